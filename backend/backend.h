@@ -1,0 +1,135 @@
+/* backend.h - devices, buffers, programs. Public; knows launches, not tensors, and shows no Vulkan type (see vulkan.h). */
+#ifndef TUFF_BACKEND_H
+#define TUFF_BACKEND_H
+
+#include "backend/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum tuff_device_kind { TUFF_DEVICE_OTHER, TUFF_DEVICE_DISCRETE, TUFF_DEVICE_INTEGRATED, TUFF_DEVICE_VIRTUAL, TUFF_DEVICE_SOFTWARE };
+
+/* What a device can do, already clamped by TUFF_LIMITS where that applies. Sizes in bytes. Plain data. */
+struct tuff_caps {
+    size_t struct_size;
+    char name[256];
+    char driver_name[256], driver_info[256];
+    uint32_t driver_id, driver_version, vendor_id, device_id, api_version; /* as Vulkan gives them */
+    uint8_t uuid[16], driver_uuid[16];
+    enum tuff_device_kind kind;
+    uint32_t subgroup_size, subgroup_size_min, subgroup_size_max; /* invocations */
+    bool subgroup_size_control, subgroup_basic, subgroup_arithmetic, subgroup_ballot, subgroup_shuffle;
+    bool f16_storage, f16_arithmetic, i8_storage, i8_arithmetic, i16_arithmetic, f64_arithmetic, i64_arithmetic;
+    bool cooperative_matrix, integer_dot_product, bfloat16;
+    bool device_address, timeline_semaphore, synchronization2, memory_budget, push_descriptor;
+    bool unified_memory; /* device-local memory is host-visible */
+    uint32_t max_workgroup_invocations, max_workgroup_size[3], max_workgroup_count[3];
+    uint32_t max_shared_bytes, max_push_bytes, max_storage_buffers; /* per stage */
+    uint64_t max_storage_range, max_allocation_bytes;
+    uint32_t max_allocation_count, storage_alignment;
+    double timestamp_period_ns; /* 0: no timestamps */
+    uint32_t heap_count;
+    struct {
+        uint64_t bytes, budget_bytes, used_bytes; /* budget 0: unknown */
+        bool device_local;
+    } heaps[16];
+};
+
+/* Lists the devices of this machine, best first (discrete, integrated, virtual, software). *count is the capacity of caps
+ * on entry and the number of devices on return; caps NULL asks for the number alone. Without a Vulkan loader:
+ * TUFF_ERR_NO_DEVICE with a sentence that says what to install. Thread-safe. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_device_list(struct tuff_context *context, struct tuff_caps *caps, uint32_t *count,
+                                                      struct tuff_error *error);
+
+/* A device and its one queue. Shared (retain, release). Thread-safe. */
+struct tuff_device;
+
+/* Opens the device that `name` chooses (index in the list, UUID, or part of the name without regard to case); NULL takes
+ * the context's options.device, else the best. Errors: NO_DEVICE (the sentence lists what there is), DRIVER, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_device_create(struct tuff_context *context, const char *name, struct tuff_device **device,
+                                                        struct tuff_error *error);
+TUFF_API void tuff_device_retain(struct tuff_device *device);
+TUFF_API void tuff_device_release(struct tuff_device *device); /* NULL is legal */
+TUFF_API const struct tuff_caps *tuff_device_caps(const struct tuff_device *device);
+TUFF_API struct tuff_context *tuff_device_context(const struct tuff_device *device);
+/* Bytes allocated from the driver now and at most so far. */
+TUFF_API void tuff_device_memory(const struct tuff_device *device, uint64_t *now_bytes, uint64_t *peak_bytes);
+/* Writes caches to disk now (also done by release). Failure only costs time at the next start. */
+TUFF_API void tuff_device_flush_caches(struct tuff_device *device);
+
+/* Device memory. Shared. Reads and writes are ordered with submissions: a write happens after everything submitted before
+ * it and before everything submitted after it, a read sees everything submitted before it and waits for that. */
+struct tuff_buffer;
+/* Fresh contents are zeros (NaN under TUFF_DEBUG_POISON when zero is false).
+ * Errors: DEVICE_MEMORY with the figures, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_buffer_create(struct tuff_device *device, uint64_t bytes, bool zero, const char *label,
+                                                        struct tuff_buffer **buffer, struct tuff_error *error);
+TUFF_API void tuff_buffer_retain(struct tuff_buffer *buffer);
+TUFF_API void tuff_buffer_release(struct tuff_buffer *buffer); /* NULL is legal */
+/* offset and bytes are multiples of 4, in range, else USAGE. The data is taken before the call returns. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_buffer_write(struct tuff_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
+                                                       struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_buffer_read(struct tuff_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
+                                                      struct tuff_error *error);
+
+/* Compiles GLSL to SPIR-V; the runtime library has none built in (DESIGN, section 2). */
+struct tuff_compiler {
+    size_t struct_size;
+    void *user;
+    const char *version; /* part of cache keys */
+    /* source: flattened GLSL with its #version line; preamble: text put right after that line. *spirv is allocated with the
+     * context's allocator and owned by the caller. Errors: COMPILE with the first error line, MEMORY. Thread-safe. */
+    tuff_status (*compile)(void *user, struct tuff_context *context, const char *name, const char *source, const char *preamble,
+                           uint32_t **spirv, size_t *words, struct tuff_error *error);
+};
+/* The one built on glslang's C interface; NULL in builds without it. Only in libtuff. */
+TUFF_API const struct tuff_compiler *tuff_glslang(void);
+
+/* A recorded plan: pipelines, descriptors, command buffer(s). One thread at a time. */
+struct tuff_plan;
+struct tuff_program;
+struct tuff_program_params {
+    size_t struct_size;
+    const struct tuff_plan *plan;           /* [borrowed] during create only */
+    struct tuff_buffer *memory[6];          /* by enum tuff_memory; [retained]; NULL where the plan needs 0 bytes */
+    const struct tuff_compiler *compiler;   /* NULL: only what the caches and the library hold */
+    struct tuff_progress progress;          /* kernels compiled so far */
+    bool profile;                           /* timestamps around every launch */
+};
+/* Compiles what is missing, makes pipelines, records. Errors: COMPILE, UNSUPPORTED or DEVICE_MEMORY when a limit is
+ * exceeded (with the figures), CANCELLED, DRIVER, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_create(struct tuff_device *device, const struct tuff_program_params *params,
+                                                         struct tuff_program **program, struct tuff_error *error);
+/* Waits for its last run. NULL is legal. */
+TUFF_API void tuff_program_destroy(struct tuff_program *program);
+/* Submits one run; *ticket (may be NULL) can be waited for. Errors: DEVICE_LOST, DRIVER. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_submit(struct tuff_program *program, uint64_t *ticket, struct tuff_error *error);
+/* Waits until the submission is done. timeout_ns UINT64_MAX: forever. Errors: TIMEOUT, DEVICE_LOST. Thread-safe. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_device_wait(struct tuff_device *device, uint64_t ticket, uint64_t timeout_ns,
+                                                      struct tuff_error *error);
+/* True when the submission is done, without waiting. */
+TUFF_API bool tuff_device_done(struct tuff_device *device, uint64_t ticket);
+
+struct tuff_launch_time {
+    const char *label;         /* borrowed from the program */
+    const char *kernel;        /* shader name */
+    uint64_t begin_ns, end_ns; /* device clock, from the first launch of the run */
+    uint64_t flops, bytes;     /* as the plan counts them; bytes bound for reading and writing */
+};
+/* Times of the last run, which must be done and have been profiled. *count as in tuff_device_list. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_times(struct tuff_program *program, struct tuff_launch_time *times, uint32_t *count,
+                                                        struct tuff_error *error);
+/* Counts that need no clock: launches, barriers, submissions per run, distinct pipelines. */
+struct tuff_program_counts {
+    uint32_t launches, barriers, submissions, pipelines;
+    uint32_t compiled, cache_hits; /* shaders compiled by the compiler, found in the disk cache */
+};
+TUFF_API struct tuff_program_counts tuff_program_counts(const struct tuff_program *program);
+/* Writes the times of the last run as a Chrome / Perfetto trace (JSON), atomically. Errors: FILE. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_trace(struct tuff_program *program, const char *path, struct tuff_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,127 @@
+/* base.h - the floor of Tuff: status codes, errors, and the context that replaces globals.
+ *
+ * Every function that can fail returns a tuff_status (0 on success) and leaves its results untouched on failure. The
+ * sentence that explains a failure goes into the caller's struct tuff_error, if one is passed, and to the context's log. */
+#ifndef TUFF_BASE_H
+#define TUFF_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TUFF_VERSION_MAJOR 0
+#define TUFF_VERSION_MINOR 1
+#define TUFF_VERSION_PATCH 0
+
+#if defined(_WIN32)
+#define TUFF_API
+#elif defined(__GNUC__)
+#define TUFF_API __attribute__((visibility("default")))
+#else
+#define TUFF_API
+#endif
+
+#if defined(__GNUC__)
+#define TUFF_MUST_CHECK __attribute__((warn_unused_result))
+#define TUFF_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#else
+#define TUFF_MUST_CHECK
+#define TUFF_PRINTF(format, first)
+#endif
+
+/* Groups of ten leave room: 1.. usage and graph, 10.. memory and device, 30.. files, 50.. control. */
+typedef enum tuff_status {
+    TUFF_OK = 0,
+    TUFF_ERR_USAGE = 1,          /* the caller broke a documented contract */
+    TUFF_ERR_SHAPE = 2,          /* shapes or types do not fit an operator */
+    TUFF_ERR_UNSUPPORTED = 3,    /* valid, but not on this device or in this build */
+    TUFF_ERR_MEMORY = 10,        /* host memory is exhausted */
+    TUFF_ERR_DEVICE_MEMORY = 11, /* device memory is exhausted, or a limit of the device is exceeded */
+    TUFF_ERR_NO_DEVICE = 12,     /* no Vulkan loader, no driver, or no device of the wanted name */
+    TUFF_ERR_DEVICE_LOST = 13,   /* sticky: destroy the device and create it anew */
+    TUFF_ERR_DRIVER = 14,        /* the driver returned an error that fits none of the above */
+    TUFF_ERR_COMPILE = 15,       /* a shader did not compile */
+    TUFF_ERR_TIMEOUT = 16,       /* the device did not finish in the given time */
+    TUFF_ERR_FILE = 30,          /* cannot open, read, write or rename */
+    TUFF_ERR_FORMAT = 31,        /* the file's content is malformed */
+    TUFF_ERR_CANCELLED = 50      /* a progress callback asked to stop */
+} tuff_status;
+
+/* Name of a status, as "TUFF_ERR_SHAPE". Never NULL; the text is static. Thread-safe. */
+TUFF_API const char *tuff_status_name(tuff_status status);
+
+/* Where the sentence about a failure goes. Zero it (or {0}) before the first use; the caller owns it. */
+struct tuff_error {
+    tuff_status status;
+    char message[500]; /* one sentence, UTF-8, always terminated */
+};
+
+enum tuff_log_level { TUFF_LOG_ERROR = 1, TUFF_LOG_WARNING = 2, TUFF_LOG_INFO = 3, TUFF_LOG_DEBUG = 4 };
+
+/* Memory functions of the caller. `allocate` returns NULL on failure; memory is aligned as by malloc.
+ * All may be called from any thread that calls into Tuff or that Tuff starts for it. */
+struct tuff_allocator {
+    void *user;
+    void *(*allocate)(void *user, size_t bytes);
+    void *(*reallocate)(void *user, void *old, size_t bytes); /* old may be NULL */
+    void (*release)(void *user, void *memory);                /* memory may be NULL */
+};
+
+/* Bits of tuff_options.debug, also by name in TUFF_DEBUG=print,check,... (TUFF_DEBUG=help lists them). */
+enum tuff_debug {
+    TUFF_DEBUG_PRINT = 1 << 0,      /* log graph and plan after every pass */
+    TUFF_DEBUG_CHECK = 1 << 1,      /* check the graph after every pass, also in release builds */
+    TUFF_DEBUG_NOFUSE = 1 << 2,     /* skip the fuse pass: every operator is a launch of its own */
+    TUFF_DEBUG_NOSIMPLIFY = 1 << 3, /* skip the simplify pass */
+    TUFF_DEBUG_NOALIAS = 1 << 4,    /* every value has its own memory: no reuse, nothing in place */
+    TUFF_DEBUG_TIMING = 1 << 5,     /* timestamps around every launch */
+    TUFF_DEBUG_POISON = 1 << 6,     /* fill fresh device memory with NaN */
+    TUFF_DEBUG_VALIDATE = 1 << 7,   /* Vulkan validation layer with synchronization validation */
+    TUFF_DEBUG_DUMP_SPIRV = 1 << 8, /* write every shader's GLSL and SPIR-V into the cache folder */
+    TUFF_DEBUG_NOCACHE = 1 << 9     /* no cache on disk */
+};
+
+/* What a context is made with. Zero is the default of every field but struct_size. */
+struct tuff_options {
+    size_t struct_size; /* sizeof(struct tuff_options) */
+    struct tuff_allocator allocator;                                                      /* zero: malloc and free */
+    void (*log)(void *user, enum tuff_log_level level, const char *message);              /* NULL: silent */
+    void *log_user;
+    enum tuff_log_level log_level; /* 0: TUFF_LOG_WARNING */
+    uint32_t debug;                /* enum tuff_debug */
+    const char *device;            /* index, UUID or part of a name; NULL: the best one */
+    const char *cache_dir;         /* folder of SPIR-V and pipeline caches; NULL: the platform's; "": no cache */
+};
+
+/* Fills options from the environment: TUFF_DEVICE, TUFF_DEBUG, TUFF_CACHE_DIR, TUFF_LOG (error, warning, info, debug).
+ * Fields that are already set stay. The only place where the environment is read. The strings belong to the environment. */
+TUFF_API void tuff_options_from_env(struct tuff_options *options);
+
+/* Owns allocator, log and options; everything else is made from one. Thread-safe. */
+struct tuff_context;
+
+/* options may be NULL. Errors: USAGE (struct_size), MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_context_create(const struct tuff_options *options, struct tuff_context **context,
+                                                         struct tuff_error *error);
+/* Destroys the context after everything made from it. NULL is legal. */
+TUFF_API void tuff_context_destroy(struct tuff_context *context);
+
+/* "0.1.0". Static text. Thread-safe. */
+TUFF_API const char *tuff_version(void);
+
+/* Progress of long work (compile, fit). Called on the thread that does the work; returning false cancels it, and the
+ * work returns TUFF_ERR_CANCELLED. done counts up to total (0: unknown). */
+struct tuff_progress {
+    bool (*report)(void *user, const char *what, uint64_t done, uint64_t total);
+    void *user;
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

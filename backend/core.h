@@ -1,0 +1,89 @@
+/* core.h - what every folder of Tuff builds on, private: context internals, failing with a sentence, arena, text, hash.
+ *
+ * Needs base.h only. Implemented in base.c (context, errors) and arena.c (arena, text, hash). */
+#ifndef TUFF_CORE_H
+#define TUFF_CORE_H
+
+#include "backend/base.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define TUFF_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+struct tuff_context {
+    struct tuff_options options; /* strings are copies [owned] */
+    struct tuff_allocator allocator;
+};
+
+/* Context's allocator. tuff_alloc zeroes. NULL on failure; sizes of 0 give a valid pointer. */
+void *tuff_alloc(struct tuff_context *context, size_t bytes);
+void *tuff_realloc(struct tuff_context *context, void *old, size_t bytes); /* new bytes are not zeroed */
+void tuff_free(struct tuff_context *context, void *memory);
+char *tuff_strdup(struct tuff_context *context, const char *text);
+
+void tuff_log(struct tuff_context *context, enum tuff_log_level level, const char *format, ...) TUFF_PRINTF(3, 4);
+
+/* Writes the sentence into error (may be NULL) and the log (context may be NULL), returns status:
+ *     return tuff_fail(context, error, TUFF_ERR_FILE, "cannot open %s: %s", path, reason); */
+tuff_status tuff_fail(struct tuff_context *context, struct tuff_error *error, tuff_status status, const char *format, ...)
+    TUFF_PRINTF(4, 5);
+tuff_status tuff_fail_va(struct tuff_context *context, struct tuff_error *error, tuff_status status, const char *format,
+                         va_list arguments);
+#define tuff_fail_memory(context, error) tuff_fail(context, error, TUFF_ERR_MEMORY, "out of host memory")
+
+/* Leaves the function on failure; only where nothing is held (style 7.1). */
+#define TUFF_TRY(expression)                                                                                             \
+    do {                                                                                                                 \
+        tuff_status tuff_try_status_ = (expression);                                                                     \
+        if (tuff_try_status_ != TUFF_OK) return tuff_try_status_;                                                        \
+    } while (0)
+
+/* Caller's contract (style 7.2). */
+#define TUFF_REQUIRE(context, error, condition)                                                                          \
+    do {                                                                                                                 \
+        if (!(condition))                                                                                                \
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "%s: requires %s", __func__, #condition);                   \
+    } while (0)
+
+/* Unproved belief: asserts in debug builds, false branch in release. Use as: if (TUFF_NEVER(x)) return ...; */
+#ifdef NDEBUG
+#define TUFF_NEVER(condition) (condition)
+#else
+#define TUFF_NEVER(condition) (assert(!(condition)), (condition))
+#endif
+
+/* Arena: memory that is freed all at once. One thread at a time. */
+struct tuff_arena {
+    struct tuff_context *context; /* [borrowed] */
+    struct tuff_arena_block *head; /* [owned] */
+};
+void tuff_arena_init(struct tuff_arena *arena, struct tuff_context *context);
+void tuff_arena_finish(struct tuff_arena *arena);
+void *tuff_arena_alloc(struct tuff_arena *arena, size_t bytes); /* zeroed, 16-byte aligned; NULL on failure */
+void *tuff_arena_copy(struct tuff_arena *arena, const void *data, size_t bytes);
+char *tuff_arena_strdup(struct tuff_arena *arena, const char *text);
+char *tuff_arena_printf(struct tuff_arena *arena, const char *format, ...) TUFF_PRINTF(2, 3);
+
+/* Growing text or bytes, always terminated. Appending after a failed allocation does nothing; check `failed` at the end. */
+struct tuff_text {
+    struct tuff_context *context; /* [borrowed] */
+    char *data;                   /* [owned]; NULL while empty */
+    size_t length, capacity;
+    bool failed;
+};
+void tuff_text_init(struct tuff_text *text, struct tuff_context *context);
+void tuff_text_finish(struct tuff_text *text);
+void tuff_text_add(struct tuff_text *text, const char *format, ...) TUFF_PRINTF(2, 3);
+void tuff_text_append(struct tuff_text *text, const void *bytes, size_t length);
+char *tuff_text_take(struct tuff_text *text); /* ownership moves to the caller (tuff_free); NULL if failed */
+
+/* Hash for keys of caches and equality of plans: 64-bit FNV-1a with a final mix; not for secrets. Start with seed 0. */
+uint64_t tuff_hash(uint64_t seed, const void *bytes, size_t length);
+uint64_t tuff_hash_text(uint64_t seed, const char *text);
+/* CRC-32 (IEEE 802.3) of files that carry a checksum. Start with 0. */
+uint32_t tuff_crc32(uint32_t crc, const void *bytes, size_t length);
+
+static inline uint64_t tuff_align(uint64_t value, uint64_t alignment) { return (value + alignment - 1) / alignment * alignment; }
+
+#endif

@@ -1,0 +1,53 @@
+/* os.h - every system call of Tuff: files, folders, threads, time. os_posix.c and os_windows.c implement it; no other
+ * file of the library calls the operating system. Paths are UTF-8. Private. */
+#ifndef TUFF_OS_H
+#define TUFF_OS_H
+
+#include "backend/base.h"
+
+/* Whole file into memory of the context's allocator (tuff_free); data is followed by one zero byte not in *bytes.
+ * Files larger than limit give TUFF_ERR_FORMAT (limit 0: no limit). */
+tuff_status tuff_os_read_file(struct tuff_context *context, const char *path, size_t limit, void **data, size_t *bytes,
+                              struct tuff_error *error);
+/* Writes to a temporary file beside path, syncs it, renames it over path, syncs the folder: path holds the old or the
+ * new content whole, whatever happens. Parts are written one after the other. */
+struct tuff_os_part {
+    const void *data;
+    size_t bytes;
+};
+tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
+                                 size_t part_count, struct tuff_error *error);
+bool tuff_os_exists(const char *path);
+bool tuff_os_is_folder(const char *path);
+tuff_status tuff_os_make_folders(struct tuff_context *context, const char *path, struct tuff_error *error); /* mkdir -p */
+tuff_status tuff_os_remove(const char *path);
+/* Names in a folder, sorted by bytes, without "." and ".."; *names is one allocation (tuff_free) holding pointers and text. */
+tuff_status tuff_os_list_folder(struct tuff_context *context, const char *path, char ***names, size_t *count,
+                                struct tuff_error *error);
+/* Folder for caches by the platform's convention, with "tuff" appended: $XDG_CACHE_HOME/tuff, ~/.cache/tuff,
+ * %LOCALAPPDATA%\tuff. NULL when there is none. Caller frees with tuff_free. */
+char *tuff_os_cache_folder(struct tuff_context *context);
+
+uint64_t tuff_os_time_ns(void); /* monotonic */
+uint32_t tuff_os_cpu_count(void);
+uint64_t tuff_os_cpu_time_ns(void); /* CPU time used by the calling thread */
+const char *tuff_os_getenv(const char *name);
+
+struct tuff_os_thread; /* [owned] by the caller until joined */
+tuff_status tuff_os_thread_start(struct tuff_context *context, void (*run)(void *), void *argument,
+                                 struct tuff_os_thread **thread);
+void tuff_os_thread_join(struct tuff_os_thread *thread);
+
+struct tuff_os_mutex;
+tuff_status tuff_os_mutex_create(struct tuff_context *context, struct tuff_os_mutex **mutex);
+void tuff_os_mutex_destroy(struct tuff_os_mutex *mutex); /* NULL is legal */
+void tuff_os_mutex_lock(struct tuff_os_mutex *mutex);
+void tuff_os_mutex_unlock(struct tuff_os_mutex *mutex);
+
+struct tuff_os_condition;
+tuff_status tuff_os_condition_create(struct tuff_context *context, struct tuff_os_condition **condition);
+void tuff_os_condition_destroy(struct tuff_os_condition *condition); /* NULL is legal */
+void tuff_os_condition_wait(struct tuff_os_condition *condition, struct tuff_os_mutex *mutex);
+void tuff_os_condition_signal_all(struct tuff_os_condition *condition);
+
+#endif

@@ -1,0 +1,105 @@
+/* plan.h - the seam between graph and backend: a plan is plain data, without Vulkan types and without tensors.
+ *
+ * A plan lists kernels (what to compile), slots (named ranges of memory), and launches in order, each with its bindings,
+ * push words and workgroup counts, and whether a barrier stands before it. Recording it is a loop without decisions.
+ * It prints as text, parses back to the same hash. Immutable after it is made; then readable from any thread. Private. */
+#ifndef TUFF_PLAN_H
+#define TUFF_PLAN_H
+
+#include "backend/core.h"
+
+/* Kinds of memory; each kind is one address range of its own, backed by one buffer (STYLE: one arena per kind). */
+enum tuff_memory {
+    TUFF_MEMORY_PARAM,   /* trained parameters; kept between runs, shared by plans of one session */
+    TUFF_MEMORY_STATE,   /* optimizer state, running statistics, counters, data sets; likewise */
+    TUFF_MEMORY_CONST,   /* constants, written once by the session from the plan's data */
+    TUFF_MEMORY_INPUT,   /* written by the host before a run */
+    TUFF_MEMORY_OUTPUT,  /* read by the host after a run */
+    TUFF_MEMORY_SCRATCH, /* everything between; contents do not outlive a run */
+    TUFF_MEMORY_COUNT
+};
+const char *tuff_memory_name(enum tuff_memory memory);
+
+#define TUFF_PLAN_ALIGNMENT 256      /* bytes: largest minStorageBufferOffsetAlignment known (SwiftShader) */
+#define TUFF_PLAN_FIRST_HOOK_SPEC 16 /* constant ids below belong to kernel files, from here on to hook texts */
+
+struct tuff_plan_slot {
+    const char *name; /* [arena] of the value; "" for scratch without a name */
+    enum tuff_memory memory;
+    uint64_t offset; /* bytes, multiple of TUFF_PLAN_ALIGNMENT, within the kind's range */
+    uint64_t bytes;  /* multiple of 4 */
+    const void *data; /* [arena] CONST only: bytes of content; else NULL */
+    /* STATE and PARAM: a fresh range is filled with zeros. */
+};
+
+struct tuff_plan_spec {
+    uint32_t id;    /* constant_id */
+    uint32_t value; /* 32-bit pattern */
+};
+
+/* One shader module and its specialization: equal kernels are one entry. */
+struct tuff_plan_kernel {
+    const char *file;    /* [arena] shader name without ".comp", as in shaders/kernels.h */
+    const char *defines; /* [arena] "#define" lines that stand before the source; may be "" */
+    const char *hooks;   /* [arena] hook text (declares all bindings, defines in0.. and out0..); "" = the file's identity */
+    uint32_t spec_first, spec_count; /* range of plan->specs, sorted by id */
+};
+
+enum tuff_access { TUFF_READ = 1, TUFF_WRITE = 2 };
+
+struct tuff_plan_binding { /* binding number = position in the launch */
+    uint32_t slot;
+    uint32_t access; /* enum tuff_access bits */
+    uint64_t offset; /* bytes within the slot, multiple of TUFF_PLAN_ALIGNMENT unless the slot is smaller */
+    uint64_t bytes;  /* multiple of 4 */
+};
+
+struct tuff_plan_launch {
+    const char *label; /* [arena] operator and value: "conv2d conv1" */
+    uint32_t kernel;
+    uint32_t binding_first, binding_count;
+    uint32_t push_first, push_count; /* words; declared by the kernel file as its push constant block */
+    uint32_t groups[3];              /* workgroup counts */
+    bool barrier;                    /* memory barrier before: all earlier shader writes and reads happen before this launch */
+    bool cut;                        /* a submission may end after this launch (long work) */
+    uint64_t flops;                  /* multiply and add count as two; 0: not counted */
+};
+
+struct tuff_plan {
+    struct tuff_arena arena; /* [owned] holds everything below */
+    struct tuff_plan_slot *slots;
+    struct tuff_plan_kernel *kernels;
+    struct tuff_plan_spec *specs;
+    struct tuff_plan_launch *launches;
+    struct tuff_plan_binding *bindings;
+    uint32_t *push_words;
+    uint32_t slot_count, kernel_count, spec_count, launch_count, binding_count, push_word_count;
+    uint64_t memory_bytes[TUFF_MEMORY_COUNT]; /* size of each kind's range */
+};
+
+void tuff_plan_init(struct tuff_plan *plan, struct tuff_context *context);
+void tuff_plan_finish(struct tuff_plan *plan);
+/* Appends; NULL-safe growth inside the arena. Return the index, or UINT32_MAX when memory is exhausted. */
+uint32_t tuff_plan_add_slot(struct tuff_plan *plan, const struct tuff_plan_slot *slot);
+uint32_t tuff_plan_add_kernel(struct tuff_plan *plan, const struct tuff_plan_kernel *kernel,
+                              const struct tuff_plan_spec *specs, uint32_t spec_count); /* finds an equal one first */
+uint32_t tuff_plan_add_launch(struct tuff_plan *plan, const struct tuff_plan_launch *launch,
+                              const struct tuff_plan_binding *bindings, uint32_t binding_count,
+                              const uint32_t *push_words, uint32_t push_count);
+
+/* Sets launch->barrier wherever a launch reads or overwrites what an earlier one since the last barrier wrote, or
+ * writes what one read. */
+void tuff_plan_place_barriers(struct tuff_plan *plan);
+/* Proves, independently of the above, from bindings and barriers that no hazard is left, and that every binding lies in
+ * its slot and every slot in its range; slots of scratch that are alive at once do not overlap is implied. */
+tuff_status tuff_plan_check(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error);
+
+uint64_t tuff_plan_hash(const struct tuff_plan *plan);
+/* One line per slot, kernel and launch. */
+void tuff_plan_print(const struct tuff_plan *plan, struct tuff_text *text);
+/* Errors: FORMAT with line number and what was expected there, MEMORY. plan must be initialized and empty. */
+tuff_status tuff_plan_parse(struct tuff_plan *plan, const char *text, size_t length, struct tuff_error *error);
+/* Short table for people: launches, barriers, bytes per memory kind, peak. */
+void tuff_plan_summary(const struct tuff_plan *plan, struct tuff_text *text);
+
+#endif

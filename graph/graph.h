@@ -1,0 +1,244 @@
+/* graph.h - what to compute: values, operators, gradients, optimizers; and sessions that run it on a device. Public.
+ *
+ * A graph is built by calls that each add a value and return its handle (tuff_val). Shapes and types are inferred at
+ * once. Builders are sticky: after the first failure every call returns 0 and does nothing, and tuff_graph_finish reports
+ * that failure, so a model is written without a check per line. Shapes are row-major, axis 0 slowest, pictures NCHW.
+ * A graph belongs to one thread at a time. */
+#ifndef TUFF_GRAPH_H
+#define TUFF_GRAPH_H
+
+#include "backend/backend.h"
+#include "backend/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TUFF_MAX_RANK 8
+
+enum tuff_dtype {
+    TUFF_F32 = 1,
+    TUFF_F16, /* storage only: arithmetic is f32 */
+    TUFF_I32,
+    TUFF_U8,
+    TUFF_BOOL /* stored as u8 0 or 1 */
+};
+
+struct tuff_shape {
+    uint32_t rank; /* 0: a scalar */
+    uint32_t dim[TUFF_MAX_RANK];
+};
+/* tuff_shape_of(2, 3) in C: */
+#define TUFF_SHAPE(...)                                                                                                  \
+    ((struct tuff_shape){(uint32_t)(sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t)), {__VA_ARGS__}})
+
+struct tuff_type {
+    enum tuff_dtype dtype;
+    struct tuff_shape shape;
+};
+
+struct tuff_graph;
+/* Handle of a value; 0 is "none" (a failed call, or an optional input left out). */
+typedef uint32_t tuff_val;
+
+/* ---- graph ---------------------------------------------------------------------------------------------------------- */
+
+/* Errors: MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_create(struct tuff_context *context, struct tuff_graph **graph, struct tuff_error *error);
+TUFF_API void tuff_graph_destroy(struct tuff_graph *graph); /* NULL is legal */
+/* TUFF_OK, or the first failure since creation with its sentence. May be called at any time. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_finish(struct tuff_graph *graph, struct tuff_error *error);
+TUFF_API struct tuff_type tuff_type_of(const struct tuff_graph *graph, tuff_val value);
+TUFF_API uint64_t tuff_shape_count(const struct tuff_shape *shape); /* number of elements */
+TUFF_API size_t tuff_dtype_bytes(enum tuff_dtype dtype);
+TUFF_API const char *tuff_dtype_name(enum tuff_dtype dtype);
+
+/* ---- leaves ----------------------------------------------------------------------------------------------------------- */
+
+/* Data that the host writes before a run (tuff_session_write). Names are unique in a graph. */
+TUFF_API tuff_val tuff_input(struct tuff_graph *g, const char *name, enum tuff_dtype dtype, struct tuff_shape shape);
+/* Constants: one number of any shape, or data (copied) of the type. */
+TUFF_API tuff_val tuff_scalar(struct tuff_graph *g, double value);
+TUFF_API tuff_val tuff_full(struct tuff_graph *g, enum tuff_dtype dtype, struct tuff_shape shape, double value);
+TUFF_API tuff_val tuff_constant(struct tuff_graph *g, struct tuff_type type, const void *data);
+/* 0, 1, 2, ... along an axis of the shape; i32. */
+TUFF_API tuff_val tuff_iota(struct tuff_graph *g, struct tuff_shape shape, int axis);
+
+/* Initialisers of parameters. fan_in is dim[1] * dim[2] * ... (dim[0] for rank 1), fan_out dim[0] * dim[2] * ...
+ * Kaiming: He et al. 2015; Xavier: Glorot and Bengio 2010. Values are Philox 4x32-10 of (seed, name), the same everywhere. */
+enum tuff_init_kind {
+    TUFF_INIT_ZEROS = 0,
+    TUFF_INIT_CONSTANT,        /* a */
+    TUFF_INIT_UNIFORM,         /* [a, b) */
+    TUFF_INIT_NORMAL,          /* mean a, deviation b */
+    TUFF_INIT_KAIMING_UNIFORM, /* bound a * sqrt(3 / fan_in); a is the gain, 0 stands for sqrt(2) */
+    TUFF_INIT_KAIMING_NORMAL,  /* deviation a / sqrt(fan_in) */
+    TUFF_INIT_XAVIER_UNIFORM,  /* bound a * sqrt(6 / (fan_in + fan_out)); 0 stands for 1 */
+    TUFF_INIT_XAVIER_NORMAL,   /* deviation a * sqrt(2 / (fan_in + fan_out)) */
+    TUFF_INIT_DATA             /* data, f32, as many as the shape has */
+};
+struct tuff_init {
+    enum tuff_init_kind kind;
+    double a, b;
+    const float *data; /* copied */
+};
+/* A trained parameter, f32. A second call with a known name and the same shape returns the first value, so that a model
+ * function called twice (for training and for inference) shares its weights. */
+TUFF_API tuff_val tuff_param(struct tuff_graph *g, const char *name, struct tuff_shape shape, struct tuff_init init);
+/* State that is kept between runs but not trained (running statistics, counters); type f32 or i32, or u8 for data sets. */
+TUFF_API tuff_val tuff_state(struct tuff_graph *g, const char *name, enum tuff_dtype dtype, struct tuff_shape shape, struct tuff_init init);
+/* At the end of a run that computes `target_of`... : state takes the value of `value` (same type). Returns the assignment,
+ * which is listed among the outputs of the plans that should do it. */
+TUFF_API tuff_val tuff_assign(struct tuff_graph *g, tuff_val state, tuff_val value);
+/* Gives a value a name, for labels, printing and outputs. Returns the value. */
+TUFF_API tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name);
+
+/* ---- pointwise (rows of graph/ops/pointwise.def; broadcasting as in ONNX and NumPy) ------------------------------------- */
+
+#define TUFF_PW1(name, onnx, y, da) TUFF_API tuff_val tuff_##name(struct tuff_graph *g, tuff_val a);
+#define TUFF_PW1P(name, onnx, y, da) TUFF_API tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, double p0, double p1);
+#define TUFF_PW2(name, onnx, y, da, db) TUFF_API tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, tuff_val b);
+#define TUFF_PW2B(name, onnx, y) TUFF_API tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, tuff_val b);
+#include "graph/ops/pointwise.def"
+/* where: c ? a : b, element by element; c is bool. */
+TUFF_API tuff_val tuff_select(struct tuff_graph *g, tuff_val c, tuff_val a, tuff_val b);
+/* Casts; f32 to integer truncates toward zero and saturates, to bool is "not zero". */
+TUFF_API tuff_val tuff_cast(struct tuff_graph *g, tuff_val a, enum tuff_dtype dtype);
+
+/* ---- views -------------------------------------------------------------------------------------------------------------- */
+
+/* Same elements in the same order; one dimension may be 0 and is then inferred. */
+TUFF_API tuff_val tuff_reshape(struct tuff_graph *g, tuff_val x, struct tuff_shape shape);
+/* y.dim[i] = x.dim[order[i]] */
+TUFF_API tuff_val tuff_permute(struct tuff_graph *g, tuff_val x, const uint32_t *order);
+TUFF_API tuff_val tuff_transpose(struct tuff_graph *g, tuff_val x); /* swaps the last two axes */
+/* y[i...] = x[start + step * i ...]; arrays of x's rank; step >= 1 or negative (then start counts down). */
+TUFF_API tuff_val tuff_slice(struct tuff_graph *g, tuff_val x, const uint32_t *start, const int32_t *step, const uint32_t *size);
+/* Broadcasts to the shape; axes are aligned at the right, as in ONNX Expand. */
+TUFF_API tuff_val tuff_expand(struct tuff_graph *g, tuff_val x, struct tuff_shape shape);
+TUFF_API tuff_val tuff_pad(struct tuff_graph *g, tuff_val x, const uint32_t *before, const uint32_t *after, double value);
+TUFF_API tuff_val tuff_concat(struct tuff_graph *g, const tuff_val *x, uint32_t count, int axis);
+TUFF_API tuff_val tuff_unsqueeze(struct tuff_graph *g, tuff_val x, int axis);
+TUFF_API tuff_val tuff_flatten(struct tuff_graph *g, tuff_val x); /* [n, ...] -> [n, the rest] */
+
+/* ---- reductions ----------------------------------------------------------------------------------------------------------- */
+
+enum tuff_keep { TUFF_DROP_AXES = 0, TUFF_KEEP_AXES = 1 };
+/* axes: bit i for axis i; 0 stands for all axes. */
+TUFF_API tuff_val tuff_sum(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep);
+TUFF_API tuff_val tuff_mean(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep);
+TUFF_API tuff_val tuff_reduce_max(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep);
+TUFF_API tuff_val tuff_reduce_min(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep);
+TUFF_API tuff_val tuff_logsumexp(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep);
+/* Index (i32) of the first largest or smallest element along one axis; negative axes count from the end. */
+TUFF_API tuff_val tuff_argmax(struct tuff_graph *g, tuff_val x, int axis, enum tuff_keep keep);
+TUFF_API tuff_val tuff_argmin(struct tuff_graph *g, tuff_val x, int axis, enum tuff_keep keep);
+struct tuff_cumsum_params { int axis; bool exclusive, reverse; };
+TUFF_API tuff_val tuff_cumsum(struct tuff_graph *g, tuff_val x, struct tuff_cumsum_params params);
+
+/* ---- matmul and convolution ------------------------------------------------------------------------------------------------- */
+
+struct tuff_matmul_params { bool transpose_a, transpose_b; };
+/* c[.., i, j] = sum_k a[.., i, k] * b[.., k, j]; with transpose_a a is [.., k, i], with transpose_b b is [.., j, k].
+ * Ranks 2 and up, batch axes broadcast. Source: ONNX MatMul-13. f32 sums. */
+TUFF_API tuff_val tuff_matmul(struct tuff_graph *g, tuff_val a, tuff_val b, struct tuff_matmul_params params);
+
+struct tuff_conv2d_params {
+    uint32_t stride[2], dilation[2]; /* h, w; 0 stands for 1 */
+    uint32_t pad[4];                 /* top, left, bottom, right */
+    uint32_t groups;                 /* 0 stands for 1 */
+};
+/* Cross-correlation: y[n,o,i,j] = sum_{c,u,v} x[n, c, i*sh + u*dh - top, j*sw + v*dw - left] * w[o,c,u,v] (+ b[o]).
+ *   x [n, ci, h, w], w [co, ci/groups, kh, kw], b [co] or 0. Source: ONNX Conv-11. */
+TUFF_API tuff_val tuff_conv2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv2d_params params);
+struct tuff_conv_transpose2d_params {
+    uint32_t stride[2], dilation[2], pad[4], output_pad[2], groups;
+};
+/* Gradient of conv2d by its input, as an operator: x [n, ci, h, w], w [ci, co/groups, kh, kw], b [co] or 0.
+ * h' = (h-1)*sh - top - bottom + dh*(kh-1) + output_pad + 1. Source: ONNX ConvTranspose-11. */
+TUFF_API tuff_val tuff_conv_transpose2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv_transpose2d_params params);
+
+struct tuff_pool2d_params {
+    uint32_t kernel[2], stride[2]; /* stride 0 stands for kernel */
+    uint32_t pad[4], dilation[2];  /* top, left, bottom, right; dilation for max only */
+    bool ceil_mode;                /* output size rounds up; windows that start in the end padding are dropped */
+    bool count_include_pad;        /* average only */
+};
+TUFF_API tuff_val tuff_max_pool2d(struct tuff_graph *g, tuff_val x, struct tuff_pool2d_params params);
+TUFF_API tuff_val tuff_avg_pool2d(struct tuff_graph *g, tuff_val x, struct tuff_pool2d_params params);
+TUFF_API tuff_val tuff_global_avg_pool(struct tuff_graph *g, tuff_val x); /* [n,c,h,w] -> [n,c,1,1] */
+
+/* ---- norms, softmax, losses --------------------------------------------------------------------------------------------------- */
+
+struct tuff_batch_norm { tuff_val y, mean, var; }; /* mean, var: the updated running statistics (0 in inference) */
+/* Training: statistics of the batch over all axes but 1 (biased variance), running = (1 - momentum) running + momentum batch
+ * (unbiased variance). Source: Ioffe and Szegedy 2015; ONNX BatchNormalization-15, momentum as in PyTorch. */
+TUFF_API struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta,
+                                                      tuff_val running_mean, tuff_val running_var, double eps, double momentum);
+TUFF_API tuff_val tuff_batch_norm_infer(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, tuff_val running_mean,
+                                        tuff_val running_var, double eps);
+/* Over the last last_dims axes; gamma and beta of their shape or 0. Source: Ba et al. 2016. */
+TUFF_API tuff_val tuff_layer_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, uint32_t last_dims, double eps);
+TUFF_API tuff_val tuff_group_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, uint32_t groups, double eps);
+TUFF_API tuff_val tuff_rms_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, double eps);
+TUFF_API tuff_val tuff_softmax(struct tuff_graph *g, tuff_val x, int axis);
+TUFF_API tuff_val tuff_log_softmax(struct tuff_graph *g, tuff_val x, int axis);
+
+enum tuff_reduction { TUFF_REDUCE_MEAN = 0, TUFF_REDUCE_SUM, TUFF_REDUCE_NONE };
+struct tuff_cross_entropy_params {
+    enum tuff_reduction reduction;
+    bool use_ignore_index;
+    int32_t ignore_index;   /* labels of this value count nothing */
+    double label_smoothing; /* in [0, 1): mixes the one-hot target with the uniform one (Szegedy et al. 2016) */
+    tuff_val weight;        /* [c] weights of the classes, or 0 */
+};
+/* logits [n, c, ...], labels i32 [n, ...]. As PyTorch's cross_entropy: mean divides by the sum of the used weights. */
+TUFF_API tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labels, struct tuff_cross_entropy_params params);
+TUFF_API tuff_val tuff_mse_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
+TUFF_API tuff_val tuff_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
+TUFF_API tuff_val tuff_smooth_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
+TUFF_API tuff_val tuff_bce_with_logits(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
+
+/* ---- indexing and random ---------------------------------------------------------------------------------------------------------- */
+
+/* y = x with axis replaced by indices' shape (ONNX Gather-13, embedding with axis 0). Negative indices count from the
+ * end; what lies outside is clamped. */
+TUFF_API tuff_val tuff_gather(struct tuff_graph *g, tuff_val x, tuff_val indices, int axis);
+/* y[i,j,..] = x[.., indices[i,j,..] at axis, ..] (ONNX GatherElements-13). */
+TUFF_API tuff_val tuff_gather_elements(struct tuff_graph *g, tuff_val x, tuff_val indices, int axis);
+/* y = x + the sum of source at the indexed places (ONNX ScatterElements-18 with add), in a fixed order. */
+TUFF_API tuff_val tuff_scatter_add(struct tuff_graph *g, tuff_val x, tuff_val indices, tuff_val source, int axis);
+struct tuff_topk_params { int axis; uint32_t k; bool smallest; };
+/* Positions (i32) of the k largest elements along the axis, in falling order, ties by lower index; the values are
+ * tuff_gather_elements of it. */
+TUFF_API tuff_val tuff_topk_indices(struct tuff_graph *g, tuff_val x, struct tuff_topk_params params);
+TUFF_API tuff_val tuff_one_hot(struct tuff_graph *g, tuff_val indices, uint32_t depth); /* f32, new last axis */
+/* Uniform in [0, 1), f32: Philox 4x32-10 (Salmon et al. 2011), key = the graph's seed state, counter = (this value's number,
+ * step, element). rng is the i32 [3] state of tuff_rng_state: seed low, seed high, step. */
+TUFF_API tuff_val tuff_random_uniform(struct tuff_graph *g, tuff_val rng, struct tuff_shape shape);
+TUFF_API tuff_val tuff_random_normal(struct tuff_graph *g, tuff_val rng, struct tuff_shape shape); /* Box-Muller */
+/* x with probability 1-p, scaled by 1/(1-p), else 0 (Srivastava et al. 2014). */
+TUFF_API tuff_val tuff_dropout(struct tuff_graph *g, tuff_val x, tuff_val rng, double p);
+/* The graph's rng state, made at the first call (seed by tuff_session_seed, default 0). */
+TUFF_API tuff_val tuff_rng_state(struct tuff_graph *g);
+
+/* ---- gradients ---------------------------------------------------------------------------------------------------------------------- */
+
+/* Adds the gradients of the sum of y (any shape; weighted by gy of y's shape, or by ones when gy is 0) by each of x[count] to
+ * the graph and writes them to gx (zeros of x's shape where y does not depend on x). */
+TUFF_API void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_val *x, uint32_t count, tuff_val *gx);
+
+/* Prints the graph as text, one value a line, or as DOT. The text is allocated with the context's allocator; free it with
+ * tuff_text_free. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_print(const struct tuff_graph *graph, char **text, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_print_dot(const struct tuff_graph *graph, char **text, struct tuff_error *error);
+TUFF_API void tuff_text_free(struct tuff_context *context, char *text);
+/* Reads tuff_graph_print's text into an empty graph. Untrusted input: errors FORMAT with the line. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_parse(struct tuff_graph *graph, const char *text, struct tuff_error *error);
+/* Value of a name (input, param, state, tuff_named), or 0. */
+TUFF_API tuff_val tuff_graph_find(const struct tuff_graph *graph, const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

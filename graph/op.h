@@ -1,0 +1,172 @@
+/* op.h - inside of a graph, and the descriptor by which an operator is declared once (style 3). Private.
+ *
+ * Every value is the one result of one operator. Operators fall into classes:
+ *   LEAF       no computation: input, param, state, constant, pack
+ *   INLINE     pointwise, views, gathers, iota, random: an expression of the element's index; the compiler writes it as
+ *              GLSL into the kernel that produces or consumes it, or into pointwise.comp
+ *   KERNEL     one launch of one shader file, whose ports (in0, in1, .., out0) are hook functions
+ *   ASSIGN     writes a state at the end of a run */
+#ifndef TUFF_OP_H
+#define TUFF_OP_H
+
+#include "backend/core.h"
+#include "backend/plan.h"
+#include "graph/graph.h"
+
+struct tuff_op;
+
+struct tuff_value {
+    const struct tuff_op *op;
+    struct tuff_type type;
+    uint32_t in_count;
+    const tuff_val *in; /* [arena]; 0 where an optional input is left out */
+    const void *attrs;  /* [arena] op->attrs_bytes bytes, or NULL */
+    const char *name;   /* [arena] or NULL */
+    const void *data;   /* [arena] constants and initial values; NULL otherwise */
+};
+
+struct tuff_graph {
+    struct tuff_context *context; /* [borrowed] */
+    struct tuff_arena arena;
+    struct tuff_value *values; /* [arena] values[0] is never used */
+    uint32_t count, capacity;  /* count includes values[0] */
+    tuff_status status;        /* first failure; sticky */
+    struct tuff_error error;
+    const char *scope; /* [borrowed] prefix for names while a builder runs, or NULL */
+};
+
+static inline const struct tuff_value *tuff_value_of(const struct tuff_graph *g, tuff_val v)
+{
+    assert(v != 0 && v < g->count);
+    return &g->values[v];
+}
+
+/* Records the first failure with its sentence; always returns 0, so that builders can `return tuff_graph_fail(...)`. */
+tuff_val tuff_graph_fail(struct tuff_graph *g, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
+
+/* Adds a value: infers its type, copies attrs and in. 0 after any failure. The one way in which values come to be. */
+tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count, const void *attrs);
+
+/* "[2, 3]" into a buffer for messages; returns buffer. */
+char *tuff_shape_text(const struct tuff_shape *shape, char *buffer, size_t bytes);
+bool tuff_shape_equal(const struct tuff_shape *a, const struct tuff_shape *b);
+
+/* ---- descriptor -------------------------------------------------------------------------------------------------------- */
+
+enum tuff_attr_kind {
+    TUFF_ATTR_I32,   /* int32_t, also bool stored as int32_t and enums */
+    TUFF_ATTR_F64,   /* double */
+    TUFF_ATTR_U32S,  /* uint32_t[count] */
+    TUFF_ATTR_I32S,  /* int32_t[count] */
+    TUFF_ATTR_SHAPE, /* struct tuff_shape */
+    TUFF_ATTR_DTYPE  /* int32_t holding enum tuff_dtype */
+};
+/* One field of an operator's attribute struct; drives printing, parsing, comparing and the ONNX loader.
+ * Attribute structs contain only such fields (no padding bytes that could differ: they are zeroed first). */
+struct tuff_attr {
+    const char *name; /* as in the graph's text */
+    const char *onnx; /* ONNX attribute name, or "" */
+    enum tuff_attr_kind kind;
+    uint32_t count; /* elements of U32S and I32S */
+    size_t offset;
+};
+
+enum tuff_op_class { TUFF_CLASS_LEAF, TUFF_CLASS_INLINE, TUFF_CLASS_KERNEL, TUFF_CLASS_ASSIGN };
+
+struct tuff_infer {
+    struct tuff_graph *graph; /* for tuff_graph_fail, which explains a TUFF_ERR_SHAPE */
+    const struct tuff_op *op;
+    const struct tuff_type *in[8]; /* types of the first 8 inputs; NULL where left out */
+    uint32_t in_count;
+    const tuff_val *in_values; /* all inputs */
+    const void *attrs;
+};
+
+/* Double-precision reference. All types are arrays of double (integers exactly, bool as 0 and 1). out is zeroed. */
+struct tuff_ref {
+    const struct tuff_value *value;
+    const struct tuff_type *in_types;
+    const double *const *in; /* NULL where left out */
+    double *out;
+};
+
+/* What a KERNEL operator asks for: one launch of one shader. Filled by lower from types, attributes and capabilities. */
+struct tuff_kernel_call {
+    const char *file;            /* shader, static text */
+    char defines[512];           /* "#define X 1\n" lines */
+    struct tuff_plan_spec spec[16]; /* ids below TUFF_PLAN_FIRST_HOOK_SPEC */
+    uint32_t spec_count;
+    uint32_t push[30];           /* words */
+    uint32_t push_count;
+    uint32_t groups[3];
+    uint64_t flops;
+};
+struct tuff_lower {
+    const struct tuff_caps *caps;
+    const struct tuff_value *value;
+    const struct tuff_type *in[8];
+};
+void tuff_call_spec(struct tuff_kernel_call *call, uint32_t id, uint32_t value);
+void tuff_call_push(struct tuff_kernel_call *call, uint32_t word);
+void tuff_call_define(struct tuff_kernel_call *call, const char *name, int value);
+/* Workgroup counts of a linear grid of `count` workgroups within the device's limits: the kernel computes its index as
+ * tuff_group() of include/grid.glsl and returns when it is >= its own count. */
+void tuff_call_grid(struct tuff_kernel_call *call, const struct tuff_caps *caps, uint64_t count);
+
+enum tuff_domain { /* where test inputs are drawn from */
+    TUFF_DOMAIN_NORMAL = 0, /* mean 0, deviation 1 */
+    TUFF_DOMAIN_POSITIVE,   /* [0.1, 4] */
+    TUFF_DOMAIN_NONZERO,    /* +-[0.2, 4] */
+    TUFF_DOMAIN_WIDE,       /* +-[1e-3, 1e3], sign and exponent uniform */
+    TUFF_DOMAIN_KINKS,      /* normal, with exact 0, 1, -1, 3, -3 and ties mixed in; gradients are not compared there */
+    TUFF_DOMAIN_INDEX,      /* integers 0 .. index_limit-1 */
+    TUFF_DOMAIN_BOOL
+};
+struct tuff_case {
+    const char *name;
+    struct tuff_type in[6];
+    uint32_t in_count;
+    enum tuff_domain domain[6];
+    uint32_t index_limit;
+    const void *attrs;
+};
+
+struct tuff_op {
+    const char *name; /* in the graph's text */
+    const char *onnx; /* ONNX operator, or "" */
+    enum tuff_op_class class;
+    uint8_t arity_min, arity_max; /* arity_max 255: any number */
+    const struct tuff_attr *attrs;
+    uint32_t attr_count;
+    size_t attrs_bytes;
+
+    /* Types in -> type out; on failure tuff_graph_fail with a sentence that names the shapes, returning its status. */
+    tuff_status (*infer)(const struct tuff_infer *infer, struct tuff_type *out);
+    /* Adds the gradients of y by its inputs (gy has y's type); leaves gin[k] 0 where there is none. Only adds graph. */
+    void (*grad)(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin);
+    const char *nondiff; /* reason for grad == NULL */
+    /* KERNEL: fills the call. TUFF_ERR_UNSUPPORTED with a sentence when this device cannot. */
+    tuff_status (*lower)(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error);
+    /* Double-precision definition, naive. */
+    void (*ref)(const struct tuff_ref *ref);
+    /* Length of the longest sum behind one result (rounding error grows with it); NULL: 1. */
+    double (*terms)(const struct tuff_value *value, const struct tuff_type *in_types);
+    const struct tuff_case *cases;
+    uint32_t case_count;
+
+    /* INLINE pointwise rows: result and derivatives as GLSL text over a, b, c, y, p0, p1; NULL for other INLINE operators,
+     * which emit.c knows by their class of index map. */
+    const char *glsl;
+    uint8_t cost; /* rough instructions per element, for the fuse pass */
+};
+
+/* Every operator, in the order of ops.def after the pointwise rows. */
+extern const struct tuff_op *const tuff_ops[];
+extern const uint32_t tuff_op_count;
+const struct tuff_op *tuff_op_find(const char *name);
+
+#define TUFF_OP(name) extern const struct tuff_op tuff_op_##name;
+#include "graph/ops/ops.def"
+#undef TUFF_OP
+
+#endif
