@@ -1,0 +1,18 @@
+# Public headers as users see them: "backend/base.h" of the source tree becomes <tuff/base.h>.
+
+set(tuff_public_headers backend/base.h backend/backend.h backend/vulkan.h graph/graph.h graph/ops/pointwise.def
+                        loaders/loaders.h cmake/tuff.h)
+foreach(header ${tuff_public_headers})
+    if(NOT EXISTS ${PROJECT_SOURCE_DIR}/${header})
+        continue()
+    endif()
+    cmake_path(GET header FILENAME name)
+    set(installed ${PROJECT_BINARY_DIR}/include/tuff/${name})
+    add_custom_command(OUTPUT ${installed}
+        COMMAND ${CMAKE_COMMAND} -DIN=${PROJECT_SOURCE_DIR}/${header} -DOUT=${installed}
+                -P ${PROJECT_SOURCE_DIR}/cmake/install_header.cmake
+        DEPENDS ${header} cmake/install_header.cmake
+        COMMENT "Header tuff/${name}" VERBATIM)
+    list(APPEND tuff_installed_headers ${installed})
+endforeach()
+add_custom_target(tuff_headers ALL DEPENDS ${tuff_installed_headers})

@@ -1,0 +1,70 @@
+# cmake -DSOURCE=a.comp -DINCLUDE_DIR=shaders -DOUT_DIR=... -DGLSLANG=... -DSPIRV_VAL=... -P shader.cmake
+#
+# Flattens a shader into OUT_DIR/<name>.comp, compiles and validates original, flattened text and variants, writes the
+# text as C string literals into OUT_DIR/<name>.inc and what was read into OUT_DIR/<name>.d.
+cmake_minimum_required(VERSION 3.25)
+
+cmake_path(GET SOURCE STEM LAST_ONLY name)
+set(flat ${OUT_DIR}/${name}.comp)
+set(spirv ${OUT_DIR}/${name}.spv)
+file(READ ${SOURCE} text)
+
+# Only whole-text operations: a CMake list would eat semicolons and brackets.
+set(seen)
+while(text MATCHES "(^|\n)([ \t]*#[ \t]*include[ \t]*\"([^\"\n]+)\"[^\n]*)")
+    set(line "${CMAKE_MATCH_2}")
+    set(path "${INCLUDE_DIR}/${CMAKE_MATCH_3}")
+    set(included "")
+    if(NOT path IN_LIST seen)
+        list(APPEND seen ${path})
+        if(NOT EXISTS ${path})
+            message(FATAL_ERROR "${SOURCE}: no file ${CMAKE_MATCH_3} in ${INCLUDE_DIR}")
+        endif()
+        file(READ ${path} included)
+    endif()
+    string(FIND "${text}" "${line}" at)
+    string(LENGTH "${line}" length)
+    string(SUBSTRING "${text}" 0 ${at} before)
+    math(EXPR after_at "${at} + ${length}")
+    string(SUBSTRING "${text}" ${after_at} -1 after)
+    set(text "${before}${included}${after}")
+endwhile()
+string(REGEX REPLACE "(^|\n)[ \t]*#[ \t]*extension[ \t]+GL_GOOGLE_include_directive[^\n]*" "\\1" text "${text}")
+file(WRITE ${flat} "${text}")
+
+# compile(FILE WHAT [-D...]): GLSL -> SPIR-V -> validated, or the build stops.
+function(compile file what)
+    execute_process(COMMAND ${GLSLANG} -V --quiet --target-env vulkan1.1 -S comp -I${INCLUDE_DIR} ${ARGN} -o ${spirv} ${file}
+                    RESULT_VARIABLE failed OUTPUT_VARIABLE out ERROR_VARIABLE out)
+    if(failed)
+        message(FATAL_ERROR "${SOURCE} (${what}) does not compile:\n${out}")
+    endif()
+    execute_process(COMMAND ${SPIRV_VAL} --target-env vulkan1.1 ${spirv}
+                    RESULT_VARIABLE failed OUTPUT_VARIABLE out ERROR_VARIABLE out)
+    if(failed)
+        message(FATAL_ERROR "${SOURCE} (${what}) gives invalid SPIR-V:\n${out}")
+    endif()
+endfunction()
+
+file(STRINGS ${SOURCE} variant_lines REGEX "^[ \t]*//[ \t]*tuff:[ \t]*variants[ \t]")
+foreach(set ${variant_lines}) # the semicolons of the line part the list
+    string(REGEX REPLACE "^.*tuff:[ \t]*variants[ \t]*" "" set "${set}")
+    string(STRIP "${set}" set)
+    if(set)
+        separate_arguments(arguments UNIX_COMMAND "${set}")
+        compile(${flat} "variant ${set}" ${arguments})
+    endif()
+endforeach()
+compile(${SOURCE} "as it is")
+compile(${flat} "flattened") # last: the .spv that stays is this one
+
+set(literal "${text}")
+string(REPLACE "\\" "\\\\" literal "${literal}")
+string(REPLACE "\"" "\\\"" literal "${literal}")
+string(REPLACE "??" "?\\?" literal "${literal}")
+string(REPLACE "\n" "\\n\"\n    \"" literal "${literal}")
+file(WRITE ${OUT_DIR}/${name}.inc "    \"${literal}\"\n")
+
+set(dependencies ${SOURCE} ${seen})
+list(JOIN dependencies " " dependencies)
+file(WRITE ${OUT_DIR}/${name}.d "${OUT_DIR}/${name}.inc: ${dependencies}\n")

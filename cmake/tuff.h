@@ -1,0 +1,11 @@
+/* tuff.h - all of Tuff but <tuff/vulkan.h>, which shows Vulkan types. Public. */
+#ifndef TUFF_TUFF_H
+#define TUFF_TUFF_H
+
+#include "backend/base.h"
+
+#include "backend/backend.h"
+#include "graph/graph.h"
+#include "loaders/loaders.h"
+
+#endif
