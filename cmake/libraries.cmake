@@ -83,7 +83,7 @@ set(tuff_closure_names ${tuff_glslang_names} ${tuff_link_names})
 if(TUFF_GLSLANG)
     list(APPEND tuff_closure_names -lstdc++)
 endif()
-target_link_libraries(tuff_static INTERFACE $<BUILD_INTERFACE:${tuff_glslang_links}> $<BUILD_INTERFACE:${tuff_links}>
+target_link_libraries(tuff_static INTERFACE "$<BUILD_INTERFACE:${tuff_glslang_links};${tuff_links};$<$<BOOL:${TUFF_GLSLANG}>:stdc++>>"
                       "$<INSTALL_INTERFACE:${tuff_closure_names}>")
 set(tuff_targets tuff_static tuff_runtime_static)
 if(BUILD_SHARED_LIBS)

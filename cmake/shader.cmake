@@ -37,25 +37,29 @@ function(compile file what)
     execute_process(COMMAND ${GLSLANG} -V --quiet --target-env vulkan1.1 -S comp -I${INCLUDE_DIR} ${ARGN} -o ${spirv} ${file}
                     RESULT_VARIABLE failed OUTPUT_VARIABLE out ERROR_VARIABLE out)
     if(failed)
-        message(FATAL_ERROR "${SOURCE} (${what}) does not compile:\n${out}")
+        message(NOTICE "${out}")
+        message(FATAL_ERROR "${name}.comp (${what}) does not compile")
     endif()
     execute_process(COMMAND ${SPIRV_VAL} --target-env vulkan1.1 ${spirv}
                     RESULT_VARIABLE failed OUTPUT_VARIABLE out ERROR_VARIABLE out)
     if(failed)
-        message(FATAL_ERROR "${SOURCE} (${what}) gives invalid SPIR-V:\n${out}")
+        message(NOTICE "${out}")
+        message(FATAL_ERROR "${name}.comp (${what}) gives invalid SPIR-V")
     endif()
 endfunction()
 
+compile(${SOURCE} "as it is") # first: its error lines are those of the source
 file(STRINGS ${SOURCE} variant_lines REGEX "^[ \t]*//[ \t]*tuff:[ \t]*variants[ \t]")
-foreach(set ${variant_lines}) # the semicolons of the line part the list
-    string(REGEX REPLACE "^.*tuff:[ \t]*variants[ \t]*" "" set "${set}")
-    string(STRIP "${set}" set)
-    if(set)
-        separate_arguments(arguments UNIX_COMMAND "${set}")
-        compile(${flat} "variant ${set}" ${arguments})
-    endif()
+foreach(line IN LISTS variant_lines)
+    string(REGEX REPLACE "^.*tuff:[ \t]*variants[ \t]*" "" sets "${line}")
+    foreach(set IN LISTS sets) # parted by semicolons
+        string(STRIP "${set}" set)
+        if(set)
+            separate_arguments(arguments UNIX_COMMAND "${set}")
+            compile(${flat} "variant ${set}" ${arguments})
+        endif()
+    endforeach()
 endforeach()
-compile(${SOURCE} "as it is")
 compile(${flat} "flattened") # last: the .spv that stays is this one
 
 set(literal "${text}")

@@ -6,9 +6,6 @@ foreach(folder backend graph loaders)
 endforeach()
 target_sources(tuff_backend_inside PRIVATE $<TARGET_OBJECTS:tuff_glslang_obj>)
 target_link_libraries(tuff_backend_inside PUBLIC ${tuff_glslang_links} ${tuff_system_links})
-if(TUFF_GLSLANG)
-    set_target_properties(tuff_backend_inside PROPERTIES LINKER_LANGUAGE CXX)
-endif()
 target_link_libraries(tuff_graph_inside PUBLIC tuff_backend_inside)
 target_link_libraries(tuff_loaders_inside PUBLIC tuff_graph_inside ${tuff_links})
 
@@ -19,6 +16,7 @@ function(tuff_test_flags target)
     target_compile_definitions(${target} PRIVATE ${tuff_definitions} TUFF_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                TUFF_BUILD_DIR="${PROJECT_BINARY_DIR}" _POSIX_C_SOURCE=200809L)
     target_compile_options(${target} PRIVATE -UNDEBUG) # assert in a test always counts
+    set_target_properties(${target} PROPERTIES LINKER_LANGUAGE ${tuff_language})
     add_dependencies(${target} tuff_headers)
 endfunction()
 
