@@ -28,10 +28,10 @@ extern "C" {
 
 #if defined(__GNUC__)
 #define TUFF_MUST_CHECK __attribute__((warn_unused_result))
-#define TUFF_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define TUFF_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define TUFF_MUST_CHECK
-#define TUFF_PRINTF(format, first)
+#define TUFF_PRINTF(text, first)
 #endif
 
 /* Groups of ten leave room: 1.. usage and graph, 10.. memory and device, 30.. files, 50.. control. */
@@ -96,10 +96,12 @@ struct tuff_options {
     uint32_t debug;                /* enum tuff_debug */
     const char *device;            /* index, UUID or part of a name; NULL: the best one */
     const char *cache_dir;         /* folder of SPIR-V and pipeline caches; NULL: the platform's; "": no cache */
+    const char *limits;            /* name of a profile of limits that clamps what devices offer; NULL: none */
 };
 
-/* Fills options from the environment: TUFF_DEVICE, TUFF_DEBUG, TUFF_CACHE_DIR, TUFF_LOG (error, warning, info, debug).
- * Fields that are already set stay. The only place where the environment is read. The strings belong to the environment. */
+/* Fills options from the environment: TUFF_DEVICE, TUFF_DEBUG, TUFF_CACHE_DIR, TUFF_LIMITS, TUFF_LOG (error, warning, info,
+ * debug). Fields that are already set stay; bits of debug are added. The only place where the environment is read; the
+ * strings belong to the environment. */
 TUFF_API void tuff_options_from_env(struct tuff_options *options);
 
 /* Owns allocator, log and options; everything else is made from one. Thread-safe. */

@@ -22,7 +22,7 @@ void *tuff_realloc(struct tuff_context *context, void *old, size_t bytes); /* ne
 void tuff_free(struct tuff_context *context, void *memory);
 char *tuff_strdup(struct tuff_context *context, const char *text);
 
-void tuff_log(struct tuff_context *context, enum tuff_log_level level, const char *format, ...) TUFF_PRINTF(3, 4);
+void tuff_log_message(struct tuff_context *context, enum tuff_log_level level, const char *format, ...) TUFF_PRINTF(3, 4);
 
 /* Writes the sentence into error (may be NULL) and the log (context may be NULL), returns status:
  *     return tuff_fail(context, error, TUFF_ERR_FILE, "cannot open %s: %s", path, reason); */

@@ -33,6 +33,11 @@ uint32_t tuff_os_cpu_count(void);
 uint64_t tuff_os_cpu_time_ns(void); /* CPU time used by the calling thread */
 const char *tuff_os_getenv(const char *name);
 
+/* Shared libraries: NULL when there is none of that name; the symbol is NULL when it is missing. */
+void *tuff_os_library_open(const char *name);
+void (*tuff_os_library_symbol(void *library, const char *name))(void);
+void tuff_os_library_close(void *library); /* NULL is legal */
+
 struct tuff_os_thread; /* [owned] by the caller until joined */
 tuff_status tuff_os_thread_start(struct tuff_context *context, void (*run)(void *), void *argument,
                                  struct tuff_os_thread **thread);

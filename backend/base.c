@@ -1,0 +1,258 @@
+/* base.c - the context (allocator, log, options), status names, failing with a sentence, options from the environment.
+ *
+ * Owns struct tuff_context. Needs os.h for the environment alone. Promises that nothing is kept outside of a context. */
+#include "backend/core.h"
+#include "backend/os.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Private bit of options.debug: TUFF_DEBUG held "help" or a name nobody knows, so the context logs the table once. */
+#define DEBUG_HELP (UINT32_C(1) << 31)
+
+struct debug_row {
+    const char *name;
+    uint32_t bit;
+    const char *help;
+};
+
+static const struct debug_row debug_rows[] = {
+    {"print", TUFF_DEBUG_PRINT, "log graph and plan after every pass"},
+    {"check", TUFF_DEBUG_CHECK, "check the graph after every pass"},
+    {"nofuse", TUFF_DEBUG_NOFUSE, "skip the fuse pass: every operator is a launch of its own"},
+    {"nosimplify", TUFF_DEBUG_NOSIMPLIFY, "skip the simplify pass"},
+    {"noalias", TUFF_DEBUG_NOALIAS, "every value has its own memory"},
+    {"timing", TUFF_DEBUG_TIMING, "timestamps around every launch"},
+    {"poison", TUFF_DEBUG_POISON, "fill fresh device memory with NaN"},
+    {"validate", TUFF_DEBUG_VALIDATE, "Vulkan validation layer with synchronization validation"},
+    {"dump-spirv", TUFF_DEBUG_DUMP_SPIRV, "write every shader's GLSL and SPIR-V into the cache folder"},
+    {"nocache", TUFF_DEBUG_NOCACHE, "no cache on disk"},
+    {"help", DEBUG_HELP, "log this table"},
+};
+
+static void *default_allocate(void *user, size_t bytes)
+{
+    (void)user;
+    return malloc(bytes);
+}
+
+static void *default_reallocate(void *user, void *old, size_t bytes)
+{
+    (void)user;
+    return realloc(old, bytes);
+}
+
+static void default_release(void *user, void *memory)
+{
+    (void)user;
+    free(memory);
+}
+
+/* A context without an allocator (a zeroed one, or none at all) uses malloc. */
+static struct tuff_allocator allocator_of(const struct tuff_context *context)
+{
+    if (context && context->allocator.allocate) return context->allocator;
+    return (struct tuff_allocator){NULL, default_allocate, default_reallocate, default_release};
+}
+
+const char *tuff_status_name(tuff_status status)
+{
+    switch (status) {
+    case TUFF_OK: return "TUFF_OK";
+    case TUFF_ERR_USAGE: return "TUFF_ERR_USAGE";
+    case TUFF_ERR_SHAPE: return "TUFF_ERR_SHAPE";
+    case TUFF_ERR_UNSUPPORTED: return "TUFF_ERR_UNSUPPORTED";
+    case TUFF_ERR_MEMORY: return "TUFF_ERR_MEMORY";
+    case TUFF_ERR_DEVICE_MEMORY: return "TUFF_ERR_DEVICE_MEMORY";
+    case TUFF_ERR_NO_DEVICE: return "TUFF_ERR_NO_DEVICE";
+    case TUFF_ERR_DEVICE_LOST: return "TUFF_ERR_DEVICE_LOST";
+    case TUFF_ERR_DRIVER: return "TUFF_ERR_DRIVER";
+    case TUFF_ERR_COMPILE: return "TUFF_ERR_COMPILE";
+    case TUFF_ERR_TIMEOUT: return "TUFF_ERR_TIMEOUT";
+    case TUFF_ERR_FILE: return "TUFF_ERR_FILE";
+    case TUFF_ERR_FORMAT: return "TUFF_ERR_FORMAT";
+    case TUFF_ERR_CANCELLED: return "TUFF_ERR_CANCELLED";
+    }
+    return "unknown status";
+}
+
+#define TEXT_OF(number) TEXT_OF_EXPANDED(number)
+#define TEXT_OF_EXPANDED(number) #number
+
+const char *tuff_version(void)
+{
+    return TEXT_OF(TUFF_VERSION_MAJOR) "." TEXT_OF(TUFF_VERSION_MINOR) "." TEXT_OF(TUFF_VERSION_PATCH);
+}
+
+/* Bits of a list "print,check"; an unknown name sets DEBUG_HELP, so that it does not pass in silence. */
+static uint32_t debug_bits(const char *list)
+{
+    uint32_t bits = 0;
+    while (*list) {
+        size_t length = strcspn(list, ", ");
+        uint32_t bit = length ? DEBUG_HELP : 0;
+        for (size_t i = 0; i < TUFF_COUNT(debug_rows); i++)
+            if (strlen(debug_rows[i].name) == length && !memcmp(debug_rows[i].name, list, length)) bit = debug_rows[i].bit;
+        bits |= bit;
+        list += length;
+        list += strspn(list, ", ");
+    }
+    return bits;
+}
+
+static enum tuff_log_level log_level_of(const char *name)
+{
+    static const char *const names[] = {"", "error", "warning", "info", "debug"};
+    for (size_t i = 1; i < TUFF_COUNT(names); i++)
+        if (!strcmp(name, names[i])) return (enum tuff_log_level)i;
+    return TUFF_LOG_WARNING;
+}
+
+void tuff_options_from_env(struct tuff_options *options)
+{
+    const char *debug = tuff_os_getenv("TUFF_DEBUG");
+    const char *level = tuff_os_getenv("TUFF_LOG");
+    if (!options) return;
+    if (!options->struct_size) options->struct_size = sizeof *options;
+    if (debug) options->debug |= debug_bits(debug);
+    if (level && !options->log_level) options->log_level = log_level_of(level);
+    if (!options->device) options->device = tuff_os_getenv("TUFF_DEVICE");
+    if (!options->cache_dir) options->cache_dir = tuff_os_getenv("TUFF_CACHE_DIR");
+    if (options->struct_size >= offsetof(struct tuff_options, limits) + sizeof options->limits && !options->limits)
+        options->limits = tuff_os_getenv("TUFF_LIMITS");
+}
+
+static void log_debug_table(struct tuff_context *context)
+{
+    struct tuff_text text;
+    tuff_text_init(&text, context);
+    tuff_text_add(&text, "TUFF_DEBUG takes a list of:");
+    for (size_t i = 0; i < TUFF_COUNT(debug_rows); i++)
+        tuff_text_add(&text, "\n  %-11s %s", debug_rows[i].name, debug_rows[i].help);
+    if (!text.failed) tuff_log_message(context, TUFF_LOG_WARNING, "%s", text.data);
+    tuff_text_finish(&text);
+}
+
+/* Replaces borrowed strings by copies; all are set to NULL first, so that destroy frees copies only. */
+static bool copy_strings(struct tuff_context *context)
+{
+    const char **strings[] = {&context->options.device, &context->options.cache_dir, &context->options.limits};
+    const char *borrowed[TUFF_COUNT(strings)];
+    bool complete = true;
+    for (size_t i = 0; i < TUFF_COUNT(strings); i++) {
+        borrowed[i] = *strings[i];
+        *strings[i] = NULL;
+    }
+    for (size_t i = 0; i < TUFF_COUNT(strings); i++) {
+        if (!borrowed[i]) continue;
+        *strings[i] = tuff_strdup(context, borrowed[i]);
+        complete = complete && *strings[i];
+    }
+    return complete;
+}
+
+tuff_status tuff_context_create(const struct tuff_options *options, struct tuff_context **context, struct tuff_error *error)
+{
+    struct tuff_context start = {.options = {.struct_size = sizeof start.options}};
+    TUFF_REQUIRE(NULL, error, context);
+    if (options) {
+        size_t known = sizeof start.options;
+        TUFF_REQUIRE(NULL, error, options->struct_size >= offsetof(struct tuff_options, cache_dir));
+        memcpy(&start.options, options, options->struct_size < known ? options->struct_size : known);
+        start.options.struct_size = known;
+    }
+    start.allocator = start.options.allocator;
+    if (!start.allocator.allocate) start.allocator = allocator_of(NULL);
+    TUFF_REQUIRE(NULL, error, start.allocator.reallocate && start.allocator.release);
+    if (!start.options.log_level) start.options.log_level = TUFF_LOG_WARNING;
+    struct tuff_context *made = tuff_alloc(&start, sizeof *made);
+    if (!made) return tuff_fail_memory(&start, error);
+    *made = start;
+    if (!copy_strings(made)) {
+        tuff_context_destroy(made);
+        return tuff_fail_memory(&(struct tuff_context){.allocator = start.allocator}, error);
+    }
+    if (made->options.debug & DEBUG_HELP) log_debug_table(made);
+    *context = made;
+    return TUFF_OK;
+}
+
+void tuff_context_destroy(struct tuff_context *context)
+{
+    if (!context) return;
+    tuff_free(context, (char *)(uintptr_t)context->options.device);
+    tuff_free(context, (char *)(uintptr_t)context->options.cache_dir);
+    tuff_free(context, (char *)(uintptr_t)context->options.limits);
+    tuff_free(context, context);
+}
+
+void *tuff_alloc(struct tuff_context *context, size_t bytes)
+{
+    struct tuff_allocator allocator = allocator_of(context);
+    size_t wanted = bytes ? bytes : 1;
+    if (allocator.allocate == default_allocate) return calloc(1, wanted);
+    void *memory = allocator.allocate(allocator.user, wanted);
+    if (memory) memset(memory, 0, wanted);
+    return memory;
+}
+
+void *tuff_realloc(struct tuff_context *context, void *old, size_t bytes)
+{
+    struct tuff_allocator allocator = allocator_of(context);
+    return allocator.reallocate(allocator.user, old, bytes ? bytes : 1);
+}
+
+void tuff_free(struct tuff_context *context, void *memory)
+{
+    struct tuff_allocator allocator = allocator_of(context);
+    if (memory) allocator.release(allocator.user, memory);
+}
+
+char *tuff_strdup(struct tuff_context *context, const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = tuff_alloc(context, bytes);
+    if (copy) memcpy(copy, text, bytes);
+    return copy;
+}
+
+void tuff_log_message(struct tuff_context *context, enum tuff_log_level level, const char *format, ...)
+{
+    char line[1024]; /* most messages; longer ones (plans, tables) are allocated */
+    va_list arguments;
+    if (!context || !context->options.log || level > context->options.log_level) return;
+    va_start(arguments, format);
+    int length = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (length < 0) return;
+    char *whole = (size_t)length < sizeof line ? NULL : tuff_alloc(context, (size_t)length + 1);
+    if (whole) {
+        va_start(arguments, format);
+        vsnprintf(whole, (size_t)length + 1, format, arguments);
+        va_end(arguments);
+    }
+    context->options.log(context->options.log_user, level, whole ? whole : line);
+    tuff_free(context, whole);
+}
+
+tuff_status tuff_fail_va(struct tuff_context *context, struct tuff_error *error, tuff_status status, const char *format,
+                         va_list arguments)
+{
+    char message[sizeof error->message];
+    if (vsnprintf(message, sizeof message, format, arguments) < 0) message[0] = 0;
+    if (error) {
+        error->status = status;
+        memcpy(error->message, message, sizeof message);
+    }
+    tuff_log_message(context, TUFF_LOG_ERROR, "%s", message);
+    return status;
+}
+
+tuff_status tuff_fail(struct tuff_context *context, struct tuff_error *error, tuff_status status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tuff_fail_va(context, error, status, format, arguments);
+    va_end(arguments);
+    return status;
+}

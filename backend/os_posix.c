@@ -1,0 +1,369 @@
+/* os_posix.c - os.h on Linux, Android and other POSIX systems: files, folders, threads, time, shared libraries.
+ *
+ * Needs the context's allocator. Keeps no state of its own. */
+#define _DEFAULT_SOURCE 1 /* _SC_NPROCESSORS_ONLN beside POSIX 2008 */
+#define _POSIX_C_SOURCE 200809L
+
+#if !defined(_WIN32)
+
+#include "backend/os.h"
+#include "backend/core.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define READ_CHUNK_BYTES ((size_t)1 << 16)
+
+/* Grows as it reads: the size of pipes and of /proc is not known before. */
+static tuff_status read_all(struct tuff_context *context, int file, const char *path, size_t expected, size_t limit,
+                            char **data, size_t *bytes, struct tuff_error *error)
+{
+    size_t capacity = expected, used = 0;
+    char *buffer = tuff_realloc(context, NULL, capacity + 2);
+    if (!buffer) return tuff_fail_memory(context, error);
+    for (;;) {
+        ssize_t got = read(file, buffer + used, capacity + 1 - used); /* one more than expected: sees the end */
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) {
+            tuff_free(context, buffer);
+            return tuff_fail(context, error, TUFF_ERR_FILE, "cannot read %s: %s", path, strerror(errno));
+        }
+        if (got == 0) break;
+        used += (size_t)got;
+        if (limit && used > limit) {
+            tuff_free(context, buffer);
+            return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s is larger than %zu bytes", path, limit);
+        }
+        if (used <= capacity) continue;
+        capacity = capacity * 2 + READ_CHUNK_BYTES;
+        char *larger = tuff_realloc(context, buffer, capacity + 2);
+        if (!larger) {
+            tuff_free(context, buffer);
+            return tuff_fail_memory(context, error);
+        }
+        buffer = larger;
+    }
+    buffer[used] = 0;
+    *data = buffer;
+    *bytes = used;
+    return TUFF_OK;
+}
+
+tuff_status tuff_os_read_file(struct tuff_context *context, const char *path, size_t limit, void **data, size_t *bytes,
+                              struct tuff_error *error)
+{
+    struct stat about;
+    char *content = NULL;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot open %s: %s", path, strerror(errno));
+    tuff_status status = TUFF_OK;
+    if (fstat(file, &about) != 0 || S_ISDIR(about.st_mode))
+        status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot read %s: it is a folder", path);
+    else if (limit && about.st_size > 0 && (uintmax_t)about.st_size > limit)
+        status = tuff_fail(context, error, TUFF_ERR_FORMAT, "%s has %ju bytes, more than %zu", path, (uintmax_t)about.st_size,
+                           limit);
+    else
+        status = read_all(context, file, path, about.st_size > 0 ? (size_t)about.st_size : 0, limit, &content, bytes, error);
+    close(file);
+    if (status == TUFF_OK) *data = content;
+    return status;
+}
+
+static bool write_all(int file, const char *data, size_t bytes)
+{
+    while (bytes) {
+        ssize_t done = write(file, data, bytes);
+        if (done < 0 && errno == EINTR) continue;
+        if (done <= 0) return false;
+        data += done;
+        bytes -= (size_t)done;
+    }
+    return true;
+}
+
+/* The rename itself is durable only once the folder is synced; file systems that cannot do so are left alone. */
+static void sync_folder_of(struct tuff_context *context, const char *path)
+{
+    char *folder = tuff_strdup(context, path);
+    if (!folder) return;
+    char *slash = strrchr(folder, '/');
+    if (slash) slash[slash == folder] = 0;
+    int handle = open(slash ? folder : ".", O_RDONLY | O_CLOEXEC);
+    if (handle >= 0) {
+        fsync(handle);
+        close(handle);
+    }
+    tuff_free(context, folder);
+}
+
+tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
+                                 size_t part_count, struct tuff_error *error)
+{
+    size_t capacity = strlen(path) + 64; /* ".<pid>.<time>.tmp" */
+    char *temporary = tuff_alloc(context, capacity);
+    if (!temporary) return tuff_fail_memory(context, error);
+    tuff_status status = TUFF_OK;
+    int file = -1;
+    for (unsigned attempt = 0; file < 0 && attempt < 16; attempt++) { /* another thread may hold the same name */
+        snprintf(temporary, capacity, "%s.%ld.%llu.tmp", path, (long)getpid(), (unsigned long long)tuff_os_time_ns());
+        file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file < 0 && errno != EEXIST) break;
+    }
+    if (file < 0) {
+        status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot create %s: %s", temporary, strerror(errno));
+        goto done;
+    }
+    bool written = true;
+    for (size_t i = 0; written && i < part_count; i++) written = write_all(file, parts[i].data, parts[i].bytes);
+    written = written && fsync(file) == 0;
+    int reason = errno;
+    if (close(file) != 0 && written) {
+        written = false;
+        reason = errno;
+    }
+    if (written && rename(temporary, path) != 0) {
+        written = false;
+        reason = errno;
+    }
+    if (!written) {
+        unlink(temporary);
+        status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %s: %s", path, strerror(reason));
+    } else {
+        sync_folder_of(context, path);
+    }
+done:
+    tuff_free(context, temporary);
+    return status;
+}
+
+bool tuff_os_exists(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0;
+}
+
+bool tuff_os_is_folder(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+tuff_status tuff_os_make_folders(struct tuff_context *context, const char *path, struct tuff_error *error)
+{
+    char *partial = tuff_strdup(context, path);
+    if (!partial) return tuff_fail_memory(context, error);
+    bool made = true;
+    for (char *at = partial; made; at++) {
+        char here = *at;
+        if (here != '/' && here != 0) continue;
+        *at = 0;
+        if (at != partial && mkdir(partial, 0777) != 0 && errno != EEXIST) made = tuff_os_is_folder(partial);
+        *at = here;
+        if (!here) break;
+    }
+    tuff_free(context, partial);
+    if (!made || !tuff_os_is_folder(path))
+        return tuff_fail(context, error, TUFF_ERR_FILE, "cannot make folder %s: %s", path, strerror(errno));
+    return TUFF_OK;
+}
+
+tuff_status tuff_os_remove(const char *path) { return remove(path) == 0 ? TUFF_OK : TUFF_ERR_FILE; }
+
+static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* Names end to end, each with its zero byte. */
+static tuff_status collect_names(struct tuff_context *context, const char *path, struct tuff_text *names, size_t *count,
+                                 struct tuff_error *error)
+{
+    DIR *folder = opendir(path);
+    if (!folder) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot list %s: %s", path, strerror(errno));
+    size_t found = 0;
+    for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+        tuff_text_append(names, entry->d_name, strlen(entry->d_name) + 1);
+        found++;
+    }
+    closedir(folder);
+    if (names->failed) return tuff_fail_memory(context, error);
+    *count = found;
+    return TUFF_OK;
+}
+
+tuff_status tuff_os_list_folder(struct tuff_context *context, const char *path, char ***names, size_t *count,
+                                struct tuff_error *error)
+{
+    struct tuff_text text;
+    size_t found = 0;
+    tuff_text_init(&text, context);
+    tuff_status status = collect_names(context, path, &text, &found, error);
+    char **list = status == TUFF_OK ? tuff_alloc(context, (found + 1) * sizeof *list + text.length) : NULL;
+    if (status == TUFF_OK && !list) status = tuff_fail_memory(context, error);
+    if (status == TUFF_OK) {
+        char *at = (char *)(list + found + 1);
+        if (text.length) memcpy(at, text.data, text.length);
+        for (size_t i = 0; i < found; i++, at += strlen(at) + 1) list[i] = at;
+        qsort(list, found, sizeof *list, compare_names);
+        *names = list;
+        *count = found;
+    }
+    tuff_text_finish(&text);
+    return status;
+}
+
+char *tuff_os_cache_folder(struct tuff_context *context)
+{
+    struct tuff_text text;
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    tuff_text_init(&text, context);
+    if (cache && cache[0] == '/') /* the XDG specification ignores relative paths */
+        tuff_text_add(&text, "%s/tuff", cache);
+    else if (home && home[0] == '/')
+        tuff_text_add(&text, "%s/.cache/tuff", home);
+    else
+        return NULL;
+    return tuff_text_take(&text);
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    if (clock_gettime(clock, &now) != 0) return 0;
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+uint64_t tuff_os_time_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
+
+uint64_t tuff_os_cpu_time_ns(void) { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
+
+uint32_t tuff_os_cpu_count(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (uint32_t)count : 1;
+}
+
+const char *tuff_os_getenv(const char *name) { return getenv(name); }
+
+void *tuff_os_library_open(const char *name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }
+
+void (*tuff_os_library_symbol(void *library, const char *name))(void)
+{
+    void (*function)(void) = NULL;
+    void *object = dlsym(library, name);
+    memcpy(&function, &object, sizeof function); /* POSIX makes both the same size; C has no cast between them */
+    return function;
+}
+
+void tuff_os_library_close(void *library)
+{
+    if (library) dlclose(library);
+}
+
+struct tuff_os_thread {
+    struct tuff_context *context; /* [borrowed] */
+    void (*run)(void *);
+    void *argument; /* [borrowed] */
+    pthread_t handle;
+};
+
+static void *thread_main(void *argument)
+{
+    struct tuff_os_thread *thread = argument;
+    thread->run(thread->argument);
+    return NULL;
+}
+
+tuff_status tuff_os_thread_start(struct tuff_context *context, void (*run)(void *), void *argument,
+                                 struct tuff_os_thread **thread)
+{
+    struct tuff_os_thread *made = tuff_alloc(context, sizeof *made);
+    if (!made) return TUFF_ERR_MEMORY;
+    made->context = context;
+    made->run = run;
+    made->argument = argument;
+    if (pthread_create(&made->handle, NULL, thread_main, made) != 0) {
+        tuff_free(context, made);
+        return TUFF_ERR_MEMORY;
+    }
+    *thread = made;
+    return TUFF_OK;
+}
+
+void tuff_os_thread_join(struct tuff_os_thread *thread)
+{
+    if (!thread) return;
+    pthread_join(thread->handle, NULL);
+    tuff_free(thread->context, thread);
+}
+
+struct tuff_os_mutex {
+    struct tuff_context *context; /* [borrowed] */
+    pthread_mutex_t handle;
+};
+
+tuff_status tuff_os_mutex_create(struct tuff_context *context, struct tuff_os_mutex **mutex)
+{
+    struct tuff_os_mutex *made = tuff_alloc(context, sizeof *made);
+    if (!made) return TUFF_ERR_MEMORY;
+    made->context = context;
+    if (pthread_mutex_init(&made->handle, NULL) != 0) {
+        tuff_free(context, made);
+        return TUFF_ERR_MEMORY;
+    }
+    *mutex = made;
+    return TUFF_OK;
+}
+
+void tuff_os_mutex_destroy(struct tuff_os_mutex *mutex)
+{
+    if (!mutex) return;
+    pthread_mutex_destroy(&mutex->handle);
+    tuff_free(mutex->context, mutex);
+}
+
+void tuff_os_mutex_lock(struct tuff_os_mutex *mutex) { pthread_mutex_lock(&mutex->handle); }
+
+void tuff_os_mutex_unlock(struct tuff_os_mutex *mutex) { pthread_mutex_unlock(&mutex->handle); }
+
+struct tuff_os_condition {
+    struct tuff_context *context; /* [borrowed] */
+    pthread_cond_t handle;
+};
+
+tuff_status tuff_os_condition_create(struct tuff_context *context, struct tuff_os_condition **condition)
+{
+    struct tuff_os_condition *made = tuff_alloc(context, sizeof *made);
+    if (!made) return TUFF_ERR_MEMORY;
+    made->context = context;
+    if (pthread_cond_init(&made->handle, NULL) != 0) {
+        tuff_free(context, made);
+        return TUFF_ERR_MEMORY;
+    }
+    *condition = made;
+    return TUFF_OK;
+}
+
+void tuff_os_condition_destroy(struct tuff_os_condition *condition)
+{
+    if (!condition) return;
+    pthread_cond_destroy(&condition->handle);
+    tuff_free(condition->context, condition);
+}
+
+void tuff_os_condition_wait(struct tuff_os_condition *condition, struct tuff_os_mutex *mutex)
+{
+    pthread_cond_wait(&condition->handle, &mutex->handle);
+}
+
+void tuff_os_condition_signal_all(struct tuff_os_condition *condition) { pthread_cond_broadcast(&condition->handle); }
+
+#else
+typedef int tuff_os_posix_is_empty; /* ISO C wants one declaration in every file */
+#endif
