@@ -1,0 +1,32 @@
+#!/bin/sh
+# lint_headers.sh - each installed header alone is C11 and C++17 without warnings; each private header alone is C11.
+set -u
+build=${TUFF_BUILD_DIR:?TUFF_BUILD_DIR is the build folder}
+cd "${TUFF_SOURCE_DIR:-$(dirname -- "$0")/..}" || exit 1
+cc=${CC:-cc} cxx=${CXX:-c++}
+command -v "$cxx" >/dev/null 2>&1 || cxx=
+warnings="-Wall -Wextra -Wpedantic -Werror -fsyntax-only"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+errors=0
+
+# check WHAT COMMAND...: compiles a file that includes WHAT twice and nothing else.
+check() {
+    printf '#include %s\n#include %s\ntypedef int tuff_not_empty;\n' "$1" "$1" > "$work/alone.$2"
+    what=$1; shift 2
+    if ! "$@" "$work"/alone."$suffix" 2> "$work/messages"; then
+        echo "$what alone does not compile: $*"; head -n 20 "$work/messages"; errors=$((errors + 1))
+    fi
+}
+for header in "$build"/include/tuff/*.h; do
+    name=$(basename -- "$header")
+    suffix=c; check "<tuff/$name>" $suffix "$cc" -std=c11 $warnings -I"$build/include"
+    if [ -n "$cxx" ]; then
+        suffix=cc; check "<tuff/$name>" $suffix "$cxx" -std=c++17 $warnings -I"$build/include"
+    fi
+done
+for header in backend/*.h graph/*.h graph/ops/*.h loaders/*.h; do
+    [ -e "$header" ] || continue
+    suffix=c; check "\"$header\"" $suffix "$cc" -std=c11 $warnings -Wno-unused-function -I. -I"$build/generated"
+done
+[ $errors -eq 0 ]

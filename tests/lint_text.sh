@@ -1,0 +1,30 @@
+#!/bin/sh
+# lint_text.sh - what no file may hold: trailing blanks, carriage returns, a missing newline at the end, tabs in C, a TODO
+# without its issue ("TODO #12"), absolute paths of somebody's machine.
+set -eu
+cd "${TUFF_SOURCE_DIR:-$(dirname -- "$0")/..}"
+list=$(mktemp)
+trap 'rm -f "$list" "$list.found" "$list.errors"' EXIT
+if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+    git ls-files -co --exclude-standard
+else # a release tarball
+    find . -type f ! -path './build*' | sed 's|^\./||'
+fi | grep -Ev '^LICENSE$|^tests/data/|\.(png|jpg|jpeg|onnx|safetensors|gguf|npy|npz|bin|gz|spv)$' |
+    while read -r file; do [ ! -f "$file" ] || echo "$file"; done > "$list"
+# report WHAT: the lines on standard input are offences
+report() {
+    cat > "$list.found"
+    if [ -s "$list.found" ]; then echo "$1:"; head -n 20 "$list.found" | sed 's/^/    /'; echo 1 > "$list.errors"; fi
+}
+every() { xargs -d '\n' grep -InE "$@" < "$list" || true; }
+
+every '[ 	]+$' | report "blanks at the end of a line"
+every "$(printf '\r')" | report "carriage returns"
+grep -E '\.(c|h|def|comp|glsl|cmake|in|md|sh)$|CMakeLists' "$list" | xargs -d '\n' grep -In "$(printf '\t')" | grep -v '^tests/lint_text.sh' |
+    report "tabs" || true
+every '(TODO|FIXME|XXX)' | grep -vE '(TODO|FIXME) #[0-9]+|lint_text\.sh|docs/style\.md' | report "TODO without its issue's number"
+every '(^|[^a-zA-Z0-9_.$}])/(work|home|root|Users)/[a-zA-Z0-9_]' | grep -v '^tests/lint_text\.sh:' | report "paths of one machine"
+while read -r file; do
+    if [ -s "$file" ] && [ -n "$(tail -c 1 "$file" | tr -d '\n\0')" ]; then echo "$file"; fi
+done < "$list" | report "no newline at the end of the file"
+[ ! -e "$list.errors" ]
