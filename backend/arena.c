@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #define ARENA_ALIGNMENT 16
-#define ARENA_FIRST_BYTES 4096   /* one page: small graphs stay small */
+#define ARENA_FIRST_BYTES 4096        /* one page: small graphs stay small */
 #define ARENA_LARGEST_BYTES (1 << 20) /* blocks double up to here; then the waste of the last block is what counts */
 
 struct tuff_arena_block {
@@ -66,7 +66,10 @@ void *tuff_arena_copy(struct tuff_arena *arena, const void *data, size_t bytes)
     return copy;
 }
 
-char *tuff_arena_strdup(struct tuff_arena *arena, const char *text) { return tuff_arena_copy(arena, text, strlen(text) + 1); }
+char *tuff_arena_strdup(struct tuff_arena *arena, const char *text)
+{
+    return tuff_arena_copy(arena, text, strlen(text) + 1);
+}
 
 char *tuff_arena_printf(struct tuff_arena *arena, const char *format, ...)
 {

@@ -6,8 +6,8 @@
 
 #if !defined(_WIN32)
 
-#include "backend/os.h"
 #include "backend/core.h"
+#include "backend/os.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -68,8 +68,8 @@ tuff_status tuff_os_read_file(struct tuff_context *context, const char *path, si
     if (fstat(file, &about) != 0 || S_ISDIR(about.st_mode))
         status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot read %s: it is a folder", path);
     else if (limit && about.st_size > 0 && (uintmax_t)about.st_size > limit)
-        status = tuff_fail(context, error, TUFF_ERR_FORMAT, "%s has %ju bytes, more than %zu", path, (uintmax_t)about.st_size,
-                           limit);
+        status = tuff_fail(context, error, TUFF_ERR_FORMAT, "%s has %ju bytes, more than %zu", path,
+                           (uintmax_t)about.st_size, limit);
     else
         status = read_all(context, file, path, about.st_size > 0 ? (size_t)about.st_size : 0, limit, &content, bytes, error);
     close(file);

@@ -1,0 +1,384 @@
+/* plan.c - building a plan, placing its barriers, proving that no hazard is left, its hash.
+ *
+ * Needs the arena alone; knows no device. A plan that failed to grow returns UINT32_MAX from the builders and stays valid. */
+#include "backend/plan.h"
+
+#include <stdlib.h>
+
+const char *tuff_memory_name(enum tuff_memory memory)
+{
+    static const char *const names[TUFF_MEMORY_COUNT] = {"param", "state", "const", "input", "output", "scratch"};
+    return (unsigned)memory < TUFF_MEMORY_COUNT ? names[memory] : "?";
+}
+
+void tuff_plan_init(struct tuff_plan *plan, struct tuff_context *context)
+{
+    *plan = (struct tuff_plan){0};
+    tuff_arena_init(&plan->arena, context);
+}
+
+void tuff_plan_finish(struct tuff_plan *plan)
+{
+    tuff_arena_finish(&plan->arena);
+    tuff_plan_init(plan, plan->arena.context);
+}
+
+/* Arrays double: the capacity follows from the count, so the plan need not store it. */
+static uint64_t capacity_of(uint64_t count)
+{
+    uint64_t capacity = 8;
+    if (!count) return 0;
+    while (capacity < count) capacity *= 2;
+    return capacity;
+}
+
+/* Makes room for more entries at the end of *array; the count is the caller's to raise. */
+static bool grow(struct tuff_plan *plan, void **array, uint32_t count, uint32_t more, size_t entry_bytes)
+{
+    uint64_t old = capacity_of(count), wanted = capacity_of((uint64_t)count + more);
+    if (wanted == old) return true;
+    if (wanted > UINT32_MAX || wanted > SIZE_MAX / 2 / entry_bytes) return false;
+    void *larger = tuff_arena_alloc(&plan->arena, (size_t)wanted * entry_bytes);
+    if (!larger) return false;
+    if (count) memcpy(larger, *array, count * entry_bytes);
+    *array = larger;
+    return true;
+}
+
+/* grow() for an array of any type; a plain cast of T ** to void ** would break the aliasing rules. */
+#define GROW(plan, array, count, more) grow_typed(plan, (void *)&(plan)->array, (plan)->count, more, sizeof *(plan)->array)
+
+static bool grow_typed(struct tuff_plan *plan, void *field, uint32_t count, uint32_t more, size_t entry_bytes)
+{
+    void *array;
+    memcpy(&array, field, sizeof array);
+    if (!grow(plan, &array, count, more, entry_bytes)) return false;
+    memcpy(field, &array, sizeof array);
+    return true;
+}
+
+static const char *copy_text(struct tuff_plan *plan, const char *text)
+{
+    return text && text[0] ? tuff_arena_strdup(&plan->arena, text) : "";
+}
+
+uint32_t tuff_plan_add_slot(struct tuff_plan *plan, const struct tuff_plan_slot *slot)
+{
+    struct tuff_plan_slot copy = *slot;
+    copy.name = copy_text(plan, slot->name);
+    if (slot->data)
+        copy.data = slot->bytes <= SIZE_MAX ? tuff_arena_copy(&plan->arena, slot->data, (size_t)slot->bytes) : NULL;
+    if (!copy.name || (slot->data && !copy.data) || !GROW(plan, slots, slot_count, 1)) return UINT32_MAX;
+    plan->slots[plan->slot_count] = copy;
+    return plan->slot_count++;
+}
+
+static int compare_specs(const void *a, const void *b)
+{
+    const struct tuff_plan_spec *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static bool equal_kernels(const struct tuff_plan *plan, const struct tuff_plan_kernel *old,
+                          const struct tuff_plan_kernel *new_one, const struct tuff_plan_spec *specs, uint32_t spec_count)
+{
+    if (old->spec_count != spec_count || strcmp(old->file, new_one->file) || strcmp(old->defines, new_one->defines) ||
+        strcmp(old->hooks, new_one->hooks))
+        return false;
+    for (uint32_t i = 0; i < spec_count; i++) {
+        const struct tuff_plan_spec *spec = &plan->specs[old->spec_first + i];
+        if (spec->id != specs[i].id || spec->value != specs[i].value) return false;
+    }
+    return true;
+}
+
+uint32_t tuff_plan_add_kernel(struct tuff_plan *plan, const struct tuff_plan_kernel *kernel,
+                              const struct tuff_plan_spec *specs, uint32_t spec_count)
+{
+    struct tuff_plan_kernel copy = *kernel;
+    copy.file = kernel->file ? kernel->file : "";
+    copy.defines = kernel->defines ? kernel->defines : "";
+    copy.hooks = kernel->hooks ? kernel->hooks : "";
+    if (!GROW(plan, specs, spec_count, spec_count) || !GROW(plan, kernels, kernel_count, 1)) return UINT32_MAX;
+    struct tuff_plan_spec *sorted = plan->specs + plan->spec_count; /* counts only once the kernel is a new one */
+    if (spec_count) {
+        memcpy(sorted, specs, spec_count * sizeof *specs);
+        qsort(sorted, spec_count, sizeof *sorted, compare_specs);
+    }
+    for (uint32_t i = 0; i < plan->kernel_count; i++)
+        if (equal_kernels(plan, &plan->kernels[i], &copy, sorted, spec_count)) return i;
+    copy.file = copy_text(plan, copy.file);
+    copy.defines = copy_text(plan, copy.defines);
+    copy.hooks = copy_text(plan, copy.hooks);
+    if (!copy.file || !copy.defines || !copy.hooks) return UINT32_MAX;
+    copy.spec_first = plan->spec_count;
+    copy.spec_count = spec_count;
+    plan->spec_count += spec_count;
+    plan->kernels[plan->kernel_count] = copy;
+    return plan->kernel_count++;
+}
+
+uint32_t tuff_plan_add_launch(struct tuff_plan *plan, const struct tuff_plan_launch *launch,
+                              const struct tuff_plan_binding *bindings, uint32_t binding_count, const uint32_t *push_words,
+                              uint32_t push_count)
+{
+    struct tuff_plan_launch copy = *launch;
+    if (launch->kernel >= plan->kernel_count) return UINT32_MAX;
+    for (uint32_t i = 0; i < binding_count; i++)
+        if (bindings[i].slot >= plan->slot_count) return UINT32_MAX;
+    copy.label = copy_text(plan, launch->label);
+    if (!copy.label || !GROW(plan, bindings, binding_count, binding_count) ||
+        !GROW(plan, push_words, push_word_count, push_count) || !GROW(plan, launches, launch_count, 1))
+        return UINT32_MAX;
+    copy.binding_first = plan->binding_count;
+    copy.binding_count = binding_count;
+    copy.push_first = plan->push_word_count;
+    copy.push_count = push_count;
+    if (binding_count) memcpy(plan->bindings + plan->binding_count, bindings, binding_count * sizeof *bindings);
+    if (push_count) memcpy(plan->push_words + plan->push_word_count, push_words, push_count * sizeof *push_words);
+    plan->binding_count += binding_count;
+    plan->push_word_count += push_count;
+    plan->launches[plan->launch_count] = copy;
+    return plan->launch_count++;
+}
+
+static bool bindings_conflict(const struct tuff_plan *plan, const struct tuff_plan_binding *a,
+                              const struct tuff_plan_binding *b)
+{
+    const struct tuff_plan_slot *x = &plan->slots[a->slot], *y = &plan->slots[b->slot];
+    uint64_t x_begin = x->offset + a->offset, y_begin = y->offset + b->offset;
+    if (!((a->access | b->access) & TUFF_WRITE) || x->memory != y->memory) return false;
+    return x_begin < y_begin + b->bytes && y_begin < x_begin + a->bytes;
+}
+
+static bool launch_conflicts(const struct tuff_plan *plan, const struct tuff_plan_launch *launch, uint32_t first,
+                             uint32_t end)
+{
+    for (uint32_t i = 0; i < launch->binding_count; i++)
+        for (uint32_t k = first; k < end; k++)
+            if (bindings_conflict(plan, &plan->bindings[launch->binding_first + i], &plan->bindings[k])) return true;
+    return false;
+}
+
+void tuff_plan_place_barriers(struct tuff_plan *plan)
+{
+    uint32_t since = 0; /* first binding after the last barrier: bindings lie in the order of launches */
+    for (uint32_t i = 0; i < plan->launch_count; i++) {
+        struct tuff_plan_launch *launch = &plan->launches[i];
+        launch->barrier = launch_conflicts(plan, launch, since, launch->binding_first);
+        if (launch->barrier) since = launch->binding_first;
+    }
+}
+
+/* One access of the proof; epoch counts the barriers before it, so equal epochs mean: nothing orders the two. */
+struct access {
+    uint32_t epoch, launch;
+    uint32_t memory; /* enum tuff_memory */
+    bool write;
+    uint64_t begin, end;
+};
+
+static int compare_accesses(const void *a, const void *b)
+{
+    const struct access *x = a, *y = b;
+    if (x->epoch != y->epoch) return x->epoch < y->epoch ? -1 : 1;
+    if (x->memory != y->memory) return x->memory < y->memory ? -1 : 1;
+    if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+    return (x->launch > y->launch) - (x->launch < y->launch);
+}
+
+/* The furthest end among accesses so far, and the furthest among those of other launches than that one's. */
+struct reach {
+    uint64_t end, other_end;
+    uint32_t launch, other_launch;
+};
+
+static void reach_add(struct reach *reach, const struct access *access)
+{
+    if (access->launch == reach->launch) {
+        if (access->end > reach->end) reach->end = access->end;
+    } else if (access->end > reach->end) {
+        reach->other_end = reach->end;
+        reach->other_launch = reach->launch;
+        reach->end = access->end;
+        reach->launch = access->launch;
+    } else if (access->end > reach->other_end) {
+        reach->other_end = access->end;
+        reach->other_launch = access->launch;
+    }
+}
+
+/* Launch of an earlier-sorted access that overlaps this one and is not of the same launch; UINT32_MAX if there is none. */
+static uint32_t reach_hit(const struct reach *reach, const struct access *access)
+{
+    if (reach->launch != access->launch) return reach->end > access->begin ? reach->launch : UINT32_MAX;
+    return reach->other_end > access->begin ? reach->other_launch : UINT32_MAX;
+}
+
+static const char *label_of(const struct tuff_plan *plan, uint32_t launch) { return plan->launches[launch].label; }
+
+/* Sweeps accesses sorted by epoch, memory and address; two that overlap within an epoch must both be reads. */
+static tuff_status sweep(const struct tuff_plan *plan, const struct access *accesses, size_t count,
+                         struct tuff_context *context, struct tuff_error *error)
+{
+    const struct reach nothing = {0, 0, UINT32_MAX, UINT32_MAX};
+    struct reach any = nothing, writes = nothing;
+    for (size_t i = 0; i < count; i++) {
+        const struct access *access = &accesses[i];
+        if (i && (access->epoch != access[-1].epoch || access->memory != access[-1].memory)) any = writes = nothing;
+        uint32_t other = reach_hit(access->write ? &any : &writes, access);
+        if (other != UINT32_MAX) {
+            uint32_t first = other < access->launch ? other : access->launch;
+            uint32_t second = other < access->launch ? access->launch : other;
+            return tuff_fail(context, error, TUFF_ERR_USAGE,
+                             "plan: launches %u (%s) and %u (%s) touch %s memory at %llu without a barrier between them",
+                             first, label_of(plan, first), second, label_of(plan, second), tuff_memory_name(access->memory),
+                             (unsigned long long)access->begin);
+        }
+        reach_add(&any, access);
+        if (access->write) reach_add(&writes, access);
+    }
+    return TUFF_OK;
+}
+
+static tuff_status check_slots(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
+{
+    for (uint32_t i = 0; i < plan->slot_count; i++) {
+        const struct tuff_plan_slot *slot = &plan->slots[i];
+        if ((unsigned)slot->memory >= TUFF_MEMORY_COUNT)
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u has no kind of memory", i);
+        uint64_t range = plan->memory_bytes[slot->memory];
+        if (slot->offset % TUFF_PLAN_ALIGNMENT || slot->bytes % 4)
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) is not aligned: offset %llu, %llu bytes", i,
+                             slot->name, (unsigned long long)slot->offset, (unsigned long long)slot->bytes);
+        if (slot->offset > range || slot->bytes > range - slot->offset)
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) ends beyond the %llu bytes of %s memory", i,
+                             slot->name, (unsigned long long)range, tuff_memory_name(slot->memory));
+        if (slot->data && slot->memory != TUFF_MEMORY_CONST)
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) has data but is not constant", i,
+                             slot->name);
+    }
+    return TUFF_OK;
+}
+
+static tuff_status check_binding(const struct tuff_plan *plan, uint32_t launch, const struct tuff_plan_binding *binding,
+                                 struct tuff_context *context, struct tuff_error *error)
+{
+    if (binding->slot >= plan->slot_count)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u binds slot %u of %u", launch, binding->slot,
+                         plan->slot_count);
+    const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
+    bool aligned = binding->offset % TUFF_PLAN_ALIGNMENT == 0 || slot->bytes < TUFF_PLAN_ALIGNMENT;
+    if (!aligned || binding->bytes % 4 || !binding->bytes)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) binds slot %u at %llu with %llu bytes",
+                         launch, label_of(plan, launch), binding->slot, (unsigned long long)binding->offset,
+                         (unsigned long long)binding->bytes);
+    if (binding->offset > slot->bytes || binding->bytes > slot->bytes - binding->offset)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) binds beyond slot %u (%s) of %llu bytes",
+                         launch, label_of(plan, launch), binding->slot, slot->name, (unsigned long long)slot->bytes);
+    if (!(binding->access & (TUFF_READ | TUFF_WRITE)) || binding->access & ~(uint32_t)(TUFF_READ | TUFF_WRITE))
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) binds slot %u without access", launch,
+                         label_of(plan, launch), binding->slot);
+    if (slot->memory == TUFF_MEMORY_CONST && binding->access & TUFF_WRITE)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) writes the constant %s", launch,
+                         label_of(plan, launch), slot->name);
+    return TUFF_OK;
+}
+
+/* Ranges of sub-arrays and kernels; bindings and push words must lie in the order of launches and fill their arrays. */
+static tuff_status check_launches(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
+{
+    uint32_t bindings = 0, words = 0, specs = 0;
+    for (uint32_t i = 0; i < plan->kernel_count; i++) {
+        if (plan->kernels[i].spec_first != specs || plan->kernels[i].spec_count > plan->spec_count - specs)
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: kernel %u has a wrong range of constants", i);
+        for (uint32_t k = 1; k < plan->kernels[i].spec_count; k++)
+            if (plan->specs[specs + k].id <= plan->specs[specs + k - 1].id)
+                return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: kernel %u sets constant %u twice", i,
+                                 plan->specs[specs + k].id);
+        specs += plan->kernels[i].spec_count;
+    }
+    for (uint32_t i = 0; i < plan->launch_count; i++) {
+        const struct tuff_plan_launch *launch = &plan->launches[i];
+        if (launch->kernel >= plan->kernel_count || launch->binding_first != bindings || launch->push_first != words ||
+            launch->binding_count > plan->binding_count - bindings || launch->push_count > plan->push_word_count - words)
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) has a wrong range", i, launch->label);
+        bindings += launch->binding_count;
+        words += launch->push_count;
+        for (uint32_t k = 0; k < launch->binding_count; k++)
+            TUFF_TRY(check_binding(plan, i, &plan->bindings[launch->binding_first + k], context, error));
+    }
+    return TUFF_OK;
+}
+
+tuff_status tuff_plan_check(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
+{
+    TUFF_TRY(check_slots(plan, context, error));
+    TUFF_TRY(check_launches(plan, context, error));
+    struct access *accesses = tuff_alloc(context, (size_t)plan->binding_count * sizeof *accesses);
+    if (!accesses) return tuff_fail_memory(context, error);
+    uint32_t epoch = 0;
+    size_t count = 0;
+    for (uint32_t i = 0; i < plan->launch_count; i++) {
+        const struct tuff_plan_launch *launch = &plan->launches[i];
+        epoch += launch->barrier;
+        for (uint32_t k = 0; k < launch->binding_count; k++) {
+            const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + k];
+            const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
+            uint64_t begin = slot->offset + binding->offset;
+            accesses[count++] = (struct access){
+                epoch, i, slot->memory, binding->access & TUFF_WRITE, begin, begin + binding->bytes};
+        }
+    }
+    qsort(accesses, count, sizeof *accesses, compare_accesses);
+    tuff_status status = sweep(plan, accesses, count, context, error);
+    tuff_free(context, accesses);
+    return status;
+}
+
+static uint64_t hash_words(uint64_t hash, const uint64_t *words, size_t count)
+{
+    unsigned char bytes[8];
+    for (size_t i = 0; i < count; i++) { /* little endian everywhere, so that a hash travels between machines */
+        for (int k = 0; k < 8; k++) bytes[k] = (unsigned char)(words[i] >> (8 * k));
+        hash = tuff_hash(hash, bytes, sizeof bytes);
+    }
+    return hash;
+}
+#define HASH(hash, ...) hash_words(hash, (const uint64_t[]){__VA_ARGS__}, TUFF_COUNT(((const uint64_t[]){__VA_ARGS__})))
+
+static uint64_t hash_launch(const struct tuff_plan *plan, uint64_t hash, const struct tuff_plan_launch *launch)
+{
+    hash = tuff_hash_text(hash, launch->label);
+    hash = HASH(hash, launch->kernel, launch->groups[0], launch->groups[1], launch->groups[2], launch->barrier, launch->cut,
+                launch->flops, launch->binding_count, launch->push_count);
+    for (uint32_t i = 0; i < launch->binding_count; i++) {
+        const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
+        hash = HASH(hash, binding->slot, binding->access, binding->offset, binding->bytes);
+    }
+    for (uint32_t i = 0; i < launch->push_count; i++) hash = HASH(hash, plan->push_words[launch->push_first + i]);
+    return hash;
+}
+
+uint64_t tuff_plan_hash(const struct tuff_plan *plan)
+{
+    uint64_t hash = HASH(0, plan->slot_count, plan->kernel_count, plan->launch_count);
+    hash = hash_words(hash, plan->memory_bytes, TUFF_MEMORY_COUNT);
+    for (uint32_t i = 0; i < plan->slot_count; i++) {
+        const struct tuff_plan_slot *slot = &plan->slots[i];
+        hash = tuff_hash_text(hash, slot->name);
+        hash = HASH(hash, slot->memory, slot->offset, slot->bytes, slot->data != NULL);
+        if (slot->data) hash = tuff_hash(hash, slot->data, (size_t)slot->bytes);
+    }
+    for (uint32_t i = 0; i < plan->kernel_count; i++) {
+        const struct tuff_plan_kernel *kernel = &plan->kernels[i];
+        hash = tuff_hash_text(hash, kernel->file);
+        hash = tuff_hash_text(hash, kernel->defines);
+        hash = tuff_hash_text(hash, kernel->hooks);
+        hash = HASH(hash, kernel->spec_count);
+        for (uint32_t k = 0; k < kernel->spec_count; k++)
+            hash = HASH(hash, plan->specs[kernel->spec_first + k].id, plan->specs[kernel->spec_first + k].value);
+    }
+    for (uint32_t i = 0; i < plan->launch_count; i++) hash = hash_launch(plan, hash, &plan->launches[i]);
+    return hash;
+}

@@ -1,0 +1,425 @@
+/* plan_text.c - a plan as text and back: one line per slot, kernel and launch, fields in a fixed order.
+ *
+ *   tuff-plan 1
+ *   memory param=0 state=0 const=256 input=1024 output=1024 scratch=0
+ *   slot 0 "x" input offset=0 bytes=1024
+ *   slot 1 "c" const offset=0 bytes=4 data=0000803f
+ *   kernel 0 "row_softmax" defines="" hooks="" specs=0:256
+ *   launch 0 "softmax y" kernel=0 groups=8,1,1 flops=0 barrier cut bind=0:r:0:1024,2:w:0:1024 push=80
+ *
+ * The text is untrusted: the parser never allocates more than a small multiple of its length. */
+#include "backend/plan.h"
+
+#define FORMAT_VERSION 1
+
+static void add_string(struct tuff_text *text, const char *string)
+{
+    tuff_text_append(text, "\"", 1);
+    for (const char *at = string; *at; at++) {
+        unsigned char c = (unsigned char)*at;
+        if (c == '"' || c == '\\')
+            tuff_text_add(text, "\\%c", c);
+        else if (c == '\n')
+            tuff_text_append(text, "\\n", 2);
+        else if (c < 0x20 || c == 0x7f)
+            tuff_text_add(text, "\\x%02x", c);
+        else
+            tuff_text_append(text, at, 1);
+    }
+    tuff_text_append(text, "\"", 1);
+}
+
+static void print_slot(const struct tuff_plan *plan, uint32_t index, struct tuff_text *text)
+{
+    static const char digits[] = "0123456789abcdef";
+    const struct tuff_plan_slot *slot = &plan->slots[index];
+    const unsigned char *data = slot->data;
+    tuff_text_add(text, "slot %u ", index);
+    add_string(text, slot->name);
+    tuff_text_add(text, " %s offset=%llu bytes=%llu", tuff_memory_name(slot->memory), (unsigned long long)slot->offset,
+                  (unsigned long long)slot->bytes);
+    if (data) tuff_text_add(text, " data=");
+    for (uint64_t i = 0; data && i < slot->bytes; i++)
+        tuff_text_append(text, (const char[]){digits[data[i] >> 4], digits[data[i] & 15]}, 2);
+    tuff_text_append(text, "\n", 1);
+}
+
+static void print_kernel(const struct tuff_plan *plan, uint32_t index, struct tuff_text *text)
+{
+    const struct tuff_plan_kernel *kernel = &plan->kernels[index];
+    tuff_text_add(text, "kernel %u ", index);
+    add_string(text, kernel->file);
+    tuff_text_add(text, " defines=");
+    add_string(text, kernel->defines);
+    tuff_text_add(text, " hooks=");
+    add_string(text, kernel->hooks);
+    for (uint32_t i = 0; i < kernel->spec_count; i++) {
+        const struct tuff_plan_spec *spec = &plan->specs[kernel->spec_first + i];
+        tuff_text_add(text, "%s%u:%u", i ? "," : " specs=", spec->id, spec->value);
+    }
+    tuff_text_append(text, "\n", 1);
+}
+
+static void print_launch(const struct tuff_plan *plan, uint32_t index, struct tuff_text *text)
+{
+    static const char *const access[] = {"-", "r", "w", "rw"};
+    const struct tuff_plan_launch *launch = &plan->launches[index];
+    tuff_text_add(text, "launch %u ", index);
+    add_string(text, launch->label);
+    tuff_text_add(text, " kernel=%u groups=%u,%u,%u flops=%llu", launch->kernel, launch->groups[0], launch->groups[1],
+                  launch->groups[2], (unsigned long long)launch->flops);
+    tuff_text_add(text, "%s%s", launch->barrier ? " barrier" : "", launch->cut ? " cut" : "");
+    for (uint32_t i = 0; i < launch->binding_count; i++) {
+        const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
+        tuff_text_add(text, "%s%u:%s:%llu:%llu", i ? "," : " bind=", binding->slot, access[binding->access & 3],
+                      (unsigned long long)binding->offset, (unsigned long long)binding->bytes);
+    }
+    for (uint32_t i = 0; i < launch->push_count; i++)
+        tuff_text_add(text, "%s%x", i ? "," : " push=", plan->push_words[launch->push_first + i]);
+    tuff_text_append(text, "\n", 1);
+}
+
+void tuff_plan_print(const struct tuff_plan *plan, struct tuff_text *text)
+{
+    tuff_text_add(text, "tuff-plan %d\nmemory", FORMAT_VERSION);
+    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++)
+        tuff_text_add(text, " %s=%llu", tuff_memory_name((enum tuff_memory)i), (unsigned long long)plan->memory_bytes[i]);
+    tuff_text_append(text, "\n", 1);
+    for (uint32_t i = 0; i < plan->slot_count; i++) print_slot(plan, i, text);
+    for (uint32_t i = 0; i < plan->kernel_count; i++) print_kernel(plan, i, text);
+    for (uint32_t i = 0; i < plan->launch_count; i++) print_launch(plan, i, text);
+}
+
+/* Where the parser stands. After the first failure status is set and every function below does nothing. */
+struct reader {
+    struct tuff_plan *plan;
+    const char *at, *end;
+    uint32_t line;
+    tuff_status status;
+    struct tuff_error *error;
+    struct tuff_text scratch; /* numbers of one list */
+};
+
+static void expected(struct reader *reader, const char *what)
+{
+    if (reader->status != TUFF_OK) return;
+    reader->status = tuff_fail(reader->plan->arena.context, reader->error, TUFF_ERR_FORMAT, "plan, line %u: expected %s",
+                               reader->line, what);
+}
+
+static void out_of_memory(struct reader *reader)
+{
+    if (reader->status == TUFF_OK) reader->status = tuff_fail_memory(reader->plan->arena.context, reader->error);
+}
+
+/* Takes word if it comes next. */
+static bool accept(struct reader *reader, const char *word)
+{
+    size_t length = strlen(word);
+    if (reader->status != TUFF_OK || (size_t)(reader->end - reader->at) < length || memcmp(reader->at, word, length))
+        return false;
+    reader->at += length;
+    return true;
+}
+
+static void expect(struct reader *reader, const char *word)
+{
+    if (!accept(reader, word)) expected(reader, word[0] == '\n' ? "the end of the line" : word);
+}
+
+static int digit_of(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return 99;
+}
+
+static uint64_t number(struct reader *reader, uint64_t base, uint64_t largest)
+{
+    uint64_t value = 0;
+    const char *start = reader->at;
+    while (reader->status == TUFF_OK && reader->at < reader->end) {
+        uint64_t digit = (uint64_t)digit_of(*reader->at);
+        if (digit >= base) break;
+        if (value > (largest - digit) / base) {
+            expected(reader, "a smaller number");
+            return 0;
+        }
+        value = value * base + digit;
+        reader->at++;
+    }
+    if (reader->at == start) expected(reader, "a number");
+    return value;
+}
+
+static uint32_t number32(struct reader *reader) { return (uint32_t)number(reader, 10, UINT32_MAX); }
+static uint64_t number64(struct reader *reader) { return number(reader, 10, UINT64_MAX - 9); }
+
+/* One character of a quoted string; 0 marks a failure, as no string holds a zero byte. */
+static char character(struct reader *reader)
+{
+    char c = *reader->at++;
+    if (c != '\\' || reader->at == reader->end) return c == '\n' ? 0 : c;
+    c = *reader->at++;
+    if (c == 'n') return '\n';
+    if (c == '"' || c == '\\') return c;
+    if (c != 'x' || reader->end - reader->at < 2) return 0;
+    int high = digit_of(reader->at[0]), low = digit_of(reader->at[1]);
+    reader->at += 2;
+    return high > 15 || low > 15 ? 0 : (char)(high * 16 + low);
+}
+
+/* Lives in text; the builders copy it. Empty on failure. */
+static const char *string(struct reader *reader, struct tuff_text *text)
+{
+    text->length = 0;
+    expect(reader, "\"");
+    while (reader->status == TUFF_OK && reader->at < reader->end && *reader->at != '"') {
+        char c = character(reader);
+        if (!c) expected(reader, "a character or an escape");
+        tuff_text_append(text, &c, 1);
+    }
+    expect(reader, "\"");
+    tuff_text_append(text, "", 0);
+    if (text->failed) out_of_memory(reader);
+    return reader->status == TUFF_OK ? text->data : "";
+}
+
+static enum tuff_memory memory_kind(struct reader *reader)
+{
+    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++)
+        if (accept(reader, tuff_memory_name((enum tuff_memory)i))) return (enum tuff_memory)i;
+    expected(reader, "a kind of memory");
+    return TUFF_MEMORY_SCRATCH;
+}
+
+static void read_data(struct reader *reader, uint64_t bytes, struct tuff_text *data)
+{
+    data->length = 0;
+    for (uint64_t i = 0; reader->status == TUFF_OK && i < bytes; i++) {
+        int high = reader->end - reader->at >= 2 ? digit_of(reader->at[0]) : 99;
+        int low = high < 16 ? digit_of(reader->at[1]) : 99;
+        if (low > 15) {
+            expected(reader, "two digits for every byte of data");
+            return;
+        }
+        tuff_text_append(data, (const char[]){(char)(high * 16 + low)}, 1);
+        reader->at += 2;
+    }
+    tuff_text_append(data, "", 0); /* data of 0 bytes has an address all the same */
+    if (data->failed) out_of_memory(reader);
+}
+
+static void read_slot(struct reader *reader)
+{
+    struct tuff_plan_slot slot = {0};
+    struct tuff_text name, data;
+    tuff_text_init(&name, reader->plan->arena.context);
+    tuff_text_init(&data, reader->plan->arena.context);
+    if (number32(reader) != reader->plan->slot_count) expected(reader, "the next slot's number");
+    expect(reader, " ");
+    slot.name = string(reader, &name);
+    expect(reader, " ");
+    slot.memory = memory_kind(reader);
+    expect(reader, " offset=");
+    slot.offset = number64(reader);
+    expect(reader, " bytes=");
+    slot.bytes = number64(reader);
+    if (accept(reader, " data=")) {
+        read_data(reader, slot.bytes, &data);
+        slot.data = data.data;
+    }
+    expect(reader, "\n");
+    if (reader->status == TUFF_OK && tuff_plan_add_slot(reader->plan, &slot) == UINT32_MAX) out_of_memory(reader);
+    tuff_text_finish(&name);
+    tuff_text_finish(&data);
+}
+
+static void read_specs(struct reader *reader)
+{
+    reader->scratch.length = 0;
+    if (!accept(reader, " specs=")) return;
+    do {
+        struct tuff_plan_spec spec = {0};
+        spec.id = number32(reader);
+        expect(reader, ":");
+        spec.value = number32(reader);
+        tuff_text_append(&reader->scratch, &spec, sizeof spec);
+    } while (accept(reader, ","));
+    if (reader->scratch.failed) out_of_memory(reader);
+}
+
+static void read_kernel(struct reader *reader)
+{
+    struct tuff_plan_kernel kernel = {0};
+    struct tuff_text file, defines, hooks;
+    uint32_t index = reader->plan->kernel_count;
+    tuff_text_init(&file, reader->plan->arena.context);
+    tuff_text_init(&defines, reader->plan->arena.context);
+    tuff_text_init(&hooks, reader->plan->arena.context);
+    if (number32(reader) != index) expected(reader, "the next kernel's number");
+    expect(reader, " ");
+    kernel.file = string(reader, &file);
+    expect(reader, " defines=");
+    kernel.defines = string(reader, &defines);
+    expect(reader, " hooks=");
+    kernel.hooks = string(reader, &hooks);
+    read_specs(reader);
+    expect(reader, "\n");
+    if (reader->status == TUFF_OK) {
+        const struct tuff_plan_spec *specs = (const void *)reader->scratch.data;
+        uint32_t count = (uint32_t)(reader->scratch.length / sizeof *specs);
+        uint32_t added = tuff_plan_add_kernel(reader->plan, &kernel, specs, count);
+        if (added == UINT32_MAX) out_of_memory(reader);
+        if (added != index) expected(reader, "a kernel that differs from those before");
+    }
+    tuff_text_finish(&file);
+    tuff_text_finish(&defines);
+    tuff_text_finish(&hooks);
+}
+
+static uint32_t read_access(struct reader *reader)
+{
+    uint32_t access = 0;
+    if (accept(reader, "r")) access |= TUFF_READ;
+    if (accept(reader, "w")) access |= TUFF_WRITE;
+    if (!access) expected(reader, "r, w or rw");
+    return access;
+}
+
+/* bind= list into scratch; returns the number of bindings. */
+static uint32_t read_bindings(struct reader *reader)
+{
+    uint32_t count = 0;
+    reader->scratch.length = 0;
+    if (!accept(reader, " bind=")) return 0;
+    do {
+        struct tuff_plan_binding binding;
+        memset(&binding, 0, sizeof binding);
+        binding.slot = number32(reader);
+        if (binding.slot >= reader->plan->slot_count) expected(reader, "a slot of this plan");
+        expect(reader, ":");
+        binding.access = read_access(reader);
+        expect(reader, ":");
+        binding.offset = number64(reader);
+        expect(reader, ":");
+        binding.bytes = number64(reader);
+        tuff_text_append(&reader->scratch, &binding, sizeof binding);
+        count++;
+    } while (accept(reader, ","));
+    return count;
+}
+
+static uint32_t read_push(struct reader *reader, struct tuff_text *words)
+{
+    uint32_t count = 0;
+    if (!accept(reader, " push=")) return 0;
+    do {
+        uint32_t word = (uint32_t)number(reader, 16, UINT32_MAX);
+        tuff_text_append(words, &word, sizeof word);
+        count++;
+    } while (accept(reader, ","));
+    return count;
+}
+
+static void read_launch(struct reader *reader)
+{
+    struct tuff_plan_launch launch = {0};
+    struct tuff_text label, words;
+    tuff_text_init(&label, reader->plan->arena.context);
+    tuff_text_init(&words, reader->plan->arena.context);
+    if (number32(reader) != reader->plan->launch_count) expected(reader, "the next launch's number");
+    expect(reader, " ");
+    launch.label = string(reader, &label);
+    expect(reader, " kernel=");
+    launch.kernel = number32(reader);
+    if (launch.kernel >= reader->plan->kernel_count) expected(reader, "a kernel of this plan");
+    for (int i = 0; i < 3; i++) {
+        expect(reader, i ? "," : " groups=");
+        launch.groups[i] = number32(reader);
+    }
+    expect(reader, " flops=");
+    launch.flops = number64(reader);
+    launch.barrier = accept(reader, " barrier");
+    launch.cut = accept(reader, " cut");
+    uint32_t binding_count = read_bindings(reader);
+    uint32_t push_count = read_push(reader, &words);
+    expect(reader, "\n");
+    if (reader->scratch.failed || words.failed) out_of_memory(reader);
+    if (reader->status == TUFF_OK && tuff_plan_add_launch(reader->plan, &launch, (const void *)reader->scratch.data,
+                                                          binding_count, (const void *)words.data, push_count) == UINT32_MAX)
+        out_of_memory(reader);
+    tuff_text_finish(&label);
+    tuff_text_finish(&words);
+}
+
+static void read_head(struct reader *reader)
+{
+    expect(reader, "tuff-plan ");
+    if (number32(reader) != FORMAT_VERSION) expected(reader, "format version 1");
+    expect(reader, "\n");
+    reader->line++;
+    expect(reader, "memory");
+    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) {
+        expect(reader, " ");
+        expect(reader, tuff_memory_name((enum tuff_memory)i));
+        expect(reader, "=");
+        reader->plan->memory_bytes[i] = number64(reader);
+    }
+    expect(reader, "\n");
+}
+
+tuff_status tuff_plan_parse(struct tuff_plan *plan, const char *text, size_t length, struct tuff_error *error)
+{
+    struct tuff_context *context = plan->arena.context;
+    TUFF_REQUIRE(context, error, !plan->slot_count && !plan->kernel_count && !plan->launch_count && (text || !length));
+    struct reader reader = {.plan = plan, .at = text, .end = text ? text + length : text, .line = 1, .error = error};
+    tuff_text_init(&reader.scratch, context);
+    read_head(&reader);
+    while (reader.status == TUFF_OK && reader.at < reader.end) {
+        reader.line++;
+        if (accept(&reader, "slot "))
+            read_slot(&reader);
+        else if (accept(&reader, "kernel "))
+            read_kernel(&reader);
+        else if (accept(&reader, "launch "))
+            read_launch(&reader);
+        else
+            expected(&reader, "slot, kernel or launch");
+    }
+    tuff_text_finish(&reader.scratch);
+    if (reader.status != TUFF_OK) tuff_plan_finish(plan);
+    return reader.status;
+}
+
+static void add_bytes(struct tuff_text *text, uint64_t bytes)
+{
+    if (bytes < 10000)
+        tuff_text_add(text, "%llu B", (unsigned long long)bytes);
+    else if (bytes < 10000 * UINT64_C(1024))
+        tuff_text_add(text, "%.1f KiB", (double)bytes / 1024.0);
+    else
+        tuff_text_add(text, "%.1f MiB", (double)bytes / 1048576.0);
+}
+
+void tuff_plan_summary(const struct tuff_plan *plan, struct tuff_text *text)
+{
+    uint32_t barriers = 0, cuts = 0;
+    uint64_t flops = 0, peak = 0;
+    for (uint32_t i = 0; i < plan->launch_count; i++) {
+        barriers += plan->launches[i].barrier;
+        cuts += plan->launches[i].cut;
+        flops += plan->launches[i].flops;
+    }
+    tuff_text_add(text, "launches   %u\nbarriers   %u\ncut points %u\nkernels    %u\nslots      %u\nflops      %llu\n",
+                  plan->launch_count, barriers, cuts, plan->kernel_count, plan->slot_count, (unsigned long long)flops);
+    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) {
+        tuff_text_add(text, "%-10s ", tuff_memory_name((enum tuff_memory)i));
+        add_bytes(text, plan->memory_bytes[i]);
+        tuff_text_append(text, "\n", 1);
+        peak += plan->memory_bytes[i];
+    }
+    tuff_text_add(text, "peak       ");
+    add_bytes(text, peak);
+    tuff_text_append(text, "\n", 1);
+}

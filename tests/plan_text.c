@@ -1,0 +1,111 @@
+/* plan_text.c - a plan prints, parses back to the same hash, and no damaged text crashes the parser. Needs no device. */
+#include "backend/plan.h"
+
+#include <stdio.h>
+
+static uint32_t next_random(uint32_t *state) { return *state = *state * 1664525u + 1013904223u; } /* Numerical Recipes */
+
+static void build(struct tuff_plan *plan)
+{
+    static const uint32_t constant[4] = {0x3f800000, 0, 0xffffffff, 7};
+    plan->memory_bytes[TUFF_MEMORY_INPUT] = 1024;
+    plan->memory_bytes[TUFF_MEMORY_OUTPUT] = 1024;
+    plan->memory_bytes[TUFF_MEMORY_CONST] = 256;
+    plan->memory_bytes[TUFF_MEMORY_SCRATCH] = 2048;
+    uint32_t x = tuff_plan_add_slot(
+        plan, &(struct tuff_plan_slot){.name = "x \"quoted\"\n\x01 \xc3\xa4", .memory = TUFF_MEMORY_INPUT, .bytes = 1024});
+    uint32_t c = tuff_plan_add_slot(
+        plan, &(struct tuff_plan_slot){.name = "c", .memory = TUFF_MEMORY_CONST, .bytes = 16, .data = constant});
+    uint32_t t = tuff_plan_add_slot(plan,
+                                    &(struct tuff_plan_slot){.memory = TUFF_MEMORY_SCRATCH, .offset = 1024, .bytes = 1024});
+    uint32_t y = tuff_plan_add_slot(plan,
+                                    &(struct tuff_plan_slot){.name = "y", .memory = TUFF_MEMORY_OUTPUT, .bytes = 1024});
+    struct tuff_plan_kernel kernel = {
+        .file = "pointwise", .defines = "#define A 1\n", .hooks = "float in0(uint i) { return 1.0; }\n\\"};
+    uint32_t first = tuff_plan_add_kernel(plan, &kernel, (struct tuff_plan_spec[]){{16, 3}, {0, 64}}, 2);
+    uint32_t again = tuff_plan_add_kernel(plan, &kernel, (struct tuff_plan_spec[]){{0, 64}, {16, 3}}, 2);
+    if (first != 0 || again != 0) printf("equal kernels: expected 0 0, got %u %u\n", first, again);
+    kernel.hooks = "";
+    uint32_t second = tuff_plan_add_kernel(plan, &kernel, NULL, 0);
+    tuff_plan_add_launch(
+        plan, &(struct tuff_plan_launch){.label = "mul t", .kernel = first, .groups = {4, 1, 1}, .flops = 256, .cut = true},
+        (struct tuff_plan_binding[]){{x, TUFF_READ, 0, 1024}, {c, TUFF_READ, 0, 16}, {t, TUFF_WRITE, 0, 1024}}, 3,
+        (const uint32_t[]){256, 0xdeadbeef}, 2);
+    tuff_plan_add_launch(plan, &(struct tuff_plan_launch){.label = "add y", .kernel = second, .groups = {4, 2, 3}},
+                         (struct tuff_plan_binding[]){{t, TUFF_READ | TUFF_WRITE, 0, 1024}, {y, TUFF_WRITE, 256, 256}}, 2,
+                         NULL, 0);
+    tuff_plan_place_barriers(plan);
+}
+
+static int damage(const struct tuff_text *text, uint64_t hash)
+{
+    uint32_t random = 1, parsed = 0;
+    char *copy = tuff_alloc(text->context, text->length + 1);
+    if (!copy) return 1;
+    for (size_t cut = 0; cut < text->length; cut++) {
+        struct tuff_plan plan;
+        tuff_plan_init(&plan, text->context);
+        memcpy(copy, text->data, cut);
+        tuff_status status = tuff_plan_parse(&plan, copy, cut, NULL);
+        if (status == TUFF_OK && tuff_plan_hash(&plan) == hash) printf("cut at %zu: same hash\n", cut), parsed += 1000000;
+        tuff_plan_finish(&plan);
+    }
+    for (int round = 0; round < 20000; round++) {
+        struct tuff_plan plan;
+        struct tuff_error error = {0};
+        tuff_plan_init(&plan, text->context);
+        memcpy(copy, text->data, text->length);
+        for (uint32_t flips = 1 + (round & 3); flips; flips--)
+            copy[next_random(&random) % text->length] ^= (char)(1 << (next_random(&random) >> 29));
+        tuff_status status = tuff_plan_parse(&plan, copy, text->length, &error);
+        if (status == TUFF_OK) {
+            parsed++;
+            (void)tuff_plan_check(&plan, text->context, NULL);
+        } else if (status != TUFF_ERR_FORMAT || !strstr(error.message, "line ")) {
+            printf("flip %d: expected TUFF_ERR_FORMAT with a line, got %s: %s\n", round, tuff_status_name(status),
+                   error.message);
+            parsed += 1000000;
+        }
+        tuff_plan_finish(&plan);
+    }
+    tuff_free(text->context, copy);
+    printf("20000 damaged texts: %u parse\n", parsed % 1000000);
+    return parsed >= 1000000;
+}
+
+int main(void)
+{
+    struct tuff_context *context = NULL;
+    struct tuff_error error = {0};
+    int failures = 0;
+    if (tuff_context_create(NULL, &context, &error) != TUFF_OK) return 1;
+    struct tuff_plan plan, back;
+    struct tuff_text text, again;
+    tuff_plan_init(&plan, context);
+    tuff_plan_init(&back, context);
+    tuff_text_init(&text, context);
+    tuff_text_init(&again, context);
+    build(&plan);
+    if (tuff_plan_check(&plan, context, &error) != TUFF_OK)
+        printf("check: expected ok, got %s\n", error.message), failures++;
+    tuff_plan_print(&plan, &text);
+    if (tuff_plan_parse(&back, text.data, text.length, &error) != TUFF_OK)
+        printf("parse: expected ok, got %s\n%s", error.message, text.data), failures++;
+    tuff_plan_print(&back, &again);
+    if (text.length != again.length || memcmp(text.data, again.data, text.length))
+        printf("expected\n%s\ngot\n%s\n", text.data, again.data), failures++;
+    if (tuff_plan_hash(&plan) != tuff_plan_hash(&back)) printf("hash: expected equal\n"), failures++;
+    plan.push_words[1] ^= 1;
+    if (tuff_plan_hash(&plan) == tuff_plan_hash(&back))
+        printf("hash: expected another after a changed push word\n"), failures++;
+    failures += damage(&text, tuff_plan_hash(&back));
+    again.length = 0;
+    tuff_plan_summary(&back, &again);
+    printf("%s", again.data);
+    tuff_text_finish(&text);
+    tuff_text_finish(&again);
+    tuff_plan_finish(&plan);
+    tuff_plan_finish(&back);
+    tuff_context_destroy(context);
+    return failures != 0;
+}
