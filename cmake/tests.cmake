@@ -20,6 +20,17 @@ function(tuff_test_flags target)
     add_dependencies(${target} tuff_headers)
 endfunction()
 
+# Debian 12's lavapipe leaks 128 bytes at its dlclose, and the leak checker then knows no module to suppress: under
+# sanitizers drivers stay loaded.
+if(TUFF_SANITIZE MATCHES "address" AND UNIX)
+    file(CONFIGURE OUTPUT ${tuff_generated}/stay_loaded.c CONTENT
+"__attribute__((visibility(\"default\"))) int dlclose(void *library);
+int dlclose(void *library) { return library == (void *)0; }
+")
+    set(test_extra ${tuff_generated}/stay_loaded.c)
+    set(test_extra_links LINKER:--export-dynamic-symbol=dlclose)
+endif()
+
 set(test_programs)
 set(test_helpers)
 file(GLOB test_sources CONFIGURE_DEPENDS tests/*.c)
@@ -63,7 +74,8 @@ endfunction()
 
 foreach(source ${test_programs})
     cmake_path(GET source STEM name)
-    add_executable(${name} ${source})
+    add_executable(${name} ${source} ${test_extra})
+    target_link_options(${name} PRIVATE ${test_extra_links})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
     tuff_test_flags(${name})
     tuff_test_link(${name} ${source})
