@@ -158,7 +158,18 @@ struct tuff_op {
      * which emit.c knows by their class of index map. */
     const char *glsl;
     uint8_t cost; /* rough instructions per element, for the fuse pass */
+    /* KERNEL: bit k for inputs that may be computed where they are read (few reads per element), instead of from memory. */
+    uint8_t inline_inputs;
+    /* KERNEL: port 0 is in0(uint o, uint r): output element and position among the reduced ones, of attrs tuff_reduce_attrs. */
+    bool reduces;
 };
+
+/* Sums a gradient down to the shape that was broadcast to it. */
+tuff_val tuff_sum_to(struct tuff_graph *g, tuff_val gy, struct tuff_shape shape);
+/* Axis -rank..rank-1 as 0..rank-1; sticky TUFF_ERR_SHAPE and -1 when outside. */
+int tuff_axis(struct tuff_graph *g, const char *what, tuff_val x, int axis);
+/* The same value, through which no gradient flows. */
+tuff_val tuff_detach(struct tuff_graph *g, tuff_val x);
 
 /* Every operator, in the order of ops.def after the pointwise rows. */
 extern const struct tuff_op *const tuff_ops[];

@@ -1,0 +1,225 @@
+/* graph.c - owns the values of a graph and the one way in which they come to be; leaves with names; printing of shapes.
+ * Needs an arena. Promises: every value has a checked type, and its inputs have lower numbers. */
+#include "graph/op.h"
+#include "graph/ops/leaf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+tuff_status tuff_graph_create(struct tuff_context *context, struct tuff_graph **graph, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, context != NULL && graph != NULL);
+    struct tuff_graph *g = tuff_alloc(context, sizeof *g);
+    if (!g) return tuff_fail_memory(context, error);
+    g->context = context;
+    tuff_arena_init(&g->arena, context);
+    g->count = 1;
+    *graph = g;
+    return TUFF_OK;
+}
+
+void tuff_graph_destroy(struct tuff_graph *graph)
+{
+    if (!graph) return;
+    tuff_arena_finish(&graph->arena);
+    tuff_free(graph->context, graph);
+}
+
+tuff_status tuff_graph_finish(struct tuff_graph *graph, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, graph != NULL);
+    if (graph->status != TUFF_OK && error) *error = graph->error;
+    return graph->status;
+}
+
+tuff_val tuff_graph_fail(struct tuff_graph *g, tuff_status status, const char *format, ...)
+{
+    if (g->status != TUFF_OK) return 0;
+    va_list arguments;
+    va_start(arguments, format);
+    g->status = tuff_fail_va(g->context, &g->error, status, format, arguments);
+    va_end(arguments);
+    return 0;
+}
+
+/* ---- types --------------------------------------------------------------------------------------------------------------- */
+
+uint64_t tuff_shape_count(const struct tuff_shape *shape)
+{
+    uint64_t count = 1;
+    for (uint32_t i = 0; i < shape->rank; i++) count *= shape->dim[i];
+    return count;
+}
+
+bool tuff_shape_equal(const struct tuff_shape *a, const struct tuff_shape *b)
+{
+    if (a->rank != b->rank) return false;
+    for (uint32_t i = 0; i < a->rank; i++)
+        if (a->dim[i] != b->dim[i]) return false;
+    return true;
+}
+
+char *tuff_shape_text(const struct tuff_shape *shape, char *buffer, size_t bytes)
+{
+    size_t used = (size_t)snprintf(buffer, bytes, "[");
+    for (uint32_t i = 0; i < shape->rank && used < bytes; i++)
+        used += (size_t)snprintf(buffer + used, bytes - used, i ? ", %u" : "%u", (unsigned)shape->dim[i]);
+    if (used < bytes) snprintf(buffer + used, bytes - used, "]");
+    return buffer;
+}
+
+size_t tuff_dtype_bytes(enum tuff_dtype dtype)
+{
+    switch (dtype) {
+    case TUFF_F32:
+    case TUFF_I32: return 4;
+    case TUFF_F16: return 2;
+    case TUFF_U8:
+    case TUFF_BOOL: return 1;
+    }
+    return 0;
+}
+
+static const char *const dtype_names[] = {"?", "f32", "f16", "i32", "u8", "bool"};
+
+const char *tuff_dtype_name(enum tuff_dtype dtype)
+{
+    return (uint32_t)dtype < TUFF_COUNT(dtype_names) ? dtype_names[dtype] : "?";
+}
+
+enum tuff_dtype tuff_dtype_find(const char *name)
+{
+    for (uint32_t i = 1; i < TUFF_COUNT(dtype_names); i++)
+        if (!strcmp(dtype_names[i], name)) return (enum tuff_dtype)i;
+    return (enum tuff_dtype)0;
+}
+
+struct tuff_type tuff_type_of(const struct tuff_graph *graph, tuff_val value)
+{
+    if (value == 0 || value >= graph->count) return (struct tuff_type){0};
+    return graph->values[value].type;
+}
+
+/* ---- adding --------------------------------------------------------------------------------------------------------------- */
+
+static bool grow(struct tuff_graph *g)
+{
+    if (g->count < g->capacity) return true;
+    uint32_t capacity = g->capacity ? g->capacity * 2 : 64;
+    struct tuff_value *values = tuff_arena_alloc(&g->arena, capacity * sizeof *values);
+    if (!values) return false;
+    if (g->values) memcpy(values, g->values, g->count * sizeof *values);
+    g->values = values;
+    g->capacity = capacity;
+    return true;
+}
+
+static tuff_status check_type(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_type *type)
+{
+    uint64_t count = 1;
+    for (uint32_t i = 0; i < type->shape.rank; i++) {
+        count *= type->shape.dim[i];
+        if (type->shape.dim[i] == 0 || count > INT32_MAX) {
+            char text[128];
+            tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: shape %s is empty or has more than 2^31 - 1 elements", op->name,
+                            tuff_shape_text(&type->shape, text, sizeof text));
+            return TUFF_ERR_SHAPE;
+        }
+    }
+    return TUFF_OK;
+}
+
+tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count, const void *attrs)
+{
+    if (g->status != TUFF_OK) return 0;
+    if (in_count < op->arity_min || (op->arity_max != 255 && in_count > op->arity_max))
+        return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: takes %u to %u inputs, not %u", op->name, op->arity_min, op->arity_max,
+                               (unsigned)in_count);
+    struct tuff_infer infer = {.graph = g, .op = op, .in_count = in_count, .in_values = in, .attrs = attrs};
+    for (uint32_t i = 0; i < in_count; i++) {
+        if (in[i] >= g->count || (in[i] == 0 && i < op->arity_min && op->class != TUFF_CLASS_INLINE))
+            return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: input %u is not a value of this graph", op->name, (unsigned)i);
+        if (i < TUFF_COUNT(infer.in) && in[i]) infer.in[i] = &g->values[in[i]].type;
+    }
+    struct tuff_value value = {.op = op, .in_count = in_count};
+    if (op->infer(&infer, &value.type) != TUFF_OK) return 0; /* infer has told why */
+    if (check_type(g, op, &value.type) != TUFF_OK) return 0;
+    if (in_count) value.in = tuff_arena_copy(&g->arena, in, in_count * sizeof *in);
+    if (op->attrs_bytes) value.attrs = tuff_arena_copy(&g->arena, attrs, op->attrs_bytes);
+    if (!grow(g) || (in_count && !value.in) || (op->attrs_bytes && !value.attrs))
+        return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+    g->values[g->count] = value;
+    return g->count++;
+}
+
+tuff_val tuff_graph_find(const struct tuff_graph *graph, const char *name)
+{
+    for (uint32_t v = 1; v < graph->count; v++)
+        if (graph->values[v].name && !strcmp(graph->values[v].name, name)) return v;
+    return 0;
+}
+
+tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name)
+{
+    if (g->status != TUFF_OK || value == 0 || value >= g->count) return 0;
+    tuff_val other = tuff_graph_find(g, name);
+    if (other && other != value) return tuff_graph_fail(g, TUFF_ERR_USAGE, "the name '%s' is taken", name);
+    char *copy = tuff_arena_strdup(&g->arena, name);
+    if (!copy) return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+    g->values[value].name = copy;
+    return value;
+}
+
+/* ---- leaves with a name ------------------------------------------------------------------------------------------------------ */
+
+static tuff_val add_leaf(struct tuff_graph *g, const struct tuff_op *op, const char *name, const struct tuff_leaf_attrs *attrs,
+                         const float *data)
+{
+    if (g->status != TUFF_OK) return 0;
+    if (!name || !*name) return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: needs a name", op->name);
+    tuff_val known = tuff_graph_find(g, name);
+    if (known) {
+        const struct tuff_value *old = &g->values[known];
+        const struct tuff_leaf_attrs *old_attrs = old->attrs;
+        char a[128], b[128];
+        if (old->op == op && op != &tuff_op_input && old_attrs->dtype == attrs->dtype &&
+            tuff_shape_equal(&old_attrs->shape, &attrs->shape))
+            return known;
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s '%s' %s %s: the name is taken by %s %s", op->name, name,
+                               tuff_dtype_name((enum tuff_dtype)attrs->dtype), tuff_shape_text(&attrs->shape, a, sizeof a),
+                               old->op->name, tuff_shape_text(&old->type.shape, b, sizeof b));
+    }
+    tuff_val v = tuff_graph_add(g, op, NULL, 0, attrs);
+    if (v && attrs->init_kind == TUFF_INIT_DATA) {
+        if (!data) return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s '%s': TUFF_INIT_DATA without data", op->name, name);
+        g->values[v].data = tuff_arena_copy(&g->arena, data, (size_t)tuff_shape_count(&attrs->shape) * sizeof *data);
+        if (!g->values[v].data) return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+    }
+    return tuff_named(g, v, name);
+}
+
+tuff_val tuff_input(struct tuff_graph *g, const char *name, enum tuff_dtype dtype, struct tuff_shape shape)
+{
+    struct tuff_leaf_attrs attrs = {.dtype = (int32_t)dtype, .shape = shape};
+    return add_leaf(g, &tuff_op_input, name, &attrs, NULL);
+}
+
+static struct tuff_leaf_attrs leaf_attrs(enum tuff_dtype dtype, struct tuff_shape shape, struct tuff_init init)
+{
+    return (struct tuff_leaf_attrs){
+        .dtype = (int32_t)dtype, .shape = shape, .init_kind = (int32_t)init.kind, .init_a = init.a, .init_b = init.b};
+}
+
+tuff_val tuff_param(struct tuff_graph *g, const char *name, struct tuff_shape shape, struct tuff_init init)
+{
+    struct tuff_leaf_attrs attrs = leaf_attrs(TUFF_F32, shape, init);
+    return add_leaf(g, &tuff_op_param, name, &attrs, init.data);
+}
+
+tuff_val tuff_state(struct tuff_graph *g, const char *name, enum tuff_dtype dtype, struct tuff_shape shape, struct tuff_init init)
+{
+    struct tuff_leaf_attrs attrs = leaf_attrs(dtype, shape, init);
+    return add_leaf(g, &tuff_op_state, name, &attrs, init.data);
+}
+
+void tuff_text_free(struct tuff_context *context, char *text) { tuff_free(context, text); }

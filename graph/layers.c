@@ -1,0 +1,202 @@
+/* layers.c - what is built from operators: norms, softmax, losses. Their gradients follow from the parts, and the fuse
+ * pass makes few launches of them: each reduction takes the chain before it and the chain after it. */
+#include "graph/op.h"
+
+/* [c] as [1, c, 1, ..] for a value of this rank */
+static tuff_val channels(struct tuff_graph *g, tuff_val v, uint32_t rank)
+{
+    struct tuff_shape shape = {.rank = rank};
+    for (uint32_t i = 0; i < rank; i++) shape.dim[i] = i == 1 ? tuff_type_of(g, v).shape.dim[0] : 1;
+    return tuff_reshape(g, v, shape);
+}
+
+static bool check_channels(struct tuff_graph *g, const char *what, tuff_val x, const tuff_val *v, uint32_t count)
+{
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    if (g->status != TUFF_OK) return false;
+    for (uint32_t i = 0; i < count; i++) {
+        struct tuff_shape s = tuff_type_of(g, v[i]).shape;
+        if (v[i] && (shape.rank < 2 || s.rank != 1 || s.dim[0] != shape.dim[1])) {
+            char a[128], b[128];
+            tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: %s is not one number for each channel of %s", what,
+                            tuff_shape_text(&s, a, sizeof a), tuff_shape_text(&shape, b, sizeof b));
+            return false;
+        }
+    }
+    return true;
+}
+
+struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, tuff_val running_mean,
+                                             tuff_val running_var, double eps, double momentum)
+{
+    struct tuff_batch_norm none = {0};
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    if (!check_channels(g, "batch_norm", x, (tuff_val[]){gamma, beta, running_mean, running_var}, 4)) return none;
+    uint32_t axes = ((1u << shape.rank) - 1) & ~2u, c = shape.dim[1];
+    double n = (double)(tuff_shape_count(&shape) / c);
+    tuff_val mean = tuff_mean(g, x, axes, TUFF_KEEP_AXES);
+    tuff_val centered = tuff_sub(g, x, mean); /* two passes: no cancellation */
+    tuff_val var = tuff_mean(g, tuff_square(g, centered), axes, TUFF_KEEP_AXES);
+    tuff_val scale = tuff_mul(g, channels(g, gamma, shape.rank), tuff_rsqrt(g, tuff_affine(g, var, 1, eps)));
+    struct tuff_batch_norm r = {.y = tuff_add(g, tuff_mul(g, centered, scale), channels(g, beta, shape.rank))};
+    tuff_val flat_mean = tuff_detach(g, tuff_reshape(g, mean, TUFF_SHAPE(c)));
+    tuff_val flat_var = tuff_detach(g, tuff_reshape(g, var, TUFF_SHAPE(c)));
+    double unbiased = n > 1 ? n / (n - 1) : 1;
+    r.mean = tuff_add(g, tuff_affine(g, running_mean, 1 - momentum, 0), tuff_affine(g, flat_mean, momentum, 0));
+    r.var = tuff_add(g, tuff_affine(g, running_var, 1 - momentum, 0), tuff_affine(g, flat_var, momentum * unbiased, 0));
+    return r;
+}
+
+tuff_val tuff_batch_norm_infer(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, tuff_val running_mean,
+                               tuff_val running_var, double eps)
+{
+    uint32_t rank = tuff_type_of(g, x).shape.rank;
+    if (!check_channels(g, "batch_norm", x, (tuff_val[]){gamma, beta, running_mean, running_var}, 4)) return 0;
+    tuff_val scale = tuff_mul(g, gamma, tuff_rsqrt(g, tuff_affine(g, running_var, 1, eps)));
+    tuff_val y = tuff_mul(g, tuff_sub(g, x, channels(g, running_mean, rank)), channels(g, scale, rank));
+    return tuff_add(g, y, channels(g, beta, rank));
+}
+
+/* (x - mean) / sqrt(var + eps) over the axes */
+static tuff_val normalize(struct tuff_graph *g, tuff_val x, uint32_t axes, double eps)
+{
+    tuff_val centered = tuff_sub(g, x, tuff_mean(g, x, axes, TUFF_KEEP_AXES));
+    tuff_val var = tuff_mean(g, tuff_square(g, centered), axes, TUFF_KEEP_AXES);
+    return tuff_mul(g, centered, tuff_rsqrt(g, tuff_affine(g, var, 1, eps)));
+}
+
+tuff_val tuff_layer_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, uint32_t last_dims, double eps)
+{
+    uint32_t rank = tuff_type_of(g, x).shape.rank;
+    if (g->status != TUFF_OK) return 0;
+    if (last_dims == 0 || last_dims > rank)
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "layer_norm: last %u axes of a value of rank %u", (unsigned)last_dims, (unsigned)rank);
+    uint32_t axes = ((1u << rank) - 1) & ~((1u << (rank - last_dims)) - 1);
+    tuff_val y = normalize(g, x, axes, eps);
+    if (gamma) y = tuff_mul(g, y, gamma);
+    return beta ? tuff_add(g, y, beta) : y;
+}
+
+tuff_val tuff_group_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, uint32_t groups, double eps)
+{
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    if (!check_channels(g, "group_norm", x, (tuff_val[]){gamma, beta}, 2)) return 0;
+    if (shape.rank < 2 || groups == 0 || shape.dim[1] % groups)
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "group_norm: %u groups do not divide the channels", (unsigned)groups);
+    tuff_val parts = tuff_reshape(g, x, TUFF_SHAPE(shape.dim[0], groups, 0));
+    tuff_val y = tuff_reshape(g, normalize(g, parts, 4, eps), shape);
+    if (gamma) y = tuff_mul(g, y, channels(g, gamma, shape.rank));
+    return beta ? tuff_add(g, y, channels(g, beta, shape.rank)) : y;
+}
+
+tuff_val tuff_rms_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, double eps)
+{
+    uint32_t rank = tuff_type_of(g, x).shape.rank;
+    if (g->status != TUFF_OK) return 0;
+    if (rank == 0) return tuff_graph_fail(g, TUFF_ERR_SHAPE, "rms_norm: a scalar has no last axis");
+    tuff_val power = tuff_mean(g, tuff_square(g, x), 1u << (rank - 1), TUFF_KEEP_AXES);
+    tuff_val y = tuff_mul(g, x, tuff_rsqrt(g, tuff_affine(g, power, 1, eps)));
+    return gamma ? tuff_mul(g, y, gamma) : y;
+}
+
+/* x minus the (constant) largest element, and its axis as a mask; 0 on failure */
+static tuff_val shifted(struct tuff_graph *g, const char *what, tuff_val x, int axis, uint32_t *axes)
+{
+    int at = tuff_axis(g, what, x, axis);
+    if (at < 0) return 0;
+    *axes = 1u << at;
+    return tuff_sub(g, x, tuff_detach(g, tuff_reduce_max(g, x, *axes, TUFF_KEEP_AXES)));
+}
+
+tuff_val tuff_softmax(struct tuff_graph *g, tuff_val x, int axis)
+{
+    uint32_t axes;
+    tuff_val e = tuff_exp(g, shifted(g, "softmax", x, axis, &axes));
+    return e ? tuff_div(g, e, tuff_sum(g, e, axes, TUFF_KEEP_AXES)) : 0;
+}
+
+tuff_val tuff_log_softmax(struct tuff_graph *g, tuff_val x, int axis)
+{
+    uint32_t axes;
+    tuff_val s = shifted(g, "log_softmax", x, axis, &axes);
+    return s ? tuff_sub(g, s, tuff_log(g, tuff_sum(g, tuff_exp(g, s), axes, TUFF_KEEP_AXES))) : 0;
+}
+
+tuff_val tuff_logsumexp(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
+{
+    tuff_val m = tuff_detach(g, tuff_reduce_max(g, x, axes, TUFF_KEEP_AXES));
+    tuff_val s = tuff_sum(g, tuff_exp(g, tuff_sub(g, x, m)), axes, keep);
+    return tuff_add(g, tuff_log(g, s), tuff_reshape(g, m, tuff_type_of(g, s).shape));
+}
+
+static tuff_val reduce(struct tuff_graph *g, tuff_val loss, enum tuff_reduction reduction)
+{
+    switch (reduction) {
+    case TUFF_REDUCE_MEAN: return tuff_mean(g, loss, 0, TUFF_DROP_AXES);
+    case TUFF_REDUCE_SUM: return tuff_sum(g, loss, 0, TUFF_DROP_AXES);
+    case TUFF_REDUCE_NONE: return loss;
+    }
+    return tuff_graph_fail(g, TUFF_ERR_USAGE, "loss: no such reduction");
+}
+
+/* Labels as [n, 1, ..] beside logits [n, c, ..], or 0 after a failure. */
+static tuff_val labels_beside(struct tuff_graph *g, tuff_val logits, tuff_val labels)
+{
+    struct tuff_shape x = tuff_type_of(g, logits).shape, l = tuff_type_of(g, labels).shape;
+    bool fits = x.rank >= 2 && l.rank + 1 == x.rank && tuff_type_of(g, labels).dtype == TUFF_I32;
+    for (uint32_t i = 0; fits && i < l.rank; i++) fits = l.dim[i] == x.dim[i == 0 ? 0 : i + 1];
+    if (fits || g->status != TUFF_OK) return tuff_unsqueeze(g, labels, 1);
+    char a[128], b[128];
+    return tuff_graph_fail(g, TUFF_ERR_SHAPE, "cross_entropy: logits %s and labels %s %s do not fit", tuff_shape_text(&x, a, sizeof a),
+                           tuff_dtype_name(tuff_type_of(g, labels).dtype), tuff_shape_text(&l, b, sizeof b));
+}
+
+tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labels, struct tuff_cross_entropy_params params)
+{
+    tuff_val at = labels_beside(g, logits, labels);
+    struct tuff_shape x = tuff_type_of(g, logits).shape, l = tuff_type_of(g, labels).shape;
+    if (!at || g->status != TUFF_OK) return 0;
+    if (!(params.label_smoothing >= 0 && params.label_smoothing < 1))
+        return tuff_graph_fail(g, TUFF_ERR_USAGE, "cross_entropy: label smoothing %g is not in [0, 1)", params.label_smoothing);
+    double smooth = params.label_smoothing;
+    tuff_val zero = tuff_full(g, TUFF_F32, x, 0);
+    tuff_val w = params.weight ? tuff_expand(g, channels(g, params.weight, x.rank), x) : tuff_full(g, TUFF_F32, x, 1);
+    tuff_val hit = tuff_equal(g, tuff_iota(g, x, 1), at);
+    tuff_val target = tuff_select(g, hit, tuff_affine(g, w, 1 - smooth, 0), zero);
+    if (smooth > 0) target = tuff_add(g, target, tuff_affine(g, w, smooth / x.dim[1], 0));
+    tuff_val loss = tuff_neg(g, tuff_sum(g, tuff_mul(g, target, tuff_log_softmax(g, logits, 1)), 2, TUFF_DROP_AXES));
+    tuff_val used = 0; /* weight of each label that counts */
+    if (params.weight) used = tuff_sum(g, tuff_select(g, hit, w, zero), 2, TUFF_DROP_AXES);
+    if (params.use_ignore_index) {
+        tuff_val counts = tuff_not_equal(g, labels, tuff_full(g, TUFF_I32, l, params.ignore_index));
+        tuff_val none = tuff_full(g, TUFF_F32, l, 0);
+        loss = tuff_select(g, counts, loss, none);
+        used = tuff_select(g, counts, used ? used : tuff_full(g, TUFF_F32, l, 1), none);
+    }
+    if (!used || params.reduction != TUFF_REDUCE_MEAN) return reduce(g, loss, params.reduction);
+    return tuff_div(g, tuff_sum(g, loss, 0, TUFF_DROP_AXES), tuff_sum(g, used, 0, TUFF_DROP_AXES));
+}
+
+tuff_val tuff_mse_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
+{
+    return reduce(g, tuff_square(g, tuff_sub(g, x, target)), reduction);
+}
+
+tuff_val tuff_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
+{
+    return reduce(g, tuff_abs(g, tuff_sub(g, x, target)), reduction);
+}
+
+/* Huber 1964 with delta 1: d^2/2 below, |d| - 1/2 above */
+tuff_val tuff_smooth_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
+{
+    tuff_val d = tuff_abs(g, tuff_sub(g, x, target));
+    tuff_val inside = tuff_affine(g, tuff_square(g, d), 0.5, 0), outside = tuff_affine(g, d, 1, -0.5);
+    return reduce(g, tuff_select(g, tuff_less(g, d, tuff_scalar(g, 1)), inside, outside), reduction);
+}
+
+/* softplus(x) - x t, stable for every x */
+tuff_val tuff_bce_with_logits(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
+{
+    return reduce(g, tuff_sub(g, tuff_softplus(g, x), tuff_mul(g, x, target)), reduction);
+}

@@ -1,0 +1,21 @@
+/* gemm.h - how a matrix product, plain or implicit in a convolution, becomes a launch of a gemm_*.comp. Private. */
+#ifndef TUFF_OPS_GEMM_H
+#define TUFF_OPS_GEMM_H
+
+#include "graph/op.h"
+
+enum tuff_gemm_op { TUFF_GEMM_MATMUL, TUFF_GEMM_CONV, TUFF_GEMM_INPUT_GRAD, TUFF_GEMM_WEIGHT_GRAD }; /* GEMM_OP */
+
+/* c[z,m,n] = sum_k a[z,m,k] b[z,k,n] */
+struct tuff_gemm {
+    enum tuff_gemm_op op;
+    uint64_t m, n, k, z; /* k: longest sum of one z where it is split */
+    bool a_k_fast, b_k_fast; /* neighbours along k, and not along m or n, are neighbours in memory */
+};
+/* Chooses the kernel for the device: file, GEMM_OP, constants 6 and up, grid, and the first six push words
+ * (m, n, k, tiles_m, tiles_n, workgroups). The caller adds constants 0..5 and the operator's own push words.
+ * TUFF_ERR_UNSUPPORTED where a count passes 2^32 - 1. */
+tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_gemm *gemm, struct tuff_kernel_call *call,
+                            struct tuff_error *error);
+
+#endif

@@ -1,0 +1,414 @@
+/* index.c - operators whose places are data or numbers: iota, gather, gather_elements, scatter_add, topk, random numbers.
+ * Indices count from the end when negative and are clamped in the kernel: no index reads outside. */
+#include "graph/ops/index.h"
+#include "graph/ops/view.h"
+#include "graph/philox.h"
+
+static const struct tuff_attr axis_attr[] = {{"axis", "axis", TUFF_ATTR_I32, 1, offsetof(struct tuff_axis_attrs, axis)}};
+
+#define T(...) {TUFF_F32, {sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
+#define I(...) {TUFF_I32, {sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
+
+static tuff_status index_error(const struct tuff_infer *infer, const char *why)
+{
+    char a[128] = "", b[128] = "";
+    if (infer->in[0]) tuff_shape_text(&infer->in[0]->shape, a, sizeof a);
+    if (infer->in_count > 1 && infer->in[1]) tuff_shape_text(&infer->in[1]->shape, b, sizeof b);
+    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s of %s by %s: %s", infer->op->name, a, b, why);
+    return TUFF_ERR_SHAPE;
+}
+
+static int64_t clamp_index(double index, int64_t size)
+{
+    int64_t i = index < -2147483648.0 ? INT32_MIN : (index > 2147483647.0 ? INT32_MAX : (int64_t)index);
+    i = i < 0 ? i + size : i;
+    return i < 0 ? 0 : (i >= size ? size - 1 : i);
+}
+
+/* outer, n, inner of an axis */
+static void split(const struct tuff_shape *shape, int axis, uint64_t *outer, uint64_t *inner)
+{
+    *outer = *inner = 1;
+    for (uint32_t i = 0; i < shape->rank; i++)
+        if ((int)i != axis) *((int)i < axis ? outer : inner) *= shape->dim[i];
+}
+
+/* ---- iota ------------------------------------------------------------------------------------------------------------------- */
+
+static const struct tuff_attr iota_attr[] = {
+    {"axis", "", TUFF_ATTR_I32, 1, offsetof(struct tuff_iota_attrs, axis)},
+    {"shape", "", TUFF_ATTR_SHAPE, 1, offsetof(struct tuff_iota_attrs, shape)},
+};
+
+static tuff_status iota_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct tuff_iota_attrs *attrs = infer->attrs;
+    *out = (struct tuff_type){TUFF_I32, attrs->shape};
+    if (attrs->shape.rank <= TUFF_MAX_RANK && attrs->axis >= 0 && (uint32_t)attrs->axis < attrs->shape.rank) return TUFF_OK;
+    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "iota: axis %d of rank %u", (int)attrs->axis, (unsigned)attrs->shape.rank);
+    return TUFF_ERR_SHAPE;
+}
+
+static void iota_ref(const struct tuff_ref *ref)
+{
+    const struct tuff_iota_attrs *attrs = ref->value->attrs;
+    uint64_t outer, inner, count = tuff_shape_count(&attrs->shape);
+    split(&attrs->shape, attrs->axis, &outer, &inner);
+    for (uint64_t i = 0; i < count; i++) ref->out[i] = (double)(i / inner % attrs->shape.dim[attrs->axis]);
+}
+
+tuff_val tuff_iota(struct tuff_graph *g, struct tuff_shape shape, int axis)
+{
+    struct tuff_iota_attrs attrs = {axis < 0 ? axis + (int)shape.rank : axis, shape};
+    return tuff_graph_add(g, &tuff_op_iota, NULL, 0, &attrs);
+}
+
+static const struct tuff_case iota_cases[] = {{"middle", {{0}}, 0, {0}, 0, &(struct tuff_iota_attrs){1, {3, {3, 5, 7}}}}};
+const struct tuff_op tuff_op_iota = {
+    .name = "iota", .onnx = "", .class = TUFF_CLASS_INLINE, .attrs = iota_attr, .attr_count = TUFF_COUNT(iota_attr),
+    .attrs_bytes = sizeof(struct tuff_iota_attrs), .infer = iota_infer, .nondiff = "has no operands", .ref = iota_ref,
+    .cases = iota_cases, .case_count = TUFF_COUNT(iota_cases),
+};
+
+/* ---- gather ----------------------------------------------------------------------------------------------------------------- */
+
+static tuff_status gather_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    int axis = ((const struct tuff_axis_attrs *)infer->attrs)->axis;
+    const struct tuff_shape *x = &infer->in[0]->shape, *indices = &infer->in[1]->shape;
+    if (infer->in[1]->dtype != TUFF_I32) return index_error(infer, "indices are not i32");
+    if (axis < 0 || (uint32_t)axis >= x->rank || x->rank - 1 + indices->rank > TUFF_MAX_RANK) return index_error(infer, "no such axis");
+    *out = (struct tuff_type){infer->in[0]->dtype, {0}};
+    for (uint32_t i = 0; i < x->rank; i++) {
+        if ((int)i != axis) out->shape.dim[out->shape.rank++] = x->dim[i];
+        else
+            for (uint32_t k = 0; k < indices->rank; k++) out->shape.dim[out->shape.rank++] = indices->dim[k];
+    }
+    return TUFF_OK;
+}
+
+/* Rows of gy are added to the rows they came from: [outer, indices, inner] into [outer, n, inner]. */
+static void gather_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct tuff_value value = *tuff_value_of(g, y);
+    int axis = ((const struct tuff_axis_attrs *)value.attrs)->axis;
+    struct tuff_shape x = tuff_type_of(g, value.in[0]).shape, indices = tuff_type_of(g, value.in[1]).shape;
+    uint64_t outer, inner, count = tuff_shape_count(&indices);
+    split(&x, axis, &outer, &inner);
+    struct tuff_shape rows = TUFF_SHAPE((uint32_t)outer, (uint32_t)count, (uint32_t)inner);
+    struct tuff_shape into = TUFF_SHAPE((uint32_t)outer, x.dim[axis], (uint32_t)inner);
+    tuff_val at = tuff_expand(g, tuff_reshape(g, value.in[1], TUFF_SHAPE(1, (uint32_t)count, 1)), rows);
+    tuff_val sum = tuff_scatter_add(g, tuff_full(g, TUFF_F32, into, 0), at, tuff_reshape(g, gy, rows), 1);
+    gin[0] = tuff_reshape(g, sum, x);
+}
+
+static void gather_ref(const struct tuff_ref *ref)
+{
+    int axis = ((const struct tuff_axis_attrs *)ref->value->attrs)->axis;
+    const struct tuff_shape *x = &ref->in_types[0].shape;
+    uint64_t outer, inner, count = tuff_shape_count(&ref->in_types[1].shape), at = 0;
+    split(x, axis, &outer, &inner);
+    for (uint64_t o = 0; o < outer; o++)
+        for (uint64_t k = 0; k < count; k++) {
+            uint64_t row = o * x->dim[axis] + (uint64_t)clamp_index(ref->in[1][k], x->dim[axis]);
+            for (uint64_t i = 0; i < inner; i++) ref->out[at++] = ref->in[0][row * inner + i];
+        }
+}
+
+tuff_val tuff_gather(struct tuff_graph *g, tuff_val x, tuff_val indices, int axis)
+{
+    int at = tuff_axis(g, "gather", x, axis);
+    struct tuff_axis_attrs attrs = {at};
+    return at < 0 ? 0 : tuff_graph_add(g, &tuff_op_gather, (tuff_val[]){x, indices}, 2, &attrs);
+}
+
+static const struct tuff_case gather_cases[] = {
+    {"rows", {T(29, 13), I(5)}, 2, {0, TUFF_DOMAIN_INDEX}, 29, &(struct tuff_axis_attrs){0}},
+    {"table", {T(7, 3), I(2, 5)}, 2, {0, TUFF_DOMAIN_INDEX}, 7, &(struct tuff_axis_attrs){0}},
+    {"middle", {T(3, 17, 5), I(67)}, 2, {0, TUFF_DOMAIN_INDEX}, 17, &(struct tuff_axis_attrs){1}},
+};
+const struct tuff_op tuff_op_gather = {
+    .name = "gather", .onnx = "Gather", .class = TUFF_CLASS_INLINE, .arity_min = 2, .arity_max = 2, .attrs = axis_attr, .attr_count = 1,
+    .attrs_bytes = sizeof(struct tuff_axis_attrs), .infer = gather_infer, .grad = gather_grad, .ref = gather_ref,
+    .cases = gather_cases, .case_count = TUFF_COUNT(gather_cases), .cost = 4,
+};
+
+/* ---- gather_elements, scatter_add ---------------------------------------------------------------------------------------------- */
+
+static bool fits_inside(const struct tuff_shape *small, const struct tuff_shape *large, int axis)
+{
+    bool fits = small->rank == large->rank && axis >= 0 && (uint32_t)axis < large->rank;
+    for (uint32_t i = 0; fits && i < small->rank; i++) fits = (int)i == axis || small->dim[i] <= large->dim[i];
+    return fits;
+}
+
+static tuff_status gather_elements_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    int axis = ((const struct tuff_axis_attrs *)infer->attrs)->axis;
+    if (infer->in[1]->dtype != TUFF_I32) return index_error(infer, "indices are not i32");
+    if (!fits_inside(&infer->in[1]->shape, &infer->in[0]->shape, axis)) return index_error(infer, "shapes do not fit");
+    *out = (struct tuff_type){infer->in[0]->dtype, infer->in[1]->shape};
+    return TUFF_OK;
+}
+
+static void gather_elements_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct tuff_value value = *tuff_value_of(g, y);
+    int axis = ((const struct tuff_axis_attrs *)value.attrs)->axis;
+    gin[0] = tuff_scatter_add(g, tuff_full(g, TUFF_F32, tuff_type_of(g, value.in[0]).shape, 0), value.in[1], gy, axis);
+}
+
+/* Element of `large` that element i of `small` names; *index is where along the axis. */
+static uint64_t named_element(const struct tuff_shape *small, const struct tuff_shape *large, int axis, uint64_t i, double index)
+{
+    uint64_t at = 0, stride = 1;
+    for (uint32_t k = small->rank; k-- > 0;) {
+        uint64_t c = i % small->dim[k];
+        i /= small->dim[k];
+        at += ((int)k == axis ? (uint64_t)clamp_index(index, large->dim[k]) : c) * stride;
+        stride *= large->dim[k];
+    }
+    return at;
+}
+
+static void gather_elements_ref(const struct tuff_ref *ref)
+{
+    int axis = ((const struct tuff_axis_attrs *)ref->value->attrs)->axis;
+    const struct tuff_shape *small = &ref->value->type.shape, *large = &ref->in_types[0].shape;
+    for (uint64_t i = tuff_shape_count(small); i-- > 0;)
+        ref->out[i] = ref->in[0][named_element(small, large, axis, i, ref->in[1][i])];
+}
+
+tuff_val tuff_gather_elements(struct tuff_graph *g, tuff_val x, tuff_val indices, int axis)
+{
+    int at = tuff_axis(g, "gather_elements", x, axis);
+    struct tuff_axis_attrs attrs = {at};
+    return at < 0 ? 0 : tuff_graph_add(g, &tuff_op_gather_elements, (tuff_val[]){x, indices}, 2, &attrs);
+}
+
+static const struct tuff_case gather_elements_cases[] = {
+    {"rows", {T(13, 7), I(5, 7)}, 2, {0, TUFF_DOMAIN_INDEX}, 13, &(struct tuff_axis_attrs){0}},
+    {"smaller", {T(5, 11, 3), I(4, 17, 2)}, 2, {0, TUFF_DOMAIN_INDEX}, 11, &(struct tuff_axis_attrs){1}},
+};
+const struct tuff_op tuff_op_gather_elements = {
+    .name = "gather_elements", .onnx = "GatherElements", .class = TUFF_CLASS_INLINE, .arity_min = 2, .arity_max = 2, .attrs = axis_attr,
+    .attr_count = 1, .attrs_bytes = sizeof(struct tuff_axis_attrs), .infer = gather_elements_infer, .grad = gather_elements_grad,
+    .ref = gather_elements_ref, .cases = gather_elements_cases, .case_count = TUFF_COUNT(gather_elements_cases), .cost = 4,
+};
+
+static tuff_status scatter_add_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    int axis = ((const struct tuff_axis_attrs *)infer->attrs)->axis;
+    if (infer->in[1]->dtype != TUFF_I32 || infer->in[0]->dtype != TUFF_F32 || infer->in[2]->dtype != TUFF_F32)
+        return index_error(infer, "takes f32, i32 indices and f32");
+    if (!fits_inside(&infer->in[1]->shape, &infer->in[0]->shape, axis) || !tuff_shape_equal(&infer->in[1]->shape, &infer->in[2]->shape))
+        return index_error(infer, "shapes do not fit");
+    *out = *infer->in[0];
+    return TUFF_OK;
+}
+
+static void scatter_add_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct tuff_value value = *tuff_value_of(g, y);
+    gin[0] = gy;
+    gin[2] = tuff_gather_elements(g, gy, value.in[1], ((const struct tuff_axis_attrs *)value.attrs)->axis);
+}
+
+static void scatter_add_ref(const struct tuff_ref *ref)
+{
+    int axis = ((const struct tuff_axis_attrs *)ref->value->attrs)->axis;
+    const struct tuff_shape *large = &ref->value->type.shape, *small = &ref->in_types[1].shape;
+    memcpy(ref->out, ref->in[0], (size_t)tuff_shape_count(large) * sizeof *ref->out);
+    for (uint64_t i = 0, count = tuff_shape_count(small); i < count; i++)
+        ref->out[named_element(small, large, axis, i, ref->in[1][i])] += ref->in[2][i];
+}
+
+static double scatter_add_terms(const struct tuff_value *value, const struct tuff_type *in_types)
+{
+    return 1.0 + in_types[1].shape.dim[((const struct tuff_axis_attrs *)value->attrs)->axis];
+}
+
+static tuff_status scatter_add_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    (void)error;
+    int axis = ((const struct tuff_axis_attrs *)lower->value->attrs)->axis;
+    uint32_t rank = lower->value->type.shape.rank, count = (uint32_t)tuff_shape_count(&lower->value->type.shape);
+    call->file = "scatter_add";
+    tuff_call_spec(call, 0, 64);
+    for (uint32_t which = 0; which < 2; which++)
+        for (uint32_t k = 0; k < 8; k++)
+            tuff_call_push(call, k < 8 - rank ? 1 : lower->in[which]->shape.dim[k - (8 - rank)]);
+    tuff_call_push(call, count);
+    tuff_call_push(call, 8 - rank + (uint32_t)axis);
+    tuff_call_grid(call, lower->caps, ((uint64_t)count + 63) / 64);
+    call->flops = tuff_shape_count(&lower->in[1]->shape);
+    return TUFF_OK;
+}
+
+tuff_val tuff_scatter_add(struct tuff_graph *g, tuff_val x, tuff_val indices, tuff_val source, int axis)
+{
+    int at = tuff_axis(g, "scatter_add", x, axis);
+    struct tuff_axis_attrs attrs = {at};
+    return at < 0 ? 0 : tuff_graph_add(g, &tuff_op_scatter_add, (tuff_val[]){x, indices, source}, 3, &attrs);
+}
+
+static const struct tuff_case scatter_add_cases[] = {
+    {"line", {T(5), I(67), T(67)}, 3, {0, TUFF_DOMAIN_INDEX}, 5, &(struct tuff_axis_attrs){0}},
+    {"rows", {T(13, 7), I(29, 5), T(29, 5)}, 3, {0, TUFF_DOMAIN_INDEX}, 13, &(struct tuff_axis_attrs){0}},
+    {"middle", {T(3, 11, 5), I(2, 17, 4), T(2, 17, 4)}, 3, {0, TUFF_DOMAIN_INDEX}, 11, &(struct tuff_axis_attrs){1}},
+};
+const struct tuff_op tuff_op_scatter_add = {
+    .name = "scatter_add", .onnx = "", .class = TUFF_CLASS_KERNEL, .arity_min = 3, .arity_max = 3, .attrs = axis_attr, .attr_count = 1,
+    .attrs_bytes = sizeof(struct tuff_axis_attrs), .infer = scatter_add_infer, .grad = scatter_add_grad, .lower = scatter_add_lower,
+    .ref = scatter_add_ref, .terms = scatter_add_terms, .cases = scatter_add_cases, .case_count = TUFF_COUNT(scatter_add_cases),
+    .inline_inputs = 7,
+};
+
+/* ---- topk ------------------------------------------------------------------------------------------------------------------- */
+
+struct topk_attrs {
+    int32_t axis, k, smallest;
+};
+static const struct tuff_attr topk_attr[] = {
+    {"axis", "axis", TUFF_ATTR_I32, 1, offsetof(struct topk_attrs, axis)},
+    {"k", "", TUFF_ATTR_I32, 1, offsetof(struct topk_attrs, k)},
+    {"smallest", "", TUFF_ATTR_I32, 1, offsetof(struct topk_attrs, smallest)},
+};
+
+static tuff_status topk_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct topk_attrs *attrs = infer->attrs;
+    const struct tuff_shape *x = &infer->in[0]->shape;
+    if (infer->in[0]->dtype != TUFF_F32 || attrs->axis < 0 || (uint32_t)attrs->axis >= x->rank || attrs->k < 1 ||
+        (uint32_t)attrs->k > x->dim[attrs->axis])
+        return index_error(infer, "needs f32, an axis, and k from 1 to its length");
+    *out = (struct tuff_type){TUFF_I32, *x};
+    out->shape.dim[attrs->axis] = (uint32_t)attrs->k;
+    return TUFF_OK;
+}
+
+static void topk_ref(const struct tuff_ref *ref)
+{
+    const struct topk_attrs *attrs = ref->value->attrs;
+    uint64_t outer, inner, n = ref->in_types[0].shape.dim[attrs->axis];
+    split(&ref->in_types[0].shape, attrs->axis, &outer, &inner);
+    for (uint64_t line = 0; line < outer * inner; line++) {
+        uint64_t a = line / inner, b = line % inner;
+        for (uint64_t i = 0; i < n; i++) {
+            double x = ref->in[0][(a * n + i) * inner + b];
+            uint64_t rank = 0;
+            for (uint64_t j = 0; j < n; j++) {
+                double other = ref->in[0][(a * n + j) * inner + b];
+                rank += (attrs->smallest ? other < x : other > x) || (other == x && j < i);
+            }
+            if (rank < (uint64_t)attrs->k) ref->out[(a * (uint64_t)attrs->k + rank) * inner + b] = (double)i;
+        }
+    }
+}
+
+static tuff_status topk_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    (void)error;
+    const struct topk_attrs *attrs = lower->value->attrs;
+    const struct tuff_shape *x = &lower->in[0]->shape;
+    uint64_t outer, inner, count = tuff_shape_count(x);
+    split(x, attrs->axis, &outer, &inner);
+    call->file = "topk";
+    tuff_call_spec(call, 0, 64);
+    tuff_call_spec(call, 1, attrs->smallest != 0);
+    tuff_call_push(call, (uint32_t)count);
+    tuff_call_push(call, x->dim[attrs->axis]);
+    tuff_call_push(call, (uint32_t)inner);
+    tuff_call_push(call, (uint32_t)attrs->k);
+    tuff_call_grid(call, lower->caps, (count + 63) / 64);
+    return TUFF_OK;
+}
+
+tuff_val tuff_topk_indices(struct tuff_graph *g, tuff_val x, struct tuff_topk_params params)
+{
+    int axis = tuff_axis(g, "topk", x, params.axis);
+    struct topk_attrs attrs = {axis, (int32_t)params.k, params.smallest};
+    return axis < 0 ? 0 : tuff_graph_add(g, &tuff_op_topk_indices, &x, 1, &attrs);
+}
+
+static const struct tuff_case topk_cases[] = {
+    {"line", {T(37)}, 1, {0}, 0, &(struct topk_attrs){0, 2, 0}},
+    {"rows", {T(5, 67)}, 1, {0}, 0, &(struct topk_attrs){1, 5, 0}},
+    {"middle", {T(3, 17, 5)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct topk_attrs){1, 17, 1}},
+};
+const struct tuff_op tuff_op_topk_indices = {
+    .name = "topk_indices", .onnx = "", .class = TUFF_CLASS_KERNEL, .arity_min = 1, .arity_max = 1, .attrs = topk_attr,
+    .attr_count = TUFF_COUNT(topk_attr), .attrs_bytes = sizeof(struct topk_attrs), .infer = topk_infer,
+    .nondiff = "positions do not vary smoothly", .lower = topk_lower, .ref = topk_ref, .cases = topk_cases,
+    .case_count = TUFF_COUNT(topk_cases),
+};
+
+tuff_val tuff_one_hot(struct tuff_graph *g, tuff_val indices, uint32_t depth)
+{
+    struct tuff_shape shape = tuff_type_of(g, indices).shape;
+    if (shape.rank >= TUFF_MAX_RANK) return tuff_graph_fail(g, TUFF_ERR_SHAPE, "one_hot: the result would have rank 9");
+    tuff_val at = tuff_unsqueeze(g, indices, -1);
+    shape.dim[shape.rank++] = depth;
+    return tuff_cast(g, tuff_equal(g, at, tuff_iota(g, shape, -1)), TUFF_F32);
+}
+
+/* ---- random numbers ----------------------------------------------------------------------------------------------------------- */
+
+static const struct tuff_attr random_attr[] = {
+    {"stream", "", TUFF_ATTR_I32, 1, offsetof(struct tuff_random_attrs, stream)},
+    {"shape", "", TUFF_ATTR_SHAPE, 1, offsetof(struct tuff_random_attrs, shape)},
+};
+
+static tuff_status random_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct tuff_random_attrs *attrs = infer->attrs;
+    *out = (struct tuff_type){TUFF_F32, attrs->shape};
+    const struct tuff_type *rng = infer->in[0];
+    if (rng->dtype == TUFF_I32 && rng->shape.rank == 1 && rng->shape.dim[0] == 3 && attrs->shape.rank <= TUFF_MAX_RANK) return TUFF_OK;
+    return index_error(infer, "the generator's state is i32 [3]: seed low, seed high, step");
+}
+
+static void random_ref(const struct tuff_ref *ref)
+{
+    const struct tuff_random_attrs *attrs = ref->value->attrs;
+    uint32_t low = (uint32_t)(int64_t)ref->in[0][0], high = (uint32_t)(int64_t)ref->in[0][1], step = (uint32_t)(int64_t)ref->in[0][2];
+    for (uint64_t i = tuff_shape_count(&attrs->shape); i-- > 0;)
+        ref->out[i] = (double)tuff_philox_uniform(low, high, step, (uint32_t)attrs->stream, (uint32_t)i);
+}
+
+tuff_val tuff_rng_state(struct tuff_graph *g)
+{
+    return tuff_state(g, "rng", TUFF_I32, TUFF_SHAPE(3), (struct tuff_init){0});
+}
+
+tuff_val tuff_random_uniform(struct tuff_graph *g, tuff_val rng, struct tuff_shape shape)
+{
+    struct tuff_random_attrs attrs = {.shape = shape};
+    for (uint32_t v = 1; v < g->count; v++) attrs.stream += g->values[v].op == &tuff_op_random_uniform;
+    return tuff_graph_add(g, &tuff_op_random_uniform, &rng, 1, &attrs);
+}
+
+tuff_val tuff_random_normal(struct tuff_graph *g, tuff_val rng, struct tuff_shape shape)
+{
+    tuff_val u = tuff_affine(g, tuff_random_uniform(g, rng, shape), -1, 1); /* (0, 1] */
+    tuff_val v = tuff_random_uniform(g, rng, shape);
+    tuff_val radius = tuff_sqrt(g, tuff_affine(g, tuff_log(g, u), -2, 0));
+    return tuff_mul(g, radius, tuff_cos(g, tuff_affine(g, v, 6.283185307179586, 0)));
+}
+
+tuff_val tuff_dropout(struct tuff_graph *g, tuff_val x, tuff_val rng, double p)
+{
+    if (!(p >= 0 && p < 1)) return tuff_graph_fail(g, TUFF_ERR_USAGE, "dropout: p is %g, not in [0, 1)", p);
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    if (p == 0) return x;
+    tuff_val keep = tuff_greater_equal(g, tuff_random_uniform(g, rng, shape), tuff_scalar(g, p));
+    return tuff_select(g, keep, tuff_affine(g, x, 1 / (1 - p), 0), tuff_full(g, TUFF_F32, shape, 0));
+}
+
+static const struct tuff_case random_cases[] = {
+    {"odd", {I(3)}, 1, {TUFF_DOMAIN_INDEX}, 1000, &(struct tuff_random_attrs){5, {2, {31, 17}}}}};
+const struct tuff_op tuff_op_random_uniform = {
+    .name = "random_uniform", .onnx = "", .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .attrs = random_attr,
+    .attr_count = TUFF_COUNT(random_attr), .attrs_bytes = sizeof(struct tuff_random_attrs), .infer = random_infer,
+    .nondiff = "has no operands that vary", .ref = random_ref, .cases = random_cases, .case_count = TUFF_COUNT(random_cases), .cost = 40,
+};

@@ -1,0 +1,267 @@
+/* leaf.c - values without computation: inputs, parameters, state, constants; packs, which are parameters, gradients or
+ * optimizer state as one flat vector; and assignment at the end of a run. */
+#include "graph/ops/leaf.h"
+#include "graph/philox.h"
+
+#include <math.h>
+
+static const char no_gradient[] = "a leaf has no operands";
+
+static const struct tuff_attr leaf_attr[] = {
+    {"dtype", "", TUFF_ATTR_DTYPE, 1, offsetof(struct tuff_leaf_attrs, dtype)},
+    {"shape", "", TUFF_ATTR_SHAPE, 1, offsetof(struct tuff_leaf_attrs, shape)},
+    {"init", "", TUFF_ATTR_I32, 1, offsetof(struct tuff_leaf_attrs, init_kind)},
+    {"a", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_leaf_attrs, init_a)},
+    {"b", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_leaf_attrs, init_b)},
+};
+static const struct tuff_attr full_attr[] = {
+    {"dtype", "", TUFF_ATTR_DTYPE, 1, offsetof(struct tuff_full_attrs, dtype)},
+    {"shape", "", TUFF_ATTR_SHAPE, 1, offsetof(struct tuff_full_attrs, shape)},
+    {"value", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_full_attrs, value)},
+};
+
+static tuff_status leaf_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct tuff_leaf_attrs *attrs = infer->attrs; /* full's begin alike */
+    bool state = infer->op == &tuff_op_state || infer->op == &tuff_op_param;
+    if (attrs->dtype < TUFF_F32 || attrs->dtype > TUFF_BOOL || attrs->shape.rank > TUFF_MAX_RANK ||
+        (state && attrs->dtype != TUFF_F32 && attrs->dtype != TUFF_I32 && attrs->dtype != TUFF_U8)) {
+        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: no such type (dtype %s, rank %u)", infer->op->name,
+                        tuff_dtype_name((enum tuff_dtype)attrs->dtype), (unsigned)attrs->shape.rank);
+        return TUFF_ERR_SHAPE;
+    }
+    *out = (struct tuff_type){(enum tuff_dtype)attrs->dtype, attrs->shape};
+    return TUFF_OK;
+}
+
+static void full_ref(const struct tuff_ref *ref)
+{
+    const struct tuff_full_attrs *attrs = ref->value->attrs;
+    for (uint64_t i = tuff_shape_count(&attrs->shape); i-- > 0;) ref->out[i] = attrs->value;
+}
+
+static void constant_ref(const struct tuff_ref *ref)
+{
+    const void *data = ref->value->data;
+    for (uint64_t i = tuff_shape_count(&ref->value->type.shape); i-- > 0;) {
+        switch (ref->value->type.dtype) {
+        case TUFF_F32: ref->out[i] = ((const float *)data)[i]; break;
+        case TUFF_I32: ref->out[i] = ((const int32_t *)data)[i]; break;
+        case TUFF_U8:
+        case TUFF_BOOL: ref->out[i] = ((const uint8_t *)data)[i]; break;
+        case TUFF_F16: break; /* tuff_constant refuses it */
+        }
+    }
+}
+
+#define LEAF(symbol, text, attrs_, type, ref_)                                                                           \
+    const struct tuff_op symbol = {.name = text, .onnx = "", .class = TUFF_CLASS_LEAF, .attrs = attrs_,                  \
+                                   .attr_count = TUFF_COUNT(attrs_), .attrs_bytes = sizeof(type), .infer = leaf_infer,   \
+                                   .nondiff = no_gradient, .ref = ref_}
+LEAF(tuff_op_input, "input", leaf_attr, struct tuff_leaf_attrs, NULL);
+LEAF(tuff_op_param, "param", leaf_attr, struct tuff_leaf_attrs, NULL);
+LEAF(tuff_op_state, "state", leaf_attr, struct tuff_leaf_attrs, NULL);
+LEAF(tuff_op_constant, "constant", full_attr, struct tuff_full_attrs, constant_ref);
+
+/* full is written into the code that reads it */
+const struct tuff_op tuff_op_full = {
+    .name = "full", .onnx = "ConstantOfShape", .class = TUFF_CLASS_INLINE, .attrs = full_attr, .attr_count = TUFF_COUNT(full_attr),
+    .attrs_bytes = sizeof(struct tuff_full_attrs), .infer = leaf_infer, .nondiff = no_gradient, .ref = full_ref,
+};
+
+tuff_val tuff_full(struct tuff_graph *g, enum tuff_dtype dtype, struct tuff_shape shape, double value)
+{
+    struct tuff_full_attrs attrs = {.dtype = (int32_t)dtype, .shape = shape, .value = value};
+    return tuff_graph_add(g, &tuff_op_full, NULL, 0, &attrs);
+}
+
+tuff_val tuff_scalar(struct tuff_graph *g, double value) { return tuff_full(g, TUFF_F32, (struct tuff_shape){0}, value); }
+
+tuff_val tuff_constant(struct tuff_graph *g, struct tuff_type type, const void *data)
+{
+    struct tuff_full_attrs attrs = {.dtype = (int32_t)type.dtype, .shape = type.shape};
+    if (g->status != TUFF_OK) return 0;
+    if (!data || type.dtype == TUFF_F16) return tuff_graph_fail(g, TUFF_ERR_USAGE, "constant: needs data, and no f16");
+    tuff_val v = tuff_graph_add(g, &tuff_op_constant, NULL, 0, &attrs);
+    if (!v) return 0;
+    g->values[v].data = tuff_arena_copy(&g->arena, data, (size_t)tuff_shape_count(&type.shape) * tuff_dtype_bytes(type.dtype));
+    return g->values[v].data ? v : tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+}
+
+/* ---- packs ---------------------------------------------------------------------------------------------------------------- */
+
+uint32_t tuff_graph_params(const struct tuff_graph *g, tuff_val *out, uint32_t capacity)
+{
+    uint32_t count = 0;
+    for (uint32_t v = 1; v < g->count; v++)
+        if (g->values[v].op == &tuff_op_param) {
+            if (count < capacity) out[count] = v;
+            count++;
+        }
+    return count;
+}
+
+uint64_t tuff_pack_offset(const struct tuff_graph *g, const tuff_val *members, uint32_t k)
+{
+    uint64_t at = 0;
+    for (uint32_t i = 0; i < k; i++)
+        at += tuff_align(tuff_shape_count(&g->values[members[i]].type.shape), TUFF_PLAN_ALIGNMENT / sizeof(float));
+    return at;
+}
+
+static tuff_status param_pack_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    uint64_t count = tuff_pack_offset(infer->graph, infer->in_values, infer->in_count);
+    if (count > INT32_MAX) {
+        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: more than 2^31 - 1 parameters", infer->op->name);
+        return TUFF_ERR_SHAPE;
+    }
+    *out = (struct tuff_type){TUFF_F32, {1, {(uint32_t)count}}};
+    return TUFF_OK;
+}
+
+static tuff_status pack_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    *out = *infer->in[0]; /* the target's; tuff_pack has checked the members */
+    return TUFF_OK;
+}
+
+static void pack_members_ref(const struct tuff_ref *ref, uint32_t first)
+{
+    uint64_t at = 0;
+    for (uint32_t k = first; k < ref->value->in_count; k++) {
+        uint64_t count = tuff_shape_count(&ref->in_types[k].shape);
+        memcpy(ref->out + at, ref->in[k], (size_t)count * sizeof *ref->out);
+        at += tuff_align(count, TUFF_PLAN_ALIGNMENT / sizeof(float));
+    }
+}
+static void param_pack_ref(const struct tuff_ref *ref) { pack_members_ref(ref, 0); }
+static void pack_ref(const struct tuff_ref *ref) { pack_members_ref(ref, 1); }
+
+static const char pack_gradient[] = "packs belong to optimizers, behind the gradients";
+const struct tuff_op tuff_op_param_pack = {
+    .name = "param_pack", .onnx = "", .class = TUFF_CLASS_LEAF, .arity_min = 1, .arity_max = 255, .infer = param_pack_infer,
+    .nondiff = pack_gradient, .ref = param_pack_ref,
+};
+const struct tuff_op tuff_op_pack = {
+    .name = "pack", .onnx = "", .class = TUFF_CLASS_LEAF, .arity_min = 2, .arity_max = 255, .infer = pack_infer,
+    .nondiff = pack_gradient, .ref = pack_ref,
+};
+
+tuff_val tuff_param_pack(struct tuff_graph *g)
+{
+    uint32_t count = tuff_graph_params(g, NULL, 0);
+    if (count == 0) return tuff_graph_fail(g, TUFF_ERR_USAGE, "the graph has no parameters to train");
+    tuff_val *members = tuff_arena_alloc(&g->arena, count * sizeof *members);
+    if (!members) return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+    tuff_graph_params(g, members, count);
+    return tuff_graph_add(g, &tuff_op_param_pack, members, count, NULL);
+}
+
+tuff_val tuff_pack(struct tuff_graph *g, tuff_val target, const tuff_val *x, uint32_t count)
+{
+    if (g->status != TUFF_OK) return 0;
+    tuff_val *in = tuff_arena_alloc(&g->arena, (count + 1) * sizeof *in);
+    if (!in) return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+    in[0] = target;
+    memcpy(in + 1, x, count * sizeof *x);
+    struct tuff_type type = tuff_type_of(g, target);
+    if (type.shape.rank != 1 || type.dtype != TUFF_F32 || tuff_pack_offset(g, x, count) != type.shape.dim[0])
+        return tuff_graph_fail(g, TUFF_ERR_USAGE, "pack: the target does not have the members' length");
+    return tuff_graph_add(g, &tuff_op_pack, in, count + 1, NULL);
+}
+
+/* ---- assign --------------------------------------------------------------------------------------------------------------- */
+
+static tuff_status assign_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    char a[128], b[128];
+    const struct tuff_op *op = tuff_value_of(infer->graph, infer->in_values[0])->op;
+    if (op != &tuff_op_state && op != &tuff_op_param && op != &tuff_op_param_pack) {
+        tuff_graph_fail(infer->graph, TUFF_ERR_USAGE, "assign: the target is a %s, not a state or parameter", op->name);
+        return TUFF_ERR_USAGE;
+    }
+    if (infer->in[0]->dtype != infer->in[1]->dtype || !tuff_shape_equal(&infer->in[0]->shape, &infer->in[1]->shape)) {
+        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "assign: state is %s %s, the value %s %s", tuff_dtype_name(infer->in[0]->dtype),
+                        tuff_shape_text(&infer->in[0]->shape, a, sizeof a), tuff_dtype_name(infer->in[1]->dtype),
+                        tuff_shape_text(&infer->in[1]->shape, b, sizeof b));
+        return TUFF_ERR_SHAPE;
+    }
+    *out = *infer->in[0];
+    return TUFF_OK;
+}
+
+static void assign_ref(const struct tuff_ref *ref)
+{
+    memcpy(ref->out, ref->in[1], (size_t)tuff_shape_count(&ref->value->type.shape) * sizeof *ref->out);
+}
+
+const struct tuff_op tuff_op_assign = {
+    .name = "assign", .onnx = "", .class = TUFF_CLASS_ASSIGN, .arity_min = 2, .arity_max = 2, .infer = assign_infer,
+    .nondiff = "ends a run", .ref = assign_ref,
+};
+
+tuff_val tuff_assign(struct tuff_graph *g, tuff_val state, tuff_val value)
+{
+    tuff_val in[2] = {state, value};
+    return tuff_graph_add(g, &tuff_op_assign, in, 2, NULL);
+}
+
+/* ---- initial values --------------------------------------------------------------------------------------------------------- */
+
+static void fans(const struct tuff_shape *shape, double *fan_in, double *fan_out)
+{
+    double area = 1;
+    for (uint32_t i = 2; i < shape->rank; i++) area *= shape->dim[i];
+    *fan_in = shape->rank == 0 ? 1 : (shape->rank == 1 ? shape->dim[0] : shape->dim[1] * area);
+    *fan_out = shape->rank == 0 ? 1 : (shape->rank == 1 ? shape->dim[0] : shape->dim[0] * area);
+}
+
+static double init_one(const struct tuff_leaf_attrs *attrs, double center, double spread, bool normal, uint64_t seed,
+                       uint32_t stream, uint32_t index)
+{
+    uint32_t low = (uint32_t)seed, high = (uint32_t)(seed >> 32);
+    if (attrs->init_kind == TUFF_INIT_ZEROS) return 0;
+    if (attrs->init_kind == TUFF_INIT_CONSTANT) return attrs->init_a;
+    if (!normal) return center + spread * (2.0 * (double)tuff_philox_uniform(low, high, 0, stream, index) - 1.0);
+    double u = 1.0 - (double)tuff_philox_uniform(low, high, 0, stream, 2 * index); /* Box and Muller 1958 */
+    double v = (double)tuff_philox_uniform(low, high, 0, stream, 2 * index + 1);
+    return center + spread * sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v);
+}
+
+void tuff_leaf_init(const struct tuff_value *value, uint64_t seed, void *memory)
+{
+    const struct tuff_leaf_attrs *attrs = value->attrs;
+    uint32_t stream = (uint32_t)tuff_hash_text(0, value->name ? value->name : "");
+    double fan_in, fan_out, gain = attrs->init_a, center = 0, spread = 0;
+    fans(&attrs->shape, &fan_in, &fan_out);
+    bool kaiming = attrs->init_kind == TUFF_INIT_KAIMING_UNIFORM || attrs->init_kind == TUFF_INIT_KAIMING_NORMAL;
+    if (gain == 0) gain = kaiming ? 1.4142135623730951 : 1.0;
+    bool normal = false;
+    switch ((enum tuff_init_kind)attrs->init_kind) {
+    case TUFF_INIT_ZEROS:
+    case TUFF_INIT_CONSTANT:
+    case TUFF_INIT_DATA: break;
+    case TUFF_INIT_UNIFORM:
+        center = (attrs->init_a + attrs->init_b) / 2;
+        spread = (attrs->init_b - attrs->init_a) / 2;
+        break;
+    case TUFF_INIT_NORMAL: center = attrs->init_a, spread = attrs->init_b, normal = true; break;
+    case TUFF_INIT_KAIMING_UNIFORM: spread = gain * sqrt(3.0 / fan_in); break;
+    case TUFF_INIT_KAIMING_NORMAL: spread = gain / sqrt(fan_in), normal = true; break;
+    case TUFF_INIT_XAVIER_UNIFORM: spread = gain * sqrt(6.0 / (fan_in + fan_out)); break;
+    case TUFF_INIT_XAVIER_NORMAL: spread = gain * sqrt(2.0 / (fan_in + fan_out)), normal = true; break;
+    }
+    uint64_t count = tuff_shape_count(&attrs->shape);
+    for (uint64_t i = 0; i < count; i++) {
+        double v = value->data ? (double)((const float *)value->data)[i]
+                               : init_one(attrs, center, spread, normal, seed, stream, (uint32_t)i);
+        switch (value->type.dtype) {
+        case TUFF_F32: ((float *)memory)[i] = (float)v; break;
+        case TUFF_I32: ((int32_t *)memory)[i] = (int32_t)v; break;
+        case TUFF_F16:
+        case TUFF_U8:
+        case TUFF_BOOL: ((uint8_t *)memory)[i] = (uint8_t)v; break;
+        }
+    }
+}

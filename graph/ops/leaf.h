@@ -1,0 +1,39 @@
+/* leaf.h - attributes of leaves, packs and constants. Private. */
+#ifndef TUFF_OPS_LEAF_H
+#define TUFF_OPS_LEAF_H
+
+#include "graph/op.h"
+
+/* input, param, state */
+struct tuff_leaf_attrs {
+    int32_t dtype;
+    int32_t init_kind; /* enum tuff_init_kind */
+    struct tuff_shape shape;
+    double init_a, init_b;
+};
+/* full, constant */
+struct tuff_full_attrs {
+    int32_t dtype;
+    int32_t unused; /* no padding bytes */
+    struct tuff_shape shape;
+    double value;
+};
+struct tuff_shape_attrs {
+    struct tuff_shape shape;
+};
+enum tuff_dtype tuff_dtype_find(const char *name); /* 0 if unknown */
+
+/* The flat vector [P] of all parameters declared so far, in their memory: parameters lie one after the other at multiples
+ * of TUFF_PLAN_ALIGNMENT; what lies between is zero. Updates of all parameters are one launch over it. */
+tuff_val tuff_param_pack(struct tuff_graph *g);
+/* Values x[count] of the parameters' shapes, in order of declaration, written into the state `target` [P] at the
+ * parameters' offsets. Returns the vector. */
+tuff_val tuff_pack(struct tuff_graph *g, tuff_val target, const tuff_val *x, uint32_t count);
+/* Offset of the k-th of `count` members in elements, and the length of the whole. */
+uint64_t tuff_pack_offset(const struct tuff_graph *g, const tuff_val *members, uint32_t k);
+/* Parameters in order of declaration into out (capacity cap); returns their number. */
+uint32_t tuff_graph_params(const struct tuff_graph *g, tuff_val *out, uint32_t capacity);
+/* Initial content of a param or state as f32, i32 or u8, into memory of the value's size. seed: tuff_session's. */
+void tuff_leaf_init(const struct tuff_value *value, uint64_t seed, void *memory);
+
+#endif

@@ -1,0 +1,190 @@
+/* matmul.c - batched matrix product with broadcast batch axes; each operand transposed or not. */
+#include "graph/ops/gemm.h"
+
+#include <stddef.h>
+
+struct attrs {
+    int32_t transpose_a, transpose_b;
+};
+static const struct tuff_attr attr_table[] = {
+    {"transpose_a", "", TUFF_ATTR_I32, 1, offsetof(struct attrs, transpose_a)},
+    {"transpose_b", "", TUFF_ATTR_I32, 1, offsetof(struct attrs, transpose_b)},
+};
+
+#define MAX_BATCH (TUFF_MAX_RANK - 2)
+
+/* Sizes of the product, and the batch axes of the result with each operand's stride in matrices (0 where broadcast). */
+struct sizes {
+    uint64_t m, n, k;
+    uint32_t rank; /* of the batch */
+    uint32_t size[MAX_BATCH];
+    uint64_t a_stride[MAX_BATCH], b_stride[MAX_BATCH];
+};
+
+/* False where the operands do not fit. */
+static bool measure(const struct tuff_shape *a, const struct tuff_shape *b, const struct attrs *attrs, struct sizes *s)
+{
+    if (a->rank < 2 || b->rank < 2) return false;
+    uint32_t ar = a->rank - 2, br = b->rank - 2;
+    s->m = a->dim[attrs->transpose_a ? ar + 1 : ar];
+    s->k = a->dim[attrs->transpose_a ? ar : ar + 1];
+    s->n = b->dim[attrs->transpose_b ? br : br + 1];
+    s->rank = ar > br ? ar : br;
+    if (b->dim[attrs->transpose_b ? br + 1 : br] != s->k) return false;
+    uint64_t a_step = 1, b_step = 1;
+    for (uint32_t i = 1; i <= s->rank; i++) {
+        uint32_t ad = i <= ar ? a->dim[ar - i] : 1, bd = i <= br ? b->dim[br - i] : 1, at = s->rank - i;
+        if (ad != bd && ad != 1 && bd != 1) return false;
+        s->size[at] = ad > bd ? ad : bd;
+        s->a_stride[at] = ad == 1 ? 0 : a_step;
+        s->b_stride[at] = bd == 1 ? 0 : b_step;
+        a_step *= ad;
+        b_step *= bd;
+    }
+    return true;
+}
+
+static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct tuff_type *a = infer->in[0], *b = infer->in[1];
+    const struct attrs *attrs = infer->attrs;
+    struct sizes s;
+    char at[128], bt[128];
+    bool fits = measure(&a->shape, &b->shape, attrs, &s);
+    if (!fits || a->dtype != b->dtype || (a->dtype != TUFF_F32 && a->dtype != TUFF_F16)) {
+        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "matmul of %s %s%s and %s %s%s: %s", tuff_dtype_name(a->dtype),
+                        tuff_shape_text(&a->shape, at, sizeof at), attrs->transpose_a ? " transposed" : "",
+                        tuff_dtype_name(b->dtype), tuff_shape_text(&b->shape, bt, sizeof bt),
+                        attrs->transpose_b ? " transposed" : "",
+                        fits ? "both must be f32 or both f16" : "inner sizes must be equal, batch axes equal or 1, ranks 2 or more");
+        return TUFF_ERR_SHAPE;
+    }
+    *out = (struct tuff_type){a->dtype, {.rank = s.rank + 2}};
+    memcpy(out->shape.dim, s.size, s.rank * sizeof s.size[0]);
+    out->shape.dim[s.rank] = (uint32_t)s.m;
+    out->shape.dim[s.rank + 1] = (uint32_t)s.n;
+    return TUFF_OK;
+}
+
+/* c = A B with A = a or its transpose:  dA = gy B^T, dB = A^T gy;  a's own gradient is dA or its transpose. */
+static void grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    tuff_val a = tuff_value_of(g, y)->in[0], b = tuff_value_of(g, y)->in[1];
+    struct attrs t = *(const struct attrs *)tuff_value_of(g, y)->attrs;
+    tuff_val ga = t.transpose_a ? tuff_matmul(g, b, gy, (struct tuff_matmul_params){t.transpose_b, true})
+                                : tuff_matmul(g, gy, b, (struct tuff_matmul_params){false, !t.transpose_b});
+    tuff_val gb = t.transpose_b ? tuff_matmul(g, gy, a, (struct tuff_matmul_params){true, t.transpose_a})
+                                : tuff_matmul(g, a, gy, (struct tuff_matmul_params){!t.transpose_a, false});
+    gin[0] = tuff_sum_to(g, ga, tuff_type_of(g, a).shape);
+    gin[1] = tuff_sum_to(g, gb, tuff_type_of(g, b).shape);
+}
+
+/* Joins neighbouring batch axes that step evenly through both operands. */
+static void collapse(struct sizes *s)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->rank; i++) {
+        if (s->size[i] == 1) continue;
+        uint32_t last = kept - 1;
+        if (kept && s->a_stride[last] == s->a_stride[i] * s->size[i] && s->b_stride[last] == s->b_stride[i] * s->size[i]) {
+            s->size[last] *= s->size[i];
+        } else {
+            last = kept++;
+            s->size[last] = s->size[i];
+        }
+        s->a_stride[last] = s->a_stride[i];
+        s->b_stride[last] = s->b_stride[i];
+    }
+    s->rank = kept;
+}
+
+static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    const struct attrs *attrs = lower->value->attrs;
+    struct sizes s;
+    if (TUFF_NEVER(!measure(&lower->in[0]->shape, &lower->in[1]->shape, attrs, &s))) return TUFF_ERR_SHAPE;
+    collapse(&s);
+    if (s.rank == 1 && !s.b_stride[0] && !attrs->transpose_a) { /* one b for all: the batch is more rows */
+        s.m *= s.size[0];
+        s.rank = 0;
+    }
+    struct tuff_gemm gemm = {.op = TUFF_GEMM_MATMUL, .m = s.m, .n = s.n, .k = s.k, .z = 1, .a_k_fast = !attrs->transpose_a,
+                             .b_k_fast = attrs->transpose_b};
+    for (uint32_t i = 0; i < s.rank; i++) gemm.z *= s.size[i];
+    tuff_call_spec(call, 0, attrs->transpose_a != 0);
+    tuff_call_spec(call, 1, attrs->transpose_b != 0);
+    TUFF_TRY(tuff_gemm_lower(lower, &gemm, call, error));
+    tuff_call_push(call, s.rank);
+    for (uint32_t i = 0; i < MAX_BATCH; i++) tuff_call_push(call, i < s.rank ? s.size[i] : 1);
+    for (uint32_t i = 0; i < MAX_BATCH; i++) tuff_call_push(call, i < s.rank ? (uint32_t)s.a_stride[i] : 0);
+    for (uint32_t i = 0; i < MAX_BATCH; i++) tuff_call_push(call, i < s.rank ? (uint32_t)s.b_stride[i] : 0);
+    return TUFF_OK;
+}
+
+static void ref(const struct tuff_ref *ref)
+{
+    const struct attrs *attrs = ref->value->attrs;
+    struct sizes s;
+    if (!measure(&ref->in_types[0].shape, &ref->in_types[1].shape, attrs, &s)) return;
+    uint64_t matrices = tuff_shape_count(&ref->value->type.shape) / (s.m * s.n);
+    for (uint64_t z = 0; z < matrices; z++) {
+        uint64_t rest = z, a_at = 0, b_at = 0;
+        for (uint32_t d = s.rank; d-- > 0; rest /= s.size[d]) {
+            a_at += rest % s.size[d] * s.a_stride[d];
+            b_at += rest % s.size[d] * s.b_stride[d];
+        }
+        const double *a = ref->in[0] + a_at * s.m * s.k, *b = ref->in[1] + b_at * s.k * s.n;
+        for (uint64_t i = 0; i < s.m; i++)
+            for (uint64_t j = 0; j < s.n; j++) {
+                double sum = 0.0;
+                for (uint64_t k = 0; k < s.k; k++)
+                    sum += a[attrs->transpose_a ? k * s.m + i : i * s.k + k] * b[attrs->transpose_b ? j * s.k + k : k * s.n + j];
+                ref->out[(z * s.m + i) * s.n + j] = sum;
+            }
+    }
+}
+
+static double terms(const struct tuff_value *value, const struct tuff_type *in_types)
+{
+    const struct attrs *attrs = value->attrs;
+    const struct tuff_shape *a = &in_types[0].shape;
+    return a->dim[attrs->transpose_a ? a->rank - 2 : a->rank - 1];
+}
+
+tuff_val tuff_matmul(struct tuff_graph *g, tuff_val a, tuff_val b, struct tuff_matmul_params params)
+{
+    struct attrs attrs = {params.transpose_a, params.transpose_b};
+    return tuff_graph_add(g, &tuff_op_matmul, (tuff_val[]){a, b}, 2, &attrs);
+}
+
+#define T(...) {TUFF_F32, {sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), {__VA_ARGS__}}}
+static const struct tuff_case cases[] = {
+    {"one", {T(1, 1), T(1, 1)}, 2, {0}, 0, &(struct attrs){0, 0}},
+    {"column", {T(13, 1), T(1, 17)}, 2, {0}, 0, &(struct attrs){0, 0}},
+    {"dot", {T(1, 259), T(259, 1)}, 2, {0}, 0, &(struct attrs){0, 0}},
+    {"prime", {T(37, 29), T(29, 41)}, 2, {0}, 0, &(struct attrs){0, 0}},
+    {"prime_ta", {T(29, 37), T(29, 41)}, 2, {0}, 0, &(struct attrs){1, 0}},
+    {"prime_tb", {T(37, 29), T(41, 29)}, 2, {0}, 0, &(struct attrs){0, 1}},
+    {"prime_tab", {T(29, 37), T(41, 29)}, 2, {0}, 0, &(struct attrs){1, 1}},
+    {"power", {T(64, 128), T(128, 64)}, 2, {0}, 0, &(struct attrs){0, 0}},
+    {"power_ta", {T(128, 64), T(128, 64)}, 2, {0}, 0, &(struct attrs){1, 0}},
+    {"power_tb", {T(64, 128), T(64, 128)}, 2, {0}, 0, &(struct attrs){0, 1}},
+    {"power_tab", {T(128, 64), T(64, 128)}, 2, {0}, 0, &(struct attrs){1, 1}},
+    {"below", {T(63, 127), T(127, 63)}, 2, {0}, 0, &(struct attrs){0, 0}},
+    {"above", {T(65, 129), T(129, 65)}, 2, {0}, 0, &(struct attrs){0, 0}},
+    {"fours", {T(20, 36), T(36, 100)}, 2, {0}, 0, &(struct attrs){0, 0}},
+    {"fours_ta", {T(36, 20), T(36, 100)}, 2, {0}, 0, &(struct attrs){1, 0}},
+    {"fours_tb", {T(20, 36), T(100, 36)}, 2, {0}, 0, &(struct attrs){0, 1}},
+    {"batch", {T(3, 17, 9), T(3, 9, 11)}, 2, {0}, 0, &(struct attrs){0, 0}},
+    {"batch_fours_ta", {T(3, 12, 8), T(3, 12, 36)}, 2, {0}, 0, &(struct attrs){1, 0}},
+    {"rows", {T(5, 3, 8), T(8, 12)}, 2, {0}, 0, &(struct attrs){0, 0}},
+    {"batch_row", {T(2, 3, 5, 8), T(3, 8, 7)}, 2, {0}, 0, &(struct attrs){0, 0}},
+    {"batch_both", {T(2, 1, 5, 8), T(3, 8, 7)}, 2, {0}, 0, &(struct attrs){0, 0}},
+    {"batch_left", {T(6, 9), T(2, 3, 2, 9, 4)}, 2, {0}, 0, &(struct attrs){0, 0}},
+    {"batch_zigzag", {T(2, 1, 3, 1, 2, 1, 2, 3), T(1, 2, 1, 2, 1, 2, 3, 5)}, 2, {0}, 0, &(struct attrs){0, 0}},
+};
+const struct tuff_op tuff_op_matmul = {
+    .name = "matmul", .onnx = "MatMul", .class = TUFF_CLASS_KERNEL, .arity_min = 2, .arity_max = 2, .attrs = attr_table,
+    .attr_count = TUFF_COUNT(attr_table), .attrs_bytes = sizeof(struct attrs), .infer = infer, .grad = grad, .lower = lower,
+    .ref = ref, .terms = terms, .cases = cases, .case_count = TUFF_COUNT(cases),
+};

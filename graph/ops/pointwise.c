@@ -1,0 +1,261 @@
+/* pointwise.c - the rows of pointwise.def as operators: result, derivative operators, double reference, builders.
+ * A derivative is an operator of its own, gy * dy/da, over those of a, b and y that its text names. */
+#include "graph/ops/pointwise.h"
+#include "graph/pw_math.h"
+
+#include <ctype.h>
+
+typedef double (*row_fn)(double a, double b, double y, double p0, double p1);
+
+/* Whole-number operands are allowed where the text means the same in both languages without a decimal literal. */
+enum row_flags { ROW_INTEGERS = 1, ROW_BOOL = 2 };
+
+struct row {
+    const char *name;
+    const char *text[3]; /* y, da, db as GLSL */
+    row_fn fn[3];
+    const struct tuff_op *op[3];
+    uint8_t operands, flags;
+};
+
+#define UNUSED_ARGUMENTS (void)a, (void)b, (void)y, (void)p0, (void)p1
+#define DEFINE_FN(name, text)                                                                                            \
+    static double name(double a, double b, double y, double p0, double p1)                                               \
+    {                                                                                                                    \
+        UNUSED_ARGUMENTS;                                                                                                \
+        return text;                                                                                                     \
+    }
+#define TUFF_PW1(name, onnx, y_, da_) DEFINE_FN(fy_##name, y_) DEFINE_FN(fda_##name, da_)
+#define TUFF_PW1P(name, onnx, y_, da_) DEFINE_FN(fy_##name, y_) DEFINE_FN(fda_##name, da_)
+#define TUFF_PW2(name, onnx, y_, da_, db_) DEFINE_FN(fy_##name, y_) DEFINE_FN(fda_##name, da_) DEFINE_FN(fdb_##name, db_)
+#define TUFF_PW2B(name, onnx, y_) DEFINE_FN(fy_##name, y_)
+#include "graph/ops/pointwise.def"
+
+enum row_id {
+#define TUFF_PW1(name, onnx, y, da) ROW_##name,
+#define TUFF_PW1P(name, onnx, y, da) ROW_##name,
+#define TUFF_PW2(name, onnx, y, da, db) ROW_##name,
+#define TUFF_PW2B(name, onnx, y) ROW_##name,
+#include "graph/ops/pointwise.def"
+    ROW_COUNT
+};
+static const struct row rows[ROW_COUNT];
+
+static const struct tuff_attr pw_attrs[] = {
+    {"p0", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_pw_attrs, p0)},
+    {"p1", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_pw_attrs, p1)},
+};
+
+/* Row and part (0 y, 1 da, 2 db) of an operator. */
+static const struct row *row_of(const struct tuff_op *op, int *part)
+{
+    for (int r = 0; r < ROW_COUNT; r++)
+        for (int p = 0; p < 3; p++)
+            if (rows[r].op[p] == op) return *part = p, &rows[r];
+    return NULL;
+}
+
+bool tuff_pw_names(const char *text, char letter)
+{
+    for (const char *c = text; *c; c++) {
+        bool inside = c > text && (isalnum((unsigned char)c[-1]) || c[-1] == '_' || c[-1] == '.');
+        if (*c == letter && !inside && !isalnum((unsigned char)c[1]) && c[1] != '_') return true;
+    }
+    return false;
+}
+
+static tuff_status infer_pw(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    int part = 0;
+    const struct row *row = row_of(infer->op, &part);
+    const struct tuff_type *first = NULL;
+    for (uint32_t i = 0; i < infer->in_count; i++) {
+        const struct tuff_type *in = infer->in[i];
+        if (!in) continue;
+        if (!first) first = in;
+        char a[128], b[128];
+        if (!tuff_shape_equal(&first->shape, &in->shape)) {
+            tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: shapes %s and %s differ", infer->op->name,
+                            tuff_shape_text(&first->shape, a, sizeof a), tuff_shape_text(&in->shape, b, sizeof b));
+            return TUFF_ERR_SHAPE;
+        }
+        bool integer = in->dtype != TUFF_F32 && in->dtype != TUFF_F16;
+        bool compared = (row->flags & ROW_BOOL) != 0;
+        if ((integer && !(row->flags & ROW_INTEGERS) && !compared) ||
+            (integer != (first->dtype != TUFF_F32 && first->dtype != TUFF_F16))) {
+            tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: does not take %s (with %s); cast first", infer->op->name,
+                            tuff_dtype_name(in->dtype), tuff_dtype_name(first->dtype));
+            return TUFF_ERR_SHAPE;
+        }
+    }
+    if (!first) {
+        tuff_graph_fail(infer->graph, TUFF_ERR_USAGE, "%s: no operand", infer->op->name);
+        return TUFF_ERR_USAGE;
+    }
+    *out = *first;
+    if (out->dtype == TUFF_F16) out->dtype = TUFF_F32;
+    if (out->dtype == TUFF_U8 || out->dtype == TUFF_BOOL) out->dtype = TUFF_I32;
+    if (row->flags & ROW_BOOL) out->dtype = TUFF_BOOL;
+    return TUFF_OK;
+}
+
+static void ref_pw(const struct tuff_ref *ref)
+{
+    int part = 0;
+    const struct row *row = row_of(ref->value->op, &part);
+    const struct tuff_pw_attrs *attrs = ref->value->attrs;
+    uint64_t count = tuff_shape_count(&ref->value->type.shape);
+    uint32_t first = part ? 1 : 0; /* derivatives: gy, a, b, y */
+    for (uint64_t i = 0; i < count; i++) {
+        double v[4] = {0};
+        for (uint32_t k = 0; k < ref->value->in_count; k++)
+            if (ref->in[k]) v[k] = ref->in[k][i];
+        double r = row->fn[part](v[first], v[first + 1], part ? v[3] : 0, attrs->p0, attrs->p1);
+        ref->out[i] = part ? v[0] * r : r;
+    }
+}
+
+static void grad_pw(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    int unused;
+    const struct tuff_value value = *tuff_value_of(g, y);
+    const struct row *row = row_of(value.op, &unused);
+    for (int k = 0; k < row->operands; k++) {
+        const char *text = row->text[1 + k];
+        if (!strcmp(text, "0.0")) continue;
+        if (!strcmp(text, "1.0")) {
+            gin[k] = gy;
+        } else if (!strcmp(text, "-1.0")) {
+            gin[k] = tuff_neg(g, gy);
+        } else {
+            tuff_val in[4] = {gy};
+            if (tuff_pw_names(text, 'a')) in[1] = value.in[0];
+            if (tuff_pw_names(text, 'b')) in[2] = value.in[1];
+            if (tuff_pw_names(text, 'y')) in[3] = y;
+            gin[k] = tuff_graph_add(g, row->op[1 + k], in, 4, value.attrs);
+        }
+    }
+}
+
+/* Test operands: fresh shapes with odd sizes; the domain is the row's own, by its name in the harness. */
+static const struct tuff_pw_attrs case_attrs = {0.7, 1.3};
+#define T(...) {TUFF_F32, {sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
+static const struct tuff_case cases1[] = {
+    {"one", {T(1)}, 1, {TUFF_DOMAIN_NORMAL}, 0, &case_attrs},
+    {"odd", {T(3, 5, 7)}, 1, {TUFF_DOMAIN_NORMAL}, 0, &case_attrs},
+    {"kinks", {T(257)}, 1, {TUFF_DOMAIN_KINKS}, 0, &case_attrs},
+    {"positive", {T(4099)}, 1, {TUFF_DOMAIN_POSITIVE}, 0, &case_attrs},
+    {"wide", {T(31, 17)}, 1, {TUFF_DOMAIN_WIDE}, 0, &case_attrs},
+};
+static const struct tuff_case cases2[] = {
+    {"one", {T(1), T(1)}, 2, {TUFF_DOMAIN_POSITIVE, TUFF_DOMAIN_POSITIVE}, 0, &case_attrs},
+    {"odd", {T(3, 5, 7), T(3, 5, 7)}, 2, {TUFF_DOMAIN_NORMAL, TUFF_DOMAIN_NONZERO}, 0, &case_attrs},
+    {"kinks", {T(257), T(257)}, 2, {TUFF_DOMAIN_KINKS, TUFF_DOMAIN_KINKS}, 0, &case_attrs},
+    {"positive", {T(4099), T(4099)}, 2, {TUFF_DOMAIN_POSITIVE, TUFF_DOMAIN_NORMAL}, 0, &case_attrs},
+};
+
+#define ROW_OP(symbol, text_name, onnx_, arity, text, grad_, nondiff_, cases_)                                           \
+    const struct tuff_op symbol = {                                                                                      \
+        .name = text_name,                                                                                               \
+        .onnx = onnx_,                                                                                                   \
+        .class = TUFF_CLASS_INLINE,                                                                                      \
+        .arity_min = arity,                                                                                              \
+        .arity_max = arity,                                                                                              \
+        .attrs = pw_attrs,                                                                                               \
+        .attr_count = TUFF_COUNT(pw_attrs),                                                                              \
+        .attrs_bytes = sizeof(struct tuff_pw_attrs),                                                                     \
+        .infer = infer_pw,                                                                                               \
+        .grad = grad_,                                                                                                   \
+        .nondiff = nondiff_,                                                                                             \
+        .ref = ref_pw,                                                                                                   \
+        .cases = cases_,                                                                                                 \
+        .case_count = (cases_) == NULL ? 0 : (arity) == 1 ? TUFF_COUNT(cases1) : TUFF_COUNT(cases2),                     \
+        .glsl = text,                                                                                                    \
+        .cost = sizeof(text) / 12 + 1,                                                                                   \
+    };
+#define SECOND "second derivatives of pointwise rows are not built"
+#define ROW_DERIVATIVE(symbol, text_name, text) ROW_OP(symbol, text_name, "", 4, text, NULL, SECOND, NULL)
+#define TUFF_PW1(name, onnx, y, da)                                                                                      \
+    ROW_OP(tuff_op_##name, #name, onnx, 1, #y, grad_pw, NULL, cases1)                                                    \
+    ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da)
+#define TUFF_PW1P(name, onnx, y, da) TUFF_PW1(name, onnx, y, da)
+#define TUFF_PW2(name, onnx, y, da, db)                                                                                  \
+    ROW_OP(tuff_op_##name, #name, onnx, 2, #y, grad_pw, NULL, cases2)                                                    \
+    ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da)                                                                \
+    ROW_DERIVATIVE(tuff_op_##name##_db, #name "_db", #db)
+#define TUFF_PW2B(name, onnx, y) ROW_OP(tuff_op_##name, #name, onnx, 2, #y, NULL, "the result is bool", cases2)
+#include "graph/ops/pointwise.def"
+
+static const struct row rows[ROW_COUNT] = {
+#define TUFF_PW1(name, onnx, y, da)                                                                                      \
+    {#name, {#y, #da, ""}, {fy_##name, fda_##name, NULL}, {&tuff_op_##name, &tuff_op_##name##_da, NULL}, 1,                \
+     (ROW_##name == ROW_neg || ROW_##name == ROW_square) ? ROW_INTEGERS : 0},
+#define TUFF_PW1P(name, onnx, y, da)                                                                                     \
+    {#name, {#y, #da, ""}, {fy_##name, fda_##name, NULL}, {&tuff_op_##name, &tuff_op_##name##_da, NULL}, 1, 0},
+#define TUFF_PW2(name, onnx, y, da, db)                                                                                  \
+    {#name,                                                                                                              \
+     {#y, #da, #db},                                                                                                     \
+     {fy_##name, fda_##name, fdb_##name},                                                                                   \
+     {&tuff_op_##name, &tuff_op_##name##_da, &tuff_op_##name##_db},                                                      \
+     2,                                                                                                                  \
+     (ROW_##name == ROW_div || ROW_##name == ROW_pow) ? 0 : ROW_INTEGERS},
+#define TUFF_PW2B(name, onnx, y) {#name, {#y, "", ""}, {fy_##name, NULL, NULL}, {&tuff_op_##name, NULL, NULL}, 2, ROW_BOOL},
+#include "graph/ops/pointwise.def"
+};
+
+
+/* ---- builders ------------------------------------------------------------------------------------------------------------ */
+
+bool tuff_broadcast_shape(struct tuff_graph *g, const char *what, const struct tuff_shape *a, const struct tuff_shape *b,
+                          struct tuff_shape *out)
+{
+    struct tuff_shape r = {.rank = a->rank > b->rank ? a->rank : b->rank};
+    for (uint32_t i = 0; i < r.rank; i++) {
+        uint32_t da = i < a->rank ? a->dim[a->rank - 1 - i] : 1, db = i < b->rank ? b->dim[b->rank - 1 - i] : 1;
+        if (da != db && da != 1 && db != 1) {
+            char ta[128], tb[128];
+            tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: shapes %s and %s do not broadcast", what, tuff_shape_text(a, ta, sizeof ta),
+                            tuff_shape_text(b, tb, sizeof tb));
+            return false;
+        }
+        r.dim[r.rank - 1 - i] = da == 1 ? db : da;
+    }
+    *out = r;
+    return true;
+}
+
+/* Expands the operands to their common shape and makes whole numbers meet floats as floats. */
+static tuff_val add_row(struct tuff_graph *g, const struct tuff_op *op, tuff_val a, tuff_val b, struct tuff_pw_attrs attrs)
+{
+    uint32_t count = op->arity_max;
+    tuff_val in[2] = {a, b};
+    if (g->status != TUFF_OK) return 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (in[i] == 0 || in[i] >= g->count)
+            return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: operand %u is not a value of this graph", op->name, (unsigned)i);
+    if (count == 2) {
+        struct tuff_type ta = tuff_type_of(g, a), tb = tuff_type_of(g, b);
+        bool fa = ta.dtype == TUFF_F32 || ta.dtype == TUFF_F16, fb = tb.dtype == TUFF_F32 || tb.dtype == TUFF_F16;
+        if (fa != fb) in[fa ? 1 : 0] = tuff_cast(g, in[fa ? 1 : 0], TUFF_F32);
+        struct tuff_shape shape;
+        if (!tuff_broadcast_shape(g, op->name, &ta.shape, &tb.shape, &shape)) return 0;
+        for (uint32_t i = 0; i < 2; i++) in[i] = tuff_expand(g, in[i], shape);
+    }
+    return tuff_graph_add(g, op, in, count, &attrs);
+}
+
+#define TUFF_PW1(name, onnx, y, da)                                                                                      \
+    tuff_val tuff_##name(struct tuff_graph *g, tuff_val a) { return add_row(g, &tuff_op_##name, a, 0, (struct tuff_pw_attrs){0}); }
+#define TUFF_PW1P(name, onnx, y, da)                                                                                     \
+    tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, double p0, double p1)                                         \
+    {                                                                                                                    \
+        return add_row(g, &tuff_op_##name, a, 0, (struct tuff_pw_attrs){p0, p1});                                        \
+    }
+#define BUILDER2(name)                                                                                                   \
+    tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, tuff_val b)                                                   \
+    {                                                                                                                    \
+        return add_row(g, &tuff_op_##name, a, b, (struct tuff_pw_attrs){0});                                             \
+    }
+#define TUFF_PW2(name, onnx, y, da, db) BUILDER2(name)
+#define TUFF_PW2B(name, onnx, y) BUILDER2(name)
+#include "graph/ops/pointwise.def"

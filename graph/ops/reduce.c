@@ -1,0 +1,320 @@
+/* reduce.c - sums, extrema and their positions over any axes, running sums; each by kernels with a fixed order. */
+#include "graph/ops/view.h"
+
+#include <math.h>
+
+static const struct tuff_attr reduce_attr[] = {
+    {"axes", "", TUFF_ATTR_I32, 1, offsetof(struct tuff_reduce_attrs, axes)},
+    {"keep", "keepdims", TUFF_ATTR_I32, 1, offsetof(struct tuff_reduce_attrs, keep)},
+};
+
+enum reduce_kind { REDUCE_SUM, REDUCE_MAX, REDUCE_MIN, REDUCE_ARGMAX, REDUCE_ARGMIN };
+
+static enum reduce_kind kind_of(const struct tuff_op *op)
+{
+    return op == &tuff_op_sum          ? REDUCE_SUM
+           : op == &tuff_op_reduce_max ? REDUCE_MAX
+           : op == &tuff_op_reduce_min ? REDUCE_MIN
+           : op == &tuff_op_argmax     ? REDUCE_ARGMAX
+                                       : REDUCE_ARGMIN;
+}
+
+static bool is_float(enum tuff_dtype dtype) { return dtype == TUFF_F32 || dtype == TUFF_F16; }
+
+static tuff_status reduce_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct tuff_reduce_attrs *attrs = infer->attrs;
+    const struct tuff_type *in = infer->in[0];
+    enum reduce_kind kind = kind_of(infer->op);
+    *out = (struct tuff_type){kind >= REDUCE_ARGMAX ? TUFF_I32 : (is_float(in->dtype) ? TUFF_F32 : TUFF_I32), {0}};
+    bool one_axis = (attrs->axes & (attrs->axes - 1)) == 0;
+    if (attrs->axes >> in->shape.rank || (kind >= REDUCE_ARGMAX && (!one_axis || attrs->axes == 0)) ||
+        (!is_float(in->dtype) && kind != REDUCE_SUM)) {
+        char text[128];
+        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: axes 0x%x of %s %s", infer->op->name, (unsigned)attrs->axes,
+                        tuff_dtype_name(in->dtype), tuff_shape_text(&in->shape, text, sizeof text));
+        return TUFF_ERR_SHAPE;
+    }
+    for (uint32_t i = 0; i < in->shape.rank; i++) {
+        bool reduced = attrs->axes >> i & 1;
+        if (!reduced || attrs->keep) out->shape.dim[out->shape.rank++] = reduced ? 1 : in->shape.dim[i];
+    }
+    return TUFF_OK;
+}
+
+static struct tuff_shape kept_shape(struct tuff_shape shape, uint32_t axes)
+{
+    for (uint32_t i = 0; i < shape.rank; i++)
+        if (axes >> i & 1) shape.dim[i] = 1;
+    return shape;
+}
+
+static void sum_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct tuff_value value = *tuff_value_of(g, y);
+    const struct tuff_reduce_attrs *attrs = value.attrs;
+    struct tuff_type in = tuff_type_of(g, value.in[0]);
+    if (is_float(in.dtype)) gin[0] = tuff_expand(g, tuff_reshape(g, gy, kept_shape(in.shape, attrs->axes)), in.shape);
+}
+
+/* Ties share the gradient evenly, as in PyTorch's amax. */
+static void extremum_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct tuff_value value = *tuff_value_of(g, y);
+    const struct tuff_reduce_attrs *attrs = value.attrs;
+    struct tuff_shape in = tuff_type_of(g, value.in[0]).shape, kept = kept_shape(in, attrs->axes);
+    tuff_val mask = tuff_cast(g, tuff_equal(g, value.in[0], tuff_reshape(g, y, kept)), TUFF_F32);
+    tuff_val share = tuff_div(g, tuff_reshape(g, gy, kept), tuff_sum(g, mask, attrs->axes, TUFF_KEEP_AXES));
+    gin[0] = tuff_mul(g, mask, share);
+}
+
+static uint64_t reduced_count(const struct tuff_shape *shape, uint32_t axes)
+{
+    uint64_t n = 1;
+    for (uint32_t i = 0; i < shape->rank; i++)
+        if (axes >> i & 1) n *= shape->dim[i];
+    return n;
+}
+
+static double reduce_terms(const struct tuff_value *value, const struct tuff_type *in_types)
+{
+    return kind_of(value->op) == REDUCE_SUM
+               ? (double)reduced_count(&in_types[0].shape, ((const struct tuff_reduce_attrs *)value->attrs)->axes)
+               : 0;
+}
+
+static void reduce_ref(const struct tuff_ref *ref)
+{
+    const struct tuff_reduce_attrs *attrs = ref->value->attrs;
+    const struct tuff_shape *in = &ref->in_types[0].shape;
+    enum reduce_kind kind = kind_of(ref->value->op);
+    uint64_t strides[TUFF_MAX_RANK], count = tuff_shape_count(in);
+    struct tuff_shape kept = kept_shape(*in, attrs->axes);
+    tuff_strides(&kept, strides);
+    uint64_t outputs = tuff_shape_count(&kept);
+    for (uint64_t o = 0; o < outputs; o++)
+        ref->out[o] = kind == REDUCE_SUM ? 0 : (kind >= REDUCE_ARGMAX ? -1 : (kind == REDUCE_MAX ? -INFINITY : INFINITY));
+    uint32_t at[TUFF_MAX_RANK] = {0};
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t o = 0, r = 0, stride = 1, from = 0;
+        for (uint32_t k = in->rank; k-- > 0;) {
+            if (attrs->axes >> k & 1) {
+                from = kind >= REDUCE_ARGMAX ? i - at[k] * stride : 0; /* the line's first element */
+                r = at[k];
+            } else {
+                o += at[k] * strides[k];
+            }
+            stride *= in->dim[k];
+        }
+        double v = ref->in[0][i], *y = &ref->out[o];
+        switch (kind) {
+        case REDUCE_SUM: *y += v; break;
+        case REDUCE_MAX: *y = v > *y ? v : *y; break;
+        case REDUCE_MIN: *y = v < *y ? v : *y; break;
+        case REDUCE_ARGMAX:
+        case REDUCE_ARGMIN: {
+            uint64_t axis_stride = 1;
+            for (uint32_t k = in->rank; k-- > 0 && !(attrs->axes >> k & 1);) axis_stride *= in->dim[k];
+            double best = *y < 0 ? 0 : ref->in[0][from + (uint64_t)*y * axis_stride];
+            if (*y < 0 || (kind == REDUCE_ARGMAX ? v > best : v < best)) *y = (double)r;
+            break;
+        }
+        }
+        for (uint32_t k = in->rank; k-- > 0;) {
+            if (++at[k] < in->dim[k]) break;
+            at[k] = 0;
+        }
+    }
+}
+
+/* Long contiguous rows go to a workgroup each; short ones, and reductions of leading axes, to an invocation each. */
+static tuff_status reduce_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    (void)error;
+    const struct tuff_reduce_attrs *attrs = lower->value->attrs;
+    const struct tuff_shape *in = &lower->in[0]->shape;
+    uint64_t n = reduced_count(in, attrs->axes), outputs = tuff_shape_count(in) / n;
+    bool inner = in->rank == 0 || (attrs->axes >> (in->rank - 1) & 1);
+    bool each = n <= 64 || (outputs >= 1024 && (!inner || n <= 256));
+    uint32_t size = lower->caps->max_workgroup_invocations < 256 ? 64 : 256;
+    if (lower->caps->kind == TUFF_DEVICE_SOFTWARE || each) size = 64;
+    call->file = each ? "reduce_each" : "reduce_row";
+    tuff_call_define(call, "REDUCE", (int)kind_of(lower->value->op));
+    if (!is_float(lower->in[0]->dtype)) tuff_call_define(call, "REDUCE_INT", 1);
+    tuff_call_spec(call, 0, size);
+    tuff_call_push(call, (uint32_t)outputs);
+    tuff_call_push(call, (uint32_t)n);
+    tuff_call_grid(call, lower->caps, each ? (outputs + size - 1) / size : outputs);
+    call->flops = tuff_shape_count(in);
+    return TUFF_OK;
+}
+
+#define T(...) {TUFF_F32, {sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
+#define CASE(label, type, axes, keep) {label, {type}, 1, {0}, 0, &(struct tuff_reduce_attrs){axes, keep}}
+static const struct tuff_case reduce_cases[] = {
+    CASE("one", T(1), 1, 1),          CASE("all", T(3, 5, 7), 7, 0),       CASE("rows", T(13, 257), 2, 1),
+    CASE("columns", T(257, 13), 1, 0), CASE("middle", T(5, 67, 7), 2, 0), CASE("channels", T(4, 7, 5, 9), 13, 1),
+    CASE("long", T(3, 10007), 2, 0),   CASE("wide", T(3, 5, 1031), 3, 0),  CASE("outer", T(300, 3, 5), 1, 0),
+};
+static const struct tuff_case arg_cases[] = {
+    CASE("rows", T(13, 257), 2, 1), CASE("columns", T(67, 13), 1, 0), CASE("middle", T(5, 129, 7), 2, 0), CASE("short", T(64, 10), 2, 0),
+};
+#define REDUCE_OP(symbol, text, onnx_, grad_, nondiff_, cases_)                                                           \
+    const struct tuff_op symbol = {.name = text, .onnx = onnx_, .class = TUFF_CLASS_KERNEL, .arity_min = 1, .arity_max = 1, \
+                                   .attrs = reduce_attr, .attr_count = TUFF_COUNT(reduce_attr),                          \
+                                   .attrs_bytes = sizeof(struct tuff_reduce_attrs), .infer = reduce_infer, .grad = grad_, \
+                                   .nondiff = nondiff_, .lower = reduce_lower, .ref = reduce_ref, .terms = reduce_terms,  \
+                                   .cases = cases_, .case_count = TUFF_COUNT(cases_), .inline_inputs = 1, .reduces = true}
+REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", sum_grad, NULL, reduce_cases);
+REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", extremum_grad, NULL, reduce_cases);
+REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", extremum_grad, NULL, reduce_cases);
+REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", NULL, "positions do not vary smoothly", arg_cases);
+REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", NULL, "positions do not vary smoothly", arg_cases);
+
+static tuff_val add_reduce(struct tuff_graph *g, const struct tuff_op *op, tuff_val x, uint32_t axes, enum tuff_keep keep)
+{
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    struct tuff_reduce_attrs attrs = {axes ? axes : (1u << shape.rank) - 1, (int32_t)keep};
+    if (x && shape.rank == 0) return x;
+    return tuff_graph_add(g, op, &x, 1, &attrs);
+}
+
+/* One long sum would occupy one workgroup: with at least 2^15 elements for each of few outputs it is done in two steps,
+ * rows of at most 4096 first, where the innermost axes divide so. */
+static tuff_val split_sum(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
+{
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    uint64_t n = reduced_count(&shape, axes), count = tuff_shape_count(&shape), part = 1;
+    bool whole = n == count;
+    if (!whole || n < 1u << 15) return add_reduce(g, &tuff_op_sum, x, axes, keep);
+    for (uint64_t d = 2; d <= 4096; d++)
+        if (n % d == 0) part = d;
+    if (part < 64) return add_reduce(g, &tuff_op_sum, x, axes, keep);
+    tuff_val rows = tuff_reshape(g, x, TUFF_SHAPE((uint32_t)(n / part), (uint32_t)part));
+    tuff_val sums = add_reduce(g, &tuff_op_sum, rows, 2, TUFF_DROP_AXES);
+    tuff_val total = add_reduce(g, &tuff_op_sum, sums, 1, TUFF_DROP_AXES);
+    return keep ? tuff_reshape(g, total, kept_shape(shape, axes)) : total;
+}
+
+tuff_val tuff_sum(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
+{
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    return split_sum(g, x, axes ? axes : (1u << shape.rank) - 1, keep);
+}
+
+tuff_val tuff_mean(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
+{
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    uint64_t n = reduced_count(&shape, axes ? axes : (1u << shape.rank) - 1);
+    return tuff_affine(g, tuff_sum(g, x, axes, keep), 1.0 / (double)n, 0);
+}
+
+tuff_val tuff_reduce_max(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
+{
+    return add_reduce(g, &tuff_op_reduce_max, x, axes, keep);
+}
+tuff_val tuff_reduce_min(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
+{
+    return add_reduce(g, &tuff_op_reduce_min, x, axes, keep);
+}
+static tuff_val add_arg(struct tuff_graph *g, const struct tuff_op *op, tuff_val x, int axis, enum tuff_keep keep)
+{
+    int at = tuff_axis(g, op->name, x, axis);
+    return at < 0 ? 0 : add_reduce(g, op, x, 1u << at, keep);
+}
+tuff_val tuff_argmax(struct tuff_graph *g, tuff_val x, int axis, enum tuff_keep keep) { return add_arg(g, &tuff_op_argmax, x, axis, keep); }
+tuff_val tuff_argmin(struct tuff_graph *g, tuff_val x, int axis, enum tuff_keep keep) { return add_arg(g, &tuff_op_argmin, x, axis, keep); }
+
+/* ---- running sums ----------------------------------------------------------------------------------------------------------- */
+
+struct cumsum_attrs {
+    int32_t axis, exclusive, reverse;
+};
+static const struct tuff_attr cumsum_attr[] = {
+    {"axis", "", TUFF_ATTR_I32, 1, offsetof(struct cumsum_attrs, axis)},
+    {"exclusive", "exclusive", TUFF_ATTR_I32, 1, offsetof(struct cumsum_attrs, exclusive)},
+    {"reverse", "reverse", TUFF_ATTR_I32, 1, offsetof(struct cumsum_attrs, reverse)},
+};
+
+static tuff_status cumsum_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct cumsum_attrs *attrs = infer->attrs;
+    *out = *infer->in[0];
+    if (out->dtype == TUFF_F32 && attrs->axis >= 0 && (uint32_t)attrs->axis < out->shape.rank) return TUFF_OK;
+    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "cumsum: axis %d of a %s of rank %u", (int)attrs->axis, tuff_dtype_name(out->dtype),
+                    (unsigned)out->shape.rank);
+    return TUFF_ERR_SHAPE;
+}
+
+static void cumsum_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct cumsum_attrs *attrs = tuff_value_of(g, y)->attrs;
+    gin[0] = tuff_cumsum(g, gy, (struct tuff_cumsum_params){attrs->axis, attrs->exclusive != 0, attrs->reverse == 0});
+}
+
+static uint64_t inner_of(const struct tuff_shape *shape, int axis)
+{
+    uint64_t inner = 1;
+    for (uint32_t i = (uint32_t)axis + 1; i < shape->rank; i++) inner *= shape->dim[i];
+    return inner;
+}
+
+static void cumsum_ref(const struct tuff_ref *ref)
+{
+    const struct cumsum_attrs *attrs = ref->value->attrs;
+    const struct tuff_shape *shape = &ref->value->type.shape;
+    uint64_t n = shape->dim[attrs->axis], inner = inner_of(shape, attrs->axis), lines = tuff_shape_count(shape) / n;
+    for (uint64_t line = 0; line < lines; line++) {
+        double sum = 0;
+        for (uint64_t k = 0; k < n; k++) {
+            uint64_t i = line / inner * n * inner + line % inner + (attrs->reverse ? n - 1 - k : k) * inner;
+            double before = sum;
+            sum += ref->in[0][i];
+            ref->out[i] = attrs->exclusive ? before : sum;
+        }
+    }
+}
+
+static double cumsum_terms(const struct tuff_value *value, const struct tuff_type *in_types)
+{
+    (void)in_types;
+    return value->type.shape.dim[((const struct cumsum_attrs *)value->attrs)->axis];
+}
+
+static tuff_status cumsum_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    (void)error;
+    const struct cumsum_attrs *attrs = lower->value->attrs;
+    const struct tuff_shape *shape = &lower->value->type.shape;
+    uint32_t n = shape->dim[attrs->axis], inner = (uint32_t)inner_of(shape, attrs->axis);
+    uint32_t lines = (uint32_t)(tuff_shape_count(shape) / n);
+    call->file = "cumsum";
+    tuff_call_spec(call, 0, 64);
+    tuff_call_spec(call, 1, attrs->exclusive != 0);
+    tuff_call_spec(call, 2, attrs->reverse != 0);
+    tuff_call_push(call, lines);
+    tuff_call_push(call, n);
+    tuff_call_push(call, inner);
+    tuff_call_grid(call, lower->caps, (lines + 63) / 64);
+    call->flops = tuff_shape_count(shape);
+    return TUFF_OK;
+}
+
+tuff_val tuff_cumsum(struct tuff_graph *g, tuff_val x, struct tuff_cumsum_params params)
+{
+    int axis = tuff_axis(g, "cumsum", x, params.axis);
+    struct cumsum_attrs attrs = {axis, params.exclusive, params.reverse};
+    return axis < 0 ? 0 : tuff_graph_add(g, &tuff_op_cumsum, &x, 1, &attrs);
+}
+
+static const struct tuff_case cumsum_cases[] = {
+    {"line", {T(1051)}, 1, {0}, 0, &(struct cumsum_attrs){0, 0, 0}},
+    {"middle", {T(3, 17, 5)}, 1, {0}, 0, &(struct cumsum_attrs){1, 1, 0}},
+    {"back", {T(65, 13)}, 1, {0}, 0, &(struct cumsum_attrs){1, 0, 1}},
+};
+const struct tuff_op tuff_op_cumsum = {
+    .name = "cumsum", .onnx = "", .class = TUFF_CLASS_KERNEL, .arity_min = 1, .arity_max = 1, .attrs = cumsum_attr,
+    .attr_count = TUFF_COUNT(cumsum_attr), .attrs_bytes = sizeof(struct cumsum_attrs), .infer = cumsum_infer, .grad = cumsum_grad,
+    .lower = cumsum_lower, .ref = cumsum_ref, .terms = cumsum_terms, .cases = cumsum_cases, .case_count = TUFF_COUNT(cumsum_cases),
+    .inline_inputs = 1,
+};

@@ -1,0 +1,154 @@
+/* select.c - choosing and converting element by element: select, cast, detach (no gradient), copy (own memory). */
+#include "graph/ops/pointwise.h"
+
+#include <math.h>
+
+static tuff_status same_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    *out = *infer->in[0];
+    return TUFF_OK;
+}
+
+static void same_ref(const struct tuff_ref *ref)
+{
+    memcpy(ref->out, ref->in[0], (size_t)tuff_shape_count(&ref->value->type.shape) * sizeof *ref->out);
+}
+
+static void same_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    (void)g, (void)y;
+    gin[0] = gy;
+}
+
+/* ---- select --------------------------------------------------------------------------------------------------------------- */
+
+static tuff_status select_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    char text[3][128];
+    for (int i = 0; i < 3; i++) tuff_shape_text(&infer->in[i]->shape, text[i], sizeof text[i]);
+    bool fits = infer->in[0]->dtype == TUFF_BOOL && tuff_shape_equal(&infer->in[0]->shape, &infer->in[1]->shape) &&
+                tuff_shape_equal(&infer->in[1]->shape, &infer->in[2]->shape) && infer->in[1]->dtype == infer->in[2]->dtype;
+    if (!fits) {
+        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "select: %s %s ? %s %s : %s %s does not fit", tuff_dtype_name(infer->in[0]->dtype),
+                        text[0], tuff_dtype_name(infer->in[1]->dtype), text[1], tuff_dtype_name(infer->in[2]->dtype), text[2]);
+        return TUFF_ERR_SHAPE;
+    }
+    *out = *infer->in[1];
+    return TUFF_OK;
+}
+
+static void select_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    tuff_val c = tuff_value_of(g, y)->in[0];
+    tuff_val zero = tuff_full(g, TUFF_F32, tuff_type_of(g, y).shape, 0);
+    gin[1] = tuff_select(g, c, gy, zero);
+    gin[2] = tuff_select(g, c, zero, gy);
+}
+
+static void select_ref(const struct tuff_ref *ref)
+{
+    for (uint64_t i = tuff_shape_count(&ref->value->type.shape); i-- > 0;)
+        ref->out[i] = ref->in[0][i] != 0 ? ref->in[1][i] : ref->in[2][i];
+}
+
+tuff_val tuff_select(struct tuff_graph *g, tuff_val c, tuff_val a, tuff_val b)
+{
+    struct tuff_shape shape, sc = tuff_type_of(g, c).shape, sa = tuff_type_of(g, a).shape, sb = tuff_type_of(g, b).shape;
+    if (g->status != TUFF_OK) return 0;
+    if (!tuff_broadcast_shape(g, "select", &sa, &sb, &shape) || !tuff_broadcast_shape(g, "select", &sc, &shape, &shape)) return 0;
+    tuff_val in[3] = {tuff_expand(g, c, shape), tuff_expand(g, a, shape), tuff_expand(g, b, shape)};
+    return tuff_graph_add(g, &tuff_op_select, in, 3, NULL);
+}
+
+#define T(...) {TUFF_F32, {sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
+#define B(...) {TUFF_BOOL, {sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
+#define I(...) {TUFF_I32, {sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
+static const struct tuff_case select_cases[] = {
+    {"odd", {B(3, 5, 7), T(3, 5, 7), T(3, 5, 7)}, 3, {TUFF_DOMAIN_BOOL}, 0, NULL},
+    {"one", {B(1), T(1), T(1)}, 3, {TUFF_DOMAIN_BOOL}, 0, NULL},
+};
+const struct tuff_op tuff_op_select = {
+    .name = "select", .onnx = "Where", .class = TUFF_CLASS_INLINE, .arity_min = 3, .arity_max = 3, .infer = select_infer,
+    .grad = select_grad, .ref = select_ref, .cases = select_cases, .case_count = TUFF_COUNT(select_cases), .cost = 1,
+};
+
+/* ---- cast ----------------------------------------------------------------------------------------------------------------- */
+
+struct cast_attrs {
+    int32_t dtype;
+};
+static const struct tuff_attr cast_attr[] = {{"dtype", "", TUFF_ATTR_DTYPE, 1, offsetof(struct cast_attrs, dtype)}};
+
+static tuff_status cast_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct cast_attrs *attrs = infer->attrs;
+    *out = (struct tuff_type){(enum tuff_dtype)attrs->dtype, infer->in[0]->shape};
+    if (attrs->dtype >= TUFF_F32 && attrs->dtype <= TUFF_BOOL) return TUFF_OK;
+    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "cast: no such type");
+    return TUFF_ERR_SHAPE;
+}
+
+static void cast_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    struct tuff_type from = tuff_type_of(g, tuff_value_of(g, y)->in[0]), to = tuff_type_of(g, y);
+    bool floats = (from.dtype == TUFF_F32 || from.dtype == TUFF_F16) && (to.dtype == TUFF_F32 || to.dtype == TUFF_F16);
+    if (floats) gin[0] = gy;
+}
+
+/* To the nearest f16, ties to even, overflow to infinity. */
+static double round_f16(double v)
+{
+    if (v == 0 || isnan(v) || isinf(v)) return v;
+    int e;
+    frexp(v, &e);
+    double unit = ldexp(1.0, e < -13 ? -24 : e - 11);
+    double r = nearbyint(v / unit) * unit;
+    return fabs(r) > 65504.0 ? copysign(INFINITY, v) : r;
+}
+
+static void cast_ref(const struct tuff_ref *ref)
+{
+    for (uint64_t i = tuff_shape_count(&ref->value->type.shape); i-- > 0;) {
+        double v = ref->in[0][i];
+        switch (ref->value->type.dtype) {
+        case TUFF_F32: ref->out[i] = (double)(float)v; break;
+        case TUFF_F16: ref->out[i] = round_f16((double)(float)v); break;
+        case TUFF_I32: ref->out[i] = v != v ? 0 : trunc(v < -2147483648.0 ? -2147483648.0 : (v > 2147483647.0 ? 2147483647.0 : v)); break;
+        case TUFF_U8: ref->out[i] = v != v ? 0 : trunc(v < 0 ? 0 : (v > 255 ? 255 : v)); break;
+        case TUFF_BOOL: ref->out[i] = v != 0; break;
+        }
+    }
+}
+
+tuff_val tuff_cast(struct tuff_graph *g, tuff_val a, enum tuff_dtype dtype)
+{
+    struct cast_attrs attrs = {(int32_t)dtype};
+    return a && tuff_type_of(g, a).dtype == dtype ? a : tuff_graph_add(g, &tuff_op_cast, &a, 1, &attrs);
+}
+
+static const struct tuff_case cast_cases[] = {
+    {"f16", {T(3, 5, 7)}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_F16}},
+    {"i32", {T(257)}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_I32}},
+    {"u8", {T(31)}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_U8}},
+    {"bool", {T(33)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct cast_attrs){TUFF_BOOL}},
+    {"from i32", {I(65)}, 1, {TUFF_DOMAIN_INDEX}, 1000, &(struct cast_attrs){TUFF_F32}},
+};
+const struct tuff_op tuff_op_cast = {
+    .name = "cast", .onnx = "Cast", .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .attrs = cast_attr, .attr_count = 1,
+    .attrs_bytes = sizeof(struct cast_attrs), .infer = cast_infer, .grad = cast_grad, .ref = cast_ref, .cases = cast_cases,
+    .case_count = TUFF_COUNT(cast_cases), .cost = 1,
+};
+
+/* ---- detach, copy --------------------------------------------------------------------------------------------------------- */
+
+tuff_val tuff_detach(struct tuff_graph *g, tuff_val x) { return tuff_graph_add(g, &tuff_op_detach, &x, 1, NULL); }
+
+static const struct tuff_case same_cases[] = {{"odd", {T(3, 5, 7)}, 1, {0}, 0, NULL}};
+const struct tuff_op tuff_op_detach = {
+    .name = "detach", .onnx = "Identity", .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .infer = same_infer,
+    .nondiff = "stops gradients by definition", .ref = same_ref, .cases = same_cases, .case_count = TUFF_COUNT(same_cases),
+};
+const struct tuff_op tuff_op_copy = {
+    .name = "copy", .onnx = "", .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .infer = same_infer, .grad = same_grad,
+    .ref = same_ref, .cases = same_cases, .case_count = TUFF_COUNT(same_cases),
+};

@@ -1,0 +1,485 @@
+/* view.c - operators that only move elements: reshape, permute, slice, expand, pad, concat. They cost nothing where a
+ * consumer can read through them: the GLSL writer turns each into an index map. */
+#include "graph/ops/view.h"
+
+#include <stdio.h>
+
+static const char view_onnx_none[] = "";
+
+void tuff_strides(const struct tuff_shape *shape, uint64_t *strides)
+{
+    uint64_t stride = 1;
+    for (uint32_t i = shape->rank; i-- > 0;) {
+        strides[i] = stride;
+        stride *= shape->dim[i];
+    }
+}
+
+int tuff_axis(struct tuff_graph *g, const char *what, tuff_val x, int axis)
+{
+    int rank = (int)tuff_type_of(g, x).shape.rank;
+    if (axis >= -rank && axis < rank) return axis < 0 ? axis + rank : axis;
+    tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: axis %d of a value of rank %d", what, axis, rank);
+    return -1;
+}
+
+/* Steps the coordinates of a row-major walk. */
+static void next(const struct tuff_shape *shape, uint32_t *at)
+{
+    for (uint32_t k = shape->rank; k-- > 0;) {
+        if (++at[k] < shape->dim[k]) return;
+        at[k] = 0;
+    }
+}
+
+static tuff_status shape_error(const struct tuff_infer *infer, const char *why)
+{
+    char text[128] = "none";
+    if (infer->in[0]) tuff_shape_text(&infer->in[0]->shape, text, sizeof text);
+    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s of %s: %s", infer->op->name, text, why);
+    return TUFF_ERR_SHAPE;
+}
+
+/* ---- reshape -------------------------------------------------------------------------------------------------------------- */
+
+struct shape_attrs {
+    struct tuff_shape shape;
+};
+static const struct tuff_attr shape_attr[] = {{"shape", "", TUFF_ATTR_SHAPE, 1, offsetof(struct shape_attrs, shape)}};
+
+static tuff_status reshape_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct shape_attrs *attrs = infer->attrs;
+    *out = *infer->in[0];
+    if (tuff_shape_count(&attrs->shape) != tuff_shape_count(&out->shape)) {
+        char text[128], why[200];
+        snprintf(why, sizeof why, "shape %s has another number of elements", tuff_shape_text(&attrs->shape, text, sizeof text));
+        return shape_error(infer, why);
+    }
+    out->shape = attrs->shape;
+    return TUFF_OK;
+}
+
+static void reshape_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    gin[0] = tuff_reshape(g, gy, tuff_type_of(g, tuff_value_of(g, y)->in[0]).shape);
+}
+
+static void copy_ref(const struct tuff_ref *ref)
+{
+    memcpy(ref->out, ref->in[0], (size_t)tuff_shape_count(&ref->value->type.shape) * sizeof *ref->out);
+}
+
+tuff_val tuff_reshape(struct tuff_graph *g, tuff_val x, struct tuff_shape shape)
+{
+    struct tuff_shape old = tuff_type_of(g, x).shape;
+    uint64_t known = 1, count = tuff_shape_count(&old);
+    int open = -1;
+    for (uint32_t i = 0; i < shape.rank && i < TUFF_MAX_RANK; i++) {
+        if (shape.dim[i]) known *= shape.dim[i];
+        else if (open < 0) open = (int)i;
+    }
+    if (open >= 0 && known && count % known == 0) shape.dim[open] = (uint32_t)(count / known);
+    if (x && tuff_shape_equal(&old, &shape)) return x;
+    struct shape_attrs attrs = {shape};
+    return tuff_graph_add(g, &tuff_op_reshape, &x, 1, &attrs);
+}
+
+#define T(...) {TUFF_F32, {sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
+#define S(...) {{sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
+static const struct tuff_case reshape_cases[] = {
+    {"merge", {T(3, 5, 7)}, 1, {0}, 0, &(struct shape_attrs)S(15, 7)},
+    {"split", {T(6, 35)}, 1, {0}, 0, &(struct shape_attrs)S(2, 3, 5, 7)},
+    {"across", {T(6, 5)}, 1, {0}, 0, &(struct shape_attrs)S(10, 3)},
+};
+const struct tuff_op tuff_op_reshape = {
+    .name = "reshape", .onnx = view_onnx_none, .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .attrs = shape_attr,
+    .attr_count = 1, .attrs_bytes = sizeof(struct shape_attrs), .infer = reshape_infer, .grad = reshape_grad, .ref = copy_ref,
+    .cases = reshape_cases, .case_count = TUFF_COUNT(reshape_cases),
+};
+
+tuff_val tuff_flatten(struct tuff_graph *g, tuff_val x)
+{
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    return tuff_reshape(g, x, TUFF_SHAPE(shape.rank ? shape.dim[0] : 1, 0));
+}
+
+tuff_val tuff_unsqueeze(struct tuff_graph *g, tuff_val x, int axis)
+{
+    struct tuff_shape old = tuff_type_of(g, x).shape, shape = {.rank = old.rank + 1};
+    int at = axis < 0 ? axis + (int)shape.rank : axis;
+    if (at < 0 || at > (int)old.rank || shape.rank > TUFF_MAX_RANK)
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "unsqueeze: axis %d of a value of rank %u", axis, (unsigned)old.rank);
+    for (uint32_t i = 0, k = 0; i < shape.rank; i++) shape.dim[i] = (int)i == at ? 1 : old.dim[k++];
+    return tuff_reshape(g, x, shape);
+}
+
+/* ---- permute -------------------------------------------------------------------------------------------------------------- */
+
+static const struct tuff_attr permute_attr[] = {
+    {"order", "perm", TUFF_ATTR_U32S, TUFF_MAX_RANK, offsetof(struct tuff_permute_attrs, order)}};
+
+static tuff_status permute_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct tuff_permute_attrs *attrs = infer->attrs;
+    const struct tuff_shape *in = &infer->in[0]->shape;
+    uint32_t seen = 0;
+    *out = *infer->in[0];
+    for (uint32_t i = 0; i < in->rank; i++) {
+        if (attrs->order[i] >= in->rank || (seen >> attrs->order[i] & 1)) return shape_error(infer, "order is not a permutation");
+        seen |= 1u << attrs->order[i];
+        out->shape.dim[i] = in->dim[attrs->order[i]];
+    }
+    return TUFF_OK;
+}
+
+static void permute_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct tuff_permute_attrs *attrs = tuff_value_of(g, y)->attrs;
+    uint32_t inverse[TUFF_MAX_RANK] = {0}, rank = tuff_type_of(g, y).shape.rank;
+    for (uint32_t i = 0; i < rank; i++) inverse[attrs->order[i]] = i;
+    gin[0] = tuff_permute(g, gy, inverse);
+}
+
+static void permute_ref(const struct tuff_ref *ref)
+{
+    const struct tuff_permute_attrs *attrs = ref->value->attrs;
+    const struct tuff_shape *shape = &ref->value->type.shape;
+    uint64_t strides[TUFF_MAX_RANK], count = tuff_shape_count(shape);
+    uint32_t at[TUFF_MAX_RANK] = {0};
+    tuff_strides(&ref->in_types[0].shape, strides);
+    for (uint64_t i = 0; i < count; i++, next(shape, at)) {
+        uint64_t from = 0;
+        for (uint32_t k = 0; k < shape->rank; k++) from += at[k] * strides[attrs->order[k]];
+        ref->out[i] = ref->in[0][from];
+    }
+}
+
+tuff_val tuff_permute(struct tuff_graph *g, tuff_val x, const uint32_t *order)
+{
+    struct tuff_permute_attrs attrs = {{0}};
+    uint32_t rank = tuff_type_of(g, x).shape.rank;
+    bool identity = true;
+    for (uint32_t i = 0; i < rank; i++) identity = (attrs.order[i] = order[i]) == i && identity;
+    return x && identity ? x : tuff_graph_add(g, &tuff_op_permute, &x, 1, &attrs);
+}
+
+tuff_val tuff_transpose(struct tuff_graph *g, tuff_val x)
+{
+    uint32_t order[TUFF_MAX_RANK], rank = tuff_type_of(g, x).shape.rank;
+    if (x && rank < 2) return tuff_graph_fail(g, TUFF_ERR_SHAPE, "transpose: needs two axes, the value has %u", (unsigned)rank);
+    for (uint32_t i = 0; i < rank; i++) order[i] = i + 2 == rank ? rank - 1 : i + 1 == rank ? rank - 2 : i;
+    return tuff_permute(g, x, order);
+}
+
+static const struct tuff_case permute_cases[] = {
+    {"two", {T(61, 67)}, 1, {0}, 0, &(struct tuff_permute_attrs){{1, 0}}},
+    {"three", {T(3, 5, 7)}, 1, {0}, 0, &(struct tuff_permute_attrs){{2, 0, 1}}},
+    {"four", {T(2, 3, 16, 17)}, 1, {0}, 0, &(struct tuff_permute_attrs){{0, 2, 3, 1}}},
+    {"five", {T(2, 3, 4, 5, 3)}, 1, {0}, 0, &(struct tuff_permute_attrs){{4, 2, 0, 3, 1}}},
+};
+const struct tuff_op tuff_op_permute = {
+    .name = "permute", .onnx = "Transpose", .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .attrs = permute_attr,
+    .attr_count = 1, .attrs_bytes = sizeof(struct tuff_permute_attrs), .infer = permute_infer, .grad = permute_grad,
+    .ref = permute_ref, .cases = permute_cases, .case_count = TUFF_COUNT(permute_cases),
+};
+
+/* ---- slice ---------------------------------------------------------------------------------------------------------------- */
+
+static const struct tuff_attr slice_attr[] = {
+    {"start", "", TUFF_ATTR_U32S, TUFF_MAX_RANK, offsetof(struct tuff_slice_attrs, start)},
+    {"step", "", TUFF_ATTR_I32S, TUFF_MAX_RANK, offsetof(struct tuff_slice_attrs, step)},
+    {"size", "", TUFF_ATTR_U32S, TUFF_MAX_RANK, offsetof(struct tuff_slice_attrs, size)},
+};
+
+static tuff_status slice_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct tuff_slice_attrs *attrs = infer->attrs;
+    *out = *infer->in[0];
+    for (uint32_t i = 0; i < out->shape.rank; i++) {
+        int64_t first = attrs->start[i], last = first + (int64_t)attrs->step[i] * ((int64_t)attrs->size[i] - 1);
+        if (attrs->size[i] == 0 || first >= out->shape.dim[i] || last < 0 || last >= out->shape.dim[i]) {
+            char why[160];
+            snprintf(why, sizeof why, "axis %u: %u elements from %u by %d are not inside", (unsigned)i, (unsigned)attrs->size[i],
+                     (unsigned)attrs->start[i], (int)attrs->step[i]);
+            return shape_error(infer, why);
+        }
+        out->shape.dim[i] = attrs->size[i];
+    }
+    return TUFF_OK;
+}
+
+static tuff_val add_pad(struct tuff_graph *g, tuff_val x, const struct tuff_pad_attrs *attrs)
+{
+    uint32_t rank = tuff_type_of(g, x).shape.rank, any = 0;
+    for (uint32_t i = 0; i < rank; i++) any |= attrs->before[i] | attrs->after[i] | attrs->interior[i];
+    return any ? tuff_graph_add(g, &tuff_op_pad, &x, 1, attrs) : x;
+}
+
+/* Elements go back to where they came from: reversed axes are turned round, then zeros are put between and around. */
+static void slice_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct tuff_slice_attrs attrs = *(const struct tuff_slice_attrs *)tuff_value_of(g, y)->attrs;
+    struct tuff_shape in = tuff_type_of(g, tuff_value_of(g, y)->in[0]).shape, out = tuff_type_of(g, y).shape;
+    uint32_t start[TUFF_MAX_RANK] = {0};
+    int32_t step[TUFF_MAX_RANK] = {0};
+    struct tuff_pad_attrs pad = {.value = 0};
+    for (uint32_t i = 0; i < in.rank; i++) {
+        bool back = attrs.step[i] < 0;
+        uint32_t by = (uint32_t)(back ? -attrs.step[i] : attrs.step[i]);
+        start[i] = back ? out.dim[i] - 1 : 0;
+        step[i] = back ? -1 : 1;
+        pad.before[i] = back ? attrs.start[i] - by * (out.dim[i] - 1) : attrs.start[i];
+        pad.interior[i] = out.dim[i] > 1 ? by - 1 : 0;
+        pad.after[i] = in.dim[i] - pad.before[i] - (out.dim[i] - 1) * (pad.interior[i] + 1) - 1;
+    }
+    gin[0] = add_pad(g, tuff_slice(g, gy, start, step, out.dim), &pad);
+}
+
+static void slice_ref(const struct tuff_ref *ref)
+{
+    const struct tuff_slice_attrs *attrs = ref->value->attrs;
+    const struct tuff_shape *shape = &ref->value->type.shape;
+    uint64_t strides[TUFF_MAX_RANK], count = tuff_shape_count(shape);
+    uint32_t at[TUFF_MAX_RANK] = {0};
+    tuff_strides(&ref->in_types[0].shape, strides);
+    for (uint64_t i = 0; i < count; i++, next(shape, at)) {
+        int64_t from = 0;
+        for (uint32_t k = 0; k < shape->rank; k++)
+            from += ((int64_t)attrs->start[k] + (int64_t)attrs->step[k] * at[k]) * (int64_t)strides[k];
+        ref->out[i] = ref->in[0][from];
+    }
+}
+
+tuff_val tuff_slice(struct tuff_graph *g, tuff_val x, const uint32_t *start, const int32_t *step, const uint32_t *size)
+{
+    struct tuff_slice_attrs attrs = {{0}, {0}, {0}};
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    bool whole = true;
+    for (uint32_t i = 0; i < shape.rank; i++) {
+        attrs.start[i] = start[i];
+        attrs.step[i] = step[i];
+        attrs.size[i] = size[i];
+        whole = whole && start[i] == 0 && size[i] == shape.dim[i] && (step[i] == 1 || size[i] == 1);
+    }
+    return x && whole ? x : tuff_graph_add(g, &tuff_op_slice, &x, 1, &attrs);
+}
+
+static const struct tuff_case slice_cases[] = {
+    {"rows", {T(8, 5)}, 1, {0}, 0, &(struct tuff_slice_attrs){{2, 0}, {1, 1}, {5, 5}}},
+    {"steps", {T(9, 7, 5)}, 1, {0}, 0, &(struct tuff_slice_attrs){{1, 0, 4}, {3, 2, 1}, {3, 4, 1}}},
+    {"reversed", {T(9, 7)}, 1, {0}, 0, &(struct tuff_slice_attrs){{8, 5}, {-2, -1}, {5, 3}}},
+};
+const struct tuff_op tuff_op_slice = {
+    .name = "slice", .onnx = view_onnx_none, .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .attrs = slice_attr,
+    .attr_count = TUFF_COUNT(slice_attr), .attrs_bytes = sizeof(struct tuff_slice_attrs), .infer = slice_infer, .grad = slice_grad,
+    .ref = slice_ref, .cases = slice_cases, .case_count = TUFF_COUNT(slice_cases),
+};
+
+/* ---- expand --------------------------------------------------------------------------------------------------------------- */
+
+static tuff_status expand_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct shape_attrs *attrs = infer->attrs;
+    const struct tuff_shape *in = &infer->in[0]->shape, *to = &attrs->shape;
+    bool fits = in->rank <= to->rank;
+    for (uint32_t i = 0; fits && i < in->rank; i++) {
+        uint32_t from = in->dim[in->rank - 1 - i];
+        fits = from == 1 || from == to->dim[to->rank - 1 - i];
+    }
+    if (!fits) {
+        char text[128], why[200];
+        snprintf(why, sizeof why, "does not broadcast to %s", tuff_shape_text(to, text, sizeof text));
+        return shape_error(infer, why);
+    }
+    *out = (struct tuff_type){infer->in[0]->dtype, *to};
+    return TUFF_OK;
+}
+
+static void expand_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    gin[0] = tuff_sum_to(g, gy, tuff_type_of(g, tuff_value_of(g, y)->in[0]).shape);
+}
+
+static void expand_ref(const struct tuff_ref *ref)
+{
+    const struct tuff_shape *shape = &ref->value->type.shape, *in = &ref->in_types[0].shape;
+    uint64_t strides[TUFF_MAX_RANK], count = tuff_shape_count(shape);
+    uint32_t at[TUFF_MAX_RANK] = {0}, skip = shape->rank - in->rank;
+    tuff_strides(in, strides);
+    for (uint64_t i = 0; i < count; i++, next(shape, at)) {
+        uint64_t from = 0;
+        for (uint32_t k = 0; k < in->rank; k++) from += in->dim[k] == 1 ? 0 : at[skip + k] * strides[k];
+        ref->out[i] = ref->in[0][from];
+    }
+}
+
+tuff_val tuff_expand(struct tuff_graph *g, tuff_val x, struct tuff_shape shape)
+{
+    struct tuff_shape old = tuff_type_of(g, x).shape;
+    if (x && tuff_shape_equal(&old, &shape)) return x;
+    struct shape_attrs attrs = {shape};
+    return tuff_graph_add(g, &tuff_op_expand, &x, 1, &attrs);
+}
+
+tuff_val tuff_sum_to(struct tuff_graph *g, tuff_val gy, struct tuff_shape shape)
+{
+    struct tuff_shape from = tuff_type_of(g, gy).shape;
+    uint32_t axes = 0, skip = from.rank - shape.rank;
+    if (!gy || tuff_shape_equal(&from, &shape)) return gy;
+    for (uint32_t i = 0; i < from.rank; i++)
+        if (i < skip || (shape.dim[i - skip] == 1 && from.dim[i] != 1)) axes |= 1u << i;
+    return tuff_reshape(g, axes ? tuff_sum(g, gy, axes, TUFF_KEEP_AXES) : gy, shape);
+}
+
+static const struct tuff_case expand_cases[] = {
+    {"row", {T(1, 5)}, 1, {0}, 0, &(struct shape_attrs)S(4, 3, 5)},
+    {"channel", {T(7, 1, 1)}, 1, {0}, 0, &(struct shape_attrs)S(2, 7, 5, 3)},
+    {"one", {T(1)}, 1, {0}, 0, &(struct shape_attrs)S(257)},
+};
+const struct tuff_op tuff_op_expand = {
+    .name = "expand", .onnx = view_onnx_none, .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .attrs = shape_attr,
+    .attr_count = 1, .attrs_bytes = sizeof(struct shape_attrs), .infer = expand_infer, .grad = expand_grad, .ref = expand_ref,
+    .cases = expand_cases, .case_count = TUFF_COUNT(expand_cases),
+};
+
+/* ---- pad ------------------------------------------------------------------------------------------------------------------ */
+
+static const struct tuff_attr pad_attr[] = {
+    {"before", "", TUFF_ATTR_U32S, TUFF_MAX_RANK, offsetof(struct tuff_pad_attrs, before)},
+    {"after", "", TUFF_ATTR_U32S, TUFF_MAX_RANK, offsetof(struct tuff_pad_attrs, after)},
+    {"interior", "", TUFF_ATTR_U32S, TUFF_MAX_RANK, offsetof(struct tuff_pad_attrs, interior)},
+    {"value", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_pad_attrs, value)},
+};
+
+static tuff_status pad_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct tuff_pad_attrs *attrs = infer->attrs;
+    *out = *infer->in[0];
+    for (uint32_t i = 0; i < out->shape.rank; i++) {
+        uint64_t dim = (uint64_t)attrs->before[i] + (uint64_t)(out->shape.dim[i] - 1) * ((uint64_t)attrs->interior[i] + 1) + 1 +
+                       attrs->after[i];
+        if (dim > INT32_MAX) return shape_error(infer, "the padded axis has more than 2^31 - 1 elements");
+        out->shape.dim[i] = (uint32_t)dim;
+    }
+    return TUFF_OK;
+}
+
+static void pad_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct tuff_pad_attrs *attrs = tuff_value_of(g, y)->attrs;
+    struct tuff_shape in = tuff_type_of(g, tuff_value_of(g, y)->in[0]).shape;
+    int32_t step[TUFF_MAX_RANK];
+    for (uint32_t i = 0; i < in.rank; i++) step[i] = (int32_t)attrs->interior[i] + 1;
+    gin[0] = tuff_slice(g, gy, attrs->before, step, in.dim);
+}
+
+static void pad_ref(const struct tuff_ref *ref)
+{
+    const struct tuff_pad_attrs *attrs = ref->value->attrs;
+    const struct tuff_shape *shape = &ref->value->type.shape, *in = &ref->in_types[0].shape;
+    uint64_t strides[TUFF_MAX_RANK], count = tuff_shape_count(in);
+    uint32_t at[TUFF_MAX_RANK] = {0};
+    tuff_strides(shape, strides);
+    for (uint64_t i = tuff_shape_count(shape); i-- > 0;) ref->out[i] = attrs->value;
+    for (uint64_t i = 0; i < count; i++, next(in, at)) {
+        uint64_t to = 0;
+        for (uint32_t k = 0; k < in->rank; k++) to += (attrs->before[k] + at[k] * (attrs->interior[k] + 1)) * strides[k];
+        ref->out[to] = ref->in[0][i];
+    }
+}
+
+tuff_val tuff_pad(struct tuff_graph *g, tuff_val x, const uint32_t *before, const uint32_t *after, double value)
+{
+    struct tuff_pad_attrs attrs = {.value = value};
+    uint32_t rank = tuff_type_of(g, x).shape.rank;
+    for (uint32_t i = 0; i < rank; i++) {
+        attrs.before[i] = before[i];
+        attrs.after[i] = after[i];
+    }
+    return add_pad(g, x, &attrs);
+}
+
+static const struct tuff_case pad_cases[] = {
+    {"value", {T(5, 7)}, 1, {0}, 0, &(struct tuff_pad_attrs){{2, 3}, {0, 1}, {0}, 1.5}},
+    {"picture", {T(2, 3, 5, 7)}, 1, {0}, 0, &(struct tuff_pad_attrs){{0, 0, 1, 2}, {0, 0, 2, 3}, {0}, 0.0}},
+    {"interior", {T(5, 4)}, 1, {0}, 0, &(struct tuff_pad_attrs){{1, 0}, {0, 2}, {2, 1}, 0.0}},
+};
+const struct tuff_op tuff_op_pad = {
+    .name = "pad", .onnx = view_onnx_none, .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .attrs = pad_attr,
+    .attr_count = TUFF_COUNT(pad_attr), .attrs_bytes = sizeof(struct tuff_pad_attrs), .infer = pad_infer, .grad = pad_grad,
+    .ref = pad_ref, .cases = pad_cases, .case_count = TUFF_COUNT(pad_cases), .cost = 6,
+};
+
+/* ---- concat --------------------------------------------------------------------------------------------------------------- */
+
+static const struct tuff_attr axis_attr[] = {{"axis", "axis", TUFF_ATTR_I32, 1, offsetof(struct tuff_axis_attrs, axis)}};
+
+static tuff_status concat_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct tuff_axis_attrs *attrs = infer->attrs;
+    *out = *infer->in[0];
+    if (attrs->axis < 0 || (uint32_t)attrs->axis >= out->shape.rank) return shape_error(infer, "no such axis");
+    uint64_t sum = out->shape.dim[attrs->axis];
+    for (uint32_t k = 1; k < infer->in_count; k++) {
+        struct tuff_type in = tuff_type_of(infer->graph, infer->in_values[k]);
+        sum += in.shape.dim[attrs->axis];
+        bool fits = in.dtype == out->dtype && in.shape.rank == out->shape.rank && sum <= INT32_MAX;
+        for (uint32_t i = 0; fits && i < in.shape.rank; i++)
+            fits = (int32_t)i == attrs->axis || in.shape.dim[i] == out->shape.dim[i];
+        if (!fits) {
+            char text[128], why[200];
+            snprintf(why, sizeof why, "does not fit %s %s on axis %d", tuff_dtype_name(in.dtype),
+                     tuff_shape_text(&in.shape, text, sizeof text), (int)attrs->axis);
+            return shape_error(infer, why);
+        }
+    }
+    out->shape.dim[attrs->axis] = (uint32_t)sum;
+    return TUFF_OK;
+}
+
+static void concat_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct tuff_value value = *tuff_value_of(g, y);
+    int32_t axis = ((const struct tuff_axis_attrs *)value.attrs)->axis, step[TUFF_MAX_RANK];
+    uint32_t start[TUFF_MAX_RANK] = {0};
+    for (uint32_t i = 0; i < TUFF_MAX_RANK; i++) step[i] = 1;
+    for (uint32_t k = 0; k < value.in_count; k++) {
+        struct tuff_shape in = tuff_type_of(g, value.in[k]).shape;
+        gin[k] = tuff_slice(g, gy, start, step, in.dim);
+        start[axis] += in.dim[axis];
+    }
+}
+
+static void concat_ref(const struct tuff_ref *ref)
+{
+    int32_t axis = ((const struct tuff_axis_attrs *)ref->value->attrs)->axis;
+    const struct tuff_shape *shape = &ref->value->type.shape;
+    uint64_t outer = 1, inner = 1, at = 0;
+    for (uint32_t i = 0; i < shape->rank; i++) *((int32_t)i < axis ? &outer : &inner) *= (int32_t)i == axis ? 1 : shape->dim[i];
+    for (uint32_t k = 0; k < ref->value->in_count; k++) {
+        uint64_t part = ref->in_types[k].shape.dim[axis] * inner;
+        for (uint64_t o = 0; o < outer; o++)
+            memcpy(ref->out + o * shape->dim[axis] * inner + at, ref->in[k] + o * part, (size_t)part * sizeof *ref->out);
+        at += part;
+    }
+}
+
+tuff_val tuff_concat(struct tuff_graph *g, const tuff_val *x, uint32_t count, int axis)
+{
+    if (count == 0) return tuff_graph_fail(g, TUFF_ERR_USAGE, "concat: no input");
+    int at = tuff_axis(g, "concat", x[0], axis);
+    if (at < 0) return 0;
+    struct tuff_axis_attrs attrs = {at};
+    return count == 1 ? x[0] : tuff_graph_add(g, &tuff_op_concat, x, count, &attrs);
+}
+
+static const struct tuff_case concat_cases[] = {
+    {"first", {T(3, 5), T(4, 5)}, 2, {0}, 0, &(struct tuff_axis_attrs){0}},
+    {"middle", {T(2, 3, 5), T(2, 1, 5), T(2, 4, 5)}, 3, {0}, 0, &(struct tuff_axis_attrs){1}},
+};
+const struct tuff_op tuff_op_concat = {
+    .name = "concat", .onnx = "Concat", .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 255, .attrs = axis_attr,
+    .attr_count = 1, .attrs_bytes = sizeof(struct tuff_axis_attrs), .infer = concat_infer, .grad = concat_grad, .ref = concat_ref,
+    .cases = concat_cases, .case_count = TUFF_COUNT(concat_cases), .cost = 6,
+};

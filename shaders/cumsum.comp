@@ -1,0 +1,36 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+/* cumsum.comp - running sums along one axis, each invocation for a line of its own.
+ *
+ *   y[a, i, b] = sum_{j <= i} x[a, j, b]   (EXCLUSIVE: j < i; REVERSE: from the end)
+ *
+ * in    0  x  [outer, n, inner]  f32
+ * out   1  y  likewise
+ * push     lines (outer * inner), n, inner   uint
+ * spec  0  workgroup size (default 64); 1 exclusive, 2 reverse: 0 or 1
+ * grid     ceil(lines / size) workgroups
+ * why      a fixed order of summation; lines are the parallel part
+ */
+layout(local_size_x_id = 0) in;
+layout(constant_id = 1) const uint EXCLUSIVE = 0;
+layout(constant_id = 2) const uint REVERSE = 0;
+layout(push_constant) uniform Push { uint lines; uint n; uint inner; };
+#include "include/grid.glsl"
+#include "include/hooks.glsl"
+#ifndef TUFF_HOOKS
+TUFF_PORT_IN(0)
+TUFF_PORT_OUT(1)
+#endif
+void main()
+{
+    uint line = tuff_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
+    if (line >= lines) return;
+    uint base = line / inner * n * inner + line % inner;
+    float sum = 0.0;
+    for (uint k = 0u; k < n; k++) {
+        uint i = base + (REVERSE != 0u ? n - 1u - k : k) * inner;
+        float x = in0(i), before = sum;
+        sum += x;
+        out0(i, EXCLUSIVE != 0u ? before : sum);
+    }
+}

@@ -1,0 +1,79 @@
+/* gemm_tile.comp - matrix product and convolution in three directions; tiles of both operands in shared memory.
+ *
+ *   c[z, m, n] = sum_k a[z, m, k] * b[z, k, n], operands as include/gemm.glsl
+ *
+ * in    0,1    as GEMM_OP says; f32
+ * out   2      f32
+ * push         include/gemm.glsl; tiles of TY * TM rows and TX * TN columns
+ * spec  0..5   include/gemm.glsl
+ * spec  6, 7   TX, TY: invocations along n and m; TX * TY is a multiple of BK and of both tile edges' powers of two
+ * spec  8, 9   TM, TN: rows and columns of one invocation
+ * spec  10     BK: depth of the shared tiles, divides TX * TY
+ * spec  11,12  A_K_FAST, B_K_FAST: neighbouring invocations load along k (1) or along m, n (0): where memory is contiguous
+ * def          GEMM_OP 0 | 1 | 2 | 3
+ * grid         group_count workgroups, folded: tile column fastest, then tile row, then z
+ * why          global memory is read once per tile; the rows of one invocation are neighbours (broadcast reads of the shared
+ *              tile), its columns are TX apart (contiguous reads and stores over the lanes). Shared rows are padded by
+ *              one word, so that stores along k meet different banks. */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+layout(local_size_x_id = 6, local_size_y_id = 7) in;
+layout(constant_id = 6) const uint TX = 16;
+layout(constant_id = 7) const uint TY = 8;
+layout(constant_id = 8) const uint TM = 4;
+layout(constant_id = 9) const uint TN = 4;
+layout(constant_id = 10) const uint BK = 16;
+layout(constant_id = 11) const bool A_K_FAST = true;
+layout(constant_id = 12) const bool B_K_FAST = false;
+#ifndef TUFF_HOOKS
+#include "include/hooks.glsl"
+TUFF_PORT_IN(0)
+TUFF_PORT_IN(1)
+TUFF_PORT_OUT(2)
+#endif
+#include "include/gemm.glsl"
+#include "include/grid.glsl"
+
+const uint BM = TY * TM, BN = TX * TN, THREADS = TX * TY;
+const uint A_PITCH = BM + 1, B_PITCH = BN + 1;
+shared float a_tile[BK * A_PITCH];
+shared float b_tile[BK * B_PITCH];
+
+void main()
+{
+    uint group = tuff_group();
+    if (group >= group_count) return; /* the whole workgroup: barriers stay in uniform control flow */
+    uint tile_n = group % tiles_n, rest = group / tiles_n, tile_m = rest % tiles_m;
+    GemmZ z = gemm_z(rest / tiles_m);
+    uint m0 = tile_m * BM, n0 = tile_n * BN;
+    uint tx = gl_LocalInvocationID.x, ty = gl_LocalInvocationID.y, t = gl_LocalInvocationIndex;
+    float acc[TM][TN];
+    [[unroll]] for (uint i = 0; i < TM; i++)
+        [[unroll]] for (uint j = 0; j < TN; j++) acc[i][j] = 0.0;
+
+    for (uint k0 = z.k_begin; k0 < z.k_end; k0 += BK) {
+        for (uint e = t; e < BM * BK; e += THREADS) {
+            uint m = A_K_FAST ? e / BK : e % BM, k = A_K_FAST ? e % BK : e / BM;
+            a_tile[k * A_PITCH + m] = gemm_a(z, gemm_row(z, m0 + m), k0 + k);
+        }
+        for (uint e = t; e < BN * BK; e += THREADS) {
+            uint n = B_K_FAST ? e / BK : e % BN, k = B_K_FAST ? e % BK : e / BN;
+            b_tile[k * B_PITCH + n] = gemm_b(z, gemm_col(z, n0 + n), k0 + k);
+        }
+        barrier(); /* tiles are written before they are read */
+        for (uint k = 0; k < BK; k++) {
+            float a[TM], b[TN];
+            [[unroll]] for (uint i = 0; i < TM; i++) a[i] = a_tile[k * A_PITCH + ty * TM + i];
+            [[unroll]] for (uint j = 0; j < TN; j++) b[j] = b_tile[k * B_PITCH + tx + j * TX];
+            [[unroll]] for (uint i = 0; i < TM; i++)
+                [[unroll]] for (uint j = 0; j < TN; j++) acc[i][j] = fma(a[i], b[j], acc[i][j]);
+        }
+        barrier(); /* tiles are read before they are overwritten */
+    }
+    [[unroll]] for (uint i = 0; i < TM; i++)
+        [[unroll]] for (uint j = 0; j < TN; j++) {
+            uint m = m0 + ty * TM + i, n = n0 + tx + j * TX;
+            if (m < m_count && n < n_count) out0(gemm_c(z, m, n), acc[i][j]);
+        }
+}

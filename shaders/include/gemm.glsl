@@ -1,0 +1,158 @@
+/* gemm.glsl - operands of an implicit matrix product  c[m, n] = sum_k a[m, k] * b[k, n]  over a batch index z.
+ *
+ * Chosen by GEMM_OP; a convolution is a product whose b (or a) is gathered from the picture, never written out:
+ *   0 matmul       a, b as given, each transposed or not; z runs over the broadcast batch axes
+ *   1 conv2d       m = output channel, n = (picture, i, j), k = (channel, u, v), z = group      in0 x, in1 w
+ *   2 input grad   m = input channel, n = (picture, row, column), k = (channel of gy, u, v)     in0 gy, in1 w
+ *   3 weight grad  m = output channel, n = (channel, u, v), k = (picture, i, j), z = split of k and group   in0 x, in1 gy
+ * A kernel asks for struct GemmZ once, struct GemmRow and GemmCol once per row and column, then loads by k. Rows,
+ * columns and k outside the matrix give 0 and read element 0, so that no lane leaves the common path.
+ * Constant ids 0..5 and the push block are shared by every kernel that includes this. */
+#ifndef GEMM_OP
+#define GEMM_OP 0
+#endif
+#if GEMM_OP == 0
+layout(constant_id = 0) const bool TRANSPOSE_A = false;
+layout(constant_id = 1) const bool TRANSPOSE_B = false;
+layout(push_constant) uniform Push {
+    uint m_count, n_count, k_count, tiles_m, tiles_n, group_count;
+    uint batch_rank, batch_size[6], a_stride[6], b_stride[6]; /* strides in matrices, 0 where broadcast; axis 0 slowest */
+};
+#else
+layout(constant_id = 0) const uint KH = 1;
+layout(constant_id = 1) const uint KW = 1;
+layout(constant_id = 2) const uint SH = 1;
+layout(constant_id = 3) const uint SW = 1;
+layout(constant_id = 4) const uint DH = 1;
+layout(constant_id = 5) const uint DW = 1;
+layout(push_constant) uniform Push {
+    uint m_count, n_count, k_count, tiles_m, tiles_n, group_count;
+    uint groups, ci, co;   /* ci, co: channels in one group */
+    uint h, w, oh, ow;     /* of the convolution's input and output, in every direction */
+    uint top, left, k_split; /* k_split: longest k range of one split (weight grad) */
+};
+#endif
+
+struct GemmZ { uint a, b, c, k_begin, k_end; };
+struct GemmRow { uint base; bool inside; };
+struct GemmCol { uint base, y, x; bool inside; };
+
+#if GEMM_OP == 0
+#define GEMM_A(i) in0(i)
+#define GEMM_B(i) in1(i)
+GemmZ gemm_z(uint z)
+{
+    GemmZ r = GemmZ(0, 0, z * m_count * n_count, 0, k_count);
+    for (uint d = batch_rank; d > 0; d--) {
+        uint at = z % batch_size[d - 1];
+        z /= batch_size[d - 1];
+        r.a += at * a_stride[d - 1];
+        r.b += at * b_stride[d - 1];
+    }
+    r.a *= m_count * k_count;
+    r.b *= k_count * n_count;
+    return r;
+}
+GemmRow gemm_row(GemmZ z, uint m) { return GemmRow(z.a + (TRANSPOSE_A ? m : m * k_count), m < m_count); }
+GemmCol gemm_col(GemmZ z, uint n) { return GemmCol(z.b + (TRANSPOSE_B ? n * k_count : n), 0, 0, n < n_count); }
+float gemm_a(GemmZ z, GemmRow r, uint k)
+{
+    bool ok = r.inside && k < z.k_end;
+    float v = GEMM_A(ok ? r.base + (TRANSPOSE_A ? k * m_count : k) : 0u);
+    return ok ? v : 0.0;
+}
+float gemm_b(GemmZ z, GemmCol c, uint k)
+{
+    bool ok = c.inside && k < z.k_end;
+    float v = GEMM_B(ok ? c.base + (TRANSPOSE_B ? k : k * n_count) : 0u);
+    return ok ? v : 0.0;
+}
+uint gemm_c(GemmZ z, uint m, uint n) { return z.c + m * n_count + n; }
+
+#elif GEMM_OP == 1
+GemmZ gemm_z(uint z) { return GemmZ(z * co * k_count, z * ci * h * w, z * co, 0, k_count); }
+GemmRow gemm_row(GemmZ z, uint m) { return GemmRow(z.a + m * k_count, m < m_count); }
+GemmCol gemm_col(GemmZ z, uint n)
+{
+    uint picture = n / (oh * ow), at = n - picture * (oh * ow), i = at / ow, j = at - i * ow;
+    return GemmCol(picture * (groups * ci * h * w) + z.b, i * SH - top, j * SW - left, n < n_count);
+}
+float gemm_a(GemmZ z, GemmRow r, uint k)
+{
+    bool ok = r.inside && k < z.k_end;
+    float v = in1(ok ? r.base + k : 0u);
+    return ok ? v : 0.0;
+}
+float gemm_b(GemmZ z, GemmCol c, uint k)
+{
+    uint channel = k / (KH * KW), uv = k - channel * (KH * KW), u = uv / KW, v = uv - u * KW;
+    uint y = c.y + u * DH, x = c.x + v * DW; /* before the first row or column: wraps to a large number */
+    bool ok = c.inside && k < z.k_end && y < h && x < w;
+    float e = in0(ok ? c.base + (channel * h + y) * w + x : 0u);
+    return ok ? e : 0.0;
+}
+uint gemm_c(GemmZ z, uint m, uint n)
+{
+    uint picture = n / (oh * ow), at = n - picture * (oh * ow);
+    return (picture * (groups * co) + z.c + m) * (oh * ow) + at;
+}
+
+#elif GEMM_OP == 2
+GemmZ gemm_z(uint z) { return GemmZ(z * co * ci * (KH * KW), z * co * oh * ow, z * ci, 0, k_count); }
+GemmRow gemm_row(GemmZ z, uint m) { return GemmRow(z.a + m * (KH * KW), m < m_count); }
+GemmCol gemm_col(GemmZ z, uint n)
+{
+    uint picture = n / (h * w), at = n - picture * (h * w), i = at / w, j = at - i * w;
+    return GemmCol(picture * (groups * co * oh * ow) + z.b, i + top, j + left, n < n_count);
+}
+float gemm_a(GemmZ z, GemmRow r, uint k)
+{
+    uint channel = k / (KH * KW), uv = k - channel * (KH * KW);
+    bool ok = r.inside && k < z.k_end;
+    float v = in1(ok ? r.base + channel * (ci * (KH * KW)) + uv : 0u);
+    return ok ? v : 0.0;
+}
+float gemm_b(GemmZ z, GemmCol c, uint k)
+{
+    uint channel = k / (KH * KW), uv = k - channel * (KH * KW), u = uv / KW, v = uv - u * KW;
+    uint y = c.y - u * DH, x = c.x - v * DW; /* as a number of strides; a negative one wraps and fails the test */
+    uint i = y / SH, j = x / SW;
+    bool ok = c.inside && k < z.k_end && u * DH <= c.y && v * DW <= c.x && i * SH == y && j * SW == x && i < oh && j < ow;
+    float e = in0(ok ? c.base + (channel * oh + i) * ow + j : 0u);
+    return ok ? e : 0.0;
+}
+uint gemm_c(GemmZ z, uint m, uint n)
+{
+    uint picture = n / (h * w), at = n - picture * (h * w);
+    return (picture * (groups * ci) + z.c + m) * (h * w) + at;
+}
+
+#else
+GemmZ gemm_z(uint z)
+{
+    uint split = z / groups, g = z - split * groups, begin = split * k_split;
+    return GemmZ(g * co * oh * ow, g * ci * h * w, (split * groups + g) * co, begin, min(begin + k_split, k_count));
+}
+GemmRow gemm_row(GemmZ z, uint m) { return GemmRow(z.a + m * (oh * ow), m < m_count); }
+GemmCol gemm_col(GemmZ z, uint n)
+{
+    uint channel = n / (KH * KW), uv = n - channel * (KH * KW), u = uv / KW, v = uv - u * KW;
+    return GemmCol(z.b + channel * (h * w), u * DH - top, v * DW - left, n < n_count);
+}
+float gemm_a(GemmZ z, GemmRow r, uint k)
+{
+    uint picture = k / (oh * ow), at = k - picture * (oh * ow);
+    bool ok = r.inside && k < z.k_end;
+    float v = in1(ok ? r.base + picture * (groups * co * oh * ow) + at : 0u);
+    return ok ? v : 0.0;
+}
+float gemm_b(GemmZ z, GemmCol c, uint k)
+{
+    uint picture = k / (oh * ow), at = k - picture * (oh * ow), i = at / ow, j = at - i * ow;
+    uint y = i * SH + c.y, x = j * SW + c.x;
+    bool ok = c.inside && k < z.k_end && y < h && x < w;
+    float e = in0(ok ? c.base + picture * (groups * ci * h * w) + y * w + x : 0u);
+    return ok ? e : 0.0;
+}
+uint gemm_c(GemmZ z, uint m, uint n) { return (z.c + m) * n_count + n; }
+#endif

@@ -1,0 +1,70 @@
+/* reduce.glsl - what reduce_row.comp and reduce_each.comp share: the operation chosen by REDUCE, its start and its step.
+ * REDUCE 0 sum, 1 max, 2 min, 3 argmax, 4 argmin; REDUCE_INT: i32 elements instead of f32. */
+#ifndef REDUCE
+#define REDUCE 0
+#endif
+#ifdef REDUCE_INT
+#define ELEMENT int
+#else
+#define ELEMENT float
+#endif
+#if REDUCE >= 3
+#define RESULT int
+#else
+#define RESULT ELEMENT
+#endif
+#ifndef TUFF_HOOKS
+layout(push_constant) uniform Push { uint outputs; uint n; };
+layout(std430, binding = 0) readonly buffer TuffIn0 { ELEMENT tuff_in0[]; };
+layout(std430, binding = 1) writeonly buffer TuffOut { RESULT tuff_out[]; };
+ELEMENT in0(uint o, uint r) { return tuff_in0[o * n + r]; }
+void out0(uint i, RESULT v) { tuff_out[i] = v; }
+#else
+layout(push_constant) uniform Push { uint outputs; uint n; };
+#endif
+
+struct Best {
+    ELEMENT v;
+#if REDUCE >= 3
+    uint at;
+#endif
+};
+bool before(ELEMENT a, ELEMENT b)
+{
+#if REDUCE == 1 || REDUCE == 3
+    return a > b;
+#else
+    return a < b;
+#endif
+}
+/* b, whose positions follow those of a or are mixed with them, joined to a: ties go to the lower position */
+Best join(Best a, Best b)
+{
+#if REDUCE == 0
+    a.v += b.v;
+    return a;
+#elif REDUCE < 3
+    if (before(b.v, a.v)) return b;
+    return a;
+#else
+    if (before(b.v, a.v) || (b.v == a.v && b.at < a.at)) return b;
+    return a;
+#endif
+}
+Best take(uint o, uint r)
+{
+    Best b;
+    b.v = in0(o, r);
+#if REDUCE >= 3
+    b.at = r;
+#endif
+    return b;
+}
+void finish(uint o, Best b)
+{
+#if REDUCE >= 3
+    out0(o, int(b.at));
+#else
+    out0(o, b.v);
+#endif
+}

@@ -1,0 +1,26 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+/* reduce_each.comp - reduces n elements to one, each invocation for an output of its own.
+ *
+ *   y[o] = op_r x(o, r),  r = 0 .. n-1 in this order
+ *
+ * in    0  x  in0(o, r)  f32 | i32 (REDUCE_INT)   any index map
+ * out   1  y  [outputs]  f32 | i32
+ * push     outputs, n    uint, n >= 1
+ * spec  0  workgroup size (default 64)
+ * def      REDUCE 0 sum 1 max 2 min 3 argmax 4 argmin; REDUCE_INT
+ * grid     ceil(outputs / size) workgroups
+ * why      short rows, or many outputs whose neighbours lie side by side in memory (sums over leading axes)
+ */
+// tuff: variants -DREDUCE=0; -DREDUCE=1; -DREDUCE=2; -DREDUCE=3; -DREDUCE=4; -DREDUCE=0 -DREDUCE_INT=1
+layout(local_size_x_id = 0) in;
+#include "include/grid.glsl"
+#include "include/reduce.glsl"
+void main()
+{
+    uint o = tuff_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
+    if (o >= outputs) return;
+    Best b = take(o, 0u);
+    for (uint r = 1u; r < n; r++) b = join(b, take(o, r));
+    finish(o, b);
+}

@@ -1,0 +1,56 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+/* scatter_add.comp - adds elements to indexed places, each invocation for a place of its own.
+ *
+ *   y[c] = x[c] + sum_j { source[c with j at the axis] : index[c with j at the axis] = c[axis] },  j in rising order
+ *
+ * in    0  x       [d0, .., d7]  f32      shapes of rank 8, padded with 1 in front
+ * in    1  index   [e0, .., e7]  i32      e <= d but on the axis; negative counts from the end, then clamped
+ * in    2  source  [e0, .., e7]  f32
+ * out   3  y       [d0, .., d7]  f32
+ * push     d[8], e[8], elements, axis     uint
+ * spec  0  workgroup size (default 64)
+ * grid     ceil(elements / size) workgroups
+ * why      no float atomics: results repeat bit for bit
+ */
+layout(local_size_x_id = 0) in;
+layout(push_constant) uniform Push { uint d[8]; uint e[8]; uint elements; uint axis; };
+#include "include/grid.glsl"
+#ifndef TUFF_HOOKS
+layout(std430, binding = 0) readonly buffer TuffIn0 { float tuff_in0[]; };
+layout(std430, binding = 1) readonly buffer TuffIn1 { int tuff_in1[]; };
+layout(std430, binding = 2) readonly buffer TuffIn2 { float tuff_in2[]; };
+layout(std430, binding = 3) writeonly buffer TuffOut { float tuff_out[]; };
+float in0(uint i) { return tuff_in0[i]; }
+int in1(uint i) { return tuff_in1[i]; }
+float in2(uint i) { return tuff_in2[i]; }
+void out0(uint i, float v) { tuff_out[i] = v; }
+#endif
+void main()
+{
+    uint i = tuff_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
+    if (i >= elements) return;
+    uint rest = i, base = 0u, stride = 1u, step = 1u;
+    int mine = 0, size = int(d[axis]);
+    bool inside = true;
+    for (uint k = 8u; k-- > 0u;) {
+        uint c = rest % d[k];
+        rest /= d[k];
+        if (k == axis) {
+            mine = int(c);
+            step = stride;
+        } else {
+            inside = inside && c < e[k];
+            base += c * stride;
+        }
+        stride *= e[k];
+    }
+    float sum = in0(i);
+    if (inside)
+        for (uint j = 0u; j < e[axis]; j++) {
+            int at = in1(base + j * step);
+            at = clamp(at < 0 ? at + size : at, 0, size - 1);
+            if (at == mine) sum += in2(base + j * step);
+        }
+    out0(i, sum);
+}

@@ -1,0 +1,37 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+/* topk.comp - positions of the k largest (SMALLEST: smallest) elements along one axis, in order, ties by lower position.
+ *
+ *   the element whose rank r = #{j : x[j] before x[i]} is below k is written to place r
+ *
+ * in    0  x  [outer, n, inner]  f32
+ * out   1  y  [outer, k, inner]  i32
+ * push     elements (outer * n * inner), n, inner, k   uint
+ * spec  0  workgroup size (default 64); 1 smallest: 0 or 1
+ * grid     ceil(elements / size) workgroups
+ * why      n comparisons per element without shared memory: right for the short axes it is for, and reproducible
+ */
+layout(local_size_x_id = 0) in;
+layout(constant_id = 1) const uint SMALLEST = 0;
+layout(push_constant) uniform Push { uint elements; uint n; uint inner; uint k; };
+#include "include/grid.glsl"
+#ifndef TUFF_HOOKS
+layout(std430, binding = 0) readonly buffer TuffIn0 { float tuff_in0[]; };
+layout(std430, binding = 1) writeonly buffer TuffOut { int tuff_out[]; };
+float in0(uint i) { return tuff_in0[i]; }
+void out0(uint i, int v) { tuff_out[i] = v; }
+#endif
+void main()
+{
+    uint e = tuff_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
+    if (e >= elements) return;
+    uint b = e % inner, i = e / inner % n, a = e / inner / n;
+    float x = in0(e);
+    uint rank = 0u;
+    for (uint j = 0u; j < n; j++) {
+        float other = in0((a * n + j) * inner + b);
+        bool first = SMALLEST != 0u ? other < x : other > x;
+        if (first || (other == x && j < i)) rank++;
+    }
+    if (rank < k) out0((a * k + rank) * inner + b, int(i));
+}
