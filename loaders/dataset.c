@@ -1,0 +1,173 @@
+/* dataset.c - data sets in the four IDX files of MNIST; what every data set needs. */
+#include "loaders/dataset.h"
+
+#include <stdio.h>
+
+static const char *const digit_names[10] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+/* Source: the README of zalandoresearch/fashion-mnist, "Labels". */
+static const char *const fashion_names[10] = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                                              "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
+
+char *tuff_path_join(struct tuff_context *context, const char *folder, const char *name, const char *more)
+{
+    struct tuff_text text;
+    tuff_text_init(&text, context);
+    size_t length = strlen(folder);
+    bool slash = length > 0 && (folder[length - 1] == '/' || folder[length - 1] == '\\');
+    tuff_text_append(&text, folder, length);
+    tuff_text_add(&text, "%s%s", slash ? "" : "/", name);
+    if (more) tuff_text_add(&text, "/%s", more);
+    char *path = tuff_text_take(&text);
+    tuff_text_finish(&text);
+    return path;
+}
+
+bool tuff_dataset_name_classes(struct tuff_context *context, struct tuff_dataset *dataset, const char *const *names,
+                               size_t count)
+{
+    size_t bytes = count * sizeof *names;
+    for (size_t i = 0; i < count; i++) bytes += strlen(names[i]) + 1;
+    dataset->class_names = tuff_alloc(context, bytes);
+    if (!dataset->class_names) return false;
+    char *text = (char *)(dataset->class_names + count);
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(names[i]) + 1;
+        dataset->class_names[i] = memcpy(text, names[i], length);
+        text += length;
+    }
+    dataset->class_count = (uint32_t)count;
+    return true;
+}
+
+void tuff_dataset_finish(struct tuff_context *context, struct tuff_dataset *dataset)
+{
+    tuff_free(context, dataset->pictures);
+    tuff_free(context, dataset->labels);
+    tuff_free(context, dataset->class_names);
+    *dataset = (struct tuff_dataset){0};
+}
+
+/* ---- IDX ---------------------------------------------------------------------------------------------------------------------- */
+
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c; }
+
+/* The folder's own name (after the last separator that something follows) contains "fashion". */
+static bool is_fashion(const char *folder)
+{
+    static const char word[] = "fashion";
+    size_t end = strlen(folder);
+    while (end > 0 && (folder[end - 1] == '/' || folder[end - 1] == '\\')) end--;
+    size_t start = end;
+    while (start > 0 && folder[start - 1] != '/' && folder[start - 1] != '\\') start--;
+    for (size_t i = start; i + sizeof word - 1 <= end; i++) {
+        size_t k = 0;
+        while (word[k] && lower(folder[i + k]) == word[k]) k++;
+        if (!word[k]) return true;
+    }
+    return false;
+}
+
+/* Reads SET-WHAT-KIND in any of its four spellings. *path: the file that was read [owned by the caller]. */
+static tuff_status read_part(struct tuff_context *context, const char *folder, const char *stem, const char *kind,
+                             struct tuff_idx *idx, char **path, struct tuff_error *error)
+{
+    static const char *const forms[] = {"%s-%s", "%s-%s.gz", "%s.%s", "%s.%s.gz"};
+    char name[64];
+    for (size_t i = 0; i < TUFF_COUNT(forms); i++) {
+        snprintf(name, sizeof name, forms[i], stem, kind);
+        char *candidate = tuff_path_join(context, folder, name, NULL);
+        if (!candidate) return tuff_fail_memory(context, error);
+        if (tuff_os_exists(candidate)) {
+            tuff_status status = tuff_idx_read(context, candidate, 0, idx, error);
+            if (status == TUFF_OK)
+                *path = candidate;
+            else
+                tuff_free(context, candidate);
+            return status;
+        }
+        tuff_free(context, candidate);
+    }
+    return tuff_fail(context, error, TUFF_ERR_FILE, "%s: holds neither %s-%s nor %s-%s.gz", folder, stem, kind, stem, kind);
+}
+
+static tuff_status take_images(struct tuff_context *context, const char *path, struct tuff_idx *idx,
+                               struct tuff_dataset *dataset, struct tuff_error *error)
+{
+    if (idx->element != TUFF_ELEMENT_U8 || idx->rank < 3 || idx->rank > 4)
+        return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: pictures are U8 of rank 3 or 4; these are %s of rank %u",
+                         path, tuff_element_name(idx->element), (unsigned)idx->rank);
+    if (idx->count == 0) return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: holds no pictures", path);
+    const uint64_t *size = idx->dim + idx->rank - 2;
+    dataset->count = idx->dim[0];
+    dataset->channels = idx->rank == 4 ? (uint32_t)idx->dim[1] : 1;
+    dataset->height = (uint32_t)size[0];
+    dataset->width = (uint32_t)size[1];
+    dataset->pictures = idx->data; /* [n, h, w] is [n, 1, h, w] */
+    idx->data = NULL;
+    return TUFF_OK;
+}
+
+static tuff_status take_labels(struct tuff_context *context, const char *path, const struct tuff_idx *idx,
+                               struct tuff_dataset *dataset, struct tuff_error *error)
+{
+    if (idx->element != TUFF_ELEMENT_U8 || idx->rank != 1)
+        return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: labels are U8 of rank 1; these are %s of rank %u", path,
+                         tuff_element_name(idx->element), (unsigned)idx->rank);
+    if (idx->count != dataset->count)
+        return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: has %llu labels for %llu pictures", path,
+                         (unsigned long long)idx->count, (unsigned long long)dataset->count);
+    dataset->labels = tuff_alloc(context, (size_t)idx->count * sizeof *dataset->labels);
+    if (!dataset->labels) return tuff_fail_memory(context, error);
+    const uint8_t *labels = idx->data;
+    for (uint64_t i = 0; i < idx->count; i++) {
+        if (labels[i] >= dataset->class_count)
+            return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: label %u of picture %llu; the classes are 0 to %u", path,
+                             labels[i], (unsigned long long)i, (unsigned)dataset->class_count - 1);
+        dataset->labels[i] = labels[i];
+    }
+    return TUFF_OK;
+}
+
+/* dataset is finished by the caller, also on failure. */
+static tuff_status read_set(struct tuff_context *context, const char *folder, const char *set, struct tuff_dataset *dataset,
+                            struct tuff_error *error)
+{
+    struct tuff_idx images = {0}, labels = {0};
+    char *images_path = NULL, *labels_path = NULL, stem[32];
+    if (!tuff_dataset_name_classes(context, dataset, is_fashion(folder) ? fashion_names : digit_names, 10))
+        return tuff_fail_memory(context, error);
+    snprintf(stem, sizeof stem, "%s-images", set);
+    tuff_status status = read_part(context, folder, stem, "idx3-ubyte", &images, &images_path, error);
+    if (status == TUFF_OK) status = take_images(context, images_path, &images, dataset, error);
+    snprintf(stem, sizeof stem, "%s-labels", set);
+    if (status == TUFF_OK) status = read_part(context, folder, stem, "idx1-ubyte", &labels, &labels_path, error);
+    if (status == TUFF_OK) status = take_labels(context, labels_path, &labels, dataset, error);
+    tuff_idx_finish(context, &images);
+    tuff_idx_finish(context, &labels);
+    tuff_free(context, images_path);
+    tuff_free(context, labels_path);
+    return status;
+}
+
+tuff_status tuff_dataset_read_idx(struct tuff_context *context, const char *folder, struct tuff_dataset *train,
+                                  struct tuff_dataset *test, struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, context && folder && train && test);
+    if (!tuff_os_is_folder(folder)) return tuff_fail(context, error, TUFF_ERR_FILE, "%s: there is no such folder", folder);
+    struct tuff_dataset a = {0}, b = {0};
+    tuff_status status = read_set(context, folder, "train", &a, error);
+    if (status == TUFF_OK) status = read_set(context, folder, "t10k", &b, error);
+    if (status == TUFF_OK && (a.channels != b.channels || a.height != b.height || a.width != b.width))
+        status = tuff_fail(context, error, TUFF_ERR_FORMAT,
+                           "%s: pictures to train on are %u x %u x %u, those to test %u x %u x %u", folder,
+                           (unsigned)a.channels, (unsigned)a.height, (unsigned)a.width, (unsigned)b.channels,
+                           (unsigned)b.height, (unsigned)b.width);
+    if (status == TUFF_OK) {
+        *train = a;
+        *test = b;
+        return TUFF_OK;
+    }
+    tuff_dataset_finish(context, &a);
+    tuff_dataset_finish(context, &b);
+    return status;
+}

@@ -1,0 +1,246 @@
+/* dataset_folder.c - data sets from a folder of class folders with PNG and JPEG pictures.
+ *
+ * First all names are listed and each picture's set is decided, then the arrays are made, then the pictures are read into
+ * their places one by one: memory is the result and one picture. */
+#include "loaders/dataset.h"
+
+#define BYTES_MAX ((uint64_t)4 << 30)
+
+/* One picture to read. */
+struct entry {
+    const char *file; /* [arena] name within the class folder */
+    uint32_t label;
+    bool test;
+};
+
+struct job {
+    struct tuff_context *context;
+    struct tuff_error *error;
+    const char *folder;
+    const struct tuff_folder_params *params;
+    struct tuff_arena arena;
+    const char **classes; /* [arena] */
+    uint32_t class_count;
+    struct entry *entries; /* [owned] */
+    size_t count, capacity;
+    size_t picture_bytes;
+    struct tuff_dataset sets[2]; /* [owned] train, test */
+    uint64_t capacities[2];      /* pictures that a set has room for */
+};
+
+/* ---- names -------------------------------------------------------------------------------------------------------------------- */
+
+static bool ends_in(const char *name, const char *suffix)
+{
+    size_t length = strlen(name), wanted = strlen(suffix);
+    if (length <= wanted) return false;
+    for (size_t i = 0; i < wanted; i++) {
+        char c = name[length - wanted + i];
+        if (c >= 'A' && c <= 'Z') c = (char)(c + ('a' - 'A'));
+        if (c != suffix[i]) return false;
+    }
+    return true;
+}
+
+static bool is_picture(const char *name)
+{
+    return name[0] != '.' && (ends_in(name, ".png") || ends_in(name, ".jpg") || ends_in(name, ".jpeg"));
+}
+
+static bool add_entry(struct job *job, const char *file, uint32_t label, bool test)
+{
+    if (job->count == job->capacity) {
+        size_t capacity = job->capacity ? job->capacity * 2 : 256;
+        struct entry *entries = tuff_realloc(job->context, job->entries, capacity * sizeof *entries);
+        if (!entries) return false;
+        job->entries = entries;
+        job->capacity = capacity;
+    }
+    char *copy = tuff_arena_strdup(&job->arena, file);
+    if (!copy) return false;
+    job->entries[job->count++] = (struct entry){copy, label, test};
+    return true;
+}
+
+/* Whether CLASS/FILE goes into test: a function of the two names and the fraction alone. */
+static bool falls_into_test(const char *class_name, const char *file, double fraction)
+{
+    uint64_t hash = tuff_hash_text(0, class_name);
+    hash = tuff_hash_text(tuff_hash_text(hash, "/"), file);
+    return (double)(hash >> 11) / 9007199254740992.0 < fraction; /* 2^53: exact in double */
+}
+
+static tuff_status list_class(struct job *job, uint32_t label)
+{
+    char *path = tuff_path_join(job->context, job->folder, job->classes[label], NULL), **names = NULL;
+    size_t name_count = 0, first = job->count, training = 0;
+    if (!path) return tuff_fail_memory(job->context, job->error);
+    tuff_status status = tuff_os_list_folder(job->context, path, &names, &name_count, job->error);
+    for (size_t i = 0; status == TUFF_OK && i < name_count; i++) {
+        if (!is_picture(names[i])) continue;
+        bool test = falls_into_test(job->classes[label], names[i], job->params->test_fraction);
+        training += !test;
+        if (!add_entry(job, names[i], label, test)) status = tuff_fail_memory(job->context, job->error);
+    }
+    if (status == TUFF_OK && job->count == first)
+        status = tuff_fail(job->context, job->error, TUFF_ERR_FORMAT,
+                           "%s: a class folder without .png, .jpg or .jpeg pictures", path);
+    if (training == 0)
+        for (size_t i = first; i < job->count; i++) job->entries[i].test = false;
+    tuff_free(job->context, names);
+    tuff_free(job->context, path);
+    return status;
+}
+
+/* The folders among the names become the classes. */
+static tuff_status list_classes(struct job *job, char **names, size_t count)
+{
+    job->classes = tuff_arena_alloc(&job->arena, count * sizeof *job->classes);
+    if (!job->classes) return tuff_fail_memory(job->context, job->error);
+    for (size_t i = 0; i < count; i++) {
+        if (names[i][0] == '.') continue;
+        char *path = tuff_path_join(job->context, job->folder, names[i], NULL);
+        if (!path) return tuff_fail_memory(job->context, job->error);
+        bool folder = tuff_os_is_folder(path);
+        tuff_free(job->context, path);
+        if (!folder) continue;
+        job->classes[job->class_count] = tuff_arena_strdup(&job->arena, names[i]);
+        if (!job->classes[job->class_count++]) return tuff_fail_memory(job->context, job->error);
+    }
+    if (job->class_count > 0) return TUFF_OK;
+    return tuff_fail(job->context, job->error, TUFF_ERR_FORMAT, "%s: holds no folders; each class is a folder of pictures",
+                     job->folder);
+}
+
+static tuff_status list_all(struct job *job)
+{
+    char **names = NULL;
+    size_t count = 0;
+    if (!tuff_os_is_folder(job->folder))
+        return tuff_fail(job->context, job->error, TUFF_ERR_FILE, "%s: there is no such folder", job->folder);
+    TUFF_TRY(tuff_os_list_folder(job->context, job->folder, &names, &count, job->error));
+    tuff_status status = list_classes(job, names, count);
+    tuff_free(job->context, names);
+    for (uint32_t i = 0; status == TUFF_OK && i < job->class_count; i++) status = list_class(job, i);
+    return status;
+}
+
+/* ---- pictures ----------------------------------------------------------------------------------------------------------------- */
+
+static tuff_status allocate_sets(struct job *job)
+{
+    const struct tuff_fit_params *fit = &job->params->fit;
+    uint64_t limit = job->params->max_bytes ? job->params->max_bytes : BYTES_MAX;
+    uint64_t each = (uint64_t)fit->channels * fit->height * fit->width; /* below 2^32: checked */
+    if (limit > SIZE_MAX / 2) limit = SIZE_MAX / 2;
+    if (job->count > limit / each)
+        return tuff_fail(job->context, job->error, TUFF_ERR_FORMAT,
+                         "%s: %zu pictures of %llu bytes are more than the limit of %llu bytes", job->folder, job->count,
+                         (unsigned long long)each, (unsigned long long)limit);
+    job->picture_bytes = (size_t)each;
+    for (size_t i = 0; i < job->count; i++) job->capacities[job->entries[i].test]++;
+    for (int s = 0; s < 2; s++) {
+        struct tuff_dataset *set = &job->sets[s];
+        set->channels = fit->channels;
+        set->height = fit->height;
+        set->width = fit->width;
+        bool good = tuff_dataset_name_classes(job->context, set, job->classes, job->class_count);
+        if (good && job->capacities[s]) {
+            set->pictures = tuff_alloc(job->context, (size_t)job->capacities[s] * job->picture_bytes);
+            set->labels = tuff_alloc(job->context, (size_t)job->capacities[s] * sizeof *set->labels);
+            good = set->pictures && set->labels;
+        }
+        if (!good) return tuff_fail_memory(job->context, job->error);
+    }
+    return TUFF_OK;
+}
+
+static tuff_status read_picture(struct job *job, const struct entry *entry, uint8_t *out, struct tuff_error *error)
+{
+    struct tuff_picture picture = {0};
+    char *path = tuff_path_join(job->context, job->folder, job->classes[entry->label], entry->file);
+    if (!path) return tuff_fail_memory(job->context, error);
+    tuff_status status = tuff_picture_read(job->context, path, NULL, &picture, error);
+    if (status == TUFF_OK) status = tuff_picture_fit(job->context, &picture, &job->params->fit, out, error);
+    tuff_picture_finish(job->context, &picture);
+    tuff_free(job->context, path);
+    return status;
+}
+
+/* Only what is wrong with one file is skipped; what is wrong with the machine or the build is not. */
+static bool may_skip(const struct job *job, tuff_status status)
+{
+    return job->params->skip_unreadable &&
+           (status == TUFF_ERR_FORMAT || status == TUFF_ERR_FILE || status == TUFF_ERR_UNSUPPORTED);
+}
+
+static tuff_status read_all(struct job *job)
+{
+    const struct tuff_progress *progress = &job->params->progress;
+    for (size_t i = 0; i < job->count; i++) {
+        const struct entry *entry = &job->entries[i];
+        struct tuff_dataset *set = &job->sets[entry->test];
+        struct tuff_error reason = {0};
+        if (progress->report && !progress->report(progress->user, "reading pictures", i, job->count))
+            return tuff_fail(job->context, job->error, TUFF_ERR_CANCELLED, "reading %s was cancelled", job->folder);
+        tuff_status status = read_picture(job, entry, set->pictures + (size_t)set->count * job->picture_bytes, &reason);
+        if (may_skip(job, status)) {
+            set->skipped++;
+        } else if (status != TUFF_OK) {
+            if (job->error) *job->error = reason;
+            return status;
+        } else {
+            set->labels[set->count++] = (int32_t)entry->label;
+        }
+    }
+    if (progress->report) progress->report(progress->user, "reading pictures", job->count, job->count);
+    if (job->sets[0].count > 0) return TUFF_OK;
+    return tuff_fail(job->context, job->error, TUFF_ERR_FORMAT, "%s: none of its %zu pictures to train on can be read",
+                     job->folder, (size_t)job->capacities[0]);
+}
+
+/* A set without pictures has no arrays. */
+static void drop_empty(struct job *job)
+{
+    struct tuff_dataset *test = &job->sets[1];
+    if (test->count > 0) return;
+    tuff_free(job->context, test->pictures);
+    tuff_free(job->context, test->labels);
+    test->pictures = NULL;
+    test->labels = NULL;
+}
+
+static tuff_status check(struct tuff_context *context, const struct tuff_folder_params *params, struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, params->struct_size == sizeof *params);
+    TUFF_REQUIRE(context, error, params->fit.struct_size == sizeof params->fit);
+    TUFF_REQUIRE(context, error, params->fit.channels == 1 || params->fit.channels == 3);
+    TUFF_REQUIRE(context, error, params->fit.height > 0 && params->fit.height <= 32768);
+    TUFF_REQUIRE(context, error, params->fit.width > 0 && params->fit.width <= 32768);
+    TUFF_REQUIRE(context, error, params->test_fraction >= 0 && params->test_fraction <= 1);
+    return TUFF_OK;
+}
+
+tuff_status tuff_dataset_read_folder(struct tuff_context *context, const char *folder,
+                                     const struct tuff_folder_params *params, struct tuff_dataset *train,
+                                     struct tuff_dataset *test, struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, context && folder && params && train && test);
+    TUFF_TRY(check(context, params, error));
+    struct job job = {.context = context, .error = error, .folder = folder, .params = params};
+    tuff_arena_init(&job.arena, context);
+    tuff_status status = list_all(&job);
+    if (status == TUFF_OK) status = allocate_sets(&job);
+    if (status == TUFF_OK) status = read_all(&job);
+    if (status == TUFF_OK) {
+        drop_empty(&job);
+        *train = job.sets[0];
+        *test = job.sets[1];
+    } else {
+        tuff_dataset_finish(context, &job.sets[0]);
+        tuff_dataset_finish(context, &job.sets[1]);
+    }
+    tuff_free(context, job.entries);
+    tuff_arena_finish(&job.arena);
+    return status;
+}

@@ -1,0 +1,292 @@
+/* loaders.h - files in and out: IDX, pictures, safetensors, checkpoints, data sets. Public.
+ *
+ * Every file is untrusted: each length is checked against the file before it is used, and a bad file gives a status and
+ * a sentence that names it. Functions that read a format whose library is not part of this build return
+ * TUFF_ERR_UNSUPPORTED and name the build option. Unless said otherwise, a function may be called from any thread, and
+ * what it fills belongs to one thread at a time. Files and memory are little-endian, as every Vulkan host is. */
+#ifndef TUFF_LOADERS_H
+#define TUFF_LOADERS_H
+
+#include "backend/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Errors that every reader may give, besides those named at the function:
+ *   TUFF_ERR_FILE         the file cannot be opened, read or written
+ *   TUFF_ERR_FORMAT       the content is malformed, or larger than a limit
+ *   TUFF_ERR_UNSUPPORTED  valid, but of a kind (or in a build) that cannot be read
+ *   TUFF_ERR_MEMORY       host memory is exhausted
+ *   TUFF_ERR_USAGE        a NULL pointer, a wrong struct_size, an option out of range */
+
+/* ---- element types ---------------------------------------------------------------------------------------------------- */
+
+#define TUFF_FILE_RANK 8 /* most axes of an array in a file */
+
+/* What one element of an array in a file is. Values are stable. */
+enum tuff_element {
+    TUFF_ELEMENT_BOOL = 1, /* one byte, 0 or 1 */
+    TUFF_ELEMENT_U8 = 2,
+    TUFF_ELEMENT_I8 = 3,
+    TUFF_ELEMENT_I16 = 4,
+    TUFF_ELEMENT_U16 = 5,
+    TUFF_ELEMENT_F16 = 6,  /* IEEE 754 binary16 */
+    TUFF_ELEMENT_BF16 = 7, /* upper half of a binary32 */
+    TUFF_ELEMENT_I32 = 8,
+    TUFF_ELEMENT_U32 = 9,
+    TUFF_ELEMENT_F32 = 10,
+    TUFF_ELEMENT_F64 = 11,
+    TUFF_ELEMENT_I64 = 12,
+    TUFF_ELEMENT_U64 = 13
+};
+/* Bytes of one element: 1, 2, 4 or 8; 0 for a value that is no element type. Thread-safe. */
+TUFF_API size_t tuff_element_bytes(enum tuff_element element);
+/* Name as in safetensors: "F32", "BF16", "BOOL", ...; "?" for a value that is no element type. Static text. Thread-safe. */
+TUFF_API const char *tuff_element_name(enum tuff_element element);
+
+/* Bytes that the caller owns and keeps unchanged during the call. */
+struct tuff_span {
+    const void *data;
+    size_t bytes;
+};
+
+/* ---- IDX -------------------------------------------------------------------------------------------------------------- */
+
+/* The array of an IDX file, row-major, in the host's byte order. Zero it before the first use. */
+struct tuff_idx {
+    enum tuff_element element; /* U8, I8, I16, I32, F32 or F64 */
+    uint32_t rank;             /* 1 .. TUFF_FILE_RANK */
+    uint64_t dim[TUFF_FILE_RANK];
+    uint64_t count; /* product of dim; 0 is legal */
+    void *data;     /* [owned] count elements, aligned as by malloc */
+};
+
+/* Reads an IDX file, plain or compressed by gzip (found by its first bytes, not by its name).
+ * Source: the IDX description of the MNIST database; RFC 1951 and 1952.
+ *   limit  most bytes of the decompressed file; 0: 4 GiB
+ *   idx    filled on success; finish it with tuff_idx_finish
+ * The file must end exactly where its header says. Of a gzip file length and CRC-32 are checked, so every flipped bit of
+ * the compressed data is refused, and so is a header that sets a reserved or the text flag, or an unknown compression
+ * hint or system. What no reader can check is what carries no information about the data: the modification time (4
+ * bytes), which of the known systems and hints is named (2 bytes), and the text of an original file name or comment
+ * (unless the header carries its own CRC, which is checked).
+ * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (gzip in a build without zlib). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_idx_read(struct tuff_context *context, const char *path, size_t limit,
+                                                   struct tuff_idx *idx, struct tuff_error *error);
+/* Frees the data and zeroes the struct. */
+TUFF_API void tuff_idx_finish(struct tuff_context *context, struct tuff_idx *idx);
+
+/* ---- pictures --------------------------------------------------------------------------------------------------------- */
+
+/* Rows from the top, samples interleaved, no padding: pixels [height, width, channels] u8. Zero it before the first use. */
+struct tuff_picture {
+    uint32_t width, height; /* >= 1 */
+    uint32_t channels;      /* 1 grey, 3 RGB, 4 RGB and alpha (not premultiplied) */
+    uint8_t *pixels;        /* [owned] */
+};
+
+enum tuff_alpha {
+    TUFF_ALPHA_BLEND = 0, /* over white: (c * a + 255 * (255 - a)) / 255, rounded; the picture has 1 or 3 channels */
+    TUFF_ALPHA_KEEP,      /* a picture with alpha has 4 channels, also a grey one */
+    TUFF_ALPHA_DROP       /* alpha is ignored */
+};
+
+/* How a picture is read. Zero is the default of every field but struct_size. */
+struct tuff_picture_options {
+    size_t struct_size; /* sizeof(struct tuff_picture_options) */
+    enum tuff_alpha alpha;
+    uint64_t max_pixels;     /* larger pictures are refused; 0: 2^27 */
+    bool ignore_orientation; /* leave the rows as stored; otherwise the EXIF orientation of a JPEG is applied */
+};
+
+/* Reads a PNG or JPEG file (found by its first bytes). options may be NULL; finish the picture with tuff_picture_finish.
+ * Samples are as stored: no colour profile and no gamma is applied. PNG: a palette becomes RGB, 1, 2 and 4 bits become
+ * 8 by v * 255 / maxval, 16 bits by v / 257 rounded; a tRNS colour is alpha. JPEG: baseline, progressive and arithmetic;
+ * CMYK becomes RGB by r = c * k / 255 of the inverted (Adobe) values; 12 bits are refused.
+ * Everything the PNG and JPEG libraries warn about in a JPEG is refused, and so is every damaged chunk of a PNG (each
+ * carries a CRC). Bytes after the end of the picture are ignored. A JPEG carries no checksum: other damage shows up as a
+ * different picture.
+ * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (12 bits; a build without libpng or libjpeg). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_picture_read(struct tuff_context *context, const char *path,
+                                                       const struct tuff_picture_options *options,
+                                                       struct tuff_picture *picture, struct tuff_error *error);
+/* The same from memory. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_picture_decode(struct tuff_context *context, struct tuff_span file,
+                                                         const struct tuff_picture_options *options,
+                                                         struct tuff_picture *picture, struct tuff_error *error);
+/* Frees the pixels and zeroes the struct. */
+TUFF_API void tuff_picture_finish(struct tuff_context *context, struct tuff_picture *picture);
+/* Writes a PNG file of 8 bits and 1, 3 or 4 channels; path holds the old or the new content whole.
+ * Errors: USAGE, FILE, MEMORY, UNSUPPORTED (a build without libpng). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_picture_write_png(struct tuff_context *context, const char *path,
+                                                            const struct tuff_picture *picture, struct tuff_error *error);
+
+/* How a picture of one shape fills another. */
+enum tuff_fit {
+    TUFF_FIT_STRETCH = 0, /* the whole picture, aspect ratio not kept */
+    TUFF_FIT_PAD,         /* the whole picture, aspect ratio kept, centred on a ground of `padding` */
+    TUFF_FIT_CROP         /* the largest centred part of the wanted aspect ratio */
+};
+enum tuff_filter {
+    TUFF_FILTER_BILINEAR = 0, /* triangle, widened on reduction so that nothing aliases */
+    TUFF_FILTER_AREA          /* mean over the area that an output pixel covers */
+};
+
+/* Zero is the default of every field but struct_size and the three sizes. */
+struct tuff_fit_params {
+    size_t struct_size;     /* sizeof(struct tuff_fit_params) */
+    uint32_t channels;      /* 1 or 3 */
+    uint32_t height, width; /* of the result, 1 .. 32768 */
+    enum tuff_fit mode;
+    enum tuff_filter filter;
+    uint8_t padding; /* ground of TUFF_FIT_PAD, before inversion */
+    bool invert;     /* v becomes 255 - v: dark writing on paper becomes the light writing of MNIST */
+};
+
+/* Resizes and converts a picture to out [channels, height, width] u8, planes one after the other (NCHW with n = 1).
+ *   grey     (299 r + 587 g + 114 b + 500) / 1000 (ITU-R BT.601); grey to RGB repeats; alpha is blended over white first
+ *   resize   each axis alone, out[i] = sum_k w[i,k] in[k] / sum_k w[i,k], source window [o, o + m), step s = m / n:
+ *            bilinear  w[i,k] = max(0, 1 - |k + 1/2 - (o + (i + 1/2) s)| / max(s, 1))
+ *            area      w[i,k] = length of [k, k+1) within [o + i s, o + (i+1) s)
+ *   pad      the picture takes round(w f) x round(h f) pixels, f = min(width / w, height / h), at floor(rest / 2)
+ * Numerics: weights have 22 bits and sum to one exactly; a constant picture stays constant; off by at most one level from
+ * the exact sum; integer sums, the same on every machine.
+ *   out      channels * height * width bytes, written on success only
+ * Errors: USAGE, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_picture_fit(struct tuff_context *context, const struct tuff_picture *picture,
+                                                      const struct tuff_fit_params *params, uint8_t *out,
+                                                      struct tuff_error *error);
+
+/* ---- named arrays: safetensors, checkpoints and models ------------------------------------------------------------------ */
+
+/* A view of an array; who owns name and data is said where it is used. */
+struct tuff_array {
+    const char *name; /* UTF-8 */
+    enum tuff_element element;
+    uint32_t rank; /* 0: a scalar */
+    uint64_t dim[TUFF_FILE_RANK];
+    const void *data; /* row-major; NULL is legal when bytes is 0 */
+    uint64_t bytes;   /* product of dim times tuff_element_bytes(element) */
+};
+
+struct tuff_pair {
+    const char *key, *value; /* UTF-8 */
+};
+
+/* Arrays and texts of a file in memory. Immutable after create. */
+struct tuff_tensors;
+
+/* Opens a safetensors file.
+ * Source: the format description of huggingface/safetensors: 8 bytes header length n, n bytes JSON, data.
+ *   limit    most bytes of the file; 0: no limit
+ *   tensors  destroy with tuff_tensors_destroy
+ * Strict: the header is valid UTF-8 JSON without repeated names or unknown fields, shapes, types and offsets agree, and
+ * the arrays cover the data without overlap, hole or rest; bytes of a BOOL are 0 or 1. At most 2^20 arrays and texts, a
+ * header of at most 64 MiB, rank at most TUFF_FILE_RANK.
+ * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (another element type or a higher rank; a build without cJSON). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_safetensors_open(struct tuff_context *context, const char *path, size_t limit,
+                                                           struct tuff_tensors **tensors, struct tuff_error *error);
+/* The same from memory, which is copied. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_safetensors_decode(struct tuff_context *context, struct tuff_span file,
+                                                             struct tuff_tensors **tensors, struct tuff_error *error);
+/* NULL is legal. Ends the life of every view and text taken from it. */
+TUFF_API void tuff_tensors_destroy(struct tuff_tensors *tensors);
+
+TUFF_API size_t tuff_tensors_count(const struct tuff_tensors *tensors);
+/* View number index, in the order of the header, index < count; name and data belong to tensors. In a file that Tuff wrote
+ * data is aligned to its element; in a foreign one it need not be: copy it then. */
+TUFF_API struct tuff_array tuff_tensors_get(const struct tuff_tensors *tensors, size_t index);
+/* The view of that name. Returns false, array untouched, when there is none. O(log count). */
+TUFF_API bool tuff_tensors_find(const struct tuff_tensors *tensors, const char *name, struct tuff_array *array);
+/* The text under a key of the metadata, or NULL. It belongs to tensors. */
+TUFF_API const char *tuff_tensors_text(const struct tuff_tensors *tensors, const char *key);
+TUFF_API size_t tuff_tensors_text_count(const struct tuff_tensors *tensors);
+/* Pair number index of the metadata, in the order of the header. */
+TUFF_API struct tuff_pair tuff_tensors_text_get(const struct tuff_tensors *tensors, size_t index);
+
+/* What is written. All pointers are borrowed during the call. */
+struct tuff_tensors_params {
+    size_t struct_size; /* sizeof(struct tuff_tensors_params) */
+    const struct tuff_array *arrays;
+    size_t array_count;
+    const struct tuff_pair *texts; /* metadata */
+    size_t text_count;
+    const char *kind; /* of a checkpoint; NULL: "checkpoint". Not used by tuff_safetensors_write */
+};
+
+/* Writes a safetensors file; path holds the old or the new content whole. The header lists arrays and texts in the order
+ * given; the data lies by falling element size, so that every array is aligned to its element. Reading gives every bit back.
+ * Errors: USAGE (an empty or repeated name, "__metadata__", text that is not UTF-8, bytes that do not fit the shape), FILE,
+ * MEMORY, UNSUPPORTED (a build without cJSON). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_safetensors_write(struct tuff_context *context, const char *path,
+                                                            const struct tuff_tensors_params *params,
+                                                            struct tuff_error *error);
+
+/* Writes a checkpoint or a model: a safetensors file whose metadata begins with "tuff.crc32" and "tuff.kind". The CRC-32
+ * covers the whole file (taken with eight '0' in its own place), so every flipped bit is refused when it is read.
+ * Keys that begin with "tuff." are reserved. Errors: as tuff_safetensors_write. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_checkpoint_write(struct tuff_context *context, const char *path,
+                                                           const struct tuff_tensors_params *params,
+                                                           struct tuff_error *error);
+/* Reads what tuff_checkpoint_write wrote. kind: what the file must be; NULL stands for "checkpoint".
+ * Errors: as tuff_safetensors_open; FORMAT also when the file is damaged, or of another kind. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_checkpoint_read(struct tuff_context *context, const char *path, const char *kind,
+                                                          struct tuff_tensors **tensors, struct tuff_error *error);
+/* The same from memory, which is copied: models inside an app's own package. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_checkpoint_decode(struct tuff_context *context, struct tuff_span file,
+                                                            const char *kind, struct tuff_tensors **tensors,
+                                                            struct tuff_error *error);
+
+/* ---- data sets ---------------------------------------------------------------------------------------------------------- */
+
+/* Labelled pictures in memory. Zero it before the first use. */
+struct tuff_dataset {
+    uint64_t count; /* n >= 1 */
+    uint32_t channels, height, width;
+    uint8_t *pictures;        /* [owned] [n, c, h, w] u8 */
+    int32_t *labels;          /* [owned] [n], 0 .. class_count - 1 */
+    uint32_t class_count;     /* >= 1 */
+    const char **class_names; /* [owned] one allocation with its texts, class_count of them */
+    uint64_t skipped;         /* unreadable pictures that were left out */
+};
+/* Frees what it owns and zeroes the struct. */
+TUFF_API void tuff_dataset_finish(struct tuff_context *context, struct tuff_dataset *dataset);
+
+/* Reads a folder with the files of MNIST or Fashion-MNIST: train-images-idx3-ubyte, train-labels-idx1-ubyte,
+ * t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each plain or with .gz, or with '.' in place of the second '-'.
+ * Images are u8 [n, h, w] or [n, c, h, w], labels u8 [n]. Class names are those of Fashion-MNIST when the folder's own
+ * name contains "fashion" (in any case), the digits "0" .. "9" otherwise.
+ *   train, test  both filled, or neither; finish each
+ * Errors: FILE (the folder or one of the files is missing), FORMAT (damage; numbers of images and labels that differ; sizes
+ * of train and test that differ; no pictures; a label without a class), MEMORY, UNSUPPORTED (gzip in a build without zlib). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_dataset_read_idx(struct tuff_context *context, const char *folder,
+                                                           struct tuff_dataset *train, struct tuff_dataset *test,
+                                                           struct tuff_error *error);
+
+/* How a folder of class folders becomes a data set. Zero is the default of every field but struct_size and fit. */
+struct tuff_folder_params {
+    size_t struct_size;            /* sizeof(struct tuff_folder_params) */
+    struct tuff_fit_params fit;    /* size and shape of every picture (its struct_size too) */
+    double test_fraction;          /* 0 .. 1: part of the pictures that go into test */
+    bool skip_unreadable;          /* leave a bad picture out and count it; otherwise it is an error that names the file */
+    uint64_t max_bytes;            /* of all pictures together; 0: 4 GiB */
+    struct tuff_progress progress; /* "reading pictures", once a picture */
+};
+
+/* Reads folder/CLASS/PICTURE: every folder is a class, in the order of the bytes of its name; every file that ends in .png,
+ * .jpg or .jpeg (in any case) is a picture; names that begin with '.' and other files are ignored.
+ * A picture goes into test when hash("CLASS/PICTURE") / 2^64 < test_fraction, so adding pictures moves no other; a class
+ * that would have none left to train on keeps all of its pictures in train.
+ *   train, test  both filled, or neither; finish each. test->count is 0, with no arrays, when nothing falls into test
+ * Errors: FILE (no such folder, an unreadable file), FORMAT (no class folders, a class without pictures, a damaged
+ * picture, more than max_bytes), CANCELLED (by progress), MEMORY, UNSUPPORTED. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_dataset_read_folder(struct tuff_context *context, const char *folder,
+                                                              const struct tuff_folder_params *params,
+                                                              struct tuff_dataset *train, struct tuff_dataset *test,
+                                                              struct tuff_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,160 @@
+/* picture.c - pictures from files and memory: which codec, what becomes of alpha, which way is up; PNG to a file. */
+#include "loaders/picture.h"
+
+#include "backend/os.h"
+
+#define PIXELS_MAX ((uint64_t)1 << 27)
+
+tuff_status tuff_picture_check_size(struct tuff_context *context, const struct tuff_source *source, uint64_t width,
+                                    uint64_t height, uint64_t max_pixels, struct tuff_error *error)
+{
+    bool fits = width > 0 && height > 0 && width <= TUFF_PICTURE_SIDE && height <= TUFF_PICTURE_SIDE &&
+                width * height <= max_pixels;
+    if (fits && width * height <= SIZE_MAX / 8) return TUFF_OK;
+    return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: a picture of %llu x %llu pixels; the limit is %llu pixels",
+                     source->name, (unsigned long long)width, (unsigned long long)height, (unsigned long long)max_pixels);
+}
+
+/* ---- alpha -------------------------------------------------------------------------------------------------------------- */
+
+/* One pixel with alpha (2 or 4 channels) to one with `to` channels (4: kept). */
+static void convert_pixel(const uint8_t *in, uint32_t from, uint8_t *out, uint32_t to, enum tuff_alpha alpha)
+{
+    uint8_t a = in[from - 1];
+    uint32_t colours = to == 4 ? 3 : to;
+    for (uint32_t c = 0; c < colours; c++) {
+        uint8_t v = from == 2 ? in[0] : in[c];
+        out[c] = alpha == TUFF_ALPHA_BLEND ? tuff_over_white(v, a) : v;
+    }
+    if (to == 4) out[3] = a;
+}
+
+static tuff_status settle_alpha(struct tuff_context *context, struct tuff_picture *picture, enum tuff_alpha alpha,
+                                struct tuff_error *error)
+{
+    uint32_t from = picture->channels;
+    if (from == 1 || from == 3 || (from == 4 && alpha == TUFF_ALPHA_KEEP)) return TUFF_OK;
+    uint32_t to = alpha == TUFF_ALPHA_KEEP ? 4 : from - 1;
+    size_t pixels = (size_t)picture->width * picture->height;
+    uint8_t *out = tuff_alloc(context, pixels * to);
+    if (!out) return tuff_fail_memory(context, error);
+    for (size_t i = 0; i < pixels; i++) convert_pixel(picture->pixels + i * from, from, out + i * to, to, alpha);
+    tuff_free(context, picture->pixels);
+    picture->pixels = out;
+    picture->channels = to;
+    return TUFF_OK;
+}
+
+/* ---- orientation ---------------------------------------------------------------------------------------------------------- */
+
+/* Where pixel (x, y) of the upright picture lies in the stored one, whose sides are w and h. EXIF 2.3, tag 274. */
+static size_t stored_index(int orientation, size_t x, size_t y, size_t w, size_t h)
+{
+    if (orientation >= 5) {
+        size_t swap = x;
+        x = y;
+        y = swap;
+    }
+    bool mirror_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    bool mirror_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    if (mirror_x) x = w - 1 - x;
+    if (mirror_y) y = h - 1 - y;
+    return y * w + x;
+}
+
+static tuff_status turn_upright(struct tuff_context *context, struct tuff_picture *picture, int orientation,
+                                struct tuff_error *error)
+{
+    if (orientation == 1) return TUFF_OK;
+    size_t c = picture->channels, w = picture->width, h = picture->height;
+    uint8_t *out = tuff_alloc(context, w * h * c);
+    if (!out) return tuff_fail_memory(context, error);
+    size_t width = orientation >= 5 ? h : w, height = orientation >= 5 ? w : h;
+    for (size_t y = 0; y < height; y++)
+        for (size_t x = 0; x < width; x++)
+            memcpy(out + (y * width + x) * c, picture->pixels + stored_index(orientation, x, y, w, h) * c, c);
+    tuff_free(context, picture->pixels);
+    *picture = (struct tuff_picture){(uint32_t)width, (uint32_t)height, (uint32_t)c, out};
+    return TUFF_OK;
+}
+
+/* ---- reading and writing -------------------------------------------------------------------------------------------------- */
+
+static tuff_status check_options(struct tuff_context *context, const struct tuff_picture_options *options,
+                                 struct tuff_error *error)
+{
+    if (!options) return TUFF_OK;
+    TUFF_REQUIRE(context, error, options->struct_size == sizeof *options);
+    TUFF_REQUIRE(context, error, (unsigned)options->alpha <= TUFF_ALPHA_DROP);
+    return TUFF_OK;
+}
+
+static tuff_status decode(struct tuff_context *context, const struct tuff_source *source,
+                          const struct tuff_picture_options *options, struct tuff_picture *picture, struct tuff_error *error)
+{
+    static const uint8_t png[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    struct tuff_picture_options defaults = {.struct_size = sizeof defaults};
+    if (!options) options = &defaults;
+    uint64_t max_pixels = options->max_pixels ? options->max_pixels : PIXELS_MAX;
+    struct tuff_picture result = {0};
+    int orientation = 1;
+    if (source->bytes >= sizeof png && memcmp(source->data, png, sizeof png) == 0)
+        TUFF_TRY(tuff_png_decode(context, source, max_pixels, &result, error));
+    else if (source->bytes >= 3 && source->data[0] == 0xff && source->data[1] == 0xd8 && source->data[2] == 0xff)
+        TUFF_TRY(tuff_jpeg_decode(context, source, max_pixels, &result, &orientation, error));
+    else
+        return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: neither a PNG nor a JPEG file", source->name);
+    tuff_status status = settle_alpha(context, &result, options->alpha, error);
+    if (status == TUFF_OK && !options->ignore_orientation) status = turn_upright(context, &result, orientation, error);
+    if (status == TUFF_OK)
+        *picture = result;
+    else
+        tuff_free(context, result.pixels);
+    return status;
+}
+
+tuff_status tuff_picture_read(struct tuff_context *context, const char *path, const struct tuff_picture_options *options,
+                              struct tuff_picture *picture, struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, context && path && picture);
+    TUFF_TRY(check_options(context, options, error));
+    const size_t limit = (size_t)1 << 30;
+    void *data = NULL;
+    size_t bytes = 0;
+    TUFF_TRY(tuff_os_read_file(context, path, limit, &data, &bytes, error));
+    tuff_status status = decode(context, &(struct tuff_source){path, data, bytes}, options, picture, error);
+    tuff_free(context, data);
+    return status;
+}
+
+tuff_status tuff_picture_decode(struct tuff_context *context, struct tuff_span file,
+                                const struct tuff_picture_options *options, struct tuff_picture *picture,
+                                struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, context && picture);
+    TUFF_REQUIRE(context, error, file.data || file.bytes == 0);
+    TUFF_TRY(check_options(context, options, error));
+    return decode(context, &(struct tuff_source){"memory", file.data, file.bytes}, options, picture, error);
+}
+
+void tuff_picture_finish(struct tuff_context *context, struct tuff_picture *picture)
+{
+    tuff_free(context, picture->pixels);
+    *picture = (struct tuff_picture){0};
+}
+
+tuff_status tuff_picture_write_png(struct tuff_context *context, const char *path, const struct tuff_picture *picture,
+                                   struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, context && path && picture && picture->pixels);
+    TUFF_REQUIRE(context, error, picture->channels == 1 || picture->channels == 3 || picture->channels == 4);
+    TUFF_REQUIRE(context, error, picture->width > 0 && picture->width <= TUFF_PICTURE_SIDE);
+    TUFF_REQUIRE(context, error, picture->height > 0 && picture->height <= TUFF_PICTURE_SIDE);
+    struct tuff_text file;
+    tuff_text_init(&file, context);
+    tuff_status status = tuff_png_encode(context, picture, &file, error);
+    struct tuff_os_part part = {file.data, file.length};
+    if (status == TUFF_OK) status = tuff_os_write_atomic(context, path, &part, 1, error);
+    tuff_text_finish(&file);
+    return status;
+}

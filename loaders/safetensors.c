@@ -1,0 +1,397 @@
+/* safetensors.c - reads safetensors files: a JSON header that describes the arrays, then their data.
+ *
+ * The file's memory is kept and the views point into it. cJSON is lenient and its cost is not bounded by the length of
+ * the text, so scan_header looks at the text first. cJSON's own memory does not come from the context's allocator. */
+#include "loaders/safetensors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct tuff_tensors {
+    struct tuff_context *context; /* [borrowed] */
+    struct tuff_arena arena;      /* names, texts and the tables below */
+    uint8_t *file;                /* [owned] */
+    struct tuff_array *arrays;    /* [arena] in the order of the header */
+    size_t array_count;
+    const struct tuff_array **by_name; /* [arena] sorted */
+    struct tuff_pair *texts;           /* [arena] in the order of the header */
+    size_t text_count;
+};
+
+#if TUFF_HAVE_JSON
+#include <cjson/cJSON.h>
+
+#define HEADER_MAX ((size_t)64 << 20)
+#define ENTRIES_MAX ((size_t)1 << 20)
+#define VALUES_MAX (16 * ENTRIES_MAX) /* a name has about nine values; cJSON takes 64 bytes for each */
+#define DEPTH_MAX 3                   /* header, entry, shape */
+#define EXACT_MAX 9007199254740992.0  /* 2^53: whole numbers are exact up to here */
+
+struct job {
+    struct tuff_context *context;
+    struct tuff_error *error;
+    const char *name;
+    struct tuff_tensors *tensors;
+    const uint8_t *data; /* of the arrays */
+    uint64_t data_bytes;
+};
+
+static tuff_status bad(struct job *job, const char *format, ...) TUFF_PRINTF(2, 3);
+static tuff_status bad(struct job *job, const char *format, ...)
+{
+    char why[300];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    return tuff_fail(job->context, job->error, TUFF_ERR_FORMAT, "%s: bad safetensors file: %s", job->name, why);
+}
+
+/* ---- the text of the header ------------------------------------------------------------------------------------------------- */
+
+/* What cJSON would let pass or pay too much for: control characters, \u0000 (it would end a name early), deep nesting, more
+ * values than a header can have, text that is not UTF-8. */
+static tuff_status scan_header(struct job *job, const char *text, size_t length)
+{
+    size_t depth = 0, values = 0;
+    bool quoted = false;
+    if (!tuff_utf8_valid(text, length)) return bad(job, "its header is not UTF-8");
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        if ((unsigned char)c < 0x20 && (quoted || (c != '\n' && c != '\r' && c != '\t')))
+            return bad(job, "its header has control characters");
+        if (quoted && c == '\\') {
+            if (length - i >= 6 && memcmp(text + i, "\\u0000", 6) == 0) return bad(job, "a name or text has a zero byte");
+            i++;
+        } else if (c == '"') {
+            quoted = !quoted;
+        } else if (!quoted) {
+            values += c == ',' || c == ':' || c == '[';
+            depth += c == '{' || c == '[';
+            if (depth > DEPTH_MAX || values > VALUES_MAX) return bad(job, "its header is nested too deep or too long");
+            if (c == '}' || c == ']') {
+                if (depth == 0) return bad(job, "its header has more closing brackets than opening ones");
+                depth--;
+            }
+        }
+    }
+    return TUFF_OK;
+}
+
+static bool blank(const char *from, const char *to)
+{
+    for (; from < to; from++)
+        if (*from != ' ') return false;
+    return true;
+}
+
+static tuff_status parse_header(struct job *job, const char *text, size_t length, cJSON **json)
+{
+    if (length == 0 || text[0] != '{') return bad(job, "its header does not begin with {");
+    TUFF_TRY(scan_header(job, text, length));
+    const char *end = NULL;
+    cJSON *root = cJSON_ParseWithLengthOpts(text, length, &end, false);
+    if (!root) return bad(job, "its header is not JSON, or memory is exhausted");
+    if (!cJSON_IsObject(root) || !blank(end, text + length)) {
+        cJSON_Delete(root);
+        return bad(job, "something follows the JSON of its header");
+    }
+    *json = root;
+    return TUFF_OK;
+}
+
+/* ---- one array ---------------------------------------------------------------------------------------------------------------- */
+
+static bool whole_number(const cJSON *item, uint64_t *value)
+{
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= EXACT_MAX)) return false;
+    *value = (uint64_t)item->valuedouble;
+    return (double)*value == item->valuedouble;
+}
+
+static tuff_status read_shape(struct job *job, const cJSON *shape, struct tuff_array *array)
+{
+    if (!cJSON_IsArray(shape)) return bad(job, "tensor \"%.100s\" has no shape", array->name);
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, shape)
+    {
+        if (array->rank == TUFF_FILE_RANK)
+            return tuff_fail(job->context, job->error, TUFF_ERR_UNSUPPORTED,
+                             "%s: tensor \"%.100s\" has more than %d dimensions", job->name, array->name, TUFF_FILE_RANK);
+        if (!whole_number(item, &array->dim[array->rank]))
+            return bad(job, "tensor \"%.100s\" has a dimension that is no whole number", array->name);
+        array->rank++;
+    }
+    return TUFF_OK;
+}
+
+static tuff_status read_type(struct job *job, const cJSON *type, struct tuff_array *array)
+{
+    if (!cJSON_IsString(type)) return bad(job, "tensor \"%.100s\" has no dtype", array->name);
+    for (int e = TUFF_ELEMENT_BOOL; e <= TUFF_ELEMENT_U64; e++)
+        if (strcmp(tuff_element_name(e), type->valuestring) == 0) array->element = e;
+    if (array->element) return TUFF_OK;
+    return tuff_fail(job->context, job->error, TUFF_ERR_UNSUPPORTED,
+                     "%s: tensor \"%.100s\" is of type \"%.20s\", which is unknown", job->name, array->name,
+                     type->valuestring);
+}
+
+static tuff_status read_offsets(struct job *job, const cJSON *offsets, struct tuff_array *array)
+{
+    uint64_t begin = 0, end = 0, wanted = 0;
+    const cJSON *first = cJSON_IsArray(offsets) ? offsets->child : NULL;
+    if (!first || !first->next || first->next->next || !whole_number(first, &begin) || !whole_number(first->next, &end))
+        return bad(job, "tensor \"%.100s\" has no data_offsets", array->name);
+    if (begin > end || end > job->data_bytes) return bad(job, "tensor \"%.100s\" lies outside of the file", array->name);
+    if (!tuff_array_bytes(array->element, array->rank, array->dim, &wanted) || wanted != end - begin)
+        return bad(job, "tensor \"%.100s\" has %llu bytes, which do not fit its shape", array->name,
+                   (unsigned long long)(end - begin));
+    array->data = job->data + begin;
+    array->bytes = wanted;
+    if (array->element != TUFF_ELEMENT_BOOL) return TUFF_OK;
+    for (uint64_t i = begin; i < end; i++)
+        if (job->data[i] > 1)
+            return bad(job, "tensor \"%.100s\" is BOOL and has a byte that is neither 0 nor 1", array->name);
+    return TUFF_OK;
+}
+
+static tuff_status read_array(struct job *job, const cJSON *entry, struct tuff_array *array)
+{
+    array->name = tuff_arena_strdup(&job->tensors->arena, entry->string);
+    if (!array->name) return tuff_fail_memory(job->context, job->error);
+    if (!cJSON_IsObject(entry)) return bad(job, "\"%.100s\" is no description of a tensor", array->name);
+    const cJSON *field[3] = {NULL, NULL, NULL}, *item = NULL;
+    static const char *const names[3] = {"dtype", "shape", "data_offsets"};
+    cJSON_ArrayForEach(item, entry)
+    {
+        size_t f = 0;
+        while (f < 3 && strcmp(names[f], item->string) != 0) f++;
+        if (f == 3 || field[f])
+            return bad(job, "tensor \"%.100s\" has an unknown or repeated field \"%.40s\"", array->name, item->string);
+        field[f] = item;
+    }
+    TUFF_TRY(read_type(job, field[0], array));
+    TUFF_TRY(read_shape(job, field[1], array));
+    return read_offsets(job, field[2], array);
+}
+
+/* ---- all of them ---------------------------------------------------------------------------------------------------------------- */
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp((*(const struct tuff_array *const *)a)->name, (*(const struct tuff_array *const *)b)->name);
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct tuff_array *x = *(const struct tuff_array *const *)a, *y = *(const struct tuff_array *const *)b;
+    const uint8_t *from_x = x->data, *from_y = y->data;
+    if (from_x != from_y) return from_x < from_y ? -1 : 1;
+    return (x->bytes > y->bytes) - (x->bytes < y->bytes); /* empty ones first */
+}
+
+/* The arrays follow one another from the first byte of the data to the last. */
+static tuff_status check_cover(struct job *job, const struct tuff_array **order)
+{
+    struct tuff_tensors *t = job->tensors;
+    const uint8_t *at = job->data;
+    qsort(order, t->array_count, sizeof *order, compare_places);
+    for (size_t i = 0; i < t->array_count; i++) {
+        if (order[i]->data != at) return bad(job, "before tensor \"%.100s\" there is a hole or an overlap", order[i]->name);
+        at += order[i]->bytes;
+    }
+    if (at != job->data + job->data_bytes) return bad(job, "bytes at its end belong to no tensor");
+    return TUFF_OK;
+}
+
+static tuff_status index_names(struct job *job, const struct tuff_array **order)
+{
+    struct tuff_tensors *t = job->tensors;
+    for (size_t i = 0; i < t->array_count; i++) order[i] = &t->arrays[i];
+    TUFF_TRY(check_cover(job, order));
+    qsort(order, t->array_count, sizeof *order, compare_names);
+    for (size_t i = 1; i < t->array_count; i++)
+        if (strcmp(order[i - 1]->name, order[i]->name) == 0)
+            return bad(job, "two tensors are named \"%.100s\"", order[i]->name);
+    t->by_name = order;
+    return TUFF_OK;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(((const struct tuff_pair *)a)->key, ((const struct tuff_pair *)b)->key);
+}
+
+static tuff_status read_texts(struct job *job, const cJSON *metadata)
+{
+    struct tuff_tensors *t = job->tensors;
+    size_t count = 0;
+    const cJSON *item = NULL;
+    if (!cJSON_IsObject(metadata)) return bad(job, "its __metadata__ is no object");
+    cJSON_ArrayForEach(item, metadata) count++;
+    if (count > ENTRIES_MAX) return bad(job, "it has more than %zu texts", ENTRIES_MAX);
+    t->texts = tuff_arena_alloc(&t->arena, (count + 1) * sizeof *t->texts);
+    if (!t->texts) return tuff_fail_memory(job->context, job->error);
+    cJSON_ArrayForEach(item, metadata)
+    {
+        if (!cJSON_IsString(item)) return bad(job, "metadata \"%.100s\" is no text", item->string);
+        struct tuff_pair *pair = &t->texts[t->text_count++];
+        pair->key = tuff_arena_strdup(&t->arena, item->string);
+        pair->value = tuff_arena_strdup(&t->arena, item->valuestring);
+        if (!pair->key || !pair->value) return tuff_fail_memory(job->context, job->error);
+    }
+    struct tuff_pair *sorted = tuff_arena_copy(&t->arena, t->texts, (count + 1) * sizeof *sorted);
+    if (!sorted) return tuff_fail_memory(job->context, job->error);
+    qsort(sorted, count, sizeof *sorted, compare_keys);
+    for (size_t i = 1; i < count; i++)
+        if (strcmp(sorted[i - 1].key, sorted[i].key) == 0)
+            return bad(job, "metadata has two texts \"%.100s\"", sorted[i].key);
+    return TUFF_OK;
+}
+
+static tuff_status read_entries(struct job *job, const cJSON *root)
+{
+    struct tuff_tensors *t = job->tensors;
+    size_t count = 0;
+    bool metadata = false;
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, root) count++;
+    if (count > ENTRIES_MAX) return bad(job, "it has more than %zu tensors", ENTRIES_MAX);
+    t->arrays = tuff_arena_alloc(&t->arena, (count + 1) * sizeof *t->arrays);
+    const struct tuff_array **order = tuff_arena_alloc(&t->arena, (count + 1) * sizeof *order);
+    if (!t->arrays || !order) return tuff_fail_memory(job->context, job->error);
+    cJSON_ArrayForEach(item, root)
+    {
+        if (strcmp(item->string, "__metadata__") == 0) {
+            if (metadata) return bad(job, "it has __metadata__ twice");
+            metadata = true;
+            TUFF_TRY(read_texts(job, item));
+        } else {
+            TUFF_TRY(read_array(job, item, &t->arrays[t->array_count]));
+            t->array_count++;
+        }
+    }
+    return index_names(job, order);
+}
+
+static tuff_status parse(struct job *job, const uint8_t *file, size_t bytes)
+{
+    uint64_t length = 0;
+    if (bytes < TUFF_SAFETENSORS_LENGTH) return bad(job, "it is too short");
+    for (int i = 0; i < TUFF_SAFETENSORS_LENGTH; i++) length |= (uint64_t)file[i] << 8 * i;
+    if (length > HEADER_MAX)
+        return bad(job, "its header would have %llu bytes; the limit is %zu", (unsigned long long)length, HEADER_MAX);
+    if (length > bytes - TUFF_SAFETENSORS_LENGTH) return bad(job, "its header is cut off");
+    job->data = file + TUFF_SAFETENSORS_LENGTH + length;
+    job->data_bytes = bytes - TUFF_SAFETENSORS_LENGTH - length;
+    cJSON *root = NULL;
+    TUFF_TRY(parse_header(job, (const char *)file + TUFF_SAFETENSORS_LENGTH, (size_t)length, &root));
+    tuff_status status = read_entries(job, root);
+    cJSON_Delete(root);
+    return status;
+}
+
+tuff_status tuff_safetensors_take(struct tuff_context *context, const char *name, void **file, size_t bytes,
+                                  struct tuff_tensors **tensors, struct tuff_error *error)
+{
+    struct tuff_tensors *t = tuff_alloc(context, sizeof *t);
+    if (!t) return tuff_fail_memory(context, error);
+    t->context = context;
+    tuff_arena_init(&t->arena, context);
+    struct job job = {.context = context, .error = error, .name = name, .tensors = t};
+    tuff_status status = parse(&job, *file, bytes);
+    if (status != TUFF_OK) {
+        tuff_tensors_destroy(t);
+        return status;
+    }
+    t->file = *file;
+    *file = NULL;
+    *tensors = t;
+    return TUFF_OK;
+}
+
+#else
+
+tuff_status tuff_safetensors_take(struct tuff_context *context, const char *name, void **file, size_t bytes,
+                                  struct tuff_tensors **tensors, struct tuff_error *error)
+{
+    (void)file, (void)bytes, (void)tensors;
+    return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED,
+                     "%s: safetensors, but this Tuff is built without cJSON (option TUFF_JSON)", name);
+}
+
+#endif
+
+tuff_status tuff_safetensors_open(struct tuff_context *context, const char *path, size_t limit,
+                                  struct tuff_tensors **tensors, struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, context && path && tensors);
+    void *file = NULL;
+    size_t bytes = 0;
+    TUFF_TRY(tuff_os_read_file(context, path, limit, &file, &bytes, error));
+    tuff_status status = tuff_safetensors_take(context, path, &file, bytes, tensors, error);
+    tuff_free(context, file);
+    return status;
+}
+
+tuff_status tuff_safetensors_decode(struct tuff_context *context, struct tuff_span span, struct tuff_tensors **tensors,
+                                    struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, context && tensors);
+    TUFF_REQUIRE(context, error, span.data || span.bytes == 0);
+    void *file = tuff_alloc(context, span.bytes);
+    if (!file) return tuff_fail_memory(context, error);
+    if (span.bytes) memcpy(file, span.data, span.bytes);
+    tuff_status status = tuff_safetensors_take(context, "memory", &file, span.bytes, tensors, error);
+    tuff_free(context, file);
+    return status;
+}
+
+void tuff_tensors_destroy(struct tuff_tensors *tensors)
+{
+    if (!tensors) return;
+    tuff_arena_finish(&tensors->arena);
+    tuff_free(tensors->context, tensors->file);
+    tuff_free(tensors->context, tensors);
+}
+
+size_t tuff_tensors_count(const struct tuff_tensors *tensors) { return tensors->array_count; }
+
+struct tuff_array tuff_tensors_get(const struct tuff_tensors *tensors, size_t index)
+{
+    if (TUFF_NEVER(index >= tensors->array_count)) return (struct tuff_array){0};
+    return tensors->arrays[index];
+}
+
+bool tuff_tensors_find(const struct tuff_tensors *tensors, const char *name, struct tuff_array *array)
+{
+    size_t low = 0, high = tensors->array_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(name, tensors->by_name[middle]->name);
+        if (order == 0) {
+            *array = *tensors->by_name[middle];
+            return true;
+        }
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return false;
+}
+
+const char *tuff_tensors_text(const struct tuff_tensors *tensors, const char *key)
+{
+    for (size_t i = 0; i < tensors->text_count; i++)
+        if (strcmp(tensors->texts[i].key, key) == 0) return tensors->texts[i].value;
+    return NULL;
+}
+
+size_t tuff_tensors_text_count(const struct tuff_tensors *tensors) { return tensors->text_count; }
+
+struct tuff_pair tuff_tensors_text_get(const struct tuff_tensors *tensors, size_t index)
+{
+    if (TUFF_NEVER(index >= tensors->text_count)) return (struct tuff_pair){0};
+    return tensors->texts[index];
+}

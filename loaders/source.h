@@ -1,0 +1,42 @@
+/* source.h - a file's bytes with the name that sentences about it use. Private to loaders/. */
+#ifndef TUFF_LOADERS_SOURCE_H
+#define TUFF_LOADERS_SOURCE_H
+
+#include "loaders/loaders.h"
+
+/* What the build found; each is 1 or 0. */
+#ifndef TUFF_HAVE_ZLIB
+#define TUFF_HAVE_ZLIB 0
+#endif
+#ifndef TUFF_HAVE_PNG
+#define TUFF_HAVE_PNG 0
+#endif
+#ifndef TUFF_HAVE_JPEG
+#define TUFF_HAVE_JPEG 0
+#endif
+#ifndef TUFF_HAVE_JSON
+#define TUFF_HAVE_JSON 0
+#endif
+
+struct tuff_source {
+    const char *name;    /* [borrowed] path, or "memory" */
+    const uint8_t *data; /* [borrowed] */
+    size_t bytes;
+};
+
+/* Decompresses a gzip file of one or more members, whole. *data is from the context's allocator.
+ * More than limit bytes give TUFF_ERR_FORMAT; limit < SIZE_MAX / 2. */
+tuff_status tuff_gzip_inflate(struct tuff_context *context, const struct tuff_source *source, size_t limit, void **data,
+                              size_t *bytes, struct tuff_error *error);
+static inline bool tuff_gzip_is(const uint8_t *data, size_t bytes)
+{
+    return bytes >= 2 && data[0] == 0x1f && data[1] == 0x8b;
+}
+
+/* Bytes of an array, or false when the product passes 2^63. */
+bool tuff_array_bytes(enum tuff_element element, uint32_t rank, const uint64_t *dim, uint64_t *bytes);
+
+/* Text is UTF-8 by RFC 3629 (no surrogates, no overlong forms). */
+bool tuff_utf8_valid(const char *text, size_t length);
+
+#endif
