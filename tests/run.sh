@@ -1,0 +1,236 @@
+#!/bin/sh
+# run.sh - the one command that builds Tuff and runs its tests.
+#
+#   tests/run.sh               build, all tests on lavapipe under validation, once more without optimization passes and
+#                              with poisoned memory, once more under sanitizers (well under 20 minutes on two cores)
+#   tests/run.sh quick         tests that need no GPU (under a minute)
+#   tests/run.sh matrix        every driver, profile, compiler and build option; prints a table. Drivers that are not on
+#                              this system come from the lab: $TUFF_SHARED, else ../shared
+#   tests/run.sh ARGUMENTS     those of ctest, over build/release: tests/run.sh -R conv -V
+#
+# Set in the environment, they stay: VK_ICD_FILENAMES, VK_DRIVER_FILES (another driver), TUFF_DEBUG. TUFF_JOBS: tests at once.
+set -eu
+root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$root"
+jobs=${TUFF_JOBS:-$(getconf _NPROCESSORS_ONLN)}
+logs=build/test-logs
+failures=0
+
+say() { printf '%s\n' "$*"; }
+
+# ---- one test program on one driver; used by rows_of_programs through xargs ----
+if [ "${1:-}" = __one ]; then # __one LOG_FOLDER PROGRAM WRAPPER...
+    folder=$2 program=$3; shift 3
+    name=$(basename -- "$program")
+    status=0
+    timeout 900 "$@" "$program" > "$folder/$name.log" 2>&1 < /dev/null || status=$?
+    echo "$status $name" > "$folder/$name.status"
+    exit 0
+fi
+
+packages() {
+    . cmake/packages.sh
+    # shellcheck disable=SC2086
+    need_packages $tuff_packages "$@"
+}
+
+build() { # build PRESET [CMAKE ARGUMENTS]: configures when that was not done, builds all
+    preset=$1; shift
+    mkdir -p "$logs"
+    if [ ! -e "build/$preset/build.ninja" ] || [ $# -gt 0 ]; then
+        case $preset in
+        release | debug | asan | clang) set -- cmake --preset "$preset" "$@" ;;
+        *) set -- cmake -S . -B "build/$preset" -G Ninja "$@" ;;
+        esac
+        "$@" > "$logs/configure-$preset.log" 2>&1 ||
+            { tail -n 30 "$logs/configure-$preset.log"; say "configuring $preset failed"; return 1; }
+    fi
+    cmake --build "build/$preset" > "$logs/build-$preset.log" 2>&1 || {
+        grep -E -A6 'error|FAILED' "$logs/build-$preset.log" | head -n 60
+        say "building $preset failed (all of it: $logs/build-$preset.log)"
+        return 1
+    }
+}
+
+software_driver() { # lavapipe, unless the caller chose a driver
+    [ -z "${VK_ICD_FILENAMES:-}${VK_DRIVER_FILES:-}" ] || return 0
+    for icd in /usr/share/vulkan/icd.d/lvp_icd.*.json /usr/share/vulkan/icd.d/lvp_icd.json; do
+        if [ -e "$icd" ]; then VK_ICD_FILENAMES=$icd; export VK_ICD_FILENAMES; return 0; fi
+    done
+}
+
+# suite TITLE PRESET DEBUG CTEST-ARGUMENTS...: one ctest pass; keeps its summary for the end
+suite() {
+    title=$1 preset=$2 debug=$3; shift 3
+    log=$logs/$(echo "$title" | tr -c 'a-z0-9\n' -).log
+    say "== $title"
+    status=0
+    TUFF_DEBUG=${TUFF_DEBUG:-$debug} ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-tests=error "$@" \
+        > "$log" 2>&1 < /dev/null || status=$?
+    if [ $status -ne 0 ]; then
+        failures=$((failures + 1))
+        # the output of failed tests stands between their lines and the next test's
+        grep -vE '^ *Start |\*\*\*Skipped|Passed ' "$log" | head -n 200
+    fi
+    {
+        say "== $title"
+        grep -E 'tests passed|Total Test time' "$log" || tail -n 3 "$log"
+        sed -n '/^The following tests FAILED/,$p' "$log" | grep -E '^	' || true
+    } >> "$logs/summary"
+    skipped "$log" "build/$preset/Testing/Temporary/LastTest.log" >> "$logs/summary"
+}
+
+# skipped CTEST-LOG TEST-LOG: the skipped tests of a pass, each with the last line it printed: its reason
+skipped() {
+    sed -n '/^The following tests did not run/,/^$/s/.*- \(.*\) (Skipped)/\1/p' "$1" | while read -r name; do
+        reason=$(awk -v name="$name" '
+            /^[0-9]+\/[0-9]+ Testing: / { on = $3 == name }
+            on && /^<end of output>/ { exit }
+            on && /^Output:/ { text = 1; next }
+            on && text && NF && !/^-+$/ { last = $0 }
+            END { print last }' "$2")
+        say "    skipped $name: ${reason:-no reason given}"
+    done
+}
+
+finish() { # prints the summaries; the exit status says whether anything failed
+    say ""
+    cat "$logs/summary"
+    printf 'Total: %d seconds\n' $(($(date +%s) - started))
+    if [ $failures -ne 0 ]; then say "FAILED: $failures of the passes above (logs in $logs)"; exit 1; fi
+    exit 0
+}
+passes_off=nofuse,nosimplify,noalias,poison,validate
+
+quick() {
+    packages
+    build release
+    suite "quick" release check -L quick
+}
+
+default() {
+    packages vulkan-validationlayers
+    build release
+    suite "release, lavapipe, validation" release check,validate
+    suite "release, lavapipe, passes off, poisoned" release $passes_off -R '^(graph|op|ops|session|fit|train)_' -L gpu
+    build asan
+    suite "address and undefined-behaviour sanitizer, lavapipe" asan check -E '^(lint|install)_'
+}
+
+# ---- matrix ----
+
+row() { printf '%-58s %6s %6s %7s %8s  %s\n' "$@" | tee -a "$logs/table"; }
+
+# programs TITLE PRESET WRAPPER...: every test program of a build through a wrapper (env, lab scripts), one row
+programs() {
+    title=$1 preset=$2; shift 2
+    folder=$root/$logs/$(echo "$title" | tr -c 'A-Za-z0-9\n' -)
+    rm -rf "$folder"; mkdir -p "$folder"
+    begun=$(date +%s)
+    find "build/$preset/tests" -maxdepth 1 -type f -perm -u+x | sort |
+        TUFF_CACHE_DIR=$folder/cache TUFF_SOURCE_DIR=$root TUFF_BUILD_DIR=$root/build/$preset \
+            xargs -P "$jobs" -I PROGRAM sh "$root/tests/run.sh" __one "$folder" "$root/PROGRAM" "$@"
+    rm -rf "$folder/cache"
+    passed=0 failed=0 skips=0 names=
+    for file in "$folder"/*.status; do
+        [ -e "$file" ] || continue
+        read -r status name < "$file"
+        case $status in
+        0) passed=$((passed + 1)) ;;
+        77) skips=$((skips + 1))
+            say "    skipped $name on $title: $(grep -v '^ *$' "$folder/$name.log" | tail -n 1)" >> "$logs/matrix-skipped" ;;
+        *) failed=$((failed + 1)) names="$names $name($status)" ;;
+        esac
+    done
+    [ $failed -eq 0 ] && [ $passed -ne 0 ] || failures=$((failures + 1))
+    row "$title" $passed $failed $skips $(($(date +%s) - begun)) "$names"
+}
+
+# task TITLE COMMAND...: one row for something that passes or fails as a whole
+task() {
+    title=$1; shift
+    begun=$(date +%s)
+    if "$@" > "$logs/task.log" 2>&1; then
+        row "$title" 1 0 0 $(($(date +%s) - begun)) ""
+    else
+        failures=$((failures + 1))
+        row "$title" 0 1 0 $(($(date +%s) - begun)) "$(grep -v '^ *$' "$logs/task.log" | tail -n 1)"
+    fi
+}
+
+# without TITLE REASON: a row that cannot be run here
+without() { row "$1" - - - - "skipped: $2"; }
+
+# lab TITLE SCRIPT ARGUMENTS... : programs of the release build through a script of the lab, or the reason why not
+lab() {
+    title=$1 script=$2; shift 2
+    if [ -z "$shared" ]; then without "$title" "no lab (TUFF_SHARED, ../shared)"; return 0; fi
+    # A first call fetches what the script needs.
+    if ! "$shared/lab/$script" "$@" -- /bin/true > "$logs/lab.log" 2>&1; then
+        without "$title" "$(tail -n 1 "$logs/lab.log")"
+        return 0
+    fi
+    programs "$title" release env "TUFF_DEBUG=$lab_debug" "$shared/lab/$script" "$@" --
+}
+
+format_check() {
+    find backend graph loaders samples tests -name '*.[ch]' | sort | xargs clang-format --dry-run --Werror
+}
+
+matrix() {
+    packages vulkan-validationlayers clang clang-format doxygen binutils
+    shared=
+    for folder in "${TUFF_SHARED:-}" "$root/../shared"; do
+        if [ -n "$folder" ] && [ -e "$folder/lab/mesa-new.sh" ]; then shared=$(CDPATH= cd -- "$folder" && pwd); break; fi
+    done
+    : > "$logs/table"; : > "$logs/matrix-skipped"
+    row "" passed failed skipped seconds ""
+    task "build, gcc" build release
+    task "lints, installation" ctest --test-dir build/release -j "$jobs" --output-on-failure -R '^(lint|install)_'
+    programs "lavapipe of this system, validation" release env TUFF_DEBUG=check,validate
+    programs "  passes off, poisoned" release env TUFF_DEBUG=$passes_off
+    programs "  subgroups of 4" release env LP_NATIVE_VECTOR_WIDTH=128
+    programs "  subgroups of 16" release env LP_NATIVE_VECTOR_WIDTH=512
+    for profile in powervr v3d71 mali-g31; do
+        programs "  limits of $profile" release env TUFF_LIMITS=$profile TUFF_DEBUG=validate
+    done
+    lab_debug=check
+    lab "lavapipe 25.0.7" mesa-new.sh
+    lab "lavapipe of Debian sid" mesa-new.sh sid
+    lab "SwiftShader" swiftshader.sh
+    lab_debug=validate
+    lab "newest validation layer, synchronization" validate.sh
+    lab_debug=
+    lab "newest validation layer, shaders instrumented" validate.sh --gpu
+
+    task "build, sanitizers" build asan
+    programs "  address and undefined behaviour" asan env TUFF_DEBUG=check
+    task "build, debug" build debug
+    programs "  assertions" debug env TUFF_DEBUG=check,validate
+    task "build, clang" build clang
+    programs "  clang's code" clang env TUFF_DEBUG=check
+    task "build, nothing optional" build minimal -DCMAKE_BUILD_TYPE=Release -DTUFF_WERROR=ON -DTUFF_GLSLANG=OFF \
+        -DTUFF_PNG=OFF -DTUFF_JPEG=OFF -DTUFF_JSON=OFF -DTUFF_ZLIB=OFF
+    programs "  no glslang, no picture formats, no JSON, no zlib" minimal env TUFF_DEBUG=check
+    task "build, static libraries" build static -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF
+    task "  installed static libraries" ctest --test-dir build/static --output-on-failure -R '^install_'
+    task "format" format_check
+    task "documentation" cmake --build build/release --target docs
+    cat "$logs/table" > "$logs/summary"
+    sort -u "$logs/matrix-skipped" >> "$logs/summary"
+}
+
+started=$(date +%s)
+mkdir -p "$logs"
+: > "$logs/summary"
+software_driver
+case ${1:-} in
+'') default ;;
+quick) quick ;;
+matrix) matrix ;;
+-h | --help) sed -n '2,/^set -eu/s/^#\( \|$\)//p' "$0"; exit 0 ;;
+-*) packages vulkan-validationlayers; build release
+    TUFF_DEBUG=${TUFF_DEBUG:-check,validate} exec ctest --test-dir build/release -j "$jobs" --output-on-failure "$@" ;;
+*) say "run.sh: unknown argument $1 (--help)" >&2; exit 2 ;;
+esac
+finish
