@@ -16,3 +16,22 @@ foreach(header ${tuff_public_headers})
     list(APPEND tuff_installed_headers ${installed})
 endforeach()
 add_custom_target(tuff_headers ALL DEPENDS ${tuff_installed_headers})
+
+# cmake --build DIR --target docs: API reference in DIR/docs/html; stops on a warning of Doxygen.
+find_program(TUFF_DOXYGEN doxygen)
+mark_as_advanced(TUFF_DOXYGEN)
+if(TUFF_DOXYGEN)
+    set(documented)
+    foreach(header ${tuff_public_headers})
+        if(header MATCHES "\\.h$" AND EXISTS ${PROJECT_SOURCE_DIR}/${header})
+            string(APPEND documented " ${header}")
+        endif()
+    endforeach()
+    add_custom_target(docs
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/docs
+        COMMAND ${CMAKE_COMMAND} -E env "TUFF_DOCS_INPUT=${documented}" TUFF_DOCS_OUTPUT=${PROJECT_BINARY_DIR}/docs
+                TUFF_VERSION=${PROJECT_VERSION} ${TUFF_DOXYGEN} docs/Doxyfile
+        WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} VERBATIM COMMENT "API reference")
+else()
+    add_custom_target(docs COMMAND ${CMAKE_COMMAND} -E echo "SKIP: doxygen is not installed" VERBATIM)
+endif()
