@@ -75,7 +75,7 @@ suite() {
     {
         say "== $title"
         grep -E 'tests passed|Total Test time' "$log" || tail -n 3 "$log"
-        sed -n '/^The following tests FAILED/,$p' "$log" | grep -E '^	' || true
+        sed -n '/^The following tests FAILED/,$p' "$log" | grep -E '^[[:blank:]]+[0-9]+ - ' || true
     } >> "$logs/summary"
     skipped "$log" "build/$preset/Testing/Temporary/LastTest.log" >> "$logs/summary"
 }
