@@ -22,7 +22,7 @@ every '[ 	]+$' | report "blanks at the end of a line"
 every "$(printf '\r')" | report "carriage returns"
 grep -E '\.(c|h|def|comp|glsl|cmake|in|md|sh)$|CMakeLists' "$list" | xargs -d '\n' grep -In "$(printf '\t')" | grep -v '^tests/lint_text.sh' |
     report "tabs" || true
-every '(TODO|FIXME|XXX)' | grep -vE '(TODO|FIXME) #[0-9]+|lint_text\.sh|docs/style\.md' | report "TODO without its issue's number"
+every '(^|[^A-Za-z_-])(TODO|FIXME|XXX)([^A-Za-z_-]|$)' | grep -vE '(TODO|FIXME) #[0-9]+|lint_text\.sh|docs/style\.md' | report "TODO without its issue's number"
 every '(^|[^a-zA-Z0-9_.$}])/(work|home|root|Users)/[a-zA-Z0-9_]' | grep -v '^tests/lint_text\.sh:' | report "paths of one machine"
 while read -r file; do
     if [ -s "$file" ] && [ -n "$(tail -c 1 "$file" | tr -d '\n\0')" ]; then echo "$file"; fi
