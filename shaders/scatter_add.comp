@@ -16,15 +16,12 @@
 layout(local_size_x_id = 0) in;
 layout(push_constant) uniform Push { uint d[8]; uint e[8]; uint elements; uint axis; };
 #include "include/grid.glsl"
+#include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-layout(std430, binding = 0) readonly buffer TuffIn0 { float tuff_in0[]; };
-layout(std430, binding = 1) readonly buffer TuffIn1 { int tuff_in1[]; };
-layout(std430, binding = 2) readonly buffer TuffIn2 { float tuff_in2[]; };
-layout(std430, binding = 3) writeonly buffer TuffOut { float tuff_out[]; };
-float in0(uint i) { return tuff_in0[i]; }
-int in1(uint i) { return tuff_in1[i]; }
-float in2(uint i) { return tuff_in2[i]; }
-void out0(uint i, float v) { tuff_out[i] = v; }
+TUFF_PORT_IN(0)
+TUFF_PORT_IN_INT(1)
+TUFF_PORT_IN(2)
+TUFF_PORT_OUT(3)
 #endif
 void main()
 {

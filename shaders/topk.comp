@@ -15,11 +15,10 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint SMALLEST = 0;
 layout(push_constant) uniform Push { uint elements; uint n; uint inner; uint k; };
 #include "include/grid.glsl"
+#include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-layout(std430, binding = 0) readonly buffer TuffIn0 { float tuff_in0[]; };
-layout(std430, binding = 1) writeonly buffer TuffOut { int tuff_out[]; };
-float in0(uint i) { return tuff_in0[i]; }
-void out0(uint i, int v) { tuff_out[i] = v; }
+TUFF_PORT_IN(0)
+TUFF_PORT_OUT_INT(1)
 #endif
 void main()
 {

@@ -13,14 +13,13 @@
 #else
 #define RESULT ELEMENT
 #endif
-#ifndef TUFF_HOOKS
 layout(push_constant) uniform Push { uint outputs; uint n; };
+#include "include/hooks.glsl"
+#ifndef TUFF_HOOKS
 layout(std430, binding = 0) readonly buffer TuffIn0 { ELEMENT tuff_in0[]; };
 layout(std430, binding = 1) writeonly buffer TuffOut { RESULT tuff_out[]; };
 ELEMENT in0(uint o, uint r) { return tuff_in0[o * n + r]; }
 void out0(uint i, RESULT v) { tuff_out[i] = v; }
-#else
-layout(push_constant) uniform Push { uint outputs; uint n; };
 #endif
 
 struct Best {

@@ -1,0 +1,108 @@
+/* emit.h - writes the GLSL of a fused group: hook functions that read, compute and store elements. Private.
+ *
+ * Places in a tensor are index expressions: sums of stride * ((base / div) % mod) over named unsigned variables. Views only
+ * rewrite such sums, so that a chain of reshapes, permutes and slices collapses to the few operations that are left. All
+ * numbers reach the text as specialization constants: the text depends on ranks and roles alone. */
+#ifndef TUFF_EMIT_H
+#define TUFF_EMIT_H
+
+#include "graph/op.h"
+
+#define TUFF_MAX_TERMS 8
+#define TUFF_MAX_BINDINGS 16
+
+struct tuff_term {
+    uint32_t base; /* into emitter->bases */
+    uint32_t div, mod; /* mod 0: none */
+    uint32_t unused;   /* structs are compared by bytes */
+    int64_t stride;
+};
+struct tuff_index {
+    struct tuff_term term[TUFF_MAX_TERMS];
+    uint32_t count;
+    uint32_t unused; /* structs are compared by bytes */
+    int64_t constant;
+};
+struct tuff_coords {
+    struct tuff_index at[TUFF_MAX_RANK];
+    struct tuff_index flat; /* the same place as one number, where known */
+    uint32_t rank;
+    uint32_t has_flat;
+};
+
+/* Where a value lives: element `offset` of the storage of `root`; root 0: it is computed where it is read. */
+struct tuff_place {
+    tuff_val root;
+    uint64_t offset;
+};
+
+struct tuff_emit_binding {
+    tuff_val root;
+    uint64_t offset, bytes; /* bytes within the root's storage; offset a multiple of TUFF_PLAN_ALIGNMENT */
+    uint32_t access;        /* enum tuff_access, one bit */
+    enum tuff_dtype dtype;
+    bool vector; /* also declared as vec4 */
+};
+
+struct tuff_group {
+    tuff_val kernel;      /* the KERNEL value, or 0: a pointwise group */
+    const tuff_val *roots; /* [arena] values that it stores, in order */
+    uint32_t root_count;
+    tuff_val space; /* value whose flat index is the group's */
+};
+
+struct tuff_emitted {
+    char *hooks; /* [arena] */
+    struct tuff_plan_spec *specs; /* [arena] */
+    uint32_t spec_count;
+    struct tuff_emit_binding bindings[TUFF_MAX_BINDINGS];
+    uint32_t binding_count;
+    uint32_t width; /* pointwise: elements per invocation */
+};
+
+/* Writes the hooks of a group. places: g->count entries; in_group[v]: v is computed by this group (a root or its kernel).
+ * Results live in arena. Errors: MEMORY; UNSUPPORTED when more than TUFF_MAX_BINDINGS buffers are needed. */
+TUFF_MUST_CHECK tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_place *places, const struct tuff_group *group,
+                                            struct tuff_arena *arena, struct tuff_emitted *out, struct tuff_error *error);
+
+/* ---- shared by emit.c and emit_index.c -------------------------------------------------------------------------------------- */
+
+struct tuff_memo {
+    tuff_val value;
+    struct tuff_coords coords;
+    char name[12];
+};
+struct tuff_emitter {
+    const struct tuff_graph *g;
+    const struct tuff_place *places;
+    const struct tuff_group *group;
+    struct tuff_arena *arena;
+    struct tuff_text text; /* of the function being written */
+    struct {
+        char name[12];
+        uint64_t extent;
+    } *bases; /* [arena] growing */
+    uint32_t base_count, base_capacity;
+    struct tuff_memo *memo; /* [arena] growing */
+    uint32_t memo_count, memo_capacity;
+    uint32_t names;
+    bool failed; /* memory */
+    bool crowded; /* too many bindings */
+    struct tuff_emitted *out;
+    uint32_t spec_capacity;
+};
+
+uint32_t tuff_emit_base(struct tuff_emitter *e, const char *name, uint64_t extent);
+/* "S17": a specialization constant of this value */
+const char *tuff_emit_number(struct tuff_emitter *e, uint32_t value, char *buffer);
+struct tuff_index tuff_index_base(uint32_t base);
+/* Adds scale * b to a. */
+void tuff_index_add(struct tuff_emitter *e, struct tuff_index *a, const struct tuff_index *b, int64_t scale);
+/* Expression of the index as GLSL uint. */
+void tuff_index_text(struct tuff_emitter *e, const struct tuff_index *index, struct tuff_text *text);
+/* A variable that holds the index. */
+struct tuff_index tuff_index_variable(struct tuff_emitter *e, const struct tuff_index *index, uint64_t extent);
+struct tuff_index tuff_coords_flat(struct tuff_emitter *e, const struct tuff_coords *coords, const struct tuff_shape *shape);
+struct tuff_coords tuff_coords_of_flat(struct tuff_emitter *e, const struct tuff_index *flat, const struct tuff_shape *shape);
+
+#endif

@@ -1,0 +1,278 @@
+/* emit_group.c - writes the hook functions of a group: its input ports, the chain of its roots, its stores, and the
+ * declarations before them, as one macro that hooks.glsl puts in their place. */
+#include "graph/emit_value.h"
+#include "graph/ops/view.h"
+
+#include <stdio.h>
+
+static void begin_function(struct tuff_emitter *e)
+{
+    e->memo_count = 0;
+    e->base_count = 0;
+}
+
+static struct tuff_coords coords_of_variable(struct tuff_emitter *e, const char *name, const struct tuff_shape *shape)
+{
+    struct tuff_index flat = tuff_index_base(tuff_emit_base(e, name, tuff_shape_count(shape)));
+    return tuff_coords_of_flat(e, &flat, shape);
+}
+
+/* T in0(uint o, uint r): kept axes are digits of o, reduced axes digits of r. */
+static void emit_reduce_port(struct tuff_emitter *e, tuff_val kernel)
+{
+    const struct tuff_value *value = &e->g->values[kernel];
+    const struct tuff_reduce_attrs *attrs = value->attrs;
+    const struct tuff_type *in = &e->g->values[value->in[0]].type;
+    struct tuff_shape kept = {0}, reduced = {0};
+    for (uint32_t i = 0; i < in->shape.rank; i++) {
+        struct tuff_shape *s = attrs->axes >> i & 1 ? &reduced : &kept;
+        s->dim[s->rank++] = in->shape.dim[i];
+    }
+    begin_function(e);
+    tuff_text_add(&e->text, "%s in0(uint o, uint r) {\n", tuff_glsl_type(in->dtype));
+    struct tuff_coords o = coords_of_variable(e, "o", &kept), r = coords_of_variable(e, "r", &reduced);
+    struct tuff_coords coords = {.rank = in->shape.rank};
+    for (uint32_t i = 0, k = 0, n = 0; i < in->shape.rank; i++) coords.at[i] = attrs->axes >> i & 1 ? r.at[n++] : o.at[k++];
+    tuff_text_add(&e->text, "    return %s;\n}\n", tuff_emit_value(e, value->in[0], &coords));
+}
+
+static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
+{
+    const struct tuff_type *type = &e->g->values[v].type;
+    begin_function(e);
+    tuff_text_add(&e->text, "%s in%u(uint i) {\n", tuff_glsl_type(type->dtype), (unsigned)port);
+    struct tuff_coords coords = coords_of_variable(e, "i", &type->shape);
+    tuff_text_add(&e->text, "    return %s;\n}\n", tuff_emit_value(e, v, &coords));
+    if (!tuff_is_float(type->dtype)) return;
+    uint64_t rest = 0;
+    char number[16];
+    if (e->places[v].root && type->dtype == TUFF_F32) {
+        uint32_t b = tuff_emit_bind(e, v, TUFF_READ, true, &rest);
+        if (rest % 4 == 0 && !e->crowded) {
+            tuff_text_add(&e->text, "vec4 in%uv(uint i) { return bv%u[", (unsigned)port, (unsigned)b);
+            if (rest) tuff_text_add(&e->text, "%s + ", tuff_emit_number(e, (uint32_t)(rest / 4), number));
+            tuff_text_add(&e->text, "i / 4u]; }\n");
+            return;
+        }
+    }
+    tuff_text_add(&e->text, "vec4 in%uv(uint i) { return vec4(in%u(i), in%u(i + 1u), in%u(i + 2u), in%u(i + 3u)); }\n", (unsigned)port,
+                  (unsigned)port, (unsigned)port, (unsigned)port, (unsigned)port);
+}
+
+/* void tuff_chain(uint i[, T v], out T0 r0, ..): element i of every root. */
+static void emit_chain(struct tuff_emitter *e)
+{
+    const struct tuff_group *group = e->group;
+    const struct tuff_type *space = &e->g->values[group->space].type;
+    begin_function(e);
+    tuff_text_add(&e->text, "void tuff_chain(uint i");
+    if (group->kernel) tuff_text_add(&e->text, ", %s v", tuff_glsl_type(e->g->values[group->kernel].type.dtype));
+    for (uint32_t k = 0; k < group->root_count; k++)
+        tuff_text_add(&e->text, ", out %s r%u", tuff_glsl_type(e->g->values[group->roots[k]].type.dtype), (unsigned)k);
+    tuff_text_add(&e->text, ") {\n");
+    struct tuff_index flat = tuff_index_base(tuff_emit_base(e, "i", tuff_shape_count(&space->shape)));
+    if (group->kernel) {
+        struct tuff_coords at = tuff_coords_of_flat(e, &flat, &e->g->values[group->kernel].type.shape);
+        for (uint32_t k = 0; k < at.rank; k++)
+            if (e->g->values[group->kernel].type.shape.dim[k] == 1) at.at[k] = (struct tuff_index){.count = 0};
+        tuff_emit_remember(e, group->kernel, &at, "v");
+    }
+    for (uint32_t k = 0; k < group->root_count; k++) {
+        struct tuff_coords at = tuff_coords_of_flat(e, &flat, &e->g->values[group->roots[k]].type.shape);
+        tuff_text_add(&e->text, "    r%u = %s;\n", (unsigned)k, tuff_emit_value(e, group->roots[k], &at));
+    }
+    tuff_text_add(&e->text, "}\n");
+}
+
+static void declare_results(struct tuff_emitter *e, uint32_t k, const char *suffix)
+{
+    tuff_text_add(&e->text, "%s r%u%s; ", tuff_glsl_type(e->g->values[e->group->roots[k]].type.dtype), (unsigned)k, suffix);
+}
+
+static void call_chain(struct tuff_emitter *e, const char *index, const char *value, const char *suffix)
+{
+    for (uint32_t k = 0; k < e->group->root_count; k++) declare_results(e, k, suffix);
+    tuff_text_add(&e->text, "tuff_chain(%s", index);
+    if (e->group->kernel) tuff_text_add(&e->text, ", %s", value);
+    for (uint32_t k = 0; k < e->group->root_count; k++) tuff_text_add(&e->text, ", r%u%s", (unsigned)k, suffix);
+    tuff_text_add(&e->text, ");\n");
+}
+
+static void add_rest(struct tuff_emitter *e, uint64_t rest)
+{
+    char number[16];
+    if (rest) tuff_text_add(&e->text, "%s + ", tuff_emit_number(e, (uint32_t)rest, number));
+}
+
+/* Stores of one element: 32-bit results only. */
+static void emit_store_one(struct tuff_emitter *e)
+{
+    for (uint32_t k = 0; k < e->group->root_count; k++) {
+        uint64_t rest;
+        uint32_t b = tuff_emit_bind(e, e->group->roots[k], TUFF_WRITE, false, &rest);
+        tuff_text_add(&e->text, "    b%u[", (unsigned)b);
+        add_rest(e, rest);
+        tuff_text_add(&e->text, "i] = r%ux;\n", (unsigned)k);
+    }
+}
+
+/* Stores of elements i .. i+3, i a multiple of 4: one whole word of bytes, two of halves, a vec4 of f32. */
+static void emit_store_four(struct tuff_emitter *e)
+{
+    for (uint32_t k = 0; k < e->group->root_count; k++) {
+        uint64_t rest;
+        enum tuff_dtype dtype = e->g->values[e->group->roots[k]].type.dtype;
+        bool vector = dtype == TUFF_F32;
+        uint32_t b = tuff_emit_bind(e, e->group->roots[k], TUFF_WRITE, vector, &rest);
+        char r[4][12];
+        for (int i = 0; i < 4; i++) sprintf(r[i], "r%u%c", (unsigned)k, "xyzw"[i]);
+        switch (dtype) {
+        case TUFF_F32:
+            tuff_text_add(&e->text, "    bv%u[", (unsigned)b);
+            add_rest(e, rest / 4);
+            tuff_text_add(&e->text, "i / 4u] = vec4(%s, %s, %s, %s);\n", r[0], r[1], r[2], r[3]);
+            break;
+        case TUFF_I32:
+            for (uint32_t i = 0; i < 4; i++) {
+                tuff_text_add(&e->text, "    b%u[", (unsigned)b);
+                add_rest(e, rest);
+                tuff_text_add(&e->text, "i + %uu] = %s;\n", (unsigned)i, r[i]);
+            }
+            break;
+        case TUFF_F16:
+            for (uint32_t i = 0; i < 2; i++) {
+                tuff_text_add(&e->text, "    b%u[", (unsigned)b);
+                add_rest(e, rest / 2);
+                tuff_text_add(&e->text, "i / 2u + %uu] = tuff_pack_half(%s, %s);\n", (unsigned)i, r[2 * i], r[2 * i + 1]);
+            }
+            break;
+        case TUFF_U8:
+        case TUFF_BOOL:
+            tuff_text_add(&e->text, "    b%u[", (unsigned)b);
+            add_rest(e, rest / 4);
+            tuff_text_add(&e->text, "i / 4u] = uint(%s & 255) | uint(%s & 255) << 8 | uint(%s & 255) << 16 | uint(%s) << 24;\n", r[0], r[1],
+                          r[2], r[3]);
+            break;
+        }
+    }
+}
+
+static void emit_four(struct tuff_emitter *e, bool clamp_end)
+{
+    static const char *const value[4] = {"v.x", "v.y", "v.z", "v.w"}, *const suffix[4] = {"x", "y", "z", "w"};
+    static const char *const index[4] = {"i", "i + 1u", "i + 2u", "i + 3u"};
+    static const char *const clamped[4] = {"i", "min(i + 1u, last)", "min(i + 2u, last)", "min(i + 3u, last)"};
+    for (int i = 0; i < 4; i++) {
+        tuff_text_add(&e->text, "    ");
+        call_chain(e, clamp_end ? clamped[i] : index[i], value[i], suffix[i]);
+    }
+    emit_store_four(e);
+}
+
+static bool four_aligned(const struct tuff_emitter *e)
+{
+    for (uint32_t k = 0; k < e->group->root_count; k++) {
+        const struct tuff_place *place = &e->places[e->group->roots[k]];
+        if (place->offset % 4) return false;
+    }
+    return true;
+}
+
+static void emit_outputs(struct tuff_emitter *e)
+{
+    const struct tuff_group *group = e->group;
+    char number[16];
+    if (!group->kernel) {
+        e->out->width = four_aligned(e) ? 4 : 1;
+        tuff_text_add(&e->text, "void tuff_body(uint i) {\n");
+        if (e->out->width == 4) {
+            uint64_t count = tuff_shape_count(&e->g->values[group->space].type.shape);
+            tuff_text_add(&e->text, "    const uint last = %s;\n", tuff_emit_number(e, (uint32_t)(count - 1), number));
+            emit_four(e, true);
+        } else {
+            call_chain(e, "i", "", "x");
+            emit_store_one(e);
+        }
+        tuff_text_add(&e->text, "}\n");
+        return;
+    }
+    const char *type = tuff_glsl_type(e->g->values[group->kernel].type.dtype);
+    tuff_text_add(&e->text, "void out0(uint i, %s v) {\n    ", type);
+    call_chain(e, "i", "v", "x");
+    emit_store_one(e);
+    tuff_text_add(&e->text, "}\n");
+    if (!tuff_is_float(e->g->values[group->kernel].type.dtype)) return;
+    tuff_text_add(&e->text, "void out0v(uint i, vec4 v) {\n");
+    if (four_aligned(e)) emit_four(e, false);
+    else tuff_text_add(&e->text, "    out0(i, v.x); out0(i + 1u, v.y); out0(i + 2u, v.z); out0(i + 3u, v.w);\n");
+    tuff_text_add(&e->text, "}\n");
+}
+
+static void declare_all(const struct tuff_emitted *out, struct tuff_text *text)
+{
+    for (uint32_t i = 0; i < out->spec_count; i++)
+        tuff_text_add(text, "layout(constant_id = %u) const uint S%u = 1u;\n", (unsigned)out->specs[i].id, (unsigned)out->specs[i].id);
+    for (uint32_t i = 0; i < out->binding_count; i++) {
+        const struct tuff_emit_binding *b = &out->bindings[i];
+        const char *element = b->dtype == TUFF_F32 ? "float" : b->dtype == TUFF_I32 ? "int" : "uint";
+        const char *access = b->access == TUFF_READ ? "readonly" : "writeonly";
+        tuff_text_add(text, "layout(std430, binding = %u) %s buffer B%u { %s b%u[]; };\n", (unsigned)i, access, (unsigned)i, element,
+                      (unsigned)i);
+        if (b->vector)
+            tuff_text_add(text, "layout(std430, binding = %u) %s buffer BV%u { vec4 bv%u[]; };\n", (unsigned)i, access, (unsigned)i,
+                          (unsigned)i);
+    }
+}
+
+/* The text as the body of a macro: a backslash at every line's end. */
+static char *as_macro(struct tuff_arena *arena, const struct tuff_text *declarations, const struct tuff_text *functions, uint32_t width)
+{
+    size_t lines = 0, length = declarations->length + functions->length;
+    for (size_t i = 0; i < declarations->length; i++) lines += declarations->data[i] == '\n';
+    for (size_t i = 0; i < functions->length; i++) lines += functions->data[i] == '\n';
+    char head[80];
+    size_t used = (size_t)snprintf(head, sizeof head, "#define TUFF_WIDTH %uu\n#define TUFF_HOOKS_TEXT \\\n", (unsigned)width);
+    char *macro = tuff_arena_alloc(arena, used + length + 2 * lines + 2), *to = macro;
+    if (!macro) return NULL;
+    memcpy(to, head, used);
+    to += used;
+    for (int part = 0; part < 2; part++) {
+        const struct tuff_text *text = part ? functions : declarations;
+        for (size_t i = 0; i < text->length; i++) {
+            if (text->data[i] == '\n') {
+                *to++ = ' ';
+                *to++ = '\\';
+            }
+            *to++ = text->data[i];
+        }
+    }
+    *to++ = '\n';
+    *to = 0;
+    return macro;
+}
+
+tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_place *places, const struct tuff_group *group,
+                            struct tuff_arena *arena, struct tuff_emitted *out, struct tuff_error *error)
+{
+    *out = (struct tuff_emitted){.width = 1};
+    struct tuff_emitter e = {.g = g, .places = places, .group = group, .arena = arena, .out = out};
+    struct tuff_text declarations;
+    tuff_text_init(&e.text, g->context);
+    tuff_text_init(&declarations, g->context);
+    if (group->kernel) {
+        const struct tuff_value *value = &g->values[group->kernel];
+        for (uint32_t p = 0; p < value->in_count; p++) {
+            if (p == 0 && value->op->reduces) emit_reduce_port(&e, group->kernel);
+            else if (value->in[p]) emit_port(&e, value->in[p], p);
+        }
+    }
+    emit_chain(&e);
+    emit_outputs(&e);
+    declare_all(out, &declarations);
+    bool memory = e.failed || e.text.failed || declarations.failed;
+    out->hooks = memory ? NULL : as_macro(arena, &declarations, &e.text, out->width);
+    tuff_text_finish(&e.text);
+    tuff_text_finish(&declarations);
+    if (e.crowded) return tuff_fail(g->context, error, TUFF_ERR_UNSUPPORTED, "a fused group needs more than %u buffers", TUFF_MAX_BINDINGS);
+    return out->hooks ? TUFF_OK : tuff_fail_memory(g->context, error);
+}

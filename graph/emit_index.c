@@ -1,0 +1,203 @@
+/* emit_index.c - the algebra of index expressions (emit.h): adding, flattening, taking apart, writing as GLSL. */
+#include "graph/emit.h"
+
+#include <stdio.h>
+
+uint32_t tuff_emit_base(struct tuff_emitter *e, const char *name, uint64_t extent)
+{
+    if (e->base_count == e->base_capacity) {
+        uint32_t capacity = e->base_capacity ? 2 * e->base_capacity : 32;
+        void *bases = tuff_arena_alloc(e->arena, capacity * sizeof *e->bases);
+        if (!bases) return e->failed = true, 0;
+        if (e->bases) memcpy(bases, e->bases, e->base_count * sizeof *e->bases);
+        e->bases = bases;
+        e->base_capacity = capacity;
+    }
+    snprintf(e->bases[e->base_count].name, sizeof e->bases->name, "%s", name);
+    e->bases[e->base_count].extent = extent;
+    return e->base_count++;
+}
+
+const char *tuff_emit_number(struct tuff_emitter *e, uint32_t value, char *buffer)
+{
+    struct tuff_emitted *out = e->out;
+    if (out->spec_count == e->spec_capacity) {
+        uint32_t capacity = e->spec_capacity ? 2 * e->spec_capacity : 32;
+        void *specs = tuff_arena_alloc(e->arena, capacity * sizeof *out->specs);
+        if (!specs) {
+            e->failed = true;
+            return "0u";
+        }
+        if (out->specs) memcpy(specs, out->specs, out->spec_count * sizeof *out->specs);
+        out->specs = specs;
+        e->spec_capacity = capacity;
+    }
+    uint32_t id = TUFF_PLAN_FIRST_HOOK_SPEC + out->spec_count;
+    out->specs[out->spec_count++] = (struct tuff_plan_spec){id, value};
+    sprintf(buffer, "S%u", (unsigned)id);
+    return buffer;
+}
+
+/* Number of values a term's quotient takes. */
+static uint64_t extent_of(const struct tuff_emitter *e, const struct tuff_term *t)
+{
+    uint64_t all = (e->bases[t->base].extent + t->div - 1) / t->div;
+    return t->mod && t->mod < all ? t->mod : all;
+}
+
+struct tuff_index tuff_index_base(uint32_t base)
+{
+    struct tuff_index index = {.count = 1};
+    index.term[0] = (struct tuff_term){.base = base, .div = 1, .stride = 1};
+    return index;
+}
+
+/* (x / (d m)) % n * (m s) + (x / d) % m * s = (x / d) % (m n) * s: neighbouring digits become one. */
+static bool merge(struct tuff_index *a)
+{
+    for (uint32_t i = 0; i < a->count; i++)
+        for (uint32_t k = 0; k < a->count; k++) {
+            struct tuff_term *high = &a->term[i], *low = &a->term[k];
+            if (i == k || high->base != low->base || low->mod == 0 || high->div != low->div * low->mod ||
+                high->stride != low->stride * low->mod)
+                continue;
+            low->mod = high->mod ? high->mod * low->mod : 0;
+            *high = a->term[--a->count];
+            a->term[a->count] = (struct tuff_term){0};
+            return true;
+        }
+    return false;
+}
+
+void tuff_index_add(struct tuff_emitter *e, struct tuff_index *a, const struct tuff_index *b, int64_t scale)
+{
+    a->constant += b->constant * scale;
+    for (uint32_t i = 0; i < b->count; i++) {
+        struct tuff_term t = b->term[i];
+        t.stride *= scale;
+        if (t.stride == 0) continue;
+        if (a->count == TUFF_MAX_TERMS) { /* rare: put what is there into a variable */
+            struct tuff_index all = *a;
+            int64_t constant = a->constant;
+            all.constant = 0;
+            *a = tuff_index_variable(e, &all, INT32_MAX);
+            a->constant = constant;
+        }
+        a->term[a->count++] = t;
+    }
+    while (merge(a)) {}
+}
+
+void tuff_index_text(struct tuff_emitter *e, const struct tuff_index *index, struct tuff_text *text)
+{
+    char number[16];
+    bool first = true;
+    if (index->constant || index->count == 0) {
+        if (index->constant == 0) tuff_text_add(text, "0u");
+        else tuff_text_add(text, "%s", tuff_emit_number(e, (uint32_t)index->constant, number));
+        first = false;
+    }
+    for (uint32_t i = 0; i < index->count; i++) {
+        const struct tuff_term *t = &index->term[i];
+        int64_t stride = t->stride < 0 ? -t->stride : t->stride;
+        if (!first || t->stride < 0) tuff_text_add(text, t->stride < 0 ? (first ? "0u - " : " - ") : " + ");
+        first = false;
+        const char *name = e->bases[t->base].name;
+        bool digit = t->div > 1 || t->mod;
+        tuff_text_add(text, digit && stride != 1 ? "(%s" : "%s", name);
+        if (t->div > 1) tuff_text_add(text, " / %s", tuff_emit_number(e, t->div, number));
+        if (t->mod) tuff_text_add(text, " %% %s", tuff_emit_number(e, t->mod, number));
+        if (digit && stride != 1) tuff_text_add(text, ")");
+        if (stride != 1) tuff_text_add(text, " * %s", tuff_emit_number(e, (uint32_t)stride, number));
+    }
+}
+
+struct tuff_index tuff_index_variable(struct tuff_emitter *e, const struct tuff_index *index, uint64_t extent)
+{
+    char name[12];
+    snprintf(name, sizeof name, "t%u", (unsigned)e->names++);
+    tuff_text_add(&e->text, "    uint %s = ", name);
+    tuff_index_text(e, index, &e->text);
+    tuff_text_add(&e->text, ";\n");
+    return tuff_index_base(tuff_emit_base(e, name, extent));
+}
+
+struct tuff_index tuff_coords_flat(struct tuff_emitter *e, const struct tuff_coords *coords, const struct tuff_shape *shape)
+{
+    if (coords->has_flat) return coords->flat;
+    struct tuff_index flat = {.count = 0};
+    uint64_t inner = 1;
+    for (uint32_t k = shape->rank; k-- > 0;) {
+        if (shape->dim[k] > 1) tuff_index_add(e, &flat, &coords->at[k], (int64_t)inner);
+        inner *= shape->dim[k];
+    }
+    return flat;
+}
+
+/* Digits of one quotient: coordinate k is (x / inner) % dim. False where moduli do not divide. */
+static bool digits(struct tuff_emitter *e, const struct tuff_term *t, const struct tuff_shape *shape, struct tuff_coords *coords)
+{
+    uint64_t inner = 1, extent = extent_of(e, t);
+    for (uint32_t k = shape->rank; k-- > 0;) {
+        uint64_t dim = shape->dim[k], left = (extent + inner - 1) / inner;
+        if (dim > 1) {
+            struct tuff_term d = {.base = t->base, .div = (uint32_t)(t->div * inner), .stride = 1};
+            if (left > dim) {
+                if (t->mod && t->mod % (inner * dim)) return false;
+                d.mod = (uint32_t)dim;
+            } else if (t->mod && (e->bases[t->base].extent + d.div - 1) / d.div > left) {
+                if (t->mod % inner) return false;
+                d.mod = (uint32_t)(t->mod / inner);
+            }
+            coords->at[k].term[0] = d;
+            coords->at[k].count = 1;
+        }
+        inner *= dim;
+    }
+    return true;
+}
+
+/* Terms whose strides fit the dimensions: coordinate k takes those that are multiples of its stride. False where a sum could
+ * carry into the next coordinate. */
+static bool aligned(const struct tuff_emitter *e, const struct tuff_index *flat, const struct tuff_shape *shape, struct tuff_coords *coords)
+{
+    struct tuff_index rest = *flat;
+    int64_t inner = (int64_t)tuff_shape_count(shape);
+    for (uint32_t i = 0; i < flat->count; i++)
+        if (flat->term[i].stride < 0) return false;
+    if (flat->constant < 0) return false;
+    for (uint32_t k = 0; k < shape->rank; k++) {
+        inner /= shape->dim[k];
+        struct tuff_index *c = &coords->at[k], left = {.constant = rest.constant % inner};
+        int64_t most = rest.constant / inner, below = left.constant;
+        c->constant = most;
+        for (uint32_t i = 0; i < rest.count; i++) {
+            struct tuff_term t = rest.term[i];
+            int64_t last = (int64_t)extent_of(e, &t) - 1;
+            if (t.stride % inner == 0) {
+                t.stride /= inner;
+                most += t.stride * last;
+                c->term[c->count++] = t;
+            } else {
+                below += t.stride * last;
+                left.term[left.count++] = t;
+            }
+        }
+        if (most >= shape->dim[k] || below >= inner) return false;
+        rest = left;
+    }
+    return true;
+}
+
+struct tuff_coords tuff_coords_of_flat(struct tuff_emitter *e, const struct tuff_index *flat, const struct tuff_shape *shape)
+{
+    struct tuff_coords coords = {.rank = shape->rank, .flat = *flat, .has_flat = 1}, empty = coords;
+    if (flat->count == 1 && flat->constant == 0 && flat->term[0].stride == 1 && digits(e, &flat->term[0], shape, &coords)) return coords;
+    coords = empty;
+    if (aligned(e, flat, shape, &coords)) return coords;
+    coords = empty;
+    struct tuff_index variable = tuff_index_variable(e, flat, tuff_shape_count(shape));
+    coords.flat = variable;
+    digits(e, &variable.term[0], shape, &coords);
+    return coords;
+}

@@ -1,0 +1,494 @@
+/* conv2d.c - two-dimensional convolution: the operator, its gradients by input and by weight, each with gradients of its
+ * own, and the transposed convolution, which is the gradient by input. Lowered as implicit matrix products.
+ *
+ *   conv2d              y [n,co,oh,ow]           = sum_{c,u,v} x[n, c, i*sh + u*dh - top, j*sw + v*dw - left] * w[o,c,u,v]
+ *   conv2d_input_grad   gx [n,ci,h,w]            of gy and w
+ *   conv2d_weight_grad  gw [splits,co,ci/g,kh,kw] of x and gy; split s sums over pictures s*p .. s*p + p - 1, p = ceil(n / splits),
+ *                       so that there are workgroups enough; the sum over the first axis is the gradient */
+#include "graph/ops/gemm.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+struct conv {
+    uint32_t stride[2], dilation[2], pad[4], groups; /* 0 stands for 1, but for pad */
+};
+struct input_grad_attrs {
+    struct conv conv;
+    uint32_t size[2]; /* h, w of the convolution's input */
+};
+struct weight_grad_attrs {
+    struct conv conv;
+    uint32_t kernel[2], splits;
+};
+
+#define CONV_ATTRS(type, member)                                                                                               \
+    {"stride", "strides", TUFF_ATTR_U32S, 2, offsetof(type, member stride)},                                                   \
+        {"dilation", "dilations", TUFF_ATTR_U32S, 2, offsetof(type, member dilation)},                                         \
+        {"pad", "pads", TUFF_ATTR_U32S, 4, offsetof(type, member pad)},                                                        \
+        {"groups", "group", TUFF_ATTR_I32, 1, offsetof(type, member groups)}
+static const struct tuff_attr conv_attrs[] = {CONV_ATTRS(struct conv, )};
+static const struct tuff_attr input_grad_attr_table[] = {
+    CONV_ATTRS(struct input_grad_attrs, conv.),
+    {"size", "", TUFF_ATTR_U32S, 2, offsetof(struct input_grad_attrs, size)},
+};
+static const struct tuff_attr weight_grad_attr_table[] = {
+    CONV_ATTRS(struct weight_grad_attrs, conv.),
+    {"kernel", "", TUFF_ATTR_U32S, 2, offsetof(struct weight_grad_attrs, kernel)},
+    {"splits", "", TUFF_ATTR_I32, 1, offsetof(struct weight_grad_attrs, splits)},
+};
+
+/* All sizes of one convolution, whatever direction is computed. ci, co: channels of one group. */
+struct sizes {
+    uint32_t n, groups, ci, co, h, w, oh, ow, kh, kw, sh, sw, dh, dw, top, left;
+};
+
+static struct conv with_defaults(const struct conv *given)
+{
+    struct conv c = *given;
+    for (int i = 0; i < 2; i++) {
+        if (!c.stride[i]) c.stride[i] = 1;
+        if (!c.dilation[i]) c.dilation[i] = 1;
+    }
+    if (!c.groups) c.groups = 1;
+    return c;
+}
+
+/* Positions of a window of `kernel` taps along an axis of `size`; 0 where it does not fit or passes 2^31. */
+static uint32_t out_size(uint64_t size, uint64_t before, uint64_t after, uint64_t kernel, uint64_t stride, uint64_t dilation)
+{
+    uint64_t padded = size + before + after, reach;
+    if (kernel == 0 || dilation > INT32_MAX || padded > INT32_MAX) return 0;
+    reach = dilation * (kernel - 1) + 1;
+    return padded < reach ? 0 : (uint32_t)((padded - reach) / stride + 1);
+}
+
+/* Fills s from the three shapes, of which the direction knows two and its attributes the rest of the third. False where
+ * they do not fit. x: [n,ci,h,w], w: [co,ci/groups,kh,kw]. */
+static bool measure(const struct conv *given, const uint32_t *x, const uint32_t *w, struct sizes *s)
+{
+    struct conv c = with_defaults(given);
+    if (c.groups > x[1] || x[1] % c.groups || w[0] % c.groups || w[1] != x[1] / c.groups) return false;
+    *s = (struct sizes){.n = x[0], .groups = c.groups, .ci = w[1], .co = w[0] / c.groups, .h = x[2], .w = x[3], .kh = w[2],
+                        .kw = w[3], .sh = c.stride[0], .sw = c.stride[1], .dh = c.dilation[0], .dw = c.dilation[1],
+                        .top = c.pad[0], .left = c.pad[1]};
+    s->oh = out_size(s->h, c.pad[0], c.pad[2], s->kh, s->sh, s->dh);
+    s->ow = out_size(s->w, c.pad[1], c.pad[3], s->kw, s->sw, s->dw);
+    return s->oh && s->ow;
+}
+
+static bool measure_conv(const struct conv *attrs, const struct tuff_shape *x, const struct tuff_shape *w, struct sizes *s)
+{
+    return x->rank == 4 && w->rank == 4 && measure(attrs, x->dim, w->dim, s);
+}
+
+static bool measure_input_grad(const struct input_grad_attrs *attrs, const struct tuff_shape *gy, const struct tuff_shape *w,
+                               struct sizes *s)
+{
+    if (gy->rank != 4 || w->rank != 4 || gy->dim[1] != w->dim[0]) return false;
+    uint32_t groups = attrs->conv.groups ? attrs->conv.groups : 1;
+    if ((uint64_t)w->dim[1] * groups > INT32_MAX) return false;
+    return measure(&attrs->conv, (uint32_t[]){gy->dim[0], w->dim[1] * groups, attrs->size[0], attrs->size[1]}, w->dim, s) &&
+           s->oh == gy->dim[2] && s->ow == gy->dim[3];
+}
+
+static uint32_t pictures_per_split(const struct weight_grad_attrs *attrs, uint32_t n)
+{
+    uint32_t splits = attrs->splits ? attrs->splits : 1;
+    return n / splits + (n % splits != 0);
+}
+
+static bool measure_weight_grad(const struct weight_grad_attrs *attrs, const struct tuff_shape *x, const struct tuff_shape *gy,
+                                struct sizes *s)
+{
+    uint32_t groups = attrs->conv.groups ? attrs->conv.groups : 1;
+    if (x->rank != 4 || gy->rank != 4 || gy->dim[0] != x->dim[0] || x->dim[1] < groups) return false;
+    uint32_t w[4] = {gy->dim[1], x->dim[1] / groups, attrs->kernel[0], attrs->kernel[1]};
+    return measure(&attrs->conv, x->dim, w, s) && s->oh == gy->dim[2] && s->ow == gy->dim[3];
+}
+
+/* ---- types ------------------------------------------------------------------------------------------------------------- */
+
+static tuff_status check(const struct tuff_infer *infer, bool fits, const struct conv *given, const char *more)
+{
+    char a[128], b[128];
+    const struct tuff_type *x = infer->in[0], *y = infer->in[1];
+    bool types = x->dtype == y->dtype && (x->dtype == TUFF_F32 || x->dtype == TUFF_F16);
+    if (fits && types) return TUFF_OK;
+    struct conv c = with_defaults(given);
+    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE,
+                    "%s of %s %s and %s %s (stride %u %u, dilation %u %u, pad %u %u %u %u, groups %u%s): %s", infer->op->name,
+                    tuff_dtype_name(x->dtype), tuff_shape_text(&x->shape, a, sizeof a), tuff_dtype_name(y->dtype),
+                    tuff_shape_text(&y->shape, b, sizeof b), (unsigned)c.stride[0], (unsigned)c.stride[1],
+                    (unsigned)c.dilation[0], (unsigned)c.dilation[1], (unsigned)c.pad[0], (unsigned)c.pad[1],
+                    (unsigned)c.pad[2], (unsigned)c.pad[3], (unsigned)c.groups, more,
+                    fits ? "both must be f32 or both f16"
+                         : "channels, groups and sizes do not fit (x [n,ci,h,w], w [co,ci/groups,kh,kw], y [n,co,oh,ow])");
+    return TUFF_ERR_SHAPE;
+}
+
+static tuff_status conv_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct tuff_type *x = infer->in[0], *w = infer->in[1];
+    struct sizes s = {0};
+    TUFF_TRY(check(infer, measure_conv(infer->attrs, &x->shape, &w->shape, &s), infer->attrs, ""));
+    *out = (struct tuff_type){x->dtype, TUFF_SHAPE(s.n, w->shape.dim[0], s.oh, s.ow)};
+    return TUFF_OK;
+}
+
+static tuff_status input_grad_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct input_grad_attrs *attrs = infer->attrs;
+    struct sizes s = {0};
+    char more[64];
+    snprintf(more, sizeof more, ", input size %u %u", (unsigned)attrs->size[0], (unsigned)attrs->size[1]);
+    TUFF_TRY(check(infer, measure_input_grad(attrs, &infer->in[0]->shape, &infer->in[1]->shape, &s), &attrs->conv, more));
+    *out = (struct tuff_type){infer->in[0]->dtype, TUFF_SHAPE(s.n, s.ci * s.groups, s.h, s.w)};
+    return TUFF_OK;
+}
+
+static tuff_status weight_grad_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct weight_grad_attrs *attrs = infer->attrs;
+    struct sizes s = {0};
+    char more[64];
+    snprintf(more, sizeof more, ", kernel %u %u, %u splits", (unsigned)attrs->kernel[0], (unsigned)attrs->kernel[1],
+             (unsigned)attrs->splits);
+    bool fits = measure_weight_grad(attrs, &infer->in[0]->shape, &infer->in[1]->shape, &s) && attrs->splits <= s.n;
+    TUFF_TRY(check(infer, fits, &attrs->conv, more));
+    *out = (struct tuff_type){infer->in[0]->dtype, TUFF_SHAPE(attrs->splits ? attrs->splits : 1, s.co * s.groups, s.ci, s.kh, s.kw)};
+    return TUFF_OK;
+}
+
+/* ---- builders and gradients -------------------------------------------------------------------------------------------- */
+
+static tuff_val add_input_grad(struct tuff_graph *g, tuff_val gy, tuff_val w, const struct conv *conv, uint32_t h, uint32_t width)
+{
+    struct input_grad_attrs attrs = {*conv, {h, width}};
+    return tuff_graph_add(g, &tuff_op_conv2d_input_grad, (tuff_val[]){gy, w}, 2, &attrs);
+}
+
+/* About 32 workgroups of a 64 x 64 tile where there are pictures enough, each with a sum of 512 terms or more. */
+static uint32_t choose_splits(uint64_t rows, uint64_t columns, uint64_t groups, uint64_t pictures, uint64_t pixels)
+{
+    uint64_t tiles = (rows + 63) / 64 * ((columns + 63) / 64) * groups, splits = tiles < 32 ? 32 / tiles : 1;
+    uint64_t most = pictures * pixels / 512;
+    if (splits > most) splits = most ? most : 1;
+    if (splits > pictures) splits = pictures;
+    uint64_t each = (pictures + splits - 1) / splits;
+    return (uint32_t)((pictures + each - 1) / each);
+}
+
+/* The gradient of w [co, ci/groups, kh, kw]. */
+static tuff_val add_weight_grad(struct tuff_graph *g, tuff_val x, tuff_val gy, const struct conv *conv, const struct tuff_shape *w)
+{
+    struct tuff_shape ys = tuff_type_of(g, gy).shape;
+    if (!x || !gy) return 0;
+    uint32_t groups = conv->groups ? conv->groups : 1;
+    uint64_t columns = (uint64_t)w->dim[1] * w->dim[2] * w->dim[3];
+    struct weight_grad_attrs attrs = {*conv, {w->dim[2], w->dim[3]}, 1};
+    attrs.splits = choose_splits(w->dim[0] / groups, columns, groups, ys.dim[0], (uint64_t)ys.dim[2] * ys.dim[3]);
+    tuff_val parts = tuff_graph_add(g, &tuff_op_conv2d_weight_grad, (tuff_val[]){x, gy}, 2, &attrs);
+    return attrs.splits == 1 ? tuff_reshape(g, parts, *w) : tuff_sum(g, parts, 1u << 0, TUFF_DROP_AXES);
+}
+
+static void conv_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct tuff_value *v = tuff_value_of(g, y);
+    const struct conv conv = *(const struct conv *)v->attrs;
+    tuff_val x = v->in[0], w = v->in[1];
+    struct tuff_shape xs = tuff_type_of(g, x).shape, ws = tuff_type_of(g, w).shape;
+    gin[0] = add_input_grad(g, gy, w, &conv, xs.dim[2], xs.dim[3]);
+    gin[1] = add_weight_grad(g, x, gy, &conv, &ws);
+}
+
+/* gx is linear in gy and in w: by gy its gradient is the convolution, by w the weight gradient with ggx as the input. */
+static void input_grad_grad(struct tuff_graph *g, tuff_val gx, tuff_val ggx, tuff_val *gin)
+{
+    const struct tuff_value *v = tuff_value_of(g, gx);
+    const struct conv conv = ((const struct input_grad_attrs *)v->attrs)->conv;
+    tuff_val gy = v->in[0], w = v->in[1];
+    struct tuff_shape ws = tuff_type_of(g, w).shape;
+    gin[0] = tuff_graph_add(g, &tuff_op_conv2d, (tuff_val[]){ggx, w}, 2, &conv);
+    gin[1] = add_weight_grad(g, ggx, gy, &conv, &ws);
+}
+
+/* Each split is linear in its own pictures: x's gradient is the input gradient with ggw[s] as the weight, gy's the convolution
+ * of x by ggw[s]; the pictures of all splits are then put together again. */
+static void weight_grad_grad(struct tuff_graph *g, tuff_val gw, tuff_val ggw, tuff_val *gin)
+{
+    const struct tuff_value *v = tuff_value_of(g, gw);
+    const struct weight_grad_attrs attrs = *(const struct weight_grad_attrs *)v->attrs;
+    tuff_val x = v->in[0], gy = v->in[1], gx_parts[256], ggy_parts[256];
+    struct tuff_shape xs = tuff_type_of(g, x).shape, ys = tuff_type_of(g, gy).shape, ws = v->type.shape;
+    uint32_t each = pictures_per_split(&attrs, xs.dim[0]), count = 0;
+    const int32_t step[TUFF_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
+    if ((xs.dim[0] + each - 1) / each > TUFF_COUNT(gx_parts)) {
+        tuff_graph_fail(g, TUFF_ERR_UNSUPPORTED, "conv2d_weight_grad: the gradient of more than %d splits",
+                        (int)TUFF_COUNT(gx_parts));
+        return;
+    }
+    for (uint32_t at = 0; at < xs.dim[0]; at += each, count++) {
+        struct tuff_shape x_part = xs, y_part = ys, w_part = ws;
+        x_part.dim[0] = y_part.dim[0] = xs.dim[0] - at < each ? xs.dim[0] - at : each;
+        w_part.dim[0] = 1;
+        tuff_val weight = tuff_slice(g, ggw, (uint32_t[TUFF_MAX_RANK]){count}, step, w_part.dim);
+        weight = tuff_reshape(g, weight, TUFF_SHAPE(ws.dim[1], ws.dim[2], ws.dim[3], ws.dim[4]));
+        tuff_val xp = tuff_slice(g, x, (uint32_t[TUFF_MAX_RANK]){at}, step, x_part.dim);
+        tuff_val yp = tuff_slice(g, gy, (uint32_t[TUFF_MAX_RANK]){at}, step, y_part.dim);
+        gx_parts[count] = add_input_grad(g, yp, weight, &attrs.conv, xs.dim[2], xs.dim[3]);
+        ggy_parts[count] = tuff_graph_add(g, &tuff_op_conv2d, (tuff_val[]){xp, weight}, 2, &attrs.conv);
+    }
+    gin[0] = count == 1 ? gx_parts[0] : tuff_concat(g, gx_parts, count, 0);
+    gin[1] = count == 1 ? ggy_parts[0] : tuff_concat(g, ggy_parts, count, 0);
+}
+
+static tuff_val add_bias(struct tuff_graph *g, tuff_val y, tuff_val b)
+{
+    if (!b || !y) return y;
+    struct tuff_shape bs = tuff_type_of(g, b).shape, ys = tuff_type_of(g, y).shape;
+    char text[128];
+    if (bs.rank != 1 || bs.dim[0] != ys.dim[1])
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "bias %s for %u channels: must be [%u]", tuff_shape_text(&bs, text, sizeof text),
+                               (unsigned)ys.dim[1], (unsigned)ys.dim[1]);
+    return tuff_add(g, y, tuff_reshape(g, b, TUFF_SHAPE(1, bs.dim[0], 1, 1)));
+}
+
+tuff_val tuff_conv2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv2d_params params)
+{
+    struct conv attrs = {.groups = params.groups};
+    memcpy(attrs.stride, params.stride, sizeof attrs.stride);
+    memcpy(attrs.dilation, params.dilation, sizeof attrs.dilation);
+    memcpy(attrs.pad, params.pad, sizeof attrs.pad);
+    attrs = with_defaults(&attrs);
+    return add_bias(g, tuff_graph_add(g, &tuff_op_conv2d, (tuff_val[]){x, w}, 2, &attrs), b);
+}
+
+tuff_val tuff_conv_transpose2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv_transpose2d_params params)
+{
+    struct conv attrs = {.groups = params.groups};
+    memcpy(attrs.stride, params.stride, sizeof attrs.stride);
+    memcpy(attrs.dilation, params.dilation, sizeof attrs.dilation);
+    memcpy(attrs.pad, params.pad, sizeof attrs.pad);
+    attrs = with_defaults(&attrs);
+    if (!x || !w) return 0;
+    struct tuff_shape xs = tuff_type_of(g, x).shape, ws = tuff_type_of(g, w).shape;
+    uint32_t size[2] = {0};
+    for (int i = 0; i < 2 && xs.rank == 4 && ws.rank == 4; i++) {
+        int64_t out = (int64_t)(xs.dim[2 + i] - 1) * attrs.stride[i] + (int64_t)attrs.dilation[i] * (ws.dim[2 + i] - 1) + 1 +
+                      params.output_pad[i] - (int64_t)attrs.pad[i] - attrs.pad[2 + i];
+        if (params.output_pad[i] >= attrs.stride[i])
+            return tuff_graph_fail(g, TUFF_ERR_SHAPE, "conv_transpose2d: output_pad %u must be less than the stride %u",
+                                   (unsigned)params.output_pad[i], (unsigned)attrs.stride[i]);
+        if (out < 1 || out > INT32_MAX)
+            return tuff_graph_fail(g, TUFF_ERR_SHAPE, "conv_transpose2d: axis %d of the result would have %lld elements", 2 + i,
+                                   (long long)out);
+        size[i] = (uint32_t)out;
+    }
+    return add_bias(g, add_input_grad(g, x, w, &attrs, size[0], size[1]), b);
+}
+
+/* ---- lowering ---------------------------------------------------------------------------------------------------------- */
+
+static tuff_status lower_sizes(const struct tuff_lower *lower, const struct sizes *s, const struct tuff_gemm *gemm,
+                               uint32_t k_split, struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    const uint32_t spec[] = {s->kh, s->kw, s->sh, s->sw, s->dh, s->dw};
+    const uint32_t push[] = {s->groups, s->ci, s->co, s->h, s->w, s->oh, s->ow, s->top, s->left, k_split};
+    for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, i, spec[i]);
+    TUFF_TRY(tuff_gemm_lower(lower, gemm, call, error));
+    for (uint32_t i = 0; i < TUFF_COUNT(push); i++) tuff_call_push(call, push[i]);
+    return TUFF_OK;
+}
+
+static tuff_status conv_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    struct sizes s;
+    if (TUFF_NEVER(!measure_conv(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s))) return TUFF_ERR_SHAPE;
+    struct tuff_gemm gemm = {.op = TUFF_GEMM_CONV, .m = s.co, .n = (uint64_t)s.n * s.oh * s.ow,
+                             .k = (uint64_t)s.ci * s.kh * s.kw, .z = s.groups, .a_k_fast = true};
+    return lower_sizes(lower, &s, &gemm, 0, call, error);
+}
+
+static tuff_status input_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    struct sizes s;
+    if (TUFF_NEVER(!measure_input_grad(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s))) return TUFF_ERR_SHAPE;
+    struct tuff_gemm gemm = {.op = TUFF_GEMM_INPUT_GRAD, .m = s.ci, .n = (uint64_t)s.n * s.h * s.w,
+                             .k = (uint64_t)s.co * s.kh * s.kw, .z = s.groups, .a_k_fast = s.kh * s.kw > 1};
+    return lower_sizes(lower, &s, &gemm, 0, call, error);
+}
+
+static tuff_status weight_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    const struct weight_grad_attrs *attrs = lower->value->attrs;
+    struct sizes s;
+    if (TUFF_NEVER(!measure_weight_grad(attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s))) return TUFF_ERR_SHAPE;
+    uint64_t k = (uint64_t)s.n * s.oh * s.ow, k_split = (uint64_t)pictures_per_split(attrs, s.n) * s.oh * s.ow;
+    struct tuff_gemm gemm = {.op = TUFF_GEMM_WEIGHT_GRAD, .m = s.co, .n = (uint64_t)s.ci * s.kh * s.kw, .k = k,
+                             .z = (uint64_t)lower->value->type.shape.dim[0] * s.groups, .a_k_fast = true, .b_k_fast = true};
+    TUFF_TRY(lower_sizes(lower, &s, &gemm, (uint32_t)k_split, call, error));
+    call->flops = 2 * gemm.m * gemm.n * k * s.groups;
+    return TUFF_OK;
+}
+
+/* ---- references --------------------------------------------------------------------------------------------------------- */
+
+/* Calls for every product of the convolution: x[xi] and w[wi] meet in y[yi], of picture n. */
+typedef void product(double *out, const double *a, const double *b, uint64_t xi, uint64_t wi, uint64_t yi, uint32_t n, void *user);
+
+/* Index of an output's tap in the input, or false in the padding. */
+static bool tap(uint32_t i, uint32_t stride, uint32_t u, uint32_t dilation, uint32_t pad, uint32_t size, uint64_t *at)
+{
+    int64_t p = (int64_t)i * stride + (int64_t)u * dilation - pad;
+    *at = (uint64_t)p;
+    return p >= 0 && p < (int64_t)size;
+}
+
+static void each_product(const struct sizes *s, const struct tuff_ref *ref, product *visit, void *user)
+{
+    uint64_t y, x;
+    for (uint32_t n = 0; n < s->n; n++)
+        for (uint32_t o = 0; o < s->co * s->groups; o++)
+            for (uint32_t i = 0; i < s->oh; i++)
+                for (uint32_t j = 0; j < s->ow; j++)
+                    for (uint32_t c = 0; c < s->ci; c++)
+                        for (uint32_t u = 0; u < s->kh; u++)
+                            for (uint32_t v = 0; v < s->kw; v++) {
+                                if (!tap(i, s->sh, u, s->dh, s->top, s->h, &y) || !tap(j, s->sw, v, s->dw, s->left, s->w, &x)) continue;
+                                uint64_t channel = (uint64_t)n * s->ci * s->groups + (uint64_t)(o / s->co) * s->ci + c;
+                                visit(ref->out, ref->in[0], ref->in[1], (channel * s->h + y) * s->w + x,
+                                      (((uint64_t)o * s->ci + c) * s->kh + u) * s->kw + v,
+                                      (((uint64_t)n * s->co * s->groups + o) * s->oh + i) * s->ow + j, n, user);
+                            }
+}
+
+static void conv_product(double *y, const double *x, const double *w, uint64_t xi, uint64_t wi, uint64_t yi, uint32_t n, void *user)
+{
+    (void)n, (void)user;
+    y[yi] += x[xi] * w[wi];
+}
+
+static void conv_ref(const struct tuff_ref *ref)
+{
+    struct sizes s;
+    if (measure_conv(ref->value->attrs, &ref->in_types[0].shape, &ref->in_types[1].shape, &s))
+        each_product(&s, ref, conv_product, NULL);
+}
+
+static void input_product(double *gx, const double *gy, const double *w, uint64_t xi, uint64_t wi, uint64_t yi, uint32_t n, void *user)
+{
+    (void)n, (void)user;
+    gx[xi] += gy[yi] * w[wi];
+}
+
+static void input_grad_ref(const struct tuff_ref *ref)
+{
+    struct sizes s;
+    if (measure_input_grad(ref->value->attrs, &ref->in_types[0].shape, &ref->in_types[1].shape, &s))
+        each_product(&s, ref, input_product, NULL);
+}
+
+struct split {
+    uint32_t pictures;
+    uint64_t elements; /* of one split's result */
+};
+
+static void weight_product(double *gw, const double *x, const double *gy, uint64_t xi, uint64_t wi, uint64_t yi, uint32_t n, void *user)
+{
+    const struct split *split = user;
+    gw[n / split->pictures * split->elements + wi] += x[xi] * gy[yi];
+}
+
+static void weight_grad_ref(const struct tuff_ref *ref)
+{
+    const struct weight_grad_attrs *attrs = ref->value->attrs;
+    struct sizes s;
+    if (!measure_weight_grad(attrs, &ref->in_types[0].shape, &ref->in_types[1].shape, &s)) return;
+    struct split split = {pictures_per_split(attrs, s.n), (uint64_t)s.groups * s.co * s.ci * s.kh * s.kw};
+    each_product(&s, ref, weight_product, &split);
+}
+
+static double conv_terms(const struct tuff_value *value, const struct tuff_type *in_types)
+{
+    (void)value;
+    const uint32_t *w = in_types[1].shape.dim;
+    return (double)w[1] * w[2] * w[3];
+}
+
+static double input_grad_terms(const struct tuff_value *value, const struct tuff_type *in_types)
+{
+    uint32_t groups = ((const struct input_grad_attrs *)value->attrs)->conv.groups;
+    const uint32_t *w = in_types[1].shape.dim;
+    return (double)(w[0] / (groups ? groups : 1)) * w[2] * w[3];
+}
+
+static double weight_grad_terms(const struct tuff_value *value, const struct tuff_type *in_types)
+{
+    const uint32_t *gy = in_types[1].shape.dim;
+    return (double)pictures_per_split(value->attrs, gy[0]) * gy[2] * gy[3];
+}
+
+/* ---- cases: one list of convolutions, of which each operator takes its two operands -------------------------------------- */
+
+#define T(...) {TUFF_F32, {4, {__VA_ARGS__}}}
+/* ROW(name, x, w, y, h, w of x, kh, kw, stride, dilation, pad, groups, splits); lists in L() */
+#define L(...) __VA_ARGS__
+#define CASES                                                                                                                  \
+    ROW("one", L(1, 1, 1, 1), L(1, 1, 1, 1), L(1, 1, 1, 1), L(1, 1), L(1, 1), L(1, 1), L(1, 1), L(0), 1, 1)                    \
+    ROW("pointwise", L(2, 8, 5, 4), L(12, 8, 1, 1), L(2, 12, 5, 4), L(5, 4), L(1, 1), L(1, 1), L(1, 1), L(0), 1, 2)            \
+    ROW("pointwise_prime", L(2, 7, 5, 7), L(13, 7, 1, 1), L(2, 13, 5, 7), L(5, 7), L(1, 1), L(1, 1), L(1, 1), L(0), 1, 2)      \
+    ROW("same3", L(3, 4, 8, 8), L(8, 4, 3, 3), L(3, 8, 8, 8), L(8, 8), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 1, 3)         \
+    ROW("same3_14", L(2, 16, 14, 14), L(32, 16, 3, 3), L(2, 32, 14, 14), L(14, 14), L(3, 3), L(1, 1), L(1, 1),                 \
+        L(1, 1, 1, 1), 1, 2)                                                                                                   \
+    ROW("gray28", L(3, 1, 28, 28), L(16, 1, 3, 3), L(3, 16, 28, 28), L(28, 28), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 1, 3) \
+    ROW("valid3", L(2, 3, 11, 13), L(5, 3, 3, 3), L(2, 5, 9, 11), L(11, 13), L(3, 3), L(1, 1), L(1, 1), L(0), 1, 1)            \
+    ROW("five", L(2, 3, 17, 19), L(9, 3, 5, 5), L(2, 9, 17, 19), L(17, 19), L(5, 5), L(1, 1), L(1, 1), L(2, 2, 2, 2), 1, 2)    \
+    ROW("stem", L(1, 3, 23, 21), L(10, 3, 7, 7), L(1, 10, 12, 11), L(23, 21), L(7, 7), L(2, 2), L(1, 1), L(3, 3, 3, 3), 1, 1)  \
+    ROW("stride2", L(3, 5, 9, 9), L(7, 5, 3, 3), L(3, 7, 5, 5), L(9, 9), L(3, 3), L(2, 2), L(1, 1), L(1, 1, 1, 1), 1, 2)       \
+    ROW("stride2_even", L(2, 4, 8, 8), L(8, 4, 3, 3), L(2, 8, 4, 4), L(8, 8), L(3, 3), L(2, 2), L(1, 1), L(1, 1, 1, 1), 1, 2)  \
+    ROW("stride2_1x1", L(2, 6, 7, 9), L(10, 6, 1, 1), L(2, 10, 4, 5), L(7, 9), L(1, 1), L(2, 2), L(1, 1), L(0), 1, 1)          \
+    ROW("stride32", L(2, 2, 11, 12), L(3, 2, 2, 3), L(2, 3, 4, 5), L(11, 12), L(2, 3), L(3, 2), L(1, 1), L(0), 1, 1)           \
+    ROW("dilated", L(2, 3, 13, 12), L(4, 3, 3, 3), L(2, 4, 13, 10), L(13, 12), L(3, 3), L(1, 1), L(2, 3), L(2, 2, 2, 2), 1, 1) \
+    ROW("lopsided", L(2, 3, 6, 7), L(4, 3, 3, 2), L(2, 4, 5, 9), L(6, 7), L(3, 2), L(1, 1), L(1, 1), L(1, 0, 0, 3), 1, 1)      \
+    ROW("tall", L(2, 3, 9, 1), L(6, 3, 3, 1), L(2, 6, 7, 1), L(9, 1), L(3, 1), L(1, 1), L(1, 1), L(0), 1, 2)                   \
+    ROW("wide", L(1, 2, 1, 67), L(5, 2, 1, 3), L(1, 5, 1, 67), L(1, 67), L(1, 3), L(1, 1), L(1, 1), L(0, 1, 0, 1), 1, 1)       \
+    ROW("whole", L(3, 4, 5, 5), L(9, 4, 5, 5), L(3, 9, 1, 1), L(5, 5), L(5, 5), L(1, 1), L(1, 1), L(0), 1, 3)                  \
+    ROW("groups", L(2, 6, 7, 8), L(10, 3, 3, 3), L(2, 10, 7, 8), L(7, 8), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 2, 2)      \
+    ROW("groups_stride", L(2, 6, 7, 8), L(9, 2, 3, 3), L(2, 9, 4, 4), L(7, 8), L(3, 3), L(2, 2), L(1, 1), L(1, 1, 1, 1), 3, 1) \
+    ROW("depthwise", L(2, 11, 9, 8), L(11, 1, 3, 3), L(2, 11, 9, 8), L(9, 8), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 11, 2) \
+    ROW("depthwise2", L(1, 5, 9, 8), L(10, 1, 3, 3), L(1, 10, 5, 4), L(9, 8), L(3, 3), L(2, 2), L(1, 1), L(1, 1, 1, 1), 5, 1)  \
+    ROW("many", L(5, 17, 10, 11), L(33, 17, 3, 3), L(5, 33, 10, 11), L(10, 11), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 1, 3)
+
+#define ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                                       \
+    {label, {T(x), T(w)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct conv){{s}, {d}, {p}, g}},
+static const struct tuff_case conv_cases[] = {CASES};
+#undef ROW
+#define ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                                       \
+    {label, {T(y), T(w)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct input_grad_attrs){{{s}, {d}, {p}, g}, {hw}}},
+static const struct tuff_case input_grad_cases[] = {CASES};
+#undef ROW
+#define ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                                       \
+    {label, {T(x), T(y)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct weight_grad_attrs){{{s}, {d}, {p}, g}, {khw}, splits}},
+static const struct tuff_case weight_grad_cases[] = {CASES};
+#undef ROW
+
+const struct tuff_op tuff_op_conv2d = {
+    .name = "conv2d", .onnx = "Conv", .class = TUFF_CLASS_KERNEL, .arity_min = 2, .arity_max = 2, .attrs = conv_attrs,
+    .attr_count = TUFF_COUNT(conv_attrs), .attrs_bytes = sizeof(struct conv), .infer = conv_infer, .grad = conv_grad,
+    .lower = conv_lower, .ref = conv_ref, .terms = conv_terms, .cases = conv_cases, .case_count = TUFF_COUNT(conv_cases),
+};
+const struct tuff_op tuff_op_conv2d_input_grad = {
+    .name = "conv2d_input_grad", .onnx = "", .class = TUFF_CLASS_KERNEL, .arity_min = 2, .arity_max = 2,
+    .attrs = input_grad_attr_table, .attr_count = TUFF_COUNT(input_grad_attr_table),
+    .attrs_bytes = sizeof(struct input_grad_attrs), .infer = input_grad_infer, .grad = input_grad_grad,
+    .lower = input_grad_lower, .ref = input_grad_ref, .terms = input_grad_terms, .cases = input_grad_cases,
+    .case_count = TUFF_COUNT(input_grad_cases),
+};
+const struct tuff_op tuff_op_conv2d_weight_grad = {
+    .name = "conv2d_weight_grad", .onnx = "", .class = TUFF_CLASS_KERNEL, .arity_min = 2, .arity_max = 2,
+    .attrs = weight_grad_attr_table, .attr_count = TUFF_COUNT(weight_grad_attr_table),
+    .attrs_bytes = sizeof(struct weight_grad_attrs), .infer = weight_grad_infer, .grad = weight_grad_grad,
+    .lower = weight_grad_lower, .ref = weight_grad_ref, .terms = weight_grad_terms, .cases = weight_grad_cases,
+    .case_count = TUFF_COUNT(weight_grad_cases),
+};

@@ -1,0 +1,14 @@
+/* reference.h - evaluation of a graph in double precision. Private; for tests and constant folding. */
+#ifndef TUFF_REFERENCE_H
+#define TUFF_REFERENCE_H
+
+#include "graph/op.h"
+
+/* Table of g->count pointers, all NULL. The caller may set data[v] (allocated with tuff_alloc, as many doubles as the value
+ * has elements) for leaves and for values whose content it dictates; NULL on memory failure. */
+double **tuff_reference_create(const struct tuff_graph *g);
+/* Fills data of every value that has none yet; leaves without data are zeros. Errors: MEMORY. */
+TUFF_MUST_CHECK tuff_status tuff_reference_run(const struct tuff_graph *g, double **data);
+void tuff_reference_destroy(const struct tuff_graph *g, double **data);
+
+#endif

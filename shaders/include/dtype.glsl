@@ -1,0 +1,16 @@
+/* dtype.glsl - halves in 32-bit words, without 16-bit storage: packHalf2x16 truncates on some drivers (AMD, NVK), so
+ * rounding to even is done by integer code. */
+uint tuff_half_bits(float v)
+{
+    uint u = floatBitsToUint(v), sign = u >> 16 & 0x8000u, a = u & 0x7fffffffu;
+    if (a >= 0x7f800000u) return sign | (a > 0x7f800000u ? 0x7e00u : 0x7c00u); /* NaN, infinity */
+    if (a >= 0x477ff000u) return sign | 0x7c00u;                              /* 65520 and above round to infinity */
+    if (a < 0x38800000u) { /* below 2^-14: subnormal; a + 0.5 leaves the rounded multiple of 2^-24 in the low bits */
+        precise float sum = uintBitsToFloat(a) + 0.5;
+        return sign | (floatBitsToUint(sum) - 0x3f000000u);
+    }
+    return sign | (a - 0x38000000u + 0xfffu + (a >> 13 & 1u)) >> 13;
+}
+uint tuff_pack_half(float low, float high) { return tuff_half_bits(low) | tuff_half_bits(high) << 16; }
+float tuff_half(uint word, uint i) { return (i & 1u) == 0u ? unpackHalf2x16(word).x : unpackHalf2x16(word).y; }
+float tuff_round_half(float v) { return unpackHalf2x16(tuff_half_bits(v)).x; }
