@@ -20,6 +20,7 @@ if [ -e include/tuff/vulkan.h ]; then printf '#include <tuff/vulkan.h>\n' >> "$w
 
 exported() { nm -D --defined-only "$1" | awk '{ sub(/@.*/, "", $NF); print $NF }' | sort -u; }
 for library in libtuff libtuff_runtime; do
+    [ -e lib/$library.so ] || ! grep -q '^BUILD_SHARED_LIBS:BOOL=ON' CMakeCache.txt || fail "$library.so is not built"
     if [ -e lib/$library.so ]; then
         exported lib/$library.so > "$work/exported"
         grep -v '^tuff_' "$work/exported" > "$work/foreign" || true
