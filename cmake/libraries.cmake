@@ -79,6 +79,8 @@ endfunction()
 
 tuff_static(tuff_runtime_static C tuff_runtime ${tuff_runtime_objects})
 tuff_static(tuff_static ${tuff_language} tuff ${tuff_all_objects})
+add_dependencies(tuff_runtime_static tuff_backend_obj) # make, unlike ninja, knows no rule for another target's object
+add_dependencies(tuff_static tuff_backend_obj tuff_glslang_obj tuff_graph_obj tuff_loaders_obj)
 set(tuff_closure_names ${tuff_glslang_names} ${tuff_link_names})
 if(TUFF_GLSLANG)
     list(APPEND tuff_closure_names -lstdc++)
