@@ -14,6 +14,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
+// tuff: variants -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
 layout(local_size_x_id = 6) in;
 layout(constant_id = 6) const uint WORKGROUP = 32;
 #ifndef TUFF_HOOKS

@@ -1,0 +1,406 @@
+/* pool.c - pooling over the last two axes: largest and mean of windows, and their gradients.
+ *
+ *   max_pool2d(x)        y: largest element of each window, padding counts as -infinity
+ *   max_pool2d(x, q)     q's element where x is largest (the first, row-major): the gradient of max_pool2d_grad by gy
+ *   max_pool2d_grad(x, gy)
+ *   avg_pool2d(x)        mean over the elements in the picture, or in the padded picture (count_include_pad)
+ *   avg_pool2d_grad(gy)  with the picture's size as attribute */
+#include "graph/op.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct pool {
+    uint32_t kernel[2], stride[2], pad[4], dilation[2]; /* stride 0 stands for 1, as in ONNX; dilation 0 for 1 */
+    int32_t ceil_mode, count_include_pad;
+};
+struct avg_grad_attrs {
+    struct pool pool;
+    uint32_t size[2]; /* h, w of the pooled value */
+};
+
+#define POOL_ATTRS(type, member)                                                                                               \
+    {"kernel", "kernel_shape", TUFF_ATTR_U32S, 2, offsetof(type, member kernel)},                                              \
+        {"stride", "strides", TUFF_ATTR_U32S, 2, offsetof(type, member stride)},                                               \
+        {"pad", "pads", TUFF_ATTR_U32S, 4, offsetof(type, member pad)},                                                        \
+        {"dilation", "dilations", TUFF_ATTR_U32S, 2, offsetof(type, member dilation)},                                         \
+        {"ceil_mode", "ceil_mode", TUFF_ATTR_I32, 1, offsetof(type, member ceil_mode)},                                        \
+        {"count_include_pad", "count_include_pad", TUFF_ATTR_I32, 1, offsetof(type, member count_include_pad)}
+static const struct tuff_attr pool_attrs[] = {POOL_ATTRS(struct pool, )};
+static const struct tuff_attr avg_grad_attr_table[] = {
+    POOL_ATTRS(struct avg_grad_attrs, pool.),
+    {"size", "", TUFF_ATTR_U32S, 2, offsetof(struct avg_grad_attrs, size)},
+};
+
+/* One axis of the windows. */
+struct axis {
+    uint32_t size, windows, kernel, stride, dilation, pad, pad_after;
+};
+struct sizes {
+    uint32_t planes;
+    struct axis y, x;
+};
+
+/* windows is 0 where none fits or a count passes 2^31. */
+static struct axis measure_axis(const struct pool *p, uint32_t size, int k)
+{
+    struct axis a = {.size = size, .kernel = p->kernel[k], .stride = p->stride[k] ? p->stride[k] : 1,
+                     .dilation = p->dilation[k] ? p->dilation[k] : 1, .pad = p->pad[k], .pad_after = p->pad[k + 2]};
+    uint64_t padded = (uint64_t)size + a.pad + a.pad_after, reach = (uint64_t)a.dilation * (a.kernel - 1) + 1;
+    if (!a.kernel || a.dilation > INT32_MAX || padded > INT32_MAX || padded < reach || a.pad >= reach || a.pad_after >= reach)
+        return a;
+    uint64_t room = padded - reach, windows = room / a.stride + 1;
+    if (p->ceil_mode && room % a.stride && windows * a.stride < (uint64_t)size + a.pad) windows++;
+    a.windows = (uint32_t)windows;
+    return a;
+}
+
+static bool measure(const struct pool *p, const struct tuff_shape *x, const uint32_t *size, struct sizes *s)
+{
+    if (x->rank != 4) return false;
+    s->planes = x->dim[0] * x->dim[1];
+    s->y = measure_axis(p, size[0], 0);
+    s->x = measure_axis(p, size[1], 1);
+    return s->y.windows && s->x.windows;
+}
+
+static bool equals_pooled(const struct tuff_shape *x, const struct tuff_shape *y, const struct sizes *s)
+{
+    return y->rank == 4 && y->dim[0] == x->dim[0] && y->dim[1] == x->dim[1] && y->dim[2] == s->y.windows &&
+           y->dim[3] == s->x.windows;
+}
+
+/* ---- types ------------------------------------------------------------------------------------------------------------- */
+
+static tuff_status check(const struct tuff_infer *infer, bool fits, const struct pool *p)
+{
+    char a[128], b[140] = "";
+    const struct tuff_type *x = infer->in[0], *y = infer->in_count > 1 ? infer->in[1] : NULL;
+    bool types = (x->dtype == TUFF_F32 || x->dtype == TUFF_F16) && (!y || y->dtype == x->dtype);
+    if (fits && types) return TUFF_OK;
+    if (y) {
+        memcpy(b, " and ", 6);
+        tuff_shape_text(&y->shape, b + 5, sizeof b - 5);
+    }
+    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s of %s %s%s (kernel %u %u, stride %u %u, pad %u %u %u %u): %s",
+                    infer->op->name, tuff_dtype_name(x->dtype), tuff_shape_text(&x->shape, a, sizeof a), b,
+                    (unsigned)p->kernel[0], (unsigned)p->kernel[1], (unsigned)p->stride[0], (unsigned)p->stride[1],
+                    (unsigned)p->pad[0], (unsigned)p->pad[1], (unsigned)p->pad[2], (unsigned)p->pad[3],
+                    fits ? "must be f32 or f16" : "the window does not fit [n,c,h,w], the padding is as wide as the window, or shapes differ");
+    return TUFF_ERR_SHAPE;
+}
+
+static tuff_status pool_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct tuff_type *x = infer->in[0], *q = infer->in_count > 1 ? infer->in[1] : NULL;
+    struct sizes s = {0};
+    bool fits = measure(infer->attrs, &x->shape, &x->shape.dim[2], &s) && (!q || tuff_shape_equal(&q->shape, &x->shape));
+    TUFF_TRY(check(infer, fits, infer->attrs));
+    *out = (struct tuff_type){x->dtype, TUFF_SHAPE(x->shape.dim[0], x->shape.dim[1], s.y.windows, s.x.windows)};
+    return TUFF_OK;
+}
+
+static tuff_status max_grad_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct tuff_type *x = infer->in[0];
+    struct sizes s = {0};
+    bool fits = measure(infer->attrs, &x->shape, &x->shape.dim[2], &s) && equals_pooled(&x->shape, &infer->in[1]->shape, &s);
+    TUFF_TRY(check(infer, fits, infer->attrs));
+    *out = *x;
+    return TUFF_OK;
+}
+
+static tuff_status avg_grad_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct avg_grad_attrs *attrs = infer->attrs;
+    const struct tuff_type *gy = infer->in[0];
+    struct sizes s = {0};
+    bool fits = measure(&attrs->pool, &gy->shape, attrs->size, &s) && equals_pooled(&gy->shape, &gy->shape, &s);
+    TUFF_TRY(check(infer, fits, &attrs->pool));
+    *out = (struct tuff_type){gy->dtype, TUFF_SHAPE(gy->shape.dim[0], gy->shape.dim[1], attrs->size[0], attrs->size[1])};
+    return TUFF_OK;
+}
+
+/* ---- builders and gradients -------------------------------------------------------------------------------------------- */
+
+static void max_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct tuff_value *v = tuff_value_of(g, y);
+    const struct pool attrs = *(const struct pool *)v->attrs;
+    tuff_val x = v->in[0], moved = tuff_graph_add(g, &tuff_op_max_pool2d_grad, (tuff_val[]){x, gy}, 2, &attrs);
+    gin[v->in_count > 1 ? 1 : 0] = moved; /* with q the result is q's elements, and x only says where */
+}
+
+static void max_grad_grad(struct tuff_graph *g, tuff_val gx, tuff_val ggx, tuff_val *gin)
+{
+    const struct tuff_value *v = tuff_value_of(g, gx);
+    const struct pool attrs = *(const struct pool *)v->attrs;
+    gin[1] = tuff_graph_add(g, &tuff_op_max_pool2d, (tuff_val[]){v->in[0], ggx}, 2, &attrs);
+}
+
+static void avg_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct tuff_value *v = tuff_value_of(g, y);
+    struct tuff_shape x = tuff_type_of(g, v->in[0]).shape;
+    struct avg_grad_attrs attrs = {*(const struct pool *)v->attrs, {x.dim[2], x.dim[3]}};
+    gin[0] = tuff_graph_add(g, &tuff_op_avg_pool2d_grad, &gy, 1, &attrs);
+}
+
+static void avg_grad_grad(struct tuff_graph *g, tuff_val gx, tuff_val ggx, tuff_val *gin)
+{
+    const struct pool attrs = ((const struct avg_grad_attrs *)tuff_value_of(g, gx)->attrs)->pool;
+    gin[0] = tuff_graph_add(g, &tuff_op_avg_pool2d, &ggx, 1, &attrs);
+}
+
+static struct pool from_params(const struct tuff_pool2d_params *params)
+{
+    struct pool p = {.ceil_mode = params->ceil_mode, .count_include_pad = params->count_include_pad};
+    memcpy(p.kernel, params->kernel, sizeof p.kernel);
+    memcpy(p.pad, params->pad, sizeof p.pad);
+    for (int i = 0; i < 2; i++) {
+        p.stride[i] = params->stride[i] ? params->stride[i] : params->kernel[i];
+        p.dilation[i] = params->dilation[i] ? params->dilation[i] : 1;
+    }
+    return p;
+}
+
+tuff_val tuff_max_pool2d(struct tuff_graph *g, tuff_val x, struct tuff_pool2d_params params)
+{
+    struct pool attrs = from_params(&params);
+    attrs.count_include_pad = 0;
+    return tuff_graph_add(g, &tuff_op_max_pool2d, &x, 1, &attrs);
+}
+
+tuff_val tuff_avg_pool2d(struct tuff_graph *g, tuff_val x, struct tuff_pool2d_params params)
+{
+    struct pool attrs = from_params(&params);
+    return tuff_graph_add(g, &tuff_op_avg_pool2d, &x, 1, &attrs);
+}
+
+tuff_val tuff_global_avg_pool(struct tuff_graph *g, tuff_val x)
+{
+    struct tuff_shape s = tuff_type_of(g, x).shape;
+    char text[128];
+    if (x && s.rank != 4)
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "global_avg_pool of %s: must be [n,c,h,w]", tuff_shape_text(&s, text, sizeof text));
+    return tuff_mean(g, x, 1u << 2 | 1u << 3, TUFF_KEEP_AXES);
+}
+
+/* ---- lowering ---------------------------------------------------------------------------------------------------------- */
+
+static tuff_status lower_pool(const struct tuff_lower *lower, const char *file, const struct pool *attrs, const uint32_t *size,
+                              struct tuff_kernel_call *call)
+{
+    struct sizes s = {0};
+    if (TUFF_NEVER(!measure(attrs, &lower->in[0]->shape, size, &s))) return TUFF_ERR_SHAPE;
+    uint32_t workgroup = lower->caps->max_workgroup_invocations < 64 ? lower->caps->max_workgroup_invocations : 64;
+    uint64_t count = tuff_shape_count(&lower->value->type.shape);
+    const uint32_t spec[] = {s.y.kernel, s.x.kernel, s.y.stride, s.x.stride, s.y.dilation, s.x.dilation, workgroup};
+    const uint32_t push[] = {(uint32_t)count, s.y.size, s.x.size, s.y.windows, s.x.windows, s.y.pad, s.x.pad,
+                             s.y.size + s.y.pad_after, s.x.size + s.x.pad_after};
+    call->file = file;
+    for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, i, spec[i]);
+    for (uint32_t i = 0; i < TUFF_COUNT(push); i++) tuff_call_push(call, push[i]);
+    tuff_call_grid(call, lower->caps, (count + workgroup - 1) / workgroup);
+    return TUFF_OK;
+}
+
+static tuff_status max_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    (void)error;
+    tuff_call_define(call, "PICK", lower->value->in_count > 1);
+    return lower_pool(lower, "max_pool2d", lower->value->attrs, &lower->in[0]->shape.dim[2], call);
+}
+
+static tuff_status max_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    (void)error;
+    return lower_pool(lower, "max_pool2d_grad", lower->value->attrs, &lower->in[0]->shape.dim[2], call);
+}
+
+static tuff_status avg_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    (void)error;
+    const struct pool *attrs = lower->value->attrs;
+    tuff_call_spec(call, 7, attrs->count_include_pad != 0);
+    return lower_pool(lower, "avg_pool2d", attrs, &lower->in[0]->shape.dim[2], call);
+}
+
+static tuff_status avg_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    (void)error;
+    const struct avg_grad_attrs *attrs = lower->value->attrs;
+    tuff_call_spec(call, 7, attrs->pool.count_include_pad != 0);
+    return lower_pool(lower, "avg_pool2d_grad", &attrs->pool, attrs->size, call);
+}
+
+/* ---- references -------------------------------------------------------------------------------------------------------- */
+
+/* Position of tap u of window i, or false outside 0 .. size - 1. */
+static bool tap(const struct axis *a, uint32_t i, uint32_t u, uint64_t *at)
+{
+    int64_t p = (int64_t)i * a->stride + (int64_t)u * a->dilation - a->pad;
+    *at = (uint64_t)p;
+    return p >= 0 && p < (int64_t)a->size;
+}
+
+static uint32_t counted_taps(const struct axis *a, uint32_t i, bool count_pad)
+{
+    uint32_t n = 0;
+    uint64_t at;
+    for (uint32_t u = 0; u < a->kernel; u++)
+        n += count_pad ? (uint64_t)i * a->stride + (uint64_t)u * a->dilation < (uint64_t)a->size + a->pad + a->pad_after
+                       : tap(a, i, u, &at);
+    return n;
+}
+
+/* Place of the first largest element of window i, j, or SIZE_MAX where it holds none. */
+static size_t winner(const struct sizes *s, const double *plane, uint32_t i, uint32_t j)
+{
+    size_t best = SIZE_MAX;
+    uint64_t y, x;
+    for (uint32_t u = 0; u < s->y.kernel; u++)
+        for (uint32_t v = 0; v < s->x.kernel; v++)
+            if (tap(&s->y, i, u, &y) && tap(&s->x, j, v, &x) && (best == SIZE_MAX || plane[y * s->x.size + x] > plane[best]))
+                best = y * s->x.size + x;
+    return best;
+}
+
+static void max_ref(const struct tuff_ref *ref)
+{
+    struct sizes s = {0};
+    bool pick = ref->value->in_count > 1;
+    if (!measure(ref->value->attrs, &ref->in_types[0].shape, &ref->in_types[0].shape.dim[2], &s)) return;
+    size_t plane = (size_t)s.y.size * s.x.size, e = 0;
+    for (uint32_t p = 0; p < s.planes; p++)
+        for (uint32_t i = 0; i < s.y.windows; i++)
+            for (uint32_t j = 0; j < s.x.windows; j++, e++) {
+                size_t at = winner(&s, ref->in[0] + p * plane, i, j);
+                if (at == SIZE_MAX) ref->out[e] = pick ? 0.0 : -INFINITY;
+                else ref->out[e] = ref->in[pick ? 1 : 0][p * plane + at];
+            }
+}
+
+static void max_grad_ref(const struct tuff_ref *ref)
+{
+    struct sizes s = {0};
+    if (!measure(ref->value->attrs, &ref->in_types[0].shape, &ref->in_types[0].shape.dim[2], &s)) return;
+    size_t plane = (size_t)s.y.size * s.x.size, e = 0;
+    for (uint32_t p = 0; p < s.planes; p++)
+        for (uint32_t i = 0; i < s.y.windows; i++)
+            for (uint32_t j = 0; j < s.x.windows; j++, e++) {
+                size_t at = winner(&s, ref->in[0] + p * plane, i, j);
+                if (at != SIZE_MAX) ref->out[p * plane + at] += ref->in[1][e];
+            }
+}
+
+/* to_x: adds each window's share to its elements (gradient), else adds the elements' shares to the window. */
+static void average(const struct sizes *s, bool count_pad, bool to_x, const double *in, double *out)
+{
+    size_t plane = (size_t)s->y.size * s->x.size, e = 0;
+    uint64_t y, x;
+    for (uint32_t p = 0; p < s->planes; p++)
+        for (uint32_t i = 0; i < s->y.windows; i++)
+            for (uint32_t j = 0; j < s->x.windows; j++, e++) {
+                double n = (double)counted_taps(&s->y, i, count_pad) * counted_taps(&s->x, j, count_pad);
+                for (uint32_t u = 0; u < s->y.kernel; u++)
+                    for (uint32_t v = 0; v < s->x.kernel; v++) {
+                        if (!tap(&s->y, i, u, &y) || !tap(&s->x, j, v, &x)) continue;
+                        size_t at = p * plane + y * s->x.size + x;
+                        if (to_x) out[at] += in[e] / n;
+                        else out[e] += in[at] / n;
+                    }
+            }
+}
+
+static void avg_ref(const struct tuff_ref *ref)
+{
+    const struct pool *attrs = ref->value->attrs;
+    struct sizes s = {0};
+    if (measure(attrs, &ref->in_types[0].shape, &ref->in_types[0].shape.dim[2], &s))
+        average(&s, attrs->count_include_pad, false, ref->in[0], ref->out);
+}
+
+static void avg_grad_ref(const struct tuff_ref *ref)
+{
+    const struct avg_grad_attrs *attrs = ref->value->attrs;
+    struct sizes s = {0};
+    if (measure(&attrs->pool, &ref->in_types[0].shape, attrs->size, &s))
+        average(&s, attrs->pool.count_include_pad, true, ref->in[0], ref->out);
+}
+
+/* Every element of a window, or every window over an element: at most as many as the window has taps. */
+static double terms(const struct tuff_value *value, const struct tuff_type *in_types)
+{
+    const struct pool *attrs = value->attrs; /* also the first member of avg_grad_attrs */
+    (void)in_types;
+    return (double)attrs->kernel[0] * attrs->kernel[1];
+}
+
+/* ---- cases: one list of windows, of which each operator takes its operands ------------------------------------------------ */
+
+#define T(...) {TUFF_F32, {4, {__VA_ARGS__}}}
+#define L(...) __VA_ARGS__
+/* ROW(name, x, y, h and w of x, kernel, stride, pad, dilation, ceil_mode, count_include_pad) */
+#define CASES                                                                                                                  \
+    ROW("one", L(1, 1, 1, 1), L(1, 1, 1, 1), L(1, 1), L(1, 1), L(1, 1), L(0), L(1, 1), 0, 0)                                   \
+    ROW("two", L(2, 3, 8, 6), L(2, 3, 4, 3), L(8, 6), L(2, 2), L(2, 2), L(0), L(1, 1), 0, 0)                                   \
+    ROW("two_odd", L(2, 3, 7, 9), L(2, 3, 3, 4), L(7, 9), L(2, 2), L(2, 2), L(0), L(1, 1), 0, 0)                               \
+    ROW("two_ceil", L(2, 3, 7, 9), L(2, 3, 4, 5), L(7, 9), L(2, 2), L(2, 2), L(0), L(1, 1), 1, 0)                              \
+    ROW("two_pad", L(1, 2, 7, 9), L(1, 2, 4, 5), L(7, 9), L(2, 2), L(2, 2), L(1, 1, 0, 0), L(1, 1), 0, 1)                      \
+    ROW("gray28", L(3, 5, 28, 28), L(3, 5, 14, 14), L(28, 28), L(2, 2), L(2, 2), L(0), L(1, 1), 0, 0)                          \
+    ROW("stem", L(1, 4, 15, 16), L(1, 4, 8, 8), L(15, 16), L(3, 3), L(2, 2), L(1, 1, 1, 1), L(1, 1), 0, 0)                     \
+    ROW("stem_count", L(1, 4, 15, 16), L(1, 4, 8, 8), L(15, 16), L(3, 3), L(2, 2), L(1, 1, 1, 1), L(1, 1), 0, 1)               \
+    ROW("overlap", L(2, 2, 11, 13), L(2, 2, 11, 13), L(11, 13), L(3, 3), L(1, 1), L(1, 1, 1, 1), L(1, 1), 0, 0)                \
+    ROW("gaps", L(2, 2, 11, 13), L(2, 2, 4, 4), L(11, 13), L(2, 1), L(3, 4), L(0), L(1, 1), 0, 0)                              \
+    ROW("dilated", L(1, 3, 12, 11), L(1, 3, 5, 7), L(12, 11), L(2, 3), L(2, 1), L(0), L(3, 2), 0, 0)                           \
+    ROW("dilated_pad", L(1, 3, 12, 11), L(1, 3, 7, 9), L(12, 11), L(2, 3), L(2, 1), L(2, 1, 1, 1), L(3, 2), 1, 1)              \
+    ROW("lopsided", L(1, 2, 6, 7), L(1, 2, 4, 4), L(6, 7), L(3, 2), L(2, 2), L(1, 0, 2, 1), L(1, 1), 1, 1)                     \
+    ROW("ceil_dropped", L(1, 2, 5, 5), L(1, 2, 3, 3), L(5, 5), L(2, 2), L(2, 2), L(1, 1, 1, 1), L(1, 1), 1, 0)                 \
+    ROW("whole", L(2, 67, 5, 3), L(2, 67, 1, 1), L(5, 3), L(5, 3), L(1, 1), L(0), L(1, 1), 0, 0)
+
+#define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                          \
+    {label, {T(x)}, 1, {TUFF_DOMAIN_NORMAL}, 0, &(struct pool){{k}, {s}, {p}, {d}, ceil, count}},
+static const struct tuff_case avg_cases[] = {CASES};
+static const struct tuff_case max_cases[] = {
+    CASES {"ties", {T(2, 3, 8, 6)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct pool){{2, 2}, {2, 2}, {0}, {1, 1}, 0, 0}},
+    {"pick", {T(2, 3, 9, 7), T(2, 3, 9, 7)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct pool){{3, 2}, {2, 2}, {1, 0, 0, 1}, {1, 1}, 0, 0}},
+};
+#undef ROW
+#define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                          \
+    {label, {T(x), T(y)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct pool){{k}, {s}, {p}, {d}, ceil, count}},
+static const struct tuff_case max_grad_cases[] = {
+    CASES {"ties", {T(2, 3, 8, 6), T(2, 3, 4, 3)}, 2, {TUFF_DOMAIN_KINKS}, 0, &(struct pool){{2, 2}, {2, 2}, {0}, {1, 1}, 0, 0}},
+    {"ties_overlap", {T(1, 2, 9, 8), T(1, 2, 5, 4)}, 2, {TUFF_DOMAIN_KINKS}, 0,
+     &(struct pool){{3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 0, 0}},
+};
+#undef ROW
+#define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                          \
+    {label, {T(y)}, 1, {TUFF_DOMAIN_NORMAL}, 0, &(struct avg_grad_attrs){{{k}, {s}, {p}, {d}, ceil, count}, {hw}}},
+static const struct tuff_case avg_grad_cases[] = {CASES};
+#undef ROW
+
+const struct tuff_op tuff_op_max_pool2d = {
+    .name = "max_pool2d", .onnx = "MaxPool", .class = TUFF_CLASS_KERNEL, .arity_min = 1, .arity_max = 2, .attrs = pool_attrs,
+    .attr_count = TUFF_COUNT(pool_attrs), .attrs_bytes = sizeof(struct pool), .infer = pool_infer, .grad = max_grad,
+    .lower = max_lower, .ref = max_ref, .cases = max_cases, .case_count = TUFF_COUNT(max_cases),
+};
+const struct tuff_op tuff_op_max_pool2d_grad = {
+    .name = "max_pool2d_grad", .onnx = "", .class = TUFF_CLASS_KERNEL, .arity_min = 2, .arity_max = 2, .attrs = pool_attrs,
+    .attr_count = TUFF_COUNT(pool_attrs), .attrs_bytes = sizeof(struct pool), .infer = max_grad_infer, .grad = max_grad_grad,
+    .lower = max_grad_lower, .ref = max_grad_ref, .terms = terms, .cases = max_grad_cases,
+    .case_count = TUFF_COUNT(max_grad_cases), .inline_inputs = 1u << 1,
+};
+const struct tuff_op tuff_op_avg_pool2d = {
+    .name = "avg_pool2d", .onnx = "AveragePool", .class = TUFF_CLASS_KERNEL, .arity_min = 1, .arity_max = 1, .attrs = pool_attrs,
+    .attr_count = TUFF_COUNT(pool_attrs), .attrs_bytes = sizeof(struct pool), .infer = pool_infer, .grad = avg_grad,
+    .lower = avg_lower, .ref = avg_ref, .terms = terms, .cases = avg_cases, .case_count = TUFF_COUNT(avg_cases),
+    .inline_inputs = 1u << 0,
+};
+const struct tuff_op tuff_op_avg_pool2d_grad = {
+    .name = "avg_pool2d_grad", .onnx = "", .class = TUFF_CLASS_KERNEL, .arity_min = 1, .arity_max = 1,
+    .attrs = avg_grad_attr_table, .attr_count = TUFF_COUNT(avg_grad_attr_table), .attrs_bytes = sizeof(struct avg_grad_attrs),
+    .infer = avg_grad_infer, .grad = avg_grad_grad, .lower = avg_grad_lower, .ref = avg_grad_ref, .terms = terms,
+    .cases = avg_grad_cases, .case_count = TUFF_COUNT(avg_grad_cases), .inline_inputs = 1u << 0,
+};

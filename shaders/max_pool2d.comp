@@ -1,0 +1,61 @@
+/* max_pool2d.comp - largest element of each window, or another value's element at that place.
+ *
+ *   y[p,i,j] = q[p, y*, x*], (y*, x*) the first (row-major) place with the largest x in the window
+ *   i*SH + u*DH - top, j*SW + v*DW - left, 0 <= u < KH, 0 <= v < KW; padding counts as -infinity
+ *
+ * in    0      x [planes, h, w]   f32
+ * in    1      q, like x, with PICK; without it q is x
+ * out   1 | 2  y [planes, oh, ow] f32
+ * push         include/pool.glsl
+ * spec  0..6   include/pool.glsl
+ * def          PICK 0 | 1
+ * grid         count / WORKGROUP workgroups, rounded up, folded
+ * why          a window is small: reads hit the cache; no state, so any window size works */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+// tuff: variants -DPICK=1
+#ifndef PICK
+#define PICK 0
+#endif
+#ifndef TUFF_HOOKS
+#include "include/hooks.glsl"
+TUFF_PORT_IN(0)
+#if PICK
+TUFF_PORT_IN(1)
+TUFF_PORT_OUT(2)
+#else
+TUFF_PORT_OUT(1)
+#endif
+#endif
+#include "include/grid.glsl"
+#include "include/pool.glsl"
+
+void main()
+{
+    uint e = pool_element();
+    if (e >= count) return;
+    uint plane = e / (oh * ow), at = e - plane * (oh * ow), i = at / ow, j = at - i * ow;
+    float best = uintBitsToFloat(0xff800000u); /* -infinity */
+    uint place = 0;
+    bool found = false;
+    for (uint u = 0; u < KH; u++) {
+        uint y = i * SH + u * DH - top; /* before the first row: wraps to a large number */
+        for (uint v = 0; v < KW; v++) {
+            uint x = j * SW + v * DW - left;
+            if (y < h && x < w) {
+                uint from = (plane * h + y) * w + x;
+                float value = in0(from);
+                if (!found || value > best) {
+                    best = value;
+                    place = from;
+                }
+                found = true;
+            }
+        }
+    }
+#if PICK
+    best = in1(place);
+    if (!found) best = 0.0;
+#endif
+    out0(e, best);
+}

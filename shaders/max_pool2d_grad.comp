@@ -1,0 +1,52 @@
+/* max_pool2d_grad.comp - gradient of max_pool2d by x: each window's gradient goes to its first largest element.
+ *
+ *   gx[p,y,x] = sum of gy[p,i,j] over the windows (i,j) whose first (row-major) largest x is at (y,x)
+ *
+ * in    0      x  [planes, h, w]   f32
+ * in    1      gy [planes, oh, ow] f32
+ * out   2      gx [planes, h, w]   f32
+ * push         include/pool.glsl
+ * spec  0..6   include/pool.glsl
+ * grid         count / WORKGROUP workgroups, rounded up, folded
+ * why          gathers instead of scattering: no atomics, the same sum in the same order every time. An element is the
+ *              winner if none before it in the window is as large and none behind it is larger. */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#ifndef TUFF_HOOKS
+#include "include/hooks.glsl"
+TUFF_PORT_IN(0)
+TUFF_PORT_IN(1)
+TUFF_PORT_OUT(2)
+#endif
+#include "include/grid.glsl"
+#include "include/pool.glsl"
+
+void main()
+{
+    uint e = pool_element();
+    if (e >= count) return;
+    uint plane = e / (h * w), at = e - plane * (h * w), row = at / w, column = at - row * w;
+    uint i0, i1, j0, j1;
+    pool_windows(row, top, KH, SH, DH, oh, i0, i1);
+    pool_windows(column, left, KW, SW, DW, ow, j0, j1);
+    float own = in0(e), sum = 0.0;
+    for (uint i = i0; i < i1; i++) {
+        for (uint j = j0; j < j1; j++) {
+            if ((row + top - i * SH) % DH != 0 || (column + left - j * SW) % DW != 0) continue;
+            bool wins = true;
+            for (uint u = 0; u < KH; u++) {
+                uint y = i * SH + u * DH - top;
+                for (uint v = 0; v < KW; v++) {
+                    uint x = j * SW + v * DW - left;
+                    if (y < h && x < w) {
+                        uint from = (plane * h + y) * w + x;
+                        float value = in0(from);
+                        wins = wins && !(value > own || (value == own && from < e));
+                    }
+                }
+            }
+            if (wins) sum += in1((plane * oh + i) * ow + j);
+        }
+    }
+    out0(e, sum);
+}
