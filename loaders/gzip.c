@@ -87,6 +87,15 @@ static tuff_status grow(struct job *job)
     return TUFF_OK;
 }
 
+/* Z_BLOCK stops behind every block. data_type then says (zlib.h, inflate): 64 in the last block, 128 behind the end of a
+ * block, and below 8 how many upper bits of the last byte belong to no block. They are zero in what compressors write, and
+ * no checksum covers them. */
+static bool loose_bits(const z_stream *stream)
+{
+    int unused = stream->data_type & 7;
+    return (stream->data_type & 192) == 192 && unused && stream->next_in[-1] >> (8 - unused) != 0;
+}
+
 static tuff_status inflate_member(struct job *job, z_stream *stream)
 {
     size_t start = job->at, left = job->source->bytes - job->at;
@@ -98,13 +107,14 @@ static tuff_status inflate_member(struct job *job, z_stream *stream)
         stream->avail_in = in > INT_MAX ? INT_MAX : (uInt)in;
         stream->next_out = job->out + job->length;
         stream->avail_out = room > INT_MAX ? INT_MAX : (uInt)room;
-        code = inflate(stream, Z_NO_FLUSH);
+        code = inflate(stream, Z_BLOCK);
         used = (size_t)(stream->next_in - (job->source->data + start));
         job->length = (size_t)(stream->next_out - job->out);
         if (code == Z_MEM_ERROR) return tuff_fail_memory(job->context, job->error);
         if (code == Z_BUF_ERROR && used == left) return bad(job, "it is cut off");
         if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
             return bad(job, stream->msg ? stream->msg : "its data is invalid");
+        if (code == Z_OK && used && loose_bits(stream)) return bad(job, "bits behind its data are set");
         job->at = start + used;
     }
     return TUFF_OK;

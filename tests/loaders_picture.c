@@ -1,0 +1,349 @@
+/* loaders_picture.c - PNG and JPEG: there and back, alpha, orientation, limits, damage, failed allocations. */
+#include "tests/loaders_support.h"
+
+#include "loaders/picture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct tuff_picture make_picture(struct loaders_test *test, uint32_t width, uint32_t height, uint32_t channels)
+{
+    struct tuff_picture picture = {width, height, channels, tuff_alloc(test->context, (size_t)width * height * channels)};
+    if (!picture.pixels) exit(1);
+    for (size_t i = 0; i < (size_t)width * height * channels; i++) picture.pixels[i] = (uint8_t)(i * 37 + i / 7 * 11);
+    return picture;
+}
+
+static bool same(const struct tuff_picture *a, const struct tuff_picture *b)
+{
+    return a->pixels && a->width == b->width && a->height == b->height && a->channels == b->channels &&
+           memcmp(a->pixels, b->pixels, (size_t)a->width * a->height * a->channels) == 0;
+}
+
+static void test_kinds(struct loaders_test *test)
+{
+    struct tuff_picture picture = {0};
+    struct tuff_error error = {0};
+    struct tuff_picture_options options = {0};
+    const uint8_t text[] = "neither of the two";
+    expect_status(test, "another kind of file", TUFF_ERR_FORMAT,
+                  tuff_picture_decode(test->context, (struct tuff_span){text, sizeof text}, NULL, &picture, &error), &error,
+                  "neither a PNG");
+    expect_status(test, "empty file", TUFF_ERR_FORMAT,
+                  tuff_picture_decode(test->context, (struct tuff_span){text, 0}, NULL, &picture, &error), &error, NULL);
+    expect_status(test, "no such file", TUFF_ERR_FILE,
+                  tuff_picture_read(test->context, scratch_path(test, "none.png"), NULL, &picture, &error), &error,
+                  "none.png");
+    expect_status(test, "struct_size 0", TUFF_ERR_USAGE,
+                  tuff_picture_decode(test->context, (struct tuff_span){text, sizeof text}, &options, &picture, &error),
+                  &error, "struct_size");
+}
+
+#if TUFF_HAVE_PNG
+
+static void test_png_round_trip(struct loaders_test *test)
+{
+    static const uint32_t sizes[][2] = {{1, 1}, {7, 5}, {64, 33}};
+    for (size_t s = 0; s < TUFF_COUNT(sizes); s++)
+        for (uint32_t channels = 1; channels <= 4; channels++) {
+            struct tuff_picture wanted = make_picture(test, sizes[s][0], sizes[s][1], channels), got = {0};
+            struct tuff_picture_options keep = {.struct_size = sizeof keep, .alpha = TUFF_ALPHA_KEEP};
+            struct tuff_error error = {0};
+            const char *path = scratch_path(test, "a.png");
+            tuff_status status = tuff_picture_write_png(test->context, path, &wanted, &error);
+            if (channels == 2) {
+                expect_status(test, "two channels are not written", TUFF_ERR_USAGE, status, &error, "channels");
+            } else {
+                expect_status(test, "write", TUFF_OK, status, &error, NULL);
+                expect_status(test, "read", TUFF_OK, tuff_picture_read(test->context, path, &keep, &got, &error), &error,
+                              NULL);
+                expect(test, same(&wanted, &got), "round trip", "the same picture", "another (%u channels)",
+                       (unsigned)got.channels);
+            }
+            tuff_picture_finish(test->context, &got);
+            tuff_picture_finish(test->context, &wanted);
+        }
+}
+
+static void test_alpha(struct loaders_test *test)
+{
+    /* One row: opaque, clear, half red. */
+    uint8_t row[12] = {10, 20, 30, 255, 40, 50, 60, 0, 255, 0, 0, 128};
+    const uint8_t blended[9] = {10, 20, 30, 255, 255, 255, 255, 127, 127}, dropped[9] = {10, 20, 30, 40, 50, 60, 255, 0, 0};
+    struct tuff_picture picture = {3, 1, 4, row}, got = {0};
+    struct tuff_error error = {0};
+    const char *path = scratch_path(test, "alpha.png");
+    expect_status(test, "write", TUFF_OK, tuff_picture_write_png(test->context, path, &picture, &error), &error, NULL);
+    for (int alpha = TUFF_ALPHA_BLEND; alpha <= TUFF_ALPHA_DROP; alpha++) {
+        struct tuff_picture_options options = {.struct_size = sizeof options, .alpha = alpha};
+        const uint8_t *wanted = alpha == TUFF_ALPHA_BLEND ? blended : alpha == TUFF_ALPHA_DROP ? dropped : row;
+        uint32_t channels = alpha == TUFF_ALPHA_KEEP ? 4 : 3;
+        expect_status(test, "read", TUFF_OK, tuff_picture_read(test->context, path, &options, &got, &error), &error, NULL);
+        expect_number(test, "alpha: channels", channels, got.channels);
+        if (got.channels == channels)
+            expect(test, memcmp(got.pixels, wanted, 3 * channels) == 0, "alpha", "the formula's pixels", "others in mode %d",
+                   alpha);
+        tuff_picture_finish(test->context, &got);
+    }
+}
+
+static void test_png_damage(struct loaders_test *test)
+{
+    struct tuff_picture picture = make_picture(test, 9, 6, 3), got = {0};
+    struct tuff_error error = {0};
+    const char *path = scratch_path(test, "damage.png");
+    size_t bytes = 0;
+    expect_status(test, "write", TUFF_OK, tuff_picture_write_png(test->context, path, &picture, &error), &error, NULL);
+    uint8_t *file = file_read(path, &bytes);
+    for (size_t n = 0; file && n < bytes; n++)
+        expect_refused(test, "PNG, truncated",
+                       tuff_picture_decode(test->context, (struct tuff_span){file, n}, NULL, &got, &error), &error);
+    for (size_t bit = 0; file && bit < bytes * 8; bit++) {
+        char what[60];
+        snprintf(what, sizeof what, "PNG, bit %zu flipped", bit);
+        file[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        expect_refused(test, what, tuff_picture_decode(test->context, (struct tuff_span){file, bytes}, NULL, &got, &error),
+                       &error);
+        file[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    struct tuff_picture_options small = {.struct_size = sizeof small, .max_pixels = 53};
+    expect_status(test, "54 pixels, limit 53", TUFF_ERR_FORMAT,
+                  tuff_picture_decode(test->context, (struct tuff_span){file, bytes}, &small, &got, &error), &error,
+                  "limit");
+    small.max_pixels = 54;
+    expect_status(test, "54 pixels, limit 54", TUFF_OK,
+                  tuff_picture_decode(test->context, (struct tuff_span){file, bytes}, &small, &got, &error), &error, NULL);
+    tuff_picture_finish(test->context, &got);
+    tuff_picture_finish(test->context, &picture);
+    free(file);
+}
+
+/* A header that claims 11000 x 11000 pixels, in 60 bytes: refused before memory is taken. */
+static void test_png_claims(struct loaders_test *test)
+{
+    uint8_t file[] = {0x89, 'P', 'N',  'G',  13, 10,  26,   10,   0,   0,    0,    13, 'I', 'H', 'D', 'R',
+                      0,    0,   0x2a, 0xf8, 0,  0,   0x2a, 0xf8, 8,   2,    0,    0,  0,   0,   0,   0,
+                      0,    0,   0,    0,    2,  'I', 'D',  'A',  'T', 0x78, 0x9c, 0,  0,   0,   0};
+    uint32_t crc = tuff_crc32(0, file + 12, 17), data_crc = tuff_crc32(0, file + 37, 6);
+    for (int i = 0; i < 4; i++) {
+        file[29 + i] = (uint8_t)(crc >> (24 - 8 * i));
+        file[43 + i] = (uint8_t)(data_crc >> (24 - 8 * i));
+    }
+    struct tuff_picture got = {0};
+    struct tuff_error error = {0};
+    expect_status(test, "a PNG that claims more than it can hold", TUFF_ERR_FORMAT,
+                  tuff_picture_decode(test->context, (struct tuff_span){file, sizeof file}, NULL, &got, &error), &error,
+                  "too short for its size");
+}
+
+static tuff_status png_there_and_back(struct loaders_test *test, void *user)
+{
+    struct tuff_picture got = {0};
+    const char *path = scratch_path(test, "memory.png");
+    tuff_status status = tuff_picture_write_png(test->context, path, user, NULL);
+    if (status == TUFF_OK) status = tuff_picture_read(test->context, path, NULL, &got, NULL);
+    tuff_picture_finish(test->context, &got);
+    return status;
+}
+
+static void test_png(struct loaders_test *test)
+{
+    test_png_round_trip(test);
+    test_alpha(test);
+    test_png_damage(test);
+    test_png_claims(test);
+    struct tuff_picture picture = make_picture(test, 20, 10, 4);
+    expect_survives_memory(test, "PNG, allocation fails", png_there_and_back, &picture);
+    tuff_picture_finish(test->context, &picture);
+}
+#else
+static void test_png(struct loaders_test *test)
+{
+    uint8_t file[8] = {0x89, 'P', 'N', 'G', 13, 10, 26, 10};
+    struct tuff_picture got = {0};
+    struct tuff_error error = {0};
+    (void)make_picture, (void)same;
+    expect_status(test, "PNG without libpng", TUFF_ERR_UNSUPPORTED,
+                  tuff_picture_decode(test->context, (struct tuff_span){file, sizeof file}, NULL, &got, &error), &error,
+                  "TUFF_PNG");
+}
+#endif
+
+#if TUFF_HAVE_JPEG
+#include <jpeglib.h>
+
+struct jpeg_made {
+    unsigned char *data;
+    unsigned long bytes;
+};
+
+struct jpeg_recipe {
+    int channels; /* 1 grey, 3 RGB, 4 CMYK */
+    bool progressive, arithmetic;
+    int orientation; /* 0: no EXIF */
+};
+
+/* 24 x 16, smooth, so that compression changes little. CMYK is inverted, as Adobe stores it. */
+static uint8_t sample(int x, int y, int c)
+{
+    return c == 3 ? 255 : (uint8_t)(c == 0 ? x * 10 : c == 1 ? y * 15 : 200 - x * 3);
+}
+
+static struct jpeg_made make_jpeg(const struct jpeg_recipe *recipe)
+{
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    struct jpeg_made made = {0};
+    uint8_t exif[] = {'E', 'x',  'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1,
+                      1,   0x12, 0,   3,   0, 0, 0,   1,   0, 0,  0, 0, 0, 0, 0, 0};
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    jpeg_mem_dest(&jpeg, &made.data, &made.bytes);
+    jpeg.image_width = 24;
+    jpeg.image_height = 16;
+    jpeg.input_components = recipe->channels;
+    jpeg.in_color_space = recipe->channels == 1 ? JCS_GRAYSCALE : recipe->channels == 3 ? JCS_RGB : JCS_CMYK;
+    jpeg_set_defaults(&jpeg);
+    jpeg_set_quality(&jpeg, 100, TRUE);
+    for (int c = 0; c < jpeg.num_components; c++) jpeg.comp_info[c].h_samp_factor = jpeg.comp_info[c].v_samp_factor = 1;
+    if (recipe->progressive) jpeg_simple_progression(&jpeg);
+    jpeg.arith_code = recipe->arithmetic;
+    jpeg_start_compress(&jpeg, TRUE);
+    exif[25] = (uint8_t)recipe->orientation;
+    if (recipe->orientation) jpeg_write_marker(&jpeg, JPEG_APP0 + 1, exif, sizeof exif);
+    for (int y = 0; y < 16; y++) {
+        uint8_t row[24 * 4], *rows = row;
+        for (int x = 0; x < 24; x++)
+            for (int c = 0; c < recipe->channels; c++) row[x * recipe->channels + c] = sample(x, y, c);
+        jpeg_write_scanlines(&jpeg, &rows, 1);
+    }
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    return made;
+}
+
+/* Largest difference from the samples, seen through the orientation. */
+static int difference(const struct tuff_picture *picture, int orientation)
+{
+    int worst = 0;
+    for (int y = 0; y < (int)picture->height; y++)
+        for (int x = 0; x < (int)picture->width; x++)
+            for (int c = 0; c < (int)picture->channels; c++) {
+                /* EXIF 2.3: 1 as is, 2 mirrored, 3 turned by 180 degrees, 4 flipped, 5 transposed, 6 to be turned clockwise,
+                 * 7 transversed, 8 to be turned counter-clockwise. Row 0 of the stored picture is the upright one's ... */
+                const int from[9][2] = {{x, y}, {x, y},      {23 - x, y},      {23 - x, 15 - y}, {x, 15 - y},
+                                        {y, x}, {y, 15 - x}, {23 - y, 15 - x}, {23 - y, x}};
+                int wanted = sample(from[orientation][0], from[orientation][1], c);
+                int off = abs(wanted -
+                              picture->pixels[((size_t)y * picture->width + (size_t)x) * picture->channels + (size_t)c]);
+                if (off > worst) worst = off;
+            }
+    return worst;
+}
+
+static void test_jpeg_kinds(struct loaders_test *test)
+{
+    static const struct jpeg_recipe recipes[] = {{1, false, false, 0}, {3, false, false, 0}, {4, false, false, 0},
+                                                 {3, true, false, 0},  {3, false, false, 1}, {3, false, false, 2},
+                                                 {3, false, false, 3}, {3, false, false, 4}, {3, false, false, 5},
+                                                 {3, false, false, 6}, {3, false, false, 7}, {1, false, false, 8}};
+    for (size_t r = 0; r < TUFF_COUNT(recipes); r++) {
+        struct jpeg_made made = make_jpeg(&recipes[r]);
+        struct tuff_picture got = {0};
+        struct tuff_error error = {0};
+        char what[60];
+        snprintf(what, sizeof what, "JPEG, %d channels, progressive %d, orientation %d", recipes[r].channels,
+                 recipes[r].progressive, recipes[r].orientation);
+        expect_status(test, what, TUFF_OK,
+                      tuff_picture_decode(test->context, (struct tuff_span){made.data, made.bytes}, NULL, &got, &error),
+                      &error, NULL);
+        expect_number(test, what, recipes[r].orientation >= 5 ? 16 : 24, got.width);
+        expect_number(test, what, recipes[r].channels == 1 ? 1 : 3, got.channels);
+        /* Quality 100: rounding of the transform and of the colours, a few levels. */
+        if (got.pixels)
+            expect(test, difference(&got, recipes[r].orientation) <= 6, what, "<= 6 levels", "%d",
+                   difference(&got, recipes[r].orientation));
+        tuff_picture_finish(test->context, &got);
+        free(made.data);
+    }
+}
+
+static void test_jpeg_damage(struct loaders_test *test, const struct jpeg_recipe *recipe)
+{
+    struct jpeg_made made = make_jpeg(recipe);
+    struct tuff_picture got = {0};
+    struct tuff_error error = {0};
+    size_t loaded = 0;
+    for (size_t n = 0; n < made.bytes; n++)
+        expect_refused(test, "JPEG, truncated",
+                       tuff_picture_decode(test->context, (struct tuff_span){made.data, n}, NULL, &got, &error), &error);
+    for (size_t bit = 0; bit < made.bytes * 8; bit++) {
+        made.data[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        struct tuff_picture_options options = {.struct_size = sizeof options, .max_pixels = 1000000};
+        tuff_status status = tuff_picture_decode(test->context, (struct tuff_span){made.data, made.bytes}, &options, &got,
+                                                 &error);
+        if (status == TUFF_OK)
+            loaded++;
+        else
+            expect_refused(test, "JPEG, bit flipped", status, &error);
+        tuff_picture_finish(test->context, &got);
+        made.data[bit / 8] ^= (unsigned char)(1 << bit % 8);
+    }
+    expect(test, loaded > 0, "JPEG, flips", "some that load (there is no checksum)", "%zu", loaded);
+    free(made.data);
+}
+
+static tuff_status jpeg_decode(struct loaders_test *test, void *user)
+{
+    struct jpeg_made *made = user;
+    struct tuff_picture got = {0};
+    tuff_status status = tuff_picture_decode(test->context, (struct tuff_span){made->data, made->bytes}, NULL, &got, NULL);
+    tuff_picture_finish(test->context, &got);
+    return status;
+}
+
+static void test_exif(struct loaders_test *test)
+{
+    uint8_t block[] = {'E', 'x', 'i', 'f', 0, 0, 'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0};
+    expect_number(test, "EXIF, little-endian", 6, tuff_exif_orientation(block, sizeof block));
+    for (size_t n = 0; n < 26; n++) { /* a copy of that length, so that a read past its end is seen */
+        uint8_t *part = malloc(n ? n : 1);
+        if (part) memcpy(part, block, n);
+        if (part) expect_number(test, "EXIF, truncated", 1, tuff_exif_orientation(part, n));
+        free(part);
+    }
+    memset(block + 10, 0xff, 4);
+    expect_number(test, "EXIF, directory out of the block", 1, tuff_exif_orientation(block, sizeof block));
+}
+
+static void test_jpeg(struct loaders_test *test)
+{
+    test_exif(test);
+    test_jpeg_kinds(test);
+    test_jpeg_damage(test, &(struct jpeg_recipe){3, false, false, 6});
+    test_jpeg_damage(test, &(struct jpeg_recipe){4, true, false, 0});
+    struct jpeg_made made = make_jpeg(&(struct jpeg_recipe){4, true, false, 6});
+    expect_survives_memory(test, "JPEG, allocation fails", jpeg_decode, &made);
+    free(made.data);
+}
+#else
+static void test_jpeg(struct loaders_test *test)
+{
+    uint8_t file[8] = {0xff, 0xd8, 0xff};
+    struct tuff_picture got = {0};
+    struct tuff_error error = {0};
+    expect_status(test, "JPEG without libjpeg", TUFF_ERR_UNSUPPORTED,
+                  tuff_picture_decode(test->context, (struct tuff_span){file, sizeof file}, NULL, &got, &error), &error,
+                  "TUFF_JPEG");
+}
+#endif
+
+int main(void)
+{
+    struct loaders_test test;
+    loaders_begin(&test, "loaders_picture");
+    test_kinds(&test);
+    test_png(&test);
+    test_jpeg(&test);
+    return loaders_end(&test);
+}
