@@ -1,0 +1,372 @@
+/* loaders_safetensors.c - safetensors and checkpoints: there and back, malformed headers, every length, every flipped bit. */
+#include "tests/loaders_support.h"
+
+#include "loaders/source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#if TUFF_HAVE_JSON
+
+/* ---- reading -------------------------------------------------------------------------------------------------------- */
+
+/* A file with that header and `data` bytes of zeros behind it. */
+static tuff_status decode(struct loaders_test *test, const char *header, size_t data, struct tuff_tensors **tensors,
+                          struct tuff_error *error)
+{
+    size_t length = strlen(header), bytes = 8 + length + data;
+    uint8_t *file = calloc(bytes, 1);
+    if (!file) exit(1);
+    for (int i = 0; i < 8; i++) file[i] = (uint8_t)((uint64_t)length >> 8 * i);
+    memcpy(file + 8, header, length);
+    tuff_status status = tuff_safetensors_decode(test->context, (struct tuff_span){file, bytes}, tensors, error);
+    free(file);
+    return status;
+}
+
+static void test_good(struct loaders_test *test)
+{
+    static const struct {
+        const char *header;
+        size_t data, count;
+    } cases[] = {
+        {"{}", 0, 0},
+        {"{}      ", 0, 0},
+        {"{\"__metadata__\":{}}", 0, 0},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]}}", 8, 1},
+        {"{\"a\":{\"dtype\":\"F64\",\"shape\":[],\"data_offsets\":[0,8]}}", 8, 1},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[0,4294967296,4294967296],\"data_offsets\":[0,0]}}", 0, 1},
+        {"{ \"b\" : "
+         "{\"data_offsets\":[4,6],\"shape\":[1],\"dtype\":\"BF16\"},\n\t\"a\":{\"dtype\":\"I32\",\"shape\":[1],\"data_"
+         "offsets\":[0,4]}}",
+         6, 2},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"b\":{\"dtype\":\"U8\",\"shape\":[0],\"data_"
+         "offsets\":[1,1]}}",
+         1, 2},
+        {"{\"\\u00e9[{\\\"\":{\"dtype\":\"BOOL\",\"shape\":[1,1,1,1,1,1,1,3],\"data_offsets\":[0,3]}}", 3, 1},
+    };
+    for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
+        struct tuff_tensors *tensors = NULL;
+        struct tuff_error error = {0};
+        expect_status(test, cases[i].header, TUFF_OK, decode(test, cases[i].header, cases[i].data, &tensors, &error), &error,
+                      NULL);
+        if (tensors) expect_number(test, cases[i].header, (long long)cases[i].count, (long long)tuff_tensors_count(tensors));
+        tuff_tensors_destroy(tensors);
+    }
+}
+
+#define T(name, type, shape, offsets)                                                                                       \
+    "\"" name "\":{\"dtype\":\"" type "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+
+static void test_bad(struct loaders_test *test)
+{
+    static const struct {
+        const char *header, *sentence;
+        size_t data;
+    } cases[] = {
+        {"", "begin with {", 0},
+        {" {}", "begin with {", 0},
+        {"[]", "begin with {", 0},
+        {"{} x", "follows", 0},
+        {"{}{}", "follows", 0},
+        {"{}\n", "follows", 0},
+        {"{\"a\"", "not JSON", 0},
+        {"{}", "belong to no tensor", 1},
+        {"{\"a\":1}", "no description", 0},
+        {"{\"a\":{}}", "no dtype", 0},
+        {"{" T("a", "F33", "[1]", "[0,4]") "}", "unknown", 4},
+        {"{" T("a", "f32", "[1]", "[0,4]") "}", "unknown", 4},
+        {"{" T("a", "F32", "1", "[0,4]") "}", "no shape", 4},
+        {"{" T("a", "F32", "[1.5]", "[0,4]") "}", "whole number", 4},
+        {"{" T("a", "F32", "[-1]", "[0,4]") "}", "whole number", 4},
+        {"{" T("a", "F32", "[1e400]", "[0,4]") "}", "whole number", 4},
+        {"{" T("a", "F32", "[\"1\"]", "[0,4]") "}", "whole number", 4},
+        {"{" T("a", "F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") "}", "more than 8 dimensions", 4},
+        {"{" T("a", "F32", "[1]", "[0]") "}", "no data_offsets", 4},
+        {"{" T("a", "F32", "[1]", "[0,4,8]") "}", "no data_offsets", 4},
+        {"{" T("a", "F32", "[1]", "[4,0]") "}", "outside", 4},
+        {"{" T("a", "F32", "[2]", "[0,8]") "}", "outside", 4},
+        {"{" T("a", "F32", "[1]", "[0,18446744073709551620]") "}", "no data_offsets", 4},
+        {"{" T("a", "F32", "[4611686018427387904,4]", "[0,0]") "}", "whole number", 0},
+        {"{" T("a", "F32", "[4503599627370496,4503599627370496]", "[0,0]") "}", "do not fit", 0},
+        {"{" T("a", "F32", "[2]", "[0,4]") "}", "do not fit", 4},
+        {"{" T("a", "U8", "[2]", "[0,2]") "," T("b", "U8", "[2]", "[1,3]") "}", "hole or an overlap", 3},
+        {"{" T("a", "U8", "[2]", "[0,2]") "," T("b", "U8", "[2]", "[0,2]") "}", "hole or an overlap", 2},
+        {"{" T("a", "U8", "[2]", "[0,2]") "," T("b", "U8", "[2]", "[3,5]") "}", "hole or an overlap", 5},
+        {"{" T("a", "U8", "[2]", "[0,2]") "," T("b", "U8", "[0]", "[1,1]") "}", "hole or an overlap", 2},
+        {"{" T("a", "U8", "[2]", "[1,3]") "}", "hole or an overlap", 3},
+        {"{" T("a", "U8", "[2]", "[0,2]") "}", "belong to no tensor", 3},
+        {"{" T("a", "U8", "[1]", "[0,1]") "," T("a", "U8", "[1]", "[1,2]") "}", "two tensors are named", 2},
+        {"{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", "repeated field", 1},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1],\"x\":1}}", "unknown or repeated field", 1},
+        {"{\"__metadata__\":[]}", "no object", 0},
+        {"{\"__metadata__\":{\"a\":1}}", "no text", 0},
+        {"{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}", "two texts", 0},
+        {"{\"__metadata__\":{},\"__metadata__\":{}}", "twice", 0},
+        {"{\"__metadata__\":{\"a\\u0000b\":\"1\"}}", "zero byte", 0},
+        {"{\"__metadata__\":{\"a\nb\":\"1\"}}", "control", 0},
+        {"{\"__metadata__\":{\"\xff\":\"1\"}}", "UTF-8", 0},
+        {"{\"__metadata__\":{\"\xc0\x80\":\"1\"}}", "UTF-8", 0},
+        {"{\"__metadata__\":{\"\xed\xa0\x80\":\"1\"}}", "UTF-8", 0},
+        {"{\"a\":[[[[[[]]]]]]}", "nested", 0},
+        {"{}}", "brackets", 0},
+    };
+    for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
+        struct tuff_tensors *tensors = NULL;
+        struct tuff_error error = {0};
+        tuff_status status = decode(test, cases[i].header, cases[i].data, &tensors, &error);
+        expect(test, strstr(error.message, cases[i].sentence) != NULL, cases[i].header, cases[i].sentence, "\"%s\"",
+               error.message);
+        expect_refused(test, cases[i].header, status, &error);
+        expect(test, tensors == NULL, cases[i].header, "an untouched result", "a changed one");
+    }
+}
+
+static void test_lengths(struct loaders_test *test)
+{
+    uint8_t file[16] = {0};
+    struct tuff_tensors *tensors = NULL;
+    struct tuff_error error = {0};
+    for (size_t n = 0; n < 8; n++)
+        expect_refused(test, "no length",
+                       tuff_safetensors_decode(test->context, (struct tuff_span){file, n}, &tensors, &error), &error);
+    memset(file, 0xff, 8);
+    expect_refused(test, "length 2^64 - 1",
+                   tuff_safetensors_decode(test->context, (struct tuff_span){file, 16}, &tensors, &error), &error);
+    memset(file, 0, 8);
+    file[0] = 9;
+    expect_status(test, "header longer than the file", TUFF_ERR_FORMAT,
+                  tuff_safetensors_decode(test->context, (struct tuff_span){file, 16}, &tensors, &error), &error, "cut off");
+    uint8_t truth[] = "\x30\0\0\0\0\0\0\0{\"a\":{\"dtype\":\"BOOL\",\"shape\":[1],\"data_offsets\":[0,1]}}\x02";
+    truth[0] = sizeof truth - 1 - 8 - 1;
+    expect_status(test, "BOOL 2", TUFF_ERR_FORMAT,
+                  tuff_safetensors_decode(test->context, (struct tuff_span){truth, sizeof truth - 1}, &tensors, &error),
+                  &error, "neither 0 nor 1");
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------------------- */
+
+static const float floats[3] = {1.5f, -0.0f, 3e38f};
+static const double doubles[2] = {1e-300, 2};
+static const uint8_t bytes3[3] = {1, 0, 1};
+static const uint16_t halves[1] = {0x7e01};
+static const struct tuff_array sample_arrays[] = {
+    {.name = "flags", .element = TUFF_ELEMENT_BOOL, .rank = 1, .dim = {3}, .data = bytes3, .bytes = 3},
+    {.name = "w", .element = TUFF_ELEMENT_F32, .rank = 2, .dim = {3, 1}, .data = floats, .bytes = 12},
+    {.name = "half \"quoted\" \xc3\xa9", .element = TUFF_ELEMENT_F16, .rank = 0, .data = halves, .bytes = 2},
+    {.name = "d", .element = TUFF_ELEMENT_F64, .rank = 1, .dim = {2}, .data = doubles, .bytes = 16},
+    {.name = "none", .element = TUFF_ELEMENT_I64, .rank = 2, .dim = {0, 5}},
+};
+static const struct tuff_pair sample_texts[] = {{"labels", "[\"cat\",\"dog\"]"}, {"empty", ""}, {"lines", "a\nb\t\x01"}};
+static const struct tuff_tensors_params sample = {.struct_size = sizeof sample,
+                                                  .arrays = sample_arrays,
+                                                  .array_count = TUFF_COUNT(sample_arrays),
+                                                  .texts = sample_texts,
+                                                  .text_count = TUFF_COUNT(sample_texts)};
+
+static void check_sample(struct loaders_test *test, const struct tuff_tensors *tensors)
+{
+    expect_number(test, "arrays", TUFF_COUNT(sample_arrays), (long long)tuff_tensors_count(tensors));
+    for (size_t i = 0; i < TUFF_COUNT(sample_arrays) && i < tuff_tensors_count(tensors); i++) {
+        const struct tuff_array *wanted = &sample_arrays[i];
+        struct tuff_array got = tuff_tensors_get(tensors, i), found = {0};
+        expect_text(test, "name, in the order given", wanted->name, got.name);
+        expect(test, tuff_tensors_find(tensors, wanted->name, &found) && found.data == got.data, wanted->name,
+               "found by name", "not");
+        bool same = got.element == wanted->element && got.rank == wanted->rank && got.bytes == wanted->bytes &&
+                    memcmp(got.dim, wanted->dim, sizeof got.dim) == 0 &&
+                    (got.bytes == 0 || memcmp(got.data, wanted->data, got.bytes) == 0);
+        expect(test, same, wanted->name, "the same array", "another");
+        expect_number(test, "misalignment", 0, (long long)((uintptr_t)got.data % tuff_element_bytes(got.element)));
+    }
+    for (size_t i = 0; i < TUFF_COUNT(sample_texts); i++)
+        expect_text(test, sample_texts[i].key, sample_texts[i].value, tuff_tensors_text(tensors, sample_texts[i].key));
+    struct tuff_array none = {.bytes = 77};
+    expect(test, !tuff_tensors_find(tensors, "x", &none) && none.bytes == 77, "an unknown name", "not found", "found");
+    expect(test, tuff_tensors_text(tensors, "x") == NULL, "an unknown key", "NULL", "a text");
+}
+
+static void test_write(struct loaders_test *test)
+{
+    const char *path = scratch_path(test, "a.safetensors");
+    struct tuff_tensors *tensors = NULL;
+    struct tuff_error error = {0};
+    expect_status(test, "write", TUFF_OK, tuff_safetensors_write(test->context, path, &sample, &error), &error, NULL);
+    expect_status(test, "open", TUFF_OK, tuff_safetensors_open(test->context, path, 0, &tensors, &error), &error, NULL);
+    if (tensors) check_sample(test, tensors);
+    tuff_tensors_destroy(tensors);
+    size_t bytes = 0;
+    uint8_t *file = file_read(path, &bytes);
+    expect_number(test, "header length modulo 8", 0, file ? file[0] % 8 : -1);
+    for (size_t n = 0; file && n < bytes; n++)
+        expect_refused(test, "safetensors, truncated",
+                       tuff_safetensors_decode(test->context, (struct tuff_span){file, n}, &tensors, &error), &error);
+    for (size_t bit = 0; file && bit < bytes * 8; bit++) { /* no checksum: it loads or it does not */
+        tensors = NULL;
+        file[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        tuff_status status = tuff_safetensors_decode(test->context, (struct tuff_span){file, bytes}, &tensors, &error);
+        file[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        if (status != TUFF_OK) expect_refused(test, "safetensors, bit flipped", status, &error);
+        tuff_tensors_destroy(tensors);
+    }
+    free(file);
+}
+
+static void try_usage(struct loaders_test *test, const char *what, struct tuff_array array, struct tuff_pair pair)
+{
+    struct tuff_array arrays[2] = {array, sample_arrays[1]};
+    struct tuff_tensors_params params = {
+        .struct_size = sizeof params, .arrays = arrays, .array_count = 2, .texts = &pair, .text_count = 1};
+    struct tuff_error error = {0};
+    expect_status(test, what, TUFF_ERR_USAGE,
+                  tuff_safetensors_write(test->context, scratch_path(test, "u"), &params, &error), &error, NULL);
+}
+
+static void test_usage(struct loaders_test *test)
+{
+    const struct tuff_array good = sample_arrays[0];
+    const struct tuff_pair pair = {"a", "b"};
+    struct tuff_array array = good;
+    array.name = "";
+    try_usage(test, "empty name", array, pair);
+    array.name = "w";
+    try_usage(test, "repeated name", array, pair);
+    array.name = "__metadata__";
+    try_usage(test, "name of the metadata", array, pair);
+    array.name = "\xff";
+    try_usage(test, "name that is not UTF-8", array, pair);
+    array = good;
+    array.bytes = 4;
+    try_usage(test, "bytes that do not fit", array, pair);
+    array = good;
+    array.data = NULL;
+    try_usage(test, "no data", array, pair);
+    array = good;
+    array.element = 99;
+    try_usage(test, "unknown element", array, pair);
+    array = good;
+    array.rank = 9;
+    try_usage(test, "rank 9", array, pair);
+    try_usage(test, "text that is not UTF-8", good, (struct tuff_pair){"a", "\xff"});
+    struct tuff_error error = {0};
+    expect_status(test, "folder that does not exist", TUFF_ERR_FILE,
+                  tuff_safetensors_write(test->context, scratch_path(test, "none/a.safetensors"), &sample, &error), &error,
+                  NULL);
+}
+
+static tuff_status there_and_back(struct loaders_test *test, void *user)
+{
+    struct tuff_tensors *tensors = NULL;
+    (void)user;
+    const char *path = scratch_path(test, "memory.safetensors");
+    tuff_status status = tuff_safetensors_write(test->context, path, &sample, NULL);
+    if (status == TUFF_OK) status = tuff_safetensors_open(test->context, path, 0, &tensors, NULL);
+    tuff_tensors_destroy(tensors);
+    return status;
+}
+
+/* ---- checkpoints ------------------------------------------------------------------------------------------------------ */
+
+static void test_every_bit(struct loaders_test *test, const char *path)
+{
+    struct tuff_tensors *tensors = NULL;
+    struct tuff_error error = {0};
+    size_t bytes = 0;
+    uint8_t *file = file_read(path, &bytes);
+    for (size_t bit = 0; file && bit < bytes * 8; bit++) {
+        char what[60];
+        snprintf(what, sizeof what, "checkpoint, bit %zu flipped", bit);
+        file[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        expect_refused(test, what,
+                       tuff_checkpoint_decode(test->context, (struct tuff_span){file, bytes}, "model", &tensors, &error),
+                       &error);
+        file[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    for (size_t n = 0; file && n < bytes; n++)
+        expect_refused(test, "checkpoint, truncated",
+                       tuff_checkpoint_decode(test->context, (struct tuff_span){file, n}, "model", &tensors, &error),
+                       &error);
+    uint8_t *longer = realloc(file, bytes + 1);
+    if (!longer) exit(1);
+    longer[bytes] = 0;
+    expect_refused(test, "checkpoint, a byte more",
+                   tuff_checkpoint_decode(test->context, (struct tuff_span){longer, bytes + 1}, "model", &tensors, &error),
+                   &error);
+    free(longer);
+}
+
+static void test_checkpoint(struct loaders_test *test)
+{
+    const char *path = scratch_path(test, "a.model");
+    struct tuff_tensors *tensors = NULL;
+    struct tuff_error error = {0};
+    struct tuff_tensors_params params = sample;
+    params.kind = "model";
+    expect_status(test, "write", TUFF_OK, tuff_checkpoint_write(test->context, path, &params, &error), &error, NULL);
+    expect_status(test, "read", TUFF_OK, tuff_checkpoint_read(test->context, path, "model", &tensors, &error), &error, NULL);
+    if (tensors) check_sample(test, tensors);
+    if (tensors) expect_text(test, "kind", "model", tuff_tensors_text(tensors, "tuff.kind"));
+    tuff_tensors_destroy(tensors);
+    tensors = NULL;
+    expect_status(test, "of another kind", TUFF_ERR_FORMAT,
+                  tuff_checkpoint_read(test->context, path, NULL, &tensors, &error), &error, "a model, not a checkpoint");
+    expect_status(test, "as safetensors", TUFF_OK, tuff_safetensors_open(test->context, path, 0, &tensors, &error), &error,
+                  NULL);
+    tuff_tensors_destroy(tensors);
+    tensors = NULL;
+    test_every_bit(test, path);
+    expect_status(test, "safetensors", TUFF_OK, tuff_safetensors_write(test->context, path, &sample, &error), &error, NULL);
+    expect_status(test, "safetensors are no checkpoint", TUFF_ERR_FORMAT,
+                  tuff_checkpoint_read(test->context, path, NULL, &tensors, &error), &error, "not a checkpoint");
+    params.kind = NULL;
+    params.arrays = NULL;
+    params.array_count = params.text_count = 0;
+    expect_status(test, "empty", TUFF_OK, tuff_checkpoint_write(test->context, path, &params, &error), &error, NULL);
+    expect_status(test, "empty", TUFF_OK, tuff_checkpoint_read(test->context, path, NULL, &tensors, &error), &error, NULL);
+    tuff_tensors_destroy(tensors);
+    params.texts = &(struct tuff_pair){"tuff.kind", "x"};
+    params.text_count = 1;
+    expect_status(test, "reserved key", TUFF_ERR_USAGE, tuff_checkpoint_write(test->context, path, &params, &error), &error,
+                  "reserved");
+}
+
+static tuff_status checkpoint_there_and_back(struct loaders_test *test, void *user)
+{
+    struct tuff_tensors *tensors = NULL;
+    (void)user;
+    const char *path = scratch_path(test, "memory.checkpoint");
+    tuff_status status = tuff_checkpoint_write(test->context, path, &sample, NULL);
+    if (status == TUFF_OK) status = tuff_checkpoint_read(test->context, path, NULL, &tensors, NULL);
+    tuff_tensors_destroy(tensors);
+    return status;
+}
+
+int main(void)
+{
+    struct loaders_test test;
+    loaders_begin(&test, "loaders_safetensors");
+    test_good(&test);
+    test_bad(&test);
+    test_lengths(&test);
+    test_write(&test);
+    test_usage(&test);
+    test_checkpoint(&test);
+    expect_survives_memory(&test, "safetensors, allocation fails", there_and_back, NULL);
+    expect_survives_memory(&test, "checkpoint, allocation fails", checkpoint_there_and_back, NULL);
+    return loaders_end(&test);
+}
+#else
+int main(void)
+{
+    struct loaders_test test;
+    struct tuff_tensors *tensors = NULL;
+    struct tuff_error error = {0};
+    struct tuff_tensors_params params = {.struct_size = sizeof params};
+    loaders_begin(&test, "loaders_safetensors");
+    expect_status(&test, "reading without cJSON", TUFF_ERR_UNSUPPORTED,
+                  tuff_safetensors_decode(test.context, (struct tuff_span){"", 0}, &tensors, &error), &error, "TUFF_JSON");
+    expect_status(&test, "writing without cJSON", TUFF_ERR_UNSUPPORTED,
+                  tuff_safetensors_write(test.context, scratch_path(&test, "a"), &params, &error), &error, "TUFF_JSON");
+    return loaders_end(&test);
+}
+#endif
