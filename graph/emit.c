@@ -18,7 +18,7 @@ uint32_t tuff_emit_bind(struct tuff_emitter *e, tuff_val v, uint32_t access, boo
     const struct tuff_type *type = &e->g->values[v].type;
     uint64_t size = tuff_dtype_bytes(type->dtype), start = place.offset * size;
     uint64_t base = start / TUFF_PLAN_ALIGNMENT * TUFF_PLAN_ALIGNMENT;
-    uint64_t bytes = tuff_align(start - base + tuff_shape_count(&type->shape) * size, 4);
+    uint64_t bytes = tuff_align(start - base + tuff_shape_count(&type->shape) * size, size == 2 ? 8 : 4);
     *rest = (start - base) / size;
     struct tuff_emitted *out = e->out;
     for (uint32_t i = 0; i < out->binding_count; i++) {

@@ -116,8 +116,19 @@ static void emit_store_one(struct tuff_emitter *e)
     }
 }
 
-/* Stores of elements i .. i+3, i a multiple of 4: one whole word of bytes, two of halves, a vec4 of f32. */
-static void emit_store_four(struct tuff_emitter *e)
+static void emit_store_each(struct tuff_emitter *e, uint32_t binding, uint64_t rest, const char r[4][12], bool tail)
+{
+    for (uint32_t i = 0; i < 4; i++) {
+        if (tail && i) tuff_text_add(&e->text, "    if (i + %uu <= last)", (unsigned)i);
+        tuff_text_add(&e->text, "    b%u[", (unsigned)binding);
+        add_rest(e, rest);
+        tuff_text_add(&e->text, "i + %uu] = %s;\n", (unsigned)i, r[i]);
+    }
+}
+
+/* Stores of elements i .. i+3, i a multiple of 4: one whole word of bytes, two of halves, a vec4 of f32. tail: elements after
+ * `last` do not exist; what lies there may be another tensor's (bytes and halves own their last word whole). */
+static void emit_store_four(struct tuff_emitter *e, bool tail)
 {
     for (uint32_t k = 0; k < e->group->root_count; k++) {
         uint64_t rest;
@@ -128,17 +139,16 @@ static void emit_store_four(struct tuff_emitter *e)
         for (int i = 0; i < 4; i++) sprintf(r[i], "r%u%c", (unsigned)k, "xyzw"[i]);
         switch (dtype) {
         case TUFF_F32:
+            if (tail) tuff_text_add(&e->text, "    if (i + 3u <= last)");
             tuff_text_add(&e->text, "    bv%u[", (unsigned)b);
             add_rest(e, rest / 4);
             tuff_text_add(&e->text, "i / 4u] = vec4(%s, %s, %s, %s);\n", r[0], r[1], r[2], r[3]);
+            if (!tail) break;
+            tuff_text_add(&e->text, "    else {\n");
+            emit_store_each(e, b, rest, (const char(*)[12])r, true);
+            tuff_text_add(&e->text, "    }\n");
             break;
-        case TUFF_I32:
-            for (uint32_t i = 0; i < 4; i++) {
-                tuff_text_add(&e->text, "    b%u[", (unsigned)b);
-                add_rest(e, rest);
-                tuff_text_add(&e->text, "i + %uu] = %s;\n", (unsigned)i, r[i]);
-            }
-            break;
+        case TUFF_I32: emit_store_each(e, b, rest, (const char(*)[12])r, tail); break;
         case TUFF_F16:
             for (uint32_t i = 0; i < 2; i++) {
                 tuff_text_add(&e->text, "    b%u[", (unsigned)b);
@@ -166,7 +176,7 @@ static void emit_four(struct tuff_emitter *e, bool clamp_end)
         tuff_text_add(&e->text, "    ");
         call_chain(e, clamp_end ? clamped[i] : index[i], value[i], suffix[i]);
     }
-    emit_store_four(e);
+    emit_store_four(e, clamp_end && tuff_shape_count(&e->g->values[e->group->space].type.shape) % 4 != 0);
 }
 
 static bool four_aligned(const struct tuff_emitter *e)

@@ -238,6 +238,65 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_parse(struct tuff_graph *graph, 
 /* Value of a name (input, param, state, tuff_named), or 0. */
 TUFF_API tuff_val tuff_graph_find(const struct tuff_graph *graph, const char *name);
 
+/* ---- sessions: a graph on a device ---------------------------------------------------------------------------------------------- */
+
+struct tuff_session_params {
+    size_t struct_size;
+    uint64_t seed; /* of initial values, dropout and shuffling */
+    const struct tuff_compiler *compiler; /* NULL: tuff_glslang() where it is built in */
+};
+/* Owns the parameters and states of a graph in device memory, with their initial values. The graph must outlive it and
+ * must not get further parameters or states. params may be NULL. One thread at a time.
+ * Errors: the graph's own, DEVICE_MEMORY, MEMORY. */
+struct tuff_session;
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *graph,
+                                                         const struct tuff_session_params *params, struct tuff_session **session,
+                                                         struct tuff_error *error);
+TUFF_API void tuff_session_destroy(struct tuff_session *session); /* after its executables; NULL is legal */
+/* Content of a parameter or state, whole: bytes = elements * tuff_dtype_bytes. Ordered with runs. Errors: USAGE, DEVICE_LOST. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_write(struct tuff_session *session, tuff_val leaf, const void *data, size_t bytes,
+                                                        struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void *data, size_t bytes,
+                                                       struct tuff_error *error);
+TUFF_API struct tuff_graph *tuff_session_graph(const struct tuff_session *session);
+TUFF_API struct tuff_device *tuff_session_device(const struct tuff_session *session);
+
+struct tuff_executable_params {
+    size_t struct_size;
+    const tuff_val *outputs; /* values to compute, and assignments to do */
+    uint32_t output_count;
+    uint32_t input_sets; /* 0: 1. With 2, inputs of the next run are written while the last one runs */
+    bool profile;        /* timestamps around every launch (also by TUFF_DEBUG=timing) */
+    struct tuff_progress progress;
+};
+/* A compiled plan for some outputs of a graph. Several may share a session, and so its parameters. One thread at a time. */
+struct tuff_executable;
+/* Errors: SHAPE, UNSUPPORTED, COMPILE, DEVICE_MEMORY (with the figures), CANCELLED, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff_executable_params *params,
+                                                          struct tuff_executable **executable, struct tuff_error *error);
+TUFF_API void tuff_executable_destroy(struct tuff_executable *executable); /* waits for its runs; NULL is legal */
+/* Whole content of an input for the next run. Errors: USAGE. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_write(struct tuff_executable *executable, tuff_val input, const void *data,
+                                                           size_t bytes, struct tuff_error *error);
+/* Submits one run and returns; *ticket (may be NULL) is for tuff_device_wait. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_submit(struct tuff_executable *executable, uint64_t *ticket, struct tuff_error *error);
+/* Submits and waits. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_run(struct tuff_executable *executable, struct tuff_error *error);
+/* Content of output number `index` after the last run; waits for it. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_read(struct tuff_executable *executable, uint32_t index, void *data, size_t bytes,
+                                                          struct tuff_error *error);
+/* The plan, one line a launch, with bytes and peak; free with tuff_text_free. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_print(const struct tuff_executable *executable, char **text, struct tuff_error *error);
+struct tuff_executable_info {
+    struct tuff_program_counts counts;
+    uint64_t param_bytes, state_bytes, const_bytes, input_bytes, output_bytes, scratch_bytes; /* planned */
+    uint64_t flops; /* of one run, multiply and add as two */
+    uint64_t plan_hash;
+};
+TUFF_API struct tuff_executable_info tuff_executable_info(const struct tuff_executable *executable);
+/* The program, for times and traces (tuff_program_times, tuff_program_trace). Borrowed. */
+TUFF_API struct tuff_program *tuff_executable_program(struct tuff_executable *executable);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,81 @@
+/* compile.c - runs the passes from graph to plan, prints between them when asked. */
+#include "graph/compile.h"
+#include "graph/print.h"
+
+static void print_graph(const struct tuff_work *w, const char *pass)
+{
+    if (!(w->params->debug & TUFF_DEBUG_PRINT)) return;
+    struct tuff_text text;
+    tuff_text_init(&text, w->context);
+    tuff_graph_print_text(w->g, &text);
+    if (text.data) tuff_log_message(w->context, TUFF_LOG_INFO, "after %s:\n%s", pass, text.data);
+    tuff_text_finish(&text);
+}
+
+static void print_plan(const struct tuff_work *w, const struct tuff_plan *plan)
+{
+    if (!(w->params->debug & TUFF_DEBUG_PRINT)) return;
+    struct tuff_text text;
+    tuff_text_init(&text, w->context);
+    tuff_plan_print(plan, &text);
+    if (text.data) tuff_log_message(w->context, TUFF_LOG_INFO, "plan:\n%s", text.data);
+    tuff_text_finish(&text);
+}
+
+/* Types of all values inferred again must be what they are; inputs come before what they feed, but for appended copies. */
+static tuff_status check_graph(const struct tuff_work *w, const char *pass)
+{
+#ifdef NDEBUG
+    if (!(w->params->debug & TUFF_DEBUG_CHECK)) return TUFF_OK;
+#endif
+    for (tuff_val v = 1; v < w->g->count; v++) {
+        const struct tuff_value *value = &w->g->values[v];
+        struct tuff_infer infer = {.graph = w->g, .op = value->op, .in_count = value->in_count, .in_values = value->in, .attrs = value->attrs};
+        for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(infer.in); i++)
+            if (value->in[i]) infer.in[i] = &w->g->values[value->in[i]].type;
+        struct tuff_type type = {0};
+        bool same = value->op->infer(&infer, &type) == TUFF_OK && type.dtype == value->type.dtype &&
+                    tuff_shape_equal(&type.shape, &value->type.shape);
+        if (!same) return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "pass %s broke value %u (%s)", pass, (unsigned)v, value->op->name);
+    }
+    return TUFF_OK;
+}
+
+#define RUN_PASS(name)                                                                                                   \
+    do {                                                                                                                 \
+        TUFF_TRY(tuff_pass_##name(w));                                                                                   \
+        TUFF_TRY(check_graph(w, #name));                                                                                 \
+        print_graph(w, #name);                                                                                           \
+    } while (0)
+
+static tuff_status run_passes(struct tuff_work *w, struct tuff_compiled *out)
+{
+    RUN_PASS(simplify);
+    TUFF_TRY(tuff_pass_fuse(w));
+    TUFF_TRY(tuff_pass_order(w));
+    RUN_PASS(storage);
+    TUFF_TRY(tuff_pass_lower(w, out));
+    print_plan(w, &out->plan);
+    return TUFF_OK;
+}
+
+tuff_status tuff_compile(const struct tuff_compile_params *params, struct tuff_compiled *out, struct tuff_error *error)
+{
+    struct tuff_context *context = params->graph->context;
+    for (uint32_t i = 0; i < params->output_count; i++)
+        TUFF_REQUIRE(context, error, params->outputs[i] > 0 && params->outputs[i] < params->graph->count);
+    if (params->graph->status != TUFF_OK) {
+        if (error) *error = params->graph->error;
+        return params->graph->status;
+    }
+    struct tuff_arena arena;
+    tuff_arena_init(&arena, context);
+    struct tuff_work work = {.context = context, .arena = &arena, .error = error, .params = params};
+    *out = (struct tuff_compiled){.output_slots = NULL};
+    tuff_plan_init(&out->plan, context);
+    tuff_status status = run_passes(&work, out);
+    tuff_graph_destroy(work.g);
+    tuff_arena_finish(&arena);
+    if (status != TUFF_OK) tuff_plan_finish(&out->plan);
+    return status;
+}

@@ -1,0 +1,96 @@
+/* compile.h - from graph to plan: the passes and what they share. Private.
+ *
+ *   copy needed values, simplify (simplify.c) -> work->g
+ *   choose roots, form groups, order them    (fuse.c)     -> work->groups
+ *   give every value in memory its place     (storage.c)  -> work->places, work->storages
+ *   write kernels and launches               (lower.c)    -> plan
+ */
+#ifndef TUFF_COMPILE_H
+#define TUFF_COMPILE_H
+
+#include "graph/emit.h"
+
+/* Offsets of parameters and states by value of the graph: the same for all plans of a graph, as leaves only get added. */
+struct tuff_layout {
+    uint64_t param_bytes, state_bytes;
+};
+/* Offset in its memory of a param or state; *end: first byte behind. */
+uint64_t tuff_layout_offset(const struct tuff_graph *g, tuff_val leaf, uint64_t *end);
+struct tuff_layout tuff_layout_of(const struct tuff_graph *g);
+
+struct tuff_compile_params {
+    const struct tuff_graph *graph;
+    const tuff_val *outputs; /* values to compute; assignments among them are done at the end */
+    uint32_t output_count;
+    const struct tuff_caps *caps;
+    uint32_t debug; /* enum tuff_debug: NOFUSE, NOSIMPLIFY, NOALIAS, PRINT, CHECK */
+};
+/* Where outputs and inputs lie in the plan. */
+struct tuff_compiled {
+    struct tuff_plan plan;
+    uint32_t *output_slots; /* [plan's arena] per output; UINT32_MAX for assignments */
+};
+/* *out is filled and owned by the caller (tuff_plan_finish(&out->plan)). */
+TUFF_MUST_CHECK tuff_status tuff_compile(const struct tuff_compile_params *params, struct tuff_compiled *out, struct tuff_error *error);
+
+/* ---- shared by the passes ------------------------------------------------------------------------------------------------- */
+
+struct tuff_read { /* a value that a group loads from memory */
+    tuff_val value;
+    bool identity; /* only at the group's own flat index */
+};
+struct tuff_work_group {
+    tuff_val kernel;
+    tuff_val *members; /* [arena] roots in order, kernel excluded */
+    uint32_t member_count, member_capacity;
+    struct tuff_read *reads; /* [arena] */
+    uint32_t read_count, read_capacity;
+    uint32_t order; /* position; UINT32_MAX until placed */
+    uint32_t *after; /* [arena] groups that must come before for a write's sake */
+    uint32_t after_count, after_capacity;
+    bool mark; /* scratch of searches */
+};
+enum tuff_storage_kind { TUFF_STORAGE_LEAF, TUFF_STORAGE_OUTPUT, TUFF_STORAGE_SCRATCH };
+
+struct tuff_work {
+    struct tuff_context *context;
+    struct tuff_arena *arena;
+    struct tuff_error *error;
+    const struct tuff_compile_params *params;
+    struct tuff_graph *g;    /* [owned] simplified copy */
+    tuff_val *outputs;       /* [arena] in g */
+    tuff_val *origin;        /* [arena] per value of g: leaf of the user's graph, or 0 */
+    bool *root;              /* [arena] per value: computed into memory of its own */
+    uint32_t *group_of;      /* [arena] per value: group that computes it, or UINT32_MAX */
+    struct tuff_place *places;
+    struct tuff_work_group *groups; /* [arena] */
+    uint32_t group_count, group_capacity;
+    uint32_t *sequence; /* [arena] groups in order */
+};
+
+static inline bool tuff_is_root_like(const struct tuff_work *w, tuff_val v)
+{
+    return w->root[v] || w->g->values[v].op->class == TUFF_CLASS_KERNEL;
+}
+bool tuff_is_leaf_memory(const struct tuff_graph *g, tuff_val v);
+/* v reads as its input in the same order: reshape, detach, copy; or a contiguous slice, then *offset is where. */
+bool tuff_is_alias(const struct tuff_graph *g, tuff_val v, uint64_t *offset);
+
+/* Calls visit for each group that must run before v can be read, until one returns true; returns that. */
+bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(const struct tuff_work *, uint32_t, void *), void *user);
+bool tuff_group_depends(const struct tuff_work *w, uint32_t group, uint32_t on); /* also true for on itself */
+/* Puts root v into a group: one that it fits, or a new one. */
+TUFF_MUST_CHECK tuff_status tuff_group_root(struct tuff_work *w, tuff_val v, bool alone);
+
+/* requires: a checked graph. keeps: names, origins. Makes w->g, w->outputs, w->origin. */
+TUFF_MUST_CHECK tuff_status tuff_pass_simplify(struct tuff_work *w);
+/* requires: simplify. Makes roots, groups, sequence. */
+TUFF_MUST_CHECK tuff_status tuff_pass_fuse(struct tuff_work *w);
+/* requires: fuse. Makes places (scratch offsets come in lower). */
+TUFF_MUST_CHECK tuff_status tuff_pass_storage(struct tuff_work *w);
+/* requires: fuse. Makes sequence; sources of assignments that cannot be written in place become copies. */
+TUFF_MUST_CHECK tuff_status tuff_pass_order(struct tuff_work *w);
+/* requires: storage. Makes the plan. */
+TUFF_MUST_CHECK tuff_status tuff_pass_lower(struct tuff_work *w, struct tuff_compiled *out);
+
+#endif

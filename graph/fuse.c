@@ -1,0 +1,373 @@
+/* fuse.c - decides which values get memory (roots), and joins each root to the group that computes what it reads in place.
+ *
+ * Views, constants and cheap chains are computed again by each reader; what is dear or read by a plain kernel port becomes a
+ * root. A root joins the group of a value that it reads at its own element only: then it is an epilogue of that kernel, or
+ * one more result of that pointwise launch. With the pass off every operator but constants is a root and a group of its own.
+ * requires: simplify. keeps: values. */
+#include "graph/compile.h"
+#include "graph/ops/leaf.h"
+#include "graph/ops/view.h"
+
+/* A chain dearer than this is not computed twice. Costs are GLSL text lengths / 12: an add is 1, a gelu 5. */
+enum { CHEAP_COST = 6, CHEAP_READS = 3, LONGEST_CHAIN = 60 };
+
+static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
+
+bool tuff_is_leaf_memory(const struct tuff_graph *g, tuff_val v) { return g->values[v].op->class == TUFF_CLASS_LEAF; }
+
+bool tuff_is_alias(const struct tuff_graph *g, tuff_val v, uint64_t *offset)
+{
+    const struct tuff_value *value = &g->values[v];
+    *offset = 0;
+    if (value->op == &tuff_op_reshape || value->op == &tuff_op_detach) return true;
+    if (value->op != &tuff_op_slice) return false;
+    const struct tuff_slice_attrs *attrs = value->attrs;
+    const struct tuff_shape *in = &g->values[value->in[0]].type.shape;
+    uint64_t strides[TUFF_MAX_RANK];
+    bool inner = false; /* an axis of more than one place lies outside */
+    tuff_strides(in, strides);
+    for (uint32_t i = 0; i < in->rank; i++) {
+        if (attrs->size[i] > 1 && attrs->step[i] != 1) return false;
+        if (inner && attrs->size[i] != in->dim[i]) return false;
+        inner = inner || attrs->size[i] > 1;
+        *offset += attrs->start[i] * strides[i];
+    }
+    return true;
+}
+
+static bool is_free(const struct tuff_work *w, tuff_val v)
+{
+    const struct tuff_op *op = val(w, v)->op;
+    return op == &tuff_op_full || op == &tuff_op_iota;
+}
+
+static bool is_view(const struct tuff_work *w, tuff_val v)
+{
+    const struct tuff_op *op = val(w, v)->op;
+    return op == &tuff_op_reshape || op == &tuff_op_permute || op == &tuff_op_slice || op == &tuff_op_expand || op == &tuff_op_detach;
+}
+
+static bool in_memory(const struct tuff_work *w, tuff_val v)
+{
+    uint64_t offset;
+    while (!tuff_is_root_like(w, v) && !tuff_is_leaf_memory(w->g, v)) {
+        if (!tuff_is_alias(w->g, v, &offset)) return false;
+        v = val(w, v)->in[0];
+    }
+    return true;
+}
+
+static void require_memory(struct tuff_work *w, tuff_val v)
+{
+    uint64_t offset;
+    while (!in_memory(w, v)) {
+        bool through = val(w, v)->op == &tuff_op_reshape || val(w, v)->op == &tuff_op_detach;
+        if (!through || !tuff_is_alias(w->g, v, &offset) || is_free(w, val(w, v)->in[0])) {
+            w->root[v] = true;
+            return;
+        }
+        v = val(w, v)->in[0];
+    }
+}
+
+/* ---- roots ------------------------------------------------------------------------------------------------------------------ */
+
+/* Values whose own memory is already spoken for. */
+static tuff_val strip_reshapes(const struct tuff_work *w, tuff_val v)
+{
+    while (val(w, v)->op == &tuff_op_reshape && !w->root[v]) v = val(w, v)->in[0];
+    return v;
+}
+
+static tuff_val add_copy(struct tuff_work *w, tuff_val v, bool *claimed)
+{
+    tuff_val copy = tuff_graph_add(w->g, &tuff_op_copy, &v, 1, NULL);
+    if (copy) w->root[copy] = claimed[copy] = true;
+    return copy;
+}
+
+/* v's elements written where the caller wants them: v itself when it is computed and unclaimed, else a copy of it. */
+static tuff_val claim(struct tuff_work *w, tuff_val v, bool *claimed, bool through_reshape)
+{
+    uint64_t offset;
+    tuff_val base = through_reshape ? strip_reshapes(w, v) : v;
+    bool computed = !tuff_is_leaf_memory(w->g, base) && !tuff_is_alias(w->g, base, &offset) && !is_free(w, base);
+    if (!computed || claimed[base]) return add_copy(w, v, claimed);
+    claimed[base] = true;
+    require_memory(w, base);
+    return v;
+}
+
+static tuff_status claim_results(struct tuff_work *w, bool *claimed)
+{
+    for (tuff_val v = 1, end = w->g->count; v < end; v++) {
+        if (val(w, v)->op != &tuff_op_pack) continue;
+        uint32_t count = val(w, v)->in_count;
+        tuff_val *in = tuff_arena_copy(&w->g->arena, val(w, v)->in, count * sizeof *in);
+        if (!in) return tuff_fail_memory(w->context, w->error);
+        for (uint32_t i = 1; i < count; i++) in[i] = claim(w, in[i], claimed, true);
+        w->g->values[v].in = in;
+    }
+    for (uint32_t i = 0; i < w->params->output_count; i++)
+        if (val(w, w->outputs[i])->op != &tuff_op_assign) w->outputs[i] = claim(w, w->outputs[i], claimed, false);
+    for (uint32_t i = 0; i < w->params->output_count; i++) {
+        tuff_val v = w->outputs[i];
+        if (val(w, v)->op != &tuff_op_assign) continue;
+        tuff_val *in = tuff_arena_copy(&w->g->arena, val(w, v)->in, 2 * sizeof *in);
+        if (!in) return tuff_fail_memory(w->context, w->error);
+        in[1] = claim(w, in[1], claimed, false);
+        w->g->values[v].in = in;
+    }
+    return tuff_graph_finish(w->g, w->error);
+}
+
+static void root_kernel_inputs(struct tuff_work *w)
+{
+    for (tuff_val v = 1; v < w->g->count; v++) {
+        const struct tuff_value *value = val(w, v);
+        if (value->op->class != TUFF_CLASS_KERNEL) continue;
+        for (uint32_t i = 0; i < value->in_count; i++)
+            if (value->in[i] && !(value->op->inline_inputs >> i & 1) && !is_free(w, value->in[i])) require_memory(w, value->in[i]);
+    }
+}
+
+/* Makes a root of the first value below the views that is no view itself. */
+static void root_below_views(struct tuff_work *w, tuff_val v)
+{
+    while (is_view(w, v) && !in_memory(w, v)) v = val(w, v)->in[0];
+    if (!in_memory(w, v) && !is_free(w, v)) w->root[v] = true;
+}
+
+/* In order of values: a chain that is too dear for its number of readers ends in a root. */
+static tuff_status root_dear_chains(struct tuff_work *w)
+{
+    uint32_t *uses = tuff_arena_alloc(w->arena, w->g->count * sizeof *uses);
+    uint32_t *cost = tuff_arena_alloc(w->arena, w->g->count * sizeof *cost);
+    uint32_t *reads = tuff_arena_alloc(w->arena, w->g->count * sizeof *reads);
+    if (!uses || !cost || !reads) return tuff_fail_memory(w->context, w->error);
+    for (tuff_val v = 1; v < w->g->count; v++)
+        for (uint32_t i = 0; i < val(w, v)->in_count; i++) uses[val(w, v)->in[i]]++;
+    uint32_t limit = w->params->caps->max_storage_buffers < TUFF_MAX_BINDINGS ? w->params->caps->max_storage_buffers : TUFF_MAX_BINDINGS;
+    for (tuff_val v = 1; v < w->g->count; v++) {
+        const struct tuff_value *value = val(w, v);
+        if (value->op->class != TUFF_CLASS_INLINE) continue;
+        if ((w->params->debug & TUFF_DEBUG_NOFUSE) && !is_free(w, v) && !in_memory(w, v)) w->root[v] = true;
+        for (int again = 0; again < 2; again++) {
+            cost[v] = value->op->cost;
+            reads[v] = 0;
+            tuff_val most = 0;
+            for (uint32_t i = 0; i < value->in_count; i++) {
+                tuff_val in = value->in[i];
+                if (!in) continue;
+                bool stop = in_memory(w, in);
+                cost[v] += stop ? 0 : cost[in];
+                reads[v] += stop ? 1 : reads[in];
+                if (!stop && (!most || reads[in] > reads[most])) most = in;
+            }
+            if (again || !most || (cost[v] <= LONGEST_CHAIN && reads[v] + 2 <= limit)) break;
+            root_below_views(w, most);
+        }
+        bool dear = cost[v] > CHEAP_COST || reads[v] > CHEAP_READS;
+        uint64_t grows = 1; /* an expanded chain is computed once per copy */
+        if (value->op == &tuff_op_expand)
+            grows = tuff_shape_count(&value->type.shape) / tuff_shape_count(&val(w, value->in[0])->type.shape);
+        if (grows >= 64 && cost[v] >= 3) root_below_views(w, v);
+        if (uses[v] > 1 && dear && !in_memory(w, v)) root_below_views(w, v);
+    }
+    return TUFF_OK;
+}
+
+/* ---- groups ----------------------------------------------------------------------------------------------------------------- */
+
+static bool keeps_order(const struct tuff_op *op)
+{
+    return op->glsl || op == &tuff_op_cast || op == &tuff_op_select || op == &tuff_op_reshape || op == &tuff_op_detach ||
+           op == &tuff_op_copy;
+}
+
+static bool grow(struct tuff_work *w, void **array, uint32_t count, uint32_t *capacity, size_t size)
+{
+    if (count < *capacity) return true;
+    uint32_t next = *capacity ? 2 * *capacity : 8;
+    void *bigger = tuff_arena_alloc(w->arena, next * size);
+    if (!bigger) return false;
+    if (*array) memcpy(bigger, *array, count * size);
+    *array = bigger;
+    *capacity = next;
+    return true;
+}
+
+static tuff_status add_read(struct tuff_work *w, struct tuff_work_group *group, tuff_val v, bool identity)
+{
+    for (uint32_t i = 0; i < group->read_count; i++)
+        if (group->reads[i].value == v) {
+            group->reads[i].identity = group->reads[i].identity && identity;
+            return TUFF_OK;
+        }
+    if (!grow(w, (void **)&group->reads, group->read_count, &group->read_capacity, sizeof *group->reads))
+        return tuff_fail_memory(w->context, w->error);
+    group->reads[group->read_count++] = (struct tuff_read){v, identity};
+    return TUFF_OK;
+}
+
+/* Adds what computing v needs from memory; v itself when it is there. */
+static tuff_status collect(struct tuff_work *w, struct tuff_work_group *group, tuff_val v, bool identity)
+{
+    while ((val(w, v)->op == &tuff_op_reshape || val(w, v)->op == &tuff_op_detach) && !w->root[v]) v = val(w, v)->in[0];
+    if (in_memory(w, v)) return add_read(w, group, v, identity);
+    const struct tuff_value *value = val(w, v);
+    for (uint32_t i = 0; i < value->in_count; i++)
+        if (value->in[i]) TUFF_TRY(collect(w, group, value->in[i], identity && keeps_order(value->op)));
+    return TUFF_OK;
+}
+
+static tuff_status collect_inputs(struct tuff_work *w, struct tuff_work_group *group, tuff_val v, bool identity)
+{
+    const struct tuff_value *value = val(w, v);
+    for (uint32_t i = 0; i < value->in_count; i++)
+        if (value->in[i]) TUFF_TRY(collect(w, group, value->in[i], identity && keeps_order(value->op)));
+    return TUFF_OK;
+}
+
+/* The value that is computed when v is read from memory. */
+static tuff_val producer(const struct tuff_work *w, tuff_val v)
+{
+    while (!tuff_is_root_like(w, v) && !tuff_is_leaf_memory(w->g, v)) v = val(w, v)->in[0];
+    return v;
+}
+
+/* Calls visit for each group that must run before v can be read. */
+bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(const struct tuff_work *, uint32_t, void *), void *user)
+{
+    v = producer(w, v);
+    if (val(w, v)->op == &tuff_op_pack) {
+        for (uint32_t i = 1; i < val(w, v)->in_count; i++) {
+            uint32_t group = w->group_of[producer(w, val(w, v)->in[i])];
+            if (group != UINT32_MAX && visit(w, group, user)) return true;
+        }
+        return false;
+    }
+    return w->group_of[v] != UINT32_MAX && visit(w, w->group_of[v], user);
+}
+
+struct reach {
+    uint32_t target;
+};
+static bool reaches(const struct tuff_work *w, uint32_t from, void *user)
+{
+    struct reach *reach = user;
+    struct tuff_work_group *group = &w->groups[from];
+    if (from == reach->target) return true;
+    if (group->mark) return false;
+    group->mark = true;
+    for (uint32_t i = 0; i < group->read_count; i++)
+        if (tuff_each_producer(w, group->reads[i].value, reaches, user)) return true;
+    for (uint32_t i = 0; i < group->after_count; i++)
+        if (reaches(w, group->after[i], user)) return true;
+    return false;
+}
+
+bool tuff_group_depends(const struct tuff_work *w, uint32_t group, uint32_t on)
+{
+    struct reach reach = {on};
+    for (uint32_t i = 0; i < w->group_count; i++) w->groups[i].mark = false;
+    return reaches(w, group, &reach);
+}
+
+static uint32_t results_of(const struct tuff_work_group *group) { return group->member_count + (group->kernel != 0); }
+
+/* May root v, with these reads, be computed by the group? */
+static bool can_join(const struct tuff_work *w, const struct tuff_work_group *needs, tuff_val v, uint32_t at, uint32_t limit)
+{
+    const struct tuff_work_group *group = &w->groups[at];
+    tuff_val first = group->kernel ? group->kernel : group->members[0];
+    const struct tuff_type *type = &val(w, v)->type;
+    if (tuff_shape_count(&type->shape) != tuff_shape_count(&val(w, first)->type.shape)) return false;
+    if (group->kernel && type->dtype != TUFF_F32 && type->dtype != TUFF_I32) return false;
+    uint32_t more = 0;
+    for (uint32_t i = 0; i < needs->read_count; i++) {
+        tuff_val from = producer(w, needs->reads[i].value);
+        if (w->group_of[from] == at) {
+            if (!needs->reads[i].identity || from != needs->reads[i].value) return false;
+            continue;
+        }
+        bool known = false;
+        for (uint32_t k = 0; k < group->read_count; k++) known = known || group->reads[k].value == needs->reads[i].value;
+        more += !known;
+    }
+    if (group->read_count + more + results_of(group) + 1 > limit) return false;
+    for (uint32_t i = 0; i < needs->read_count; i++) {
+        struct reach reach = {at};
+        if (w->group_of[producer(w, needs->reads[i].value)] == at) continue;
+        for (uint32_t k = 0; k < w->group_count; k++) w->groups[k].mark = false;
+        if (tuff_each_producer(w, needs->reads[i].value, reaches, &reach)) return false;
+    }
+    return true;
+}
+
+static tuff_status join(struct tuff_work *w, const struct tuff_work_group *needs, tuff_val v, uint32_t at)
+{
+    struct tuff_work_group *group = &w->groups[at];
+    for (uint32_t i = 0; i < needs->read_count; i++)
+        if (w->group_of[producer(w, needs->reads[i].value)] != at)
+            TUFF_TRY(add_read(w, group, needs->reads[i].value, needs->reads[i].identity));
+    if (!grow(w, (void **)&group->members, group->member_count, &group->member_capacity, sizeof *group->members))
+        return tuff_fail_memory(w->context, w->error);
+    group->members[group->member_count++] = v;
+    w->group_of[v] = at;
+    return TUFF_OK;
+}
+
+static tuff_status new_group(struct tuff_work *w, tuff_val kernel, uint32_t *at)
+{
+    if (!grow(w, (void **)&w->groups, w->group_count, &w->group_capacity, sizeof *w->groups)) return tuff_fail_memory(w->context, w->error);
+    w->groups[w->group_count] = (struct tuff_work_group){.kernel = kernel, .order = UINT32_MAX};
+    *at = w->group_count++;
+    return TUFF_OK;
+}
+
+tuff_status tuff_group_root(struct tuff_work *w, tuff_val v, bool alone)
+{
+    uint32_t limit = w->params->caps->max_storage_buffers < TUFF_MAX_BINDINGS ? w->params->caps->max_storage_buffers : TUFF_MAX_BINDINGS;
+    struct tuff_work_group needs = {0};
+    uint32_t at;
+    TUFF_TRY(collect_inputs(w, &needs, v, true));
+    for (uint32_t best = w->group_count; !alone && best-- > 0;) {
+        bool candidate = false;
+        for (uint32_t i = 0; i < needs.read_count; i++)
+            candidate = candidate || (needs.reads[i].identity && w->group_of[producer(w, needs.reads[i].value)] == best);
+        if (candidate && can_join(w, &needs, v, best, limit)) return join(w, &needs, v, best);
+    }
+    TUFF_TRY(new_group(w, 0, &at));
+    return join(w, &needs, v, at);
+}
+
+static tuff_status group_kernel(struct tuff_work *w, tuff_val v)
+{
+    const struct tuff_value *value = val(w, v);
+    uint32_t at;
+    TUFF_TRY(new_group(w, v, &at));
+    w->group_of[v] = at;
+    for (uint32_t i = 0; i < value->in_count; i++)
+        if (value->in[i]) TUFF_TRY(collect(w, &w->groups[at], value->in[i], false));
+    return TUFF_OK;
+}
+
+tuff_status tuff_pass_fuse(struct tuff_work *w)
+{
+    uint32_t room = 2 * (w->g->count + w->params->output_count) + 64;
+    bool *claimed = tuff_arena_alloc(w->arena, room * sizeof *claimed);
+    w->root = tuff_arena_alloc(w->arena, room * sizeof *w->root);
+    w->group_of = tuff_arena_alloc(w->arena, room * sizeof *w->group_of);
+    if (!claimed || !w->root || !w->group_of) return tuff_fail_memory(w->context, w->error);
+    for (uint32_t i = 0; i < room; i++) w->group_of[i] = UINT32_MAX;
+    TUFF_TRY(claim_results(w, claimed));
+    root_kernel_inputs(w);
+    TUFF_TRY(root_dear_chains(w));
+    bool alone = (w->params->debug & TUFF_DEBUG_NOFUSE) != 0;
+    for (tuff_val v = 1; v < w->g->count; v++) {
+        if (val(w, v)->op->class == TUFF_CLASS_KERNEL) TUFF_TRY(group_kernel(w, v));
+        else if (w->root[v]) TUFF_TRY(tuff_group_root(w, v, alone || val(w, v)->op == &tuff_op_copy));
+    }
+    return TUFF_OK;
+}

@@ -1,0 +1,166 @@
+/* lower.c - from groups to a plan: slots for storage, a kernel and a launch for each group, barriers.
+ * requires: storage. Promises: the plan passes tuff_plan_check. */
+#include "graph/ops/leaf.h"
+#include "graph/storage.h"
+
+#include <stdlib.h>
+
+struct lowering {
+    struct tuff_work *w;
+    struct tuff_plan *plan;
+    struct tuff_scratch scratch;
+    uint32_t *slot_of; /* [arena] per value; UINT32_MAX */
+    struct tuff_compiled *out;
+};
+
+static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
+
+static bool is_output(const struct tuff_work *w, tuff_val v)
+{
+    for (uint32_t i = 0; i < w->params->output_count; i++)
+        if (w->outputs[i] == v) return true;
+    return false;
+}
+
+static uint64_t take_range(struct lowering *l, enum tuff_memory memory, uint64_t bytes)
+{
+    uint64_t at = l->plan->memory_bytes[memory];
+    l->plan->memory_bytes[memory] += bytes;
+    return at;
+}
+
+static tuff_status make_slot(struct lowering *l, tuff_val v)
+{
+    struct tuff_work *w = l->w;
+    const struct tuff_value *value = val(w, v);
+    struct tuff_plan_slot slot = {.name = value->name ? value->name : "", .bytes = tuff_value_bytes(&value->type)};
+    uint64_t end;
+    if (value->op == &tuff_op_input) {
+        slot.memory = TUFF_MEMORY_INPUT;
+        slot.offset = take_range(l, slot.memory, slot.bytes);
+    } else if (value->op == &tuff_op_param || value->op == &tuff_op_state) {
+        slot.memory = value->op == &tuff_op_param ? TUFF_MEMORY_PARAM : TUFF_MEMORY_STATE;
+        slot.offset = tuff_layout_offset(w->params->graph, w->origin[v], &end);
+    } else if (value->op == &tuff_op_param_pack) {
+        slot.memory = TUFF_MEMORY_PARAM;
+        slot.name = "parameters";
+        slot.offset = tuff_layout_offset(w->params->graph, w->origin[value->in[0]], &end);
+    } else if (value->op == &tuff_op_constant) {
+        slot.memory = TUFF_MEMORY_CONST;
+        slot.offset = take_range(l, slot.memory, slot.bytes);
+        uint8_t *data = tuff_arena_alloc(&l->plan->arena, slot.bytes);
+        if (!data) return tuff_fail_memory(w->context, w->error);
+        memcpy(data, value->data, (size_t)tuff_shape_count(&value->type.shape) * tuff_dtype_bytes(value->type.dtype));
+        slot.data = data;
+    } else if (is_output(w, v)) {
+        slot.memory = TUFF_MEMORY_OUTPUT;
+        slot.offset = take_range(l, slot.memory, slot.bytes);
+    } else {
+        if (TUFF_NEVER(l->scratch.range_of[v] == UINT32_MAX)) return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "a value without memory");
+        slot.memory = TUFF_MEMORY_SCRATCH;
+        slot.offset = l->scratch.ranges[l->scratch.range_of[v]].offset;
+    }
+    l->slot_of[v] = tuff_plan_add_slot(l->plan, &slot);
+    return l->slot_of[v] == UINT32_MAX ? tuff_fail_memory(w->context, w->error) : TUFF_OK;
+}
+
+static tuff_status describe(struct lowering *l, const struct tuff_group *group, const struct tuff_emitted *emitted,
+                            struct tuff_kernel_call *call)
+{
+    struct tuff_work *w = l->w;
+    const struct tuff_caps *caps = w->params->caps;
+    if (group->kernel) {
+        const struct tuff_value *value = val(w, group->kernel);
+        struct tuff_lower lower = {.caps = caps, .value = value};
+        for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(lower.in); i++)
+            if (value->in[i]) lower.in[i] = &val(w, value->in[i])->type;
+        return value->op->lower(&lower, call, w->error);
+    }
+    uint64_t count = tuff_shape_count(&val(w, group->space)->type.shape), blocks = (count + emitted->width - 1) / emitted->width;
+    call->file = "pointwise";
+    tuff_call_spec(call, 0, 64);
+    tuff_call_push(call, (uint32_t)blocks);
+    tuff_call_grid(call, caps, (blocks + 63) / 64);
+    return TUFF_OK;
+}
+
+static const char *label_of(struct lowering *l, const struct tuff_group *group)
+{
+    const struct tuff_value *kernel = group->kernel ? val(l->w, group->kernel) : NULL;
+    const struct tuff_value *last = val(l->w, group->roots[group->root_count - 1]);
+    const char *name = last->name ? last->name : (kernel && kernel->name ? kernel->name : NULL);
+    if (name) return tuff_arena_printf(&l->plan->arena, "%s %s", kernel ? kernel->op->name : last->op->name, name);
+    return tuff_arena_printf(&l->plan->arena, "%s %%%u", kernel ? kernel->op->name : last->op->name, (unsigned)group->roots[group->root_count - 1]);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct tuff_plan_spec *p = a, *q = b;
+    return p->id < q->id ? -1 : p->id > q->id;
+}
+
+static tuff_status add_launch(struct lowering *l, const struct tuff_group *group, const struct tuff_emitted *emitted,
+                              const struct tuff_kernel_call *call)
+{
+    struct tuff_work *w = l->w;
+    struct tuff_plan_binding bindings[TUFF_MAX_BINDINGS];
+    uint32_t spec_count = call->spec_count + emitted->spec_count;
+    struct tuff_plan_spec *specs = tuff_arena_alloc(w->arena, (spec_count + 1) * sizeof *specs);
+    if (!specs) return tuff_fail_memory(w->context, w->error);
+    memcpy(specs, call->spec, call->spec_count * sizeof *specs);
+    qsort(specs, call->spec_count, sizeof *specs, by_id);
+    if (emitted->spec_count) memcpy(specs + call->spec_count, emitted->specs, emitted->spec_count * sizeof *specs);
+    struct tuff_plan_kernel kernel = {.file = call->file, .defines = call->defines, .hooks = emitted->hooks};
+    struct tuff_plan_launch launch = {.label = label_of(l, group), .groups = {call->groups[0], call->groups[1], call->groups[2]},
+                                      .flops = call->flops, .kernel = tuff_plan_add_kernel(l->plan, &kernel, specs, spec_count)};
+    if (launch.kernel == UINT32_MAX || !launch.label) return tuff_fail_memory(w->context, w->error);
+    for (uint32_t i = 0; i < emitted->binding_count; i++) {
+        const struct tuff_emit_binding *b = &emitted->bindings[i];
+        if (l->slot_of[b->root] == UINT32_MAX) TUFF_TRY(make_slot(l, b->root));
+        bindings[i] = (struct tuff_plan_binding){l->slot_of[b->root], b->access, b->offset, b->bytes};
+        if (b->bytes > w->params->caps->max_storage_range)
+            return tuff_fail(w->context, w->error, TUFF_ERR_DEVICE_MEMORY, "%s: a binding of %llu bytes, but this device binds at most %llu",
+                             launch.label, (unsigned long long)b->bytes, (unsigned long long)w->params->caps->max_storage_range);
+    }
+    uint32_t at = tuff_plan_add_launch(l->plan, &launch, bindings, emitted->binding_count, call->push, call->push_count);
+    return at == UINT32_MAX ? tuff_fail_memory(w->context, w->error) : TUFF_OK;
+}
+
+static tuff_status lower_group(struct lowering *l, const struct tuff_work_group *from)
+{
+    struct tuff_work *w = l->w;
+    tuff_val *roots = tuff_arena_alloc(w->arena, (from->member_count + 1) * sizeof *roots);
+    struct tuff_group group = {.kernel = from->kernel, .roots = roots};
+    struct tuff_emitted emitted;
+    struct tuff_kernel_call call = {.file = NULL};
+    if (!roots) return tuff_fail_memory(w->context, w->error);
+    if (from->kernel && w->places[from->kernel].root) roots[group.root_count++] = from->kernel;
+    for (uint32_t i = 0; i < from->member_count; i++)
+        if (w->places[from->members[i]].root) roots[group.root_count++] = from->members[i];
+    if (group.root_count == 0) return TUFF_OK; /* nobody reads it */
+    group.space = from->kernel ? from->kernel : roots[0];
+    TUFF_TRY(tuff_emit_group(w->g, w->places, &group, w->arena, &emitted, w->error));
+    TUFF_TRY(describe(l, &group, &emitted, &call));
+    return add_launch(l, &group, &emitted, &call);
+}
+
+tuff_status tuff_pass_lower(struct tuff_work *w, struct tuff_compiled *out)
+{
+    struct lowering l = {.w = w, .plan = &out->plan, .out = out};
+    struct tuff_layout layout = tuff_layout_of(w->params->graph);
+    out->plan.memory_bytes[TUFF_MEMORY_PARAM] = layout.param_bytes;
+    out->plan.memory_bytes[TUFF_MEMORY_STATE] = layout.state_bytes;
+    l.slot_of = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *l.slot_of);
+    out->output_slots = tuff_arena_alloc(&out->plan.arena, (w->params->output_count + 1) * sizeof *out->output_slots);
+    if (!l.slot_of || !out->output_slots) return tuff_fail_memory(w->context, w->error);
+    memset(l.slot_of, 0xff, w->g->count * sizeof *l.slot_of);
+    TUFF_TRY(tuff_scratch_plan(w, &l.scratch));
+    out->plan.memory_bytes[TUFF_MEMORY_SCRATCH] = l.scratch.bytes;
+    for (uint32_t i = 0; i < w->group_count; i++) TUFF_TRY(lower_group(&l, &w->groups[w->sequence[i]]));
+    for (tuff_val v = 1; v < w->g->count; v++) /* inputs that nobody reads keep a place to be written to */
+        if (val(w, v)->op == &tuff_op_input && l.slot_of[v] == UINT32_MAX) TUFF_TRY(make_slot(&l, v));
+    for (uint32_t i = 0; i < w->params->output_count; i++)
+        out->output_slots[i] = val(w, w->outputs[i])->op == &tuff_op_assign ? UINT32_MAX : l.slot_of[w->outputs[i]];
+    tuff_plan_place_barriers(&out->plan);
+    return tuff_plan_check(&out->plan, w->context, w->error);
+}

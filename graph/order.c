@@ -1,0 +1,111 @@
+/* order.c - the sequence of groups, and which assignments write their state in place.
+ *
+ * A state that is assigned keeps its old content until all readers of it have run. Where the group that computes the new
+ * content can come after them, it writes into the state; else the new content is copied at the end.
+ * requires: fuse. */
+#include "graph/compile.h"
+#include "graph/ops/leaf.h"
+
+static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
+
+/* Leaf that holds v's elements, or v. */
+static tuff_val memory_of(const struct tuff_work *w, tuff_val v)
+{
+    while (!tuff_is_root_like(w, v) && !tuff_is_leaf_memory(w->g, v)) v = val(w, v)->in[0];
+    return v;
+}
+
+/* Do these leaves share memory? A parameter lies inside the pack of all of them, a packed vector in its target. */
+static bool overlap(const struct tuff_work *w, tuff_val a, tuff_val b)
+{
+    const struct tuff_op *p = val(w, a)->op, *q = val(w, b)->op;
+    if (p == &tuff_op_pack) a = val(w, a)->in[0];
+    if (q == &tuff_op_pack) b = val(w, b)->in[0];
+    return a == b || (p == &tuff_op_param && q == &tuff_op_param_pack) || (p == &tuff_op_param_pack && q == &tuff_op_param);
+}
+
+/* Groups that read the state; *in_place: `self` reads it at its own elements only. */
+static tuff_status readers(struct tuff_work *w, tuff_val state, uint32_t self, uint32_t *list, uint32_t *count, bool *in_place)
+{
+    *count = 0;
+    *in_place = true;
+    for (uint32_t i = 0; i < w->group_count; i++)
+        for (uint32_t k = 0; k < w->groups[i].read_count; k++) {
+            const struct tuff_read *read = &w->groups[i].reads[k];
+            if (!overlap(w, memory_of(w, read->value), state)) continue;
+            if (i == self) *in_place = *in_place && read->identity && read->value == state;
+            else if (*count == 0 || list[*count - 1] != i) list[(*count)++] = i;
+        }
+    return TUFF_OK;
+}
+
+static tuff_status set_after(struct tuff_work *w, uint32_t group, const uint32_t *list, uint32_t count)
+{
+    struct tuff_work_group *g = &w->groups[group];
+    uint32_t *all = tuff_arena_alloc(w->arena, (g->after_count + count) * sizeof *all);
+    if (!all) return tuff_fail_memory(w->context, w->error);
+    if (g->after_count) memcpy(all, g->after, g->after_count * sizeof *all);
+    memcpy(all + g->after_count, list, count * sizeof *all);
+    g->after = all;
+    g->after_count += count;
+    return TUFF_OK;
+}
+
+static tuff_status place_assignment(struct tuff_work *w, tuff_val assign)
+{
+    tuff_val state = val(w, assign)->in[0], source = val(w, assign)->in[1];
+    uint32_t self = w->group_of[source], count;
+    uint32_t *list = tuff_arena_alloc(w->arena, (w->group_count + 1) * sizeof *list);
+    bool in_place;
+    if (!list) return tuff_fail_memory(w->context, w->error);
+    TUFF_TRY(readers(w, state, self, list, &count, &in_place));
+    for (uint32_t i = 0; i < count && in_place; i++) in_place = !tuff_group_depends(w, list[i], self);
+    if ((w->params->debug & TUFF_DEBUG_NOALIAS) != 0) in_place = false;
+    if (!in_place) { /* keep the value, copy it when everyone has read */
+        tuff_val copy = tuff_graph_add(w->g, &tuff_op_copy, &source, 1, NULL);
+        if (!copy) return tuff_graph_finish(w->g, w->error);
+        w->root[copy] = true;
+        TUFF_TRY(tuff_group_root(w, copy, true));
+        if (self != UINT32_MAX) list[count++] = self;
+        source = copy;
+        self = w->group_of[copy];
+    }
+    tuff_val *in = tuff_arena_copy(&w->g->arena, (tuff_val[]){state, source}, 2 * sizeof *in);
+    if (!in) return tuff_fail_memory(w->context, w->error);
+    w->g->values[assign].in = in;
+    return set_after(w, self, list, count);
+}
+
+static bool not_placed(const struct tuff_work *w, uint32_t group, void *user)
+{
+    (void)user;
+    return w->groups[group].order == UINT32_MAX;
+}
+
+static bool is_ready(const struct tuff_work *w, uint32_t at)
+{
+    const struct tuff_work_group *group = &w->groups[at];
+    for (uint32_t i = 0; i < group->after_count; i++)
+        if (w->groups[group->after[i]].order == UINT32_MAX) return false;
+    for (uint32_t i = 0; i < group->read_count; i++)
+        if (tuff_each_producer(w, group->reads[i].value, not_placed, NULL)) return false;
+    return true;
+}
+
+tuff_status tuff_pass_order(struct tuff_work *w)
+{
+    for (uint32_t i = 0; i < w->params->output_count; i++)
+        if (val(w, w->outputs[i])->op == &tuff_op_assign) TUFF_TRY(place_assignment(w, w->outputs[i]));
+    w->sequence = tuff_arena_alloc(w->arena, (w->group_count + 1) * sizeof *w->sequence);
+    if (!w->sequence) return tuff_fail_memory(w->context, w->error);
+    for (uint32_t placed = 0; placed < w->group_count; placed++) {
+        uint32_t next = UINT32_MAX;
+        for (uint32_t i = 0; i < w->group_count && next == UINT32_MAX; i++)
+            if (w->groups[i].order == UINT32_MAX && is_ready(w, i)) next = i;
+        if (TUFF_NEVER(next == UINT32_MAX))
+            return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "the groups of this graph wait for each other; run with TUFF_DEBUG=nofuse");
+        w->groups[next].order = placed;
+        w->sequence[placed] = next;
+    }
+    return TUFF_OK;
+}
