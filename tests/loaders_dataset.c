@@ -263,6 +263,35 @@ static void test_folder_bad(struct loaders_test *test)
     expect_folder(test, "bad", &params, TUFF_ERR_FORMAT, "none of its 1 pictures");
 }
 
+/* All pictures to test are broken: nothing is left in that set, and nothing of it stays allocated. */
+static void test_nothing_to_test(struct loaders_test *test)
+{
+    struct tuff_dataset train = {0}, check = {0};
+    struct tuff_error error = {0};
+    struct tuff_folder_params params = params_of(0.2);
+    char name[100];
+    params.skip_unreadable = true;
+    scratch_make_folder(test, "odd/a");
+    for (int i = 0; i < 30; i++) write_picture(test, "odd", "a", i);
+    for (int round = 0; round < 2; round++) {
+        expect_status(test, "odd", TUFF_OK,
+                      tuff_dataset_read_folder(test->context, scratch_path(test, "odd"), &params, &train, &check, &error),
+                      &error, NULL);
+        if (round == 0)
+            expect(test, check.count > 0 && train.count > 0, "odd", "pictures in both sets", "%d to test", (int)check.count);
+        if (round == 1)
+            expect(test, check.count == 0 && !check.pictures && check.skipped > 0, "odd", "no pictures to test", "%d",
+                   (int)check.count);
+        for (uint64_t i = 0; i < check.count; i++) {
+            int number = check.pictures[i * 3 * 64];
+            snprintf(name, sizeof name, "odd/a/%03d.%s", number, number % 2 ? "png" : "PNG");
+            scratch_write(test, name, "broken", 6);
+        }
+        tuff_dataset_finish(test->context, &train);
+        tuff_dataset_finish(test->context, &check);
+    }
+}
+
 static tuff_status read_folder(struct loaders_test *test, void *folder)
 {
     struct tuff_dataset train = {0}, check = {0};
@@ -279,6 +308,7 @@ static void test_folders(struct loaders_test *test)
     test_folder_good(test);
     test_progress(test);
     test_folder_bad(test);
+    test_nothing_to_test(test);
     scratch_make_folder(test, "few/a");
     scratch_make_folder(test, "few/b");
     for (int i = 0; i < 3; i++) write_picture(test, "few", i ? "a" : "b", i);

@@ -118,6 +118,85 @@ static void test_png_damage(struct loaders_test *test)
     free(file);
 }
 
+static size_t put_chunk(uint8_t *to, const char *type, const void *data, uint32_t bytes)
+{
+    for (int i = 0; i < 4; i++) to[i] = (uint8_t)(bytes >> (24 - 8 * i));
+    memcpy(to + 4, type, 4);
+    memcpy(to + 8, data, bytes);
+    uint32_t crc = tuff_crc32(0, to + 4, bytes + 4);
+    for (int i = 0; i < 4; i++) to[8 + bytes + i] = (uint8_t)(crc >> (24 - 8 * i));
+    return bytes + 12;
+}
+
+/* Chunks that do not matter for the pixels carry a CRC as well. */
+static void test_png_side_chunks(struct loaders_test *test)
+{
+    struct tuff_picture picture = make_picture(test, 3, 2, 1), got = {0};
+    struct tuff_error error = {0};
+    uint8_t file[1000];
+    size_t bytes = 0, head = 33; /* signature and IHDR */
+    const char *path = scratch_path(test, "chunks.png");
+    expect_status(test, "write", TUFF_OK, tuff_picture_write_png(test->context, path, &picture, &error), &error, NULL);
+    uint8_t *plain = file_read(path, &bytes);
+    if (!plain || bytes > 500) exit(1);
+    memcpy(file, plain, head);
+    size_t at = head;
+    at += put_chunk(file + at, "gAMA", "\0\0\xb1\x8f", 4);
+    at += put_chunk(file + at, "tEXt", "Title\0some text", 15);
+    at += put_chunk(file + at, "prVt", "private", 7);
+    size_t end = at;
+    memcpy(file + at, plain + head, bytes - head);
+    at += bytes - head;
+    expect_status(test, "side chunks", TUFF_OK,
+                  tuff_picture_decode(test->context, (struct tuff_span){file, at}, NULL, &got, &error), &error, NULL);
+    expect(test, same(&picture, &got), "side chunks", "the same picture", "another");
+    tuff_picture_finish(test->context, &got);
+    for (size_t bit = head * 8; bit < end * 8; bit++) {
+        file[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        expect_refused(test, "side chunk, bit flipped",
+                       tuff_picture_decode(test->context, (struct tuff_span){file, at}, NULL, &got, &error), &error);
+        file[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    free(plain);
+    tuff_picture_finish(test->context, &picture);
+}
+
+/* All 65536 values of 16 bits, in stored (not compressed) deflate blocks of one row each: v / 257, rounded. */
+static void test_png_16_bits(struct loaders_test *test)
+{
+    enum { ROW = 1 + 512, BLOCK = 5 + ROW };
+    static const uint8_t head[13] = {0, 0, 1, 0, 0, 0, 1, 0, 16, 0, 0, 0, 0};
+    size_t data_bytes = 2 + 256 * BLOCK + 4;
+    uint8_t *data = calloc(data_bytes, 1), *file = calloc(data_bytes + 100, 1);
+    if (!data || !file) exit(1);
+    uint32_t a = 1, b = 0; /* Adler-32, RFC 1950 */
+    data[0] = 0x78, data[1] = 0x01;
+    for (size_t y = 0; y < 256; y++) {
+        uint8_t *block = data + 2 + y * BLOCK, *row = block + 5;
+        const uint8_t start[5] = {y == 255, ROW & 255, ROW >> 8, ~ROW & 255, (~ROW >> 8) & 255};
+        memcpy(block, start, 5);
+        for (size_t x = 0; x < 256; x++) row[1 + 2 * x] = (uint8_t)y, row[2 + 2 * x] = (uint8_t)x;
+        for (size_t i = 0; i < ROW; i++) a = (a + row[i]) % 65521, b = (b + a) % 65521;
+    }
+    const uint8_t sum[4] = {(uint8_t)(b >> 8), (uint8_t)b, (uint8_t)(a >> 8), (uint8_t)a};
+    memcpy(data + data_bytes - 4, sum, 4);
+    memcpy(file, "\x89PNG\r\n\x1a\n", 8);
+    size_t at = 8;
+    at += put_chunk(file + at, "IHDR", head, 13);
+    at += put_chunk(file + at, "IDAT", data, (uint32_t)data_bytes);
+    at += put_chunk(file + at, "IEND", "", 0);
+    struct tuff_picture got = {0};
+    struct tuff_error error = {0};
+    int wrong = 0;
+    expect_status(test, "16 bits", TUFF_OK,
+                  tuff_picture_decode(test->context, (struct tuff_span){file, at}, NULL, &got, &error), &error, NULL);
+    for (int v = 0; got.pixels && v < 65536; v++) wrong += got.pixels[v] != (v + 128) / 257;
+    expect_number(test, "16 bits: values that are not v / 257 rounded", 0, wrong);
+    tuff_picture_finish(test->context, &got);
+    free(data);
+    free(file);
+}
+
 /* A header that claims 11000 x 11000 pixels, in 60 bytes: refused before memory is taken. */
 static void test_png_claims(struct loaders_test *test)
 {
@@ -151,6 +230,8 @@ static void test_png(struct loaders_test *test)
     test_png_round_trip(test);
     test_alpha(test);
     test_png_damage(test);
+    test_png_side_chunks(test);
+    test_png_16_bits(test);
     test_png_claims(test);
     struct tuff_picture picture = make_picture(test, 20, 10, 4);
     expect_survives_memory(test, "PNG, allocation fails", png_there_and_back, &picture);
@@ -179,14 +260,26 @@ struct jpeg_made {
 
 struct jpeg_recipe {
     int channels; /* 1 grey, 3 RGB, 4 CMYK */
-    bool progressive, arithmetic;
+    bool progressive;
     int orientation; /* 0: no EXIF */
+    bool many_scans; /* of 3 channels */
 };
 
 /* 24 x 16, smooth, so that compression changes little. CMYK is inverted, as Adobe stores it. */
 static uint8_t sample(int x, int y, int c)
 {
     return c == 3 ? 255 : (uint8_t)(c == 0 ? x * 10 : c == 1 ? y * 15 : 200 - x * 3);
+}
+
+/* Each coefficient of each channel in three scans of its own: legal, and more than anyone writes. */
+static int many_scans(jpeg_scan_info *scans)
+{
+    int count = 0;
+    scans[count++] = (jpeg_scan_info){3, {0, 1, 2}, 0, 0, 0, 0};
+    for (int bits = 2; bits >= 0; bits--)
+        for (int c = 0; c < 3; c++)
+            for (int k = 1; k < 64; k++) scans[count++] = (jpeg_scan_info){1, {c}, k, k, bits == 2 ? 0 : bits + 1, bits};
+    return count;
 }
 
 static struct jpeg_made make_jpeg(const struct jpeg_recipe *recipe)
@@ -207,7 +300,11 @@ static struct jpeg_made make_jpeg(const struct jpeg_recipe *recipe)
     jpeg_set_quality(&jpeg, 100, TRUE);
     for (int c = 0; c < jpeg.num_components; c++) jpeg.comp_info[c].h_samp_factor = jpeg.comp_info[c].v_samp_factor = 1;
     if (recipe->progressive) jpeg_simple_progression(&jpeg);
-    jpeg.arith_code = recipe->arithmetic;
+    jpeg_scan_info scans[1 + 3 * 3 * 63];
+    if (recipe->many_scans) {
+        jpeg.scan_info = scans;
+        jpeg.num_scans = many_scans(scans);
+    }
     jpeg_start_compress(&jpeg, TRUE);
     exif[25] = (uint8_t)recipe->orientation;
     if (recipe->orientation) jpeg_write_marker(&jpeg, JPEG_APP0 + 1, exif, sizeof exif);
@@ -230,7 +327,7 @@ static int difference(const struct tuff_picture *picture, int orientation)
         for (int x = 0; x < (int)picture->width; x++)
             for (int c = 0; c < (int)picture->channels; c++) {
                 /* EXIF 2.3: 1 as is, 2 mirrored, 3 turned by 180 degrees, 4 flipped, 5 transposed, 6 to be turned clockwise,
-                 * 7 transversed, 8 to be turned counter-clockwise. Row 0 of the stored picture is the upright one's ... */
+                 * 7 transversed, 8 to be turned counter-clockwise. */
                 const int from[9][2] = {{x, y}, {x, y},      {23 - x, y},      {23 - x, 15 - y}, {x, 15 - y},
                                         {y, x}, {y, 15 - x}, {23 - y, 15 - x}, {23 - y, x}};
                 int wanted = sample(from[orientation][0], from[orientation][1], c);
@@ -243,10 +340,10 @@ static int difference(const struct tuff_picture *picture, int orientation)
 
 static void test_jpeg_kinds(struct loaders_test *test)
 {
-    static const struct jpeg_recipe recipes[] = {{1, false, false, 0}, {3, false, false, 0}, {4, false, false, 0},
-                                                 {3, true, false, 0},  {3, false, false, 1}, {3, false, false, 2},
-                                                 {3, false, false, 3}, {3, false, false, 4}, {3, false, false, 5},
-                                                 {3, false, false, 6}, {3, false, false, 7}, {1, false, false, 8}};
+    static const struct jpeg_recipe recipes[] = {{1, false, 0, false}, {3, false, 0, false}, {4, false, 0, false},
+                                                 {3, true, 0, false},  {3, false, 1, false}, {3, false, 2, false},
+                                                 {3, false, 3, false}, {3, false, 4, false}, {3, false, 5, false},
+                                                 {3, false, 6, false}, {3, false, 7, false}, {1, false, 8, false}};
     for (size_t r = 0; r < TUFF_COUNT(recipes); r++) {
         struct jpeg_made made = make_jpeg(&recipes[r]);
         struct tuff_picture got = {0};
@@ -320,9 +417,16 @@ static void test_jpeg(struct loaders_test *test)
 {
     test_exif(test);
     test_jpeg_kinds(test);
-    test_jpeg_damage(test, &(struct jpeg_recipe){3, false, false, 6});
-    test_jpeg_damage(test, &(struct jpeg_recipe){4, true, false, 0});
-    struct jpeg_made made = make_jpeg(&(struct jpeg_recipe){4, true, false, 6});
+    test_jpeg_damage(test, &(struct jpeg_recipe){.channels = 3, .progressive = false, .orientation = 6});
+    test_jpeg_damage(test, &(struct jpeg_recipe){.channels = 4, .progressive = true, .orientation = 0});
+    struct jpeg_made made = make_jpeg(&(struct jpeg_recipe){.channels = 3, .many_scans = true});
+    struct tuff_picture got = {0};
+    struct tuff_error error = {0};
+    expect_status(test, "568 scans", TUFF_ERR_FORMAT,
+                  tuff_picture_decode(test->context, (struct tuff_span){made.data, made.bytes}, NULL, &got, &error), &error,
+                  "scans");
+    free(made.data);
+    made = make_jpeg(&(struct jpeg_recipe){.channels = 4, .progressive = true, .orientation = 6});
     expect_survives_memory(test, "JPEG, allocation fails", jpeg_decode, &made);
     free(made.data);
 }
