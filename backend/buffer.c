@@ -1,0 +1,129 @@
+/* buffer.c - device memory as the graph sees it: one VkBuffer with its ticket of last use.
+ *
+ * Host and device see writes and reads in the order of the calls: memory that the host maps is touched directly once the
+ * last use has passed, everything else goes through transfer.c. Shared; thread-safe. */
+#include "backend/device.h"
+
+#include <stdio.h>
+
+#define POISON_WORD UINT32_C(0x7fc00000) /* a quiet NaN in f32; its halves are NaN and 0 in f16 */
+
+static void destroy_buffer(struct tuff_device *device, void *object)
+{
+    struct tuff_buffer *buffer = object;
+    if (buffer->handle) device->vk.vkDestroyBuffer(device->handle, buffer->handle, NULL);
+    tuff_memory_free(device, &buffer->memory);
+    tuff_free(device->context, buffer);
+}
+
+void tuff_buffer_used(struct tuff_buffer *buffer, uint64_t ticket)
+{
+    uint_fast64_t seen = atomic_load(&buffer->last_use);
+    while (seen < ticket && !atomic_compare_exchange_weak(&buffer->last_use, &seen, ticket)) continue;
+}
+
+static tuff_status create_handle(struct tuff_buffer *buffer, struct tuff_error *error)
+{
+    struct tuff_device *device = buffer->device;
+    VkMemoryRequirements needs;
+    VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+                               .size = buffer->bytes,
+                               .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
+                                        VK_BUFFER_USAGE_TRANSFER_DST_BIT};
+    if (device->gpu.features.device_address) info.usage |= VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT;
+    VkResult result = device->vk.vkCreateBuffer(device->handle, &info, NULL, &buffer->handle);
+    if (result != VK_SUCCESS) {
+        buffer->handle = VK_NULL_HANDLE;
+        return tuff_device_fail(device, error, result, "vkCreateBuffer");
+    }
+    device->vk.vkGetBufferMemoryRequirements(device->handle, buffer->handle, &needs);
+    TUFF_TRY(tuff_memory_allocate(device, &needs, TUFF_USE_DEVICE, buffer->label, &buffer->memory, error));
+    result = device->vk.vkBindBufferMemory(device->handle, buffer->handle, buffer->memory.memory, buffer->memory.offset);
+    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkBindBufferMemory");
+    tuff_device_name_object(device, VK_OBJECT_TYPE_BUFFER, TUFF_HANDLE(buffer->handle), buffer->label);
+    return TUFF_OK;
+}
+
+static tuff_status fill(struct tuff_buffer *buffer, uint32_t word, struct tuff_error *error)
+{
+    uint32_t *words = buffer->memory.mapped;
+    if (!words) return tuff_transfer_fill(buffer, word, error);
+    if (!word) {
+        memset(words, 0, (size_t)buffer->bytes);
+        return TUFF_OK;
+    }
+    for (uint64_t i = 0; i < buffer->bytes / 4; i++) words[i] = word;
+    return TUFF_OK;
+}
+
+tuff_status tuff_buffer_create(struct tuff_device *device, uint64_t bytes, bool zero, const char *label,
+                               struct tuff_buffer **buffer, struct tuff_error *error)
+{
+    if (!device) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_buffer_create: requires a device");
+    TUFF_REQUIRE(device->context, error, buffer && bytes && bytes <= UINT64_MAX / 2);
+    tuff_queue_collect(device); /* what is done with gives its memory back first */
+    struct tuff_buffer *made = tuff_alloc(device->context, sizeof *made);
+    if (!made) return tuff_fail_memory(device->context, error);
+    snprintf(made->label, sizeof made->label, "%s", label ? label : "buffer");
+    made->device = device;
+    made->bytes = tuff_align(bytes, 4);
+    atomic_init(&made->references, 1);
+    bool poison = device->context->options.debug & TUFF_DEBUG_POISON && !zero;
+    tuff_status status = made->bytes > device->caps.max_allocation_bytes
+                             ? tuff_fail(device->context, error, TUFF_ERR_DEVICE_MEMORY,
+                                         "%s: %llu bytes are more than one allocation of this device may have (%llu)",
+                                         made->label, (unsigned long long)bytes,
+                                         (unsigned long long)device->caps.max_allocation_bytes)
+                             : create_handle(made, error);
+    if (status == TUFF_OK) status = fill(made, poison ? POISON_WORD : 0, error);
+    if (status != TUFF_OK) {
+        tuff_queue_defer(device, atomic_load(&made->last_use), destroy_buffer, made);
+        return status;
+    }
+    tuff_device_retain(device);
+    *buffer = made;
+    return TUFF_OK;
+}
+
+void tuff_buffer_retain(struct tuff_buffer *buffer) { atomic_fetch_add(&buffer->references, 1); }
+
+void tuff_buffer_release(struct tuff_buffer *buffer)
+{
+    if (!buffer || atomic_fetch_sub(&buffer->references, 1) != 1) return;
+    struct tuff_device *device = buffer->device;
+    tuff_queue_defer(device, atomic_load(&buffer->last_use), destroy_buffer, buffer);
+    tuff_device_release(device);
+}
+
+static tuff_status check_range(const struct tuff_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
+                               struct tuff_error *error)
+{
+    if (!buffer) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "requires a buffer");
+    bool inside = offset <= buffer->bytes && bytes <= buffer->bytes - offset && offset % 4 == 0 && bytes % 4 == 0;
+    if (inside && (data || !bytes)) return TUFF_OK;
+    return tuff_fail(buffer->device->context, error, TUFF_ERR_USAGE,
+                     "%s: %llu bytes at offset %llu are not a range of whole words in a buffer of %llu bytes", buffer->label,
+                     (unsigned long long)bytes, (unsigned long long)offset, (unsigned long long)buffer->bytes);
+}
+
+tuff_status tuff_buffer_write(struct tuff_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
+                              struct tuff_error *error)
+{
+    TUFF_TRY(check_range(buffer, offset, data, bytes, error));
+    if (!bytes) return TUFF_OK;
+    if (!buffer->memory.mapped || !tuff_device_done(buffer->device, atomic_load(&buffer->last_use)))
+        return tuff_transfer_write(buffer, offset, data, bytes, error);
+    memcpy((char *)buffer->memory.mapped + offset, data, (size_t)bytes);
+    return TUFF_OK;
+}
+
+tuff_status tuff_buffer_read(struct tuff_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
+                             struct tuff_error *error)
+{
+    TUFF_TRY(check_range(buffer, offset, data, bytes, error));
+    if (!bytes) return TUFF_OK;
+    if (!buffer->memory.mapped) return tuff_transfer_read(buffer, offset, data, bytes, error);
+    TUFF_TRY(tuff_device_wait(buffer->device, atomic_load(&buffer->last_use), UINT64_MAX, error));
+    memcpy(data, (char *)buffer->memory.mapped + offset, (size_t)bytes);
+    return TUFF_OK;
+}

@@ -1,0 +1,320 @@
+/* cache.c - one file per device that holds compiled SPIR-V and the driver's pipeline cache.
+ *
+ * The header names everything the content depends on; any difference, and any damage, is a miss. Files are replaced whole
+ * (os.h), so processes that share the folder at most lose each other's additions. */
+#include "backend/cache.h"
+
+#include <stdio.h>
+
+#define MAGIC "TUFFCACH"
+#define FORMAT_VERSION 1
+#define LARGEST_BYTES ((size_t)256 << 20)     /* of a file: more is damage */
+#define SPIRV_KEPT_BYTES ((uint64_t)64 << 20) /* beyond this, SPIR-V that this process did not use is dropped */
+
+struct cache_header {
+    char magic[8];
+    uint32_t format, tuff_version;
+    uint32_t vendor_id, device_id, driver_version, driver_id;
+    uint8_t device_uuid[16], driver_uuid[16], pipeline_cache_uuid[16];
+    uint32_t spirv_count, crc; /* crc of the content */
+    uint64_t spirv_bytes, blob_bytes;
+};
+
+struct entry_header { /* in the file, before the words */
+    uint64_t key[2], compiler;
+    uint64_t words;
+};
+
+struct entry {
+    struct tuff_spirv_key key;
+    uint32_t *spirv; /* [owned] */
+    size_t words;
+    bool used;
+};
+
+struct tuff_cache {
+    struct tuff_device *device; /* [borrowed] owns the cache */
+    struct tuff_os_mutex *lock; /* [owned] */
+    char *folder, *path;        /* [owned] NULL: no cache on disk */
+    struct entry *entries;      /* [owned] */
+    size_t count, capacity;
+    void *blob; /* [owned] */
+    size_t blob_bytes;
+    uint32_t blob_crc;
+    bool changed;
+};
+
+struct tuff_spirv_key tuff_spirv_key(const char *source, const char *preamble, const char *compiler_version)
+{
+    struct tuff_spirv_key key;
+    for (uint64_t i = 0; i < 2; i++) {
+        key.words[i] = tuff_hash_text(i * UINT64_C(0x9e3779b97f4a7c15), tuff_version());
+        key.words[i] = tuff_hash_text(key.words[i], preamble);
+        key.words[i] = tuff_hash_text(key.words[i], source);
+    }
+    key.compiler = compiler_version ? tuff_hash_text(0, compiler_version) : 0;
+    return key;
+}
+
+static struct cache_header header_of(const struct tuff_device *device)
+{
+    struct cache_header header;
+    memset(&header, 0, sizeof header); /* padding too: the header is compared as bytes */
+    memcpy(header.magic, MAGIC, sizeof header.magic);
+    header.format = FORMAT_VERSION;
+    header.tuff_version = TUFF_VERSION_MAJOR * 1000000 + TUFF_VERSION_MINOR * 1000 + TUFF_VERSION_PATCH;
+    header.vendor_id = device->caps.vendor_id;
+    header.device_id = device->caps.device_id;
+    header.driver_version = device->caps.driver_version;
+    header.driver_id = device->caps.driver_id;
+    memcpy(header.device_uuid, device->caps.uuid, sizeof header.device_uuid);
+    memcpy(header.driver_uuid, device->caps.driver_uuid, sizeof header.driver_uuid);
+    memcpy(header.pipeline_cache_uuid, device->gpu.cache_uuid, sizeof header.pipeline_cache_uuid);
+    return header;
+}
+
+static struct entry *find(struct tuff_cache *cache, struct tuff_spirv_key key)
+{
+    for (size_t i = 0; i < cache->count; i++) {
+        const struct tuff_spirv_key *other = &cache->entries[i].key;
+        bool compiler = !key.compiler || key.compiler == other->compiler;
+        if (compiler && other->words[0] == key.words[0] && other->words[1] == key.words[1]) return &cache->entries[i];
+    }
+    return NULL;
+}
+
+/* Copies the words; the caller holds the lock or is alone. */
+static struct entry *add(struct tuff_cache *cache, struct tuff_spirv_key key, const void *spirv, size_t words)
+{
+    struct entry *entry = find(cache, key);
+    if (entry) return entry;
+    if (cache->count == cache->capacity) {
+        size_t capacity = cache->capacity * 2 + 32;
+        void *larger = tuff_realloc(cache->device->context, cache->entries, capacity * sizeof *cache->entries);
+        if (!larger) return NULL;
+        cache->entries = larger;
+        cache->capacity = capacity;
+    }
+    uint32_t *copy = tuff_alloc(cache->device->context, words * sizeof *copy);
+    if (!copy) return NULL;
+    memcpy(copy, spirv, words * sizeof *copy);
+    entry = &cache->entries[cache->count++];
+    *entry = (struct entry){.key = key, .spirv = copy, .words = words};
+    return entry;
+}
+
+/* Content behind a header that matched. Returns false when it does not hold together. */
+static bool read_entries(struct tuff_cache *cache, const struct cache_header *header, const char *content)
+{
+    const char *at = content, *end = content + header->spirv_bytes;
+    for (uint32_t i = 0; i < header->spirv_count; i++) {
+        struct entry_header head;
+        if ((size_t)(end - at) < sizeof head) return false;
+        memcpy(&head, at, sizeof head);
+        at += sizeof head;
+        if (head.words > (size_t)(end - at) / 4) return false;
+        if (!add(cache, (struct tuff_spirv_key){{head.key[0], head.key[1]}, head.compiler}, at, (size_t)head.words))
+            return false;
+        at += head.words * 4;
+    }
+    return at == end;
+}
+
+static bool header_matches(struct tuff_device *device, const struct cache_header *read, const char *content, size_t bytes)
+{
+    struct cache_header expected = header_of(device);
+    expected.spirv_count = read->spirv_count;
+    expected.crc = read->crc;
+    expected.spirv_bytes = read->spirv_bytes;
+    expected.blob_bytes = read->blob_bytes;
+    return !memcmp(&expected, read, sizeof expected) && read->spirv_bytes <= bytes &&
+           read->blob_bytes == bytes - read->spirv_bytes && tuff_crc32(0, content, bytes) == read->crc;
+}
+
+static void load(struct tuff_cache *cache)
+{
+    struct tuff_context *context = cache->device->context;
+    struct cache_header header;
+    void *data = NULL;
+    size_t bytes = 0;
+    if (!tuff_os_exists(cache->path) ||
+        tuff_os_read_file(context, cache->path, LARGEST_BYTES, &data, &bytes, NULL) != TUFF_OK)
+        return;
+    const char *content = (const char *)data + sizeof header;
+    bool good = bytes >= sizeof header;
+    if (good) memcpy(&header, data, sizeof header);
+    good = good && header_matches(cache->device, &header, content, bytes - sizeof header);
+    good = good && read_entries(cache, &header, content);
+    if (good && header.blob_bytes) {
+        cache->blob = tuff_alloc(context, (size_t)header.blob_bytes);
+        if (cache->blob) {
+            memcpy(cache->blob, content + header.spirv_bytes, (size_t)header.blob_bytes);
+            cache->blob_bytes = (size_t)header.blob_bytes;
+            cache->blob_crc = tuff_crc32(0, cache->blob, cache->blob_bytes);
+        }
+    }
+    if (!good) tuff_log_message(context, TUFF_LOG_INFO, "cache %s is of another driver or damaged: not used", cache->path);
+    tuff_free(context, data);
+}
+
+static void choose_path(struct tuff_cache *cache)
+{
+    struct tuff_context *context = cache->device->context;
+    const struct tuff_caps *caps = &cache->device->caps;
+    const char *wanted = context->options.cache_dir;
+    if (context->options.debug & TUFF_DEBUG_NOCACHE || (wanted && !wanted[0])) return;
+    cache->folder = wanted ? tuff_strdup(context, wanted) : tuff_os_cache_folder(context);
+    if (!cache->folder) return;
+    uint64_t name = tuff_hash(0, caps->uuid, sizeof caps->uuid);
+    name = tuff_hash(name, &caps->driver_id, sizeof caps->driver_id);
+    struct tuff_text text;
+    tuff_text_init(&text, context);
+    tuff_text_add(&text, "%s/device-%016llx.cache", cache->folder, (unsigned long long)name);
+    cache->path = tuff_text_take(&text);
+}
+
+struct tuff_cache *tuff_cache_create(struct tuff_device *device)
+{
+    struct tuff_cache *cache = tuff_alloc(device->context, sizeof *cache);
+    if (!cache) return NULL;
+    cache->device = device;
+    if (tuff_os_mutex_create(device->context, &cache->lock) != TUFF_OK) {
+        tuff_free(device->context, cache);
+        return NULL;
+    }
+    choose_path(cache);
+    if (cache->path) load(cache);
+    return cache;
+}
+
+void tuff_cache_destroy(struct tuff_cache *cache)
+{
+    if (!cache) return;
+    struct tuff_context *context = cache->device->context;
+    for (size_t i = 0; i < cache->count; i++) tuff_free(context, cache->entries[i].spirv);
+    tuff_free(context, cache->entries);
+    tuff_free(context, cache->blob);
+    tuff_free(context, cache->folder);
+    tuff_free(context, cache->path);
+    tuff_os_mutex_destroy(cache->lock);
+    tuff_free(context, cache);
+}
+
+const uint32_t *tuff_cache_find(struct tuff_cache *cache, struct tuff_spirv_key key, size_t *words)
+{
+    const uint32_t *spirv = NULL;
+    tuff_os_mutex_lock(cache->lock);
+    struct entry *entry = find(cache, key);
+    if (entry) {
+        entry->used = true;
+        spirv = entry->spirv;
+        *words = entry->words;
+    }
+    tuff_os_mutex_unlock(cache->lock);
+    return spirv;
+}
+
+const uint32_t *tuff_cache_add(struct tuff_cache *cache, struct tuff_spirv_key key, const uint32_t *spirv, size_t words)
+{
+    const uint32_t *kept = NULL;
+    tuff_os_mutex_lock(cache->lock);
+    struct entry *entry = add(cache, key, spirv, words);
+    if (entry) {
+        entry->used = true;
+        kept = entry->spirv;
+        cache->changed = true;
+    }
+    tuff_os_mutex_unlock(cache->lock);
+    return kept;
+}
+
+const void *tuff_cache_driver_blob(struct tuff_cache *cache, size_t *bytes)
+{
+    *bytes = cache->blob_bytes;
+    return cache->blob;
+}
+
+/* Asks the driver for its blob. Under the lock. */
+static void fetch_blob(struct tuff_cache *cache)
+{
+    struct tuff_device *device = cache->device;
+    size_t bytes = 0;
+    if (!device->pipelines.cache ||
+        device->vk.vkGetPipelineCacheData(device->handle, device->pipelines.cache, &bytes, NULL) != VK_SUCCESS || !bytes)
+        return;
+    void *blob = tuff_alloc(device->context, bytes);
+    if (!blob || device->vk.vkGetPipelineCacheData(device->handle, device->pipelines.cache, &bytes, blob) != VK_SUCCESS) {
+        tuff_free(device->context, blob);
+        return;
+    }
+    uint32_t crc = tuff_crc32(0, blob, bytes);
+    if (bytes != cache->blob_bytes || crc != cache->blob_crc) cache->changed = true;
+    tuff_free(device->context, cache->blob);
+    cache->blob = blob;
+    cache->blob_bytes = bytes;
+    cache->blob_crc = crc;
+}
+
+/* All entries behind each other; those that this process did not use only while there is room. */
+static void collect_entries(struct tuff_cache *cache, struct tuff_text *content, struct cache_header *header)
+{
+    uint64_t used = 0;
+    for (size_t i = 0; i < cache->count; i++) used += cache->entries[i].used ? cache->entries[i].words * 4 : 0;
+    for (size_t i = 0; i < cache->count; i++) {
+        const struct entry *entry = &cache->entries[i];
+        struct entry_header head = {{entry->key.words[0], entry->key.words[1]}, entry->key.compiler, entry->words};
+        if (!entry->used && used + entry->words * 4 > SPIRV_KEPT_BYTES) continue;
+        if (!entry->used) used += entry->words * 4;
+        tuff_text_append(content, &head, sizeof head);
+        tuff_text_append(content, entry->spirv, entry->words * 4);
+        header->spirv_count++;
+    }
+    header->spirv_bytes = content->length;
+}
+
+void tuff_cache_flush(struct tuff_cache *cache)
+{
+    struct tuff_text content;
+    if (!cache || !cache->path) return;
+    tuff_text_init(&content, cache->device->context);
+    tuff_os_mutex_lock(cache->lock);
+    fetch_blob(cache);
+    if (cache->changed) {
+        struct cache_header header = header_of(cache->device);
+        collect_entries(cache, &content, &header);
+        tuff_text_append(&content, cache->blob, cache->blob_bytes);
+        header.blob_bytes = cache->blob_bytes;
+        header.crc = content.length ? tuff_crc32(0, content.data, content.length) : 0;
+        const struct tuff_os_part parts[] = {{&header, sizeof header}, {content.data, content.length}};
+        if (!content.failed && tuff_os_make_folders(cache->device->context, cache->folder, NULL) == TUFF_OK &&
+            tuff_os_write_atomic(cache->device->context, cache->path, parts, TUFF_COUNT(parts), NULL) == TUFF_OK)
+            cache->changed = false;
+    }
+    tuff_os_mutex_unlock(cache->lock);
+    tuff_text_finish(&content);
+}
+
+void tuff_cache_dump(struct tuff_cache *cache, const char *name, struct tuff_spirv_key key, const char *preamble,
+                     const char *source, const uint32_t *spirv, size_t words)
+{
+    struct tuff_context *context = cache->device->context;
+    struct tuff_text path;
+    if (!(context->options.debug & TUFF_DEBUG_DUMP_SPIRV) || !cache->folder) return;
+    tuff_text_init(&path, context);
+    tuff_text_add(&path, "%s/dump", cache->folder);
+    bool made = !path.failed && tuff_os_make_folders(context, path.data, NULL) == TUFF_OK;
+    tuff_text_add(&path, "/%s-%016llx", name, (unsigned long long)key.words[0]);
+    size_t stem = path.length;
+    /* The preamble belongs behind the #version line, the first of the source. */
+    const char *rest = strchr(source, '\n');
+    rest = rest ? rest + 1 : source;
+    const struct tuff_os_part text[] = {
+        {source, (size_t)(rest - source)}, {preamble, strlen(preamble)}, {rest, strlen(rest)}};
+    const struct tuff_os_part binary[] = {{spirv, words * 4}};
+    tuff_text_add(&path, ".comp");
+    if (made && !path.failed) (void)!tuff_os_write_atomic(context, path.data, text, TUFF_COUNT(text), NULL);
+    path.length = stem;
+    tuff_text_add(&path, ".spv");
+    if (made && !path.failed) (void)!tuff_os_write_atomic(context, path.data, binary, TUFF_COUNT(binary), NULL);
+    tuff_text_finish(&path);
+}

@@ -1,0 +1,452 @@
+/* caps.c - what physical devices can do, in the form of struct tuff_caps, and their order.
+ *
+ * Needs an instance. Asks only structures that the device's version or extensions know, so that old drivers see none else. */
+#include "backend/instance.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const char *const wanted_extensions[] = {
+    VK_KHR_8BIT_STORAGE_EXTENSION_NAME,          VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME,
+    VK_KHR_TIMELINE_SEMAPHORE_EXTENSION_NAME,    VK_KHR_BUFFER_DEVICE_ADDRESS_EXTENSION_NAME,
+    VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, VK_KHR_SHADER_SUBGROUP_EXTENDED_TYPES_EXTENSION_NAME,
+    VK_KHR_SYNCHRONIZATION_2_EXTENSION_NAME,     VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME,
+    VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME,   VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME,
+    VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME,       VK_EXT_MEMORY_BUDGET_EXTENSION_NAME,
+};
+
+const char *const *tuff_wanted_extensions(uint32_t *count)
+{
+    *count = TUFF_COUNT(wanted_extensions);
+    return wanted_extensions;
+}
+
+struct extension_list {
+    VkExtensionProperties *items; /* [owned] */
+    uint32_t count;
+};
+
+static bool list_extensions(struct tuff_instance *instance, VkPhysicalDevice gpu, struct extension_list *list)
+{
+    *list = (struct extension_list){0};
+    if (instance->EnumerateDeviceExtensionProperties(gpu, NULL, &list->count, NULL) != VK_SUCCESS) return false;
+    list->items = tuff_alloc(instance->context, list->count * sizeof *list->items);
+    return list->items && instance->EnumerateDeviceExtensionProperties(gpu, NULL, &list->count, list->items) >= 0;
+}
+
+static bool has(const struct extension_list *list, const char *name)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        if (!strcmp(list->items[i].extensionName, name)) return true;
+    return false;
+}
+
+/* One optional structure of the chain: present by version or by extension. */
+struct chain_row {
+    void *structure;
+    VkStructureType type;
+    uint32_t core_version; /* 0: never in core */
+    const char *extension; /* NULL: core of 1.1 */
+};
+
+static void list_rows(struct tuff_feature_chain *chain, struct chain_row rows[12])
+{
+    const struct chain_row list[12] = {
+        {&chain->storage16, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES, VK_API_VERSION_1_1, NULL},
+        {&chain->storage8, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_8BIT_STORAGE_FEATURES, VK_API_VERSION_1_2,
+         VK_KHR_8BIT_STORAGE_EXTENSION_NAME},
+        {&chain->arithmetic, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, VK_API_VERSION_1_2,
+         VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME},
+        {&chain->timeline, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES, VK_API_VERSION_1_2,
+         VK_KHR_TIMELINE_SEMAPHORE_EXTENSION_NAME},
+        {&chain->address, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_BUFFER_DEVICE_ADDRESS_FEATURES, VK_API_VERSION_1_2,
+         VK_KHR_BUFFER_DEVICE_ADDRESS_EXTENSION_NAME},
+        {&chain->subgroup, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES, VK_API_VERSION_1_3,
+         VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME},
+        {&chain->subgroup_types, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_SUBGROUP_EXTENDED_TYPES_FEATURES,
+         VK_API_VERSION_1_2, VK_KHR_SHADER_SUBGROUP_EXTENDED_TYPES_EXTENSION_NAME},
+        {&chain->synchronization2, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SYNCHRONIZATION_2_FEATURES, VK_API_VERSION_1_3,
+         VK_KHR_SYNCHRONIZATION_2_EXTENSION_NAME},
+        {&chain->dot, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES, VK_API_VERSION_1_3,
+         VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME},
+        {&chain->memory_model, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, VK_API_VERSION_1_2,
+         VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME},
+        {&chain->cooperative_matrix, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, 0,
+         VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME},
+        {&chain->bfloat16, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR, 0,
+         VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME},
+    };
+    memcpy(rows, list, sizeof list);
+}
+
+static void add_extension(struct tuff_feature_chain *chain, const char *name)
+{
+    if (chain->extension_count < TUFF_COUNT(chain->extensions)) chain->extensions[chain->extension_count++] = name;
+}
+
+/* Chains the structures that a device of this version with these extensions knows, and lists the extensions they need. */
+static void link_chain(struct tuff_feature_chain *chain, uint32_t version, const struct extension_list *extensions)
+{
+    struct chain_row rows[12];
+    *chain = (struct tuff_feature_chain){.core = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2}};
+    list_rows(chain, rows);
+    VkBaseOutStructure *last = (VkBaseOutStructure *)&chain->core;
+    for (size_t i = 0; i < TUFF_COUNT(rows); i++) {
+        bool core = rows[i].core_version && version >= rows[i].core_version;
+        if (!core && (!rows[i].extension || !has(extensions, rows[i].extension))) continue;
+        if (!core) add_extension(chain, rows[i].extension);
+        VkBaseOutStructure *next = rows[i].structure;
+        next->sType = rows[i].type;
+        last->pNext = next;
+        last = next;
+    }
+}
+
+static struct tuff_features flags_of(const struct tuff_feature_chain *chain)
+{
+    return (struct tuff_features){
+        .storage16 = chain->storage16.storageBuffer16BitAccess,
+        .storage8 = chain->storage8.storageBuffer8BitAccess,
+        .float16 = chain->arithmetic.shaderFloat16,
+        .int8 = chain->arithmetic.shaderInt8,
+        .int16 = chain->core.features.shaderInt16,
+        .int64 = chain->core.features.shaderInt64,
+        .float64 = chain->core.features.shaderFloat64,
+        .subgroup_size_control = chain->subgroup.subgroupSizeControl,
+        .full_subgroups = chain->subgroup.computeFullSubgroups,
+        .subgroup_extended_types = chain->subgroup_types.shaderSubgroupExtendedTypes,
+        .timeline = chain->timeline.timelineSemaphore,
+        .device_address = chain->address.bufferDeviceAddress,
+        .synchronization2 = chain->synchronization2.synchronization2,
+        .integer_dot_product = chain->dot.shaderIntegerDotProduct,
+        .cooperative_matrix = chain->cooperative_matrix.cooperativeMatrix,
+        .bfloat16 = chain->bfloat16.shaderBFloat16Type,
+        .memory_model = chain->memory_model.vulkanMemoryModel,
+        .memory_model_device_scope = chain->memory_model.vulkanMemoryModelDeviceScope,
+    };
+}
+
+/* Leaves on what Tuff uses: a feature that is merely there may cost something (robust access does). */
+static void keep_used(struct tuff_feature_chain *chain)
+{
+    VkPhysicalDeviceFeatures all = chain->core.features;
+    chain->core.features = (VkPhysicalDeviceFeatures){
+        .shaderInt16 = all.shaderInt16, .shaderInt64 = all.shaderInt64, .shaderFloat64 = all.shaderFloat64};
+    chain->storage16.uniformAndStorageBuffer16BitAccess = VK_FALSE;
+    chain->storage16.storagePushConstant16 = VK_FALSE;
+    chain->storage16.storageInputOutput16 = VK_FALSE;
+    chain->storage8.uniformAndStorageBuffer8BitAccess = VK_FALSE;
+    chain->storage8.storagePushConstant8 = VK_FALSE;
+    chain->address.bufferDeviceAddressCaptureReplay = VK_FALSE;
+    chain->address.bufferDeviceAddressMultiDevice = VK_FALSE;
+    chain->memory_model.vulkanMemoryModelAvailabilityVisibilityChains = VK_FALSE;
+    chain->cooperative_matrix.cooperativeMatrixRobustBufferAccess = VK_FALSE;
+}
+
+void tuff_feature_chain_init(struct tuff_feature_chain *chain, struct tuff_instance *instance, const struct tuff_gpu *gpu)
+{
+    struct extension_list extensions;
+    if (!list_extensions(instance, gpu->handle, &extensions)) extensions.count = 0;
+    link_chain(chain, gpu->caps.api_version, &extensions);
+    instance->GetPhysicalDeviceFeatures2(gpu->handle, &chain->core);
+    keep_used(chain);
+    if (gpu->has_memory_budget) add_extension(chain, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
+    if (gpu->has_portability_subset) add_extension(chain, VK_KHR_PORTABILITY_SUBSET_EXTENSION_NAME);
+    tuff_free(instance->context, extensions.items);
+}
+
+struct tuff_features tuff_features_of_chain(const VkPhysicalDeviceFeatures2 *features)
+{
+    struct tuff_feature_chain chain = {0};
+    struct chain_row rows[12];
+    struct tuff_features flags;
+    static const size_t sizes[12] = {
+        sizeof chain.storage16, sizeof chain.storage8,     sizeof chain.arithmetic,         sizeof chain.timeline,
+        sizeof chain.address,   sizeof chain.subgroup,     sizeof chain.subgroup_types,     sizeof chain.synchronization2,
+        sizeof chain.dot,       sizeof chain.memory_model, sizeof chain.cooperative_matrix, sizeof chain.bfloat16};
+    const VkPhysicalDeviceVulkan11Features *v11 = NULL;
+    const VkPhysicalDeviceVulkan12Features *v12 = NULL;
+    const VkPhysicalDeviceVulkan13Features *v13 = NULL;
+    if (features) chain.core = *features;
+    list_rows(&chain, rows);
+    for (const VkBaseInStructure *at = (const void *)features; at; at = at->pNext) {
+        for (size_t i = 0; i < TUFF_COUNT(rows); i++)
+            if (rows[i].type == at->sType) memcpy(rows[i].structure, at, sizes[i]);
+        if (at->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES) v11 = (const void *)at;
+        if (at->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES) v12 = (const void *)at;
+        if (at->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES) v13 = (const void *)at;
+    }
+    flags = flags_of(&chain);
+    if (v11) flags.storage16 = flags.storage16 || v11->storageBuffer16BitAccess;
+    if (v12) {
+        flags.storage8 = flags.storage8 || v12->storageBuffer8BitAccess;
+        flags.float16 = flags.float16 || v12->shaderFloat16;
+        flags.int8 = flags.int8 || v12->shaderInt8;
+        flags.timeline = flags.timeline || v12->timelineSemaphore;
+        flags.device_address = flags.device_address || v12->bufferDeviceAddress;
+        flags.subgroup_extended_types = flags.subgroup_extended_types || v12->shaderSubgroupExtendedTypes;
+        flags.memory_model = flags.memory_model || v12->vulkanMemoryModel;
+        flags.memory_model_device_scope = flags.memory_model_device_scope || v12->vulkanMemoryModelDeviceScope;
+    }
+    if (v13) {
+        flags.subgroup_size_control = flags.subgroup_size_control || v13->subgroupSizeControl;
+        flags.full_subgroups = flags.full_subgroups || v13->computeFullSubgroups;
+        flags.synchronization2 = flags.synchronization2 || v13->synchronization2;
+        flags.integer_dot_product = flags.integer_dot_product || v13->shaderIntegerDotProduct;
+    }
+    return flags;
+}
+
+void tuff_caps_restrict(struct tuff_caps *caps, const struct tuff_features *features)
+{
+    caps->f16_storage = caps->f16_storage && features->storage16;
+    caps->f16_arithmetic = caps->f16_arithmetic && features->float16;
+    caps->i8_storage = caps->i8_storage && features->storage8;
+    caps->i8_arithmetic = caps->i8_arithmetic && features->int8;
+    caps->i16_arithmetic = caps->i16_arithmetic && features->int16;
+    caps->i64_arithmetic = caps->i64_arithmetic && features->int64;
+    caps->f64_arithmetic = caps->f64_arithmetic && features->float64;
+    caps->subgroup_size_control = caps->subgroup_size_control && features->subgroup_size_control && features->full_subgroups;
+    caps->timeline_semaphore = caps->timeline_semaphore && features->timeline;
+    caps->device_address = caps->device_address && features->device_address;
+    caps->synchronization2 = caps->synchronization2 && features->synchronization2;
+    caps->integer_dot_product = caps->integer_dot_product && features->integer_dot_product;
+    caps->cooperative_matrix = caps->cooperative_matrix && features->cooperative_matrix && features->memory_model;
+    caps->bfloat16 = caps->bfloat16 && features->bfloat16;
+}
+
+static enum tuff_device_kind kind_of(VkPhysicalDeviceType type)
+{
+    switch (type) {
+    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU: return TUFF_DEVICE_DISCRETE;
+    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: return TUFF_DEVICE_INTEGRATED;
+    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU: return TUFF_DEVICE_VIRTUAL;
+    case VK_PHYSICAL_DEVICE_TYPE_CPU: return TUFF_DEVICE_SOFTWARE;
+    default: return TUFF_DEVICE_OTHER;
+    }
+}
+
+static void copy_limits(struct tuff_caps *caps, const VkPhysicalDeviceProperties *properties)
+{
+    const VkPhysicalDeviceLimits *limits = &properties->limits;
+    memcpy(caps->name, properties->deviceName, sizeof caps->name);
+    caps->name[sizeof caps->name - 1] = 0;
+    caps->driver_version = properties->driverVersion;
+    caps->vendor_id = properties->vendorID;
+    caps->device_id = properties->deviceID;
+    caps->api_version = properties->apiVersion;
+    caps->kind = kind_of(properties->deviceType);
+    caps->max_workgroup_invocations = limits->maxComputeWorkGroupInvocations;
+    memcpy(caps->max_workgroup_size, limits->maxComputeWorkGroupSize, sizeof caps->max_workgroup_size);
+    memcpy(caps->max_workgroup_count, limits->maxComputeWorkGroupCount, sizeof caps->max_workgroup_count);
+    caps->max_shared_bytes = limits->maxComputeSharedMemorySize;
+    caps->max_push_bytes = limits->maxPushConstantsSize;
+    caps->max_storage_buffers = limits->maxPerStageDescriptorStorageBuffers < limits->maxDescriptorSetStorageBuffers
+                                    ? limits->maxPerStageDescriptorStorageBuffers
+                                    : limits->maxDescriptorSetStorageBuffers;
+    if (limits->maxPerStageResources < caps->max_storage_buffers) caps->max_storage_buffers = limits->maxPerStageResources;
+    caps->max_storage_range = limits->maxStorageBufferRange;
+    caps->max_allocation_count = limits->maxMemoryAllocationCount;
+    caps->max_allocation_bytes = UINT64_C(1) << 30; /* Vulkan's floor, until maintenance3 tells */
+    caps->storage_alignment = (uint32_t)limits->minStorageBufferOffsetAlignment;
+    if (!caps->storage_alignment) caps->storage_alignment = 4;
+}
+
+struct property_chain {
+    VkPhysicalDeviceProperties2 core;
+    VkPhysicalDeviceIDProperties id;
+    VkPhysicalDeviceSubgroupProperties subgroup;
+    VkPhysicalDeviceMaintenance3Properties maintenance3;
+    VkPhysicalDeviceDriverProperties driver;
+    VkPhysicalDeviceSubgroupSizeControlProperties size_control;
+};
+
+static void copy_properties(struct tuff_caps *caps, const struct property_chain *chain)
+{
+    const VkSubgroupFeatureFlags operations = chain->subgroup.supportedOperations;
+    memcpy(caps->uuid, chain->id.deviceUUID, sizeof caps->uuid);
+    memcpy(caps->driver_uuid, chain->id.driverUUID, sizeof caps->driver_uuid);
+    memcpy(caps->driver_name, chain->driver.driverName, sizeof caps->driver_name);
+    memcpy(caps->driver_info, chain->driver.driverInfo, sizeof caps->driver_info);
+    caps->driver_name[sizeof caps->driver_name - 1] = caps->driver_info[sizeof caps->driver_info - 1] = 0;
+    caps->driver_id = (uint32_t)chain->driver.driverID;
+    caps->max_allocation_bytes = chain->maintenance3.maxMemoryAllocationSize;
+    caps->subgroup_size = chain->subgroup.subgroupSize;
+    caps->subgroup_size_min = chain->size_control.minSubgroupSize ? chain->size_control.minSubgroupSize
+                                                                  : caps->subgroup_size;
+    caps->subgroup_size_max = chain->size_control.maxSubgroupSize ? chain->size_control.maxSubgroupSize
+                                                                  : caps->subgroup_size;
+    if (caps->subgroup_size_min <= 32 && caps->subgroup_size == 64)
+        caps->subgroup_size = 32; /* RDNA: pairs its lanes best */
+    if (!(chain->subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT)) return;
+    caps->subgroup_basic = operations & VK_SUBGROUP_FEATURE_BASIC_BIT;
+    caps->subgroup_arithmetic = operations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
+    caps->subgroup_ballot = operations & VK_SUBGROUP_FEATURE_BALLOT_BIT;
+    caps->subgroup_shuffle = operations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
+    caps->subgroup_size_control = chain->size_control.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT;
+}
+
+static void query_properties(struct tuff_instance *instance, struct tuff_gpu *gpu, const struct extension_list *extensions)
+{
+    uint32_t version = gpu->caps.api_version;
+    struct property_chain chain = {
+        .core = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &chain.id},
+        .id = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES, .pNext = &chain.subgroup},
+        .subgroup = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES, .pNext = &chain.maintenance3},
+        .maintenance3 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES},
+        .driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES},
+        .size_control = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES},
+    };
+    if (version >= VK_API_VERSION_1_2 || has(extensions, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME)) {
+        chain.driver.pNext = chain.core.pNext;
+        chain.core.pNext = &chain.driver;
+    }
+    if (version >= VK_API_VERSION_1_3 || has(extensions, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) {
+        chain.size_control.pNext = chain.core.pNext;
+        chain.core.pNext = &chain.size_control;
+    }
+    instance->GetPhysicalDeviceProperties2(gpu->handle, &chain.core);
+    copy_properties(&gpu->caps, &chain);
+}
+
+static void query_features(struct tuff_instance *instance, struct tuff_gpu *gpu, const struct extension_list *extensions)
+{
+    struct tuff_feature_chain chain;
+    struct tuff_caps *caps = &gpu->caps;
+    link_chain(&chain, caps->api_version, extensions);
+    instance->GetPhysicalDeviceFeatures2(gpu->handle, &chain.core);
+    gpu->features = flags_of(&chain);
+    caps->f16_storage = caps->f16_arithmetic = caps->i8_storage = caps->i8_arithmetic = caps->i16_arithmetic = true;
+    caps->i64_arithmetic = caps->f64_arithmetic = caps->timeline_semaphore = caps->device_address = true;
+    caps->synchronization2 = caps->integer_dot_product = caps->cooperative_matrix = caps->bfloat16 = true;
+    tuff_caps_restrict(caps, &gpu->features);
+    caps->memory_budget = gpu->has_memory_budget = has(extensions, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
+    caps->push_descriptor = has(extensions, VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME);
+    gpu->has_portability_subset = has(extensions, VK_KHR_PORTABILITY_SUBSET_EXTENSION_NAME);
+}
+
+/* A family for compute alone comes first: displays' watchdogs look at the graphics queue. */
+static bool choose_queue_family(struct tuff_instance *instance, struct tuff_gpu *gpu)
+{
+    VkQueueFamilyProperties families[16];
+    uint32_t count = TUFF_COUNT(families);
+    int best = -1;
+    instance->GetPhysicalDeviceQueueFamilyProperties(gpu->handle, &count, families);
+    for (uint32_t i = 0; i < count; i++) {
+        int score = families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT ? 1 : 2;
+        if (!(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) || !families[i].queueCount || score <= best) continue;
+        best = score;
+        gpu->queue_family = i;
+        gpu->timestamp_bits = families[i].timestampValidBits;
+    }
+    return best >= 0;
+}
+
+void tuff_gpu_query_heaps(const struct tuff_instance *instance, const struct tuff_gpu *gpu, struct tuff_caps *caps)
+{
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+    VkPhysicalDeviceMemoryProperties2 memory = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
+                                                .pNext = caps->memory_budget ? &budget : NULL};
+    instance->GetPhysicalDeviceMemoryProperties2(gpu->handle, &memory);
+    caps->heap_count = memory.memoryProperties.memoryHeapCount;
+    for (uint32_t i = 0; i < caps->heap_count && i < TUFF_COUNT(caps->heaps); i++) {
+        caps->heaps[i].bytes = memory.memoryProperties.memoryHeaps[i].size;
+        caps->heaps[i].device_local = memory.memoryProperties.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT;
+        caps->heaps[i].budget_bytes = budget.heapBudget[i];
+        caps->heaps[i].used_bytes = budget.heapUsage[i];
+    }
+}
+
+/* A discrete GPU may map its memory too, but the host then reads it over the bus, uncached: staging is faster. */
+static bool is_unified(const struct tuff_instance *instance, const struct tuff_gpu *gpu)
+{
+    const VkMemoryPropertyFlags both = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                                       VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+    VkPhysicalDeviceMemoryProperties memory;
+    if (gpu->caps.kind == TUFF_DEVICE_DISCRETE || gpu->caps.kind == TUFF_DEVICE_VIRTUAL) return false;
+    instance->GetPhysicalDeviceMemoryProperties(gpu->handle, &memory);
+    for (uint32_t i = 0; i < memory.memoryTypeCount; i++)
+        if ((memory.memoryTypes[i].propertyFlags & both) == both) return true;
+    return false;
+}
+
+tuff_status tuff_gpu_query(struct tuff_instance *instance, VkPhysicalDevice handle, struct tuff_gpu *gpu,
+                           struct tuff_error *error)
+{
+    struct extension_list extensions;
+    VkPhysicalDeviceProperties properties;
+    *gpu = (struct tuff_gpu){.handle = handle, .caps = {.struct_size = sizeof gpu->caps}};
+    instance->GetPhysicalDeviceProperties(handle, &properties);
+    memcpy(gpu->cache_uuid, properties.pipelineCacheUUID, sizeof gpu->cache_uuid);
+    copy_limits(&gpu->caps, &properties);
+    if (gpu->caps.api_version > instance->api_version) /* the instance's version is a bound on what may be used */
+        gpu->caps.api_version = VK_MAKE_API_VERSION(0, VK_API_VERSION_MAJOR(instance->api_version),
+                                                    VK_API_VERSION_MINOR(instance->api_version),
+                                                    VK_API_VERSION_PATCH(properties.apiVersion));
+    if (gpu->caps.api_version < VK_API_VERSION_1_1) return TUFF_OK; /* listed, not usable */
+    bool listed = list_extensions(instance, handle, &extensions);
+    if (listed) {
+        query_properties(instance, gpu, &extensions);
+        query_features(instance, gpu, &extensions);
+        tuff_gpu_query_heaps(instance, gpu, &gpu->caps);
+        gpu->usable = choose_queue_family(instance, gpu);
+        gpu->caps.unified_memory = is_unified(instance, gpu);
+        double period = (double)properties.limits.timestampPeriod;
+        gpu->caps.timestamp_period_ns = gpu->timestamp_bits && isfinite(period) && period > 0 ? period : 0;
+    }
+    tuff_free(instance->context, extensions.items);
+    return listed ? TUFF_OK
+                  : tuff_fail(instance->context, error, TUFF_ERR_DRIVER, "%s does not list its extensions", gpu->caps.name);
+}
+
+/* The better of two drivers for one GPU has the lower rank: Mesa's RADV before AMD's, a layer over D3D12 last. */
+static int driver_rank(uint32_t driver)
+{
+    if (driver == VK_DRIVER_ID_MESA_DOZEN) return 9;
+    if (driver == VK_DRIVER_ID_AMD_OPEN_SOURCE) return 2;
+    if (driver == VK_DRIVER_ID_AMD_PROPRIETARY) return 3;
+    return 1;
+}
+
+static int rank(const struct tuff_gpu *gpu)
+{
+    static const int by_kind[] = {[TUFF_DEVICE_DISCRETE] = 1,
+                                  [TUFF_DEVICE_INTEGRATED] = 2,
+                                  [TUFF_DEVICE_VIRTUAL] = 3,
+                                  [TUFF_DEVICE_OTHER] = 4,
+                                  [TUFF_DEVICE_SOFTWARE] = 5};
+    return (gpu->usable ? 0 : 1000) + by_kind[gpu->caps.kind] * 10 + driver_rank(gpu->caps.driver_id);
+}
+
+/* Insertion sort: few devices, and those of equal rank keep the loader's order. */
+static void sort_gpus(struct tuff_gpu *gpus, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        struct tuff_gpu moved = gpus[i];
+        uint32_t at = i;
+        for (; at > 0 && rank(&gpus[at - 1]) > rank(&moved); at--) gpus[at] = gpus[at - 1];
+        gpus[at] = moved;
+    }
+}
+
+tuff_status tuff_gpu_list(struct tuff_instance *instance, struct tuff_gpu **gpus, uint32_t *count, struct tuff_error *error)
+{
+    VkPhysicalDevice handles[TUFF_MAX_GPUS];
+    uint32_t found = TUFF_MAX_GPUS;
+    VkResult result = instance->EnumeratePhysicalDevices(instance->handle, &found, handles);
+    if (result != VK_SUCCESS && result != VK_INCOMPLETE)
+        return tuff_vk_fail(instance->context, error, result, "vkEnumeratePhysicalDevices");
+    if (!found)
+        return tuff_fail(instance->context, error, TUFF_ERR_NO_DEVICE,
+                         "no Vulkan device: install the driver of the GPU, or mesa-vulkan-drivers for the software driver");
+    struct tuff_gpu *list = tuff_alloc(instance->context, found * sizeof *list);
+    if (!list) return tuff_fail_memory(instance->context, error);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < found; i++)
+        if (tuff_gpu_query(instance, handles[i], &list[kept], error) == TUFF_OK) kept++;
+    sort_gpus(list, kept);
+    *gpus = list;
+    *count = kept;
+    return TUFF_OK;
+}

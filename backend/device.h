@@ -1,0 +1,138 @@
+/* device.h - the inside of a device, shared by the files of this folder. Private.
+ *
+ * Locks: every lock is taken last, but for transfer.lock, under which submissions are made: transfer.lock, then queue.lock. */
+#ifndef TUFF_DEVICE_H
+#define TUFF_DEVICE_H
+
+#include "backend/instance.h"
+#include "backend/os.h"
+
+/* queue.c: the one queue, tickets of its submissions, destruction when a ticket has passed. */
+struct tuff_pending_fence {
+    VkFence handle;  /* [owned] */
+    uint64_t ticket; /* 0: free */
+    uint32_t waiters;
+};
+struct tuff_deferred {
+    uint64_t ticket;
+    void (*destroy)(struct tuff_device *device, void *object);
+    void *object; /* [owned] */
+};
+struct tuff_queue {
+    struct tuff_os_mutex *lock; /* [owned] protects all below */
+    VkQueue handle;             /* [borrowed] */
+    uint32_t family, index;
+    void (*lock_queue)(void *user, uint32_t family, uint32_t index); /* the app's; may be NULL */
+    void (*unlock_queue)(void *user, uint32_t family, uint32_t index);
+    void *lock_user;
+    VkSemaphore timeline;              /* [owned] NULL: fences */
+    struct tuff_pending_fence *fences; /* [owned] */
+    uint32_t fence_count, fence_capacity;
+    struct tuff_deferred *deferred; /* [owned] */
+    uint32_t deferred_count, deferred_capacity;
+    atomic_uint_fast64_t submitted, done; /* tickets */
+    atomic_bool lost;
+};
+tuff_status tuff_queue_init(struct tuff_device *device, struct tuff_error *error);
+void tuff_queue_finish(struct tuff_device *device); /* waits for everything */
+tuff_status tuff_queue_submit(struct tuff_device *device, VkCommandBuffer commands, uint64_t *ticket,
+                              struct tuff_error *error);
+/* Destroys object now if the ticket has passed, else later. */
+void tuff_queue_defer(struct tuff_device *device, uint64_t ticket, void (*destroy)(struct tuff_device *, void *),
+                      void *object);
+void tuff_queue_collect(struct tuff_device *device);
+/* Like tuff_vk_fail; remembers that the device is lost. */
+tuff_status tuff_device_fail(struct tuff_device *device, struct tuff_error *error, VkResult result, const char *what);
+
+/* memory.c: few large allocations per memory type, handed out in pieces. Thread-safe. */
+struct tuff_memory_block;
+enum tuff_memory_use { TUFF_USE_DEVICE, TUFF_USE_STAGING };
+struct tuff_allocation {
+    struct tuff_memory_block *block; /* [borrowed] */
+    VkDeviceMemory memory;
+    uint64_t offset, bytes;
+    void *mapped; /* NULL where the host does not see it */
+};
+struct tuff_memory_pool {
+    struct tuff_os_mutex *lock; /* [owned] */
+    VkPhysicalDeviceMemoryProperties properties;
+    struct tuff_memory_block *blocks; /* [owned] list */
+    uint64_t now_bytes, peak_bytes;
+    uint32_t allocation_count;
+};
+tuff_status tuff_memory_init(struct tuff_device *device, struct tuff_error *error);
+void tuff_memory_finish(struct tuff_device *device);
+tuff_status tuff_memory_allocate(struct tuff_device *device, const VkMemoryRequirements *needs, enum tuff_memory_use use,
+                                 const char *label, struct tuff_allocation *allocation, struct tuff_error *error);
+void tuff_memory_free(struct tuff_device *device, struct tuff_allocation *allocation);
+
+/* buffer.c */
+struct tuff_buffer {
+    struct tuff_device *device; /* [retained] */
+    atomic_uint references;
+    VkBuffer handle; /* [owned] */
+    struct tuff_allocation memory;
+    uint64_t bytes;
+    atomic_uint_fast64_t last_use; /* ticket */
+    char label[64];
+};
+void tuff_buffer_used(struct tuff_buffer *buffer, uint64_t ticket);
+
+/* transfer.c: copies between host and device through a ring of staging pieces, and fills. Thread-safe. */
+#define TUFF_TRANSFER_PIECES 4
+struct tuff_transfer {
+    struct tuff_os_mutex *lock; /* [owned] held for a whole copy */
+    VkCommandPool pool;         /* [owned] made on first use, as is all below */
+    VkCommandBuffer commands[TUFF_TRANSFER_PIECES];
+    uint64_t tickets[TUFF_TRANSFER_PIECES];
+    VkBuffer buffer; /* [owned] */
+    struct tuff_allocation memory;
+    uint32_t next;
+};
+tuff_status tuff_transfer_init(struct tuff_device *device, struct tuff_error *error);
+void tuff_transfer_finish(struct tuff_device *device);
+tuff_status tuff_transfer_write(struct tuff_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
+                                struct tuff_error *error);
+tuff_status tuff_transfer_read(struct tuff_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
+                               struct tuff_error *error);
+tuff_status tuff_transfer_fill(struct tuff_buffer *buffer, uint32_t word, struct tuff_error *error);
+
+/* pipeline.c: pipelines shared by all programs of a device. Thread-safe. */
+struct tuff_pipeline;
+struct tuff_pipelines {
+    struct tuff_os_mutex *lock; /* [owned] */
+    struct tuff_pipeline *list; /* [owned] */
+    VkPipelineCache cache;      /* [owned] NULL: none; internally synchronized by the driver */
+};
+
+struct tuff_cache; /* cache.h */
+
+struct tuff_device {
+    struct tuff_context *context; /* [borrowed] */
+    atomic_uint references;
+    struct tuff_instance *instance; /* [owned] */
+    struct tuff_gpu gpu;
+    struct tuff_caps caps; /* clamped */
+    VkDevice handle;       /* [owned] unless imported */
+    bool imported;
+    struct VolkDeviceTable vk;
+    PFN_vkWaitSemaphores wait_semaphores; /* core or KHR; NULL without timeline */
+    PFN_vkGetSemaphoreCounterValue counter_value;
+    struct tuff_queue queue;
+    struct tuff_memory_pool memory;
+    struct tuff_transfer transfer;
+    struct tuff_pipelines pipelines;
+    struct tuff_cache *cache; /* [owned] */
+};
+
+/* Makes what stands above the VkDevice: tables, queue, memory, caches. Takes the device as it is; on failure the caller
+ * releases it. */
+tuff_status tuff_device_start(struct tuff_device *device, struct tuff_error *error);
+void tuff_device_name_object(struct tuff_device *device, VkObjectType type, uint64_t object, const char *name);
+/* Messages of the validation layer so far, and whether it runs. For tests. */
+TUFF_API unsigned tuff_device_validation_messages(const struct tuff_device *device);
+TUFF_API bool tuff_device_validation_active(const struct tuff_device *device);
+
+#define TUFF_HANDLE(handle) ((uint64_t)(uintptr_t)(handle))
+
+#endif

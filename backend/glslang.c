@@ -1,0 +1,115 @@
+/* glslang.c - the compiler callback built on glslang's C interface: GLSL to SPIR-V 1.3 for Vulkan 1.1.
+ *
+ * In libtuff alone; a build without glslang has a tuff_glslang() that returns NULL. Thread-safe. */
+#include "backend/backend.h"
+#include "backend/core.h"
+
+#if defined(TUFF_HAVE_GLSLANG)
+
+#include <glslang/Include/glslang_c_interface.h>
+#include <glslang/Public/resource_limits_c.h>
+#include <glslang/build_info.h>
+#include <stdatomic.h>
+
+#define TEXT_OF(number) TEXT_OF_EXPANDED(number)
+#define TEXT_OF_EXPANDED(number) #number
+#define GLSLANG_TEXT TEXT_OF(GLSLANG_VERSION_MAJOR) "." TEXT_OF(GLSLANG_VERSION_MINOR) "." TEXT_OF(GLSLANG_VERSION_PATCH)
+
+/* glslang starts once per process and stays: its symbol tables take longer to make than a kernel takes to compile, and its
+ * own count is set up anew by every start (12.0), so starts must not overlap. The state is of the process as glslang's is. */
+static bool start_glslang(void)
+{
+    static atomic_int state; /* 0: not yet, 1: a thread is at it, 2: runs, 3: failed */
+    int seen = 0;
+    if (atomic_compare_exchange_strong(&state, &seen, 1)) {
+        seen = glslang_initialize_process() ? 2 : 3;
+        atomic_store(&state, seen);
+    }
+    while (seen == 1) seen = atomic_load(&state); /* some milliseconds, once */
+    return seen == 2;
+}
+
+/* "ERROR: 0:12: 'x' : undeclared identifier" without its lead, up to the end of the line. */
+static void fail_log(struct tuff_context *context, struct tuff_error *error, const char *name, const char *log)
+{
+    const char *line = log ? strstr(log, "ERROR: ") : NULL;
+    if (!line) line = log && log[0] ? log : "no message";
+    if (!strncmp(line, "ERROR: ", 7)) line += 7;
+    if (!strncmp(line, "0:", 2)) line += 2; /* string number 0: the only one */
+    tuff_fail(context, error, TUFF_ERR_COMPILE, "%s.comp:%.*s", name, (int)strcspn(line, "\n"), line);
+}
+
+static tuff_status take_spirv(struct tuff_context *context, const char *name, glslang_program_t *program, uint32_t **spirv,
+                              size_t *words, struct tuff_error *error)
+{
+    glslang_spv_options_t options = {.disable_optimizer = true};
+    glslang_program_SPIRV_generate_with_options(program, GLSLANG_STAGE_COMPUTE, &options);
+    size_t count = glslang_program_SPIRV_get_size(program);
+    if (!count) {
+        fail_log(context, error, name, glslang_program_SPIRV_get_messages(program));
+        return TUFF_ERR_COMPILE;
+    }
+    uint32_t *copy = tuff_alloc(context, count * sizeof *copy);
+    if (!copy) return tuff_fail_memory(context, error);
+    glslang_program_SPIRV_get(program, copy);
+    *spirv = copy;
+    *words = count;
+    return TUFF_OK;
+}
+
+static tuff_status link_and_take(struct tuff_context *context, const char *name, glslang_shader_t *shader, int messages,
+                                 uint32_t **spirv, size_t *words, struct tuff_error *error)
+{
+    glslang_program_t *program = glslang_program_create();
+    if (!program) return tuff_fail_memory(context, error);
+    tuff_status status = TUFF_ERR_COMPILE;
+    glslang_program_add_shader(program, shader);
+    if (!glslang_program_link(program, messages))
+        fail_log(context, error, name, glslang_program_get_info_log(program));
+    else
+        status = take_spirv(context, name, program, spirv, words, error);
+    glslang_program_delete(program);
+    return status;
+}
+
+static tuff_status compile(void *user, struct tuff_context *context, const char *name, const char *source,
+                           const char *preamble, uint32_t **spirv, size_t *words, struct tuff_error *error)
+{
+    const int messages = GLSLANG_MSG_SPV_RULES_BIT | GLSLANG_MSG_VULKAN_RULES_BIT;
+    const glslang_input_t input = {.language = GLSLANG_SOURCE_GLSL,
+                                   .stage = GLSLANG_STAGE_COMPUTE,
+                                   .client = GLSLANG_CLIENT_VULKAN,
+                                   .client_version = GLSLANG_TARGET_VULKAN_1_1,
+                                   .target_language = GLSLANG_TARGET_SPV,
+                                   .target_language_version = GLSLANG_TARGET_SPV_1_3,
+                                   .code = source,
+                                   .default_version = 450,
+                                   .default_profile = GLSLANG_NO_PROFILE,
+                                   .messages = messages,
+                                   .resource = glslang_default_resource()};
+    (void)user;
+    if (!start_glslang()) return tuff_fail(context, error, TUFF_ERR_COMPILE, "glslang does not start");
+    tuff_status status = TUFF_ERR_COMPILE;
+    glslang_shader_t *shader = glslang_shader_create(&input);
+    if (!shader) return tuff_fail_memory(context, error);
+    glslang_shader_set_preamble(shader, preamble);
+    if (!glslang_shader_preprocess(shader, &input) || !glslang_shader_parse(shader, &input))
+        fail_log(context, error, name, glslang_shader_get_info_log(shader));
+    else
+        status = link_and_take(context, name, shader, messages, spirv, words, error);
+    glslang_shader_delete(shader);
+    return status;
+}
+
+const struct tuff_compiler *tuff_glslang(void)
+{
+    static const struct tuff_compiler compiler = {
+        .struct_size = sizeof compiler, .version = "glslang " GLSLANG_TEXT " vulkan1.1 spv1.3", .compile = compile};
+    return &compiler;
+}
+
+#else
+
+const struct tuff_compiler *tuff_glslang(void) { return NULL; }
+
+#endif

@@ -1,0 +1,46 @@
+/* pipeline.h - from kernels of a plan to pipelines shared by all programs of a device. Private. */
+#ifndef TUFF_PIPELINE_H
+#define TUFF_PIPELINE_H
+
+#include "backend/cache.h"
+#include "backend/plan.h"
+
+tuff_status tuff_pipelines_init(struct tuff_device *device, struct tuff_error *error);
+void tuff_pipelines_finish(struct tuff_device *device);
+
+/* A pipeline with its layouts; equal wants share one. */
+struct tuff_pipeline {
+    struct tuff_pipeline *next; /* [owned] by the list of the device */
+    uint64_t key[2];
+    uint32_t references; /* under the lock of the list */
+    uint32_t binding_count, push_bytes;
+    VkDescriptorSetLayout set_layout; /* [owned] */
+    VkPipelineLayout layout;          /* [owned] */
+    VkPipeline handle;                /* [owned] */
+};
+
+/* What a program wants: a kernel of the plan with the bindings and push bytes of its launches. */
+struct tuff_pipeline_want {
+    uint32_t kernel, binding_count, push_bytes;
+    struct tuff_pipeline *pipeline; /* [retained] the answer */
+};
+
+/* SPIR-V of one kernel of a plan. */
+struct tuff_module {
+    const uint32_t *spirv; /* [borrowed] from the cache of the device */
+    size_t words;
+    bool full_subgroups; /* the file asks for it */
+    bool compiled;       /* by the compiler, not found in a cache */
+};
+
+/* SPIR-V of every kernel, compiled where no cache has it. modules has kernel_count entries. */
+tuff_status tuff_modules_compile(struct tuff_device *device, const struct tuff_plan *plan,
+                                 const struct tuff_compiler *compiler, const struct tuff_progress *progress,
+                                 struct tuff_module *modules, struct tuff_error *error);
+/* Fills the pipelines of all wants, or of none. */
+tuff_status tuff_pipelines_acquire(struct tuff_device *device, const struct tuff_plan *plan,
+                                   const struct tuff_module *modules, struct tuff_pipeline_want *wants, uint32_t count,
+                                   const struct tuff_progress *progress, struct tuff_error *error);
+void tuff_pipelines_release(struct tuff_device *device, struct tuff_pipeline *pipeline); /* NULL is legal */
+
+#endif

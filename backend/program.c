@@ -1,0 +1,174 @@
+/* program.c - makes a program of a plan: checks it, compiles, makes pipelines, records; and submits it.
+ *
+ * Owns struct tuff_program. A program is recorded once and replayed as it is. One thread at a time. */
+#include "backend/program.h"
+
+static tuff_status check_memory(struct tuff_device *device, const struct tuff_program_params *params,
+                                struct tuff_error *error)
+{
+    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) {
+        uint64_t needed = params->plan->memory_bytes[i];
+        const struct tuff_buffer *buffer = params->memory[i];
+        if (!needed) continue;
+        if (!buffer || buffer->bytes < needed || buffer->device != device)
+            return tuff_fail(device->context, error, TUFF_ERR_USAGE,
+                             "program: %s memory needs a buffer of %llu bytes on this device",
+                             tuff_memory_name((enum tuff_memory)i), (unsigned long long)needed);
+    }
+    return TUFF_OK;
+}
+
+static tuff_status check_binding(struct tuff_device *device, const struct tuff_plan *plan,
+                                 const struct tuff_plan_launch *launch, const struct tuff_plan_binding *binding,
+                                 struct tuff_error *error)
+{
+    const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
+    if (binding->bytes > device->caps.max_storage_range)
+        return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED, "%s: binds %llu bytes of %s; %s binds at most %llu",
+                         launch->label, (unsigned long long)binding->bytes, slot->name, device->caps.name,
+                         (unsigned long long)device->caps.max_storage_range);
+    if ((slot->offset + binding->offset) % device->caps.storage_alignment)
+        return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED, "%s: binds %s at %llu; %s wants multiples of %u",
+                         launch->label, slot->name, (unsigned long long)(slot->offset + binding->offset), device->caps.name,
+                         device->caps.storage_alignment);
+    return TUFF_OK;
+}
+
+/* Limits that concern launches; those of kernels are checked against their SPIR-V. */
+static tuff_status check_launches(struct tuff_device *device, const struct tuff_plan *plan, struct tuff_error *error)
+{
+    for (uint32_t i = 0; i < plan->launch_count; i++) {
+        const struct tuff_plan_launch *launch = &plan->launches[i];
+        for (int k = 0; k < 3; k++)
+            if (launch->groups[k] > device->caps.max_workgroup_count[k])
+                return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED,
+                                 "%s: %u workgroups along %c; %s has at most %u", launch->label, launch->groups[k], "xyz"[k],
+                                 device -> caps.name, device->caps.max_workgroup_count[k]);
+        for (uint32_t k = 0; k < launch->binding_count; k++)
+            TUFF_TRY(check_binding(device, plan, launch, &plan->bindings[launch->binding_first + k], error));
+    }
+    return TUFF_OK;
+}
+
+/* Index of the want, which is added if there is no equal one. */
+static uint32_t want_of(struct tuff_program *program, const struct tuff_plan_launch *launch)
+{
+    struct tuff_pipeline_want want = {launch->kernel, launch->binding_count, launch->push_count * 4, NULL};
+    for (uint32_t i = program->want_count; i-- > 0;) {
+        const struct tuff_pipeline_want *old = &program->wants[i];
+        if (old->kernel == want.kernel && old->binding_count == want.binding_count && old->push_bytes == want.push_bytes)
+            return i;
+    }
+    program->wants[program->want_count] = want;
+    return program->want_count++;
+}
+
+static tuff_status copy_launches(struct tuff_program *program, const struct tuff_plan *plan, struct tuff_error *error)
+{
+    struct tuff_arena *arena = &program->arena;
+    program->wants = tuff_arena_alloc(arena, plan->launch_count * sizeof *program->wants);
+    program->launches = tuff_arena_alloc(arena, plan->launch_count * sizeof *program->launches);
+    if (!program->wants || !program->launches) return tuff_fail_memory(program->device->context, error);
+    program->launch_count = plan->launch_count;
+    for (uint32_t i = 0; i < plan->launch_count; i++) {
+        const struct tuff_plan_launch *launch = &plan->launches[i];
+        struct tuff_program_launch *copy = &program->launches[i];
+        copy->label = tuff_arena_strdup(arena, launch->label);
+        copy->kernel = tuff_arena_strdup(arena, plan->kernels[launch->kernel].file);
+        if (!copy->label || !copy->kernel) return tuff_fail_memory(program->device->context, error);
+        copy->flops = launch->flops;
+        copy->want = want_of(program, launch);
+        for (uint32_t k = 0; k < launch->binding_count; k++) {
+            const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + k];
+            uint32_t passes = (binding->access & TUFF_READ ? 1 : 0) + (binding->access & TUFF_WRITE ? 1 : 0);
+            copy->bytes += binding->bytes * passes;
+        }
+    }
+    return TUFF_OK;
+}
+
+static tuff_status make_pipelines(struct tuff_program *program, const struct tuff_program_params *params,
+                                  struct tuff_error *error)
+{
+    struct tuff_device *device = program->device;
+    const struct tuff_plan *plan = params->plan;
+    struct tuff_module *modules = tuff_alloc(device->context, plan->kernel_count * sizeof *modules);
+    if (!modules) return tuff_fail_memory(device->context, error);
+    tuff_status status = tuff_modules_compile(device, plan, params->compiler, &params->progress, modules, error);
+    if (status == TUFF_OK)
+        status = tuff_pipelines_acquire(device, plan, modules, program->wants, program->want_count, &params->progress,
+                                        error);
+    for (uint32_t i = 0; i < plan->kernel_count; i++) {
+        program->counts.compiled += modules[i].compiled;
+        program->counts.cache_hits += modules[i].spirv && !modules[i].compiled;
+    }
+    for (uint32_t i = 0; status == TUFF_OK && i < program->want_count; i++) {
+        bool seen = false;
+        for (uint32_t k = 0; k < i; k++) seen = seen || program->wants[k].pipeline == program->wants[i].pipeline;
+        program->counts.pipelines += !seen;
+    }
+    tuff_free(device->context, modules);
+    return status;
+}
+
+tuff_status tuff_program_create(struct tuff_device *device, const struct tuff_program_params *params,
+                                struct tuff_program **program, struct tuff_error *error)
+{
+    if (!device) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_create: requires a device");
+    TUFF_REQUIRE(device->context, error, params && params->struct_size >= sizeof *params && params->plan && program);
+    TUFF_TRY(tuff_plan_check(params->plan, device->context, error));
+    TUFF_TRY(check_memory(device, params, error));
+    TUFF_TRY(check_launches(device, params->plan, error));
+    struct tuff_program *made = tuff_alloc(device->context, sizeof *made);
+    if (!made) return tuff_fail_memory(device->context, error);
+    made->device = device;
+    tuff_device_retain(device);
+    tuff_arena_init(&made->arena, device->context);
+    made->profile = params->profile || device->context->options.debug & TUFF_DEBUG_TIMING;
+    made->counts.launches = params->plan->launch_count;
+    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) {
+        if (!params->memory[i]) continue;
+        made->memory[i] = params->memory[i];
+        tuff_buffer_retain(made->memory[i]);
+    }
+    tuff_status status = copy_launches(made, params->plan, error);
+    if (status == TUFF_OK) status = make_pipelines(made, params, error);
+    if (status == TUFF_OK) status = tuff_program_bind(made, params->plan, error);
+    if (status == TUFF_OK) status = tuff_program_record(made, params->plan, error);
+    if (status != TUFF_OK) {
+        tuff_program_destroy(made);
+        return status;
+    }
+    *program = made;
+    return TUFF_OK;
+}
+
+void tuff_program_destroy(struct tuff_program *program)
+{
+    if (!program) return;
+    struct tuff_device *device = program->device;
+    if (program->ticket) (void)!tuff_device_wait(device, program->ticket, UINT64_MAX, NULL);
+    if (program->pool) device->vk.vkDestroyCommandPool(device->handle, program->pool, NULL);
+    if (program->descriptors) device->vk.vkDestroyDescriptorPool(device->handle, program->descriptors, NULL);
+    if (program->queries) device->vk.vkDestroyQueryPool(device->handle, program->queries, NULL);
+    for (uint32_t i = 0; i < program->want_count; i++) tuff_pipelines_release(device, program->wants[i].pipeline);
+    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) tuff_buffer_release(program->memory[i]);
+    tuff_arena_finish(&program->arena);
+    tuff_free(device->context, program);
+    tuff_device_release(device);
+}
+
+tuff_status tuff_program_submit(struct tuff_program *program, uint64_t *ticket, struct tuff_error *error)
+{
+    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_submit: requires a program");
+    for (uint32_t i = 0; i < program->counts.submissions; i++) {
+        TUFF_TRY(tuff_queue_submit(program->device, program->commands[i], &program->ticket, error));
+        for (unsigned k = 0; k < TUFF_MEMORY_COUNT; k++)
+            if (program->memory[k]) tuff_buffer_used(program->memory[k], program->ticket);
+    }
+    tuff_queue_collect(program->device);
+    if (ticket) *ticket = program->ticket;
+    return TUFF_OK;
+}
+
+struct tuff_program_counts tuff_program_counts(const struct tuff_program *program) { return program->counts; }

@@ -1,0 +1,255 @@
+/* queue.c - the one queue of a device: submissions and their tickets, waiting, destruction after the last use.
+ *
+ * A ticket is a value of the timeline semaphore, or the number of a submission whose fence stands in a list where timeline
+ * semaphores are missing. Ticket 0 has always passed. A lost device stays lost. Thread-safe. */
+#include "backend/device.h"
+
+tuff_status tuff_device_fail(struct tuff_device *device, struct tuff_error *error, VkResult result, const char *what)
+{
+    if (result == VK_ERROR_DEVICE_LOST) atomic_store(&device->queue.lost, true);
+    return tuff_vk_fail(device->context, error, result, what);
+}
+
+static tuff_status fail_lost(struct tuff_device *device, struct tuff_error *error)
+{
+    return tuff_fail(device->context, error, TUFF_ERR_DEVICE_LOST, "the device was lost; destroy it and create it anew");
+}
+
+tuff_status tuff_queue_init(struct tuff_device *device, struct tuff_error *error)
+{
+    struct tuff_queue *queue = &device->queue;
+    if (tuff_os_mutex_create(device->context, &queue->lock) != TUFF_OK) return tuff_fail_memory(device->context, error);
+    if (!device->caps.timeline_semaphore || !device->wait_semaphores || !device->counter_value) return TUFF_OK;
+    VkSemaphoreTypeCreateInfo type = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
+                                      .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE};
+    VkSemaphoreCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = &type};
+    /* A device that cannot make one still compiles pipelines, and has fences. */
+    if (device->vk.vkCreateSemaphore(device->handle, &info, NULL, &queue->timeline) != VK_SUCCESS)
+        queue->timeline = VK_NULL_HANDLE;
+    tuff_device_name_object(device, VK_OBJECT_TYPE_SEMAPHORE, TUFF_HANDLE(queue->timeline), "tuff timeline");
+    return TUFF_OK;
+}
+
+static void raise_done(struct tuff_queue *queue, uint64_t ticket)
+{
+    uint_fast64_t seen = atomic_load(&queue->done);
+    while (seen < ticket && !atomic_compare_exchange_weak(&queue->done, &seen, ticket)) continue;
+}
+
+/* Fences whose ticket has passed become free, unless a thread still waits on them. Under the lock. */
+static void recycle_fences(struct tuff_queue *queue)
+{
+    for (uint32_t i = 0; i < queue->fence_count; i++)
+        if (!queue->fences[i].waiters && queue->fences[i].ticket <= atomic_load(&queue->done)) queue->fences[i].ticket = 0;
+}
+
+/* Under the lock. */
+static void poll_fences(struct tuff_device *device)
+{
+    struct tuff_queue *queue = &device->queue;
+    for (uint32_t i = 0; i < queue->fence_count; i++) {
+        if (!queue->fences[i].ticket) continue;
+        VkResult result = device->vk.vkGetFenceStatus(device->handle, queue->fences[i].handle);
+        if (result == VK_SUCCESS) raise_done(queue, queue->fences[i].ticket);
+        if (result == VK_ERROR_DEVICE_LOST) atomic_store(&queue->lost, true);
+    }
+    recycle_fences(queue);
+}
+
+/* A free fence, reset; its place in the list is *index. Under the lock. */
+static VkResult take_fence(struct tuff_device *device, uint32_t *index)
+{
+    struct tuff_queue *queue = &device->queue;
+    VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    for (uint32_t i = 0; i < queue->fence_count; i++) {
+        if (queue->fences[i].ticket) continue;
+        *index = i;
+        return device->vk.vkResetFences(device->handle, 1, &queue->fences[i].handle);
+    }
+    if (queue->fence_count == queue->fence_capacity) {
+        uint32_t capacity = queue->fence_capacity * 2 + 8;
+        void *larger = tuff_realloc(device->context, queue->fences, capacity * sizeof *queue->fences);
+        if (!larger) return VK_ERROR_OUT_OF_HOST_MEMORY;
+        queue->fences = larger;
+        queue->fence_capacity = capacity;
+    }
+    struct tuff_pending_fence fence = {0};
+    VkResult result = device->vk.vkCreateFence(device->handle, &info, NULL, &fence.handle);
+    if (result != VK_SUCCESS) return result;
+    *index = queue->fence_count;
+    queue->fences[queue->fence_count++] = fence;
+    return VK_SUCCESS;
+}
+
+/* Under the lock. */
+static VkResult submit_locked(struct tuff_device *device, VkCommandBuffer commands, uint64_t ticket)
+{
+    struct tuff_queue *queue = &device->queue;
+    VkTimelineSemaphoreSubmitInfo timeline = {.sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
+                                              .signalSemaphoreValueCount = 1,
+                                              .pSignalSemaphoreValues = &ticket};
+    VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
+    uint32_t fence = 0;
+    if (queue->timeline) {
+        info.pNext = &timeline;
+        info.signalSemaphoreCount = 1;
+        info.pSignalSemaphores = &queue->timeline;
+    } else {
+        VkResult result = take_fence(device, &fence);
+        if (result != VK_SUCCESS) return result;
+    }
+    if (queue->lock_queue) queue->lock_queue(queue->lock_user, queue->family, queue->index);
+    VkResult result = device->vk.vkQueueSubmit(queue->handle, 1, &info,
+                                               queue->timeline ? VK_NULL_HANDLE : queue->fences[fence].handle);
+    if (queue->unlock_queue) queue->unlock_queue(queue->lock_user, queue->family, queue->index);
+    if (result == VK_SUCCESS && !queue->timeline) queue->fences[fence].ticket = ticket;
+    return result;
+}
+
+tuff_status tuff_queue_submit(struct tuff_device *device, VkCommandBuffer commands, uint64_t *ticket,
+                              struct tuff_error *error)
+{
+    struct tuff_queue *queue = &device->queue;
+    if (atomic_load(&queue->lost)) return fail_lost(device, error);
+    tuff_os_mutex_lock(queue->lock);
+    if (!queue->timeline) poll_fences(device);
+    uint64_t next = atomic_load(&queue->submitted) + 1;
+    VkResult result = submit_locked(device, commands, next);
+    if (result == VK_SUCCESS) atomic_store(&queue->submitted, next);
+    tuff_os_mutex_unlock(queue->lock);
+    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkQueueSubmit");
+    *ticket = next;
+    return TUFF_OK;
+}
+
+bool tuff_device_done(struct tuff_device *device, uint64_t ticket)
+{
+    struct tuff_queue *queue = &device->queue;
+    uint64_t value = 0;
+    if (ticket <= atomic_load(&queue->done)) return true;
+    if (ticket > atomic_load(&queue->submitted)) return false;
+    if (queue->timeline) {
+        if (device->counter_value(device->handle, queue->timeline, &value) == VK_SUCCESS) raise_done(queue, value);
+    } else {
+        tuff_os_mutex_lock(queue->lock);
+        poll_fences(device);
+        tuff_os_mutex_unlock(queue->lock);
+    }
+    return ticket <= atomic_load(&queue->done);
+}
+
+/* The first fence at or after the ticket: fences signal after all that was submitted before them. */
+static VkResult wait_fence(struct tuff_device *device, uint64_t ticket, uint64_t timeout_ns)
+{
+    struct tuff_queue *queue = &device->queue;
+    uint32_t found = UINT32_MAX;
+    tuff_os_mutex_lock(queue->lock);
+    for (uint32_t i = 0; i < queue->fence_count; i++) {
+        uint64_t other = queue->fences[i].ticket;
+        if (other >= ticket && (found == UINT32_MAX || other < queue->fences[found].ticket)) found = i;
+    }
+    bool passed = found == UINT32_MAX; /* another thread has seen it pass */
+    VkFence fence = passed ? VK_NULL_HANDLE : queue->fences[found].handle;
+    uint64_t reached = passed ? ticket : queue->fences[found].ticket;
+    if (!passed) queue->fences[found].waiters++;
+    tuff_os_mutex_unlock(queue->lock);
+    if (passed) return VK_SUCCESS;
+    VkResult result = device->vk.vkWaitForFences(device->handle, 1, &fence, VK_TRUE, timeout_ns);
+    tuff_os_mutex_lock(queue->lock);
+    if (result == VK_SUCCESS) raise_done(queue, reached);
+    queue->fences[found].waiters--; /* entries never move to another index */
+    recycle_fences(queue);
+    tuff_os_mutex_unlock(queue->lock);
+    return result;
+}
+
+tuff_status tuff_device_wait(struct tuff_device *device, uint64_t ticket, uint64_t timeout_ns, struct tuff_error *error)
+{
+    struct tuff_queue *queue = &device->queue;
+    VkResult result;
+    if (ticket <= atomic_load(&queue->done)) return TUFF_OK;
+    TUFF_REQUIRE(device->context, error, ticket <= atomic_load(&queue->submitted));
+    if (atomic_load(&queue->lost)) return fail_lost(device, error);
+    if (queue->timeline) {
+        VkSemaphoreWaitInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
+                                    .semaphoreCount = 1,
+                                    .pSemaphores = &queue->timeline,
+                                    .pValues = &ticket};
+        result = device->wait_semaphores(device->handle, &info, timeout_ns);
+    } else {
+        result = wait_fence(device, ticket, timeout_ns);
+    }
+    if (result == VK_TIMEOUT)
+        return tuff_fail(device->context, error, TUFF_ERR_TIMEOUT, "the device was not done within %llu ns",
+                         (unsigned long long)timeout_ns);
+    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "waiting for the device");
+    raise_done(queue, ticket); /* some simulated drivers never raise the counter itself */
+    tuff_queue_collect(device);
+    return TUFF_OK;
+}
+
+static bool may_destroy(struct tuff_device *device, uint64_t ticket)
+{
+    return ticket <= atomic_load(&device->queue.done) || atomic_load(&device->queue.lost);
+}
+
+void tuff_queue_defer(struct tuff_device *device, uint64_t ticket, void (*destroy)(struct tuff_device *, void *),
+                      void *object)
+{
+    struct tuff_queue *queue = &device->queue;
+    bool kept = false;
+    if (may_destroy(device, ticket) || tuff_device_done(device, ticket)) {
+        destroy(device, object);
+        return;
+    }
+    tuff_os_mutex_lock(queue->lock);
+    if (queue->deferred_count == queue->deferred_capacity) {
+        uint32_t capacity = queue->deferred_capacity * 2 + 16;
+        void *larger = tuff_realloc(device->context, queue->deferred, capacity * sizeof *queue->deferred);
+        if (larger) {
+            queue->deferred = larger;
+            queue->deferred_capacity = capacity;
+        }
+    }
+    if (queue->deferred_count < queue->deferred_capacity) {
+        queue->deferred[queue->deferred_count++] = (struct tuff_deferred){ticket, destroy, object};
+        kept = true;
+    }
+    tuff_os_mutex_unlock(queue->lock);
+    if (kept) return;
+    (void)!tuff_device_wait(device, ticket, UINT64_MAX, NULL); /* no memory for the list: then by waiting */
+    destroy(device, object);
+}
+
+void tuff_queue_collect(struct tuff_device *device)
+{
+    struct tuff_queue *queue = &device->queue;
+    for (;;) {
+        struct tuff_deferred ready = {0};
+        tuff_os_mutex_lock(queue->lock);
+        for (uint32_t i = 0; i < queue->deferred_count && !ready.destroy; i++) {
+            if (!may_destroy(device, queue->deferred[i].ticket)) continue;
+            ready = queue->deferred[i];
+            queue->deferred[i] = queue->deferred[--queue->deferred_count];
+        }
+        tuff_os_mutex_unlock(queue->lock);
+        if (!ready.destroy) return;
+        ready.destroy(device, ready.object); /* outside of the lock: it takes others */
+    }
+}
+
+void tuff_queue_finish(struct tuff_device *device)
+{
+    struct tuff_queue *queue = &device->queue;
+    if (!queue->lock) return;
+    (void)!tuff_device_wait(device, atomic_load(&queue->submitted), UINT64_MAX, NULL);
+    raise_done(queue, atomic_load(&queue->submitted)); /* a lost device is done with everything */
+    tuff_queue_collect(device);
+    for (uint32_t i = 0; i < queue->fence_count; i++)
+        device->vk.vkDestroyFence(device->handle, queue->fences[i].handle, NULL);
+    if (queue->timeline) device->vk.vkDestroySemaphore(device->handle, queue->timeline, NULL);
+    tuff_free(device->context, queue->fences);
+    tuff_free(device->context, queue->deferred);
+    tuff_os_mutex_destroy(queue->lock);
+    queue->lock = NULL;
+}

@@ -1,0 +1,214 @@
+/* record.c - writes a plan into descriptor sets and command buffers. A loop without decisions: the plan has made them.
+ *
+ * One command buffer per submission. Each begins with a dependency on everything submitted before, so that runs, copies and
+ * the app's own work on the queue stay in order; the last ends by showing its writes to copies and to the host. */
+#include "backend/program.h"
+
+static tuff_status create_descriptor_pool(struct tuff_program *program, const struct tuff_plan *plan,
+                                          struct tuff_error *error)
+{
+    struct tuff_device *device = program->device;
+    VkDescriptorPoolSize size = {.type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                 .descriptorCount = plan->binding_count ? plan->binding_count : 1};
+    VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
+                                       .maxSets = plan->launch_count,
+                                       .poolSizeCount = 1,
+                                       .pPoolSizes = &size};
+    VkResult result = device->vk.vkCreateDescriptorPool(device->handle, &info, NULL, &program->descriptors);
+    if (result == VK_SUCCESS) return TUFF_OK;
+    program->descriptors = VK_NULL_HANDLE;
+    return tuff_device_fail(device, error, result, "vkCreateDescriptorPool");
+}
+
+static void write_set(struct tuff_program *program, const struct tuff_plan *plan, const struct tuff_plan_launch *launch,
+                      VkDescriptorSet set, VkDescriptorBufferInfo *infos, VkWriteDescriptorSet *write)
+{
+    for (uint32_t i = 0; i < launch->binding_count; i++) {
+        const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
+        const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
+        infos[i] = (VkDescriptorBufferInfo){.buffer = program->memory[slot->memory]->handle,
+                                            .offset = slot->offset + binding->offset,
+                                            .range = binding->bytes};
+    }
+    *write = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+                                    .dstSet = set,
+                                    .descriptorCount = launch->binding_count, /* runs on over bindings of one type */
+                                    .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                    .pBufferInfo = infos};
+}
+
+static tuff_status allocate_sets(struct tuff_program *program, VkDescriptorSetLayout *layouts, VkDescriptorSet *sets,
+                                 struct tuff_error *error)
+{
+    struct tuff_device *device = program->device;
+    for (uint32_t i = 0; i < program->launch_count; i++)
+        layouts[i] = program->wants[program->launches[i].want].pipeline->set_layout;
+    VkDescriptorSetAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
+                                        .descriptorPool = program->descriptors,
+                                        .descriptorSetCount = program->launch_count,
+                                        .pSetLayouts = layouts};
+    VkResult result = device->vk.vkAllocateDescriptorSets(device->handle, &info, sets);
+    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkAllocateDescriptorSets");
+    for (uint32_t i = 0; i < program->launch_count; i++) {
+        program->launches[i].set = sets[i];
+        tuff_device_name_object(device, VK_OBJECT_TYPE_DESCRIPTOR_SET, TUFF_HANDLE(sets[i]), program->launches[i].label);
+    }
+    return TUFF_OK;
+}
+
+tuff_status tuff_program_bind(struct tuff_program *program, const struct tuff_plan *plan, struct tuff_error *error)
+{
+    struct tuff_device *device = program->device;
+    struct tuff_context *context = device->context;
+    if (!plan->launch_count) return TUFF_OK;
+    TUFF_TRY(create_descriptor_pool(program, plan, error));
+    VkDescriptorSetLayout *layouts = tuff_alloc(context, plan->launch_count * sizeof(VkDescriptorSetLayout));
+    VkDescriptorSet *sets = tuff_alloc(context, plan->launch_count * sizeof(VkDescriptorSet));
+    VkWriteDescriptorSet *writes = tuff_alloc(context, plan->launch_count * sizeof *writes);
+    VkDescriptorBufferInfo *infos = tuff_alloc(context, plan->binding_count * sizeof *infos);
+    tuff_status status = TUFF_OK;
+    if (!layouts || !sets || !writes || !infos)
+        status = tuff_fail_memory(context, error);
+    else
+        status = allocate_sets(program, layouts, sets, error);
+    if (status == TUFF_OK) {
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < plan->launch_count; i++) {
+            const struct tuff_plan_launch *launch = &plan->launches[i];
+            if (!launch->binding_count) continue;
+            write_set(program, plan, launch, sets[i], infos + launch->binding_first, &writes[count++]);
+        }
+        device->vk.vkUpdateDescriptorSets(device->handle, count, writes, 0, NULL);
+    }
+    tuff_free(context, infos);
+    tuff_free(context, writes);
+    tuff_free(context, sets);
+    tuff_free(context, layouts);
+    return status;
+}
+
+static void memory_barrier(struct tuff_device *device, VkCommandBuffer commands, VkPipelineStageFlags from,
+                           VkAccessFlags writes, VkPipelineStageFlags to, VkAccessFlags accesses)
+{
+    VkMemoryBarrier barrier = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = writes, .dstAccessMask = accesses};
+    device->vk.vkCmdPipelineBarrier(commands, from, to, 0, 1, &barrier, 0, NULL, 0, NULL);
+}
+
+static void begin_label(struct tuff_device *device, VkCommandBuffer commands, const char *label)
+{
+    VkDebugUtilsLabelEXT info = {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_LABEL_EXT, .pLabelName = label};
+    if (device->instance->CmdBeginDebugUtilsLabelEXT) device->instance->CmdBeginDebugUtilsLabelEXT(commands, &info);
+}
+
+static void end_label(struct tuff_device *device, VkCommandBuffer commands)
+{
+    if (device->instance->CmdEndDebugUtilsLabelEXT) device->instance->CmdEndDebugUtilsLabelEXT(commands);
+}
+
+static void record_launch(struct tuff_program *program, const struct tuff_plan *plan, uint32_t index,
+                          VkCommandBuffer commands, VkPipeline *bound)
+{
+    struct tuff_device *device = program->device;
+    const struct tuff_plan_launch *launch = &plan->launches[index];
+    const struct tuff_pipeline *pipeline = program->wants[program->launches[index].want].pipeline;
+    begin_label(device, commands, launch->label);
+    /* Both at the bottom of the pipe: the first latches when all that stands before is done, also after a barrier. */
+    if (program->queries)
+        device->vk.vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, program->queries, index * 2);
+    if (*bound != pipeline->handle) device->vk.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->handle);
+    *bound = pipeline->handle;
+    device->vk.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->layout, 0, 1,
+                                       &program->launches[index].set, 0, NULL);
+    if (launch->push_count)
+        device->vk.vkCmdPushConstants(commands, pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, launch->push_count * 4,
+                                      plan->push_words + launch->push_first);
+    device->vk.vkCmdDispatch(commands, launch->groups[0], launch->groups[1], launch->groups[2]);
+    if (program->queries)
+        device->vk.vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, program->queries, index * 2 + 1);
+    end_label(device, commands);
+}
+
+/* Launches [first, end) as one submission. */
+static tuff_status record_submission(struct tuff_program *program, const struct tuff_plan *plan, VkCommandBuffer commands,
+                                     uint32_t first, uint32_t end, struct tuff_error *error)
+{
+    struct tuff_device *device = program->device;
+    const VkAccessFlags shader = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT;
+    VkPipeline bound = VK_NULL_HANDLE;
+    /* Runs may overlap on the host: the next is submitted while this one executes. */
+    VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+                                      .flags = VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT};
+    VkResult result = device->vk.vkBeginCommandBuffer(commands, &begin);
+    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkBeginCommandBuffer");
+    memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
+                   VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, shader);
+    if (program->queries && end > first)
+        device->vk.vkCmdResetQueryPool(commands, program->queries, first * 2, (end - first) * 2);
+    for (uint32_t i = first; i < end; i++) {
+        if (plan->launches[i].barrier && i > first)
+            memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
+                           VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, shader);
+        record_launch(program, plan, i, commands, &bound);
+    }
+    if (end == plan->launch_count)
+        memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
+                       VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT,
+                       VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT);
+    result = device->vk.vkEndCommandBuffer(commands);
+    return result == VK_SUCCESS ? TUFF_OK : tuff_device_fail(device, error, result, "vkEndCommandBuffer");
+}
+
+static tuff_status create_queries(struct tuff_program *program, struct tuff_error *error)
+{
+    struct tuff_device *device = program->device;
+    VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
+                                  .queryType = VK_QUERY_TYPE_TIMESTAMP,
+                                  .queryCount = program->launch_count * 2};
+    if (!program->profile || device->caps.timestamp_period_ns <= 0 || !program->launch_count) return TUFF_OK;
+    VkResult result = device->vk.vkCreateQueryPool(device->handle, &info, NULL, &program->queries);
+    if (result == VK_SUCCESS) return TUFF_OK;
+    program->queries = VK_NULL_HANDLE;
+    return tuff_device_fail(device, error, result, "vkCreateQueryPool");
+}
+
+static tuff_status create_commands(struct tuff_program *program, uint32_t count, struct tuff_error *error)
+{
+    struct tuff_device *device = program->device;
+    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                    .queueFamilyIndex = device->queue.family};
+    program->commands = tuff_arena_alloc(&program->arena, count * sizeof(VkCommandBuffer));
+    if (!program->commands) return tuff_fail_memory(device->context, error);
+    VkResult result = device->vk.vkCreateCommandPool(device->handle, &pool, NULL, &program->pool);
+    if (result != VK_SUCCESS) {
+        program->pool = VK_NULL_HANDLE;
+        return tuff_device_fail(device, error, result, "vkCreateCommandPool");
+    }
+    VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                        .commandPool = program->pool,
+                                        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                        .commandBufferCount = count};
+    result = device->vk.vkAllocateCommandBuffers(device->handle, &info, program->commands);
+    return result == VK_SUCCESS ? TUFF_OK : tuff_device_fail(device, error, result, "vkAllocateCommandBuffers");
+}
+
+tuff_status tuff_program_record(struct tuff_program *program, const struct tuff_plan *plan, struct tuff_error *error)
+{
+    uint32_t count = 1, first = 0, submission = 0;
+    for (uint32_t i = 0; i + 1 < plan->launch_count; i++) count += plan->launches[i].cut;
+    TUFF_TRY(create_queries(program, error));
+    TUFF_TRY(create_commands(program, count, error));
+    for (uint32_t i = 0; i < plan->launch_count || submission == 0; i++) {
+        bool last = i + 1 >= plan->launch_count;
+        uint32_t end = plan->launch_count ? i + 1 : 0;
+        program->counts.barriers += plan->launch_count ? plan->launches[i].barrier : 0;
+        if (!last && !plan->launches[i].cut) continue;
+        tuff_device_name_object(program->device, VK_OBJECT_TYPE_COMMAND_BUFFER, TUFF_HANDLE(program->commands[submission]),
+                                "tuff program");
+        TUFF_TRY(record_submission(program, plan, program->commands[submission], first, end, error));
+        submission++;
+        first = end;
+    }
+    program->counts.submissions = submission;
+    return TUFF_OK;
+}

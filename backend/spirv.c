@@ -1,0 +1,301 @@
+/* spirv.c - a reader of the few SPIR-V instructions that say what a compute shader needs of a device.
+ *
+ * Source: SPIR-V specification, sections 2.3 (layout) and 3 (numbers). Every index is checked: bundles are untrusted. */
+#include "backend/spirv.h"
+
+enum {
+    OP_EXECUTION_MODE = 16,
+    OP_CAPABILITY = 17,
+    OP_TYPE_BOOL = 20,
+    OP_TYPE_INT = 21,
+    OP_TYPE_FLOAT = 22,
+    OP_TYPE_VECTOR = 23,
+    OP_TYPE_MATRIX = 24,
+    OP_TYPE_ARRAY = 28,
+    OP_TYPE_STRUCT = 30,
+    OP_TYPE_POINTER = 32,
+    OP_CONSTANT = 43,
+    OP_CONSTANT_COMPOSITE = 44,
+    OP_SPEC_CONSTANT = 50,
+    OP_SPEC_CONSTANT_COMPOSITE = 51,
+    OP_SPEC_CONSTANT_OP = 52,
+    OP_VARIABLE = 59,
+    OP_DECORATE = 71,
+    OP_MEMBER_DECORATE = 72,
+    OP_EXECUTION_MODE_ID = 331,
+    DECORATION_SPEC_ID = 1,
+    DECORATION_ARRAY_STRIDE = 6,
+    DECORATION_BUILTIN = 11,
+    DECORATION_BINDING = 33,
+    DECORATION_OFFSET = 35,
+    MODE_LOCAL_SIZE = 17,
+    MODE_LOCAL_SIZE_ID = 38,
+    BUILTIN_WORKGROUP_SIZE = 25,
+    CLASS_UNIFORM = 2,
+    CLASS_WORKGROUP = 4,
+    CLASS_PUSH_CONSTANT = 9,
+    CLASS_STORAGE_BUFFER = 12
+};
+
+#define MAGIC UINT32_C(0x07230203)
+#define HEADER_WORDS 5
+#define MAX_DEPTH 32     /* of nested types and constants; real ones have a few */
+#define MAX_BINDINGS 256 /* of one set; plans have far fewer */
+#define NONE UINT32_MAX
+
+struct id {
+    const uint32_t *op; /* first word of the instruction that defines it; NULL: none of those above */
+    uint32_t words;
+    uint32_t spec_id, binding, stride;
+    uint32_t last_offset, last_member; /* of a struct: the member that ends last */
+    bool workgroup_size;
+};
+
+struct reader {
+    struct id *ids; /* [owned] */
+    uint32_t bound;
+    const struct tuff_plan_spec *specs; /* [borrowed] */
+    uint32_t spec_count;
+};
+
+static const struct id *get(const struct reader *reader, uint32_t id)
+{
+    return id < reader->bound ? &reader->ids[id] : NULL;
+}
+
+static uint32_t opcode(const struct id *id) { return id && id->op ? id->op[0] & 0xffff : 0; }
+
+static uint64_t apply(uint32_t operation, uint64_t a, uint64_t b, uint64_t c)
+{
+    switch (operation) {
+    case 128: return a + b; /* IAdd */
+    case 130: return a - b; /* ISub */
+    case 132: return a * b; /* IMul */
+    case 134:
+    case 135: return b ? a / b : 0; /* UDiv, SDiv */
+    case 137:
+    case 139: return b ? a % b : 0; /* UMod, SMod */
+    case 169: return a ? b : c;     /* Select */
+    case 170: return a == b;        /* IEqual */
+    case 171: return a != b;        /* INotEqual */
+    case 172:
+    case 173: return a > b; /* greater than */
+    case 174:
+    case 175: return a >= b;
+    case 176:
+    case 177: return a < b;
+    case 178:
+    case 179: return a <= b;
+    case 194: return b < 32 ? (a & 0xffffffff) >> b : 0; /* shift right */
+    case 196: return b < 32 ? a << b : 0;
+    case 197: return a | b;
+    case 198: return a ^ b;
+    case 199: return a & b;
+    default: return 0;
+    }
+}
+
+/* Value of an integer constant, 0 where it is of another kind. */
+static uint64_t constant(const struct reader *reader, uint32_t number, int depth)
+{
+    const struct id *id = get(reader, number);
+    if (depth > MAX_DEPTH || !id || !id->op || id->words < 4) return 0;
+    if (opcode(id) == OP_SPEC_CONSTANT && id->spec_id != NONE)
+        for (uint32_t i = 0; i < reader->spec_count; i++)
+            if (reader->specs[i].id == id->spec_id) return reader->specs[i].value;
+    if (opcode(id) == OP_CONSTANT || opcode(id) == OP_SPEC_CONSTANT) return id->op[3];
+    if (opcode(id) != OP_SPEC_CONSTANT_OP) return 0;
+    uint64_t operands[3] = {0};
+    /* Each level at most doubles or triples the work, and modules are compiled ones: depth 8 bounds a hostile one. */
+    for (uint32_t i = 0; i < 3 && i + 4 < id->words; i++) operands[i] = constant(reader, id->op[4 + i], depth + 4);
+    return apply(id->op[3], operands[0], operands[1], operands[2]) & 0xffffffff;
+}
+
+static uint64_t mul(uint64_t a, uint64_t b) { return b && a > UINT64_MAX / 4 / b ? UINT64_MAX / 4 : a * b; }
+
+static uint64_t size_of(const struct reader *reader, uint32_t number, int depth)
+{
+    const struct id *id = get(reader, number);
+    uint64_t sum = 0;
+    if (depth > MAX_DEPTH || !id || !id->op) return 0;
+    switch (opcode(id)) {
+    case OP_TYPE_BOOL: return 4;
+    case OP_TYPE_INT:
+    case OP_TYPE_FLOAT: return id->words > 2 ? id->op[2] / 8 : 0;
+    case OP_TYPE_VECTOR:
+    case OP_TYPE_MATRIX: return id->words > 3 ? mul(size_of(reader, id->op[2], depth + 1), id->op[3]) : 0;
+    case OP_TYPE_ARRAY:
+        if (id->words < 4) return 0;
+        return mul(id->stride ? id->stride : size_of(reader, id->op[2], depth + 1), constant(reader, id->op[3], 0));
+    case OP_TYPE_STRUCT:
+        for (uint32_t i = 2; i < id->words && sum < UINT64_MAX / 4; i++) sum += size_of(reader, id->op[i], depth + 8);
+        return sum;
+    default: return 0;
+    }
+}
+
+static void decorate(struct reader *reader, const uint32_t *op, uint32_t words)
+{
+    struct id *id = words > 3 && op[1] < reader->bound ? &reader->ids[op[1]] : NULL;
+    if (!id) return;
+    if (op[2] == DECORATION_SPEC_ID) id->spec_id = op[3];
+    if (op[2] == DECORATION_BINDING) id->binding = op[3];
+    if (op[2] == DECORATION_ARRAY_STRIDE) id->stride = op[3];
+    if (op[2] == DECORATION_BUILTIN && op[3] == BUILTIN_WORKGROUP_SIZE) id->workgroup_size = true;
+}
+
+static void decorate_member(struct reader *reader, const uint32_t *op, uint32_t words)
+{
+    if (words < 5 || op[1] >= reader->bound || op[3] != DECORATION_OFFSET) return;
+    struct id *id = &reader->ids[op[1]];
+    if (op[4] < id->last_offset) return;
+    id->last_offset = op[4];
+    id->last_member = op[2];
+}
+
+static bool has_capability(const struct tuff_caps *caps, uint32_t capability)
+{
+    switch (capability) {
+    case 9: return caps->f16_arithmetic;       /* Float16 */
+    case 10: return caps->f64_arithmetic;      /* Float64 */
+    case 11: return caps->i64_arithmetic;      /* Int64 */
+    case 22: return caps->i16_arithmetic;      /* Int16 */
+    case 39: return caps->i8_arithmetic;       /* Int8 */
+    case 61: return caps->subgroup_basic;      /* GroupNonUniform */
+    case 63: return caps->subgroup_arithmetic; /* GroupNonUniformArithmetic */
+    case 64: return caps->subgroup_ballot;     /* GroupNonUniformBallot */
+    case 65: return caps->subgroup_shuffle;    /* GroupNonUniformShuffle */
+    case 4433: return caps->f16_storage;       /* StorageBuffer16BitAccess */
+    case 4448: return caps->i8_storage;        /* StorageBuffer8BitAccess */
+    case 5116: return caps->bfloat16;          /* BFloat16TypeKHR */
+    case 5347: return caps->device_address;    /* PhysicalStorageBufferAddresses */
+    case 6016:
+    case 6017:
+    case 6018:
+    case 6019: return caps->integer_dot_product;
+    case 6022: return caps->cooperative_matrix; /* CooperativeMatrixKHR */
+    default: return true;
+    }
+}
+
+/* Instructions that define ids or decorate them; the rest of the module is passed over. */
+static void index_instruction(struct reader *reader, const uint32_t *op, uint32_t words)
+{
+    uint32_t result = NONE;
+    switch (op[0] & 0xffff) {
+    case OP_DECORATE: decorate(reader, op, words); break;
+    case OP_MEMBER_DECORATE: decorate_member(reader, op, words); break;
+    case OP_TYPE_BOOL:
+    case OP_TYPE_INT:
+    case OP_TYPE_FLOAT:
+    case OP_TYPE_VECTOR:
+    case OP_TYPE_MATRIX:
+    case OP_TYPE_ARRAY:
+    case OP_TYPE_STRUCT:
+    case OP_TYPE_POINTER:
+        if (words > 1) result = op[1];
+        break;
+    case OP_CONSTANT:
+    case OP_CONSTANT_COMPOSITE:
+    case OP_SPEC_CONSTANT:
+    case OP_SPEC_CONSTANT_COMPOSITE:
+    case OP_SPEC_CONSTANT_OP:
+    case OP_VARIABLE:
+        if (words > 2) result = op[2];
+        break;
+    default: break;
+    }
+    if (result >= reader->bound) return;
+    reader->ids[result].op = op;
+    reader->ids[result].words = words;
+}
+
+/* Size of the push constant block behind a pointer: the end of its last member. */
+static uint64_t push_bytes(const struct reader *reader, const struct id *pointer)
+{
+    const struct id *block = pointer->words > 3 ? get(reader, pointer->op[3]) : NULL;
+    if (opcode(block) != OP_TYPE_STRUCT || block->last_member + 2 >= block->words) return 0;
+    return block->last_offset + size_of(reader, block->op[2 + block->last_member], 0);
+}
+
+static void read_variable(const struct reader *reader, const struct id *variable, bool seen[MAX_BINDINGS],
+                          struct tuff_spirv_info *info)
+{
+    const struct id *pointer = get(reader, variable->op[1]);
+    if (variable->words < 4 || opcode(pointer) != OP_TYPE_POINTER || pointer->words < 4) return;
+    switch (variable->op[3]) {
+    case CLASS_WORKGROUP: info->shared_bytes += size_of(reader, pointer->op[3], 0); break;
+    case CLASS_PUSH_CONSTANT: info->push_bytes = push_bytes(reader, pointer); break;
+    case CLASS_UNIFORM:
+    case CLASS_STORAGE_BUFFER:
+        if (variable->binding == NONE) break;
+        if (variable->binding >= info->binding_end) info->binding_end = variable->binding + 1;
+        if (variable->binding >= MAX_BINDINGS || seen[variable->binding]) break; /* two views of one binding count once */
+        seen[variable->binding] = true;
+        info->storage_buffers++;
+        break;
+    default: break;
+    }
+}
+
+/* A constant decorated as the workgroup size overrides the execution mode. */
+static void read_ids(const struct reader *reader, struct tuff_spirv_info *info)
+{
+    bool seen[MAX_BINDINGS] = {false};
+    for (uint32_t i = 0; i < reader->bound; i++) {
+        const struct id *id = &reader->ids[i];
+        if (opcode(id) == OP_VARIABLE) read_variable(reader, id, seen, info);
+        if (!id->workgroup_size || !id->op || id->words < 6) continue;
+        for (int k = 0; k < 3; k++) info->local_size[k] = (uint32_t)constant(reader, id->op[3 + k], 0);
+    }
+}
+
+static bool index_module(struct reader *reader, const uint32_t *words, size_t count, const struct tuff_caps *caps,
+                         struct tuff_spirv_info *info)
+{
+    for (size_t at = HEADER_WORDS; at < count;) {
+        uint32_t length = words[at] >> 16;
+        if (!length || length > count - at) return false;
+        index_instruction(reader, words + at, length);
+        if ((words[at] & 0xffff) == OP_CAPABILITY && length > 1 && !info->missing_capability &&
+            !has_capability(caps, words[at + 1]))
+            info->missing_capability = words[at + 1];
+        at += length;
+    }
+    return true;
+}
+
+static void read_modes(const struct reader *reader, const uint32_t *words, size_t count, struct tuff_spirv_info *info)
+{
+    for (size_t at = HEADER_WORDS; at < count; at += words[at] >> 16) {
+        uint32_t op = words[at] & 0xffff, length = words[at] >> 16;
+        if (length < 6) continue;
+        for (int k = 0; k < 3; k++) {
+            if (op == OP_EXECUTION_MODE && words[at + 2] == MODE_LOCAL_SIZE) info->local_size[k] = words[at + 3 + k];
+            if (op == OP_EXECUTION_MODE_ID && words[at + 2] == MODE_LOCAL_SIZE_ID)
+                info->local_size[k] = (uint32_t)constant(reader, words[at + 3 + k], 0);
+        }
+    }
+}
+
+tuff_status tuff_spirv_read(struct tuff_context *context, const uint32_t *words, size_t count,
+                            const struct tuff_plan_spec *specs, uint32_t spec_count, const struct tuff_caps *caps,
+                            struct tuff_spirv_info *info, struct tuff_error *error)
+{
+    struct reader reader = {.specs = specs, .spec_count = spec_count};
+    struct tuff_spirv_info found = {.local_size = {1, 1, 1}};
+    if (count < HEADER_WORDS || words[0] != MAGIC || words[3] > count * 4 + 1024) /* ids have holes after optimizers */
+        return tuff_fail(context, error, TUFF_ERR_FORMAT, "not a SPIR-V module");
+    reader.bound = words[3];
+    reader.ids = tuff_alloc(context, reader.bound * sizeof *reader.ids);
+    if (!reader.ids) return tuff_fail_memory(context, error);
+    for (uint32_t i = 0; i < reader.bound; i++) reader.ids[i].spec_id = reader.ids[i].binding = NONE;
+    bool good = index_module(&reader, words, count, caps, &found);
+    if (good) {
+        read_modes(&reader, words, count, &found);
+        read_ids(&reader, &found);
+        *info = found;
+    }
+    tuff_free(context, reader.ids);
+    return good ? TUFF_OK : tuff_fail(context, error, TUFF_ERR_FORMAT, "a SPIR-V instruction ends beyond its module");
+}

@@ -1,0 +1,21 @@
+/* spirv.h - what a compute shader needs, read out of its SPIR-V. Private. */
+#ifndef TUFF_SPIRV_H
+#define TUFF_SPIRV_H
+
+#include "backend/backend.h"
+#include "backend/plan.h"
+
+struct tuff_spirv_info {
+    uint32_t binding_end;     /* highest binding in use + 1 */
+    uint32_t storage_buffers; /* distinct bindings of buffers */
+    uint32_t local_size[3];
+    uint64_t shared_bytes, push_bytes;
+    uint32_t missing_capability; /* first SPIR-V capability that caps lack; 0: none */
+};
+
+/* The module is untrusted. specs override specialization constants. Errors: FORMAT, MEMORY. */
+tuff_status tuff_spirv_read(struct tuff_context *context, const uint32_t *words, size_t count,
+                            const struct tuff_plan_spec *specs, uint32_t spec_count, const struct tuff_caps *caps,
+                            struct tuff_spirv_info *info, struct tuff_error *error);
+
+#endif

@@ -1,0 +1,125 @@
+/* trace.c - times of the last run of a profiled program, as a table and as a Chrome / Perfetto trace.
+ *
+ * Source of the format: "Trace Event Format" of the Chromium project, complete events ("ph": "X"), microseconds. */
+#include "backend/program.h"
+
+/* Timestamps wrap at the bits the queue counts with. */
+static uint64_t elapsed_ns(const struct tuff_device *device, uint64_t from, uint64_t to)
+{
+    uint32_t bits = device->gpu.timestamp_bits;
+    uint64_t mask = bits >= 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
+    return (uint64_t)((double)((to - from) & mask) * device->caps.timestamp_period_ns);
+}
+
+static tuff_status check_profiled(struct tuff_program *program, struct tuff_error *error)
+{
+    struct tuff_context *context = program->device->context;
+    TUFF_REQUIRE(context, error, program->profile);
+    if (!program->queries && program->launch_count)
+        return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED, "%s has no timestamps on its compute queue",
+                         program->device->caps.name);
+    TUFF_REQUIRE(context, error, program->ticket && tuff_device_done(program->device, program->ticket));
+    return TUFF_OK;
+}
+
+/* The run is done, so its results are there; a driver that has none says VK_NOT_READY. */
+static tuff_status fetch(struct tuff_program *program, uint64_t *stamps, struct tuff_error *error)
+{
+    struct tuff_device *device = program->device;
+    uint32_t count = program->launch_count * 2;
+    VkResult result = device->vk.vkGetQueryPoolResults(device->handle, program->queries, 0, count, count * sizeof *stamps,
+                                                       stamps, sizeof *stamps, VK_QUERY_RESULT_64_BIT);
+    if (result == VK_SUCCESS) return TUFF_OK;
+    return tuff_device_fail(device, error, result, "vkGetQueryPoolResults");
+}
+
+tuff_status tuff_program_times(struct tuff_program *program, struct tuff_launch_time *times, uint32_t *count,
+                               struct tuff_error *error)
+{
+    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_times: requires a program");
+    struct tuff_device *device = program->device;
+    TUFF_REQUIRE(device->context, error, count);
+    TUFF_TRY(check_profiled(program, error));
+    if (!times || !program->launch_count) {
+        *count = program->launch_count;
+        return TUFF_OK;
+    }
+    uint64_t *stamps = tuff_alloc(device->context, program->launch_count * 2 * sizeof *stamps);
+    if (!stamps) return tuff_fail_memory(device->context, error);
+    tuff_status status = fetch(program, stamps, error);
+    for (uint32_t i = 0; status == TUFF_OK && i < program->launch_count && i < *count; i++) {
+        const struct tuff_program_launch *launch = &program->launches[i];
+        times[i] = (struct tuff_launch_time){.label = launch->label,
+                                             .kernel = launch->kernel,
+                                             .begin_ns = elapsed_ns(device, stamps[0], stamps[i * 2]),
+                                             .end_ns = elapsed_ns(device, stamps[0], stamps[i * 2 + 1]),
+                                             .flops = launch->flops,
+                                             .bytes = launch->bytes};
+    }
+    tuff_free(device->context, stamps);
+    if (status == TUFF_OK) *count = program->launch_count;
+    return status;
+}
+
+static void add_json_string(struct tuff_text *text, const char *string)
+{
+    tuff_text_append(text, "\"", 1);
+    for (; *string; string++) {
+        unsigned char c = (unsigned char)*string;
+        if (c == '"' || c == '\\')
+            tuff_text_add(text, "\\%c", c);
+        else if (c < 0x20)
+            tuff_text_add(text, "\\u%04x", c);
+        else
+            tuff_text_append(text, string, 1);
+    }
+    tuff_text_append(text, "\"", 1);
+}
+
+/* Nanoseconds as microseconds with three decimals, in integers: the locale of the app may print a comma. */
+static void add_microseconds(struct tuff_text *text, uint64_t ns)
+{
+    tuff_text_add(text, "%llu.%03u", (unsigned long long)(ns / 1000), (unsigned)(ns % 1000));
+}
+
+static void add_event(struct tuff_text *text, const struct tuff_launch_time *time)
+{
+    tuff_text_add(text, ",\n{\"ph\":\"X\",\"pid\":1,\"tid\":1,\"name\":");
+    add_json_string(text, time->label);
+    tuff_text_add(text, ",\"cat\":");
+    add_json_string(text, time->kernel);
+    tuff_text_add(text, ",\"ts\":");
+    add_microseconds(text, time->begin_ns);
+    tuff_text_add(text, ",\"dur\":");
+    add_microseconds(text, time->end_ns > time->begin_ns ? time->end_ns - time->begin_ns : 0);
+    tuff_text_add(text, ",\"args\":{\"kernel\":");
+    add_json_string(text, time->kernel);
+    tuff_text_add(text, ",\"flops\":%llu,\"bytes\":%llu}}", (unsigned long long)time->flops,
+                  (unsigned long long)time->bytes);
+}
+
+tuff_status tuff_program_trace(struct tuff_program *program, const char *path, struct tuff_error *error)
+{
+    uint32_t count = 0;
+    struct tuff_text text;
+    TUFF_TRY(tuff_program_times(program, NULL, &count, error));
+    struct tuff_context *context = program->device->context;
+    TUFF_REQUIRE(context, error, path);
+    struct tuff_launch_time *times = tuff_alloc(context, count * sizeof *times);
+    if (!times) return tuff_fail_memory(context, error);
+    tuff_text_init(&text, context);
+    tuff_status status = tuff_program_times(program, times, &count, error);
+    if (status == TUFF_OK) {
+        tuff_text_add(&text, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n");
+        tuff_text_add(&text, "{\"ph\":\"M\",\"pid\":1,\"name\":\"process_name\",\"args\":{\"name\":");
+        add_json_string(&text, program->device->caps.name);
+        tuff_text_add(&text, "}}");
+        for (uint32_t i = 0; i < count; i++) add_event(&text, &times[i]);
+        tuff_text_add(&text, "\n]}\n");
+        status = text.failed ? tuff_fail_memory(context, error)
+                             : tuff_os_write_atomic(context, path, &(struct tuff_os_part){text.data, text.length}, 1, error);
+    }
+    tuff_text_finish(&text);
+    tuff_free(context, times);
+    return status;
+}

@@ -1,0 +1,197 @@
+/* transfer.c - copies between host and device memory through a ring of staging pieces, and fills.
+ *
+ * Needs queue and memory. The ring is made on first use: on unified memory it often never is. Every submission of it orders
+ * itself after all earlier ones and before all later ones. Thread-safe. */
+#include "backend/device.h"
+
+#define PIECE_BYTES                                                                                                         \
+    (UINT64_C(4) << 20) /* long enough that a copy is bound by the bus, short enough to overlap with memcpy */
+
+tuff_status tuff_transfer_init(struct tuff_device *device, struct tuff_error *error)
+{
+    if (tuff_os_mutex_create(device->context, &device->transfer.lock) != TUFF_OK)
+        return tuff_fail_memory(device->context, error);
+    return TUFF_OK;
+}
+
+void tuff_transfer_finish(struct tuff_device *device)
+{
+    struct tuff_transfer *transfer = &device->transfer;
+    if (transfer->buffer) device->vk.vkDestroyBuffer(device->handle, transfer->buffer, NULL);
+    if (transfer->pool) device->vk.vkDestroyCommandPool(device->handle, transfer->pool, NULL);
+    tuff_memory_free(device, &transfer->memory);
+    tuff_os_mutex_destroy(transfer->lock);
+    *transfer = (struct tuff_transfer){0};
+}
+
+static tuff_status create_commands(struct tuff_device *device, struct tuff_error *error)
+{
+    struct tuff_transfer *transfer = &device->transfer;
+    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                    .flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT |
+                                             VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
+                                    .queueFamilyIndex = device->queue.family};
+    if (transfer->pool) return TUFF_OK;
+    VkResult result = device->vk.vkCreateCommandPool(device->handle, &pool, NULL, &transfer->pool);
+    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkCreateCommandPool");
+    VkCommandBufferAllocateInfo commands = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                            .commandPool = transfer->pool,
+                                            .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                            .commandBufferCount = TUFF_TRANSFER_PIECES};
+    result = device->vk.vkAllocateCommandBuffers(device->handle, &commands, transfer->commands);
+    if (result == VK_SUCCESS) return TUFF_OK;
+    device->vk.vkDestroyCommandPool(device->handle, transfer->pool, NULL);
+    transfer->pool = VK_NULL_HANDLE;
+    return tuff_device_fail(device, error, result, "vkAllocateCommandBuffers");
+}
+
+static tuff_status create_ring(struct tuff_device *device, struct tuff_error *error)
+{
+    struct tuff_transfer *transfer = &device->transfer;
+    VkMemoryRequirements needs;
+    VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+                               .size = PIECE_BYTES * TUFF_TRANSFER_PIECES,
+                               .usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT};
+    if (transfer->buffer) return TUFF_OK;
+    VkBuffer buffer = VK_NULL_HANDLE;
+    VkResult result = device->vk.vkCreateBuffer(device->handle, &info, NULL, &buffer);
+    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkCreateBuffer");
+    device->vk.vkGetBufferMemoryRequirements(device->handle, buffer, &needs);
+    tuff_status status = tuff_memory_allocate(device, &needs, TUFF_USE_STAGING, "staging", &transfer->memory, error);
+    if (status == TUFF_OK) {
+        result = device->vk.vkBindBufferMemory(device->handle, buffer, transfer->memory.memory, transfer->memory.offset);
+        if (result != VK_SUCCESS) status = tuff_device_fail(device, error, result, "vkBindBufferMemory");
+    }
+    if (status != TUFF_OK) {
+        device->vk.vkDestroyBuffer(device->handle, buffer, NULL);
+        tuff_memory_free(device, &transfer->memory);
+        return status;
+    }
+    tuff_device_name_object(device, VK_OBJECT_TYPE_BUFFER, TUFF_HANDLE(buffer), "tuff staging");
+    transfer->buffer = buffer;
+    return TUFF_OK;
+}
+
+/* The next piece, once its last copy is done, with its command buffer begun behind everything submitted so far. */
+static tuff_status begin_piece(struct tuff_device *device, uint32_t *piece, struct tuff_error *error)
+{
+    struct tuff_transfer *transfer = &device->transfer;
+    uint32_t index = transfer->next % TUFF_TRANSFER_PIECES;
+    VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+                                      .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
+    VkMemoryBarrier before = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+                              .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
+                              .dstAccessMask = VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT};
+    TUFF_TRY(create_commands(device, error));
+    TUFF_TRY(tuff_device_wait(device, transfer->tickets[index], UINT64_MAX, error));
+    VkResult result = device->vk.vkBeginCommandBuffer(transfer->commands[index], &begin);
+    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkBeginCommandBuffer");
+    device->vk.vkCmdPipelineBarrier(transfer->commands[index],
+                                    VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
+                                    VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 1, &before, 0, NULL, 0, NULL);
+    *piece = index;
+    return TUFF_OK;
+}
+
+static tuff_status submit_piece(struct tuff_device *device, uint32_t piece, struct tuff_buffer *buffer,
+                                struct tuff_error *error)
+{
+    struct tuff_transfer *transfer = &device->transfer;
+    VkMemoryBarrier after = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+                             .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
+                             .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
+                                              VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT |
+                                              VK_ACCESS_HOST_READ_BIT};
+    device->vk.vkCmdPipelineBarrier(transfer->commands[piece], VK_PIPELINE_STAGE_TRANSFER_BIT,
+                                    VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT |
+                                        VK_PIPELINE_STAGE_HOST_BIT,
+                                    0, 1, &after, 0, NULL, 0, NULL);
+    VkResult result = device->vk.vkEndCommandBuffer(transfer->commands[piece]);
+    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkEndCommandBuffer");
+    TUFF_TRY(tuff_queue_submit(device, transfer->commands[piece], &transfer->tickets[piece], error));
+    transfer->next = piece + 1;
+    tuff_buffer_used(buffer, transfer->tickets[piece]);
+    return TUFF_OK;
+}
+
+static void *piece_memory(const struct tuff_transfer *transfer, uint32_t piece)
+{
+    return (char *)transfer->memory.mapped + piece * PIECE_BYTES;
+}
+
+static tuff_status write_locked(struct tuff_buffer *buffer, uint64_t offset, const char *data, uint64_t bytes,
+                                struct tuff_error *error)
+{
+    struct tuff_device *device = buffer->device;
+    TUFF_TRY(create_ring(device, error));
+    for (uint64_t at = 0; at < bytes; at += PIECE_BYTES) {
+        uint64_t size = bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES;
+        uint32_t piece = 0;
+        TUFF_TRY(begin_piece(device, &piece, error));
+        memcpy(piece_memory(&device->transfer, piece), data + at, (size_t)size);
+        VkBufferCopy copy = {.srcOffset = piece * PIECE_BYTES, .dstOffset = offset + at, .size = size};
+        device->vk.vkCmdCopyBuffer(device->transfer.commands[piece], device->transfer.buffer, buffer->handle, 1, &copy);
+        TUFF_TRY(submit_piece(device, piece, buffer, error));
+    }
+    return TUFF_OK;
+}
+
+/* Piece k is fetched while pieces k+1.. are copied by the device. */
+static tuff_status read_locked(struct tuff_buffer *buffer, uint64_t offset, char *data, uint64_t bytes,
+                               struct tuff_error *error)
+{
+    struct tuff_device *device = buffer->device;
+    uint32_t pieces[TUFF_TRANSFER_PIECES];
+    uint64_t submitted = 0, fetched = 0, count = (bytes + PIECE_BYTES - 1) / PIECE_BYTES;
+    TUFF_TRY(create_ring(device, error));
+    while (fetched < count) {
+        if (submitted < count && submitted - fetched < TUFF_TRANSFER_PIECES) {
+            uint64_t at = submitted * PIECE_BYTES, size = bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES;
+            uint32_t piece = 0;
+            TUFF_TRY(begin_piece(device, &piece, error));
+            VkBufferCopy copy = {.srcOffset = offset + at, .dstOffset = piece * PIECE_BYTES, .size = size};
+            device->vk.vkCmdCopyBuffer(device->transfer.commands[piece], buffer->handle, device->transfer.buffer, 1, &copy);
+            TUFF_TRY(submit_piece(device, piece, buffer, error));
+            pieces[submitted++ % TUFF_TRANSFER_PIECES] = piece;
+            continue;
+        }
+        uint32_t piece = pieces[fetched % TUFF_TRANSFER_PIECES];
+        uint64_t at = fetched * PIECE_BYTES, size = bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES;
+        TUFF_TRY(tuff_device_wait(device, device->transfer.tickets[piece], UINT64_MAX, error));
+        memcpy(data + at, piece_memory(&device->transfer, piece), (size_t)size);
+        fetched++;
+    }
+    return TUFF_OK;
+}
+
+tuff_status tuff_transfer_write(struct tuff_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
+                                struct tuff_error *error)
+{
+    tuff_os_mutex_lock(buffer->device->transfer.lock);
+    tuff_status status = write_locked(buffer, offset, data, bytes, error);
+    tuff_os_mutex_unlock(buffer->device->transfer.lock);
+    return status;
+}
+
+tuff_status tuff_transfer_read(struct tuff_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
+                               struct tuff_error *error)
+{
+    tuff_os_mutex_lock(buffer->device->transfer.lock);
+    tuff_status status = read_locked(buffer, offset, data, bytes, error);
+    tuff_os_mutex_unlock(buffer->device->transfer.lock);
+    return status;
+}
+
+tuff_status tuff_transfer_fill(struct tuff_buffer *buffer, uint32_t word, struct tuff_error *error)
+{
+    struct tuff_device *device = buffer->device;
+    uint32_t piece = 0;
+    tuff_os_mutex_lock(device->transfer.lock);
+    tuff_status status = begin_piece(device, &piece, error);
+    if (status == TUFF_OK) {
+        device->vk.vkCmdFillBuffer(device->transfer.commands[piece], buffer->handle, 0, VK_WHOLE_SIZE, word);
+        status = submit_piece(device, piece, buffer, error);
+    }
+    tuff_os_mutex_unlock(device->transfer.lock);
+    return status;
+}
