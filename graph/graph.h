@@ -238,6 +238,64 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_parse(struct tuff_graph *graph, 
 /* Value of a name (input, param, state, tuff_named), or 0. */
 TUFF_API tuff_val tuff_graph_find(const struct tuff_graph *graph, const char *name);
 
+/* ---- optimizers -------------------------------------------------------------------------------------------------------------------- */
+
+enum tuff_schedule_kind {
+    TUFF_SCHEDULE_CONSTANT = 0,
+    TUFF_SCHEDULE_STEP,        /* lr gamma^(t / every), whole division */
+    TUFF_SCHEDULE_MULTI_STEP,  /* lr gamma^(milestones at or below t) */
+    TUFF_SCHEDULE_EXPONENTIAL, /* lr gamma^t */
+    TUFF_SCHEDULE_COSINE       /* min_lr + (lr - min_lr) (1 + cos(pi t / period)) / 2; min_lr from period on (Loshchilov 2017) */
+};
+/* Learning rate as a function of the update number, from 0. In warm-up (t < warmup) it is lr (t + 1) / (warmup + 1), or, with a
+ * start_factor, lr (start_factor + (1 - start_factor) t / warmup); behind it t counts from the warm-up's end. */
+struct tuff_schedule {
+    enum tuff_schedule_kind kind;
+    double lr;
+    double gamma, min_lr, start_factor;
+    uint64_t every, period, warmup; /* updates */
+    const uint64_t *milestones;     /* [borrowed], rising */
+    uint32_t milestone_count;
+};
+TUFF_API double tuff_schedule_lr(const struct tuff_schedule *schedule, uint64_t update);
+
+enum tuff_optimizer_kind { TUFF_SGD = 0, TUFF_ADAM, TUFF_ADAMW };
+struct tuff_optimizer_params {
+    enum tuff_optimizer_kind kind;
+    struct tuff_schedule schedule; /* its lr must be set */
+    double momentum;               /* SGD: v = momentum v + g (Polyak; as PyTorch without dampening) */
+    bool nesterov;                 /* SGD: step along g + momentum v */
+    double beta1, beta2, eps;      /* Adam (Kingma and Ba 2015): 0 stands for 0.9, 0.999, 1e-8 */
+    double weight_decay;           /* SGD, Adam: g += wd p; AdamW (Loshchilov and Hutter 2019): p -= lr wd p */
+    double clip_norm;              /* > 0: gradients are scaled so that their common 2-norm is at most this */
+    double clip_value;             /* > 0: each gradient element is clamped to +- this, before the norm */
+    uint32_t accumulate;           /* n > 1: gradients of n runs are averaged, then one update is made */
+};
+enum { TUFF_OPTIMIZER_UPDATES = 8 };
+/* What tuff_optimizer_build makes; plain data, owned by the caller. */
+struct tuff_optimizer {
+    struct tuff_optimizer_params params;
+    tuff_val updates[TUFF_OPTIMIZER_UPDATES]; /* assignments, to be listed among the outputs of the training plan */
+    uint32_t update_count;
+    tuff_val grad_norm; /* 2-norm of all gradients before clipping, or 0 without clip_norm */
+    tuff_val gradients; /* all gradients as one vector, in the layout of the parameters */
+    tuff_val table, cursor; /* states: rows of step sizes computed ahead by the host, and the row of the next run */
+    tuff_val momentum, variance; /* states over all parameters, or 0 */
+    tuff_val accumulated;        /* state, or 0 */
+    uint64_t run;  /* runs fed so far; an update is made every params.accumulate runs */
+    uint64_t filled; /* runs for which rows are on the device */
+};
+/* Adds gradients of the scalar loss by all parameters declared so far, and their update, to the graph: one vector over all
+ * parameters, so that the update is one launch. Errors are sticky in the graph; loss must have one element. */
+TUFF_API void tuff_optimizer_build(struct tuff_graph *g, tuff_val loss, const struct tuff_optimizer_params *params,
+                                   struct tuff_optimizer *optimizer);
+/* Call before each run of the plan: writes the next rows of step sizes when they are used up (every 256 runs), computed in
+ * double from optimizer->run, which it advances. No waiting. */
+struct tuff_session;
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_optimizer_feed(struct tuff_optimizer *optimizer, struct tuff_session *session, struct tuff_error *error);
+/* Goes on from this run: after loading a checkpoint. */
+TUFF_API void tuff_optimizer_resume(struct tuff_optimizer *optimizer, uint64_t run);
+
 /* ---- sessions: a graph on a device ---------------------------------------------------------------------------------------------- */
 
 struct tuff_session_params {
