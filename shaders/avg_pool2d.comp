@@ -1,3 +1,5 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
 /* avg_pool2d.comp - mean of each window.
  *
  *   y[p,i,j] = (1 / N) sum_{u,v} x[p, i*SH + u*DH - top, j*SW + v*DW - left]; N the window's elements in the picture, or
@@ -10,10 +12,8 @@
  * spec  7      COUNT_PAD
  * grid         count / WORKGROUP workgroups, rounded up, folded
  * why          as max_pool2d.comp */
-#version 450
-#extension GL_GOOGLE_include_directive : require
-#ifndef TUFF_HOOKS
 #include "include/hooks.glsl"
+#ifndef TUFF_HOOKS
 TUFF_PORT_IN(0)
 TUFF_PORT_OUT(1)
 #endif

@@ -1,3 +1,5 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
 /* avg_pool2d_grad.comp - gradient of avg_pool2d by x: each window's gradient is spread over its elements.
  *
  *   gx[p,y,x] = sum of gy[p,i,j] / N(i,j) over the windows (i,j) that hold (y,x); N as in avg_pool2d.comp
@@ -9,10 +11,8 @@
  * spec  7      COUNT_PAD
  * grid         count / WORKGROUP workgroups, rounded up, folded
  * why          gathers instead of scattering: no atomics, the same sum in the same order every time */
-#version 450
-#extension GL_GOOGLE_include_directive : require
-#ifndef TUFF_HOOKS
 #include "include/hooks.glsl"
+#ifndef TUFF_HOOKS
 TUFF_PORT_IN(0)
 TUFF_PORT_OUT(1)
 #endif

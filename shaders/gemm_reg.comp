@@ -1,3 +1,5 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
 /* gemm_reg.comp - matrix product and convolution in three directions; a register tile per invocation, no shared memory.
  *
  *   c[z, m, n] = sum_k a[z, m, k] * b[z, k, n], operands as include/gemm.glsl
@@ -11,14 +13,12 @@
  * grid         group_count workgroups, folded: tile column fastest, then tile row, then z
  * why          works on any device: the path for those without shuffle, shared memory that pays, or many invocations.
  *              Lanes lie along n, where loads and stores are contiguous; a's loads are the same in all lanes. */
-#version 450
-#extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 // tuff: variants -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
 layout(local_size_x_id = 6) in;
 layout(constant_id = 6) const uint WORKGROUP = 32;
-#ifndef TUFF_HOOKS
 #include "include/hooks.glsl"
+#ifndef TUFF_HOOKS
 TUFF_PORT_IN(0)
 TUFF_PORT_IN(1)
 TUFF_PORT_OUT(2)

@@ -1,3 +1,5 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
 /* gemm_tile.comp - matrix product and convolution in three directions; tiles of both operands in shared memory.
  *
  *   c[z, m, n] = sum_k a[z, m, k] * b[z, k, n], operands as include/gemm.glsl
@@ -15,8 +17,6 @@
  * why          global memory is read once per tile; the rows of one invocation are neighbours (broadcast reads of the shared
  *              tile), its columns are TX apart (contiguous reads and stores over the lanes). Shared rows are padded by
  *              one word, so that stores along k meet different banks. */
-#version 450
-#extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 // tuff: variants -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
 layout(local_size_x_id = 6, local_size_y_id = 7) in;
@@ -27,8 +27,8 @@ layout(constant_id = 9) const uint TN = 4;
 layout(constant_id = 10) const uint BK = 16;
 layout(constant_id = 11) const bool A_K_FAST = true;
 layout(constant_id = 12) const bool B_K_FAST = false;
-#ifndef TUFF_HOOKS
 #include "include/hooks.glsl"
+#ifndef TUFF_HOOKS
 TUFF_PORT_IN(0)
 TUFF_PORT_IN(1)
 TUFF_PORT_OUT(2)

@@ -1,3 +1,5 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
 /* max_pool2d.comp - largest element of each window, or another value's element at that place.
  *
  *   y[p,i,j] = q[p, y*, x*], (y*, x*) the first (row-major) place with the largest x in the window
@@ -11,14 +13,12 @@
  * def          PICK 0 | 1
  * grid         count / WORKGROUP workgroups, rounded up, folded
  * why          a window is small: reads hit the cache; no state, so any window size works */
-#version 450
-#extension GL_GOOGLE_include_directive : require
 // tuff: variants -DPICK=1
 #ifndef PICK
 #define PICK 0
 #endif
-#ifndef TUFF_HOOKS
 #include "include/hooks.glsl"
+#ifndef TUFF_HOOKS
 TUFF_PORT_IN(0)
 #if PICK
 TUFF_PORT_IN(1)

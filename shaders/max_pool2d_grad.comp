@@ -1,3 +1,5 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
 /* max_pool2d_grad.comp - gradient of max_pool2d by x: each window's gradient goes to its first largest element.
  *
  *   gx[p,y,x] = sum of gy[p,i,j] over the windows (i,j) whose first (row-major) largest x is at (y,x)
@@ -10,10 +12,8 @@
  * grid         count / WORKGROUP workgroups, rounded up, folded
  * why          gathers instead of scattering: no atomics, the same sum in the same order every time. An element is the
  *              winner if none before it in the window is as large and none behind it is larger. */
-#version 450
-#extension GL_GOOGLE_include_directive : require
-#ifndef TUFF_HOOKS
 #include "include/hooks.glsl"
+#ifndef TUFF_HOOKS
 TUFF_PORT_IN(0)
 TUFF_PORT_IN(1)
 TUFF_PORT_OUT(2)
