@@ -355,6 +355,116 @@ TUFF_API struct tuff_executable_info tuff_executable_info(const struct tuff_exec
 /* The program, for times and traces (tuff_program_times, tuff_program_trace). Borrowed. */
 TUFF_API struct tuff_program *tuff_executable_program(struct tuff_executable *executable);
 
+/* ---- models: declare, fit, evaluate, predict ---------------------------------------------------------------------------------------- */
+
+enum tuff_loss { TUFF_LOSS_CROSS_ENTROPY = 0, TUFF_LOSS_MSE };
+
+struct tuff_model_params {
+    size_t struct_size;
+    /* The network: adds values to g and returns the outputs [batch, ...] (logits for cross entropy). Called for training and
+     * for inference; parameters of the same name are shared. x is f32 [batch, sample...], already scaled. */
+    tuff_val (*build)(struct tuff_graph *g, tuff_val x, bool training, void *user);
+    void *user;
+    struct tuff_type sample; /* one sample as it is stored: u8 or f32, shape without the batch axis */
+    double scale, shift;     /* x = stored * scale + shift; scale 0 stands for 1/255 of u8 and 1 of f32 */
+    enum tuff_loss loss;
+    double label_smoothing;  /* cross entropy */
+    uint32_t batch;          /* 0: 64 */
+    uint64_t seed;           /* of initial values, shuffling, dropout, the validation split */
+    struct tuff_progress progress; /* of compiling */
+};
+/* A network with its parameters on a device, and the plans to train and to run it. One thread at a time. */
+struct tuff_model;
+/* Errors: the network's SHAPE and USAGE errors, MEMORY. Plans are compiled when they are first needed. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_create(struct tuff_device *device, const struct tuff_model_params *params,
+                                                       struct tuff_model **model, struct tuff_error *error);
+TUFF_API void tuff_model_destroy(struct tuff_model *model); /* NULL is legal */
+
+/* Samples in the caller's memory. */
+struct tuff_data {
+    uint64_t count;
+    const void *x;         /* [count, sample...] of the model's sample type */
+    const int32_t *labels; /* [count] classes, for cross entropy; checked against the number of outputs */
+    const float *targets;  /* [count, outputs...], for mean squared error */
+};
+struct tuff_metrics {
+    double loss;     /* mean per sample */
+    double accuracy; /* share of right classes, 0 without classes */
+};
+struct tuff_fit_progress { /* of the current epoch so far */
+    uint32_t epoch, epochs; /* from 0 */
+    uint64_t step, steps;
+    struct tuff_metrics train;
+    double samples_per_second, seconds_left; /* of the whole fit */
+};
+struct tuff_epoch {
+    uint32_t epoch; /* from 0 */
+    struct tuff_metrics train, validation; /* validation is that of train where nothing was set apart */
+    bool best; /* smallest validation loss so far */
+    double seconds, samples_per_second;
+};
+struct tuff_fit_params {
+    size_t struct_size;
+    struct tuff_optimizer_params optimizer; /* must be the same in every fit of one model */
+    uint32_t epochs;
+    double validation_share; /* of the data, set apart by the seed; 0: none */
+    const struct tuff_data *validation; /* other data instead, or NULL */
+    uint32_t patience; /* > 0: stops after so many epochs without a better validation loss */
+    bool stream; /* sends batches from the host, also where the data would fit on the device */
+    /* Callbacks may be NULL; they are called on the calling thread. on_step: about every half second; false stops the fit with
+     * TUFF_ERR_CANCELLED after the current step, from which it can be resumed. on_epoch: false ends the fit with TUFF_OK. */
+    bool (*on_step)(void *user, const struct tuff_fit_progress *progress);
+    bool (*on_epoch)(void *user, const struct tuff_epoch *epoch);
+    void *user;
+    /* Saves what is needed to go on (loaders.h fills it); called after every epoch and when the fit is cancelled. */
+    tuff_status (*save)(void *user, struct tuff_model *model, struct tuff_error *error);
+    void *save_user;
+};
+/* Trains until `epochs` epochs are done in all, counted from the model's creation or what it was resumed from. Errors: USAGE,
+ * CANCELLED, DEVICE_LOST, what save returns. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_fit(struct tuff_model *model, const struct tuff_data *data, const struct tuff_fit_params *params,
+                                                    struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_evaluate(struct tuff_model *model, const struct tuff_data *data, struct tuff_metrics *metrics,
+                                                         struct tuff_error *error);
+/* out [count, outputs...]: probabilities for cross entropy, else the outputs. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_predict(struct tuff_model *model, const void *x, uint64_t count, float *out, struct tuff_error *error);
+/* Number of outputs of one sample. */
+TUFF_API uint64_t tuff_model_outputs(const struct tuff_model *model);
+
+/* Place in the training, for resuming; plain data. */
+struct tuff_fit_state {
+    uint64_t epoch, step; /* done */
+    uint64_t run;         /* training runs in all */
+    double best_loss;     /* of validation */
+    uint64_t best_epoch, since_best;
+    double loss_sum; /* of the current epoch up to the last reading */
+    uint64_t seed;
+};
+TUFF_API struct tuff_fit_state tuff_model_state(const struct tuff_model *model);
+/* Sets the place; parameters and states are written with tuff_model_write. Call before the first fit. */
+TUFF_API void tuff_model_resume(struct tuff_model *model, const struct tuff_fit_state *state);
+/* Parameters and states by number (0 .. count-1), those that a checkpoint needs; names are borrowed. Before the first fit
+ * with the optimizer there are no states of it: tuff_model_prepare makes them. */
+struct tuff_leaf {
+    const char *name;
+    struct tuff_type type;
+    bool trained; /* parameter; else state */
+};
+TUFF_API uint32_t tuff_model_leaf_count(const struct tuff_model *model);
+TUFF_API struct tuff_leaf tuff_model_leaf(const struct tuff_model *model, uint32_t index);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_read(struct tuff_model *model, const char *name, void *data, size_t bytes, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_write(struct tuff_model *model, const char *name, const void *data, size_t bytes,
+                                                      struct tuff_error *error);
+/* Adds the training part (optimizer states) for this data and these parameters, as the first fit would. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_prepare(struct tuff_model *model, const struct tuff_data *data,
+                                                        const struct tuff_fit_params *params, struct tuff_error *error);
+/* The network for inference of one batch as graph text: input "x" of the stored type, output "probabilities" (cross entropy)
+ * or "outputs". Free with tuff_text_free. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_graph(struct tuff_model *model, uint32_t batch, char **text, struct tuff_error *error);
+/* Figures of the training plan (zeros before the first fit). */
+TUFF_API struct tuff_executable_info tuff_model_info(const struct tuff_model *model);
+TUFF_API struct tuff_executable *tuff_model_training(struct tuff_model *model); /* borrowed; NULL before the first fit */
+
 #ifdef __cplusplus
 }
 #endif
