@@ -306,7 +306,8 @@ static tuff_status conv_lower(const struct tuff_lower *lower, struct tuff_kernel
     struct sizes s;
     if (TUFF_NEVER(!measure_conv(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s))) return TUFF_ERR_SHAPE;
     struct tuff_gemm gemm = {.op = TUFF_GEMM_CONV, .m = s.co, .n = (uint64_t)s.n * s.oh * s.ow,
-                             .k = (uint64_t)s.ci * s.kh * s.kw, .z = s.groups, .a_k_fast = true};
+                             .k = (uint64_t)s.ci * s.kh * s.kw, .z = s.groups, .a_k_fast = true,
+                             .c_vec = (uint64_t)s.oh * s.ow % 4 == 0, .k_tail = (uint64_t)s.ci * s.kh * s.kw % 4 != 0};
     return lower_sizes(lower, &s, &gemm, 0, call, error);
 }
 
@@ -315,7 +316,8 @@ static tuff_status input_grad_lower(const struct tuff_lower *lower, struct tuff_
     struct sizes s;
     if (TUFF_NEVER(!measure_input_grad(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s))) return TUFF_ERR_SHAPE;
     struct tuff_gemm gemm = {.op = TUFF_GEMM_INPUT_GRAD, .m = s.ci, .n = (uint64_t)s.n * s.h * s.w,
-                             .k = (uint64_t)s.co * s.kh * s.kw, .z = s.groups, .a_k_fast = s.kh * s.kw > 1};
+                             .k = (uint64_t)s.co * s.kh * s.kw, .z = s.groups, .a_k_fast = s.kh * s.kw > 1,
+                             .c_vec = (uint64_t)s.h * s.w % 4 == 0, .k_tail = (uint64_t)s.co * s.kh * s.kw % 4 != 0};
     return lower_sizes(lower, &s, &gemm, 0, call, error);
 }
 
@@ -326,7 +328,8 @@ static tuff_status weight_grad_lower(const struct tuff_lower *lower, struct tuff
     if (TUFF_NEVER(!measure_weight_grad(attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s))) return TUFF_ERR_SHAPE;
     uint64_t k = (uint64_t)s.n * s.oh * s.ow, k_split = (uint64_t)pictures_per_split(attrs, s.n) * s.oh * s.ow;
     struct tuff_gemm gemm = {.op = TUFF_GEMM_WEIGHT_GRAD, .m = s.co, .n = (uint64_t)s.ci * s.kh * s.kw, .k = k,
-                             .z = (uint64_t)lower->value->type.shape.dim[0] * s.groups, .a_k_fast = true, .b_k_fast = true};
+                             .z = (uint64_t)lower->value->type.shape.dim[0] * s.groups, .a_k_fast = true, .b_k_fast = true,
+                             .c_vec = (uint64_t)s.ci * s.kh * s.kw % 4 == 0, .k_tail = k_split % 4 != 0 || k % 4 != 0};
     TUFF_TRY(lower_sizes(lower, &s, &gemm, (uint32_t)k_split, call, error));
     call->flops = 2 * gemm.m * gemm.n * k * s.groups;
     return TUFF_OK;

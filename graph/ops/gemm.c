@@ -4,10 +4,13 @@
 #define VENDOR_ARM 0x13b5u
 #define VENDOR_BROADCOM 0x14e4u
 
+enum family { REG, TILE, SHUFFLE };
 struct tile {
-    const char *file;
-    uint32_t tx, ty, tm, tn, bk; /* invocations along n and m, outputs of one, depth */
+    enum family family;
+    uint32_t tx, ty, tm, tn, bk; /* TILE, REG: invocations along n and m, outputs of one, depth; SHUFFLE: tx lanes, tm x tn groups */
+    uint32_t rows, columns;      /* outputs of a workgroup */
 };
+static const char *const files[] = {"gemm_reg", "gemm_tile", "gemm_shuffle"};
 
 /* Smallest power of two >= value, at most limit (a power of two). */
 static uint32_t power_of_two(uint64_t value, uint32_t limit)
@@ -25,25 +28,37 @@ static struct tile reg_tile(const struct tuff_caps *caps)
 {
     uint32_t lanes = caps->subgroup_size ? caps->subgroup_size : 32;
     while (lanes > caps->max_workgroup_invocations) lanes /= 2;
-    return (struct tile){"gemm_reg", lanes, 1, 4, 4, 1};
+    return (struct tile){REG, lanes, 1, 4, 4, 1, 4, 4 * lanes};
+}
+
+/* Lanes hand elements around: for software devices, whose lanes load one by one (figures in gemm_shuffle.comp's commit). More
+ * columns load less and compile longer; fewer rows where there are few. */
+static struct tile shuffle_tile(const struct tuff_caps *caps, const struct tuff_gemm *gemm)
+{
+    uint32_t lanes = caps->subgroup_size, tm = power_of_two(ceil_div(gemm->m, lanes), 2), tn = 2;
+    if (gemm->n <= 4 * lanes || ceil_div(gemm->m, tm * lanes) * ceil_div(gemm->n, 8 * lanes) * gemm->z < 4) tn = 1;
+    return (struct tile){SHUFFLE, lanes, 1, tm, tn, 4, tm * lanes, tn * 4 * lanes};
 }
 
 /* Shared tile of up to 64 x 64 outputs and 16 deep (8.3 KiB), smaller for small matrices so that there are workgroups
  * enough. 128 invocations are the least that every device has. */
 static struct tile shared_tile(const struct tuff_gemm *gemm)
 {
-    struct tile t = {"gemm_tile", 16, 8, 8, 4, 16};
+    struct tile t = {TILE, 16, 8, 8, 4, 16, 0, 0};
     if (ceil_div(gemm->m, 64) * ceil_div(gemm->n, 64) * gemm->z < 64) t.tm = t.tn = 4;
     uint32_t tm = power_of_two(ceil_div(gemm->m, t.ty), t.tm), tn = power_of_two(ceil_div(gemm->n, t.tx), t.tn);
     t.tm = tm;
     t.tn = tn;
+    t.rows = t.ty * tm;
+    t.columns = t.tx * tn;
     return t;
 }
 
 static struct tile choose(const struct tuff_caps *caps, const struct tuff_gemm *gemm)
 {
-    bool software = caps->kind == TUFF_DEVICE_SOFTWARE;
+    bool software = caps->kind == TUFF_DEVICE_SOFTWARE, shuffle = caps->subgroup_shuffle && caps->subgroup_basic;
     bool slow_shared = caps->vendor_id == VENDOR_ARM || caps->vendor_id == VENDOR_BROADCOM;
+    if (software && shuffle && (caps->subgroup_size == 4 || caps->subgroup_size == 8)) return shuffle_tile(caps, gemm);
     if (software || slow_shared || caps->max_workgroup_invocations < 128 || caps->max_shared_bytes < 16384) return reg_tile(caps);
     return shared_tile(gemm);
 }
@@ -52,23 +67,24 @@ tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_ge
                             struct tuff_error *error)
 {
     struct tile t = choose(lower->caps, gemm);
-    uint64_t tiles_m = ceil_div(gemm->m, (uint64_t)t.ty * t.tm), tiles_n = ceil_div(gemm->n, (uint64_t)t.tx * t.tn);
+    uint64_t tiles_m = ceil_div(gemm->m, t.rows), tiles_n = ceil_div(gemm->n, t.columns);
     uint64_t groups = tiles_m * tiles_n * gemm->z;
     if (gemm->m > INT32_MAX || gemm->n > INT32_MAX || gemm->k > INT32_MAX || groups > UINT32_MAX)
         return tuff_fail(NULL, error, TUFF_ERR_UNSUPPORTED, "%s: a product of %llu x %llu x %llu, %llu times, passes 2^31",
                          lower->value->op->name, (unsigned long long)gemm->m, (unsigned long long)gemm->n,
                          (unsigned long long)gemm->k, (unsigned long long)gemm->z);
-    call->file = t.file;
+    call->file = files[t.family];
     call->flops = 2 * gemm->m * gemm->n * gemm->k * gemm->z;
     tuff_call_define(call, "GEMM_OP", (int)gemm->op);
     tuff_call_spec(call, 6, t.tx);
-    if (t.bk > 1) { /* gemm_tile */
-        tuff_call_spec(call, 7, t.ty);
-        tuff_call_spec(call, 8, t.tm);
-        tuff_call_spec(call, 9, t.tn);
-        tuff_call_spec(call, 10, t.bk);
-        tuff_call_spec(call, 11, gemm->a_k_fast);
-        tuff_call_spec(call, 12, gemm->b_k_fast);
+    if (t.family == TILE) {
+        const uint32_t spec[] = {t.ty, t.tm, t.tn, t.bk, gemm->a_k_fast, gemm->b_k_fast};
+        for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, 7 + i, spec[i]);
+    } else if (t.family == SHUFFLE) {
+        bool plain = gemm->op == TUFF_GEMM_MATMUL, k_even = gemm->k % 4 == 0;
+        bool a_vec = plain && (gemm->a_k_fast ? k_even : gemm->m % 4 == 0), b_vec = plain && (gemm->b_k_fast ? k_even : gemm->n % 4 == 0);
+        const uint32_t spec[] = {t.tm, t.tn, a_vec, b_vec, gemm->c_vec, gemm->k_tail};
+        for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, 7 + i, spec[i]);
     }
     tuff_call_push(call, (uint32_t)gemm->m);
     tuff_call_push(call, (uint32_t)gemm->n);

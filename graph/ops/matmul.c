@@ -109,7 +109,7 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
         s.rank = 0;
     }
     struct tuff_gemm gemm = {.op = TUFF_GEMM_MATMUL, .m = s.m, .n = s.n, .k = s.k, .z = 1, .a_k_fast = !attrs->transpose_a,
-                             .b_k_fast = attrs->transpose_b};
+                             .b_k_fast = attrs->transpose_b, .c_vec = s.n % 4 == 0, .k_tail = s.k % 4 != 0};
     for (uint32_t i = 0; i < s.rank; i++) gemm.z *= s.size[i];
     tuff_call_spec(call, 0, attrs->transpose_a != 0);
     tuff_call_spec(call, 1, attrs->transpose_b != 0);

@@ -1,0 +1,129 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+/* gemm_shuffle.comp - matrix product and convolution in three directions; one subgroup computes LANES * MG rows by
+ * LANES * 4 * NG columns and hands a's elements around by shuffles from constant lanes.
+ *
+ *   c[z, m, n] = sum_k a[z, m, k] * b[z, k, n], operands as include/gemm.glsl
+ *
+ * in    0,1    as GEMM_OP says; f32
+ * out   2      f32
+ * push         include/gemm.glsl; tiles of LANES * MG rows and LANES * 4 * NG columns
+ * spec  0..5   include/gemm.glsl
+ * spec  6      LANES: the subgroup's size, a multiple of 4; also the workgroup's
+ * spec  7, 8   MG, NG: groups of LANES rows and of LANES * 4 columns
+ * spec  9      A_VEC: a is read four at a time (matmul): k_count, with TRANSPOSE_A m_count, is a multiple of 4
+ * spec  10     B_VEC: b likewise: n_count, with TRANSPOSE_B k_count, is a multiple of 4
+ * spec  11     C_VEC: c is written four at a time: four columns from a multiple of 4 on are neighbours in memory
+ * spec  12     K_TAIL: k_count (or the split) is no multiple of 4
+ * def          GEMM_OP 0 | 1 | 2 | 3
+ * grid         group_count workgroups, folded: tile column fastest, then tile row, then z
+ * why          on a processor a load costs by the element however many lanes want it, so each element is loaded once per
+ *              subgroup, by one lane; a shuffle from a constant lane is one instruction. Lanes lie along n. */
+// tuff: variants -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
+layout(local_size_x_id = 6) in;
+layout(constant_id = 6) const uint LANES = 8;
+layout(constant_id = 7) const uint MG = 2;
+layout(constant_id = 8) const uint NG = 1;
+layout(constant_id = 9) const bool A_VEC = false;
+layout(constant_id = 10) const bool B_VEC = false;
+layout(constant_id = 11) const bool C_VEC = false;
+layout(constant_id = 12) const bool K_TAIL = true;
+#include "include/hooks.glsl"
+#ifndef TUFF_HOOKS
+TUFF_PORT_IN(0)
+TUFF_PORT_IN(1)
+TUFF_PORT_OUT(2)
+#endif
+#include "include/gemm.glsl"
+#include "include/grid.glsl"
+
+/* a's elements of one group of rows for k .. k+3, spread over the lanes: lane r holds row r's four, or, where a is
+ * transposed and read by vectors, lane l the rows l/4*4 .. l/4*4+3 of k + l%4. */
+vec4 load_a(GemmZ z, GemmRow row, uint m, uint k, uint lane)
+{
+#if GEMM_OP == 0
+    if (A_VEC) {
+        if (!TRANSPOSE_A) return in0v(z.a + min(m + lane, m_count - 1) * k_count + k);
+        uint kk = k + lane % 4, m4 = min(m + lane / 4 * 4, m_count - 4);
+        vec4 v = in0v(z.a + (K_TAIL ? min(kk, k_count - 1) : kk) * m_count + m4);
+        return K_TAIL && kk >= k_count ? vec4(0.0) : v;
+    }
+#endif
+    return vec4(gemm_a(z, row, k), gemm_a(z, row, k + 1), gemm_a(z, row, k + 2), gemm_a(z, row, k + 3));
+}
+
+float element_a(vec4 x, uint r, uint q)
+{
+#if GEMM_OP == 0
+    if (A_VEC && TRANSPOSE_A) return subgroupShuffle(x[r % 4], r / 4 * 4 + q);
+#endif
+    return subgroupShuffle(x[q], r);
+}
+
+/* y[q] = b[k + q, n .. n+3] */
+void load_b(GemmZ z, GemmCol col[4], uint n, uint k, out vec4 y[4])
+{
+#if GEMM_OP == 0
+    if (B_VEC && !TRANSPOSE_B) {
+        uint at = z.b + min(n, n_count - 4);
+        [[unroll]] for (uint q = 0; q < 4; q++) {
+            y[q] = in1v(at + (K_TAIL ? min(k + q, k_count - 1) : k + q) * n_count);
+            if (K_TAIL && k + q >= k_count) y[q] = vec4(0.0);
+        }
+        return;
+    }
+    if (B_VEC) {
+        vec4 t[4];
+        [[unroll]] for (uint c = 0; c < 4; c++) t[c] = in1v(z.b + min(n + c, n_count - 1) * k_count + k);
+        [[unroll]] for (uint q = 0; q < 4; q++) y[q] = vec4(t[0][q], t[1][q], t[2][q], t[3][q]);
+        return;
+    }
+#endif
+    [[unroll]] for (uint q = 0; q < 4; q++)
+        [[unroll]] for (uint c = 0; c < 4; c++) y[q][c] = gemm_b(z, col[c], k + q);
+}
+
+void main()
+{
+    uint group = tuff_group(), lane = gl_SubgroupInvocationID;
+    if (group >= group_count) return;
+    uint tile_n = group % tiles_n, rest = group / tiles_n, tile_m = rest % tiles_m;
+    GemmZ z = gemm_z(rest / tiles_m);
+    uint m0 = tile_m * (LANES * MG), n0 = tile_n * (LANES * 4 * NG) + lane * 4;
+    GemmRow row[MG];
+    GemmCol col[NG][4];
+    vec4 acc[MG * LANES * NG];
+    [[unroll]] for (uint g = 0; g < MG; g++) row[g] = gemm_row(z, m0 + g * LANES + lane);
+    [[unroll]] for (uint h = 0; h < NG; h++)
+        [[unroll]] for (uint c = 0; c < 4; c++) col[h][c] = gemm_col(z, n0 + h * (LANES * 4) + c);
+    [[unroll]] for (uint i = 0; i < MG * LANES * NG; i++) acc[i] = vec4(0.0);
+
+    for (uint k = z.k_begin; k < z.k_end; k += 4) {
+        vec4 x[MG];
+        [[unroll]] for (uint g = 0; g < MG; g++) x[g] = load_a(z, row[g], m0 + g * LANES, k, lane);
+        [[unroll]] for (uint h = 0; h < NG; h++) {
+            vec4 y[4];
+            load_b(z, col[h], n0 + h * (LANES * 4), k, y);
+            [[unroll]] for (uint g = 0; g < MG; g++)
+                [[unroll]] for (uint r = 0; r < LANES; r++) {
+                    uint i = (g * LANES + r) * NG + h;
+                    [[unroll]] for (uint q = 0; q < 4; q++) acc[i] = fma(vec4(element_a(x[g], r, q)), y[q], acc[i]);
+                }
+        }
+    }
+    [[unroll]] for (uint r = 0; r < MG * LANES; r++)
+        if (m0 + r < m_count) {
+            [[unroll]] for (uint h = 0; h < NG; h++) {
+                uint n = n0 + h * (LANES * 4);
+                if (C_VEC) {
+                    if (n < n_count) out0v(gemm_c(z, m0 + r, n), acc[r * NG + h]);
+                } else {
+                    [[unroll]] for (uint c = 0; c < 4; c++)
+                        if (n + c < n_count) out0(gemm_c(z, m0 + r, n + c), acc[r * NG + h][c]);
+                }
+            }
+        }
+}
