@@ -29,14 +29,29 @@ static bool start_glslang(void)
     return seen == 2;
 }
 
-/* "ERROR: 0:12: 'x' : undeclared identifier" without its lead, up to the end of the line. */
+/* The preamble goes behind the #version line, as string 1, so that a message tells it from the file, string 0.
+ * (glslang_shader_set_preamble of 12.0 puts it before #version when a shader is preprocessed and then parsed.) */
+static char *join(struct tuff_context *context, const char *source, const char *preamble)
+{
+    struct tuff_text text;
+    const char *rest = strchr(source, '\n');
+    rest = rest ? rest + 1 : source + strlen(source);
+    tuff_text_init(&text, context);
+    tuff_text_append(&text, source, (size_t)(rest - source));
+    tuff_text_add(&text, "#line 1 1\n%s\n#line 2 0\n%s", preamble, rest);
+    return tuff_text_take(&text);
+}
+
+/* "ERROR: 0:12: 'x' : undeclared identifier" becomes "name.comp:12: 'x' : ..", up to the end of the line. */
 static void fail_log(struct tuff_context *context, struct tuff_error *error, const char *name, const char *log)
 {
     const char *line = log ? strstr(log, "ERROR: ") : NULL;
-    if (!line) line = log && log[0] ? log : "no message";
+    const char *part = "";
+    if (!line) line = log && log[0] ? log : " no message";
     if (!strncmp(line, "ERROR: ", 7)) line += 7;
-    if (!strncmp(line, "0:", 2)) line += 2; /* string number 0: the only one */
-    tuff_fail(context, error, TUFF_ERR_COMPILE, "%s.comp:%.*s", name, (int)strcspn(line, "\n"), line);
+    if (!strncmp(line, "1:", 2)) part = " (hooks)";
+    if (!strncmp(line, "0:", 2) || !strncmp(line, "1:", 2)) line += 2;
+    tuff_fail(context, error, TUFF_ERR_COMPILE, "%s.comp%s:%.*s", name, part, (int)strcspn(line, "\n"), line);
 }
 
 static tuff_status take_spirv(struct tuff_context *context, const char *name, glslang_program_t *program, uint32_t **spirv,
@@ -72,8 +87,8 @@ static tuff_status link_and_take(struct tuff_context *context, const char *name,
     return status;
 }
 
-static tuff_status compile(void *user, struct tuff_context *context, const char *name, const char *source,
-                           const char *preamble, uint32_t **spirv, size_t *words, struct tuff_error *error)
+static tuff_status compile_text(struct tuff_context *context, const char *name, const char *text, uint32_t **spirv,
+                                size_t *words, struct tuff_error *error)
 {
     const int messages = GLSLANG_MSG_SPV_RULES_BIT | GLSLANG_MSG_VULKAN_RULES_BIT;
     const glslang_input_t input = {.language = GLSLANG_SOURCE_GLSL,
@@ -82,22 +97,31 @@ static tuff_status compile(void *user, struct tuff_context *context, const char 
                                    .client_version = GLSLANG_TARGET_VULKAN_1_1,
                                    .target_language = GLSLANG_TARGET_SPV,
                                    .target_language_version = GLSLANG_TARGET_SPV_1_3,
-                                   .code = source,
+                                   .code = text,
                                    .default_version = 450,
                                    .default_profile = GLSLANG_NO_PROFILE,
                                    .messages = messages,
                                    .resource = glslang_default_resource()};
-    (void)user;
-    if (!start_glslang()) return tuff_fail(context, error, TUFF_ERR_COMPILE, "glslang does not start");
     tuff_status status = TUFF_ERR_COMPILE;
     glslang_shader_t *shader = glslang_shader_create(&input);
     if (!shader) return tuff_fail_memory(context, error);
-    glslang_shader_set_preamble(shader, preamble);
     if (!glslang_shader_preprocess(shader, &input) || !glslang_shader_parse(shader, &input))
         fail_log(context, error, name, glslang_shader_get_info_log(shader));
     else
         status = link_and_take(context, name, shader, messages, spirv, words, error);
     glslang_shader_delete(shader);
+    return status;
+}
+
+static tuff_status compile(void *user, struct tuff_context *context, const char *name, const char *source,
+                           const char *preamble, uint32_t **spirv, size_t *words, struct tuff_error *error)
+{
+    (void)user;
+    if (!start_glslang()) return tuff_fail(context, error, TUFF_ERR_COMPILE, "glslang does not start");
+    char *text = join(context, source, preamble);
+    if (!text) return tuff_fail_memory(context, error);
+    tuff_status status = compile_text(context, name, text, spirv, words, error);
+    tuff_free(context, text);
     return status;
 }
 

@@ -1,0 +1,405 @@
+/* backend_program.c - programs of a hand-made plan: right results, replay without waiting, cut points, times and trace, caches
+ * cold, warm and damaged, no compiler, limits with their figures, and a canary for synchronization validation. */
+#include "tests/backend_help.h"
+
+#include "backend/cache.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define COUNT 1000u
+
+/* s += x;  t = 2 s + seven;  y = t * t.  The last two by one kernel text each. */
+static const char accumulate[] = "#define TUFF_WIDTH 1u\n"
+                                 "layout(constant_id = 16) const uint count = 1u;\n"
+                                 "layout(std430, binding = 0) readonly buffer A { float a[]; };\n"
+                                 "layout(std430, binding = 1) buffer B { float b[]; };\n"
+                                 "void tuff_body(uint i) { if (i < count) b[i] = b[i] + a[i]; }\n";
+static const char affine[] = "#define TUFF_WIDTH 1u\n"
+                             "layout(std430, binding = 0) readonly buffer A { float a[]; };\n"
+                             "layout(std430, binding = 1) readonly buffer B { float b[]; };\n"
+                             "layout(std430, binding = 2) writeonly buffer C { float c[]; };\n"
+                             "void tuff_body(uint i) { c[i] = 2.0 * a[i] + b[0]; }\n";
+static const char square[] = "#define TUFF_WIDTH 1u\n"
+                             "layout(std430, binding = 0) readonly buffer A { float a[]; };\n"
+                             "layout(std430, binding = 1) writeonly buffer B { float b[]; };\n"
+                             "void tuff_body(uint i) { b[i] = a[i] * a[i]; }\n";
+
+enum { X, S, SEVEN, T, Y };
+
+static void add_launch(struct tuff_plan *plan, const char *label, const char *hooks, uint32_t workgroup, bool cut,
+                       const struct tuff_plan_binding *bindings, uint32_t count)
+{
+    struct tuff_plan_kernel kernel = {.file = "pointwise", .hooks = hooks};
+    struct tuff_plan_spec specs[] = {{16, COUNT}, {0, workgroup}};
+    uint32_t blocks = COUNT;
+    struct tuff_plan_launch launch = {
+        .label = label, .groups = {(COUNT + workgroup - 1) / workgroup, 1, 1}, .cut = cut, .flops = COUNT};
+    launch.kernel = tuff_plan_add_kernel(plan, &kernel, specs + (hooks != accumulate), hooks == accumulate ? 2 : 1);
+    tuff_plan_add_launch(plan, &launch, bindings, count, &blocks, 1);
+}
+
+/* The binding of s in the second launch may lie about its place: then no barrier is placed where one is needed. */
+static void build(struct tuff_plan *plan, struct tuff_context *context, uint32_t workgroup, bool cut)
+{
+    const uint64_t bytes = COUNT * 4, range = 4096;
+    static const float seven = 7;
+    const enum tuff_memory kinds[] = {TUFF_MEMORY_INPUT, TUFF_MEMORY_STATE, TUFF_MEMORY_CONST, TUFF_MEMORY_SCRATCH,
+                                      TUFF_MEMORY_OUTPUT};
+    const char *const names[] = {"x", "s", "seven", "t", "y"};
+    tuff_plan_init(plan, context);
+    for (uint32_t i = 0; i < TUFF_COUNT(kinds); i++) {
+        struct tuff_plan_slot slot = {
+            .name = names[i], .memory = kinds[i], .bytes = i == SEVEN ? 4 : bytes, .data = i == SEVEN ? &seven : NULL};
+        plan->memory_bytes[kinds[i]] = range;
+        tuff_plan_add_slot(plan, &slot);
+    }
+    add_launch(plan, "add s", accumulate, workgroup, cut,
+               (struct tuff_plan_binding[]){{X, TUFF_READ, 0, bytes}, {S, TUFF_READ | TUFF_WRITE, 0, bytes}}, 2);
+    add_launch(plan, "affine \"t\"", affine, workgroup, false,
+               (struct tuff_plan_binding[]){{S, TUFF_READ, 0, bytes}, {SEVEN, TUFF_READ, 0, 4}, {T, TUFF_WRITE, 0, bytes}},
+               3);
+    add_launch(plan, "square y", square, workgroup, false,
+               (struct tuff_plan_binding[]){{T, TUFF_READ, 0, bytes}, {Y, TUFF_WRITE, 0, bytes}}, 2);
+    tuff_plan_place_barriers(plan);
+}
+
+struct run {
+    struct tuff_buffer *memory[TUFF_MEMORY_COUNT];
+    struct tuff_program *program;
+};
+
+static void finish(struct run *run)
+{
+    tuff_program_destroy(run->program);
+    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) tuff_buffer_release(run->memory[i]);
+    *run = (struct run){0};
+}
+
+static tuff_status start(struct backend_test *test, const struct tuff_plan *plan, const struct tuff_compiler *compiler,
+                         bool profile, struct run *run, struct tuff_error *error)
+{
+    struct tuff_program_params params = {
+        .struct_size = sizeof params, .plan = plan, .compiler = compiler, .profile = profile};
+    const float seven = 7;
+    tuff_status status = TUFF_OK;
+    *run = (struct run){0};
+    for (unsigned i = 0; i < TUFF_MEMORY_COUNT && status == TUFF_OK; i++)
+        if (plan->memory_bytes[i])
+            status = tuff_buffer_create(test->device, plan->memory_bytes[i], i == TUFF_MEMORY_STATE,
+                                        tuff_memory_name((enum tuff_memory)i), &run->memory[i], error);
+    memcpy(params.memory, run->memory, sizeof params.memory);
+    if (status == TUFF_OK) status = tuff_buffer_write(run->memory[TUFF_MEMORY_CONST], 0, &seven, 4, error);
+    if (status == TUFF_OK) status = tuff_program_create(test->device, &params, &run->program, error);
+    if (status != TUFF_OK) finish(run);
+    return status;
+}
+
+/* Runs several times with x = 1, 2, ..: s is their sum. */
+static void check_results(struct backend_test *test, struct run *run, uint32_t runs, const char *what)
+{
+    float x[COUNT], y[COUNT], sum = 0;
+    struct tuff_error error = {0};
+    for (uint32_t r = 1; r <= runs; r++) {
+        for (uint32_t i = 0; i < COUNT; i++) x[i] = (float)(r + i % 3);
+        sum += (float)r;
+        backend_status(test, what, TUFF_OK, tuff_buffer_write(run->memory[TUFF_MEMORY_INPUT], 0, x, sizeof x, &error),
+                       &error);
+        backend_status(test, what, TUFF_OK, tuff_program_submit(run->program, NULL, &error), &error);
+    }
+    backend_status(test, what, TUFF_OK, tuff_buffer_read(run->memory[TUFF_MEMORY_OUTPUT], 0, y, sizeof y, &error), &error);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        float t = 2 * (sum + (float)(runs * (i % 3))) + 7; /* whole numbers below 2^24: exact */
+        if (!backend_check(test, y[i] == t * t, "%s: y[%u]: expected %g, got %g", what, i, (double)(t * t), (double)y[i]))
+            return;
+    }
+}
+
+static void test_results(struct backend_test *test, bool cut)
+{
+    struct tuff_plan plan;
+    struct tuff_error error = {0};
+    struct run run;
+    build(&plan, test->context, 64, cut);
+    if (backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), false, &run, &error), &error)) {
+        struct tuff_program_counts counts = tuff_program_counts(run.program);
+        check_results(test, &run, 1, "one run");
+        uint32_t submissions = cut ? 2 : 1;
+        backend_check(
+            test, counts.launches == 3 && counts.barriers == 2 && counts.submissions == submissions && counts.pipelines == 3,
+            "counts: expected 3 launches, 2 barriers, %u submissions, 3 pipelines, got %u %u %u %u", submissions,
+            counts.launches, counts.barriers, counts.submissions, counts.pipelines);
+        finish(&run);
+    }
+    if (backend_status(test, "again", TUFF_OK, start(test, &plan, tuff_glslang(), false, &run, &error), &error)) {
+        check_results(test, &run, 20, "20 runs without a wait");
+        finish(&run);
+    }
+    tuff_plan_finish(&plan);
+}
+
+/* Brackets in balance outside of strings, no character below a space inside. */
+static bool balanced(const char *text)
+{
+    int depth = 0;
+    bool string = false;
+    for (; *text; text++) {
+        if (string && *text == '\\' && text[1])
+            text++;
+        else if (*text == '"')
+            string = !string;
+        else if (!string)
+            depth += (*text == '{' || *text == '[') - (*text == '}' || *text == ']');
+        if (depth < 0 || (string && (unsigned char)*text < 0x20)) return false;
+    }
+    return depth == 0 && !string;
+}
+
+static void check_trace(struct backend_test *test, struct run *run, const char *folder)
+{
+    struct tuff_error error = {0};
+    char path[512];
+    void *data = NULL;
+    size_t bytes = 0;
+    snprintf(path, sizeof path, "%s/trace.json", folder);
+    backend_status(test, "trace", TUFF_OK, tuff_program_trace(run->program, path, &error), &error);
+    if (!backend_status(test, "trace", TUFF_OK, tuff_os_read_file(test->context, path, 0, &data, &bytes, &error), &error))
+        return;
+    backend_check(test, balanced(data) && strstr(data, "affine \\\"t\\\"") && strstr(data, "\"ph\":\"X\""),
+                  "trace: expected events in balance, got %s", (const char *)data);
+    tuff_free(test->context, data);
+    tuff_os_remove(path);
+}
+
+static void test_times(struct backend_test *test, const char *folder)
+{
+    struct tuff_plan plan;
+    struct tuff_launch_time times[3] = {0};
+    struct tuff_error error = {0};
+    struct run run;
+    uint64_t ticket = 0;
+    uint32_t count = 3;
+    build(&plan, test->context, 64, false);
+    if (backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), true, &run, &error), &error)) {
+        test->quiet = true;
+        tuff_status early = tuff_program_times(run.program, times, &count, &error);
+        test->quiet = false;
+        bool clock = test->device->caps.timestamp_period_ns > 0;
+        backend_status(test, "times before a run", clock ? TUFF_ERR_USAGE : TUFF_ERR_UNSUPPORTED, early, &error);
+        backend_status(test, "submit", TUFF_OK, tuff_program_submit(run.program, &ticket, &error), &error);
+        backend_status(test, "wait", TUFF_OK, tuff_device_wait(test->device, ticket, UINT64_MAX, &error), &error);
+        backend_check(test, tuff_device_done(test->device, ticket), "done: expected after waiting");
+    }
+    if (run.program && test->device->caps.timestamp_period_ns > 0) {
+        backend_status(test, "times", TUFF_OK, tuff_program_times(run.program, times, &count, &error), &error);
+        for (int i = 0; i < 3; i++)
+            backend_check(test, times[i].end_ns >= times[i].begin_ns && (!i || times[i].begin_ns >= times[i - 1].end_ns),
+                          "times of launch %d: expected in order, got %llu .. %llu", i,
+                          (unsigned long long)times[i].begin_ns, (unsigned long long)times[i].end_ns);
+        backend_check(
+            test,
+            count == 3 && times[0].bytes == COUNT * 4 * 3 && times[0].flops == COUNT && !strcmp(times[2].label, "square y"),
+            "times: expected 3 rows with bytes and labels, got %u, %llu", count, (unsigned long long)times[0].bytes);
+        check_trace(test, &run, folder);
+    }
+    finish(&run);
+    tuff_plan_finish(&plan);
+}
+
+/* Shaders compiled and found for the plan on a device of its own with this folder. */
+static struct tuff_program_counts counts_of(struct backend_test *test, const char *folder,
+                                            const struct tuff_compiler *compiler)
+{
+    struct tuff_options options = test->context->options;
+    struct backend_test other;
+    struct tuff_program_counts counts = {0};
+    struct tuff_error error = {0};
+    struct tuff_plan plan;
+    struct run run;
+    options.cache_dir = folder;
+    options.debug &= ~(uint32_t)TUFF_DEBUG_NOCACHE;
+    if (backend_test_begin(&other, &options)) return counts;
+    build(&plan, other.context, 64, false);
+    if (backend_status(test, "create", TUFF_OK, start(&other, &plan, compiler, false, &run, &error), &error)) {
+        counts = tuff_program_counts(run.program);
+        finish(&run);
+    }
+    tuff_plan_finish(&plan);
+    tuff_device_release(other.device);
+    tuff_context_destroy(other.context);
+    return counts;
+}
+
+static void expect_counts(struct backend_test *test, const char *what, struct tuff_program_counts got, uint32_t compiled)
+{
+    backend_check(test, got.compiled == compiled && got.cache_hits == 3 - compiled,
+                  "%s: expected %u compiled, %u found, got %u, %u", what, compiled, 3 - compiled, got.compiled,
+                  got.cache_hits);
+}
+
+static void damage_cache(struct backend_test *test, const char *folder, const char *path)
+{
+    struct tuff_error error = {0};
+    void *data = NULL;
+    size_t bytes = 0;
+    if (!backend_status(test, "cache file", TUFF_OK, tuff_os_read_file(test->context, path, 0, &data, &bytes, &error),
+                        &error))
+        return;
+    for (size_t i = 0; i < 12; i++) { /* header, first entry, middle, end; odd rounds cut the file short */
+        size_t at = i < 8 ? i * 12 : bytes - 1 - (i - 8) * bytes / 5;
+        struct tuff_os_part part = {data, i & 1 ? at : bytes};
+        ((unsigned char *)data)[at] ^= 0x40;
+        backend_status(test, "damage", TUFF_OK, tuff_os_write_atomic(test->context, path, &part, 1, &error), &error);
+        ((unsigned char *)data)[at] ^= 0x40;
+        expect_counts(test, "damaged cache", counts_of(test, folder, tuff_glslang()), 3);
+    }
+    tuff_free(test->context, data);
+}
+
+static void test_caches(struct backend_test *test, const char *folder)
+{
+    struct tuff_error error = {0};
+    char **names = NULL, path[600] = "";
+    size_t count = 0;
+    expect_counts(test, "cold cache", counts_of(test, folder, tuff_glslang()), 3);
+    expect_counts(test, "warm cache", counts_of(test, folder, tuff_glslang()), 0);
+    expect_counts(test, "warm cache without compiler", counts_of(test, folder, NULL), 0);
+    expect_counts(test, "cache off", counts_of(test, "", tuff_glslang()), 3);
+    backend_status(test, "list", TUFF_OK, tuff_os_list_folder(test->context, folder, &names, &count, &error), &error);
+    if (backend_check(test, count == 1, "cache folder: expected 1 file, got %zu", count))
+        snprintf(path, sizeof path, "%s/%s", folder, names[0]);
+    tuff_free(test->context, names);
+    if (!path[0]) return;
+    damage_cache(test, folder, path);
+    tuff_os_remove(path);
+}
+
+static tuff_status fail_to_create(struct backend_test *test, struct tuff_plan *plan, const struct tuff_compiler *compiler,
+                                  struct tuff_error *error)
+{
+    struct run run;
+    test->quiet = true;
+    tuff_status status = start(test, plan, compiler, false, &run, error);
+    test->quiet = false;
+    finish(&run);
+    return status;
+}
+
+static bool stop(void *user, const char *what, uint64_t done, uint64_t total)
+{
+    (void)user, (void)what;
+    return done < 1 && total;
+}
+
+static void test_failures(struct backend_test *test)
+{
+    struct tuff_error error = {0};
+    struct tuff_plan plan;
+    struct run run;
+    build(&plan, test->context, 2048, false);
+    tuff_status status = fail_to_create(test, &plan, tuff_glslang(), &error);
+    if (test->device->caps.max_workgroup_invocations < 2048)
+        backend_check(test, status == TUFF_ERR_UNSUPPORTED && strstr(error.message, "2048"),
+                      "2048 invocations: expected TUFF_ERR_UNSUPPORTED with the figure, got %s: %s",
+                      tuff_status_name(status), error.message);
+    plan.kernels[0].file = "no_such_kernel";
+    backend_status(test, "unknown kernel", TUFF_ERR_UNSUPPORTED, fail_to_create(test, &plan, tuff_glslang(), &error),
+                   &error);
+    plan.kernels[0].file = "pointwise";
+    plan.kernels[0].hooks = "void tuff_body(uint i) { y = 1; }\n";
+    status = fail_to_create(test, &plan, tuff_glslang(), &error);
+    backend_check(
+        test, status == TUFF_ERR_COMPILE && strstr(error.message, "pointwise.comp") && strstr(error.message, "'y'"),
+        "syntax error: expected TUFF_ERR_COMPILE with file and line, got %s: %s", tuff_status_name(status), error.message);
+    plan.launches[0].barrier = plan.launches[1].barrier = plan.launches[2].barrier = false;
+    backend_status(test, "plan without barriers", TUFF_ERR_USAGE, fail_to_create(test, &plan, tuff_glslang(), &error),
+                   &error);
+    tuff_plan_finish(&plan);
+    build(&plan, test->context, 32, false);
+    backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), false, &run, &error), &error);
+    struct tuff_program_params params = {
+        .struct_size = sizeof params, .plan = &plan, .compiler = tuff_glslang(), .progress = {stop, NULL}};
+    struct tuff_program *program = NULL;
+    memcpy(params.memory, run.memory, sizeof params.memory);
+    test->quiet = true;
+    status = tuff_program_create(test->device, &params, &program, &error);
+    backend_status(test, "cancelled", TUFF_ERR_CANCELLED, status, &error);
+    params.memory[TUFF_MEMORY_STATE] = NULL;
+    status = tuff_program_create(test->device, &params, &program, &error);
+    test->quiet = false;
+    backend_status(test, "no state memory", TUFF_ERR_USAGE, status, &error);
+    finish(&run);
+    tuff_plan_finish(&plan);
+}
+
+static void test_no_compiler(struct backend_test *test)
+{
+    struct tuff_options options = test->context->options;
+    struct backend_test other;
+    struct tuff_error error = {0};
+    struct tuff_plan plan;
+    options.cache_dir = "";
+    if (backend_test_begin(&other, &options)) return;
+    build(&plan, other.context, 64, false);
+    tuff_status status = fail_to_create(&other, &plan, NULL, &error);
+    backend_check(test, status == TUFF_ERR_UNSUPPORTED && strstr(error.message, "compiler"),
+                  "no compiler: expected TUFF_ERR_UNSUPPORTED that says so, got %s: %s", tuff_status_name(status),
+                  error.message);
+    tuff_plan_finish(&plan);
+    tuff_device_release(other.device);
+    tuff_context_destroy(other.context);
+}
+
+/* The first launch says that it only reads s, which it writes: the plan then has no barrier before the second. */
+static void test_canary(void)
+{
+    struct backend_test test;
+    struct tuff_error error = {0};
+    struct tuff_plan plan;
+    struct run run;
+    if (backend_test_begin(&test, NULL)) return;
+    if (tuff_device_validation_active(test.device)) {
+        build(&plan, test.context, 64, false);
+        plan.bindings[1].access = TUFF_READ;
+        tuff_plan_place_barriers(&plan);
+        test.quiet = true;
+        if (start(&test, &plan, tuff_glslang(), false, &run, &error) == TUFF_OK) {
+            (void)!tuff_program_submit(run.program, NULL, &error);
+            finish(&run);
+        }
+        printf("canary: %u messages\n", tuff_device_validation_messages(test.device));
+        if (!tuff_device_validation_messages(test.device)) exit(1);
+        tuff_plan_finish(&plan);
+    }
+    tuff_device_release(test.device);
+    tuff_context_destroy(test.context);
+}
+
+int main(void)
+{
+    struct backend_test test;
+    char folder[400];
+    int status = backend_test_begin(&test, NULL);
+    if (status) return status;
+    const char *temporary = tuff_os_getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/tuff-test-%llx", temporary ? temporary : "/tmp",
+             (unsigned long long)tuff_os_time_ns());
+    if (tuff_os_make_folders(test.context, folder, NULL) != TUFF_OK) return 1;
+    test_results(&test, false);
+    test_results(&test, true);
+    test_times(&test, folder);
+    test_caches(&test, folder);
+    test_failures(&test);
+    test_no_compiler(&test);
+    tuff_os_remove(folder);
+    int failed = backend_test_end(&test, "backend_program");
+    struct tuff_options options = {.struct_size = sizeof options, .limits = "floor"};
+    if (backend_test_begin(&test, &options)) return 1;
+    test_results(&test, false);
+    test_results(&test, true);
+    test_times(&test, folder);
+    test_failures(&test);
+    failed |= backend_test_end(&test, "backend_program, fences");
+    test_canary();
+    return failed;
+}
