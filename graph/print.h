@@ -4,6 +4,12 @@
 
 #include "graph/op.h"
 
+#define TUFF_GRAPH_TEXT_VERSION 1
+
 void tuff_graph_print_text(const struct tuff_graph *g, struct tuff_text *text);
+/* The shortest of the forms that parse.c reads exactly. */
+void tuff_print_number(struct tuff_text *text, double v);
+/* Bytes of one element of value->data: constants, parameters and states with TUFF_INIT_DATA; 0 where there is none. */
+size_t tuff_data_bytes(const struct tuff_value *value);
 
 #endif

@@ -1,0 +1,363 @@
+/* parse.c - reads the text of print.c into an empty graph. The text is untrusted: every number, count and type is checked,
+ * values refer to earlier ones only, and what is allocated is a small multiple of the text. After a failure the graph is
+ * failed too, with the same sentence. */
+#include "graph/print.h"
+#include "graph/ops/leaf.h"
+#include "graph/ops/pointwise.h"
+
+#include <math.h>
+
+struct reader {
+    struct tuff_graph *g;
+    const char *at;
+    uint32_t line;
+    tuff_status status;
+    struct tuff_error *error;
+    tuff_val *in; /* [owned] of the value being read */
+    uint32_t in_count, in_capacity;
+};
+
+/* ---- characters and words -------------------------------------------------------------------------------------------------- */
+
+static void fail(struct reader *r, tuff_status status, const char *what, const char *detail)
+{
+    if (r->status != TUFF_OK) return;
+    struct tuff_error *error = r->error;
+    struct tuff_error own = {0};
+    if (!error) error = &own;
+    if (status == TUFF_ERR_MEMORY) r->status = tuff_fail_memory(r->g->context, error);
+    else r->status = tuff_fail(r->g->context, error, status, "graph text, line %u: %s%s", (unsigned)r->line, what, detail);
+    r->g->status = r->status;
+    r->g->error = *error;
+}
+
+static void expected(struct reader *r, const char *what) { fail(r, TUFF_ERR_FORMAT, "expected ", what); }
+
+/* Takes word if it comes next. */
+static bool accept(struct reader *r, const char *word)
+{
+    size_t length = strlen(word);
+    if (r->status != TUFF_OK || strncmp(r->at, word, length) != 0) return false;
+    r->at += length;
+    return true;
+}
+
+static void expect(struct reader *r, const char *word)
+{
+    if (!accept(r, word)) expected(r, word[0] == '\n' ? "the end of the line" : word);
+}
+
+static int digit_of(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return 99;
+}
+
+static uint32_t whole(struct reader *r, uint32_t largest)
+{
+    uint64_t value = 0;
+    const char *start = r->at;
+    while (r->status == TUFF_OK && digit_of(*r->at) < 10) {
+        value = 10 * value + (uint64_t)digit_of(*r->at++);
+        if (value > largest) return expected(r, "a smaller number"), 0;
+    }
+    if (r->at == start) expected(r, "a number");
+    return (uint32_t)value;
+}
+
+static int32_t signed_whole(struct reader *r)
+{
+    bool minus = accept(r, "-");
+    uint32_t value = whole(r, minus ? 0x80000000u : INT32_MAX);
+    return minus ? (int32_t)-(int64_t)value : (int32_t)value;
+}
+
+/* Digits of base 10 or 16 with at most one point into *mantissa (at most `most` digits without leading zeros); *behind
+ * counts those behind the point. */
+static bool digits(struct reader *r, int base, int most, uint64_t *mantissa, int *behind)
+{
+    int all = 0, significant = 0;
+    bool point = false;
+    *mantissa = 0;
+    *behind = 0;
+    for (;; r->at++) {
+        if (*r->at == '.' && !point) {
+            point = true;
+            continue;
+        }
+        int digit = digit_of(*r->at);
+        if (digit >= base || (base == 10 && *r->at == 'e')) return all > 0;
+        significant += *mantissa || digit;
+        if (significant > most || ++all > 40) return false;
+        *mantissa = *mantissa * (uint64_t)base + (uint64_t)digit;
+        *behind += point;
+    }
+}
+
+static int exponent(struct reader *r)
+{
+    bool minus = accept(r, "-");
+    if (!minus) accept(r, "+");
+    int value = (int)whole(r, 2000);
+    return minus ? -value : value;
+}
+
+/* Decimal: a whole number of at most 15 digits times or over a power of ten up to 22: both are doubles, so the result is
+ * rounded once. Hexadecimal: a whole number of at most 53 bits times a power of two. */
+static double number(struct reader *r)
+{
+    uint64_t mantissa;
+    int behind, power = 0;
+    double v, scale = 1;
+    if (accept(r, "nan")) return NAN;
+    double sign = accept(r, "-") ? -1.0 : 1.0;
+    if (accept(r, "inf")) return sign * INFINITY;
+    bool hexadecimal = accept(r, "0x");
+    if (!digits(r, hexadecimal ? 16 : 10, hexadecimal ? 14 : 15, &mantissa, &behind) || mantissa >> 53)
+        return expected(r, "a number of at most 15 decimal or 14 hexadecimal digits"), 0;
+    if (hexadecimal) {
+        expect(r, "p");
+        return sign * ldexp((double)mantissa, exponent(r) - 4 * behind);
+    }
+    if (accept(r, "e")) power = exponent(r);
+    power -= behind;
+    if (power < -22 || power > 22) {
+        if (mantissa == 0) return sign * 0.0;
+        return expected(r, "a number whose last decimal digit stands for 1e-22 to 1e22"), 0;
+    }
+    for (int i = power < 0 ? -power : power; i > 0; i--) scale *= 10;
+    v = power < 0 ? (double)mantissa / scale : (double)mantissa * scale;
+    return sign * v;
+}
+
+/* Letters, digits and _ ; false where there are none or more than fit. */
+static bool word(struct reader *r, char *buffer, size_t bytes)
+{
+    size_t length = 0;
+    for (char c = *r->at; (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; c = *++r->at) {
+        if (length + 1 == bytes) return false;
+        buffer[length++] = c;
+    }
+    buffer[length] = 0;
+    return length > 0;
+}
+
+static enum tuff_dtype dtype(struct reader *r)
+{
+    char name[8];
+    enum tuff_dtype found = word(r, name, sizeof name) ? tuff_dtype_find(name) : (enum tuff_dtype)0;
+    if (!found) expected(r, "f32, f16, i32, u8 or bool");
+    return found;
+}
+
+/* [1, 2]: count of the numbers in *count, at most `most`; each is read by one of u and s. */
+static void list(struct reader *r, uint32_t most, uint32_t *u, int32_t *s, uint32_t *count)
+{
+    *count = 0;
+    expect(r, "[");
+    if (accept(r, "]")) return;
+    do {
+        if (*count == most) {
+            expected(r, "a shorter list");
+            return;
+        }
+        if (u) u[*count] = whole(r, UINT32_MAX);
+        else s[*count] = signed_whole(r);
+        ++*count;
+    } while (accept(r, ", "));
+    expect(r, "]");
+}
+
+static struct tuff_shape shape(struct reader *r)
+{
+    struct tuff_shape s = {0};
+    list(r, TUFF_MAX_RANK, s.dim, NULL, &s.rank);
+    return s;
+}
+
+/* Name in quotes, in the graph's arena; NULL after a failure. */
+static char *name(struct reader *r)
+{
+    const char *end = r->at;
+    while (*end && *end != '"' && *end != '\n') end += end[0] == '\\' && end[1] ? 2 : 1;
+    char *copy = tuff_arena_alloc(&r->g->arena, (size_t)(end - r->at) + 1), *to = copy;
+    if (!copy) return fail(r, TUFF_ERR_MEMORY, "", ""), NULL;
+    while (r->at < end) {
+        char c = *r->at++;
+        if (c == '\\' && (*r->at == '"' || *r->at == '\\')) {
+            c = *r->at++;
+        } else if (c == '\\') {
+            int high = r->at[0] == 'x' ? digit_of(r->at[1]) : 99, low = high < 16 ? digit_of(r->at[2]) : 99;
+            if (low > 15 || (high | low) == 0) return expected(r, "\\\", \\\\ or \\x and two hexadecimal digits"), NULL;
+            c = (char)(high * 16 + low);
+            r->at += 3;
+        } else if ((unsigned char)c < 0x20) {
+            return expected(r, "the end of the name"), NULL;
+        }
+        *to++ = c;
+    }
+    expect(r, "\"");
+    if (to == copy) expected(r, "a name that is not empty");
+    return r->status == TUFF_OK ? copy : NULL;
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------------------- */
+
+static void input(struct reader *r)
+{
+    tuff_val v = 0;
+    if (!accept(r, "_")) {
+        expect(r, "%");
+        v = whole(r, UINT32_MAX);
+        if (r->status == TUFF_OK && (v == 0 || v >= r->g->count)) expected(r, "an earlier value");
+    }
+    if (r->in_count == r->in_capacity) {
+        uint32_t capacity = r->in_capacity ? 2 * r->in_capacity : 16;
+        tuff_val *bigger = tuff_realloc(r->g->context, r->in, capacity * sizeof *bigger);
+        if (!bigger) {
+            fail(r, TUFF_ERR_MEMORY, "", "");
+            return;
+        }
+        r->in = bigger;
+        r->in_capacity = capacity;
+    }
+    r->in[r->in_count++] = v;
+}
+
+static void attribute(struct reader *r, const struct tuff_attr *attr, void *attrs)
+{
+    char *field = (char *)attrs + attr->offset;
+    uint32_t count;
+    if (r->status != TUFF_OK || r->at[0] != ' ' || strncmp(r->at + 1, attr->name, strlen(attr->name)) != 0 ||
+        r->at[1 + strlen(attr->name)] != '=')
+        return;
+    r->at += strlen(attr->name) + 2;
+    switch (attr->kind) {
+    case TUFF_ATTR_I32: *(int32_t *)field = signed_whole(r); break;
+    case TUFF_ATTR_F64: *(double *)field = number(r); break;
+    case TUFF_ATTR_U32S: list(r, attr->count, (uint32_t *)field, NULL, &count); break;
+    case TUFF_ATTR_I32S: list(r, attr->count, NULL, (int32_t *)field, &count); break;
+    case TUFF_ATTR_SHAPE: *(struct tuff_shape *)field = shape(r); break;
+    case TUFF_ATTR_DTYPE: *(int32_t *)field = (int32_t)dtype(r); break;
+    }
+}
+
+/* What builders promise and inference does not see. */
+static void check_value(struct reader *r, const struct tuff_op *op, const void *attrs, bool named)
+{
+    const struct tuff_leaf_attrs *leaf = attrs;
+    const struct tuff_graph *g = r->g;
+    bool has_leaf_attrs = op == &tuff_op_input || op == &tuff_op_param || op == &tuff_op_state;
+    if (r->status != TUFF_OK) return;
+    if (has_leaf_attrs && !named) expected(r, "a name");
+    if (has_leaf_attrs && (leaf->init_kind < 0 || leaf->init_kind > TUFF_INIT_DATA || (op == &tuff_op_input && leaf->init_kind)))
+        expected(r, "a known initialiser");
+    if (op == &tuff_op_param && leaf->dtype != TUFF_F32) expected(r, "a parameter of f32");
+    if (op == &tuff_op_constant && ((const struct tuff_full_attrs *)attrs)->dtype == TUFF_F16) expected(r, "a constant of another type");
+    bool derivative = op->glsl && op->arity_max == 4;
+    for (uint32_t i = 0; i < r->in_count; i++)
+        if (!r->in[i] && (!derivative || i == 0 || i > 3 || tuff_pw_names(op->glsl, "gaby"[i]))) expected(r, "a value instead of _");
+    if (op == &tuff_op_param_pack) {
+        bool all = r->in_count == tuff_graph_params(g, NULL, 0);
+        for (uint32_t i = 0, v = 1; all && i < r->in_count; i++, v++) {
+            while (v < g->count && g->values[v].op != &tuff_op_param) v++;
+            all = v == r->in[i];
+        }
+        if (!all) expected(r, "all parameters so far, in order");
+    }
+    if (op == &tuff_op_pack && r->status == TUFF_OK) {
+        const struct tuff_value *target = &g->values[r->in_count ? r->in[0] : 0];
+        bool fits = r->in_count > 1 && target->op == &tuff_op_state && target->type.dtype == TUFF_F32 && target->type.shape.rank == 1;
+        for (uint32_t i = 1; fits && i < r->in_count; i++) fits = g->values[r->in[i]].type.dtype == TUFF_F32;
+        if (!fits || tuff_pack_offset(g, r->in + 1, r->in_count - 1) != target->type.shape.dim[0])
+            expected(r, "a state of f32 as long as the packed values");
+    }
+}
+
+static void data(struct reader *r, tuff_val v)
+{
+    struct tuff_value *value = &r->g->values[v];
+    size_t bytes = tuff_data_bytes(value);
+    uint64_t count = tuff_shape_count(&value->type.shape);
+    if (bytes == 0 || r->status != TUFF_OK) return;
+    expect(r, " data=");
+    size_t length = 0; /* digits that are there, before anything is allocated */
+    while (digit_of(r->at[length]) < 16) length++;
+    if (r->status != TUFF_OK || length != count * bytes * 2) {
+        expected(r, bytes == 1 ? "two hexadecimal digits an element" : "eight hexadecimal digits an element");
+        return;
+    }
+    void *content = tuff_arena_alloc(&r->g->arena, (size_t)count * bytes);
+    if (!content) {
+        fail(r, TUFF_ERR_MEMORY, "", "");
+        return;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        uint32_t bits = 0;
+        for (size_t k = 0; k < 2 * bytes; k++) bits = bits << 4 | (uint32_t)digit_of(*r->at++);
+        if (bytes == 1) ((uint8_t *)content)[i] = (uint8_t)bits;
+        else ((uint32_t *)content)[i] = bits;
+    }
+    value->data = content;
+}
+
+static void value(struct reader *r)
+{
+    double attrs[32] = {0}; /* room for the largest attribute struct, aligned for all */
+    char op_name[64], *given = NULL;
+    expect(r, "%");
+    if (whole(r, UINT32_MAX) != r->g->count) expected(r, "the next value's number");
+    expect(r, " ");
+    if (accept(r, "\"")) {
+        given = name(r);
+        expect(r, " ");
+    }
+    expect(r, "= ");
+    const struct tuff_op *op = r->status == TUFF_OK && word(r, op_name, sizeof op_name) ? tuff_op_find(op_name) : NULL;
+    if (!op || op->attrs_bytes > sizeof attrs) {
+        expected(r, "the name of an operator");
+        return;
+    }
+    expect(r, "(");
+    r->in_count = 0;
+    if (!accept(r, ")")) {
+        do input(r);
+        while (accept(r, ", "));
+        expect(r, ")");
+    }
+    for (uint32_t i = 0; i < op->attr_count; i++) attribute(r, &op->attrs[i], attrs);
+    check_value(r, op, attrs, given != NULL);
+    if (r->status != TUFF_OK) return;
+    tuff_val v = tuff_graph_add(r->g, op, r->in, r->in_count, attrs);
+    if (v && given) v = tuff_named(r->g, v, given);
+    if (!v) {
+        struct tuff_error why = r->g->error;
+        fail(r, r->g->status == TUFF_ERR_MEMORY ? TUFF_ERR_MEMORY : TUFF_ERR_FORMAT, why.message, "");
+        return;
+    }
+    data(r, v);
+    expect(r, " : ");
+    struct tuff_type type = {dtype(r), {0}};
+    expect(r, " ");
+    type.shape = shape(r);
+    if (type.dtype != r->g->values[v].type.dtype || !tuff_shape_equal(&type.shape, &r->g->values[v].type.shape))
+        expected(r, "the type that follows from the operator");
+    expect(r, "\n");
+}
+
+tuff_status tuff_graph_parse(struct tuff_graph *graph, const char *text, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, graph != NULL && text != NULL);
+    TUFF_REQUIRE(graph->context, error, graph->count == 1 && graph->status == TUFF_OK);
+    struct reader r = {.g = graph, .at = text, .line = 1, .error = error};
+    expect(&r, "tuff-graph ");
+    if (whole(&r, UINT32_MAX) != TUFF_GRAPH_TEXT_VERSION) expected(&r, "format version 1");
+    expect(&r, "\n");
+    while (r.status == TUFF_OK && *r.at) {
+        r.line++;
+        value(&r);
+    }
+    tuff_free(graph->context, r.in);
+    return r.status;
+}

@@ -1,0 +1,242 @@
+/* print.c - graphs as text, one value a line, and as DOT. The text is exact: parse.c reads it back to the same graph.
+ *
+ *   tuff-graph 1
+ *   %1 "x" = input() dtype=f32 shape=[2, 3] : f32 [2, 3]
+ *   %2 "c" = constant() dtype=f32 shape=[3] data=3f80000040000000bf800000 : f32 [3]
+ *   %3 = mul_da(%1, _, %2, _) : f32 [2, 3]
+ *
+ * Attributes stand in the order of the operator's table; those that are zero are left out. Numbers do not depend on the
+ * locale: at most 15 decimal digits where these are exact, hexadecimal otherwise. Data is one hexadecimal word an element. */
+#include "graph/print.h"
+#include "graph/ops/leaf.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* ---- pieces ---------------------------------------------------------------------------------------------------------------- */
+
+/* Decimal digits of v > 0 without zeros at the end, and the power of ten of the first; false where no 15 digits are exact
+ * by the one multiplication or division that the parser does. */
+static bool exact_digits(double v, char *digits, int *exponent)
+{
+    char text[40];
+    for (int precision = 0; precision < 15; precision++) {
+        double mantissa = 0, scale = 1;
+        int count = 0;
+        snprintf(text, sizeof text, "%.*e", precision, v);
+        char *e = strchr(text, 'e');
+        for (char *c = text; c < e; c++)
+            if (*c >= '0' && *c <= '9') digits[count++] = *c;
+        *exponent = 0;
+        for (char *c = e + 2; *c; c++) *exponent = 10 * *exponent + (*c - '0');
+        if (e[1] == '-') *exponent = -*exponent;
+        while (count > 1 && digits[count - 1] == '0') count--;
+        digits[count] = 0;
+        for (int i = 0; i < count; i++) mantissa = 10 * mantissa + (digits[i] - '0');
+        int power = *exponent - count + 1;
+        if (power < -22 || power > 22) continue;
+        for (int i = power < 0 ? -power : power; i > 0; i--) scale *= 10;
+        if ((power < 0 ? mantissa / scale : mantissa * scale) == v) return true;
+    }
+    return false;
+}
+
+/* v > 0 as 0x1.8p+3 */
+static void add_hexadecimal(struct tuff_text *text, double v)
+{
+    int exponent;
+    uint64_t bits = (uint64_t)ldexp(frexp(v, &exponent), 53), low = bits & 0xfffffffffffffu;
+    char digits[16];
+    snprintf(digits, sizeof digits, "%013llx", (unsigned long long)low);
+    int count = 13;
+    while (count > 0 && digits[count - 1] == '0') count--;
+    tuff_text_add(text, "0x1%s%.*sp%+d", count ? "." : "", count, digits, exponent - 1);
+}
+
+void tuff_print_number(struct tuff_text *text, double v)
+{
+    char digits[24];
+    int exponent = 0;
+    if (isnan(v)) {
+        tuff_text_add(text, "nan");
+        return;
+    }
+    if (signbit(v)) tuff_text_add(text, "-");
+    v = fabs(v);
+    if (isinf(v) || v == 0) {
+        tuff_text_add(text, v == 0 ? "0" : "inf");
+    } else if (!exact_digits(v, digits, &exponent)) {
+        add_hexadecimal(text, v);
+    } else {
+        int count = (int)strlen(digits);
+        if (exponent < -5 || exponent > 14) {
+            tuff_text_add(text, "%c%s%se%d", digits[0], count > 1 ? "." : "", digits + 1, exponent);
+        } else if (exponent < 0) {
+            tuff_text_add(text, "0.%.*s%s", -exponent - 1, "0000", digits);
+        } else if (exponent + 1 >= count) {
+            tuff_text_add(text, "%s%.*s", digits, exponent + 1 - count, "00000000000000");
+        } else {
+            tuff_text_add(text, "%.*s.%s", exponent + 1, digits, digits + exponent + 1);
+        }
+    }
+}
+
+static void add_name(struct tuff_text *text, const char *name)
+{
+    tuff_text_append(text, "\"", 1);
+    for (const char *at = name; *at; at++) {
+        unsigned char c = (unsigned char)*at;
+        if (c == '"' || c == '\\') tuff_text_add(text, "\\%c", c);
+        else if (c < 0x20 || c == 0x7f) tuff_text_add(text, "\\x%02x", c);
+        else tuff_text_append(text, at, 1);
+    }
+    tuff_text_append(text, "\"", 1);
+}
+
+static void add_type(struct tuff_text *text, const struct tuff_type *type)
+{
+    char shape[128];
+    tuff_text_add(text, "%s %s", tuff_dtype_name(type->dtype), tuff_shape_text(&type->shape, shape, sizeof shape));
+}
+
+/* ---- attributes and data ------------------------------------------------------------------------------------------------------ */
+
+static size_t field_bytes(const struct tuff_attr *attr)
+{
+    switch (attr->kind) {
+    case TUFF_ATTR_I32:
+    case TUFF_ATTR_DTYPE: return sizeof(int32_t);
+    case TUFF_ATTR_F64: return sizeof(double);
+    case TUFF_ATTR_U32S:
+    case TUFF_ATTR_I32S: return attr->count * sizeof(int32_t);
+    case TUFF_ATTR_SHAPE: return sizeof(struct tuff_shape);
+    }
+    return 0;
+}
+
+/* Lists of one number an axis end with the value's axes; what lies behind is zero. */
+static void add_list(struct tuff_text *text, const struct tuff_attr *attr, const void *field, uint32_t rank)
+{
+    const uint32_t *u = field;
+    const int32_t *s = field;
+    uint32_t count = attr->count;
+    while (attr->count == TUFF_MAX_RANK && count > rank && u[count - 1] == 0) count--;
+    for (uint32_t i = 0; i < count; i++) {
+        if (attr->kind == TUFF_ATTR_U32S) tuff_text_add(text, "%s%u", i ? ", " : "[", (unsigned)u[i]);
+        else tuff_text_add(text, "%s%d", i ? ", " : "[", (int)s[i]);
+    }
+    tuff_text_add(text, count ? "]" : "[]");
+}
+
+static void add_attr(struct tuff_text *text, const struct tuff_attr *attr, const void *attrs, uint32_t rank)
+{
+    const char *field = (const char *)attrs + attr->offset;
+    char shape[128];
+    bool zero = true;
+    for (size_t i = 0; i < field_bytes(attr); i++) zero = zero && field[i] == 0;
+    if (zero) return;
+    tuff_text_add(text, " %s=", attr->name);
+    switch (attr->kind) {
+    case TUFF_ATTR_I32: tuff_text_add(text, "%d", (int)*(const int32_t *)field); break;
+    case TUFF_ATTR_F64: tuff_print_number(text, *(const double *)field); break;
+    case TUFF_ATTR_U32S:
+    case TUFF_ATTR_I32S: add_list(text, attr, field, rank); break;
+    case TUFF_ATTR_SHAPE: tuff_text_add(text, "%s", tuff_shape_text((const struct tuff_shape *)field, shape, sizeof shape)); break;
+    case TUFF_ATTR_DTYPE: tuff_text_add(text, "%s", tuff_dtype_name((enum tuff_dtype)*(const int32_t *)field)); break;
+    }
+}
+
+size_t tuff_data_bytes(const struct tuff_value *value)
+{
+    if (value->op == &tuff_op_constant) return tuff_dtype_bytes(value->type.dtype);
+    bool filled = (value->op == &tuff_op_param || value->op == &tuff_op_state) &&
+                  ((const struct tuff_leaf_attrs *)value->attrs)->init_kind == TUFF_INIT_DATA;
+    return filled ? sizeof(float) : 0;
+}
+
+static void add_data(struct tuff_text *text, const struct tuff_value *value)
+{
+    size_t bytes = tuff_data_bytes(value);
+    uint64_t count = tuff_shape_count(&value->type.shape);
+    if (bytes == 0 || !value->data) return;
+    tuff_text_add(text, " data=");
+    for (uint64_t i = 0; i < count; i++) {
+        if (bytes == 1) tuff_text_add(text, "%02x", ((const uint8_t *)value->data)[i]);
+        else tuff_text_add(text, "%08x", (unsigned)((const uint32_t *)value->data)[i]);
+    }
+}
+
+/* ---- whole graphs --------------------------------------------------------------------------------------------------------------- */
+
+static void print_value(const struct tuff_graph *g, tuff_val v, struct tuff_text *text)
+{
+    const struct tuff_value *value = &g->values[v];
+    uint32_t rank = value->in_count && value->in[0] ? g->values[value->in[0]].type.shape.rank : 0;
+    tuff_text_add(text, "%%%u ", (unsigned)v);
+    if (value->name) {
+        add_name(text, value->name);
+        tuff_text_add(text, " ");
+    }
+    tuff_text_add(text, "= %s(", value->op->name);
+    for (uint32_t i = 0; i < value->in_count; i++) {
+        if (value->in[i]) tuff_text_add(text, "%s%%%u", i ? ", " : "", (unsigned)value->in[i]);
+        else tuff_text_add(text, "%s_", i ? ", " : "");
+    }
+    tuff_text_add(text, ")");
+    for (uint32_t i = 0; i < value->op->attr_count; i++) add_attr(text, &value->op->attrs[i], value->attrs, rank);
+    add_data(text, value);
+    tuff_text_add(text, " : ");
+    add_type(text, &value->type);
+    tuff_text_add(text, "\n");
+}
+
+void tuff_graph_print_text(const struct tuff_graph *g, struct tuff_text *text)
+{
+    tuff_text_add(text, "tuff-graph %d\n", TUFF_GRAPH_TEXT_VERSION);
+    for (tuff_val v = 1; v < g->count; v++) print_value(g, v, text);
+}
+
+static void print_dot(const struct tuff_graph *g, struct tuff_text *text)
+{
+    tuff_text_add(text, "digraph tuff {\n    node [shape=box, fontname=\"monospace\"];\n");
+    for (tuff_val v = 1; v < g->count; v++) {
+        const struct tuff_value *value = &g->values[v];
+        const char *style = value->op->class == TUFF_CLASS_LEAF ? ", style=filled, fillcolor=lightgray" : "";
+        tuff_text_add(text, "    v%u [label=\"%%%u %s", (unsigned)v, (unsigned)v, value->op->name);
+        for (const char *c = value->name ? value->name : ""; *c; c++) {
+            if (c == value->name) tuff_text_add(text, "\\n");
+            if (*c == '"' || *c == '\\') tuff_text_append(text, "\\", 1);
+            tuff_text_append(text, (unsigned char)*c < 0x20 || *c == 0x7f ? "?" : c, 1);
+        }
+        tuff_text_add(text, "\\n");
+        add_type(text, &value->type);
+        tuff_text_add(text, "\"%s];\n", style);
+        for (uint32_t i = 0; i < value->in_count; i++)
+            if (value->in[i]) tuff_text_add(text, "    v%u -> v%u;\n", (unsigned)value->in[i], (unsigned)v);
+    }
+    tuff_text_add(text, "}\n");
+}
+
+static tuff_status print_whole(const struct tuff_graph *graph, void (*print)(const struct tuff_graph *, struct tuff_text *),
+                               char **text, struct tuff_error *error)
+{
+    struct tuff_text out;
+    tuff_text_init(&out, graph->context);
+    print(graph, &out);
+    char *taken = tuff_text_take(&out);
+    if (!taken) return tuff_fail_memory(graph->context, error);
+    *text = taken;
+    return TUFF_OK;
+}
+
+tuff_status tuff_graph_print(const struct tuff_graph *graph, char **text, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, graph != NULL && text != NULL);
+    return print_whole(graph, tuff_graph_print_text, text, error);
+}
+
+tuff_status tuff_graph_print_dot(const struct tuff_graph *graph, char **text, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, graph != NULL && text != NULL);
+    return print_whole(graph, print_dot, text, error);
+}
