@@ -2,6 +2,7 @@
  * Needs an arena. Promises: every value has a checked type, and its inputs have lower numbers. */
 #include "graph/op.h"
 #include "graph/ops/leaf.h"
+#include "graph/ops/pointwise.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,13 @@ static tuff_status check_type(struct tuff_graph *g, const struct tuff_op *op, co
     return TUFF_OK;
 }
 
+/* Derivative rows (gy, a, b, y) leave out what their text does not name. */
+static bool may_lack(const struct tuff_op *op, uint32_t i)
+{
+    bool derivative = op->glsl && op->arity_max == 4;
+    return derivative ? i > 0 && !tuff_pw_names(op->glsl, "gaby"[i]) : i >= op->arity_min;
+}
+
 tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count, const void *attrs)
 {
     if (g->status != TUFF_OK) return 0;
@@ -137,7 +145,7 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
                                (unsigned)in_count);
     struct tuff_infer infer = {.graph = g, .op = op, .in_count = in_count, .in_values = in, .attrs = attrs};
     for (uint32_t i = 0; i < in_count; i++) {
-        if (in[i] >= g->count || (in[i] == 0 && i < op->arity_min && op->class != TUFF_CLASS_INLINE))
+        if (in[i] >= g->count || (in[i] == 0 && !may_lack(op, i)))
             return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: input %u is not a value of this graph", op->name, (unsigned)i);
         if (i < TUFF_COUNT(infer.in) && in[i]) infer.in[i] = &g->values[in[i]].type;
     }

@@ -198,7 +198,8 @@ static tuff_status slice_infer(const struct tuff_infer *infer, struct tuff_type 
     *out = *infer->in[0];
     for (uint32_t i = 0; i < out->shape.rank; i++) {
         int64_t first = attrs->start[i], last = first + (int64_t)attrs->step[i] * ((int64_t)attrs->size[i] - 1);
-        if (attrs->size[i] == 0 || first >= out->shape.dim[i] || last < 0 || last >= out->shape.dim[i]) {
+        bool step = attrs->step[i] != 0 && attrs->step[i] > INT32_MIN;
+        if (!step || attrs->size[i] == 0 || first >= out->shape.dim[i] || last < 0 || last >= out->shape.dim[i]) {
             char why[160];
             snprintf(why, sizeof why, "axis %u: %u elements from %u by %d are not inside", (unsigned)i, (unsigned)attrs->size[i],
                      (unsigned)attrs->start[i], (int)attrs->step[i]);
@@ -359,7 +360,8 @@ static tuff_status pad_infer(const struct tuff_infer *infer, struct tuff_type *o
     for (uint32_t i = 0; i < out->shape.rank; i++) {
         uint64_t dim = (uint64_t)attrs->before[i] + (uint64_t)(out->shape.dim[i] - 1) * ((uint64_t)attrs->interior[i] + 1) + 1 +
                        attrs->after[i];
-        if (dim > INT32_MAX) return shape_error(infer, "the padded axis has more than 2^31 - 1 elements");
+        if (dim > INT32_MAX || attrs->interior[i] >= INT32_MAX)
+            return shape_error(infer, "the padded axis has more than 2^31 - 1 elements");
         out->shape.dim[i] = (uint32_t)dim;
     }
     return TUFF_OK;
