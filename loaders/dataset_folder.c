@@ -129,7 +129,7 @@ static tuff_status list_all(struct job *job)
 
 static tuff_status allocate_sets(struct job *job)
 {
-    const struct tuff_fit_params *fit = &job->params->fit;
+    const struct tuff_picture_fit_params *fit = &job->params->fit;
     uint64_t limit = job->params->max_bytes ? job->params->max_bytes : BYTES_MAX;
     uint64_t each = (uint64_t)fit->channels * fit->height * fit->width; /* below 2^32: checked */
     if (limit > SIZE_MAX / 2) limit = SIZE_MAX / 2;

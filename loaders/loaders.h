@@ -134,8 +134,8 @@ enum tuff_filter {
 };
 
 /* Zero is the default of every field but struct_size and the three sizes. */
-struct tuff_fit_params {
-    size_t struct_size;     /* sizeof(struct tuff_fit_params) */
+struct tuff_picture_fit_params {
+    size_t struct_size;     /* sizeof(struct tuff_picture_fit_params) */
     uint32_t channels;      /* 1 or 3 */
     uint32_t height, width; /* of the result, 1 .. 32768 */
     enum tuff_fit mode;
@@ -155,7 +155,7 @@ struct tuff_fit_params {
  *   out      channels * height * width bytes, written on success only
  * Errors: USAGE, MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_picture_fit(struct tuff_context *context, const struct tuff_picture *picture,
-                                                      const struct tuff_fit_params *params, uint8_t *out,
+                                                      const struct tuff_picture_fit_params *params, uint8_t *out,
                                                       struct tuff_error *error);
 
 /* ---- named arrays: safetensors, checkpoints and models ------------------------------------------------------------------ */
@@ -267,7 +267,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_dataset_read_idx(struct tuff_context *
 /* How a folder of class folders becomes a data set. Zero is the default of every field but struct_size and fit. */
 struct tuff_folder_params {
     size_t struct_size;            /* sizeof(struct tuff_folder_params) */
-    struct tuff_fit_params fit;    /* size and shape of every picture (its struct_size too) */
+    struct tuff_picture_fit_params fit;    /* size and shape of every picture (its struct_size too) */
     double test_fraction;          /* 0 .. 1: part of the pictures that go into test */
     bool skip_unreadable;          /* leave a bad picture out and count it; otherwise it is an error that names the file */
     uint64_t max_bytes;            /* of all pictures together; 0: 4 GiB */

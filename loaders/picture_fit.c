@@ -108,7 +108,7 @@ static void read_row(const struct tuff_picture *picture, uint32_t y, uint32_t wa
 
 struct job {
     const struct tuff_picture *picture;
-    const struct tuff_fit_params *params;
+    const struct tuff_picture_fit_params *params;
     struct axis x, y;
     uint32_t left, top; /* of the picture in the result */
     uint8_t *row;       /* [owned] [in.x] */
@@ -152,7 +152,7 @@ static void flatten_row(struct job *job, uint32_t i, uint8_t *out)
 /* Sets both axes' windows and the place in the result by the mode. */
 static void place(struct job *job)
 {
-    const struct tuff_fit_params *params = job->params;
+    const struct tuff_picture_fit_params *params = job->params;
     double w = job->picture->width, h = job->picture->height;
     job->x = (struct axis){.in = job->picture->width, .out = params->width, .length = w};
     job->y = (struct axis){.in = job->picture->height, .out = params->height, .length = h};
@@ -173,7 +173,7 @@ static void place(struct job *job)
 
 static void run(struct job *job, uint8_t *out)
 {
-    const struct tuff_fit_params *params = job->params;
+    const struct tuff_picture_fit_params *params = job->params;
     size_t plane = (size_t)params->width * params->height;
     memset(out, params->invert ? 255 - params->padding : params->padding, plane * params->channels);
     for (uint32_t c = 0; c < params->channels; c++) {
@@ -184,7 +184,7 @@ static void run(struct job *job, uint8_t *out)
 }
 
 static tuff_status check(struct tuff_context *context, const struct tuff_picture *picture,
-                         const struct tuff_fit_params *params, struct tuff_error *error)
+                         const struct tuff_picture_fit_params *params, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, params->struct_size == sizeof *params);
     TUFF_REQUIRE(context, error, params->channels == 1 || params->channels == 3);
@@ -199,7 +199,7 @@ static tuff_status check(struct tuff_context *context, const struct tuff_picture
 }
 
 tuff_status tuff_picture_fit(struct tuff_context *context, const struct tuff_picture *picture,
-                             const struct tuff_fit_params *params, uint8_t *out, struct tuff_error *error)
+                             const struct tuff_picture_fit_params *params, uint8_t *out, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && picture && params && out);
     TUFF_TRY(check(context, picture, params, error));

@@ -146,7 +146,7 @@ static struct tuff_folder_params params_of(double fraction)
 {
     return (struct tuff_folder_params){
         .struct_size = sizeof(struct tuff_folder_params),
-        .fit = {.struct_size = sizeof(struct tuff_fit_params), .channels = 3, .height = 8, .width = 8},
+        .fit = {.struct_size = sizeof(struct tuff_picture_fit_params), .channels = 3, .height = 8, .width = 8},
         .test_fraction = fraction};
 }
 

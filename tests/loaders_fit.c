@@ -21,7 +21,7 @@ static double exact(const double *in, size_t stride, uint32_t count, const doubl
 }
 
 /* What the result must be, before rounding: [height, width] of one channel whose samples are in. */
-static void expected(const double *in, const struct tuff_picture *picture, const struct tuff_fit_params *params, double *out)
+static void expected(const double *in, const struct tuff_picture *picture, const struct tuff_picture_fit_params *params, double *out)
 {
     uint32_t w = picture->width, h = picture->height, width = params->width, height = params->height, left = 0, top = 0;
     double x[2] = {0, w}, y[2] = {0, h}, *narrow = malloc(sizeof *narrow * h * width);
@@ -56,7 +56,7 @@ static double channel(const struct tuff_picture *picture, size_t pixel, uint32_t
     return wanted == 3 ? v[c] : floor((299 * v[0] + 587 * v[1] + 114 * v[2]) / 1000 + 0.5);
 }
 
-static void test_one(struct loaders_test *test, const struct tuff_picture *picture, const struct tuff_fit_params *params)
+static void test_one(struct loaders_test *test, const struct tuff_picture *picture, const struct tuff_picture_fit_params *params)
 {
     size_t pixels = (size_t)picture->width * picture->height, plane = (size_t)params->width * params->height;
     double *in = malloc(pixels * sizeof *in), *wanted = malloc(plane * sizeof *wanted), worst = 0;
@@ -106,7 +106,7 @@ static void test_formulas(struct loaders_test *test)
             if (channels == 2) continue;
             struct tuff_picture picture = noise(sizes[s][0], sizes[s][1], channels);
             for (int variant = 0; variant < 12; variant++) {
-                struct tuff_fit_params params = {.struct_size = sizeof params,
+                struct tuff_picture_fit_params params = {.struct_size = sizeof params,
                                                  .channels = variant % 2 ? 3 : 1,
                                                  .width = sizes[s][2],
                                                  .height = sizes[s][3],
@@ -123,7 +123,7 @@ static void test_formulas(struct loaders_test *test)
 static void test_exactness(struct loaders_test *test)
 {
     struct tuff_picture picture = noise(1200, 700, 1);
-    struct tuff_fit_params params = {.struct_size = sizeof params, .channels = 1, .width = 28, .height = 28};
+    struct tuff_picture_fit_params params = {.struct_size = sizeof params, .channels = 1, .width = 28, .height = 28};
     struct tuff_error error = {0};
     uint8_t out[28 * 28];
     for (int level = 0; level < 256; level += 51)
@@ -139,7 +139,7 @@ static void test_exactness(struct loaders_test *test)
         }
     free(picture.pixels);
     picture = noise(28, 28, 1);
-    params = (struct tuff_fit_params){.struct_size = sizeof params, .channels = 1, .width = 28, .height = 28};
+    params = (struct tuff_picture_fit_params){.struct_size = sizeof params, .channels = 1, .width = 28, .height = 28};
     expect_status(test, "same size", TUFF_OK, tuff_picture_fit(test->context, &picture, &params, out, &error), &error, NULL);
     expect(test, memcmp(out, picture.pixels, sizeof out) == 0, "same size", "the same pixels", "others");
     params.channels = 2;
@@ -153,7 +153,7 @@ static void test_exactness(struct loaders_test *test)
 
 static tuff_status fit(struct loaders_test *test, void *user)
 {
-    struct tuff_fit_params params = {.struct_size = sizeof params, .channels = 3, .width = 9, .height = 4};
+    struct tuff_picture_fit_params params = {.struct_size = sizeof params, .channels = 3, .width = 9, .height = 4};
     uint8_t out[3 * 9 * 4];
     return tuff_picture_fit(test->context, user, &params, out, NULL);
 }
