@@ -167,6 +167,24 @@ tuff_val tuff_graph_find(const struct tuff_graph *graph, const char *name)
     return 0;
 }
 
+static bool is_leaf(const struct tuff_value *value) { return value->op == &tuff_op_param || value->op == &tuff_op_state; }
+
+uint32_t tuff_graph_leaf_count(const struct tuff_graph *graph)
+{
+    uint32_t count = 0;
+    for (uint32_t v = 1; v < graph->count; v++) count += is_leaf(&graph->values[v]);
+    return count;
+}
+
+struct tuff_leaf tuff_graph_leaf(const struct tuff_graph *graph, uint32_t index)
+{
+    for (uint32_t v = 1; v < graph->count; v++) {
+        const struct tuff_value *value = &graph->values[v];
+        if (is_leaf(value) && index-- == 0) return (struct tuff_leaf){value->name, value->type, value->op == &tuff_op_param};
+    }
+    return (struct tuff_leaf){0};
+}
+
 tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name)
 {
     if (g->status != TUFF_OK || value == 0 || value >= g->count) return 0;
