@@ -237,6 +237,27 @@ TUFF_API void tuff_text_free(struct tuff_context *context, char *text);
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_parse(struct tuff_graph *graph, const char *text, struct tuff_error *error);
 /* Value of a name (input, param, state, tuff_named), or 0. */
 TUFF_API tuff_val tuff_graph_find(const struct tuff_graph *graph, const char *name);
+/* Parameters and states by number (0 .. count-1), in the order in which they were added; names are borrowed. Past the end: zeros. */
+struct tuff_leaf {
+    const char *name;
+    struct tuff_type type;
+    bool trained; /* parameter; else state */
+};
+TUFF_API uint32_t tuff_graph_leaf_count(const struct tuff_graph *graph);
+TUFF_API struct tuff_leaf tuff_graph_leaf(const struct tuff_graph *graph, uint32_t index);
+
+/* ---- layers with parameters of their own ------------------------------------------------------------------------------------------------ */
+
+/* Parameters NAME.weight and NAME.bias; Kaiming-uniform weights with gain 1 (for fan-in), zero bias. They are shared by calls
+ * with the same name. dense: x [n, k] -> [n, units], weight [units, k]. conv2d: square kernel, weight [channels, ci/groups, k, k]. */
+TUFF_API tuff_val tuff_layer_dense(struct tuff_graph *g, tuff_val x, const char *name, uint32_t units);
+TUFF_API tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char *name, uint32_t channels, uint32_t kernel,
+                                    struct tuff_conv2d_params params);
+/* Parameters NAME.weight (ones), NAME.bias (zeros), states NAME.running_mean, NAME.running_var; eps 1e-5, momentum 0.1. In
+ * training the states' assignments are added to the graph: list them among the outputs (tuff_model_fit does it itself). */
+TUFF_API tuff_val tuff_layer_batch_norm(struct tuff_graph *g, tuff_val x, const char *name, bool training);
+/* tuff_dropout with the graph's rng state in training, x in inference. */
+TUFF_API tuff_val tuff_layer_dropout(struct tuff_graph *g, tuff_val x, double p, bool training);
 
 /* ---- optimizers -------------------------------------------------------------------------------------------------------------------- */
 
@@ -445,11 +466,6 @@ TUFF_API struct tuff_fit_state tuff_model_state(const struct tuff_model *model);
 TUFF_API void tuff_model_resume(struct tuff_model *model, const struct tuff_fit_state *state);
 /* Parameters and states by number (0 .. count-1), those that a checkpoint needs; names are borrowed. Before the first fit
  * with the optimizer there are no states of it: tuff_model_prepare makes them. */
-struct tuff_leaf {
-    const char *name;
-    struct tuff_type type;
-    bool trained; /* parameter; else state */
-};
 TUFF_API uint32_t tuff_model_leaf_count(const struct tuff_model *model);
 TUFF_API struct tuff_leaf tuff_model_leaf(const struct tuff_model *model, uint32_t index);
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_read(struct tuff_model *model, const char *name, void *data, size_t bytes, struct tuff_error *error);

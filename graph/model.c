@@ -1,0 +1,370 @@
+/* model.c - a network with its parameters on a device: graph parts for inference and comparison, evaluating, predicting,
+ * leaves for checkpoints. Training is in fit.c. */
+#include "graph/model.h"
+#include "backend/backend.h"
+#include "graph/ops/leaf.h"
+
+#include <math.h>
+
+/* ---- graph parts ------------------------------------------------------------------------------------------------------------ */
+
+static struct tuff_shape batched(uint32_t batch, const struct tuff_shape *sample)
+{
+    struct tuff_shape shape = {.rank = sample->rank + 1, .dim = {batch}};
+    for (uint32_t i = 0; i < sample->rank && i + 1 < TUFF_MAX_RANK; i++) shape.dim[i + 1] = sample->dim[i];
+    return shape;
+}
+
+tuff_val tuff_model_scaled(struct tuff_model *m, struct tuff_graph *g, tuff_val raw)
+{
+    return tuff_affine(g, tuff_cast(g, raw, TUFF_F32), m->params.scale, m->params.shift);
+}
+
+tuff_val tuff_model_losses(struct tuff_model *m, tuff_val y, tuff_val answers)
+{
+    struct tuff_graph *g = m->graph;
+    if (m->params.loss == TUFF_LOSS_CROSS_ENTROPY)
+        return tuff_cross_entropy(g, y, answers, (struct tuff_cross_entropy_params){.reduction = TUFF_REDUCE_NONE,
+                                                                                      .label_smoothing = m->params.label_smoothing});
+    tuff_val flat = tuff_reshape(g, tuff_mse_loss(g, y, answers, TUFF_REDUCE_NONE), TUFF_SHAPE(m->params.batch, 0));
+    return tuff_mean(g, flat, 2, TUFF_DROP_AXES);
+}
+
+tuff_val tuff_model_hits(struct tuff_model *m, tuff_val y, tuff_val answers)
+{
+    if (m->params.loss != TUFF_LOSS_CROSS_ENTROPY) return 0;
+    return tuff_equal(m->graph, tuff_argmax(m->graph, y, 1, TUFF_DROP_AXES), answers);
+}
+
+static tuff_val add_to(struct tuff_graph *g, tuff_val state, tuff_val sum)
+{
+    return tuff_assign(g, state, tuff_add(g, state, tuff_reshape(g, sum, TUFF_SHAPE(1))));
+}
+
+static void add_comparison(struct tuff_model *m, tuff_val y)
+{
+    struct tuff_graph *g = m->graph;
+    uint32_t batch = m->params.batch;
+    m->count = tuff_input(g, "predict/count", TUFF_I32, TUFF_SHAPE(1));
+    tuff_val counts = tuff_less(g, tuff_iota(g, TUFF_SHAPE(batch), 0), m->count);
+    m->eval_loss = tuff_state(g, "metrics/eval_loss", TUFF_F32, TUFF_SHAPE(1), (struct tuff_init){0});
+    m->eval_correct = tuff_state(g, "metrics/eval_correct", TUFF_I32, TUFF_SHAPE(1), (struct tuff_init){0});
+    tuff_val losses = tuff_model_losses(m, y, m->answers), zero = tuff_full(g, TUFF_F32, TUFF_SHAPE(batch), 0);
+    m->eval_assigns[0] = add_to(g, m->eval_loss, tuff_sum(g, tuff_select(g, counts, losses, zero), 0, TUFF_DROP_AXES));
+    tuff_val hits = tuff_model_hits(m, y, m->answers), none = tuff_full(g, TUFF_I32, TUFF_SHAPE(batch), 0);
+    if (hits) m->eval_assigns[1] = add_to(g, m->eval_correct, tuff_sum(g, tuff_select(g, counts, tuff_cast(g, hits, TUFF_I32), none), 0, TUFF_DROP_AXES));
+}
+
+static tuff_status build_inference(struct tuff_model *m, struct tuff_error *error)
+{
+    struct tuff_graph *g = m->graph;
+    uint32_t batch = m->params.batch;
+    m->x = tuff_input(g, "predict/x", m->params.sample.dtype, batched(batch, &m->params.sample.shape));
+    tuff_val y = m->params.build(g, tuff_model_scaled(m, g, m->x), false, m->params.user);
+    TUFF_TRY(tuff_graph_finish(g, error));
+    struct tuff_type type = tuff_type_of(g, y);
+    bool classes = m->params.loss == TUFF_LOSS_CROSS_ENTROPY;
+    char text[128];
+    if (!y || type.dtype != TUFF_F32 || type.shape.rank < 2 || type.shape.dim[0] != batch || (classes && type.shape.rank != 2))
+        return tuff_fail(m->context, error, TUFF_ERR_SHAPE, "the network's output is %s %s, not f32 [%u, %s]", tuff_dtype_name(type.dtype),
+                         tuff_shape_text(&type.shape, text, sizeof text), (unsigned)batch, classes ? "classes" : "...");
+    m->outputs = tuff_shape_count(&type.shape) / batch;
+    m->answers = classes ? tuff_input(g, "predict/labels", TUFF_I32, TUFF_SHAPE(batch)) : tuff_input(g, "predict/targets", TUFF_F32, type.shape);
+    m->predicted = classes ? tuff_softmax(g, y, 1) : tuff_affine(g, y, 1, 0);
+    add_comparison(m, y);
+    return tuff_graph_finish(g, error);
+}
+
+static tuff_status check_params(struct tuff_context *context, const struct tuff_model_params *p, struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, p->struct_size >= sizeof *p);
+    TUFF_REQUIRE(context, error, p->build != NULL);
+    TUFF_REQUIRE(context, error, p->sample.dtype == TUFF_U8 || p->sample.dtype == TUFF_F32);
+    TUFF_REQUIRE(context, error, p->sample.shape.rank < TUFF_MAX_RANK && tuff_shape_count(&p->sample.shape) > 0);
+    return TUFF_OK;
+}
+
+tuff_status tuff_model_create(struct tuff_device *device, const struct tuff_model_params *params, struct tuff_model **model,
+                              struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, device != NULL && params != NULL && model != NULL);
+    struct tuff_context *context = tuff_device_context(device);
+    TUFF_TRY(check_params(context, params, error));
+    struct tuff_model *m = tuff_alloc(context, sizeof *m);
+    if (!m) return tuff_fail_memory(context, error);
+    m->context = context;
+    m->device = device;
+    tuff_device_retain(device);
+    m->params = *params;
+    if (m->params.batch == 0) m->params.batch = 64;
+    if (m->params.scale == 0) m->params.scale = params->sample.dtype == TUFF_U8 ? 1.0 / 255 : 1;
+    m->sample_bytes = (size_t)tuff_shape_count(&params->sample.shape) * tuff_dtype_bytes(params->sample.dtype);
+    m->state = (struct tuff_fit_state){.best_loss = INFINITY, .seed = params->seed};
+    tuff_status status = tuff_graph_create(context, &m->graph, error);
+    if (status == TUFF_OK) status = build_inference(m, error);
+    if (status != TUFF_OK) tuff_model_destroy(m);
+    else *model = m;
+    return status;
+}
+
+static void destroy_session(struct tuff_model *m)
+{
+    tuff_executable_destroy(m->predict);
+    tuff_executable_destroy(m->evaluate);
+    tuff_executable_destroy(m->train);
+    m->predict = m->evaluate = m->train = NULL;
+    tuff_session_destroy(m->session);
+    m->session = NULL;
+}
+
+void tuff_model_destroy(struct tuff_model *m)
+{
+    if (!m) return;
+    destroy_session(m);
+    tuff_graph_destroy(m->graph);
+    tuff_free(m->context, m->rows);
+    tuff_device_release(m->device);
+    tuff_free(m->context, m);
+}
+
+/* ---- session ------------------------------------------------------------------------------------------------------------------ */
+
+static bool is_leaf(const struct tuff_graph *g, tuff_val v) { return g->values[v].op == &tuff_op_param || g->values[v].op == &tuff_op_state; }
+
+static uint32_t count_leaves(const struct tuff_graph *g)
+{
+    uint32_t count = 0;
+    for (tuff_val v = 1; v < g->count; v++) count += is_leaf(g, v);
+    return count;
+}
+
+static size_t value_bytes(const struct tuff_graph *g, tuff_val v)
+{
+    return (size_t)tuff_shape_count(&g->values[v].type.shape) * tuff_dtype_bytes(g->values[v].type.dtype);
+}
+
+/* Copies the first `count` leaves from the old session to the new one. */
+static tuff_status move_leaves(struct tuff_model *m, struct tuff_session *to, uint32_t count, struct tuff_error *error)
+{
+    for (tuff_val v = 1; v < m->graph->count && count > 0; v++) {
+        if (!is_leaf(m->graph, v)) continue;
+        count--;
+        void *content = tuff_alloc(m->context, value_bytes(m->graph, v));
+        if (!content) return tuff_fail_memory(m->context, error);
+        tuff_status status = tuff_session_read(m->session, v, content, value_bytes(m->graph, v), error);
+        if (status == TUFF_OK) status = tuff_session_write(to, v, content, value_bytes(m->graph, v), error);
+        tuff_free(m->context, content);
+        TUFF_TRY(status);
+    }
+    return TUFF_OK;
+}
+
+tuff_status tuff_model_session(struct tuff_model *m, struct tuff_error *error)
+{
+    uint32_t leaves = count_leaves(m->graph);
+    if (m->session && leaves == m->session_leaves) return TUFF_OK;
+    struct tuff_session *session;
+    struct tuff_session_params params = {.struct_size = sizeof params, .seed = m->params.seed};
+    TUFF_TRY(tuff_session_create(m->device, m->graph, &params, &session, error));
+    tuff_status status = m->session ? move_leaves(m, session, m->session_leaves, error) : TUFF_OK;
+    if (status != TUFF_OK) {
+        tuff_session_destroy(session);
+        return status;
+    }
+    destroy_session(m);
+    m->session = session;
+    m->session_leaves = leaves;
+    return TUFF_OK;
+}
+
+/* ---- running batches ------------------------------------------------------------------------------------------------------------ */
+
+size_t tuff_model_answer_bytes(const struct tuff_model *m)
+{
+    return m->params.loss == TUFF_LOSS_CROSS_ENTROPY ? sizeof(int32_t) : (size_t)m->outputs * sizeof(float);
+}
+
+const void *tuff_model_answers(const struct tuff_model *m, const struct tuff_data *data)
+{
+    return m->params.loss == TUFF_LOSS_CROSS_ENTROPY ? (const void *)data->labels : (const void *)data->targets;
+}
+
+tuff_status tuff_model_check_data(struct tuff_model *m, const struct tuff_data *data, struct tuff_error *error)
+{
+    TUFF_REQUIRE(m->context, error, data != NULL && data->count > 0 && data->x != NULL);
+    TUFF_REQUIRE(m->context, error, data->count <= INT32_MAX);
+    if (!tuff_model_answers(m, data))
+        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data have no %s", m->params.loss == TUFF_LOSS_CROSS_ENTROPY ? "labels" : "targets");
+    for (uint64_t i = 0; m->params.loss == TUFF_LOSS_CROSS_ENTROPY && i < data->count; i++)
+        if (data->labels[i] < 0 || (uint64_t)data->labels[i] >= m->outputs)
+            return tuff_fail(m->context, error, TUFF_ERR_USAGE, "label %d of sample %llu is not one of the network's %llu classes",
+                             (int)data->labels[i], (unsigned long long)i, (unsigned long long)m->outputs);
+    return TUFF_OK;
+}
+
+static tuff_status compile_part(struct tuff_model *m, const tuff_val *outputs, uint32_t count, struct tuff_executable **executable,
+                                struct tuff_error *error)
+{
+    TUFF_TRY(tuff_model_session(m, error));
+    if (*executable) return TUFF_OK;
+    struct tuff_executable_params params = {
+        .struct_size = sizeof params, .outputs = outputs, .output_count = count, .input_sets = 2, .progress = m->params.progress};
+    return tuff_session_compile(m->session, &params, executable, error);
+}
+
+/* One batch of samples from row `first` on into memory; missing ones are zeros. */
+static void gather_batch(uint8_t *to, const uint8_t *from, size_t size, const uint32_t *rows, uint64_t first, uint64_t count, uint32_t batch)
+{
+    memset(to + count * size, 0, (batch - count) * size);
+    for (uint64_t i = 0; i < count; i++) memcpy(to + i * size, from + (rows ? rows[first + i] : first + i) * size, size);
+}
+
+static tuff_status zero_metrics(struct tuff_model *m, struct tuff_error *error)
+{
+    float loss = 0;
+    int32_t correct = 0;
+    TUFF_TRY(tuff_session_write(m->session, m->eval_loss, &loss, sizeof loss, error));
+    return tuff_session_write(m->session, m->eval_correct, &correct, sizeof correct, error);
+}
+
+static tuff_status read_metrics(struct tuff_model *m, uint64_t count, struct tuff_metrics *metrics, struct tuff_error *error)
+{
+    float loss;
+    int32_t correct;
+    TUFF_TRY(tuff_session_read(m->session, m->eval_loss, &loss, sizeof loss, error));
+    TUFF_TRY(tuff_session_read(m->session, m->eval_correct, &correct, sizeof correct, error));
+    *metrics = (struct tuff_metrics){(double)loss / (double)count, (double)correct / (double)count};
+    return TUFF_OK;
+}
+
+static tuff_status evaluate_batches(struct tuff_model *m, const struct tuff_data *data, const uint32_t *rows, uint64_t count, uint8_t *x,
+                                    uint8_t *answers, struct tuff_error *error)
+{
+    uint32_t batch = m->params.batch;
+    size_t size = tuff_model_answer_bytes(m);
+    uint64_t tickets[2] = {0};
+    for (uint64_t first = 0, n = 0; first < count; first += batch, n++) {
+        int32_t inside = (int32_t)(count - first < batch ? count - first : batch);
+        gather_batch(x, data->x, m->sample_bytes, rows, first, (uint64_t)inside, batch);
+        gather_batch(answers, tuff_model_answers(m, data), size, rows, first, (uint64_t)inside, batch);
+        if (n >= 2) TUFF_TRY(tuff_device_wait(m->device, tickets[n % 2], UINT64_MAX, error)); /* its inputs may be overwritten */
+        TUFF_TRY(tuff_executable_write(m->evaluate, m->x, x, batch * m->sample_bytes, error));
+        TUFF_TRY(tuff_executable_write(m->evaluate, m->answers, answers, batch * size, error));
+        TUFF_TRY(tuff_executable_write(m->evaluate, m->count, &inside, sizeof inside, error));
+        TUFF_TRY(tuff_executable_submit(m->evaluate, &tickets[n % 2], error));
+    }
+    return TUFF_OK;
+}
+
+tuff_status tuff_model_evaluate_rows(struct tuff_model *m, const struct tuff_data *data, const uint32_t *rows, uint64_t count,
+                                     struct tuff_metrics *metrics, struct tuff_error *error)
+{
+    TUFF_TRY(compile_part(m, m->eval_assigns, m->eval_assigns[1] ? 2 : 1, &m->evaluate, error));
+    TUFF_TRY(zero_metrics(m, error));
+    uint8_t *x = tuff_alloc(m->context, m->params.batch * m->sample_bytes);
+    uint8_t *answers = tuff_alloc(m->context, m->params.batch * tuff_model_answer_bytes(m));
+    tuff_status status = x && answers ? evaluate_batches(m, data, rows, count, x, answers, error) : tuff_fail_memory(m->context, error);
+    tuff_free(m->context, x);
+    tuff_free(m->context, answers);
+    return status == TUFF_OK ? read_metrics(m, count, metrics, error) : status;
+}
+
+tuff_status tuff_model_evaluate(struct tuff_model *m, const struct tuff_data *data, struct tuff_metrics *metrics, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, m != NULL && metrics != NULL);
+    TUFF_TRY(tuff_model_check_data(m, data, error));
+    return tuff_model_evaluate_rows(m, data, NULL, data->count, metrics, error);
+}
+
+tuff_status tuff_model_predict(struct tuff_model *m, const void *x, uint64_t count, float *out, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, m != NULL && x != NULL && out != NULL);
+    uint32_t batch = m->params.batch;
+    TUFF_TRY(compile_part(m, &m->predicted, 1, &m->predict, error));
+    uint8_t *part = tuff_alloc(m->context, batch * m->sample_bytes);
+    tuff_status status = part ? TUFF_OK : tuff_fail_memory(m->context, error);
+    for (uint64_t first = 0; first < count && status == TUFF_OK; first += batch) {
+        uint64_t inside = count - first < batch ? count - first : batch;
+        gather_batch(part, x, m->sample_bytes, NULL, first, inside, batch);
+        status = tuff_executable_write(m->predict, m->x, part, batch * m->sample_bytes, error);
+        if (status == TUFF_OK) status = tuff_executable_submit(m->predict, NULL, error);
+        if (status == TUFF_OK)
+            status = tuff_executable_read(m->predict, 0, out + first * m->outputs, (size_t)(inside * m->outputs) * sizeof *out, error);
+    }
+    tuff_free(m->context, part);
+    return status;
+}
+
+/* ---- leaves, text ---------------------------------------------------------------------------------------------------------------- */
+
+/* What a checkpoint does not need: data, and tables that the host fills again. */
+static bool is_kept(const struct tuff_graph *g, tuff_val v)
+{
+    static const char *const dropped[] = {"data/", "metrics/eval_", "optimizer/table", "optimizer/cursor", "optimizer/gradients"};
+    if (!is_leaf(g, v)) return false;
+    for (size_t i = 0; i < TUFF_COUNT(dropped); i++)
+        if (!strncmp(g->values[v].name, dropped[i], strlen(dropped[i]))) return false;
+    return true;
+}
+
+uint32_t tuff_model_leaf_count(const struct tuff_model *m)
+{
+    uint32_t count = 0;
+    for (tuff_val v = 1; v < m->graph->count; v++) count += is_kept(m->graph, v);
+    return count;
+}
+
+struct tuff_leaf tuff_model_leaf(const struct tuff_model *m, uint32_t index)
+{
+    for (tuff_val v = 1; v < m->graph->count; v++)
+        if (is_kept(m->graph, v) && index-- == 0)
+            return (struct tuff_leaf){m->graph->values[v].name, m->graph->values[v].type, m->graph->values[v].op == &tuff_op_param};
+    return (struct tuff_leaf){0};
+}
+
+static tuff_status find_leaf(struct tuff_model *m, const char *name, tuff_val *leaf, struct tuff_error *error)
+{
+    TUFF_TRY(tuff_model_session(m, error));
+    *leaf = tuff_graph_find(m->graph, name);
+    if (*leaf && is_leaf(m->graph, *leaf)) return TUFF_OK;
+    return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the model has no parameter or state '%s'", name);
+}
+
+tuff_status tuff_model_read(struct tuff_model *m, const char *name, void *data, size_t bytes, struct tuff_error *error)
+{
+    tuff_val leaf;
+    TUFF_REQUIRE(NULL, error, m != NULL && name != NULL);
+    TUFF_TRY(find_leaf(m, name, &leaf, error));
+    return tuff_session_read(m->session, leaf, data, bytes, error);
+}
+
+tuff_status tuff_model_write(struct tuff_model *m, const char *name, const void *data, size_t bytes, struct tuff_error *error)
+{
+    tuff_val leaf;
+    TUFF_REQUIRE(NULL, error, m != NULL && name != NULL);
+    TUFF_TRY(find_leaf(m, name, &leaf, error));
+    return tuff_session_write(m->session, leaf, data, bytes, error);
+}
+
+tuff_status tuff_model_graph(struct tuff_model *m, uint32_t batch, char **text, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, m != NULL && text != NULL && batch > 0);
+    struct tuff_graph *g;
+    TUFF_TRY(tuff_graph_create(m->context, &g, error));
+    tuff_val x = tuff_input(g, "x", m->params.sample.dtype, batched(batch, &m->params.sample.shape));
+    tuff_val y = m->params.build(g, tuff_model_scaled(m, g, x), false, m->params.user);
+    if (m->params.loss == TUFF_LOSS_CROSS_ENTROPY) tuff_named(g, tuff_softmax(g, y, 1), "probabilities");
+    else tuff_named(g, tuff_affine(g, y, 1, 0), "outputs");
+    tuff_status status = tuff_graph_finish(g, error);
+    if (status == TUFF_OK) status = tuff_graph_print(g, text, error);
+    tuff_graph_destroy(g);
+    return status;
+}
+
+uint64_t tuff_model_outputs(const struct tuff_model *m) { return m->outputs; }
+struct tuff_fit_state tuff_model_state(const struct tuff_model *m) { return m->state; }
+struct tuff_executable *tuff_model_training(struct tuff_model *m) { return m->train; }
+struct tuff_executable_info tuff_model_info(const struct tuff_model *m)
+{
+    return m->train ? tuff_executable_info(m->train) : (struct tuff_executable_info){0};
+}

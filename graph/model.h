@@ -1,0 +1,51 @@
+/* model.h - inside of a model, between model.c (graph parts, evaluating, predicting) and fit.c (training). Private. */
+#ifndef TUFF_MODEL_H
+#define TUFF_MODEL_H
+
+#include "graph/op.h"
+
+struct tuff_model {
+    struct tuff_context *context; /* [borrowed] */
+    struct tuff_device *device;   /* [retained] */
+    struct tuff_model_params params;
+    struct tuff_graph *graph;     /* [owned] */
+    struct tuff_session *session; /* [owned] or NULL */
+    uint32_t session_leaves;      /* parameters and states that the session knows */
+    uint64_t outputs;             /* per sample */
+    size_t sample_bytes;
+
+    /* inference of one batch, and its comparison with labels or targets */
+    tuff_val x, answers, count; /* inputs: samples, labels or targets, how many of them count */
+    tuff_val predicted;         /* probabilities or outputs [batch, ..] */
+    tuff_val eval_loss, eval_correct, eval_assigns[2];
+    struct tuff_executable *predict, *evaluate; /* [owned] or NULL */
+
+    /* training */
+    bool prepared, resident;
+    struct tuff_optimizer optimizer;
+    uint64_t data_count, train_count; /* samples, and those not set apart for validation */
+    uint32_t *rows;                   /* [owned] data_count numbers: training rows, then validation rows */
+    tuff_val data_x, data_answers, order, position; /* states of resident data, inputs x and answers of streamed data */
+    tuff_val train_loss, train_correct;             /* states: sums over the epoch */
+    tuff_val *train_outputs;                        /* [graph's arena] */
+    uint32_t train_output_count;
+    struct tuff_executable *train; /* [owned] or NULL */
+    bool data_written;
+    struct tuff_fit_state state;
+};
+
+/* Session that knows every leaf of the graph: made, or made anew with the old content. */
+TUFF_MUST_CHECK tuff_status tuff_model_session(struct tuff_model *m, struct tuff_error *error);
+/* Metrics over `count` rows of the data (rows NULL: all in order). */
+TUFF_MUST_CHECK tuff_status tuff_model_evaluate_rows(struct tuff_model *m, const struct tuff_data *data, const uint32_t *rows, uint64_t count,
+                                                     struct tuff_metrics *metrics, struct tuff_error *error);
+/* Stored samples as f32, scaled. */
+tuff_val tuff_model_scaled(struct tuff_model *m, struct tuff_graph *g, tuff_val raw);
+/* Loss of each sample [batch], and the number of right ones (i32 scalar), or 0 for mean squared error. */
+tuff_val tuff_model_losses(struct tuff_model *m, tuff_val y, tuff_val answers);
+tuff_val tuff_model_hits(struct tuff_model *m, tuff_val y, tuff_val answers); /* bool [batch] */
+size_t tuff_model_answer_bytes(const struct tuff_model *m); /* per sample */
+TUFF_MUST_CHECK tuff_status tuff_model_check_data(struct tuff_model *m, const struct tuff_data *data, struct tuff_error *error);
+const void *tuff_model_answers(const struct tuff_model *m, const struct tuff_data *data);
+
+#endif
