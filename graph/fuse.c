@@ -326,18 +326,34 @@ static tuff_status new_group(struct tuff_work *w, tuff_val kernel, uint32_t *at)
     return TUFF_OK;
 }
 
+/* The group computes something that is read in place. */
+static bool feeds(const struct tuff_work *w, const struct tuff_work_group *needs, uint32_t at)
+{
+    for (uint32_t i = 0; i < needs->read_count; i++)
+        if (needs->reads[i].identity && w->group_of[producer(w, needs->reads[i].value)] == at) return true;
+    return false;
+}
+
+/* A pointwise launch that walks over the same memory: what both read is read once. */
+static bool shares_reads(const struct tuff_work *w, const struct tuff_work_group *needs, uint32_t at)
+{
+    const struct tuff_work_group *group = &w->groups[at];
+    for (uint32_t i = 0; i < needs->read_count && !group->kernel; i++)
+        for (uint32_t k = 0; k < group->read_count; k++)
+            if (needs->reads[i].identity && group->reads[k].identity && needs->reads[i].value == group->reads[k].value) return true;
+    return false;
+}
+
 tuff_status tuff_group_root(struct tuff_work *w, tuff_val v, bool alone)
 {
     uint32_t limit = w->params->caps->max_storage_buffers < TUFF_MAX_BINDINGS ? w->params->caps->max_storage_buffers : TUFF_MAX_BINDINGS;
     struct tuff_work_group needs = {0};
     uint32_t at;
     TUFF_TRY(collect_inputs(w, &needs, v, true));
-    for (uint32_t best = w->group_count; !alone && best-- > 0;) {
-        bool candidate = false;
-        for (uint32_t i = 0; i < needs.read_count; i++)
-            candidate = candidate || (needs.reads[i].identity && w->group_of[producer(w, needs.reads[i].value)] == best);
-        if (candidate && can_join(w, &needs, v, best, limit)) return join(w, &needs, v, best);
-    }
+    for (uint32_t best = w->group_count; !alone && best-- > 0;)
+        if (feeds(w, &needs, best) && can_join(w, &needs, v, best, limit)) return join(w, &needs, v, best);
+    for (uint32_t best = w->group_count; !alone && best-- > 0;)
+        if (shares_reads(w, &needs, best) && can_join(w, &needs, v, best, limit)) return join(w, &needs, v, best);
     TUFF_TRY(new_group(w, 0, &at));
     return join(w, &needs, v, at);
 }
