@@ -301,10 +301,73 @@ static tuff_status lower_sizes(const struct tuff_lower *lower, const struct size
     return TUFF_OK;
 }
 
+/* What conv_shuffle.comp computes: a correlation with stride 1 of the source s into the result r. */
+struct correlation {
+    uint64_t channels; /* of s, in a group */
+    uint32_t m, sh, sw, rh, rw, pad_y, pad_x, last;
+    bool grad, padded, flat, crosses;
+};
+
+/* False where that kernel has no path: strides, many taps, or fewer channels than would fill its lanes. */
+static bool correlate(const struct tuff_lower *lower, const struct sizes *s, bool grad, struct correlation *c)
+{
+    uint32_t reach_y = s->dh * (s->kh - 1), reach_x = s->dw * (s->kw - 1);
+    uint32_t lanes = tuff_shuffle_lanes(lower->caps);
+    if (grad)
+        *c = (struct correlation){.channels = s->co, .m = s->ci, .sh = s->oh, .sw = s->ow, .rh = s->h, .rw = s->w,
+                                  .pad_y = reach_y - s->top, .pad_x = reach_x - s->left};
+    else
+        *c = (struct correlation){.channels = s->ci, .m = s->co, .sh = s->h, .sw = s->w, .rh = s->oh, .rw = s->ow,
+                                  .pad_y = s->top, .pad_x = s->left};
+    c->grad = grad;
+    c->last = (uint32_t)tuff_shape_count(&lower->in[0]->shape) - 1;
+    c->padded = c->pad_y || c->pad_x || (uint64_t)c->rh + reach_y > c->sh || (uint64_t)c->rw + reach_x > c->sw;
+    c->crosses = c->sw % 4 != 0;
+    c->flat = c->rw == c->sw && (uint64_t)c->rh * c->rw % 4 == 0 && (uint64_t)c->sh * c->sw % 4 == 0 && c->pad_x <= 4 &&
+              (c->crosses ? 6 : 3) + reach_x <= 7 + c->pad_x;
+    bool vector_stores = c->flat || c->rw % 4 == 0, short_sum = c->channels * s->kh * s->kw < 64;
+    return lanes && s->sh == 1 && s->sw == 1 && reach_x <= 5 && s->kh * s->kw <= 25 && c->m > 2 && (vector_stores || !short_sum);
+}
+
+/* MG, NG of conv_shuffle.comp. Measured on lavapipe 22.3.6: 32 channels by 32 pixels are best with a window, 16 by 64 without. */
+static void choose_groups(const struct sizes *s, uint32_t m, uint32_t lanes, uint32_t *mg, uint32_t *ng)
+{
+    bool window = s->kh * s->kw > 1;
+    *mg = m > 2 * lanes && window ? 4 : m > lanes ? 2 : 1;
+    *ng = *mg == 4 ? 1 : 2;
+}
+
+static void lower_correlation(const struct tuff_lower *lower, const struct sizes *s, const struct correlation *c,
+                              struct tuff_kernel_call *call)
+{
+    uint32_t lanes = tuff_shuffle_lanes(lower->caps), mg, ng;
+    choose_groups(s, c->m, lanes, &mg, &ng);
+    uint64_t per_picture = c->flat ? (uint64_t)c->rh * c->rw / 4 : (uint64_t)c->rh * ((c->rw + 3) / 4), quads = s->n * per_picture;
+    uint64_t rows = c->channels * s->kh, tiles_m = (c->m + lanes * mg - 1) / (lanes * mg);
+    uint64_t tiles_n = (quads + lanes * ng - 1) / (lanes * ng), groups = tiles_m * tiles_n * s->groups;
+    bool a_vec = (c->grad ? c->m : c->channels) * s->kh * s->kw % 4 == 0;
+    bool c_vec = c->flat || (c->rw % 4 == 0);
+    const uint32_t spec[] = {s->kh, s->kw, s->dh, s->dw, lanes, mg, ng, c->flat, a_vec, c_vec, c->padded,
+                             c->grad ? s->kh : 4, c->crosses, c->flat ? c->pad_x : 0, rows % (c->grad ? s->kh : 4) != 0};
+    const uint32_t push[] = {c->m, (uint32_t)quads, (uint32_t)rows, (uint32_t)tiles_m, (uint32_t)tiles_n, (uint32_t)groups,
+                             s->groups, (uint32_t)c->channels, c->sh, c->sw, c->rh, c->rw, c->pad_y, c->pad_x, c->last};
+    call->file = "conv_shuffle";
+    call->flops = 2 * (uint64_t)c->m * s->n * c->rh * c->rw * c->channels * s->kh * s->kw * s->groups;
+    tuff_call_define(call, "CONV_GRAD", c->grad);
+    for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, i, spec[i]);
+    for (uint32_t i = 0; i < TUFF_COUNT(push); i++) tuff_call_push(call, push[i]);
+    tuff_call_grid(call, lower->caps, groups);
+}
+
 static tuff_status conv_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
 {
     struct sizes s;
     if (TUFF_NEVER(!measure_conv(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s))) return TUFF_ERR_SHAPE;
+    struct correlation c;
+    if (correlate(lower, &s, false, &c)) {
+        lower_correlation(lower, &s, &c, call);
+        return TUFF_OK;
+    }
     struct tuff_gemm gemm = {.op = TUFF_GEMM_CONV, .m = s.co, .n = (uint64_t)s.n * s.oh * s.ow,
                              .k = (uint64_t)s.ci * s.kh * s.kw, .z = s.groups, .a_k_fast = true,
                              .c_vec = (uint64_t)s.oh * s.ow % 4 == 0, .k_tail = (uint64_t)s.ci * s.kh * s.kw % 4 != 0};
@@ -315,6 +378,11 @@ static tuff_status input_grad_lower(const struct tuff_lower *lower, struct tuff_
 {
     struct sizes s;
     if (TUFF_NEVER(!measure_input_grad(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s))) return TUFF_ERR_SHAPE;
+    struct correlation c;
+    if (correlate(lower, &s, true, &c)) {
+        lower_correlation(lower, &s, &c, call);
+        return TUFF_OK;
+    }
     struct tuff_gemm gemm = {.op = TUFF_GEMM_INPUT_GRAD, .m = s.ci, .n = (uint64_t)s.n * s.h * s.w,
                              .k = (uint64_t)s.co * s.kh * s.kw, .z = s.groups, .a_k_fast = s.kh * s.kw > 1,
                              .c_vec = (uint64_t)s.h * s.w % 4 == 0, .k_tail = (uint64_t)s.co * s.kh * s.kw % 4 != 0};

@@ -31,8 +31,14 @@ static struct tile reg_tile(const struct tuff_caps *caps)
     return (struct tile){REG, lanes, 1, 4, 4, 1, 4, 4 * lanes};
 }
 
-/* Lanes hand elements around: for software devices, whose lanes load one by one (figures in gemm_shuffle.comp's commit). More
- * columns load less and compile longer; fewer rows where there are few. */
+/* Software devices load lane by lane, so that what a load costs is the number of elements. */
+uint32_t tuff_shuffle_lanes(const struct tuff_caps *caps)
+{
+    bool fits = caps->subgroup_shuffle && caps->subgroup_basic && (caps->subgroup_size == 4 || caps->subgroup_size == 8);
+    return caps->kind == TUFF_DEVICE_SOFTWARE && fits ? caps->subgroup_size : 0;
+}
+
+/* More columns load less and compile longer; fewer rows where there are few. */
 static struct tile shuffle_tile(const struct tuff_caps *caps, const struct tuff_gemm *gemm)
 {
     uint32_t lanes = caps->subgroup_size, tm = power_of_two(ceil_div(gemm->m, lanes), 2), tn = 2;
@@ -56,9 +62,9 @@ static struct tile shared_tile(const struct tuff_gemm *gemm)
 
 static struct tile choose(const struct tuff_caps *caps, const struct tuff_gemm *gemm)
 {
-    bool software = caps->kind == TUFF_DEVICE_SOFTWARE, shuffle = caps->subgroup_shuffle && caps->subgroup_basic;
+    bool software = caps->kind == TUFF_DEVICE_SOFTWARE;
     bool slow_shared = caps->vendor_id == VENDOR_ARM || caps->vendor_id == VENDOR_BROADCOM;
-    if (software && shuffle && (caps->subgroup_size == 4 || caps->subgroup_size == 8)) return shuffle_tile(caps, gemm);
+    if (tuff_shuffle_lanes(caps)) return shuffle_tile(caps, gemm);
     if (software || slow_shared || caps->max_workgroup_invocations < 128 || caps->max_shared_bytes < 16384) return reg_tile(caps);
     return shared_tile(gemm);
 }

@@ -20,4 +20,7 @@ struct tuff_gemm {
 tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_gemm *gemm, struct tuff_kernel_call *call,
                             struct tuff_error *error);
 
+/* Lanes of the kernels whose lanes hand elements around by shuffles, where this device is better served by those; else 0. */
+uint32_t tuff_shuffle_lanes(const struct tuff_caps *caps);
+
 #endif
