@@ -1,4 +1,4 @@
-/* loaders.h - files in and out: IDX, pictures, safetensors, checkpoints, data sets. Public.
+/* loaders.h - files in and out: IDX, pictures, safetensors, checkpoints, data sets, models. Public.
  *
  * Every file is untrusted: each length is checked against the file before it is used, and a bad file gives a status and
  * a sentence that names it. Functions that read a format whose library is not part of this build return
@@ -8,6 +8,7 @@
 #define TUFF_LOADERS_H
 
 #include "backend/base.h"
+#include "graph/graph.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -285,6 +286,109 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_dataset_read_folder(struct tuff_contex
                                                               const struct tuff_folder_params *params,
                                                               struct tuff_dataset *train, struct tuff_dataset *test,
                                                               struct tuff_error *error);
+
+/* ---- models in files ------------------------------------------------------------------------------------------------------ */
+
+enum tuff_invert {
+    TUFF_INVERT_NEVER = 0,
+    TUFF_INVERT_ALWAYS,
+    TUFF_INVERT_LIGHT /* when the mean of the picture's border, as grey, is above 127: things on a light ground */
+};
+/* How a picture becomes a sample [channels, height, width] u8; stored with a model, so that what it is asked later is
+ * prepared as what it learned from. (Scale and mean of the samples are part of the network.) */
+struct tuff_preprocess {
+    uint32_t channels; /* 1 or 3 */
+    uint32_t height, width;
+    enum tuff_fit mode;
+    enum tuff_filter filter;
+    uint8_t ground; /* around the picture with TUFF_FIT_PAD, as the sample shows it: after inversion */
+    enum tuff_invert invert;
+};
+/* Errors: as tuff_picture_fit. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_preprocess_run(struct tuff_context *context, const struct tuff_preprocess *preprocess,
+                                                         const struct tuff_picture *picture, uint8_t *out,
+                                                         struct tuff_error *error);
+
+/* What is stored with a model. All pointers are borrowed during the call. */
+struct tuff_model_save_params {
+    size_t struct_size; /* sizeof(struct tuff_model_save_params) */
+    struct tuff_preprocess preprocess;
+    const char *const *class_names; /* one for each output; UTF-8 without control characters */
+    uint32_t class_count;
+    const struct tuff_pair *texts; /* more metadata; keys other than graph, preprocess, labels */
+    size_t text_count;
+};
+/* Writes a trained classifier (cross entropy) into one file: a safetensors file of the kind "model" (tuff_checkpoint_write)
+ * with the parameters and running statistics that inference needs, and as metadata
+ *   graph       text of the network for one sample (tuff_model_graph with batch 1)
+ *   preprocess  JSON: {"channels":1,"height":28,"width":28,"mode":"pad","filter":"area","ground":0,"invert":"light"}
+ *   labels      JSON: ["T-shirt", ...]
+ * Optimizer, data and metrics stay out. path holds the old or the new content whole.
+ * Errors: USAGE (sizes or classes that do not fit the model; a model without classes), FILE, MEMORY, DEVICE_LOST, UNSUPPORTED
+ * (a build without cJSON). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_save(struct tuff_context *context, struct tuff_model *model, const char *path,
+                                                     const struct tuff_model_save_params *params, struct tuff_error *error);
+
+/* A model file in memory. Immutable after open. */
+struct tuff_saved;
+struct tuff_saved_info {
+    struct tuff_preprocess preprocess;
+    uint32_t class_count;
+    const char *const *class_names; /* borrowed from the tuff_saved, as all of this */
+    const char *graph;              /* text for tuff_graph_parse; input "x", output "probabilities" */
+    uint64_t sample_bytes;          /* channels * height * width */
+    uint64_t parameter_count;       /* trained numbers */
+};
+/* Opens what tuff_model_save wrote; destroy with tuff_saved_destroy. Everything is checked before it is used: the file's
+ * checksum, the graph's text, that the file holds each of the graph's parameters and states with its type and shape and
+ * nothing else, that sizes and labels agree with the graph.
+ * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (a build without cJSON). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_saved_open(struct tuff_context *context, const char *path, struct tuff_saved **saved,
+                                                     struct tuff_error *error);
+/* The same from memory, which is copied. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_saved_decode(struct tuff_context *context, struct tuff_span file,
+                                                       struct tuff_saved **saved, struct tuff_error *error);
+TUFF_API void tuff_saved_destroy(struct tuff_saved *saved); /* NULL is legal */
+TUFF_API const struct tuff_saved_info *tuff_saved_info(const struct tuff_saved *saved);
+/* Arrays and texts of the file. Borrowed. */
+TUFF_API const struct tuff_tensors *tuff_saved_tensors(const struct tuff_saved *saved);
+/* Writes the file's parameters and statistics into a model of the same network: to evaluate it, or to train it further.
+ * Errors: FORMAT (a name, type or shape that the model does not have), DEVICE_LOST, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_saved_load(const struct tuff_saved *saved, struct tuff_model *model,
+                                                     struct tuff_error *error);
+
+/* A model file's network on a device, ready to run. One thread at a time. */
+struct tuff_classifier;
+/* Does not need saved afterwards. Errors: DEVICE_MEMORY, COMPILE, UNSUPPORTED, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_classifier_create(struct tuff_device *device, const struct tuff_saved *saved,
+                                                            struct tuff_classifier **classifier, struct tuff_error *error);
+TUFF_API void tuff_classifier_destroy(struct tuff_classifier *classifier); /* NULL is legal */
+/* samples [count, channels, height, width] u8, as of tuff_preprocess_run; out [count, classes]: probabilities. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_classifier_run(struct tuff_classifier *classifier, const uint8_t *samples,
+                                                         uint64_t count, float *out, struct tuff_error *error);
+
+/* ---- training in files ------------------------------------------------------------------------------------------------------ */
+
+/* Where tuff_model_fit saves what it needs to go on:
+ *     struct tuff_model_checkpoint checkpoint = {sizeof checkpoint, context, "training.ckpt", NULL, 0};
+ *     params.save = tuff_model_checkpoint_save, params.save_user = &checkpoint; */
+struct tuff_model_checkpoint {
+    size_t struct_size; /* sizeof(struct tuff_model_checkpoint) */
+    struct tuff_context *context;
+    const char *path;              /* holds the old or the new content whole */
+    const struct tuff_pair *texts; /* more metadata (tuff_tensors_text); keys other than those that begin with "fit." */
+    size_t text_count;
+};
+/* Writes all leaves of the model (tuff_model_leaf) and its place in the training, every bit of them, as a file of the kind
+ * "checkpoint". checkpoint: a struct tuff_model_checkpoint. Errors: FILE, MEMORY, DEVICE_LOST, UNSUPPORTED (cJSON). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_checkpoint_save(void *checkpoint, struct tuff_model *model,
+                                                                struct tuff_error *error);
+/* Puts a model back to where it was saved, after tuff_model_prepare with the same data and parameters and before the first
+ * fit; that fit then goes on bit for bit as if it had never stopped. Nothing is written to the model unless the file holds
+ * each of its leaves with type and shape, and nothing else.
+ * Errors: FILE, FORMAT (also: of another network or optimizer), DEVICE_LOST, MEMORY, UNSUPPORTED (cJSON). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_checkpoint_load(struct tuff_context *context, struct tuff_model *model,
+                                                                const char *path, struct tuff_error *error);
 
 #ifdef __cplusplus
 }

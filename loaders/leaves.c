@@ -1,0 +1,124 @@
+/* leaves.c - parameters and states between a model and the arrays of a file. */
+#include "loaders/leaves.h"
+
+#include <stdio.h>
+
+static enum tuff_element element_of(enum tuff_dtype dtype)
+{
+    switch (dtype) {
+    case TUFF_F32: return TUFF_ELEMENT_F32;
+    case TUFF_F16: return TUFF_ELEMENT_F16;
+    case TUFF_I32: return TUFF_ELEMENT_I32;
+    case TUFF_U8: return TUFF_ELEMENT_U8;
+    case TUFF_BOOL: return TUFF_ELEMENT_BOOL;
+    }
+    return TUFF_ELEMENT_U8;
+}
+
+static struct tuff_array describe(const struct tuff_leaf *leaf)
+{
+    struct tuff_array array = {.name = leaf->name, .element = element_of(leaf->type.dtype), .rank = leaf->type.shape.rank};
+    for (uint32_t i = 0; i < array.rank; i++) array.dim[i] = leaf->type.shape.dim[i];
+    array.bytes = tuff_shape_count(&leaf->type.shape) * tuff_element_bytes(array.element);
+    return array;
+}
+
+static tuff_status start(struct tuff_context *context, uint32_t count, struct tuff_leaves *leaves, struct tuff_error *error)
+{
+    *leaves = (struct tuff_leaves){.context = context, .count = count};
+    leaves->arrays = tuff_alloc(context, count * sizeof *leaves->arrays);
+    return leaves->arrays ? TUFF_OK : tuff_fail_memory(context, error);
+}
+
+tuff_status tuff_leaves_of_model(struct tuff_context *context, const struct tuff_model *model, struct tuff_leaves *leaves,
+                                 struct tuff_error *error)
+{
+    TUFF_TRY(start(context, tuff_model_leaf_count(model), leaves, error));
+    for (uint32_t i = 0; i < leaves->count; i++) {
+        struct tuff_leaf leaf = tuff_model_leaf(model, i);
+        leaves->arrays[i] = describe(&leaf);
+    }
+    return TUFF_OK;
+}
+
+tuff_status tuff_leaves_of_graph(struct tuff_context *context, const struct tuff_graph *graph, struct tuff_leaves *leaves,
+                                 struct tuff_error *error)
+{
+    TUFF_TRY(start(context, tuff_graph_leaf_count(graph), leaves, error));
+    for (uint32_t i = 0; i < leaves->count; i++) {
+        struct tuff_leaf leaf = tuff_graph_leaf(graph, i);
+        leaves->arrays[i] = describe(&leaf);
+    }
+    return TUFF_OK;
+}
+
+void tuff_leaves_finish(struct tuff_leaves *leaves)
+{
+    if (!leaves->context) return;
+    tuff_free(leaves->context, leaves->memory);
+    tuff_free(leaves->context, leaves->arrays);
+    *leaves = (struct tuff_leaves){0};
+}
+
+tuff_status tuff_leaves_read(struct tuff_leaves *leaves, struct tuff_model *model, struct tuff_error *error)
+{
+    uint64_t total = 0; /* leaves lie in device memory: the sum is far from 2^64 */
+    for (uint32_t i = 0; i < leaves->count; i++) total += tuff_align(leaves->arrays[i].bytes, sizeof(uint64_t));
+    if (total > SIZE_MAX) return tuff_fail_memory(leaves->context, error);
+    leaves->memory = tuff_alloc(leaves->context, (size_t)total);
+    if (!leaves->memory) return tuff_fail_memory(leaves->context, error);
+    uint8_t *at = leaves->memory;
+    for (uint32_t i = 0; i < leaves->count; i++) {
+        struct tuff_array *array = &leaves->arrays[i];
+        TUFF_TRY(tuff_model_read(model, array->name, at, (size_t)array->bytes, error));
+        array->data = at;
+        at += tuff_align(array->bytes, sizeof(uint64_t));
+    }
+    return TUFF_OK;
+}
+
+/* "F32 [16, 1, 3, 3]" */
+static const char *type_text(const struct tuff_array *array, char *text, size_t size)
+{
+    size_t length = (size_t)snprintf(text, size, "%s [", tuff_element_name(array->element));
+    for (uint32_t i = 0; i < array->rank && length < size; i++)
+        length += (size_t)snprintf(text + length, size - length, "%s%llu", i ? ", " : "", (unsigned long long)array->dim[i]);
+    if (length < size) snprintf(text + length, size - length, "]");
+    return text;
+}
+
+static bool same_type(const struct tuff_array *a, const struct tuff_array *b)
+{
+    return a->element == b->element && a->rank == b->rank && memcmp(a->dim, b->dim, a->rank * sizeof *a->dim) == 0;
+}
+
+tuff_status tuff_leaves_match(const struct tuff_leaves *leaves, const struct tuff_tensors *tensors, const char *file,
+                              struct tuff_error *error)
+{
+    for (uint32_t i = 0; i < leaves->count; i++) {
+        const struct tuff_array *wanted = &leaves->arrays[i];
+        struct tuff_array found;
+        char a[200], b[200];
+        if (!tuff_tensors_find(tensors, wanted->name, &found))
+            return tuff_fail(leaves->context, error, TUFF_ERR_FORMAT, "%s: lacks \"%.100s\", which the network has", file,
+                             wanted->name);
+        if (!same_type(wanted, &found))
+            return tuff_fail(leaves->context, error, TUFF_ERR_FORMAT, "%s: \"%.100s\" is %s, in the network %s", file,
+                             wanted->name, type_text(&found, a, sizeof a), type_text(wanted, b, sizeof b));
+    }
+    if (tuff_tensors_count(tensors) != leaves->count) /* names are unique on both sides */
+        return tuff_fail(leaves->context, error, TUFF_ERR_FORMAT, "%s: holds %zu arrays, the network %u", file,
+                         tuff_tensors_count(tensors), (unsigned)leaves->count);
+    return TUFF_OK;
+}
+
+tuff_status tuff_leaves_write(struct tuff_context *context, const struct tuff_tensors *tensors, struct tuff_model *model,
+                              struct tuff_error *error)
+{
+    for (size_t i = 0; i < tuff_tensors_count(tensors); i++) {
+        struct tuff_array array = tuff_tensors_get(tensors, i);
+        if (array.bytes > SIZE_MAX) return tuff_fail_memory(context, error);
+        if (array.bytes) TUFF_TRY(tuff_model_write(model, array.name, array.data, (size_t)array.bytes, error));
+    }
+    return TUFF_OK;
+}

@@ -1,0 +1,30 @@
+/* leaves.h - parameters and states between a model and the arrays of a file. Private to loaders/. */
+#ifndef TUFF_LOADERS_LEAVES_H
+#define TUFF_LOADERS_LEAVES_H
+
+#include "backend/core.h"
+#include "loaders/source.h"
+
+/* Zero it before the first use; finish it in any case. */
+struct tuff_leaves {
+    struct tuff_context *context; /* [borrowed] */
+    uint32_t count;
+    struct tuff_array *arrays; /* [owned] names are borrowed from the model or graph; data is memory, or NULL */
+    void *memory;              /* [owned] */
+};
+tuff_status tuff_leaves_of_model(struct tuff_context *context, const struct tuff_model *model, struct tuff_leaves *leaves,
+                                 struct tuff_error *error);
+tuff_status tuff_leaves_of_graph(struct tuff_context *context, const struct tuff_graph *graph, struct tuff_leaves *leaves,
+                                 struct tuff_error *error);
+void tuff_leaves_finish(struct tuff_leaves *leaves);
+/* Reads all of them from the model's device into memory. */
+tuff_status tuff_leaves_read(struct tuff_leaves *leaves, struct tuff_model *model, struct tuff_error *error);
+/* TUFF_OK when the file holds each leaf with its type and shape and no other array. file: for the
+ * sentence. */
+tuff_status tuff_leaves_match(const struct tuff_leaves *leaves, const struct tuff_tensors *tensors, const char *file,
+                              struct tuff_error *error);
+/* Writes the arrays of the file, which match, into the model. */
+tuff_status tuff_leaves_write(struct tuff_context *context, const struct tuff_tensors *tensors, struct tuff_model *model,
+                              struct tuff_error *error);
+
+#endif

@@ -1,0 +1,108 @@
+/* model.c - writes a trained classifier into one file: graph text, weights, preprocessing, labels. saved.c reads it. */
+#include "loaders/leaves.h"
+#include "loaders/preprocess.h"
+
+enum { OWN_TEXTS = 3 };
+static const char *const own_keys[OWN_TEXTS] = {"graph", "preprocess", "labels"};
+
+struct job {
+    struct tuff_context *context;
+    struct tuff_error *error;
+    const struct tuff_model_save_params *params;
+    char *texts[OWN_TEXTS];   /* [owned] */
+    struct tuff_graph *graph; /* [owned] inference; lends the leaves their names */
+    struct tuff_leaves leaves;
+};
+
+/* ---- what fits ------------------------------------------------------------------------------------------------------------------ */
+
+static tuff_status check_texts(struct tuff_context *context, const struct tuff_model_save_params *params, struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, params->texts || params->text_count == 0);
+    for (size_t i = 0; i < params->text_count; i++) {
+        TUFF_REQUIRE(context, error, params->texts[i].key && params->texts[i].value);
+        for (size_t k = 0; k < OWN_TEXTS; k++)
+            if (strcmp(params->texts[i].key, own_keys[k]) == 0)
+                return tuff_fail(context, error, TUFF_ERR_USAGE, "the key \"%s\" is that of the model itself", own_keys[k]);
+    }
+    return TUFF_OK;
+}
+
+static tuff_status check_params(struct tuff_context *context, const struct tuff_model *model,
+                                const struct tuff_model_save_params *params, struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, params->struct_size == sizeof *params);
+    TUFF_REQUIRE(context, error, params->class_names);
+    TUFF_TRY(tuff_preprocess_check(context, &params->preprocess, error));
+    TUFF_TRY(check_texts(context, params, error));
+    if (params->class_count != tuff_model_outputs(model))
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "%u names for the model's %llu classes", (unsigned)params->class_count,
+                         (unsigned long long)tuff_model_outputs(model));
+    for (uint32_t i = 0; i < params->class_count; i++)
+        if (!params->class_names[i] || !tuff_label_valid(params->class_names[i]))
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "the name of class %u is empty, holds control characters or is not UTF-8",
+                             (unsigned)i);
+    return TUFF_OK;
+}
+
+/* The network takes samples as params->preprocess makes them, and gives probabilities. */
+static tuff_status check_graph(const struct job *job)
+{
+    const struct tuff_preprocess *p = &job->params->preprocess;
+    tuff_val x = tuff_graph_find(job->graph, "x"), y = tuff_graph_find(job->graph, "probabilities");
+    if (!x || !y) return tuff_fail(job->context, job->error, TUFF_ERR_USAGE, "a saved model is a classifier (cross entropy)");
+    struct tuff_type type = tuff_type_of(job->graph, x);
+    const uint32_t *d = type.shape.dim;
+    if (type.dtype == TUFF_U8 && type.shape.rank == 4 && d[1] == p->channels && d[2] == p->height && d[3] == p->width)
+        return TUFF_OK;
+    return tuff_fail(job->context, job->error, TUFF_ERR_USAGE,
+                     "the model does not take u8 samples [%u, %u, %u], which the preprocessing makes", (unsigned)p->channels,
+                     (unsigned)p->height, (unsigned)p->width);
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------------------------------- */
+
+static tuff_status gather(struct job *job, struct tuff_model *model)
+{
+    const struct tuff_model_save_params *params = job->params;
+    char *text = NULL;
+    TUFF_TRY(tuff_model_graph(model, 1, &text, job->error));
+    job->texts[0] = tuff_strdup(job->context, text);
+    tuff_text_free(job->context, text);
+    if (!job->texts[0]) return tuff_fail_memory(job->context, job->error);
+    TUFF_TRY(tuff_preprocess_print(job->context, &params->preprocess, &job->texts[1], job->error));
+    TUFF_TRY(tuff_labels_print(job->context, params->class_names, params->class_count, &job->texts[2], job->error));
+    TUFF_TRY(tuff_graph_create(job->context, &job->graph, job->error));
+    TUFF_TRY(tuff_graph_parse(job->graph, job->texts[0], job->error));
+    TUFF_TRY(check_graph(job));
+    TUFF_TRY(tuff_leaves_of_graph(job->context, job->graph, &job->leaves, job->error));
+    return tuff_leaves_read(&job->leaves, model, job->error);
+}
+
+static tuff_status write_file(struct job *job, const char *path)
+{
+    size_t count = OWN_TEXTS + job->params->text_count;
+    struct tuff_pair *texts = tuff_alloc(job->context, count * sizeof *texts);
+    if (!texts) return tuff_fail_memory(job->context, job->error);
+    for (size_t i = 0; i < OWN_TEXTS; i++) texts[i] = (struct tuff_pair){own_keys[i], job->texts[i]};
+    if (job->params->text_count) memcpy(texts + OWN_TEXTS, job->params->texts, job->params->text_count * sizeof *texts);
+    struct tuff_tensors_params params = {.struct_size = sizeof params, .arrays = job->leaves.arrays,
+                                         .array_count = job->leaves.count, .texts = texts, .text_count = count, .kind = "model"};
+    tuff_status status = tuff_checkpoint_write(job->context, path, &params, job->error);
+    tuff_free(job->context, texts);
+    return status;
+}
+
+tuff_status tuff_model_save(struct tuff_context *context, struct tuff_model *model, const char *path,
+                            const struct tuff_model_save_params *params, struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, context && model && path && params);
+    TUFF_TRY(check_params(context, model, params, error));
+    struct job job = {.context = context, .error = error, .params = params};
+    tuff_status status = gather(&job, model);
+    if (status == TUFF_OK) status = write_file(&job, path);
+    tuff_leaves_finish(&job.leaves);
+    tuff_graph_destroy(job.graph);
+    for (size_t i = 0; i < OWN_TEXTS; i++) tuff_free(context, job.texts[i]);
+    return status;
+}

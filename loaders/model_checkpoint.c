@@ -1,0 +1,110 @@
+/* model_checkpoint.c - training in files: all leaves of a model and its place in the training.
+ *
+ * Numbers of the place are metadata of their own. Doubles are written as the hexadecimal digits of their bits, which come
+ * back exactly whatever the locale, infinity too. */
+#include "loaders/leaves.h"
+
+#include <stdio.h>
+
+struct field {
+    const char *key;
+    size_t offset;
+    bool real;
+};
+#define FIELD(name, real) {"fit." #name, offsetof(struct tuff_fit_state, name), real}
+static const struct field fields[] = {
+    FIELD(epoch, false),      FIELD(step, false),       FIELD(run, false),     FIELD(best_loss, true),
+    FIELD(best_epoch, false), FIELD(since_best, false), FIELD(loss_sum, true), FIELD(seed, false),
+};
+enum { FIELD_COUNT = TUFF_COUNT(fields), DIGITS_MAX = 24 };
+
+/* ---- writing ------------------------------------------------------------------------------------------------------------------ */
+
+static void print_field(const struct tuff_fit_state *state, const struct field *field, char *text)
+{
+    uint64_t bits; /* both kinds have 8 bytes */
+    memcpy(&bits, (const char *)state + field->offset, sizeof bits);
+    snprintf(text, DIGITS_MAX, field->real ? "%016llx" : "%llu", (unsigned long long)bits);
+}
+
+static tuff_status write_file(const struct tuff_model_checkpoint *checkpoint, const struct tuff_leaves *leaves,
+                              const struct tuff_fit_state *state, struct tuff_error *error)
+{
+    char digits[FIELD_COUNT][DIGITS_MAX];
+    struct tuff_pair *texts = tuff_alloc(checkpoint->context, (FIELD_COUNT + checkpoint->text_count) * sizeof *texts);
+    if (!texts) return tuff_fail_memory(checkpoint->context, error);
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        print_field(state, &fields[i], digits[i]);
+        texts[i] = (struct tuff_pair){fields[i].key, digits[i]};
+    }
+    if (checkpoint->text_count) memcpy(texts + FIELD_COUNT, checkpoint->texts, checkpoint->text_count * sizeof *texts);
+    struct tuff_tensors_params params = {.struct_size = sizeof params, .arrays = leaves->arrays, .array_count = leaves->count,
+                                         .texts = texts, .text_count = FIELD_COUNT + checkpoint->text_count};
+    tuff_status status = tuff_checkpoint_write(checkpoint->context, checkpoint->path, &params, error);
+    tuff_free(checkpoint->context, texts);
+    return status;
+}
+
+tuff_status tuff_model_checkpoint_save(void *user, struct tuff_model *model, struct tuff_error *error)
+{
+    const struct tuff_model_checkpoint *checkpoint = user;
+    TUFF_REQUIRE(NULL, error, checkpoint && model);
+    TUFF_REQUIRE(checkpoint->context, error, checkpoint->struct_size == sizeof *checkpoint);
+    TUFF_REQUIRE(checkpoint->context, error, checkpoint->context && checkpoint->path);
+    TUFF_REQUIRE(checkpoint->context, error, checkpoint->texts || checkpoint->text_count == 0);
+    struct tuff_fit_state state = tuff_model_state(model);
+    struct tuff_leaves leaves = {0};
+    tuff_status status = tuff_leaves_of_model(checkpoint->context, model, &leaves, error);
+    if (status == TUFF_OK) status = tuff_leaves_read(&leaves, model, error);
+    if (status == TUFF_OK) status = write_file(checkpoint, &leaves, &state, error);
+    tuff_leaves_finish(&leaves);
+    return status;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------------------ */
+
+static int digit_of(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
+}
+
+static bool parse_field(const char *text, const struct field *field, struct tuff_fit_state *state)
+{
+    uint64_t base = field->real ? 16 : 10, bits = 0;
+    if (!text || !text[0]) return false;
+    for (; *text; text++) {
+        uint64_t digit = (uint64_t)digit_of(*text);
+        if (digit >= base || bits > (UINT64_MAX - digit) / base) return false;
+        bits = bits * base + digit;
+    }
+    memcpy((char *)state + field->offset, &bits, sizeof bits);
+    return true;
+}
+
+static tuff_status read_state(struct tuff_context *context, const struct tuff_tensors *tensors, const char *path,
+                              struct tuff_fit_state *state, struct tuff_error *error)
+{
+    for (size_t i = 0; i < FIELD_COUNT; i++)
+        if (!parse_field(tuff_tensors_text(tensors, fields[i].key), &fields[i], state))
+            return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: its %s is missing or no number", path, fields[i].key);
+    return TUFF_OK;
+}
+
+tuff_status tuff_model_checkpoint_load(struct tuff_context *context, struct tuff_model *model, const char *path,
+                                       struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, context && model && path);
+    struct tuff_tensors *tensors = NULL;
+    struct tuff_leaves leaves = {0};
+    struct tuff_fit_state state = {0};
+    TUFF_TRY(tuff_checkpoint_read(context, path, NULL, &tensors, error));
+    tuff_status status = read_state(context, tensors, path, &state, error);
+    if (status == TUFF_OK) status = tuff_leaves_of_model(context, model, &leaves, error);
+    if (status == TUFF_OK) status = tuff_leaves_match(&leaves, tensors, path, error);
+    if (status == TUFF_OK) status = tuff_leaves_write(context, tensors, model, error);
+    if (status == TUFF_OK) tuff_model_resume(model, &state);
+    tuff_leaves_finish(&leaves);
+    tuff_tensors_destroy(tensors);
+    return status;
+}
