@@ -389,11 +389,35 @@ static tuff_status input_grad_lower(const struct tuff_lower *lower, struct tuff_
     return lower_sizes(lower, &s, &gemm, 0, call, error);
 }
 
+/* conv_weight_shuffle.comp: stride 1 and few taps in a row; false where it has no path. */
+static bool lower_weight_shuffle(const struct tuff_lower *lower, const struct sizes *s, uint32_t splits, uint32_t split_pictures,
+                                 struct tuff_kernel_call *call)
+{
+    uint32_t lanes = tuff_shuffle_lanes(lower->caps), reach_y = s->dh * (s->kh - 1), reach_x = s->dw * (s->kw - 1);
+    uint64_t x_count = tuff_shape_count(&lower->in[0]->shape), rows = (uint64_t)s->ci * s->kh;
+    if (!lanes || s->sh != 1 || s->sw != 1 || reach_x > 5 || x_count % 4 || s->co < 3) return false;
+    bool flat = s->w == s->ow && (uint64_t)s->h * s->w % 4 == 0 && (uint64_t)s->oh * s->ow % 4 == 0;
+    bool padded = s->top || s->left || (uint64_t)s->oh + reach_y > s->h || (uint64_t)s->ow + reach_x > s->w;
+    uint32_t mg = s->co > 2 * lanes ? 4 : s->co > lanes ? 2 : 1, ng = rows <= lanes ? 1 : rows <= 2 * lanes || mg == 4 ? 2 : 3;
+    uint64_t tiles_m = (s->co + lanes * mg - 1) / (lanes * mg), tiles_n = (rows + lanes * ng - 1) / (lanes * ng);
+    uint64_t groups = tiles_m * tiles_n * s->groups * splits;
+    const uint32_t spec[] = {s->kh, s->kw, s->dh, s->dw, lanes, mg, ng, flat, flat || s->ow % 4 == 0, padded};
+    const uint32_t push[] = {s->co, (uint32_t)rows, (uint32_t)tiles_m, (uint32_t)tiles_n, (uint32_t)groups, s->groups, s->ci, s->h,
+                             s->w, s->oh, s->ow, s->top, s->left, s->n, split_pictures, (uint32_t)x_count - 1};
+    call->file = "conv_weight_shuffle";
+    call->flops = 2 * (uint64_t)s->n * s->oh * s->ow * s->co * s->groups * rows * s->kw;
+    for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, i, spec[i]);
+    for (uint32_t i = 0; i < TUFF_COUNT(push); i++) tuff_call_push(call, push[i]);
+    tuff_call_grid(call, lower->caps, groups);
+    return true;
+}
+
 static tuff_status weight_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
 {
     const struct weight_grad_attrs *attrs = lower->value->attrs;
     struct sizes s;
     if (TUFF_NEVER(!measure_weight_grad(attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s))) return TUFF_ERR_SHAPE;
+    if (lower_weight_shuffle(lower, &s, lower->value->type.shape.dim[0], pictures_per_split(attrs, s.n), call)) return TUFF_OK;
     uint64_t k = (uint64_t)s.n * s.oh * s.ow, k_split = (uint64_t)pictures_per_split(attrs, s.n) * s.oh * s.ow;
     struct tuff_gemm gemm = {.op = TUFF_GEMM_WEIGHT_GRAD, .m = s.co, .n = (uint64_t)s.ci * s.kh * s.kw, .k = k,
                              .z = (uint64_t)lower->value->type.shape.dim[0] * s.groups, .a_k_fast = true, .b_k_fast = true,
