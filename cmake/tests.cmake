@@ -103,9 +103,21 @@ if(refs_sources)
 endif()
 
 find_program(TUFF_SH sh)
-file(GLOB test_scripts CONFIGURE_DEPENDS tests/lint_*.sh tests/install_*.sh)
+file(GLOB test_scripts CONFIGURE_DEPENDS tests/*_*.sh)
+list(FILTER test_scripts EXCLUDE REGEX /run_) # run.sh and what it or a test calls
 foreach(script ${test_scripts})
     cmake_path(GET script STEM name)
     add_test(NAME ${name} COMMAND ${TUFF_SH} ${script})
     tuff_test_properties(${name})
+endforeach()
+
+# docs/examples/*.c are what the documents show: each is built as a user would, against the public headers, and run.
+file(GLOB example_sources CONFIGURE_DEPENDS docs/examples/*.c)
+foreach(source ${example_sources})
+    cmake_path(GET source STEM name)
+    add_executable(example-${name} ${source})
+    target_link_libraries(example-${name} PRIVATE tuff::tuff tuff_flags)
+    set_target_properties(example-${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+    add_test(NAME example_${name} COMMAND ${TUFF_SH} ${PROJECT_SOURCE_DIR}/tests/run_example.sh $<TARGET_FILE:example-${name}>)
+    tuff_test_properties(example_${name})
 endforeach()

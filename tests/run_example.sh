@@ -1,0 +1,16 @@
+#!/bin/sh
+# run_example.sh PROGRAM - runs an example of docs/examples on few samples; 77 where its data or a device are missing.
+set -u
+data=/usr/share/datasets/fashion-mnist
+case $1 in
+*classifier)
+    [ -d $data ] || { echo "skipped: $data is not there (Debian: dataset-fashion-mnist)"; exit 77; }
+    set -- "$1" $data 3200 ;;
+esac
+out=$("$@" 2>&1)
+status=$?
+echo "$out"
+case $out in
+*TUFF_ERR_NO_DEVICE*) echo "skipped: no Vulkan device"; exit 77 ;;
+esac
+exit $status
