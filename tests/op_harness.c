@@ -1,0 +1,131 @@
+/* op_harness.c - every operator of the table on the device: each case's result and its gradients against the double
+ * reference, within bounds that follow from the operator (op_bound.c). All cases of an operator run in one submission.
+ *   op_harness [--seed N] [OPERATOR ...] */
+#include "tests/backend_help.h"
+#include "tests/op_bound.h"
+#include "tests/op_help.h"
+
+#include <stdio.h>
+
+struct harness {
+    struct backend_test test;
+    struct op_random random;
+    struct op_totals all;
+    uint32_t operators, launches, pipelines, compiled;
+    bool perturb; /* the canary: one element of one result is changed */
+    bool quiet;
+};
+
+/* Outputs of all cases in one list, with what to call them. */
+struct outputs {
+    tuff_val v[256];
+    uint32_t case_of[256], count;
+};
+
+static void add_outputs(struct outputs *o, uint32_t number, const struct op_case_values *c)
+{
+    if (o->count + 7 > TUFF_COUNT(o->v)) return;
+    for (int k = -1; k < 6; k++) {
+        tuff_val v = k < 0 ? c->y : c->gx[k];
+        if (!v) continue;
+        o->case_of[o->count] = number;
+        o->v[o->count++] = v;
+    }
+}
+
+static void compare_all(struct harness *h, const struct tuff_graph *g, const struct tuff_op *op, const struct outputs *o, double **data,
+                        double **bound, double **got)
+{
+    struct op_totals totals = {0};
+    char what[200];
+    if (h->perturb && o->count) got[0][0] += 0.01 + 0.01 * got[0][0];
+    for (uint32_t i = 0; i < o->count; i++) {
+        bool result = i == 0 || o->case_of[i] != o->case_of[i - 1];
+        snprintf(what, sizeof what, "%s, case %s, %s", op->name, op->cases[o->case_of[i]].name, result ? "result" : "gradient");
+        if (h->quiet) snprintf(what, sizeof what, "canary, must be wrong: %s", op->name);
+        op_compare(g, o->v[i], what, data[o->v[i]], bound[o->v[i]], got[i], &totals);
+    }
+    bool enough = totals.left_out * 20 <= totals.compared;
+    if (!h->quiet) {
+        backend_check(&h->test, totals.wrong == 0, "%s: %llu wrong elements", op->name, (unsigned long long)totals.wrong);
+        backend_check(&h->test, enough && totals.compared > 0, "%s: %llu of %llu elements left out, expected at most 5 %%", op->name,
+                      (unsigned long long)totals.left_out, (unsigned long long)totals.compared);
+    }
+    h->all.compared += totals.compared;
+    h->all.left_out += totals.left_out;
+    h->all.wrong += totals.wrong;
+}
+
+static void run_operator(struct harness *h, const struct tuff_op *op)
+{
+    struct tuff_graph *g = NULL;
+    struct op_case_values *cases = tuff_alloc(h->test.context, (op->case_count + 1) * sizeof *cases);
+    struct outputs o = {.count = 0};
+    double *got[256] = {NULL}, **data = NULL, **bound = NULL;
+    struct op_run run = {.outputs = o.v, .got = got};
+    bool ok = cases && tuff_graph_create(h->test.context, &g, NULL) == TUFF_OK;
+    for (uint32_t c = 0; ok && c < op->case_count; c++) {
+        ok = op_add_case(g, op, &op->cases[c], c, &cases[c]);
+        if (ok) add_outputs(&o, c, &cases[c]);
+    }
+    if (ok) {
+        data = tuff_reference_create(g);
+        bound = tuff_reference_create(g);
+        run.count = o.count;
+        ok = data && bound && op_fill_cases(&h->random, g, op, cases, data) && tuff_reference_run(g, data) == TUFF_OK &&
+             op_bound_run(g, data, bound) && op_run_graph(h->test.device, g, data, &run);
+    }
+    if (ok) {
+        compare_all(h, g, op, &o, data, bound, got);
+        h->operators++;
+        h->launches += run.info.counts.launches;
+        h->pipelines += run.info.counts.pipelines;
+        h->compiled += run.info.counts.compiled;
+    }
+    backend_check(&h->test, ok, "%s: did not run", op->name);
+    for (uint32_t i = 0; i < TUFF_COUNT(got); i++) tuff_free(h->test.context, got[i]);
+    if (data) tuff_reference_destroy(g, data);
+    if (bound) tuff_reference_destroy(g, bound);
+    tuff_graph_destroy(g);
+    tuff_free(h->test.context, cases);
+}
+
+static bool chosen(int argc, char **argv, const char *name)
+{
+    bool any = false;
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--seed")) {
+            i++;
+            continue;
+        }
+        any = true;
+        if (!strcmp(argv[i], name)) return true;
+    }
+    return !any;
+}
+
+/* A changed element must be found, or the harness finds nothing. */
+static void canary(struct harness *h)
+{
+    static const struct tuff_op *const ops[] = {&tuff_op_matmul, &tuff_op_argmax, &tuff_op_concat};
+    for (uint32_t i = 0; i < TUFF_COUNT(ops); i++) {
+        struct harness changed = {.test = h->test, .random = h->random, .perturb = true, .quiet = true};
+        run_operator(&changed, ops[i]);
+        h->test.failures = changed.test.failures;
+        backend_check(&h->test, changed.all.wrong > 0, "canary: a changed element of %s was not found", ops[i]->name);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct harness h = {.random = op_random_start(argc, argv)};
+    int status = backend_test_begin(&h.test, NULL);
+    if (status != 0) return status;
+    for (uint32_t i = 0; i < tuff_op_count; i++)
+        if (tuff_ops[i]->case_count && chosen(argc, argv, tuff_ops[i]->name)) run_operator(&h, tuff_ops[i]);
+    canary(&h);
+    printf("%u operators, %u launches, %u pipelines, %u shaders compiled; %llu elements, %llu left out, %llu wrong\n", (unsigned)h.operators,
+           (unsigned)h.launches, (unsigned)h.pipelines, (unsigned)h.compiled, (unsigned long long)h.all.compared,
+           (unsigned long long)h.all.left_out, (unsigned long long)h.all.wrong);
+    return backend_test_end(&h.test, "op_harness");
+}

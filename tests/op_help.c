@@ -1,0 +1,256 @@
+/* op_help.c - see op_help.h. */
+#include "tests/op_help.h"
+#include "graph/ops/leaf.h"
+#include "tests/op_text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* ---- random numbers ----------------------------------------------------------------------------------------------------------- */
+
+static uint64_t next(struct op_random *r) /* SplitMix64: Steele, Lea and Flood 2014 */
+{
+    uint64_t z = r->state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+struct op_random op_random_start(int argc, char **argv)
+{
+    struct op_random r = {(uint64_t)time(NULL)};
+    for (int i = 1; i + 1 < argc; i++)
+        if (!strcmp(argv[i], "--seed")) r.state = strtoull(argv[i + 1], NULL, 10);
+    printf("--seed %llu\n", (unsigned long long)r.state);
+    return r;
+}
+
+double op_uniform(struct op_random *r, double low, double high) { return low + (high - low) * (double)(next(r) >> 11) * 0x1p-53; }
+uint32_t op_below(struct op_random *r, uint32_t count) { return (uint32_t)(next(r) >> 32) % count; }
+
+double op_normal(struct op_random *r)
+{
+    double sum = -6; /* twelve uniform numbers: deviation 1, and never beyond 6 */
+    for (int i = 0; i < 12; i++) sum += op_uniform(r, 0, 1);
+    return sum;
+}
+
+/* ---- inputs --------------------------------------------------------------------------------------------------------------------- */
+
+bool op_is_derivative(const struct tuff_op *op) { return op->glsl && op->arity_max == 4; }
+
+static bool named(const struct tuff_op *op, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(op->name, names[i])) return true;
+    return false;
+}
+
+static double draw(struct op_random *r, enum tuff_domain domain, uint32_t limit)
+{
+    static const double kinks[] = {0, 0, 1, -1, 3, -3, 0.5, -2};
+    double sign = op_below(r, 2) ? 1 : -1;
+    switch (domain) {
+    case TUFF_DOMAIN_NORMAL: return op_normal(r);
+    case TUFF_DOMAIN_POSITIVE: return op_uniform(r, 0.1, 4);
+    case TUFF_DOMAIN_NONZERO: return sign * op_uniform(r, 0.2, 4);
+    case TUFF_DOMAIN_WIDE: return sign * pow(10, op_uniform(r, -3, 3));
+    case TUFF_DOMAIN_KINKS: return op_below(r, 3) ? kinks[op_below(r, TUFF_COUNT(kinks))] : op_normal(r);
+    case TUFF_DOMAIN_INDEX: return op_below(r, limit ? limit : 1);
+    case TUFF_DOMAIN_BOOL: return op_below(r, 2);
+    }
+    return 0;
+}
+
+void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_case *c, uint32_t k, double *out, uint64_t count)
+{
+    static const char *const of_positive[] = {"log", "sqrt", "rsqrt", "pow", "pow_const"}, *const of_nonzero[] = {"reciprocal", "div"};
+    static const char *const by_index[] = {"gather", "gather_elements", "scatter_add"};
+    bool positive = k == 0 && named(op, of_positive, TUFF_COUNT(of_positive));
+    bool nonzero = k + 1 == c->in_count && named(op, of_nonzero, TUFF_COUNT(of_nonzero));
+    enum tuff_dtype dtype = c->in[k].dtype;
+    for (uint64_t i = 0; i < count; i++) {
+        double v = draw(r, c->domain[k], c->index_limit);
+        if (positive) v = fabs(v);
+        if (nonzero && fabs(v) < 1e-3) v = 1.5;
+        if (c->domain[k] == TUFF_DOMAIN_INDEX && named(op, by_index, TUFF_COUNT(by_index))) {
+            uint32_t kind = op_below(r, 16); /* from the end; outside, which is clamped */
+            if (kind < 4) v -= c->index_limit;
+            if (kind == 4) v += c->index_limit;
+            if (kind == 5) v -= 3.0 * c->index_limit;
+        }
+        if (dtype == TUFF_F32) v = (double)(float)v;
+        else v = trunc(v);
+        out[i] = v;
+    }
+}
+
+bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, uint32_t number, struct op_case_values *out)
+{
+    char name[64];
+    tuff_val x[6], gx[6];
+    uint32_t floats[6], count = 0;
+    *out = (struct op_case_values){.y = 0};
+    for (uint32_t k = 0; k < c->in_count; k++) {
+        snprintf(name, sizeof name, "%u %s %u", (unsigned)number, c->name, (unsigned)k);
+        out->in[k] = tuff_input(g, name, c->in[k].dtype, c->in[k].shape);
+        if (c->in[k].dtype != TUFF_F32) continue;
+        floats[count] = k;
+        x[count++] = out->in[k];
+    }
+    out->y = tuff_graph_add(g, op, out->in, c->in_count, c->attrs);
+    struct tuff_type type = tuff_type_of(g, out->y);
+    if (g->status == TUFF_OK && op->grad && count && (type.dtype == TUFF_F32 || type.dtype == TUFF_F16)) {
+        snprintf(name, sizeof name, "%u %s gy", (unsigned)number, c->name);
+        out->gy = tuff_input(g, name, TUFF_F32, type.shape);
+        tuff_gradients(g, out->y, out->gy, x, count, gx);
+        for (uint32_t i = 0; i < count; i++) out->gx[floats[i]] = gx[i];
+    }
+    if (g->status != TUFF_OK) printf("%s, case %s: %s\n", op->name, c->name, g->error.message);
+    return g->status == TUFF_OK;
+}
+
+static bool fill_value(const struct tuff_graph *g, double **data, tuff_val v)
+{
+    data[v] = tuff_alloc(g->context, (size_t)tuff_shape_count(&g->values[v].type.shape) * sizeof **data);
+    return data[v] != NULL;
+}
+
+bool op_fill_cases(struct op_random *r, const struct tuff_graph *g, const struct tuff_op *op, const struct op_case_values *cases, double **data)
+{
+    for (uint32_t c = 0; c < op->case_count; c++) {
+        const struct op_case_values *values = &cases[c];
+        for (uint32_t k = 0; k < op->cases[c].in_count; k++) {
+            tuff_val v = values->in[k];
+            if (!fill_value(g, data, v)) return false;
+            op_fill(r, op, &op->cases[c], k, data[v], tuff_shape_count(&g->values[v].type.shape));
+        }
+        if (!values->gy) continue;
+        if (!fill_value(g, data, values->gy)) return false;
+        for (uint64_t i = tuff_shape_count(&g->values[values->gy].type.shape); i-- > 0;) data[values->gy][i] = (double)(float)op_normal(r);
+    }
+    return true;
+}
+
+/* ---- comparing ------------------------------------------------------------------------------------------------------------------ */
+
+void op_compare(const struct tuff_graph *g, tuff_val v, const char *what, const double *expected, const double *bound, const double *got,
+                struct op_totals *totals)
+{
+    uint64_t count = tuff_shape_count(&g->values[v].type.shape), wrong = 0, worst = 0;
+    double most = 0;
+    char shape[128];
+    for (uint64_t i = 0; i < count; i++) {
+        if (!(fabs(expected[i]) < OP_HUGE)) continue;
+        totals->compared++;
+        if (isinf(bound[i])) {
+            totals->left_out++;
+            continue;
+        }
+        double error = fabs(got[i] - expected[i]), ratio = error / (bound[i] > 0 ? bound[i] : 1e-300);
+        if (error <= bound[i]) continue;
+        if (wrong++ == 0 || ratio > most || isnan(ratio)) {
+            most = ratio;
+            worst = i;
+        }
+    }
+    totals->wrong += wrong;
+    if (wrong == 0) return;
+    printf("%s: value %u, %s %s: %llu of %llu elements are wrong; element %llu: expected %.9g, got %.9g, bound %.3g\n", what, (unsigned)v,
+           g->values[v].op->name, tuff_shape_text(&g->values[v].type.shape, shape, sizeof shape), (unsigned long long)wrong,
+           (unsigned long long)count, (unsigned long long)worst, expected[worst], got[worst], bound[worst]);
+}
+
+/* ---- running --------------------------------------------------------------------------------------------------------------------- */
+
+static double half_value(uint16_t bits)
+{
+    double sign = bits >> 15 ? -1 : 1, m = bits & 1023;
+    int e = bits >> 10 & 31;
+    if (e == 31) return m != 0 ? NAN : sign * INFINITY;
+    return sign * (e ? ldexp(1024 + m, e - 25) : ldexp(m, -24));
+}
+
+void op_pack(enum tuff_dtype dtype, const double *from, uint64_t count, void *to)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        switch (dtype) {
+        case TUFF_F32: ((float *)to)[i] = (float)from[i]; break;
+        case TUFF_I32: ((int32_t *)to)[i] = (int32_t)from[i]; break;
+        case TUFF_U8:
+        case TUFF_BOOL: ((uint8_t *)to)[i] = (uint8_t)from[i]; break;
+        case TUFF_F16: break; /* no inputs of f16 */
+        }
+    }
+}
+
+void op_unpack(enum tuff_dtype dtype, const void *from, uint64_t count, double *to)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        switch (dtype) {
+        case TUFF_F32: to[i] = (double)((const float *)from)[i]; break;
+        case TUFF_I32: to[i] = ((const int32_t *)from)[i]; break;
+        case TUFF_U8:
+        case TUFF_BOOL: to[i] = ((const uint8_t *)from)[i]; break;
+        case TUFF_F16: to[i] = half_value(((const uint16_t *)from)[i]); break;
+        }
+    }
+}
+
+static bool told(tuff_status status, const struct tuff_error *error)
+{
+    if (status != TUFF_OK) printf("%s: %s\n", tuff_status_name(status), error->message);
+    return status == TUFF_OK;
+}
+
+static bool write_inputs(const struct tuff_graph *g, double *const *data, struct tuff_executable *x)
+{
+    struct tuff_error error = {0};
+    for (tuff_val v = 1; v < g->count; v++) {
+        const struct tuff_type *type = &g->values[v].type;
+        if (g->values[v].op != &tuff_op_input || !data[v]) continue;
+        uint64_t count = tuff_shape_count(&type->shape);
+        void *bytes = tuff_alloc(g->context, (size_t)count * 4);
+        if (!bytes) return false;
+        op_pack(type->dtype, data[v], count, bytes);
+        bool written = told(tuff_executable_write(x, v, bytes, (size_t)count * tuff_dtype_bytes(type->dtype), &error), &error);
+        tuff_free(g->context, bytes);
+        if (!written) return false;
+    }
+    return true;
+}
+
+static bool read_outputs(const struct tuff_graph *g, struct tuff_executable *x, struct op_run *run)
+{
+    struct tuff_error error = {0};
+    for (uint32_t i = 0; i < run->count; i++) {
+        const struct tuff_type *type = &g->values[run->outputs[i]].type;
+        uint64_t count = tuff_shape_count(&type->shape);
+        void *bytes = tuff_alloc(g->context, (size_t)count * 4);
+        run->got[i] = tuff_alloc(g->context, (size_t)count * sizeof **run->got);
+        if (!bytes || !run->got[i]) return false;
+        bool read = told(tuff_executable_read(x, i, bytes, (size_t)count * tuff_dtype_bytes(type->dtype), &error), &error);
+        op_unpack(type->dtype, bytes, count, run->got[i]);
+        tuff_free(g->context, bytes);
+        if (!read) return false;
+    }
+    return true;
+}
+
+bool op_run_graph(struct tuff_device *device, struct tuff_graph *g, double *const *data, struct op_run *run)
+{
+    struct tuff_session *session = NULL;
+    struct tuff_executable *x = NULL;
+    struct tuff_error error = {0};
+    struct tuff_executable_params params = {.struct_size = sizeof params, .outputs = run->outputs, .output_count = run->count};
+    bool ok = told(tuff_session_create(device, g, NULL, &session, &error), &error) &&
+              told(tuff_session_compile(session, &params, &x, &error), &error) && write_inputs(g, data, x);
+    for (uint32_t i = 0; ok && i < (run->repeats ? run->repeats : 1); i++) ok = told(tuff_executable_run(x, &error), &error);
+    ok = ok && read_outputs(g, x, run);
+    if (ok) run->info = tuff_executable_info(x);
+    tuff_executable_destroy(x);
+    tuff_session_destroy(session);
+    return ok;
+}

@@ -1,0 +1,50 @@
+/* op_help.h - what the tests of operators share: seeded inputs, graphs of an operator's cases, running and comparing. */
+#ifndef OP_HELP_H
+#define OP_HELP_H
+
+#include "graph/op.h"
+
+struct op_random {
+    uint64_t state;
+};
+/* --seed N, else the time; printed, so that a failure can be repeated. */
+struct op_random op_random_start(int argc, char **argv);
+double op_uniform(struct op_random *r, double low, double high); /* [low, high) */
+uint32_t op_below(struct op_random *r, uint32_t count);
+double op_normal(struct op_random *r);
+
+/* Derivative rows come with their rows. */
+bool op_is_derivative(const struct tuff_op *op);
+/* Input k of the case: count values that its type can hold. Rows that are not defined for negative numbers get none. */
+void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_case *c, uint32_t k, double *out, uint64_t count);
+
+/* One case of an operator in a graph: inputs, result, gradients of the result weighted by gy (0 where there are none). */
+struct op_case_values {
+    tuff_val in[6], y, gy, gx[6];
+};
+bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, uint32_t number, struct op_case_values *out);
+/* data for all inputs of the graph that belong to these cases. */
+bool op_fill_cases(struct op_random *r, const struct tuff_graph *g, const struct tuff_op *op, const struct op_case_values *cases, double **data);
+
+/* Compares a value with its reference. Elements whose bound is infinite are left out and counted; those that are not finite
+ * or overflow in the reference are not looked at. Prints the worst element; returns the number of wrong ones. */
+struct op_totals {
+    uint64_t compared, left_out, wrong;
+};
+void op_compare(const struct tuff_graph *g, tuff_val v, const char *what, const double *expected, const double *bound, const double *got,
+                struct op_totals *totals);
+
+/* Runs outputs[count] of the graph on the device: inputs from data, results into got[i] (allocated with tuff_alloc). */
+struct op_run {
+    const tuff_val *outputs;
+    uint32_t count;
+    double **got;
+    struct tuff_executable_info info;
+    uint32_t repeats; /* 0: 1 */
+};
+bool op_run_graph(struct tuff_device *device, struct tuff_graph *g, double *const *data, struct op_run *run);
+/* Elements as the type stores them, and back. */
+void op_pack(enum tuff_dtype dtype, const double *from, uint64_t count, void *to);
+void op_unpack(enum tuff_dtype dtype, const void *from, uint64_t count, double *to);
+
+#endif
