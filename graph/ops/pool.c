@@ -189,13 +189,18 @@ tuff_val tuff_global_avg_pool(struct tuff_graph *g, tuff_val x)
 
 /* ---- lowering ---------------------------------------------------------------------------------------------------------- */
 
+/* blocks: an invocation per block of stride x stride elements instead of one per element of the result */
 static tuff_status lower_pool(const struct tuff_lower *lower, const char *file, const struct pool *attrs, const uint32_t *size,
-                              struct tuff_kernel_call *call)
+                              bool blocks, struct tuff_kernel_call *call)
 {
     struct sizes s = {0};
     if (TUFF_NEVER(!measure(attrs, &lower->in[0]->shape, size, &s))) return TUFF_ERR_SHAPE;
     uint32_t workgroup = lower->caps->max_workgroup_invocations < 64 ? lower->caps->max_workgroup_invocations : 64;
     uint64_t count = tuff_shape_count(&lower->value->type.shape);
+    if (blocks) {
+        uint64_t planes = count / ((uint64_t)s.y.size * s.x.size);
+        count = planes * ((s.y.size + s.y.pad + s.y.stride - 1) / s.y.stride) * ((s.x.size + s.x.pad + s.x.stride - 1) / s.x.stride);
+    }
     const uint32_t spec[] = {s.y.kernel, s.x.kernel, s.y.stride, s.x.stride, s.y.dilation, s.x.dilation, workgroup};
     const uint32_t push[] = {(uint32_t)count, s.y.size, s.x.size, s.y.windows, s.x.windows, s.y.pad, s.x.pad,
                              s.y.size + s.y.pad_after, s.x.size + s.x.pad_after};
@@ -210,13 +215,16 @@ static tuff_status max_lower(const struct tuff_lower *lower, struct tuff_kernel_
 {
     (void)error;
     tuff_call_define(call, "PICK", lower->value->in_count > 1);
-    return lower_pool(lower, "max_pool2d", lower->value->attrs, &lower->in[0]->shape.dim[2], call);
+    return lower_pool(lower, "max_pool2d", lower->value->attrs, &lower->in[0]->shape.dim[2], false, call);
 }
 
 static tuff_status max_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
 {
     (void)error;
-    return lower_pool(lower, "max_pool2d_grad", lower->value->attrs, &lower->in[0]->shape.dim[2], call);
+    const struct pool *p = lower->value->attrs;
+    bool apart = p->dilation[0] == 1 && p->dilation[1] == 1 && p->stride[0] >= p->kernel[0] && p->stride[1] >= p->kernel[1];
+    const char *file = apart ? "max_pool2d_grad_block" : "max_pool2d_grad";
+    return lower_pool(lower, file, p, &lower->in[0]->shape.dim[2], apart, call);
 }
 
 static tuff_status avg_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
@@ -224,7 +232,7 @@ static tuff_status avg_lower(const struct tuff_lower *lower, struct tuff_kernel_
     (void)error;
     const struct pool *attrs = lower->value->attrs;
     tuff_call_spec(call, 7, attrs->count_include_pad != 0);
-    return lower_pool(lower, "avg_pool2d", attrs, &lower->in[0]->shape.dim[2], call);
+    return lower_pool(lower, "avg_pool2d", attrs, &lower->in[0]->shape.dim[2], false, call);
 }
 
 static tuff_status avg_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
@@ -232,7 +240,7 @@ static tuff_status avg_grad_lower(const struct tuff_lower *lower, struct tuff_ke
     (void)error;
     const struct avg_grad_attrs *attrs = lower->value->attrs;
     tuff_call_spec(call, 7, attrs->pool.count_include_pad != 0);
-    return lower_pool(lower, "avg_pool2d_grad", &attrs->pool, attrs->size, call);
+    return lower_pool(lower, "avg_pool2d_grad", &attrs->pool, attrs->size, false, call);
 }
 
 /* ---- references -------------------------------------------------------------------------------------------------------- */
