@@ -330,18 +330,19 @@ static bool correlate(const struct tuff_lower *lower, const struct sizes *s, boo
 }
 
 /* MG, NG of conv_shuffle.comp. Measured on lavapipe 22.3.6: 32 channels by 32 pixels are best with a window, 16 by 64 without. */
-static void choose_groups(const struct sizes *s, uint32_t m, uint32_t lanes, uint32_t *mg, uint32_t *ng)
+static void choose_groups(const struct tuff_caps *caps, const struct sizes *s, uint32_t m, uint32_t *mg, uint32_t *ng)
 {
-    bool window = s->kh * s->kw > 1;
-    *mg = m > 2 * lanes && window ? 4 : m > lanes ? 2 : 1;
-    *ng = *mg == 4 ? 1 : 2;
+    uint32_t lanes = tuff_shuffle_lanes(caps);
+    bool window = s->kh * s->kw > 1, fast = tuff_compiles_fast(caps);
+    *mg = m > 2 * lanes && window && fast ? 4 : m > lanes ? 2 : 1;
+    *ng = *mg == 4 || (*mg == 2 && !fast) ? 1 : 2;
 }
 
 static void lower_correlation(const struct tuff_lower *lower, const struct sizes *s, const struct correlation *c,
                               struct tuff_kernel_call *call)
 {
     uint32_t lanes = tuff_shuffle_lanes(lower->caps), mg, ng;
-    choose_groups(s, c->m, lanes, &mg, &ng);
+    choose_groups(lower->caps, s, c->m, &mg, &ng);
     uint64_t per_picture = c->flat ? (uint64_t)c->rh * c->rw / 4 : (uint64_t)c->rh * ((c->rw + 3) / 4), quads = s->n * per_picture;
     uint64_t rows = c->channels * s->kh, tiles_m = (c->m + lanes * mg - 1) / (lanes * mg);
     uint64_t tiles_n = (quads + lanes * ng - 1) / (lanes * ng), groups = tiles_m * tiles_n * s->groups;
@@ -398,7 +399,7 @@ static bool lower_weight_shuffle(const struct tuff_lower *lower, const struct si
     if (!lanes || s->sh != 1 || s->sw != 1 || reach_x > 5 || x_count % 4 || s->co < 3) return false;
     bool flat = s->w == s->ow && (uint64_t)s->h * s->w % 4 == 0 && (uint64_t)s->oh * s->ow % 4 == 0;
     bool padded = s->top || s->left || (uint64_t)s->oh + reach_y > s->h || (uint64_t)s->ow + reach_x > s->w;
-    uint32_t mg = s->co > 2 * lanes ? 4 : s->co > lanes ? 2 : 1, ng = rows <= lanes ? 1 : rows <= 2 * lanes || mg == 4 ? 2 : 3;
+    uint32_t mg = s->co > 2 * lanes && tuff_compiles_fast(lower->caps) ? 4 : s->co > lanes ? 2 : 1, ng = rows <= lanes ? 1 : rows <= 2 * lanes || mg == 4 || !tuff_compiles_fast(lower->caps) ? 2 : 3;
     uint64_t tiles_m = (s->co + lanes * mg - 1) / (lanes * mg), tiles_n = (rows + lanes * ng - 1) / (lanes * ng);
     uint64_t groups = tiles_m * tiles_n * s->groups * splits;
     const uint32_t spec[] = {s->kh, s->kw, s->dh, s->dw, lanes, mg, ng, flat, flat || s->ow % 4 == 0, padded};

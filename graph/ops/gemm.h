@@ -22,5 +22,7 @@ tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_ge
 
 /* Lanes of the kernels whose lanes hand elements around by shuffles, where this device is better served by those; else 0. */
 uint32_t tuff_shuffle_lanes(const struct tuff_caps *caps);
+/* False where the driver's compiler takes seconds for a body of a thousand multiply-adds: tiles are then smaller. */
+bool tuff_compiles_fast(const struct tuff_caps *caps);
 
 #endif
