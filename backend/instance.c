@@ -186,8 +186,7 @@ static void add_validation(struct tuff_instance *instance, struct instance_info 
                                                               .pNext = info->create.pNext,
                                                               .settingCount = TUFF_COUNT(names),
                                                               .pSettings = info->settings};
-        info->create.pNext = &info->layer_settings;
-        info->extensions[info->extension_count++] = VK_EXT_LAYER_SETTINGS_EXTENSION_NAME;
+        info->create.pNext = &info->layer_settings; /* not enabled: loaders older than it refuse what they do not know */
     }
 }
 

@@ -49,10 +49,8 @@ static tuff_status allocate_sets(struct tuff_program *program, VkDescriptorSetLa
                                         .pSetLayouts = layouts};
     VkResult result = device->vk.vkAllocateDescriptorSets(device->handle, &info, sets);
     if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkAllocateDescriptorSets");
-    for (uint32_t i = 0; i < program->launch_count; i++) {
-        program->launches[i].set = sets[i];
-        tuff_device_name_object(device, VK_OBJECT_TYPE_DESCRIPTOR_SET, TUFF_HANDLE(sets[i]), program->launches[i].label);
-    }
+    /* No debug names: Mesa 22.3 never frees those of descriptor sets; the label of the launch tells as much. */
+    for (uint32_t i = 0; i < program->launch_count; i++) program->launches[i].set = sets[i];
     return TUFF_OK;
 }
 
