@@ -360,10 +360,31 @@ static void lower_correlation(const struct tuff_lower *lower, const struct sizes
     tuff_call_grid(call, lower->caps, groups);
 }
 
+/* conv_depthwise.comp: one input channel in a group; the gradient with stride 1 and one output channel. */
+static bool lower_depthwise(const struct tuff_lower *lower, const struct sizes *s, bool grad, struct tuff_kernel_call *call)
+{
+    uint64_t reach_y = (uint64_t)s->dh * (s->kh - 1), reach_x = (uint64_t)s->dw * (s->kw - 1);
+    bool small = s->kh * (uint64_t)s->kw <= 49 && (3 * s->sh + reach_y + 1) * (3 * s->sw + reach_x + 1) <= 144;
+    if (s->ci != 1 || s->groups == 1 || !small || (grad && (s->sh != 1 || s->sw != 1 || s->co != 1))) return false;
+    uint32_t sh = grad ? s->oh : s->h, sw = grad ? s->ow : s->w, rh = grad ? s->h : s->oh, rw = grad ? s->w : s->ow;
+    uint32_t pad_y = grad ? (uint32_t)reach_y - s->top : s->top, pad_x = grad ? (uint32_t)reach_x - s->left : s->left;
+    uint32_t workgroup = lower->caps->max_workgroup_invocations < 64 ? lower->caps->max_workgroup_invocations : 64, tr = 4;
+    uint64_t planes = (uint64_t)s->n * s->groups * s->co, count = planes * ((rh + tr - 1) / tr) * ((rw + 3) / 4);
+    const uint32_t spec[] = {s->kh, s->kw, s->sh, s->sw, s->dh, s->dw, workgroup, tr, grad, rw % 4 == 0};
+    const uint32_t push[] = {(uint32_t)count, s->groups, s->co, sh, sw, rh, rw, pad_y, pad_x};
+    call->file = "conv_depthwise";
+    call->flops = 2 * planes * rh * rw * s->kh * s->kw;
+    for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, i, spec[i]);
+    for (uint32_t i = 0; i < TUFF_COUNT(push); i++) tuff_call_push(call, push[i]);
+    tuff_call_grid(call, lower->caps, (count + workgroup - 1) / workgroup);
+    return true;
+}
+
 static tuff_status conv_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
 {
     struct sizes s;
     if (TUFF_NEVER(!measure_conv(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s))) return TUFF_ERR_SHAPE;
+    if (lower_depthwise(lower, &s, false, call)) return TUFF_OK;
     struct correlation c;
     if (correlate(lower, &s, false, &c)) {
         lower_correlation(lower, &s, &c, call);
@@ -379,6 +400,7 @@ static tuff_status input_grad_lower(const struct tuff_lower *lower, struct tuff_
 {
     struct sizes s;
     if (TUFF_NEVER(!measure_input_grad(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s))) return TUFF_ERR_SHAPE;
+    if (lower_depthwise(lower, &s, true, call)) return TUFF_OK;
     struct correlation c;
     if (correlate(lower, &s, true, &c)) {
         lower_correlation(lower, &s, &c, call);

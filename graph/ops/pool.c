@@ -190,17 +190,14 @@ tuff_val tuff_global_avg_pool(struct tuff_graph *g, tuff_val x)
 /* ---- lowering ---------------------------------------------------------------------------------------------------------- */
 
 /* blocks: an invocation per block of stride x stride elements instead of one per element of the result */
+/* count: of the kernel's invocations; 0: one for each element. */
 static tuff_status lower_pool(const struct tuff_lower *lower, const char *file, const struct pool *attrs, const uint32_t *size,
-                              bool blocks, struct tuff_kernel_call *call)
+                              uint64_t count, struct tuff_kernel_call *call)
 {
     struct sizes s = {0};
     if (TUFF_NEVER(!measure(attrs, &lower->in[0]->shape, size, &s))) return TUFF_ERR_SHAPE;
     uint32_t workgroup = lower->caps->max_workgroup_invocations < 64 ? lower->caps->max_workgroup_invocations : 64;
-    uint64_t count = tuff_shape_count(&lower->value->type.shape);
-    if (blocks) {
-        uint64_t planes = count / ((uint64_t)s.y.size * s.x.size);
-        count = planes * ((s.y.size + s.y.pad + s.y.stride - 1) / s.y.stride) * ((s.x.size + s.x.pad + s.x.stride - 1) / s.x.stride);
-    }
+    if (!count) count = tuff_shape_count(&lower->value->type.shape);
     const uint32_t spec[] = {s.y.kernel, s.x.kernel, s.y.stride, s.x.stride, s.y.dilation, s.x.dilation, workgroup};
     const uint32_t push[] = {(uint32_t)count, s.y.size, s.x.size, s.y.windows, s.x.windows, s.y.pad, s.x.pad,
                              s.y.size + s.y.pad_after, s.x.size + s.x.pad_after};
@@ -211,20 +208,46 @@ static tuff_status lower_pool(const struct tuff_lower *lower, const char *file, 
     return TUFF_OK;
 }
 
+/* Windows do not overlap: each element is in one at most. */
+static bool apart(const struct sizes *s)
+{
+    return s->y.kernel <= s->y.stride && s->x.kernel <= s->x.stride && s->y.dilation == 1 && s->x.dilation == 1;
+}
+
+/* ... and begin with the picture, so that four columns of it hold whole windows. */
+static bool in_quads(const struct sizes *s)
+{
+    return apart(s) && !s->y.pad && !s->x.pad && s->x.size % 4 == 0 && 4 % s->x.stride == 0 && s->y.stride <= 4;
+}
+
 static tuff_status max_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
 {
     (void)error;
-    tuff_call_define(call, "PICK", lower->value->in_count > 1);
-    return lower_pool(lower, "max_pool2d", lower->value->attrs, &lower->in[0]->shape.dim[2], false, call);
+    const struct pool *attrs = lower->value->attrs;
+    const uint32_t *size = &lower->in[0]->shape.dim[2];
+    struct sizes s = {0};
+    bool pick = lower->value->in_count > 1;
+    if (TUFF_NEVER(!measure(attrs, &lower->in[0]->shape, size, &s))) return TUFF_ERR_SHAPE;
+    if (!pick && in_quads(&s) && s.x.windows * s.x.stride == s.x.size && s.y.windows * s.y.stride <= s.y.size) {
+        uint64_t count = (uint64_t)s.planes * s.y.windows * (s.x.size / 4);
+        return lower_pool(lower, "max_pool2d_quad", attrs, size, count, call);
+    }
+    tuff_call_define(call, "PICK", pick);
+    return lower_pool(lower, "max_pool2d", attrs, size, 0, call);
 }
 
 static tuff_status max_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
 {
     (void)error;
-    const struct pool *p = lower->value->attrs;
-    bool apart = p->dilation[0] == 1 && p->dilation[1] == 1 && p->stride[0] >= p->kernel[0] && p->stride[1] >= p->kernel[1];
-    const char *file = apart ? "max_pool2d_grad_block" : "max_pool2d_grad";
-    return lower_pool(lower, file, p, &lower->in[0]->shape.dim[2], apart, call);
+    const struct pool *attrs = lower->value->attrs;
+    const uint32_t *size = &lower->in[0]->shape.dim[2];
+    struct sizes s = {0};
+    if (TUFF_NEVER(!measure(attrs, &lower->in[0]->shape, size, &s))) return TUFF_ERR_SHAPE;
+    if (!apart(&s)) return lower_pool(lower, "max_pool2d_grad", attrs, size, 0, call);
+    bool quads = in_quads(&s);
+    uint64_t rows = ((uint64_t)s.y.size + s.y.pad + s.y.stride - 1) / s.y.stride;
+    uint64_t columns = quads ? s.x.size / 4 : ((uint64_t)s.x.size + s.x.pad + s.x.stride - 1) / s.x.stride;
+    return lower_pool(lower, quads ? "max_pool2d_grad_quad" : "max_pool2d_grad_block", attrs, size, s.planes * rows * columns, call);
 }
 
 static tuff_status avg_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
@@ -232,7 +255,7 @@ static tuff_status avg_lower(const struct tuff_lower *lower, struct tuff_kernel_
     (void)error;
     const struct pool *attrs = lower->value->attrs;
     tuff_call_spec(call, 7, attrs->count_include_pad != 0);
-    return lower_pool(lower, "avg_pool2d", attrs, &lower->in[0]->shape.dim[2], false, call);
+    return lower_pool(lower, "avg_pool2d", attrs, &lower->in[0]->shape.dim[2], 0, call);
 }
 
 static tuff_status avg_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
@@ -240,7 +263,7 @@ static tuff_status avg_grad_lower(const struct tuff_lower *lower, struct tuff_ke
     (void)error;
     const struct avg_grad_attrs *attrs = lower->value->attrs;
     tuff_call_spec(call, 7, attrs->pool.count_include_pad != 0);
-    return lower_pool(lower, "avg_pool2d_grad", &attrs->pool, attrs->size, false, call);
+    return lower_pool(lower, "avg_pool2d_grad", &attrs->pool, attrs->size, 0, call);
 }
 
 /* ---- references -------------------------------------------------------------------------------------------------------- */

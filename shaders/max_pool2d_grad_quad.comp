@@ -1,0 +1,58 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+/* max_pool2d_grad_quad.comp - gradient of max_pool2d by x where windows do not overlap and nothing is padded in front; four
+ * columns at a time.
+ *
+ *   gx[p,y,x] = gy[p,i,j] if (y,x) is the first largest of the one window (i,j) that holds it, else 0
+ *
+ * in    0      x  [planes, h, w]   f32
+ * in    1      gy [planes, oh, ow] f32
+ * out   2      gx [planes, h, w]   f32
+ * push         include/pool.glsl; count: of blocks, of SH rows and four columns
+ * spec  0..6   include/pool.glsl; KH <= SH, KW <= SW, DH = DW = 1, top = left = 0, w a multiple of 4,
+ *              SW 1, 2 or 4
+ * grid         count / WORKGROUP workgroups, rounded up, folded
+ * why          a quarter of the loads and stores of max_pool2d_grad_block.comp */
+#include "include/hooks.glsl"
+#ifndef TUFF_HOOKS
+TUFF_PORT_IN(0)
+TUFF_PORT_IN(1)
+TUFF_PORT_OUT(2)
+#endif
+#include "include/grid.glsl"
+#include "include/pool.glsl"
+
+const uint WINDOWS = 4 / SW;
+
+void main()
+{
+    uint e = pool_element();
+    if (e >= count) return;
+    uint rows = (h + SH - 1) / SH, columns = w / 4;
+    uint plane = e / (rows * columns), at = e - plane * (rows * columns), i = at / columns, x0 = (at - i * columns) * 4;
+    vec4 value[KH];
+    float g[WINDOWS];
+    uint winner[WINDOWS]; /* u * SW + v */
+    [[unroll]] for (uint u = 0; u < KH; u++) value[u] = in0v((plane * h + min(i * SH + u, h - 1)) * w + x0);
+    [[unroll]] for (uint t = 0; t < WINDOWS; t++) {
+        uint j = x0 / SW + t;
+        float best = value[0][t * SW];
+        winner[t] = 0;
+        [[unroll]] for (uint u = 0; u < KH; u++)
+            [[unroll]] for (uint v = 0; v < KW; v++) {
+                bool better = value[u][t * SW + v] > best && i * SH + u < h;
+                best = better ? value[u][t * SW + v] : best;
+                winner[t] = better ? u * SW + v : winner[t];
+            }
+        bool inside = i < oh && j < ow;
+        float gy = in1(inside ? (plane * oh + i) * ow + j : 0u);
+        g[t] = inside ? gy : 0.0;
+    }
+    [[unroll]] for (uint r = 0; r < SH; r++)
+        if (i * SH + r < h) {
+            vec4 line;
+            [[unroll]] for (uint c = 0; c < 4; c++) line[c] = winner[c / SW] == r * SW + c % SW ? g[c / SW] : 0.0;
+            out0v((plane * h + i * SH + r) * w + x0, line);
+        }
+}
