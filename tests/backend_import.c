@@ -70,13 +70,15 @@ static bool app_fills(struct app *app, VkBuffer buffer, uint32_t word)
     VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
                                .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_SHADER_WRITE_BIT,
                                .dstAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT};
+    VkMemoryBarrier before = barrier;
+    before.dstAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT;
     VkPipelineStageFlags device_stages = VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;
     bool done = app->vk.vkAllocateCommandBuffers(app->device, &info, &commands) == VK_SUCCESS;
     if (done) {
         VkSubmitInfo submit = {
             .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
         app->vk.vkBeginCommandBuffer(commands, &begin);
-        app->vk.vkCmdPipelineBarrier(commands, device_stages, device_stages, 0, 1, &barrier, 0, NULL, 0, NULL);
+        app->vk.vkCmdPipelineBarrier(commands, device_stages, device_stages, 0, 1, &before, 0, NULL, 0, NULL);
         app->vk.vkCmdFillBuffer(commands, buffer, 0, VK_WHOLE_SIZE, word);
         app->vk.vkCmdPipelineBarrier(commands, device_stages, device_stages | VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &barrier, 0,
                                      NULL, 0, NULL);

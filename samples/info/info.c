@@ -1,0 +1,280 @@
+/* info.c - tuff-info: the Vulkan devices of this machine and what they can do for Tuff, as a table or as JSON. */
+#include <tuff/tuff.h>
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "Usage: tuff-info [--json] [--device NAME]\n"
+    "Lists the Vulkan devices of this machine, best first, with what Tuff can use of them.\n"
+    "\n"
+    "  -j, --json          print JSON\n"
+    "  -d, --device NAME   one device alone: its index, UUID or part of its name\n"
+    "  -h, --help          print this text\n"
+    "  -V, --version       print the version\n"
+    "\n"
+    "TUFF_LIMITS=PROFILE shows the devices clamped to a profile of a small device, as Tuff then sees them.\n"
+    "Exit status: 0 devices were found, 1 none or an error, 2 wrong use.\n";
+
+/* Fields that are printed the same way, by offset; the order is that of the output. */
+struct field {
+    const char *name, *title;
+    size_t offset;
+    enum { FLAG, U32, U64 } kind;
+};
+#define FIELD(name, title, kind)                                                                                            \
+    {                                                                                                                       \
+#name, title, offsetof(struct tuff_caps, name), kind                                                                \
+    }
+
+static const struct field fields[] = {
+    FIELD(subgroup_size, "subgroup size", U32),
+    FIELD(subgroup_size_min, "subgroup size, least", U32),
+    FIELD(subgroup_size_max, "subgroup size, most", U32),
+    FIELD(subgroup_size_control, "subgroup size control", FLAG),
+    FIELD(subgroup_basic, "subgroup basic", FLAG),
+    FIELD(subgroup_arithmetic, "subgroup arithmetic", FLAG),
+    FIELD(subgroup_ballot, "subgroup ballot", FLAG),
+    FIELD(subgroup_shuffle, "subgroup shuffle", FLAG),
+    FIELD(f16_storage, "f16 storage", FLAG),
+    FIELD(f16_arithmetic, "f16 arithmetic", FLAG),
+    FIELD(i8_storage, "int8 storage", FLAG),
+    FIELD(i8_arithmetic, "int8 arithmetic", FLAG),
+    FIELD(i16_arithmetic, "int16 arithmetic", FLAG),
+    FIELD(i64_arithmetic, "int64 arithmetic", FLAG),
+    FIELD(f64_arithmetic, "f64 arithmetic", FLAG),
+    FIELD(bfloat16, "bfloat16", FLAG),
+    FIELD(cooperative_matrix, "cooperative matrix", FLAG),
+    FIELD(integer_dot_product, "integer dot product", FLAG),
+    FIELD(device_address, "buffer device address", FLAG),
+    FIELD(timeline_semaphore, "timeline semaphore", FLAG),
+    FIELD(synchronization2, "synchronization2", FLAG),
+    FIELD(memory_budget, "memory budget", FLAG),
+    FIELD(push_descriptor, "push descriptor", FLAG),
+    FIELD(unified_memory, "unified memory", FLAG),
+    FIELD(max_workgroup_invocations, "workgroup invocations", U32),
+    FIELD(max_shared_bytes, "shared memory, bytes", U32),
+    FIELD(max_push_bytes, "push constants, bytes", U32),
+    FIELD(max_storage_buffers, "storage buffers per stage", U32),
+    FIELD(storage_alignment, "storage alignment, bytes", U32),
+    FIELD(max_storage_range, "storage range, bytes", U64),
+    FIELD(max_allocation_bytes, "one allocation, bytes", U64),
+    FIELD(max_allocation_count, "allocations", U32),
+};
+
+static const char *kind_name(enum tuff_device_kind kind)
+{
+    switch (kind) {
+    case TUFF_DEVICE_OTHER: return "other";
+    case TUFF_DEVICE_DISCRETE: return "discrete";
+    case TUFF_DEVICE_INTEGRATED: return "integrated";
+    case TUFF_DEVICE_VIRTUAL: return "virtual";
+    case TUFF_DEVICE_SOFTWARE: return "software";
+    }
+    return "other";
+}
+
+static unsigned long long value_of(const struct tuff_caps *caps, const struct field *field)
+{
+    const char *at = (const char *)caps + field->offset;
+    switch (field->kind) {
+    case FLAG: return *(const bool *)at;
+    case U32: return *(const uint32_t *)at;
+    case U64: return *(const uint64_t *)at;
+    }
+    return 0;
+}
+
+static void print_json_string(const char *text)
+{
+    putchar('"');
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\')
+            printf("\\%c", c);
+        else if (c < 0x20)
+            printf("\\u%04x", c);
+        else
+            putchar(c);
+    }
+    putchar('"');
+}
+
+static void print_uuid(const uint8_t uuid[16])
+{
+    for (int i = 0; i < 16; i++) printf("%02x%s", uuid[i], i == 3 || i == 5 || i == 7 || i == 9 ? "-" : "");
+}
+
+static void print_api(uint32_t version)
+{
+    printf("%u.%u.%u", version >> 22 & 127, version >> 12 & 1023, version & 4095); /* Vulkan's packing */
+}
+
+static void print_json(const struct tuff_caps *caps, uint32_t index)
+{
+    const struct {
+        const char *name, *text;
+    } texts[] = {{"name", caps->name},
+                 {"kind", kind_name(caps->kind)},
+                 {"driver_name", caps->driver_name},
+                 {"driver_info", caps->driver_info}};
+    printf("  {\n   \"index\": %u", index);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        printf(",\n   \"%s\": ", texts[i].name);
+        print_json_string(texts[i].text);
+    }
+    printf(",\n   \"uuid\": \"");
+    print_uuid(caps->uuid);
+    printf("\",\n   \"api_version\": \"");
+    print_api(caps->api_version);
+    printf("\",\n   \"driver_id\": %u,\n   \"driver_version\": %u,\n   \"vendor_id\": %u,\n   \"device_id\": %u",
+           caps->driver_id, caps->driver_version, caps->vendor_id, caps->device_id);
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        unsigned long long value = value_of(caps, &fields[i]);
+        if (fields[i].kind == FLAG)
+            printf(",\n   \"%s\": %s", fields[i].name, value ? "true" : "false");
+        else
+            printf(",\n   \"%s\": %llu", fields[i].name, value);
+    }
+    printf(",\n   \"max_workgroup_size\": [%u, %u, %u]", caps->max_workgroup_size[0], caps->max_workgroup_size[1],
+           caps->max_workgroup_size[2]);
+    printf(",\n   \"max_workgroup_count\": [%u, %u, %u]", caps->max_workgroup_count[0], caps->max_workgroup_count[1],
+           caps->max_workgroup_count[2]);
+    printf(",\n   \"timestamp_period_ns\": %.9g,\n   \"heaps\": [", caps->timestamp_period_ns);
+    for (uint32_t i = 0; i < caps->heap_count && i < 16; i++)
+        printf("%s\n    {\"bytes\": %llu, \"budget_bytes\": %llu, \"used_bytes\": %llu, \"device_local\": %s}", i ? "," : "",
+               (unsigned long long)caps->heaps[i].bytes, (unsigned long long)caps->heaps[i].budget_bytes,
+               (unsigned long long)caps->heaps[i].used_bytes, caps->heaps[i].device_local ? "true" : "false");
+    printf("\n   ]\n  }");
+}
+
+static void print_table(const struct tuff_caps *caps, uint32_t index)
+{
+    printf("%u: %s\n", index, caps->name);
+    printf("  %-28s %s, Vulkan ", "kind", kind_name(caps->kind));
+    print_api(caps->api_version);
+    printf("\n  %-28s %s %s\n  %-28s ", "driver", caps->driver_name, caps->driver_info, "UUID");
+    print_uuid(caps->uuid);
+    putchar('\n');
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        unsigned long long value = value_of(caps, &fields[i]);
+        if (fields[i].kind == FLAG)
+            printf("  %-28s %s\n", fields[i].title, value ? "yes" : "no");
+        else
+            printf("  %-28s %llu\n", fields[i].title, value);
+    }
+    printf("  %-28s %u x %u x %u\n", "workgroup size", caps->max_workgroup_size[0], caps->max_workgroup_size[1],
+           caps->max_workgroup_size[2]);
+    printf("  %-28s %u x %u x %u\n", "workgroups", caps->max_workgroup_count[0], caps->max_workgroup_count[1],
+           caps->max_workgroup_count[2]);
+    if (caps->timestamp_period_ns > 0)
+        printf("  %-28s %g ns\n", "timestamp period", caps->timestamp_period_ns);
+    else
+        printf("  %-28s none\n", "timestamp period");
+    for (uint32_t i = 0; i < caps->heap_count && i < 16; i++)
+        printf("  heap %-23u %llu MiB%s%s\n", i, (unsigned long long)(caps->heaps[i].bytes >> 20),
+               caps->heaps[i].device_local ? ", device local" : "", caps->heaps[i].budget_bytes ? ", with budget" : "");
+}
+
+/* All devices into *list (free it); false after a printed error. */
+static bool list_devices(struct tuff_context *context, struct tuff_caps **list, uint32_t *count)
+{
+    struct tuff_error error = {0};
+    struct tuff_caps *caps = NULL;
+    uint32_t capacity = 0;
+    tuff_status status = tuff_device_list(context, NULL, &capacity, &error);
+    *count = capacity;
+    if (status == TUFF_OK && !(caps = calloc(capacity ? capacity : 1, sizeof *caps))) {
+        fprintf(stderr, "tuff-info: out of memory\n");
+        return false;
+    }
+    if (status == TUFF_OK) status = tuff_device_list(context, caps, count, &error);
+    if (status != TUFF_OK) {
+        fprintf(stderr, "tuff-info: %s\n", error.message);
+        free(caps);
+        return false;
+    }
+    if (*count > capacity) *count = capacity; /* one came in between the two calls */
+    *list = caps;
+    return true;
+}
+
+/* Keeps the device that the library chooses by that name; the list then has one entry, with its index. */
+static bool keep_chosen(struct tuff_context *context, const char *name, struct tuff_caps *list, uint32_t *count,
+                        uint32_t *index)
+{
+    struct tuff_error error = {0};
+    struct tuff_device *device = NULL;
+    if (tuff_device_create(context, name, &device, &error) != TUFF_OK) {
+        fprintf(stderr, "tuff-info: %s\n", error.message);
+        return false;
+    }
+    const struct tuff_caps *chosen = tuff_device_caps(device);
+    uint32_t at = 0;
+    while (at + 1 < *count && (memcmp(list[at].uuid, chosen->uuid, 16) || list[at].driver_id != chosen->driver_id)) at++;
+    list[0] = *chosen;
+    *count = 1;
+    *index = at;
+    tuff_device_release(device);
+    return true;
+}
+
+static int show(struct tuff_context *context, const char *name, bool json)
+{
+    struct tuff_caps *list = NULL;
+    uint32_t count = 0, first = 0;
+    if (!list_devices(context, &list, &count)) return 1;
+    if (name && !keep_chosen(context, name, list, &count, &first)) {
+        free(list);
+        return 1;
+    }
+    if (json) printf("{\n \"tuff_version\": \"%s\",\n \"devices\": [\n", tuff_version());
+    for (uint32_t i = 0; i < count; i++) {
+        if (i) printf(json ? ",\n" : "\n");
+        if (json)
+            print_json(&list[i], first + i);
+        else
+            print_table(&list[i], first + i);
+    }
+    if (json) printf("\n ]\n}\n");
+    free(list);
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+                                            {"device", required_argument, NULL, 'd'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {NULL, 0, NULL, 0}};
+    struct tuff_options settings = {.struct_size = sizeof settings};
+    struct tuff_error error = {0};
+    struct tuff_context *context = NULL;
+    bool json = false;
+    int option;
+    tuff_options_from_env(&settings);
+    const char *name = settings.device;
+    while ((option = getopt_long(argc, argv, "jd:hV", options, NULL)) != -1) {
+        switch (option) {
+        case 'j': json = true; break;
+        case 'd': name = optarg; break;
+        case 'h': fputs(usage, stdout); return 0;
+        case 'V': printf("tuff-info %s\n", tuff_version()); return 0;
+        default: fputs(usage, stderr); return 2;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "tuff-info: unexpected argument %s\n%s", argv[optind], usage);
+        return 2;
+    }
+    if (tuff_context_create(&settings, &context, &error) != TUFF_OK) {
+        fprintf(stderr, "tuff-info: %s\n", error.message);
+        return 1;
+    }
+    int status = show(context, name, json);
+    tuff_context_destroy(context);
+    return status;
+}
