@@ -205,24 +205,27 @@ static bool told(tuff_status status, const struct tuff_error *error)
     return status == TUFF_OK;
 }
 
-static bool write_inputs(const struct tuff_graph *g, double *const *data, struct tuff_executable *x)
+static bool write_leaves(const struct tuff_graph *g, double *const *data, struct tuff_session *session, struct tuff_executable *x)
 {
     struct tuff_error error = {0};
     for (tuff_val v = 1; v < g->count; v++) {
         const struct tuff_type *type = &g->values[v].type;
-        if (g->values[v].op != &tuff_op_input || !data[v]) continue;
+        bool input = g->values[v].op == &tuff_op_input, kept = g->values[v].op == &tuff_op_param || g->values[v].op == &tuff_op_state;
+        if ((!input && !kept) || !data[v]) continue;
         uint64_t count = tuff_shape_count(&type->shape);
         void *bytes = tuff_alloc(g->context, (size_t)count * 4);
         if (!bytes) return false;
         op_pack(type->dtype, data[v], count, bytes);
-        bool written = told(tuff_executable_write(x, v, bytes, (size_t)count * tuff_dtype_bytes(type->dtype), &error), &error);
+        size_t size = (size_t)count * tuff_dtype_bytes(type->dtype);
+        tuff_status status = input ? tuff_executable_write(x, v, bytes, size, &error) : tuff_session_write(session, v, bytes, size, &error);
         tuff_free(g->context, bytes);
-        if (!written) return false;
+        if (!told(status, &error)) return false;
     }
     return true;
 }
 
-static bool read_outputs(const struct tuff_graph *g, struct tuff_executable *x, struct op_run *run)
+/* What an assignment wrote is read from its state. */
+static bool read_outputs(const struct tuff_graph *g, struct tuff_session *session, struct tuff_executable *x, struct op_run *run)
 {
     struct tuff_error error = {0};
     for (uint32_t i = 0; i < run->count; i++) {
@@ -231,10 +234,13 @@ static bool read_outputs(const struct tuff_graph *g, struct tuff_executable *x, 
         void *bytes = tuff_alloc(g->context, (size_t)count * 4);
         run->got[i] = tuff_alloc(g->context, (size_t)count * sizeof **run->got);
         if (!bytes || !run->got[i]) return false;
-        bool read = told(tuff_executable_read(x, i, bytes, (size_t)count * tuff_dtype_bytes(type->dtype), &error), &error);
+        const struct tuff_value *value = &g->values[run->outputs[i]];
+        size_t size = (size_t)count * tuff_dtype_bytes(type->dtype);
+        tuff_status status = value->op == &tuff_op_assign ? tuff_session_read(session, value->in[0], bytes, size, &error)
+                                                           : tuff_executable_read(x, i, bytes, size, &error);
         op_unpack(type->dtype, bytes, count, run->got[i]);
         tuff_free(g->context, bytes);
-        if (!read) return false;
+        if (!told(status, &error)) return false;
     }
     return true;
 }
@@ -246,9 +252,8 @@ bool op_run_graph(struct tuff_device *device, struct tuff_graph *g, double *cons
     struct tuff_error error = {0};
     struct tuff_executable_params params = {.struct_size = sizeof params, .outputs = run->outputs, .output_count = run->count};
     bool ok = told(tuff_session_create(device, g, NULL, &session, &error), &error) &&
-              told(tuff_session_compile(session, &params, &x, &error), &error) && write_inputs(g, data, x);
-    for (uint32_t i = 0; ok && i < (run->repeats ? run->repeats : 1); i++) ok = told(tuff_executable_run(x, &error), &error);
-    ok = ok && read_outputs(g, x, run);
+              told(tuff_session_compile(session, &params, &x, &error), &error) && write_leaves(g, data, session, x);
+    ok = ok && told(tuff_executable_run(x, &error), &error) && read_outputs(g, session, x, run);
     if (ok) run->info = tuff_executable_info(x);
     tuff_executable_destroy(x);
     tuff_session_destroy(session);

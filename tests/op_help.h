@@ -34,13 +34,12 @@ struct op_totals {
 void op_compare(const struct tuff_graph *g, tuff_val v, const char *what, const double *expected, const double *bound, const double *got,
                 struct op_totals *totals);
 
-/* Runs outputs[count] of the graph on the device: inputs from data, results into got[i] (allocated with tuff_alloc). */
+/* Runs outputs[count] of the graph on the device once: inputs, parameters and states from data, results into got[i] (allocated with tuff_alloc). */
 struct op_run {
     const tuff_val *outputs;
     uint32_t count;
     double **got;
     struct tuff_executable_info info;
-    uint32_t repeats; /* 0: 1 */
 };
 bool op_run_graph(struct tuff_device *device, struct tuff_graph *g, double *const *data, struct op_run *run);
 /* Elements as the type stores them, and back. */
