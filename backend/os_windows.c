@@ -1,0 +1,380 @@
+/* os_windows.c - os.h on Windows: files, folders, threads, time, shared libraries by Win32. Paths are UTF-8 here and UTF-16
+ * there.
+ *
+ * Needs the context's allocator. Keeps no state of its own. */
+#if defined(_WIN32)
+
+#define WIN32_LEAN_AND_MEAN
+#ifndef _WIN32_WINNT
+#define _WIN32_WINNT 0x0600 /* Vista: condition variables */
+#endif
+#include <windows.h>
+
+#include "backend/core.h"
+#include "backend/os.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static wchar_t *wide(struct tuff_context *context, const char *text)
+{
+    int count = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, NULL, 0);
+    wchar_t *copy = count > 0 ? tuff_alloc(context, (size_t)count * sizeof *copy) : NULL;
+    if (copy) MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, copy, count);
+    return copy;
+}
+
+static char *narrow(struct tuff_context *context, const wchar_t *text)
+{
+    int count = WideCharToMultiByte(CP_UTF8, 0, text, -1, NULL, 0, NULL, NULL);
+    char *copy = count > 0 ? tuff_alloc(context, (size_t)count) : NULL;
+    if (copy) WideCharToMultiByte(CP_UTF8, 0, text, -1, copy, count, NULL, NULL);
+    return copy;
+}
+
+static tuff_status fail_file(struct tuff_context *context, struct tuff_error *error, const char *what, const char *path)
+{
+    return tuff_fail(context, error, TUFF_ERR_FILE, "cannot %s %s: Windows error %lu", what, path,
+                     (unsigned long)GetLastError());
+}
+
+static bool read_fully(HANDLE file, char *data, size_t bytes)
+{
+    while (bytes) {
+        DWORD got = 0, wanted = bytes < (1u << 30) ? (DWORD)bytes : 1u << 30;
+        if (!ReadFile(file, data, wanted, &got, NULL) || !got) return false;
+        data += got;
+        bytes -= got;
+    }
+    return true;
+}
+
+static tuff_status read_handle(struct tuff_context *context, HANDLE file, const char *path, size_t limit, void **data,
+                               size_t *bytes, struct tuff_error *error)
+{
+    LARGE_INTEGER size;
+    if (!GetFileSizeEx(file, &size)) return fail_file(context, error, "read", path);
+    if ((limit && (uint64_t)size.QuadPart > limit) || (uint64_t)size.QuadPart > SIZE_MAX / 2)
+        return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s has %lld bytes, more than %llu", path,
+                         (long long)size.QuadPart, (unsigned long long)limit);
+    char *content = tuff_realloc(context, NULL, (size_t)size.QuadPart + 1);
+    if (!content) return tuff_fail_memory(context, error);
+    if (!read_fully(file, content, (size_t)size.QuadPart)) {
+        tuff_free(context, content);
+        return fail_file(context, error, "read", path);
+    }
+    content[size.QuadPart] = 0;
+    *data = content;
+    *bytes = (size_t)size.QuadPart;
+    return TUFF_OK;
+}
+
+tuff_status tuff_os_read_file(struct tuff_context *context, const char *path, size_t limit, void **data, size_t *bytes,
+                              struct tuff_error *error)
+{
+    wchar_t *name = wide(context, path);
+    if (!name) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot open %s", path);
+    HANDLE file = CreateFileW(name, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
+                              FILE_ATTRIBUTE_NORMAL, NULL);
+    tuff_free(context, name);
+    if (file == INVALID_HANDLE_VALUE) return fail_file(context, error, "open", path);
+    tuff_status status = read_handle(context, file, path, limit, data, bytes, error);
+    CloseHandle(file);
+    return status;
+}
+
+static bool write_fully(HANDLE file, const char *data, size_t bytes)
+{
+    while (bytes) {
+        DWORD done = 0, wanted = bytes < (1u << 30) ? (DWORD)bytes : 1u << 30;
+        if (!WriteFile(file, data, wanted, &done, NULL) || !done) return false;
+        data += done;
+        bytes -= done;
+    }
+    return true;
+}
+
+static bool write_temporary(const wchar_t *temporary, const struct tuff_os_part *parts, size_t part_count)
+{
+    HANDLE file = CreateFileW(temporary, GENERIC_WRITE, 0, NULL, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, NULL);
+    if (file == INVALID_HANDLE_VALUE) return false;
+    bool written = true;
+    for (size_t i = 0; written && i < part_count; i++) written = write_fully(file, parts[i].data, parts[i].bytes);
+    written = written && FlushFileBuffers(file);
+    return CloseHandle(file) && written;
+}
+
+tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
+                                 size_t part_count, struct tuff_error *error)
+{
+    size_t capacity = strlen(path) + 64; /* ".<process>.<time>.tmp" */
+    char *text = tuff_alloc(context, capacity);
+    wchar_t *name = wide(context, path), *temporary = NULL;
+    tuff_status status = TUFF_OK;
+    if (text)
+        snprintf(text, capacity, "%s.%lu.%llu.tmp", path, (unsigned long)GetCurrentProcessId(),
+                 (unsigned long long)tuff_os_time_ns());
+    if (text) temporary = wide(context, text);
+    if (!text || !name || !temporary) {
+        status = tuff_fail_memory(context, error);
+    } else if (!write_temporary(temporary, parts, part_count) ||
+               !MoveFileExW(temporary, name, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) {
+        status = fail_file(context, error, "write", path);
+        DeleteFileW(temporary);
+    }
+    tuff_free(context, temporary);
+    tuff_free(context, name);
+    tuff_free(context, text);
+    return status;
+}
+
+static DWORD attributes_of(const char *path)
+{
+    wchar_t *name = wide(NULL, path);
+    DWORD attributes = name ? GetFileAttributesW(name) : INVALID_FILE_ATTRIBUTES;
+    tuff_free(NULL, name);
+    return attributes;
+}
+
+bool tuff_os_exists(const char *path) { return attributes_of(path) != INVALID_FILE_ATTRIBUTES; }
+
+bool tuff_os_is_folder(const char *path)
+{
+    DWORD attributes = attributes_of(path);
+    return attributes != INVALID_FILE_ATTRIBUTES && attributes & FILE_ATTRIBUTE_DIRECTORY;
+}
+
+tuff_status tuff_os_make_folders(struct tuff_context *context, const char *path, struct tuff_error *error)
+{
+    wchar_t *partial = wide(context, path);
+    if (!partial) return tuff_fail_memory(context, error);
+    for (wchar_t *at = partial;; at++) {
+        wchar_t here = *at;
+        if (here != L'/' && here != L'\\' && here != 0) continue;
+        *at = 0;
+        if (at != partial) CreateDirectoryW(partial, NULL); /* what counts is whether the whole is a folder in the end */
+        *at = here;
+        if (!here) break;
+    }
+    tuff_free(context, partial);
+    return tuff_os_is_folder(path) ? TUFF_OK : fail_file(context, error, "make folder", path);
+}
+
+tuff_status tuff_os_remove(const char *path)
+{
+    wchar_t *name = wide(NULL, path);
+    bool removed = name && (DeleteFileW(name) || RemoveDirectoryW(name));
+    tuff_free(NULL, name);
+    return removed ? TUFF_OK : TUFF_ERR_FILE;
+}
+
+static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* Names end to end, each with its zero byte. */
+static tuff_status collect_names(struct tuff_context *context, const char *path, struct tuff_text *names, size_t *count,
+                                 struct tuff_error *error)
+{
+    WIN32_FIND_DATAW entry;
+    struct tuff_text pattern;
+    tuff_text_init(&pattern, context);
+    tuff_text_add(&pattern, "%s\\*", path);
+    wchar_t *name = pattern.failed ? NULL : wide(context, pattern.data);
+    tuff_text_finish(&pattern);
+    if (!name) return tuff_fail_memory(context, error);
+    HANDLE search = FindFirstFileW(name, &entry);
+    tuff_free(context, name);
+    if (search == INVALID_HANDLE_VALUE) return fail_file(context, error, "list", path);
+    size_t found = 0;
+    do {
+        char *text = narrow(context, entry.cFileName);
+        if (!text) names->failed = true;
+        if (text && strcmp(text, ".") && strcmp(text, "..")) {
+            tuff_text_append(names, text, strlen(text) + 1);
+            found++;
+        }
+        tuff_free(context, text);
+    } while (FindNextFileW(search, &entry));
+    FindClose(search);
+    if (names->failed) return tuff_fail_memory(context, error);
+    *count = found;
+    return TUFF_OK;
+}
+
+tuff_status tuff_os_list_folder(struct tuff_context *context, const char *path, char ***names, size_t *count,
+                                struct tuff_error *error)
+{
+    struct tuff_text text;
+    size_t found = 0;
+    tuff_text_init(&text, context);
+    tuff_status status = collect_names(context, path, &text, &found, error);
+    char **list = status == TUFF_OK ? tuff_alloc(context, (found + 1) * sizeof *list + text.length) : NULL;
+    if (status == TUFF_OK && !list) status = tuff_fail_memory(context, error);
+    if (status == TUFF_OK) {
+        char *at = (char *)(list + found + 1);
+        if (text.length) memcpy(at, text.data, text.length);
+        for (size_t i = 0; i < found; i++, at += strlen(at) + 1) list[i] = at;
+        qsort(list, found, sizeof *list, compare_names);
+        *names = list;
+        *count = found;
+    }
+    tuff_text_finish(&text);
+    return status;
+}
+
+char *tuff_os_cache_folder(struct tuff_context *context)
+{
+    DWORD count = GetEnvironmentVariableW(L"LOCALAPPDATA", NULL, 0);
+    wchar_t *folder = count ? tuff_alloc(context, count * sizeof *folder) : NULL;
+    char *base = folder && GetEnvironmentVariableW(L"LOCALAPPDATA", folder, count) ? narrow(context, folder) : NULL;
+    struct tuff_text text;
+    char *path = NULL;
+    tuff_text_init(&text, context);
+    if (base && base[0]) {
+        tuff_text_add(&text, "%s\\tuff", base);
+        path = tuff_text_take(&text);
+    }
+    tuff_free(context, base);
+    tuff_free(context, folder);
+    return path;
+}
+
+uint64_t tuff_os_time_ns(void)
+{
+    LARGE_INTEGER ticks, frequency;
+    QueryPerformanceCounter(&ticks);
+    QueryPerformanceFrequency(&frequency);
+    uint64_t whole = (uint64_t)(ticks.QuadPart / frequency.QuadPart), rest = (uint64_t)(ticks.QuadPart % frequency.QuadPart);
+    return whole * UINT64_C(1000000000) + rest * UINT64_C(1000000000) / (uint64_t)frequency.QuadPart;
+}
+
+uint64_t tuff_os_cpu_time_ns(void)
+{
+    FILETIME created, ended, kernel, user;
+    if (!GetThreadTimes(GetCurrentThread(), &created, &ended, &kernel, &user)) return 0;
+    uint64_t k = (uint64_t)kernel.dwHighDateTime << 32 | kernel.dwLowDateTime;
+    uint64_t u = (uint64_t)user.dwHighDateTime << 32 | user.dwLowDateTime;
+    return (k + u) * 100; /* FILETIME counts 100 ns */
+}
+
+uint32_t tuff_os_cpu_count(void)
+{
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    return info.dwNumberOfProcessors ? (uint32_t)info.dwNumberOfProcessors : 1;
+}
+
+const char *tuff_os_getenv(const char *name) { return getenv(name); }
+
+void *tuff_os_library_open(const char *name)
+{
+    wchar_t *path = wide(NULL, name);
+    HMODULE library = path ? LoadLibraryW(path) : NULL;
+    tuff_free(NULL, path);
+    return (void *)library;
+}
+
+void (*tuff_os_library_symbol(void *library, const char *name))(void)
+{
+    return (void (*)(void))GetProcAddress((HMODULE)library, name);
+}
+
+void tuff_os_library_close(void *library)
+{
+    if (library) FreeLibrary((HMODULE)library);
+}
+
+struct tuff_os_thread {
+    struct tuff_context *context; /* [borrowed] */
+    void (*run)(void *);
+    void *argument; /* [borrowed] */
+    HANDLE handle;  /* [owned] */
+};
+
+static DWORD WINAPI thread_main(void *argument)
+{
+    struct tuff_os_thread *thread = argument;
+    thread->run(thread->argument);
+    return 0;
+}
+
+tuff_status tuff_os_thread_start(struct tuff_context *context, void (*run)(void *), void *argument,
+                                 struct tuff_os_thread **thread)
+{
+    struct tuff_os_thread *made = tuff_alloc(context, sizeof *made);
+    if (!made) return TUFF_ERR_MEMORY;
+    made->context = context;
+    made->run = run;
+    made->argument = argument;
+    made->handle = CreateThread(NULL, 0, thread_main, made, 0, NULL);
+    if (!made->handle) {
+        tuff_free(context, made);
+        return TUFF_ERR_MEMORY;
+    }
+    *thread = made;
+    return TUFF_OK;
+}
+
+void tuff_os_thread_join(struct tuff_os_thread *thread)
+{
+    if (!thread) return;
+    WaitForSingleObject(thread->handle, INFINITE);
+    CloseHandle(thread->handle);
+    tuff_free(thread->context, thread);
+}
+
+struct tuff_os_mutex {
+    struct tuff_context *context; /* [borrowed] */
+    CRITICAL_SECTION handle;
+};
+
+tuff_status tuff_os_mutex_create(struct tuff_context *context, struct tuff_os_mutex **mutex)
+{
+    struct tuff_os_mutex *made = tuff_alloc(context, sizeof *made);
+    if (!made) return TUFF_ERR_MEMORY;
+    made->context = context;
+    InitializeCriticalSection(&made->handle);
+    *mutex = made;
+    return TUFF_OK;
+}
+
+void tuff_os_mutex_destroy(struct tuff_os_mutex *mutex)
+{
+    if (!mutex) return;
+    DeleteCriticalSection(&mutex->handle);
+    tuff_free(mutex->context, mutex);
+}
+
+void tuff_os_mutex_lock(struct tuff_os_mutex *mutex) { EnterCriticalSection(&mutex->handle); }
+
+void tuff_os_mutex_unlock(struct tuff_os_mutex *mutex) { LeaveCriticalSection(&mutex->handle); }
+
+struct tuff_os_condition {
+    struct tuff_context *context; /* [borrowed] */
+    CONDITION_VARIABLE handle;
+};
+
+tuff_status tuff_os_condition_create(struct tuff_context *context, struct tuff_os_condition **condition)
+{
+    struct tuff_os_condition *made = tuff_alloc(context, sizeof *made);
+    if (!made) return TUFF_ERR_MEMORY;
+    made->context = context;
+    InitializeConditionVariable(&made->handle);
+    *condition = made;
+    return TUFF_OK;
+}
+
+void tuff_os_condition_destroy(struct tuff_os_condition *condition)
+{
+    if (condition) tuff_free(condition->context, condition);
+}
+
+void tuff_os_condition_wait(struct tuff_os_condition *condition, struct tuff_os_mutex *mutex)
+{
+    SleepConditionVariableCS(&condition->handle, &mutex->handle, INFINITE);
+}
+
+void tuff_os_condition_signal_all(struct tuff_os_condition *condition) { WakeAllConditionVariable(&condition->handle); }
+
+#else
+typedef int tuff_os_windows_is_empty; /* ISO C wants one declaration in every file */
+#endif
