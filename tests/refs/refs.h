@@ -28,7 +28,8 @@ struct refs_check {
     char name[32];
     struct tuff_type type;
     uint64_t count;
-    double *want, *ref, *bound; /* [owned] stored, by the double reference, largest |device - want| */
+    double *want, *ref;         /* [owned] stored, by the double reference */
+    double *bound, *definition; /* [owned] largest |device - want|, largest |ref - want| */
 };
 
 struct refs_case {
@@ -66,6 +67,7 @@ cJSON *refs_json(struct refs_case *c, const char *key);
 
 /* Adds a check of count elements, bounds not set yet; NULL after a failure. want is taken over. */
 struct refs_check *refs_check_add(struct refs_case *c, const char *name, struct tuff_type type, double *want, uint64_t count);
+void refs_check_finish(struct refs_check *check);
 /* Compares what the device gave with the check; got is raw, in check->type. */
 void refs_check_device(struct refs_case *c, const struct refs_check *check, const void *got);
 
@@ -82,7 +84,7 @@ void refs_eval_set(struct refs_eval *e, tuff_val leaf, const double *values, boo
 void refs_eval_run(struct refs_eval *e);
 /* Does assignments of the last run. */
 void refs_eval_assign(struct refs_eval *e, const tuff_val *outputs, uint32_t count);
-/* Fills ref and bound of a check from `count` elements of a value that begin at `first`. */
+/* Fills ref and bounds of a check from `count` elements of a value that begin at `first`. */
 void refs_eval_check(const struct refs_eval *e, tuff_val v, uint64_t first, struct refs_check *check);
 /* Fails the case where the double reference itself differs from what is stored: a wrong definition. */
 void refs_check_definition(struct refs_case *c, const struct refs_check *check);

@@ -147,9 +147,7 @@ static void compare(struct run *r, const char *name, tuff_val v, uint64_t first,
     refs_eval_check(r->e, v, first, check);
     refs_check_definition(r->c, check);
     refs_check_device(r->c, check, got);
-    free(check->want);
-    free(check->ref);
-    free(check->bound);
+    refs_check_finish(check);
     r->c->check_count = before;
 }
 
