@@ -1,0 +1,141 @@
+/* canvas.c - see canvas.h. */
+#include "canvas.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef TUFF_HAVE_CAIRO
+#include <cairo.h>
+#endif
+
+static const double PNG_SCALE = 1.5; /* pixels per unit */
+
+struct canvas {
+    FILE *svg;
+#ifdef TUFF_HAVE_CAIRO
+    cairo_surface_t *surface;
+    cairo_t *cairo;
+    char path[1200];
+#endif
+};
+
+struct canvas *canvas_open(const char *path, int width, int height)
+{
+    struct canvas *canvas = calloc(1, sizeof *canvas);
+    size_t length = strlen(path);
+    if (!canvas) return NULL;
+    if (length > 4 && strcmp(path + length - 4, ".svg") == 0) {
+        canvas->svg = fopen(path, "w");
+        if (canvas->svg) {
+            fprintf(canvas->svg, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\">\n"
+                                 "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n", width, height, width, height);
+            return canvas;
+        }
+    }
+#ifdef TUFF_HAVE_CAIRO
+    else if (length < sizeof canvas->path) {
+        strcpy(canvas->path, path);
+        canvas->surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(width * PNG_SCALE), (int)(height * PNG_SCALE));
+        canvas->cairo = cairo_create(canvas->surface);
+        cairo_scale(canvas->cairo, PNG_SCALE, PNG_SCALE);
+        cairo_set_source_rgb(canvas->cairo, 1, 1, 1);
+        cairo_paint(canvas->cairo);
+        cairo_select_font_face(canvas->cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+        cairo_set_line_join(canvas->cairo, CAIRO_LINE_JOIN_ROUND);
+        return canvas;
+    }
+#else
+    (void)PNG_SCALE;
+#endif
+    free(canvas);
+    return NULL;
+}
+
+bool canvas_close(struct canvas *canvas)
+{
+    bool good = true;
+    if (canvas->svg) {
+        fputs("</svg>\n", canvas->svg);
+        good = !ferror(canvas->svg);
+        good = fclose(canvas->svg) == 0 && good;
+    }
+#ifdef TUFF_HAVE_CAIRO
+    if (canvas->cairo) {
+        cairo_destroy(canvas->cairo);
+        good = cairo_surface_write_to_png(canvas->surface, canvas->path) == CAIRO_STATUS_SUCCESS;
+        cairo_surface_destroy(canvas->surface);
+    }
+#endif
+    free(canvas);
+    return good;
+}
+
+#ifdef TUFF_HAVE_CAIRO
+static void set_colour(struct canvas *canvas, uint32_t colour)
+{
+    cairo_set_source_rgb(canvas->cairo, (colour >> 16) / 255.0, (colour >> 8 & 255) / 255.0, (colour & 255) / 255.0);
+}
+#endif
+
+void canvas_line(struct canvas *canvas, const double (*points)[2], uint32_t count, uint32_t colour, double width)
+{
+    if (canvas->svg && count) {
+        fprintf(canvas->svg, "<polyline fill=\"none\" stroke=\"#%06x\" stroke-width=\"%g\" stroke-linejoin=\"round\" points=\"",
+                (unsigned)colour, width);
+        for (uint32_t i = 0; i < count; i++) fprintf(canvas->svg, "%s%.1f,%.1f", i ? " " : "", points[i][0], points[i][1]);
+        fputs("\"/>\n", canvas->svg);
+    }
+#ifdef TUFF_HAVE_CAIRO
+    if (canvas->cairo) {
+        cairo_new_path(canvas->cairo);
+        for (uint32_t i = 0; i < count; i++) cairo_line_to(canvas->cairo, points[i][0], points[i][1]);
+        set_colour(canvas, colour);
+        cairo_set_line_width(canvas->cairo, width);
+        cairo_stroke(canvas->cairo);
+    }
+#endif
+}
+
+void canvas_dot(struct canvas *canvas, double x, double y, double radius, uint32_t colour)
+{
+    if (canvas->svg)
+        fprintf(canvas->svg, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%g\" fill=\"#%06x\"/>\n", x, y, radius, (unsigned)colour);
+#ifdef TUFF_HAVE_CAIRO
+    if (canvas->cairo) {
+        cairo_new_path(canvas->cairo);
+        cairo_arc(canvas->cairo, x, y, radius, 0, 6.283185307179586);
+        set_colour(canvas, colour);
+        cairo_fill(canvas->cairo);
+    }
+#endif
+}
+
+static void escape(FILE *file, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '<') fputs("&lt;", file);
+        else if (*text == '&') fputs("&amp;", file);
+        else fputc(*text, file);
+    }
+}
+
+void canvas_text(struct canvas *canvas, double x, double y, double size, enum anchor anchor, uint32_t colour, const char *text)
+{
+    static const char *const names[] = {"start", "middle", "end"};
+    if (canvas->svg) {
+        fprintf(canvas->svg, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%g\" text-anchor=\"%s\" fill=\"#%06x\">", x, y, size,
+                names[anchor], (unsigned)colour);
+        escape(canvas->svg, text);
+        fputs("</text>\n", canvas->svg);
+    }
+#ifdef TUFF_HAVE_CAIRO
+    if (canvas->cairo) {
+        cairo_text_extents_t extents;
+        cairo_set_font_size(canvas->cairo, size);
+        cairo_text_extents(canvas->cairo, text, &extents);
+        cairo_move_to(canvas->cairo, x - extents.x_advance * anchor / 2, y);
+        set_colour(canvas, colour);
+        cairo_show_text(canvas->cairo, text);
+    }
+#endif
+}

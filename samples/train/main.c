@@ -1,0 +1,317 @@
+/* tuff-train - trains a small network on pictures and keeps the best model. The way through Tuff's interface:
+ * context, device, data, model, fit (with callbacks that show, save and stop), evaluate. tuff-train --help says the rest. */
+#include "train.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#ifdef _WIN32
+#include <direct.h>
+#define mkdir(path, mode) _mkdir(path)
+#endif
+
+enum { EXIT_INTERRUPTED = 130 }; /* as a shell reports SIGINT */
+
+struct run {
+    struct options options;
+    struct tuff_context *context;
+    struct tuff_device *device;
+    struct data data;
+    struct tuff_model *model;
+    struct tuff_fit_params fit;
+    uint64_t train_count, steps; /* samples left to train on, steps in an epoch */
+    struct history history;
+    struct display display;
+    double began, earlier_seconds;
+    bool best_unsaved;
+};
+
+/* ---- Ctrl-C --------------------------------------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t stopping;
+
+static void on_interrupt(int number)
+{
+    stopping = 1;
+    signal(number, SIG_DFL); /* a second one ends the program at once */
+}
+
+/* ---- callbacks of the library --------------------------------------------------------------------------------------------------- */
+
+static void on_log(void *user, enum tuff_log_level level, const char *message)
+{
+    (void)user; /* errors come back as struct tuff_error */
+    if (level != TUFF_LOG_ERROR) fprintf(stderr, "tuff: %s\n", message);
+}
+
+static bool on_compile(void *user, const char *what, uint64_t done, uint64_t total)
+{
+    struct run *run = user;
+    display_compile(&run->display, what, done, total);
+    return !stopping;
+}
+
+static bool on_step(void *user, const struct tuff_fit_progress *progress)
+{
+    struct run *run = user;
+    history_step(&run->history, progress);
+    display_step(&run->display, progress);
+    return !stopping;
+}
+
+static bool on_epoch(void *user, const struct tuff_epoch *epoch)
+{
+    struct run *run = user;
+    history_epoch(&run->history, epoch);
+    display_epoch(&run->display, epoch, run->options.epochs);
+    run->best_unsaved = run->best_unsaved || epoch->best;
+    return true;
+}
+
+/* After every epoch and when the fit is stopped: the best model, then the checkpoint. */
+static tuff_status on_save(void *user, struct tuff_model *model, struct tuff_error *error)
+{
+    struct run *run = user;
+    struct tuff_pair texts[OPTION_TEXTS_MAX + 2];
+    char numbers[OPTION_TEXTS_MAX][32], samples[32], path[1100];
+    if (run->best_unsaved) {
+        struct tuff_model_save_params params = {.struct_size = sizeof params,
+                                                .preprocess = run->data.preprocess,
+                                                .class_names = run->data.train.class_names,
+                                                .class_count = run->data.train.class_count};
+        tuff_status status = tuff_model_save(run->context, model, options_file(&run->options, "model.tuff", path), &params, error);
+        if (status != TUFF_OK) return status;
+        run->best_unsaved = false;
+    }
+    run->history.seconds = run->earlier_seconds + seconds_now() - run->began;
+    char *history = history_print(&run->history);
+    if (!history) return TUFF_ERR_MEMORY;
+    size_t count = options_texts(&run->options, texts, numbers);
+    snprintf(samples, sizeof samples, "%llu", (unsigned long long)run->data.train.count);
+    texts[count++] = (struct tuff_pair){"samples", samples};
+    texts[count++] = (struct tuff_pair){"history", history};
+    struct tuff_model_checkpoint checkpoint = {sizeof checkpoint, run->context, options_file(&run->options, "training.ckpt", path),
+                                               texts, count};
+    tuff_status status = tuff_model_checkpoint_save(&checkpoint, model, error);
+    free(history);
+    return status;
+}
+
+/* ---- stations ------------------------------------------------------------------------------------------------------------------- */
+
+static tuff_status open_device(struct run *run, struct tuff_error *error)
+{
+    tuff_status status = tuff_device_create(run->context, run->options.device[0] ? run->options.device : NULL, &run->device, error);
+    if (status != TUFF_OK) return status;
+    const struct tuff_caps *caps = tuff_device_caps(run->device);
+    printf("device   %s, driver %s %s\n", caps->name, caps->driver_name, caps->driver_info);
+    return TUFF_OK;
+}
+
+static tuff_status read_data(struct run *run, struct tuff_error *error)
+{
+    struct options *options = &run->options;
+    tuff_status status = data_read(run->context, options, &run->data, error);
+    if (status != TUFF_OK) return status;
+    const struct tuff_dataset *train = &run->data.train;
+    run->train_count = train->count - (uint64_t)((double)train->count * options->validation); /* as tuff_model_fit splits */
+    if (options->batch == 0)
+        for (options->batch = 64; options->batch > 4 && run->train_count / options->batch < 16;) options->batch /= 2;
+    run->steps = run->train_count / options->batch;
+    printf("data     %s: %llu pictures to train on, %llu to validate, %llu to test; %u classes; %u x %u, %s\n", options->data,
+           (unsigned long long)run->train_count, (unsigned long long)(train->count - run->train_count),
+           (unsigned long long)run->data.test.count, (unsigned)train->class_count, (unsigned)train->width,
+           (unsigned)train->height, train->channels == 1 ? "grey" : "colour");
+    return TUFF_OK;
+}
+
+static uint64_t parameter_count(const struct tuff_model *model)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < tuff_model_leaf_count(model); i++) {
+        struct tuff_leaf leaf = tuff_model_leaf(model, i);
+        if (leaf.trained) count += tuff_shape_count(&leaf.type.shape);
+    }
+    return count;
+}
+
+static tuff_status make_model(struct run *run, struct tuff_error *error)
+{
+    const struct options *options = &run->options;
+    struct tuff_dataset *train = &run->data.train;
+    struct tuff_model_params params = {
+        .struct_size = sizeof params,
+        .build = network_find(options->arch)->build,
+        .user = &train->class_count,
+        .sample = {TUFF_U8, TUFF_SHAPE(train->channels, train->height, train->width)},
+        .scale = 1 / run->data.deviation, /* pixels of mean 0 and deviation 1 */
+        .shift = -run->data.mean / run->data.deviation,
+        .loss = TUFF_LOSS_CROSS_ENTROPY,
+        .batch = options->batch,
+        .seed = options->seed,
+        .progress = {on_compile, run},
+    };
+    tuff_status status = tuff_model_create(run->device, &params, &run->model, error);
+    if (status != TUFF_OK) return status;
+    run->fit = (struct tuff_fit_params){
+        .struct_size = sizeof run->fit,
+        .optimizer = {.kind = TUFF_ADAM,
+                      .schedule = {.kind = TUFF_SCHEDULE_COSINE, .lr = options->lr, .period = options->epochs * run->steps}},
+        .epochs = options->epochs,
+        .validation_share = options->validation,
+        .on_step = on_step,
+        .on_epoch = on_epoch,
+        .user = run,
+        .save = on_save,
+        .save_user = run,
+    };
+    printf("network  %s, %llu parameters; %u epochs of %llu steps of %u, learning rate %g\n", options->arch,
+           (unsigned long long)parameter_count(run->model), (unsigned)options->epochs, (unsigned long long)run->steps,
+           (unsigned)options->batch, options->lr);
+    fflush(stdout);
+    return TUFF_OK;
+}
+
+/* --resume: weights, optimizer and place of the checkpoint, and the story so far. */
+static tuff_status go_on(struct run *run, struct tuff_error *error)
+{
+    char path[1100];
+    struct tuff_tensors *file = NULL;
+    struct tuff_data data = data_view(&run->data.train);
+    tuff_status status = tuff_model_prepare(run->model, &data, &run->fit, error);
+    options_file(&run->options, "training.ckpt", path);
+    if (status == TUFF_OK) status = tuff_model_checkpoint_load(run->context, run->model, path, error);
+    if (status == TUFF_OK) status = tuff_checkpoint_read(run->context, path, NULL, &file, error);
+    if (status != TUFF_OK) return status;
+    const char *samples = tuff_tensors_text(file, "samples"), *history = tuff_tensors_text(file, "history");
+    if (!samples || strtoull(samples, NULL, 10) != run->data.train.count || !history_parse(&run->history, history)) {
+        status = TUFF_ERR_FORMAT;
+        snprintf(error->message, sizeof error->message, "%.300s: is of another data set", path);
+    }
+    tuff_tensors_destroy(file);
+    run->earlier_seconds = run->history.seconds;
+    struct tuff_fit_state state = tuff_model_state(run->model);
+    if (status == TUFF_OK)
+        printf("resumed  after %llu epochs and %llu steps\n", (unsigned long long)state.epoch, (unsigned long long)state.step);
+    return status;
+}
+
+static tuff_status train(struct run *run, struct tuff_error *error)
+{
+    struct tuff_data data = data_view(&run->data.train);
+    tuff_status status = run->options.resume ? go_on(run, error) : TUFF_OK;
+    if (status != TUFF_OK) return status;
+    run->began = seconds_now();
+    signal(SIGINT, on_interrupt);
+    status = tuff_model_fit(run->model, &data, &run->fit, error);
+    signal(SIGINT, SIG_DFL);
+    display_clear(&run->display);
+    run->history.seconds = run->earlier_seconds + seconds_now() - run->began;
+    return status;
+}
+
+/* Accuracy on the test set, of the model that did best on the validation split. */
+static tuff_status test(struct run *run, struct result *result, struct tuff_error *error)
+{
+    char path[1100];
+    struct tuff_saved *best = NULL;
+    struct tuff_data data = data_view(&run->data.test);
+    tuff_status status = tuff_saved_open(run->context, options_file(&run->options, "model.tuff", path), &best, error);
+    if (status == TUFF_OK) status = tuff_saved_load(best, run->model, error);
+    if (status == TUFF_OK && data.count) status = tuff_model_evaluate(run->model, &data, &result->test, error);
+    tuff_saved_destroy(best);
+    result->has_test = data.count > 0;
+    if (status == TUFF_OK && result->has_test)
+        printf("test     accuracy %.2f %%, loss %.4f: the model of epoch %u on %llu pictures\n", 100 * result->test.accuracy,
+               result->test.loss, (unsigned)result->best_epoch + 1, (unsigned long long)data.count);
+    return status;
+}
+
+static tuff_status finish(struct run *run, struct tuff_error *error)
+{
+    struct result result = {.options = &run->options, .data = &run->data, .history = &run->history,
+                            .caps = tuff_device_caps(run->device), .train_count = run->train_count,
+                            .validation_count = run->data.train.count - run->train_count,
+                            .parameter_count = parameter_count(run->model), .plan = tuff_model_info(run->model)};
+    uint64_t now_bytes;
+    result.best_epoch = (uint32_t)tuff_model_state(run->model).best_epoch;
+    printf("speed    %.0f samples/s, %.1f s of training\n", history_rate(&run->history), run->history.seconds);
+    tuff_status status = test(run, &result, error);
+    if (status != TUFF_OK) return status;
+    tuff_device_memory(run->device, &now_bytes, &result.peak_bytes);
+    const char *curves = curves_write(&run->options, &run->history, run->options.epochs);
+    printf("files    %s/model.tuff, %s/%s\n", run->options.out, run->options.out, curves ? curves : "(no curves could be written)");
+    if (run->options.json[0] && !result_write(run->options.json, &result)) {
+        snprintf(error->message, sizeof error->message, "cannot write %.300s: %s", run->options.json, strerror(errno));
+        return TUFF_ERR_FILE;
+    }
+    return TUFF_OK;
+}
+
+/* ---- the way -------------------------------------------------------------------------------------------------------------------- */
+
+static bool make_folders(char *path)
+{
+    for (char *slash = path; (slash = strchr(slash + 1, '/'));) {
+        *slash = 0;
+        mkdir(path, 0777);
+        *slash = '/';
+    }
+    return mkdir(path, 0777) == 0 || errno == EEXIST;
+}
+
+static int stopped(struct run *run)
+{
+    if (tuff_model_state(run->model).run == 0) {
+        printf("Stopped before the first step; nothing is saved.\n");
+        return EXIT_INTERRUPTED;
+    }
+    curves_write(&run->options, &run->history, run->options.epochs);
+    printf("Stopped, and saved in %s/training.ckpt. To go on: tuff-train --resume --out %s\n", run->options.out, run->options.out);
+    return EXIT_INTERRUPTED;
+}
+
+static int go(struct run *run)
+{
+    struct tuff_error error = {0};
+    if (!make_folders(run->options.out)) {
+        fprintf(stderr, "tuff-train: cannot make the folder %s: %s\n", run->options.out, strerror(errno));
+        return 1;
+    }
+    tuff_status status = open_device(run, &error);
+    if (status == TUFF_OK) status = read_data(run, &error);
+    if (status == TUFF_OK) status = make_model(run, &error);
+    if (status == TUFF_OK) status = train(run, &error);
+    if (status == TUFF_OK) status = finish(run, &error);
+    if (status == TUFF_ERR_CANCELLED) return stopped(run);
+    if (status == TUFF_OK) return 0;
+    fflush(stdout);
+    fprintf(stderr, "tuff-train: %s\n", error.message[0] ? error.message : tuff_status_name(status));
+    return 1;
+}
+
+int main(int count, char **arguments)
+{
+    struct run run = {.best_unsaved = false};
+    struct tuff_options context = {.struct_size = sizeof context, .log = on_log};
+    struct tuff_error error = {0};
+    int code = 1;
+    tuff_options_from_env(&context);
+    display_init(&run.display);
+    if (!history_init(&run.history) || tuff_context_create(&context, &run.context, &error) != TUFF_OK) {
+        fprintf(stderr, "tuff-train: %s\n", error.message[0] ? error.message : "out of memory");
+    } else {
+        options_parse(&run.options, count, arguments, run.context);
+        code = go(&run);
+        tuff_model_destroy(run.model);
+        tuff_dataset_finish(run.context, &run.data.train);
+        tuff_dataset_finish(run.context, &run.data.test);
+        tuff_device_release(run.device);
+        tuff_context_destroy(run.context);
+    }
+    history_finish(&run.history);
+    return code;
+}

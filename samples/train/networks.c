@@ -1,0 +1,76 @@
+/* networks.c - the architectures. A network is a function that adds values to a graph: once for training and once for
+ * inference, with parameters shared by name. */
+#include "train.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static tuff_val mlp(struct tuff_graph *g, tuff_val x, bool training, void *classes)
+{
+    x = tuff_relu(g, tuff_layer_dense(g, tuff_flatten(g, x), "hidden1", 256));
+    x = tuff_layer_dropout(g, x, 0.2, training);
+    x = tuff_relu(g, tuff_layer_dense(g, x, "hidden2", 128));
+    x = tuff_layer_dropout(g, x, 0.2, training);
+    return tuff_layer_dense(g, x, "out", *(uint32_t *)classes);
+}
+
+static tuff_val cnn(struct tuff_graph *g, tuff_val x, bool training, void *classes)
+{
+    const struct tuff_conv2d_params same = {.pad = {1, 1, 1, 1}};
+    const struct tuff_pool2d_params half = {.kernel = {2, 2}};
+    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv1", 16, 3, same)), half);
+    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv2", 32, 3, same)), half);
+    x = tuff_relu(g, tuff_layer_dense(g, tuff_flatten(g, x), "hidden", 128));
+    x = tuff_layer_dropout(g, x, 0.25, training);
+    return tuff_layer_dense(g, x, "out", *(uint32_t *)classes);
+}
+
+/* ---- resnet: He et al. 2015, with one block a stage -------------------------------------------------------------------------- */
+
+static tuff_val conv_norm(struct tuff_graph *g, tuff_val x, const char *name, uint32_t channels, uint32_t kernel, uint32_t stride,
+                          bool training)
+{
+    uint32_t pad = kernel / 2;
+    struct tuff_conv2d_params params = {.stride = {stride, stride}, .pad = {pad, pad, pad, pad}};
+    char norm[64];
+    snprintf(norm, sizeof norm, "%s_norm", name);
+    return tuff_layer_batch_norm(g, tuff_layer_conv2d(g, x, name, channels, kernel, params), norm, training);
+}
+
+static tuff_val residual(struct tuff_graph *g, tuff_val x, int block, uint32_t channels, uint32_t stride, bool training)
+{
+    char first[32], second[32], around[32];
+    snprintf(first, sizeof first, "block%d_conv1", block);
+    snprintf(second, sizeof second, "block%d_conv2", block);
+    snprintf(around, sizeof around, "block%d_around", block);
+    tuff_val y = tuff_relu(g, conv_norm(g, x, first, channels, 3, stride, training));
+    y = conv_norm(g, y, second, channels, 3, 1, training);
+    if (stride > 1) x = conv_norm(g, x, around, channels, 1, stride, training);
+    return tuff_relu(g, tuff_add(g, y, x));
+}
+
+static tuff_val resnet(struct tuff_graph *g, tuff_val x, bool training, void *classes)
+{
+    x = tuff_relu(g, conv_norm(g, x, "stem", 16, 3, 1, training));
+    x = residual(g, x, 1, 16, 1, training);
+    x = residual(g, x, 2, 32, 2, training);
+    x = residual(g, x, 3, 64, 2, training);
+    x = tuff_flatten(g, tuff_global_avg_pool(g, x));
+    return tuff_layer_dense(g, x, "out", *(uint32_t *)classes);
+}
+
+/* ---- table -------------------------------------------------------------------------------------------------------------------- */
+
+const struct network networks[] = {
+    {"mlp", "two hidden layers of 256 and 128 units", mlp, 5, 1e-3},
+    {"cnn", "two convolutions and a hidden layer, as LeNet", cnn, 3, 1e-3},
+    {"resnet", "three residual blocks with batch norm", resnet, 3, 2e-3},
+};
+const uint32_t network_count = sizeof networks / sizeof networks[0];
+
+const struct network *network_find(const char *name)
+{
+    for (uint32_t i = 0; i < network_count; i++)
+        if (strcmp(networks[i].name, name) == 0) return &networks[i];
+    return NULL;
+}

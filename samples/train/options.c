@@ -1,0 +1,177 @@
+/* options.c - the command line. One table gives parsing, the help text, and what a checkpoint remembers. */
+#include "train.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { TEXT, WHOLE, REAL, FLAG };
+struct row {
+    const char *name;
+    enum kind kind;
+    size_t offset, size;
+    double least, most;
+    bool kept; /* by a checkpoint: cannot change when training goes on */
+    const char *argument, *help;
+};
+#define FIELD(name) offsetof(struct options, name), sizeof(((struct options *)0)->name)
+static const struct row rows[] = {
+    {"data", TEXT, FIELD(data), 0, 0, true, "DIR", "IDX files as of MNIST, or a folder of class folders with PNG and JPEG pictures"},
+    {"arch", TEXT, FIELD(arch), 0, 0, true, "NAME", "network: mlp, cnn (default) or resnet"},
+    {"out", TEXT, FIELD(out), 0, 0, false, "DIR", "where model.tuff, training.ckpt and the curves go (default trained)"},
+    {"epochs", WHOLE, FIELD(epochs), 1, EPOCHS_MAX, true, "N", "times through the data (default: by network)"},
+    {"batch", WHOLE, FIELD(batch), 1, 65536, true, "N", "samples in a step (default 64, fewer for few pictures)"},
+    {"lr", REAL, FIELD(lr), 1e-9, 10, true, "X", "largest learning rate; it falls along a cosine (default: by network)"},
+    {"validation", REAL, FIELD(validation), 0, 0.9, true, "X", "share of the data that picks the best model (default 0.1)"},
+    {"seed", WHOLE, FIELD(seed), 0, 4294967295.0, true, "N", "of weights, order, dropout, split (default 1)"},
+    {"quick", FLAG, FIELD(quick), 0, 0, true, NULL, "one epoch over 6,400 pictures"},
+    {"resume", FLAG, FIELD(resume), 0, 0, false, NULL, "goes on from training.ckpt in --out, with its options"},
+    {"json", TEXT, FIELD(json), 0, 0, false, "FILE", "writes what came out as JSON"},
+    {"device", TEXT, FIELD(device), 0, 0, false, "NAME", "index, UUID or part of a name, as tuff-info lists them"},
+    {"size", WHOLE, FIELD(size), 8, 512, true, "N", "class folders: pictures become N x N (default 32)"},
+    {"channels", WHOLE, FIELD(channels), 1, 3, true, "N", "class folders: 1 grey, 3 colour (default)"},
+    {"fit", TEXT, FIELD(fit), 0, 0, true, "HOW", "class folders: stretch, pad or crop (default)"},
+    {"invert", TEXT, FIELD(invert), 0, 0, true, "HOW", "class folders: never (default) or always"},
+    {"test", REAL, FIELD(test), 0, 0.9, true, "X", "class folders: share that is only tested on (default 0.1)"},
+};
+enum { ROW_COUNT = sizeof rows / sizeof rows[0], HELP = 1000, VERSION };
+
+static void help(void)
+{
+    printf("tuff-train - trains a network that tells pictures apart, on any GPU with a Vulkan driver\n\n"
+           "  tuff-train --data DIR [--arch mlp|cnn|resnet] [--out DIR] [OPTION...]\n"
+           "  tuff-train --resume [--out DIR]\n\n");
+    for (int i = 0; i < ROW_COUNT; i++) {
+        char left[40];
+        snprintf(left, sizeof left, "--%s %s", rows[i].name, rows[i].argument ? rows[i].argument : "");
+        printf("  %-17s %s\n", left, rows[i].help);
+    }
+    printf("  %-17s %s\n  %-17s %s\n\nNetworks:\n", "--help", "this text", "--version", "version of Tuff");
+    for (uint32_t i = 0; i < network_count; i++)
+        printf("  %-7s %s (%u epochs, rate %g)\n", networks[i].name, networks[i].about, (unsigned)networks[i].epochs, networks[i].lr);
+    printf("\nCtrl-C saves and stops; --resume goes on from there, bit for bit.\n");
+}
+
+static void wrong(const char *format, ...) TUFF_PRINTF(1, 2);
+static void wrong(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "tuff-train: ");
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "\n(tuff-train --help lists the options)\n");
+    va_end(arguments);
+    exit(2);
+}
+
+/* ---- values --------------------------------------------------------------------------------------------------------------------- */
+
+static bool set(struct options *options, const struct row *row, const char *text)
+{
+    void *field = (char *)options + row->offset;
+    char *end = NULL;
+    if (row->kind == TEXT) {
+        if (strlen(text) >= row->size) return false;
+        strcpy(field, text);
+        return true;
+    }
+    double value = row->kind == FLAG ? strcmp(text, "true") == 0 : strtod(text, &end);
+    if (row->kind != FLAG && (end == text || *end || !(value >= row->least && value <= row->most))) return false;
+    uint32_t whole = row->kind == WHOLE ? (uint32_t)value : 0;
+    if (row->kind == WHOLE && whole != value) return false;
+    if (row->kind == WHOLE) *(uint32_t *)field = whole;
+    if (row->kind == REAL) *(double *)field = value;
+    if (row->kind == FLAG) *(bool *)field = value != 0;
+    return true;
+}
+
+/* Digits that give the same double back, 15 where that is enough. */
+static void exact(double value, char *digits)
+{
+    snprintf(digits, 32, "%.15g", value);
+    if (strtod(digits, NULL) != value) snprintf(digits, 32, "%.17g", value);
+}
+
+size_t options_texts(const struct options *options, struct tuff_pair *texts, char (*numbers)[32])
+{
+    size_t count = 0;
+    for (int i = 0; i < ROW_COUNT; i++) {
+        const void *field = (const char *)options + rows[i].offset;
+        if (!rows[i].kept) continue;
+        if (rows[i].kind == WHOLE) snprintf(numbers[count], 32, "%u", (unsigned)*(const uint32_t *)field);
+        if (rows[i].kind == REAL) exact(*(const double *)field, numbers[count]);
+        if (rows[i].kind == FLAG) snprintf(numbers[count], 32, "%s", *(const bool *)field ? "true" : "false");
+        texts[count] = (struct tuff_pair){rows[i].name, rows[i].kind == TEXT ? (const char *)field : numbers[count]};
+        count++;
+    }
+    return count;
+}
+
+const char *options_file(const struct options *options, const char *name, char *path)
+{
+    snprintf(path, 1100, "%s/%s", options->out, name);
+    return path;
+}
+
+static void recall(struct options *options, const bool *given, struct tuff_context *context)
+{
+    char path[1100];
+    struct tuff_tensors *checkpoint = NULL;
+    struct tuff_error error = {0};
+    if (tuff_checkpoint_read(context, options_file(options, "training.ckpt", path), NULL, &checkpoint, &error) != TUFF_OK) {
+        fprintf(stderr, "tuff-train: cannot go on: %s\n", error.message);
+        exit(1);
+    }
+    for (int i = 0; i < ROW_COUNT; i++) {
+        const char *text = tuff_tensors_text(checkpoint, rows[i].name);
+        bool may_differ = !strcmp(rows[i].name, "data") || !strcmp(rows[i].name, "epochs");
+        if (!rows[i].kept || (given[i] && may_differ)) continue;
+        if (given[i]) wrong("--%s comes from the checkpoint: leave it out beside --resume", rows[i].name);
+        if (text && set(options, &rows[i], text)) continue;
+        fprintf(stderr, "tuff-train: %s: was not written by tuff-train (no %s)\n", path, rows[i].name);
+        exit(1);
+    }
+    tuff_tensors_destroy(checkpoint);
+}
+
+static void check(const struct options *options)
+{
+    static const char *const fits[] = {"stretch", "pad", "crop"};
+    bool good = false;
+    if (!network_find(options->arch)) wrong("there is no network \"%s\"", options->arch);
+    for (int i = 0; i < 3; i++) good = good || !strcmp(options->fit, fits[i]);
+    if (!good) wrong("--fit is stretch, pad or crop, not \"%s\"", options->fit);
+    if (strcmp(options->invert, "never") && strcmp(options->invert, "always"))
+        wrong("--invert is never or always, not \"%s\"", options->invert);
+    if (options->channels == 2) wrong("--channels is 1 or 3");
+    if (!options->data[0]) wrong("--data is missing: where are the pictures?");
+}
+
+/* ---- the line ------------------------------------------------------------------------------------------------------------------- */
+
+void options_parse(struct options *options, int count, char **arguments, struct tuff_context *context)
+{
+    struct option longs[ROW_COUNT + 3] = {{0}};
+    bool given[ROW_COUNT] = {false};
+    *options = (struct options){.arch = "cnn", .out = "trained", .fit = "crop", .invert = "never", .seed = 1, .size = 32,
+                                .channels = 3, .validation = 0.1, .test = 0.1};
+    for (int i = 0; i < ROW_COUNT; i++)
+        longs[i] = (struct option){rows[i].name, rows[i].kind == FLAG ? no_argument : required_argument, NULL, i + 1};
+    longs[ROW_COUNT] = (struct option){"help", no_argument, NULL, HELP};
+    longs[ROW_COUNT + 1] = (struct option){"version", no_argument, NULL, VERSION};
+    for (int found; (found = getopt_long(count, arguments, "", longs, NULL)) != -1;) {
+        if (found == HELP) help(), exit(0);
+        if (found == VERSION) printf("tuff-train %s\n", tuff_version()), exit(0);
+        if (found == '?') fprintf(stderr, "(tuff-train --help lists the options)\n"), exit(2);
+        const struct row *row = &rows[found - 1];
+        given[found - 1] = true;
+        if (!set(options, row, row->kind == FLAG ? "true" : optarg)) wrong("--%s cannot be \"%s\"", row->name, optarg);
+    }
+    if (optind < count) wrong("what is \"%s\"? Give the folder as --data %s", arguments[optind], arguments[optind]);
+    if (options->resume) recall(options, given, context);
+    check(options);
+    const struct network *network = network_find(options->arch);
+    if (options->epochs == 0) options->epochs = options->quick ? 1 : network->epochs;
+    if (options->lr == 0) options->lr = network->lr;
+}

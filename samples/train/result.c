@@ -1,0 +1,96 @@
+/* result.c - what came out of a training, as JSON. */
+#include "train.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static void text(FILE *file, const char *value)
+{
+    fputc('"', file);
+    for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
+        if (*c == '"' || *c == '\\') fprintf(file, "\\%c", *c);
+        else if (*c < 0x20) fprintf(file, "\\u%04x", *c);
+        else fputc(*c, file);
+    }
+    fputc('"', file);
+}
+
+static void text_member(FILE *file, const char *key, const char *value)
+{
+    fprintf(file, "  \"%s\": ", key);
+    text(file, value);
+    fputs(",\n", file);
+}
+
+static void number(FILE *file, double value, int digits)
+{
+    if (isfinite(value)) fprintf(file, "%.*g", digits, value);
+    else fputs("null", file);
+}
+
+static void number_member(FILE *file, const char *key, double value, int digits)
+{
+    fprintf(file, "  \"%s\": ", key);
+    number(file, value, digits);
+    fputs(",\n", file);
+}
+
+/* One number of every epoch; offset: of a double in struct tuff_epoch. */
+static void list_member(FILE *file, const char *key, const struct history *history, size_t offset)
+{
+    fprintf(file, "  \"%s\": [", key);
+    for (uint32_t i = 0; i < history->epoch_count; i++) {
+        fputs(i ? ", " : "", file);
+        number(file, *(const double *)((const char *)&history->epochs[i] + offset), 6);
+    }
+    fputs("],\n", file);
+}
+
+static void options_member(FILE *file, const struct options *options)
+{
+    struct tuff_pair texts[OPTION_TEXTS_MAX];
+    char numbers[OPTION_TEXTS_MAX][32];
+    size_t count = options_texts(options, texts, numbers);
+    fputs("  \"options\": {", file);
+    for (size_t i = 0; i < count; i++) {
+        fprintf(file, "%s\"%s\": ", i ? ", " : "", texts[i].key);
+        if (texts[i].value == numbers[i]) fputs(texts[i].value, file); /* number, true or false */
+        else text(file, texts[i].value);
+    }
+    fputs("},\n", file);
+}
+
+bool result_write(const char *path, const struct result *r)
+{
+    FILE *file = fopen(path, "w");
+    const struct tuff_executable_info *plan = &r->plan;
+    static const char *const kinds[] = {"other", "discrete", "integrated", "virtual", "software"};
+    char driver[520];
+    if (!file) return false;
+    snprintf(driver, sizeof driver, "%s %s", r->caps->driver_name, r->caps->driver_info);
+    fputs("{\n", file);
+    text_member(file, "tuff", tuff_version());
+    text_member(file, "device", r->caps->name);
+    text_member(file, "device_kind", kinds[r->caps->kind]);
+    text_member(file, "driver", driver);
+    options_member(file, r->options);
+    fprintf(file, "  \"data\": {\"train\": %llu, \"validation\": %llu, \"test\": %llu, \"classes\": %u, \"shape\": [%u, %u, %u]},\n",
+            (unsigned long long)r->train_count, (unsigned long long)r->validation_count, (unsigned long long)r->data->test.count,
+            (unsigned)r->data->train.class_count, (unsigned)r->data->train.channels, (unsigned)r->data->train.height,
+            (unsigned)r->data->train.width);
+    number_member(file, "parameters", (double)r->parameter_count, 15);
+    number_member(file, "accuracy", r->has_test ? r->test.accuracy : NAN, 6); /* null without a test set */
+    number_member(file, "test_loss", r->has_test ? r->test.loss : NAN, 6);
+    number_member(file, "best_epoch", r->best_epoch + 1.0, 15);
+    list_member(file, "loss", r->history, offsetof(struct tuff_epoch, train.loss));
+    list_member(file, "train_accuracy", r->history, offsetof(struct tuff_epoch, train.accuracy));
+    list_member(file, "validation_loss", r->history, offsetof(struct tuff_epoch, validation.loss));
+    list_member(file, "validation_accuracy", r->history, offsetof(struct tuff_epoch, validation.accuracy));
+    number_member(file, "samples_per_second", history_rate(r->history), 6);
+    number_member(file, "train_seconds", r->history->seconds, 6);
+    fprintf(file, "  \"memory\": {\"device_peak_bytes\": %llu, \"parameter_bytes\": %llu, \"state_bytes\": %llu, \"scratch_bytes\": %llu}\n}\n",
+            (unsigned long long)r->peak_bytes, (unsigned long long)plan->param_bytes, (unsigned long long)plan->state_bytes,
+            (unsigned long long)plan->scratch_bytes);
+    bool good = !ferror(file);
+    return fclose(file) == 0 && good;
+}

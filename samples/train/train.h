@@ -1,0 +1,104 @@
+/* train.h - the parts of tuff-train. main.c is the way through; each other file is one of its stations. */
+#ifndef TRAIN_H
+#define TRAIN_H
+
+#include <tuff/tuff.h>
+
+/* ---- options.c: the command line, which a checkpoint remembers ---------------------------------------------------------- */
+
+struct options {
+    char data[1024], out[1024], json[1024], device[256];
+    char arch[16], fit[16], invert[16];
+    uint32_t epochs, batch, seed, size, channels;
+    double lr, validation, test;
+    bool quick, resume;
+};
+enum { OPTION_TEXTS_MAX = 16 };
+/* Exits with the help, the version, or a sentence about what is wrong. With --resume, fills the rest from the checkpoint. */
+void options_parse(struct options *options, int count, char **arguments, struct tuff_context *context);
+/* Those that a checkpoint and the result keep, as texts; returns their number. `numbers` holds the digits. */
+size_t options_texts(const struct options *options, struct tuff_pair *texts, char (*numbers)[32]);
+/* out/name into a buffer of 1100 bytes. */
+const char *options_file(const struct options *options, const char *name, char *path);
+
+/* ---- data.c ------------------------------------------------------------------------------------------------------------------ */
+
+struct data {
+    struct tuff_dataset train, test; /* test.count may be 0 */
+    struct tuff_preprocess preprocess;
+    double mean, deviation; /* of all training pixels, 0..255 */
+};
+tuff_status data_read(struct tuff_context *context, const struct options *options, struct data *data, struct tuff_error *error);
+struct tuff_data data_view(const struct tuff_dataset *dataset);
+
+/* ---- networks.c --------------------------------------------------------------------------------------------------------------- */
+
+struct network {
+    const char *name, *about;
+    tuff_val (*build)(struct tuff_graph *g, tuff_val x, bool training, void *classes); /* classes: uint32_t */
+    uint32_t epochs; /* defaults */
+    double lr;
+};
+const struct network *network_find(const char *name);
+extern const struct network networks[];
+extern const uint32_t network_count;
+
+/* ---- history.c: what happened, for the curves, the result and the checkpoint ------------------------------------------------------ */
+
+enum { POINTS_MAX = 400, EPOCHS_MAX = 10000 };
+struct history {
+    struct point { /* training, between two readings */
+        double at;  /* in epochs */
+        double loss, accuracy;
+    } points[POINTS_MAX + 1];
+    struct tuff_epoch *epochs; /* [EPOCHS_MAX] */
+    uint32_t point_count, epoch_count;
+    double seconds; /* of training, in earlier runs and this one */
+    struct { /* where the next point starts */
+        uint32_t epoch;
+        uint64_t step;
+        double loss, accuracy; /* sums */
+    } last;
+};
+bool history_init(struct history *history);
+void history_finish(struct history *history);
+void history_step(struct history *history, const struct tuff_fit_progress *progress);
+void history_epoch(struct history *history, const struct tuff_epoch *epoch);
+/* As text for the checkpoint (free it), and back. */
+char *history_print(const struct history *history);
+bool history_parse(struct history *history, const char *text);
+double history_rate(const struct history *history); /* samples per second of whole epochs, validation left out */
+
+/* ---- display.c: progress on the terminal ------------------------------------------------------------------------------------------ */
+
+struct display {
+    bool terminal, utf8;
+    double began, shown; /* seconds */
+};
+double seconds_now(void);
+void display_init(struct display *display);
+void display_compile(struct display *display, const char *what, uint64_t done, uint64_t total);
+void display_step(struct display *display, const struct tuff_fit_progress *progress);
+void display_epoch(struct display *display, const struct tuff_epoch *epoch, uint32_t epochs);
+void display_clear(const struct display *display);
+
+/* ---- curves.c, result.c ------------------------------------------------------------------------------------------------------------- */
+
+/* Writes out/curves.svg, and out/curves.png where cairo is there. Returns the name of the better one to look at, or NULL. */
+const char *curves_write(const struct options *options, const struct history *history, uint32_t epochs);
+
+struct result {
+    const struct options *options;
+    const struct data *data;
+    const struct history *history;
+    const struct tuff_caps *caps;
+    struct tuff_metrics test;
+    bool has_test;
+    uint32_t best_epoch; /* from 0 */
+    uint64_t train_count, validation_count, parameter_count;
+    uint64_t peak_bytes;
+    struct tuff_executable_info plan;
+};
+bool result_write(const char *path, const struct result *result);
+
+#endif
