@@ -9,21 +9,19 @@
 
 #define COUNT 1000u
 
-/* s += x;  t = 2 s + seven;  y = t * t.  The last two by one kernel text each. */
-static const char accumulate[] = "#define TUFF_WIDTH 1u\n"
-                                 "layout(constant_id = 16) const uint count = 1u;\n"
-                                 "layout(std430, binding = 0) readonly buffer A { float a[]; };\n"
-                                 "layout(std430, binding = 1) buffer B { float b[]; };\n"
-                                 "void tuff_body(uint i) { if (i < count) b[i] = b[i] + a[i]; }\n";
-static const char affine[] = "#define TUFF_WIDTH 1u\n"
-                             "layout(std430, binding = 0) readonly buffer A { float a[]; };\n"
-                             "layout(std430, binding = 1) readonly buffer B { float b[]; };\n"
-                             "layout(std430, binding = 2) writeonly buffer C { float c[]; };\n"
-                             "void tuff_body(uint i) { c[i] = 2.0 * a[i] + b[0]; }\n";
-static const char square[] = "#define TUFF_WIDTH 1u\n"
-                             "layout(std430, binding = 0) readonly buffer A { float a[]; };\n"
-                             "layout(std430, binding = 1) writeonly buffer B { float b[]; };\n"
-                             "void tuff_body(uint i) { b[i] = a[i] * a[i]; }\n";
+/* s += x;  t = 2 s + seven;  y = t * t.  One kernel text each, as graphs write them: one macro. */
+#define HOOKS(text) "#define TUFF_WIDTH 1u\n#define TUFF_HOOKS_TEXT " text "\n"
+static const char accumulate[] = HOOKS("layout(constant_id = 16) const uint count = 1u; "
+                                       "layout(std430, binding = 0) readonly buffer A { float a[]; }; "
+                                       "layout(std430, binding = 1) buffer B { float b[]; }; "
+                                       "void tuff_body(uint i) { if (i < count) b[i] = b[i] + a[i]; }");
+static const char affine[] = HOOKS("layout(std430, binding = 0) readonly buffer A { float a[]; }; "
+                                   "layout(std430, binding = 1) readonly buffer B { float b[]; }; "
+                                   "layout(std430, binding = 2) writeonly buffer C { float c[]; }; "
+                                   "void tuff_body(uint i) { c[i] = 2.0 * a[i] + b[0]; }");
+static const char square[] = HOOKS("layout(std430, binding = 0) readonly buffer A { float a[]; }; "
+                                   "layout(std430, binding = 1) writeonly buffer B { float b[]; }; "
+                                   "void tuff_body(uint i) { b[i] = a[i] * a[i]; }");
 
 enum { X, S, SEVEN, T, Y };
 
@@ -39,7 +37,6 @@ static void add_launch(struct tuff_plan *plan, const char *label, const char *ho
     tuff_plan_add_launch(plan, &launch, bindings, count, &blocks, 1);
 }
 
-/* The binding of s in the second launch may lie about its place: then no barrier is placed where one is needed. */
 static void build(struct tuff_plan *plan, struct tuff_context *context, uint32_t workgroup, bool cut)
 {
     const uint64_t bytes = COUNT * 4, range = 4096;
@@ -306,7 +303,7 @@ static void test_failures(struct backend_test *test)
     backend_status(test, "unknown kernel", TUFF_ERR_UNSUPPORTED, fail_to_create(test, &plan, tuff_glslang(), &error),
                    &error);
     plan.kernels[0].file = "pointwise";
-    plan.kernels[0].hooks = "void tuff_body(uint i) { y = 1; }\n";
+    plan.kernels[0].hooks = HOOKS("void tuff_body(uint i) { y = 1; }");
     status = fail_to_create(test, &plan, tuff_glslang(), &error);
     backend_check(
         test, status == TUFF_ERR_COMPILE && strstr(error.message, "pointwise.comp") && strstr(error.message, "'y'"),
