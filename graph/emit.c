@@ -18,7 +18,9 @@ uint32_t tuff_emit_bind(struct tuff_emitter *e, tuff_val v, uint32_t access, boo
     const struct tuff_type *type = &e->g->values[v].type;
     uint64_t size = tuff_dtype_bytes(type->dtype), start = place.offset * size;
     uint64_t base = start / TUFF_PLAN_ALIGNMENT * TUFF_PLAN_ALIGNMENT;
-    uint64_t bytes = tuff_align(start - base + tuff_shape_count(&type->shape) * size, size == 2 ? 8 : 4);
+    /* whole words of packed types; reads may take a whole vec4 at the end: storage is padded to TUFF_PLAN_ALIGNMENT */
+    uint64_t unit = access == TUFF_READ && size == 4 ? 16 : (size == 2 ? 8 : 4);
+    uint64_t bytes = tuff_align(start - base + tuff_shape_count(&type->shape) * size, unit);
     *rest = (start - base) / size;
     struct tuff_emitted *out = e->out;
     for (uint32_t i = 0; i < out->binding_count; i++) {
@@ -58,6 +60,21 @@ const char *tuff_emit_remember(struct tuff_emitter *e, tuff_val v, const struct 
 
 /* ---- loads ------------------------------------------------------------------------------------------------------------------ */
 
+/* Parameter that stands for the load, or NULL where it must be done in place. */
+static const char *hoist(struct tuff_emitter *e, uint32_t binding, enum tuff_dtype dtype, const struct tuff_index *at)
+{
+    uint32_t k = 0;
+    if (!e->hoist || e->depth > 0) return NULL;
+    for (uint32_t i = 0; i < at->count; i++)
+        if (at->term[i].base != 0) return NULL;
+    while (k < e->leaf_count && (e->leaves[k].binding != binding || memcmp(&e->leaves[k].at, at, sizeof *at))) k++;
+    if (k == TUFF_COUNT(e->leaves)) return NULL;
+    if (k == e->leaf_count) e->leaves[e->leaf_count++] = (struct tuff_leaf_load){binding, dtype, *at};
+    const char *name = tuff_arena_printf(e->arena, "l%u", (unsigned)k);
+    if (!name) e->failed = true;
+    return name;
+}
+
 static const char *emit_load(struct tuff_emitter *e, tuff_val v, const struct tuff_coords *coords)
 {
     const struct tuff_type *type = &e->g->values[v].type;
@@ -65,6 +82,8 @@ static const char *emit_load(struct tuff_emitter *e, tuff_val v, const struct tu
     uint32_t b = tuff_emit_bind(e, v, TUFF_READ, false, &rest);
     struct tuff_index at = tuff_coords_flat(e, coords, &type->shape);
     at.constant += (int64_t)rest;
+    const char *parameter = hoist(e, b, type->dtype, &at);
+    if (parameter) return parameter;
     const char *name = new_name(e);
     bool packed = type->dtype != TUFF_F32 && type->dtype != TUFF_I32;
     if (packed && !(at.count == 1 && at.term[0].div == 1 && !at.term[0].mod && at.term[0].stride == 1 && !at.constant))
@@ -209,8 +228,16 @@ static const char *emit_expand(struct tuff_emitter *e, const struct tuff_value *
 }
 
 /* Opens a scope whose variables nobody outside may use. */
-static uint32_t open_scope(struct tuff_emitter *e) { return e->memo_count; }
-static void close_scope(struct tuff_emitter *e, uint32_t mark) { e->memo_count = mark; }
+static uint32_t open_scope(struct tuff_emitter *e)
+{
+    e->depth++;
+    return e->memo_count;
+}
+static void close_scope(struct tuff_emitter *e, uint32_t mark)
+{
+    e->depth--;
+    e->memo_count = mark;
+}
 
 static const char *emit_pad(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {

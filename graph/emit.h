@@ -67,6 +67,13 @@ TUFF_MUST_CHECK tuff_status tuff_emit_group(const struct tuff_graph *g, const st
 
 /* ---- shared by emit.c and emit_index.c -------------------------------------------------------------------------------------- */
 
+/* A load at a place that depends on the element's number alone: done by the caller of the chain, which may know that four
+ * neighbours are one vec4, or one and the same element. */
+struct tuff_leaf_load {
+    uint32_t binding;
+    enum tuff_dtype dtype;
+    struct tuff_index at; /* over base 0, "i" */
+};
 struct tuff_memo {
     tuff_val value;
     struct tuff_coords coords;
@@ -86,6 +93,10 @@ struct tuff_emitter {
     struct tuff_memo *memo; /* [arena] growing */
     uint32_t memo_count, memo_capacity;
     uint32_t names;
+    struct tuff_leaf_load leaves[TUFF_MAX_BINDINGS];
+    uint32_t leaf_count;
+    bool hoist;     /* loads become parameters "l0", "l1", .. where they can */
+    uint32_t depth; /* of conditional scopes, in which nothing is hoisted */
     bool failed; /* memory */
     bool crowded; /* too many bindings */
     struct tuff_emitted *out;

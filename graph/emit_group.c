@@ -59,17 +59,30 @@ static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
                   (unsigned)port, (unsigned)port, (unsigned)port, (unsigned)port);
 }
 
-/* void tuff_chain(uint i[, T v], out T0 r0, ..): element i of every root. */
+/* T leaf0(uint i): a hoisted load of one element. */
+static void emit_leaf(struct tuff_emitter *e, uint32_t k)
+{
+    const struct tuff_leaf_load *leaf = &e->leaves[k];
+    unsigned b = (unsigned)leaf->binding;
+    tuff_text_add(&e->text, "%s leaf%u(uint i) { uint at = ", tuff_glsl_type(leaf->dtype), (unsigned)k);
+    tuff_index_text(e, &leaf->at, &e->text);
+    switch (leaf->dtype) {
+    case TUFF_F32:
+    case TUFF_I32: tuff_text_add(&e->text, "; return b%u[at]; }\n", b); break;
+    case TUFF_F16: tuff_text_add(&e->text, "; return tuff_half(b%u[at >> 1], at); }\n", b); break;
+    case TUFF_U8:
+    case TUFF_BOOL: tuff_text_add(&e->text, "; return int((b%u[at >> 2] >> ((at & 3u) * 8u)) & 255u); }\n", b); break;
+    }
+}
+
+/* void tuff_chain(uint i[, T v][, T l0, ..], out T0 r0, ..): element i of every root. */
 static void emit_chain(struct tuff_emitter *e)
 {
     const struct tuff_group *group = e->group;
     const struct tuff_type *space = &e->g->values[group->space].type;
+    struct tuff_text before = e->text; /* the body is written first: it finds out which loads are parameters */
+    tuff_text_init(&e->text, e->g->context);
     begin_function(e);
-    tuff_text_add(&e->text, "void tuff_chain(uint i");
-    if (group->kernel) tuff_text_add(&e->text, ", %s v", tuff_glsl_type(e->g->values[group->kernel].type.dtype));
-    for (uint32_t k = 0; k < group->root_count; k++)
-        tuff_text_add(&e->text, ", out %s r%u", tuff_glsl_type(e->g->values[group->roots[k]].type.dtype), (unsigned)k);
-    tuff_text_add(&e->text, ") {\n");
     struct tuff_index flat = tuff_index_base(tuff_emit_base(e, "i", tuff_shape_count(&space->shape)));
     if (group->kernel) {
         struct tuff_coords at = tuff_coords_of_flat(e, &flat, &e->g->values[group->kernel].type.shape);
@@ -77,11 +90,83 @@ static void emit_chain(struct tuff_emitter *e)
             if (e->g->values[group->kernel].type.shape.dim[k] == 1) at.at[k] = (struct tuff_index){.count = 0};
         tuff_emit_remember(e, group->kernel, &at, "v");
     }
+    e->hoist = true;
     for (uint32_t k = 0; k < group->root_count; k++) {
         struct tuff_coords at = tuff_coords_of_flat(e, &flat, &e->g->values[group->roots[k]].type.shape);
         tuff_text_add(&e->text, "    r%u = %s;\n", (unsigned)k, tuff_emit_value(e, group->roots[k], &at));
     }
+    e->hoist = false;
+    struct tuff_text body = e->text;
+    e->text = before;
+    for (uint32_t k = 0; k < e->leaf_count; k++) emit_leaf(e, k);
+    tuff_text_add(&e->text, "void tuff_chain(uint i");
+    if (group->kernel) tuff_text_add(&e->text, ", %s v", tuff_glsl_type(e->g->values[group->kernel].type.dtype));
+    for (uint32_t k = 0; k < e->leaf_count; k++) tuff_text_add(&e->text, ", %s l%u", tuff_glsl_type(e->leaves[k].dtype), (unsigned)k);
+    for (uint32_t k = 0; k < group->root_count; k++)
+        tuff_text_add(&e->text, ", out %s r%u", tuff_glsl_type(e->g->values[group->roots[k]].type.dtype), (unsigned)k);
+    tuff_text_add(&e->text, ") {\n");
+    if (body.data) tuff_text_append(&e->text, body.data, body.length);
+    e->failed = e->failed || body.failed;
+    tuff_text_finish(&body);
     tuff_text_add(&e->text, "}\n");
+}
+
+/* Element j of four from i on is at the same place for all four (i is a multiple of 4). */
+static bool same_for_four(const struct tuff_leaf_load *leaf)
+{
+    for (uint32_t i = 0; i < leaf->at.count; i++)
+        if (leaf->at.term[i].div % 4 != 0) return false;
+    return true;
+}
+
+static bool four_in_a_row(const struct tuff_leaf_load *leaf)
+{
+    const struct tuff_term *t = &leaf->at.term[0];
+    return leaf->at.count == 1 && t->div == 1 && t->mod == 0 && t->stride == 1 && leaf->at.constant % 4 == 0 && leaf->dtype != TUFF_I32;
+}
+
+/* "i / 4u + S17": the word, half pair or vec4 that begins at element i */
+static void add_unit(struct tuff_emitter *e, const struct tuff_leaf_load *leaf, uint32_t elements)
+{
+    char number[16];
+    tuff_text_add(&e->text, "i / %uu", (unsigned)elements);
+    if (leaf->at.constant) tuff_text_add(&e->text, " + %s", tuff_emit_number(e, (uint32_t)(leaf->at.constant / elements), number));
+}
+
+/* Declares q<k> for elements i .. i+3 of a leaf that lie in a row, or are one. */
+static void emit_four_leaves(struct tuff_emitter *e)
+{
+    for (uint32_t k = 0; k < e->leaf_count; k++) {
+        const struct tuff_leaf_load *leaf = &e->leaves[k];
+        unsigned n = (unsigned)k, b = (unsigned)leaf->binding;
+        if (same_for_four(leaf)) {
+            tuff_text_add(&e->text, "    %s q%u = leaf%u(i);\n", tuff_glsl_type(leaf->dtype), n, n);
+        } else if (four_in_a_row(leaf)) {
+            bool f32 = leaf->dtype == TUFF_F32, f16 = leaf->dtype == TUFF_F16;
+            if (f32) e->out->bindings[b].vector = true;
+            tuff_text_add(&e->text, f32 ? "    vec4 q%u = bv%u[" : f16 ? "    vec4 q%u = vec4(unpackHalf2x16(b%u[" : "    uint q%u = b%u[", n, b);
+            add_unit(e, leaf, f16 ? 2 : 4);
+            if (f16) {
+                tuff_text_add(&e->text, "]), unpackHalf2x16(b%u[", b);
+                add_unit(e, leaf, 2);
+                tuff_text_add(&e->text, " + 1u]))");
+            } else {
+                tuff_text_add(&e->text, "]");
+            }
+            tuff_text_add(&e->text, ";\n");
+        }
+    }
+}
+
+/* Argument for leaf k of element j of four, whose number is `index`. */
+static void add_leaf_argument(struct tuff_emitter *e, uint32_t k, int j, const char *index)
+{
+    const struct tuff_leaf_load *leaf = &e->leaves[k];
+    unsigned n = (unsigned)k;
+    if (j < 0 || (!same_for_four(leaf) && !four_in_a_row(leaf))) tuff_text_add(&e->text, ", leaf%u(%s)", n, index);
+    else if (same_for_four(leaf)) tuff_text_add(&e->text, ", q%u", n);
+    else if (tuff_is_float(leaf->dtype)) tuff_text_add(&e->text, ", q%u.%c", n, "xyzw"[j]);
+    else tuff_text_add(&e->text, ", int(q%u >> %u & 255u)", n, (unsigned)j * 8);
 }
 
 static void declare_results(struct tuff_emitter *e, uint32_t k, const char *suffix)
@@ -89,11 +174,13 @@ static void declare_results(struct tuff_emitter *e, uint32_t k, const char *suff
     tuff_text_add(&e->text, "%s r%u%s; ", tuff_glsl_type(e->g->values[e->group->roots[k]].type.dtype), (unsigned)k, suffix);
 }
 
-static void call_chain(struct tuff_emitter *e, const char *index, const char *value, const char *suffix)
+/* j: which of four elements, or -1 for a single one */
+static void call_chain(struct tuff_emitter *e, const char *index, const char *value, const char *suffix, int j)
 {
     for (uint32_t k = 0; k < e->group->root_count; k++) declare_results(e, k, suffix);
     tuff_text_add(&e->text, "tuff_chain(%s", index);
     if (e->group->kernel) tuff_text_add(&e->text, ", %s", value);
+    for (uint32_t k = 0; k < e->leaf_count; k++) add_leaf_argument(e, k, j, index);
     for (uint32_t k = 0; k < e->group->root_count; k++) tuff_text_add(&e->text, ", r%u%s", (unsigned)k, suffix);
     tuff_text_add(&e->text, ");\n");
 }
@@ -172,9 +259,10 @@ static void emit_four(struct tuff_emitter *e, bool clamp_end)
     static const char *const value[4] = {"v.x", "v.y", "v.z", "v.w"}, *const suffix[4] = {"x", "y", "z", "w"};
     static const char *const index[4] = {"i", "i + 1u", "i + 2u", "i + 3u"};
     static const char *const clamped[4] = {"i", "min(i + 1u, last)", "min(i + 2u, last)", "min(i + 3u, last)"};
+    emit_four_leaves(e);
     for (int i = 0; i < 4; i++) {
         tuff_text_add(&e->text, "    ");
-        call_chain(e, clamp_end ? clamped[i] : index[i], value[i], suffix[i]);
+        call_chain(e, clamp_end ? clamped[i] : index[i], value[i], suffix[i], i);
     }
     emit_store_four(e, clamp_end && tuff_shape_count(&e->g->values[e->group->space].type.shape) % 4 != 0);
 }
@@ -200,7 +288,7 @@ static void emit_outputs(struct tuff_emitter *e)
             tuff_text_add(&e->text, "    const uint last = %s;\n", tuff_emit_number(e, (uint32_t)(count - 1), number));
             emit_four(e, true);
         } else {
-            call_chain(e, "i", "", "x");
+            call_chain(e, "i", "", "x", -1);
             emit_store_one(e);
         }
         tuff_text_add(&e->text, "}\n");
@@ -208,7 +296,7 @@ static void emit_outputs(struct tuff_emitter *e)
     }
     const char *type = tuff_glsl_type(e->g->values[group->kernel].type.dtype);
     tuff_text_add(&e->text, "void out0(uint i, %s v) {\n    ", type);
-    call_chain(e, "i", "v", "x");
+    call_chain(e, "i", "v", "x", -1);
     emit_store_one(e);
     tuff_text_add(&e->text, "}\n");
     if (!tuff_is_float(e->g->values[group->kernel].type.dtype)) return;
