@@ -130,8 +130,8 @@ struct tuff_device {
 tuff_status tuff_device_start(struct tuff_device *device, struct tuff_error *error);
 void tuff_device_name_object(struct tuff_device *device, VkObjectType type, uint64_t object, const char *name);
 /* Messages of the validation layer so far, and whether it runs. For tests. */
-TUFF_API unsigned tuff_device_validation_messages(const struct tuff_device *device);
-TUFF_API bool tuff_device_validation_active(const struct tuff_device *device);
+unsigned tuff_device_validation_messages(const struct tuff_device *device);
+bool tuff_device_validation_active(const struct tuff_device *device);
 
 #define TUFF_HANDLE(handle) ((uint64_t)(uintptr_t)(handle))
 
