@@ -381,6 +381,18 @@ static const char *emit_inline(struct tuff_emitter *e, const struct tuff_value *
     return "0";
 }
 
+/* v is a result of this launch, or the same elements under another shape: its memory does not hold it yet. */
+static bool computed_here(const struct tuff_emitter *e, tuff_val v)
+{
+    for (;; v = e->g->values[v].in[0]) {
+        for (uint32_t i = 0; i < e->group->root_count; i++)
+            if (e->group->roots[i] == v) return true;
+        const struct tuff_op *op = e->g->values[v].op;
+        if (op != &tuff_op_reshape && op != &tuff_op_detach) return false;
+        if (e->g->values[v].in[0] == e->group->kernel) return true;
+    }
+}
+
 const char *tuff_emit_value(struct tuff_emitter *e, tuff_val v, const struct tuff_coords *coords)
 {
     const struct tuff_value *value = &e->g->values[v];
@@ -389,8 +401,6 @@ const char *tuff_emit_value(struct tuff_emitter *e, tuff_val v, const struct tuf
         if (value->type.shape.dim[i] == 1) key.at[i] = (struct tuff_index){.count = 0};
     for (uint32_t i = e->memo_count; i-- > 0;)
         if (e->memo[i].value == v && !memcmp(&e->memo[i].coords, &key, sizeof key)) return e->memo[i].name;
-    bool ours = false;
-    for (uint32_t i = 0; i < e->group->root_count; i++) ours = ours || e->group->roots[i] == v;
-    const char *name = e->places[v].root && !ours ? emit_load(e, v, &key) : emit_inline(e, value, &key);
+    const char *name = e->places[v].root && !computed_here(e, v) ? emit_load(e, v, &key) : emit_inline(e, value, &key);
     return tuff_emit_remember(e, v, &key, name);
 }
