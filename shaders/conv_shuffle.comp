@@ -16,19 +16,20 @@
  * spec  0..3   KH, KW, DH, DW
  * spec  4      LANES: the subgroup's and the workgroup's size, 4 or a multiple of 8
  * spec  5, 6   MG, NG
- * spec  7      FLAT: groups of four run through rows (rw == sw, rh * rw and sh * sw multiples of 4); else each row begins one
+ * spec  7      FLAT: quads run through rows (rw == sw, rh * rw and sh * sw multiples of 4); else each row begins one
  * spec  8      A_VEC: w is read four at a time: s_channels * KH * KW (gradient: m_count * KH * KW) is a multiple of 4
  * spec  9      C_VEC: four pixels are written at a time
  * spec  10     PADDED: some tap lies outside the picture
  * spec  11     ROWS: window rows (c,u) between two loads of weights: 4, gradient: KH
- * spec  12     CROSSES (FLAT): sw is no multiple of 4, so that a quad crosses rows and windows begin anywhere
- * spec  13     PAD_X (FLAT): pad_x, at most 4
+ * spec  12     CROSSES (VECTORS): sw is no multiple of 4, so that windows begin anywhere, or windows end behind the last quad
+ * spec  13     PAD_X (VECTORS): pad_x, at most 4
  * spec  14     ROW_TAIL: rows is no multiple of ROWS
+ * spec  15     VECTORS: s is read four at a time: always with FLAT; s has a multiple of 4 elements
  * def          CONV_GRAD 0 | 1
  * grid         group_count workgroups, folded: tile of pixels fastest, then of channels, then group
- * why          as gemm_shuffle.comp; and a window row of four pixels is loaded once for its KW taps: in FLAT mode by one
- *              vector, of which the neighbours' pixels come from the lanes beside. (KW-1)*DW <= 5; FLAT: s - pad_x + 3 +
- *              (KW-1)*DW <= 7 with s = 3 (CROSSES) or 0. */
+ * why          as gemm_shuffle.comp; and a window row of four pixels is loaded once for its KW taps: with VECTORS as one
+ *              vector, the neighbours' pixels come from the lanes beside. (KW-1)*DW <= 5; VECTORS: f + 3 + (KW-1)*DW <=
+ *              7 + PAD_X, where a window begins up to f elements behind a multiple of 4. */
 // tuff: variants -DCONV_GRAD=1
 #ifndef CONV_GRAD
 #define CONV_GRAD 0
@@ -49,6 +50,7 @@ layout(constant_id = 11) const uint ROWS = 4;
 layout(constant_id = 12) const bool CROSSES = false;
 layout(constant_id = 13) const uint PAD_X = 1;
 layout(constant_id = 14) const bool ROW_TAIL = true;
+layout(constant_id = 15) const bool VECTORS = false;
 layout(push_constant) uniform Push {
     uint m_count, quads, rows, tiles_m, tiles_n, group_count; /* quads: groups of four pixels; rows: s_channels * KH */
     uint groups, s_channels, sh, sw, rh, rw, pad_y, pad_x;
@@ -76,7 +78,7 @@ struct Quad {
     uint result;       /* of the first pixel in channel 0 */
     uint y[4], x[4];   /* each pixel's tap 0; wraps in the padding */
     uint count;        /* pixels of the quad */
-    bool first, final; /* of its picture: there the lane beside is in another one */
+    bool first, final; /* of its picture, or of its row where each row begins a quad: the lane beside is somewhere else */
 };
 
 Quad make_quad(uint q, uint z)
@@ -93,8 +95,8 @@ Quad make_quad(uint q, uint z)
     }
     r.base = (picture * groups + z) * s_channels * (sh * sw) + (i - pad_y) * sw + j - pad_x;
     r.result = (picture * groups + z) * m_count * (rh * rw) + i * rw + j;
-    r.first = at == 0;
-    r.final = at + 1 == per_picture;
+    r.first = FLAT && at == 0; /* before a row lies padding */
+    r.final = FLAT ? at + 1 == per_picture : j + 4 >= rw;
     r.count = q >= quads ? 0 : FLAT ? 4 : min(rw - j, 4);
     [[unroll]] for (uint c = 0; c < 4; c++) {
         uint column = j + c, row = i;
@@ -110,18 +112,18 @@ Quad make_quad(uint q, uint z)
 
 uint quad_vector(Quad q, uint offset) { return min(q.base + PAD_X + offset, last) & ~3u; }
 
-/* FLAT: f[0..3] is the vector before the quad's, f[4..7] its own, f[8..11] the one after. */
+/* f[0..3] is the vector before the quad's, f[4..7] its own, f[8..11] the one after. */
 void read_around(Quad quad[NG], vec4 own[NG], uint h, uint offset, uint lane, out float f[12])
 {
     vec4 before = vec4(0.0), after = vec4(0.0), x = own[h];
     if (NEIGHBOURS) {
         vec4 b = own[h > 0 ? h - 1 : 0], a = own[h + 1 < NG ? h + 1 : h];
         [[unroll]] for (uint c = 0; c < 4; c++) {
-            before[c] = subgroupShuffle(lane == LANES - 1 ? b[c] : x[c], (lane + LANES - 1) % LANES);
+            if (PAD_X > 0) before[c] = subgroupShuffle(lane == LANES - 1 ? b[c] : x[c], (lane + LANES - 1) % LANES);
             after[c] = subgroupShuffle(lane == 0 ? a[c] : x[c], (lane + 1) % LANES);
         }
         uint at = quad_vector(quad[h], offset);
-        if (h == 0 || CROSSES)
+        if (PAD_X > 0 && (h == 0 || CROSSES))
             if ((h == 0 && lane == 0) || (CROSSES && quad[h].first)) before = in0v(min(at - 4, last & ~3u));
         if (h == NG - 1 || CROSSES)
             if ((h == NG - 1 && lane == LANES - 1) || (CROSSES && quad[h].final)) after = in0v(min(at + 4, last & ~3u));
@@ -168,12 +170,12 @@ void main()
             bool inside = !ROW_TAIL || row < rows;
             uint offset = channel * (sh * sw) + u * DH * sw;
             vec4 own[NG];
-            if (FLAT) {
+            if (VECTORS) {
                 [[unroll]] for (uint h = 0; h < NG; h++) own[h] = in0v(quad_vector(quad[h], offset));
             }
             [[unroll]] for (uint h = 0; h < NG; h++) {
                 float f[12];
-                if (FLAT) {
+                if (VECTORS) {
                     read_around(quad, own, h, offset, lane, f);
                     uint shift = quad[h].base + PAD_X + offset;
                     if (CROSSES) {

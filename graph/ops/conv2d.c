@@ -305,7 +305,7 @@ static tuff_status lower_sizes(const struct tuff_lower *lower, const struct size
 struct correlation {
     uint64_t channels; /* of s, in a group */
     uint32_t m, sh, sw, rh, rw, pad_y, pad_x, last;
-    bool grad, padded, flat, crosses;
+    bool grad, padded, vectors, flat, crosses;
 };
 
 /* False where that kernel has no path: strides, many taps, or fewer channels than would fill its lanes. */
@@ -322,9 +322,11 @@ static bool correlate(const struct tuff_lower *lower, const struct sizes *s, boo
     c->grad = grad;
     c->last = (uint32_t)tuff_shape_count(&lower->in[0]->shape) - 1;
     c->padded = c->pad_y || c->pad_x || (uint64_t)c->rh + reach_y > c->sh || (uint64_t)c->rw + reach_x > c->sw;
-    c->crosses = c->sw % 4 != 0;
-    c->flat = c->rw == c->sw && (uint64_t)c->rh * c->rw % 4 == 0 && (uint64_t)c->sh * c->sw % 4 == 0 && c->pad_x <= 4 &&
-              (c->crosses ? 6 : 3) + reach_x <= 7 + c->pad_x;
+    bool planes = (uint64_t)c->sh * c->sw % 4 == 0, fours = planes && c->sw % 4 == 0;
+    uint32_t begin = fours ? 0 : planes && c->sw % 2 == 0 ? 2 : 3; /* where windows begin behind a multiple of 4, at most */
+    c->vectors = c->last % 4 == 3 && c->pad_x <= 4 && begin + 3 + reach_x <= 7 + c->pad_x;
+    c->flat = c->vectors && planes && c->rw == c->sw && (uint64_t)c->rh * c->rw % 4 == 0;
+    c->crosses = !fours || (!c->flat && (c->rw + 3) / 4 * 4 < c->sw);
     bool vector_stores = c->flat || c->rw % 4 == 0, short_sum = c->channels * s->kh * s->kw < 64;
     return lanes && s->sh == 1 && s->sw == 1 && reach_x <= 5 && s->kh * s->kw <= 25 && c->m > 2 && (vector_stores || !short_sum);
 }
@@ -349,7 +351,7 @@ static void lower_correlation(const struct tuff_lower *lower, const struct sizes
     bool a_vec = (c->grad ? c->m : c->channels) * s->kh * s->kw % 4 == 0;
     bool c_vec = c->flat || (c->rw % 4 == 0);
     const uint32_t spec[] = {s->kh, s->kw, s->dh, s->dw, lanes, mg, ng, c->flat, a_vec, c_vec, c->padded,
-                             c->grad ? s->kh : 4, c->crosses, c->flat ? c->pad_x : 0, rows % (c->grad ? s->kh : 4) != 0};
+                             c->grad ? s->kh : 4, c->crosses, c->vectors ? c->pad_x : 0, rows % (c->grad ? s->kh : 4) != 0, c->vectors};
     const uint32_t push[] = {c->m, (uint32_t)quads, (uint32_t)rows, (uint32_t)tiles_m, (uint32_t)tiles_n, (uint32_t)groups,
                              s->groups, (uint32_t)c->channels, c->sh, c->sw, c->rh, c->rw, c->pad_y, c->pad_x, c->last};
     call->file = "conv_shuffle";
