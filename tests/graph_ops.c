@@ -1,0 +1,361 @@
+/* graph_ops.c - every operator of the table without a device: its descriptor is complete, its reference gives the golden
+ * values of tests/golden/<name>.txt, and its gradients are the reference's central differences.
+ *   graph_ops [--seed N] [OPERATOR ...]
+ *
+ * Golden files begin with the source of their values. Those of pointwise rows have lines "a [b] [p0 p1] -> y", the others
+ * "case OPERATOR ATTRIBUTES", "in TYPE SHAPE : elements" for each input, and "out TYPE SHAPE : elements". */
+#include "graph/ops/pointwise.h"
+#include "graph/reference.h"
+#include "tests/op_help.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct ops_test {
+    struct tuff_context *context;
+    struct op_random random;
+    unsigned failures, golden_values, gradients;
+};
+
+static void fail(struct ops_test *t, const char *format, ...) TUFF_PRINTF(2, 3);
+static void fail(struct ops_test *t, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    printf("\n");
+    t->failures++;
+}
+
+/* ---- descriptors -------------------------------------------------------------------------------------------------------------- */
+
+static void check_descriptor(struct ops_test *t, const struct tuff_op *op)
+{
+    bool leaf = op->class == TUFF_CLASS_LEAF || op->class == TUFF_CLASS_ASSIGN || op == &tuff_op_full, derivative = op_is_derivative(op);
+    if (tuff_op_find(op->name) != op) fail(t, "%s: the name is not found, or stands twice", op->name);
+    if (!op->onnx) fail(t, "%s: onnx is NULL", op->name);
+    if (!op->infer) fail(t, "%s: no infer", op->name);
+    if (!op->ref && !leaf) fail(t, "%s: no ref", op->name);
+    if (op->class == TUFF_CLASS_KERNEL && !op->lower) fail(t, "%s: a kernel without lower", op->name);
+    if (op->case_count == 0 && !leaf && !derivative) fail(t, "%s: no cases", op->name);
+    if (!op->grad && !op->nondiff) fail(t, "%s: no grad, and no reason in nondiff", op->name);
+    if (op->grad && op->nondiff) fail(t, "%s: grad and nondiff", op->name);
+    for (uint32_t i = 0; i < op->attr_count; i++) {
+        const struct tuff_attr *a = &op->attrs[i];
+        if (a->offset >= op->attrs_bytes) fail(t, "%s: attribute %s lies outside", op->name, a->name);
+        for (uint32_t k = 0; k < i; k++)
+            if (!strcmp(op->attrs[k].name, a->name)) fail(t, "%s: two attributes %s", op->name, a->name);
+    }
+}
+
+/* ---- golden values -------------------------------------------------------------------------------------------------------------- */
+
+static bool close_to(double got, double expected, double scale)
+{
+    return got == expected || fabs(got - expected) <= 1e-13 * fabs(expected) + 1e-15 * (1 + scale);
+}
+
+static bool has_numbers(const char *text)
+{
+    for (const char *at = text; (at = strstr(at, "p0")) != NULL; at++)
+        if (at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_')) return true;
+    return false;
+}
+
+static void golden_row(struct ops_test *t, const struct tuff_op *op, const char *path, unsigned number, char *line)
+{
+    double v[4] = {0}, y = 0, expected;
+    int count = 0, operands = op->arity_max;
+    char *at = line, *arrow = strstr(line, "->");
+    bool numbers = has_numbers(op->glsl);
+    for (; arrow && count < 4; count++) {
+        char *end;
+        v[count] = strtod(at, &end);
+        if (end == at || end > arrow) break;
+        at = end;
+    }
+    if (!arrow || count != operands + (numbers ? 2 : 0)) {
+        fail(t, "%s:%u: expected %d numbers, '->' and one more", path, number, operands + (numbers ? 2 : 0));
+        return;
+    }
+    expected = strtod(arrow + 2, NULL);
+    const struct tuff_pw_attrs attrs = {numbers ? v[operands] : 0, numbers ? v[operands + 1] : 0};
+    const struct tuff_value value = {.op = op, .in_count = (uint32_t)operands, .attrs = &attrs};
+    const double *in[2] = {&v[0], &v[1]};
+    const struct tuff_type types[2] = {{TUFF_F32, {0}}, {TUFF_F32, {0}}};
+    op->ref(&(struct tuff_ref){.value = &value, .in_types = types, .in = in, .out = &y});
+    t->golden_values++;
+    if (!close_to(y, expected, fabs(v[0]))) fail(t, "%s:%u: expected %.17g, got %.17g", path, number, expected, y);
+}
+
+/* Elements behind " : ", as many as the shape has; NULL and a failure otherwise. */
+static double *elements(struct ops_test *t, const char *path, unsigned number, const char *text, const struct tuff_shape *shape)
+{
+    uint64_t count = tuff_shape_count(shape);
+    double *data = tuff_alloc(t->context, (size_t)count * sizeof *data);
+    for (uint64_t i = 0; data && i < count; i++) {
+        char *end;
+        data[i] = strtod(text, &end);
+        if (end == text) {
+            fail(t, "%s:%u: expected %llu elements, got %llu", path, number, (unsigned long long)count, (unsigned long long)i);
+            tuff_free(t->context, data);
+            return NULL;
+        }
+        text = end;
+    }
+    return data;
+}
+
+/* One case as text of a graph, which the parser reads; data of the inputs beside it. */
+struct golden_case {
+    struct tuff_text graph;
+    char call[400];
+    const char *data[8]; /* [borrowed] text of the elements */
+    uint32_t count;
+    unsigned line;
+};
+
+static void golden_result(struct ops_test *t, const char *path, struct golden_case *c, const char *type, const char *text)
+{
+    struct tuff_graph *g = NULL;
+    struct tuff_error error = {0};
+    char *name_end = strchr(c->call, ' ');
+    int name_length = name_end ? (int)(name_end - c->call) : (int)strlen(c->call);
+    tuff_text_add(&c->graph, "%%%u = %.*s(", (unsigned)c->count + 1, name_length, c->call);
+    for (uint32_t i = 0; i < c->count; i++) tuff_text_add(&c->graph, "%s%%%u", i ? ", " : "", (unsigned)i + 1);
+    tuff_text_add(&c->graph, ")%s : %s\n", c->call + name_length, type);
+    if (tuff_graph_create(t->context, &g, NULL) != TUFF_OK || tuff_graph_parse(g, c->graph.data, &error) != TUFF_OK) {
+        fail(t, "%s:%u: %s\n%s", path, c->line, error.message, c->graph.data);
+        tuff_graph_destroy(g);
+        return;
+    }
+    double **data = tuff_reference_create(g);
+    tuff_val y = g->count - 1;
+    for (uint32_t i = 0; data && i < c->count; i++) data[i + 1] = elements(t, path, c->line, c->data[i], &g->values[i + 1].type.shape);
+    double *expected = elements(t, path, c->line, text, &g->values[y].type.shape);
+    if (data && expected && tuff_reference_run(g, data) == TUFF_OK)
+        for (uint64_t i = 0, count = tuff_shape_count(&g->values[y].type.shape); i < count; i++, t->golden_values++)
+            if (!close_to(data[y][i], expected[i], 16))
+                fail(t, "%s:%u: element %llu: expected %.17g, got %.17g", path, c->line, (unsigned long long)i, expected[i], data[y][i]);
+    tuff_free(t->context, expected);
+    if (data) tuff_reference_destroy(g, data);
+    tuff_graph_destroy(g);
+}
+
+static void golden_line(struct ops_test *t, const char *path, unsigned number, char *line, struct golden_case *c)
+{
+    char *colon = strstr(line, " : ");
+    if (!strncmp(line, "case ", 5)) {
+        snprintf(c->call, sizeof c->call, "%s", line + 5);
+        c->count = 0;
+        c->line = number;
+        c->graph.length = 0;
+        tuff_text_add(&c->graph, "tuff-graph 1\n");
+    } else if (!strncmp(line, "in ", 3) && colon && c->count < TUFF_COUNT(c->data)) {
+        *colon = 0;
+        char *shape = strchr(line + 3, ' ');
+        tuff_text_add(&c->graph, "%%%u \"x%u\" = input() dtype=%.*s%s%s : %s\n", (unsigned)c->count + 1, (unsigned)c->count, (int)(shape - line - 3), line + 3,
+                      strcmp(shape, " []") ? " shape=" : "", strcmp(shape, " []") ? shape + 1 : "", line + 3);
+        c->data[c->count++] = colon + 3;
+    } else if (!strncmp(line, "out ", 4) && colon) {
+        *colon = 0;
+        golden_result(t, path, c, line + 4, colon + 3);
+    } else {
+        fail(t, "%s:%u: expected case, in or out", path, number);
+    }
+}
+
+static char *read_file(struct tuff_context *context, const char *path)
+{
+    struct tuff_text text;
+    char block[4096];
+    FILE *file = fopen(path, "rb");
+    if (!file) return NULL;
+    tuff_text_init(&text, context);
+    for (size_t n; (n = fread(block, 1, sizeof block, file)) > 0;) tuff_text_append(&text, block, n);
+    fclose(file);
+    return tuff_text_take(&text);
+}
+
+static void check_golden(struct ops_test *t, const struct tuff_op *op)
+{
+    char path[512];
+    struct golden_case c = {.count = 0};
+    unsigned before = t->golden_values, number = 0;
+    if (op->case_count == 0) return;
+    snprintf(path, sizeof path, "%s/tests/golden/%s.txt", TUFF_SOURCE_DIR, op->name);
+    char *text = read_file(t->context, path);
+    if (!text) {
+        fail(t, "%s: no golden values in %s", op->name, path);
+        return;
+    }
+    if (text[0] != '#') fail(t, "%s: the first line does not name the source", path);
+    tuff_text_init(&c.graph, t->context);
+    for (char *line = text, *next; line && *line; line = next) {
+        next = strchr(line, '\n');
+        if (next) *next++ = 0;
+        number++;
+        if (line[0] == '#') continue;
+        if (op->glsl) golden_row(t, op, path, number, line);
+        else golden_line(t, path, number, line, &c);
+    }
+    if (t->golden_values < before + (op->glsl ? 5 : 1)) fail(t, "%s: too few values", path);
+    tuff_text_finish(&c.graph);
+    tuff_free(t->context, text);
+}
+
+/* ---- gradients against differences ------------------------------------------------------------------------------------------------ */
+
+#define STEP 1e-5
+
+/* How far an element moves: less where rows are steep, near 0. */
+static double move_of(const struct tuff_op *op, double x) { return op->glsl ? fmin(fmax(fabs(x), 1e-2), 1) : 1; }
+
+/* Away from the points where rows have kinks or jumps: multiples of 1/2, and the two numbers of the cases. */
+static double off_kinks(double x)
+{
+    static const double numbers[] = {0.7, 1.3};
+    double margin = 4 * STEP;
+    for (int tries = 0; tries < 8; tries++) {
+        double nearest = nearbyint(2 * x) / 2;
+        bool near = fabs(x - nearest) < margin;
+        for (size_t i = 0; i < TUFF_COUNT(numbers); i++) near = near || fabs(x - numbers[i]) < margin;
+        if (!near) return x;
+        x += 2.5 * margin;
+    }
+    return x;
+}
+
+/* Values for this purpose alone: no ties where a largest element is sought, no kinks, nothing that overflows. */
+static void prepare(struct ops_test *t, const struct tuff_op *op, const struct tuff_graph *g, const struct op_case_values *c, uint32_t in_count, double **data)
+{
+    bool largest = !strncmp(op->name, "reduce_m", 8) || !strncmp(op->name, "max_pool2d", 10);
+    uint64_t n = tuff_shape_count(&g->values[c->in[0]].type.shape);
+    double *x = data[c->in[0]];
+    if (largest) { /* a shuffled ladder */
+        for (uint64_t i = 0; i < n; i++) x[i] = ((double)i - (double)n / 2) * (6.0 / (double)n);
+        for (uint64_t i = n; i-- > 1;) {
+            uint64_t k = op_below(&t->random, (uint32_t)(i + 1));
+            double swap = x[i];
+            x[i] = x[k];
+            x[k] = swap;
+        }
+    }
+    if (!op->glsl) return;
+    for (uint32_t k = 0; k < in_count; k++)
+        for (uint64_t i = 0; i < n; i++) data[c->in[k]][i] = off_kinks(data[c->in[k]][i]);
+    double *b = in_count > 1 ? data[c->in[1]] : NULL;
+    for (uint64_t i = 0; b && i < n; i++)
+        if (fabs(x[i] - b[i]) < 1e-3) x[i] = b[i] + 0.0123;
+    const struct tuff_value *value = &g->values[c->y];
+    for (uint64_t i = 0; i < n; i++) {
+        const double *in[2] = {&x[i], b ? &b[i] : NULL};
+        struct tuff_value one = *value;
+        double y = 0;
+        one.type.shape = (struct tuff_shape){0};
+        op->ref(&(struct tuff_ref){.value = &one, .in_types = &one.type, .in = in, .out = &y});
+        if (fabs(y) < 1e4) continue;
+        x[i] = 0.9;
+        if (b) b[i] = 1.1;
+    }
+}
+
+/* Sum of gy * y with input k moved by `by` along direction d; *size: the sum of absolute values. */
+static double weighted(const struct tuff_graph *g, const struct op_case_values *c, double *const *data, uint32_t k, const double *d, double by, double *size)
+{
+    const struct tuff_value *value = &g->values[c->y];
+    struct tuff_type types[6];
+    const double *in[6] = {NULL};
+    uint64_t n = tuff_shape_count(&g->values[c->in[k]].type.shape), count = tuff_shape_count(&value->type.shape);
+    double *moved = tuff_alloc(g->context, (size_t)n * sizeof *moved), *y = tuff_alloc(g->context, (size_t)count * sizeof *y), sum = 0;
+    for (uint32_t i = 0; i < value->in_count; i++) {
+        types[i] = g->values[value->in[i]].type;
+        in[i] = data[value->in[i]];
+    }
+    if (!moved || !y) abort();
+    for (uint64_t i = 0; i < n; i++) moved[i] = in[k][i] + by * d[i];
+    in[k] = moved;
+    value->op->ref(&(struct tuff_ref){.value = value, .in_types = types, .in = in, .out = y});
+    *size = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        sum += data[c->gy][i] * y[i];
+        *size += fabs(data[c->gy][i] * y[i]);
+    }
+    tuff_free(g->context, moved);
+    tuff_free(g->context, y);
+    return sum;
+}
+
+/* Along a random direction the gradient's component must be the difference quotient: one wrong element shows in the sum.
+ * The quotient's own error is STEP^2 f''' / 6 and the rounding of the sums over STEP. */
+static void compare_gradient(struct ops_test *t, const struct tuff_op *op, const struct tuff_case *the_case, const struct tuff_graph *g,
+                             const struct op_case_values *c, double *const *data, uint32_t k)
+{
+    uint64_t n = tuff_shape_count(&g->values[c->in[k]].type.shape);
+    double *d = tuff_alloc(t->context, (size_t)n * sizeof *d), expected, got = 0, terms = 0, size;
+    if (!d) abort();
+    for (uint64_t i = 0; i < n; i++) {
+        d[i] = (op_below(&t->random, 2) ? 1 : -1) * op_uniform(&t->random, 0.5, 1) * move_of(op, data[c->in[k]][i]);
+        got += data[c->gx[k]][i] * d[i];
+        terms += fabs(data[c->gx[k]][i] * d[i]);
+    }
+    expected = weighted(g, c, data, k, d, STEP, &size) - weighted(g, c, data, k, d, -STEP, &size);
+    expected /= 2 * STEP;
+    double bound = 1e-6 * terms + 1e-9 * size + 1e-9;
+    if (!(fabs(got - expected) <= bound))
+        fail(t, "%s, case %s: gradient of input %u along a direction: expected %.12g, got %.12g, bound %.3g", op->name, the_case->name,
+             (unsigned)k, expected, got, bound);
+    t->gradients++;
+    tuff_free(t->context, d);
+}
+
+static void check_gradients(struct ops_test *t, const struct tuff_op *op)
+{
+    for (uint32_t i = 0; i < op->case_count && op->grad; i++) {
+        const struct tuff_case *c = &op->cases[i];
+        struct tuff_graph *g = NULL;
+        struct op_case_values values;
+        bool kinks = false;
+        for (uint32_t k = 0; k < c->in_count; k++) kinks = kinks || c->domain[k] == TUFF_DOMAIN_KINKS;
+        bool steps = op == &tuff_op_cast; /* rounds to f16: a staircase, whose gradient passes straight through by choice */
+        if (kinks || steps || tuff_graph_create(t->context, &g, NULL) != TUFF_OK) continue;
+        struct tuff_op one = *op;
+        one.cases = c;
+        one.case_count = 1;
+        if (!op_add_case(g, op, c, 0, &values)) {
+            fail(t, "%s, case %s: no graph", op->name, c->name);
+        } else if (values.gy) {
+            double **data = tuff_reference_create(g);
+            if (!data || !op_fill_cases(&t->random, g, &one, &values, data)) abort();
+            prepare(t, op, g, &values, c->in_count, data);
+            if (tuff_reference_run(g, data) != TUFF_OK) abort();
+            for (uint32_t k = 0; k < c->in_count; k++)
+                if (values.gx[k]) compare_gradient(t, op, c, g, &values, data, k);
+            tuff_reference_destroy(g, data);
+        }
+        tuff_graph_destroy(g);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct ops_test t = {.random = op_random_start(argc, argv)};
+    if (tuff_context_create(NULL, &t.context, NULL) != TUFF_OK) return 1;
+    for (uint32_t i = 0; i < tuff_op_count; i++) {
+        bool all = true, chosen = false;
+        for (int a = 1; a < argc; a++) {
+            if (!strcmp(argv[a], "--seed")) a++;
+            else all = false, chosen = chosen || !strcmp(argv[a], tuff_ops[i]->name);
+        }
+        if (!all && !chosen) continue;
+        check_descriptor(&t, tuff_ops[i]);
+        check_golden(&t, tuff_ops[i]);
+        check_gradients(&t, tuff_ops[i]);
+    }
+    printf("graph_ops: %u operators, %u golden values, %u gradients, %u failures\n", (unsigned)tuff_op_count, t.golden_values, t.gradients, t.failures);
+    tuff_context_destroy(t.context);
+    return t.failures != 0;
+}
