@@ -215,7 +215,7 @@ static tuff_status draw(struct run *run, const struct tuff_dataset *test, const 
                                        info->class_names[wanted], (double)p[class], class == wanted};
         right += class == wanted;
     }
-    snprintf(title, sizeof title, "%u of %u test pictures classified rightly", (unsigned)right, (unsigned)o->count);
+    snprintf(title, sizeof title, "%u of %u test pictures named correctly", (unsigned)right, (unsigned)o->count);
     struct sheet sheet = {items, o->count, info->preprocess.channels, info->preprocess.height, info->preprocess.width, title};
     tuff_status status = sheet_write(run->context, o->out, &sheet, &run->error);
     if (status == TUFF_OK) printf("%s: %s\n", o->out, title);

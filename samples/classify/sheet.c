@@ -81,7 +81,7 @@ static bool write_names(struct raster *raster, const struct sheet *sheet)
         place(sheet, i, &x, &y);
         snprintf(text, sizeof text, "%s %s  %.0f %%", item->right ? "✓" : "✗", item->predicted, 100 * item->probability);
         draw_text(cairo, x + CELL / 2.0, y + PICTURE + 2 * FRAME + 19, 16, CELL, item->right ? GREEN : RED, text, true);
-        snprintf(text, sizeof text, item->right ? "is %s" : "is really %s", item->wanted);
+        snprintf(text, sizeof text, "true: %s", item->wanted);
         draw_text(cairo, x + CELL / 2.0, y + PICTURE + 2 * FRAME + 39, 14, CELL, item->right ? GREY : BLACK, text, false);
     }
     cairo_destroy(cairo);
