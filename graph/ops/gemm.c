@@ -47,10 +47,12 @@ bool tuff_compiles_fast(const struct tuff_caps *caps)
     return mesa && strtoul(mesa + 5, NULL, 10) < 23;
 }
 
-/* More columns load less and compile longer; fewer rows where there are few. */
+/* Larger tiles load less and compile longer; fewer rows and columns where there are few. */
 static struct tile shuffle_tile(const struct tuff_caps *caps, const struct tuff_gemm *gemm)
 {
-    uint32_t lanes = caps->subgroup_size, tm = power_of_two(ceil_div(gemm->m, lanes), 2), tn = 2;
+    uint32_t lanes = caps->subgroup_size, tm, tn = 2;
+    bool large = 2.0 * (double)gemm->m * (double)gemm->n * (double)gemm->k * (double)gemm->z >= 1e9 && tuff_compiles_fast(caps);
+    tm = power_of_two(ceil_div(gemm->m, lanes), large ? 4 : 2);
     if (!tuff_compiles_fast(caps) || gemm->n <= 4 * lanes || ceil_div(gemm->m, tm * lanes) * ceil_div(gemm->n, 8 * lanes) * gemm->z < 4) tn = 1;
     return (struct tile){SHUFFLE, lanes, 1, tm, tn, 4, tm * lanes, tn * 4 * lanes};
 }
