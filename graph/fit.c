@@ -312,7 +312,9 @@ static tuff_status end_epoch(struct loop *l, bool *done)
                                .train = l->train,
                                .seconds = seconds,
                                .samples_per_second = (double)(l->epoch_steps * m->params.batch) / seconds};
-    TUFF_TRY(validate(l, &epoch.validation));
+    tuff_status status = validate(l, &epoch.validation);
+    if (status == TUFF_ERR_CANCELLED) return cancel(l); /* while its plan was compiled: all steps are done, this comes again */
+    if (status != TUFF_OK) return status;
     epoch.best = epoch.validation.loss < m->state.best_loss;
     m->state.since_best = epoch.best ? 0 : m->state.since_best + 1;
     if (epoch.best) {
