@@ -4,17 +4,17 @@
 
 #include "graph/op.h"
 
-/* input, param, state */
+/* input, param, state. Attributes are compared and copied as bytes: no padding. */
 struct tuff_leaf_attrs {
     int32_t dtype;
-    int32_t init_kind; /* enum tuff_init_kind */
     struct tuff_shape shape;
+    int32_t init_kind; /* enum tuff_init_kind */
+    int32_t unused;
     double init_a, init_b;
 };
-/* full, constant */
+/* full, constant; begins as the above does */
 struct tuff_full_attrs {
     int32_t dtype;
-    int32_t unused; /* no padding bytes */
     struct tuff_shape shape;
     double value;
 };
