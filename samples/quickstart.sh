@@ -5,7 +5,7 @@
 #
 # Installs what is missing (Debian, Ubuntu), builds into build/release, trains a small convolutional network on Fashion-MNIST
 # on the best Vulkan device of this machine, and classifies 20 test pictures. A second run only does what is not done yet.
-#   --quick   a shorter training
+#   --quick   one short epoch, for the impatient
 #   --help    this text
 # TUFF_DEVICE chooses the device: an index, a UUID or part of a name, as bin/tuff-info lists them.
 set -eu
@@ -49,20 +49,23 @@ run_logged cmake --build --preset release --target tuff-info tuff-train tuff-cla
 
 step "train"
 mkdir -p $out
-$bin/tuff-train --data $data --arch cnn --out $out $quick
+$bin/tuff-train --data $data --arch cnn --out $out --json $out/result.json $quick
 
 step "classify 20 test pictures"
 $bin/tuff-classify --model $out/model.tuff --data $data --count 20 --out $out/classified.png
 
+curves=$out/curves.png
+[ -e $curves ] || curves=$out/curves.svg
 step "done"
 cat <<END
+In $root:
 
     result     $out/result.json
-    curves     $out/curves.png
+    curves     $curves
     pictures   $out/classified.png
     model      $out/model.tuff
 
 Your own picture:  $bin/tuff-classify --model $out/model.tuff PICTURE.png
+Your own classes:  $bin/tuff-train --data FOLDER_OF_CLASS_FOLDERS
 Devices:           $bin/tuff-info
 END
-printf 'Total: %d seconds\n' $(($(date +%s) - started))

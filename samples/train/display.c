@@ -92,7 +92,7 @@ void display_step(struct display *display, const struct tuff_fit_progress *p)
     if (!display->terminal) {
         printf("%s%s\n", head, tail);
     } else {
-        int room = columns() - 1 - (int)strlen(head) - (int)strlen(tail);
+        int room = columns() - 3 - (int)strlen(head) - (int)strlen(tail); /* 3: "^C" leaves the line whole */
         printf("\r%s", head);
         if (room >= 4) bar(display, share, room < 30 ? room : 30);
         printf("%.*s\033[K", columns() - 1 - (int)strlen(head), tail);

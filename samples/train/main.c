@@ -121,10 +121,10 @@ static tuff_status read_data(struct run *run, struct tuff_error *error)
     if (options->batch == 0)
         for (options->batch = 64; options->batch > 4 && run->train_count / options->batch < 16;) options->batch /= 2;
     run->steps = run->train_count / options->batch;
-    printf("data     %s: %llu pictures to train on, %llu to validate, %llu to test; %u classes; %u x %u, %s\n", options->data,
-           (unsigned long long)run->train_count, (unsigned long long)(train->count - run->train_count),
-           (unsigned long long)run->data.test.count, (unsigned)train->class_count, (unsigned)train->width,
+    printf("data     %s: %u classes, %u x %u %s\n", options->data, (unsigned)train->class_count, (unsigned)train->width,
            (unsigned)train->height, train->channels == 1 ? "grey" : "colour");
+    printf("         %llu pictures to train on, %llu to validate, %llu to test\n", (unsigned long long)run->train_count,
+           (unsigned long long)(train->count - run->train_count), (unsigned long long)run->data.test.count);
     return TUFF_OK;
 }
 
@@ -168,9 +168,9 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
         .save = on_save,
         .save_user = run,
     };
-    printf("network  %s, %llu parameters; %u epochs of %llu steps of %u, learning rate %g\n", options->arch,
-           (unsigned long long)parameter_count(run->model), (unsigned)options->epochs, (unsigned long long)run->steps,
-           (unsigned)options->batch, options->lr);
+    printf("network  %s, %llu parameters; %u epoch%s of %llu steps of %u, learning rate %g\n", options->arch,
+           (unsigned long long)parameter_count(run->model), (unsigned)options->epochs, options->epochs == 1 ? "" : "s",
+           (unsigned long long)run->steps, (unsigned)options->batch, options->lr);
     fflush(stdout);
     return TUFF_OK;
 }
@@ -281,6 +281,12 @@ static int go(struct run *run)
         fprintf(stderr, "tuff-train: cannot make the folder %s: %s\n", run->options.out, strerror(errno));
         return 1;
     }
+    FILE *json = run->options.json[0] ? fopen(run->options.json, "a") : NULL; /* better now than after the training */
+    if (run->options.json[0] && !json) {
+        fprintf(stderr, "tuff-train: cannot write %s: %s\n", run->options.json, strerror(errno));
+        return 1;
+    }
+    if (json) fclose(json);
     tuff_status status = open_device(run, &error);
     if (status == TUFF_OK) status = read_data(run, &error);
     if (status == TUFF_OK) status = make_model(run, &error);

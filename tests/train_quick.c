@@ -1,0 +1,266 @@
+/* train_quick.c - the sample programs from end to end, as processes: a short training whose result is JSON; the same one
+ * interrupted by SIGINT and resumed, which ends in the same model, byte for byte; pictures and a sheet classified with it;
+ * sentences and exit statuses where something is wrong. */
+#include "tests/loaders_support.h"
+
+#include "backend/backend.h"
+#include "backend/os.h"
+#include "loaders/source.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#if TUFF_HAVE_JSON
+#include <cjson/cJSON.h>
+
+#define DATA "/usr/share/datasets/fashion-mnist"
+#define TRAIN TUFF_BUILD_DIR "/bin/tuff-train"
+#define CLASSIFY TUFF_BUILD_DIR "/bin/tuff-classify"
+
+/* ---- processes -------------------------------------------------------------------------------------------------------------------- */
+
+/* Starts a program whose output goes into a file of the scratch folder. */
+static pid_t start(struct loaders_test *test, const char *const *arguments)
+{
+    char path[500];
+    snprintf(path, sizeof path, "%s", scratch_path(test, "output"));
+    fflush(stdout);
+    pid_t child = fork();
+    if (child != 0) return child;
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (file < 0 || dup2(file, 1) < 0 || dup2(file, 2) < 0) _exit(99);
+    execv(arguments[0], (char *const *)(uintptr_t)arguments);
+    _exit(98);
+}
+
+/* Exit status; 1000 + the signal that ended it. */
+static int wait_for(pid_t child)
+{
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0) continue;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+/* What the last program printed; valid until the next call. */
+static const char *output(struct loaders_test *test)
+{
+    static uint8_t *text;
+    size_t bytes;
+    free(text);
+    text = file_read(scratch_path(test, "output"), &bytes);
+    if (text) text = realloc(text, bytes + 1);
+    if (text) text[bytes] = 0;
+    return text ? (const char *)text : "";
+}
+
+/* Runs to the end; wanted: exit status. sentence: a part of what it prints. */
+static void expect_run(struct loaders_test *test, int wanted, const char *sentence, const char *const *arguments)
+{
+    int status = wait_for(start(test, arguments));
+    const char *text = output(test);
+    char expected[300];
+    snprintf(expected, sizeof expected, "status %d and \"%s\"", wanted, sentence);
+    expect(test, status == wanted && strstr(text, sentence), arguments[1], expected, "status %d and \"%.2000s\"", status, text);
+}
+#define RUN(wanted, sentence, ...) expect_run(test, wanted, sentence, (const char *const[]){__VA_ARGS__, NULL})
+
+/* ---- training ---------------------------------------------------------------------------------------------------------------------- */
+
+static cJSON *read_json(struct loaders_test *test, const char *path)
+{
+    size_t bytes = 0;
+    char *text = (char *)file_read(path, &bytes);
+    cJSON *root = text ? cJSON_ParseWithLength(text, bytes) : NULL;
+    expect(test, root != NULL, path, "JSON", "\"%.*s\"", text ? (int)bytes : 0, text ? text : "");
+    free(text);
+    return root;
+}
+
+static double number(struct loaders_test *test, const cJSON *root, const char *key, double least, double most)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, key);
+    double value = cJSON_IsNumber(item) ? item->valuedouble : -1;
+    expect(test, cJSON_IsNumber(item) && value >= least && value <= most, key, "a number in its range", "%g", value);
+    return value;
+}
+
+static void test_result(struct loaders_test *test, const char *path)
+{
+    cJSON *root = read_json(test, path);
+    const cJSON *loss = cJSON_GetObjectItemCaseSensitive(root, "loss");
+    const cJSON *options = cJSON_GetObjectItemCaseSensitive(root, "options");
+    const cJSON *memory = cJSON_GetObjectItemCaseSensitive(root, "memory");
+    expect(test, cJSON_IsString(cJSON_GetObjectItemCaseSensitive(root, "device")), "device", "a text", "none");
+    expect(test, cJSON_IsString(cJSON_GetObjectItemCaseSensitive(root, "driver")), "driver", "a text", "none");
+    number(test, root, "accuracy", 0.7, 1);
+    number(test, root, "train_seconds", 0.01, 300);
+    number(test, root, "samples_per_second", 10, 1e9);
+    number(test, options, "epochs", 1, 1);
+    number(test, options, "seed", 1, 1);
+    number(test, memory, "device_peak_bytes", 1e6, 1e11);
+    expect(test, cJSON_GetArraySize(loss) == 1 && loss->child->valuedouble > 0.1 && loss->child->valuedouble < 2, "loss",
+           "one number for the epoch", "%d numbers", cJSON_GetArraySize(loss));
+    cJSON_Delete(root);
+}
+
+static void expect_same_file(struct loaders_test *test, const char *a, const char *b)
+{
+    size_t a_bytes = 0, b_bytes = 0;
+    uint8_t *x = file_read(a, &a_bytes), *y = file_read(b, &b_bytes);
+    expect(test, x && y && a_bytes == b_bytes && memcmp(x, y, a_bytes) == 0, a, "the same bytes as before it was stopped", "others");
+    free(x);
+    free(y);
+}
+
+/* Sends SIGINT when the first step is shown to be done by an output file that grows past the head. */
+static void interrupt(struct loaders_test *test, const char *const *arguments)
+{
+    pid_t child = start(test, arguments);
+    for (int tenths = 0; tenths < 1200 && !strstr(output(test), "network"); tenths++)
+        nanosleep(&(struct timespec){0, 100000000}, NULL);
+    nanosleep(&(struct timespec){4, 0}, NULL); /* in the middle of compiling or of the epoch, as it happens */
+    kill(child, SIGINT);
+    int status = wait_for(child);
+    expect(test, status == 130 || status == 0, "interrupted", "status 130, or 0 when it was done", "status %d and \"%s\"", status, output(test));
+}
+
+static void test_training(struct loaders_test *test)
+{
+    char whole[500], parts[500], json[520], model[520], again[520];
+    snprintf(whole, sizeof whole, "%s", scratch_path(test, "whole"));
+    snprintf(parts, sizeof parts, "%s", scratch_path(test, "parts"));
+    snprintf(json, sizeof json, "%s/result.json", whole);
+    snprintf(model, sizeof model, "%s/model.tuff", whole);
+    snprintf(again, sizeof again, "%s/model.tuff", parts);
+    scratch_make_folder(test, "whole");
+    RUN(0, "accuracy", TRAIN, "--quick", "--data", DATA, "--out", whole, "--json", json);
+    test_result(test, json);
+    interrupt(test, (const char *const[]){TRAIN, "--quick", "--data", DATA, "--out", parts, NULL});
+    if (strstr(output(test), "nothing is saved")) { /* stopped while it compiled */
+        RUN(0, "accuracy", TRAIN, "--quick", "--data", DATA, "--out", parts);
+    } else {
+        RUN(0, "resumed", TRAIN, "--resume", "--out", parts);
+    }
+    expect_same_file(test, model, again);
+    RUN(2, "comes from the checkpoint", TRAIN, "--resume", "--out", parts, "--batch", "32");
+}
+
+/* ---- classifying -------------------------------------------------------------------------------------------------------------------- */
+
+/* The first test picture, an ankle boot, as somebody would have it: larger, dark on white. */
+static void write_picture(struct loaders_test *test, const char *path)
+{
+    enum { SIDE = 28, SCALE = 5 };
+    static uint8_t pixels[SIDE * SCALE * SIDE * SCALE];
+    struct tuff_dataset train = {0}, check = {0};
+    struct tuff_error error = {0};
+    struct tuff_picture picture = {.width = SIDE * SCALE, .height = SIDE * SCALE, .channels = 1, .pixels = pixels};
+    expect_status(test, "data", TUFF_OK, tuff_dataset_read_idx(test->context, DATA, &train, &check, &error), &error, NULL);
+    for (int i = 0; check.pictures && i < SIDE * SCALE * SIDE * SCALE; i++)
+        pixels[i] = (uint8_t)(255 - check.pictures[i / (SIDE * SCALE) / SCALE * SIDE + i % (SIDE * SCALE) / SCALE]);
+    expect_status(test, "a picture", TUFF_OK, tuff_picture_write_png(test->context, path, &picture, &error), &error, NULL);
+    tuff_dataset_finish(test->context, &train);
+    tuff_dataset_finish(test->context, &check);
+}
+
+static void test_answers(struct loaders_test *test, const char *path)
+{
+    cJSON *root = read_json(test, path);
+    const cJSON *classes = cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(root, 0), "classes"), *class = NULL;
+    double sum = 0, last = 1;
+    expect_number(test, "answers", 10, cJSON_GetArraySize(classes));
+    cJSON_ArrayForEach(class, classes)
+    {
+        double probability = number(test, class, "probability", 0, last);
+        sum += probability;
+        last = probability;
+    }
+    expect(test, sum > 0.999 && sum < 1.001, "probabilities", "a sum of 1", "%g", sum);
+    class = cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(classes, 0), "name");
+    expect(test, cJSON_IsString(class) && (strstr(class->valuestring, "boot") || strstr(class->valuestring, "Sneaker")),
+           "the likeliest class", "a shoe", "%s", cJSON_IsString(class) ? class->valuestring : "nothing");
+    cJSON_Delete(root);
+}
+
+static void test_classify(struct loaders_test *test)
+{
+    char model[500], picture[500], answers[500], sheet[500];
+    struct tuff_picture drawn = {0};
+    struct tuff_error error = {0};
+    snprintf(model, sizeof model, "%s", scratch_path(test, "whole/model.tuff"));
+    snprintf(picture, sizeof picture, "%s", scratch_path(test, "boot.png"));
+    snprintf(answers, sizeof answers, "%s", scratch_path(test, "answers.json"));
+    snprintf(sheet, sizeof sheet, "%s", scratch_path(test, "sheet.png"));
+    write_picture(test, picture);
+    RUN(0, "%", CLASSIFY, "--model", model, "--top", "10", "--json", answers, picture);
+    test_answers(test, answers);
+    RUN(1, "none.png", CLASSIFY, "--model", model, picture, "none.png");
+    RUN(0, "of 20 test pictures", CLASSIFY, "--model", model, "--data", DATA, "--out", sheet);
+    expect_status(test, "the sheet", TUFF_OK, tuff_picture_read(test->context, sheet, NULL, &drawn, &error), &error, NULL);
+    expect(test, drawn.width > 600 && drawn.height > 600, "the sheet", "a large picture", "%u x %u", (unsigned)drawn.width, (unsigned)drawn.height);
+    tuff_picture_finish(test->context, &drawn);
+}
+
+/* ---- what is wrong -------------------------------------------------------------------------------------------------------------------- */
+
+static void test_wrong(struct loaders_test *test)
+{
+    char model[500];
+    size_t bytes = 0;
+    RUN(0, "--resume", TRAIN, "--help");
+    RUN(0, tuff_version(), TRAIN, "--version");
+    RUN(2, "--help", TRAIN, "--colour");
+    RUN(2, "no network", TRAIN, "--data", DATA, "--arch", "transformer");
+    RUN(2, "--batch cannot be", TRAIN, "--data", DATA, "--batch", "many");
+    RUN(1, "no such folder", TRAIN, "--data", "no/such/folder", "--out", scratch_path(test, "wrong"));
+    RUN(1, "no device", TRAIN, "--data", DATA, "--out", scratch_path(test, "wrong"), "--device", "abacus");
+    RUN(0, "--top", CLASSIFY, "--help");
+    RUN(2, "--model is missing", CLASSIFY, "x.png");
+    RUN(2, "no pictures", CLASSIFY, "--model", "x.tuff");
+    RUN(1, "x.tuff", CLASSIFY, "--model", "x.tuff", "x.png");
+    snprintf(model, sizeof model, "%s", scratch_path(test, "whole/model.tuff"));
+    uint8_t *file = file_read(model, &bytes);
+    if (!file) return;
+    file[bytes / 2] ^= 1;
+    snprintf(model, sizeof model, "%s", scratch_write(test, "damaged.tuff", file, bytes));
+    free(file);
+    RUN(1, "damaged", CLASSIFY, "--model", model, "x.png");
+}
+
+static const char *missing(struct tuff_context *context)
+{
+    struct tuff_device *device = NULL;
+    if (!tuff_os_exists(DATA "/train-images-idx3-ubyte.gz") && !tuff_os_exists(DATA "/train-images-idx3-ubyte"))
+        return "no Fashion-MNIST at " DATA " (package dataset-fashion-mnist)";
+    if (!tuff_os_exists(TRAIN) || !tuff_os_exists(CLASSIFY)) return "the sample programs are not built";
+    if (tuff_device_create(context, NULL, &device, NULL) == TUFF_ERR_NO_DEVICE) return "no Vulkan device";
+    tuff_device_release(device);
+    return NULL;
+}
+
+int main(void)
+{
+    struct loaders_test test;
+    loaders_begin(&test, "train_quick");
+    const char *why = missing(test.context);
+    if (why) {
+        printf("SKIP: %s\n", why);
+        loaders_end(&test);
+        return 77;
+    }
+    test_training(&test);
+    test_classify(&test);
+    test_wrong(&test);
+    return loaders_end(&test);
+}
+#else
+int main(void)
+{
+    printf("SKIP: built without cJSON\n");
+    return 77;
+}
+#endif
