@@ -258,16 +258,17 @@ static int make_sheet(struct run *run)
 
 /* ---- the way -------------------------------------------------------------------------------------------------------------------- */
 
+/* Errors come back as struct tuff_error; who asks for more (TUFF_LOG, TUFF_DEBUG) sees them here as well. */
 static void on_log(void *user, enum tuff_log_level level, const char *message)
 {
-    (void)user; /* errors come back as struct tuff_error */
-    if (level != TUFF_LOG_ERROR) fprintf(stderr, "tuff: %s\n", message);
+    const struct tuff_options *options = user;
+    if (level != TUFF_LOG_ERROR || options->log_level || options->debug) fprintf(stderr, "tuff: %s\n", message);
 }
 
 int main(int count, char **arguments)
 {
     struct run run = {.context = NULL};
-    struct tuff_options options = {.struct_size = sizeof options, .log = on_log};
+    struct tuff_options options = {.struct_size = sizeof options, .log = on_log, .log_user = &options};
     int code = 1;
     parse(&run.options, count, arguments);
     tuff_options_from_env(&options);

@@ -41,10 +41,11 @@ static void on_interrupt(int number)
 
 /* ---- callbacks of the library --------------------------------------------------------------------------------------------------- */
 
+/* Errors come back as struct tuff_error; who asks for more (TUFF_LOG, TUFF_DEBUG) sees them here as well. */
 static void on_log(void *user, enum tuff_log_level level, const char *message)
 {
-    (void)user; /* errors come back as struct tuff_error */
-    if (level != TUFF_LOG_ERROR) fprintf(stderr, "tuff: %s\n", message);
+    const struct tuff_options *options = user;
+    if (level != TUFF_LOG_ERROR || options->log_level || options->debug) fprintf(stderr, "tuff: %s\n", message);
 }
 
 static bool on_compile(void *user, const char *what, uint64_t done, uint64_t total)
@@ -119,7 +120,7 @@ static tuff_status read_data(struct run *run, struct tuff_error *error)
     const struct tuff_dataset *train = &run->data.train;
     run->train_count = train->count - (uint64_t)((double)train->count * options->validation); /* as tuff_model_fit splits */
     if (options->batch == 0)
-        for (options->batch = 64; options->batch > 4 && run->train_count / options->batch < 16;) options->batch /= 2;
+        for (options->batch = 64; options->batch > 8 && run->train_count / options->batch < 8;) options->batch /= 2;
     run->steps = run->train_count / options->batch;
     printf("data     %s: %u classes, %u x %u %s\n", options->data, (unsigned)train->class_count, (unsigned)train->width,
            (unsigned)train->height, train->channels == 1 ? "grey" : "colour");
@@ -302,7 +303,7 @@ static int go(struct run *run)
 int main(int count, char **arguments)
 {
     struct run run = {.best_unsaved = false};
-    struct tuff_options context = {.struct_size = sizeof context, .log = on_log};
+    struct tuff_options context = {.struct_size = sizeof context, .log = on_log, .log_user = &context};
     struct tuff_error error = {0};
     int code = 1;
     tuff_options_from_env(&context);
