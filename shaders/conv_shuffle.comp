@@ -110,7 +110,9 @@ Quad make_quad(uint q, uint z)
     return r;
 }
 
-uint quad_vector(Quad q, uint offset) { return min(q.base + PAD_X + offset, last) & ~3u; }
+/* Where the quad's own vector lies; outside of s, where only taps in the padding lie, this wraps and any vector will do. */
+uint quad_vector(Quad q, uint offset) { return (q.base + PAD_X + offset) & ~3u; }
+vec4 read_vector(uint at) { return in0v(min(at, last & ~3u)); }
 
 /* f[0..3] is the vector before the quad's, f[4..7] its own, f[8..11] the one after. */
 void read_around(Quad quad[NG], vec4 own[NG], uint h, uint offset, uint lane, out float f[12])
@@ -124,9 +126,9 @@ void read_around(Quad quad[NG], vec4 own[NG], uint h, uint offset, uint lane, ou
         }
         uint at = quad_vector(quad[h], offset);
         if (PAD_X > 0 && (h == 0 || CROSSES))
-            if ((h == 0 && lane == 0) || (CROSSES && quad[h].first)) before = in0v(min(at - 4, last & ~3u));
+            if ((h == 0 && lane == 0) || (CROSSES && quad[h].first)) before = read_vector(at - 4);
         if (h == NG - 1 || CROSSES)
-            if ((h == NG - 1 && lane == LANES - 1) || (CROSSES && quad[h].final)) after = in0v(min(at + 4, last & ~3u));
+            if ((h == NG - 1 && lane == LANES - 1) || (CROSSES && quad[h].final)) after = read_vector(at + 4);
     }
     f = float[12](before.x, before.y, before.z, before.w, x.x, x.y, x.z, x.w, after.x, after.y, after.z, after.w);
 }
@@ -171,7 +173,7 @@ void main()
             uint offset = channel * (sh * sw) + u * DH * sw;
             vec4 own[NG];
             if (VECTORS) {
-                [[unroll]] for (uint h = 0; h < NG; h++) own[h] = in0v(quad_vector(quad[h], offset));
+                [[unroll]] for (uint h = 0; h < NG; h++) own[h] = read_vector(quad_vector(quad[h], offset));
             }
             [[unroll]] for (uint h = 0; h < NG; h++) {
                 float f[12];
