@@ -138,40 +138,74 @@ static void root_below_views(struct tuff_work *w, tuff_val v)
     if (!in_memory(w, v) && !is_free(w, v)) w->root[v] = true;
 }
 
+struct chains { /* [arena] per value: cost of computing it where it is read, and loads of that */
+    uint32_t *cost, *reads;
+};
+
+/* Fills v's figures; returns the input that is computed on the way and loads most, or 0. */
+static tuff_val measure_chain(const struct tuff_work *w, tuff_val v, const struct chains *c)
+{
+    const struct tuff_value *value = val(w, v);
+    tuff_val most = 0;
+    c->cost[v] = value->op->cost;
+    c->reads[v] = 0;
+    for (uint32_t i = 0; i < value->in_count; i++) {
+        tuff_val in = value->in[i];
+        if (!in) continue;
+        bool stop = in_memory(w, in);
+        if (stop || val(w, in)->op->class == TUFF_CLASS_INLINE) {
+            c->cost[v] += stop ? 0 : c->cost[in];
+            c->reads[v] += stop ? 1 : c->reads[in];
+        }
+        if (!stop && (!most || c->reads[in] > c->reads[most])) most = in;
+    }
+    return most;
+}
+
+static void measure_views(const struct tuff_work *w, tuff_val v, const struct chains *c)
+{
+    if (!is_view(w, v) || in_memory(w, v)) return;
+    measure_views(w, val(w, v)->in[0], c);
+    measure_chain(w, v, c);
+}
+
+/* Makes roots of what v is computed from until its buffers fit into a launch, and once where the chain is long. A concat has
+ * been split so that its inputs fit when each is in memory (simplify.c). */
+static void root_inputs(struct tuff_work *w, tuff_val v, const struct chains *c, uint32_t limit)
+{
+    for (uint32_t made = 0;; made++) {
+        tuff_val most = measure_chain(w, v, c);
+        uint32_t before = c->reads[v];
+        bool crowded = c->reads[v] + 2 > limit, longer = c->cost[v] > LONGEST_CHAIN && made == 0;
+        if (!most || (!crowded && !longer)) return;
+        root_below_views(w, most);
+        measure_views(w, most, c);
+        measure_chain(w, v, c);
+        if (c->reads[v] >= before && made > 0) return;
+    }
+}
+
 /* In order of values: a chain that is too dear for its number of readers ends in a root. */
 static tuff_status root_dear_chains(struct tuff_work *w)
 {
     uint32_t *uses = tuff_arena_alloc(w->arena, w->g->count * sizeof *uses);
-    uint32_t *cost = tuff_arena_alloc(w->arena, w->g->count * sizeof *cost);
-    uint32_t *reads = tuff_arena_alloc(w->arena, w->g->count * sizeof *reads);
-    if (!uses || !cost || !reads) return tuff_fail_memory(w->context, w->error);
+    struct chains c = {tuff_arena_alloc(w->arena, w->g->count * sizeof *c.cost), tuff_arena_alloc(w->arena, w->g->count * sizeof *c.reads)};
+    if (!uses || !c.cost || !c.reads) return tuff_fail_memory(w->context, w->error);
     for (tuff_val v = 1; v < w->g->count; v++)
         for (uint32_t i = 0; i < val(w, v)->in_count; i++) uses[val(w, v)->in[i]]++;
     uint32_t limit = w->params->caps->max_storage_buffers < TUFF_MAX_BINDINGS ? w->params->caps->max_storage_buffers : TUFF_MAX_BINDINGS;
     for (tuff_val v = 1; v < w->g->count; v++) {
         const struct tuff_value *value = val(w, v);
+        if (value->op->class != TUFF_CLASS_INLINE && value->op->class != TUFF_CLASS_KERNEL) continue;
+        bool alone = (w->params->debug & TUFF_DEBUG_NOFUSE) && !is_free(w, v) && !in_memory(w, v);
+        if (alone && value->op->class == TUFF_CLASS_INLINE) w->root[v] = true;
+        root_inputs(w, v, &c, limit);
         if (value->op->class != TUFF_CLASS_INLINE) continue;
-        if ((w->params->debug & TUFF_DEBUG_NOFUSE) && !is_free(w, v) && !in_memory(w, v)) w->root[v] = true;
-        for (int again = 0; again < 2; again++) {
-            cost[v] = value->op->cost;
-            reads[v] = 0;
-            tuff_val most = 0;
-            for (uint32_t i = 0; i < value->in_count; i++) {
-                tuff_val in = value->in[i];
-                if (!in) continue;
-                bool stop = in_memory(w, in);
-                cost[v] += stop ? 0 : cost[in];
-                reads[v] += stop ? 1 : reads[in];
-                if (!stop && (!most || reads[in] > reads[most])) most = in;
-            }
-            if (again || !most || (cost[v] <= LONGEST_CHAIN && reads[v] + 2 <= limit)) break;
-            root_below_views(w, most);
-        }
-        bool dear = cost[v] > CHEAP_COST || reads[v] > CHEAP_READS;
+        bool dear = c.cost[v] > CHEAP_COST || c.reads[v] > CHEAP_READS;
         uint64_t grows = 1; /* an expanded chain is computed once per copy */
         if (value->op == &tuff_op_expand)
             grows = tuff_shape_count(&value->type.shape) / tuff_shape_count(&val(w, value->in[0])->type.shape);
-        if (grows >= 64 && cost[v] >= 3) root_below_views(w, v);
+        if (grows >= 64 && c.cost[v] >= 3) root_below_views(w, v);
         if (uses[v] > 1 && dear && !in_memory(w, v)) root_below_views(w, v);
     }
     return TUFF_OK;

@@ -48,6 +48,68 @@ static tuff_val fold_uniform(struct tuff_work *w, const struct tuff_value *old, 
     return tuff_full(w->g, old->type.dtype, old->type.shape, y);
 }
 
+/* ---- constants with data ------------------------------------------------------------------------------------------------------ */
+
+enum { LARGEST_FOLDED = 1 << 16 }; /* elements: constants travel in the plan */
+
+/* Elements of a constant or full value as doubles, allocated; NULL for other values. */
+static double *constant_elements(const struct tuff_work *w, tuff_val v)
+{
+    const struct tuff_value *value = val(w, v);
+    if (value->op != &tuff_op_constant && value->op != &tuff_op_full) return NULL;
+    double *out = tuff_alloc(w->context, (size_t)tuff_shape_count(&value->type.shape) * sizeof *out);
+    if (out) value->op->ref(&(struct tuff_ref){.value = value, .out = out});
+    return out;
+}
+
+static tuff_val add_constant(struct tuff_work *w, const struct tuff_type *type, const double *elements)
+{
+    uint64_t count = tuff_shape_count(&type->shape);
+    void *data = tuff_alloc(w->context, (size_t)count * tuff_dtype_bytes(type->dtype));
+    if (!data) return 0; /* without folding it is right too */
+    for (uint64_t i = 0; i < count; i++) {
+        if (type->dtype == TUFF_F32) ((float *)data)[i] = (float)elements[i];
+        else if (type->dtype == TUFF_I32) ((int32_t *)data)[i] = (int32_t)elements[i];
+        else ((uint8_t *)data)[i] = (uint8_t)elements[i];
+    }
+    tuff_val v = tuff_constant(w->g, *type, data);
+    tuff_free(w->context, data);
+    return v;
+}
+
+/* An operator on constants of which one has data is evaluated now, by its definition. */
+static tuff_val fold_constants(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
+{
+    const double *elements[4] = {0};
+    struct tuff_type types[4];
+    bool data = false, known = old->in_count > 0 && old->in_count <= 4 && old->type.dtype != TUFF_F16 && old->op->ref &&
+                              (old->op->class == TUFF_CLASS_INLINE || old->op->class == TUFF_CLASS_KERNEL) && old->op != &tuff_op_copy &&
+                              tuff_shape_count(&old->type.shape) <= LARGEST_FOLDED;
+    for (uint32_t i = 0; known && i < old->in_count; i++) {
+        if (!in[i]) continue;
+        const struct tuff_value *value = val(w, in[i]);
+        data = data || value->op == &tuff_op_constant;
+        known = value->op == &tuff_op_constant || value->op == &tuff_op_full;
+    }
+    if (!known || !data) return 0;
+    tuff_val folded = 0;
+    double *out = tuff_alloc(w->context, (size_t)tuff_shape_count(&old->type.shape) * sizeof *out);
+    bool memory = out != NULL;
+    for (uint32_t i = 0; memory && i < old->in_count; i++) {
+        if (!in[i]) continue;
+        elements[i] = constant_elements(w, in[i]);
+        types[i] = val(w, in[i])->type;
+        memory = elements[i] != NULL;
+    }
+    if (memory) {
+        old->op->ref(&(struct tuff_ref){.value = old, .in_types = types, .in = elements, .out = out});
+        folded = add_constant(w, &old->type, out);
+    }
+    for (uint32_t i = 0; i < TUFF_COUNT(elements); i++) tuff_free(w->context, (void *)elements[i]);
+    tuff_free(w->context, out);
+    return folded;
+}
+
 static tuff_val drop_identity(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
     const struct tuff_op *op = old->op;
@@ -124,13 +186,30 @@ static tuff_val simpler(struct tuff_work *w, const struct tuff_value *old, const
     if (!v) v = join_views(w, old, in);
     if (!v) v = matmul_takes_transposes(w, old, in);
     if (!v) v = fold_uniform(w, old, in);
+    if (!v) v = fold_constants(w, old, in);
     return v ? v : find_equal(w, old->op, in, old->in_count, old->attrs);
+}
+
+/* A concat of more inputs than a launch has buffers for becomes a concat of concats. Not a matter of speed: never off. */
+static tuff_val split_concat(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in, uint32_t count)
+{
+    uint32_t limit = w->params->caps->max_storage_buffers < TUFF_MAX_BINDINGS ? w->params->caps->max_storage_buffers : TUFF_MAX_BINDINGS;
+    uint32_t each = limit > 4 ? limit - 2 : 2, parts = 0;
+    if (count <= each) return tuff_graph_add(w->g, old->op, in, count, old->attrs);
+    tuff_val *part = tuff_arena_alloc(w->arena, (count / each + 1) * sizeof *part);
+    if (!part) return tuff_graph_fail(w->g, TUFF_ERR_MEMORY, "out of host memory");
+    for (uint32_t at = 0; at < count; at += each) {
+        uint32_t n = count - at < each ? count - at : each;
+        part[parts++] = n == 1 ? in[at] : tuff_graph_add(w->g, old->op, in + at, n, old->attrs);
+    }
+    return split_concat(w, old, part, parts);
 }
 
 static tuff_val copy_value(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
     uint32_t before = w->g->count;
     tuff_val v = (w->params->debug & TUFF_DEBUG_NOSIMPLIFY) ? 0 : simpler(w, old, in);
+    if (!v && old->op == &tuff_op_concat) v = split_concat(w, old, in, old->in_count);
     if (!v) v = tuff_graph_add(w->g, old->op, in, old->in_count, old->attrs);
     if (v && v >= before && val(w, v)->op == old->op) {
         w->g->values[v].data = old->data; /* [borrowed] from the user's graph, which outlives this one */

@@ -224,6 +224,16 @@ static bool write_leaves(const struct tuff_graph *g, double *const *data, struct
     return true;
 }
 
+/* All parameters at their places in the flat vector; what lies between is zero there too. */
+static tuff_status read_params(const struct tuff_graph *g, struct tuff_session *session, const struct tuff_value *pack, float *to, struct tuff_error *error)
+{
+    for (uint32_t k = 0; k < pack->in_count; k++) {
+        size_t bytes = (size_t)tuff_shape_count(&g->values[pack->in[k]].type.shape) * sizeof *to;
+        TUFF_TRY(tuff_session_read(session, pack->in[k], to + tuff_pack_offset(g, pack->in, k), bytes, error));
+    }
+    return TUFF_OK;
+}
+
 /* What an assignment wrote is read from its state. */
 static bool read_outputs(const struct tuff_graph *g, struct tuff_session *session, struct tuff_executable *x, struct op_run *run)
 {
@@ -236,8 +246,10 @@ static bool read_outputs(const struct tuff_graph *g, struct tuff_session *sessio
         if (!bytes || !run->got[i]) return false;
         const struct tuff_value *value = &g->values[run->outputs[i]];
         size_t size = (size_t)count * tuff_dtype_bytes(type->dtype);
-        tuff_status status = value->op == &tuff_op_assign ? tuff_session_read(session, value->in[0], bytes, size, &error)
-                                                           : tuff_executable_read(x, i, bytes, size, &error);
+        const struct tuff_value *target = value->op == &tuff_op_assign ? &g->values[value->in[0]] : NULL;
+        tuff_status status = !target                          ? tuff_executable_read(x, i, bytes, size, &error)
+                             : target->op == &tuff_op_param_pack ? read_params(g, session, target, bytes, &error)
+                                                              : tuff_session_read(session, value->in[0], bytes, size, &error);
         op_unpack(type->dtype, bytes, count, run->got[i]);
         tuff_free(g->context, bytes);
         if (!told(status, &error)) return false;

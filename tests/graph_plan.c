@@ -1,0 +1,191 @@
+/* graph_plan.c - plans of networks and of random graphs, without a device: they are made for every kind of device within its
+ * limits, the same each time, prove their barriers, and no launch reads what another value has overwritten.
+ *   graph_plan [--seed N] [--graphs N] */
+#include "graph/compile.h"
+#include "graph/print.h"
+#include "tests/graph_help.h"
+#include "tests/random_graph.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct plan_test {
+    struct tuff_context *context;
+    unsigned failures, plans, most_buffers;
+};
+
+static bool check(struct plan_test *t, bool condition, const char *format, ...) TUFF_PRINTF(3, 4);
+static bool check(struct plan_test *t, bool condition, const char *format, ...)
+{
+    va_list arguments;
+    if (condition) return true;
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    printf("\n");
+    t->failures++;
+    return false;
+}
+
+/* Simulates a run: every 256 bytes of scratch belong to the slot that wrote them last, and only that slot may be read there. */
+static void check_scratch(struct plan_test *t, const struct tuff_plan *plan, const char *what)
+{
+    uint64_t blocks = plan->memory_bytes[TUFF_MEMORY_SCRATCH] / TUFF_PLAN_ALIGNMENT + 1;
+    uint32_t *owner = tuff_alloc(t->context, (size_t)blocks * sizeof *owner);
+    if (!owner) abort();
+    memset(owner, 0xff, (size_t)blocks * sizeof *owner);
+    for (uint32_t l = 0; l < plan->launch_count; l++)
+        for (uint32_t access = TUFF_READ; access <= TUFF_WRITE; access++)
+            for (uint32_t b = 0; b < plan->launches[l].binding_count; b++) {
+                const struct tuff_plan_binding *binding = &plan->bindings[plan->launches[l].binding_first + b];
+                const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
+                if (slot->memory != TUFF_MEMORY_SCRATCH || !(binding->access & access) || !binding->bytes) continue;
+                uint64_t first = (slot->offset + binding->offset) / TUFF_PLAN_ALIGNMENT;
+                uint64_t last = (slot->offset + binding->offset + binding->bytes - 1) / TUFF_PLAN_ALIGNMENT;
+                for (uint64_t at = first; at <= last && at < blocks; at++) {
+                    if (access == TUFF_WRITE) owner[at] = binding->slot;
+                    else if (!check(t, owner[at] == binding->slot, "%s: launch %u '%s' reads slot %u where slot %d was written last", what,
+                                    (unsigned)l, plan->launches[l].label, (unsigned)binding->slot, (int)owner[at]))
+                        at = last;
+                }
+            }
+    tuff_free(t->context, owner);
+}
+
+static void check_limits(struct plan_test *t, const struct tuff_plan *plan, const struct tuff_caps *caps, const char *what)
+{
+    for (uint32_t l = 0; l < plan->launch_count; l++) {
+        const struct tuff_plan_launch *launch = &plan->launches[l];
+        if (launch->binding_count > t->most_buffers) t->most_buffers = launch->binding_count;
+        check(t, launch->binding_count <= caps->max_storage_buffers, "%s: launch '%s' has %u buffers, the device %u", what, launch->label,
+              (unsigned)launch->binding_count, (unsigned)caps->max_storage_buffers);
+        check(t, launch->push_count * 4 <= 128, "%s: launch '%s' pushes %u words", what, launch->label, (unsigned)launch->push_count);
+        for (int k = 0; k < 3; k++)
+            check(t, launch->groups[k] >= 1 && launch->groups[k] <= caps->max_workgroup_count[k], "%s: launch '%s' has %u workgroups", what,
+                  launch->label, (unsigned)launch->groups[k]);
+    }
+}
+
+static bool compile(struct plan_test *t, const struct tuff_graph *g, const tuff_val *outputs, uint32_t count, const struct tuff_caps *caps,
+                    uint32_t debug, const char *what, struct tuff_compiled *out)
+{
+    struct tuff_error error = {0};
+    struct tuff_compile_params params = {.graph = g, .outputs = outputs, .output_count = count, .caps = caps, .debug = debug | TUFF_DEBUG_CHECK};
+    tuff_status status = tuff_compile(&params, out, &error);
+    t->plans++;
+    return check(t, status == TUFF_OK, "%s: %s: %s", what, tuff_status_name(status), error.message);
+}
+
+/* The same plan again, from the same graph and from its text, and after the plan's own text. */
+static void check_repeats(struct plan_test *t, const struct tuff_graph *g, const tuff_val *outputs, uint32_t count, const struct tuff_caps *caps,
+                          const struct tuff_compiled *first, const char *what)
+{
+    struct tuff_compiled again;
+    struct tuff_graph *parsed = NULL;
+    struct tuff_error error = {0};
+    struct tuff_text text;
+    struct tuff_plan back;
+    char *printed = NULL;
+    uint64_t hash = tuff_plan_hash(&first->plan);
+    if (compile(t, g, outputs, count, caps, 0, what, &again)) {
+        check(t, tuff_plan_hash(&again.plan) == hash, "%s: another plan the second time", what);
+        tuff_plan_finish(&again.plan);
+    }
+    if (tuff_graph_print(g, &printed, NULL) != TUFF_OK || tuff_graph_create(t->context, &parsed, NULL) != TUFF_OK) abort();
+    if (check(t, tuff_graph_parse(parsed, printed, &error) == TUFF_OK, "%s: %s", what, error.message) &&
+        compile(t, parsed, outputs, count, caps, 0, what, &again)) {
+        check(t, tuff_plan_hash(&again.plan) == hash, "%s: another plan from the graph's text", what);
+        tuff_plan_finish(&again.plan);
+    }
+    tuff_text_init(&text, t->context);
+    tuff_plan_init(&back, t->context);
+    tuff_plan_print(&first->plan, &text);
+    if (check(t, tuff_plan_parse(&back, text.data, text.length, &error) == TUFF_OK, "%s: %s", what, error.message))
+        check(t, tuff_plan_hash(&back) == hash, "%s: another hash from the plan's text", what);
+    tuff_plan_finish(&back);
+    tuff_text_finish(&text);
+    tuff_text_free(t->context, printed);
+    tuff_graph_destroy(parsed);
+}
+
+static void check_graph(struct plan_test *t, const struct tuff_graph *g, const tuff_val *outputs, uint32_t count, const char *name)
+{
+    static const struct {
+        const char *name;
+        uint32_t debug;
+    } ways[] = {{"", 0}, {", NOALIAS", TUFF_DEBUG_NOALIAS}, {", NOFUSE", TUFF_DEBUG_NOFUSE}, {", NOSIMPLIFY", TUFF_DEBUG_NOSIMPLIFY},
+                {", all off", TUFF_DEBUG_NOALIAS | TUFF_DEBUG_NOFUSE | TUFF_DEBUG_NOSIMPLIFY}};
+    char what[128];
+    for (uint32_t d = 0; d < graph_caps_count; d++) {
+        struct tuff_caps caps = graph_caps(d);
+        uint64_t scratch[TUFF_COUNT(ways)] = {0};
+        uint32_t launches[TUFF_COUNT(ways)] = {0};
+        for (uint32_t w = 0; w < TUFF_COUNT(ways); w++) {
+            struct tuff_compiled compiled;
+            snprintf(what, sizeof what, "%s on %s%s", name, graph_caps_names[d], ways[w].name);
+            if (!compile(t, g, outputs, count, &caps, ways[w].debug, what, &compiled)) continue;
+            scratch[w] = compiled.plan.memory_bytes[TUFF_MEMORY_SCRATCH];
+            launches[w] = compiled.plan.launch_count;
+            check_limits(t, &compiled.plan, &caps, what);
+            check_scratch(t, &compiled.plan, what);
+            struct tuff_error error = {0};
+            check(t, tuff_plan_check(&compiled.plan, t->context, &error) == TUFF_OK, "%s: %s", what, error.message);
+            if (w == 0) check_repeats(t, g, outputs, count, &caps, &compiled, what);
+            tuff_plan_finish(&compiled.plan);
+        }
+        check(t, scratch[0] <= scratch[1], "%s: %llu bytes of scratch shared, %llu without sharing", what, (unsigned long long)scratch[0],
+              (unsigned long long)scratch[1]);
+        check(t, launches[0] <= launches[2], "%s: %u launches fused, %u without fusion", what, (unsigned)launches[0], (unsigned)launches[2]);
+    }
+}
+
+static void check_launches(struct plan_test *t)
+{
+    /* Fused launches on the discrete device: a change here is a change of speed, for better or worse. */
+    static const uint32_t most[] = {16, 60, 40, 10, 14};
+    for (uint32_t n = 0; n < graph_network_count; n++) {
+        struct tuff_graph *g = NULL;
+        struct tuff_compiled compiled;
+        tuff_val outputs[GRAPH_HELP_OUTPUTS];
+        struct tuff_caps caps = graph_caps(0);
+        if (tuff_graph_create(t->context, &g, NULL) != TUFF_OK) abort();
+        uint32_t count = graph_network(g, n, outputs);
+        if (check(t, g->status == TUFF_OK, "%s: %s", graph_network_names[n], g->error.message) &&
+            compile(t, g, outputs, count, &caps, 0, graph_network_names[n], &compiled)) {
+            printf("%s: %u launches\n", graph_network_names[n], (unsigned)compiled.plan.launch_count);
+            check(t, compiled.plan.launch_count <= most[n], "%s: expected at most %u launches, got %u", graph_network_names[n], (unsigned)most[n],
+                  (unsigned)compiled.plan.launch_count);
+            tuff_plan_finish(&compiled.plan);
+        }
+        if (g->status == TUFF_OK) check_graph(t, g, outputs, count, graph_network_names[n]);
+        tuff_graph_destroy(g);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct plan_test t = {.failures = 0};
+    struct op_random random = op_random_start(argc, argv);
+    uint32_t graphs = 60;
+    for (int i = 1; i + 1 < argc; i++)
+        if (!strcmp(argv[i], "--graphs")) graphs = (uint32_t)strtoul(argv[i + 1], NULL, 10);
+    if (tuff_context_create(NULL, &t.context, NULL) != TUFF_OK) return 1;
+    check_launches(&t);
+    for (uint32_t i = 0; i < graphs; i++) {
+        struct op_random own = {random.state + 0x632be59bd9b4e019u * (i + 1)};
+        struct random_graph x = {.r = &own};
+        char name[32];
+        unsigned before = t.failures;
+        if (tuff_graph_create(t.context, &x.g, NULL) != TUFF_OK) abort();
+        random_graph_build(&x);
+        snprintf(name, sizeof name, "graph %u", (unsigned)i);
+        if (check(&t, x.g->status == TUFF_OK, "%s: %s", name, x.g->error.message)) check_graph(&t, x.g, x.outputs, x.output_count, name);
+        char *text = NULL;
+        if (t.failures != before && tuff_graph_print(x.g, &text, NULL) == TUFF_OK) printf("%s", text);
+        tuff_text_free(t.context, text);
+        tuff_graph_destroy(x.g);
+    }
+    printf("graph_plan: %u plans, at most %u buffers in a launch, %u failures\n", t.plans, t.most_buffers, t.failures);
+    tuff_context_destroy(t.context);
+    return t.failures != 0;
+}
