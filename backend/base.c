@@ -27,6 +27,7 @@ static const struct debug_row debug_rows[] = {
     {"validate", TUFF_DEBUG_VALIDATE, "Vulkan validation layer with synchronization validation"},
     {"dump-spirv", TUFF_DEBUG_DUMP_SPIRV, "write every shader's GLSL and SPIR-V into the cache folder"},
     {"nocache", TUFF_DEBUG_NOCACHE, "no cache on disk"},
+    {"serial", TUFF_DEBUG_SERIAL, "a barrier before every launch"},
     {"help", DEBUG_HELP, "log this table"},
 };
 

@@ -162,5 +162,6 @@ tuff_status tuff_pass_lower(struct tuff_work *w, struct tuff_compiled *out)
     for (uint32_t i = 0; i < w->params->output_count; i++)
         out->output_slots[i] = val(w, w->outputs[i])->op == &tuff_op_assign ? UINT32_MAX : l.slot_of[w->outputs[i]];
     tuff_plan_place_barriers(&out->plan);
+    for (uint32_t i = 1; i < out->plan.launch_count && (w->params->debug & TUFF_DEBUG_SERIAL); i++) out->plan.launches[i].barrier = true;
     return tuff_plan_check(&out->plan, w->context, w->error);
 }
