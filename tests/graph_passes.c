@@ -1,0 +1,163 @@
+/* graph_passes.c - passes, text in and text out: each file of tests/graph/ holds a graph and its outputs, then what simplify
+ * makes of it and the launches of its plan on the discrete device of graph_help.c.
+ *   graph_passes [--update]    rewrites what the passes made; the change is then reviewed */
+#include "graph/compile.h"
+#include "graph/print.h"
+#include "tests/graph_help.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct passes_test {
+    struct tuff_context *context;
+    unsigned failures, files;
+    bool update;
+};
+
+static void fail(struct passes_test *t, const char *format, ...) TUFF_PRINTF(2, 3);
+static void fail(struct passes_test *t, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    printf("\n");
+    t->failures++;
+}
+
+static char *read_file(struct tuff_context *context, const char *path)
+{
+    struct tuff_text text;
+    char block[4096];
+    FILE *file = fopen(path, "rb");
+    if (!file) return NULL;
+    tuff_text_init(&text, context);
+    for (size_t n; (n = fread(block, 1, sizeof block, file)) > 0;) tuff_text_append(&text, block, n);
+    fclose(file);
+    return tuff_text_take(&text);
+}
+
+static void add_simplified(struct passes_test *t, const struct tuff_compile_params *params, struct tuff_text *out)
+{
+    struct tuff_arena arena;
+    struct tuff_error error = {0};
+    struct tuff_work work = {.context = t->context, .arena = &arena, .error = &error, .params = params};
+    tuff_arena_init(&arena, t->context);
+    if (tuff_pass_simplify(&work) != TUFF_OK) {
+        fail(t, "simplify: %s", error.message);
+    } else {
+        tuff_text_add(out, "== simplified\n");
+        tuff_graph_print_text(work.g, out);
+        tuff_text_add(out, "== outputs");
+        for (uint32_t i = 0; i < params->output_count; i++) tuff_text_add(out, " %%%u", (unsigned)work.outputs[i]);
+        tuff_text_add(out, "\n");
+    }
+    tuff_graph_destroy(work.g);
+    tuff_arena_finish(&arena);
+}
+
+static void add_launches(struct passes_test *t, const struct tuff_compile_params *params, struct tuff_text *out)
+{
+    struct tuff_compiled compiled;
+    struct tuff_error error = {0};
+    if (tuff_compile(params, &compiled, &error) != TUFF_OK) {
+        fail(t, "compile: %s", error.message);
+        return;
+    }
+    const struct tuff_plan *plan = &compiled.plan;
+    tuff_text_add(out, "== launches, %llu bytes of scratch\n", (unsigned long long)plan->memory_bytes[TUFF_MEMORY_SCRATCH]);
+    for (uint32_t l = 0; l < plan->launch_count; l++) {
+        const struct tuff_plan_launch *launch = &plan->launches[l];
+        tuff_text_add(out, "%s%s by %s:", launch->barrier ? "barrier, " : "", launch->label, plan->kernels[launch->kernel].file);
+        for (uint32_t b = 0; b < launch->binding_count; b++) {
+            const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + b];
+            const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
+            tuff_text_add(out, "%s %s %s", b ? "," : "", binding->access == TUFF_READ ? "reads" : "writes", tuff_memory_name(slot->memory));
+            if (slot->name[0]) tuff_text_add(out, " %s", slot->name);
+            if (slot->memory == TUFF_MEMORY_SCRATCH) tuff_text_add(out, " %llu", (unsigned long long)(slot->offset + binding->offset));
+        }
+        tuff_text_add(out, "\n");
+    }
+    tuff_plan_finish(&compiled.plan);
+}
+
+/* Text of the file up to what the passes made, and its parts. */
+static bool split(char *text, char **graph, char **outputs, size_t *head)
+{
+    char *start = strstr(text, "== graph\n"), *list = start ? strstr(start, "== outputs") : NULL, *end = list ? strchr(list, '\n') : NULL;
+    if (!end) return false;
+    *graph = start + 9;
+    *outputs = list + 10;
+    *head = (size_t)(end + 1 - text);
+    return true;
+}
+
+static void check_file(struct passes_test *t, const char *path)
+{
+    char *text = read_file(t->context, path), *graph_text, *list;
+    struct tuff_graph *g = NULL;
+    struct tuff_error error = {0};
+    struct tuff_text made;
+    size_t head;
+    if (!text || !split(text, &graph_text, &list, &head)) {
+        fail(t, "%s: expected sections '== graph' and '== outputs'", path);
+        tuff_free(t->context, text);
+        return;
+    }
+    t->files++;
+    tuff_text_init(&made, t->context);
+    tuff_text_append(&made, text, head);
+    char *only = tuff_strdup(t->context, graph_text);
+    if (!only || tuff_graph_create(t->context, &g, NULL) != TUFF_OK) abort();
+    *strstr(only, "== outputs") = 0;
+    tuff_val outputs[16];
+    uint32_t count = 0;
+    for (char *at = list; *at == ' ' && count < TUFF_COUNT(outputs); at += strcspn(at, " \n")) {
+        at += 2;
+        outputs[count++] = (tuff_val)strtoul(at, NULL, 10);
+    }
+    if (tuff_graph_parse(g, only, &error) != TUFF_OK) {
+        fail(t, "%s: %s", path, error.message);
+    } else {
+        struct tuff_caps caps = graph_caps(0);
+        struct tuff_compile_params params = {.graph = g, .outputs = outputs, .output_count = count, .caps = &caps};
+        add_simplified(t, &params, &made);
+        add_launches(t, &params, &made);
+        bool same = !strcmp(made.data, text);
+        FILE *file = !same && t->update ? fopen(path, "wb") : NULL;
+        if (file) {
+            fwrite(made.data, 1, made.length, file);
+            fclose(file);
+            printf("%s: rewritten\n", path);
+        } else if (!same) {
+            fail(t, "%s: expected\n%s\ngot\n%s\n(--update rewrites it)", path, text + head, made.data + head);
+        }
+    }
+    tuff_text_finish(&made);
+    tuff_graph_destroy(g);
+    tuff_free(t->context, only);
+    tuff_free(t->context, text);
+}
+
+int main(int argc, char **argv)
+{
+    struct passes_test t = {.update = argc > 1 && !strcmp(argv[1], "--update")};
+    char path[512];
+    DIR *folder = opendir(TUFF_SOURCE_DIR "/tests/graph");
+    if (!folder || tuff_context_create(NULL, &t.context, NULL) != TUFF_OK) {
+        printf("no folder %s/tests/graph\n", TUFF_SOURCE_DIR);
+        return 1;
+    }
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        size_t length = strlen(entry->d_name);
+        if (length < 5 || strcmp(entry->d_name + length - 4, ".txt") != 0) continue;
+        snprintf(path, sizeof path, "%s/tests/graph/%s", TUFF_SOURCE_DIR, entry->d_name);
+        check_file(&t, path);
+    }
+    closedir(folder);
+    if (t.files < 5) fail(&t, "expected files in tests/graph, found %u", t.files);
+    printf("graph_passes: %u files, %u failures\n", t.files, t.failures);
+    tuff_context_destroy(t.context);
+    return t.failures != 0;
+}
