@@ -8,7 +8,6 @@
 #include "graph/reference.h"
 #include "tests/op_help.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,19 +57,12 @@ static bool close_to(double got, double expected, double scale)
     return got == expected || fabs(got - expected) <= 1e-13 * fabs(expected) + 1e-15 * (1 + scale);
 }
 
-static bool has_numbers(const char *text)
-{
-    for (const char *at = text; (at = strstr(at, "p0")) != NULL; at++)
-        if (at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_')) return true;
-    return false;
-}
-
 static void golden_row(struct ops_test *t, const struct tuff_op *op, const char *path, unsigned number, char *line)
 {
     double v[4] = {0}, y = 0, expected;
     int count = 0, operands = op->arity_max;
     char *at = line, *arrow = strstr(line, "->");
-    bool numbers = has_numbers(op->glsl);
+    bool numbers = op_text_names(op->glsl, "p0");
     for (; arrow && count < 4; count++) {
         char *end;
         v[count] = strtod(at, &end);

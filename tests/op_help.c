@@ -3,6 +3,7 @@
 #include "graph/ops/leaf.h"
 #include "tests/op_text.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,13 @@ double op_normal(struct op_random *r)
 /* ---- inputs --------------------------------------------------------------------------------------------------------------------- */
 
 bool op_is_derivative(const struct tuff_op *op) { return op->glsl && op->arity_max == 4; }
+
+bool op_text_names(const char *text, const char *name)
+{
+    for (const char *at = text; (at = strstr(at, name)) != NULL; at++)
+        if (at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_')) return true;
+    return false;
+}
 
 static bool named(const struct tuff_op *op, const char *const *names, size_t count)
 {

@@ -1,0 +1,100 @@
+/* graph_operators.c - docs/operators.md is the table of operators, and is up to date.
+ *   graph_operators [--update]    writes it */
+#include "graph/compile.h"
+#include "tests/graph_help.h"
+#include "tests/op_help.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char path[] = TUFF_SOURCE_DIR "/docs/operators.md";
+
+/* Launches of the first case alone, with nothing around it that it could be fused with. */
+static uint32_t launches(struct tuff_context *context, const struct tuff_op *op)
+{
+    struct tuff_graph *g = NULL;
+    struct op_case_values values;
+    struct tuff_compiled compiled;
+    struct tuff_caps caps = graph_caps(0);
+    uint32_t count = 0;
+    if (tuff_graph_create(context, &g, NULL) != TUFF_OK) abort();
+    if (op_add_case(g, op, &op->cases[0], 0, &values)) {
+        struct tuff_compile_params params = {.graph = g, .outputs = &values.y, .output_count = 1, .caps = &caps};
+        if (tuff_compile(&params, &compiled, NULL) == TUFF_OK) {
+            count = compiled.plan.launch_count;
+            tuff_plan_finish(&compiled.plan);
+        }
+    }
+    tuff_graph_destroy(g);
+    return count;
+}
+
+static const char *kind_of(const struct tuff_op *op)
+{
+    bool view = !strcmp(op->name, "reshape") || !strcmp(op->name, "permute") || !strcmp(op->name, "slice") || !strcmp(op->name, "expand") ||
+                !strcmp(op->name, "pad") || !strcmp(op->name, "concat");
+    switch (op->class) {
+    case TUFF_CLASS_LEAF: return "leaf";
+    case TUFF_CLASS_INLINE: return op->glsl ? "pointwise" : view ? "view" : "in place";
+    case TUFF_CLASS_KERNEL: return "kernel";
+    case TUFF_CLASS_ASSIGN: return "assign";
+    }
+    return "";
+}
+
+static void add_attributes(struct tuff_text *text, const struct tuff_op *op)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < op->attr_count; i++)
+        if (!op->glsl || op_text_names(op->glsl, op->attrs[i].name)) tuff_text_add(text, "%s%s", count++ ? ", " : "", op->attrs[i].name);
+}
+
+static void add_table(struct tuff_context *context, struct tuff_text *text)
+{
+    tuff_text_add(text,
+                  "# Operators\n\n"
+                  "Written by `tests/graph_operators --update` from the operators' descriptors; a test compares it.\n\n"
+                  "* **pointwise**, **view**, **in place**: written into the launch that produces or consumes the value; a launch of its own only where\n"
+                  "  there is none. **kernel**: one launch, with the pointwise operators around it inside. **leaf**: no computation.\n"
+                  "* **launches**: of the operator alone, on a discrete GPU.\n"
+                  "* Norms, softmax, losses, dropout, `mean`, `logsumexp`, `one_hot`, `global_avg_pool`, `conv_transpose2d` and the optimizers are\n"
+                  "  built from these. Every pointwise operator also has derivative operators `<name>_da` (and `_db`), not listed.\n\n"
+                  "| operator | ONNX | class | attributes | gradient | launches |\n|---|---|---|---|---|---|\n");
+    for (uint32_t i = 0; i < tuff_op_count; i++) {
+        const struct tuff_op *op = tuff_ops[i];
+        if (op_is_derivative(op)) continue;
+        tuff_text_add(text, "| %s | %s | %s | ", op->name, op->onnx, kind_of(op));
+        add_attributes(text, op);
+        if (op->grad) tuff_text_add(text, " | yes | ");
+        else tuff_text_add(text, " | no: %s | ", op->nondiff);
+        if (op->case_count) tuff_text_add(text, "%u |\n", (unsigned)launches(context, op));
+        else tuff_text_add(text, "0 |\n");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct tuff_context *context = NULL;
+    struct tuff_text text, there;
+    char block[4096];
+    if (tuff_context_create(NULL, &context, NULL) != TUFF_OK) return 1;
+    tuff_text_init(&text, context);
+    tuff_text_init(&there, context);
+    add_table(context, &text);
+    FILE *file = fopen(path, "rb");
+    for (size_t n; file && (n = fread(block, 1, sizeof block, file)) > 0;) tuff_text_append(&there, block, n);
+    if (file) fclose(file);
+    bool same = there.length == text.length && (text.length == 0 || !memcmp(there.data, text.data, text.length));
+    if (!same && argc > 1 && !strcmp(argv[1], "--update")) {
+        file = fopen(path, "wb");
+        same = file && fwrite(text.data, 1, text.length, file) == text.length;
+        if (file) same = fclose(file) == 0 && same;
+        printf("%s: %s\n", path, same ? "written" : "cannot be written");
+    } else if (!same) {
+        printf("%s is not up to date: expected\n%s(--update writes it)\n", path, text.data);
+    }
+    tuff_text_finish(&text);
+    tuff_text_finish(&there);
+    tuff_context_destroy(context);
+    return !same;
+}
