@@ -63,7 +63,7 @@ static tuff_val resnet(struct tuff_graph *g, tuff_val x, bool training, void *cl
 
 const struct network networks[] = {
     {"mlp", "two hidden layers of 256 and 128 units", mlp, 5, 1e-3},
-    {"cnn", "two convolutions and a hidden layer, as LeNet", cnn, 2, 2e-3},
+    {"cnn", "two convolutions and a hidden layer, as LeNet", cnn, 3, 2e-3},
     {"resnet", "three residual blocks with batch norm", resnet, 3, 2e-3},
 };
 const uint32_t network_count = sizeof networks / sizeof networks[0];
