@@ -214,6 +214,10 @@ static tuff_status draw(struct run *run, const struct tuff_dataset *test, const 
         items[i] = (struct sheet_item){test->pictures + (o->first + i) * info->sample_bytes, info->class_names[class],
                                        info->class_names[wanted], (double)p[class], class == wanted};
         right += class == wanted;
+#ifndef TUFF_HAVE_CAIRO /* the sheet has no names then */
+        printf("%4u  %s %s  %.0f %%, true: %s\n", (unsigned)(o->first + i), class == wanted ? "right" : "WRONG", items[i].predicted,
+               100 * items[i].probability, items[i].wanted);
+#endif
     }
     snprintf(title, sizeof title, "%u of %u test pictures named correctly", (unsigned)right, (unsigned)o->count);
     struct sheet sheet = {items, o->count, info->preprocess.channels, info->preprocess.height, info->preprocess.width, title};
