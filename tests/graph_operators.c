@@ -1,5 +1,5 @@
-/* graph_operators.c - docs/operators.md is the table of operators, and is up to date.
- *   graph_operators [--update]    writes it */
+/* graph_operators.c - docs/operators.md, and the short table between two marks in README.md, are the table of operators.
+ *   graph_operators [--update]    writes them */
 #include "graph/compile.h"
 #include "tests/graph_help.h"
 #include "tests/op_help.h"
@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char path[] = TUFF_SOURCE_DIR "/docs/operators.md";
+static const char begin_mark[] = "<!-- operators: written by tests/graph_operators --update -->\n";
+static const char end_mark[] = "<!-- /operators -->\n";
 
 /* Launches of the first case alone, with nothing around it that it could be fused with. */
 static uint32_t launches(struct tuff_context *context, const struct tuff_op *op)
@@ -72,29 +73,82 @@ static void add_table(struct tuff_context *context, struct tuff_text *text)
     }
 }
 
-int main(int argc, char **argv)
+/* One row a class: the names of its operators; a star where there is no gradient. */
+static void add_short_table(struct tuff_text *text)
 {
-    struct tuff_context *context = NULL;
-    struct tuff_text text, there;
+    static const char *const kinds[] = {"pointwise", "view", "in place", "kernel"};
+    tuff_text_add(text, "| class | operators (* without gradient) |\n|---|---|\n");
+    for (size_t k = 0; k < TUFF_COUNT(kinds); k++) {
+        uint32_t count = 0;
+        tuff_text_add(text, "| %s | ", kinds[k]);
+        for (uint32_t i = 0; i < tuff_op_count; i++) {
+            const struct tuff_op *op = tuff_ops[i];
+            if (op_is_derivative(op) || strcmp(kind_of(op), kinds[k])) continue;
+            tuff_text_add(text, "%s%s%s", count++ ? ", " : "", op->name, op->grad ? "" : "*");
+        }
+        tuff_text_add(text, " |\n");
+    }
+    tuff_text_add(text, "| built from these | mean, logsumexp, softmax, log_softmax, batch, layer, group and rms norm, global_avg_pool, conv_transpose2d, "
+                        "cross entropy, mse, l1, smooth l1 and bce losses, dropout, one_hot, SGD, Adam, AdamW |\n");
+}
+
+static bool read_file(const char *path, struct tuff_text *text)
+{
     char block[4096];
-    if (tuff_context_create(NULL, &context, NULL) != TUFF_OK) return 1;
-    tuff_text_init(&text, context);
-    tuff_text_init(&there, context);
-    add_table(context, &text);
     FILE *file = fopen(path, "rb");
-    for (size_t n; file && (n = fread(block, 1, sizeof block, file)) > 0;) tuff_text_append(&there, block, n);
-    if (file) fclose(file);
-    bool same = there.length == text.length && (text.length == 0 || !memcmp(there.data, text.data, text.length));
-    if (!same && argc > 1 && !strcmp(argv[1], "--update")) {
-        file = fopen(path, "wb");
-        same = file && fwrite(text.data, 1, text.length, file) == text.length;
+    for (size_t n; file && (n = fread(block, 1, sizeof block, file)) > 0;) tuff_text_append(text, block, n);
+    return file && fclose(file) == 0 && text->data;
+}
+
+/* The file's content is `text`, or becomes so. */
+static bool compare(struct tuff_context *context, const char *path, const struct tuff_text *text, bool update)
+{
+    struct tuff_text there;
+    tuff_text_init(&there, context);
+    bool same = read_file(path, &there) && there.length == text->length && !memcmp(there.data, text->data, text->length);
+    if (!same && update) {
+        FILE *file = fopen(path, "wb");
+        same = file && fwrite(text->data, 1, text->length, file) == text->length;
         if (file) same = fclose(file) == 0 && same;
         printf("%s: %s\n", path, same ? "written" : "cannot be written");
     } else if (!same) {
-        printf("%s is not up to date: expected\n%s(--update writes it)\n", path, text.data);
+        printf("%s is not up to date: expected\n%s(--update writes it)\n", path, text->data);
     }
-    tuff_text_finish(&text);
     tuff_text_finish(&there);
+    return same;
+}
+
+/* README.md with what stands between the marks replaced. */
+static bool readme(struct tuff_context *context, struct tuff_text *text)
+{
+    struct tuff_text there;
+    tuff_text_init(&there, context);
+    char *from = read_file(TUFF_SOURCE_DIR "/README.md", &there) ? strstr(there.data, begin_mark) : NULL;
+    char *to = from ? strstr(from, end_mark) : NULL;
+    if (to) {
+        tuff_text_append(text, there.data, (size_t)(from - there.data) + strlen(begin_mark));
+        add_short_table(text);
+        tuff_text_append(text, to, there.length - (size_t)(to - there.data));
+    } else {
+        printf("README.md has no marks for the operators\n");
+    }
+    tuff_text_finish(&there);
+    return to != NULL;
+}
+
+int main(int argc, char **argv)
+{
+    struct tuff_context *context = NULL;
+    struct tuff_text table, short_table;
+    bool update = argc > 1 && !strcmp(argv[1], "--update");
+    if (tuff_context_create(NULL, &context, NULL) != TUFF_OK) return 1;
+    tuff_text_init(&table, context);
+    tuff_text_init(&short_table, context);
+    add_table(context, &table);
+    bool same = compare(context, TUFF_SOURCE_DIR "/docs/operators.md", &table, update);
+    same = readme(context, &short_table) && compare(context, TUFF_SOURCE_DIR "/README.md", &short_table, update) && same;
+    tuff_text_finish(&table);
+    tuff_text_finish(&short_table);
     tuff_context_destroy(context);
     return !same;
 }
