@@ -1,6 +1,6 @@
 /* op_harness.c - every operator of the table on the device: each case's result and its gradients against the double
  * reference, within bounds that follow from the operator (op_bound.c). All cases of an operator run in one submission.
- *   op_harness [--seed N] [OPERATOR ...] */
+ *   op_harness [--seed N] [--ratios] [OPERATOR ...]    --ratios: each operator's largest error as a part of its bound */
 #include "tests/backend_help.h"
 #include "tests/op_bound.h"
 #include "tests/op_help.h"
@@ -13,7 +13,7 @@ struct harness {
     struct op_totals all;
     uint32_t operators, launches, pipelines, compiled;
     bool perturb; /* the canary: one element of one result is changed */
-    bool quiet;
+    bool quiet, ratios;
 };
 
 /* Outputs of all cases in one list, with what to call them. */
@@ -51,6 +51,7 @@ static void compare_all(struct harness *h, const struct tuff_graph *g, const str
         backend_check(&h->test, enough && totals.compared > 0, "%s: %llu of %llu elements left out, expected at most 5 %%", op->name,
                       (unsigned long long)totals.left_out, (unsigned long long)totals.compared);
     }
+    if (h->ratios) printf("%-20s %.2f\n", op->name, totals.ratio);
     h->all.compared += totals.compared;
     h->all.left_out += totals.left_out;
     h->all.wrong += totals.wrong;
@@ -98,6 +99,7 @@ static bool chosen(int argc, char **argv, const char *name)
             i++;
             continue;
         }
+        if (!strcmp(argv[i], "--ratios")) continue;
         any = true;
         if (!strcmp(argv[i], name)) return true;
     }
@@ -119,6 +121,7 @@ static void canary(struct harness *h)
 int main(int argc, char **argv)
 {
     struct harness h = {.random = op_random_start(argc, argv)};
+    for (int i = 1; i < argc; i++) h.ratios = h.ratios || !strcmp(argv[i], "--ratios");
     int status = backend_test_begin(&h.test, NULL);
     if (status != 0) return status;
     for (uint32_t i = 0; i < tuff_op_count; i++)

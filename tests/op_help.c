@@ -158,6 +158,7 @@ void op_compare(const struct tuff_graph *g, tuff_val v, const char *what, const 
             continue;
         }
         double error = fabs(got[i] - expected[i]), ratio = error / (bound[i] > 0 ? bound[i] : 1e-300);
+        if (bound[i] > 0 && ratio > totals->ratio) totals->ratio = ratio;
         if (error <= bound[i]) continue;
         if (wrong++ == 0 || ratio > most || isnan(ratio)) {
             most = ratio;

@@ -32,6 +32,7 @@ bool op_fill_cases(struct op_random *r, const struct tuff_graph *g, const struct
  * or overflow in the reference are not looked at. Prints the worst element; returns the number of wrong ones. */
 struct op_totals {
     uint64_t compared, left_out, wrong;
+    double ratio; /* largest error over its bound: how much room is left */
 };
 void op_compare(const struct tuff_graph *g, tuff_val v, const char *what, const double *expected, const double *bound, const double *got,
                 struct op_totals *totals);
