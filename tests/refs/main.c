@@ -107,7 +107,10 @@ static cJSON *read_index(const char *folder)
     const cJSON *cases = cJSON_GetObjectItemCaseSensitive(index, "cases");
     const cJSON *count = cJSON_GetObjectItemCaseSensitive(index, "count");
     if (index && cJSON_IsArray(cases) && (!count || count->valuedouble == cJSON_GetArraySize(cases))) return index;
-    broken("%s is damaged: %s", path, !index ? "it is no JSON" : !cJSON_IsArray(cases) ? "it has no list of cases" : "cases are missing");
+    broken("%s is damaged: %s", path,
+           !index                  ? "it is no JSON"
+           : !cJSON_IsArray(cases) ? "it has no list of cases"
+                                   : "cases are missing");
     cJSON_Delete(index);
     return NULL;
 }
@@ -137,8 +140,10 @@ static size_t list_cases(const cJSON *index, const char *only, struct refs_case 
         }
         number++;
         snprintf(label, sizeof label, "%s/%s", c->family, c->op);
-        if (!only || strstr(label, only) || strstr(c->file, only)) count++;
-        else memset(c, 0, sizeof *c);
+        if (!only || strstr(label, only) || strstr(c->file, only))
+            count++;
+        else
+            memset(c, 0, sizeof *c);
     }
     return count;
 }
@@ -149,10 +154,14 @@ static bool same_family(const struct refs_case *a, const struct refs_case *b) { 
 
 static void run_alone(struct refs_case *c, struct tuff_device *device)
 {
-    if (!strcmp(c->family, "schedule")) refs_run_schedule(c);
-    else if (!strcmp(c->family, "train")) refs_run_training(c, device);
-    else if (!strcmp(c->op, "clip_grad_norm")) refs_run_clip(c, device);
-    else refs_run_optimizer(c, device);
+    if (!strcmp(c->family, "schedule"))
+        refs_run_schedule(c);
+    else if (!strcmp(c->family, "train"))
+        refs_run_training(c, device);
+    else if (!strcmp(c->op, "clip_grad_norm"))
+        refs_run_clip(c, device);
+    else
+        refs_run_optimizer(c, device);
 }
 
 /* Cases first .. of one family, at most BATCH; returns how many. */
@@ -161,7 +170,8 @@ static size_t run_batch(struct refs_case *cases, size_t left, const char *folder
     struct refs_case *batch[BATCH];
     uint32_t count = 0;
     size_t done = 0;
-    bool alone = !strcmp(cases->family, "schedule") || !strcmp(cases->family, "train") || !strcmp(cases->family, "optimizer");
+    bool alone = !strcmp(cases->family, "schedule") || !strcmp(cases->family, "train") ||
+                 !strcmp(cases->family, "optimizer");
     for (; done < left && done < (alone ? 1 : BATCH) && same_family(cases, &cases[done]); done++) {
         struct refs_case *c = &cases[done];
         if (!alone && !refs_op_known(c)) {
@@ -173,8 +183,10 @@ static size_t run_batch(struct refs_case *cases, size_t left, const char *folder
         if (op && strcmp(op, c->op) != 0) refs_fail(c, "the file says that its operator is %.60s, the index %s", op, c->op);
         if (c->state == REFS_OPEN) batch[count++] = c;
     }
-    if (alone && count) run_alone(batch[0], device);
-    else if (count) refs_run_operators(batch, count, device);
+    if (alone && count)
+        run_alone(batch[0], device);
+    else if (count)
+        refs_run_operators(batch, count, device);
     for (size_t i = 0; i < done; i++) refs_case_finish(&cases[i]);
     return done;
 }
@@ -227,21 +239,25 @@ static struct sum print_report(const struct refs_case *cases, size_t count, bool
         add_to(&total, &cases[i]);
         if (!first) continue;
         snprintf(label, sizeof label, "%s/%s", cases[i].family, cases[i].op);
-        if (sum.passed + sum.failed) printf("%-32s %8zu %8zu   %.3g", label, sum.passed, sum.failed, sum.worst);
-        else printf("%-32s not covered", label);
+        if (sum.passed + sum.failed)
+            printf("%-32s %8zu %8zu   %.3g", label, sum.passed, sum.failed, sum.worst);
+        else
+            printf("%-32s not covered", label);
         if (sum.skipped) printf("%s%zu not covered: %s", sum.passed + sum.failed ? ", " : " ", sum.skipped, sum.reason);
         printf("\n");
         for (size_t k = i; k < count; k++) {
             if (!same_family(&cases[i], &cases[k]) || strcmp(cases[i].op, cases[k].op) != 0) continue;
             if (verbose) print_case(&cases[k]);
-            if (cases[k].state != REFS_PASSED && cases[k].state != REFS_NOT_COVERED) printf("    %s: %s\n", cases[k].file, cases[k].reason);
+            if (cases[k].state != REFS_PASSED && cases[k].state != REFS_NOT_COVERED)
+                printf("    %s: %s\n", cases[k].file, cases[k].reason);
         }
     }
     printf("%zu cases: %zu passed, %zu failed, %zu not covered\n", count, total.passed, total.failed, total.skipped);
     return total;
 }
 
-static bool write_json(const char *path, const struct refs_case *cases, size_t count, const struct sum *total, const char *device)
+static bool write_json(const char *path, const struct refs_case *cases, size_t count, const struct sum *total,
+                       const char *device)
 {
     cJSON *root = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(root, "cases");
     cJSON_AddStringToObject(root, "device", device);
@@ -277,7 +293,7 @@ static void print_log(void *user, enum tuff_log_level level, const char *message
 static int run_all(const struct arguments *a, struct refs_case *cases, size_t count, struct tuff_device *device)
 {
     const char *name = tuff_device_caps(device)->name;
-    printf("device: %s\n", name);
+    printf("device: %s%s\n", name, tuff_device_validation_active(device) ? ", validated" : "");
     for (size_t i = 0; i < count;) i += run_batch(&cases[i], count - i, a->folder, device);
     struct sum total = print_report(cases, count, a->verbose);
     unsigned messages = tuff_device_validation_messages(device);
@@ -302,13 +318,17 @@ int main(int argc, char **argv)
     struct tuff_options options = {.struct_size = sizeof options};
     tuff_options_from_env(&options);
     if (a.verbose || options.debug & (TUFF_DEBUG_VALIDATE | TUFF_DEBUG_PRINT)) options.log = print_log;
-    if (count == SIZE_MAX) status = EXIT_BROKEN;
-    else if (count == 0) status = broken("no case of %s contains '%s'", a.folder, a.only ? a.only : "");
-    else if (tuff_context_create(&options, &context, &error) != TUFF_OK) status = broken("%s", error.message);
+    if (count == SIZE_MAX)
+        status = EXIT_BROKEN;
+    else if (count == 0)
+        status = broken("no case of %s contains '%s'", a.folder, a.only ? a.only : "");
+    else if (tuff_context_create(&options, &context, &error) != TUFF_OK)
+        status = broken("%s", error.message);
     else if (tuff_device_create(context, a.device, &device, &error) != TUFF_OK) {
         broken("%s", error.message);
         status = error.status == TUFF_ERR_NO_DEVICE && !a.device ? EXIT_NOT_HERE : EXIT_BROKEN;
-    } else status = run_all(&a, cases, count, device);
+    } else
+        status = run_all(&a, cases, count, device);
     tuff_device_release(device);
     tuff_context_destroy(context);
     free(cases);

@@ -66,7 +66,8 @@ uint32_t refs_integers(struct refs_case *c, const char *key, int64_t *out, uint3
 cJSON *refs_json(struct refs_case *c, const char *key);
 
 /* Adds a check of count elements, bounds not set yet; NULL after a failure. want is taken over. */
-struct refs_check *refs_check_add(struct refs_case *c, const char *name, struct tuff_type type, double *want, uint64_t count);
+struct refs_check *refs_check_add(struct refs_case *c, const char *name, struct tuff_type type, double *want,
+                                  uint64_t count);
 void refs_check_finish(struct refs_check *check);
 /* Compares what the device gave with the check; got is raw, in check->type. */
 void refs_check_device(struct refs_case *c, const struct refs_check *check, const void *got);
@@ -121,6 +122,7 @@ struct refs_net {
     uint32_t update_count;
 };
 /* arch: attribute of the case. Fails the case when its kind is unknown. */
-void refs_net_build(struct refs_case *c, struct tuff_graph *g, const char *kind, uint32_t heads, tuff_val x, struct refs_net *net);
+void refs_net_build(struct refs_case *c, struct tuff_graph *g, const char *kind, uint32_t heads, tuff_val x,
+                    struct refs_net *net);
 
 #endif

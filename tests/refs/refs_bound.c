@@ -8,9 +8,9 @@
 
 enum { SAMPLES = 8, COPIES = SAMPLES + 1 }; /* copy 0 is exact */
 
-#define UNIT 0x1p-24      /* half a unit in the last place */
-#define TINY 0x1p-126     /* smaller results may be flushed to zero */
-#define DEVIATIONS 4.0    /* of the copies */
+#define UNIT 0x1p-24   /* half a unit in the last place */
+#define TINY 0x1p-126  /* smaller results may be flushed to zero */
+#define DEVIATIONS 4.0 /* of the copies */
 #define FUNCTION_ULP 4.0
 #define BASIC_ULP 1.0
 #define GELU_END 6.0
@@ -21,15 +21,22 @@ const char refs_bound_text[] =
     "s is the root mean square difference between the graph evaluated in double and 8 evaluations in double with noise:\n"
     "after each operation, each element gets noise that is uniform with mean 0 and standard deviation\n"
     "    0                                            copies, views, selections, comparisons, extrema, whole numbers\n"
-    "    2^-23 (|y| + sum_k |a_k dy/da_k|)            + - * and what consists of it (an ulp: Vulkan 1.3, table of precision)\n"
-    "    4 2^-23 (|y| + sum_k |a_k dy/da_k| + inner)  division, roots, exp, log, ... (table: division 2.5 ulp, exp 3 + 2|x|,\n"
+    "    2^-23 (|y| + sum_k |a_k dy/da_k|)            + - * and what consists of it (an ulp: Vulkan 1.3, table of "
+    "precision)\n"
+    "    4 2^-23 (|y| + sum_k |a_k dy/da_k| + inner)  division, roots, exp, log, ... (table: division 2.5 ulp, exp 3 + "
+    "2|x|,\n"
     "                                                 log 3 ulp or 2^-21; inner: largest term that cancels inside a gelu)\n"
-    "    2^-24 (sqrt(n) (|y| + sqrt(sum t^2)) + |y|)  sums of n terms t in any order (Higham and Mary 2019: rounding errors\n"
-    "                                                 grow with sqrt(n); partial sums are at most about |y| + sqrt(sum t^2))\n"
+    "    2^-24 (sqrt(n) (|y| + sqrt(sum t^2)) + |y|)  sums of n terms t in any order (Higham and Mary 2019: rounding "
+    "errors\n"
+    "                                                 grow with sqrt(n); partial sums are at most about |y| + sqrt(sum "
+    "t^2))\n"
     "plus half of what may be flushed to 0, at most 2^-126. Stored values are rounded to f32, as are some constants of the\n"
-    "program that made them (1/6), and its sums in double may cancel: the terms behind 4 s. So the bound follows from sizes, types and the case's own conditioning; in\n"
-    "trainings the noise is carried through all steps, parameters and optimizer state included. Integers and bools are equal.\n"
-    "Besides, the graph evaluated in double must agree with what is stored within the bound with 10^-6 s for 4 s, so that a\n"
+    "program that made them (1/6), and its sums in double may cancel: the terms behind 4 s. So the bound follows from "
+    "sizes, types and the case's own conditioning; in\n"
+    "trainings the noise is carried through all steps, parameters and optimizer state included. Integers and bools are "
+    "equal.\n"
+    "Besides, the graph evaluated in double must agree with what is stored within the bound with 10^-6 s for 4 s, so that "
+    "a\n"
     "wrong formula fails however wide a bound is. The largest error / bound of each operator is printed.\n"
     "Learning rates: |difference| <= 4 (steps + 8) 2^-53 base_lr (they are stored in double, some computed recursively).\n";
 
@@ -40,7 +47,10 @@ struct refs_eval {
     uint64_t round;        /* of evaluations: seeds the noise */
 };
 
-static bool is_leaf(const struct tuff_value *v) { return v->op == &tuff_op_input || v->op == &tuff_op_param || v->op == &tuff_op_state; }
+static bool is_leaf(const struct tuff_value *v)
+{
+    return v->op == &tuff_op_input || v->op == &tuff_op_param || v->op == &tuff_op_state;
+}
 static size_t size_of(const struct tuff_value *v) { return (size_t)tuff_shape_count(&v->type.shape); }
 
 struct refs_eval *refs_eval_create(const struct tuff_graph *g)
@@ -91,11 +101,12 @@ static bool listed(const char *name, const char *const *list)
         if (!strcmp(name, *list)) return true;
     return false;
 }
-static const char *const exact_rows[] = {
-    "neg", "abs", "minimum", "maximum", "floor", "ceil", "round", "sign", "clamp", "relu", "equal", "not_equal", "less", "less_equal",
-    "greater", "greater_equal", "abs_da", "minimum_da", "minimum_db", "maximum_da", "maximum_db", "clamp_da", "relu_da", NULL};
-static const char *const basic_rows[] = {"add", "sub", "mul", "square", "affine", "leaky_relu", "mul_da", "mul_db", "square_da",
-                                         "affine_da", "leaky_relu_da", NULL};
+static const char *const exact_rows[] = {"neg",        "abs",        "minimum",    "maximum",       "floor",   "ceil",
+                                         "round",      "sign",       "clamp",      "relu",          "equal",   "not_equal",
+                                         "less",       "less_equal", "greater",    "greater_equal", "abs_da",  "minimum_da",
+                                         "minimum_db", "maximum_da", "maximum_db", "clamp_da",      "relu_da", NULL};
+static const char *const basic_rows[] = {"add",    "sub",    "mul",       "square",    "affine",        "leaky_relu",
+                                         "mul_da", "mul_db", "square_da", "affine_da", "leaky_relu_da", NULL};
 
 /* Runs an operator's reference on operands of our choice. */
 static void call_ref(const struct tuff_graph *g, tuff_val v, const double *const *in, double *out)
@@ -137,7 +148,8 @@ static void add_condition(const struct tuff_graph *g, tuff_val v, const double *
     const struct tuff_value *value = &g->values[v];
     size_t count = size_of(value);
     const double step = 1e-6;
-    double *scaled = refs_alloc(count * sizeof *scaled), *up = refs_alloc(count * sizeof *up), *down = refs_alloc(count * sizeof *down);
+    double *scaled = refs_alloc(count * sizeof *scaled), *up = refs_alloc(count * sizeof *up),
+           *down = refs_alloc(count * sizeof *down);
     for (uint32_t k = 0; k < value->in_count; k++) {
         const double *operand = in[k];
         if (!operand || g->values[value->in[k]].type.dtype != TUFF_F32) continue;
@@ -172,14 +184,16 @@ static void row_noise(const struct tuff_graph *g, tuff_val v, const double **in,
 }
 
 /* The sum's terms squared are the sum of squared operands; max_pool2d_grad sums its second operand alone. */
-static void sum_noise(const struct tuff_graph *g, tuff_val v, const double **in, const double *y, double *local, double terms)
+static void sum_noise(const struct tuff_graph *g, tuff_val v, const double **in, const double *y, double *local,
+                      double terms)
 {
     const struct tuff_value *value = &g->values[v];
     const double **squares = refs_alloc((value->in_count + 1) * sizeof *squares);
     double **made = refs_alloc((value->in_count + 1) * sizeof *made);
     for (uint32_t k = 0; k < value->in_count; k++) {
         squares[k] = in[k];
-        if (!in[k] || g->values[value->in[k]].type.dtype != TUFF_F32 || (k == 0 && value->op == &tuff_op_max_pool2d_grad)) continue;
+        if (!in[k] || g->values[value->in[k]].type.dtype != TUFF_F32 || (k == 0 && value->op == &tuff_op_max_pool2d_grad))
+            continue;
         size_t count = size_of(&g->values[value->in[k]]);
         squares[k] = made[k] = refs_alloc(count * sizeof **made);
         for (size_t i = 0; i < count; i++) made[k][i] = in[k][i] * in[k][i];
@@ -208,8 +222,10 @@ static double *local_noise(const struct tuff_graph *g, tuff_val v, const double 
     }
     if (!(row && !listed(value->op->name, exact_rows)) && terms <= 0) return NULL;
     double *local = refs_alloc(size_of(value) * sizeof *local);
-    if (row) row_noise(g, v, in, y, local);
-    else sum_noise(g, v, in, y, local, terms);
+    if (row)
+        row_noise(g, v, in, y, local);
+    else
+        sum_noise(g, v, in, y, local, terms);
     return local;
 }
 
@@ -237,7 +253,8 @@ void refs_eval_run(struct refs_eval *e)
 {
     e->round++;
     for (tuff_val v = 1; v < e->count; v++) {
-        if (!is_leaf(&e->g->values[v])) evaluate(e, v);
+        if (!is_leaf(&e->g->values[v]))
+            evaluate(e, v);
         else
             for (int k = 0; k < COPIES; k++)
                 if (!e->data[k][v]) e->data[k][v] = refs_alloc(size_of(&e->g->values[v]) * sizeof(double));

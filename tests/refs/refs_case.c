@@ -102,10 +102,14 @@ double *refs_values(const struct tuff_array *array, uint64_t *count)
     for (uint64_t i = 0; i < *count; i++, at += step) {
         float f;
         int32_t n;
-        if (array->element == TUFF_ELEMENT_F32) memcpy(&f, at, sizeof f), values[i] = (double)f;
-        else if (array->element == TUFF_ELEMENT_F64) memcpy(&values[i], at, sizeof values[i]);
-        else if (array->element == TUFF_ELEMENT_I32) memcpy(&n, at, sizeof n), values[i] = n;
-        else values[i] = *at;
+        if (array->element == TUFF_ELEMENT_F32)
+            memcpy(&f, at, sizeof f), values[i] = (double)f;
+        else if (array->element == TUFF_ELEMENT_F64)
+            memcpy(&values[i], at, sizeof values[i]);
+        else if (array->element == TUFF_ELEMENT_I32)
+            memcpy(&n, at, sizeof n), values[i] = n;
+        else
+            values[i] = *at;
     }
     return values;
 }
@@ -137,12 +141,12 @@ cJSON *refs_json(struct refs_case *c, const char *key)
 double refs_number(struct refs_case *c, const char *key, double or)
 {
     const char *text = attribute(c, key);
-    if (!text || !strcmp(text, "null")) return or;
+    if (!text || !strcmp(text, "null")) return or ;
     char *end;
     double v = strtod(text, &end);
     if (end != text && *end == 0 && isfinite(v)) return v;
     refs_fail(c, "attribute %s is '%.40s', not a number", key, text);
-    return or;
+    return or ;
 }
 
 bool refs_flag(struct refs_case *c, const char *key)
@@ -219,7 +223,9 @@ void refs_check_definition(struct refs_case *c, const struct refs_check *check)
 {
     for (uint64_t i = 0; i < check->count; i++) {
         if (!(fabs(check->ref[i] - check->want[i]) <= check->definition[i])) {
-            refs_fail(c, "%s[%llu]: expected %.9g, the double reference of the graph gives %.9g, allowed difference %.3g: another formula",
+            refs_fail(c,
+                      "%s[%llu]: expected %.9g, the double reference of the graph gives %.9g, allowed difference %.3g: "
+                      "another formula",
                       check->name, (unsigned long long)i, check->want[i], check->ref[i], check->definition[i]);
             return;
         }

@@ -9,7 +9,7 @@
 struct job {
     struct refs_case *c;
     tuff_val in[REFS_INPUTS], gout[REFS_OUTPUTS], value[REFS_CHECKS]; /* of the common graph */
-    uint32_t in_count, out_count, first; /* first: number of its first output */
+    uint32_t in_count, out_count, first;                              /* first: number of its first output */
 };
 
 /* Content of the case's inputs into the evaluation. */
@@ -70,7 +70,8 @@ static void check_complete(const struct refs_build *b)
     for (uint32_t i = 0; i < b->out_count; i++)
         if (!b->gout[i] && file_has(b->c, "gradout%u", i)) refs_fail(b->c, "gradout%u is not used", (unsigned)i);
     for (uint32_t k = 0; k < REFS_INPUTS; k++)
-        if ((k >= b->in_count || !b->gin[k]) && file_has(b->c, "gradin%u", k)) refs_fail(b->c, "gradin%u is not computed", (unsigned)k);
+        if ((k >= b->in_count || !b->gin[k]) && file_has(b->c, "gradin%u", k))
+            refs_fail(b->c, "gradin%u is not computed", (unsigned)k);
 }
 
 /* The case alone: reference and bounds of everything that is compared. */
@@ -118,7 +119,8 @@ static void add_job(struct job *job, struct tuff_graph *g, uint32_t number, tuff
         if (b.gin[k]) outputs[(*output_count)++] = b.gin[k];
 }
 
-static tuff_status write_tensor(struct refs_case *c, struct tuff_executable *x, const char *name, tuff_val input, struct tuff_error *error)
+static tuff_status write_tensor(struct refs_case *c, struct tuff_executable *x, const char *name, tuff_val input,
+                                struct tuff_error *error)
 {
     struct tuff_array array;
     struct tuff_type type;

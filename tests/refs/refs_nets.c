@@ -170,13 +170,19 @@ static tuff_val transformer(struct net *n, tuff_val x, uint32_t heads)
     return s.rank == 3 ? tuff_reshape(g, y, TUFF_SHAPE(s.dim[0] * s.dim[1], s.dim[2])) : y;
 }
 
-void refs_net_build(struct refs_case *c, struct tuff_graph *g, const char *kind, uint32_t heads, tuff_val x, struct refs_net *net)
+void refs_net_build(struct refs_case *c, struct tuff_graph *g, const char *kind, uint32_t heads, tuff_val x,
+                    struct refs_net *net)
 {
     struct net n = {c, g, net};
     *net = (struct refs_net){0};
-    if (!strcmp(kind, "mlp")) net->logits = mlp(&n, x);
-    else if (!strcmp(kind, "lenet")) net->logits = lenet(&n, x);
-    else if (!strcmp(kind, "resnet")) net->logits = resnet(&n, x);
-    else if (!strcmp(kind, "transformer")) net->logits = transformer(&n, x, heads);
-    else refs_skip(c, "this program does not know the network '%.40s'", kind);
+    if (!strcmp(kind, "mlp"))
+        net->logits = mlp(&n, x);
+    else if (!strcmp(kind, "lenet"))
+        net->logits = lenet(&n, x);
+    else if (!strcmp(kind, "resnet"))
+        net->logits = resnet(&n, x);
+    else if (!strcmp(kind, "transformer"))
+        net->logits = transformer(&n, x, heads);
+    else
+        refs_skip(c, "this program does not know the network '%.40s'", kind);
 }

@@ -31,8 +31,10 @@ struct refs_op {
 
 static void give(struct refs_build *b, tuff_val v)
 {
-    if (b->out_count < REFS_OUTPUTS) b->out[b->out_count++] = v;
-    else refs_fail(b->c, "has more than %d outputs", REFS_OUTPUTS);
+    if (b->out_count < REFS_OUTPUTS)
+        b->out[b->out_count++] = v;
+    else
+        refs_fail(b->c, "has more than %d outputs", REFS_OUTPUTS);
 }
 
 /* An axis attribute within the first input's rank; negative ones count from the end. */
@@ -123,7 +125,8 @@ static void build_slice(struct refs_build *b, const struct refs_op *op)
     numbers(b, "starts", 0, rank, starts);
     numbers(b, "steps", INT32_MIN, rank, steps);
     numbers(b, "sizes", 1, rank, sizes);
-    for (uint32_t i = 0; i < rank; i++) start[i] = (uint32_t)starts[i], step[i] = (int32_t)steps[i], size[i] = (uint32_t)sizes[i];
+    for (uint32_t i = 0; i < rank; i++)
+        start[i] = (uint32_t)starts[i], step[i] = (int32_t)steps[i], size[i] = (uint32_t)sizes[i];
     give(b, tuff_slice(b->g, b->in[0], start, step, size));
 }
 static void build_pad(struct refs_build *b, const struct refs_op *op)
@@ -169,8 +172,10 @@ static void build_reduce(struct refs_build *b, const struct refs_op *op)
     uint32_t count = refs_integers(b->c, "axes", list, TUFF_MAX_RANK), axes = 0;
     for (uint32_t i = 0; i < count; i++) {
         int64_t axis = list[i] < 0 ? list[i] + rank : list[i];
-        if (axis < 0 || axis >= rank) refs_fail(b->c, "attribute axes holds %lld", (long long)list[i]);
-        else axes |= 1u << axis;
+        if (axis < 0 || axis >= rank)
+            refs_fail(b->c, "attribute axes holds %lld", (long long)list[i]);
+        else
+            axes |= 1u << axis;
     }
     give(b, op->reduce(b->g, b->in[0], axes, keep_of(b)));
 }
@@ -178,7 +183,10 @@ static void build_axis_keep(struct refs_build *b, const struct refs_op *op)
 {
     give(b, op->axis_keep(b->g, b->in[0], axis_of(b, "axis"), keep_of(b)));
 }
-static void build_axis(struct refs_build *b, const struct refs_op *op) { give(b, op->axis(b->g, b->in[0], axis_of(b, "axis"))); }
+static void build_axis(struct refs_build *b, const struct refs_op *op)
+{
+    give(b, op->axis(b->g, b->in[0], axis_of(b, "axis")));
+}
 static void build_cumsum(struct refs_build *b, const struct refs_op *op)
 {
     (void)op;
@@ -286,7 +294,8 @@ static void build_group_norm(struct refs_build *b, const struct refs_op *op)
 {
     bool affine = refs_flag(b->c, "affine"), instance = !strcmp(op->name, "instance_norm");
     uint32_t groups = instance ? tuff_type_of(b->g, b->in[0]).shape.dim[1] : unsigned_of(b, "groups");
-    give(b, tuff_group_norm(b->g, b->in[0], affine ? b->in[1] : 0, affine ? b->in[2] : 0, groups, refs_number(b->c, "eps", 1e-5)));
+    give(b, tuff_group_norm(b->g, b->in[0], affine ? b->in[1] : 0, affine ? b->in[2] : 0, groups,
+                            refs_number(b->c, "eps", 1e-5)));
 }
 static void build_rms_norm(struct refs_build *b, const struct refs_op *op)
 {
@@ -302,13 +311,17 @@ static enum tuff_reduction reduction_of(struct refs_build *b)
     if (strcmp(text, "mean") != 0) refs_fail(b->c, "attribute reduction is '%.40s'", text);
     return TUFF_REDUCE_MEAN;
 }
-static void build_loss(struct refs_build *b, const struct refs_op *op) { give(b, op->loss(b->g, b->in[0], b->in[1], reduction_of(b))); }
+static void build_loss(struct refs_build *b, const struct refs_op *op)
+{
+    give(b, op->loss(b->g, b->in[0], b->in[1], reduction_of(b)));
+}
 static void build_cross_entropy(struct refs_build *b, const struct refs_op *op)
 {
     (void)op;
     const double none = 1e10; /* no label */
     double ignore = refs_number(b->c, "ignore_index", none);
-    struct tuff_cross_entropy_params params = {.reduction = reduction_of(b), .use_ignore_index = ignore != none,
+    struct tuff_cross_entropy_params params = {.reduction = reduction_of(b),
+                                               .use_ignore_index = ignore != none,
                                                .ignore_index = ignore != none ? (int32_t)ignore : 0,
                                                .label_smoothing = refs_number(b->c, "label_smoothing", 0),
                                                .weight = refs_flag(b->c, "weight") ? b->in[2] : 0};
@@ -365,46 +378,130 @@ static void build_attention(struct refs_build *b, const struct refs_op *op)
         struct tuff_shape square = TUFF_SHAPE(shape.dim[2], shape.dim[3]);
         s = tuff_select(g, tuff_less_equal(g, tuff_iota(g, square, 1), tuff_iota(g, square, 0)), s, out);
     }
-    if (strcmp(mask, "none") != 0 && b->in_count < 4) refs_fail(b->c, "has no mask");
-    else if (!strcmp(mask, "keep")) s = tuff_select(g, b->in[3], s, out);
-    else if (!strcmp(mask, "add")) s = tuff_add(g, s, b->in[3]);
+    if (strcmp(mask, "none") != 0 && b->in_count < 4)
+        refs_fail(b->c, "has no mask");
+    else if (!strcmp(mask, "keep"))
+        s = tuff_select(g, b->in[3], s, out);
+    else if (!strcmp(mask, "add"))
+        s = tuff_add(g, s, b->in[3]);
     give(b, tuff_matmul(g, tuff_softmax(g, s, -1), v, (struct tuff_matmul_params){0}));
 }
 
 /* ---- table ----------------------------------------------------------------------------------------------------------------- */
 
-#define UNARY(text, fn) {.name = text, .least = 1, .build = build_unary, .unary = fn}
-#define UNARY2(text, fn, key) {.name = text, .least = 1, .build = build_unary2, .unary2 = fn, .attr = key}
-#define BINARY(text, fn) {.name = text, .least = 2, .build = build_binary, .binary = fn}
-#define REDUCE(text, fn) {.name = text, .least = 1, .build = build_reduce, .reduce = fn}
-#define LOSS(text, fn) {.name = text, .least = 2, .build = build_loss, .loss = fn}
-#define INDEXED(text, fn, key) {.name = text, .least = 2, .build = build_indexed, .indexed = fn, .attr = key}
-#define OTHER(text, inputs) {.name = #text, .least = inputs, .build = build_##text}
+#define UNARY(text, fn)                                                                                                     \
+    {                                                                                                                       \
+        .name = text, .least = 1, .build = build_unary, .unary = fn                                                         \
+    }
+#define UNARY2(text, fn, key)                                                                                               \
+    {                                                                                                                       \
+        .name = text, .least = 1, .build = build_unary2, .unary2 = fn, .attr = key                                          \
+    }
+#define BINARY(text, fn)                                                                                                    \
+    {                                                                                                                       \
+        .name = text, .least = 2, .build = build_binary, .binary = fn                                                       \
+    }
+#define REDUCE(text, fn)                                                                                                    \
+    {                                                                                                                       \
+        .name = text, .least = 1, .build = build_reduce, .reduce = fn                                                       \
+    }
+#define LOSS(text, fn)                                                                                                      \
+    {                                                                                                                       \
+        .name = text, .least = 2, .build = build_loss, .loss = fn                                                           \
+    }
+#define INDEXED(text, fn, key)                                                                                              \
+    {                                                                                                                       \
+        .name = text, .least = 2, .build = build_indexed, .indexed = fn, .attr = key                                        \
+    }
+#define OTHER(text, inputs)                                                                                                 \
+    {                                                                                                                       \
+        .name = #text, .least = inputs, .build = build_##text                                                               \
+    }
 static const struct refs_op ops[] = {
-    UNARY("exp", tuff_exp), UNARY("log", tuff_log), UNARY("sqrt", tuff_sqrt), UNARY("rsqrt", tuff_rsqrt),
-    UNARY("reciprocal", tuff_reciprocal), UNARY("abs", tuff_abs), UNARY("neg", tuff_neg), UNARY("square", tuff_square),
-    UNARY("relu", tuff_relu), UNARY("gelu_erf", tuff_gelu), UNARY("gelu_tanh", tuff_gelu_tanh), UNARY("silu", tuff_silu),
-    UNARY("sigmoid", tuff_sigmoid), UNARY("tanh", tuff_tanh), UNARY("softplus", tuff_softplus), UNARY("hardswish", tuff_hardswish),
-    UNARY("hardsigmoid", tuff_hardsigmoid), UNARY("erf", tuff_erf), UNARY("sin", tuff_sin), UNARY("cos", tuff_cos),
-    UNARY("floor", tuff_floor), UNARY("ceil", tuff_ceil), UNARY("round", tuff_round), UNARY("sign", tuff_sign),
-    UNARY2("leaky_relu", tuff_leaky_relu, "slope"), UNARY2("elu", tuff_elu, "alpha"), UNARY2("pow_const", tuff_pow_const, "exponent"),
-    BINARY("add", tuff_add), BINARY("sub", tuff_sub), BINARY("mul", tuff_mul), BINARY("div", tuff_div), BINARY("pow", tuff_pow),
-    BINARY("min", tuff_minimum), BINARY("max", tuff_maximum), BINARY("equal", tuff_equal), BINARY("not_equal", tuff_not_equal),
-    BINARY("less", tuff_less), BINARY("less_equal", tuff_less_equal), BINARY("greater", tuff_greater),
-    BINARY("greater_equal", tuff_greater_equal), OTHER(clamp, 1), OTHER(where, 3),
-    OTHER(reshape, 1), OTHER(permute, 1), OTHER(slice, 1), OTHER(expand, 1), OTHER(pad, 1), OTHER(concat, 1), OTHER(split, 1),
-    REDUCE("sum", tuff_sum), REDUCE("mean", tuff_mean), REDUCE("max", tuff_reduce_max), REDUCE("min", tuff_reduce_min),
-    REDUCE("logsumexp", tuff_logsumexp), {.name = "argmax", .least = 1, .build = build_axis_keep, .axis_keep = tuff_argmax},
-    {.name = "argmin", .least = 1, .build = build_axis_keep, .axis_keep = tuff_argmin}, OTHER(cumsum, 1),
-    OTHER(matmul, 2), OTHER(linear, 2), OTHER(conv2d, 2), OTHER(conv_transpose2d, 2), OTHER(max_pool2d, 1), OTHER(avg_pool2d, 1),
-    UNARY("global_avg_pool", tuff_global_avg_pool), OTHER(batch_norm_train, 5), OTHER(batch_norm_infer, 5), OTHER(layer_norm, 1),
-    OTHER(group_norm, 1), {.name = "instance_norm", .least = 1, .build = build_group_norm}, OTHER(rms_norm, 2),
+    UNARY("exp", tuff_exp),
+    UNARY("log", tuff_log),
+    UNARY("sqrt", tuff_sqrt),
+    UNARY("rsqrt", tuff_rsqrt),
+    UNARY("reciprocal", tuff_reciprocal),
+    UNARY("abs", tuff_abs),
+    UNARY("neg", tuff_neg),
+    UNARY("square", tuff_square),
+    UNARY("relu", tuff_relu),
+    UNARY("gelu_erf", tuff_gelu),
+    UNARY("gelu_tanh", tuff_gelu_tanh),
+    UNARY("silu", tuff_silu),
+    UNARY("sigmoid", tuff_sigmoid),
+    UNARY("tanh", tuff_tanh),
+    UNARY("softplus", tuff_softplus),
+    UNARY("hardswish", tuff_hardswish),
+    UNARY("hardsigmoid", tuff_hardsigmoid),
+    UNARY("erf", tuff_erf),
+    UNARY("sin", tuff_sin),
+    UNARY("cos", tuff_cos),
+    UNARY("floor", tuff_floor),
+    UNARY("ceil", tuff_ceil),
+    UNARY("round", tuff_round),
+    UNARY("sign", tuff_sign),
+    UNARY2("leaky_relu", tuff_leaky_relu, "slope"),
+    UNARY2("elu", tuff_elu, "alpha"),
+    UNARY2("pow_const", tuff_pow_const, "exponent"),
+    BINARY("add", tuff_add),
+    BINARY("sub", tuff_sub),
+    BINARY("mul", tuff_mul),
+    BINARY("div", tuff_div),
+    BINARY("pow", tuff_pow),
+    BINARY("min", tuff_minimum),
+    BINARY("max", tuff_maximum),
+    BINARY("equal", tuff_equal),
+    BINARY("not_equal", tuff_not_equal),
+    BINARY("less", tuff_less),
+    BINARY("less_equal", tuff_less_equal),
+    BINARY("greater", tuff_greater),
+    BINARY("greater_equal", tuff_greater_equal),
+    OTHER(clamp, 1),
+    OTHER(where, 3),
+    OTHER(reshape, 1),
+    OTHER(permute, 1),
+    OTHER(slice, 1),
+    OTHER(expand, 1),
+    OTHER(pad, 1),
+    OTHER(concat, 1),
+    OTHER(split, 1),
+    REDUCE("sum", tuff_sum),
+    REDUCE("mean", tuff_mean),
+    REDUCE("max", tuff_reduce_max),
+    REDUCE("min", tuff_reduce_min),
+    REDUCE("logsumexp", tuff_logsumexp),
+    {.name = "argmax", .least = 1, .build = build_axis_keep, .axis_keep = tuff_argmax},
+    {.name = "argmin", .least = 1, .build = build_axis_keep, .axis_keep = tuff_argmin},
+    OTHER(cumsum, 1),
+    OTHER(matmul, 2),
+    OTHER(linear, 2),
+    OTHER(conv2d, 2),
+    OTHER(conv_transpose2d, 2),
+    OTHER(max_pool2d, 1),
+    OTHER(avg_pool2d, 1),
+    UNARY("global_avg_pool", tuff_global_avg_pool),
+    OTHER(batch_norm_train, 5),
+    OTHER(batch_norm_infer, 5),
+    OTHER(layer_norm, 1),
+    OTHER(group_norm, 1),
+    {.name = "instance_norm", .least = 1, .build = build_group_norm},
+    OTHER(rms_norm, 2),
     {.name = "softmax", .least = 1, .build = build_axis, .axis = tuff_softmax},
     {.name = "log_softmax", .least = 1, .build = build_axis, .axis = tuff_log_softmax},
-    OTHER(cross_entropy, 2), LOSS("mse_loss", tuff_mse_loss), LOSS("l1_loss", tuff_l1_loss), LOSS("smooth_l1_loss", tuff_smooth_l1_loss),
-    LOSS("bce_with_logits", tuff_bce_with_logits), INDEXED("embedding", tuff_gather, NULL),
-    INDEXED("gather", tuff_gather_elements, "axis"), INDEXED("index_select", tuff_gather, "axis"), OTHER(scatter_add, 3),
-    OTHER(topk, 1), OTHER(one_hot, 1), OTHER(attention, 3),
+    OTHER(cross_entropy, 2),
+    LOSS("mse_loss", tuff_mse_loss),
+    LOSS("l1_loss", tuff_l1_loss),
+    LOSS("smooth_l1_loss", tuff_smooth_l1_loss),
+    LOSS("bce_with_logits", tuff_bce_with_logits),
+    INDEXED("embedding", tuff_gather, NULL),
+    INDEXED("gather", tuff_gather_elements, "axis"),
+    INDEXED("index_select", tuff_gather, "axis"),
+    OTHER(scatter_add, 3),
+    OTHER(topk, 1),
+    OTHER(one_hot, 1),
+    OTHER(attention, 3),
 };
 
 /* max and min are reductions in their family, and take two operands among the pointwise. */
@@ -440,13 +537,17 @@ static void add_inputs(struct refs_build *b, const struct refs_op *op, uint32_t 
         snprintf(name, sizeof name, "c%u.in%u", (unsigned)prefix, (unsigned)b->in_count);
         b->in[b->in_count++] = tuff_input(b->g, name, type.dtype, type.shape);
     }
-    static const struct { const char *attr; uint32_t inputs; } optional[] = {{"attr.bias", 3}, {"attr.weight", 3}, {"attr.affine", 3}};
+    static const struct {
+        const char *attr;
+        uint32_t inputs;
+    } optional[] = {{"attr.bias", 3}, {"attr.weight", 3}, {"attr.affine", 3}};
     for (size_t i = 0; i < TUFF_COUNT(optional) && b->c->tensors; i++) {
         const char *text = tuff_tensors_text(b->c->tensors, optional[i].attr);
         if (text && !strcmp(text, "true") && b->in_count < optional[i].inputs)
             refs_fail(b->c, "has %u inputs, and %s is true", (unsigned)b->in_count, optional[i].attr);
     }
-    if (b->in_count < op->least) refs_fail(b->c, "has %u inputs, %s takes %u", (unsigned)b->in_count, op->name, (unsigned)op->least);
+    if (b->in_count < op->least)
+        refs_fail(b->c, "has %u inputs, %s takes %u", (unsigned)b->in_count, op->name, (unsigned)op->least);
 }
 
 /* Gradients of the sum over outputs of out_i gradout_i by the inputs that have a gradin. */

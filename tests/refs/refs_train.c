@@ -48,8 +48,10 @@ static void end(struct run *r)
 
 static void add_output(struct run *r, tuff_val v)
 {
-    if (r->output_count < TUFF_COUNT(r->outputs)) r->outputs[r->output_count++] = v;
-    else refs_fail(r->c, "has too many outputs");
+    if (r->output_count < TUFF_COUNT(r->outputs))
+        r->outputs[r->output_count++] = v;
+    else
+        refs_fail(r->c, "has too many outputs");
 }
 
 /* Initial values of parameters and states, as the session sets them. */
@@ -77,7 +79,8 @@ static bool compile(struct run *r, tuff_val loss, const struct tuff_optimizer_pa
     for (uint32_t i = 0; i < r->optimizer.update_count; i++) add_output(r, r->optimizer.updates[i]);
     for (uint32_t i = 0; net && i < net->update_count; i++) add_output(r, net->updates[i]);
     if (!good(r, tuff_session_create(device, r->g, NULL, &r->session, &r->error))) return false;
-    struct tuff_executable_params compile = {.struct_size = sizeof compile, .outputs = r->outputs, .output_count = r->output_count};
+    struct tuff_executable_params compile = {
+        .struct_size = sizeof compile, .outputs = r->outputs, .output_count = r->output_count};
     if (!good(r, tuff_session_compile(r->session, &compile, &r->x, &r->error))) return false;
     r->e = refs_eval_create(r->g);
     for (tuff_val v = 1; v < r->g->count; v++)
@@ -136,7 +139,8 @@ static bool advance(struct run *r, uint32_t step, uint32_t steps)
 }
 
 /* Compares `count` floats of the device with those of value v in the evaluation, from element `first` on. */
-static void compare(struct run *r, const char *name, tuff_val v, uint64_t first, const double *want, uint64_t count, const float *got)
+static void compare(struct run *r, const char *name, tuff_val v, uint64_t first, const double *want, uint64_t count,
+                    const float *got)
 {
     double *copy = refs_alloc((size_t)count * sizeof *copy);
     memcpy(copy, want, (size_t)count * sizeof *copy);
@@ -170,8 +174,10 @@ static void compare_leaf(struct run *r, const char *name, uint32_t row, tuff_val
     if (at + count > stored || (row == UINT32_MAX && count != stored) || first + count > whole) {
         refs_fail(r->c, "%s has %llu elements, expected %llu", name, (unsigned long long)stored, (unsigned long long)count);
     } else if (good(r, tuff_session_read(r->session, v, got, whole * sizeof *got, &r->error))) {
-        if (row == UINT32_MAX) snprintf(label, sizeof label, "%.31s", name);
-        else snprintf(label, sizeof label, "%.16s step %u", name, (unsigned)row);
+        if (row == UINT32_MAX)
+            snprintf(label, sizeof label, "%.31s", name);
+        else
+            snprintf(label, sizeof label, "%.16s step %u", name, (unsigned)row);
         compare(r, label, v, first, want + at, count, got + first);
     }
     free(want);
@@ -212,7 +218,8 @@ static enum tuff_optimizer_kind kind_of(struct refs_case *c, const char *name)
 }
 
 /* Parameters in0, in1, .. and gradients as inputs; loss = sum of param gradient, whose gradient is the stored one. */
-static uint32_t add_parameters(struct run *r, const char *grad_name, bool steps, tuff_val *params, tuff_val *grads, tuff_val *loss)
+static uint32_t add_parameters(struct run *r, const char *grad_name, bool steps, tuff_val *params, tuff_val *grads,
+                               tuff_val *loss)
 {
     char name[32];
     uint32_t count = 0;
@@ -224,7 +231,8 @@ static uint32_t add_parameters(struct run *r, const char *grad_name, bool steps,
         snprintf(name, sizeof name, "%s%u", grad_name, (unsigned)count);
         bool there = refs_tensor(r->c, name, &gradient, &grad_type);
         uint64_t rows = there && steps && grad_type.shape.rank ? grad_type.shape.dim[0] : 1;
-        if (!there || array.element != TUFF_ELEMENT_F32 || gradient.element != TUFF_ELEMENT_F32 || gradient.bytes != rows * array.bytes) {
+        if (!there || array.element != TUFF_ELEMENT_F32 || gradient.element != TUFF_ELEMENT_F32 ||
+            gradient.bytes != rows * array.bytes) {
             refs_fail(r->c, "%s does not fit in%u", name, (unsigned)count);
             return 0;
         }
@@ -250,8 +258,11 @@ static void compare_state(struct run *r, const char *stem, tuff_val state, const
     for (uint32_t k = 0; k < count; k++) {
         snprintf(name, sizeof name, "%s%u", stem, (unsigned)k);
         if (!tuff_tensors_find(r->c->tensors, name, &array)) continue;
-        if (!state) refs_fail(r->c, "%s is stored, the optimizer has no such state", name);
-        else compare_leaf(r, name, UINT32_MAX, state, tuff_pack_offset(r->g, params, k), tuff_shape_count(&r->g->values[params[k]].type.shape));
+        if (!state)
+            refs_fail(r->c, "%s is stored, the optimizer has no such state", name);
+        else
+            compare_leaf(r, name, UINT32_MAX, state, tuff_pack_offset(r->g, params, k),
+                         tuff_shape_count(&r->g->values[params[k]].type.shape));
     }
 }
 
@@ -261,9 +272,12 @@ void refs_run_optimizer(struct refs_case *c, struct tuff_device *device)
     tuff_val params[REFS_INPUTS], grads[REFS_INPUTS], loss = 0;
     char name[32];
     if (!begin(&r, c, device)) return;
-    struct tuff_optimizer_params p = {.kind = kind_of(c, c->op), .schedule = {.lr = refs_number(c, "lr", 0)},
-                                      .momentum = refs_number(c, "momentum", 0), .weight_decay = refs_number(c, "weight_decay", 0),
-                                      .eps = refs_number(c, "eps", 0), .clip_norm = refs_number(c, "clip_norm", 0)};
+    struct tuff_optimizer_params p = {.kind = kind_of(c, c->op),
+                                      .schedule = {.lr = refs_number(c, "lr", 0)},
+                                      .momentum = refs_number(c, "momentum", 0),
+                                      .weight_decay = refs_number(c, "weight_decay", 0),
+                                      .eps = refs_number(c, "eps", 0),
+                                      .clip_norm = refs_number(c, "clip_norm", 0)};
     if (p.kind == TUFF_SGD) p.nesterov = refs_flag(c, "nesterov");
     cJSON *betas = refs_json(c, "betas"), *length = refs_json(c, "steps");
     if (cJSON_GetArraySize(betas) == 2) {
@@ -341,7 +355,8 @@ void refs_run_clip(struct refs_case *c, struct tuff_device *device)
             double *want = refs_values(&array, &stored);
             float *got = refs_alloc((size_t)elements * sizeof *got);
             for (uint64_t i = 0; i < stored; i++) want[i] = -want[i];
-            if (stored != elements) refs_fail(c, "%s has another size than in%u", name, (unsigned)k);
+            if (stored != elements)
+                refs_fail(c, "%s has another size than in%u", name, (unsigned)k);
             else if (good(&r, tuff_session_read(r.session, params[k], got, (size_t)elements * sizeof *got, &r.error)))
                 compare(&r, name, params[k], 0, want, elements, got);
             free(want);
@@ -354,8 +369,10 @@ void refs_run_clip(struct refs_case *c, struct tuff_device *device)
         snprintf(name, sizeof name, "out%u", (unsigned)count);
         if (refs_tensor(c, name, &array, &type) && good(&r, tuff_executable_read(r.x, 0, &norm, sizeof norm, &r.error))) {
             double *want = refs_values(&array, &one);
-            if (one == 1) compare(&r, name, r.optimizer.grad_norm, 0, want, 1, &norm);
-            else refs_fail(c, "%s is not one number", name);
+            if (one == 1)
+                compare(&r, name, r.optimizer.grad_norm, 0, want, 1, &norm);
+            else
+                refs_fail(c, "%s is not one number", name);
             free(want);
         } else {
             refs_fail(c, "has no %s, the norm", name);
@@ -379,8 +396,9 @@ void refs_run_schedule(struct refs_case *c)
     static const struct {
         const char *name;
         enum tuff_schedule_kind kind;
-    } kinds[] = {{"constant", TUFF_SCHEDULE_CONSTANT},       {"step", TUFF_SCHEDULE_STEP},       {"multi_step", TUFF_SCHEDULE_MULTI_STEP},
-                 {"exponential", TUFF_SCHEDULE_EXPONENTIAL}, {"cosine", TUFF_SCHEDULE_COSINE},   {"linear_warmup", TUFF_SCHEDULE_CONSTANT},
+    } kinds[] = {{"constant", TUFF_SCHEDULE_CONSTANT},     {"step", TUFF_SCHEDULE_STEP},
+                 {"multi_step", TUFF_SCHEDULE_MULTI_STEP}, {"exponential", TUFF_SCHEDULE_EXPONENTIAL},
+                 {"cosine", TUFF_SCHEDULE_COSINE},         {"linear_warmup", TUFF_SCHEDULE_CONSTANT},
                  {"warmup_cosine", TUFF_SCHEDULE_COSINE}};
     uint64_t milestones[64], count;
     int64_t listed[64] = {0};
@@ -392,9 +410,14 @@ void refs_run_schedule(struct refs_case *c)
         refs_skip(c, "this program does not know the schedule");
         return;
     }
-    struct tuff_schedule s = {.kind = kinds[k].kind, .lr = refs_number(c, "base_lr", 0), .gamma = refs_number(c, "gamma", 0),
-                              .min_lr = refs_number(c, "min_lr", 0), .start_factor = refs_number(c, "start_factor", 0),
-                              .every = updates_of(c, "step_size"), .period = updates_of(c, "period"), .warmup = updates_of(c, "warmup"),
+    struct tuff_schedule s = {.kind = kinds[k].kind,
+                              .lr = refs_number(c, "base_lr", 0),
+                              .gamma = refs_number(c, "gamma", 0),
+                              .min_lr = refs_number(c, "min_lr", 0),
+                              .start_factor = refs_number(c, "start_factor", 0),
+                              .every = updates_of(c, "step_size"),
+                              .period = updates_of(c, "period"),
+                              .warmup = updates_of(c, "warmup"),
                               .milestones = milestones};
     if (s.kind == TUFF_SCHEDULE_MULTI_STEP) s.milestone_count = refs_integers(c, "milestones", listed, TUFF_COUNT(listed));
     for (uint32_t i = 0; i < s.milestone_count; i++) milestones[i] = (uint64_t)listed[i];
@@ -404,7 +427,8 @@ void refs_run_schedule(struct refs_case *c)
     }
     double *want = refs_values(&array, &count);
     for (uint64_t t = 0; t < count && c->state == REFS_OPEN; t++) {
-        double got = tuff_schedule_lr(&s, t), bound = 4 * ((double)count + 8) * 0x1p-53 * s.lr, ratio = fabs(got - want[t]) / bound;
+        double got = tuff_schedule_lr(&s, t), bound = 4 * ((double)count + 8) * 0x1p-53 * s.lr,
+               ratio = fabs(got - want[t]) / bound;
         if (!(ratio <= c->worst)) {
             c->worst = ratio;
             snprintf(c->worst_at, sizeof c->worst_at, "update %llu", (unsigned long long)t);
@@ -420,7 +444,7 @@ void refs_run_schedule(struct refs_case *c)
 static double number_in(const cJSON *object, const char *key, double or)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-    return cJSON_IsNumber(item) ? item->valuedouble : or;
+    return cJSON_IsNumber(item) ? item->valuedouble : or ;
 }
 
 /* Optimizer of the attributes. A list of rates that is a cosine becomes that schedule; another is written into the table. */
@@ -429,9 +453,11 @@ static struct tuff_optimizer_params training_params(struct run *r, uint32_t step
     cJSON *o = refs_json(r->c, "optimizer"), *rates = refs_json(r->c, "lr_per_step");
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(o, "name"), *betas = cJSON_GetObjectItemCaseSensitive(o, "betas");
     struct tuff_optimizer_params p = {.kind = kind_of(r->c, cJSON_IsString(name) ? name->valuestring : ""),
-                                      .schedule = {.lr = number_in(o, "lr", 0)}, .momentum = number_in(o, "momentum", 0),
+                                      .schedule = {.lr = number_in(o, "lr", 0)},
+                                      .momentum = number_in(o, "momentum", 0),
                                       .nesterov = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "nesterov")),
-                                      .weight_decay = number_in(o, "weight_decay", 0), .eps = number_in(o, "eps", 0),
+                                      .weight_decay = number_in(o, "weight_decay", 0),
+                                      .eps = number_in(o, "eps", 0),
                                       .clip_norm = refs_number(r->c, "clip_norm", 0)};
     if (cJSON_GetArraySize(betas) == 2) {
         p.beta1 = cJSON_GetNumberValue(cJSON_GetArrayItem(betas, 0));
@@ -443,8 +469,10 @@ static struct tuff_optimizer_params training_params(struct run *r, uint32_t step
         r->lrs = refs_alloc(steps * sizeof *r->lrs);
         for (uint32_t t = 0; t < steps; t++) {
             const cJSON *rate = cJSON_GetArrayItem(rates, (int)t);
-            if (!cJSON_IsNumber(rate)) refs_fail(r->c, "attribute lr_per_step has no number for step %u", (unsigned)t);
-            else r->lrs[t] = rate->valuedouble;
+            if (!cJSON_IsNumber(rate))
+                refs_fail(r->c, "attribute lr_per_step has no number for step %u", (unsigned)t);
+            else
+                r->lrs[t] = rate->valuedouble;
             fits = fits && fabs(r->lrs[t] - tuff_schedule_lr(&cosine, t)) < 1e-15;
         }
         if (fits) {
@@ -469,7 +497,8 @@ static void compare_gradient(struct run *r, const char *name, const tuff_val *pa
     double *want = refs_values(&array, &count);
     size_t whole = (size_t)tuff_shape_count(&r->g->values[vector].type.shape);
     float *got = refs_alloc(whole * sizeof *got);
-    if (count != tuff_shape_count(&r->g->values[params[k]].type.shape)) refs_fail(r->c, "%s has another size than its parameter", name);
+    if (count != tuff_shape_count(&r->g->values[params[k]].type.shape))
+        refs_fail(r->c, "%s has another size than its parameter", name);
     else if (good(r, tuff_session_read(r->session, vector, got, whole * sizeof *got, &r->error)))
         compare(r, name, r->optimizer.gradients, first, want, count, got + first);
     free(want);
@@ -496,9 +525,12 @@ static void compare_named(struct run *r, const char *prefix)
         uint32_t k = 0;
         while (k < param_count && params[k] != v) k++;
         found += k < param_count;
-        if (gradients && k == param_count) refs_fail(r->c, "%s is no parameter", name);
-        else if (gradients) compare_gradient(r, name, params, k);
-        else compare_leaf(r, name, UINT32_MAX, v, 0, count);
+        if (gradients && k == param_count)
+            refs_fail(r->c, "%s is no parameter", name);
+        else if (gradients)
+            compare_gradient(r, name, params, k);
+        else
+            compare_leaf(r, name, UINT32_MAX, v, 0, count);
     }
     if (r->c->state == REFS_OPEN && found != param_count)
         refs_fail(r->c, "%s* holds %u of %u parameters", prefix, (unsigned)found, (unsigned)param_count);
@@ -511,9 +543,11 @@ static tuff_val build_training(struct run *r, uint32_t steps, tuff_val *x, tuff_
     struct tuff_type tx, ty;
     cJSON *arch = refs_json(r->c, "arch");
     const cJSON *kind = cJSON_GetObjectItemCaseSensitive(arch, "kind");
-    bool there = refs_tensor(r->c, "x", &array, &tx) && array.element != TUFF_ELEMENT_F64 && refs_tensor(r->c, "y", &array, &ty);
+    bool there = refs_tensor(r->c, "x", &array, &tx) && array.element != TUFF_ELEMENT_F64 &&
+                 refs_tensor(r->c, "y", &array, &ty);
     tuff_val loss = 0;
-    if (!there || tx.shape.rank < 2 || ty.shape.rank < 2 || tx.shape.dim[0] != steps || ty.shape.dim[0] != steps || ty.dtype != TUFF_I32) {
+    if (!there || tx.shape.rank < 2 || ty.shape.rank < 2 || tx.shape.dim[0] != steps || ty.shape.dim[0] != steps ||
+        ty.dtype != TUFF_I32) {
         refs_fail(r->c, "x or y does not hold %u steps", (unsigned)steps);
     } else if (!cJSON_IsString(kind)) {
         refs_fail(r->c, "attribute arch names no kind");
