@@ -26,12 +26,24 @@ struct extension_list {
     uint32_t count;
 };
 
-static bool list_extensions(struct tuff_instance *instance, VkPhysicalDevice gpu, struct extension_list *list)
+/* On failure nothing is held. */
+static tuff_status list_extensions(struct tuff_instance *instance, VkPhysicalDevice gpu, struct extension_list *list,
+                                   struct tuff_error *error)
 {
+    static const char function[] = "vkEnumerateDeviceExtensionProperties";
+    uint32_t count = 0;
     *list = (struct extension_list){0};
-    if (instance->EnumerateDeviceExtensionProperties(gpu, NULL, &list->count, NULL) != VK_SUCCESS) return false;
-    list->items = tuff_alloc(instance->context, list->count * sizeof *list->items);
-    return list->items && instance->EnumerateDeviceExtensionProperties(gpu, NULL, &list->count, list->items) >= 0;
+    VkResult result = instance->EnumerateDeviceExtensionProperties(gpu, NULL, &count, NULL);
+    if (result < 0) return tuff_vk_fail(instance->context, error, result, function);
+    VkExtensionProperties *items = tuff_alloc(instance->context, count * sizeof *items);
+    if (!items) return tuff_fail_memory(instance->context, error);
+    result = instance->EnumerateDeviceExtensionProperties(gpu, NULL, &count, items);
+    if (result < 0) {
+        tuff_free(instance->context, items);
+        return tuff_vk_fail(instance->context, error, result, function);
+    }
+    *list = (struct extension_list){items, count};
+    return TUFF_OK;
 }
 
 static bool has(const struct extension_list *list, const char *name)
@@ -143,16 +155,18 @@ static void keep_used(struct tuff_feature_chain *chain)
     chain->cooperative_matrix.cooperativeMatrixRobustBufferAccess = VK_FALSE;
 }
 
-void tuff_feature_chain_init(struct tuff_feature_chain *chain, struct tuff_instance *instance, const struct tuff_gpu *gpu)
+tuff_status tuff_feature_chain_init(struct tuff_feature_chain *chain, struct tuff_instance *instance,
+                                    const struct tuff_gpu *gpu, struct tuff_error *error)
 {
     struct extension_list extensions;
-    if (!list_extensions(instance, gpu->handle, &extensions)) extensions.count = 0;
+    TUFF_TRY(list_extensions(instance, gpu->handle, &extensions, error));
     link_chain(chain, gpu->caps.api_version, &extensions);
     instance->GetPhysicalDeviceFeatures2(gpu->handle, &chain->core);
     keep_used(chain);
     if (gpu->has_memory_budget) add_extension(chain, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     if (gpu->has_portability_subset) add_extension(chain, VK_KHR_PORTABILITY_SUBSET_EXTENSION_NAME);
     tuff_free(instance->context, extensions.items);
+    return TUFF_OK;
 }
 
 struct tuff_features tuff_features_of_chain(const VkPhysicalDeviceFeatures2 *features)
@@ -385,19 +399,16 @@ tuff_status tuff_gpu_query(struct tuff_instance *instance, VkPhysicalDevice hand
                                                     VK_API_VERSION_MINOR(instance->api_version),
                                                     VK_API_VERSION_PATCH(properties.apiVersion));
     if (gpu->caps.api_version < VK_API_VERSION_1_1) return TUFF_OK; /* listed, not usable */
-    bool listed = list_extensions(instance, handle, &extensions);
-    if (listed) {
-        query_properties(instance, gpu, &extensions);
-        query_features(instance, gpu, &extensions);
-        tuff_gpu_query_heaps(instance, gpu, &gpu->caps);
-        gpu->usable = choose_queue_family(instance, gpu);
-        gpu->caps.unified_memory = is_unified(instance, gpu);
-        double period = (double)properties.limits.timestampPeriod;
-        gpu->caps.timestamp_period_ns = gpu->timestamp_bits && isfinite(period) && period > 0 ? period : 0;
-    }
+    TUFF_TRY(list_extensions(instance, handle, &extensions, error));
+    query_properties(instance, gpu, &extensions);
+    query_features(instance, gpu, &extensions);
     tuff_free(instance->context, extensions.items);
-    return listed ? TUFF_OK
-                  : tuff_fail(instance->context, error, TUFF_ERR_DRIVER, "%s does not list its extensions", gpu->caps.name);
+    tuff_gpu_query_heaps(instance, gpu, &gpu->caps);
+    gpu->usable = choose_queue_family(instance, gpu);
+    gpu->caps.unified_memory = is_unified(instance, gpu);
+    double period = (double)properties.limits.timestampPeriod;
+    gpu->caps.timestamp_period_ns = gpu->timestamp_bits && isfinite(period) && period > 0 ? period : 0;
+    return TUFF_OK;
 }
 
 /* The better of two drivers for one GPU has the lower rank: Mesa's RADV before AMD's, a layer over D3D12 last. */
@@ -443,8 +454,15 @@ tuff_status tuff_gpu_list(struct tuff_instance *instance, struct tuff_gpu **gpus
     struct tuff_gpu *list = tuff_alloc(instance->context, found * sizeof *list);
     if (!list) return tuff_fail_memory(instance->context, error);
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < found; i++)
-        if (tuff_gpu_query(instance, handles[i], &list[kept], error) == TUFF_OK) kept++;
+    tuff_status status = TUFF_OK;
+    for (uint32_t i = 0; i < found && status != TUFF_ERR_MEMORY; i++) {
+        status = tuff_gpu_query(instance, handles[i], &list[kept], error);
+        if (status == TUFF_OK) kept++;
+    }
+    if (status == TUFF_ERR_MEMORY || !kept) { /* one broken driver hides its device alone; short memory must not choose */
+        tuff_free(instance->context, list);
+        return status;
+    }
     sort_gpus(list, kept);
     *gpus = list;
     *count = kept;

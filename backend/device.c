@@ -110,7 +110,7 @@ static tuff_status create_handle(struct tuff_device *device, struct tuff_error *
 {
     struct tuff_feature_chain chain;
     const float priority = 1.0f;
-    tuff_feature_chain_init(&chain, device->instance, &device->gpu);
+    TUFF_TRY(tuff_feature_chain_init(&chain, device->instance, &device->gpu, error));
     VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                      .queueFamilyIndex = device->gpu.queue_family,
                                      .queueCount = 1,

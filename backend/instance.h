@@ -104,8 +104,9 @@ struct tuff_feature_chain {
     const char *extensions[16]; /* [static] */
     uint32_t extension_count;
 };
-/* Fills chain (it must not move afterwards) with what gpu offers and Tuff uses. */
-void tuff_feature_chain_init(struct tuff_feature_chain *chain, struct tuff_instance *instance, const struct tuff_gpu *gpu);
+/* Fills chain (it must not move afterwards) with what gpu offers and Tuff uses. Errors: DRIVER, MEMORY. */
+tuff_status tuff_feature_chain_init(struct tuff_feature_chain *chain, struct tuff_instance *instance,
+                                    const struct tuff_gpu *gpu, struct tuff_error *error);
 /* Flags of features that the app enabled: its own chain (may be NULL) and extension list. */
 struct tuff_features tuff_features_of_chain(const VkPhysicalDeviceFeatures2 *features);
 /* Takes away what is not in features. */
