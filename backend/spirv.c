@@ -39,8 +39,10 @@ enum {
 
 #define MAGIC UINT32_C(0x07230203)
 #define HEADER_WORDS 5
-#define MAX_DEPTH 32     /* of nested types and constants; real ones have a few */
-#define MAX_BINDINGS 256 /* of one set; plans have far fewer */
+#define MAX_DEPTH 32                  /* of nested types and constants; real ones have a few */
+#define MAX_BINDINGS 256              /* of one set; plans have far fewer */
+#define MAX_BOUND UINT32_C(0x400000)  /* of ids: section 2.17, universal limits */
+#define MAX_STEPS (UINT32_C(1) << 20) /* types and constants looked at, however often; real modules need hundreds */
 #define NONE UINT32_MAX
 
 struct id {
@@ -56,7 +58,15 @@ struct reader {
     uint32_t bound;
     const struct tuff_plan_spec *specs; /* [borrowed] */
     uint32_t spec_count;
+    uint32_t *steps; /* [borrowed] left of MAX_STEPS: types nested in types a few deep are endless work otherwise */
 };
+
+static bool step(const struct reader *reader)
+{
+    if (!*reader->steps) return false;
+    --*reader->steps;
+    return true;
+}
 
 static const struct id *get(const struct reader *reader, uint32_t id)
 {
@@ -99,14 +109,13 @@ static uint64_t apply(uint32_t operation, uint64_t a, uint64_t b, uint64_t c)
 static uint64_t constant(const struct reader *reader, uint32_t number, int depth)
 {
     const struct id *id = get(reader, number);
-    if (depth > MAX_DEPTH || !id || !id->op || id->words < 4) return 0;
+    if (depth > MAX_DEPTH || !step(reader) || !id || !id->op || id->words < 4) return 0;
     if (opcode(id) == OP_SPEC_CONSTANT && id->spec_id != NONE)
         for (uint32_t i = 0; i < reader->spec_count; i++)
             if (reader->specs[i].id == id->spec_id) return reader->specs[i].value;
     if (opcode(id) == OP_CONSTANT || opcode(id) == OP_SPEC_CONSTANT) return id->op[3];
     if (opcode(id) != OP_SPEC_CONSTANT_OP) return 0;
     uint64_t operands[3] = {0};
-    /* Each level at most doubles or triples the work, and modules are compiled ones: depth 8 bounds a hostile one. */
     for (uint32_t i = 0; i < 3 && i + 4 < id->words; i++) operands[i] = constant(reader, id->op[4 + i], depth + 4);
     return apply(id->op[3], operands[0], operands[1], operands[2]) & 0xffffffff;
 }
@@ -117,7 +126,7 @@ static uint64_t size_of(const struct reader *reader, uint32_t number, int depth)
 {
     const struct id *id = get(reader, number);
     uint64_t sum = 0;
-    if (depth > MAX_DEPTH || !id || !id->op) return 0;
+    if (depth > MAX_DEPTH || !step(reader) || !id || !id->op) return 0;
     switch (opcode(id)) {
     case OP_TYPE_BOOL: return 4;
     case OP_TYPE_INT:
@@ -224,7 +233,9 @@ static void read_variable(const struct reader *reader, const struct id *variable
     const struct id *pointer = get(reader, variable->op[1]);
     if (variable->words < 4 || opcode(pointer) != OP_TYPE_POINTER || pointer->words < 4) return;
     switch (variable->op[3]) {
-    case CLASS_WORKGROUP: info->shared_bytes += size_of(reader, pointer->op[3], 0); break;
+    case CLASS_WORKGROUP:
+        if (info->shared_bytes < UINT64_MAX / 4) info->shared_bytes += size_of(reader, pointer->op[3], 0); /* no wrap */
+        break;
     case CLASS_PUSH_CONSTANT: info->push_bytes = push_bytes(reader, pointer); break;
     case CLASS_UNIFORM:
     case CLASS_STORAGE_BUFFER:
@@ -282,9 +293,11 @@ tuff_status tuff_spirv_read(struct tuff_context *context, const uint32_t *words,
                             const struct tuff_plan_spec *specs, uint32_t spec_count, const struct tuff_caps *caps,
                             struct tuff_spirv_info *info, struct tuff_error *error)
 {
-    struct reader reader = {.specs = specs, .spec_count = spec_count};
+    uint32_t steps = MAX_STEPS;
+    struct reader reader = {.specs = specs, .spec_count = spec_count, .steps = &steps};
     struct tuff_spirv_info found = {.local_size = {1, 1, 1}};
-    if (count < HEADER_WORDS || words[0] != MAGIC || words[3] > count * 4 + 1024) /* ids have holes after optimizers */
+    bool header = count >= HEADER_WORDS && words[0] == MAGIC && words[3] < MAX_BOUND;
+    if (!header || words[3] > count * 4 + 1024) /* ids have holes after optimizers */
         return tuff_fail(context, error, TUFF_ERR_FORMAT, "not a SPIR-V module");
     reader.bound = words[3];
     reader.ids = tuff_alloc(context, reader.bound * sizeof *reader.ids);
@@ -294,8 +307,10 @@ tuff_status tuff_spirv_read(struct tuff_context *context, const uint32_t *words,
     if (good) {
         read_modes(&reader, words, count, &found);
         read_ids(&reader, &found);
-        *info = found;
     }
     tuff_free(context, reader.ids);
-    return good ? TUFF_OK : tuff_fail(context, error, TUFF_ERR_FORMAT, "a SPIR-V instruction ends beyond its module");
+    if (!good) return tuff_fail(context, error, TUFF_ERR_FORMAT, "a SPIR-V instruction ends beyond its module");
+    if (!steps) return tuff_fail(context, error, TUFF_ERR_FORMAT, "the types of a SPIR-V module are nested without end");
+    *info = found;
+    return TUFF_OK;
 }

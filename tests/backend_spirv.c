@@ -1,0 +1,115 @@
+/* backend_spirv.c - what is read out of SPIR-V: right for a compiled kernel, and an end for damaged and hostile modules. */
+#include "backend/core.h"
+#include "backend/spirv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int failures;
+
+static void check(bool condition, const char *what, unsigned long long got)
+{
+    if (condition) return;
+    printf("%s: got %llu\n", what, got);
+    failures++;
+}
+
+static const struct tuff_caps caps = {.struct_size = sizeof caps};
+
+static const char source[] = "#version 450\n"
+                             "layout(local_size_x_id = 0, local_size_y = 2) in;\n"
+                             "layout(constant_id = 1) const uint rows = 4u;\n"
+                             "struct pair { vec4 a; float b[3]; };\n"
+                             "layout(push_constant) uniform P { uint n; uvec2 m; };\n"
+                             "layout(std430, binding = 0) readonly buffer A { float a[]; };\n"
+                             "layout(std430, binding = 2) buffer B { pair b[]; };\n"
+                             "shared float tile[rows * 8u];\n"
+                             "shared pair both[2];\n"
+                             "void main() {\n"
+                             "    tile[gl_LocalInvocationIndex] = a[n];\n"
+                             "    both[0].b[1] = a[m.y];\n"
+                             "    barrier();\n"
+                             "    b[m.x].b[0] = tile[0] + both[0].b[1];\n"
+                             "}\n";
+
+/* Flips one bit after another in many places, and cuts the module short everywhere. */
+static void test_damage(struct tuff_context *context, const struct tuff_plan_spec *specs, const uint32_t *spirv,
+                        size_t words)
+{
+    struct tuff_spirv_info info;
+    uint32_t *copy = malloc(words * sizeof *copy);
+    if (!copy) exit(1);
+    for (size_t bit = 0; bit < words * 32; bit++) {
+        memcpy(copy, spirv, words * sizeof *copy);
+        copy[bit / 32] ^= UINT32_C(1) << bit % 32;
+        (void)!tuff_spirv_read(context, copy, words, specs, 2, &caps, &info, NULL);
+    }
+    free(copy);
+    for (size_t length = 0; length < words; length++) {
+        uint32_t *part = malloc(length * sizeof *part + !length); /* of its own, so that a sanitizer sees its end */
+        if (!part) exit(1);
+        if (length) memcpy(part, spirv, length * sizeof *part);
+        (void)!tuff_spirv_read(context, part, length, specs, 2, &caps, &info, NULL);
+        free(part);
+    }
+}
+
+static void test_compiled(struct tuff_context *context, const struct tuff_compiler *compiler)
+{
+    const struct tuff_plan_spec specs[] = {{0, 32}, {1, 16}};
+    struct tuff_spirv_info info = {0};
+    struct tuff_error error = {0};
+    uint32_t *spirv = NULL;
+    size_t words = 0;
+    if (compiler->compile(compiler->user, context, "test", source, "", &spirv, &words, &error) != TUFF_OK ||
+        tuff_spirv_read(context, spirv, words, specs, 2, &caps, &info, &error) != TUFF_OK) {
+        printf("%s\n", error.message);
+        failures++;
+        return;
+    }
+    check(info.local_size[0] == 32 && info.local_size[1] == 2 && info.local_size[2] == 1, "local size: expected 32 x 2",
+          info.local_size[0]);
+    check(info.binding_end == 3 && info.storage_buffers == 2, "bindings: expected 2 that end at 3", info.binding_end);
+    check(info.push_bytes == 16, "push constants: expected 16 bytes", info.push_bytes);
+    check(info.shared_bytes >= 512 + 2 * 28 && info.shared_bytes <= 512 + 2 * 32, "shared: expected 568 to 576 bytes",
+          info.shared_bytes);
+    test_damage(context, specs, spirv, words);
+    tuff_free(context, spirv);
+}
+
+/* Structs of 60000 members, each of which is the struct before: 60000^3 members in 720 KB. */
+static void test_nested(struct tuff_context *context)
+{
+    enum { MEMBERS = 60000, WORDS = 5 + 3 * (MEMBERS + 2) + 4 + 4 };
+    struct tuff_spirv_info info = {0};
+    uint32_t *words = calloc(WORDS, sizeof *words);
+    size_t count = 5;
+    if (!words) exit(1);
+    words[0] = 0x07230203;
+    words[1] = 0x00010300;
+    words[3] = 10;
+    for (uint32_t id = 1; id <= 3; id++) {
+        words[count++] = (MEMBERS + 2u) << 16 | 30; /* OpTypeStruct */
+        words[count++] = id;
+        for (int i = 0; i < MEMBERS; i++) words[count++] = id == 1 ? 9 : id - 1;
+    }
+    const uint32_t variable[] = {4u << 16 | 32, 4, 4, 3, 4u << 16 | 59, 4, 5, 4}; /* a pointer to it, shared memory */
+    memcpy(words + count, variable, sizeof variable);
+    tuff_status status = tuff_spirv_read(context, words, WORDS, NULL, 0, &caps, &info, NULL);
+    check(status == TUFF_ERR_FORMAT, "nested types: expected TUFF_ERR_FORMAT soon", (unsigned long long)status);
+    words[3] = UINT32_MAX;
+    status = tuff_spirv_read(context, words, WORDS, NULL, 0, &caps, &info, NULL);
+    check(status == TUFF_ERR_FORMAT, "bound of all ids: expected TUFF_ERR_FORMAT", (unsigned long long)status);
+    free(words);
+}
+
+int main(void)
+{
+    struct tuff_context *context = NULL;
+    if (tuff_context_create(NULL, &context, NULL) != TUFF_OK) return 1;
+    test_nested(context);
+    if (tuff_glslang()) test_compiled(context, tuff_glslang());
+    tuff_context_destroy(context);
+    printf("backend_spirv: %d failures\n", failures);
+    return failures != 0;
+}
