@@ -37,12 +37,11 @@ static struct tuff_buffer *home_of(const struct tuff_session *session, tuff_val 
 static size_t exact_bytes(const struct tuff_type *type) { return (size_t)tuff_shape_count(&type->shape) * tuff_dtype_bytes(type->dtype); }
 
 /* Writes bytes that need not be a multiple of 4. */
-static tuff_status write_padded(struct tuff_context *context, struct tuff_buffer *buffer, uint64_t offset, const void *data, size_t bytes,
+static tuff_status write_padded(struct tuff_buffer *buffer, uint64_t offset, const void *data, size_t bytes,
                                 struct tuff_error *error)
 {
     size_t whole = bytes / 4 * 4;
     uint8_t last[4] = {0};
-    (void)context;
     if (whole) TUFF_TRY(tuff_buffer_write(buffer, offset, data, whole, error));
     if (whole == bytes) return TUFF_OK;
     memcpy(last, (const uint8_t *)data + whole, bytes - whole);
@@ -74,7 +73,7 @@ tuff_status tuff_session_write(struct tuff_session *session, tuff_val leaf, cons
     uint64_t end;
     TUFF_REQUIRE(NULL, error, session != NULL && data != NULL);
     TUFF_TRY(check_leaf(session, leaf, bytes, error));
-    return write_padded(session->context, home_of(session, leaf), tuff_layout_offset(session->graph, leaf, &end), data, bytes, error);
+    return write_padded(home_of(session, leaf), tuff_layout_offset(session->graph, leaf, &end), data, bytes, error);
 }
 
 tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void *data, size_t bytes, struct tuff_error *error)
@@ -85,6 +84,12 @@ tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void 
     return read_padded(home_of(session, leaf), tuff_layout_offset(session->graph, leaf, &end), data, bytes, error);
 }
 
+/* The state of tuff_rng_state, which starts from the session's seed. */
+static bool is_rng(const struct tuff_value *value)
+{
+    return value->op == &tuff_op_state && !strcmp(value->name, "rng") && value->type.dtype == TUFF_I32 && exact_bytes(&value->type) == 12;
+}
+
 static tuff_status write_initial(struct tuff_session *session, tuff_val leaf, struct tuff_error *error)
 {
     const struct tuff_value *value = &session->graph->values[leaf];
@@ -92,7 +97,7 @@ static tuff_status write_initial(struct tuff_session *session, tuff_val leaf, st
     void *content = tuff_alloc(session->context, bytes);
     if (!content) return tuff_fail_memory(session->context, error);
     tuff_leaf_init(value, session->seed, content);
-    if (value->name && !strcmp(value->name, "rng") && value->type.dtype == TUFF_I32 && bytes == 12) {
+    if (is_rng(value)) {
         uint32_t state[3] = {(uint32_t)session->seed, (uint32_t)(session->seed >> 32), 0};
         memcpy(content, state, sizeof state);
     }
@@ -110,11 +115,9 @@ static tuff_status fill_leaves(struct tuff_session *session, struct tuff_error *
         TUFF_TRY(tuff_buffer_create(session->device, session->layout.state_bytes, true, "states", &session->states, error));
     for (tuff_val v = 1; v < session->graph->count; v++) {
         const struct tuff_value *value = &session->graph->values[v];
-        bool leaf = value->op == &tuff_op_param || value->op == &tuff_op_state;
-        if (!leaf || ((const struct tuff_leaf_attrs *)value->attrs)->init_kind == TUFF_INIT_ZEROS) {
-            if (!leaf || !value->name || strcmp(value->name, "rng")) continue; /* zeros are there */
-        }
-        TUFF_TRY(write_initial(session, v, error));
+        if (value->op != &tuff_op_param && value->op != &tuff_op_state) continue;
+        bool zeros = ((const struct tuff_leaf_attrs *)value->attrs)->init_kind == TUFF_INIT_ZEROS && !is_rng(value);
+        if (!zeros) TUFF_TRY(write_initial(session, v, error)); /* fresh buffers are zero */
     }
     return TUFF_OK;
 }
@@ -250,7 +253,7 @@ tuff_status tuff_executable_write(struct tuff_executable *x, tuff_val input, con
     if (bytes != exact_bytes(&value->type))
         return tuff_fail(context, error, TUFF_ERR_USAGE, "input '%s' has %zu bytes, not %zu", value->name, exact_bytes(&value->type), bytes);
     const struct tuff_plan_slot *slot = input_slot(x, value->name);
-    return slot ? write_padded(context, x->input[x->current], slot->offset, data, bytes, error) : TUFF_OK; /* this plan does not read it */
+    return slot ? write_padded(x->input[x->current], slot->offset, data, bytes, error) : TUFF_OK; /* this plan does not read it */
 }
 
 tuff_status tuff_executable_submit(struct tuff_executable *x, uint64_t *ticket, struct tuff_error *error)
