@@ -108,7 +108,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_submit(struct tuff_program *pr
 /* Waits until the submission is done. timeout_ns UINT64_MAX: forever. Errors: TIMEOUT, DEVICE_LOST. Thread-safe. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_device_wait(struct tuff_device *device, uint64_t ticket, uint64_t timeout_ns,
                                                       struct tuff_error *error);
-/* True when the submission is done, without waiting. */
+/* True when the submission is done, without waiting. On a lost device it may stay false: tuff_device_wait tells. */
 TUFF_API bool tuff_device_done(struct tuff_device *device, uint64_t ticket);
 
 struct tuff_launch_time {

@@ -129,7 +129,9 @@ bool tuff_device_done(struct tuff_device *device, uint64_t ticket)
     if (ticket <= atomic_load(&queue->done)) return true;
     if (ticket > atomic_load(&queue->submitted)) return false;
     if (queue->timeline) {
-        if (device->counter_value(device->handle, queue->timeline, &value) == VK_SUCCESS) raise_done(queue, value);
+        VkResult result = device->counter_value(device->handle, queue->timeline, &value);
+        if (result == VK_ERROR_DEVICE_LOST) atomic_store(&queue->lost, true);
+        if (result == VK_SUCCESS) raise_done(queue, value);
     } else {
         tuff_os_mutex_lock(queue->lock);
         poll_fences(device);
@@ -224,7 +226,11 @@ void tuff_queue_defer(struct tuff_device *device, uint64_t ticket, void (*destro
 void tuff_queue_collect(struct tuff_device *device)
 {
     struct tuff_queue *queue = &device->queue;
-    for (;;) {
+    tuff_os_mutex_lock(queue->lock);
+    bool waiting = queue->deferred_count;
+    tuff_os_mutex_unlock(queue->lock);
+    if (waiting) tuff_device_done(device, atomic_load(&queue->submitted)); /* looks how far the device is */
+    while (waiting) {
         struct tuff_deferred ready = {0};
         tuff_os_mutex_lock(queue->lock);
         for (uint32_t i = 0; i < queue->deferred_count && !ready.destroy; i++) {
