@@ -19,7 +19,7 @@ static uint32_t launches(struct tuff_context *context, const struct tuff_op *op)
     struct tuff_caps caps = graph_caps(0);
     uint32_t count = 0;
     if (tuff_graph_create(context, &g, NULL) != TUFF_OK) abort();
-    if (op_add_case(g, op, &op->cases[0], 0, &values)) {
+    if (op_add_case(g, op, &op->cases[0], 0, false, &values)) {
         struct tuff_compile_params params = {.graph = g, .outputs = &values.y, .output_count = 1, .caps = &caps};
         if (tuff_compile(&params, &compiled, NULL) == TUFF_OK) {
             count = compiled.plan.launch_count;

@@ -317,7 +317,7 @@ static void check_gradients(struct ops_test *t, const struct tuff_op *op)
         struct tuff_op one = *op;
         one.cases = c;
         one.case_count = 1;
-        if (!op_add_case(g, op, c, 0, &values)) {
+        if (!op_add_case(g, op, c, 0, true, &values)) {
             fail(t, "%s, case %s: no graph", op->name, c->name);
         } else if (values.gy) {
             double **data = tuff_reference_create(g);

@@ -71,7 +71,7 @@ static struct tuff_graph *cases_of(struct text_test *t, const struct tuff_op *op
     struct tuff_graph *g = NULL;
     struct op_case_values values;
     if (tuff_graph_create(t->context, &g, NULL) != TUFF_OK) abort();
-    for (uint32_t c = 0; c < op->case_count; c++) check(t, op_add_case(g, op, &op->cases[c], c, &values), "%s: no graph", op->name);
+    for (uint32_t c = 0; c < op->case_count; c++) check(t, op_add_case(g, op, &op->cases[c], c, true, &values), "%s: no graph", op->name);
     return g;
 }
 

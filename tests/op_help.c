@@ -95,7 +95,7 @@ void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_ca
     }
 }
 
-bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, uint32_t number, struct op_case_values *out)
+bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, uint32_t number, bool gradients, struct op_case_values *out)
 {
     char name[64];
     tuff_val x[6], gx[6];
@@ -110,7 +110,7 @@ bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tu
     }
     out->y = tuff_graph_add(g, op, out->in, c->in_count, c->attrs);
     struct tuff_type type = tuff_type_of(g, out->y);
-    if (g->status == TUFF_OK && op->grad && count && (type.dtype == TUFF_F32 || type.dtype == TUFF_F16)) {
+    if (g->status == TUFF_OK && gradients && op->grad && count && (type.dtype == TUFF_F32 || type.dtype == TUFF_F16)) {
         snprintf(name, sizeof name, "%u %s gy", (unsigned)number, c->name);
         out->gy = tuff_input(g, name, TUFF_F32, type.shape);
         tuff_gradients(g, out->y, out->gy, x, count, gx);

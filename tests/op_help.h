@@ -24,7 +24,7 @@ void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_ca
 struct op_case_values {
     tuff_val in[6], y, gy, gx[6];
 };
-bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, uint32_t number, struct op_case_values *out);
+bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, uint32_t number, bool gradients, struct op_case_values *out);
 /* data for all inputs of the graph that belong to these cases. */
 bool op_fill_cases(struct op_random *r, const struct tuff_graph *g, const struct tuff_op *op, const struct op_case_values *cases, double **data);
 
