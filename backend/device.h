@@ -133,6 +133,7 @@ void tuff_device_name_object(struct tuff_device *device, VkObjectType type, uint
 unsigned tuff_device_validation_messages(const struct tuff_device *device);
 bool tuff_device_validation_active(const struct tuff_device *device);
 
-#define TUFF_HANDLE(handle) ((uint64_t)(uintptr_t)(handle))
+/* A handle as a number; on 32-bit systems those of objects that are not dispatchable are 64-bit numbers already. */
+#define TUFF_HANDLE(handle) ((uint64_t) _Generic((handle), uint64_t : (handle), default : (uintptr_t)(handle)))
 
 #endif
