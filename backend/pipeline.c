@@ -18,8 +18,12 @@ tuff_status tuff_pipelines_init(struct tuff_device *device, struct tuff_error *e
     if (tuff_os_mutex_create(device->context, &device->pipelines.lock) != TUFF_OK)
         return tuff_fail_memory(device->context, error);
     info.pInitialData = tuff_cache_driver_blob(device->cache, &info.initialDataSize);
-    if (device->vk.vkCreatePipelineCache(device->handle, &info, NULL, &device->pipelines.cache) != VK_SUCCESS)
-        device->pipelines.cache = VK_NULL_HANDLE; /* costs time alone */
+    VkResult result = device->vk.vkCreatePipelineCache(device->handle, &info, NULL, &device->pipelines.cache);
+    if (result != VK_SUCCESS && info.initialDataSize) { /* then an empty one, which the next flush puts in its place */
+        info.initialDataSize = 0;
+        result = device->vk.vkCreatePipelineCache(device->handle, &info, NULL, &device->pipelines.cache);
+    }
+    if (result != VK_SUCCESS) device->pipelines.cache = VK_NULL_HANDLE; /* costs time alone */
     return TUFF_OK;
 }
 
