@@ -207,7 +207,7 @@ static uint64_t block_bytes(const struct tuff_device *device, uint32_t type, uin
     uint64_t heap = device->memory.properties.memoryHeaps[device->memory.properties.memoryTypes[type].heapIndex].size;
     uint64_t bytes = BLOCK_BYTES < heap / 8 ? BLOCK_BYTES : heap / 8;
     if (bytes > device->caps.max_allocation_bytes) bytes = device->caps.max_allocation_bytes;
-    return wanted > bytes / 4 ? wanted : bytes; /* large ones have an allocation of their own */
+    return wanted >= bytes / 4 ? wanted : bytes; /* large ones have an allocation of their own */
 }
 
 tuff_status tuff_memory_allocate(struct tuff_device *device, const VkMemoryRequirements *needs, enum tuff_memory_use use,
