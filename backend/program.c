@@ -127,7 +127,7 @@ tuff_status tuff_program_create(struct tuff_device *device, const struct tuff_pr
     made->profile = params->profile || device->context->options.debug & TUFF_DEBUG_TIMING;
     made->counts.launches = params->plan->launch_count;
     for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) {
-        if (!params->memory[i]) continue;
+        if (!params->plan->memory_bytes[i]) continue; /* what the plan does not touch may be of another device */
         made->memory[i] = params->memory[i];
         tuff_buffer_retain(made->memory[i]);
     }
