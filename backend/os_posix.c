@@ -1,7 +1,8 @@
 /* os_posix.c - os.h on Linux, Android and other POSIX systems: files, folders, threads, time, shared libraries.
  *
  * Needs the context's allocator. Keeps no state of its own. */
-#define _DEFAULT_SOURCE 1 /* _SC_NPROCESSORS_ONLN beside POSIX 2008 */
+#define _DEFAULT_SOURCE 1  /* _SC_NPROCESSORS_ONLN beside POSIX 2008 */
+#define _DARWIN_C_SOURCE 1 /* likewise */
 #define _POSIX_C_SOURCE 200809L
 
 #if !defined(_WIN32)
