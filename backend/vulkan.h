@@ -26,14 +26,16 @@ struct tuff_import_params {
     const char *const *extensions;             /* device extensions */
     uint32_t extension_count;
     PFN_vkGetInstanceProcAddr get_instance_proc_addr; /* NULL: that of the system's loader */
-    /* Called around every use of the queue; both or none. None: the app does not use the queue while Tuff's functions run. */
+    /* Called around every use of the queue; both or none. None: the app does not use the queue while Tuff's functions run.
+     * Tuff calls them under a lock of its own: the app calls no function of Tuff while it holds what they take. */
     void (*lock_queue)(void *user, uint32_t queue_family, uint32_t queue_index);
     void (*unlock_queue)(void *user, uint32_t queue_family, uint32_t queue_index);
     void *user;
 };
 
 /* A struct tuff_device on the app's VkDevice. Nothing of the app is destroyed by its release. Submissions of app and Tuff to
- * the queue run in their order; a memory barrier between them is the app's to record where it touches Tuff's buffers.
+ * the queue run in their order; a memory barrier between them is the app's to record where it touches Tuff's buffers, and so is
+ * waiting: tuff_buffer_read, _write and _release know Tuff's submissions alone.
  * Errors: USAGE, UNSUPPORTED (older than Vulkan 1.1), NO_DEVICE (no vkGetInstanceProcAddr), MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_device_import(struct tuff_context *context,
                                                         const struct tuff_import_params *params, struct tuff_device **device,
