@@ -84,6 +84,7 @@ static tuff_status collect_scratch(struct tuff_work *w, struct tuff_scratch *s)
     s->ranges = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *s->ranges);
     s->range_of = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *s->range_of);
     if (!s->ranges || !s->range_of) return tuff_fail_memory(w->context, w->error);
+    s->range_of[0] = UINT32_MAX;
     for (tuff_val v = 1; v < w->g->count; v++) {
         s->range_of[v] = UINT32_MAX;
         if (w->places[v].root != v || tuff_is_leaf_memory(w->g, v)) continue;
@@ -102,7 +103,15 @@ static tuff_status collect_scratch(struct tuff_work *w, struct tuff_scratch *s)
     return TUFF_OK;
 }
 
-/* A result takes over the memory of a value that its group reads last, element by element. */
+/* Reads of the group that lie in the range: the value whole, and slices of it. */
+static uint32_t reads_in(const struct tuff_work *w, const struct tuff_scratch *s, const struct tuff_work_group *group, uint32_t range)
+{
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < group->read_count; k++) count += s->range_of[w->places[group->reads[k].value].root] == range;
+    return count;
+}
+
+/* A result takes over the memory of a value that its group reads last, element by element and in no other way. */
 static void take_over(struct tuff_work *w, struct tuff_scratch *s)
 {
     for (uint32_t n = 0; n < w->group_count; n++) {
@@ -114,7 +123,7 @@ static void take_over(struct tuff_work *w, struct tuff_scratch *s)
                 tuff_val from = group->reads[k].value;
                 uint32_t r = w->places[from].offset ? UINT32_MAX : s->range_of[w->places[from].root];
                 if (r == UINT32_MAX || r == mine || !group->reads[k].identity || s->ranges[r].taken || s->ranges[r].last != n ||
-                    s->ranges[r].first == n || s->ranges[r].bytes != s->ranges[mine].bytes)
+                    s->ranges[r].first == n || s->ranges[r].bytes != s->ranges[mine].bytes || reads_in(w, s, group, r) > 1)
                     continue;
                 s->ranges[mine].in = &s->ranges[r];
                 s->ranges[r].taken = true;
