@@ -180,9 +180,16 @@ static tuff_val matmul_takes_transposes(struct tuff_work *w, const struct tuff_v
     return tuff_matmul(w->g, a ? val(w, in[0])->in[0] : in[0], b ? val(w, in[1])->in[0] : in[1], params);
 }
 
+/* Rows take f16 and give f32, take bytes and give i32: then they are no identity. */
+static bool same_type(const struct tuff_work *w, const struct tuff_value *old, tuff_val v)
+{
+    return val(w, v)->type.dtype == old->type.dtype && tuff_shape_equal(&val(w, v)->type.shape, &old->type.shape);
+}
+
 static tuff_val simpler(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
     tuff_val v = drop_identity(w, old, in);
+    if (v && !same_type(w, old, v)) v = 0;
     if (!v) v = join_views(w, old, in);
     if (!v) v = matmul_takes_transposes(w, old, in);
     if (!v) v = fold_uniform(w, old, in);
