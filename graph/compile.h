@@ -50,7 +50,6 @@ struct tuff_work_group {
     uint32_t after_count, after_capacity;
     bool mark; /* scratch of searches */
 };
-enum tuff_storage_kind { TUFF_STORAGE_LEAF, TUFF_STORAGE_OUTPUT, TUFF_STORAGE_SCRATCH };
 
 struct tuff_work {
     struct tuff_context *context;
@@ -65,6 +64,8 @@ struct tuff_work {
     struct tuff_place *places;
     struct tuff_work_group *groups; /* [arena] */
     uint32_t group_count, group_capacity;
+    uint32_t *pending; /* [arena] room for every group, for searches */
+    uint32_t pending_capacity;
     uint32_t *sequence; /* [arena] groups in order */
 };
 

@@ -10,6 +10,8 @@
 
 /* A chain dearer than this is not computed twice. Costs are GLSL text lengths / 12: an add is 1, a gelu 5. */
 enum { CHEAP_COST = 6, CHEAP_READS = 3, LONGEST_CHAIN = 60 };
+/* Values computed one inside the other, views among them: what is deeper gets memory, as writing them is recursive. */
+enum { DEEPEST_CHAIN = 64 };
 
 static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
 
@@ -138,8 +140,8 @@ static void root_below_views(struct tuff_work *w, tuff_val v)
     if (!in_memory(w, v) && !is_free(w, v)) w->root[v] = true;
 }
 
-struct chains { /* [arena] per value: cost of computing it where it is read, and loads of that */
-    uint32_t *cost, *reads;
+struct chains { /* [arena] per value: cost of computing it where it is read, loads of that, values one inside the other */
+    uint32_t *cost, *reads, *depth;
 };
 
 /* Fills v's figures; returns the input that is computed on the way and loads most, or 0. */
@@ -149,10 +151,12 @@ static tuff_val measure_chain(const struct tuff_work *w, tuff_val v, const struc
     tuff_val most = 0;
     c->cost[v] = value->op->cost;
     c->reads[v] = 0;
+    c->depth[v] = 1;
     for (uint32_t i = 0; i < value->in_count; i++) {
         tuff_val in = value->in[i];
         if (!in) continue;
         bool stop = in_memory(w, in);
+        if (!stop && c->depth[in] >= c->depth[v]) c->depth[v] = c->depth[in] + 1;
         if (stop || val(w, in)->op->class == TUFF_CLASS_INLINE) {
             c->cost[v] += stop ? 0 : c->cost[in];
             c->reads[v] += stop ? 1 : c->reads[in];
@@ -173,6 +177,10 @@ static void measure_views(const struct tuff_work *w, tuff_val v, const struct ch
  * been split so that its inputs fit when each is in memory (simplify.c). */
 static void root_inputs(struct tuff_work *w, tuff_val v, const struct chains *c, uint32_t limit)
 {
+    for (uint32_t i = 0; i < val(w, v)->in_count; i++) {
+        tuff_val in = val(w, v)->in[i];
+        if (in && c->depth[in] >= DEEPEST_CHAIN && !in_memory(w, in)) w->root[in] = true;
+    }
     for (uint32_t made = 0;; made++) {
         tuff_val most = measure_chain(w, v, c);
         uint32_t before = c->reads[v];
@@ -189,8 +197,9 @@ static void root_inputs(struct tuff_work *w, tuff_val v, const struct chains *c,
 static tuff_status root_dear_chains(struct tuff_work *w)
 {
     uint32_t *uses = tuff_arena_alloc(w->arena, w->g->count * sizeof *uses);
-    struct chains c = {tuff_arena_alloc(w->arena, w->g->count * sizeof *c.cost), tuff_arena_alloc(w->arena, w->g->count * sizeof *c.reads)};
-    if (!uses || !c.cost || !c.reads) return tuff_fail_memory(w->context, w->error);
+    struct chains c = {tuff_arena_alloc(w->arena, w->g->count * sizeof *c.cost), tuff_arena_alloc(w->arena, w->g->count * sizeof *c.reads),
+                       tuff_arena_alloc(w->arena, w->g->count * sizeof *c.depth)};
+    if (!uses || !c.cost || !c.reads || !c.depth) return tuff_fail_memory(w->context, w->error);
     for (tuff_val v = 1; v < w->g->count; v++)
         for (uint32_t i = 0; i < val(w, v)->in_count; i++) uses[val(w, v)->in[i]]++;
     uint32_t limit = w->params->caps->max_storage_buffers < TUFF_MAX_BINDINGS ? w->params->caps->max_storage_buffers : TUFF_MAX_BINDINGS;
@@ -284,28 +293,41 @@ bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(con
     return w->group_of[v] != UINT32_MAX && visit(w, w->group_of[v], user);
 }
 
-struct reach {
-    uint32_t target;
+struct reach { /* a search back from groups; w->pending holds those that are found and not looked at */
+    uint32_t target, count;
 };
-static bool reaches(const struct tuff_work *w, uint32_t from, void *user)
+static bool find(const struct tuff_work *w, uint32_t group, void *user)
 {
     struct reach *reach = user;
-    struct tuff_work_group *group = &w->groups[from];
-    if (from == reach->target) return true;
-    if (group->mark) return false;
-    group->mark = true;
-    for (uint32_t i = 0; i < group->read_count; i++)
-        if (tuff_each_producer(w, group->reads[i].value, reaches, user)) return true;
-    for (uint32_t i = 0; i < group->after_count; i++)
-        if (reaches(w, group->after[i], user)) return true;
+    if (group == reach->target) return true;
+    if (!w->groups[group].mark) w->pending[reach->count++] = group;
+    w->groups[group].mark = true;
+    return false;
+}
+
+static struct reach start_reach(const struct tuff_work *w, uint32_t target)
+{
+    for (uint32_t i = 0; i < w->group_count; i++) w->groups[i].mark = false;
+    return (struct reach){.target = target};
+}
+
+/* Does one of those found depend on the target? */
+static bool reaches(const struct tuff_work *w, struct reach *reach)
+{
+    while (reach->count > 0) {
+        const struct tuff_work_group *group = &w->groups[w->pending[--reach->count]];
+        for (uint32_t i = 0; i < group->read_count; i++)
+            if (tuff_each_producer(w, group->reads[i].value, find, reach)) return true;
+        for (uint32_t i = 0; i < group->after_count; i++)
+            if (find(w, group->after[i], reach)) return true;
+    }
     return false;
 }
 
 bool tuff_group_depends(const struct tuff_work *w, uint32_t group, uint32_t on)
 {
-    struct reach reach = {on};
-    for (uint32_t i = 0; i < w->group_count; i++) w->groups[i].mark = false;
-    return reaches(w, group, &reach);
+    struct reach reach = start_reach(w, on);
+    return find(w, group, &reach) || reaches(w, &reach);
 }
 
 static uint32_t results_of(const struct tuff_work_group *group) { return group->member_count + (group->kernel != 0); }
@@ -330,13 +352,10 @@ static bool can_join(const struct tuff_work *w, const struct tuff_work_group *ne
         more += !known;
     }
     if (group->read_count + more + results_of(group) + 1 > limit) return false;
-    for (uint32_t i = 0; i < needs->read_count; i++) {
-        struct reach reach = {at};
-        if (w->group_of[producer(w, needs->reads[i].value)] == at) continue;
-        for (uint32_t k = 0; k < w->group_count; k++) w->groups[k].mark = false;
-        if (tuff_each_producer(w, needs->reads[i].value, reaches, &reach)) return false;
-    }
-    return true;
+    struct reach reach = start_reach(w, at);
+    for (uint32_t i = 0; i < needs->read_count; i++)
+        if (w->group_of[producer(w, needs->reads[i].value)] != at && tuff_each_producer(w, needs->reads[i].value, find, &reach)) return false;
+    return !reaches(w, &reach);
 }
 
 static tuff_status join(struct tuff_work *w, const struct tuff_work_group *needs, tuff_val v, uint32_t at)
@@ -354,7 +373,9 @@ static tuff_status join(struct tuff_work *w, const struct tuff_work_group *needs
 
 static tuff_status new_group(struct tuff_work *w, tuff_val kernel, uint32_t *at)
 {
-    if (!grow(w, (void **)&w->groups, w->group_count, &w->group_capacity, sizeof *w->groups)) return tuff_fail_memory(w->context, w->error);
+    if (!grow(w, (void **)&w->groups, w->group_count, &w->group_capacity, sizeof *w->groups) ||
+        !grow(w, (void **)&w->pending, w->group_count, &w->pending_capacity, sizeof *w->pending))
+        return tuff_fail_memory(w->context, w->error);
     w->groups[w->group_count] = (struct tuff_work_group){.kernel = kernel, .order = UINT32_MAX};
     *at = w->group_count++;
     return TUFF_OK;
@@ -405,7 +426,9 @@ static tuff_status group_kernel(struct tuff_work *w, tuff_val v)
 
 tuff_status tuff_pass_fuse(struct tuff_work *w)
 {
-    uint32_t room = 2 * (w->g->count + w->params->output_count) + 64;
+    uint32_t room = w->g->count + 2 * w->params->output_count + 1; /* copies of outputs come here and in order.c, of packed values here */
+    for (tuff_val v = 1; v < w->g->count; v++)
+        if (val(w, v)->op == &tuff_op_pack) room += val(w, v)->in_count;
     bool *claimed = tuff_arena_alloc(w->arena, room * sizeof *claimed);
     w->root = tuff_arena_alloc(w->arena, room * sizeof *w->root);
     w->group_of = tuff_arena_alloc(w->arena, room * sizeof *w->group_of);
