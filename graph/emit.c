@@ -123,17 +123,22 @@ static const char *float_bits(struct tuff_emitter *e, double value, char *buffer
     return buffer;
 }
 
+/* "uintBitsToFloat(S17)", "int(S17)" */
+static const char *literal(struct tuff_emitter *e, enum tuff_dtype dtype, double value, char *buffer)
+{
+    char number[16];
+    if (tuff_is_float(dtype)) return float_bits(e, value, buffer);
+    int64_t whole = fabs(value) < 9e18 ? (int64_t)value : 0; /* false for NaN too */
+    sprintf(buffer, "int(%s)", tuff_emit_number(e, (uint32_t)whole, number));
+    return buffer;
+}
+
 static const char *emit_full(struct tuff_emitter *e, const struct tuff_value *value)
 {
     const struct tuff_full_attrs *attrs = value->attrs;
     const char *name = new_name(e);
     char number[48];
-    if (tuff_is_float(value->type.dtype)) {
-        tuff_text_add(&e->text, "    float %s = %s;\n", name, float_bits(e, attrs->value, number));
-    } else {
-        int64_t whole = isnan(attrs->value) ? 0 : (int64_t)attrs->value;
-        tuff_text_add(&e->text, "    int %s = int(%s);\n", name, tuff_emit_number(e, (uint32_t)whole, number));
-    }
+    tuff_text_add(&e->text, "    %s %s = %s;\n", tuff_glsl_type(value->type.dtype), name, literal(e, value->type.dtype, attrs->value, number));
     return name;
 }
 
@@ -263,7 +268,7 @@ static const char *emit_pad(struct tuff_emitter *e, const struct tuff_value *val
         inner.at[i] = shifted;
     }
     const char *name = new_name(e), *type = tuff_glsl_type(value->type.dtype);
-    tuff_text_add(&e->text, "    %s %s = %s(%s); if (%s) {\n", type, name, type, float_bits(e, attrs->value, number),
+    tuff_text_add(&e->text, "    %s %s = %s; if (%s) {\n", type, name, literal(e, value->type.dtype, attrs->value, number),
                   condition.data ? condition.data : "true");
     uint32_t mark = open_scope(e);
     tuff_text_add(&e->text, "    %s = %s; }\n", name, tuff_emit_value(e, value->in[0], &inner));

@@ -357,6 +357,8 @@ tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_place 
     struct tuff_text declarations;
     tuff_text_init(&e.text, g->context);
     tuff_text_init(&declarations, g->context);
+    tuff_emit_base(&e, "", 1); /* so that base 0 is there when memory is not */
+    if (e.failed) return tuff_fail_memory(g->context, error);
     if (group->kernel) {
         const struct tuff_value *value = &g->values[group->kernel];
         for (uint32_t p = 0; p < value->in_count; p++) {
