@@ -62,12 +62,13 @@ static tuff_status run_passes(struct tuff_work *w, struct tuff_compiled *out)
 tuff_status tuff_compile(const struct tuff_compile_params *params, struct tuff_compiled *out, struct tuff_error *error)
 {
     struct tuff_context *context = params->graph->context;
-    for (uint32_t i = 0; i < params->output_count; i++)
-        TUFF_REQUIRE(context, error, params->outputs[i] > 0 && params->outputs[i] < params->graph->count);
     if (params->graph->status != TUFF_OK) {
         if (error) *error = params->graph->error;
         return params->graph->status;
     }
+    TUFF_REQUIRE(context, error, params->outputs != NULL || params->output_count == 0);
+    for (uint32_t i = 0; i < params->output_count; i++)
+        TUFF_REQUIRE(context, error, params->outputs[i] > 0 && params->outputs[i] < params->graph->count);
     struct tuff_arena arena;
     tuff_arena_init(&arena, context);
     struct tuff_work work = {.context = context, .arena = &arena, .error = error, .params = params};

@@ -63,7 +63,7 @@ bool tuff_shape_equal(const struct tuff_shape *a, const struct tuff_shape *b)
 char *tuff_shape_text(const struct tuff_shape *shape, char *buffer, size_t bytes)
 {
     size_t used = (size_t)snprintf(buffer, bytes, "[");
-    for (uint32_t i = 0; i < shape->rank && used < bytes; i++)
+    for (uint32_t i = 0; i < shape->rank && i < TUFF_MAX_RANK && used < bytes; i++)
         used += (size_t)snprintf(buffer + used, bytes - used, i ? ", %u" : "%u", (unsigned)shape->dim[i]);
     if (used < bytes) snprintf(buffer + used, bytes - used, "]");
     return buffer;
@@ -147,6 +147,8 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
     for (uint32_t i = 0; i < in_count; i++) {
         if (in[i] >= g->count || (in[i] == 0 && !may_lack(op, i)))
             return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: input %u is not a value of this graph", op->name, (unsigned)i);
+        if (in[i] && g->values[in[i]].op->class == TUFF_CLASS_ASSIGN)
+            return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: input %u is an assignment, which is for lists of outputs only", op->name, (unsigned)i);
         if (i < TUFF_COUNT(infer.in) && in[i]) infer.in[i] = &g->values[in[i]].type;
     }
     struct tuff_value value = {.op = op, .in_count = in_count};
@@ -162,7 +164,7 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
 
 tuff_val tuff_graph_find(const struct tuff_graph *graph, const char *name)
 {
-    for (uint32_t v = 1; v < graph->count; v++)
+    for (uint32_t v = 1; name && v < graph->count; v++)
         if (graph->values[v].name && !strcmp(graph->values[v].name, name)) return v;
     return 0;
 }
@@ -187,7 +189,9 @@ struct tuff_leaf tuff_graph_leaf(const struct tuff_graph *graph, uint32_t index)
 
 tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name)
 {
-    if (g->status != TUFF_OK || value == 0 || value >= g->count) return 0;
+    if (g->status != TUFF_OK) return 0;
+    if (value == 0 || value >= g->count || !name || !*name)
+        return tuff_graph_fail(g, TUFF_ERR_USAGE, "named: needs a value of this graph and a name");
     tuff_val other = tuff_graph_find(g, name);
     if (other && other != value) return tuff_graph_fail(g, TUFF_ERR_USAGE, "the name '%s' is taken", name);
     char *copy = tuff_arena_strdup(&g->arena, name);

@@ -14,9 +14,10 @@ static bool check_channels(struct tuff_graph *g, const char *what, tuff_val x, c
 {
     struct tuff_shape shape = tuff_type_of(g, x).shape;
     if (g->status != TUFF_OK) return false;
+    if (shape.rank < 2) return tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: a value of rank %u has no channels", what, (unsigned)shape.rank) != 0;
     for (uint32_t i = 0; i < count; i++) {
         struct tuff_shape s = tuff_type_of(g, v[i]).shape;
-        if (v[i] && (shape.rank < 2 || s.rank != 1 || s.dim[0] != shape.dim[1])) {
+        if (v[i] && (s.rank != 1 || s.dim[0] != shape.dim[1])) {
             char a[128], b[128];
             tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: %s is not one number for each channel of %s", what,
                             tuff_shape_text(&s, a, sizeof a), tuff_shape_text(&shape, b, sizeof b));
@@ -81,7 +82,7 @@ tuff_val tuff_group_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_
 {
     struct tuff_shape shape = tuff_type_of(g, x).shape;
     if (!check_channels(g, "group_norm", x, (tuff_val[]){gamma, beta}, 2)) return 0;
-    if (shape.rank < 2 || groups == 0 || shape.dim[1] % groups)
+    if (groups == 0 || shape.dim[1] % groups)
         return tuff_graph_fail(g, TUFF_ERR_SHAPE, "group_norm: %u groups do not divide the channels", (unsigned)groups);
     tuff_val parts = tuff_reshape(g, x, TUFF_SHAPE(shape.dim[0], groups, 0));
     tuff_val y = tuff_reshape(g, normalize(g, parts, 4, eps), shape);

@@ -51,6 +51,7 @@ static tuff_status reshape_infer(const struct tuff_infer *infer, struct tuff_typ
 {
     const struct shape_attrs *attrs = infer->attrs;
     *out = *infer->in[0];
+    if (attrs->shape.rank > TUFF_MAX_RANK) return shape_error(infer, "more than 8 axes");
     if (tuff_shape_count(&attrs->shape) != tuff_shape_count(&out->shape)) {
         char text[128], why[200];
         snprintf(why, sizeof why, "shape %s has another number of elements", tuff_shape_text(&attrs->shape, text, sizeof text));
@@ -283,7 +284,7 @@ static tuff_status expand_infer(const struct tuff_infer *infer, struct tuff_type
 {
     const struct shape_attrs *attrs = infer->attrs;
     const struct tuff_shape *in = &infer->in[0]->shape, *to = &attrs->shape;
-    bool fits = in->rank <= to->rank;
+    bool fits = in->rank <= to->rank && to->rank <= TUFF_MAX_RANK;
     for (uint32_t i = 0; fits && i < in->rank; i++) {
         uint32_t from = in->dim[in->rank - 1 - i];
         fits = from == 1 || from == to->dim[to->rank - 1 - i];
