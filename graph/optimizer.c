@@ -136,6 +136,8 @@ static bool check_params(struct tuff_graph *g, tuff_val loss, const struct tuff_
     if (!loss || tuff_shape_count(&type.shape) != 1) tuff_graph_fail(g, TUFF_ERR_SHAPE, "optimizer: the loss has more than one element");
     else if (!(p->schedule.lr > 0)) tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: the learning rate is %g", p->schedule.lr);
     else if (p->nesterov && p->momentum == 0) tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: Nesterov needs a momentum");
+    else if (p->schedule.milestone_count && !p->schedule.milestones) tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: the milestones are missing");
+    else if (tuff_graph_find(g, "optimizer/table")) tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: the graph has one already");
     return g->status == TUFF_OK;
 }
 
@@ -150,7 +152,9 @@ void tuff_optimizer_build(struct tuff_graph *g, tuff_val loss, const struct tuff
     if (!check_params(g, loss, p)) return;
     uint32_t count = tuff_graph_params(g, NULL, 0);
     tuff_val *x = tuff_arena_alloc(&g->arena, (count + 1) * sizeof *x), *gx = tuff_arena_alloc(&g->arena, (count + 1) * sizeof *gx);
-    if (!x || !gx) {
+    struct tuff_schedule *s = &p->schedule; /* feeding reads it long after this call */
+    if (s->milestone_count) s->milestones = tuff_arena_copy(&g->arena, s->milestones, s->milestone_count * sizeof *s->milestones);
+    if (!x || !gx || (s->milestone_count && !s->milestones)) {
         tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
         return;
     }
