@@ -114,16 +114,17 @@ static tuff_status build_training(struct tuff_model *m, const struct tuff_optimi
 static bool fits_on_device(const struct tuff_model *m, const struct tuff_data *data)
 {
     const struct tuff_caps *caps = tuff_device_caps(m->device);
-    uint64_t bytes = data->count * m->sample_bytes, heap = 0;
+    uint64_t x = data->count * m->sample_bytes, answers = data->count * tuff_model_answer_bytes(m), bytes = x + answers, heap = 0;
     for (uint32_t i = 0; i < caps->heap_count; i++)
         if (caps->heaps[i].device_local && caps->heaps[i].bytes > heap) heap = caps->heaps[i].bytes;
-    return bytes <= RESIDENT_BYTES && bytes <= caps->max_storage_range && bytes <= heap / 4;
+    return bytes <= RESIDENT_BYTES && x <= caps->max_storage_range && answers <= caps->max_storage_range && bytes <= heap / 4;
 }
 
 static tuff_status split_rows(struct tuff_model *m, double share, struct tuff_error *error)
 {
     uint64_t apart = (uint64_t)((double)m->data_count * share);
     m->train_count = m->data_count - apart;
+    tuff_free(m->context, m->rows); /* of a call that failed */
     m->rows = tuff_alloc(m->context, (size_t)m->data_count * sizeof *m->rows);
     if (!m->rows) return tuff_fail_memory(m->context, error);
     for (uint64_t i = 0; i < m->data_count; i++) m->rows[i] = (uint32_t)i;
@@ -165,11 +166,9 @@ static tuff_status compile_training(struct tuff_model *m, struct tuff_error *err
 
 static tuff_status write_data(struct tuff_model *m, const struct tuff_data *data, struct tuff_error *error)
 {
-    if (!m->resident || m->data_written) return TUFF_OK;
+    if (!m->resident) return TUFF_OK;
     TUFF_TRY(tuff_session_write(m->session, m->data_x, data->x, (size_t)data->count * m->sample_bytes, error));
-    TUFF_TRY(tuff_session_write(m->session, m->data_answers, tuff_model_answers(m, data), (size_t)data->count * tuff_model_answer_bytes(m), error));
-    m->data_written = true;
-    return TUFF_OK;
+    return tuff_session_write(m->session, m->data_answers, tuff_model_answers(m, data), (size_t)data->count * tuff_model_answer_bytes(m), error);
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------------------------- */
@@ -347,6 +346,9 @@ static tuff_status run_epochs(struct loop *l)
 tuff_status tuff_model_fit(struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params, struct tuff_error *error)
 {
     TUFF_TRY(tuff_model_prepare(m, data, params, error));
+    if (m->state.seed != m->params.seed) /* another order, and another split into training and validation */
+        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the training was begun with seed %llu, the model has %llu",
+                         (unsigned long long)m->state.seed, (unsigned long long)m->params.seed);
     TUFF_TRY(compile_training(m, error));
     TUFF_TRY(write_data(m, data, error));
     tuff_optimizer_resume(&m->optimizer, m->state.run);

@@ -30,7 +30,6 @@ struct tuff_model {
     tuff_val *train_outputs;                        /* [graph's arena] */
     uint32_t train_output_count;
     struct tuff_executable *train; /* [owned] or NULL */
-    bool data_written;
     struct tuff_fit_state state;
 };
 
