@@ -28,7 +28,7 @@ struct tuff_shape {
     uint32_t rank; /* 0: a scalar */
     uint32_t dim[TUFF_MAX_RANK];
 };
-/* tuff_shape_of(2, 3) in C: */
+/* TUFF_SHAPE(2, 3) is the shape [2, 3]. */
 #define TUFF_SHAPE(...)                                                                                                  \
     ((struct tuff_shape){(uint32_t)(sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t)), {__VA_ARGS__}})
 
@@ -87,8 +87,8 @@ struct tuff_init {
 TUFF_API tuff_val tuff_param(struct tuff_graph *g, const char *name, struct tuff_shape shape, struct tuff_init init);
 /* State that is kept between runs but not trained (running statistics, counters); type f32 or i32, or u8 for data sets. */
 TUFF_API tuff_val tuff_state(struct tuff_graph *g, const char *name, enum tuff_dtype dtype, struct tuff_shape shape, struct tuff_init init);
-/* At the end of a run that computes `target_of`... : state takes the value of `value` (same type). Returns the assignment,
- * which is listed among the outputs of the plans that should do it. */
+/* At the end of a run the state takes the value of `value` (same type); all readers in that run see what it was before. Returns
+ * the assignment, which is listed among the outputs of the plans that should do it and is no operand of anything. */
 TUFF_API tuff_val tuff_assign(struct tuff_graph *g, tuff_val state, tuff_val value);
 /* Gives a value a name, for labels, printing and outputs. Returns the value. */
 TUFF_API tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name);
@@ -213,13 +213,13 @@ struct tuff_topk_params { int axis; uint32_t k; bool smallest; };
  * tuff_gather_elements of it. */
 TUFF_API tuff_val tuff_topk_indices(struct tuff_graph *g, tuff_val x, struct tuff_topk_params params);
 TUFF_API tuff_val tuff_one_hot(struct tuff_graph *g, tuff_val indices, uint32_t depth); /* f32, new last axis */
-/* Uniform in [0, 1), f32: Philox 4x32-10 (Salmon et al. 2011), key = the graph's seed state, counter = (this value's number,
- * step, element). rng is the i32 [3] state of tuff_rng_state: seed low, seed high, step. */
+/* Uniform in [0, 1), f32: Philox 4x32-10 (Salmon et al. 2011), key = the graph's seed state, counter = (this value's number
+ * among the graph's random ones, step, element). rng is the i32 [3] state of tuff_rng_state: seed low, seed high, step. */
 TUFF_API tuff_val tuff_random_uniform(struct tuff_graph *g, tuff_val rng, struct tuff_shape shape);
 TUFF_API tuff_val tuff_random_normal(struct tuff_graph *g, tuff_val rng, struct tuff_shape shape); /* Box-Muller */
 /* x with probability 1-p, scaled by 1/(1-p), else 0 (Srivastava et al. 2014). */
 TUFF_API tuff_val tuff_dropout(struct tuff_graph *g, tuff_val x, tuff_val rng, double p);
-/* The graph's rng state, made at the first call (seed by tuff_session_seed, default 0). */
+/* The graph's rng state, made at the first call (its seed is that of tuff_session_params). */
 TUFF_API tuff_val tuff_rng_state(struct tuff_graph *g);
 
 /* ---- gradients ---------------------------------------------------------------------------------------------------------------------- */
@@ -275,7 +275,7 @@ struct tuff_schedule {
     double lr;
     double gamma, min_lr, start_factor;
     uint64_t every, period, warmup; /* updates */
-    const uint64_t *milestones;     /* [borrowed], rising */
+    const uint64_t *milestones;     /* rising; tuff_optimizer_build copies them */
     uint32_t milestone_count;
 };
 TUFF_API double tuff_schedule_lr(const struct tuff_schedule *schedule, uint64_t update);
@@ -307,7 +307,7 @@ struct tuff_optimizer {
     uint64_t filled; /* runs for which rows are on the device */
 };
 /* Adds gradients of the scalar loss by all parameters declared so far, and their update, to the graph: one vector over all
- * parameters, so that the update is one launch. Errors are sticky in the graph; loss must have one element. */
+ * parameters, so that the update is one launch. Once for a graph; loss must have one element. Errors are sticky in the graph. */
 TUFF_API void tuff_optimizer_build(struct tuff_graph *g, tuff_val loss, const struct tuff_optimizer_params *params,
                                    struct tuff_optimizer *optimizer);
 /* Call before each run of the plan: writes the next rows of step sizes when they are used up (every 256 runs), computed in
@@ -459,7 +459,7 @@ struct tuff_fit_state {
     double best_loss;     /* of validation */
     uint64_t best_epoch, since_best;
     double loss_sum; /* of the current epoch up to the last reading */
-    uint64_t seed;
+    uint64_t seed;   /* of the model; a fit refuses to go on with another */
 };
 TUFF_API struct tuff_fit_state tuff_model_state(const struct tuff_model *model);
 /* Sets the place; parameters and states are written with tuff_model_write. Call before the first fit. */
