@@ -227,6 +227,8 @@ void tuff_caps_restrict(struct tuff_caps *caps, const struct tuff_features *feat
     caps->integer_dot_product = caps->integer_dot_product && features->integer_dot_product;
     caps->cooperative_matrix = caps->cooperative_matrix && features->cooperative_matrix && features->memory_model;
     caps->bfloat16 = caps->bfloat16 && features->bfloat16;
+    if (caps->subgroup_size_control && caps->subgroup_size_min <= 32 && caps->subgroup_size == 64)
+        caps->subgroup_size = 32; /* RDNA: pairs its lanes best; needs to be asked for */
 }
 
 static enum tuff_device_kind kind_of(VkPhysicalDeviceType type)
@@ -290,8 +292,6 @@ static void copy_properties(struct tuff_caps *caps, const struct property_chain 
                                                                   : caps->subgroup_size;
     caps->subgroup_size_max = chain->size_control.maxSubgroupSize ? chain->size_control.maxSubgroupSize
                                                                   : caps->subgroup_size;
-    if (caps->subgroup_size_min <= 32 && caps->subgroup_size == 64)
-        caps->subgroup_size = 32; /* RDNA: pairs its lanes best */
     if (!(chain->subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT)) return;
     caps->subgroup_basic = operations & VK_SUBGROUP_FEATURE_BASIC_BIT;
     caps->subgroup_arithmetic = operations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
@@ -321,6 +321,7 @@ static void query_properties(struct tuff_instance *instance, struct tuff_gpu *gp
     }
     instance->GetPhysicalDeviceProperties2(gpu->handle, &chain.core);
     copy_properties(&gpu->caps, &chain);
+    gpu->subgroup_size = chain.subgroup.subgroupSize;
 }
 
 static void query_features(struct tuff_instance *instance, struct tuff_gpu *gpu, const struct extension_list *extensions)

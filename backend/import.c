@@ -28,6 +28,7 @@ static tuff_status adopt(struct tuff_device *device, const struct tuff_import_pa
     device->gpu.features = tuff_features_of_chain(params->features);
     device->gpu.has_memory_budget = device->gpu.has_memory_budget && listed(params, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     device->caps = device->gpu.caps;
+    device->caps.subgroup_size = device->gpu.subgroup_size;
     device->caps.memory_budget = device->gpu.has_memory_budget;
     device->caps.push_descriptor = device->caps.push_descriptor && listed(params, VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME);
     if (!device->gpu.timestamp_bits) device->caps.timestamp_period_ns = 0;
