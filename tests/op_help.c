@@ -130,6 +130,7 @@ bool op_fill_cases(struct op_random *r, const struct tuff_graph *g, const struct
 {
     for (uint32_t c = 0; c < op->case_count; c++) {
         const struct op_case_values *values = &cases[c];
+        if (!values->y) continue;
         for (uint32_t k = 0; k < op->cases[c].in_count; k++) {
             tuff_val v = values->in[k];
             if (!fill_value(g, data, v)) return false;

@@ -25,7 +25,7 @@ struct op_case_values {
     tuff_val in[6], y, gy, gx[6];
 };
 bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, uint32_t number, bool gradients, struct op_case_values *out);
-/* data for all inputs of the graph that belong to these cases. */
+/* data for all inputs of the graph that belong to these cases; a case without y is not in the graph. */
 bool op_fill_cases(struct op_random *r, const struct tuff_graph *g, const struct tuff_op *op, const struct op_case_values *cases, double **data);
 
 /* Compares a value with its reference. Elements whose bound is infinite are left out and counted; those that are not finite
