@@ -113,6 +113,11 @@ void tuff_call_define(struct tuff_kernel_call *call, const char *name, int value
  * tuff_group() of include/grid.glsl and returns when it is >= its own count. */
 void tuff_call_grid(struct tuff_kernel_call *call, const struct tuff_caps *caps, uint64_t count);
 
+/* Is a loop of so many rounds in one invocation safe on this device? Mesa's llvmpipe ends the loops of an invocation after
+ * 65535 rounds in all, without telling (cumsum over 100000 elements shows it); loops with constant bounds that the compiler
+ * unrolls do not count. TUFF_ERR_UNSUPPORTED with a sentence where the answer would be wrong. */
+TUFF_MUST_CHECK tuff_status tuff_lower_rounds(const struct tuff_lower *lower, uint64_t rounds, struct tuff_error *error);
+
 enum tuff_domain { /* where test inputs are drawn from */
     TUFF_DOMAIN_NORMAL = 0, /* mean 0, deviation 1 */
     TUFF_DOMAIN_POSITIVE,   /* [0.1, 4] */

@@ -21,16 +21,24 @@ layout(push_constant) uniform Push { uint lines; uint n; uint inner; };
 TUFF_PORT_IN(0)
 TUFF_PORT_OUT(1)
 #endif
+float sum = 0.0;
+void add(uint base, uint k)
+{
+    if (k >= n) return;
+    uint i = base + (REVERSE != 0u ? n - 1u - k : k) * inner;
+    float x = in0(i), before = sum;
+    sum += x;
+    out0(i, EXCLUSIVE != 0u ? before : sum);
+}
 void main()
 {
     uint line = tuff_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
     if (line >= lines) return;
     uint base = line / inner * n * inner + line % inner;
-    float sum = 0.0;
-    for (uint k = 0u; k < n; k++) {
-        uint i = base + (REVERSE != 0u ? n - 1u - k : k) * inner;
-        float x = in0(i), before = sum;
-        sum += x;
-        out0(i, EXCLUSIVE != 0u ? before : sum);
+    for (uint k = 0u; k < n; k += 4u) { /* four a round: tuff_lower_rounds */
+        add(base, k);
+        add(base, k + 1u);
+        add(base, k + 2u);
+        add(base, k + 3u);
     }
 }

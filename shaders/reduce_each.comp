@@ -21,6 +21,9 @@ void main()
     uint o = tuff_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
     if (o >= outputs) return;
     Best b = take(o, 0u);
-    for (uint r = 1u; r < n; r++) b = join(b, take(o, r));
+    uint r = 1u;
+    for (; r + 4u <= n; r += 4u) /* four a round: tuff_lower_rounds */
+        b = join(join(join(join(b, take(o, r)), take(o, r + 1u)), take(o, r + 2u)), take(o, r + 3u));
+    for (; r < n; r++) b = join(b, take(o, r));
     finish(o, b);
 }

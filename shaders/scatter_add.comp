@@ -23,6 +23,14 @@ TUFF_PORT_IN_INT(1)
 TUFF_PORT_IN(2)
 TUFF_PORT_OUT(3)
 #endif
+/* sum with the source at j when that goes to `mine` */
+float add(float sum, uint at_j, bool inside, int mine, int size)
+{
+    if (!inside) return sum;
+    int at = in1(at_j);
+    at = clamp(at < 0 ? at + size : at, 0, size - 1);
+    return at == mine ? sum + in2(at_j) : sum;
+}
 void main()
 {
     uint i = tuff_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
@@ -44,10 +52,12 @@ void main()
     }
     float sum = in0(i);
     if (inside)
-        for (uint j = 0u; j < e[axis]; j++) {
-            int at = in1(base + j * step);
-            at = clamp(at < 0 ? at + size : at, 0, size - 1);
-            if (at == mine) sum += in2(base + j * step);
+        for (uint j = 0u; j < e[axis]; j += 4u) { /* four a round: tuff_lower_rounds */
+            uint at = base + j * step;
+            sum = add(sum, at, true, mine, size);
+            sum = add(sum, at + step, j + 1u < e[axis], mine, size);
+            sum = add(sum, at + 2u * step, j + 2u < e[axis], mine, size);
+            sum = add(sum, at + 3u * step, j + 3u < e[axis], mine, size);
         }
     out0(i, sum);
 }

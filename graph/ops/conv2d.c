@@ -169,12 +169,15 @@ static tuff_val add_input_grad(struct tuff_graph *g, tuff_val gy, tuff_val w, co
 }
 
 /* About 32 workgroups of a 64 x 64 tile where there are pictures enough, each with a sum of 512 terms or more. */
+enum { LONGEST_SUM = 200000 }; /* pixels of one split: loops of four pixels a round stay below what tuff_lower_rounds allows */
+
 static uint32_t choose_splits(uint64_t rows, uint64_t columns, uint64_t groups, uint64_t pictures, uint64_t pixels)
 {
     uint64_t tiles = (rows + 63) / 64 * ((columns + 63) / 64) * groups, splits = tiles < 32 ? 32 / tiles : 1;
     uint64_t most = pictures * pixels / 512;
     if (splits > most) splits = most ? most : 1;
     if (splits > pictures) splits = pictures;
+    while (splits < pictures && (pictures + splits - 1) / splits * pixels > LONGEST_SUM) splits++;
     uint64_t each = (pictures + splits - 1) / splits;
     return (uint32_t)((pictures + each - 1) / each);
 }
@@ -423,6 +426,8 @@ static bool lower_weight_shuffle(const struct tuff_lower *lower, const struct si
     uint64_t x_count = tuff_shape_count(&lower->in[0]->shape), rows = (uint64_t)s->ci * s->kh;
     if (!lanes || s->sh != 1 || s->sw != 1 || reach_x > 5 || x_count % 4 || s->co < 3) return false;
     bool flat = s->w == s->ow && (uint64_t)s->h * s->w % 4 == 0 && (uint64_t)s->oh * s->ow % 4 == 0;
+    uint64_t runs = (uint64_t)split_pictures * (flat ? 1 : s->oh), quads = flat ? ((uint64_t)s->oh * s->ow + 3) / 4 : (s->ow + 3) / 4;
+    if (tuff_lower_rounds(lower, runs * (quads + 1), NULL) != TUFF_OK) return false;
     bool padded = s->top || s->left || (uint64_t)s->oh + reach_y > s->h || (uint64_t)s->ow + reach_x > s->w;
     uint32_t mg = s->co > 2 * lanes && tuff_compiles_fast(lower->caps) ? 4 : s->co > lanes ? 2 : 1, ng = rows <= lanes ? 1 : rows <= 2 * lanes || mg == 4 || !tuff_compiles_fast(lower->caps) ? 2 : 3;
     uint64_t tiles_m = (s->co + lanes * mg - 1) / (lanes * mg), tiles_n = (rows + lanes * ng - 1) / (lanes * ng);
@@ -445,7 +450,7 @@ static tuff_status weight_grad_lower(const struct tuff_lower *lower, struct tuff
     if (TUFF_NEVER(!measure_weight_grad(attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s))) return TUFF_ERR_SHAPE;
     if (lower_weight_shuffle(lower, &s, lower->value->type.shape.dim[0], pictures_per_split(attrs, s.n), call)) return TUFF_OK;
     uint64_t k = (uint64_t)s.n * s.oh * s.ow, k_split = (uint64_t)pictures_per_split(attrs, s.n) * s.oh * s.ow;
-    struct tuff_gemm gemm = {.op = TUFF_GEMM_WEIGHT_GRAD, .m = s.co, .n = (uint64_t)s.ci * s.kh * s.kw, .k = k,
+    struct tuff_gemm gemm = {.op = TUFF_GEMM_WEIGHT_GRAD, .m = s.co, .n = (uint64_t)s.ci * s.kh * s.kw, .k = k, .k_split = k_split,
                              .z = (uint64_t)lower->value->type.shape.dim[0] * s.groups, .a_k_fast = true, .b_k_fast = true,
                              .c_vec = (uint64_t)s.ci * s.kh * s.kw % 4 == 0, .k_tail = k_split % 4 != 0 || k % 4 != 0};
     TUFF_TRY(lower_sizes(lower, &s, &gemm, (uint32_t)k_split, call, error));

@@ -90,6 +90,8 @@ tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_ge
         return tuff_fail(NULL, error, TUFF_ERR_UNSUPPORTED, "%s: a product of %llu x %llu x %llu, %llu times, passes 2^31",
                          lower->value->op->name, (unsigned long long)gemm->m, (unsigned long long)gemm->n,
                          (unsigned long long)gemm->k, (unsigned long long)gemm->z);
+    uint64_t k_loop = gemm->k_split ? gemm->k_split : gemm->k;
+    TUFF_TRY(tuff_lower_rounds(lower, t.family == SHUFFLE ? ceil_div(k_loop, 4) : k_loop, error));
     call->file = files[t.family];
     call->flops = 2 * gemm->m * gemm->n * gemm->k * gemm->z;
     tuff_call_define(call, "GEMM_OP", (int)gemm->op);

@@ -9,7 +9,8 @@ enum tuff_gemm_op { TUFF_GEMM_MATMUL, TUFF_GEMM_CONV, TUFF_GEMM_INPUT_GRAD, TUFF
 /* c[z,m,n] = sum_k a[z,m,k] b[z,k,n] */
 struct tuff_gemm {
     enum tuff_gemm_op op;
-    uint64_t m, n, k, z; /* k: longest sum of one z where it is split */
+    uint64_t m, n, k, z;
+    uint64_t k_split; /* longest sum of one z where k is split; 0: k */
     bool a_k_fast, b_k_fast; /* neighbours along k, and not along m or n, are neighbours in memory */
     bool c_vec;  /* four columns from a multiple of 4 on are neighbours in memory, at a multiple of 4 */
     bool k_tail; /* a sum's length, or a split's, is no multiple of 4 */

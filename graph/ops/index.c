@@ -230,9 +230,9 @@ static double scatter_add_terms(const struct tuff_value *value, const struct tuf
 
 static tuff_status scatter_add_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
 {
-    (void)error;
     int axis = ((const struct tuff_axis_attrs *)lower->value->attrs)->axis;
     uint32_t rank = lower->value->type.shape.rank, count = (uint32_t)tuff_shape_count(&lower->value->type.shape);
+    TUFF_TRY(tuff_lower_rounds(lower, lower->in[1]->shape.dim[axis] / 4 + 10, error));
     call->file = "scatter_add";
     tuff_call_spec(call, 0, 64);
     for (uint32_t which = 0; which < 2; which++)
@@ -308,11 +308,11 @@ static void topk_ref(const struct tuff_ref *ref)
 
 static tuff_status topk_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
 {
-    (void)error;
     const struct topk_attrs *attrs = lower->value->attrs;
     const struct tuff_shape *x = &lower->in[0]->shape;
     uint64_t outer, inner, count = tuff_shape_count(x);
     split(x, attrs->axis, &outer, &inner);
+    TUFF_TRY(tuff_lower_rounds(lower, x->dim[attrs->axis] / 4 + 1, error));
     call->file = "topk";
     tuff_call_spec(call, 0, 64);
     tuff_call_spec(call, 1, attrs->smallest != 0);

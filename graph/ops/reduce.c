@@ -130,7 +130,6 @@ static void reduce_ref(const struct tuff_ref *ref)
 /* Long contiguous rows go to a workgroup each; short ones, and reductions of leading axes, to an invocation each. */
 static tuff_status reduce_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
 {
-    (void)error;
     const struct tuff_reduce_attrs *attrs = lower->value->attrs;
     const struct tuff_shape *in = &lower->in[0]->shape;
     uint64_t n = reduced_count(in, attrs->axes), outputs = tuff_shape_count(in) / n;
@@ -138,6 +137,7 @@ static tuff_status reduce_lower(const struct tuff_lower *lower, struct tuff_kern
     bool each = n <= 64 || (outputs >= 1024 && (!inner || n <= 256));
     uint32_t size = lower->caps->max_workgroup_invocations < 256 ? 64 : 256;
     if (lower->caps->kind == TUFF_DEVICE_SOFTWARE || each) size = 64;
+    TUFF_TRY(tuff_lower_rounds(lower, each ? n / 4 + 4 : n / size + 1, error));
     call->file = each ? "reduce_each" : "reduce_row";
     tuff_call_define(call, "REDUCE", (int)kind_of(lower->value->op));
     if (!is_float(lower->in[0]->dtype)) tuff_call_define(call, "REDUCE_INT", 1);
@@ -179,21 +179,42 @@ static tuff_val add_reduce(struct tuff_graph *g, const struct tuff_op *op, tuff_
     return tuff_graph_add(g, op, &x, 1, &attrs);
 }
 
-/* One long sum would occupy one workgroup: with at least 2^15 elements for each of few outputs it is done in two steps,
- * rows of at most 4096 first, where the innermost axes divide so. */
+/* Sum over `axes` of which axis a is summed in parts of `part` first; the last, shorter part on its own. */
+static tuff_val sum_by_parts(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep, uint32_t a, uint32_t part)
+{
+    struct tuff_shape shape = tuff_type_of(g, x).shape, rows = {.rank = shape.rank + 1};
+    uint32_t count = shape.dim[a] / part, rest = shape.dim[a] % part, below = (1u << a) - 1, start[TUFF_MAX_RANK] = {0}, parts_axis = 0;
+    int32_t step[TUFF_MAX_RANK];
+    struct tuff_shape size = shape;
+    for (uint32_t i = 0; i < TUFF_MAX_RANK; i++) step[i] = 1;
+    size.dim[a] = count * part;
+    for (uint32_t i = 0; i < rows.rank; i++) rows.dim[i] = i < a ? shape.dim[i] : i == a ? count : i == a + 1 ? part : shape.dim[i - 1];
+    for (uint32_t i = 0; i < a; i++) parts_axis += !(axes >> i & 1);
+    uint32_t inner = (axes & below) | 1u << (a + 1) | ((axes & ~(below | 1u << a)) << 1); /* all but the axis of parts */
+    tuff_val sums = add_reduce(g, &tuff_op_sum, tuff_reshape(g, tuff_slice(g, x, start, step, size.dim), rows), inner, TUFF_DROP_AXES);
+    tuff_val total = tuff_sum(g, sums, 1u << parts_axis, TUFF_DROP_AXES);
+    if (rest) {
+        start[a] = count * part;
+        size.dim[a] = rest;
+        total = tuff_add(g, total, tuff_sum(g, tuff_slice(g, x, start, step, size.dim), axes, TUFF_DROP_AXES));
+    }
+    return keep ? tuff_reshape(g, total, kept_shape(shape, axes)) : total;
+}
+
+/* Sums of 2^15 terms into few results would occupy few workgroups, sums of 2^17 and more rounds beyond what some drivers count
+ * (tuff_lower_rounds): the longest of their axes is summed in parts of at most 4096. */
 static tuff_val split_sum(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
 {
     struct tuff_shape shape = tuff_type_of(g, x).shape;
-    uint64_t n = reduced_count(&shape, axes), count = tuff_shape_count(&shape), part = 1;
-    bool whole = n == count;
-    if (!whole || n < 1u << 15) return add_reduce(g, &tuff_op_sum, x, axes, keep);
-    for (uint64_t d = 2; d <= 4096; d++)
-        if (n % d == 0) part = d;
-    if (part < 64) return add_reduce(g, &tuff_op_sum, x, axes, keep);
-    tuff_val rows = tuff_reshape(g, x, TUFF_SHAPE((uint32_t)(n / part), (uint32_t)part));
-    tuff_val sums = add_reduce(g, &tuff_op_sum, rows, 2, TUFF_DROP_AXES);
-    tuff_val total = add_reduce(g, &tuff_op_sum, sums, 1, TUFF_DROP_AXES);
-    return keep ? tuff_reshape(g, total, kept_shape(shape, axes)) : total;
+    uint64_t n = reduced_count(&shape, axes), outputs = tuff_shape_count(&shape) / n;
+    bool is_long = n >= 1u << 17 || (n >= 1u << 15 && outputs == 1);
+    uint32_t a = 0;
+    for (uint32_t i = 0; i < shape.rank; i++)
+        if ((axes >> i & 1) && (!(axes >> a & 1) || shape.dim[i] > shape.dim[a])) a = i;
+    if (!is_long || shape.rank == TUFF_MAX_RANK || shape.dim[a] < 128) return add_reduce(g, &tuff_op_sum, x, axes, keep);
+    uint64_t others = n / shape.dim[a], part = others >= 4096 ? 1 : 4096 / others;
+    if (part > shape.dim[a] / 2) part = shape.dim[a] / 2;
+    return sum_by_parts(g, x, axes, keep, a, (uint32_t)part);
 }
 
 tuff_val tuff_sum(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
@@ -283,11 +304,11 @@ static double cumsum_terms(const struct tuff_value *value, const struct tuff_typ
 
 static tuff_status cumsum_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
 {
-    (void)error;
     const struct cumsum_attrs *attrs = lower->value->attrs;
     const struct tuff_shape *shape = &lower->value->type.shape;
     uint32_t n = shape->dim[attrs->axis], inner = (uint32_t)inner_of(shape, attrs->axis);
     uint32_t lines = (uint32_t)(tuff_shape_count(shape) / n);
+    TUFF_TRY(tuff_lower_rounds(lower, n / 4 + 1, error));
     call->file = "cumsum";
     tuff_call_spec(call, 0, 64);
     tuff_call_spec(call, 1, attrs->exclusive != 0);
