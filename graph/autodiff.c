@@ -38,6 +38,13 @@ void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_va
         tuff_graph_fail(g, TUFF_ERR_USAGE, "gradients: y is not a value of this graph");
         return;
     }
+    struct tuff_shape shape = tuff_type_of(g, y).shape, weights = tuff_type_of(g, gy).shape;
+    if (gy && !tuff_shape_equal(&shape, &weights)) {
+        char a[128], b[128];
+        tuff_graph_fail(g, TUFF_ERR_SHAPE, "gradients: y is %s, its weights are %s", tuff_shape_text(&shape, a, sizeof a),
+                        tuff_shape_text(&weights, b, sizeof b));
+        return;
+    }
     uint32_t end = g->count;
     bool *depends = tuff_arena_alloc(&g->arena, end * sizeof *depends);
     tuff_val *grads = tuff_arena_alloc(&g->arena, end * sizeof *grads);

@@ -59,6 +59,23 @@ static tuff_status run_passes(struct tuff_work *w, struct tuff_compiled *out)
     return TUFF_OK;
 }
 
+/* Two assignments to the same memory in one run would have no defined order. */
+static tuff_status check_assignments(const struct tuff_compile_params *params, struct tuff_error *error)
+{
+    const struct tuff_value *values = params->graph->values;
+    for (uint32_t i = 0; i < params->output_count; i++)
+        for (uint32_t k = 0; k < i; k++) {
+            const struct tuff_value *a = &values[params->outputs[i]], *b = &values[params->outputs[k]];
+            if (a->op != &tuff_op_assign || b->op != &tuff_op_assign || params->outputs[i] == params->outputs[k]) continue;
+            const struct tuff_op *p = values[a->in[0]].op, *q = values[b->in[0]].op;
+            bool inside = (p == &tuff_op_param && q == &tuff_op_param_pack) || (p == &tuff_op_param_pack && q == &tuff_op_param);
+            if (a->in[0] == b->in[0] || inside)
+                return tuff_fail(params->graph->context, error, TUFF_ERR_USAGE, "'%s' is assigned twice in one run",
+                                 values[a->in[0]].name ? values[a->in[0]].name : "the parameters");
+        }
+    return TUFF_OK;
+}
+
 tuff_status tuff_compile(const struct tuff_compile_params *params, struct tuff_compiled *out, struct tuff_error *error)
 {
     struct tuff_context *context = params->graph->context;
@@ -69,6 +86,7 @@ tuff_status tuff_compile(const struct tuff_compile_params *params, struct tuff_c
     TUFF_REQUIRE(context, error, params->outputs != NULL || params->output_count == 0);
     for (uint32_t i = 0; i < params->output_count; i++)
         TUFF_REQUIRE(context, error, params->outputs[i] > 0 && params->outputs[i] < params->graph->count);
+    TUFF_TRY(check_assignments(params, error));
     struct tuff_arena arena;
     tuff_arena_init(&arena, context);
     struct tuff_work work = {.context = context, .arena = &arena, .error = error, .params = params};

@@ -145,6 +145,7 @@ tuff_status tuff_model_prepare(struct tuff_model *m, const struct tuff_data *dat
         return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the model was prepared for %llu samples, not %llu", (unsigned long long)m->data_count,
                          (unsigned long long)data->count);
     }
+    TUFF_TRY(tuff_optimizer_check(m->context, &params->optimizer, error));
     m->data_count = data->count;
     m->resident = !params->stream && fits_on_device(m, data);
     TUFF_TRY(split_rows(m, params->validation_share, error));
@@ -343,12 +344,33 @@ static tuff_status run_epochs(struct loop *l)
     return TUFF_OK;
 }
 
+/* Going on with another seed, batch, number of samples or split would be another order of samples. */
+static tuff_status check_state(struct tuff_model *m, struct tuff_error *error)
+{
+    struct tuff_fit_state *s = &m->state;
+    if (s->samples == 0) { /* the first fit */
+        s->samples = m->data_count;
+        s->train_samples = m->train_count;
+    }
+    const struct {
+        const char *what;
+        uint64_t begun, now;
+    } facts[] = {{"seed", s->seed, m->params.seed},
+                 {"batch size", s->batch, m->params.batch},
+                 {"number of samples", s->samples, m->data_count},
+                 {"number of training samples", s->train_samples, m->train_count}};
+    for (size_t i = 0; i < TUFF_COUNT(facts); i++)
+        if (facts[i].begun != facts[i].now)
+            return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the training was begun with %s %llu, not %llu", facts[i].what,
+                             (unsigned long long)facts[i].begun, (unsigned long long)facts[i].now);
+    if (s->step <= m->train_count / m->params.batch) return TUFF_OK;
+    return tuff_fail(m->context, error, TUFF_ERR_USAGE, "step %llu lies behind the epoch's end", (unsigned long long)s->step);
+}
+
 tuff_status tuff_model_fit(struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params, struct tuff_error *error)
 {
     TUFF_TRY(tuff_model_prepare(m, data, params, error));
-    if (m->state.seed != m->params.seed) /* another order, and another split into training and validation */
-        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the training was begun with seed %llu, the model has %llu",
-                         (unsigned long long)m->state.seed, (unsigned long long)m->params.seed);
+    TUFF_TRY(check_state(m, error));
     TUFF_TRY(compile_training(m, error));
     TUFF_TRY(write_data(m, data, error));
     tuff_optimizer_resume(&m->optimizer, m->state.run);

@@ -361,7 +361,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_write(struct tuff_executabl
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_submit(struct tuff_executable *executable, uint64_t *ticket, struct tuff_error *error);
 /* Submits and waits. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_run(struct tuff_executable *executable, struct tuff_error *error);
-/* Content of output number `index` after the last run; waits for it. */
+/* The first bytes of output number `index` after the last run; waits for it. Errors: USAGE when it has fewer. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_read(struct tuff_executable *executable, uint32_t index, void *data, size_t bytes,
                                                           struct tuff_error *error);
 /* The plan, one line a launch, with bytes and peak; free with tuff_text_free. */
@@ -459,7 +459,8 @@ struct tuff_fit_state {
     double best_loss;     /* of validation */
     uint64_t best_epoch, since_best;
     double loss_sum; /* of the current epoch up to the last reading */
-    uint64_t seed;   /* of the model; a fit refuses to go on with another */
+    /* what the order of samples hangs on; a fit refuses to go on with others */
+    uint64_t seed, batch, samples, train_samples;
 };
 TUFF_API struct tuff_fit_state tuff_model_state(const struct tuff_model *model);
 /* Sets the place; parameters and states are written with tuff_model_write. Call before the first fit. */

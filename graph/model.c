@@ -98,7 +98,7 @@ tuff_status tuff_model_create(struct tuff_device *device, const struct tuff_mode
     if (m->params.batch == 0) m->params.batch = 64;
     if (m->params.scale == 0) m->params.scale = params->sample.dtype == TUFF_U8 ? 1.0 / 255 : 1;
     m->sample_bytes = (size_t)tuff_shape_count(&params->sample.shape) * tuff_dtype_bytes(params->sample.dtype);
-    m->state = (struct tuff_fit_state){.best_loss = INFINITY, .seed = params->seed};
+    m->state = (struct tuff_fit_state){.best_loss = INFINITY, .seed = params->seed, .batch = m->params.batch};
     tuff_status status = tuff_graph_create(context, &m->graph, error);
     if (status == TUFF_OK) status = build_inference(m, error);
     if (status != TUFF_OK) tuff_model_destroy(m);

@@ -129,14 +129,22 @@ static void build_adam(struct update *u)
     assign(u, u->p, tuff_sub(g, u->p, tuff_mul(g, step, u->column[COLUMN_LR])));
 }
 
+tuff_status tuff_optimizer_check(struct tuff_context *context, const struct tuff_optimizer_params *p, struct tuff_error *error)
+{
+    if (!(p->schedule.lr > 0)) return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the learning rate is %g", p->schedule.lr);
+    if (p->nesterov && p->momentum == 0) return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: Nesterov needs a momentum");
+    if (p->schedule.milestone_count && !p->schedule.milestones)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the milestones are missing");
+    return TUFF_OK;
+}
+
 static bool check_params(struct tuff_graph *g, tuff_val loss, const struct tuff_optimizer_params *p)
 {
     struct tuff_type type = tuff_type_of(g, loss);
+    struct tuff_error error = {0};
     if (g->status != TUFF_OK) return false;
     if (!loss || tuff_shape_count(&type.shape) != 1) tuff_graph_fail(g, TUFF_ERR_SHAPE, "optimizer: the loss has more than one element");
-    else if (!(p->schedule.lr > 0)) tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: the learning rate is %g", p->schedule.lr);
-    else if (p->nesterov && p->momentum == 0) tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: Nesterov needs a momentum");
-    else if (p->schedule.milestone_count && !p->schedule.milestones) tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: the milestones are missing");
+    else if (tuff_optimizer_check(NULL, p, &error) != TUFF_OK) tuff_graph_fail(g, error.status, "%s", error.message);
     else if (tuff_graph_find(g, "optimizer/table")) tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: the graph has one already");
     return g->status == TUFF_OK;
 }

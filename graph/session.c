@@ -24,6 +24,7 @@ struct tuff_executable {
     struct tuff_program *program[MAX_INPUT_SETS];          /* [owned] */
     uint32_t sets, current;
     uint32_t output_count;
+    tuff_val *outputs; /* [plan's arena] */
 };
 
 /* ---- leaves ----------------------------------------------------------------------------------------------------------------- */
@@ -213,7 +214,9 @@ tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff
         tuff_free(session->context, x);
         return status;
     }
-    status = make_programs(x, params, error);
+    if (x->output_count) x->outputs = tuff_arena_copy(&x->compiled.plan.arena, params->outputs, x->output_count * sizeof *x->outputs);
+    bool memory = x->output_count > 0 && !x->outputs;
+    status = memory ? tuff_fail_memory(session->context, error) : make_programs(x, params, error);
     if (status != TUFF_OK) tuff_executable_destroy(x);
     else *executable = x;
     return status;
@@ -278,7 +281,7 @@ tuff_status tuff_executable_read(struct tuff_executable *x, uint32_t index, void
     uint32_t at = x->compiled.output_slots[index];
     if (at == UINT32_MAX) return tuff_fail(x->session->context, error, TUFF_ERR_USAGE, "output %u is an assignment", (unsigned)index);
     const struct tuff_plan_slot *slot = &x->compiled.plan.slots[at];
-    if (bytes > slot->bytes)
+    if (bytes > exact_bytes(&x->session->graph->values[x->outputs[index]].type))
         return tuff_fail(x->session->context, error, TUFF_ERR_USAGE, "output %u has fewer than %zu bytes", (unsigned)index, bytes);
     return read_padded(x->output, slot->offset, data, bytes, error);
 }

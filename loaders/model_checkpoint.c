@@ -15,6 +15,7 @@ struct field {
 static const struct field fields[] = {
     FIELD(epoch, false),      FIELD(step, false),       FIELD(run, false),     FIELD(best_loss, true),
     FIELD(best_epoch, false), FIELD(since_best, false), FIELD(loss_sum, true), FIELD(seed, false),
+    FIELD(batch, false),      FIELD(samples, false),    FIELD(train_samples, false),
 };
 enum { FIELD_COUNT = TUFF_COUNT(fields), DIGITS_MAX = 24 };
 

@@ -33,6 +33,9 @@ tuff_val tuff_pack(struct tuff_graph *g, tuff_val target, const tuff_val *x, uin
 uint64_t tuff_pack_offset(const struct tuff_graph *g, const tuff_val *members, uint32_t k);
 /* Parameters in order of declaration into out (capacity cap); returns their number. */
 uint32_t tuff_graph_params(const struct tuff_graph *g, tuff_val *out, uint32_t capacity);
+/* What tuff_optimizer_build would refuse whatever the graph is, so that a model can ask before it adds to its graph. */
+TUFF_MUST_CHECK tuff_status tuff_optimizer_check(struct tuff_context *context, const struct tuff_optimizer_params *params,
+                                                 struct tuff_error *error);
 /* Initial content of a param or state as f32, i32 or u8, into memory of the value's size. seed: tuff_session's. */
 void tuff_leaf_init(const struct tuff_value *value, uint64_t seed, void *memory);
 
