@@ -8,7 +8,13 @@
 extern "C" {
 #endif
 
-enum tuff_device_kind { TUFF_DEVICE_OTHER, TUFF_DEVICE_DISCRETE, TUFF_DEVICE_INTEGRATED, TUFF_DEVICE_VIRTUAL, TUFF_DEVICE_SOFTWARE };
+enum tuff_device_kind {
+    TUFF_DEVICE_OTHER,
+    TUFF_DEVICE_DISCRETE,
+    TUFF_DEVICE_INTEGRATED,
+    TUFF_DEVICE_VIRTUAL,
+    TUFF_DEVICE_SOFTWARE
+};
 
 /* What a device can do, already clamped by TUFF_LIMITS where that applies. Sizes in bytes. Plain data. */
 struct tuff_caps {
@@ -47,8 +53,8 @@ struct tuff_device;
 
 /* Opens the device that `name` chooses (index in the list, UUID, or part of the name without regard to case); NULL takes
  * the context's options.device, else the best. Errors: NO_DEVICE (the sentence lists what there is), DRIVER, MEMORY. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_device_create(struct tuff_context *context, const char *name, struct tuff_device **device,
-                                                        struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_device_create(struct tuff_context *context, const char *name,
+                                                        struct tuff_device **device, struct tuff_error *error);
 TUFF_API void tuff_device_retain(struct tuff_device *device);
 TUFF_API void tuff_device_release(struct tuff_device *device); /* NULL is legal */
 TUFF_API const struct tuff_caps *tuff_device_caps(const struct tuff_device *device);
@@ -63,15 +69,16 @@ TUFF_API void tuff_device_flush_caches(struct tuff_device *device);
 struct tuff_buffer;
 /* Fresh contents are zeros (NaN under TUFF_DEBUG_POISON when zero is false).
  * Errors: DEVICE_MEMORY with the figures, MEMORY. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_buffer_create(struct tuff_device *device, uint64_t bytes, bool zero, const char *label,
-                                                        struct tuff_buffer **buffer, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_buffer_create(struct tuff_device *device, uint64_t bytes, bool zero,
+                                                        const char *label, struct tuff_buffer **buffer,
+                                                        struct tuff_error *error);
 TUFF_API void tuff_buffer_retain(struct tuff_buffer *buffer);
 TUFF_API void tuff_buffer_release(struct tuff_buffer *buffer); /* NULL is legal */
 /* offset and bytes are multiples of 4, in range, else USAGE. The data is taken before the call returns. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_buffer_write(struct tuff_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
-                                                       struct tuff_error *error);
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_buffer_read(struct tuff_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
-                                                      struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_buffer_write(struct tuff_buffer *buffer, uint64_t offset, const void *data,
+                                                       uint64_t bytes, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_buffer_read(struct tuff_buffer *buffer, uint64_t offset, void *data,
+                                                      uint64_t bytes, struct tuff_error *error);
 
 /* Compiles GLSL to SPIR-V; the runtime library has none built in (DESIGN, section 2). */
 struct tuff_compiler {
@@ -80,8 +87,8 @@ struct tuff_compiler {
     const char *version; /* part of cache keys */
     /* source: flattened GLSL with its #version line; preamble: text put right after that line. *spirv is allocated with the
      * context's allocator and owned by the caller. Errors: COMPILE with the first error line, MEMORY. Thread-safe. */
-    tuff_status (*compile)(void *user, struct tuff_context *context, const char *name, const char *source, const char *preamble,
-                           uint32_t **spirv, size_t *words, struct tuff_error *error);
+    tuff_status (*compile)(void *user, struct tuff_context *context, const char *name, const char *source,
+                           const char *preamble, uint32_t **spirv, size_t *words, struct tuff_error *error);
 };
 /* The one built on glslang's C interface; NULL in builds without it. Only in libtuff. */
 TUFF_API const struct tuff_compiler *tuff_glslang(void);
@@ -91,20 +98,22 @@ struct tuff_plan;
 struct tuff_program;
 struct tuff_program_params {
     size_t struct_size;
-    const struct tuff_plan *plan;           /* [borrowed] during create only */
-    struct tuff_buffer *memory[6];          /* by enum tuff_memory; [retained]; NULL where the plan needs 0 bytes */
-    const struct tuff_compiler *compiler;   /* NULL: only what the caches and the library hold */
-    struct tuff_progress progress;          /* kernels compiled so far */
-    bool profile;                           /* timestamps around every launch */
+    const struct tuff_plan *plan;         /* [borrowed] during create only */
+    struct tuff_buffer *memory[6];        /* by enum tuff_memory; [retained]; NULL where the plan needs 0 bytes */
+    const struct tuff_compiler *compiler; /* NULL: only what the caches and the library hold */
+    struct tuff_progress progress;        /* kernels compiled so far */
+    bool profile;                         /* timestamps around every launch */
 };
 /* Compiles what is missing, makes pipelines, records. Errors: COMPILE, UNSUPPORTED or DEVICE_MEMORY when a limit is
  * exceeded (with the figures), CANCELLED, DRIVER, MEMORY. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_create(struct tuff_device *device, const struct tuff_program_params *params,
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_create(struct tuff_device *device,
+                                                         const struct tuff_program_params *params,
                                                          struct tuff_program **program, struct tuff_error *error);
 /* Waits for its last run. NULL is legal. */
 TUFF_API void tuff_program_destroy(struct tuff_program *program);
 /* Submits one run; *ticket (may be NULL) can be waited for. Errors: DEVICE_LOST, DRIVER. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_submit(struct tuff_program *program, uint64_t *ticket, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_submit(struct tuff_program *program, uint64_t *ticket,
+                                                         struct tuff_error *error);
 /* Waits until the submission is done. timeout_ns UINT64_MAX: forever. Errors: TIMEOUT, DEVICE_LOST. Thread-safe. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_device_wait(struct tuff_device *device, uint64_t ticket, uint64_t timeout_ns,
                                                       struct tuff_error *error);
@@ -118,8 +127,8 @@ struct tuff_launch_time {
     uint64_t flops, bytes;     /* as the plan counts them; bytes bound for reading and writing */
 };
 /* Times of the last run, which must be done and have been profiled. *count as in tuff_device_list. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_times(struct tuff_program *program, struct tuff_launch_time *times, uint32_t *count,
-                                                        struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_times(struct tuff_program *program, struct tuff_launch_time *times,
+                                                        uint32_t *count, struct tuff_error *error);
 /* Counts that need no clock: launches, barriers, submissions per run, distinct pipelines. */
 struct tuff_program_counts {
     uint32_t launches, barriers, submissions, pipelines;
@@ -127,7 +136,8 @@ struct tuff_program_counts {
 };
 TUFF_API struct tuff_program_counts tuff_program_counts(const struct tuff_program *program);
 /* Writes the times of the last run as a Chrome / Perfetto trace (JSON), atomically. Errors: FILE. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_trace(struct tuff_program *program, const char *path, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_trace(struct tuff_program *program, const char *path,
+                                                        struct tuff_error *error);
 
 #ifdef __cplusplus
 }

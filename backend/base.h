@@ -89,9 +89,9 @@ enum tuff_debug {
 
 /* What a context is made with. Zero is the default of every field but struct_size. */
 struct tuff_options {
-    size_t struct_size; /* sizeof(struct tuff_options) */
-    struct tuff_allocator allocator;                                                      /* zero: malloc and free */
-    void (*log)(void *user, enum tuff_log_level level, const char *message);              /* NULL: silent */
+    size_t struct_size;                                                      /* sizeof(struct tuff_options) */
+    struct tuff_allocator allocator;                                         /* zero: malloc and free */
+    void (*log)(void *user, enum tuff_log_level level, const char *message); /* NULL: silent */
     void *log_user;
     enum tuff_log_level log_level; /* 0: TUFF_LOG_WARNING */
     uint32_t debug;                /* enum tuff_debug */

@@ -33,17 +33,16 @@ tuff_status tuff_fail_va(struct tuff_context *context, struct tuff_error *error,
 #define tuff_fail_memory(context, error) tuff_fail(context, error, TUFF_ERR_MEMORY, "out of host memory")
 
 /* Leaves the function on failure; only where nothing is held (style 7.1). */
-#define TUFF_TRY(expression)                                                                                             \
-    do {                                                                                                                 \
-        tuff_status tuff_try_status_ = (expression);                                                                     \
-        if (tuff_try_status_ != TUFF_OK) return tuff_try_status_;                                                        \
+#define TUFF_TRY(expression)                                                                                                \
+    do {                                                                                                                    \
+        tuff_status tuff_try_status_ = (expression);                                                                        \
+        if (tuff_try_status_ != TUFF_OK) return tuff_try_status_;                                                           \
     } while (0)
 
 /* Caller's contract (style 7.2). */
-#define TUFF_REQUIRE(context, error, condition)                                                                          \
-    do {                                                                                                                 \
-        if (!(condition))                                                                                                \
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "%s: requires %s", __func__, #condition);                   \
+#define TUFF_REQUIRE(context, error, condition)                                                                             \
+    do {                                                                                                                    \
+        if (!(condition)) return tuff_fail(context, error, TUFF_ERR_USAGE, "%s: requires %s", __func__, #condition);        \
     } while (0)
 
 /* Unproved belief: asserts in debug builds, false branch in release. Use as: if (TUFF_NEVER(x)) return ...; */
@@ -55,7 +54,7 @@ tuff_status tuff_fail_va(struct tuff_context *context, struct tuff_error *error,
 
 /* Arena: memory that is freed all at once. One thread at a time. */
 struct tuff_arena {
-    struct tuff_context *context; /* [borrowed] */
+    struct tuff_context *context;  /* [borrowed] */
     struct tuff_arena_block *head; /* [owned] */
 };
 void tuff_arena_init(struct tuff_arena *arena, struct tuff_context *context);
@@ -84,6 +83,9 @@ uint64_t tuff_hash_text(uint64_t seed, const char *text);
 /* CRC-32 (IEEE 802.3) of files that carry a checksum. Start with 0. */
 uint32_t tuff_crc32(uint32_t crc, const void *bytes, size_t length);
 
-static inline uint64_t tuff_align(uint64_t value, uint64_t alignment) { return (value + alignment - 1) / alignment * alignment; }
+static inline uint64_t tuff_align(uint64_t value, uint64_t alignment)
+{
+    return (value + alignment - 1) / alignment * alignment;
+}
 
 #endif

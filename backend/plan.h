@@ -26,8 +26,8 @@ const char *tuff_memory_name(enum tuff_memory memory);
 struct tuff_plan_slot {
     const char *name; /* [arena] of the value; "" for scratch without a name */
     enum tuff_memory memory;
-    uint64_t offset; /* bytes, multiple of TUFF_PLAN_ALIGNMENT, within the kind's range */
-    uint64_t bytes;  /* multiple of 4 */
+    uint64_t offset;  /* bytes, multiple of TUFF_PLAN_ALIGNMENT, within the kind's range */
+    uint64_t bytes;   /* multiple of 4 */
     const void *data; /* [arena] CONST only: bytes of content; else NULL */
     /* STATE and PARAM: a fresh range is filled with zeros. */
 };
@@ -60,9 +60,9 @@ struct tuff_plan_launch {
     uint32_t binding_first, binding_count;
     uint32_t push_first, push_count; /* words; declared by the kernel file as its push constant block */
     uint32_t groups[3];              /* workgroup counts */
-    bool barrier;                    /* memory barrier before: all earlier shader writes and reads happen before this launch */
-    bool cut;                        /* a submission may end after this launch (long work) */
-    uint64_t flops;                  /* multiply and add count as two; 0: not counted */
+    bool barrier;   /* memory barrier before: all earlier shader writes and reads happen before this launch */
+    bool cut;       /* a submission may end after this launch (long work) */
+    uint64_t flops; /* multiply and add count as two; 0: not counted */
 };
 
 struct tuff_plan {
@@ -84,8 +84,8 @@ uint32_t tuff_plan_add_slot(struct tuff_plan *plan, const struct tuff_plan_slot 
 uint32_t tuff_plan_add_kernel(struct tuff_plan *plan, const struct tuff_plan_kernel *kernel,
                               const struct tuff_plan_spec *specs, uint32_t spec_count); /* finds an equal one first */
 uint32_t tuff_plan_add_launch(struct tuff_plan *plan, const struct tuff_plan_launch *launch,
-                              const struct tuff_plan_binding *bindings, uint32_t binding_count,
-                              const uint32_t *push_words, uint32_t push_count);
+                              const struct tuff_plan_binding *bindings, uint32_t binding_count, const uint32_t *push_words,
+                              uint32_t push_count);
 
 /* Sets launch->barrier wherever a launch reads or overwrites what an earlier one since the last barrier wrote, or
  * writes what one read. */

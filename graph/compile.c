@@ -30,22 +30,25 @@ static tuff_status check_graph(const struct tuff_work *w, const char *pass)
 #endif
     for (tuff_val v = 1; v < w->g->count; v++) {
         const struct tuff_value *value = &w->g->values[v];
-        struct tuff_infer infer = {.graph = w->g, .op = value->op, .in_count = value->in_count, .in_values = value->in, .attrs = value->attrs};
+        struct tuff_infer infer = {
+            .graph = w->g, .op = value->op, .in_count = value->in_count, .in_values = value->in, .attrs = value->attrs};
         for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(infer.in); i++)
             if (value->in[i]) infer.in[i] = &w->g->values[value->in[i]].type;
         struct tuff_type type = {0};
         bool same = value->op->infer(&infer, &type) == TUFF_OK && type.dtype == value->type.dtype &&
                     tuff_shape_equal(&type.shape, &value->type.shape);
-        if (!same) return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "pass %s broke value %u (%s)", pass, (unsigned)v, value->op->name);
+        if (!same)
+            return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "pass %s broke value %u (%s)", pass, (unsigned)v,
+                             value->op->name);
     }
     return TUFF_OK;
 }
 
-#define RUN_PASS(name)                                                                                                   \
-    do {                                                                                                                 \
-        TUFF_TRY(tuff_pass_##name(w));                                                                                   \
-        TUFF_TRY(check_graph(w, #name));                                                                                 \
-        print_graph(w, #name);                                                                                           \
+#define RUN_PASS(name)                                                                                                      \
+    do {                                                                                                                    \
+        TUFF_TRY(tuff_pass_##name(w));                                                                                      \
+        TUFF_TRY(check_graph(w, #name));                                                                                    \
+        print_graph(w, #name);                                                                                              \
     } while (0)
 
 static tuff_status run_passes(struct tuff_work *w, struct tuff_compiled *out)
@@ -68,7 +71,8 @@ static tuff_status check_assignments(const struct tuff_compile_params *params, s
             const struct tuff_value *a = &values[params->outputs[i]], *b = &values[params->outputs[k]];
             if (a->op != &tuff_op_assign || b->op != &tuff_op_assign || params->outputs[i] == params->outputs[k]) continue;
             const struct tuff_op *p = values[a->in[0]].op, *q = values[b->in[0]].op;
-            bool inside = (p == &tuff_op_param && q == &tuff_op_param_pack) || (p == &tuff_op_param_pack && q == &tuff_op_param);
+            bool inside = (p == &tuff_op_param && q == &tuff_op_param_pack) ||
+                          (p == &tuff_op_param_pack && q == &tuff_op_param);
             if (a->in[0] == b->in[0] || inside)
                 return tuff_fail(params->graph->context, error, TUFF_ERR_USAGE, "'%s' is assigned twice in one run",
                                  values[a->in[0]].name ? values[a->in[0]].name : "the parameters");

@@ -31,7 +31,8 @@ struct tuff_compiled {
     uint32_t *output_slots; /* [plan's arena] per output; UINT32_MAX for assignments */
 };
 /* *out is filled and owned by the caller (tuff_plan_finish(&out->plan)). */
-TUFF_MUST_CHECK tuff_status tuff_compile(const struct tuff_compile_params *params, struct tuff_compiled *out, struct tuff_error *error);
+TUFF_MUST_CHECK tuff_status tuff_compile(const struct tuff_compile_params *params, struct tuff_compiled *out,
+                                         struct tuff_error *error);
 
 /* ---- shared by the passes ------------------------------------------------------------------------------------------------- */
 
@@ -45,7 +46,7 @@ struct tuff_work_group {
     uint32_t member_count, member_capacity;
     struct tuff_read *reads; /* [arena] */
     uint32_t read_count, read_capacity;
-    uint32_t order; /* position; UINT32_MAX until placed */
+    uint32_t order;  /* position; UINT32_MAX until placed */
     uint32_t *after; /* [arena] groups that must come before for a write's sake */
     uint32_t after_count, after_capacity;
     bool mark; /* scratch of searches */
@@ -56,11 +57,11 @@ struct tuff_work {
     struct tuff_arena *arena;
     struct tuff_error *error;
     const struct tuff_compile_params *params;
-    struct tuff_graph *g;    /* [owned] simplified copy */
-    tuff_val *outputs;       /* [arena] in g */
-    tuff_val *origin;        /* [arena] per value of g: leaf of the user's graph, or 0 */
-    bool *root;              /* [arena] per value: computed into memory of its own */
-    uint32_t *group_of;      /* [arena] per value: group that computes it, or UINT32_MAX */
+    struct tuff_graph *g; /* [owned] simplified copy */
+    tuff_val *outputs;    /* [arena] in g */
+    tuff_val *origin;     /* [arena] per value of g: leaf of the user's graph, or 0 */
+    bool *root;           /* [arena] per value: computed into memory of its own */
+    uint32_t *group_of;   /* [arena] per value: group that computes it, or UINT32_MAX */
     struct tuff_place *places;
     struct tuff_work_group *groups; /* [arena] */
     uint32_t group_count, group_capacity;
@@ -78,7 +79,8 @@ bool tuff_is_leaf_memory(const struct tuff_graph *g, tuff_val v);
 bool tuff_is_alias(const struct tuff_graph *g, tuff_val v, uint64_t *offset);
 
 /* Calls visit for each group that must run before v can be read, until one returns true; returns that. */
-bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(const struct tuff_work *, uint32_t, void *), void *user);
+bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(const struct tuff_work *, uint32_t, void *),
+                        void *user);
 bool tuff_group_depends(const struct tuff_work *w, uint32_t group, uint32_t on); /* also true for on itself */
 /* Puts root v into a group: one that it fits, or a new one. */
 TUFF_MUST_CHECK tuff_status tuff_group_root(struct tuff_work *w, tuff_val v, bool alone);

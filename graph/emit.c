@@ -138,7 +138,8 @@ static const char *emit_full(struct tuff_emitter *e, const struct tuff_value *va
     const struct tuff_full_attrs *attrs = value->attrs;
     const char *name = new_name(e);
     char number[48];
-    tuff_text_add(&e->text, "    %s %s = %s;\n", tuff_glsl_type(value->type.dtype), name, literal(e, value->type.dtype, attrs->value, number));
+    tuff_text_add(&e->text, "    %s %s = %s;\n", tuff_glsl_type(value->type.dtype), name,
+                  literal(e, value->type.dtype, attrs->value, number));
     return name;
 }
 
@@ -162,8 +163,10 @@ static const char *emit_row(struct tuff_emitter *e, const struct tuff_value *val
     if (strstr(text, "p0")) tuff_text_add(&e->text, "float p0 = %s; ", float_bits(e, attrs->p0, number));
     if (strstr(text, "p1")) tuff_text_add(&e->text, "float p1 = %s; ", float_bits(e, attrs->p1, number));
     if (!derivative && tuff_pw_names(text, 'y')) e->failed = true; /* rows say y only in derivatives */
-    if (derivative) tuff_text_add(&e->text, "%s = g * (%s); }\n", name, text);
-    else tuff_text_add(&e->text, result_bool ? "%s = int(%s); }\n" : "%s = %s; }\n", name, text);
+    if (derivative)
+        tuff_text_add(&e->text, "%s = g * (%s); }\n", name, text);
+    else
+        tuff_text_add(&e->text, result_bool ? "%s = int(%s); }\n" : "%s = %s; }\n", name, text);
     return name;
 }
 
@@ -181,7 +184,8 @@ static const char *emit_cast(struct tuff_emitter *e, const struct tuff_value *va
     else if (to == TUFF_U8)
         tuff_text_add(t, "    int %s = int(clamp(%s, %s));\n", name, in, tuff_is_float(from) ? "0.0, 255.0" : "0, 255");
     else if (tuff_is_float(from)) /* the largest float below 2^31; what is above saturates */
-        tuff_text_add(t, "    int %s = %s >= 2147483648.0 ? 2147483647 : int(clamp(%s, -2147483648.0, 2147483520.0));\n", name, in, in);
+        tuff_text_add(t, "    int %s = %s >= 2147483648.0 ? 2147483647 : int(clamp(%s, -2147483648.0, 2147483520.0));\n",
+                      name, in, in);
     else
         tuff_text_add(t, "    int %s = %s;\n", name, in);
     return name;
@@ -288,8 +292,10 @@ static const char *emit_concat(struct tuff_emitter *e, const struct tuff_value *
     tuff_text_add(&e->text, "    %s %s;\n", tuff_glsl_type(value->type.dtype), name);
     for (uint32_t k = 0; k < value->in_count; k++) {
         uint32_t dim = shape_of(e, value->in[k])->dim[axis];
-        if (k + 1 < value->in_count) tuff_text_add(&e->text, "    if (%s < %s) {\n", at, tuff_emit_number(e, from + dim, number));
-        else tuff_text_add(&e->text, "    {\n");
+        if (k + 1 < value->in_count)
+            tuff_text_add(&e->text, "    if (%s < %s) {\n", at, tuff_emit_number(e, from + dim, number));
+        else
+            tuff_text_add(&e->text, "    {\n");
         uint32_t mark = open_scope(e);
         struct tuff_coords inner = *coords;
         inner.has_flat = 0;
@@ -312,7 +318,8 @@ static struct tuff_index emit_clamped(struct tuff_emitter *e, const char *index,
     char number[16], name[12];
     snprintf(name, sizeof name, "t%u", (unsigned)e->names++);
     const char *size = tuff_emit_number(e, dim, number);
-    tuff_text_add(&e->text, "    uint %s = uint(clamp(%s < 0 ? %s + int(%s) : %s, 0, int(%s) - 1));\n", name, index, index, size, index, size);
+    tuff_text_add(&e->text, "    uint %s = uint(clamp(%s < 0 ? %s + int(%s) : %s, 0, int(%s) - 1));\n", name, index, index,
+                  size, index, size);
     return tuff_index_base(tuff_emit_base(e, name, dim));
 }
 
@@ -328,7 +335,8 @@ static const char *emit_gather(struct tuff_emitter *e, const struct tuff_value *
     return tuff_emit_value(e, value->in[0], &inner);
 }
 
-static const char *emit_gather_elements(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
+static const char *emit_gather_elements(struct tuff_emitter *e, const struct tuff_value *value,
+                                        const struct tuff_coords *coords)
 {
     uint32_t axis = (uint32_t)((const struct tuff_axis_attrs *)value->attrs)->axis;
     struct tuff_coords inner = *coords;
@@ -372,10 +380,18 @@ static const char *emit_inline(struct tuff_emitter *e, const struct tuff_value *
         const struct tuff_op *op;
         const char *(*emit)(struct tuff_emitter *, const struct tuff_value *, const struct tuff_coords *);
     } writers[] = {
-        {&tuff_op_cast, emit_cast},       {&tuff_op_select, emit_select},   {&tuff_op_reshape, emit_reshape},
-        {&tuff_op_permute, emit_permute}, {&tuff_op_slice, emit_slice},     {&tuff_op_expand, emit_expand},
-        {&tuff_op_pad, emit_pad},         {&tuff_op_concat, emit_concat},   {&tuff_op_gather, emit_gather},
-        {&tuff_op_iota, emit_iota},       {&tuff_op_random_uniform, emit_random}, {&tuff_op_gather_elements, emit_gather_elements},
+        {&tuff_op_cast, emit_cast},
+        {&tuff_op_select, emit_select},
+        {&tuff_op_reshape, emit_reshape},
+        {&tuff_op_permute, emit_permute},
+        {&tuff_op_slice, emit_slice},
+        {&tuff_op_expand, emit_expand},
+        {&tuff_op_pad, emit_pad},
+        {&tuff_op_concat, emit_concat},
+        {&tuff_op_gather, emit_gather},
+        {&tuff_op_iota, emit_iota},
+        {&tuff_op_random_uniform, emit_random},
+        {&tuff_op_gather_elements, emit_gather_elements},
     };
     if (value->op->glsl) return emit_row(e, value, coords);
     if (value->op == &tuff_op_full) return emit_full(e, value);

@@ -12,7 +12,7 @@
 #define TUFF_MAX_BINDINGS 16
 
 struct tuff_term {
-    uint32_t base; /* into emitter->bases */
+    uint32_t base;     /* into emitter->bases */
     uint32_t div, mod; /* mod 0: none */
     uint32_t unused;   /* structs are compared by bytes */
     int64_t stride;
@@ -45,14 +45,14 @@ struct tuff_emit_binding {
 };
 
 struct tuff_group {
-    tuff_val kernel;      /* the KERNEL value, or 0: a pointwise group */
+    tuff_val kernel;       /* the KERNEL value, or 0: a pointwise group */
     const tuff_val *roots; /* [arena] values that it stores, in order */
     uint32_t root_count;
     tuff_val space; /* value whose flat index is the group's */
 };
 
 struct tuff_emitted {
-    char *hooks; /* [arena] */
+    char *hooks;                  /* [arena] */
     struct tuff_plan_spec *specs; /* [arena] */
     uint32_t spec_count;
     struct tuff_emit_binding bindings[TUFF_MAX_BINDINGS];
@@ -62,8 +62,9 @@ struct tuff_emitted {
 
 /* Writes the hooks of a group. places: g->count entries; in_group[v]: v is computed by this group (a root or its kernel).
  * Results live in arena. Errors: MEMORY; UNSUPPORTED when more than TUFF_MAX_BINDINGS buffers are needed. */
-TUFF_MUST_CHECK tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_place *places, const struct tuff_group *group,
-                                            struct tuff_arena *arena, struct tuff_emitted *out, struct tuff_error *error);
+TUFF_MUST_CHECK tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_place *places,
+                                            const struct tuff_group *group, struct tuff_arena *arena,
+                                            struct tuff_emitted *out, struct tuff_error *error);
 
 /* ---- shared by emit.c and emit_index.c -------------------------------------------------------------------------------------- */
 
@@ -88,7 +89,7 @@ struct tuff_emitter {
     struct {
         char name[12];
         uint64_t extent;
-    } *bases; /* [arena] growing */
+    } * bases; /* [arena] growing */
     uint32_t base_count, base_capacity;
     struct tuff_memo *memo; /* [arena] growing */
     uint32_t memo_count, memo_capacity;
@@ -97,8 +98,8 @@ struct tuff_emitter {
     uint32_t leaf_count;
     bool hoist;     /* loads become parameters "l0", "l1", .. where they can */
     uint32_t depth; /* of conditional scopes, in which nothing is hoisted */
-    bool failed; /* memory */
-    bool crowded; /* too many bindings */
+    bool failed;    /* memory */
+    bool crowded;   /* too many bindings */
     struct tuff_emitted *out;
     uint32_t spec_capacity;
 };
@@ -114,6 +115,7 @@ void tuff_index_text(struct tuff_emitter *e, const struct tuff_index *index, str
 /* A variable that holds the index. */
 struct tuff_index tuff_index_variable(struct tuff_emitter *e, const struct tuff_index *index, uint64_t extent);
 struct tuff_index tuff_coords_flat(struct tuff_emitter *e, const struct tuff_coords *coords, const struct tuff_shape *shape);
-struct tuff_coords tuff_coords_of_flat(struct tuff_emitter *e, const struct tuff_index *flat, const struct tuff_shape *shape);
+struct tuff_coords tuff_coords_of_flat(struct tuff_emitter *e, const struct tuff_index *flat,
+                                       const struct tuff_shape *shape);
 
 #endif

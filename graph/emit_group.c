@@ -55,8 +55,8 @@ static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
             return;
         }
     }
-    tuff_text_add(&e->text, "vec4 in%uv(uint i) { return vec4(in%u(i), in%u(i + 1u), in%u(i + 2u), in%u(i + 3u)); }\n", (unsigned)port,
-                  (unsigned)port, (unsigned)port, (unsigned)port, (unsigned)port);
+    tuff_text_add(&e->text, "vec4 in%uv(uint i) { return vec4(in%u(i), in%u(i + 1u), in%u(i + 2u), in%u(i + 3u)); }\n",
+                  (unsigned)port, (unsigned)port, (unsigned)port, (unsigned)port, (unsigned)port);
 }
 
 /* T leaf0(uint i): a hoisted load of one element. */
@@ -101,7 +101,8 @@ static void emit_chain(struct tuff_emitter *e)
     for (uint32_t k = 0; k < e->leaf_count; k++) emit_leaf(e, k);
     tuff_text_add(&e->text, "void tuff_chain(uint i");
     if (group->kernel) tuff_text_add(&e->text, ", %s v", tuff_glsl_type(e->g->values[group->kernel].type.dtype));
-    for (uint32_t k = 0; k < e->leaf_count; k++) tuff_text_add(&e->text, ", %s l%u", tuff_glsl_type(e->leaves[k].dtype), (unsigned)k);
+    for (uint32_t k = 0; k < e->leaf_count; k++)
+        tuff_text_add(&e->text, ", %s l%u", tuff_glsl_type(e->leaves[k].dtype), (unsigned)k);
     for (uint32_t k = 0; k < group->root_count; k++)
         tuff_text_add(&e->text, ", out %s r%u", tuff_glsl_type(e->g->values[group->roots[k]].type.dtype), (unsigned)k);
     tuff_text_add(&e->text, ") {\n");
@@ -122,7 +123,8 @@ static bool same_for_four(const struct tuff_leaf_load *leaf)
 static bool four_in_a_row(const struct tuff_leaf_load *leaf)
 {
     const struct tuff_term *t = &leaf->at.term[0];
-    return leaf->at.count == 1 && t->div == 1 && t->mod == 0 && t->stride == 1 && leaf->at.constant % 4 == 0 && leaf->dtype != TUFF_I32;
+    return leaf->at.count == 1 && t->div == 1 && t->mod == 0 && t->stride == 1 && leaf->at.constant % 4 == 0 &&
+           leaf->dtype != TUFF_I32;
 }
 
 /* "i / 4u + S17": the word, half pair or vec4 that begins at element i */
@@ -130,7 +132,8 @@ static void add_unit(struct tuff_emitter *e, const struct tuff_leaf_load *leaf, 
 {
     char number[16];
     tuff_text_add(&e->text, "i / %uu", (unsigned)elements);
-    if (leaf->at.constant) tuff_text_add(&e->text, " + %s", tuff_emit_number(e, (uint32_t)(leaf->at.constant / elements), number));
+    if (leaf->at.constant)
+        tuff_text_add(&e->text, " + %s", tuff_emit_number(e, (uint32_t)(leaf->at.constant / elements), number));
 }
 
 /* Declares q<k> for elements i .. i+3 of a leaf that lie in a row, or are one. */
@@ -144,7 +147,11 @@ static void emit_four_leaves(struct tuff_emitter *e)
         } else if (four_in_a_row(leaf)) {
             bool f32 = leaf->dtype == TUFF_F32, f16 = leaf->dtype == TUFF_F16;
             if (f32) e->out->bindings[b].vector = true;
-            tuff_text_add(&e->text, f32 ? "    vec4 q%u = bv%u[" : f16 ? "    vec4 q%u = vec4(unpackHalf2x16(b%u[" : "    uint q%u = b%u[", n, b);
+            tuff_text_add(&e->text,
+                          f32   ? "    vec4 q%u = bv%u["
+                          : f16 ? "    vec4 q%u = vec4(unpackHalf2x16(b%u["
+                                : "    uint q%u = b%u[",
+                          n, b);
             add_unit(e, leaf, f16 ? 2 : 4);
             if (f16) {
                 tuff_text_add(&e->text, "]), unpackHalf2x16(b%u[", b);
@@ -163,10 +170,14 @@ static void add_leaf_argument(struct tuff_emitter *e, uint32_t k, int j, const c
 {
     const struct tuff_leaf_load *leaf = &e->leaves[k];
     unsigned n = (unsigned)k;
-    if (j < 0 || (!same_for_four(leaf) && !four_in_a_row(leaf))) tuff_text_add(&e->text, ", leaf%u(%s)", n, index);
-    else if (same_for_four(leaf)) tuff_text_add(&e->text, ", q%u", n);
-    else if (tuff_is_float(leaf->dtype)) tuff_text_add(&e->text, ", q%u.%c", n, "xyzw"[j]);
-    else tuff_text_add(&e->text, ", int(q%u >> %u & 255u)", n, (unsigned)j * 8);
+    if (j < 0 || (!same_for_four(leaf) && !four_in_a_row(leaf)))
+        tuff_text_add(&e->text, ", leaf%u(%s)", n, index);
+    else if (same_for_four(leaf))
+        tuff_text_add(&e->text, ", q%u", n);
+    else if (tuff_is_float(leaf->dtype))
+        tuff_text_add(&e->text, ", q%u.%c", n, "xyzw"[j]);
+    else
+        tuff_text_add(&e->text, ", int(q%u >> %u & 255u)", n, (unsigned)j * 8);
 }
 
 static void declare_results(struct tuff_emitter *e, uint32_t k, const char *suffix)
@@ -247,8 +258,9 @@ static void emit_store_four(struct tuff_emitter *e, bool tail)
         case TUFF_BOOL:
             tuff_text_add(&e->text, "    b%u[", (unsigned)b);
             add_rest(e, rest / 4);
-            tuff_text_add(&e->text, "i / 4u] = uint(%s & 255) | uint(%s & 255) << 8 | uint(%s & 255) << 16 | uint(%s) << 24;\n", r[0], r[1],
-                          r[2], r[3]);
+            tuff_text_add(&e->text,
+                          "i / 4u] = uint(%s & 255) | uint(%s & 255) << 8 | uint(%s & 255) << 16 | uint(%s) << 24;\n", r[0],
+                          r[1], r[2], r[3]);
             break;
         }
     }
@@ -301,35 +313,40 @@ static void emit_outputs(struct tuff_emitter *e)
     tuff_text_add(&e->text, "}\n");
     if (!tuff_is_float(e->g->values[group->kernel].type.dtype)) return;
     tuff_text_add(&e->text, "void out0v(uint i, vec4 v) {\n");
-    if (four_aligned(e)) emit_four(e, false);
-    else tuff_text_add(&e->text, "    out0(i, v.x); out0(i + 1u, v.y); out0(i + 2u, v.z); out0(i + 3u, v.w);\n");
+    if (four_aligned(e))
+        emit_four(e, false);
+    else
+        tuff_text_add(&e->text, "    out0(i, v.x); out0(i + 1u, v.y); out0(i + 2u, v.z); out0(i + 3u, v.w);\n");
     tuff_text_add(&e->text, "}\n");
 }
 
 static void declare_all(const struct tuff_emitted *out, struct tuff_text *text)
 {
     for (uint32_t i = 0; i < out->spec_count; i++)
-        tuff_text_add(text, "layout(constant_id = %u) const uint S%u = 1u;\n", (unsigned)out->specs[i].id, (unsigned)out->specs[i].id);
+        tuff_text_add(text, "layout(constant_id = %u) const uint S%u = 1u;\n", (unsigned)out->specs[i].id,
+                      (unsigned)out->specs[i].id);
     for (uint32_t i = 0; i < out->binding_count; i++) {
         const struct tuff_emit_binding *b = &out->bindings[i];
         const char *element = b->dtype == TUFF_F32 ? "float" : b->dtype == TUFF_I32 ? "int" : "uint";
         const char *access = b->access == TUFF_READ ? "readonly" : "writeonly";
-        tuff_text_add(text, "layout(std430, binding = %u) %s buffer B%u { %s b%u[]; };\n", (unsigned)i, access, (unsigned)i, element,
-                      (unsigned)i);
+        tuff_text_add(text, "layout(std430, binding = %u) %s buffer B%u { %s b%u[]; };\n", (unsigned)i, access, (unsigned)i,
+                      element, (unsigned)i);
         if (b->vector)
-            tuff_text_add(text, "layout(std430, binding = %u) %s buffer BV%u { vec4 bv%u[]; };\n", (unsigned)i, access, (unsigned)i,
-                          (unsigned)i);
+            tuff_text_add(text, "layout(std430, binding = %u) %s buffer BV%u { vec4 bv%u[]; };\n", (unsigned)i, access,
+                          (unsigned)i, (unsigned)i);
     }
 }
 
 /* The text as the body of a macro: a backslash at every line's end. */
-static char *as_macro(struct tuff_arena *arena, const struct tuff_text *declarations, const struct tuff_text *functions, uint32_t width)
+static char *as_macro(struct tuff_arena *arena, const struct tuff_text *declarations, const struct tuff_text *functions,
+                      uint32_t width)
 {
     size_t lines = 0, length = declarations->length + functions->length;
     for (size_t i = 0; i < declarations->length; i++) lines += declarations->data[i] == '\n';
     for (size_t i = 0; i < functions->length; i++) lines += functions->data[i] == '\n';
     char head[80];
-    size_t used = (size_t)snprintf(head, sizeof head, "#define TUFF_WIDTH %uu\n#define TUFF_HOOKS_TEXT \\\n", (unsigned)width);
+    size_t used = (size_t)snprintf(head, sizeof head, "#define TUFF_WIDTH %uu\n#define TUFF_HOOKS_TEXT \\\n",
+                                   (unsigned)width);
     char *macro = tuff_arena_alloc(arena, used + length + 2 * lines + 2), *to = macro;
     if (!macro) return NULL;
     memcpy(to, head, used);
@@ -362,8 +379,10 @@ tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_place 
     if (group->kernel) {
         const struct tuff_value *value = &g->values[group->kernel];
         for (uint32_t p = 0; p < value->in_count; p++) {
-            if (p == 0 && value->op->reduces) emit_reduce_port(&e, group->kernel);
-            else if (value->in[p]) emit_port(&e, value->in[p], p);
+            if (p == 0 && value->op->reduces)
+                emit_reduce_port(&e, group->kernel);
+            else if (value->in[p])
+                emit_port(&e, value->in[p], p);
         }
     }
     emit_chain(&e);
@@ -373,6 +392,8 @@ tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_place 
     out->hooks = memory ? NULL : as_macro(arena, &declarations, &e.text, out->width);
     tuff_text_finish(&e.text);
     tuff_text_finish(&declarations);
-    if (e.crowded) return tuff_fail(g->context, error, TUFF_ERR_UNSUPPORTED, "a fused group needs more than %u buffers", TUFF_MAX_BINDINGS);
+    if (e.crowded)
+        return tuff_fail(g->context, error, TUFF_ERR_UNSUPPORTED, "a fused group needs more than %u buffers",
+                         TUFF_MAX_BINDINGS);
     return out->hooks ? TUFF_OK : tuff_fail_memory(g->context, error);
 }

@@ -85,7 +85,8 @@ void tuff_index_add(struct tuff_emitter *e, struct tuff_index *a, const struct t
         }
         a->term[a->count++] = t;
     }
-    while (merge(a)) {}
+    while (merge(a)) {
+    }
 }
 
 void tuff_index_text(struct tuff_emitter *e, const struct tuff_index *index, struct tuff_text *text)
@@ -93,8 +94,10 @@ void tuff_index_text(struct tuff_emitter *e, const struct tuff_index *index, str
     char number[16];
     bool first = true;
     if (index->constant || index->count == 0) {
-        if (index->constant == 0) tuff_text_add(text, "0u");
-        else tuff_text_add(text, "%s", tuff_emit_number(e, (uint32_t)index->constant, number));
+        if (index->constant == 0)
+            tuff_text_add(text, "0u");
+        else
+            tuff_text_add(text, "%s", tuff_emit_number(e, (uint32_t)index->constant, number));
         first = false;
     }
     for (uint32_t i = 0; i < index->count; i++) {
@@ -135,7 +138,8 @@ struct tuff_index tuff_coords_flat(struct tuff_emitter *e, const struct tuff_coo
 }
 
 /* Digits of one quotient: coordinate k is (x / inner) % dim. False where moduli do not divide. */
-static bool digits(struct tuff_emitter *e, const struct tuff_term *t, const struct tuff_shape *shape, struct tuff_coords *coords)
+static bool digits(struct tuff_emitter *e, const struct tuff_term *t, const struct tuff_shape *shape,
+                   struct tuff_coords *coords)
 {
     uint64_t inner = 1, extent = extent_of(e, t);
     for (uint32_t k = shape->rank; k-- > 0;) {
@@ -159,7 +163,8 @@ static bool digits(struct tuff_emitter *e, const struct tuff_term *t, const stru
 
 /* Terms whose strides fit the dimensions: coordinate k takes those that are multiples of its stride. False where a sum could
  * carry into the next coordinate. */
-static bool aligned(const struct tuff_emitter *e, const struct tuff_index *flat, const struct tuff_shape *shape, struct tuff_coords *coords)
+static bool aligned(const struct tuff_emitter *e, const struct tuff_index *flat, const struct tuff_shape *shape,
+                    struct tuff_coords *coords)
 {
     struct tuff_index rest = *flat;
     int64_t inner = (int64_t)tuff_shape_count(shape);
@@ -192,7 +197,8 @@ static bool aligned(const struct tuff_emitter *e, const struct tuff_index *flat,
 struct tuff_coords tuff_coords_of_flat(struct tuff_emitter *e, const struct tuff_index *flat, const struct tuff_shape *shape)
 {
     struct tuff_coords coords = {.rank = shape->rank, .flat = *flat, .has_flat = 1}, empty = coords;
-    if (flat->count == 1 && flat->constant == 0 && flat->term[0].stride == 1 && digits(e, &flat->term[0], shape, &coords)) return coords;
+    if (flat->count == 1 && flat->constant == 0 && flat->term[0].stride == 1 && digits(e, &flat->term[0], shape, &coords))
+        return coords;
     coords = empty;
     if (aligned(e, flat, shape, &coords)) return coords;
     coords = empty;

@@ -12,9 +12,9 @@
 #include <math.h>
 
 enum { STEPS_IN_FLIGHT = 4 };
-static const uint64_t RESIDENT_BYTES = 1u << 30;      /* data larger than this are streamed */
+static const uint64_t RESIDENT_BYTES = 1u << 30;       /* data larger than this are streamed */
 static const uint64_t PROGRESS_NS = 500 * 1000 * 1000; /* between calls of on_step: reading the sums waits for the device */
-static const uint64_t SPLIT_EPOCH = UINT64_MAX;       /* shuffle that sets validation rows apart */
+static const uint64_t SPLIT_EPOCH = UINT64_MAX;        /* shuffle that sets validation rows apart */
 
 /* ---- the training part of the graph ---------------------------------------------------------------------------------------------- */
 
@@ -56,7 +56,8 @@ static void add_resident_batch(struct tuff_model *m, tuff_val *x, tuff_val *answ
 static void add_streamed_batch(struct tuff_model *m, tuff_val *x, tuff_val *answers)
 {
     struct tuff_type answer = answer_type(m, m->params.batch);
-    m->data_x = *x = tuff_input(m->graph, "train/x", m->params.sample.dtype, with_rows(m->params.batch, &m->params.sample.shape));
+    m->data_x = *x = tuff_input(m->graph, "train/x", m->params.sample.dtype,
+                                with_rows(m->params.batch, &m->params.sample.shape));
     m->data_answers = *answers = tuff_input(m->graph, "train/answers", answer.dtype, answer.shape);
 }
 
@@ -88,12 +89,15 @@ static tuff_status list_outputs(struct tuff_model *m, tuff_val first, struct tuf
     return TUFF_OK;
 }
 
-static tuff_status build_training(struct tuff_model *m, const struct tuff_optimizer_params *optimizer, struct tuff_error *error)
+static tuff_status build_training(struct tuff_model *m, const struct tuff_optimizer_params *optimizer,
+                                  struct tuff_error *error)
 {
     struct tuff_graph *g = m->graph;
     tuff_val first = g->count, x, answers;
-    if (m->resident) add_resident_batch(m, &x, &answers);
-    else add_streamed_batch(m, &x, &answers);
+    if (m->resident)
+        add_resident_batch(m, &x, &answers);
+    else
+        add_streamed_batch(m, &x, &answers);
     tuff_val y = m->params.build(g, tuff_model_scaled(m, g, x), true, m->params.user);
     TUFF_TRY(tuff_graph_finish(g, error));
     tuff_val loss = tuff_mean(g, tuff_model_losses(m, y, answers), 0, TUFF_DROP_AXES);
@@ -114,10 +118,12 @@ static tuff_status build_training(struct tuff_model *m, const struct tuff_optimi
 static bool fits_on_device(const struct tuff_model *m, const struct tuff_data *data)
 {
     const struct tuff_caps *caps = tuff_device_caps(m->device);
-    uint64_t x = data->count * m->sample_bytes, answers = data->count * tuff_model_answer_bytes(m), bytes = x + answers, heap = 0;
+    uint64_t x = data->count * m->sample_bytes, answers = data->count * tuff_model_answer_bytes(m), bytes = x + answers,
+             heap = 0;
     for (uint32_t i = 0; i < caps->heap_count; i++)
         if (caps->heaps[i].device_local && caps->heaps[i].bytes > heap) heap = caps->heaps[i].bytes;
-    return bytes <= RESIDENT_BYTES && x <= caps->max_storage_range && answers <= caps->max_storage_range && bytes <= heap / 4;
+    return bytes <= RESIDENT_BYTES && x <= caps->max_storage_range && answers <= caps->max_storage_range &&
+           bytes <= heap / 4;
 }
 
 static tuff_status split_rows(struct tuff_model *m, double share, struct tuff_error *error)
@@ -130,11 +136,12 @@ static tuff_status split_rows(struct tuff_model *m, double share, struct tuff_er
     for (uint64_t i = 0; i < m->data_count; i++) m->rows[i] = (uint32_t)i;
     if (apart) tuff_shuffle(m->rows, m->data_count, m->params.seed, SPLIT_EPOCH);
     if (m->train_count >= m->params.batch) return TUFF_OK;
-    return tuff_fail(m->context, error, TUFF_ERR_USAGE, "%llu training samples are fewer than one batch of %u", (unsigned long long)m->train_count,
-                     (unsigned)m->params.batch);
+    return tuff_fail(m->context, error, TUFF_ERR_USAGE, "%llu training samples are fewer than one batch of %u",
+                     (unsigned long long)m->train_count, (unsigned)m->params.batch);
 }
 
-tuff_status tuff_model_prepare(struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params, struct tuff_error *error)
+tuff_status tuff_model_prepare(struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params,
+                               struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, m != NULL && params != NULL);
     TUFF_REQUIRE(m->context, error, params->struct_size >= sizeof *params);
@@ -142,8 +149,8 @@ tuff_status tuff_model_prepare(struct tuff_model *m, const struct tuff_data *dat
     TUFF_TRY(tuff_model_check_data(m, data, error));
     if (m->prepared) {
         if (data->count == m->data_count) return TUFF_OK;
-        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the model was prepared for %llu samples, not %llu", (unsigned long long)m->data_count,
-                         (unsigned long long)data->count);
+        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the model was prepared for %llu samples, not %llu",
+                         (unsigned long long)m->data_count, (unsigned long long)data->count);
     }
     TUFF_TRY(tuff_optimizer_check(m->context, &params->optimizer, error));
     m->data_count = data->count;
@@ -169,7 +176,8 @@ static tuff_status write_data(struct tuff_model *m, const struct tuff_data *data
 {
     if (!m->resident) return TUFF_OK;
     TUFF_TRY(tuff_session_write(m->session, m->data_x, data->x, (size_t)data->count * m->sample_bytes, error));
-    return tuff_session_write(m->session, m->data_answers, tuff_model_answers(m, data), (size_t)data->count * tuff_model_answer_bytes(m), error);
+    return tuff_session_write(m->session, m->data_answers, tuff_model_answers(m, data),
+                              (size_t)data->count * tuff_model_answer_bytes(m), error);
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------------------------- */
@@ -313,7 +321,8 @@ static tuff_status end_epoch(struct loop *l, bool *done)
                                .seconds = seconds,
                                .samples_per_second = (double)(l->epoch_steps * m->params.batch) / seconds};
     tuff_status status = validate(l, &epoch.validation);
-    if (status == TUFF_ERR_CANCELLED) return cancel(l); /* while its plan was compiled: all steps are done, this comes again */
+    if (status == TUFF_ERR_CANCELLED)
+        return cancel(l); /* while its plan was compiled: all steps are done, this comes again */
     if (status != TUFF_OK) return status;
     epoch.best = epoch.validation.loss < m->state.best_loss;
     m->state.since_best = epoch.best ? 0 : m->state.since_best + 1;
@@ -361,13 +370,15 @@ static tuff_status check_state(struct tuff_model *m, struct tuff_error *error)
                  {"number of training samples", s->train_samples, m->train_count}};
     for (size_t i = 0; i < TUFF_COUNT(facts); i++)
         if (facts[i].begun != facts[i].now)
-            return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the training was begun with %s %llu, not %llu", facts[i].what,
-                             (unsigned long long)facts[i].begun, (unsigned long long)facts[i].now);
+            return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the training was begun with %s %llu, not %llu",
+                             facts[i].what, (unsigned long long)facts[i].begun, (unsigned long long)facts[i].now);
     if (s->step <= m->train_count / m->params.batch) return TUFF_OK;
-    return tuff_fail(m->context, error, TUFF_ERR_USAGE, "step %llu lies behind the epoch's end", (unsigned long long)s->step);
+    return tuff_fail(m->context, error, TUFF_ERR_USAGE, "step %llu lies behind the epoch's end",
+                     (unsigned long long)s->step);
 }
 
-tuff_status tuff_model_fit(struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params, struct tuff_error *error)
+tuff_status tuff_model_fit(struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params,
+                           struct tuff_error *error)
 {
     TUFF_TRY(tuff_model_prepare(m, data, params, error));
     TUFF_TRY(check_state(m, error));

@@ -46,7 +46,8 @@ static bool is_free(const struct tuff_work *w, tuff_val v)
 static bool is_view(const struct tuff_work *w, tuff_val v)
 {
     const struct tuff_op *op = val(w, v)->op;
-    return op == &tuff_op_reshape || op == &tuff_op_permute || op == &tuff_op_slice || op == &tuff_op_expand || op == &tuff_op_detach;
+    return op == &tuff_op_reshape || op == &tuff_op_permute || op == &tuff_op_slice || op == &tuff_op_expand ||
+           op == &tuff_op_detach;
 }
 
 static bool in_memory(const struct tuff_work *w, tuff_val v)
@@ -129,7 +130,8 @@ static void root_kernel_inputs(struct tuff_work *w)
         const struct tuff_value *value = val(w, v);
         if (value->op->class != TUFF_CLASS_KERNEL) continue;
         for (uint32_t i = 0; i < value->in_count; i++)
-            if (value->in[i] && !(value->op->inline_inputs >> i & 1) && !is_free(w, value->in[i])) require_memory(w, value->in[i]);
+            if (value->in[i] && !(value->op->inline_inputs >> i & 1) && !is_free(w, value->in[i]))
+                require_memory(w, value->in[i]);
     }
 }
 
@@ -197,12 +199,14 @@ static void root_inputs(struct tuff_work *w, tuff_val v, const struct chains *c,
 static tuff_status root_dear_chains(struct tuff_work *w)
 {
     uint32_t *uses = tuff_arena_alloc(w->arena, w->g->count * sizeof *uses);
-    struct chains c = {tuff_arena_alloc(w->arena, w->g->count * sizeof *c.cost), tuff_arena_alloc(w->arena, w->g->count * sizeof *c.reads),
+    struct chains c = {tuff_arena_alloc(w->arena, w->g->count * sizeof *c.cost),
+                       tuff_arena_alloc(w->arena, w->g->count * sizeof *c.reads),
                        tuff_arena_alloc(w->arena, w->g->count * sizeof *c.depth)};
     if (!uses || !c.cost || !c.reads || !c.depth) return tuff_fail_memory(w->context, w->error);
     for (tuff_val v = 1; v < w->g->count; v++)
         for (uint32_t i = 0; i < val(w, v)->in_count; i++) uses[val(w, v)->in[i]]++;
-    uint32_t limit = w->params->caps->max_storage_buffers < TUFF_MAX_BINDINGS ? w->params->caps->max_storage_buffers : TUFF_MAX_BINDINGS;
+    uint32_t limit = w->params->caps->max_storage_buffers < TUFF_MAX_BINDINGS ? w->params->caps->max_storage_buffers
+                                                                              : TUFF_MAX_BINDINGS;
     for (tuff_val v = 1; v < w->g->count; v++) {
         const struct tuff_value *value = val(w, v);
         if (value->op->class != TUFF_CLASS_INLINE && value->op->class != TUFF_CLASS_KERNEL) continue;
@@ -280,7 +284,8 @@ static tuff_val producer(const struct tuff_work *w, tuff_val v)
 }
 
 /* Calls visit for each group that must run before v can be read. */
-bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(const struct tuff_work *, uint32_t, void *), void *user)
+bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(const struct tuff_work *, uint32_t, void *),
+                        void *user)
 {
     v = producer(w, v);
     if (val(w, v)->op == &tuff_op_pack) {
@@ -354,7 +359,9 @@ static bool can_join(const struct tuff_work *w, const struct tuff_work_group *ne
     if (group->read_count + more + results_of(group) + 1 > limit) return false;
     struct reach reach = start_reach(w, at);
     for (uint32_t i = 0; i < needs->read_count; i++)
-        if (w->group_of[producer(w, needs->reads[i].value)] != at && tuff_each_producer(w, needs->reads[i].value, find, &reach)) return false;
+        if (w->group_of[producer(w, needs->reads[i].value)] != at &&
+            tuff_each_producer(w, needs->reads[i].value, find, &reach))
+            return false;
     return !reaches(w, &reach);
 }
 
@@ -395,13 +402,15 @@ static bool shares_reads(const struct tuff_work *w, const struct tuff_work_group
     const struct tuff_work_group *group = &w->groups[at];
     for (uint32_t i = 0; i < needs->read_count && !group->kernel; i++)
         for (uint32_t k = 0; k < group->read_count; k++)
-            if (needs->reads[i].identity && group->reads[k].identity && needs->reads[i].value == group->reads[k].value) return true;
+            if (needs->reads[i].identity && group->reads[k].identity && needs->reads[i].value == group->reads[k].value)
+                return true;
     return false;
 }
 
 tuff_status tuff_group_root(struct tuff_work *w, tuff_val v, bool alone)
 {
-    uint32_t limit = w->params->caps->max_storage_buffers < TUFF_MAX_BINDINGS ? w->params->caps->max_storage_buffers : TUFF_MAX_BINDINGS;
+    uint32_t limit = w->params->caps->max_storage_buffers < TUFF_MAX_BINDINGS ? w->params->caps->max_storage_buffers
+                                                                              : TUFF_MAX_BINDINGS;
     struct tuff_work_group needs = {0};
     uint32_t at;
     TUFF_TRY(collect_inputs(w, &needs, v, true));
@@ -426,7 +435,8 @@ static tuff_status group_kernel(struct tuff_work *w, tuff_val v)
 
 tuff_status tuff_pass_fuse(struct tuff_work *w)
 {
-    uint32_t room = w->g->count + 2 * w->params->output_count + 1; /* copies of outputs come here and in order.c, of packed values here */
+    uint32_t room = w->g->count + 2 * w->params->output_count +
+                    1; /* copies of outputs come here and in order.c, of packed values here */
     for (tuff_val v = 1; v < w->g->count; v++)
         if (val(w, v)->op == &tuff_op_pack) room += val(w, v)->in_count;
     bool *claimed = tuff_arena_alloc(w->arena, room * sizeof *claimed);
@@ -439,8 +449,10 @@ tuff_status tuff_pass_fuse(struct tuff_work *w)
     TUFF_TRY(root_dear_chains(w));
     bool alone = (w->params->debug & TUFF_DEBUG_NOFUSE) != 0;
     for (tuff_val v = 1; v < w->g->count; v++) {
-        if (val(w, v)->op->class == TUFF_CLASS_KERNEL) TUFF_TRY(group_kernel(w, v));
-        else if (w->root[v]) TUFF_TRY(tuff_group_root(w, v, alone || val(w, v)->op == &tuff_op_copy));
+        if (val(w, v)->op->class == TUFF_CLASS_KERNEL)
+            TUFF_TRY(group_kernel(w, v));
+        else if (w->root[v])
+            TUFF_TRY(tuff_group_root(w, v, alone || val(w, v)->op == &tuff_op_copy));
     }
     return TUFF_OK;
 }

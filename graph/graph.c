@@ -137,18 +137,20 @@ static bool may_lack(const struct tuff_op *op, uint32_t i)
     return derivative ? i > 0 && !tuff_pw_names(op->glsl, "gaby"[i]) : i >= op->arity_min;
 }
 
-tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count, const void *attrs)
+tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,
+                        const void *attrs)
 {
     if (g->status != TUFF_OK) return 0;
     if (in_count < op->arity_min || (op->arity_max != 255 && in_count > op->arity_max))
-        return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: takes %u to %u inputs, not %u", op->name, op->arity_min, op->arity_max,
-                               (unsigned)in_count);
+        return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: takes %u to %u inputs, not %u", op->name, op->arity_min,
+                               op->arity_max, (unsigned)in_count);
     struct tuff_infer infer = {.graph = g, .op = op, .in_count = in_count, .in_values = in, .attrs = attrs};
     for (uint32_t i = 0; i < in_count; i++) {
         if (in[i] >= g->count || (in[i] == 0 && !may_lack(op, i)))
             return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: input %u is not a value of this graph", op->name, (unsigned)i);
         if (in[i] && g->values[in[i]].op->class == TUFF_CLASS_ASSIGN)
-            return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: input %u is an assignment, which is for lists of outputs only", op->name, (unsigned)i);
+            return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: input %u is an assignment, which is for lists of outputs only",
+                                   op->name, (unsigned)i);
         if (i < TUFF_COUNT(infer.in) && in[i]) infer.in[i] = &g->values[in[i]].type;
     }
     struct tuff_value value = {.op = op, .in_count = in_count};
@@ -202,8 +204,8 @@ tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name)
 
 /* ---- leaves with a name ------------------------------------------------------------------------------------------------------ */
 
-static tuff_val add_leaf(struct tuff_graph *g, const struct tuff_op *op, const char *name, const struct tuff_leaf_attrs *attrs,
-                         const float *data)
+static tuff_val add_leaf(struct tuff_graph *g, const struct tuff_op *op, const char *name,
+                         const struct tuff_leaf_attrs *attrs, const float *data)
 {
     if (g->status != TUFF_OK) return 0;
     if (!name || !*name) return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: needs a name", op->name);
@@ -246,7 +248,8 @@ tuff_val tuff_param(struct tuff_graph *g, const char *name, struct tuff_shape sh
     return add_leaf(g, &tuff_op_param, name, &attrs, init.data);
 }
 
-tuff_val tuff_state(struct tuff_graph *g, const char *name, enum tuff_dtype dtype, struct tuff_shape shape, struct tuff_init init)
+tuff_val tuff_state(struct tuff_graph *g, const char *name, enum tuff_dtype dtype, struct tuff_shape shape,
+                    struct tuff_init init)
 {
     struct tuff_leaf_attrs attrs = leaf_attrs(dtype, shape, init);
     return add_leaf(g, &tuff_op_state, name, &attrs, init.data);

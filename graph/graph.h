@@ -29,7 +29,7 @@ struct tuff_shape {
     uint32_t dim[TUFF_MAX_RANK];
 };
 /* TUFF_SHAPE(2, 3) is the shape [2, 3]. */
-#define TUFF_SHAPE(...)                                                                                                  \
+#define TUFF_SHAPE(...)                                                                                                     \
     ((struct tuff_shape){(uint32_t)(sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t)), {__VA_ARGS__}})
 
 struct tuff_type {
@@ -44,7 +44,8 @@ typedef uint32_t tuff_val;
 /* ---- graph ---------------------------------------------------------------------------------------------------------- */
 
 /* Errors: MEMORY. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_create(struct tuff_context *context, struct tuff_graph **graph, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_create(struct tuff_context *context, struct tuff_graph **graph,
+                                                       struct tuff_error *error);
 TUFF_API void tuff_graph_destroy(struct tuff_graph *graph); /* NULL is legal */
 /* TUFF_OK, or the first failure since creation with its sentence. May be called at any time. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_finish(struct tuff_graph *graph, struct tuff_error *error);
@@ -86,7 +87,8 @@ struct tuff_init {
  * function called twice (for training and for inference) shares its weights. */
 TUFF_API tuff_val tuff_param(struct tuff_graph *g, const char *name, struct tuff_shape shape, struct tuff_init init);
 /* State that is kept between runs but not trained (running statistics, counters); type f32 or i32, or u8 for data sets. */
-TUFF_API tuff_val tuff_state(struct tuff_graph *g, const char *name, enum tuff_dtype dtype, struct tuff_shape shape, struct tuff_init init);
+TUFF_API tuff_val tuff_state(struct tuff_graph *g, const char *name, enum tuff_dtype dtype, struct tuff_shape shape,
+                             struct tuff_init init);
 /* At the end of a run the state takes the value of `value` (same type); all readers in that run see what it was before. Returns
  * the assignment, which is listed among the outputs of the plans that should do it and is no operand of anything. */
 TUFF_API tuff_val tuff_assign(struct tuff_graph *g, tuff_val state, tuff_val value);
@@ -113,7 +115,8 @@ TUFF_API tuff_val tuff_reshape(struct tuff_graph *g, tuff_val x, struct tuff_sha
 TUFF_API tuff_val tuff_permute(struct tuff_graph *g, tuff_val x, const uint32_t *order);
 TUFF_API tuff_val tuff_transpose(struct tuff_graph *g, tuff_val x); /* swaps the last two axes */
 /* y[i...] = x[start + step * i ...]; arrays of x's rank; step >= 1 or negative (then start counts down). */
-TUFF_API tuff_val tuff_slice(struct tuff_graph *g, tuff_val x, const uint32_t *start, const int32_t *step, const uint32_t *size);
+TUFF_API tuff_val tuff_slice(struct tuff_graph *g, tuff_val x, const uint32_t *start, const int32_t *step,
+                             const uint32_t *size);
 /* Broadcasts to the shape; axes are aligned at the right, as in ONNX Expand. */
 TUFF_API tuff_val tuff_expand(struct tuff_graph *g, tuff_val x, struct tuff_shape shape);
 TUFF_API tuff_val tuff_pad(struct tuff_graph *g, tuff_val x, const uint32_t *before, const uint32_t *after, double value);
@@ -133,12 +136,17 @@ TUFF_API tuff_val tuff_logsumexp(struct tuff_graph *g, tuff_val x, uint32_t axes
 /* Index (i32) of the first largest or smallest element along one axis; negative axes count from the end. */
 TUFF_API tuff_val tuff_argmax(struct tuff_graph *g, tuff_val x, int axis, enum tuff_keep keep);
 TUFF_API tuff_val tuff_argmin(struct tuff_graph *g, tuff_val x, int axis, enum tuff_keep keep);
-struct tuff_cumsum_params { int axis; bool exclusive, reverse; };
+struct tuff_cumsum_params {
+    int axis;
+    bool exclusive, reverse;
+};
 TUFF_API tuff_val tuff_cumsum(struct tuff_graph *g, tuff_val x, struct tuff_cumsum_params params);
 
 /* ---- matmul and convolution ------------------------------------------------------------------------------------------------- */
 
-struct tuff_matmul_params { bool transpose_a, transpose_b; };
+struct tuff_matmul_params {
+    bool transpose_a, transpose_b;
+};
 /* c[.., i, j] = sum_k a[.., i, k] * b[.., k, j]; with transpose_a a is [.., k, i], with transpose_b b is [.., j, k].
  * Ranks 2 and up, batch axes broadcast. Source: ONNX MatMul-13. f32 sums. */
 TUFF_API tuff_val tuff_matmul(struct tuff_graph *g, tuff_val a, tuff_val b, struct tuff_matmul_params params);
@@ -156,7 +164,8 @@ struct tuff_conv_transpose2d_params {
 };
 /* Gradient of conv2d by its input, as an operator: x [n, ci, h, w], w [ci, co/groups, kh, kw], b [co] or 0.
  * h' = (h-1)*sh - top - bottom + dh*(kh-1) + output_pad + 1. Source: ONNX ConvTranspose-11. */
-TUFF_API tuff_val tuff_conv_transpose2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv_transpose2d_params params);
+TUFF_API tuff_val tuff_conv_transpose2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b,
+                                        struct tuff_conv_transpose2d_params params);
 
 struct tuff_pool2d_params {
     uint32_t kernel[2], stride[2]; /* stride 0 stands for kernel */
@@ -170,16 +179,21 @@ TUFF_API tuff_val tuff_global_avg_pool(struct tuff_graph *g, tuff_val x); /* [n,
 
 /* ---- norms, softmax, losses --------------------------------------------------------------------------------------------------- */
 
-struct tuff_batch_norm { tuff_val y, mean, var; }; /* mean, var: the updated running statistics (0 in inference) */
+struct tuff_batch_norm {
+    tuff_val y, mean, var;
+}; /* mean, var: the updated running statistics (0 in inference) */
 /* Training: statistics of the batch over all axes but 1 (biased variance), running = (1 - momentum) running + momentum batch
  * (unbiased variance). Source: Ioffe and Szegedy 2015; ONNX BatchNormalization-15, momentum as in PyTorch. */
 TUFF_API struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta,
-                                                      tuff_val running_mean, tuff_val running_var, double eps, double momentum);
-TUFF_API tuff_val tuff_batch_norm_infer(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, tuff_val running_mean,
-                                        tuff_val running_var, double eps);
+                                                      tuff_val running_mean, tuff_val running_var, double eps,
+                                                      double momentum);
+TUFF_API tuff_val tuff_batch_norm_infer(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta,
+                                        tuff_val running_mean, tuff_val running_var, double eps);
 /* Over the last last_dims axes; gamma and beta of their shape or 0. Source: Ba et al. 2016. */
-TUFF_API tuff_val tuff_layer_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, uint32_t last_dims, double eps);
-TUFF_API tuff_val tuff_group_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, uint32_t groups, double eps);
+TUFF_API tuff_val tuff_layer_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, uint32_t last_dims,
+                                  double eps);
+TUFF_API tuff_val tuff_group_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, uint32_t groups,
+                                  double eps);
 TUFF_API tuff_val tuff_rms_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, double eps);
 TUFF_API tuff_val tuff_softmax(struct tuff_graph *g, tuff_val x, int axis);
 TUFF_API tuff_val tuff_log_softmax(struct tuff_graph *g, tuff_val x, int axis);
@@ -193,7 +207,8 @@ struct tuff_cross_entropy_params {
     tuff_val weight;        /* [c] weights of the classes, or 0 */
 };
 /* logits [n, c, ...], labels i32 [n, ...]. As PyTorch's cross_entropy: mean divides by the sum of the used weights. */
-TUFF_API tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labels, struct tuff_cross_entropy_params params);
+TUFF_API tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labels,
+                                     struct tuff_cross_entropy_params params);
 TUFF_API tuff_val tuff_mse_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
 TUFF_API tuff_val tuff_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
 TUFF_API tuff_val tuff_smooth_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
@@ -208,7 +223,11 @@ TUFF_API tuff_val tuff_gather(struct tuff_graph *g, tuff_val x, tuff_val indices
 TUFF_API tuff_val tuff_gather_elements(struct tuff_graph *g, tuff_val x, tuff_val indices, int axis);
 /* y = x + the sum of source at the indexed places (ONNX ScatterElements-18 with add), in a fixed order. */
 TUFF_API tuff_val tuff_scatter_add(struct tuff_graph *g, tuff_val x, tuff_val indices, tuff_val source, int axis);
-struct tuff_topk_params { int axis; uint32_t k; bool smallest; };
+struct tuff_topk_params {
+    int axis;
+    uint32_t k;
+    bool smallest;
+};
 /* Positions (i32) of the k largest elements along the axis, in falling order, ties by lower index; the values are
  * tuff_gather_elements of it. */
 TUFF_API tuff_val tuff_topk_indices(struct tuff_graph *g, tuff_val x, struct tuff_topk_params params);
@@ -231,7 +250,8 @@ TUFF_API void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, cons
 /* Prints the graph as text, one value a line, or as DOT. The text is allocated with the context's allocator; free it with
  * tuff_text_free. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_print(const struct tuff_graph *graph, char **text, struct tuff_error *error);
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_print_dot(const struct tuff_graph *graph, char **text, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_print_dot(const struct tuff_graph *graph, char **text,
+                                                          struct tuff_error *error);
 TUFF_API void tuff_text_free(struct tuff_context *context, char *text);
 /* Reads tuff_graph_print's text into an empty graph. Untrusted input: errors FORMAT with the line. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_parse(struct tuff_graph *graph, const char *text, struct tuff_error *error);
@@ -266,7 +286,7 @@ enum tuff_schedule_kind {
     TUFF_SCHEDULE_STEP,        /* lr gamma^(t / every), whole division */
     TUFF_SCHEDULE_MULTI_STEP,  /* lr gamma^(milestones at or below t) */
     TUFF_SCHEDULE_EXPONENTIAL, /* lr gamma^t */
-    TUFF_SCHEDULE_COSINE       /* min_lr + (lr - min_lr) (1 + cos(pi t / period)) / 2; min_lr from period on (Loshchilov 2017) */
+    TUFF_SCHEDULE_COSINE /* min_lr + (lr - min_lr) (1 + cos(pi t / period)) / 2; min_lr from period on (Loshchilov 2017) */
 };
 /* Learning rate as a function of the update number, from 0. In warm-up (t < warmup) it is lr (t + 1) / (warmup + 1), or, with a
  * start_factor, lr (start_factor + (1 - start_factor) t / warmup); behind it t counts from the warm-up's end. */
@@ -298,13 +318,13 @@ struct tuff_optimizer {
     struct tuff_optimizer_params params;
     tuff_val updates[TUFF_OPTIMIZER_UPDATES]; /* assignments, to be listed among the outputs of the training plan */
     uint32_t update_count;
-    tuff_val grad_norm; /* 2-norm of all gradients before clipping, or 0 without clip_norm */
-    tuff_val gradients; /* all gradients as one vector, in the layout of the parameters */
-    tuff_val table, cursor; /* states: rows of step sizes computed ahead by the host, and the row of the next run */
+    tuff_val grad_norm;          /* 2-norm of all gradients before clipping, or 0 without clip_norm */
+    tuff_val gradients;          /* all gradients as one vector, in the layout of the parameters */
+    tuff_val table, cursor;      /* states: rows of step sizes computed ahead by the host, and the row of the next run */
     tuff_val momentum, variance; /* states over all parameters, or 0 */
     tuff_val accumulated;        /* state, or 0 */
-    uint64_t run;  /* runs fed so far; an update is made every params.accumulate runs */
-    uint64_t filled; /* runs for which rows are on the device */
+    uint64_t run;                /* runs fed so far; an update is made every params.accumulate runs */
+    uint64_t filled;             /* runs for which rows are on the device */
 };
 /* Adds gradients of the scalar loss by all parameters declared so far, and their update, to the graph: one vector over all
  * parameters, so that the update is one launch. Once for a graph; loss must have one element. Errors are sticky in the graph. */
@@ -313,7 +333,8 @@ TUFF_API void tuff_optimizer_build(struct tuff_graph *g, tuff_val loss, const st
 /* Call before each run of the plan: writes the next rows of step sizes when they are used up (every 256 runs), computed in
  * double from optimizer->run, which it advances. No waiting. */
 struct tuff_session;
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_optimizer_feed(struct tuff_optimizer *optimizer, struct tuff_session *session, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_optimizer_feed(struct tuff_optimizer *optimizer, struct tuff_session *session,
+                                                         struct tuff_error *error);
 /* Goes on from this run: after loading a checkpoint. */
 TUFF_API void tuff_optimizer_resume(struct tuff_optimizer *optimizer, uint64_t run);
 
@@ -321,7 +342,7 @@ TUFF_API void tuff_optimizer_resume(struct tuff_optimizer *optimizer, uint64_t r
 
 struct tuff_session_params {
     size_t struct_size;
-    uint64_t seed; /* of initial values, dropout and shuffling */
+    uint64_t seed;                        /* of initial values, dropout and shuffling */
     const struct tuff_compiler *compiler; /* NULL: tuff_glslang() where it is built in */
 };
 /* Owns the parameters and states of a graph in device memory, with their initial values. The graph must outlive it and
@@ -329,12 +350,12 @@ struct tuff_session_params {
  * Errors: the graph's own, DEVICE_MEMORY, MEMORY. */
 struct tuff_session;
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *graph,
-                                                         const struct tuff_session_params *params, struct tuff_session **session,
-                                                         struct tuff_error *error);
+                                                         const struct tuff_session_params *params,
+                                                         struct tuff_session **session, struct tuff_error *error);
 TUFF_API void tuff_session_destroy(struct tuff_session *session); /* after its executables; NULL is legal */
 /* Content of a parameter or state, whole: bytes = elements * tuff_dtype_bytes. Ordered with runs. Errors: USAGE, DEVICE_LOST. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_write(struct tuff_session *session, tuff_val leaf, const void *data, size_t bytes,
-                                                        struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_write(struct tuff_session *session, tuff_val leaf, const void *data,
+                                                        size_t bytes, struct tuff_error *error);
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void *data, size_t bytes,
                                                        struct tuff_error *error);
 TUFF_API struct tuff_graph *tuff_session_graph(const struct tuff_session *session);
@@ -351,21 +372,24 @@ struct tuff_executable_params {
 /* A compiled plan for some outputs of a graph. Several may share a session, and so its parameters. One thread at a time. */
 struct tuff_executable;
 /* Errors: SHAPE, UNSUPPORTED, COMPILE, DEVICE_MEMORY (with the figures), CANCELLED, MEMORY. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff_executable_params *params,
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_compile(struct tuff_session *session,
+                                                          const struct tuff_executable_params *params,
                                                           struct tuff_executable **executable, struct tuff_error *error);
 TUFF_API void tuff_executable_destroy(struct tuff_executable *executable); /* waits for its runs; NULL is legal */
 /* Whole content of an input for the next run. Errors: USAGE. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_write(struct tuff_executable *executable, tuff_val input, const void *data,
-                                                           size_t bytes, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_write(struct tuff_executable *executable, tuff_val input,
+                                                           const void *data, size_t bytes, struct tuff_error *error);
 /* Submits one run and returns; *ticket (may be NULL) is for tuff_device_wait. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_submit(struct tuff_executable *executable, uint64_t *ticket, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_submit(struct tuff_executable *executable, uint64_t *ticket,
+                                                            struct tuff_error *error);
 /* Submits and waits. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_run(struct tuff_executable *executable, struct tuff_error *error);
 /* The first bytes of output number `index` after the last run; waits for it. Errors: USAGE when it has fewer. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_read(struct tuff_executable *executable, uint32_t index, void *data, size_t bytes,
-                                                          struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_read(struct tuff_executable *executable, uint32_t index, void *data,
+                                                          size_t bytes, struct tuff_error *error);
 /* The plan, one line a launch, with bytes and peak; free with tuff_text_free. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_print(const struct tuff_executable *executable, char **text, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_print(const struct tuff_executable *executable, char **text,
+                                                           struct tuff_error *error);
 struct tuff_executable_info {
     struct tuff_program_counts counts;
     uint64_t param_bytes, state_bytes, const_bytes, input_bytes, output_bytes, scratch_bytes; /* planned */
@@ -389,9 +413,9 @@ struct tuff_model_params {
     struct tuff_type sample; /* one sample as it is stored: u8 or f32, shape without the batch axis */
     double scale, shift;     /* x = stored * scale + shift; scale 0 stands for 1/255 of u8 and 1 of f32 */
     enum tuff_loss loss;
-    double label_smoothing;  /* cross entropy */
-    uint32_t batch;          /* 0: 64 */
-    uint64_t seed;           /* of initial values, shuffling, dropout, the validation split */
+    double label_smoothing;        /* cross entropy */
+    uint32_t batch;                /* 0: 64 */
+    uint64_t seed;                 /* of initial values, shuffling, dropout, the validation split */
     struct tuff_progress progress; /* of compiling */
 };
 /* A network with its parameters on a device, and the plans to train and to run it. One thread at a time. */
@@ -412,26 +436,26 @@ struct tuff_metrics {
     double loss;     /* mean per sample */
     double accuracy; /* share of right classes, 0 without classes */
 };
-struct tuff_fit_progress { /* of the current epoch so far */
+struct tuff_fit_progress {  /* of the current epoch so far */
     uint32_t epoch, epochs; /* from 0 */
     uint64_t step, steps;
     struct tuff_metrics train;
     double samples_per_second, seconds_left; /* of the whole fit */
 };
 struct tuff_epoch {
-    uint32_t epoch; /* from 0 */
+    uint32_t epoch;                        /* from 0 */
     struct tuff_metrics train, validation; /* validation is that of train where nothing was set apart */
-    bool best; /* smallest validation loss so far */
+    bool best;                             /* smallest validation loss so far */
     double seconds, samples_per_second;
 };
 struct tuff_fit_params {
     size_t struct_size;
     struct tuff_optimizer_params optimizer; /* must be the same in every fit of one model */
     uint32_t epochs;
-    double validation_share; /* of the data, set apart by the seed; 0: none */
+    double validation_share;            /* of the data, set apart by the seed; 0: none */
     const struct tuff_data *validation; /* other data instead, or NULL */
-    uint32_t patience; /* > 0: stops after so many epochs without a better validation loss */
-    bool stream; /* sends batches from the host, also where the data would fit on the device */
+    uint32_t patience;                  /* > 0: stops after so many epochs without a better validation loss */
+    bool stream;                        /* sends batches from the host, also where the data would fit on the device */
     /* Callbacks may be NULL; they are called on the calling thread. on_step: about every half second; false stops the fit with
      * TUFF_ERR_CANCELLED after the current step, from which it can be resumed. on_epoch: false ends the fit with TUFF_OK. */
     bool (*on_step)(void *user, const struct tuff_fit_progress *progress);
@@ -443,12 +467,13 @@ struct tuff_fit_params {
 };
 /* Trains until `epochs` epochs are done in all, counted from the model's creation or what it was resumed from. Errors: USAGE,
  * CANCELLED, DEVICE_LOST, what save returns. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_fit(struct tuff_model *model, const struct tuff_data *data, const struct tuff_fit_params *params,
-                                                    struct tuff_error *error);
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_evaluate(struct tuff_model *model, const struct tuff_data *data, struct tuff_metrics *metrics,
-                                                         struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_fit(struct tuff_model *model, const struct tuff_data *data,
+                                                    const struct tuff_fit_params *params, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_evaluate(struct tuff_model *model, const struct tuff_data *data,
+                                                         struct tuff_metrics *metrics, struct tuff_error *error);
 /* out [count, outputs...]: probabilities for cross entropy, else the outputs. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_predict(struct tuff_model *model, const void *x, uint64_t count, float *out, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_predict(struct tuff_model *model, const void *x, uint64_t count, float *out,
+                                                        struct tuff_error *error);
 /* Number of outputs of one sample. */
 TUFF_API uint64_t tuff_model_outputs(const struct tuff_model *model);
 
@@ -469,15 +494,17 @@ TUFF_API void tuff_model_resume(struct tuff_model *model, const struct tuff_fit_
  * with the optimizer there are no states of it: tuff_model_prepare makes them. */
 TUFF_API uint32_t tuff_model_leaf_count(const struct tuff_model *model);
 TUFF_API struct tuff_leaf tuff_model_leaf(const struct tuff_model *model, uint32_t index);
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_read(struct tuff_model *model, const char *name, void *data, size_t bytes, struct tuff_error *error);
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_write(struct tuff_model *model, const char *name, const void *data, size_t bytes,
-                                                      struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_read(struct tuff_model *model, const char *name, void *data, size_t bytes,
+                                                     struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_write(struct tuff_model *model, const char *name, const void *data,
+                                                      size_t bytes, struct tuff_error *error);
 /* Adds the training part (optimizer states) for this data and these parameters, as the first fit would. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_prepare(struct tuff_model *model, const struct tuff_data *data,
                                                         const struct tuff_fit_params *params, struct tuff_error *error);
 /* The network for inference of one batch as graph text: input "x" of the stored type, output "probabilities" (cross entropy)
  * or "outputs". Free with tuff_text_free. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_graph(struct tuff_model *model, uint32_t batch, char **text, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_graph(struct tuff_model *model, uint32_t batch, char **text,
+                                                      struct tuff_error *error);
 /* Figures of the training plan (zeros before the first fit). */
 TUFF_API struct tuff_executable_info tuff_model_info(const struct tuff_model *model);
 TUFF_API struct tuff_executable *tuff_model_training(struct tuff_model *model); /* borrowed; NULL before the first fit */

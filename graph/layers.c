@@ -14,7 +14,8 @@ static bool check_channels(struct tuff_graph *g, const char *what, tuff_val x, c
 {
     struct tuff_shape shape = tuff_type_of(g, x).shape;
     if (g->status != TUFF_OK) return false;
-    if (shape.rank < 2) return tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: a value of rank %u has no channels", what, (unsigned)shape.rank) != 0;
+    if (shape.rank < 2)
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: a value of rank %u has no channels", what, (unsigned)shape.rank) != 0;
     for (uint32_t i = 0; i < count; i++) {
         struct tuff_shape s = tuff_type_of(g, v[i]).shape;
         if (v[i] && (s.rank != 1 || s.dim[0] != shape.dim[1])) {
@@ -27,8 +28,8 @@ static bool check_channels(struct tuff_graph *g, const char *what, tuff_val x, c
     return true;
 }
 
-struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, tuff_val running_mean,
-                                             tuff_val running_var, double eps, double momentum)
+struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta,
+                                             tuff_val running_mean, tuff_val running_var, double eps, double momentum)
 {
     struct tuff_batch_norm none = {0};
     struct tuff_shape shape = tuff_type_of(g, x).shape;
@@ -71,7 +72,8 @@ tuff_val tuff_layer_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_
     uint32_t rank = tuff_type_of(g, x).shape.rank;
     if (g->status != TUFF_OK) return 0;
     if (last_dims == 0 || last_dims > rank)
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "layer_norm: last %u axes of a value of rank %u", (unsigned)last_dims, (unsigned)rank);
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "layer_norm: last %u axes of a value of rank %u", (unsigned)last_dims,
+                               (unsigned)rank);
     uint32_t axes = ((1u << rank) - 1) & ~((1u << (rank - last_dims)) - 1);
     tuff_val y = normalize(g, x, axes, eps);
     if (gamma) y = tuff_mul(g, y, gamma);
@@ -148,8 +150,9 @@ static tuff_val labels_beside(struct tuff_graph *g, tuff_val logits, tuff_val la
     for (uint32_t i = 0; fits && i < l.rank; i++) fits = l.dim[i] == x.dim[i == 0 ? 0 : i + 1];
     if (fits || g->status != TUFF_OK) return tuff_unsqueeze(g, labels, 1);
     char a[128], b[128];
-    return tuff_graph_fail(g, TUFF_ERR_SHAPE, "cross_entropy: logits %s and labels %s %s do not fit", tuff_shape_text(&x, a, sizeof a),
-                           tuff_dtype_name(tuff_type_of(g, labels).dtype), tuff_shape_text(&l, b, sizeof b));
+    return tuff_graph_fail(g, TUFF_ERR_SHAPE, "cross_entropy: logits %s and labels %s %s do not fit",
+                           tuff_shape_text(&x, a, sizeof a), tuff_dtype_name(tuff_type_of(g, labels).dtype),
+                           tuff_shape_text(&l, b, sizeof b));
 }
 
 tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labels, struct tuff_cross_entropy_params params)
@@ -158,7 +161,8 @@ tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labe
     struct tuff_shape x = tuff_type_of(g, logits).shape, l = tuff_type_of(g, labels).shape;
     if (!at || g->status != TUFF_OK) return 0;
     if (!(params.label_smoothing >= 0 && params.label_smoothing < 1))
-        return tuff_graph_fail(g, TUFF_ERR_USAGE, "cross_entropy: label smoothing %g is not in [0, 1)", params.label_smoothing);
+        return tuff_graph_fail(g, TUFF_ERR_USAGE, "cross_entropy: label smoothing %g is not in [0, 1)",
+                               params.label_smoothing);
     double smooth = params.label_smoothing;
     tuff_val zero = tuff_full(g, TUFF_F32, x, 0);
     tuff_val w = params.weight ? tuff_expand(g, channels(g, params.weight, x.rank), x) : tuff_full(g, TUFF_F32, x, 1);

@@ -56,7 +56,8 @@ static tuff_status make_slot(struct lowering *l, tuff_val v)
         slot.memory = TUFF_MEMORY_OUTPUT;
         slot.offset = take_range(l, slot.memory, slot.bytes);
     } else {
-        if (TUFF_NEVER(l->scratch.range_of[v] == UINT32_MAX)) return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "a value without memory");
+        if (TUFF_NEVER(l->scratch.range_of[v] == UINT32_MAX))
+            return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "a value without memory");
         slot.memory = TUFF_MEMORY_SCRATCH;
         slot.offset = l->scratch.ranges[l->scratch.range_of[v]].offset;
     }
@@ -76,7 +77,8 @@ static tuff_status describe(struct lowering *l, const struct tuff_group *group, 
             if (value->in[i]) lower.in[i] = &val(w, value->in[i])->type;
         return value->op->lower(&lower, call, w->error);
     }
-    uint64_t count = tuff_shape_count(&val(w, group->space)->type.shape), blocks = (count + emitted->width - 1) / emitted->width;
+    uint64_t count = tuff_shape_count(&val(w, group->space)->type.shape),
+             blocks = (count + emitted->width - 1) / emitted->width;
     call->file = "pointwise";
     tuff_call_spec(call, 0, 64);
     tuff_call_push(call, (uint32_t)blocks);
@@ -90,7 +92,8 @@ static const char *label_of(struct lowering *l, const struct tuff_group *group)
     const struct tuff_value *last = val(l->w, group->roots[group->root_count - 1]);
     const char *name = last->name ? last->name : (kernel && kernel->name ? kernel->name : NULL);
     if (name) return tuff_arena_printf(&l->plan->arena, "%s %s", kernel ? kernel->op->name : last->op->name, name);
-    return tuff_arena_printf(&l->plan->arena, "%s %%%u", kernel ? kernel->op->name : last->op->name, (unsigned)group->roots[group->root_count - 1]);
+    return tuff_arena_printf(&l->plan->arena, "%s %%%u", kernel ? kernel->op->name : last->op->name,
+                             (unsigned)group->roots[group->root_count - 1]);
 }
 
 static int by_id(const void *a, const void *b)
@@ -111,16 +114,19 @@ static tuff_status add_launch(struct lowering *l, const struct tuff_group *group
     qsort(specs, call->spec_count, sizeof *specs, by_id);
     if (emitted->spec_count) memcpy(specs + call->spec_count, emitted->specs, emitted->spec_count * sizeof *specs);
     struct tuff_plan_kernel kernel = {.file = call->file, .defines = call->defines, .hooks = emitted->hooks};
-    struct tuff_plan_launch launch = {.label = label_of(l, group), .groups = {call->groups[0], call->groups[1], call->groups[2]},
-                                      .flops = call->flops, .kernel = tuff_plan_add_kernel(l->plan, &kernel, specs, spec_count)};
+    struct tuff_plan_launch launch = {.label = label_of(l, group),
+                                      .groups = {call->groups[0], call->groups[1], call->groups[2]},
+                                      .flops = call->flops,
+                                      .kernel = tuff_plan_add_kernel(l->plan, &kernel, specs, spec_count)};
     if (launch.kernel == UINT32_MAX || !launch.label) return tuff_fail_memory(w->context, w->error);
     for (uint32_t i = 0; i < emitted->binding_count; i++) {
         const struct tuff_emit_binding *b = &emitted->bindings[i];
         if (l->slot_of[b->root] == UINT32_MAX) TUFF_TRY(make_slot(l, b->root));
         bindings[i] = (struct tuff_plan_binding){l->slot_of[b->root], b->access, b->offset, b->bytes};
         if (b->bytes > w->params->caps->max_storage_range)
-            return tuff_fail(w->context, w->error, TUFF_ERR_DEVICE_MEMORY, "%s: a binding of %llu bytes, but this device binds at most %llu",
-                             launch.label, (unsigned long long)b->bytes, (unsigned long long)w->params->caps->max_storage_range);
+            return tuff_fail(w->context, w->error, TUFF_ERR_DEVICE_MEMORY,
+                             "%s: a binding of %llu bytes, but this device binds at most %llu", launch.label,
+                             (unsigned long long)b->bytes, (unsigned long long)w->params->caps->max_storage_range);
     }
     uint32_t at = tuff_plan_add_launch(l->plan, &launch, bindings, emitted->binding_count, call->push, call->push_count);
     return at == UINT32_MAX ? tuff_fail_memory(w->context, w->error) : TUFF_OK;
@@ -162,6 +168,7 @@ tuff_status tuff_pass_lower(struct tuff_work *w, struct tuff_compiled *out)
     for (uint32_t i = 0; i < w->params->output_count; i++)
         out->output_slots[i] = val(w, w->outputs[i])->op == &tuff_op_assign ? UINT32_MAX : l.slot_of[w->outputs[i]];
     tuff_plan_place_barriers(&out->plan);
-    for (uint32_t i = 1; i < out->plan.launch_count && (w->params->debug & TUFF_DEBUG_SERIAL); i++) out->plan.launches[i].barrier = true;
+    for (uint32_t i = 1; i < out->plan.launch_count && (w->params->debug & TUFF_DEBUG_SERIAL); i++)
+        out->plan.launches[i].barrier = true;
     return tuff_plan_check(&out->plan, w->context, w->error);
 }

@@ -23,8 +23,9 @@ tuff_val tuff_model_losses(struct tuff_model *m, tuff_val y, tuff_val answers)
 {
     struct tuff_graph *g = m->graph;
     if (m->params.loss == TUFF_LOSS_CROSS_ENTROPY)
-        return tuff_cross_entropy(g, y, answers, (struct tuff_cross_entropy_params){.reduction = TUFF_REDUCE_NONE,
-                                                                                      .label_smoothing = m->params.label_smoothing});
+        return tuff_cross_entropy(
+            g, y, answers,
+            (struct tuff_cross_entropy_params){.reduction = TUFF_REDUCE_NONE, .label_smoothing = m->params.label_smoothing});
     tuff_val flat = tuff_reshape(g, tuff_mse_loss(g, y, answers, TUFF_REDUCE_NONE), TUFF_SHAPE(m->params.batch, 0));
     return tuff_mean(g, flat, 2, TUFF_DROP_AXES);
 }
@@ -51,7 +52,9 @@ static void add_comparison(struct tuff_model *m, tuff_val y)
     tuff_val losses = tuff_model_losses(m, y, m->answers), zero = tuff_full(g, TUFF_F32, TUFF_SHAPE(batch), 0);
     m->eval_assigns[0] = add_to(g, m->eval_loss, tuff_sum(g, tuff_select(g, counts, losses, zero), 0, TUFF_DROP_AXES));
     tuff_val hits = tuff_model_hits(m, y, m->answers), none = tuff_full(g, TUFF_I32, TUFF_SHAPE(batch), 0);
-    if (hits) m->eval_assigns[1] = add_to(g, m->eval_correct, tuff_sum(g, tuff_select(g, counts, tuff_cast(g, hits, TUFF_I32), none), 0, TUFF_DROP_AXES));
+    if (hits)
+        m->eval_assigns[1] = add_to(
+            g, m->eval_correct, tuff_sum(g, tuff_select(g, counts, tuff_cast(g, hits, TUFF_I32), none), 0, TUFF_DROP_AXES));
 }
 
 static tuff_status build_inference(struct tuff_model *m, struct tuff_error *error)
@@ -64,11 +67,14 @@ static tuff_status build_inference(struct tuff_model *m, struct tuff_error *erro
     struct tuff_type type = tuff_type_of(g, y);
     bool classes = m->params.loss == TUFF_LOSS_CROSS_ENTROPY;
     char text[128];
-    if (!y || type.dtype != TUFF_F32 || type.shape.rank < 2 || type.shape.dim[0] != batch || (classes && type.shape.rank != 2))
-        return tuff_fail(m->context, error, TUFF_ERR_SHAPE, "the network's output is %s %s, not f32 [%u, %s]", tuff_dtype_name(type.dtype),
-                         tuff_shape_text(&type.shape, text, sizeof text), (unsigned)batch, classes ? "classes" : "...");
+    if (!y || type.dtype != TUFF_F32 || type.shape.rank < 2 || type.shape.dim[0] != batch ||
+        (classes && type.shape.rank != 2))
+        return tuff_fail(m->context, error, TUFF_ERR_SHAPE, "the network's output is %s %s, not f32 [%u, %s]",
+                         tuff_dtype_name(type.dtype), tuff_shape_text(&type.shape, text, sizeof text), (unsigned)batch,
+                         classes ? "classes" : "...");
     m->outputs = tuff_shape_count(&type.shape) / batch;
-    m->answers = classes ? tuff_input(g, "predict/labels", TUFF_I32, TUFF_SHAPE(batch)) : tuff_input(g, "predict/targets", TUFF_F32, type.shape);
+    m->answers = classes ? tuff_input(g, "predict/labels", TUFF_I32, TUFF_SHAPE(batch))
+                         : tuff_input(g, "predict/targets", TUFF_F32, type.shape);
     m->predicted = classes ? tuff_softmax(g, y, 1) : tuff_affine(g, y, 1, 0);
     add_comparison(m, y);
     return tuff_graph_finish(g, error);
@@ -101,8 +107,10 @@ tuff_status tuff_model_create(struct tuff_device *device, const struct tuff_mode
     m->state = (struct tuff_fit_state){.best_loss = INFINITY, .seed = params->seed, .batch = m->params.batch};
     tuff_status status = tuff_graph_create(context, &m->graph, error);
     if (status == TUFF_OK) status = build_inference(m, error);
-    if (status != TUFF_OK) tuff_model_destroy(m);
-    else *model = m;
+    if (status != TUFF_OK)
+        tuff_model_destroy(m);
+    else
+        *model = m;
     return status;
 }
 
@@ -128,7 +136,10 @@ void tuff_model_destroy(struct tuff_model *m)
 
 /* ---- session ------------------------------------------------------------------------------------------------------------------ */
 
-static bool is_leaf(const struct tuff_graph *g, tuff_val v) { return g->values[v].op == &tuff_op_param || g->values[v].op == &tuff_op_state; }
+static bool is_leaf(const struct tuff_graph *g, tuff_val v)
+{
+    return g->values[v].op == &tuff_op_param || g->values[v].op == &tuff_op_state;
+}
 
 static uint32_t count_leaves(const struct tuff_graph *g)
 {
@@ -193,26 +204,32 @@ tuff_status tuff_model_check_data(struct tuff_model *m, const struct tuff_data *
     TUFF_REQUIRE(m->context, error, data != NULL && data->count > 0 && data->x != NULL);
     TUFF_REQUIRE(m->context, error, data->count <= INT32_MAX);
     if (!tuff_model_answers(m, data))
-        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data have no %s", m->params.loss == TUFF_LOSS_CROSS_ENTROPY ? "labels" : "targets");
+        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data have no %s",
+                         m->params.loss == TUFF_LOSS_CROSS_ENTROPY ? "labels" : "targets");
     for (uint64_t i = 0; m->params.loss == TUFF_LOSS_CROSS_ENTROPY && i < data->count; i++)
         if (data->labels[i] < 0 || (uint64_t)data->labels[i] >= m->outputs)
-            return tuff_fail(m->context, error, TUFF_ERR_USAGE, "label %d of sample %llu is not one of the network's %llu classes",
-                             (int)data->labels[i], (unsigned long long)i, (unsigned long long)m->outputs);
+            return tuff_fail(m->context, error, TUFF_ERR_USAGE,
+                             "label %d of sample %llu is not one of the network's %llu classes", (int)data->labels[i],
+                             (unsigned long long)i, (unsigned long long)m->outputs);
     return TUFF_OK;
 }
 
-static tuff_status compile_part(struct tuff_model *m, const tuff_val *outputs, uint32_t count, struct tuff_executable **executable,
-                                struct tuff_error *error)
+static tuff_status compile_part(struct tuff_model *m, const tuff_val *outputs, uint32_t count,
+                                struct tuff_executable **executable, struct tuff_error *error)
 {
     TUFF_TRY(tuff_model_session(m, error));
     if (*executable) return TUFF_OK;
-    struct tuff_executable_params params = {
-        .struct_size = sizeof params, .outputs = outputs, .output_count = count, .input_sets = 2, .progress = m->params.progress};
+    struct tuff_executable_params params = {.struct_size = sizeof params,
+                                            .outputs = outputs,
+                                            .output_count = count,
+                                            .input_sets = 2,
+                                            .progress = m->params.progress};
     return tuff_session_compile(m->session, &params, executable, error);
 }
 
 /* One batch of samples from row `first` on into memory; missing ones are zeros. */
-static void gather_batch(uint8_t *to, const uint8_t *from, size_t size, const uint32_t *rows, uint64_t first, uint64_t count, uint32_t batch)
+static void gather_batch(uint8_t *to, const uint8_t *from, size_t size, const uint32_t *rows, uint64_t first, uint64_t count,
+                         uint32_t batch)
 {
     memset(to + count * size, 0, (batch - count) * size);
     for (uint64_t i = 0; i < count; i++) memcpy(to + i * size, from + (rows ? rows[first + i] : first + i) * size, size);
@@ -236,8 +253,8 @@ static tuff_status read_metrics(struct tuff_model *m, uint64_t count, struct tuf
     return TUFF_OK;
 }
 
-static tuff_status evaluate_batches(struct tuff_model *m, const struct tuff_data *data, const uint32_t *rows, uint64_t count, uint8_t *x,
-                                    uint8_t *answers, struct tuff_error *error)
+static tuff_status evaluate_batches(struct tuff_model *m, const struct tuff_data *data, const uint32_t *rows, uint64_t count,
+                                    uint8_t *x, uint8_t *answers, struct tuff_error *error)
 {
     uint32_t batch = m->params.batch;
     size_t size = tuff_model_answer_bytes(m);
@@ -246,7 +263,8 @@ static tuff_status evaluate_batches(struct tuff_model *m, const struct tuff_data
         int32_t inside = (int32_t)(count - first < batch ? count - first : batch);
         gather_batch(x, data->x, m->sample_bytes, rows, first, (uint64_t)inside, batch);
         gather_batch(answers, tuff_model_answers(m, data), size, rows, first, (uint64_t)inside, batch);
-        if (n >= 2) TUFF_TRY(tuff_device_wait(m->device, tickets[n % 2], UINT64_MAX, error)); /* its inputs may be overwritten */
+        if (n >= 2)
+            TUFF_TRY(tuff_device_wait(m->device, tickets[n % 2], UINT64_MAX, error)); /* its inputs may be overwritten */
         TUFF_TRY(tuff_executable_write(m->evaluate, m->x, x, batch * m->sample_bytes, error));
         TUFF_TRY(tuff_executable_write(m->evaluate, m->answers, answers, batch * size, error));
         TUFF_TRY(tuff_executable_write(m->evaluate, m->count, &inside, sizeof inside, error));
@@ -255,20 +273,22 @@ static tuff_status evaluate_batches(struct tuff_model *m, const struct tuff_data
     return TUFF_OK;
 }
 
-tuff_status tuff_model_evaluate_rows(struct tuff_model *m, const struct tuff_data *data, const uint32_t *rows, uint64_t count,
-                                     struct tuff_metrics *metrics, struct tuff_error *error)
+tuff_status tuff_model_evaluate_rows(struct tuff_model *m, const struct tuff_data *data, const uint32_t *rows,
+                                     uint64_t count, struct tuff_metrics *metrics, struct tuff_error *error)
 {
     TUFF_TRY(compile_part(m, m->eval_assigns, m->eval_assigns[1] ? 2 : 1, &m->evaluate, error));
     TUFF_TRY(zero_metrics(m, error));
     uint8_t *x = tuff_alloc(m->context, m->params.batch * m->sample_bytes);
     uint8_t *answers = tuff_alloc(m->context, m->params.batch * tuff_model_answer_bytes(m));
-    tuff_status status = x && answers ? evaluate_batches(m, data, rows, count, x, answers, error) : tuff_fail_memory(m->context, error);
+    tuff_status status = x && answers ? evaluate_batches(m, data, rows, count, x, answers, error)
+                                      : tuff_fail_memory(m->context, error);
     tuff_free(m->context, x);
     tuff_free(m->context, answers);
     return status == TUFF_OK ? read_metrics(m, count, metrics, error) : status;
 }
 
-tuff_status tuff_model_evaluate(struct tuff_model *m, const struct tuff_data *data, struct tuff_metrics *metrics, struct tuff_error *error)
+tuff_status tuff_model_evaluate(struct tuff_model *m, const struct tuff_data *data, struct tuff_metrics *metrics,
+                                struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, m != NULL && metrics != NULL);
     TUFF_TRY(tuff_model_check_data(m, data, error));
@@ -288,7 +308,8 @@ tuff_status tuff_model_predict(struct tuff_model *m, const void *x, uint64_t cou
         status = tuff_executable_write(m->predict, m->x, part, batch * m->sample_bytes, error);
         if (status == TUFF_OK) status = tuff_executable_submit(m->predict, NULL, error);
         if (status == TUFF_OK)
-            status = tuff_executable_read(m->predict, 0, out + first * m->outputs, (size_t)(inside * m->outputs) * sizeof *out, error);
+            status = tuff_executable_read(m->predict, 0, out + first * m->outputs,
+                                          (size_t)(inside * m->outputs) * sizeof *out, error);
     }
     tuff_free(m->context, part);
     return status;
@@ -299,7 +320,8 @@ tuff_status tuff_model_predict(struct tuff_model *m, const void *x, uint64_t cou
 /* What a checkpoint does not need: data, and tables that the host fills again. */
 static bool is_kept(const struct tuff_graph *g, tuff_val v)
 {
-    static const char *const dropped[] = {"data/", "metrics/eval_", "optimizer/table", "optimizer/cursor", "optimizer/gradients"};
+    static const char *const dropped[] = {"data/", "metrics/eval_", "optimizer/table", "optimizer/cursor",
+                                          "optimizer/gradients"};
     if (!is_leaf(g, v)) return false;
     for (size_t i = 0; i < TUFF_COUNT(dropped); i++)
         if (!strncmp(g->values[v].name, dropped[i], strlen(dropped[i]))) return false;
@@ -317,7 +339,8 @@ struct tuff_leaf tuff_model_leaf(const struct tuff_model *m, uint32_t index)
 {
     for (tuff_val v = 1; v < m->graph->count; v++)
         if (is_kept(m->graph, v) && index-- == 0)
-            return (struct tuff_leaf){m->graph->values[v].name, m->graph->values[v].type, m->graph->values[v].op == &tuff_op_param};
+            return (struct tuff_leaf){m->graph->values[v].name, m->graph->values[v].type,
+                                      m->graph->values[v].op == &tuff_op_param};
     return (struct tuff_leaf){0};
 }
 
@@ -337,7 +360,8 @@ tuff_status tuff_model_read(struct tuff_model *m, const char *name, void *data, 
     return tuff_session_read(m->session, leaf, data, bytes, error);
 }
 
-tuff_status tuff_model_write(struct tuff_model *m, const char *name, const void *data, size_t bytes, struct tuff_error *error)
+tuff_status tuff_model_write(struct tuff_model *m, const char *name, const void *data, size_t bytes,
+                             struct tuff_error *error)
 {
     tuff_val leaf;
     TUFF_REQUIRE(NULL, error, m != NULL && name != NULL);
@@ -352,8 +376,10 @@ tuff_status tuff_model_graph(struct tuff_model *m, uint32_t batch, char **text, 
     TUFF_TRY(tuff_graph_create(m->context, &g, error));
     tuff_val x = tuff_input(g, "x", m->params.sample.dtype, batched(batch, &m->params.sample.shape));
     tuff_val y = m->params.build(g, tuff_model_scaled(m, g, x), false, m->params.user);
-    if (m->params.loss == TUFF_LOSS_CROSS_ENTROPY) tuff_named(g, tuff_softmax(g, y, 1), "probabilities");
-    else tuff_named(g, tuff_affine(g, y, 1, 0), "outputs");
+    if (m->params.loss == TUFF_LOSS_CROSS_ENTROPY)
+        tuff_named(g, tuff_softmax(g, y, 1), "probabilities");
+    else
+        tuff_named(g, tuff_affine(g, y, 1, 0), "outputs");
     tuff_status status = tuff_graph_finish(g, error);
     if (status == TUFF_OK) status = tuff_graph_print(g, text, error);
     tuff_graph_destroy(g);

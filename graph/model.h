@@ -23,8 +23,8 @@ struct tuff_model {
     /* training */
     bool prepared, resident;
     struct tuff_optimizer optimizer;
-    uint64_t data_count, train_count; /* samples, and those not set apart for validation */
-    uint32_t *rows;                   /* [owned] data_count numbers: training rows, then validation rows */
+    uint64_t data_count, train_count;               /* samples, and those not set apart for validation */
+    uint32_t *rows;                                 /* [owned] data_count numbers: training rows, then validation rows */
     tuff_val data_x, data_answers, order, position; /* states of resident data, inputs x and answers of streamed data */
     tuff_val train_loss, train_correct;             /* states: sums over the epoch */
     tuff_val *train_outputs;                        /* [graph's arena] */
@@ -36,15 +36,17 @@ struct tuff_model {
 /* Session that knows every leaf of the graph: made, or made anew with the old content. */
 TUFF_MUST_CHECK tuff_status tuff_model_session(struct tuff_model *m, struct tuff_error *error);
 /* Metrics over `count` rows of the data (rows NULL: all in order). */
-TUFF_MUST_CHECK tuff_status tuff_model_evaluate_rows(struct tuff_model *m, const struct tuff_data *data, const uint32_t *rows, uint64_t count,
-                                                     struct tuff_metrics *metrics, struct tuff_error *error);
+TUFF_MUST_CHECK tuff_status tuff_model_evaluate_rows(struct tuff_model *m, const struct tuff_data *data,
+                                                     const uint32_t *rows, uint64_t count, struct tuff_metrics *metrics,
+                                                     struct tuff_error *error);
 /* Stored samples as f32, scaled. */
 tuff_val tuff_model_scaled(struct tuff_model *m, struct tuff_graph *g, tuff_val raw);
 /* Loss of each sample [batch], and the number of right ones (i32 scalar), or 0 for mean squared error. */
 tuff_val tuff_model_losses(struct tuff_model *m, tuff_val y, tuff_val answers);
 tuff_val tuff_model_hits(struct tuff_model *m, tuff_val y, tuff_val answers); /* bool [batch] */
-size_t tuff_model_answer_bytes(const struct tuff_model *m); /* per sample */
-TUFF_MUST_CHECK tuff_status tuff_model_check_data(struct tuff_model *m, const struct tuff_data *data, struct tuff_error *error);
+size_t tuff_model_answer_bytes(const struct tuff_model *m);                   /* per sample */
+TUFF_MUST_CHECK tuff_status tuff_model_check_data(struct tuff_model *m, const struct tuff_data *data,
+                                                  struct tuff_error *error);
 const void *tuff_model_answers(const struct tuff_model *m, const struct tuff_data *data);
 
 #endif

@@ -6,11 +6,13 @@
 /* "name.part" into a buffer; too long a name is a usage error. */
 static const char *part_name(struct tuff_graph *g, const char *name, const char *part, char *buffer, size_t bytes)
 {
-    if (!name || snprintf(buffer, bytes, "%s.%s", name, part) >= (int)bytes) tuff_graph_fail(g, TUFF_ERR_USAGE, "a layer's name is missing or too long");
+    if (!name || snprintf(buffer, bytes, "%s.%s", name, part) >= (int)bytes)
+        tuff_graph_fail(g, TUFF_ERR_USAGE, "a layer's name is missing or too long");
     return buffer;
 }
 
-static tuff_val param(struct tuff_graph *g, const char *name, const char *part, struct tuff_shape shape, enum tuff_init_kind kind, double a)
+static tuff_val param(struct tuff_graph *g, const char *name, const char *part, struct tuff_shape shape,
+                      enum tuff_init_kind kind, double a)
 {
     char buffer[200];
     part_name(g, name, part, buffer, sizeof buffer);
@@ -30,7 +32,8 @@ tuff_val tuff_layer_dense(struct tuff_graph *g, tuff_val x, const char *name, ui
     if (g->status != TUFF_OK) return 0;
     if (shape.rank != 2) {
         char text[128];
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "dense '%s': takes [n, k], not %s; flatten first", name, tuff_shape_text(&shape, text, sizeof text));
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "dense '%s': takes [n, k], not %s; flatten first", name,
+                               tuff_shape_text(&shape, text, sizeof text));
     }
     tuff_val w = param(g, name, "weight", TUFF_SHAPE(units, shape.dim[1]), TUFF_INIT_KAIMING_UNIFORM, 1);
     tuff_val b = param(g, name, "bias", TUFF_SHAPE(units), TUFF_INIT_ZEROS, 0);
@@ -45,10 +48,11 @@ tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char *name, u
     if (g->status != TUFF_OK) return 0;
     if (shape.rank != 4 || shape.dim[1] % groups) {
         char text[128];
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "conv2d '%s': takes [n, c, h, w] with c divisible by %u, not %s", name, (unsigned)groups,
-                               tuff_shape_text(&shape, text, sizeof text));
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "conv2d '%s': takes [n, c, h, w] with c divisible by %u, not %s", name,
+                               (unsigned)groups, tuff_shape_text(&shape, text, sizeof text));
     }
-    tuff_val w = param(g, name, "weight", TUFF_SHAPE(channels, shape.dim[1] / groups, kernel, kernel), TUFF_INIT_KAIMING_UNIFORM, 1);
+    tuff_val w = param(g, name, "weight", TUFF_SHAPE(channels, shape.dim[1] / groups, kernel, kernel),
+                       TUFF_INIT_KAIMING_UNIFORM, 1);
     tuff_val b = param(g, name, "bias", TUFF_SHAPE(channels), TUFF_INIT_ZEROS, 0);
     return tuff_conv2d(g, x, w, b, params);
 }
@@ -59,7 +63,8 @@ tuff_val tuff_layer_batch_norm(struct tuff_graph *g, tuff_val x, const char *nam
     if (g->status != TUFF_OK) return 0;
     if (shape.rank < 2) return tuff_graph_fail(g, TUFF_ERR_SHAPE, "batch_norm '%s': the value has no channels", name);
     uint32_t c = shape.dim[1];
-    tuff_val gamma = param(g, name, "weight", TUFF_SHAPE(c), TUFF_INIT_CONSTANT, 1), beta = param(g, name, "bias", TUFF_SHAPE(c), TUFF_INIT_ZEROS, 0);
+    tuff_val gamma = param(g, name, "weight", TUFF_SHAPE(c), TUFF_INIT_CONSTANT, 1),
+             beta = param(g, name, "bias", TUFF_SHAPE(c), TUFF_INIT_ZEROS, 0);
     tuff_val mean = state(g, name, "running_mean", c, 0), var = state(g, name, "running_var", c, 1);
     if (!training) return tuff_batch_norm_infer(g, x, gamma, beta, mean, var, 1e-5);
     struct tuff_batch_norm r = tuff_batch_norm_train(g, x, gamma, beta, mean, var, 1e-5, 0.1);

@@ -45,7 +45,8 @@ static inline const struct tuff_value *tuff_value_of(const struct tuff_graph *g,
 tuff_val tuff_graph_fail(struct tuff_graph *g, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
 
 /* Adds a value: infers its type, copies attrs and in. 0 after any failure. The one way in which values come to be. */
-tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count, const void *attrs);
+tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,
+                        const void *attrs);
 
 /* "[2, 3]" into a buffer for messages; returns buffer. */
 char *tuff_shape_text(const struct tuff_shape *shape, char *buffer, size_t bytes);
@@ -92,11 +93,11 @@ struct tuff_ref {
 
 /* What a KERNEL operator asks for: one launch of one shader. Filled by lower from types, attributes and capabilities. */
 struct tuff_kernel_call {
-    const char *file;            /* shader, static text */
-    char defines[512];           /* "#define X 1\n" lines */
+    const char *file;               /* shader, static text */
+    char defines[512];              /* "#define X 1\n" lines */
     struct tuff_plan_spec spec[16]; /* ids below TUFF_PLAN_FIRST_HOOK_SPEC */
     uint32_t spec_count;
-    uint32_t push[30];           /* words */
+    uint32_t push[30]; /* words */
     uint32_t push_count;
     uint32_t groups[3];
     uint64_t flops;
@@ -118,14 +119,14 @@ void tuff_call_grid(struct tuff_kernel_call *call, const struct tuff_caps *caps,
  * unrolls do not count. TUFF_ERR_UNSUPPORTED with a sentence where the answer would be wrong. */
 TUFF_MUST_CHECK tuff_status tuff_lower_rounds(const struct tuff_lower *lower, uint64_t rounds, struct tuff_error *error);
 
-enum tuff_domain { /* where test inputs are drawn from */
-    TUFF_DOMAIN_NORMAL = 0, /* mean 0, deviation 1 */
-    TUFF_DOMAIN_POSITIVE,   /* [0.1, 4] */
-    TUFF_DOMAIN_NONZERO,    /* +-[0.2, 4] */
-    TUFF_DOMAIN_WIDE,       /* +-[1e-3, 1e3], sign and exponent uniform */
-    TUFF_DOMAIN_KINKS,      /* normal, with exact 0, 1, -1, 3, -3 and ties mixed in; gradients are not compared there */
-    TUFF_DOMAIN_INDEX,      /* integers 0 .. index_limit-1 */
-    TUFF_DOMAIN_BOOL
+enum tuff_domain {                         /* where test inputs are drawn from */
+                   TUFF_DOMAIN_NORMAL = 0, /* mean 0, deviation 1 */
+                   TUFF_DOMAIN_POSITIVE,   /* [0.1, 4] */
+                   TUFF_DOMAIN_NONZERO,    /* +-[0.2, 4] */
+                   TUFF_DOMAIN_WIDE,       /* +-[1e-3, 1e3], sign and exponent uniform */
+                   TUFF_DOMAIN_KINKS, /* normal, with exact 0, 1, -1, 3, -3 and ties mixed in; gradients are not compared there */
+                   TUFF_DOMAIN_INDEX, /* integers 0 .. index_limit-1 */
+                   TUFF_DOMAIN_BOOL
 };
 struct tuff_case {
     const char *name;

@@ -37,9 +37,9 @@ double tuff_schedule_lr(const struct tuff_schedule *s, uint64_t update)
 struct update {
     struct tuff_graph *g;
     struct tuff_optimizer *o;
-    tuff_val p, grad;     /* [P] */
+    tuff_val p, grad;               /* [P] */
     tuff_val column[TABLE_COLUMNS]; /* scalars of this run */
-    tuff_val apply;       /* bool scalar, or 0: every run */
+    tuff_val apply;                 /* bool scalar, or 0: every run */
     uint32_t length;
 };
 
@@ -90,7 +90,8 @@ static void clip(struct update *u)
     if (p->clip_value > 0) u->grad = tuff_clamp(g, u->grad, -p->clip_value, p->clip_value);
     if (!(p->clip_norm > 0)) return;
     tuff_val norm = tuff_sqrt(g, tuff_reshape(g, tuff_sum(g, tuff_square(g, u->grad), 0, TUFF_DROP_AXES), TUFF_SHAPE(1)));
-    tuff_val scale = tuff_minimum(g, tuff_div(g, tuff_scalar(g, p->clip_norm), tuff_affine(g, norm, 1, 1e-6)), tuff_scalar(g, 1));
+    tuff_val scale = tuff_minimum(g, tuff_div(g, tuff_scalar(g, p->clip_norm), tuff_affine(g, norm, 1, 1e-6)),
+                                  tuff_scalar(g, 1));
     u->o->grad_norm = norm;
     u->grad = tuff_mul(g, u->grad, scale);
 }
@@ -120,7 +121,8 @@ static void build_adam(struct update *u)
     u->o->momentum = vector_state(u, "optimizer/momentum");
     u->o->variance = vector_state(u, "optimizer/variance");
     tuff_val m = tuff_add(g, tuff_affine(g, u->o->momentum, p->beta1, 0), tuff_affine(g, d, 1 - p->beta1, 0));
-    tuff_val v = tuff_add(g, tuff_affine(g, u->o->variance, p->beta2, 0), tuff_affine(g, tuff_square(g, d), 1 - p->beta2, 0));
+    tuff_val v = tuff_add(g, tuff_affine(g, u->o->variance, p->beta2, 0),
+                          tuff_affine(g, tuff_square(g, d), 1 - p->beta2, 0));
     assign(u, u->o->momentum, m);
     assign(u, u->o->variance, v);
     tuff_val root = tuff_affine(g, tuff_sqrt(g, tuff_mul(g, v, u->column[COLUMN_CORRECTION2])), 1, p->eps);
@@ -129,10 +131,13 @@ static void build_adam(struct update *u)
     assign(u, u->p, tuff_sub(g, u->p, tuff_mul(g, step, u->column[COLUMN_LR])));
 }
 
-tuff_status tuff_optimizer_check(struct tuff_context *context, const struct tuff_optimizer_params *p, struct tuff_error *error)
+tuff_status tuff_optimizer_check(struct tuff_context *context, const struct tuff_optimizer_params *p,
+                                 struct tuff_error *error)
 {
-    if (!(p->schedule.lr > 0)) return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the learning rate is %g", p->schedule.lr);
-    if (p->nesterov && p->momentum == 0) return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: Nesterov needs a momentum");
+    if (!(p->schedule.lr > 0))
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the learning rate is %g", p->schedule.lr);
+    if (p->nesterov && p->momentum == 0)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: Nesterov needs a momentum");
     if (p->schedule.milestone_count && !p->schedule.milestones)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the milestones are missing");
     return TUFF_OK;
@@ -143,13 +148,17 @@ static bool check_params(struct tuff_graph *g, tuff_val loss, const struct tuff_
     struct tuff_type type = tuff_type_of(g, loss);
     struct tuff_error error = {0};
     if (g->status != TUFF_OK) return false;
-    if (!loss || tuff_shape_count(&type.shape) != 1) tuff_graph_fail(g, TUFF_ERR_SHAPE, "optimizer: the loss has more than one element");
-    else if (tuff_optimizer_check(NULL, p, &error) != TUFF_OK) tuff_graph_fail(g, error.status, "%s", error.message);
-    else if (tuff_graph_find(g, "optimizer/table")) tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: the graph has one already");
+    if (!loss || tuff_shape_count(&type.shape) != 1)
+        tuff_graph_fail(g, TUFF_ERR_SHAPE, "optimizer: the loss has more than one element");
+    else if (tuff_optimizer_check(NULL, p, &error) != TUFF_OK)
+        tuff_graph_fail(g, error.status, "%s", error.message);
+    else if (tuff_graph_find(g, "optimizer/table"))
+        tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: the graph has one already");
     return g->status == TUFF_OK;
 }
 
-void tuff_optimizer_build(struct tuff_graph *g, tuff_val loss, const struct tuff_optimizer_params *params, struct tuff_optimizer *optimizer)
+void tuff_optimizer_build(struct tuff_graph *g, tuff_val loss, const struct tuff_optimizer_params *params,
+                          struct tuff_optimizer *optimizer)
 {
     *optimizer = (struct tuff_optimizer){.params = *params};
     struct tuff_optimizer_params *p = &optimizer->params;
@@ -159,9 +168,11 @@ void tuff_optimizer_build(struct tuff_graph *g, tuff_val loss, const struct tuff
     if (p->accumulate == 0) p->accumulate = 1;
     if (!check_params(g, loss, p)) return;
     uint32_t count = tuff_graph_params(g, NULL, 0);
-    tuff_val *x = tuff_arena_alloc(&g->arena, (count + 1) * sizeof *x), *gx = tuff_arena_alloc(&g->arena, (count + 1) * sizeof *gx);
+    tuff_val *x = tuff_arena_alloc(&g->arena, (count + 1) * sizeof *x),
+             *gx = tuff_arena_alloc(&g->arena, (count + 1) * sizeof *gx);
     struct tuff_schedule *s = &p->schedule; /* feeding reads it long after this call */
-    if (s->milestone_count) s->milestones = tuff_arena_copy(&g->arena, s->milestones, s->milestone_count * sizeof *s->milestones);
+    if (s->milestone_count)
+        s->milestones = tuff_arena_copy(&g->arena, s->milestones, s->milestone_count * sizeof *s->milestones);
     if (!x || !gx || (s->milestone_count && !s->milestones)) {
         tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
         return;
@@ -175,8 +186,10 @@ void tuff_optimizer_build(struct tuff_graph *g, tuff_val loss, const struct tuff
     build_table(&u);
     accumulate(&u);
     clip(&u);
-    if (p->kind == TUFF_SGD) build_sgd(&u);
-    else build_adam(&u);
+    if (p->kind == TUFF_SGD)
+        build_sgd(&u);
+    else
+        build_adam(&u);
 }
 
 /* ---- feeding ------------------------------------------------------------------------------------------------------------------ */

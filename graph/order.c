@@ -25,7 +25,8 @@ static bool overlap(const struct tuff_work *w, tuff_val a, tuff_val b)
 }
 
 /* Groups that read the state; *in_place: `self` reads it at its own elements only. */
-static tuff_status readers(struct tuff_work *w, tuff_val state, uint32_t self, uint32_t *list, uint32_t *count, bool *in_place)
+static tuff_status readers(struct tuff_work *w, tuff_val state, uint32_t self, uint32_t *list, uint32_t *count,
+                           bool *in_place)
 {
     *count = 0;
     *in_place = true;
@@ -33,8 +34,10 @@ static tuff_status readers(struct tuff_work *w, tuff_val state, uint32_t self, u
         for (uint32_t k = 0; k < w->groups[i].read_count; k++) {
             const struct tuff_read *read = &w->groups[i].reads[k];
             if (!overlap(w, memory_of(w, read->value), state)) continue;
-            if (i == self) *in_place = *in_place && read->identity && read->value == state;
-            else if (*count == 0 || list[*count - 1] != i) list[(*count)++] = i;
+            if (i == self)
+                *in_place = *in_place && read->identity && read->value == state;
+            else if (*count == 0 || list[*count - 1] != i)
+                list[(*count)++] = i;
         }
     return TUFF_OK;
 }
@@ -103,7 +106,8 @@ tuff_status tuff_pass_order(struct tuff_work *w)
         for (uint32_t i = 0; i < w->group_count && next == UINT32_MAX; i++)
             if (w->groups[i].order == UINT32_MAX && is_ready(w, i)) next = i;
         if (TUFF_NEVER(next == UINT32_MAX))
-            return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "the groups of this graph wait for each other; run with TUFF_DEBUG=nofuse");
+            return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED,
+                             "the groups of this graph wait for each other; run with TUFF_DEBUG=nofuse");
         w->groups[next].order = placed;
         w->sequence[placed] = next;
     }

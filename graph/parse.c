@@ -1,9 +1,9 @@
 /* parse.c - reads the text of print.c into an empty graph. The text is untrusted: every number, count and type is checked,
  * values refer to earlier ones only, and what is allocated is a small multiple of the text. After a failure the graph is
  * failed too, with the same sentence. */
-#include "graph/print.h"
 #include "graph/ops/leaf.h"
 #include "graph/ops/pointwise.h"
+#include "graph/print.h"
 
 #include <math.h>
 
@@ -25,8 +25,10 @@ static void fail(struct reader *r, tuff_status status, const char *what, const c
     struct tuff_error *error = r->error;
     struct tuff_error own = {0};
     if (!error) error = &own;
-    if (status == TUFF_ERR_MEMORY) r->status = tuff_fail_memory(r->g->context, error);
-    else r->status = tuff_fail(r->g->context, error, status, "graph text, line %u: %s%s", (unsigned)r->line, what, detail);
+    if (status == TUFF_ERR_MEMORY)
+        r->status = tuff_fail_memory(r->g->context, error);
+    else
+        r->status = tuff_fail(r->g->context, error, status, "graph text, line %u: %s%s", (unsigned)r->line, what, detail);
     r->g->status = r->status;
     r->g->error = *error;
 }
@@ -70,7 +72,7 @@ static int32_t signed_whole(struct reader *r)
 {
     bool minus = accept(r, "-");
     uint32_t value = whole(r, minus ? 0x80000000u : INT32_MAX);
-    return minus ? (int32_t)-(int64_t)value : (int32_t)value;
+    return minus ? (int32_t) - (int64_t)value : (int32_t)value;
 }
 
 /* Digits of base 10 or 16 with at most one point into *mantissa (at most `most` digits without leading zeros); *behind
@@ -162,8 +164,10 @@ static void list(struct reader *r, uint32_t most, uint32_t *u, int32_t *s, uint3
             expected(r, "a shorter list");
             return;
         }
-        if (u) u[*count] = whole(r, UINT32_MAX);
-        else s[*count] = signed_whole(r);
+        if (u)
+            u[*count] = whole(r, UINT32_MAX);
+        else
+            s[*count] = signed_whole(r);
         ++*count;
     } while (accept(r, ", "));
     expect(r, "]");
@@ -251,13 +255,16 @@ static void check_value(struct reader *r, const struct tuff_op *op, const void *
     bool has_leaf_attrs = op == &tuff_op_input || op == &tuff_op_param || op == &tuff_op_state;
     if (r->status != TUFF_OK) return;
     if (has_leaf_attrs && !named) expected(r, "a name");
-    if (has_leaf_attrs && (leaf->init_kind < 0 || leaf->init_kind > TUFF_INIT_DATA || (op == &tuff_op_input && leaf->init_kind)))
+    if (has_leaf_attrs &&
+        (leaf->init_kind < 0 || leaf->init_kind > TUFF_INIT_DATA || (op == &tuff_op_input && leaf->init_kind)))
         expected(r, "a known initialiser");
     if (op == &tuff_op_param && leaf->dtype != TUFF_F32) expected(r, "a parameter of f32");
-    if (op == &tuff_op_constant && ((const struct tuff_full_attrs *)attrs)->dtype == TUFF_F16) expected(r, "a constant of another type");
+    if (op == &tuff_op_constant && ((const struct tuff_full_attrs *)attrs)->dtype == TUFF_F16)
+        expected(r, "a constant of another type");
     bool derivative = op->glsl && op->arity_max == 4;
     for (uint32_t i = 0; i < r->in_count; i++)
-        if (!r->in[i] && (!derivative || i == 0 || i > 3 || tuff_pw_names(op->glsl, "gaby"[i]))) expected(r, "a value instead of _");
+        if (!r->in[i] && (!derivative || i == 0 || i > 3 || tuff_pw_names(op->glsl, "gaby"[i])))
+            expected(r, "a value instead of _");
     if (op == &tuff_op_param_pack) {
         bool all = r->in_count == tuff_graph_params(g, NULL, 0);
         for (uint32_t i = 0, v = 1; all && i < r->in_count; i++, v++) {
@@ -268,7 +275,8 @@ static void check_value(struct reader *r, const struct tuff_op *op, const void *
     }
     if (op == &tuff_op_pack && r->status == TUFF_OK) {
         const struct tuff_value *target = &g->values[r->in_count ? r->in[0] : 0];
-        bool fits = r->in_count > 1 && target->op == &tuff_op_state && target->type.dtype == TUFF_F32 && target->type.shape.rank == 1;
+        bool fits = r->in_count > 1 && target->op == &tuff_op_state && target->type.dtype == TUFF_F32 &&
+                    target->type.shape.rank == 1;
         for (uint32_t i = 1; fits && i < r->in_count; i++) fits = g->values[r->in[i]].type.dtype == TUFF_F32;
         if (!fits || tuff_pack_offset(g, r->in + 1, r->in_count - 1) != target->type.shape.dim[0])
             expected(r, "a state of f32 as long as the packed values");
@@ -296,8 +304,10 @@ static void data(struct reader *r, tuff_val v)
     for (uint64_t i = 0; i < count; i++) {
         uint32_t bits = 0;
         for (size_t k = 0; k < 2 * bytes; k++) bits = bits << 4 | (uint32_t)digit_of(*r->at++);
-        if (bytes == 1) ((uint8_t *)content)[i] = (uint8_t)bits;
-        else ((uint32_t *)content)[i] = bits;
+        if (bytes == 1)
+            ((uint8_t *)content)[i] = (uint8_t)bits;
+        else
+            ((uint32_t *)content)[i] = bits;
     }
     value->data = content;
 }

@@ -19,7 +19,8 @@ static inline void tuff_philox(const uint32_t counter[4], const uint32_t key[2],
 }
 
 /* Element `index` of stream `stream` at step `step`, uniform in [0, 1): the upper 24 bits of word index % 4 of block index / 4. */
-static inline float tuff_philox_uniform(uint32_t seed_low, uint32_t seed_high, uint32_t step, uint32_t stream, uint32_t index)
+static inline float tuff_philox_uniform(uint32_t seed_low, uint32_t seed_high, uint32_t step, uint32_t stream,
+                                        uint32_t index)
 {
     uint32_t counter[4] = {index / 4, 0, step, stream}, key[2] = {seed_low, seed_high}, out[4];
     tuff_philox(counter, key, out);

@@ -86,9 +86,12 @@ static void add_name(struct tuff_text *text, const char *name)
     tuff_text_append(text, "\"", 1);
     for (const char *at = name; *at; at++) {
         unsigned char c = (unsigned char)*at;
-        if (c == '"' || c == '\\') tuff_text_add(text, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f) tuff_text_add(text, "\\x%02x", c);
-        else tuff_text_append(text, at, 1);
+        if (c == '"' || c == '\\')
+            tuff_text_add(text, "\\%c", c);
+        else if (c < 0x20 || c == 0x7f)
+            tuff_text_add(text, "\\x%02x", c);
+        else
+            tuff_text_append(text, at, 1);
     }
     tuff_text_append(text, "\"", 1);
 }
@@ -122,8 +125,10 @@ static void add_list(struct tuff_text *text, const struct tuff_attr *attr, const
     uint32_t count = attr->count;
     while (attr->count == TUFF_MAX_RANK && count > rank && u[count - 1] == 0) count--;
     for (uint32_t i = 0; i < count; i++) {
-        if (attr->kind == TUFF_ATTR_U32S) tuff_text_add(text, "%s%u", i ? ", " : "[", (unsigned)u[i]);
-        else tuff_text_add(text, "%s%d", i ? ", " : "[", (int)s[i]);
+        if (attr->kind == TUFF_ATTR_U32S)
+            tuff_text_add(text, "%s%u", i ? ", " : "[", (unsigned)u[i]);
+        else
+            tuff_text_add(text, "%s%d", i ? ", " : "[", (int)s[i]);
     }
     tuff_text_add(text, count ? "]" : "[]");
 }
@@ -141,8 +146,10 @@ static void add_attr(struct tuff_text *text, const struct tuff_attr *attr, const
     case TUFF_ATTR_F64: tuff_print_number(text, *(const double *)field); break;
     case TUFF_ATTR_U32S:
     case TUFF_ATTR_I32S: add_list(text, attr, field, rank); break;
-    case TUFF_ATTR_SHAPE: tuff_text_add(text, "%s", tuff_shape_text((const struct tuff_shape *)field, shape, sizeof shape)); break;
-    case TUFF_ATTR_DTYPE: tuff_text_add(text, "%s", tuff_dtype_name((enum tuff_dtype)*(const int32_t *)field)); break;
+    case TUFF_ATTR_SHAPE:
+        tuff_text_add(text, "%s", tuff_shape_text((const struct tuff_shape *)field, shape, sizeof shape));
+        break;
+    case TUFF_ATTR_DTYPE: tuff_text_add(text, "%s", tuff_dtype_name((enum tuff_dtype) * (const int32_t *)field)); break;
     }
 }
 
@@ -161,8 +168,10 @@ static void add_data(struct tuff_text *text, const struct tuff_value *value)
     if (bytes == 0 || !value->data) return;
     tuff_text_add(text, " data=");
     for (uint64_t i = 0; i < count; i++) {
-        if (bytes == 1) tuff_text_add(text, "%02x", ((const uint8_t *)value->data)[i]);
-        else tuff_text_add(text, "%08x", (unsigned)((const uint32_t *)value->data)[i]);
+        if (bytes == 1)
+            tuff_text_add(text, "%02x", ((const uint8_t *)value->data)[i]);
+        else
+            tuff_text_add(text, "%08x", (unsigned)((const uint32_t *)value->data)[i]);
     }
 }
 
@@ -179,8 +188,10 @@ static void print_value(const struct tuff_graph *g, tuff_val v, struct tuff_text
     }
     tuff_text_add(text, "= %s(", value->op->name);
     for (uint32_t i = 0; i < value->in_count; i++) {
-        if (value->in[i]) tuff_text_add(text, "%s%%%u", i ? ", " : "", (unsigned)value->in[i]);
-        else tuff_text_add(text, "%s_", i ? ", " : "");
+        if (value->in[i])
+            tuff_text_add(text, "%s%%%u", i ? ", " : "", (unsigned)value->in[i]);
+        else
+            tuff_text_add(text, "%s_", i ? ", " : "");
     }
     tuff_text_add(text, ")");
     for (uint32_t i = 0; i < value->op->attr_count; i++) add_attr(text, &value->op->attrs[i], value->attrs, rank);

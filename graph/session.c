@@ -19,9 +19,9 @@ struct tuff_session {
 struct tuff_executable {
     struct tuff_session *session; /* [borrowed] */
     struct tuff_compiled compiled;
-    struct tuff_buffer *constants, *scratch, *output;      /* [retained] or NULL */
-    struct tuff_buffer *input[MAX_INPUT_SETS];             /* [retained] or NULL */
-    struct tuff_program *program[MAX_INPUT_SETS];          /* [owned] */
+    struct tuff_buffer *constants, *scratch, *output; /* [retained] or NULL */
+    struct tuff_buffer *input[MAX_INPUT_SETS];        /* [retained] or NULL */
+    struct tuff_program *program[MAX_INPUT_SETS];     /* [owned] */
     uint32_t sets, current;
     uint32_t output_count;
     tuff_val *outputs; /* [plan's arena] */
@@ -35,7 +35,10 @@ static struct tuff_buffer *home_of(const struct tuff_session *session, tuff_val 
     return op == &tuff_op_param ? session->params : op == &tuff_op_state ? session->states : NULL;
 }
 
-static size_t exact_bytes(const struct tuff_type *type) { return (size_t)tuff_shape_count(&type->shape) * tuff_dtype_bytes(type->dtype); }
+static size_t exact_bytes(const struct tuff_type *type)
+{
+    return (size_t)tuff_shape_count(&type->shape) * tuff_dtype_bytes(type->dtype);
+}
 
 /* Writes bytes that need not be a multiple of 4. */
 static tuff_status write_padded(struct tuff_buffer *buffer, uint64_t offset, const void *data, size_t bytes,
@@ -49,7 +52,8 @@ static tuff_status write_padded(struct tuff_buffer *buffer, uint64_t offset, con
     return tuff_buffer_write(buffer, offset + whole, last, sizeof last, error);
 }
 
-static tuff_status read_padded(struct tuff_buffer *buffer, uint64_t offset, void *data, size_t bytes, struct tuff_error *error)
+static tuff_status read_padded(struct tuff_buffer *buffer, uint64_t offset, void *data, size_t bytes,
+                               struct tuff_error *error)
 {
     size_t whole = bytes / 4 * 4;
     uint8_t last[4];
@@ -63,13 +67,16 @@ static tuff_status read_padded(struct tuff_buffer *buffer, uint64_t offset, void
 static tuff_status check_leaf(struct tuff_session *session, tuff_val leaf, size_t bytes, struct tuff_error *error)
 {
     if (!home_of(session, leaf))
-        return tuff_fail(session->context, error, TUFF_ERR_USAGE, "value %u is not a parameter or state of this session", (unsigned)leaf);
+        return tuff_fail(session->context, error, TUFF_ERR_USAGE, "value %u is not a parameter or state of this session",
+                         (unsigned)leaf);
     const struct tuff_value *value = &session->graph->values[leaf];
     if (exact_bytes(&value->type) == bytes) return TUFF_OK;
-    return tuff_fail(session->context, error, TUFF_ERR_USAGE, "'%s' has %zu bytes, not %zu", value->name, exact_bytes(&value->type), bytes);
+    return tuff_fail(session->context, error, TUFF_ERR_USAGE, "'%s' has %zu bytes, not %zu", value->name,
+                     exact_bytes(&value->type), bytes);
 }
 
-tuff_status tuff_session_write(struct tuff_session *session, tuff_val leaf, const void *data, size_t bytes, struct tuff_error *error)
+tuff_status tuff_session_write(struct tuff_session *session, tuff_val leaf, const void *data, size_t bytes,
+                               struct tuff_error *error)
 {
     uint64_t end;
     TUFF_REQUIRE(NULL, error, session != NULL && data != NULL);
@@ -77,7 +84,8 @@ tuff_status tuff_session_write(struct tuff_session *session, tuff_val leaf, cons
     return write_padded(home_of(session, leaf), tuff_layout_offset(session->graph, leaf, &end), data, bytes, error);
 }
 
-tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void *data, size_t bytes, struct tuff_error *error)
+tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void *data, size_t bytes,
+                              struct tuff_error *error)
 {
     uint64_t end;
     TUFF_REQUIRE(NULL, error, session != NULL && data != NULL);
@@ -88,7 +96,8 @@ tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void 
 /* The state of tuff_rng_state, which starts from the session's seed. */
 static bool is_rng(const struct tuff_value *value)
 {
-    return value->op == &tuff_op_state && !strcmp(value->name, "rng") && value->type.dtype == TUFF_I32 && exact_bytes(&value->type) == 12;
+    return value->op == &tuff_op_state && !strcmp(value->name, "rng") && value->type.dtype == TUFF_I32 &&
+           exact_bytes(&value->type) == 12;
 }
 
 static tuff_status write_initial(struct tuff_session *session, tuff_val leaf, struct tuff_error *error)
@@ -111,7 +120,8 @@ static tuff_status fill_leaves(struct tuff_session *session, struct tuff_error *
 {
     session->layout = tuff_layout_of(session->graph);
     if (session->layout.param_bytes)
-        TUFF_TRY(tuff_buffer_create(session->device, session->layout.param_bytes, true, "parameters", &session->params, error));
+        TUFF_TRY(
+            tuff_buffer_create(session->device, session->layout.param_bytes, true, "parameters", &session->params, error));
     if (session->layout.state_bytes)
         TUFF_TRY(tuff_buffer_create(session->device, session->layout.state_bytes, true, "states", &session->states, error));
     for (tuff_val v = 1; v < session->graph->count; v++) {
@@ -123,8 +133,9 @@ static tuff_status fill_leaves(struct tuff_session *session, struct tuff_error *
     return TUFF_OK;
 }
 
-tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *graph, const struct tuff_session_params *params,
-                                struct tuff_session **session, struct tuff_error *error)
+tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *graph,
+                                const struct tuff_session_params *params, struct tuff_session **session,
+                                struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, device != NULL && graph != NULL && session != NULL);
     TUFF_TRY(tuff_graph_finish(graph, error));
@@ -139,8 +150,10 @@ tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *g
     s->compiler = params && params->compiler ? params->compiler : tuff_glslang();
     tuff_device_retain(device);
     tuff_status status = fill_leaves(s, error);
-    if (status != TUFF_OK) tuff_session_destroy(s);
-    else *session = s;
+    if (status != TUFF_OK)
+        tuff_session_destroy(s);
+    else
+        *session = s;
     return status;
 }
 
@@ -158,23 +171,27 @@ struct tuff_device *tuff_session_device(const struct tuff_session *session) { re
 
 /* ---- executables -------------------------------------------------------------------------------------------------------------- */
 
-static tuff_status make_buffer(struct tuff_executable *x, enum tuff_memory memory, struct tuff_buffer **buffer, struct tuff_error *error)
+static tuff_status make_buffer(struct tuff_executable *x, enum tuff_memory memory, struct tuff_buffer **buffer,
+                               struct tuff_error *error)
 {
     uint64_t bytes = x->compiled.plan.memory_bytes[memory];
     if (bytes == 0) return TUFF_OK;
-    return tuff_buffer_create(x->session->device, bytes, memory != TUFF_MEMORY_SCRATCH, tuff_memory_name(memory), buffer, error);
+    return tuff_buffer_create(x->session->device, bytes, memory != TUFF_MEMORY_SCRATCH, tuff_memory_name(memory), buffer,
+                              error);
 }
 
 static tuff_status fill_constants(struct tuff_executable *x, struct tuff_error *error)
 {
     for (uint32_t i = 0; i < x->compiled.plan.slot_count; i++) {
         const struct tuff_plan_slot *slot = &x->compiled.plan.slots[i];
-        if (slot->memory == TUFF_MEMORY_CONST) TUFF_TRY(tuff_buffer_write(x->constants, slot->offset, slot->data, slot->bytes, error));
+        if (slot->memory == TUFF_MEMORY_CONST)
+            TUFF_TRY(tuff_buffer_write(x->constants, slot->offset, slot->data, slot->bytes, error));
     }
     return TUFF_OK;
 }
 
-static tuff_status make_programs(struct tuff_executable *x, const struct tuff_executable_params *params, struct tuff_error *error)
+static tuff_status make_programs(struct tuff_executable *x, const struct tuff_executable_params *params,
+                                 struct tuff_error *error)
 {
     struct tuff_session *s = x->session;
     TUFF_TRY(make_buffer(x, TUFF_MEMORY_CONST, &x->constants, error));
@@ -201,24 +218,31 @@ tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff
     TUFF_REQUIRE(session->context, error, params->struct_size >= sizeof *params && params->input_sets <= MAX_INPUT_SETS);
     struct tuff_layout layout = tuff_layout_of(session->graph);
     if (layout.param_bytes != session->layout.param_bytes || layout.state_bytes != session->layout.state_bytes)
-        return tuff_fail(session->context, error, TUFF_ERR_USAGE, "the graph got parameters or states after its session was created");
+        return tuff_fail(session->context, error, TUFF_ERR_USAGE,
+                         "the graph got parameters or states after its session was created");
     struct tuff_executable *x = tuff_alloc(session->context, sizeof *x);
     if (!x) return tuff_fail_memory(session->context, error);
     x->session = session;
     x->sets = params->input_sets ? params->input_sets : 1;
     x->output_count = params->output_count;
-    struct tuff_compile_params compile = {.graph = session->graph, .outputs = params->outputs, .output_count = params->output_count,
-                                          .caps = tuff_device_caps(session->device), .debug = session->context->options.debug};
+    struct tuff_compile_params compile = {.graph = session->graph,
+                                          .outputs = params->outputs,
+                                          .output_count = params->output_count,
+                                          .caps = tuff_device_caps(session->device),
+                                          .debug = session->context->options.debug};
     tuff_status status = tuff_compile(&compile, &x->compiled, error);
     if (status != TUFF_OK) {
         tuff_free(session->context, x);
         return status;
     }
-    if (x->output_count) x->outputs = tuff_arena_copy(&x->compiled.plan.arena, params->outputs, x->output_count * sizeof *x->outputs);
+    if (x->output_count)
+        x->outputs = tuff_arena_copy(&x->compiled.plan.arena, params->outputs, x->output_count * sizeof *x->outputs);
     bool memory = x->output_count > 0 && !x->outputs;
     status = memory ? tuff_fail_memory(session->context, error) : make_programs(x, params, error);
-    if (status != TUFF_OK) tuff_executable_destroy(x);
-    else *executable = x;
+    if (status != TUFF_OK)
+        tuff_executable_destroy(x);
+    else
+        *executable = x;
     return status;
 }
 
@@ -246,17 +270,21 @@ static const struct tuff_plan_slot *input_slot(const struct tuff_executable *x, 
     return NULL;
 }
 
-tuff_status tuff_executable_write(struct tuff_executable *x, tuff_val input, const void *data, size_t bytes, struct tuff_error *error)
+tuff_status tuff_executable_write(struct tuff_executable *x, tuff_val input, const void *data, size_t bytes,
+                                  struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, x != NULL && data != NULL);
     struct tuff_context *context = x->session->context;
     TUFF_REQUIRE(context, error, input > 0 && input < x->session->graph->count);
     const struct tuff_value *value = &x->session->graph->values[input];
-    if (value->op != &tuff_op_input) return tuff_fail(context, error, TUFF_ERR_USAGE, "value %u (%s) is not an input", (unsigned)input, value->op->name);
+    if (value->op != &tuff_op_input)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "value %u (%s) is not an input", (unsigned)input, value->op->name);
     if (bytes != exact_bytes(&value->type))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "input '%s' has %zu bytes, not %zu", value->name, exact_bytes(&value->type), bytes);
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "input '%s' has %zu bytes, not %zu", value->name,
+                         exact_bytes(&value->type), bytes);
     const struct tuff_plan_slot *slot = input_slot(x, value->name);
-    return slot ? write_padded(x->input[x->current], slot->offset, data, bytes, error) : TUFF_OK; /* this plan does not read it */
+    return slot ? write_padded(x->input[x->current], slot->offset, data, bytes, error)
+                : TUFF_OK; /* this plan does not read it */
 }
 
 tuff_status tuff_executable_submit(struct tuff_executable *x, uint64_t *ticket, struct tuff_error *error)
@@ -274,15 +302,18 @@ tuff_status tuff_executable_run(struct tuff_executable *x, struct tuff_error *er
     return tuff_device_wait(x->session->device, ticket, UINT64_MAX, error);
 }
 
-tuff_status tuff_executable_read(struct tuff_executable *x, uint32_t index, void *data, size_t bytes, struct tuff_error *error)
+tuff_status tuff_executable_read(struct tuff_executable *x, uint32_t index, void *data, size_t bytes,
+                                 struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, x != NULL && data != NULL);
     TUFF_REQUIRE(x->session->context, error, index < x->output_count);
     uint32_t at = x->compiled.output_slots[index];
-    if (at == UINT32_MAX) return tuff_fail(x->session->context, error, TUFF_ERR_USAGE, "output %u is an assignment", (unsigned)index);
+    if (at == UINT32_MAX)
+        return tuff_fail(x->session->context, error, TUFF_ERR_USAGE, "output %u is an assignment", (unsigned)index);
     const struct tuff_plan_slot *slot = &x->compiled.plan.slots[at];
     if (bytes > exact_bytes(&x->session->graph->values[x->outputs[index]].type))
-        return tuff_fail(x->session->context, error, TUFF_ERR_USAGE, "output %u has fewer than %zu bytes", (unsigned)index, bytes);
+        return tuff_fail(x->session->context, error, TUFF_ERR_USAGE, "output %u has fewer than %zu bytes", (unsigned)index,
+                         bytes);
     return read_padded(x->output, slot->offset, data, bytes, error);
 }
 
@@ -314,4 +345,7 @@ struct tuff_executable_info tuff_executable_info(const struct tuff_executable *x
     return info;
 }
 
-struct tuff_program *tuff_executable_program(struct tuff_executable *x) { return x->program[(x->current + x->sets - 1) % x->sets]; }
+struct tuff_program *tuff_executable_program(struct tuff_executable *x)
+{
+    return x->program[(x->current + x->sets - 1) % x->sets];
+}

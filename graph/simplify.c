@@ -16,7 +16,8 @@ static bool is_full(const struct tuff_work *w, tuff_val v, double *value)
 }
 
 /* A value of the new graph that computes the same, or 0. */
-static tuff_val find_equal(const struct tuff_work *w, const struct tuff_op *op, const tuff_val *in, uint32_t count, const void *attrs)
+static tuff_val find_equal(const struct tuff_work *w, const struct tuff_op *op, const tuff_val *in, uint32_t count,
+                           const void *attrs)
 {
     if (op->class == TUFF_CLASS_ASSIGN || (op->class == TUFF_CLASS_LEAF && op != &tuff_op_param_pack)) return 0;
     for (tuff_val v = w->g->count; v-- > 1;) {
@@ -68,9 +69,12 @@ static tuff_val add_constant(struct tuff_work *w, const struct tuff_type *type, 
     void *data = tuff_alloc(w->context, (size_t)count * tuff_dtype_bytes(type->dtype));
     if (!data) return 0; /* without folding it is right too */
     for (uint64_t i = 0; i < count; i++) {
-        if (type->dtype == TUFF_F32) ((float *)data)[i] = (float)elements[i];
-        else if (type->dtype == TUFF_I32) ((int32_t *)data)[i] = (int32_t)elements[i];
-        else ((uint8_t *)data)[i] = (uint8_t)elements[i];
+        if (type->dtype == TUFF_F32)
+            ((float *)data)[i] = (float)elements[i];
+        else if (type->dtype == TUFF_I32)
+            ((int32_t *)data)[i] = (int32_t)elements[i];
+        else
+            ((uint8_t *)data)[i] = (uint8_t)elements[i];
     }
     tuff_val v = tuff_constant(w->g, *type, data);
     tuff_free(w->context, data);
@@ -83,8 +87,8 @@ static tuff_val fold_constants(struct tuff_work *w, const struct tuff_value *old
     const double *elements[4] = {0};
     struct tuff_type types[4];
     bool data = false, known = old->in_count > 0 && old->in_count <= 4 && old->type.dtype != TUFF_F16 && old->op->ref &&
-                              (old->op->class == TUFF_CLASS_INLINE || old->op->class == TUFF_CLASS_KERNEL) && old->op != &tuff_op_copy &&
-                              tuff_shape_count(&old->type.shape) <= LARGEST_FOLDED;
+                               (old->op->class == TUFF_CLASS_INLINE || old->op->class == TUFF_CLASS_KERNEL) &&
+                               old->op != &tuff_op_copy && tuff_shape_count(&old->type.shape) <= LARGEST_FOLDED;
     for (uint32_t i = 0; known && i < old->in_count; i++) {
         if (!in[i]) continue;
         const struct tuff_value *value = val(w, in[i]);
@@ -149,7 +153,8 @@ static tuff_val join_views(struct tuff_work *w, const struct tuff_value *old, co
         uint64_t before = tuff_shape_count(&val(w, in[0])->type.shape), after = tuff_shape_count(&old->type.shape);
         if (is_full(w, in[0], &c) && old->type.dtype == TUFF_F32)
             return tuff_full(w->g, TUFF_F32, old->type.shape, c * (double)(before / after));
-        if (before == after && val(w, in[0])->type.dtype == old->type.dtype) return tuff_reshape(w->g, in[0], old->type.shape);
+        if (before == after && val(w, in[0])->type.dtype == old->type.dtype)
+            return tuff_reshape(w->g, in[0], old->type.shape);
     }
     return 0;
 }
@@ -200,7 +205,8 @@ static tuff_val simpler(struct tuff_work *w, const struct tuff_value *old, const
 /* A concat of more inputs than a launch has buffers for becomes a concat of concats. Not a matter of speed: never off. */
 static tuff_val split_concat(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in, uint32_t count)
 {
-    uint32_t limit = w->params->caps->max_storage_buffers < TUFF_MAX_BINDINGS ? w->params->caps->max_storage_buffers : TUFF_MAX_BINDINGS;
+    uint32_t limit = w->params->caps->max_storage_buffers < TUFF_MAX_BINDINGS ? w->params->caps->max_storage_buffers
+                                                                              : TUFF_MAX_BINDINGS;
     uint32_t each = limit > 4 ? limit - 2 : 2, parts = 0;
     if (count <= each) return tuff_graph_add(w->g, old->op, in, count, old->attrs);
     tuff_val *part = tuff_arena_alloc(w->arena, (count / each + 1) * sizeof *part);

@@ -1,9 +1,9 @@
 /* storage.c - where every value in memory lives: leaves and outputs in slots of their own, packed and assigned values inside
  * what they are written to, everything else in scratch, whose ranges are shared by values that are not alive together.
  * requires: fuse, order. Promises: a value's bytes are not touched between its writing and its last reading. */
+#include "graph/storage.h"
 #include "graph/compile.h"
 #include "graph/ops/leaf.h"
-#include "graph/storage.h"
 
 static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
 
@@ -93,7 +93,8 @@ static tuff_status collect_scratch(struct tuff_work *w, struct tuff_scratch *s)
         if (output) continue;
         uint32_t order = w->groups[w->group_of[v]].order;
         s->range_of[v] = s->count;
-        s->ranges[s->count++] = (struct tuff_range){.bytes = tuff_value_bytes(&val(w, v)->type), .first = order, .last = order};
+        s->ranges[s->count++] = (struct tuff_range){
+            .bytes = tuff_value_bytes(&val(w, v)->type), .first = order, .last = order};
     }
     for (uint32_t i = 0; i < w->group_count; i++)
         for (uint32_t k = 0; k < w->groups[i].read_count; k++) {
@@ -104,7 +105,8 @@ static tuff_status collect_scratch(struct tuff_work *w, struct tuff_scratch *s)
 }
 
 /* Reads of the group that lie in the range: the value whole, and slices of it. */
-static uint32_t reads_in(const struct tuff_work *w, const struct tuff_scratch *s, const struct tuff_work_group *group, uint32_t range)
+static uint32_t reads_in(const struct tuff_work *w, const struct tuff_scratch *s, const struct tuff_work_group *group,
+                         uint32_t range)
 {
     uint32_t count = 0;
     for (uint32_t k = 0; k < group->read_count; k++) count += s->range_of[w->places[group->reads[k].value].root] == range;
@@ -122,8 +124,9 @@ static void take_over(struct tuff_work *w, struct tuff_scratch *s)
             for (uint32_t k = 0; k < group->read_count; k++) {
                 tuff_val from = group->reads[k].value;
                 uint32_t r = w->places[from].offset ? UINT32_MAX : s->range_of[w->places[from].root];
-                if (r == UINT32_MAX || r == mine || !group->reads[k].identity || s->ranges[r].taken || s->ranges[r].last != n ||
-                    s->ranges[r].first == n || s->ranges[r].bytes != s->ranges[mine].bytes || reads_in(w, s, group, r) > 1)
+                if (r == UINT32_MAX || r == mine || !group->reads[k].identity || s->ranges[r].taken ||
+                    s->ranges[r].last != n || s->ranges[r].first == n || s->ranges[r].bytes != s->ranges[mine].bytes ||
+                    reads_in(w, s, group, r) > 1)
                     continue;
                 s->ranges[mine].in = &s->ranges[r];
                 s->ranges[r].taken = true;
@@ -154,7 +157,8 @@ static uint64_t pack_ranges(struct tuff_scratch *s, bool share)
             for (uint32_t i = 0; i < s->count; i++) {
                 const struct tuff_range *r = &s->ranges[i];
                 bool together = !share || (r->first <= best->last && best->first <= r->last);
-                if (r->in || !r->placed || !together || r->offset >= best->offset + best->bytes || best->offset >= r->offset + r->bytes)
+                if (r->in || !r->placed || !together || r->offset >= best->offset + best->bytes ||
+                    best->offset >= r->offset + r->bytes)
                     continue;
                 best->offset = r->offset + r->bytes;
                 moved = true;
@@ -172,8 +176,10 @@ tuff_status tuff_pass_storage(struct tuff_work *w)
     place_results(w);
     for (tuff_val v = 1; v < w->g->count; v++) {
         bool leaf = tuff_is_leaf_memory(w->g, v) && val(w, v)->op != &tuff_op_pack;
-        if (leaf) w->places[v] = (struct tuff_place){v, 0};
-        else if (tuff_is_root_like(w, v) && !w->places[v].root && is_stored(w, v)) w->places[v] = (struct tuff_place){v, 0};
+        if (leaf)
+            w->places[v] = (struct tuff_place){v, 0};
+        else if (tuff_is_root_like(w, v) && !w->places[v].root && is_stored(w, v))
+            w->places[v] = (struct tuff_place){v, 0};
     }
     for (tuff_val v = 1; v < w->g->count; v++) {
         uint64_t offset;

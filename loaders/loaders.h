@@ -267,9 +267,9 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_dataset_read_idx(struct tuff_context *
 
 /* How a folder of class folders becomes a data set. Zero is the default of every field but struct_size and fit. */
 struct tuff_folder_params {
-    size_t struct_size;            /* sizeof(struct tuff_folder_params) */
-    struct tuff_picture_fit_params fit;    /* size and shape of every picture (its struct_size too) */
-    double test_fraction;          /* 0 .. 1: part of the pictures that go into test */
+    size_t struct_size;                 /* sizeof(struct tuff_folder_params) */
+    struct tuff_picture_fit_params fit; /* size and shape of every picture (its struct_size too) */
+    double test_fraction;               /* 0 .. 1: part of the pictures that go into test */
     bool skip_unreadable;          /* leave a bad picture out and count it; otherwise it is an error that names the file */
     uint64_t max_bytes;            /* of all pictures together; 0: 4 GiB */
     struct tuff_progress progress; /* "reading pictures", once a picture */
@@ -305,7 +305,8 @@ struct tuff_preprocess {
     enum tuff_invert invert;
 };
 /* Errors: as tuff_picture_fit. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_preprocess_run(struct tuff_context *context, const struct tuff_preprocess *preprocess,
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_preprocess_run(struct tuff_context *context,
+                                                         const struct tuff_preprocess *preprocess,
                                                          const struct tuff_picture *picture, uint8_t *out,
                                                          struct tuff_error *error);
 
@@ -326,8 +327,9 @@ struct tuff_model_save_params {
  * Optimizer, data and metrics stay out. path holds the old or the new content whole.
  * Errors: USAGE (sizes or classes that do not fit the model; a model without classes), FILE, MEMORY, DEVICE_LOST, UNSUPPORTED
  * (a build without cJSON). */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_save(struct tuff_context *context, struct tuff_model *model, const char *path,
-                                                     const struct tuff_model_save_params *params, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_save(struct tuff_context *context, struct tuff_model *model,
+                                                     const char *path, const struct tuff_model_save_params *params,
+                                                     struct tuff_error *error);
 
 /* A model file in memory. Immutable after open. */
 struct tuff_saved;
@@ -343,8 +345,8 @@ struct tuff_saved_info {
  * checksum, the graph's text, that the file holds each of the graph's parameters and states with its type and shape and
  * nothing else, that sizes and labels agree with the graph.
  * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (a build without cJSON). */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_saved_open(struct tuff_context *context, const char *path, struct tuff_saved **saved,
-                                                     struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_saved_open(struct tuff_context *context, const char *path,
+                                                     struct tuff_saved **saved, struct tuff_error *error);
 /* The same from memory, which is copied. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_saved_decode(struct tuff_context *context, struct tuff_span file,
                                                        struct tuff_saved **saved, struct tuff_error *error);

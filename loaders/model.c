@@ -16,7 +16,8 @@ struct job {
 
 /* ---- what fits ------------------------------------------------------------------------------------------------------------------ */
 
-static tuff_status check_texts(struct tuff_context *context, const struct tuff_model_save_params *params, struct tuff_error *error)
+static tuff_status check_texts(struct tuff_context *context, const struct tuff_model_save_params *params,
+                               struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, params->texts || params->text_count == 0);
     for (size_t i = 0; i < params->text_count; i++) {
@@ -36,12 +37,12 @@ static tuff_status check_params(struct tuff_context *context, const struct tuff_
     TUFF_TRY(tuff_preprocess_check(context, &params->preprocess, error));
     TUFF_TRY(check_texts(context, params, error));
     if (params->class_count != tuff_model_outputs(model))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "%u names for the model's %llu classes", (unsigned)params->class_count,
-                         (unsigned long long)tuff_model_outputs(model));
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "%u names for the model's %llu classes",
+                         (unsigned)params->class_count, (unsigned long long)tuff_model_outputs(model));
     for (uint32_t i = 0; i < params->class_count; i++)
         if (!params->class_names[i] || !tuff_label_valid(params->class_names[i]))
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "the name of class %u is empty, holds control characters or is not UTF-8",
-                             (unsigned)i);
+            return tuff_fail(context, error, TUFF_ERR_USAGE,
+                             "the name of class %u is empty, holds control characters or is not UTF-8", (unsigned)i);
     return TUFF_OK;
 }
 
@@ -50,7 +51,8 @@ static tuff_status check_graph(const struct job *job)
 {
     const struct tuff_preprocess *p = &job->params->preprocess;
     tuff_val x = tuff_graph_find(job->graph, "x"), y = tuff_graph_find(job->graph, "probabilities");
-    if (!x || !y) return tuff_fail(job->context, job->error, TUFF_ERR_USAGE, "a saved model is a classifier (cross entropy)");
+    if (!x || !y)
+        return tuff_fail(job->context, job->error, TUFF_ERR_USAGE, "a saved model is a classifier (cross entropy)");
     struct tuff_type type = tuff_type_of(job->graph, x);
     const uint32_t *d = type.shape.dim;
     if (type.dtype == TUFF_U8 && type.shape.rank == 4 && d[1] == p->channels && d[2] == p->height && d[3] == p->width)
@@ -86,8 +88,12 @@ static tuff_status write_file(struct job *job, const char *path)
     if (!texts) return tuff_fail_memory(job->context, job->error);
     for (size_t i = 0; i < OWN_TEXTS; i++) texts[i] = (struct tuff_pair){own_keys[i], job->texts[i]};
     if (job->params->text_count) memcpy(texts + OWN_TEXTS, job->params->texts, job->params->text_count * sizeof *texts);
-    struct tuff_tensors_params params = {.struct_size = sizeof params, .arrays = job->leaves.arrays,
-                                         .array_count = job->leaves.count, .texts = texts, .text_count = count, .kind = "model"};
+    struct tuff_tensors_params params = {.struct_size = sizeof params,
+                                         .arrays = job->leaves.arrays,
+                                         .array_count = job->leaves.count,
+                                         .texts = texts,
+                                         .text_count = count,
+                                         .kind = "model"};
     tuff_status status = tuff_checkpoint_write(job->context, path, &params, job->error);
     tuff_free(job->context, texts);
     return status;

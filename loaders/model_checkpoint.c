@@ -11,10 +11,13 @@ struct field {
     size_t offset;
     bool real;
 };
-#define FIELD(name, real) {"fit." #name, offsetof(struct tuff_fit_state, name), real}
+#define FIELD(name, real)                                                                                                   \
+    {                                                                                                                       \
+        "fit." #name, offsetof(struct tuff_fit_state, name), real                                                           \
+    }
 static const struct field fields[] = {
-    FIELD(epoch, false),      FIELD(step, false),       FIELD(run, false),     FIELD(best_loss, true),
-    FIELD(best_epoch, false), FIELD(since_best, false), FIELD(loss_sum, true), FIELD(seed, false),
+    FIELD(epoch, false),      FIELD(step, false),       FIELD(run, false),           FIELD(best_loss, true),
+    FIELD(best_epoch, false), FIELD(since_best, false), FIELD(loss_sum, true),       FIELD(seed, false),
     FIELD(batch, false),      FIELD(samples, false),    FIELD(train_samples, false),
 };
 enum { FIELD_COUNT = TUFF_COUNT(fields), DIGITS_MAX = 24 };
@@ -39,8 +42,11 @@ static tuff_status write_file(const struct tuff_model_checkpoint *checkpoint, co
         texts[i] = (struct tuff_pair){fields[i].key, digits[i]};
     }
     if (checkpoint->text_count) memcpy(texts + FIELD_COUNT, checkpoint->texts, checkpoint->text_count * sizeof *texts);
-    struct tuff_tensors_params params = {.struct_size = sizeof params, .arrays = leaves->arrays, .array_count = leaves->count,
-                                         .texts = texts, .text_count = FIELD_COUNT + checkpoint->text_count};
+    struct tuff_tensors_params params = {.struct_size = sizeof params,
+                                         .arrays = leaves->arrays,
+                                         .array_count = leaves->count,
+                                         .texts = texts,
+                                         .text_count = FIELD_COUNT + checkpoint->text_count};
     tuff_status status = tuff_checkpoint_write(checkpoint->context, checkpoint->path, &params, error);
     tuff_free(checkpoint->context, texts);
     return status;

@@ -145,7 +145,8 @@ tuff_status tuff_preprocess_parse(struct tuff_context *context, const char *json
                 take_name(root, "invert", invert_names, TUFF_COUNT(invert_names), &invert);
     cJSON_Delete(root);
     if (!good)
-        return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: does not say how pictures are prepared (\"preprocess\")", file);
+        return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: does not say how pictures are prepared (\"preprocess\")",
+                         file);
     p.mode = (enum tuff_fit)mode;
     p.filter = (enum tuff_filter)filter;
     p.ground = (uint8_t)ground;
@@ -183,12 +184,13 @@ tuff_status tuff_labels_parse(struct tuff_context *context, const char *json, co
     uint32_t found = 0; /* the text is shorter than 64 MiB */
     const cJSON *item = NULL;
     if (good) cJSON_ArrayForEach(item, root)
-    {
-        good = good && cJSON_IsString(item) && tuff_label_valid(item->valuestring);
-        found++;
-    }
+        {
+            good = good && cJSON_IsString(item) && tuff_label_valid(item->valuestring);
+            found++;
+        }
     tuff_status status = good && found ? copy_labels(context, root, found, names, error)
-                                       : tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: does not name its classes (\"labels\")", file);
+                                       : tuff_fail(context, error, TUFF_ERR_FORMAT,
+                                                   "%s: does not name its classes (\"labels\")", file);
     if (status == TUFF_OK) *count = found;
     cJSON_Delete(root);
     return status;

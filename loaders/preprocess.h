@@ -6,7 +6,8 @@
 #include "loaders/source.h"
 
 /* USAGE with a sentence when a field is out of range. */
-tuff_status tuff_preprocess_check(struct tuff_context *context, const struct tuff_preprocess *preprocess, struct tuff_error *error);
+tuff_status tuff_preprocess_check(struct tuff_context *context, const struct tuff_preprocess *preprocess,
+                                  struct tuff_error *error);
 
 /* Texts are allocated with the context's allocator. Errors: MEMORY, UNSUPPORTED (a build without cJSON). */
 tuff_status tuff_preprocess_print(struct tuff_context *context, const struct tuff_preprocess *preprocess, char **json,

@@ -50,8 +50,8 @@ static tuff_status check_ends(const struct tuff_saved *saved, const struct tuff_
         return tuff_fail(saved->context, error, TUFF_ERR_FORMAT, "%s: its network does not take pictures of %u x %u x %u",
                          saved->file, (unsigned)p->channels, (unsigned)p->height, (unsigned)p->width);
     if (y.dtype != TUFF_F32 || y.shape.rank != 2 || y.shape.dim[0] != 1 || y.shape.dim[1] != saved->info.class_count)
-        return tuff_fail(saved->context, error, TUFF_ERR_FORMAT, "%s: its network does not tell %u classes apart", saved->file,
-                         (unsigned)saved->info.class_count);
+        return tuff_fail(saved->context, error, TUFF_ERR_FORMAT, "%s: its network does not tell %u classes apart",
+                         saved->file, (unsigned)saved->info.class_count);
     return TUFF_OK;
 }
 
@@ -108,7 +108,8 @@ static tuff_status open_tensors(struct tuff_context *context, const char *file, 
     return status;
 }
 
-tuff_status tuff_saved_open(struct tuff_context *context, const char *path, struct tuff_saved **saved, struct tuff_error *error)
+tuff_status tuff_saved_open(struct tuff_context *context, const char *path, struct tuff_saved **saved,
+                            struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && path && saved);
     struct tuff_tensors *tensors = NULL;
@@ -168,7 +169,8 @@ static tuff_status write_leaves(struct tuff_classifier *c, const struct tuff_sav
     for (size_t i = 0; i < tuff_tensors_count(saved->tensors); i++) {
         struct tuff_array array = tuff_tensors_get(saved->tensors, i);
         if (array.bytes == 0) continue;
-        TUFF_TRY(tuff_session_write(c->session, tuff_graph_find(c->graph, array.name), array.data, (size_t)array.bytes, error));
+        TUFF_TRY(
+            tuff_session_write(c->session, tuff_graph_find(c->graph, array.name), array.data, (size_t)array.bytes, error));
     }
     return TUFF_OK;
 }

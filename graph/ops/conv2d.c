@@ -22,11 +22,13 @@ struct weight_grad_attrs {
     uint32_t kernel[2], splits;
 };
 
-#define CONV_ATTRS(type, member)                                                                                               \
-    {"stride", "strides", TUFF_ATTR_U32S, 2, offsetof(type, member stride)},                                                   \
-        {"dilation", "dilations", TUFF_ATTR_U32S, 2, offsetof(type, member dilation)},                                         \
-        {"pad", "pads", TUFF_ATTR_U32S, 4, offsetof(type, member pad)},                                                        \
-        {"groups", "group", TUFF_ATTR_I32, 1, offsetof(type, member groups)}
+#define CONV_ATTRS(type, member)                                                                                            \
+    {"stride", "strides", TUFF_ATTR_U32S, 2, offsetof(type, member stride)},                                                \
+        {"dilation", "dilations", TUFF_ATTR_U32S, 2, offsetof(type, member dilation)},                                      \
+        {"pad", "pads", TUFF_ATTR_U32S, 4, offsetof(type, member pad)},                                                     \
+    {                                                                                                                       \
+        "groups", "group", TUFF_ATTR_I32, 1, offsetof(type, member groups)                                                  \
+    }
 static const struct tuff_attr conv_attrs[] = {CONV_ATTRS(struct conv, )};
 static const struct tuff_attr input_grad_attr_table[] = {
     CONV_ATTRS(struct input_grad_attrs, conv.),
@@ -69,9 +71,20 @@ static bool measure(const struct conv *given, const uint32_t *x, const uint32_t 
 {
     struct conv c = with_defaults(given);
     if (c.groups > x[1] || x[1] % c.groups || w[0] % c.groups || w[1] != x[1] / c.groups) return false;
-    *s = (struct sizes){.n = x[0], .groups = c.groups, .ci = w[1], .co = w[0] / c.groups, .h = x[2], .w = x[3], .kh = w[2],
-                        .kw = w[3], .sh = c.stride[0], .sw = c.stride[1], .dh = c.dilation[0], .dw = c.dilation[1],
-                        .top = c.pad[0], .left = c.pad[1]};
+    *s = (struct sizes){.n = x[0],
+                        .groups = c.groups,
+                        .ci = w[1],
+                        .co = w[0] / c.groups,
+                        .h = x[2],
+                        .w = x[3],
+                        .kh = w[2],
+                        .kw = w[3],
+                        .sh = c.stride[0],
+                        .sw = c.stride[1],
+                        .dh = c.dilation[0],
+                        .dw = c.dilation[1],
+                        .top = c.pad[0],
+                        .left = c.pad[1]};
     s->oh = out_size(s->h, c.pad[0], c.pad[2], s->kh, s->sh, s->dh);
     s->ow = out_size(s->w, c.pad[1], c.pad[3], s->kw, s->sw, s->dw);
     return s->oh && s->ow;
@@ -98,8 +111,8 @@ static uint32_t pictures_per_split(const struct weight_grad_attrs *attrs, uint32
     return n / splits + (n % splits != 0);
 }
 
-static bool measure_weight_grad(const struct weight_grad_attrs *attrs, const struct tuff_shape *x, const struct tuff_shape *gy,
-                                struct sizes *s)
+static bool measure_weight_grad(const struct weight_grad_attrs *attrs, const struct tuff_shape *x,
+                                const struct tuff_shape *gy, struct sizes *s)
 {
     uint32_t groups = attrs->conv.groups ? attrs->conv.groups : 1;
     if (x->rank != 4 || gy->rank != 4 || gy->dim[0] != x->dim[0] || x->dim[1] < groups) return false;
@@ -117,11 +130,11 @@ static tuff_status check(const struct tuff_infer *infer, bool fits, const struct
     if (fits && types) return TUFF_OK;
     struct conv c = with_defaults(given);
     tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE,
-                    "%s of %s %s and %s %s (stride %u %u, dilation %u %u, pad %u %u %u %u, groups %u%s): %s", infer->op->name,
-                    tuff_dtype_name(x->dtype), tuff_shape_text(&x->shape, a, sizeof a), tuff_dtype_name(y->dtype),
-                    tuff_shape_text(&y->shape, b, sizeof b), (unsigned)c.stride[0], (unsigned)c.stride[1],
-                    (unsigned)c.dilation[0], (unsigned)c.dilation[1], (unsigned)c.pad[0], (unsigned)c.pad[1],
-                    (unsigned)c.pad[2], (unsigned)c.pad[3], (unsigned)c.groups, more,
+                    "%s of %s %s and %s %s (stride %u %u, dilation %u %u, pad %u %u %u %u, groups %u%s): %s",
+                    infer->op->name, tuff_dtype_name(x->dtype), tuff_shape_text(&x->shape, a, sizeof a),
+                    tuff_dtype_name(y->dtype), tuff_shape_text(&y->shape, b, sizeof b), (unsigned)c.stride[0],
+                    (unsigned)c.stride[1], (unsigned)c.dilation[0], (unsigned)c.dilation[1], (unsigned)c.pad[0],
+                    (unsigned)c.pad[1], (unsigned)c.pad[2], (unsigned)c.pad[3], (unsigned)c.groups, more,
                     fits ? "both must be f32 or both f16"
                          : "channels, groups and sizes do not fit (x [n,ci,h,w], w [co,ci/groups,kh,kw], y [n,co,oh,ow])");
     return TUFF_ERR_SHAPE;
@@ -156,20 +169,24 @@ static tuff_status weight_grad_infer(const struct tuff_infer *infer, struct tuff
              (unsigned)attrs->splits);
     bool fits = measure_weight_grad(attrs, &infer->in[0]->shape, &infer->in[1]->shape, &s) && attrs->splits <= s.n;
     TUFF_TRY(check(infer, fits, &attrs->conv, more));
-    *out = (struct tuff_type){infer->in[0]->dtype, TUFF_SHAPE(attrs->splits ? attrs->splits : 1, s.co * s.groups, s.ci, s.kh, s.kw)};
+    *out = (struct tuff_type){infer->in[0]->dtype,
+                              TUFF_SHAPE(attrs->splits ? attrs->splits : 1, s.co * s.groups, s.ci, s.kh, s.kw)};
     return TUFF_OK;
 }
 
 /* ---- builders and gradients -------------------------------------------------------------------------------------------- */
 
-static tuff_val add_input_grad(struct tuff_graph *g, tuff_val gy, tuff_val w, const struct conv *conv, uint32_t h, uint32_t width)
+static tuff_val add_input_grad(struct tuff_graph *g, tuff_val gy, tuff_val w, const struct conv *conv, uint32_t h,
+                               uint32_t width)
 {
     struct input_grad_attrs attrs = {*conv, {h, width}};
     return tuff_graph_add(g, &tuff_op_conv2d_input_grad, (tuff_val[]){gy, w}, 2, &attrs);
 }
 
 /* About 32 workgroups of a 64 x 64 tile where there are pictures enough, each with a sum of 512 terms or more. */
-enum { LONGEST_SUM = 200000 }; /* pixels of one split: loops of four pixels a round stay below what tuff_lower_rounds allows */
+enum {
+    LONGEST_SUM = 200000
+}; /* pixels of one split: loops of four pixels a round stay below what tuff_lower_rounds allows */
 
 static uint32_t choose_splits(uint64_t rows, uint64_t columns, uint64_t groups, uint64_t pictures, uint64_t pixels)
 {
@@ -183,7 +200,8 @@ static uint32_t choose_splits(uint64_t rows, uint64_t columns, uint64_t groups, 
 }
 
 /* The gradient of w [co, ci/groups, kh, kw]. */
-static tuff_val add_weight_grad(struct tuff_graph *g, tuff_val x, tuff_val gy, const struct conv *conv, const struct tuff_shape *w)
+static tuff_val add_weight_grad(struct tuff_graph *g, tuff_val x, tuff_val gy, const struct conv *conv,
+                                const struct tuff_shape *w)
 {
     struct tuff_shape ys = tuff_type_of(g, gy).shape;
     if (!x || !gy) return 0;
@@ -252,8 +270,8 @@ static tuff_val add_bias(struct tuff_graph *g, tuff_val y, tuff_val b)
     struct tuff_shape bs = tuff_type_of(g, b).shape, ys = tuff_type_of(g, y).shape;
     char text[128];
     if (bs.rank != 1 || bs.dim[0] != ys.dim[1])
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "bias %s for %u channels: must be [%u]", tuff_shape_text(&bs, text, sizeof text),
-                               (unsigned)ys.dim[1], (unsigned)ys.dim[1]);
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "bias %s for %u channels: must be [%u]",
+                               tuff_shape_text(&bs, text, sizeof text), (unsigned)ys.dim[1], (unsigned)ys.dim[1]);
     return tuff_add(g, y, tuff_reshape(g, b, TUFF_SHAPE(1, bs.dim[0], 1, 1)));
 }
 
@@ -267,7 +285,8 @@ tuff_val tuff_conv2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, s
     return add_bias(g, tuff_graph_add(g, &tuff_op_conv2d, (tuff_val[]){x, w}, 2, &attrs), b);
 }
 
-tuff_val tuff_conv_transpose2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv_transpose2d_params params)
+tuff_val tuff_conv_transpose2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b,
+                               struct tuff_conv_transpose2d_params params)
 {
     struct conv attrs = {.groups = params.groups};
     memcpy(attrs.stride, params.stride, sizeof attrs.stride);
@@ -284,8 +303,8 @@ tuff_val tuff_conv_transpose2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuf
             return tuff_graph_fail(g, TUFF_ERR_SHAPE, "conv_transpose2d: output_pad %u must be less than the stride %u",
                                    (unsigned)params.output_pad[i], (unsigned)attrs.stride[i]);
         if (out < 1 || out > INT32_MAX)
-            return tuff_graph_fail(g, TUFF_ERR_SHAPE, "conv_transpose2d: axis %d of the result would have %lld elements", 2 + i,
-                                   (long long)out);
+            return tuff_graph_fail(g, TUFF_ERR_SHAPE, "conv_transpose2d: axis %d of the result would have %lld elements",
+                                   2 + i, (long long)out);
         size[i] = (uint32_t)out;
     }
     return add_bias(g, add_input_grad(g, x, w, &attrs, size[0], size[1]), b);
@@ -317,11 +336,23 @@ static bool correlate(const struct tuff_lower *lower, const struct sizes *s, boo
     uint32_t reach_y = s->dh * (s->kh - 1), reach_x = s->dw * (s->kw - 1);
     uint32_t lanes = tuff_shuffle_lanes(lower->caps);
     if (grad)
-        *c = (struct correlation){.channels = s->co, .m = s->ci, .sh = s->oh, .sw = s->ow, .rh = s->h, .rw = s->w,
-                                  .pad_y = reach_y - s->top, .pad_x = reach_x - s->left};
+        *c = (struct correlation){.channels = s->co,
+                                  .m = s->ci,
+                                  .sh = s->oh,
+                                  .sw = s->ow,
+                                  .rh = s->h,
+                                  .rw = s->w,
+                                  .pad_y = reach_y - s->top,
+                                  .pad_x = reach_x - s->left};
     else
-        *c = (struct correlation){.channels = s->ci, .m = s->co, .sh = s->h, .sw = s->w, .rh = s->oh, .rw = s->ow,
-                                  .pad_y = s->top, .pad_x = s->left};
+        *c = (struct correlation){.channels = s->ci,
+                                  .m = s->co,
+                                  .sh = s->h,
+                                  .sw = s->w,
+                                  .rh = s->oh,
+                                  .rw = s->ow,
+                                  .pad_y = s->top,
+                                  .pad_x = s->left};
     c->grad = grad;
     c->last = (uint32_t)tuff_shape_count(&lower->in[0]->shape) - 1;
     c->padded = c->pad_y || c->pad_x || (uint64_t)c->rh + reach_y > c->sh || (uint64_t)c->rw + reach_x > c->sw;
@@ -331,12 +362,14 @@ static bool correlate(const struct tuff_lower *lower, const struct sizes *s, boo
     c->flat = c->vectors && planes && c->rw == c->sw && (uint64_t)c->rh * c->rw % 4 == 0;
     c->crosses = !fours || (!c->flat && (c->rw + 3) / 4 * 4 < c->sw);
     bool vector_stores = c->flat || c->rw % 4 == 0, short_sum = c->channels * s->kh * s->kw < 64;
-    return lanes && s->sh == 1 && s->sw == 1 && reach_x <= 5 && s->kh * s->kw <= 25 && c->m > 2 && (vector_stores || !short_sum);
+    return lanes && s->sh == 1 && s->sw == 1 && reach_x <= 5 && s->kh * s->kw <= 25 && c->m > 2 &&
+           (vector_stores || !short_sum);
 }
 
 /* MG, NG of conv_shuffle.comp, as measured on lavapipe 22.3.6: with a window 32 channels by 32 pixels, without 16 by 64; long
  * work is 16 % faster with 32 by 64, which takes 0.3 s more to compile. */
-static void choose_groups(const struct tuff_caps *caps, const struct sizes *s, uint32_t m, uint64_t flops, uint32_t *mg, uint32_t *ng)
+static void choose_groups(const struct tuff_caps *caps, const struct sizes *s, uint32_t m, uint64_t flops, uint32_t *mg,
+                          uint32_t *ng)
 {
     uint32_t lanes = tuff_shuffle_lanes(caps);
     bool window = s->kh * s->kw > 1, fast = tuff_compiles_fast(caps), large = flops >= 500000000;
@@ -350,15 +383,43 @@ static void lower_correlation(const struct tuff_lower *lower, const struct sizes
     uint32_t lanes = tuff_shuffle_lanes(lower->caps), mg, ng;
     call->flops = 2 * (uint64_t)c->m * s->n * c->rh * c->rw * c->channels * s->kh * s->kw * s->groups;
     choose_groups(lower->caps, s, c->m, call->flops, &mg, &ng);
-    uint64_t per_picture = c->flat ? (uint64_t)c->rh * c->rw / 4 : (uint64_t)c->rh * ((c->rw + 3) / 4), quads = s->n * per_picture;
+    uint64_t per_picture = c->flat ? (uint64_t)c->rh * c->rw / 4 : (uint64_t)c->rh * ((c->rw + 3) / 4),
+             quads = s->n * per_picture;
     uint64_t rows = c->channels * s->kh, tiles_m = (c->m + lanes * mg - 1) / (lanes * mg);
     uint64_t tiles_n = (quads + lanes * ng - 1) / (lanes * ng), groups = tiles_m * tiles_n * s->groups;
     bool a_vec = (c->grad ? c->m : c->channels) * s->kh * s->kw % 4 == 0;
     bool c_vec = c->flat || (c->rw % 4 == 0);
-    const uint32_t spec[] = {s->kh, s->kw, s->dh, s->dw, lanes, mg, ng, c->flat, a_vec, c_vec, c->padded,
-                             c->grad ? s->kh : 4, c->crosses, c->vectors ? c->pad_x : 0, rows % (c->grad ? s->kh : 4) != 0, c->vectors};
-    const uint32_t push[] = {c->m, (uint32_t)quads, (uint32_t)rows, (uint32_t)tiles_m, (uint32_t)tiles_n, (uint32_t)groups,
-                             s->groups, (uint32_t)c->channels, c->sh, c->sw, c->rh, c->rw, c->pad_y, c->pad_x, c->last};
+    const uint32_t spec[] = {s->kh,
+                             s->kw,
+                             s->dh,
+                             s->dw,
+                             lanes,
+                             mg,
+                             ng,
+                             c->flat,
+                             a_vec,
+                             c_vec,
+                             c->padded,
+                             c->grad ? s->kh : 4,
+                             c->crosses,
+                             c->vectors ? c->pad_x : 0,
+                             rows % (c->grad ? s->kh : 4) != 0,
+                             c->vectors};
+    const uint32_t push[] = {c->m,
+                             (uint32_t)quads,
+                             (uint32_t)rows,
+                             (uint32_t)tiles_m,
+                             (uint32_t)tiles_n,
+                             (uint32_t)groups,
+                             s->groups,
+                             (uint32_t)c->channels,
+                             c->sh,
+                             c->sw,
+                             c->rh,
+                             c->rw,
+                             c->pad_y,
+                             c->pad_x,
+                             c->last};
     call->file = "conv_shuffle";
     tuff_call_define(call, "CONV_GRAD", c->grad);
     for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, i, spec[i]);
@@ -389,52 +450,84 @@ static bool lower_depthwise(const struct tuff_lower *lower, const struct sizes *
 static tuff_status conv_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
 {
     struct sizes s;
-    if (TUFF_NEVER(!measure_conv(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s))) return TUFF_ERR_SHAPE;
+    if (TUFF_NEVER(!measure_conv(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s)))
+        return TUFF_ERR_SHAPE;
     if (lower_depthwise(lower, &s, false, call)) return TUFF_OK;
     struct correlation c;
     if (correlate(lower, &s, false, &c)) {
         lower_correlation(lower, &s, &c, call);
         return TUFF_OK;
     }
-    struct tuff_gemm gemm = {.op = TUFF_GEMM_CONV, .m = s.co, .n = (uint64_t)s.n * s.oh * s.ow,
-                             .k = (uint64_t)s.ci * s.kh * s.kw, .z = s.groups, .a_k_fast = true,
-                             .c_vec = (uint64_t)s.oh * s.ow % 4 == 0, .k_tail = (uint64_t)s.ci * s.kh * s.kw % 4 != 0};
+    struct tuff_gemm gemm = {.op = TUFF_GEMM_CONV,
+                             .m = s.co,
+                             .n = (uint64_t)s.n * s.oh * s.ow,
+                             .k = (uint64_t)s.ci * s.kh * s.kw,
+                             .z = s.groups,
+                             .a_k_fast = true,
+                             .c_vec = (uint64_t)s.oh * s.ow % 4 == 0,
+                             .k_tail = (uint64_t)s.ci * s.kh * s.kw % 4 != 0};
     return lower_sizes(lower, &s, &gemm, 0, call, error);
 }
 
 static tuff_status input_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
 {
     struct sizes s;
-    if (TUFF_NEVER(!measure_input_grad(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s))) return TUFF_ERR_SHAPE;
+    if (TUFF_NEVER(!measure_input_grad(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s)))
+        return TUFF_ERR_SHAPE;
     if (lower_depthwise(lower, &s, true, call)) return TUFF_OK;
     struct correlation c;
     if (correlate(lower, &s, true, &c)) {
         lower_correlation(lower, &s, &c, call);
         return TUFF_OK;
     }
-    struct tuff_gemm gemm = {.op = TUFF_GEMM_INPUT_GRAD, .m = s.ci, .n = (uint64_t)s.n * s.h * s.w,
-                             .k = (uint64_t)s.co * s.kh * s.kw, .z = s.groups, .a_k_fast = s.kh * s.kw > 1,
-                             .c_vec = (uint64_t)s.h * s.w % 4 == 0, .k_tail = (uint64_t)s.co * s.kh * s.kw % 4 != 0};
+    struct tuff_gemm gemm = {.op = TUFF_GEMM_INPUT_GRAD,
+                             .m = s.ci,
+                             .n = (uint64_t)s.n * s.h * s.w,
+                             .k = (uint64_t)s.co * s.kh * s.kw,
+                             .z = s.groups,
+                             .a_k_fast = s.kh * s.kw > 1,
+                             .c_vec = (uint64_t)s.h * s.w % 4 == 0,
+                             .k_tail = (uint64_t)s.co * s.kh * s.kw % 4 != 0};
     return lower_sizes(lower, &s, &gemm, 0, call, error);
 }
 
 /* conv_weight_shuffle.comp: stride 1 and few taps in a row; false where it has no path. */
-static bool lower_weight_shuffle(const struct tuff_lower *lower, const struct sizes *s, uint32_t splits, uint32_t split_pictures,
-                                 struct tuff_kernel_call *call)
+static bool lower_weight_shuffle(const struct tuff_lower *lower, const struct sizes *s, uint32_t splits,
+                                 uint32_t split_pictures, struct tuff_kernel_call *call)
 {
     uint32_t lanes = tuff_shuffle_lanes(lower->caps), reach_y = s->dh * (s->kh - 1), reach_x = s->dw * (s->kw - 1);
     uint64_t x_count = tuff_shape_count(&lower->in[0]->shape), rows = (uint64_t)s->ci * s->kh;
     if (!lanes || s->sh != 1 || s->sw != 1 || reach_x > 5 || x_count % 4 || s->co < 3) return false;
     bool flat = s->w == s->ow && (uint64_t)s->h * s->w % 4 == 0 && (uint64_t)s->oh * s->ow % 4 == 0;
-    uint64_t runs = (uint64_t)split_pictures * (flat ? 1 : s->oh), quads = flat ? ((uint64_t)s->oh * s->ow + 3) / 4 : (s->ow + 3) / 4;
+    uint64_t runs = (uint64_t)split_pictures * (flat ? 1 : s->oh),
+             quads = flat ? ((uint64_t)s->oh * s->ow + 3) / 4 : (s->ow + 3) / 4;
     if (tuff_lower_rounds(lower, runs * (quads + 1), NULL) != TUFF_OK) return false;
     bool padded = s->top || s->left || (uint64_t)s->oh + reach_y > s->h || (uint64_t)s->ow + reach_x > s->w;
-    uint32_t mg = s->co > 2 * lanes && tuff_compiles_fast(lower->caps) ? 4 : s->co > lanes ? 2 : 1, ng = rows <= lanes ? 1 : rows <= 2 * lanes || mg == 4 || !tuff_compiles_fast(lower->caps) ? 2 : 3;
+    uint32_t mg = s->co > 2 * lanes && tuff_compiles_fast(lower->caps) ? 4
+                  : s->co > lanes                                      ? 2
+                                                                       : 1,
+             ng = rows <= lanes                                                      ? 1
+                  : rows <= 2 * lanes || mg == 4 || !tuff_compiles_fast(lower->caps) ? 2
+                                                                                     : 3;
     uint64_t tiles_m = (s->co + lanes * mg - 1) / (lanes * mg), tiles_n = (rows + lanes * ng - 1) / (lanes * ng);
     uint64_t groups = tiles_m * tiles_n * s->groups * splits;
     const uint32_t spec[] = {s->kh, s->kw, s->dh, s->dw, lanes, mg, ng, flat, flat || s->ow % 4 == 0, padded};
-    const uint32_t push[] = {s->co, (uint32_t)rows, (uint32_t)tiles_m, (uint32_t)tiles_n, (uint32_t)groups, s->groups, s->ci, s->h,
-                             s->w, s->oh, s->ow, s->top, s->left, s->n, split_pictures, (uint32_t)x_count - 1};
+    const uint32_t push[] = {s->co,
+                             (uint32_t)rows,
+                             (uint32_t)tiles_m,
+                             (uint32_t)tiles_n,
+                             (uint32_t)groups,
+                             s->groups,
+                             s->ci,
+                             s->h,
+                             s->w,
+                             s->oh,
+                             s->ow,
+                             s->top,
+                             s->left,
+                             s->n,
+                             split_pictures,
+                             (uint32_t)x_count - 1};
     call->file = "conv_weight_shuffle";
     call->flops = 2 * (uint64_t)s->n * s->oh * s->ow * s->co * s->groups * rows * s->kw;
     for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, i, spec[i]);
@@ -448,11 +541,19 @@ static tuff_status weight_grad_lower(const struct tuff_lower *lower, struct tuff
     const struct weight_grad_attrs *attrs = lower->value->attrs;
     struct sizes s;
     if (TUFF_NEVER(!measure_weight_grad(attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s))) return TUFF_ERR_SHAPE;
-    if (lower_weight_shuffle(lower, &s, lower->value->type.shape.dim[0], pictures_per_split(attrs, s.n), call)) return TUFF_OK;
+    if (lower_weight_shuffle(lower, &s, lower->value->type.shape.dim[0], pictures_per_split(attrs, s.n), call))
+        return TUFF_OK;
     uint64_t k = (uint64_t)s.n * s.oh * s.ow, k_split = (uint64_t)pictures_per_split(attrs, s.n) * s.oh * s.ow;
-    struct tuff_gemm gemm = {.op = TUFF_GEMM_WEIGHT_GRAD, .m = s.co, .n = (uint64_t)s.ci * s.kh * s.kw, .k = k, .k_split = k_split,
-                             .z = (uint64_t)lower->value->type.shape.dim[0] * s.groups, .a_k_fast = true, .b_k_fast = true,
-                             .c_vec = (uint64_t)s.ci * s.kh * s.kw % 4 == 0, .k_tail = k_split % 4 != 0 || k % 4 != 0};
+    struct tuff_gemm gemm = {.op = TUFF_GEMM_WEIGHT_GRAD,
+                             .m = s.co,
+                             .n = (uint64_t)s.ci * s.kh * s.kw,
+                             .k = k,
+                             .k_split = k_split,
+                             .z = (uint64_t)lower->value->type.shape.dim[0] * s.groups,
+                             .a_k_fast = true,
+                             .b_k_fast = true,
+                             .c_vec = (uint64_t)s.ci * s.kh * s.kw % 4 == 0,
+                             .k_tail = k_split % 4 != 0 || k % 4 != 0};
     TUFF_TRY(lower_sizes(lower, &s, &gemm, (uint32_t)k_split, call, error));
     call->flops = 2 * gemm.m * gemm.n * k * s.groups;
     return TUFF_OK;
@@ -461,7 +562,8 @@ static tuff_status weight_grad_lower(const struct tuff_lower *lower, struct tuff
 /* ---- references --------------------------------------------------------------------------------------------------------- */
 
 /* Calls for every product of the convolution: x[xi] and w[wi] meet in y[yi], of picture n. */
-typedef void product(double *out, const double *a, const double *b, uint64_t xi, uint64_t wi, uint64_t yi, uint32_t n, void *user);
+typedef void product(double *out, const double *a, const double *b, uint64_t xi, uint64_t wi, uint64_t yi, uint32_t n,
+                     void *user);
 
 /* Index of an output's tap in the input, or false in the padding. */
 static bool tap(uint32_t i, uint32_t stride, uint32_t u, uint32_t dilation, uint32_t pad, uint32_t size, uint64_t *at)
@@ -481,7 +583,9 @@ static void each_product(const struct sizes *s, const struct tuff_ref *ref, prod
                     for (uint32_t c = 0; c < s->ci; c++)
                         for (uint32_t u = 0; u < s->kh; u++)
                             for (uint32_t v = 0; v < s->kw; v++) {
-                                if (!tap(i, s->sh, u, s->dh, s->top, s->h, &y) || !tap(j, s->sw, v, s->dw, s->left, s->w, &x)) continue;
+                                if (!tap(i, s->sh, u, s->dh, s->top, s->h, &y) ||
+                                    !tap(j, s->sw, v, s->dw, s->left, s->w, &x))
+                                    continue;
                                 uint64_t channel = (uint64_t)n * s->ci * s->groups + (uint64_t)(o / s->co) * s->ci + c;
                                 visit(ref->out, ref->in[0], ref->in[1], (channel * s->h + y) * s->w + x,
                                       (((uint64_t)o * s->ci + c) * s->kh + u) * s->kw + v,
@@ -489,7 +593,8 @@ static void each_product(const struct sizes *s, const struct tuff_ref *ref, prod
                             }
 }
 
-static void conv_product(double *y, const double *x, const double *w, uint64_t xi, uint64_t wi, uint64_t yi, uint32_t n, void *user)
+static void conv_product(double *y, const double *x, const double *w, uint64_t xi, uint64_t wi, uint64_t yi, uint32_t n,
+                         void *user)
 {
     (void)n, (void)user;
     y[yi] += x[xi] * w[wi];
@@ -502,7 +607,8 @@ static void conv_ref(const struct tuff_ref *ref)
         each_product(&s, ref, conv_product, NULL);
 }
 
-static void input_product(double *gx, const double *gy, const double *w, uint64_t xi, uint64_t wi, uint64_t yi, uint32_t n, void *user)
+static void input_product(double *gx, const double *gy, const double *w, uint64_t xi, uint64_t wi, uint64_t yi, uint32_t n,
+                          void *user)
 {
     (void)n, (void)user;
     gx[xi] += gy[yi] * w[wi];
@@ -520,7 +626,8 @@ struct split {
     uint64_t elements; /* of one split's result */
 };
 
-static void weight_product(double *gw, const double *x, const double *gy, uint64_t xi, uint64_t wi, uint64_t yi, uint32_t n, void *user)
+static void weight_product(double *gw, const double *x, const double *gy, uint64_t xi, uint64_t wi, uint64_t yi, uint32_t n,
+                           void *user)
 {
     const struct split *split = user;
     gw[n / split->pictures * split->elements + wi] += x[xi] * gy[yi];
@@ -557,71 +664,121 @@ static double weight_grad_terms(const struct tuff_value *value, const struct tuf
 
 /* ---- cases: one list of convolutions, of which each operator takes its two operands -------------------------------------- */
 
-#define T(...) {TUFF_F32, {4, {__VA_ARGS__}}}
+#define T(...)                                                                                                              \
+    {                                                                                                                       \
+        TUFF_F32,                                                                                                           \
+        {                                                                                                                   \
+            4, { __VA_ARGS__ }                                                                                              \
+        }                                                                                                                   \
+    }
 /* ROW(name, x, w, y, h, w of x, kh, kw, stride, dilation, pad, groups, splits); lists in L() */
 #define L(...) __VA_ARGS__
-#define CASES                                                                                                                  \
-    ROW("one", L(1, 1, 1, 1), L(1, 1, 1, 1), L(1, 1, 1, 1), L(1, 1), L(1, 1), L(1, 1), L(1, 1), L(0), 1, 1)                    \
-    ROW("pointwise", L(2, 8, 5, 4), L(12, 8, 1, 1), L(2, 12, 5, 4), L(5, 4), L(1, 1), L(1, 1), L(1, 1), L(0), 1, 2)            \
-    ROW("pointwise_prime", L(2, 7, 5, 7), L(13, 7, 1, 1), L(2, 13, 5, 7), L(5, 7), L(1, 1), L(1, 1), L(1, 1), L(0), 1, 2)      \
-    ROW("same3", L(3, 4, 8, 8), L(8, 4, 3, 3), L(3, 8, 8, 8), L(8, 8), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 1, 3)         \
-    ROW("same3_14", L(2, 16, 14, 14), L(32, 16, 3, 3), L(2, 32, 14, 14), L(14, 14), L(3, 3), L(1, 1), L(1, 1),                 \
-        L(1, 1, 1, 1), 1, 2)                                                                                                   \
-    ROW("gray28", L(3, 1, 28, 28), L(16, 1, 3, 3), L(3, 16, 28, 28), L(28, 28), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 1, 3) \
-    ROW("same3_30", L(1, 4, 6, 30), L(20, 4, 3, 3), L(1, 20, 6, 30), L(6, 30), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 1, 1) \
-    ROW("same5_36", L(2, 3, 5, 36), L(9, 3, 5, 5), L(2, 9, 5, 36), L(5, 36), L(5, 5), L(1, 1), L(1, 1), L(2, 2, 2, 2), 1, 2)    \
-    ROW("valid3_26", L(2, 8, 6, 26), L(33, 8, 3, 3), L(2, 33, 4, 24), L(6, 26), L(3, 3), L(1, 1), L(1, 1), L(0), 1, 2)          \
-    ROW("valid5_68", L(1, 4, 7, 68), L(5, 4, 5, 5), L(1, 5, 3, 64), L(7, 68), L(5, 5), L(1, 1), L(1, 1), L(0), 1, 1)            \
-    ROW("valid3", L(2, 3, 11, 13), L(5, 3, 3, 3), L(2, 5, 9, 11), L(11, 13), L(3, 3), L(1, 1), L(1, 1), L(0), 1, 1)            \
-    ROW("five", L(2, 3, 17, 19), L(9, 3, 5, 5), L(2, 9, 17, 19), L(17, 19), L(5, 5), L(1, 1), L(1, 1), L(2, 2, 2, 2), 1, 2)    \
-    ROW("stem", L(1, 3, 23, 21), L(10, 3, 7, 7), L(1, 10, 12, 11), L(23, 21), L(7, 7), L(2, 2), L(1, 1), L(3, 3, 3, 3), 1, 1)  \
-    ROW("stride2", L(3, 5, 9, 9), L(7, 5, 3, 3), L(3, 7, 5, 5), L(9, 9), L(3, 3), L(2, 2), L(1, 1), L(1, 1, 1, 1), 1, 2)       \
-    ROW("stride2_even", L(2, 4, 8, 8), L(8, 4, 3, 3), L(2, 8, 4, 4), L(8, 8), L(3, 3), L(2, 2), L(1, 1), L(1, 1, 1, 1), 1, 2)  \
-    ROW("stride2_1x1", L(2, 6, 7, 9), L(10, 6, 1, 1), L(2, 10, 4, 5), L(7, 9), L(1, 1), L(2, 2), L(1, 1), L(0), 1, 1)          \
-    ROW("stride32", L(2, 2, 11, 12), L(3, 2, 2, 3), L(2, 3, 4, 5), L(11, 12), L(2, 3), L(3, 2), L(1, 1), L(0), 1, 1)           \
-    ROW("dilated", L(2, 3, 13, 12), L(4, 3, 3, 3), L(2, 4, 13, 10), L(13, 12), L(3, 3), L(1, 1), L(2, 3), L(2, 2, 2, 2), 1, 1) \
-    ROW("lopsided", L(2, 3, 6, 7), L(4, 3, 3, 2), L(2, 4, 5, 9), L(6, 7), L(3, 2), L(1, 1), L(1, 1), L(1, 0, 0, 3), 1, 1)      \
-    ROW("tall", L(2, 3, 9, 1), L(6, 3, 3, 1), L(2, 6, 7, 1), L(9, 1), L(3, 1), L(1, 1), L(1, 1), L(0), 1, 2)                   \
-    ROW("wide", L(1, 2, 1, 67), L(5, 2, 1, 3), L(1, 5, 1, 67), L(1, 67), L(1, 3), L(1, 1), L(1, 1), L(0, 1, 0, 1), 1, 1)       \
-    ROW("whole", L(3, 4, 5, 5), L(9, 4, 5, 5), L(3, 9, 1, 1), L(5, 5), L(5, 5), L(1, 1), L(1, 1), L(0), 1, 3)                  \
-    ROW("groups", L(2, 6, 7, 8), L(10, 3, 3, 3), L(2, 10, 7, 8), L(7, 8), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 2, 2)      \
-    ROW("groups_stride", L(2, 6, 7, 8), L(9, 2, 3, 3), L(2, 9, 4, 4), L(7, 8), L(3, 3), L(2, 2), L(1, 1), L(1, 1, 1, 1), 3, 1) \
-    ROW("depthwise", L(2, 11, 9, 8), L(11, 1, 3, 3), L(2, 11, 9, 8), L(9, 8), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 11, 2) \
-    ROW("depthwise2", L(1, 5, 9, 8), L(10, 1, 3, 3), L(1, 10, 5, 4), L(9, 8), L(3, 3), L(2, 2), L(1, 1), L(1, 1, 1, 1), 5, 1)  \
-    ROW("tiny", L(1, 6, 2, 2), L(4, 3, 3, 3), L(1, 4, 2, 2), L(2, 2), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 2, 1)          \
-    ROW("thirty", L(1, 4, 4, 30), L(17, 4, 3, 3), L(1, 17, 4, 30), L(4, 30), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 1, 1)   \
-    ROW("sixty_two", L(1, 4, 2, 62), L(3, 4, 3, 3), L(1, 3, 2, 62), L(2, 62), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 1, 1)  \
-    ROW("many", L(5, 17, 10, 11), L(33, 17, 3, 3), L(5, 33, 10, 11), L(10, 11), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 1, 3)
+#define CASES                                                                                                               \
+    ROW("one", L(1, 1, 1, 1), L(1, 1, 1, 1), L(1, 1, 1, 1), L(1, 1), L(1, 1), L(1, 1), L(1, 1), L(0), 1, 1)                 \
+    ROW("pointwise", L(2, 8, 5, 4), L(12, 8, 1, 1), L(2, 12, 5, 4), L(5, 4), L(1, 1), L(1, 1), L(1, 1), L(0), 1, 2)         \
+    ROW("pointwise_prime", L(2, 7, 5, 7), L(13, 7, 1, 1), L(2, 13, 5, 7), L(5, 7), L(1, 1), L(1, 1), L(1, 1), L(0), 1, 2)   \
+    ROW("same3", L(3, 4, 8, 8), L(8, 4, 3, 3), L(3, 8, 8, 8), L(8, 8), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 1, 3)      \
+    ROW("same3_14", L(2, 16, 14, 14), L(32, 16, 3, 3), L(2, 32, 14, 14), L(14, 14), L(3, 3), L(1, 1), L(1, 1),              \
+        L(1, 1, 1, 1), 1, 2)                                                                                                \
+    ROW("gray28", L(3, 1, 28, 28), L(16, 1, 3, 3), L(3, 16, 28, 28), L(28, 28), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1),   \
+        1, 3)                                                                                                               \
+    ROW("same3_30", L(1, 4, 6, 30), L(20, 4, 3, 3), L(1, 20, 6, 30), L(6, 30), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 1, \
+        1)                                                                                                                  \
+    ROW("same5_36", L(2, 3, 5, 36), L(9, 3, 5, 5), L(2, 9, 5, 36), L(5, 36), L(5, 5), L(1, 1), L(1, 1), L(2, 2, 2, 2), 1,   \
+        2)                                                                                                                  \
+    ROW("valid3_26", L(2, 8, 6, 26), L(33, 8, 3, 3), L(2, 33, 4, 24), L(6, 26), L(3, 3), L(1, 1), L(1, 1), L(0), 1, 2)      \
+    ROW("valid5_68", L(1, 4, 7, 68), L(5, 4, 5, 5), L(1, 5, 3, 64), L(7, 68), L(5, 5), L(1, 1), L(1, 1), L(0), 1, 1)        \
+    ROW("valid3", L(2, 3, 11, 13), L(5, 3, 3, 3), L(2, 5, 9, 11), L(11, 13), L(3, 3), L(1, 1), L(1, 1), L(0), 1, 1)         \
+    ROW("five", L(2, 3, 17, 19), L(9, 3, 5, 5), L(2, 9, 17, 19), L(17, 19), L(5, 5), L(1, 1), L(1, 1), L(2, 2, 2, 2), 1, 2) \
+    ROW("stem", L(1, 3, 23, 21), L(10, 3, 7, 7), L(1, 10, 12, 11), L(23, 21), L(7, 7), L(2, 2), L(1, 1), L(3, 3, 3, 3), 1,  \
+        1)                                                                                                                  \
+    ROW("stride2", L(3, 5, 9, 9), L(7, 5, 3, 3), L(3, 7, 5, 5), L(9, 9), L(3, 3), L(2, 2), L(1, 1), L(1, 1, 1, 1), 1, 2)    \
+    ROW("stride2_even", L(2, 4, 8, 8), L(8, 4, 3, 3), L(2, 8, 4, 4), L(8, 8), L(3, 3), L(2, 2), L(1, 1), L(1, 1, 1, 1), 1,  \
+        2)                                                                                                                  \
+    ROW("stride2_1x1", L(2, 6, 7, 9), L(10, 6, 1, 1), L(2, 10, 4, 5), L(7, 9), L(1, 1), L(2, 2), L(1, 1), L(0), 1, 1)       \
+    ROW("stride32", L(2, 2, 11, 12), L(3, 2, 2, 3), L(2, 3, 4, 5), L(11, 12), L(2, 3), L(3, 2), L(1, 1), L(0), 1, 1)        \
+    ROW("dilated", L(2, 3, 13, 12), L(4, 3, 3, 3), L(2, 4, 13, 10), L(13, 12), L(3, 3), L(1, 1), L(2, 3), L(2, 2, 2, 2), 1, \
+        1)                                                                                                                  \
+    ROW("lopsided", L(2, 3, 6, 7), L(4, 3, 3, 2), L(2, 4, 5, 9), L(6, 7), L(3, 2), L(1, 1), L(1, 1), L(1, 0, 0, 3), 1, 1)   \
+    ROW("tall", L(2, 3, 9, 1), L(6, 3, 3, 1), L(2, 6, 7, 1), L(9, 1), L(3, 1), L(1, 1), L(1, 1), L(0), 1, 2)                \
+    ROW("wide", L(1, 2, 1, 67), L(5, 2, 1, 3), L(1, 5, 1, 67), L(1, 67), L(1, 3), L(1, 1), L(1, 1), L(0, 1, 0, 1), 1, 1)    \
+    ROW("whole", L(3, 4, 5, 5), L(9, 4, 5, 5), L(3, 9, 1, 1), L(5, 5), L(5, 5), L(1, 1), L(1, 1), L(0), 1, 3)               \
+    ROW("groups", L(2, 6, 7, 8), L(10, 3, 3, 3), L(2, 10, 7, 8), L(7, 8), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 2, 2)   \
+    ROW("groups_stride", L(2, 6, 7, 8), L(9, 2, 3, 3), L(2, 9, 4, 4), L(7, 8), L(3, 3), L(2, 2), L(1, 1), L(1, 1, 1, 1), 3, \
+        1)                                                                                                                  \
+    ROW("depthwise", L(2, 11, 9, 8), L(11, 1, 3, 3), L(2, 11, 9, 8), L(9, 8), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 11, \
+        2)                                                                                                                  \
+    ROW("depthwise2", L(1, 5, 9, 8), L(10, 1, 3, 3), L(1, 10, 5, 4), L(9, 8), L(3, 3), L(2, 2), L(1, 1), L(1, 1, 1, 1), 5,  \
+        1)                                                                                                                  \
+    ROW("tiny", L(1, 6, 2, 2), L(4, 3, 3, 3), L(1, 4, 2, 2), L(2, 2), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 2, 1)       \
+    ROW("thirty", L(1, 4, 4, 30), L(17, 4, 3, 3), L(1, 17, 4, 30), L(4, 30), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 1,   \
+        1)                                                                                                                  \
+    ROW("sixty_two", L(1, 4, 2, 62), L(3, 4, 3, 3), L(1, 3, 2, 62), L(2, 62), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 1,  \
+        1)                                                                                                                  \
+    ROW("many", L(5, 17, 10, 11), L(33, 17, 3, 3), L(5, 33, 10, 11), L(10, 11), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1),   \
+        1, 3)
 
-#define ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                                       \
+#define ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                                    \
     {label, {T(x), T(w)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct conv){{s}, {d}, {p}, g}},
 static const struct tuff_case conv_cases[] = {CASES};
 #undef ROW
-#define ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                                       \
+#define ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                                    \
     {label, {T(y), T(w)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct input_grad_attrs){{{s}, {d}, {p}, g}, {hw}}},
 static const struct tuff_case input_grad_cases[] = {CASES};
 #undef ROW
-#define ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                                       \
+#define ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                                    \
     {label, {T(x), T(y)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct weight_grad_attrs){{{s}, {d}, {p}, g}, {khw}, splits}},
 static const struct tuff_case weight_grad_cases[] = {CASES};
 #undef ROW
 
 const struct tuff_op tuff_op_conv2d = {
-    .name = "conv2d", .onnx = "Conv", .class = TUFF_CLASS_KERNEL, .arity_min = 2, .arity_max = 2, .attrs = conv_attrs,
-    .attr_count = TUFF_COUNT(conv_attrs), .attrs_bytes = sizeof(struct conv), .infer = conv_infer, .grad = conv_grad,
-    .lower = conv_lower, .ref = conv_ref, .terms = conv_terms, .cases = conv_cases, .case_count = TUFF_COUNT(conv_cases),
+    .name = "conv2d",
+    .onnx = "Conv",
+    .class = TUFF_CLASS_KERNEL,
+    .arity_min = 2,
+    .arity_max = 2,
+    .attrs = conv_attrs,
+    .attr_count = TUFF_COUNT(conv_attrs),
+    .attrs_bytes = sizeof(struct conv),
+    .infer = conv_infer,
+    .grad = conv_grad,
+    .lower = conv_lower,
+    .ref = conv_ref,
+    .terms = conv_terms,
+    .cases = conv_cases,
+    .case_count = TUFF_COUNT(conv_cases),
 };
 const struct tuff_op tuff_op_conv2d_input_grad = {
-    .name = "conv2d_input_grad", .onnx = "", .class = TUFF_CLASS_KERNEL, .arity_min = 2, .arity_max = 2,
-    .attrs = input_grad_attr_table, .attr_count = TUFF_COUNT(input_grad_attr_table),
-    .attrs_bytes = sizeof(struct input_grad_attrs), .infer = input_grad_infer, .grad = input_grad_grad,
-    .lower = input_grad_lower, .ref = input_grad_ref, .terms = input_grad_terms, .cases = input_grad_cases,
+    .name = "conv2d_input_grad",
+    .onnx = "",
+    .class = TUFF_CLASS_KERNEL,
+    .arity_min = 2,
+    .arity_max = 2,
+    .attrs = input_grad_attr_table,
+    .attr_count = TUFF_COUNT(input_grad_attr_table),
+    .attrs_bytes = sizeof(struct input_grad_attrs),
+    .infer = input_grad_infer,
+    .grad = input_grad_grad,
+    .lower = input_grad_lower,
+    .ref = input_grad_ref,
+    .terms = input_grad_terms,
+    .cases = input_grad_cases,
     .case_count = TUFF_COUNT(input_grad_cases),
 };
 const struct tuff_op tuff_op_conv2d_weight_grad = {
-    .name = "conv2d_weight_grad", .onnx = "", .class = TUFF_CLASS_KERNEL, .arity_min = 2, .arity_max = 2,
-    .attrs = weight_grad_attr_table, .attr_count = TUFF_COUNT(weight_grad_attr_table),
-    .attrs_bytes = sizeof(struct weight_grad_attrs), .infer = weight_grad_infer, .grad = weight_grad_grad,
-    .lower = weight_grad_lower, .ref = weight_grad_ref, .terms = weight_grad_terms, .cases = weight_grad_cases,
+    .name = "conv2d_weight_grad",
+    .onnx = "",
+    .class = TUFF_CLASS_KERNEL,
+    .arity_min = 2,
+    .arity_max = 2,
+    .attrs = weight_grad_attr_table,
+    .attr_count = TUFF_COUNT(weight_grad_attr_table),
+    .attrs_bytes = sizeof(struct weight_grad_attrs),
+    .infer = weight_grad_infer,
+    .grad = weight_grad_grad,
+    .lower = weight_grad_lower,
+    .ref = weight_grad_ref,
+    .terms = weight_grad_terms,
+    .cases = weight_grad_cases,
     .case_count = TUFF_COUNT(weight_grad_cases),
 };

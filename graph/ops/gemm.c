@@ -9,8 +9,9 @@
 enum family { REG, TILE, SHUFFLE };
 struct tile {
     enum family family;
-    uint32_t tx, ty, tm, tn, bk; /* TILE, REG: invocations along n and m, outputs of one, depth; SHUFFLE: tx lanes, tm x tn groups */
-    uint32_t rows, columns;      /* outputs of a workgroup */
+    uint32_t tx, ty, tm, tn,
+        bk; /* TILE, REG: invocations along n and m, outputs of one, depth; SHUFFLE: tx lanes, tm x tn groups */
+    uint32_t rows, columns; /* outputs of a workgroup */
 };
 static const char *const files[] = {"gemm_reg", "gemm_tile", "gemm_shuffle"};
 
@@ -51,9 +52,12 @@ bool tuff_compiles_fast(const struct tuff_caps *caps)
 static struct tile shuffle_tile(const struct tuff_caps *caps, const struct tuff_gemm *gemm)
 {
     uint32_t lanes = caps->subgroup_size, tm, tn = 2;
-    bool large = 2.0 * (double)gemm->m * (double)gemm->n * (double)gemm->k * (double)gemm->z >= 1e9 && tuff_compiles_fast(caps);
+    bool large = 2.0 * (double)gemm->m * (double)gemm->n * (double)gemm->k * (double)gemm->z >= 1e9 &&
+                 tuff_compiles_fast(caps);
     tm = power_of_two(ceil_div(gemm->m, lanes), large ? 4 : 2);
-    if (!tuff_compiles_fast(caps) || gemm->n <= 4 * lanes || ceil_div(gemm->m, tm * lanes) * ceil_div(gemm->n, 8 * lanes) * gemm->z < 4) tn = 1;
+    if (!tuff_compiles_fast(caps) || gemm->n <= 4 * lanes ||
+        ceil_div(gemm->m, tm * lanes) * ceil_div(gemm->n, 8 * lanes) * gemm->z < 4)
+        tn = 1;
     return (struct tile){SHUFFLE, lanes, 1, tm, tn, 4, tm * lanes, tn * 4 * lanes};
 }
 
@@ -76,7 +80,8 @@ static struct tile choose(const struct tuff_caps *caps, const struct tuff_gemm *
     bool software = caps->kind == TUFF_DEVICE_SOFTWARE;
     bool slow_shared = caps->vendor_id == VENDOR_ARM || caps->vendor_id == VENDOR_BROADCOM;
     if (tuff_shuffle_lanes(caps)) return shuffle_tile(caps, gemm);
-    if (software || slow_shared || caps->max_workgroup_invocations < 128 || caps->max_shared_bytes < 16384) return reg_tile(caps);
+    if (software || slow_shared || caps->max_workgroup_invocations < 128 || caps->max_shared_bytes < 16384)
+        return reg_tile(caps);
     return shared_tile(gemm);
 }
 
@@ -101,7 +106,8 @@ tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_ge
         for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, 7 + i, spec[i]);
     } else if (t.family == SHUFFLE) {
         bool plain = gemm->op == TUFF_GEMM_MATMUL, k_even = gemm->k % 4 == 0;
-        bool a_vec = plain && (gemm->a_k_fast ? k_even : gemm->m % 4 == 0), b_vec = plain && (gemm->b_k_fast ? k_even : gemm->n % 4 == 0);
+        bool a_vec = plain && (gemm->a_k_fast ? k_even : gemm->m % 4 == 0),
+             b_vec = plain && (gemm->b_k_fast ? k_even : gemm->n % 4 == 0);
         const uint32_t spec[] = {t.tm, t.tn, a_vec, b_vec, gemm->c_vec, gemm->k_tail};
         for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, 7 + i, spec[i]);
     }

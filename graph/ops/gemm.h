@@ -10,10 +10,10 @@ enum tuff_gemm_op { TUFF_GEMM_MATMUL, TUFF_GEMM_CONV, TUFF_GEMM_INPUT_GRAD, TUFF
 struct tuff_gemm {
     enum tuff_gemm_op op;
     uint64_t m, n, k, z;
-    uint64_t k_split; /* longest sum of one z where k is split; 0: k */
+    uint64_t k_split;        /* longest sum of one z where k is split; 0: k */
     bool a_k_fast, b_k_fast; /* neighbours along k, and not along m or n, are neighbours in memory */
-    bool c_vec;  /* four columns from a multiple of 4 on are neighbours in memory, at a multiple of 4 */
-    bool k_tail; /* a sum's length, or a split's, is no multiple of 4 */
+    bool c_vec;              /* four columns from a multiple of 4 on are neighbours in memory, at a multiple of 4 */
+    bool k_tail;             /* a sum's length, or a split's, is no multiple of 4 */
 };
 /* Chooses the kernel for the device: file, GEMM_OP, constants 6 and up, grid, and the first six push words
  * (m, n, k, tiles_m, tiles_n, workgroups). The caller adds constants 0..5 and the operator's own push words.

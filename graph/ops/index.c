@@ -6,8 +6,20 @@
 
 static const struct tuff_attr axis_attr[] = {{"axis", "axis", TUFF_ATTR_I32, 1, offsetof(struct tuff_axis_attrs, axis)}};
 
-#define T(...) {TUFF_F32, {sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
-#define I(...) {TUFF_I32, {sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
+#define T(...)                                                                                                              \
+    {                                                                                                                       \
+        TUFF_F32,                                                                                                           \
+        {                                                                                                                   \
+            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
+        }                                                                                                                   \
+    }
+#define I(...)                                                                                                              \
+    {                                                                                                                       \
+        TUFF_I32,                                                                                                           \
+        {                                                                                                                   \
+            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
+        }                                                                                                                   \
+    }
 
 static tuff_status index_error(const struct tuff_infer *infer, const char *why)
 {
@@ -65,9 +77,17 @@ tuff_val tuff_iota(struct tuff_graph *g, struct tuff_shape shape, int axis)
 
 static const struct tuff_case iota_cases[] = {{"middle", {{0}}, 0, {0}, 0, &(struct tuff_iota_attrs){1, {3, {3, 5, 7}}}}};
 const struct tuff_op tuff_op_iota = {
-    .name = "iota", .onnx = "", .class = TUFF_CLASS_INLINE, .attrs = iota_attr, .attr_count = TUFF_COUNT(iota_attr),
-    .attrs_bytes = sizeof(struct tuff_iota_attrs), .infer = iota_infer, .nondiff = "has no operands", .ref = iota_ref,
-    .cases = iota_cases, .case_count = TUFF_COUNT(iota_cases),
+    .name = "iota",
+    .onnx = "",
+    .class = TUFF_CLASS_INLINE,
+    .attrs = iota_attr,
+    .attr_count = TUFF_COUNT(iota_attr),
+    .attrs_bytes = sizeof(struct tuff_iota_attrs),
+    .infer = iota_infer,
+    .nondiff = "has no operands",
+    .ref = iota_ref,
+    .cases = iota_cases,
+    .case_count = TUFF_COUNT(iota_cases),
 };
 
 /* ---- gather ----------------------------------------------------------------------------------------------------------------- */
@@ -77,10 +97,12 @@ static tuff_status gather_infer(const struct tuff_infer *infer, struct tuff_type
     int axis = ((const struct tuff_axis_attrs *)infer->attrs)->axis;
     const struct tuff_shape *x = &infer->in[0]->shape, *indices = &infer->in[1]->shape;
     if (infer->in[1]->dtype != TUFF_I32) return index_error(infer, "indices are not i32");
-    if (axis < 0 || (uint32_t)axis >= x->rank || x->rank - 1 + indices->rank > TUFF_MAX_RANK) return index_error(infer, "no such axis");
+    if (axis < 0 || (uint32_t)axis >= x->rank || x->rank - 1 + indices->rank > TUFF_MAX_RANK)
+        return index_error(infer, "no such axis");
     *out = (struct tuff_type){infer->in[0]->dtype, {0}};
     for (uint32_t i = 0; i < x->rank; i++) {
-        if ((int)i != axis) out->shape.dim[out->shape.rank++] = x->dim[i];
+        if ((int)i != axis)
+            out->shape.dim[out->shape.rank++] = x->dim[i];
         else
             for (uint32_t k = 0; k < indices->rank; k++) out->shape.dim[out->shape.rank++] = indices->dim[k];
     }
@@ -128,9 +150,20 @@ static const struct tuff_case gather_cases[] = {
     {"middle", {T(3, 17, 5), I(67)}, 2, {0, TUFF_DOMAIN_INDEX}, 17, &(struct tuff_axis_attrs){1}},
 };
 const struct tuff_op tuff_op_gather = {
-    .name = "gather", .onnx = "Gather", .class = TUFF_CLASS_INLINE, .arity_min = 2, .arity_max = 2, .attrs = axis_attr, .attr_count = 1,
-    .attrs_bytes = sizeof(struct tuff_axis_attrs), .infer = gather_infer, .grad = gather_grad, .ref = gather_ref,
-    .cases = gather_cases, .case_count = TUFF_COUNT(gather_cases), .cost = 4,
+    .name = "gather",
+    .onnx = "Gather",
+    .class = TUFF_CLASS_INLINE,
+    .arity_min = 2,
+    .arity_max = 2,
+    .attrs = axis_attr,
+    .attr_count = 1,
+    .attrs_bytes = sizeof(struct tuff_axis_attrs),
+    .infer = gather_infer,
+    .grad = gather_grad,
+    .ref = gather_ref,
+    .cases = gather_cases,
+    .case_count = TUFF_COUNT(gather_cases),
+    .cost = 4,
 };
 
 /* ---- gather_elements, scatter_add ---------------------------------------------------------------------------------------------- */
@@ -159,7 +192,8 @@ static void gather_elements_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, 
 }
 
 /* Element of `large` that element i of `small` names; *index is where along the axis. */
-static uint64_t named_element(const struct tuff_shape *small, const struct tuff_shape *large, int axis, uint64_t i, double index)
+static uint64_t named_element(const struct tuff_shape *small, const struct tuff_shape *large, int axis, uint64_t i,
+                              double index)
 {
     uint64_t at = 0, stride = 1;
     for (uint32_t k = small->rank; k-- > 0;) {
@@ -191,9 +225,20 @@ static const struct tuff_case gather_elements_cases[] = {
     {"smaller", {T(5, 11, 3), I(4, 17, 2)}, 2, {0, TUFF_DOMAIN_INDEX}, 11, &(struct tuff_axis_attrs){1}},
 };
 const struct tuff_op tuff_op_gather_elements = {
-    .name = "gather_elements", .onnx = "GatherElements", .class = TUFF_CLASS_INLINE, .arity_min = 2, .arity_max = 2, .attrs = axis_attr,
-    .attr_count = 1, .attrs_bytes = sizeof(struct tuff_axis_attrs), .infer = gather_elements_infer, .grad = gather_elements_grad,
-    .ref = gather_elements_ref, .cases = gather_elements_cases, .case_count = TUFF_COUNT(gather_elements_cases), .cost = 4,
+    .name = "gather_elements",
+    .onnx = "GatherElements",
+    .class = TUFF_CLASS_INLINE,
+    .arity_min = 2,
+    .arity_max = 2,
+    .attrs = axis_attr,
+    .attr_count = 1,
+    .attrs_bytes = sizeof(struct tuff_axis_attrs),
+    .infer = gather_elements_infer,
+    .grad = gather_elements_grad,
+    .ref = gather_elements_ref,
+    .cases = gather_elements_cases,
+    .case_count = TUFF_COUNT(gather_elements_cases),
+    .cost = 4,
 };
 
 static tuff_status scatter_add_infer(const struct tuff_infer *infer, struct tuff_type *out)
@@ -201,7 +246,8 @@ static tuff_status scatter_add_infer(const struct tuff_infer *infer, struct tuff
     int axis = ((const struct tuff_axis_attrs *)infer->attrs)->axis;
     if (infer->in[1]->dtype != TUFF_I32 || infer->in[0]->dtype != TUFF_F32 || infer->in[2]->dtype != TUFF_F32)
         return index_error(infer, "takes f32, i32 indices and f32");
-    if (!fits_inside(&infer->in[1]->shape, &infer->in[0]->shape, axis) || !tuff_shape_equal(&infer->in[1]->shape, &infer->in[2]->shape))
+    if (!fits_inside(&infer->in[1]->shape, &infer->in[0]->shape, axis) ||
+        !tuff_shape_equal(&infer->in[1]->shape, &infer->in[2]->shape))
         return index_error(infer, "shapes do not fit");
     *out = *infer->in[0];
     return TUFF_OK;
@@ -258,9 +304,21 @@ static const struct tuff_case scatter_add_cases[] = {
     {"middle", {T(3, 11, 5), I(2, 17, 4), T(2, 17, 4)}, 3, {0, TUFF_DOMAIN_INDEX}, 11, &(struct tuff_axis_attrs){1}},
 };
 const struct tuff_op tuff_op_scatter_add = {
-    .name = "scatter_add", .onnx = "", .class = TUFF_CLASS_KERNEL, .arity_min = 3, .arity_max = 3, .attrs = axis_attr, .attr_count = 1,
-    .attrs_bytes = sizeof(struct tuff_axis_attrs), .infer = scatter_add_infer, .grad = scatter_add_grad, .lower = scatter_add_lower,
-    .ref = scatter_add_ref, .terms = scatter_add_terms, .cases = scatter_add_cases, .case_count = TUFF_COUNT(scatter_add_cases),
+    .name = "scatter_add",
+    .onnx = "",
+    .class = TUFF_CLASS_KERNEL,
+    .arity_min = 3,
+    .arity_max = 3,
+    .attrs = axis_attr,
+    .attr_count = 1,
+    .attrs_bytes = sizeof(struct tuff_axis_attrs),
+    .infer = scatter_add_infer,
+    .grad = scatter_add_grad,
+    .lower = scatter_add_lower,
+    .ref = scatter_add_ref,
+    .terms = scatter_add_terms,
+    .cases = scatter_add_cases,
+    .case_count = TUFF_COUNT(scatter_add_cases),
     .inline_inputs = 7,
 };
 
@@ -337,9 +395,19 @@ static const struct tuff_case topk_cases[] = {
     {"middle", {T(3, 17, 5)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct topk_attrs){1, 17, 1}},
 };
 const struct tuff_op tuff_op_topk_indices = {
-    .name = "topk_indices", .onnx = "", .class = TUFF_CLASS_KERNEL, .arity_min = 1, .arity_max = 1, .attrs = topk_attr,
-    .attr_count = TUFF_COUNT(topk_attr), .attrs_bytes = sizeof(struct topk_attrs), .infer = topk_infer,
-    .nondiff = "positions do not vary smoothly", .lower = topk_lower, .ref = topk_ref, .cases = topk_cases,
+    .name = "topk_indices",
+    .onnx = "",
+    .class = TUFF_CLASS_KERNEL,
+    .arity_min = 1,
+    .arity_max = 1,
+    .attrs = topk_attr,
+    .attr_count = TUFF_COUNT(topk_attr),
+    .attrs_bytes = sizeof(struct topk_attrs),
+    .infer = topk_infer,
+    .nondiff = "positions do not vary smoothly",
+    .lower = topk_lower,
+    .ref = topk_ref,
+    .cases = topk_cases,
     .case_count = TUFF_COUNT(topk_cases),
 };
 
@@ -364,14 +432,16 @@ static tuff_status random_infer(const struct tuff_infer *infer, struct tuff_type
     const struct tuff_random_attrs *attrs = infer->attrs;
     *out = (struct tuff_type){TUFF_F32, attrs->shape};
     const struct tuff_type *rng = infer->in[0];
-    if (rng->dtype == TUFF_I32 && rng->shape.rank == 1 && rng->shape.dim[0] == 3 && attrs->shape.rank <= TUFF_MAX_RANK) return TUFF_OK;
+    if (rng->dtype == TUFF_I32 && rng->shape.rank == 1 && rng->shape.dim[0] == 3 && attrs->shape.rank <= TUFF_MAX_RANK)
+        return TUFF_OK;
     return index_error(infer, "the generator's state is i32 [3]: seed low, seed high, step");
 }
 
 static void random_ref(const struct tuff_ref *ref)
 {
     const struct tuff_random_attrs *attrs = ref->value->attrs;
-    uint32_t low = (uint32_t)(int64_t)ref->in[0][0], high = (uint32_t)(int64_t)ref->in[0][1], step = (uint32_t)(int64_t)ref->in[0][2];
+    uint32_t low = (uint32_t)(int64_t)ref->in[0][0], high = (uint32_t)(int64_t)ref->in[0][1],
+             step = (uint32_t)(int64_t)ref->in[0][2];
     for (uint64_t i = tuff_shape_count(&attrs->shape); i-- > 0;)
         ref->out[i] = (double)tuff_philox_uniform(low, high, step, (uint32_t)attrs->stream, (uint32_t)i);
 }
@@ -408,7 +478,18 @@ tuff_val tuff_dropout(struct tuff_graph *g, tuff_val x, tuff_val rng, double p)
 static const struct tuff_case random_cases[] = {
     {"odd", {I(3)}, 1, {TUFF_DOMAIN_INDEX}, 1000, &(struct tuff_random_attrs){5, {2, {31, 17}}}}};
 const struct tuff_op tuff_op_random_uniform = {
-    .name = "random_uniform", .onnx = "", .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .attrs = random_attr,
-    .attr_count = TUFF_COUNT(random_attr), .attrs_bytes = sizeof(struct tuff_random_attrs), .infer = random_infer,
-    .nondiff = "has no operands that vary", .ref = random_ref, .cases = random_cases, .case_count = TUFF_COUNT(random_cases), .cost = 40,
+    .name = "random_uniform",
+    .onnx = "",
+    .class = TUFF_CLASS_INLINE,
+    .arity_min = 1,
+    .arity_max = 1,
+    .attrs = random_attr,
+    .attr_count = TUFF_COUNT(random_attr),
+    .attrs_bytes = sizeof(struct tuff_random_attrs),
+    .infer = random_infer,
+    .nondiff = "has no operands that vary",
+    .ref = random_ref,
+    .cases = random_cases,
+    .case_count = TUFF_COUNT(random_cases),
+    .cost = 40,
 };

@@ -54,10 +54,16 @@ static void constant_ref(const struct tuff_ref *ref)
     }
 }
 
-#define LEAF(symbol, text, attrs_, type, ref_)                                                                           \
-    const struct tuff_op symbol = {.name = text, .onnx = "", .class = TUFF_CLASS_LEAF, .attrs = attrs_,                  \
-                                   .attr_count = TUFF_COUNT(attrs_), .attrs_bytes = sizeof(type), .infer = leaf_infer,   \
-                                   .nondiff = no_gradient, .ref = ref_}
+#define LEAF(symbol, text, attrs_, type, ref_)                                                                              \
+    const struct tuff_op symbol = {.name = text,                                                                            \
+                                   .onnx = "",                                                                              \
+                                   .class = TUFF_CLASS_LEAF,                                                                \
+                                   .attrs = attrs_,                                                                         \
+                                   .attr_count = TUFF_COUNT(attrs_),                                                        \
+                                   .attrs_bytes = sizeof(type),                                                             \
+                                   .infer = leaf_infer,                                                                     \
+                                   .nondiff = no_gradient,                                                                  \
+                                   .ref = ref_}
 LEAF(tuff_op_input, "input", leaf_attr, struct tuff_leaf_attrs, NULL);
 LEAF(tuff_op_param, "param", leaf_attr, struct tuff_leaf_attrs, NULL);
 LEAF(tuff_op_state, "state", leaf_attr, struct tuff_leaf_attrs, NULL);
@@ -65,8 +71,15 @@ LEAF(tuff_op_constant, "constant", full_attr, struct tuff_full_attrs, constant_r
 
 /* full is written into the code that reads it */
 const struct tuff_op tuff_op_full = {
-    .name = "full", .onnx = "ConstantOfShape", .class = TUFF_CLASS_INLINE, .attrs = full_attr, .attr_count = TUFF_COUNT(full_attr),
-    .attrs_bytes = sizeof(struct tuff_full_attrs), .infer = leaf_infer, .nondiff = no_gradient, .ref = full_ref,
+    .name = "full",
+    .onnx = "ConstantOfShape",
+    .class = TUFF_CLASS_INLINE,
+    .attrs = full_attr,
+    .attr_count = TUFF_COUNT(full_attr),
+    .attrs_bytes = sizeof(struct tuff_full_attrs),
+    .infer = leaf_infer,
+    .nondiff = no_gradient,
+    .ref = full_ref,
 };
 
 tuff_val tuff_full(struct tuff_graph *g, enum tuff_dtype dtype, struct tuff_shape shape, double value)
@@ -84,7 +97,8 @@ tuff_val tuff_constant(struct tuff_graph *g, struct tuff_type type, const void *
     if (!data || type.dtype == TUFF_F16) return tuff_graph_fail(g, TUFF_ERR_USAGE, "constant: needs data, and no f16");
     tuff_val v = tuff_graph_add(g, &tuff_op_constant, NULL, 0, &attrs);
     if (!v) return 0;
-    g->values[v].data = tuff_arena_copy(&g->arena, data, (size_t)tuff_shape_count(&type.shape) * tuff_dtype_bytes(type.dtype));
+    g->values[v].data = tuff_arena_copy(&g->arena, data,
+                                        (size_t)tuff_shape_count(&type.shape) * tuff_dtype_bytes(type.dtype));
     return g->values[v].data ? v : tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
 }
 
@@ -140,12 +154,24 @@ static void pack_ref(const struct tuff_ref *ref) { pack_members_ref(ref, 1); }
 
 static const char pack_gradient[] = "packs belong to optimizers, behind the gradients";
 const struct tuff_op tuff_op_param_pack = {
-    .name = "param_pack", .onnx = "", .class = TUFF_CLASS_LEAF, .arity_min = 1, .arity_max = 255, .infer = param_pack_infer,
-    .nondiff = pack_gradient, .ref = param_pack_ref,
+    .name = "param_pack",
+    .onnx = "",
+    .class = TUFF_CLASS_LEAF,
+    .arity_min = 1,
+    .arity_max = 255,
+    .infer = param_pack_infer,
+    .nondiff = pack_gradient,
+    .ref = param_pack_ref,
 };
 const struct tuff_op tuff_op_pack = {
-    .name = "pack", .onnx = "", .class = TUFF_CLASS_LEAF, .arity_min = 2, .arity_max = 255, .infer = pack_infer,
-    .nondiff = pack_gradient, .ref = pack_ref,
+    .name = "pack",
+    .onnx = "",
+    .class = TUFF_CLASS_LEAF,
+    .arity_min = 2,
+    .arity_max = 255,
+    .infer = pack_infer,
+    .nondiff = pack_gradient,
+    .ref = pack_ref,
 };
 
 tuff_val tuff_param_pack(struct tuff_graph *g)
@@ -182,9 +208,9 @@ static tuff_status assign_infer(const struct tuff_infer *infer, struct tuff_type
         return TUFF_ERR_USAGE;
     }
     if (infer->in[0]->dtype != infer->in[1]->dtype || !tuff_shape_equal(&infer->in[0]->shape, &infer->in[1]->shape)) {
-        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "assign: state is %s %s, the value %s %s", tuff_dtype_name(infer->in[0]->dtype),
-                        tuff_shape_text(&infer->in[0]->shape, a, sizeof a), tuff_dtype_name(infer->in[1]->dtype),
-                        tuff_shape_text(&infer->in[1]->shape, b, sizeof b));
+        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "assign: state is %s %s, the value %s %s",
+                        tuff_dtype_name(infer->in[0]->dtype), tuff_shape_text(&infer->in[0]->shape, a, sizeof a),
+                        tuff_dtype_name(infer->in[1]->dtype), tuff_shape_text(&infer->in[1]->shape, b, sizeof b));
         return TUFF_ERR_SHAPE;
     }
     *out = *infer->in[0];
@@ -197,8 +223,14 @@ static void assign_ref(const struct tuff_ref *ref)
 }
 
 const struct tuff_op tuff_op_assign = {
-    .name = "assign", .onnx = "", .class = TUFF_CLASS_ASSIGN, .arity_min = 2, .arity_max = 2, .infer = assign_infer,
-    .nondiff = "ends a run", .ref = assign_ref,
+    .name = "assign",
+    .onnx = "",
+    .class = TUFF_CLASS_ASSIGN,
+    .arity_min = 2,
+    .arity_max = 2,
+    .infer = assign_infer,
+    .nondiff = "ends a run",
+    .ref = assign_ref,
 };
 
 tuff_val tuff_assign(struct tuff_graph *g, tuff_val state, tuff_val value)

@@ -52,11 +52,11 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
     char at[128], bt[128];
     bool fits = measure(&a->shape, &b->shape, attrs, &s);
     if (!fits || a->dtype != b->dtype || (a->dtype != TUFF_F32 && a->dtype != TUFF_F16)) {
-        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "matmul of %s %s%s and %s %s%s: %s", tuff_dtype_name(a->dtype),
-                        tuff_shape_text(&a->shape, at, sizeof at), attrs->transpose_a ? " transposed" : "",
-                        tuff_dtype_name(b->dtype), tuff_shape_text(&b->shape, bt, sizeof bt),
-                        attrs->transpose_b ? " transposed" : "",
-                        fits ? "both must be f32 or both f16" : "inner sizes must be equal, batch axes equal or 1, ranks 2 or more");
+        tuff_graph_fail(
+            infer->graph, TUFF_ERR_SHAPE, "matmul of %s %s%s and %s %s%s: %s", tuff_dtype_name(a->dtype),
+            tuff_shape_text(&a->shape, at, sizeof at), attrs->transpose_a ? " transposed" : "", tuff_dtype_name(b->dtype),
+            tuff_shape_text(&b->shape, bt, sizeof bt), attrs->transpose_b ? " transposed" : "",
+            fits ? "both must be f32 or both f16" : "inner sizes must be equal, batch axes equal or 1, ranks 2 or more");
         return TUFF_ERR_SHAPE;
     }
     *out = (struct tuff_type){a->dtype, {.rank = s.rank + 2}};
@@ -108,8 +108,15 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
         s.m *= s.size[0];
         s.rank = 0;
     }
-    struct tuff_gemm gemm = {.op = TUFF_GEMM_MATMUL, .m = s.m, .n = s.n, .k = s.k, .z = 1, .a_k_fast = !attrs->transpose_a,
-                             .b_k_fast = attrs->transpose_b, .c_vec = s.n % 4 == 0, .k_tail = s.k % 4 != 0};
+    struct tuff_gemm gemm = {.op = TUFF_GEMM_MATMUL,
+                             .m = s.m,
+                             .n = s.n,
+                             .k = s.k,
+                             .z = 1,
+                             .a_k_fast = !attrs->transpose_a,
+                             .b_k_fast = attrs->transpose_b,
+                             .c_vec = s.n % 4 == 0,
+                             .k_tail = s.k % 4 != 0};
     for (uint32_t i = 0; i < s.rank; i++) gemm.z *= s.size[i];
     tuff_call_spec(call, 0, attrs->transpose_a != 0);
     tuff_call_spec(call, 1, attrs->transpose_b != 0);
@@ -138,7 +145,8 @@ static void ref(const struct tuff_ref *ref)
             for (uint64_t j = 0; j < s.n; j++) {
                 double sum = 0.0;
                 for (uint64_t k = 0; k < s.k; k++)
-                    sum += a[attrs->transpose_a ? k * s.m + i : i * s.k + k] * b[attrs->transpose_b ? j * s.k + k : k * s.n + j];
+                    sum += a[attrs->transpose_a ? k * s.m + i : i * s.k + k] *
+                           b[attrs->transpose_b ? j * s.k + k : k * s.n + j];
                 ref->out[(z * s.m + i) * s.n + j] = sum;
             }
     }
@@ -157,7 +165,13 @@ tuff_val tuff_matmul(struct tuff_graph *g, tuff_val a, tuff_val b, struct tuff_m
     return tuff_graph_add(g, &tuff_op_matmul, (tuff_val[]){a, b}, 2, &attrs);
 }
 
-#define T(...) {TUFF_F32, {sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), {__VA_ARGS__}}}
+#define T(...)                                                                                                              \
+    {                                                                                                                       \
+        TUFF_F32,                                                                                                           \
+        {                                                                                                                   \
+            sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), { __VA_ARGS__ }                                           \
+        }                                                                                                                   \
+    }
 static const struct tuff_case cases[] = {
     {"one", {T(1, 1), T(1, 1)}, 2, {0}, 0, &(struct attrs){0, 0}},
     {"column", {T(13, 1), T(1, 17)}, 2, {0}, 0, &(struct attrs){0, 0}},
@@ -184,7 +198,19 @@ static const struct tuff_case cases[] = {
     {"batch_zigzag", {T(2, 1, 3, 1, 2, 1, 2, 3), T(1, 2, 1, 2, 1, 2, 3, 5)}, 2, {0}, 0, &(struct attrs){0, 0}},
 };
 const struct tuff_op tuff_op_matmul = {
-    .name = "matmul", .onnx = "MatMul", .class = TUFF_CLASS_KERNEL, .arity_min = 2, .arity_max = 2, .attrs = attr_table,
-    .attr_count = TUFF_COUNT(attr_table), .attrs_bytes = sizeof(struct attrs), .infer = infer, .grad = grad, .lower = lower,
-    .ref = ref, .terms = terms, .cases = cases, .case_count = TUFF_COUNT(cases),
+    .name = "matmul",
+    .onnx = "MatMul",
+    .class = TUFF_CLASS_KERNEL,
+    .arity_min = 2,
+    .arity_max = 2,
+    .attrs = attr_table,
+    .attr_count = TUFF_COUNT(attr_table),
+    .attrs_bytes = sizeof(struct attrs),
+    .infer = infer,
+    .grad = grad,
+    .lower = lower,
+    .ref = ref,
+    .terms = terms,
+    .cases = cases,
+    .case_count = TUFF_COUNT(cases),
 };

@@ -19,11 +19,11 @@ struct row {
 };
 
 #define UNUSED_ARGUMENTS (void)a, (void)b, (void)y, (void)p0, (void)p1
-#define DEFINE_FN(name, text)                                                                                            \
-    static double name(double a, double b, double y, double p0, double p1)                                               \
-    {                                                                                                                    \
-        UNUSED_ARGUMENTS;                                                                                                \
-        return text;                                                                                                     \
+#define DEFINE_FN(name, text)                                                                                               \
+    static double name(double a, double b, double y, double p0, double p1)                                                  \
+    {                                                                                                                       \
+        UNUSED_ARGUMENTS;                                                                                                   \
+        return text;                                                                                                        \
     }
 #define TUFF_PW1(name, onnx, y_, da_) DEFINE_FN(fy_##name, y_) DEFINE_FN(fda_##name, da_)
 #define TUFF_PW1P(name, onnx, y_, da_) DEFINE_FN(fy_##name, y_) DEFINE_FN(fda_##name, da_)
@@ -139,7 +139,13 @@ static void grad_pw(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin
 
 /* Test operands: fresh shapes with odd sizes; the domain is the row's own, by its name in the harness. */
 static const struct tuff_pw_attrs case_attrs = {0.7, 1.3};
-#define T(...) {TUFF_F32, {sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
+#define T(...)                                                                                                              \
+    {                                                                                                                       \
+        TUFF_F32,                                                                                                           \
+        {                                                                                                                   \
+            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
+        }                                                                                                                   \
+    }
 static const struct tuff_case cases1[] = {
     {"one", {T(1)}, 1, {TUFF_DOMAIN_NORMAL}, 0, &case_attrs},
     {"odd", {T(3, 5, 7)}, 1, {TUFF_DOMAIN_NORMAL}, 0, &case_attrs},
@@ -154,55 +160,60 @@ static const struct tuff_case cases2[] = {
     {"positive", {T(4099), T(4099)}, 2, {TUFF_DOMAIN_POSITIVE, TUFF_DOMAIN_NORMAL}, 0, &case_attrs},
 };
 
-#define ROW_OP(symbol, text_name, onnx_, arity, text, grad_, nondiff_, cases_)                                           \
-    const struct tuff_op symbol = {                                                                                      \
-        .name = text_name,                                                                                               \
-        .onnx = onnx_,                                                                                                   \
-        .class = TUFF_CLASS_INLINE,                                                                                      \
-        .arity_min = arity,                                                                                              \
-        .arity_max = arity,                                                                                              \
-        .attrs = pw_attrs,                                                                                               \
-        .attr_count = TUFF_COUNT(pw_attrs),                                                                              \
-        .attrs_bytes = sizeof(struct tuff_pw_attrs),                                                                     \
-        .infer = infer_pw,                                                                                               \
-        .grad = grad_,                                                                                                   \
-        .nondiff = nondiff_,                                                                                             \
-        .ref = ref_pw,                                                                                                   \
-        .cases = cases_,                                                                                                 \
-        .case_count = (cases_) == NULL ? 0 : (arity) == 1 ? TUFF_COUNT(cases1) : TUFF_COUNT(cases2),                     \
-        .glsl = text,                                                                                                    \
-        .cost = sizeof(text) / 12 + 1,                                                                                   \
+#define ROW_OP(symbol, text_name, onnx_, arity, text, grad_, nondiff_, cases_)                                              \
+    const struct tuff_op symbol = {                                                                                         \
+        .name = text_name,                                                                                                  \
+        .onnx = onnx_,                                                                                                      \
+        .class = TUFF_CLASS_INLINE,                                                                                         \
+        .arity_min = arity,                                                                                                 \
+        .arity_max = arity,                                                                                                 \
+        .attrs = pw_attrs,                                                                                                  \
+        .attr_count = TUFF_COUNT(pw_attrs),                                                                                 \
+        .attrs_bytes = sizeof(struct tuff_pw_attrs),                                                                        \
+        .infer = infer_pw,                                                                                                  \
+        .grad = grad_,                                                                                                      \
+        .nondiff = nondiff_,                                                                                                \
+        .ref = ref_pw,                                                                                                      \
+        .cases = cases_,                                                                                                    \
+        .case_count = (cases_) == NULL ? 0                                                                                  \
+                      : (arity) == 1   ? TUFF_COUNT(cases1)                                                                 \
+                                       : TUFF_COUNT(cases2),                                                                  \
+        .glsl = text,                                                                                                       \
+        .cost = sizeof(text) / 12 + 1,                                                                                      \
     };
 #define SECOND "second derivatives of pointwise rows are not built"
 #define ROW_DERIVATIVE(symbol, text_name, text) ROW_OP(symbol, text_name, "", 4, text, NULL, SECOND, NULL)
-#define TUFF_PW1(name, onnx, y, da)                                                                                      \
-    ROW_OP(tuff_op_##name, #name, onnx, 1, #y, grad_pw, NULL, cases1)                                                    \
+#define TUFF_PW1(name, onnx, y, da)                                                                                         \
+    ROW_OP(tuff_op_##name, #name, onnx, 1, #y, grad_pw, NULL, cases1)                                                       \
     ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da)
 #define TUFF_PW1P(name, onnx, y, da) TUFF_PW1(name, onnx, y, da)
-#define TUFF_PW2(name, onnx, y, da, db)                                                                                  \
-    ROW_OP(tuff_op_##name, #name, onnx, 2, #y, grad_pw, NULL, cases2)                                                    \
-    ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da)                                                                \
+#define TUFF_PW2(name, onnx, y, da, db)                                                                                     \
+    ROW_OP(tuff_op_##name, #name, onnx, 2, #y, grad_pw, NULL, cases2)                                                       \
+    ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da)                                                                   \
     ROW_DERIVATIVE(tuff_op_##name##_db, #name "_db", #db)
 #define TUFF_PW2B(name, onnx, y) ROW_OP(tuff_op_##name, #name, onnx, 2, #y, NULL, "the result is bool", cases2)
 #include "graph/ops/pointwise.def"
 
 static const struct row rows[ROW_COUNT] = {
-#define TUFF_PW1(name, onnx, y, da)                                                                                      \
-    {#name, {#y, #da, ""}, {fy_##name, fda_##name, NULL}, {&tuff_op_##name, &tuff_op_##name##_da, NULL}, 1,                \
+#define TUFF_PW1(name, onnx, y, da)                                                                                         \
+    {#name,                                                                                                                 \
+     {#y, #da, ""},                                                                                                         \
+     {fy_##name, fda_##name, NULL},                                                                                         \
+     {&tuff_op_##name, &tuff_op_##name##_da, NULL},                                                                         \
+     1,                                                                                                                     \
      (ROW_##name == ROW_neg || ROW_##name == ROW_square) ? ROW_INTEGERS : 0},
-#define TUFF_PW1P(name, onnx, y, da)                                                                                     \
+#define TUFF_PW1P(name, onnx, y, da)                                                                                        \
     {#name, {#y, #da, ""}, {fy_##name, fda_##name, NULL}, {&tuff_op_##name, &tuff_op_##name##_da, NULL}, 1, 0},
-#define TUFF_PW2(name, onnx, y, da, db)                                                                                  \
-    {#name,                                                                                                              \
-     {#y, #da, #db},                                                                                                     \
+#define TUFF_PW2(name, onnx, y, da, db)                                                                                     \
+    {#name,                                                                                                                 \
+     {#y, #da, #db},                                                                                                        \
      {fy_##name, fda_##name, fdb_##name},                                                                                   \
-     {&tuff_op_##name, &tuff_op_##name##_da, &tuff_op_##name##_db},                                                      \
-     2,                                                                                                                  \
+     {&tuff_op_##name, &tuff_op_##name##_da, &tuff_op_##name##_db},                                                         \
+     2,                                                                                                                     \
      (ROW_##name == ROW_div || ROW_##name == ROW_pow) ? 0 : ROW_INTEGERS},
 #define TUFF_PW2B(name, onnx, y) {#name, {#y, "", ""}, {fy_##name, NULL, NULL}, {&tuff_op_##name, NULL, NULL}, 2, ROW_BOOL},
 #include "graph/ops/pointwise.def"
 };
-
 
 /* ---- builders ------------------------------------------------------------------------------------------------------------ */
 
@@ -214,8 +225,8 @@ bool tuff_broadcast_shape(struct tuff_graph *g, const char *what, const struct t
         uint32_t da = i < a->rank ? a->dim[a->rank - 1 - i] : 1, db = i < b->rank ? b->dim[b->rank - 1 - i] : 1;
         if (da != db && da != 1 && db != 1) {
             char ta[128], tb[128];
-            tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: shapes %s and %s do not broadcast", what, tuff_shape_text(a, ta, sizeof ta),
-                            tuff_shape_text(b, tb, sizeof tb));
+            tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: shapes %s and %s do not broadcast", what,
+                            tuff_shape_text(a, ta, sizeof ta), tuff_shape_text(b, tb, sizeof tb));
             return false;
         }
         r.dim[r.rank - 1 - i] = da == 1 ? db : da;
@@ -244,17 +255,20 @@ static tuff_val add_row(struct tuff_graph *g, const struct tuff_op *op, tuff_val
     return tuff_graph_add(g, op, in, count, &attrs);
 }
 
-#define TUFF_PW1(name, onnx, y, da)                                                                                      \
-    tuff_val tuff_##name(struct tuff_graph *g, tuff_val a) { return add_row(g, &tuff_op_##name, a, 0, (struct tuff_pw_attrs){0}); }
-#define TUFF_PW1P(name, onnx, y, da)                                                                                     \
-    tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, double p0, double p1)                                         \
-    {                                                                                                                    \
-        return add_row(g, &tuff_op_##name, a, 0, (struct tuff_pw_attrs){p0, p1});                                        \
+#define TUFF_PW1(name, onnx, y, da)                                                                                         \
+    tuff_val tuff_##name(struct tuff_graph *g, tuff_val a)                                                                  \
+    {                                                                                                                       \
+        return add_row(g, &tuff_op_##name, a, 0, (struct tuff_pw_attrs){0});                                                \
     }
-#define BUILDER2(name)                                                                                                   \
-    tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, tuff_val b)                                                   \
-    {                                                                                                                    \
-        return add_row(g, &tuff_op_##name, a, b, (struct tuff_pw_attrs){0});                                             \
+#define TUFF_PW1P(name, onnx, y, da)                                                                                        \
+    tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, double p0, double p1)                                            \
+    {                                                                                                                       \
+        return add_row(g, &tuff_op_##name, a, 0, (struct tuff_pw_attrs){p0, p1});                                           \
+    }
+#define BUILDER2(name)                                                                                                      \
+    tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, tuff_val b)                                                      \
+    {                                                                                                                       \
+        return add_row(g, &tuff_op_##name, a, b, (struct tuff_pw_attrs){0});                                                \
     }
 #define TUFF_PW2(name, onnx, y, da, db) BUILDER2(name)
 #define TUFF_PW2B(name, onnx, y) BUILDER2(name)

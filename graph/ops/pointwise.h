@@ -15,7 +15,6 @@ struct tuff_pw_attrs {
 #define TUFF_PW2B(name, onnx, y) extern const struct tuff_op tuff_op_##name;
 #include "graph/ops/pointwise.def"
 
-
 /* True when the row text uses the variable of this one-letter name. */
 bool tuff_pw_names(const char *text, char letter);
 /* Common shape of two operands by NumPy's rule; false after a sticky TUFF_ERR_SHAPE. */

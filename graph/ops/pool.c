@@ -20,13 +20,15 @@ struct avg_grad_attrs {
     uint32_t size[2]; /* h, w of the pooled value */
 };
 
-#define POOL_ATTRS(type, member)                                                                                               \
-    {"kernel", "kernel_shape", TUFF_ATTR_U32S, 2, offsetof(type, member kernel)},                                              \
-        {"stride", "strides", TUFF_ATTR_U32S, 2, offsetof(type, member stride)},                                               \
-        {"pad", "pads", TUFF_ATTR_U32S, 4, offsetof(type, member pad)},                                                        \
-        {"dilation", "dilations", TUFF_ATTR_U32S, 2, offsetof(type, member dilation)},                                         \
-        {"ceil_mode", "ceil_mode", TUFF_ATTR_I32, 1, offsetof(type, member ceil_mode)},                                        \
-        {"count_include_pad", "count_include_pad", TUFF_ATTR_I32, 1, offsetof(type, member count_include_pad)}
+#define POOL_ATTRS(type, member)                                                                                            \
+    {"kernel", "kernel_shape", TUFF_ATTR_U32S, 2, offsetof(type, member kernel)},                                           \
+        {"stride", "strides", TUFF_ATTR_U32S, 2, offsetof(type, member stride)},                                            \
+        {"pad", "pads", TUFF_ATTR_U32S, 4, offsetof(type, member pad)},                                                     \
+        {"dilation", "dilations", TUFF_ATTR_U32S, 2, offsetof(type, member dilation)},                                      \
+        {"ceil_mode", "ceil_mode", TUFF_ATTR_I32, 1, offsetof(type, member ceil_mode)},                                     \
+    {                                                                                                                       \
+        "count_include_pad", "count_include_pad", TUFF_ATTR_I32, 1, offsetof(type, member count_include_pad)                \
+    }
 static const struct tuff_attr pool_attrs[] = {POOL_ATTRS(struct pool, )};
 static const struct tuff_attr avg_grad_attr_table[] = {
     POOL_ATTRS(struct avg_grad_attrs, pool.),
@@ -45,10 +47,15 @@ struct sizes {
 /* windows is 0 where none fits or a count passes 2^31. */
 static struct axis measure_axis(const struct pool *p, uint32_t size, int k)
 {
-    struct axis a = {.size = size, .kernel = p->kernel[k], .stride = p->stride[k] ? p->stride[k] : 1,
-                     .dilation = p->dilation[k] ? p->dilation[k] : 1, .pad = p->pad[k], .pad_after = p->pad[k + 2]};
+    struct axis a = {.size = size,
+                     .kernel = p->kernel[k],
+                     .stride = p->stride[k] ? p->stride[k] : 1,
+                     .dilation = p->dilation[k] ? p->dilation[k] : 1,
+                     .pad = p->pad[k],
+                     .pad_after = p->pad[k + 2]};
     uint64_t padded = (uint64_t)size + a.pad + a.pad_after, reach = (uint64_t)a.dilation * (a.kernel - 1) + 1;
-    if (!a.kernel || a.dilation > INT32_MAX || padded > INT32_MAX || padded < reach || a.pad >= reach || a.pad_after >= reach)
+    if (!a.kernel || a.dilation > INT32_MAX || padded > INT32_MAX || padded < reach || a.pad >= reach ||
+        a.pad_after >= reach)
         return a;
     uint64_t room = padded - reach, windows = room / a.stride + 1;
     if (p->ceil_mode && room % a.stride && windows * a.stride < (uint64_t)size + a.pad) windows++;
@@ -87,7 +94,8 @@ static tuff_status check(const struct tuff_infer *infer, bool fits, const struct
                     infer->op->name, tuff_dtype_name(x->dtype), tuff_shape_text(&x->shape, a, sizeof a), b,
                     (unsigned)p->kernel[0], (unsigned)p->kernel[1], (unsigned)p->stride[0], (unsigned)p->stride[1],
                     (unsigned)p->pad[0], (unsigned)p->pad[1], (unsigned)p->pad[2], (unsigned)p->pad[3],
-                    fits ? "must be f32 or f16" : "the window does not fit [n,c,h,w], the padding is as wide as the window, or shapes differ");
+                    fits ? "must be f32 or f16"
+                         : "the window does not fit [n,c,h,w], the padding is as wide as the window, or shapes differ");
     return TUFF_ERR_SHAPE;
 }
 
@@ -183,7 +191,8 @@ tuff_val tuff_global_avg_pool(struct tuff_graph *g, tuff_val x)
     struct tuff_shape s = tuff_type_of(g, x).shape;
     char text[128];
     if (x && s.rank != 4)
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "global_avg_pool of %s: must be [n,c,h,w]", tuff_shape_text(&s, text, sizeof text));
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "global_avg_pool of %s: must be [n,c,h,w]",
+                               tuff_shape_text(&s, text, sizeof text));
     return tuff_mean(g, x, 1u << 2 | 1u << 3, TUFF_KEEP_AXES);
 }
 
@@ -191,16 +200,17 @@ tuff_val tuff_global_avg_pool(struct tuff_graph *g, tuff_val x)
 
 /* blocks: an invocation per block of stride x stride elements instead of one per element of the result */
 /* count: of the kernel's invocations; 0: one for each element. */
-static tuff_status lower_pool(const struct tuff_lower *lower, const char *file, const struct pool *attrs, const uint32_t *size,
-                              uint64_t count, struct tuff_kernel_call *call)
+static tuff_status lower_pool(const struct tuff_lower *lower, const char *file, const struct pool *attrs,
+                              const uint32_t *size, uint64_t count, struct tuff_kernel_call *call)
 {
     struct sizes s = {0};
     if (TUFF_NEVER(!measure(attrs, &lower->in[0]->shape, size, &s))) return TUFF_ERR_SHAPE;
     uint32_t workgroup = lower->caps->max_workgroup_invocations < 64 ? lower->caps->max_workgroup_invocations : 64;
     if (!count) count = tuff_shape_count(&lower->value->type.shape);
     const uint32_t spec[] = {s.y.kernel, s.x.kernel, s.y.stride, s.x.stride, s.y.dilation, s.x.dilation, workgroup};
-    const uint32_t push[] = {(uint32_t)count, s.y.size, s.x.size, s.y.windows, s.x.windows, s.y.pad, s.x.pad,
-                             s.y.size + s.y.pad_after, s.x.size + s.x.pad_after};
+    const uint32_t push[] = {
+        (uint32_t)count,         s.y.size, s.x.size, s.y.windows, s.x.windows, s.y.pad, s.x.pad, s.y.size + s.y.pad_after,
+        s.x.size + s.x.pad_after};
     call->file = file;
     for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, i, spec[i]);
     for (uint32_t i = 0; i < TUFF_COUNT(push); i++) tuff_call_push(call, push[i]);
@@ -247,7 +257,8 @@ static tuff_status max_grad_lower(const struct tuff_lower *lower, struct tuff_ke
     bool quads = in_quads(&s);
     uint64_t rows = ((uint64_t)s.y.size + s.y.pad + s.y.stride - 1) / s.y.stride;
     uint64_t columns = quads ? s.x.size / 4 : ((uint64_t)s.x.size + s.x.pad + s.x.stride - 1) / s.x.stride;
-    return lower_pool(lower, quads ? "max_pool2d_grad_quad" : "max_pool2d_grad_block", attrs, size, s.planes * rows * columns, call);
+    return lower_pool(lower, quads ? "max_pool2d_grad_quad" : "max_pool2d_grad_block", attrs, size,
+                      s.planes * rows * columns, call);
 }
 
 static tuff_status avg_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
@@ -308,8 +319,10 @@ static void max_ref(const struct tuff_ref *ref)
         for (uint32_t i = 0; i < s.y.windows; i++)
             for (uint32_t j = 0; j < s.x.windows; j++, e++) {
                 size_t at = winner(&s, ref->in[0] + p * plane, i, j);
-                if (at == SIZE_MAX) ref->out[e] = pick ? 0.0 : -INFINITY;
-                else ref->out[e] = ref->in[pick ? 1 : 0][p * plane + at];
+                if (at == SIZE_MAX)
+                    ref->out[e] = pick ? 0.0 : -INFINITY;
+                else
+                    ref->out[e] = ref->in[pick ? 1 : 0][p * plane + at];
             }
 }
 
@@ -339,8 +352,10 @@ static void average(const struct sizes *s, bool count_pad, bool to_x, const doub
                     for (uint32_t v = 0; v < s->x.kernel; v++) {
                         if (!tap(&s->y, i, u, &y) || !tap(&s->x, j, v, &x)) continue;
                         size_t at = p * plane + y * s->x.size + x;
-                        if (to_x) out[at] += in[e] / n;
-                        else out[e] += in[at] / n;
+                        if (to_x)
+                            out[at] += in[e] / n;
+                        else
+                            out[e] += in[at] / n;
                     }
             }
 }
@@ -371,67 +386,134 @@ static double terms(const struct tuff_value *value, const struct tuff_type *in_t
 
 /* ---- cases: one list of windows, of which each operator takes its operands ------------------------------------------------ */
 
-#define T(...) {TUFF_F32, {4, {__VA_ARGS__}}}
+#define T(...)                                                                                                              \
+    {                                                                                                                       \
+        TUFF_F32,                                                                                                           \
+        {                                                                                                                   \
+            4, { __VA_ARGS__ }                                                                                              \
+        }                                                                                                                   \
+    }
 #define L(...) __VA_ARGS__
 /* ROW(name, x, y, h and w of x, kernel, stride, pad, dilation, ceil_mode, count_include_pad) */
-#define CASES                                                                                                                  \
-    ROW("one", L(1, 1, 1, 1), L(1, 1, 1, 1), L(1, 1), L(1, 1), L(1, 1), L(0), L(1, 1), 0, 0)                                   \
-    ROW("two", L(2, 3, 8, 6), L(2, 3, 4, 3), L(8, 6), L(2, 2), L(2, 2), L(0), L(1, 1), 0, 0)                                   \
-    ROW("two_odd", L(2, 3, 7, 9), L(2, 3, 3, 4), L(7, 9), L(2, 2), L(2, 2), L(0), L(1, 1), 0, 0)                               \
-    ROW("two_ceil", L(2, 3, 7, 9), L(2, 3, 4, 5), L(7, 9), L(2, 2), L(2, 2), L(0), L(1, 1), 1, 0)                              \
-    ROW("two_pad", L(1, 2, 7, 9), L(1, 2, 4, 5), L(7, 9), L(2, 2), L(2, 2), L(1, 1, 0, 0), L(1, 1), 0, 1)                      \
-    ROW("gray28", L(3, 5, 28, 28), L(3, 5, 14, 14), L(28, 28), L(2, 2), L(2, 2), L(0), L(1, 1), 0, 0)                          \
-    ROW("stem", L(1, 4, 15, 16), L(1, 4, 8, 8), L(15, 16), L(3, 3), L(2, 2), L(1, 1, 1, 1), L(1, 1), 0, 0)                     \
-    ROW("stem_count", L(1, 4, 15, 16), L(1, 4, 8, 8), L(15, 16), L(3, 3), L(2, 2), L(1, 1, 1, 1), L(1, 1), 0, 1)               \
-    ROW("overlap", L(2, 2, 11, 13), L(2, 2, 11, 13), L(11, 13), L(3, 3), L(1, 1), L(1, 1, 1, 1), L(1, 1), 0, 0)                \
-    ROW("gaps", L(2, 2, 11, 13), L(2, 2, 4, 4), L(11, 13), L(2, 1), L(3, 4), L(0), L(1, 1), 0, 0)                              \
-    ROW("dilated", L(1, 3, 12, 11), L(1, 3, 5, 7), L(12, 11), L(2, 3), L(2, 1), L(0), L(3, 2), 0, 0)                           \
-    ROW("dilated_pad", L(1, 3, 12, 11), L(1, 3, 7, 9), L(12, 11), L(2, 3), L(2, 1), L(2, 1, 1, 1), L(3, 2), 1, 1)              \
-    ROW("lopsided", L(1, 2, 6, 7), L(1, 2, 4, 4), L(6, 7), L(3, 2), L(2, 2), L(1, 0, 2, 1), L(1, 1), 1, 1)                     \
-    ROW("ceil_dropped", L(1, 2, 5, 5), L(1, 2, 3, 3), L(5, 5), L(2, 2), L(2, 2), L(1, 1, 1, 1), L(1, 1), 1, 0)                 \
+#define CASES                                                                                                               \
+    ROW("one", L(1, 1, 1, 1), L(1, 1, 1, 1), L(1, 1), L(1, 1), L(1, 1), L(0), L(1, 1), 0, 0)                                \
+    ROW("two", L(2, 3, 8, 6), L(2, 3, 4, 3), L(8, 6), L(2, 2), L(2, 2), L(0), L(1, 1), 0, 0)                                \
+    ROW("two_odd", L(2, 3, 7, 9), L(2, 3, 3, 4), L(7, 9), L(2, 2), L(2, 2), L(0), L(1, 1), 0, 0)                            \
+    ROW("two_ceil", L(2, 3, 7, 9), L(2, 3, 4, 5), L(7, 9), L(2, 2), L(2, 2), L(0), L(1, 1), 1, 0)                           \
+    ROW("two_pad", L(1, 2, 7, 9), L(1, 2, 4, 5), L(7, 9), L(2, 2), L(2, 2), L(1, 1, 0, 0), L(1, 1), 0, 1)                   \
+    ROW("gray28", L(3, 5, 28, 28), L(3, 5, 14, 14), L(28, 28), L(2, 2), L(2, 2), L(0), L(1, 1), 0, 0)                       \
+    ROW("stem", L(1, 4, 15, 16), L(1, 4, 8, 8), L(15, 16), L(3, 3), L(2, 2), L(1, 1, 1, 1), L(1, 1), 0, 0)                  \
+    ROW("stem_count", L(1, 4, 15, 16), L(1, 4, 8, 8), L(15, 16), L(3, 3), L(2, 2), L(1, 1, 1, 1), L(1, 1), 0, 1)            \
+    ROW("overlap", L(2, 2, 11, 13), L(2, 2, 11, 13), L(11, 13), L(3, 3), L(1, 1), L(1, 1, 1, 1), L(1, 1), 0, 0)             \
+    ROW("gaps", L(2, 2, 11, 13), L(2, 2, 4, 4), L(11, 13), L(2, 1), L(3, 4), L(0), L(1, 1), 0, 0)                           \
+    ROW("dilated", L(1, 3, 12, 11), L(1, 3, 5, 7), L(12, 11), L(2, 3), L(2, 1), L(0), L(3, 2), 0, 0)                        \
+    ROW("dilated_pad", L(1, 3, 12, 11), L(1, 3, 7, 9), L(12, 11), L(2, 3), L(2, 1), L(2, 1, 1, 1), L(3, 2), 1, 1)           \
+    ROW("lopsided", L(1, 2, 6, 7), L(1, 2, 4, 4), L(6, 7), L(3, 2), L(2, 2), L(1, 0, 2, 1), L(1, 1), 1, 1)                  \
+    ROW("ceil_dropped", L(1, 2, 5, 5), L(1, 2, 3, 3), L(5, 5), L(2, 2), L(2, 2), L(1, 1, 1, 1), L(1, 1), 1, 0)              \
     ROW("whole", L(2, 67, 5, 3), L(2, 67, 1, 1), L(5, 3), L(5, 3), L(1, 1), L(0), L(1, 1), 0, 0)
 
-#define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                          \
+#define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                       \
     {label, {T(x)}, 1, {TUFF_DOMAIN_NORMAL}, 0, &(struct pool){{k}, {s}, {p}, {d}, ceil, count}},
 static const struct tuff_case avg_cases[] = {CASES};
 static const struct tuff_case max_cases[] = {
-    CASES {"ties", {T(2, 3, 8, 6)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct pool){{2, 2}, {2, 2}, {0}, {1, 1}, 0, 0}},
-    {"pick", {T(2, 3, 9, 7), T(2, 3, 9, 7)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct pool){{3, 2}, {2, 2}, {1, 0, 0, 1}, {1, 1}, 0, 0}},
+    CASES{"ties", {T(2, 3, 8, 6)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct pool){{2, 2}, {2, 2}, {0}, {1, 1}, 0, 0}},
+    {"pick",
+     {T(2, 3, 9, 7), T(2, 3, 9, 7)},
+     2,
+     {TUFF_DOMAIN_NORMAL},
+     0,
+     &(struct pool){{3, 2}, {2, 2}, {1, 0, 0, 1}, {1, 1}, 0, 0}},
 };
 #undef ROW
-#define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                          \
+#define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                       \
     {label, {T(x), T(y)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct pool){{k}, {s}, {p}, {d}, ceil, count}},
 static const struct tuff_case max_grad_cases[] = {
-    CASES {"ties", {T(2, 3, 8, 6), T(2, 3, 4, 3)}, 2, {TUFF_DOMAIN_KINKS}, 0, &(struct pool){{2, 2}, {2, 2}, {0}, {1, 1}, 0, 0}},
-    {"ties_overlap", {T(1, 2, 9, 8), T(1, 2, 5, 4)}, 2, {TUFF_DOMAIN_KINKS}, 0,
+    CASES{"ties",
+          {T(2, 3, 8, 6), T(2, 3, 4, 3)},
+          2,
+          {TUFF_DOMAIN_KINKS},
+          0,
+          &(struct pool){{2, 2}, {2, 2}, {0}, {1, 1}, 0, 0}},
+    {"ties_overlap",
+     {T(1, 2, 9, 8), T(1, 2, 5, 4)},
+     2,
+     {TUFF_DOMAIN_KINKS},
+     0,
      &(struct pool){{3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 0, 0}},
 };
 #undef ROW
-#define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                          \
+#define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                       \
     {label, {T(y)}, 1, {TUFF_DOMAIN_NORMAL}, 0, &(struct avg_grad_attrs){{{k}, {s}, {p}, {d}, ceil, count}, {hw}}},
 static const struct tuff_case avg_grad_cases[] = {CASES};
 #undef ROW
 
 const struct tuff_op tuff_op_max_pool2d = {
-    .name = "max_pool2d", .onnx = "MaxPool", .class = TUFF_CLASS_KERNEL, .arity_min = 1, .arity_max = 2, .attrs = pool_attrs,
-    .attr_count = TUFF_COUNT(pool_attrs), .attrs_bytes = sizeof(struct pool), .infer = pool_infer, .grad = max_grad,
-    .lower = max_lower, .ref = max_ref, .cases = max_cases, .case_count = TUFF_COUNT(max_cases),
+    .name = "max_pool2d",
+    .onnx = "MaxPool",
+    .class = TUFF_CLASS_KERNEL,
+    .arity_min = 1,
+    .arity_max = 2,
+    .attrs = pool_attrs,
+    .attr_count = TUFF_COUNT(pool_attrs),
+    .attrs_bytes = sizeof(struct pool),
+    .infer = pool_infer,
+    .grad = max_grad,
+    .lower = max_lower,
+    .ref = max_ref,
+    .cases = max_cases,
+    .case_count = TUFF_COUNT(max_cases),
 };
 const struct tuff_op tuff_op_max_pool2d_grad = {
-    .name = "max_pool2d_grad", .onnx = "", .class = TUFF_CLASS_KERNEL, .arity_min = 2, .arity_max = 2, .attrs = pool_attrs,
-    .attr_count = TUFF_COUNT(pool_attrs), .attrs_bytes = sizeof(struct pool), .infer = max_grad_infer, .grad = max_grad_grad,
-    .lower = max_grad_lower, .ref = max_grad_ref, .terms = terms, .cases = max_grad_cases,
-    .case_count = TUFF_COUNT(max_grad_cases), .inline_inputs = 1u << 1,
+    .name = "max_pool2d_grad",
+    .onnx = "",
+    .class = TUFF_CLASS_KERNEL,
+    .arity_min = 2,
+    .arity_max = 2,
+    .attrs = pool_attrs,
+    .attr_count = TUFF_COUNT(pool_attrs),
+    .attrs_bytes = sizeof(struct pool),
+    .infer = max_grad_infer,
+    .grad = max_grad_grad,
+    .lower = max_grad_lower,
+    .ref = max_grad_ref,
+    .terms = terms,
+    .cases = max_grad_cases,
+    .case_count = TUFF_COUNT(max_grad_cases),
+    .inline_inputs = 1u << 1,
 };
 const struct tuff_op tuff_op_avg_pool2d = {
-    .name = "avg_pool2d", .onnx = "AveragePool", .class = TUFF_CLASS_KERNEL, .arity_min = 1, .arity_max = 1, .attrs = pool_attrs,
-    .attr_count = TUFF_COUNT(pool_attrs), .attrs_bytes = sizeof(struct pool), .infer = pool_infer, .grad = avg_grad,
-    .lower = avg_lower, .ref = avg_ref, .terms = terms, .cases = avg_cases, .case_count = TUFF_COUNT(avg_cases),
+    .name = "avg_pool2d",
+    .onnx = "AveragePool",
+    .class = TUFF_CLASS_KERNEL,
+    .arity_min = 1,
+    .arity_max = 1,
+    .attrs = pool_attrs,
+    .attr_count = TUFF_COUNT(pool_attrs),
+    .attrs_bytes = sizeof(struct pool),
+    .infer = pool_infer,
+    .grad = avg_grad,
+    .lower = avg_lower,
+    .ref = avg_ref,
+    .terms = terms,
+    .cases = avg_cases,
+    .case_count = TUFF_COUNT(avg_cases),
     .inline_inputs = 1u << 0,
 };
 const struct tuff_op tuff_op_avg_pool2d_grad = {
-    .name = "avg_pool2d_grad", .onnx = "", .class = TUFF_CLASS_KERNEL, .arity_min = 1, .arity_max = 1,
-    .attrs = avg_grad_attr_table, .attr_count = TUFF_COUNT(avg_grad_attr_table), .attrs_bytes = sizeof(struct avg_grad_attrs),
-    .infer = avg_grad_infer, .grad = avg_grad_grad, .lower = avg_grad_lower, .ref = avg_grad_ref, .terms = terms,
-    .cases = avg_grad_cases, .case_count = TUFF_COUNT(avg_grad_cases), .inline_inputs = 1u << 0,
+    .name = "avg_pool2d_grad",
+    .onnx = "",
+    .class = TUFF_CLASS_KERNEL,
+    .arity_min = 1,
+    .arity_max = 1,
+    .attrs = avg_grad_attr_table,
+    .attr_count = TUFF_COUNT(avg_grad_attr_table),
+    .attrs_bytes = sizeof(struct avg_grad_attrs),
+    .infer = avg_grad_infer,
+    .grad = avg_grad_grad,
+    .lower = avg_grad_lower,
+    .ref = avg_grad_ref,
+    .terms = terms,
+    .cases = avg_grad_cases,
+    .case_count = TUFF_COUNT(avg_grad_cases),
+    .inline_inputs = 1u << 0,
 };

@@ -149,22 +149,47 @@ static tuff_status reduce_lower(const struct tuff_lower *lower, struct tuff_kern
     return TUFF_OK;
 }
 
-#define T(...) {TUFF_F32, {sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
-#define CASE(label, type, axes, keep) {label, {type}, 1, {0}, 0, &(struct tuff_reduce_attrs){axes, keep}}
+#define T(...)                                                                                                              \
+    {                                                                                                                       \
+        TUFF_F32,                                                                                                           \
+        {                                                                                                                   \
+            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
+        }                                                                                                                   \
+    }
+#define CASE(label, type, axes, keep)                                                                                       \
+    {                                                                                                                       \
+        label, {type}, 1, {0}, 0, &(struct tuff_reduce_attrs) { axes, keep }                                                \
+    }
 static const struct tuff_case reduce_cases[] = {
-    CASE("one", T(1), 1, 1),          CASE("all", T(3, 5, 7), 7, 0),       CASE("rows", T(13, 257), 2, 1),
+    CASE("one", T(1), 1, 1),           CASE("all", T(3, 5, 7), 7, 0),     CASE("rows", T(13, 257), 2, 1),
     CASE("columns", T(257, 13), 1, 0), CASE("middle", T(5, 67, 7), 2, 0), CASE("channels", T(4, 7, 5, 9), 13, 1),
-    CASE("long", T(3, 10007), 2, 0),   CASE("wide", T(3, 5, 1031), 3, 0),  CASE("outer", T(300, 3, 5), 1, 0),
+    CASE("long", T(3, 10007), 2, 0),   CASE("wide", T(3, 5, 1031), 3, 0), CASE("outer", T(300, 3, 5), 1, 0),
 };
 static const struct tuff_case arg_cases[] = {
-    CASE("rows", T(13, 257), 2, 1), CASE("columns", T(67, 13), 1, 0), CASE("middle", T(5, 129, 7), 2, 0), CASE("short", T(64, 10), 2, 0),
+    CASE("rows", T(13, 257), 2, 1),
+    CASE("columns", T(67, 13), 1, 0),
+    CASE("middle", T(5, 129, 7), 2, 0),
+    CASE("short", T(64, 10), 2, 0),
 };
-#define REDUCE_OP(symbol, text, onnx_, grad_, nondiff_, cases_)                                                           \
-    const struct tuff_op symbol = {.name = text, .onnx = onnx_, .class = TUFF_CLASS_KERNEL, .arity_min = 1, .arity_max = 1, \
-                                   .attrs = reduce_attr, .attr_count = TUFF_COUNT(reduce_attr),                          \
-                                   .attrs_bytes = sizeof(struct tuff_reduce_attrs), .infer = reduce_infer, .grad = grad_, \
-                                   .nondiff = nondiff_, .lower = reduce_lower, .ref = reduce_ref, .terms = reduce_terms,  \
-                                   .cases = cases_, .case_count = TUFF_COUNT(cases_), .inline_inputs = 1, .reduces = true}
+#define REDUCE_OP(symbol, text, onnx_, grad_, nondiff_, cases_)                                                             \
+    const struct tuff_op symbol = {.name = text,                                                                            \
+                                   .onnx = onnx_,                                                                           \
+                                   .class = TUFF_CLASS_KERNEL,                                                              \
+                                   .arity_min = 1,                                                                          \
+                                   .arity_max = 1,                                                                          \
+                                   .attrs = reduce_attr,                                                                    \
+                                   .attr_count = TUFF_COUNT(reduce_attr),                                                   \
+                                   .attrs_bytes = sizeof(struct tuff_reduce_attrs),                                         \
+                                   .infer = reduce_infer,                                                                   \
+                                   .grad = grad_,                                                                           \
+                                   .nondiff = nondiff_,                                                                     \
+                                   .lower = reduce_lower,                                                                   \
+                                   .ref = reduce_ref,                                                                       \
+                                   .terms = reduce_terms,                                                                   \
+                                   .cases = cases_,                                                                         \
+                                   .case_count = TUFF_COUNT(cases_),                                                        \
+                                   .inline_inputs = 1,                                                                      \
+                                   .reduces = true}
 REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", sum_grad, NULL, reduce_cases);
 REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", extremum_grad, NULL, reduce_cases);
 REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", extremum_grad, NULL, reduce_cases);
@@ -183,15 +208,18 @@ static tuff_val add_reduce(struct tuff_graph *g, const struct tuff_op *op, tuff_
 static tuff_val sum_by_parts(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep, uint32_t a, uint32_t part)
 {
     struct tuff_shape shape = tuff_type_of(g, x).shape, rows = {.rank = shape.rank + 1};
-    uint32_t count = shape.dim[a] / part, rest = shape.dim[a] % part, below = (1u << a) - 1, start[TUFF_MAX_RANK] = {0}, parts_axis = 0;
+    uint32_t count = shape.dim[a] / part, rest = shape.dim[a] % part, below = (1u << a) - 1, start[TUFF_MAX_RANK] = {0},
+             parts_axis = 0;
     int32_t step[TUFF_MAX_RANK];
     struct tuff_shape size = shape;
     for (uint32_t i = 0; i < TUFF_MAX_RANK; i++) step[i] = 1;
     size.dim[a] = count * part;
-    for (uint32_t i = 0; i < rows.rank; i++) rows.dim[i] = i < a ? shape.dim[i] : i == a ? count : i == a + 1 ? part : shape.dim[i - 1];
+    for (uint32_t i = 0; i < rows.rank; i++)
+        rows.dim[i] = i < a ? shape.dim[i] : i == a ? count : i == a + 1 ? part : shape.dim[i - 1];
     for (uint32_t i = 0; i < a; i++) parts_axis += !(axes >> i & 1);
     uint32_t inner = (axes & below) | 1u << (a + 1) | ((axes & ~(below | 1u << a)) << 1); /* all but the axis of parts */
-    tuff_val sums = add_reduce(g, &tuff_op_sum, tuff_reshape(g, tuff_slice(g, x, start, step, size.dim), rows), inner, TUFF_DROP_AXES);
+    tuff_val sums = add_reduce(g, &tuff_op_sum, tuff_reshape(g, tuff_slice(g, x, start, step, size.dim), rows), inner,
+                               TUFF_DROP_AXES);
     tuff_val total = tuff_sum(g, sums, 1u << parts_axis, TUFF_DROP_AXES);
     if (rest) {
         start[a] = count * part;
@@ -243,8 +271,14 @@ static tuff_val add_arg(struct tuff_graph *g, const struct tuff_op *op, tuff_val
     int at = tuff_axis(g, op->name, x, axis);
     return at < 0 ? 0 : add_reduce(g, op, x, 1u << at, keep);
 }
-tuff_val tuff_argmax(struct tuff_graph *g, tuff_val x, int axis, enum tuff_keep keep) { return add_arg(g, &tuff_op_argmax, x, axis, keep); }
-tuff_val tuff_argmin(struct tuff_graph *g, tuff_val x, int axis, enum tuff_keep keep) { return add_arg(g, &tuff_op_argmin, x, axis, keep); }
+tuff_val tuff_argmax(struct tuff_graph *g, tuff_val x, int axis, enum tuff_keep keep)
+{
+    return add_arg(g, &tuff_op_argmax, x, axis, keep);
+}
+tuff_val tuff_argmin(struct tuff_graph *g, tuff_val x, int axis, enum tuff_keep keep)
+{
+    return add_arg(g, &tuff_op_argmin, x, axis, keep);
+}
 
 /* ---- running sums ----------------------------------------------------------------------------------------------------------- */
 
@@ -262,8 +296,8 @@ static tuff_status cumsum_infer(const struct tuff_infer *infer, struct tuff_type
     const struct cumsum_attrs *attrs = infer->attrs;
     *out = *infer->in[0];
     if (out->dtype == TUFF_F32 && attrs->axis >= 0 && (uint32_t)attrs->axis < out->shape.rank) return TUFF_OK;
-    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "cumsum: axis %d of a %s of rank %u", (int)attrs->axis, tuff_dtype_name(out->dtype),
-                    (unsigned)out->shape.rank);
+    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "cumsum: axis %d of a %s of rank %u", (int)attrs->axis,
+                    tuff_dtype_name(out->dtype), (unsigned)out->shape.rank);
     return TUFF_ERR_SHAPE;
 }
 
@@ -334,8 +368,20 @@ static const struct tuff_case cumsum_cases[] = {
     {"back", {T(65, 13)}, 1, {0}, 0, &(struct cumsum_attrs){1, 0, 1}},
 };
 const struct tuff_op tuff_op_cumsum = {
-    .name = "cumsum", .onnx = "", .class = TUFF_CLASS_KERNEL, .arity_min = 1, .arity_max = 1, .attrs = cumsum_attr,
-    .attr_count = TUFF_COUNT(cumsum_attr), .attrs_bytes = sizeof(struct cumsum_attrs), .infer = cumsum_infer, .grad = cumsum_grad,
-    .lower = cumsum_lower, .ref = cumsum_ref, .terms = cumsum_terms, .cases = cumsum_cases, .case_count = TUFF_COUNT(cumsum_cases),
+    .name = "cumsum",
+    .onnx = "",
+    .class = TUFF_CLASS_KERNEL,
+    .arity_min = 1,
+    .arity_max = 1,
+    .attrs = cumsum_attr,
+    .attr_count = TUFF_COUNT(cumsum_attr),
+    .attrs_bytes = sizeof(struct cumsum_attrs),
+    .infer = cumsum_infer,
+    .grad = cumsum_grad,
+    .lower = cumsum_lower,
+    .ref = cumsum_ref,
+    .terms = cumsum_terms,
+    .cases = cumsum_cases,
+    .case_count = TUFF_COUNT(cumsum_cases),
     .inline_inputs = 1,
 };

@@ -29,8 +29,9 @@ static tuff_status select_infer(const struct tuff_infer *infer, struct tuff_type
     bool fits = infer->in[0]->dtype == TUFF_BOOL && tuff_shape_equal(&infer->in[0]->shape, &infer->in[1]->shape) &&
                 tuff_shape_equal(&infer->in[1]->shape, &infer->in[2]->shape) && infer->in[1]->dtype == infer->in[2]->dtype;
     if (!fits) {
-        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "select: %s %s ? %s %s : %s %s does not fit", tuff_dtype_name(infer->in[0]->dtype),
-                        text[0], tuff_dtype_name(infer->in[1]->dtype), text[1], tuff_dtype_name(infer->in[2]->dtype), text[2]);
+        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "select: %s %s ? %s %s : %s %s does not fit",
+                        tuff_dtype_name(infer->in[0]->dtype), text[0], tuff_dtype_name(infer->in[1]->dtype), text[1],
+                        tuff_dtype_name(infer->in[2]->dtype), text[2]);
         return TUFF_ERR_SHAPE;
     }
     *out = *infer->in[1];
@@ -55,21 +56,49 @@ tuff_val tuff_select(struct tuff_graph *g, tuff_val c, tuff_val a, tuff_val b)
 {
     struct tuff_shape shape, sc = tuff_type_of(g, c).shape, sa = tuff_type_of(g, a).shape, sb = tuff_type_of(g, b).shape;
     if (g->status != TUFF_OK) return 0;
-    if (!tuff_broadcast_shape(g, "select", &sa, &sb, &shape) || !tuff_broadcast_shape(g, "select", &sc, &shape, &shape)) return 0;
+    if (!tuff_broadcast_shape(g, "select", &sa, &sb, &shape) || !tuff_broadcast_shape(g, "select", &sc, &shape, &shape))
+        return 0;
     tuff_val in[3] = {tuff_expand(g, c, shape), tuff_expand(g, a, shape), tuff_expand(g, b, shape)};
     return tuff_graph_add(g, &tuff_op_select, in, 3, NULL);
 }
 
-#define T(...) {TUFF_F32, {sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
-#define B(...) {TUFF_BOOL, {sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
-#define I(...) {TUFF_I32, {sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
+#define T(...)                                                                                                              \
+    {                                                                                                                       \
+        TUFF_F32,                                                                                                           \
+        {                                                                                                                   \
+            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
+        }                                                                                                                   \
+    }
+#define B(...)                                                                                                              \
+    {                                                                                                                       \
+        TUFF_BOOL,                                                                                                          \
+        {                                                                                                                   \
+            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
+        }                                                                                                                   \
+    }
+#define I(...)                                                                                                              \
+    {                                                                                                                       \
+        TUFF_I32,                                                                                                           \
+        {                                                                                                                   \
+            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
+        }                                                                                                                   \
+    }
 static const struct tuff_case select_cases[] = {
     {"odd", {B(3, 5, 7), T(3, 5, 7), T(3, 5, 7)}, 3, {TUFF_DOMAIN_BOOL}, 0, NULL},
     {"one", {B(1), T(1), T(1)}, 3, {TUFF_DOMAIN_BOOL}, 0, NULL},
 };
 const struct tuff_op tuff_op_select = {
-    .name = "select", .onnx = "Where", .class = TUFF_CLASS_INLINE, .arity_min = 3, .arity_max = 3, .infer = select_infer,
-    .grad = select_grad, .ref = select_ref, .cases = select_cases, .case_count = TUFF_COUNT(select_cases), .cost = 1,
+    .name = "select",
+    .onnx = "Where",
+    .class = TUFF_CLASS_INLINE,
+    .arity_min = 3,
+    .arity_max = 3,
+    .infer = select_infer,
+    .grad = select_grad,
+    .ref = select_ref,
+    .cases = select_cases,
+    .case_count = TUFF_COUNT(select_cases),
+    .cost = 1,
 };
 
 /* ---- cast ----------------------------------------------------------------------------------------------------------------- */
@@ -113,7 +142,9 @@ static void cast_ref(const struct tuff_ref *ref)
         switch (ref->value->type.dtype) {
         case TUFF_F32: ref->out[i] = (double)(float)v; break;
         case TUFF_F16: ref->out[i] = round_f16((double)(float)v); break;
-        case TUFF_I32: ref->out[i] = v != v ? 0 : trunc(v < -2147483648.0 ? -2147483648.0 : (v > 2147483647.0 ? 2147483647.0 : v)); break;
+        case TUFF_I32:
+            ref->out[i] = v != v ? 0 : trunc(v < -2147483648.0 ? -2147483648.0 : (v > 2147483647.0 ? 2147483647.0 : v));
+            break;
         case TUFF_U8: ref->out[i] = v != v ? 0 : trunc(v < 0 ? 0 : (v > 255 ? 255 : v)); break;
         case TUFF_BOOL: ref->out[i] = v != 0; break;
         }
@@ -134,9 +165,20 @@ static const struct tuff_case cast_cases[] = {
     {"from i32", {I(65)}, 1, {TUFF_DOMAIN_INDEX}, 1000, &(struct cast_attrs){TUFF_F32}},
 };
 const struct tuff_op tuff_op_cast = {
-    .name = "cast", .onnx = "Cast", .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .attrs = cast_attr, .attr_count = 1,
-    .attrs_bytes = sizeof(struct cast_attrs), .infer = cast_infer, .grad = cast_grad, .ref = cast_ref, .cases = cast_cases,
-    .case_count = TUFF_COUNT(cast_cases), .cost = 1,
+    .name = "cast",
+    .onnx = "Cast",
+    .class = TUFF_CLASS_INLINE,
+    .arity_min = 1,
+    .arity_max = 1,
+    .attrs = cast_attr,
+    .attr_count = 1,
+    .attrs_bytes = sizeof(struct cast_attrs),
+    .infer = cast_infer,
+    .grad = cast_grad,
+    .ref = cast_ref,
+    .cases = cast_cases,
+    .case_count = TUFF_COUNT(cast_cases),
+    .cost = 1,
 };
 
 /* ---- detach, copy --------------------------------------------------------------------------------------------------------- */
@@ -145,10 +187,26 @@ tuff_val tuff_detach(struct tuff_graph *g, tuff_val x) { return tuff_graph_add(g
 
 static const struct tuff_case same_cases[] = {{"odd", {T(3, 5, 7)}, 1, {0}, 0, NULL}};
 const struct tuff_op tuff_op_detach = {
-    .name = "detach", .onnx = "Identity", .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .infer = same_infer,
-    .nondiff = "stops gradients by definition", .ref = same_ref, .cases = same_cases, .case_count = TUFF_COUNT(same_cases),
+    .name = "detach",
+    .onnx = "Identity",
+    .class = TUFF_CLASS_INLINE,
+    .arity_min = 1,
+    .arity_max = 1,
+    .infer = same_infer,
+    .nondiff = "stops gradients by definition",
+    .ref = same_ref,
+    .cases = same_cases,
+    .case_count = TUFF_COUNT(same_cases),
 };
 const struct tuff_op tuff_op_copy = {
-    .name = "copy", .onnx = "", .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .infer = same_infer, .grad = same_grad,
-    .ref = same_ref, .cases = same_cases, .case_count = TUFF_COUNT(same_cases),
+    .name = "copy",
+    .onnx = "",
+    .class = TUFF_CLASS_INLINE,
+    .arity_min = 1,
+    .arity_max = 1,
+    .infer = same_infer,
+    .grad = same_grad,
+    .ref = same_ref,
+    .cases = same_cases,
+    .case_count = TUFF_COUNT(same_cases),
 };

@@ -10,8 +10,8 @@
 #define TUFF_PW2B(name, onnx, y) &tuff_op_##name,
 #define TUFF_OP(name) &tuff_op_##name,
 const struct tuff_op *const tuff_ops[] = {
-#include "graph/ops/pointwise.def"
 #include "graph/ops/ops.def"
+#include "graph/ops/pointwise.def"
 };
 const uint32_t tuff_op_count = TUFF_COUNT(tuff_ops);
 
@@ -59,6 +59,7 @@ tuff_status tuff_lower_rounds(const struct tuff_lower *lower, uint64_t rounds, s
     char text[128] = "";
     if (lower->caps->driver_id != DRIVER_LLVMPIPE || rounds <= LLVMPIPE_ROUNDS) return TUFF_OK;
     if (lower->in[0]) tuff_shape_text(&lower->in[0]->shape, text, sizeof text);
-    return tuff_fail(NULL, error, TUFF_ERR_UNSUPPORTED, "%s of %s: a loop of %llu rounds, which llvmpipe cuts off at 65535; split the axis",
+    return tuff_fail(NULL, error, TUFF_ERR_UNSUPPORTED,
+                     "%s of %s: a loop of %llu rounds, which llvmpipe cuts off at 65535; split the axis",
                      lower->value->op->name, text, (unsigned long long)rounds);
 }

@@ -54,7 +54,8 @@ static tuff_status reshape_infer(const struct tuff_infer *infer, struct tuff_typ
     if (attrs->shape.rank > TUFF_MAX_RANK) return shape_error(infer, "more than 8 axes");
     if (tuff_shape_count(&attrs->shape) != tuff_shape_count(&out->shape)) {
         char text[128], why[200];
-        snprintf(why, sizeof why, "shape %s has another number of elements", tuff_shape_text(&attrs->shape, text, sizeof text));
+        snprintf(why, sizeof why, "shape %s has another number of elements",
+                 tuff_shape_text(&attrs->shape, text, sizeof text));
         return shape_error(infer, why);
     }
     out->shape = attrs->shape;
@@ -77,8 +78,10 @@ tuff_val tuff_reshape(struct tuff_graph *g, tuff_val x, struct tuff_shape shape)
     uint64_t known = 1, count = tuff_shape_count(&old);
     int open = -1;
     for (uint32_t i = 0; i < shape.rank && i < TUFF_MAX_RANK; i++) {
-        if (shape.dim[i]) known *= shape.dim[i];
-        else if (open < 0) open = (int)i;
+        if (shape.dim[i])
+            known *= shape.dim[i];
+        else if (open < 0)
+            open = (int)i;
     }
     if (open >= 0 && known && count % known == 0) shape.dim[open] = (uint32_t)(count / known);
     if (x && tuff_shape_equal(&old, &shape)) return x;
@@ -86,17 +89,38 @@ tuff_val tuff_reshape(struct tuff_graph *g, tuff_val x, struct tuff_shape shape)
     return tuff_graph_add(g, &tuff_op_reshape, &x, 1, &attrs);
 }
 
-#define T(...) {TUFF_F32, {sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
-#define S(...) {{sizeof((uint32_t[]){__VA_ARGS__}) / 4, {__VA_ARGS__}}}
+#define T(...)                                                                                                              \
+    {                                                                                                                       \
+        TUFF_F32,                                                                                                           \
+        {                                                                                                                   \
+            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
+        }                                                                                                                   \
+    }
+#define S(...)                                                                                                              \
+    {                                                                                                                       \
+        {                                                                                                                   \
+            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
+        }                                                                                                                   \
+    }
 static const struct tuff_case reshape_cases[] = {
     {"merge", {T(3, 5, 7)}, 1, {0}, 0, &(struct shape_attrs)S(15, 7)},
     {"split", {T(6, 35)}, 1, {0}, 0, &(struct shape_attrs)S(2, 3, 5, 7)},
     {"across", {T(6, 5)}, 1, {0}, 0, &(struct shape_attrs)S(10, 3)},
 };
 const struct tuff_op tuff_op_reshape = {
-    .name = "reshape", .onnx = view_onnx_none, .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .attrs = shape_attr,
-    .attr_count = 1, .attrs_bytes = sizeof(struct shape_attrs), .infer = reshape_infer, .grad = reshape_grad, .ref = copy_ref,
-    .cases = reshape_cases, .case_count = TUFF_COUNT(reshape_cases),
+    .name = "reshape",
+    .onnx = view_onnx_none,
+    .class = TUFF_CLASS_INLINE,
+    .arity_min = 1,
+    .arity_max = 1,
+    .attrs = shape_attr,
+    .attr_count = 1,
+    .attrs_bytes = sizeof(struct shape_attrs),
+    .infer = reshape_infer,
+    .grad = reshape_grad,
+    .ref = copy_ref,
+    .cases = reshape_cases,
+    .case_count = TUFF_COUNT(reshape_cases),
 };
 
 tuff_val tuff_flatten(struct tuff_graph *g, tuff_val x)
@@ -127,7 +151,8 @@ static tuff_status permute_infer(const struct tuff_infer *infer, struct tuff_typ
     uint32_t seen = 0;
     *out = *infer->in[0];
     for (uint32_t i = 0; i < in->rank; i++) {
-        if (attrs->order[i] >= in->rank || (seen >> attrs->order[i] & 1)) return shape_error(infer, "order is not a permutation");
+        if (attrs->order[i] >= in->rank || (seen >> attrs->order[i] & 1))
+            return shape_error(infer, "order is not a permutation");
         seen |= 1u << attrs->order[i];
         out->shape.dim[i] = in->dim[attrs->order[i]];
     }
@@ -168,7 +193,8 @@ tuff_val tuff_permute(struct tuff_graph *g, tuff_val x, const uint32_t *order)
 tuff_val tuff_transpose(struct tuff_graph *g, tuff_val x)
 {
     uint32_t order[TUFF_MAX_RANK], rank = tuff_type_of(g, x).shape.rank;
-    if (x && rank < 2) return tuff_graph_fail(g, TUFF_ERR_SHAPE, "transpose: needs two axes, the value has %u", (unsigned)rank);
+    if (x && rank < 2)
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "transpose: needs two axes, the value has %u", (unsigned)rank);
     for (uint32_t i = 0; i < rank; i++) order[i] = i + 2 == rank ? rank - 1 : i + 1 == rank ? rank - 2 : i;
     return tuff_permute(g, x, order);
 }
@@ -180,9 +206,19 @@ static const struct tuff_case permute_cases[] = {
     {"five", {T(2, 3, 4, 5, 3)}, 1, {0}, 0, &(struct tuff_permute_attrs){{4, 2, 0, 3, 1}}},
 };
 const struct tuff_op tuff_op_permute = {
-    .name = "permute", .onnx = "Transpose", .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .attrs = permute_attr,
-    .attr_count = 1, .attrs_bytes = sizeof(struct tuff_permute_attrs), .infer = permute_infer, .grad = permute_grad,
-    .ref = permute_ref, .cases = permute_cases, .case_count = TUFF_COUNT(permute_cases),
+    .name = "permute",
+    .onnx = "Transpose",
+    .class = TUFF_CLASS_INLINE,
+    .arity_min = 1,
+    .arity_max = 1,
+    .attrs = permute_attr,
+    .attr_count = 1,
+    .attrs_bytes = sizeof(struct tuff_permute_attrs),
+    .infer = permute_infer,
+    .grad = permute_grad,
+    .ref = permute_ref,
+    .cases = permute_cases,
+    .case_count = TUFF_COUNT(permute_cases),
 };
 
 /* ---- slice ---------------------------------------------------------------------------------------------------------------- */
@@ -202,8 +238,8 @@ static tuff_status slice_infer(const struct tuff_infer *infer, struct tuff_type 
         bool step = attrs->step[i] != 0 && attrs->step[i] > INT32_MIN;
         if (!step || attrs->size[i] == 0 || first >= out->shape.dim[i] || last < 0 || last >= out->shape.dim[i]) {
             char why[160];
-            snprintf(why, sizeof why, "axis %u: %u elements from %u by %d are not inside", (unsigned)i, (unsigned)attrs->size[i],
-                     (unsigned)attrs->start[i], (int)attrs->step[i]);
+            snprintf(why, sizeof why, "axis %u: %u elements from %u by %d are not inside", (unsigned)i,
+                     (unsigned)attrs->size[i], (unsigned)attrs->start[i], (int)attrs->step[i]);
             return shape_error(infer, why);
         }
         out->shape.dim[i] = attrs->size[i];
@@ -273,9 +309,19 @@ static const struct tuff_case slice_cases[] = {
     {"reversed", {T(9, 7)}, 1, {0}, 0, &(struct tuff_slice_attrs){{8, 5}, {-2, -1}, {5, 3}}},
 };
 const struct tuff_op tuff_op_slice = {
-    .name = "slice", .onnx = view_onnx_none, .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .attrs = slice_attr,
-    .attr_count = TUFF_COUNT(slice_attr), .attrs_bytes = sizeof(struct tuff_slice_attrs), .infer = slice_infer, .grad = slice_grad,
-    .ref = slice_ref, .cases = slice_cases, .case_count = TUFF_COUNT(slice_cases),
+    .name = "slice",
+    .onnx = view_onnx_none,
+    .class = TUFF_CLASS_INLINE,
+    .arity_min = 1,
+    .arity_max = 1,
+    .attrs = slice_attr,
+    .attr_count = TUFF_COUNT(slice_attr),
+    .attrs_bytes = sizeof(struct tuff_slice_attrs),
+    .infer = slice_infer,
+    .grad = slice_grad,
+    .ref = slice_ref,
+    .cases = slice_cases,
+    .case_count = TUFF_COUNT(slice_cases),
 };
 
 /* ---- expand --------------------------------------------------------------------------------------------------------------- */
@@ -340,9 +386,19 @@ static const struct tuff_case expand_cases[] = {
     {"one", {T(1)}, 1, {0}, 0, &(struct shape_attrs)S(257)},
 };
 const struct tuff_op tuff_op_expand = {
-    .name = "expand", .onnx = view_onnx_none, .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .attrs = shape_attr,
-    .attr_count = 1, .attrs_bytes = sizeof(struct shape_attrs), .infer = expand_infer, .grad = expand_grad, .ref = expand_ref,
-    .cases = expand_cases, .case_count = TUFF_COUNT(expand_cases),
+    .name = "expand",
+    .onnx = view_onnx_none,
+    .class = TUFF_CLASS_INLINE,
+    .arity_min = 1,
+    .arity_max = 1,
+    .attrs = shape_attr,
+    .attr_count = 1,
+    .attrs_bytes = sizeof(struct shape_attrs),
+    .infer = expand_infer,
+    .grad = expand_grad,
+    .ref = expand_ref,
+    .cases = expand_cases,
+    .case_count = TUFF_COUNT(expand_cases),
 };
 
 /* ---- pad ------------------------------------------------------------------------------------------------------------------ */
@@ -359,8 +415,8 @@ static tuff_status pad_infer(const struct tuff_infer *infer, struct tuff_type *o
     const struct tuff_pad_attrs *attrs = infer->attrs;
     *out = *infer->in[0];
     for (uint32_t i = 0; i < out->shape.rank; i++) {
-        uint64_t dim = (uint64_t)attrs->before[i] + (uint64_t)(out->shape.dim[i] - 1) * ((uint64_t)attrs->interior[i] + 1) + 1 +
-                       attrs->after[i];
+        uint64_t dim = (uint64_t)attrs->before[i] + (uint64_t)(out->shape.dim[i] - 1) * ((uint64_t)attrs->interior[i] + 1) +
+                       1 + attrs->after[i];
         if (dim > INT32_MAX || attrs->interior[i] >= INT32_MAX)
             return shape_error(infer, "the padded axis has more than 2^31 - 1 elements");
         out->shape.dim[i] = (uint32_t)dim;
@@ -409,9 +465,20 @@ static const struct tuff_case pad_cases[] = {
     {"interior", {T(5, 4)}, 1, {0}, 0, &(struct tuff_pad_attrs){{1, 0}, {0, 2}, {2, 1}, 0.0}},
 };
 const struct tuff_op tuff_op_pad = {
-    .name = "pad", .onnx = view_onnx_none, .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 1, .attrs = pad_attr,
-    .attr_count = TUFF_COUNT(pad_attr), .attrs_bytes = sizeof(struct tuff_pad_attrs), .infer = pad_infer, .grad = pad_grad,
-    .ref = pad_ref, .cases = pad_cases, .case_count = TUFF_COUNT(pad_cases), .cost = 6,
+    .name = "pad",
+    .onnx = view_onnx_none,
+    .class = TUFF_CLASS_INLINE,
+    .arity_min = 1,
+    .arity_max = 1,
+    .attrs = pad_attr,
+    .attr_count = TUFF_COUNT(pad_attr),
+    .attrs_bytes = sizeof(struct tuff_pad_attrs),
+    .infer = pad_infer,
+    .grad = pad_grad,
+    .ref = pad_ref,
+    .cases = pad_cases,
+    .case_count = TUFF_COUNT(pad_cases),
+    .cost = 6,
 };
 
 /* ---- concat --------------------------------------------------------------------------------------------------------------- */
@@ -459,7 +526,8 @@ static void concat_ref(const struct tuff_ref *ref)
     int32_t axis = ((const struct tuff_axis_attrs *)ref->value->attrs)->axis;
     const struct tuff_shape *shape = &ref->value->type.shape;
     uint64_t outer = 1, inner = 1, at = 0;
-    for (uint32_t i = 0; i < shape->rank; i++) *((int32_t)i < axis ? &outer : &inner) *= (int32_t)i == axis ? 1 : shape->dim[i];
+    for (uint32_t i = 0; i < shape->rank; i++)
+        *((int32_t)i < axis ? &outer : &inner) *= (int32_t)i == axis ? 1 : shape->dim[i];
     for (uint32_t k = 0; k < ref->value->in_count; k++) {
         uint64_t part = ref->in_types[k].shape.dim[axis] * inner;
         for (uint64_t o = 0; o < outer; o++)
@@ -482,7 +550,18 @@ static const struct tuff_case concat_cases[] = {
     {"middle", {T(2, 3, 5), T(2, 1, 5), T(2, 4, 5)}, 3, {0}, 0, &(struct tuff_axis_attrs){1}},
 };
 const struct tuff_op tuff_op_concat = {
-    .name = "concat", .onnx = "Concat", .class = TUFF_CLASS_INLINE, .arity_min = 1, .arity_max = 255, .attrs = axis_attr,
-    .attr_count = 1, .attrs_bytes = sizeof(struct tuff_axis_attrs), .infer = concat_infer, .grad = concat_grad, .ref = concat_ref,
-    .cases = concat_cases, .case_count = TUFF_COUNT(concat_cases), .cost = 6,
+    .name = "concat",
+    .onnx = "Concat",
+    .class = TUFF_CLASS_INLINE,
+    .arity_min = 1,
+    .arity_max = 255,
+    .attrs = axis_attr,
+    .attr_count = 1,
+    .attrs_bytes = sizeof(struct tuff_axis_attrs),
+    .infer = concat_infer,
+    .grad = concat_grad,
+    .ref = concat_ref,
+    .cases = concat_cases,
+    .case_count = TUFF_COUNT(concat_cases),
+    .cost = 6,
 };

@@ -29,7 +29,8 @@ struct run {
 static const char help[] =
     "tuff-classify - says what pictures show, with a model of tuff-train\n\n"
     "  tuff-classify --model FILE [OPTION...] PICTURE...           PNG or JPEG pictures\n"
-    "  tuff-classify --model FILE --data DIR --out SHEET.png       test pictures of a data set (IDX files), as one picture\n\n"
+    "  tuff-classify --model FILE --data DIR --out SHEET.png       test pictures of a data set (IDX files), as one "
+    "picture\n\n"
     "  --model FILE      model.tuff, as tuff-train writes it\n"
     "  --top K           the K likeliest classes (default 3)\n"
     "  --json FILE       writes the answers as JSON; - for standard output, instead of text\n"
@@ -73,10 +74,12 @@ static int invert_of(const char *text)
 static void parse(struct options *o, int count, char **arguments)
 {
     static const struct option longs[] = {
-        {"model", required_argument, NULL, 'm'},  {"top", required_argument, NULL, 'k'},   {"json", required_argument, NULL, 'j'},
-        {"invert", required_argument, NULL, 'i'}, {"data", required_argument, NULL, 'd'},  {"count", required_argument, NULL, 'n'},
-        {"first", required_argument, NULL, 'f'},  {"out", required_argument, NULL, 'o'},   {"device", required_argument, NULL, 'g'},
-        {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'v'},     {NULL, 0, NULL, 0},
+        {"model", required_argument, NULL, 'm'},  {"top", required_argument, NULL, 'k'},
+        {"json", required_argument, NULL, 'j'},   {"invert", required_argument, NULL, 'i'},
+        {"data", required_argument, NULL, 'd'},   {"count", required_argument, NULL, 'n'},
+        {"first", required_argument, NULL, 'f'},  {"out", required_argument, NULL, 'o'},
+        {"device", required_argument, NULL, 'g'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0},
     };
     *o = (struct options){.top = 3, .count = 20, .invert = -1};
     for (int found; (found = getopt_long(count, arguments, "", longs, NULL)) != -1;) {
@@ -122,9 +125,12 @@ static void print_json_text(FILE *file, const char *text)
 {
     fputc('"', file);
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c == '"' || *c == '\\') fprintf(file, "\\%c", *c);
-        else if (*c < 0x20) fprintf(file, "\\u%04x", *c);
-        else fputc(*c, file);
+        if (*c == '"' || *c == '\\')
+            fprintf(file, "\\%c", *c);
+        else if (*c < 0x20)
+            fprintf(file, "\\u%04x", *c);
+        else
+            fputc(*c, file);
     }
     fputc('"', file);
 }
@@ -139,7 +145,8 @@ static void print_text(const char *picture, const struct run *run, const float *
     }
 }
 
-static void print_json(FILE *file, bool first, const char *picture, const struct run *run, const float *probabilities, uint32_t top)
+static void print_json(FILE *file, bool first, const char *picture, const struct run *run, const float *probabilities,
+                       uint32_t top)
 {
     const struct tuff_saved_info *info = tuff_saved_info(run->saved);
     fputs(first ? "[\n  {\"picture\": " : ",\n  {\"picture\": ", file);
@@ -215,12 +222,13 @@ static tuff_status draw(struct run *run, const struct tuff_dataset *test, const 
                                        info->class_names[wanted], (double)p[class], class == wanted};
         right += class == wanted;
 #ifndef TUFF_HAVE_CAIRO /* the sheet has no names then */
-        printf("%4u  %s %s  %.0f %%, true: %s\n", (unsigned)(o->first + i), class == wanted ? "right" : "WRONG", items[i].predicted,
-               100 * items[i].probability, items[i].wanted);
+        printf("%4u  %s %s  %.0f %%, true: %s\n", (unsigned)(o->first + i), class == wanted ? "right" : "WRONG",
+               items[i].predicted, 100 * items[i].probability, items[i].wanted);
 #endif
     }
     snprintf(title, sizeof title, "%u of %u test pictures named correctly", (unsigned)right, (unsigned)o->count);
-    struct sheet sheet = {items, o->count, info->preprocess.channels, info->preprocess.height, info->preprocess.width, title};
+    struct sheet sheet = {items, o->count, info->preprocess.channels, info->preprocess.height, info->preprocess.width,
+                          title};
     tuff_status status = sheet_write(run->context, o->out, &sheet, &run->error);
     if (status == TUFF_OK) printf("%s: %s\n", o->out, title);
     free(items);
@@ -234,8 +242,10 @@ static tuff_status check_set(struct run *run, const struct tuff_dataset *test)
     const char *what = NULL;
     if (test->channels != p->channels || test->height != p->height || test->width != p->width)
         what = "its pictures do not have the size that the model takes";
-    else if (test->class_count > info->class_count) what = "has more classes than the model";
-    else if (run->options.first + (uint64_t)run->options.count > test->count) what = "does not have so many test pictures";
+    else if (test->class_count > info->class_count)
+        what = "has more classes than the model";
+    else if (run->options.first + (uint64_t)run->options.count > test->count)
+        what = "does not have so many test pictures";
     if (!what) return TUFF_OK;
     snprintf(run->error.message, sizeof run->error.message, "%.300s: %s", run->options.data, what);
     return TUFF_ERR_USAGE;
@@ -247,13 +257,15 @@ static int make_sheet(struct run *run)
     const struct options *o = &run->options;
     struct tuff_dataset train = {0}, test = {0};
     float *probabilities = malloc((size_t)o->count * info->class_count * sizeof *probabilities);
-    tuff_status status = probabilities ? tuff_dataset_read_idx(run->context, o->data, &train, &test, &run->error) : TUFF_ERR_MEMORY;
+    tuff_status status = probabilities ? tuff_dataset_read_idx(run->context, o->data, &train, &test, &run->error)
+                                       : TUFF_ERR_MEMORY;
     if (status == TUFF_OK) status = check_set(run, &test);
     if (status == TUFF_OK)
         status = tuff_classifier_run(run->classifier, test.pictures + o->first * info->sample_bytes, o->count, probabilities,
                                      &run->error);
     if (status == TUFF_OK) status = draw(run, &test, probabilities);
-    if (status != TUFF_OK) fprintf(stderr, "tuff-classify: %s\n", run->error.message[0] ? run->error.message : tuff_status_name(status));
+    if (status != TUFF_OK)
+        fprintf(stderr, "tuff-classify: %s\n", run->error.message[0] ? run->error.message : tuff_status_name(status));
     tuff_dataset_finish(run->context, &train);
     tuff_dataset_finish(run->context, &test);
     free(probabilities);
@@ -280,8 +292,10 @@ int main(int count, char **arguments)
     if (status == TUFF_OK) status = tuff_saved_open(run.context, run.options.model, &run.saved, &run.error);
     if (status == TUFF_OK) status = tuff_device_create(run.context, run.options.device, &run.device, &run.error);
     if (status == TUFF_OK) status = tuff_classifier_create(run.device, run.saved, &run.classifier, &run.error);
-    if (status != TUFF_OK) fprintf(stderr, "tuff-classify: %s\n", run.error.message);
-    else code = run.options.data ? make_sheet(&run) : classify_all(&run);
+    if (status != TUFF_OK)
+        fprintf(stderr, "tuff-classify: %s\n", run.error.message);
+    else
+        code = run.options.data ? make_sheet(&run) : classify_all(&run);
     tuff_classifier_destroy(run.classifier);
     tuff_device_release(run.device);
     tuff_saved_destroy(run.saved);

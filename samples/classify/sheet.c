@@ -26,7 +26,8 @@ static void fill(struct raster *raster, uint32_t x, uint32_t y, uint32_t width, 
 static uint32_t sample_colour(const struct sheet *sheet, const uint8_t *sample, uint32_t x, uint32_t y)
 {
     size_t plane = (size_t)sheet->height * sheet->width, at = (size_t)y * sheet->width + x;
-    uint32_t r = sample[at], g = sheet->channels == 3 ? sample[at + plane] : r, b = sheet->channels == 3 ? sample[at + 2 * plane] : r;
+    uint32_t r = sample[at], g = sheet->channels == 3 ? sample[at + plane] : r,
+             b = sheet->channels == 3 ? sample[at + 2 * plane] : r;
     return r << 16 | g << 8 | b;
 }
 
@@ -54,10 +55,12 @@ static void draw_picture(struct raster *raster, const struct sheet *sheet, uint3
 
 #ifdef TUFF_HAVE_CAIRO
 /* Centred at x; made smaller until it fits. */
-static void draw_text(cairo_t *cairo, double x, double y, double size, double room, uint32_t colour, const char *text, bool bold)
+static void draw_text(cairo_t *cairo, double x, double y, double size, double room, uint32_t colour, const char *text,
+                      bool bold)
 {
     cairo_text_extents_t extents;
-    cairo_select_font_face(cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL, bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
+    cairo_select_font_face(cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
+                           bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
     do {
         cairo_set_font_size(cairo, size);
         cairo_text_extents(cairo, text, &extents);
@@ -71,7 +74,8 @@ static void draw_text(cairo_t *cairo, double x, double y, double size, double ro
 static bool write_names(struct raster *raster, const struct sheet *sheet)
 {
     cairo_surface_t *surface = cairo_image_surface_create_for_data((unsigned char *)raster->pixels, CAIRO_FORMAT_RGB24,
-                                                                   (int)raster->width, (int)raster->height, (int)raster->width * 4);
+                                                                   (int)raster->width, (int)raster->height,
+                                                                   (int)raster->width * 4);
     cairo_t *cairo = cairo_create(surface);
     if (sheet->title) draw_text(cairo, raster->width / 2.0, 33, 20, raster->width - 2 * GAP, BLACK, sheet->title, true);
     for (uint32_t i = 0; i < sheet->count; i++) {
@@ -98,10 +102,12 @@ static bool write_names(struct raster *raster, const struct sheet *sheet)
 }
 #endif
 
-static tuff_status write_png(struct tuff_context *context, const char *path, const struct raster *raster, struct tuff_error *error)
+static tuff_status write_png(struct tuff_context *context, const char *path, const struct raster *raster,
+                             struct tuff_error *error)
 {
     size_t count = (size_t)raster->width * raster->height;
-    struct tuff_picture picture = {.width = raster->width, .height = raster->height, .channels = 3, .pixels = malloc(count * 3)};
+    struct tuff_picture picture = {
+        .width = raster->width, .height = raster->height, .channels = 3, .pixels = malloc(count * 3)};
     if (!picture.pixels) return TUFF_ERR_MEMORY;
     for (size_t i = 0; i < count; i++)
         for (int c = 0; c < 3; c++) picture.pixels[3 * i + (size_t)c] = (uint8_t)(raster->pixels[i] >> (16 - 8 * c));

@@ -27,15 +27,18 @@ struct canvas *canvas_open(const char *path, int width, int height)
     if (length > 4 && strcmp(path + length - 4, ".svg") == 0) {
         canvas->svg = fopen(path, "w");
         if (canvas->svg) {
-            fprintf(canvas->svg, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\">\n"
-                                 "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n", width, height, width, height);
+            fprintf(canvas->svg,
+                    "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\">\n"
+                    "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n",
+                    width, height, width, height);
             return canvas;
         }
     }
 #ifdef TUFF_HAVE_CAIRO
     else if (length < sizeof canvas->path) {
         strcpy(canvas->path, path);
-        canvas->surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(width * PNG_SCALE), (int)(height * PNG_SCALE));
+        canvas->surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(width * PNG_SCALE),
+                                                     (int)(height * PNG_SCALE));
         canvas->cairo = cairo_create(canvas->surface);
         cairo_scale(canvas->cairo, PNG_SCALE, PNG_SCALE);
         cairo_set_source_rgb(canvas->cairo, 1, 1, 1);
@@ -80,7 +83,8 @@ static void set_colour(struct canvas *canvas, uint32_t colour)
 void canvas_line(struct canvas *canvas, const double (*points)[2], uint32_t count, uint32_t colour, double width)
 {
     if (canvas->svg && count) {
-        fprintf(canvas->svg, "<polyline fill=\"none\" stroke=\"#%06x\" stroke-width=\"%g\" stroke-linejoin=\"round\" points=\"",
+        fprintf(canvas->svg,
+                "<polyline fill=\"none\" stroke=\"#%06x\" stroke-width=\"%g\" stroke-linejoin=\"round\" points=\"",
                 (unsigned)colour, width);
         for (uint32_t i = 0; i < count; i++) fprintf(canvas->svg, "%s%.1f,%.1f", i ? " " : "", points[i][0], points[i][1]);
         fputs("\"/>\n", canvas->svg);
@@ -113,13 +117,17 @@ void canvas_dot(struct canvas *canvas, double x, double y, double radius, uint32
 static void escape(FILE *file, const char *text)
 {
     for (; *text; text++) {
-        if (*text == '<') fputs("&lt;", file);
-        else if (*text == '&') fputs("&amp;", file);
-        else fputc(*text, file);
+        if (*text == '<')
+            fputs("&lt;", file);
+        else if (*text == '&')
+            fputs("&amp;", file);
+        else
+            fputc(*text, file);
     }
 }
 
-void canvas_text(struct canvas *canvas, double x, double y, double size, enum anchor anchor, uint32_t colour, const char *text)
+void canvas_text(struct canvas *canvas, double x, double y, double size, enum anchor anchor, uint32_t colour,
+                 const char *text)
 {
     static const char *const names[] = {"start", "middle", "end"};
     if (canvas->svg) {

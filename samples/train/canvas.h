@@ -14,6 +14,7 @@ struct canvas *canvas_open(const char *path, int width, int height);
 bool canvas_close(struct canvas *canvas);
 void canvas_line(struct canvas *canvas, const double (*points)[2], uint32_t count, uint32_t colour, double width);
 void canvas_dot(struct canvas *canvas, double x, double y, double radius, uint32_t colour);
-void canvas_text(struct canvas *canvas, double x, double y, double size, enum anchor anchor, uint32_t colour, const char *text);
+void canvas_text(struct canvas *canvas, double x, double y, double size, enum anchor anchor, uint32_t colour,
+                 const char *text);
 
 #endif

@@ -27,8 +27,13 @@ static tuff_status read_folder(struct tuff_context *context, const struct option
     display_init(&display);
     struct tuff_folder_params params = {
         .struct_size = sizeof params,
-        .fit = {.struct_size = sizeof params.fit, .channels = p->channels, .height = p->height, .width = p->width,
-                .mode = p->mode, .filter = p->filter, .invert = p->invert == TUFF_INVERT_ALWAYS,
+        .fit = {.struct_size = sizeof params.fit,
+                .channels = p->channels,
+                .height = p->height,
+                .width = p->width,
+                .mode = p->mode,
+                .filter = p->filter,
+                .invert = p->invert == TUFF_INVERT_ALWAYS,
                 .padding = (uint8_t)(p->invert == TUFF_INVERT_ALWAYS ? 255 - p->ground : p->ground)},
         .test_fraction = options->test,
         .progress = {on_picture, &display},
@@ -78,20 +83,26 @@ static bool is_idx(const char *folder)
     return false;
 }
 
-tuff_status data_read(struct tuff_context *context, const struct options *options, struct data *data, struct tuff_error *error)
+tuff_status data_read(struct tuff_context *context, const struct options *options, struct data *data,
+                      struct tuff_error *error)
 {
     static const char *const fits[] = {"stretch", "pad", "crop"}, *const inverts[] = {"never", "always"};
     tuff_status status;
     if (is_idx(options->data)) { /* one's own pictures will be made to look like these: light on dark */
         status = tuff_dataset_read_idx(context, options->data, &data->train, &data->test, error);
-        data->preprocess = (struct tuff_preprocess){
-            .channels = data->train.channels, .height = data->train.height, .width = data->train.width, .mode = TUFF_FIT_PAD,
-            .filter = TUFF_FILTER_AREA, .invert = TUFF_INVERT_LIGHT};
+        data->preprocess = (struct tuff_preprocess){.channels = data->train.channels,
+                                                    .height = data->train.height,
+                                                    .width = data->train.width,
+                                                    .mode = TUFF_FIT_PAD,
+                                                    .filter = TUFF_FILTER_AREA,
+                                                    .invert = TUFF_INVERT_LIGHT};
     } else {
-        data->preprocess = (struct tuff_preprocess){
-            .channels = options->channels, .height = options->size, .width = options->size,
-            .mode = (enum tuff_fit)index_of(options->fit, fits, 3), .filter = TUFF_FILTER_AREA,
-            .invert = (enum tuff_invert)index_of(options->invert, inverts, 2)};
+        data->preprocess = (struct tuff_preprocess){.channels = options->channels,
+                                                    .height = options->size,
+                                                    .width = options->size,
+                                                    .mode = (enum tuff_fit)index_of(options->fit, fits, 3),
+                                                    .filter = TUFF_FILTER_AREA,
+                                                    .invert = (enum tuff_invert)index_of(options->invert, inverts, 2)};
         status = read_folder(context, options, data, error);
     }
     if (status != TUFF_OK) return status;

@@ -32,7 +32,8 @@ void display_init(struct display *display)
     if (!language || !language[0]) language = getenv("LC_CTYPE");
     if (!language || !language[0]) language = getenv("LANG");
     const char *kind = getenv("TERM");
-    *display = (struct display){.terminal = isatty(fileno(stdout)) && !(kind && !strcmp(kind, "dumb")), .began = seconds_now()};
+    *display = (struct display){.terminal = isatty(fileno(stdout)) && !(kind && !strcmp(kind, "dumb")),
+                                .began = seconds_now()};
     display->utf8 = language && (strstr(language, "UTF-8") || strstr(language, "utf8"));
     display->shown = display->began;
 }
@@ -87,8 +88,8 @@ void display_step(struct display *display, const struct tuff_fit_progress *p)
     if (!display->terminal && now - display->shown < PLAIN_SECONDS) return;
     display->shown = now;
     snprintf(head, sizeof head, "epoch %u/%u ", (unsigned)p->epoch + 1, (unsigned)p->epochs);
-    snprintf(tail, sizeof tail, " %3.0f %%  loss %.4f  accuracy %.1f %%  %.0f samples/s  %s left", 100 * share, p->train.loss,
-             100 * p->train.accuracy, p->samples_per_second, clock_text(p->seconds_left, left, sizeof left));
+    snprintf(tail, sizeof tail, " %3.0f %%  loss %.4f  accuracy %.1f %%  %.0f samples/s  %s left", 100 * share,
+             p->train.loss, 100 * p->train.accuracy, p->samples_per_second, clock_text(p->seconds_left, left, sizeof left));
     if (!display->terminal) {
         printf("%s%s\n", head, tail);
     } else {
@@ -104,9 +105,9 @@ void display_epoch(struct display *display, const struct tuff_epoch *e, uint32_t
 {
     char time[32];
     display_clear(display);
-    printf("epoch %u/%u  loss %.4f  accuracy %.1f %%   validation: loss %.4f  accuracy %.1f %%   %s%s\n", (unsigned)e->epoch + 1,
-           (unsigned)epochs, e->train.loss, 100 * e->train.accuracy, e->validation.loss, 100 * e->validation.accuracy,
-           clock_text(e->seconds, time, sizeof time), e->best ? "  best so far" : "");
+    printf("epoch %u/%u  loss %.4f  accuracy %.1f %%   validation: loss %.4f  accuracy %.1f %%   %s%s\n",
+           (unsigned)e->epoch + 1, (unsigned)epochs, e->train.loss, 100 * e->train.accuracy, e->validation.loss,
+           100 * e->validation.accuracy, clock_text(e->seconds, time, sizeof time), e->best ? "  best so far" : "");
     fflush(stdout);
     display->shown = seconds_now();
 }

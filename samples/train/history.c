@@ -27,9 +27,9 @@ void history_step(struct history *history, const struct tuff_fit_progress *p)
     if (steps <= 0 || (steps / (double)p->steps < spacing && p->step < p->steps)) return;
     if (spacing > 1 && p->epoch % (uint32_t)(spacing + 1) != 0) return;
     if (history->point_count < POINTS_MAX)
-        history->points[history->point_count++] = (struct point){
-            p->epoch + ((double)p->step - steps / 2) / (double)p->steps, (loss - history->last.loss) / steps,
-            (accuracy - history->last.accuracy) / steps};
+        history->points[history->point_count++] = (struct point){p->epoch + ((double)p->step - steps / 2) / (double)p->steps,
+                                                                 (loss - history->last.loss) / steps,
+                                                                 (accuracy - history->last.accuracy) / steps};
     history->last.step = p->step;
     history->last.loss = loss;
     history->last.accuracy = accuracy;
@@ -62,9 +62,9 @@ char *history_print(const struct history *h)
                            (unsigned long long)h->last.step, h->last.loss, h->last.accuracy);
     for (uint32_t i = 0; i < h->epoch_count; i++) {
         const struct tuff_epoch *e = &h->epochs[i];
-        at += (size_t)snprintf(text + at, size - at, "epoch %u %d %.9g %.9g %.9g %.9g %.9g %.9g\n", (unsigned)e->epoch, e->best,
-                               e->train.loss, e->train.accuracy, e->validation.loss, e->validation.accuracy, e->seconds,
-                               e->samples_per_second);
+        at += (size_t)snprintf(text + at, size - at, "epoch %u %d %.9g %.9g %.9g %.9g %.9g %.9g\n", (unsigned)e->epoch,
+                               e->best, e->train.loss, e->train.accuracy, e->validation.loss, e->validation.accuracy,
+                               e->seconds, e->samples_per_second);
     }
     for (uint32_t i = 0; i < h->point_count; i++)
         at += (size_t)snprintf(text + at, size - at, "point %.9g %.9g %.9g\n", h->points[i].at, h->points[i].loss,

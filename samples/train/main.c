@@ -83,7 +83,8 @@ static tuff_status on_save(void *user, struct tuff_model *model, struct tuff_err
                                                 .preprocess = run->data.preprocess,
                                                 .class_names = run->data.train.class_names,
                                                 .class_count = run->data.train.class_count};
-        tuff_status status = tuff_model_save(run->context, model, options_file(&run->options, "model.tuff", path), &params, error);
+        tuff_status status = tuff_model_save(run->context, model, options_file(&run->options, "model.tuff", path), &params,
+                                             error);
         if (status != TUFF_OK) return status;
         run->best_unsaved = false;
     }
@@ -94,8 +95,8 @@ static tuff_status on_save(void *user, struct tuff_model *model, struct tuff_err
     snprintf(samples, sizeof samples, "%llu", (unsigned long long)run->data.train.count);
     texts[count++] = (struct tuff_pair){"samples", samples};
     texts[count++] = (struct tuff_pair){"history", history};
-    struct tuff_model_checkpoint checkpoint = {sizeof checkpoint, run->context, options_file(&run->options, "training.ckpt", path),
-                                               texts, count};
+    struct tuff_model_checkpoint checkpoint = {sizeof checkpoint, run->context,
+                                               options_file(&run->options, "training.ckpt", path), texts, count};
     tuff_status status = tuff_model_checkpoint_save(&checkpoint, model, error);
     free(history);
     return status;
@@ -105,7 +106,8 @@ static tuff_status on_save(void *user, struct tuff_model *model, struct tuff_err
 
 static tuff_status open_device(struct run *run, struct tuff_error *error)
 {
-    tuff_status status = tuff_device_create(run->context, run->options.device[0] ? run->options.device : NULL, &run->device, error);
+    tuff_status status = tuff_device_create(run->context, run->options.device[0] ? run->options.device : NULL, &run->device,
+                                            error);
     if (status != TUFF_OK) return status;
     const struct tuff_caps *caps = tuff_device_caps(run->device);
     printf("device   %s, driver %s %s\n", caps->name, caps->driver_name, caps->driver_info);
@@ -196,7 +198,8 @@ static tuff_status go_on(struct run *run, struct tuff_error *error)
     run->earlier_seconds = run->history.seconds;
     struct tuff_fit_state state = tuff_model_state(run->model);
     if (status == TUFF_OK)
-        printf("resumed  after %llu epochs and %llu steps\n", (unsigned long long)state.epoch, (unsigned long long)state.step);
+        printf("resumed  after %llu epochs and %llu steps\n", (unsigned long long)state.epoch,
+               (unsigned long long)state.step);
     return status;
 }
 
@@ -233,10 +236,14 @@ static tuff_status test(struct run *run, struct result *result, struct tuff_erro
 
 static tuff_status finish(struct run *run, struct tuff_error *error)
 {
-    struct result result = {.options = &run->options, .data = &run->data, .history = &run->history,
-                            .caps = tuff_device_caps(run->device), .train_count = run->train_count,
+    struct result result = {.options = &run->options,
+                            .data = &run->data,
+                            .history = &run->history,
+                            .caps = tuff_device_caps(run->device),
+                            .train_count = run->train_count,
                             .validation_count = run->data.train.count - run->train_count,
-                            .parameter_count = parameter_count(run->model), .plan = tuff_model_info(run->model)};
+                            .parameter_count = parameter_count(run->model),
+                            .plan = tuff_model_info(run->model)};
     uint64_t now_bytes;
     result.best_epoch = (uint32_t)tuff_model_state(run->model).best_epoch;
     printf("speed    %.0f samples/s, %.1f s of training\n", history_rate(&run->history), run->history.seconds);
@@ -244,7 +251,8 @@ static tuff_status finish(struct run *run, struct tuff_error *error)
     if (status != TUFF_OK) return status;
     tuff_device_memory(run->device, &now_bytes, &result.peak_bytes);
     const char *curves = curves_write(&run->options, &run->history, run->options.epochs);
-    printf("files    %s/model.tuff, %s/%s\n", run->options.out, run->options.out, curves ? curves : "(no curves could be written)");
+    printf("files    %s/model.tuff, %s/%s\n", run->options.out, run->options.out,
+           curves ? curves : "(no curves could be written)");
     if (run->options.json[0] && !result_write(run->options.json, &result)) {
         snprintf(error->message, sizeof error->message, "cannot write %.300s: %s", run->options.json, strerror(errno));
         return TUFF_ERR_FILE;
@@ -271,7 +279,8 @@ static int stopped(struct run *run)
         return EXIT_INTERRUPTED;
     }
     curves_write(&run->options, &run->history, run->options.epochs);
-    printf("Stopped, and saved in %s/training.ckpt. To go on: tuff-train --resume --out %s\n", run->options.out, run->options.out);
+    printf("Stopped, and saved in %s/training.ckpt. To go on: tuff-train --resume --out %s\n", run->options.out,
+           run->options.out);
     return EXIT_INTERRUPTED;
 }
 

@@ -27,8 +27,8 @@ static tuff_val cnn(struct tuff_graph *g, tuff_val x, bool training, void *class
 
 /* ---- resnet: He et al. 2015, with one block a stage -------------------------------------------------------------------------- */
 
-static tuff_val conv_norm(struct tuff_graph *g, tuff_val x, const char *name, uint32_t channels, uint32_t kernel, uint32_t stride,
-                          bool training)
+static tuff_val conv_norm(struct tuff_graph *g, tuff_val x, const char *name, uint32_t channels, uint32_t kernel,
+                          uint32_t stride, bool training)
 {
     uint32_t pad = kernel / 2;
     struct tuff_conv2d_params params = {.stride = {stride, stride}, .pad = {pad, pad, pad, pad}};

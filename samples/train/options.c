@@ -17,7 +17,8 @@ struct row {
 };
 #define FIELD(name) offsetof(struct options, name), sizeof(((struct options *)0)->name)
 static const struct row rows[] = {
-    {"data", TEXT, FIELD(data), 0, 0, true, "DIR", "IDX files as of MNIST, or a folder of class folders with PNG and JPEG pictures"},
+    {"data", TEXT, FIELD(data), 0, 0, true, "DIR",
+     "IDX files as of MNIST, or a folder of class folders with PNG and JPEG pictures"},
     {"arch", TEXT, FIELD(arch), 0, 0, true, "NAME", "network: mlp, cnn (default) or resnet"},
     {"out", TEXT, FIELD(out), 0, 0, false, "DIR", "where model.tuff, training.ckpt and the curves go (default trained)"},
     {"epochs", WHOLE, FIELD(epochs), 1, EPOCHS_MAX, true, "N", "times through the data (default: by network)"},
@@ -49,7 +50,8 @@ static void help(void)
     }
     printf("  %-17s %s\n  %-17s %s\n\nNetworks:\n", "--help", "this text", "--version", "version of Tuff");
     for (uint32_t i = 0; i < network_count; i++)
-        printf("  %-7s %s (%u epochs, rate %g)\n", networks[i].name, networks[i].about, (unsigned)networks[i].epochs, networks[i].lr);
+        printf("  %-7s %s (%u epochs, rate %g)\n", networks[i].name, networks[i].about, (unsigned)networks[i].epochs,
+               networks[i].lr);
     printf("\nCtrl-C saves and stops; --resume goes on from there, bit for bit.\n");
 }
 
@@ -154,8 +156,15 @@ void options_parse(struct options *options, int count, char **arguments, struct 
 {
     struct option longs[ROW_COUNT + 3] = {{0}};
     bool given[ROW_COUNT] = {false};
-    *options = (struct options){.arch = "cnn", .out = "trained", .fit = "crop", .invert = "never", .seed = 1, .size = 32,
-                                .channels = 3, .validation = 0.1, .test = 0.1};
+    *options = (struct options){.arch = "cnn",
+                                .out = "trained",
+                                .fit = "crop",
+                                .invert = "never",
+                                .seed = 1,
+                                .size = 32,
+                                .channels = 3,
+                                .validation = 0.1,
+                                .test = 0.1};
     for (int i = 0; i < ROW_COUNT; i++)
         longs[i] = (struct option){rows[i].name, rows[i].kind == FLAG ? no_argument : required_argument, NULL, i + 1};
     longs[ROW_COUNT] = (struct option){"help", no_argument, NULL, HELP};

@@ -8,9 +8,12 @@ static void text(FILE *file, const char *value)
 {
     fputc('"', file);
     for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
-        if (*c == '"' || *c == '\\') fprintf(file, "\\%c", *c);
-        else if (*c < 0x20) fprintf(file, "\\u%04x", *c);
-        else fputc(*c, file);
+        if (*c == '"' || *c == '\\')
+            fprintf(file, "\\%c", *c);
+        else if (*c < 0x20)
+            fprintf(file, "\\u%04x", *c);
+        else
+            fputc(*c, file);
     }
     fputc('"', file);
 }
@@ -24,8 +27,10 @@ static void text_member(FILE *file, const char *key, const char *value)
 
 static void number(FILE *file, double value, int digits)
 {
-    if (isfinite(value)) fprintf(file, "%.*g", digits, value);
-    else fputs("null", file);
+    if (isfinite(value))
+        fprintf(file, "%.*g", digits, value);
+    else
+        fputs("null", file);
 }
 
 static void number_member(FILE *file, const char *key, double value, int digits)
@@ -54,8 +59,10 @@ static void options_member(FILE *file, const struct options *options)
     fputs("  \"options\": {", file);
     for (size_t i = 0; i < count; i++) {
         fprintf(file, "%s\"%s\": ", i ? ", " : "", texts[i].key);
-        if (texts[i].value == numbers[i]) fputs(texts[i].value, file); /* number, true or false */
-        else text(file, texts[i].value);
+        if (texts[i].value == numbers[i])
+            fputs(texts[i].value, file); /* number, true or false */
+        else
+            text(file, texts[i].value);
     }
     fputs("},\n", file);
 }
@@ -74,10 +81,12 @@ bool result_write(const char *path, const struct result *r)
     text_member(file, "device_kind", kinds[r->caps->kind]);
     text_member(file, "driver", driver);
     options_member(file, r->options);
-    fprintf(file, "  \"data\": {\"train\": %llu, \"validation\": %llu, \"test\": %llu, \"classes\": %u, \"shape\": [%u, %u, %u]},\n",
-            (unsigned long long)r->train_count, (unsigned long long)r->validation_count, (unsigned long long)r->data->test.count,
-            (unsigned)r->data->train.class_count, (unsigned)r->data->train.channels, (unsigned)r->data->train.height,
-            (unsigned)r->data->train.width);
+    fprintf(
+        file,
+        "  \"data\": {\"train\": %llu, \"validation\": %llu, \"test\": %llu, \"classes\": %u, \"shape\": [%u, %u, %u]},\n",
+        (unsigned long long)r->train_count, (unsigned long long)r->validation_count, (unsigned long long)r->data->test.count,
+        (unsigned)r->data->train.class_count, (unsigned)r->data->train.channels, (unsigned)r->data->train.height,
+        (unsigned)r->data->train.width);
     number_member(file, "parameters", (double)r->parameter_count, 15);
     number_member(file, "accuracy", r->has_test ? r->test.accuracy : NAN, 6); /* null without a test set */
     number_member(file, "test_loss", r->has_test ? r->test.loss : NAN, 6);
@@ -88,7 +97,9 @@ bool result_write(const char *path, const struct result *r)
     list_member(file, "validation_accuracy", r->history, offsetof(struct tuff_epoch, validation.accuracy));
     number_member(file, "samples_per_second", history_rate(r->history), 6);
     number_member(file, "train_seconds", r->history->seconds, 6);
-    fprintf(file, "  \"memory\": {\"device_peak_bytes\": %llu, \"parameter_bytes\": %llu, \"state_bytes\": %llu, \"scratch_bytes\": %llu}\n}\n",
+    fprintf(file,
+            "  \"memory\": {\"device_peak_bytes\": %llu, \"parameter_bytes\": %llu, \"state_bytes\": %llu, "
+            "\"scratch_bytes\": %llu}\n}\n",
             (unsigned long long)r->peak_bytes, (unsigned long long)plan->param_bytes, (unsigned long long)plan->state_bytes,
             (unsigned long long)plan->scratch_bytes);
     bool good = !ferror(file);

@@ -28,7 +28,8 @@ struct data {
     struct tuff_preprocess preprocess;
     double mean, deviation; /* of all training pixels, 0..255 */
 };
-tuff_status data_read(struct tuff_context *context, const struct options *options, struct data *data, struct tuff_error *error);
+tuff_status data_read(struct tuff_context *context, const struct options *options, struct data *data,
+                      struct tuff_error *error);
 struct tuff_data data_view(const struct tuff_dataset *dataset);
 
 /* ---- networks.c --------------------------------------------------------------------------------------------------------------- */
@@ -36,7 +37,7 @@ struct tuff_data data_view(const struct tuff_dataset *dataset);
 struct network {
     const char *name, *about;
     tuff_val (*build)(struct tuff_graph *g, tuff_val x, bool training, void *classes); /* classes: uint32_t */
-    uint32_t epochs; /* defaults */
+    uint32_t epochs;                                                                   /* defaults */
     double lr;
 };
 const struct network *network_find(const char *name);
@@ -48,13 +49,13 @@ extern const uint32_t network_count;
 enum { POINTS_MAX = 400, EPOCHS_MAX = 10000 };
 struct history {
     struct point { /* training, between two readings */
-        double at;  /* in epochs */
+        double at; /* in epochs */
         double loss, accuracy;
     } points[POINTS_MAX + 1];
     struct tuff_epoch *epochs; /* [EPOCHS_MAX] */
     uint32_t point_count, epoch_count;
     double seconds; /* of training, in earlier runs and this one */
-    struct { /* where the next point starts */
+    struct {        /* where the next point starts */
         uint32_t epoch;
         uint64_t step;
         double loss, accuracy; /* sums */
