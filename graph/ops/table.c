@@ -10,8 +10,10 @@
 #define TUFF_PW2B(name, onnx, y) &tuff_op_##name,
 #define TUFF_OP(name) &tuff_op_##name,
 const struct tuff_op *const tuff_ops[] = {
-#include "graph/ops/ops.def"
+/* clang-format off: the rows come first */
 #include "graph/ops/pointwise.def"
+#include "graph/ops/ops.def"
+/* clang-format on */
 };
 const uint32_t tuff_op_count = TUFF_COUNT(tuff_ops);
 
