@@ -9,8 +9,9 @@
 #define TUFF_PW2(name, onnx, y, da, db) &tuff_op_##name, &tuff_op_##name##_da, &tuff_op_##name##_db,
 #define TUFF_PW2B(name, onnx, y) &tuff_op_##name,
 #define TUFF_OP(name) &tuff_op_##name,
+/* The rows come first: not sorted by name. */
 const struct tuff_op *const tuff_ops[] = {
-/* clang-format off: the rows come first */
+/* clang-format off */
 #include "graph/ops/pointwise.def"
 #include "graph/ops/ops.def"
 /* clang-format on */
