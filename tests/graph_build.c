@@ -40,11 +40,11 @@ struct operands {
 };
 typedef tuff_val make(struct tuff_graph *g, const struct operands *o);
 
-#define MAKE(name, expression)                                                                                                \
-    static tuff_val name(struct tuff_graph *g, const struct operands *o)                                                      \
-    {                                                                                                                         \
-        (void)o;                                                                                                              \
-        return expression;                                                                                                    \
+#define MAKE(name, expression)                                                                                              \
+    static tuff_val name(struct tuff_graph *g, const struct operands *o)                                                    \
+    {                                                                                                                       \
+        (void)o;                                                                                                            \
+        return expression;                                                                                                  \
     }
 #define U(...) ((const uint32_t[]){__VA_ARGS__})
 #define I(...) ((const int32_t[]){__VA_ARGS__})
@@ -74,10 +74,13 @@ MAKE(cumsum_integer, tuff_cumsum(g, o->i, (struct tuff_cumsum_params){0}))
 MAKE(matmul_inner, tuff_matmul(g, o->x, o->x, (struct tuff_matmul_params){0}))
 MAKE(matmul_vector, tuff_matmul(g, o->x, o->v, (struct tuff_matmul_params){0}))
 MAKE(matmul_types, tuff_matmul(g, o->x, o->i, (struct tuff_matmul_params){.transpose_b = true}))
-MAKE(conv_channels, tuff_conv2d(g, o->p, tuff_param(g, "w", TUFF_SHAPE(8, 3, 3, 3), (struct tuff_init){0}), 0, (struct tuff_conv2d_params){0}))
-MAKE(conv_kernel, tuff_conv2d(g, o->p, tuff_param(g, "w", TUFF_SHAPE(8, 4, 7, 3), (struct tuff_init){0}), 0, (struct tuff_conv2d_params){0}))
+MAKE(conv_channels, tuff_conv2d(g, o->p, tuff_param(g, "w", TUFF_SHAPE(8, 3, 3, 3), (struct tuff_init){0}), 0,
+                                (struct tuff_conv2d_params){0}))
+MAKE(conv_kernel, tuff_conv2d(g, o->p, tuff_param(g, "w", TUFF_SHAPE(8, 4, 7, 3), (struct tuff_init){0}), 0,
+                              (struct tuff_conv2d_params){0}))
 MAKE(conv_rank, tuff_conv2d(g, o->x, o->p, 0, (struct tuff_conv2d_params){0}))
-MAKE(conv_bias, tuff_conv2d(g, o->p, tuff_param(g, "w", TUFF_SHAPE(8, 4, 3, 3), (struct tuff_init){0}), o->v, (struct tuff_conv2d_params){0}))
+MAKE(conv_bias, tuff_conv2d(g, o->p, tuff_param(g, "w", TUFF_SHAPE(8, 4, 3, 3), (struct tuff_init){0}), o->v,
+                            (struct tuff_conv2d_params){0}))
 MAKE(deconv_pad, tuff_conv_transpose2d(g, o->p, tuff_param(g, "w", TUFF_SHAPE(4, 2, 3, 3), (struct tuff_init){0}), 0,
                                        (struct tuff_conv_transpose2d_params){.output_pad = {1, 1}}))
 MAKE(pool_window, tuff_max_pool2d(g, o->p, (struct tuff_pool2d_params){.kernel = {7, 7}}))
@@ -100,7 +103,8 @@ MAKE(full_empty, tuff_full(g, TUFF_F32, TUFF_SHAPE(2, 0), 0))
 MAKE(full_huge, tuff_full(g, TUFF_F32, TUFF_SHAPE(65536, 65536), 0))
 MAKE(input_unnamed, tuff_input(g, "", TUFF_F32, TUFF_SHAPE(2)))
 MAKE(input_taken, tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(2, 3)))
-MAKE(param_taken, (tuff_param(g, "w", TUFF_SHAPE(2), (struct tuff_init){0}), tuff_param(g, "w", TUFF_SHAPE(3), (struct tuff_init){0})))
+MAKE(param_taken,
+     (tuff_param(g, "w", TUFF_SHAPE(2), (struct tuff_init){0}), tuff_param(g, "w", TUFF_SHAPE(3), (struct tuff_init){0})))
 MAKE(named_taken, tuff_named(g, o->v, "x"))
 MAKE(state_bool, tuff_state(g, "s", TUFF_BOOL, TUFF_SHAPE(2), (struct tuff_init){0}))
 MAKE(constant_none, tuff_constant(g, ((struct tuff_type){TUFF_F32, {0}}), NULL))
@@ -112,7 +116,8 @@ MAKE(norm_groups, tuff_group_norm(g, o->p, 0, 0, 3, 1e-5))
 MAKE(norm_channels, tuff_batch_norm_infer(g, o->p, o->v, o->v, o->v, o->v, 1e-5))
 MAKE(softmax_axis, tuff_softmax(g, o->x, 2))
 MAKE(entropy_labels, tuff_cross_entropy(g, o->x, o->i, (struct tuff_cross_entropy_params){0}))
-MAKE(entropy_smooth, tuff_cross_entropy(g, o->x, tuff_argmax(g, o->x, 1, TUFF_DROP_AXES), (struct tuff_cross_entropy_params){.label_smoothing = 1}))
+MAKE(entropy_smooth, tuff_cross_entropy(g, o->x, tuff_argmax(g, o->x, 1, TUFF_DROP_AXES),
+                                        (struct tuff_cross_entropy_params){.label_smoothing = 1}))
 MAKE(mse_shapes, tuff_mse_loss(g, o->x, o->v, TUFF_REDUCE_MEAN))
 MAKE(unsqueeze_axis, tuff_unsqueeze(g, o->x, 4))
 
@@ -195,18 +200,21 @@ static void check_refusal(struct build_test *t, size_t at)
     struct tuff_graph *g = fresh(t);
     struct tuff_error error = {0}, again = {0};
     const struct operands o = {tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(2, 3)), tuff_input(g, "v", TUFF_F32, TUFF_SHAPE(5)),
-                               tuff_input(g, "i", TUFF_I32, TUFF_SHAPE(2, 3)), tuff_input(g, "p", TUFF_F32, TUFF_SHAPE(1, 4, 6, 6))};
+                               tuff_input(g, "i", TUFF_I32, TUFF_SHAPE(2, 3)),
+                               tuff_input(g, "p", TUFF_F32, TUFF_SHAPE(1, 4, 6, 6))};
     const char *name = refusals[at].name;
     tuff_val v = refusals[at].make(g, &o);
     tuff_status status = tuff_graph_finish(g, &error);
     check(t, v == 0, "%s: expected 0, got value %u", name, (unsigned)v);
-    check(t, status == refusals[at].status && error.status == status, "%s: expected %s, got %s: %s", name, tuff_status_name(refusals[at].status),
-          tuff_status_name(status), error.message);
+    check(t, status == refusals[at].status && error.status == status, "%s: expected %s, got %s: %s", name,
+          tuff_status_name(refusals[at].status), tuff_status_name(status), error.message);
     for (size_t i = 0; i < TUFF_COUNT(refusals[at].parts) && refusals[at].parts[i]; i++)
-        check(t, strstr(error.message, refusals[at].parts[i]) != NULL, "%s: expected '%s' in '%s'", name, refusals[at].parts[i], error.message);
+        check(t, strstr(error.message, refusals[at].parts[i]) != NULL, "%s: expected '%s' in '%s'", name,
+              refusals[at].parts[i], error.message);
     uint32_t count = g->count; /* sticky: nothing is added any more, the first sentence stays */
     tuff_val later = tuff_reshape(g, tuff_add(g, o.x, o.x), TUFF_SHAPE(9));
-    check(t, later == 0 && g->count == count && tuff_graph_finish(g, &again) == status && !strcmp(again.message, error.message),
+    check(t,
+          later == 0 && g->count == count && tuff_graph_finish(g, &again) == status && !strcmp(again.message, error.message),
           "%s: the first failure does not stay: %s", name, again.message);
     t->refusals++;
     tuff_graph_destroy(g);
@@ -227,21 +235,26 @@ static void check_inputs(struct build_test *t, const struct tuff_op *op)
             bool counted = n >= op->arity_min && (op->arity_max == 255 || n <= op->arity_max);
             tuff_val v = tuff_graph_add(g, op, in, n, zero_attrs);
             bool failed = tuff_graph_finish(g, &error) != TUFF_OK;
-            check(t, failed == (v == 0), "%s of %u inputs: value %u, but status %s", op->name, (unsigned)n, (unsigned)v, tuff_status_name(g->status));
-            check(t, counted || (failed && strstr(error.message, op->name)), "%s of %u inputs: expected a failure that names it", op->name, (unsigned)n);
-            check(t, kind || n == 0 || !counted || failed, "%s of %u missing inputs: expected a failure", op->name, (unsigned)n);
+            check(t, failed == (v == 0), "%s of %u inputs: value %u, but status %s", op->name, (unsigned)n, (unsigned)v,
+                  tuff_status_name(g->status));
+            check(t, counted || (failed && strstr(error.message, op->name)),
+                  "%s of %u inputs: expected a failure that names it", op->name, (unsigned)n);
+            check(t, kind || n == 0 || !counted || failed, "%s of %u missing inputs: expected a failure", op->name,
+                  (unsigned)n);
             tuff_graph_destroy(g);
         }
 }
 
 /* ---- what is built ---------------------------------------------------------------------------------------------------------------- */
 
-static void expect_type(struct build_test *t, const struct tuff_graph *g, const char *what, tuff_val v, enum tuff_dtype dtype, struct tuff_shape shape)
+static void expect_type(struct build_test *t, const struct tuff_graph *g, const char *what, tuff_val v,
+                        enum tuff_dtype dtype, struct tuff_shape shape)
 {
     char a[128], b[128];
     struct tuff_type type = tuff_type_of(g, v);
-    check(t, type.dtype == dtype && tuff_shape_equal(&type.shape, &shape), "%s: expected %s %s, got %s %s (%s)", what, tuff_dtype_name(dtype),
-          tuff_shape_text(&shape, a, sizeof a), tuff_dtype_name(type.dtype), tuff_shape_text(&type.shape, b, sizeof b), g->error.message);
+    check(t, type.dtype == dtype && tuff_shape_equal(&type.shape, &shape), "%s: expected %s %s, got %s %s (%s)", what,
+          tuff_dtype_name(dtype), tuff_shape_text(&shape, a, sizeof a), tuff_dtype_name(type.dtype),
+          tuff_shape_text(&type.shape, b, sizeof b), g->error.message);
 }
 
 static void check_types(struct build_test *t)
@@ -263,16 +276,21 @@ static void check_types(struct build_test *t)
     expect_type(t, g, "mean of all", tuff_mean(g, p, 0, TUFF_DROP_AXES), TUFF_F32, (struct tuff_shape){0});
     expect_type(t, g, "sum of integers", tuff_sum(g, i, 0, TUFF_KEEP_AXES), TUFF_I32, TUFF_SHAPE(1));
     expect_type(t, g, "argmax", tuff_argmax(g, p, -1, TUFF_DROP_AXES), TUFF_I32, TUFF_SHAPE(2, 4, 7));
-    expect_type(t, g, "matmul", tuff_matmul(g, tuff_transpose(g, p), p, (struct tuff_matmul_params){0}), TUFF_F32, TUFF_SHAPE(2, 4, 8, 8));
-    expect_type(t, g, "conv2d", tuff_conv2d(g, p, w, 0, (struct tuff_conv2d_params){.stride = {2, 1}, .pad = {1, 1, 1, 1}, .groups = 2}), TUFF_F32,
-                TUFF_SHAPE(2, 6, 4, 8));
+    expect_type(t, g, "matmul", tuff_matmul(g, tuff_transpose(g, p), p, (struct tuff_matmul_params){0}), TUFF_F32,
+                TUFF_SHAPE(2, 4, 8, 8));
+    expect_type(t, g, "conv2d",
+                tuff_conv2d(g, p, w, 0, (struct tuff_conv2d_params){.stride = {2, 1}, .pad = {1, 1, 1, 1}, .groups = 2}),
+                TUFF_F32, TUFF_SHAPE(2, 6, 4, 8));
     expect_type(t, g, "conv_transpose2d",
-                tuff_conv_transpose2d(g, tuff_slice(g, p, U(0, 0, 0, 0), I(1, 1, 1, 1), U(2, 1, 7, 8)),
-                                      tuff_param(g, "v", TUFF_SHAPE(1, 5, 3, 3), (struct tuff_init){0}), 0,
-                                      (struct tuff_conv_transpose2d_params){.stride = {2, 2}, .pad = {1, 1, 1, 1}, .output_pad = {1, 0}}),
+                tuff_conv_transpose2d(
+                    g, tuff_slice(g, p, U(0, 0, 0, 0), I(1, 1, 1, 1), U(2, 1, 7, 8)),
+                    tuff_param(g, "v", TUFF_SHAPE(1, 5, 3, 3), (struct tuff_init){0}), 0,
+                    (struct tuff_conv_transpose2d_params){.stride = {2, 2}, .pad = {1, 1, 1, 1}, .output_pad = {1, 0}}),
                 TUFF_F32, TUFF_SHAPE(2, 5, 14, 15));
-    expect_type(t, g, "max_pool2d", tuff_max_pool2d(g, p, (struct tuff_pool2d_params){.kernel = {2, 2}, .ceil_mode = true}), TUFF_F32, TUFF_SHAPE(2, 4, 4, 4));
-    expect_type(t, g, "gather", tuff_gather(g, p, tuff_reshape(g, i, TUFF_SHAPE(2, 2)), 1), TUFF_F32, TUFF_SHAPE(2, 2, 2, 7, 8));
+    expect_type(t, g, "max_pool2d", tuff_max_pool2d(g, p, (struct tuff_pool2d_params){.kernel = {2, 2}, .ceil_mode = true}),
+                TUFF_F32, TUFF_SHAPE(2, 4, 4, 4));
+    expect_type(t, g, "gather", tuff_gather(g, p, tuff_reshape(g, i, TUFF_SHAPE(2, 2)), 1), TUFF_F32,
+                TUFF_SHAPE(2, 2, 2, 7, 8));
     expect_type(t, g, "one_hot", tuff_one_hot(g, i, 10), TUFF_F32, TUFF_SHAPE(4, 10));
     expect_type(t, g, "logsumexp", tuff_logsumexp(g, p, 6, TUFF_DROP_AXES), TUFF_F32, TUFF_SHAPE(2, 8));
     check(t, tuff_graph_finish(g, NULL) == TUFF_OK, "types: %s", g->error.message);
@@ -283,13 +301,17 @@ static void check_names(struct build_test *t)
 {
     struct tuff_graph *g = fresh(t);
     tuff_val w = tuff_param(g, "w", TUFF_SHAPE(2, 3), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL});
-    check(t, tuff_param(g, "w", TUFF_SHAPE(2, 3), (struct tuff_init){0}) == w, "a parameter of the same name and shape must be the same value");
+    check(t, tuff_param(g, "w", TUFF_SHAPE(2, 3), (struct tuff_init){0}) == w,
+          "a parameter of the same name and shape must be the same value");
     tuff_val s = tuff_state(g, "s", TUFF_I32, TUFF_SHAPE(2), (struct tuff_init){0});
-    check(t, tuff_state(g, "s", TUFF_I32, TUFF_SHAPE(2), (struct tuff_init){0}) == s, "a state of the same name and type must be the same value");
+    check(t, tuff_state(g, "s", TUFF_I32, TUFF_SHAPE(2), (struct tuff_init){0}) == s,
+          "a state of the same name and type must be the same value");
     check(t, tuff_rng_state(g) == tuff_rng_state(g), "the generator's state must be one value");
     tuff_val y = tuff_named(g, tuff_neg(g, w), "y");
-    check(t, tuff_graph_find(g, "y") == y && tuff_graph_find(g, "w") == w && tuff_graph_find(g, "z") == 0, "values must be found by name");
-    check(t, tuff_named(g, y, "other") == y && tuff_graph_find(g, "y") == 0 && tuff_graph_find(g, "other") == y, "a value may be named anew");
+    check(t, tuff_graph_find(g, "y") == y && tuff_graph_find(g, "w") == w && tuff_graph_find(g, "z") == 0,
+          "values must be found by name");
+    check(t, tuff_named(g, y, "other") == y && tuff_graph_find(g, "y") == 0 && tuff_graph_find(g, "other") == y,
+          "a value may be named anew");
     tuff_val gx[2], zero = tuff_scalar(g, 0);
     tuff_gradients(g, tuff_sum(g, y, 0, TUFF_DROP_AXES), 0, (tuff_val[]){w, zero}, 2, gx);
     expect_type(t, g, "gradient", gx[0], TUFF_F32, TUFF_SHAPE(2, 3));

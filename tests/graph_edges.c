@@ -33,12 +33,13 @@ static struct tuff_graph *fresh(struct edges_test *t)
     return g;
 }
 
-static bool compile(struct edges_test *t, const struct tuff_graph *g, const tuff_val *outputs, uint32_t count, const char *what,
-                    struct tuff_compiled *out)
+static bool compile(struct edges_test *t, const struct tuff_graph *g, const tuff_val *outputs, uint32_t count,
+                    const char *what, struct tuff_compiled *out)
 {
     struct tuff_caps caps = graph_caps(0);
     struct tuff_error error = {0};
-    struct tuff_compile_params params = {.graph = g, .outputs = outputs, .output_count = count, .caps = &caps, .debug = TUFF_DEBUG_CHECK};
+    struct tuff_compile_params params = {
+        .graph = g, .outputs = outputs, .output_count = count, .caps = &caps, .debug = TUFF_DEBUG_CHECK};
     return check(t, tuff_compile(&params, out, &error) == TUFF_OK, "%s: %s", what, error.message);
 }
 
@@ -64,18 +65,22 @@ static bool overwrites(const struct tuff_plan *plan)
 /* x is read element by element by y, which is as large, and a part of x elsewhere by the same launch. */
 static void check_take_over(struct edges_test *t)
 {
-    static const char *const names[] = {"the whole", "a slice beside the whole", "a slice and a later one", "a slice and the whole backwards"};
+    static const char *const names[] = {"the whole", "a slice beside the whole", "a slice and a later one",
+                                        "a slice and the whole backwards"};
     for (uint32_t way = 0; way < TUFF_COUNT(names); way++) {
         struct tuff_graph *g = fresh(t);
         struct tuff_compiled compiled;
-        tuff_val a = tuff_input(g, "a", TUFF_F32, TUFF_SHAPE(64, 64)), half = tuff_input(g, "half", TUFF_F32, TUFF_SHAPE(64, 32)), y = 0;
+        tuff_val a = tuff_input(g, "a", TUFF_F32, TUFF_SHAPE(64, 64)),
+                 half = tuff_input(g, "half", TUFF_F32, TUFF_SHAPE(64, 32)), y = 0;
         tuff_val x = tuff_matmul(g, a, a, (struct tuff_matmul_params){0}), flat = tuff_reshape(g, x, TUFF_SHAPE(4096));
         tuff_val part = tuff_slice(g, flat, (uint32_t[]){0}, (int32_t[]){1}, (uint32_t[]){4090});
         tuff_val later = tuff_slice(g, flat, (uint32_t[]){6}, (int32_t[]){1}, (uint32_t[]){4090});
         tuff_val back = tuff_slice(g, flat, (uint32_t[]){4095}, (int32_t[]){-1}, (uint32_t[]){4090});
         tuff_val rows = tuff_slice(g, x, (uint32_t[]){0, 0}, (int32_t[]){1, 1}, (uint32_t[]){32, 64});
         switch (way) {
-        case 0: y = tuff_add(g, tuff_matmul(g, a, a, (struct tuff_matmul_params){.transpose_b = true}), tuff_exp(g, x)); break;
+        case 0:
+            y = tuff_add(g, tuff_matmul(g, a, a, (struct tuff_matmul_params){.transpose_b = true}), tuff_exp(g, x));
+            break;
         case 1: y = tuff_add(g, tuff_matmul(g, half, rows, (struct tuff_matmul_params){0}), x); break;
         case 2: y = tuff_add(g, part, later); break;
         case 3: y = tuff_add(g, part, back); break;
@@ -83,7 +88,8 @@ static void check_take_over(struct edges_test *t)
         y = tuff_reshape(g, y, TUFF_SHAPE(way < 2 ? 64 : 5, 0)); /* a product of it: so that it has memory */
         tuff_val z = tuff_matmul(g, y, y, (struct tuff_matmul_params){.transpose_b = true});
         if (compile(t, g, &z, 1, names[way], &compiled)) {
-            check(t, overwrites(&compiled.plan) == (way == 0), way ? "%s: a launch writes what it reads" : "%s is not written in place", names[way]);
+            check(t, overwrites(&compiled.plan) == (way == 0),
+                  way ? "%s: a launch writes what it reads" : "%s is not written in place", names[way]);
             tuff_plan_finish(&compiled.plan);
         }
         tuff_graph_destroy(g);
@@ -97,11 +103,12 @@ static void check_identities(struct edges_test *t)
     struct tuff_graph *g = fresh(t);
     struct tuff_compiled compiled;
     tuff_val h = tuff_input(g, "h", TUFF_F16, TUFF_SHAPE(200)), u = tuff_input(g, "u", TUFF_U8, TUFF_SHAPE(200));
-    const tuff_val outputs[] = {tuff_add(g, tuff_scalar(g, 0), h), tuff_mul(g, tuff_scalar(g, 1), h), tuff_neg(g, tuff_neg(g, h)),
-                                tuff_neg(g, tuff_neg(g, u))};
+    const tuff_val outputs[] = {tuff_add(g, tuff_scalar(g, 0), h), tuff_mul(g, tuff_scalar(g, 1), h),
+                                tuff_neg(g, tuff_neg(g, h)), tuff_neg(g, tuff_neg(g, u))};
     if (compile(t, g, outputs, TUFF_COUNT(outputs), "identities", &compiled)) {
         for (uint32_t i = 0; i < TUFF_COUNT(outputs); i++)
-            check(t, compiled.plan.slots[compiled.output_slots[i]].bytes == 1024, "identity %u: 200 elements of 4 bytes in a slot of %llu", (unsigned)i,
+            check(t, compiled.plan.slots[compiled.output_slots[i]].bytes == 1024,
+                  "identity %u: 200 elements of 4 bytes in a slot of %llu", (unsigned)i,
                   (unsigned long long)compiled.plan.slots[compiled.output_slots[i]].bytes);
         tuff_plan_finish(&compiled.plan);
     }
@@ -133,7 +140,8 @@ static void check_pack(struct edges_test *t)
     for (uint32_t i = 0; i < COUNT; i++) members[i] = x;
     tuff_val y = tuff_sum(g, tuff_pack(g, target, members, COUNT), 0, TUFF_DROP_AXES);
     if (compile(t, g, &y, 1, "one value packed many times", &compiled)) {
-        check(t, compiled.plan.launch_count >= COUNT, "one value packed %u times by %u launches", (unsigned)COUNT, (unsigned)compiled.plan.launch_count);
+        check(t, compiled.plan.launch_count >= COUNT, "one value packed %u times by %u launches", (unsigned)COUNT,
+              (unsigned)compiled.plan.launch_count);
         tuff_plan_finish(&compiled.plan);
     }
     free(members);
@@ -145,8 +153,10 @@ static void check_pack(struct edges_test *t)
 static void break_contract(struct tuff_graph *g, uint32_t way)
 {
     struct tuff_shape many = {.rank = 4000, .dim = {1, 1, 1, 1, 1, 1, 1, 1}};
-    tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(20)), s = tuff_state(g, "s", TUFF_F32, TUFF_SHAPE(20), (struct tuff_init){0});
-    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(20), (struct tuff_init){0}), loss = tuff_sum(g, tuff_mul(g, w, x), 0, TUFF_DROP_AXES);
+    tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(20)),
+             s = tuff_state(g, "s", TUFF_F32, TUFF_SHAPE(20), (struct tuff_init){0});
+    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(20), (struct tuff_init){0}),
+             loss = tuff_sum(g, tuff_mul(g, w, x), 0, TUFF_DROP_AXES);
     struct tuff_optimizer_params params = {.schedule = {.lr = 0.1}};
     struct tuff_optimizer optimizer;
     switch (way) {
@@ -176,7 +186,8 @@ static void check_contracts(struct edges_test *t)
         struct tuff_error error = {0};
         break_contract(g, way);
         tuff_status status = tuff_graph_finish(g, &error);
-        check(t, status == TUFF_ERR_USAGE || status == TUFF_ERR_SHAPE, "broken contract %u: %s", (unsigned)way, tuff_status_name(status));
+        check(t, status == TUFF_ERR_USAGE || status == TUFF_ERR_SHAPE, "broken contract %u: %s", (unsigned)way,
+              tuff_status_name(status));
         tuff_graph_destroy(g);
     }
 }
@@ -259,9 +270,12 @@ static void check_allocations(struct edges_test *t)
         for (; status == TUFF_ERR_MEMORY; n++) {
             limited.left = n;
             status = build_and_compile(context, which);
-            if (!check(t, limited.live == live, "%s: leaks when allocation %llu fails", graph_network_names[which], (unsigned long long)n)) break;
+            if (!check(t, limited.live == live, "%s: leaks when allocation %llu fails", graph_network_names[which],
+                       (unsigned long long)n))
+                break;
         }
-        check(t, status == TUFF_OK, "%s: %s when allocation %llu fails", graph_network_names[which], tuff_status_name(status), (unsigned long long)n);
+        check(t, status == TUFF_OK, "%s: %s when allocation %llu fails", graph_network_names[which],
+              tuff_status_name(status), (unsigned long long)n);
     }
     tuff_status status = TUFF_ERR_MEMORY;
     for (uint64_t n = 0; status == TUFF_ERR_MEMORY; n++) status = emit(context, &limited, n);

@@ -8,11 +8,23 @@ const uint32_t graph_caps_count = TUFF_COUNT(graph_caps_names);
 
 struct tuff_caps graph_caps(uint32_t which)
 {
-    struct tuff_caps caps = {.struct_size = sizeof caps, .kind = TUFF_DEVICE_DISCRETE, .subgroup_size = 32, .subgroup_size_min = 32,
-                             .subgroup_size_max = 32, .subgroup_basic = true, .subgroup_arithmetic = true, .subgroup_ballot = true,
-                             .subgroup_shuffle = true, .max_workgroup_invocations = 1024, .max_workgroup_size = {1024, 1024, 64},
-                             .max_workgroup_count = {65535, 65535, 65535}, .max_shared_bytes = 49152, .max_push_bytes = 256,
-                             .max_storage_buffers = 1000, .max_storage_range = UINT32_MAX, .max_allocation_bytes = UINT32_MAX,
+    struct tuff_caps caps = {.struct_size = sizeof caps,
+                             .kind = TUFF_DEVICE_DISCRETE,
+                             .subgroup_size = 32,
+                             .subgroup_size_min = 32,
+                             .subgroup_size_max = 32,
+                             .subgroup_basic = true,
+                             .subgroup_arithmetic = true,
+                             .subgroup_ballot = true,
+                             .subgroup_shuffle = true,
+                             .max_workgroup_invocations = 1024,
+                             .max_workgroup_size = {1024, 1024, 64},
+                             .max_workgroup_count = {65535, 65535, 65535},
+                             .max_shared_bytes = 49152,
+                             .max_push_bytes = 256,
+                             .max_storage_buffers = 1000,
+                             .max_storage_range = UINT32_MAX,
+                             .max_allocation_bytes = UINT32_MAX,
                              .storage_alignment = 16};
     if (which == 1) { /* the least that is promised to work */
         caps.kind = TUFF_DEVICE_INTEGRATED;
@@ -81,12 +93,15 @@ static uint32_t picture_net(struct tuff_graph *g, tuff_val *outputs)
         static const char *const kinds[5] = {"w", "gamma", "beta", "mean", "var"};
         for (int k = 0; k < 5; k++) snprintf(name[k], sizeof name[k], "%s%u", kinds[k], (unsigned)i);
         uint32_t out = 8 * (i + 1);
-        tuff_val w = tuff_param(g, name[0], TUFF_SHAPE(out, c, 3, 3), (struct tuff_init){TUFF_INIT_KAIMING_NORMAL, 0, 0, NULL});
+        tuff_val w = tuff_param(g, name[0], TUFF_SHAPE(out, c, 3, 3),
+                                (struct tuff_init){TUFF_INIT_KAIMING_NORMAL, 0, 0, NULL});
         tuff_val y = tuff_conv2d(g, x, w, 0, (struct tuff_conv2d_params){.pad = {1, 1, 1, 1}});
         struct tuff_batch_norm bn = tuff_batch_norm_train(
             g, y, tuff_param(g, name[1], TUFF_SHAPE(out), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL}),
-            tuff_param(g, name[2], TUFF_SHAPE(out), (struct tuff_init){0}), tuff_state(g, name[3], TUFF_F32, TUFF_SHAPE(out), (struct tuff_init){0}),
-            tuff_state(g, name[4], TUFF_F32, TUFF_SHAPE(out), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL}), 1e-5, 0.1);
+            tuff_param(g, name[2], TUFF_SHAPE(out), (struct tuff_init){0}),
+            tuff_state(g, name[3], TUFF_F32, TUFF_SHAPE(out), (struct tuff_init){0}),
+            tuff_state(g, name[4], TUFF_F32, TUFF_SHAPE(out), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL}), 1e-5,
+            0.1);
         updates[i] = tuff_assign(g, tuff_graph_find(g, name[3]), bn.mean);
         x = tuff_max_pool2d(g, tuff_relu(g, bn.y), (struct tuff_pool2d_params){.kernel = {2, 2}});
     }
@@ -106,9 +121,11 @@ static uint32_t attention(struct tuff_graph *g, tuff_val *outputs)
     }
     tuff_val scores = tuff_matmul(g, heads[0], tuff_transpose(g, heads[1]), (struct tuff_matmul_params){0});
     tuff_val p = tuff_softmax(g, tuff_affine(g, scores, 0.35355339, 0), -1);
-    tuff_val y = tuff_permute(g, tuff_matmul(g, p, heads[2], (struct tuff_matmul_params){0}), (const uint32_t[]){0, 2, 1, 3});
+    tuff_val y = tuff_permute(g, tuff_matmul(g, p, heads[2], (struct tuff_matmul_params){0}),
+                              (const uint32_t[]){0, 2, 1, 3});
     y = tuff_add(g, tuff_reshape(g, y, TUFF_SHAPE(2, 17, 32)), x);
-    y = tuff_layer_norm(g, y, tuff_param(g, "g", TUFF_SHAPE(32), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL}), 0, 1, 1e-5);
+    y = tuff_layer_norm(g, y, tuff_param(g, "g", TUFF_SHAPE(32), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL}), 0, 1,
+                        1e-5);
     tuff_val params[3] = {tuff_graph_find(g, "q.w"), tuff_graph_find(g, "k.w"), tuff_graph_find(g, "g")};
     outputs[0] = tuff_named(g, y, "y");
     tuff_gradients(g, y, 0, params, 3, outputs + 1);
@@ -143,8 +160,9 @@ static uint32_t states(struct tuff_graph *g, tuff_val *outputs)
         s[i] = tuff_state(g, name, TUFF_F32, TUFF_SHAPE(5, 64), (struct tuff_init){0});
     }
     outputs[0] = tuff_assign(g, s[0], tuff_add(g, tuff_affine(g, s[0], 0.9, 0), x));
-    outputs[1] = tuff_assign(g, s[1], s[0]);                                    /* the old content */
-    outputs[2] = tuff_assign(g, s[2], tuff_slice(g, s[2], (const uint32_t[]){4, 0}, (const int32_t[]){-1, 1}, (const uint32_t[]){5, 64}));
+    outputs[1] = tuff_assign(g, s[1], s[0]); /* the old content */
+    outputs[2] = tuff_assign(
+        g, s[2], tuff_slice(g, s[2], (const uint32_t[]){4, 0}, (const int32_t[]){-1, 1}, (const uint32_t[]){5, 64}));
     outputs[3] = tuff_assign(g, s[3], tuff_mul(g, tuff_gelu(g, s[3]), tuff_sum(g, s[3], 2, TUFF_KEEP_AXES)));
     outputs[4] = tuff_add(g, tuff_gelu(g, tuff_add(g, s[1], s[2])), s[3]);
     outputs[5] = tuff_sigmoid(g, outputs[4]);

@@ -32,8 +32,8 @@ static uint32_t launches(struct tuff_context *context, const struct tuff_op *op)
 
 static const char *kind_of(const struct tuff_op *op)
 {
-    bool view = !strcmp(op->name, "reshape") || !strcmp(op->name, "permute") || !strcmp(op->name, "slice") || !strcmp(op->name, "expand") ||
-                !strcmp(op->name, "pad") || !strcmp(op->name, "concat");
+    bool view = !strcmp(op->name, "reshape") || !strcmp(op->name, "permute") || !strcmp(op->name, "slice") ||
+                !strcmp(op->name, "expand") || !strcmp(op->name, "pad") || !strcmp(op->name, "concat");
     switch (op->class) {
     case TUFF_CLASS_LEAF: return "leaf";
     case TUFF_CLASS_INLINE: return op->glsl ? "pointwise" : view ? "view" : "in place";
@@ -47,29 +47,37 @@ static void add_attributes(struct tuff_text *text, const struct tuff_op *op)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < op->attr_count; i++)
-        if (!op->glsl || op_text_names(op->glsl, op->attrs[i].name)) tuff_text_add(text, "%s%s", count++ ? ", " : "", op->attrs[i].name);
+        if (!op->glsl || op_text_names(op->glsl, op->attrs[i].name))
+            tuff_text_add(text, "%s%s", count++ ? ", " : "", op->attrs[i].name);
 }
 
 static void add_table(struct tuff_context *context, struct tuff_text *text)
 {
-    tuff_text_add(text,
-                  "# Operators\n\n"
-                  "Written by `tests/graph_operators --update` from the operators' descriptors; a test compares it.\n\n"
-                  "* **pointwise**, **view**, **in place**: written into the launch that produces or consumes the value; a launch of its own only where\n"
-                  "  there is none. **kernel**: one launch, with the pointwise operators around it inside. **leaf**: no computation.\n"
-                  "* **launches**: of the operator alone, on a discrete GPU.\n"
-                  "* Norms, softmax, losses, dropout, `mean`, `logsumexp`, `one_hot`, `global_avg_pool`, `conv_transpose2d` and the optimizers are\n"
-                  "  built from these. Every pointwise operator also has derivative operators `<name>_da` (and `_db`), not listed.\n\n"
-                  "| operator | ONNX | class | attributes | gradient | launches |\n|---|---|---|---|---|---|\n");
+    tuff_text_add(
+        text,
+        "# Operators\n\n"
+        "Written by `tests/graph_operators --update` from the operators' descriptors; a test compares it.\n\n"
+        "* **pointwise**, **view**, **in place**: written into the launch that produces or consumes the value; a launch of "
+        "its own only where\n"
+        "  there is none. **kernel**: one launch, with the pointwise operators around it inside. **leaf**: no computation.\n"
+        "* **launches**: of the operator alone, on a discrete GPU.\n"
+        "* Norms, softmax, losses, dropout, `mean`, `logsumexp`, `one_hot`, `global_avg_pool`, `conv_transpose2d` and the "
+        "optimizers are\n"
+        "  built from these. Every pointwise operator also has derivative operators `<name>_da` (and `_db`), not listed.\n\n"
+        "| operator | ONNX | class | attributes | gradient | launches |\n|---|---|---|---|---|---|\n");
     for (uint32_t i = 0; i < tuff_op_count; i++) {
         const struct tuff_op *op = tuff_ops[i];
         if (op_is_derivative(op)) continue;
         tuff_text_add(text, "| %s | %s | %s | ", op->name, op->onnx, kind_of(op));
         add_attributes(text, op);
-        if (op->grad) tuff_text_add(text, " | yes | ");
-        else tuff_text_add(text, " | no: %s | ", op->nondiff);
-        if (op->case_count) tuff_text_add(text, "%u |\n", (unsigned)launches(context, op));
-        else tuff_text_add(text, "0 |\n");
+        if (op->grad)
+            tuff_text_add(text, " | yes | ");
+        else
+            tuff_text_add(text, " | no: %s | ", op->nondiff);
+        if (op->case_count)
+            tuff_text_add(text, "%u |\n", (unsigned)launches(context, op));
+        else
+            tuff_text_add(text, "0 |\n");
     }
 }
 
@@ -88,7 +96,8 @@ static void add_short_table(struct tuff_text *text)
         }
         tuff_text_add(text, " |\n");
     }
-    tuff_text_add(text, "| built from these | mean, logsumexp, softmax, log_softmax, batch, layer, group and rms norm, global_avg_pool, conv_transpose2d, "
+    tuff_text_add(text, "| built from these | mean, logsumexp, softmax, log_softmax, batch, layer, group and rms norm, "
+                        "global_avg_pool, conv_transpose2d, "
                         "cross entropy, mse, l1, smooth l1 and bce losses, dropout, one_hot, SGD, Adam, AdamW |\n");
 }
 

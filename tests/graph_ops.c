@@ -33,7 +33,8 @@ static void fail(struct ops_test *t, const char *format, ...)
 
 static void check_descriptor(struct ops_test *t, const struct tuff_op *op)
 {
-    bool leaf = op->class == TUFF_CLASS_LEAF || op->class == TUFF_CLASS_ASSIGN || op == &tuff_op_full, derivative = op_is_derivative(op);
+    bool leaf = op->class == TUFF_CLASS_LEAF || op->class == TUFF_CLASS_ASSIGN || op == &tuff_op_full,
+         derivative = op_is_derivative(op);
     if (tuff_op_find(op->name) != op) fail(t, "%s: the name is not found, or stands twice", op->name);
     if (!op->onnx) fail(t, "%s: onnx is NULL", op->name);
     if (!op->infer) fail(t, "%s: no infer", op->name);
@@ -84,7 +85,8 @@ static void golden_row(struct ops_test *t, const struct tuff_op *op, const char 
 }
 
 /* Elements behind " : ", as many as the shape has; NULL and a failure otherwise. */
-static double *elements(struct ops_test *t, const char *path, unsigned number, const char *text, const struct tuff_shape *shape)
+static double *elements(struct ops_test *t, const char *path, unsigned number, const char *text,
+                        const struct tuff_shape *shape)
 {
     uint64_t count = tuff_shape_count(shape);
     double *data = tuff_alloc(t->context, (size_t)count * sizeof *data);
@@ -92,7 +94,8 @@ static double *elements(struct ops_test *t, const char *path, unsigned number, c
         char *end;
         data[i] = strtod(text, &end);
         if (end == text) {
-            fail(t, "%s:%u: expected %llu elements, got %llu", path, number, (unsigned long long)count, (unsigned long long)i);
+            fail(t, "%s:%u: expected %llu elements, got %llu", path, number, (unsigned long long)count,
+                 (unsigned long long)i);
             tuff_free(t->context, data);
             return NULL;
         }
@@ -126,12 +129,14 @@ static void golden_result(struct ops_test *t, const char *path, struct golden_ca
     }
     double **data = tuff_reference_create(g);
     tuff_val y = g->count - 1;
-    for (uint32_t i = 0; data && i < c->count; i++) data[i + 1] = elements(t, path, c->line, c->data[i], &g->values[i + 1].type.shape);
+    for (uint32_t i = 0; data && i < c->count; i++)
+        data[i + 1] = elements(t, path, c->line, c->data[i], &g->values[i + 1].type.shape);
     double *expected = elements(t, path, c->line, text, &g->values[y].type.shape);
     if (data && expected && tuff_reference_run(g, data) == TUFF_OK)
         for (uint64_t i = 0, count = tuff_shape_count(&g->values[y].type.shape); i < count; i++, t->golden_values++)
             if (!close_to(data[y][i], expected[i], 16))
-                fail(t, "%s:%u: element %llu: expected %.17g, got %.17g", path, c->line, (unsigned long long)i, expected[i], data[y][i]);
+                fail(t, "%s:%u: element %llu: expected %.17g, got %.17g", path, c->line, (unsigned long long)i, expected[i],
+                     data[y][i]);
     tuff_free(t->context, expected);
     if (data) tuff_reference_destroy(g, data);
     tuff_graph_destroy(g);
@@ -149,8 +154,9 @@ static void golden_line(struct ops_test *t, const char *path, unsigned number, c
     } else if (!strncmp(line, "in ", 3) && colon && c->count < TUFF_COUNT(c->data)) {
         *colon = 0;
         char *shape = strchr(line + 3, ' ');
-        tuff_text_add(&c->graph, "%%%u \"x%u\" = input() dtype=%.*s%s%s : %s\n", (unsigned)c->count + 1, (unsigned)c->count, (int)(shape - line - 3), line + 3,
-                      strcmp(shape, " []") ? " shape=" : "", strcmp(shape, " []") ? shape + 1 : "", line + 3);
+        tuff_text_add(&c->graph, "%%%u \"x%u\" = input() dtype=%.*s%s%s : %s\n", (unsigned)c->count + 1, (unsigned)c->count,
+                      (int)(shape - line - 3), line + 3, strcmp(shape, " []") ? " shape=" : "",
+                      strcmp(shape, " []") ? shape + 1 : "", line + 3);
         c->data[c->count++] = colon + 3;
     } else if (!strncmp(line, "out ", 4) && colon) {
         *colon = 0;
@@ -191,8 +197,10 @@ static void check_golden(struct ops_test *t, const struct tuff_op *op)
         if (next) *next++ = 0;
         number++;
         if (line[0] == '#') continue;
-        if (op->glsl) golden_row(t, op, path, number, line);
-        else golden_line(t, path, number, line, &c);
+        if (op->glsl)
+            golden_row(t, op, path, number, line);
+        else
+            golden_line(t, path, number, line, &c);
     }
     if (t->golden_values < before + (op->glsl ? 5 : 1)) fail(t, "%s: too few values", path);
     tuff_text_finish(&c.graph);
@@ -222,7 +230,8 @@ static double off_kinks(double x)
 }
 
 /* Values for this purpose alone: no ties where a largest element is sought, no kinks, nothing that overflows. */
-static void prepare(struct ops_test *t, const struct tuff_op *op, const struct tuff_graph *g, const struct op_case_values *c, uint32_t in_count, double **data)
+static void prepare(struct ops_test *t, const struct tuff_op *op, const struct tuff_graph *g, const struct op_case_values *c,
+                    uint32_t in_count, double **data)
 {
     bool largest = !strncmp(op->name, "reduce_m", 8) || !strncmp(op->name, "max_pool2d", 10);
     uint64_t n = tuff_shape_count(&g->values[c->in[0]].type.shape);
@@ -256,13 +265,15 @@ static void prepare(struct ops_test *t, const struct tuff_op *op, const struct t
 }
 
 /* Sum of gy * y with input k moved by `by` along direction d; *size: the sum of absolute values. */
-static double weighted(const struct tuff_graph *g, const struct op_case_values *c, double *const *data, uint32_t k, const double *d, double by, double *size)
+static double weighted(const struct tuff_graph *g, const struct op_case_values *c, double *const *data, uint32_t k,
+                       const double *d, double by, double *size)
 {
     const struct tuff_value *value = &g->values[c->y];
     struct tuff_type types[6];
     const double *in[6] = {NULL};
     uint64_t n = tuff_shape_count(&g->values[c->in[k]].type.shape), count = tuff_shape_count(&value->type.shape);
-    double *moved = tuff_alloc(g->context, (size_t)n * sizeof *moved), *y = tuff_alloc(g->context, (size_t)count * sizeof *y), sum = 0;
+    double *moved = tuff_alloc(g->context, (size_t)n * sizeof *moved),
+           *y = tuff_alloc(g->context, (size_t)count * sizeof *y), sum = 0;
     for (uint32_t i = 0; i < value->in_count; i++) {
         types[i] = g->values[value->in[i]].type;
         in[i] = data[value->in[i]];
@@ -283,8 +294,8 @@ static double weighted(const struct tuff_graph *g, const struct op_case_values *
 
 /* Along a random direction the gradient's component must be the difference quotient: one wrong element shows in the sum.
  * The quotient's own error is STEP^2 f''' / 6 and the rounding of the sums over STEP. */
-static void compare_gradient(struct ops_test *t, const struct tuff_op *op, const struct tuff_case *the_case, const struct tuff_graph *g,
-                             const struct op_case_values *c, double *const *data, uint32_t k)
+static void compare_gradient(struct ops_test *t, const struct tuff_op *op, const struct tuff_case *the_case,
+                             const struct tuff_graph *g, const struct op_case_values *c, double *const *data, uint32_t k)
 {
     uint64_t n = tuff_shape_count(&g->values[c->in[k]].type.shape);
     double *d = tuff_alloc(t->context, (size_t)n * sizeof *d), expected, got = 0, terms = 0, size;
@@ -298,8 +309,8 @@ static void compare_gradient(struct ops_test *t, const struct tuff_op *op, const
     expected /= 2 * STEP;
     double bound = 1e-6 * terms + 1e-9 * size + 1e-9;
     if (!(fabs(got - expected) <= bound))
-        fail(t, "%s, case %s: gradient of input %u along a direction: expected %.12g, got %.12g, bound %.3g", op->name, the_case->name,
-             (unsigned)k, expected, got, bound);
+        fail(t, "%s, case %s: gradient of input %u along a direction: expected %.12g, got %.12g, bound %.3g", op->name,
+             the_case->name, (unsigned)k, expected, got, bound);
     t->gradients++;
     tuff_free(t->context, d);
 }
@@ -339,15 +350,18 @@ int main(int argc, char **argv)
     for (uint32_t i = 0; i < tuff_op_count; i++) {
         bool all = true, chosen = false;
         for (int a = 1; a < argc; a++) {
-            if (!strcmp(argv[a], "--seed")) a++;
-            else all = false, chosen = chosen || !strcmp(argv[a], tuff_ops[i]->name);
+            if (!strcmp(argv[a], "--seed"))
+                a++;
+            else
+                all = false, chosen = chosen || !strcmp(argv[a], tuff_ops[i]->name);
         }
         if (!all && !chosen) continue;
         check_descriptor(&t, tuff_ops[i]);
         check_golden(&t, tuff_ops[i]);
         check_gradients(&t, tuff_ops[i]);
     }
-    printf("graph_ops: %u operators, %u golden values, %u gradients, %u failures\n", (unsigned)tuff_op_count, t.golden_values, t.gradients, t.failures);
+    printf("graph_ops: %u operators, %u golden values, %u gradients, %u failures\n", (unsigned)tuff_op_count,
+           t.golden_values, t.gradients, t.failures);
     tuff_context_destroy(t.context);
     return t.failures != 0;
 }

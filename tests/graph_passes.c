@@ -69,13 +69,16 @@ static void add_launches(struct passes_test *t, const struct tuff_compile_params
     tuff_text_add(out, "== launches, %llu bytes of scratch\n", (unsigned long long)plan->memory_bytes[TUFF_MEMORY_SCRATCH]);
     for (uint32_t l = 0; l < plan->launch_count; l++) {
         const struct tuff_plan_launch *launch = &plan->launches[l];
-        tuff_text_add(out, "%s%s by %s:", launch->barrier ? "barrier, " : "", launch->label, plan->kernels[launch->kernel].file);
+        tuff_text_add(out, "%s%s by %s:", launch->barrier ? "barrier, " : "", launch->label,
+                      plan->kernels[launch->kernel].file);
         for (uint32_t b = 0; b < launch->binding_count; b++) {
             const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + b];
             const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
-            tuff_text_add(out, "%s %s %s", b ? "," : "", binding->access == TUFF_READ ? "reads" : "writes", tuff_memory_name(slot->memory));
+            tuff_text_add(out, "%s %s %s", b ? "," : "", binding->access == TUFF_READ ? "reads" : "writes",
+                          tuff_memory_name(slot->memory));
             if (slot->name[0]) tuff_text_add(out, " %s", slot->name);
-            if (slot->memory == TUFF_MEMORY_SCRATCH) tuff_text_add(out, " %llu", (unsigned long long)(slot->offset + binding->offset));
+            if (slot->memory == TUFF_MEMORY_SCRATCH)
+                tuff_text_add(out, " %llu", (unsigned long long)(slot->offset + binding->offset));
         }
         tuff_text_add(out, "\n");
     }
@@ -85,7 +88,8 @@ static void add_launches(struct passes_test *t, const struct tuff_compile_params
 /* Text of the file up to what the passes made, and its parts. */
 static bool split(char *text, char **graph, char **outputs, size_t *head)
 {
-    char *start = strstr(text, "== graph\n"), *list = start ? strstr(start, "== outputs") : NULL, *end = list ? strchr(list, '\n') : NULL;
+    char *start = strstr(text, "== graph\n"), *list = start ? strstr(start, "== outputs") : NULL,
+         *end = list ? strchr(list, '\n') : NULL;
     if (!end) return false;
     *graph = start + 9;
     *outputs = list + 10;

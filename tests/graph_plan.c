@@ -43,9 +43,11 @@ static void check_scratch(struct plan_test *t, const struct tuff_plan *plan, con
                 uint64_t first = (slot->offset + binding->offset) / TUFF_PLAN_ALIGNMENT;
                 uint64_t last = (slot->offset + binding->offset + binding->bytes - 1) / TUFF_PLAN_ALIGNMENT;
                 for (uint64_t at = first; at <= last && at < blocks; at++) {
-                    if (access == TUFF_WRITE) owner[at] = binding->slot;
-                    else if (!check(t, owner[at] == binding->slot, "%s: launch %u '%s' reads slot %u where slot %d was written last", what,
-                                    (unsigned)l, plan->launches[l].label, (unsigned)binding->slot, (int)owner[at]))
+                    if (access == TUFF_WRITE)
+                        owner[at] = binding->slot;
+                    else if (!check(t, owner[at] == binding->slot,
+                                    "%s: launch %u '%s' reads slot %u where slot %d was written last", what, (unsigned)l,
+                                    plan->launches[l].label, (unsigned)binding->slot, (int)owner[at]))
                         at = last;
                 }
             }
@@ -57,28 +59,30 @@ static void check_limits(struct plan_test *t, const struct tuff_plan *plan, cons
     for (uint32_t l = 0; l < plan->launch_count; l++) {
         const struct tuff_plan_launch *launch = &plan->launches[l];
         if (launch->binding_count > t->most_buffers) t->most_buffers = launch->binding_count;
-        check(t, launch->binding_count <= caps->max_storage_buffers, "%s: launch '%s' has %u buffers, the device %u", what, launch->label,
-              (unsigned)launch->binding_count, (unsigned)caps->max_storage_buffers);
-        check(t, launch->push_count * 4 <= 128, "%s: launch '%s' pushes %u words", what, launch->label, (unsigned)launch->push_count);
+        check(t, launch->binding_count <= caps->max_storage_buffers, "%s: launch '%s' has %u buffers, the device %u", what,
+              launch->label, (unsigned)launch->binding_count, (unsigned)caps->max_storage_buffers);
+        check(t, launch->push_count * 4 <= 128, "%s: launch '%s' pushes %u words", what, launch->label,
+              (unsigned)launch->push_count);
         for (int k = 0; k < 3; k++)
-            check(t, launch->groups[k] >= 1 && launch->groups[k] <= caps->max_workgroup_count[k], "%s: launch '%s' has %u workgroups", what,
-                  launch->label, (unsigned)launch->groups[k]);
+            check(t, launch->groups[k] >= 1 && launch->groups[k] <= caps->max_workgroup_count[k],
+                  "%s: launch '%s' has %u workgroups", what, launch->label, (unsigned)launch->groups[k]);
     }
 }
 
-static bool compile(struct plan_test *t, const struct tuff_graph *g, const tuff_val *outputs, uint32_t count, const struct tuff_caps *caps,
-                    uint32_t debug, const char *what, struct tuff_compiled *out)
+static bool compile(struct plan_test *t, const struct tuff_graph *g, const tuff_val *outputs, uint32_t count,
+                    const struct tuff_caps *caps, uint32_t debug, const char *what, struct tuff_compiled *out)
 {
     struct tuff_error error = {0};
-    struct tuff_compile_params params = {.graph = g, .outputs = outputs, .output_count = count, .caps = caps, .debug = debug | TUFF_DEBUG_CHECK};
+    struct tuff_compile_params params = {
+        .graph = g, .outputs = outputs, .output_count = count, .caps = caps, .debug = debug | TUFF_DEBUG_CHECK};
     tuff_status status = tuff_compile(&params, out, &error);
     t->plans++;
     return check(t, status == TUFF_OK, "%s: %s: %s", what, tuff_status_name(status), error.message);
 }
 
 /* The same plan again, from the same graph and from its text, and after the plan's own text. */
-static void check_repeats(struct plan_test *t, const struct tuff_graph *g, const tuff_val *outputs, uint32_t count, const struct tuff_caps *caps,
-                          const struct tuff_compiled *first, const char *what)
+static void check_repeats(struct plan_test *t, const struct tuff_graph *g, const tuff_val *outputs, uint32_t count,
+                          const struct tuff_caps *caps, const struct tuff_compiled *first, const char *what)
 {
     struct tuff_compiled again;
     struct tuff_graph *parsed = NULL;
@@ -108,12 +112,16 @@ static void check_repeats(struct plan_test *t, const struct tuff_graph *g, const
     tuff_graph_destroy(parsed);
 }
 
-static void check_graph(struct plan_test *t, const struct tuff_graph *g, const tuff_val *outputs, uint32_t count, const char *name)
+static void check_graph(struct plan_test *t, const struct tuff_graph *g, const tuff_val *outputs, uint32_t count,
+                        const char *name)
 {
     static const struct {
         const char *name;
         uint32_t debug;
-    } ways[] = {{"", 0}, {", NOALIAS", TUFF_DEBUG_NOALIAS}, {", NOFUSE", TUFF_DEBUG_NOFUSE}, {", NOSIMPLIFY", TUFF_DEBUG_NOSIMPLIFY},
+    } ways[] = {{"", 0},
+                {", NOALIAS", TUFF_DEBUG_NOALIAS},
+                {", NOFUSE", TUFF_DEBUG_NOFUSE},
+                {", NOSIMPLIFY", TUFF_DEBUG_NOSIMPLIFY},
                 {", all off", TUFF_DEBUG_NOALIAS | TUFF_DEBUG_NOFUSE | TUFF_DEBUG_NOSIMPLIFY}};
     char what[128];
     for (uint32_t d = 0; d < graph_caps_count; d++) {
@@ -133,9 +141,10 @@ static void check_graph(struct plan_test *t, const struct tuff_graph *g, const t
             if (w == 0) check_repeats(t, g, outputs, count, &caps, &compiled, what);
             tuff_plan_finish(&compiled.plan);
         }
-        check(t, scratch[0] <= scratch[1], "%s: %llu bytes of scratch shared, %llu without sharing", what, (unsigned long long)scratch[0],
-              (unsigned long long)scratch[1]);
-        check(t, launches[0] <= launches[2], "%s: %u launches fused, %u without fusion", what, (unsigned)launches[0], (unsigned)launches[2]);
+        check(t, scratch[0] <= scratch[1], "%s: %llu bytes of scratch shared, %llu without sharing", what,
+              (unsigned long long)scratch[0], (unsigned long long)scratch[1]);
+        check(t, launches[0] <= launches[2], "%s: %u launches fused, %u without fusion", what, (unsigned)launches[0],
+              (unsigned)launches[2]);
     }
 }
 
@@ -153,8 +162,8 @@ static void check_launches(struct plan_test *t)
         if (check(t, g->status == TUFF_OK, "%s: %s", graph_network_names[n], g->error.message) &&
             compile(t, g, outputs, count, &caps, 0, graph_network_names[n], &compiled)) {
             printf("%s: %u launches\n", graph_network_names[n], (unsigned)compiled.plan.launch_count);
-            check(t, compiled.plan.launch_count <= most[n], "%s: expected at most %u launches, got %u", graph_network_names[n], (unsigned)most[n],
-                  (unsigned)compiled.plan.launch_count);
+            check(t, compiled.plan.launch_count <= most[n], "%s: expected at most %u launches, got %u",
+                  graph_network_names[n], (unsigned)most[n], (unsigned)compiled.plan.launch_count);
             tuff_plan_finish(&compiled.plan);
         }
         if (g->status == TUFF_OK) check_graph(t, g, outputs, count, graph_network_names[n]);
@@ -179,7 +188,8 @@ int main(int argc, char **argv)
         if (tuff_graph_create(t.context, &x.g, NULL) != TUFF_OK) abort();
         random_graph_build(&x);
         snprintf(name, sizeof name, "graph %u", (unsigned)i);
-        if (check(&t, x.g->status == TUFF_OK, "%s: %s", name, x.g->error.message)) check_graph(&t, x.g, x.outputs, x.output_count, name);
+        if (check(&t, x.g->status == TUFF_OK, "%s: %s", name, x.g->error.message))
+            check_graph(&t, x.g, x.outputs, x.output_count, name);
         char *text = NULL;
         if (t.failures != before && tuff_graph_print(x.g, &text, NULL) == TUFF_OK) printf("%s", text);
         tuff_text_free(t.context, text);

@@ -37,7 +37,8 @@ static struct tuff_graph *network(struct text_test *t)
     tuff_val labels = tuff_input(g, "labels", TUFF_I32, TUFF_SHAPE(2));
     tuff_val w = tuff_param(g, "conv.w", TUFF_SHAPE(4, 3, 3, 3), (struct tuff_init){TUFF_INIT_KAIMING_NORMAL, 0, 0, NULL});
     tuff_val b = tuff_param(g, "conv.b", TUFF_SHAPE(4), (struct tuff_init){TUFF_INIT_UNIFORM, -1.0 / 3, 0.1, NULL});
-    tuff_val c = tuff_conv2d(g, x, w, b, (struct tuff_conv2d_params){.stride = {1, 2}, .pad = {1, 0, 1, 0}, .dilation = {1, 1}});
+    tuff_val c = tuff_conv2d(g, x, w, b,
+                             (struct tuff_conv2d_params){.stride = {1, 2}, .pad = {1, 0, 1, 0}, .dilation = {1, 1}});
     tuff_val gamma = tuff_param(g, "bn.gamma", TUFF_SHAPE(4), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL});
     tuff_val beta = tuff_param(g, "bn.beta", TUFF_SHAPE(4), (struct tuff_init){0});
     tuff_val mean = tuff_state(g, "bn.mean", TUFF_F32, TUFF_SHAPE(4), (struct tuff_init){0});
@@ -52,14 +53,20 @@ static struct tuff_graph *network(struct text_test *t)
     tuff_val small = tuff_constant(g, (struct tuff_type){TUFF_U8, TUFF_SHAPE(2, 2)}, bytes);
     tuff_val flags = tuff_cast(g, small, TUFF_BOOL);
     tuff_val rest = tuff_gather(g, tuff_flatten(g, y), ints, 1);
-    rest = tuff_add(g, rest, tuff_slice(g, data, (const uint32_t[]){0, 2}, (const int32_t[]){1, -1}, (const uint32_t[]){2, 3}));
-    rest = tuff_select(g, tuff_slice(g, flags, (const uint32_t[]){0, 0}, (const int32_t[]){1, 1}, (const uint32_t[]){2, 1}), rest, tuff_scalar(g, 0.1));
+    rest = tuff_add(g, rest,
+                    tuff_slice(g, data, (const uint32_t[]){0, 2}, (const int32_t[]){1, -1}, (const uint32_t[]){2, 3}));
+    rest = tuff_select(g, tuff_slice(g, flags, (const uint32_t[]){0, 0}, (const int32_t[]){1, 1}, (const uint32_t[]){2, 1}),
+                       rest, tuff_scalar(g, 0.1));
     rest = tuff_pad(g, tuff_transpose(g, rest), (const uint32_t[]){1, 0}, (const uint32_t[]){0, 0}, -0.0);
-    tuff_val logits = tuff_matmul(g, tuff_clamp(g, rest, -INFINITY, 1e22), tuff_reshape(g, data, TUFF_SHAPE(2, 3)), (struct tuff_matmul_params){0});
+    tuff_val logits = tuff_matmul(g, tuff_clamp(g, rest, -INFINITY, 1e22), tuff_reshape(g, data, TUFF_SHAPE(2, 3)),
+                                  (struct tuff_matmul_params){0});
     logits = tuff_concat(g, (tuff_val[]){logits, tuff_elu(g, logits, 1.0 / 3, 0)}, 2, -1);
     logits = tuff_slice(g, logits, (const uint32_t[]){1, 0}, (const int32_t[]){2, 1}, (const uint32_t[]){2, 6});
-    tuff_val loss = tuff_cross_entropy(g, logits, labels, (struct tuff_cross_entropy_params){.label_smoothing = 0.1, .use_ignore_index = true, .ignore_index = -100});
-    struct tuff_optimizer_params params = {.kind = TUFF_ADAMW, .schedule = {.lr = 1e-3}, .weight_decay = 0.01, .clip_norm = 1};
+    tuff_val loss = tuff_cross_entropy(
+        g, logits, labels,
+        (struct tuff_cross_entropy_params){.label_smoothing = 0.1, .use_ignore_index = true, .ignore_index = -100});
+    struct tuff_optimizer_params params = {
+        .kind = TUFF_ADAMW, .schedule = {.lr = 1e-3}, .weight_decay = 0.01, .clip_norm = 1};
     struct tuff_optimizer optimizer = {0};
     tuff_optimizer_build(g, tuff_named(g, loss, "loss"), &params, &optimizer);
     return g;
@@ -71,7 +78,8 @@ static struct tuff_graph *cases_of(struct text_test *t, const struct tuff_op *op
     struct tuff_graph *g = NULL;
     struct op_case_values values;
     if (tuff_graph_create(t->context, &g, NULL) != TUFF_OK) abort();
-    for (uint32_t c = 0; c < op->case_count; c++) check(t, op_add_case(g, op, &op->cases[c], c, true, &values), "%s: no graph", op->name);
+    for (uint32_t c = 0; c < op->case_count; c++)
+        check(t, op_add_case(g, op, &op->cases[c], c, true, &values), "%s: no graph", op->name);
     return g;
 }
 
@@ -97,7 +105,8 @@ static void check_round_trip(struct text_test *t, const struct tuff_graph *g, co
     for (tuff_val v = 1; status == TUFF_OK && v < g->count; v++) {
         const struct tuff_value *p = &g->values[v], *q = &back->values[v];
         bool same = p->op == q->op && (!p->op->attrs_bytes || !memcmp(p->attrs, q->attrs, p->op->attrs_bytes)) &&
-                    (!tuff_data_bytes(p) || !memcmp(p->data, q->data, (size_t)tuff_shape_count(&p->type.shape) * tuff_data_bytes(p)));
+                    (!tuff_data_bytes(p) ||
+                     !memcmp(p->data, q->data, (size_t)tuff_shape_count(&p->type.shape) * tuff_data_bytes(p)));
         check(t, same, "%s: value %u (%s) is not the same bytes", what, (unsigned)v, p->op->name);
     }
     tuff_text_free(t->context, text);
@@ -123,8 +132,8 @@ static bool use(struct text_test *t, const char *text)
         char *again = print(g);
         tuff_text_free(t->context, again);
     } else {
-        check(t, status == TUFF_ERR_FORMAT && strstr(error.message, "line "), "expected TUFF_ERR_FORMAT with a line, got %s: %s",
-              tuff_status_name(status), error.message);
+        check(t, status == TUFF_ERR_FORMAT && strstr(error.message, "line "),
+              "expected TUFF_ERR_FORMAT with a line, got %s: %s", tuff_status_name(status), error.message);
         check(t, tuff_graph_finish(g, NULL) == status, "a graph that was not read whole must be failed");
     }
     tuff_graph_destroy(g);
@@ -148,9 +157,12 @@ static void check_damage(struct text_test *t, const struct tuff_graph *g, const 
         memcpy(copy, text, length + 1);
         for (unsigned flips = 1 + (round & 3); flips; flips--) {
             uint32_t at = op_below(&t->random, (uint32_t)length), kind = op_below(&t->random, 3);
-            if (kind == 0) copy[at] ^= (char)(1 << op_below(&t->random, 8));
-            else if (kind == 1) copy[at] = "0123456789%_,()[]= \n-"[op_below(&t->random, 21)];
-            else memmove(copy + at, copy + at + 1, length - at);
+            if (kind == 0)
+                copy[at] ^= (char)(1 << op_below(&t->random, 8));
+            else if (kind == 1)
+                copy[at] = "0123456789%_,()[]= \n-"[op_below(&t->random, 21)];
+            else
+                memmove(copy + at, copy + at + 1, length - at);
         }
         parsed += use(t, copy);
     }
@@ -172,28 +184,39 @@ static void check_refused(struct text_test *t)
         {"tuff-graph 1\n%1 = full() dtype=f32 : i32 []\n", "line 2: expected the type that follows"},
         {"tuff-graph 1\n%1 = full() dtype=f32 shape=[4294967295, 4294967295, 4294967295] : f32 []\n", "line 2: full: shape"},
         {"tuff-graph 1\n%1 = full() dtype=f32 shape=[4294967296] : f32 []\n", "line 2: expected a smaller number"},
-        {"tuff-graph 1\n%1 = full() dtype=f32 shape=[1, 1, 1, 1, 1, 1, 1, 1, 1] : f32 []\n", "line 2: expected a shorter list"},
+        {"tuff-graph 1\n%1 = full() dtype=f32 shape=[1, 1, 1, 1, 1, 1, 1, 1, 1] : f32 []\n",
+         "line 2: expected a shorter list"},
         {"tuff-graph 1\n%1 = full() shape=[2] dtype=f32 : f32 [2]\n", "line 2"},
         {"tuff-graph 1\n%1 = full() dtype=f32 value=1e300 : f32 []\n", "line 2: expected a number whose last"},
         {"tuff-graph 1\n%1 = full() dtype=f32 value=1234567890123456 : f32 []\n", "line 2: expected a number of at most"},
         {"tuff-graph 1\n%1 = input() dtype=f32 : f32 []\n", "line 2: expected a name"},
-        {"tuff-graph 1\n%1 \"x\" = input() dtype=f32 : f32 []\n%2 \"x\" = input() dtype=f32 : f32 []\n", "line 3: the name 'x' is taken"},
+        {"tuff-graph 1\n%1 \"x\" = input() dtype=f32 : f32 []\n%2 \"x\" = input() dtype=f32 : f32 []\n",
+         "line 3: the name 'x' is taken"},
         {"tuff-graph 1\n%1 \"\" = input() dtype=f32 : f32 []\n", "line 2: expected a name that is not empty"},
         {"tuff-graph 1\n%1 \"\\q\" = input() dtype=f32 : f32 []\n", "line 2: expected \\\""},
         {"tuff-graph 1\n%1 = neg(%1) : f32 []\n", "line 2: expected an earlier value"},
         {"tuff-graph 1\n%1 = neg(_) : f32 []\n", "line 2: expected a value instead of _"},
-        {"tuff-graph 1\n%1 = full() dtype=f32 : f32 []\n%2 = mul_da(%1, _, _, _) : f32 []\n", "line 3: expected a value instead of _"},
-        {"tuff-graph 1\n%1 = full() dtype=f32 : f32 []\n%2 = neg(%1, %1) : f32 []\n", "line 3: neg: takes 1 to 1 inputs, not 2"},
-        {"tuff-graph 1\n%1 = constant() dtype=f32 shape=[2] data=00000000 : f32 [2]\n", "line 2: expected eight hexadecimal digits"},
-        {"tuff-graph 1\n%1 = constant() dtype=f32 shape=[2147483647] data=00 : f32 [2147483647]\n", "line 2: expected eight"},
+        {"tuff-graph 1\n%1 = full() dtype=f32 : f32 []\n%2 = mul_da(%1, _, _, _) : f32 []\n",
+         "line 3: expected a value instead of _"},
+        {"tuff-graph 1\n%1 = full() dtype=f32 : f32 []\n%2 = neg(%1, %1) : f32 []\n",
+         "line 3: neg: takes 1 to 1 inputs, not 2"},
+        {"tuff-graph 1\n%1 = constant() dtype=f32 shape=[2] data=00000000 : f32 [2]\n",
+         "line 2: expected eight hexadecimal digits"},
+        {"tuff-graph 1\n%1 = constant() dtype=f32 shape=[2147483647] data=00 : f32 [2147483647]\n",
+         "line 2: expected eight"},
         {"tuff-graph 1\n%1 = constant() dtype=u8 shape=[2] data=0g00 : u8 [2]\n", "line 2: expected two hexadecimal"},
         {"tuff-graph 1\n%1 \"w\" = param() dtype=i32 : i32 []\n", "line 2: expected a parameter of f32"},
         {"tuff-graph 1\n%1 \"w\" = param() dtype=f32 init=9 : f32 []\n", "line 2: expected a known initialiser"},
-        {"tuff-graph 1\n%1 \"x\" = input() dtype=f32 : f32 []\n%2 = param_pack(%1) : f32 [64]\n", "line 3: expected all parameters"},
-        {"tuff-graph 1\n%1 \"x\" = input() dtype=f32 shape=[64] : f32 [64]\n%2 = pack(%1, %1) : f32 [64]\n", "line 3: expected a state"},
-        {"tuff-graph 1\n%1 \"x\" = input() dtype=f32 : f32 []\n%2 = assign(%1, %1) : f32 []\n", "line 3: assign: the target is a input"},
-        {"tuff-graph 1\n%1 = full() dtype=f32 shape=[2] : f32 [2]\n%2 = slice(%1) start=[0] size=[2] : f32 [2]\n", "line 3: slice"},
-        {"tuff-graph 1\n%1 = full() dtype=f32 shape=[2] : f32 [2]\n%2 = permute(%1) order=[1] : f32 [2]\n", "line 3: permute"},
+        {"tuff-graph 1\n%1 \"x\" = input() dtype=f32 : f32 []\n%2 = param_pack(%1) : f32 [64]\n",
+         "line 3: expected all parameters"},
+        {"tuff-graph 1\n%1 \"x\" = input() dtype=f32 shape=[64] : f32 [64]\n%2 = pack(%1, %1) : f32 [64]\n",
+         "line 3: expected a state"},
+        {"tuff-graph 1\n%1 \"x\" = input() dtype=f32 : f32 []\n%2 = assign(%1, %1) : f32 []\n",
+         "line 3: assign: the target is a input"},
+        {"tuff-graph 1\n%1 = full() dtype=f32 shape=[2] : f32 [2]\n%2 = slice(%1) start=[0] size=[2] : f32 [2]\n",
+         "line 3: slice"},
+        {"tuff-graph 1\n%1 = full() dtype=f32 shape=[2] : f32 [2]\n%2 = permute(%1) order=[1] : f32 [2]\n",
+         "line 3: permute"},
         {"tuff-graph 1\n%1 = full() dtype=f32 : f32 []", "line 2: expected the end of the line"},
     };
     for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
@@ -201,9 +224,10 @@ static void check_refused(struct text_test *t)
         struct tuff_error error = {0};
         if (tuff_graph_create(t->context, &g, NULL) != TUFF_OK) abort();
         tuff_status status = tuff_graph_parse(g, cases[i].text, &error);
-        check(t, status == TUFF_ERR_FORMAT && strstr(error.message, cases[i].expected), "%s\nexpected '%s', got '%s'", cases[i].text,
-              cases[i].expected, error.message);
-        check(t, tuff_graph_parse(g, "tuff-graph 1\n", NULL) == TUFF_ERR_USAGE, "a failed graph must not be read into again");
+        check(t, status == TUFF_ERR_FORMAT && strstr(error.message, cases[i].expected), "%s\nexpected '%s', got '%s'",
+              cases[i].text, cases[i].expected, error.message);
+        check(t, tuff_graph_parse(g, "tuff-graph 1\n", NULL) == TUFF_ERR_USAGE,
+              "a failed graph must not be read into again");
         tuff_graph_destroy(g);
     }
 }
@@ -211,16 +235,34 @@ static void check_refused(struct text_test *t)
 /* Every double must come back: by the value of full. */
 static void check_numbers(struct text_test *t)
 {
-    static const double some[] = {0, 1, 0.1, 1.0 / 3, 1e-5, 1e15, 123456789012345, 1e22, 1e23, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 1e-22, 0.001, 1500, 12.5};
-    static const char *const texts[] = {"0", "1", "0.1", "0x1.5555555555555p-2", "0.00001", "1e15", "123456789012345", "1e22"};
+    static const double some[] = {0,
+                                  1,
+                                  0.1,
+                                  1.0 / 3,
+                                  1e-5,
+                                  1e15,
+                                  123456789012345,
+                                  1e22,
+                                  1e23,
+                                  5e-324,
+                                  2.2250738585072014e-308,
+                                  1.7976931348623157e308,
+                                  1e-22,
+                                  0.001,
+                                  1500,
+                                  12.5};
+    static const char *const texts[] = {"0",   "1", "0.1", "0x1.5555555555555p-2", "0.00001", "1e15", "123456789012345",
+                                        "1e22"};
     for (unsigned i = 0; i < 20000; i++) {
         struct tuff_text text;
-        double v = i < 2 * TUFF_COUNT(some) ? some[i / 2] : op_normal(&t->random) * pow(10, (double)op_below(&t->random, 60) - 30);
+        double v = i < 2 * TUFF_COUNT(some) ? some[i / 2]
+                                            : op_normal(&t->random) * pow(10, (double)op_below(&t->random, 60) - 30);
         if (i >= 10000) v = nearbyint(v * 1000) / 1000;
         if (i & 1) v = -v;
         tuff_text_init(&text, t->context);
         tuff_print_number(&text, v);
-        if (i % 2 == 0 && i / 2 < TUFF_COUNT(texts)) check(t, !strcmp(text.data, texts[i / 2]), "number %.17g: expected %s, got %s", v, texts[i / 2], text.data);
+        if (i % 2 == 0 && i / 2 < TUFF_COUNT(texts))
+            check(t, !strcmp(text.data, texts[i / 2]), "number %.17g: expected %s, got %s", v, texts[i / 2], text.data);
         char line[200];
         snprintf(line, sizeof line, "tuff-graph 1\n%%1 = full() dtype=f32 value=%s : f32 []\n", text.data);
         struct tuff_graph *g = NULL;
@@ -248,8 +290,10 @@ static void check_dot(struct text_test *t, const struct tuff_graph *g)
     for (const char *at = text; (at = strstr(at, " -> v")) != NULL; at++) edges++;
     for (tuff_val v = 1; v < g->count; v++)
         for (uint32_t i = 0; i < g->values[v].in_count; i++) inputs += g->values[v].in[i] != 0;
-    check(t, !strncmp(text, "digraph tuff {", 14) && strstr(text, "x \\\"quoted\\\""), "dot: expected a digraph with an escaped name:\n%.400s", text);
-    check(t, nodes == g->count - 1 && edges == inputs, "dot: expected %u nodes and %u edges, got %u and %u", (unsigned)g->count - 1, inputs, nodes, edges);
+    check(t, !strncmp(text, "digraph tuff {", 14) && strstr(text, "x \\\"quoted\\\""),
+          "dot: expected a digraph with an escaped name:\n%.400s", text);
+    check(t, nodes == g->count - 1 && edges == inputs, "dot: expected %u nodes and %u edges, got %u and %u",
+          (unsigned)g->count - 1, inputs, nodes, edges);
     tuff_text_free(t->context, text);
 }
 

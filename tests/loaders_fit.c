@@ -21,7 +21,8 @@ static double exact(const double *in, size_t stride, uint32_t count, const doubl
 }
 
 /* What the result must be, before rounding: [height, width] of one channel whose samples are in. */
-static void expected(const double *in, const struct tuff_picture *picture, const struct tuff_picture_fit_params *params, double *out)
+static void expected(const double *in, const struct tuff_picture *picture, const struct tuff_picture_fit_params *params,
+                     double *out)
 {
     uint32_t w = picture->width, h = picture->height, width = params->width, height = params->height, left = 0, top = 0;
     double x[2] = {0, w}, y[2] = {0, h}, *narrow = malloc(sizeof *narrow * h * width);
@@ -56,7 +57,8 @@ static double channel(const struct tuff_picture *picture, size_t pixel, uint32_t
     return wanted == 3 ? v[c] : floor((299 * v[0] + 587 * v[1] + 114 * v[2]) / 1000 + 0.5);
 }
 
-static void test_one(struct loaders_test *test, const struct tuff_picture *picture, const struct tuff_picture_fit_params *params)
+static void test_one(struct loaders_test *test, const struct tuff_picture *picture,
+                     const struct tuff_picture_fit_params *params)
 {
     size_t pixels = (size_t)picture->width * picture->height, plane = (size_t)params->width * params->height;
     double *in = malloc(pixels * sizeof *in), *wanted = malloc(plane * sizeof *wanted), worst = 0;
@@ -107,13 +109,13 @@ static void test_formulas(struct loaders_test *test)
             struct tuff_picture picture = noise(sizes[s][0], sizes[s][1], channels);
             for (int variant = 0; variant < 12; variant++) {
                 struct tuff_picture_fit_params params = {.struct_size = sizeof params,
-                                                 .channels = variant % 2 ? 3 : 1,
-                                                 .width = sizes[s][2],
-                                                 .height = sizes[s][3],
-                                                 .mode = variant / 2 % 3,
-                                                 .filter = variant / 6,
-                                                 .padding = 77,
-                                                 .invert = variant % 3 == 1};
+                                                         .channels = variant % 2 ? 3 : 1,
+                                                         .width = sizes[s][2],
+                                                         .height = sizes[s][3],
+                                                         .mode = variant / 2 % 3,
+                                                         .filter = variant / 6,
+                                                         .padding = 77,
+                                                         .invert = variant % 3 == 1};
                 test_one(test, &picture, &params);
             }
             free(picture.pixels);

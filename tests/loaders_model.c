@@ -24,7 +24,8 @@ static void test_preprocess(struct loaders_test *test)
 {
     uint8_t pixels[36], out[24];
     struct tuff_error error = {0};
-    struct tuff_preprocess p = {.channels = 1, .height = 6, .width = 4, .mode = TUFF_FIT_STRETCH, .invert = TUFF_INVERT_LIGHT};
+    struct tuff_preprocess p = {
+        .channels = 1, .height = 6, .width = 4, .mode = TUFF_FIT_STRETCH, .invert = TUFF_INVERT_LIGHT};
     struct tuff_picture light = framed(pixels, 6, 250, 10);
     p.width = 4, p.height = 4;
     expect_status(test, "light ground", TUFF_OK, tuff_preprocess_run(test->context, &p, &light, out, &error), &error, NULL);
@@ -37,22 +38,26 @@ static void test_preprocess(struct loaders_test *test)
     expect_status(test, "dark ground", TUFF_OK, tuff_preprocess_run(test->context, &p, &dark, out, &error), &error, NULL);
     expect_number(test, "dark ground stays", 200, out[5]);
     struct tuff_picture edge = framed(pixels, 6, 128, 200);
-    expect_status(test, "first light level", TUFF_OK, tuff_preprocess_run(test->context, &p, &edge, out, &error), &error, NULL);
+    expect_status(test, "first light level", TUFF_OK, tuff_preprocess_run(test->context, &p, &edge, out, &error), &error,
+                  NULL);
     expect_number(test, "first light level is inverted", 55, out[5]);
     /* the ground is what the sample shows, inverted or not */
-    p = (struct tuff_preprocess){.channels = 1, .height = 6, .width = 4, .mode = TUFF_FIT_PAD, .ground = 30, .invert = TUFF_INVERT_ALWAYS};
+    p = (struct tuff_preprocess){
+        .channels = 1, .height = 6, .width = 4, .mode = TUFF_FIT_PAD, .ground = 30, .invert = TUFF_INVERT_ALWAYS};
     expect_status(test, "ground", TUFF_OK, tuff_preprocess_run(test->context, &p, &edge, out, &error), &error, NULL);
     expect_number(test, "ground of an inverted picture", 30, out[0]);
     p.invert = TUFF_INVERT_NEVER;
     expect_status(test, "ground", TUFF_OK, tuff_preprocess_run(test->context, &p, &edge, out, &error), &error, NULL);
     expect_number(test, "ground of a picture", 30, out[0]);
     p.channels = 2;
-    expect_status(test, "two channels", TUFF_ERR_USAGE, tuff_preprocess_run(test->context, &p, &edge, out, &error), &error, "channels");
+    expect_status(test, "two channels", TUFF_ERR_USAGE, tuff_preprocess_run(test->context, &p, &edge, out, &error), &error,
+                  "channels");
 }
 
 /* ---- a model file by hand ------------------------------------------------------------------------------------------------------- */
 
-#define PREPROCESS "{\"channels\":1,\"height\":2,\"width\":3,\"mode\":\"pad\",\"filter\":\"area\",\"ground\":0,\"invert\":\"light\"}"
+#define PREPROCESS                                                                                                          \
+    "{\"channels\":1,\"height\":2,\"width\":3,\"mode\":\"pad\",\"filter\":\"area\",\"ground\":0,\"invert\":\"light\"}"
 #define LABELS "[\"cat\",\"dog\"]"
 
 static float weights[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, biases[2] = {0.5f, -0.5f};
@@ -71,10 +76,14 @@ static char *graph_text(struct loaders_test *test, uint32_t height, const char *
     char *text = NULL, *copy = NULL;
     if (tuff_graph_create(test->context, &g, NULL) != TUFF_OK) return NULL;
     tuff_val x = tuff_input(g, "x", TUFF_U8, TUFF_SHAPE(1, 1, height, 3));
-    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(2, 6), (struct tuff_init){0}), b = tuff_state(g, "b", TUFF_F32, TUFF_SHAPE(2), (struct tuff_init){0});
-    x = tuff_reshape(g, tuff_slice(g, tuff_cast(g, x, TUFF_F32), (uint32_t[]){0, 0, 0, 0}, (int32_t[]){1, 1, 1, 1}, (uint32_t[]){1, 1, 2, 3}),
+    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(2, 6), (struct tuff_init){0}),
+             b = tuff_state(g, "b", TUFF_F32, TUFF_SHAPE(2), (struct tuff_init){0});
+    x = tuff_reshape(g,
+                     tuff_slice(g, tuff_cast(g, x, TUFF_F32), (uint32_t[]){0, 0, 0, 0}, (int32_t[]){1, 1, 1, 1},
+                                (uint32_t[]){1, 1, 2, 3}),
                      TUFF_SHAPE(1, 6));
-    tuff_named(g, tuff_softmax(g, tuff_add(g, tuff_matmul(g, x, w, (struct tuff_matmul_params){.transpose_b = true}), b), 1), output);
+    tuff_named(g, tuff_softmax(g, tuff_add(g, tuff_matmul(g, x, w, (struct tuff_matmul_params){.transpose_b = true}), b), 1),
+               output);
     if (tuff_graph_print(g, &text, NULL) == TUFF_OK) copy = malloc(strlen(text) + 1);
     if (copy) strcpy(copy, text);
     tuff_text_free(test->context, text);
@@ -84,7 +93,11 @@ static char *graph_text(struct loaders_test *test, uint32_t height, const char *
 
 static struct made good_file(struct loaders_test *test)
 {
-    struct made made = {.graph = graph_text(test, 2, "probabilities"), .preprocess = PREPROCESS, .labels = LABELS, .kind = "model", .array_count = 2};
+    struct made made = {.graph = graph_text(test, 2, "probabilities"),
+                        .preprocess = PREPROCESS,
+                        .labels = LABELS,
+                        .kind = "model",
+                        .array_count = 2};
     made.arrays[0] = (struct tuff_array){"w", TUFF_ELEMENT_F32, 2, {2, 6}, weights, sizeof weights};
     made.arrays[1] = (struct tuff_array){"b", TUFF_ELEMENT_F32, 1, {2}, biases, sizeof biases};
     return made;
@@ -98,15 +111,21 @@ static const char *write_made(struct loaders_test *test, const struct made *made
     if (made->graph) texts[count++] = (struct tuff_pair){"graph", made->graph};
     if (made->preprocess) texts[count++] = (struct tuff_pair){"preprocess", made->preprocess};
     if (made->labels) texts[count++] = (struct tuff_pair){"labels", made->labels};
-    struct tuff_tensors_params params = {.struct_size = sizeof params, .arrays = made->arrays, .array_count = made->array_count,
-                                         .texts = texts, .text_count = count, .kind = made->kind};
+    struct tuff_tensors_params params = {.struct_size = sizeof params,
+                                         .arrays = made->arrays,
+                                         .array_count = made->array_count,
+                                         .texts = texts,
+                                         .text_count = count,
+                                         .kind = made->kind};
     const char *path = scratch_path(test, "made.tuff");
-    expect_status(test, "writing a model by hand", TUFF_OK, tuff_checkpoint_write(test->context, path, &params, &error), &error, NULL);
+    expect_status(test, "writing a model by hand", TUFF_OK, tuff_checkpoint_write(test->context, path, &params, &error),
+                  &error, NULL);
     return path;
 }
 
 /* Writes and opens; takes the graph's text. */
-static void expect_open(struct loaders_test *test, const char *what, struct made made, tuff_status wanted, const char *sentence)
+static void expect_open(struct loaders_test *test, const char *what, struct made made, tuff_status wanted,
+                        const char *sentence)
 {
     struct tuff_saved *saved = NULL;
     struct tuff_error error = {0};
@@ -122,7 +141,8 @@ static void test_good(struct loaders_test *test)
     struct tuff_saved *saved = NULL;
     struct tuff_error error = {0};
     struct made made = good_file(test);
-    expect_status(test, "a good file", TUFF_OK, tuff_saved_open(test->context, write_made(test, &made), &saved, &error), &error, NULL);
+    expect_status(test, "a good file", TUFF_OK, tuff_saved_open(test->context, write_made(test, &made), &saved, &error),
+                  &error, NULL);
     if (saved) {
         const struct tuff_saved_info *info = tuff_saved_info(saved);
         expect_number(test, "classes", 2, info->class_count);
@@ -152,12 +172,25 @@ static void test_texts(struct loaders_test *test)
         {"preprocessing is a list", "[]", LABELS, "preprocess"},
         {"preprocessing is no JSON", "{\"channels\":1", LABELS, "preprocess"},
         {"rest behind the JSON", PREPROCESS "x", LABELS, "preprocess"},
-        {"two channels", "{\"channels\":2,\"height\":2,\"width\":3,\"mode\":\"pad\",\"filter\":\"area\",\"ground\":0,\"invert\":\"light\"}", LABELS, "preprocess"},
-        {"half a pixel", "{\"channels\":1,\"height\":2.5,\"width\":3,\"mode\":\"pad\",\"filter\":\"area\",\"ground\":0,\"invert\":\"light\"}", LABELS, "preprocess"},
-        {"huge", "{\"channels\":1,\"height\":2,\"width\":1e300,\"mode\":\"pad\",\"filter\":\"area\",\"ground\":0,\"invert\":\"light\"}", LABELS, "preprocess"},
-        {"an unknown mode", "{\"channels\":1,\"height\":2,\"width\":3,\"mode\":\"tile\",\"filter\":\"area\",\"ground\":0,\"invert\":\"light\"}", LABELS, "preprocess"},
-        {"no ground", "{\"channels\":1,\"height\":2,\"width\":3,\"mode\":\"pad\",\"filter\":\"area\",\"invert\":\"light\"}", LABELS, "preprocess"},
-        {"another size", "{\"channels\":1,\"height\":2,\"width\":4,\"mode\":\"pad\",\"filter\":\"area\",\"ground\":0,\"invert\":\"light\"}", LABELS, "pictures of 1 x 2 x 4"},
+        {"two channels",
+         "{\"channels\":2,\"height\":2,\"width\":3,\"mode\":\"pad\",\"filter\":\"area\",\"ground\":0,\"invert\":\"light\"}",
+         LABELS, "preprocess"},
+        {"half a pixel",
+         "{\"channels\":1,\"height\":2.5,\"width\":3,\"mode\":\"pad\",\"filter\":\"area\",\"ground\":0,\"invert\":"
+         "\"light\"}",
+         LABELS, "preprocess"},
+        {"huge",
+         "{\"channels\":1,\"height\":2,\"width\":1e300,\"mode\":\"pad\",\"filter\":\"area\",\"ground\":0,\"invert\":"
+         "\"light\"}",
+         LABELS, "preprocess"},
+        {"an unknown mode",
+         "{\"channels\":1,\"height\":2,\"width\":3,\"mode\":\"tile\",\"filter\":\"area\",\"ground\":0,\"invert\":\"light\"}",
+         LABELS, "preprocess"},
+        {"no ground", "{\"channels\":1,\"height\":2,\"width\":3,\"mode\":\"pad\",\"filter\":\"area\",\"invert\":\"light\"}",
+         LABELS, "preprocess"},
+        {"another size",
+         "{\"channels\":1,\"height\":2,\"width\":4,\"mode\":\"pad\",\"filter\":\"area\",\"ground\":0,\"invert\":\"light\"}",
+         LABELS, "pictures of 1 x 2 x 4"},
         {"labels are an object", PREPROCESS, "{\"a\":1}", "labels"},
         {"a label is a number", PREPROCESS, "[\"cat\",1]", "labels"},
         {"no label", PREPROCESS, "[]", "labels"},
@@ -243,7 +276,8 @@ static void test_damage(struct loaders_test *test)
     }
     for (size_t i = 0; i < bytes; i += 7) expect_refused(test, "cut off", decode(test, file, i, &error), &error);
     struct tuff_saved *saved = NULL;
-    expect_status(test, "no file", TUFF_ERR_FILE, tuff_saved_open(test->context, scratch_path(test, "none.tuff"), &saved, &error), &error, "none.tuff");
+    expect_status(test, "no file", TUFF_ERR_FILE,
+                  tuff_saved_open(test->context, scratch_path(test, "none.tuff"), &saved, &error), &error, "none.tuff");
     free(file);
 }
 

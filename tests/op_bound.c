@@ -29,7 +29,8 @@ int64_t op_attr(const struct tuff_value *value, const char *name, uint32_t eleme
         const struct tuff_attr *a = &value->op->attrs[i];
         const void *field = (const char *)value->attrs + a->offset;
         if (strcmp(a->name, name) != 0) continue;
-        return a->kind == TUFF_ATTR_U32S ? (int64_t)((const uint32_t *)field)[element] : (int64_t)((const int32_t *)field)[element];
+        return a->kind == TUFF_ATTR_U32S ? (int64_t)((const uint32_t *)field)[element]
+                                         : (int64_t)((const int32_t *)field)[element];
     }
     return 0;
 }
@@ -46,7 +47,10 @@ static bool exact(const double *bound, uint64_t count)
     return true;
 }
 
-static bool exact_input(const struct walk *w, uint32_t i) { return exact(bound_of(w, i), tuff_shape_count(&type_of(w, i)->shape)); }
+static bool exact_input(const struct walk *w, uint32_t i)
+{
+    return exact(bound_of(w, i), tuff_shape_count(&type_of(w, i)->shape));
+}
 
 static void unknown(const struct walk *w)
 {
@@ -58,7 +62,8 @@ static void reference(const struct walk *w, const struct tuff_value *value, cons
 {
     struct tuff_type types[16];
     const double **pointers = (const double **)tuff_alloc(w->g->context, value->in_count * sizeof *pointers);
-    struct tuff_type *all = value->in_count <= TUFF_COUNT(types) ? types : tuff_alloc(w->g->context, value->in_count * sizeof *all);
+    struct tuff_type *all = value->in_count <= TUFF_COUNT(types) ? types
+                                                                 : tuff_alloc(w->g->context, value->in_count * sizeof *all);
     memset(out, 0, (size_t)w->count * sizeof *out);
     for (uint32_t i = 0; pointers && all && i < value->in_count; i++) {
         pointers[i] = in[i];
@@ -127,10 +132,14 @@ static bool row(const struct walk *w)
         whole_numbers(w);
         return true;
     }
-    if (!op_text_read(&text, w->value->op->glsl)) return printf("%s: text '%s' is not understood\n", w->value->op->name, w->value->op->glsl), false;
+    if (!op_text_read(&text, w->value->op->glsl))
+        return printf("%s: text '%s' is not understood\n", w->value->op->name, w->value->op->glsl), false;
     for (uint64_t i = 0; i < w->count; i++) {
-        struct op_number in[5] = {number_of(w, first, i), number_of(w, first + 1, i), number_of(w, first + 2, i),
-                                  {p->p0, fabs((double)(float)p->p0 - p->p0)}, {p->p1, fabs((double)(float)p->p1 - p->p1)}};
+        struct op_number in[5] = {number_of(w, first, i),
+                                  number_of(w, first + 1, i),
+                                  number_of(w, first + 2, i),
+                                  {p->p0, fabs((double)(float)p->p0 - p->p0)},
+                                  {p->p1, fabs((double)(float)p->p1 - p->p1)}};
         struct op_number r = op_text_evaluate(&text, in);
         if (derivative) {
             struct op_number gy = number_of(w, 0, i);
@@ -157,11 +166,17 @@ static void cast_bound(const struct walk *w)
     for (uint64_t i = 0; i < w->count; i++) {
         double v = data_of(w, 0)[i], e = bound_of(w, 0)[i], y = w->data[w->v][i], *out = &w->bound[w->v][i];
         *out = 0;
-        if (to == TUFF_F32) *out = is_float(from) ? e + (e > 0 ? OP_ULP * fabs(v) : 0) : e + (y == v && fabs(v) < 16777216 ? 0 : OP_ULP * fabs(v));
-        else if (e == 0) *out = 0;
-        else if (to == TUFF_F16) *out = e + half_step(fabs(v) + e);
-        else if (to == TUFF_BOOL) *out = fabs(v) > e ? 0 : INFINITY;
-        else *out = trunc(v - e) == trunc(v + e) ? 0 : INFINITY;
+        if (to == TUFF_F32)
+            *out = is_float(from) ? e + (e > 0 ? OP_ULP * fabs(v) : 0)
+                                  : e + (y == v && fabs(v) < 16777216 ? 0 : OP_ULP * fabs(v));
+        else if (e == 0)
+            *out = 0;
+        else if (to == TUFF_F16)
+            *out = e + half_step(fabs(v) + e);
+        else if (to == TUFF_BOOL)
+            *out = fabs(v) > e ? 0 : INFINITY;
+        else
+            *out = trunc(v - e) == trunc(v + e) ? 0 : INFINITY;
     }
 }
 
@@ -200,7 +215,8 @@ static bool linear(const struct walk *w)
         double n = value->op->terms ? value->op->terms(value, types) : 1;
         reference(w, value, low, plain);
         reference(w, value, high, y);
-        for (uint64_t i = 0; i < w->count; i++) y[i] = y[i] - plain[i] + (n + 2) * OP_ULP * y[i] + (y[i] > 0 ? n * OP_TINY : 0);
+        for (uint64_t i = 0; i < w->count; i++)
+            y[i] = y[i] - plain[i] + (n + 2) * OP_ULP * y[i] + (y[i] > 0 ? n * OP_TINY : 0);
     }
     for (uint32_t i = 0; i < 8; i++) tuff_free(w->g->context, made[i]);
     tuff_free(w->g->context, plain);
@@ -258,7 +274,8 @@ static void pooled(const struct walk *w, const struct tuff_shape *y, uint64_t i,
             int64_t at_y = (int64_t)line * step[0] + u * apart[0] - op_attr(w->value, "pad", 0);
             int64_t at_x = (int64_t)column * step[1] + v * apart[1] - op_attr(w->value, "pad", 1);
             bool inside = at_y >= 0 && at_y < x->dim[2] && at_x >= 0 && at_x < x->dim[3];
-            if (inside && c->count < TUFF_COUNT(c->place)) c->place[c->count++] = (plane * x->dim[2] + (uint64_t)at_y) * x->dim[3] + (uint64_t)at_x;
+            if (inside && c->count < TUFF_COUNT(c->place))
+                c->place[c->count++] = (plane * x->dim[2] + (uint64_t)at_y) * x->dim[3] + (uint64_t)at_x;
         }
 }
 
@@ -300,12 +317,17 @@ static bool largest(const struct walk *w)
     struct candidates *c = tuff_alloc(w->g->context, sizeof *c);
     for (uint64_t i = 0; c && i < w->count; i++) {
         bool sure = true;
-        if (pool) pooled(w, &w->value->type.shape, i, c);
-        else reduced(w, i, c);
+        if (pool)
+            pooled(w, &w->value->type.shape, i, c);
+        else
+            reduced(w, i, c);
         double *out = &w->bound[w->v][i];
-        if (c->count == 0) *out = 0;
-        else if (c->count == TUFF_COUNT(c->place)) *out = exact_input(w, 0) ? 0 : INFINITY;
-        else if (!position && w->value->in_count < 2) *out = extremum_bound(w, c, sign);
+        if (c->count == 0)
+            *out = 0;
+        else if (c->count == TUFF_COUNT(c->place))
+            *out = exact_input(w, 0) ? 0 : INFINITY;
+        else if (!position && w->value->in_count < 2)
+            *out = extremum_bound(w, c, sign);
         else {
             uint64_t best = winner(w, c, sign, &sure);
             *out = !sure ? INFINITY : position ? 0 : bound_of(w, 1)[best];
@@ -321,7 +343,8 @@ static bool pool_grad(const struct walk *w)
     const struct tuff_shape *y = &type_of(w, 1)->shape;
     struct candidates *c = tuff_alloc(w->g->context, sizeof *c);
     double *out = w->bound[w->v], *sum = tuff_alloc(w->g->context, (size_t)w->count * sizeof *sum);
-    uint64_t windows = tuff_shape_count(y), taps = (uint64_t)(op_attr(w->value, "kernel", 0) * op_attr(w->value, "kernel", 1));
+    uint64_t windows = tuff_shape_count(y),
+             taps = (uint64_t)(op_attr(w->value, "kernel", 0) * op_attr(w->value, "kernel", 1));
     for (uint64_t i = 0; c && sum && i < windows; i++) {
         bool sure = true;
         pooled(w, y, i, c);
@@ -349,26 +372,39 @@ static bool one_of(const struct tuff_op *op, const struct tuff_op *const *list, 
 static bool bound_of_value(const struct walk *w)
 {
     static const struct tuff_op *const movers[] = {
-        &tuff_op_reshape, &tuff_op_permute, &tuff_op_slice,  &tuff_op_expand,          &tuff_op_pad,        &tuff_op_concat, &tuff_op_detach,
-        &tuff_op_copy,    &tuff_op_gather,  &tuff_op_assign, &tuff_op_gather_elements, &tuff_op_param_pack, &tuff_op_pack};
-    static const struct tuff_op *const sums[] = {
-        &tuff_op_sum,        &tuff_op_matmul,          &tuff_op_conv2d, &tuff_op_conv2d_input_grad, &tuff_op_conv2d_weight_grad,
-        &tuff_op_avg_pool2d, &tuff_op_avg_pool2d_grad, &tuff_op_cumsum, &tuff_op_scatter_add};
-    static const struct tuff_op *const extrema[] = {&tuff_op_reduce_max, &tuff_op_reduce_min, &tuff_op_argmax, &tuff_op_argmin, &tuff_op_max_pool2d};
-    static const struct tuff_op *const sources[] = {&tuff_op_input, &tuff_op_param, &tuff_op_state, &tuff_op_constant, &tuff_op_iota};
+        &tuff_op_reshape,         &tuff_op_permute,    &tuff_op_slice, &tuff_op_expand, &tuff_op_pad,
+        &tuff_op_concat,          &tuff_op_detach,     &tuff_op_copy,  &tuff_op_gather, &tuff_op_assign,
+        &tuff_op_gather_elements, &tuff_op_param_pack, &tuff_op_pack};
+    static const struct tuff_op *const sums[] = {&tuff_op_sum,
+                                                 &tuff_op_matmul,
+                                                 &tuff_op_conv2d,
+                                                 &tuff_op_conv2d_input_grad,
+                                                 &tuff_op_conv2d_weight_grad,
+                                                 &tuff_op_avg_pool2d,
+                                                 &tuff_op_avg_pool2d_grad,
+                                                 &tuff_op_cumsum,
+                                                 &tuff_op_scatter_add};
+    static const struct tuff_op *const extrema[] = {&tuff_op_reduce_max, &tuff_op_reduce_min, &tuff_op_argmax,
+                                                    &tuff_op_argmin, &tuff_op_max_pool2d};
+    static const struct tuff_op *const sources[] = {&tuff_op_input, &tuff_op_param, &tuff_op_state, &tuff_op_constant,
+                                                    &tuff_op_iota};
     const struct tuff_op *op = w->value->op;
     if (op->glsl) return row(w);
     if (one_of(op, sums, TUFF_COUNT(sums))) return linear(w);
     if (one_of(op, extrema, TUFF_COUNT(extrema))) return largest(w);
     if (op == &tuff_op_max_pool2d_grad) return pool_grad(w);
-    if (one_of(op, movers, TUFF_COUNT(movers))) moves(w);
-    else if (op == &tuff_op_select) select_bound(w);
-    else if (op == &tuff_op_cast) cast_bound(w);
+    if (one_of(op, movers, TUFF_COUNT(movers)))
+        moves(w);
+    else if (op == &tuff_op_select)
+        select_bound(w);
+    else if (op == &tuff_op_cast)
+        cast_bound(w);
     else if (op == &tuff_op_topk_indices || op == &tuff_op_random_uniform) {
         if (!exact_input(w, 0)) unknown(w);
     } else if (op == &tuff_op_full) {
         double v = ((const struct tuff_full_attrs *)w->value->attrs)->value;
-        for (uint64_t i = 0; i < w->count; i++) w->bound[w->v][i] = is_float(w->value->type.dtype) ? fabs((double)(float)v - v) : 0;
+        for (uint64_t i = 0; i < w->count; i++)
+            w->bound[w->v][i] = is_float(w->value->type.dtype) ? fabs((double)(float)v - v) : 0;
     } else if (!one_of(op, sources, TUFF_COUNT(sources))) {
         return printf("op_bound.c does not know %s\n", op->name), false;
     }

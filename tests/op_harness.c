@@ -14,8 +14,8 @@ struct harness {
     uint32_t operators, launches, pipelines, compiled;
     bool perturb; /* the canary: one element of one result is changed */
     bool quiet, ratios;
-    uint32_t turn;         /* from the seed: which of many cases are run where not all are */
-    uint32_t every;        /* every n-th case; 0: all, with gradients */
+    uint32_t turn;  /* from the seed: which of many cases are run where not all are */
+    uint32_t every; /* every n-th case; 0: all, with gradients */
 };
 
 /* Outputs of all cases in one list, with what to call them. */
@@ -35,23 +35,24 @@ static void add_outputs(struct outputs *o, uint32_t number, const struct op_case
     }
 }
 
-static void compare_all(struct harness *h, const struct tuff_graph *g, const struct tuff_op *op, const struct outputs *o, double **data,
-                        double **bound, double **got)
+static void compare_all(struct harness *h, const struct tuff_graph *g, const struct tuff_op *op, const struct outputs *o,
+                        double **data, double **bound, double **got)
 {
     struct op_totals totals = {0};
     char what[200];
     if (h->perturb && o->count) got[0][0] += 0.01 + 0.01 * got[0][0];
     for (uint32_t i = 0; i < o->count; i++) {
         bool result = i == 0 || o->case_of[i] != o->case_of[i - 1];
-        snprintf(what, sizeof what, "%s, case %s, %s", op->name, op->cases[o->case_of[i]].name, result ? "result" : "gradient");
+        snprintf(what, sizeof what, "%s, case %s, %s", op->name, op->cases[o->case_of[i]].name,
+                 result ? "result" : "gradient");
         if (h->quiet) snprintf(what, sizeof what, "canary, must be wrong: %s", op->name);
         op_compare(g, o->v[i], what, data[o->v[i]], bound[o->v[i]], got[i], &totals);
     }
     bool enough = totals.left_out * 20 <= totals.compared;
     if (!h->quiet) {
         backend_check(&h->test, totals.wrong == 0, "%s: %llu wrong elements", op->name, (unsigned long long)totals.wrong);
-        backend_check(&h->test, enough && totals.compared > 0, "%s: %llu of %llu elements left out, expected at most 5 %%", op->name,
-                      (unsigned long long)totals.left_out, (unsigned long long)totals.compared);
+        backend_check(&h->test, enough && totals.compared > 0, "%s: %llu of %llu elements left out, expected at most 5 %%",
+                      op->name, (unsigned long long)totals.left_out, (unsigned long long)totals.compared);
     }
     if (h->ratios) printf("%-20s %.2f\n", op->name, totals.ratio);
     h->all.compared += totals.compared;
@@ -123,8 +124,9 @@ static bool chosen(int argc, char **argv, const char *name)
 /* Kernels are chosen by the kind of device: those that this one would not choose must be right too. */
 static void other_kinds(struct harness *h, int argc, char **argv)
 {
-    static const struct tuff_op *const ops[] = {&tuff_op_matmul, &tuff_op_conv2d, &tuff_op_conv2d_input_grad, &tuff_op_conv2d_weight_grad,
-                                                &tuff_op_sum,    &tuff_op_argmax};
+    static const struct tuff_op *const ops[] = {
+        &tuff_op_matmul, &tuff_op_conv2d, &tuff_op_conv2d_input_grad, &tuff_op_conv2d_weight_grad,
+        &tuff_op_sum,    &tuff_op_argmax};
     static const struct {
         const char *name;
         enum tuff_device_kind kind;
@@ -167,8 +169,8 @@ int main(int argc, char **argv)
         if (tuff_ops[i]->case_count && chosen(argc, argv, tuff_ops[i]->name)) run_operator(&h, tuff_ops[i]);
     other_kinds(&h, argc, argv);
     canary(&h);
-    printf("%u operators, %u launches, %u pipelines, %u shaders compiled; %llu elements, %llu left out, %llu wrong\n", (unsigned)h.operators,
-           (unsigned)h.launches, (unsigned)h.pipelines, (unsigned)h.compiled, (unsigned long long)h.all.compared,
-           (unsigned long long)h.all.left_out, (unsigned long long)h.all.wrong);
+    printf("%u operators, %u launches, %u pipelines, %u shaders compiled; %llu elements, %llu left out, %llu wrong\n",
+           (unsigned)h.operators, (unsigned)h.launches, (unsigned)h.pipelines, (unsigned)h.compiled,
+           (unsigned long long)h.all.compared, (unsigned long long)h.all.left_out, (unsigned long long)h.all.wrong);
     return backend_test_end(&h.test, "op_harness");
 }

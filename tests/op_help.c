@@ -28,7 +28,10 @@ struct op_random op_random_start(int argc, char **argv)
     return r;
 }
 
-double op_uniform(struct op_random *r, double low, double high) { return low + (high - low) * (double)(next(r) >> 11) * 0x1p-53; }
+double op_uniform(struct op_random *r, double low, double high)
+{
+    return low + (high - low) * (double)(next(r) >> 11) * 0x1p-53;
+}
 uint32_t op_below(struct op_random *r, uint32_t count) { return (uint32_t)(next(r) >> 32) % count; }
 
 double op_normal(struct op_random *r)
@@ -72,9 +75,11 @@ static double draw(struct op_random *r, enum tuff_domain domain, uint32_t limit)
     return 0;
 }
 
-void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_case *c, uint32_t k, double *out, uint64_t count)
+void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_case *c, uint32_t k, double *out,
+             uint64_t count)
 {
-    static const char *const of_positive[] = {"log", "sqrt", "rsqrt", "pow", "pow_const"}, *const of_nonzero[] = {"reciprocal", "div"};
+    static const char *const of_positive[] = {"log", "sqrt", "rsqrt", "pow", "pow_const"}, *const of_nonzero[] = {
+                                                                                               "reciprocal", "div"};
     static const char *const by_index[] = {"gather", "gather_elements", "scatter_add"};
     bool positive = k == 0 && named(op, of_positive, TUFF_COUNT(of_positive));
     bool nonzero = k + 1 == c->in_count && named(op, of_nonzero, TUFF_COUNT(of_nonzero));
@@ -89,13 +94,16 @@ void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_ca
             if (kind == 4) v += c->index_limit;
             if (kind == 5) v -= 3.0 * c->index_limit;
         }
-        if (dtype == TUFF_F32) v = (double)(float)v;
-        else v = trunc(v);
+        if (dtype == TUFF_F32)
+            v = (double)(float)v;
+        else
+            v = trunc(v);
         out[i] = v;
     }
 }
 
-bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, uint32_t number, bool gradients, struct op_case_values *out)
+bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, uint32_t number, bool gradients,
+                 struct op_case_values *out)
 {
     char name[64];
     tuff_val x[6], gx[6];
@@ -126,7 +134,8 @@ static bool fill_value(const struct tuff_graph *g, double **data, tuff_val v)
     return data[v] != NULL;
 }
 
-bool op_fill_cases(struct op_random *r, const struct tuff_graph *g, const struct tuff_op *op, const struct op_case_values *cases, double **data)
+bool op_fill_cases(struct op_random *r, const struct tuff_graph *g, const struct tuff_op *op,
+                   const struct op_case_values *cases, double **data)
 {
     for (uint32_t c = 0; c < op->case_count; c++) {
         const struct op_case_values *values = &cases[c];
@@ -138,15 +147,16 @@ bool op_fill_cases(struct op_random *r, const struct tuff_graph *g, const struct
         }
         if (!values->gy) continue;
         if (!fill_value(g, data, values->gy)) return false;
-        for (uint64_t i = tuff_shape_count(&g->values[values->gy].type.shape); i-- > 0;) data[values->gy][i] = (double)(float)op_normal(r);
+        for (uint64_t i = tuff_shape_count(&g->values[values->gy].type.shape); i-- > 0;)
+            data[values->gy][i] = (double)(float)op_normal(r);
     }
     return true;
 }
 
 /* ---- comparing ------------------------------------------------------------------------------------------------------------------ */
 
-void op_compare(const struct tuff_graph *g, tuff_val v, const char *what, const double *expected, const double *bound, const double *got,
-                struct op_totals *totals)
+void op_compare(const struct tuff_graph *g, tuff_val v, const char *what, const double *expected, const double *bound,
+                const double *got, struct op_totals *totals)
 {
     uint64_t count = tuff_shape_count(&g->values[v].type.shape), wrong = 0, worst = 0;
     double most = 0;
@@ -168,9 +178,10 @@ void op_compare(const struct tuff_graph *g, tuff_val v, const char *what, const 
     }
     totals->wrong += wrong;
     if (wrong == 0) return;
-    printf("%s: value %u, %s %s: %llu of %llu elements are wrong; element %llu: expected %.9g, got %.9g, bound %.3g\n", what, (unsigned)v,
-           g->values[v].op->name, tuff_shape_text(&g->values[v].type.shape, shape, sizeof shape), (unsigned long long)wrong,
-           (unsigned long long)count, (unsigned long long)worst, expected[worst], got[worst], bound[worst]);
+    printf("%s: value %u, %s %s: %llu of %llu elements are wrong; element %llu: expected %.9g, got %.9g, bound %.3g\n", what,
+           (unsigned)v, g->values[v].op->name, tuff_shape_text(&g->values[v].type.shape, shape, sizeof shape),
+           (unsigned long long)wrong, (unsigned long long)count, (unsigned long long)worst, expected[worst], got[worst],
+           bound[worst]);
 }
 
 /* ---- running --------------------------------------------------------------------------------------------------------------------- */
@@ -215,19 +226,22 @@ static bool told(tuff_status status, const struct tuff_error *error)
     return status == TUFF_OK;
 }
 
-static bool write_leaves(const struct tuff_graph *g, double *const *data, struct tuff_session *session, struct tuff_executable *x)
+static bool write_leaves(const struct tuff_graph *g, double *const *data, struct tuff_session *session,
+                         struct tuff_executable *x)
 {
     struct tuff_error error = {0};
     for (tuff_val v = 1; v < g->count; v++) {
         const struct tuff_type *type = &g->values[v].type;
-        bool input = g->values[v].op == &tuff_op_input, kept = g->values[v].op == &tuff_op_param || g->values[v].op == &tuff_op_state;
+        bool input = g->values[v].op == &tuff_op_input,
+             kept = g->values[v].op == &tuff_op_param || g->values[v].op == &tuff_op_state;
         if ((!input && !kept) || !data[v]) continue;
         uint64_t count = tuff_shape_count(&type->shape);
         void *bytes = tuff_alloc(g->context, (size_t)count * 4);
         if (!bytes) return false;
         op_pack(type->dtype, data[v], count, bytes);
         size_t size = (size_t)count * tuff_dtype_bytes(type->dtype);
-        tuff_status status = input ? tuff_executable_write(x, v, bytes, size, &error) : tuff_session_write(session, v, bytes, size, &error);
+        tuff_status status = input ? tuff_executable_write(x, v, bytes, size, &error)
+                                   : tuff_session_write(session, v, bytes, size, &error);
         tuff_free(g->context, bytes);
         if (!told(status, &error)) return false;
     }
@@ -235,7 +249,8 @@ static bool write_leaves(const struct tuff_graph *g, double *const *data, struct
 }
 
 /* All parameters at their places in the flat vector; what lies between is zero there too. */
-static tuff_status read_params(const struct tuff_graph *g, struct tuff_session *session, const struct tuff_value *pack, float *to, struct tuff_error *error)
+static tuff_status read_params(const struct tuff_graph *g, struct tuff_session *session, const struct tuff_value *pack,
+                               float *to, struct tuff_error *error)
 {
     for (uint32_t k = 0; k < pack->in_count; k++) {
         size_t bytes = (size_t)tuff_shape_count(&g->values[pack->in[k]].type.shape) * sizeof *to;
@@ -245,7 +260,8 @@ static tuff_status read_params(const struct tuff_graph *g, struct tuff_session *
 }
 
 /* What an assignment wrote is read from its state. */
-static bool read_outputs(const struct tuff_graph *g, struct tuff_session *session, struct tuff_executable *x, struct op_run *run)
+static bool read_outputs(const struct tuff_graph *g, struct tuff_session *session, struct tuff_executable *x,
+                         struct op_run *run)
 {
     struct tuff_error error = {0};
     for (uint32_t i = 0; i < run->count; i++) {
@@ -257,9 +273,10 @@ static bool read_outputs(const struct tuff_graph *g, struct tuff_session *sessio
         const struct tuff_value *value = &g->values[run->outputs[i]];
         size_t size = (size_t)count * tuff_dtype_bytes(type->dtype);
         const struct tuff_value *target = value->op == &tuff_op_assign ? &g->values[value->in[0]] : NULL;
-        tuff_status status = !target                          ? tuff_executable_read(x, i, bytes, size, &error)
-                             : target->op == &tuff_op_param_pack ? read_params(g, session, target, bytes, &error)
-                                                              : tuff_session_read(session, value->in[0], bytes, size, &error);
+        tuff_status status = !target ? tuff_executable_read(x, i, bytes, size, &error)
+                             : target->op == &tuff_op_param_pack
+                                 ? read_params(g, session, target, bytes, &error)
+                                 : tuff_session_read(session, value->in[0], bytes, size, &error);
         op_unpack(type->dtype, bytes, count, run->got[i]);
         tuff_free(g->context, bytes);
         if (!told(status, &error)) return false;
@@ -272,7 +289,8 @@ bool op_run_graph(struct tuff_device *device, struct tuff_graph *g, double *cons
     struct tuff_session *session = NULL;
     struct tuff_executable *x = NULL;
     struct tuff_error error = {0};
-    struct tuff_executable_params params = {.struct_size = sizeof params, .outputs = run->outputs, .output_count = run->count};
+    struct tuff_executable_params params = {
+        .struct_size = sizeof params, .outputs = run->outputs, .output_count = run->count};
     bool ok = told(tuff_session_create(device, g, NULL, &session, &error), &error) &&
               told(tuff_session_compile(session, &params, &x, &error), &error) && write_leaves(g, data, session, x);
     ok = ok && told(tuff_executable_run(x, &error), &error) && read_outputs(g, session, x, run);

@@ -18,15 +18,18 @@ bool op_is_derivative(const struct tuff_op *op);
 /* Does a row's text use this name (p0, p1)? */
 bool op_text_names(const char *text, const char *name);
 /* Input k of the case: count values that its type can hold. Rows that are not defined for negative numbers get none. */
-void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_case *c, uint32_t k, double *out, uint64_t count);
+void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_case *c, uint32_t k, double *out,
+             uint64_t count);
 
 /* One case of an operator in a graph: inputs, result, gradients of the result weighted by gy (0 where there are none). */
 struct op_case_values {
     tuff_val in[6], y, gy, gx[6];
 };
-bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, uint32_t number, bool gradients, struct op_case_values *out);
+bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, uint32_t number, bool gradients,
+                 struct op_case_values *out);
 /* data for all inputs of the graph that belong to these cases; a case without y is not in the graph. */
-bool op_fill_cases(struct op_random *r, const struct tuff_graph *g, const struct tuff_op *op, const struct op_case_values *cases, double **data);
+bool op_fill_cases(struct op_random *r, const struct tuff_graph *g, const struct tuff_op *op,
+                   const struct op_case_values *cases, double **data);
 
 /* Compares a value with its reference. Elements whose bound is infinite are left out and counted; those that are not finite
  * or overflow in the reference are not looked at. Prints the worst element; returns the number of wrong ones. */
@@ -34,8 +37,8 @@ struct op_totals {
     uint64_t compared, left_out, wrong;
     double ratio; /* largest error over its bound: how much room is left */
 };
-void op_compare(const struct tuff_graph *g, tuff_val v, const char *what, const double *expected, const double *bound, const double *got,
-                struct op_totals *totals);
+void op_compare(const struct tuff_graph *g, tuff_val v, const char *what, const double *expected, const double *bound,
+                const double *got, struct op_totals *totals);
 
 /* Runs outputs[count] of the graph on the device once: inputs, parameters and states from data, results into got[i] (allocated with tuff_alloc). */
 struct op_run {

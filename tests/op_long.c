@@ -35,7 +35,8 @@ static tuff_val build_columns(struct tuff_graph *g, tuff_val x, uint32_t n) /* m
 }
 static tuff_val build_matmul(struct tuff_graph *g, tuff_val x, uint32_t n)
 {
-    return tuff_matmul(g, tuff_reshape(g, x, TUFF_SHAPE(1, n)), tuff_reshape(g, x, TUFF_SHAPE(n, 1)), (struct tuff_matmul_params){0});
+    return tuff_matmul(g, tuff_reshape(g, x, TUFF_SHAPE(1, n)), tuff_reshape(g, x, TUFF_SHAPE(n, 1)),
+                       (struct tuff_matmul_params){0});
 }
 static tuff_val build_scatter(struct tuff_graph *g, tuff_val x, uint32_t n)
 {
@@ -83,8 +84,9 @@ int main(void)
     static const struct {
         const char *name;
         build_fn *build;
-    } cases[] = {{"cumsum", build_cumsum}, {"sum", build_sum},         {"sum of columns", build_columns},
-                 {"matmul", build_matmul}, {"scatter_add", build_scatter}, {"argmax", build_argmax}};
+    } cases[] = {{"cumsum", build_cumsum},          {"sum", build_sum},
+                 {"sum of columns", build_columns}, {"matmul", build_matmul},
+                 {"scatter_add", build_scatter},    {"argmax", build_argmax}};
     static const uint32_t lengths[] = {65537, 100003, 250007, 1000003};
     struct fixture f = {0};
     struct tuff_options options = {.struct_size = sizeof options};

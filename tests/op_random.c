@@ -31,7 +31,8 @@ static void build_regression(struct random_graph *x, uint32_t number)
 {
     if (number >= TUFF_COUNT(regressions)) {
         uint32_t network = number - (uint32_t)TUFF_COUNT(regressions);
-        if (strcmp(graph_network_names[network], "picture_net") != 0) x->output_count = graph_network(x->g, network, x->outputs);
+        if (strcmp(graph_network_names[network], "picture_net") != 0)
+            x->output_count = graph_network(x->g, network, x->outputs);
         return;
     }
     struct tuff_error error = {0};
@@ -54,12 +55,13 @@ static void print_graph(const struct tuff_graph *g)
     tuff_text_free(g->context, text);
 }
 
-static void compare(struct random_test *t, const struct random_graph *x, uint32_t number, const char *which, double **data, double **bound,
-                    double **got)
+static void compare(struct random_test *t, const struct random_graph *x, uint32_t number, const char *which, double **data,
+                    double **bound, double **got)
 {
     char what[64];
     snprintf(what, sizeof what, "graph %u, %s", (unsigned)number, which);
-    for (uint32_t i = 0; i < x->output_count; i++) op_compare(x->g, x->outputs[i], what, data[x->outputs[i]], bound[x->outputs[i]], got[i], &t->totals);
+    for (uint32_t i = 0; i < x->output_count; i++)
+        op_compare(x->g, x->outputs[i], what, data[x->outputs[i]], bound[x->outputs[i]], got[i], &t->totals);
     for (uint32_t i = 0; i < x->output_count; i++) {
         tuff_free(x->g->context, got[i]);
         got[i] = NULL;
@@ -74,8 +76,10 @@ static void run(struct random_test *t, uint32_t number, struct op_random random)
     struct op_run run = {.outputs = x.outputs, .got = got};
     uint64_t wrong = t->totals.wrong;
     bool ok = tuff_graph_create(context, &x.g, NULL) == TUFF_OK;
-    if (ok && number < TUFF_COUNT(regressions) + graph_network_count) build_regression(&x, number);
-    else if (ok) random_graph_build(&x);
+    if (ok && number < TUFF_COUNT(regressions) + graph_network_count)
+        build_regression(&x, number);
+    else if (ok)
+        random_graph_build(&x);
     if (ok && x.g->status != TUFF_OK) printf("graph %u: %s\n", (unsigned)number, x.g->error.message);
     ok = ok && x.g->status == TUFF_OK;
     run.count = x.output_count;
@@ -87,7 +91,8 @@ static void run(struct random_test *t, uint32_t number, struct op_random random)
     if (ok) {
         data = tuff_reference_create(x.g);
         bound = tuff_reference_create(x.g);
-        ok = data && bound && random_graph_fill(&x, data) && tuff_reference_run(x.g, data) == TUFF_OK && op_bound_run(x.g, data, bound);
+        ok = data && bound && random_graph_fill(&x, data) && tuff_reference_run(x.g, data) == TUFF_OK &&
+             op_bound_run(x.g, data, bound);
     }
     for (int plain = 0; ok && plain < 2; plain++) {
         ok = op_run_graph(plain ? t->plain.device : t->fused.device, x.g, data, &run);
@@ -112,7 +117,8 @@ int main(int argc, char **argv)
     struct random_test t = {.print = false};
     struct op_random random = op_random_start(argc, argv);
     uint32_t graphs = 30, only = UINT32_MAX;
-    struct tuff_options plain = {.struct_size = sizeof plain, .debug = TUFF_DEBUG_NOFUSE | TUFF_DEBUG_NOSIMPLIFY | TUFF_DEBUG_NOALIAS};
+    struct tuff_options plain = {.struct_size = sizeof plain,
+                                 .debug = TUFF_DEBUG_NOFUSE | TUFF_DEBUG_NOSIMPLIFY | TUFF_DEBUG_NOALIAS};
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--graphs") && i + 1 < argc) graphs = (uint32_t)strtoul(argv[i + 1], NULL, 10);
         if (!strcmp(argv[i], "--only") && i + 1 < argc) only = (uint32_t)strtoul(argv[i + 1], NULL, 10);
@@ -125,10 +131,12 @@ int main(int argc, char **argv)
         struct op_random own = {random.state + 0x632be59bd9b4e019u * (i + 1)};
         if (only == UINT32_MAX || only == i) run(&t, i, own);
     }
-    backend_check(&t.fused, t.totals.left_out * 20 <= t.totals.compared, "%llu of %llu elements left out, expected at most 5 %%",
-                  (unsigned long long)t.totals.left_out, (unsigned long long)t.totals.compared);
-    printf("%llu elements, %llu left out, %llu wrong; %u launches fused, %u with passes off\n", (unsigned long long)t.totals.compared,
-           (unsigned long long)t.totals.left_out, (unsigned long long)t.totals.wrong, (unsigned)t.launches[0], (unsigned)t.launches[1]);
+    backend_check(&t.fused, t.totals.left_out * 20 <= t.totals.compared,
+                  "%llu of %llu elements left out, expected at most 5 %%", (unsigned long long)t.totals.left_out,
+                  (unsigned long long)t.totals.compared);
+    printf("%llu elements, %llu left out, %llu wrong; %u launches fused, %u with passes off\n",
+           (unsigned long long)t.totals.compared, (unsigned long long)t.totals.left_out, (unsigned long long)t.totals.wrong,
+           (unsigned)t.launches[0], (unsigned)t.launches[1]);
     int plain_status = status == 0 ? backend_test_end(&t.plain, "op_random, passes off") : status;
     return backend_test_end(&t.fused, "op_random") | plain_status;
 }

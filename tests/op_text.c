@@ -25,7 +25,10 @@ static double change(double (*f)(double), double x, double e)
 
 static double exp_ulp(double x) { return (3 + 2 * fabs(x)) * OP_ULP; }
 
-static number fn_exp(number a) { return (number){exp(a.v), change(exp, a.v, a.e) + exp_ulp(fabs(a.v) + a.e) * exp(a.v + a.e)}; }
+static number fn_exp(number a)
+{
+    return (number){exp(a.v), change(exp, a.v, a.e) + exp_ulp(fabs(a.v) + a.e) * exp(a.v + a.e)};
+}
 
 static number fn_log(number a)
 {
@@ -45,7 +48,10 @@ static number fn_sin(number a) { return (number){sin(a.v), fabs(a.v) < 32768 ? a
 static number fn_cos(number a) { return (number){cos(a.v), fabs(a.v) < 32768 ? a.e + 4 * OP_ULP : INFINITY}; }
 
 /* Series below 1/4: its value is near a, so that the last two roundings count, 4 ulp with the rest. Else exp(a) - 1. */
-static double expm1_error(double a) { return fabs(a) < 0.25 ? 4 * OP_ULP * fabs(expm1(a)) : exp_ulp(a) * exp(a) + OP_ULP * fabs(expm1(a)); }
+static double expm1_error(double a)
+{
+    return fabs(a) < 0.25 ? 4 * OP_ULP * fabs(expm1(a)) : exp_ulp(a) * exp(a) + OP_ULP * fabs(expm1(a));
+}
 static number fn_expm1(number a)
 {
     double near = fmax(expm1_error(a.v), fmax(expm1_error(a.v + a.e), expm1_error(a.v - a.e)));
@@ -66,8 +72,10 @@ static number fn_tanh(number a)
 static number fn_erf(number a)
 {
     double x = fabs(a.v), s = x * x, y = erf(a.v), e;
-    if (x < 0.99999) e = 8 * OP_ULP * fabs(y) + 2e-8 * pow(x, 21);
-    else e = erfc(x) * (12 + 3 + 4 * s) * OP_ULP + 1.5 * OP_ULP + 3e-9;
+    if (x < 0.99999)
+        e = 8 * OP_ULP * fabs(y) + 2e-8 * pow(x, 21);
+    else
+        e = erfc(x) * (12 + 3 + 4 * s) * OP_ULP + 1.5 * OP_ULP + 3e-9;
     return (number){y, change(erf, a.v, a.e) + e};
 }
 
@@ -127,17 +135,22 @@ static number fn_xlogx(number y, number a) { return y.v == 0 && y.e == 0 ? (numb
 static number fn_floor(number a) { return steps(a, floor); }
 static number fn_round(number a) { return steps(a, nearbyint); }
 static number fn_square(number a) { return product(a, a); }
-static number fn_clamp01(number a) { return (number){a.v < 0 ? 0 : (a.v > 1 ? 1 : a.v), a.v + a.e < 0 || a.v - a.e > 1 ? 0 : a.e}; }
+static number fn_clamp01(number a)
+{
+    return (number){a.v < 0 ? 0 : (a.v > 1 ? 1 : a.v), a.v + a.e < 0 || a.v - a.e > 1 ? 0 : a.e};
+}
 
 static const struct {
     const char *name;
     number (*one)(number a);
     number (*two)(number a, number b);
 } functions[] = {
-    {"pw_exp", fn_exp, NULL},         {"pw_log", fn_log, NULL},       {"pw_sqrt", fn_sqrt, NULL},         {"pw_sin", fn_sin, NULL},
-    {"pw_cos", fn_cos, NULL},         {"pw_tanh", fn_tanh, NULL},     {"pw_erf", fn_erf, NULL},           {"pw_expm1", fn_expm1, NULL},
-    {"pw_floor", fn_floor, NULL},     {"pw_round", fn_round, NULL},   {"pw_square", fn_square, NULL},     {"pw_sigmoid", fn_sigmoid, NULL},
-    {"pw_softplus", fn_softplus, NULL}, {"pw_clamp01", fn_clamp01, NULL}, {"pw_pow", NULL, fn_pow},       {"pw_xlogx", NULL, fn_xlogx},
+    {"pw_exp", fn_exp, NULL},           {"pw_log", fn_log, NULL},         {"pw_sqrt", fn_sqrt, NULL},
+    {"pw_sin", fn_sin, NULL},           {"pw_cos", fn_cos, NULL},         {"pw_tanh", fn_tanh, NULL},
+    {"pw_erf", fn_erf, NULL},           {"pw_expm1", fn_expm1, NULL},     {"pw_floor", fn_floor, NULL},
+    {"pw_round", fn_round, NULL},       {"pw_square", fn_square, NULL},   {"pw_sigmoid", fn_sigmoid, NULL},
+    {"pw_softplus", fn_softplus, NULL}, {"pw_clamp01", fn_clamp01, NULL}, {"pw_pow", NULL, fn_pow},
+    {"pw_xlogx", NULL, fn_xlogx},
 };
 
 /* ---- reading ------------------------------------------------------------------------------------------------------------------ */
@@ -262,8 +275,12 @@ static number evaluate(const struct op_text *t, int at, const number *variables)
 /* 1 or 0; its error is INFINITY where a device may decide otherwise. */
 static number compare(char kind, number a, number b)
 {
-    bool v = kind == '<' ? a.v < b.v : kind == 'g' ? a.v > b.v : kind == 'l' ? a.v <= b.v : kind == 'G' ? a.v >= b.v
-             : kind == '=' ? a.v == b.v : a.v != b.v;
+    bool v = kind == '<'   ? a.v < b.v
+             : kind == 'g' ? a.v > b.v
+             : kind == 'l' ? a.v <= b.v
+             : kind == 'G' ? a.v >= b.v
+             : kind == '=' ? a.v == b.v
+                           : a.v != b.v;
     bool sure = (a.e == 0 && b.e == 0) || fabs(a.v - b.v) > a.e + b.e;
     return (number){v, sure ? 0 : INFINITY};
 }

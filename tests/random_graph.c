@@ -39,9 +39,15 @@ static tuff_val fresh_leaf(struct random_graph *x, struct tuff_shape shape)
     return tuff_input(x->g, fresh_name(x, name, "x"), TUFF_F32, shape);
 }
 
-static tuff_val pick(struct random_graph *x) { return x->pool[x->pool_count - 1 - below(x, x->pool_count < 6 ? x->pool_count : 6)]; }
+static tuff_val pick(struct random_graph *x)
+{
+    return x->pool[x->pool_count - 1 - below(x, x->pool_count < 6 ? x->pool_count : 6)];
+}
 
-static bool fits(const struct random_graph *x, tuff_val v) { return v && tuff_type_of(x->g, v).shape.rank <= 6 && tuff_shape_count(&x->g->values[v].type.shape) <= LARGEST; }
+static bool fits(const struct random_graph *x, tuff_val v)
+{
+    return v && tuff_type_of(x->g, v).shape.rank <= 6 && tuff_shape_count(&x->g->values[v].type.shape) <= LARGEST;
+}
 
 /* An operand that broadcasts with v: of the same shape where there is one, else new with some axes of length 1 or left out. */
 static tuff_val partner(struct random_graph *x, tuff_val v)
@@ -201,7 +207,9 @@ static tuff_val reduction(struct random_graph *x, tuff_val v)
     case 5: return tuff_softmax(g, v, axis);
     case 6: return tuff_log_softmax(g, v, axis);
     case 7: return tuff_affine(g, tuff_cast(g, tuff_argmax(g, v, axis, keep), TUFF_F32), 0.1, 0);
-    case 8: return tuff_affine(g, tuff_cumsum(g, v, (struct tuff_cumsum_params){axis, below(x, 2) != 0, below(x, 2) != 0}), 1 / sqrt(s.dim[axis]), 0);
+    case 8:
+        return tuff_affine(g, tuff_cumsum(g, v, (struct tuff_cumsum_params){axis, below(x, 2) != 0, below(x, 2) != 0}),
+                           1 / sqrt(s.dim[axis]), 0);
     case 9: return tuff_layer_norm(g, v, 0, 0, 1 + below(x, s.rank), 0.1);
     default: return tuff_sub(g, v, tuff_mean(g, v, axes, TUFF_KEEP_AXES));
     }
@@ -241,12 +249,14 @@ static tuff_val picture(struct random_graph *x, tuff_val v)
     if (kw > s.dim[3]) kw = s.dim[3];
     uint32_t ph = kh > 1 ? below(x, kh) : 0, pw = kw > 1 ? below(x, kw) : 0;
     if (below(x, 2)) {
-        struct tuff_pool2d_params p = {.kernel = {kh, kw}, .stride = {stride, stride}, .pad = {ph, pw, 0, 0}, .ceil_mode = below(x, 2) != 0};
+        struct tuff_pool2d_params p = {
+            .kernel = {kh, kw}, .stride = {stride, stride}, .pad = {ph, pw, 0, 0}, .ceil_mode = below(x, 2) != 0};
         return below(x, 2) ? tuff_max_pool2d(g, v, p) : tuff_avg_pool2d(g, v, p);
     }
     if (s.dim[1] > 16) return v;
     uint32_t groups = s.dim[1] % 2 == 0 && below(x, 2) ? 2 : 1, co = groups * (1 + below(x, 5));
-    tuff_val w = fresh_leaf(x, TUFF_SHAPE(co, s.dim[1] / groups, kh, kw)), b = below(x, 2) ? fresh_leaf(x, TUFF_SHAPE(co)) : 0;
+    tuff_val w = fresh_leaf(x, TUFF_SHAPE(co, s.dim[1] / groups, kh, kw)),
+             b = below(x, 2) ? fresh_leaf(x, TUFF_SHAPE(co)) : 0;
     struct tuff_conv2d_params p = {.stride = {stride, 1}, .pad = {ph, pw, ph, 0}, .groups = groups};
     return tuff_affine(g, tuff_conv2d(g, v, w, b, p), 1 / sqrt(kh * kw * s.dim[1]), 0);
 }
@@ -268,8 +278,12 @@ static tuff_val indexed(struct random_graph *x, tuff_val v)
     case 2:
         indices = s;
         indices.dim[axis] = 1 + below(x, 9);
-        return tuff_scatter_add(x->g, v, tuff_input(x->g, fresh_name(x, name, "i"), TUFF_I32, indices), fresh_leaf(x, indices), axis);
-    default: return tuff_mul(x->g, v, tuff_cast(x->g, tuff_affine(x->g, tuff_cast(x->g, tuff_iota(x->g, s, axis), TUFF_F32), 0.1, 0.2), TUFF_F32));
+        return tuff_scatter_add(x->g, v, tuff_input(x->g, fresh_name(x, name, "i"), TUFF_I32, indices),
+                                fresh_leaf(x, indices), axis);
+    default:
+        return tuff_mul(
+            x->g, v,
+            tuff_cast(x->g, tuff_affine(x->g, tuff_cast(x->g, tuff_iota(x->g, s, axis), TUFF_F32), 0.1, 0.2), TUFF_F32));
     }
 }
 
@@ -343,8 +357,10 @@ bool random_graph_fill(struct random_graph *x, double **data)
         uint64_t count = tuff_shape_count(&value->type.shape);
         data[v] = tuff_alloc(x->g->context, (size_t)count * sizeof **data);
         if (!data[v]) return false;
-        if (value->op == &tuff_op_state && follows_params(x->g, &value->type)) continue; /* zeros: nothing lies between parameters */
-        for (uint64_t i = 0; i < count; i++) data[v][i] = value->type.dtype == TUFF_I32 ? (double)below(x, 40) - 12 : (double)(float)op_normal(x->r);
+        if (value->op == &tuff_op_state && follows_params(x->g, &value->type))
+            continue; /* zeros: nothing lies between parameters */
+        for (uint64_t i = 0; i < count; i++)
+            data[v][i] = value->type.dtype == TUFF_I32 ? (double)below(x, 40) - 12 : (double)(float)op_normal(x->r);
     }
     return true;
 }

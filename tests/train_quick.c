@@ -74,7 +74,8 @@ static void expect_run(struct loaders_test *test, int wanted, const char *senten
     const char *text = output(test);
     char expected[300];
     snprintf(expected, sizeof expected, "status %d and \"%s\"", wanted, sentence);
-    expect(test, status == wanted && strstr(text, sentence), arguments[1], expected, "status %d and \"%.2000s\"", status, text);
+    expect(test, status == wanted && strstr(text, sentence), arguments[1], expected, "status %d and \"%.2000s\"", status,
+           text);
 }
 #define RUN(wanted, sentence, ...) expect_run(test, wanted, sentence, (const char *const[]){__VA_ARGS__, NULL})
 
@@ -121,7 +122,8 @@ static void expect_same_file(struct loaders_test *test, const char *a, const cha
 {
     size_t a_bytes = 0, b_bytes = 0;
     uint8_t *x = file_read(a, &a_bytes), *y = file_read(b, &b_bytes);
-    expect(test, x && y && a_bytes == b_bytes && memcmp(x, y, a_bytes) == 0, a, "the same bytes as before it was stopped", "others");
+    expect(test, x && y && a_bytes == b_bytes && memcmp(x, y, a_bytes) == 0, a, "the same bytes as before it was stopped",
+           "others");
     free(x);
     free(y);
 }
@@ -135,7 +137,8 @@ static void interrupt(struct loaders_test *test, const char *const *arguments)
     nanosleep(&(struct timespec){4, 0}, NULL); /* in the middle of compiling or of the epoch, as it happens */
     kill(child, SIGINT);
     int status = wait_for(child);
-    expect(test, status == 130 || status == 0, "interrupted", "status 130, or 0 when it was done", "status %d and \"%s\"", status, output(test));
+    expect(test, status == 130 || status == 0, "interrupted", "status 130, or 0 when it was done", "status %d and \"%s\"",
+           status, output(test));
 }
 
 static void test_training(struct loaders_test *test)
@@ -211,7 +214,8 @@ static void test_classify(struct loaders_test *test)
     RUN(1, "none.png", CLASSIFY, "--model", model, picture, "none.png");
     RUN(0, "of 20 test pictures", CLASSIFY, "--model", model, "--data", DATA, "--out", sheet);
     expect_status(test, "the sheet", TUFF_OK, tuff_picture_read(test->context, sheet, NULL, &drawn, &error), &error, NULL);
-    expect(test, drawn.width > 600 && drawn.height > 600, "the sheet", "a large picture", "%u x %u", (unsigned)drawn.width, (unsigned)drawn.height);
+    expect(test, drawn.width > 600 && drawn.height > 600, "the sheet", "a large picture", "%u x %u", (unsigned)drawn.width,
+           (unsigned)drawn.height);
     tuff_picture_finish(test->context, &drawn);
 }
 

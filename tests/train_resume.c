@@ -66,14 +66,26 @@ static bool begin(struct session *s, struct backend_test *test, const char *path
     *s = (struct session){.test = test, .units = units, .data = {SAMPLES, pictures, labels, NULL}};
     tuff_status status = tuff_context_create(&options, &s->context, &error);
     if (status == TUFF_OK) status = tuff_device_create(s->context, NULL, &s->device, &error);
-    struct tuff_model_params params = {.struct_size = sizeof params, .build = network, .user = &s->units, .batch = BATCH, .seed = 7,
-                                       .sample = {TUFF_U8, TUFF_SHAPE(1, SIDE, SIDE)}, .label_smoothing = 0.1};
+    struct tuff_model_params params = {.struct_size = sizeof params,
+                                       .build = network,
+                                       .user = &s->units,
+                                       .batch = BATCH,
+                                       .seed = 7,
+                                       .sample = {TUFF_U8, TUFF_SHAPE(1, SIDE, SIDE)},
+                                       .label_smoothing = 0.1};
     if (status == TUFF_OK) status = tuff_model_create(s->device, &params, &s->model, &error);
     s->checkpoint = (struct tuff_model_checkpoint){sizeof s->checkpoint, s->context, path, NULL, 0};
     s->fit = (struct tuff_fit_params){
-        .struct_size = sizeof s->fit, .epochs = EPOCHS, .validation_share = 0.1, .stream = stream, .on_step = on_step, .user = s,
-        .optimizer = {.kind = TUFF_ADAMW, .schedule = {.kind = TUFF_SCHEDULE_COSINE, .lr = 3e-3, .period = 54, .warmup = 5},
-                      .weight_decay = 0.01, .clip_norm = 1}};
+        .struct_size = sizeof s->fit,
+        .epochs = EPOCHS,
+        .validation_share = 0.1,
+        .stream = stream,
+        .on_step = on_step,
+        .user = s,
+        .optimizer = {.kind = TUFF_ADAMW,
+                      .schedule = {.kind = TUFF_SCHEDULE_COSINE, .lr = 3e-3, .period = 54, .warmup = 5},
+                      .weight_decay = 0.01,
+                      .clip_norm = 1}};
     if (path) s->fit.save = tuff_model_checkpoint_save, s->fit.save_user = &s->checkpoint;
     return backend_status(test, "a model", TUFF_OK, status, &error);
 }
@@ -104,7 +116,8 @@ static void take_content(struct session *s, struct content *content)
         size_t size = (size_t)tuff_shape_count(&leaf.type.shape) * tuff_dtype_bytes(leaf.type.dtype);
         content->bytes = realloc(content->bytes, content->count + size);
         if (!content->bytes) exit(1);
-        backend_status(s->test, leaf.name, TUFF_OK, tuff_model_read(s->model, leaf.name, content->bytes + content->count, size, &error), &error);
+        backend_status(s->test, leaf.name, TUFF_OK,
+                       tuff_model_read(s->model, leaf.name, content->bytes + content->count, size, &error), &error);
         content->count += size;
     }
 }
@@ -128,13 +141,15 @@ static void run_through(struct backend_test *test, bool stream, struct content *
     if (begin(&s, test, NULL, stream, 16)) {
         backend_status(test, "fit", TUFF_OK, tuff_model_fit(s.model, &s.data, &s.fit, &error), &error);
         take_content(&s, content);
-        if (metrics) backend_status(test, "evaluate", TUFF_OK, tuff_model_evaluate(s.model, &s.data, metrics, &error), &error);
+        if (metrics)
+            backend_status(test, "evaluate", TUFF_OK, tuff_model_evaluate(s.model, &s.data, metrics, &error), &error);
     }
     end(&s);
 }
 
 /* Goes on from the checkpoint (unless first), stops after one step (unless last). */
-static void run_part(struct backend_test *test, const char *path, bool stream, bool first, bool last, struct content *content)
+static void run_part(struct backend_test *test, const char *path, bool stream, bool first, bool last,
+                     struct content *content)
 {
     struct session s;
     struct tuff_error error = {0};
@@ -163,7 +178,8 @@ static void test_stops(struct backend_test *test, const char *path, bool stream,
 
 /* ---- refused ------------------------------------------------------------------------------------------------------------------------ */
 
-static void expect_no_load(struct backend_test *test, const char *what, const char *path, uint32_t units, tuff_status wanted, const char *sentence)
+static void expect_no_load(struct backend_test *test, const char *what, const char *path, uint32_t units, tuff_status wanted,
+                           const char *sentence)
 {
     struct session s;
     struct tuff_error error = {0};
@@ -172,8 +188,9 @@ static void expect_no_load(struct backend_test *test, const char *what, const ch
         backend_status(test, "prepare", TUFF_OK, tuff_model_prepare(s.model, &s.data, &s.fit, &error), &error);
         take_content(&s, &before);
         tuff_status status = tuff_model_checkpoint_load(s.context, s.model, path, &error);
-        backend_check(test, status == wanted && strstr(error.message, sentence), "%s: expected %s and \"%s\", got %s and \"%s\"", what,
-                      tuff_status_name(wanted), sentence, tuff_status_name(status), error.message);
+        backend_check(test, status == wanted && strstr(error.message, sentence),
+                      "%s: expected %s and \"%s\", got %s and \"%s\"", what, tuff_status_name(wanted), sentence,
+                      tuff_status_name(status), error.message);
         take_content(&s, &after);
         expect_same(test, what, &before, &after);
         free(before.bytes);
@@ -194,7 +211,8 @@ static void test_refused(struct backend_test *test, const char *path)
     size_t bytes = 0;
     struct tuff_error error = {0};
     expect_no_load(test, "another network", path, 17, TUFF_ERR_FORMAT, "in the network");
-    if (!backend_status(test, "reading", TUFF_OK, tuff_os_read_file(test->context, path, 0, &data, &bytes, &error), &error)) return;
+    if (!backend_status(test, "reading", TUFF_OK, tuff_os_read_file(test->context, path, 0, &data, &bytes, &error), &error))
+        return;
     uint8_t *file = data;
     file[bytes / 2] ^= 4;
     rewrite(path, file, bytes);

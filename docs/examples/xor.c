@@ -23,13 +23,19 @@ int main(void)
     tuff_optimizer_build(g, mean, &(struct tuff_optimizer_params){.kind = TUFF_SGD, .schedule = {.lr = 4}}, &sgd);
     tuff_val outputs[2 + TUFF_OPTIMIZER_UPDATES] = {mean, y};
     for (uint32_t i = 0; i < sgd.update_count; i++) outputs[2 + i] = sgd.updates[i];
-    struct tuff_executable_params plan = {.struct_size = sizeof plan, .outputs = outputs, .output_count = 2 + sgd.update_count};
+    struct tuff_executable_params plan = {
+        .struct_size = sizeof plan, .outputs = outputs, .output_count = 2 + sgd.update_count};
     ok = !tuff_session_create(device, g, NULL, &session, &error) && !tuff_session_compile(session, &plan, &step, &error) &&
-         !tuff_executable_write(step, x, inputs, sizeof inputs, &error) && !tuff_executable_write(step, t, wanted, sizeof wanted, &error);
-    for (int i = 0; ok && i < 2000; i++) ok = !tuff_optimizer_feed(&sgd, session, &error) && !tuff_executable_submit(step, NULL, &error);
-    ok = ok && !tuff_executable_read(step, 0, &loss, sizeof loss, &error) && !tuff_executable_read(step, 1, output, sizeof output, &error);
-    if (ok) printf("loss %.5f; outputs %.3f %.3f %.3f %.3f\n", loss, output[0], output[1], output[2], output[3]);
-    else fprintf(stderr, "%s\n", error.message);
+         !tuff_executable_write(step, x, inputs, sizeof inputs, &error) &&
+         !tuff_executable_write(step, t, wanted, sizeof wanted, &error);
+    for (int i = 0; ok && i < 2000; i++)
+        ok = !tuff_optimizer_feed(&sgd, session, &error) && !tuff_executable_submit(step, NULL, &error);
+    ok = ok && !tuff_executable_read(step, 0, &loss, sizeof loss, &error) &&
+         !tuff_executable_read(step, 1, output, sizeof output, &error);
+    if (ok)
+        printf("loss %.5f; outputs %.3f %.3f %.3f %.3f\n", loss, output[0], output[1], output[2], output[3]);
+    else
+        fprintf(stderr, "%s\n", error.message);
     tuff_executable_destroy(step);
     tuff_session_destroy(session);
     tuff_graph_destroy(g);
