@@ -80,18 +80,19 @@ static number fn_erf(number a)
 }
 
 static double sigmoid(double a) { return 1 / (1 + exp(-a)); }
-/* e = exp(-|a|), s = 1 / (1 + e), negative a: e s */
+/* e = exp(-|a|), s = 1 / (1 + e), negative a: e s, which may be flushed */
 static number fn_sigmoid(number a)
 {
     double e = exp(-fabs(a.v)), relative = exp_ulp(a.v) * (e / (1 + e) + (a.v < 0)) + 5 * OP_ULP;
-    return (number){sigmoid(a.v), change(sigmoid, a.v, a.e) + relative * sigmoid(a.v)};
+    return (number){sigmoid(a.v), change(sigmoid, a.v, a.e) + relative * sigmoid(a.v) + OP_TINY};
 }
 
 static double softplus(double a) { return (a > 0 ? a : 0) + log1p(exp(-fabs(a))); }
-/* log1p(e) by a series in z = e / (2 + e) of 7 terms (8 ulp, cut off below 1.5e-8 of it), and a sum */
+/* log1p(e) by a series in z = e / (2 + e) of 7 terms (8 ulp, cut off below 1.5e-8 of it), and a sum; z may be
+ * flushed where e is not (seen on SwiftShader) */
 static number fn_softplus(number a)
 {
-    double e = exp(-fabs(a.v)), error = exp_ulp(a.v) * e + 9 * OP_ULP * log1p(e) + OP_ULP * softplus(a.v);
+    double e = exp(-fabs(a.v)), error = exp_ulp(a.v) * e + 9 * OP_ULP * log1p(e) + OP_ULP * softplus(a.v) + OP_TINY;
     return (number){softplus(a.v), change(softplus, a.v, a.e) + error};
 }
 
@@ -320,7 +321,7 @@ static number evaluate(const struct op_text *t, int at, const number *variables)
         default: return compare(n->kind, a, b);
         }
     }
-    if (r.v != 0 && fabs(r.v) < 1.2e-38) r.e += OP_TINY;
+    if (r.v != 0 && fabs(r.v) < 2.4e-38) r.e += OP_TINY; /* a device's may lie below the least normal number */
     if (isnan(r.e) || !(fabs(r.v) < OP_HUGE)) r.e = INFINITY;
     return r;
 }
