@@ -96,7 +96,7 @@ foreach(source ${test_programs})
 endforeach()
 
 file(GLOB refs_sources CONFIGURE_DEPENDS tests/refs/*.c)
-if(refs_sources)
+if(refs_sources AND TUFF_JSON) # its cases are listed in JSON
     add_executable(tuff-refs ${refs_sources} ${test_extra})
     target_link_options(tuff-refs PRIVATE ${test_extra_links})
     tuff_test_flags(tuff-refs)

@@ -376,6 +376,10 @@ int main(void)
 {
     struct backend_test test;
     char folder[400];
+    if (!tuff_glslang()) {
+        puts("skipped: this build has no run-time compiler (TUFF_GLSLANG=OFF)");
+        return 77;
+    }
     int status = backend_test_begin(&test, NULL);
     if (status) return status;
     const char *temporary = tuff_os_getenv("TMPDIR");

@@ -231,6 +231,10 @@ int main(void)
     struct content one, two;
     struct tuff_metrics metrics = {0};
     char path[] = "/tmp/tuff-resume-XXXXXX";
+    if (!tuff_glslang()) {
+        puts("skipped: this build has no run-time compiler (TUFF_GLSLANG=OFF)");
+        return 77;
+    }
     int code = backend_test_begin(&test, NULL);
     if (code) return code;
     int file = mkstemp(path);
