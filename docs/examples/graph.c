@@ -1,4 +1,4 @@
-/* Two layers of sigmoids learn exclusive or by plain gradient descent, on arrays in memory: the graph without helpers. */
+/* The graph itself, below models: inputs, a loss, an optimizer as graph, one plan that is run two thousand times. Exclusive or. */
 #include <stdio.h>
 #include <tuff/tuff.h>
 
