@@ -70,6 +70,13 @@ struct tuff_work {
     uint32_t *sequence; /* [arena] groups in order */
 };
 
+/* Buffers that one launch may bind. */
+static inline uint32_t tuff_binding_limit(const struct tuff_work *w)
+{
+    uint32_t device = w->params->caps->max_storage_buffers;
+    return device < TUFF_MAX_BINDINGS ? device : TUFF_MAX_BINDINGS;
+}
+
 static inline bool tuff_is_root_like(const struct tuff_work *w, tuff_val v)
 {
     return w->root[v] || w->g->values[v].op->class == TUFF_CLASS_KERNEL;

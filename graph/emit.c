@@ -160,9 +160,9 @@ static const char *emit_row(struct tuff_emitter *e, const struct tuff_value *val
             tuff_text_add(&e->text, "%s %c = %s; ", in_type, letters[derivative][i], in[i]);
         }
     char number[48];
-    if (strstr(text, "p0")) tuff_text_add(&e->text, "float p0 = %s; ", float_bits(e, attrs->p0, number));
-    if (strstr(text, "p1")) tuff_text_add(&e->text, "float p1 = %s; ", float_bits(e, attrs->p1, number));
-    if (!derivative && tuff_pw_names(text, 'y')) e->failed = true; /* rows say y only in derivatives */
+    if (tuff_pw_names(text, "p0")) tuff_text_add(&e->text, "float p0 = %s; ", float_bits(e, attrs->p0, number));
+    if (tuff_pw_names(text, "p1")) tuff_text_add(&e->text, "float p1 = %s; ", float_bits(e, attrs->p1, number));
+    if (!derivative && tuff_pw_names(text, "y")) e->failed = true; /* rows say y only in derivatives */
     if (derivative)
         tuff_text_add(&e->text, "%s = g * (%s); }\n", name, text);
     else

@@ -205,8 +205,7 @@ static tuff_status root_dear_chains(struct tuff_work *w)
     if (!uses || !c.cost || !c.reads || !c.depth) return tuff_fail_memory(w->context, w->error);
     for (tuff_val v = 1; v < w->g->count; v++)
         for (uint32_t i = 0; i < val(w, v)->in_count; i++) uses[val(w, v)->in[i]]++;
-    uint32_t limit = w->params->caps->max_storage_buffers < TUFF_MAX_BINDINGS ? w->params->caps->max_storage_buffers
-                                                                              : TUFF_MAX_BINDINGS;
+    uint32_t limit = tuff_binding_limit(w);
     for (tuff_val v = 1; v < w->g->count; v++) {
         const struct tuff_value *value = val(w, v);
         if (value->op->class != TUFF_CLASS_INLINE && value->op->class != TUFF_CLASS_KERNEL) continue;
@@ -409,8 +408,7 @@ static bool shares_reads(const struct tuff_work *w, const struct tuff_work_group
 
 tuff_status tuff_group_root(struct tuff_work *w, tuff_val v, bool alone)
 {
-    uint32_t limit = w->params->caps->max_storage_buffers < TUFF_MAX_BINDINGS ? w->params->caps->max_storage_buffers
-                                                                              : TUFF_MAX_BINDINGS;
+    uint32_t limit = tuff_binding_limit(w);
     struct tuff_work_group needs = {0};
     uint32_t at;
     TUFF_TRY(collect_inputs(w, &needs, v, true));

@@ -134,7 +134,7 @@ static tuff_status check_type(struct tuff_graph *g, const struct tuff_op *op, co
 static bool may_lack(const struct tuff_op *op, uint32_t i)
 {
     bool derivative = op->glsl && op->arity_max == 4;
-    return derivative ? i > 0 && !tuff_pw_names(op->glsl, "gaby"[i]) : i >= op->arity_min;
+    return derivative ? i > 0 && !tuff_pw_names(op->glsl, (const char[2]){"gaby"[i], 0}) : i >= op->arity_min;
 }
 
 tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,

@@ -263,7 +263,7 @@ static void check_value(struct reader *r, const struct tuff_op *op, const void *
         expected(r, "a constant of another type");
     bool derivative = op->glsl && op->arity_max == 4;
     for (uint32_t i = 0; i < r->in_count; i++)
-        if (!r->in[i] && (!derivative || i == 0 || i > 3 || tuff_pw_names(op->glsl, "gaby"[i])))
+        if (!r->in[i] && (!derivative || i == 0 || i > 3 || tuff_pw_names(op->glsl, (const char[2]){"gaby"[i], 0})))
             expected(r, "a value instead of _");
     if (op == &tuff_op_param_pack) {
         bool all = r->in_count == tuff_graph_params(g, NULL, 0);

@@ -55,12 +55,13 @@ static const struct row *row_of(const struct tuff_op *op, int *part)
     return NULL;
 }
 
-bool tuff_pw_names(const char *text, char letter)
+static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
+
+bool tuff_pw_names(const char *text, const char *name)
 {
-    for (const char *c = text; *c; c++) {
-        bool inside = c > text && (isalnum((unsigned char)c[-1]) || c[-1] == '_' || c[-1] == '.');
-        if (*c == letter && !inside && !isalnum((unsigned char)c[1]) && c[1] != '_') return true;
-    }
+    size_t length = strlen(name);
+    for (const char *c = strstr(text, name); c; c = strstr(c + 1, name))
+        if (!is_word(c[length]) && (c == text || (!is_word(c[-1]) && c[-1] != '.'))) return true;
     return false;
 }
 
@@ -129,9 +130,9 @@ static void grad_pw(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin
             gin[k] = tuff_neg(g, gy);
         } else {
             tuff_val in[4] = {gy};
-            if (tuff_pw_names(text, 'a')) in[1] = value.in[0];
-            if (tuff_pw_names(text, 'b')) in[2] = value.in[1];
-            if (tuff_pw_names(text, 'y')) in[3] = y;
+            if (tuff_pw_names(text, "a")) in[1] = value.in[0];
+            if (tuff_pw_names(text, "b")) in[2] = value.in[1];
+            if (tuff_pw_names(text, "y")) in[3] = y;
             gin[k] = tuff_graph_add(g, row->op[1 + k], in, 4, value.attrs);
         }
     }

@@ -15,8 +15,8 @@ struct tuff_pw_attrs {
 #define TUFF_PW2B(name, onnx, y) extern const struct tuff_op tuff_op_##name;
 #include "graph/ops/pointwise.def"
 
-/* True when the row text uses the variable of this one-letter name. */
-bool tuff_pw_names(const char *text, char letter);
+/* True when the row text uses the variable of this name: a, b, y, p0, p1. */
+bool tuff_pw_names(const char *text, const char *name);
 /* Common shape of two operands by NumPy's rule; false after a sticky TUFF_ERR_SHAPE. */
 bool tuff_broadcast_shape(struct tuff_graph *g, const char *what, const struct tuff_shape *a, const struct tuff_shape *b,
                           struct tuff_shape *out);
