@@ -103,6 +103,16 @@ if(refs_sources AND TUFF_JSON) # its cases are listed in JSON
     tuff_test_link(tuff-refs ${refs_sources})
 endif()
 
+# tests/dryrun/*.c -> bin/tuff-dryrun, on public headers alone; here on the device that is there, in the matrix on simulated GPUs
+add_executable(tuff-dryrun tests/dryrun/dryrun.c ${test_extra})
+target_link_libraries(tuff-dryrun PRIVATE tuff::tuff tuff_flags)
+target_link_options(tuff-dryrun PRIVATE ${test_extra_links})
+target_compile_definitions(tuff-dryrun PRIVATE _GNU_SOURCE) # getopt_long
+if(TUFF_GLSLANG)
+    add_test(NAME dryrun COMMAND tuff-dryrun)
+    tuff_test_properties(dryrun)
+endif()
+
 find_program(TUFF_SH sh)
 file(GLOB test_scripts CONFIGURE_DEPENDS tests/*_*.sh)
 list(FILTER test_scripts EXCLUDE REGEX /run_) # run.sh and what it or a test calls

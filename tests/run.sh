@@ -174,6 +174,29 @@ lab() {
     programs "$title" release env "TUFF_DEBUG=$lab_debug" "$shared/lab/$script" "$@" --
 }
 
+# A row for each GPU that the lab simulates: plans, pipelines and recordings under its driver's own limits and compiler.
+dry_runs() {
+    [ -n "$shared" ] && [ -e "$shared/lab/gpu.sh" ] || { without "dry runs" "no lab (TUFF_SHARED, ../shared)"; return 0; }
+    "$shared/lab/gpu.sh" --list 2> /dev/null | while read -r gpu description; do
+        case $description in
+        *amd64) printf '%s\n' "$gpu" ;;
+        *) without "dry run $gpu" "needs an ARM64 build" >&2 ;;
+        esac
+    done > "$logs/gpus"
+    for gpu in $(cat "$logs/gpus"); do
+        case $gpu in
+        renoir | vangogh | rembrandt | phoenix | gfx1150) only=--compile-only ;; # their simulation has no submission
+        *) only= ;;
+        esac
+        if ! "$shared/lab/gpu.sh" "$gpu" -- /bin/true > "$logs/lab.log" 2>&1; then
+            without "dry run $gpu" "$(tail -n 1 "$logs/lab.log")"
+            continue
+        fi
+        # shellcheck disable=SC2086
+        task "dry run $gpu" timeout 300 "$shared/lab/gpu.sh" "$gpu" -- build/release/bin/tuff-dryrun $only || true
+    done
+}
+
 format_check() {
     unformatted=$(find backend graph loaders samples tests -name '*.[ch]' | sort | while read -r file; do
         clang-format --dry-run --Werror "$file" 2>/dev/null || printf '%s ' "$file"
@@ -225,6 +248,7 @@ matrix() {
     if built "build, static libraries" static -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF; then
         task "  installed static libraries" ctest --test-dir build/static --output-on-failure -R '^install_' || true
     fi
+    dry_runs
     task "format" format_check || true
     task "documentation" cmake --build build/release --target docs || true
     cp "$logs/table" "$logs/summary"

@@ -1,0 +1,227 @@
+/* dryrun.c - tuff-dryrun: makes a device, compiles the quickstart's training and inference plans and a plan for each kernel
+ * family, creates every pipeline, records and submits. It checks no result: on a simulated driver none is written. What it
+ * shows is that plans, pipelines and recordings pass this driver's own limits and compiler. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <tuff/tuff.h>
+
+enum { BATCH = 64, SAMPLES = 2 * BATCH };
+
+struct dryrun {
+    struct tuff_context *context;
+    struct tuff_device *device;
+    bool compile_only;
+    unsigned failures;
+};
+
+static void log_message(void *user, enum tuff_log_level level, const char *message)
+{
+    (void)user, (void)level;
+    fprintf(stderr, "tuff-dryrun: %s\n", message);
+}
+
+static void report(struct dryrun *d, const char *name, tuff_status status, const struct tuff_error *error,
+                   const struct tuff_executable_info *info)
+{
+    if (status == TUFF_OK) {
+        printf("%-24s ok  %3u launches %3u barriers %3u pipelines\n", name, info->counts.launches, info->counts.barriers,
+               info->counts.pipelines);
+        return;
+    }
+    printf("%-24s FAILED  %s: %s\n", name, tuff_status_name(status), error->message);
+    d->failures++;
+}
+
+/* ---- one plan per kernel family --------------------------------------------------------------------------------------------- */
+
+static tuff_val f32(struct tuff_graph *g, const char *name, struct tuff_shape shape)
+{
+    return tuff_input(g, name, TUFF_F32, shape);
+}
+
+static tuff_val family_matmul(struct tuff_graph *g)
+{
+    tuff_val a = f32(g, "a", TUFF_SHAPE(3, 130, 257)), b = f32(g, "b", TUFF_SHAPE(257, 131));
+    return tuff_gelu(g, tuff_matmul(g, a, b, (struct tuff_matmul_params){0}));
+}
+static tuff_val family_matmul_transposed(struct tuff_graph *g)
+{
+    tuff_val a = f32(g, "a", TUFF_SHAPE(256, 128)), b = f32(g, "b", TUFF_SHAPE(64, 256));
+    return tuff_matmul(g, a, b, (struct tuff_matmul_params){.transpose_a = true, .transpose_b = true});
+}
+static tuff_val convolution(struct tuff_graph *g, uint32_t channels, uint32_t groups, uint32_t kernel, uint32_t stride)
+{
+    tuff_val x = f32(g, "x", TUFF_SHAPE(4, channels, 29, 31)),
+             w = f32(g, "w", TUFF_SHAPE(64, channels / groups, kernel, kernel));
+    struct tuff_conv2d_params params = {.stride = {stride, stride}, .pad = {1, 1, 1, 1}, .groups = groups};
+    tuff_val y = tuff_relu(g, tuff_conv2d(g, x, w, f32(g, "b", TUFF_SHAPE(64)), params)), gradients[2];
+    tuff_gradients(g, y, 0, (tuff_val[]){x, w}, 2, gradients);
+    return tuff_add(g, tuff_sum(g, gradients[0], 0, TUFF_DROP_AXES), tuff_sum(g, gradients[1], 0, TUFF_DROP_AXES));
+}
+static tuff_val family_conv(struct tuff_graph *g) { return convolution(g, 32, 1, 3, 1); }
+static tuff_val family_conv_strided(struct tuff_graph *g) { return convolution(g, 32, 1, 3, 2); }
+static tuff_val family_conv_pointwise(struct tuff_graph *g) { return convolution(g, 32, 1, 1, 1); }
+static tuff_val family_conv_depthwise(struct tuff_graph *g) { return convolution(g, 64, 64, 3, 1); }
+static tuff_val family_pool(struct tuff_graph *g)
+{
+    tuff_val x = f32(g, "x", TUFF_SHAPE(4, 8, 29, 31)), gradient;
+    struct tuff_pool2d_params params = {.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}};
+    tuff_val y = tuff_add(g, tuff_max_pool2d(g, x, params), tuff_avg_pool2d(g, x, params));
+    tuff_gradients(g, y, 0, &x, 1, &gradient);
+    return gradient;
+}
+static tuff_val family_norms(struct tuff_graph *g)
+{
+    tuff_val x = f32(g, "x", TUFF_SHAPE(33, 1025)), gradient;
+    tuff_val y = tuff_softmax(g, tuff_layer_norm(g, x, 0, 0, 1, 1e-5), 1);
+    tuff_gradients(g, tuff_square(g, y), 0, &x, 1, &gradient);
+    return gradient;
+}
+static tuff_val family_index(struct tuff_graph *g)
+{
+    tuff_val table = f32(g, "table", TUFF_SHAPE(100, 33)), rows = tuff_input(g, "rows", TUFF_I32, TUFF_SHAPE(70)), gradient;
+    tuff_val y = tuff_cumsum(g, tuff_gather(g, table, rows, 0), (struct tuff_cumsum_params){.axis = 0});
+    tuff_gradients(g, y, 0, &table, 1, &gradient);
+    tuff_val best = tuff_topk_indices(g, gradient, (struct tuff_topk_params){.axis = 1, .k = 5});
+    return tuff_add(g, tuff_cast(g, best, TUFF_F32), tuff_gather_elements(g, gradient, best, 1));
+}
+static tuff_val family_types(struct tuff_graph *g) /* halves, bytes and random numbers in words of 32 bits */
+{
+    tuff_val x = tuff_input(g, "x", TUFF_F16, TUFF_SHAPE(33, 65)), bytes = tuff_input(g, "u", TUFF_U8, TUFF_SHAPE(33, 65));
+    tuff_val y = tuff_dropout(g, tuff_mul(g, tuff_cast(g, x, TUFF_F32), tuff_cast(g, bytes, TUFF_F32)), tuff_rng_state(g),
+                              0.5);
+    return tuff_cast(g, y, TUFF_F16);
+}
+
+static const struct {
+    const char *name;
+    tuff_val (*build)(struct tuff_graph *g);
+} families[] = {
+    {"matmul", family_matmul},
+    {"matmul, transposed", family_matmul_transposed},
+    {"conv 3x3", family_conv},
+    {"conv 3x3, stride 2", family_conv_strided},
+    {"conv 1x1", family_conv_pointwise},
+    {"conv 3x3, depthwise", family_conv_depthwise},
+    {"pooling", family_pool},
+    {"norm and softmax", family_norms},
+    {"indexing", family_index},
+    {"types and random", family_types},
+};
+
+static void run_family(struct dryrun *d, const char *name, tuff_val (*build)(struct tuff_graph *g))
+{
+    struct tuff_error error = {0};
+    struct tuff_graph *g = NULL;
+    struct tuff_session *session = NULL;
+    struct tuff_executable *plan = NULL;
+    struct tuff_executable_info info = {0};
+    tuff_status status = tuff_graph_create(d->context, &g, &error);
+    tuff_val y = status == TUFF_OK ? build(g) : 0;
+    struct tuff_executable_params params = {.struct_size = sizeof params, .outputs = &y, .output_count = 1};
+    if (!status) status = tuff_graph_finish(g, &error);
+    if (!status) status = tuff_session_create(d->device, g, NULL, &session, &error);
+    if (!status) status = tuff_session_compile(session, &params, &plan, &error);
+    if (!status) info = tuff_executable_info(plan);
+    if (!status && !d->compile_only) status = tuff_executable_run(plan, &error);
+    report(d, name, status, &error, &info);
+    tuff_executable_destroy(plan);
+    tuff_session_destroy(session);
+    tuff_graph_destroy(g);
+}
+
+/* ---- the quickstart's plans ---------------------------------------------------------------------------------------------------- */
+
+static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *user)
+{
+    struct tuff_conv2d_params same = {.pad = {1, 1, 1, 1}};
+    struct tuff_pool2d_params half = {.kernel = {2, 2}};
+    (void)user;
+    x = tuff_max_pool2d(
+        g, tuff_relu(g, tuff_layer_batch_norm(g, tuff_layer_conv2d(g, x, "conv1", 16, 3, same), "norm1", training)), half);
+    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv2", 32, 3, same)), half);
+    x = tuff_layer_dropout(g, tuff_flatten(g, x), 0.2, training);
+    return tuff_layer_dense(g, tuff_relu(g, tuff_layer_dense(g, x, "dense1", 128)), "dense2", 10);
+}
+
+static bool stop(void *user, const struct tuff_fit_progress *progress)
+{
+    (void)user, (void)progress;
+    return false; /* one step is enough */
+}
+
+static void run_quickstart(struct dryrun *d)
+{
+    struct tuff_error error = {0};
+    struct tuff_model *model = NULL;
+    struct tuff_executable_info info = {0};
+    float out[10];
+    uint8_t *x = calloc(SAMPLES, 28 * 28);
+    int32_t *labels = calloc(SAMPLES, sizeof *labels);
+    struct tuff_model_params declared = {
+        .struct_size = sizeof declared, .build = network, .sample = {TUFF_U8, TUFF_SHAPE(1, 28, 28)}, .batch = BATCH};
+    struct tuff_fit_params fit = {.struct_size = sizeof fit,
+                                  .optimizer = {.kind = TUFF_ADAM, .schedule = {.lr = 0.001}, .clip_norm = 1},
+                                  .epochs = 1,
+                                  .on_step = stop};
+    struct tuff_data data = {.count = SAMPLES, .x = x, .labels = labels};
+    tuff_status status = x && labels ? tuff_model_create(d->device, &declared, &model, &error) : TUFF_ERR_MEMORY;
+    if (!status) status = tuff_model_fit(model, &data, &fit, &error);
+    if (status == TUFF_ERR_CANCELLED) status = TUFF_OK; /* by stop */
+    if (model) info = tuff_model_info(model);
+    report(d, "quickstart, training", status, &error, &info);
+    if (!status) status = tuff_model_predict(model, x, 1, out, &error);
+    report(d, "quickstart, inference", status, &error, &(struct tuff_executable_info){0});
+    tuff_model_destroy(model);
+    free(x);
+    free(labels);
+}
+
+static void usage(void)
+{
+    puts("Usage: tuff-dryrun [--device NAME] [--compile-only]\n"
+         "Compiles and submits the quickstart's plans and one plan per kernel family on a device, and checks no result:\n"
+         "for drivers over a simulated GPU. Prints a line per plan; exits with 1 when one failed.\n\n"
+         "  -d, --device NAME   index, UUID or part of its name (tuff-info lists them)\n"
+         "  -c, --compile-only  creates pipelines of the families, submits nothing\n"
+         "      --help, --version");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option known[] = {{"device", required_argument, NULL, 'd'},
+                                          {"compile-only", no_argument, NULL, 'c'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {"version", no_argument, NULL, 'v'},
+                                          {NULL, 0, NULL, 0}};
+    struct dryrun d = {.failures = 0};
+    struct tuff_error error = {0};
+    const char *name = NULL;
+    for (int option; (option = getopt_long(argc, argv, "d:c", known, NULL)) != -1;) {
+        if (option == 'd')
+            name = optarg;
+        else if (option == 'c')
+            d.compile_only = true;
+        else if (option == 'h')
+            return usage(), 0;
+        else if (option == 'v')
+            return printf("tuff-dryrun %s\n", tuff_version()), 0;
+        else
+            return 2;
+    }
+    struct tuff_options options = {.struct_size = sizeof options, .log = log_message};
+    tuff_options_from_env(&options);
+    if (tuff_context_create(&options, &d.context, &error) || tuff_device_create(d.context, name, &d.device, &error)) {
+        fprintf(stderr, "tuff-dryrun: %s\n", error.message);
+        tuff_context_destroy(d.context);
+        return 77;
+    }
+    printf("%s, %s\n", tuff_device_caps(d.device)->name, tuff_device_caps(d.device)->driver_info);
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) run_family(&d, families[i].name, families[i].build);
+    if (!d.compile_only) run_quickstart(&d);
+    printf("%u failures\n", d.failures);
+    tuff_device_release(d.device);
+    tuff_context_destroy(d.context);
+    return d.failures != 0;
+}
