@@ -19,6 +19,7 @@
 
 #define DATA "/usr/share/datasets/fashion-mnist"
 #define TRAIN TUFF_BUILD_DIR "/bin/tuff-train"
+#define INFO TUFF_BUILD_DIR "/bin/tuff-info"
 #define CLASSIFY TUFF_BUILD_DIR "/bin/tuff-classify"
 
 /* ---- processes -------------------------------------------------------------------------------------------------------------------- */
@@ -245,14 +246,17 @@ static void test_wrong(struct loaders_test *test)
     RUN(1, "damaged", CLASSIFY, "--model", model, "x.png");
 }
 
-static const char *missing(struct tuff_context *context)
+static const char *missing(struct loaders_test *test)
 {
+    struct tuff_context *context = test->context;
     struct tuff_device *device = NULL;
     if (!tuff_os_exists(DATA "/train-images-idx3-ubyte.gz") && !tuff_os_exists(DATA "/train-images-idx3-ubyte"))
         return "no Fashion-MNIST at " DATA " (package dataset-fashion-mnist)";
     if (!tuff_os_exists(TRAIN) || !tuff_os_exists(CLASSIFY)) return "the sample programs are not built";
     if (tuff_device_create(context, NULL, &device, NULL) == TUFF_ERR_NO_DEVICE) return "no Vulkan device";
     tuff_device_release(device);
+    if (wait_for(start(test, (const char *const[]){INFO, NULL})))
+        return "programs that a test starts find no driver (it reaches this process alone)";
     return NULL;
 }
 
@@ -260,7 +264,7 @@ int main(void)
 {
     struct loaders_test test;
     loaders_begin(&test, "train_quick");
-    const char *why = missing(test.context);
+    const char *why = missing(&test);
     if (why) {
         printf("SKIP: %s\n", why);
         loaders_end(&test);
