@@ -5,7 +5,7 @@
 #                              with poisoned memory, once more under sanitizers (well under 20 minutes on two cores)
 #   tests/run.sh quick         tests that need no GPU (under a minute)
 #   tests/run.sh matrix        every driver, profile, compiler and build option; prints a table. Drivers that are not on
-#                              this system come from the lab: $TUFF_SHARED, else ../shared
+#                              this system come from the lab: $TUFF_SHARED, else ../shared. TUFF_ROWS=REGEX: those rows alone
 #   tests/run.sh ARGUMENTS     those of ctest, over build/release: tests/run.sh -R conv -V
 #
 # Set in the environment, they stay: VK_ICD_FILENAMES, VK_DRIVER_FILES (another driver), TUFF_DEBUG. TUFF_JOBS: tests at once.
@@ -121,13 +121,17 @@ default() {
 
 row() { printf '%-58s %6s %6s %7s %8s  %s\n' "$@" | tee -a "$logs/table"; }
 
+# TUFF_ROWS: an extended regular expression; rows of other titles are left out
+wanted() { [ -z "${TUFF_ROWS:-}" ] || printf '%s\n' "$1" | grep -Eq "$TUFF_ROWS"; }
+
 # programs TITLE PRESET WRAPPER...: every test program of a build through a wrapper (env, lab scripts), one row
 programs() {
     title=$1 preset=$2; shift 2
+    wanted "$title" || return 0
     folder=$root/$logs/$(echo "$title" | tr -c 'A-Za-z0-9\n' -)
     rm -rf "$folder"; mkdir -p "$folder"
     begun=$(date +%s)
-    find "build/$preset/tests" -maxdepth 1 -type f -perm -u+x | sort |
+    find "build/$preset/tests" -maxdepth 1 -type f -perm -u+x ! -name 'example-*' | sort |
         TUFF_CACHE_DIR=$folder/cache TUFF_SOURCE_DIR=$root TUFF_BUILD_DIR=$root/build/$preset \
             xargs -P "$jobs" -I PROGRAM sh "$root/tests/run.sh" __one "$folder" "$root/PROGRAM" "$@"
     rm -rf "$folder/cache"
@@ -149,6 +153,7 @@ programs() {
 # task TITLE COMMAND...: one row for something that passes or fails as a whole; its status is the command's
 task() {
     title=$1; shift
+    wanted "$title" || return 0
     begun=$(date +%s)
     if "$@" > "$logs/task.log" 2>&1; then
         row "$title" 1 0 0 $(($(date +%s) - begun)) ""
@@ -165,6 +170,7 @@ without() { row "$1" - - - - "skipped: $2"; }
 # lab TITLE SCRIPT ARGUMENTS... : programs of the release build through a script of the lab, or the reason why not
 lab() {
     title=$1 script=$2; shift 2
+    wanted "$title" || return 0
     if [ -z "$shared" ]; then without "$title" "no lab (TUFF_SHARED, ../shared)"; return 0; fi
     # A first call fetches what the script needs.
     if ! "$shared/lab/$script" "$@" -- /bin/true > "$logs/lab.log" 2>&1; then
@@ -185,15 +191,16 @@ dry_runs() {
     done > "$logs/gpus"
     for gpu in $(cat "$logs/gpus"); do
         case $gpu in
-        renoir | vangogh | rembrandt | phoenix | gfx1150) only=--compile-only ;; # their simulation has no submission
-        *) only= ;;
+        renoir | vangogh | rembrandt | phoenix | gfx1150) # even cleared buffers need one
+            without "dry run $gpu" "its simulated kernel driver has no submission"
+            continue
+            ;;
         esac
         if ! "$shared/lab/gpu.sh" "$gpu" -- /bin/true > "$logs/lab.log" 2>&1; then
             without "dry run $gpu" "$(tail -n 1 "$logs/lab.log")"
             continue
         fi
-        # shellcheck disable=SC2086
-        task "dry run $gpu" timeout 300 "$shared/lab/gpu.sh" "$gpu" -- build/release/bin/tuff-dryrun $only || true
+        task "dry run $gpu" timeout 300 "$shared/lab/gpu.sh" "$gpu" -- build/release/bin/tuff-dryrun || true
     done
 }
 
