@@ -14,7 +14,7 @@ const struct tuff_op *const tuff_ops[] = {
 /* clang-format off */
 #include "graph/ops/pointwise.def"
 #include "graph/ops/ops.def"
-/* clang-format on */
+    /* clang-format on */
 };
 const uint32_t tuff_op_count = TUFF_COUNT(tuff_ops);
 
