@@ -154,14 +154,18 @@ programs() {
 task() {
     title=$1; shift
     wanted "$title" || return 0
-    begun=$(date +%s)
-    if "$@" > "$logs/task.log" 2>&1; then
-        row "$title" 1 0 0 $(($(date +%s) - begun)) ""
-    else
+    begun=$(date +%s) status=0
+    "$@" > "$logs/task.log" 2>&1 || status=$?
+    last=$(grep -v '^ *$' "$logs/task.log" | tail -n 1)
+    case $status in
+    0) row "$title" 1 0 0 $(($(date +%s) - begun)) "" ;;
+    77) without "$title" "$last" ;; # the program's own word
+    *)
         failures=$((failures + 1))
-        row "$title" 0 1 0 $(($(date +%s) - begun)) "$(grep -v '^ *$' "$logs/task.log" | tail -n 1)"
+        row "$title" 0 1 0 $(($(date +%s) - begun)) "$last"
         return 1
-    fi
+        ;;
+    esac
 }
 
 # without TITLE REASON: a row that cannot be run here
