@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdio.h>
 
-bool tuff_is_float(enum tuff_dtype dtype) { return dtype == TUFF_F32 || dtype == TUFF_F16; }
 const char *tuff_glsl_type(enum tuff_dtype dtype) { return tuff_is_float(dtype) ? "float" : "int"; }
 
 uint32_t tuff_emit_bind(struct tuff_emitter *e, tuff_val v, uint32_t access, bool vector, uint64_t *rest)

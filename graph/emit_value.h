@@ -4,7 +4,6 @@
 
 #include "graph/emit.h"
 
-bool tuff_is_float(enum tuff_dtype dtype);
 const char *tuff_glsl_type(enum tuff_dtype dtype); /* of a value in a register */
 /* Binding number for reading or writing v where it lives; *rest: elements from the binding's start to v's first. */
 uint32_t tuff_emit_bind(struct tuff_emitter *e, tuff_val v, uint32_t access, bool vector, uint64_t *rest);

@@ -32,7 +32,6 @@ struct tuff_graph {
     uint32_t count, capacity;  /* count includes values[0] */
     tuff_status status;        /* first failure; sticky */
     struct tuff_error error;
-    const char *scope; /* [borrowed] prefix for names while a builder runs, or NULL */
 };
 
 static inline const struct tuff_value *tuff_value_of(const struct tuff_graph *g, tuff_val v)
@@ -50,6 +49,8 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
 
 /* "[2, 3]" into a buffer for messages; returns buffer. */
 char *tuff_shape_text(const struct tuff_shape *shape, char *buffer, size_t bytes);
+/* f32 or f16: held as float in a register; the others as int. */
+static inline bool tuff_is_float(enum tuff_dtype dtype) { return dtype == TUFF_F32 || dtype == TUFF_F16; }
 bool tuff_shape_equal(const struct tuff_shape *a, const struct tuff_shape *b);
 
 /* ---- descriptor -------------------------------------------------------------------------------------------------------- */

@@ -18,9 +18,6 @@ struct tuff_full_attrs {
     struct tuff_shape shape;
     double value;
 };
-struct tuff_shape_attrs {
-    struct tuff_shape shape;
-};
 enum tuff_dtype tuff_dtype_find(const char *name); /* 0 if unknown */
 
 /* The flat vector [P] of all parameters declared so far, in their memory: parameters lie one after the other at multiples

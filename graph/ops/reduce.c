@@ -19,17 +19,15 @@ static enum reduce_kind kind_of(const struct tuff_op *op)
                                        : REDUCE_ARGMIN;
 }
 
-static bool is_float(enum tuff_dtype dtype) { return dtype == TUFF_F32 || dtype == TUFF_F16; }
-
 static tuff_status reduce_infer(const struct tuff_infer *infer, struct tuff_type *out)
 {
     const struct tuff_reduce_attrs *attrs = infer->attrs;
     const struct tuff_type *in = infer->in[0];
     enum reduce_kind kind = kind_of(infer->op);
-    *out = (struct tuff_type){kind >= REDUCE_ARGMAX ? TUFF_I32 : (is_float(in->dtype) ? TUFF_F32 : TUFF_I32), {0}};
+    *out = (struct tuff_type){kind >= REDUCE_ARGMAX ? TUFF_I32 : (tuff_is_float(in->dtype) ? TUFF_F32 : TUFF_I32), {0}};
     bool one_axis = (attrs->axes & (attrs->axes - 1)) == 0;
     if (attrs->axes >> in->shape.rank || (kind >= REDUCE_ARGMAX && (!one_axis || attrs->axes == 0)) ||
-        (!is_float(in->dtype) && kind != REDUCE_SUM)) {
+        (!tuff_is_float(in->dtype) && kind != REDUCE_SUM)) {
         char text[128];
         tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: axes 0x%x of %s %s", infer->op->name, (unsigned)attrs->axes,
                         tuff_dtype_name(in->dtype), tuff_shape_text(&in->shape, text, sizeof text));
@@ -54,7 +52,7 @@ static void sum_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gi
     const struct tuff_value value = *tuff_value_of(g, y);
     const struct tuff_reduce_attrs *attrs = value.attrs;
     struct tuff_type in = tuff_type_of(g, value.in[0]);
-    if (is_float(in.dtype)) gin[0] = tuff_expand(g, tuff_reshape(g, gy, kept_shape(in.shape, attrs->axes)), in.shape);
+    if (tuff_is_float(in.dtype)) gin[0] = tuff_expand(g, tuff_reshape(g, gy, kept_shape(in.shape, attrs->axes)), in.shape);
 }
 
 /* Ties share the gradient evenly, as in PyTorch's amax. */
@@ -140,7 +138,7 @@ static tuff_status reduce_lower(const struct tuff_lower *lower, struct tuff_kern
     TUFF_TRY(tuff_lower_rounds(lower, each ? n / 4 + 4 : n / size + 1, error));
     call->file = each ? "reduce_each" : "reduce_row";
     tuff_call_define(call, "REDUCE", (int)kind_of(lower->value->op));
-    if (!is_float(lower->in[0]->dtype)) tuff_call_define(call, "REDUCE_INT", 1);
+    if (!tuff_is_float(lower->in[0]->dtype)) tuff_call_define(call, "REDUCE_INT", 1);
     tuff_call_spec(call, 0, size);
     tuff_call_push(call, (uint32_t)outputs);
     tuff_call_push(call, (uint32_t)n);
