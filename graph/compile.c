@@ -1,5 +1,6 @@
 /* compile.c - runs the passes from graph to plan, prints between them when asked. */
 #include "graph/compile.h"
+#include "graph/ops/leaf.h"
 #include "graph/print.h"
 
 static void print_graph(const struct tuff_work *w, const char *pass)
@@ -70,10 +71,7 @@ static tuff_status check_assignments(const struct tuff_compile_params *params, s
         for (uint32_t k = 0; k < i; k++) {
             const struct tuff_value *a = &values[params->outputs[i]], *b = &values[params->outputs[k]];
             if (a->op != &tuff_op_assign || b->op != &tuff_op_assign || params->outputs[i] == params->outputs[k]) continue;
-            const struct tuff_op *p = values[a->in[0]].op, *q = values[b->in[0]].op;
-            bool inside = (p == &tuff_op_param && q == &tuff_op_param_pack) ||
-                          (p == &tuff_op_param_pack && q == &tuff_op_param);
-            if (a->in[0] == b->in[0] || inside)
+            if (tuff_leaves_overlap(params->graph, a->in[0], b->in[0]))
                 return tuff_fail(params->graph->context, error, TUFF_ERR_USAGE, "'%s' is assigned twice in one run",
                                  values[a->in[0]].name ? values[a->in[0]].name : "the parameters");
         }

@@ -14,8 +14,7 @@
 struct tuff_layout {
     uint64_t param_bytes, state_bytes;
 };
-/* Offset in its memory of a param or state; *end: first byte behind. */
-uint64_t tuff_layout_offset(const struct tuff_graph *g, tuff_val leaf, uint64_t *end);
+uint64_t tuff_layout_offset(const struct tuff_graph *g, tuff_val leaf); /* of a param or state within its memory */
 struct tuff_layout tuff_layout_of(const struct tuff_graph *g);
 
 struct tuff_compile_params {
@@ -81,6 +80,14 @@ static inline bool tuff_is_root_like(const struct tuff_work *w, tuff_val v)
 {
     return w->root[v] || w->g->values[v].op->class == TUFF_CLASS_KERNEL;
 }
+static inline bool tuff_is_output(const struct tuff_work *w, tuff_val v)
+{
+    for (uint32_t i = 0; i < w->params->output_count; i++)
+        if (w->outputs[i] == v) return true;
+    return false;
+}
+/* The value whose computing, or the leaf whose memory, gives v's elements. */
+tuff_val tuff_memory_of(const struct tuff_work *w, tuff_val v);
 bool tuff_is_leaf_memory(const struct tuff_graph *g, tuff_val v);
 /* v reads as its input in the same order: reshape, detach, copy; or a contiguous slice, then *offset is where. */
 bool tuff_is_alias(const struct tuff_graph *g, tuff_val v, uint64_t *offset);

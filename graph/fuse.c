@@ -275,8 +275,7 @@ static tuff_status collect_inputs(struct tuff_work *w, struct tuff_work_group *g
     return TUFF_OK;
 }
 
-/* The value that is computed when v is read from memory. */
-static tuff_val producer(const struct tuff_work *w, tuff_val v)
+tuff_val tuff_memory_of(const struct tuff_work *w, tuff_val v)
 {
     while (!tuff_is_root_like(w, v) && !tuff_is_leaf_memory(w->g, v)) v = val(w, v)->in[0];
     return v;
@@ -286,10 +285,10 @@ static tuff_val producer(const struct tuff_work *w, tuff_val v)
 bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(const struct tuff_work *, uint32_t, void *),
                         void *user)
 {
-    v = producer(w, v);
+    v = tuff_memory_of(w, v);
     if (val(w, v)->op == &tuff_op_pack) {
         for (uint32_t i = 1; i < val(w, v)->in_count; i++) {
-            uint32_t group = w->group_of[producer(w, val(w, v)->in[i])];
+            uint32_t group = w->group_of[tuff_memory_of(w, val(w, v)->in[i])];
             if (group != UINT32_MAX && visit(w, group, user)) return true;
         }
         return false;
@@ -346,7 +345,7 @@ static bool can_join(const struct tuff_work *w, const struct tuff_work_group *ne
     if (group->kernel && type->dtype != TUFF_F32 && type->dtype != TUFF_I32) return false;
     uint32_t more = 0;
     for (uint32_t i = 0; i < needs->read_count; i++) {
-        tuff_val from = producer(w, needs->reads[i].value);
+        tuff_val from = tuff_memory_of(w, needs->reads[i].value);
         if (w->group_of[from] == at) {
             if (!needs->reads[i].identity || from != needs->reads[i].value) return false;
             continue;
@@ -358,7 +357,7 @@ static bool can_join(const struct tuff_work *w, const struct tuff_work_group *ne
     if (group->read_count + more + results_of(group) + 1 > limit) return false;
     struct reach reach = start_reach(w, at);
     for (uint32_t i = 0; i < needs->read_count; i++)
-        if (w->group_of[producer(w, needs->reads[i].value)] != at &&
+        if (w->group_of[tuff_memory_of(w, needs->reads[i].value)] != at &&
             tuff_each_producer(w, needs->reads[i].value, find, &reach))
             return false;
     return !reaches(w, &reach);
@@ -368,7 +367,7 @@ static tuff_status join(struct tuff_work *w, const struct tuff_work_group *needs
 {
     struct tuff_work_group *group = &w->groups[at];
     for (uint32_t i = 0; i < needs->read_count; i++)
-        if (w->group_of[producer(w, needs->reads[i].value)] != at)
+        if (w->group_of[tuff_memory_of(w, needs->reads[i].value)] != at)
             TUFF_TRY(add_read(w, group, needs->reads[i].value, needs->reads[i].identity));
     if (!grow(w, (void **)&group->members, group->member_count, &group->member_capacity, sizeof *group->members))
         return tuff_fail_memory(w->context, w->error);
@@ -391,7 +390,7 @@ static tuff_status new_group(struct tuff_work *w, tuff_val kernel, uint32_t *at)
 static bool feeds(const struct tuff_work *w, const struct tuff_work_group *needs, uint32_t at)
 {
     for (uint32_t i = 0; i < needs->read_count; i++)
-        if (needs->reads[i].identity && w->group_of[producer(w, needs->reads[i].value)] == at) return true;
+        if (needs->reads[i].identity && w->group_of[tuff_memory_of(w, needs->reads[i].value)] == at) return true;
     return false;
 }
 

@@ -164,6 +164,11 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
     return g->count++;
 }
 
+uint64_t tuff_type_bytes(const struct tuff_type *type)
+{
+    return tuff_shape_count(&type->shape) * tuff_dtype_bytes(type->dtype);
+}
+
 tuff_val tuff_graph_find(const struct tuff_graph *graph, const char *name)
 {
     for (uint32_t v = 1; name && v < graph->count; v++)
@@ -171,12 +176,10 @@ tuff_val tuff_graph_find(const struct tuff_graph *graph, const char *name)
     return 0;
 }
 
-static bool is_leaf(const struct tuff_value *value) { return value->op == &tuff_op_param || value->op == &tuff_op_state; }
-
 uint32_t tuff_graph_leaf_count(const struct tuff_graph *graph)
 {
     uint32_t count = 0;
-    for (uint32_t v = 1; v < graph->count; v++) count += is_leaf(&graph->values[v]);
+    for (uint32_t v = 1; v < graph->count; v++) count += tuff_is_kept(&graph->values[v]);
     return count;
 }
 
@@ -184,7 +187,8 @@ struct tuff_leaf tuff_graph_leaf(const struct tuff_graph *graph, uint32_t index)
 {
     for (uint32_t v = 1; v < graph->count; v++) {
         const struct tuff_value *value = &graph->values[v];
-        if (is_leaf(value) && index-- == 0) return (struct tuff_leaf){value->name, value->type, value->op == &tuff_op_param};
+        if (tuff_is_kept(value) && index-- == 0)
+            return (struct tuff_leaf){value->name, value->type, value->op == &tuff_op_param};
     }
     return (struct tuff_leaf){0};
 }

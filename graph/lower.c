@@ -15,13 +15,6 @@ struct lowering {
 
 static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
 
-static bool is_output(const struct tuff_work *w, tuff_val v)
-{
-    for (uint32_t i = 0; i < w->params->output_count; i++)
-        if (w->outputs[i] == v) return true;
-    return false;
-}
-
 static uint64_t take_range(struct lowering *l, enum tuff_memory memory, uint64_t bytes)
 {
     uint64_t at = l->plan->memory_bytes[memory];
@@ -34,25 +27,24 @@ static tuff_status make_slot(struct lowering *l, tuff_val v)
     struct tuff_work *w = l->w;
     const struct tuff_value *value = val(w, v);
     struct tuff_plan_slot slot = {.name = value->name ? value->name : "", .bytes = tuff_value_bytes(&value->type)};
-    uint64_t end;
     if (value->op == &tuff_op_input) {
         slot.memory = TUFF_MEMORY_INPUT;
         slot.offset = take_range(l, slot.memory, slot.bytes);
-    } else if (value->op == &tuff_op_param || value->op == &tuff_op_state) {
+    } else if (tuff_is_kept(value)) {
         slot.memory = value->op == &tuff_op_param ? TUFF_MEMORY_PARAM : TUFF_MEMORY_STATE;
-        slot.offset = tuff_layout_offset(w->params->graph, w->origin[v], &end);
+        slot.offset = tuff_layout_offset(w->params->graph, w->origin[v]);
     } else if (value->op == &tuff_op_param_pack) {
         slot.memory = TUFF_MEMORY_PARAM;
         slot.name = "parameters";
-        slot.offset = tuff_layout_offset(w->params->graph, w->origin[value->in[0]], &end);
+        slot.offset = tuff_layout_offset(w->params->graph, w->origin[value->in[0]]);
     } else if (value->op == &tuff_op_constant) {
         slot.memory = TUFF_MEMORY_CONST;
         slot.offset = take_range(l, slot.memory, slot.bytes);
         uint8_t *data = tuff_arena_alloc(&l->plan->arena, slot.bytes);
         if (!data) return tuff_fail_memory(w->context, w->error);
-        memcpy(data, value->data, (size_t)tuff_shape_count(&value->type.shape) * tuff_dtype_bytes(value->type.dtype));
+        memcpy(data, value->data, (size_t)tuff_type_bytes(&value->type));
         slot.data = data;
-    } else if (is_output(w, v)) {
+    } else if (tuff_is_output(w, v)) {
         slot.memory = TUFF_MEMORY_OUTPUT;
         slot.offset = take_range(l, slot.memory, slot.bytes);
     } else {

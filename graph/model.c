@@ -47,8 +47,8 @@ static void add_comparison(struct tuff_model *m, tuff_val y)
     uint32_t batch = m->params.batch;
     m->count = tuff_input(g, "predict/count", TUFF_I32, TUFF_SHAPE(1));
     tuff_val counts = tuff_less(g, tuff_iota(g, TUFF_SHAPE(batch), 0), m->count);
-    m->eval_loss = tuff_state(g, "metrics/eval_loss", TUFF_F32, TUFF_SHAPE(1), (struct tuff_init){0});
-    m->eval_correct = tuff_state(g, "metrics/eval_correct", TUFF_I32, TUFF_SHAPE(1), (struct tuff_init){0});
+    m->eval_loss = tuff_state(g, TUFF_TRANSIENT "metrics/eval_loss", TUFF_F32, TUFF_SHAPE(1), (struct tuff_init){0});
+    m->eval_correct = tuff_state(g, TUFF_TRANSIENT "metrics/eval_correct", TUFF_I32, TUFF_SHAPE(1), (struct tuff_init){0});
     tuff_val losses = tuff_model_losses(m, y, m->answers), zero = tuff_full(g, TUFF_F32, TUFF_SHAPE(batch), 0);
     m->eval_assigns[0] = add_to(g, m->eval_loss, tuff_sum(g, tuff_select(g, counts, losses, zero), 0, TUFF_DROP_AXES));
     tuff_val hits = tuff_model_hits(m, y, m->answers), none = tuff_full(g, TUFF_I32, TUFF_SHAPE(batch), 0);
@@ -103,7 +103,7 @@ tuff_status tuff_model_create(struct tuff_device *device, const struct tuff_mode
     m->params = *params;
     if (m->params.batch == 0) m->params.batch = 64;
     if (m->params.scale == 0) m->params.scale = params->sample.dtype == TUFF_U8 ? 1.0 / 255 : 1;
-    m->sample_bytes = (size_t)tuff_shape_count(&params->sample.shape) * tuff_dtype_bytes(params->sample.dtype);
+    m->sample_bytes = (size_t)tuff_type_bytes(&params->sample);
     m->state = (struct tuff_fit_state){.best_loss = INFINITY, .seed = params->seed, .batch = m->params.batch};
     tuff_status status = tuff_graph_create(context, &m->graph, error);
     if (status == TUFF_OK) status = build_inference(m, error);
@@ -136,33 +136,17 @@ void tuff_model_destroy(struct tuff_model *m)
 
 /* ---- session ------------------------------------------------------------------------------------------------------------------ */
 
-static bool is_leaf(const struct tuff_graph *g, tuff_val v)
-{
-    return g->values[v].op == &tuff_op_param || g->values[v].op == &tuff_op_state;
-}
-
-static uint32_t count_leaves(const struct tuff_graph *g)
-{
-    uint32_t count = 0;
-    for (tuff_val v = 1; v < g->count; v++) count += is_leaf(g, v);
-    return count;
-}
-
-static size_t value_bytes(const struct tuff_graph *g, tuff_val v)
-{
-    return (size_t)tuff_shape_count(&g->values[v].type.shape) * tuff_dtype_bytes(g->values[v].type.dtype);
-}
-
 /* Copies the first `count` leaves from the old session to the new one. */
 static tuff_status move_leaves(struct tuff_model *m, struct tuff_session *to, uint32_t count, struct tuff_error *error)
 {
     for (tuff_val v = 1; v < m->graph->count && count > 0; v++) {
-        if (!is_leaf(m->graph, v)) continue;
+        if (!tuff_is_kept(&m->graph->values[v])) continue;
         count--;
-        void *content = tuff_alloc(m->context, value_bytes(m->graph, v));
+        size_t bytes = (size_t)tuff_type_bytes(&m->graph->values[v].type);
+        void *content = tuff_alloc(m->context, bytes);
         if (!content) return tuff_fail_memory(m->context, error);
-        tuff_status status = tuff_session_read(m->session, v, content, value_bytes(m->graph, v), error);
-        if (status == TUFF_OK) status = tuff_session_write(to, v, content, value_bytes(m->graph, v), error);
+        tuff_status status = tuff_session_read(m->session, v, content, bytes, error);
+        if (status == TUFF_OK) status = tuff_session_write(to, v, content, bytes, error);
         tuff_free(m->context, content);
         TUFF_TRY(status);
     }
@@ -171,7 +155,7 @@ static tuff_status move_leaves(struct tuff_model *m, struct tuff_session *to, ui
 
 tuff_status tuff_model_session(struct tuff_model *m, struct tuff_error *error)
 {
-    uint32_t leaves = count_leaves(m->graph);
+    uint32_t leaves = tuff_graph_leaf_count(m->graph);
     if (m->session && leaves == m->session_leaves) return TUFF_OK;
     struct tuff_session *session;
     struct tuff_session_params params = {.struct_size = sizeof params, .seed = m->params.seed};
@@ -317,28 +301,22 @@ tuff_status tuff_model_predict(struct tuff_model *m, const void *x, uint64_t cou
 
 /* ---- leaves, text ---------------------------------------------------------------------------------------------------------------- */
 
-/* What a checkpoint does not need: data, and tables that the host fills again. */
-static bool is_kept(const struct tuff_graph *g, tuff_val v)
+static bool is_saved(const struct tuff_graph *g, tuff_val v)
 {
-    static const char *const dropped[] = {"data/", "metrics/eval_", "optimizer/table", "optimizer/cursor",
-                                          "optimizer/gradients"};
-    if (!is_leaf(g, v)) return false;
-    for (size_t i = 0; i < TUFF_COUNT(dropped); i++)
-        if (!strncmp(g->values[v].name, dropped[i], strlen(dropped[i]))) return false;
-    return true;
+    return tuff_is_kept(&g->values[v]) && strncmp(g->values[v].name, TUFF_TRANSIENT, sizeof TUFF_TRANSIENT - 1) != 0;
 }
 
 uint32_t tuff_model_leaf_count(const struct tuff_model *m)
 {
     uint32_t count = 0;
-    for (tuff_val v = 1; v < m->graph->count; v++) count += is_kept(m->graph, v);
+    for (tuff_val v = 1; v < m->graph->count; v++) count += is_saved(m->graph, v);
     return count;
 }
 
 struct tuff_leaf tuff_model_leaf(const struct tuff_model *m, uint32_t index)
 {
     for (tuff_val v = 1; v < m->graph->count; v++)
-        if (is_kept(m->graph, v) && index-- == 0)
+        if (is_saved(m->graph, v) && index-- == 0)
             return (struct tuff_leaf){m->graph->values[v].name, m->graph->values[v].type,
                                       m->graph->values[v].op == &tuff_op_param};
     return (struct tuff_leaf){0};
@@ -348,7 +326,7 @@ static tuff_status find_leaf(struct tuff_model *m, const char *name, tuff_val *l
 {
     TUFF_TRY(tuff_model_session(m, error));
     *leaf = tuff_graph_find(m->graph, name);
-    if (*leaf && is_leaf(m->graph, *leaf)) return TUFF_OK;
+    if (*leaf && tuff_is_kept(&m->graph->values[*leaf])) return TUFF_OK;
     return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the model has no parameter or state '%s'", name);
 }
 

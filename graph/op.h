@@ -51,6 +51,7 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
 char *tuff_shape_text(const struct tuff_shape *shape, char *buffer, size_t bytes);
 /* f32 or f16: held as float in a register; the others as int. */
 static inline bool tuff_is_float(enum tuff_dtype dtype) { return dtype == TUFF_F32 || dtype == TUFF_F16; }
+uint64_t tuff_type_bytes(const struct tuff_type *type); /* of all elements, without padding */
 bool tuff_shape_equal(const struct tuff_shape *a, const struct tuff_shape *b);
 
 /* ---- descriptor -------------------------------------------------------------------------------------------------------- */

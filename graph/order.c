@@ -8,22 +8,6 @@
 
 static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
 
-/* Leaf that holds v's elements, or v. */
-static tuff_val memory_of(const struct tuff_work *w, tuff_val v)
-{
-    while (!tuff_is_root_like(w, v) && !tuff_is_leaf_memory(w->g, v)) v = val(w, v)->in[0];
-    return v;
-}
-
-/* Do these leaves share memory? A parameter lies inside the pack of all of them, a packed vector in its target. */
-static bool overlap(const struct tuff_work *w, tuff_val a, tuff_val b)
-{
-    const struct tuff_op *p = val(w, a)->op, *q = val(w, b)->op;
-    if (p == &tuff_op_pack) a = val(w, a)->in[0];
-    if (q == &tuff_op_pack) b = val(w, b)->in[0];
-    return a == b || (p == &tuff_op_param && q == &tuff_op_param_pack) || (p == &tuff_op_param_pack && q == &tuff_op_param);
-}
-
 /* Groups that read the state; *in_place: `self` reads it at its own elements only. */
 static tuff_status readers(struct tuff_work *w, tuff_val state, uint32_t self, uint32_t *list, uint32_t *count,
                            bool *in_place)
@@ -33,7 +17,7 @@ static tuff_status readers(struct tuff_work *w, tuff_val state, uint32_t self, u
     for (uint32_t i = 0; i < w->group_count; i++)
         for (uint32_t k = 0; k < w->groups[i].read_count; k++) {
             const struct tuff_read *read = &w->groups[i].reads[k];
-            if (!overlap(w, memory_of(w, read->value), state)) continue;
+            if (!tuff_leaves_overlap(w->g, tuff_memory_of(w, read->value), state)) continue;
             if (i == self)
                 *in_place = *in_place && read->identity && read->value == state;
             else if (*count == 0 || list[*count - 1] != i)

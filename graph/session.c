@@ -35,11 +35,6 @@ static struct tuff_buffer *home_of(const struct tuff_session *session, tuff_val 
     return op == &tuff_op_param ? session->params : op == &tuff_op_state ? session->states : NULL;
 }
 
-static size_t exact_bytes(const struct tuff_type *type)
-{
-    return (size_t)tuff_shape_count(&type->shape) * tuff_dtype_bytes(type->dtype);
-}
-
 /* Writes bytes that need not be a multiple of 4. */
 static tuff_status write_padded(struct tuff_buffer *buffer, uint64_t offset, const void *data, size_t bytes,
                                 struct tuff_error *error)
@@ -64,46 +59,50 @@ static tuff_status read_padded(struct tuff_buffer *buffer, uint64_t offset, void
     return TUFF_OK;
 }
 
+static tuff_status check_bytes(struct tuff_session *session, const struct tuff_value *value, size_t bytes,
+                               struct tuff_error *error)
+{
+    uint64_t needed = tuff_type_bytes(&value->type);
+    if (needed == bytes) return TUFF_OK;
+    return tuff_fail(session->context, error, TUFF_ERR_USAGE, "'%s' has %llu bytes, not %zu", value->name,
+                     (unsigned long long)needed, bytes);
+}
+
 static tuff_status check_leaf(struct tuff_session *session, tuff_val leaf, size_t bytes, struct tuff_error *error)
 {
     if (!home_of(session, leaf))
         return tuff_fail(session->context, error, TUFF_ERR_USAGE, "value %u is not a parameter or state of this session",
                          (unsigned)leaf);
     const struct tuff_value *value = &session->graph->values[leaf];
-    if (exact_bytes(&value->type) == bytes) return TUFF_OK;
-    return tuff_fail(session->context, error, TUFF_ERR_USAGE, "'%s' has %zu bytes, not %zu", value->name,
-                     exact_bytes(&value->type), bytes);
+    return check_bytes(session, value, bytes, error);
 }
 
 tuff_status tuff_session_write(struct tuff_session *session, tuff_val leaf, const void *data, size_t bytes,
                                struct tuff_error *error)
 {
-    uint64_t end;
     TUFF_REQUIRE(NULL, error, session != NULL && data != NULL);
     TUFF_TRY(check_leaf(session, leaf, bytes, error));
-    return write_padded(home_of(session, leaf), tuff_layout_offset(session->graph, leaf, &end), data, bytes, error);
+    return write_padded(home_of(session, leaf), tuff_layout_offset(session->graph, leaf), data, bytes, error);
 }
 
 tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void *data, size_t bytes,
                               struct tuff_error *error)
 {
-    uint64_t end;
     TUFF_REQUIRE(NULL, error, session != NULL && data != NULL);
     TUFF_TRY(check_leaf(session, leaf, bytes, error));
-    return read_padded(home_of(session, leaf), tuff_layout_offset(session->graph, leaf, &end), data, bytes, error);
+    return read_padded(home_of(session, leaf), tuff_layout_offset(session->graph, leaf), data, bytes, error);
 }
 
-/* The state of tuff_rng_state, which starts from the session's seed. */
 static bool is_rng(const struct tuff_value *value)
 {
-    return value->op == &tuff_op_state && !strcmp(value->name, "rng") && value->type.dtype == TUFF_I32 &&
-           exact_bytes(&value->type) == 12;
+    return value->op == &tuff_op_state && !strcmp(value->name, TUFF_RNG_STATE) && value->type.dtype == TUFF_I32 &&
+           tuff_type_bytes(&value->type) == 12;
 }
 
 static tuff_status write_initial(struct tuff_session *session, tuff_val leaf, struct tuff_error *error)
 {
     const struct tuff_value *value = &session->graph->values[leaf];
-    size_t bytes = exact_bytes(&value->type);
+    size_t bytes = (size_t)tuff_type_bytes(&value->type);
     void *content = tuff_alloc(session->context, bytes);
     if (!content) return tuff_fail_memory(session->context, error);
     tuff_leaf_init(value, session->seed, content);
@@ -126,7 +125,7 @@ static tuff_status fill_leaves(struct tuff_session *session, struct tuff_error *
         TUFF_TRY(tuff_buffer_create(session->device, session->layout.state_bytes, true, "states", &session->states, error));
     for (tuff_val v = 1; v < session->graph->count; v++) {
         const struct tuff_value *value = &session->graph->values[v];
-        if (value->op != &tuff_op_param && value->op != &tuff_op_state) continue;
+        if (!tuff_is_kept(value)) continue;
         bool zeros = ((const struct tuff_leaf_attrs *)value->attrs)->init_kind == TUFF_INIT_ZEROS && !is_rng(value);
         if (!zeros) TUFF_TRY(write_initial(session, v, error)); /* fresh buffers are zero */
     }
@@ -279,9 +278,7 @@ tuff_status tuff_executable_write(struct tuff_executable *x, tuff_val input, con
     const struct tuff_value *value = &x->session->graph->values[input];
     if (value->op != &tuff_op_input)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "value %u (%s) is not an input", (unsigned)input, value->op->name);
-    if (bytes != exact_bytes(&value->type))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "input '%s' has %zu bytes, not %zu", value->name,
-                         exact_bytes(&value->type), bytes);
+    TUFF_TRY(check_bytes(x->session, value, bytes, error));
     const struct tuff_plan_slot *slot = input_slot(x, value->name);
     return slot ? write_padded(x->input[x->current], slot->offset, data, bytes, error)
                 : TUFF_OK; /* this plan does not read it */
@@ -311,7 +308,7 @@ tuff_status tuff_executable_read(struct tuff_executable *x, uint32_t index, void
     if (at == UINT32_MAX)
         return tuff_fail(x->session->context, error, TUFF_ERR_USAGE, "output %u is an assignment", (unsigned)index);
     const struct tuff_plan_slot *slot = &x->compiled.plan.slots[at];
-    if (bytes > exact_bytes(&x->session->graph->values[x->outputs[index]].type))
+    if (bytes > tuff_type_bytes(&x->session->graph->values[x->outputs[index]].type))
         return tuff_fail(x->session->context, error, TUFF_ERR_USAGE, "output %u has fewer than %zu bytes", (unsigned)index,
                          bytes);
     return read_padded(x->output, slot->offset, data, bytes, error);

@@ -7,35 +7,25 @@
 
 static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
 
-uint64_t tuff_layout_offset(const struct tuff_graph *g, tuff_val leaf, uint64_t *end)
+uint64_t tuff_value_bytes(const struct tuff_type *type) { return tuff_align(tuff_type_bytes(type), TUFF_PLAN_ALIGNMENT); }
+
+uint64_t tuff_layout_offset(const struct tuff_graph *g, tuff_val leaf)
 {
-    uint64_t at = 0, offset = 0;
-    const struct tuff_op *op = g->values[leaf].op;
-    for (tuff_val v = 1; v <= leaf; v++) {
-        const struct tuff_type *type = &g->values[v].type;
-        if (g->values[v].op != op) continue;
-        offset = at;
-        at += tuff_align(tuff_shape_count(&type->shape) * tuff_dtype_bytes(type->dtype), TUFF_PLAN_ALIGNMENT);
-    }
-    *end = at;
-    return offset;
+    uint64_t at = 0;
+    for (tuff_val v = 1; v < leaf; v++)
+        if (g->values[v].op == g->values[leaf].op) at += tuff_value_bytes(&g->values[v].type);
+    return at;
 }
 
 struct tuff_layout tuff_layout_of(const struct tuff_graph *g)
 {
     struct tuff_layout layout = {0};
     for (tuff_val v = 1; v < g->count; v++) {
-        const struct tuff_type *type = &g->values[v].type;
-        uint64_t bytes = tuff_align(tuff_shape_count(&type->shape) * tuff_dtype_bytes(type->dtype), TUFF_PLAN_ALIGNMENT);
+        uint64_t bytes = tuff_value_bytes(&g->values[v].type);
         if (g->values[v].op == &tuff_op_param) layout.param_bytes += bytes;
         if (g->values[v].op == &tuff_op_state) layout.state_bytes += bytes;
     }
     return layout;
-}
-
-uint64_t tuff_value_bytes(const struct tuff_type *type)
-{
-    return tuff_align(tuff_shape_count(&type->shape) * tuff_dtype_bytes(type->dtype), TUFF_PLAN_ALIGNMENT);
 }
 
 /* Places the computed value behind v (through reshapes) at element `offset` of the root. */
@@ -64,15 +54,11 @@ static void place_results(struct tuff_work *w)
 static bool is_stored(const struct tuff_work *w, tuff_val v)
 {
     if (w->places[v].root && w->places[v].root != v) return true;
-    for (uint32_t i = 0; i < w->params->output_count; i++)
-        if (w->outputs[i] == v) return true;
+    if (tuff_is_output(w, v)) return true;
     for (uint32_t i = 0; i < w->group_count; i++) {
         if (i == w->group_of[v]) continue;
-        for (uint32_t k = 0; k < w->groups[i].read_count; k++) {
-            tuff_val from = w->groups[i].reads[k].value;
-            while (!tuff_is_root_like(w, from) && !tuff_is_leaf_memory(w->g, from)) from = val(w, from)->in[0];
-            if (from == v) return true;
-        }
+        for (uint32_t k = 0; k < w->groups[i].read_count; k++)
+            if (tuff_memory_of(w, w->groups[i].reads[k].value) == v) return true;
     }
     return false;
 }
@@ -88,9 +74,7 @@ static tuff_status collect_scratch(struct tuff_work *w, struct tuff_scratch *s)
     for (tuff_val v = 1; v < w->g->count; v++) {
         s->range_of[v] = UINT32_MAX;
         if (w->places[v].root != v || tuff_is_leaf_memory(w->g, v)) continue;
-        bool output = false;
-        for (uint32_t i = 0; i < w->params->output_count; i++) output = output || w->outputs[i] == v;
-        if (output) continue;
+        if (tuff_is_output(w, v)) continue;
         uint32_t order = w->groups[w->group_of[v]].order;
         s->range_of[v] = s->count;
         s->ranges[s->count++] = (struct tuff_range){

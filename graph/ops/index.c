@@ -1,6 +1,7 @@
 /* index.c - operators whose places are data or numbers: iota, gather, gather_elements, scatter_add, topk, random numbers.
  * Indices count from the end when negative and are clamped in the kernel: no index reads outside. */
 #include "graph/ops/index.h"
+#include "graph/ops/leaf.h"
 #include "graph/ops/view.h"
 #include "graph/philox.h"
 
@@ -448,7 +449,7 @@ static void random_ref(const struct tuff_ref *ref)
 
 tuff_val tuff_rng_state(struct tuff_graph *g)
 {
-    return tuff_state(g, "rng", TUFF_I32, TUFF_SHAPE(3), (struct tuff_init){0});
+    return tuff_state(g, TUFF_RNG_STATE, TUFF_I32, TUFF_SHAPE(3), (struct tuff_init){0});
 }
 
 tuff_val tuff_random_uniform(struct tuff_graph *g, tuff_val rng, struct tuff_shape shape)

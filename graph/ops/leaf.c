@@ -97,9 +97,19 @@ tuff_val tuff_constant(struct tuff_graph *g, struct tuff_type type, const void *
     if (!data || type.dtype == TUFF_F16) return tuff_graph_fail(g, TUFF_ERR_USAGE, "constant: needs data, and no f16");
     tuff_val v = tuff_graph_add(g, &tuff_op_constant, NULL, 0, &attrs);
     if (!v) return 0;
-    g->values[v].data = tuff_arena_copy(&g->arena, data,
-                                        (size_t)tuff_shape_count(&type.shape) * tuff_dtype_bytes(type.dtype));
+    g->values[v].data = tuff_arena_copy(&g->arena, data, (size_t)tuff_type_bytes(&type));
     return g->values[v].data ? v : tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+}
+
+bool tuff_is_kept(const struct tuff_value *value) { return value->op == &tuff_op_param || value->op == &tuff_op_state; }
+
+/* A parameter lies inside the pack of all of them, a packed vector in its target. */
+bool tuff_leaves_overlap(const struct tuff_graph *g, tuff_val a, tuff_val b)
+{
+    if (g->values[a].op == &tuff_op_pack) a = g->values[a].in[0];
+    if (g->values[b].op == &tuff_op_pack) b = g->values[b].in[0];
+    const struct tuff_op *p = g->values[a].op, *q = g->values[b].op;
+    return a == b || (p == &tuff_op_param && q == &tuff_op_param_pack) || (p == &tuff_op_param_pack && q == &tuff_op_param);
 }
 
 /* ---- packs ---------------------------------------------------------------------------------------------------------------- */

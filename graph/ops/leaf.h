@@ -18,6 +18,13 @@ struct tuff_full_attrs {
     struct tuff_shape shape;
     double value;
 };
+/* A parameter or state: its content is kept between runs. */
+bool tuff_is_kept(const struct tuff_value *value);
+/* Are these two leaves, of which either may be the pack of all parameters, the same memory in part? */
+bool tuff_leaves_overlap(const struct tuff_graph *g, tuff_val a, tuff_val b);
+/* States whose names begin so are filled by the host before they are read, or within each run: no checkpoint holds them. */
+#define TUFF_TRANSIENT "transient/"
+#define TUFF_RNG_STATE "rng"                       /* the state of tuff_rng_state, which starts from the session's seed */
 enum tuff_dtype tuff_dtype_find(const char *name); /* 0 if unknown */
 
 /* The flat vector [P] of all parameters declared so far, in their memory: parameters lie one after the other at multiples
