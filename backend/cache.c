@@ -131,30 +131,33 @@ static bool header_matches(struct tuff_device *device, const struct cache_header
            read->blob_bytes == bytes - read->spirv_bytes && tuff_crc32(0, content, bytes) == read->crc;
 }
 
+bool tuff_cache_read(struct tuff_cache *cache, const void *file, size_t bytes)
+{
+    struct cache_header header;
+    if (bytes < sizeof header) return false;
+    const char *content = (const char *)file + sizeof header;
+    memcpy(&header, file, sizeof header);
+    if (!header_matches(cache->device, &header, content, bytes - sizeof header) || !read_entries(cache, &header, content))
+        return false;
+    cache->blob = header.blob_bytes ? tuff_alloc(cache->device->context, (size_t)header.blob_bytes) : NULL;
+    if (!cache->blob) return true;
+    memcpy(cache->blob, content + header.spirv_bytes, (size_t)header.blob_bytes);
+    cache->blob_bytes = (size_t)header.blob_bytes;
+    cache->blob_crc = tuff_crc32(0, cache->blob, cache->blob_bytes);
+    return true;
+}
+
 static void load(struct tuff_cache *cache)
 {
     struct tuff_context *context = cache->device->context;
-    struct cache_header header;
-    void *data = NULL;
+    void *file = NULL;
     size_t bytes = 0;
     if (!tuff_os_exists(cache->path) ||
-        tuff_os_read_file(context, cache->path, LARGEST_BYTES, &data, &bytes, NULL) != TUFF_OK)
+        tuff_os_read_file(context, cache->path, LARGEST_BYTES, &file, &bytes, NULL) != TUFF_OK)
         return;
-    const char *content = (const char *)data + sizeof header;
-    bool good = bytes >= sizeof header;
-    if (good) memcpy(&header, data, sizeof header);
-    good = good && header_matches(cache->device, &header, content, bytes - sizeof header);
-    good = good && read_entries(cache, &header, content);
-    if (good && header.blob_bytes) {
-        cache->blob = tuff_alloc(context, (size_t)header.blob_bytes);
-        if (cache->blob) {
-            memcpy(cache->blob, content + header.spirv_bytes, (size_t)header.blob_bytes);
-            cache->blob_bytes = (size_t)header.blob_bytes;
-            cache->blob_crc = tuff_crc32(0, cache->blob, cache->blob_bytes);
-        }
-    }
-    if (!good) tuff_log_message(context, TUFF_LOG_INFO, "cache %s is of another driver or damaged: not used", cache->path);
-    tuff_free(context, data);
+    if (!tuff_cache_read(cache, file, bytes))
+        tuff_log_message(context, TUFF_LOG_INFO, "cache %s is of another driver or damaged: not used", cache->path);
+    tuff_free(context, file);
 }
 
 static void choose_path(struct tuff_cache *cache)

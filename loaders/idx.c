@@ -77,6 +77,24 @@ static tuff_status expand(struct tuff_context *context, const char *path, size_t
     return TUFF_OK;
 }
 
+tuff_status tuff_idx_take(struct tuff_context *context, const char *name, void **file, size_t bytes, size_t limit,
+                          struct tuff_idx *idx, struct tuff_error *error)
+{
+    struct tuff_idx result = {0};
+    size_t offset = 0;
+    if (tuff_gzip_is(*file, bytes))
+        TUFF_TRY(expand(context, name, limit, file, &bytes, error));
+    else if (bytes > limit)
+        return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: larger than the limit of %zu bytes", name, limit);
+    TUFF_TRY(parse(context, &(struct tuff_source){name, *file, bytes}, &result, &offset, error));
+    memmove(*file, (uint8_t *)*file + offset, bytes - offset);
+    swap_elements(*file, result.count, tuff_element_bytes(result.element));
+    result.data = *file;
+    *file = NULL;
+    *idx = result;
+    return TUFF_OK;
+}
+
 tuff_status tuff_idx_read(struct tuff_context *context, const char *path, size_t limit, struct tuff_idx *idx,
                           struct tuff_error *error)
 {
@@ -84,26 +102,13 @@ tuff_status tuff_idx_read(struct tuff_context *context, const char *path, size_t
     const size_t most = SIZE_MAX / 4;
     if (limit == 0) limit = (uint64_t)1 << 32 < most ? (size_t)((uint64_t)1 << 32) : most;
     if (limit > most) limit = most;
-    struct tuff_idx result = {0};
-    void *data = NULL;
-    size_t bytes = 0, offset = 0;
+    void *file = NULL;
+    size_t bytes = 0;
     /* Deflate stores what it cannot compress with 5 bytes in 64 KiB; the rest is for the gzip header. */
-    TUFF_TRY(tuff_os_read_file(context, path, limit + limit / 64 + 65536, &data, &bytes, error));
-    tuff_status status = TUFF_OK;
-    if (tuff_gzip_is(data, bytes))
-        status = expand(context, path, limit, &data, &bytes, error);
-    else if (bytes > limit)
-        status = tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: larger than the limit of %zu bytes", path, limit);
-    if (status == TUFF_OK) status = parse(context, &(struct tuff_source){path, data, bytes}, &result, &offset, error);
-    if (status != TUFF_OK) {
-        tuff_free(context, data);
-        return status;
-    }
-    memmove(data, (uint8_t *)data + offset, bytes - offset);
-    swap_elements(data, result.count, tuff_element_bytes(result.element));
-    result.data = data;
-    *idx = result;
-    return TUFF_OK;
+    TUFF_TRY(tuff_os_read_file(context, path, limit + limit / 64 + 65536, &file, &bytes, error));
+    tuff_status status = tuff_idx_take(context, path, &file, bytes, limit, idx, error);
+    tuff_free(context, file);
+    return status;
 }
 
 void tuff_idx_finish(struct tuff_context *context, struct tuff_idx *idx)

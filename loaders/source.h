@@ -33,6 +33,11 @@ static inline bool tuff_gzip_is(const uint8_t *data, size_t bytes)
     return bytes >= 2 && data[0] == 0x1f && data[1] == 0x8b;
 }
 
+/* Reads an IDX file in memory, which becomes the array: *file is set to NULL on success; it may be another one after a
+ * failure. Errors as of tuff_idx_read. */
+tuff_status tuff_idx_take(struct tuff_context *context, const char *name, void **file, size_t bytes, size_t limit,
+                          struct tuff_idx *idx, struct tuff_error *error);
+
 /* Bytes of an array, or false when the product passes 2^63. */
 bool tuff_array_bytes(enum tuff_element element, uint32_t rank, const uint64_t *dim, uint64_t *bytes);
 
