@@ -1,98 +1,31 @@
-/* backend_import.c - a device of the app's own: its queue is used by both sides under the app's lock, only what the app enabled
- * is used, and nothing of the app is destroyed. */
-#include "tests/backend_help.h"
-
-#include "backend/vulkan.h"
+/* backend_import.c - a device of the app's own: its queue is used by both sides, on two threads, under the app's lock; only what
+ * the app enabled is used, and nothing of the app is destroyed. */
+#include "tests/import_help.h"
 
 #include <stdio.h>
 
 #define WORDS 1024u
+#define TURNS 10u
 
-struct app {
-    struct tuff_instance *instance; /* the test borrows Tuff's own opening of the loader; the device is its own */
-    VkPhysicalDevice gpu;
-    VkDevice device;
-    VkQueue queue;
-    uint32_t family;
-    struct VolkDeviceTable vk;
-    int held;
-    unsigned locks, wrong;
-};
-
-static void lock_queue(void *user, uint32_t family, uint32_t index)
+/* The app fills Tuff's buffer by a submission of its own, with the barriers that are its to record. */
+static bool app_fills(struct import_app *app, VkBuffer buffer, uint32_t word)
 {
-    struct app *app = user;
-    if (app->held++ || family != app->family || index != 0) app->wrong++;
-    app->locks++;
-}
-
-static void unlock_queue(void *user, uint32_t family, uint32_t index)
-{
-    struct app *app = user;
-    if (--app->held || family != app->family || index != 0) app->wrong++;
-}
-
-static bool create_app(struct app *app, struct tuff_context *context, struct tuff_error *error)
-{
-    struct tuff_gpu *gpus = NULL;
-    uint32_t count = 0;
-    const float priority = 0.5f;
-    if (tuff_instance_create(context, &app->instance, error) != TUFF_OK) return false;
-    if (tuff_gpu_list(app->instance, &gpus, &count, error) != TUFF_OK) return false;
-    app->gpu = gpus[0].handle;
-    app->family = gpus[0].queue_family;
-    tuff_free(context, gpus);
-    VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-                                     .queueFamilyIndex = app->family,
-                                     .queueCount = 1,
-                                     .pQueuePriorities = &priority};
-    VkDeviceCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .queueCreateInfoCount = 1, .pQueueCreateInfos = &queue};
-    if (app->instance->CreateDevice(app->gpu, &info, NULL, &app->device) != VK_SUCCESS) return false;
-    tuff_volk_load_table(&app->vk, app->instance->GetDeviceProcAddr, app->device);
-    app->vk.vkGetDeviceQueue(app->device, app->family, 0, &app->queue);
-    return true;
-}
-
-/* The app fills Tuff's buffer by a submission of its own, with the barrier that is its to record. */
-static bool app_fills(struct app *app, VkBuffer buffer, uint32_t word)
-{
-    VkCommandPool pool;
-    VkCommandBuffer commands;
-    VkCommandPoolCreateInfo pool_info = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-                                         .queueFamilyIndex = app->family};
-    if (app->vk.vkCreateCommandPool(app->device, &pool_info, NULL, &pool) != VK_SUCCESS) return false;
-    VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-                                        .commandPool = pool,
-                                        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
-                                        .commandBufferCount = 1};
-    VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
-    VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
-                               .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_SHADER_WRITE_BIT,
-                               .dstAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT};
-    VkMemoryBarrier before = barrier;
-    before.dstAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT;
-    VkPipelineStageFlags device_stages = VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;
-    bool done = app->vk.vkAllocateCommandBuffers(app->device, &info, &commands) == VK_SUCCESS;
+    VkCommandPool pool = import_app_pool(app);
+    VkCommandBuffer commands = pool ? import_app_begin(app, pool) : NULL;
+    bool done = commands != NULL;
     if (done) {
-        VkSubmitInfo submit = {
-            .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
-        app->vk.vkBeginCommandBuffer(commands, &begin);
-        app->vk.vkCmdPipelineBarrier(commands, device_stages, device_stages, 0, 1, &before, 0, NULL, 0, NULL);
+        const VkAccessFlags writes = VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_SHADER_WRITE_BIT;
+        import_app_barrier(app, commands, writes, VK_ACCESS_TRANSFER_WRITE_BIT);
         app->vk.vkCmdFillBuffer(commands, buffer, 0, VK_WHOLE_SIZE, word);
-        app->vk.vkCmdPipelineBarrier(commands, device_stages, device_stages | VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &barrier, 0,
-                                     NULL, 0, NULL);
-        app->vk.vkEndCommandBuffer(commands);
-        lock_queue(app, app->family, 0);
-        done = app->vk.vkQueueSubmit(app->queue, 1, &submit, VK_NULL_HANDLE) == VK_SUCCESS &&
-               app->vk.vkQueueWaitIdle(app->queue) == VK_SUCCESS;
-        unlock_queue(app, app->family, 0);
+        import_app_barrier(app, commands, VK_ACCESS_TRANSFER_WRITE_BIT,
+                           VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_HOST_READ_BIT);
+        done = import_app_submit(app, commands, true);
     }
     app->vk.vkDestroyCommandPool(app->device, pool, NULL);
     return done;
 }
 
-static void use_buffer(struct backend_test *test, struct app *app)
+static void use_buffer(struct backend_test *test, struct import_app *app)
 {
     struct tuff_buffer *buffer = NULL;
     struct tuff_error error = {0};
@@ -114,22 +47,134 @@ static void use_buffer(struct backend_test *test, struct app *app)
     tuff_buffer_release(buffer);
 }
 
-static void test_import(struct backend_test *test, struct app *app)
+/* ---- turns: Tuff computes y = 2 x + 1, the app's thread copies y to x, and so on; nobody waits for the device ---- */
+
+struct turns {
+    struct import_app *app;
+    VkBuffer x, y;
+    VkCommandPool pool;
+    struct tuff_os_mutex *mutex;
+    struct tuff_os_condition *changed;
+    bool of_app, failed;
+};
+
+static void take_turn(struct turns *turns, bool of_app)
+{
+    tuff_os_mutex_lock(turns->mutex);
+    while (turns->of_app != of_app) tuff_os_condition_wait(turns->changed, turns->mutex);
+    tuff_os_mutex_unlock(turns->mutex);
+}
+
+static void end_turn(struct turns *turns)
+{
+    tuff_os_mutex_lock(turns->mutex);
+    turns->of_app = !turns->of_app;
+    tuff_os_condition_signal_all(turns->changed);
+    tuff_os_mutex_unlock(turns->mutex);
+}
+
+static void app_turns(void *user)
+{
+    struct turns *turns = user;
+    struct import_app *app = turns->app;
+    const VkBufferCopy whole = {0, 0, WORDS * 4};
+    for (uint32_t i = 0; i + 1 < TURNS; i++) {
+        VkCommandBuffer commands = import_app_begin(app, turns->pool);
+        take_turn(turns, true);
+        if (commands) {
+            import_app_barrier(app, commands, VK_ACCESS_SHADER_WRITE_BIT,
+                               VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT);
+            app->vk.vkCmdCopyBuffer(commands, turns->y, turns->x, 1, &whole);
+            import_app_barrier(app, commands, VK_ACCESS_TRANSFER_WRITE_BIT,
+                               VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
+        }
+        if (!commands || !import_app_submit(app, commands, false)) turns->failed = true;
+        end_turn(turns);
+    }
+}
+
+static void build(struct tuff_plan *plan, struct tuff_context *context)
+{
+    const uint64_t bytes = WORDS * 4;
+    const struct tuff_plan_kernel kernel = {.file = "pointwise",
+                                            .hooks = "#define TUFF_WIDTH 1u\n#define TUFF_HOOKS_TEXT "
+                                                     "layout(std430, binding = 0) readonly buffer A { float a[]; }; "
+                                                     "layout(std430, binding = 1) writeonly buffer B { float b[]; }; "
+                                                     "void tuff_body(uint i) { b[i] = 2.0 * a[i] + 1.0; }\n"};
+    const struct tuff_plan_spec workgroup = {0, 64};
+    const struct tuff_plan_binding bindings[] = {{0, TUFF_READ, 0, bytes}, {1, TUFF_WRITE, 0, bytes}};
+    const uint32_t words = WORDS;
+    tuff_plan_init(plan, context);
+    plan->memory_bytes[TUFF_MEMORY_INPUT] = plan->memory_bytes[TUFF_MEMORY_OUTPUT] = bytes;
+    tuff_plan_add_slot(plan, &(struct tuff_plan_slot){.name = "x", .memory = TUFF_MEMORY_INPUT, .bytes = bytes});
+    tuff_plan_add_slot(plan, &(struct tuff_plan_slot){.name = "y", .memory = TUFF_MEMORY_OUTPUT, .bytes = bytes});
+    struct tuff_plan_launch launch = {.label = "y", .groups = {WORDS / 64, 1, 1}};
+    launch.kernel = tuff_plan_add_kernel(plan, &kernel, &workgroup, 1);
+    tuff_plan_add_launch(plan, &launch, bindings, 2, &words, 1);
+    tuff_plan_place_barriers(plan);
+}
+
+static void run_turns(struct backend_test *test, struct turns *turns, struct tuff_program *program)
 {
     struct tuff_error error = {0};
-    VkPhysicalDeviceFeatures2 none = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
-    struct tuff_import_params params = {.struct_size = sizeof params,
-                                        .instance = app->instance->handle,
-                                        .physical_device = app->gpu,
-                                        .device = app->device,
-                                        .queue = app->queue,
-                                        .queue_family = app->family,
-                                        .api_version = VK_API_VERSION_1_1,
-                                        .features = &none,
-                                        .get_instance_proc_addr = app->instance->get_proc,
-                                        .lock_queue = lock_queue,
-                                        .unlock_queue = unlock_queue,
-                                        .user = app};
+    struct tuff_os_thread *thread = NULL;
+    tuff_status status = tuff_os_thread_start(test->context, app_turns, turns, &thread);
+    if (!backend_status(test, "the app's thread", TUFF_OK, status, NULL)) return;
+    for (uint32_t i = 0; i < TURNS; i++) {
+        take_turn(turns, false);
+        backend_status(test, "turn", TUFF_OK, tuff_program_submit(program, NULL, &error), &error);
+        if (i + 1 < TURNS) end_turn(turns);
+    }
+    tuff_os_thread_join(thread);
+    backend_check(test, !turns->failed, "a submission of the app failed");
+}
+
+static void test_turns(struct backend_test *test, struct import_app *app)
+{
+    struct turns turns = {.app = app, .pool = import_app_pool(app)};
+    struct tuff_error error = {0};
+    struct tuff_program *program = NULL;
+    struct tuff_buffer *x = NULL, *y = NULL;
+    struct tuff_plan plan;
+    float values[WORDS];
+    for (uint32_t i = 0; i < WORDS; i++) values[i] = (float)(i % 7);
+    build(&plan, test->context);
+    tuff_status status = tuff_buffer_create(test->device, sizeof values, true, "x", &x, &error);
+    if (status == TUFF_OK) status = tuff_buffer_create(test->device, sizeof values, true, "y", &y, &error);
+    if (status == TUFF_OK) status = tuff_buffer_write(x, 0, values, sizeof values, &error);
+    if (status == TUFF_OK) status = tuff_os_mutex_create(test->context, &turns.mutex);
+    if (status == TUFF_OK) status = tuff_os_condition_create(test->context, &turns.changed);
+    struct tuff_program_params params = {.struct_size = sizeof params, .plan = &plan, .compiler = tuff_glslang()};
+    params.memory[TUFF_MEMORY_INPUT] = x;
+    params.memory[TUFF_MEMORY_OUTPUT] = y;
+    if (status == TUFF_OK) status = tuff_program_create(test->device, &params, &program, &error);
+    if (backend_status(test, "turns", TUFF_OK, status, &error)) {
+        turns.x = tuff_vulkan_buffer(x, NULL);
+        turns.y = tuff_vulkan_buffer(y, NULL);
+        run_turns(test, &turns, program);
+        backend_status(test, "read", TUFF_OK, tuff_buffer_read(y, 0, values, sizeof values, &error), &error);
+        for (uint32_t i = 0; i < WORDS; i++) {
+            float wanted = (float)((i % 7 + 1) * (1u << TURNS) - 1); /* whole numbers below 2^24: exact */
+            if (!backend_check(test, values[i] == wanted, "turns: y[%u]: expected %g, got %g", i, (double)wanted,
+                               (double)values[i]))
+                break;
+        }
+    }
+    tuff_program_destroy(program);
+    tuff_buffer_release(x);
+    tuff_buffer_release(y);
+    tuff_os_condition_destroy(turns.changed);
+    tuff_os_mutex_destroy(turns.mutex);
+    app->vk.vkDestroyCommandPool(app->device, turns.pool,
+                                 NULL); /* Tuff's last submission came after the app's, and is done */
+    tuff_plan_finish(&plan);
+}
+
+static void test_import(struct backend_test *test, struct import_app *app)
+{
+    struct tuff_error error = {0};
+    struct tuff_import_params params = app->params;
+    params.api_version = VK_API_VERSION_1_1;
     if (!backend_status(test, "import", TUFF_OK, tuff_device_import(test->context, &params, &test->device, &error), &error))
         return;
     const struct tuff_caps *caps = tuff_device_caps(test->device);
@@ -140,8 +185,7 @@ static void test_import(struct backend_test *test, struct app *app)
                   tuff_vulkan_device(test->device) == app->device && tuff_vulkan_queue(test->device, NULL) == app->queue,
                   "handles: expected the app's");
     use_buffer(test, app);
-    backend_check(test, app->locks >= 2 && !app->wrong && !app->held,
-                  "lock: expected in pairs, got %u locks, %u wrong, %d held", app->locks, app->wrong, app->held);
+    if (tuff_glslang()) test_turns(test, app);
     tuff_device_release(test->device);
     test->device = NULL;
     test->quiet = true;
@@ -158,17 +202,14 @@ static void test_import(struct backend_test *test, struct app *app)
 int main(void)
 {
     struct backend_test test;
-    struct app app = {0};
+    struct import_app app;
     struct tuff_error error = {0};
     int status = backend_test_begin(&test, NULL);
     if (status) return status;
     tuff_device_release(test.device);
     test.device = NULL;
-    if (backend_check(&test, create_app(&app, test.context, &error), "the app's device: %s", error.message))
+    if (backend_check(&test, import_app_create(&app, test.context, false, &error), "the app's device: %s", error.message))
         test_import(&test, &app);
-    if (app.device) app.vk.vkDestroyDevice(app.device, NULL);
-    unsigned messages = app.instance ? atomic_load(&app.instance->messages) : 0;
-    backend_check(&test, messages == 0, "validation: expected no message, got %u", messages);
-    tuff_instance_destroy(app.instance);
+    import_app_destroy(&app, &test);
     return backend_test_end(&test, "backend_import");
 }
