@@ -48,7 +48,8 @@ struct tuff_caps {
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_device_list(struct tuff_context *context, struct tuff_caps *caps, uint32_t *count,
                                                       struct tuff_error *error);
 
-/* A device and its one queue. Shared (retain, release). Thread-safe. */
+/* A device and its one queue. Shared (retain, release). Thread-safe. Once a call has said TUFF_ERR_DEVICE_LOST, every later one
+ * that needs the device says so at once: what the device held is gone, and all that is left is to destroy and begin anew. */
 struct tuff_device;
 
 /* Opens the device that `name` chooses (index in the list, UUID, or part of the name without regard to case); NULL takes
@@ -92,6 +93,9 @@ struct tuff_compiler {
 };
 /* The one built on glslang's C interface; NULL in builds without it. Only in libtuff. */
 TUFF_API const struct tuff_compiler *tuff_glslang(void);
+/* Gives the kernels that were compiled when Tuff was built, for plans without hook text: what sessions use where there is no
+ * compiler. UNSUPPORTED for all others. Only in libtuff. */
+TUFF_API const struct tuff_compiler *tuff_built_kernels(void);
 
 /* A recorded plan: pipelines, descriptors, command buffer(s). One thread at a time. */
 struct tuff_plan;

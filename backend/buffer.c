@@ -61,6 +61,7 @@ tuff_status tuff_buffer_create(struct tuff_device *device, uint64_t bytes, bool 
 {
     if (!device) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_buffer_create: requires a device");
     TUFF_REQUIRE(device->context, error, buffer && bytes && bytes <= UINT64_MAX / 2);
+    TUFF_TRY(tuff_device_check(device, error));
     tuff_queue_collect(device); /* what is done with gives its memory back first */
     struct tuff_buffer *made = tuff_alloc(device->context, sizeof *made);
     if (!made) return tuff_fail_memory(device->context, error);
@@ -110,6 +111,7 @@ tuff_status tuff_buffer_write(struct tuff_buffer *buffer, uint64_t offset, const
                               struct tuff_error *error)
 {
     TUFF_TRY(check_range(buffer, offset, data, bytes, error));
+    TUFF_TRY(tuff_device_check(buffer->device, error));
     if (!bytes) return TUFF_OK;
     if (!buffer->memory.mapped || !tuff_device_done(buffer->device, atomic_load(&buffer->last_use)))
         return tuff_transfer_write(buffer, offset, data, bytes, error);
@@ -121,6 +123,7 @@ tuff_status tuff_buffer_read(struct tuff_buffer *buffer, uint64_t offset, void *
                              struct tuff_error *error)
 {
     TUFF_TRY(check_range(buffer, offset, data, bytes, error));
+    TUFF_TRY(tuff_device_check(buffer->device, error));
     if (!bytes) return TUFF_OK;
     if (!buffer->memory.mapped) return tuff_transfer_read(buffer, offset, data, bytes, error);
     TUFF_TRY(tuff_device_wait(buffer->device, atomic_load(&buffer->last_use), UINT64_MAX, error));

@@ -116,6 +116,7 @@ tuff_status tuff_program_create(struct tuff_device *device, const struct tuff_pr
 {
     if (!device) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_create: requires a device");
     TUFF_REQUIRE(device->context, error, params && params->struct_size >= sizeof *params && params->plan && program);
+    TUFF_TRY(tuff_device_check(device, error));
     TUFF_TRY(tuff_plan_check(params->plan, device->context, error));
     TUFF_TRY(check_memory(device, params, error));
     TUFF_TRY(check_launches(device, params->plan, error));

@@ -10,8 +10,9 @@ tuff_status tuff_device_fail(struct tuff_device *device, struct tuff_error *erro
     return tuff_vk_fail(device->context, error, result, what);
 }
 
-static tuff_status fail_lost(struct tuff_device *device, struct tuff_error *error)
+tuff_status tuff_device_check(struct tuff_device *device, struct tuff_error *error)
 {
+    if (!atomic_load(&device->queue.lost)) return TUFF_OK;
     return tuff_fail(device->context, error, TUFF_ERR_DEVICE_LOST, "the device was lost; destroy it and create it anew");
 }
 
@@ -110,7 +111,7 @@ tuff_status tuff_queue_submit(struct tuff_device *device, VkCommandBuffer comman
                               struct tuff_error *error)
 {
     struct tuff_queue *queue = &device->queue;
-    if (atomic_load(&queue->lost)) return fail_lost(device, error);
+    TUFF_TRY(tuff_device_check(device, error));
     tuff_os_mutex_lock(queue->lock);
     if (!queue->timeline) poll_fences(device);
     uint64_t next = atomic_load(&queue->submitted) + 1;
@@ -127,7 +128,7 @@ bool tuff_device_done(struct tuff_device *device, uint64_t ticket)
     struct tuff_queue *queue = &device->queue;
     uint64_t value = 0;
     if (ticket <= atomic_load(&queue->done)) return true;
-    if (ticket > atomic_load(&queue->submitted)) return false;
+    if (ticket > atomic_load(&queue->submitted) || atomic_load(&queue->lost)) return false;
     if (queue->timeline) {
         VkResult result = device->counter_value(device->handle, queue->timeline, &value);
         if (result == VK_ERROR_DEVICE_LOST) atomic_store(&queue->lost, true);
@@ -169,9 +170,9 @@ tuff_status tuff_device_wait(struct tuff_device *device, uint64_t ticket, uint64
 {
     struct tuff_queue *queue = &device->queue;
     VkResult result;
+    TUFF_TRY(tuff_device_check(device, error));
     if (ticket <= atomic_load(&queue->done)) return TUFF_OK;
     TUFF_REQUIRE(device->context, error, ticket <= atomic_load(&queue->submitted));
-    if (atomic_load(&queue->lost)) return fail_lost(device, error);
     if (queue->timeline) {
         VkSemaphoreWaitInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
                                     .semaphoreCount = 1,

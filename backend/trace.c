@@ -18,6 +18,7 @@ static tuff_status check_profiled(struct tuff_program *program, struct tuff_erro
     if (!program->queries && program->launch_count)
         return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED, "%s has no timestamps on its compute queue",
                          program->device->caps.name);
+    TUFF_TRY(tuff_device_check(program->device, error));
     TUFF_REQUIRE(context, error, program->ticket && tuff_device_done(program->device, program->ticket));
     return TUFF_OK;
 }

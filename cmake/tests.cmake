@@ -84,10 +84,18 @@ function(tuff_test_link target)
     endif()
 endfunction()
 
+# Functions that a test puts its own in place of, between the library and what it calls: __wrap_<name> beside __real_<name>.
+set(tuff_wrap_fault_vulkan tuff_os_library_symbol tuff_os_cpu_count)
+set(tuff_wrap_fault_disk open write fsync close rename mkdir)
+set(tuff_wrap_train_bits tuff_os_cpu_count)
+
 foreach(source ${test_programs})
     cmake_path(GET source STEM name)
     add_executable(${name} ${source} ${test_extra})
     target_link_options(${name} PRIVATE ${test_extra_links})
+    foreach(function ${tuff_wrap_${name}})
+        target_link_options(${name} PRIVATE LINKER:--wrap=${function})
+    endforeach()
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
     tuff_test_flags(${name})
     tuff_test_link(${name} ${source})

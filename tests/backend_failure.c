@@ -2,47 +2,9 @@
  * TUFF_ERR_MEMORY, and nothing leaks. A loss that polling meets is remembered. What the device is done with gives its memory
  * back at the next creation, also where nobody waited or polled. */
 #include "tests/backend_help.h"
-
-#include <stdio.h>
-#include <stdlib.h>
+#include "tests/fault_help.h"
 
 #define MOST_ALLOCATIONS 10000 /* more would be an endless loop */
-
-/* One thread at a time: nothing here starts others. */
-struct counter {
-    long made, live, fail_at;
-    bool failed;
-};
-
-static bool fails(struct counter *counter)
-{
-    bool now = ++counter->made == counter->fail_at;
-    counter->failed = counter->failed || now;
-    return now;
-}
-
-static void *allocate(void *user, size_t bytes)
-{
-    struct counter *counter = user;
-    if (fails(counter)) return NULL;
-    counter->live++;
-    return malloc(bytes);
-}
-
-static void *reallocate(void *user, void *old, size_t bytes)
-{
-    struct counter *counter = user;
-    if (fails(counter)) return NULL;
-    counter->live += !old;
-    return realloc(old, bytes);
-}
-
-static void release(void *user, void *memory)
-{
-    struct counter *counter = user;
-    counter->live -= memory != NULL;
-    free(memory);
-}
 
 /* One life from context to buffer, through the staging ring as well. */
 static tuff_status live(struct tuff_options *options, struct tuff_error *error)
@@ -67,22 +29,21 @@ static tuff_status live(struct tuff_options *options, struct tuff_error *error)
 
 static void test_allocations(struct backend_test *test)
 {
-    struct tuff_options options = test->context->options;
-    struct counter counter = {0};
-    options.allocator = (struct tuff_allocator){&counter, allocate, reallocate, release};
-    options.log = NULL;
+    struct fault_memory memory = {0};
+    struct tuff_options options = fault_options(&memory);
+    long n = 0;
     options.cache_dir = "";
     do {
         struct tuff_error error = {0};
-        counter = (struct counter){.fail_at = counter.fail_at + 1};
+        fault_memory_arm(&memory, ++n);
         tuff_status status = live(&options, &error);
-        bool expected = status == TUFF_OK || (counter.failed && status == TUFF_ERR_MEMORY);
-        backend_check(test, expected, "allocation %ld fails: expected TUFF_ERR_MEMORY or none, got %s: %s", counter.fail_at,
+        bool expected = status == TUFF_OK || (memory.failed && status == TUFF_ERR_MEMORY);
+        backend_check(test, expected, "allocation %ld fails: expected TUFF_ERR_MEMORY or none, got %s: %s", n,
                       tuff_status_name(status), error.message);
-        backend_check(test, !counter.live, "allocation %ld fails: expected no leak, got %ld", counter.fail_at, counter.live);
-    } while (counter.failed && counter.fail_at < MOST_ALLOCATIONS);
-    backend_check(test, counter.fail_at > 10 && !counter.failed, "expected an end after more than 10 allocations, got %ld",
-                  counter.fail_at);
+        backend_check(test, !memory.live, "allocation %ld fails: expected no leak, got %ld", n, (long)memory.live);
+    } while (memory.failed && n < MOST_ALLOCATIONS);
+    backend_check(test, n > 10 && !memory.failed, "expected an end after more than 10 allocations, got %ld", n);
+    backend_check(test, !memory.messages, "expected silence of validation, got %u messages", (unsigned)memory.messages);
 }
 
 /* The driver's own counter tells that the fill is done; the library is not asked. */
