@@ -1,9 +1,10 @@
 #!/bin/sh
 # install_consumer.sh - installs into a temporary prefix, then builds and runs small programs against it, as users would: C
-# and C++, by find_package and by pkg-config, both libraries, shared and static; and static libtuff beside -lvulkan and
-# beside the program's own volk, whose vk* symbols must not meet those of libtuff.
+# and C++, by find_package and by pkg-config, both libraries, shared and static; and install/app.c, a Vulkan app beside
+# -lvulkan and with a volk of its own, whose vk* symbols must not meet those of libtuff.
 set -eu
 build=${TUFF_BUILD_DIR:?TUFF_BUILD_DIR is the build folder}
+source=${TUFF_SOURCE_DIR:-$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)}
 cmake=${CMAKE:-cmake} cc=${CC:-cc} cxx=${CXX:-c++}
 if grep -q '^TUFF_SANITIZE:[A-Z]*=.' "$build/CMakeCache.txt"; then echo "SKIP: not for sanitizer builds"; exit 77; fi
 work=$(mktemp -d)
@@ -49,25 +50,7 @@ int main(void)
     return tuff_glslang() == NULL && HAVE_GLSLANG;
 }
 END
-cat > "$work/consumer/beside_loader.c" <<'END'
-#include <stdio.h>
-#include <tuff/tuff.h>
-#include <vulkan/vulkan.h>
-int main(void)
-{
-    struct tuff_context *context = NULL;
-    uint32_t count = 0, version = 0, extensions = 0;
-    if (tuff_context_create(NULL, &context, NULL) != TUFF_OK) return 1;
-    if (vkEnumerateInstanceVersion(&version) != VK_SUCCESS) return 2;
-    tuff_status status = tuff_device_list(context, NULL, &count, NULL);
-    if (vkEnumerateInstanceExtensionProperties(NULL, &extensions, NULL) != VK_SUCCESS) return 3;
-    printf("beside -lvulkan: %u devices\n", (unsigned)count);
-    tuff_context_destroy(context);
-    return status != TUFF_OK && status != TUFF_ERR_NO_DEVICE;
-}
-END
-sed 's/#include <vulkan.vulkan.h>/#include <volk.c>/; s/.*vkEnumerateInstanceVersion/    if (volkInitialize() != VK_SUCCESS) return 77;\n&/
-    s/-lvulkan/own volk/' "$work/consumer/beside_loader.c" > "$work/consumer/own_volk.c"
+cp "$source/tests/install/app.c" "$work/consumer/"
 have_glslang=0
 if grep -q '^TUFF_GLSLANG:BOOL=ON' "$build/CMakeCache.txt"; then have_glslang=1; fi
 version=$(sed -n 's/^Version: //p' "$libdir/pkgconfig/tuff.pc")
@@ -89,21 +72,27 @@ foreach(target tuff tuff_static)
     target_compile_definitions(whole_\${target} PRIVATE HAVE_GLSLANG=$have_glslang)
 endforeach()
 find_library(vulkan vulkan)
-if(vulkan)
-    add_executable(beside_loader beside_loader.c)
-    target_link_libraries(beside_loader PRIVATE tuff::tuff_static \${vulkan})
-    add_executable(beside_loader_first beside_loader.c)
-    target_link_libraries(beside_loader_first PRIVATE \${vulkan} tuff::tuff_static)
-endif()
-add_executable(own_volk own_volk.c)
-target_link_libraries(own_volk PRIVATE tuff::tuff_static)
+function(app name)
+    add_executable(app_\${name} app.c)
+    target_compile_definitions(app_\${name} PRIVATE _POSIX_C_SOURCE=200809L)
+    target_link_libraries(app_\${name} PRIVATE \${ARGN} Threads::Threads)
+    set_target_properties(app_\${name} PROPERTIES ENABLE_EXPORTS ON) # its vk* could be taken for libtuff's
+endfunction()
+foreach(target tuff tuff_static)
+    app(volk_\${target} tuff::\${target})
+    target_compile_definitions(app_volk_\${target} PRIVATE OWN_VOLK=1)
+    if(vulkan)
+        app(before_loader_\${target} tuff::\${target} \${vulkan})
+        app(behind_loader_\${target} \${vulkan} tuff::\${target})
+    endif()
+endforeach()
 END
 
 note "find_package, C and C++, shared and static"
 "$cmake" -S "$work/consumer" -B "$work/out" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" -DCMAKE_CXX_COMPILER="$cxx" \
     > "$work/log" 2>&1 && "$cmake" --build "$work/out" >> "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
-for program in "$work"/out/c_* "$work"/out/cxx_* "$work"/out/whole_* "$work"/out/beside_* "$work/out/own_volk"; do
-    [ -x "$program" ] || continue
+for program in "$work"/out/c_* "$work"/out/cxx_* "$work"/out/whole_* "$work"/out/app_*; do
+    case $program in */app_*) [ $have_glslang -eq 1 ] || continue; note "$(basename "$program")" ;; esac
     "$program" || { status=$?; [ $status -eq 77 ] || { echo "$(basename "$program") failed: $status"; exit 1; }; }
 done
 
