@@ -1,10 +1,10 @@
 #!/bin/sh
-# lint_headers.sh - each installed header alone is C11 and C++17 without warnings; each private header alone is C11.
+# lint_headers.sh - each installed header alone is C11 and C++17 without warnings, by the build's compilers and by gcc and clang
+# where they are; each private header alone is C11.
 set -u
 build=${TUFF_BUILD_DIR:?TUFF_BUILD_DIR is the build folder}
 cd "${TUFF_SOURCE_DIR:-$(dirname -- "$0")/..}" || exit 1
-cc=${CC:-cc} cxx=${CXX:-c++}
-command -v "$cxx" >/dev/null 2>&1 || cxx=
+cc=${CC:-cc}
 warnings="-Wall -Wextra -Wpedantic -Werror -fsyntax-only"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -18,15 +18,18 @@ check() {
         echo "$what alone does not compile: $*"; head -n 20 "$work/messages"; errors=$((errors + 1))
     fi
 }
-for header in "$build"/include/tuff/*.h; do
-    name=$(basename -- "$header")
-    suffix=c; check "<tuff/$name>" $suffix "$cc" -std=c11 $warnings -I"$build/include"
-    if [ -n "$cxx" ]; then
-        suffix=cc; check "<tuff/$name>" $suffix "$cxx" -std=c++17 $warnings -I"$build/include"
-    fi
+suffix=c
+for compiler in "$cc" gcc clang "${CXX:-c++}" g++ clang++; do
+    command -v "$compiler" >/dev/null 2>&1 || continue
+    standard=c11
+    case $compiler in *++*) suffix=cc standard=c++17 ;; esac
+    for header in "$build"/include/tuff/*.h; do
+        check "<tuff/$(basename -- "$header")>" $suffix "$compiler" -std=$standard $warnings -I"$build/include"
+    done
 done
+suffix=c
 for header in backend/*.h graph/*.h graph/ops/*.h loaders/*.h; do
     [ -e "$header" ] || continue
-    suffix=c; check "\"$header\"" $suffix "$cc" -std=c11 $warnings -Wno-unused-function -I. -I"$build/generated"
+    check "\"$header\"" $suffix "$cc" -std=c11 $warnings -Wno-unused-function -I. -I"$build/generated"
 done
 [ $errors -eq 0 ]
