@@ -180,11 +180,10 @@ static const char *emit_cast(struct tuff_emitter *e, const struct tuff_value *va
         tuff_text_add(t, "    float %s = float(%s);\n", name, in);
     else if (to == TUFF_BOOL)
         tuff_text_add(t, "    int %s = int(%s != %s);\n", name, in, tuff_is_float(from) ? "0.0" : "0");
+    else if (tuff_is_float(from))
+        tuff_text_add(t, "    int %s = %s(%s);\n", name, to == TUFF_U8 ? "tuff_to_u8" : "tuff_to_int", in);
     else if (to == TUFF_U8)
-        tuff_text_add(t, "    int %s = int(clamp(%s, %s));\n", name, in, tuff_is_float(from) ? "0.0, 255.0" : "0, 255");
-    else if (tuff_is_float(from)) /* the largest float below 2^31; what is above saturates */
-        tuff_text_add(t, "    int %s = %s >= 2147483648.0 ? 2147483647 : int(clamp(%s, -2147483648.0, 2147483520.0));\n",
-                      name, in, in);
+        tuff_text_add(t, "    int %s = clamp(%s, 0, 255);\n", name, in);
     else
         tuff_text_add(t, "    int %s = %s;\n", name, in);
     return name;

@@ -104,7 +104,7 @@ TUFF_API tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *n
 #include "graph/ops/pointwise.def"
 /* where: c ? a : b, element by element; c is bool. */
 TUFF_API tuff_val tuff_select(struct tuff_graph *g, tuff_val c, tuff_val a, tuff_val b);
-/* Casts; f32 to integer truncates toward zero and saturates, to bool is "not zero". */
+/* Casts; f32 to integer truncates toward zero and saturates, NaN becomes 0; to bool is "not zero" (NaN is true). */
 TUFF_API tuff_val tuff_cast(struct tuff_graph *g, tuff_val a, enum tuff_dtype dtype);
 
 /* ---- views -------------------------------------------------------------------------------------------------------------- */
@@ -206,7 +206,8 @@ struct tuff_cross_entropy_params {
     double label_smoothing; /* in [0, 1): mixes the one-hot target with the uniform one (Szegedy et al. 2016) */
     tuff_val weight;        /* [c] weights of the classes, or 0 */
 };
-/* logits [n, c, ...], labels i32 [n, ...]. As PyTorch's cross_entropy: mean divides by the sum of the used weights. */
+/* logits [n, c, ...], labels i32 [n, ...]. As PyTorch's cross_entropy: mean divides by the sum of the used weights. A label
+ * outside of 0 .. c-1 names no class: its loss is that of the smoothing alone, and without weights it counts for the mean. */
 TUFF_API tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labels,
                                      struct tuff_cross_entropy_params params);
 TUFF_API tuff_val tuff_mse_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
@@ -216,8 +217,9 @@ TUFF_API tuff_val tuff_bce_with_logits(struct tuff_graph *g, tuff_val x, tuff_va
 
 /* ---- indexing and random ---------------------------------------------------------------------------------------------------------- */
 
-/* y = x with axis replaced by indices' shape (ONNX Gather-13, embedding with axis 0). Negative indices count from the
- * end; what lies outside is clamped. */
+/* Indices of these three may be any numbers: negative ones count from the end, and what then lies outside is clamped to the
+ * first or the last element. Nothing is read or written elsewhere.
+ * y = x with axis replaced by indices' shape (ONNX Gather-13, embedding with axis 0). */
 TUFF_API tuff_val tuff_gather(struct tuff_graph *g, tuff_val x, tuff_val indices, int axis);
 /* y[i,j,..] = x[.., indices[i,j,..] at axis, ..] (ONNX GatherElements-13). */
 TUFF_API tuff_val tuff_gather_elements(struct tuff_graph *g, tuff_val x, tuff_val indices, int axis);
@@ -228,10 +230,11 @@ struct tuff_topk_params {
     uint32_t k;
     bool smallest;
 };
-/* Positions (i32) of the k largest elements along the axis, in falling order, ties by lower index; the values are
- * tuff_gather_elements of it. */
+/* Positions (i32) of the k largest elements along the axis, in falling order, ties by lower index; NaN counts as larger than
+ * every number. The values are tuff_gather_elements of it. */
 TUFF_API tuff_val tuff_topk_indices(struct tuff_graph *g, tuff_val x, struct tuff_topk_params params);
-TUFF_API tuff_val tuff_one_hot(struct tuff_graph *g, tuff_val indices, uint32_t depth); /* f32, new last axis */
+/* f32, new last axis; an index outside of 0 .. depth-1 gives zeros. */
+TUFF_API tuff_val tuff_one_hot(struct tuff_graph *g, tuff_val indices, uint32_t depth);
 /* Uniform in [0, 1), f32: Philox 4x32-10 (Salmon et al. 2011), key = the graph's seed state, counter = (this value's number
  * among the graph's random ones, step, element). rng is the i32 [3] state of tuff_rng_state: seed low, seed high, step. */
 TUFF_API tuff_val tuff_random_uniform(struct tuff_graph *g, tuff_val rng, struct tuff_shape shape);

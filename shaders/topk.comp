@@ -1,6 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 /* topk.comp - positions of the k largest (SMALLEST: smallest) elements along one axis, in order, ties by lower position.
+ * NaN counts as larger than every number.
  *
  *   the element whose rank r = #{j : x[j] before x[i]} is below k is written to place r
  *
@@ -9,7 +10,9 @@
  * push     elements (outer * n * inner), n, inner, k   uint
  * spec  0  workgroup size (default 64); 1 smallest: 0 or 1
  * grid     ceil(elements / size) workgroups
- * why      n comparisons per element without shared memory: right for the short axes it is for, and reproducible
+ * why      n comparisons per element without shared memory: right for the short axes it is for, and reproducible; of
+ *          whole numbers, which are in order even where there are NaNs: without one, two elements would share a place and
+ *          others would stay unwritten
  */
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint SMALLEST = 0;
@@ -20,10 +23,17 @@ layout(push_constant) uniform Push { uint elements; uint n; uint inner; uint k; 
 TUFF_PORT_IN(0)
 TUFF_PORT_OUT_INT(1)
 #endif
-/* 1 when element j of the line comes before x, which is element i */
-uint before(uint line, uint j, float x, uint i)
+/* Whole numbers in the order of the floats; both zeros are one. */
+int order(float v)
 {
-    float other = in0(line + min(j, n - 1u) * inner);
+    uint u = floatBitsToUint(v), a = u & 0x7fffffffu;
+    if (a > 0x7f800000u) return 0x7fffffff;
+    return u == a ? int(a) : -int(a);
+}
+/* 1 when element j of the line comes before the one at i, whose order is x */
+uint before(uint line, uint j, int x, uint i)
+{
+    int other = order(in0(line + min(j, n - 1u) * inner));
     bool first = SMALLEST != 0u ? other < x : other > x;
     return j < n && (first || (other == x && j < i)) ? 1u : 0u;
 }
@@ -32,7 +42,7 @@ void main()
     uint e = tuff_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
     if (e >= elements) return;
     uint b = e % inner, i = e / inner % n, a = e / inner / n, line = a * n * inner + b;
-    float x = in0(e);
+    int x = order(in0(e));
     uint rank = 0u;
     for (uint j = 0u; j < n; j += 4u) /* four a round: tuff_lower_rounds */
         rank += before(line, j, x, i) + before(line, j + 1u, x, i) + before(line, j + 2u, x, i) + before(line, j + 3u, x, i);

@@ -5,6 +5,8 @@
 #include "graph/ops/view.h"
 #include "graph/philox.h"
 
+#include <math.h>
+
 static const struct tuff_attr axis_attr[] = {{"axis", "axis", TUFF_ATTR_I32, 1, offsetof(struct tuff_axis_attrs, axis)}};
 
 #define T(...)                                                                                                              \
@@ -358,7 +360,8 @@ static void topk_ref(const struct tuff_ref *ref)
             uint64_t rank = 0;
             for (uint64_t j = 0; j < n; j++) {
                 double other = ref->in[0][(a * n + j) * inner + b];
-                rank += (attrs->smallest ? other < x : other > x) || (other == x && j < i);
+                bool less = other < x || (isnan(x) && !isnan(other)), more = other > x || (isnan(other) && !isnan(x));
+                rank += (attrs->smallest ? less : more) || (!less && !more && j < i);
             }
             if (rank < (uint64_t)attrs->k) ref->out[(a * (uint64_t)attrs->k + rank) * inner + b] = (double)i;
         }

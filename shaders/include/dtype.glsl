@@ -1,5 +1,5 @@
 /* dtype.glsl - halves in 32-bit words, without 16-bit storage: packHalf2x16 truncates on some drivers (AMD, NVK), so
- * rounding to even is done by integer code. */
+ * rounding to even is done by integer code. Floats as whole numbers. */
 uint tuff_half_bits(float v)
 {
     uint u = floatBitsToUint(v), sign = u >> 16 & 0x8000u, a = u & 0x7fffffffu;
@@ -14,3 +14,12 @@ uint tuff_half_bits(float v)
 uint tuff_pack_half(float low, float high) { return tuff_half_bits(low) | tuff_half_bits(high) << 16; }
 float tuff_half(uint word, uint i) { return (i & 1u) == 0u ? unpackHalf2x16(word).x : unpackHalf2x16(word).y; }
 float tuff_round_half(float v) { return unpackHalf2x16(tuff_half_bits(v)).x; }
+/* Bits, as compilers may take it that no NaN comes. */
+bool tuff_is_nan(float v) { return (floatBitsToUint(v) & 0x7fffffffu) > 0x7f800000u; }
+/* Toward zero; what no int holds becomes the nearest that there is (2147483520 is the largest float below 2^31), NaN 0. */
+int tuff_to_int(float v)
+{
+    if (tuff_is_nan(v)) return 0;
+    return v >= 2147483648.0 ? 2147483647 : int(clamp(v, -2147483648.0, 2147483520.0));
+}
+int tuff_to_u8(float v) { return tuff_is_nan(v) ? 0 : int(clamp(v, 0.0, 255.0)); }
