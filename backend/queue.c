@@ -115,7 +115,8 @@ tuff_status tuff_queue_submit(struct tuff_device *device, VkCommandBuffer comman
     tuff_os_mutex_lock(queue->lock);
     if (!queue->timeline) poll_fences(device);
     uint64_t next = atomic_load(&queue->submitted) + 1;
-    VkResult result = submit_locked(device, commands, next);
+    /* Polling may be what learns of the loss. */
+    VkResult result = atomic_load(&queue->lost) ? VK_ERROR_DEVICE_LOST : submit_locked(device, commands, next);
     if (result == VK_SUCCESS) atomic_store(&queue->submitted, next);
     tuff_os_mutex_unlock(queue->lock);
     if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkQueueSubmit");

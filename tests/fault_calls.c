@@ -77,7 +77,7 @@
     X(vkAllocateCommandBuffers, ARGS(VkDevice a, const VkCommandBufferAllocateInfo *b, VkCommandBuffer *c), ARGS(a, b, c),  \
       memset(c, 0, b->commandBufferCount * sizeof *c), HOST, DEVICE)                                                        \
     X(vkBeginCommandBuffer, ARGS(VkCommandBuffer a, const VkCommandBufferBeginInfo *b), ARGS(a, b), , HOST, DEVICE)         \
-    X(vkEndCommandBuffer, ARGS(VkCommandBuffer a), ARGS(a), , HOST, DEVICE)                                                 \
+    X(vkEndCommandBuffer, ARGS(VkCommandBuffer a), ARGS(a), (void)!real.vkEndCommandBuffer(a), HOST, DEVICE)                \
     X(vkCreateQueryPool, ARGS(VkDevice a, const VkQueryPoolCreateInfo *b, const VkAllocationCallbacks *c, VkQueryPool *d),  \
       ARGS(a, b, c, d), , HOST, DEVICE)                                                                                     \
     X(vkGetQueryPoolResults,                                                                                                \
