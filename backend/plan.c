@@ -99,7 +99,8 @@ uint32_t tuff_plan_add_kernel(struct tuff_plan *plan, const struct tuff_plan_ker
     copy.file = kernel->file ? kernel->file : "";
     copy.defines = kernel->defines ? kernel->defines : "";
     copy.hooks = kernel->hooks ? kernel->hooks : "";
-    if (!GROW(plan, specs, spec_count, spec_count) || !GROW(plan, kernels, kernel_count, 1)) return UINT32_MAX;
+    /* One more, so that plan->specs is an address even when no kernel has constants: a range of none begins there. */
+    if (!GROW(plan, specs, spec_count, spec_count + 1) || !GROW(plan, kernels, kernel_count, 1)) return UINT32_MAX;
     struct tuff_plan_spec *sorted = plan->specs + plan->spec_count; /* counts only once the kernel is a new one */
     if (spec_count) {
         memcpy(sorted, specs, spec_count * sizeof *specs);
