@@ -1,5 +1,7 @@
 /* backend_program.c - programs of a hand-made plan: right results, replay without waiting, cut points, times and trace, caches
- * cold, warm and damaged, no compiler, limits with their figures, and a canary for synchronization validation. */
+ * cold, warm and damaged, no compiler, limits with their figures, and a canary for synchronization validation.
+ *   backend_program --canary KIND    runs a wrong program once: status 3 when the layer that Tuff was asked for finds it
+ *       (tests/canary_layers.sh). KIND: barrier (one is missing), race (of shared memory), outside (of a buffer), none */
 #include "tests/backend_help.h"
 
 #include "backend/cache.h"
@@ -347,7 +349,63 @@ static void test_no_compiler(struct backend_test *test)
     tuff_context_destroy(other.context);
 }
 
-/* The first launch says that it only reads s, which it writes: the plan then has no barrier before the second. */
+static const char race[] = HOOKS("layout(std430, binding = 0) readonly buffer A { float a[]; }; "
+                                 "layout(std430, binding = 1) writeonly buffer B { float b[]; }; "
+                                 "shared float part[64]; "
+                                 "void tuff_body(uint i) { part[gl_LocalInvocationIndex] = a[i]; "
+                                 "b[i] = part[63u - gl_LocalInvocationIndex]; }");
+static const char outside[] = HOOKS("layout(std430, binding = 0) readonly buffer A { float a[]; }; "
+                                    "layout(std430, binding = 1) writeonly buffer B { float b[]; }; "
+                                    "void tuff_body(uint i) { b[i] = a[i + 100000u]; }");
+
+/* Runs a wrong program once; returns the messages of the layer that Tuff was asked for. */
+static unsigned run_canary(struct backend_test *test, const char *kind)
+{
+    struct tuff_error error = {0};
+    struct tuff_plan plan;
+    struct run run;
+    build(&plan, test->context, 64, false);
+    if (!strcmp(kind, "barrier")) { /* the first launch says that it only reads s, which it writes */
+        plan.bindings[1].access = TUFF_READ;
+        tuff_plan_place_barriers(&plan);
+    }
+    if (!strcmp(kind, "race")) plan.kernels[2].hooks = race;
+    if (!strcmp(kind, "outside")) plan.kernels[2].hooks = outside;
+    test->quiet = true;
+    if (backend_status(test, kind, TUFF_OK, start(test, &plan, tuff_glslang(), false, &run, &error), &error)) {
+        uint64_t ticket = 0;
+        backend_status(test, kind, TUFF_OK, tuff_program_submit(run.program, &ticket, &error), &error);
+        backend_status(test, kind, TUFF_OK, tuff_device_wait(test->device, ticket, UINT64_MAX, &error), &error);
+        finish(&run);
+    }
+    tuff_plan_finish(&plan);
+    unsigned messages = tuff_device_validation_messages(test->device);
+    printf("canary, %s: %u messages\n", kind, messages);
+    return messages;
+}
+
+static void end_canary(struct backend_test *test)
+{
+    tuff_device_release(test->device);
+    tuff_context_destroy(test->context);
+}
+
+static int canary(const char *kind)
+{
+    struct backend_test test;
+    int status = backend_test_begin(&test, NULL);
+    if (status) return status;
+    if (test.context->options.debug & TUFF_DEBUG_VALIDATE && !tuff_device_validation_active(test.device)) {
+        puts("skipped: no validation layer");
+        status = 77;
+    } else if (run_canary(&test, kind)) {
+        status = 3;
+    }
+    if (test.failures) status = 1;
+    end_canary(&test);
+    return status;
+}
+
 static void test_canary(void)
 {
     if (tuff_os_getenv("VK_INSTANCE_LAYERS")) { /* whoever put the layer there counts its messages */
@@ -355,28 +413,12 @@ static void test_canary(void)
         return;
     }
     struct backend_test test;
-    struct tuff_error error = {0};
-    struct tuff_plan plan;
-    struct run run;
     if (backend_test_begin(&test, NULL)) return;
-    if (tuff_device_validation_active(test.device)) {
-        build(&plan, test.context, 64, false);
-        plan.bindings[1].access = TUFF_READ;
-        tuff_plan_place_barriers(&plan);
-        test.quiet = true;
-        if (start(&test, &plan, tuff_glslang(), false, &run, &error) == TUFF_OK) {
-            (void)!tuff_program_submit(run.program, NULL, &error);
-            finish(&run);
-        }
-        printf("canary: %u messages\n", tuff_device_validation_messages(test.device));
-        if (!tuff_device_validation_messages(test.device)) exit(1);
-        tuff_plan_finish(&plan);
-    }
-    tuff_device_release(test.device);
-    tuff_context_destroy(test.context);
+    if (tuff_device_validation_active(test.device) && !run_canary(&test, "barrier")) exit(1);
+    end_canary(&test);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     struct backend_test test;
     char folder[400];
@@ -384,6 +426,7 @@ int main(void)
         puts("skipped: this build has no run-time compiler (TUFF_GLSLANG=OFF)");
         return 77;
     }
+    if (argc == 3 && !strcmp(argv[1], "--canary")) return canary(argv[2]);
     int status = backend_test_begin(&test, NULL);
     if (status) return status;
     const char *temporary = tuff_os_getenv("TMPDIR");

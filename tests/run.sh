@@ -112,9 +112,9 @@ default() {
     packages vulkan-validationlayers clang libclang-rt-dev # clang: tests/fuzz_rounds.sh
     build release
     suite "release, lavapipe, validation" release check,validate
-    suite "release, lavapipe, passes off, poisoned" release $passes_off -E '^(fuzz|lint|install|loaders|plan)_'
+    suite "release, lavapipe, passes off, poisoned" release $passes_off -E '^(canary|fuzz|lint|install|loaders|plan)_'
     build asan
-    suite "address and undefined-behaviour sanitizer, lavapipe" asan check -E '^(fuzz|lint|install)_'
+    suite "address and undefined-behaviour sanitizer, lavapipe" asan check -E '^(canary|fuzz|lint|install)_'
 }
 
 # ---- matrix ----
