@@ -18,7 +18,9 @@ extern "C" {
 #define TUFF_VERSION_MINOR 1
 #define TUFF_VERSION_PATCH 0
 
-#if defined(_WIN32)
+#if defined(_WIN32) && defined(TUFF_BUILDING) /* the library itself; who uses its DLL needs no word for functions */
+#define TUFF_API __declspec(dllexport)
+#elif defined(_WIN32)
 #define TUFF_API
 #elif defined(__GNUC__)
 #define TUFF_API __attribute__((visibility("default")))
@@ -26,9 +28,14 @@ extern "C" {
 #define TUFF_API
 #endif
 
+#if defined(__MINGW32__) && !defined(__clang__)
+#define TUFF_PRINTF_KIND gnu_printf /* %zu and the rest of C99, whatever printf the program itself has */
+#else
+#define TUFF_PRINTF_KIND printf
+#endif
 #if defined(__GNUC__)
 #define TUFF_MUST_CHECK __attribute__((warn_unused_result))
-#define TUFF_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#define TUFF_PRINTF(text, first) __attribute__((format(TUFF_PRINTF_KIND, text, first)))
 #else
 #define TUFF_MUST_CHECK
 #define TUFF_PRINTF(text, first)

@@ -16,11 +16,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* NULL sets GetLastError: ERROR_NO_UNICODE_TRANSLATION where the text is not UTF-8, else ERROR_NOT_ENOUGH_MEMORY. */
 static wchar_t *wide(struct tuff_context *context, const char *text)
 {
     int count = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, NULL, 0);
-    wchar_t *copy = count > 0 ? tuff_alloc(context, (size_t)count * sizeof *copy) : NULL;
-    if (copy) MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, copy, count);
+    if (count <= 0) return NULL;
+    wchar_t *copy = tuff_alloc(context, (size_t)count * sizeof *copy);
+    if (copy)
+        MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, copy, count);
+    else
+        SetLastError(ERROR_NOT_ENOUGH_MEMORY);
     return copy;
 }
 
@@ -34,8 +39,16 @@ static char *narrow(struct tuff_context *context, const wchar_t *text)
 
 static tuff_status fail_file(struct tuff_context *context, struct tuff_error *error, const char *what, const char *path)
 {
-    return tuff_fail(context, error, TUFF_ERR_FILE, "cannot %s %s: Windows error %lu", what, path,
-                     (unsigned long)GetLastError());
+    DWORD code = GetLastError();
+    wchar_t reason[200] = L"";
+    char text[600] = "";
+    if (code == ERROR_NOT_ENOUGH_MEMORY) return tuff_fail_memory(context, error);
+    DWORD length = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, code, 0, reason,
+                                  (DWORD)TUFF_COUNT(reason), NULL);
+    while (length && (reason[length - 1] <= L' ' || reason[length - 1] == L'.')) reason[--length] = 0; /* ".\r\n" */
+    WideCharToMultiByte(CP_UTF8, 0, reason, -1, text, sizeof text, NULL, NULL);
+    return tuff_fail(context, error, TUFF_ERR_FILE, "cannot %s %s: %s (Windows error %lu)", what, path, text,
+                     (unsigned long)code);
 }
 
 static bool read_fully(HANDLE file, char *data, size_t bytes)
@@ -73,7 +86,7 @@ tuff_status tuff_os_read_file(struct tuff_context *context, const char *path, si
                               struct tuff_error *error)
 {
     wchar_t *name = wide(context, path);
-    if (!name) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot open %s", path);
+    if (!name) return fail_file(context, error, "open", path);
     HANDLE file = CreateFileW(name, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
                               FILE_ATTRIBUTE_NORMAL, NULL);
     tuff_free(context, name);
@@ -109,14 +122,13 @@ tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path,
 {
     size_t capacity = strlen(path) + 64; /* ".<process>.<time>.tmp" */
     char *text = tuff_alloc(context, capacity);
-    wchar_t *name = wide(context, path), *temporary = NULL;
+    wchar_t *name = NULL, *temporary = NULL;
     tuff_status status = TUFF_OK;
-    if (text)
-        snprintf(text, capacity, "%s.%lu.%llu.tmp", path, (unsigned long)GetCurrentProcessId(),
-                 (unsigned long long)tuff_os_time_ns());
-    if (text) temporary = wide(context, text);
-    if (!text || !name || !temporary) {
-        status = tuff_fail_memory(context, error);
+    if (!text) return tuff_fail_memory(context, error);
+    snprintf(text, capacity, "%s.%lu.%llu.tmp", path, (unsigned long)GetCurrentProcessId(),
+             (unsigned long long)tuff_os_time_ns());
+    if (!(name = wide(context, path)) || !(temporary = wide(context, text))) {
+        status = fail_file(context, error, "write", path);
     } else if (!write_temporary(temporary, parts, part_count) ||
                !MoveFileExW(temporary, name, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) {
         status = fail_file(context, error, "write", path);
@@ -147,7 +159,7 @@ bool tuff_os_is_folder(const char *path)
 tuff_status tuff_os_make_folders(struct tuff_context *context, const char *path, struct tuff_error *error)
 {
     wchar_t *partial = wide(context, path);
-    if (!partial) return tuff_fail_memory(context, error);
+    if (!partial) return fail_file(context, error, "make folder", path);
     for (wchar_t *at = partial;; at++) {
         wchar_t here = *at;
         if (here != L'/' && here != L'\\' && here != 0) continue;
@@ -178,9 +190,10 @@ static tuff_status collect_names(struct tuff_context *context, const char *path,
     struct tuff_text pattern;
     tuff_text_init(&pattern, context);
     tuff_text_add(&pattern, "%s\\*", path);
+    if (pattern.failed) SetLastError(ERROR_NOT_ENOUGH_MEMORY);
     wchar_t *name = pattern.failed ? NULL : wide(context, pattern.data);
     tuff_text_finish(&pattern);
-    if (!name) return tuff_fail_memory(context, error);
+    if (!name) return fail_file(context, error, "list", path);
     HANDLE search = FindFirstFileW(name, &entry);
     tuff_free(context, name);
     if (search == INVALID_HANDLE_VALUE) return fail_file(context, error, "list", path);

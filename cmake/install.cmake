@@ -13,6 +13,9 @@ install(FILES ${tuff_generated}/tuff-config.cmake ${tuff_generated}/tuff-config-
 
 list(JOIN tuff_closure_names " " closure)
 set(pc_system "-ldl -lm -pthread")
+if(WIN32)
+    set(pc_system "-lm")
+endif()
 file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /) # lib may be lib/x86_64-linux-gnu
 foreach(pc tuff tuff_runtime)
     configure_file(cmake/${pc}.pc.in ${tuff_generated}/${pc}.pc @ONLY)

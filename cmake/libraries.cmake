@@ -18,7 +18,7 @@ function(tuff_objects name)
     add_library(${name} OBJECT ${ARGN} ${tuff_generated}/empty.c)
     target_link_libraries(${name} PRIVATE tuff_flags Threads::Threads)
     target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${tuff_generated})
-    target_compile_definitions(${name} PRIVATE ${tuff_definitions})
+    target_compile_definitions(${name} PRIVATE ${tuff_definitions} $<$<BOOL:${WIN32}>:TUFF_BUILDING=1>)
 endfunction()
 tuff_objects(tuff_backend_obj ${backend_sources} ${kernels_dir}/kernels.c)
 tuff_objects(tuff_glslang_obj ${glslang_sources})
@@ -61,13 +61,13 @@ function(tuff_shared target language)
 endfunction()
 
 # Static archives: one relocatable object in which all but tuff_* is local, so that volk's vk* symbols do not meet those
-# of -lvulkan or of the app's own volk. Where there is no GNU objcopy, a plain archive.
+# of -lvulkan or of the app's own volk. (.drectve would make a Windows program export tuff_* itself.) Where there is no GNU objcopy, a plain archive.
 function(tuff_static target language output)
     set(object ${PROJECT_BINARY_DIR}/lib/${output}.o)
-    if(CMAKE_OBJCOPY AND CMAKE_LINKER AND UNIX AND NOT APPLE)
+    if(CMAKE_OBJCOPY AND CMAKE_LINKER AND (MINGW OR UNIX AND NOT APPLE))
         add_custom_command(OUTPUT ${object}
             COMMAND ${CMAKE_LINKER} -r -o ${object} ${ARGN}
-            COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=tuff_* ${object}
+            COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=tuff_* $<$<BOOL:${MINGW}>:--remove-section=.drectve> ${object}
             DEPENDS ${ARGN} COMMAND_EXPAND_LISTS VERBATIM COMMENT "Linking ${output}.o, vk* made local")
         set_source_files_properties(${object} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
         add_library(${target} STATIC ${object})

@@ -46,6 +46,7 @@ endforeach()
 add_library(tuff_test_support STATIC ${test_helpers} ${tuff_generated}/empty.c)
 tuff_test_flags(tuff_test_support)
 
+list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " tuff_emulator) # what runs programs of another system
 set(tuff_test_cache ${PROJECT_BINARY_DIR}/test-cache)
 function(tuff_test_properties name)
     set(label gpu)
@@ -53,7 +54,7 @@ function(tuff_test_properties name)
         set(label quick)
     endif()
     set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300 LABELS ${label}
-        ENVIRONMENT "TUFF_CACHE_DIR=${tuff_test_cache};TUFF_SOURCE_DIR=${PROJECT_SOURCE_DIR};TUFF_BUILD_DIR=${PROJECT_BINARY_DIR};CC=${CMAKE_C_COMPILER};CXX=${CMAKE_CXX_COMPILER};CMAKE=${CMAKE_COMMAND}")
+        ENVIRONMENT "TUFF_CACHE_DIR=${tuff_test_cache};TUFF_SOURCE_DIR=${PROJECT_SOURCE_DIR};TUFF_BUILD_DIR=${PROJECT_BINARY_DIR};CC=${CMAKE_C_COMPILER};CXX=${CMAKE_CXX_COMPILER};CMAKE=${CMAKE_COMMAND};TUFF_CROSS=${CMAKE_CROSSCOMPILING};TUFF_EMULATOR=${tuff_emulator}")
 endfunction()
 
 # The layers that a test reaches by its includes, those of its helpers (tests/x.h and tests/x.c) among them.
@@ -137,7 +138,9 @@ foreach(source ${example_sources})
     add_executable(example-${name} ${source} ${test_extra})
     target_link_options(example-${name} PRIVATE ${test_extra_links})
     target_link_libraries(example-${name} PRIVATE tuff::tuff tuff_flags)
-    set_target_properties(example-${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+    if(NOT WIN32) # there a program's DLLs lie beside it
+        set_target_properties(example-${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+    endif()
     add_test(NAME example_${name} COMMAND ${TUFF_SH} ${PROJECT_SOURCE_DIR}/tests/run_example.sh $<TARGET_FILE:example-${name}>)
     tuff_test_properties(example_${name})
 endforeach()

@@ -3,6 +3,7 @@
  *   backend_program --canary KIND    runs a wrong program once: status 3 when the layer that Tuff was asked for finds it
  *       (tests/canary_layers.sh). KIND: barrier (one is missing), race (of shared memory), outside (of a buffer), none */
 #include "tests/backend_help.h"
+#include "tests/temporary.h"
 
 #include "backend/cache.h"
 

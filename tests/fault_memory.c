@@ -4,20 +4,19 @@
  *
  *   fault_memory [STRIDE]   tries every STRIDE-th allocation of the long ways; 1: all */
 #include "tests/fault_help.h"
+#include "tests/temporary.h"
 #include "tests/train_help.h"
 
 #include "backend/os.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { MOST = 100000 }; /* more allocations would be an endless loop */
 
 struct ways {
     struct backend_test *test;
-    char folder[64];
+    char folder[400];
     struct train fit; /* device and pipelines of the second way, kept so that its rounds are short */
     struct tuff_device *device;
 };
@@ -30,7 +29,7 @@ struct answer {
     size_t words;
 };
 static struct answer answers[64];
-static pthread_mutex_t answers_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct tuff_os_mutex *answers_lock;
 
 static tuff_status look_up(const char *name, const char *source, const char *preamble, struct answer *found,
                            struct tuff_error *error)
@@ -38,14 +37,14 @@ static tuff_status look_up(const char *name, const char *source, const char *pre
     uint64_t key = tuff_hash_text(tuff_hash_text(0, source), preamble);
     struct answer *answer = answers;
     tuff_status status = TUFF_OK;
-    pthread_mutex_lock(&answers_lock);
+    tuff_os_mutex_lock(answers_lock);
     while (answer->spirv && answer->key != key) answer++;
     if (answer == answers + TUFF_COUNT(answers) - 1) exit(1);
     answer->key = key;
     if (!answer->spirv)
         status = tuff_glslang()->compile(NULL, NULL, name, source, preamble, &answer->spirv, &answer->words, error);
     *found = *answer;
-    pthread_mutex_unlock(&answers_lock);
+    tuff_os_mutex_unlock(answers_lock);
     return status;
 }
 
@@ -135,7 +134,7 @@ static tuff_status training(struct ways *ways, const struct tuff_options *option
     struct tuff_classifier *classifier = NULL;
     struct tuff_metrics metrics;
     float answer[2 * TRAIN_CLASSES];
-    char checkpoint[128], model[128];
+    char checkpoint[500], model[500];
     (void)options;
     snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint", ways->folder);
     snprintf(model, sizeof model, "%s/model", ways->folder);
@@ -169,7 +168,7 @@ static uint64_t results(struct ways *ways)
     static const char *const names[] = {"checkpoint", "model"};
     uint64_t hash = 0;
     for (size_t i = 0; i < TUFF_COUNT(names); i++) {
-        char path[128];
+        char path[500];
         void *data = NULL;
         size_t bytes = 0;
         snprintf(path, sizeof path, "%s/%s", ways->folder, names[i]);
@@ -242,7 +241,7 @@ int main(int count, char **arguments)
 {
     struct backend_test test;
     struct fault_memory memory = {0}, kept = {0};
-    struct ways ways = {.test = &test, .folder = "/tmp/tuff-fault-XXXXXX"};
+    struct ways ways = {.test = &test, .folder = ""};
     struct tuff_error error = {0};
     long stride = count > 1 ? atol(arguments[1]) : 29;
     if (!tuff_glslang()) {
@@ -251,7 +250,8 @@ int main(int count, char **arguments)
     }
     int code = backend_test_begin(&test, NULL);
     if (code) return code;
-    if (!mkdtemp(ways.folder)) return 1;
+    temporary_path("fault", ways.folder, sizeof ways.folder);
+    if (tuff_os_make_folders(NULL, ways.folder, NULL) || tuff_os_mutex_create(NULL, &answers_lock)) return 1;
     struct tuff_options options = fault_options(&memory);
     options.cache_dir = ways.folder;
     try_all(&ways, "compiler", compile_shader, &options, &memory, 1);
@@ -272,6 +272,7 @@ int main(int count, char **arguments)
                   (unsigned)(memory.messages + kept.messages));
     for (size_t i = 0; i < TUFF_COUNT(answers); i++) free(answers[i].spirv);
     clear_folder(ways.folder);
-    rmdir(ways.folder);
+    (void)!tuff_os_remove(ways.folder);
+    tuff_os_mutex_destroy(answers_lock);
     return backend_test_end(&test, "fault_memory");
 }

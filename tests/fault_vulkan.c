@@ -6,13 +6,13 @@
  *   fault_vulkan [STRIDE]   tries every STRIDE-th call; 1: all */
 #include "tests/fault_calls.h"
 #include "tests/fault_help.h"
+#include "tests/temporary.h"
 #include "tests/train_help.h"
 
 #include "backend/os.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { MOST = 10000, MOST_CODES = 16 };
 
@@ -156,8 +156,8 @@ static void try_all(struct way *way, long stride)
 
 struct loss {
     struct backend_test *test;
-    char path[64]; /* of the checkpoint */
-    void *wanted;  /* its bytes after a training that nothing disturbed */
+    char path[400]; /* of the checkpoint */
+    void *wanted;   /* its bytes after a training that nothing disturbed */
     size_t wanted_bytes;
 };
 
@@ -265,13 +265,10 @@ static bool lose(struct loss *loss, const char *function, long n)
 static void test_losses(struct backend_test *test, long stride)
 {
     static const char *const functions[] = {"vkQueueSubmit", "vkWait"};
-    struct loss loss = {.test = test, .path = "/tmp/tuff-lost-XXXXXX"};
+    struct loss loss = {.test = test, .path = ""};
     struct tuff_options options = {.struct_size = sizeof options};
-    int file = mkstemp(loss.path);
     long losses = 0;
-    if (file < 0) exit(1);
-    close(file);
-    (void)!tuff_os_remove(loss.path);
+    temporary_path("lost", loss.path, sizeof loss.path);
     tuff_options_from_env(&options);
     finish(&loss, &options, "undisturbed");
     for (size_t i = 0; i < TUFF_COUNT(functions); i++)

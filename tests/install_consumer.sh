@@ -7,6 +7,7 @@ build=${TUFF_BUILD_DIR:?TUFF_BUILD_DIR is the build folder}
 source=${TUFF_SOURCE_DIR:-$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)}
 cmake=${CMAKE:-cmake} cc=${CC:-cc} cxx=${CXX:-c++}
 if grep -q '^TUFF_SANITIZE:[A-Z]*=.' "$build/CMakeCache.txt"; then echo "SKIP: not for sanitizer builds"; exit 77; fi
+if [ "${TUFF_CROSS:-}" = TRUE ]; then echo "SKIP: made for another system"; exit 77; fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 prefix="$work/a prefix" # the blank is meant

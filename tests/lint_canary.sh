@@ -1,6 +1,7 @@
 #!/bin/sh
 # lint_canary.sh - the other lints fail where they must (style 11.6a): each is run over a small tree with one offence.
 set -eu
+if [ "${TUFF_CROSS:-}" = TRUE ]; then echo "SKIP: reads the objects of this system"; exit 77; fi
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -3,7 +3,10 @@
 # Vulkan loader to start; libtuff_runtime needs nothing but the C library: no compiler, no C++. Sizes are told and bounded.
 set -eu
 cd "${TUFF_BUILD_DIR:?TUFF_BUILD_DIR is the build folder}"
-command -v nm >/dev/null 2>&1 || { echo "SKIP: nm is not installed (binutils)"; exit 77; }
+cc=${CC:-cc}
+prefix=
+case $cc in *-gcc) prefix=${cc%gcc} ;; esac # binutils of the same system
+command -v "${prefix}nm" >/dev/null 2>&1 || { echo "SKIP: nm is not installed (binutils)"; exit 77; }
 if grep -q '^TUFF_SANITIZE:[A-Z]*=.' CMakeCache.txt; then echo "SKIP: sanitizers export symbols of their own"; exit 77; fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -13,37 +16,56 @@ fail() { echo "$*"; errors=$((errors + 1)); }
 # Declared: every prototype marked TUFF_API after preprocessing (some come out of pointwise.def).
 printf '#include <tuff/tuff.h>\n' > "$work/all.c"
 if [ -e include/tuff/vulkan.h ]; then printf '#include <tuff/vulkan.h>\n' >> "$work/all.c"; fi
-"${CC:-cc}" -std=c11 -E -P -Iinclude "$work/all.c" | tr '\n' ' ' | tr ';{}' '\n\n\n' | grep 'visibility("default")' |
+"$cc" -std=c11 -E -P -DTUFF_BUILDING -Iinclude -idirafter generated/host-include "$work/all.c" | tr '\n' ' ' | tr ';{}' '\n\n\n' |
+    sed -n 's/__attribute__((dllexport))/__attribute__((visibility("default")))/; /visibility("default")/p' |
     sed 's/__attribute__((visibility("default")))//; s/__attribute__((warn_unused_result))//' |
     sed -n 's/^[^(]*[^a-z0-9_]\(tuff_[a-z0-9_]*\)[ ]*(.*/\1/p' | sort -u > "$work/declared"
 [ -s "$work/declared" ] || fail "no declaration found in include/tuff"
 
-exported() { nm -D --defined-only "$1" | awk '{ sub(/@.*/, "", $NF); print $NF }' | sort -u; }
+case $prefix in
+*-mingw32-) folder=bin suffix=dll ;;
+*) folder=lib suffix=so ;;
+esac
+exported() {
+    if [ $suffix = dll ]; then
+        "${prefix}objdump" -p "$1" | sed -n '/Ordinal.Name Pointer/,/^$/s/^[[:blank:]]*\[[ 0-9]*\] //p'
+    else
+        "${prefix}nm" -D --defined-only "$1" | awk '{ sub(/@.*/, "", $NF); print $NF }'
+    fi | sort -u
+}
+needed_by() {
+    if [ $suffix = dll ]; then
+        "${prefix}objdump" -p "$1" | sed -n 's/.*DLL Name: //p'
+    else
+        "${prefix}readelf" -d "$1" | sed -n 's/.*NEEDED.*\[\(.*\)\].*/\1/p'
+    fi
+}
 for library in libtuff libtuff_runtime; do
-    [ -e lib/$library.so ] || ! grep -q '^BUILD_SHARED_LIBS:BOOL=ON' CMakeCache.txt || fail "$library.so is not built"
-    if [ -e lib/$library.so ]; then
-        exported lib/$library.so > "$work/exported"
+    shared=$library.$suffix
+    [ -e $folder/$shared ] || ! grep -q '^BUILD_SHARED_LIBS:BOOL=ON' CMakeCache.txt || fail "$shared is not built"
+    if [ -e $folder/$shared ]; then
+        exported $folder/$shared > "$work/exported"
         grep -v '^tuff_' "$work/exported" > "$work/foreign" || true
-        [ ! -s "$work/foreign" ] || fail "$library.so exports $(tr '\n' ' ' < "$work/foreign")"
+        [ ! -s "$work/foreign" ] || fail "$shared exports $(tr '\n' ' ' < "$work/foreign")"
         comm -23 "$work/exported" "$work/declared" > "$work/undeclared"
-        [ ! -s "$work/undeclared" ] || fail "$library.so exports what no public header declares: $(tr '\n' ' ' < "$work/undeclared")"
+        [ ! -s "$work/undeclared" ] || fail "$shared exports what no public header declares: $(tr '\n' ' ' < "$work/undeclared")"
         if [ $library = libtuff ]; then
             comm -13 "$work/exported" "$work/declared" > "$work/missing"
-            [ ! -s "$work/missing" ] || fail "declared TUFF_API, but not in libtuff.so: $(tr '\n' ' ' < "$work/missing")"
+            [ ! -s "$work/missing" ] || fail "declared TUFF_API, but not in $shared: $(tr '\n' ' ' < "$work/missing")"
         fi
-        needed=$(readelf -d lib/$library.so | sed -n 's/.*NEEDED.*\[\(.*\)\].*/\1/p')
-        case "$needed" in *libvulkan*) fail "$library.so needs libvulkan at start" ;; esac
+        needed=$(needed_by $folder/$shared)
+        case "$needed" in *vulkan*) fail "$shared needs the Vulkan loader at start" ;; esac
         if [ $library = libtuff_runtime ]; then
-            foreign=$(echo "$needed" | grep -vE '^(libc|libm|libdl|libpthread|ld-[a-z0-9-]+)\.so' | tr '\n' ' ' || true)
-            [ -z "$foreign" ] || fail "$library.so needs $foreign"
+            foreign=$(echo "$needed" | grep -vE '^(libc|libm|libdl|libpthread|ld-[a-z0-9-]+)\.so|^(KERNEL32|msvcrt|ucrtbase|api-ms-[a-z0-9-]*)\.dll' | tr '\n' ' ' || true)
+            [ -z "$foreign" ] || fail "$shared needs $foreign"
         fi
     fi
     if [ $library = libtuff_runtime ]; then
-        nm -u lib/$library.a | awk '$1 == "U" && $2 ~ /^(_Z|__cxa_|__gxx_|glslang|vk[A-Z])/ { print $2 }' > "$work/foreign"
+        "${prefix}nm" -u lib/$library.a | awk '$1 == "U" && $2 ~ /^(_Z|__cxa_|__gxx_|glslang|vk[A-Z])/ { print $2 }' > "$work/foreign"
         [ ! -s "$work/foreign" ] || fail "$library.a needs $(tr '\n' ' ' < "$work/foreign")"
     fi
     if [ -e lib/$library.a ] && [ -e lib/${library#lib}.o ]; then # the archive of one object with local vk* symbols
-        nm -g --defined-only lib/$library.a | awk 'NF == 3 && $3 !~ /^tuff_/ { print $3 }' > "$work/foreign"
+        "${prefix}nm" -g --defined-only lib/$library.a | awk 'NF == 3 && $3 !~ /^tuff_/ { print $3 }' > "$work/foreign"
         [ ! -s "$work/foreign" ] || fail "$library.a exports $(tr '\n' ' ' < "$work/foreign")"
     fi
 done
@@ -53,7 +75,7 @@ done
 # something that slipped in, as the compiler into the runtime, or a family of kernels for whose sake the bound is to be raised.
 bounded() {
     [ -e "$3" ] || return 0
-    "${STRIP:-strip}" -o "$work/stripped" "$3"
+    "${STRIP:-${prefix}strip}" -o "$work/stripped" "$3"
     bytes=$(wc -c < "$work/stripped")
     echo "$1: $bytes bytes stripped"
     [ "$bytes" -le "$2" ] || fail "$1: $bytes bytes, more than $2"
@@ -62,8 +84,8 @@ case $(sed -n 's/^CMAKE_BUILD_TYPE:[A-Z]*=//p' CMakeCache.txt) in
 Release | MinSizeRel)
     whole=12000000
     if grep -q '^TUFF_GLSLANG:BOOL=OFF' CMakeCache.txt; then whole=2000000; fi
-    bounded libtuff.so $whole lib/libtuff.so
-    bounded libtuff_runtime.so 700000 lib/libtuff_runtime.so
+    bounded libtuff.$suffix $whole $folder/libtuff.$suffix
+    bounded libtuff_runtime.$suffix 700000 $folder/libtuff_runtime.$suffix
     ;;
 *) echo "sizes: not for this build type" ;;
 esac

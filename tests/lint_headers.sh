@@ -14,7 +14,7 @@ errors=0
 check() {
     printf '#include %s\n#include %s\ntypedef int tuff_not_empty;\n' "$1" "$1" > "$work/alone.$2"
     what=$1; shift 2
-    if ! "$@" "$work"/alone."$suffix" 2> "$work/messages"; then
+    if ! "$@" -idirafter "$build/generated/host-include" "$work"/alone."$suffix" 2> "$work/messages"; then
         echo "$what alone does not compile: $*"; head -n 20 "$work/messages"; errors=$((errors + 1))
     fi
 }

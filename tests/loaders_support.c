@@ -1,12 +1,12 @@
 /* loaders_support.c - see loaders_support.h. */
 #include "tests/loaders_support.h"
+#include "tests/temporary.h"
 
 #include "backend/os.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static void *count_allocate(void *user, size_t bytes)
 {
@@ -38,9 +38,9 @@ void loaders_begin(struct loaders_test *test, const char *name)
     *test = (struct loaders_test){.name = name};
     struct tuff_options options = {.struct_size = sizeof options};
     options.allocator = (struct tuff_allocator){test, count_allocate, count_reallocate, count_release};
-    const char *temporary = getenv("TMPDIR");
-    snprintf(test->folder, sizeof test->folder, "%s/tuff-loaders-XXXXXX", temporary && temporary[0] ? temporary : "/tmp");
-    if (tuff_context_create(&options, &test->context, NULL) != TUFF_OK || !mkdtemp(test->folder)) {
+    temporary_path("loaders", test->folder, sizeof test->folder);
+    if (tuff_context_create(&options, &test->context, NULL) != TUFF_OK ||
+        tuff_os_make_folders(test->context, test->folder, NULL) != TUFF_OK) {
         printf("%s: cannot make a context or a scratch folder\n", name);
         exit(1);
     }
@@ -56,10 +56,10 @@ static void remove_folder(struct loaders_test *test, const char *folder)
         if (tuff_os_is_folder(path))
             remove_folder(test, path);
         else
-            unlink(path);
+            tuff_os_remove(path);
     }
     tuff_free(test->context, names);
-    rmdir(folder);
+    tuff_os_remove(folder);
 }
 
 int loaders_end(struct loaders_test *test)

@@ -3,11 +3,11 @@
 set -u
 data=/usr/share/datasets/fashion-mnist
 case $1 in
-*classifier)
+*classifier | *classifier.exe)
     [ -d $data ] || { echo "skipped: $data is not there (Debian: dataset-fashion-mnist)"; exit 77; }
     set -- "$1" $data 3200 ;;
 esac
-out=$("$@" 2>&1)
+out=$(${TUFF_EMULATOR:-} "$@" 2>&1)
 status=$?
 echo "$out"
 case $out in

@@ -1,12 +1,12 @@
 /* train_resume.c - training goes on bit for bit: two runs are equal, and so is one that is stopped again and again, each time
  * with a fresh context, device and model; checkpoints that are damaged or of another network are refused untouched. */
+#include "tests/temporary.h"
 #include "tests/train_help.h"
 
 #include "backend/os.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 struct session {
     struct backend_test *test;
@@ -134,7 +134,7 @@ static void test_refused(struct backend_test *test, const char *path)
     rewrite(path, file, bytes / 3);
     expect_no_load(test, "cut off", path, 16, TUFF_ERR_FORMAT, path);
     tuff_free(test->context, data);
-    unlink(path);
+    (void)!tuff_os_remove(path);
     expect_no_load(test, "no file", path, 16, TUFF_ERR_FILE, path);
 }
 
@@ -143,16 +143,14 @@ int main(void)
     struct backend_test test;
     struct train_content one, two;
     struct tuff_metrics metrics = {0};
-    char path[] = "/tmp/tuff-resume-XXXXXX";
+    char path[400];
     if (!tuff_glslang()) {
         puts("skipped: this build has no run-time compiler (TUFF_GLSLANG=OFF)");
         return 77;
     }
     int code = backend_test_begin(&test, NULL);
     if (code) return code;
-    int file = mkstemp(path);
-    if (file < 0) return 1;
-    close(file);
+    temporary_path("resume", path, sizeof path);
     for (int stream = 0; stream < 2; stream++) {
         run_through(&test, stream, &one, &metrics);
         backend_check(&test, metrics.accuracy > 0.6, "it learns: accuracy %g", metrics.accuracy);
@@ -163,6 +161,6 @@ int main(void)
         free(two.bytes);
     }
     test_refused(&test, path);
-    unlink(path);
+    (void)!tuff_os_remove(path);
     return backend_test_end(&test, "train_resume");
 }

@@ -10,6 +10,7 @@
 #include <time.h>
 #ifdef _WIN32
 #include <io.h>
+#include <sys/timeb.h>
 #define isatty _isatty
 #define fileno _fileno
 #else
@@ -21,9 +22,15 @@ enum { PLAIN_SECONDS = 15 }; /* between lines where nothing can be drawn over */
 
 double seconds_now(void)
 {
+#ifdef TIME_UTC
     struct timespec now;
     timespec_get(&now, TIME_UTC);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+#else /* mingw-w64 */
+    struct _timeb now;
+    _ftime(&now);
+    return (double)now.time + now.millitm / 1e3;
+#endif
 }
 
 void display_init(struct display *display)
