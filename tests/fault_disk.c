@@ -355,12 +355,8 @@ int main(void)
 {
     struct disk_test d = {.folder = "/tmp/tuff-disk-XXXXXX"};
     struct tuff_error error = {0};
-#if !TUFF_HAVE_JSON
-    puts("skipped: built without cJSON");
-    return 77;
-#endif
-    if (!tuff_glslang()) {
-        puts("skipped: this build has no run-time compiler (TUFF_GLSLANG=OFF)");
+    if (train_missing()) {
+        printf("skipped: %s\n", train_missing());
         return 77;
     }
     int code = backend_test_begin(&d.test, NULL);
