@@ -6,13 +6,15 @@
 #include "tests/op_help.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 struct harness {
     struct backend_test test;
     struct op_random random;
     struct op_totals all;
     uint32_t operators, launches, pipelines, compiled;
-    bool perturb; /* the canary: one element of one result is changed */
+    bool perturb;                         /* a canary: one element of one result is changed */
+    const struct tuff_compiler *compiler; /* a canary's; else NULL */
     bool quiet, ratios;
     uint32_t turn;  /* from the seed: which of many cases are run where not all are */
     uint32_t every; /* every n-th case; 0: all, with gradients */
@@ -77,7 +79,7 @@ static void run_operator(struct harness *h, const struct tuff_op *op)
     struct op_case_values *cases = tuff_alloc(h->test.context, (op->case_count + 1) * sizeof *cases);
     struct outputs o = {.count = 0};
     double *got[256] = {NULL}, **data = NULL, **bound = NULL;
-    struct op_run run = {.outputs = o.v, .got = got};
+    struct op_run run = {.outputs = o.v, .got = got, .compiler = h->compiler};
     bool ok = cases && tuff_graph_create(h->test.context, &g, NULL) == TUFF_OK;
     for (uint32_t c = 0; ok && c < op->case_count; c++) {
         if (!runs(h, op, c)) continue;
@@ -158,6 +160,56 @@ static void canary(struct harness *h)
     }
 }
 
+/* Kernels as they would be with a slip of the pen. */
+struct slip {
+    const struct tuff_op *op;
+    const char *right, *wrong; /* of the same length, in the kernel's file or in the text that is written for it */
+    atomic_uint made;
+};
+
+/* A copy of text with the slip in place of every right one; free. */
+static char *with_slip(struct slip *slip, const char *text)
+{
+    char *copy = malloc(strlen(text) + 1);
+    if (!copy) exit(1);
+    strcpy(copy, text);
+    for (char *at = copy; (at = strstr(at, slip->right)); atomic_fetch_add(&slip->made, 1))
+        memcpy(at, slip->wrong, strlen(slip->wrong));
+    return copy;
+}
+
+static tuff_status compile_slip(void *user, struct tuff_context *context, const char *name, const char *source,
+                                const char *preamble, uint32_t **spirv, size_t *words, struct tuff_error *error)
+{
+    const struct tuff_compiler *compiler = tuff_glslang();
+    char *text = with_slip(user, source), *before = with_slip(user, preamble);
+    tuff_status status = compiler->compile(compiler->user, context, name, text, before, spirv, words, error);
+    free(text);
+    free(before);
+    return status;
+}
+
+/* Wrong kernels must be found; their compiler has a name of its own, so that no cache mixes them with right ones. */
+static void wrong_kernels(struct harness *h)
+{
+    struct slip slips[] = {{&tuff_op_cumsum, "sum += x", "sum -= x", 0},
+                           {&tuff_op_sum, "a.v += b.v", "a.v -= b.v", 0},
+                           {&tuff_op_scatter_add, "sum + in2", "sum - in2", 0},
+                           {tuff_op_find("add"), "a + b", "a - b", 0}};
+    for (size_t i = 0; i < TUFF_COUNT(slips); i++) {
+        char version[32];
+        snprintf(version, sizeof version, "slip %u", (unsigned)i);
+        const struct tuff_compiler compiler = {
+            .struct_size = sizeof compiler, .user = &slips[i], .version = version, .compile = compile_slip};
+        struct harness wrong = {.test = h->test, .random = h->random, .compiler = &compiler, .quiet = true, .every = 1};
+        run_operator(&wrong, slips[i].op);
+        h->test.failures = wrong.test.failures;
+        backend_check(&h->test, wrong.all.wrong > 0 && atomic_load(&slips[i].made) > 0,
+                      "canary: a wrong kernel of %s was not found (%u slips)", slips[i].op->name,
+                      atomic_load(&slips[i].made));
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct harness h = {.random = op_random_start(argc, argv)};
@@ -173,6 +225,7 @@ int main(int argc, char **argv)
         if (tuff_ops[i]->case_count && chosen(argc, argv, tuff_ops[i]->name)) run_operator(&h, tuff_ops[i]);
     other_kinds(&h, argc, argv);
     canary(&h);
+    wrong_kernels(&h);
     printf("%u operators, %u launches, %u pipelines, %u shaders compiled; %llu elements, %llu left out, %llu wrong\n",
            (unsigned)h.operators, (unsigned)h.launches, (unsigned)h.pipelines, (unsigned)h.compiled,
            (unsigned long long)h.all.compared, (unsigned long long)h.all.left_out, (unsigned long long)h.all.wrong);

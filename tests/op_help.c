@@ -291,7 +291,8 @@ bool op_run_graph(struct tuff_device *device, struct tuff_graph *g, double *cons
     struct tuff_error error = {0};
     struct tuff_executable_params params = {
         .struct_size = sizeof params, .outputs = run->outputs, .output_count = run->count};
-    bool ok = told(tuff_session_create(device, g, NULL, &session, &error), &error) &&
+    struct tuff_session_params session_params = {.struct_size = sizeof session_params, .compiler = run->compiler};
+    bool ok = told(tuff_session_create(device, g, &session_params, &session, &error), &error) &&
               told(tuff_session_compile(session, &params, &x, &error), &error) && write_leaves(g, data, session, x);
     ok = ok && told(tuff_executable_run(x, &error), &error) && read_outputs(g, session, x, run);
     if (ok) run->info = tuff_executable_info(x);

@@ -45,6 +45,7 @@ struct op_run {
     const tuff_val *outputs;
     uint32_t count;
     double **got;
+    const struct tuff_compiler *compiler; /* NULL: the session's own choice */
     struct tuff_executable_info info;
 };
 bool op_run_graph(struct tuff_device *device, struct tuff_graph *g, double *const *data, struct op_run *run);
