@@ -1,15 +1,19 @@
-# Installation: headers, libraries, programs, find_package(tuff), tuff.pc.
+# Installation: headers, libraries, programs, find_package(tuff), tuff.pc; by components, which package.cmake makes packages of.
 
-install(FILES ${tuff_installed_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tuff)
-install(TARGETS ${tuff_targets} EXPORT tuff-targets)
+install(FILES ${tuff_installed_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tuff COMPONENT dev)
+foreach(target ${tuff_targets}) # libtuff and libtuff_runtime have components of their own
+    install(TARGETS ${target} EXPORT tuff-targets RUNTIME COMPONENT lib${target}
+            LIBRARY COMPONENT lib${target} NAMELINK_COMPONENT dev ARCHIVE COMPONENT dev)
+endforeach()
 if(tuff_programs)
-    install(TARGETS ${tuff_programs})
+    install(TARGETS ${tuff_programs} COMPONENT tools)
 endif()
 set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tuff)
-install(EXPORT tuff-targets NAMESPACE tuff:: DESTINATION ${config_dir})
+install(EXPORT tuff-targets NAMESPACE tuff:: DESTINATION ${config_dir} COMPONENT dev)
 configure_package_config_file(cmake/tuff-config.cmake.in ${tuff_generated}/tuff-config.cmake INSTALL_DESTINATION ${config_dir})
 write_basic_package_version_file(${tuff_generated}/tuff-config-version.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${tuff_generated}/tuff-config.cmake ${tuff_generated}/tuff-config-version.cmake DESTINATION ${config_dir})
+install(FILES ${tuff_generated}/tuff-config.cmake ${tuff_generated}/tuff-config-version.cmake DESTINATION ${config_dir}
+        COMPONENT dev)
 
 list(JOIN tuff_closure_names " " closure)
 set(pc_system "-ldl -lm -pthread")
@@ -19,6 +23,9 @@ endif()
 file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /) # lib may be lib/x86_64-linux-gnu
 foreach(pc tuff tuff_runtime)
     configure_file(cmake/${pc}.pc.in ${tuff_generated}/${pc}.pc @ONLY)
-    install(FILES ${tuff_generated}/${pc}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+    install(FILES ${tuff_generated}/${pc}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 endforeach()
-install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT license)
+if(UNIX AND NOT APPLE AND PROJECT_IS_TOP_LEVEL)
+    include(cmake/package.cmake)
+endif()
