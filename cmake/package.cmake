@@ -50,7 +50,7 @@ if(BUILD_SHARED_LIBS)
         set(CPACK_DEBIAN_${upper}_PACKAGE_CONTROL_EXTRA ${tuff_generated}/deb/${lower}/shlibs ${tuff_generated}/deb/triggers)
         set(CPACK_DEBIAN_${upper}_PACKAGE_RECOMMENDS ${driver})
         if(CMAKE_INSTALL_LIBDIR STREQUAL "lib/${CMAKE_LIBRARY_ARCHITECTURE}")
-            set(CPACK_DEBIAN_${upper}_PACKAGE_MULTIARCH same)
+            set(CPACK_DEBIAN_${upper}_PACKAGE_MULTIARCH same) # CMake 3.31
         endif()
     endforeach()
     file(WRITE ${tuff_generated}/deb/triggers "activate-noawait ldconfig\n")

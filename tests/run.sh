@@ -109,7 +109,7 @@ quick() {
 }
 
 default() {
-    packages vulkan-validationlayers clang libclang-rt-dev # clang: tests/fuzz_rounds.sh
+    packages vulkan-validationlayers dpkg-dev file clang libclang-rt-dev # clang: tests/fuzz_rounds.sh
     build release
     suite "release, lavapipe, validation" release check,validate
     suite "release, lavapipe, passes off, poisoned" release $passes_off -E '^(canary|fuzz|lint|install|loaders|plan)_'
@@ -184,6 +184,16 @@ lab() {
     programs "$title" release env "TUFF_DEBUG=$lab_debug" "$shared/lab/$script" "$@" --
 }
 
+# Two contexts on two drivers, on two threads of one process.
+two_drivers() {
+    title="  lavapipe and SwiftShader at once"
+    wanted "$title" || return 0
+    second=
+    [ -z "$shared" ] || second=$("$shared/lab/swiftshader.sh" 2> /dev/null | sed -n 's/^export VK_ICD_FILENAMES=//p')
+    if [ -z "$second" ] || [ -z "${VK_ICD_FILENAMES:-}" ]; then without "$title" "there are no two drivers"; return 0; fi
+    task "$title" env "VK_ICD_FILENAMES=$VK_ICD_FILENAMES:$second" TUFF_DEBUG=check,validate build/release/tests/train_threads || true
+}
+
 # A row for each GPU that the lab simulates: plans, pipelines and recordings under its driver's own limits and compiler.
 dry_runs() {
     [ -n "$shared" ] && [ -e "$shared/lab/gpu.sh" ] || { without "dry runs" "no lab (TUFF_SHARED, ../shared)"; return 0; }
@@ -219,7 +229,7 @@ format_check() {
 built() { title=$1; shift; task "$title" build "$@"; }
 
 matrix() {
-    packages vulkan-validationlayers clang clang-format doxygen binutils
+    packages vulkan-validationlayers clang clang-format doxygen binutils dpkg-dev file
     shared=
     for folder in "${TUFF_SHARED:-}" "$root/../shared"; do
         if [ -n "$folder" ] && [ -e "$folder/lab/mesa-new.sh" ]; then shared=$(CDPATH= cd -- "$folder" && pwd); break; fi
@@ -239,6 +249,7 @@ matrix() {
     lab "lavapipe 25.0.7" mesa-new.sh
     lab "lavapipe of Debian sid" mesa-new.sh sid
     lab "SwiftShader" swiftshader.sh
+    two_drivers
     lab_debug=validate
     lab "newest validation layer, synchronization" validate.sh
     lab_debug=
@@ -258,6 +269,9 @@ matrix() {
     fi
     if built "build, static libraries" static -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF; then
         task "  installed static libraries" ctest --test-dir build/static --output-on-failure -R '^install_' || true
+    fi
+    if task "build, Debian packages" cmake --workflow --preset package; then
+        task "  unpacked and used" env "TUFF_BUILD_DIR=$root/build/package" sh tests/install_packages.sh || true
     fi
     dry_runs
     task "format" format_check || true
