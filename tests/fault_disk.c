@@ -2,6 +2,9 @@
  * a checkpoint, a cache or a picture is written. The old file stays as it was, nothing half is left behind, the sentence names
  * file and reason; a cache that cannot be written is no error. And the same on a true disk: one of 64 KiB where the test may
  * mount it, a limit of the file's size, a folder that is none or that has vanished. */
+#if !defined(_WIN32) /* processes and disks of POSIX */
+
+#include "tests/temporary.h"
 #include "tests/train_help.h"
 
 #include "backend/os.h"
@@ -89,7 +92,7 @@ int __wrap_mkdir(const char *path, mode_t mode) { return fails("mkdir") ? -1 : _
 struct disk_test {
     struct backend_test test;
     struct train t; /* trained a little; writes checkpoints to path */
-    char folder[64], path[128];
+    char folder[200], path[220];
 };
 
 /* Names that end in .tmp, and all. */
@@ -222,7 +225,7 @@ static void use_cache(struct disk_test *d, const char *folder, const char *what,
 
 static void test_caches(struct disk_test *d)
 {
-    char cache[128], nowhere[160];
+    char cache[240], nowhere[240];
     size_t temporaries, all;
     long n = 1;
     snprintf(cache, sizeof cache, "%s/cache", d->folder);
@@ -262,7 +265,7 @@ static void expect_no_space(struct disk_test *d, const char *path, const char *w
 static void test_full_disk(struct disk_test *d)
 {
     static char half[24 << 10];
-    char folder[100], path[160], large[160];
+    char folder[220], path[240], large[240];
     size_t temporaries, all;
     struct tuff_error error = {0};
     snprintf(folder, sizeof folder, "%s/disk", d->folder);
@@ -293,7 +296,7 @@ static void test_full_disk(struct disk_test *d)
 static void test_limits(struct disk_test *d)
 {
     struct rlimit old, small;
-    char path[160];
+    char path[240];
     size_t temporaries, all;
     struct tuff_error error = {0};
     backend_status(&d->test, "a checkpoint", TUFF_OK, write_checkpoint(d, &error), &error);
@@ -353,7 +356,7 @@ static void test_training(struct disk_test *d)
 
 int main(void)
 {
-    struct disk_test d = {.folder = "/tmp/tuff-disk-XXXXXX"};
+    struct disk_test d = {0};
     struct tuff_error error = {0};
     if (train_missing()) {
         printf("skipped: %s\n", train_missing());
@@ -361,7 +364,8 @@ int main(void)
     }
     int code = backend_test_begin(&d.test, NULL);
     if (code) return code;
-    if (!mkdtemp(d.folder)) return 1;
+    temporary_path("disk", d.folder, sizeof d.folder);
+    if (tuff_os_make_folders(d.test.context, d.folder, NULL) != TUFF_OK) return 1;
     snprintf(d.path, sizeof d.path, "%s/file", d.folder);
     d.t.context = d.test.context;
     d.t.device = d.test.device;
@@ -383,3 +387,12 @@ int main(void)
     clear(d.folder);
     return backend_test_end(&d.test, "fault_disk");
 }
+
+#else
+#include <stdio.h>
+int main(void)
+{
+    puts("skipped: needs a POSIX system");
+    return 77;
+}
+#endif

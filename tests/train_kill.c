@@ -2,6 +2,9 @@
  * goes on from it, through as many kills as come, ends in the very file of one that nothing disturbed.
  *
  *   train_kill [KILLS]   kills so many times (8) */
+#if !defined(_WIN32) /* processes and disks of POSIX */
+
+#include "tests/temporary.h"
 #include "tests/train_help.h"
 
 #include "backend/os.h"
@@ -110,7 +113,7 @@ static size_t remove_temporaries(const char *folder)
 
 static void kill_often(struct backend_test *test, const char *program, const char *folder, long kills)
 {
-    char path[128];
+    char path[500];
     struct file wanted = {0};
     snprintf(path, sizeof path, "%s/checkpoint", folder);
     wait_for(start(program, path)); /* fills the caches */
@@ -165,7 +168,7 @@ static void kill_often(struct backend_test *test, const char *program, const cha
 int main(int count, char **arguments)
 {
     struct backend_test test;
-    char folder[100];
+    char folder[400];
     if (count == 3 && !strcmp(arguments[1], "child")) return train(arguments[2]);
     long kills = count > 1 ? atol(arguments[1]) : 8;
     if (train_missing()) {
@@ -174,10 +177,19 @@ int main(int count, char **arguments)
     }
     int code = backend_test_begin(&test, NULL);
     if (code) return code;
-    snprintf(folder, sizeof folder, "/tmp/tuff-kill-%ld", (long)getpid());
+    temporary_path("kill", folder, sizeof folder);
     if (tuff_os_make_folders(test.context, folder, NULL) != TUFF_OK) return 1;
     kill_often(&test, arguments[0], folder, kills);
     remove_temporaries(folder);
     tuff_os_remove(folder);
     return backend_test_end(&test, "train_kill");
 }
+
+#else
+#include <stdio.h>
+int main(void)
+{
+    puts("skipped: needs a POSIX system");
+    return 77;
+}
+#endif
