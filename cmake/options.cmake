@@ -85,7 +85,9 @@ set(tuff_link_names)    # -l flags
 set(tuff_definitions)   # TUFF_HAVE_*
 macro(tuff_use option package target name what debian)
     if(${option})
-        find_package(${package} QUIET)
+        if(NOT ${package}_FOUND)
+            find_package(${package} QUIET)
+        endif()
         tuff_need("${${package}_FOUND}" "${what}" ${debian} ${option})
         list(APPEND tuff_links ${target})
         list(APPEND tuff_link_names -l${name})
@@ -95,7 +97,18 @@ macro(tuff_use option package target name what debian)
 endmacro()
 tuff_use(TUFF_PNG PNG PNG::PNG png "libpng" libpng-dev)
 tuff_use(TUFF_JPEG JPEG JPEG::JPEG jpeg "libjpeg-turbo" libjpeg62-turbo-dev)
-tuff_use(TUFF_JSON cJSON cjson cjson "cJSON" libcjson-dev)
+if(TUFF_JSON) # not by cJSON's own package file, which names /usr for every system
+    find_path(TUFF_CJSON_INCLUDE_DIR cjson/cJSON.h)
+    find_library(TUFF_CJSON_LIBRARY cjson)
+    mark_as_advanced(TUFF_CJSON_INCLUDE_DIR TUFF_CJSON_LIBRARY)
+    if(TUFF_CJSON_INCLUDE_DIR AND TUFF_CJSON_LIBRARY)
+        add_library(cjson UNKNOWN IMPORTED)
+        set_target_properties(cjson PROPERTIES IMPORTED_LOCATION ${TUFF_CJSON_LIBRARY}
+                              INTERFACE_INCLUDE_DIRECTORIES ${TUFF_CJSON_INCLUDE_DIR})
+        set(tuff_cjson_FOUND ON)
+    endif()
+endif()
+tuff_use(TUFF_JSON tuff_cjson cjson cjson "cJSON" libcjson-dev)
 tuff_use(TUFF_ZLIB ZLIB ZLIB::ZLIB z "zlib" zlib1g-dev)
 
 # glslang's static archives, in link order (glslang 12 as Debian has it; OGLCompiler is gone in 14, the resource limits
