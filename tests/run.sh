@@ -9,6 +9,7 @@
 #   tests/run.sh ARGUMENTS     those of ctest, over build/release: tests/run.sh -R conv -V
 #
 # Set in the environment, they stay: VK_ICD_FILENAMES, VK_DRIVER_FILES (another driver), TUFF_DEBUG. TUFF_JOBS: tests at once.
+# TUFF_TEST_INSTALL=1, as root: apt also installs the Debian packages here, and removes them.
 set -eu
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
