@@ -104,7 +104,8 @@ struct tuff_options {
     uint32_t debug;                /* enum tuff_debug */
     const char *device;            /* index, UUID or part of a name; NULL: the best one */
     const char *cache_dir;         /* folder of SPIR-V and pipeline caches; NULL: the platform's; "": no cache */
-    const char *limits;            /* name of a profile of limits that clamps what devices offer; NULL: none */
+    const char
+        *limits; /* clamps what devices offer: profiles and figures as in "v3d71,range=65536,no-timeline"; NULL: not */
 };
 
 /* Fills options from the environment: TUFF_DEVICE, TUFF_DEBUG, TUFF_CACHE_DIR, TUFF_LIMITS, TUFF_LOG (error, warning, info,

@@ -1,8 +1,10 @@
-/* limits.c - profiles of small devices: TUFF_LIMITS=<name> clamps what any device offers to these figures, so that the paths
- * for small devices run on a large one.
+/* limits.c - profiles of small devices: TUFF_LIMITS=<name>[,<figure>=<value>,..][,no-<feature>,..] clamps what any device
+ * offers, so that the paths for small devices run on a large one.
  *
- * A profile only takes away. Subgroup sizes stay as they are: the hardware has none else. */
+ * A limit only takes away. Subgroup sizes stay as they are: the hardware has none else. */
 #include "backend/instance.h"
+
+#include <stdlib.h>
 
 enum {
     F16 = 1,
@@ -74,18 +76,100 @@ static void clamp(struct tuff_caps *caps, const struct profile *profile)
     caps->subgroup_arithmetic = caps->subgroup_ballot = caps->subgroup_shuffle = caps->subgroup_size_control = false;
 }
 
-tuff_status tuff_limits_apply(struct tuff_context *context, const char *profile, struct tuff_caps *caps,
+/* ---- single figures ---------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    size_t offset;
+    bool wide, least; /* a uint64_t; a figure that is raised to the value, not lowered */
+} figures[] = {
+    {"shared", offsetof(struct tuff_caps, max_shared_bytes), false, false},
+    {"invocations", offsetof(struct tuff_caps, max_workgroup_invocations), false, false},
+    {"push", offsetof(struct tuff_caps, max_push_bytes), false, false},
+    {"buffers", offsetof(struct tuff_caps, max_storage_buffers), false, false},
+    {"groups", offsetof(struct tuff_caps, max_workgroup_count[0]), false, false},
+    {"range", offsetof(struct tuff_caps, max_storage_range), true, false},
+    {"allocation", offsetof(struct tuff_caps, max_allocation_bytes), true, false},
+    {"allocations", offsetof(struct tuff_caps, max_allocation_count), false, false},
+    {"alignment", offsetof(struct tuff_caps, storage_alignment), false, true},
+};
+static const struct {
+    const char *name;
+    size_t offset[4]; /* bools; 0 ends them (no feature is the struct's first member) */
+} features[] = {
+    {"no-16bit",
+     {offsetof(struct tuff_caps, f16_storage), offsetof(struct tuff_caps, f16_arithmetic),
+      offsetof(struct tuff_caps, i16_arithmetic)}},
+    {"no-8bit", {offsetof(struct tuff_caps, i8_storage), offsetof(struct tuff_caps, i8_arithmetic)}},
+    {"no-subgroups",
+     {offsetof(struct tuff_caps, subgroup_arithmetic), offsetof(struct tuff_caps, subgroup_ballot),
+      offsetof(struct tuff_caps, subgroup_shuffle), offsetof(struct tuff_caps, subgroup_size_control)}},
+    {"no-timeline", {offsetof(struct tuff_caps, timeline_semaphore)}},
+    {"no-matrix", {offsetof(struct tuff_caps, cooperative_matrix)}},
+};
+
+/* "range=65536", "no-timeline", "no-timestamps"; false when it is none of these. */
+static bool clamp_figure(struct tuff_caps *caps, const char *word, size_t length)
+{
+    char *bytes = (char *)caps;
+    for (size_t i = 0; i < TUFF_COUNT(features); i++)
+        if (strlen(features[i].name) == length && !strncmp(features[i].name, word, length)) {
+            for (size_t k = 0; k < TUFF_COUNT(features[i].offset) && features[i].offset[k]; k++)
+                *(bool *)(bytes + features[i].offset[k]) = false;
+            return true;
+        }
+    if (length == strlen("no-timestamps") && !strncmp(word, "no-timestamps", length))
+        return caps->timestamp_period_ns = 0, true;
+    for (size_t i = 0; i < TUFF_COUNT(figures); i++) {
+        size_t name = strlen(figures[i].name);
+        char *end;
+        if (length <= name + 1 || strncmp(word, figures[i].name, name) || word[name] != '=') continue;
+        unsigned long long value = strtoull(word + name + 1, &end, 10);
+        uint64_t *wide = (uint64_t *)(void *)(bytes + figures[i].offset);
+        uint32_t *narrow = (uint32_t *)(void *)(bytes + figures[i].offset);
+        if (end != word + length || value == 0 || value > UINT32_MAX) return false;
+        if (figures[i].wide)
+            *wide = *wide < value ? *wide : value;
+        else if ((*narrow < value) == figures[i].least)
+            *narrow = (uint32_t)value;
+        return true;
+    }
+    return false;
+}
+
+static tuff_status unknown(struct tuff_context *context, const char *word, size_t length, struct tuff_error *error)
+{
+    struct tuff_text known;
+    tuff_text_init(&known, context);
+    for (size_t i = 0; i < TUFF_COUNT(profiles); i++) tuff_text_add(&known, "%s%s", i ? ", " : "", profiles[i].name);
+    for (size_t i = 0; i < TUFF_COUNT(figures); i++) tuff_text_add(&known, ", %s=N", figures[i].name);
+    for (size_t i = 0; i < TUFF_COUNT(features); i++) tuff_text_add(&known, ", %s", features[i].name);
+    tuff_status status = tuff_fail(context, error, TUFF_ERR_USAGE,
+                                   "no limit is called \"%.*s\"; there are: %s, no-timestamps", (int)length, word,
+                                   known.data ? known.data : "");
+    tuff_text_finish(&known);
+    return status;
+}
+
+static const struct profile *find_profile(const char *word, size_t length)
+{
+    for (size_t i = 0; i < TUFF_COUNT(profiles); i++)
+        if (strlen(profiles[i].name) == length && !strncmp(word, profiles[i].name, length)) return &profiles[i];
+    return NULL;
+}
+
+tuff_status tuff_limits_apply(struct tuff_context *context, const char *limits, struct tuff_caps *caps,
                               struct tuff_error *error)
 {
-    char names[256] = "";
-    if (!profile || !profile[0]) return TUFF_OK;
-    for (size_t i = 0; i < TUFF_COUNT(profiles); i++) {
-        if (!strcmp(profile, profiles[i].name)) {
-            clamp(caps, &profiles[i]);
-            return TUFF_OK;
-        }
-        if (i) strcat(names, ", ");
-        strcat(names, profiles[i].name);
+    for (const char *word = limits; word && *word;) {
+        size_t length = strcspn(word, ",");
+        const struct profile *profile = find_profile(word, length);
+        if (profile)
+            clamp(caps, profile);
+        else if (!clamp_figure(caps, word, length))
+            return unknown(context, word, length, error);
+        word += length + (word[length] == ',');
     }
-    return tuff_fail(context, error, TUFF_ERR_USAGE, "no profile of limits is called \"%s\"; there are: %s", profile, names);
+    for (int i = 0; i < 3; i++) at_most(&caps->max_workgroup_size[i], caps->max_workgroup_invocations);
+    return TUFF_OK;
 }

@@ -76,6 +76,13 @@ static inline uint32_t tuff_binding_limit(const struct tuff_work *w)
     return device < TUFF_MAX_BINDINGS ? device : TUFF_MAX_BINDINGS;
 }
 
+/* Buffers that a launch binds for a value of this type: one, or windows of one that is larger than a binding may be. */
+static inline uint32_t tuff_windows(const struct tuff_work *w, const struct tuff_type *type)
+{
+    uint64_t range = w->params->caps->max_storage_range;
+    return 1 + (uint32_t)((tuff_type_bytes(type) - 1) / range);
+}
+
 static inline bool tuff_is_root_like(const struct tuff_work *w, tuff_val v)
 {
     return w->root[v] || w->g->values[v].op->class == TUFF_CLASS_KERNEL;

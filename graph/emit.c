@@ -26,11 +26,19 @@ uint32_t tuff_emit_bind(struct tuff_emitter *e, tuff_val v, uint32_t access, boo
         struct tuff_emit_binding *b = &out->bindings[i];
         if (b->root != place.root || b->offset != base || b->access != access || b->dtype != type->dtype) continue;
         if (bytes > b->bytes) b->bytes = bytes;
+        if (start - base > b->head) b->head = start - base;
         b->vector = b->vector || vector;
         return i;
     }
     if (out->binding_count == TUFF_MAX_BINDINGS) return e->crowded = true, 0;
-    out->bindings[out->binding_count] = (struct tuff_emit_binding){place.root, base, bytes, access, type->dtype, vector};
+    out->bindings[out->binding_count] = (struct tuff_emit_binding){.root = place.root,
+                                                                   .offset = base,
+                                                                   .bytes = bytes,
+                                                                   .head = start - base,
+                                                                   .access = access,
+                                                                   .dtype = type->dtype,
+                                                                   .vector = vector,
+                                                                   .windows = 1};
     return out->binding_count++;
 }
 
@@ -82,6 +90,7 @@ static const char *emit_load(struct tuff_emitter *e, tuff_val v, const struct tu
     struct tuff_index at = tuff_coords_flat(e, coords, &type->shape);
     at.constant += (int64_t)rest;
     const char *parameter = hoist(e, b, type->dtype, &at);
+    if (!parameter || !tuff_index_is_flat(&at)) e->out->bindings[b].scattered = true;
     if (parameter) return parameter;
     const char *name = new_name(e);
     bool packed = type->dtype != TUFF_F32 && type->dtype != TUFF_I32;
@@ -91,19 +100,19 @@ static const char *emit_load(struct tuff_emitter *e, tuff_val v, const struct tu
     switch (type->dtype) {
     case TUFF_F32:
     case TUFF_I32:
-        tuff_text_add(t, "    %s %s = b%u[", tuff_glsl_type(type->dtype), name, (unsigned)b);
+        tuff_text_add(t, "    %s %s = get%u(", tuff_glsl_type(type->dtype), name, (unsigned)b);
         tuff_index_text(e, &at, t);
-        tuff_text_add(t, "];\n");
+        tuff_text_add(t, ");\n");
         break;
     case TUFF_F16: {
         const char *i = e->bases[at.term[0].base].name;
-        tuff_text_add(t, "    float %s = tuff_half(b%u[%s >> 1], %s);\n", name, (unsigned)b, i, i);
+        tuff_text_add(t, "    float %s = tuff_half(get%u(%s >> 1), %s);\n", name, (unsigned)b, i, i);
         break;
     }
     case TUFF_U8:
     case TUFF_BOOL: {
         const char *i = e->bases[at.term[0].base].name;
-        tuff_text_add(t, "    int %s = int((b%u[%s >> 2] >> ((%s & 3u) * 8u)) & 255u);\n", name, (unsigned)b, i, i);
+        tuff_text_add(t, "    int %s = int((get%u(%s >> 2) >> ((%s & 3u) * 8u)) & 255u);\n", name, (unsigned)b, i, i);
         break;
     }
     }

@@ -41,14 +41,21 @@ struct tuff_emit_binding {
     uint64_t offset, bytes; /* bytes within the root's storage; offset a multiple of TUFF_PLAN_ALIGNMENT */
     uint32_t access;        /* enum tuff_access, one bit */
     enum tuff_dtype dtype;
-    bool vector; /* also declared as vec4 */
+    bool vector;    /* also declared as vec4 */
+    uint64_t head;  /* bytes before the value's first */
+    bool scattered; /* element i of the group is not at its element i alone */
+    /* Set when the group is written. A binding larger than the device allows is bound in windows, between which the access
+     * functions choose, or, where a launch per part of the elements will do, window by window. */
+    uint32_t windows;
+    bool chunked;
 };
 
 struct tuff_group {
     tuff_val kernel;       /* the KERNEL value, or 0: a pointwise group */
     const tuff_val *roots; /* [arena] values that it stores, in order */
     uint32_t root_count;
-    tuff_val space; /* value whose flat index is the group's */
+    tuff_val space;     /* value whose flat index is the group's */
+    uint64_t max_range; /* bytes that one binding may have */
 };
 
 struct tuff_emitted {
@@ -57,11 +64,13 @@ struct tuff_emitted {
     uint32_t spec_count;
     struct tuff_emit_binding bindings[TUFF_MAX_BINDINGS];
     uint32_t binding_count;
-    uint32_t width; /* pointwise: elements per invocation */
+    uint32_t width;        /* pointwise: elements per invocation */
+    uint64_t chunk;        /* pointwise: elements per launch, a multiple of 256 */
+    uint64_t window_bytes; /* of all windows but the last */
 };
 
 /* Writes the hooks of a group. places: g->count entries; in_group[v]: v is computed by this group (a root or its kernel).
- * Results live in arena. Errors: MEMORY; UNSUPPORTED when more than TUFF_MAX_BINDINGS buffers are needed. */
+ * Results live in arena. Errors: MEMORY; UNSUPPORTED when more than TUFF_MAX_BINDINGS buffers or windows are needed. */
 TUFF_MUST_CHECK tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_place *places,
                                             const struct tuff_group *group, struct tuff_arena *arena,
                                             struct tuff_emitted *out, struct tuff_error *error);

@@ -49,9 +49,9 @@ static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
     if (e->places[v].root && type->dtype == TUFF_F32) {
         uint32_t b = tuff_emit_bind(e, v, TUFF_READ, true, &rest);
         if (rest % 4 == 0 && !e->crowded) {
-            tuff_text_add(&e->text, "vec4 in%uv(uint i) { return bv%u[", (unsigned)port, (unsigned)b);
+            tuff_text_add(&e->text, "vec4 in%uv(uint i) { return getv%u(", (unsigned)port, (unsigned)b);
             if (rest) tuff_text_add(&e->text, "%s + ", tuff_emit_number(e, (uint32_t)(rest / 4), number));
-            tuff_text_add(&e->text, "i / 4u]; }\n");
+            tuff_text_add(&e->text, "i / 4u); }\n");
             return;
         }
     }
@@ -68,10 +68,10 @@ static void emit_leaf(struct tuff_emitter *e, uint32_t k)
     tuff_index_text(e, &leaf->at, &e->text);
     switch (leaf->dtype) {
     case TUFF_F32:
-    case TUFF_I32: tuff_text_add(&e->text, "; return b%u[at]; }\n", b); break;
-    case TUFF_F16: tuff_text_add(&e->text, "; return tuff_half(b%u[at >> 1], at); }\n", b); break;
+    case TUFF_I32: tuff_text_add(&e->text, "; return get%u(at); }\n", b); break;
+    case TUFF_F16: tuff_text_add(&e->text, "; return tuff_half(get%u(at >> 1), at); }\n", b); break;
     case TUFF_U8:
-    case TUFF_BOOL: tuff_text_add(&e->text, "; return int((b%u[at >> 2] >> ((at & 3u) * 8u)) & 255u); }\n", b); break;
+    case TUFF_BOOL: tuff_text_add(&e->text, "; return int((get%u(at >> 2) >> ((at & 3u) * 8u)) & 255u); }\n", b); break;
     }
 }
 
@@ -122,9 +122,7 @@ static bool same_for_four(const struct tuff_leaf_load *leaf)
 
 static bool four_in_a_row(const struct tuff_leaf_load *leaf)
 {
-    const struct tuff_term *t = &leaf->at.term[0];
-    return leaf->at.count == 1 && t->div == 1 && t->mod == 0 && t->stride == 1 && leaf->at.constant % 4 == 0 &&
-           leaf->dtype != TUFF_I32;
+    return tuff_index_is_flat(&leaf->at) && leaf->at.constant % 4 == 0 && leaf->dtype != TUFF_I32;
 }
 
 /* "i / 4u + S17": the word, half pair or vec4 that begins at element i */
@@ -148,17 +146,17 @@ static void emit_four_leaves(struct tuff_emitter *e)
             bool f32 = leaf->dtype == TUFF_F32, f16 = leaf->dtype == TUFF_F16;
             if (f32) e->out->bindings[b].vector = true;
             tuff_text_add(&e->text,
-                          f32   ? "    vec4 q%u = bv%u["
-                          : f16 ? "    vec4 q%u = vec4(unpackHalf2x16(b%u["
-                                : "    uint q%u = b%u[",
+                          f32   ? "    vec4 q%u = getv%u("
+                          : f16 ? "    vec4 q%u = vec4(unpackHalf2x16(get%u("
+                                : "    uint q%u = get%u(",
                           n, b);
             add_unit(e, leaf, f16 ? 2 : 4);
             if (f16) {
-                tuff_text_add(&e->text, "]), unpackHalf2x16(b%u[", b);
+                tuff_text_add(&e->text, ")), unpackHalf2x16(get%u(", b);
                 add_unit(e, leaf, 2);
-                tuff_text_add(&e->text, " + 1u]))");
+                tuff_text_add(&e->text, " + 1u)))");
             } else {
-                tuff_text_add(&e->text, "]");
+                tuff_text_add(&e->text, ")");
             }
             tuff_text_add(&e->text, ";\n");
         }
@@ -208,9 +206,9 @@ static void emit_store_one(struct tuff_emitter *e)
     for (uint32_t k = 0; k < e->group->root_count; k++) {
         uint64_t rest;
         uint32_t b = tuff_emit_bind(e, e->group->roots[k], TUFF_WRITE, false, &rest);
-        tuff_text_add(&e->text, "    b%u[", (unsigned)b);
+        tuff_text_add(&e->text, "    put%u(", (unsigned)b);
         add_rest(e, rest);
-        tuff_text_add(&e->text, "i] = r%ux;\n", (unsigned)k);
+        tuff_text_add(&e->text, "i, r%ux);\n", (unsigned)k);
     }
 }
 
@@ -218,9 +216,9 @@ static void emit_store_each(struct tuff_emitter *e, uint32_t binding, uint64_t r
 {
     for (uint32_t i = 0; i < 4; i++) {
         if (tail && i) tuff_text_add(&e->text, "    if (i + %uu <= last)", (unsigned)i);
-        tuff_text_add(&e->text, "    b%u[", (unsigned)binding);
+        tuff_text_add(&e->text, "    put%u(", (unsigned)binding);
         add_rest(e, rest);
-        tuff_text_add(&e->text, "i + %uu] = %s;\n", (unsigned)i, r[i]);
+        tuff_text_add(&e->text, "i + %uu, %s);\n", (unsigned)i, r[i]);
     }
 }
 
@@ -238,9 +236,9 @@ static void emit_store_four(struct tuff_emitter *e, bool tail)
         switch (dtype) {
         case TUFF_F32:
             if (tail) tuff_text_add(&e->text, "    if (i + 3u <= last)");
-            tuff_text_add(&e->text, "    bv%u[", (unsigned)b);
+            tuff_text_add(&e->text, "    putv%u(", (unsigned)b);
             add_rest(e, rest / 4);
-            tuff_text_add(&e->text, "i / 4u] = vec4(%s, %s, %s, %s);\n", r[0], r[1], r[2], r[3]);
+            tuff_text_add(&e->text, "i / 4u, vec4(%s, %s, %s, %s));\n", r[0], r[1], r[2], r[3]);
             if (!tail) break;
             tuff_text_add(&e->text, "    else {\n");
             emit_store_each(e, b, rest, (const char(*)[12])r, true);
@@ -249,17 +247,17 @@ static void emit_store_four(struct tuff_emitter *e, bool tail)
         case TUFF_I32: emit_store_each(e, b, rest, (const char(*)[12])r, tail); break;
         case TUFF_F16:
             for (uint32_t i = 0; i < 2; i++) {
-                tuff_text_add(&e->text, "    b%u[", (unsigned)b);
+                tuff_text_add(&e->text, "    put%u(", (unsigned)b);
                 add_rest(e, rest / 2);
-                tuff_text_add(&e->text, "i / 2u + %uu] = tuff_pack_half(%s, %s);\n", (unsigned)i, r[2 * i], r[2 * i + 1]);
+                tuff_text_add(&e->text, "i / 2u + %uu, tuff_pack_half(%s, %s));\n", (unsigned)i, r[2 * i], r[2 * i + 1]);
             }
             break;
         case TUFF_U8:
         case TUFF_BOOL:
-            tuff_text_add(&e->text, "    b%u[", (unsigned)b);
+            tuff_text_add(&e->text, "    put%u(", (unsigned)b);
             add_rest(e, rest / 4);
             tuff_text_add(&e->text,
-                          "i / 4u] = uint(%s & 255) | uint(%s & 255) << 8 | uint(%s & 255) << 16 | uint(%s) << 24;\n", r[0],
+                          "i / 4u, uint(%s & 255) | uint(%s & 255) << 8 | uint(%s & 255) << 16 | uint(%s) << 24);\n", r[0],
                           r[1], r[2], r[3]);
             break;
         }
@@ -320,21 +318,64 @@ static void emit_outputs(struct tuff_emitter *e)
     tuff_text_add(&e->text, "}\n");
 }
 
+/* Words or vec4 of the binding are reached by number through "float get3(uint i)" or "void put3(uint i, float x)", which
+ * know its windows: buffers b<first>, b<first + 1>, .. */
+static void add_access(const struct tuff_emitted *out, struct tuff_text *text, uint32_t at, uint32_t first,
+                       const char *element, bool vector)
+{
+    const struct tuff_emit_binding *b = &out->bindings[at];
+    const char *v = vector ? "v" : "", *type = vector ? "vec4" : element;
+    uint64_t unit = vector ? 16 : 4, per_window = out->window_bytes / unit;
+    bool read = b->access == TUFF_READ;
+    if (read)
+        tuff_text_add(text, "%s get%s%u(uint i) { return ", type, v, (unsigned)at);
+    else
+        tuff_text_add(text, "void put%s%u(uint i, %s x) { ", v, (unsigned)at, type);
+    for (uint32_t w = 0; w < b->windows; w++) {
+        if (w + 1 < b->windows) tuff_text_add(text, read ? "i < %uu ? " : "if (i < %uu) ", (unsigned)((w + 1) * per_window));
+        tuff_text_add(text, "b%s%u[i", v, (unsigned)(first + w));
+        if (w) tuff_text_add(text, " - %uu", (unsigned)(w * per_window));
+        if (b->chunked) tuff_text_add(text, " - first / %uu", (unsigned)(unit / tuff_dtype_bytes(b->dtype)));
+        tuff_text_add(text, read ? "]" : "] = x;");
+        if (w + 1 < b->windows) tuff_text_add(text, read ? " : " : " else ");
+    }
+    tuff_text_add(text, read ? "; }\n" : " }\n");
+}
+
 static void declare_all(const struct tuff_emitted *out, struct tuff_text *text)
 {
     for (uint32_t i = 0; i < out->spec_count; i++)
         tuff_text_add(text, "layout(constant_id = %u) const uint S%u = 1u;\n", (unsigned)out->specs[i].id,
                       (unsigned)out->specs[i].id);
-    for (uint32_t i = 0; i < out->binding_count; i++) {
+    for (uint32_t i = 0, number = 0; i < out->binding_count; number += out->bindings[i++].windows) {
         const struct tuff_emit_binding *b = &out->bindings[i];
         const char *element = b->dtype == TUFF_F32 ? "float" : b->dtype == TUFF_I32 ? "int" : "uint";
         const char *access = b->access == TUFF_READ ? "readonly" : "writeonly";
-        tuff_text_add(text, "layout(std430, binding = %u) %s buffer B%u { %s b%u[]; };\n", (unsigned)i, access, (unsigned)i,
-                      element, (unsigned)i);
-        if (b->vector)
-            tuff_text_add(text, "layout(std430, binding = %u) %s buffer BV%u { vec4 bv%u[]; };\n", (unsigned)i, access,
-                          (unsigned)i, (unsigned)i);
+        for (unsigned n = number; n < number + b->windows; n++) {
+            tuff_text_add(text, "layout(std430, binding = %u) %s buffer B%u { %s b%u[]; };\n", n, access, n, element, n);
+            if (b->vector)
+                tuff_text_add(text, "layout(std430, binding = %u) %s buffer BV%u { vec4 bv%u[]; };\n", n, access, n, n);
+        }
+        add_access(out, text, i, number, element, false);
+        if (b->vector) add_access(out, text, i, number, element, true);
     }
+}
+
+/* How what is larger than a binding may be is bound: returns the number of buffers in all. */
+static uint32_t place_windows(const struct tuff_group *group, struct tuff_emitted *out)
+{
+    uint32_t count = 0;
+    out->window_bytes = group->max_range / TUFF_PLAN_ALIGNMENT * TUFF_PLAN_ALIGNMENT;
+    for (uint32_t i = 0; i < out->binding_count; i++) {
+        struct tuff_emit_binding *b = &out->bindings[i];
+        bool large = b->bytes > group->max_range;
+        b->chunked = large && !group->kernel && !b->scattered;
+        b->windows = large && !b->chunked ? (uint32_t)((b->bytes + out->window_bytes - 1) / out->window_bytes) : 1;
+        if (b->chunked) /* a binding may begin up to an alignment before its first element */
+            out->chunk = (out->window_bytes - TUFF_PLAN_ALIGNMENT) / 4 / TUFF_PLAN_ALIGNMENT * TUFF_PLAN_ALIGNMENT;
+        count += b->windows;
+    }
+    return count;
 }
 
 /* The text as the body of a macro: a backslash at every line's end. */
@@ -387,13 +428,14 @@ tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_place 
     }
     emit_chain(&e);
     emit_outputs(&e);
+    e.crowded = place_windows(group, out) > TUFF_MAX_BINDINGS || e.crowded;
     declare_all(out, &declarations);
     bool memory = e.failed || e.text.failed || declarations.failed;
     out->hooks = memory ? NULL : as_macro(arena, &declarations, &e.text, out->width);
     tuff_text_finish(&e.text);
     tuff_text_finish(&declarations);
     if (e.crowded)
-        return tuff_fail(g->context, error, TUFF_ERR_UNSUPPORTED, "a fused group needs more than %u buffers",
-                         TUFF_MAX_BINDINGS);
+        return tuff_fail(g->context, error, TUFF_ERR_UNSUPPORTED, "%s: needs more than %u buffers of at most %llu bytes",
+                         g->values[group->space].op->name, TUFF_MAX_BINDINGS, (unsigned long long)group->max_range);
     return out->hooks ? TUFF_OK : tuff_fail_memory(g->context, error);
 }

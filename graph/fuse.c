@@ -161,7 +161,7 @@ static tuff_val measure_chain(const struct tuff_work *w, tuff_val v, const struc
         if (!stop && c->depth[in] >= c->depth[v]) c->depth[v] = c->depth[in] + 1;
         if (stop || val(w, in)->op->class == TUFF_CLASS_INLINE) {
             c->cost[v] += stop ? 0 : c->cost[in];
-            c->reads[v] += stop ? 1 : c->reads[in];
+            c->reads[v] += stop ? tuff_windows(w, &val(w, in)->type) : c->reads[in];
         }
         if (!stop && (!most || c->reads[in] > c->reads[most])) most = in;
     }
@@ -186,7 +186,8 @@ static void root_inputs(struct tuff_work *w, tuff_val v, const struct chains *c,
     for (uint32_t made = 0;; made++) {
         tuff_val most = measure_chain(w, v, c);
         uint32_t before = c->reads[v];
-        bool crowded = c->reads[v] + 2 > limit, longer = c->cost[v] > LONGEST_CHAIN && made == 0;
+        bool crowded = c->reads[v] + 1 + tuff_windows(w, &val(w, v)->type) > limit,
+             longer = c->cost[v] > LONGEST_CHAIN && made == 0;
         if (!most || (!crowded && !longer)) return;
         root_below_views(w, most);
         measure_views(w, most, c);
@@ -333,7 +334,14 @@ bool tuff_group_depends(const struct tuff_work *w, uint32_t group, uint32_t on)
     return find(w, group, &reach) || reaches(w, &reach);
 }
 
-static uint32_t results_of(const struct tuff_work_group *group) { return group->member_count + (group->kernel != 0); }
+/* Buffers that the group binds. */
+static uint32_t buffers_of(const struct tuff_work *w, const struct tuff_work_group *group)
+{
+    uint32_t count = group->kernel ? tuff_windows(w, &val(w, group->kernel)->type) : 0;
+    for (uint32_t i = 0; i < group->member_count; i++) count += tuff_windows(w, &val(w, group->members[i])->type);
+    for (uint32_t i = 0; i < group->read_count; i++) count += tuff_windows(w, &val(w, group->reads[i].value)->type);
+    return count;
+}
 
 /* May root v, with these reads, be computed by the group? */
 static bool can_join(const struct tuff_work *w, const struct tuff_work_group *needs, tuff_val v, uint32_t at, uint32_t limit)
@@ -352,9 +360,9 @@ static bool can_join(const struct tuff_work *w, const struct tuff_work_group *ne
         }
         bool known = false;
         for (uint32_t k = 0; k < group->read_count; k++) known = known || group->reads[k].value == needs->reads[i].value;
-        more += !known;
+        if (!known) more += tuff_windows(w, &val(w, needs->reads[i].value)->type);
     }
-    if (group->read_count + more + results_of(group) + 1 > limit) return false;
+    if (buffers_of(w, group) + more + tuff_windows(w, type) > limit) return false;
     struct reach reach = start_reach(w, at);
     for (uint32_t i = 0; i < needs->read_count; i++)
         if (w->group_of[tuff_memory_of(w, needs->reads[i].value)] != at &&

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { POINTWISE_WORKGROUP = 64 };
+
 struct lowering {
     struct tuff_work *w;
     struct tuff_plan *plan;
@@ -57,6 +59,17 @@ static tuff_status make_slot(struct lowering *l, tuff_val v)
     return l->slot_of[v] == UINT32_MAX ? tuff_fail_memory(w->context, w->error) : TUFF_OK;
 }
 
+/* Elements first .. first + count - 1 */
+static void describe_pointwise(struct tuff_kernel_call *call, const struct tuff_caps *caps, uint64_t first, uint64_t count,
+                               uint32_t width)
+{
+    uint64_t blocks = (count + width - 1) / width;
+    call->push_count = 0;
+    tuff_call_push(call, (uint32_t)blocks);
+    tuff_call_push(call, (uint32_t)first);
+    tuff_call_grid(call, caps, (blocks + POINTWISE_WORKGROUP - 1) / POINTWISE_WORKGROUP);
+}
+
 static tuff_status describe(struct lowering *l, const struct tuff_group *group, const struct tuff_emitted *emitted,
                             struct tuff_kernel_call *call)
 {
@@ -69,12 +82,9 @@ static tuff_status describe(struct lowering *l, const struct tuff_group *group, 
             if (value->in[i]) lower.in[i] = &val(w, value->in[i])->type;
         return value->op->lower(&lower, call, w->error);
     }
-    uint64_t count = tuff_shape_count(&val(w, group->space)->type.shape),
-             blocks = (count + emitted->width - 1) / emitted->width;
     call->file = "pointwise";
-    tuff_call_spec(call, 0, 64);
-    tuff_call_push(call, (uint32_t)blocks);
-    tuff_call_grid(call, caps, (blocks + 63) / 64);
+    tuff_call_spec(call, 0, POINTWISE_WORKGROUP);
+    describe_pointwise(call, caps, 0, tuff_shape_count(&val(w, group->space)->type.shape), emitted->width);
     return TUFF_OK;
 }
 
@@ -94,11 +104,34 @@ static int by_id(const void *a, const void *b)
     return p->id < q->id ? -1 : p->id > q->id;
 }
 
+/* A launch over the elements from `first` on. */
+static tuff_status add_part(struct lowering *l, const struct tuff_emitted *emitted, const struct tuff_kernel_call *call,
+                            const struct tuff_plan_launch *launch, uint64_t first)
+{
+    struct tuff_plan_binding bindings[TUFF_MAX_BINDINGS];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < emitted->binding_count; i++) {
+        const struct tuff_emit_binding *b = &emitted->bindings[i];
+        uint64_t size = tuff_dtype_bytes(b->dtype), skip = b->chunked ? first * size : 0, left = b->bytes - skip;
+        uint64_t window = b->chunked ? emitted->chunk * size + b->head : b->windows == 1 ? left : emitted->window_bytes;
+        if (l->slot_of[b->root] == UINT32_MAX) TUFF_TRY(make_slot(l, b->root));
+        for (uint32_t k = 0; k < b->windows; k++, skip += window, left -= window) {
+            if (left < window) window = left;
+            if (window > l->w->params->caps->max_storage_range)
+                return tuff_fail(l->w->context, l->w->error, TUFF_ERR_DEVICE_MEMORY,
+                                 "%s: a binding of %llu bytes, but this device binds at most %llu", launch->label,
+                                 (unsigned long long)window, (unsigned long long)l->w->params->caps->max_storage_range);
+            bindings[count++] = (struct tuff_plan_binding){l->slot_of[b->root], b->access, b->offset + skip, window};
+        }
+    }
+    uint32_t at = tuff_plan_add_launch(l->plan, launch, bindings, count, call->push, call->push_count);
+    return at == UINT32_MAX ? tuff_fail_memory(l->w->context, l->w->error) : TUFF_OK;
+}
+
 static tuff_status add_launch(struct lowering *l, const struct tuff_group *group, const struct tuff_emitted *emitted,
                               const struct tuff_kernel_call *call)
 {
     struct tuff_work *w = l->w;
-    struct tuff_plan_binding bindings[TUFF_MAX_BINDINGS];
     uint32_t spec_count = call->spec_count + emitted->spec_count;
     struct tuff_plan_spec *specs = tuff_arena_alloc(w->arena, (spec_count + 1) * sizeof *specs);
     if (!specs) return tuff_fail_memory(w->context, w->error);
@@ -111,24 +144,23 @@ static tuff_status add_launch(struct lowering *l, const struct tuff_group *group
                                       .flops = call->flops,
                                       .kernel = tuff_plan_add_kernel(l->plan, &kernel, specs, spec_count)};
     if (launch.kernel == UINT32_MAX || !launch.label) return tuff_fail_memory(w->context, w->error);
-    for (uint32_t i = 0; i < emitted->binding_count; i++) {
-        const struct tuff_emit_binding *b = &emitted->bindings[i];
-        if (l->slot_of[b->root] == UINT32_MAX) TUFF_TRY(make_slot(l, b->root));
-        bindings[i] = (struct tuff_plan_binding){l->slot_of[b->root], b->access, b->offset, b->bytes};
-        if (b->bytes > w->params->caps->max_storage_range)
-            return tuff_fail(w->context, w->error, TUFF_ERR_DEVICE_MEMORY,
-                             "%s: a binding of %llu bytes, but this device binds at most %llu", launch.label,
-                             (unsigned long long)b->bytes, (unsigned long long)w->params->caps->max_storage_range);
+    uint64_t count = tuff_shape_count(&val(w, group->space)->type.shape);
+    if (!emitted->chunk) return add_part(l, emitted, call, &launch, 0);
+    for (uint64_t first = 0; first < count; first += emitted->chunk) {
+        struct tuff_kernel_call part = *call;
+        uint64_t elements = count - first < emitted->chunk ? count - first : emitted->chunk;
+        describe_pointwise(&part, w->params->caps, first, elements, emitted->width);
+        memcpy(launch.groups, part.groups, sizeof launch.groups);
+        TUFF_TRY(add_part(l, emitted, &part, &launch, first));
     }
-    uint32_t at = tuff_plan_add_launch(l->plan, &launch, bindings, emitted->binding_count, call->push, call->push_count);
-    return at == UINT32_MAX ? tuff_fail_memory(w->context, w->error) : TUFF_OK;
+    return TUFF_OK;
 }
 
 static tuff_status lower_group(struct lowering *l, const struct tuff_work_group *from)
 {
     struct tuff_work *w = l->w;
     tuff_val *roots = tuff_arena_alloc(w->arena, (from->member_count + 1) * sizeof *roots);
-    struct tuff_group group = {.kernel = from->kernel, .roots = roots};
+    struct tuff_group group = {.kernel = from->kernel, .roots = roots, .max_range = w->params->caps->max_storage_range};
     struct tuff_emitted emitted;
     struct tuff_kernel_call call = {.file = NULL};
     if (!roots) return tuff_fail_memory(w->context, w->error);

@@ -205,8 +205,12 @@ static tuff_val simpler(struct tuff_work *w, const struct tuff_value *old, const
 /* A concat of more inputs than a launch has buffers for becomes a concat of concats. Not a matter of speed: never off. */
 static tuff_val split_concat(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in, uint32_t count)
 {
-    uint32_t limit = tuff_binding_limit(w);
-    uint32_t each = limit > 4 ? limit - 2 : 2, parts = 0;
+    uint32_t limit = tuff_binding_limit(w), largest = 1;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t windows = tuff_windows(w, &val(w, in[i])->type);
+        if (windows > largest) largest = windows;
+    }
+    uint32_t each = limit > 4 * largest ? limit / largest - 2 : 2, parts = 0;
     if (count <= each) return tuff_graph_add(w->g, old->op, in, count, old->attrs);
     tuff_val *part = tuff_arena_alloc(w->arena, (count / each + 1) * sizeof *part);
     if (!part) return tuff_graph_fail(w->g, TUFF_ERR_MEMORY, "out of host memory");

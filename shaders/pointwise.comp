@@ -4,13 +4,14 @@
  *
  *   tuff_body(i) computes and stores elements i .. i + TUFF_WIDTH - 1
  *
- * push     blocks  uint    ceil(elements / TUFF_WIDTH)
+ * push     blocks  uint    ceil(elements / TUFF_WIDTH) of this launch
+ *          first   uint    its first element, a multiple of TUFF_WIDTH; the hooks know windows of it
  * spec  0  workgroup size (default 64)
  * grid     ceil(blocks / size) workgroups
  * why      TUFF_WIDTH 4 stores whole words of bytes and halves without 8- and 16-bit storage, and vec4 of f32
  */
 layout(local_size_x_id = 0) in;
-layout(push_constant) uniform Push { uint blocks; };
+layout(push_constant) uniform Push { uint blocks, first; };
 #include "include/grid.glsl"
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
@@ -22,5 +23,5 @@ void tuff_body(uint i) { out0(i, in0(i)); }
 void main()
 {
     uint block = tuff_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
-    if (block < blocks) tuff_body(block * TUFF_WIDTH);
+    if (block < blocks) tuff_body(first + block * TUFF_WIDTH);
 }

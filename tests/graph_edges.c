@@ -246,7 +246,7 @@ static tuff_status emit(struct tuff_context *context, struct limited *limited, u
     if (tuff_graph_create(context, &g, NULL) != TUFF_OK) abort();
     tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(5, 7)), y = tuff_exp(g, tuff_transpose(g, x));
     struct tuff_place places[8] = {{0}};
-    struct tuff_group group = {.roots = &y, .root_count = 1, .space = y};
+    struct tuff_group group = {.max_range = UINT32_MAX, .roots = &y, .root_count = 1, .space = y};
     places[x] = (struct tuff_place){x, 0};
     places[y] = (struct tuff_place){y, 0};
     tuff_arena_init(&arena, context);

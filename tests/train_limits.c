@@ -1,0 +1,82 @@
+/* train_limits.c - a training under the limits of small devices ends where it ends without them: bit for bit where the same
+ * kernels run (fences, no timestamps, tensors bound in windows), and near it where others are chosen. */
+#include "tests/train_help.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct limits_case {
+    const char *limits;
+    bool same_kernels;
+};
+struct outcome {
+    struct train_content content;
+    uint32_t launches;
+};
+
+/* What a training under these limits ends with; false where it failed. */
+static bool train_under(struct backend_test *test, const char *limits, struct outcome *outcome)
+{
+    struct tuff_error error = {0};
+    struct tuff_options options = {.struct_size = sizeof options, .limits = limits};
+    struct train t = {0};
+    struct train_params params = {.epochs = 2, .units = 64};
+    tuff_options_from_env(&options);
+    tuff_status status = train_open(&t, &options, &error);
+    if (status == TUFF_OK) status = train_model(&t, &params, &error);
+    if (status == TUFF_OK) status = train_fit(&t, &error);
+    if (status == TUFF_OK) status = train_content(&t, &outcome->content, &error);
+    if (status == TUFF_OK) outcome->launches = tuff_model_info(t.model).counts.launches;
+    train_close(&t);
+    return backend_status(test, limits ? limits : "no limits", TUFF_OK, status, &error);
+}
+
+static void compare(struct backend_test *test, const struct limits_case *c, const struct outcome *expected,
+                    const struct outcome *got)
+{
+    if (c->same_kernels) {
+        train_expect_same(test, c->limits, &expected->content, &got->content);
+        return;
+    }
+    double a = expected->content.state.best_loss, b = got->content.state.best_loss;
+    backend_check(test, fabs(a - b) <= 1e-4 * fabs(a), "%s: expected a loss of %.9g, got %.9g", c->limits, a, b);
+}
+
+int main(void)
+{
+    static const struct limits_case cases[] = {{"no-timeline,no-timestamps", true},
+                                               {"range=16384", true}, /* smaller than the largest tensors */
+                                               {"floor,range=32768", false},
+                                               {"powervr", false},
+                                               {"adreno702", false},
+                                               {"mali-g31", false},
+                                               {"v3d71", false},
+                                               {"swiftshader", false},
+                                               {"navi31", false},
+                                               {"no-16bit,no-8bit", false},
+                                               {"no-subgroups", false}};
+    struct backend_test test = {0};
+    struct outcome expected = {0}, got;
+    int skip;
+    if (train_missing()) {
+        printf("%s\n", train_missing());
+        return 77;
+    }
+    if (getenv("TUFF_LIMITS")) {
+        printf("needs the device as it is, without TUFF_LIMITS\n");
+        return 77;
+    }
+    if ((skip = backend_test_begin(&test, NULL)) != 0) return skip;
+    bool trained = train_under(&test, NULL, &expected);
+    for (size_t i = 0; trained && i < TUFF_COUNT(cases); i++) {
+        got = (struct outcome){0};
+        if (train_under(&test, cases[i].limits, &got)) compare(&test, &cases[i], &expected, &got);
+        if (!strcmp(cases[i].limits, "range=16384"))
+            backend_check(&test, got.launches > expected.launches, "%s: expected more than %u launches, got %u",
+                          cases[i].limits, expected.launches, got.launches);
+        free(got.content.bytes);
+    }
+    free(expected.content.bytes);
+    return backend_test_end(&test, "train_limits");
+}
