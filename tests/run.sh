@@ -40,7 +40,7 @@ build() { # build PRESET [CMAKE ARGUMENTS]: configures when that was not done, b
     mkdir -p "$logs"
     if [ ! -e "build/$preset/build.ninja" ] || [ $# -gt 0 ]; then
         case $preset in
-        release | debug | asan | clang) set -- cmake --preset "$preset" "$@" ;;
+        release | debug | asan | tsan | clang) set -- cmake --preset "$preset" "$@" ;;
         *) set -- cmake -S . -B "build/$preset" -G Ninja "$@" ;;
         esac
         "$@" > "$logs/configure-$preset.log" 2>&1 ||
@@ -226,6 +226,12 @@ format_check() {
     [ -z "$unformatted" ] || { say "clang-format -i $unformatted"; return 1; }
 }
 
+# long TITLE TEST ARGUMENTS...: a test of the release build with more rounds than it has by default
+long() {
+    title=$1 program=build/release/tests/$2; shift 2
+    task "$title" env TUFF_DEBUG=check,validate TUFF_CACHE_DIR="$root/$logs/long-cache" timeout 1800 "$program" "$@" || true
+}
+
 # built TITLE PRESET [CMAKE ARGUMENTS]: a row for the build; its programs run only when it succeeds
 built() { title=$1; shift; task "$title" build "$@"; }
 
@@ -262,6 +268,7 @@ matrix() {
     fi
 
     if built "build, sanitizers" asan; then programs "  address and undefined behaviour" asan env TUFF_DEBUG=check; fi
+    if built "build, thread sanitizer" tsan; then programs "  threads" tsan env TUFF_DEBUG=check; fi
     if built "build, debug" debug; then programs "  assertions" debug env TUFF_DEBUG=check,validate; fi
     if built "build, clang" clang; then programs "  clang's code" clang env TUFF_DEBUG=check; fi
     if built "build, nothing optional" minimal -DCMAKE_BUILD_TYPE=Release -DTUFF_WERROR=ON -DTUFF_GLSLANG=OFF -DTUFF_PNG=OFF \
@@ -275,6 +282,10 @@ matrix() {
         task "  unpacked and used" env "TUFF_BUILD_DIR=$root/build/package" sh tests/install_packages.sh || true
     fi
     dry_runs
+    long "every allocation fails, validation" fault_memory 1
+    long "every Vulkan call fails, validation" fault_vulkan 1
+    long "kill -9 in a training, 200 times" train_kill 200
+    long "1,000 rounds, 10,000 steps" train_rounds 1000 10000
     task "format" format_check || true
     task "documentation" cmake --build build/release --target docs || true
     cp "$logs/table" "$logs/summary"
