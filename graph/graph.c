@@ -169,11 +169,31 @@ uint64_t tuff_type_bytes(const struct tuff_type *type)
     return tuff_shape_count(&type->shape) * tuff_dtype_bytes(type->dtype);
 }
 
+/* Where the name is, or would go. A value that was given another name since stays where it was, and is passed over. */
+static uint32_t name_place(const struct tuff_graph *graph, const char *name)
+{
+    uint32_t mask = graph->named_capacity - 1, at = (uint32_t)tuff_hash_text(0, name) & mask;
+    while (graph->named[at] && strcmp(graph->values[graph->named[at]].name, name)) at = (at + 1) & mask;
+    return at;
+}
+
+/* Room for one name more, with at least half of the places free. */
+static bool grow_names(struct tuff_graph *g)
+{
+    if (2 * (g->named_count + 1) <= g->named_capacity) return true;
+    uint32_t old_capacity = g->named_capacity, capacity = old_capacity ? 2 * old_capacity : 64;
+    tuff_val *old = g->named, *named = capacity ? tuff_arena_alloc(&g->arena, capacity * sizeof *named) : NULL;
+    if (!named) return false;
+    g->named = named;
+    g->named_capacity = capacity;
+    for (uint32_t i = 0; i < old_capacity; i++)
+        if (old[i]) named[name_place(g, g->values[old[i]].name)] = old[i];
+    return true;
+}
+
 tuff_val tuff_graph_find(const struct tuff_graph *graph, const char *name)
 {
-    for (uint32_t v = 1; name && v < graph->count; v++)
-        if (graph->values[v].name && !strcmp(graph->values[v].name, name)) return v;
-    return 0;
+    return name && graph->named_capacity ? graph->named[name_place(graph, name)] : 0;
 }
 
 uint32_t tuff_graph_leaf_count(const struct tuff_graph *graph)
@@ -201,8 +221,11 @@ tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name)
     tuff_val other = tuff_graph_find(g, name);
     if (other && other != value) return tuff_graph_fail(g, TUFF_ERR_USAGE, "the name '%s' is taken", name);
     char *copy = tuff_arena_strdup(&g->arena, name);
-    if (!copy) return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+    if (!copy || !grow_names(g)) return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
     g->values[value].name = copy;
+    uint32_t at = name_place(g, copy);
+    g->named_count += !g->named[at];
+    g->named[at] = value;
     return value;
 }
 
