@@ -90,7 +90,13 @@ static int run(const char *program, const char *path, const char *cache, const s
     if (!pid) {
         setenv("ASAN_OPTIONS", "detect_leaks=0", 1); /* Debian 12's lavapipe leaks at its dlclose */
         setenv("TUFF_CACHE_DIR", cache, 1);
-        if (variant->name) setenv(variant->name, variant->value, 1);
+        if (variant->name) {
+            const char *old = getenv(variant->name);
+            bool list = old && old[0] && !strcmp(variant->name, "TUFF_DEBUG");
+            char value[300];
+            snprintf(value, sizeof value, "%s%s%s", list ? old : "", list ? "," : "", variant->value);
+            setenv(variant->name, value, 1);
+        }
         execl(program, program, "child", path, variant->times, (char *)NULL);
         _exit(98);
     }
