@@ -47,6 +47,7 @@ if [ -e "$shared/lab/validate.sh" ]; then
     lab "instrumented shaders" "race outside" TUFF_DEBUG= validate.sh --gpu
     lab "TUFF_DEBUG=validate on lavapipe 25.0.7" barrier TUFF_DEBUG=validate mesa-new.sh
     lab "TUFF_DEBUG=validate with the layer of Debian sid" barrier TUFF_DEBUG=validate mesa-new.sh sid
+    lab "TUFF_DEBUG=validate on a simulated GPU" barrier TUFF_DEBUG=validate gpu.sh navi21
 fi
 [ $failures -eq 0 ] || exit 1
 [ $ways -gt 0 ] || { echo "skipped: no validation layer"; exit 77; }

@@ -1,9 +1,13 @@
 /* dryrun.c - tuff-dryrun: makes a device, compiles the quickstart's training and inference plans and a plan for each kernel
  * family, creates every pipeline, records and submits. It checks no result: on a simulated driver none is written. What it
- * shows is that plans, pipelines and recordings pass this driver's own limits and compiler. */
+ * shows is that plans, pipelines and recordings pass this driver's own limits and compiler, and that validation is silent. */
+#include "shaders/kernels.h"
+#include "tests/dryrun/no_submit.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <tuff/tuff.h>
 
 enum { BATCH = 64, SAMPLES = 2 * BATCH };
@@ -12,12 +16,14 @@ struct dryrun {
     struct tuff_context *context;
     struct tuff_device *device;
     bool compile_only;
-    unsigned failures;
+    unsigned failures, messages; /* messages: errors in the log, as those of the validation layer */
+    bool covered[64];            /* kernel files that stand in a plan */
 };
 
 static void log_message(void *user, enum tuff_log_level level, const char *message)
 {
-    (void)user, (void)level;
+    struct dryrun *d = user;
+    if (level == TUFF_LOG_ERROR) d->messages++;
     fprintf(stderr, "tuff-dryrun: %s\n", message);
 }
 
@@ -63,14 +69,18 @@ static tuff_val family_conv(struct tuff_graph *g) { return convolution(g, 32, 1,
 static tuff_val family_conv_strided(struct tuff_graph *g) { return convolution(g, 32, 1, 3, 2); }
 static tuff_val family_conv_pointwise(struct tuff_graph *g) { return convolution(g, 32, 1, 1, 1); }
 static tuff_val family_conv_depthwise(struct tuff_graph *g) { return convolution(g, 64, 64, 3, 1); }
-static tuff_val family_pool(struct tuff_graph *g)
+/* Windows of 3 x 3 overlap at stride 2 and lie apart at stride 3. */
+static tuff_val pooling(struct tuff_graph *g, uint32_t kernel, uint32_t stride, uint32_t pad, uint32_t width)
 {
-    tuff_val x = f32(g, "x", TUFF_SHAPE(4, 8, 29, 31)), gradient;
-    struct tuff_pool2d_params params = {.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}};
+    tuff_val x = f32(g, "x", TUFF_SHAPE(4, 8, 30, width)), gradient;
+    struct tuff_pool2d_params params = {.kernel = {kernel, kernel}, .stride = {stride, stride}, .pad = {pad, pad, pad, pad}};
     tuff_val y = tuff_add(g, tuff_max_pool2d(g, x, params), tuff_avg_pool2d(g, x, params));
-    tuff_gradients(g, y, 0, &x, 1, &gradient);
+    tuff_gradients(g, tuff_square(g, y), 0, &x, 1, &gradient);
     return gradient;
 }
+static tuff_val family_pool_overlapping(struct tuff_graph *g) { return pooling(g, 3, 2, 1, 31); }
+static tuff_val family_pool_apart(struct tuff_graph *g) { return pooling(g, 3, 3, 1, 31); }
+static tuff_val family_pool_halving(struct tuff_graph *g) { return pooling(g, 2, 2, 0, 32); }
 static tuff_val family_norms(struct tuff_graph *g)
 {
     tuff_val x = f32(g, "x", TUFF_SHAPE(33, 1025)), gradient;
@@ -104,11 +114,40 @@ static const struct {
     {"conv 3x3, stride 2", family_conv_strided},
     {"conv 1x1", family_conv_pointwise},
     {"conv 3x3, depthwise", family_conv_depthwise},
-    {"pooling", family_pool},
+    {"pooling, overlapping", family_pool_overlapping},
+    {"pooling, apart", family_pool_apart},
+    {"pooling, halving", family_pool_halving},
     {"norm and softmax", family_norms},
     {"indexing", family_index},
     {"types and random", family_types},
 };
+
+/* Marks the files of the kernels in a plan. */
+static tuff_status cover(struct dryrun *d, const struct tuff_executable *plan, struct tuff_error *error)
+{
+    char *text = NULL, quoted[80];
+    tuff_status status = tuff_executable_print(plan, &text, error);
+    for (unsigned i = 0; !status && i < tuff_kernel_source_count; i++) {
+        snprintf(quoted, sizeof quoted, "\"%s\"", tuff_kernel_sources[i].name);
+        d->covered[i] = d->covered[i] || strstr(text, quoted);
+    }
+    tuff_text_free(d->context, text);
+    return status;
+}
+
+/* Every kernel file was in a plan, but those of which the device chooses between several, and those of builds that fuse nothing. */
+static void check_covered(struct dryrun *d)
+{
+    static const char *const alternatives[] = {"gemm_", "conv_shuffle", "conv_weight_shuffle", "plain_"};
+    for (unsigned i = 0; i < tuff_kernel_source_count; i++) {
+        const char *name = tuff_kernel_sources[i].name;
+        bool needed = true;
+        for (size_t a = 0; a < sizeof alternatives / sizeof alternatives[0]; a++)
+            needed = needed && strncmp(name, alternatives[a], strlen(alternatives[a])) != 0;
+        if (!d->covered[i]) printf("%s is in no plan%s\n", name, needed ? ": FAILED" : " on this device");
+        d->failures += needed && !d->covered[i];
+    }
+}
 
 static void run_family(struct dryrun *d, const char *name, tuff_val (*build)(struct tuff_graph *g))
 {
@@ -124,7 +163,8 @@ static void run_family(struct dryrun *d, const char *name, tuff_val (*build)(str
     if (!status) status = tuff_session_create(d->device, g, NULL, &session, &error);
     if (!status) status = tuff_session_compile(session, &params, &plan, &error);
     if (!status) info = tuff_executable_info(plan);
-    if (!status && !d->compile_only) status = tuff_executable_run(plan, &error);
+    if (!status) status = cover(d, plan, &error);
+    if (!status) status = tuff_executable_run(plan, &error);
     report(d, name, status, &error, &info);
     tuff_executable_destroy(plan);
     tuff_session_destroy(session);
@@ -145,12 +185,6 @@ static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *u
     return tuff_layer_dense(g, tuff_relu(g, tuff_layer_dense(g, x, "dense1", 128)), "dense2", 10);
 }
 
-static bool stop(void *user, const struct tuff_fit_progress *progress)
-{
-    (void)user, (void)progress;
-    return false; /* one step is enough */
-}
-
 static void run_quickstart(struct dryrun *d)
 {
     struct tuff_error error = {0};
@@ -161,14 +195,11 @@ static void run_quickstart(struct dryrun *d)
     int32_t *labels = calloc(SAMPLES, sizeof *labels);
     struct tuff_model_params declared = {
         .struct_size = sizeof declared, .build = network, .sample = {TUFF_U8, TUFF_SHAPE(1, 28, 28)}, .batch = BATCH};
-    struct tuff_fit_params fit = {.struct_size = sizeof fit,
-                                  .optimizer = {.kind = TUFF_ADAM, .schedule = {.lr = 0.001}, .clip_norm = 1},
-                                  .epochs = 1,
-                                  .on_step = stop};
+    struct tuff_fit_params fit = {
+        .struct_size = sizeof fit, .optimizer = {.kind = TUFF_ADAM, .schedule = {.lr = 0.001}, .clip_norm = 1}, .epochs = 1};
     struct tuff_data data = {.count = SAMPLES, .x = x, .labels = labels};
     tuff_status status = x && labels ? tuff_model_create(d->device, &declared, &model, &error) : TUFF_ERR_MEMORY;
     if (!status) status = tuff_model_fit(model, &data, &fit, &error);
-    if (status == TUFF_ERR_CANCELLED) status = TUFF_OK; /* by stop */
     if (model) info = tuff_model_info(model);
     report(d, "quickstart, training", status, &error, &info);
     if (!status) status = tuff_model_predict(model, x, 1, out, &error);
@@ -184,7 +215,7 @@ static void usage(void)
          "Compiles and submits the quickstart's plans and one plan per kernel family on a device, and checks no result:\n"
          "for drivers over a simulated GPU. Prints a line per plan; exits with 1 when one failed.\n\n"
          "  -d, --device NAME   index, UUID or part of its name (tuff-info lists them)\n"
-         "  -c, --compile-only  creates pipelines of the families, submits nothing\n"
+         "  -c, --compile-only  pipelines are made, nothing is recorded or submitted\n"
          "      --help, --version");
 }
 
@@ -210,18 +241,21 @@ int main(int argc, char **argv)
         else
             return 2;
     }
-    struct tuff_options options = {.struct_size = sizeof options, .log = log_message};
+    if (d.compile_only) no_submit();
+    struct tuff_options options = {.struct_size = sizeof options, .log = log_message, .log_user = &d};
     tuff_options_from_env(&options);
     if (tuff_context_create(&options, &d.context, &error) || tuff_device_create(d.context, name, &d.device, &error)) {
-        fprintf(stderr, "tuff-dryrun: %s\n", error.message);
+        printf("skipped: %s\n", error.message);
         tuff_context_destroy(d.context);
         return 77;
     }
     printf("%s, %s\n", tuff_device_caps(d.device)->name, tuff_device_caps(d.device)->driver_info);
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) run_family(&d, families[i].name, families[i].build);
-    if (!d.compile_only) run_quickstart(&d);
-    printf("%u failures\n", d.failures);
+    run_quickstart(&d);
+    check_covered(&d);
     tuff_device_release(d.device);
     tuff_context_destroy(d.context);
-    return d.failures != 0;
+    if (d.messages) printf("%u error messages, of the validation layer or the library\n", d.messages);
+    printf("%u failures\n", d.failures);
+    return d.failures || d.messages;
 }
