@@ -153,6 +153,15 @@ char *tuff_text_take(struct tuff_text *text)
     return data;
 }
 
+tuff_status tuff_text_give(struct tuff_text *text, char **taken, struct tuff_error *error)
+{
+    struct tuff_context *context = text->context;
+    char *whole = tuff_text_take(text);
+    if (!whole) return tuff_fail_memory(context, error);
+    *taken = whole;
+    return TUFF_OK;
+}
+
 uint64_t tuff_hash(uint64_t seed, const void *bytes, size_t length)
 {
     const unsigned char *byte = bytes;

@@ -62,6 +62,9 @@ TUFF_API const struct tuff_caps *tuff_device_caps(const struct tuff_device *devi
 TUFF_API struct tuff_context *tuff_device_context(const struct tuff_device *device);
 /* Bytes allocated from the driver now and at most so far. */
 TUFF_API void tuff_device_memory(const struct tuff_device *device, uint64_t *now_bytes, uint64_t *peak_bytes);
+/* Bytes of device memory that can still be allocated, asked anew each time: the largest device-local heap's budget less
+ * what this process uses, where the driver tells (VK_EXT_memory_budget), else the heap's size less what this device holds. */
+TUFF_API uint64_t tuff_device_available(const struct tuff_device *device);
 /* Writes caches to disk now (also done by release). Failure only costs time at the next start. */
 TUFF_API void tuff_device_flush_caches(struct tuff_device *device);
 

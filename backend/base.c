@@ -4,6 +4,7 @@
 #include "backend/core.h"
 #include "backend/os.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -256,4 +257,38 @@ tuff_status tuff_fail(struct tuff_context *context, struct tuff_error *error, tu
     tuff_fail_va(context, error, status, format, arguments);
     va_end(arguments);
     return status;
+}
+
+/* ---- progress and cancelling ------------------------------------------------------------------------------------------------ */
+
+struct tuff_cancel {
+    struct tuff_context *context; /* [borrowed] */
+    atomic_bool requested;
+};
+
+tuff_status tuff_cancel_create(struct tuff_context *context, struct tuff_cancel **cancel, struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, cancel != NULL);
+    struct tuff_cancel *made = tuff_alloc(context, sizeof *made);
+    if (!made) return tuff_fail_memory(context, error);
+    made->context = context;
+    atomic_init(&made->requested, false);
+    *cancel = made;
+    return TUFF_OK;
+}
+
+void tuff_cancel_destroy(struct tuff_cancel *cancel)
+{
+    if (cancel) tuff_free(cancel->context, cancel);
+}
+
+void tuff_cancel_request(struct tuff_cancel *cancel) { atomic_store(&cancel->requested, true); }
+void tuff_cancel_reset(struct tuff_cancel *cancel) { atomic_store(&cancel->requested, false); }
+bool tuff_cancel_requested(const struct tuff_cancel *cancel) { return cancel && atomic_load(&cancel->requested); }
+
+bool tuff_progress_report(const struct tuff_progress *progress, const char *what, uint64_t done, uint64_t total)
+{
+    if (!progress) return true;
+    if (tuff_cancel_requested(progress->cancel)) return false;
+    return !progress->report || progress->report(progress->user, what, done, total);
 }

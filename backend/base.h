@@ -125,11 +125,24 @@ TUFF_API void tuff_context_destroy(struct tuff_context *context);
 /* "0.1.0". Static text. Thread-safe. */
 TUFF_API const char *tuff_version(void);
 
-/* Progress of long work (compile, fit). Called on the thread that does the work; returning false cancels it, and the
- * work returns TUFF_ERR_CANCELLED. done counts up to total (0: unknown). */
+/* A wish to stop, made by any thread: work that was given it ends with TUFF_ERR_CANCELLED at its next step (a kernel
+ * compiled, a batch run, a picture read), and so does work that is begun before it is reset. */
+struct tuff_cancel;
+/* Errors: MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_cancel_create(struct tuff_context *context, struct tuff_cancel **cancel,
+                                                        struct tuff_error *error);
+TUFF_API void tuff_cancel_destroy(struct tuff_cancel *cancel);         /* after the work that uses it; NULL is legal */
+TUFF_API void tuff_cancel_request(struct tuff_cancel *cancel);         /* Thread-safe, also from a signal handler */
+TUFF_API void tuff_cancel_reset(struct tuff_cancel *cancel);           /* Thread-safe */
+TUFF_API bool tuff_cancel_requested(const struct tuff_cancel *cancel); /* Thread-safe; false for NULL */
+
+/* Progress of long work (compile, fit). report (may be NULL) is called on the thread that does the work; returning false
+ * cancels it, as does a request to cancel (may be NULL), and the work returns TUFF_ERR_CANCELLED. done counts up to total
+ * (0: unknown). */
 struct tuff_progress {
     bool (*report)(void *user, const char *what, uint64_t done, uint64_t total);
     void *user;
+    struct tuff_cancel *cancel; /* [borrowed] */
 };
 
 #ifdef __cplusplus

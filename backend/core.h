@@ -52,6 +52,9 @@ tuff_status tuff_fail_va(struct tuff_context *context, struct tuff_error *error,
 #define TUFF_NEVER(condition) (assert(!(condition)), (condition))
 #endif
 
+/* Reports; false: the work is cancelled. progress may be NULL. */
+bool tuff_progress_report(const struct tuff_progress *progress, const char *what, uint64_t done, uint64_t total);
+
 /* Arena: memory that is freed all at once. One thread at a time. */
 struct tuff_arena {
     struct tuff_context *context;  /* [borrowed] */
@@ -76,6 +79,7 @@ void tuff_text_finish(struct tuff_text *text);
 void tuff_text_add(struct tuff_text *text, const char *format, ...) TUFF_PRINTF(2, 3);
 void tuff_text_append(struct tuff_text *text, const void *bytes, size_t length);
 char *tuff_text_take(struct tuff_text *text); /* ownership moves to the caller (tuff_free); NULL if failed */
+tuff_status tuff_text_give(struct tuff_text *text, char **taken, struct tuff_error *error); /* likewise; errors: MEMORY */
 
 /* Hash for keys of caches and equality of plans: 64-bit FNV-1a with a final mix; not for secrets. Start with seed 0. */
 uint64_t tuff_hash(uint64_t seed, const void *bytes, size_t length);

@@ -200,6 +200,20 @@ void tuff_device_memory(const struct tuff_device *device, uint64_t *now_bytes, u
     tuff_os_mutex_unlock(device->memory.lock);
 }
 
+uint64_t tuff_device_available(const struct tuff_device *device)
+{
+    struct tuff_caps caps = device->caps;
+    uint64_t now, best = 0;
+    tuff_device_memory(device, &now, NULL);
+    tuff_gpu_query_heaps(device->instance, &device->gpu, &caps);
+    for (uint32_t i = 0; i < caps.heap_count && i < TUFF_COUNT(caps.heaps); i++) {
+        bool told = caps.heaps[i].budget_bytes > 0;
+        uint64_t all = told ? caps.heaps[i].budget_bytes : caps.heaps[i].bytes, used = told ? caps.heaps[i].used_bytes : now;
+        if (caps.heaps[i].device_local && all > used && all - used > best) best = all - used;
+    }
+    return best;
+}
+
 void tuff_device_flush_caches(struct tuff_device *device) { tuff_cache_flush(device->cache); }
 
 void tuff_device_name_object(struct tuff_device *device, VkObjectType type, uint64_t object, const char *name)

@@ -61,8 +61,7 @@ tuff_status tuff_parallel(struct tuff_context *context, uint32_t count,
         if (i && tuff_os_thread_start(context, run, &workers[i], &workers[i].thread) != TUFF_OK) workers[i].thread = NULL;
     }
     do {
-        if (!progress || !progress->report || progress->report(progress->user, what, atomic_load(&pool.done), count))
-            continue;
+        if (tuff_progress_report(progress, what, atomic_load(&pool.done), count)) continue;
         cancelled = true;
         atomic_store(&pool.stop, true);
     } while (!cancelled && step(&workers[0]));
@@ -73,8 +72,7 @@ tuff_status tuff_parallel(struct tuff_context *context, uint32_t count,
     }
     tuff_status status = first->status;
     if (status != TUFF_OK && error) *error = first->error;
-    if (status == TUFF_OK && !cancelled && progress && progress->report)
-        cancelled = !progress->report(progress->user, what, count, count);
+    if (status == TUFF_OK && !cancelled) cancelled = !tuff_progress_report(progress, what, count, count);
     if (status == TUFF_OK && cancelled) status = tuff_fail(context, error, TUFF_ERR_CANCELLED, "%s: cancelled", what);
     tuff_free(context, workers);
     return status;

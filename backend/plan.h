@@ -63,6 +63,8 @@ struct tuff_plan_launch {
     bool barrier;   /* memory barrier before: all earlier shader writes and reads happen before this launch */
     bool cut;       /* a submission may end after this launch (long work) */
     uint64_t flops; /* multiply and add count as two; 0: not counted */
+    const char
+        *note; /* static text or [arena]: why it is slower than it could be; NULL. In no text and no hash of the plan */
 };
 
 struct tuff_plan {

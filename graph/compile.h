@@ -48,7 +48,8 @@ struct tuff_work_group {
     uint32_t order;  /* position; UINT32_MAX until placed */
     uint32_t *after; /* [arena] groups that must come before for a write's sake */
     uint32_t after_count, after_capacity;
-    bool mark; /* scratch of searches */
+    bool mark;       /* scratch of searches */
+    const char *why; /* static text: why a pointwise group stands apart from what it reads; NULL where nothing could join */
 };
 
 struct tuff_work {

@@ -141,6 +141,18 @@ static tuff_status split_rows(struct tuff_model *m, double share, struct tuff_er
                      (unsigned long long)m->train_count, (unsigned)m->params.batch);
 }
 
+static tuff_status add_training(struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params,
+                                struct tuff_error *error)
+{
+    TUFF_TRY(tuff_optimizer_check(m->context, &params->optimizer, error));
+    m->data_count = data->count;
+    m->resident = !params->stream && fits_on_device(m, data);
+    TUFF_TRY(split_rows(m, params->validation_share, error));
+    TUFF_TRY(build_training(m, &params->optimizer, error));
+    m->prepared = true;
+    return TUFF_OK;
+}
+
 tuff_status tuff_model_prepare(struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params,
                                struct tuff_error *error)
 {
@@ -153,23 +165,38 @@ tuff_status tuff_model_prepare(struct tuff_model *m, const struct tuff_data *dat
         return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the model was prepared for %llu samples, not %llu",
                          (unsigned long long)m->data_count, (unsigned long long)data->count);
     }
-    TUFF_TRY(tuff_optimizer_check(m->context, &params->optimizer, error));
-    m->data_count = data->count;
-    m->resident = !params->stream && fits_on_device(m, data);
-    TUFF_TRY(split_rows(m, params->validation_share, error));
-    TUFF_TRY(build_training(m, &params->optimizer, error));
-    m->prepared = true;
+    TUFF_TRY(add_training(m, data, params, error));
     return tuff_model_session(m, error);
+}
+
+static struct tuff_executable_params training_params(const struct tuff_model *m)
+{
+    return (struct tuff_executable_params){.struct_size = sizeof(struct tuff_executable_params),
+                                           .outputs = m->train_outputs,
+                                           .output_count = m->train_output_count,
+                                           .input_sets = m->resident ? 1 : 2,
+                                           .progress = m->params.progress};
+}
+
+tuff_status tuff_model_memory(const struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params,
+                              struct tuff_memory_needs *needs, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, m != NULL && data != NULL && params != NULL && needs != NULL);
+    TUFF_REQUIRE(m->context, error, params->struct_size >= sizeof *params && data->count > 0 && data->count <= INT32_MAX);
+    TUFF_REQUIRE(m->context, error, params->validation_share >= 0 && params->validation_share < 1);
+    struct tuff_model *trial; /* its graph gets the training part; nothing of it reaches the device */
+    TUFF_TRY(tuff_model_create(m->device, &m->params, &trial, error));
+    tuff_status status = add_training(trial, data, params, error);
+    struct tuff_executable_params training = training_params(trial);
+    if (status == TUFF_OK) status = tuff_memory_ask(m->device, trial->graph, &training, needs, error);
+    tuff_model_destroy(trial);
+    return status;
 }
 
 static tuff_status compile_training(struct tuff_model *m, struct tuff_error *error)
 {
     if (m->train) return TUFF_OK;
-    struct tuff_executable_params params = {.struct_size = sizeof params,
-                                            .outputs = m->train_outputs,
-                                            .output_count = m->train_output_count,
-                                            .input_sets = m->resident ? 1 : 2,
-                                            .progress = m->params.progress};
+    struct tuff_executable_params params = training_params(m);
     return tuff_session_compile(m->session, &params, &m->train, error);
 }
 
@@ -296,6 +323,7 @@ static tuff_status run_steps(struct loop *l)
         TUFF_TRY(submit_step(l));
         bool due = l->params->on_step && (l->done == 1 || tuff_os_time_ns() - l->reported_ns >= PROGRESS_NS), go_on = true;
         if (due) TUFF_TRY(report(l, &go_on));
+        go_on = go_on && !tuff_cancel_requested(m->params.progress.cancel);
         if (!go_on) return cancel(l);
     }
     return TUFF_OK;

@@ -334,6 +334,8 @@ bool tuff_group_depends(const struct tuff_work *w, uint32_t group, uint32_t on)
     return find(w, group, &reach) || reaches(w, &reach);
 }
 
+static const char LATER[] = "it also needs results that come later";
+
 /* Buffers that the group binds. */
 static uint32_t buffers_of(const struct tuff_work *w, const struct tuff_work_group *group)
 {
@@ -343,32 +345,36 @@ static uint32_t buffers_of(const struct tuff_work *w, const struct tuff_work_gro
     return count;
 }
 
-/* May root v, with these reads, be computed by the group? */
-static bool can_join(const struct tuff_work *w, const struct tuff_work_group *needs, tuff_val v, uint32_t at, uint32_t limit)
+/* Why root v, with these reads, cannot be computed by the group; NULL: it can. */
+static const char *refusal(const struct tuff_work *w, const struct tuff_work_group *needs, tuff_val v, uint32_t at,
+                           uint32_t limit)
 {
     const struct tuff_work_group *group = &w->groups[at];
     tuff_val first = group->kernel ? group->kernel : group->members[0];
     const struct tuff_type *type = &val(w, v)->type;
-    if (tuff_shape_count(&type->shape) != tuff_shape_count(&val(w, first)->type.shape)) return false;
-    if (group->kernel && type->dtype != TUFF_F32 && type->dtype != TUFF_I32) return false;
+    if (tuff_shape_count(&type->shape) != tuff_shape_count(&val(w, first)->type.shape))
+        return "it has another number of elements than what it reads";
+    if (group->kernel && type->dtype != TUFF_F32 && type->dtype != TUFF_I32) return "kernels store results of 32 bits alone";
     uint32_t more = 0;
     for (uint32_t i = 0; i < needs->read_count; i++) {
         tuff_val from = tuff_memory_of(w, needs->reads[i].value);
         if (w->group_of[from] == at) {
-            if (!needs->reads[i].identity || from != needs->reads[i].value) return false;
+            if (!needs->reads[i].identity || from != needs->reads[i].value)
+                return "it also reads elements of that result at other places";
             continue;
         }
         bool known = false;
         for (uint32_t k = 0; k < group->read_count; k++) known = known || group->reads[k].value == needs->reads[i].value;
         if (!known) more += tuff_windows(w, &val(w, needs->reads[i].value)->type);
     }
-    if (buffers_of(w, group) + more + tuff_windows(w, type) > limit) return false;
+    if (buffers_of(w, group) + more + tuff_windows(w, type) > limit)
+        return "more buffers than a launch may bind would be needed";
     struct reach reach = start_reach(w, at);
     for (uint32_t i = 0; i < needs->read_count; i++)
         if (w->group_of[tuff_memory_of(w, needs->reads[i].value)] != at &&
             tuff_each_producer(w, needs->reads[i].value, find, &reach))
-            return false;
-    return !reaches(w, &reach);
+            return LATER;
+    return reaches(w, &reach) ? LATER : NULL;
 }
 
 static tuff_status join(struct tuff_work *w, const struct tuff_work_group *needs, tuff_val v, uint32_t at)
@@ -413,17 +419,28 @@ static bool shares_reads(const struct tuff_work *w, const struct tuff_work_group
     return false;
 }
 
+static const char *why_alone(const struct tuff_work *w, tuff_val v)
+{
+    if (w->params->debug & TUFF_DEBUG_NOFUSE) return "TUFF_DEBUG=nofuse";
+    return val(w, v)->op == &tuff_op_copy ? "a copy: what it holds is also kept elsewhere" : NULL;
+}
+
 tuff_status tuff_group_root(struct tuff_work *w, tuff_val v, bool alone)
 {
     uint32_t limit = tuff_binding_limit(w);
     struct tuff_work_group needs = {0};
     uint32_t at;
     TUFF_TRY(collect_inputs(w, &needs, v, true));
+    const char *why = alone ? why_alone(w, v) : NULL, *refused;
+    for (uint32_t best = w->group_count; !alone && best-- > 0;) {
+        if (!feeds(w, &needs, best)) continue;
+        if (!(refused = refusal(w, &needs, v, best, limit))) return join(w, &needs, v, best);
+        why = refused;
+    }
     for (uint32_t best = w->group_count; !alone && best-- > 0;)
-        if (feeds(w, &needs, best) && can_join(w, &needs, v, best, limit)) return join(w, &needs, v, best);
-    for (uint32_t best = w->group_count; !alone && best-- > 0;)
-        if (shares_reads(w, &needs, best) && can_join(w, &needs, v, best, limit)) return join(w, &needs, v, best);
+        if (shares_reads(w, &needs, best) && !refusal(w, &needs, v, best, limit)) return join(w, &needs, v, best);
     TUFF_TRY(new_group(w, 0, &at));
+    w->groups[at].why = why;
     return join(w, &needs, v, at);
 }
 

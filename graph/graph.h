@@ -400,6 +400,21 @@ struct tuff_executable_info {
     uint64_t plan_hash;
 };
 TUFF_API struct tuff_executable_info tuff_executable_info(const struct tuff_executable *executable);
+/* What ran slower than it could and why, one line a launch: what was not fused into its neighbours and what kept it apart,
+ * what took a general kernel for want of a better one, what was split. Free with tuff_text_free. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_report(const struct tuff_executable *executable, char **text,
+                                                            struct tuff_error *error);
+/* Device memory that an executable with its session would take, and what there is; all in bytes. */
+struct tuff_memory_needs {
+    uint64_t param_bytes, state_bytes, const_bytes, input_bytes, output_bytes, scratch_bytes;
+    uint64_t total_bytes;     /* the sum of these */
+    uint64_t available_bytes; /* tuff_device_available */
+    bool fits;                /* total within what is available, each kind within max_allocation_bytes */
+};
+/* Plans for the device and tells, before anything is allocated on it. Errors: SHAPE, UNSUPPORTED, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_memory_ask(struct tuff_device *device, const struct tuff_graph *graph,
+                                                     const struct tuff_executable_params *params,
+                                                     struct tuff_memory_needs *needs, struct tuff_error *error);
 /* The program, for times and traces (tuff_program_times, tuff_program_trace). Borrowed. */
 TUFF_API struct tuff_program *tuff_executable_program(struct tuff_executable *executable);
 
@@ -419,7 +434,7 @@ struct tuff_model_params {
     double label_smoothing;        /* cross entropy */
     uint32_t batch;                /* 0: 64 */
     uint64_t seed;                 /* of initial values, shuffling, dropout, the validation split */
-    struct tuff_progress progress; /* of compiling */
+    struct tuff_progress progress; /* of compiling; its cancel also stops fits (as on_step does), evaluations, predictions */
 };
 /* A network with its parameters on a device, and the plans to train and to run it. One thread at a time. */
 struct tuff_model;
@@ -504,6 +519,11 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_write(struct tuff_model *model, 
 /* Adds the training part (optimizer states) for this data and these parameters, as the first fit would. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_prepare(struct tuff_model *model, const struct tuff_data *data,
                                                         const struct tuff_fit_params *params, struct tuff_error *error);
+/* What training with this data and these parameters would take, before anything is allocated (tuff_memory_ask). Only counts
+ * and shapes matter: data->x and labels or targets are not read. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_memory(const struct tuff_model *model, const struct tuff_data *data,
+                                                       const struct tuff_fit_params *params, struct tuff_memory_needs *needs,
+                                                       struct tuff_error *error);
 /* The network for inference of one batch as graph text: input "x" of the stored type, output "probabilities" (cross entropy)
  * or "outputs". Free with tuff_text_free. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_graph(struct tuff_model *model, uint32_t batch, char **text,

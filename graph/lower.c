@@ -142,8 +142,12 @@ static tuff_status add_launch(struct lowering *l, const struct tuff_group *group
     struct tuff_plan_launch launch = {.label = label_of(l, group),
                                       .groups = {call->groups[0], call->groups[1], call->groups[2]},
                                       .flops = call->flops,
+                                      .note = call->note,
                                       .kernel = tuff_plan_add_kernel(l->plan, &kernel, specs, spec_count)};
     if (launch.kernel == UINT32_MAX || !launch.label) return tuff_fail_memory(w->context, w->error);
+    for (uint32_t i = 0; i < emitted->binding_count && !launch.note; i++)
+        if (emitted->bindings[i].chunked || emitted->bindings[i].windows > 1)
+            launch.note = "split: a tensor is larger than what this device binds at once";
     uint64_t count = tuff_shape_count(&val(w, group->space)->type.shape);
     if (!emitted->chunk) return add_part(l, emitted, call, &launch, 0);
     for (uint64_t first = 0; first < count; first += emitted->chunk) {
@@ -171,6 +175,7 @@ static tuff_status lower_group(struct lowering *l, const struct tuff_work_group 
     group.space = from->kernel ? from->kernel : roots[0];
     TUFF_TRY(tuff_emit_group(w->g, w->places, &group, w->arena, &emitted, w->error));
     TUFF_TRY(describe(l, &group, &emitted, &call));
+    if (!call.note) call.note = from->why;
     return add_launch(l, &group, &emitted, &call);
 }
 

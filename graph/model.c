@@ -237,6 +237,12 @@ static tuff_status read_metrics(struct tuff_model *m, uint64_t count, struct tuf
     return TUFF_OK;
 }
 
+static tuff_status go_on(const struct tuff_model *m, const char *what, struct tuff_error *error)
+{
+    if (!tuff_cancel_requested(m->params.progress.cancel)) return TUFF_OK;
+    return tuff_fail(m->context, error, TUFF_ERR_CANCELLED, "%s: cancelled", what);
+}
+
 static tuff_status evaluate_batches(struct tuff_model *m, const struct tuff_data *data, const uint32_t *rows, uint64_t count,
                                     uint8_t *x, uint8_t *answers, struct tuff_error *error)
 {
@@ -245,6 +251,7 @@ static tuff_status evaluate_batches(struct tuff_model *m, const struct tuff_data
     uint64_t tickets[2] = {0};
     for (uint64_t first = 0, n = 0; first < count; first += batch, n++) {
         int32_t inside = (int32_t)(count - first < batch ? count - first : batch);
+        TUFF_TRY(go_on(m, "evaluating", error));
         gather_batch(x, data->x, m->sample_bytes, rows, first, (uint64_t)inside, batch);
         gather_batch(answers, tuff_model_answers(m, data), size, rows, first, (uint64_t)inside, batch);
         if (n >= 2)
@@ -288,6 +295,7 @@ tuff_status tuff_model_predict(struct tuff_model *m, const void *x, uint64_t cou
     tuff_status status = part ? TUFF_OK : tuff_fail_memory(m->context, error);
     for (uint64_t first = 0; first < count && status == TUFF_OK; first += batch) {
         uint64_t inside = count - first < batch ? count - first : batch;
+        if ((status = go_on(m, "predicting", error)) != TUFF_OK) break;
         gather_batch(part, x, m->sample_bytes, NULL, first, inside, batch);
         status = tuff_executable_write(m->predict, m->x, part, batch * m->sample_bytes, error);
         if (status == TUFF_OK) status = tuff_executable_submit(m->predict, NULL, error);

@@ -105,6 +105,7 @@ struct tuff_kernel_call {
     uint32_t push_count;
     uint32_t groups[3];
     uint64_t flops;
+    const char *note; /* static text: why a better kernel of the library cannot be taken here; NULL: it is */
 };
 struct tuff_lower {
     const struct tuff_caps *caps;

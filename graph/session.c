@@ -210,6 +210,44 @@ static tuff_status make_programs(struct tuff_executable *x, const struct tuff_ex
     return TUFF_OK;
 }
 
+static tuff_status make_plan(struct tuff_device *device, const struct tuff_graph *graph,
+                             const struct tuff_executable_params *params, struct tuff_compiled *compiled,
+                             struct tuff_error *error)
+{
+    struct tuff_compile_params compile = {.graph = graph,
+                                          .outputs = params->outputs,
+                                          .output_count = params->output_count,
+                                          .caps = tuff_device_caps(device),
+                                          .debug = tuff_device_context(device)->options.debug};
+    return tuff_compile(&compile, compiled, error);
+}
+
+tuff_status tuff_memory_ask(struct tuff_device *device, const struct tuff_graph *graph,
+                            const struct tuff_executable_params *params, struct tuff_memory_needs *needs,
+                            struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, device != NULL && graph != NULL && params != NULL && needs != NULL);
+    TUFF_REQUIRE(graph->context, error, params->struct_size >= sizeof *params && params->input_sets <= MAX_INPUT_SETS);
+    struct tuff_compiled compiled;
+    uint64_t most = tuff_device_caps(device)->max_allocation_bytes;
+    TUFF_TRY(make_plan(device, graph, params, &compiled, error));
+    const uint64_t *bytes = compiled.plan.memory_bytes;
+    struct tuff_memory_needs n = {.param_bytes = bytes[TUFF_MEMORY_PARAM],
+                                  .state_bytes = bytes[TUFF_MEMORY_STATE],
+                                  .const_bytes = bytes[TUFF_MEMORY_CONST],
+                                  .input_bytes = bytes[TUFF_MEMORY_INPUT] * (params->input_sets ? params->input_sets : 1),
+                                  .output_bytes = bytes[TUFF_MEMORY_OUTPUT],
+                                  .scratch_bytes = bytes[TUFF_MEMORY_SCRATCH],
+                                  .available_bytes = tuff_device_available(device),
+                                  .fits = true};
+    n.total_bytes = n.param_bytes + n.state_bytes + n.const_bytes + n.input_bytes + n.output_bytes + n.scratch_bytes;
+    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) n.fits = n.fits && bytes[i] <= most;
+    n.fits = n.fits && n.total_bytes <= n.available_bytes;
+    tuff_plan_finish(&compiled.plan);
+    *needs = n;
+    return TUFF_OK;
+}
+
 tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff_executable_params *params,
                                  struct tuff_executable **executable, struct tuff_error *error)
 {
@@ -224,12 +262,7 @@ tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff
     x->session = session;
     x->sets = params->input_sets ? params->input_sets : 1;
     x->output_count = params->output_count;
-    struct tuff_compile_params compile = {.graph = session->graph,
-                                          .outputs = params->outputs,
-                                          .output_count = params->output_count,
-                                          .caps = tuff_device_caps(session->device),
-                                          .debug = session->context->options.debug};
-    tuff_status status = tuff_compile(&compile, &x->compiled, error);
+    tuff_status status = make_plan(session->device, session->graph, params, &x->compiled, error);
     if (status != TUFF_OK) {
         tuff_free(session->context, x);
         return status;
@@ -321,10 +354,24 @@ tuff_status tuff_executable_print(const struct tuff_executable *x, char **text, 
     tuff_text_init(&out, x->session->context);
     tuff_plan_summary(&x->compiled.plan, &out);
     tuff_plan_print(&x->compiled.plan, &out);
-    char *taken = tuff_text_take(&out);
-    if (!taken) return tuff_fail_memory(x->session->context, error);
-    *text = taken;
-    return TUFF_OK;
+    return tuff_text_give(&out, text, error);
+}
+
+tuff_status tuff_executable_report(const struct tuff_executable *x, char **text, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, x != NULL && text != NULL);
+    const struct tuff_plan *plan = &x->compiled.plan;
+    struct tuff_text out;
+    uint32_t noted = 0;
+    tuff_text_init(&out, x->session->context);
+    for (uint32_t i = 0; i < plan->launch_count; i++) noted += plan->launches[i].note != NULL;
+    tuff_text_add(&out, "%u of %u launches are slower than they could be\n", (unsigned)noted, (unsigned)plan->launch_count);
+    for (uint32_t i = 0; i < plan->launch_count; i++) {
+        const struct tuff_plan_launch *launch = &plan->launches[i];
+        if (launch->note)
+            tuff_text_add(&out, "  %-32s %-20s %s\n", launch->label, plan->kernels[launch->kernel].file, launch->note);
+    }
+    return tuff_text_give(&out, text, error);
 }
 
 struct tuff_executable_info tuff_executable_info(const struct tuff_executable *x)

@@ -181,7 +181,7 @@ static tuff_status read_all(struct job *job)
         const struct entry *entry = &job->entries[i];
         struct tuff_dataset *set = &job->sets[entry->test];
         struct tuff_error reason = {0};
-        if (progress->report && !progress->report(progress->user, "reading pictures", i, job->count))
+        if (!tuff_progress_report(progress, "reading pictures", i, job->count))
             return tuff_fail(job->context, job->error, TUFF_ERR_CANCELLED, "reading %s was cancelled", job->folder);
         tuff_status status = read_picture(job, entry, set->pictures + (size_t)set->count * job->picture_bytes, &reason);
         if (may_skip(job, status)) {
@@ -193,7 +193,7 @@ static tuff_status read_all(struct job *job)
             set->labels[set->count++] = (int32_t)entry->label;
         }
     }
-    if (progress->report) progress->report(progress->user, "reading pictures", job->count, job->count);
+    (void)tuff_progress_report(progress, "reading pictures", job->count, job->count);
     if (job->sets[0].count > 0) return TUFF_OK;
     return tuff_fail(job->context, job->error, TUFF_ERR_FORMAT, "%s: none of its %zu pictures to train on can be read",
                      job->folder, (size_t)job->capacities[0]);

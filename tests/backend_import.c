@@ -103,14 +103,14 @@ static void build(struct tuff_plan *plan, struct tuff_context *context)
                                                      "void tuff_body(uint i) { b[i] = 2.0 * a[i] + 1.0; }\n"};
     const struct tuff_plan_spec workgroup = {0, 64};
     const struct tuff_plan_binding bindings[] = {{0, TUFF_READ, 0, bytes}, {1, TUFF_WRITE, 0, bytes}};
-    const uint32_t words = WORDS;
+    const uint32_t push[] = {WORDS, 0}; /* blocks, first */
     tuff_plan_init(plan, context);
     plan->memory_bytes[TUFF_MEMORY_INPUT] = plan->memory_bytes[TUFF_MEMORY_OUTPUT] = bytes;
     tuff_plan_add_slot(plan, &(struct tuff_plan_slot){.name = "x", .memory = TUFF_MEMORY_INPUT, .bytes = bytes});
     tuff_plan_add_slot(plan, &(struct tuff_plan_slot){.name = "y", .memory = TUFF_MEMORY_OUTPUT, .bytes = bytes});
     struct tuff_plan_launch launch = {.label = "y", .groups = {WORDS / 64, 1, 1}};
     launch.kernel = tuff_plan_add_kernel(plan, &kernel, &workgroup, 1);
-    tuff_plan_add_launch(plan, &launch, bindings, 2, &words, 1);
+    tuff_plan_add_launch(plan, &launch, bindings, 2, push, 2);
     tuff_plan_place_barriers(plan);
 }
 

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-enum { LOCAL = 32, SHARED = 4 * LOCAL, GROUPS_X = 5, GROUPS_Y = 3, GROUPS_Z = 2, BUFFERS = 3, RANGE = 1024, PUSH = 4 };
+enum { LOCAL = 32, SHARED = 4 * LOCAL, GROUPS_X = 5, GROUPS_Y = 3, GROUPS_Z = 2, BUFFERS = 3, RANGE = 1024, PUSH = 8 };
 
 static const char text[] = "#define TUFF_WIDTH 1u\n"
                            "#define TUFF_HOOKS_TEXT layout(std430, binding = 0) readonly buffer A { float a[]; }; "
@@ -32,7 +32,7 @@ static void build(struct limits_test *t, struct tuff_plan *plan, bool half)
         .hooks = half ? half_text : text};
     struct tuff_plan_launch launch = {.label = "the launch", .groups = {GROUPS_X, GROUPS_Y, GROUPS_Z}};
     struct tuff_plan_binding bindings[BUFFERS];
-    const uint32_t blocks = GROUPS_X * GROUPS_Y * GROUPS_Z * LOCAL;
+    const uint32_t push[PUSH / 4] = {GROUPS_X * GROUPS_Y * GROUPS_Z * LOCAL}; /* blocks, first */
     tuff_plan_init(plan, t->test.context);
     plan->memory_bytes[TUFF_MEMORY_SCRATCH] = BUFFERS * RANGE;
     for (uint32_t i = 0; i < BUFFERS; i++) {
@@ -41,7 +41,7 @@ static void build(struct limits_test *t, struct tuff_plan *plan, bool half)
                                                  0, RANGE};
     }
     launch.kernel = tuff_plan_add_kernel(plan, &kernel, &(struct tuff_plan_spec){0, LOCAL}, 1);
-    tuff_plan_add_launch(plan, &launch, bindings, BUFFERS, &blocks, PUSH / 4);
+    tuff_plan_add_launch(plan, &launch, bindings, BUFFERS, push, PUSH / 4);
     tuff_plan_place_barriers(plan);
 }
 

@@ -33,11 +33,11 @@ static void add_launch(struct tuff_plan *plan, const char *label, const char *ho
 {
     struct tuff_plan_kernel kernel = {.file = "pointwise", .hooks = hooks};
     struct tuff_plan_spec specs[] = {{16, COUNT}, {0, workgroup}};
-    uint32_t blocks = COUNT;
+    const uint32_t push[] = {COUNT, 0}; /* blocks, first */
     struct tuff_plan_launch launch = {
         .label = label, .groups = {(COUNT + workgroup - 1) / workgroup, 1, 1}, .cut = cut, .flops = COUNT};
     launch.kernel = tuff_plan_add_kernel(plan, &kernel, specs + (hooks != accumulate), hooks == accumulate ? 2 : 1);
-    tuff_plan_add_launch(plan, &launch, bindings, count, &blocks, 1);
+    tuff_plan_add_launch(plan, &launch, bindings, count, push, 2);
 }
 
 static void build(struct tuff_plan *plan, struct tuff_context *context, uint32_t workgroup, bool cut)
@@ -318,7 +318,7 @@ static void test_failures(struct backend_test *test)
     build(&plan, test->context, 32, false);
     backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), false, &run, &error), &error);
     struct tuff_program_params params = {
-        .struct_size = sizeof params, .plan = &plan, .compiler = tuff_glslang(), .progress = {stop, NULL}};
+        .struct_size = sizeof params, .plan = &plan, .compiler = tuff_glslang(), .progress = {.report = stop}};
     struct tuff_program *program = NULL;
     memcpy(params.memory, run.memory, sizeof params.memory);
     test->quiet = true;

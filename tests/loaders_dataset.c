@@ -223,7 +223,7 @@ static void test_progress(struct loaders_test *test)
 {
     struct watch watch = {.stop_at = UINT64_MAX};
     struct tuff_folder_params params = params_of(0.3);
-    params.progress = (struct tuff_progress){report, &watch};
+    params.progress = (struct tuff_progress){.report = report, .user = &watch};
     expect_folder(test, "pets", &params, TUFF_OK, "pets with progress");
     expect_number(test, "progress: calls", CATS + DOGS + 1, (long long)watch.calls);
     expect_number(test, "progress: last", CATS + DOGS, (long long)watch.last);

@@ -75,13 +75,17 @@ static struct tile shared_tile(const struct tuff_gemm *gemm)
     return t;
 }
 
+static bool small_workgroups(const struct tuff_caps *caps)
+{
+    return caps->max_workgroup_invocations < 128 || caps->max_shared_bytes < 16384;
+}
+
 static struct tile choose(const struct tuff_caps *caps, const struct tuff_gemm *gemm)
 {
     bool software = caps->kind == TUFF_DEVICE_SOFTWARE;
     bool slow_shared = caps->vendor_id == VENDOR_ARM || caps->vendor_id == VENDOR_BROADCOM;
     if (tuff_shuffle_lanes(caps)) return shuffle_tile(caps, gemm);
-    if (software || slow_shared || caps->max_workgroup_invocations < 128 || caps->max_shared_bytes < 16384)
-        return reg_tile(caps);
+    if (software || slow_shared || small_workgroups(caps)) return reg_tile(caps);
     return shared_tile(gemm);
 }
 
@@ -99,6 +103,12 @@ tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_ge
     TUFF_TRY(tuff_lower_rounds(lower, t.family == SHUFFLE ? ceil_div(k_loop, 4) : k_loop, error));
     call->file = files[t.family];
     call->flops = 2 * gemm->m * gemm->n * gemm->k * gemm->z;
+    if (t.family == REG && lower->caps->kind != TUFF_DEVICE_SOFTWARE && small_workgroups(lower->caps))
+        call->note = "no tiles in shared memory: workgroups of this device are too small";
+    else if (t.family == REG && lower->caps->kind == TUFF_DEVICE_SOFTWARE)
+        call->note = "no exchange between lanes: this device has no subgroup shuffle of 4 or 8 lanes";
+    else if (gemm->op != TUFF_GEMM_MATMUL && tuff_shuffle_lanes(lower->caps))
+        call->note = "a general kernel: the direct ones take stride 1 and narrow windows";
     tuff_call_define(call, "GEMM_OP", (int)gemm->op);
     tuff_call_spec(call, 6, t.tx);
     if (t.family == TILE) {

@@ -36,7 +36,7 @@ static tuff_status read_folder(struct tuff_context *context, const struct option
                 .invert = p->invert == TUFF_INVERT_ALWAYS,
                 .padding = (uint8_t)(p->invert == TUFF_INVERT_ALWAYS ? 255 - p->ground : p->ground)},
         .test_fraction = options->test,
-        .progress = {on_picture, &display},
+        .progress = {.report = on_picture, .user = &display},
     };
     tuff_status status = tuff_dataset_read_folder(context, options->data, &params, &data->train, &data->test, error);
     display_clear(&display);

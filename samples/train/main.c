@@ -155,7 +155,7 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
         .loss = TUFF_LOSS_CROSS_ENTROPY,
         .batch = options->batch,
         .seed = options->seed,
-        .progress = {on_compile, run},
+        .progress = {.report = on_compile, .user = run},
     };
     tuff_status status = tuff_model_create(run->device, &params, &run->model, error);
     if (status != TUFF_OK) return status;
