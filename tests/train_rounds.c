@@ -30,9 +30,11 @@ static struct held held_now(void)
     if (file && fscanf(file, "%*s %ld", &held.resident) != 1) held.resident = 0;
     held.resident *= 4;
     if (file) fclose(file);
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+#if defined(__GLIBC__)
+#if __GLIBC_PREREQ(2, 33)
     struct mallinfo2 info = mallinfo2();
     held.allocated = (long)((info.uordblks + info.hblkhd) / 1024);
+#endif
 #endif
     return held;
 }
