@@ -141,6 +141,33 @@ static uint64_t parameter_count(const struct tuff_model *model)
     return count;
 }
 
+/* Before anything is allocated: what the training takes, and what there is. */
+static tuff_status ask_memory(struct run *run, struct tuff_error *error)
+{
+    struct tuff_data data = data_view(&run->data.train);
+    struct tuff_memory_needs needs;
+    tuff_status status = tuff_model_memory(run->model, &data, &run->fit, &needs, error);
+    if (status != TUFF_OK) return status;
+    double needed = (double)needs.total_bytes / 1e6, available = (double)needs.available_bytes / 1e6;
+    printf("memory   %.1f MB of %.0f MB\n", needed, available);
+    fflush(stdout);
+    if (needs.fits) return TUFF_OK;
+    snprintf(error->message, sizeof error->message,
+             "the training needs %.1f MB of device memory, of which %.1f MB are free; a smaller --batch needs less", needed,
+             available);
+    return TUFF_ERR_DEVICE_MEMORY;
+}
+
+/* --report */
+static tuff_status print_report(struct run *run, struct tuff_error *error)
+{
+    char *text = NULL;
+    tuff_status status = tuff_executable_report(tuff_model_training(run->model), &text, error);
+    if (status == TUFF_OK) printf("%s", text);
+    tuff_text_free(run->context, text);
+    return status;
+}
+
 static tuff_status make_model(struct run *run, struct tuff_error *error)
 {
     const struct options *options = &run->options;
@@ -175,7 +202,7 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
            (unsigned long long)parameter_count(run->model), (unsigned)options->epochs, options->epochs == 1 ? "" : "s",
            (unsigned long long)run->steps, (unsigned)options->batch, options->lr);
     fflush(stdout);
-    return TUFF_OK;
+    return ask_memory(run, error);
 }
 
 /* --resume: weights, optimizer and place of the checkpoint, and the story so far. */
@@ -251,6 +278,7 @@ static tuff_status finish(struct run *run, struct tuff_error *error)
     if (status != TUFF_OK) return status;
     tuff_device_memory(run->device, &now_bytes, &result.peak_bytes);
     const char *curves = curves_write(&run->options, &run->history, run->options.epochs);
+    if (run->options.report && (status = print_report(run, error)) != TUFF_OK) return status;
     printf("files    %s/model.tuff, %s/%s\n", run->options.out, run->options.out,
            curves ? curves : "(no curves could be written)");
     if (run->options.json[0] && !result_write(run->options.json, &result)) {

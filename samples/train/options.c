@@ -26,6 +26,7 @@ static const struct row rows[] = {
     {"lr", REAL, FIELD(lr), 1e-9, 10, true, "X", "largest learning rate; it falls along a cosine (default: by network)"},
     {"validation", REAL, FIELD(validation), 0, 0.9, true, "X", "share of the data that picks the best model (default 0.1)"},
     {"seed", WHOLE, FIELD(seed), 0, 4294967295.0, true, "N", "of weights, order, dropout, split (default 1)"},
+    {"report", FLAG, FIELD(report), 0, 0, false, NULL, "tells in the end what ran slower than it could, and why"},
     {"quick", FLAG, FIELD(quick), 0, 0, true, NULL, "one epoch over 6,400 pictures"},
     {"resume", FLAG, FIELD(resume), 0, 0, false, NULL, "goes on from training.ckpt in --out, with its options"},
     {"json", TEXT, FIELD(json), 0, 0, false, "FILE", "writes what came out as JSON"},

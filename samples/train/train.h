@@ -11,7 +11,7 @@ struct options {
     char arch[16], fit[16], invert[16];
     uint32_t epochs, batch, seed, size, channels;
     double lr, validation, test;
-    bool quick, resume;
+    bool quick, resume, report;
 };
 enum { OPTION_TEXTS_MAX = 16 };
 /* Exits with the help, the version, or a sentence about what is wrong. With --resume, fills the rest from the checkpoint. */
