@@ -40,7 +40,23 @@ struct tuff_caps {
         uint64_t bytes, budget_bytes, used_bytes; /* budget 0: unknown */
         bool device_local;
     } heaps[16];
+    uint32_t driver_rows;    /* bit i: row i of the table of known drivers (tuff_driver_row) applies */
+    uint32_t driver_effects; /* enum tuff_driver_effect, of these rows */
 };
+
+/* What Tuff does otherwise because of the driver. */
+enum tuff_driver_effect {
+    TUFF_DRIVER_CUTS_LOOPS = 1 << 0,        /* loops of an invocation must stay below 65535 rounds */
+    TUFF_DRIVER_BATCHES_PIPELINES = 1 << 1, /* pipelines are made by one call, instead of one a thread */
+    TUFF_DRIVER_REGISTER_TILES = 1 << 2,    /* matrix products in flat workgroups, without shared memory */
+    TUFF_DRIVER_COMPILES_FAST = 1 << 3      /* larger tiles, on software devices */
+};
+/* One row of the table of known drivers: a defect, or what a driver likes better. Static texts. */
+struct tuff_driver_row {
+    const char *name, *effect, *reason, *source;
+};
+/* Row number index (from 0) into *row; false past the last. tuff_options.driver turns rows on and off. Thread-safe. */
+TUFF_API bool tuff_driver_row(uint32_t index, struct tuff_driver_row *row);
 
 /* Lists the devices of this machine, best first (discrete, integrated, virtual, software). *count is the capacity of caps
  * on entry and the number of devices on return; caps NULL asks for the number alone. Without a Vulkan loader:

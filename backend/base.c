@@ -122,6 +122,8 @@ void tuff_options_from_env(struct tuff_options *options)
     if (!options->cache_dir) options->cache_dir = tuff_os_getenv("TUFF_CACHE_DIR");
     if (options->struct_size >= offsetof(struct tuff_options, limits) + sizeof options->limits && !options->limits)
         options->limits = tuff_os_getenv("TUFF_LIMITS");
+    if (options->struct_size >= offsetof(struct tuff_options, driver) + sizeof options->driver && !options->driver)
+        options->driver = tuff_os_getenv("TUFF_DRIVER");
 }
 
 static void log_debug_table(struct tuff_context *context)
@@ -138,7 +140,8 @@ static void log_debug_table(struct tuff_context *context)
 /* Replaces borrowed strings by copies; all are set to NULL first, so that destroy frees copies only. */
 static bool copy_strings(struct tuff_context *context)
 {
-    const char **strings[] = {&context->options.device, &context->options.cache_dir, &context->options.limits};
+    const char **strings[] = {&context->options.device, &context->options.cache_dir, &context->options.limits,
+                              &context->options.driver};
     const char *borrowed[TUFF_COUNT(strings)];
     bool complete = true;
     for (size_t i = 0; i < TUFF_COUNT(strings); i++) {

@@ -409,16 +409,7 @@ tuff_status tuff_gpu_query(struct tuff_instance *instance, VkPhysicalDevice hand
     gpu->caps.unified_memory = is_unified(instance, gpu);
     double period = (double)properties.limits.timestampPeriod;
     gpu->caps.timestamp_period_ns = gpu->timestamp_bits && isfinite(period) && period > 0 ? period : 0;
-    return TUFF_OK;
-}
-
-/* The better of two drivers for one GPU has the lower rank: Mesa's RADV before AMD's, a layer over D3D12 last. */
-static int driver_rank(uint32_t driver)
-{
-    if (driver == VK_DRIVER_ID_MESA_DOZEN) return 9;
-    if (driver == VK_DRIVER_ID_AMD_OPEN_SOURCE) return 2;
-    if (driver == VK_DRIVER_ID_AMD_PROPRIETARY) return 3;
-    return 1;
+    return tuff_drivers_apply(instance->context, instance->context->options.driver, &gpu->caps, error);
 }
 
 static int rank(const struct tuff_gpu *gpu)
@@ -428,7 +419,7 @@ static int rank(const struct tuff_gpu *gpu)
                                   [TUFF_DEVICE_VIRTUAL] = 3,
                                   [TUFF_DEVICE_OTHER] = 4,
                                   [TUFF_DEVICE_SOFTWARE] = 5};
-    return (gpu->usable ? 0 : 1000) + by_kind[gpu->caps.kind] * 10 + driver_rank(gpu->caps.driver_id);
+    return (gpu->usable ? 0 : 1000) + by_kind[gpu->caps.kind] * 10 + tuff_driver_rank(&gpu->caps);
 }
 
 /* Insertion sort: few devices, and those of equal rank keep the loader's order. */
@@ -456,11 +447,12 @@ tuff_status tuff_gpu_list(struct tuff_instance *instance, struct tuff_gpu **gpus
     if (!list) return tuff_fail_memory(instance->context, error);
     uint32_t kept = 0;
     tuff_status status = TUFF_OK;
-    for (uint32_t i = 0; i < found && status != TUFF_ERR_MEMORY; i++) {
+    for (uint32_t i = 0; i < found && status != TUFF_ERR_MEMORY && status != TUFF_ERR_USAGE; i++) {
         status = tuff_gpu_query(instance, handles[i], &list[kept], error);
         if (status == TUFF_OK) kept++;
     }
-    if (status == TUFF_ERR_MEMORY || !kept) { /* one broken driver hides its device alone; short memory must not choose */
+    /* One broken driver hides its device alone; short memory and a wrong TUFF_DRIVER must not choose. */
+    if (status == TUFF_ERR_MEMORY || status == TUFF_ERR_USAGE || !kept) {
         tuff_free(instance->context, list);
         return status;
     }

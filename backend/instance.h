@@ -1,6 +1,7 @@
 /* instance.h - a Vulkan instance with a function table of its own, and what physical devices can do. Private.
  *
- * instance.c opens loader and instance, caps.c asks physical devices, limits.c clamps the answers. */
+ * instance.c opens loader and instance, caps.c asks physical devices, drivers.c adds what is known of their drivers, limits.c
+ * clamps the answers. */
 #ifndef TUFF_INSTANCE_H
 #define TUFF_INSTANCE_H
 
@@ -118,6 +119,13 @@ const char *const *tuff_wanted_extensions(uint32_t *count);
 /* Clamps caps to a profile of limits.c. Errors: USAGE with the known names. */
 tuff_status tuff_limits_apply(struct tuff_context *context, const char *profile, struct tuff_caps *caps,
                               struct tuff_error *error);
+
+/* drivers.c: sets driver_rows and driver_effects by what the other caps say and by choice (tuff_options.driver, may be NULL).
+ * Errors: USAGE with the known names. */
+tuff_status tuff_drivers_apply(struct tuff_context *context, const char *choice, struct tuff_caps *caps,
+                               struct tuff_error *error);
+/* The better of two drivers for one device has the lower rank, 0 .. 9. */
+int tuff_driver_rank(const struct tuff_caps *caps);
 
 const char *tuff_vk_result_name(VkResult result);
 /* Turns a VkResult into a status and a sentence "what: VK_ERROR_...". */

@@ -273,7 +273,7 @@ static tuff_status create_one(void *user, uint32_t index, struct tuff_error *err
     return tuff_device_fail(device, error, result, what);
 }
 
-/* One call for all: Qualcomm's driver compiles the members of a batch on threads of its own, but serializes calls. */
+/* One call for all, for drivers that have their own threads or that serialize calls. */
 static tuff_status create_batch(struct pipeline_jobs *jobs, struct tuff_error *error)
 {
     struct tuff_device *device = jobs->device;
@@ -347,7 +347,7 @@ static void publish(struct tuff_device *device, struct pipeline_jobs *jobs, stru
 static tuff_status make_missing(struct tuff_device *device, struct pipeline_jobs *jobs, const struct tuff_progress *progress,
                                 struct tuff_error *error)
 {
-    if (device->caps.driver_id == VK_DRIVER_ID_QUALCOMM_PROPRIETARY && jobs->count) return create_batch(jobs, error);
+    if (device->caps.driver_effects & TUFF_DRIVER_BATCHES_PIPELINES && jobs->count) return create_batch(jobs, error);
     return tuff_parallel(device->context, jobs->count, create_one, jobs, "making pipelines", progress, error);
 }
 

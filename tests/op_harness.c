@@ -132,13 +132,14 @@ static void other_kinds(struct harness *h, int argc, char **argv)
     static const struct {
         const char *name;
         enum tuff_device_kind kind;
-        uint32_t vendor, every;
-    } kinds[] = {{"a discrete GPU", TUFF_DEVICE_DISCRETE, 0, 2}, {"an Arm GPU", TUFF_DEVICE_INTEGRATED, 0x13b5, 4}};
+        uint32_t effects, every;
+    } kinds[] = {{"a discrete GPU", TUFF_DEVICE_DISCRETE, 0, 2},
+                 {"an Arm GPU", TUFF_DEVICE_INTEGRATED, TUFF_DRIVER_REGISTER_TILES, 4}};
     struct tuff_caps *caps = &h->test.device->caps, own = *caps;
     for (uint32_t k = 0; k < TUFF_COUNT(kinds); k++) {
         unsigned before = h->test.failures;
         caps->kind = kinds[k].kind;
-        caps->vendor_id = kinds[k].vendor;
+        caps->driver_effects = kinds[k].effects;
         h->every = kinds[k].every;
         for (uint32_t i = 0; i < TUFF_COUNT(ops); i++)
             if (chosen(argc, argv, ops[i]->name)) run_operator(h, ops[i]);

@@ -1,11 +1,6 @@
 /* gemm.c - chooses kernel family and tile of a matrix product by device class. */
 #include "graph/ops/gemm.h"
 
-#include <stdlib.h>
-
-#define VENDOR_ARM 0x13b5u
-#define VENDOR_BROADCOM 0x14e4u
-
 enum family { REG, TILE, SHUFFLE };
 struct tile {
     enum family family;
@@ -25,8 +20,7 @@ static uint32_t power_of_two(uint64_t value, uint32_t limit)
 
 static uint64_t ceil_div(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
 
-/* Register tile, no shared memory: software devices, and GPUs whose shared memory is main memory (Arm's guide 101574,
- * section 7.3.2) or small. 4x4 outputs stay in registers everywhere. */
+/* Register tile, no shared memory: software devices, and GPUs whose shared memory is main memory (backend/drivers.c) or small. 4x4 outputs stay in registers everywhere. */
 static struct tile reg_tile(const struct tuff_caps *caps)
 {
     uint32_t lanes = caps->subgroup_size ? caps->subgroup_size : 32;
@@ -41,12 +35,7 @@ uint32_t tuff_shuffle_lanes(const struct tuff_caps *caps)
     return caps->kind == TUFF_DEVICE_SOFTWARE && fits ? caps->subgroup_size : 0;
 }
 
-/* Measured: lavapipe 22.3.6 takes 0.2 s for gemm_shuffle.comp's 16 x 64 tile, 25.0.7 0.9 s, and is faster with 16 x 32. */
-bool tuff_compiles_fast(const struct tuff_caps *caps)
-{
-    const char *mesa = strstr(caps->driver_info, "Mesa ");
-    return mesa && strtoul(mesa + 5, NULL, 10) < 23;
-}
+bool tuff_compiles_fast(const struct tuff_caps *caps) { return caps->driver_effects & TUFF_DRIVER_COMPILES_FAST; }
 
 /* Larger tiles load less and compile longer; fewer rows and columns where there are few. */
 static struct tile shuffle_tile(const struct tuff_caps *caps, const struct tuff_gemm *gemm)
@@ -83,9 +72,9 @@ static bool small_workgroups(const struct tuff_caps *caps)
 static struct tile choose(const struct tuff_caps *caps, const struct tuff_gemm *gemm)
 {
     bool software = caps->kind == TUFF_DEVICE_SOFTWARE;
-    bool slow_shared = caps->vendor_id == VENDOR_ARM || caps->vendor_id == VENDOR_BROADCOM;
+    bool registers = caps->driver_effects & TUFF_DRIVER_REGISTER_TILES;
     if (tuff_shuffle_lanes(caps)) return shuffle_tile(caps, gemm);
-    if (software || slow_shared || small_workgroups(caps)) return reg_tile(caps);
+    if (software || registers || small_workgroups(caps)) return reg_tile(caps);
     return shared_tile(gemm);
 }
 

@@ -16,6 +16,7 @@ static const char usage[] =
     "  -V, --version       print the version\n"
     "\n"
     "TUFF_LIMITS=PROFILE shows the devices clamped to a profile of a small device, as Tuff then sees them.\n"
+    "TUFF_DRIVER=none,+NAME,-NAME turns rows of the table of known drivers on and off.\n"
     "Exit status: 0 devices were found, 1 none or an error, 2 wrong use.\n";
 
 /* Fields that are printed the same way, by offset; the order is that of the output. */
@@ -112,6 +113,33 @@ static void print_api(uint32_t version)
     printf("%u.%u.%u", version >> 22 & 127, version >> 12 & 1023, version & 4095); /* Vulkan's packing */
 }
 
+/* What the table of known drivers says of this one. */
+static void print_json_rows(const struct tuff_caps *caps)
+{
+    struct tuff_driver_row row;
+    const char *comma = "";
+    for (uint32_t i = 0; tuff_driver_row(i, &row); i++) {
+        if (!(caps->driver_rows >> i & 1)) continue;
+        const char *const texts[] = {"name", row.name, "effect", row.effect, "reason", row.reason, "source", row.source};
+        printf("%s\n    {", comma);
+        comma = ",";
+        for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k += 2) {
+            printf("%s\"%s\": ", k ? ", " : "", texts[k]);
+            print_json_string(texts[k + 1]);
+        }
+        putchar('}');
+    }
+}
+
+static void print_rows(const struct tuff_caps *caps)
+{
+    struct tuff_driver_row row;
+    for (uint32_t i = 0; tuff_driver_row(i, &row); i++)
+        if (caps->driver_rows >> i & 1)
+            printf("  %-28s %s\n  %-28s   because: %s\n  %-28s   source: %s\n", row.name, row.effect, "", row.reason, "",
+                   row.source);
+}
+
 static void print_json(const struct tuff_caps *caps, uint32_t index)
 {
     const struct {
@@ -147,7 +175,9 @@ static void print_json(const struct tuff_caps *caps, uint32_t index)
         printf("%s\n    {\"bytes\": %llu, \"budget_bytes\": %llu, \"used_bytes\": %llu, \"device_local\": %s}", i ? "," : "",
                (unsigned long long)caps->heaps[i].bytes, (unsigned long long)caps->heaps[i].budget_bytes,
                (unsigned long long)caps->heaps[i].used_bytes, caps->heaps[i].device_local ? "true" : "false");
-    printf("\n   ]\n  }");
+    printf("\n   ],\n   \"driver_rows\": [");
+    print_json_rows(caps);
+    printf("]\n  }");
 }
 
 static void print_table(const struct tuff_caps *caps, uint32_t index)
@@ -176,6 +206,7 @@ static void print_table(const struct tuff_caps *caps, uint32_t index)
     for (uint32_t i = 0; i < caps->heap_count && i < 16; i++)
         printf("  heap %-23u %llu MiB%s%s\n", i, (unsigned long long)(caps->heaps[i].bytes >> 20),
                caps->heaps[i].device_local ? ", device local" : "", caps->heaps[i].budget_bytes ? ", with budget" : "");
+    print_rows(caps);
 }
 
 /* All devices into *list (free it); false after a printed error. */
