@@ -97,7 +97,8 @@ static uint32_t reads_in(const struct tuff_work *w, const struct tuff_scratch *s
     return count;
 }
 
-/* A result takes over the memory of a value that its group reads last, element by element and in no other way. */
+/* A result takes over the memory of a value that its group reads last, element by element and in no other way. Elements are of
+ * one size, or the first results would lie over what is still to be read. */
 static void take_over(struct tuff_work *w, struct tuff_scratch *s)
 {
     for (uint32_t n = 0; n < w->group_count; n++) {
@@ -109,6 +110,7 @@ static void take_over(struct tuff_work *w, struct tuff_scratch *s)
                 tuff_val from = group->reads[k].value;
                 uint32_t r = w->places[from].offset ? UINT32_MAX : s->range_of[w->places[from].root];
                 if (r == UINT32_MAX || r == mine || !group->reads[k].identity || s->ranges[r].taken ||
+                    tuff_dtype_bytes(val(w, from)->type.dtype) != tuff_dtype_bytes(val(w, group->members[m])->type.dtype) ||
                     s->ranges[r].last != n || s->ranges[r].first == n || s->ranges[r].bytes != s->ranges[mine].bytes ||
                     reads_in(w, s, group, r) > 1)
                     continue;

@@ -54,6 +54,25 @@ static void check_scratch(struct plan_test *t, const struct tuff_plan *plan, con
     tuff_free(t->context, owner);
 }
 
+/* What a launch writes where it also reads, it writes element by element: over as many bytes (reads take whole vec4). */
+static void check_in_place(struct plan_test *t, const struct tuff_plan *plan, const char *what)
+{
+    for (uint32_t l = 0; l < plan->launch_count; l++) {
+        const struct tuff_plan_binding *bindings = &plan->bindings[plan->launches[l].binding_first];
+        for (uint32_t r = 0; r < plan->launches[l].binding_count; r++)
+            for (uint32_t k = 0; k < plan->launches[l].binding_count; k++) {
+                const struct tuff_plan_binding *read = &bindings[r], *written = &bindings[k];
+                const struct tuff_plan_slot *from = &plan->slots[read->slot], *to = &plan->slots[written->slot];
+                if (read->access != TUFF_READ || written->access != TUFF_WRITE || from->memory != TUFF_MEMORY_SCRATCH ||
+                    to->memory != TUFF_MEMORY_SCRATCH || from->offset + read->offset != to->offset + written->offset)
+                    continue;
+                check(t, tuff_align(read->bytes, 16) == tuff_align(written->bytes, 16),
+                      "%s: launch %u '%s' writes %llu bytes over the %llu that it reads", what, (unsigned)l,
+                      plan->launches[l].label, (unsigned long long)written->bytes, (unsigned long long)read->bytes);
+            }
+    }
+}
+
 static void check_limits(struct plan_test *t, const struct tuff_plan *plan, const struct tuff_caps *caps, const char *what)
 {
     for (uint32_t l = 0; l < plan->launch_count; l++) {
@@ -136,6 +155,7 @@ static void check_graph(struct plan_test *t, const struct tuff_graph *g, const t
             launches[w] = compiled.plan.launch_count;
             check_limits(t, &compiled.plan, &caps, what);
             check_scratch(t, &compiled.plan, what);
+            check_in_place(t, &compiled.plan, what);
             struct tuff_error error = {0};
             check(t, tuff_plan_check(&compiled.plan, t->context, &error) == TUFF_OK, "%s: %s", what, error.message);
             if (w == 0) check_repeats(t, g, outputs, count, &caps, &compiled, what);
