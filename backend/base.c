@@ -29,6 +29,7 @@ static const struct debug_row debug_rows[] = {
     {"dump-spirv", TUFF_DEBUG_DUMP_SPIRV, "write every shader's GLSL and SPIR-V into the cache folder"},
     {"nocache", TUFF_DEBUG_NOCACHE, "no cache on disk"},
     {"serial", TUFF_DEBUG_SERIAL, "a barrier before every launch"},
+    {"nocompiler", TUFF_DEBUG_NOCOMPILER, "kernels that the build compiled, unfused: no compiler at run time"},
     {"help", DEBUG_HELP, "log this table"},
 };
 

@@ -1,7 +1,8 @@
 # cmake -DSOURCE=a.comp -DINCLUDE_DIR=shaders -DOUT_DIR=... -DGLSLANG=... -DSPIRV_VAL=... -P shader.cmake
 #
 # Flattens a shader into OUT_DIR/<name>.comp, compiles and validates original, flattened text and variants, writes the
-# text as C string literals into OUT_DIR/<name>.inc and what was read into OUT_DIR/<name>.d.
+# text as C string literals into OUT_DIR/<name>.inc, the SPIR-V of each variant (of the file where it has none) as rows of
+# backend/built.c into OUT_DIR/<name>.spv.inc, and what was read into OUT_DIR/<name>.d.
 cmake_minimum_required(VERSION 3.25)
 
 cmake_path(GET SOURCE STEM LAST_ONLY name)
@@ -34,7 +35,7 @@ file(WRITE ${flat} "${text}")
 
 # compile(FILE WHAT [-D...]): GLSL -> SPIR-V -> validated, or the build stops.
 function(compile file what)
-    execute_process(COMMAND ${GLSLANG} -V --quiet --target-env vulkan1.1 -S comp -I${INCLUDE_DIR} ${ARGN} -o ${spirv} ${file}
+    execute_process(COMMAND ${GLSLANG} -V --quiet -g0 --target-env vulkan1.1 -S comp -I${INCLUDE_DIR} ${ARGN} -o ${spirv} ${file}
                     RESULT_VARIABLE failed OUTPUT_VARIABLE out ERROR_VARIABLE out)
     if(failed)
         message(NOTICE "${out}")
@@ -48,6 +49,17 @@ function(compile file what)
     endif()
 endfunction()
 
+# keep(DEFINES): the SPIR-V just compiled as a row of backend/built.c; DEFINES is as C has it in a string.
+set(rows "")
+function(keep defines)
+    file(READ ${spirv} words HEX)
+    string(REGEX REPLACE "(..)(..)(..)(..)" "0x\\4\\3\\2\\1," words "${words}")
+    string(REGEX REPLACE "(...........,...........,...........,...........,...........,...........,...........,...........,)"
+                         "\\1\n" words "${words}") # lines of eight
+    file(SIZE ${spirv} bytes)
+    set(rows "${rows}{\"${name}\", \"${defines}\", ${bytes} / 4, (const uint32_t[]){\n${words}}},\n" PARENT_SCOPE)
+endfunction()
+
 compile(${SOURCE} "as it is") # first: its error lines are those of the source
 file(STRINGS ${SOURCE} variant_lines REGEX "^[ \t]*//[ \t]*tuff:[ \t]*variants[ \t]")
 foreach(line IN LISTS variant_lines)
@@ -57,10 +69,16 @@ foreach(line IN LISTS variant_lines)
         if(set)
             separate_arguments(arguments UNIX_COMMAND "${set}")
             compile(${flat} "variant ${set}" ${arguments})
+            string(REGEX REPLACE "-D([A-Za-z0-9_]+)=([0-9]+) *" "#define \\1 \\2\\\\n" defines "${set}")
+            keep("${defines}")
         endif()
     endforeach()
 endforeach()
 compile(${flat} "flattened") # last: the .spv that stays is this one
+if(rows STREQUAL "")
+    keep("")
+endif()
+file(WRITE ${OUT_DIR}/${name}.spv.inc "${rows}")
 
 set(literal "${text}")
 string(REPLACE "\\" "\\\\" literal "${literal}")

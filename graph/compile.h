@@ -4,6 +4,7 @@
  *   choose roots, form groups, order them    (fuse.c)     -> work->groups
  *   give every value in memory its place     (storage.c)  -> work->places, work->storages
  *   write kernels and launches               (lower.c)    -> plan
+ *     with hook text                         (emit_group.c), or where there is no compiler, without (plain.c)
  */
 #ifndef TUFF_COMPILE_H
 #define TUFF_COMPILE_H
@@ -23,6 +24,7 @@ struct tuff_compile_params {
     uint32_t output_count;
     const struct tuff_caps *caps;
     uint32_t debug; /* enum tuff_debug: NOFUSE, NOSIMPLIFY, NOALIAS, PRINT, CHECK */
+    bool plain;     /* no compiler: unfused, of kernels without hook text alone (plain.c) */
 };
 /* Where outputs and inputs lie in the plan. */
 struct tuff_compiled {
@@ -104,6 +106,13 @@ bool tuff_is_alias(const struct tuff_graph *g, tuff_val v, uint64_t *offset);
 bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(const struct tuff_work *, uint32_t, void *),
                         void *user);
 bool tuff_group_depends(const struct tuff_work *w, uint32_t group, uint32_t on); /* also true for on itself */
+/* Every operator is a launch of its own. */
+static inline bool tuff_is_unfused(const struct tuff_work *w)
+{
+    return w->params->plain || (w->params->debug & TUFF_DEBUG_NOFUSE) != 0;
+}
+/* A view that readers follow by strides alone, without a compiler as well. */
+bool tuff_is_strided(const struct tuff_graph *g, tuff_val v);
 /* Puts root v into a group: one that it fits, or a new one. */
 TUFF_MUST_CHECK tuff_status tuff_group_root(struct tuff_work *w, tuff_val v, bool alone);
 

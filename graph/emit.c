@@ -11,7 +11,7 @@
 
 const char *tuff_glsl_type(enum tuff_dtype dtype) { return tuff_is_float(dtype) ? "float" : "int"; }
 
-uint32_t tuff_emit_bind(struct tuff_emitter *e, tuff_val v, uint32_t access, bool vector, uint64_t *rest)
+struct tuff_emit_binding tuff_emit_binding_of(const struct tuff_emitter *e, tuff_val v, uint32_t access, uint64_t *rest)
 {
     struct tuff_place place = e->places[v];
     const struct tuff_type *type = &e->g->values[v].type;
@@ -21,24 +21,31 @@ uint32_t tuff_emit_bind(struct tuff_emitter *e, tuff_val v, uint32_t access, boo
     uint64_t unit = access == TUFF_READ && size == 4 ? 16 : (size == 2 ? 8 : 4);
     uint64_t bytes = tuff_align(start - base + tuff_shape_count(&type->shape) * size, unit);
     *rest = (start - base) / size;
+    return (struct tuff_emit_binding){.root = place.root,
+                                      .offset = base,
+                                      .bytes = bytes,
+                                      .access = access,
+                                      .dtype = type->dtype,
+                                      .head = start - base,
+                                      .windows = 1};
+}
+
+uint32_t tuff_emit_bind(struct tuff_emitter *e, tuff_val v, uint32_t access, bool vector, uint64_t *rest)
+{
+    struct tuff_emit_binding binding = tuff_emit_binding_of(e, v, access, rest);
     struct tuff_emitted *out = e->out;
     for (uint32_t i = 0; i < out->binding_count; i++) {
         struct tuff_emit_binding *b = &out->bindings[i];
-        if (b->root != place.root || b->offset != base || b->access != access || b->dtype != type->dtype) continue;
-        if (bytes > b->bytes) b->bytes = bytes;
-        if (start - base > b->head) b->head = start - base;
+        if (b->root != binding.root || b->offset != binding.offset || b->access != access || b->dtype != binding.dtype)
+            continue;
+        if (binding.bytes > b->bytes) b->bytes = binding.bytes;
+        if (binding.head > b->head) b->head = binding.head;
         b->vector = b->vector || vector;
         return i;
     }
     if (out->binding_count == TUFF_MAX_BINDINGS) return e->crowded = true, 0;
-    out->bindings[out->binding_count] = (struct tuff_emit_binding){.root = place.root,
-                                                                   .offset = base,
-                                                                   .bytes = bytes,
-                                                                   .head = start - base,
-                                                                   .access = access,
-                                                                   .dtype = type->dtype,
-                                                                   .vector = vector,
-                                                                   .windows = 1};
+    binding.vector = vector;
+    out->bindings[out->binding_count] = binding;
     return out->binding_count++;
 }
 
@@ -121,23 +128,22 @@ static const char *emit_load(struct tuff_emitter *e, tuff_val v, const struct tu
 
 /* ---- operators ---------------------------------------------------------------------------------------------------------------- */
 
-static const char *float_bits(struct tuff_emitter *e, double value, char *buffer)
+uint32_t tuff_register_bits(enum tuff_dtype dtype, double value)
 {
     float f = (float)value;
     uint32_t bits;
-    char number[16];
     memcpy(&bits, &f, sizeof bits);
-    sprintf(buffer, "uintBitsToFloat(%s)", tuff_emit_number(e, bits, number));
-    return buffer;
+    if (tuff_is_float(dtype)) return bits;
+    int64_t whole = fabs(value) < 9e18 ? (int64_t)value : 0; /* false for NaN too */
+    return (uint32_t)whole;
 }
 
 /* "uintBitsToFloat(S17)", "int(S17)" */
 static const char *literal(struct tuff_emitter *e, enum tuff_dtype dtype, double value, char *buffer)
 {
     char number[16];
-    if (tuff_is_float(dtype)) return float_bits(e, value, buffer);
-    int64_t whole = fabs(value) < 9e18 ? (int64_t)value : 0; /* false for NaN too */
-    sprintf(buffer, "int(%s)", tuff_emit_number(e, (uint32_t)whole, number));
+    sprintf(buffer, tuff_is_float(dtype) ? "uintBitsToFloat(%s)" : "int(%s)",
+            tuff_emit_number(e, tuff_register_bits(dtype, value), number));
     return buffer;
 }
 
@@ -168,8 +174,8 @@ static const char *emit_row(struct tuff_emitter *e, const struct tuff_value *val
             tuff_text_add(&e->text, "%s %c = %s; ", in_type, letters[derivative][i], in[i]);
         }
     char number[48];
-    if (tuff_pw_names(text, "p0")) tuff_text_add(&e->text, "float p0 = %s; ", float_bits(e, attrs->p0, number));
-    if (tuff_pw_names(text, "p1")) tuff_text_add(&e->text, "float p1 = %s; ", float_bits(e, attrs->p1, number));
+    if (tuff_pw_names(text, "p0")) tuff_text_add(&e->text, "float p0 = %s; ", literal(e, TUFF_F32, attrs->p0, number));
+    if (tuff_pw_names(text, "p1")) tuff_text_add(&e->text, "float p1 = %s; ", literal(e, TUFF_F32, attrs->p1, number));
     if (!derivative && tuff_pw_names(text, "y")) e->failed = true; /* rows say y only in derivatives */
     if (derivative)
         tuff_text_add(&e->text, "%s = g * (%s); }\n", name, text);
@@ -208,39 +214,35 @@ static const char *emit_select(struct tuff_emitter *e, const struct tuff_value *
 
 static const struct tuff_shape *shape_of(const struct tuff_emitter *e, tuff_val v) { return &e->g->values[v].type.shape; }
 
-static const char *emit_reshape(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
+bool tuff_emit_view(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
+                    struct tuff_coords *inner)
 {
-    struct tuff_index flat = tuff_coords_flat(e, coords, &value->type.shape);
-    struct tuff_coords inner = tuff_coords_of_flat(e, &flat, shape_of(e, value->in[0]));
-    return tuff_emit_value(e, value->in[0], &inner);
-}
-
-static const char *emit_permute(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
-{
-    const struct tuff_permute_attrs *attrs = value->attrs;
-    struct tuff_coords inner = {.rank = coords->rank};
-    for (uint32_t i = 0; i < coords->rank; i++) inner.at[attrs->order[i]] = coords->at[i];
-    return tuff_emit_value(e, value->in[0], &inner);
-}
-
-static const char *emit_slice(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
-{
-    const struct tuff_slice_attrs *attrs = value->attrs;
-    struct tuff_coords inner = {.rank = coords->rank};
-    for (uint32_t i = 0; i < coords->rank; i++) {
-        tuff_index_add(e, &inner.at[i], &coords->at[i], attrs->step[i]);
-        inner.at[i].constant += attrs->start[i];
+    const struct tuff_op *op = value->op;
+    if (op == &tuff_op_detach || op == &tuff_op_copy) {
+        *inner = *coords;
+    } else if (op == &tuff_op_reshape) {
+        struct tuff_index flat = tuff_coords_flat(e, coords, &value->type.shape);
+        *inner = tuff_coords_of_flat(e, &flat, shape_of(e, value->in[0]));
+    } else if (op == &tuff_op_permute) {
+        const struct tuff_permute_attrs *attrs = value->attrs;
+        *inner = (struct tuff_coords){.rank = coords->rank};
+        for (uint32_t i = 0; i < coords->rank; i++) inner->at[attrs->order[i]] = coords->at[i];
+    } else if (op == &tuff_op_slice) {
+        const struct tuff_slice_attrs *attrs = value->attrs;
+        *inner = (struct tuff_coords){.rank = coords->rank};
+        for (uint32_t i = 0; i < coords->rank; i++) {
+            tuff_index_add(e, &inner->at[i], &coords->at[i], attrs->step[i]);
+            inner->at[i].constant += attrs->start[i];
+        }
+    } else if (op == &tuff_op_expand) {
+        const struct tuff_shape *in = shape_of(e, value->in[0]);
+        *inner = (struct tuff_coords){.rank = in->rank};
+        for (uint32_t i = 0; i < in->rank; i++)
+            if (in->dim[i] > 1) inner->at[i] = coords->at[coords->rank - in->rank + i];
+    } else {
+        return false;
     }
-    return tuff_emit_value(e, value->in[0], &inner);
-}
-
-static const char *emit_expand(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
-{
-    const struct tuff_shape *in = shape_of(e, value->in[0]);
-    struct tuff_coords inner = {.rank = in->rank};
-    for (uint32_t i = 0; i < in->rank; i++)
-        if (in->dim[i] > 1) inner.at[i] = coords->at[coords->rank - in->rank + i];
-    return tuff_emit_value(e, value->in[0], &inner);
+    return true;
 }
 
 /* Opens a scope whose variables nobody outside may use. */
@@ -389,10 +391,6 @@ static const char *emit_inline(struct tuff_emitter *e, const struct tuff_value *
     } writers[] = {
         {&tuff_op_cast, emit_cast},
         {&tuff_op_select, emit_select},
-        {&tuff_op_reshape, emit_reshape},
-        {&tuff_op_permute, emit_permute},
-        {&tuff_op_slice, emit_slice},
-        {&tuff_op_expand, emit_expand},
         {&tuff_op_pad, emit_pad},
         {&tuff_op_concat, emit_concat},
         {&tuff_op_gather, emit_gather},
@@ -402,7 +400,8 @@ static const char *emit_inline(struct tuff_emitter *e, const struct tuff_value *
     };
     if (value->op->glsl) return emit_row(e, value, coords);
     if (value->op == &tuff_op_full) return emit_full(e, value);
-    if (value->op == &tuff_op_detach || value->op == &tuff_op_copy) return tuff_emit_value(e, value->in[0], coords);
+    struct tuff_coords inner;
+    if (tuff_emit_view(e, value, coords, &inner)) return tuff_emit_value(e, value->in[0], &inner);
     for (uint32_t i = 0; i < TUFF_COUNT(writers); i++)
         if (writers[i].op == value->op) return writers[i].emit(e, value, coords);
     e->failed = true;

@@ -59,7 +59,7 @@ struct tuff_group {
 };
 
 struct tuff_emitted {
-    char *hooks;                  /* [arena] */
+    const char *hooks;            /* [arena], or "" */
     struct tuff_plan_spec *specs; /* [arena] */
     uint32_t spec_count;
     struct tuff_emit_binding bindings[TUFF_MAX_BINDINGS];
@@ -75,7 +75,14 @@ TUFF_MUST_CHECK tuff_status tuff_emit_group(const struct tuff_graph *g, const st
                                             const struct tuff_group *group, struct tuff_arena *arena,
                                             struct tuff_emitted *out, struct tuff_error *error);
 
-/* ---- shared by emit.c and emit_index.c -------------------------------------------------------------------------------------- */
+/* The same without hook text: for a group of one operator, whose kernel is one of those that the build compiled (plain.c).
+ * Fills the call too where the group has no kernel of its own. */
+TUFF_MUST_CHECK tuff_status tuff_plain_group(const struct tuff_graph *g, const struct tuff_place *places,
+                                             const struct tuff_group *group, struct tuff_arena *arena,
+                                             struct tuff_emitted *out, struct tuff_kernel_call *call,
+                                             struct tuff_error *error);
+
+/* ---- shared by emit.c, emit_index.c and plain.c -------------------------------------------------------------------------------------- */
 
 /* A load at a place that depends on the element's number alone: done by the caller of the chain, which may know that four
  * neighbours are one vec4, or one and the same element. */

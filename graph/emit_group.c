@@ -17,23 +17,31 @@ static struct tuff_coords coords_of_variable(struct tuff_emitter *e, const char 
     return tuff_coords_of_flat(e, &flat, shape);
 }
 
-/* T in0(uint o, uint r): kept axes are digits of o, reduced axes digits of r. */
-static void emit_reduce_port(struct tuff_emitter *e, tuff_val kernel)
+/* Kept axes are digits of o, base 0, reduced axes digits of r, base 1. */
+struct tuff_coords tuff_emit_reduced(struct tuff_emitter *e, tuff_val kernel)
 {
     const struct tuff_value *value = &e->g->values[kernel];
     const struct tuff_reduce_attrs *attrs = value->attrs;
-    const struct tuff_type *in = &e->g->values[value->in[0]].type;
+    const struct tuff_shape *in = &e->g->values[value->in[0]].type.shape;
     struct tuff_shape kept = {0}, reduced = {0};
-    for (uint32_t i = 0; i < in->shape.rank; i++) {
+    for (uint32_t i = 0; i < in->rank; i++) {
         struct tuff_shape *s = attrs->axes >> i & 1 ? &reduced : &kept;
-        s->dim[s->rank++] = in->shape.dim[i];
+        s->dim[s->rank++] = in->dim[i];
     }
-    begin_function(e);
-    tuff_text_add(&e->text, "%s in0(uint o, uint r) {\n", tuff_glsl_type(in->dtype));
     struct tuff_coords o = coords_of_variable(e, "o", &kept), r = coords_of_variable(e, "r", &reduced);
-    struct tuff_coords coords = {.rank = in->shape.rank};
-    for (uint32_t i = 0, k = 0, n = 0; i < in->shape.rank; i++) coords.at[i] = attrs->axes >> i & 1 ? r.at[n++] : o.at[k++];
-    tuff_text_add(&e->text, "    return %s;\n}\n", tuff_emit_value(e, value->in[0], &coords));
+    struct tuff_coords coords = {.rank = in->rank};
+    for (uint32_t i = 0, k = 0, n = 0; i < in->rank; i++) coords.at[i] = attrs->axes >> i & 1 ? r.at[n++] : o.at[k++];
+    return coords;
+}
+
+/* T in0(uint o, uint r) */
+static void emit_reduce_port(struct tuff_emitter *e, tuff_val kernel)
+{
+    tuff_val in = e->g->values[kernel].in[0];
+    begin_function(e);
+    tuff_text_add(&e->text, "%s in0(uint o, uint r) {\n", tuff_glsl_type(e->g->values[in].type.dtype));
+    struct tuff_coords coords = tuff_emit_reduced(e, kernel);
+    tuff_text_add(&e->text, "    return %s;\n}\n", tuff_emit_value(e, in, &coords));
 }
 
 static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)

@@ -2,7 +2,8 @@
  *
  * Views, constants and cheap chains are computed again by each reader; what is dear or read by a plain kernel port becomes a
  * root. A root joins the group of a value that it reads at its own element only: then it is an epilogue of that kernel, or
- * one more result of that pointwise launch. With the pass off every operator but constants is a root and a group of its own.
+ * one more result of that pointwise launch. With the pass off every operator but constants is a root and a group of its own;
+ * so it is without a compiler, where strided views of memory are left to their readers too (plain.c).
  * requires: simplify. keeps: values. */
 #include "graph/compile.h"
 #include "graph/ops/leaf.h"
@@ -48,6 +49,12 @@ static bool is_view(const struct tuff_work *w, tuff_val v)
     const struct tuff_op *op = val(w, v)->op;
     return op == &tuff_op_reshape || op == &tuff_op_permute || op == &tuff_op_slice || op == &tuff_op_expand ||
            op == &tuff_op_detach;
+}
+
+bool tuff_is_strided(const struct tuff_graph *g, tuff_val v)
+{
+    const struct tuff_op *op = g->values[v].op;
+    return op == &tuff_op_permute || op == &tuff_op_slice || op == &tuff_op_expand;
 }
 
 static bool in_memory(const struct tuff_work *w, tuff_val v)
@@ -129,9 +136,14 @@ static void root_kernel_inputs(struct tuff_work *w)
     for (tuff_val v = 1; v < w->g->count; v++) {
         const struct tuff_value *value = val(w, v);
         if (value->op->class != TUFF_CLASS_KERNEL) continue;
-        for (uint32_t i = 0; i < value->in_count; i++)
-            if (value->in[i] && !(value->op->inline_inputs >> i & 1) && !is_free(w, value->in[i]))
-                require_memory(w, value->in[i]);
+        for (uint32_t i = 0; i < value->in_count; i++) {
+            tuff_val in = value->in[i];
+            if (!in) continue;
+            if (w->params->plain) /* a reduction follows one strided view */
+                require_memory(w, value->op->reduces && tuff_is_strided(w->g, in) ? val(w, in)->in[0] : in);
+            else if (!(value->op->inline_inputs >> i & 1) && !is_free(w, in))
+                require_memory(w, in);
+        }
     }
 }
 
@@ -196,6 +208,14 @@ static void root_inputs(struct tuff_work *w, tuff_val v, const struct chains *c,
     }
 }
 
+/* May v stay without memory where every operator is a launch of its own? */
+static bool left_to_readers(const struct tuff_work *w, tuff_val v)
+{
+    if (is_free(w, v) || in_memory(w, v)) return true;
+    if (!w->params->plain || !tuff_is_strided(w->g, v)) return false;
+    return in_memory(w, val(w, v)->in[0]) || is_free(w, val(w, v)->in[0]);
+}
+
 /* In order of values: a chain that is too dear for its number of readers ends in a root. */
 static tuff_status root_dear_chains(struct tuff_work *w)
 {
@@ -210,7 +230,7 @@ static tuff_status root_dear_chains(struct tuff_work *w)
     for (tuff_val v = 1; v < w->g->count; v++) {
         const struct tuff_value *value = val(w, v);
         if (value->op->class != TUFF_CLASS_INLINE && value->op->class != TUFF_CLASS_KERNEL) continue;
-        bool alone = (w->params->debug & TUFF_DEBUG_NOFUSE) && !is_free(w, v) && !in_memory(w, v);
+        bool alone = tuff_is_unfused(w) && !left_to_readers(w, v);
         if (alone && value->op->class == TUFF_CLASS_INLINE) w->root[v] = true;
         root_inputs(w, v, &c, limit);
         if (value->op->class != TUFF_CLASS_INLINE) continue;
@@ -421,6 +441,7 @@ static bool shares_reads(const struct tuff_work *w, const struct tuff_work_group
 
 static const char *why_alone(const struct tuff_work *w, tuff_val v)
 {
+    if (w->params->plain) return "no compiler at run time: kernels of the build, unfused";
     if (w->params->debug & TUFF_DEBUG_NOFUSE) return "TUFF_DEBUG=nofuse";
     return val(w, v)->op == &tuff_op_copy ? "a copy: what it holds is also kept elsewhere" : NULL;
 }
@@ -469,7 +490,7 @@ tuff_status tuff_pass_fuse(struct tuff_work *w)
     TUFF_TRY(claim_results(w, claimed));
     root_kernel_inputs(w);
     TUFF_TRY(root_dear_chains(w));
-    bool alone = (w->params->debug & TUFF_DEBUG_NOFUSE) != 0;
+    bool alone = tuff_is_unfused(w);
     for (tuff_val v = 1; v < w->g->count; v++) {
         if (val(w, v)->op->class == TUFF_CLASS_KERNEL)
             TUFF_TRY(group_kernel(w, v));

@@ -82,7 +82,7 @@ static tuff_status describe(struct lowering *l, const struct tuff_group *group, 
             if (value->in[i]) lower.in[i] = &val(w, value->in[i])->type;
         return value->op->lower(&lower, call, w->error);
     }
-    call->file = "pointwise";
+    if (!call->file) call->file = "pointwise";
     tuff_call_spec(call, 0, POINTWISE_WORKGROUP);
     describe_pointwise(call, caps, 0, tuff_shape_count(&val(w, group->space)->type.shape), emitted->width);
     return TUFF_OK;
@@ -173,7 +173,10 @@ static tuff_status lower_group(struct lowering *l, const struct tuff_work_group 
         if (w->places[from->members[i]].root) roots[group.root_count++] = from->members[i];
     if (group.root_count == 0) return TUFF_OK; /* nobody reads it */
     group.space = from->kernel ? from->kernel : roots[0];
-    TUFF_TRY(tuff_emit_group(w->g, w->places, &group, w->arena, &emitted, w->error));
+    if (w->params->plain)
+        TUFF_TRY(tuff_plain_group(w->g, w->places, &group, w->arena, &emitted, &call, w->error));
+    else
+        TUFF_TRY(tuff_emit_group(w->g, w->places, &group, w->arena, &emitted, w->error));
     TUFF_TRY(describe(l, &group, &emitted, &call));
     if (!call.note) call.note = from->why;
     return add_launch(l, &group, &emitted, &call);

@@ -11,6 +11,7 @@ struct tuff_session {
     struct tuff_device *device;   /* [retained] */
     struct tuff_graph *graph;     /* [borrowed] */
     const struct tuff_compiler *compiler;
+    bool plain;                          /* it is tuff_built_kernels() */
     struct tuff_buffer *params, *states; /* [retained] or NULL */
     struct tuff_layout layout;
     uint64_t seed;
@@ -132,6 +133,11 @@ static tuff_status fill_leaves(struct tuff_session *session, struct tuff_error *
     return TUFF_OK;
 }
 
+static bool without_compiler(const struct tuff_context *context)
+{
+    return !tuff_glslang() || (context->options.debug & TUFF_DEBUG_NOCOMPILER) != 0;
+}
+
 tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *graph,
                                 const struct tuff_session_params *params, struct tuff_session **session,
                                 struct tuff_error *error)
@@ -147,6 +153,8 @@ tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *g
     s->graph = graph;
     s->seed = params ? params->seed : 0;
     s->compiler = params && params->compiler ? params->compiler : tuff_glslang();
+    s->plain = !s->compiler || without_compiler(context);
+    if (s->plain) s->compiler = tuff_built_kernels();
     tuff_device_retain(device);
     tuff_status status = fill_leaves(s, error);
     if (status != TUFF_OK)
@@ -211,14 +219,15 @@ static tuff_status make_programs(struct tuff_executable *x, const struct tuff_ex
 }
 
 static tuff_status make_plan(struct tuff_device *device, const struct tuff_graph *graph,
-                             const struct tuff_executable_params *params, struct tuff_compiled *compiled,
+                             const struct tuff_executable_params *params, bool plain, struct tuff_compiled *compiled,
                              struct tuff_error *error)
 {
     struct tuff_compile_params compile = {.graph = graph,
                                           .outputs = params->outputs,
                                           .output_count = params->output_count,
                                           .caps = tuff_device_caps(device),
-                                          .debug = tuff_device_context(device)->options.debug};
+                                          .debug = tuff_device_context(device)->options.debug,
+                                          .plain = plain};
     return tuff_compile(&compile, compiled, error);
 }
 
@@ -230,7 +239,7 @@ tuff_status tuff_memory_ask(struct tuff_device *device, const struct tuff_graph 
     TUFF_REQUIRE(graph->context, error, params->struct_size >= sizeof *params && params->input_sets <= MAX_INPUT_SETS);
     struct tuff_compiled compiled;
     uint64_t most = tuff_device_caps(device)->max_allocation_bytes;
-    TUFF_TRY(make_plan(device, graph, params, &compiled, error));
+    TUFF_TRY(make_plan(device, graph, params, without_compiler(graph->context), &compiled, error));
     const uint64_t *bytes = compiled.plan.memory_bytes;
     struct tuff_memory_needs n = {.param_bytes = bytes[TUFF_MEMORY_PARAM],
                                   .state_bytes = bytes[TUFF_MEMORY_STATE],
@@ -262,7 +271,7 @@ tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff
     x->session = session;
     x->sets = params->input_sets ? params->input_sets : 1;
     x->output_count = params->output_count;
-    tuff_status status = make_plan(session->device, session->graph, params, &x->compiled, error);
+    tuff_status status = make_plan(session->device, session->graph, params, session->plain, &x->compiled, error);
     if (status != TUFF_OK) {
         tuff_free(session->context, x);
         return status;

@@ -211,6 +211,7 @@ static tuff_val split_concat(struct tuff_work *w, const struct tuff_value *old, 
         if (windows > largest) largest = windows;
     }
     uint32_t each = limit > 4 * largest ? limit / largest - 2 : 2, parts = 0;
+    if (w->params->plain && each > 4) each = 4; /* operands of plain_move.comp */
     if (count <= each) return tuff_graph_add(w->g, old->op, in, count, old->attrs);
     tuff_val *part = tuff_arena_alloc(w->arena, (count / each + 1) * sizeof *part);
     if (!part) return tuff_graph_fail(w->g, TUFF_ERR_MEMORY, "out of host memory");

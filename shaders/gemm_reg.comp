@@ -14,7 +14,7 @@
  * why          works on any device: the path for those without shuffle, shared memory that pays, or many invocations.
  *              Lanes lie along n, where loads and stores are contiguous; a's loads are the same in all lanes. */
 #extension GL_EXT_control_flow_attributes : require
-// tuff: variants -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
+// tuff: variants -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
 layout(local_size_x_id = 6) in;
 layout(constant_id = 6) const uint WORKGROUP = 32;
 #include "include/hooks.glsl"

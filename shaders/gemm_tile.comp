@@ -18,7 +18,7 @@
  *              tile), its columns are TX apart (contiguous reads and stores over the lanes). Shared rows are padded by
  *              one word, so that stores along k meet different banks. */
 #extension GL_EXT_control_flow_attributes : require
-// tuff: variants -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
+// tuff: variants -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
 layout(local_size_x_id = 6, local_size_y_id = 7) in;
 layout(constant_id = 6) const uint TX = 16;
 layout(constant_id = 7) const uint TY = 8;

@@ -13,7 +13,7 @@
  * def          PICK 0 | 1
  * grid         count / WORKGROUP workgroups, rounded up, folded
  * why          a window is small: reads hit the cache; no state, so any window size works */
-// tuff: variants -DPICK=1
+// tuff: variants -DPICK=0; -DPICK=1
 #ifndef PICK
 #define PICK 0
 #endif

@@ -1,6 +1,8 @@
 /* graph_plan.c - plans of networks and of random graphs, without a device: they are made for every kind of device within its
- * limits, the same each time, prove their barriers, and no launch reads what another value has overwritten.
+ * limits, the same each time, prove their barriers, and no launch reads what another value has overwritten. Without a compiler
+ * each kernel of them is one that the build has compiled.
  *   graph_plan [--seed N] [--graphs N] */
+#include "backend/backend.h"
 #include "graph/compile.h"
 #include "graph/print.h"
 #include "tests/graph_help.h"
@@ -92,11 +94,32 @@ static bool compile(struct plan_test *t, const struct tuff_graph *g, const tuff_
                     const struct tuff_caps *caps, uint32_t debug, const char *what, struct tuff_compiled *out)
 {
     struct tuff_error error = {0};
-    struct tuff_compile_params params = {
-        .graph = g, .outputs = outputs, .output_count = count, .caps = caps, .debug = debug | TUFF_DEBUG_CHECK};
+    struct tuff_compile_params params = {.graph = g,
+                                         .outputs = outputs,
+                                         .output_count = count,
+                                         .caps = caps,
+                                         .debug = debug | TUFF_DEBUG_CHECK,
+                                         .plain = (debug & TUFF_DEBUG_NOCOMPILER) != 0};
     tuff_status status = tuff_compile(&params, out, &error);
     t->plans++;
     return check(t, status == TUFF_OK, "%s: %s: %s", what, tuff_status_name(status), error.message);
+}
+
+/* Every kernel of a plan for programs without a compiler is there, so that no session can fail for lack of one. */
+static void check_built(struct plan_test *t, const struct tuff_plan *plan, const char *what)
+{
+    const struct tuff_compiler *built = tuff_built_kernels();
+    for (uint32_t i = 0; i < plan->kernel_count; i++) {
+        const struct tuff_plan_kernel *kernel = &plan->kernels[i];
+        struct tuff_error error = {0};
+        uint32_t *spirv = NULL;
+        size_t words = 0;
+        tuff_status status = built->compile(built->user, t->context, kernel->file, "", kernel->defines, &spirv, &words,
+                                            &error);
+        if (check(t, status == TUFF_OK && !kernel->hooks[0], "%s: kernel %s%s: %s", what, kernel->file,
+                  kernel->hooks[0] ? " with hook text" : "", error.message))
+            tuff_free(t->context, spirv);
+    }
 }
 
 /* The same plan again, from the same graph and from its text, and after the plan's own text. */
@@ -141,7 +164,9 @@ static void check_graph(struct plan_test *t, const struct tuff_graph *g, const t
                 {", NOALIAS", TUFF_DEBUG_NOALIAS},
                 {", NOFUSE", TUFF_DEBUG_NOFUSE},
                 {", NOSIMPLIFY", TUFF_DEBUG_NOSIMPLIFY},
-                {", all off", TUFF_DEBUG_NOALIAS | TUFF_DEBUG_NOFUSE | TUFF_DEBUG_NOSIMPLIFY}};
+                {", all off", TUFF_DEBUG_NOALIAS | TUFF_DEBUG_NOFUSE | TUFF_DEBUG_NOSIMPLIFY},
+                {", NOCOMPILER", TUFF_DEBUG_NOCOMPILER},
+                {", NOCOMPILER, NOSIMPLIFY", TUFF_DEBUG_NOCOMPILER | TUFF_DEBUG_NOSIMPLIFY}};
     char what[128];
     for (uint32_t d = 0; d < graph_caps_count; d++) {
         struct tuff_caps caps = graph_caps(d);
@@ -158,6 +183,7 @@ static void check_graph(struct plan_test *t, const struct tuff_graph *g, const t
             check_in_place(t, &compiled.plan, what);
             struct tuff_error error = {0};
             check(t, tuff_plan_check(&compiled.plan, t->context, &error) == TUFF_OK, "%s: %s", what, error.message);
+            if (ways[w].debug & TUFF_DEBUG_NOCOMPILER) check_built(t, &compiled.plan, what);
             if (w == 0) check_repeats(t, g, outputs, count, &caps, &compiled, what);
             tuff_plan_finish(&compiled.plan);
         }

@@ -55,6 +55,14 @@ static const struct row *row_of(const struct tuff_op *op, int *part)
     return NULL;
 }
 
+uint32_t tuff_pw_number(const struct tuff_op *op, bool *derivative)
+{
+    int part = 0;
+    const struct row *row = row_of(op, &part);
+    *derivative = part > 0;
+    return (uint32_t)(row - rows) * 3 + (uint32_t)part;
+}
+
 static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
 
 bool tuff_pw_names(const char *text, const char *name)

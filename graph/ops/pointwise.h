@@ -17,6 +17,9 @@ struct tuff_pw_attrs {
 
 /* True when the row text uses the variable of this name: a, b, y, p0, p1. */
 bool tuff_pw_names(const char *text, const char *name);
+/* The number by which the plain_*.comp know a row operator: three times its place in pointwise.def, + 1 and 2 for derivatives
+ * by a and b, which *derivative tells. */
+uint32_t tuff_pw_number(const struct tuff_op *op, bool *derivative);
 /* Common shape of two operands by NumPy's rule; false after a sticky TUFF_ERR_SHAPE. */
 bool tuff_broadcast_shape(struct tuff_graph *g, const char *what, const struct tuff_shape *a, const struct tuff_shape *b,
                           struct tuff_shape *out);

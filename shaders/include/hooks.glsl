@@ -4,7 +4,8 @@
  *     float in0(uint i)           element i of input 0, i flat in its logical row-major shape (int for whole numbers)
  *     vec4  in0v(uint i)          elements i .. i+3; i is a multiple of 4 and i + 3 is inside
  *     void  out0(uint i, float v) and void out0v(uint i, vec4 v) likewise
- * A file that stands alone declares identity ports with the macros below: inputs take bindings 0, 1, .., the output the next. */
+ * A file that stands alone declares identity ports with the macros below: inputs take bindings 0, 1, .., the output the next;
+ * constant 16 + n says at which element of its binding input n begins (graph/plain.c). */
 #ifdef TUFF_HOOKS
 #include "include/pw_math.glsl"
 #include "include/philox.glsl"
@@ -12,13 +13,19 @@
 TUFF_HOOKS_TEXT
 #else
 #define TUFF_PORT_IN(n)                                                        \
+    layout(constant_id = 16 + n) const uint tuff_begin##n = 0;                 \
     layout(std430, binding = n) readonly buffer TuffIn##n { float tuff_in##n[]; };   \
     layout(std430, binding = n) readonly buffer TuffInV##n { vec4 tuff_inv##n[]; };  \
-    float in##n(uint i) { return tuff_in##n[i]; }                              \
-    vec4 in##n##v(uint i) { return tuff_inv##n[i >> 2]; }
+    float in##n(uint i) { return tuff_in##n[i + tuff_begin##n]; }              \
+    vec4 in##n##v(uint i)                                                      \
+    {                                                                          \
+        if (tuff_begin##n % 4u != 0u) return vec4(in##n(i), in##n(i + 1u), in##n(i + 2u), in##n(i + 3u)); \
+        return tuff_inv##n[(i + tuff_begin##n) >> 2];                          \
+    }
 #define TUFF_PORT_IN_INT(n)                                                    \
+    layout(constant_id = 16 + n) const uint tuff_begin##n = 0;                 \
     layout(std430, binding = n) readonly buffer TuffIn##n { int tuff_in##n[]; };     \
-    int in##n(uint i) { return tuff_in##n[i]; }
+    int in##n(uint i) { return tuff_in##n[i + tuff_begin##n]; }
 #define TUFF_PORT_OUT(n)                                                       \
     layout(std430, binding = n) writeonly buffer TuffOut { float tuff_out[]; };      \
     layout(std430, binding = n) writeonly buffer TuffOutV { vec4 tuff_outv[]; };     \
