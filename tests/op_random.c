@@ -44,6 +44,7 @@ static void build_regression(struct random_graph *x, uint32_t number)
 struct random_test {
     struct backend_test fused, plain;
     struct op_totals totals;
+    uint32_t graphs, vague; /* of which more than 5 % of the elements are left out */
     uint32_t launches[2];
     bool print;
 };
@@ -74,7 +75,7 @@ static void run(struct random_test *t, uint32_t number, struct op_random random)
     double *got[16] = {NULL}, **data = NULL, **bound = NULL;
     struct tuff_context *context = t->fused.context;
     struct op_run run = {.outputs = x.outputs, .got = got};
-    uint64_t wrong = t->totals.wrong;
+    struct op_totals before = t->totals;
     bool ok = tuff_graph_create(context, &x.g, NULL) == TUFF_OK;
     if (ok && number < TUFF_COUNT(regressions) + graph_network_count)
         build_regression(&x, number);
@@ -100,12 +101,15 @@ static void run(struct random_test *t, uint32_t number, struct op_random random)
         t->launches[plain] += run.info.counts.launches;
         compare(t, &x, number, plain ? "passes off" : "fused", data, bound, got);
     }
-    if (!backend_check(&t->fused, ok && t->totals.wrong == wrong, "graph %u failed", (unsigned)number) && x.g && !t->print) {
+    if (!backend_check(&t->fused, ok && t->totals.wrong == before.wrong, "graph %u failed", (unsigned)number) && x.g &&
+        !t->print) {
         print_graph(x.g);
         printf("outputs:");
         for (uint32_t i = 0; i < x.output_count; i++) printf(" %%%u", (unsigned)x.outputs[i]);
         printf("\n");
     }
+    t->graphs++;
+    t->vague += (t->totals.left_out - before.left_out) * 20 > t->totals.compared - before.compared;
     if (data) tuff_reference_destroy(x.g, data);
     if (bound) tuff_reference_destroy(x.g, bound);
     for (uint32_t i = 0; i < TUFF_COUNT(got); i++) tuff_free(context, got[i]);
@@ -135,9 +139,10 @@ int main(int argc, char **argv)
         struct op_random own = {random.state + 0x632be59bd9b4e019u * (i + 1)};
         if (only == UINT32_MAX || only == i) run(&t, i, own);
     }
-    backend_check(&t.fused, t.totals.left_out * 20 <= t.totals.compared,
-                  "%llu of %llu elements left out, expected at most 5 %%", (unsigned long long)t.totals.left_out,
-                  (unsigned long long)t.totals.compared);
+    /* A share over all graphs would be that of the largest, which chance may lay upon a branch. */
+    backend_check(&t.fused, only != UINT32_MAX || t.vague * 5 <= t.graphs,
+                  "more than 5 %% of the elements are left out in %u of %u graphs, expected at most a fifth of them",
+                  t.vague, t.graphs);
     printf("%llu elements, %llu left out, %llu wrong; %u launches fused, %u with passes off\n",
            (unsigned long long)t.totals.compared, (unsigned long long)t.totals.left_out, (unsigned long long)t.totals.wrong,
            (unsigned)t.launches[0], (unsigned)t.launches[1]);
