@@ -92,7 +92,7 @@ enum tuff_debug {
     TUFF_DEBUG_DUMP_SPIRV = 1 << 8, /* write every shader's GLSL and SPIR-V into the cache folder */
     TUFF_DEBUG_NOCACHE = 1 << 9,    /* no cache on disk */
     TUFF_DEBUG_SERIAL = 1 << 10,    /* a barrier before every launch, whether it needs one or not */
-    TUFF_DEBUG_NOCOMPILER = 1 << 11 /* sessions do without the run-time compiler, as in a build with TUFF_GLSLANG=OFF */
+    TUFF_DEBUG_NOCOMPILER = 1 << 11 /* sessions that are given no compiler do without, as with TUFF_GLSLANG=OFF */
 };
 
 /* What a context is made with. Zero is the default of every field but struct_size. */

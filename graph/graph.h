@@ -345,9 +345,10 @@ TUFF_API void tuff_optimizer_resume(struct tuff_optimizer *optimizer, uint64_t r
 
 struct tuff_session_params {
     size_t struct_size;
-    uint64_t seed;                        /* of initial values, dropout and shuffling */
-    const struct tuff_compiler *compiler; /* NULL: tuff_glslang(); where that is not built in, or under
-                                             TUFF_DEBUG_NOCOMPILER: none, every operator is a launch of its own */
+    uint64_t seed; /* of initial values, dropout and shuffling */
+    const struct tuff_compiler
+        *compiler; /* NULL: tuff_glslang(); where that is not built in, or under TUFF_DEBUG_NOCOMPILER,
+                                             kernels that Tuff's build has compiled: every operator is a launch of its own */
 };
 /* Owns the parameters and states of a graph in device memory, with their initial values. The graph must outlive it and
  * must not get further parameters or states. params may be NULL. One thread at a time.

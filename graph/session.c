@@ -152,9 +152,9 @@ tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *g
     s->device = device;
     s->graph = graph;
     s->seed = params ? params->seed : 0;
-    s->compiler = params && params->compiler ? params->compiler : tuff_glslang();
-    s->plain = !s->compiler || without_compiler(context);
-    if (s->plain) s->compiler = tuff_built_kernels();
+    s->compiler = params ? params->compiler : NULL;
+    s->plain = !s->compiler && without_compiler(context);
+    if (!s->compiler) s->compiler = s->plain ? tuff_built_kernels() : tuff_glslang();
     tuff_device_retain(device);
     tuff_status status = fill_leaves(s, error);
     if (status != TUFF_OK)
