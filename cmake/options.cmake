@@ -136,6 +136,6 @@ mark_as_advanced(TUFF_VOLK_INCLUDE_DIR TUFF_VULKAN_INCLUDE_DIR TUFF_GLSLANG_INCL
 
 # cairo draws the samples' pictures; without it they leave them out.
 find_package(PkgConfig QUIET)
-if(PkgConfig_FOUND)
+if(PkgConfig_FOUND AND (NOT CMAKE_CROSSCOMPILING OR DEFINED ENV{PKG_CONFIG_LIBDIR})) # else it tells of this system
     pkg_check_modules(TUFF_CAIRO QUIET IMPORTED_TARGET cairo)
 endif()

@@ -24,7 +24,7 @@ for gpu in "$@"; do
         only=--compile-only debug=nocache ;;
     *) only= debug=validate,nocache ;; # a pipeline out of the cache would not be compiled
     esac
-    if ! "$lab" "$gpu" -- /bin/true > "$log" 2>&1; then
+    if ! "$lab" "$gpu" -- "$program" --version > "$log" 2>&1; then # fetches what the script needs
         reason="$gpu: $(tail -n 1 "$log")"
         echo "left out: $reason"
         continue

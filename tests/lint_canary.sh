@@ -64,4 +64,16 @@ if command -v objdump >/dev/null 2>&1; then
         if [ $got != $wanted ]; then echo "lint_state.sh: '$text': expected $wanted, got $got"; cat "$work/out"; errors=$((errors + 1)); fi
     done
 fi
+
+# lint_libc.sh too
+if command -v nm >/dev/null 2>&1; then
+    for call in 'qsort_r((void *)0, 0, 0, (void *)0, (void *)0)' 'getpid()' 'strchrnul("", 0)' 'strlen("")'; do
+        rm -rf "$work/build"; mkdir -p "$work/build/CMakeFiles/t_obj.dir"; : > "$work/build/CMakeCache.txt"
+        printf 'int %s();\nint f(void) { return (int)%s; }\n' "${call%%(*}" "$call" > "$work/t.c"
+        "${CC:-cc}" -fPIC -fno-builtin -w -c "$work/t.c" -o "$work/build/CMakeFiles/t_obj.dir/t.c.o"
+        got=pass; TUFF_BUILD_DIR=$work/build sh "$here/lint_libc.sh" > "$work/out" 2>&1 || got=fail
+        wanted=fail; case $call in strlen*) wanted=pass ;; esac
+        if [ $got != $wanted ]; then echo "lint_libc.sh: $call: expected $wanted, got $got"; cat "$work/out"; errors=$((errors + 1)); fi
+    done
+fi
 [ $errors -eq 0 ]
