@@ -420,6 +420,31 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_memory_ask(struct tuff_device *device,
 /* The program, for times and traces (tuff_program_times, tuff_program_trace). Borrowed. */
 TUFF_API struct tuff_program *tuff_executable_program(struct tuff_executable *executable);
 
+/* ---- self-test: does this device compute what it should? ------------------------------------------------------------------------------ */
+
+/* What was found of one family of kernels ("matmul", "softmax", ..). */
+struct tuff_selftest_result {
+    const char *family;  /* static text */
+    tuff_status status;  /* TUFF_OK, WRONG, or why it did not run */
+    const char *message; /* the sentence of a failure, else ""; only during the call */
+    uint64_t elements;   /* compared; 0: no kernel of this family is used on this device */
+    double error, bound; /* the largest error as a part of its bound, and that bound; 0, 0 where all is exact */
+    double milliseconds; /* compiling, running, comparing */
+};
+struct tuff_selftest_params {
+    size_t struct_size;
+    const struct tuff_compiler *compiler;                                  /* as in tuff_session_params */
+    struct tuff_progress progress;                                         /* families so far */
+    void (*report)(void *user, const struct tuff_selftest_result *result); /* after each family; NULL: none */
+    void *user;
+};
+/* Runs every family of kernels that this device is given on small odd shapes and compares the results with definitions in double
+ * precision, within bounds that follow from the arithmetic: drivers are known that compute wrong numbers in silence. params may be
+ * NULL. All families are tried; returns TUFF_OK or the first failure. Takes about a second when the caches are warm.
+ * Errors: WRONG, with operator, element, expected, got and driver; else as tuff_session_compile and tuff_executable_run. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_selftest(struct tuff_device *device, const struct tuff_selftest_params *params,
+                                                   struct tuff_error *error);
+
 /* ---- models: declare, fit, evaluate, predict ---------------------------------------------------------------------------------------- */
 
 enum tuff_loss { TUFF_LOSS_CROSS_ENTROPY = 0, TUFF_LOSS_MSE };

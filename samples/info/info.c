@@ -7,17 +7,18 @@
 #include <string.h>
 
 static const char usage[] =
-    "Usage: tuff-info [--json] [--device NAME]\n"
+    "Usage: tuff-info [--json | --selftest] [--device NAME]\n"
     "Lists the Vulkan devices of this machine, best first, with what Tuff can use of them.\n"
     "\n"
     "  -j, --json          print JSON\n"
+    "  -s, --selftest      run every family of kernels and compare with the right results\n"
     "  -d, --device NAME   one device alone: its index, UUID or part of its name\n"
     "  -h, --help          print this text\n"
     "  -V, --version       print the version\n"
     "\n"
     "TUFF_LIMITS=PROFILE shows the devices clamped to a profile of a small device, as Tuff then sees them.\n"
     "TUFF_DRIVER=none,+NAME,-NAME turns rows of the table of known drivers on and off.\n"
-    "Exit status: 0 devices were found, 1 none or an error, 2 wrong use.\n";
+    "Exit status: 0 devices were found and computed right, 1 none, wrong numbers or an error, 2 wrong use.\n";
 
 /* Fields that are printed the same way, by offset; the order is that of the output. */
 struct field {
@@ -274,23 +275,73 @@ static int show(struct tuff_context *context, const char *name, bool json)
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
+static void print_result(void *user, const struct tuff_selftest_result *result)
+{
+    const char *outcome = result->status == TUFF_ERR_WRONG ? "WRONG" : result->status != TUFF_OK ? "FAILED" : "ok";
+    *(double *)user += result->milliseconds;
+    if (result->status == TUFF_OK && result->elements == 0) outcome = "not used";
+    printf("  %-18s %-9s %8llu elements   error %-9.2g of %-9.2g %6.0f ms\n", result->family, outcome,
+           (unsigned long long)result->elements, result->error, result->bound, result->milliseconds);
+    if (result->message[0]) printf("    %s\n", result->message);
+    fflush(stdout);
+}
+
+/* A device that cannot be opened for want of Vulkan 1.1 is no failure, unless it was asked for. */
+static bool selftest(struct tuff_context *context, const char *name, bool asked)
+{
+    struct tuff_error error = {0};
+    struct tuff_device *device = NULL;
+    double milliseconds = 0;
+    struct tuff_selftest_params params = {.struct_size = sizeof params, .report = print_result, .user = &milliseconds};
+    tuff_status status = tuff_device_create(context, name, &device, &error);
+    if (status != TUFF_OK) {
+        printf("not tried: %s\n", error.message);
+        return status == TUFF_ERR_UNSUPPORTED && !asked;
+    }
+    const struct tuff_caps *caps = tuff_device_caps(device);
+    printf("%s, %s %s\n", caps->name, caps->driver_name, caps->driver_info);
+    status = tuff_selftest(device, &params, &error);
+    printf("  %s, %.1f s\n", status == TUFF_OK ? "all right" : "NOT RIGHT: do not rely on this device", milliseconds * 1e-3);
+    tuff_device_release(device);
+    return status == TUFF_OK;
+}
+
+/* Of one device, or of all by their number. */
+static int selftests(struct tuff_context *context, const char *name)
+{
+    struct tuff_error error = {0};
+    uint32_t count = 0;
+    bool right = true;
+    if (name) return selftest(context, name, true) ? 0 : 1;
+    if (tuff_device_list(context, NULL, &count, &error) != TUFF_OK) {
+        fprintf(stderr, "tuff-info: %s\n", error.message);
+        return 1;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        char index[16];
+        snprintf(index, sizeof index, "%u", i);
+        if (i) putchar('\n');
+        right = selftest(context, index, false) && right;
+    }
+    return right ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
-                                            {"device", required_argument, NULL, 'd'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'V'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'},         {"selftest", no_argument, NULL, 's'},
+                                            {"device", required_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0}};
     struct tuff_options settings = {.struct_size = sizeof settings};
     struct tuff_error error = {0};
     struct tuff_context *context = NULL;
-    bool json = false;
+    bool json = false, test = false;
     int option;
     tuff_options_from_env(&settings);
     const char *name = settings.device;
-    while ((option = getopt_long(argc, argv, "jd:hV", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "jsd:hV", options, NULL)) != -1) {
         switch (option) {
         case 'j': json = true; break;
+        case 's': test = true; break;
         case 'd': name = optarg; break;
         case 'h': fputs(usage, stdout); return 0;
         case 'V': printf("tuff-info %s\n", tuff_version()); return 0;
@@ -301,11 +352,15 @@ int main(int argc, char **argv)
         fprintf(stderr, "tuff-info: unexpected argument %s\n%s", argv[optind], usage);
         return 2;
     }
+    if (json && test) {
+        fprintf(stderr, "tuff-info: --selftest prints no JSON\n%s", usage);
+        return 2;
+    }
     if (tuff_context_create(&settings, &context, &error) != TUFF_OK) {
         fprintf(stderr, "tuff-info: %s\n", error.message);
         return 1;
     }
-    int status = show(context, name, json);
+    int status = test ? selftests(context, name) : show(context, name, json);
     tuff_context_destroy(context);
     return status;
 }
