@@ -190,6 +190,7 @@ void tuff_context_destroy(struct tuff_context *context)
     tuff_free(context, (char *)(uintptr_t)context->options.device);
     tuff_free(context, (char *)(uintptr_t)context->options.cache_dir);
     tuff_free(context, (char *)(uintptr_t)context->options.limits);
+    tuff_free(context, (char *)(uintptr_t)context->options.driver);
     tuff_free(context, context);
 }
 
