@@ -502,8 +502,8 @@ static tuff_status try_subgroups(struct trial *t, struct tuff_error *error)
     struct tuff_program *program = NULL;
     uint64_t ticket;
     uint32_t lanes = tuff_shuffle_lanes(tuff_device_caps(t->device));
-    const struct tuff_compiler *compiler = t->params->compiler ? t->params->compiler : tuff_glslang();
-    if (!lanes || !compiler) return TUFF_OK; /* no kernel of this device shuffles */
+    const struct tuff_compiler *compiler = t->params->compiler ? t->params->compiler : tuff_built_kernels();
+    if (!lanes) return TUFF_OK; /* no kernel of this device shuffles */
     tuff_plan_init(&plan, t->context);
     tuff_status status = build_probe(&plan, lanes, error);
     if (status == TUFF_OK)
