@@ -236,7 +236,6 @@ static tuff_status train(struct run *run, struct tuff_error *error)
     tuff_status status = run->options.resume ? go_on(run, error) : TUFF_OK;
     if (status != TUFF_OK) return status;
     run->began = seconds_now();
-    signal(SIGINT, on_interrupt);
     status = tuff_model_fit(run->model, &data, &run->fit, error);
     signal(SIGINT, SIG_DFL);
     display_clear(&run->display);
@@ -327,6 +326,7 @@ static int go(struct run *run)
     if (json) fclose(json);
     tuff_status status = open_device(run, &error);
     if (status == TUFF_OK) status = read_data(run, &error);
+    signal(SIGINT, on_interrupt); /* until the training has ended */
     if (status == TUFF_OK) status = make_model(run, &error);
     if (status == TUFF_OK) status = train(run, &error);
     if (status == TUFF_OK) status = finish(run, &error);
