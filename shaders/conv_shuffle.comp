@@ -30,6 +30,7 @@
  * why          as gemm_shuffle.comp; and a window row of four pixels is loaded once for its KW taps: with VECTORS as one
  *              vector, the neighbours' pixels come from the lanes beside. (KW-1)*DW <= 5; VECTORS: f + 3 + (KW-1)*DW <=
  *              7 + PAD_X, where a window begins up to f elements behind a multiple of 4. */
+// tuff: full-subgroups
 // tuff: variants -DCONV_GRAD=0; -DCONV_GRAD=1
 #ifndef CONV_GRAD
 #define CONV_GRAD 0

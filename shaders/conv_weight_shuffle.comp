@@ -22,6 +22,7 @@
  * grid         group_count workgroups, folded: tile of window rows fastest, then of channels, then group, then split
  * why          each lane walks along its window row with three vectors of x in hand, so that x is loaded once for all taps
  *              and quads; gy is loaded by one lane and handed around. Needs (KW-1)*DW <= 5. */
+// tuff: full-subgroups
 layout(local_size_x_id = 4) in;
 layout(constant_id = 0) const uint KH = 3;
 layout(constant_id = 1) const uint KW = 3;

@@ -22,6 +22,7 @@
  * grid         group_count workgroups, folded: tile column fastest, then tile row, then z
  * why          on a processor a load costs by the element however many lanes want it, so each element is loaded once per
  *              subgroup, by one lane; a shuffle from a constant lane is one instruction. Lanes lie along n. */
+// tuff: full-subgroups
 // tuff: variants -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
 layout(local_size_x_id = 6) in;
 layout(constant_id = 6) const uint LANES = 8;

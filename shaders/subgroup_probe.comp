@@ -10,6 +10,7 @@
  * grid     groups workgroups
  * why      drivers were seen to report another size than the hardware's (MoltenVK issue 2756)
  */
+// tuff: full-subgroups
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8;
 layout(std430, binding = 0) writeonly buffer Out0 { uint seen[]; };
