@@ -102,6 +102,20 @@ TUFF_API tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *n
 #define TUFF_PW2(name, onnx, y, da, db) TUFF_API tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, tuff_val b);
 #define TUFF_PW2B(name, onnx, y) TUFF_API tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, tuff_val b);
 #include "graph/ops/pointwise.def"
+/* An operator of the app's own, as a row of text: fused, differentiated, printed and parsed like the rows above. The texts are
+ * expressions of GLSL over a, b, p0, p1 and, in derivatives, y, the result: + - * / ?: comparisons && || !, decimal numbers
+ * with a point, and the functions of shaders/include/pw_math.glsl. Everything is copied; the same texts again are the same
+ * operator. Integer operands are to be cast first; f16 is read as f32; the result is f32. */
+struct tuff_pointwise_params {
+    size_t struct_size;
+    const char *name;    /* for messages and reports: letters, digits and _ */
+    const char *y;       /* "a * pw_sigmoid(p0 * a)" */
+    const char *da, *db; /* dy/da, dy/db; NULL: 0, no gradient flows */
+    double p0, p1;
+};
+/* b: 0 for an operator of one operand; two are broadcast. A text that is no such expression is TUFF_ERR_USAGE, whose sentence
+ * shows the place. Plans with such operators need a shader compiler: without one they are TUFF_ERR_UNSUPPORTED. */
+TUFF_API tuff_val tuff_pointwise(struct tuff_graph *g, const struct tuff_pointwise_params *params, tuff_val a, tuff_val b);
 /* where: c ? a : b, element by element; c is bool. */
 TUFF_API tuff_val tuff_select(struct tuff_graph *g, tuff_val c, tuff_val a, tuff_val b);
 /* Casts; f32 to integer truncates toward zero and saturates, NaN becomes 0; to bool is "not zero" (NaN is true). */

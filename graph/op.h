@@ -14,6 +14,8 @@
 #include "graph/graph.h"
 
 struct tuff_op;
+struct tuff_pw_row;  /* graph/ops/pointwise.h */
+struct tuff_own_row; /* graph/ops/own_row.c */
 
 struct tuff_value {
     const struct tuff_op *op;
@@ -32,6 +34,7 @@ struct tuff_graph {
     uint32_t count, capacity;             /* count includes values[0] */
     tuff_val *named;                      /* [arena] values with names, by their hash; 0: free */
     uint32_t named_count, named_capacity; /* capacity: 0 or a power of two */
+    const struct tuff_own_row *own_rows;  /* [arena] declared by tuff_pointwise, the last first */
     tuff_status status;                   /* first failure; sticky */
     struct tuff_error error;
 };
@@ -168,7 +171,8 @@ struct tuff_op {
     /* INLINE pointwise rows: result and derivatives as GLSL text over a, b, c, y, p0, p1; NULL for other INLINE operators,
      * which emit.c knows by their class of index map. */
     const char *glsl;
-    uint8_t cost; /* rough instructions per element, for the fuse pass */
+    const struct tuff_pw_row *own; /* an app's own row (tuff_pointwise), in its graph's arena; NULL: of the table */
+    uint8_t cost;                  /* rough instructions per element, for the fuse pass */
     /* KERNEL: bit k for inputs that may be computed where they are read (few reads per element), instead of from memory. */
     uint8_t inline_inputs;
     /* KERNEL: port 0 is in0(uint o, uint r): output element and position among the reduced ones, of attrs tuff_reduce_attrs. */

@@ -312,6 +312,41 @@ static void data(struct reader *r, tuff_val v)
     value->data = content;
 }
 
+/* Which operator of an app's own row this names: 0, 1, 2; -1: none. */
+static int own_part(const char *op_name)
+{
+    static const char *const names[] = {TUFF_OWN_ROW_NAMES};
+    for (int part = 0; part < 3; part++)
+        if (!strcmp(op_name, names[part])) return part;
+    return -1;
+}
+
+/* Builders refuse what is wrong: an error of the format here. */
+static void fail_as_builder(struct reader *r)
+{
+    struct tuff_error why = r->g->error;
+    fail(r, r->g->status == TUFF_ERR_MEMORY ? TUFF_ERR_MEMORY : TUFF_ERR_FORMAT, why.message, "");
+}
+
+static const struct tuff_op *own_row(struct reader *r, int part)
+{
+    struct tuff_pointwise_params params = {.struct_size = sizeof params};
+    expect(r, " row=\"");
+    params.name = name(r);
+    expect(r, " y=\"");
+    params.y = name(r);
+    expect(r, " da=\"");
+    params.da = name(r);
+    if (accept(r, " db=\"")) params.db = name(r);
+    if (r->status != TUFF_OK) return NULL;
+    const struct tuff_pw_row *row = tuff_pw_own(r->g, &params, params.db != NULL);
+    if (!row)
+        fail_as_builder(r);
+    else if (!row->op[part])
+        expected(r, "an operator of two operands");
+    return row ? row->op[part] : NULL;
+}
+
 static void value(struct reader *r)
 {
     double attrs[32] = {0}; /* room for the largest attribute struct, aligned for all */
@@ -324,8 +359,10 @@ static void value(struct reader *r)
         expect(r, " ");
     }
     expect(r, "= ");
-    const struct tuff_op *op = r->status == TUFF_OK && word(r, op_name, sizeof op_name) ? tuff_op_find(op_name) : NULL;
-    if (!op || op->attrs_bytes > sizeof attrs) {
+    bool read = r->status == TUFF_OK && word(r, op_name, sizeof op_name);
+    int part = read ? own_part(op_name) : -1;
+    const struct tuff_op *op = read && part < 0 ? tuff_op_find(op_name) : NULL;
+    if (part < 0 && (!op || op->attrs_bytes > sizeof attrs)) {
         expected(r, "the name of an operator");
         return;
     }
@@ -336,14 +373,15 @@ static void value(struct reader *r)
         while (accept(r, ", "));
         expect(r, ")");
     }
+    if (part >= 0) op = own_row(r, part);
+    if (!op) return;
     for (uint32_t i = 0; i < op->attr_count; i++) attribute(r, &op->attrs[i], attrs);
     check_value(r, op, attrs, given != NULL);
     if (r->status != TUFF_OK) return;
     tuff_val v = tuff_graph_add(r->g, op, r->in, r->in_count, attrs);
     if (v && given) v = tuff_named(r->g, v, given);
     if (!v) {
-        struct tuff_error why = r->g->error;
-        fail(r, r->g->status == TUFF_ERR_MEMORY ? TUFF_ERR_MEMORY : TUFF_ERR_FORMAT, why.message, "");
+        fail_as_builder(r);
         return;
     }
     data(r, v);

@@ -311,6 +311,10 @@ tuff_status tuff_plain_group(const struct tuff_graph *g, const struct tuff_place
     tuff_val v = group->roots[0];
     uint64_t rest = 0;
     if (!out->specs) return tuff_fail_memory(g->context, error);
+    if (g->values[v].op->own)
+        return tuff_fail(g->context, error, TUFF_ERR_UNSUPPORTED,
+                         "%s: operators of the app's own (tuff_pointwise) need a shader compiler, and there is none",
+                         g->values[v].op->name);
     tuff_text_init(&e.text, g->context);
     if (group->kernel) {
         write_kernel(&e, group->kernel);

@@ -4,11 +4,13 @@
  *   %1 "x" = input() dtype=f32 shape=[2, 3] : f32 [2, 3]
  *   %2 "c" = constant() dtype=f32 shape=[3] data=3f80000040000000bf800000 : f32 [3]
  *   %3 = mul_da(%1, _, %2, _) : f32 [2, 3]
+ *   %4 = pointwise(%3) row="swish" y="a * pw_sigmoid(p0 * a)" da="0.0" p0=2 : f32 [2, 3]
  *
  * Attributes stand in the order of the operator's table; those that are zero are left out. Numbers do not depend on the
  * locale: at most 15 decimal digits where these are exact, hexadecimal otherwise. Data is one hexadecimal word an element. */
 #include "graph/print.h"
 #include "graph/ops/leaf.h"
+#include "graph/ops/pointwise.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -176,16 +178,27 @@ static void add_data(struct tuff_text *text, const struct tuff_value *value)
 
 /* ---- whole graphs --------------------------------------------------------------------------------------------------------------- */
 
+/* In every value of the row: a reader needs nothing else. */
+static void add_own_row(struct tuff_text *text, const struct tuff_pw_row *own)
+{
+    tuff_text_add(text, " row=\"%s\" y=\"%s\" da=\"%s\"", own->name, own->text[0], own->text[1]);
+    if (own->operands == 2) tuff_text_add(text, " db=\"%s\"", own->text[2]);
+}
+
 static void print_value(const struct tuff_graph *g, tuff_val v, struct tuff_text *text)
 {
     const struct tuff_value *value = &g->values[v];
+    static const char *const own_names[] = {TUFF_OWN_ROW_NAMES};
+    const struct tuff_pw_row *own = value->op->own;
+    int part = 0;
+    while (own && own->op[part] != value->op) part++;
     uint32_t rank = value->in_count && value->in[0] ? g->values[value->in[0]].type.shape.rank : 0;
     tuff_text_add(text, "%%%u ", (unsigned)v);
     if (value->name) {
         add_name(text, value->name);
         tuff_text_add(text, " ");
     }
-    tuff_text_add(text, "= %s(", value->op->name);
+    tuff_text_add(text, "= %s(", own ? own_names[part] : value->op->name);
     for (uint32_t i = 0; i < value->in_count; i++) {
         if (value->in[i])
             tuff_text_add(text, "%s%%%u", i ? ", " : "", (unsigned)value->in[i]);
@@ -193,6 +206,7 @@ static void print_value(const struct tuff_graph *g, tuff_val v, struct tuff_text
             tuff_text_add(text, "%s_", i ? ", " : "");
     }
     tuff_text_add(text, ")");
+    if (own) add_own_row(text, own);
     for (uint32_t i = 0; i < value->op->attr_count; i++) add_attr(text, &value->op->attrs[i], value->attrs, rank);
     add_data(text, value);
     tuff_text_add(text, " : ");

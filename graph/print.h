@@ -5,6 +5,8 @@
 #include "graph/op.h"
 
 #define TUFF_GRAPH_TEXT_VERSION 1
+/* In the place of an operator's name: the app's own pointwise row and its derivatives. */
+#define TUFF_OWN_ROW_NAMES "pointwise", "pointwise_da", "pointwise_db"
 
 void tuff_graph_print_text(const struct tuff_graph *g, struct tuff_text *text);
 /* The shortest of the forms that parse.c reads exactly. */

@@ -32,7 +32,7 @@ static tuff_val find_equal(const struct tuff_work *w, const struct tuff_op *op, 
 /* One number for all elements: evaluates the operator on single elements. */
 static tuff_val fold_uniform(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
-    bool row = old->op->glsl || old->op == &tuff_op_cast || old->op == &tuff_op_select;
+    bool row = (old->op->glsl && old->op->ref) || old->op == &tuff_op_cast || old->op == &tuff_op_select;
     double c[4] = {0}, y = 0;
     const double *pointers[4] = {0};
     struct tuff_type types[4];

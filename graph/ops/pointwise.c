@@ -5,18 +5,8 @@
 
 #include <ctype.h>
 
-typedef double (*row_fn)(double a, double b, double y, double p0, double p1);
-
 /* Whole-number operands are allowed where the text means the same in both languages without a decimal literal. */
 enum row_flags { ROW_INTEGERS = 1, ROW_BOOL = 2 };
-
-struct row {
-    const char *name;
-    const char *text[3]; /* y, da, db as GLSL */
-    row_fn fn[3];
-    const struct tuff_op *op[3];
-    uint8_t operands, flags;
-};
 
 #define UNUSED_ARGUMENTS (void)a, (void)b, (void)y, (void)p0, (void)p1
 #define DEFINE_FN(name, text)                                                                                               \
@@ -39,7 +29,7 @@ enum row_id {
 #include "graph/ops/pointwise.def"
     ROW_COUNT
 };
-static const struct row rows[ROW_COUNT];
+static const struct tuff_pw_row rows[ROW_COUNT];
 
 static const struct tuff_attr pw_attrs[] = {
     {"p0", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_pw_attrs, p0)},
@@ -47,8 +37,12 @@ static const struct tuff_attr pw_attrs[] = {
 };
 
 /* Row and part (0 y, 1 da, 2 db) of an operator. */
-static const struct row *row_of(const struct tuff_op *op, int *part)
+static const struct tuff_pw_row *row_of(const struct tuff_op *op, int *part)
 {
+    if (op->own) {
+        *part = op == op->own->op[0] ? 0 : op == op->own->op[1] ? 1 : 2;
+        return op->own;
+    }
     for (int r = 0; r < ROW_COUNT; r++)
         for (int p = 0; p < 3; p++)
             if (rows[r].op[p] == op) return *part = p, &rows[r];
@@ -58,7 +52,7 @@ static const struct row *row_of(const struct tuff_op *op, int *part)
 uint32_t tuff_pw_number(const struct tuff_op *op, bool *derivative)
 {
     int part = 0;
-    const struct row *row = row_of(op, &part);
+    const struct tuff_pw_row *row = row_of(op, &part);
     *derivative = part > 0;
     return (uint32_t)(row - rows) * 3 + (uint32_t)part;
 }
@@ -76,7 +70,7 @@ bool tuff_pw_names(const char *text, const char *name)
 static tuff_status infer_pw(const struct tuff_infer *infer, struct tuff_type *out)
 {
     int part = 0;
-    const struct row *row = row_of(infer->op, &part);
+    const struct tuff_pw_row *row = row_of(infer->op, &part);
     const struct tuff_type *first = NULL;
     for (uint32_t i = 0; i < infer->in_count; i++) {
         const struct tuff_type *in = infer->in[i];
@@ -111,7 +105,7 @@ static tuff_status infer_pw(const struct tuff_infer *infer, struct tuff_type *ou
 static void ref_pw(const struct tuff_ref *ref)
 {
     int part = 0;
-    const struct row *row = row_of(ref->value->op, &part);
+    const struct tuff_pw_row *row = row_of(ref->value->op, &part);
     const struct tuff_pw_attrs *attrs = ref->value->attrs;
     uint64_t count = tuff_shape_count(&ref->value->type.shape);
     uint32_t first = part ? 1 : 0; /* derivatives: gy, a, b, y */
@@ -128,7 +122,7 @@ static void grad_pw(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin
 {
     int unused;
     const struct tuff_value value = *tuff_value_of(g, y);
-    const struct row *row = row_of(value.op, &unused);
+    const struct tuff_pw_row *row = row_of(value.op, &unused);
     for (int k = 0; k < row->operands; k++) {
         const char *text = row->text[1 + k];
         if (!strcmp(text, "0.0")) continue;
@@ -203,7 +197,7 @@ static const struct tuff_case cases2[] = {
 #define TUFF_PW2B(name, onnx, y) ROW_OP(tuff_op_##name, #name, onnx, 2, #y, NULL, "the result is bool", cases2)
 #include "graph/ops/pointwise.def"
 
-static const struct row rows[ROW_COUNT] = {
+static const struct tuff_pw_row rows[ROW_COUNT] = {
 #define TUFF_PW1(name, onnx, y, da)                                                                                         \
     {#name,                                                                                                                 \
      {#y, #da, ""},                                                                                                         \
@@ -244,8 +238,7 @@ bool tuff_broadcast_shape(struct tuff_graph *g, const char *what, const struct t
     return true;
 }
 
-/* Expands the operands to their common shape and makes whole numbers meet floats as floats. */
-static tuff_val add_row(struct tuff_graph *g, const struct tuff_op *op, tuff_val a, tuff_val b, struct tuff_pw_attrs attrs)
+tuff_val tuff_pw_add(struct tuff_graph *g, const struct tuff_op *op, tuff_val a, tuff_val b, struct tuff_pw_attrs attrs)
 {
     uint32_t count = op->arity_max;
     tuff_val in[2] = {a, b};
@@ -267,17 +260,17 @@ static tuff_val add_row(struct tuff_graph *g, const struct tuff_op *op, tuff_val
 #define TUFF_PW1(name, onnx, y, da)                                                                                         \
     tuff_val tuff_##name(struct tuff_graph *g, tuff_val a)                                                                  \
     {                                                                                                                       \
-        return add_row(g, &tuff_op_##name, a, 0, (struct tuff_pw_attrs){0});                                                \
+        return tuff_pw_add(g, &tuff_op_##name, a, 0, (struct tuff_pw_attrs){0});                                            \
     }
 #define TUFF_PW1P(name, onnx, y, da)                                                                                        \
     tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, double p0, double p1)                                            \
     {                                                                                                                       \
-        return add_row(g, &tuff_op_##name, a, 0, (struct tuff_pw_attrs){p0, p1});                                           \
+        return tuff_pw_add(g, &tuff_op_##name, a, 0, (struct tuff_pw_attrs){p0, p1});                                       \
     }
 #define BUILDER2(name)                                                                                                      \
     tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, tuff_val b)                                                      \
     {                                                                                                                       \
-        return add_row(g, &tuff_op_##name, a, b, (struct tuff_pw_attrs){0});                                                \
+        return tuff_pw_add(g, &tuff_op_##name, a, b, (struct tuff_pw_attrs){0});                                            \
     }
 #define TUFF_PW2(name, onnx, y, da, db) BUILDER2(name)
 #define TUFF_PW2B(name, onnx, y) BUILDER2(name)

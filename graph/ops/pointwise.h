@@ -8,6 +8,15 @@ struct tuff_pw_attrs {
     double p0, p1;
 };
 
+/* A row of pointwise.def, or one that the app has declared by tuff_pointwise. */
+struct tuff_pw_row {
+    const char *name;
+    const char *text[3];                                                 /* y, da, db as GLSL */
+    double (*fn[3])(double a, double b, double y, double p0, double p1); /* NULL in the app's own */
+    const struct tuff_op *op[3];
+    uint8_t operands, flags;
+};
+
 /* Row operators and their derivatives. */
 #define TUFF_PW1(name, onnx, y, da) extern const struct tuff_op tuff_op_##name, tuff_op_##name##_da;
 #define TUFF_PW1P(name, onnx, y, da) extern const struct tuff_op tuff_op_##name, tuff_op_##name##_da;
@@ -20,6 +29,11 @@ bool tuff_pw_names(const char *text, const char *name);
 /* The number by which the plain_*.comp know a row operator: three times its place in pointwise.def, + 1 and 2 for derivatives
  * by a and b, which *derivative tells. */
 uint32_t tuff_pw_number(const struct tuff_op *op, bool *derivative);
+/* The app's own row of these texts, of one operand or two, made when it is new; NULL after a sticky failure: the text is wrong
+ * (TUFF_ERR_USAGE), memory. */
+const struct tuff_pw_row *tuff_pw_own(struct tuff_graph *g, const struct tuff_pointwise_params *params, bool two);
+/* Expands the operands to their common shape and makes whole numbers meet floats as floats. */
+tuff_val tuff_pw_add(struct tuff_graph *g, const struct tuff_op *op, tuff_val a, tuff_val b, struct tuff_pw_attrs attrs);
 /* Common shape of two operands by NumPy's rule; false after a sticky TUFF_ERR_SHAPE. */
 bool tuff_broadcast_shape(struct tuff_graph *g, const char *what, const struct tuff_shape *a, const struct tuff_shape *b,
                           struct tuff_shape *out);
