@@ -163,6 +163,17 @@ static void put_graphs(struct seeds *s)
         }
         tuff_graph_destroy(g);
     }
+    struct tuff_pointwise_params row = {.struct_size = sizeof row,
+                                        .name = "row",
+                                        .y = "a < p0 && !(b > 1.0) ? a * pw_exp(-b) : pw_pow(a, 2.0) / p1",
+                                        .da = "y",
+                                        .db = "1e-3"};
+    must(tuff_graph_create(s->context, &g, NULL) == TUFF_OK, "a graph");
+    tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(3)), y = tuff_pointwise(g, &row, x, x);
+    tuff_gradients(g, y, 0, &x, 1, outputs);
+    put_graph(s, g, "own_row");
+    put_plan(s, g, outputs, 1, "own_row");
+    tuff_graph_destroy(g);
 }
 
 /* ---- shaders and their cache ------------------------------------------------------------------------------------------------------ */
