@@ -128,10 +128,8 @@ target_link_options(tuff-dryrun PRIVATE ${test_extra_links} LINKER:--wrap=tuff_o
 tuff_test_flags(tuff-dryrun)
 target_link_libraries(tuff-dryrun PRIVATE tuff_loaders_inside)
 target_compile_definitions(tuff-dryrun PRIVATE _GNU_SOURCE) # getopt_long
-if(TUFF_GLSLANG)
-    add_test(NAME dryrun COMMAND tuff-dryrun)
-    tuff_test_properties(dryrun)
-endif()
+add_test(NAME dryrun COMMAND tuff-dryrun)
+tuff_test_properties(dryrun)
 
 find_program(TUFF_SH sh)
 file(GLOB test_scripts CONFIGURE_DEPENDS tests/*_*.sh)

@@ -4,7 +4,8 @@
  * Kernel operators use their file as it stands, whose ports are contiguous memory (shaders/include/hooks.glsl; a reduction's
  * an index map). Operators of class INLINE are rows or derivatives (plain_row.comp, plain_grad.comp) or one of few moves
  * (plain_move.comp). What differs between two uses are specialization constants: which row, dtypes, and for each operand the
- * index map that leads through at most one strided view to memory. So the set of kernels is finite, and no graph needs more.
+ * index map that leads through at most one strided view to memory. So the set of kernels is finite, and no graph needs more;
+ * only tensors larger than a binding may be are refused.
  * requires: fuse with params->plain. */
 #include "graph/emit_value.h"
 #include "graph/ops/index.h"
@@ -328,6 +329,15 @@ tuff_status tuff_plain_group(const struct tuff_graph *g, const struct tuff_place
     bool more = e.text.length || rest || group->root_count != 1 || (group->kernel && (v != group->kernel || !words));
     tuff_text_finish(&e.text);
     qsort(out->specs, out->spec_count, sizeof *out->specs, by_id);
+    uint64_t largest = 0;
+    for (uint32_t i = 0; i < out->binding_count; i++)
+        if (out->bindings[i].bytes > largest) largest = out->bindings[i].bytes;
+    if (largest > group->max_range)
+        return tuff_fail(
+            g->context, error, TUFF_ERR_UNSUPPORTED,
+            "%s: %llu bytes in one binding, of which this device has at most %llu; without a shader compiler there "
+            "is no kernel that takes it in parts",
+            g->values[group->space].op->name, (unsigned long long)largest, (unsigned long long)group->max_range);
     if (!e.failed && !more) return TUFF_OK;
     return tuff_fail(g->context, error, TUFF_ERR_UNSUPPORTED,
                      "%s: no kernel of this build computes it as it stands here, and there is no shader compiler",

@@ -46,9 +46,8 @@ uint convert(uint bits)
 {
     if (DTYPE0 == TUFF_F32 || DTYPE0 == TUFF_F16) {
         float v = uintBitsToFloat(bits);
-        if (RESULT == TUFF_I32) /* the largest float below 2^31; what is above saturates */
-            return v >= 2147483648.0 ? 2147483647u : uint(int(clamp(v, -2147483648.0, 2147483520.0)));
-        if (RESULT == TUFF_U8) return uint(int(clamp(v, 0.0, 255.0)));
+        if (RESULT == TUFF_I32) return uint(tuff_to_int(v));
+        if (RESULT == TUFF_U8) return uint(tuff_to_u8(v));
         if (RESULT == TUFF_BOOL) return uint(v != 0.0);
         return bits; /* f16 is rounded where it is stored */
     }

@@ -87,10 +87,6 @@ int main(void)
     struct tuff_options options = {.struct_size = sizeof options, .log = on_log, .log_level = TUFF_LOG_INFO};
     struct tuff_error error = {0};
     struct work works[THREADS];
-    if (!tuff_glslang()) {
-        puts("skipped: this build has no run-time compiler (TUFF_GLSLANG=OFF)");
-        return 77;
-    }
     tuff_options_from_env(&options);
     if (tuff_context_create(&options, &test.context, &error) != TUFF_OK) return 1;
     tuff_status status = tuff_device_create(test.context, NULL, &test.device, &error);

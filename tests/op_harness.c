@@ -213,10 +213,6 @@ static void wrong_kernels(struct harness *h)
 int main(int argc, char **argv)
 {
     struct harness h = {.random = op_random_start(argc, argv)};
-    if (!tuff_glslang()) {
-        puts("skipped: this build has no run-time compiler (TUFF_GLSLANG=OFF)");
-        return 77;
-    }
     h.turn = (uint32_t)(h.random.state % 12);
     for (int i = 1; i < argc; i++) h.ratios = h.ratios || !strcmp(argv[i], "--ratios");
     int status = backend_test_begin(&h.test, NULL);

@@ -123,10 +123,6 @@ int main(int argc, char **argv)
     uint32_t graphs = 30, only = UINT32_MAX;
     struct tuff_options plain = {.struct_size = sizeof plain,
                                  .debug = TUFF_DEBUG_NOFUSE | TUFF_DEBUG_NOSIMPLIFY | TUFF_DEBUG_NOALIAS};
-    if (!tuff_glslang()) {
-        puts("skipped: this build has no run-time compiler (TUFF_GLSLANG=OFF)");
-        return 77;
-    }
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--graphs") && i + 1 < argc) graphs = (uint32_t)strtoul(argv[i + 1], NULL, 10);
         if (!strcmp(argv[i], "--only") && i + 1 < argc) only = (uint32_t)strtoul(argv[i + 1], NULL, 10);

@@ -48,10 +48,6 @@ int main(void)
 {
     struct loaders_test test;
     char folder[4096];
-    if (!tuff_glslang()) {
-        puts("skipped: this build has no run-time compiler (TUFF_GLSLANG=OFF)");
-        return 77;
-    }
     if (!shared_path("data/refs", folder, sizeof folder)) {
         puts("SKIP: no reference cases (data/refs in TUFF_SHARED or ../shared)");
         return 77;

@@ -114,6 +114,7 @@ default() {
     build release
     suite "release, lavapipe, validation" release check,validate
     suite "release, lavapipe, passes off, poisoned" release $passes_off -E '^(canary|dryrun|fuzz|lint|install|loaders|plan)_'
+    suite "release, lavapipe, no compiler" release nocompiler,check -R '^(op_harness|op_random|op_hostile|loaders_fit)$'
     build asan
     suite "address and undefined-behaviour sanitizer, lavapipe" asan check -E '^(canary|dryrun|fuzz|lint|install)_'
 }
@@ -277,6 +278,7 @@ matrix() {
     task "lints, installation" ctest --test-dir build/release -j "$jobs" --output-on-failure -R '^(lint|install)_' || true
     programs "lavapipe of this system, validation" release env TUFF_DEBUG=check,validate
     programs "  passes off, poisoned" release env TUFF_DEBUG=$passes_off
+    programs "  no compiler" release env TUFF_DEBUG=nocompiler,validate
     programs "  subgroups of 4" release env LP_NATIVE_VECTOR_WIDTH=128
     programs "  subgroups of 16" release env LP_NATIVE_VECTOR_WIDTH=512
     only='op_.*|backend_.*|refs_suite|train_quick|train_resume|train_control' # what limits have a say in

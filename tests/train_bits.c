@@ -204,6 +204,7 @@ static uint32_t check_folder(struct backend_test *test, const char *folder, cons
 /* The check must see what it is for. */
 static void expect_found(struct backend_test *test, const char *statement)
 {
+    if (!tuff_glslang()) return; /* a build with the compiler tries the search */
     char source[600];
     uint32_t *spirv = NULL;
     size_t words = 0;

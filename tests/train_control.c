@@ -213,10 +213,6 @@ int main(void)
     struct backend_test test = {0};
     int skip = backend_test_begin(&test, NULL);
     if (skip) return skip;
-    if (!tuff_glslang()) {
-        printf("a model needs the compiler\n");
-        return 77;
-    }
     test_compile(&test);
     test_fit(&test);
     test_memory(&test);

@@ -130,12 +130,6 @@ int main(void)
     struct train_content own = {0}, imported = {0};
     int status = backend_test_begin(&test, NULL);
     if (status) return status;
-    if (!tuff_glslang()) {
-        puts("skipped: this build has no compiler (TUFF_GLSLANG)");
-        tuff_device_release(test.device);
-        tuff_context_destroy(test.context);
-        return 77;
-    }
     train_once(&test, "Tuff's own device", &own);
     backend_check(&test, tuff_device_validation_messages(test.device) == 0, "validation: expected no message");
     tuff_device_release(test.device);

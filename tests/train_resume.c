@@ -144,10 +144,6 @@ int main(void)
     struct train_content one, two;
     struct tuff_metrics metrics = {0};
     char path[400];
-    if (!tuff_glslang()) {
-        puts("skipped: this build has no run-time compiler (TUFF_GLSLANG=OFF)");
-        return 77;
-    }
     int code = backend_test_begin(&test, NULL);
     if (code) return code;
     temporary_path("resume", path, sizeof path);

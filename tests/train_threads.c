@@ -58,12 +58,6 @@ int main(void)
     uint32_t count = 0;
     int outcome = backend_test_begin(&test, NULL);
     if (outcome) return outcome;
-    if (!tuff_glslang()) {
-        puts("skipped: this build has no compiler (TUFF_GLSLANG)");
-        tuff_device_release(test.device);
-        tuff_context_destroy(test.context);
-        return 77;
-    }
     backend_check(&test, tuff_device_list(test.context, NULL, &count, NULL) == TUFF_OK, "tuff_device_list failed");
     const char *const devices[2] = {"0", count > 1 ? "1" : "0"};
     struct work alone[2] = {{.device = devices[0]}, {.device = devices[1]}}, both[2] = {alone[0], alone[1]};
