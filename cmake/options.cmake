@@ -4,7 +4,7 @@ option(BUILD_SHARED_LIBS "tuff::tuff and tuff::runtime are shared libraries (sta
 option(TUFF_BUILD_SAMPLES "Build the programs tuff-info, tuff-train, tuff-classify, ..." ${PROJECT_IS_TOP_LEVEL})
 option(TUFF_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(TUFF_WERROR "Warnings are errors" ${PROJECT_IS_TOP_LEVEL})
-option(TUFF_GLSLANG "Build glslang into libtuff: fused kernels are compiled at run time" ON)
+option(TUFF_GLSLANG "Build glslang into libtuff: fused kernels are compiled at run time (else kernels of the build run unfused)" ON)
 option(TUFF_PNG "Read and write PNG pictures (libpng)" ON)
 option(TUFF_JPEG "Read JPEG pictures (libjpeg-turbo)" ON)
 option(TUFF_JSON "Read and write JSON: safetensors, results (cJSON)" ON)
