@@ -54,6 +54,9 @@ static tuff_status train_once(const char *path, struct tuff_error *error)
     return status;
 }
 
+/* Status of a child whose driver does not reach it: a wrapper gave this process one that programs started by it do not see. */
+enum { NO_DEVICE = 77 };
+
 static int child(const char *path, int times)
 {
     struct tuff_error error = {0};
@@ -61,7 +64,7 @@ static int child(const char *path, int times)
     for (int i = 0; i < times && status == TUFF_OK; i++) status = train_once(path, &error);
     if (status != TUFF_OK) printf("the training: %s: %s\n", tuff_status_name(status), error.message);
     fflush(stdout);
-    return status != TUFF_OK;
+    return status == TUFF_ERR_NO_DEVICE ? NO_DEVICE : status != TUFF_OK;
 }
 
 /* ---- trainings compared ------------------------------------------------------------------------------------------------------------- */
@@ -117,7 +120,8 @@ static void clear(const char *folder)
     (void)!tuff_os_remove(folder);
 }
 
-static void compare(struct backend_test *test, const char *program, const char *folder)
+/* False: nothing to compare, as started programs find no device. */
+static bool compare(struct backend_test *test, const char *program, const char *folder)
 {
     char path[500], cache[500];
     void *first = NULL;
@@ -130,6 +134,7 @@ static void compare(struct backend_test *test, const char *program, const char *
         size_t bytes = 0, same = 0;
         if (variants[i].fresh) clear(cache);
         int status = run(program, path, cache, &variants[i]);
+        if (status == NO_DEVICE && i == 0) return false;
         if (!backend_check(test, status == 0, "%s: status %d", variants[i].what, status)) continue;
         backend_status(test, path, TUFF_OK, tuff_os_read_file(NULL, path, 0, &data, &bytes, &error), &error);
         if (!first) {
@@ -145,6 +150,7 @@ static void compare(struct backend_test *test, const char *program, const char *
     backend_check(test, first_bytes > 10000, "expected many bytes, got %zu", first_bytes);
     tuff_free(NULL, first);
     (void)!tuff_os_remove(path);
+    return true;
 }
 
 /* ---- SPIR-V ------------------------------------------------------------------------------------------------------------------------- */
@@ -250,13 +256,16 @@ int main(int count, char **arguments)
     if (code) return code;
     temporary_path("bits", folder, sizeof folder);
     if (tuff_os_make_folders(test.context, folder, NULL) != TUFF_OK) return 1;
-    compare(&test, arguments[0], folder);
-    check_spirv(&test, folder);
+    bool compared = compare(&test, arguments[0], folder);
+    if (compared) check_spirv(&test, folder);
     char cache[500];
     snprintf(cache, sizeof cache, "%s/cache", folder);
     clear(cache);
     clear(folder);
-    return backend_test_end(&test, "train_bits");
+    code = backend_test_end(&test, "train_bits");
+    if (compared) return code;
+    puts("skipped: programs that it starts find no device");
+    return NO_DEVICE;
 }
 
 #else

@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 enum { EPOCHS = 40, SAMPLES = 80 };
+/* Status of a child whose driver does not reach it: a wrapper gave this process one that programs started by it do not see. */
+enum { NO_DEVICE = 77 };
 
 /* The child: trains to the end, from the checkpoint where there is one. */
 static int train(const char *path)
@@ -32,7 +34,7 @@ static int train(const char *path)
     train_close(&t);
     if (status != TUFF_OK) printf("the training: %s: %s\n", tuff_status_name(status), error.message);
     fflush(stdout);
-    return status != TUFF_OK;
+    return status == TUFF_ERR_NO_DEVICE ? NO_DEVICE : status != TUFF_OK;
 }
 
 static pid_t start(const char *program, const char *path)
@@ -111,15 +113,16 @@ static size_t remove_temporaries(const char *folder)
     return removed;
 }
 
-static void kill_often(struct backend_test *test, const char *program, const char *folder, long kills)
+/* False: nothing to kill, as started programs find no device. */
+static bool kill_often(struct backend_test *test, const char *program, const char *folder, long kills)
 {
     char path[500];
     struct file wanted = {0};
     snprintf(path, sizeof path, "%s/checkpoint", folder);
-    wait_for(start(program, path)); /* fills the caches */
+    if (wait_for(start(program, path)) == NO_DEVICE) return false; /* fills the caches */
     tuff_os_remove(path);
     uint64_t begin = tuff_os_time_ns();
-    if (!backend_check(test, wait_for(start(program, path)) == 0, "the undisturbed training fails")) return;
+    if (!backend_check(test, wait_for(start(program, path)) == 0, "the undisturbed training fails")) return true;
     uint64_t whole = tuff_os_time_ns() - begin;
     read_whole(test, path, &wanted);
     tuff_os_remove(path);
@@ -163,6 +166,7 @@ static void kill_often(struct backend_test *test, const char *program, const cha
     printf("%ld kills, %ld of them while a file was written, %ld runs went on, %ld trainings ended in the same bytes\n",
            killed, writing, going_on, trainings);
     tuff_free(NULL, wanted.data);
+    return true;
 }
 
 int main(int count, char **arguments)
@@ -179,10 +183,13 @@ int main(int count, char **arguments)
     if (code) return code;
     temporary_path("kill", folder, sizeof folder);
     if (tuff_os_make_folders(test.context, folder, NULL) != TUFF_OK) return 1;
-    kill_often(&test, arguments[0], folder, kills);
+    bool tried = kill_often(&test, arguments[0], folder, kills);
     remove_temporaries(folder);
     tuff_os_remove(folder);
-    return backend_test_end(&test, "train_kill");
+    code = backend_test_end(&test, "train_kill");
+    if (tried) return code;
+    puts("skipped: programs that it starts find no device");
+    return NO_DEVICE;
 }
 
 #else
