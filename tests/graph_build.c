@@ -2,6 +2,7 @@
  * are unique, parameters are shared, broadcasting and inference give the right types. */
 #include "graph/op.h"
 #include "graph/ops/pointwise.h"
+#include "tests/graph_help.h"
 #include "tests/op_help.h"
 
 #include <stdio.h>
@@ -12,25 +13,7 @@ struct build_test {
     unsigned failures, refusals;
 };
 
-static bool check(struct build_test *t, bool condition, const char *format, ...) TUFF_PRINTF(3, 4);
-static bool check(struct build_test *t, bool condition, const char *format, ...)
-{
-    va_list arguments;
-    if (condition) return true;
-    va_start(arguments, format);
-    vprintf(format, arguments);
-    va_end(arguments);
-    printf("\n");
-    t->failures++;
-    return false;
-}
-
-static struct tuff_graph *fresh(struct build_test *t)
-{
-    struct tuff_graph *g = NULL;
-    if (tuff_graph_create(t->context, &g, NULL) != TUFF_OK) abort();
-    return g;
-}
+#define check(t, ...) graph_check(&(t)->failures, __VA_ARGS__)
 
 /* ---- what is refused, and the sentence ------------------------------------------------------------------------------------------ */
 
@@ -197,7 +180,7 @@ static const struct {
 
 static void check_refusal(struct build_test *t, size_t at)
 {
-    struct tuff_graph *g = fresh(t);
+    struct tuff_graph *g = graph_fresh(t->context);
     struct tuff_error error = {0}, again = {0};
     const struct operands o = {tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(2, 3)), tuff_input(g, "v", TUFF_F32, TUFF_SHAPE(5)),
                                tuff_input(g, "i", TUFF_I32, TUFF_SHAPE(2, 3)),
@@ -227,7 +210,7 @@ static void check_inputs(struct build_test *t, const struct tuff_op *op)
     struct tuff_error error;
     for (uint32_t n = 0; n < 5; n++)
         for (int kind = 0; kind < 3; kind++) { /* missing, scalars, of every type */
-            struct tuff_graph *g = fresh(t);
+            struct tuff_graph *g = graph_fresh(t->context);
             tuff_val in[5] = {0};
             static const enum tuff_dtype types[5] = {TUFF_F32, TUFF_I32, TUFF_BOOL, TUFF_F16, TUFF_U8};
             for (uint32_t i = 0; i < n && kind; i++)
@@ -259,7 +242,7 @@ static void expect_type(struct build_test *t, const struct tuff_graph *g, const 
 
 static void check_types(struct build_test *t)
 {
-    struct tuff_graph *g = fresh(t);
+    struct tuff_graph *g = graph_fresh(t->context);
     tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(2, 1, 4)), y = tuff_input(g, "y", TUFF_F32, TUFF_SHAPE(3, 1));
     tuff_val i = tuff_input(g, "i", TUFF_I32, TUFF_SHAPE(4)), p = tuff_input(g, "p", TUFF_F32, TUFF_SHAPE(2, 4, 7, 8));
     tuff_val w = tuff_param(g, "w", TUFF_SHAPE(6, 2, 3, 3), (struct tuff_init){0});
@@ -299,7 +282,7 @@ static void check_types(struct build_test *t)
 
 static void check_names(struct build_test *t)
 {
-    struct tuff_graph *g = fresh(t);
+    struct tuff_graph *g = graph_fresh(t->context);
     tuff_val w = tuff_param(g, "w", TUFF_SHAPE(2, 3), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL});
     check(t, tuff_param(g, "w", TUFF_SHAPE(2, 3), (struct tuff_init){0}) == w,
           "a parameter of the same name and shape must be the same value");

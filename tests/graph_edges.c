@@ -13,25 +13,7 @@ struct edges_test {
     unsigned failures;
 };
 
-static bool check(struct edges_test *t, bool condition, const char *format, ...) TUFF_PRINTF(3, 4);
-static bool check(struct edges_test *t, bool condition, const char *format, ...)
-{
-    va_list arguments;
-    if (condition) return true;
-    va_start(arguments, format);
-    vprintf(format, arguments);
-    va_end(arguments);
-    printf("\n");
-    t->failures++;
-    return false;
-}
-
-static struct tuff_graph *fresh(struct edges_test *t)
-{
-    struct tuff_graph *g = NULL;
-    if (tuff_graph_create(t->context, &g, NULL) != TUFF_OK) abort();
-    return g;
-}
+#define check(t, ...) graph_check(&(t)->failures, __VA_ARGS__)
 
 static bool compile(struct edges_test *t, const struct tuff_graph *g, const tuff_val *outputs, uint32_t count,
                     const char *what, struct tuff_compiled *out)
@@ -68,7 +50,7 @@ static void check_take_over(struct edges_test *t)
     static const char *const names[] = {"the whole", "a slice beside the whole", "a slice and a later one",
                                         "a slice and the whole backwards"};
     for (uint32_t way = 0; way < TUFF_COUNT(names); way++) {
-        struct tuff_graph *g = fresh(t);
+        struct tuff_graph *g = graph_fresh(t->context);
         struct tuff_compiled compiled;
         tuff_val a = tuff_input(g, "a", TUFF_F32, TUFF_SHAPE(64, 64)),
                  half = tuff_input(g, "half", TUFF_F32, TUFF_SHAPE(64, 32)), y = 0;
@@ -100,7 +82,7 @@ static void check_take_over(struct edges_test *t)
 
 static void check_identities(struct edges_test *t)
 {
-    struct tuff_graph *g = fresh(t);
+    struct tuff_graph *g = graph_fresh(t->context);
     struct tuff_compiled compiled;
     tuff_val h = tuff_input(g, "h", TUFF_F16, TUFF_SHAPE(200)), u = tuff_input(g, "u", TUFF_U8, TUFF_SHAPE(200));
     const tuff_val outputs[] = {tuff_add(g, tuff_scalar(g, 0), h), tuff_mul(g, tuff_scalar(g, 1), h),
@@ -118,7 +100,7 @@ static void check_identities(struct edges_test *t)
 static void check_deep(struct edges_test *t)
 {
     for (int kernels = 0; kernels < 2; kernels++) {
-        struct tuff_graph *g = fresh(t);
+        struct tuff_graph *g = graph_fresh(t->context);
         struct tuff_compiled compiled;
         tuff_val x = tuff_exp(g, tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(64)));
         for (int i = 0; i < (kernels ? 3000 : 20000); i++)
@@ -132,7 +114,7 @@ static void check_deep(struct edges_test *t)
 static void check_pack(struct edges_test *t)
 {
     enum { COUNT = 3000 };
-    struct tuff_graph *g = fresh(t);
+    struct tuff_graph *g = graph_fresh(t->context);
     struct tuff_compiled compiled;
     tuff_val target = tuff_state(g, "target", TUFF_F32, TUFF_SHAPE(64 * COUNT), (struct tuff_init){0});
     tuff_val x = tuff_exp(g, tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(1))), *members = malloc(COUNT * sizeof *members);
@@ -182,7 +164,7 @@ static void break_contract(struct tuff_graph *g, uint32_t way)
 static void check_contracts(struct edges_test *t)
 {
     for (uint32_t way = 0; way < 10; way++) {
-        struct tuff_graph *g = fresh(t);
+        struct tuff_graph *g = graph_fresh(t->context);
         struct tuff_error error = {0};
         break_contract(g, way);
         tuff_status status = tuff_graph_finish(g, &error);

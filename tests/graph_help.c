@@ -2,6 +2,26 @@
 #include "tests/graph_help.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+bool graph_check(unsigned *failures, bool condition, const char *format, ...)
+{
+    va_list arguments;
+    if (condition) return true;
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    printf("\n");
+    ++*failures;
+    return false;
+}
+
+struct tuff_graph *graph_fresh(struct tuff_context *context)
+{
+    struct tuff_graph *g = NULL;
+    if (tuff_graph_create(context, &g, NULL) != TUFF_OK) abort();
+    return g;
+}
 
 const char *const graph_caps_names[] = {"discrete", "floor", "software", "mobile"};
 const uint32_t graph_caps_count = TUFF_COUNT(graph_caps_names);

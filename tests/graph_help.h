@@ -15,4 +15,9 @@ extern const char *const graph_network_names[];
 extern const uint32_t graph_network_count;
 uint32_t graph_network(struct tuff_graph *g, uint32_t which, tuff_val outputs[GRAPH_HELP_OUTPUTS]);
 
+/* Unless condition: prints the sentence, counts a failure. Returns condition. */
+bool graph_check(unsigned *failures, bool condition, const char *format, ...) TUFF_PRINTF(3, 4);
+/* An empty graph, or the end of the test. */
+struct tuff_graph *graph_fresh(struct tuff_context *context);
+
 #endif

@@ -14,25 +14,7 @@ struct own_test {
     unsigned failures;
 };
 
-static bool check(struct own_test *t, bool condition, const char *format, ...) TUFF_PRINTF(3, 4);
-static bool check(struct own_test *t, bool condition, const char *format, ...)
-{
-    va_list arguments;
-    if (condition) return true;
-    va_start(arguments, format);
-    vprintf(format, arguments);
-    va_end(arguments);
-    printf("\n");
-    t->failures++;
-    return false;
-}
-
-static struct tuff_graph *new_graph(struct own_test *t)
-{
-    struct tuff_graph *g = NULL;
-    if (tuff_graph_create(t->context, &g, NULL) != TUFF_OK) abort();
-    return g;
-}
+#define check(t, ...) graph_check(&(t)->failures, __VA_ARGS__)
 
 #define ROW(...)                                                                                                            \
     (&(struct tuff_pointwise_params){.struct_size = sizeof(struct tuff_pointwise_params), .name = "mine", __VA_ARGS__})
@@ -40,7 +22,7 @@ static struct tuff_graph *new_graph(struct own_test *t)
 /* "" when the row is taken, else the sentence. */
 static struct tuff_error declare(struct own_test *t, const struct tuff_pointwise_params *row, bool two)
 {
-    struct tuff_graph *g = new_graph(t);
+    struct tuff_graph *g = graph_fresh(t->context);
     struct tuff_error error = {0};
     tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(3));
     tuff_val y = tuff_pointwise(g, row, x, two ? x : 0);
@@ -160,7 +142,7 @@ static void test_refused(struct own_test *t)
         row.name = names[i];
         check(t, strstr(declare(t, &row, false).message, "a name has letters"), "the name '%s'", names[i] ? names[i] : "-");
     }
-    struct tuff_graph *g = new_graph(t);
+    struct tuff_graph *g = graph_fresh(t->context);
     struct tuff_error error = {0};
     tuff_pointwise(g, ROW(.y = "a"), tuff_input(g, "i", TUFF_I32, TUFF_SHAPE(3)), 0);
     check(t, tuff_graph_finish(g, &error) == TUFF_ERR_SHAPE && strstr(error.message, "mine: does not take i32"),
@@ -198,7 +180,7 @@ static uint32_t count_ops(const struct tuff_graph *g, const struct tuff_op *op)
 
 static void test_same(struct own_test *t)
 {
-    struct tuff_graph *g = new_graph(t);
+    struct tuff_graph *g = graph_fresh(t->context);
     char y[] = "a * p0", da[] = "p0";
     tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(5, 3)), row = tuff_input(g, "row", TUFF_F32, TUFF_SHAPE(3));
     tuff_val one = tuff_pointwise(g, ROW(.y = y, .da = da, .p0 = 2), x, 0);
@@ -255,7 +237,7 @@ static char *print(const struct tuff_graph *g)
 /* Parsed, printed, parsed: the same text; what is refused has a line. Returns whether it parses. */
 static bool use(struct own_test *t, const char *text, bool must_be_same)
 {
-    struct tuff_graph *g = new_graph(t), *back = new_graph(t);
+    struct tuff_graph *g = graph_fresh(t->context), *back = graph_fresh(t->context);
     struct tuff_error error = {0};
     bool parsed = tuff_graph_parse(g, text, &error) == TUFF_OK;
     if (parsed) {
@@ -276,7 +258,7 @@ static bool use(struct own_test *t, const char *text, bool must_be_same)
 
 static void test_text(struct own_test *t)
 {
-    struct tuff_graph *g = new_graph(t);
+    struct tuff_graph *g = graph_fresh(t->context);
     tuff_val loss;
     training(g, &loss);
     if (!check(t, tuff_graph_finish(g, NULL) == TUFF_OK, "%s", g->error.message)) return;
@@ -327,7 +309,7 @@ static void test_text_refused(struct own_test *t)
         {HEAD "pointwise_dc(%1, _, _, _) row=\"x\" y=\"a\" da=\"a\" : f32 []\n", "line 3: expected the name of an operator"},
     };
     for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
-        struct tuff_graph *g = new_graph(t);
+        struct tuff_graph *g = graph_fresh(t->context);
         struct tuff_error error = {0};
         tuff_status status = tuff_graph_parse(g, cases[i].text, &error);
         check(t, status == TUFF_ERR_FORMAT && strstr(error.message, cases[i].expected), "%sexpected '%s', got '%s'",
@@ -341,7 +323,7 @@ static void test_text_refused(struct own_test *t)
 /* Plans: constants are kept out of folding, equal values are one, chains are one launch; no compiler is a status. */
 static void test_plan(struct own_test *t)
 {
-    struct tuff_graph *g = new_graph(t);
+    struct tuff_graph *g = graph_fresh(t->context);
     struct tuff_caps caps = graph_caps(0);
     struct tuff_error error = {0};
     tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(100)), y[3];

@@ -16,18 +16,7 @@ struct plan_test {
     unsigned failures, plans, most_buffers;
 };
 
-static bool check(struct plan_test *t, bool condition, const char *format, ...) TUFF_PRINTF(3, 4);
-static bool check(struct plan_test *t, bool condition, const char *format, ...)
-{
-    va_list arguments;
-    if (condition) return true;
-    va_start(arguments, format);
-    vprintf(format, arguments);
-    va_end(arguments);
-    printf("\n");
-    t->failures++;
-    return false;
-}
+#define check(t, ...) graph_check(&(t)->failures, __VA_ARGS__)
 
 /* Simulates a run: every 256 bytes of scratch belong to the slot that wrote them last, and only that slot may be read there. */
 static void check_scratch(struct plan_test *t, const struct tuff_plan *plan, const char *what)

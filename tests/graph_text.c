@@ -1,6 +1,7 @@
 /* graph_text.c - graphs print, parse back to the same text, and no damaged text crashes the parser; DOT; numbers. */
 #include "graph/print.h"
 #include "graph/reference.h"
+#include "tests/graph_help.h"
 #include "tests/op_help.h"
 
 #include <math.h>
@@ -13,17 +14,7 @@ struct text_test {
     unsigned failures;
 };
 
-static void check(struct text_test *t, bool condition, const char *format, ...) TUFF_PRINTF(3, 4);
-static void check(struct text_test *t, bool condition, const char *format, ...)
-{
-    va_list arguments;
-    if (condition) return;
-    va_start(arguments, format);
-    vprintf(format, arguments);
-    va_end(arguments);
-    printf("\n");
-    t->failures++;
-}
+#define check(t, ...) graph_check(&(t)->failures, __VA_ARGS__)
 
 /* A training step of a small network, with everything that has an attribute, a name or data. */
 static struct tuff_graph *network(struct text_test *t)

@@ -300,3 +300,26 @@ bool op_run_graph(struct tuff_device *device, struct tuff_graph *g, double *cons
     tuff_session_destroy(session);
     return ok;
 }
+
+/* ---- wrong kernels ---------------------------------------------------------------------------------------------------------- */
+
+/* A copy of text with the slip in place of every right one; free. */
+static char *with_slip(const struct op_slip *slip, const char *text)
+{
+    char *copy = malloc(strlen(text) + 1);
+    if (!copy) exit(1);
+    strcpy(copy, text);
+    for (char *at = copy; (at = strstr(at, slip->right));) memcpy(at, slip->wrong, strlen(slip->wrong));
+    return copy;
+}
+
+tuff_status op_compile_slip(void *user, struct tuff_context *context, const char *name, const char *source,
+                            const char *preamble, uint32_t **spirv, size_t *words, struct tuff_error *error)
+{
+    const struct tuff_compiler *compiler = tuff_glslang();
+    char *text = with_slip(user, source), *before = with_slip(user, preamble);
+    tuff_status status = compiler->compile(compiler->user, context, name, text, before, spirv, words, error);
+    free(text);
+    free(before);
+    return status;
+}

@@ -49,6 +49,14 @@ struct op_run {
     struct tuff_executable_info info;
 };
 bool op_run_graph(struct tuff_device *device, struct tuff_graph *g, double *const *data, struct op_run *run);
+/* A kernel as it would be with a slip of the pen: for tests that must find it. */
+struct op_slip {
+    const char *what;          /* operator or family, for the caller */
+    const char *right, *wrong; /* of the same length, in the kernel's file or in the text that is written for it */
+};
+/* compile of a struct tuff_compiler, whose user is a const struct op_slip: glslang's, over texts with the slip. */
+tuff_status op_compile_slip(void *user, struct tuff_context *context, const char *name, const char *source,
+                            const char *preamble, uint32_t **spirv, size_t *words, struct tuff_error *error);
 /* Elements as the type stores them, and back. */
 void op_pack(enum tuff_dtype dtype, const double *from, uint64_t count, void *to);
 void op_unpack(enum tuff_dtype dtype, const void *from, uint64_t count, double *to);

@@ -4,6 +4,7 @@
 #include "graph/ops/gemm.h"
 #include "shaders/kernels.h"
 #include "tests/backend_help.h"
+#include "tests/op_help.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,30 +111,6 @@ static void test_right(struct backend_test *test, bool all)
 
 /* ---- wrong kernels --------------------------------------------------------------------------------------------------------------- */
 
-struct slip {
-    const char *family, *right, *wrong; /* texts of the same length, in a kernel's file or in what is written for it */
-};
-
-static char *with_slip(const struct slip *slip, const char *text)
-{
-    char *copy = malloc(strlen(text) + 1);
-    if (!copy) exit(1);
-    strcpy(copy, text);
-    for (char *at = copy; (at = strstr(at, slip->right));) memcpy(at, slip->wrong, strlen(slip->wrong));
-    return copy;
-}
-
-static tuff_status compile_slip(void *user, struct tuff_context *context, const char *name, const char *source,
-                                const char *preamble, uint32_t **spirv, size_t *words, struct tuff_error *error)
-{
-    const struct tuff_compiler *compiler = tuff_glslang();
-    char *text = with_slip(user, source), *before = with_slip(user, preamble);
-    tuff_status status = compiler->compile(compiler->user, context, name, text, before, spirv, words, error);
-    free(text);
-    free(before);
-    return status;
-}
-
 static bool until_found(void *user, const char *what, uint64_t done, uint64_t total)
 {
     const struct counts *counts = user;
@@ -145,7 +122,7 @@ static bool until_found(void *user, const char *what, uint64_t done, uint64_t to
 
 static void test_wrong(struct backend_test *test)
 {
-    static const struct slip slips[] = {
+    static const struct op_slip slips[] = {
         {"cumsum", "sum += x", "sum -= x"},
         {"reductions", "a.v += b.v", "a.v -= b.v"},
         {"gather, scatter", "sum + in2", "sum - in2"},
@@ -161,13 +138,13 @@ static void test_wrong(struct backend_test *test)
     if (tuff_context_create(&options, &context, &error) != TUFF_OK) exit(1);
     if (tuff_device_create(context, NULL, &device, &error) != TUFF_OK) exit(1);
     for (size_t i = 0; i < TUFF_COUNT(slips); i++) {
-        if (!strcmp(slips[i].family, "subgroups") && !tuff_shuffle_lanes(&device->caps)) continue;
+        if (!strcmp(slips[i].what, "subgroups") && !tuff_shuffle_lanes(&device->caps)) continue;
         char version[64];
-        struct counts counts = {.wanted = slips[i].family};
+        struct counts counts = {.wanted = slips[i].what};
         struct tuff_compiler compiler = {.struct_size = sizeof compiler,
                                          .user = (void *)(uintptr_t)&slips[i],
                                          .version = version,
-                                         .compile = compile_slip};
+                                         .compile = op_compile_slip};
         struct tuff_selftest_params params = {.struct_size = sizeof params,
                                               .compiler = &compiler,
                                               .progress = {.report = until_found, .user = &counts},
@@ -179,7 +156,7 @@ static void test_wrong(struct backend_test *test)
         bool named = strstr(error.message, device->caps.name) && strstr(error.message, device->caps.driver_name) &&
                      strstr(error.message, "expected") && strstr(error.message, "element");
         backend_check(test, status == TUFF_ERR_WRONG && counts.found && named && error.status == TUFF_ERR_WRONG,
-                      "canary: a wrong kernel of %s was not found, or not named: %s, %s", slips[i].family,
+                      "canary: a wrong kernel of %s was not found, or not named: %s, %s", slips[i].what,
                       tuff_status_name(status), error.message);
         if (i == 0) printf("%s\n", error.message);
     }
