@@ -106,8 +106,7 @@ struct tuff_options {
     uint32_t debug;                /* enum tuff_debug */
     const char *device;            /* index, UUID or part of a name; NULL: the best one */
     const char *cache_dir;         /* folder of SPIR-V and pipeline caches; NULL: the platform's; "": no cache */
-    const char
-        *limits; /* clamps what devices offer: profiles and figures as in "v3d71,range=65536,no-timeline"; NULL: not */
+    const char *limits;            /* clamps what devices offer, as "v3d71,range=65536,no-timeline"; NULL: not */
     const char *driver; /* rows of the table of known drivers: "none", "+NAME", "-NAME", by commas; NULL: those that fit */
 };
 

@@ -247,10 +247,7 @@ static tuff_status print_whole(const struct tuff_graph *graph, void (*print)(con
     struct tuff_text out;
     tuff_text_init(&out, graph->context);
     print(graph, &out);
-    char *taken = tuff_text_take(&out);
-    if (!taken) return tuff_fail_memory(graph->context, error);
-    *text = taken;
-    return TUFF_OK;
+    return tuff_text_give(&out, text, error);
 }
 
 tuff_status tuff_graph_print(const struct tuff_graph *graph, char **text, struct tuff_error *error)
