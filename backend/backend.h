@@ -126,6 +126,7 @@ struct tuff_program_params {
     const struct tuff_compiler *compiler; /* NULL: only what the caches and the library hold */
     struct tuff_progress progress;        /* kernels compiled so far */
     bool profile;                         /* timestamps around every launch */
+    bool timed;                           /* two timestamps a run, for tuff_program_duration; costs next to nothing */
 };
 /* Compiles what is missing, makes pipelines, records. Errors: COMPILE, UNSUPPORTED or DEVICE_MEMORY when a limit is
  * exceeded (with the figures), CANCELLED, DRIVER, MEMORY. */
@@ -152,10 +153,18 @@ struct tuff_launch_time {
 /* Times of the last run, which must be done and have been profiled. *count as in tuff_device_list. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_times(struct tuff_program *program, struct tuff_launch_time *times,
                                                         uint32_t *count, struct tuff_error *error);
+/* Nanoseconds on the device of the last run, which must be done: from when all that was submitted before it is done to the end
+ * of its last launch. Works with and without profile, whose own timestamps it then includes. Errors: USAGE when the program was
+ * not made with timed, or no run of it is done; UNSUPPORTED where the device has no timestamps. One thread at a time. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_duration(struct tuff_program *program, uint64_t *ns,
+                                                           struct tuff_error *error);
 /* Counts that need no clock: launches, barriers, submissions per run, distinct pipelines. */
 struct tuff_program_counts {
     uint32_t launches, barriers, submissions, pipelines;
     uint32_t compiled, cache_hits; /* shaders compiled by the compiler, found in the disk cache */
+    uint64_t
+        spirv_hash; /* of the SPIR-V of all its kernels, in the order of the plan: equal means the same code was given to
+                          * the driver (specialization constants stand in the plan and its hash) */
 };
 TUFF_API struct tuff_program_counts tuff_program_counts(const struct tuff_program *program);
 /* Writes the times of the last run as a Chrome / Perfetto trace (JSON), atomically. Errors: FILE. */

@@ -101,6 +101,8 @@ static tuff_status make_pipelines(struct tuff_program *program, const struct tuf
     for (uint32_t i = 0; i < plan->kernel_count; i++) {
         program->counts.compiled += modules[i].compiled;
         program->counts.cache_hits += modules[i].spirv && !modules[i].compiled;
+        program->counts.spirv_hash = tuff_hash(program->counts.spirv_hash, modules[i].spirv,
+                                               modules[i].words * sizeof *modules[i].spirv);
     }
     for (uint32_t i = 0; status == TUFF_OK && i < program->want_count; i++) {
         bool seen = false;
@@ -126,6 +128,7 @@ tuff_status tuff_program_create(struct tuff_device *device, const struct tuff_pr
     tuff_device_retain(device);
     tuff_arena_init(&made->arena, device->context);
     made->profile = params->profile || device->context->options.debug & TUFF_DEBUG_TIMING;
+    made->timed = params->timed;
     made->counts.launches = params->plan->launch_count;
     for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) {
         if (!params->plan->memory_bytes[i]) continue; /* what the plan does not touch may be of another device */

@@ -21,11 +21,15 @@ struct tuff_program {
     VkDescriptorPool descriptors; /* [owned] */
     VkCommandPool pool;           /* [owned] */
     VkCommandBuffer *commands;    /* [arena] one per submission */
-    VkQueryPool queries;          /* [owned] two per launch; NULL: no timestamps */
-    bool profile;
+    VkQueryPool queries;          /* [owned] two of the run, then two per launch where profiled; NULL: no timestamps */
+    bool profile, timed;
     uint64_t ticket; /* of the last run; 0: none */
     struct tuff_program_counts counts;
 };
+
+/* Queries of the pool: the begin of the run (its end is the next one), of a launch. */
+#define TUFF_RUN_QUERY 0u
+#define TUFF_LAUNCH_QUERY(index) (2u + (index)*2u)
 
 /* Descriptor sets of every launch. */
 tuff_status tuff_program_bind(struct tuff_program *program, const struct tuff_plan *plan, struct tuff_error *error);

@@ -104,6 +104,13 @@ static void end_label(struct tuff_device *device, VkCommandBuffer commands)
     if (device->instance->CmdEndDebugUtilsLabelEXT) device->instance->CmdEndDebugUtilsLabelEXT(commands);
 }
 
+/* At the bottom of the pipe: latches when all that stands before is done, also after a barrier. */
+static void write_timestamp(struct tuff_program *program, VkCommandBuffer commands, bool wanted, uint32_t query)
+{
+    if (program->queries && wanted)
+        program->device->vk.vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, program->queries, query);
+}
+
 static void record_launch(struct tuff_program *program, const struct tuff_plan *plan, uint32_t index,
                           VkCommandBuffer commands, VkPipeline *bound)
 {
@@ -111,9 +118,7 @@ static void record_launch(struct tuff_program *program, const struct tuff_plan *
     const struct tuff_plan_launch *launch = &plan->launches[index];
     const struct tuff_pipeline *pipeline = program->wants[program->launches[index].want].pipeline;
     begin_label(device, commands, launch->label);
-    /* Both at the bottom of the pipe: the first latches when all that stands before is done, also after a barrier. */
-    if (program->queries)
-        device->vk.vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, program->queries, index * 2);
+    write_timestamp(program, commands, program->profile, TUFF_LAUNCH_QUERY(index));
     if (*bound != pipeline->handle) device->vk.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->handle);
     *bound = pipeline->handle;
     device->vk.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->layout, 0, 1,
@@ -122,9 +127,13 @@ static void record_launch(struct tuff_program *program, const struct tuff_plan *
         device->vk.vkCmdPushConstants(commands, pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, launch->push_count * 4,
                                       plan->push_words + launch->push_first);
     device->vk.vkCmdDispatch(commands, launch->groups[0], launch->groups[1], launch->groups[2]);
-    if (program->queries)
-        device->vk.vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, program->queries, index * 2 + 1);
+    write_timestamp(program, commands, program->profile, TUFF_LAUNCH_QUERY(index) + 1);
     end_label(device, commands);
+}
+
+static uint32_t query_count(const struct tuff_program *program)
+{
+    return TUFF_LAUNCH_QUERY(program->profile ? program->launch_count : 0);
 }
 
 /* Launches [first, end) as one submission. */
@@ -141,14 +150,15 @@ static tuff_status record_submission(struct tuff_program *program, const struct 
     if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkBeginCommandBuffer");
     memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
                    VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, shader);
-    if (program->queries && end > first)
-        device->vk.vkCmdResetQueryPool(commands, program->queries, first * 2, (end - first) * 2);
+    if (program->queries && first == 0) device->vk.vkCmdResetQueryPool(commands, program->queries, 0, query_count(program));
+    write_timestamp(program, commands, program->timed && first == 0, TUFF_RUN_QUERY);
     for (uint32_t i = first; i < end; i++) {
         if (plan->launches[i].barrier && i > first)
             memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
                            VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, shader);
         record_launch(program, plan, i, commands, &bound);
     }
+    write_timestamp(program, commands, program->timed && end == plan->launch_count, TUFF_RUN_QUERY + 1);
     if (end == plan->launch_count)
         memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
                        VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT,
@@ -162,8 +172,9 @@ static tuff_status create_queries(struct tuff_program *program, struct tuff_erro
     struct tuff_device *device = program->device;
     VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
                                   .queryType = VK_QUERY_TYPE_TIMESTAMP,
-                                  .queryCount = program->launch_count * 2};
-    if (!program->profile || device->caps.timestamp_period_ns <= 0 || !program->launch_count) return TUFF_OK;
+                                  .queryCount = query_count(program)};
+    bool wanted = program->timed || (program->profile && program->launch_count);
+    if (!wanted || device->caps.timestamp_period_ns <= 0) return TUFF_OK;
     VkResult result = device->vk.vkCreateQueryPool(device->handle, &info, NULL, &program->queries);
     if (result == VK_SUCCESS) return TUFF_OK;
     program->queries = VK_NULL_HANDLE;

@@ -1,4 +1,4 @@
-/* trace.c - times of the last run of a profiled program, as a table and as a Chrome / Perfetto trace.
+/* trace.c - times of the last run of a program: the whole, and of each launch, as a table and as a Chrome / Perfetto trace.
  *
  * Source of the format: "Trace Event Format" of the Chromium project, complete events ("ph": "X"), microseconds. */
 #include "backend/program.h"
@@ -11,11 +11,11 @@ static uint64_t elapsed_ns(const struct tuff_device *device, uint64_t from, uint
     return (uint64_t)((double)((to - from) & mask) * device->caps.timestamp_period_ns);
 }
 
-static tuff_status check_profiled(struct tuff_program *program, struct tuff_error *error)
+static tuff_status check_stamped(struct tuff_program *program, bool asked, struct tuff_error *error)
 {
     struct tuff_context *context = program->device->context;
-    TUFF_REQUIRE(context, error, program->profile);
-    if (!program->queries && program->launch_count)
+    TUFF_REQUIRE(context, error, asked);
+    if (!program->queries && (program->launch_count || program->timed))
         return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED, "%s has no timestamps on its compute queue",
                          program->device->caps.name);
     TUFF_TRY(tuff_device_check(program->device, error));
@@ -24,12 +24,13 @@ static tuff_status check_profiled(struct tuff_program *program, struct tuff_erro
 }
 
 /* The run is done, so its results are there; a driver that has none says VK_NOT_READY. */
-static tuff_status fetch(struct tuff_program *program, uint64_t *stamps, struct tuff_error *error)
+static tuff_status fetch(struct tuff_program *program, uint32_t first, uint32_t count, uint64_t *stamps,
+                         struct tuff_error *error)
 {
     struct tuff_device *device = program->device;
-    uint32_t count = program->launch_count * 2;
-    VkResult result = device->vk.vkGetQueryPoolResults(device->handle, program->queries, 0, count, count * sizeof *stamps,
-                                                       stamps, sizeof *stamps, VK_QUERY_RESULT_64_BIT);
+    VkResult result = device->vk.vkGetQueryPoolResults(device->handle, program->queries, first, count,
+                                                       count * sizeof *stamps, stamps, sizeof *stamps,
+                                                       VK_QUERY_RESULT_64_BIT);
     if (result == VK_SUCCESS) return TUFF_OK;
     return tuff_device_fail(device, error, result, "vkGetQueryPoolResults");
 }
@@ -40,14 +41,14 @@ tuff_status tuff_program_times(struct tuff_program *program, struct tuff_launch_
     if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_times: requires a program");
     struct tuff_device *device = program->device;
     TUFF_REQUIRE(device->context, error, count);
-    TUFF_TRY(check_profiled(program, error));
+    TUFF_TRY(check_stamped(program, program->profile, error));
     if (!times || !program->launch_count) {
         *count = program->launch_count;
         return TUFF_OK;
     }
     uint64_t *stamps = tuff_alloc(device->context, program->launch_count * 2 * sizeof *stamps);
     if (!stamps) return tuff_fail_memory(device->context, error);
-    tuff_status status = fetch(program, stamps, error);
+    tuff_status status = fetch(program, TUFF_LAUNCH_QUERY(0), program->launch_count * 2, stamps, error);
     for (uint32_t i = 0; status == TUFF_OK && i < program->launch_count && i < *count; i++) {
         const struct tuff_program_launch *launch = &program->launches[i];
         times[i] = (struct tuff_launch_time){.label = launch->label,
@@ -60,6 +61,17 @@ tuff_status tuff_program_times(struct tuff_program *program, struct tuff_launch_
     tuff_free(device->context, stamps);
     if (status == TUFF_OK) *count = program->launch_count;
     return status;
+}
+
+tuff_status tuff_program_duration(struct tuff_program *program, uint64_t *ns, struct tuff_error *error)
+{
+    uint64_t stamps[2];
+    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_duration: requires a program");
+    TUFF_REQUIRE(program->device->context, error, ns);
+    TUFF_TRY(check_stamped(program, program->timed, error));
+    TUFF_TRY(fetch(program, TUFF_RUN_QUERY, 2, stamps, error));
+    *ns = elapsed_ns(program->device, stamps[0], stamps[1]);
+    return TUFF_OK;
 }
 
 static void add_json_string(struct tuff_text *text, const char *string)

@@ -387,6 +387,7 @@ struct tuff_executable_params {
     uint32_t input_sets; /* 0: 1. With 2, inputs of the next run are written while the last one runs */
     bool profile;        /* timestamps around every launch (also by TUFF_DEBUG=timing) */
     struct tuff_progress progress;
+    bool timed; /* two timestamps a run, for tuff_program_duration of tuff_executable_program */
 };
 /* A compiled plan for some outputs of a graph. Several may share a session, and so its parameters. One thread at a time. */
 struct tuff_executable;

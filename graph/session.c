@@ -212,7 +212,8 @@ static tuff_status make_programs(struct tuff_executable *x, const struct tuff_ex
                                         .memory = {s->params, s->states, x->constants, x->input[i], x->output, x->scratch},
                                         .compiler = s->compiler,
                                         .progress = params->progress,
-                                        .profile = params->profile || (s->context->options.debug & TUFF_DEBUG_TIMING) != 0};
+                                        .profile = params->profile || (s->context->options.debug & TUFF_DEBUG_TIMING) != 0,
+                                        .timed = params->timed};
         TUFF_TRY(tuff_program_create(s->device, &p, &x->program[i], error));
     }
     return TUFF_OK;

@@ -25,6 +25,9 @@ static const char affine[] = HOOKS("layout(std430, binding = 0) readonly buffer 
 static const char square[] = HOOKS("layout(std430, binding = 0) readonly buffer A { float a[]; }; "
                                    "layout(std430, binding = 1) writeonly buffer B { float b[]; }; "
                                    "void tuff_body(uint i) { b[i] = a[i] * a[i]; }");
+static const char cube[] = HOOKS("layout(std430, binding = 0) readonly buffer A { float a[]; }; "
+                                 "layout(std430, binding = 1) writeonly buffer B { float b[]; }; "
+                                 "void tuff_body(uint i) { b[i] = a[i] * a[i] * a[i]; }");
 
 enum { X, S, SEVEN, T, Y };
 
@@ -77,10 +80,10 @@ static void finish(struct run *run)
 }
 
 static tuff_status start(struct backend_test *test, const struct tuff_plan *plan, const struct tuff_compiler *compiler,
-                         bool profile, struct run *run, struct tuff_error *error)
+                         bool profile, bool timed, struct run *run, struct tuff_error *error)
 {
     struct tuff_program_params params = {
-        .struct_size = sizeof params, .plan = plan, .compiler = compiler, .profile = profile};
+        .struct_size = sizeof params, .plan = plan, .compiler = compiler, .profile = profile, .timed = timed};
     const float seven = 7;
     tuff_status status = TUFF_OK;
     *run = (struct run){0};
@@ -121,7 +124,7 @@ static void test_results(struct backend_test *test, bool cut)
     struct tuff_error error = {0};
     struct run run;
     build(&plan, test->context, 64, cut);
-    if (backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), false, &run, &error), &error)) {
+    if (backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), false, false, &run, &error), &error)) {
         struct tuff_program_counts counts = tuff_program_counts(run.program);
         check_results(test, &run, 1, "one run");
         uint32_t submissions = cut ? 2 : 1;
@@ -131,7 +134,7 @@ static void test_results(struct backend_test *test, bool cut)
             counts.launches, counts.barriers, counts.submissions, counts.pipelines);
         finish(&run);
     }
-    if (backend_status(test, "again", TUFF_OK, start(test, &plan, tuff_glslang(), false, &run, &error), &error)) {
+    if (backend_status(test, "again", TUFF_OK, start(test, &plan, tuff_glslang(), false, false, &run, &error), &error)) {
         check_results(test, &run, 20, "20 runs without a wait");
         finish(&run);
     }
@@ -180,7 +183,7 @@ static void test_times(struct backend_test *test, const char *folder)
     uint64_t ticket = 0;
     uint32_t count = 3;
     build(&plan, test->context, 64, false);
-    if (backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), true, &run, &error), &error)) {
+    if (backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), true, false, &run, &error), &error)) {
         test->quiet = true;
         tuff_status early = tuff_program_times(run.program, times, &count, &error);
         test->quiet = false;
@@ -206,6 +209,68 @@ static void test_times(struct backend_test *test, const char *folder)
     tuff_plan_finish(&plan);
 }
 
+/* The whole run's time, with launches' times beside it and without; over cut points; of an empty plan. */
+static void test_duration(struct backend_test *test, bool profile, bool cut, bool empty)
+{
+    bool clock = test->device->caps.timestamp_period_ns > 0;
+    tuff_status wanted = clock ? TUFF_OK : TUFF_ERR_UNSUPPORTED;
+    struct tuff_launch_time times[3] = {0};
+    struct tuff_error error = {0};
+    struct tuff_plan plan;
+    struct run run;
+    uint64_t ticket = 0, ns = UINT64_MAX;
+    uint32_t count = 3;
+    build(&plan, test->context, 64, cut);
+    if (empty) plan.launch_count = 0;
+    if (!backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), profile, true, &run, &error), &error))
+        goto done;
+    test->quiet = true;
+    backend_status(test, "duration before a run", clock ? TUFF_ERR_USAGE : TUFF_ERR_UNSUPPORTED,
+                   tuff_program_duration(run.program, &ns, &error), &error);
+    for (int i = 0; i < 3; i++) { /* the queries are used again */
+        backend_status(test, "submit", TUFF_OK, tuff_program_submit(run.program, &ticket, &error), &error);
+        backend_status(test, "wait", TUFF_OK, tuff_device_wait(test->device, ticket, UINT64_MAX, &error), &error);
+        backend_status(test, "duration", wanted, tuff_program_duration(run.program, &ns, &error), &error);
+    }
+    if (profile && clock)
+        backend_status(test, "times", TUFF_OK, tuff_program_times(run.program, times, &count, &error), &error);
+    else if (!profile && !(test->context->options.debug & TUFF_DEBUG_TIMING))
+        backend_status(test, "times of a program without", TUFF_ERR_USAGE,
+                       tuff_program_times(run.program, times, &count, &error), &error);
+    test->quiet = false;
+    uint64_t least = profile && !empty ? times[2].end_ns : clock && !empty;
+    backend_check(test, !clock ? ns == UINT64_MAX : ns >= least && ns < UINT64_C(10000000000),
+                  "duration: expected %llu ns to 10 s, got %llu", (unsigned long long)least, (unsigned long long)ns);
+done:
+    finish(&run);
+    tuff_plan_finish(&plan);
+}
+
+static void test_durations(struct backend_test *test)
+{
+    for (unsigned i = 0; i < 8; i++) test_duration(test, i & 1, i & 2, i & 4);
+}
+
+/* The hash of what the driver is given: the same for the same plan, warm or cold, another for other code. */
+static void test_spirv_hash(struct backend_test *test)
+{
+    uint64_t hashes[3] = {0};
+    for (int i = 0; i < 3; i++) {
+        struct tuff_error error = {0};
+        struct tuff_plan plan;
+        struct run run;
+        build(&plan, test->context, i == 1 ? 32 : 64, false); /* a specialization constant is no other code */
+        if (i == 2) plan.kernels[2].hooks = cube;
+        if (backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), false, false, &run, &error), &error))
+            hashes[i] = tuff_program_counts(run.program).spirv_hash;
+        finish(&run);
+        tuff_plan_finish(&plan);
+    }
+    backend_check(test, hashes[0] && hashes[0] == hashes[1] && hashes[0] != hashes[2],
+                  "hash of the SPIR-V: expected equal, equal, other, got %llx, %llx, %llx", (unsigned long long)hashes[0],
+                  (unsigned long long)hashes[1], (unsigned long long)hashes[2]);
+}
+
 /* Shaders compiled and found for the plan on a device of its own with this folder. */
 static struct tuff_program_counts counts_of(struct backend_test *test, const char *folder,
                                             const struct tuff_compiler *compiler)
@@ -220,7 +285,7 @@ static struct tuff_program_counts counts_of(struct backend_test *test, const cha
     options.debug &= ~(uint32_t)TUFF_DEBUG_NOCACHE;
     if (backend_test_begin(&other, &options)) return counts;
     build(&plan, other.context, 64, false);
-    if (backend_status(test, "create", TUFF_OK, start(&other, &plan, compiler, false, &run, &error), &error)) {
+    if (backend_status(test, "create", TUFF_OK, start(&other, &plan, compiler, false, false, &run, &error), &error)) {
         counts = tuff_program_counts(run.program);
         finish(&run);
     }
@@ -279,7 +344,7 @@ static tuff_status fail_to_create(struct backend_test *test, struct tuff_plan *p
 {
     struct run run;
     test->quiet = true;
-    tuff_status status = start(test, plan, compiler, false, &run, error);
+    tuff_status status = start(test, plan, compiler, false, false, &run, error);
     test->quiet = false;
     finish(&run);
     return status;
@@ -316,7 +381,7 @@ static void test_failures(struct backend_test *test)
                    &error);
     tuff_plan_finish(&plan);
     build(&plan, test->context, 32, false);
-    backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), false, &run, &error), &error);
+    backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), false, false, &run, &error), &error);
     struct tuff_program_params params = {
         .struct_size = sizeof params, .plan = &plan, .compiler = tuff_glslang(), .progress = {.report = stop}};
     struct tuff_program *program = NULL;
@@ -373,7 +438,7 @@ static unsigned run_canary(struct backend_test *test, const char *kind)
     if (!strcmp(kind, "race")) plan.kernels[2].hooks = race;
     if (!strcmp(kind, "outside")) plan.kernels[2].hooks = outside;
     test->quiet = true;
-    if (backend_status(test, kind, TUFF_OK, start(test, &plan, tuff_glslang(), false, &run, &error), &error)) {
+    if (backend_status(test, kind, TUFF_OK, start(test, &plan, tuff_glslang(), false, false, &run, &error), &error)) {
         uint64_t ticket = 0;
         backend_status(test, kind, TUFF_OK, tuff_program_submit(run.program, &ticket, &error), &error);
         backend_status(test, kind, TUFF_OK, tuff_device_wait(test->device, ticket, UINT64_MAX, &error), &error);
@@ -437,6 +502,8 @@ int main(int argc, char **argv)
     test_results(&test, false);
     test_results(&test, true);
     test_times(&test, folder);
+    test_durations(&test);
+    test_spirv_hash(&test);
     test_caches(&test, folder);
     test_failures(&test);
     test_no_compiler(&test);
@@ -447,6 +514,7 @@ int main(int argc, char **argv)
     test_results(&test, false);
     test_results(&test, true);
     test_times(&test, folder);
+    test_durations(&test);
     test_failures(&test);
     failed |= backend_test_end(&test, "backend_program, fences");
     test_canary();

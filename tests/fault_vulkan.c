@@ -57,6 +57,7 @@ static tuff_status program(struct way *way, struct tuff_error *error)
     struct tuff_executable *executable = NULL;
     struct tuff_launch_time times[8];
     uint32_t time_count = TUFF_COUNT(times);
+    uint64_t ns = 0;
     float x[N * N], sum = 0;
     atomic_store(&way->t.device->queue.lost, false); /* by the round before, but not in truth */
     for (int i = 0; i < N * N; i++) x[i] = (float)i;
@@ -65,7 +66,7 @@ static tuff_status program(struct way *way, struct tuff_error *error)
     tuff_val w = tuff_param(g, "w", TUFF_SHAPE(N, N), (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = 0.5});
     tuff_val out = tuff_sum(g, tuff_matmul(g, in, w, (struct tuff_matmul_params){0}), 0, TUFF_DROP_AXES);
     struct tuff_executable_params what = {
-        .struct_size = sizeof what, .outputs = &out, .output_count = 1, .input_sets = 2, .profile = true};
+        .struct_size = sizeof what, .outputs = &out, .output_count = 1, .input_sets = 2, .profile = true, .timed = true};
     tuff_status status = tuff_session_create(way->t.device, g, NULL, &session, error);
     if (status == TUFF_OK) status = tuff_session_compile(session, &what, &executable, error);
     for (int i = 0; i < 2; i++) {
@@ -77,6 +78,8 @@ static tuff_status program(struct way *way, struct tuff_error *error)
     if (status == TUFF_OK && way->t.device->caps.timestamp_period_ns > 0) {
         struct tuff_program *timed = tuff_executable_program(executable);
         status = tuff_program_times(timed, times, &time_count, error);
+        if (status == TUFF_OK) status = tuff_program_duration(timed, &ns, error);
+        if (status == TUFF_OK && ns < times[time_count - 1].end_ns) status = TUFF_ERR_USAGE;
     }
     way->ended = way->calls->made;
     tuff_executable_destroy(executable);
