@@ -1,6 +1,39 @@
 # samples/<name>/*.c -> bin/tuff-<name>, which sees the public headers alone, as any user.
 
+# All of samples/bench but main.c is a library, which tests link too (cmake/tests.cmake). Without cJSON there is no tuff-bench,
+# but its nets and its statistics are there.
+file(GLOB bench_sources CONFIGURE_DEPENDS samples/bench/*.c)
+list(FILTER bench_sources EXCLUDE REGEX "/main\\.c$")
+if(TUFF_JSON)
+    set(report_page ${tuff_generated}/report_page.c)
+    add_custom_command(OUTPUT ${report_page}
+        COMMAND ${CMAKE_COMMAND} -DIN=${PROJECT_SOURCE_DIR}/samples/bench/report.html -DOUT=${report_page} -DNAME=report_page
+                -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+        DEPENDS samples/bench/report.html cmake/embed.cmake
+        COMMENT "Embedding samples/bench/report.html" VERBATIM)
+    list(APPEND bench_sources ${report_page})
+else()
+    list(FILTER bench_sources INCLUDE REGEX "/(nets[a-z0-9_]*|stats)\\.c$")
+endif()
+add_library(tuff_bench_parts STATIC EXCLUDE_FROM_ALL ${bench_sources})
+target_link_libraries(tuff_bench_parts PRIVATE tuff_flags)
+target_include_directories(tuff_bench_parts PRIVATE ${PROJECT_SOURCE_DIR}/samples/bench ${PROJECT_BINARY_DIR}/include)
+if(TUFF_JSON)
+    target_link_libraries(tuff_bench_parts PUBLIC cjson)
+endif()
+if(TUFF_MATH_LIBRARY)
+    target_link_libraries(tuff_bench_parts PUBLIC m)
+endif()
+add_dependencies(tuff_bench_parts tuff_headers)
+if(TUFF_JSON AND EXISTS ${PROJECT_SOURCE_DIR}/samples/bench/main.c)
+    add_executable(tuff-bench samples/bench/main.c) # with the static library: the hash of the program's file covers all of Tuff
+    target_link_libraries(tuff-bench PRIVATE tuff_bench_parts tuff::tuff_static tuff_flags)
+    set_target_properties(tuff-bench PROPERTIES LINKER_LANGUAGE ${tuff_language})
+    list(APPEND tuff_programs tuff-bench)
+endif()
+
 file(GLOB sample_folders RELATIVE ${PROJECT_SOURCE_DIR}/samples CONFIGURE_DEPENDS samples/*)
+list(REMOVE_ITEM sample_folders bench)
 foreach(name ${sample_folders})
     file(GLOB sample_sources CONFIGURE_DEPENDS samples/${name}/*.c)
     if(NOT sample_sources)
