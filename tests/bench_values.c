@@ -1,0 +1,135 @@
+/* bench_values.c - the nets of the peers' comparison on the device: first outputs, or losses of the first steps, against what four other
+ * libraries agree on; the other nets' outputs are finite and not constant.
+ *   bench_values [--all] [NET ...]    --all: also those that take long; prints what each took */
+#include "graph/graph.h"
+#include "samples/bench/nets.h"
+#include "tests/backend_help.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct values_test {
+    struct backend_test test;
+    struct bench_work work;
+    struct tuff_session *session;
+    struct tuff_executable *executable;
+};
+
+/* Work, session, plan, inputs; prints the sentence of a failure. */
+static bool start(struct values_test *t, const struct bench_net *net, enum bench_mode mode)
+{
+    struct tuff_error error = {0};
+    struct tuff_executable_params params = {.struct_size = sizeof params};
+    tuff_status status = bench_work_create(t->test.context, net, mode, 0, &t->work, &error);
+    if (!status) status = tuff_session_create(t->test.device, t->work.graph, NULL, &t->session, &error);
+    params.outputs = t->work.outputs;
+    params.output_count = t->work.output_count;
+    if (!status) status = tuff_session_compile(t->session, &params, &t->executable, &error);
+    if (!status) status = bench_work_fill(&t->work, t->session, t->executable, &error);
+    return backend_status(&t->test, net->name, TUFF_OK, status, &error);
+}
+
+static void finish(struct values_test *t)
+{
+    tuff_executable_destroy(t->executable);
+    tuff_session_destroy(t->session);
+    bench_work_finish(&t->work);
+    t->executable = NULL;
+    t->session = NULL;
+}
+
+/* One run; the first `count` numbers of output 0. */
+static bool run(struct values_test *t, float *out, uint64_t count)
+{
+    struct tuff_error error = {0};
+    tuff_status status = bench_work_submit(&t->work, t->session, t->executable, NULL, &error);
+    if (!status) status = tuff_executable_read(t->executable, 0, out, (size_t)count * sizeof *out, &error);
+    return backend_status(&t->test, t->work.net->name, TUFF_OK, status, &error);
+}
+
+/* Known to a thousandth of the largest (the peers round differently). */
+static void compare(struct values_test *t, const float *got)
+{
+    const struct bench_net *net = t->work.net;
+    double largest = 0;
+    for (uint32_t i = 0; i < net->expected_count; i++) largest = fmax(largest, fabs(net->expected[i]));
+    for (uint32_t i = 0; i < net->expected_count; i++)
+        backend_check(&t->test, fabs((double)got[i] - net->expected[i]) <= 1e-3 * largest,
+                      "%s: number %u: expected %g, got %g", net->name, (unsigned)i, net->expected[i], (double)got[i]);
+}
+
+/* Finite, neither denormal nor constant, of a size that no layer has blown up. */
+static void look(struct values_test *t, const float *out, uint64_t count)
+{
+    double sum = 0, squares = 0;
+    uint64_t wrong = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        wrong += !isfinite(out[i]) || (out[i] != 0 && fabsf(out[i]) < FLT_MIN);
+        sum += (double)out[i], squares += (double)out[i] * (double)out[i];
+    }
+    double mean = sum / (double)count, deviation = sqrt(squares / (double)count - mean * mean);
+    const char *name = t->work.net->name;
+    backend_check(&t->test, wrong == 0, "%s: %llu of %llu outputs are denormal or not finite", name,
+                  (unsigned long long)wrong, (unsigned long long)count);
+    backend_check(&t->test, deviation > 1e-3 && deviation < 1e4, "%s: outputs have the deviation %g", name, deviation);
+    printf("%-18s outputs: mean %g, deviation %g\n", name, mean, deviation);
+}
+
+static void check_infer(struct values_test *t)
+{
+    struct tuff_shape shape = tuff_type_of(t->work.graph, t->work.outputs[0]).shape;
+    uint64_t count = tuff_shape_count(&shape);
+    float *out = calloc((size_t)count, sizeof *out);
+    if (out && run(t, out, count)) {
+        look(t, out, count);
+        compare(t, out);
+    }
+    free(out);
+}
+
+static void check_train(struct values_test *t)
+{
+    float loss[BENCH_EXPECTED] = {0};
+    uint32_t steps = t->work.net->expected_count ? t->work.net->expected_count : BENCH_EXPECTED;
+    for (uint32_t i = 0; i < steps; i++)
+        if (!run(t, &loss[i], 1)) return;
+    printf("%-18s losses: %g %g %g %g\n", t->work.net->name, (double)loss[0], (double)loss[1], (double)loss[2],
+           (double)loss[3]);
+    backend_check(&t->test, isfinite(loss[0]) && loss[steps - 1] < loss[0], "%s: the loss goes from %g to %g",
+                  t->work.net->name, (double)loss[0], (double)loss[steps - 1]);
+    compare(t, loss);
+}
+
+static void check_net(struct values_test *t, const struct bench_net *net, enum bench_mode mode)
+{
+    if (start(t, net, mode)) {
+        if (mode == BENCH_TRAIN)
+            check_train(t);
+        else
+            check_infer(t);
+    }
+    finish(t);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const quick[] = {"mobilenet-v1", "mlp", "cnn28"};
+    struct values_test t = {.session = NULL};
+    bool all = argc > 1 && !strcmp(argv[1], "--all"), named = argc > 1 + all;
+    int status = backend_test_begin(&t.test, NULL);
+    if (status != 0) return status;
+    for (uint32_t i = 0; i < bench_net_count; i++) {
+        const struct bench_net *net = &bench_nets[i];
+        bool chosen = all && !named;
+        for (size_t k = 0; k < sizeof quick / sizeof quick[0] && !named; k++) chosen |= !strcmp(net->name, quick[k]);
+        for (int k = 1 + all; k < argc; k++) chosen |= !strcmp(net->name, argv[k]);
+        if (!chosen) continue;
+        bool peer = net->expected_count > 0; /* of those, only the work that is compared */
+        if (net->infers && !(peer && net->trains)) check_net(&t, net, BENCH_INFER);
+        if (net->trains) check_net(&t, net, BENCH_TRAIN);
+    }
+    return backend_test_end(&t.test, "bench_values");
+}
