@@ -299,26 +299,6 @@ static const struct family {
 
 /* ---- running a graph ------------------------------------------------------------------------------------------------------------ */
 
-static double half_value(uint32_t bits)
-{
-    double sign = bits >> 15 ? -1 : 1, m = bits & 1023;
-    int e = bits >> 10 & 31;
-    if (e == 31) return m != 0 ? NAN : sign * INFINITY;
-    return sign * (e ? ldexp(1024 + m, e - 25) : ldexp(m, -24));
-}
-
-static double element(enum tuff_dtype dtype, const void *bytes, uint64_t i)
-{
-    switch (dtype) {
-    case TUFF_F32: return (double)((const float *)bytes)[i];
-    case TUFF_F16: return half_value(((const uint16_t *)bytes)[i]);
-    case TUFF_I32: return ((const int32_t *)bytes)[i];
-    case TUFF_U8:
-    case TUFF_BOOL: return ((const uint8_t *)bytes)[i];
-    }
-    return NAN;
-}
-
 /* Fills a leaf for the device and for the reference: whole numbers by a hash of leaf and element. */
 static tuff_status fill(struct trial *t, const struct leaf *leaf, struct tuff_session *session, struct tuff_executable *x,
                         double **data, struct tuff_error *error)
@@ -354,7 +334,7 @@ static tuff_status feed(struct trial *t, struct tuff_session *session, double **
         tuff_status status = words && data[states[k]]
                                  ? tuff_session_read(session, states[k], words, (size_t)count * 4, error)
                                  : tuff_fail_memory(t->context, error);
-        for (uint64_t i = 0; status == TUFF_OK && i < count; i++) data[states[k]][i] = element(type.dtype, words, i);
+        for (uint64_t i = 0; status == TUFF_OK && i < count; i++) data[states[k]][i] = tuff_element(type.dtype, words, i);
         tuff_free(t->context, words);
         if (status != TUFF_OK) return status;
     }
@@ -382,7 +362,7 @@ static tuff_status compare(struct trial *t, const struct output *o, const double
     char shape[128], what[200];
     tuff_status status = TUFF_OK;
     for (uint64_t i = tuff_shape_count(&type.shape); i-- > 0;) {
-        double y = expected[o->first + i], got = element(type.dtype, bytes, i);
+        double y = expected[o->first + i], got = tuff_element(type.dtype, bytes, i);
         double bound = o->ulps * ULP * fabs(y) + o->absolute, apart = fabs(got - y), ratio = apart / (bound + 1e-300);
         t->result->elements++;
         if (ratio > t->ratio || isnan(ratio)) {

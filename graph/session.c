@@ -94,12 +94,6 @@ tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void 
     return read_padded(home_of(session, leaf), tuff_layout_offset(session->graph, leaf), data, bytes, error);
 }
 
-static bool is_rng(const struct tuff_value *value)
-{
-    return value->op == &tuff_op_state && !strcmp(value->name, TUFF_RNG_STATE) && value->type.dtype == TUFF_I32 &&
-           tuff_type_bytes(&value->type) == 12;
-}
-
 static tuff_status write_initial(struct tuff_session *session, tuff_val leaf, struct tuff_error *error)
 {
     const struct tuff_value *value = &session->graph->values[leaf];
@@ -107,10 +101,6 @@ static tuff_status write_initial(struct tuff_session *session, tuff_val leaf, st
     void *content = tuff_alloc(session->context, bytes);
     if (!content) return tuff_fail_memory(session->context, error);
     tuff_leaf_init(value, session->seed, content);
-    if (is_rng(value)) {
-        uint32_t state[3] = {(uint32_t)session->seed, (uint32_t)(session->seed >> 32), 0};
-        memcpy(content, state, sizeof state);
-    }
     tuff_status status = tuff_session_write(session, leaf, content, bytes, error);
     tuff_free(session->context, content);
     return status;
@@ -127,8 +117,7 @@ static tuff_status fill_leaves(struct tuff_session *session, struct tuff_error *
     for (tuff_val v = 1; v < session->graph->count; v++) {
         const struct tuff_value *value = &session->graph->values[v];
         if (!tuff_is_kept(value)) continue;
-        bool zeros = ((const struct tuff_leaf_attrs *)value->attrs)->init_kind == TUFF_INIT_ZEROS && !is_rng(value);
-        if (!zeros) TUFF_TRY(write_initial(session, v, error)); /* fresh buffers are zero */
+        if (!tuff_leaf_starts_zero(value)) TUFF_TRY(write_initial(session, v, error)); /* fresh buffers are zero */
     }
     return TUFF_OK;
 }

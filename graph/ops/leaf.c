@@ -34,6 +34,26 @@ static tuff_status leaf_infer(const struct tuff_infer *infer, struct tuff_type *
     return TUFF_OK;
 }
 
+static double half_value(uint32_t bits)
+{
+    double sign = bits >> 15 ? -1 : 1, m = bits & 1023;
+    int e = bits >> 10 & 31;
+    if (e == 31) return m != 0 ? NAN : sign * INFINITY;
+    return sign * (e ? ldexp(1024 + m, e - 25) : ldexp(m, -24));
+}
+
+double tuff_element(enum tuff_dtype dtype, const void *elements, uint64_t i)
+{
+    switch (dtype) {
+    case TUFF_F32: return (double)((const float *)elements)[i];
+    case TUFF_F16: return half_value(((const uint16_t *)elements)[i]);
+    case TUFF_I32: return ((const int32_t *)elements)[i];
+    case TUFF_U8:
+    case TUFF_BOOL: return ((const uint8_t *)elements)[i];
+    }
+    return NAN;
+}
+
 static void full_ref(const struct tuff_ref *ref)
 {
     const struct tuff_full_attrs *attrs = ref->value->attrs;
@@ -42,16 +62,8 @@ static void full_ref(const struct tuff_ref *ref)
 
 static void constant_ref(const struct tuff_ref *ref)
 {
-    const void *data = ref->value->data;
-    for (uint64_t i = tuff_shape_count(&ref->value->type.shape); i-- > 0;) {
-        switch (ref->value->type.dtype) {
-        case TUFF_F32: ref->out[i] = ((const float *)data)[i]; break;
-        case TUFF_I32: ref->out[i] = ((const int32_t *)data)[i]; break;
-        case TUFF_U8:
-        case TUFF_BOOL: ref->out[i] = ((const uint8_t *)data)[i]; break;
-        case TUFF_F16: break; /* tuff_constant refuses it */
-        }
-    }
+    for (uint64_t i = tuff_shape_count(&ref->value->type.shape); i-- > 0;)
+        ref->out[i] = tuff_element(ref->value->type.dtype, ref->value->data, i);
 }
 
 #define LEAF(symbol, text, attrs_, type, ref_)                                                                              \
@@ -271,7 +283,18 @@ static double init_one(const struct tuff_leaf_attrs *attrs, double center, doubl
     return center + spread * sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v);
 }
 
-void tuff_leaf_init(const struct tuff_value *value, uint64_t seed, void *memory)
+static bool is_rng(const struct tuff_value *value)
+{
+    return value->op == &tuff_op_state && !strcmp(value->name, TUFF_RNG_STATE) && value->type.dtype == TUFF_I32 &&
+           tuff_type_bytes(&value->type) == 12;
+}
+
+bool tuff_leaf_starts_zero(const struct tuff_value *value)
+{
+    return ((const struct tuff_leaf_attrs *)value->attrs)->init_kind == TUFF_INIT_ZEROS && !is_rng(value);
+}
+
+static void init_values(const struct tuff_value *value, uint64_t seed, void *memory)
 {
     const struct tuff_leaf_attrs *attrs = value->attrs;
     uint32_t stream = (uint32_t)tuff_hash_text(0, value->name ? value->name : "");
@@ -306,4 +329,13 @@ void tuff_leaf_init(const struct tuff_value *value, uint64_t seed, void *memory)
         case TUFF_BOOL: ((uint8_t *)memory)[i] = (uint8_t)v; break;
         }
     }
+}
+
+void tuff_leaf_init(const struct tuff_value *value, uint64_t seed, void *memory)
+{
+    const uint32_t state[3] = {(uint32_t)seed, (uint32_t)(seed >> 32), 0};
+    if (is_rng(value))
+        memcpy(memory, state, sizeof state);
+    else
+        init_values(value, seed, memory);
 }

@@ -42,5 +42,9 @@ TUFF_MUST_CHECK tuff_status tuff_optimizer_check(struct tuff_context *context, c
                                                  struct tuff_error *error);
 /* Initial content of a param or state as f32, i32 or u8, into memory of the value's size. seed: tuff_session's. */
 void tuff_leaf_init(const struct tuff_value *value, uint64_t seed, void *memory);
+/* Is this initial content all zeros, whatever the seed? */
+bool tuff_leaf_starts_zero(const struct tuff_value *value);
+/* Element i of stored ones as a number. */
+double tuff_element(enum tuff_dtype dtype, const void *elements, uint64_t i);
 
 #endif
