@@ -355,7 +355,7 @@ static uint64_t hash_launch(const struct tuff_plan *plan, uint64_t hash, const s
                 launch->flops, launch->binding_count, launch->push_count);
     for (uint32_t i = 0; i < launch->binding_count; i++) {
         const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
-        hash = HASH(hash, binding->slot, binding->access, binding->offset, binding->bytes);
+        hash = HASH(hash, binding->slot, binding->access, binding->offset, binding->bytes, binding->few);
     }
     for (uint32_t i = 0; i < launch->push_count; i++) hash = HASH(hash, plan->push_words[launch->push_first + i]);
     return hash;

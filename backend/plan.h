@@ -52,6 +52,8 @@ struct tuff_plan_binding { /* binding number = position in the launch */
     uint32_t access; /* enum tuff_access bits */
     uint64_t offset; /* bytes within the slot, multiple of TUFF_PLAN_ALIGNMENT unless the slot is smaller */
     uint64_t bytes;  /* multiple of 4 */
+    uint64_t
+        few; /* bytes of these that the launch can read at most, where that is less (rows that a gather chooses); 0: all */
 };
 
 struct tuff_plan_launch {
@@ -95,6 +97,12 @@ void tuff_plan_place_barriers(struct tuff_plan *plan);
 /* Proves, independently of the above, from bindings and barriers that no hazard is left, and that every binding lies in
  * its slot and every slot in its range; slots of scratch that are alive at once do not overlap is implied. */
 tuff_status tuff_plan_check(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error);
+
+/* What the launch can read at most of a binding that it reads. */
+static inline uint64_t tuff_binding_reads(const struct tuff_plan_binding *binding)
+{
+    return binding->few ? binding->few : binding->bytes;
+}
 
 uint64_t tuff_plan_hash(const struct tuff_plan *plan);
 /* One line per slot, kernel and launch. */

@@ -73,6 +73,7 @@ static void print_launch(const struct tuff_plan *plan, uint32_t index, struct tu
         const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
         tuff_text_add(text, "%s%u:%s:%llu:%llu", i ? "," : " bind=", binding->slot, access[binding->access & 3],
                       (unsigned long long)binding->offset, (unsigned long long)binding->bytes);
+        if (binding->few) tuff_text_add(text, ":%llu", (unsigned long long)binding->few);
     }
     for (uint32_t i = 0; i < launch->push_count; i++)
         tuff_text_add(text, "%s%x", i ? "," : " push=", plan->push_words[launch->push_first + i]);
@@ -304,6 +305,7 @@ static uint32_t read_bindings(struct reader *reader)
         binding.offset = number64(reader);
         expect(reader, ":");
         binding.bytes = number64(reader);
+        if (accept(reader, ":")) binding.few = number64(reader);
         tuff_text_append(&reader->scratch, &binding, sizeof binding);
         count++;
     } while (accept(reader, ","));

@@ -80,8 +80,8 @@ static tuff_status copy_launches(struct tuff_program *program, const struct tuff
         copy->want = want_of(program, launch);
         for (uint32_t k = 0; k < launch->binding_count; k++) {
             const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + k];
-            uint32_t passes = (binding->access & TUFF_READ ? 1 : 0) + (binding->access & TUFF_WRITE ? 1 : 0);
-            copy->bytes += binding->bytes * passes;
+            if (binding->access & TUFF_READ) copy->bytes += tuff_binding_reads(binding);
+            if (binding->access & TUFF_WRITE) copy->bytes += binding->bytes;
         }
     }
     return TUFF_OK;

@@ -5,6 +5,7 @@
  *   give every value in memory its place     (storage.c)  -> work->places, work->storages
  *   write kernels and launches               (lower.c)    -> plan
  *     with hook text                         (emit_group.c), or where there is no compiler, without (plain.c)
+ *   count what it does                       (figures.c)  -> struct tuff_plan_figures
  */
 #ifndef TUFF_COMPILE_H
 #define TUFF_COMPILE_H
@@ -34,6 +35,11 @@ struct tuff_compiled {
 /* *out is filled and owned by the caller (tuff_plan_finish(&out->plan)). */
 TUFF_MUST_CHECK tuff_status tuff_compile(const struct tuff_compile_params *params, struct tuff_compiled *out,
                                          struct tuff_error *error);
+
+/* Counts what the plan does. result: the slot of output 0, UINT32_MAX where that is an assignment. Errors: MEMORY. */
+TUFF_MUST_CHECK tuff_status tuff_figures_of(const struct tuff_plan *plan, uint32_t result, uint32_t input_sets,
+                                            struct tuff_context *context, struct tuff_plan_figures *figures,
+                                            struct tuff_error *error);
 
 /* ---- shared by the passes ------------------------------------------------------------------------------------------------- */
 
@@ -115,6 +121,17 @@ static inline bool tuff_is_unfused(const struct tuff_work *w)
 bool tuff_is_strided(const struct tuff_graph *g, tuff_val v);
 /* Puts root v into a group: one that it fits, or a new one. */
 TUFF_MUST_CHECK tuff_status tuff_group_root(struct tuff_work *w, tuff_val v, bool alone);
+
+/* What a group can read at most; arrays are per value. */
+struct tuff_touch {
+    uint64_t *bytes; /* [arena] of the memory of this root, by the last group asked for */
+    uint64_t *need;  /* [arena] elements */
+    tuff_val *order; /* [arena] what that group goes through */
+    bool *seen;      /* [arena] */
+    uint32_t count;
+};
+TUFF_MUST_CHECK tuff_status tuff_touch_start(struct tuff_work *w, struct tuff_touch *touch);
+void tuff_touch_group(struct tuff_work *w, const struct tuff_group *group, struct tuff_touch *touch);
 
 /* requires: a checked graph. keeps: names, origins. Makes w->g, w->outputs, w->origin. */
 TUFF_MUST_CHECK tuff_status tuff_pass_simplify(struct tuff_work *w);

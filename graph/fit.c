@@ -179,16 +179,16 @@ static struct tuff_executable_params training_params(const struct tuff_model *m)
 }
 
 tuff_status tuff_model_memory(const struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params,
-                              struct tuff_memory_needs *needs, struct tuff_error *error)
+                              struct tuff_plan_figures *figures, struct tuff_error *error)
 {
-    TUFF_REQUIRE(NULL, error, m != NULL && data != NULL && params != NULL && needs != NULL);
+    TUFF_REQUIRE(NULL, error, m != NULL && data != NULL && params != NULL && figures != NULL);
     TUFF_REQUIRE(m->context, error, params->struct_size >= sizeof *params && data->count > 0 && data->count <= INT32_MAX);
     TUFF_REQUIRE(m->context, error, params->validation_share >= 0 && params->validation_share < 1);
     struct tuff_model *trial; /* its graph gets the training part; nothing of it reaches the device */
     TUFF_TRY(tuff_model_create(m->device, &m->params, &trial, error));
     tuff_status status = add_training(trial, data, params, error);
     struct tuff_executable_params training = training_params(trial);
-    if (status == TUFF_OK) status = tuff_memory_ask(m->device, trial->graph, &training, needs, error);
+    if (status == TUFF_OK) status = tuff_plan_ask(m->device, trial->graph, &training, figures, error);
     tuff_model_destroy(trial);
     return status;
 }

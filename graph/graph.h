@@ -410,29 +410,49 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_read(struct tuff_executable
 /* The plan, one line a launch, with bytes and peak; free with tuff_text_free. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_print(const struct tuff_executable *executable, char **text,
                                                            struct tuff_error *error);
-struct tuff_executable_info {
-    struct tuff_program_counts counts;
-    uint64_t param_bytes, state_bytes, const_bytes, input_bytes, output_bytes, scratch_bytes; /* planned */
-    uint64_t flops; /* of one run, multiply and add as two */
-    uint64_t plan_hash;
+/* What a plan takes and does, counted without a clock. Bytes are those of one run. */
+struct tuff_plan_figures {
+    uint32_t launches, barriers, submissions;
+    uint32_t pipelines; /* distinct kernels with their specialization constants */
+    uint32_t kernels;   /* distinct shader texts among them */
+    /* What launches move: each launch counts what it binds, once for reading and once for writing, however often its kernel comes
+     * back to it. Of what it reads through views and gathers it counts the elements that these can choose at most: 4 rows of an
+     * embedding table, where there are 4 indices. Elements that a kernel itself skips (strides, padding) are counted. */
+    uint64_t bytes_read, bytes_written;
+    /* What no plan of the same graph can avoid to move: parameters, states, constants and inputs that are read, once (in part: as
+     * much as the launch that reads most), outputs, and parameters and states that are written, once. States that serve within one
+     * run alone, such as the vector of all gradients, count nothing. Parameters begin at multiples of 256 bytes; where an
+     * optimizer's launch goes over all of them, what lies between them counts. */
+    uint64_t bytes_least;
+    uint64_t flops; /* of kernels (matmul, convolution, reductions and the like); multiply and add as two */
+    uint64_t param_bytes, state_bytes, const_bytes, input_bytes, output_bytes; /* planned; input_bytes of all input_sets */
+    uint64_t scratch_bytes;                                                    /* planned, for what lives within a run */
+    uint64_t total_bytes;                                                      /* the sum of these six */
+    /* No placement of this order of launches could do with less scratch: the largest sum, over the launches, of what is alive
+     * there, from the launch that writes it first to the one that uses it last. */
+    uint64_t scratch_bound_bytes;
+    /* Scratch that is kept for what comes behind output 0: values that launches write on the way to output 0 and that launches
+     * read which are not on it. With the loss as output 0 that is what the forward pass saves for the backward pass, whenever the
+     * loss itself is computed. What one launch computes for both (the gradient of a softmax beside its loss) is part of it;
+     * inputs and parameters are not. 0 where nothing but output 0 is computed. */
+    uint64_t saved_bytes;
+    uint64_t plan_hash; /* of launches, kernels' texts and places in memory: the same for the same plan */
 };
-TUFF_API struct tuff_executable_info tuff_executable_info(const struct tuff_executable *executable);
+/* Plans for the device and tells, before anything is allocated on it or compiled. Only params' outputs and input_sets count.
+ * Errors: SHAPE, UNSUPPORTED, DEVICE_MEMORY, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_plan_ask(struct tuff_device *device, const struct tuff_graph *graph,
+                                                   const struct tuff_executable_params *params,
+                                                   struct tuff_plan_figures *figures, struct tuff_error *error);
+/* Is there now room for such a plan, its parameters and states among it, on the device? total_bytes lie within
+ * tuff_device_available, each kind of memory within max_allocation_bytes. */
+TUFF_API bool tuff_plan_fits(struct tuff_device *device, const struct tuff_plan_figures *figures);
+/* The figures of a compiled plan: those that tuff_plan_ask tells for the same graph, outputs and device. */
+TUFF_API struct tuff_plan_figures tuff_executable_figures(const struct tuff_executable *executable);
 /* What ran slower than it could and why, one line a launch: what was not fused into its neighbours and what kept it apart,
  * what took a general kernel for want of a better one, what was split. Free with tuff_text_free. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_report(const struct tuff_executable *executable, char **text,
                                                             struct tuff_error *error);
-/* Device memory that an executable with its session would take, and what there is; all in bytes. */
-struct tuff_memory_needs {
-    uint64_t param_bytes, state_bytes, const_bytes, input_bytes, output_bytes, scratch_bytes;
-    uint64_t total_bytes;     /* the sum of these */
-    uint64_t available_bytes; /* tuff_device_available */
-    bool fits;                /* total within what is available, each kind within max_allocation_bytes */
-};
-/* Plans for the device and tells, before anything is allocated on it. Errors: SHAPE, UNSUPPORTED, MEMORY. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_memory_ask(struct tuff_device *device, const struct tuff_graph *graph,
-                                                     const struct tuff_executable_params *params,
-                                                     struct tuff_memory_needs *needs, struct tuff_error *error);
-/* The program, for times and traces (tuff_program_times, tuff_program_trace). Borrowed. */
+/* The program, for times and traces (tuff_program_times, tuff_program_trace, tuff_program_counts). Borrowed. */
 TUFF_API struct tuff_program *tuff_executable_program(struct tuff_executable *executable);
 
 /* ---- self-test: does this device compute what it should? ------------------------------------------------------------------------------ */
@@ -561,17 +581,17 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_write(struct tuff_model *model, 
 /* Adds the training part (optimizer states) for this data and these parameters, as the first fit would. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_prepare(struct tuff_model *model, const struct tuff_data *data,
                                                         const struct tuff_fit_params *params, struct tuff_error *error);
-/* What training with this data and these parameters would take, before anything is allocated (tuff_memory_ask). Only counts
+/* What training with this data and these parameters would take, before anything is allocated (tuff_plan_ask). Only counts
  * and shapes matter: data->x and labels or targets are not read. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_memory(const struct tuff_model *model, const struct tuff_data *data,
-                                                       const struct tuff_fit_params *params, struct tuff_memory_needs *needs,
-                                                       struct tuff_error *error);
+                                                       const struct tuff_fit_params *params,
+                                                       struct tuff_plan_figures *figures, struct tuff_error *error);
 /* The network for inference of one batch as graph text: input "x" of the stored type, output "probabilities" (cross entropy)
  * or "outputs". Free with tuff_text_free. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_graph(struct tuff_model *model, uint32_t batch, char **text,
                                                       struct tuff_error *error);
 /* Figures of the training plan (zeros before the first fit). */
-TUFF_API struct tuff_executable_info tuff_model_info(const struct tuff_model *model);
+TUFF_API struct tuff_plan_figures tuff_model_figures(const struct tuff_model *model);
 TUFF_API struct tuff_executable *tuff_model_training(struct tuff_model *model); /* borrowed; NULL before the first fit */
 
 #ifdef __cplusplus

@@ -11,6 +11,7 @@ struct lowering {
     struct tuff_work *w;
     struct tuff_plan *plan;
     struct tuff_scratch scratch;
+    struct tuff_touch touch;
     uint32_t *slot_of; /* [arena] per value; UINT32_MAX */
     struct tuff_compiled *out;
 };
@@ -113,6 +114,7 @@ static tuff_status add_part(struct lowering *l, const struct tuff_emitted *emitt
     for (uint32_t i = 0; i < emitted->binding_count; i++) {
         const struct tuff_emit_binding *b = &emitted->bindings[i];
         uint64_t size = tuff_dtype_bytes(b->dtype), skip = b->chunked ? first * size : 0, left = b->bytes - skip;
+        uint64_t touched = b->access & TUFF_READ ? tuff_align(l->touch.bytes[b->root], 4) : 0;
         uint64_t window = b->chunked ? emitted->chunk * size + b->head : b->windows == 1 ? left : emitted->window_bytes;
         if (l->slot_of[b->root] == UINT32_MAX) TUFF_TRY(make_slot(l, b->root));
         for (uint32_t k = 0; k < b->windows; k++, skip += window, left -= window) {
@@ -121,7 +123,8 @@ static tuff_status add_part(struct lowering *l, const struct tuff_emitted *emitt
                 return tuff_fail(l->w->context, l->w->error, TUFF_ERR_DEVICE_MEMORY,
                                  "%s: a binding of %llu bytes, but this device binds at most %llu", launch->label,
                                  (unsigned long long)window, (unsigned long long)l->w->params->caps->max_storage_range);
-            bindings[count++] = (struct tuff_plan_binding){l->slot_of[b->root], b->access, b->offset + skip, window};
+            uint64_t few = touched < window ? touched : 0;
+            bindings[count++] = (struct tuff_plan_binding){l->slot_of[b->root], b->access, b->offset + skip, window, few};
         }
     }
     uint32_t at = tuff_plan_add_launch(l->plan, launch, bindings, count, call->push, call->push_count);
@@ -179,6 +182,7 @@ static tuff_status lower_group(struct lowering *l, const struct tuff_work_group 
         TUFF_TRY(tuff_emit_group(w->g, w->places, &group, w->arena, &emitted, w->error));
     TUFF_TRY(describe(l, &group, &emitted, &call));
     if (!call.note) call.note = from->why;
+    tuff_touch_group(w, &group, &l->touch);
     return add_launch(l, &group, &emitted, &call);
 }
 
@@ -192,6 +196,7 @@ tuff_status tuff_pass_lower(struct tuff_work *w, struct tuff_compiled *out)
     out->output_slots = tuff_arena_alloc(&out->plan.arena, (w->params->output_count + 1) * sizeof *out->output_slots);
     if (!l.slot_of || !out->output_slots) return tuff_fail_memory(w->context, w->error);
     memset(l.slot_of, 0xff, w->g->count * sizeof *l.slot_of);
+    TUFF_TRY(tuff_touch_start(w, &l.touch));
     TUFF_TRY(tuff_scratch_plan(w, &l.scratch));
     out->plan.memory_bytes[TUFF_MEMORY_SCRATCH] = l.scratch.bytes;
     for (uint32_t i = 0; i < w->group_count; i++) TUFF_TRY(lower_group(&l, &w->groups[w->sequence[i]]));

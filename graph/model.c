@@ -375,7 +375,7 @@ tuff_status tuff_model_graph(struct tuff_model *m, uint32_t batch, char **text, 
 uint64_t tuff_model_outputs(const struct tuff_model *m) { return m->outputs; }
 struct tuff_fit_state tuff_model_state(const struct tuff_model *m) { return m->state; }
 struct tuff_executable *tuff_model_training(struct tuff_model *m) { return m->train; }
-struct tuff_executable_info tuff_model_info(const struct tuff_model *m)
+struct tuff_plan_figures tuff_model_figures(const struct tuff_model *m)
 {
-    return m->train ? tuff_executable_info(m->train) : (struct tuff_executable_info){0};
+    return m->train ? tuff_executable_figures(m->train) : (struct tuff_plan_figures){0};
 }

@@ -20,6 +20,7 @@ struct tuff_session {
 struct tuff_executable {
     struct tuff_session *session; /* [borrowed] */
     struct tuff_compiled compiled;
+    struct tuff_plan_figures figures;
     struct tuff_buffer *constants, *scratch, *output; /* [retained] or NULL */
     struct tuff_buffer *input[MAX_INPUT_SETS];        /* [retained] or NULL */
     struct tuff_program *program[MAX_INPUT_SETS];     /* [owned] */
@@ -221,30 +222,35 @@ static tuff_status make_plan(struct tuff_device *device, const struct tuff_graph
     return tuff_compile(&compile, compiled, error);
 }
 
-tuff_status tuff_memory_ask(struct tuff_device *device, const struct tuff_graph *graph,
-                            const struct tuff_executable_params *params, struct tuff_memory_needs *needs,
-                            struct tuff_error *error)
+static tuff_status count_figures(struct tuff_context *context, const struct tuff_compiled *compiled,
+                                 const struct tuff_executable_params *params, struct tuff_plan_figures *figures,
+                                 struct tuff_error *error)
 {
-    TUFF_REQUIRE(NULL, error, device != NULL && graph != NULL && params != NULL && needs != NULL);
+    uint32_t result = params->output_count ? compiled->output_slots[0] : UINT32_MAX;
+    return tuff_figures_of(&compiled->plan, result, params->input_sets, context, figures, error);
+}
+
+tuff_status tuff_plan_ask(struct tuff_device *device, const struct tuff_graph *graph,
+                          const struct tuff_executable_params *params, struct tuff_plan_figures *figures,
+                          struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, device != NULL && graph != NULL && params != NULL && figures != NULL);
     TUFF_REQUIRE(graph->context, error, params->struct_size >= sizeof *params && params->input_sets <= MAX_INPUT_SETS);
     struct tuff_compiled compiled;
-    uint64_t most = tuff_device_caps(device)->max_allocation_bytes;
     TUFF_TRY(make_plan(device, graph, params, without_compiler(graph->context), &compiled, error));
-    const uint64_t *bytes = compiled.plan.memory_bytes;
-    struct tuff_memory_needs n = {.param_bytes = bytes[TUFF_MEMORY_PARAM],
-                                  .state_bytes = bytes[TUFF_MEMORY_STATE],
-                                  .const_bytes = bytes[TUFF_MEMORY_CONST],
-                                  .input_bytes = bytes[TUFF_MEMORY_INPUT] * (params->input_sets ? params->input_sets : 1),
-                                  .output_bytes = bytes[TUFF_MEMORY_OUTPUT],
-                                  .scratch_bytes = bytes[TUFF_MEMORY_SCRATCH],
-                                  .available_bytes = tuff_device_available(device),
-                                  .fits = true};
-    n.total_bytes = n.param_bytes + n.state_bytes + n.const_bytes + n.input_bytes + n.output_bytes + n.scratch_bytes;
-    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) n.fits = n.fits && bytes[i] <= most;
-    n.fits = n.fits && n.total_bytes <= n.available_bytes;
+    tuff_status status = count_figures(graph->context, &compiled, params, figures, error);
     tuff_plan_finish(&compiled.plan);
-    *needs = n;
-    return TUFF_OK;
+    return status;
+}
+
+bool tuff_plan_fits(struct tuff_device *device, const struct tuff_plan_figures *f)
+{
+    const uint64_t bytes[] = {f->param_bytes, f->state_bytes,  f->const_bytes,
+                              f->input_bytes, f->output_bytes, f->scratch_bytes};
+    uint64_t most = tuff_device_caps(device)->max_allocation_bytes;
+    bool fits = f->total_bytes <= tuff_device_available(device);
+    for (unsigned i = 0; i < TUFF_COUNT(bytes); i++) fits = fits && bytes[i] <= most;
+    return fits;
 }
 
 tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff_executable_params *params,
@@ -269,7 +275,9 @@ tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff
     if (x->output_count)
         x->outputs = tuff_arena_copy(&x->compiled.plan.arena, params->outputs, x->output_count * sizeof *x->outputs);
     bool memory = x->output_count > 0 && !x->outputs;
-    status = memory ? tuff_fail_memory(session->context, error) : make_programs(x, params, error);
+    status = memory ? tuff_fail_memory(session->context, error)
+                    : count_figures(session->context, &x->compiled, params, &x->figures, error);
+    if (status == TUFF_OK) status = make_programs(x, params, error);
     if (status != TUFF_OK)
         tuff_executable_destroy(x);
     else
@@ -373,20 +381,7 @@ tuff_status tuff_executable_report(const struct tuff_executable *x, char **text,
     return tuff_text_give(&out, text, error);
 }
 
-struct tuff_executable_info tuff_executable_info(const struct tuff_executable *x)
-{
-    const struct tuff_plan *plan = &x->compiled.plan;
-    struct tuff_executable_info info = {.counts = tuff_program_counts(x->program[0]),
-                                        .param_bytes = plan->memory_bytes[TUFF_MEMORY_PARAM],
-                                        .state_bytes = plan->memory_bytes[TUFF_MEMORY_STATE],
-                                        .const_bytes = plan->memory_bytes[TUFF_MEMORY_CONST],
-                                        .input_bytes = plan->memory_bytes[TUFF_MEMORY_INPUT] * x->sets,
-                                        .output_bytes = plan->memory_bytes[TUFF_MEMORY_OUTPUT],
-                                        .scratch_bytes = plan->memory_bytes[TUFF_MEMORY_SCRATCH],
-                                        .plan_hash = tuff_plan_hash(plan)};
-    for (uint32_t i = 0; i < plan->launch_count; i++) info.flops += plan->launches[i].flops;
-    return info;
-}
+struct tuff_plan_figures tuff_executable_figures(const struct tuff_executable *x) { return x->figures; }
 
 struct tuff_program *tuff_executable_program(struct tuff_executable *x)
 {

@@ -102,7 +102,8 @@ static void build(struct tuff_plan *plan, struct tuff_context *context)
                                                      "layout(std430, binding = 1) writeonly buffer B { float b[]; }; "
                                                      "void tuff_body(uint i) { b[i] = 2.0 * a[i] + 1.0; }\n"};
     const struct tuff_plan_spec workgroup = {0, 64};
-    const struct tuff_plan_binding bindings[] = {{0, TUFF_READ, 0, bytes}, {1, TUFF_WRITE, 0, bytes}};
+    const struct tuff_plan_binding bindings[] = {{.slot = 0, .access = TUFF_READ, .bytes = bytes},
+                                                 {.slot = 1, .access = TUFF_WRITE, .bytes = bytes}};
     const uint32_t push[] = {WORDS, 0}; /* blocks, first */
     tuff_plan_init(plan, context);
     plan->memory_bytes[TUFF_MEMORY_INPUT] = plan->memory_bytes[TUFF_MEMORY_OUTPUT] = bytes;

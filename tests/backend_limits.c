@@ -37,8 +37,8 @@ static void build(struct limits_test *t, struct tuff_plan *plan, bool half)
     plan->memory_bytes[TUFF_MEMORY_SCRATCH] = BUFFERS * RANGE;
     for (uint32_t i = 0; i < BUFFERS; i++) {
         struct tuff_plan_slot slot = {.name = "s", .memory = TUFF_MEMORY_SCRATCH, .offset = i * RANGE, .bytes = RANGE};
-        bindings[i] = (struct tuff_plan_binding){tuff_plan_add_slot(plan, &slot), i + 1 < BUFFERS ? TUFF_READ : TUFF_WRITE,
-                                                 0, RANGE};
+        bindings[i] = (struct tuff_plan_binding){
+            .slot = tuff_plan_add_slot(plan, &slot), .access = i + 1 < BUFFERS ? TUFF_READ : TUFF_WRITE, .bytes = RANGE};
     }
     launch.kernel = tuff_plan_add_kernel(plan, &kernel, &(struct tuff_plan_spec){0, LOCAL}, 1);
     tuff_plan_add_launch(plan, &launch, bindings, BUFFERS, push, PUSH / 4);

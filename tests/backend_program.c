@@ -58,12 +58,18 @@ static void build(struct tuff_plan *plan, struct tuff_context *context, uint32_t
         tuff_plan_add_slot(plan, &slot);
     }
     add_launch(plan, "add s", accumulate, workgroup, cut,
-               (struct tuff_plan_binding[]){{X, TUFF_READ, 0, bytes}, {S, TUFF_READ | TUFF_WRITE, 0, bytes}}, 2);
+               (struct tuff_plan_binding[]){{.slot = X, .access = TUFF_READ, .bytes = bytes},
+                                            {.slot = S, .access = TUFF_READ | TUFF_WRITE, .bytes = bytes}},
+               2);
     add_launch(plan, "affine \"t\"", affine, workgroup, false,
-               (struct tuff_plan_binding[]){{S, TUFF_READ, 0, bytes}, {SEVEN, TUFF_READ, 0, 4}, {T, TUFF_WRITE, 0, bytes}},
+               (struct tuff_plan_binding[]){{.slot = S, .access = TUFF_READ, .bytes = bytes},
+                                            {.slot = SEVEN, .access = TUFF_READ, .bytes = 4},
+                                            {.slot = T, .access = TUFF_WRITE, .bytes = bytes}},
                3);
     add_launch(plan, "square y", square, workgroup, false,
-               (struct tuff_plan_binding[]){{T, TUFF_READ, 0, bytes}, {Y, TUFF_WRITE, 0, bytes}}, 2);
+               (struct tuff_plan_binding[]){{.slot = T, .access = TUFF_READ, .bytes = bytes},
+                                            {.slot = Y, .access = TUFF_WRITE, .bytes = bytes}},
+               2);
     tuff_plan_place_barriers(plan);
 }
 

@@ -96,9 +96,9 @@ static void run_operator(struct harness *h, const struct tuff_op *op)
     if (ok) {
         compare_all(h, g, op, &o, data, bound, got);
         h->operators++;
-        h->launches += run.info.counts.launches;
-        h->pipelines += run.info.counts.pipelines;
-        h->compiled += run.info.counts.compiled;
+        h->launches += run.counts.launches;
+        h->pipelines += run.counts.pipelines;
+        h->compiled += run.counts.compiled;
     }
     backend_check(&h->test, ok, "%s: did not run", op->name);
     for (uint32_t i = 0; i < TUFF_COUNT(got); i++) tuff_free(h->test.context, got[i]);

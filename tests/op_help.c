@@ -295,7 +295,7 @@ bool op_run_graph(struct tuff_device *device, struct tuff_graph *g, double *cons
     bool ok = told(tuff_session_create(device, g, &session_params, &session, &error), &error) &&
               told(tuff_session_compile(session, &params, &x, &error), &error) && write_leaves(g, data, session, x);
     ok = ok && told(tuff_executable_run(x, &error), &error) && read_outputs(g, session, x, run);
-    if (ok) run->info = tuff_executable_info(x);
+    if (ok) run->counts = tuff_program_counts(tuff_executable_program(x));
     tuff_executable_destroy(x);
     tuff_session_destroy(session);
     return ok;

@@ -46,7 +46,7 @@ struct op_run {
     uint32_t count;
     double **got;
     const struct tuff_compiler *compiler; /* NULL: the session's own choice */
-    struct tuff_executable_info info;
+    struct tuff_program_counts counts;
 };
 bool op_run_graph(struct tuff_device *device, struct tuff_graph *g, double *const *data, struct op_run *run);
 /* A kernel as it would be with a slip of the pen: for tests that must find it. */

@@ -184,7 +184,7 @@ static void test_row(struct own_test *t, size_t which, const struct meeting *m)
     bool ok = tuff_graph_finish(r.g, NULL) == TUFF_OK && op_run_graph(t->test.device, r.g, r.data, &run);
     if (backend_check(&t->test, ok, "%s, %s: did not run: %s", rows[which].row.name, m->name, r.g->error.message))
         compare(t, which, m, &r);
-    uint32_t launches = run.info.counts.launches;
+    uint32_t launches = run.counts.launches;
     if (m->chain && !rows[which].two && !(tuff_device_context(t->test.device)->options.debug & TUFF_DEBUG_NOFUSE))
         backend_check(&t->test, launches == 1, "%s, %s: %u launches: not fused", rows[which].row.name, m->name,
                       (unsigned)launches);

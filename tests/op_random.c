@@ -98,7 +98,7 @@ static void run(struct random_test *t, uint32_t number, struct op_random random)
     for (int plain = 0; ok && plain < 2; plain++) {
         ok = op_run_graph(plain ? t->plain.device : t->fused.device, x.g, data, &run);
         if (!ok) break;
-        t->launches[plain] += run.info.counts.launches;
+        t->launches[plain] += run.counts.launches;
         compare(t, &x, number, plain ? "passes off" : "fused", data, bound, got);
     }
     if (!backend_check(&t->fused, ok && t->totals.wrong == before.wrong, "graph %u failed", (unsigned)number) && x.g &&

@@ -28,8 +28,8 @@ static void build(struct tuff_plan *plan, uint32_t seed)
         uint32_t count = 1 + next_random(&random) % 4;
         for (uint32_t k = 0; k < count; k++) {
             uint32_t slot = next_random(&random) % slot_count;
-            bindings[k] = (struct tuff_plan_binding){slot, k + 1 < count ? TUFF_READ : TUFF_WRITE, 0,
-                                                     plan->slots[slot].bytes};
+            bindings[k] = (struct tuff_plan_binding){
+                .slot = slot, .access = k + 1 < count ? TUFF_READ : TUFF_WRITE, .bytes = plan->slots[slot].bytes};
         }
         tuff_plan_add_launch(plan, &(struct tuff_plan_launch){.label = "l", .groups = {1, 1, 1}}, bindings, count, NULL, 0);
     }

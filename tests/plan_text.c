@@ -29,11 +29,14 @@ static void build(struct tuff_plan *plan)
     uint32_t second = tuff_plan_add_kernel(plan, &kernel, NULL, 0);
     tuff_plan_add_launch(
         plan, &(struct tuff_plan_launch){.label = "mul t", .kernel = first, .groups = {4, 1, 1}, .flops = 256, .cut = true},
-        (struct tuff_plan_binding[]){{x, TUFF_READ, 0, 1024}, {c, TUFF_READ, 0, 16}, {t, TUFF_WRITE, 0, 1024}}, 3,
-        (const uint32_t[]){256, 0xdeadbeef}, 2);
+        (struct tuff_plan_binding[]){{.slot = x, .access = TUFF_READ, .bytes = 1024, .few = 512},
+                                     {.slot = c, .access = TUFF_READ, .bytes = 16},
+                                     {.slot = t, .access = TUFF_WRITE, .bytes = 1024}},
+        3, (const uint32_t[]){256, 0xdeadbeef}, 2);
     tuff_plan_add_launch(plan, &(struct tuff_plan_launch){.label = "add y", .kernel = second, .groups = {4, 2, 3}},
-                         (struct tuff_plan_binding[]){{t, TUFF_READ | TUFF_WRITE, 0, 1024}, {y, TUFF_WRITE, 256, 256}}, 2,
-                         NULL, 0);
+                         (struct tuff_plan_binding[]){{.slot = t, .access = TUFF_READ | TUFF_WRITE, .bytes = 1024},
+                                                      {.slot = y, .access = TUFF_WRITE, .offset = 256, .bytes = 256}},
+                         2, NULL, 0);
     tuff_plan_place_barriers(plan);
 }
 

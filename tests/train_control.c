@@ -143,27 +143,28 @@ static void test_memory(struct backend_test *test)
 {
     struct tuff_error error = {0};
     struct control c;
-    struct tuff_memory_needs needs = {0};
+    struct tuff_plan_figures needs = {0};
     uint64_t before, after;
     if (!backend_status(test, "model", TUFF_OK, open_model(test, &c, false, &error), &error)) return;
     tuff_device_memory(test->device, &before, NULL);
     backend_status(test, "memory", TUFF_OK, tuff_model_memory(c.model, &c.data, &c.fit, &needs, &error), &error);
     tuff_device_memory(test->device, &after, NULL);
     backend_check(test, before == after, "asking took %lld bytes", (long long)(after - before));
-    backend_check(test, needs.fits && needs.available_bytes > needs.total_bytes && needs.total_bytes > 0,
+    uint64_t available = tuff_device_available(test->device);
+    backend_check(test, tuff_plan_fits(test->device, &needs) && available > needs.total_bytes && needs.total_bytes > 0,
                   "memory: expected %llu bytes to fit into %llu", (unsigned long long)needs.total_bytes,
-                  (unsigned long long)needs.available_bytes);
+                  (unsigned long long)available);
     backend_status(test, "fit", TUFF_OK, tuff_model_fit(c.model, &c.data, &c.fit, &error), &error);
-    struct tuff_executable_info info = tuff_model_info(c.model);
+    struct tuff_plan_figures got = tuff_model_figures(c.model);
     backend_check(test,
-                  info.param_bytes == needs.param_bytes && info.state_bytes == needs.state_bytes &&
-                      info.scratch_bytes == needs.scratch_bytes && info.const_bytes == needs.const_bytes,
+                  got.param_bytes == needs.param_bytes && got.state_bytes == needs.state_bytes &&
+                      got.scratch_bytes == needs.scratch_bytes && got.const_bytes == needs.const_bytes,
                   "memory: told %llu, %llu, %llu bytes; the plan has %llu, %llu, %llu",
                   (unsigned long long)needs.param_bytes, (unsigned long long)needs.state_bytes,
-                  (unsigned long long)needs.scratch_bytes, (unsigned long long)info.param_bytes,
-                  (unsigned long long)info.state_bytes, (unsigned long long)info.scratch_bytes);
+                  (unsigned long long)needs.scratch_bytes, (unsigned long long)got.param_bytes,
+                  (unsigned long long)got.state_bytes, (unsigned long long)got.scratch_bytes);
     c.data.count = 1 << 30; /* streamed, as it does not fit on the device: needs less */
-    struct tuff_memory_needs large = {0};
+    struct tuff_plan_figures large = {0};
     backend_status(test, "memory of large data", TUFF_OK, tuff_model_memory(c.model, &c.data, &c.fit, &large, &error),
                    &error);
     backend_check(test, large.input_bytes > 0 && large.state_bytes < needs.state_bytes,
@@ -175,14 +176,15 @@ static void test_too_large(struct backend_test *test)
 {
     struct tuff_error error = {0};
     struct tuff_graph *g;
-    struct tuff_memory_needs needs = {0};
+    struct tuff_plan_figures needs = {0};
     if (!backend_status(test, "graph", TUFF_OK, tuff_graph_create(test->context, &g, &error), &error)) return;
     tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(1900, 1, 1000)),
              y = tuff_input(g, "y", TUFF_F32, TUFF_SHAPE(1, 1000, 1000));
     tuff_val sum = tuff_add(g, x, y); /* 7.6 GB */
     struct tuff_executable_params params = {.struct_size = sizeof params, .outputs = &sum, .output_count = 1};
-    tuff_status status = tuff_memory_ask(test->device, g, &params, &needs, &error);
-    bool told = status == TUFF_OK ? !needs.fits : (status == TUFF_ERR_UNSUPPORTED && error.message[0]);
+    tuff_status status = tuff_plan_ask(test->device, g, &params, &needs, &error);
+    bool told = status == TUFF_OK ? !tuff_plan_fits(test->device, &needs)
+                                  : (status == TUFF_ERR_UNSUPPORTED && error.message[0]);
     backend_check(test, told, "7.6 GB: expected a refusal, got %s, total %llu", tuff_status_name(status),
                   (unsigned long long)needs.total_bytes);
     tuff_graph_destroy(g);

@@ -27,7 +27,7 @@ static bool train_under(struct backend_test *test, const char *limits, struct ou
     if (status == TUFF_OK) status = train_model(&t, &params, &error);
     if (status == TUFF_OK) status = train_fit(&t, &error);
     if (status == TUFF_OK) status = train_content(&t, &outcome->content, &error);
-    if (status == TUFF_OK) outcome->launches = tuff_model_info(t.model).counts.launches;
+    if (status == TUFF_OK) outcome->launches = tuff_model_figures(t.model).launches;
     train_close(&t);
     return backend_status(test, limits ? limits : "no limits", TUFF_OK, status, &error);
 }

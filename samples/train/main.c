@@ -145,13 +145,13 @@ static uint64_t parameter_count(const struct tuff_model *model)
 static tuff_status ask_memory(struct run *run, struct tuff_error *error)
 {
     struct tuff_data data = data_view(&run->data.train);
-    struct tuff_memory_needs needs;
+    struct tuff_plan_figures needs;
     tuff_status status = tuff_model_memory(run->model, &data, &run->fit, &needs, error);
     if (status != TUFF_OK) return status;
-    double needed = (double)needs.total_bytes / 1e6, available = (double)needs.available_bytes / 1e6;
+    double needed = (double)needs.total_bytes / 1e6, available = (double)tuff_device_available(run->device) / 1e6;
     printf("memory   %.1f MB of %.0f MB\n", needed, available);
     fflush(stdout);
-    if (needs.fits) return TUFF_OK;
+    if (tuff_plan_fits(run->device, &needs)) return TUFF_OK;
     snprintf(error->message, sizeof error->message,
              "the training needs %.1f MB of device memory, of which %.1f MB are free; a smaller --batch needs less", needed,
              available);
@@ -269,7 +269,7 @@ static tuff_status finish(struct run *run, struct tuff_error *error)
                             .train_count = run->train_count,
                             .validation_count = run->data.train.count - run->train_count,
                             .parameter_count = parameter_count(run->model),
-                            .plan = tuff_model_info(run->model)};
+                            .plan = tuff_model_figures(run->model)};
     uint64_t now_bytes;
     result.best_epoch = (uint32_t)tuff_model_state(run->model).best_epoch;
     printf("speed    %.0f samples/s, %.1f s of training\n", history_rate(&run->history), run->history.seconds);

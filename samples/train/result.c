@@ -70,7 +70,7 @@ static void options_member(FILE *file, const struct options *options)
 bool result_write(const char *path, const struct result *r)
 {
     FILE *file = fopen(path, "w");
-    const struct tuff_executable_info *plan = &r->plan;
+    const struct tuff_plan_figures *plan = &r->plan;
     static const char *const kinds[] = {"other", "discrete", "integrated", "virtual", "software"};
     char driver[520];
     if (!file) return false;

@@ -98,7 +98,7 @@ struct result {
     uint32_t best_epoch; /* from 0 */
     uint64_t train_count, validation_count, parameter_count;
     uint64_t peak_bytes;
-    struct tuff_executable_info plan;
+    struct tuff_plan_figures plan;
 };
 bool result_write(const char *path, const struct result *result);
 

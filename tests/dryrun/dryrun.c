@@ -28,15 +28,15 @@ static void log_message(void *user, enum tuff_log_level level, const char *messa
 }
 
 static void report(struct dryrun *d, const char *name, tuff_status status, const struct tuff_error *error,
-                   const struct tuff_executable_info *info)
+                   const struct tuff_plan_figures *figures)
 {
-    if (status == TUFF_OK && !info) { /* figures are not public */
+    if (status == TUFF_OK && !figures) { /* figures are not public */
         printf("%-24s ok\n", name);
         return;
     }
     if (status == TUFF_OK) {
-        printf("%-24s ok  %3u launches %3u barriers %3u pipelines\n", name, info->counts.launches, info->counts.barriers,
-               info->counts.pipelines);
+        printf("%-24s ok  %3u launches %3u barriers %3u pipelines\n", name, figures->launches, figures->barriers,
+               figures->pipelines);
         return;
     }
     printf("%-24s FAILED  %s: %s\n", name, tuff_status_name(status), error->message);
@@ -161,17 +161,17 @@ static void run_family(struct dryrun *d, const char *name, tuff_val (*build)(str
     struct tuff_graph *g = NULL;
     struct tuff_session *session = NULL;
     struct tuff_executable *plan = NULL;
-    struct tuff_executable_info info = {0};
+    struct tuff_plan_figures figures = {0};
     tuff_status status = tuff_graph_create(d->context, &g, &error);
     tuff_val y = status == TUFF_OK ? build(g) : 0;
     struct tuff_executable_params params = {.struct_size = sizeof params, .outputs = &y, .output_count = 1};
     if (!status) status = tuff_graph_finish(g, &error);
     if (!status) status = tuff_session_create(d->device, g, NULL, &session, &error);
     if (!status) status = tuff_session_compile(session, &params, &plan, &error);
-    if (!status) info = tuff_executable_info(plan);
+    if (!status) figures = tuff_executable_figures(plan);
     if (!status) status = cover(d, plan, &error);
     if (!status) status = tuff_executable_run(plan, &error);
-    report(d, name, status, &error, &info);
+    report(d, name, status, &error, &figures);
     tuff_executable_destroy(plan);
     tuff_session_destroy(session);
     tuff_graph_destroy(g);
@@ -195,7 +195,7 @@ static void run_quickstart(struct dryrun *d)
 {
     struct tuff_error error = {0};
     struct tuff_model *model = NULL;
-    struct tuff_executable_info info = {0};
+    struct tuff_plan_figures figures = {0};
     float out[10];
     uint8_t *x = calloc(SAMPLES, 28 * 28);
     int32_t *labels = calloc(SAMPLES, sizeof *labels);
@@ -206,8 +206,8 @@ static void run_quickstart(struct dryrun *d)
     struct tuff_data data = {.count = SAMPLES, .x = x, .labels = labels};
     tuff_status status = x && labels ? tuff_model_create(d->device, &declared, &model, &error) : TUFF_ERR_MEMORY;
     if (!status) status = tuff_model_fit(model, &data, &fit, &error);
-    if (model) info = tuff_model_info(model);
-    report(d, "quickstart, training", status, &error, &info);
+    if (model) figures = tuff_model_figures(model);
+    report(d, "quickstart, training", status, &error, &figures);
     if (!status) status = tuff_model_predict(model, x, 1, out, &error);
     report(d, "quickstart, inference", status, &error, NULL);
     tuff_model_destroy(model);

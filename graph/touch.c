@@ -1,0 +1,82 @@
+/* touch.c - how much of what lies in memory a launch can read at most: a slice, a gather or a broadcast needs no more elements
+ * of its operand than it has results, while a kernel needs its operands whole.
+ * requires: storage. Promises: an upper bound, for figures alone. */
+#include "graph/compile.h"
+
+struct walk {
+    struct tuff_work *w;
+    const struct tuff_group *group;
+    struct tuff_touch *touch;
+};
+
+static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
+static uint64_t count_of(const struct tuff_work *w, tuff_val v) { return tuff_shape_count(&val(w, v)->type.shape); }
+
+static bool in_group(const struct tuff_group *group, tuff_val v)
+{
+    for (uint32_t i = 0; i < group->root_count; i++)
+        if (group->roots[i] == v) return true;
+    return v == group->kernel;
+}
+
+/* Does the group load v from memory, rather than compute it? */
+static bool is_loaded(const struct walk *walk, tuff_val v)
+{
+    uint64_t offset;
+    if (!walk->w->places[v].root) return false;
+    while (!in_group(walk->group, v) && tuff_is_alias(walk->w->g, v, &offset)) v = val(walk->w, v)->in[0];
+    return !in_group(walk->group, v);
+}
+
+/* Lists what computing v goes through, operands before what they feed. */
+static void list(struct walk *walk, tuff_val v)
+{
+    struct tuff_touch *touch = walk->touch;
+    const struct tuff_value *value = val(walk->w, v);
+    if (touch->seen[v]) return;
+    touch->seen[v] = true;
+    touch->need[v] = 0;
+    bool loaded = is_loaded(walk, v);
+    for (uint32_t i = 0; i < value->in_count && !loaded; i++)
+        if (value->in[i]) list(walk, value->in[i]);
+    touch->order[touch->count++] = v;
+}
+
+/* Hands v's need down to its operands, or to the memory that it is loaded from. */
+static void hand_down(struct walk *walk, tuff_val v)
+{
+    struct tuff_touch *touch = walk->touch;
+    const struct tuff_value *value = val(walk->w, v);
+    if (in_group(walk->group, v) || touch->need[v] > count_of(walk->w, v)) touch->need[v] = count_of(walk->w, v);
+    if (is_loaded(walk, v)) {
+        touch->bytes[walk->w->places[v].root] += touch->need[v] * tuff_dtype_bytes(value->type.dtype);
+        return;
+    }
+    for (uint32_t i = 0; i < value->in_count; i++)
+        if (value->in[i])
+            touch->need[value->in[i]] += value->op->class == TUFF_CLASS_KERNEL ? count_of(walk->w, value->in[i])
+                                                                               : touch->need[v];
+}
+
+tuff_status tuff_touch_start(struct tuff_work *w, struct tuff_touch *touch)
+{
+    *touch = (struct tuff_touch){.need = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *touch->need),
+                                 .bytes = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *touch->bytes),
+                                 .order = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *touch->order),
+                                 .seen = tuff_arena_alloc(w->arena, w->g->count + 1)};
+    bool all = touch->need && touch->bytes && touch->order && touch->seen;
+    return all ? TUFF_OK : tuff_fail_memory(w->context, w->error);
+}
+
+void tuff_touch_group(struct tuff_work *w, const struct tuff_group *group, struct tuff_touch *touch)
+{
+    struct walk walk = {w, group, touch};
+    for (uint32_t i = 0; i < touch->count; i++) { /* what the last group left */
+        touch->seen[touch->order[i]] = false;
+        touch->bytes[w->places[touch->order[i]].root] = 0;
+    }
+    touch->count = 0;
+    if (group->kernel) list(&walk, group->kernel);
+    for (uint32_t i = 0; i < group->root_count; i++) list(&walk, group->roots[i]);
+    for (uint32_t i = touch->count; i-- > 0;) hand_down(&walk, touch->order[i]);
+}

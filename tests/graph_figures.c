@@ -1,0 +1,229 @@
+/* graph_figures.c - the figures of plans (tuff_plan_ask) against what they are by hand, without a device. */
+#include "backend/backend.h"
+#include "graph/compile.h"
+#include "tests/graph_help.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct figures_test {
+    struct tuff_context *context;
+    unsigned failures;
+};
+
+#define check(t, ...) graph_check(&(t)->failures, __VA_ARGS__)
+
+static bool count(struct figures_test *t, const struct tuff_graph *g, const tuff_val *outputs, uint32_t output_count,
+                  uint32_t which, uint32_t debug, const char *what, struct tuff_plan_figures *f)
+{
+    struct tuff_error error = {0};
+    struct tuff_caps caps = graph_caps(which);
+    struct tuff_compiled compiled;
+    struct tuff_compile_params params = {
+        .graph = g, .outputs = outputs, .output_count = output_count, .caps = &caps, .debug = debug | TUFF_DEBUG_CHECK};
+    tuff_status status = tuff_compile(&params, &compiled, &error);
+    if (!check(t, status == TUFF_OK, "%s: %s: %s", what, tuff_status_name(status), error.message)) return false;
+    if (tuff_figures_of(&compiled.plan, compiled.output_slots[0], 1, t->context, f, &error) != TUFF_OK) abort();
+    check(t, f->plan_hash == tuff_plan_hash(&compiled.plan), "%s: another hash than the plan's", what);
+    tuff_plan_finish(&compiled.plan);
+    return true;
+}
+
+static void expect(struct figures_test *t, const char *what, const char *figure, uint64_t expected, uint64_t got)
+{
+    check(t, expected == got, "%s: %s: expected %llu, got %llu", what, figure, (unsigned long long)expected,
+          (unsigned long long)got);
+}
+#define EXPECT(figure, value) expect(t, what, #figure, value, f.figure)
+
+static tuff_val input(struct tuff_graph *g, const char *name, uint32_t rows, uint32_t columns)
+{
+    return tuff_input(g, name, TUFF_F32, TUFF_SHAPE(rows, columns));
+}
+
+static tuff_val param(struct tuff_graph *g, const char *name, struct tuff_shape shape)
+{
+    return tuff_param(g, name, shape, (struct tuff_init){TUFF_INIT_KAIMING_UNIFORM, 0, 0, NULL});
+}
+
+static const struct tuff_matmul_params by_rows = {.transpose_b = true};
+
+static void test_pointwise(struct figures_test *t)
+{
+    static const char what[] = "pointwise";
+    struct tuff_graph *g = graph_fresh(t->context);
+    struct tuff_plan_figures f;
+    tuff_val a = input(g, "a", 64, 64), y = tuff_mul(g, tuff_relu(g, tuff_add(g, a, input(g, "b", 64, 64))), a);
+    if (count(t, g, &y, 1, 0, 0, what, &f)) {
+        EXPECT(launches, 1);
+        EXPECT(barriers, 0);
+        EXPECT(submissions, 1);
+        EXPECT(pipelines, 1);
+        EXPECT(kernels, 1);
+        EXPECT(bytes_read, 2 * 16384); /* a is read once by the one launch, though it is used twice */
+        EXPECT(bytes_written, 16384);
+        EXPECT(bytes_least, 3 * 16384);
+        EXPECT(input_bytes, 2 * 16384);
+        EXPECT(output_bytes, 16384);
+        EXPECT(total_bytes, 3 * 16384);
+        EXPECT(scratch_bytes, 0);
+        EXPECT(scratch_bound_bytes, 0);
+        EXPECT(saved_bytes, 0);
+    }
+    tuff_graph_destroy(g);
+}
+
+/* y = relu(x w1^T) w2^T */
+static void test_layers(struct figures_test *t)
+{
+    static const char what[] = "two layers";
+    struct tuff_graph *g = graph_fresh(t->context);
+    struct tuff_plan_figures f;
+    tuff_val h = tuff_relu(g, tuff_matmul(g, input(g, "x", 64, 128), param(g, "w1", TUFF_SHAPE(256, 128)), by_rows));
+    tuff_val y = tuff_matmul(g, h, param(g, "w2", TUFF_SHAPE(64, 256)), by_rows);
+    if (count(t, g, &y, 1, 0, 0, what, &f)) {
+        EXPECT(launches, 2);
+        EXPECT(barriers, 1);
+        EXPECT(pipelines, 2);
+        EXPECT(kernels, 2);
+        EXPECT(bytes_read, 32768 + 131072 + 65536 + 65536); /* x, w1, h, w2 */
+        EXPECT(bytes_written, 65536 + 16384);               /* h, y */
+        EXPECT(bytes_least, 32768 + 131072 + 65536 + 16384);
+        EXPECT(param_bytes, 131072 + 65536);
+        EXPECT(scratch_bytes, 65536);
+        EXPECT(scratch_bound_bytes, 65536);
+        EXPECT(saved_bytes, 0);
+        EXPECT(flops, 2ull * 64 * 256 * 128 + 2ull * 64 * 64 * 256);
+    }
+    tuff_graph_destroy(g);
+}
+
+/* Rows of a large table: by a gather, by a slice, by two gathers, by a gather and whole. */
+static void test_rows(struct figures_test *t)
+{
+    struct tuff_graph *g = graph_fresh(t->context);
+    struct tuff_plan_figures f;
+    tuff_val table = param(g, "table", TUFF_SHAPE(4096, 64)), at = tuff_input(g, "at", TUFF_I32, TUFF_SHAPE(8)),
+             other = tuff_input(g, "other", TUFF_I32, TUFF_SHAPE(8));
+    tuff_val rows = tuff_gather(g, table, at, 0), y = tuff_relu(g, rows), what_y;
+    const char *what = "gather";
+    if (count(t, g, &y, 1, 0, 0, what, &f)) {
+        EXPECT(bytes_read, 2048 + 32);
+        EXPECT(bytes_written, 2048);
+        EXPECT(bytes_least, 2048 + 32 + 2048);
+        EXPECT(param_bytes, 4096 * 256);
+    }
+    what = "slice";
+    what_y = tuff_relu(g, tuff_slice(g, table, (uint32_t[]){7, 3}, (int32_t[]){5, 2}, (uint32_t[]){4, 16}));
+    if (count(t, g, &what_y, 1, 0, 0, what, &f)) {
+        EXPECT(bytes_read, 4 * 16 * 4);
+        EXPECT(bytes_least, 2 * 4 * 16 * 4);
+    }
+    what = "two gathers";
+    what_y = tuff_add(g, y, tuff_gather(g, table, other, 0));
+    if (count(t, g, &what_y, 1, 0, 0, what, &f)) {
+        EXPECT(launches, 1);
+        EXPECT(bytes_read, 2 * (2048 + 32));
+    }
+    what = "gather and whole";
+    tuff_val both[2] = {y, tuff_relu(g, table)};
+    if (count(t, g, both, 2, 0, 0, what, &f)) {
+        EXPECT(bytes_read, 2048 + 32 + 4096 * 256);
+        EXPECT(bytes_least, 32 + 4096 * 256 + 2048 + 4096 * 256);
+        EXPECT(saved_bytes, 0);
+    }
+    tuff_graph_destroy(g);
+}
+
+/* A state that is read and written, a constant of which a part is read. */
+static void test_states(struct figures_test *t)
+{
+    static const char what[] = "state";
+    struct tuff_graph *g = graph_fresh(t->context);
+    struct tuff_plan_figures f;
+    float numbers[512] = {1, 2, 3};
+    tuff_val s = tuff_state(g, "s", TUFF_F32, TUFF_SHAPE(256), (struct tuff_init){0});
+    tuff_val c = tuff_constant(g, (struct tuff_type){TUFF_F32, TUFF_SHAPE(512)}, numbers);
+    c = tuff_slice(g, c, (uint32_t[]){64}, (int32_t[]){1}, (uint32_t[]){256});
+    tuff_val update = tuff_assign(g, s, tuff_add(g, tuff_affine(g, s, 0.5, 0), c));
+    if (count(t, g, &update, 1, 0, 0, what, &f)) {
+        EXPECT(launches, 1);
+        EXPECT(bytes_read, 2 * 1024);
+        EXPECT(bytes_written, 1024);
+        EXPECT(bytes_least, 3 * 1024);
+        EXPECT(state_bytes, 1024);
+        EXPECT(saved_bytes, 0);
+    }
+    tuff_graph_destroy(g);
+}
+
+/* h = relu(x w1^T + b1), y = h w2^T, loss = mean (y - target)^2, and SGD. Backward needs h, for relu and for the gradient of w2,
+ * and y (or the difference to the target, of the same size); x, target and the weights lie elsewhere. */
+static void test_training(struct figures_test *t)
+{
+    static const char what[] = "training";
+    struct tuff_graph *g = graph_fresh(t->context);
+    struct tuff_plan_figures f;
+    tuff_val h = tuff_matmul(g, input(g, "x", 32, 64), param(g, "w1", TUFF_SHAPE(128, 64)), by_rows);
+    h = tuff_relu(g, tuff_add(g, h, param(g, "b1", TUFF_SHAPE(128))));
+    tuff_val y = tuff_matmul(g, h, param(g, "w2", TUFF_SHAPE(64, 128)), by_rows);
+    tuff_val outputs[1 + TUFF_OPTIMIZER_UPDATES] = {tuff_mse_loss(g, y, input(g, "target", 32, 64), TUFF_REDUCE_MEAN)};
+    struct tuff_optimizer optimizer;
+    tuff_optimizer_build(g, outputs[0], &(struct tuff_optimizer_params){.schedule = {.lr = 0.1}}, &optimizer);
+    for (uint32_t i = 0; i < optimizer.update_count; i++) outputs[1 + i] = optimizer.updates[i];
+    enum { PARAMS = 32768 + 512 + 32768 };
+    for (uint32_t device = 0; device < graph_caps_count; device++) {
+        if (!count(t, g, outputs, 1 + optimizer.update_count, device, 0, what, &f)) continue;
+        EXPECT(saved_bytes, 32 * 128 * 4 + 32 * 64 * 4);
+        EXPECT(param_bytes, PARAMS);
+        /* parameters read and written, x, target, loss, a row of step sizes, and its number; gradients pass */
+        EXPECT(bytes_least, 2 * PARAMS + 2 * 8192 + 4 + 16 + 4);
+    }
+    tuff_graph_destroy(g);
+}
+
+/* What must hold of every plan. */
+static void test_networks(struct figures_test *t)
+{
+    for (uint32_t n = 0; n < graph_network_count; n++) {
+        struct tuff_graph *g = graph_fresh(t->context);
+        tuff_val outputs[GRAPH_HELP_OUTPUTS];
+        uint32_t output_count = graph_network(g, n, outputs);
+        for (uint32_t d = 0; d < graph_caps_count; d++) {
+            struct tuff_plan_figures f, apart;
+            char what[64];
+            snprintf(what, sizeof what, "%s on %s", graph_network_names[n], graph_caps_names[d]);
+            if (!count(t, g, outputs, output_count, d, 0, what, &f) ||
+                !count(t, g, outputs, output_count, d, TUFF_DEBUG_NOALIAS, what, &apart))
+                continue;
+            printf("%s: %u launches, read %llu, written %llu, least %llu; scratch %llu, bound %llu, saved %llu bytes\n",
+                   what, (unsigned)f.launches, (unsigned long long)f.bytes_read, (unsigned long long)f.bytes_written,
+                   (unsigned long long)f.bytes_least, (unsigned long long)f.scratch_bytes,
+                   (unsigned long long)f.scratch_bound_bytes, (unsigned long long)f.saved_bytes);
+            check(t, f.bytes_least <= f.bytes_read + f.bytes_written, "%s: moves less than the least", what);
+            check(t, f.scratch_bound_bytes <= f.scratch_bytes && !f.scratch_bound_bytes == !f.scratch_bytes,
+                  "%s: scratch beyond its bound", what);
+            check(t, apart.scratch_bound_bytes <= apart.scratch_bytes && apart.scratch_bytes >= f.scratch_bytes,
+                  "%s: more scratch where values share it", what);
+            check(t, f.saved_bytes <= apart.saved_bytes, "%s: %llu bytes saved, %llu where updates of states are copied",
+                  what, (unsigned long long)f.saved_bytes, (unsigned long long)apart.saved_bytes);
+            check(t, f.kernels <= f.pipelines && f.pipelines <= f.launches, "%s: more kernels than launches", what);
+        }
+        tuff_graph_destroy(g);
+    }
+}
+
+int main(void)
+{
+    struct figures_test t = {.failures = 0};
+    if (tuff_context_create(NULL, &t.context, NULL) != TUFF_OK) return 1;
+    test_pointwise(&t);
+    test_layers(&t);
+    test_rows(&t);
+    test_states(&t);
+    test_training(&t);
+    test_networks(&t);
+    printf("graph_figures: %u failures\n", t.failures);
+    tuff_context_destroy(t.context);
+    return t.failures != 0;
+}
