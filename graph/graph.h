@@ -455,6 +455,33 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_report(const struct tuff_ex
 /* The program, for times and traces (tuff_program_times, tuff_program_trace, tuff_program_counts). Borrowed. */
 TUFF_API struct tuff_program *tuff_executable_program(struct tuff_executable *executable);
 
+/* ---- definitions: what should come out? --------------------------------------------------------------------------------------- */
+
+/* The whole content of an input, parameter or state, as tuff_executable_write and tuff_session_write take it. */
+struct tuff_leaf_content {
+    tuff_val leaf;
+    const void *data; /* [borrowed] during the call */
+};
+struct tuff_evaluate_params {
+    size_t struct_size;
+    const tuff_val *outputs; /* values, or assignments: what the state would become */
+    uint32_t output_count;
+    const struct tuff_leaf_content
+        *leaves; /* every input that the outputs need; parameters and states that differ from .. */
+    uint32_t leaf_count;
+    uint64_t seed;                 /* .. the initial values of a session with this seed */
+    struct tuff_progress progress; /* done and total count operations, about one for a multiply and add */
+};
+/* Evaluates outputs of a graph on the host, in double precision, with the operators' definitions: what a device's results are
+ * compared with. results[i] is the caller's memory for as many doubles as outputs[i] has elements, or NULL: of no interest;
+ * integers are exact, bool is 0 or 1. Casts round to the type they name; everything else, f16 values too, is kept in double.
+ * The caller's device takes no part; plans, fusion and gradients of the graph are not used, but for those that it already has.
+ * Only what the outputs need is computed, and dropped after its last use: the peak is 8 bytes an element of what is alive.
+ * One thread, about 1e9 multiplications and additions a second in matmul and conv2d.
+ * Errors: the graph's own; USAGE for an input without content, a leaf that is none; CANCELLED, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_evaluate(const struct tuff_graph *graph, const struct tuff_evaluate_params *params,
+                                                   double *const *results, struct tuff_error *error);
+
 /* ---- self-test: does this device compute what it should? ------------------------------------------------------------------------------ */
 
 /* What was found of one family of kernels ("matmul", "softmax", ..). */

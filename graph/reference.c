@@ -3,7 +3,7 @@
 #include "graph/reference.h"
 #include "graph/ops/leaf.h"
 
-static tuff_status evaluate_value(const struct tuff_graph *g, tuff_val v, double **data)
+tuff_status tuff_reference_value(const struct tuff_graph *g, tuff_val v, double **data)
 {
     const struct tuff_value *value = &g->values[v];
     const double **in = tuff_alloc(g->context, (value->in_count + 1) * sizeof *in);
@@ -27,7 +27,7 @@ tuff_status tuff_reference_run(const struct tuff_graph *g, double **data)
 {
     tuff_status status = TUFF_OK;
     for (tuff_val v = 1; v < g->count && status == TUFF_OK; v++)
-        if (!data[v]) status = evaluate_value(g, v, data);
+        if (!data[v]) status = tuff_reference_value(g, v, data);
     return status;
 }
 

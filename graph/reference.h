@@ -9,6 +9,8 @@
 double **tuff_reference_create(const struct tuff_graph *g);
 /* Fills data of every value that has none yet; leaves without data are zeros. Errors: MEMORY. */
 TUFF_MUST_CHECK tuff_status tuff_reference_run(const struct tuff_graph *g, double **data);
+/* Fills data[v] alone: its operands have theirs, or are leaves whose zeros nobody needs. Errors: MEMORY. */
+TUFF_MUST_CHECK tuff_status tuff_reference_value(const struct tuff_graph *g, tuff_val v, double **data);
 void tuff_reference_destroy(const struct tuff_graph *g, double **data);
 
 #endif

@@ -1,0 +1,165 @@
+/* evaluate.c - tuff_evaluate: chosen values of a graph in double precision, by the operators' definitions (reference.c).
+ * Promises: computes what the outputs need and nothing else, and frees each value after its last use, so that networks of
+ * hundreds of millions of parameters fit into a computer's memory. */
+#include "graph/ops/leaf.h"
+#include "graph/reference.h"
+
+struct evaluation {
+    const struct tuff_graph *g;
+    const struct tuff_evaluate_params *params;
+    double *const *results;
+    double **data;  /* [owned] per value; NULL: not yet, or no more */
+    uint32_t *uses; /* [owned] per value: readers to come, the caller among them; 0: not needed */
+    uint64_t done, total;
+    struct tuff_error *error;
+};
+
+static bool is_given(const struct tuff_value *value) { return value->op == &tuff_op_input || tuff_is_kept(value); }
+
+/* The definitions of these do not look at what they write to. */
+static uint32_t first_operand(const struct tuff_value *value)
+{
+    return value->op == &tuff_op_assign || value->op == &tuff_op_pack ? 1 : 0;
+}
+
+static const void *content_of(const struct evaluation *e, tuff_val leaf)
+{
+    for (uint32_t i = 0; i < e->params->leaf_count; i++)
+        if (e->params->leaves[i].leaf == leaf) return e->params->leaves[i].data;
+    return NULL;
+}
+
+static tuff_status check(const struct evaluation *e)
+{
+    struct tuff_context *context = e->g->context;
+    const struct tuff_evaluate_params *p = e->params;
+    for (uint32_t i = 0; i < p->output_count; i++)
+        TUFF_REQUIRE(context, e->error, p->outputs[i] > 0 && p->outputs[i] < e->g->count);
+    for (uint32_t i = 0; i < p->leaf_count; i++) {
+        tuff_val leaf = p->leaves[i].leaf;
+        TUFF_REQUIRE(context, e->error, leaf > 0 && leaf < e->g->count && p->leaves[i].data != NULL);
+        if (!is_given(&e->g->values[leaf]))
+            return tuff_fail(context, e->error, TUFF_ERR_USAGE, "value %u (%s) is not an input, parameter or state",
+                             (unsigned)leaf, e->g->values[leaf].op->name);
+    }
+    return TUFF_OK;
+}
+
+/* Roughly the multiplications and additions behind a value. */
+static uint64_t work_of(const struct tuff_graph *g, const struct tuff_value *value)
+{
+    struct tuff_type types[8] = {{.dtype = TUFF_F32}};
+    for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(types); i++)
+        if (value->in[i]) types[i] = g->values[value->in[i]].type;
+    double terms = value->op->terms ? value->op->terms(value, types) : 1;
+    return tuff_shape_count(&value->type.shape) * (uint64_t)(terms < 1 ? 1 : terms);
+}
+
+/* Counts the readers of what the outputs need. */
+static tuff_status count_uses(struct evaluation *e)
+{
+    const struct tuff_value *values = e->g->values;
+    for (uint32_t i = 0; i < e->params->output_count; i++) e->uses[e->params->outputs[i]]++;
+    for (tuff_val v = e->g->count; v-- > 1;) { /* operands come before what they feed */
+        if (!e->uses[v]) continue;
+        for (uint32_t i = first_operand(&values[v]); i < values[v].in_count; i++) e->uses[values[v].in[i]]++;
+        e->total += work_of(e->g, &values[v]);
+        if (values[v].op == &tuff_op_input && !content_of(e, v))
+            return tuff_fail(e->g->context, e->error, TUFF_ERR_USAGE,
+                             "the outputs need the input '%s', which has no content", values[v].name);
+    }
+    return TUFF_OK;
+}
+
+/* Content of an input, parameter or state. */
+static tuff_status load(struct evaluation *e, tuff_val v)
+{
+    const struct tuff_value *value = &e->g->values[v];
+    struct tuff_context *context = e->g->context;
+    const void *given = content_of(e, v);
+    void *initial = NULL;
+    uint64_t count = tuff_shape_count(&value->type.shape);
+    double *out = tuff_alloc(context, (size_t)count * sizeof *out);
+    if (out && !given && !tuff_leaf_starts_zero(value)) {
+        given = initial = tuff_alloc(context, (size_t)tuff_type_bytes(&value->type));
+        if (initial) tuff_leaf_init(value, e->params->seed, initial);
+    }
+    bool memory = out && (given || tuff_leaf_starts_zero(value));
+    for (uint64_t i = 0; memory && given && i < count; i++) out[i] = tuff_element(value->type.dtype, given, i);
+    tuff_free(context, initial);
+    e->data[v] = out;
+    return memory ? TUFF_OK : tuff_fail_memory(context, e->error);
+}
+
+static void drop(struct evaluation *e, tuff_val v)
+{
+    if (--e->uses[v] > 0) return;
+    tuff_free(e->g->context, e->data[v]);
+    e->data[v] = NULL;
+}
+
+static tuff_status compute(struct evaluation *e, tuff_val v)
+{
+    const struct tuff_value *value = &e->g->values[v];
+    for (uint32_t i = first_operand(value); i < value->in_count; i++) /* what is given is unpacked when it is needed */
+        if (value->in[i] && !e->data[value->in[i]]) TUFF_TRY(load(e, value->in[i]));
+    if (tuff_reference_value(e->g, v, e->data) != TUFF_OK) return tuff_fail_memory(e->g->context, e->error);
+    for (uint32_t i = first_operand(value); i < value->in_count; i++)
+        if (value->in[i]) drop(e, value->in[i]);
+    return TUFF_OK;
+}
+
+static void give(struct evaluation *e, tuff_val v)
+{
+    size_t bytes = (size_t)tuff_shape_count(&e->g->values[v].type.shape) * sizeof **e->data;
+    for (uint32_t i = 0; i < e->params->output_count; i++) {
+        if (e->params->outputs[i] != v) continue;
+        if (e->results[i]) memcpy(e->results[i], e->data[v], bytes);
+        drop(e, v);
+    }
+}
+
+static bool is_output(const struct evaluation *e, tuff_val v)
+{
+    for (uint32_t i = 0; i < e->params->output_count; i++)
+        if (e->params->outputs[i] == v) return true;
+    return false;
+}
+
+static tuff_status evaluate(struct evaluation *e)
+{
+    TUFF_TRY(count_uses(e));
+    for (tuff_val v = 1; v < e->g->count; v++) {
+        const struct tuff_value *value = &e->g->values[v];
+        bool output = is_output(e, v), given = is_given(value);
+        if (!e->uses[v]) continue;
+        if (!tuff_progress_report(&e->params->progress, value->op->name, e->done, e->total))
+            return tuff_fail(e->g->context, e->error, TUFF_ERR_CANCELLED, "cancelled at value %u (%s)", (unsigned)v,
+                             value->op->name);
+        e->done += work_of(e->g, value);
+        if (given && output && !e->data[v]) TUFF_TRY(load(e, v));
+        if (!given) TUFF_TRY(compute(e, v));
+        if (output) give(e, v);
+    }
+    bool going = tuff_progress_report(&e->params->progress, "evaluated", e->total, e->total);
+    return going ? TUFF_OK : tuff_fail(e->g->context, e->error, TUFF_ERR_CANCELLED, "cancelled");
+}
+
+tuff_status tuff_evaluate(const struct tuff_graph *graph, const struct tuff_evaluate_params *params, double *const *results,
+                          struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, graph != NULL && params != NULL && results != NULL);
+    TUFF_REQUIRE(graph->context, error, params->struct_size >= sizeof *params);
+    struct evaluation e = {.g = graph, .params = params, .results = results, .error = error};
+    if (graph->status != TUFF_OK) {
+        if (error) *error = graph->error;
+        return graph->status;
+    }
+    TUFF_TRY(check(&e));
+    e.data = tuff_reference_create(graph);
+    e.uses = tuff_alloc(graph->context, graph->count * sizeof *e.uses);
+    tuff_status status = e.data && e.uses ? evaluate(&e) : tuff_fail_memory(graph->context, error);
+    if (e.data) tuff_reference_destroy(graph, e.data);
+    tuff_free(graph->context, e.uses);
+    return status;
+}
