@@ -137,6 +137,9 @@ TUFF_API tuff_val tuff_pad(struct tuff_graph *g, tuff_val x, const uint32_t *bef
 TUFF_API tuff_val tuff_concat(struct tuff_graph *g, const tuff_val *x, uint32_t count, int axis);
 TUFF_API tuff_val tuff_unsqueeze(struct tuff_graph *g, tuff_val x, int axis);
 TUFF_API tuff_val tuff_flatten(struct tuff_graph *g, tuff_val x); /* [n, ...] -> [n, the rest] */
+/* y[n,c,i,j] = x[n, c, i / by_h, j / by_w] (whole division): x [n, c, h, w] -> [n, c, h * by_h, w * by_w]. Source: ONNX Resize-13,
+ * mode nearest, asymmetric coordinates, floor, whole scales. Errors: SHAPE (rank, a factor of 0). */
+TUFF_API tuff_val tuff_upsample_nearest2d(struct tuff_graph *g, tuff_val x, uint32_t by_h, uint32_t by_w);
 
 /* ---- reductions ----------------------------------------------------------------------------------------------------------- */
 
@@ -228,6 +231,33 @@ TUFF_API tuff_val tuff_mse_loss(struct tuff_graph *g, tuff_val x, tuff_val targe
 TUFF_API tuff_val tuff_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
 TUFF_API tuff_val tuff_smooth_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
 TUFF_API tuff_val tuff_bce_with_logits(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
+
+/* ---- attention --------------------------------------------------------------------------------------------------------------------- */
+
+struct tuff_attention_params {
+    double scale;  /* of the products; 0 stands for 1 / sqrt(d) */
+    bool causal;   /* row i sees columns 0 .. i */
+    tuff_val mask; /* 0, or broadcast to [b, h, t, s]: bool, true where a row sees a column; or f32, added to the scaled products */
+};
+/* y[b,n,i,:] = sum_j softmax_j(scale q[b,n,i,:] . k[b,n',j,:] + mask[b,n,i,j]) v[b,n',j,:],  n' = n / (h / hk)
+ * Source: Vaswani et al. 2017, as PyTorch's scaled_dot_product_attention; with hk < h: grouped queries (Ainslie et al. 2023).
+ *   q [b, h, t, d], k [b, hk, s, d], v [b, hk, s, e]   f32; hk divides h: each of their heads serves h / hk neighbours
+ * Returns y [b, h, t, e]. What is not seen gets the weight 0 exactly; a row that sees nothing weighs all columns alike.
+ * Gradients flow into q, k, v and an f32 mask. Numerics: as tuff_matmul and tuff_softmax. Errors: SHAPE. */
+TUFF_API tuff_val tuff_attention(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v,
+                                 struct tuff_attention_params params);
+
+struct tuff_rope_params {
+    double theta;     /* base of the wave lengths; 0 stands for 10000 */
+    uint32_t first;   /* position of row 0 */
+    bool interleaved; /* pairs are neighbours (2p, 2p + 1), as in the paper; else (p, p + d/2), as in GPT-NeoX and Llama */
+};
+/* Turns the pairs (u, w) of each row by an angle that grows with its position: u' = u cos(a) - w sin(a), w' = w cos(a) + u sin(a),
+ * a = (first + i) theta^(-2p / d) in row i, pair p. Source: Su et al. 2021 (RoFormer).
+ *   x [.., t, d]  f32, d even, rank 2 to 7
+ * Returns y of x's shape. Numerics: sines come from tables [t, d/2] that are computed in double; each is in the graph once.
+ * Errors: SHAPE, USAGE (theta). */
+TUFF_API tuff_val tuff_rope(struct tuff_graph *g, tuff_val x, struct tuff_rope_params params);
 
 /* ---- indexing and random ---------------------------------------------------------------------------------------------------------- */
 

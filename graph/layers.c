@@ -59,6 +59,20 @@ tuff_val tuff_batch_norm_infer(struct tuff_graph *g, tuff_val x, tuff_val gamma,
     return tuff_add(g, y, channels(g, beta, rank));
 }
 
+tuff_val tuff_upsample_nearest2d(struct tuff_graph *g, tuff_val x, uint32_t by_h, uint32_t by_w)
+{
+    struct tuff_shape s = tuff_type_of(g, x).shape;
+    if (g->status != TUFF_OK) return 0;
+    if (s.rank != 4 || by_h == 0 || by_w == 0) {
+        char text[128];
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "upsample_nearest2d: takes [n, c, h, w] by at least 1 1, not %s by %u %u",
+                               tuff_shape_text(&s, text, sizeof text), (unsigned)by_h, (unsigned)by_w);
+    }
+    tuff_val y = tuff_reshape(g, x, TUFF_SHAPE(s.dim[0], s.dim[1], s.dim[2], 1, s.dim[3], 1));
+    y = tuff_expand(g, y, TUFF_SHAPE(s.dim[0], s.dim[1], s.dim[2], by_h, s.dim[3], by_w));
+    return tuff_reshape(g, y, TUFF_SHAPE(s.dim[0], s.dim[1], s.dim[2] * by_h, s.dim[3] * by_w));
+}
+
 /* (x - mean) / sqrt(var + eps) over the axes */
 static tuff_val normalize(struct tuff_graph *g, tuff_val x, uint32_t axes, double eps)
 {

@@ -102,6 +102,14 @@ MAKE(entropy_labels, tuff_cross_entropy(g, o->x, o->i, (struct tuff_cross_entrop
 MAKE(entropy_smooth, tuff_cross_entropy(g, o->x, tuff_argmax(g, o->x, 1, TUFF_DROP_AXES),
                                         (struct tuff_cross_entropy_params){.label_smoothing = 1}))
 MAKE(mse_shapes, tuff_mse_loss(g, o->x, o->v, TUFF_REDUCE_MEAN))
+MAKE(upsample_rank, tuff_upsample_nearest2d(g, o->x, 2, 2))
+MAKE(upsample_none, tuff_upsample_nearest2d(g, o->p, 2, 0))
+MAKE(attention_heads, tuff_attention(g, o->p, tuff_slice(g, o->p, U(0, 0, 0, 0), I(1, 1, 1, 1), U(1, 3, 6, 6)), o->p,
+                                     (struct tuff_attention_params){0}))
+MAKE(attention_rank, tuff_attention(g, o->x, o->x, o->x, (struct tuff_attention_params){0}))
+MAKE(attention_mask, tuff_attention(g, o->p, o->p, o->p, (struct tuff_attention_params){.mask = o->v}))
+MAKE(rope_odd, tuff_rope(g, o->x, (struct tuff_rope_params){0}))
+MAKE(rope_theta, tuff_rope(g, o->p, (struct tuff_rope_params){.theta = -1}))
 MAKE(unsqueeze_axis, tuff_unsqueeze(g, o->x, 4))
 
 static const struct {
@@ -175,6 +183,13 @@ static const struct {
     {"cross_entropy", entropy_labels, TUFF_ERR_SHAPE, {"[2, 3]", "i32 [2, 3]"}},
     {"label smoothing", entropy_smooth, TUFF_ERR_USAGE, {"label smoothing", "[0, 1)"}},
     {"mse_loss", mse_shapes, TUFF_ERR_SHAPE, {"[2, 3]", "[5]"}},
+    {"upsample", upsample_rank, TUFF_ERR_SHAPE, {"upsample_nearest2d", "[2, 3]"}},
+    {"upsample by 0", upsample_none, TUFF_ERR_SHAPE, {"upsample_nearest2d", "by 2 0"}},
+    {"attention heads", attention_heads, TUFF_ERR_SHAPE, {"attention", "k f32 [1, 3, 6, 6]"}},
+    {"attention rank", attention_rank, TUFF_ERR_SHAPE, {"attention", "q f32 [2, 3]"}},
+    {"attention mask", attention_mask, TUFF_ERR_SHAPE, {"[5]", "broadcast"}},
+    {"rope", rope_odd, TUFF_ERR_SHAPE, {"rope", "[2, 3]"}},
+    {"rope theta", rope_theta, TUFF_ERR_USAGE, {"rope", "theta -1"}},
     {"unsqueeze", unsqueeze_axis, TUFF_ERR_SHAPE, {"unsqueeze", "axis 4"}},
 };
 

@@ -354,37 +354,14 @@ static void build_one_hot(struct refs_build *b, const struct refs_op *op)
     give(b, tuff_one_hot(b->g, b->in[0], unsigned_of(b, "depth")));
 }
 
-/* [b, kv, s, d] -> [b, h, s, d]: each head serves h / kv neighbours */
-static tuff_val repeat_heads(struct tuff_graph *g, tuff_val x, uint32_t h)
-{
-    struct tuff_shape s = tuff_type_of(g, x).shape;
-    if (s.rank != 4 || s.dim[1] == h || h % s.dim[1]) return x;
-    tuff_val one = tuff_reshape(g, x, TUFF_SHAPE(s.dim[0], s.dim[1], 1, s.dim[2], s.dim[3]));
-    tuff_val all = tuff_expand(g, one, TUFF_SHAPE(s.dim[0], s.dim[1], h / s.dim[1], s.dim[2], s.dim[3]));
-    return tuff_reshape(g, all, TUFF_SHAPE(s.dim[0], h, s.dim[2], s.dim[3]));
-}
-/* softmax(q k^T scale, masked) v; what is masked out gets a number whose exponential is 0 */
 static void build_attention(struct refs_build *b, const struct refs_op *op)
 {
     (void)op;
-    struct tuff_graph *g = b->g;
-    uint32_t h = tuff_type_of(g, b->in[0]).shape.dim[1];
     const char *mask = refs_text(b->c, "mask");
-    tuff_val k = repeat_heads(g, b->in[1], h), v = repeat_heads(g, b->in[2], h), out = tuff_scalar(g, -1e30);
-    tuff_val s = tuff_affine(g, tuff_matmul(g, b->in[0], k, (struct tuff_matmul_params){.transpose_b = true}),
-                             refs_number(b->c, "scale", 1), 0);
-    struct tuff_shape shape = tuff_type_of(g, s).shape;
-    if (refs_flag(b->c, "causal") && shape.rank == 4) {
-        struct tuff_shape square = TUFF_SHAPE(shape.dim[2], shape.dim[3]);
-        s = tuff_select(g, tuff_less_equal(g, tuff_iota(g, square, 1), tuff_iota(g, square, 0)), s, out);
-    }
-    if (strcmp(mask, "none") != 0 && b->in_count < 4)
-        refs_fail(b->c, "has no mask");
-    else if (!strcmp(mask, "keep"))
-        s = tuff_select(g, b->in[3], s, out);
-    else if (!strcmp(mask, "add"))
-        s = tuff_add(g, s, b->in[3]);
-    give(b, tuff_matmul(g, tuff_softmax(g, s, -1), v, (struct tuff_matmul_params){0}));
+    struct tuff_attention_params params = {.scale = refs_number(b->c, "scale", 0), .causal = refs_flag(b->c, "causal")};
+    if (strcmp(mask, "none") != 0) params.mask = b->in[3];
+    if (strcmp(mask, "none") != 0 && b->in_count < 4) refs_fail(b->c, "has no mask");
+    give(b, tuff_attention(b->g, b->in[0], b->in[1], b->in[2], params));
 }
 
 /* ---- table ----------------------------------------------------------------------------------------------------------------- */

@@ -1,0 +1,121 @@
+/* attention.c - attention and rotary positions, built from operators: their gradients follow from the parts. */
+#include "graph/op.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static tuff_val fail_shapes(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v)
+{
+    const struct tuff_type types[3] = {tuff_type_of(g, q), tuff_type_of(g, k), tuff_type_of(g, v)};
+    char a[128], b[128], c[128];
+    return tuff_graph_fail(g, TUFF_ERR_SHAPE,
+                           "attention: q %s %s, k %s %s, v %s %s; they take f32 [b, h, t, d], [b, hk, s, d], [b, hk, s, e], "
+                           "hk a divisor of h",
+                           tuff_dtype_name(types[0].dtype), tuff_shape_text(&types[0].shape, a, sizeof a),
+                           tuff_dtype_name(types[1].dtype), tuff_shape_text(&types[1].shape, b, sizeof b),
+                           tuff_dtype_name(types[2].dtype), tuff_shape_text(&types[2].shape, c, sizeof c));
+}
+
+static bool fits(const struct tuff_type *q, const struct tuff_type *k, const struct tuff_type *v)
+{
+    const uint32_t *a = q->shape.dim, *b = k->shape.dim, *c = v->shape.dim;
+    if (q->shape.rank != 4 || k->shape.rank != 4 || v->shape.rank != 4) return false;
+    if (q->dtype != TUFF_F32 || k->dtype != TUFF_F32 || v->dtype != TUFF_F32) return false;
+    return a[0] == b[0] && a[0] == c[0] && b[1] == c[1] && a[1] % b[1] == 0 && a[3] == b[3] && b[2] == c[2];
+}
+
+/* Products [b, h, t, s] with what is not seen at a number whose exponential is 0. */
+static tuff_val masked(struct tuff_graph *g, tuff_val score, const struct tuff_attention_params *params)
+{
+    struct tuff_shape shape = tuff_type_of(g, score).shape, square = TUFF_SHAPE(shape.dim[2], shape.dim[3]);
+    tuff_val seen = 0, mask = params->mask;
+    bool adds = mask && tuff_type_of(g, mask).dtype != TUFF_BOOL;
+    if (adds) score = tuff_add(g, score, mask);
+    if (params->causal) {
+        tuff_val column = tuff_iota(g, square, 1);
+        seen = tuff_less_equal(g, column, tuff_iota(g, square, 0));
+    }
+    if (seen) score = tuff_select(g, seen, score, tuff_scalar(g, -1e30));
+    if (mask && !adds) score = tuff_select(g, mask, score, tuff_scalar(g, -1e30));
+    struct tuff_shape now = tuff_type_of(g, score).shape;
+    if (g->status != TUFF_OK || tuff_shape_equal(&now, &shape)) return score;
+    char text[128];
+    return tuff_graph_fail(g, TUFF_ERR_SHAPE, "attention: the mask does not broadcast to %s",
+                           tuff_shape_text(&shape, text, sizeof text));
+}
+
+/* A group of heads that share keys is one matrix of their rows, so that nothing is repeated. */
+tuff_val tuff_attention(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v, struct tuff_attention_params params)
+{
+    const struct tuff_type tq = tuff_type_of(g, q), tk = tuff_type_of(g, k), tv = tuff_type_of(g, v);
+    if (g->status != TUFF_OK) return 0;
+    if (!fits(&tq, &tk, &tv)) return fail_shapes(g, q, k, v);
+    const uint32_t b = tq.shape.dim[0], h = tq.shape.dim[1], t = tq.shape.dim[2], d = tq.shape.dim[3];
+    const uint32_t hk = tk.shape.dim[1], s = tk.shape.dim[2], e = tv.shape.dim[3], rows = h / hk * t;
+    double scale = params.scale != 0 ? params.scale : 1 / sqrt(d);
+    tuff_val score = tuff_matmul(g, tuff_reshape(g, q, TUFF_SHAPE(b, hk, rows, d)), k,
+                                 (struct tuff_matmul_params){.transpose_b = true});
+    score = tuff_reshape(g, tuff_affine(g, score, scale, 0), TUFF_SHAPE(b, h, t, s));
+    tuff_val weight = tuff_softmax(g, masked(g, score, &params), -1);
+    weight = tuff_reshape(g, weight, TUFF_SHAPE(b, hk, rows, s));
+    return tuff_reshape(g, tuff_matmul(g, weight, v, (struct tuff_matmul_params){.transpose_a = false}),
+                        TUFF_SHAPE(b, h, t, e));
+}
+
+/* ---- rotary positions --------------------------------------------------------------------------------------------------- */
+
+/* A pair's two numbers lie along one axis of 2: axis 1 of [t, 2, d/2], or, interleaved, axis 2 of [t, d/2, 2]. The cosines have
+ * one element there, the sines two: -sin for the first and +sin for the second of the pair. */
+static tuff_val table(struct tuff_graph *g, uint32_t t, uint32_t pairs, bool sines, const struct tuff_rope_params *params)
+{
+    char name[120];
+    const uint32_t both = sines ? 2 : 1;
+    struct tuff_type type = {TUFF_F32, TUFF_SHAPE(t, both, pairs)};
+    if (params->interleaved) type.shape = TUFF_SHAPE(t, pairs, both);
+    snprintf(name, sizeof name, "rope.%s/%ux%u/%.17g/%u%s", sines ? "sin" : "cos", (unsigned)t, (unsigned)pairs,
+             params->theta, (unsigned)params->first, params->interleaved ? "/interleaved" : "");
+    tuff_val known = tuff_graph_find(g, name);
+    if (known) return known; /* layers share it */
+    float *data = tuff_alloc(g->context, (size_t)t * both * pairs * sizeof *data);
+    if (!data) return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+    for (uint32_t i = 0; i < t; i++)
+        for (uint32_t k = 0; k < both; k++)
+            for (uint32_t p = 0; p < pairs; p++) {
+                double angle = ((double)params->first + i) * pow(params->theta, -(double)p / pairs);
+                double value = sines ? (k ? sin(angle) : -sin(angle)) : cos(angle);
+                data[params->interleaved ? (i * pairs + p) * both + k : (i * both + k) * pairs + p] = (float)value;
+            }
+    tuff_val v = tuff_constant(g, type, data);
+    tuff_free(g->context, data);
+    return tuff_named(g, v, name);
+}
+
+/* y = x cos + (x with each pair's numbers swapped) (-sin, +sin) */
+tuff_val tuff_rope(struct tuff_graph *g, tuff_val x, struct tuff_rope_params params)
+{
+    const struct tuff_type type = tuff_type_of(g, x);
+    const uint32_t rank = type.shape.rank;
+    char text[128];
+    if (g->status != TUFF_OK) return 0;
+    if (type.dtype != TUFF_F32 || rank < 2 || rank >= TUFF_MAX_RANK || type.shape.dim[rank - 1] % 2)
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "rope: takes f32 [.., t, d], d even, rank 2 to %d, not %s %s",
+                               TUFF_MAX_RANK - 1, tuff_dtype_name(type.dtype),
+                               tuff_shape_text(&type.shape, text, sizeof text));
+    if (params.theta == 0) params.theta = 10000;
+    if (!(params.theta > 0) || isinf(params.theta))
+        return tuff_graph_fail(g, TUFF_ERR_USAGE, "rope: theta %g is not above 0", params.theta);
+    const uint32_t t = type.shape.dim[rank - 2], pairs = type.shape.dim[rank - 1] / 2;
+    const uint32_t axis = params.interleaved ? rank : rank - 1; /* of the 2 */
+    struct tuff_shape split = type.shape;
+    uint32_t start[TUFF_MAX_RANK] = {0};
+    int32_t step[TUFF_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
+    split.rank = rank + 1;
+    split.dim[rank - 1] = params.interleaved ? pairs : 2;
+    split.dim[rank] = params.interleaved ? 2 : pairs;
+    start[axis] = 1;
+    step[axis] = -1;
+    tuff_val pair = tuff_reshape(g, x, split), swapped = tuff_slice(g, pair, start, step, split.dim);
+    tuff_val cosines = table(g, t, pairs, false, &params), sines = table(g, t, pairs, true, &params);
+    tuff_val y = tuff_mul(g, pair, cosines);
+    return tuff_reshape(g, tuff_add(g, y, tuff_mul(g, swapped, sines)), type.shape);
+}
