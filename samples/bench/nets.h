@@ -35,7 +35,8 @@ struct bench_net {
     uint64_t parameters[BENCH_MODES];                     /* trained numbers, as built here */
     uint64_t published;     /* parameters of the source with its norms; 0: the source tells none */
     uint64_t multiply_adds; /* of convolutions and matrix products (attention's two among them), forward, per sample */
-    double published_adds;  /* the source's figure, rounded as it is there; 0: none. The test says what it leaves out */
+    double published_adds;  /* the source's figure; */
+    double adds_tolerance;  /* relative: how far it is rounded, or what it leaves out */
     struct tuff_optimizer_params optimizer;
     double peer_gain; /* > 0: a net of the peers' comparison, whose weights are theirs: w^2 has the mean gain / 3 fan_in */
     double expected

@@ -1,0 +1,146 @@
+/* graph_nets.c - the nets of tuff-bench without a device: shapes, counts of parameters and multiply-adds against what their sources publish.
+ *   graph_nets [--list]    --list: a line for each net with the counts
+ *
+ * Parameters: sources count a norm's factor and shift for each channel. Folded into the convolution (inference), the factor is gone and
+ * the shift is the convolution's bias ("shift"): so parameters + all shifts = the published number, exactly. A net that is trained has
+ * its norms, and the published number itself.
+ * Multiply-adds: of convolutions and matrix products, as the table of the library counts them; published ones are rounded to two or three
+ * digits, and do not count attention's two products (Dosovitskiy et al. for ViT do). */
+#include "graph/op.h"
+#include "samples/bench/nets.h"
+#include "tests/graph_help.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct nets_test {
+    struct tuff_context *context;
+    unsigned failures;
+};
+
+struct counts {
+    uint64_t parameters, shifts, multiply_adds;
+};
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t a = strlen(text), b = strlen(end);
+    return a >= b && !strcmp(text + a - b, end);
+}
+
+/* Multiply-adds behind one value; k: what one result sums over. */
+static uint64_t multiply_adds_of(const struct tuff_graph *g, const struct tuff_value *value)
+{
+    uint64_t results = tuff_shape_count(&value->type.shape);
+    if (value->op == &tuff_op_conv2d) {
+        const struct tuff_shape *w = &g->values[value->in[1]].type.shape;
+        return results * w->dim[1] * w->dim[2] * w->dim[3];
+    }
+    if (value->op != &tuff_op_matmul) return 0;
+    const struct tuff_shape *a = &g->values[value->in[0]].type.shape;
+    uint64_t rows = value->type.shape.dim[value->type.shape.rank - 2];
+    uint64_t last = a->dim[a->rank - 1], before = a->dim[a->rank - 2];
+    return results * (before == rows ? last : before); /* transposed: [k, rows] */
+}
+
+/* Of the values up to (not including) `end`: the forward pass. */
+static struct counts count(const struct tuff_graph *g, tuff_val end)
+{
+    struct counts c = {0};
+    for (tuff_val v = 1; v < end; v++) c.multiply_adds += multiply_adds_of(g, &g->values[v]);
+    for (uint32_t i = 0; i < tuff_graph_leaf_count(g); i++) {
+        struct tuff_leaf leaf = tuff_graph_leaf(g, i);
+        uint64_t elements = tuff_shape_count(&leaf.type.shape);
+        if (!leaf.trained) continue;
+        c.parameters += elements;
+        if (ends_with(leaf.name, ".shift")) c.shifts += elements;
+    }
+    return c;
+}
+
+static void expect_number(struct nets_test *t, const struct bench_net *net, const char *what, uint64_t expected,
+                          uint64_t got)
+{
+    graph_check(&t->failures, expected == got, "%s: %s: expected %llu, got %llu", net->name, what,
+                (unsigned long long)expected, (unsigned long long)got);
+}
+
+static void check_counts(struct nets_test *t, const struct bench_work *work)
+{
+    const struct bench_net *net = work->net;
+    bool training = work->mode == BENCH_TRAIN;
+    struct counts c = count(work->graph, work->labels ? work->labels : work->graph->count);
+    double adds = (double)c.multiply_adds / work->batch;
+    expect_number(t, net, "parameters", net->parameters[work->mode], c.parameters);
+    if (net->published) expect_number(t, net, "published parameters", net->published, c.parameters + c.shifts);
+    expect_number(t, net, "multiply-adds", net->multiply_adds * work->batch, c.multiply_adds);
+    graph_check(&t->failures, net->published_adds > 0 && fabs(adds - net->published_adds) <= net->adds_tolerance * adds,
+                "%s: %.0f multiply-adds, published are %g", net->name, adds, net->published_adds);
+    graph_check(&t->failures, !training || c.shifts == 0, "%s: a folded norm is trained", net->name);
+}
+
+static void check_shapes(struct nets_test *t, const struct bench_work *work)
+{
+    const struct bench_net *net = work->net;
+    struct tuff_type out = tuff_type_of(work->graph, work->outputs[0]), x = tuff_type_of(work->graph, work->input);
+    bool training = work->mode == BENCH_TRAIN;
+    uint64_t elements = tuff_shape_count(&out.shape);
+    expect_number(t, net, "outputs", training ? 1 : (uint64_t)net->outputs * work->batch, elements);
+    expect_number(t, net, "type of the outputs", TUFF_F32, out.dtype);
+    expect_number(t, net, "elements of the inputs", bench_work_elements(work), tuff_shape_count(&x.shape));
+    if (!training) return;
+    struct tuff_shape labels = tuff_type_of(work->graph, work->labels).shape;
+    expect_number(t, net, "labels", bench_work_labels(work), tuff_shape_count(&labels));
+    expect_number(t, net, "updates of the optimizer", work->net->optimizer.kind == TUFF_SGD ? 3 : 4,
+                  work->optimizer.update_count); /* parameters, momentum (and variance), cursor */
+}
+
+static void check_work(struct nets_test *t, const struct bench_net *net, enum bench_mode mode, uint32_t batch)
+{
+    struct tuff_error error = {0};
+    struct bench_work work;
+    tuff_status status = bench_work_create(t->context, net, mode, batch, &work, &error);
+    if (!graph_check(&t->failures, status == TUFF_OK, "%s: %s", net->name, error.message)) return;
+    check_shapes(t, &work);
+    check_counts(t, &work);
+    bench_work_finish(&work);
+}
+
+static void list(struct nets_test *t, const struct bench_net *net)
+{
+    for (int mode = 0; mode < BENCH_MODES; mode++) {
+        struct bench_work work;
+        if (bench_work_create(t->context, net, mode, 0, &work, NULL)) continue;
+        struct counts c = count(work.graph, work.labels ? work.labels : work.graph->count);
+        printf("%-18s %-5s batch %-3u %11llu parameters (%llu with norms) %13llu multiply-adds\n", net->name,
+               mode ? "train" : "infer", (unsigned)work.batch, (unsigned long long)c.parameters,
+               (unsigned long long)(c.parameters + c.shifts), (unsigned long long)(c.multiply_adds / work.batch));
+        bench_work_finish(&work);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct nets_test t = {.failures = 0};
+    struct bench_work work;
+    if (tuff_context_create(NULL, &t.context, NULL) != TUFF_OK) return 1;
+    for (uint32_t i = 0; i < bench_net_count; i++) {
+        const struct bench_net *net = &bench_nets[i];
+        if (argc > 1 && !strcmp(argv[1], "--list")) {
+            list(&t, net);
+            continue;
+        }
+        graph_check(&t.failures, bench_net_find(net->name) == net, "%s: is not found, or twice there", net->name);
+        if (net->infers) check_work(&t, net, BENCH_INFER, 0);
+        if (net->infers) check_work(&t, net, BENCH_INFER, 3);
+        if (net->trains) check_work(&t, net, BENCH_TRAIN, 0);
+        if (!net->trains)
+            graph_check(&t.failures, bench_work_create(t.context, net, BENCH_TRAIN, 0, &work, NULL) == TUFF_ERR_USAGE,
+                        "%s: expected TUFF_ERR_USAGE of its training", net->name);
+    }
+    graph_check(&t.failures, bench_net_find("resnet") == NULL, "a net that is not there is found");
+    printf("graph_nets: %u nets, %u failures\n", (unsigned)bench_net_count, t.failures);
+    tuff_context_destroy(t.context);
+    return t.failures != 0;
+}
