@@ -6,6 +6,7 @@
  *   conv2d_weight_grad  gw [splits,co,ci/g,kh,kw] of x and gy; split s sums over pictures s*p .. s*p + p - 1, p = ceil(n / splits),
  *                       so that there are workgroups enough; the sum over the first axis is the gradient */
 #include "graph/ops/gemm.h"
+#include "graph/ops/runs.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -561,64 +562,93 @@ static tuff_status weight_grad_lower(const struct tuff_lower *lower, struct tuff
 
 /* ---- references --------------------------------------------------------------------------------------------------------- */
 
-/* Calls for every product of the convolution: x[xi] and w[wi] meet in y[yi], of picture n. */
-typedef void product(double *out, const double *a, const double *b, uint64_t xi, uint64_t wi, uint64_t yi, uint32_t n,
-                     void *user);
+/* Products of the convolution along a row of the result: x[x + j * sw] and w[w] meet in y[y + j], j = 0 .. count - 1, of
+ * picture n. */
+struct run {
+    uint64_t x, w, y, sw, count;
+    uint32_t n;
+};
+typedef void visit_run(const struct tuff_ref *ref, const struct run *run, void *user);
 
-/* Index of an output's tap in the input, or false in the padding. */
-static bool tap(uint32_t i, uint32_t stride, uint32_t u, uint32_t dilation, uint32_t pad, uint32_t size, uint64_t *at)
+/* Positions first .. end - 1 of an axis of the result whose tap u lies within the input. */
+static void taps(uint32_t u, uint32_t stride, uint32_t dilation, uint32_t pad, uint32_t size, uint32_t result,
+                 uint32_t *first, uint32_t *end)
 {
-    int64_t p = (int64_t)i * stride + (int64_t)u * dilation - pad;
-    *at = (uint64_t)p;
-    return p >= 0 && p < (int64_t)size;
+    int64_t at = (int64_t)u * dilation - pad, last = (int64_t)size - 1 - at; /* of result 0; room behind it */
+    int64_t low = at < 0 ? (-at + stride - 1) / stride : 0, high = last < 0 ? 0 : last / stride + 1;
+    *first = (uint32_t)(low < result ? low : result);
+    *end = (uint32_t)(high < result ? high : result);
 }
 
-static void each_product(const struct sizes *s, const struct tuff_ref *ref, product *visit, void *user)
+/* The runs of tap v in row i of output channel o. */
+static inline void each_run_of(const struct sizes *s, const struct tuff_ref *ref, struct run run, uint32_t o, uint32_t i,
+                               uint32_t v, visit_run *visit, void *user)
 {
-    uint64_t y, x;
-    for (uint32_t n = 0; n < s->n; n++)
-        for (uint32_t o = 0; o < s->co * s->groups; o++)
-            for (uint32_t i = 0; i < s->oh; i++)
-                for (uint32_t j = 0; j < s->ow; j++)
-                    for (uint32_t c = 0; c < s->ci; c++)
-                        for (uint32_t u = 0; u < s->kh; u++)
-                            for (uint32_t v = 0; v < s->kw; v++) {
-                                if (!tap(i, s->sh, u, s->dh, s->top, s->h, &y) ||
-                                    !tap(j, s->sw, v, s->dw, s->left, s->w, &x))
-                                    continue;
-                                uint64_t channel = (uint64_t)n * s->ci * s->groups + (uint64_t)(o / s->co) * s->ci + c;
-                                visit(ref->out, ref->in[0], ref->in[1], (channel * s->h + y) * s->w + x,
-                                      (((uint64_t)o * s->ci + c) * s->kh + u) * s->kw + v,
-                                      (((uint64_t)n * s->co * s->groups + o) * s->oh + i) * s->ow + j, n, user);
-                            }
+    uint64_t x = run.x + ((uint64_t)run.n * s->groups + o / s->co) * s->ci * s->h * s->w; /* of the group's first channel */
+    for (uint32_t c = 0; c < s->ci; c++)
+        for (uint32_t u = 0; u < s->kh; u++) {
+            int64_t y = (int64_t)i * s->sh + (int64_t)u * s->dh - s->top;
+            if (y < 0 || y >= (int64_t)s->h) continue;
+            run.x = x + ((uint64_t)c * s->h + (uint64_t)y) * s->w;
+            run.w = (((uint64_t)o * s->ci + c) * s->kh + u) * s->kw + v;
+            visit(ref, &run, user);
+        }
 }
 
-static void conv_product(double *y, const double *x, const double *w, uint64_t xi, uint64_t wi, uint64_t yi, uint32_t n,
-                         void *user)
+/* One tap and no steps: pictures are lists of pixels, and rows of any length will do: of some that stay in the cache. */
+static void join_rows(struct sizes *s)
 {
-    (void)n, (void)user;
-    y[yi] += x[xi] * w[wi];
+    uint32_t rows = 1;
+    if (s->kh * s->kw > 1 || s->sh > 1 || s->sw > 1 || s->h != s->oh || s->w != s->ow || s->top || s->left) return;
+    for (uint32_t r = 2; (uint64_t)r * s->w <= 512 && r <= s->h; r++)
+        if (s->h % r == 0) rows = r;
+    s->h = s->oh = s->h / rows;
+    s->w = s->ow = s->w * rows;
+}
+
+static inline void each_run(struct sizes s, const struct tuff_ref *ref, visit_run *visit, void *user)
+{
+    join_rows(&s);
+    for (uint32_t n = 0; n < s.n; n++)
+        for (uint32_t i = 0; i < s.oh; i++)
+            for (uint32_t v = 0; v < s.kw; v++) {
+                uint32_t first, end;
+                taps(v, s.sw, s.dw, s.left, s.w, s.ow, &first, &end);
+                for (uint32_t o = 0; o < s.co * s.groups && first < end; o++) {
+                    struct run run = {.x = (uint64_t)first * s.sw + (uint64_t)v * s.dw - s.left,
+                                      .y = (((uint64_t)n * s.co * s.groups + o) * s.oh + i) * s.ow + first,
+                                      .sw = s.sw,
+                                      .count = end - first,
+                                      .n = n};
+                    each_run_of(&s, ref, run, o, i, v, visit, user);
+                }
+            }
+}
+
+static void conv_run(const struct tuff_ref *ref, const struct run *run, void *user)
+{
+    (void)user;
+    tuff_run_add(ref->out + run->y, ref->in[0] + run->x, run->sw, ref->in[1][run->w], run->count);
 }
 
 static void conv_ref(const struct tuff_ref *ref)
 {
     struct sizes s;
     if (measure_conv(ref->value->attrs, &ref->in_types[0].shape, &ref->in_types[1].shape, &s))
-        each_product(&s, ref, conv_product, NULL);
+        each_run(s, ref, conv_run, NULL);
 }
 
-static void input_product(double *gx, const double *gy, const double *w, uint64_t xi, uint64_t wi, uint64_t yi, uint32_t n,
-                          void *user)
+static void input_grad_run(const struct tuff_ref *ref, const struct run *run, void *user)
 {
-    (void)n, (void)user;
-    gx[xi] += gy[yi] * w[wi];
+    (void)user;
+    tuff_run_scatter(ref->out + run->x, run->sw, ref->in[0] + run->y, ref->in[1][run->w], run->count);
 }
 
 static void input_grad_ref(const struct tuff_ref *ref)
 {
     struct sizes s;
     if (measure_input_grad(ref->value->attrs, &ref->in_types[0].shape, &ref->in_types[1].shape, &s))
-        each_product(&s, ref, input_product, NULL);
+        each_run(s, ref, input_grad_run, NULL);
 }
 
 struct split {
@@ -626,11 +656,11 @@ struct split {
     uint64_t elements; /* of one split's result */
 };
 
-static void weight_product(double *gw, const double *x, const double *gy, uint64_t xi, uint64_t wi, uint64_t yi, uint32_t n,
-                           void *user)
+static void weight_grad_run(const struct tuff_ref *ref, const struct run *run, void *user)
 {
     const struct split *split = user;
-    gw[n / split->pictures * split->elements + wi] += x[xi] * gy[yi];
+    ref->out[run->n / split->pictures * split->elements + run->w] += tuff_run_dot(ref->in[0] + run->x, run->sw,
+                                                                                  ref->in[1] + run->y, run->count);
 }
 
 static void weight_grad_ref(const struct tuff_ref *ref)
@@ -639,7 +669,7 @@ static void weight_grad_ref(const struct tuff_ref *ref)
     struct sizes s;
     if (!measure_weight_grad(attrs, &ref->in_types[0].shape, &ref->in_types[1].shape, &s)) return;
     struct split split = {pictures_per_split(attrs, s.n), (uint64_t)s.groups * s.co * s.ci * s.kh * s.kw};
-    each_product(&s, ref, weight_product, &split);
+    each_run(s, ref, weight_grad_run, &split);
 }
 
 static double conv_terms(const struct tuff_value *value, const struct tuff_type *in_types)

@@ -1,5 +1,6 @@
 /* matmul.c - batched matrix product with broadcast batch axes; each operand transposed or not. */
 #include "graph/ops/gemm.h"
+#include "graph/ops/runs.h"
 
 #include <stddef.h>
 
@@ -128,6 +129,23 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
     return TUFF_OK;
 }
 
+/* Adds the products of the terms k = first .. to the columns j .. of c, BLOCK of each: so much of b stays in a cache. */
+enum { BLOCK = 128 };
+static void ref_block(const struct sizes *s, const struct attrs *attrs, const double *a, const double *b, uint64_t first,
+                      uint64_t j, double *c)
+{
+    uint64_t terms = s->k - first < BLOCK ? s->k - first : BLOCK, columns = s->n - j < BLOCK ? s->n - j : BLOCK;
+    double row[BLOCK];
+    for (uint64_t i = 0; i < s->m; i++) {
+        double *out = c + i * s->n + j;
+        for (uint64_t k = 0; k < terms; k++) row[k] = a[attrs->transpose_a ? (first + k) * s->m + i : i * s->k + first + k];
+        if (attrs->transpose_b)
+            for (uint64_t n = 0; n < columns; n++) out[n] += tuff_run_dot(b + (j + n) * s->k + first, 1, row, terms);
+        else
+            for (uint64_t k = 0; k < terms; k++) tuff_run_add(out, b + (first + k) * s->n + j, 1, row[k], columns);
+    }
+}
+
 static void ref(const struct tuff_ref *ref)
 {
     const struct attrs *attrs = ref->value->attrs;
@@ -141,14 +159,8 @@ static void ref(const struct tuff_ref *ref)
             b_at += rest % s.size[d] * s.b_stride[d];
         }
         const double *a = ref->in[0] + a_at * s.m * s.k, *b = ref->in[1] + b_at * s.k * s.n;
-        for (uint64_t i = 0; i < s.m; i++)
-            for (uint64_t j = 0; j < s.n; j++) {
-                double sum = 0.0;
-                for (uint64_t k = 0; k < s.k; k++)
-                    sum += a[attrs->transpose_a ? k * s.m + i : i * s.k + k] *
-                           b[attrs->transpose_b ? j * s.k + k : k * s.n + j];
-                ref->out[(z * s.m + i) * s.n + j] = sum;
-            }
+        for (uint64_t first = 0; first < s.k; first += BLOCK)
+            for (uint64_t j = 0; j < s.n; j += BLOCK) ref_block(&s, attrs, a, b, first, j, ref->out + z * s.m * s.n);
     }
 }
 
