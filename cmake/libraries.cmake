@@ -3,9 +3,9 @@
 file(GLOB backend_sources CONFIGURE_DEPENDS backend/*.c)
 file(GLOB graph_sources CONFIGURE_DEPENDS graph/*.c graph/ops/*.c)
 file(GLOB loaders_sources CONFIGURE_DEPENDS loaders/*.c)
-set(glslang_sources ${backend_sources}) # where SPIR-V comes from: not in the runtime
-list(FILTER glslang_sources INCLUDE REGEX "/(glslang|built)\\.c$")
-list(FILTER backend_sources EXCLUDE REGEX "/(glslang|built)\\.c$")
+set(glslang_sources ${backend_sources}) # where SPIR-V comes from, and what needs it: not in the runtime
+list(FILTER glslang_sources INCLUDE REGEX "/(glslang|built|probe[a-z_]*)\\.c$")
+list(FILTER backend_sources EXCLUDE REGEX "/(glslang|built|probe[a-z_]*)\\.c$")
 if(WIN32)
     list(FILTER backend_sources EXCLUDE REGEX "_posix\\.c$")
 else()

@@ -139,11 +139,11 @@ static tuff_status cover(struct dryrun *d, const struct tuff_executable *plan, s
     return status;
 }
 
-/* Every kernel file was in a plan, but those of which the device chooses between several, the self-test's own, and those of the
+/* Every kernel file was in a plan, but those of which the device chooses between several, the self-test's and the benchmark's own, and those of the
  * other kind of build: with a compiler, which fuses, or without. */
 static void check_covered(struct dryrun *d)
 {
-    const char *const alternatives[] = {"gemm_", "conv_shuffle", "conv_weight_shuffle", "subgroup_probe",
+    const char *const alternatives[] = {"gemm_", "conv_shuffle", "conv_weight_shuffle", "subgroup_probe", "probe_",
                                         tuff_glslang() ? "plain_" : "pointwise"};
     for (unsigned i = 0; i < tuff_kernel_source_count; i++) {
         const char *name = tuff_kernel_sources[i].name;

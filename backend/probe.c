@@ -1,0 +1,487 @@
+/* probe.c - programs that measure what a device can do at most: arithmetic, memory, launches, submissions.
+ *
+ * Owns struct tuff_probe. Each family of kinds says three things: the plan, each word of the input, each word that the output
+ * must hold. All arithmetic is exact, so the check is one comparison of words. In libtuff alone: takes the kernels that were
+ * compiled when Tuff was built, so that a peak depends on no compiler of the day. One thread at a time. */
+#include "backend/probe.h"
+#include "backend/program.h"
+
+enum chain_type { CHAIN_F32, CHAIN_F16, CHAIN_I8 };
+enum {
+    CHAIN_LANES = 16,  /* kinds of invocations; these and the next are those of shaders/probe_chain.comp */
+    CHAIN_FIELDS = 32, /* of which the first 8 are operands, the rest starts */
+    CHAIN_PAIRS = 16,
+    CHAIN_TURN = 50,
+    STREAM_BLOCKS = 8, /* of shaders/probe_stream.comp, 4 words each */
+    LAUNCH_WORDS = TUFF_PLAN_ALIGNMENT / 4,
+    CHUNK_WORDS = 1 << 16 /* written and read at a time */
+};
+
+struct kind;
+struct tuff_probe {
+    struct tuff_device *device;   /* [retained] */
+    struct tuff_program *program; /* [owned] */
+    struct tuff_buffer *in, *out; /* [owned] */
+    const struct kind *kind;
+    struct tuff_probe_module *module; /* [owned] of a matrix, else NULL */
+    struct tuff_probe_shape shape;
+    struct tuff_probe_work work;
+    uint64_t bytes;     /* of each buffer of a stream */
+    uint64_t out_words; /* that the output holds; its buffer may be longer */
+    uint32_t rounds, workgroup;
+    uint32_t *table; /* [owned] output that repeats */
+    uint32_t table_count;
+};
+
+struct family {
+    tuff_status (*plan)(struct tuff_probe *probe, struct tuff_plan *plan, struct tuff_error *error);
+    uint32_t (*input)(const struct tuff_probe *probe, uint64_t word);
+    uint32_t (*output)(const struct tuff_probe *probe, uint64_t word);
+};
+struct kind {
+    const char *name;
+    const struct family *family;
+    const char *defines;
+    uint32_t chains;      /* of an invocation or subgroup; LAUNCH: 1 when dependent */
+    enum chain_type type; /* of chains */
+    uint32_t operations;  /* of one step of a chain in one invocation */
+};
+
+static uint32_t bits_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* Any word, the same for the same index. Source: Ellis, "lowbias32". */
+static uint32_t scramble(uint32_t x)
+{
+    x = (x ^ x >> 16) * UINT32_C(0x7feb352d);
+    x = (x ^ x >> 15) * UINT32_C(0x846ca68b);
+    return x ^ x >> 16;
+}
+
+static bool is_software(const struct tuff_probe *probe) { return probe->device->caps.kind == TUFF_DEVICE_SOFTWARE; }
+
+static uint32_t from_table(const struct tuff_probe *probe, uint64_t word) { return probe->table[word % probe->table_count]; }
+
+static tuff_status make_table(struct tuff_probe *probe, uint32_t count, struct tuff_error *error)
+{
+    probe->table = tuff_alloc(probe->device->context, count * sizeof *probe->table);
+    probe->table_count = count;
+    return probe->table ? TUFF_OK : tuff_fail_memory(probe->device->context, error);
+}
+
+/* ---- plans --------------------------------------------------------------------------------------------------------------------------- */
+
+/* A range behind the others of its memory. */
+static tuff_status add_slot(struct tuff_plan *plan, enum tuff_memory memory, uint64_t bytes, uint32_t *index,
+                            struct tuff_error *error)
+{
+    struct tuff_plan_slot slot = {
+        .name = tuff_memory_name(memory), .memory = memory, .offset = plan->memory_bytes[memory], .bytes = bytes};
+    plan->memory_bytes[memory] += tuff_align(bytes, TUFF_PLAN_ALIGNMENT);
+    *index = tuff_plan_add_slot(plan, &slot);
+    return *index == UINT32_MAX ? tuff_fail_memory(plan->arena.context, error) : TUFF_OK;
+}
+
+struct launch {
+    const char *file;
+    uint32_t groups, workgroup, push;     /* workgroup 0: the file's */
+    struct tuff_plan_binding bindings[3]; /* those without access are none */
+    uint64_t flops;
+    bool pushes;
+};
+
+static tuff_status add_launch(const struct tuff_probe *probe, struct tuff_plan *plan, const struct launch *l,
+                              struct tuff_error *error)
+{
+    struct tuff_plan_kernel kernel = {.file = l->file, .defines = probe->kind->defines, .hooks = ""};
+    struct tuff_plan_spec size = {0, l->workgroup};
+    struct tuff_plan_launch launch = {.label = probe->kind->name, .groups = {l->groups, 1, 1}, .flops = l->flops};
+    uint32_t count = l->bindings[2].access ? 3 : 2;
+    launch.kernel = tuff_plan_add_kernel(plan, &kernel, &size, l->workgroup != 0);
+    if (launch.kernel == UINT32_MAX ||
+        tuff_plan_add_launch(plan, &launch, l->bindings, count, &l->push, l->pushes) == UINT32_MAX)
+        return tuff_fail_memory(plan->arena.context, error);
+    return TUFF_OK;
+}
+
+/* ---- chains -------------------------------------------------------------------------------------------------------------------------- */
+
+static uint32_t chain_input(const struct tuff_probe *probe, uint64_t word)
+{
+    uint32_t lane = (uint32_t)word / CHAIN_FIELDS, field = word % CHAIN_FIELDS;
+    const float b0 = (float)(2 * (1 + lane % 7));
+    const float fields[] = {2, b0, 0.5f, -b0 / 2 + 1, -b0 / 2 - 1, 0, 0, 0};
+    if (probe->kind->type == CHAIN_I8) return scramble((uint32_t)word);
+    return bits_of(field < TUFF_COUNT(fields) ? fields[field] : (float)(field - TUFF_COUNT(fields) + lane));
+}
+
+/* Up for TURN rounds, down for as many. */
+static float chain_float(uint32_t rounds, uint32_t lane, uint32_t chain)
+{
+    uint32_t phase = rounds % (2 * CHAIN_TURN);
+    if (phase > CHAIN_TURN) phase = 2 * CHAIN_TURN - phase;
+    return (float)(lane % CHAIN_LANES + chain + CHAIN_PAIRS * phase);
+}
+
+static uint32_t dot_4x8(uint32_t a, uint32_t b)
+{
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < 32; i += 8) sum += (int32_t)(int8_t)(a >> i & 255) * (int8_t)(b >> i & 255);
+    return (uint32_t)sum;
+}
+
+static uint32_t chain_int(const struct tuff_probe *probe, uint32_t lane, uint32_t chain)
+{
+    uint32_t field[CHAIN_FIELDS];
+    for (uint32_t i = 0; i < CHAIN_FIELDS; i++) field[i] = chain_input(probe, lane * CHAIN_FIELDS + i);
+    uint32_t x = field[8 + chain];
+    for (uint32_t round = 0; round < probe->rounds; round++) {
+        uint32_t b1 = field[3 + round / CHAIN_TURN % 2];
+        for (uint32_t p = 0; p < CHAIN_PAIRS; p++) {
+            x = dot_4x8(x, field[0]) + field[1];
+            x = dot_4x8(x, field[2]) + b1;
+        }
+    }
+    return x;
+}
+
+static uint32_t chain_output(const struct tuff_probe *probe, uint32_t lane)
+{
+    uint32_t whole = 0;
+    float sum = 0;
+    for (uint32_t k = 0; k < probe->kind->chains; k++) {
+        if (probe->kind->type == CHAIN_I8) whole += chain_int(probe, lane, k);
+        sum += chain_float(probe->rounds, lane, k);
+        if (probe->kind->type == CHAIN_F16) sum += chain_float(probe->rounds, lane + 1, k);
+    }
+    return probe->kind->type == CHAIN_I8 ? whole : bits_of(sum);
+}
+
+static tuff_status chain_plan(struct tuff_probe *probe, struct tuff_plan *plan, struct tuff_error *error)
+{
+    const struct tuff_caps *caps = &probe->device->caps;
+    const char *lacks = probe->kind->type == CHAIN_F16 && !caps->f16_arithmetic       ? "f16 arithmetic"
+                        : probe->kind->type == CHAIN_I8 && !caps->integer_dot_product ? "integer dot products"
+                                                                                      : NULL;
+    const uint32_t invocations = is_software(probe) ? 1u << 16 : 1u << 20; /* a multiple of all that runs at once */
+    const uint64_t in_bytes = CHAIN_LANES * CHAIN_FIELDS * 4, out_bytes = (uint64_t)invocations * 4;
+    uint32_t in, out;
+    if (lacks) return tuff_fail(probe->device->context, error, TUFF_ERR_UNSUPPORTED, "%s has no %s", caps->name, lacks);
+    TUFF_TRY(make_table(probe, CHAIN_LANES, error));
+    for (uint32_t i = 0; i < CHAIN_LANES; i++) probe->table[i] = chain_output(probe, i);
+    TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, in_bytes, &in, error));
+    TUFF_TRY(add_slot(plan, TUFF_MEMORY_OUTPUT, out_bytes, &out, error));
+    uint64_t steps = (uint64_t)invocations * probe->rounds * CHAIN_PAIRS * 2 * probe->kind->chains;
+    struct launch launch = {.file = "probe_chain",
+                            .groups = invocations / probe->workgroup,
+                            .workgroup = probe->workgroup,
+                            .push = probe->rounds,
+                            .pushes = true,
+                            .bindings = {{in, TUFF_READ, 0, in_bytes}, {out, TUFF_WRITE, 0, out_bytes}},
+                            .flops = steps * probe->kind->operations};
+    return add_launch(probe, plan, &launch, error);
+}
+
+/* ---- cooperative matrices ------------------------------------------------------------------------------------------------------------ */
+
+/* -1, 0 or 1 of a (first m * k) and b; their products and sums are exact in any order. */
+static int factor(uint64_t index) { return (int)(scramble((uint32_t)index) % 3) - 1; }
+
+static uint64_t start_word(const struct tuff_probe *probe) /* where c begins in the input */
+{
+    const struct tuff_probe_shape *s = &probe->shape;
+    return tuff_align(((uint64_t)s->m * s->k + (uint64_t)s->k * s->n) * 2, TUFF_PLAN_ALIGNMENT) / 4;
+}
+
+static uint32_t matrix_input(const struct tuff_probe *probe, uint64_t word)
+{
+    static const uint32_t halves[] = {0xbc00, 0, 0x3c00};
+    if (word >= start_word(probe)) return bits_of((float)((word - start_word(probe)) % 17));
+    return halves[factor(word * 2) + 1] | halves[factor(word * 2 + 1) + 1] << 16;
+}
+
+static float matrix_output(const struct tuff_probe *probe, uint32_t row, uint32_t column)
+{
+    const struct tuff_probe_shape *s = &probe->shape;
+    const uint32_t products = probe->rounds * TUFF_PROBE_MATRIX_STEPS;
+    double product = 0, sum = 0;
+    for (uint32_t k = 0; k < s->k; k++)
+        product += factor((uint64_t)row * s->k + k) * factor((uint64_t)s->m * s->k + (uint64_t)k * s->n + column);
+    for (uint32_t c = 0; c < probe->kind->chains; c++)
+        sum += product * products + ((uint64_t)c * s->m * s->n + (uint64_t)row * s->n + column) % 17;
+    return (float)sum;
+}
+
+static tuff_status matrix_plan(struct tuff_probe *probe, struct tuff_plan *plan, struct tuff_error *error)
+{
+    struct tuff_probe_shape *s = &probe->shape;
+    const uint32_t chains = probe->kind->chains, groups = is_software(probe) ? 512 : 8192;
+    uint32_t factors, start, out, lanes = probe->device->caps.subgroup_size;
+    TUFF_TRY(tuff_probe_matrix_shape(probe->device, s, error));
+    uint64_t factor_bytes = ((uint64_t)s->m * s->k + (uint64_t)s->k * s->n) * 2, sum_bytes = (uint64_t)s->m * s->n * 4;
+    probe->module = tuff_alloc(probe->device->context, sizeof *probe->module);
+    if (!probe->module) return tuff_fail_memory(probe->device->context, error);
+    tuff_probe_matrix_module(s, lanes, chains, probe->module);
+    TUFF_TRY(make_table(probe, s->m * s->n, error));
+    for (uint32_t i = 0; i < s->m * s->n; i++) probe->table[i] = bits_of(matrix_output(probe, i / s->n, i % s->n));
+    TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, factor_bytes, &factors, error));
+    TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, sum_bytes * chains, &start, error));
+    TUFF_TRY(add_slot(plan, TUFF_MEMORY_OUTPUT, sum_bytes * groups, &out, error));
+    uint64_t products = (uint64_t)groups * probe->rounds * TUFF_PROBE_MATRIX_STEPS * chains;
+    struct launch launch = {.file = "probe_chain", /* whose SPIR-V this is, as the compiler of the probe says */
+                            .groups = groups,
+                            .push = probe->rounds,
+                            .pushes = true,
+                            .bindings = {{factors, TUFF_READ, 0, factor_bytes},
+                                         {start, TUFF_READ, 0, sum_bytes * chains},
+                                         {out, TUFF_WRITE, 0, sum_bytes * groups}},
+                            .flops = products * 2 * s->m * s->n * s->k};
+    return add_launch(probe, plan, &launch, error);
+}
+
+/* ---- memory -------------------------------------------------------------------------------------------------------------------------- */
+
+static uint32_t stream_input(const struct tuff_probe *probe, uint64_t word)
+{
+    (void)probe;
+    return scramble((uint32_t)word);
+}
+
+static uint32_t copy_output(const struct tuff_probe *probe, uint64_t word)
+{
+    return stream_input(probe, word) + probe->rounds - 1;
+}
+
+static uint32_t read_output(const struct tuff_probe *probe, uint64_t word)
+{
+    uint64_t group = word / probe->workgroup, lane = word % probe->workgroup;
+    uint32_t sum = probe->rounds - 1;
+    for (uint64_t i = 0; i < STREAM_BLOCKS; i++)
+        for (uint64_t k = 0; k < 4; k++)
+            sum += stream_input(probe, ((group * STREAM_BLOCKS + i) * probe->workgroup + lane) * 4 + k);
+    return sum;
+}
+
+/* Whole workgroups of one binding, one dimension of workgroups. */
+static uint64_t stream_bytes(const struct tuff_probe *probe)
+{
+    const struct tuff_caps *caps = &probe->device->caps;
+    const uint64_t unit = (uint64_t)probe->workgroup * STREAM_BLOCKS * 16;
+    const uint64_t available = tuff_device_available(probe->device) / 4;
+    uint64_t bytes = probe->bytes ? probe->bytes : UINT64_C(256) << 20, most = caps->max_storage_range;
+    if (!probe->bytes && bytes > available) bytes = available;
+    if (most > caps->max_allocation_bytes) most = caps->max_allocation_bytes;
+    if (most > unit * caps->max_workgroup_count[0]) most = unit * caps->max_workgroup_count[0];
+    if (bytes > most) bytes = most;
+    return bytes < unit ? unit : bytes / unit * unit;
+}
+
+/* Launches write the same range, with a barrier between: the last one's words stay. */
+static tuff_status stream_plan(struct tuff_probe *probe, struct tuff_plan *plan, struct tuff_error *error)
+{
+    const bool reads = probe->kind->family->output == read_output;
+    uint32_t in, out;
+    probe->bytes = stream_bytes(probe);
+    uint64_t out_bytes = reads ? probe->bytes / 16 / STREAM_BLOCKS * 4 : probe->bytes;
+    TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, probe->bytes, &in, error));
+    TUFF_TRY(add_slot(plan, TUFF_MEMORY_OUTPUT, out_bytes, &out, error));
+    for (uint32_t i = 0; i < probe->rounds; i++) {
+        struct launch launch = {.file = "probe_stream",
+                                .groups = (uint32_t)(probe->bytes / 16 / STREAM_BLOCKS / probe->workgroup),
+                                .workgroup = probe->workgroup,
+                                .push = i,
+                                .pushes = true,
+                                .bindings = {{in, TUFF_READ, 0, probe->bytes}, {out, TUFF_WRITE, 0, out_bytes}}};
+        TUFF_TRY(add_launch(probe, plan, &launch, error));
+    }
+    probe->work.bytes = (probe->bytes + out_bytes) * probe->rounds;
+    return TUFF_OK;
+}
+
+/* ---- launches and submissions -------------------------------------------------------------------------------------------------------- */
+
+static uint32_t launch_input(const struct tuff_probe *probe, uint64_t word)
+{
+    (void)probe;
+    return word % LAUNCH_WORDS ? 0 : scramble((uint32_t)word);
+}
+
+static uint32_t launch_output(const struct tuff_probe *probe, uint64_t word)
+{
+    if (word % LAUNCH_WORDS) return 0;
+    return probe->kind->chains ? launch_input(probe, 0) + (uint32_t)(word / LAUNCH_WORDS) + 1
+                               : launch_input(probe, word) + 1;
+}
+
+static tuff_status launch_plan(struct tuff_probe *probe, struct tuff_plan *plan, struct tuff_error *error)
+{
+    const uint64_t bytes = (uint64_t)probe->rounds * TUFF_PLAN_ALIGNMENT;
+    uint32_t in, out;
+    TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, bytes, &in, error));
+    TUFF_TRY(add_slot(plan, TUFF_MEMORY_OUTPUT, bytes, &out, error));
+    for (uint32_t i = 0; i < probe->rounds; i++) {
+        uint64_t at = (uint64_t)i * TUFF_PLAN_ALIGNMENT;
+        struct launch launch = {
+            .file = "probe_launch", .groups = 1, .bindings = {{in, TUFF_READ, at, 4}, {out, TUFF_WRITE, at, 4}}};
+        if (probe->kind->chains && i)
+            launch.bindings[0] = (struct tuff_plan_binding){out, TUFF_READ, at - TUFF_PLAN_ALIGNMENT, 4};
+        TUFF_TRY(add_launch(probe, plan, &launch, error));
+    }
+    return TUFF_OK;
+}
+
+static tuff_status submit_plan(struct tuff_probe *probe, struct tuff_plan *plan, struct tuff_error *error)
+{
+    (void)probe, (void)plan, (void)error;
+    return TUFF_OK;
+}
+
+/* ---- the kinds ----------------------------------------------------------------------------------------------------------------------- */
+
+static const struct family chain = {chain_plan, chain_input, from_table}, matrix = {matrix_plan, matrix_input, from_table},
+                           copying = {stream_plan, stream_input, copy_output},
+                           reading = {stream_plan, stream_input, read_output},
+                           launching = {launch_plan, launch_input, launch_output}, submitting = {submit_plan, NULL, NULL};
+
+/* The -D sets are those of the files' variants. */
+#define CHAIN(type, chains) "#define PROBE_TYPE " #type "\n#define PROBE_CHAINS " #chains "\n"
+static const struct kind kinds[TUFF_PROBE_COUNT] = {
+    [TUFF_PROBE_F32] = {"f32/independent", &chain, CHAIN(0, 12), 12, CHAIN_F32, 2},
+    [TUFF_PROBE_F32_DEPENDENT] = {"f32/dependent", &chain, CHAIN(0, 1), 1, CHAIN_F32, 2},
+    [TUFF_PROBE_F16] = {"f16/independent", &chain, CHAIN(1, 4), 4, CHAIN_F16, 4},
+    [TUFF_PROBE_F16_DEPENDENT] = {"f16/dependent", &chain, CHAIN(1, 1), 1, CHAIN_F16, 4},
+    [TUFF_PROBE_I8_DOT] = {"i8dot/independent", &chain, CHAIN(2, 8), 8, CHAIN_I8, 8},
+    [TUFF_PROBE_I8_DOT_DEPENDENT] = {"i8dot/dependent", &chain, CHAIN(2, 1), 1, CHAIN_I8, 8},
+    [TUFF_PROBE_MATRIX] = {"coopmat-f16/independent", &matrix, CHAIN(3, 4), 4, CHAIN_F16, 0},
+    [TUFF_PROBE_MATRIX_DEPENDENT] = {"coopmat-f16/dependent", &matrix, CHAIN(3, 1), 1, CHAIN_F16, 0},
+    [TUFF_PROBE_COPY] = {.name = "copy", .family = &copying, .defines = "#define PROBE_READ 0\n"},
+    [TUFF_PROBE_READ] = {.name = "read", .family = &reading, .defines = "#define PROBE_READ 1\n"},
+    [TUFF_PROBE_LAUNCH] = {.name = "launch/independent", .family = &launching, .defines = ""},
+    [TUFF_PROBE_LAUNCH_DEPENDENT] = {.name = "launch/dependent", .family = &launching, .defines = "", .chains = 1},
+    [TUFF_PROBE_SUBMIT] = {.name = "submit", .family = &submitting, .defines = ""},
+};
+
+const char *tuff_probe_name(enum tuff_probe_kind kind)
+{
+    return (unsigned)kind < TUFF_PROBE_COUNT ? kinds[kind].name : "unknown";
+}
+
+/* ---- the life of a probe ------------------------------------------------------------------------------------------------------------- */
+
+static tuff_status fill(struct tuff_probe *probe, uint64_t bytes, struct tuff_error *error)
+{
+    tuff_status status = TUFF_OK;
+    uint32_t *chunk = tuff_alloc(probe->device->context, CHUNK_WORDS * sizeof *chunk);
+    if (!chunk) return tuff_fail_memory(probe->device->context, error);
+    for (uint64_t first = 0; status == TUFF_OK && first < bytes / 4; first += CHUNK_WORDS) {
+        uint64_t count = bytes / 4 - first < CHUNK_WORDS ? bytes / 4 - first : CHUNK_WORDS;
+        for (uint64_t i = 0; i < count; i++) chunk[i] = probe->kind->family->input(probe, first + i);
+        status = tuff_buffer_write(probe->in, first * 4, chunk, count * 4, error);
+    }
+    tuff_free(probe->device->context, chunk);
+    return status;
+}
+
+static tuff_status make_program(struct tuff_probe *probe, const struct tuff_plan *plan, struct tuff_error *error)
+{
+    struct tuff_device *device = probe->device;
+    struct tuff_compiler written;
+    struct tuff_program_params params = {
+        .struct_size = sizeof params, .plan = plan, .compiler = tuff_built_kernels(), .timed = true};
+    uint64_t in_bytes = plan->memory_bytes[TUFF_MEMORY_INPUT], out_bytes = plan->memory_bytes[TUFF_MEMORY_OUTPUT];
+    if (in_bytes) {
+        TUFF_TRY(tuff_buffer_create(device, in_bytes, false, "probe input", &probe->in, error));
+        TUFF_TRY(tuff_buffer_create(device, out_bytes, true, "probe output", &probe->out, error));
+        TUFF_TRY(fill(probe, in_bytes, error));
+    }
+    if (probe->module) {
+        written = tuff_probe_matrix_compiler(probe->module);
+        params.compiler = &written;
+    }
+    params.memory[TUFF_MEMORY_INPUT] = probe->in;
+    params.memory[TUFF_MEMORY_OUTPUT] = probe->out;
+    return tuff_program_create(device, &params, &probe->program, error);
+}
+
+static tuff_status build(struct tuff_probe *probe, struct tuff_error *error)
+{
+    struct tuff_plan plan;
+    tuff_plan_init(&plan, probe->device->context);
+    tuff_status status = probe->kind->family->plan(probe, &plan, error);
+    if (status == TUFF_OK) {
+        tuff_plan_place_barriers(&plan);
+        probe->work.launches = plan.launch_count;
+        probe->out_words = plan.slot_count ? plan.slots[plan.slot_count - 1].bytes / 4 : 0; /* plans add it last */
+        for (uint32_t i = 0; i < plan.launch_count; i++) probe->work.flops += plan.launches[i].flops;
+        status = make_program(probe, &plan, error);
+    }
+    tuff_plan_finish(&plan);
+    return status;
+}
+
+tuff_status tuff_probe_create(struct tuff_device *device, const struct tuff_probe_params *params, struct tuff_probe **probe,
+                              struct tuff_error *error)
+{
+    if (!device) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_probe_create: requires a device");
+    TUFF_REQUIRE(device->context, error, params && params->struct_size >= sizeof *params && probe);
+    TUFF_REQUIRE(device->context, error, (unsigned)params->kind < TUFF_PROBE_COUNT);
+    TUFF_REQUIRE(device->context, error, params->rounds <= TUFF_PROBE_MAX_ROUNDS);
+    struct tuff_probe *made = tuff_alloc(device->context, sizeof *made);
+    if (!made) return tuff_fail_memory(device->context, error);
+    made->device = device;
+    tuff_device_retain(device);
+    made->kind = &kinds[params->kind];
+    made->rounds = params->rounds ? (uint32_t)params->rounds : 1;
+    made->bytes = params->bytes;
+    made->workgroup = is_software(made) ? 64 : 256;
+    while (made->workgroup > device->caps.max_workgroup_invocations) made->workgroup /= 2;
+    tuff_status status = build(made, error);
+    if (status != TUFF_OK) {
+        tuff_probe_destroy(made);
+        return status;
+    }
+    *probe = made;
+    return TUFF_OK;
+}
+
+void tuff_probe_destroy(struct tuff_probe *probe)
+{
+    if (!probe) return;
+    struct tuff_device *device = probe->device;
+    tuff_program_destroy(probe->program);
+    tuff_buffer_release(probe->in);
+    tuff_buffer_release(probe->out);
+    tuff_free(device->context, probe->module);
+    tuff_free(device->context, probe->table);
+    tuff_free(device->context, probe);
+    tuff_device_release(device);
+}
+
+struct tuff_program *tuff_probe_program(struct tuff_probe *probe) { return probe->program; }
+
+struct tuff_probe_work tuff_probe_work(const struct tuff_probe *probe) { return probe->work; }
+
+tuff_status tuff_probe_check(struct tuff_probe *probe, struct tuff_probe_found *found, struct tuff_error *error)
+{
+    if (!probe) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_probe_check: requires a probe");
+    struct tuff_context *context = probe->device->context;
+    struct tuff_probe_found sum = {0};
+    tuff_status status = TUFF_OK;
+    TUFF_REQUIRE(context, error, found && probe->program->ticket);
+    uint32_t *chunk = tuff_alloc(context, CHUNK_WORDS * sizeof *chunk);
+    if (!chunk) return tuff_fail_memory(context, error);
+    for (uint64_t first = 0; status == TUFF_OK && first < probe->out_words; first += CHUNK_WORDS) {
+        uint64_t count = probe->out_words - first < CHUNK_WORDS ? probe->out_words - first : CHUNK_WORDS;
+        status = tuff_buffer_read(probe->out, first * 4, chunk, count * 4, error);
+        for (uint64_t i = 0; status == TUFF_OK && i < count; i++)
+            sum.wrong += chunk[i] != probe->kind->family->output(probe, first + i);
+        sum.compared += count;
+    }
+    tuff_free(context, chunk);
+    if (status == TUFF_OK) *found = sum;
+    return status;
+}

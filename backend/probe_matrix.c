@@ -1,0 +1,322 @@
+/* probe_matrix.c - the kernel that measures cooperative matrices, written as SPIR-V words.
+ *
+ * glslang before 14 knows no GL_KHR_cooperative_matrix and no type parameters in GL_EXT_spirv_intrinsics; and the shape is the
+ * device's. Sources: SPIR-V 1.3, SPV_KHR_cooperative_matrix, SPV_KHR_vulkan_memory_model. tests/backend_probe.c has the words
+ * checked by spirv-val. */
+#include "backend/probe.h"
+
+#include <stdio.h>
+
+static tuff_status no_shape(struct tuff_device *device, struct tuff_error *error)
+{
+    return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED,
+                     "%s has no cooperative matrices of f16 x f16 summed in f32 by a subgroup", device->caps.name);
+}
+
+tuff_status tuff_probe_matrix_shape(struct tuff_device *device, struct tuff_probe_shape *shape, struct tuff_error *error)
+{
+    static const char function[] = "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR";
+    const struct tuff_instance *instance = device->instance;
+    struct tuff_probe_shape best = {0};
+    uint32_t count = 0;
+    if (!device->caps.cooperative_matrix || !device->caps.f16_storage || !device->caps.f16_arithmetic)
+        return no_shape(device, error);
+    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR list =
+        (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)(void (*)(void))instance->get_proc(instance->handle,
+                                                                                                  function);
+    if (!list) return no_shape(device, error);
+    VkResult result = list(device->gpu.handle, &count, NULL);
+    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, function);
+    VkCooperativeMatrixPropertiesKHR *rows = tuff_alloc(device->context, count * sizeof *rows);
+    if (!rows) return tuff_fail_memory(device->context, error);
+    for (uint32_t i = 0; i < count; i++) rows[i].sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR;
+    result = list(device->gpu.handle, &count, rows);
+    for (uint32_t i = 0; result >= 0 && i < count; i++) {
+        const VkCooperativeMatrixPropertiesKHR *r = &rows[i];
+        bool fits = r->AType == VK_COMPONENT_TYPE_FLOAT16_KHR && r->BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
+                    r->CType == VK_COMPONENT_TYPE_FLOAT32_KHR && r->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
+                    r->scope == VK_SCOPE_SUBGROUP_KHR;
+        if (fits && (uint64_t)r->MSize * r->NSize * r->KSize > (uint64_t)best.m * best.n * best.k)
+            best = (struct tuff_probe_shape){r->MSize, r->NSize, r->KSize};
+    }
+    tuff_free(device->context, rows);
+    if (result < 0) return tuff_device_fail(device, error, result, function);
+    if (!best.m) return no_shape(device, error);
+    *shape = best;
+    return TUFF_OK;
+}
+
+/* ---- the words --------------------------------------------------------------------------------------------------------------------- */
+
+/* Instructions in use, by the numbers of the specification. */
+enum {
+    OP_EXTENSION = 10,
+    OP_MEMORY_MODEL = 14,
+    OP_ENTRY_POINT = 15,
+    OP_EXECUTION_MODE = 16,
+    OP_CAPABILITY = 17,
+    OP_TYPE_VOID = 19,
+    OP_TYPE_BOOL = 20,
+    OP_TYPE_INT = 21,
+    OP_TYPE_FLOAT = 22,
+    OP_TYPE_VECTOR = 23,
+    OP_TYPE_RUNTIME_ARRAY = 29,
+    OP_TYPE_STRUCT = 30,
+    OP_TYPE_POINTER = 32,
+    OP_TYPE_FUNCTION = 33,
+    OP_CONSTANT = 43,
+    OP_FUNCTION = 54,
+    OP_FUNCTION_END = 56,
+    OP_VARIABLE = 59,
+    OP_LOAD = 61,
+    OP_STORE = 62,
+    OP_ACCESS_CHAIN = 65,
+    OP_DECORATE = 71,
+    OP_MEMBER_DECORATE = 72,
+    OP_COMPOSITE_EXTRACT = 81,
+    OP_I_ADD = 128,
+    OP_F_ADD = 129,
+    OP_I_MUL = 132,
+    OP_U_LESS_THAN = 176,
+    OP_PHI = 245,
+    OP_LOOP_MERGE = 246,
+    OP_LABEL = 248,
+    OP_BRANCH = 249,
+    OP_BRANCH_CONDITIONAL = 250,
+    OP_RETURN = 253,
+    OP_TYPE_COOPERATIVE_MATRIX = 4456,
+    OP_COOPERATIVE_MATRIX_LOAD = 4457,
+    OP_COOPERATIVE_MATRIX_STORE = 4458,
+    OP_COOPERATIVE_MATRIX_MUL_ADD = 4459
+};
+enum { CLASS_INPUT = 1, CLASS_FUNCTION = 7, CLASS_PUSH_CONSTANT = 9, CLASS_STORAGE_BUFFER = 12 };
+enum { BLOCK = 2, ARRAY_STRIDE = 6, BUILTIN = 11, BINDING = 33, DESCRIPTOR_SET = 34, OFFSET = 35, WORKGROUP_ID = 26 };
+enum { SCOPE_SUBGROUP = 3, USE_A = 0, USE_B = 1, USE_SUM = 2 };
+
+/* Ids that have a name; those of the function's values come after. */
+enum {
+    MAIN = 1,
+    GROUP_ID,
+    FACTORS,
+    START,
+    RESULT,
+    PUSH,
+    VOID,
+    FUNCTION_TYPE,
+    BOOL,
+    UINT,
+    HALF,
+    FLOAT,
+    UINT3,
+    HALVES,
+    FLOATS,
+    HALF_BLOCK,
+    FLOAT_BLOCK,
+    PUSH_BLOCK,
+    TO_HALF_BLOCK,
+    TO_FLOAT_BLOCK,
+    TO_PUSH_BLOCK,
+    TO_HALF,
+    TO_FLOAT,
+    TO_PUSH,
+    TO_UINT3,
+    MATRIX_A,
+    MATRIX_B,
+    MATRIX_SUM,
+    TO_SUM,
+    NUMBER, /* of constant 0; those of 1, 2, 3 follow */
+    M = NUMBER + 4,
+    N,
+    K,
+    B_OFFSET,
+    SUM_SIZE,
+    FIRST_VALUE
+};
+
+static void emit(struct tuff_probe_module *module, uint32_t op, const uint32_t *operands, uint32_t count)
+{
+    if (module->count + 1 + count > TUFF_COUNT(module->words)) return; /* tests see the cut */
+    module->words[module->count++] = (count + 1) << 16 | op;
+    memcpy(module->words + module->count, operands, count * sizeof *operands);
+    module->count += count;
+}
+#define EMIT(op, ...)                                                                                                       \
+    emit(module, op, (const uint32_t[]){__VA_ARGS__}, (uint32_t)TUFF_COUNT(((const uint32_t[]){__VA_ARGS__})))
+
+static uint32_t new_id(struct tuff_probe_module *module) { return module->bound++; }
+
+/* Four characters a word, the first lowest, with a zero at the end. */
+static void emit_extension(struct tuff_probe_module *module, const char *name)
+{
+    uint32_t words[16] = {0}, length = (uint32_t)strlen(name);
+    for (uint32_t i = 0; i < length; i++) words[i / 4] |= (uint32_t)(unsigned char)name[i] << i % 4 * 8;
+    emit(module, OP_EXTENSION, words, length / 4 + 1);
+}
+
+static void emit_head(struct tuff_probe_module *module, uint32_t lanes)
+{
+    static const uint32_t capabilities[] = {1, 9, 4433, 5345, 6022}; /* Shader, Float16, StorageBuffer16BitAccess,
+                                                                      * VulkanMemoryModel, CooperativeMatrixKHR */
+    static const uint32_t header[] = {0x07230203, 0x00010300, 0, 0, 0};
+    memcpy(module->words, header, sizeof header);
+    module->count = TUFF_COUNT(header);
+    module->bound = FIRST_VALUE;
+    for (uint32_t i = 0; i < TUFF_COUNT(capabilities); i++) EMIT(OP_CAPABILITY, capabilities[i]);
+    emit_extension(module, "SPV_KHR_vulkan_memory_model");
+    emit_extension(module, "SPV_KHR_cooperative_matrix");
+    EMIT(OP_MEMORY_MODEL, 0, 3);                                       /* Logical, Vulkan */
+    EMIT(OP_ENTRY_POINT, 5, MAIN, 0x6e69616d /* main */, 0, GROUP_ID); /* GLCompute */
+    EMIT(OP_EXECUTION_MODE, MAIN, 17, lanes, 1, 1);                    /* LocalSize */
+    EMIT(OP_DECORATE, GROUP_ID, BUILTIN, WORKGROUP_ID);
+    EMIT(OP_DECORATE, HALVES, ARRAY_STRIDE, 2);
+    EMIT(OP_DECORATE, FLOATS, ARRAY_STRIDE, 4);
+    for (uint32_t block = HALF_BLOCK; block <= PUSH_BLOCK; block++) {
+        EMIT(OP_DECORATE, block, BLOCK);
+        EMIT(OP_MEMBER_DECORATE, block, 0, OFFSET, 0);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        EMIT(OP_DECORATE, FACTORS + i, DESCRIPTOR_SET, 0);
+        EMIT(OP_DECORATE, FACTORS + i, BINDING, i);
+    }
+}
+
+static void emit_types(struct tuff_probe_module *module, const struct tuff_probe_shape *shape)
+{
+    EMIT(OP_TYPE_VOID, VOID);
+    EMIT(OP_TYPE_FUNCTION, FUNCTION_TYPE, VOID);
+    EMIT(OP_TYPE_BOOL, BOOL);
+    EMIT(OP_TYPE_INT, UINT, 32, 0);
+    EMIT(OP_TYPE_FLOAT, HALF, 16);
+    EMIT(OP_TYPE_FLOAT, FLOAT, 32);
+    EMIT(OP_TYPE_VECTOR, UINT3, UINT, 3);
+    for (uint32_t i = 0; i < M - NUMBER; i++) EMIT(OP_CONSTANT, UINT, NUMBER + i, i);
+    EMIT(OP_CONSTANT, UINT, M, shape->m);
+    EMIT(OP_CONSTANT, UINT, N, shape->n);
+    EMIT(OP_CONSTANT, UINT, K, shape->k);
+    EMIT(OP_CONSTANT, UINT, B_OFFSET, shape->m * shape->k);
+    EMIT(OP_CONSTANT, UINT, SUM_SIZE, shape->m * shape->n);
+    EMIT(OP_TYPE_RUNTIME_ARRAY, HALVES, HALF);
+    EMIT(OP_TYPE_RUNTIME_ARRAY, FLOATS, FLOAT);
+    EMIT(OP_TYPE_STRUCT, HALF_BLOCK, HALVES);
+    EMIT(OP_TYPE_STRUCT, FLOAT_BLOCK, FLOATS);
+    EMIT(OP_TYPE_STRUCT, PUSH_BLOCK, UINT);
+    EMIT(OP_TYPE_POINTER, TO_HALF_BLOCK, CLASS_STORAGE_BUFFER, HALF_BLOCK);
+    EMIT(OP_TYPE_POINTER, TO_FLOAT_BLOCK, CLASS_STORAGE_BUFFER, FLOAT_BLOCK);
+    EMIT(OP_TYPE_POINTER, TO_PUSH_BLOCK, CLASS_PUSH_CONSTANT, PUSH_BLOCK);
+    EMIT(OP_TYPE_POINTER, TO_HALF, CLASS_STORAGE_BUFFER, HALF);
+    EMIT(OP_TYPE_POINTER, TO_FLOAT, CLASS_STORAGE_BUFFER, FLOAT);
+    EMIT(OP_TYPE_POINTER, TO_PUSH, CLASS_PUSH_CONSTANT, UINT);
+    EMIT(OP_TYPE_POINTER, TO_UINT3, CLASS_INPUT, UINT3);
+    EMIT(OP_TYPE_COOPERATIVE_MATRIX, MATRIX_A, HALF, NUMBER + SCOPE_SUBGROUP, M, K, NUMBER + USE_A);
+    EMIT(OP_TYPE_COOPERATIVE_MATRIX, MATRIX_B, HALF, NUMBER + SCOPE_SUBGROUP, K, N, NUMBER + USE_B);
+    EMIT(OP_TYPE_COOPERATIVE_MATRIX, MATRIX_SUM, FLOAT, NUMBER + SCOPE_SUBGROUP, M, N, NUMBER + USE_SUM);
+    EMIT(OP_TYPE_POINTER, TO_SUM, CLASS_FUNCTION, MATRIX_SUM);
+    EMIT(OP_VARIABLE, TO_UINT3, GROUP_ID, CLASS_INPUT);
+    EMIT(OP_VARIABLE, TO_HALF_BLOCK, FACTORS, CLASS_STORAGE_BUFFER);
+    EMIT(OP_VARIABLE, TO_FLOAT_BLOCK, START, CLASS_STORAGE_BUFFER);
+    EMIT(OP_VARIABLE, TO_FLOAT_BLOCK, RESULT, CLASS_STORAGE_BUFFER);
+    EMIT(OP_VARIABLE, TO_PUSH_BLOCK, PUSH, CLASS_PUSH_CONSTANT);
+}
+
+/* type(block[0][index]), row-major; returns its id. */
+static uint32_t emit_matrix_load(struct tuff_probe_module *module, uint32_t type, uint32_t block, uint32_t index,
+                                 uint32_t stride)
+{
+    uint32_t at = new_id(module), value = new_id(module);
+    EMIT(OP_ACCESS_CHAIN, block == FACTORS ? TO_HALF : TO_FLOAT, at, block, NUMBER, index);
+    EMIT(OP_COOPERATIVE_MATRIX_LOAD, type, value, at, NUMBER, stride);
+    return value;
+}
+
+/* for (i = 0; i < rounds; i++), the sums in variables; block is where the loop is entered from. Leaves in the block after. */
+static void emit_loop(struct tuff_probe_module *module, uint32_t block, uint32_t rounds, uint32_t a, uint32_t b,
+                      uint32_t variables, uint32_t sums)
+{
+    uint32_t head = new_id(module), body = new_id(module), next = new_id(module), after = new_id(module);
+    uint32_t i = new_id(module), more = new_id(module), increased = new_id(module);
+    EMIT(OP_BRANCH, head);
+    EMIT(OP_LABEL, head);
+    EMIT(OP_PHI, UINT, i, NUMBER, block, increased, next);
+    EMIT(OP_U_LESS_THAN, BOOL, more, i, rounds);
+    EMIT(OP_LOOP_MERGE, after, next, 0);
+    EMIT(OP_BRANCH_CONDITIONAL, more, body, after);
+    EMIT(OP_LABEL, body);
+    for (uint32_t k = 0; k < TUFF_PROBE_MATRIX_STEPS * sums; k++) {
+        uint32_t old = new_id(module), sum = new_id(module);
+        EMIT(OP_LOAD, MATRIX_SUM, old, variables + k % sums);
+        EMIT(OP_COOPERATIVE_MATRIX_MUL_ADD, MATRIX_SUM, sum, a, b, old);
+        EMIT(OP_STORE, variables + k % sums, sum);
+    }
+    EMIT(OP_BRANCH, next);
+    EMIT(OP_LABEL, next);
+    EMIT(OP_I_ADD, UINT, increased, i, NUMBER + 1);
+    EMIT(OP_BRANCH, head);
+    EMIT(OP_LABEL, after);
+}
+
+/* y[group] = sum of the variables */
+static void emit_store(struct tuff_probe_module *module, uint32_t variables, uint32_t sums)
+{
+    uint32_t total = new_id(module), ids = new_id(module), group = new_id(module), index = new_id(module);
+    uint32_t at = new_id(module);
+    EMIT(OP_LOAD, MATRIX_SUM, total, variables);
+    for (uint32_t s = 1; s < sums; s++) {
+        uint32_t part = new_id(module), both = new_id(module);
+        EMIT(OP_LOAD, MATRIX_SUM, part, variables + s);
+        EMIT(OP_F_ADD, MATRIX_SUM, both, total, part);
+        total = both;
+    }
+    EMIT(OP_LOAD, UINT3, ids, GROUP_ID);
+    EMIT(OP_COMPOSITE_EXTRACT, UINT, group, ids, 0);
+    EMIT(OP_I_MUL, UINT, index, group, SUM_SIZE);
+    EMIT(OP_ACCESS_CHAIN, TO_FLOAT, at, RESULT, NUMBER, index);
+    EMIT(OP_COOPERATIVE_MATRIX_STORE, at, total, NUMBER, N);
+}
+
+void tuff_probe_matrix_module(const struct tuff_probe_shape *shape, uint32_t lanes, uint32_t sums,
+                              struct tuff_probe_module *module)
+{
+    emit_head(module, lanes);
+    emit_types(module, shape);
+    uint32_t starts = module->bound; /* offsets of start[s] */
+    for (uint32_t s = 0; s < sums; s++) EMIT(OP_CONSTANT, UINT, new_id(module), s * shape->m * shape->n);
+    uint32_t entry = new_id(module), variables = module->bound;
+    EMIT(OP_FUNCTION, VOID, MAIN, 0, FUNCTION_TYPE);
+    EMIT(OP_LABEL, entry);
+    for (uint32_t s = 0; s < sums; s++) EMIT(OP_VARIABLE, TO_SUM, new_id(module), CLASS_FUNCTION);
+    uint32_t a = emit_matrix_load(module, MATRIX_A, FACTORS, NUMBER, K);
+    uint32_t b = emit_matrix_load(module, MATRIX_B, FACTORS, B_OFFSET, N);
+    for (uint32_t s = 0; s < sums; s++) {
+        uint32_t start = emit_matrix_load(module, MATRIX_SUM, START, starts + s, N);
+        EMIT(OP_STORE, variables + s, start);
+    }
+    uint32_t at = new_id(module), rounds = new_id(module);
+    EMIT(OP_ACCESS_CHAIN, TO_PUSH, at, PUSH, NUMBER);
+    EMIT(OP_LOAD, UINT, rounds, at);
+    emit_loop(module, entry, rounds, a, b, variables, sums);
+    emit_store(module, variables, sums);
+    emit(module, OP_RETURN, NULL, 0);
+    emit(module, OP_FUNCTION_END, NULL, 0);
+    module->words[3] = module->bound;
+    snprintf(module->version, sizeof module->version, "probe-%016llx",
+             (unsigned long long)tuff_hash(0, module->words, module->count * sizeof *module->words));
+}
+
+static tuff_status answer(void *user, struct tuff_context *context, const char *name, const char *source,
+                          const char *preamble, uint32_t **spirv, size_t *words, struct tuff_error *error)
+{
+    const struct tuff_probe_module *module = user;
+    (void)name, (void)source, (void)preamble;
+    uint32_t *copy = tuff_alloc(context, module->count * sizeof *copy);
+    if (!copy) return tuff_fail_memory(context, error);
+    memcpy(copy, module->words, module->count * sizeof *copy);
+    *spirv = copy;
+    *words = module->count;
+    return TUFF_OK;
+}
+
+struct tuff_compiler tuff_probe_matrix_compiler(struct tuff_probe_module *module)
+{
+    return (struct tuff_compiler){
+        .struct_size = sizeof(struct tuff_compiler), .user = module, .version = module->version, .compile = answer};
+}

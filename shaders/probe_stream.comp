@@ -1,0 +1,44 @@
+#version 450
+#extension GL_EXT_control_flow_attributes : require
+/* probe_stream.comp - peak of memory: copies, or reads and sums, for tuff_probe.
+ *
+ *   PROBE_READ 0:  y[i] = x[i] + add
+ *   PROBE_READ 1:  y[j] = add + the sum of the words of the BLOCKS blocks of invocation j
+ *
+ * in    0  x  [blocks, 4]  uint
+ * out   1  y  [blocks, 4], or [blocks / BLOCKS]  uint
+ * push     add  uint   tells the launches of one run apart
+ * spec  0  workgroup size (default 64)
+ * def      PROBE_READ 0 | 1
+ * grid     blocks / (BLOCKS * size) workgroups; blocks is a multiple of that
+ * why      16 bytes a load, neighbouring lanes on neighbouring blocks; BLOCKS loads in flight an invocation
+ */
+// tuff: variants -DPROBE_READ=0; -DPROBE_READ=1
+#ifndef PROBE_READ
+#define PROBE_READ 0
+#endif
+layout(local_size_x_id = 0) in;
+layout(std430, binding = 0) readonly buffer In0 { uvec4 x[]; };
+#if PROBE_READ
+layout(std430, binding = 1) writeonly buffer Out0 { uint y[]; };
+#else
+layout(std430, binding = 1) writeonly buffer Out0 { uvec4 y[]; };
+#endif
+layout(push_constant) uniform Push { uint add; };
+
+const uint BLOCKS = 8;
+
+void main()
+{
+    uint group = gl_WorkGroupID.x, lane = gl_LocalInvocationID.x, width = gl_WorkGroupSize.x;
+    uint first = group * width * BLOCKS + lane;
+    uvec4 v[BLOCKS];
+    [[unroll]] for (uint i = 0; i < BLOCKS; i++) v[i] = x[first + i * width];
+#if PROBE_READ
+    uvec4 sum = v[0];
+    [[unroll]] for (uint i = 1; i < BLOCKS; i++) sum += v[i];
+    y[group * width + lane] = sum.x + sum.y + sum.z + sum.w + add;
+#else
+    [[unroll]] for (uint i = 0; i < BLOCKS; i++) y[first + i * width] = v[i] + add;
+#endif
+}

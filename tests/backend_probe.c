@@ -1,0 +1,149 @@
+/* backend_probe.c - probes: every kind runs or says what the device lacks, its output is right after any number of rounds, its
+ * work is counted, a spoiled word is found. And the SPIR-V that Tuff writes itself is valid.
+ *   backend_probe --spirv FILE M N K    writes the module of cooperative matrices for a shape (tests/probe_spirv.sh) */
+#include "tests/backend_help.h"
+
+#include "backend/probe.h"
+#include "backend/program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BYTES (UINT64_C(1) << 20) /* of a stream */
+
+static bool run(struct backend_test *test, struct tuff_probe *probe, const char *name)
+{
+    struct tuff_error error = {0};
+    uint64_t ticket = 0, ns = 0;
+    if (!backend_status(test, name, TUFF_OK, tuff_program_submit(tuff_probe_program(probe), &ticket, &error), &error) ||
+        !backend_status(test, name, TUFF_OK, tuff_device_wait(test->device, ticket, UINT64_MAX, &error), &error))
+        return false;
+    test->quiet = true;
+    backend_status(test, name, test->device->caps.timestamp_period_ns > 0 ? TUFF_OK : TUFF_ERR_UNSUPPORTED,
+                   tuff_program_duration(tuff_probe_program(probe), &ns, &error), &error);
+    test->quiet = false;
+    return true;
+}
+
+/* Words of the output that must differ, none as a rule. */
+static void expect_wrong(struct backend_test *test, struct tuff_probe *probe, const char *name, uint64_t wrong)
+{
+    struct tuff_error error = {0};
+    struct tuff_probe_found found = {0};
+    const struct tuff_buffer *out = tuff_probe_program(probe)->memory[TUFF_MEMORY_OUTPUT];
+    uint64_t words = out ? out->bytes / 4 : 0;
+    backend_status(test, name, TUFF_OK, tuff_probe_check(probe, &found, &error), &error);
+    backend_check(test, found.wrong == wrong && found.compared == words, "%s: expected %llu wrong of %llu, got %llu of %llu",
+                  name, (unsigned long long)wrong, (unsigned long long)words, (unsigned long long)found.wrong,
+                  (unsigned long long)found.compared);
+}
+
+/* A check that could not fail would be worth nothing: one word spoiled in the middle, the first word of each page of it. */
+static void spoil(struct backend_test *test, struct tuff_probe *probe, const char *name)
+{
+    struct tuff_error error = {0};
+    struct tuff_buffer *out = tuff_probe_program(probe)->memory[TUFF_MEMORY_OUTPUT];
+    uint32_t word;
+    if (!out) return;
+    uint64_t at = out->bytes / 2 / TUFF_PLAN_ALIGNMENT * TUFF_PLAN_ALIGNMENT;
+    backend_status(test, name, TUFF_OK, tuff_buffer_read(out, at, &word, 4, &error), &error);
+    word ^= 1;
+    backend_status(test, name, TUFF_OK, tuff_buffer_write(out, at, &word, 4, &error), &error);
+    expect_wrong(test, probe, name, 1);
+}
+
+static void check_work(struct backend_test *test, enum tuff_probe_kind kind, uint32_t rounds, const struct tuff_probe *probe)
+{
+    struct tuff_probe_work work = tuff_probe_work(probe);
+    bool launches = kind >= TUFF_PROBE_COPY && kind != TUFF_PROBE_SUBMIT, arithmetic = kind < TUFF_PROBE_COPY;
+    bool streams = kind == TUFF_PROBE_COPY || kind == TUFF_PROBE_READ;
+    uint64_t stream = kind == TUFF_PROBE_COPY ? 2 * BYTES : BYTES + BYTES / 32;
+    backend_check(test,
+                  work.launches == (launches ? rounds : arithmetic) && work.bytes == (streams ? stream * rounds : 0) &&
+                      (work.flops != 0) == arithmetic && work.flops % rounds == 0,
+                  "%s: work of %u rounds: got %u launches, %llu bytes, %llu operations", tuff_probe_name(kind), rounds,
+                  work.launches, (unsigned long long)work.bytes, (unsigned long long)work.flops);
+}
+
+/* Operations of a chain probe on software devices: invocations, pairs, two steps a pair, chains, operations a step. */
+static void check_flops(struct backend_test *test, enum tuff_probe_kind kind, const struct tuff_probe *probe)
+{
+    static const uint32_t steps[] = {12 * 2, 2, 4 * 4, 4, 8 * 8, 8};
+    uint64_t expected = kind <= TUFF_PROBE_I8_DOT_DEPENDENT ? UINT64_C(65536) * 16 * 2 * steps[kind] : 0;
+    if (!expected || test->device->caps.kind != TUFF_DEVICE_SOFTWARE) return;
+    uint64_t flops = tuff_probe_work(probe).flops;
+    backend_check(test, flops == expected, "%s: expected %llu operations a round, got %llu", tuff_probe_name(kind),
+                  (unsigned long long)expected, (unsigned long long)flops);
+}
+
+static void test_kind(struct backend_test *test, enum tuff_probe_kind kind, uint32_t rounds)
+{
+    struct tuff_error error = {0};
+    struct tuff_probe *probe = NULL;
+    struct tuff_probe_found found;
+    const struct tuff_probe_params params = {
+        .struct_size = sizeof params, .kind = kind, .rounds = rounds, .bytes = BYTES + 100};
+    const char *name = tuff_probe_name(kind);
+    test->quiet = true;
+    tuff_status status = tuff_probe_create(test->device, &params, &probe, &error);
+    test->quiet = false;
+    if (status == TUFF_ERR_UNSUPPORTED) {
+        printf("%s: %s\n", name, error.message);
+        backend_check(test, strstr(error.message, " has no ") != NULL && kind < TUFF_PROBE_COPY, "%s: no sentence", name);
+        return;
+    }
+    if (!backend_status(test, name, TUFF_OK, status, &error)) return;
+    test->quiet = true;
+    backend_status(test, "check before a run", TUFF_ERR_USAGE, tuff_probe_check(probe, &found, &error), &error);
+    test->quiet = false;
+    if (run(test, probe, name)) {
+        expect_wrong(test, probe, name, 0);
+        check_work(test, kind, rounds, probe);
+        if (rounds == 1) check_flops(test, kind, probe);
+        spoil(test, probe, name);
+        if (run(test, probe, name)) expect_wrong(test, probe, name, 0); /* every run writes all of it */
+    }
+    tuff_probe_destroy(probe);
+}
+
+static void test_usage(struct backend_test *test)
+{
+    struct tuff_error error = {0};
+    struct tuff_probe *probe = NULL;
+    struct tuff_probe_params params = {.struct_size = sizeof params, .rounds = TUFF_PROBE_MAX_ROUNDS + 1};
+    test->quiet = true;
+    backend_status(test, "too many rounds", TUFF_ERR_USAGE, tuff_probe_create(test->device, &params, &probe, &error),
+                   &error);
+    params = (struct tuff_probe_params){.struct_size = sizeof params, .kind = TUFF_PROBE_COUNT};
+    backend_status(test, "no such kind", TUFF_ERR_USAGE, tuff_probe_create(test->device, &params, &probe, &error), &error);
+    test->quiet = false;
+    for (uint32_t i = 0; i < TUFF_PROBE_COUNT; i++)
+        for (uint32_t k = 0; k < i; k++)
+            backend_check(test, strcmp(tuff_probe_name(i), tuff_probe_name(k)) != 0, "two probes are called %s",
+                          tuff_probe_name(i));
+}
+
+static int write_spirv(char **arguments)
+{
+    struct tuff_probe_module module;
+    struct tuff_probe_shape shape = {(uint32_t)atoi(arguments[1]), (uint32_t)atoi(arguments[2]),
+                                     (uint32_t)atoi(arguments[3])};
+    FILE *file = fopen(arguments[0], "wb");
+    tuff_probe_matrix_module(&shape, 32, 4, &module);
+    if (!file) return 1;
+    bool whole = fwrite(module.words, sizeof *module.words, module.count, file) == module.count;
+    return fclose(file) != 0 || !whole;
+}
+
+int main(int argc, char **argv)
+{
+    static const uint32_t rounds[] = {1, 3, 50, 127}; /* up, up, the turn, down and up again */
+    struct backend_test test;
+    if (argc == 6 && !strcmp(argv[1], "--spirv")) return write_spirv(argv + 2);
+    int status = backend_test_begin(&test, NULL);
+    if (status) return status;
+    for (size_t r = 0; r < TUFF_COUNT(rounds); r++)
+        for (uint32_t kind = 0; kind < TUFF_PROBE_COUNT; kind++) test_kind(&test, kind, rounds[r]);
+    test_usage(&test);
+    return backend_test_end(&test, "backend_probe");
+}
