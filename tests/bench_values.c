@@ -1,6 +1,6 @@
 /* bench_values.c - the nets of the peers' comparison on the device: first outputs, or losses of the first steps, against what four other
- * libraries agree on; the other nets' outputs are finite and not constant.
- *   bench_values [--all] [NET ...]    --all: also those that take long; prints what each took */
+ * libraries agree on; outputs of other nets are finite, not constant, and what the graph gives in double precision.
+ *   bench_values [--all] [NET ...]    --all: every net, or those named, and all outputs against the graph in double precision */
 #include "graph/graph.h"
 #include "samples/bench/nets.h"
 #include "tests/backend_help.h"
@@ -10,25 +10,39 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct values_test {
     struct backend_test test;
     struct bench_work work;
     struct tuff_session *session;
     struct tuff_executable *executable;
+    double started, ready, first, last; /* seconds: compiled and filled, after the first and the last run */
+    uint32_t runs;
+    bool all;
 };
+
+static double now(void)
+{
+    struct timespec t;
+    timespec_get(&t, TIME_UTC);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 /* Work, session, plan, inputs; prints the sentence of a failure. */
 static bool start(struct values_test *t, const struct bench_net *net, enum bench_mode mode)
 {
     struct tuff_error error = {0};
     struct tuff_executable_params params = {.struct_size = sizeof params};
+    t->started = now();
+    t->runs = 0;
     tuff_status status = bench_work_create(t->test.context, net, mode, 0, &t->work, &error);
     if (!status) status = tuff_session_create(t->test.device, t->work.graph, NULL, &t->session, &error);
     params.outputs = t->work.outputs;
     params.output_count = t->work.output_count;
     if (!status) status = tuff_session_compile(t->session, &params, &t->executable, &error);
     if (!status) status = bench_work_fill(&t->work, t->session, t->executable, &error);
+    t->ready = now();
     return backend_status(&t->test, net->name, TUFF_OK, status, &error);
 }
 
@@ -47,7 +61,20 @@ static bool run(struct values_test *t, float *out, uint64_t count)
     struct tuff_error error = {0};
     tuff_status status = bench_work_submit(&t->work, t->session, t->executable, NULL, &error);
     if (!status) status = tuff_executable_read(t->executable, 0, out, (size_t)count * sizeof *out, &error);
+    t->last = now();
+    if (t->runs++ == 0) t->first = t->last;
     return backend_status(&t->test, t->work.net->name, TUFF_OK, status, &error);
+}
+
+static void tell(const struct values_test *t)
+{
+    struct tuff_plan_figures f = tuff_executable_figures(t->executable);
+    printf("%-18s %-5s batch %-3u %4u launches %4u pipelines %5.0f MiB (scratch %.0f), compiled in %.1f s, first run %.2f s",
+           t->work.net->name, t->work.mode ? "train" : "infer", (unsigned)t->work.batch, (unsigned)f.launches,
+           (unsigned)f.pipelines, (double)f.total_bytes / 1048576, (double)f.scratch_bytes / 1048576, t->ready - t->started,
+           t->first - t->ready);
+    if (t->runs > 1) printf(", later ones %.0f ms", 1e3 * (t->last - t->first) / (t->runs - 1));
+    puts("");
 }
 
 /* Known to a thousandth of the largest (the peers round differently). */
@@ -78,14 +105,65 @@ static void look(struct values_test *t, const float *out, uint64_t count)
     printf("%-18s outputs: mean %g, deviation %g\n", name, mean, deviation);
 }
 
+/* The same in double precision, from the same inputs and weights; NULL after a failure. To be freed. */
+static double *in_double(struct values_test *t, uint64_t count)
+{
+    struct tuff_error error = {0};
+    const struct bench_work *work = &t->work;
+    uint32_t leaves = tuff_graph_leaf_count(work->graph), given = 0;
+    struct tuff_leaf_content *content = calloc(leaves + 1, sizeof *content);
+    float **memory = calloc(leaves + 1, sizeof *memory);
+    double *out = calloc((size_t)count, sizeof *out);
+    struct tuff_evaluate_params params = {
+        .struct_size = sizeof params, .outputs = work->outputs, .output_count = 1, .leaves = content};
+    if (!content || !memory || !out) exit(1);
+    memory[leaves] = calloc((size_t)bench_work_elements(work), sizeof(float));
+    if (!memory[leaves]) exit(1);
+    bench_work_inputs(work, 0, memory[leaves], NULL);
+    content[given++] = (struct tuff_leaf_content){work->input, memory[leaves]};
+    for (uint32_t i = 0; i < leaves; i++) {
+        struct tuff_leaf leaf = tuff_graph_leaf(work->graph, i);
+        memory[i] = calloc((size_t)tuff_shape_count(&leaf.type.shape), sizeof(float));
+        if (!memory[i]) exit(1);
+        if (bench_work_weights(work, i, memory[i]))
+            content[given++] = (struct tuff_leaf_content){tuff_graph_find(work->graph, leaf.name), memory[i]};
+    }
+    params.leaf_count = given;
+    tuff_status status = tuff_evaluate(work->graph, &params, &out, &error);
+    for (uint32_t i = 0; i <= leaves; i++) free(memory[i]);
+    free(memory);
+    free(content);
+    if (backend_status(&t->test, work->net->name, TUFF_OK, status, &error)) return out;
+    free(out);
+    return NULL;
+}
+
+/* Mean square error over variance. Rounding of f32 through a depth of d layers gives some d (2^-24)^2 = 3.6e-15 d times what sums
+ * of k terms add (k at most, as if all erred alike); 1e-9 is far above and far below a wrong kernel. */
+static void check_in_double(struct values_test *t, const float *got, uint64_t count)
+{
+    double *want = in_double(t, count), error = 0, sum = 0, squares = 0;
+    if (!want) return;
+    for (uint64_t i = 0; i < count; i++) {
+        double d = (double)got[i] - want[i];
+        error += d * d, sum += want[i], squares += want[i] * want[i];
+    }
+    double nmse = error / (squares - sum * sum / (double)count);
+    printf("%-18s against double precision: normalised mean square error %.2g\n", t->work.net->name, nmse);
+    backend_check(&t->test, nmse < 1e-9, "%s: normalised mean square error: expected below 1e-9, got %g", t->work.net->name,
+                  nmse);
+    free(want);
+}
+
 static void check_infer(struct values_test *t)
 {
     struct tuff_shape shape = tuff_type_of(t->work.graph, t->work.outputs[0]).shape;
     uint64_t count = tuff_shape_count(&shape);
     float *out = calloc((size_t)count, sizeof *out);
-    if (out && run(t, out, count)) {
+    if (out && run(t, out, count) && run(t, out, count)) {
         look(t, out, count);
         compare(t, out);
+        if (t->all || t->work.net->multiply_adds < 200e6) check_in_double(t, out, count);
     }
     free(out);
 }
@@ -110,15 +188,17 @@ static void check_net(struct values_test *t, const struct bench_net *net, enum b
             check_train(t);
         else
             check_infer(t);
+        tell(t);
     }
     finish(t);
 }
 
 int main(int argc, char **argv)
 {
-    static const char *const quick[] = {"mobilenet-v1", "mlp", "cnn28"};
+    static const char *const quick[] = {"mobilenet-v1", "shufflenet-v2", "mlp", "cnn28"};
     struct values_test t = {.session = NULL};
     bool all = argc > 1 && !strcmp(argv[1], "--all"), named = argc > 1 + all;
+    t.all = all;
     int status = backend_test_begin(&t.test, NULL);
     if (status != 0) return status;
     for (uint32_t i = 0; i < bench_net_count; i++) {

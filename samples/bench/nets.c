@@ -231,18 +231,26 @@ static void peer_values(const struct bench_net *net, const struct tuff_leaf *lea
     }
 }
 
+bool bench_work_weights(const struct bench_work *work, uint32_t index, float *out)
+{
+    struct tuff_leaf leaf = tuff_graph_leaf(work->graph, index);
+    uint32_t seed = 1;
+    if (!(work->net->peer_gain > 0) || !leaf.trained) return false;
+    for (uint32_t i = 0; i < index; i++) seed += tuff_graph_leaf(work->graph, i).trained;
+    peer_values(work->net, &leaf, seed, out);
+    return true;
+}
+
 static tuff_status write_weights(struct bench_work *work, struct tuff_session *session, struct tuff_error *error)
 {
-    uint32_t seed = 0;
     tuff_status status = TUFF_OK;
     for (uint32_t i = 0; i < tuff_graph_leaf_count(work->graph) && !status; i++) {
         struct tuff_leaf leaf = tuff_graph_leaf(work->graph, i);
         size_t bytes = (size_t)tuff_shape_count(&leaf.type.shape) * sizeof(float);
-        if (!leaf.trained) continue;
         float *values = malloc(bytes);
         if (!values) return fail(error, TUFF_ERR_MEMORY, "out of host memory", work->net->name);
-        peer_values(work->net, &leaf, ++seed, values);
-        status = tuff_session_write(session, tuff_graph_find(work->graph, leaf.name), values, bytes, error);
+        if (bench_work_weights(work, i, values))
+            status = tuff_session_write(session, tuff_graph_find(work->graph, leaf.name), values, bytes, error);
         free(values);
     }
     return status;

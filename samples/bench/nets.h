@@ -73,6 +73,9 @@ uint64_t bench_work_labels(const struct bench_work *work);
 /* Inputs number `set` (0 is that of the peers' nets: sample element i is uniform(i, 1000 + set), label i hash(i, 2000 + set) mod classes;
  * of language nets the tokens are such labels). x: f32 or i32 [bench_work_elements]; labels: [bench_work_labels], NULL in inference. */
 void bench_work_inputs(const struct bench_work *work, uint32_t set, void *x, int32_t *labels);
+/* Initial content of leaf number `index` of the graph (tuff_graph_leaf), as many numbers as it has, where bench_work_fill writes it: a
+ * parameter of a peers' net. False, and nothing written, for all others: they have the initial values of their session. */
+bool bench_work_weights(const struct bench_work *work, uint32_t index, float *out);
 /* Writes inputs number 0 and, into a peers' net, the peers' initial weights. Errors: MEMORY, DEVICE_LOST. */
 tuff_status bench_work_fill(struct bench_work *work, struct tuff_session *session, struct tuff_executable *executable,
                             struct tuff_error *error);
