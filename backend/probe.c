@@ -181,7 +181,8 @@ static tuff_status chain_plan(struct tuff_probe *probe, struct tuff_plan *plan, 
                             .workgroup = probe->workgroup,
                             .push = probe->rounds,
                             .pushes = true,
-                            .bindings = {{in, TUFF_READ, 0, in_bytes}, {out, TUFF_WRITE, 0, out_bytes}},
+                            .bindings = {{.slot = in, .access = TUFF_READ, .offset = 0, .bytes = in_bytes},
+                                         {.slot = out, .access = TUFF_WRITE, .offset = 0, .bytes = out_bytes}},
                             .flops = steps * probe->kind->operations};
     return add_launch(probe, plan, &launch, error);
 }
@@ -236,9 +237,9 @@ static tuff_status matrix_plan(struct tuff_probe *probe, struct tuff_plan *plan,
                             .groups = groups,
                             .push = probe->rounds,
                             .pushes = true,
-                            .bindings = {{factors, TUFF_READ, 0, factor_bytes},
-                                         {start, TUFF_READ, 0, sum_bytes * chains},
-                                         {out, TUFF_WRITE, 0, sum_bytes * groups}},
+                            .bindings = {{.slot = factors, .access = TUFF_READ, .offset = 0, .bytes = factor_bytes},
+                                         {.slot = start, .access = TUFF_READ, .offset = 0, .bytes = sum_bytes * chains},
+                                         {.slot = out, .access = TUFF_WRITE, .offset = 0, .bytes = sum_bytes * groups}},
                             .flops = products * 2 * s->m * s->n * s->k};
     return add_launch(probe, plan, &launch, error);
 }
@@ -295,7 +296,8 @@ static tuff_status stream_plan(struct tuff_probe *probe, struct tuff_plan *plan,
                                 .workgroup = probe->workgroup,
                                 .push = i,
                                 .pushes = true,
-                                .bindings = {{in, TUFF_READ, 0, probe->bytes}, {out, TUFF_WRITE, 0, out_bytes}}};
+                                .bindings = {{.slot = in, .access = TUFF_READ, .offset = 0, .bytes = probe->bytes},
+                                             {.slot = out, .access = TUFF_WRITE, .offset = 0, .bytes = out_bytes}}};
         TUFF_TRY(add_launch(probe, plan, &launch, error));
     }
     probe->work.bytes = (probe->bytes + out_bytes) * probe->rounds;
@@ -325,10 +327,13 @@ static tuff_status launch_plan(struct tuff_probe *probe, struct tuff_plan *plan,
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_OUTPUT, bytes, &out, error));
     for (uint32_t i = 0; i < probe->rounds; i++) {
         uint64_t at = (uint64_t)i * TUFF_PLAN_ALIGNMENT;
-        struct launch launch = {
-            .file = "probe_launch", .groups = 1, .bindings = {{in, TUFF_READ, at, 4}, {out, TUFF_WRITE, at, 4}}};
+        struct launch launch = {.file = "probe_launch",
+                                .groups = 1,
+                                .bindings = {{.slot = in, .access = TUFF_READ, .offset = at, .bytes = 4},
+                                             {.slot = out, .access = TUFF_WRITE, .offset = at, .bytes = 4}}};
         if (probe->kind->chains && i)
-            launch.bindings[0] = (struct tuff_plan_binding){out, TUFF_READ, at - TUFF_PLAN_ALIGNMENT, 4};
+            launch.bindings[0] = (struct tuff_plan_binding){
+                .slot = out, .access = TUFF_READ, .offset = at - TUFF_PLAN_ALIGNMENT, .bytes = 4};
         TUFF_TRY(add_launch(probe, plan, &launch, error));
     }
     return TUFF_OK;
