@@ -123,7 +123,7 @@ def peaks(f, gflops, gb, half, launch):
         f.row("peak/" + name, name + ", 256 MiB", "GB/s", 2 ** 29 / gb / share, bytes=2 ** 29, check=("exact", 0, 0),
               clock="device" if name == "copy" else "wall")
     for name, factor in (("launch/independent", 1), ("launch/dependent", 2.4), ("submit", 9)):
-        f.row("peak/" + name, name.replace("/", ", "), "us", launch * factor * 1e6, samples=1000, check=None, clock="wall", jitter=0.05)
+        f.row("peak/" + name, name.replace("/", ", "), "us", launch * factor * 1e9, samples=1000, check=None, clock="wall", jitter=0.05)
 
 
 def operator(f, name, shape, title, gflop, mb, reach, **more):
