@@ -44,6 +44,19 @@ struct tuff_caps {
     uint32_t driver_effects; /* enum tuff_driver_effect, of these rows */
 };
 
+/* A flag or number of struct tuff_caps, for programs that list them; arrays, texts and doubles are not among them. Static texts. */
+enum tuff_field_kind { TUFF_FIELD_FLAG, TUFF_FIELD_U32, TUFF_FIELD_U64 };
+struct tuff_caps_field {
+    const char *name, *title; /* as in the structure; for people: "shared memory, bytes" */
+    size_t offset;            /* bytes */
+    enum tuff_field_kind kind;
+};
+/* Field number index (from 0) into *field; false past the last. Thread-safe. */
+TUFF_API bool tuff_caps_field(uint32_t index, struct tuff_caps_field *field);
+TUFF_API uint64_t tuff_caps_value(const struct tuff_caps *caps, const struct tuff_caps_field *field);
+/* "discrete", "integrated", "virtual", "software", "other". Static text. Thread-safe. */
+TUFF_API const char *tuff_device_kind_name(enum tuff_device_kind kind);
+
 /* What Tuff does otherwise because of the driver. */
 enum tuff_driver_effect {
     TUFF_DRIVER_CUTS_LOOPS = 1 << 0,        /* loops of an invocation must stay below 65535 rounds */

@@ -20,75 +20,6 @@ static const char usage[] =
     "TUFF_DRIVER=none,+NAME,-NAME turns rows of the table of known drivers on and off.\n"
     "Exit status: 0 devices were found and computed right, 1 none, wrong numbers or an error, 2 wrong use.\n";
 
-/* Fields that are printed the same way, by offset; the order is that of the output. */
-struct field {
-    const char *name, *title;
-    size_t offset;
-    enum { FLAG, U32, U64 } kind;
-};
-#define FIELD(name, title, kind)                                                                                            \
-    {                                                                                                                       \
-#name, title, offsetof(struct tuff_caps, name), kind                                                                \
-    }
-
-static const struct field fields[] = {
-    FIELD(subgroup_size, "subgroup size", U32),
-    FIELD(subgroup_size_min, "subgroup size, least", U32),
-    FIELD(subgroup_size_max, "subgroup size, most", U32),
-    FIELD(subgroup_size_control, "subgroup size control", FLAG),
-    FIELD(subgroup_basic, "subgroup basic", FLAG),
-    FIELD(subgroup_arithmetic, "subgroup arithmetic", FLAG),
-    FIELD(subgroup_ballot, "subgroup ballot", FLAG),
-    FIELD(subgroup_shuffle, "subgroup shuffle", FLAG),
-    FIELD(f16_storage, "f16 storage", FLAG),
-    FIELD(f16_arithmetic, "f16 arithmetic", FLAG),
-    FIELD(i8_storage, "int8 storage", FLAG),
-    FIELD(i8_arithmetic, "int8 arithmetic", FLAG),
-    FIELD(i16_arithmetic, "int16 arithmetic", FLAG),
-    FIELD(i64_arithmetic, "int64 arithmetic", FLAG),
-    FIELD(f64_arithmetic, "f64 arithmetic", FLAG),
-    FIELD(bfloat16, "bfloat16", FLAG),
-    FIELD(cooperative_matrix, "cooperative matrix", FLAG),
-    FIELD(integer_dot_product, "integer dot product", FLAG),
-    FIELD(device_address, "buffer device address", FLAG),
-    FIELD(timeline_semaphore, "timeline semaphore", FLAG),
-    FIELD(synchronization2, "synchronization2", FLAG),
-    FIELD(memory_budget, "memory budget", FLAG),
-    FIELD(push_descriptor, "push descriptor", FLAG),
-    FIELD(unified_memory, "unified memory", FLAG),
-    FIELD(max_workgroup_invocations, "workgroup invocations", U32),
-    FIELD(max_shared_bytes, "shared memory, bytes", U32),
-    FIELD(max_push_bytes, "push constants, bytes", U32),
-    FIELD(max_storage_buffers, "storage buffers per stage", U32),
-    FIELD(storage_alignment, "storage alignment, bytes", U32),
-    FIELD(max_storage_range, "storage range, bytes", U64),
-    FIELD(max_allocation_bytes, "one allocation, bytes", U64),
-    FIELD(max_allocation_count, "allocations", U32),
-};
-
-static const char *kind_name(enum tuff_device_kind kind)
-{
-    switch (kind) {
-    case TUFF_DEVICE_OTHER: return "other";
-    case TUFF_DEVICE_DISCRETE: return "discrete";
-    case TUFF_DEVICE_INTEGRATED: return "integrated";
-    case TUFF_DEVICE_VIRTUAL: return "virtual";
-    case TUFF_DEVICE_SOFTWARE: return "software";
-    }
-    return "other";
-}
-
-static unsigned long long value_of(const struct tuff_caps *caps, const struct field *field)
-{
-    const char *at = (const char *)caps + field->offset;
-    switch (field->kind) {
-    case FLAG: return *(const bool *)at;
-    case U32: return *(const uint32_t *)at;
-    case U64: return *(const uint64_t *)at;
-    }
-    return 0;
-}
-
 static void print_json_string(const char *text)
 {
     putchar('"');
@@ -143,10 +74,11 @@ static void print_rows(const struct tuff_caps *caps)
 
 static void print_json(const struct tuff_caps *caps, uint32_t index)
 {
+    struct tuff_caps_field field;
     const struct {
         const char *name, *text;
     } texts[] = {{"name", caps->name},
-                 {"kind", kind_name(caps->kind)},
+                 {"kind", tuff_device_kind_name(caps->kind)},
                  {"driver_name", caps->driver_name},
                  {"driver_info", caps->driver_info}};
     printf("  {\n   \"index\": %u", index);
@@ -160,12 +92,12 @@ static void print_json(const struct tuff_caps *caps, uint32_t index)
     print_api(caps->api_version);
     printf("\",\n   \"driver_id\": %u,\n   \"driver_version\": %u,\n   \"vendor_id\": %u,\n   \"device_id\": %u",
            caps->driver_id, caps->driver_version, caps->vendor_id, caps->device_id);
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        unsigned long long value = value_of(caps, &fields[i]);
-        if (fields[i].kind == FLAG)
-            printf(",\n   \"%s\": %s", fields[i].name, value ? "true" : "false");
+    for (uint32_t i = 0; tuff_caps_field(i, &field); i++) {
+        unsigned long long value = tuff_caps_value(caps, &field);
+        if (field.kind == TUFF_FIELD_FLAG)
+            printf(",\n   \"%s\": %s", field.name, value ? "true" : "false");
         else
-            printf(",\n   \"%s\": %llu", fields[i].name, value);
+            printf(",\n   \"%s\": %llu", field.name, value);
     }
     printf(",\n   \"max_workgroup_size\": [%u, %u, %u]", caps->max_workgroup_size[0], caps->max_workgroup_size[1],
            caps->max_workgroup_size[2]);
@@ -183,18 +115,19 @@ static void print_json(const struct tuff_caps *caps, uint32_t index)
 
 static void print_table(const struct tuff_caps *caps, uint32_t index)
 {
+    struct tuff_caps_field field;
     printf("%u: %s\n", index, caps->name);
-    printf("  %-28s %s, Vulkan ", "kind", kind_name(caps->kind));
+    printf("  %-28s %s, Vulkan ", "kind", tuff_device_kind_name(caps->kind));
     print_api(caps->api_version);
     printf("\n  %-28s %s %s\n  %-28s ", "driver", caps->driver_name, caps->driver_info, "UUID");
     print_uuid(caps->uuid);
     putchar('\n');
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        unsigned long long value = value_of(caps, &fields[i]);
-        if (fields[i].kind == FLAG)
-            printf("  %-28s %s\n", fields[i].title, value ? "yes" : "no");
+    for (uint32_t i = 0; tuff_caps_field(i, &field); i++) {
+        unsigned long long value = tuff_caps_value(caps, &field);
+        if (field.kind == TUFF_FIELD_FLAG)
+            printf("  %-28s %s\n", field.title, value ? "yes" : "no");
         else
-            printf("  %-28s %llu\n", fields[i].title, value);
+            printf("  %-28s %llu\n", field.title, value);
     }
     printf("  %-28s %u x %u x %u\n", "workgroup size", caps->max_workgroup_size[0], caps->max_workgroup_size[1],
            caps->max_workgroup_size[2]);
