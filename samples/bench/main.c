@@ -1,0 +1,152 @@
+/* main.c - tuff-bench: measures devices and what Tuff makes of them. The way through: options, devices, groups of works, the
+ * file, the report. Result files are checked and compared by the subcommands check and report. */
+#include "bench.h"
+#include "check.h"
+#include "report.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static volatile sig_atomic_t stopping;
+
+static void on_interrupt(int number)
+{
+    stopping = 1;
+    signal(number, SIG_DFL); /* a second one ends the program at once */
+}
+
+bool is_stopping(void) { return stopping; }
+
+bool is_fatal(tuff_status status)
+{
+    return status == TUFF_ERR_DEVICE_LOST || status == TUFF_ERR_MEMORY || status == TUFF_ERR_CANCELLED;
+}
+
+static void on_log(void *user, enum tuff_log_level level, const char *message)
+{
+    (void)user;
+    if (level != TUFF_LOG_ERROR) fprintf(stderr, "tuff: %s\n", message); /* errors come back and become rows */
+}
+
+static void list_one(void *user, const char *id, const char *title, bool quick)
+{
+    const struct options *options = user;
+    if (options_wants(options, id) && (quick || !options->quick))
+        printf("  %-58s %s%s\n", id, title, quick ? " (quick)" : "");
+}
+
+static void list_all(struct options *options)
+{
+    list_peaks(list_one, options);
+    list_operators(list_one, options);
+    list_nets(list_one, options);
+    list_first(list_one, options);
+    list_accuracy(list_one, options);
+    list_sustained(list_one, options);
+}
+
+static void print_device(const struct tuff_caps *caps)
+{
+    struct tuff_driver_row row;
+    printf("\n%s\n  driver   %s %s\n", caps->name, caps->driver_name, caps->driver_info);
+    for (uint32_t i = 0; tuff_driver_row(i, &row); i++)
+        if (caps->driver_rows >> i & 1) printf("  known    %s: %s\n", row.name, row.effect);
+    if (caps->kind == TUFF_DEVICE_SOFTWARE) printf("  note     a software driver: its figures say nothing about a GPU\n");
+}
+
+static bool run_groups(struct bench *bench)
+{
+    return works_peaks(bench) && works_operators(bench) && works_nets(bench) && works_first(bench) &&
+           works_accuracy(bench) && works_sustained(bench);
+}
+
+/* One device, from opening to releasing; false after a printed error. */
+static bool run_device(struct bench *bench, const char *name)
+{
+    struct tuff_error error = {0};
+    if (tuff_device_create(bench->context, name, &bench->device, &error) != TUFF_OK) {
+        fprintf(stderr, "tuff-bench: %s\n", error.message);
+        return false;
+    }
+    print_device(tuff_device_caps(bench->device));
+    bench->heading = NULL;
+    bool good = true;
+    if (bench->options->plan)
+        good = plans_print(bench) == 0;
+    else if (!file_add_device(bench->file, tuff_device_caps(bench->device)))
+        good = false;
+    else
+        good = run_groups(bench);
+    tuff_device_release(bench->device);
+    bench->device = NULL;
+    bench->device_index++;
+    return good;
+}
+
+static int finish(struct bench *bench, double began, bool good)
+{
+    const struct options *options = bench->options;
+    const char *path = options->out ? options->out : "tuff-bench.json";
+    int count = cJSON_GetArraySize(bench->results);
+    progress(NULL);
+    if (count == 0 && good) {
+        fprintf(stderr, "tuff-bench: nothing has an id like '%s'; --list shows them\n", options->only ? options->only : "");
+        return 2;
+    }
+    if (!file_write(bench->file, path, (nanoseconds_now() - began) * 1e-9)) {
+        fprintf(stderr, "tuff-bench: cannot write %s\n", path);
+        return 1;
+    }
+    printf("\n%s: %d results%s\n", path, count, options_are_quick(options) ? ", quick: not for publication" : "");
+    if (bench->wrong) printf("%u figures are WRONG or refused\n", bench->wrong);
+    if (bench->failed) printf("%u works failed\n", bench->failed);
+    char *files[] = {(char *)path};
+    if (options->html && report_files(options->html, 1, files) != 0) return 1;
+    if (options->html) printf("%s: the report\n", options->html);
+    return good && !bench->wrong && !bench->failed && !stopping ? 0 : 1;
+}
+
+static int run(struct options *options)
+{
+    struct tuff_options settings = {.struct_size = sizeof settings, .log = on_log};
+    struct tuff_error error = {0};
+    struct bench bench = {.options = options};
+    double began = nanoseconds_now();
+    bool good = true;
+    tuff_options_from_env(&settings);
+    if (tuff_context_create(&settings, &bench.context, &error) != TUFF_OK) {
+        fprintf(stderr, "tuff-bench: %s\n", error.message);
+        return 1;
+    }
+    bench.file = file_create(options);
+    bench.results = cJSON_GetObjectItem(bench.file, "results");
+    signal(SIGINT, on_interrupt);
+    if (!options->device_count) options->devices[options->device_count++] = NULL; /* the library's choice */
+    for (uint32_t i = 0; i < options->device_count && !stopping; i++) good = run_device(&bench, options->devices[i]) && good;
+    int status = options->plan ? !good : finish(&bench, began, good);
+    if (stopping) fprintf(stderr, "tuff-bench: interrupted; what was measured is in the file\n");
+    cJSON_Delete(bench.file);
+    tuff_context_destroy(bench.context);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    if (argc > 1 && !strcmp(argv[1], "check")) {
+        if (argc > 2) return check_files(argc - 2, argv + 2);
+        fprintf(stderr, "tuff-bench: check wants result files\n");
+        return 2;
+    }
+    if (argc > 1 && !strcmp(argv[1], "report")) {
+        if (argc > 3) return report_files(argv[2], argc - 3, argv + 3);
+        fprintf(stderr, "tuff-bench: report wants the page to write and result files\n");
+        return 2;
+    }
+    options_parse(&options, argc, argv);
+    if (!options.list) return run(&options);
+    list_all(&options);
+    return 0;
+}

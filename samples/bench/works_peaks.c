@@ -1,0 +1,220 @@
+/* works_peaks.c - what the device does at most: arithmetic, bandwidth, transfers, the cost of launches and submissions. All
+ * other figures are held against these, so those that are needed are measured whatever --only says. */
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double RUN_NS = 5e6; /* of one run: short enough for any watchdog, long beside the cost of a submission */
+enum { TRANSFER_MIB = 64 };
+
+static const struct {
+    enum tuff_probe_kind kind;
+    const char *title, *unit;
+    bool quick;
+} probes[] = {
+    {TUFF_PROBE_F32, "f32 multiply-add, independent chains", "GFLOP/s", true},
+    {TUFF_PROBE_F32_DEPENDENT, "f32 multiply-add, one chain", "GFLOP/s", false},
+    {TUFF_PROBE_F16, "f16 multiply-add, independent chains", "GFLOP/s", true},
+    {TUFF_PROBE_F16_DEPENDENT, "f16 multiply-add, one chain", "GFLOP/s", false},
+    {TUFF_PROBE_I8_DOT, "int8 dot product, independent chains", "GOP/s", true},
+    {TUFF_PROBE_I8_DOT_DEPENDENT, "int8 dot product, one chain", "GOP/s", false},
+    {TUFF_PROBE_MATRIX, "cooperative matrices f16 into f32, independent", "GFLOP/s", true},
+    {TUFF_PROBE_MATRIX_DEPENDENT, "cooperative matrices f16 into f32, one chain", "GFLOP/s", false},
+    {TUFF_PROBE_COPY, "copy in device memory, read and written", "GB/s", true},
+    {TUFF_PROBE_READ, "read of device memory", "GB/s", false},
+    {TUFF_PROBE_LAUNCH, "a launch, independent", "us", true},
+    {TUFF_PROBE_LAUNCH_DEPENDENT, "a launch behind a barrier", "us", true},
+    {TUFF_PROBE_SUBMIT, "a submission, waited for", "us", true},
+};
+static const struct {
+    const char *id, *title;
+} transfers[] = {{"peak/upload", "upload, 64 MiB, host to device"}, {"peak/download", "download, 64 MiB, device to host"}};
+
+static void id_of(enum tuff_probe_kind kind, char *id, size_t bytes)
+{
+    snprintf(id, bytes, "peak/%s", tuff_probe_name(kind));
+}
+
+void list_peaks(work_visit *visit, void *user)
+{
+    char id[128];
+    for (size_t i = 0; i < COUNT(probes); i++) {
+        id_of(probes[i].kind, id, sizeof id);
+        visit(user, id, probes[i].title, probes[i].quick);
+    }
+    for (size_t i = 0; i < COUNT(transfers); i++) visit(user, transfers[i].id, transfers[i].title, true);
+}
+
+/* ---- probes ---------------------------------------------------------------------------------------------------------------------- */
+
+struct probe_run {
+    struct tuff_device *device;
+    struct tuff_probe *probe;
+};
+
+static tuff_status run_probe(void *user, double *device_ns, struct tuff_error *error)
+{
+    struct probe_run *r = user;
+    struct tuff_program *program = tuff_probe_program(r->probe);
+    uint64_t ticket, ns;
+    tuff_status status = tuff_program_submit(program, &ticket, error);
+    if (status == TUFF_OK) status = tuff_device_wait(r->device, ticket, UINT64_MAX, error);
+    if (status == TUFF_OK && tuff_device_caps(r->device)->timestamp_period_ns > 0 &&
+        tuff_program_duration(program, &ns, error) == TUFF_OK)
+        *device_ns = (double)ns;
+    return status;
+}
+
+/* Doubles the work until a run is long enough. */
+static tuff_status make_probe(struct probe_run *r, enum tuff_probe_kind kind, struct tuff_error *error)
+{
+    struct tuff_probe_params params = {.struct_size = sizeof params, .kind = kind, .rounds = 1};
+    for (;; params.rounds *= 2) {
+        tuff_status status = tuff_probe_create(r->device, &params, &r->probe, error);
+        if (status == TUFF_OK) status = run_probe(r, &(double){0}, error); /* the first one may be slow to start */
+        double began = nanoseconds_now();
+        if (status == TUFF_OK) status = run_probe(r, &(double){0}, error);
+        bool enough = nanoseconds_now() - began >= RUN_NS || params.rounds * 2 > TUFF_PROBE_MAX_ROUNDS;
+        if (status != TUFF_OK || enough || kind == TUFF_PROBE_SUBMIT) return status;
+        tuff_probe_destroy(r->probe);
+        r->probe = NULL;
+    }
+}
+
+static tuff_status check_probe(struct probe_run *r, struct check *check, struct tuff_error *error)
+{
+    struct tuff_probe_found found;
+    tuff_status status = tuff_probe_check(r->probe, &found, error);
+    if (status != TUFF_OK) return status;
+    *check = (struct check){.kind = found.compared ? "exact" : "none",
+                            .nmse = found.compared ? (double)found.wrong / (double)found.compared : 0,
+                            .compared = found.compared,
+                            .ok = found.wrong == 0};
+    return TUFF_OK;
+}
+
+static tuff_status run_one_probe(struct bench *bench, size_t index)
+{
+    struct tuff_error error = {0};
+    struct probe_run r = {.device = bench->device};
+    struct series series = {0};
+    struct row row = {.group = "peak", .title = probes[index].title, .unit = probes[index].unit, .by_device = true};
+    const struct runner runner = {run_probe, NULL, &r};
+    id_of(probes[index].kind, row.id, sizeof row.id);
+    progress("%s", row.title);
+    row.status = make_probe(&r, probes[index].kind, &error);
+    if (row.status == TUFF_OK) row.status = measure(bench->options, &runner, 1, &series, &error);
+    if (row.status == TUFF_OK) row.status = check_probe(&r, &row.check, &error);
+    if (row.status == TUFF_OK) {
+        struct tuff_probe_work work = tuff_probe_work(r.probe);
+        row.flops = (double)work.flops;
+        row.bytes = (double)work.bytes;
+        row.samples = work.launches ? work.launches : 1;
+        row.series = &series;
+    }
+    row.by_device = probes[index].kind != TUFF_PROBE_SUBMIT;
+    row.message = error.message;
+    result_add(bench, &row);
+    series_free(&series, 1);
+    tuff_probe_destroy(r.probe);
+    return row.status;
+}
+
+/* ---- transfers -------------------------------------------------------------------------------------------------------------------- */
+
+struct transfer {
+    struct tuff_buffer *buffer;
+    uint32_t *data, *back;
+    uint64_t bytes;
+};
+
+static tuff_status run_upload(void *user, double *device_ns, struct tuff_error *error)
+{
+    struct transfer *t = user;
+    uint32_t word;
+    (void)device_ns;
+    tuff_status status = tuff_buffer_write(t->buffer, 0, t->data, t->bytes, error);
+    return status == TUFF_OK ? tuff_buffer_read(t->buffer, t->bytes - 4, &word, 4, error) : status; /* waits for the end */
+}
+
+static tuff_status run_download(void *user, double *device_ns, struct tuff_error *error)
+{
+    struct transfer *t = user;
+    (void)device_ns;
+    return tuff_buffer_read(t->buffer, 0, t->back, t->bytes, error);
+}
+
+static tuff_status check_transfer(struct transfer *t, struct check *check, struct tuff_error *error)
+{
+    uint64_t words = t->bytes / 4, wrong = 0;
+    tuff_status status = tuff_buffer_read(t->buffer, 0, t->back, t->bytes, error);
+    for (uint64_t i = 0; i < words && status == TUFF_OK; i++) wrong += t->back[i] != t->data[i];
+    *check = (struct check){"exact", (double)wrong / (double)words, 0, words, wrong == 0};
+    return status;
+}
+
+static tuff_status run_transfers(struct bench *bench, const bool *wanted)
+{
+    struct tuff_error error = {0};
+    struct transfer t = {.bytes = (uint64_t)TRANSFER_MIB << 20};
+    const struct runner runners[] = {{run_upload, NULL, &t}, {run_download, NULL, &t}};
+    tuff_status status = tuff_buffer_create(bench->device, t.bytes, true, "transfer", &t.buffer, &error);
+    t.data = malloc(t.bytes);
+    t.back = malloc(t.bytes);
+    if (status == TUFF_OK && (!t.data || !t.back)) status = TUFF_ERR_MEMORY;
+    for (uint64_t i = 0; status == TUFF_OK && i < t.bytes / 4; i++) t.data[i] = (uint32_t)i * 2654435761u;
+    if (status == TUFF_OK)
+        status = tuff_buffer_write(t.buffer, 0, t.data, t.bytes, &error); /* a download without an upload */
+    for (size_t i = 0; i < COUNT(transfers) && !is_stopping(); i++) {
+        struct series series = {0};
+        struct row row = {.group = "peak", .title = transfers[i].title, .unit = "GB/s", .bytes = (double)t.bytes};
+        if (!wanted[i]) continue;
+        progress("%s", row.title);
+        snprintf(row.id, sizeof row.id, "%s", transfers[i].id);
+        row.status = status;
+        if (row.status == TUFF_OK) row.status = measure(bench->options, &runners[i], 1, &series, &error);
+        if (row.status == TUFF_OK) row.status = check_transfer(&t, &row.check, &error);
+        row.series = row.status == TUFF_OK ? &series : NULL;
+        row.message = error.message;
+        result_add(bench, &row);
+        series_free(&series, 1);
+        if (row.status != TUFF_OK) status = row.status;
+    }
+    free(t.data);
+    free(t.back);
+    tuff_buffer_release(t.buffer);
+    return status;
+}
+
+/* ---- all -------------------------------------------------------------------------------------------------------------------------- */
+
+struct needs {
+    const struct options *options;
+    bool any; /* a row that is held against peaks is wanted */
+};
+static void need(void *user, const char *id, const char *title, bool quick)
+{
+    struct needs *needs = user;
+    (void)title;
+    needs->any = needs->any || (options_wants(needs->options, id) && (quick || !needs->options->quick));
+}
+
+bool works_peaks(struct bench *bench)
+{
+    const struct options *options = bench->options;
+    struct needs needs = {options, options->sustained_seconds > 0};
+    char id[128];
+    bool wanted[COUNT(transfers)];
+    list_operators(need, &needs);
+    list_nets(need, &needs);
+    for (size_t i = 0; i < COUNT(probes) && !is_stopping(); i++) {
+        id_of(probes[i].kind, id, sizeof id);
+        bool needed = needs.any && (!strcmp(id, F32_PEAK) || !strcmp(id, BANDWIDTH_PEAK));
+        bool asked = options_wants(options, id) && (probes[i].quick || !options->quick);
+        if ((needed || asked) && is_fatal(run_one_probe(bench, i))) return false;
+    }
+    for (size_t i = 0; i < COUNT(transfers); i++) wanted[i] = options_wants(options, transfers[i].id);
+    return (!wanted[0] && !wanted[1]) || !is_fatal(run_transfers(bench, wanted));
+}
