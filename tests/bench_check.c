@@ -108,7 +108,7 @@ static void test_values(struct test *test)
 
 #define MATMUL "operator/matmul/1024x1024x1024/f32.f32.f32/warm"
 #define NET "net/resnet18/infer/b1/f32.f32.f32"
-#define REFUSED "operator/add/16777216/f32.f32.f32/warm"
+#define REFUSED "operator/add/4194304/f32.f32.f32/warm"
 static const struct mutation {
     const char *row, *path; /* id of a row, or NULL: the file; keys and indices, "check/nmse" */
     const char *value;      /* JSON; NULL: the key goes. "+key": a key more */
@@ -135,7 +135,7 @@ static const struct mutation {
     {MATMUL, "device", "1", "\"device\" to be below 1, there is 1"},
     {MATMUL, "group", "\"net\"", "an id that starts with its group, \"net/\""},
     {MATMUL, "id", "\"operator/<b>\"", "an id of at most 200 letters, digits and"},
-    {MATMUL, "id", "\"operator/softmax/12288x197/f32.f32.f32/warm\"",
+    {MATMUL, "id", "\"operator/softmax/4096x1024/f32.f32.f32/warm\"",
      "one row of this id on device 0, there is another one"},
     {MATMUL, "title", "\"\"", "\"title\" to be a text of 1 to 2,000 bytes, there is \"\""},
     {MATMUL, "status", "\"great\"", "\"status\" to be one of ok|wrong|refused|error|skipped, there is \"great\""},

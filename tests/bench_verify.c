@@ -11,9 +11,6 @@
 
 static int failures;
 
-bool is_stopping(void) { return false; }
-bool is_fatal(tuff_status status) { return status != TUFF_OK; }
-
 static void expect(bool good, const char *what, double got)
 {
     if (!good) printf("FAILED: %s: %g\n", what, got);

@@ -117,10 +117,14 @@ void list_nets(work_visit *visit, void *user);
 void list_first(work_visit *visit, void *user);
 void list_accuracy(work_visit *visit, void *user);
 void list_sustained(work_visit *visit, void *user);
+/* Of all groups (known.c). */
+void list_works(work_visit *visit, void *user);
 /* --plan */
 int plans_print(struct bench *bench);
-bool is_fatal(tuff_status status);
-bool is_stopping(void); /* Ctrl-C */
+bool is_fatal(tuff_status status); /* nothing more can be measured */
+/* stop.c */
+void stop_on_interrupt(void);
+bool is_stopping(void);
 
 /* ---- sensors.c: what the system tells of clocks and temperature; NAN where it does not ------------------------------------------- */
 

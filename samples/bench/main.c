@@ -4,25 +4,9 @@
 #include "check.h"
 #include "report.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static volatile sig_atomic_t stopping;
-
-static void on_interrupt(int number)
-{
-    stopping = 1;
-    signal(number, SIG_DFL); /* a second one ends the program at once */
-}
-
-bool is_stopping(void) { return stopping; }
-
-bool is_fatal(tuff_status status)
-{
-    return status == TUFF_ERR_DEVICE_LOST || status == TUFF_ERR_MEMORY || status == TUFF_ERR_CANCELLED;
-}
 
 static void on_log(void *user, enum tuff_log_level level, const char *message)
 {
@@ -35,16 +19,6 @@ static void list_one(void *user, const char *id, const char *title, bool quick)
     const struct options *options = user;
     if (options_wants(options, id) && (quick || !options->quick))
         printf("  %-58s %s%s\n", id, title, quick ? " (quick)" : "");
-}
-
-static void list_all(struct options *options)
-{
-    list_peaks(list_one, options);
-    list_operators(list_one, options);
-    list_nets(list_one, options);
-    list_first(list_one, options);
-    list_accuracy(list_one, options);
-    list_sustained(list_one, options);
 }
 
 static void print_device(const struct tuff_caps *caps)
@@ -105,7 +79,7 @@ static int finish(struct bench *bench, double began, bool good)
     char *files[] = {(char *)path};
     if (options->html && report_files(options->html, 1, files) != 0) return 1;
     if (options->html) printf("%s: the report\n", options->html);
-    return good && !bench->wrong && !bench->failed && !stopping ? 0 : 1;
+    return good && !bench->wrong && !bench->failed && !is_stopping() ? 0 : 1;
 }
 
 static int run(struct options *options)
@@ -122,11 +96,12 @@ static int run(struct options *options)
     }
     bench.file = file_create(options);
     bench.results = cJSON_GetObjectItem(bench.file, "results");
-    signal(SIGINT, on_interrupt);
+    stop_on_interrupt();
     if (!options->device_count) options->devices[options->device_count++] = NULL; /* the library's choice */
-    for (uint32_t i = 0; i < options->device_count && !stopping; i++) good = run_device(&bench, options->devices[i]) && good;
+    for (uint32_t i = 0; i < options->device_count && !is_stopping(); i++)
+        good = run_device(&bench, options->devices[i]) && good;
     int status = options->plan ? !good : finish(&bench, began, good);
-    if (stopping) fprintf(stderr, "tuff-bench: interrupted; what was measured is in the file\n");
+    if (is_stopping()) fprintf(stderr, "tuff-bench: interrupted; what was measured is in the file\n");
     cJSON_Delete(bench.file);
     tuff_context_destroy(bench.context);
     return status;
@@ -147,6 +122,6 @@ int main(int argc, char **argv)
     }
     options_parse(&options, argc, argv);
     if (!options.list) return run(&options);
-    list_all(&options);
+    list_works(list_one, &options);
     return 0;
 }

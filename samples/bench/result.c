@@ -229,6 +229,14 @@ static void add_number(cJSON *object, const char *name, double value)
         cJSON_AddNullToObject(object, name);
 }
 
+static void add_string(cJSON *object, const char *name, const char *text)
+{
+    if (text)
+        cJSON_AddStringToObject(object, name, text);
+    else
+        cJSON_AddNullToObject(object, name);
+}
+
 /* Nine digits tell a nanosecond of a second, and keep the file small. */
 static void add_samples(cJSON *object, const char *name, const double *x, uint32_t count)
 {
@@ -245,9 +253,9 @@ static void add_shares(cJSON *o, const struct row *row, const struct shares *sha
     }
     cJSON *p = cJSON_AddObjectToObject(o, "peak_share");
     add_number(p, "arithmetic", shares->arithmetic > 0 ? shares->arithmetic : NAN);
-    cJSON_AddStringToObject(p, "arithmetic_peak", shares->arithmetic > 0 ? row->arithmetic : "");
+    add_string(p, "arithmetic_peak", shares->arithmetic > 0 ? row->arithmetic : NULL);
     add_number(p, "bandwidth", shares->bandwidth > 0 ? shares->bandwidth : NAN);
-    cJSON_AddStringToObject(p, "bandwidth_peak", shares->bandwidth > 0 ? BANDWIDTH_PEAK : "");
+    add_string(p, "bandwidth_peak", shares->bandwidth > 0 ? BANDWIDTH_PEAK : NULL);
 }
 
 static void add_figure(cJSON *o, const struct row *row, const struct figure *f, bool measured, bool shown)
@@ -404,10 +412,7 @@ void result_add(struct bench *bench, const struct row *row)
     cJSON_AddStringToObject(o, "message", message_of(row, status));
     cJSON_AddStringToObject(o, "unit", row->unit);
     cJSON_AddStringToObject(o, "better", stats_unit_is_time(row->unit) ? "lower" : "higher");
-    if (row->cache)
-        cJSON_AddStringToObject(o, "cache", row->cache);
-    else
-        cJSON_AddNullToObject(o, "cache");
+    add_string(o, "cache", row->cache);
     cJSON_AddBoolToObject(o, "tuned", false);
     cJSON *work = cJSON_AddObjectToObject(o, "work");
     cJSON_AddNumberToObject(work, "flops", row->flops);

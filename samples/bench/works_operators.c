@@ -474,7 +474,7 @@ bool works_operators(struct bench *bench)
 
 /* ---- sustained: one matmul for a long time --------------------------------------------------------------------------------------------- */
 
-static const char sustained_id[] = "sustained/matmul-1024", sustained_title[] = "matmul 1024 x 1024 x 1024, again and again";
+static const char sustained_id[] = "sustained/matmul", sustained_title[] = "matmul 1024 x 1024 x 1024, again and again";
 static const double POINT_NS = 0.5e9, BURST_SECONDS = 5;
 
 void list_sustained(work_visit *visit, void *user) { visit(user, sustained_id, sustained_title, false); }

@@ -1,0 +1,44 @@
+#!/bin/sh
+# bench_run.sh - tuff-bench as a user runs it: a few works, their file, its check, the page; the frozen list of works; wrong use.
+#   tests/bench_run.sh [--update]   writes tests/data/bench/workload-1.txt anew
+set -eu
+bench=${TUFF_BUILD_DIR:-build/release}/bin/tuff-bench
+source=${TUFF_SOURCE_DIR:-$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)}
+[ -x "$bench" ] || { echo "skipped: no tuff-bench in this build"; exit 77; }
+if [ "${TUFF_CROSS:-}" = TRUE ]; then echo "skipped: a program of another system"; exit 77; fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+# Works of a version never change: their ids, sizes and titles are those of the file.
+"$bench" --list > "$work/list"
+[ "${1:-}" != --update ] || cp "$work/list" "$source/tests/data/bench/workload-1.txt"
+diff "$source/tests/data/bench/workload-1.txt" "$work/list" || fail "the works of workload version 1 have changed"
+
+# Wrong use is told in a sentence, with status 2.
+for wrong in "--nonsense" "--min-seconds none" "extra" "check" "report $work/x.html" "--only no-such-work"; do
+    # shellcheck disable=SC2086
+    if "$bench" $wrong > "$work/out" 2>&1; then fail "'$wrong' was taken"; elif [ $? -ne 2 ]; then fail "'$wrong' ended otherwise"; fi
+    [ -s "$work/out" ] || fail "'$wrong' ended without a word"
+done
+"$bench" --help | grep -q -- --sustained || fail "no help"
+
+"$bench" --device 0 --plan --only 'net/mlp/*' > "$work/plan" || { cat "$work/plan"; exit 77; }
+grep -q 'mlp/train/b128 ' "$work/plan" || fail "no plan of the MLP"
+
+# A wrong result would be status 1. Figures above their peak may come on a loaded machine: then once more.
+run() { "$bench" --quick --min-seconds 0.02 --min-runs 3 --json "$work/result.json" "$@" > "$work/out" 2>&1; }
+for only in peak/submit 'operator/matmul/512*' 'operator/softmax*' net/mlp/train 'first/squeezenet*warm'; do
+    run --only "$only" || run --only "$only" || { cat "$work/out"; fail "$only"; }
+    grep -q WRONG "$work/out" && { cat "$work/out"; fail "$only is wrong"; }
+    "$bench" check "$work/result.json" || fail "$only: its file is not valid"
+done
+run --only sustained --sustained 1.2 --html "$work/page.html" || run --only sustained --sustained 1.2 --html "$work/page.html" ||
+    { cat "$work/out"; fail "sustained"; }
+grep -q '</html>' "$work/page.html" || fail "no page"
+"$bench" report "$work/both.html" "$work/result.json" "$work/result.json" || fail "report"
+
+# The file tells when it was changed.
+sed 's/"median_ns":[[:space:]]*[0-9]*/"median_ns": 1/' "$work/result.json" > "$work/changed.json"
+if "$bench" check "$work/changed.json" > "$work/out"; then fail "a changed file is valid"; fi
+echo "tuff-bench runs, and its files are valid"
