@@ -43,19 +43,29 @@ static tuff_status keep_leaves(struct net_run *run, struct tuff_error *error)
     return status;
 }
 
+/* Whether the device has room is asked before anything is allocated: to run out of memory can end more than this program. */
+static tuff_status ask_room(struct net_run *run, const struct tuff_executable_params *params, struct tuff_error *error)
+{
+    tuff_status status = tuff_plan_ask(run->device, run->work.graph, params, &run->figures, error);
+    if (status != TUFF_OK || tuff_plan_fits(run->device, &run->figures)) return status;
+    snprintf(error->message, sizeof error->message, "needs %.0f MB of device memory, of which %.0f MB are free",
+             (double)run->figures.total_bytes / 1e6, (double)tuff_device_available(run->device) / 1e6);
+    return error->status = TUFF_ERR_DEVICE_MEMORY;
+}
+
 tuff_status net_run_create(struct bench *bench, struct tuff_device *device, const struct bench_net *net,
                            enum bench_mode mode, uint32_t batch, struct net_run *run, struct tuff_error *error)
 {
-    double began = nanoseconds_now();
     run->device = device;
     tuff_status status = bench_work_create(bench->context, net, mode, batch, &run->work, error);
     struct tuff_executable_params params = {
         .struct_size = sizeof params, .outputs = run->work.outputs, .output_count = run->work.output_count, .timed = true};
+    if (status == TUFF_OK) status = ask_room(run, &params, error);
+    double began = nanoseconds_now();
     if (status == TUFF_OK) status = tuff_session_create(device, run->work.graph, NULL, &run->session, error);
     if (status == TUFF_OK) status = tuff_session_compile(run->session, &params, &run->executable, error);
     if (status != TUFF_OK) return status;
     run->compile_seconds = (nanoseconds_now() - began) * 1e-9;
-    run->figures = tuff_executable_figures(run->executable);
     run->out_count = mode == BENCH_TRAIN ? 1 : (uint64_t)net->outputs * run->work.batch;
     run->out = calloc(run->out_count, sizeof *run->out);
     if (!run->out) return TUFF_ERR_MEMORY;

@@ -156,11 +156,17 @@ bool file_add_device(cJSON *file, const struct tuff_caps *caps)
 bool file_write(cJSON *file, const char *path, double seconds)
 {
     if (seconds >= 0) cJSON_AddNumberToObject(file, "seconds", seconds);
-    char *text = cJSON_Print(file);
-    FILE *out = text ? fopen(path, "w") : NULL;
+    char *text = cJSON_Print(file), temporary[1100];
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    FILE *out = text ? fopen(temporary, "w") : NULL;
     bool good = out && fputs(text, out) >= 0;
     if (out) good = fclose(out) == 0 && good;
     cJSON_free(text);
+#ifdef _WIN32
+    if (good) remove(path); /* there rename takes no name that exists */
+#endif
+    good = good && rename(temporary, path) == 0;
+    if (!good) remove(temporary);
     return good;
 }
 
@@ -394,10 +400,11 @@ void result_add(struct bench *bench, const struct row *row)
     struct figure f = {0};
     struct shares shares = {0};
     const char *status = "ok";
+    bool not_here = row->status == TUFF_ERR_UNSUPPORTED || row->status == TUFF_ERR_DEVICE_MEMORY; /* too small a device */
     bool measured = row->series && row->series->count && figure_of(row, &f);
     if (measured) shares = shares_of(bench, row, &f);
     if (row->status != TUFF_OK || !measured)
-        status = row->status == TUFF_ERR_UNSUPPORTED ? "skipped" : "error";
+        status = not_here ? "skipped" : "error";
     else if (row->check.kind && !row->check.ok)
         status = "wrong";
     else if (shares.impossible)

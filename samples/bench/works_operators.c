@@ -358,6 +358,8 @@ static tuff_status build(struct run *r, uint32_t copies_most, struct tuff_error 
     if (status == TUFF_OK) status = tuff_plan_ask(r->bench->device, r->graph, &params, &r->figures, error);
     if (status == TUFF_OK) status = tuff_session_create(r->bench->device, r->graph, NULL, &r->session, error);
     double copies = ceil(2 * cache_bytes(r->bench) / (double)(r->figures.input_bytes + r->figures.output_bytes));
+    double room = floor(0.5 * (double)tuff_device_available(r->bench->device) / (double)r->figures.total_bytes);
+    if (copies > room) copies = room;
     r->copy_count = copies < 2 ? 2 : copies < copies_most ? (uint32_t)copies : copies_most;
     if (r->copy_count > copies_most) r->copy_count = copies_most;
     for (uint32_t i = 0; i < r->copy_count && status == TUFF_OK; i++)
