@@ -113,7 +113,7 @@ default() {
     packages vulkan-validationlayers dpkg-dev file clang libclang-rt-dev # clang: tests/fuzz_rounds.sh
     build release
     suite "release, lavapipe, validation" release check,validate
-    suite "release, lavapipe, passes off, poisoned" release $passes_off -E '^(canary|dryrun|fuzz|lint|install|loaders|plan)_'
+    suite "release, lavapipe, passes off, poisoned" release $passes_off -E '^((canary|dryrun|fuzz|lint|install|loaders|plan)_|bench_(check|report|browser)$)'
     suite "release, lavapipe, no compiler" release nocompiler,check -R '^(op_harness|op_random|op_hostile|loaders_fit)$'
     build asan
     suite "address and undefined-behaviour sanitizer, lavapipe" asan check -E '^(canary|dryrun|fuzz|lint|install)_'

@@ -284,6 +284,26 @@ static void put_pictures(struct seeds *s)
     }
 }
 
+/* The head and three rows of a result file of tuff-bench: a row is a line there. Found from the folder of the sources. */
+static void put_result(struct seeds *s)
+{
+    char text[LARGEST + 1] = "", line[LARGEST];
+    FILE *file = fopen("tests/data/bench/software.json", "rb");
+    must(file != NULL, "tests/data/bench/software.json");
+    for (int rows = 0; rows < 4 && fgets(line, sizeof line, file);) {
+        bool wanted = rows == 0 || strstr(line, "\"peak/f32/independent") || strstr(line, "\"peak/copy") ||
+                      strstr(line, "\"operator/matmul/1024");
+        if (!wanted || strlen(text) + strlen(line) + 4 > sizeof text) continue;
+        strcat(text, line);
+        rows++;
+    }
+    fclose(file);
+    char *comma = strrchr(text, ',');
+    if (comma && comma[1] == '\n') *comma = ' ';
+    strcat(text, "]}");
+    put(s, "result", "small.json", text, strlen(text));
+}
+
 int main(int argc, char **argv)
 {
     struct seeds s = {.folder = argc == 2 ? argv[1] : ""};
@@ -295,6 +315,7 @@ int main(int argc, char **argv)
     put_spirv(&s);
     put_cache(&s);
     put_pictures(&s);
+    if (TUFF_HAVE_JSON) put_result(&s);
     tuff_context_destroy(s.context);
     printf("%u seeds in %s\n", s.count, s.folder);
     return 0;
