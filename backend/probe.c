@@ -88,10 +88,10 @@ static tuff_status add_slot(struct tuff_plan *plan, enum tuff_memory memory, uin
 
 struct launch {
     const char *file;
-    uint32_t groups, workgroup, push;     /* workgroup 0: the file's */
+    uint32_t groups, workgroup;           /* workgroup 0: the file's */
     struct tuff_plan_binding bindings[3]; /* those without access are none */
     uint64_t flops;
-    bool pushes;
+    uint32_t push[2], push_count;
 };
 
 static tuff_status add_launch(const struct tuff_probe *probe, struct tuff_plan *plan, const struct launch *l,
@@ -103,7 +103,7 @@ static tuff_status add_launch(const struct tuff_probe *probe, struct tuff_plan *
     uint32_t count = l->bindings[2].access ? 3 : 2;
     launch.kernel = tuff_plan_add_kernel(plan, &kernel, &size, l->workgroup != 0);
     if (launch.kernel == UINT32_MAX ||
-        tuff_plan_add_launch(plan, &launch, l->bindings, count, &l->push, l->pushes) == UINT32_MAX)
+        tuff_plan_add_launch(plan, &launch, l->bindings, count, l->push, l->push_count) == UINT32_MAX)
         return tuff_fail_memory(plan->arena.context, error);
     return TUFF_OK;
 }
@@ -179,8 +179,8 @@ static tuff_status chain_plan(struct tuff_probe *probe, struct tuff_plan *plan, 
     struct launch launch = {.file = "probe_chain",
                             .groups = invocations / probe->workgroup,
                             .workgroup = probe->workgroup,
-                            .push = probe->rounds,
-                            .pushes = true,
+                            .push = {probe->rounds},
+                            .push_count = 1,
                             .bindings = {{.slot = in, .access = TUFF_READ, .offset = 0, .bytes = in_bytes},
                                          {.slot = out, .access = TUFF_WRITE, .offset = 0, .bytes = out_bytes}},
                             .flops = steps * probe->kind->operations};
@@ -189,13 +189,22 @@ static tuff_status chain_plan(struct tuff_probe *probe, struct tuff_plan *plan, 
 
 /* ---- cooperative matrices ------------------------------------------------------------------------------------------------------------ */
 
-/* -1, 0 or 1 of a (first m * k) and b; their products and sums are exact in any order. */
+/* -1, 0 or 1 of all a, then all b; their products and sums are exact in any order. */
 static int factor(uint64_t index) { return (int)(scramble((uint32_t)index) % 3) - 1; }
+
+static uint64_t all_of_a(const struct tuff_probe *probe) /* elements */
+{
+    return (uint64_t)TUFF_PROBE_MATRIX_STEPS * probe->shape.m * probe->shape.k;
+}
+
+static uint64_t factor_bytes(const struct tuff_probe *probe)
+{
+    return (all_of_a(probe) + (uint64_t)probe->kind->chains * probe->shape.k * probe->shape.n) * 2;
+}
 
 static uint64_t start_word(const struct tuff_probe *probe) /* where c begins in the input */
 {
-    const struct tuff_probe_shape *s = &probe->shape;
-    return tuff_align(((uint64_t)s->m * s->k + (uint64_t)s->k * s->n) * 2, TUFF_PLAN_ALIGNMENT) / 4;
+    return tuff_align(factor_bytes(probe), TUFF_PLAN_ALIGNMENT) / 4;
 }
 
 static uint32_t matrix_input(const struct tuff_probe *probe, uint64_t word)
@@ -205,15 +214,17 @@ static uint32_t matrix_input(const struct tuff_probe *probe, uint64_t word)
     return halves[factor(word * 2) + 1] | halves[factor(word * 2 + 1) + 1] << 16;
 }
 
-static float matrix_output(const struct tuff_probe *probe, uint32_t row, uint32_t column)
+static float matrix_output(const struct tuff_probe *probe, uint64_t row, uint64_t column)
 {
     const struct tuff_probe_shape *s = &probe->shape;
-    const uint32_t products = probe->rounds * TUFF_PROBE_MATRIX_STEPS;
-    double product = 0, sum = 0;
-    for (uint32_t k = 0; k < s->k; k++)
-        product += factor((uint64_t)row * s->k + k) * factor((uint64_t)s->m * s->k + (uint64_t)k * s->n + column);
-    for (uint32_t c = 0; c < probe->kind->chains; c++)
-        sum += product * products + ((uint64_t)c * s->m * s->n + (uint64_t)row * s->n + column) % 17;
+    double sum = 0;
+    for (uint64_t c = 0; c < probe->kind->chains; c++) {
+        double products = 0; /* of a round */
+        for (uint64_t t = 0; t < TUFF_PROBE_MATRIX_STEPS; t++)
+            for (uint64_t k = 0; k < s->k; k++)
+                products += factor((t * s->m + row) * s->k + k) * factor(all_of_a(probe) + (c * s->k + k) * s->n + column);
+        sum += products * probe->rounds + (double)((c * s->m * s->n + row * s->n + column) % 17);
+    }
     return (float)sum;
 }
 
@@ -223,21 +234,21 @@ static tuff_status matrix_plan(struct tuff_probe *probe, struct tuff_plan *plan,
     const uint32_t chains = probe->kind->chains, groups = is_software(probe) ? 512 : 8192;
     uint32_t factors, start, out, lanes = probe->device->caps.subgroup_size;
     TUFF_TRY(tuff_probe_matrix_shape(probe->device, s, error));
-    uint64_t factor_bytes = ((uint64_t)s->m * s->k + (uint64_t)s->k * s->n) * 2, sum_bytes = (uint64_t)s->m * s->n * 4;
+    uint64_t sum_bytes = (uint64_t)s->m * s->n * 4;
     probe->module = tuff_alloc(probe->device->context, sizeof *probe->module);
     if (!probe->module) return tuff_fail_memory(probe->device->context, error);
     tuff_probe_matrix_module(s, lanes, chains, probe->module);
     TUFF_TRY(make_table(probe, s->m * s->n, error));
     for (uint32_t i = 0; i < s->m * s->n; i++) probe->table[i] = bits_of(matrix_output(probe, i / s->n, i % s->n));
-    TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, factor_bytes, &factors, error));
+    TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, factor_bytes(probe), &factors, error));
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, sum_bytes * chains, &start, error));
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_OUTPUT, sum_bytes * groups, &out, error));
     uint64_t products = (uint64_t)groups * probe->rounds * TUFF_PROBE_MATRIX_STEPS * chains;
     struct launch launch = {.file = "probe_chain", /* whose SPIR-V this is, as the compiler of the probe says */
                             .groups = groups,
-                            .push = probe->rounds,
-                            .pushes = true,
-                            .bindings = {{.slot = factors, .access = TUFF_READ, .offset = 0, .bytes = factor_bytes},
+                            .push = {probe->rounds, UINT32_MAX},
+                            .push_count = 2,
+                            .bindings = {{.slot = factors, .access = TUFF_READ, .offset = 0, .bytes = factor_bytes(probe)},
                                          {.slot = start, .access = TUFF_READ, .offset = 0, .bytes = sum_bytes * chains},
                                          {.slot = out, .access = TUFF_WRITE, .offset = 0, .bytes = sum_bytes * groups}},
                             .flops = products * 2 * s->m * s->n * s->k};
@@ -294,8 +305,8 @@ static tuff_status stream_plan(struct tuff_probe *probe, struct tuff_plan *plan,
         struct launch launch = {.file = "probe_stream",
                                 .groups = (uint32_t)(probe->bytes / 16 / STREAM_BLOCKS / probe->workgroup),
                                 .workgroup = probe->workgroup,
-                                .push = i,
-                                .pushes = true,
+                                .push = {i},
+                                .push_count = 1,
                                 .bindings = {{.slot = in, .access = TUFF_READ, .offset = 0, .bytes = probe->bytes},
                                              {.slot = out, .access = TUFF_WRITE, .offset = 0, .bytes = out_bytes}}};
         TUFF_TRY(add_launch(probe, plan, &launch, error));

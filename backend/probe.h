@@ -11,18 +11,22 @@ struct tuff_probe_shape {
 /* The largest that the device offers for f16 x f16 summed in f32. Errors: UNSUPPORTED with a sentence, DRIVER, MEMORY. */
 tuff_status tuff_probe_matrix_shape(struct tuff_device *device, struct tuff_probe_shape *shape, struct tuff_error *error);
 
-#define TUFF_PROBE_MATRIX_STEPS 8 /* products that each sum takes in a round */
+#define TUFF_PROBE_MATRIX_SUMS 4  /* at most */
+#define TUFF_PROBE_MATRIX_STEPS 4 /* products that each sum takes in a round */
 struct tuff_probe_module {
     uint32_t words[2048], count;
     uint32_t bound;   /* of ids */
     char version[24]; /* for tuff_compiler: a hash of the words */
 };
 /* SPIR-V of a kernel; a workgroup is one subgroup of `lanes`:
- *   c[s] = start[s];  rounds * STEPS times, for s < sums:  c[s] = a b + c[s];  y[group] = sum_s c[s]
- * in   0  a [m, k], b [k, n]  f16, row-major, one behind the other
- * in   1  start [sums, m, n]  f32
- * out  2  y [groups, m, n]    f32
- * push    rounds  uint */
+ *   c[s] = start[s];  rounds times, for t < STEPS, s < sums:  c[s] = a[t] b[s] + c[s];  y[group] = sum_s c[s]
+ * in   0  a [STEPS, m, k], b [sums, k, n]  f16, row-major, one behind the other
+ * in   1  start [sums, m, n]               f32
+ * out  2  y [groups, m, n]                 f32
+ * push    rounds  uint
+ *         never   uint   a round that does not come (UINT32_MAX), in which a would be read from elsewhere
+ * Drivers that emulate matrices can make a product without its sum: no two of a round are the same, and because of `never` none
+ * is known to be the same in the next round, or lavapipe (Mesa 26) makes each once, and adds. */
 void tuff_probe_matrix_module(const struct tuff_probe_shape *shape, uint32_t lanes, uint32_t sums,
                               struct tuff_probe_module *module);
 /* A compiler that answers with the module, which must outlive it, whatever it is asked for. */

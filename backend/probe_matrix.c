@@ -77,9 +77,11 @@ enum {
     OP_I_ADD = 128,
     OP_F_ADD = 129,
     OP_I_MUL = 132,
+    OP_I_EQUAL = 170,
     OP_U_LESS_THAN = 176,
     OP_PHI = 245,
     OP_LOOP_MERGE = 246,
+    OP_SELECTION_MERGE = 247,
     OP_LABEL = 248,
     OP_BRANCH = 249,
     OP_BRANCH_CONDITIONAL = 250,
@@ -123,12 +125,12 @@ enum {
     MATRIX_A,
     MATRIX_B,
     MATRIX_SUM,
+    TO_A,
     TO_SUM,
     NUMBER, /* of constant 0; those of 1, 2, 3 follow */
     M = NUMBER + 4,
     N,
     K,
-    B_OFFSET,
     SUM_SIZE,
     FIRST_VALUE
 };
@@ -174,6 +176,7 @@ static void emit_head(struct tuff_probe_module *module, uint32_t lanes)
         EMIT(OP_DECORATE, block, BLOCK);
         EMIT(OP_MEMBER_DECORATE, block, 0, OFFSET, 0);
     }
+    EMIT(OP_MEMBER_DECORATE, PUSH_BLOCK, 1, OFFSET, 4);
     for (uint32_t i = 0; i < 3; i++) {
         EMIT(OP_DECORATE, FACTORS + i, DESCRIPTOR_SET, 0);
         EMIT(OP_DECORATE, FACTORS + i, BINDING, i);
@@ -193,13 +196,12 @@ static void emit_types(struct tuff_probe_module *module, const struct tuff_probe
     EMIT(OP_CONSTANT, UINT, M, shape->m);
     EMIT(OP_CONSTANT, UINT, N, shape->n);
     EMIT(OP_CONSTANT, UINT, K, shape->k);
-    EMIT(OP_CONSTANT, UINT, B_OFFSET, shape->m * shape->k);
     EMIT(OP_CONSTANT, UINT, SUM_SIZE, shape->m * shape->n);
     EMIT(OP_TYPE_RUNTIME_ARRAY, HALVES, HALF);
     EMIT(OP_TYPE_RUNTIME_ARRAY, FLOATS, FLOAT);
     EMIT(OP_TYPE_STRUCT, HALF_BLOCK, HALVES);
     EMIT(OP_TYPE_STRUCT, FLOAT_BLOCK, FLOATS);
-    EMIT(OP_TYPE_STRUCT, PUSH_BLOCK, UINT);
+    EMIT(OP_TYPE_STRUCT, PUSH_BLOCK, UINT, UINT);
     EMIT(OP_TYPE_POINTER, TO_HALF_BLOCK, CLASS_STORAGE_BUFFER, HALF_BLOCK);
     EMIT(OP_TYPE_POINTER, TO_FLOAT_BLOCK, CLASS_STORAGE_BUFFER, FLOAT_BLOCK);
     EMIT(OP_TYPE_POINTER, TO_PUSH_BLOCK, CLASS_PUSH_CONSTANT, PUSH_BLOCK);
@@ -210,6 +212,7 @@ static void emit_types(struct tuff_probe_module *module, const struct tuff_probe
     EMIT(OP_TYPE_COOPERATIVE_MATRIX, MATRIX_A, HALF, NUMBER + SCOPE_SUBGROUP, M, K, NUMBER + USE_A);
     EMIT(OP_TYPE_COOPERATIVE_MATRIX, MATRIX_B, HALF, NUMBER + SCOPE_SUBGROUP, K, N, NUMBER + USE_B);
     EMIT(OP_TYPE_COOPERATIVE_MATRIX, MATRIX_SUM, FLOAT, NUMBER + SCOPE_SUBGROUP, M, N, NUMBER + USE_SUM);
+    EMIT(OP_TYPE_POINTER, TO_A, CLASS_FUNCTION, MATRIX_A);
     EMIT(OP_TYPE_POINTER, TO_SUM, CLASS_FUNCTION, MATRIX_SUM);
     EMIT(OP_VARIABLE, TO_UINT3, GROUP_ID, CLASS_INPUT);
     EMIT(OP_VARIABLE, TO_HALF_BLOCK, FACTORS, CLASS_STORAGE_BUFFER);
@@ -228,24 +231,60 @@ static uint32_t emit_matrix_load(struct tuff_probe_module *module, uint32_t type
     return value;
 }
 
-/* for (i = 0; i < rounds; i++), the sums in variables; block is where the loop is entered from. Leaves in the block after. */
-static void emit_loop(struct tuff_probe_module *module, uint32_t block, uint32_t rounds, uint32_t a, uint32_t b,
-                      uint32_t variables, uint32_t sums)
+/* What the function works on: ids, of several the first one. */
+struct values {
+    uint32_t entry, rounds, never;      /* block, numbers */
+    uint32_t a, sums;                   /* variables */
+    uint32_t b[TUFF_PROBE_MATRIX_SUMS]; /* matrices */
+    uint32_t offsets;                   /* constants: index of a[t], then of b[s], then of start[s] */
+    uint32_t sum_count;
+};
+
+static uint32_t emit_push_load(struct tuff_probe_module *module, uint32_t member)
+{
+    uint32_t at = new_id(module), value = new_id(module);
+    EMIT(OP_ACCESS_CHAIN, TO_PUSH, at, PUSH, NUMBER + member);
+    EMIT(OP_LOAD, UINT, value, at);
+    return value;
+}
+
+/* if (i == never) a[t] = those at index i */
+static void emit_never(struct tuff_probe_module *module, const struct values *v, uint32_t i)
+{
+    uint32_t now = new_id(module), then = new_id(module), after = new_id(module);
+    EMIT(OP_I_EQUAL, BOOL, now, i, v->never);
+    EMIT(OP_SELECTION_MERGE, after, 0);
+    EMIT(OP_BRANCH_CONDITIONAL, now, then, after);
+    EMIT(OP_LABEL, then);
+    for (uint32_t t = 0; t < TUFF_PROBE_MATRIX_STEPS; t++) {
+        uint32_t index = new_id(module);
+        EMIT(OP_I_ADD, UINT, index, i, v->offsets + t);
+        uint32_t other = emit_matrix_load(module, MATRIX_A, FACTORS, index, K);
+        EMIT(OP_STORE, v->a + t, other);
+    }
+    EMIT(OP_BRANCH, after);
+    EMIT(OP_LABEL, after);
+}
+
+/* for (i = 0; i < rounds; i++), in blocks of its own; goes on in the one behind it. */
+static void emit_loop(struct tuff_probe_module *module, const struct values *v)
 {
     uint32_t head = new_id(module), body = new_id(module), next = new_id(module), after = new_id(module);
     uint32_t i = new_id(module), more = new_id(module), increased = new_id(module);
     EMIT(OP_BRANCH, head);
     EMIT(OP_LABEL, head);
-    EMIT(OP_PHI, UINT, i, NUMBER, block, increased, next);
-    EMIT(OP_U_LESS_THAN, BOOL, more, i, rounds);
+    EMIT(OP_PHI, UINT, i, NUMBER, v->entry, increased, next);
+    EMIT(OP_U_LESS_THAN, BOOL, more, i, v->rounds);
     EMIT(OP_LOOP_MERGE, after, next, 0);
     EMIT(OP_BRANCH_CONDITIONAL, more, body, after);
     EMIT(OP_LABEL, body);
-    for (uint32_t k = 0; k < TUFF_PROBE_MATRIX_STEPS * sums; k++) {
-        uint32_t old = new_id(module), sum = new_id(module);
-        EMIT(OP_LOAD, MATRIX_SUM, old, variables + k % sums);
-        EMIT(OP_COOPERATIVE_MATRIX_MUL_ADD, MATRIX_SUM, sum, a, b, old);
-        EMIT(OP_STORE, variables + k % sums, sum);
+    emit_never(module, v, i);
+    for (uint32_t k = 0; k < TUFF_PROBE_MATRIX_STEPS * v->sum_count; k++) {
+        uint32_t a = new_id(module), old = new_id(module), sum = new_id(module), s = k % v->sum_count;
+        EMIT(OP_LOAD, MATRIX_A, a, v->a + k / v->sum_count);
+        EMIT(OP_LOAD, MATRIX_SUM, old, v->sums + s);
+        EMIT(OP_COOPERATIVE_MATRIX_MUL_ADD, MATRIX_SUM, sum, a, v->b[s], old);
+        EMIT(OP_STORE, v->sums + s, sum);
     }
     EMIT(OP_BRANCH, next);
     EMIT(OP_LABEL, next);
@@ -254,15 +293,15 @@ static void emit_loop(struct tuff_probe_module *module, uint32_t block, uint32_t
     EMIT(OP_LABEL, after);
 }
 
-/* y[group] = sum of the variables */
-static void emit_store(struct tuff_probe_module *module, uint32_t variables, uint32_t sums)
+/* y[group] = sum_s c[s] */
+static void emit_store(struct tuff_probe_module *module, const struct values *v)
 {
     uint32_t total = new_id(module), ids = new_id(module), group = new_id(module), index = new_id(module);
     uint32_t at = new_id(module);
-    EMIT(OP_LOAD, MATRIX_SUM, total, variables);
-    for (uint32_t s = 1; s < sums; s++) {
+    EMIT(OP_LOAD, MATRIX_SUM, total, v->sums);
+    for (uint32_t s = 1; s < v->sum_count; s++) {
         uint32_t part = new_id(module), both = new_id(module);
-        EMIT(OP_LOAD, MATRIX_SUM, part, variables + s);
+        EMIT(OP_LOAD, MATRIX_SUM, part, v->sums + s);
         EMIT(OP_F_ADD, MATRIX_SUM, both, total, part);
         total = both;
     }
@@ -273,28 +312,50 @@ static void emit_store(struct tuff_probe_module *module, uint32_t variables, uin
     EMIT(OP_COOPERATIVE_MATRIX_STORE, at, total, NUMBER, N);
 }
 
+/* Constants of the indices at which the matrices begin. */
+static void emit_offsets(struct tuff_probe_module *module, const struct tuff_probe_shape *shape, struct values *v)
+{
+    const uint32_t a_size = shape->m * shape->k, b_size = shape->k * shape->n, steps = TUFF_PROBE_MATRIX_STEPS;
+    v->offsets = module->bound;
+    for (uint32_t t = 0; t < steps; t++) EMIT(OP_CONSTANT, UINT, new_id(module), t * a_size);
+    for (uint32_t s = 0; s < v->sum_count; s++) EMIT(OP_CONSTANT, UINT, new_id(module), steps * a_size + s * b_size);
+    for (uint32_t s = 0; s < v->sum_count; s++) EMIT(OP_CONSTANT, UINT, new_id(module), s * shape->m * shape->n);
+}
+
+/* Variables come first in a function; then everything is loaded. */
+static void emit_entry(struct tuff_probe_module *module, struct values *v)
+{
+    const uint32_t steps = TUFF_PROBE_MATRIX_STEPS;
+    v->entry = new_id(module);
+    EMIT(OP_FUNCTION, VOID, MAIN, 0, FUNCTION_TYPE);
+    EMIT(OP_LABEL, v->entry);
+    v->a = module->bound;
+    for (uint32_t t = 0; t < steps; t++) EMIT(OP_VARIABLE, TO_A, new_id(module), CLASS_FUNCTION);
+    v->sums = module->bound;
+    for (uint32_t s = 0; s < v->sum_count; s++) EMIT(OP_VARIABLE, TO_SUM, new_id(module), CLASS_FUNCTION);
+    for (uint32_t t = 0; t < steps; t++) {
+        uint32_t value = emit_matrix_load(module, MATRIX_A, FACTORS, v->offsets + t, K);
+        EMIT(OP_STORE, v->a + t, value);
+    }
+    for (uint32_t s = 0; s < v->sum_count; s++) {
+        uint32_t value = emit_matrix_load(module, MATRIX_SUM, START, v->offsets + steps + v->sum_count + s, N);
+        EMIT(OP_STORE, v->sums + s, value);
+        v->b[s] = emit_matrix_load(module, MATRIX_B, FACTORS, v->offsets + steps + s, N);
+    }
+    v->rounds = emit_push_load(module, 0);
+    v->never = emit_push_load(module, 1);
+}
+
 void tuff_probe_matrix_module(const struct tuff_probe_shape *shape, uint32_t lanes, uint32_t sums,
                               struct tuff_probe_module *module)
 {
+    struct values v = {.sum_count = sums};
     emit_head(module, lanes);
     emit_types(module, shape);
-    uint32_t starts = module->bound; /* offsets of start[s] */
-    for (uint32_t s = 0; s < sums; s++) EMIT(OP_CONSTANT, UINT, new_id(module), s * shape->m * shape->n);
-    uint32_t entry = new_id(module), variables = module->bound;
-    EMIT(OP_FUNCTION, VOID, MAIN, 0, FUNCTION_TYPE);
-    EMIT(OP_LABEL, entry);
-    for (uint32_t s = 0; s < sums; s++) EMIT(OP_VARIABLE, TO_SUM, new_id(module), CLASS_FUNCTION);
-    uint32_t a = emit_matrix_load(module, MATRIX_A, FACTORS, NUMBER, K);
-    uint32_t b = emit_matrix_load(module, MATRIX_B, FACTORS, B_OFFSET, N);
-    for (uint32_t s = 0; s < sums; s++) {
-        uint32_t start = emit_matrix_load(module, MATRIX_SUM, START, starts + s, N);
-        EMIT(OP_STORE, variables + s, start);
-    }
-    uint32_t at = new_id(module), rounds = new_id(module);
-    EMIT(OP_ACCESS_CHAIN, TO_PUSH, at, PUSH, NUMBER);
-    EMIT(OP_LOAD, UINT, rounds, at);
-    emit_loop(module, entry, rounds, a, b, variables, sums);
-    emit_store(module, variables, sums);
+    emit_offsets(module, shape, &v);
+    emit_entry(module, &v);
+    emit_loop(module, &v);
+    emit_store(module, &v);
     emit(module, OP_RETURN, NULL, 0);
     emit(module, OP_FUNCTION_END, NULL, 0);
     module->words[3] = module->bound;
