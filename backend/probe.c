@@ -12,7 +12,7 @@ enum {
     CHAIN_FIELDS = 32, /* of which the first 8 are operands, the rest starts */
     CHAIN_PAIRS = 16,
     CHAIN_TURN = 50,
-    STREAM_BLOCKS = 8, /* of shaders/probe_stream.comp, 4 words each */
+    STREAM_BLOCKS = 8, /* of 4 words that an invocation of shaders/probe_stream.comp reads */
     LAUNCH_WORDS = TUFF_PLAN_ALIGNMENT / 4,
     CHUNK_WORDS = 1 << 16 /* written and read at a time */
 };
@@ -279,10 +279,10 @@ static uint32_t read_output(const struct tuff_probe *probe, uint64_t word)
 }
 
 /* Whole workgroups of one binding, one dimension of workgroups. */
-static uint64_t stream_bytes(const struct tuff_probe *probe)
+static uint64_t stream_bytes(const struct tuff_probe *probe, uint32_t blocks)
 {
     const struct tuff_caps *caps = &probe->device->caps;
-    const uint64_t unit = (uint64_t)probe->workgroup * STREAM_BLOCKS * 16;
+    const uint64_t unit = (uint64_t)probe->workgroup * blocks * 16;
     const uint64_t available = tuff_device_available(probe->device) / 4;
     uint64_t bytes = probe->bytes ? probe->bytes : UINT64_C(256) << 20, most = caps->max_storage_range;
     if (!probe->bytes && bytes > available) bytes = available;
@@ -296,14 +296,15 @@ static uint64_t stream_bytes(const struct tuff_probe *probe)
 static tuff_status stream_plan(struct tuff_probe *probe, struct tuff_plan *plan, struct tuff_error *error)
 {
     const bool reads = probe->kind->family->output == read_output;
+    const uint32_t blocks = reads ? STREAM_BLOCKS : 1; /* of an invocation */
     uint32_t in, out;
-    probe->bytes = stream_bytes(probe);
-    uint64_t out_bytes = reads ? probe->bytes / 16 / STREAM_BLOCKS * 4 : probe->bytes;
+    probe->bytes = stream_bytes(probe, blocks);
+    uint64_t out_bytes = reads ? probe->bytes / 16 / blocks * 4 : probe->bytes;
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, probe->bytes, &in, error));
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_OUTPUT, out_bytes, &out, error));
     for (uint32_t i = 0; i < probe->rounds; i++) {
         struct launch launch = {.file = "probe_stream",
-                                .groups = (uint32_t)(probe->bytes / 16 / STREAM_BLOCKS / probe->workgroup),
+                                .groups = (uint32_t)(probe->bytes / 16 / blocks / probe->workgroup),
                                 .workgroup = probe->workgroup,
                                 .push = {i},
                                 .push_count = 1,
@@ -453,7 +454,7 @@ tuff_status tuff_probe_create(struct tuff_device *device, const struct tuff_prob
     made->kind = &kinds[params->kind];
     made->rounds = params->rounds ? (uint32_t)params->rounds : 1;
     made->bytes = params->bytes;
-    made->workgroup = is_software(made) ? 64 : 256;
+    made->workgroup = 256;
     while (made->workgroup > device->caps.max_workgroup_invocations) made->workgroup /= 2;
     tuff_status status = build(made, error);
     if (status != TUFF_OK) {
