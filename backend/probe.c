@@ -373,7 +373,7 @@ static const struct kind kinds[TUFF_PROBE_COUNT] = {
     [TUFF_PROBE_F16_DEPENDENT] = {"f16/dependent", &chain, CHAIN(1, 1), 1, CHAIN_F16, 4},
     [TUFF_PROBE_I8_DOT] = {"i8dot/independent", &chain, CHAIN(2, 8), 8, CHAIN_I8, 8},
     [TUFF_PROBE_I8_DOT_DEPENDENT] = {"i8dot/dependent", &chain, CHAIN(2, 1), 1, CHAIN_I8, 8},
-    [TUFF_PROBE_MATRIX] = {"coopmat-f16/independent", &matrix, CHAIN(3, 4), 4, CHAIN_F16, 0},
+    [TUFF_PROBE_MATRIX] = {"coopmat-f16/independent", &matrix, CHAIN(3, 2), 2, CHAIN_F16, 0},
     [TUFF_PROBE_MATRIX_DEPENDENT] = {"coopmat-f16/dependent", &matrix, CHAIN(3, 1), 1, CHAIN_F16, 0},
     [TUFF_PROBE_COPY] = {.name = "copy", .family = &copying, .defines = "#define PROBE_READ 0\n"},
     [TUFF_PROBE_READ] = {.name = "read", .family = &reading, .defines = "#define PROBE_READ 1\n"},

@@ -11,7 +11,7 @@ struct tuff_probe_shape {
 /* The largest that the device offers for f16 x f16 summed in f32. Errors: UNSUPPORTED with a sentence, DRIVER, MEMORY. */
 tuff_status tuff_probe_matrix_shape(struct tuff_device *device, struct tuff_probe_shape *shape, struct tuff_error *error);
 
-#define TUFF_PROBE_MATRIX_SUMS 4  /* at most */
+#define TUFF_PROBE_MATRIX_SUMS 2  /* at most: with 4, Intel DG2 spills (Mesa 25) */
 #define TUFF_PROBE_MATRIX_STEPS 4 /* products that each sum takes in a round */
 struct tuff_probe_module {
     uint32_t words[2048], count;

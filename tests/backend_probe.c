@@ -1,6 +1,6 @@
 /* backend_probe.c - probes: every kind runs or says what the device lacks, its output is right after any number of rounds, its
  * work is counted, a spoiled word is found. And the SPIR-V that Tuff writes itself is valid.
- *   backend_probe --spirv FILE M N K    writes the module of cooperative matrices for a shape (tests/probe_spirv.sh) */
+ *   backend_probe --spirv FILE M N K LANES SUMS    writes the module of cooperative matrices (tests/probe_spirv.sh) */
 #include "tests/backend_help.h"
 
 #include "backend/probe.h"
@@ -129,7 +129,7 @@ static int write_spirv(char **arguments)
     struct tuff_probe_shape shape = {(uint32_t)atoi(arguments[1]), (uint32_t)atoi(arguments[2]),
                                      (uint32_t)atoi(arguments[3])};
     FILE *file = fopen(arguments[0], "wb");
-    tuff_probe_matrix_module(&shape, 32, 4, &module);
+    tuff_probe_matrix_module(&shape, (uint32_t)atoi(arguments[4]), (uint32_t)atoi(arguments[5]), &module);
     if (!file) return 1;
     bool whole = fwrite(module.words, sizeof *module.words, module.count, file) == module.count;
     return fclose(file) != 0 || !whole;
@@ -139,7 +139,7 @@ int main(int argc, char **argv)
 {
     static const uint32_t rounds[] = {1, 3, 50, 127}; /* up, up, the turn, down and up again */
     struct backend_test test;
-    if (argc == 6 && !strcmp(argv[1], "--spirv")) return write_spirv(argv + 2);
+    if (argc == 8 && !strcmp(argv[1], "--spirv")) return write_spirv(argv + 2);
     int status = backend_test_begin(&test, NULL);
     if (status) return status;
     for (size_t r = 0; r < TUFF_COUNT(rounds); r++)

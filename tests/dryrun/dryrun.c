@@ -1,6 +1,7 @@
-/* dryrun.c - tuff-dryrun: makes a device, compiles the quickstart's training and inference plans and a plan for each kernel
- * family, creates every pipeline, records and submits. It checks no result: on a simulated driver none is written. What it
- * shows is that plans, pipelines and recordings pass this driver's own limits and compiler, and that validation is silent. */
+/* dryrun.c - tuff-dryrun: makes a device, compiles the quickstart's training and inference plans, a plan for each kernel
+ * family and every probe, creates every pipeline, records and submits. It checks no result: on a simulated driver none is
+ * written. What it shows is that plans, pipelines and recordings pass this driver's own limits and compiler, and that
+ * validation is silent. */
 #include "shaders/kernels.h"
 #include "tests/dryrun/no_submit.h"
 
@@ -16,6 +17,7 @@ struct dryrun {
     struct tuff_context *context;
     struct tuff_device *device;
     bool compile_only;
+    bool asking;                 /* the library may refuse: that is an answer, no error */
     unsigned failures, messages; /* messages: errors in the log, as those of the validation layer */
     bool covered[64];            /* kernel files that stand in a plan */
 };
@@ -23,6 +25,7 @@ struct dryrun {
 static void log_message(void *user, enum tuff_log_level level, const char *message)
 {
     struct dryrun *d = user;
+    if (d->asking && !strstr(message, "vulkan: ")) return;
     if (level == TUFF_LOG_ERROR) d->messages++;
     fprintf(stderr, "tuff-dryrun: %s\n", message);
 }
@@ -139,12 +142,12 @@ static tuff_status cover(struct dryrun *d, const struct tuff_executable *plan, s
     return status;
 }
 
-/* Every kernel file was in a plan, but those of which the device chooses between several, the self-test's and the benchmark's own, and those of the
- * other kind of build: with a compiler, which fuses, or without. */
+/* Every kernel file was in a plan, but those of which the device chooses between several, the self-test's own, those of probes
+ * (run_probe makes them), and those of the other kind of build: with a compiler, which fuses, or without. */
 static void check_covered(struct dryrun *d)
 {
-    const char *const alternatives[] = {"gemm_", "conv_shuffle", "conv_weight_shuffle", "subgroup_probe", "probe_",
-                                        tuff_glslang() ? "plain_" : "pointwise"};
+    const char *const alternatives[] = {"gemm_",          "conv_shuffle", "conv_weight_shuffle",
+                                        "subgroup_probe", "probe_",       tuff_glslang() ? "plain_" : "pointwise"};
     for (unsigned i = 0; i < tuff_kernel_source_count; i++) {
         const char *name = tuff_kernel_sources[i].name;
         bool needed = true;
@@ -175,6 +178,28 @@ static void run_family(struct dryrun *d, const char *name, tuff_val (*build)(str
     tuff_executable_destroy(plan);
     tuff_session_destroy(session);
     tuff_graph_destroy(g);
+}
+
+/* Peaks of what the device has; "coopmat-f16" is a kernel that no file holds. */
+static void run_probe(struct dryrun *d, enum tuff_probe_kind kind)
+{
+    struct tuff_error error = {0};
+    struct tuff_probe *probe = NULL;
+    const struct tuff_probe_params params = {.struct_size = sizeof params, .kind = kind, .rounds = 2, .bytes = 1 << 20};
+    char name[64];
+    uint64_t ticket = 0;
+    snprintf(name, sizeof name, "probe %s", tuff_probe_name(kind));
+    d->asking = true;
+    tuff_status status = tuff_probe_create(d->device, &params, &probe, &error);
+    d->asking = false;
+    if (status == TUFF_ERR_UNSUPPORTED && strstr(error.message, " has no ")) {
+        printf("%-24s not here: %s\n", name, error.message);
+        return;
+    }
+    if (!status) status = tuff_program_submit(tuff_probe_program(probe), &ticket, &error);
+    if (!status) status = tuff_device_wait(d->device, ticket, UINT64_MAX, &error);
+    report(d, name, status, &error, NULL);
+    tuff_probe_destroy(probe);
 }
 
 /* ---- the quickstart's plans ---------------------------------------------------------------------------------------------------- */
@@ -257,6 +282,7 @@ int main(int argc, char **argv)
     }
     printf("%s, %s\n", tuff_device_caps(d.device)->name, tuff_device_caps(d.device)->driver_info);
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) run_family(&d, families[i].name, families[i].build);
+    for (uint32_t kind = 0; kind < TUFF_PROBE_COUNT; kind++) run_probe(&d, kind);
     run_quickstart(&d);
     check_covered(&d);
     tuff_device_release(d.device);
