@@ -53,11 +53,12 @@ void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_va
         return;
     }
     mark_dependents(g, x, count, end, depends);
-    grads[y] = gy ? gy : tuff_full(g, TUFF_F32, tuff_type_of(g, y).shape, 1);
+    grads[y] = gy ? tuff_cast(g, gy, TUFF_F32) : tuff_full(g, TUFF_F32, tuff_type_of(g, y).shape, 1);
     for (tuff_val v = y; v > 0 && g->status == TUFF_OK; v--)
         if (grads[v] && depends[v]) step_back(g, v, grads, depends);
     for (uint32_t k = 0; k < count; k++) {
         tuff_val found = x[k] && x[k] < end ? grads[x[k]] : 0;
         gx[k] = found ? found : tuff_full(g, TUFF_F32, tuff_type_of(g, x[k]).shape, 0);
+        if (tuff_type_of(g, x[k]).dtype == TUFF_F16) gx[k] = tuff_cast(g, gx[k], TUFF_F16);
     }
 }

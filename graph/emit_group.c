@@ -54,12 +54,18 @@ static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
     if (!tuff_is_float(type->dtype)) return;
     uint64_t rest = 0;
     char number[16];
-    if (e->places[v].root && type->dtype == TUFF_F32) {
-        uint32_t b = tuff_emit_bind(e, v, TUFF_READ, true, &rest);
+    if (e->places[v].root) {
+        bool f32 = type->dtype == TUFF_F32;
+        uint32_t b = tuff_emit_bind(e, v, TUFF_READ, f32, &rest);
         if (rest % 4 == 0 && !e->crowded) {
-            tuff_text_add(&e->text, "vec4 in%uv(uint i) { return getv%u(", (unsigned)port, (unsigned)b);
-            if (rest) tuff_text_add(&e->text, "%s + ", tuff_emit_number(e, (uint32_t)(rest / 4), number));
-            tuff_text_add(&e->text, "i / 4u); }\n");
+            tuff_text_add(&e->text, "vec4 in%uv(uint i) { uint at = ", (unsigned)port);
+            if (rest) tuff_text_add(&e->text, "%s + ", tuff_emit_number(e, (uint32_t)(rest / (f32 ? 4 : 2)), number));
+            if (f32)
+                tuff_text_add(&e->text, "i / 4u; return getv%u(at); }\n", (unsigned)b);
+            else
+                tuff_text_add(&e->text,
+                              "i / 2u; return vec4(unpackHalf2x16(get%u(at)), unpackHalf2x16(get%u(at + 1u))); }\n",
+                              (unsigned)b, (unsigned)b);
             return;
         }
     }

@@ -18,7 +18,7 @@ extern "C" {
 
 enum tuff_dtype {
     TUFF_F32 = 1,
-    TUFF_F16, /* storage only: arithmetic is f32 */
+    TUFF_F16, /* storage only: arithmetic is f32, and so are results but those of tuff_cast and views */
     TUFF_I32,
     TUFF_U8,
     TUFF_BOOL /* stored as u8 0 or 1 */
@@ -165,7 +165,7 @@ struct tuff_matmul_params {
     bool transpose_a, transpose_b;
 };
 /* c[.., i, j] = sum_k a[.., i, k] * b[.., k, j]; with transpose_a a is [.., k, i], with transpose_b b is [.., j, k].
- * Ranks 2 and up, batch axes broadcast. Source: ONNX MatMul-13. f32 sums. */
+ * Ranks 2 and up, batch axes broadcast; each f32 or f16, c f32. Source: ONNX MatMul-13. f32 sums. */
 TUFF_API tuff_val tuff_matmul(struct tuff_graph *g, tuff_val a, tuff_val b, struct tuff_matmul_params params);
 
 struct tuff_conv2d_params {
@@ -174,7 +174,7 @@ struct tuff_conv2d_params {
     uint32_t groups;                 /* 0 stands for 1 */
 };
 /* Cross-correlation: y[n,o,i,j] = sum_{c,u,v} x[n, c, i*sh + u*dh - top, j*sw + v*dw - left] * w[o,c,u,v] (+ b[o]).
- *   x [n, ci, h, w], w [co, ci/groups, kh, kw], b [co] or 0. Source: ONNX Conv-11. */
+ *   x [n, ci, h, w], w [co, ci/groups, kh, kw], b [co] or 0; each f32 or f16, y f32. Source: ONNX Conv-11. f32 sums. */
 TUFF_API tuff_val tuff_conv2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv2d_params params);
 struct tuff_conv_transpose2d_params {
     uint32_t stride[2], dilation[2], pad[4], output_pad[2], groups;
@@ -190,6 +190,7 @@ struct tuff_pool2d_params {
     bool ceil_mode;                /* output size rounds up; windows that start in the end padding are dropped */
     bool count_include_pad;        /* average only */
 };
+/* x [n, c, h, w] f32 or f16; the result is f32. */
 TUFF_API tuff_val tuff_max_pool2d(struct tuff_graph *g, tuff_val x, struct tuff_pool2d_params params);
 TUFF_API tuff_val tuff_avg_pool2d(struct tuff_graph *g, tuff_val x, struct tuff_pool2d_params params);
 TUFF_API tuff_val tuff_global_avg_pool(struct tuff_graph *g, tuff_val x); /* [n,c,h,w] -> [n,c,1,1] */
@@ -235,9 +236,10 @@ TUFF_API tuff_val tuff_bce_with_logits(struct tuff_graph *g, tuff_val x, tuff_va
 /* ---- attention --------------------------------------------------------------------------------------------------------------------- */
 
 struct tuff_attention_params {
-    double scale;  /* of the products; 0 stands for 1 / sqrt(d) */
-    bool causal;   /* row i sees columns 0 .. i */
-    tuff_val mask; /* 0, or broadcast to [b, h, t, s]: bool, true where a row sees a column; or f32, added to the scaled products */
+    double scale; /* of the products; 0 stands for 1 / sqrt(d) */
+    bool causal;  /* row i sees columns 0 .. i */
+    /* 0, or broadcast to [b, h, t, s]: bool, true where a row sees a column; or f32, added to the scaled products */
+    tuff_val mask;
 };
 /* y[b,n,i,:] = sum_j softmax_j(scale q[b,n,i,:] . k[b,n',j,:] + mask[b,n,i,j]) v[b,n',j,:],  n' = n / (h / hk)
  * Source: Vaswani et al. 2017, as PyTorch's scaled_dot_product_attention; with hk < h: grouped queries (Ainslie et al. 2023).
@@ -291,7 +293,8 @@ TUFF_API tuff_val tuff_rng_state(struct tuff_graph *g);
 /* ---- gradients ---------------------------------------------------------------------------------------------------------------------- */
 
 /* Adds the gradients of the sum of y (any shape; weighted by gy of y's shape, or by ones when gy is 0) by each of x[count] to
- * the graph and writes them to gx (zeros of x's shape where y does not depend on x). */
+ * the graph and writes them to gx (zeros of x's shape where y does not depend on x). Gradients are summed in f32; that of an f16
+ * value is then rounded to f16. */
 TUFF_API void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_val *x, uint32_t count, tuff_val *gx);
 
 /* Prints the graph as text, one value a line, or as DOT. The text is allocated with the context's allocator; free it with

@@ -156,7 +156,8 @@ struct tuff_op {
 
     /* Types in -> type out; on failure tuff_graph_fail with a sentence that names the shapes, returning its status. */
     tuff_status (*infer)(const struct tuff_infer *infer, struct tuff_type *out);
-    /* Adds the gradients of y by its inputs (gy has y's type); leaves gin[k] 0 where there is none. Only adds graph. */
+    /* Adds the gradients of y by its inputs; leaves gin[k] 0 where there is none. Only adds graph. All are f32, those of f16
+     * values too, so that none is rounded before all parts of it are summed. */
     void (*grad)(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin);
     const char *nondiff; /* reason for grad == NULL */
     /* KERNEL: fills the call. TUFF_ERR_UNSUPPORTED with a sentence when this device cannot. */

@@ -237,6 +237,9 @@ static void half(struct trial *t)
     tuff_val h = tuff_cast(t->g, fraction(t, TUFF_SHAPE(13, 37), -2000, 2000), TUFF_F16);
     exact(t, h);
     exact(t, tuff_sum(t->g, tuff_cast(t->g, h, TUFF_F32), 1 << 0, TUFF_DROP_AXES));
+    tuff_val a = tuff_cast(t->g, whole(t, TUFF_SHAPE(13, 20), 99), TUFF_F16);
+    exact(t,
+          tuff_matmul(t->g, a, tuff_cast(t->g, whole(t, TUFF_SHAPE(20, 12), 99), TUFF_F16), (struct tuff_matmul_params){0}));
 }
 
 static void random_numbers(struct trial *t)

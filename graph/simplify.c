@@ -222,6 +222,15 @@ static tuff_val split_concat(struct tuff_work *w, const struct tuff_value *old, 
     return split_concat(w, old, part, parts);
 }
 
+/* Kernels without hook text read f32, but for reductions. Not a matter of speed: never off. */
+static void widen_operands(struct tuff_work *w, const struct tuff_value *old, tuff_val *in)
+{
+    for (uint32_t i = 0; i < old->in_count; i++) {
+        bool port = old->op->class == TUFF_CLASS_KERNEL && !(old->op->reduces && i == 0);
+        if (port && in[i] && val(w, in[i])->type.dtype == TUFF_F16) in[i] = tuff_cast(w->g, in[i], TUFF_F32);
+    }
+}
+
 static tuff_val copy_value(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
     uint32_t before = w->g->count;
@@ -258,6 +267,7 @@ tuff_status tuff_pass_simplify(struct tuff_work *w)
         tuff_val *in = tuff_arena_alloc(w->arena, (old->in_count + 1) * sizeof *in);
         if (!in) return tuff_fail_memory(w->context, w->error);
         for (uint32_t i = 0; i < old->in_count; i++) in[i] = old->in[i] ? map[old->in[i]] : 0;
+        if (w->params->plain) widen_operands(w, old, in);
         map[v] = copy_value(w, old, in);
         if (!map[v]) return tuff_graph_finish(w->g, w->error);
     }

@@ -276,6 +276,18 @@ static void check_types(struct build_test *t)
     expect_type(t, g, "argmax", tuff_argmax(g, p, -1, TUFF_DROP_AXES), TUFF_I32, TUFF_SHAPE(2, 4, 7));
     expect_type(t, g, "matmul", tuff_matmul(g, tuff_transpose(g, p), p, (struct tuff_matmul_params){0}), TUFF_F32,
                 TUFF_SHAPE(2, 4, 8, 8));
+    tuff_val h = tuff_input(g, "h", TUFF_F16, TUFF_SHAPE(2, 4, 8, 6)),
+             hw = tuff_input(g, "hw", TUFF_F16, TUFF_SHAPE(3, 4, 3, 3));
+    tuff_val wide = tuff_matmul(g, tuff_transpose(g, h), p, (struct tuff_matmul_params){.transpose_b = true}), gx[3];
+    expect_type(t, g, "matmul of f16", wide, TUFF_F32, TUFF_SHAPE(2, 4, 6, 7));
+    tuff_val y16 = tuff_conv2d(g, tuff_max_pool2d(g, h, (struct tuff_pool2d_params){.kernel = {2, 2}}), hw, 0,
+                               (struct tuff_conv2d_params){.pad = {1, 1, 1, 1}});
+    expect_type(t, g, "conv2d of f16", y16, TUFF_F32, TUFF_SHAPE(2, 3, 4, 3));
+    tuff_gradients(g, tuff_cast(g, y16, TUFF_F16), 0, (tuff_val[]){h, hw, tuff_input(g, "other", TUFF_F16, TUFF_SHAPE(5))},
+                   3, gx);
+    expect_type(t, g, "gradient of f16", gx[0], TUFF_F16, TUFF_SHAPE(2, 4, 8, 6));
+    expect_type(t, g, "gradient of f16 weights", gx[1], TUFF_F16, TUFF_SHAPE(3, 4, 3, 3));
+    expect_type(t, g, "gradient 0 of f16", gx[2], TUFF_F16, TUFF_SHAPE(5));
     expect_type(t, g, "conv2d",
                 tuff_conv2d(g, p, w, 0, (struct tuff_conv2d_params){.stride = {2, 1}, .pad = {1, 1, 1, 1}, .groups = 2}),
                 TUFF_F32, TUFF_SHAPE(2, 6, 4, 8));

@@ -333,6 +333,8 @@ static void check_gradients(struct ops_test *t, const struct tuff_op *op)
         if (!op_add_case(g, op, c, 0, true, &values)) {
             fail(t, "%s, case %s: no graph", op->name, c->name);
         } else if (values.gy) {
+            for (uint32_t k = 0; k < c->in_count; k++) /* of an f16 operand: before it is rounded to f16 */
+                if (values.gx[k] && c->in[k].dtype == TUFF_F16) values.gx[k] = g->values[values.gx[k]].in[0];
             for (uint32_t k = 0; t->perturb && k < c->in_count; k++)
                 if (values.gx[k]) values.gx[k] = tuff_affine(g, values.gx[k], 1.01, 0.01);
             double **data = tuff_reference_create(g);

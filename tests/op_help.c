@@ -75,6 +75,14 @@ static double draw(struct op_random *r, enum tuff_domain domain, uint32_t limit)
     return 0;
 }
 
+/* A number that f16 holds, near v; the smallest are left out. */
+static double to_half(double v)
+{
+    int e;
+    double m = frexp(v, &e);
+    return fabs(v) < 1e-4 ? 0 : ldexp(nearbyint(ldexp(m, 11)), e - 11);
+}
+
 void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_case *c, uint32_t k, double *out,
              uint64_t count)
 {
@@ -96,6 +104,8 @@ void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_ca
         }
         if (dtype == TUFF_F32)
             v = (double)(float)v;
+        else if (dtype == TUFF_F16)
+            v = to_half(v);
         else
             v = trunc(v);
         out[i] = v;
@@ -112,7 +122,7 @@ bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tu
     for (uint32_t k = 0; k < c->in_count; k++) {
         snprintf(name, sizeof name, "%u %s %u", (unsigned)number, c->name, (unsigned)k);
         out->in[k] = tuff_input(g, name, c->in[k].dtype, c->in[k].shape);
-        if (c->in[k].dtype != TUFF_F32) continue;
+        if (!tuff_is_float(c->in[k].dtype)) continue;
         floats[count] = k;
         x[count++] = out->in[k];
     }
@@ -186,12 +196,14 @@ void op_compare(const struct tuff_graph *g, tuff_val v, const char *what, const 
 
 /* ---- running --------------------------------------------------------------------------------------------------------------------- */
 
-static double half_value(uint16_t bits)
+/* Bits of a number that f16 holds, none of the smallest. */
+static uint16_t half_bits(double v)
 {
-    double sign = bits >> 15 ? -1 : 1, m = bits & 1023;
-    int e = bits >> 10 & 31;
-    if (e == 31) return m != 0 ? NAN : sign * INFINITY;
-    return sign * (e ? ldexp(1024 + m, e - 25) : ldexp(m, -24));
+    int e;
+    double m = frexp(fabs(v), &e);
+    if (v == 0) return 0;
+    assert(e >= -13 && e <= 16 && ldexp(m, 11) == trunc(ldexp(m, 11)));
+    return (uint16_t)((v < 0) << 15 | (e + 14) << 10 | ((int)ldexp(m, 11) - 1024));
 }
 
 void op_pack(enum tuff_dtype dtype, const double *from, uint64_t count, void *to)
@@ -202,22 +214,14 @@ void op_pack(enum tuff_dtype dtype, const double *from, uint64_t count, void *to
         case TUFF_I32: ((int32_t *)to)[i] = (int32_t)from[i]; break;
         case TUFF_U8:
         case TUFF_BOOL: ((uint8_t *)to)[i] = (uint8_t)from[i]; break;
-        case TUFF_F16: break; /* no inputs of f16 */
+        case TUFF_F16: ((uint16_t *)to)[i] = half_bits(from[i]); break;
         }
     }
 }
 
 void op_unpack(enum tuff_dtype dtype, const void *from, uint64_t count, double *to)
 {
-    for (uint64_t i = 0; i < count; i++) {
-        switch (dtype) {
-        case TUFF_F32: to[i] = (double)((const float *)from)[i]; break;
-        case TUFF_I32: to[i] = ((const int32_t *)from)[i]; break;
-        case TUFF_U8:
-        case TUFF_BOOL: to[i] = ((const uint8_t *)from)[i]; break;
-        case TUFF_F16: to[i] = half_value(((const uint16_t *)from)[i]); break;
-        }
-    }
+    for (uint64_t i = 0; i < count; i++) to[i] = tuff_element(dtype, from, i);
 }
 
 static bool told(tuff_status status, const struct tuff_error *error)

@@ -188,6 +188,8 @@ static tuff_val view(struct random_graph *x, tuff_val v)
     }
 }
 
+static tuff_val sometimes_half(struct random_graph *x, tuff_val v) { return below(x, 6) ? v : tuff_cast(x->g, v, TUFF_F16); }
+
 static tuff_val reduction(struct random_graph *x, tuff_val v)
 {
     struct tuff_graph *g = x->g;
@@ -227,7 +229,8 @@ static tuff_val product(struct random_graph *x, tuff_val v)
     }
     w.dim[w.rank - 2] = p.transpose_b ? n : k;
     w.dim[w.rank - 1] = p.transpose_b ? k : n;
-    return tuff_affine(x->g, tuff_matmul(x->g, v, fresh_leaf(x, w), p), 1 / sqrt(k), 0);
+    v = sometimes_half(x, v);
+    return tuff_affine(x->g, tuff_matmul(x->g, v, sometimes_half(x, fresh_leaf(x, w)), p), 1 / sqrt(k), 0);
 }
 
 static tuff_val picture(struct random_graph *x, tuff_val v)
@@ -251,6 +254,7 @@ static tuff_val picture(struct random_graph *x, tuff_val v)
     if (below(x, 2)) {
         struct tuff_pool2d_params p = {
             .kernel = {kh, kw}, .stride = {stride, stride}, .pad = {ph, pw, 0, 0}, .ceil_mode = below(x, 2) != 0};
+        v = sometimes_half(x, v);
         return below(x, 2) ? tuff_max_pool2d(g, v, p) : tuff_avg_pool2d(g, v, p);
     }
     if (s.dim[1] > 16) return v;
@@ -258,7 +262,8 @@ static tuff_val picture(struct random_graph *x, tuff_val v)
     tuff_val w = fresh_leaf(x, TUFF_SHAPE(co, s.dim[1] / groups, kh, kw)),
              b = below(x, 2) ? fresh_leaf(x, TUFF_SHAPE(co)) : 0;
     struct tuff_conv2d_params p = {.stride = {stride, 1}, .pad = {ph, pw, ph, 0}, .groups = groups};
-    return tuff_affine(g, tuff_conv2d(g, v, w, b, p), 1 / sqrt(kh * kw * s.dim[1]), 0);
+    v = sometimes_half(x, v);
+    return tuff_affine(g, tuff_conv2d(g, v, sometimes_half(x, w), b, p), 1 / sqrt(kh * kw * s.dim[1]), 0);
 }
 
 static tuff_val indexed(struct random_graph *x, tuff_val v)

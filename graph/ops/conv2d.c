@@ -127,7 +127,7 @@ static tuff_status check(const struct tuff_infer *infer, bool fits, const struct
 {
     char a[128], b[128];
     const struct tuff_type *x = infer->in[0], *y = infer->in[1];
-    bool types = x->dtype == y->dtype && (x->dtype == TUFF_F32 || x->dtype == TUFF_F16);
+    bool types = tuff_is_float(x->dtype) && tuff_is_float(y->dtype);
     if (fits && types) return TUFF_OK;
     struct conv c = with_defaults(given);
     tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE,
@@ -136,7 +136,7 @@ static tuff_status check(const struct tuff_infer *infer, bool fits, const struct
                     tuff_dtype_name(y->dtype), tuff_shape_text(&y->shape, b, sizeof b), (unsigned)c.stride[0],
                     (unsigned)c.stride[1], (unsigned)c.dilation[0], (unsigned)c.dilation[1], (unsigned)c.pad[0],
                     (unsigned)c.pad[1], (unsigned)c.pad[2], (unsigned)c.pad[3], (unsigned)c.groups, more,
-                    fits ? "both must be f32 or both f16"
+                    fits ? "each must be f32 or f16"
                          : "channels, groups and sizes do not fit (x [n,ci,h,w], w [co,ci/groups,kh,kw], y [n,co,oh,ow])");
     return TUFF_ERR_SHAPE;
 }
@@ -146,7 +146,7 @@ static tuff_status conv_infer(const struct tuff_infer *infer, struct tuff_type *
     const struct tuff_type *x = infer->in[0], *w = infer->in[1];
     struct sizes s = {0};
     TUFF_TRY(check(infer, measure_conv(infer->attrs, &x->shape, &w->shape, &s), infer->attrs, ""));
-    *out = (struct tuff_type){x->dtype, TUFF_SHAPE(s.n, w->shape.dim[0], s.oh, s.ow)};
+    *out = (struct tuff_type){TUFF_F32, TUFF_SHAPE(s.n, w->shape.dim[0], s.oh, s.ow)};
     return TUFF_OK;
 }
 
@@ -157,7 +157,7 @@ static tuff_status input_grad_infer(const struct tuff_infer *infer, struct tuff_
     char more[64];
     snprintf(more, sizeof more, ", input size %u %u", (unsigned)attrs->size[0], (unsigned)attrs->size[1]);
     TUFF_TRY(check(infer, measure_input_grad(attrs, &infer->in[0]->shape, &infer->in[1]->shape, &s), &attrs->conv, more));
-    *out = (struct tuff_type){infer->in[0]->dtype, TUFF_SHAPE(s.n, s.ci * s.groups, s.h, s.w)};
+    *out = (struct tuff_type){TUFF_F32, TUFF_SHAPE(s.n, s.ci * s.groups, s.h, s.w)};
     return TUFF_OK;
 }
 
@@ -170,8 +170,7 @@ static tuff_status weight_grad_infer(const struct tuff_infer *infer, struct tuff
              (unsigned)attrs->splits);
     bool fits = measure_weight_grad(attrs, &infer->in[0]->shape, &infer->in[1]->shape, &s) && attrs->splits <= s.n;
     TUFF_TRY(check(infer, fits, &attrs->conv, more));
-    *out = (struct tuff_type){infer->in[0]->dtype,
-                              TUFF_SHAPE(attrs->splits ? attrs->splits : 1, s.co * s.groups, s.ci, s.kh, s.kw)};
+    *out = (struct tuff_type){TUFF_F32, TUFF_SHAPE(attrs->splits ? attrs->splits : 1, s.co * s.groups, s.ci, s.kh, s.kw)};
     return TUFF_OK;
 }
 
@@ -748,18 +747,45 @@ static double weight_grad_terms(const struct tuff_value *value, const struct tuf
     ROW("many", L(5, 17, 10, 11), L(33, 17, 3, 3), L(5, 33, 10, 11), L(10, 11), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1),   \
         1, 3)
 
+/* HALF_ROW: the same with f16 where the operator meets it: pictures and weights, and no gradients */
+#define HALF_CASES                                                                                                          \
+    HALF_ROW("f16_pointwise", L(2, 7, 5, 7), L(13, 7, 1, 1), L(2, 13, 5, 7), L(5, 7), L(1, 1), L(1, 1), L(1, 1), L(0), 1,   \
+             2)                                                                                                             \
+    HALF_ROW("f16_same3_14", L(2, 16, 14, 14), L(32, 16, 3, 3), L(2, 32, 14, 14), L(14, 14), L(3, 3), L(1, 1), L(1, 1),     \
+             L(1, 1, 1, 1), 1, 2)                                                                                           \
+    HALF_ROW("f16_stride2", L(3, 5, 9, 9), L(7, 5, 3, 3), L(3, 7, 5, 5), L(9, 9), L(3, 3), L(2, 2), L(1, 1), L(1, 1, 1, 1), \
+             1, 2)                                                                                                          \
+    HALF_ROW("f16_depthwise", L(2, 11, 9, 8), L(11, 1, 3, 3), L(2, 11, 9, 8), L(9, 8), L(3, 3), L(1, 1), L(1, 1),           \
+             L(1, 1, 1, 1), 11, 2)
+#define HALF(...)                                                                                                           \
+    {                                                                                                                       \
+        TUFF_F16,                                                                                                           \
+        {                                                                                                                   \
+            4, { __VA_ARGS__ }                                                                                              \
+        }                                                                                                                   \
+    }
+
 #define ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                                    \
     {label, {T(x), T(w)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct conv){{s}, {d}, {p}, g}},
-static const struct tuff_case conv_cases[] = {CASES};
+#define HALF_ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                               \
+    {label, {HALF(x), HALF(w)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct conv){{s}, {d}, {p}, g}},
+static const struct tuff_case conv_cases[] = {CASES HALF_CASES};
 #undef ROW
+#undef HALF_ROW
 #define ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                                    \
     {label, {T(y), T(w)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct input_grad_attrs){{{s}, {d}, {p}, g}, {hw}}},
-static const struct tuff_case input_grad_cases[] = {CASES};
+#define HALF_ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                               \
+    {label, {T(y), HALF(w)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct input_grad_attrs){{{s}, {d}, {p}, g}, {hw}}},
+static const struct tuff_case input_grad_cases[] = {CASES HALF_CASES};
 #undef ROW
+#undef HALF_ROW
 #define ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                                    \
     {label, {T(x), T(y)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct weight_grad_attrs){{{s}, {d}, {p}, g}, {khw}, splits}},
-static const struct tuff_case weight_grad_cases[] = {CASES};
+#define HALF_ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                               \
+    {label, {HALF(x), T(y)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct weight_grad_attrs){{{s}, {d}, {p}, g}, {khw}, splits}},
+static const struct tuff_case weight_grad_cases[] = {CASES HALF_CASES};
 #undef ROW
+#undef HALF_ROW
 
 const struct tuff_op tuff_op_conv2d = {
     .name = "conv2d",

@@ -52,15 +52,15 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
     struct sizes s;
     char at[128], bt[128];
     bool fits = measure(&a->shape, &b->shape, attrs, &s);
-    if (!fits || a->dtype != b->dtype || (a->dtype != TUFF_F32 && a->dtype != TUFF_F16)) {
+    if (!fits || !tuff_is_float(a->dtype) || !tuff_is_float(b->dtype)) {
         tuff_graph_fail(
             infer->graph, TUFF_ERR_SHAPE, "matmul of %s %s%s and %s %s%s: %s", tuff_dtype_name(a->dtype),
             tuff_shape_text(&a->shape, at, sizeof at), attrs->transpose_a ? " transposed" : "", tuff_dtype_name(b->dtype),
             tuff_shape_text(&b->shape, bt, sizeof bt), attrs->transpose_b ? " transposed" : "",
-            fits ? "both must be f32 or both f16" : "inner sizes must be equal, batch axes equal or 1, ranks 2 or more");
+            fits ? "each must be f32 or f16" : "inner sizes must be equal, batch axes equal or 1, ranks 2 or more");
         return TUFF_ERR_SHAPE;
     }
-    *out = (struct tuff_type){a->dtype, {.rank = s.rank + 2}};
+    *out = (struct tuff_type){TUFF_F32, {.rank = s.rank + 2}};
     memcpy(out->shape.dim, s.size, s.rank * sizeof s.size[0]);
     out->shape.dim[s.rank] = (uint32_t)s.m;
     out->shape.dim[s.rank + 1] = (uint32_t)s.n;
@@ -184,6 +184,13 @@ tuff_val tuff_matmul(struct tuff_graph *g, tuff_val a, tuff_val b, struct tuff_m
             sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), { __VA_ARGS__ }                                           \
         }                                                                                                                   \
     }
+#define HALF(...)                                                                                                           \
+    {                                                                                                                       \
+        TUFF_F16,                                                                                                           \
+        {                                                                                                                   \
+            sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), { __VA_ARGS__ }                                           \
+        }                                                                                                                   \
+    }
 static const struct tuff_case cases[] = {
     {"one", {T(1, 1), T(1, 1)}, 2, {0}, 0, &(struct attrs){0, 0}},
     {"column", {T(13, 1), T(1, 17)}, 2, {0}, 0, &(struct attrs){0, 0}},
@@ -207,6 +214,10 @@ static const struct tuff_case cases[] = {
     {"batch_row", {T(2, 3, 5, 8), T(3, 8, 7)}, 2, {0}, 0, &(struct attrs){0, 0}},
     {"batch_both", {T(2, 1, 5, 8), T(3, 8, 7)}, 2, {0}, 0, &(struct attrs){0, 0}},
     {"batch_left", {T(6, 9), T(2, 3, 2, 9, 4)}, 2, {0}, 0, &(struct attrs){0, 0}},
+    {"f16", {HALF(20, 36), HALF(36, 100)}, 2, {0}, 0, &(struct attrs){0, 0}},
+    {"f16_prime_ta", {HALF(29, 37), HALF(29, 41)}, 2, {0}, 0, &(struct attrs){1, 0}},
+    {"f16_f32_tb", {HALF(20, 36), T(100, 36)}, 2, {0}, 0, &(struct attrs){0, 1}},
+    {"f32_f16_batch", {T(3, 17, 9), HALF(9, 11)}, 2, {0}, 0, &(struct attrs){0, 0}},
     {"batch_zigzag", {T(2, 1, 3, 1, 2, 1, 2, 3), T(1, 2, 1, 2, 1, 2, 3, 5)}, 2, {0}, 0, &(struct attrs){0, 0}},
 };
 const struct tuff_op tuff_op_matmul = {

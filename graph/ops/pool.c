@@ -84,7 +84,7 @@ static tuff_status check(const struct tuff_infer *infer, bool fits, const struct
 {
     char a[128], b[140] = "";
     const struct tuff_type *x = infer->in[0], *y = infer->in_count > 1 ? infer->in[1] : NULL;
-    bool types = (x->dtype == TUFF_F32 || x->dtype == TUFF_F16) && (!y || y->dtype == x->dtype);
+    bool types = tuff_is_float(x->dtype) && (!y || tuff_is_float(y->dtype));
     if (fits && types) return TUFF_OK;
     if (y) {
         memcpy(b, " and ", 6);
@@ -105,7 +105,7 @@ static tuff_status pool_infer(const struct tuff_infer *infer, struct tuff_type *
     struct sizes s = {0};
     bool fits = measure(infer->attrs, &x->shape, &x->shape.dim[2], &s) && (!q || tuff_shape_equal(&q->shape, &x->shape));
     TUFF_TRY(check(infer, fits, infer->attrs));
-    *out = (struct tuff_type){x->dtype, TUFF_SHAPE(x->shape.dim[0], x->shape.dim[1], s.y.windows, s.x.windows)};
+    *out = (struct tuff_type){TUFF_F32, TUFF_SHAPE(x->shape.dim[0], x->shape.dim[1], s.y.windows, s.x.windows)};
     return TUFF_OK;
 }
 
@@ -115,7 +115,7 @@ static tuff_status max_grad_infer(const struct tuff_infer *infer, struct tuff_ty
     struct sizes s = {0};
     bool fits = measure(infer->attrs, &x->shape, &x->shape.dim[2], &s) && equals_pooled(&x->shape, &infer->in[1]->shape, &s);
     TUFF_TRY(check(infer, fits, infer->attrs));
-    *out = *x;
+    *out = (struct tuff_type){TUFF_F32, x->shape};
     return TUFF_OK;
 }
 
@@ -126,7 +126,7 @@ static tuff_status avg_grad_infer(const struct tuff_infer *infer, struct tuff_ty
     struct sizes s = {0};
     bool fits = measure(&attrs->pool, &gy->shape, attrs->size, &s) && equals_pooled(&gy->shape, &gy->shape, &s);
     TUFF_TRY(check(infer, fits, &attrs->pool));
-    *out = (struct tuff_type){gy->dtype, TUFF_SHAPE(gy->shape.dim[0], gy->shape.dim[1], attrs->size[0], attrs->size[1])};
+    *out = (struct tuff_type){TUFF_F32, TUFF_SHAPE(gy->shape.dim[0], gy->shape.dim[1], attrs->size[0], attrs->size[1])};
     return TUFF_OK;
 }
 
@@ -393,6 +393,13 @@ static double terms(const struct tuff_value *value, const struct tuff_type *in_t
             4, { __VA_ARGS__ }                                                                                              \
         }                                                                                                                   \
     }
+#define HALF(...)                                                                                                           \
+    {                                                                                                                       \
+        TUFF_F16,                                                                                                           \
+        {                                                                                                                   \
+            4, { __VA_ARGS__ }                                                                                              \
+        }                                                                                                                   \
+    }
 #define L(...) __VA_ARGS__
 /* ROW(name, x, y, h and w of x, kernel, stride, pad, dilation, ceil_mode, count_include_pad) */
 #define CASES                                                                                                               \
@@ -414,9 +421,12 @@ static double terms(const struct tuff_value *value, const struct tuff_type *in_t
 
 #define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                       \
     {label, {T(x)}, 1, {TUFF_DOMAIN_NORMAL}, 0, &(struct pool){{k}, {s}, {p}, {d}, ceil, count}},
-static const struct tuff_case avg_cases[] = {CASES};
+#define HALF_CASES                                                                                                          \
+    {"f16", {HALF(2, 3, 8, 8)}, 1, {0}, 0, &(struct pool){{2, 2}, {2, 2}, {0}, {1, 1}, 0, 0}},                              \
+        {"f16_overlap", {HALF(2, 3, 9, 7)}, 1, {0}, 0, &(struct pool){{3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 0, 0}},
+static const struct tuff_case avg_cases[] = {CASES HALF_CASES};
 static const struct tuff_case max_cases[] = {
-    CASES{"ties", {T(2, 3, 8, 6)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct pool){{2, 2}, {2, 2}, {0}, {1, 1}, 0, 0}},
+    CASES HALF_CASES{"ties", {T(2, 3, 8, 6)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct pool){{2, 2}, {2, 2}, {0}, {1, 1}, 0, 0}},
     {"pick",
      {T(2, 3, 9, 7), T(2, 3, 9, 7)},
      2,
@@ -428,12 +438,14 @@ static const struct tuff_case max_cases[] = {
 #define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                       \
     {label, {T(x), T(y)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct pool){{k}, {s}, {p}, {d}, ceil, count}},
 static const struct tuff_case max_grad_cases[] = {
-    CASES{"ties",
-          {T(2, 3, 8, 6), T(2, 3, 4, 3)},
-          2,
-          {TUFF_DOMAIN_KINKS},
-          0,
-          &(struct pool){{2, 2}, {2, 2}, {0}, {1, 1}, 0, 0}},
+    CASES{"f16", {HALF(2, 3, 8, 8), T(2, 3, 4, 4)}, 2, {0}, 0, &(struct pool){{2, 2}, {2, 2}, {0}, {1, 1}, 0, 0}},
+    {"f16_overlap",
+     {HALF(2, 3, 9, 7), T(2, 3, 5, 4)},
+     2,
+     {0},
+     0,
+     &(struct pool){{3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 0, 0}},
+    {"ties", {T(2, 3, 8, 6), T(2, 3, 4, 3)}, 2, {TUFF_DOMAIN_KINKS}, 0, &(struct pool){{2, 2}, {2, 2}, {0}, {1, 1}, 0, 0}},
     {"ties_overlap",
      {T(1, 2, 9, 8), T(1, 2, 5, 4)},
      2,
