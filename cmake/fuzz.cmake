@@ -33,7 +33,7 @@ foreach(source ${fuzz_sources})
     list(APPEND fuzz_targets fuzz-${name})
 endforeach()
 if(TARGET fuzz-result) # the part of the sample that reads what strangers send
-    foreach(part check check_fields check_rows document known stats)
+    foreach(part check check_fields check_rows document stats)
         target_sources(fuzz-result PRIVATE samples/bench/${part}.c)
     endforeach()
     target_include_directories(fuzz-result PRIVATE ${PROJECT_BINARY_DIR}/include)

@@ -107,6 +107,7 @@ static void test_values(struct test *test)
 /* ---- one change to a good file ------------------------------------------------------------------------------------------- */
 
 #define MATMUL "operator/matmul/1024x1024x1024/f32.f32.f32/warm"
+#define MATMUL_COLD "operator/matmul/1024x1024x1024/f32.f32.f32/cold"
 #define NET "net/resnet18/infer/b1/f32.f32.f32"
 #define REFUSED "operator/add/4194304/f32.f32.f32/warm"
 static const struct mutation {
@@ -151,6 +152,7 @@ static const struct mutation {
     {MATMUL, "better", "\"lower\"", "\"better\" to be \"higher\" for GFLOP/s, there is \"lower\""},
     {MATMUL, "cache", "\"lukewarm\"", "\"cache\" to be one of warm|cold, or null, there is \"lukewarm\""},
     {MATMUL, "work/flops", "1e15", "a share of \"peak/f32/independent\" of at most 1.05, or \"refused\""},
+    {MATMUL_COLD, "work/bytes", "1e12", "a share of \"peak/copy\" of at most 1.05, or \"refused\", there is "},
     {MATMUL, "work/flops", "-1", MATMUL ", work: expected \"flops\" to be a number that is not negative, there is -1"},
     {MATMUL, "work", "{}", MATMUL ", work: expected \"flops\" to be a number that is not negative, there is nothing"},
     {MATMUL, "runs", "21", "\"runs\" to be 20 (the samples in wall_ns), there is 21"},
@@ -236,6 +238,17 @@ static void test_mutations(struct test *test, const char *good, size_t bytes)
         expect(test, found > 0 && strstr(test->lines, m->sentence), what, m->sentence, test->lines);
         cJSON_free(text);
     }
+}
+
+/* Warm buffers may come out of a cache, faster than the copy of large ones. */
+static void test_cached(struct test *test, const char *good, size_t bytes)
+{
+    const struct mutation m = {MATMUL, "work/bytes", "1e12", NULL};
+    char *text = mutate(good, bytes, &m);
+    size_t found = problems(test, text, strlen(text));
+    expect(test, found == 2 && !strstr(test->lines, "refused"), "more bytes than a copy, warm", "two figures that differ",
+           test->lines);
+    cJSON_free(text);
 }
 
 /* ---- broken files ----------------------------------------------------------------------------------------------------------- */
@@ -348,6 +361,7 @@ int main(void)
     test_stats(test);
     test_values(test);
     test_mutations(test, good, bytes);
+    test_cached(test, good, bytes);
     test_texts(test);
     test_random(test, good, bytes);
     test_schema(test);

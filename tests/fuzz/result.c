@@ -4,6 +4,10 @@
 
 #include <cjson/cJSON.h>
 
+/* In place of samples/bench/known.c, which asks all works for their ids. */
+bool known_workload(uint32_t workload_version) { return workload_version == 1; }
+bool known_id(uint32_t workload_version, const char *id) { return known_workload(workload_version) && id[0] != 'x'; }
+
 static void print(void *user, const char *text)
 {
     (void)user;
