@@ -23,6 +23,8 @@ for wrong in "--nonsense" "--min-seconds none" "extra" "check" "report $work/x.h
 done
 "$bench" --help | grep -q -- --sustained || fail "no help"
 
+[ "$("$bench" --list --only 'peak/submit,net/mlp/*/b1/*,no-such-work' | wc -l)" -eq 2 ] || fail "--only with commas"
+
 "$bench" --device 0 --plan --only 'net/mlp/*' > "$work/plan" || { cat "$work/plan"; exit 77; }
 grep -q 'mlp/train/b128 ' "$work/plan" || fail "no plan of the MLP"
 
@@ -33,6 +35,13 @@ for only in peak/submit 'operator/matmul/512*' 'operator/softmax*' net/mlp/train
     grep -q WRONG "$work/out" && { cat "$work/out"; fail "$only is wrong"; }
     "$bench" check "$work/result.json" || fail "$only: its file is not valid"
 done
+
+# A run that is killed leaves what it had measured.
+"$bench" --quick --only peak/,operator/ --json "$work/killed.json" > /dev/null 2>&1 &
+for _ in $(seq 300); do [ ! -e "$work/killed.json" ] || break; sleep 0.2; done
+kill -KILL $!
+wait $! 2>/dev/null || true
+"$bench" check "$work/killed.json" || fail "the file of a killed run is not valid"
 run --only sustained --sustained 1.2 --html "$work/page.html" || run --only sustained --sustained 1.2 --html "$work/page.html" ||
     { cat "$work/out"; fail "sustained"; }
 grep -q '</html>' "$work/page.html" || fail "no page"

@@ -16,7 +16,7 @@ enum { DEVICES_MAX = 16, BATCHES_MAX = 8, FORMAT_VERSION = 1, WORKLOAD_VERSION =
 struct options {
     const char *devices[DEVICES_MAX];
     uint32_t device_count; /* 0: the library's choice */
-    const char *only;      /* pattern of ids; NULL: all */
+    const char *only;      /* patterns of ids; NULL: all */
     const char *out, *html, *data;
     double min_seconds, max_seconds, sustained_seconds;
     uint32_t min_runs;
@@ -27,8 +27,9 @@ struct options {
 void options_parse(struct options *options, int count, char **arguments);
 /* The small set, or less time or fewer runs than figures are to have. */
 bool options_are_quick(const struct options *options);
-/* Does the id belong to what --only asks for? A pattern without * is looked for anywhere in the id. */
+/* Does the id belong to what --only asks for, patterns with commas between? One without * is looked for anywhere in the id. */
 bool options_wants(const struct options *options, const char *id);
+const char *options_path(const struct options *options); /* of the results */
 
 enum { MIN_RUNS = 20 }; /* of a figure that may be published, and */
 #define MIN_SECONDS 1.0 /* seconds */
@@ -88,10 +89,13 @@ struct bench {
     cJSON *file, *results; /* results: borrowed from file */
     uint32_t wrong, failed;
     const char *heading; /* group whose heading was printed last */
+    double began, kept;  /* nanoseconds_now: of the run, and when the file was written last */
 };
 cJSON *file_create(const struct options *options);
 bool file_add_device(cJSON *file, const struct tuff_caps *caps);
 bool file_write(cJSON *file, const char *path, double seconds); /* seconds of the whole run; < 0: not told */
+/* Writes the results so far, at most every few seconds: a run that is ended, or ends the machine, leaves them. */
+void file_keep(struct bench *bench);
 void result_add_plan(cJSON *object, const struct tuff_plan_figures *plan, uint64_t spirv_hash, uint32_t batch,
                      uint64_t peak_bytes);
 /* Adds the row to the file and prints it; what is wrong or above a peak is never shown as a figure. */

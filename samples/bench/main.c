@@ -59,17 +59,17 @@ static bool run_device(struct bench *bench, const char *name)
     return good;
 }
 
-static int finish(struct bench *bench, double began, bool good)
+static int finish(struct bench *bench, bool good)
 {
     const struct options *options = bench->options;
-    const char *path = options->out ? options->out : "tuff-bench.json";
+    const char *path = options_path(options);
     int count = cJSON_GetArraySize(bench->results);
     progress(NULL);
     if (count == 0 && good) {
         fprintf(stderr, "tuff-bench: nothing has an id like '%s'; --list shows them\n", options->only ? options->only : "");
         return 2;
     }
-    if (!file_write(bench->file, path, (nanoseconds_now() - began) * 1e-9)) {
+    if (!file_write(bench->file, path, (nanoseconds_now() - bench->began) * 1e-9)) {
         fprintf(stderr, "tuff-bench: cannot write %s\n", path);
         return 1;
     }
@@ -86,8 +86,7 @@ static int run(struct options *options)
 {
     struct tuff_options settings = {.struct_size = sizeof settings, .log = on_log};
     struct tuff_error error = {0};
-    struct bench bench = {.options = options};
-    double began = nanoseconds_now();
+    struct bench bench = {.options = options, .began = nanoseconds_now()};
     bool good = true;
     tuff_options_from_env(&settings);
     if (tuff_context_create(&settings, &bench.context, &error) != TUFF_OK) {
@@ -100,7 +99,7 @@ static int run(struct options *options)
     if (!options->device_count) options->devices[options->device_count++] = NULL; /* the library's choice */
     for (uint32_t i = 0; i < options->device_count && !is_stopping(); i++)
         good = run_device(&bench, options->devices[i]) && good;
-    int status = options->plan ? !good : finish(&bench, began, good);
+    int status = options->plan ? !good : finish(&bench, good);
     if (is_stopping()) fprintf(stderr, "tuff-bench: interrupted; what was measured is in the file\n");
     cJSON_Delete(bench.file);
     tuff_context_destroy(bench.context);

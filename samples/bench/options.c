@@ -15,7 +15,7 @@ static const char usage[] =
     "  tuff-bench report OUT.html FILE...  one page that compares result files\n"
     "\n"
     "  -d, --device NAME    index, UUID or part of a name, as tuff-info lists them; may be given several times\n"
-    "  -o, --only PATTERN   ids that contain the text, or match it where it has a * (--list shows them)\n"
+    "  -o, --only A,B,..    ids that contain one of the texts, or match it where it has a * (--list shows them)\n"
     "  -q, --quick          a small set, fewer runs: under a minute; the file is marked so\n"
     "  -l, --list           ids and titles of everything that can be measured (with --quick: of the small set)\n"
     "  -p, --plan           launches, barriers, bytes of the nets' plans; --json with it writes them as JSON\n"
@@ -123,8 +123,15 @@ static bool matches(const char *pattern, const char *text)
     }
 }
 
+const char *options_path(const struct options *options) { return options->out ? options->out : "tuff-bench.json"; }
+
 bool options_wants(const struct options *options, const char *id)
 {
-    if (!options->only) return true;
-    return strchr(options->only, '*') ? matches(options->only, id) : strstr(id, options->only) != NULL;
+    char pattern[200];
+    for (const char *p = options->only; p; p = strchr(p, ',')) {
+        p += *p == ',';
+        snprintf(pattern, sizeof pattern, "%.*s", (int)strcspn(p, ","), p);
+        if (strchr(pattern, '*') ? matches(pattern, id) : strstr(id, pattern) != NULL) return true;
+    }
+    return !options->only;
 }

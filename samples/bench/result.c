@@ -155,6 +155,7 @@ bool file_add_device(cJSON *file, const struct tuff_caps *caps)
 
 bool file_write(cJSON *file, const char *path, double seconds)
 {
+    cJSON_DeleteItemFromObject(file, "seconds");
     if (seconds >= 0) cJSON_AddNumberToObject(file, "seconds", seconds);
     char *text = cJSON_Print(file), temporary[1100];
     snprintf(temporary, sizeof temporary, "%s.tmp", path);
@@ -168,6 +169,15 @@ bool file_write(cJSON *file, const char *path, double seconds)
     good = good && rename(temporary, path) == 0;
     if (!good) remove(temporary);
     return good;
+}
+
+void file_keep(struct bench *bench)
+{
+    static const double every = 5e9; /* a file of all samples is megabytes */
+    double now = nanoseconds_now();
+    if (now - bench->kept < every) return;
+    file_write(bench->file, options_path(bench->options), (now - bench->began) * 1e-9); /* what fails now fails at the end */
+    bench->kept = nanoseconds_now();
 }
 
 /* ---- figures ---------------------------------------------------------------------------------------------------------------- */
@@ -440,4 +450,5 @@ void result_add(struct bench *bench, const struct row *row)
     cJSON_AddItemToObject(o, "series", row->points ? row->points : cJSON_CreateArray());
     cJSON_AddItemToArray(bench->results, o);
     print_row(bench, row, status, &f, &shares);
+    file_keep(bench);
 }
