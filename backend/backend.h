@@ -161,7 +161,7 @@ struct tuff_launch_time {
     const char *label;         /* borrowed from the program */
     const char *kernel;        /* shader name */
     uint64_t begin_ns, end_ns; /* device clock, from the first launch of the run */
-    uint64_t flops, bytes;     /* as the plan counts them; bytes bound for reading and writing */
+    uint64_t flops, bytes;     /* as the plan counts them; bytes read and written: struct tuff_plan_figures */
 };
 /* Times of the last run, which must be done and have been profiled. *count as in tuff_device_list. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_times(struct tuff_program *program, struct tuff_launch_time *times,

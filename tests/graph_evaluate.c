@@ -10,7 +10,8 @@
 struct evaluate_test {
     struct tuff_context *context;
     unsigned failures;
-    size_t bytes, peak; /* of the context's allocator */
+    size_t bytes, peak;     /* of the context's allocator */
+    uint64_t calls, refuse; /* its number `refuse` fails; 0: none */
 };
 
 #define check(t, ...) graph_check(&(t)->failures, __VA_ARGS__)
@@ -23,6 +24,7 @@ static void *reallocate(void *user, void *block, size_t bytes)
     uint8_t *old = block ? (uint8_t *)block - BEFORE : NULL;
     size_t before = 0;
     if (old) memcpy(&before, old, sizeof before);
+    if (bytes && ++t->calls == t->refuse) return NULL;
     t->bytes += bytes - before;
     if (t->bytes > t->peak) t->peak = t->bytes;
     if (!bytes) {
@@ -207,6 +209,31 @@ static void test_memory(struct evaluate_test *t)
     tuff_graph_destroy(g);
 }
 
+/* Each allocation fails once: the evaluation says so, and leaves nothing behind. */
+static void test_no_memory(struct evaluate_test *t)
+{
+    struct tuff_graph *g = graph_fresh(t->context);
+    struct tuff_error error = {0};
+    double result[2];
+    double *results[1] = {result};
+    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(2, 3), (struct tuff_init){TUFF_INIT_UNIFORM, 0, 1, NULL});
+    tuff_val y = tuff_sum(g, tuff_mul(g, tuff_state(g, "s", TUFF_F32, TUFF_SHAPE(3), (struct tuff_init){0}), w), 2,
+                          TUFF_DROP_AXES);
+    struct tuff_evaluate_params p = {.struct_size = sizeof p, .outputs = &y, .output_count = 1};
+    size_t before = t->bytes;
+    tuff_status status = TUFF_ERR_MEMORY;
+    uint64_t n = 0;
+    while (status == TUFF_ERR_MEMORY && n < 100) {
+        t->calls = 0;
+        t->refuse = ++n;
+        status = tuff_evaluate(g, &p, results, &error);
+        check(t, t->bytes == before, "allocation %llu fails: %zu bytes are left", (unsigned long long)n, t->bytes - before);
+    }
+    t->refuse = 0;
+    check(t, status == TUFF_OK && n > 8, "after %llu allocations: %s", (unsigned long long)n, tuff_status_name(status));
+    tuff_graph_destroy(g);
+}
+
 int main(void)
 {
     struct evaluate_test t = {.failures = 0};
@@ -215,6 +242,7 @@ int main(void)
     test_by_hand(&t);
     test_networks(&t);
     test_memory(&t);
+    test_no_memory(&t);
     printf("graph_evaluate: %u failures\n", t.failures);
     tuff_context_destroy(t.context);
     return t.failures != 0;

@@ -158,7 +158,8 @@ static void test_memory(struct backend_test *test)
     struct tuff_plan_figures got = tuff_model_figures(c.model);
     backend_check(test,
                   got.param_bytes == needs.param_bytes && got.state_bytes == needs.state_bytes &&
-                      got.scratch_bytes == needs.scratch_bytes && got.const_bytes == needs.const_bytes,
+                      got.scratch_bytes == needs.scratch_bytes && got.const_bytes == needs.const_bytes &&
+                      got.plan_hash == needs.plan_hash && got.bytes_least == needs.bytes_least && got.flops == needs.flops,
                   "memory: told %llu, %llu, %llu bytes; the plan has %llu, %llu, %llu",
                   (unsigned long long)needs.param_bytes, (unsigned long long)needs.state_bytes,
                   (unsigned long long)needs.scratch_bytes, (unsigned long long)got.param_bytes,
