@@ -104,6 +104,10 @@ set(tuff_wrap_train_bits tuff_os_cpu_count)
 
 foreach(source ${test_programs})
     cmake_path(GET source STEM name)
+    file(STRINGS ${source} bench REGEX "^#include \"samples/bench/")
+    if(bench AND NOT TARGET tuff_bench_parts) # TUFF_BUILD_SAMPLES=OFF
+        continue()
+    endif()
     add_executable(${name} ${source} ${test_extra})
     target_link_options(${name} PRIVATE ${test_extra_links})
     foreach(function ${tuff_wrap_${name}})
