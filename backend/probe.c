@@ -64,6 +64,13 @@ static uint32_t scramble(uint32_t x)
 
 static bool is_software(const struct tuff_probe *probe) { return probe->device->caps.kind == TUFF_DEVICE_SOFTWARE; }
 
+/* A count of results, each of so many bytes, that a binding holds: this one, or a half, a quarter .. of it. */
+static uint32_t at_most(const struct tuff_probe *probe, uint32_t count, uint64_t bytes)
+{
+    while (count > 1 && count * bytes > probe->device->caps.max_storage_range) count /= 2;
+    return count;
+}
+
 static uint32_t from_table(const struct tuff_probe *probe, uint64_t word) { return probe->table[word % probe->table_count]; }
 
 static tuff_status make_table(struct tuff_probe *probe, uint32_t count, struct tuff_error *error)
@@ -167,7 +174,8 @@ static tuff_status chain_plan(struct tuff_probe *probe, struct tuff_plan *plan, 
     const char *lacks = probe->kind->type == CHAIN_F16 && !caps->f16_arithmetic       ? "f16 arithmetic"
                         : probe->kind->type == CHAIN_I8 && !caps->integer_dot_product ? "integer dot products"
                                                                                       : NULL;
-    const uint32_t invocations = is_software(probe) ? 1u << 16 : 1u << 20; /* a multiple of all that runs at once */
+    /* A multiple of all that runs at once. */
+    const uint32_t invocations = at_most(probe, is_software(probe) ? 1u << 16 : 1u << 20, sizeof(float));
     const uint64_t in_bytes = CHAIN_LANES * CHAIN_FIELDS * 4, out_bytes = (uint64_t)invocations * 4;
     uint32_t in, out;
     if (lacks) return tuff_fail(probe->device->context, error, TUFF_ERR_UNSUPPORTED, "%s has no %s", caps->name, lacks);
@@ -231,10 +239,11 @@ static float matrix_output(const struct tuff_probe *probe, uint64_t row, uint64_
 static tuff_status matrix_plan(struct tuff_probe *probe, struct tuff_plan *plan, struct tuff_error *error)
 {
     struct tuff_probe_shape *s = &probe->shape;
-    const uint32_t chains = probe->kind->chains, groups = is_software(probe) ? 512 : 8192;
+    const uint32_t chains = probe->kind->chains;
     uint32_t factors, start, out, lanes = probe->device->caps.subgroup_size;
     TUFF_TRY(tuff_probe_matrix_shape(probe->device, s, error));
     uint64_t sum_bytes = (uint64_t)s->m * s->n * 4;
+    const uint32_t groups = at_most(probe, is_software(probe) ? 512 : 8192, sum_bytes);
     probe->module = tuff_alloc(probe->device->context, sizeof *probe->module);
     if (!probe->module) return tuff_fail_memory(probe->device->context, error);
     tuff_probe_matrix_module(s, lanes, chains, probe->module);
