@@ -27,6 +27,34 @@ static float *uniform(uint64_t count, uint32_t seed)
 
 /* ---- matmul ------------------------------------------------------------------------------------------------------------------ */
 
+static void swap_columns(const struct matmul_sizes *s, float *c, uint32_t j)
+{
+    for (uint32_t i = 0; i < s->m; i++) {
+        float kept = c[i * s->n + j];
+        c[i * s->n + j] = c[i * s->n + j + 1];
+        c[i * s->n + j + 1] = kept;
+    }
+}
+
+/* Of more columns than the sample of elements looks at. */
+static void test_swaps(void)
+{
+    struct matmul_sizes s = {3, 600, 16, false};
+    float *a = uniform(s.m * s.k, 1), *b = uniform(s.k * s.n, 2), *c = calloc(s.m * s.n, sizeof *c);
+    for (uint32_t i = 0; i < s.m; i++)
+        for (uint32_t j = 0; j < s.n; j++)
+            for (uint32_t k = 0; k < s.k; k++) c[i * s.n + j] += a[i * s.k + k] * b[k * s.n + j];
+    expect(verify_matmul(&s, a, b, c).ok, "a right wide matmul is right", 0);
+    for (uint32_t j = 0; j + 1 < s.n; j++) {
+        swap_columns(&s, c, j);
+        expect(!verify_matmul(&s, a, b, c).ok, "two columns of a matmul in each other's place are found", j);
+        swap_columns(&s, c, j);
+    }
+    free(a);
+    free(b);
+    free(c);
+}
+
 static void test_matmul(bool transpose_b)
 {
     struct matmul_sizes s = {37, 53, 129, transpose_b};
@@ -192,6 +220,7 @@ int main(void)
                                               {1, 3, 15, 15, 8, 7, 2, 3, 1, 8, 8}};
     test_matmul(false);
     test_matmul(true);
+    test_swaps();
     for (size_t i = 0; i < COUNT(sizes); i++)
         for (int d = CONV_FORWARD; d <= CONV_WEIGHT; d++) test_conv(&sizes[i], (enum conv_direction)d);
     test_halves();

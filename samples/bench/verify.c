@@ -1,5 +1,5 @@
 /* verify.c - see verify.h. Large products are not computed again: Freivalds 1977 tests all of them at the price of a few
- * vectors, by random signs; single elements are computed by the definition. */
+ * vectors, by random factors; single elements are computed by the definition. */
 #include "verify.h"
 #include "nets.h"
 
@@ -16,7 +16,12 @@ static const double DEVIATIONS = 8;
 
 /* ---- numbers --------------------------------------------------------------------------------------------------------------------- */
 
-static double sign(uint32_t i) { return bench_hash(i, 77) & 1 ? 1 : -1; }
+/* Random factors of Freivalds' check, of the sizes 1/2 to 1: signs alone do not see that two results of one sign changed places. */
+static double factor(uint32_t i)
+{
+    uint32_t bits = bench_hash(i, 77);
+    return (bits & 1 ? 1 : -1) * (0.5 + bits / 8589934592.0);
+}
 static uint32_t pick(uint32_t i, uint32_t seed, uint32_t below) { return bench_hash(i, 1000 + seed) % below; }
 
 static uint16_t to_half(float x) /* |x| < 65504, no NaN; subnormal halves are kept */
@@ -63,10 +68,10 @@ static void tally_element(struct tally *t, double got, double want, double bound
     if (!(fabs(got - want) <= bound)) t->good = false;
 }
 
-/* A sum over `signs` results of sums over k products of uniform numbers. */
-static void tally_contracted(struct tally *t, double got, double want, double k, double signs)
+/* A sum over `count` results, times factors of at most 1, of sums over k products of uniform numbers. */
+static void tally_contracted(struct tally *t, double got, double want, double k, double count)
 {
-    double bound = DEVIATIONS * UNIT_ROUNDOFF * k * sqrt(signs) * MEAN_SQUARE;
+    double bound = DEVIATIONS * UNIT_ROUNDOFF * k * sqrt(count) * MEAN_SQUARE;
     t->compared++;
     if (!(fabs(got - want) <= bound)) t->good = false;
 }
@@ -102,11 +107,11 @@ struct check verify_matmul(const struct matmul_sizes *s, const float *a, const f
     double *br = calloc(s->k, sizeof *br);
     if (!br) return (struct check){.kind = "freivalds"};
     for (uint64_t k = 0; k < s->k; k++)
-        for (uint64_t j = 0; j < s->n; j++) br[k] += *b_at(s, b, k, j) * sign((uint32_t)j);
+        for (uint64_t j = 0; j < s->n; j++) br[k] += *b_at(s, b, k, j) * factor((uint32_t)j);
     for (uint64_t i = 0; i < s->m; i++) {
         double want = 0, got = 0;
         for (uint64_t k = 0; k < s->k; k++) want += a[i * s->k + k] * br[k];
-        for (uint64_t j = 0; j < s->n; j++) got += c[i * s->n + j] * sign((uint32_t)j);
+        for (uint64_t j = 0; j < s->n; j++) got += c[i * s->n + j] * factor((uint32_t)j);
         tally_contracted(&t, got, want, s->k, s->n);
     }
     free(br);
@@ -151,10 +156,10 @@ static bool under(const struct conv_sizes *s, uint32_t i, uint32_t u, uint32_t s
     return place >= s->pad && *at < size;
 }
 
-/* One operand with its channels added up within their group by signs:
- *   forward      wr[c,u,v]   = sum_o sign(o) w[o,c,u,v]     then  sum_o sign(o) y[n,o,i,j]  = sum_{c,u,v} x wr
- *   input        wr[o,u,v]   = sum_c sign(c) w[o,c,u,v]           sum_c sign(c) gx[n,c,i,j] = sum_{o,u,v} gy wr
- *   weight       gr[g,n,i,j] = sum_o sign(o) gy[n,o,i,j]          sum_o sign(o) gw[o,c,u,v] = sum_{n,i,j} x gr   */
+/* One operand with its channels added up within their group by factors:
+ *   forward      wr[c,u,v]   = sum_o factor(o) w[o,c,u,v]     then  sum_o factor(o) y[n,o,i,j]  = sum_{c,u,v} x wr
+ *   input        wr[o,u,v]   = sum_c factor(c) w[o,c,u,v]           sum_c factor(c) gx[n,c,i,j] = sum_{o,u,v} gy wr
+ *   weight       gr[g,n,i,j] = sum_o factor(o) gy[n,o,i,j]          sum_o factor(o) gw[o,c,u,v] = sum_{n,i,j} x gr   */
 static void contract(const struct conv_walk *k, enum conv_direction direction, const float *b, double *r)
 {
     const struct conv_sizes *s = k->s;
@@ -163,7 +168,7 @@ static void contract(const struct conv_walk *k, enum conv_direction direction, c
         for (uint64_t n = 0; n < s->n; n++)
             for (uint64_t o = 0; o < s->co; o++)
                 for (uint64_t p = 0; p < plane; p++)
-                    r[(o / k->group_out * s->n + n) * plane + p] += sign((uint32_t)o) * b[y_at(k, n, o, 0, p)];
+                    r[(o / k->group_out * s->n + n) * plane + p] += factor((uint32_t)o) * b[y_at(k, n, o, 0, p)];
         return;
     }
     for (uint64_t o = 0; o < s->co; o++)
@@ -171,9 +176,9 @@ static void contract(const struct conv_walk *k, enum conv_direction direction, c
             for (uint64_t p = 0; p < kernel2; p++) {
                 uint64_t channel = o / k->group_out * k->group_in + c;
                 if (direction == CONV_FORWARD)
-                    r[channel * kernel2 + p] += sign((uint32_t)o) * b[w_at(k, o, c, 0, p)];
+                    r[channel * kernel2 + p] += factor((uint32_t)o) * b[w_at(k, o, c, 0, p)];
                 else
-                    r[o * kernel2 + p] += sign((uint32_t)channel) * b[w_at(k, o, c, 0, p)];
+                    r[o * kernel2 + p] += factor((uint32_t)channel) * b[w_at(k, o, c, 0, p)];
             }
 }
 
@@ -203,20 +208,20 @@ static void add_channel(const struct conv_walk *k, enum conv_direction direction
         }
 }
 
-/* The result with its channels added up by signs, as contract does it. */
+/* The result with its channels added up by factors, as contract does it. */
 static double contracted_result(const struct conv_walk *k, enum conv_direction direction, const float *result, uint64_t at)
 {
     const struct conv_sizes *s = k->s;
     uint64_t plane = (uint64_t)(direction == CONV_FORWARD ? s->oh * s->ow : s->h * s->w), n = at / plane, p = at % plane;
     double sum = 0;
     if (direction == CONV_FORWARD)
-        for (uint64_t o = 0; o < s->co; o++) sum += sign((uint32_t)o) * result[y_at(k, n, o, 0, p)];
+        for (uint64_t o = 0; o < s->co; o++) sum += factor((uint32_t)o) * result[y_at(k, n, o, 0, p)];
     else if (direction == CONV_INPUT)
-        for (uint64_t c = 0; c < s->ci; c++) sum += sign((uint32_t)c) * result[x_at(k, n, c, 0, p)];
+        for (uint64_t c = 0; c < s->ci; c++) sum += factor((uint32_t)c) * result[x_at(k, n, c, 0, p)];
     else {
         uint64_t kernel2 = (uint64_t)s->kernel * s->kernel, c = at / kernel2, first = c / k->group_in * k->group_out;
         for (uint64_t o = first; o < first + k->group_out; o++)
-            sum += sign((uint32_t)o) * result[w_at(k, o, c, 0, at % kernel2)];
+            sum += factor((uint32_t)o) * result[w_at(k, o, c, 0, at % kernel2)];
     }
     return sum;
 }
@@ -292,13 +297,13 @@ struct check verify_conv(const struct conv_sizes *s, enum conv_direction directi
     double length = direction == CONV_FORWARD ? (double)k.group_in * (double)kernel2
                     : direction == CONV_INPUT ? (double)k.group_out * (double)kernel2
                                               : (double)s->n * s->oh * s->ow;
-    double signs = direction == CONV_FORWARD ? s->co : direction == CONV_INPUT ? s->ci : k.group_out;
+    double added = direction == CONV_FORWARD ? s->co : direction == CONV_INPUT ? s->ci : k.group_out;
     if (r && want) {
         contract(&k, direction, b, r);
         for (uint32_t n = 0; n < s->n; n++)
             for (uint32_t c = 0; c < channels; c++) add_channel(&k, direction, n, c, a, r, want);
         for (uint64_t i = 0; i < count; i++)
-            tally_contracted(&t, contracted_result(&k, direction, result, i), want[i], length, signs);
+            tally_contracted(&t, contracted_result(&k, direction, result, i), want[i], length, added);
         sample_elements(&k, direction, a, b, result, length, &t);
     }
     free(r);

@@ -11,7 +11,7 @@ struct matmul_sizes {
     uint32_t m, n, k;
     bool transpose_b; /* b is [n, k] */
 };
-/* c = a b. Freivalds' check of every row (a (b r) against c r for random signs r) and a sample of elements, each within
+/* c = a b. Freivalds' check of every row (a (b r) against c r for random factors r) and a sample of elements, each within
  * 8 sqrt(k) u |a| |b|, with u = 2^-24. Inputs are uniform in [-1, 1). */
 struct check verify_matmul(const struct matmul_sizes *s, const float *a, const float *b, const float *c);
 
@@ -21,7 +21,7 @@ struct conv_sizes {
 };
 enum conv_direction { CONV_FORWARD, CONV_INPUT, CONV_WEIGHT };
 /* The same for y = conv(x, w), gx = the gradient by x from gy and w, gw = the gradient by w from x and gy: the channels of the
- * result are added up with random signs, and so are those of one operand. */
+ * result are added up with random factors, and so are those of one operand. */
 struct check verify_conv(const struct conv_sizes *s, enum conv_direction direction, const float *a, const float *b,
                          const float *result);
 /* Against values in double: nmse = sum (got - want)^2 / sum want^2 within the bound. */
