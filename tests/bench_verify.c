@@ -184,6 +184,10 @@ static void test_rows(void)
     row.check = (struct check){"reference", 1, 1e-9, 1, false};
     result_add(&bench, &row);
     expect(!strcmp(status_of(&bench), "wrong") && !has_value(&bench), "a wrong figure is not shown", 0);
+    row.check.nmse = 0; /* wrong outside the sample that this is of */
+    result_add(&bench, &row);
+    cJSON *last = cJSON_GetArrayItem(bench.results, cJSON_GetArraySize(bench.results) - 1);
+    expect(cJSON_IsNull(cJSON_GetObjectItem(cJSON_GetObjectItem(last, "check"), "nmse")), "no error below the bound", 0);
     row.check.ok = true;
     result_add(&bench, &row);
     expect(!strcmp(status_of(&bench), "ok"), "a figure below the peak is shown", 0);
@@ -194,7 +198,7 @@ static void test_rows(void)
     row.series = NULL;
     result_add(&bench, &row);
     expect(!strcmp(status_of(&bench), "skipped") && !has_value(&bench), "what is not there is skipped", 0);
-    expect(bench.wrong == 2 && bench.failed == 0, "wrong figures are counted", bench.wrong);
+    expect(bench.wrong == 3 && bench.failed == 0, "wrong figures are counted", bench.wrong);
     series_free(&series, 1);
     cJSON_Delete(bench.file);
 }

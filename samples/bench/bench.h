@@ -106,7 +106,7 @@ void progress(const char *format, ...) TUFF_PRINTF(1, 2); /* one passing line on
 
 /* ---- works -------------------------------------------------------------------------------------------------------------------- */
 
-/* All return false when the benchmark must stop (device lost, out of memory); what fails alone becomes a row. */
+/* All return false when the benchmark must stop (device lost, interrupted); what fails alone becomes a row. */
 bool works_peaks(struct bench *bench);
 bool works_operators(struct bench *bench);
 bool works_nets(struct bench *bench);

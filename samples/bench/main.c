@@ -69,6 +69,7 @@ static int finish(struct bench *bench, bool good)
         fprintf(stderr, "tuff-bench: nothing has an id like '%s'; --list shows them\n", options->only ? options->only : "");
         return 2;
     }
+    if (count == 0) return 1; /* an older file stays */
     if (!file_write(bench->file, path, (nanoseconds_now() - bench->began) * 1e-9)) {
         fprintf(stderr, "tuff-bench: cannot write %s\n", path);
         return 1;

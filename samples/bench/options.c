@@ -1,7 +1,9 @@
 /* options.c - the command line of tuff-bench. */
 #include "bench.h"
+#include "stats.h"
 
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +92,7 @@ void options_parse(struct options *options, int count, char **arguments)
         case 's': options->sustained_seconds = number("sustained", optarg, 1, 1e6); break;
         case HTML: options->html = optarg; break;
         case LEAST_SECONDS: seconds = number("min-seconds", optarg, 0.001, 1e5); break;
-        case LEAST_RUNS: runs = number("min-runs", optarg, 1, 1e5); break;
+        case LEAST_RUNS: runs = number("min-runs", optarg, 1, STATS_RUNS_MAX); break;
         case MOST_SECONDS: most = number("max-seconds", optarg, 0.001, 1e5); break;
         case CACHE_MB: options->cache_bytes = (uint64_t)number("cache-mb", optarg, 1, 65536) << 20; break;
         case DATA: options->data = optarg; break;
@@ -108,7 +110,7 @@ void options_parse(struct options *options, int count, char **arguments)
 
 bool options_are_quick(const struct options *options)
 {
-    return options->quick || options->min_seconds < MIN_SECONDS || options->min_runs < MIN_RUNS;
+    return options->quick || fmin(options->min_seconds, options->max_seconds) < MIN_SECONDS || options->min_runs < MIN_RUNS;
 }
 
 static bool matches(const char *pattern, const char *text)

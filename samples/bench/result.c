@@ -305,7 +305,7 @@ static void add_check(cJSON *o, const struct check *check)
     }
     cJSON *c = cJSON_AddObjectToObject(o, "check");
     cJSON_AddStringToObject(c, "kind", check->kind);
-    add_number(c, "nmse", check->nmse);
+    add_number(c, "nmse", check->ok || check->nmse > check->bound ? check->nmse : NAN); /* null: wrong in another way */
     add_number(c, "bound", check->bound);
     cJSON_AddNumberToObject(c, "compared", (double)check->compared);
     cJSON_AddBoolToObject(c, "ok", check->ok);
@@ -378,6 +378,14 @@ static void print_figure(const struct row *row, const struct figure *f, const st
     printf("%s%s\n", f->stats.spread > STATS_NOISY ? "  NOISY" : "", row->series->few ? "  few runs" : "");
 }
 
+static const char *message_of(const struct row *row, const char *status)
+{
+    if (!strcmp(status, "ok")) return "";
+    if (!strcmp(status, "wrong")) return "the numbers that were computed are wrong";
+    if (!strcmp(status, "refused")) return "above the measured peak: an error of measurement";
+    return row->message && row->message[0] ? row->message : "no reason is known";
+}
+
 static void print_row(struct bench *bench, const struct row *row, const char *status, const struct figure *f,
                       const struct shares *shares)
 {
@@ -388,20 +396,13 @@ static void print_row(struct bench *bench, const struct row *row, const char *st
     if (!strcmp(status, "ok"))
         print_figure(row, f, shares);
     else if (!strcmp(status, "wrong"))
-        printf("WRONG: nmse %.3g, bound %.3g (%s)\n", row->check.nmse, row->check.bound, row->check.kind);
+        printf("WRONG: nmse %.3g, bound %.3g (%s)%s\n", row->check.nmse, row->check.bound, row->check.kind,
+               row->check.nmse <= row->check.bound ? ": of the sample; others are wrong, or copies differ" : "");
     else if (!strcmp(status, "refused"))
         printf("REFUSED: above the measured peak, an error of measurement\n");
     else
-        printf("%s: %s\n", strcmp(status, "skipped") ? "FAILED" : "not here", row->message ? row->message : "");
+        printf("%s: %s\n", strcmp(status, "skipped") ? "FAILED" : "not here", message_of(row, status));
     fflush(stdout);
-}
-
-static const char *message_of(const struct row *row, const char *status)
-{
-    if (!strcmp(status, "ok")) return "";
-    if (!strcmp(status, "wrong")) return "the numbers that were computed are wrong";
-    if (!strcmp(status, "refused")) return "above the measured peak: an error of measurement";
-    return row->message && row->message[0] ? row->message : "no reason is known";
 }
 
 void result_add(struct bench *bench, const struct row *row)
@@ -411,7 +412,7 @@ void result_add(struct bench *bench, const struct row *row)
     struct shares shares = {0};
     const char *status = "ok";
     bool not_here = row->status == TUFF_ERR_UNSUPPORTED || row->status == TUFF_ERR_DEVICE_MEMORY; /* too small a device */
-    bool measured = row->series && row->series->count && figure_of(row, &f);
+    bool measured = row->series && row->series->count && figure_of(row, &f) && isfinite(f.value);
     if (measured) shares = shares_of(bench, row, &f);
     if (row->status != TUFF_OK || !measured)
         status = not_here ? "skipped" : "error";

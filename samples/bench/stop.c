@@ -17,5 +17,5 @@ bool is_stopping(void) { return stopping; }
 
 bool is_fatal(tuff_status status)
 {
-    return status == TUFF_ERR_DEVICE_LOST || status == TUFF_ERR_MEMORY || status == TUFF_ERR_CANCELLED;
+    return status == TUFF_ERR_DEVICE_LOST || status == TUFF_ERR_CANCELLED; /* what a work allocated is free after it */
 }

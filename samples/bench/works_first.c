@@ -114,6 +114,10 @@ static tuff_status measure_first(struct bench *bench, size_t work, int warm, con
         if (status == TUFF_OK && !series_add(series, seconds * 1e9, -1)) status = TUFF_ERR_MEMORY;
     }
     driver_caches(true);
+    if (status == TUFF_OK && !check->kind) { /* no figure without a check */
+        snprintf(error->message, sizeof error->message, "interrupted before its numbers were checked");
+        status = TUFF_ERR_CANCELLED;
+    }
     series->few = series->count < bench->options->min_runs;
     series->per_timed = 1;
     return status;
