@@ -12,11 +12,11 @@ trap 'rm -rf "$folder"' EXIT
 failures=0
 fail() { echo "$*"; failures=$((failures + 1)); }
 
-# page NAME FILES..: makes it; a script at its end says whether it is wider than the window
+# page NAME FILES..: makes it; a script at its end says whether it is wider than the window, and points at the first mark
 page() {
     name=$1; shift
     "$program" "$folder/$name.html" "$@" || { [ $? -ne 77 ] || exit 77; fail "$name: no report"; return 0; }
-    sed 's|</body>|<script>if (document.documentElement.scrollWidth > innerWidth) document.documentElement.dataset.wide = 1;</script></body>|' \
+    sed 's|</body>|<script>if (document.documentElement.scrollWidth > innerWidth) document.documentElement.dataset.wide = 1; document.querySelector(".mark").dispatchEvent(new Event("pointerenter"));</script></body>|' \
         "$folder/$name.html" > "$folder/$name-probed.html"
 }
 # look NAME WIDTH: the page as the browser has it in the end, in NAME.dom
@@ -51,6 +51,7 @@ for width in 1200 500; do # the window of a headless Chromium is 500 wide at lea
     for id in glance roofline operators nets start sustained plan all words; do has pair "<h2 id=\"$id\">"; done
     has pair 'quick: not for a review'
     has pair 'noisy'
+    has pair '<div>check: ' # the tip of the mark pointed at
 done
 # A mark leads to a line of the table that is there.
 grep -o 'href="#r[0-9]*[A-Z]"' "$folder/pair.dom" | sed 's/href="#/id="/' | sort -u > "$folder/targets"
