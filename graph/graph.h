@@ -269,7 +269,8 @@ TUFF_API tuff_val tuff_rope(struct tuff_graph *g, tuff_val x, struct tuff_rope_p
 TUFF_API tuff_val tuff_gather(struct tuff_graph *g, tuff_val x, tuff_val indices, int axis);
 /* y[i,j,..] = x[.., indices[i,j,..] at axis, ..] (ONNX GatherElements-13). */
 TUFF_API tuff_val tuff_gather_elements(struct tuff_graph *g, tuff_val x, tuff_val indices, int axis);
-/* y = x + the sum of source at the indexed places (ONNX ScatterElements-18 with add), in a fixed order. */
+/* y = x + the sum of source at the indexed places (ONNX ScatterElements-18 with add), in a fixed order. indices have source's shape; or,
+ * where whole rows go to one place (the gradient of gather), one dimension alone: [1, .., n, .., 1], source's others being those of x. */
 TUFF_API tuff_val tuff_scatter_add(struct tuff_graph *g, tuff_val x, tuff_val indices, tuff_val source, int axis);
 struct tuff_topk_params {
     int axis;

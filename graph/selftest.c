@@ -189,6 +189,8 @@ static void indexing(struct trial *t)
     tuff_val x = whole(t, TUFF_SHAPE(23, 9), 9999), rows = input(t, TUFF_I32, TUFF_SHAPE(31), -50, 50);
     exact(t, tuff_gather(g, x, rows, 0));
     exact(t, tuff_scatter_add(g, x, input(t, TUFF_I32, TUFF_SHAPE(31, 9), -30, 30), whole(t, TUFF_SHAPE(31, 9), 9999), 0));
+    tuff_val wide = whole(t, TUFF_SHAPE(5, 70), 9999), each = input(t, TUFF_I32, TUFF_SHAPE(40, 1), -9, 9);
+    exact(t, tuff_scatter_add(g, wide, each, whole(t, TUFF_SHAPE(40, 70), 9999), 0)); /* by rows */
 }
 
 static void pointwise(struct trial *t)

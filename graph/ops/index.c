@@ -122,7 +122,7 @@ static void gather_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val 
     split(&x, axis, &outer, &inner);
     struct tuff_shape rows = TUFF_SHAPE((uint32_t)outer, (uint32_t)count, (uint32_t)inner);
     struct tuff_shape into = TUFF_SHAPE((uint32_t)outer, x.dim[axis], (uint32_t)inner);
-    tuff_val at = tuff_expand(g, tuff_reshape(g, value.in[1], TUFF_SHAPE(1, (uint32_t)count, 1)), rows);
+    tuff_val at = tuff_reshape(g, value.in[1], TUFF_SHAPE(1, (uint32_t)count, 1));
     tuff_val sum = tuff_scatter_add(g, tuff_full(g, TUFF_F32, into, 0), at, tuff_reshape(g, gy, rows), 1);
     gin[0] = tuff_reshape(g, sum, x);
 }
@@ -244,13 +244,24 @@ const struct tuff_op tuff_op_gather_elements = {
     .cost = 4,
 };
 
+/* One index for all of a row: [1, .., count, .., 1], and rows as long as those of x */
+static bool is_by_rows(const struct tuff_shape *x, const struct tuff_shape *indices, const struct tuff_shape *source,
+                       int axis)
+{
+    bool rows = indices->rank == x->rank && source->rank == x->rank && axis >= 0 && (uint32_t)axis < x->rank;
+    for (uint32_t i = 0; rows && i < x->rank; i++)
+        rows = (int)i == axis ? indices->dim[i] == source->dim[i] : indices->dim[i] == 1 && source->dim[i] == x->dim[i];
+    return rows;
+}
+
 static tuff_status scatter_add_infer(const struct tuff_infer *infer, struct tuff_type *out)
 {
     int axis = ((const struct tuff_axis_attrs *)infer->attrs)->axis;
     if (infer->in[1]->dtype != TUFF_I32 || infer->in[0]->dtype != TUFF_F32 || infer->in[2]->dtype != TUFF_F32)
         return index_error(infer, "takes f32, i32 indices and f32");
-    if (!fits_inside(&infer->in[1]->shape, &infer->in[0]->shape, axis) ||
-        !tuff_shape_equal(&infer->in[1]->shape, &infer->in[2]->shape))
+    if (!is_by_rows(&infer->in[0]->shape, &infer->in[1]->shape, &infer->in[2]->shape, axis) &&
+        (!fits_inside(&infer->in[1]->shape, &infer->in[0]->shape, axis) ||
+         !tuff_shape_equal(&infer->in[1]->shape, &infer->in[2]->shape)))
         return index_error(infer, "shapes do not fit");
     *out = *infer->in[0];
     return TUFF_OK;
@@ -259,17 +270,23 @@ static tuff_status scatter_add_infer(const struct tuff_infer *infer, struct tuff
 static void scatter_add_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
 {
     const struct tuff_value value = *tuff_value_of(g, y);
+    tuff_val indices = tuff_expand(g, value.in[1], tuff_type_of(g, value.in[2]).shape);
     gin[0] = gy;
-    gin[2] = tuff_gather_elements(g, gy, value.in[1], ((const struct tuff_axis_attrs *)value.attrs)->axis);
+    gin[2] = tuff_gather_elements(g, gy, indices, ((const struct tuff_axis_attrs *)value.attrs)->axis);
 }
 
 static void scatter_add_ref(const struct tuff_ref *ref)
 {
     int axis = ((const struct tuff_axis_attrs *)ref->value->attrs)->axis;
-    const struct tuff_shape *large = &ref->value->type.shape, *small = &ref->in_types[1].shape;
+    const struct tuff_shape *large = &ref->value->type.shape, *small = &ref->in_types[2].shape;
+    bool each = tuff_shape_equal(&ref->in_types[1].shape, small);
+    uint64_t outer, inner;
+    split(small, axis, &outer, &inner);
     memcpy(ref->out, ref->in[0], (size_t)tuff_shape_count(large) * sizeof *ref->out);
-    for (uint64_t i = 0, count = tuff_shape_count(small); i < count; i++)
-        ref->out[named_element(small, large, axis, i, ref->in[1][i])] += ref->in[2][i];
+    for (uint64_t i = 0, count = tuff_shape_count(small); i < count; i++) {
+        double index = ref->in[1][each ? i : i / inner % small->dim[axis]];
+        ref->out[named_element(small, large, axis, i, index)] += ref->in[2][i];
+    }
 }
 
 static double scatter_add_terms(const struct tuff_value *value, const struct tuff_type *in_types)
@@ -277,10 +294,29 @@ static double scatter_add_terms(const struct tuff_value *value, const struct tuf
     return 1.0 + in_types[1].shape.dim[((const struct tuff_axis_attrs *)value->attrs)->axis];
 }
 
+static tuff_status lower_rows(const struct tuff_lower *lower, int axis, struct tuff_kernel_call *call,
+                              struct tuff_error *error)
+{
+    enum { SIZE = 64 };
+    uint64_t outer, inner, count = lower->in[1]->shape.dim[axis], rows = lower->in[0]->shape.dim[axis];
+    split(&lower->in[0]->shape, axis, &outer, &inner);
+    TUFF_TRY(tuff_lower_rounds(lower, count + count / 16 + 100, error)); /* all hit; words and bits of the blocks */
+    call->file = "scatter_rows";
+    tuff_call_spec(call, 0, SIZE);
+    tuff_call_push(call, (uint32_t)outer);
+    tuff_call_push(call, (uint32_t)rows);
+    tuff_call_push(call, (uint32_t)count);
+    tuff_call_push(call, (uint32_t)inner);
+    tuff_call_grid(call, lower->caps, outer * rows * ((inner + 4 * SIZE - 1) / (4 * SIZE)));
+    call->flops = tuff_shape_count(&lower->in[2]->shape);
+    return TUFF_OK;
+}
+
 static tuff_status scatter_add_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
 {
     int axis = ((const struct tuff_axis_attrs *)lower->value->attrs)->axis;
     uint32_t rank = lower->value->type.shape.rank, count = (uint32_t)tuff_shape_count(&lower->value->type.shape);
+    if (!tuff_shape_equal(&lower->in[1]->shape, &lower->in[2]->shape)) return lower_rows(lower, axis, call, error);
     TUFF_TRY(tuff_lower_rounds(lower, lower->in[1]->shape.dim[axis] / 4 + 10, error));
     call->file = "scatter_add";
     tuff_call_spec(call, 0, 64);
@@ -296,8 +332,16 @@ static tuff_status scatter_add_lower(const struct tuff_lower *lower, struct tuff
 
 tuff_val tuff_scatter_add(struct tuff_graph *g, tuff_val x, tuff_val indices, tuff_val source, int axis)
 {
+    enum { SHORT = 16, MANY = 60000 }; /* a row whose workgroup would idle; rounds of a loop (tuff_lower_rounds) */
     int at = tuff_axis(g, "scatter_add", x, axis);
     struct tuff_axis_attrs attrs = {at};
+    const struct tuff_shape to = tuff_type_of(g, x).shape, i = tuff_type_of(g, indices).shape,
+                            from = tuff_type_of(g, source).shape;
+    if (at >= 0 && is_by_rows(&to, &i, &from, at) && !tuff_shape_equal(&i, &from)) {
+        uint64_t outer, inner;
+        split(&to, at, &outer, &inner);
+        if (inner < SHORT || i.dim[at] > MANY) indices = tuff_expand(g, indices, from);
+    }
     return at < 0 ? 0 : tuff_graph_add(g, &tuff_op_scatter_add, (tuff_val[]){x, indices, source}, 3, &attrs);
 }
 
@@ -305,6 +349,8 @@ static const struct tuff_case scatter_add_cases[] = {
     {"line", {T(5), I(67), T(67)}, 3, {0, TUFF_DOMAIN_INDEX}, 5, &(struct tuff_axis_attrs){0}},
     {"rows", {T(13, 7), I(29, 5), T(29, 5)}, 3, {0, TUFF_DOMAIN_INDEX}, 13, &(struct tuff_axis_attrs){0}},
     {"middle", {T(3, 11, 5), I(2, 17, 4), T(2, 17, 4)}, 3, {0, TUFF_DOMAIN_INDEX}, 11, &(struct tuff_axis_attrs){1}},
+    {"by rows", {T(3, 5, 65), I(1, 33, 1), T(3, 33, 65)}, 3, {0, TUFF_DOMAIN_INDEX}, 5, &(struct tuff_axis_attrs){1}},
+    {"by many rows", {T(31, 17), I(2200, 1), T(2200, 17)}, 3, {0, TUFF_DOMAIN_INDEX}, 31, &(struct tuff_axis_attrs){0}},
 };
 const struct tuff_op tuff_op_scatter_add = {
     .name = "scatter_add",

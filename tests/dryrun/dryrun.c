@@ -99,7 +99,9 @@ static tuff_val family_index(struct tuff_graph *g)
 {
     tuff_val table = f32(g, "table", TUFF_SHAPE(100, 33)), rows = tuff_input(g, "rows", TUFF_I32, TUFF_SHAPE(70)), gradient;
     tuff_val y = tuff_cumsum(g, tuff_gather(g, table, rows, 0), (struct tuff_cumsum_params){.axis = 0});
-    tuff_gradients(g, y, 0, &table, 1, &gradient);
+    tuff_gradients(g, y, 0, &table, 1, &gradient); /* by rows; then by elements */
+    gradient = tuff_scatter_add(g, gradient, tuff_input(g, "at", TUFF_I32, TUFF_SHAPE(50, 33)),
+                                tuff_full(g, TUFF_F32, TUFF_SHAPE(50, 33), 1), 0);
     tuff_val best = tuff_topk_indices(g, gradient, (struct tuff_topk_params){.axis = 1, .k = 5});
     return tuff_add(g, tuff_cast(g, best, TUFF_F32), tuff_gather_elements(g, gradient, best, 1));
 }
