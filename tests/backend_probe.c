@@ -71,7 +71,7 @@ static void check_work(struct backend_test *test, enum tuff_probe_kind kind, uin
 static void check_flops(struct backend_test *test, enum tuff_probe_kind kind, const struct tuff_probe *probe)
 {
     static const uint32_t steps[] = {12 * 2, 2, 4 * 4, 4, 8 * 8, 8};
-    uint64_t expected = kind <= TUFF_PROBE_I8_DOT_DEPENDENT ? UINT64_C(65536) * 16 * 2 * steps[kind] : 0;
+    uint64_t expected = kind <= TUFF_PROBE_I8_DOT_DEPENDENT ? UINT64_C(8192) * 16 * 2 * steps[kind] : 0;
     if (!expected || test->device->caps.kind != TUFF_DEVICE_SOFTWARE || test->device->caps.max_storage_range < BYTES) return;
     uint64_t flops = tuff_probe_work(probe).flops;
     backend_check(test, flops == expected, "%s: expected %llu operations a round, got %llu", tuff_probe_name(kind),
