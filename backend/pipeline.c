@@ -6,8 +6,6 @@
 #include "backend/parallel.h"
 #include "backend/spirv.h"
 
-#include "shaders/kernels.h"
-
 #include <stdio.h>
 
 #define FULL_SUBGROUPS_MARK "// tuff: full-subgroups" /* a line of a kernel file that counts on whole subgroups */
@@ -55,7 +53,12 @@ struct compile_job {
     struct tuff_module *modules;
 };
 
-static char *make_preamble(struct tuff_context *context, const struct tuff_plan_kernel *kernel)
+bool tuff_kernel_full_subgroups(const struct tuff_kernel_source *source)
+{
+    return strstr(source->source, FULL_SUBGROUPS_MARK) != NULL;
+}
+
+char *tuff_kernel_preamble(struct tuff_context *context, const struct tuff_plan_kernel *kernel)
 {
     struct tuff_text text;
     tuff_text_init(&text, context);
@@ -94,9 +97,9 @@ static tuff_status compile_one(void *user, uint32_t index, struct tuff_error *er
     if (!source)
         return tuff_fail(job->device->context, error, TUFF_ERR_UNSUPPORTED, "this build has no kernel called %s",
                          kernel->file);
-    char *preamble = make_preamble(job->device->context, kernel);
+    char *preamble = tuff_kernel_preamble(job->device->context, kernel);
     if (!preamble) return tuff_fail_memory(job->device->context, error);
-    job->modules[index].full_subgroups = strstr(source->source, FULL_SUBGROUPS_MARK) != NULL;
+    job->modules[index].full_subgroups = tuff_kernel_full_subgroups(source);
     tuff_status status = compile_source(job, source, preamble, &job->modules[index], error);
     tuff_free(job->device->context, preamble);
     return status;
@@ -207,12 +210,18 @@ static tuff_status specialize(struct tuff_device *device, const struct tuff_plan
     return TUFF_OK;
 }
 
-/* Whole subgroups of one size, where the file counts on it and the device lets one ask. */
+uint32_t tuff_required_subgroup(const struct tuff_caps *caps, const uint32_t local_size[3])
+{
+    uint32_t size = caps->subgroup_size;
+    return caps->subgroup_size_control && size && local_size[0] % size == 0 ? size : 0;
+}
+
+/* Whole subgroups of one size. */
 static void require_subgroups(const struct tuff_device *device, const struct tuff_spirv_info *needs,
                               struct pipeline_job *job)
 {
-    uint32_t size = device->caps.subgroup_size;
-    if (!device->caps.subgroup_size_control || !size || needs->local_size[0] % size) return;
+    uint32_t size = tuff_required_subgroup(&device->caps, needs->local_size);
+    if (!size) return;
     job->subgroup = (VkPipelineShaderStageRequiredSubgroupSizeCreateInfo){
         .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO, .requiredSubgroupSize = size};
     job->info.stage.pNext = &job->subgroup;

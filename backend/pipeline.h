@@ -5,6 +5,8 @@
 #include "backend/cache.h"
 #include "backend/plan.h"
 
+#include "shaders/kernels.h"
+
 tuff_status tuff_pipelines_init(struct tuff_device *device, struct tuff_error *error);
 void tuff_pipelines_finish(struct tuff_device *device);
 
@@ -32,6 +34,13 @@ struct tuff_module {
     bool full_subgroups; /* the file asks for it */
     bool compiled;       /* by the compiler, not found in a cache */
 };
+
+/* The text that stands right behind the #version line of a kernel's file; freed by tuff_free, NULL without memory. */
+char *tuff_kernel_preamble(struct tuff_context *context, const struct tuff_plan_kernel *kernel);
+/* The file counts on whole subgroups. */
+bool tuff_kernel_full_subgroups(const struct tuff_kernel_source *source);
+/* The subgroup size that the pipeline of such a file asks for; 0 where the device does not let one ask. */
+uint32_t tuff_required_subgroup(const struct tuff_caps *caps, const uint32_t local_size[3]);
 
 /* SPIR-V of every kernel, compiled where no cache has it. modules has kernel_count entries. */
 tuff_status tuff_modules_compile(struct tuff_device *device, const struct tuff_plan *plan,
