@@ -60,7 +60,7 @@ list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " tuff_emulator) # what runs programs 
 set(tuff_test_cache ${PROJECT_BINARY_DIR}/test-cache)
 function(tuff_test_properties name)
     set(label gpu)
-    if(name MATCHES "^(graph|plan|loaders|lint)_|^bench_(check|report)$")
+    if(name MATCHES "^(graph|plan|loaders|lint)_|^bench_(check|report)$|^roofline_count$")
         set(label quick)
     endif()
     set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300 LABELS ${label}
@@ -101,6 +101,7 @@ endfunction()
 set(tuff_wrap_fault_vulkan tuff_os_library_symbol tuff_os_cpu_count)
 set(tuff_wrap_fault_disk open write fsync close rename mkdir)
 set(tuff_wrap_train_bits tuff_os_cpu_count)
+set(tuff_wrap_roofline_kernels tuff_os_library_symbol)
 
 foreach(source ${test_programs})
     cmake_path(GET source STEM name)
@@ -116,6 +117,9 @@ foreach(source ${test_programs})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
     tuff_test_flags(${name})
     tuff_test_link(${name} ${source})
+    if(name STREQUAL roofline_kernels)
+        target_sources(${name} PRIVATE tests/dryrun/no_submit.c)
+    endif()
     add_test(NAME ${name} COMMAND ${name})
     tuff_test_properties(${name})
 endforeach()
@@ -145,7 +149,7 @@ foreach(script ${test_scripts})
     add_test(NAME ${name} COMMAND ${TUFF_SH} ${script})
     tuff_test_properties(${name})
 endforeach()
-set_tests_properties(dryrun_gpus PROPERTIES TIMEOUT 1800) # its first run fetches drivers
+set_tests_properties(dryrun_gpus roofline_gpus PROPERTIES TIMEOUT 1800) # their first run fetches drivers
 
 # docs/examples/*.c are what the documents show: each is built as a user would, against the public headers, and run.
 file(GLOB example_sources CONFIGURE_DEPENDS docs/examples/*.c)

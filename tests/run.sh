@@ -110,7 +110,7 @@ quick() {
 }
 
 default() {
-    packages vulkan-validationlayers dpkg-dev file clang libclang-rt-dev # clang: tests/fuzz_rounds.sh
+    packages vulkan-validationlayers dpkg-dev file python3 clang libclang-rt-dev # clang: tests/fuzz_rounds.sh
     build release
     suite "release, lavapipe, validation" release check,validate
     suite "release, lavapipe, passes off, poisoned" release $passes_off -E '^((canary|dryrun|fuzz|lint|install|loaders|plan)_|bench_(check|report|browser)$)'
@@ -267,7 +267,7 @@ long() {
 built() { title=$1; shift; task "$title" build "$@"; }
 
 matrix() {
-    packages vulkan-validationlayers clang clang-format doxygen binutils dpkg-dev file
+    packages vulkan-validationlayers python3 clang clang-format doxygen binutils dpkg-dev file
     shared=
     for folder in "${TUFF_SHARED:-}" "$root/../shared"; do
         if [ -n "$folder" ] && [ -e "$folder/lab/mesa-new.sh" ]; then shared=$(CDPATH= cd -- "$folder" && pwd); break; fi
@@ -321,6 +321,8 @@ matrix() {
     windows
     arm64
     dry_runs
+    task "roofline of kernels, a compiler of each kind" env "TUFF_SHARED=$shared" \
+        sh tests/roofline_gpus.sh polaris10,navi31,intel-dg2,kepler,ada,adreno740,apple-m1 || true
     long "every allocation fails, validation" fault_memory 1
     long "every Vulkan call fails, validation" fault_vulkan 1
     long "kill -9 in a training, 200 times" train_kill 200
