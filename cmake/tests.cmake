@@ -133,10 +133,11 @@ if(refs_sources AND TUFF_JSON) # its cases are listed in JSON
 endif()
 
 # tests/dryrun/*.c -> bin/tuff-dryrun; here on the device that is there, in dryrun_gpus.sh and the matrix on simulated GPUs
-add_executable(tuff-dryrun tests/dryrun/dryrun.c tests/dryrun/no_submit.c ${test_extra})
+file(GLOB dryrun_sources CONFIGURE_DEPENDS tests/dryrun/*.c)
+add_executable(tuff-dryrun ${dryrun_sources} ${test_extra})
 target_link_options(tuff-dryrun PRIVATE ${test_extra_links} LINKER:--wrap=tuff_os_library_symbol)
 tuff_test_flags(tuff-dryrun)
-target_link_libraries(tuff-dryrun PRIVATE tuff_loaders_inside)
+target_link_libraries(tuff-dryrun PRIVATE tuff_bench_parts tuff_loaders_inside)
 target_compile_definitions(tuff-dryrun PRIVATE _GNU_SOURCE) # getopt_long
 add_test(NAME dryrun COMMAND tuff-dryrun)
 tuff_test_properties(dryrun)

@@ -1,7 +1,8 @@
 /* dryrun.c - tuff-dryrun: makes a device, compiles the quickstart's training and inference plans, a plan for each kernel
- * family and every probe, creates every pipeline, records and submits. It checks no result: on a simulated driver none is
- * written. What it shows is that plans, pipelines and recordings pass this driver's own limits and compiler, and that
- * validation is silent. */
+ * family and every probe, or the plans of tuff-bench's nets, creates every pipeline, records and submits. It checks no result: on
+ * a simulated driver none is written. What it shows is that plans, pipelines and recordings pass this driver's own limits and
+ * compiler, and that validation is silent. */
+#include "tests/dryrun/dryrun.h"
 #include "shaders/kernels.h"
 #include "tests/dryrun/no_submit.h"
 
@@ -9,18 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <tuff/tuff.h>
 
 enum { BATCH = 64, SAMPLES = 2 * BATCH };
-
-struct dryrun {
-    struct tuff_context *context;
-    struct tuff_device *device;
-    bool compile_only;
-    bool asking;                 /* the library may refuse: that is an answer, no error */
-    unsigned failures, messages; /* messages: errors in the log, as those of the validation layer */
-    bool covered[64];            /* kernel files that stand in a plan */
-};
 
 static void log_message(void *user, enum tuff_log_level level, const char *message)
 {
@@ -30,20 +21,24 @@ static void log_message(void *user, enum tuff_log_level level, const char *messa
     fprintf(stderr, "tuff-dryrun: %s\n", message);
 }
 
-static void report(struct dryrun *d, const char *name, tuff_status status, const struct tuff_error *error,
+void dryrun_report(struct dryrun *d, const char *name, tuff_status status, const struct tuff_error *error,
                    const struct tuff_plan_figures *figures)
 {
     if (status == TUFF_OK && !figures) { /* figures are not public */
-        printf("%-24s ok\n", name);
+        printf("%-32s ok\n", name);
         return;
     }
     if (status == TUFF_OK) {
-        printf("%-24s ok  %3u launches %3u barriers %3u pipelines\n", name, figures->launches, figures->barriers,
+        printf("%-32s ok  %3u launches %3u barriers %3u pipelines\n", name, figures->launches, figures->barriers,
                figures->pipelines);
         return;
     }
-    printf("%-24s FAILED  %s: %s\n", name, tuff_status_name(status), error->message);
-    d->failures++;
+    bool failed = !d->nets || status != TUFF_ERR_DEVICE_MEMORY;
+    printf("%-32s %s  %s: %s\n", name, failed ? "FAILED" : "no room", tuff_status_name(status), error->message);
+    d->failures += failed;
+    if (failed) return;
+    d->no_room++;
+    if (d->messages) d->messages--; /* the failure itself was logged */
 }
 
 /* ---- one plan per kernel family --------------------------------------------------------------------------------------------- */
@@ -176,7 +171,7 @@ static void run_family(struct dryrun *d, const char *name, tuff_val (*build)(str
     if (!status) figures = tuff_executable_figures(plan);
     if (!status) status = cover(d, plan, &error);
     if (!status) status = tuff_executable_run(plan, &error);
-    report(d, name, status, &error, &figures);
+    dryrun_report(d, name, status, &error, &figures);
     tuff_executable_destroy(plan);
     tuff_session_destroy(session);
     tuff_graph_destroy(g);
@@ -200,7 +195,7 @@ static void run_probe(struct dryrun *d, enum tuff_probe_kind kind)
     }
     if (!status) status = tuff_program_submit(tuff_probe_program(probe), &ticket, &error);
     if (!status) status = tuff_device_wait(d->device, ticket, UINT64_MAX, &error);
-    report(d, name, status, &error, NULL);
+    dryrun_report(d, name, status, &error, NULL);
     tuff_probe_destroy(probe);
 }
 
@@ -234,21 +229,33 @@ static void run_quickstart(struct dryrun *d)
     tuff_status status = x && labels ? tuff_model_create(d->device, &declared, &model, &error) : TUFF_ERR_MEMORY;
     if (!status) status = tuff_model_fit(model, &data, &fit, &error);
     if (model) figures = tuff_model_figures(model);
-    report(d, "quickstart, training", status, &error, &figures);
+    dryrun_report(d, "quickstart, training", status, &error, &figures);
     if (!status) status = tuff_model_predict(model, x, 1, out, &error);
-    report(d, "quickstart, inference", status, &error, NULL);
+    dryrun_report(d, "quickstart, inference", status, &error, NULL);
     tuff_model_destroy(model);
     free(x);
     free(labels);
 }
 
+static void run_kernels(struct dryrun *d)
+{
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) run_family(d, families[i].name, families[i].build);
+    for (uint32_t kind = 0; kind < TUFF_PROBE_COUNT; kind++) run_probe(d, kind);
+    run_quickstart(d);
+    check_covered(d);
+}
+
 static void usage(void)
 {
-    puts("Usage: tuff-dryrun [--device NAME] [--compile-only]\n"
+    puts("Usage: tuff-dryrun [--device NAME] [--compile-only] [--nets | --net NAME]\n"
          "Compiles and submits the quickstart's plans and one plan per kernel family on a device, and checks no result:\n"
          "for drivers over a simulated GPU. Prints a line per plan; exits with 1 when one failed.\n\n"
          "  -d, --device NAME   index, UUID or part of its name (tuff-info lists them)\n"
          "  -c, --compile-only  pipelines are made, nothing is recorded or submitted\n"
+         "  -n, --nets          instead, the plans of all nets of tuff-bench: inference of one sample, and training; one "
+         "that\n"
+         "                      the device has no memory for is told and is no failure\n"
+         "  -N, --net NAME      those of one net (resnet50)\n"
          "      --help, --version");
 }
 
@@ -256,17 +263,21 @@ int main(int argc, char **argv)
 {
     static const struct option known[] = {{"device", required_argument, NULL, 'd'},
                                           {"compile-only", no_argument, NULL, 'c'},
+                                          {"nets", no_argument, NULL, 'n'},
+                                          {"net", required_argument, NULL, 'N'},
                                           {"help", no_argument, NULL, 'h'},
                                           {"version", no_argument, NULL, 'v'},
                                           {NULL, 0, NULL, 0}};
     struct dryrun d = {.failures = 0};
     struct tuff_error error = {0};
-    const char *name = NULL;
-    for (int option; (option = getopt_long(argc, argv, "d:c", known, NULL)) != -1;) {
+    const char *name = NULL, *net = NULL;
+    for (int option; (option = getopt_long(argc, argv, "d:cnN:", known, NULL)) != -1;) {
         if (option == 'd')
             name = optarg;
         else if (option == 'c')
             d.compile_only = true;
+        else if (option == 'n' || option == 'N')
+            d.nets = true, net = option == 'N' ? optarg : NULL;
         else if (option == 'h')
             return usage(), 0;
         else if (option == 'v')
@@ -283,13 +294,16 @@ int main(int argc, char **argv)
         return 77;
     }
     printf("%s, %s\n", tuff_device_caps(d.device)->name, tuff_device_caps(d.device)->driver_info);
-    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) run_family(&d, families[i].name, families[i].build);
-    for (uint32_t kind = 0; kind < TUFF_PROBE_COUNT; kind++) run_probe(&d, kind);
-    run_quickstart(&d);
-    check_covered(&d);
+    if (!d.nets) {
+        run_kernels(&d);
+    } else if (!dryrun_nets(&d, net)) {
+        printf("there is no net %s\n", net);
+        d.failures++;
+    }
     tuff_device_release(d.device);
     tuff_context_destroy(d.context);
     if (d.messages) printf("%u error messages, of the validation layer or the library\n", d.messages);
+    if (d.no_room) printf("%u plans for which there is no room\n", d.no_room);
     printf("%u failures\n", d.failures);
     return d.failures || d.messages;
 }
