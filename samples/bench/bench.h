@@ -9,8 +9,9 @@
 
 /* ---- options.c ----------------------------------------------------------------------------------------------------------- */
 
-#define BANDWIDTH_PEAK "peak/copy" /* ids that other rows are held against */
-#define F32_PEAK "peak/f32/independent"
+#define F32_PEAK "peak/f32/independent" /* ids that other rows are held against */
+#define COPY_PEAK "peak/copy"
+#define READ_PEAK "peak/read"
 
 enum { DEVICES_MAX = 16, BATCHES_MAX = 8, FORMAT_VERSION = 1, WORKLOAD_VERSION = 1 };
 struct options {
@@ -42,10 +43,12 @@ struct runner {
     tuff_status (*run)(void *user, double *device_ns, struct tuff_error *error);
     void (*before)(void *user); /* untimed, before every sample; may be NULL */
     void *user;
+    bool single; /* a sample is one run, also where runs are short: their own percentiles count */
 };
 struct series {
     double *wall_ns, *device_ns;       /* [count]; per run */
     uint32_t count, warmup, per_timed; /* runs behind one sample, whose mean it is */
+    double spent_ns;                   /* in its runs */
     bool few, timed;                   /* fewer samples than asked; device_ns holds times */
 };
 /* Warms every runner up until its times are stable, then runs them by turns until each has at least min_runs samples and
@@ -54,7 +57,9 @@ tuff_status measure(const struct options *options, const struct runner *runners,
                     struct tuff_error *error);
 void series_free(struct series *series, uint32_t count);
 bool series_add(struct series *series, double wall_ns, double device_ns); /* false: out of memory */
-double nanoseconds_now(void);                                             /* of a clock that never goes back */
+/* Device time of the last run into *device_ns, which stays as it is where there is none. */
+void device_time(struct tuff_device *device, struct tuff_program *program, double *device_ns);
+double nanoseconds_now(void); /* of a clock that never goes back */
 
 /* ---- result.c: rows -> table and JSON ---------------------------------------------------------------------------------------- */
 
@@ -89,7 +94,7 @@ struct bench {
     cJSON *file, *results; /* results: borrowed from file */
     uint32_t wrong, failed;
     const char *heading; /* group whose heading was printed last */
-    double began, kept;  /* nanoseconds_now: of the run, and when the file was written last */
+    double began, kept;  /* nanoseconds_now: of the run (0: its file is not kept), and when the file was written last */
 };
 cJSON *file_create(const struct options *options);
 bool file_add_device(cJSON *file, const struct tuff_caps *caps);
@@ -100,8 +105,6 @@ void result_add_plan(cJSON *object, const struct tuff_plan_figures *plan, uint64
                      uint64_t peak_bytes);
 /* Adds the row to the file and prints it; what is wrong or above a peak is never shown as a figure. */
 void result_add(struct bench *bench, const struct row *row);
-/* Value of a row of this device by id, in the units of one: FLOP/s, B/s; 0: not measured. */
-double result_peak(const struct bench *bench, const char *id);
 void progress(const char *format, ...) TUFF_PRINTF(1, 2); /* one passing line on a terminal; NULL clears it */
 
 /* ---- works -------------------------------------------------------------------------------------------------------------------- */

@@ -129,11 +129,23 @@ static int compare_rows(const void *a, const void *b)
     return strcmp(x->id, y->id);
 }
 
+/* A peak's rate in its fastest sample: what the device was once seen to do. */
+static double best_rate(const struct check_row *row, const char *rate_key)
+{
+    double median = number(row->json, "median_ns"), least = median;
+    const cJSON *sample;
+    cJSON_ArrayForEach(sample, get(row->json, strcmp(text(row->json, "clock"), "device")
+                                                  ? "wall_ns"
+                                                  : "device_ns")) if (cJSON_IsNumber(sample) && sample->valuedouble < least)
+        least = sample->valuedouble;
+    return number(row->json, rate_key) * (least > 0 ? median / least : 1);
+}
+
 static void find_most(struct check *c)
 {
     for (size_t i = 0; i < c->sorted_count; i++) {
         const struct check_row *row = c->sorted[i];
-        double rate = number(row->json, "flops_per_second");
+        double rate = best_rate(row, "flops_per_second");
         if (row->device >= CHECK_DEVICES_MAX || strcmp(text(row->json, "group"), "peak") != 0) continue;
         if (strcmp(text(row->json, "status"), "ok") == 0 && rate > c->most_flops[row->device])
             c->most_flops[row->device] = rate;
@@ -165,10 +177,12 @@ static void check_share(const struct figures *f, const cJSON *share, const char 
                       "a good peak \"%s\" with \"%s\" in this file", why, rate_key);
         return;
     }
-    snprintf(there, sizeof there, "%.9g", rate / peak);
+    double best = best_rate(row, rate_key);
+    snprintf(there, sizeof there, "%.9g", rate / best);
     bool cached = strcmp(key, "bandwidth") == 0 && strcmp(text(f->row->json, "cache"), "warm") == 0;
-    if (rate / peak > STATS_ABOVE_PEAK && !cached)
-        check_problem(f->c, f->where, there, "a share of \"%s\" of at most %.2f, or \"refused\"", why, STATS_ABOVE_PEAK);
+    if (rate / best > STATS_ABOVE_PEAK && !cached)
+        check_problem(f->c, f->where, there, "a share of the best of \"%s\" of at most %.2f, or \"refused\"", why,
+                      STATS_ABOVE_PEAK);
     expect(f, share, key, rate / peak, rate_key);
 }
 
@@ -259,8 +273,8 @@ static void check_series(const struct figures *f)
     char there[CHECK_TEXT];
     double last = 0;
     snprintf(there, sizeof there, "%d points", cJSON_GetArraySize(series));
-    if (!sustained && cJSON_GetArraySize(series) > 0)
-        check_problem(f->c, f->where, there, "no \"series\" but in the group \"sustained\"");
+    if (!sustained && strcmp(f->group, "accuracy") != 0 && cJSON_GetArraySize(series) > 0)
+        check_problem(f->c, f->where, there, "no \"series\" but in the groups \"sustained\" and \"accuracy\"");
     if (sustained && f->ok && cJSON_GetArraySize(series) == 0)
         check_problem(f->c, f->where, there, "a \"series\" of what is sustained");
     cJSON_ArrayForEach(item, series)

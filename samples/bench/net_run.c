@@ -1,5 +1,8 @@
-/* net_run.c - see net_run.h. What nets compute is compared with the peers' values where a net is one of theirs, else with the
- * same graph evaluated in double precision. */
+/* net_run.c - see net_run.h. What nets compute is compared with the same graph evaluated in double precision, and with the peers' values
+ * where a net is one of theirs. */
+#ifndef _WIN32
+#define _DEFAULT_SOURCE
+#endif
 #include "net_run.h"
 #include "verify.h"
 
@@ -7,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifndef _WIN32
+#include <unistd.h>
+#endif
 
 /* Normalised mean-square errors of whole nets in f32: 1e-4 of the outputs, 1e-3 of gradients (batch norms over small batches
  * enlarge roundings); peers' values are known to a thousandth of the largest. */
@@ -19,17 +25,48 @@ uint32_t net_tokens(const struct bench_net *net) { return net->sample.dtype == T
 tuff_status open_again(struct bench *bench, const struct tuff_caps *caps, struct tuff_device **device,
                        struct tuff_error *error)
 {
-    char uuid[40] = "";
-    for (int i = 0; i < 16; i++)
-        snprintf(uuid + strlen(uuid), 4, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", caps->uuid[i]);
-    return tuff_device_create(bench->context, uuid, device, error);
+    uint32_t count = 0, index = 0;
+    char number[16];
+    tuff_status status = tuff_device_list(bench->context, NULL, &count, error);
+    struct tuff_caps *list = status == TUFF_OK ? calloc(count ? count : 1, sizeof *list) : NULL;
+    if (status == TUFF_OK) status = list ? tuff_device_list(bench->context, list, &count, error) : TUFF_ERR_MEMORY;
+    while (status == TUFF_OK && index + 1 < count && /* two drivers of one device may share its UUID */
+           (memcmp(list[index].uuid, caps->uuid, sizeof caps->uuid) != 0 || list[index].driver_id != caps->driver_id ||
+            strcmp(list[index].driver_info, caps->driver_info) != 0))
+        index++;
+    free(list);
+    snprintf(number, sizeof number, "%u", (unsigned)index);
+    return status == TUFF_OK ? tuff_device_create(bench->context, number, device, error) : status;
 }
 
-/* Keeps what parameters and states are before the first step. */
-static tuff_status keep_leaves(struct net_run *run, struct tuff_error *error)
+/* What checking takes on the host: copies of parameters and states, and a handful of them as doubles. */
+static tuff_status ask_host(const struct net_run *run, struct tuff_error *error)
+{
+#ifdef _SC_PHYS_PAGES
+    double params = (double)run->figures.param_bytes, needed = params + (double)run->figures.state_bytes;
+    double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    needed += 2 * params * (run->work.mode == BENCH_TRAIN ? 5 : 1);
+    if (there <= 0 || needed < 0.7 * there) return TUFF_OK;
+    snprintf(error->message, sizeof error->message, "checking it needs %.0f MB of host memory, of %.0f MB in all",
+             needed / 1e6, there / 1e6);
+    return error->status = TUFF_ERR_DEVICE_MEMORY;
+#else
+    (void)run, (void)error;
+    return TUFF_OK;
+#endif
+}
+
+static bool is_zero(const char *bytes, size_t count)
+{
+    return count == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0);
+}
+
+tuff_status net_run_keep(struct net_run *run, struct tuff_error *error)
 {
     uint32_t count = tuff_graph_leaf_count(run->work.graph);
-    tuff_status status = TUFF_OK;
+    size_t most = 0;
+    tuff_status status = ask_host(run, error);
+    if (status != TUFF_OK) return status;
     run->leaves = calloc(count, sizeof *run->leaves);
     if (!run->leaves) return TUFF_ERR_MEMORY;
     run->leaf_count = count;
@@ -39,8 +76,13 @@ static tuff_status keep_leaves(struct net_run *run, struct tuff_error *error)
         run->leaves[i] = malloc(bytes);
         if (!run->leaves[i]) return TUFF_ERR_MEMORY;
         status = tuff_session_read(run->session, tuff_graph_find(run->work.graph, leaf.name), run->leaves[i], bytes, error);
+        if (status != TUFF_OK || !is_zero(run->leaves[i], bytes)) continue;
+        free(run->leaves[i]); /* NULL: zeros, as optimizers' states are */
+        run->leaves[i] = NULL;
+        if (bytes > most) most = bytes;
     }
-    return status;
+    run->zeros = calloc(most ? most : 1, 1); /* pages that nobody writes take no memory */
+    return status == TUFF_OK && !run->zeros ? TUFF_ERR_MEMORY : status;
 }
 
 /* Whether the device has room is asked before anything is allocated: to run out of memory can end more than this program. */
@@ -69,9 +111,7 @@ tuff_status net_run_create(struct bench *bench, struct tuff_device *device, cons
     run->out_count = mode == BENCH_TRAIN ? 1 : (uint64_t)net->outputs * run->work.batch;
     run->out = calloc(run->out_count, sizeof *run->out);
     if (!run->out) return TUFF_ERR_MEMORY;
-    status = bench_work_fill(&run->work, run->session, run->executable, error);
-    bool needed = mode == BENCH_TRAIN || net->peer_gain > 0; /* training changes them; the peers' are no initial values */
-    return status == TUFF_OK && needed ? keep_leaves(run, error) : status;
+    return bench_work_fill(&run->work, run->session, run->executable, error);
 }
 
 void net_run_finish(struct net_run *run)
@@ -80,6 +120,7 @@ void net_run_finish(struct net_run *run)
     tuff_session_destroy(run->session);
     for (uint32_t i = 0; i < run->leaf_count; i++) free(run->leaves[i]);
     free(run->leaves);
+    free(run->zeros);
     free(run->out);
     bench_work_finish(&run->work);
     *run = (struct net_run){0};
@@ -88,24 +129,14 @@ void net_run_finish(struct net_run *run)
 tuff_status net_run_step(void *user, double *device_ns, struct tuff_error *error)
 {
     struct net_run *run = user;
-    uint64_t ns;
     tuff_status status = bench_work_submit(&run->work, run->session, run->executable, NULL, error);
     if (status == TUFF_OK)
         status = tuff_executable_read(run->executable, 0, run->out, run->out_count * sizeof(float), error);
-    if (status == TUFF_OK && tuff_device_caps(run->device)->timestamp_period_ns > 0 &&
-        tuff_program_duration(tuff_executable_program(run->executable), &ns, error) == TUFF_OK)
-        *device_ns = (double)ns;
+    if (status == TUFF_OK) device_time(run->device, tuff_executable_program(run->executable), device_ns);
     return status;
 }
 
 /* ---- checking ------------------------------------------------------------------------------------------------------------------------ */
-
-static struct check verify_peers(const struct bench_net *net, const float *got)
-{
-    struct check check = verify_values(got, net->expected, net->expected_count, PEER_BOUND);
-    check.kind = "values";
-    return check;
-}
 
 static tuff_status restore_leaves(struct net_run *run, struct tuff_error *error)
 {
@@ -113,7 +144,8 @@ static tuff_status restore_leaves(struct net_run *run, struct tuff_error *error)
     for (uint32_t i = 0; i < run->leaf_count && status == TUFF_OK; i++) {
         struct tuff_leaf leaf = tuff_graph_leaf(run->work.graph, i);
         size_t bytes = (size_t)tuff_shape_count(&leaf.type.shape) * tuff_dtype_bytes(leaf.type.dtype);
-        status = tuff_session_write(run->session, tuff_graph_find(run->work.graph, leaf.name), run->leaves[i], bytes, error);
+        status = tuff_session_write(run->session, tuff_graph_find(run->work.graph, leaf.name),
+                                    run->leaves[i] ? run->leaves[i] : run->zeros, bytes, error);
     }
     tuff_optimizer_resume(&run->work.optimizer, 0);
     return status;
@@ -128,7 +160,7 @@ static uint32_t list_leaves(const struct net_run *run, const struct bench_work *
     if (work->labels) leaves[count++] = (struct tuff_leaf_content){work->labels, y};
     for (uint32_t i = 0; i < run->leaf_count; i++) {
         tuff_val leaf = tuff_graph_find(work->graph, tuff_graph_leaf(run->work.graph, i).name);
-        if (leaf) leaves[count++] = (struct tuff_leaf_content){leaf, run->leaves[i]};
+        if (leaf) leaves[count++] = (struct tuff_leaf_content){leaf, run->leaves[i] ? run->leaves[i] : run->zeros};
     }
     return count;
 }
@@ -193,7 +225,7 @@ static tuff_val find_gradients(const struct tuff_graph *g)
     return 0;
 }
 
-/* Loss and all gradients of the first step. */
+/* Loss and all gradients of the step that was done last, which must have been the first one. */
 static tuff_status verify_gradients(struct net_run *run, struct check *check, struct tuff_error *error)
 {
     struct tuff_graph *g = run->work.graph;
@@ -203,7 +235,6 @@ static tuff_status verify_gradients(struct net_run *run, struct check *check, st
     double loss = 0, *want = malloc(count * sizeof *want), *results[] = {&loss, want};
     float *got = malloc(count * sizeof *got);
     tuff_status status = want && got ? TUFF_OK : TUFF_ERR_MEMORY;
-    if (status == TUFF_OK) status = net_run_step(run, &(double){0}, error);
     if (status == TUFF_OK) status = tuff_session_read(run->session, state, got, count * sizeof *got, error);
     if (status == TUFF_OK) status = evaluate(run, &run->work, 0, outputs, results, 2, error);
     if (status == TUFF_OK) {
@@ -215,21 +246,34 @@ static tuff_status verify_gradients(struct net_run *run, struct check *check, st
     return status;
 }
 
+tuff_status net_run_verify_first(struct net_run *run, struct check *check, struct tuff_error *error)
+{
+    return run->work.mode == BENCH_INFER ? verify_outputs(run, check, error) : verify_gradients(run, check, error);
+}
+
+/* The peers' outputs of inference, or losses of the first steps, whose optimizer's updates they show. */
+static tuff_status verify_peers(struct net_run *run, bool *ok, struct tuff_error *error)
+{
+    const struct bench_net *net = run->work.net;
+    float losses[BENCH_EXPECTED] = {0};
+    tuff_status status = TUFF_OK;
+    for (uint32_t i = 0; i < net->expected_count && status == TUFF_OK && net->trains; i++) {
+        if (i > 0) status = net_run_step(run, &(double){0}, error); /* the first one is done */
+        losses[i] = run->out[0];
+    }
+    *ok = verify_values(net->trains ? losses : run->out, net->expected, net->expected_count, PEER_BOUND).ok;
+    return status;
+}
+
 tuff_status net_run_verify(struct net_run *run, struct check *check, struct tuff_error *error)
 {
     const struct bench_net *net = run->work.net;
-    float losses[BENCH_EXPECTED];
-    if (run->work.mode == BENCH_INFER) {
-        if (!net->expected_count || net->trains) return verify_outputs(run, check, error); /* else they are losses */
-        *check = verify_peers(net, run->out);
-        return TUFF_OK;
-    }
-    tuff_status status = restore_leaves(run, error);
-    if (status == TUFF_OK && !net->expected_count) return verify_gradients(run, check, error);
-    for (uint32_t i = 0; i < net->expected_count && status == TUFF_OK; i++) {
-        status = net_run_step(run, &(double){0}, error);
-        losses[i] = run->out[0];
-    }
-    if (status == TUFF_OK) *check = verify_peers(net, losses);
+    bool train = run->work.mode == BENCH_TRAIN, finite = isfinite(run->out[0]), ok = true;
+    tuff_status status = TUFF_OK;
+    if (train) status = restore_leaves(run, error);
+    if (status == TUFF_OK && train) status = net_run_step(run, &(double){0}, error);
+    if (status == TUFF_OK) status = net_run_verify_first(run, check, error);
+    if (status == TUFF_OK && net->expected_count && train == net->trains) status = verify_peers(run, &ok, error);
+    check->ok = check->ok && ok && finite; /* finite: the last of the timed runs */
     return status;
 }

@@ -89,7 +89,7 @@ void options_parse(struct options *options, int count, char **arguments)
         case 'l': options->list = true; break;
         case 'p': options->plan = true; break;
         case 'j': options->out = optarg; break;
-        case 's': options->sustained_seconds = number("sustained", optarg, 1, 1e6); break;
+        case 's': options->sustained_seconds = number("sustained", optarg, 1, 14400); break;
         case HTML: options->html = optarg; break;
         case LEAST_SECONDS: seconds = number("min-seconds", optarg, 0.001, 1e5); break;
         case LEAST_RUNS: runs = number("min-runs", optarg, 1, STATS_RUNS_MAX); break;

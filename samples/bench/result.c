@@ -175,12 +175,14 @@ void file_keep(struct bench *bench)
 {
     static const double every = 5e9; /* a file of all samples is megabytes */
     double now = nanoseconds_now();
-    if (now - bench->kept < every) return;
+    if (bench->began <= 0 || now - bench->kept < every) return;
     file_write(bench->file, options_path(bench->options), (now - bench->began) * 1e-9); /* what fails now fails at the end */
     bench->kept = nanoseconds_now();
 }
 
 /* ---- figures ---------------------------------------------------------------------------------------------------------------- */
+
+static const double CLOCK_TOLERANCE = 1.05; /* of the device's clock beside the host's */
 
 struct figure { /* what follows from the samples */
     bool by_device;
@@ -192,8 +194,14 @@ struct figure { /* what follows from the samples */
 static bool figure_of(const struct row *row, struct figure *f)
 {
     const struct stats_work work = {row->flops, row->bytes, row->samples};
-    f->by_device = row->by_device && row->series->timed;
-    if (!stats_of(f->by_device ? row->series->device_ns : row->series->wall_ns, row->series->count, &f->stats)) return false;
+    struct stats device = {0};
+    if (!stats_of(row->series->wall_ns, row->series->count, &f->stats)) return false;
+    if (row->by_device && row->series->timed) {
+        if (!stats_of(row->series->device_ns, row->series->count, &device)) return false;
+        /* the device cannot have worked longer than the host waited: such a clock (some are coarse, or wrong) is not believed */
+        f->by_device = device.median > 0 && device.median <= CLOCK_TOLERANCE * f->stats.median;
+        if (f->by_device) f->stats = device;
+    }
     f->value = stats_value(row->group, row->unit, &work, f->stats.median);
     double a = stats_value(row->group, row->unit, &work, f->stats.low);
     double b = stats_value(row->group, row->unit, &work, f->stats.high);
@@ -204,36 +212,52 @@ static bool figure_of(const struct row *row, struct figure *f)
     return true;
 }
 
-double result_peak(const struct bench *bench, const char *id)
+/* A peak that was measured on this device. */
+struct peak {
+    const char *id;
+    double rate, best; /* FLOP/s or B/s: of the median, and of its fastest sample; 0: not measured */
+};
+static struct peak find_peak(const struct bench *bench, const char *id)
 {
-    cJSON *row;
+    struct peak peak = {.id = id};
+    cJSON *row, *sample;
     cJSON_ArrayForEach(row, bench->results)
     {
         bool same = !strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(row, "id")), id) &&
                     cJSON_GetNumberValue(cJSON_GetObjectItem(row, "device")) == bench->device_index;
-        cJSON *value = same ? cJSON_GetObjectItem(row, "value") : NULL;
-        if (cJSON_IsNumber(value)) return cJSON_GetNumberValue(value) * 1e9;
+        if (!same || !cJSON_IsNumber(cJSON_GetObjectItem(row, "value"))) continue;
+        double median = cJSON_GetNumberValue(cJSON_GetObjectItem(row, "median_ns")), least = median;
+        const char *clock = cJSON_GetStringValue(cJSON_GetObjectItem(row, "clock"));
+        cJSON_ArrayForEach(sample, cJSON_GetObjectItem(row, strcmp(clock, "device") ? "wall_ns" : "device_ns"))
+            least = fmin(least, cJSON_GetNumberValue(sample));
+        peak.rate = cJSON_GetNumberValue(cJSON_GetObjectItem(row, "value")) * 1e9;
+        peak.best = least > 0 ? peak.rate * median / least : peak.rate;
     }
-    return 0;
+    return peak;
 }
 
 struct shares {
     double arithmetic, bandwidth; /* of the measured peaks; 0: unknown */
+    const char *bandwidth_peak;
     bool impossible;
 };
 
-/* A figure above what the device was measured to do is an error of measurement: of the arithmetic always, of the bandwidth
- * where caches were not to help. */
+/* A figure above what the device was once seen to do is an error of measurement: of the arithmetic always, of the bandwidth
+ * where caches were not to help. Copy and read: some devices read faster than they copy. */
 static struct shares shares_of(const struct bench *bench, const struct row *row, const struct figure *f)
 {
     struct shares s = {0};
-    bool peak = !strcmp(row->group, "peak");
-    double arithmetic = row->arithmetic && !peak ? result_peak(bench, row->arithmetic) : 0;
-    double bandwidth = row->bytes > 0 && !peak ? result_peak(bench, BANDWIDTH_PEAK) : 0;
-    if (arithmetic > 0 && row->flops > 0) s.arithmetic = f->flops_per_second / arithmetic;
-    if (bandwidth > 0) s.bandwidth = f->bytes_per_second / bandwidth;
-    bool cold = row->cache && !strcmp(row->cache, "cold");
-    s.impossible = s.arithmetic > STATS_ABOVE_PEAK || (cold && s.bandwidth > STATS_ABOVE_PEAK);
+    struct peak none = {0}, arithmetic = none, copy = none, read = none;
+    bool peak = !strcmp(row->group, "peak"), cold = row->cache && !strcmp(row->cache, "cold");
+    if (!peak && row->arithmetic && row->flops > 0) arithmetic = find_peak(bench, row->arithmetic);
+    if (!peak && row->bytes > 0) copy = find_peak(bench, COPY_PEAK);
+    if (!peak && row->bytes > 0) read = find_peak(bench, READ_PEAK);
+    struct peak bandwidth = read.rate > copy.rate ? read : copy;
+    if (arithmetic.rate > 0) s.arithmetic = f->flops_per_second / arithmetic.rate;
+    if (bandwidth.rate > 0) s.bandwidth = f->bytes_per_second / bandwidth.rate;
+    s.bandwidth_peak = bandwidth.id;
+    s.impossible = (arithmetic.rate > 0 && f->flops_per_second > STATS_ABOVE_PEAK * arithmetic.best) ||
+                   (cold && bandwidth.rate > 0 && f->bytes_per_second > STATS_ABOVE_PEAK * bandwidth.best);
     return s;
 }
 
@@ -253,7 +277,6 @@ static void add_string(cJSON *object, const char *name, const char *text)
         cJSON_AddNullToObject(object, name);
 }
 
-/* Nine digits tell a nanosecond of a second, and keep the file small. */
 static void add_samples(cJSON *object, const char *name, const double *x, uint32_t count)
 {
     cJSON *array = cJSON_AddArrayToObject(object, name);
@@ -271,7 +294,7 @@ static void add_shares(cJSON *o, const struct row *row, const struct shares *sha
     add_number(p, "arithmetic", shares->arithmetic > 0 ? shares->arithmetic : NAN);
     add_string(p, "arithmetic_peak", shares->arithmetic > 0 ? row->arithmetic : NULL);
     add_number(p, "bandwidth", shares->bandwidth > 0 ? shares->bandwidth : NAN);
-    add_string(p, "bandwidth_peak", shares->bandwidth > 0 ? BANDWIDTH_PEAK : NULL);
+    add_string(p, "bandwidth_peak", shares->bandwidth > 0 ? shares->bandwidth_peak : NULL);
 }
 
 static void add_figure(cJSON *o, const struct row *row, const struct figure *f, bool measured, bool shown)
@@ -366,13 +389,14 @@ static const char *heading_of(const char *group)
 
 static void print_figure(const struct row *row, const struct figure *f, const struct shares *shares)
 {
-    char share[40] = "";
+    char share[40] = "", interval[20] = "";
     double half = f->value > 0 ? 50 * (f->high - f->low) / f->value : 0;
     if (shares->arithmetic > 0 && strcmp(row->unit, "GB/s") != 0)
         snprintf(share, sizeof share, "%3.0f %% of peak", 100 * shares->arithmetic);
     else if (shares->bandwidth > 0 && !strcmp(row->unit, "GB/s"))
-        snprintf(share, sizeof share, "%3.0f %% of copy", 100 * shares->bandwidth);
-    printf("%9.4g %-9s +-%4.1f %%  %-14s", f->value, row->unit, half, share);
+        snprintf(share, sizeof share, "%3.0f %% of %s", 100 * shares->bandwidth, shares->bandwidth_peak + strlen("peak/"));
+    if (row->series->count > 1) snprintf(interval, sizeof interval, "+-%4.1f %%", half);
+    printf("%9.4g %-9s %-9s %-14s", f->value, row->unit, interval, share);
     if (row->check.kind && strcmp(row->check.kind, "none") != 0)
         printf("  right: nmse %.1e <= %.1e", row->check.nmse, row->check.bound);
     printf("%s%s\n", f->stats.spread > STATS_NOISY ? "  NOISY" : "", row->series->few ? "  few runs" : "");

@@ -97,10 +97,13 @@ static tuff_status run_work(struct bench *bench, const struct net_work *work)
     char title[128];
     title_of(work, title, sizeof title);
     struct row row = {.group = "net", .title = title, .arithmetic = F32_PEAK, .unit = "ms"};
-    const struct runner runner = {net_run_step, NULL, &run};
+    const struct runner runner = {
+        .run = net_run_step, .user = &run, .single = work->mode == BENCH_INFER && work->batch == 1};
     progress("%s: compiling", title);
     tuff_status status = open_again(bench, tuff_device_caps(bench->device), &device, &error);
     if (status == TUFF_OK) status = net_run_create(bench, device, work->net, work->mode, work->batch, &run, &error);
+    bool kept = work->mode == BENCH_TRAIN || work->net->peer_gain > 0; /* the peers' weights are no initial values */
+    if (status == TUFF_OK && kept) status = net_run_keep(&run, &error);
     progress("%s: running", title);
     if (status == TUFF_OK) status = measure(bench->options, &runner, 1, &series, &error);
     progress("%s: checking", title);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double RUN_NS = 5e6; /* of one run: short enough for any watchdog, long beside the cost of a submission */
+static const double RUN_NS = 20e6; /* of one run: short enough for any watchdog, long beside what a submission costs */
 enum { TRANSFER_MIB = 64 };
 
 static const struct {
@@ -23,7 +23,7 @@ static const struct {
     {TUFF_PROBE_MATRIX, "cooperative matrices f16 into f32, independent", "GFLOP/s", true},
     {TUFF_PROBE_MATRIX_DEPENDENT, "cooperative matrices f16 into f32, one chain", "GFLOP/s", false},
     {TUFF_PROBE_COPY, "copy in device memory, read and written", "GB/s", true},
-    {TUFF_PROBE_READ, "read of device memory", "GB/s", false},
+    {TUFF_PROBE_READ, "read of device memory", "GB/s", true},
     {TUFF_PROBE_LAUNCH, "a launch, independent", "us", true},
     {TUFF_PROBE_LAUNCH_DEPENDENT, "a launch behind a barrier", "us", true},
     {TUFF_PROBE_SUBMIT, "a submission, waited for", "us", true},
@@ -58,12 +58,10 @@ static tuff_status run_probe(void *user, double *device_ns, struct tuff_error *e
 {
     struct probe_run *r = user;
     struct tuff_program *program = tuff_probe_program(r->probe);
-    uint64_t ticket, ns;
+    uint64_t ticket;
     tuff_status status = tuff_program_submit(program, &ticket, error);
     if (status == TUFF_OK) status = tuff_device_wait(r->device, ticket, UINT64_MAX, error);
-    if (status == TUFF_OK && tuff_device_caps(r->device)->timestamp_period_ns > 0 &&
-        tuff_program_duration(program, &ns, error) == TUFF_OK)
-        *device_ns = (double)ns;
+    if (status == TUFF_OK) device_time(r->device, program, device_ns);
     return status;
 }
 
@@ -101,7 +99,7 @@ static tuff_status run_one_probe(struct bench *bench, size_t index)
     struct probe_run r = {.device = bench->device};
     struct series series = {0};
     struct row row = {.group = "peak", .title = probes[index].title, .unit = probes[index].unit, .by_device = true};
-    const struct runner runner = {run_probe, NULL, &r};
+    const struct runner runner = {run_probe, NULL, &r, false};
     id_of(probes[index].kind, row.id, sizeof row.id);
     progress("%s", row.title);
     row.status = make_probe(&r, probes[index].kind, &error);
@@ -159,7 +157,7 @@ static tuff_status run_transfers(struct bench *bench, const bool *wanted)
 {
     struct tuff_error error = {0};
     struct transfer t = {.bytes = (uint64_t)TRANSFER_MIB << 20};
-    const struct runner runners[] = {{run_upload, NULL, &t}, {run_download, NULL, &t}};
+    const struct runner runners[] = {{run_upload, NULL, &t, false}, {run_download, NULL, &t, false}};
     tuff_status status = tuff_buffer_create(bench->device, t.bytes, true, "transfer", &t.buffer, &error);
     t.data = malloc(t.bytes);
     t.back = malloc(t.bytes);
@@ -211,7 +209,7 @@ bool works_peaks(struct bench *bench)
     list_nets(need, &needs);
     for (size_t i = 0; i < COUNT(probes) && !is_stopping(); i++) {
         id_of(probes[i].kind, id, sizeof id);
-        bool needed = needs.any && (!strcmp(id, F32_PEAK) || !strcmp(id, BANDWIDTH_PEAK));
+        bool needed = needs.any && (!strcmp(id, F32_PEAK) || !strcmp(id, COPY_PEAK) || !strcmp(id, READ_PEAK));
         bool asked = options_wants(options, id) && (probes[i].quick || !options->quick);
         if ((needed || asked) && is_fatal(run_one_probe(bench, i))) return false;
     }

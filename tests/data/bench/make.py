@@ -178,7 +178,7 @@ def make(f, software):
             net(f, name, mflops, 8, False, 0.3, launches, **(
                 {"status": "error", "message": "device memory is exhausted"} if software and name == "smollm2-135m" else {}))
     net(f, "resnet18-32", 1113, 32, True, 0.24, 214, jitter=0.11 if software else 0.01)
-    for name, cold, warm in (("squeezenet-1.1-infer", 3.1e9, 0.21e9), ("resnet50-infer", 3.9e9, 0.3e9)):
+    for name, cold, warm in (("squeezenet-1.1-infer", 3.1e9, 0.21e9), ("resnet18-infer", 3.9e9, 0.3e9)):
         for how, ns in (("cold", cold), ("warm", warm)):
             f.row("first/%s/%s" % (name, how), "%s, first result, %s start" % (name, how), "ms", ns * (1.4 if software else 1), samples=1,
                   clock="wall", cache=how, runs=5, check=("reference", 2e-13, 1e-8), jitter=0.04)
