@@ -96,6 +96,10 @@ share() { echo $(($(left) * $1 / 100)); } # percent of what is left
 # ---- what is here ------------------------------------------------------------------------------------------------------------------
 
 : > "$out/device.log"
+# Files of stages that are not asked for stay: they come into the table, too.
+! has_stage nets || rm -f "$out/tuff-nets.json" "$out/tuff-nets.json.gz"
+! has_stage rest || rm -f "$out/tuff-rest.json" "$out/tuff-rest.json.gz"
+! has_stage torch || rm -f "$out/torch.json" "$out/torch.json.gz"
 describe() {
     uname -srm
     sed -n 's/^PRETTY_NAME=//p' /etc/os-release 2>/dev/null || true
@@ -178,6 +182,7 @@ on_gpu() { probe && ! grep -q 'a software driver' "$work/probe"; }
 # Containers often hold a driver's library without the manifest that tells the Vulkan loader of it, or hold it elsewhere.
 find_driver() {
     on_gpu && return 0
+    [ -z "${VK_DRIVER_FILES:-}${VK_ICD_FILENAMES:-}" ] || { probe; return; } # somebody has chosen
     for manifest in $(find /usr/share/vulkan /usr/local /etc/vulkan /opt -name 'nvidia_icd*.json' 2>/dev/null) "$work/nvidia_icd.json"; do
         if [ "$manifest" = "$work/nvidia_icd.json" ]; then
             ldconfig -p 2>/dev/null | grep -q 'libGLX_nvidia\.so\.0' || continue
