@@ -233,9 +233,11 @@ if [ -n "$torch" ]; then
     seconds=$(share $percent)
     set -- --seconds 0.5 --max-seconds 5
     if [ -n "$quick" ]; then set -- --seconds 0.1 --runs 5 --max-seconds 2; fi
-    # A figure that compiles may take a minute: none is begun in the last half.
+    # A figure that compiles may take a minute: none is begun in the last three quarters of one.
+    budget=$((seconds - 45))
+    [ $budget -gt $((seconds / 2)) ] || budget=$((seconds / 2))
     limited "$seconds" "$python" "$here/pytorch.py" --device "$torch" --nets "$nets" ${columns:+--columns "$columns"} "$@" \
-        --budget $((seconds - 45)) --json "$out/torch.json" || true
+        --budget $budget --json "$out/torch.json" || true
 fi
 if [ -n "$tuff" ] && has_stage rest; then
     say "Tuff: operators, first results, time to accuracy"
@@ -260,7 +262,7 @@ else
     done_well=
 fi
 for file in tuff-nets tuff-rest; do
-    [ -e "$out/$file.json" ] || continue
+    [ -n "$tuff" ] && [ -e "$out/$file.json" ] || continue
     LD_LIBRARY_PATH="$work/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" timeout 20 "$bin/tuff-bench" check "$out/$file.json" 2>&1 |
         tail -n 5 | tee -a "$out/device.log"
 done
