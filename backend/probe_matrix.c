@@ -139,7 +139,7 @@ static void emit(struct tuff_probe_module *module, uint32_t op, const uint32_t *
 {
     if (module->count + 1 + count > TUFF_COUNT(module->words)) return; /* tests see the cut */
     module->words[module->count++] = (count + 1) << 16 | op;
-    memcpy(module->words + module->count, operands, count * sizeof *operands);
+    if (count) memcpy(module->words + module->count, operands, count * sizeof *operands);
     module->count += count;
 }
 #define EMIT(op, ...)                                                                                                       \
