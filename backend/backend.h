@@ -204,6 +204,9 @@ enum tuff_probe_kind {
     TUFF_PROBE_SUBMIT,           /* a program without a launch */
     TUFF_PROBE_COUNT
 };
+/* Programs of a kind: with more or fewer chains in an invocation, more or less to copy. Which is fastest is a matter of the
+ * driver's compiler: the fastest one tells the peak. At least 1. */
+TUFF_API uint32_t tuff_probe_variants(enum tuff_probe_kind kind);
 /* "f32/independent", "f32/dependent", "f16/..", "i8dot/..", "coopmat-f16/..", "copy", "read", "launch/..", "submit". Static. */
 TUFF_API const char *tuff_probe_name(enum tuff_probe_kind kind);
 
@@ -211,10 +214,11 @@ TUFF_API const char *tuff_probe_name(enum tuff_probe_kind kind);
 struct tuff_probe_params {
     size_t struct_size;
     enum tuff_probe_kind kind;
-    uint64_t rounds; /* work of one run: times the kernel's loop turns, or launches; 0: 1. At most TUFF_PROBE_MAX_ROUNDS, at
+    uint64_t rounds;  /* work of one run: times the kernel's loop turns, or launches; 0: 1. At most TUFF_PROBE_MAX_ROUNDS, at
                       * which the largest GPU of today is busy for tens of milliseconds. Start low and double */
-    uint64_t bytes;  /* of each buffer of COPY and READ, rounded to what the device binds; 0: as much as lies beyond any
+    uint64_t bytes;   /* of each buffer of COPY and READ, rounded to what the device binds; 0: as much as lies beyond any
                       * cache that it may have, up to 256 MiB */
+    uint32_t variant; /* 0 .. tuff_probe_variants(kind) - 1 */
 };
 struct tuff_probe_work {
     uint64_t flops; /* or integer operations; multiply and add count as two */

@@ -14,7 +14,8 @@ enum {
     CHAIN_TURN = 50,
     STREAM_BLOCKS = 8, /* of 4 words that an invocation of shaders/probe_stream.comp reads */
     LAUNCH_WORDS = TUFF_PLAN_ALIGNMENT / 4,
-    CHUNK_WORDS = 1 << 16 /* written and read at a time */
+    CHUNK_WORDS = 1 << 16, /* written and read at a time */
+    VARIANTS = 3
 };
 
 struct kind;
@@ -42,7 +43,7 @@ struct kind {
     const char *name;
     const struct family *family;
     const char *defines;
-    uint32_t chains;      /* of an invocation or subgroup; LAUNCH: 1 when dependent */
+    uint32_t chains;      /* of an invocation or subgroup; LAUNCH: 1 when dependent; COPY: blocks of 4 words */
     enum chain_type type; /* of chains */
     uint32_t operations;  /* of one step of a chain in one invocation */
 };
@@ -312,7 +313,7 @@ static uint64_t stream_bytes(const struct tuff_probe *probe, uint32_t blocks)
 static tuff_status stream_plan(struct tuff_probe *probe, struct tuff_plan *plan, struct tuff_error *error)
 {
     const bool reads = probe->kind->family->output == read_output;
-    const uint32_t blocks = reads ? STREAM_BLOCKS : 1; /* of an invocation */
+    const uint32_t blocks = reads ? STREAM_BLOCKS : probe->kind->chains; /* of an invocation */
     uint32_t in, out;
     probe->bytes = stream_bytes(probe, blocks);
     uint64_t out_bytes = reads ? probe->bytes / 16 / blocks * 4 : probe->bytes;
@@ -381,26 +382,39 @@ static const struct family chain = {chain_plan, chain_input, from_table}, matrix
                            launching = {launch_plan, launch_input, launch_output}, submitting = {submit_plan, NULL, NULL};
 
 /* The -D sets are those of the files' variants. */
+#define COPY(blocks) "#define PROBE_READ 0\n#define PROBE_BLOCKS " #blocks "\n"
 #define CHAIN(type, chains) "#define PROBE_TYPE " #type "\n#define PROBE_CHAINS " #chains "\n"
-static const struct kind kinds[TUFF_PROBE_COUNT] = {
-    [TUFF_PROBE_F32] = {"f32/independent", &chain, CHAIN(0, 12), 12, CHAIN_F32, 2},
-    [TUFF_PROBE_F32_DEPENDENT] = {"f32/dependent", &chain, CHAIN(0, 1), 1, CHAIN_F32, 2},
-    [TUFF_PROBE_F16] = {"f16/independent", &chain, CHAIN(1, 4), 4, CHAIN_F16, 4},
-    [TUFF_PROBE_F16_DEPENDENT] = {"f16/dependent", &chain, CHAIN(1, 1), 1, CHAIN_F16, 4},
-    [TUFF_PROBE_I8_DOT] = {"i8dot/independent", &chain, CHAIN(2, 8), 8, CHAIN_I8, 8},
-    [TUFF_PROBE_I8_DOT_DEPENDENT] = {"i8dot/dependent", &chain, CHAIN(2, 1), 1, CHAIN_I8, 8},
-    [TUFF_PROBE_MATRIX] = {"coopmat-f16/independent", &matrix, CHAIN(3, 2), 2, CHAIN_F16, 0},
-    [TUFF_PROBE_MATRIX_DEPENDENT] = {"coopmat-f16/dependent", &matrix, CHAIN(3, 1), 1, CHAIN_F16, 0},
-    [TUFF_PROBE_COPY] = {.name = "copy", .family = &copying, .defines = "#define PROBE_READ 0\n"},
-    [TUFF_PROBE_READ] = {.name = "read", .family = &reading, .defines = "#define PROBE_READ 1\n"},
-    [TUFF_PROBE_LAUNCH] = {.name = "launch/independent", .family = &launching, .defines = ""},
-    [TUFF_PROBE_LAUNCH_DEPENDENT] = {.name = "launch/dependent", .family = &launching, .defines = "", .chains = 1},
-    [TUFF_PROBE_SUBMIT] = {.name = "submit", .family = &submitting, .defines = ""},
+static const struct kind kinds[TUFF_PROBE_COUNT][VARIANTS] = {
+    [TUFF_PROBE_F32] = {{"f32/independent", &chain, CHAIN(0, 12), 12, CHAIN_F32, 2},
+                        {"f32/independent", &chain, CHAIN(0, 8), 8, CHAIN_F32, 2},
+                        {"f32/independent", &chain, CHAIN(0, 4), 4, CHAIN_F32, 2}},
+    [TUFF_PROBE_F32_DEPENDENT] = {{"f32/dependent", &chain, CHAIN(0, 1), 1, CHAIN_F32, 2}},
+    [TUFF_PROBE_F16] = {{"f16/independent", &chain, CHAIN(1, 4), 4, CHAIN_F16, 4},
+                        {"f16/independent", &chain, CHAIN(1, 8), 8, CHAIN_F16, 4}},
+    [TUFF_PROBE_F16_DEPENDENT] = {{"f16/dependent", &chain, CHAIN(1, 1), 1, CHAIN_F16, 4}},
+    [TUFF_PROBE_I8_DOT] = {{"i8dot/independent", &chain, CHAIN(2, 8), 8, CHAIN_I8, 8},
+                           {"i8dot/independent", &chain, CHAIN(2, 4), 4, CHAIN_I8, 8}},
+    [TUFF_PROBE_I8_DOT_DEPENDENT] = {{"i8dot/dependent", &chain, CHAIN(2, 1), 1, CHAIN_I8, 8}},
+    [TUFF_PROBE_MATRIX] = {{"coopmat-f16/independent", &matrix, CHAIN(3, 2), 2, CHAIN_F16, 0}},
+    [TUFF_PROBE_MATRIX_DEPENDENT] = {{"coopmat-f16/dependent", &matrix, CHAIN(3, 1), 1, CHAIN_F16, 0}},
+    [TUFF_PROBE_COPY] = {{.name = "copy", .family = &copying, .defines = COPY(1), .chains = 1},
+                         {.name = "copy", .family = &copying, .defines = COPY(4), .chains = 4}},
+    [TUFF_PROBE_READ] = {{.name = "read", .family = &reading, .defines = "#define PROBE_READ 1\n"}},
+    [TUFF_PROBE_LAUNCH] = {{.name = "launch/independent", .family = &launching, .defines = ""}},
+    [TUFF_PROBE_LAUNCH_DEPENDENT] = {{.name = "launch/dependent", .family = &launching, .defines = "", .chains = 1}},
+    [TUFF_PROBE_SUBMIT] = {{.name = "submit", .family = &submitting, .defines = ""}},
 };
 
 const char *tuff_probe_name(enum tuff_probe_kind kind)
 {
-    return (unsigned)kind < TUFF_PROBE_COUNT ? kinds[kind].name : "unknown";
+    return (unsigned)kind < TUFF_PROBE_COUNT ? kinds[kind][0].name : "unknown";
+}
+
+uint32_t tuff_probe_variants(enum tuff_probe_kind kind)
+{
+    uint32_t count = 0;
+    while ((unsigned)kind < TUFF_PROBE_COUNT && count < VARIANTS && kinds[kind][count].name) count++;
+    return count;
 }
 
 /* ---- the life of a probe ------------------------------------------------------------------------------------------------------------- */
@@ -461,13 +475,13 @@ tuff_status tuff_probe_create(struct tuff_device *device, const struct tuff_prob
 {
     if (!device) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_probe_create: requires a device");
     TUFF_REQUIRE(device->context, error, params && params->struct_size >= sizeof *params && probe);
-    TUFF_REQUIRE(device->context, error, (unsigned)params->kind < TUFF_PROBE_COUNT);
+    TUFF_REQUIRE(device->context, error, params->variant < tuff_probe_variants(params->kind));
     TUFF_REQUIRE(device->context, error, params->rounds <= TUFF_PROBE_MAX_ROUNDS);
     struct tuff_probe *made = tuff_alloc(device->context, sizeof *made);
     if (!made) return tuff_fail_memory(device->context, error);
     made->device = device;
     tuff_device_retain(device);
-    made->kind = &kinds[params->kind];
+    made->kind = &kinds[params->kind][params->variant];
     made->rounds = params->rounds ? (uint32_t)params->rounds : 1;
     made->bytes = params->bytes;
     made->workgroup = 256;

@@ -9,12 +9,12 @@
  * out   1  y  [blocks, 4], or [blocks / BLOCKS]  uint
  * push     add  uint   tells the launches of one run apart
  * spec  0  workgroup size (default 64)
- * def      PROBE_READ 0 | 1
- * grid     blocks / (BLOCKS * size) workgroups, BLOCKS being 1 for copies; blocks is a multiple of that
+ * def      PROBE_READ 0 | 1; with 0, PROBE_BLOCKS 1 | 4: neighbouring blocks of an invocation
+ * grid     blocks / (BLOCKS * size) workgroups, BLOCKS being PROBE_BLOCKS for copies; blocks is a multiple of that
  * why      16 bytes a load, neighbouring lanes on neighbouring blocks. Of copies one block an invocation is enough, and more are
  *          slower on llvmpipe (4.8 GB/s a core, 8 blocks 2.0); reads need several, so that little is written
  */
-// tuff: variants -DPROBE_READ=0; -DPROBE_READ=1
+// tuff: variants -DPROBE_READ=0 -DPROBE_BLOCKS=1; -DPROBE_READ=0 -DPROBE_BLOCKS=4; -DPROBE_READ=1
 #ifndef PROBE_READ
 #define PROBE_READ 1
 #endif
@@ -37,6 +37,7 @@ void main()
     [[unroll]] for (uint i = 1; i < BLOCKS; i++) sum += x[first + i * gl_WorkGroupSize.x];
     y[gl_GlobalInvocationID.x] = sum.x + sum.y + sum.z + sum.w + add;
 #else
-    y[gl_GlobalInvocationID.x] = x[gl_GlobalInvocationID.x] + add;
+    uint first = gl_GlobalInvocationID.x * PROBE_BLOCKS;
+    [[unroll]] for (uint i = 0; i < PROBE_BLOCKS; i++) y[first + i] = x[first + i] + add;
 #endif
 }

@@ -78,13 +78,13 @@ static void check_flops(struct backend_test *test, enum tuff_probe_kind kind, co
                   (unsigned long long)expected, (unsigned long long)flops);
 }
 
-static void test_kind(struct backend_test *test, enum tuff_probe_kind kind, uint32_t rounds)
+static void test_kind(struct backend_test *test, enum tuff_probe_kind kind, uint32_t variant, uint32_t rounds)
 {
     struct tuff_error error = {0};
     struct tuff_probe *probe = NULL;
     struct tuff_probe_found found;
     const struct tuff_probe_params params = {
-        .struct_size = sizeof params, .kind = kind, .rounds = rounds, .bytes = BYTES + 100};
+        .struct_size = sizeof params, .kind = kind, .rounds = rounds, .bytes = BYTES + 100, .variant = variant};
     const char *name = tuff_probe_name(kind);
     test->quiet = true;
     tuff_status status = tuff_probe_create(test->device, &params, &probe, &error);
@@ -103,7 +103,7 @@ static void test_kind(struct backend_test *test, enum tuff_probe_kind kind, uint
     if (run(test, probe, name)) {
         expect_wrong(test, probe, name, 0);
         check_work(test, kind, rounds, probe);
-        if (rounds == 1) check_flops(test, kind, probe);
+        if (rounds == 1 && variant == 0) check_flops(test, kind, probe);
         spoil(test, probe, name);
         if (run(test, probe, name)) expect_wrong(test, probe, name, 0); /* every run writes all of it */
     }
@@ -120,6 +120,9 @@ static void test_usage(struct backend_test *test)
                    &error);
     params = (struct tuff_probe_params){.struct_size = sizeof params, .kind = TUFF_PROBE_COUNT};
     backend_status(test, "no such kind", TUFF_ERR_USAGE, tuff_probe_create(test->device, &params, &probe, &error), &error);
+    params = (struct tuff_probe_params){.struct_size = sizeof params, .variant = tuff_probe_variants(TUFF_PROBE_F32)};
+    backend_status(test, "no such variant", TUFF_ERR_USAGE, tuff_probe_create(test->device, &params, &probe, &error),
+                   &error);
     test->quiet = false;
     for (uint32_t i = 0; i < TUFF_PROBE_COUNT; i++)
         for (uint32_t k = 0; k < i; k++)
@@ -196,7 +199,8 @@ int main(int argc, char **argv)
     int status = backend_test_begin(&test, NULL);
     if (status) return status;
     for (size_t r = 0; r < TUFF_COUNT(rounds); r++)
-        for (uint32_t kind = 0; kind < TUFF_PROBE_COUNT; kind++) test_kind(&test, kind, rounds[r]);
+        for (uint32_t kind = 0; kind < TUFF_PROBE_COUNT; kind++)
+            for (uint32_t v = 0; v < tuff_probe_variants(kind); v++) test_kind(&test, kind, v, rounds[r]);
     test_usage(&test);
     return backend_test_end(&test, "backend_probe") | test_faults();
 }

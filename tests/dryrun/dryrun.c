@@ -178,11 +178,12 @@ static void run_family(struct dryrun *d, const char *name, tuff_val (*build)(str
 }
 
 /* Peaks of what the device has; "coopmat-f16" is a kernel that no file holds. */
-static void run_probe(struct dryrun *d, enum tuff_probe_kind kind)
+static void run_probe(struct dryrun *d, enum tuff_probe_kind kind, uint32_t variant)
 {
     struct tuff_error error = {0};
     struct tuff_probe *probe = NULL;
-    const struct tuff_probe_params params = {.struct_size = sizeof params, .kind = kind, .rounds = 2, .bytes = 1 << 20};
+    const struct tuff_probe_params params = {
+        .struct_size = sizeof params, .kind = kind, .rounds = 2, .bytes = 1 << 20, .variant = variant};
     char name[64];
     uint64_t ticket = 0;
     snprintf(name, sizeof name, "probe %s", tuff_probe_name(kind));
@@ -240,7 +241,8 @@ static void run_quickstart(struct dryrun *d)
 static void run_kernels(struct dryrun *d)
 {
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) run_family(d, families[i].name, families[i].build);
-    for (uint32_t kind = 0; kind < TUFF_PROBE_COUNT; kind++) run_probe(d, kind);
+    for (uint32_t kind = 0; kind < TUFF_PROBE_COUNT; kind++)
+        for (uint32_t v = 0; v < tuff_probe_variants(kind); v++) run_probe(d, kind, v);
     run_quickstart(d);
     check_covered(d);
 }
