@@ -501,9 +501,9 @@ struct tuff_evaluate_params {
     const tuff_val *outputs; /* values, or assignments: what the state would become */
     uint32_t output_count;
     const struct tuff_leaf_content
-        *leaves; /* every input that the outputs need; parameters and states that differ from .. */
+        *leaves; /* every input that the outputs need; parameters and states if they differ from */
     uint32_t leaf_count;
-    uint64_t seed;                 /* .. the initial values of a session with this seed */
+    uint64_t seed;                 /* the initial values of a session with this seed */
     struct tuff_progress progress; /* done and total count operations, about one for a multiply and add */
 };
 /* Evaluates outputs of a graph on the host, in double precision, with the operators' definitions: what a device's results are

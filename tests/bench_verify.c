@@ -1,5 +1,7 @@
 /* bench_verify.c - do tuff-bench's checks find what is wrong? Right results pass, one spoiled element does not, in all kinds and
  * directions, with strides, padding and groups; and what is wrong or impossible never becomes a figure. */
+#if defined(TUFF_HAVE_JSON)
+
 #include "samples/bench/bench.h"
 #include "samples/bench/nets.h"
 #include "samples/bench/verify.h"
@@ -233,3 +235,15 @@ int main(void)
     printf("%d failures\n", failures);
     return failures != 0;
 }
+
+#else
+
+#include <stdio.h>
+
+int main(void)
+{
+    printf("bench_verify: this Tuff is built without cJSON\n");
+    return 77;
+}
+
+#endif

@@ -1,5 +1,6 @@
 /* refs_suite.c - the reference cases of the shared data on a device, by tuff-refs (tests/refs): all of them must pass, and
  * a copy of one with a wrong digit must not. Looked for in $TUFF_SHARED, then beside the source folder in ../shared. */
+#include "loaders/source.h"
 #include "tests/loaders_support.h"
 
 #include <stdio.h>
@@ -48,6 +49,10 @@ int main(void)
 {
     struct loaders_test test;
     char folder[4096];
+    if (!TUFF_HAVE_JSON) {
+        puts("SKIP: built without cJSON");
+        return 77;
+    }
     if (!shared_path("data/refs", folder, sizeof folder)) {
         puts("SKIP: no reference cases (data/refs in TUFF_SHARED or ../shared)");
         return 77;

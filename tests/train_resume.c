@@ -1,5 +1,6 @@
 /* train_resume.c - training goes on bit for bit: two runs are equal, and so is one that is stopped again and again, each time
  * with a fresh context, device and model; checkpoints that are damaged or of another network are refused untouched. */
+#include "loaders/source.h"
 #include "tests/temporary.h"
 #include "tests/train_help.h"
 
@@ -144,6 +145,10 @@ int main(void)
     struct train_content one, two;
     struct tuff_metrics metrics = {0};
     char path[400];
+    if (!TUFF_HAVE_JSON) {
+        puts("SKIP: built without cJSON");
+        return 77;
+    }
     int code = backend_test_begin(&test, NULL);
     if (code) return code;
     temporary_path("resume", path, sizeof path);
