@@ -1,6 +1,7 @@
 /* bench_values.c - the nets of the peers' comparison on the device: first outputs, or losses of the first steps, against what four other
  * libraries agree on; outputs of other nets are finite, not constant, and what the graph gives in double precision.
  *   bench_values [--all] [NET ...]    --all: every net, or those named, and all outputs against the graph in double precision */
+#include "backend/os.h"
 #include "graph/graph.h"
 #include "samples/bench/nets.h"
 #include "tests/backend_help.h"
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct values_test {
     struct backend_test test;
@@ -22,12 +22,7 @@ struct values_test {
     bool all;
 };
 
-static double now(void)
-{
-    struct timespec t;
-    timespec_get(&t, TIME_UTC);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+static double now(void) { return 1e-9 * (double)tuff_os_time_ns(); }
 
 /* Work, session, plan, inputs; prints the sentence of a failure. */
 static bool start(struct values_test *t, const struct bench_net *net, enum bench_mode mode)
