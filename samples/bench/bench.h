@@ -13,7 +13,7 @@
 #define COPY_PEAK "peak/copy"
 #define READ_PEAK "peak/read"
 
-enum { DEVICES_MAX = 16, BATCHES_MAX = 8, FORMAT_VERSION = 1, WORKLOAD_VERSION = 1 };
+enum { DEVICES_MAX = 16, FORMAT_VERSION = 1, WORKLOAD_VERSION = 1 };
 struct options {
     const char *devices[DEVICES_MAX];
     uint32_t device_count; /* 0: the library's choice */
@@ -22,7 +22,7 @@ struct options {
     double min_seconds, max_seconds, sustained_seconds;
     uint32_t min_runs;
     uint64_t cache_bytes; /* last-level cache that cold figures go beyond; 0: by kind of device */
-    bool quick, list, plan, json_plan;
+    bool quick, list, plan;
 };
 /* Exits with the help, the version, or a sentence about what is wrong. */
 void options_parse(struct options *options, int count, char **arguments);
@@ -30,6 +30,8 @@ void options_parse(struct options *options, int count, char **arguments);
 bool options_are_quick(const struct options *options);
 /* Does the id belong to what --only asks for, patterns with commas between? One without * is looked for anywhere in the id. */
 bool options_wants(const struct options *options, const char *id);
+/* And is it part of the set that is run: with --quick the small one, to which it belongs or not? */
+bool options_selects(const struct options *options, const char *id, bool quick);
 const char *options_path(const struct options *options); /* of the results */
 
 enum { MIN_RUNS = 20 }; /* of a figure that may be published, and */
@@ -103,6 +105,8 @@ bool file_write(cJSON *file, const char *path, double seconds); /* seconds of th
 void file_keep(struct bench *bench);
 void result_add_plan(cJSON *object, const struct tuff_plan_figures *plan, uint64_t spirv_hash, uint32_t batch,
                      uint64_t peak_bytes);
+/* A point in time of row->points; NAN where the system tells nothing. */
+void result_add_point(cJSON *points, double seconds, double value, double clock_mhz, double temperature_c);
 /* Adds the row to the file and prints it; what is wrong or above a peak is never shown as a figure. */
 void result_add(struct bench *bench, const struct row *row);
 void progress(const char *format, ...) TUFF_PRINTF(1, 2); /* one passing line on a terminal; NULL clears it */

@@ -28,6 +28,9 @@ struct cJSON *check_text(const char *text, size_t bytes, const struct check_out 
 /* The same of a file; name is what messages call it. */
 struct cJSON *check_file(const char *path, const struct check_out *out, struct check_summary *summary);
 
+/* Rate ("flops_per_second", "bytes_per_second") of a peak's row in its fastest sample: what the device was once seen to do. */
+double check_best_rate(const struct cJSON *row, const char *rate_key);
+
 /* known.c: is this the id of a row of that workload version? */
 bool known_id(uint32_t workload_version, const char *id);
 bool known_workload(uint32_t workload_version);

@@ -129,23 +129,22 @@ static int compare_rows(const void *a, const void *b)
     return strcmp(x->id, y->id);
 }
 
-/* A peak's rate in its fastest sample: what the device was once seen to do. */
-static double best_rate(const struct check_row *row, const char *rate_key)
+double check_best_rate(const cJSON *row, const char *rate_key)
 {
-    double median = number(row->json, "median_ns"), least = median;
+    double median = number(row, "median_ns"), least = median;
     const cJSON *sample;
-    cJSON_ArrayForEach(sample, get(row->json, strcmp(text(row->json, "clock"), "device")
-                                                  ? "wall_ns"
-                                                  : "device_ns")) if (cJSON_IsNumber(sample) && sample->valuedouble < least)
+    cJSON_ArrayForEach(
+        sample, get(row, strcmp(text(row, "clock"), "device") ? "wall_ns" : "device_ns")) if (cJSON_IsNumber(sample) &&
+                                                                                              sample->valuedouble < least)
         least = sample->valuedouble;
-    return number(row->json, rate_key) * (least > 0 ? median / least : 1);
+    return number(row, rate_key) * (least > 0 ? median / least : 1);
 }
 
 static void find_most(struct check *c)
 {
     for (size_t i = 0; i < c->sorted_count; i++) {
         const struct check_row *row = c->sorted[i];
-        double rate = best_rate(row, "flops_per_second");
+        double rate = check_best_rate(row->json, "flops_per_second");
         if (row->device >= CHECK_DEVICES_MAX || strcmp(text(row->json, "group"), "peak") != 0) continue;
         if (strcmp(text(row->json, "status"), "ok") == 0 && rate > c->most_flops[row->device])
             c->most_flops[row->device] = rate;
@@ -177,7 +176,7 @@ static void check_share(const struct figures *f, const cJSON *share, const char 
                       "a good peak \"%s\" with \"%s\" in this file", why, rate_key);
         return;
     }
-    double best = best_rate(row, rate_key);
+    double best = check_best_rate(row->json, rate_key);
     snprintf(there, sizeof there, "%.9g", rate / best);
     bool cached = strcmp(key, "bandwidth") == 0 && strcmp(text(f->row->json, "cache"), "warm") == 0;
     if (rate / best > STATS_ABOVE_PEAK && !cached)

@@ -17,8 +17,7 @@ static void on_log(void *user, enum tuff_log_level level, const char *message)
 static void list_one(void *user, const char *id, const char *title, bool quick)
 {
     const struct options *options = user;
-    if (options_wants(options, id) && (quick || !options->quick))
-        printf("  %-58s %s%s\n", id, title, quick ? " (quick)" : "");
+    if (options_selects(options, id, quick)) printf("  %-58s %s%s\n", id, title, quick ? " (quick)" : "");
 }
 
 static void print_device(const struct tuff_caps *caps)

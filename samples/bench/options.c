@@ -105,7 +105,6 @@ void options_parse(struct options *options, int count, char **arguments)
     options->min_seconds = seconds > 0 ? seconds : options->quick ? 0.1 : MIN_SECONDS;
     options->min_runs = runs > 0 ? (uint32_t)runs : options->quick ? 5 : MIN_RUNS;
     options->max_seconds = most > 0 ? most : options->quick ? 2 : 60;
-    options->json_plan = options->plan && options->out;
 }
 
 bool options_are_quick(const struct options *options)
@@ -136,4 +135,9 @@ bool options_wants(const struct options *options, const char *id)
         if (strchr(pattern, '*') ? matches(pattern, id) : strstr(id, pattern) != NULL) return true;
     }
     return !options->only;
+}
+
+bool options_selects(const struct options *options, const char *id, bool quick)
+{
+    return options_wants(options, id) && (quick || !options->quick);
 }

@@ -4,6 +4,7 @@
 #define _DEFAULT_SOURCE
 #endif
 #include "bench.h"
+#include "check.h"
 #include "stats.h"
 
 #include <math.h>
@@ -217,21 +218,18 @@ struct peak {
     const char *id;
     double rate, best; /* FLOP/s or B/s: of the median, and of its fastest sample; 0: not measured */
 };
-static struct peak find_peak(const struct bench *bench, const char *id)
+static struct peak find_peak(const struct bench *bench, const char *id, const char *rate_key)
 {
     struct peak peak = {.id = id};
-    cJSON *row, *sample;
+    cJSON *row;
     cJSON_ArrayForEach(row, bench->results)
     {
+        const cJSON *rate = cJSON_GetObjectItem(row, rate_key);
         bool same = !strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(row, "id")), id) &&
                     cJSON_GetNumberValue(cJSON_GetObjectItem(row, "device")) == bench->device_index;
-        if (!same || !cJSON_IsNumber(cJSON_GetObjectItem(row, "value"))) continue;
-        double median = cJSON_GetNumberValue(cJSON_GetObjectItem(row, "median_ns")), least = median;
-        const char *clock = cJSON_GetStringValue(cJSON_GetObjectItem(row, "clock"));
-        cJSON_ArrayForEach(sample, cJSON_GetObjectItem(row, strcmp(clock, "device") ? "wall_ns" : "device_ns"))
-            least = fmin(least, cJSON_GetNumberValue(sample));
-        peak.rate = cJSON_GetNumberValue(cJSON_GetObjectItem(row, "value")) * 1e9;
-        peak.best = least > 0 ? peak.rate * median / least : peak.rate;
+        if (!same || !cJSON_IsNumber(rate)) continue;
+        peak.rate = cJSON_GetNumberValue(rate);
+        peak.best = check_best_rate(row, rate_key);
     }
     return peak;
 }
@@ -249,9 +247,9 @@ static struct shares shares_of(const struct bench *bench, const struct row *row,
     struct shares s = {0};
     struct peak none = {0}, arithmetic = none, copy = none, read = none;
     bool peak = !strcmp(row->group, "peak"), cold = row->cache && !strcmp(row->cache, "cold");
-    if (!peak && row->arithmetic && row->flops > 0) arithmetic = find_peak(bench, row->arithmetic);
-    if (!peak && row->bytes > 0) copy = find_peak(bench, COPY_PEAK);
-    if (!peak && row->bytes > 0) read = find_peak(bench, READ_PEAK);
+    if (!peak && row->arithmetic && row->flops > 0) arithmetic = find_peak(bench, row->arithmetic, "flops_per_second");
+    if (!peak && row->bytes > 0) copy = find_peak(bench, COPY_PEAK, "bytes_per_second");
+    if (!peak && row->bytes > 0) read = find_peak(bench, READ_PEAK, "bytes_per_second");
     struct peak bandwidth = read.rate > copy.rate ? read : copy;
     if (arithmetic.rate > 0) s.arithmetic = f->flops_per_second / arithmetic.rate;
     if (bandwidth.rate > 0) s.bandwidth = f->bytes_per_second / bandwidth.rate;
@@ -281,6 +279,16 @@ static void add_samples(cJSON *object, const char *name, const double *x, uint32
 {
     cJSON *array = cJSON_AddArrayToObject(object, name);
     for (uint32_t i = 0; i < count; i++) cJSON_AddItemToArray(array, cJSON_CreateNumber(x[i]));
+}
+
+void result_add_point(cJSON *points, double seconds, double value, double clock_mhz, double temperature_c)
+{
+    cJSON *point = cJSON_CreateObject();
+    add_number(point, "t", seconds);
+    add_number(point, "value", value);
+    add_number(point, "clock_mhz", clock_mhz);
+    add_number(point, "temperature_c", temperature_c);
+    cJSON_AddItemToArray(points, point);
 }
 
 /* All keys are there in every row; what was not measured, or is not shown, is null. */

@@ -86,6 +86,12 @@ static struct check tally_check(const struct tally *t, const char *kind)
                           .ok = any && t->good};
 }
 
+double verify_bound(double length)
+{
+    double share = (DEVIATIONS * sqrt(length) + 32) * UNIT_ROUNDOFF;
+    return share * share;
+}
+
 struct check verify_values(const float *got, const double *want, uint64_t count, double bound)
 {
     struct tally t = {.good = true};

@@ -24,6 +24,9 @@ enum conv_direction { CONV_FORWARD, CONV_INPUT, CONV_WEIGHT };
  * result are added up with random factors, and so are those of one operand. */
 struct check verify_conv(const struct conv_sizes *s, enum conv_direction direction, const float *a, const float *b,
                          const float *result);
+/* Bound of the nmse of operators whose elements are sums over `length` numbers: 8 sqrt(n) u of the sums (see DEVIATIONS) and 32 u
+ * for exp, sqrt and division as Vulkan allows them (3 + 2 |x| ulp of exp with |x| < 8), taken as errors of every element. */
+double verify_bound(double length);
 /* Against values in double: nmse = sum (got - want)^2 / sum want^2 within the bound. */
 struct check verify_values(const float *got, const double *want, uint64_t count, double bound);
 

@@ -2,6 +2,7 @@
  * and the evaluation after every epoch are part of it. */
 #include "bench.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,15 +40,10 @@ static bool on_step(void *user, const struct tuff_fit_progress *p)
 static bool on_epoch(void *user, const struct tuff_epoch *epoch)
 {
     struct training *t = user;
-    cJSON *point = cJSON_CreateObject();
     t->seconds = (nanoseconds_now() - t->began) * 1e-9;
     t->accuracy = epoch->validation.accuracy;
     t->epochs++;
-    cJSON_AddNumberToObject(point, "t", t->seconds);
-    cJSON_AddNumberToObject(point, "value", t->accuracy);
-    cJSON_AddNullToObject(point, "clock_mhz");
-    cJSON_AddNullToObject(point, "temperature_c");
-    cJSON_AddItemToArray(t->points, point);
+    result_add_point(t->points, t->seconds, t->accuracy, NAN, NAN);
     return t->accuracy < GOAL;
 }
 
@@ -91,7 +87,7 @@ bool works_accuracy(struct bench *bench)
     struct series series = {.per_timed = 1, .few = bench->options->min_runs > 1};
     struct training t = {.points = cJSON_CreateArray()};
     struct row row = {.group = "accuracy", .title = title, .unit = "s", .points = t.points, .message = error.message};
-    if (!options_wants(bench->options, id) || bench->options->quick) {
+    if (!options_selects(bench->options, id, false)) {
         cJSON_Delete(t.points);
         return true;
     }

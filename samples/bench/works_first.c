@@ -178,7 +178,7 @@ bool works_first(struct bench *bench)
     for (size_t i = 0; i < COUNT(works) && !is_fatal(status) && !is_stopping(); i++)
         for (int warm = 0; warm < 2 && !is_fatal(status) && !is_stopping(); warm++) {
             id_of(i, warm, id, sizeof id);
-            if (options_wants(bench->options, id) && (works[i].quick || !bench->options->quick))
+            if (options_selects(bench->options, id, works[i].quick))
                 status = run_work(bench, i, warm, possible ? folder : NULL);
         }
     if (possible) clear_folder(folder, true);

@@ -132,7 +132,7 @@ static bool run_wanted(void *user, const struct net_work *work)
     char id[128];
     id_of(work, id, sizeof id);
     if (is_stopping()) return false;
-    if (!options_wants(bench->options, id) || (bench->options->quick && !is_quick(work))) return true;
+    if (!options_selects(bench->options, id, is_quick(work))) return true;
     return !is_fatal(run_work(bench, work));
 }
 
@@ -162,7 +162,7 @@ static bool print_plan(void *user, const struct net_work *work)
     struct tuff_plan_figures f = {0};
     char id[128];
     id_of(work, id, sizeof id);
-    if (!options_wants(plans->bench->options, id) || (plans->bench->options->quick && !is_quick(work))) return true;
+    if (!options_selects(plans->bench->options, id, is_quick(work))) return true;
     tuff_status status = bench_work_create(plans->bench->context, work->net, work->mode, work->batch, &w, &error);
     struct tuff_executable_params params = {
         .struct_size = sizeof params, .outputs = w.outputs, .output_count = w.output_count};

@@ -10,7 +10,6 @@
 #include <string.h>
 
 enum { TENSORS_MAX = 6, OUTPUTS_MAX = 3, COPIES_MAX = 1024 };
-static const double UNIT_ROUNDOFF = 5.9604644775390625e-08; /* 2^-24 */
 
 /* One operator as a graph; its inputs are uniform in [-1, 1), number i by seed i + 1. */
 struct built {
@@ -27,6 +26,7 @@ struct kind {
     void (*build)(struct tuff_graph *g, const struct work *work, struct built *b);
     struct check (*verify)(const struct work *work, float *const *in, const float *out); /* NULL: tuff_evaluate */
     const char *unit;
+    enum conv_direction direction; /* of convolutions */
 };
 struct work {
     const char *name, *what; /* of the id; of the title */
@@ -73,8 +73,9 @@ static struct conv_sizes conv_sizes_of(const struct work *w)
     return s;
 }
 
-static void build_conv(struct tuff_graph *g, const struct work *w, struct built *b, enum conv_direction direction)
+static void build_conv(struct tuff_graph *g, const struct work *w, struct built *b)
 {
+    enum conv_direction direction = w->kind->direction;
     struct conv_sizes s = conv_sizes_of(w);
     struct tuff_conv2d_params p = {.stride = {s.stride, s.stride}, .pad = {s.pad, s.pad, s.pad, s.pad}, .groups = s.groups};
     struct tuff_shape of_x = TUFF_SHAPE(s.n, s.ci, s.h, s.w), of_w = TUFF_SHAPE(s.co, s.ci / s.groups, s.kernel, s.kernel);
@@ -92,32 +93,10 @@ static void build_conv(struct tuff_graph *g, const struct work *w, struct built 
     }
 }
 
-static void build_conv_forward(struct tuff_graph *g, const struct work *w, struct built *b)
-{
-    build_conv(g, w, b, CONV_FORWARD);
-}
-static void build_conv_input(struct tuff_graph *g, const struct work *w, struct built *b)
-{
-    build_conv(g, w, b, CONV_INPUT);
-}
-static void build_conv_weight(struct tuff_graph *g, const struct work *w, struct built *b)
-{
-    build_conv(g, w, b, CONV_WEIGHT);
-}
-static struct check verify_conv_forward(const struct work *w, float *const *in, const float *out)
+static struct check verify_conv_work(const struct work *w, float *const *in, const float *out)
 {
     struct conv_sizes s = conv_sizes_of(w);
-    return verify_conv(&s, CONV_FORWARD, in[0], in[1], out);
-}
-static struct check verify_conv_input(const struct work *w, float *const *in, const float *out)
-{
-    struct conv_sizes s = conv_sizes_of(w);
-    return verify_conv(&s, CONV_INPUT, in[0], in[1], out);
-}
-static struct check verify_conv_weight(const struct work *w, float *const *in, const float *out)
-{
-    struct conv_sizes s = conv_sizes_of(w);
-    return verify_conv(&s, CONV_WEIGHT, in[0], in[1], out);
+    return verify_conv(&s, w->kind->direction, in[0], in[1], out);
 }
 
 /* ---- attention: b, heads, key-value heads, tokens, width of a head, causal --------------------------------------------------------- */
@@ -198,17 +177,17 @@ static void build_adam(struct tuff_graph *g, const struct work *w, struct built 
 
 /* ---- the table ------------------------------------------------------------------------------------------------------------------------- */
 
-static const struct kind matmul = {"matmul", build_matmul, verify_matmul_work, "GFLOP/s"},
-                         forward = {"forward", build_conv_forward, verify_conv_forward, "GFLOP/s"},
-                         input_grad = {"input gradient", build_conv_input, verify_conv_input, "GFLOP/s"},
-                         weight_grad = {"weight gradient", build_conv_weight, verify_conv_weight, "GFLOP/s"},
-                         attention = {"attention", build_attention, NULL, "GFLOP/s"},
-                         softmax = {"softmax", build_softmax, NULL, "GB/s"},
-                         layer_norm = {"layer norm", build_layer_norm, NULL, "GB/s"},
-                         rms_norm = {"RMS norm", build_rms_norm, NULL, "GB/s"},
-                         batch_norm = {"batch norm, training", build_batch_norm, NULL, "GB/s"},
-                         add = {"a + b", build_add, NULL, "GB/s"}, gelu = {"gelu", build_gelu, NULL, "GB/s"},
-                         adam = {"Adam update", build_adam, NULL, "GB/s"};
+static const struct kind matmul = {"matmul", build_matmul, verify_matmul_work, "GFLOP/s", 0},
+                         forward = {"forward", build_conv, verify_conv_work, "GFLOP/s", CONV_FORWARD},
+                         input_grad = {"input gradient", build_conv, verify_conv_work, "GFLOP/s", CONV_INPUT},
+                         weight_grad = {"weight gradient", build_conv, verify_conv_work, "GFLOP/s", CONV_WEIGHT},
+                         attention = {"attention", build_attention, NULL, "GFLOP/s", 0},
+                         softmax = {"softmax", build_softmax, NULL, "GB/s", 0},
+                         layer_norm = {"layer norm", build_layer_norm, NULL, "GB/s", 0},
+                         rms_norm = {"RMS norm", build_rms_norm, NULL, "GB/s", 0},
+                         batch_norm = {"batch norm, training", build_batch_norm, NULL, "GB/s", 0},
+                         add = {"a + b", build_add, NULL, "GB/s", 0}, gelu = {"gelu", build_gelu, NULL, "GB/s", 0},
+                         adam = {"Adam update", build_adam, NULL, "GB/s", 0};
 
 #define CONV(name, what, quick, ...)                                                                                        \
     {name "/forward", what, &forward, {__VA_ARGS__}, quick, 0},                                                             \
@@ -388,8 +367,7 @@ static void finish(struct run *r)
     free(r->out);
 }
 
-/* Of the graph in double. The bound: 8 sqrt(n) u for sums over n (verify.c) and 32 u for exp, sqrt and division as Vulkan
- * allows them (3 + 2 |x| ulp of exp with |x| < 8), taken as errors of every element. */
+/* Of the graph in double. */
 static tuff_status verify_by_evaluation(struct run *r, struct check *check, struct tuff_error *error)
 {
     struct tuff_leaf_content leaves[TENSORS_MAX];
@@ -402,8 +380,7 @@ static tuff_status verify_by_evaluation(struct run *r, struct check *check, stru
                                           .leaves = leaves,
                                           .leaf_count = r->built.in_count};
     tuff_status status = want ? tuff_evaluate(r->graph, &params, results, error) : TUFF_ERR_MEMORY;
-    double share = (8 * sqrt(r->built.length) + 32) * UNIT_ROUNDOFF;
-    if (status == TUFF_OK) *check = verify_values(r->out, want, r->out_count, share * share);
+    if (status == TUFF_OK) *check = verify_values(r->out, want, r->out_count, verify_bound(r->built.length));
     free(want);
     return status;
 }
@@ -494,7 +471,7 @@ bool works_operators(struct bench *bench)
         for (int c = 0; c < 2; c++) {
             char id[128];
             id_of(&works[i], caches[c], id, sizeof id);
-            wanted[c] = options_wants(bench->options, id) && (works[i].quick || !bench->options->quick);
+            wanted[c] = options_selects(bench->options, id, works[i].quick);
         }
         if ((wanted[0] || wanted[1]) && is_fatal(run_work(bench, &works[i], wanted))) return false;
     }
@@ -508,20 +485,6 @@ static const double POINT_NS = 0.5e9, BURST_SECONDS = 5, SHORT_NS = 20e6;
 enum { IN_FLIGHT = 8 };
 
 void list_sustained(work_visit *visit, void *user) { visit(user, sustained_id, sustained_title, false); }
-
-static void add_point(cJSON *points, double seconds, double value, const struct sensors *sensors)
-{
-    cJSON *point = cJSON_CreateObject();
-    const double numbers[] = {seconds, value, sensors_clock(sensors), sensors_temperature(sensors)};
-    static const char *const names[] = {"t", "value", "clock_mhz", "temperature_c"};
-    for (size_t i = 0; i < COUNT(names); i++) {
-        if (isfinite(numbers[i]))
-            cJSON_AddNumberToObject(point, names[i], numbers[i]);
-        else
-            cJSON_AddNullToObject(point, names[i]);
-    }
-    cJSON_AddItemToArray(points, point);
-}
 
 /* Several runs at once where they are short, so that the device never waits for the host; waited for at the end. */
 static tuff_status run_several(struct run *r, uint32_t count, struct tuff_error *error)
@@ -550,7 +513,7 @@ static tuff_status sustain(struct run *r, struct series *series, cJSON *points, 
         if (status != TUFF_OK) break;
         flight = each < SHORT_NS ? IN_FLIGHT : 1;
         runs_in_all += runs;
-        add_point(points, (at - began) * 1e-9, value, &sensors);
+        result_add_point(points, (at - began) * 1e-9, value, sensors_clock(&sensors), sensors_temperature(&sensors));
         if ((start - began) * 1e-9 < BURST_SECONDS && value > *burst) *burst = value;
         if (at - began > total * 2 / 3 && !series_add(series, each, -1)) status = TUFF_ERR_MEMORY;
         progress("%s: %.0f of %.0f s, %.4g GFLOP/s", sustained_title, (at - began) * 1e-9, total * 1e-9, value);

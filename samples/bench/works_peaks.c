@@ -219,7 +219,7 @@ static void need(void *user, const char *id, const char *title, bool quick)
 {
     struct needs *needs = user;
     (void)title;
-    needs->any = needs->any || (options_wants(needs->options, id) && (quick || !needs->options->quick));
+    needs->any = needs->any || options_selects(needs->options, id, quick);
 }
 
 bool works_peaks(struct bench *bench)
@@ -233,7 +233,7 @@ bool works_peaks(struct bench *bench)
     for (size_t i = 0; i < COUNT(probes) && !is_stopping(); i++) {
         id_of(probes[i].kind, id, sizeof id);
         bool needed = needs.any && (!strcmp(id, F32_PEAK) || !strcmp(id, COPY_PEAK) || !strcmp(id, READ_PEAK));
-        bool asked = options_wants(options, id) && (probes[i].quick || !options->quick);
+        bool asked = options_selects(options, id, probes[i].quick);
         if ((needed || asked) && is_fatal(run_one_probe(bench, i))) return false;
     }
     for (size_t i = 0; i < COUNT(transfers); i++) wanted[i] = options_wants(options, transfers[i].id);
