@@ -34,7 +34,8 @@ struct tuff_caps {
     uint32_t max_shared_bytes, max_push_bytes, max_storage_buffers; /* per stage */
     uint64_t max_storage_range, max_allocation_bytes;
     uint32_t max_allocation_count, storage_alignment;
-    double timestamp_period_ns; /* 0: no timestamps */
+    uint32_t max_texels, texel_alignment; /* of 16 bytes that a texel buffer may have; bytes */
+    double timestamp_period_ns;           /* 0: no timestamps */
     uint32_t heap_count;
     struct {
         uint64_t bytes, budget_bytes, used_bytes; /* budget 0: unknown */
@@ -62,7 +63,8 @@ enum tuff_driver_effect {
     TUFF_DRIVER_CUTS_LOOPS = 1 << 0,        /* loops of an invocation must stay below 65535 rounds */
     TUFF_DRIVER_BATCHES_PIPELINES = 1 << 1, /* pipelines are made by one call, instead of one a thread */
     TUFF_DRIVER_REGISTER_TILES = 1 << 2,    /* matrix products in flat workgroups, without shared memory */
-    TUFF_DRIVER_COMPILES_FAST = 1 << 3      /* larger tiles, on software devices */
+    TUFF_DRIVER_COMPILES_FAST = 1 << 3,     /* larger tiles, on software devices */
+    TUFF_DRIVER_READS_TEXELS = 1 << 4       /* kernels read through texel buffers where they can */
 };
 /* One row of the table of known drivers: a defect, or what a driver likes better. Static texts. */
 struct tuff_driver_row {

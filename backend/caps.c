@@ -2,6 +2,7 @@
  *
  * Needs an instance. Asks only structures that the device's version or extensions know, so that old drivers see none else. */
 #include "backend/instance.h"
+#include "backend/plan.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -266,6 +267,9 @@ static void copy_limits(struct tuff_caps *caps, const VkPhysicalDeviceProperties
     caps->max_allocation_bytes = UINT64_C(1) << 30; /* Vulkan's floor, until maintenance3 tells */
     caps->storage_alignment = (uint32_t)limits->minStorageBufferOffsetAlignment;
     if (!caps->storage_alignment) caps->storage_alignment = 4;
+    caps->max_texels = limits->maxTexelBufferElements;
+    caps->texel_alignment = (uint32_t)limits->minTexelBufferOffsetAlignment;
+    if (!caps->texel_alignment) caps->texel_alignment = TUFF_TEXEL_BYTES;
 }
 
 struct property_chain {

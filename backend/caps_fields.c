@@ -38,6 +38,8 @@ static const struct tuff_caps_field fields[] = {
     FIELD(max_storage_buffers, "storage buffers per stage", TUFF_FIELD_U32),
     FIELD(storage_alignment, "storage alignment, bytes", TUFF_FIELD_U32),
     FIELD(max_storage_range, "storage range, bytes", TUFF_FIELD_U64),
+    FIELD(max_texels, "texels of a buffer", TUFF_FIELD_U32),
+    FIELD(texel_alignment, "texel alignment, bytes", TUFF_FIELD_U32),
     FIELD(max_allocation_bytes, "one allocation, bytes", TUFF_FIELD_U64),
     FIELD(max_allocation_count, "allocations", TUFF_FIELD_U32),
 };

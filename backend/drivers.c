@@ -34,6 +34,12 @@ static const struct row table[] = {
      .driver = VK_DRIVER_ID_MESA_LLVMPIPE,
      .below = MESA(23, 0),
      .effects = TUFF_DRIVER_COMPILES_FAST},
+    {{"llvmpipe-texels", "kernels read through texel buffers of four floats",
+      "a load from a storage buffer is done lane by lane with a check, a fetch of four floats by vectors: 5 to 8 times "
+      "the speed with AVX2, 1.6 times with AVX-512",
+      "measured: Mesa 22.3.6, 25.0.7 and 26.2; tuff-bench, copy and read"},
+     .driver = VK_DRIVER_ID_MESA_LLVMPIPE,
+     .effects = TUFF_DRIVER_READS_TEXELS},
     {{"adreno-batch", "all pipelines of a program are made by one call",
       "compiles the members of a batch on threads of its own, but serializes calls (1.7 s against 0.3 s)",
       "executorch pull request 11345"},

@@ -91,6 +91,7 @@ static const struct {
     {"range", offsetof(struct tuff_caps, max_storage_range), true, false},
     {"allocation", offsetof(struct tuff_caps, max_allocation_bytes), true, false},
     {"allocations", offsetof(struct tuff_caps, max_allocation_count), false, false},
+    {"texels", offsetof(struct tuff_caps, max_texels), false, false},
     {"alignment", offsetof(struct tuff_caps, storage_alignment), false, true},
 };
 static const struct {

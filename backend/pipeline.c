@@ -146,13 +146,17 @@ static tuff_status check_limits(struct tuff_device *device, const char *name, co
         {"invocations in a workgroup along y", needs->local_size[1], caps->max_workgroup_size[1]},
         {"invocations in a workgroup along z", needs->local_size[2], caps->max_workgroup_size[2]},
         {"bytes of push constants", pipeline->push_bytes, caps->max_push_bytes},
-        {"storage buffers", pipeline->binding_count, caps->max_storage_buffers},
+        {"storage buffers", needs->storage_buffers, caps->max_storage_buffers},
     };
     for (size_t i = 0; i < TUFF_COUNT(rows); i++)
         if (rows[i].needed > rows[i].limit)
             return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED, "kernel %s needs %llu %s; %s has %llu", name,
                              (unsigned long long)rows[i].needed, rows[i].what, caps->name,
                              (unsigned long long)rows[i].limit);
+    if (needs->texels != pipeline->texels)
+        return tuff_fail(device->context, error, TUFF_ERR_USAGE,
+                         "kernel %s reads bindings %#x as texels; the launch gives %#x so", name, needs->texels,
+                         pipeline->texels);
     if (needs->missing_capability)
         return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED,
                          "kernel %s needs SPIR-V capability %u, which %s lacks", name, needs->missing_capability,
@@ -172,7 +176,7 @@ static tuff_status create_layouts(struct tuff_device *device, struct tuff_pipeli
     if (!bindings) return tuff_fail_memory(device->context, error);
     for (uint32_t i = 0; i < pipeline->binding_count; i++)
         bindings[i] = (VkDescriptorSetLayoutBinding){.binding = i,
-                                                     .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                                     .descriptorType = tuff_descriptor_type(pipeline->texels, i),
                                                      .descriptorCount = 1,
                                                      .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
     VkDescriptorSetLayoutCreateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
@@ -238,8 +242,11 @@ static tuff_status prepare(struct tuff_device *device, const struct tuff_plan *p
     job->kernel = kernel;
     job->pipeline = tuff_alloc(device->context, sizeof *job->pipeline);
     if (!job->pipeline) return tuff_fail_memory(device->context, error);
-    *job->pipeline = (struct tuff_pipeline){
-        .key = {key[0], key[1]}, .references = 1, .binding_count = want->binding_count, .push_bytes = want->push_bytes};
+    *job->pipeline = (struct tuff_pipeline){.key = {key[0], key[1]},
+                                            .references = 1,
+                                            .binding_count = want->binding_count,
+                                            .push_bytes = want->push_bytes,
+                                            .texels = want->texels};
     TUFF_TRY(tuff_spirv_read(device->context, module->spirv, module->words, specs, kernel->spec_count, &device->caps, &needs,
                              error));
     TUFF_TRY(check_limits(device, kernel->file, &needs, job->pipeline, error));
@@ -326,7 +333,7 @@ static void make_key(const struct tuff_plan *plan, const struct tuff_module *mod
                      uint64_t key[2])
 {
     const struct tuff_plan_kernel *kernel = &plan->kernels[want->kernel];
-    const uint32_t shape[3] = {want->binding_count, want->push_bytes, module->full_subgroups};
+    const uint32_t shape[4] = {want->binding_count, want->push_bytes, module->full_subgroups, want->texels};
     for (uint64_t i = 0; i < 2; i++) {
         key[i] = tuff_hash(i * UINT64_C(0x9e3779b97f4a7c15), module->spirv, module->words * sizeof *module->spirv);
         key[i] = tuff_hash(key[i], plan->specs + kernel->spec_first, kernel->spec_count * sizeof *plan->specs);

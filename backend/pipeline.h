@@ -16,6 +16,7 @@ struct tuff_pipeline {
     uint64_t key[2];
     uint32_t references; /* under the lock of the list */
     uint32_t binding_count, push_bytes;
+    uint32_t texels;                  /* tuff_launch_texels */
     VkDescriptorSetLayout set_layout; /* [owned] */
     VkPipelineLayout layout;          /* [owned] */
     VkPipeline handle;                /* [owned] */
@@ -23,9 +24,15 @@ struct tuff_pipeline {
 
 /* What a program wants: a kernel of the plan with the bindings and push bytes of its launches. */
 struct tuff_pipeline_want {
-    uint32_t kernel, binding_count, push_bytes;
+    uint32_t kernel, binding_count, push_bytes, texels;
     struct tuff_pipeline *pipeline; /* [retained] the answer */
 };
+
+static inline VkDescriptorType tuff_descriptor_type(uint32_t texels, uint32_t binding)
+{
+    return binding < 32 && texels >> binding & 1 ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
+                                                 : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+}
 
 /* SPIR-V of one kernel of a plan. */
 struct tuff_module {

@@ -11,6 +11,12 @@ const char *tuff_memory_name(enum tuff_memory memory)
     return (unsigned)memory < TUFF_MEMORY_COUNT ? names[memory] : "?";
 }
 
+const char *tuff_texels_name(enum tuff_texels texels)
+{
+    static const char *const names[TUFF_TEXELS_COUNT] = {"storage", "rgba32f", "rgba32i", "rgba32ui"};
+    return (unsigned)texels < TUFF_TEXELS_COUNT ? names[texels] : "?";
+}
+
 void tuff_plan_init(struct tuff_plan *plan, struct tuff_context *context)
 {
     *plan = (struct tuff_plan){0};
@@ -141,6 +147,14 @@ uint32_t tuff_plan_add_launch(struct tuff_plan *plan, const struct tuff_plan_lau
     plan->push_word_count += push_count;
     plan->launches[plan->launch_count] = copy;
     return plan->launch_count++;
+}
+
+uint32_t tuff_launch_texels(const struct tuff_plan *plan, const struct tuff_plan_launch *launch)
+{
+    uint32_t mask = 0;
+    for (uint32_t i = 0; i < launch->binding_count && i < 32; i++)
+        mask |= (uint32_t)(plan->bindings[launch->binding_first + i].texels != TUFF_TEXELS_NONE) << i;
+    return mask;
 }
 
 static bool bindings_conflict(const struct tuff_plan *plan, const struct tuff_plan_binding *a,
@@ -280,6 +294,10 @@ static tuff_status check_binding(const struct tuff_plan *plan, uint32_t launch, 
     if (!(binding->access & (TUFF_READ | TUFF_WRITE)) || binding->access & ~(uint32_t)(TUFF_READ | TUFF_WRITE))
         return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) binds slot %u without access", launch,
                          label_of(plan, launch), binding->slot);
+    if (binding->texels >= TUFF_TEXELS_COUNT ||
+        (binding->texels && (binding->access != TUFF_READ || binding->bytes % TUFF_TEXEL_BYTES)))
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) cannot bind %llu bytes of slot %u as texels",
+                         launch, label_of(plan, launch), (unsigned long long)binding->bytes, binding->slot);
     if (slot->memory == TUFF_MEMORY_CONST && binding->access & TUFF_WRITE)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) writes the constant %s", launch,
                          label_of(plan, launch), slot->name);
@@ -355,7 +373,7 @@ static uint64_t hash_launch(const struct tuff_plan *plan, uint64_t hash, const s
                 launch->flops, launch->binding_count, launch->push_count);
     for (uint32_t i = 0; i < launch->binding_count; i++) {
         const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
-        hash = HASH(hash, binding->slot, binding->access, binding->offset, binding->bytes, binding->few);
+        hash = HASH(hash, binding->slot, binding->access, binding->offset, binding->bytes, binding->few, binding->texels);
     }
     for (uint32_t i = 0; i < launch->push_count; i++) hash = HASH(hash, plan->push_words[launch->push_first + i]);
     return hash;

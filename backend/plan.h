@@ -47,6 +47,12 @@ struct tuff_plan_kernel {
 
 enum tuff_access { TUFF_READ = 1, TUFF_WRITE = 2 };
 
+/* How a binding is bound: as a storage buffer, or as a uniform texel buffer of TUFF_TEXEL_BYTES a texel, for reading alone. A
+ * launch may write memory that it reads as texels only where the same invocation has read before it writes. */
+enum tuff_texels { TUFF_TEXELS_NONE, TUFF_TEXELS_F32, TUFF_TEXELS_I32, TUFF_TEXELS_U32, TUFF_TEXELS_COUNT };
+const char *tuff_texels_name(enum tuff_texels texels); /* "rgba32f"; NONE: "storage" */
+#define TUFF_TEXEL_BYTES 16u
+
 struct tuff_plan_binding { /* binding number = position in the launch */
     uint32_t slot;
     uint32_t access; /* enum tuff_access bits */
@@ -54,6 +60,7 @@ struct tuff_plan_binding { /* binding number = position in the launch */
     uint64_t bytes;  /* multiple of 4 */
     uint64_t
         few; /* bytes of these that the launch can read at most, where that is less (rows that a gather chooses); 0: all */
+    uint32_t texels; /* enum tuff_texels; other than NONE: READ alone, bytes a multiple of TUFF_TEXEL_BYTES */
 };
 
 struct tuff_plan_launch {
@@ -103,6 +110,9 @@ static inline uint64_t tuff_binding_reads(const struct tuff_plan_binding *bindin
 {
     return binding->few ? binding->few : binding->bytes;
 }
+
+/* Bit i: binding i of the launch is bound as texels. */
+uint32_t tuff_launch_texels(const struct tuff_plan *plan, const struct tuff_plan_launch *launch);
 
 uint64_t tuff_plan_hash(const struct tuff_plan *plan);
 /* One line per slot, kernel and launch. */

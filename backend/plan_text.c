@@ -5,7 +5,7 @@
  *   slot 0 "x" input offset=0 bytes=1024
  *   slot 1 "c" const offset=0 bytes=4 data=0000803f
  *   kernel 0 "row_softmax" defines="" hooks="" specs=0:256
- *   launch 0 "softmax y" kernel=0 groups=8,1,1 flops=0 barrier cut bind=0:r:0:1024,2:w:0:1024 push=80
+ *   launch 0 "softmax y" kernel=0 groups=8,1,1 flops=0 barrier cut bind=0:r@rgba32f:0:1024,2:w:0:1024 push=80
  *
  * The text is untrusted: the parser never allocates more than a small multiple of its length. */
 #include "backend/plan.h"
@@ -71,8 +71,9 @@ static void print_launch(const struct tuff_plan *plan, uint32_t index, struct tu
     tuff_text_add(text, "%s%s", launch->barrier ? " barrier" : "", launch->cut ? " cut" : "");
     for (uint32_t i = 0; i < launch->binding_count; i++) {
         const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
-        tuff_text_add(text, "%s%u:%s:%llu:%llu", i ? "," : " bind=", binding->slot, access[binding->access & 3],
-                      (unsigned long long)binding->offset, (unsigned long long)binding->bytes);
+        tuff_text_add(text, "%s%u:%s", i ? "," : " bind=", binding->slot, access[binding->access & 3]);
+        if (binding->texels) tuff_text_add(text, "@%s", tuff_texels_name((enum tuff_texels)binding->texels));
+        tuff_text_add(text, ":%llu:%llu", (unsigned long long)binding->offset, (unsigned long long)binding->bytes);
         if (binding->few) tuff_text_add(text, ":%llu", (unsigned long long)binding->few);
     }
     for (uint32_t i = 0; i < launch->push_count; i++)
@@ -288,6 +289,15 @@ static uint32_t read_access(struct reader *reader)
     return access;
 }
 
+static uint32_t read_texels(struct reader *reader)
+{
+    if (!accept(reader, "@")) return TUFF_TEXELS_NONE;
+    for (unsigned i = TUFF_TEXELS_F32; i < TUFF_TEXELS_COUNT; i++)
+        if (accept(reader, tuff_texels_name((enum tuff_texels)i))) return i;
+    expected(reader, "a format of texels");
+    return TUFF_TEXELS_NONE;
+}
+
 /* bind= list into scratch; returns the number of bindings. */
 static uint32_t read_bindings(struct reader *reader)
 {
@@ -301,6 +311,7 @@ static uint32_t read_bindings(struct reader *reader)
         if (binding.slot >= reader->plan->slot_count) expected(reader, "a slot of this plan");
         expect(reader, ":");
         binding.access = read_access(reader);
+        binding.texels = read_texels(reader);
         expect(reader, ":");
         binding.offset = number64(reader);
         expect(reader, ":");

@@ -27,6 +27,15 @@ static tuff_status check_binding(struct tuff_device *device, const struct tuff_p
         return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED, "%s: binds %llu bytes of %s; %s binds at most %llu",
                          launch->label, (unsigned long long)binding->bytes, slot->name, device->caps.name,
                          (unsigned long long)device->caps.max_storage_range);
+    uint64_t texels = binding->texels ? binding->bytes / TUFF_TEXEL_BYTES : 0;
+    if (texels > device->caps.max_texels)
+        return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED, "%s: reads %llu texels of %s; %s binds at most %u",
+                         launch->label, (unsigned long long)texels, slot->name, device->caps.name, device->caps.max_texels);
+    if (binding->texels && (slot->offset + binding->offset) % device->caps.texel_alignment)
+        return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED,
+                         "%s: reads %s as texels from %llu on; %s wants multiples of %u", launch->label, slot->name,
+                         (unsigned long long)(slot->offset + binding->offset), device->caps.name,
+                         device->caps.texel_alignment);
     if ((slot->offset + binding->offset) % device->caps.storage_alignment)
         return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED, "%s: binds %s at %llu; %s wants multiples of %u",
                          launch->label, slot->name, (unsigned long long)(slot->offset + binding->offset), device->caps.name,
@@ -51,12 +60,14 @@ static tuff_status check_launches(struct tuff_device *device, const struct tuff_
 }
 
 /* Index of the want, which is added if there is no equal one. */
-static uint32_t want_of(struct tuff_program *program, const struct tuff_plan_launch *launch)
+static uint32_t want_of(struct tuff_program *program, const struct tuff_plan *plan, const struct tuff_plan_launch *launch)
 {
-    struct tuff_pipeline_want want = {launch->kernel, launch->binding_count, launch->push_count * 4, NULL};
+    struct tuff_pipeline_want want = {launch->kernel, launch->binding_count, launch->push_count * 4,
+                                      tuff_launch_texels(plan, launch), NULL};
     for (uint32_t i = program->want_count; i-- > 0;) {
         const struct tuff_pipeline_want *old = &program->wants[i];
-        if (old->kernel == want.kernel && old->binding_count == want.binding_count && old->push_bytes == want.push_bytes)
+        if (old->kernel == want.kernel && old->binding_count == want.binding_count && old->push_bytes == want.push_bytes &&
+            old->texels == want.texels)
             return i;
     }
     program->wants[program->want_count] = want;
@@ -77,7 +88,7 @@ static tuff_status copy_launches(struct tuff_program *program, const struct tuff
         copy->kernel = tuff_arena_strdup(arena, plan->kernels[launch->kernel].file);
         if (!copy->label || !copy->kernel) return tuff_fail_memory(program->device->context, error);
         copy->flops = launch->flops;
-        copy->want = want_of(program, launch);
+        copy->want = want_of(program, plan, launch);
         for (uint32_t k = 0; k < launch->binding_count; k++) {
             const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + k];
             if (binding->access & TUFF_READ) copy->bytes += tuff_binding_reads(binding);
@@ -154,6 +165,8 @@ void tuff_program_destroy(struct tuff_program *program)
     struct tuff_device *device = program->device;
     if (program->ticket) (void)!tuff_device_wait(device, program->ticket, UINT64_MAX, NULL);
     if (program->pool) device->vk.vkDestroyCommandPool(device->handle, program->pool, NULL);
+    for (uint32_t i = 0; i < program->view_count; i++)
+        device->vk.vkDestroyBufferView(device->handle, program->views[i], NULL);
     if (program->descriptors) device->vk.vkDestroyDescriptorPool(device->handle, program->descriptors, NULL);
     if (program->queries) device->vk.vkDestroyQueryPool(device->handle, program->queries, NULL);
     for (uint32_t i = 0; i < program->want_count; i++) tuff_pipelines_release(device, program->wants[i].pipeline);

@@ -19,9 +19,11 @@ struct tuff_program {
     struct tuff_program_launch *launches;          /* [arena] */
     uint32_t want_count, launch_count;
     VkDescriptorPool descriptors; /* [owned] */
-    VkCommandPool pool;           /* [owned] */
-    VkCommandBuffer *commands;    /* [arena] one per submission */
-    VkQueryPool queries;          /* [owned] two of the run, then two per launch where profiled; NULL: no timestamps */
+    VkBufferView *views;          /* [arena] of bindings that are read as texels, each [owned] */
+    uint32_t view_count;
+    VkCommandPool pool;        /* [owned] */
+    VkCommandBuffer *commands; /* [arena] one per submission */
+    VkQueryPool queries;       /* [owned] two of the run, then two per launch where profiled; NULL: no timestamps */
     bool profile, timed;
     uint64_t ticket; /* of the last run; 0: none */
     struct tuff_program_counts counts;

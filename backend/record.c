@@ -8,33 +8,68 @@ static tuff_status create_descriptor_pool(struct tuff_program *program, const st
                                           struct tuff_error *error)
 {
     struct tuff_device *device = program->device;
-    VkDescriptorPoolSize size = {.type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-                                 .descriptorCount = plan->binding_count ? plan->binding_count : 1};
+    uint32_t texels = 0;
+    for (uint32_t i = 0; i < plan->binding_count; i++) texels += plan->bindings[i].texels != TUFF_TEXELS_NONE;
+    VkDescriptorPoolSize sizes[2] = {
+        {.type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+         .descriptorCount = plan->binding_count > texels ? plan->binding_count - texels : 1},
+        {.type = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, .descriptorCount = texels},
+    };
     VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
                                        .maxSets = plan->launch_count,
-                                       .poolSizeCount = 1,
-                                       .pPoolSizes = &size};
+                                       .poolSizeCount = texels ? 2 : 1,
+                                       .pPoolSizes = sizes};
     VkResult result = device->vk.vkCreateDescriptorPool(device->handle, &info, NULL, &program->descriptors);
     if (result == VK_SUCCESS) return TUFF_OK;
     program->descriptors = VK_NULL_HANDLE;
     return tuff_device_fail(device, error, result, "vkCreateDescriptorPool");
 }
 
-static void write_set(struct tuff_program *program, const struct tuff_plan *plan, const struct tuff_plan_launch *launch,
-                      VkDescriptorSet set, VkDescriptorBufferInfo *infos, VkWriteDescriptorSet *write)
+/* What vkUpdateDescriptorSets is given: one entry a binding in each array. */
+struct descriptor_writes {
+    VkDescriptorBufferInfo *buffers;
+    VkWriteDescriptorSet *writes;
+};
+
+static tuff_status create_view(struct tuff_program *program, const struct tuff_plan_binding *binding,
+                               const VkDescriptorBufferInfo *range, struct tuff_error *error)
+{
+    static const VkFormat formats[TUFF_TEXELS_COUNT] = {VK_FORMAT_UNDEFINED, VK_FORMAT_R32G32B32A32_SFLOAT,
+                                                        VK_FORMAT_R32G32B32A32_SINT, VK_FORMAT_R32G32B32A32_UINT};
+    struct tuff_device *device = program->device;
+    VkBufferViewCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
+                                   .buffer = range->buffer,
+                                   .format = formats[binding->texels],
+                                   .offset = range->offset,
+                                   .range = range->range};
+    VkResult result = device->vk.vkCreateBufferView(device->handle, &info, NULL, &program->views[program->view_count]);
+    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkCreateBufferView");
+    program->view_count++;
+    return TUFF_OK;
+}
+
+static tuff_status write_set(struct tuff_program *program, const struct tuff_plan *plan,
+                             const struct tuff_plan_launch *launch, VkDescriptorSet set, const struct descriptor_writes *out,
+                             struct tuff_error *error)
 {
     for (uint32_t i = 0; i < launch->binding_count; i++) {
-        const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
+        uint32_t at = launch->binding_first + i;
+        const struct tuff_plan_binding *binding = &plan->bindings[at];
         const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
-        infos[i] = (VkDescriptorBufferInfo){.buffer = program->memory[slot->memory]->handle,
-                                            .offset = slot->offset + binding->offset,
-                                            .range = binding->bytes};
+        out->buffers[at] = (VkDescriptorBufferInfo){.buffer = program->memory[slot->memory]->handle,
+                                                    .offset = slot->offset + binding->offset,
+                                                    .range = binding->bytes};
+        if (binding->texels) TUFF_TRY(create_view(program, binding, &out->buffers[at], error));
+        out->writes[at] = (VkWriteDescriptorSet){
+            .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+            .dstSet = set,
+            .dstBinding = i,
+            .descriptorCount = 1,
+            .descriptorType = binding->texels ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+            .pBufferInfo = &out->buffers[at],
+            .pTexelBufferView = binding->texels ? &program->views[program->view_count - 1] : NULL};
     }
-    *write = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
-                                    .dstSet = set,
-                                    .descriptorCount = launch->binding_count, /* runs on over bindings of one type */
-                                    .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-                                    .pBufferInfo = infos};
+    return TUFF_OK;
 }
 
 static tuff_status allocate_sets(struct tuff_program *program, VkDescriptorSetLayout *layouts, VkDescriptorSet *sets,
@@ -62,24 +97,20 @@ tuff_status tuff_program_bind(struct tuff_program *program, const struct tuff_pl
     TUFF_TRY(create_descriptor_pool(program, plan, error));
     VkDescriptorSetLayout *layouts = tuff_alloc(context, plan->launch_count * sizeof(VkDescriptorSetLayout));
     VkDescriptorSet *sets = tuff_alloc(context, plan->launch_count * sizeof(VkDescriptorSet));
-    VkWriteDescriptorSet *writes = tuff_alloc(context, plan->launch_count * sizeof *writes);
-    VkDescriptorBufferInfo *infos = tuff_alloc(context, plan->binding_count * sizeof *infos);
+    struct descriptor_writes out = {tuff_alloc(context, plan->binding_count * sizeof *out.buffers),
+                                    tuff_alloc(context, plan->binding_count * sizeof *out.writes)};
+    program->views = tuff_arena_alloc(&program->arena, plan->binding_count * sizeof *program->views);
     tuff_status status = TUFF_OK;
-    if (!layouts || !sets || !writes || !infos)
+    if (!layouts || !sets || !out.writes || !out.buffers || !program->views)
         status = tuff_fail_memory(context, error);
     else
         status = allocate_sets(program, layouts, sets, error);
-    if (status == TUFF_OK) {
-        uint32_t count = 0;
-        for (uint32_t i = 0; i < plan->launch_count; i++) {
-            const struct tuff_plan_launch *launch = &plan->launches[i];
-            if (!launch->binding_count) continue;
-            write_set(program, plan, launch, sets[i], infos + launch->binding_first, &writes[count++]);
-        }
-        device->vk.vkUpdateDescriptorSets(device->handle, count, writes, 0, NULL);
-    }
-    tuff_free(context, infos);
-    tuff_free(context, writes);
+    for (uint32_t i = 0; i < plan->launch_count && status == TUFF_OK; i++)
+        status = write_set(program, plan, &plan->launches[i], sets[i], &out, error);
+    if (status == TUFF_OK && plan->binding_count)
+        device->vk.vkUpdateDescriptorSets(device->handle, plan->binding_count, out.writes, 0, NULL);
+    tuff_free(context, out.writes);
+    tuff_free(context, out.buffers);
     tuff_free(context, sets);
     tuff_free(context, layouts);
     return status;

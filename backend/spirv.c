@@ -31,6 +31,7 @@ enum {
     MODE_LOCAL_SIZE = 17,
     MODE_LOCAL_SIZE_ID = 38,
     BUILTIN_WORKGROUP_SIZE = 25,
+    CLASS_UNIFORM_CONSTANT = 0,
     CLASS_UNIFORM = 2,
     CLASS_WORKGROUP = 4,
     CLASS_PUSH_CONSTANT = 9,
@@ -237,6 +238,10 @@ static void read_variable(const struct reader *reader, const struct id *variable
         if (info->shared_bytes < UINT64_MAX / 4) info->shared_bytes += size_of(reader, pointer->op[3], 0); /* no wrap */
         break;
     case CLASS_PUSH_CONSTANT: info->push_bytes = push_bytes(reader, pointer); break;
+    case CLASS_UNIFORM_CONSTANT: /* kernels have no images but texel buffers */
+        if (variable->binding < 32) info->texels |= UINT32_C(1) << variable->binding;
+        if (variable->binding != NONE && variable->binding >= info->binding_end) info->binding_end = variable->binding + 1;
+        break;
     case CLASS_UNIFORM:
     case CLASS_STORAGE_BUFFER:
         if (variable->binding == NONE) break;

@@ -8,6 +8,7 @@
 struct tuff_spirv_info {
     uint32_t binding_end;     /* highest binding in use + 1 */
     uint32_t storage_buffers; /* distinct bindings of buffers */
+    uint32_t texels;          /* bit i: binding i is a texel buffer */
     uint32_t local_size[3];
     uint64_t shared_bytes, push_bytes;
     uint32_t missing_capability; /* first SPIR-V capability that caps lack; 0: none */

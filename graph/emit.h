@@ -48,6 +48,7 @@ struct tuff_emit_binding {
      * functions choose, or, where a launch per part of the elements will do, window by window. */
     uint32_t windows;
     bool chunked;
+    enum tuff_texels texels; /* read by fetches of four words */
 };
 
 struct tuff_group {
@@ -56,6 +57,7 @@ struct tuff_group {
     uint32_t root_count;
     tuff_val space;     /* value whose flat index is the group's */
     uint64_t max_range; /* bytes that one binding may have */
+    bool texels;        /* reads of 32-bit types go through texel buffers */
 };
 
 struct tuff_emitted {

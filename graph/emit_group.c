@@ -58,19 +58,21 @@ static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
         bool f32 = type->dtype == TUFF_F32;
         uint32_t b = tuff_emit_bind(e, v, TUFF_READ, f32, &rest);
         if (rest % 4 == 0 && !e->crowded) {
-            tuff_text_add(&e->text, "vec4 in%uv(uint i) { uint at = ", (unsigned)port);
+            tuff_text_add(&e->text, "vec4 in%uq(uint q) { uint at = ", (unsigned)port);
             if (rest) tuff_text_add(&e->text, "%s + ", tuff_emit_number(e, (uint32_t)(rest / (f32 ? 4 : 2)), number));
             if (f32)
-                tuff_text_add(&e->text, "i / 4u; return getv%u(at); }\n", (unsigned)b);
+                tuff_text_add(&e->text, "q; return getv%u(at); }\n", (unsigned)b);
             else
                 tuff_text_add(&e->text,
-                              "i / 2u; return vec4(unpackHalf2x16(get%u(at)), unpackHalf2x16(get%u(at + 1u))); }\n",
+                              "q * 2u; return vec4(unpackHalf2x16(get%u(at)), unpackHalf2x16(get%u(at + 1u))); }\n",
                               (unsigned)b, (unsigned)b);
             return;
         }
     }
-    tuff_text_add(&e->text, "vec4 in%uv(uint i) { return vec4(in%u(i), in%u(i + 1u), in%u(i + 2u), in%u(i + 3u)); }\n",
-                  (unsigned)port, (unsigned)port, (unsigned)port, (unsigned)port, (unsigned)port);
+    tuff_text_add(
+        &e->text,
+        "vec4 in%uq(uint q) { uint i = q * 4u; return vec4(in%u(i), in%u(i + 1u), in%u(i + 2u), in%u(i + 3u)); }\n",
+        (unsigned)port, (unsigned)port, (unsigned)port, (unsigned)port, (unsigned)port);
 }
 
 /* T leaf0(uint i): a hoisted load of one element. */
@@ -345,12 +347,14 @@ static void add_access(const struct tuff_emitted *out, struct tuff_text *text, u
         tuff_text_add(text, "%s get%s%u(uint i) { return ", type, v, (unsigned)at);
     else
         tuff_text_add(text, "void put%s%u(uint i, %s x) { ", v, (unsigned)at, type);
+    const char *open = !b->texels ? "[" : vector ? ", int(" : ", int((";
+    const char *close = !b->texels ? "]" : vector ? "))" : ") >> 2))[i & 3u]"; /* windows are whole texels */
     for (uint32_t w = 0; w < b->windows; w++) {
         if (w + 1 < b->windows) tuff_text_add(text, read ? "i < %uu ? " : "if (i < %uu) ", (unsigned)((w + 1) * per_window));
-        tuff_text_add(text, "b%s%u[i", v, (unsigned)(first + w));
+        tuff_text_add(text, "%sb%s%u%si", b->texels ? "texelFetch(" : "", b->texels ? "" : v, (unsigned)(first + w), open);
         if (w) tuff_text_add(text, " - %uu", (unsigned)(w * per_window));
         if (b->chunked) tuff_text_add(text, " - first / %uu", (unsigned)(unit / tuff_dtype_bytes(b->dtype)));
-        tuff_text_add(text, read ? "]" : "] = x;");
+        tuff_text_add(text, "%s%s", close, read ? "" : " = x;");
         if (w + 1 < b->windows) tuff_text_add(text, read ? " : " : " else ");
     }
     tuff_text_add(text, read ? "; }\n" : " }\n");
@@ -365,7 +369,12 @@ static void declare_all(const struct tuff_emitted *out, struct tuff_text *text)
         const struct tuff_emit_binding *b = &out->bindings[i];
         const char *element = b->dtype == TUFF_F32 ? "float" : b->dtype == TUFF_I32 ? "int" : "uint";
         const char *access = b->access == TUFF_READ ? "readonly" : "writeonly";
+        static const char *const samplers[TUFF_TEXELS_COUNT] = {"", "samplerBuffer", "isamplerBuffer", "usamplerBuffer"};
         for (unsigned n = number; n < number + b->windows; n++) {
+            if (b->texels) {
+                tuff_text_add(text, "layout(binding = %u) uniform %s b%u;\n", n, samplers[b->texels], n);
+                continue;
+            }
             tuff_text_add(text, "layout(std430, binding = %u) %s buffer B%u { %s b%u[]; };\n", n, access, n, element, n);
             if (b->vector)
                 tuff_text_add(text, "layout(std430, binding = %u) %s buffer BV%u { vec4 bv%u[]; };\n", n, access, n, n);
@@ -384,6 +393,8 @@ static uint32_t place_windows(const struct tuff_group *group, struct tuff_emitte
         struct tuff_emit_binding *b = &out->bindings[i];
         bool large = b->bytes > group->max_range;
         b->chunked = large && !group->kernel && !b->scattered;
+        if (group->texels && b->access == TUFF_READ)
+            b->texels = b->dtype == TUFF_F32 ? TUFF_TEXELS_F32 : b->dtype == TUFF_I32 ? TUFF_TEXELS_I32 : TUFF_TEXELS_NONE;
         b->windows = large && !b->chunked ? (uint32_t)((b->bytes + out->window_bytes - 1) / out->window_bytes) : 1;
         if (b->chunked) /* a binding may begin up to an alignment before its first element */
             out->chunk = (out->window_bytes - TUFF_PLAN_ALIGNMENT) / 4 / TUFF_PLAN_ALIGNMENT * TUFF_PLAN_ALIGNMENT;

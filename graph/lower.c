@@ -118,13 +118,19 @@ static tuff_status add_part(struct lowering *l, const struct tuff_emitted *emitt
         uint64_t window = b->chunked ? emitted->chunk * size + b->head : b->windows == 1 ? left : emitted->window_bytes;
         if (l->slot_of[b->root] == UINT32_MAX) TUFF_TRY(make_slot(l, b->root));
         for (uint32_t k = 0; k < b->windows; k++, skip += window, left -= window) {
+            if (b->texels) window = tuff_align(window, TUFF_TEXEL_BYTES);
             if (left < window) window = left;
             if (window > l->w->params->caps->max_storage_range)
                 return tuff_fail(l->w->context, l->w->error, TUFF_ERR_DEVICE_MEMORY,
                                  "%s: a binding of %llu bytes, but this device binds at most %llu", launch->label,
                                  (unsigned long long)window, (unsigned long long)l->w->params->caps->max_storage_range);
             uint64_t few = touched < window ? touched : 0;
-            bindings[count++] = (struct tuff_plan_binding){l->slot_of[b->root], b->access, b->offset + skip, window, few};
+            bindings[count++] = (struct tuff_plan_binding){.slot = l->slot_of[b->root],
+                                                           .access = b->access,
+                                                           .offset = b->offset + skip,
+                                                           .bytes = window,
+                                                           .few = few,
+                                                           .texels = b->texels};
         }
     }
     uint32_t at = tuff_plan_add_launch(l->plan, launch, bindings, count, call->push, call->push_count);
@@ -163,11 +169,22 @@ static tuff_status add_launch(struct lowering *l, const struct tuff_group *group
     return TUFF_OK;
 }
 
+/* Any binding fits: none is larger than max_storage_range, and slots are aligned. */
+static bool reads_texels(const struct tuff_caps *caps)
+{
+    return caps->driver_effects & TUFF_DRIVER_READS_TEXELS && caps->texel_alignment &&
+           TUFF_PLAN_ALIGNMENT % caps->texel_alignment == 0 &&
+           caps->max_storage_range / TUFF_TEXEL_BYTES <= caps->max_texels;
+}
+
 static tuff_status lower_group(struct lowering *l, const struct tuff_work_group *from)
 {
     struct tuff_work *w = l->w;
     tuff_val *roots = tuff_arena_alloc(w->arena, (from->member_count + 1) * sizeof *roots);
-    struct tuff_group group = {.kernel = from->kernel, .roots = roots, .max_range = w->params->caps->max_storage_range};
+    struct tuff_group group = {.kernel = from->kernel,
+                               .roots = roots,
+                               .max_range = w->params->caps->max_storage_range,
+                               .texels = reads_texels(w->params->caps)};
     struct tuff_emitted emitted;
     struct tuff_kernel_call call = {.file = NULL};
     if (!roots) return tuff_fail_memory(w->context, w->error);

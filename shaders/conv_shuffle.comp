@@ -113,7 +113,7 @@ Quad make_quad(uint q, uint z)
 
 /* Where the quad's own vector lies; outside of s, where only taps in the padding lie, this wraps and any vector will do. */
 uint quad_vector(Quad q, uint offset) { return (q.base + PAD_X + offset) & ~3u; }
-vec4 read_vector(uint at) { return in0v(min(at, last & ~3u)); }
+vec4 read_vector(uint at) { return in0q(min(at, last) / 4u); }
 
 /* f[0..3] is the vector before the quad's, f[4..7] its own, f[8..11] the one after. */
 void read_around(Quad quad[NG], vec4 own[NG], uint h, uint offset, uint lane, out float f[12])
@@ -155,14 +155,14 @@ void main()
             if (A_VEC) {
                 from = (from + m0 + g * LANES) * TAPS;
                 uint end = (z * s_channels + r0 / KH + 1) * m_count * TAPS;
-                [[unroll]] for (uint t = 0; t < A_VECTORS; t++) a[g][t] = in1v(min(from + (t * LANES + lane) * 4, end - 4));
+                [[unroll]] for (uint t = 0; t < A_VECTORS; t++) a[g][t] = in1q(min(from + (t * LANES + lane) * 4, end - 4) / 4u);
             } else {
                 [[unroll]] for (uint t = 0; t < TAPS; t++) a[g][t / 4][t % 4] = in1((from + m) * TAPS + t);
             }
 #else
             uint from = (z * m_count + m) * (rows * KW), k = r0 * KW;
             if (A_VEC) {
-                [[unroll]] for (uint t = 0; t < KW; t++) a[g][t] = in1v(from + min(k + t * 4, rows * KW - 4));
+                [[unroll]] for (uint t = 0; t < KW; t++) a[g][t] = in1q((from + min(k + t * 4, rows * KW - 4)) / 4u);
             } else {
                 [[unroll]] for (uint t = 0; t < 4 * KW; t++) a[g][t / 4][t % 4] = in1(from + min(k + t, rows * KW - 1));
             }

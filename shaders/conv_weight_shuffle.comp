@@ -50,12 +50,12 @@ TUFF_PORT_OUT(2)
 
 const uint WINDOW = 4 + (KW - 1) * DW;
 
-vec4 read_x(uint at) { return in0v(min(at, last) & ~3u); }
+vec4 read_x(uint at) { return in0q(min(at, last) / 4u); }
 
 /* Four pixels of gy from `at` on, of which `count` exist. */
 vec4 read_gy(uint at, uint count)
 {
-    if (GY_VEC) return in1v(at);
+    if (GY_VEC) return in1q(at / 4u);
     vec4 v;
     [[unroll]] for (uint c = 0; c < 4; c++) {
         float e = in1(at + min(c, count - 1));

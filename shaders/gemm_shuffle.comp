@@ -47,9 +47,9 @@ vec4 load_a(GemmZ z, GemmRow row, uint m, uint k, uint lane)
 {
 #if GEMM_OP == 0
     if (A_VEC) {
-        if (!TRANSPOSE_A) return in0v(z.a + min(m + lane, m_count - 1) * k_count + k);
+        if (!TRANSPOSE_A) return in0q((z.a + min(m + lane, m_count - 1) * k_count + k) / 4u);
         uint kk = k + lane % 4, m4 = min(m + lane / 4 * 4, m_count - 4);
-        vec4 v = in0v(z.a + (K_TAIL ? min(kk, k_count - 1) : kk) * m_count + m4);
+        vec4 v = in0q((z.a + (K_TAIL ? min(kk, k_count - 1) : kk) * m_count + m4) / 4u);
         return K_TAIL && kk >= k_count ? vec4(0.0) : v;
     }
 #endif
@@ -71,14 +71,14 @@ void load_b(GemmZ z, GemmCol col[4], uint n, uint k, out vec4 y[4])
     if (B_VEC && !TRANSPOSE_B) {
         uint at = z.b + min(n, n_count - 4);
         [[unroll]] for (uint q = 0; q < 4; q++) {
-            y[q] = in1v(at + (K_TAIL ? min(k + q, k_count - 1) : k + q) * n_count);
+            y[q] = in1q((at + (K_TAIL ? min(k + q, k_count - 1) : k + q) * n_count) / 4u);
             if (K_TAIL && k + q >= k_count) y[q] = vec4(0.0);
         }
         return;
     }
     if (B_VEC) {
         vec4 t[4];
-        [[unroll]] for (uint c = 0; c < 4; c++) t[c] = in1v(z.b + min(n + c, n_count - 1) * k_count + k);
+        [[unroll]] for (uint c = 0; c < 4; c++) t[c] = in1q((z.b + min(n + c, n_count - 1) * k_count + k) / 4u);
         [[unroll]] for (uint q = 0; q < 4; q++) y[q] = vec4(t[0][q], t[1][q], t[2][q], t[3][q]);
         return;
     }

@@ -34,7 +34,7 @@ void main()
     vec4 value[KH];
     float g[WINDOWS];
     uint winner[WINDOWS]; /* u * SW + v */
-    [[unroll]] for (uint u = 0; u < KH; u++) value[u] = in0v((plane * h + min(i * SH + u, h - 1)) * w + x0);
+    [[unroll]] for (uint u = 0; u < KH; u++) value[u] = in0q(((plane * h + min(i * SH + u, h - 1)) * w + x0) / 4u);
     [[unroll]] for (uint t = 0; t < WINDOWS; t++) {
         uint j = x0 / SW + t;
         float best = value[0][t * SW];

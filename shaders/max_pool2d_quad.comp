@@ -26,7 +26,7 @@ void main()
     uint columns = w / 4, line = e / columns, x0 = (e - line * columns) * 4, plane = line / oh, i = line - plane * oh;
     float best[4 / SW];
     [[unroll]] for (uint u = 0; u < KH; u++) {
-        vec4 four = in0v((plane * h + i * SH + u) * w + x0);
+        vec4 four = in0q(((plane * h + i * SH + u) * w + x0) / 4u);
         [[unroll]] for (uint t = 0; t < 4 / SW; t++)
             [[unroll]] for (uint v = 0; v < KW; v++) {
                 float value = four[t * SW + v];

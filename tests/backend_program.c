@@ -387,6 +387,10 @@ static void test_failures(struct backend_test *test)
                    &error);
     tuff_plan_finish(&plan);
     build(&plan, test->context, 32, false);
+    plan.bindings[0].texels = TUFF_TEXELS_F32; /* which the kernel's text does not say */
+    backend_status(test, "texels for a kernel of storage buffers", TUFF_ERR_USAGE,
+                   fail_to_create(test, &plan, tuff_glslang(), &error), &error);
+    plan.bindings[0].texels = TUFF_TEXELS_NONE;
     backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), false, false, &run, &error), &error);
     struct tuff_program_params params = {
         .struct_size = sizeof params, .plan = &plan, .compiler = tuff_glslang(), .progress = {.report = stop}};

@@ -30,7 +30,7 @@ static void build(struct tuff_plan *plan)
     tuff_plan_add_launch(
         plan, &(struct tuff_plan_launch){.label = "mul t", .kernel = first, .groups = {4, 1, 1}, .flops = 256, .cut = true},
         (struct tuff_plan_binding[]){{.slot = x, .access = TUFF_READ, .bytes = 1024, .few = 512},
-                                     {.slot = c, .access = TUFF_READ, .bytes = 16},
+                                     {.slot = c, .access = TUFF_READ, .bytes = 16, .texels = TUFF_TEXELS_U32},
                                      {.slot = t, .access = TUFF_WRITE, .bytes = 1024}},
         3, (const uint32_t[]){256, 0xdeadbeef}, 2);
     tuff_plan_add_launch(plan, &(struct tuff_plan_launch){.label = "add y", .kernel = second, .groups = {4, 2, 3}},
@@ -101,6 +101,13 @@ int main(void)
     plan.push_words[1] ^= 1;
     if (tuff_plan_hash(&plan) == tuff_plan_hash(&back))
         printf("hash: expected another after a changed push word\n"), failures++;
+    plan.push_words[1] ^= 1;
+    plan.bindings[0].texels = TUFF_TEXELS_F32;
+    if (tuff_plan_check(&plan, context, &error) != TUFF_OK || tuff_plan_hash(&plan) == tuff_plan_hash(&back))
+        printf("texels: expected ok and another hash\n"), failures++;
+    plan.bindings[2].texels = TUFF_TEXELS_F32;
+    if (tuff_plan_check(&plan, context, NULL) != TUFF_ERR_USAGE)
+        printf("texels: expected a refusal where they are written\n"), failures++;
     failures += damage(&text, tuff_plan_hash(&back));
     again.length = 0;
     tuff_plan_summary(&back, &again);

@@ -2,8 +2,8 @@
  *
  * In a compiled graph TUFF_HOOKS is defined and TUFF_HOOKS_TEXT holds these functions, fused with what comes before and after:
  *     float in0(uint i)           element i of input 0, i flat in its logical row-major shape (int for whole numbers)
- *     vec4  in0v(uint i)          elements i .. i+3; i is a multiple of 4 and i + 3 is inside
- *     void  out0(uint i, float v) and void out0v(uint i, vec4 v) likewise
+ *     vec4  in0q(uint q)          quad q: elements 4 q .. 4 q + 3, of which all are inside
+ *     void  out0(uint i, float v) and void out0v(uint i, vec4 v), elements i .. i+3; i is a multiple of 4 and i + 3 is inside
  * A file that stands alone declares identity ports with the macros below: inputs take bindings 0, 1, .., the output the next;
  * constant 16 + n says at which element of its binding input n begins (graph/plain.c). */
 #ifdef TUFF_HOOKS
@@ -17,10 +17,11 @@ TUFF_HOOKS_TEXT
     layout(std430, binding = n) readonly buffer TuffIn##n { float tuff_in##n[]; };   \
     layout(std430, binding = n) readonly buffer TuffInV##n { vec4 tuff_inv##n[]; };  \
     float in##n(uint i) { return tuff_in##n[i + tuff_begin##n]; }              \
-    vec4 in##n##v(uint i)                                                      \
+    vec4 in##n##q(uint q)                                                      \
     {                                                                          \
+        uint i = q * 4u;                                                       \
         if (tuff_begin##n % 4u != 0u) return vec4(in##n(i), in##n(i + 1u), in##n(i + 2u), in##n(i + 3u)); \
-        return tuff_inv##n[(i + tuff_begin##n) >> 2];                          \
+        return tuff_inv##n[q + tuff_begin##n / 4u];                            \
     }
 #define TUFF_PORT_IN_INT(n)                                                    \
     layout(constant_id = 16 + n) const uint tuff_begin##n = 0;                 \
