@@ -3,40 +3,44 @@
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
-/* conv_weight_shuffle.comp - gradient by weight of a convolution with stride 1; one subgroup computes LANES * MG output
+/* conv_weight_shuffle.comp - gradient by weight of a convolution; one subgroup computes LANES * MG output
  * channels by LANES * NG window rows (c,u) of KW taps.
  *
- *   gw[split,o,c,u,v] = sum_{n,i,j} gy[n,o,i,j] * x[n, c, i + u*DH - top, j + v*DW - left], n in the split's pictures
+ *   gw[split,o,c,u,v] = sum_{n,i,j} gy[n,o,i,j] * x[n, c, i*SH + u*DH - top, j*SW + v*DW - left], n in the split's pictures
  *
- * in    0      x  [n, groups * ci, h, w]   f32, elements a multiple of 4
+ * in    0      x  [n, groups * ci, h, w]   f32
  * in    1      gy [n, groups * co, oh, ow] f32
  * out   2      gw [splits, groups * co, ci, KH, KW] f32
  * push         below
- * spec  0..3   KH, KW, DH, DW
- * spec  4      LANES: the subgroup's and the workgroup's size
- * spec  5, 6   MG, NG
- * spec  7      FLAT: four neighbouring pixels are taken through rows (w == ow, h * w and oh * ow multiples of 4); else each
- *              row begins anew
- * spec  8      GY_VEC: gy is read four at a time: FLAT, or ow a multiple of 4
- * spec  9      PADDED: some tap lies outside the picture
+ * spec  0..5   KH, KW, SH, SW, DH, DW
+ * spec  6      LANES: the subgroup's and the workgroup's size
+ * spec  7, 8   MG, NG
+ * spec  9      FLAGS: 1 FLAT: four neighbouring pixels are taken through rows (strides of 1, w == ow, h * w and oh * ow
+ *              multiples of 4); else each row begins anew
+ *              2 GY_VEC: gy is read four at a time: FLAT, or ow a multiple of 4
+ *              4 PADDED: some tap lies outside the picture
+ *              8 SHIFTS: windows begin anywhere in their first quad; else all of them at the same place
+ * spec  10, 11 TOP, LEFT
  * grid         group_count workgroups, folded: tile of window rows fastest, then of channels, then group, then split
- * why          each lane walks along its window row with three vectors of x in hand, so that x is loaded once for all taps
- *              and quads; gy is loaded by one lane and handed around. Needs (KW-1)*DW <= 5. */
+ * why          each lane walks along its window row with the quads of a window in hand, so that x is loaded once for all taps;
+ *              gy is loaded by one lane and handed around */
 // tuff: full-subgroups
-layout(local_size_x_id = 4) in;
+layout(local_size_x_id = 6) in;
 layout(constant_id = 0) const uint KH = 3;
 layout(constant_id = 1) const uint KW = 3;
-layout(constant_id = 2) const uint DH = 1;
-layout(constant_id = 3) const uint DW = 1;
-layout(constant_id = 4) const uint LANES = 8;
-layout(constant_id = 5) const uint MG = 2;
-layout(constant_id = 6) const uint NG = 1;
-layout(constant_id = 7) const bool FLAT = false;
-layout(constant_id = 8) const bool GY_VEC = false;
-layout(constant_id = 9) const bool PADDED = true;
+layout(constant_id = 2) const uint SH = 1;
+layout(constant_id = 3) const uint SW = 1;
+layout(constant_id = 4) const uint DH = 1;
+layout(constant_id = 5) const uint DW = 1;
+layout(constant_id = 6) const uint LANES = 8;
+layout(constant_id = 7) const uint MG = 2;
+layout(constant_id = 8) const uint NG = 1;
+layout(constant_id = 9) const uint FLAGS = 12;
+layout(constant_id = 10) const uint TOP = 1;
+layout(constant_id = 11) const uint LEFT = 1;
 layout(push_constant) uniform Push {
     uint co, rows, tiles_m, tiles_n, group_count; /* co: output channels of a group; rows: ci * KH */
-    uint groups, ci, h, w, oh, ow, top, left;
+    uint groups, ci, h, w, oh, ow;
     uint pictures, split_pictures; /* in all, in a split */
     uint last;                     /* number of x's last element */
 };
@@ -48,9 +52,15 @@ TUFF_PORT_OUT(2)
 #endif
 #include "include/grid.glsl"
 
-const uint WINDOW = 4 + (KW - 1) * DW;
+const bool FLAT = (FLAGS & 1u) != 0, GY_VEC = (FLAGS & 2u) != 0, PADDED = (FLAGS & 4u) != 0, SHIFTS = (FLAGS & 8u) != 0;
+const uint WINDOW = 3 * SW + (KW - 1) * DW + 1;
+const uint SHIFT = (0u - LEFT) & 3u; /* unless SHIFTS */
+const uint NEEDED = SHIFTS ? (WINDOW + 6) / 4 : (SHIFT + WINDOW + 3) / 4; /* quads of x that hold a window */
+const uint FETCHES = NEEDED > SW ? NEEDED : SW;
+const uint FETCHED = 4 * FETCHES, KEPT = FETCHES - SW;
 
-vec4 read_x(uint at) { return in0q(min(at, last) / 4u); }
+/* The quad that lies k quads behind that of element `at`; outside of x, where only taps in the padding lie, any will do. */
+vec4 read_x(uint at, uint k) { return in0q(min(uint(int(at) >> 2) + k, last / 4u)); }
 
 /* Four pixels of gy from `at` on, of which `count` exist. */
 vec4 read_gy(uint at, uint count)
@@ -71,11 +81,11 @@ void main()
     uint tile_n = group % tiles_n, rest = group / tiles_n, tile_m = rest % tiles_m, z = rest / tiles_m;
     uint split = z / groups, m0 = tile_m * (LANES * MG), row0 = tile_n * (LANES * NG) + lane;
     z -= split * groups;
-    uint x_row[NG], y_tap[NG], gy_row[MG]; /* where the lane's rows begin in a picture; the row's u * DH - top */
+    uint x_row[NG], y_tap[NG], gy_row[MG]; /* where the lane's rows begin in a picture; the row's u * DH - TOP */
     [[unroll]] for (uint k = 0; k < NG; k++) {
         uint row = min(row0 + k * LANES, rows - 1), channel = row / KH;
-        y_tap[k] = (row - channel * KH) * DH - top;
-        x_row[k] = (z * ci + channel) * (h * w) + y_tap[k] * w - left;
+        y_tap[k] = (row - channel * KH) * DH - TOP;
+        x_row[k] = (z * ci + channel) * (h * w) + y_tap[k] * w - LEFT;
     }
     [[unroll]] for (uint g = 0; g < MG; g++) gy_row[g] = (z * co + min(m0 + g * LANES + lane, co - 1)) * (oh * ow);
 
@@ -88,24 +98,24 @@ void main()
     uint run_end = min((split + 1) * split_pictures, pictures) * per_picture;
     for (uint run = split * split_pictures * per_picture; run < run_end; run++) { /* pixels that follow each other in memory */
         uint picture = run / per_picture, i0 = run - picture * per_picture;
-        uint x_at = picture * (groups * ci * h * w) + i0 * w, gy_at = picture * (groups * co * oh * ow) + i0 * ow;
-        vec4 x0[NG], x1[NG];
-        [[unroll]] for (uint k = 0; k < NG; k++) {
-            x0[k] = read_x(x_at + x_row[k]);
-            x1[k] = read_x(x_at + x_row[k] + 4);
-        }
+        uint x_at = picture * (groups * ci * h * w) + i0 * SH * w, gy_at = picture * (groups * co * oh * ow) + i0 * ow;
+        vec4 x[NG][FETCHES]; /* the last SW of them come with each quad of gy */
+        [[unroll]] for (uint k = 0; k < NG; k++)
+            [[unroll]] for (uint t = 0; t < KEPT; t++) x[k][t] = read_x(x_at + x_row[k], t);
         for (uint q = 0; q < quads; q++) {
             vec4 a[MG];
             [[unroll]] for (uint g = 0; g < MG; g++) a[g] = read_gy(gy_at + gy_row[g] + q * 4, FLAT ? 4 : min(ow - q * 4, 4));
             [[unroll]] for (uint k = 0; k < NG; k++) {
-                uint begin = x_at + x_row[k] + q * 4;
-                vec4 x2 = read_x(begin + 8);
-                float f[12] = float[12](x0[k].x, x0[k].y, x0[k].z, x0[k].w, x1[k].x, x1[k].y, x1[k].z, x1[k].w, x2.x, x2.y, x2.z,
-                                        x2.w);
-                x0[k] = x1[k];
-                x1[k] = x2;
-                [[unroll]] for (uint e = 0; e < 11; e++) f[e] = (begin & 1u) != 0 ? f[e + 1] : f[e];
-                [[unroll]] for (uint e = 0; e < 10; e++) f[e] = (begin & 2u) != 0 ? f[e + 2] : f[e];
+                uint begin = x_at + x_row[k] + q * 4 * SW;
+                float f[FETCHED];
+                [[unroll]] for (uint t = 0; t < SW; t++) x[k][KEPT + t] = read_x(begin, KEPT + t);
+                [[unroll]] for (uint t = 0; t < FETCHES; t++)
+                    [[unroll]] for (uint c = 0; c < 4; c++) f[4 * t + c] = x[k][t][c];
+                [[unroll]] for (uint t = 0; t < KEPT; t++) x[k][t] = x[k][t + SW];
+                if (SHIFTS) {
+                    [[unroll]] for (uint e = 0; e < WINDOW + 2; e++) f[e] = (begin & 1u) != 0 ? f[e + 1] : f[e];
+                    [[unroll]] for (uint e = 0; e < WINDOW; e++) f[e] = (begin & 2u) != 0 ? f[e + 2] : f[e];
+                }
                 float tap[4][KW];
                 [[unroll]] for (uint c = 0; c < 4; c++) {
                     uint j = q * 4 + c, i = i0;
@@ -114,8 +124,8 @@ void main()
                         j -= i * ow;
                     }
                     [[unroll]] for (uint v = 0; v < KW; v++) {
-                        bool ok = !PADDED || (i + y_tap[k] < h && j + v * DW - left < w);
-                        tap[c][v] = ok ? f[c + v * DW] : 0.0;
+                        bool ok = !PADDED || (i * SH + y_tap[k] < h && j * SW + v * DW - LEFT < w);
+                        tap[c][v] = ok ? f[c * SW + v * DW + (SHIFTS ? 0 : SHIFT)] : 0.0;
                     }
                 }
                 [[unroll]] for (uint g = 0; g < MG; g++)

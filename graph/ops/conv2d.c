@@ -323,18 +323,46 @@ static tuff_status lower_sizes(const struct tuff_lower *lower, const struct size
     return TUFF_OK;
 }
 
-/* What conv_shuffle.comp computes: a correlation with stride 1 of the source s into the result r. */
+/* What conv_shuffle.comp computes: of the source s the result r, at positions of a grid. */
 struct correlation {
     uint64_t channels; /* of s, in a group */
-    uint32_t m, sh, sw, rh, rw, pad_y, pad_x, last;
-    bool grad, padded, vectors, flat, crosses;
+    uint32_t m, sh, sw, rh, rw, gh, gw;
+    bool grad, flat;
 };
 
-/* False where that kernel has no path: strides, many taps, or fewer channels than would fill its lanes. */
+/* Bits of its FLAGS. */
+enum { FLAT = 1, A_VEC = 2, C_VEC = 4, PADDED = 8, SHIFTS = 16, ROW_TAIL = 32 };
+/* Of conv_weight_shuffle.comp, whose first is FLAT too. */
+enum { GY_VEC = 2, GY_PADDED = 4, GY_SHIFTS = 8 };
+
+static uint32_t ceil_div(uint32_t a, uint32_t b) { return a / b + (a % b != 0); }
+
+/* Some tap of some position lies outside of s. */
+static bool is_padded(const struct sizes *s, bool grad)
+{
+    uint64_t reach_y = (uint64_t)s->dh * (s->kh - 1), reach_x = (uint64_t)s->dw * (s->kw - 1);
+    if (!grad)
+        return s->top || s->left || (uint64_t)(s->oh - 1) * s->sh + reach_y >= s->h ||
+               (uint64_t)(s->ow - 1) * s->sw + reach_x >= s->w;
+    return s->sh > 1 || s->sw > 1 || reach_y > s->top || reach_x > s->left || s->h - 1 + s->top >= s->oh ||
+           s->w - 1 + s->left >= s->ow;
+}
+
+enum { LONGEST_WINDOW = 17 };
+
+/* Elements of s that a window of four positions spans. */
+static uint32_t window_of(const struct sizes *s, bool grad)
+{
+    uint32_t reach = s->dw * (s->kw - 1);
+    if (!grad) return 3 * s->sw + reach + 1;
+    return 4 + ceil_div(s->left, s->sw) + (reach > s->left ? ceil_div(reach - s->left, s->sw) : 0);
+}
+
+/* False where that kernel has no path, or too many accumulators: large windows and strides, or fewer channels than would fill its
+ * lanes. */
 static bool correlate(const struct tuff_lower *lower, const struct sizes *s, bool grad, struct correlation *c)
 {
-    uint32_t reach_y = s->dh * (s->kh - 1), reach_x = s->dw * (s->kw - 1);
-    uint32_t lanes = tuff_shuffle_lanes(lower->caps);
+    enum { MOST_CLASSES = 4, FAR = 1024 };
     if (grad)
         *c = (struct correlation){.channels = s->co,
                                   .m = s->ci,
@@ -342,69 +370,55 @@ static bool correlate(const struct tuff_lower *lower, const struct sizes *s, boo
                                   .sw = s->ow,
                                   .rh = s->h,
                                   .rw = s->w,
-                                  .pad_y = reach_y - s->top,
-                                  .pad_x = reach_x - s->left};
+                                  .gh = ceil_div(s->h, s->sh),
+                                  .gw = ceil_div(s->w, s->sw),
+                                  .grad = true};
     else
-        *c = (struct correlation){.channels = s->ci,
-                                  .m = s->co,
-                                  .sh = s->h,
-                                  .sw = s->w,
-                                  .rh = s->oh,
-                                  .rw = s->ow,
-                                  .pad_y = s->top,
-                                  .pad_x = s->left};
-    c->grad = grad;
-    c->last = (uint32_t)tuff_shape_count(&lower->in[0]->shape) - 1;
-    c->padded = c->pad_y || c->pad_x || (uint64_t)c->rh + reach_y > c->sh || (uint64_t)c->rw + reach_x > c->sw;
-    bool planes = (uint64_t)c->sh * c->sw % 4 == 0, fours = planes && c->sw % 4 == 0;
-    uint32_t begin = fours ? 0 : planes && c->sw % 2 == 0 ? 2 : 3; /* where windows begin behind a multiple of 4, at most */
-    c->vectors = c->last % 4 == 3 && c->pad_x <= 4 && begin + 3 + reach_x <= 7 + c->pad_x;
-    c->flat = c->vectors && planes && c->rw == c->sw && (uint64_t)c->rh * c->rw % 4 == 0;
-    c->crosses = !fours || (!c->flat && (c->rw + 3) / 4 * 4 < c->sw);
-    bool vector_stores = c->flat || c->rw % 4 == 0, short_sum = c->channels * s->kh * s->kw < 64;
-    return lanes && s->sh == 1 && s->sw == 1 && reach_x <= 5 && s->kh * s->kw <= 25 && c->m > 2 &&
-           (vector_stores || !short_sum);
+        *c = (struct correlation){
+            .channels = s->ci, .m = s->co, .sh = s->h, .sw = s->w, .rh = s->oh, .rw = s->ow, .gh = s->oh, .gw = s->ow};
+    bool planes = (uint64_t)c->sh * c->sw % 4 == 0 && (uint64_t)c->gh * c->gw % 4 == 0;
+    c->flat = planes && s->sh == 1 && s->sw == 1 && c->gw == c->sw;
+    uint32_t taps = s->kh * s->kw, classes = grad ? s->sh * s->sw : 1;
+    bool near = s->top <= FAR && s->left <= FAR && (uint64_t)s->dw * s->kw <= FAR;
+    return tuff_shuffle_lanes(lower->caps) && near && s->kh <= 7 && s->kw <= 7 && taps >= (grad ? classes : 1) &&
+           classes <= MOST_CLASSES && window_of(s, grad) <= LONGEST_WINDOW && c->m > 2;
 }
 
 /* MG, NG of conv_shuffle.comp, as measured on lavapipe 22.3.6: with a window 32 channels by 32 pixels, without 16 by 64; long
- * work is 16 % faster with 32 by 64, which takes 0.3 s more to compile. */
-static void choose_groups(const struct tuff_caps *caps, const struct sizes *s, uint32_t m, uint64_t flops, uint32_t *mg,
-                          uint32_t *ng)
+ * work is 16 % faster with 32 by 64, which takes 0.3 s more to compile. Classes of parity multiply the accumulators. */
+static void choose_groups(const struct tuff_caps *caps, const struct sizes *s, const struct correlation *c, uint64_t flops,
+                          uint32_t *mg, uint32_t *ng)
 {
-    uint32_t lanes = tuff_shuffle_lanes(caps);
+    uint32_t lanes = tuff_shuffle_lanes(caps), classes = c->grad ? s->sh * s->sw : 1;
     bool window = s->kh * s->kw > 1, fast = tuff_compiles_fast(caps), large = flops >= 500000000;
-    *mg = m > 2 * lanes && window && fast ? 4 : m > lanes ? 2 : 1;
+    *mg = c->m > 2 * lanes && window && fast ? 4 : c->m > lanes ? 2 : 1;
     *ng = (*mg == 4 && !large) || (*mg == 2 && !fast) ? 1 : 2;
+    while (*mg > 1 && *mg * classes > 4) *mg /= 2;
+    if (classes > 1) *ng = 1;
 }
 
-static void lower_correlation(const struct tuff_lower *lower, const struct sizes *s, const struct correlation *c,
-                              struct tuff_kernel_call *call)
+static uint32_t flags_of(const struct sizes *s, const struct correlation *c, uint64_t rows, uint32_t step)
 {
-    uint32_t lanes = tuff_shuffle_lanes(lower->caps), mg, ng;
-    call->flops = 2 * (uint64_t)c->m * s->n * c->rh * c->rw * c->channels * s->kh * s->kw * s->groups;
-    choose_groups(lower->caps, s, c->m, call->flops, &mg, &ng);
-    uint64_t per_picture = c->flat ? (uint64_t)c->rh * c->rw / 4 : (uint64_t)c->rh * ((c->rw + 3) / 4),
+    bool a_vec = (c->grad ? c->m : c->channels) * s->kh * s->kw % 4 == 0;
+    bool blocks = c->grad ? c->rh == c->gh * s->sh && c->rw == c->gw * s->sw : true;
+    bool c_vec = c->flat || (c->gw % 4 == 0 && c->rw % 4 == 0 && blocks);
+    bool shifts = c->sw % 4 != 0; /* rows of s begin anywhere */
+    return (c->flat ? FLAT : 0) | (a_vec ? A_VEC : 0) | (c_vec ? C_VEC : 0) | (is_padded(s, c->grad) ? PADDED : 0) |
+           (shifts ? SHIFTS : 0) | (rows % step ? ROW_TAIL : 0);
+}
+
+static tuff_status lower_correlation(const struct tuff_lower *lower, const struct sizes *s, const struct correlation *c,
+                                     struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    uint32_t lanes = tuff_shuffle_lanes(lower->caps), mg, ng, step = c->grad ? s->kh : 4;
+    call->flops = 2 * (uint64_t)s->n * s->co * s->oh * s->ow * s->ci * s->kh * s->kw * s->groups;
+    choose_groups(lower->caps, s, c, call->flops, &mg, &ng);
+    uint64_t per_picture = c->flat ? (uint64_t)c->gh * c->gw / 4 : (uint64_t)c->gh * ((c->gw + 3) / 4),
              quads = s->n * per_picture;
     uint64_t rows = c->channels * s->kh, tiles_m = (c->m + lanes * mg - 1) / (lanes * mg);
     uint64_t tiles_n = (quads + lanes * ng - 1) / (lanes * ng), groups = tiles_m * tiles_n * s->groups;
-    bool a_vec = (c->grad ? c->m : c->channels) * s->kh * s->kw % 4 == 0;
-    bool c_vec = c->flat || (c->rw % 4 == 0);
-    const uint32_t spec[] = {s->kh,
-                             s->kw,
-                             s->dh,
-                             s->dw,
-                             lanes,
-                             mg,
-                             ng,
-                             c->flat,
-                             a_vec,
-                             c_vec,
-                             c->padded,
-                             c->grad ? s->kh : 4,
-                             c->crosses,
-                             c->vectors ? c->pad_x : 0,
-                             rows % (c->grad ? s->kh : 4) != 0,
-                             c->vectors};
+    const uint32_t spec[] = {s->kh,  s->kw,   s->sh, s->sw, s->dh, s->dw, lanes, mg, ng, flags_of(s, c, rows, step),
+                             s->top, s->left, step};
     const uint32_t push[] = {c->m,
                              (uint32_t)quads,
                              (uint32_t)rows,
@@ -417,14 +431,16 @@ static void lower_correlation(const struct tuff_lower *lower, const struct sizes
                              c->sw,
                              c->rh,
                              c->rw,
-                             c->pad_y,
-                             c->pad_x,
-                             c->last};
+                             c->gh,
+                             c->gw,
+                             (uint32_t)tuff_shape_count(&lower->in[0]->shape) - 1};
+    TUFF_TRY(tuff_lower_rounds(lower, rows / step + 1, error));
     call->file = "conv_shuffle";
     tuff_call_define(call, "CONV_GRAD", c->grad);
     for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, i, spec[i]);
     for (uint32_t i = 0; i < TUFF_COUNT(push); i++) tuff_call_push(call, push[i]);
     tuff_call_grid(call, lower->caps, groups);
+    return TUFF_OK;
 }
 
 /* conv_depthwise.comp: one input channel in a group; the gradient with stride 1 and one output channel. */
@@ -454,10 +470,7 @@ static tuff_status conv_lower(const struct tuff_lower *lower, struct tuff_kernel
         return TUFF_ERR_SHAPE;
     if (lower_depthwise(lower, &s, false, call)) return TUFF_OK;
     struct correlation c;
-    if (correlate(lower, &s, false, &c)) {
-        lower_correlation(lower, &s, &c, call);
-        return TUFF_OK;
-    }
+    if (correlate(lower, &s, false, &c)) return lower_correlation(lower, &s, &c, call, error);
     struct tuff_gemm gemm = {.op = TUFF_GEMM_CONV,
                              .m = s.co,
                              .n = (uint64_t)s.n * s.oh * s.ow,
@@ -476,10 +489,7 @@ static tuff_status input_grad_lower(const struct tuff_lower *lower, struct tuff_
         return TUFF_ERR_SHAPE;
     if (lower_depthwise(lower, &s, true, call)) return TUFF_OK;
     struct correlation c;
-    if (correlate(lower, &s, true, &c)) {
-        lower_correlation(lower, &s, &c, call);
-        return TUFF_OK;
-    }
+    if (correlate(lower, &s, true, &c)) return lower_correlation(lower, &s, &c, call, error);
     struct tuff_gemm gemm = {.op = TUFF_GEMM_INPUT_GRAD,
                              .m = s.ci,
                              .n = (uint64_t)s.n * s.h * s.w,
@@ -491,18 +501,18 @@ static tuff_status input_grad_lower(const struct tuff_lower *lower, struct tuff_
     return lower_sizes(lower, &s, &gemm, 0, call, error);
 }
 
-/* conv_weight_shuffle.comp: stride 1 and few taps in a row; false where it has no path. */
+/* conv_weight_shuffle.comp: few taps in a row; false where it has no path. */
 static bool lower_weight_shuffle(const struct tuff_lower *lower, const struct sizes *s, uint32_t splits,
                                  uint32_t split_pictures, struct tuff_kernel_call *call)
 {
-    uint32_t lanes = tuff_shuffle_lanes(lower->caps), reach_y = s->dh * (s->kh - 1), reach_x = s->dw * (s->kw - 1);
+    uint32_t lanes = tuff_shuffle_lanes(lower->caps), kw = s->kw;
     uint64_t x_count = tuff_shape_count(&lower->in[0]->shape), rows = (uint64_t)s->ci * s->kh;
-    if (!lanes || s->sh != 1 || s->sw != 1 || reach_x > 5 || x_count % 4 || s->co < 3) return false;
-    bool flat = s->w == s->ow && (uint64_t)s->h * s->w % 4 == 0 && (uint64_t)s->oh * s->ow % 4 == 0;
+    if (!lanes || kw > 7 || window_of(s, false) > LONGEST_WINDOW || s->co < 3) return false;
+    bool flat = s->sh == 1 && s->sw == 1 && s->w == s->ow && (uint64_t)s->h * s->w % 4 == 0 &&
+                (uint64_t)s->oh * s->ow % 4 == 0;
     uint64_t runs = (uint64_t)split_pictures * (flat ? 1 : s->oh),
              quads = flat ? ((uint64_t)s->oh * s->ow + 3) / 4 : (s->ow + 3) / 4;
     if (tuff_lower_rounds(lower, runs * (quads + 1), NULL) != TUFF_OK) return false;
-    bool padded = s->top || s->left || (uint64_t)s->oh + reach_y > s->h || (uint64_t)s->ow + reach_x > s->w;
     uint32_t mg = s->co > 2 * lanes && tuff_compiles_fast(lower->caps) ? 4
                   : s->co > lanes                                      ? 2
                                                                        : 1,
@@ -511,7 +521,9 @@ static bool lower_weight_shuffle(const struct tuff_lower *lower, const struct si
                                                                                      : 3;
     uint64_t tiles_m = (s->co + lanes * mg - 1) / (lanes * mg), tiles_n = (rows + lanes * ng - 1) / (lanes * ng);
     uint64_t groups = tiles_m * tiles_n * s->groups * splits;
-    const uint32_t spec[] = {s->kh, s->kw, s->dh, s->dw, lanes, mg, ng, flat, flat || s->ow % 4 == 0, padded};
+    uint32_t flags = (flat ? FLAT : 0) | (flat || s->ow % 4 == 0 ? GY_VEC : 0) | (is_padded(s, false) ? GY_PADDED : 0) |
+                     (s->w % 4 != 0 ? GY_SHIFTS : 0);
+    const uint32_t spec[] = {s->kh, kw, s->sh, s->sw, s->dh, s->dw, lanes, mg, ng, flags, s->top, s->left};
     const uint32_t push[] = {s->co,
                              (uint32_t)rows,
                              (uint32_t)tiles_m,
@@ -523,8 +535,6 @@ static bool lower_weight_shuffle(const struct tuff_lower *lower, const struct si
                              s->w,
                              s->oh,
                              s->ow,
-                             s->top,
-                             s->left,
                              s->n,
                              split_pictures,
                              (uint32_t)x_count - 1};

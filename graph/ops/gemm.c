@@ -97,7 +97,7 @@ tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_ge
     else if (t.family == REG && lower->caps->kind == TUFF_DEVICE_SOFTWARE)
         call->note = "no exchange between lanes: this device has no subgroup shuffle of 4 or 8 lanes";
     else if (gemm->op != TUFF_GEMM_MATMUL && tuff_shuffle_lanes(lower->caps))
-        call->note = "a general kernel: the direct ones take stride 1 and narrow windows";
+        call->note = "a general kernel: the direct ones take windows up to 7 x 7 that span few pixels";
     tuff_call_define(call, "GEMM_OP", (int)gemm->op);
     tuff_call_spec(call, 6, t.tx);
     if (t.family == TILE) {
