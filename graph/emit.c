@@ -17,8 +17,8 @@ struct tuff_emit_binding tuff_emit_binding_of(const struct tuff_emitter *e, tuff
     const struct tuff_type *type = &e->g->values[v].type;
     uint64_t size = tuff_dtype_bytes(type->dtype), start = place.offset * size;
     uint64_t base = start / TUFF_PLAN_ALIGNMENT * TUFF_PLAN_ALIGNMENT;
-    /* whole words of packed types; reads may take a whole vec4 at the end: storage is padded to TUFF_PLAN_ALIGNMENT */
-    uint64_t unit = access == TUFF_READ && size == 4 ? 16 : (size == 2 ? 8 : 4);
+    /* whole words of packed types; reads may take a whole quad of words at the end: storage is padded to TUFF_PLAN_ALIGNMENT */
+    uint64_t unit = access == TUFF_READ ? TUFF_TEXEL_BYTES : size == 2 ? 8 : 4;
     uint64_t bytes = tuff_align(start - base + tuff_shape_count(&type->shape) * size, unit);
     *rest = (start - base) / size;
     return (struct tuff_emit_binding){.root = place.root,

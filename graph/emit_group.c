@@ -394,7 +394,7 @@ static uint32_t place_windows(const struct tuff_group *group, struct tuff_emitte
         bool large = b->bytes > group->max_range;
         b->chunked = large && !group->kernel && !b->scattered;
         if (group->texels && b->access == TUFF_READ)
-            b->texels = b->dtype == TUFF_F32 ? TUFF_TEXELS_F32 : b->dtype == TUFF_I32 ? TUFF_TEXELS_I32 : TUFF_TEXELS_NONE;
+            b->texels = b->dtype == TUFF_F32 ? TUFF_TEXELS_F32 : b->dtype == TUFF_I32 ? TUFF_TEXELS_I32 : TUFF_TEXELS_U32;
         b->windows = large && !b->chunked ? (uint32_t)((b->bytes + out->window_bytes - 1) / out->window_bytes) : 1;
         if (b->chunked) /* a binding may begin up to an alignment before its first element */
             out->chunk = (out->window_bytes - TUFF_PLAN_ALIGNMENT) / 4 / TUFF_PLAN_ALIGNMENT * TUFF_PLAN_ALIGNMENT;

@@ -162,6 +162,10 @@ struct tuff_op {
     const char *nondiff; /* reason for grad == NULL */
     /* KERNEL: fills the call. TUFF_ERR_UNSUPPORTED with a sentence when this device cannot. */
     tuff_status (*lower)(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error);
+    /* KERNEL: the same value by other operators, where this device is better served by them; 0 where it is not. Only adds graph;
+     * never without a compiler, nor with TUFF_DEBUG=nosimplify. NULL: never. */
+    tuff_val (*expand)(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
+                       const struct tuff_caps *caps);
     /* Double-precision definition, naive. */
     void (*ref)(const struct tuff_ref *ref);
     /* Length of the longest sum behind one result (rounding error grows with it); NULL: 1. */

@@ -231,10 +231,19 @@ static void widen_operands(struct tuff_work *w, const struct tuff_value *old, tu
     }
 }
 
+static tuff_val expand(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
+{
+    if (!old->op->expand || w->params->plain || w->params->debug & TUFF_DEBUG_NOSIMPLIFY) return 0;
+    tuff_val v = old->op->expand(w->g, old, in, w->params->caps);
+    if (v && !val(w, v)->name) w->g->values[v].name = old->name;
+    return v;
+}
+
 static tuff_val copy_value(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
     uint32_t before = w->g->count;
     tuff_val v = (w->params->debug & TUFF_DEBUG_NOSIMPLIFY) ? 0 : simpler(w, old, in);
+    if (!v) v = expand(w, old, in);
     if (!v && old->op == &tuff_op_concat) v = split_concat(w, old, in, old->in_count);
     if (!v) v = tuff_graph_add(w->g, old->op, in, old->in_count, old->attrs);
     if (v && v >= before && val(w, v)->op == old->op) {

@@ -14,8 +14,8 @@
  * spec  0..5   include/gemm.glsl
  * spec  6      LANES: the subgroup's size, a multiple of 4; also the workgroup's
  * spec  7, 8   MG, NG: groups of LANES rows and of LANES * 4 columns
- * spec  9      A_VEC: a is read four at a time (matmul): k_count, with TRANSPOSE_A m_count, is a multiple of 4
- * spec  10     B_VEC: b likewise: n_count, with TRANSPOSE_B k_count, is a multiple of 4
+ * spec  9      A_VEC: rows of a (matmul) begin at multiples of 4: k_count, with TRANSPOSE_A m_count, is one
+ * spec  10     B_VEC: rows of b likewise: n_count, with TRANSPOSE_B k_count
  * spec  11     C_VEC: c is written four at a time: four columns from a multiple of 4 on are neighbours in memory
  * spec  12     K_TAIL: k_count (or the split) is no multiple of 4
  * def          GEMM_OP 0 | 1 | 2 | 3
@@ -40,26 +40,48 @@ TUFF_PORT_OUT(2)
 #endif
 #include "include/gemm.glsl"
 #include "include/grid.glsl"
+#include "include/quads.glsl"
 
-/* a's elements of one group of rows for k .. k+3, spread over the lanes: lane r holds row r's four, or, where a is
- * transposed and read by vectors, lane l the rows l/4*4 .. l/4*4+3 of k + l%4. */
+#if GEMM_OP == 0
+/* Four elements of a matrix from `at` on; aligned: at is a multiple of 4. Those behind its last are what lies there: rows and columns
+ * that nobody looks at. */
+vec4 four_of_a(uint at, bool aligned)
+{
+    vec4 v = in0q(min(at, a_last) / 4u);
+    return aligned ? v : tuff_any4(v, in0q(min(at + 3, a_last) / 4u), at);
+}
+
+vec4 four_of_b(uint at, bool aligned)
+{
+    vec4 v = in1q(min(at, b_last) / 4u);
+    return aligned ? v : tuff_any4(v, in1q(min(at + 3, b_last) / 4u), at);
+}
+
+/* The part of four elements k .. k+3 that lies before the end. */
+vec4 before_end(vec4 v, uint k)
+{
+    return K_TAIL ? mix(vec4(0.0), v, lessThan(uvec4(k, k + 1, k + 2, k + 3), uvec4(k_count))) : v;
+}
+#endif
+
+/* a's elements of one group of rows for k .. k+3, spread over the lanes: lane r holds row r's four, or, where a is a transposed
+ * matrix, lane l the rows l/4*4 .. l/4*4+3 of k + l%4. */
 vec4 load_a(GemmZ z, GemmRow row, uint m, uint k, uint lane)
 {
 #if GEMM_OP == 0
-    if (A_VEC) {
-        if (!TRANSPOSE_A) return in0q((z.a + min(m + lane, m_count - 1) * k_count + k) / 4u);
-        uint kk = k + lane % 4, m4 = min(m + lane / 4 * 4, m_count - 4);
-        vec4 v = in0q((z.a + (K_TAIL ? min(kk, k_count - 1) : kk) * m_count + m4) / 4u);
-        return K_TAIL && kk >= k_count ? vec4(0.0) : v;
-    }
-#endif
+    if (!TRANSPOSE_A) return before_end(four_of_a(z.a + min(m + lane, m_count - 1) * k_count + k, A_VEC), k);
+    uint kk = k + lane % 4;
+    vec4 v = four_of_a(z.a + (K_TAIL ? min(kk, k_count - 1) : kk) * m_count + m + lane / 4 * 4, A_VEC);
+    return K_TAIL && kk >= k_count ? vec4(0.0) : v;
+#else
     return vec4(gemm_a(z, row, k), gemm_a(z, row, k + 1), gemm_a(z, row, k + 2), gemm_a(z, row, k + 3));
+#endif
 }
 
 float element_a(vec4 x, uint r, uint q)
 {
 #if GEMM_OP == 0
-    if (A_VEC && TRANSPOSE_A) return subgroupShuffle(x[r % 4], r / 4 * 4 + q);
+    if (TRANSPOSE_A) return subgroupShuffle(x[r % 4], r / 4 * 4 + q);
 #endif
     return subgroupShuffle(x[q], r);
 }
@@ -68,23 +90,20 @@ float element_a(vec4 x, uint r, uint q)
 void load_b(GemmZ z, GemmCol col[4], uint n, uint k, out vec4 y[4])
 {
 #if GEMM_OP == 0
-    if (B_VEC && !TRANSPOSE_B) {
-        uint at = z.b + min(n, n_count - 4);
+    if (!TRANSPOSE_B) {
         [[unroll]] for (uint q = 0; q < 4; q++) {
-            y[q] = in1q((at + (K_TAIL ? min(k + q, k_count - 1) : k + q) * n_count) / 4u);
+            y[q] = four_of_b(z.b + (K_TAIL ? min(k + q, k_count - 1) : k + q) * n_count + n, B_VEC);
             if (K_TAIL && k + q >= k_count) y[q] = vec4(0.0);
         }
         return;
     }
-    if (B_VEC) {
-        vec4 t[4];
-        [[unroll]] for (uint c = 0; c < 4; c++) t[c] = in1q((z.b + min(n + c, n_count - 1) * k_count + k) / 4u);
-        [[unroll]] for (uint q = 0; q < 4; q++) y[q] = vec4(t[0][q], t[1][q], t[2][q], t[3][q]);
-        return;
-    }
-#endif
+    vec4 t[4];
+    [[unroll]] for (uint c = 0; c < 4; c++) t[c] = before_end(four_of_b(z.b + min(n + c, n_count - 1) * k_count + k, B_VEC), k);
+    [[unroll]] for (uint q = 0; q < 4; q++) y[q] = vec4(t[0][q], t[1][q], t[2][q], t[3][q]);
+#else
     [[unroll]] for (uint q = 0; q < 4; q++)
         [[unroll]] for (uint c = 0; c < 4; c++) y[q][c] = gemm_b(z, col[c], k + q);
+#endif
 }
 
 void main()

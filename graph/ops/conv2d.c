@@ -384,17 +384,15 @@ static bool correlate(const struct tuff_lower *lower, const struct sizes *s, boo
            classes <= MOST_CLASSES && window_of(s, grad) <= LONGEST_WINDOW && c->m > 2;
 }
 
-/* MG, NG of conv_shuffle.comp, as measured on lavapipe 22.3.6: with a window 32 channels by 32 pixels, without 16 by 64; long
- * work is 16 % faster with 32 by 64, which takes 0.3 s more to compile. Classes of parity multiply the accumulators. */
-static void choose_groups(const struct tuff_caps *caps, const struct sizes *s, const struct correlation *c, uint64_t flops,
-                          uint32_t *mg, uint32_t *ng)
+/* MG, NG of conv_shuffle.comp, as measured on lavapipe 22.3.6 and 25.0.7 with AVX2 and AVX-512: NG 2 spills with 16 vector
+ * registers. Classes of parity multiply the accumulators. */
+static void choose_groups(const struct tuff_caps *caps, const struct sizes *s, const struct correlation *c, uint32_t *mg,
+                          uint32_t *ng)
 {
     uint32_t lanes = tuff_shuffle_lanes(caps), classes = c->grad ? s->sh * s->sw : 1;
-    bool window = s->kh * s->kw > 1, fast = tuff_compiles_fast(caps), large = flops >= 500000000;
-    *mg = c->m > 2 * lanes && window && fast ? 4 : c->m > lanes ? 2 : 1;
-    *ng = (*mg == 4 && !large) || (*mg == 2 && !fast) ? 1 : 2;
-    while (*mg > 1 && *mg * classes > 4) *mg /= 2;
-    if (classes > 1) *ng = 1;
+    *mg = c->m > 2 * lanes ? 4 : c->m > lanes ? 2 : 1;
+    *ng = 1;
+    while (*mg > 1 && *mg * classes > 8) *mg /= 2;
 }
 
 static uint32_t flags_of(const struct sizes *s, const struct correlation *c, uint64_t rows, uint32_t step)
@@ -412,7 +410,7 @@ static tuff_status lower_correlation(const struct tuff_lower *lower, const struc
 {
     uint32_t lanes = tuff_shuffle_lanes(lower->caps), mg, ng, step = c->grad ? s->kh : 4;
     call->flops = 2 * (uint64_t)s->n * s->co * s->oh * s->ow * s->ci * s->kh * s->kw * s->groups;
-    choose_groups(lower->caps, s, c, call->flops, &mg, &ng);
+    choose_groups(lower->caps, s, c, &mg, &ng);
     uint64_t per_picture = c->flat ? (uint64_t)c->gh * c->gw / 4 : (uint64_t)c->gh * ((c->gw + 3) / 4),
              quads = s->n * per_picture;
     uint64_t rows = c->channels * s->kh, tiles_m = (c->m + lanes * mg - 1) / (lanes * mg);
@@ -461,6 +459,41 @@ static bool lower_depthwise(const struct tuff_lower *lower, const struct sizes *
     for (uint32_t i = 0; i < TUFF_COUNT(push); i++) tuff_call_push(call, push[i]);
     tuff_call_grid(call, lower->caps, (count + workgroup - 1) / workgroup);
     return true;
+}
+
+/* One tap, no strides and no padding: a product of matrices for each picture and group, of pixels in any order. Devices whose
+ * kernels share a window among its taps gain nothing by sharing it. */
+static bool is_product(const struct sizes *s, const struct tuff_caps *caps)
+{
+    return tuff_shuffle_lanes(caps) && s->kh * s->kw == 1 && s->sh == 1 && s->sw == 1 && s->h == s->oh && s->w == s->ow &&
+           s->ci > 1 && s->co > 2;
+}
+
+/* y[n,g] = w[g] x[n,g];  gx[n,g] = w[g]^T gy[n,g];  matrices of channels by pixels */
+static tuff_val add_product(struct tuff_graph *g, const struct sizes *s, tuff_val picture, tuff_val weight, bool grad)
+{
+    uint32_t from = grad ? s->co : s->ci, to = grad ? s->ci : s->co, pixels = s->h * s->w;
+    tuff_val a = tuff_reshape(g, weight, TUFF_SHAPE(s->groups, s->co, s->ci));
+    tuff_val b = tuff_reshape(g, picture, TUFF_SHAPE(s->n, s->groups, from, pixels));
+    tuff_val c = tuff_matmul(g, a, b, (struct tuff_matmul_params){.transpose_a = grad});
+    return tuff_reshape(g, c, TUFF_SHAPE(s->n, s->groups * to, s->h, s->w));
+}
+
+static tuff_val conv_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
+                            const struct tuff_caps *caps)
+{
+    struct sizes s;
+    struct tuff_shape x = tuff_type_of(g, in[0]).shape, w = tuff_type_of(g, in[1]).shape;
+    return measure_conv(value->attrs, &x, &w, &s) && is_product(&s, caps) ? add_product(g, &s, in[0], in[1], false) : 0;
+}
+
+static tuff_val input_grad_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
+                                  const struct tuff_caps *caps)
+{
+    struct sizes s;
+    struct tuff_shape gy = tuff_type_of(g, in[0]).shape, w = tuff_type_of(g, in[1]).shape;
+    return measure_input_grad(value->attrs, &gy, &w, &s) && is_product(&s, caps) ? add_product(g, &s, in[0], in[1], true)
+                                                                                 : 0;
 }
 
 static tuff_status conv_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
@@ -809,6 +842,7 @@ const struct tuff_op tuff_op_conv2d = {
     .infer = conv_infer,
     .grad = conv_grad,
     .lower = conv_lower,
+    .expand = conv_expand,
     .ref = conv_ref,
     .terms = conv_terms,
     .cases = conv_cases,
@@ -826,6 +860,7 @@ const struct tuff_op tuff_op_conv2d_input_grad = {
     .infer = input_grad_infer,
     .grad = input_grad_grad,
     .lower = input_grad_lower,
+    .expand = input_grad_expand,
     .ref = input_grad_ref,
     .terms = input_grad_terms,
     .cases = input_grad_cases,

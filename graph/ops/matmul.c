@@ -126,6 +126,7 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
     for (uint32_t i = 0; i < MAX_BATCH; i++) tuff_call_push(call, i < s.rank ? s.size[i] : 1);
     for (uint32_t i = 0; i < MAX_BATCH; i++) tuff_call_push(call, i < s.rank ? (uint32_t)s.a_stride[i] : 0);
     for (uint32_t i = 0; i < MAX_BATCH; i++) tuff_call_push(call, i < s.rank ? (uint32_t)s.b_stride[i] : 0);
+    for (int i = 0; i < 2; i++) tuff_call_push(call, (uint32_t)tuff_shape_count(&lower->in[i]->shape) - 1);
     return TUFF_OK;
 }
 

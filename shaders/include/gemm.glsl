@@ -17,6 +17,7 @@ layout(constant_id = 1) const bool TRANSPOSE_B = false;
 layout(push_constant) uniform Push {
     uint m_count, n_count, k_count, tiles_m, tiles_n, group_count;
     uint batch_rank, batch_size[6], a_stride[6], b_stride[6]; /* strides in matrices, 0 where broadcast; axis 0 slowest */
+    uint a_last, b_last;                                      /* numbers of the last elements */
 };
 #else
 layout(constant_id = 0) const uint KH = 1;
