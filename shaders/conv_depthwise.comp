@@ -1,24 +1,30 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-/* conv_depthwise.comp - convolution with one input channel in a group, or its gradient by input for stride 1 and as many
- * output channels; one invocation computes TR rows of four pixels of one channel.
+/* conv_depthwise.comp - convolution with one input channel in a group, or its gradient by input (GRAD); one invocation
+ * computes TR rows of four pixels of one channel; GRAD (SUMS > 0): of 4 SW pixels.
  *
- *   r[n,m,i,j] = sum_{u,v} s[n, m / per_group, i*SH + u*DH - pad_y, j*SW + v*DW - pad_x] * w[m,0,u,v]
- *   FLIP: w[m,0,KH-1-u,KW-1-v]
+ *   r[n,m,i,j] = sum_{u,v} s[n, m / per_group, i*SH + u*DH - TOP, j*SW + v*DW - LEFT] * w[m,0,u,v]
+ *   GRAD: r[n,g,y,x] = sum_{m,u,v} s[n, g * SUMS + m, i, j] * w[g * SUMS + m,0,u,v], m < SUMS,
+ *         y = i*SH + u*DH - TOP, x = j*SW + v*DW - LEFT
  *
- * in    0      s [n, groups, sh, sw]             f32
- * in    1      w [groups * per_group, 1, KH, KW] f32
- * out   2      r [n, groups * per_group, rh, rw] f32
+ * in    0      s [n, groups (GRAD: groups * SUMS), sh, sw]        f32
+ * in    1      w [groups * (GRAD: SUMS, else per_group), 1, KH, KW] f32
+ * out   2      r [n, groups (else groups * per_group), rh, rw]    f32
  * push         below
- * spec  0..5   KH, KW, SH, SW, DH, DW
+ * spec  0..5   KH, KW, SH, SW, DH, DW: of the convolution
  * spec  6      WORKGROUP
- * spec  7      TR
- * spec  8      FLIP
- * spec  9      C_VEC: rw is a multiple of 4
+ * spec  7      TR; GRAD: a multiple of SH
+ * spec  8      SUMS: output channels in a group whose gradients are summed; 0: no gradient
+ * spec  9      LAST_COLUMNS: those that the last block of a row has; the others have 4, GRAD: 4 SW
+ * spec  10, 11 TOP, LEFT: of the convolution; GRAD: at most (KH-1)*DH, (KW-1)*DW
+ * spec  12     LAST_ROWS: those that the last block of a column has
+ * spec  13, 14 LOW, RIGHT: from which line, which column of the block on one may lie beyond the source
+ * spec  15     QUADS: 0 elements are read one by one; 1 quads (elements of s and of w multiples of 4); 2 and sw is one, too
  * grid         count / WORKGROUP workgroups, rounded up, folded
  * why          no products are shared between channels, so a matrix product would idle; each element of s that the block
- *              needs is read once */
+ *              needs is read once, by quads. The gradient is a convolution with stride 1 of s with zeros between its
+ *              elements; which products are none of a zero is known when the loops are unrolled. */
 layout(local_size_x_id = 6) in;
 layout(constant_id = 0) const uint KH = 3;
 layout(constant_id = 1) const uint KW = 3;
@@ -28,11 +34,18 @@ layout(constant_id = 4) const uint DH = 1;
 layout(constant_id = 5) const uint DW = 1;
 layout(constant_id = 6) const uint WORKGROUP = 64;
 layout(constant_id = 7) const uint TR = 4;
-layout(constant_id = 8) const bool FLIP = false;
-layout(constant_id = 9) const bool C_VEC = false;
+layout(constant_id = 8) const uint SUMS = 0;
+layout(constant_id = 9) const uint LAST_COLUMNS = 1;
+layout(constant_id = 10) const uint TOP = 1;
+layout(constant_id = 11) const uint LEFT = 1;
+layout(constant_id = 12) const uint LAST_ROWS = 1;
+layout(constant_id = 13) const uint LOW = 0;
+layout(constant_id = 14) const uint RIGHT = 0;
+layout(constant_id = 15) const uint QUADS = 0;
 layout(push_constant) uniform Push {
     uint count; /* blocks */
-    uint groups, per_group, sh, sw, rh, rw, pad_y, pad_x;
+    uint groups, per_group, sh, sw, rh, rw;
+    uint last_s, last_w; /* numbers of the last elements */
 };
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
@@ -41,49 +54,83 @@ TUFF_PORT_IN(1)
 TUFF_PORT_OUT(2)
 #endif
 #include "include/grid.glsl"
+#include "include/window.glsl"
 
-const uint COLUMNS = 3 * SW + (KW - 1) * DW + 1, LINES = (TR - 1) * SH + (KH - 1) * DH + 1;
+const bool GRAD = SUMS > 0;
+/* A result's row i meets line l of the source by tap u where i * DOWN_Y + u*DH == l * UP_Y + PHASE_Y, counted from the
+ * block's first row and line; columns likewise. */
+const uint TAPS = KH * KW, REACH_Y = (KH - 1) * DH, REACH_X = (KW - 1) * DW;
+const uint UP_Y = GRAD ? SH : 1, UP_X = GRAD ? SW : 1, DOWN_Y = GRAD ? 1 : SH, DOWN_X = GRAD ? 1 : SW;
+const uint PAD_Y = GRAD ? (REACH_Y - TOP) / SH : TOP, PAD_X = GRAD ? (REACH_X - LEFT) / SW : LEFT;
+const uint PHASE_Y = GRAD ? (REACH_Y - TOP) % SH : 0, PHASE_X = GRAD ? (REACH_X - LEFT) % SW : 0;
+const uint PIXELS = 4 * UP_X;
+const uint LINES = ((TR - 1) * DOWN_Y + REACH_Y - PHASE_Y) / UP_Y + 1;
+const uint COLUMNS = ((PIXELS - 1) * DOWN_X + REACH_X - PHASE_X) / UP_X + 1;
+const uint SHIFT = (4 - PAD_X % 4) % 4;
+
+TUFF_WINDOW(read_line, in0, COLUMNS, QUADS, SHIFT)
+TUFF_WINDOW(read_weights, in1, TAPS, (QUADS > 0 ? 1 : 0), 0)
+
+/* Pixels first .. end - 1 of a row; rows of quads are stored by quads. */
+void store(uint to, float row[PIXELS], uint first, uint end)
+{
+    if (LAST_COLUMNS % 4 == 0) {
+        [[unroll]] for (uint p = first; p < end; p += 4) out0v(to + p, vec4(row[p], row[p + 1], row[p + 2], row[p + 3]));
+    } else {
+        [[unroll]] for (uint p = first; p < end; p++) out0(to + p, row[p]);
+    }
+}
 
 void main()
 {
     uint e = tuff_group() * WORKGROUP + gl_LocalInvocationIndex;
     if (e >= count) return;
-    uint across = (rw + 3) / 4, down = (rh + TR - 1) / TR;
-    uint plane = e / (across * down), at = e - plane * (across * down), i0 = at / across * TR, j0 = (at % across) * 4;
-    uint channel = plane % (groups * per_group), picture = plane / (groups * per_group);
-    uint from = (picture * groups + channel / per_group) * (sh * sw);
-    float weight[KH][KW];
-    [[unroll]] for (uint u = 0; u < KH; u++)
-        [[unroll]] for (uint v = 0; v < KW; v++) {
-            uint tap = u * KW + v;
-            weight[u][v] = in1(channel * (KH * KW) + (FLIP ? KH * KW - 1 - tap : tap));
-        }
-    vec4 acc[TR];
-    [[unroll]] for (uint i = 0; i < TR; i++) acc[i] = vec4(0.0);
-    [[unroll]] for (uint l = 0; l < LINES; l++) {
-        uint y = i0 * SH + l - pad_y; /* in the padding: wraps to a large number */
-        float f[COLUMNS];
-        [[unroll]] for (uint c = 0; c < COLUMNS; c++) {
-            uint x = j0 * SW + c - pad_x;
-            bool ok = y < sh && x < sw;
-            float value = in0(from + (ok ? y * sw + x : 0u));
-            f[c] = ok ? value : 0.0;
-        }
-        [[unroll]] for (uint i = 0; i < TR; i++)
-            [[unroll]] for (uint u = 0; u < KH; u++)
-                if (i * SH + u * DH == l) {
-                    [[unroll]] for (uint v = 0; v < KW; v++)
-                        acc[i] = fma(vec4(weight[u][v]), vec4(f[v * DW], f[SW + v * DW], f[2 * SW + v * DW], f[3 * SW + v * DW]), acc[i]);
-                }
-    }
+    uint across = (rw + PIXELS - 1) / PIXELS, down = (rh + TR - 1) / TR;
+    uint strip = e / across, plane = strip / down, i0 = (strip - plane * down) * TR, j0 = (e - strip * across) * PIXELS;
+    uint channels = groups * per_group, picture = plane / channels, channel = plane - picture * channels;
+    int y0 = int(i0 * DOWN_Y / UP_Y) - int(PAD_Y), x0 = int(j0 * DOWN_X / UP_X) - int(PAD_X);
+    bool inside[COLUMNS];
+    [[unroll]] for (uint c = 0; c < COLUMNS; c++) inside[c] = (c >= PAD_X && c < RIGHT) || uint(x0 + int(c)) < sw;
+    float acc[TR][PIXELS];
     [[unroll]] for (uint i = 0; i < TR; i++)
-        if (i0 + i < rh) {
-            uint to = (plane * rh + i0 + i) * rw + j0;
-            if (C_VEC) {
-                out0v(to, acc[i]);
-            } else {
-                [[unroll]] for (uint c = 0; c < 4; c++)
-                    if (j0 + c < rw) out0(to + c, acc[i][c]);
+        [[unroll]] for (uint p = 0; p < PIXELS; p++) acc[i][p] = 0.0;
+    for (uint m = 0; m < (GRAD ? SUMS : 1); m++) {
+        uint source = picture * groups + channel / per_group, kernel = channel;
+        if (GRAD) {
+            source = plane * SUMS + m;
+            kernel = channel * SUMS + m;
+        }
+        float weight[TAPS];
+        read_weights(int(kernel * TAPS), int(last_w), weight);
+        [[unroll]] for (uint l = 0; l < LINES; l++) {
+            float f[COLUMNS];
+            read_line((int(source * sh) + y0 + int(l)) * int(sw) + x0, int(last_s), f);
+            bool row = (l >= PAD_Y && l < LOW) || uint(y0 + int(l)) < sh;
+            [[unroll]] for (uint c = 0; c < COLUMNS; c++) f[c] = row && inside[c] ? f[c] : 0.0;
+            [[unroll]] for (uint u = 0; u < KH; u++) {
+                uint at = l * UP_Y + PHASE_Y - u * DH, i = at / DOWN_Y; /* wraps above the block's first row */
+                if (at % DOWN_Y == 0 && i < TR) {
+                    [[unroll]] for (uint v = 0; v < KW; v++)
+                        [[unroll]] for (uint p = 0; p < PIXELS; p++) {
+                            uint x = p * DOWN_X + v * DW + UP_X - PHASE_X; /* UP_X: never below 0 */
+                            uint tap = u * KW + v;
+                            if (x % UP_X == 0)
+                                acc[i][p] = fma(weight[GRAD ? TAPS - 1 - tap : tap], f[x / UP_X - 1], acc[i][p]);
+                        }
+                }
             }
         }
+    }
+    /* Software devices store many times slower under a condition: few of them, around as much as there is. */
+    uint to = (plane * rh + i0) * rw + j0;
+    bool more_columns = j0 + PIXELS <= rw;
+    [[unroll]] for (uint i = 0; i < LAST_ROWS; i++) store(to + i * rw, acc[i], 0, LAST_COLUMNS);
+    if (more_columns) {
+        [[unroll]] for (uint i = 0; i < LAST_ROWS; i++) store(to + i * rw, acc[i], LAST_COLUMNS, PIXELS);
+    }
+    if (i0 + TR > rh) return;
+    [[unroll]] for (uint i = LAST_ROWS; i < TR; i++) store(to + i * rw, acc[i], 0, LAST_COLUMNS);
+    if (more_columns) {
+        [[unroll]] for (uint i = LAST_ROWS; i < TR; i++) store(to + i * rw, acc[i], LAST_COLUMNS, PIXELS);
+    }
 }

@@ -5,6 +5,7 @@
  *   conv2d_input_grad   gx [n,ci,h,w]            of gy and w
  *   conv2d_weight_grad  gw [splits,co,ci/g,kh,kw] of x and gy; split s sums over pictures s*p .. s*p + p - 1, p = ceil(n / splits),
  *                       so that there are workgroups enough; the sum over the first axis is the gradient */
+#include "graph/ops/conv_depthwise.h"
 #include "graph/ops/gemm.h"
 #include "graph/ops/runs.h"
 
@@ -208,7 +209,12 @@ static tuff_val add_weight_grad(struct tuff_graph *g, tuff_val x, tuff_val gy, c
     uint32_t groups = conv->groups ? conv->groups : 1;
     uint64_t columns = (uint64_t)w->dim[1] * w->dim[2] * w->dim[3];
     struct weight_grad_attrs attrs = {*conv, {w->dim[2], w->dim[3]}, 1};
-    attrs.splits = choose_splits(w->dim[0] / groups, columns, groups, ys.dim[0], (uint64_t)ys.dim[2] * ys.dim[3]);
+    uint64_t pixels = (uint64_t)ys.dim[2] * ys.dim[3];
+    attrs.splits = choose_splits(w->dim[0] / groups, columns, groups, ys.dim[0], pixels);
+    if (w->dim[1] == 1 && groups > 1) { /* its kernel takes sums of any length; where it cannot be taken, those above hold */
+        uint32_t splits = tuff_depthwise_splits(w->dim[0], ys.dim[0], pixels);
+        if (splits > attrs.splits) attrs.splits = splits;
+    }
     tuff_val parts = tuff_graph_add(g, &tuff_op_conv2d_weight_grad, (tuff_val[]){x, gy}, 2, &attrs);
     return attrs.splits == 1 ? tuff_reshape(g, parts, *w) : tuff_sum(g, parts, 1u << 0, TUFF_DROP_AXES);
 }
@@ -441,24 +447,12 @@ static tuff_status lower_correlation(const struct tuff_lower *lower, const struc
     return TUFF_OK;
 }
 
-/* conv_depthwise.comp: one input channel in a group; the gradient with stride 1 and one output channel. */
-static bool lower_depthwise(const struct tuff_lower *lower, const struct sizes *s, bool grad, struct tuff_kernel_call *call)
+/* False where a group has more than one input channel. */
+static bool is_depthwise(const struct sizes *s, struct tuff_depthwise *d)
 {
-    uint64_t reach_y = (uint64_t)s->dh * (s->kh - 1), reach_x = (uint64_t)s->dw * (s->kw - 1);
-    bool small = s->kh * (uint64_t)s->kw <= 49 && (3 * s->sh + reach_y + 1) * (3 * s->sw + reach_x + 1) <= 144;
-    if (s->ci != 1 || s->groups == 1 || !small || (grad && (s->sh != 1 || s->sw != 1 || s->co != 1))) return false;
-    uint32_t sh = grad ? s->oh : s->h, sw = grad ? s->ow : s->w, rh = grad ? s->h : s->oh, rw = grad ? s->w : s->ow;
-    uint32_t pad_y = grad ? (uint32_t)reach_y - s->top : s->top, pad_x = grad ? (uint32_t)reach_x - s->left : s->left;
-    uint32_t workgroup = lower->caps->max_workgroup_invocations < 64 ? lower->caps->max_workgroup_invocations : 64, tr = 4;
-    uint64_t planes = (uint64_t)s->n * s->groups * s->co, count = planes * ((rh + tr - 1) / tr) * ((rw + 3) / 4);
-    const uint32_t spec[] = {s->kh, s->kw, s->sh, s->sw, s->dh, s->dw, workgroup, tr, grad, rw % 4 == 0};
-    const uint32_t push[] = {(uint32_t)count, s->groups, s->co, sh, sw, rh, rw, pad_y, pad_x};
-    call->file = "conv_depthwise";
-    call->flops = 2 * planes * rh * rw * s->kh * s->kw;
-    for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, i, spec[i]);
-    for (uint32_t i = 0; i < TUFF_COUNT(push); i++) tuff_call_push(call, push[i]);
-    tuff_call_grid(call, lower->caps, (count + workgroup - 1) / workgroup);
-    return true;
+    *d = (struct tuff_depthwise){s->n,  s->groups, s->co, s->h,  s->w,  s->oh,  s->ow,  s->kh,
+                                 s->kw, s->sh,     s->sw, s->dh, s->dw, s->top, s->left};
+    return s->ci == 1 && s->groups > 1;
 }
 
 /* One tap, no strides and no padding: a product of matrices for each picture and group, of pixels in any order. Devices whose
@@ -501,7 +495,8 @@ static tuff_status conv_lower(const struct tuff_lower *lower, struct tuff_kernel
     struct sizes s;
     if (TUFF_NEVER(!measure_conv(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s)))
         return TUFF_ERR_SHAPE;
-    if (lower_depthwise(lower, &s, false, call)) return TUFF_OK;
+    struct tuff_depthwise d;
+    if (is_depthwise(&s, &d) && tuff_depthwise_lower(lower, &d, false, call)) return TUFF_OK;
     struct correlation c;
     if (correlate(lower, &s, false, &c)) return lower_correlation(lower, &s, &c, call, error);
     struct tuff_gemm gemm = {.op = TUFF_GEMM_CONV,
@@ -520,7 +515,8 @@ static tuff_status input_grad_lower(const struct tuff_lower *lower, struct tuff_
     struct sizes s;
     if (TUFF_NEVER(!measure_input_grad(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s)))
         return TUFF_ERR_SHAPE;
-    if (lower_depthwise(lower, &s, true, call)) return TUFF_OK;
+    struct tuff_depthwise d;
+    if (is_depthwise(&s, &d) && tuff_depthwise_lower(lower, &d, true, call)) return TUFF_OK;
     struct correlation c;
     if (correlate(lower, &s, true, &c)) return lower_correlation(lower, &s, &c, call, error);
     struct tuff_gemm gemm = {.op = TUFF_GEMM_INPUT_GRAD,
@@ -584,8 +580,10 @@ static tuff_status weight_grad_lower(const struct tuff_lower *lower, struct tuff
     const struct weight_grad_attrs *attrs = lower->value->attrs;
     struct sizes s;
     if (TUFF_NEVER(!measure_weight_grad(attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s))) return TUFF_ERR_SHAPE;
-    if (lower_weight_shuffle(lower, &s, lower->value->type.shape.dim[0], pictures_per_split(attrs, s.n), call))
-        return TUFF_OK;
+    struct tuff_depthwise d;
+    uint32_t splits = lower->value->type.shape.dim[0], pictures = pictures_per_split(attrs, s.n);
+    if (is_depthwise(&s, &d) && tuff_depthwise_weight_lower(lower, &d, splits, pictures, call)) return TUFF_OK;
+    if (lower_weight_shuffle(lower, &s, splits, pictures, call)) return TUFF_OK;
     uint64_t k = (uint64_t)s.n * s.oh * s.ow, k_split = (uint64_t)pictures_per_split(attrs, s.n) * s.oh * s.ow;
     struct tuff_gemm gemm = {.op = TUFF_GEMM_WEIGHT_GRAD,
                              .m = s.co,
@@ -790,6 +788,46 @@ static double weight_grad_terms(const struct tuff_value *value, const struct tuf
     ROW("many", L(5, 17, 10, 11), L(33, 17, 3, 3), L(5, 33, 10, 11), L(10, 11), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1),   \
         1, 3)
 
+/* one input channel in a group: whole and odd rows, strides, several output channels */
+#define DEPTHWISE_CASES                                                                                                     \
+    ROW("depthwise_12", L(3, 4, 11, 12), L(4, 1, 3, 3), L(3, 4, 11, 12), L(11, 12), L(3, 3), L(1, 1), L(1, 1),              \
+        L(1, 1, 1, 1), 4, 2)                                                                                                \
+    ROW("depthwise_14", L(2, 3, 14, 14), L(3, 1, 3, 3), L(2, 3, 14, 14), L(14, 14), L(3, 3), L(1, 1), L(1, 1),              \
+        L(1, 1, 1, 1), 3, 1)                                                                                                \
+    ROW("depthwise_7", L(5, 4, 7, 7), L(4, 1, 3, 3), L(5, 4, 7, 7), L(7, 7), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), 4,   \
+        3)                                                                                                                  \
+    ROW("depthwise_odd", L(3, 3, 5, 17), L(3, 1, 3, 3), L(3, 3, 5, 17), L(5, 17), L(3, 3), L(1, 1), L(1, 1), L(1, 1, 1, 1), \
+        3, 2)                                                                                                               \
+    ROW("depthwise_stride", L(2, 4, 20, 24), L(4, 1, 3, 3), L(2, 4, 10, 12), L(20, 24), L(3, 3), L(2, 2), L(1, 1),          \
+        L(1, 1, 1, 1), 4, 2)                                                                                                \
+    ROW("depthwise_stride_14", L(2, 2, 14, 14), L(2, 1, 3, 3), L(2, 2, 7, 7), L(14, 14), L(3, 3), L(2, 2), L(1, 1),         \
+        L(1, 1, 1, 1), 2, 1)                                                                                                \
+    ROW("depthwise_stride_odd", L(3, 3, 9, 15), L(3, 1, 3, 3), L(3, 3, 5, 8), L(9, 15), L(3, 3), L(2, 2), L(1, 1),          \
+        L(1, 1, 1, 1), 3, 3)                                                                                                \
+    ROW("depthwise_stride32", L(2, 2, 19, 21), L(2, 1, 3, 5), L(2, 2, 7, 10), L(19, 21), L(3, 5), L(3, 2), L(1, 1),         \
+        L(2, 0, 1, 3), 2, 1)                                                                                                \
+    ROW("depthwise_stride4", L(1, 3, 17, 18), L(3, 1, 2, 3), L(1, 3, 5, 4), L(17, 18), L(2, 3), L(4, 5), L(1, 1),           \
+        L(0, 1, 1, 1), 3, 1)                                                                                                \
+    ROW("depthwise_dilated", L(2, 4, 13, 16), L(4, 1, 3, 3), L(2, 4, 13, 16), L(13, 16), L(3, 3), L(1, 1), L(3, 2),         \
+        L(3, 2, 3, 2), 4, 2)                                                                                                \
+    ROW("depthwise_dilated_stride", L(2, 3, 15, 13), L(3, 1, 3, 3), L(2, 3, 8, 6), L(15, 13), L(3, 3), L(2, 2), L(2, 3),    \
+        L(2, 1, 2, 4), 3, 1)                                                                                                \
+    ROW("depthwise_seven", L(1, 2, 10, 13), L(2, 1, 7, 7), L(1, 2, 10, 13), L(10, 13), L(7, 7), L(1, 1), L(1, 1),           \
+        L(3, 3, 3, 3), 2, 1)                                                                                                \
+    ROW("depthwise_five", L(2, 4, 9, 16), L(8, 1, 5, 5), L(2, 8, 5, 8), L(9, 16), L(5, 5), L(2, 2), L(1, 1), L(2, 2, 2, 2), \
+        4, 2)                                                                                                               \
+    ROW("depthwise_three", L(2, 2, 8, 12), L(6, 1, 3, 3), L(2, 6, 8, 12), L(8, 12), L(3, 3), L(1, 1), L(1, 1),              \
+        L(1, 1, 1, 1), 2, 2)                                                                                                \
+    ROW("depthwise_valid", L(2, 3, 12, 14), L(3, 1, 3, 4), L(2, 3, 10, 11), L(12, 14), L(3, 4), L(1, 1), L(1, 1), L(0), 3,  \
+        2)                                                                                                                  \
+    ROW("depthwise_wider", L(1, 2, 4, 5), L(2, 1, 2, 2), L(1, 2, 8, 15), L(4, 5), L(2, 2), L(1, 1), L(1, 1), L(3, 5, 2, 6), \
+        2, 1)                                                                                                               \
+    ROW("depthwise_tall", L(2, 4, 37, 1), L(4, 1, 3, 1), L(2, 4, 37, 1), L(37, 1), L(3, 1), L(1, 1), L(1, 1),               \
+        L(1, 0, 1, 0), 4, 1)                                                                                                \
+    ROW("depthwise_1x1", L(2, 5, 6, 7), L(5, 1, 1, 1), L(2, 5, 3, 4), L(6, 7), L(1, 1), L(2, 2), L(1, 1), L(0), 5, 2)       \
+    ROW("depthwise_long", L(6, 3, 30, 34), L(3, 1, 3, 3), L(6, 3, 30, 34), L(30, 34), L(3, 3), L(1, 1), L(1, 1),            \
+        L(1, 1, 1, 1), 3, 2)
+
 /* HALF_ROW: the same with f16 where the operator meets it: pictures and weights, and no gradients */
 #define HALF_CASES                                                                                                          \
     HALF_ROW("f16_pointwise", L(2, 7, 5, 7), L(13, 7, 1, 1), L(2, 13, 5, 7), L(5, 7), L(1, 1), L(1, 1), L(1, 1), L(0), 1,   \
@@ -799,7 +837,13 @@ static double weight_grad_terms(const struct tuff_value *value, const struct tuf
     HALF_ROW("f16_stride2", L(3, 5, 9, 9), L(7, 5, 3, 3), L(3, 7, 5, 5), L(9, 9), L(3, 3), L(2, 2), L(1, 1), L(1, 1, 1, 1), \
              1, 2)                                                                                                          \
     HALF_ROW("f16_depthwise", L(2, 11, 9, 8), L(11, 1, 3, 3), L(2, 11, 9, 8), L(9, 8), L(3, 3), L(1, 1), L(1, 1),           \
-             L(1, 1, 1, 1), 11, 2)
+             L(1, 1, 1, 1), 11, 2)                                                                                          \
+    HALF_ROW("f16_depthwise_odd", L(3, 3, 5, 17), L(3, 1, 3, 3), L(3, 3, 5, 17), L(5, 17), L(3, 3), L(1, 1), L(1, 1),       \
+             L(1, 1, 1, 1), 3, 2)                                                                                           \
+    HALF_ROW("f16_depthwise_stride", L(2, 4, 20, 24), L(4, 1, 3, 3), L(2, 4, 10, 12), L(20, 24), L(3, 3), L(2, 2), L(1, 1), \
+             L(1, 1, 1, 1), 4, 2)                                                                                           \
+    HALF_ROW("f16_depthwise_five", L(2, 4, 9, 16), L(8, 1, 5, 5), L(2, 8, 5, 8), L(9, 16), L(5, 5), L(2, 2), L(1, 1),       \
+             L(2, 2, 2, 2), 4, 2)
 #define HALF(...)                                                                                                           \
     {                                                                                                                       \
         TUFF_F16,                                                                                                           \
@@ -812,21 +856,21 @@ static double weight_grad_terms(const struct tuff_value *value, const struct tuf
     {label, {T(x), T(w)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct conv){{s}, {d}, {p}, g}},
 #define HALF_ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                               \
     {label, {HALF(x), HALF(w)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct conv){{s}, {d}, {p}, g}},
-static const struct tuff_case conv_cases[] = {CASES HALF_CASES};
+static const struct tuff_case conv_cases[] = {CASES DEPTHWISE_CASES HALF_CASES};
 #undef ROW
 #undef HALF_ROW
 #define ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                                    \
     {label, {T(y), T(w)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct input_grad_attrs){{{s}, {d}, {p}, g}, {hw}}},
 #define HALF_ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                               \
     {label, {T(y), HALF(w)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct input_grad_attrs){{{s}, {d}, {p}, g}, {hw}}},
-static const struct tuff_case input_grad_cases[] = {CASES HALF_CASES};
+static const struct tuff_case input_grad_cases[] = {CASES DEPTHWISE_CASES HALF_CASES};
 #undef ROW
 #undef HALF_ROW
 #define ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                                    \
     {label, {T(x), T(y)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct weight_grad_attrs){{{s}, {d}, {p}, g}, {khw}, splits}},
 #define HALF_ROW(label, x, w, y, hw, khw, s, d, p, g, splits)                                                               \
     {label, {HALF(x), T(y)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct weight_grad_attrs){{{s}, {d}, {p}, g}, {khw}, splits}},
-static const struct tuff_case weight_grad_cases[] = {CASES HALF_CASES};
+static const struct tuff_case weight_grad_cases[] = {CASES DEPTHWISE_CASES HALF_CASES};
 #undef ROW
 #undef HALF_ROW
 

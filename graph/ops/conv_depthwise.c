@@ -1,0 +1,194 @@
+/* conv_depthwise.c - lowering of convolutions with one input channel in a group: blocks of a few rows by four pixels, which
+ * are unrolled in the kernel, and which lines and columns of a block can lie beyond the picture. */
+#include "graph/ops/conv_depthwise.h"
+#include "graph/ops/gemm.h"
+
+enum {
+    MOST_PRODUCTS = 1600, /* of one block: what compiles in tens of milliseconds, and stays in registers */
+    MOST_ELEMENTS = 400,  /* of the source that a block reads */
+    MOST_RESULTS = 160    /* of a block */
+};
+
+/* One axis of what a launch computes: results from a source, in blocks that are unrolled. */
+struct axis {
+    uint32_t results, source; /* elements */
+    uint32_t kernel, stride, dilation, pad;
+    bool grad; /* the source lies `stride` apart among zeros; blocks are multiples of the stride */
+    uint32_t block;
+};
+
+/* Elements of the source from block to block. */
+static uint32_t step_of(const struct axis *a) { return a->grad ? a->block / a->stride : a->block * a->stride; }
+
+/* Elements of the source that lie before it and are read by the first block. */
+static uint32_t before(const struct axis *a)
+{
+    return a->grad ? ((a->kernel - 1) * a->dilation - a->pad) / a->stride : a->pad;
+}
+
+/* Elements of the source that a block reads. */
+static uint32_t reads(const struct axis *a)
+{
+    uint32_t reach = (a->kernel - 1) * a->dilation;
+    return a->grad ? (a->block - 1 + reach - (reach - a->pad) % a->stride) / a->stride + 1
+                   : (a->block - 1) * a->stride + reach + 1;
+}
+
+static uint32_t blocks(const struct axis *a) { return (a->results + a->block - 1) / a->block; }
+static uint32_t last_block(const struct axis *a) { return a->results - (a->results - 1) / a->block * a->block; }
+
+/* Of the elements that blocks read, the first that some block would find behind the source's end. */
+static uint32_t inside(const struct axis *a)
+{
+    uint64_t last = (uint64_t)(blocks(a) - 1) * step_of(a), end = (uint64_t)a->source + before(a);
+    return end > last ? (uint32_t)(end - last) : 0;
+}
+
+/* Blocks of as many results, up to `most` and at least one step, as make the fewest reads. */
+static void choose_block(struct axis *a, uint32_t most)
+{
+    uint32_t step = a->grad ? a->stride : 1, best = step;
+    uint64_t fewest = UINT64_MAX;
+    for (a->block = step; a->block == step || a->block <= most; a->block += step) {
+        uint64_t count = (uint64_t)blocks(a) * reads(a);
+        if (count > fewest) continue;
+        best = a->block;
+        fewest = count;
+    }
+    a->block = best;
+}
+
+static struct axis axis_y(const struct tuff_depthwise *d, bool grad)
+{
+    return (struct axis){grad ? d->h : d->oh, grad ? d->oh : d->h, d->kh, d->sh, d->dh, d->top, grad, 1};
+}
+
+/* Four results, or four for each element of the source: quads begin at quads. */
+static struct axis axis_x(const struct tuff_depthwise *d, bool grad)
+{
+    return (struct axis){grad ? d->w : d->ow, grad ? d->ow : d->w, d->kw, d->sw, d->dw, d->left, grad, grad ? 4 * d->sw : 4};
+}
+
+/* What the kernel unrolls; taps that meet only zeros are left out of it. */
+static bool fits(const struct axis *y, const struct axis *x)
+{
+    uint32_t products = y->block * x->block * y->kernel * x->kernel / (y->grad ? y->stride * x->stride : 1);
+    return products <= MOST_PRODUCTS && reads(y) * reads(x) <= MOST_ELEMENTS && y->block * x->block <= MOST_RESULTS;
+}
+
+/* How elements of rows are read (include/window.glsl). */
+static uint32_t quads(const struct tuff_type *type, uint32_t width)
+{
+    return tuff_shape_count(&type->shape) % 4 ? 0 : width % 4 ? 1 : 2;
+}
+
+static uint32_t last_of(const struct tuff_type *type) { return (uint32_t)tuff_shape_count(&type->shape) - 1; }
+
+/* Do places a block and the padding before and behind the elements fit a signed word? */
+static bool countable(const struct tuff_type *type)
+{
+    const struct tuff_shape *shape = &type->shape;
+    return tuff_shape_count(shape) + MOST_ELEMENTS * (shape->dim[3] + (uint64_t)MOST_ELEMENTS) <= INT32_MAX;
+}
+
+/* Windows that a block can hold, and no more padding than a block has lines. */
+static bool is_small(const struct tuff_depthwise *d)
+{
+    const uint32_t most_taps = 49, most_step = 64, most_pad = 64;
+    bool taps = d->kh <= most_taps && d->kw <= most_taps && d->kh * d->kw <= most_taps;
+    bool steps = d->sh <= most_step && d->sw <= most_step && d->dh <= most_step && d->dw <= most_step;
+    return taps && steps && d->top <= most_pad && d->left <= most_pad &&
+           (uint64_t)(d->oh - 1) * d->sh <= (uint64_t)d->h + most_pad &&
+           (uint64_t)(d->ow - 1) * d->sw <= (uint64_t)d->w + most_pad;
+}
+
+static uint32_t workgroup_of(const struct tuff_caps *caps, uint32_t most)
+{
+    return caps->max_workgroup_invocations < most ? caps->max_workgroup_invocations : most;
+}
+
+/* Both kernels have constants 0..7 in common. */
+static void set_call(struct tuff_kernel_call *call, const uint32_t shape[8], const uint32_t edges[8], const uint32_t *push,
+                     uint32_t words)
+{
+    for (uint32_t i = 0; i < 8; i++) tuff_call_spec(call, i, shape[i]);
+    for (uint32_t i = 0; i < 8; i++) tuff_call_spec(call, 8 + i, edges[i]);
+    for (uint32_t i = 0; i < words; i++) tuff_call_push(call, push[i]);
+}
+
+/* Of a block: few lines are read twice by tall blocks, and GPUs want invocations; where there are many taps, sums of few rows
+ * fill the registers. */
+static uint32_t most_rows(const struct tuff_caps *caps, const struct tuff_depthwise *d)
+{
+    uint32_t rows = caps->kind == TUFF_DEVICE_SOFTWARE ? 8 : 4;
+    return d->kh * d->kw <= 12 ? rows : 2;
+}
+
+/* Sums are as many as there are taps, whatever the rows. */
+static uint32_t most_weight_rows(const struct tuff_caps *caps, const struct tuff_depthwise *d)
+{
+    return d->kh * d->kw <= 12 ? most_rows(caps, d) : d->kh * d->kw <= 25 ? 4 : 2;
+}
+
+bool tuff_depthwise_lower(const struct tuff_lower *lower, const struct tuff_depthwise *d, bool grad,
+                          struct tuff_kernel_call *call)
+{
+    if (!is_small(d) || (grad && (d->top > (d->kh - 1) * d->dh || d->left > (d->kw - 1) * d->dw))) return false;
+    struct axis y = axis_y(d, grad), x = axis_x(d, grad);
+    choose_block(&y, most_rows(lower->caps, d));
+    uint32_t results = grad ? 1 : d->co, workgroup = workgroup_of(lower->caps, 64);
+    uint64_t count = (uint64_t)d->n * d->groups * results * blocks(&y) * blocks(&x);
+    if (!fits(&y, &x) || !countable(lower->in[0]) || count > UINT32_MAX - workgroup) return false;
+    uint32_t by_quads = tuff_shape_count(&lower->in[1]->shape) % 4 ? 0 : quads(lower->in[0], x.source);
+    const uint32_t shape[] = {d->kh, d->kw, d->sh, d->sw, d->dh, d->dw, workgroup, y.block};
+    const uint32_t edges[] = {grad ? d->co : 0, last_block(&x), d->top,     d->left,
+                              last_block(&y),   inside(&y),     inside(&x), by_quads};
+    const uint32_t push[] = {
+        (uint32_t)count,      d->groups, results, y.source, x.source, y.results, x.results, last_of(lower->in[0]),
+        last_of(lower->in[1])};
+    call->file = "conv_depthwise";
+    call->flops = 2 * (uint64_t)d->n * d->groups * d->co * d->oh * d->ow * d->kh * d->kw;
+    set_call(call, shape, edges, push, TUFF_COUNT(push));
+    tuff_call_grid(call, lower->caps, (count + workgroup - 1) / workgroup);
+    return true;
+}
+
+bool tuff_depthwise_weight_lower(const struct tuff_lower *lower, const struct tuff_depthwise *d, uint32_t splits,
+                                 uint32_t split_pictures, struct tuff_kernel_call *call)
+{
+    if (!is_small(d)) return false;
+    struct axis y = axis_y(d, false), x = axis_x(d, false);
+    choose_block(&y, most_weight_rows(lower->caps, d));
+    uint32_t lanes = tuff_shuffle_lanes(lower->caps), workgroup = workgroup_of(lower->caps, lanes ? lanes : 64);
+    uint64_t rounds = (uint64_t)split_pictures * blocks(&y) * blocks(&x) / workgroup + 1;
+    uint64_t groups = (uint64_t)splits * d->groups * d->co;
+    if (!fits(&y, &x) || !countable(lower->in[0]) || !countable(lower->in[1]) || groups > UINT32_MAX ||
+        tuff_lower_rounds(lower, rounds, NULL) != TUFF_OK)
+        return false;
+    const uint32_t shape[] = {d->kh, d->kw, d->sh, d->sw, d->dh, d->dw, workgroup, y.block};
+    const uint32_t edges[] = {d->top,
+                              d->left,
+                              inside(&y),
+                              inside(&x),
+                              last_block(&y),
+                              last_block(&x),
+                              quads(lower->in[0], d->w),
+                              quads(lower->in[1], d->ow)};
+    const uint32_t push[] = {
+        (uint32_t)groups,     d->groups, d->co, d->h, d->w, d->oh, d->ow, d->n, split_pictures, last_of(lower->in[0]),
+        last_of(lower->in[1])};
+    call->file = "conv_depthwise_weight";
+    call->flops = 2 * (uint64_t)d->n * d->groups * d->co * d->oh * d->ow * d->kh * d->kw;
+    set_call(call, shape, edges, push, TUFF_COUNT(push));
+    tuff_call_grid(call, lower->caps, groups);
+    return true;
+}
+
+uint32_t tuff_depthwise_splits(uint64_t channels, uint64_t pictures, uint64_t pixels)
+{
+    uint64_t splits = channels < 256 ? 256 / channels : 1, most = pictures * pixels / 512;
+    if (splits > most) splits = most ? most : 1;
+    if (splits > pictures) splits = pictures;
+    uint64_t each = (pictures + splits - 1) / splits;
+    return (uint32_t)((pictures + each - 1) / each);
+}
