@@ -111,12 +111,18 @@ static void conv2d(struct trial *t)
     gradients(t, y2, x, w, 0);
 }
 
+/* Rows that are read element by element, and by quads. */
 static void depthwise(struct trial *t)
 {
+    static const struct tuff_conv2d_params same = {.pad = {1, 1, 1, 1}, .groups = 11},
+                                           steps = {.stride = {2, 2}, .pad = {1, 1, 1, 1}, .groups = 4};
     tuff_val x = whole(t, TUFF_SHAPE(2, 11, 9, 7), 255), w = whole(t, TUFF_SHAPE(11, 1, 3, 3), 255);
-    tuff_val y = tuff_conv2d(t->g, x, w, 0, (struct tuff_conv2d_params){.pad = {1, 1, 1, 1}, .groups = 11});
+    tuff_val x12 = whole(t, TUFF_SHAPE(2, 4, 10, 12), 255), w4 = whole(t, TUFF_SHAPE(4, 1, 3, 3), 255);
+    tuff_val y = tuff_conv2d(t->g, x, w, 0, same), y2 = tuff_conv2d(t->g, x12, w4, 0, steps);
     exact(t, y);
     gradients(t, y, x, w, 0);
+    exact(t, y2);
+    gradients(t, y2, x12, w4, 0);
 }
 
 /* Windows that touch and windows that overlap, four columns at a time and not. */
