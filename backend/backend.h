@@ -16,6 +16,20 @@ enum tuff_device_kind {
     TUFF_DEVICE_SOFTWARE
 };
 
+/* Which tiles of convolutions a software device can hold, named after the processors that they suit. Its driver compiles for the
+ * processor it runs on and does not tell; a probe of a few hundredths of a second does, once (tuff_options.tiles). Whatever is
+ * chosen, results are the same bits. */
+enum tuff_tiles {
+    TUFF_TILES_UNKNOWN, /* not measured: as AVX2 */
+    TUFF_TILES_AVX2,    /* narrow ones */
+    TUFF_TILES_AVX512,  /* wide ones too */
+    TUFF_TILES_COUNT
+};
+enum tuff_tiles_source { TUFF_TILES_BY_NONE, TUFF_TILES_BY_OPTION, TUFF_TILES_BY_FILE, TUFF_TILES_BY_PROBE };
+/* "unknown", "avx2", "avx512"; "none", "option", "file", "probe". Static texts. Thread-safe. */
+TUFF_API const char *tuff_tiles_name(enum tuff_tiles tiles);
+TUFF_API const char *tuff_tiles_source_name(enum tuff_tiles_source source);
+
 /* What a device can do, already clamped by TUFF_LIMITS where that applies. Sizes in bytes. Plain data. */
 struct tuff_caps {
     size_t struct_size;
@@ -43,6 +57,8 @@ struct tuff_caps {
     } heaps[16];
     uint32_t driver_rows;    /* bit i: row i of the table of known drivers (tuff_driver_row) applies */
     uint32_t driver_effects; /* enum tuff_driver_effect, of these rows */
+    enum tuff_tiles tiles;   /* as a device that was created has it; a list knows only option and file */
+    enum tuff_tiles_source tiles_source;
 };
 
 /* A flag or number of struct tuff_caps, for programs that list them; arrays, texts and doubles are not among them. Static texts. */
@@ -64,7 +80,8 @@ enum tuff_driver_effect {
     TUFF_DRIVER_BATCHES_PIPELINES = 1 << 1, /* pipelines are made by one call, instead of one a thread */
     TUFF_DRIVER_REGISTER_TILES = 1 << 2,    /* matrix products in flat workgroups, without shared memory */
     TUFF_DRIVER_COMPILES_FAST = 1 << 3,     /* larger tiles, on software devices */
-    TUFF_DRIVER_READS_TEXELS = 1 << 4       /* kernels read through texel buffers where they can */
+    TUFF_DRIVER_READS_TEXELS = 1 << 4,      /* kernels read through texel buffers where they can */
+    TUFF_DRIVER_TILES_BY_CPU = 1 << 5       /* tiles of convolutions follow the processor: tuff_caps.tiles is measured */
 };
 /* One row of the table of known drivers: a defect, or what a driver likes better. Static texts. */
 struct tuff_driver_row {

@@ -126,6 +126,8 @@ void tuff_options_from_env(struct tuff_options *options)
         options->limits = tuff_os_getenv("TUFF_LIMITS");
     if (options->struct_size >= offsetof(struct tuff_options, driver) + sizeof options->driver && !options->driver)
         options->driver = tuff_os_getenv("TUFF_DRIVER");
+    if (options->struct_size >= offsetof(struct tuff_options, tiles) + sizeof options->tiles && !options->tiles)
+        options->tiles = tuff_os_getenv("TUFF_TILES");
 }
 
 static void log_debug_table(struct tuff_context *context)
@@ -143,7 +145,7 @@ static void log_debug_table(struct tuff_context *context)
 static bool copy_strings(struct tuff_context *context)
 {
     const char **strings[] = {&context->options.device, &context->options.cache_dir, &context->options.limits,
-                              &context->options.driver};
+                              &context->options.driver, &context->options.tiles};
     const char *borrowed[TUFF_COUNT(strings)];
     bool complete = true;
     for (size_t i = 0; i < TUFF_COUNT(strings); i++) {
@@ -191,6 +193,7 @@ void tuff_context_destroy(struct tuff_context *context)
     tuff_free(context, (char *)(uintptr_t)context->options.cache_dir);
     tuff_free(context, (char *)(uintptr_t)context->options.limits);
     tuff_free(context, (char *)(uintptr_t)context->options.driver);
+    tuff_free(context, (char *)(uintptr_t)context->options.tiles);
     tuff_free(context, context);
 }
 

@@ -108,9 +108,10 @@ struct tuff_options {
     const char *cache_dir;         /* folder of SPIR-V and pipeline caches; NULL: the platform's; "": no cache */
     const char *limits;            /* clamps what devices offer, as "v3d71,range=65536,no-timeline"; NULL: not */
     const char *driver; /* rows of the table of known drivers: "none", "+NAME", "-NAME", by commas; NULL: those that fit */
+    const char *tiles;  /* "avx2" or "avx512": the class of tiles of software devices (enum tuff_tiles); NULL: measured */
 };
 
-/* Fills options from the environment: TUFF_DEVICE, TUFF_DEBUG, TUFF_CACHE_DIR, TUFF_LIMITS, TUFF_DRIVER, TUFF_LOG (error,
+/* Fills options from the environment: TUFF_DEVICE, TUFF_DEBUG, TUFF_CACHE_DIR, TUFF_LIMITS, TUFF_DRIVER, TUFF_TILES, TUFF_LOG (error,
  * warning, info, debug). Fields that are already set stay; bits of debug are added. The only place where the environment is read; the
  * strings belong to the environment. */
 TUFF_API void tuff_options_from_env(struct tuff_options *options);

@@ -3,6 +3,7 @@
  * Needs an instance. Asks only structures that the device's version or extensions know, so that old drivers see none else. */
 #include "backend/instance.h"
 #include "backend/plan.h"
+#include "backend/tiles.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -413,7 +414,8 @@ tuff_status tuff_gpu_query(struct tuff_instance *instance, VkPhysicalDevice hand
     gpu->caps.unified_memory = is_unified(instance, gpu);
     double period = (double)properties.limits.timestampPeriod;
     gpu->caps.timestamp_period_ns = gpu->timestamp_bits && isfinite(period) && period > 0 ? period : 0;
-    return tuff_drivers_apply(instance->context, instance->context->options.driver, &gpu->caps, error);
+    TUFF_TRY(tuff_drivers_apply(instance->context, instance->context->options.driver, &gpu->caps, error));
+    return tuff_tiles_apply(instance->context, &gpu->caps, error);
 }
 
 static int rank(const struct tuff_gpu *gpu)

@@ -5,6 +5,7 @@
 #include "backend/device.h"
 #include "backend/cache.h"
 #include "backend/pipeline.h"
+#include "backend/tiles.h"
 
 #include <stdio.h>
 
@@ -140,7 +141,8 @@ tuff_status tuff_device_start(struct tuff_device *device, struct tuff_error *err
     TUFF_TRY(tuff_transfer_init(device, error));
     device->cache = tuff_cache_create(device);
     if (!device->cache) return tuff_fail_memory(device->context, error);
-    return tuff_pipelines_init(device, error);
+    TUFF_TRY(tuff_pipelines_init(device, error));
+    return tuff_tiles_measure(device, error);
 }
 
 tuff_status tuff_device_create(struct tuff_context *context, const char *name, struct tuff_device **device,

@@ -250,6 +250,33 @@ uint32_t tuff_os_cpu_count(void)
     return count > 0 ? (uint32_t)count : 1;
 }
 
+/* The lines of the first processor that say what it is: others change from run to run (its clock, its number). */
+static uint64_t hash_cpuinfo(char *text)
+{
+    static const char *const wanted[] = {"vendor_id", "cpu family", "model", "stepping", "flags",
+                                         "Features",  "CPU ",       "isa",   "uarch"};
+    uint64_t hash = 0;
+    for (char *line = text, *end; (end = strchr(line, '\n')) && end != line; line = end + 1) {
+        *end = 0;
+        for (size_t i = 0; i < TUFF_COUNT(wanted); i++)
+            if (!strncmp(line, wanted[i], strlen(wanted[i]))) hash = tuff_hash_text(hash, line);
+    }
+    return hash;
+}
+
+uint64_t tuff_os_cpu_hash(void)
+{
+    char text[16384]; /* a processor's lines have 1 to 5 KiB */
+    size_t used = 0;
+    ssize_t got = 0;
+    int file = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC); /* Linux, Android */
+    if (file < 0) return 0;
+    while (used < sizeof text - 1 && (got = read(file, text + used, sizeof text - 1 - used)) > 0) used += (size_t)got;
+    close(file);
+    text[used] = 0;
+    return hash_cpuinfo(text);
+}
+
 const char *tuff_os_getenv(const char *name) { return getenv(name); }
 
 void *tuff_os_library_open(const char *name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }

@@ -276,6 +276,12 @@ uint32_t tuff_os_cpu_count(void)
     return info.dwNumberOfProcessors ? (uint32_t)info.dwNumberOfProcessors : 1;
 }
 
+uint64_t tuff_os_cpu_hash(void)
+{
+    const char *model = getenv("PROCESSOR_IDENTIFIER"); /* family, model, stepping and vendor */
+    return model ? tuff_hash_text(0, model) : 0;
+}
+
 const char *tuff_os_getenv(const char *name) { return getenv(name); }
 
 void *tuff_os_library_open(const char *name)

@@ -34,4 +34,5 @@ configure_file(cmake/kernels.c.in ${kernels_dir}/kernels.c @ONLY)
 set_source_files_properties(${kernels_dir}/kernels.c PROPERTIES OBJECT_DEPENDS "${kernel_includes}")
 file(CONFIGURE OUTPUT ${kernels_dir}/built.inc CONTENT "${spirv_rows}")
 set_source_files_properties(${PROJECT_SOURCE_DIR}/backend/built.c PROPERTIES OBJECT_DEPENDS "${kernel_spirv}")
+set_source_files_properties(${PROJECT_SOURCE_DIR}/backend/tiles.c PROPERTIES OBJECT_DEPENDS "${kernels_dir}/probe_tiles.spv.inc")
 add_custom_target(tuff_shaders DEPENDS ${kernel_includes}) # only the shaders: cmake --build DIR --target tuff_shaders

@@ -288,6 +288,7 @@ static struct tuff_program_counts counts_of(struct backend_test *test, const cha
     struct tuff_plan plan;
     struct run run;
     options.cache_dir = folder;
+    options.tiles = "avx2"; /* no second file in the folder */
     options.debug &= ~(uint32_t)TUFF_DEBUG_NOCACHE;
     if (backend_test_begin(&other, &options)) return counts;
     build(&plan, other.context, 64, false);

@@ -17,6 +17,7 @@ static const char usage[] =
     "  -V, --version       print the version\n"
     "\n"
     "TUFF_LIMITS=PROFILE shows the devices clamped to a profile of a small device, as Tuff then sees them.\n"
+    "TUFF_TILES=avx2 or avx512 fixes the tiles of software devices, which else are measured once.\n"
     "TUFF_DRIVER=none,+NAME,-NAME turns rows of the table of known drivers on and off.\n"
     "Exit status: 0 devices were found and computed right, 1 none, wrong numbers or an error, 2 wrong use.\n";
 
@@ -108,7 +109,9 @@ static void print_json(const struct tuff_caps *caps, uint32_t index)
         printf("%s\n    {\"bytes\": %llu, \"budget_bytes\": %llu, \"used_bytes\": %llu, \"device_local\": %s}", i ? "," : "",
                (unsigned long long)caps->heaps[i].bytes, (unsigned long long)caps->heaps[i].budget_bytes,
                (unsigned long long)caps->heaps[i].used_bytes, caps->heaps[i].device_local ? "true" : "false");
-    printf("\n   ],\n   \"driver_rows\": [");
+    printf("\n   ],\n   \"tiles\": \"%s\",\n   \"tiles_source\": \"%s\"", tuff_tiles_name(caps->tiles),
+           tuff_tiles_source_name(caps->tiles_source));
+    printf(",\n   \"driver_rows\": [");
     print_json_rows(caps);
     printf("]\n  }");
 }
@@ -140,6 +143,8 @@ static void print_table(const struct tuff_caps *caps, uint32_t index)
     for (uint32_t i = 0; i < caps->heap_count && i < 16; i++)
         printf("  heap %-23u %llu MiB%s%s\n", i, (unsigned long long)(caps->heaps[i].bytes >> 20),
                caps->heaps[i].device_local ? ", device local" : "", caps->heaps[i].budget_bytes ? ", with budget" : "");
+    if (caps->tiles)
+        printf("  %-28s %s, by %s\n", "tiles", tuff_tiles_name(caps->tiles), tuff_tiles_source_name(caps->tiles_source));
     print_rows(caps);
 }
 
@@ -164,6 +169,21 @@ static bool list_devices(struct tuff_context *context, struct tuff_caps **list, 
     if (*count > capacity) *count = capacity; /* one came in between the two calls */
     *list = caps;
     return true;
+}
+
+/* Opens devices whose tiles are a matter of measuring and were not measured yet; one that does not open is shown without. */
+static void measure_tiles(struct tuff_context *context, struct tuff_caps *list, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct tuff_device *device = NULL;
+        char index[16];
+        if (list[i].tiles || !(list[i].driver_effects & TUFF_DRIVER_TILES_BY_CPU)) continue;
+        snprintf(index, sizeof index, "%u", i);
+        if (tuff_device_create(context, index, &device, NULL) != TUFF_OK) continue;
+        list[i].tiles = tuff_device_caps(device)->tiles;
+        list[i].tiles_source = tuff_device_caps(device)->tiles_source;
+        tuff_device_release(device);
+    }
 }
 
 /* Keeps the device that the library chooses by that name; the list then has one entry, with its index. */
@@ -195,6 +215,7 @@ static int show(struct tuff_context *context, const char *name, bool json)
         free(list);
         return 1;
     }
+    if (!name) measure_tiles(context, list, count);
     if (json) printf("{\n \"tuff_version\": \"%s\",\n \"devices\": [\n", tuff_version());
     for (uint32_t i = 0; i < count; i++) {
         if (i) printf(json ? ",\n" : "\n");
