@@ -216,8 +216,12 @@ enum tuff_probe_kind {
     TUFF_PROBE_I8_DOT_DEPENDENT,
     TUFF_PROBE_MATRIX, /* cooperative matrices of a subgroup, f16 x f16 summed in f32 */
     TUFF_PROBE_MATRIX_DEPENDENT,
-    TUFF_PROBE_COPY,             /* by a kernel, from one buffer to another */
-    TUFF_PROBE_READ,             /* by a kernel that sums */
+    TUFF_PROBE_COPY,         /* by a kernel, from one buffer to another */
+    TUFF_PROBE_READ,         /* by a kernel that sums */
+    TUFF_PROBE_COPY_STORAGE, /* COPY and READ are the best of both ways to read: these are one of them, */
+    TUFF_PROBE_COPY_TEXELS,  /* where the device reads texels (TUFF_DRIVER_READS_TEXELS) the other too */
+    TUFF_PROBE_READ_STORAGE,
+    TUFF_PROBE_READ_TEXELS,
     TUFF_PROBE_LAUNCH,           /* launches of one workgroup with one word of work, without barriers */
     TUFF_PROBE_LAUNCH_DEPENDENT, /* each reads what the one before wrote, behind a barrier */
     TUFF_PROBE_SUBMIT,           /* a program without a launch */
@@ -226,7 +230,7 @@ enum tuff_probe_kind {
 /* Programs of a kind: with more or fewer chains in an invocation, more or less to copy. Which is fastest is a matter of the
  * driver's compiler: the fastest one tells the peak. At least 1. */
 TUFF_API uint32_t tuff_probe_variants(enum tuff_probe_kind kind);
-/* "f32/independent", "f32/dependent", "f16/..", "i8dot/..", "coopmat-f16/..", "copy", "read", "launch/..", "submit". Static. */
+/* "f32/independent", "f32/dependent", "f16/..", "i8dot/..", "coopmat-f16/..", "copy", "read", "copy/storage", "copy/texel", .., "launch/..", "submit". Static. */
 TUFF_API const char *tuff_probe_name(enum tuff_probe_kind kind);
 
 #define TUFF_PROBE_MAX_ROUNDS 4096u

@@ -46,6 +46,7 @@ struct kind {
     uint32_t chains;      /* of an invocation or subgroup; LAUNCH: 1 when dependent; COPY: blocks of 4 words */
     enum chain_type type; /* of chains */
     uint32_t operations;  /* of one step of a chain in one invocation */
+    bool texels;          /* of COPY and READ: the input is read as texels */
 };
 
 static uint32_t bits_of(float value)
@@ -304,6 +305,8 @@ static uint64_t stream_bytes(const struct tuff_probe *probe, uint32_t blocks)
     uint64_t bytes = probe->bytes ? probe->bytes : UINT64_C(256) << 20, most = caps->max_storage_range;
     if (!probe->bytes && bytes > available) bytes = available;
     if (most > caps->max_allocation_bytes) most = caps->max_allocation_bytes;
+    if (probe->kind->texels && most > (uint64_t)caps->max_texels * TUFF_TEXEL_BYTES)
+        most = (uint64_t)caps->max_texels * TUFF_TEXEL_BYTES;
     if (most > unit * caps->max_workgroup_count[0]) most = unit * caps->max_workgroup_count[0];
     if (bytes > most) bytes = most;
     return bytes < unit ? unit : bytes / unit * unit;
@@ -314,7 +317,11 @@ static tuff_status stream_plan(struct tuff_probe *probe, struct tuff_plan *plan,
 {
     const bool reads = probe->kind->family->output == read_output;
     const uint32_t blocks = reads ? STREAM_BLOCKS : probe->kind->chains; /* of an invocation */
+    const uint32_t texels = probe->kind->texels ? TUFF_TEXELS_U32 : TUFF_TEXELS_NONE;
     uint32_t in, out;
+    if (texels && !(probe->device->caps.driver_effects & TUFF_DRIVER_READS_TEXELS))
+        return tuff_fail(probe->device->context, error, TUFF_ERR_UNSUPPORTED, "%s has no reads by texel buffers in Tuff",
+                         probe->device->caps.name);
     probe->bytes = stream_bytes(probe, blocks);
     uint64_t out_bytes = reads ? probe->bytes / 16 / blocks * 4 : probe->bytes;
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, probe->bytes, &in, error));
@@ -325,7 +332,7 @@ static tuff_status stream_plan(struct tuff_probe *probe, struct tuff_plan *plan,
                                 .workgroup = probe->workgroup,
                                 .push = {i},
                                 .push_count = 1,
-                                .bindings = {{.slot = in, .access = TUFF_READ, .offset = 0, .bytes = probe->bytes},
+                                .bindings = {{.slot = in, .access = TUFF_READ, .bytes = probe->bytes, .texels = texels},
                                              {.slot = out, .access = TUFF_WRITE, .offset = 0, .bytes = out_bytes}}};
         TUFF_TRY(add_launch(probe, plan, &launch, error));
     }
@@ -382,7 +389,25 @@ static const struct family chain = {chain_plan, chain_input, from_table}, matrix
                            launching = {launch_plan, launch_input, launch_output}, submitting = {submit_plan, NULL, NULL};
 
 /* The -D sets are those of the files' variants. */
+#define READ "#define PROBE_READ 1\n"
+#define TEXELS "#define PROBE_TEXELS 1\n"
 #define COPY(blocks) "#define PROBE_READ 0\n#define PROBE_BLOCKS " #blocks "\n"
+#define COPY_BY(title, blocks)                                                                                              \
+    {                                                                                                                       \
+        .name = (title), .family = &copying, .defines = COPY(blocks), .chains = (blocks)                                    \
+    }
+#define COPY_TEXELS(title)                                                                                                  \
+    {                                                                                                                       \
+        .name = (title), .family = &copying, .defines = COPY(1) TEXELS, .chains = 1, .texels = true                         \
+    }
+#define READ_STORAGE(title)                                                                                                 \
+    {                                                                                                                       \
+        .name = (title), .family = &reading, .defines = READ                                                                \
+    }
+#define READ_TEXELS(title)                                                                                                  \
+    {                                                                                                                       \
+        .name = (title), .family = &reading, .defines = READ TEXELS, .texels = true                                         \
+    }
 #define CHAIN(type, chains) "#define PROBE_TYPE " #type "\n#define PROBE_CHAINS " #chains "\n"
 static const struct kind kinds[TUFF_PROBE_COUNT][VARIANTS] = {
     [TUFF_PROBE_F32] = {{"f32/independent", &chain, CHAIN(0, 12), 12, CHAIN_F32, 2},
@@ -397,9 +422,12 @@ static const struct kind kinds[TUFF_PROBE_COUNT][VARIANTS] = {
     [TUFF_PROBE_I8_DOT_DEPENDENT] = {{"i8dot/dependent", &chain, CHAIN(2, 1), 1, CHAIN_I8, 8}},
     [TUFF_PROBE_MATRIX] = {{"coopmat-f16/independent", &matrix, CHAIN(3, 2), 2, CHAIN_F16, 0}},
     [TUFF_PROBE_MATRIX_DEPENDENT] = {{"coopmat-f16/dependent", &matrix, CHAIN(3, 1), 1, CHAIN_F16, 0}},
-    [TUFF_PROBE_COPY] = {{.name = "copy", .family = &copying, .defines = COPY(1), .chains = 1},
-                         {.name = "copy", .family = &copying, .defines = COPY(4), .chains = 4}},
-    [TUFF_PROBE_READ] = {{.name = "read", .family = &reading, .defines = "#define PROBE_READ 1\n"}},
+    [TUFF_PROBE_COPY] = {COPY_BY("copy", 1), COPY_BY("copy", 4), COPY_TEXELS("copy")},
+    [TUFF_PROBE_READ] = {READ_STORAGE("read"), READ_TEXELS("read")},
+    [TUFF_PROBE_COPY_STORAGE] = {COPY_BY("copy/storage", 1), COPY_BY("copy/storage", 4)},
+    [TUFF_PROBE_COPY_TEXELS] = {COPY_TEXELS("copy/texel")},
+    [TUFF_PROBE_READ_STORAGE] = {READ_STORAGE("read/storage")},
+    [TUFF_PROBE_READ_TEXELS] = {READ_TEXELS("read/texel")},
     [TUFF_PROBE_LAUNCH] = {{.name = "launch/independent", .family = &launching, .defines = ""}},
     [TUFF_PROBE_LAUNCH_DEPENDENT] = {{.name = "launch/dependent", .family = &launching, .defines = "", .chains = 1}},
     [TUFF_PROBE_SUBMIT] = {{.name = "submit", .family = &submitting, .defines = ""}},

@@ -58,8 +58,9 @@ static void check_work(struct backend_test *test, enum tuff_probe_kind kind, uin
     struct tuff_probe_work work = tuff_probe_work(probe);
     if (test->device->caps.max_storage_range < 2 * BYTES) return; /* probes are smaller there */
     bool launches = kind >= TUFF_PROBE_COPY && kind != TUFF_PROBE_SUBMIT, arithmetic = kind < TUFF_PROBE_COPY;
-    bool streams = kind == TUFF_PROBE_COPY || kind == TUFF_PROBE_READ;
-    uint64_t stream = kind == TUFF_PROBE_COPY ? 2 * BYTES : BYTES + BYTES / 32;
+    bool copies = kind == TUFF_PROBE_COPY || kind == TUFF_PROBE_COPY_STORAGE || kind == TUFF_PROBE_COPY_TEXELS;
+    bool streams = kind >= TUFF_PROBE_COPY && kind <= TUFF_PROBE_READ_TEXELS;
+    uint64_t stream = copies ? 2 * BYTES : BYTES + BYTES / 32;
     backend_check(test,
                   work.launches == (launches ? rounds : arithmetic) && work.bytes == (streams ? stream * rounds : 0) &&
                       (work.flops != 0) == arithmetic && work.flops % rounds == 0,
@@ -91,7 +92,8 @@ static void test_kind(struct backend_test *test, enum tuff_probe_kind kind, uint
     test->quiet = false;
     if (status == TUFF_ERR_UNSUPPORTED) {
         printf("%s: %s\n", name, error.message);
-        bool lacks = strstr(error.message, " has no ") && kind < TUFF_PROBE_COPY;
+        bool texels = kind == TUFF_PROBE_COPY_TEXELS || kind == TUFF_PROBE_READ_TEXELS || variant > 0;
+        bool lacks = strstr(error.message, " has no ") && (kind < TUFF_PROBE_COPY || texels);
         bool narrow = strstr(error.message, "binds at most") && test->device->caps.max_storage_range < 65536;
         backend_check(test, lacks || narrow, "%s: expected what the device lacks", name);
         return;

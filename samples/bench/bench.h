@@ -109,12 +109,16 @@ void result_add_plan(cJSON *object, const struct tuff_plan_figures *plan, uint64
 void result_add_point(cJSON *points, double seconds, double value, double clock_mhz, double temperature_c);
 /* Adds the row to the file and prints it; what is wrong or above a peak is never shown as a figure. */
 void result_add(struct bench *bench, const struct row *row);
+/* The last row is a peak that was measured a second time: the better one stays, in the place of the first, and the shares of all rows
+ * of the device follow. Says so where the two differ by more than a tenth. */
+void result_keep_better(struct bench *bench, const char *id);
 void progress(const char *format, ...) TUFF_PRINTF(1, 2); /* one passing line on a terminal; NULL clears it */
 
 /* ---- works -------------------------------------------------------------------------------------------------------------------- */
 
 /* All return false when the benchmark must stop (device lost, interrupted); what fails alone becomes a row. */
 bool works_peaks(struct bench *bench);
+bool works_peaks_again(struct bench *bench);
 bool works_operators(struct bench *bench);
 bool works_nets(struct bench *bench);
 bool works_first(struct bench *bench);

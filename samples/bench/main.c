@@ -32,7 +32,7 @@ static void print_device(const struct tuff_caps *caps)
 static bool run_groups(struct bench *bench)
 {
     return works_peaks(bench) && works_operators(bench) && works_nets(bench) && works_first(bench) &&
-           works_accuracy(bench) && works_sustained(bench);
+           works_accuracy(bench) && works_sustained(bench) && works_peaks_again(bench);
 }
 
 /* One device, from opening to releasing; false after a printed error. */
