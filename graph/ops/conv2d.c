@@ -390,13 +390,14 @@ static bool correlate(const struct tuff_lower *lower, const struct sizes *s, boo
            classes <= MOST_CLASSES && window_of(s, grad) <= LONGEST_WINDOW && c->m > 2;
 }
 
-/* MG, NG of conv_shuffle.comp, as measured on lavapipe 22.3.6 and 25.0.7 with AVX2 and AVX-512: NG 2 spills with 16 vector
- * registers. Classes of parity multiply the accumulators. */
-static void choose_groups(const struct tuff_caps *caps, const struct sizes *s, const struct correlation *c, uint32_t *mg,
-                          uint32_t *ng)
+/* MG, NG of conv_shuffle.comp, as measured on lavapipe 22.3.6 and 25.0.7: NG 2 spills with 16 vector registers, and MG 8 pays with
+ * 32 alone, where there is work enough. Classes of parity multiply the accumulators. */
+static void choose_groups(const struct tuff_caps *caps, const struct correlation *c, uint32_t classes, uint64_t flops,
+                          uint32_t *mg, uint32_t *ng)
 {
-    uint32_t lanes = tuff_shuffle_lanes(caps), classes = c->grad ? s->sh * s->sw : 1;
-    *mg = c->m > 2 * lanes ? 4 : c->m > lanes ? 2 : 1;
+    uint32_t lanes = tuff_shuffle_lanes(caps);
+    bool tall = caps->tiles == TUFF_TILES_AVX512 && flops >= 300000000 && c->m % (8 * lanes) == 0;
+    *mg = tall ? 8 : c->m > 2 * lanes ? 4 : c->m > lanes ? 2 : 1;
     *ng = 1;
     while (*mg > 1 && *mg * classes > 8) *mg /= 2;
 }
@@ -416,7 +417,7 @@ static tuff_status lower_correlation(const struct tuff_lower *lower, const struc
 {
     uint32_t lanes = tuff_shuffle_lanes(lower->caps), mg, ng, step = c->grad ? s->kh : 4;
     call->flops = 2 * (uint64_t)s->n * s->co * s->oh * s->ow * s->ci * s->kh * s->kw * s->groups;
-    choose_groups(lower->caps, s, c, &mg, &ng);
+    choose_groups(lower->caps, c, c->grad ? s->sh * s->sw : 1, call->flops, &mg, &ng);
     uint64_t per_picture = c->flat ? (uint64_t)c->gh * c->gw / 4 : (uint64_t)c->gh * ((c->gw + 3) / 4),
              quads = s->n * per_picture;
     uint64_t rows = c->channels * s->kh, tiles_m = (c->m + lanes * mg - 1) / (lanes * mg);
