@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { POINTWISE_WORKGROUP = 64 };
+enum { POINTWISE_WORKGROUP = 64, SOFTWARE_WORKGROUP = 256, SOFTWARE_GROUPS = 64 };
 
 struct lowering {
     struct tuff_work *w;
@@ -60,7 +60,23 @@ static tuff_status make_slot(struct lowering *l, tuff_val v)
     return l->slot_of[v] == UINT32_MAX ? tuff_fail_memory(w->context, w->error) : TUFF_OK;
 }
 
-/* Elements first .. first + count - 1 */
+/* On a processor a workgroup costs about 0.2 us, as much as 20 to 100 of its invocations do; but a launch keeps groups enough for
+ * many cores. */
+static uint32_t pointwise_workgroup(const struct tuff_caps *caps, uint64_t blocks)
+{
+    bool large = caps->kind == TUFF_DEVICE_SOFTWARE && caps->max_workgroup_invocations >= SOFTWARE_WORKGROUP &&
+                 blocks >= SOFTWARE_WORKGROUP * SOFTWARE_GROUPS;
+    return large ? SOFTWARE_WORKGROUP : POINTWISE_WORKGROUP;
+}
+
+static uint32_t workgroup_of(const struct tuff_kernel_call *call)
+{
+    for (uint32_t i = 0; i < call->spec_count; i++)
+        if (call->spec[i].id == 0) return call->spec[i].value;
+    return POINTWISE_WORKGROUP;
+}
+
+/* Elements first .. first + count - 1, by workgroups of the size that the call names. */
 static void describe_pointwise(struct tuff_kernel_call *call, const struct tuff_caps *caps, uint64_t first, uint64_t count,
                                uint32_t width)
 {
@@ -68,7 +84,8 @@ static void describe_pointwise(struct tuff_kernel_call *call, const struct tuff_
     call->push_count = 0;
     tuff_call_push(call, (uint32_t)blocks);
     tuff_call_push(call, (uint32_t)first);
-    tuff_call_grid(call, caps, (blocks + POINTWISE_WORKGROUP - 1) / POINTWISE_WORKGROUP);
+    uint32_t workgroup = workgroup_of(call);
+    tuff_call_grid(call, caps, (blocks + workgroup - 1) / workgroup);
 }
 
 static tuff_status describe(struct lowering *l, const struct tuff_group *group, const struct tuff_emitted *emitted,
@@ -84,8 +101,10 @@ static tuff_status describe(struct lowering *l, const struct tuff_group *group, 
         return value->op->lower(&lower, call, w->error);
     }
     if (!call->file) call->file = "pointwise";
-    tuff_call_spec(call, 0, POINTWISE_WORKGROUP);
-    describe_pointwise(call, caps, 0, tuff_shape_count(&val(w, group->space)->type.shape), emitted->width);
+    uint64_t count = tuff_shape_count(&val(w, group->space)->type.shape);
+    uint64_t largest = emitted->chunk && emitted->chunk < count ? emitted->chunk : count; /* of a launch */
+    tuff_call_spec(call, 0, pointwise_workgroup(caps, largest / emitted->width));
+    describe_pointwise(call, caps, 0, count, emitted->width);
     return TUFF_OK;
 }
 
