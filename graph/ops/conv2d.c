@@ -8,6 +8,7 @@
 #include "graph/ops/conv_depthwise.h"
 #include "graph/ops/gemm.h"
 #include "graph/ops/runs.h"
+#include "graph/ops/view.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -456,22 +457,30 @@ static bool is_depthwise(const struct sizes *s, struct tuff_depthwise *d)
     return s->ci == 1 && s->groups > 1;
 }
 
-/* One tap, no strides and no padding: a product of matrices for each picture and group, of pixels in any order. Devices whose
- * kernels share a window among its taps gain nothing by sharing it. */
+/* One tap and no padding: a product of matrices for each picture and group, of pixels in any order; with strides, of those pixels
+ * that are taken. Devices whose kernels share a window among its taps gain nothing by sharing it. */
 static bool is_product(const struct sizes *s, const struct tuff_caps *caps)
 {
-    return tuff_shuffle_lanes(caps) && s->kh * s->kw == 1 && s->sh == 1 && s->sw == 1 && s->h == s->oh && s->w == s->ow &&
-           s->ci > 1 && s->co > 2;
+    return tuff_shuffle_lanes(caps) && s->kh * s->kw == 1 && s->top == 0 && s->left == 0 && s->ci > 1 && s->co > 2 &&
+           (uint64_t)(s->oh - 1) * s->sh < s->h && (uint64_t)(s->ow - 1) * s->sw < s->w;
 }
 
-/* y[n,g] = w[g] x[n,g];  gx[n,g] = w[g]^T gy[n,g];  matrices of channels by pixels */
+/* y[n,g] = w[g] x[n,g];  gx[n,g] = w[g]^T gy[n,g];  matrices of channels by pixels. Pixels of gx that were not taken are 0. */
 static tuff_val add_product(struct tuff_graph *g, const struct sizes *s, tuff_val picture, tuff_val weight, bool grad)
 {
-    uint32_t from = grad ? s->co : s->ci, to = grad ? s->ci : s->co, pixels = s->h * s->w;
+    uint32_t from = grad ? s->co : s->ci, to = grad ? s->ci : s->co, pixels = s->oh * s->ow;
+    bool all = s->oh == s->h && s->ow == s->w;
+    if (!all && !grad)
+        picture = tuff_slice(g, picture, (uint32_t[TUFF_MAX_RANK]){0}, (int32_t[]){1, 1, (int32_t)s->sh, (int32_t)s->sw},
+                             (uint32_t[]){s->n, s->groups * s->ci, s->oh, s->ow});
     tuff_val a = tuff_reshape(g, weight, TUFF_SHAPE(s->groups, s->co, s->ci));
     tuff_val b = tuff_reshape(g, picture, TUFF_SHAPE(s->n, s->groups, from, pixels));
     tuff_val c = tuff_matmul(g, a, b, (struct tuff_matmul_params){.transpose_a = grad});
-    return tuff_reshape(g, c, TUFF_SHAPE(s->n, s->groups * to, s->h, s->w));
+    c = tuff_reshape(g, c, TUFF_SHAPE(s->n, s->groups * to, s->oh, s->ow));
+    if (all || !grad) return c;
+    struct tuff_pad_attrs spread = {.after = {0, 0, s->h - (s->oh - 1) * s->sh - 1, s->w - (s->ow - 1) * s->sw - 1},
+                                    .interior = {0, 0, s->sh - 1, s->sw - 1}};
+    return tuff_graph_add(g, &tuff_op_pad, &c, 1, &spread);
 }
 
 static tuff_val conv_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
