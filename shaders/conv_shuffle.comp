@@ -230,14 +230,15 @@ void main()
                                 out0v(to + b * 4, v);
                             }
                         }
+                    } else if (quad[h].count == 4 && (quad[h].column + 4) * across <= rw && quad[h].row * down + y < rh) {
+                        /* all at once: a condition around each store costs more than the stores */
+                        [[unroll]] for (uint e = 0; e < 4 * across; e++)
+                            out0(to + e, acc[i + e % across * (MG * LANES * NG)][e / across]);
                     } else {
-                        [[unroll]] for (uint c = 0; c < 4; c++)
-                            [[unroll]] for (uint x = 0; x < across; x++) {
-                                bool ok = c < quad[h].count;
-                                if (across > 1) ok = ok && (quad[h].column + c) * across + x < rw;
-                                if (down > 1) ok = ok && quad[h].row * down + y < rh;
-                                if (ok) out0(to + c * across + x, acc[i + x * (MG * LANES * NG)][c]);
-                            }
+                        [[unroll]] for (uint e = 0; e < 4 * across; e++) {
+                            bool ok = e / across < quad[h].count && quad[h].column * across + e < rw && quad[h].row * down + y < rh;
+                            if (ok) out0(to + e, acc[i + e % across * (MG * LANES * NG)][e / across]);
+                        }
                     }
                 }
         }

@@ -140,6 +140,8 @@ void main()
                 uint n = n0 + h * (LANES * 4);
                 if (C_VEC) {
                     if (n < n_count) out0v(gemm_c(z, m0 + r, n), acc[r * NG + h]);
+                } else if (n + 4 <= n_count) { /* at once: a condition around each costs more than the stores */
+                    [[unroll]] for (uint c = 0; c < 4; c++) out0(gemm_c(z, m0 + r, n + c), acc[r * NG + h][c]);
                 } else {
                     [[unroll]] for (uint c = 0; c < 4; c++)
                         if (n + c < n_count) out0(gemm_c(z, m0 + r, n + c), acc[r * NG + h][c]);

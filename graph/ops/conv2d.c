@@ -391,16 +391,15 @@ static bool correlate(const struct tuff_lower *lower, const struct sizes *s, boo
            classes <= MOST_CLASSES && window_of(s, grad) <= LONGEST_WINDOW && c->m > 2;
 }
 
-/* MG, NG of conv_shuffle.comp, as measured on lavapipe 22.3.6 and 25.0.7: NG 2 spills with 16 vector registers, and MG 8 pays with
- * 32 alone, where there is work enough. Classes of parity multiply the accumulators. */
+/* MG of conv_shuffle.comp, as measured on lavapipe 22.3.6 and 25.0.7: 8 pays with 32 vector registers alone, where there is work
+ * enough. Classes of parity multiply the accumulators. */
 static void choose_groups(const struct tuff_caps *caps, const struct correlation *c, uint32_t classes, uint64_t flops,
-                          uint32_t *mg, uint32_t *ng)
+                          uint64_t tiles_n, uint32_t *mg)
 {
     uint32_t lanes = tuff_shuffle_lanes(caps);
     bool tall = caps->tiles == TUFF_TILES_AVX512 && flops >= 300000000 && c->m % (8 * lanes) == 0;
     *mg = tall ? 8 : c->m > 2 * lanes ? 4 : c->m > lanes ? 2 : 1;
-    *ng = 1;
-    while (*mg > 1 && *mg * classes > 8) *mg /= 2;
+    while (*mg > 1 && (*mg * classes > 8 || ceil_div(c->m, lanes * *mg) * tiles_n < TUFF_LEAST_GROUPS)) *mg /= 2;
 }
 
 static uint32_t flags_of(const struct sizes *s, const struct correlation *c, uint64_t rows, uint32_t step)
@@ -413,17 +412,18 @@ static uint32_t flags_of(const struct sizes *s, const struct correlation *c, uin
            (shifts ? SHIFTS : 0) | (rows % step ? ROW_TAIL : 0);
 }
 
+enum { NG = 1 }; /* of conv_shuffle.comp: more spills with 16 vector registers */
+
 static tuff_status lower_correlation(const struct tuff_lower *lower, const struct sizes *s, const struct correlation *c,
                                      struct tuff_kernel_call *call, struct tuff_error *error)
 {
-    uint32_t lanes = tuff_shuffle_lanes(lower->caps), mg, ng, step = c->grad ? s->kh : 4;
+    uint32_t lanes = tuff_shuffle_lanes(lower->caps), mg, step = c->grad ? s->kh : 4;
     call->flops = 2 * (uint64_t)s->n * s->co * s->oh * s->ow * s->ci * s->kh * s->kw * s->groups;
-    choose_groups(lower->caps, c, c->grad ? s->sh * s->sw : 1, call->flops, &mg, &ng);
     uint64_t per_picture = c->flat ? (uint64_t)c->gh * c->gw / 4 : (uint64_t)c->gh * ((c->gw + 3) / 4),
-             quads = s->n * per_picture;
-    uint64_t rows = c->channels * s->kh, tiles_m = (c->m + lanes * mg - 1) / (lanes * mg);
-    uint64_t tiles_n = (quads + lanes * ng - 1) / (lanes * ng), groups = tiles_m * tiles_n * s->groups;
-    const uint32_t spec[] = {s->kh,  s->kw,   s->sh, s->sw, s->dh, s->dw, lanes, mg, ng, flags_of(s, c, rows, step),
+             quads = s->n * per_picture, rows = c->channels * s->kh, tiles_n = (quads + lanes * NG - 1) / (lanes * NG);
+    choose_groups(lower->caps, c, c->grad ? s->sh * s->sw : 1, call->flops, tiles_n * s->groups, &mg);
+    uint64_t tiles_m = (c->m + lanes * mg - 1) / (lanes * mg), groups = tiles_m * tiles_n * s->groups;
+    const uint32_t spec[] = {s->kh,  s->kw,   s->sh, s->sw, s->dh, s->dw, lanes, mg, NG, flags_of(s, c, rows, step),
                              s->top, s->left, step};
     const uint32_t push[] = {c->m,
                              (uint32_t)quads,

@@ -49,7 +49,6 @@ static const struct {
     {4e6, 1, 1, 4, 1},
     {0, 1, 1, 2, 1},
 };
-enum { LEAST_GROUPS = 8 }; /* workgroups, so that all cores are busy to the end */
 
 static struct tile shuffle_tile(const struct tuff_caps *caps, const struct tuff_gemm *gemm)
 {
@@ -58,7 +57,7 @@ static struct tile shuffle_tile(const struct tuff_caps *caps, const struct tuff_
     while (flops < shuffle_tiles[i].flops || gemm->m < shuffle_tiles[i].rows || gemm->k < shuffle_tiles[i].k) i++;
     uint32_t tm = power_of_two(ceil_div(gemm->m, lanes), shuffle_tiles[i].tm), tn = shuffle_tiles[i].tn;
     if (gemm->n <= 4 * lanes) tn = 1;
-    while (tn * tm > 1 && ceil_div(gemm->m, tm * lanes) * ceil_div(gemm->n, tn * 4 * lanes) * gemm->z < LEAST_GROUPS)
+    while (tn * tm > 1 && ceil_div(gemm->m, tm * lanes) * ceil_div(gemm->n, tn * 4 * lanes) * gemm->z < TUFF_LEAST_GROUPS)
         *(tn > 1 ? &tn : &tm) /= 2;
     return (struct tile){SHUFFLE, lanes, 1, tm, tn, 4, tm * lanes, tn * 4 * lanes};
 }

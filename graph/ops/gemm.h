@@ -21,6 +21,8 @@ struct tuff_gemm {
 tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_gemm *gemm, struct tuff_kernel_call *call,
                             struct tuff_error *error);
 
+enum { TUFF_LEAST_GROUPS = 8 }; /* workgroups of a launch on software devices, so that all cores are busy to the end */
+
 /* Lanes of the kernels whose lanes hand elements around by shuffles, where this device is better served by those; else 0. */
 uint32_t tuff_shuffle_lanes(const struct tuff_caps *caps);
 /* False where the driver's compiler takes seconds for a body of a thousand multiply-adds: tiles are then smaller. */
