@@ -74,16 +74,21 @@ const char *tuff_emit_remember(struct tuff_emitter *e, tuff_val v, const struct 
 
 /* ---- loads ------------------------------------------------------------------------------------------------------------------ */
 
-/* Parameter that stands for the load, or NULL where it must be done in place. */
-static const char *hoist(struct tuff_emitter *e, uint32_t binding, enum tuff_dtype dtype, const struct tuff_index *at)
+/* Parameter that stands for the load, or NULL where it must be done in place. llvmpipe does all loads of a conditional scope
+ * for all invocations: there it costs nothing to do them before. */
+static const char *hoist(struct tuff_emitter *e, const struct tuff_leaf_load *load)
 {
     uint32_t k = 0;
-    if (!e->hoist || e->depth > 0) return NULL;
-    for (uint32_t i = 0; i < at->count; i++)
-        if (at->term[i].base != 0) return NULL;
-    while (k < e->leaf_count && (e->leaves[k].binding != binding || memcmp(&e->leaves[k].at, at, sizeof *at))) k++;
+    if (!e->hoist || (e->depth > 0 && !e->group->texels)) return NULL;
+    for (uint32_t i = 0; i < load->at.count; i++)
+        if (load->at.term[i].base >= e->hoist) return NULL;
+    while (k < e->leaf_count &&
+           (e->leaves[k].binding != load->binding || memcmp(&e->leaves[k].at, &load->at, sizeof load->at)))
+        k++;
     if (k == TUFF_COUNT(e->leaves)) return NULL;
-    if (k == e->leaf_count) e->leaves[e->leaf_count++] = (struct tuff_leaf_load){binding, dtype, *at};
+    if (k == e->leaf_count) e->leaves[e->leaf_count++] = *load;
+    if (e->leaves[k].last < load->last) e->leaves[k].last = load->last;
+    e->leaves[k].guarded = e->leaves[k].guarded || load->guarded;
     const char *name = tuff_arena_printf(e->arena, "l%u", (unsigned)k);
     if (!name) e->failed = true;
     return name;
@@ -96,7 +101,8 @@ static const char *emit_load(struct tuff_emitter *e, tuff_val v, const struct tu
     uint32_t b = tuff_emit_bind(e, v, TUFF_READ, false, &rest);
     struct tuff_index at = tuff_coords_flat(e, coords, &type->shape);
     at.constant += (int64_t)rest;
-    const char *parameter = hoist(e, b, type->dtype, &at);
+    struct tuff_leaf_load load = {b, type->dtype, at, (uint32_t)(rest + tuff_shape_count(&type->shape) - 1), e->depth > 0};
+    const char *parameter = hoist(e, &load);
     if (!parameter || !tuff_index_is_flat(&at)) e->out->bindings[b].scattered = true;
     if (parameter) return parameter;
     const char *name = new_name(e);
@@ -308,9 +314,7 @@ static const char *emit_concat(struct tuff_emitter *e, const struct tuff_value *
         uint32_t mark = open_scope(e);
         struct tuff_coords inner = *coords;
         inner.has_flat = 0;
-        struct tuff_index local = along;
-        local.constant = -(int64_t)from;
-        inner.at[axis] = from ? tuff_index_variable(e, &local, dim) : along;
+        inner.at[axis].constant -= from;
         if (dim == 1) inner.at[axis] = (struct tuff_index){.count = 0};
         inner.flat = (struct tuff_index){.count = 0};
         tuff_text_add(&e->text, "    %s = %s; }\n", name, tuff_emit_value(e, value->in[k], &inner));

@@ -58,6 +58,7 @@ struct tuff_group {
     tuff_val space;     /* value whose flat index is the group's */
     uint64_t max_range; /* bytes that one binding may have */
     bool texels;        /* reads of 32-bit types go through texel buffers */
+    bool quads;         /* ports of reductions are there by quads too */
 };
 
 struct tuff_emitted {
@@ -91,7 +92,9 @@ TUFF_MUST_CHECK tuff_status tuff_plain_group(const struct tuff_graph *g, const s
 struct tuff_leaf_load {
     uint32_t binding;
     enum tuff_dtype dtype;
-    struct tuff_index at; /* over base 0, "i" */
+    struct tuff_index at; /* over the first bases: "i", or "o" and "r" */
+    uint32_t last;        /* element of the value at the highest place */
+    bool guarded;         /* only a part of the elements reads it: the others' places are anywhere */
 };
 struct tuff_memo {
     tuff_val value;
@@ -114,8 +117,8 @@ struct tuff_emitter {
     uint32_t names;
     struct tuff_leaf_load leaves[TUFF_MAX_BINDINGS];
     uint32_t leaf_count;
-    bool hoist;     /* loads become parameters "l0", "l1", .. where they can */
-    uint32_t depth; /* of conditional scopes, in which nothing is hoisted */
+    uint32_t hoist; /* loads that depend on so many bases alone become parameters "l0", "l1", .. */
+    uint32_t depth; /* of conditional scopes */
     bool failed;    /* memory */
     bool crowded;   /* too many bindings */
     struct tuff_emitted *out;

@@ -34,71 +34,138 @@ struct tuff_coords tuff_emit_reduced(struct tuff_emitter *e, tuff_val kernel)
     return coords;
 }
 
-/* T in0(uint o, uint r) */
+/* The text of a function's body is written before its head: it finds out which loads are parameters. bases: variables that
+ * these may depend on. */
+static void begin_body(struct tuff_emitter *e, struct tuff_text *before, uint32_t bases)
+{
+    *before = e->text;
+    tuff_text_init(&e->text, e->g->context);
+    begin_function(e);
+    e->leaf_count = 0;
+    e->hoist = bases;
+}
+
+/* Leaves the body in *body, for end_function, and writes the functions that load. */
+static void end_body(struct tuff_emitter *e, struct tuff_text *before, struct tuff_text *body,
+                     const struct tuff_loads *loads)
+{
+    *body = e->text;
+    e->text = *before;
+    e->hoist = 0;
+    tuff_emit_leaves(e, loads);
+}
+
+static void end_function(struct tuff_emitter *e, struct tuff_text *body)
+{
+    if (body->data) tuff_text_append(&e->text, body->data, body->length);
+    e->failed = e->failed || body->failed;
+    tuff_text_finish(body);
+    tuff_text_add(&e->text, "}\n");
+}
+
+/* ", float l0, int l1": the loads as parameters */
+static void add_leaf_parameters(struct tuff_emitter *e)
+{
+    for (uint32_t k = 0; k < e->leaf_count; k++)
+        tuff_text_add(&e->text, ", %s l%u", tuff_glsl_type(e->leaves[k].dtype), (unsigned)k);
+}
+
+/* The port's function of the loads, and the port itself, which loads for one element. */
+static void begin_port(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t port, const char *type,
+                       struct tuff_text *body)
+{
+    unsigned n = (unsigned)port;
+    tuff_text_add(&e->text, "%s tuff_in%u(%s", type, n, loads->parameters);
+    add_leaf_parameters(e);
+    tuff_text_add(&e->text, ") {\n");
+    end_function(e, body);
+    tuff_text_add(&e->text, "%s in%u(%s) { return tuff_in%u(%s", type, n, loads->parameters, n, loads->arguments);
+    for (uint32_t k = 0; k < e->leaf_count; k++) tuff_emit_leaf_argument(e, loads, k, 0, -1, loads->arguments);
+    tuff_text_add(&e->text, "); }\n");
+}
+
+/* A port's function by quads: elements base + 0 .. 3, where the others of the parameters are as they are. */
+static void emit_port_four(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t port, uint32_t base,
+                           const char *const arguments[4])
+{
+    tuff_emit_four_leaves(e, loads, base);
+    tuff_text_add(&e->text, "    return vec4(");
+    for (int j = 0; j < 4; j++) {
+        tuff_text_add(&e->text, "%stuff_in%u(%s", j ? ", " : "", (unsigned)port, arguments[j]);
+        for (uint32_t k = 0; k < e->leaf_count; k++) tuff_emit_leaf_argument(e, loads, k, base, j, arguments[j]);
+        tuff_text_add(&e->text, ")");
+    }
+    tuff_text_add(&e->text, ");\n}\n");
+}
+
+/* T in0(uint o, uint r); vec4 in0q(uint o, uint q): elements 4 q .. 4 q + 3 of those that are reduced to output o; and
+ * vec4 in0o(uint q, uint r): element r of outputs 4 q .. 4 q + 3. */
 static void emit_reduce_port(struct tuff_emitter *e, tuff_val kernel)
 {
+    static const struct tuff_loads loads = {"part", "uint o, uint r", "o, r"};
+    static const char *const of_o[4] = {"o, r", "o + 1u, r", "o + 2u, r", "o + 3u, r"};
+    static const char *const of_r[4] = {"o, r", "o, r + 1u", "o, r + 2u", "o, r + 3u"};
     tuff_val in = e->g->values[kernel].in[0];
-    begin_function(e);
-    tuff_text_add(&e->text, "%s in0(uint o, uint r) {\n", tuff_glsl_type(e->g->values[in].type.dtype));
+    const char *type = tuff_glsl_type(e->g->values[in].type.dtype);
+    struct tuff_text before, body;
+    begin_body(e, &before, 2);
     struct tuff_coords coords = tuff_emit_reduced(e, kernel);
-    tuff_text_add(&e->text, "    return %s;\n}\n", tuff_emit_value(e, in, &coords));
+    tuff_text_add(&e->text, "    return %s;\n", tuff_emit_value(e, in, &coords));
+    end_body(e, &before, &body, &loads);
+    begin_port(e, &loads, 0, type, &body);
+    if (!e->group->quads || !tuff_is_float(e->g->values[in].type.dtype)) return;
+    tuff_text_add(&e->text, "vec4 in0q(uint o, uint q) {\n    uint r = q * 4u;\n");
+    emit_port_four(e, &loads, 0, 1, of_r);
+    tuff_text_add(&e->text, "vec4 in0o(uint q, uint r) {\n    uint o = q * 4u;\n");
+    emit_port_four(e, &loads, 0, 0, of_o);
 }
 
-static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
+/* vec4 in0q(uint q) of what lies in memory at a multiple of four elements: false elsewhere. */
+static bool emit_port_quad(struct tuff_emitter *e, tuff_val v, uint32_t port)
 {
-    const struct tuff_type *type = &e->g->values[v].type;
-    begin_function(e);
-    tuff_text_add(&e->text, "%s in%u(uint i) {\n", tuff_glsl_type(type->dtype), (unsigned)port);
-    struct tuff_coords coords = coords_of_variable(e, "i", &type->shape);
-    tuff_text_add(&e->text, "    return %s;\n}\n", tuff_emit_value(e, v, &coords));
-    if (!tuff_is_float(type->dtype)) return;
     uint64_t rest = 0;
     char number[16];
-    if (e->places[v].root) {
-        bool f32 = type->dtype == TUFF_F32;
-        uint32_t b = tuff_emit_bind(e, v, TUFF_READ, f32, &rest);
-        if (rest % 4 == 0 && !e->crowded) {
-            tuff_text_add(&e->text, "vec4 in%uq(uint q) { uint at = ", (unsigned)port);
-            if (rest) tuff_text_add(&e->text, "%s + ", tuff_emit_number(e, (uint32_t)(rest / (f32 ? 4 : 2)), number));
-            if (f32)
-                tuff_text_add(&e->text, "q; return getv%u(at); }\n", (unsigned)b);
-            else
-                tuff_text_add(&e->text,
-                              "q * 2u; return vec4(unpackHalf2x16(get%u(at)), unpackHalf2x16(get%u(at + 1u))); }\n",
-                              (unsigned)b, (unsigned)b);
-            return;
-        }
-    }
-    tuff_text_add(
-        &e->text,
-        "vec4 in%uq(uint q) { uint i = q * 4u; return vec4(in%u(i), in%u(i + 1u), in%u(i + 2u), in%u(i + 3u)); }\n",
-        (unsigned)port, (unsigned)port, (unsigned)port, (unsigned)port, (unsigned)port);
+    bool f32 = e->g->values[v].type.dtype == TUFF_F32;
+    if (!e->places[v].root) return false;
+    uint32_t b = tuff_emit_bind(e, v, TUFF_READ, f32, &rest);
+    if (rest % 4 || e->crowded) return false;
+    tuff_text_add(&e->text, "vec4 in%uq(uint q) { uint at = ", (unsigned)port);
+    if (rest) tuff_text_add(&e->text, "%s + ", tuff_emit_number(e, (uint32_t)(rest / (f32 ? 4 : 2)), number));
+    if (f32)
+        tuff_text_add(&e->text, "q; return getv%u(at); }\n", (unsigned)b);
+    else
+        tuff_text_add(&e->text, "q * 2u; return vec4(unpackHalf2x16(get%u(at)), unpackHalf2x16(get%u(at + 1u))); }\n",
+                      (unsigned)b, (unsigned)b);
+    return true;
 }
 
-/* T leaf0(uint i): a hoisted load of one element. */
-static void emit_leaf(struct tuff_emitter *e, uint32_t k)
+/* T in0(uint i); vec4 in0q(uint q): elements 4 q .. 4 q + 3 */
+static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
 {
-    const struct tuff_leaf_load *leaf = &e->leaves[k];
-    unsigned b = (unsigned)leaf->binding;
-    tuff_text_add(&e->text, "%s leaf%u(uint i) { uint at = ", tuff_glsl_type(leaf->dtype), (unsigned)k);
-    tuff_index_text(e, &leaf->at, &e->text);
-    switch (leaf->dtype) {
-    case TUFF_F32:
-    case TUFF_I32: tuff_text_add(&e->text, "; return get%u(at); }\n", b); break;
-    case TUFF_F16: tuff_text_add(&e->text, "; return tuff_half(get%u(at >> 1), at); }\n", b); break;
-    case TUFF_U8:
-    case TUFF_BOOL: tuff_text_add(&e->text, "; return int((get%u(at >> 2) >> ((at & 3u) * 8u)) & 255u); }\n", b); break;
-    }
+    static const char *const of_i[4] = {"i", "i + 1u", "i + 2u", "i + 3u"};
+    static const char *const names[8] = {"part0_", "part1_", "part2_", "part3_", "part4_", "part5_", "part6_", "part7_"};
+    const struct tuff_type *type = &e->g->values[v].type;
+    const struct tuff_loads loads = {names[port % 8], "uint i", "i"};
+    struct tuff_text before, body;
+    begin_body(e, &before, 1);
+    struct tuff_coords coords = coords_of_variable(e, "i", &type->shape);
+    tuff_text_add(&e->text, "    return %s;\n", tuff_emit_value(e, v, &coords));
+    end_body(e, &before, &body, &loads);
+    begin_port(e, &loads, port, tuff_glsl_type(type->dtype), &body);
+    if (!tuff_is_float(type->dtype) || emit_port_quad(e, v, port)) return;
+    tuff_text_add(&e->text, "vec4 in%uq(uint q) {\n    uint i = q * 4u;\n", (unsigned)port);
+    emit_port_four(e, &loads, port, 0, of_i);
 }
+
+static const struct tuff_loads chain_loads = {"leaf", "uint i", "i"};
 
 /* void tuff_chain(uint i[, T v][, T l0, ..], out T0 r0, ..): element i of every root. */
 static void emit_chain(struct tuff_emitter *e)
 {
     const struct tuff_group *group = e->group;
     const struct tuff_type *space = &e->g->values[group->space].type;
-    struct tuff_text before = e->text; /* the body is written first: it finds out which loads are parameters */
-    tuff_text_init(&e->text, e->g->context);
-    begin_function(e);
+    struct tuff_text before, body;
+    begin_body(e, &before, 0);
     struct tuff_index flat = tuff_index_base(tuff_emit_base(e, "i", tuff_shape_count(&space->shape)));
     if (group->kernel) {
         struct tuff_coords at = tuff_coords_of_flat(e, &flat, &e->g->values[group->kernel].type.shape);
@@ -106,92 +173,19 @@ static void emit_chain(struct tuff_emitter *e)
             if (e->g->values[group->kernel].type.shape.dim[k] == 1) at.at[k] = (struct tuff_index){.count = 0};
         tuff_emit_remember(e, group->kernel, &at, "v");
     }
-    e->hoist = true;
+    e->hoist = 1;
     for (uint32_t k = 0; k < group->root_count; k++) {
         struct tuff_coords at = tuff_coords_of_flat(e, &flat, &e->g->values[group->roots[k]].type.shape);
         tuff_text_add(&e->text, "    r%u = %s;\n", (unsigned)k, tuff_emit_value(e, group->roots[k], &at));
     }
-    e->hoist = false;
-    struct tuff_text body = e->text;
-    e->text = before;
-    for (uint32_t k = 0; k < e->leaf_count; k++) emit_leaf(e, k);
+    end_body(e, &before, &body, &chain_loads);
     tuff_text_add(&e->text, "void tuff_chain(uint i");
     if (group->kernel) tuff_text_add(&e->text, ", %s v", tuff_glsl_type(e->g->values[group->kernel].type.dtype));
-    for (uint32_t k = 0; k < e->leaf_count; k++)
-        tuff_text_add(&e->text, ", %s l%u", tuff_glsl_type(e->leaves[k].dtype), (unsigned)k);
+    add_leaf_parameters(e);
     for (uint32_t k = 0; k < group->root_count; k++)
         tuff_text_add(&e->text, ", out %s r%u", tuff_glsl_type(e->g->values[group->roots[k]].type.dtype), (unsigned)k);
     tuff_text_add(&e->text, ") {\n");
-    if (body.data) tuff_text_append(&e->text, body.data, body.length);
-    e->failed = e->failed || body.failed;
-    tuff_text_finish(&body);
-    tuff_text_add(&e->text, "}\n");
-}
-
-/* Element j of four from i on is at the same place for all four (i is a multiple of 4). */
-static bool same_for_four(const struct tuff_leaf_load *leaf)
-{
-    for (uint32_t i = 0; i < leaf->at.count; i++)
-        if (leaf->at.term[i].div % 4 != 0) return false;
-    return true;
-}
-
-static bool four_in_a_row(const struct tuff_leaf_load *leaf)
-{
-    return tuff_index_is_flat(&leaf->at) && leaf->at.constant % 4 == 0 && leaf->dtype != TUFF_I32;
-}
-
-/* "i / 4u + S17": the word, half pair or vec4 that begins at element i */
-static void add_unit(struct tuff_emitter *e, const struct tuff_leaf_load *leaf, uint32_t elements)
-{
-    char number[16];
-    tuff_text_add(&e->text, "i / %uu", (unsigned)elements);
-    if (leaf->at.constant)
-        tuff_text_add(&e->text, " + %s", tuff_emit_number(e, (uint32_t)(leaf->at.constant / elements), number));
-}
-
-/* Declares q<k> for elements i .. i+3 of a leaf that lie in a row, or are one. */
-static void emit_four_leaves(struct tuff_emitter *e)
-{
-    for (uint32_t k = 0; k < e->leaf_count; k++) {
-        const struct tuff_leaf_load *leaf = &e->leaves[k];
-        unsigned n = (unsigned)k, b = (unsigned)leaf->binding;
-        if (same_for_four(leaf)) {
-            tuff_text_add(&e->text, "    %s q%u = leaf%u(i);\n", tuff_glsl_type(leaf->dtype), n, n);
-        } else if (four_in_a_row(leaf)) {
-            bool f32 = leaf->dtype == TUFF_F32, f16 = leaf->dtype == TUFF_F16;
-            if (f32) e->out->bindings[b].vector = true;
-            tuff_text_add(&e->text,
-                          f32   ? "    vec4 q%u = getv%u("
-                          : f16 ? "    vec4 q%u = vec4(unpackHalf2x16(get%u("
-                                : "    uint q%u = get%u(",
-                          n, b);
-            add_unit(e, leaf, f16 ? 2 : 4);
-            if (f16) {
-                tuff_text_add(&e->text, ")), unpackHalf2x16(get%u(", b);
-                add_unit(e, leaf, 2);
-                tuff_text_add(&e->text, " + 1u)))");
-            } else {
-                tuff_text_add(&e->text, ")");
-            }
-            tuff_text_add(&e->text, ";\n");
-        }
-    }
-}
-
-/* Argument for leaf k of element j of four, whose number is `index`. */
-static void add_leaf_argument(struct tuff_emitter *e, uint32_t k, int j, const char *index)
-{
-    const struct tuff_leaf_load *leaf = &e->leaves[k];
-    unsigned n = (unsigned)k;
-    if (j < 0 || (!same_for_four(leaf) && !four_in_a_row(leaf)))
-        tuff_text_add(&e->text, ", leaf%u(%s)", n, index);
-    else if (same_for_four(leaf))
-        tuff_text_add(&e->text, ", q%u", n);
-    else if (tuff_is_float(leaf->dtype))
-        tuff_text_add(&e->text, ", q%u.%c", n, "xyzw"[j]);
-    else
-        tuff_text_add(&e->text, ", int(q%u >> %u & 255u)", n, (unsigned)j * 8);
+    end_function(e, &body);
 }
 
 static void declare_results(struct tuff_emitter *e, uint32_t k, const char *suffix)
@@ -205,7 +199,7 @@ static void call_chain(struct tuff_emitter *e, const char *index, const char *va
     for (uint32_t k = 0; k < e->group->root_count; k++) declare_results(e, k, suffix);
     tuff_text_add(&e->text, "tuff_chain(%s", index);
     if (e->group->kernel) tuff_text_add(&e->text, ", %s", value);
-    for (uint32_t k = 0; k < e->leaf_count; k++) add_leaf_argument(e, k, j, index);
+    for (uint32_t k = 0; k < e->leaf_count; k++) tuff_emit_leaf_argument(e, &chain_loads, k, 0, j, index);
     for (uint32_t k = 0; k < e->group->root_count; k++) tuff_text_add(&e->text, ", r%u%s", (unsigned)k, suffix);
     tuff_text_add(&e->text, ");\n");
 }
@@ -285,7 +279,7 @@ static void emit_four(struct tuff_emitter *e, bool clamp_end)
     static const char *const value[4] = {"v.x", "v.y", "v.z", "v.w"}, *const suffix[4] = {"x", "y", "z", "w"};
     static const char *const index[4] = {"i", "i + 1u", "i + 2u", "i + 3u"};
     static const char *const clamped[4] = {"i", "min(i + 1u, last)", "min(i + 2u, last)", "min(i + 3u, last)"};
-    emit_four_leaves(e);
+    tuff_emit_four_leaves(e, &chain_loads, 0);
     for (int i = 0; i < 4; i++) {
         tuff_text_add(&e->text, "    ");
         call_chain(e, clamp_end ? clamped[i] : index[i], value[i], suffix[i], i);

@@ -18,6 +18,16 @@ bool tuff_emit_view(struct tuff_emitter *e, const struct tuff_value *value, cons
 struct tuff_coords tuff_emit_reduced(struct tuff_emitter *e, tuff_val kernel);
 /* Element i alone, up to an offset? Base 0 is "i". */
 bool tuff_index_is_flat(const struct tuff_index *at);
+/* Functions that load what a function takes as parameters "l0", ..: "float leaf0(uint i)". */
+struct tuff_loads {
+    const char *name, *parameters, *arguments; /* "leaf", "uint i", "i" */
+};
+void tuff_emit_leaves(struct tuff_emitter *e, const struct tuff_loads *loads);
+/* Loads for four elements in a row along the variable of number `base`, which is a multiple of 4, into q0, .., where one load does. */
+void tuff_emit_four_leaves(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t base);
+/* ", q0.x": leaf k of element j of these four, or, with j -1, of any element; `arguments` are that element's. */
+void tuff_emit_leaf_argument(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t k, uint32_t base, int j,
+                             const char *arguments);
 /* Writes statements that compute v at the coordinates; returns the variable. */
 const char *tuff_emit_value(struct tuff_emitter *e, tuff_val v, const struct tuff_coords *coords);
 /* Makes `name` stand for v at these coordinates. */

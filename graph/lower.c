@@ -1,5 +1,6 @@
 /* lower.c - from groups to a plan: slots for storage, a kernel and a launch for each group, barriers.
  * requires: storage. Promises: the plan passes tuff_plan_check. */
+#include "graph/ops/gemm.h"
 #include "graph/ops/leaf.h"
 #include "graph/storage.h"
 
@@ -203,7 +204,8 @@ static tuff_status lower_group(struct lowering *l, const struct tuff_work_group 
     struct tuff_group group = {.kernel = from->kernel,
                                .roots = roots,
                                .max_range = w->params->caps->max_storage_range,
-                               .texels = reads_texels(w->params->caps)};
+                               .texels = reads_texels(w->params->caps),
+                               .quads = tuff_shuffle_lanes(w->params->caps) != 0};
     struct tuff_emitted emitted;
     struct tuff_kernel_call call = {.file = NULL};
     if (!roots) return tuff_fail_memory(w->context, w->error);

@@ -306,6 +306,9 @@ tuff_val tuff_slice(struct tuff_graph *g, tuff_val x, const uint32_t *start, con
 static const struct tuff_case slice_cases[] = {
     {"rows", {T(8, 5)}, 1, {0}, 0, &(struct tuff_slice_attrs){{2, 0}, {1, 1}, {5, 5}}},
     {"steps", {T(9, 7, 5)}, 1, {0}, 0, &(struct tuff_slice_attrs){{1, 0, 4}, {3, 2, 1}, {3, 4, 1}}},
+    {"quads", {T(6, 16)}, 1, {0}, 0, &(struct tuff_slice_attrs){{1, 4}, {1, 1}, {5, 8}}},
+    {"windows", {T(6, 17)}, 1, {0}, 0, &(struct tuff_slice_attrs){{0, 3}, {1, 1}, {6, 12}}},
+    {"from third", {T(23)}, 1, {0}, 0, &(struct tuff_slice_attrs){{3}, {1}, {20}}},
     {"reversed", {T(9, 7)}, 1, {0}, 0, &(struct tuff_slice_attrs){{8, 5}, {-2, -1}, {5, 3}}},
 };
 const struct tuff_op tuff_op_slice = {
@@ -548,6 +551,9 @@ tuff_val tuff_concat(struct tuff_graph *g, const tuff_val *x, uint32_t count, in
 static const struct tuff_case concat_cases[] = {
     {"first", {T(3, 5), T(4, 5)}, 2, {0}, 0, &(struct tuff_axis_attrs){0}},
     {"middle", {T(2, 3, 5), T(2, 1, 5), T(2, 4, 5)}, 3, {0}, 0, &(struct tuff_axis_attrs){1}},
+    {"quads", {T(3, 8, 4), T(3, 4, 4)}, 2, {0}, 0, &(struct tuff_axis_attrs){1}},
+    {"windows", {T(3, 2, 7), T(3, 1, 7), T(3, 5, 7)}, 3, {0}, 0, &(struct tuff_axis_attrs){1}},
+    {"last", {T(5, 3), T(5, 9)}, 2, {0}, 0, &(struct tuff_axis_attrs){1}},
 };
 const struct tuff_op tuff_op_concat = {
     .name = "concat",

@@ -6,6 +6,7 @@
  *     void  out0(uint i, float v) and void out0v(uint i, vec4 v), elements i .. i+3; i is a multiple of 4 and i + 3 is inside
  * A file that stands alone declares identity ports with the macros below: inputs take bindings 0, 1, .., the output the next;
  * constant 16 + n says at which element of its binding input n begins (graph/plain.c). */
+#include "include/quads.glsl"
 #ifdef TUFF_HOOKS
 #include "include/pw_math.glsl"
 #include "include/philox.glsl"

@@ -1,4 +1,6 @@
 /* quads.glsl - four elements that begin anywhere, out of whole quads: a fetch and a select cost less than loads one by one. */
+#ifndef TUFF_QUADS
+#define TUFF_QUADS
 
 /* Elements shift .. shift + 3 of a and b, which follow each other; only the last two bits of shift count. */
 vec4 tuff_any4(vec4 a, vec4 b, uint shift)
@@ -8,3 +10,4 @@ vec4 tuff_any4(vec4 a, vec4 b, uint shift)
     vec2 q = one ? b.yz : b.xy;
     return two ? vec4(p.zw, q) : p;
 }
+#endif

@@ -1,0 +1,132 @@
+/* emit_leaf.c - the loads that a hook function takes as parameters: one element, or those of four neighbours as one quad, one
+ * element for all, or a window of two quads. */
+#include "graph/emit_value.h"
+
+/* How four neighbours load: each for itself; one element for all; four in a row, from a multiple of 4 on, or from anywhere. */
+enum four { FOUR_APART, FOUR_ONE, FOUR_QUAD, FOUR_WINDOW };
+
+/* The four begin at a multiple of 4 of the base. */
+static enum four four_of(const struct tuff_emitter *e, const struct tuff_leaf_load *leaf, uint32_t base)
+{
+    uint32_t units = 0;
+    bool even = leaf->at.constant % 4 == 0;
+    for (uint32_t i = 0; i < leaf->at.count; i++) {
+        const struct tuff_term *t = &leaf->at.term[i];
+        if (t->base == base && t->div == 1 && t->stride == 1 && t->mod % 4 == 0)
+            units++;
+        else if (t->base == base && t->div % 4)
+            return FOUR_APART;
+        else
+            even = even && t->stride % 4 == 0;
+    }
+    if (units == 0) return FOUR_ONE;
+    if (units > 1 || leaf->dtype == TUFF_I32) return FOUR_APART;
+    if (even) return FOUR_QUAD;
+    return e->group->texels && leaf->dtype == TUFF_F32 ? FOUR_WINDOW : FOUR_APART;
+}
+
+/* The place in units of so many elements. */
+static void add_place(struct tuff_emitter *e, const struct tuff_leaf_load *leaf, uint32_t elements)
+{
+    char number[16];
+    struct tuff_index at = leaf->at;
+    at.constant /= elements;
+    for (uint32_t i = 0; i < at.count; i++) {
+        struct tuff_term *t = &at.term[i];
+        if (t->stride % elements == 0) {
+            t->stride /= elements;
+        } else { /* the one along which the four lie */
+            t->div = elements;
+            t->mod /= elements;
+        }
+    }
+    if (leaf->guarded) tuff_text_add(&e->text, "min(");
+    tuff_index_text(e, &at, &e->text);
+    uint32_t last = elements > 1 ? leaf->last / 4 * 4 / elements : leaf->last; /* the last quad's first unit */
+    if (leaf->guarded) tuff_text_add(&e->text, ", %s)", tuff_emit_number(e, last, number));
+}
+
+void tuff_emit_leaves(struct tuff_emitter *e, const struct tuff_loads *loads)
+{
+    for (uint32_t k = 0; k < e->leaf_count; k++) {
+        const struct tuff_leaf_load *leaf = &e->leaves[k];
+        unsigned b = (unsigned)leaf->binding;
+        tuff_text_add(&e->text, "%s %s%u(%s) { uint at = ", tuff_glsl_type(leaf->dtype), loads->name, (unsigned)k,
+                      loads->parameters);
+        add_place(e, leaf, 1);
+        switch (leaf->dtype) {
+        case TUFF_F32:
+        case TUFF_I32: tuff_text_add(&e->text, "; return get%u(at); }\n", b); break;
+        case TUFF_F16: tuff_text_add(&e->text, "; return tuff_half(get%u(at >> 1), at); }\n", b); break;
+        case TUFF_U8:
+        case TUFF_BOOL: tuff_text_add(&e->text, "; return int((get%u(at >> 2) >> ((at & 3u) * 8u)) & 255u); }\n", b); break;
+        }
+    }
+}
+
+static void emit_quad(struct tuff_emitter *e, uint32_t k)
+{
+    const struct tuff_leaf_load *leaf = &e->leaves[k];
+    unsigned n = (unsigned)k, b = (unsigned)leaf->binding;
+    bool f32 = leaf->dtype == TUFF_F32, f16 = leaf->dtype == TUFF_F16;
+    if (f32) e->out->bindings[b].vector = true;
+    tuff_text_add(&e->text,
+                  f32   ? "    vec4 q%u = getv%u("
+                  : f16 ? "    vec4 q%u = vec4(unpackHalf2x16(get%u("
+                        : "    uint q%u = get%u(",
+                  n, b);
+    add_place(e, leaf, f16 ? 2 : 4);
+    if (f16) {
+        tuff_text_add(&e->text, ")), unpackHalf2x16(get%u(", b);
+        add_place(e, leaf, 2);
+        tuff_text_add(&e->text, " + 1u)))");
+    } else {
+        tuff_text_add(&e->text, ")");
+    }
+    tuff_text_add(&e->text, ";\n");
+}
+
+/* What of the two quads lies before the first element or behind the last is read by none: any place will do. */
+static void emit_window(struct tuff_emitter *e, uint32_t k)
+{
+    const struct tuff_leaf_load *leaf = &e->leaves[k];
+    unsigned n = (unsigned)k, b = (unsigned)leaf->binding;
+    char number[16];
+    const char *last = tuff_emit_number(e, leaf->last / 4, number);
+    e->out->bindings[b].vector = true;
+    tuff_text_add(&e->text, "    uint w%u = ", n);
+    tuff_index_text(e, &leaf->at, &e->text);
+    tuff_text_add(&e->text, "; vec4 q%u = tuff_any4(getv%u(min(w%u >> 2, %s)), getv%u(min((w%u + 3u) >> 2, %s)), w%u);\n", n,
+                  b, n, last, b, n, last, n);
+}
+
+void tuff_emit_four_leaves(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t base)
+{
+    for (uint32_t k = 0; k < e->leaf_count; k++) {
+        unsigned n = (unsigned)k;
+        switch (four_of(e, &e->leaves[k], base)) {
+        case FOUR_APART: break;
+        case FOUR_ONE:
+            tuff_text_add(&e->text, "    %s q%u = %s%u(%s);\n", tuff_glsl_type(e->leaves[k].dtype), n, loads->name, n,
+                          loads->arguments);
+            break;
+        case FOUR_QUAD: emit_quad(e, k); break;
+        case FOUR_WINDOW: emit_window(e, k); break;
+        }
+    }
+}
+
+void tuff_emit_leaf_argument(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t k, uint32_t base, int j,
+                             const char *arguments)
+{
+    unsigned n = (unsigned)k;
+    enum four four = j < 0 ? FOUR_APART : four_of(e, &e->leaves[k], base);
+    if (four == FOUR_APART)
+        tuff_text_add(&e->text, ", %s%u(%s)", loads->name, n, arguments);
+    else if (four == FOUR_ONE)
+        tuff_text_add(&e->text, ", q%u", n);
+    else if (tuff_is_float(e->leaves[k].dtype))
+        tuff_text_add(&e->text, ", q%u.%c", n, "xyzw"[j]);
+    else
+        tuff_text_add(&e->text, ", int(q%u >> %u & 255u)", n, (unsigned)j * 8);
+}
