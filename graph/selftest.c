@@ -148,13 +148,16 @@ static void average_pool(struct trial *t)
     gradients(t, y, x, 0, 3);
 }
 
-/* Along rows (a workgroup each, and an invocation each), along columns, over all; of integers. */
+/* Along rows (a workgroup each, and an invocation each), along columns, one and four at a time, over all; of integers. */
 static void reductions(struct trial *t)
 {
     struct tuff_graph *g = t->g;
-    tuff_val x = whole(t, TUFF_SHAPE(13, 257), 4999), i = input(t, TUFF_I32, TUFF_SHAPE(67, 7), -4999, 4999);
+    tuff_val x = whole(t, TUFF_SHAPE(13, 257), 4999), x12 = whole(t, TUFF_SHAPE(67, 12), 4999),
+             i = input(t, TUFF_I32, TUFF_SHAPE(67, 7), -4999, 4999);
     exact(t, tuff_sum(g, x, 1 << 1, TUFF_DROP_AXES));
     exact(t, tuff_sum(g, x, 1 << 0, TUFF_DROP_AXES));
+    exact(t, tuff_sum(g, x12, 1 << 0, TUFF_DROP_AXES));
+    exact(t, tuff_argmax(g, x12, 0, TUFF_DROP_AXES));
     exact(t, tuff_sum(g, x, 0, TUFF_DROP_AXES));
     exact(t, tuff_reduce_max(g, x, 1 << 1, TUFF_DROP_AXES));
     exact(t, tuff_reduce_min(g, x, 1 << 0, TUFF_DROP_AXES));

@@ -1,4 +1,5 @@
 /* reduce.c - sums, extrema and their positions over any axes, running sums; each by kernels with a fixed order. */
+#include "graph/ops/gemm.h"
 #include "graph/ops/view.h"
 
 #include <math.h>
@@ -125,24 +126,55 @@ static void reduce_ref(const struct tuff_ref *ref)
     }
 }
 
+/* How outputs are spread over invocations. */
+struct spread {
+    const char *file;
+    uint32_t size;        /* of a workgroup */
+    uint32_t lanes;       /* that share an output, or four; 0: the file has no such number */
+    uint64_t invocations; /* in all */
+    uint64_t rounds;      /* of the loops of one */
+};
+
 /* Long contiguous rows go to a workgroup each; short ones, and reductions of leading axes, to an invocation each. */
+static struct spread spread_of(const struct tuff_caps *caps, bool inner, uint64_t n, uint64_t outputs)
+{
+    bool each = n <= 64 || (outputs >= 1024 && (!inner || n <= 256));
+    uint32_t size = caps->max_workgroup_invocations < 256 ? 64 : 256;
+    if (caps->kind == TUFF_DEVICE_SOFTWARE || each) size = 64;
+    if (each) return (struct spread){"reduce_each", size, 0, outputs, n / 4 + 4};
+    return (struct spread){"reduce_row", size, 0, outputs * size, n / size + 1};
+}
+
+/* By quads, along the axis that is contiguous. A subgroup's lanes share a row or a column where it is long, or there are few. */
+static struct spread spread_of_quads(uint32_t subgroup, bool inner, uint64_t n, uint64_t outputs)
+{
+    uint32_t lanes = 1;
+    if (inner) {
+        while (lanes < subgroup && (n / 4 >= 16 * lanes || (n / 4 >= 4 * lanes && outputs < 1024))) lanes *= 2;
+        return (struct spread){"reduce_row_quad", 8 * subgroup, lanes, outputs * lanes, n / 16 / lanes + 8};
+    }
+    while (lanes < subgroup && n >= 64 * lanes && outputs / 4 * lanes < 1024) lanes *= 2;
+    return (struct spread){"reduce_each_quad", subgroup, lanes, outputs / 4 * lanes, n / 4 / lanes + 4};
+}
+
 static tuff_status reduce_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
 {
     const struct tuff_reduce_attrs *attrs = lower->value->attrs;
     const struct tuff_shape *in = &lower->in[0]->shape;
     uint64_t n = reduced_count(in, attrs->axes), outputs = tuff_shape_count(in) / n;
-    bool inner = in->rank == 0 || (attrs->axes >> (in->rank - 1) & 1);
-    bool each = n <= 64 || (outputs >= 1024 && (!inner || n <= 256));
-    uint32_t size = lower->caps->max_workgroup_invocations < 256 ? 64 : 256;
-    if (lower->caps->kind == TUFF_DEVICE_SOFTWARE || each) size = 64;
-    TUFF_TRY(tuff_lower_rounds(lower, each ? n / 4 + 4 : n / size + 1, error));
-    call->file = each ? "reduce_each" : "reduce_row";
+    bool inner = in->rank == 0 || (attrs->axes >> (in->rank - 1) & 1), whole = !tuff_is_float(lower->in[0]->dtype);
+    uint32_t subgroup = tuff_shuffle_lanes(lower->caps);
+    bool quads = subgroup && !whole && (inner ? n >= 8 : outputs % 4 == 0);
+    struct spread s = quads ? spread_of_quads(subgroup, inner, n, outputs) : spread_of(lower->caps, inner, n, outputs);
+    TUFF_TRY(tuff_lower_rounds(lower, s.rounds, error));
+    call->file = s.file;
     tuff_call_define(call, "REDUCE", (int)kind_of(lower->value->op));
-    if (!tuff_is_float(lower->in[0]->dtype)) tuff_call_define(call, "REDUCE_INT", 1);
-    tuff_call_spec(call, 0, size);
+    if (whole) tuff_call_define(call, "REDUCE_INT", 1);
+    tuff_call_spec(call, 0, s.size);
+    if (s.lanes) tuff_call_spec(call, 1, s.lanes);
     tuff_call_push(call, (uint32_t)outputs);
     tuff_call_push(call, (uint32_t)n);
-    tuff_call_grid(call, lower->caps, each ? (outputs + size - 1) / size : outputs);
+    tuff_call_grid(call, lower->caps, (s.invocations + s.size - 1) / s.size);
     call->flops = tuff_shape_count(in);
     return TUFF_OK;
 }
@@ -159,15 +191,23 @@ static tuff_status reduce_lower(const struct tuff_lower *lower, struct tuff_kern
         label, {type}, 1, {0}, 0, &(struct tuff_reduce_attrs) { axes, keep }                                                \
     }
 static const struct tuff_case reduce_cases[] = {
-    CASE("one", T(1), 1, 1),           CASE("all", T(3, 5, 7), 7, 0),     CASE("rows", T(13, 257), 2, 1),
-    CASE("columns", T(257, 13), 1, 0), CASE("middle", T(5, 67, 7), 2, 0), CASE("channels", T(4, 7, 5, 9), 13, 1),
-    CASE("long", T(3, 10007), 2, 0),   CASE("wide", T(3, 5, 1031), 3, 0), CASE("outer", T(300, 3, 5), 1, 0),
+    CASE("one", T(1), 1, 1),
+    CASE("all", T(3, 5, 7), 7, 0),
+    CASE("rows", T(13, 257), 2, 1),
+    CASE("columns", T(257, 13), 1, 0),
+    CASE("middle", T(5, 67, 7), 2, 0),
+    CASE("channels", T(4, 7, 5, 9), 13, 1),
+    CASE("long", T(3, 10007), 2, 0),
+    CASE("wide", T(3, 5, 1031), 3, 0),
+    CASE("outer", T(300, 3, 5), 1, 0),
+    CASE("quads", T(5, 64, 36), 4, 0),
+    CASE("few", T(2, 20008), 2, 0),
+    CASE("fours", T(300, 3, 8), 1, 0),
+    CASE("batch", T(9, 6, 4, 6), 13, 1),
 };
 static const struct tuff_case arg_cases[] = {
-    CASE("rows", T(13, 257), 2, 1),
-    CASE("columns", T(67, 13), 1, 0),
-    CASE("middle", T(5, 129, 7), 2, 0),
-    CASE("short", T(64, 10), 2, 0),
+    CASE("rows", T(13, 257), 2, 1), CASE("columns", T(67, 13), 1, 0), CASE("middle", T(5, 129, 7), 2, 0),
+    CASE("short", T(64, 10), 2, 0), CASE("fours", T(259, 12), 1, 0),  CASE("quads", T(3, 1032), 2, 0),
 };
 #define REDUCE_OP(symbol, text, onnx_, grad_, nondiff_, cases_)                                                             \
     const struct tuff_op symbol = {.name = text,                                                                            \

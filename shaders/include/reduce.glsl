@@ -1,5 +1,5 @@
-/* reduce.glsl - what reduce_row.comp and reduce_each.comp share: the operation chosen by REDUCE, its start and its step.
- * REDUCE 0 sum, 1 max, 2 min, 3 argmax, 4 argmin; REDUCE_INT: i32 elements instead of f32. */
+/* reduce.glsl - what the four reduce_*.comp share: the operation chosen by REDUCE, its start and its step.
+ * REDUCE 0 sum, 1 max, 2 min, 3 argmax, 4 argmin; REDUCE_INT: i32 elements instead of f32; REDUCE_QUADS: four at a time too. */
 #ifndef REDUCE
 #define REDUCE 0
 #endif
@@ -35,6 +35,14 @@ ELEMENT in0(uint o, uint r)
     return tuff_in0[at];
 }
 void out0(uint i, RESULT v) { tuff_out[i] = v; }
+#ifdef REDUCE_QUADS
+vec4 in0q(uint o, uint q) { return vec4(in0(o, 4u * q), in0(o, 4u * q + 1u), in0(o, 4u * q + 2u), in0(o, 4u * q + 3u)); }
+vec4 in0o(uint q, uint r) { return vec4(in0(4u * q, r), in0(4u * q + 1u, r), in0(4u * q + 2u, r), in0(4u * q + 3u, r)); }
+void out0v(uint i, vec4 v)
+{
+    for (uint k = 0u; k < 4u; k++) out0(i + k, RESULT(v[k]));
+}
+#endif
 #endif
 
 struct Best {
@@ -82,3 +90,69 @@ void finish(uint o, Best b)
     out0(o, b.v);
 #endif
 }
+#ifdef REDUCE_QUADS
+struct Best4 {
+    vec4 v;
+#if REDUCE >= 3
+    uvec4 at;
+#endif
+};
+/* As join, each of the four for itself. */
+Best4 join4(Best4 a, Best4 b)
+{
+#if REDUCE == 0
+    a.v += b.v;
+#else
+#if REDUCE == 1 || REDUCE == 3
+    bvec4 less = greaterThan(b.v, a.v);
+#else
+    bvec4 less = lessThan(b.v, a.v);
+#endif
+#if REDUCE >= 3
+    bvec4 same = equal(b.v, a.v), lower = lessThan(b.at, a.at);
+    for (uint k = 0u; k < 4u; k++) less[k] = less[k] || (same[k] && lower[k]);
+    a.at = mix(a.at, b.at, less);
+#endif
+    a.v = mix(a.v, b.v, less);
+#endif
+    return a;
+}
+Best best_of(Best4 b, uint k)
+{
+    Best one;
+    one.v = b.v[k];
+#if REDUCE >= 3
+    one.at = b.at[k];
+#endif
+    return one;
+}
+Best join_four(Best4 b) { return join(join(best_of(b, 0u), best_of(b, 2u)), join(best_of(b, 1u), best_of(b, 3u))); }
+/* Quad q of what is reduced to output o. */
+Best4 take_r(uint o, uint q)
+{
+    Best4 b;
+    b.v = in0q(o, q);
+#if REDUCE >= 3
+    b.at = 4u * q + uvec4(0u, 1u, 2u, 3u);
+#endif
+    return b;
+}
+/* Element r of outputs 4 q .. 4 q + 3. */
+Best4 take_o(uint q, uint r)
+{
+    Best4 b;
+    b.v = in0o(q, r);
+#if REDUCE >= 3
+    b.at = uvec4(r);
+#endif
+    return b;
+}
+void finish4(uint q, Best4 b)
+{
+#if REDUCE >= 3
+    for (uint k = 0u; k < 4u; k++) finish(4u * q + k, best_of(b, k));
+#else
+    out0v(4u * q, b.v);
+#endif
+}
+#endif

@@ -1,0 +1,51 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+/* reduce_each_quad.comp - reduces n elements to one, four neighbouring outputs at a time; PARTS lanes of a subgroup share them.
+ *
+ *   y[o] = op_r x(o, r): part p takes r = p, p + PARTS, ..; then a tree of shuffles
+ *
+ * in    0  x  in0(o, r), in0o(q, r)  f32   any index map
+ * out   1  y  [outputs]  f32 | i32 (positions)
+ * push     outputs, n    uint; outputs a multiple of 4, n >= PARTS
+ * spec  0  workgroup size, a multiple of the subgroup's
+ * spec  1  PARTS, a power of two that divides the subgroup's size
+ * def      REDUCE 0 sum 1 max 2 min 3 argmax 4 argmin
+ * grid     ceil(outputs / 4 * PARTS / size) workgroups
+ * why      sums over leading axes, on a processor: as reduce_row_quad.comp
+ */
+// tuff: full-subgroups
+// tuff: variants -DREDUCE=0; -DREDUCE=1; -DREDUCE=2; -DREDUCE=3; -DREDUCE=4
+layout(local_size_x_id = 0) in;
+layout(constant_id = 1) const uint PARTS = 1;
+#define REDUCE_QUADS
+#include "include/grid.glsl"
+#include "include/reduce.glsl"
+Best4 join_parts(Best4 b)
+{
+    uint width = gl_SubgroupSize / PARTS; /* parts of one output lie so many lanes apart */
+    for (uint far = gl_SubgroupSize / 2u; far >= width && far > 0u; far /= 2u) {
+        Best4 other;
+        other.v = subgroupShuffleXor(b.v, far);
+#if REDUCE >= 3
+        other.at = subgroupShuffleXor(b.at, far);
+#endif
+        b = join4(b, other);
+    }
+    return b;
+}
+void main()
+{
+    uint width = gl_SubgroupSize / PARTS, subgroup = tuff_group() * gl_NumSubgroups + gl_SubgroupID;
+    uint column = subgroup * width + gl_SubgroupInvocationID % width, part = gl_SubgroupInvocationID / width;
+    uint o = min(column, outputs / 4u - 1u); /* lanes of no column stay, for the shuffles */
+    Best4 b = take_o(o, part);
+    uint r = part + PARTS;
+    for (; r + 3u * PARTS < n; r += 4u * PARTS) /* four a round: tuff_lower_rounds */
+        b = join4(join4(join4(join4(b, take_o(o, r)), take_o(o, r + PARTS)), take_o(o, r + 2u * PARTS)),
+                  take_o(o, r + 3u * PARTS));
+    for (; r < n; r += PARTS) b = join4(b, take_o(o, r));
+    b = join_parts(b);
+    if (column < outputs / 4u && part == 0u) finish4(o, b);
+}
