@@ -135,6 +135,8 @@ static tuff_status check_limits(struct tuff_device *device, const char *name, co
                                 const struct tuff_pipeline *pipeline, struct tuff_error *error)
 {
     const struct tuff_caps *caps = &device->caps;
+    uint32_t texels = 0;
+    for (uint32_t rest = pipeline->texels; rest; rest &= rest - 1) texels++;
     uint64_t invocations = (uint64_t)needs->local_size[0] * needs->local_size[1] * needs->local_size[2];
     const struct {
         const char *what;
@@ -146,7 +148,7 @@ static tuff_status check_limits(struct tuff_device *device, const char *name, co
         {"invocations in a workgroup along y", needs->local_size[1], caps->max_workgroup_size[1]},
         {"invocations in a workgroup along z", needs->local_size[2], caps->max_workgroup_size[2]},
         {"bytes of push constants", pipeline->push_bytes, caps->max_push_bytes},
-        {"storage buffers", needs->storage_buffers, caps->max_storage_buffers},
+        {"storage buffers", pipeline->binding_count - texels, caps->max_storage_buffers},
     };
     for (size_t i = 0; i < TUFF_COUNT(rows); i++)
         if (rows[i].needed > rows[i].limit)

@@ -30,7 +30,7 @@ struct tuff_pipeline_want {
 
 static inline VkDescriptorType tuff_descriptor_type(uint32_t texels, uint32_t binding)
 {
-    return binding < 32 && texels >> binding & 1 ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
+    return binding < TUFF_MOST_TEXELS && texels >> binding & 1 ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
                                                  : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
 }
 

@@ -152,7 +152,7 @@ uint32_t tuff_plan_add_launch(struct tuff_plan *plan, const struct tuff_plan_lau
 uint32_t tuff_launch_texels(const struct tuff_plan *plan, const struct tuff_plan_launch *launch)
 {
     uint32_t mask = 0;
-    for (uint32_t i = 0; i < launch->binding_count && i < 32; i++)
+    for (uint32_t i = 0; i < launch->binding_count && i < TUFF_MOST_TEXELS; i++)
         mask |= (uint32_t)(plan->bindings[launch->binding_first + i].texels != TUFF_TEXELS_NONE) << i;
     return mask;
 }
@@ -324,8 +324,12 @@ static tuff_status check_launches(const struct tuff_plan *plan, struct tuff_cont
             return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) has a wrong range", i, launch->label);
         bindings += launch->binding_count;
         words += launch->push_count;
-        for (uint32_t k = 0; k < launch->binding_count; k++)
+        for (uint32_t k = 0; k < launch->binding_count; k++) {
             TUFF_TRY(check_binding(plan, i, &plan->bindings[launch->binding_first + k], context, error));
+            if (k >= TUFF_MOST_TEXELS && plan->bindings[launch->binding_first + k].texels)
+                return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) binds texels as number %u", i,
+                                 launch->label, k);
+        }
     }
     return TUFF_OK;
 }

@@ -52,6 +52,7 @@ enum tuff_access { TUFF_READ = 1, TUFF_WRITE = 2 };
 enum tuff_texels { TUFF_TEXELS_NONE, TUFF_TEXELS_F32, TUFF_TEXELS_I32, TUFF_TEXELS_U32, TUFF_TEXELS_COUNT };
 const char *tuff_texels_name(enum tuff_texels texels); /* "rgba32f"; NONE: "storage" */
 #define TUFF_TEXEL_BYTES 16u
+#define TUFF_MOST_TEXELS 32u /* bindings of higher numbers are storage buffers: masks have a bit for each */
 
 struct tuff_plan_binding { /* binding number = position in the launch */
     uint32_t slot;

@@ -28,6 +28,10 @@ static tuff_status check_binding(struct tuff_device *device, const struct tuff_p
                          launch->label, (unsigned long long)binding->bytes, slot->name, device->caps.name,
                          (unsigned long long)device->caps.max_storage_range);
     uint64_t texels = binding->texels ? binding->bytes / TUFF_TEXEL_BYTES : 0;
+    if (texels && !(device->caps.driver_effects & TUFF_DRIVER_READS_TEXELS)) /* its buffers are made without */
+        return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED,
+                         "%s: reads %s as texels, which is not done on %s; the plan is another device's", launch->label,
+                         slot->name, device->caps.name);
     if (texels > device->caps.max_texels)
         return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED, "%s: reads %llu texels of %s; %s binds at most %u",
                          launch->label, (unsigned long long)texels, slot->name, device->caps.name, device->caps.max_texels);

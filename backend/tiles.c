@@ -49,6 +49,7 @@ static void add_key(struct tuff_text *text, const struct tuff_caps *caps)
 /* The class in a line of that key, which holds nothing else. */
 static enum tuff_tiles read_line(const char *line, size_t length, const struct tuff_text *key)
 {
+    if (length && line[length - 1] == '\r') length--;
     if (length <= key->length || memcmp(line, key->data, key->length)) return TUFF_TILES_UNKNOWN;
     return class_of(line + key->length, length - key->length);
 }
@@ -130,14 +131,15 @@ static void keep(struct tuff_context *context, const struct tuff_caps *caps)
 
 static bool is_measured(const struct tuff_caps *caps)
 {
-    return caps->kind == TUFF_DEVICE_SOFTWARE && caps->driver_effects & TUFF_DRIVER_TILES_BY_CPU && caps->subgroup_basic &&
-           caps->subgroup_shuffle && (caps->subgroup_size == 4 || caps->subgroup_size == 8) &&
-           caps->max_texels >= INPUT_BYTES / TUFF_TEXEL_BYTES && caps->timestamp_period_ns > 0;
+    return caps->kind == TUFF_DEVICE_SOFTWARE && caps->driver_effects & TUFF_DRIVER_TILES_BY_CPU &&
+           caps->driver_effects & TUFF_DRIVER_READS_TEXELS && caps->subgroup_basic && caps->subgroup_shuffle &&
+           (caps->subgroup_size == 4 || caps->subgroup_size == 8) && caps->max_texels >= INPUT_BYTES / TUFF_TEXEL_BYTES &&
+           caps->timestamp_period_ns > 0;
 }
 
 tuff_status tuff_tiles_apply(struct tuff_context *context, struct tuff_caps *caps, struct tuff_error *error)
 {
-    const char *word = context->options.tiles;
+    const char *word = context->options.tiles && context->options.tiles[0] ? context->options.tiles : NULL;
     caps->tiles = word ? class_of(word, strlen(word)) : TUFF_TILES_UNKNOWN;
     caps->tiles_source = word ? TUFF_TILES_BY_OPTION : TUFF_TILES_BY_NONE;
     if (word && !caps->tiles)
@@ -269,7 +271,8 @@ tuff_status tuff_tiles_measure(struct tuff_device *device, struct tuff_error *er
     tuff_program_destroy(program);
     tuff_buffer_release(in);
     tuff_buffer_release(out);
-    if (status != TUFF_OK) return status;
+    if (status == TUFF_ERR_DEVICE_LOST || status == TUFF_ERR_MEMORY) return status;
+    if (status != TUFF_OK) return TUFF_OK; /* limits of the probe are none of the device's: unknown is a class too */
     device->caps.tiles = ratio > TOO_LONG ? TUFF_TILES_AVX2 : TUFF_TILES_AVX512;
     device->caps.tiles_source = TUFF_TILES_BY_PROBE;
     tuff_log_message(device->context, TUFF_LOG_INFO, "tiles: %s, a wide one takes %.2f times as long, measured in %.0f ms",

@@ -143,6 +143,8 @@ static bool emit_port_quad(struct tuff_emitter *e, tuff_val v, uint32_t port)
 static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
 {
     static const char *const of_i[4] = {"i", "i + 1u", "i + 2u", "i + 3u"};
+    static const char *const clamped[4] = {"i", "min(i + 1u, last)", "min(i + 2u, last)", "min(i + 3u, last)"};
+    char number[16];
     static const char *const names[8] = {"part0_", "part1_", "part2_", "part3_", "part4_", "part5_", "part6_", "part7_"};
     const struct tuff_type *type = &e->g->values[v].type;
     const struct tuff_loads loads = {names[port % 8], "uint i", "i"};
@@ -153,8 +155,11 @@ static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
     end_body(e, &before, &body, &loads);
     begin_port(e, &loads, port, tuff_glsl_type(type->dtype), &body);
     if (!tuff_is_float(type->dtype) || emit_port_quad(e, v, port)) return;
+    uint64_t count = tuff_shape_count(&type->shape);
     tuff_text_add(&e->text, "vec4 in%uq(uint q) {\n    uint i = q * 4u;\n", (unsigned)port);
-    emit_port_four(e, &loads, port, 0, of_i);
+    if (count % 4)
+        tuff_text_add(&e->text, "    const uint last = %s;\n", tuff_emit_number(e, (uint32_t)(count - 1), number));
+    emit_port_four(e, &loads, port, 0, count % 4 ? clamped : of_i);
 }
 
 static const struct tuff_loads chain_loads = {"leaf", "uint i", "i"};

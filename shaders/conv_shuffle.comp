@@ -26,7 +26,7 @@
  *              8 PADDED: some tap lies outside the picture
  *              16 SHIFTS: windows begin anywhere in their first quad; else all of them at the same place
  *              32 ROW_TAIL: rows is no multiple of ROWS
- * spec  10, 11 TOP, LEFT: at most 1024 strides
+ * spec  10, 11 TOP, LEFT: at most 1024
  * spec  12     ROWS: window rows (c,u) between two loads of weights: 4, gradient: KH
  * def          CONV_GRAD 0 | 1
  * grid         group_count workgroups, folded: tile of positions fastest, then of channels, then group

@@ -119,12 +119,13 @@ void main()
                 float tap[4][KW];
                 [[unroll]] for (uint c = 0; c < 4; c++) {
                     uint j = q * 4 + c, i = i0;
+                    bool exists = GY_VEC || j < ow; /* gy is 0 in other columns, but what lies there may be no number */
                     if (FLAT && PADDED) {
                         i = j / ow;
                         j -= i * ow;
                     }
                     [[unroll]] for (uint v = 0; v < KW; v++) {
-                        bool ok = !PADDED || (i * SH + y_tap[k] < h && j * SW + v * DW - LEFT < w);
+                        bool ok = exists && (!PADDED || (i * SH + y_tap[k] < h && j * SW + v * DW - LEFT < w));
                         tap[c][v] = ok ? f[c * SW + v * DW + (SHIFTS ? 0 : SHIFT)] : 0.0;
                     }
                 }

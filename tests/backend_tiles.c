@@ -34,7 +34,7 @@ static bool open_device(struct tiles_test *t, const char *folder, const char *ti
 
 static void test_option(struct tiles_test *t)
 {
-    static const char *const good[] = {"avx2", "avx512"}, *const bad[] = {"", "avx", "avx5120", "AVX2", "avx2 ", "unknown"};
+    static const char *const good[] = {"avx2", "avx512"}, *const bad[] = {"avx", "avx5120", "AVX2", "avx2 ", "unknown"};
     struct tuff_options options = t->test.context->options;
     struct tuff_error error = {0};
     struct tuff_context *context = NULL;
@@ -113,7 +113,7 @@ static void test_lines(struct tiles_test *t, const char *key, const struct tuff_
         {"", "avx2", TUFF_TILES_UNKNOWN}, /* cut short: the end of the line tells that it is whole */
         {"", "avx\n", TUFF_TILES_UNKNOWN},
         {"", "avx2 \n", TUFF_TILES_UNKNOWN},
-        {"", "avx2\r\n", TUFF_TILES_UNKNOWN},
+        {"", "avx2\r\n", TUFF_TILES_AVX2},
         {"", "\n", TUFF_TILES_UNKNOWN},
         {"", " avx2\n", TUFF_TILES_UNKNOWN},
         {" ", "avx2\n", TUFF_TILES_UNKNOWN},

@@ -358,11 +358,11 @@ static bool is_padded(const struct sizes *s, bool grad)
 enum { LONGEST_WINDOW = 17 };
 
 /* Elements of s that a window of four positions spans. */
-static uint32_t window_of(const struct sizes *s, bool grad)
+static uint64_t window_of(const struct sizes *s, bool grad)
 {
-    uint32_t reach = s->dw * (s->kw - 1);
-    if (!grad) return 3 * s->sw + reach + 1;
-    return 4 + ceil_div(s->left, s->sw) + (reach > s->left ? ceil_div(reach - s->left, s->sw) : 0);
+    uint64_t reach = (uint64_t)s->dw * (s->kw - 1);
+    if (!grad) return (uint64_t)3 * s->sw + reach + 1;
+    return 4 + ceil_div(s->left, s->sw) + (reach > s->left ? (reach - s->left + s->sw - 1) / s->sw : 0);
 }
 
 /* False where that kernel has no path, or too many accumulators: large windows and strides, or fewer channels than would fill its
@@ -385,21 +385,24 @@ static bool correlate(const struct tuff_lower *lower, const struct sizes *s, boo
             .channels = s->ci, .m = s->co, .sh = s->h, .sw = s->w, .rh = s->oh, .rw = s->ow, .gh = s->oh, .gw = s->ow};
     bool planes = (uint64_t)c->sh * c->sw % 4 == 0 && (uint64_t)c->gh * c->gw % 4 == 0;
     c->flat = planes && s->sh == 1 && s->sw == 1 && c->gw == c->sw;
-    uint32_t taps = s->kh * s->kw, classes = grad ? s->sh * s->sw : 1;
-    bool near = s->top <= FAR && s->left <= FAR && (uint64_t)s->dw * s->kw <= FAR;
-    return tuff_shuffle_lanes(lower->caps) && near && s->kh <= 7 && s->kw <= 7 && taps >= (grad ? classes : 1) &&
+    uint64_t taps = (uint64_t)s->kh * s->kw, classes = grad ? (uint64_t)s->sh * s->sw : 1;
+    bool near = s->top <= FAR && s->left <= FAR && (uint64_t)s->dh * s->kh <= FAR && (uint64_t)s->dw * s->kw <= FAR &&
+                s->sh <= FAR && s->sw <= FAR;
+    return tuff_shuffle_lanes(lower->caps) && near && s->kh <= 7 && s->kw <= 7 && taps >= classes &&
            classes <= MOST_CLASSES && window_of(s, grad) <= LONGEST_WINDOW && c->m > 2;
 }
 
-/* MG of conv_shuffle.comp, as measured on lavapipe 22.3.6 and 25.0.7: 8 pays with 32 vector registers alone, where there is work
- * enough. Classes of parity multiply the accumulators. */
-static void choose_groups(const struct tuff_caps *caps, const struct correlation *c, uint32_t classes, uint64_t flops,
-                          uint64_t tiles_n, uint32_t *mg)
+/* MG of conv_shuffle.comp, as measured on lavapipe 22.3.6 and 25.0.7: 8 pays with 32 vector registers, small windows and many
+ * channels alone, 2 with large windows. Classes of parity multiply the accumulators. */
+static uint32_t choose_groups(const struct tuff_caps *caps, const struct sizes *s, const struct correlation *c,
+                              uint64_t flops, uint64_t tiles_n)
 {
-    uint32_t lanes = tuff_shuffle_lanes(caps);
-    bool tall = caps->tiles == TUFF_TILES_AVX512 && flops >= 300000000 && c->m % (8 * lanes) == 0;
-    *mg = tall ? 8 : c->m > 2 * lanes ? 4 : c->m > lanes ? 2 : 1;
-    while (*mg > 1 && (*mg * classes > 8 || ceil_div(c->m, lanes * *mg) * tiles_n < TUFF_LEAST_GROUPS)) *mg /= 2;
+    uint32_t lanes = tuff_shuffle_lanes(caps), classes = c->grad ? s->sh * s->sw : 1, taps = s->kh * s->kw;
+    bool tall = caps->tiles == TUFF_TILES_AVX512 && flops >= 300000000 && c->m % (16 * lanes) == 0 && s->sw == 1 &&
+                taps <= 9;
+    uint32_t mg = tall ? 8 : c->m > 2 * lanes && taps <= 25 ? 4 : c->m > lanes ? 2 : 1;
+    while (mg > 1 && (mg * classes > 8 || ceil_div(c->m, lanes * mg) * tiles_n < TUFF_LEAST_GROUPS)) mg /= 2;
+    return mg;
 }
 
 static uint32_t flags_of(const struct sizes *s, const struct correlation *c, uint64_t rows, uint32_t step)
@@ -417,11 +420,11 @@ enum { NG = 1 }; /* of conv_shuffle.comp: more spills with 16 vector registers *
 static tuff_status lower_correlation(const struct tuff_lower *lower, const struct sizes *s, const struct correlation *c,
                                      struct tuff_kernel_call *call, struct tuff_error *error)
 {
-    uint32_t lanes = tuff_shuffle_lanes(lower->caps), mg, step = c->grad ? s->kh : 4;
+    uint32_t lanes = tuff_shuffle_lanes(lower->caps), step = c->grad ? s->kh : 4;
     call->flops = 2 * (uint64_t)s->n * s->co * s->oh * s->ow * s->ci * s->kh * s->kw * s->groups;
     uint64_t per_picture = c->flat ? (uint64_t)c->gh * c->gw / 4 : (uint64_t)c->gh * ((c->gw + 3) / 4),
              quads = s->n * per_picture, rows = c->channels * s->kh, tiles_n = (quads + lanes * NG - 1) / (lanes * NG);
-    choose_groups(lower->caps, c, c->grad ? s->sh * s->sw : 1, call->flops, tiles_n * s->groups, &mg);
+    uint32_t mg = choose_groups(lower->caps, s, c, call->flops, tiles_n * s->groups);
     uint64_t tiles_m = (c->m + lanes * mg - 1) / (lanes * mg), groups = tiles_m * tiles_n * s->groups;
     const uint32_t spec[] = {s->kh,  s->kw,   s->sh, s->sw, s->dh, s->dw, lanes, mg, NG, flags_of(s, c, rows, step),
                              s->top, s->left, step};
@@ -462,7 +465,8 @@ static bool is_depthwise(const struct sizes *s, struct tuff_depthwise *d)
 static bool is_product(const struct sizes *s, const struct tuff_caps *caps)
 {
     return tuff_shuffle_lanes(caps) && s->kh * s->kw == 1 && s->top == 0 && s->left == 0 && s->ci > 1 && s->co > 2 &&
-           (uint64_t)(s->oh - 1) * s->sh < s->h && (uint64_t)(s->ow - 1) * s->sw < s->w;
+           s->sh <= INT32_MAX && s->sw <= INT32_MAX && (uint64_t)(s->oh - 1) * s->sh < s->h &&
+           (uint64_t)(s->ow - 1) * s->sw < s->w;
 }
 
 /* y[n,g] = w[g] x[n,g];  gx[n,g] = w[g]^T gy[n,g];  matrices of channels by pixels. Pixels of gx that were not taken are 0. */

@@ -104,7 +104,8 @@ static bool is_small(const struct tuff_depthwise *d)
 
 static uint32_t workgroup_of(const struct tuff_caps *caps, uint32_t most)
 {
-    return caps->max_workgroup_invocations < most ? caps->max_workgroup_invocations : most;
+    while (most > 1 && most > caps->max_workgroup_invocations) most /= 2;
+    return most;
 }
 
 /* Both kernels have constants 0..7 in common. */
@@ -162,8 +163,9 @@ bool tuff_depthwise_weight_lower(const struct tuff_lower *lower, const struct tu
     uint32_t lanes = tuff_shuffle_lanes(lower->caps), workgroup = workgroup_of(lower->caps, lanes ? lanes : 64);
     uint64_t rounds = (uint64_t)split_pictures * blocks(&y) * blocks(&x) / workgroup + 1;
     uint64_t groups = (uint64_t)splits * d->groups * d->co;
+    uint64_t shared = (uint64_t)workgroup * d->kh * d->kw * sizeof(float);
     if (!fits(&y, &x) || !countable(lower->in[0]) || !countable(lower->in[1]) || groups > UINT32_MAX ||
-        tuff_lower_rounds(lower, rounds, NULL) != TUFF_OK)
+        shared > lower->caps->max_shared_bytes || tuff_lower_rounds(lower, rounds, NULL) != TUFF_OK)
         return false;
     const uint32_t shape[] = {d->kh, d->kw, d->sh, d->sw, d->dh, d->dw, workgroup, y.block};
     const uint32_t edges[] = {d->top,

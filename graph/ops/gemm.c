@@ -40,21 +40,19 @@ bool tuff_compiles_fast(const struct tuff_caps *caps) { return caps->driver_effe
 /* Row and column groups by work, the best of those measured on lavapipe 22.3.6 and 25.0.7 with AVX2 and AVX-512 at 256^3 to 1024^3
  * and for 1x1 convolutions: larger tiles load less, and pay where the work hides what they take to compile (11 to 22 ms). */
 static const struct {
-    double flops;     /* from this many on */
-    uint64_t rows, k; /* at least */
+    double flops; /* from this many on */
     uint32_t tm, tn;
 } shuffle_tiles[] = {
-    {1e9, 64, 1024, 8, 1}, /* operands beyond the second cache */
-    {1e8, 1, 1, 4, 2},
-    {4e6, 1, 1, 4, 1},
-    {0, 1, 1, 2, 1},
+    {1e8, 4, 2},
+    {4e6, 4, 1},
+    {0, 2, 1},
 };
 
 static struct tile shuffle_tile(const struct tuff_caps *caps, const struct tuff_gemm *gemm)
 {
     uint32_t lanes = caps->subgroup_size, i = 0;
     double flops = 2.0 * (double)gemm->m * (double)gemm->n * (double)gemm->k * (double)gemm->z;
-    while (flops < shuffle_tiles[i].flops || gemm->m < shuffle_tiles[i].rows || gemm->k < shuffle_tiles[i].k) i++;
+    while (flops < shuffle_tiles[i].flops) i++;
     uint32_t tm = power_of_two(ceil_div(gemm->m, lanes), shuffle_tiles[i].tm), tn = shuffle_tiles[i].tn;
     if (gemm->n <= 4 * lanes) tn = 1;
     while (tn * tm > 1 && ceil_div(gemm->m, tm * lanes) * ceil_div(gemm->n, tn * 4 * lanes) * gemm->z < TUFF_LEAST_GROUPS)

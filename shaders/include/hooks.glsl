@@ -2,7 +2,7 @@
  *
  * In a compiled graph TUFF_HOOKS is defined and TUFF_HOOKS_TEXT holds these functions, fused with what comes before and after:
  *     float in0(uint i)           element i of input 0, i flat in its logical row-major shape (int for whole numbers)
- *     vec4  in0q(uint q)          quad q: elements 4 q .. 4 q + 3, of which all are inside
+ *     vec4  in0q(uint q)          quad q: elements 4 q .. 4 q + 3; those behind the last are anything
  *     void  out0(uint i, float v) and void out0v(uint i, vec4 v), elements i .. i+3; i is a multiple of 4 and i + 3 is inside
  * A file that stands alone declares identity ports with the macros below: inputs take bindings 0, 1, .., the output the next;
  * constant 16 + n says at which element of its binding input n begins (graph/plain.c). */
@@ -18,10 +18,11 @@ TUFF_HOOKS_TEXT
     layout(std430, binding = n) readonly buffer TuffIn##n { float tuff_in##n[]; };   \
     layout(std430, binding = n) readonly buffer TuffInV##n { vec4 tuff_inv##n[]; };  \
     float in##n(uint i) { return tuff_in##n[i + tuff_begin##n]; }              \
+    float in##n##c(uint i) { return tuff_in##n[min(i + tuff_begin##n, uint(tuff_in##n.length()) - 1u)]; } \
     vec4 in##n##q(uint q)                                                      \
     {                                                                          \
         uint i = q * 4u;                                                       \
-        if (tuff_begin##n % 4u != 0u) return vec4(in##n(i), in##n(i + 1u), in##n(i + 2u), in##n(i + 3u)); \
+        if (tuff_begin##n % 4u != 0u) return vec4(in##n(i), in##n##c(i + 1u), in##n##c(i + 2u), in##n##c(i + 3u)); \
         return tuff_inv##n[q + tuff_begin##n / 4u];                            \
     }
 #define TUFF_PORT_IN_INT(n)                                                    \
