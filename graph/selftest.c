@@ -137,6 +137,9 @@ static void max_pool(struct trial *t)
         exact(t, y[i]);
         gradients(t, y[i], i ? x9 : x, 0, 0);
     }
+    tuff_val overlap = tuff_max_pool2d(t->g, x, others);
+    exact(t, overlap);
+    gradients(t, overlap, x, 0, 0);
 }
 
 /* A sum of eight is exact, its division or product with a quotient has 2.5 ulp and half an ulp. */

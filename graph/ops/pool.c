@@ -198,7 +198,6 @@ tuff_val tuff_global_avg_pool(struct tuff_graph *g, tuff_val x)
 
 /* ---- lowering ---------------------------------------------------------------------------------------------------------- */
 
-/* blocks: an invocation per block of stride x stride elements instead of one per element of the result */
 /* count: of the kernel's invocations; 0: one for each element. */
 static tuff_status lower_pool(const struct tuff_lower *lower, const char *file, const struct pool *attrs,
                               const uint32_t *size, uint64_t count, struct tuff_kernel_call *call)
@@ -230,6 +229,40 @@ static bool in_quads(const struct sizes *s)
     return apart(s) && !s->y.pad && !s->x.pad && s->x.size % 4 == 0 && 4 % s->x.stride == 0 && s->y.stride <= 4;
 }
 
+/* The kernels for processors unroll all taps of four windows. */
+static bool by_rows(const struct tuff_lower *lower, const struct sizes *s)
+{
+    return lower->caps->kind == TUFF_DEVICE_SOFTWARE && (s->x.kernel - 1) * (uint64_t)s->x.dilation + 3 * s->x.stride < 32;
+}
+
+static tuff_status lower_rows(const struct tuff_lower *lower, const struct pool *attrs, const struct sizes *s, bool mean,
+                              struct tuff_kernel_call *call)
+{
+    bool inside = !s->x.pad && !s->y.pad && s->x.windows % 4 == 0;
+    inside = inside && (s->x.windows - 1) * s->x.stride + (s->x.kernel - 1) * s->x.dilation < s->x.size;
+    inside = inside && (s->y.windows - 1) * s->y.stride + (s->y.kernel - 1) * s->y.dilation < s->y.size;
+    const uint32_t spec[] = {attrs->count_include_pad != 0, s->x.pad, s->x.size % 4 == 0, !inside};
+    tuff_call_define(call, "MEAN", mean);
+    for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, 7 + i, spec[i]);
+    return lower_pool(lower, "pool2d_row", attrs, &lower->in[0]->shape.dim[2],
+                      (uint64_t)s->planes * s->y.windows * ((s->x.windows + 3) / 4), call);
+}
+
+/* Gradients by four columns: the windows that touch these are the same for all. */
+static bool grad_by_rows(const struct tuff_lower *lower, const struct sizes *s)
+{
+    return lower->caps->kind == TUFF_DEVICE_SOFTWARE && s->x.size % 4 == 0 && 4 % s->x.stride == 0 && s->x.dilation == 1 &&
+           s->y.dilation == 1;
+}
+
+/* What max_pool2d_grad_row unrolls: taps of all windows that touch a block. */
+static uint64_t unrolled_taps(const struct sizes *s)
+{
+    uint64_t rows = (s->y.kernel - 1 - s->y.pad) / s->y.stride + (s->y.stride - 1 + s->y.pad) / s->y.stride + 1;
+    uint64_t columns = (s->x.kernel - 1 - s->x.pad) / s->x.stride + (3 + s->x.pad) / s->x.stride + 1;
+    return rows * columns * s->y.kernel * s->x.kernel;
+}
+
 static tuff_status max_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
 {
     (void)error;
@@ -242,6 +275,7 @@ static tuff_status max_lower(const struct tuff_lower *lower, struct tuff_kernel_
         uint64_t count = (uint64_t)s.planes * s.y.windows * (s.x.size / 4);
         return lower_pool(lower, "max_pool2d_quad", attrs, size, count, call);
     }
+    if (!pick && by_rows(lower, &s)) return lower_rows(lower, attrs, &s, false, call);
     tuff_call_define(call, "PICK", pick);
     return lower_pool(lower, "max_pool2d", attrs, size, 0, call);
 }
@@ -253,6 +287,12 @@ static tuff_status max_grad_lower(const struct tuff_lower *lower, struct tuff_ke
     const uint32_t *size = &lower->in[0]->shape.dim[2];
     struct sizes s = {0};
     if (TUFF_NEVER(!measure(attrs, &lower->in[0]->shape, size, &s))) return TUFF_ERR_SHAPE;
+    if (!apart(&s) && grad_by_rows(lower, &s) && unrolled_taps(&s) <= 200) { /* of 3 x 3 windows at every place: 162 */
+        uint64_t blocks = (s.y.size + s.y.stride - 1) / s.y.stride;
+        tuff_call_spec(call, 7, s.y.pad);
+        tuff_call_spec(call, 8, s.x.pad);
+        return lower_pool(lower, "max_pool2d_grad_row", attrs, size, s.planes * blocks * (s.x.size / 4), call);
+    }
     if (!apart(&s)) return lower_pool(lower, "max_pool2d_grad", attrs, size, 0, call);
     bool quads = in_quads(&s);
     uint64_t rows = ((uint64_t)s.y.size + s.y.pad + s.y.stride - 1) / s.y.stride;
@@ -265,6 +305,9 @@ static tuff_status avg_lower(const struct tuff_lower *lower, struct tuff_kernel_
 {
     (void)error;
     const struct pool *attrs = lower->value->attrs;
+    struct sizes s = {0};
+    if (TUFF_NEVER(!measure(attrs, &lower->in[0]->shape, &lower->in[0]->shape.dim[2], &s))) return TUFF_ERR_SHAPE;
+    if (by_rows(lower, &s)) return lower_rows(lower, attrs, &s, true, call);
     tuff_call_spec(call, 7, attrs->count_include_pad != 0);
     return lower_pool(lower, "avg_pool2d", attrs, &lower->in[0]->shape.dim[2], 0, call);
 }
@@ -273,7 +316,14 @@ static tuff_status avg_grad_lower(const struct tuff_lower *lower, struct tuff_ke
 {
     (void)error;
     const struct avg_grad_attrs *attrs = lower->value->attrs;
+    struct sizes s = {0};
+    if (TUFF_NEVER(!measure(&attrs->pool, &lower->in[0]->shape, attrs->size, &s))) return TUFF_ERR_SHAPE;
     tuff_call_spec(call, 7, attrs->pool.count_include_pad != 0);
+    if (grad_by_rows(lower, &s) && s.x.kernel <= 16) {
+        tuff_call_spec(call, 8, s.x.pad);
+        return lower_pool(lower, "avg_pool2d_grad_row", &attrs->pool, attrs->size,
+                          (uint64_t)s.planes * s.y.size * (s.x.size / 4), call);
+    }
     return lower_pool(lower, "avg_pool2d_grad", &attrs->pool, attrs->size, 0, call);
 }
 
@@ -417,6 +467,10 @@ static double terms(const struct tuff_value *value, const struct tuff_type *in_t
     ROW("dilated_pad", L(1, 3, 12, 11), L(1, 3, 7, 9), L(12, 11), L(2, 3), L(2, 1), L(2, 1, 1, 1), L(3, 2), 1, 1)           \
     ROW("lopsided", L(1, 2, 6, 7), L(1, 2, 4, 4), L(6, 7), L(3, 2), L(2, 2), L(1, 0, 2, 1), L(1, 1), 1, 1)                  \
     ROW("ceil_dropped", L(1, 2, 5, 5), L(1, 2, 3, 3), L(5, 5), L(2, 2), L(2, 2), L(1, 1, 1, 1), L(1, 1), 1, 0)              \
+    ROW("rows", L(1, 3, 6, 10), L(1, 3, 4, 8), L(6, 10), L(3, 3), L(1, 1), L(0), L(1, 1), 0, 0)                             \
+    ROW("wide", L(2, 3, 5, 8), L(2, 3, 4, 4), L(5, 8), L(2, 5), L(1, 1), L(0), L(1, 1), 0, 0)                               \
+    ROW("same", L(2, 2, 7, 12), L(2, 2, 7, 12), L(7, 12), L(3, 3), L(1, 1), L(1, 1, 1, 1), L(1, 1), 0, 1)                   \
+    ROW("fours", L(2, 2, 9, 16), L(2, 2, 5, 4), L(9, 16), L(3, 5), L(2, 4), L(1, 2, 1, 2), L(1, 1), 0, 0)                   \
     ROW("whole", L(2, 67, 5, 3), L(2, 67, 1, 1), L(5, 3), L(5, 3), L(1, 1), L(0), L(1, 1), 0, 0)
 
 #define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                       \
