@@ -67,7 +67,7 @@ struct tuff_emitted {
     uint32_t spec_count;
     struct tuff_emit_binding bindings[TUFF_MAX_BINDINGS];
     uint32_t binding_count;
-    uint32_t width;        /* pointwise: elements per invocation */
+    uint32_t width;        /* pointwise: elements per invocation, 16 in blocks */
     uint64_t chunk;        /* pointwise: elements per launch, a multiple of 256 */
     uint64_t window_bytes; /* of all windows but the last */
 };
@@ -96,6 +96,12 @@ struct tuff_leaf_load {
     uint32_t last;        /* element of the value at the highest place */
     bool guarded;         /* only a part of the elements reads it: the others' places are anywhere */
 };
+/* Four by four elements of an invocation of a pointwise group: neighbours along the result's last axis, and along the one that is
+ * the last of an operand in another order. Element numbers are (.. * rows + y) * columns + x, both multiples of 4. */
+struct tuff_block {
+    uint32_t columns, rows; /* columns 0: none */
+    uint32_t row;           /* 0..3: the one of whose elements the text is */
+};
 struct tuff_memo {
     tuff_val value;
     struct tuff_coords coords;
@@ -117,6 +123,8 @@ struct tuff_emitter {
     uint32_t names;
     struct tuff_leaf_load leaves[TUFF_MAX_BINDINGS];
     uint32_t leaf_count;
+    struct tuff_block block;
+    uint64_t chain_bytes; /* of text */
     uint32_t hoist; /* loads that depend on so many bases alone become parameters "l0", "l1", .. */
     uint32_t depth; /* of conditional scopes */
     bool failed;    /* memory */

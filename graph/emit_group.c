@@ -184,6 +184,7 @@ static void emit_chain(struct tuff_emitter *e)
         tuff_text_add(&e->text, "    r%u = %s;\n", (unsigned)k, tuff_emit_value(e, group->roots[k], &at));
     }
     end_body(e, &before, &body, &chain_loads);
+    e->chain_bytes = body.length;
     tuff_text_add(&e->text, "void tuff_chain(uint i");
     if (group->kernel) tuff_text_add(&e->text, ", %s v", tuff_glsl_type(e->g->values[group->kernel].type.dtype));
     add_leaf_parameters(e);
@@ -301,15 +302,49 @@ static bool four_aligned(const struct tuff_emitter *e)
     return true;
 }
 
+/* Blocks pay where llvmpipe loads four for the price of one; the chain's text is there once for each of 16 elements. */
+static bool by_blocks(struct tuff_emitter *e, uint64_t count)
+{
+    if (!e->group->texels || e->chain_bytes > 2000 || count * 4 + TUFF_PLAN_ALIGNMENT > e->group->max_range) return false;
+    for (uint32_t i = 0; i < e->out->binding_count; i++)
+        if (e->out->bindings[i].bytes > e->group->max_range) return false;
+    tuff_choose_block(e);
+    return e->block.columns != 0;
+}
+
+/* Neighbouring invocations lie along a strip of columns, which goes on with the next rows: what one leaves of the cache lines
+ * that it reads is then the next one's. */
+static void emit_block(struct tuff_emitter *e)
+{
+    uint32_t wide = e->block.columns / 4, high = e->block.rows / 4, strip = 8;
+    char number[7][16];
+    while (wide % strip) strip /= 2;
+    const uint32_t values[7] = {strip * high, wide / strip, strip, wide * high, 16 * wide * high, high, 16 * wide};
+    const char *s[7];
+    for (int k = 0; k < 7; k++) s[k] = tuff_emit_number(e, values[k], number[k]);
+    tuff_text_add(&e->text, "    uint b = i / 16u, column = b / %s %% %s * %s + b %% %s;\n", s[0], s[1], s[2], s[2]);
+    tuff_text_add(&e->text, "    uint begin = b / %s * %s + b / %s %% %s * %s + column * 4u;\n", s[3], s[4], s[2], s[5],
+                  s[6]);
+    tuff_emit_block_leaves(e);
+    for (e->block.row = 0; e->block.row < 4; e->block.row++) {
+        tuff_text_add(&e->text, "    { uint i = begin + %s * %uu;\n", tuff_emit_number(e, e->block.columns, number[0]),
+                      (unsigned)e->block.row);
+        emit_four(e, false);
+        tuff_text_add(&e->text, "    }\n");
+    }
+}
+
 static void emit_outputs(struct tuff_emitter *e)
 {
     const struct tuff_group *group = e->group;
     char number[16];
     if (!group->kernel) {
-        e->out->width = four_aligned(e) ? 4 : 1;
+        uint64_t count = tuff_shape_count(&e->g->values[group->space].type.shape);
+        e->out->width = !four_aligned(e) ? 1 : by_blocks(e, count) ? 16 : 4;
         tuff_text_add(&e->text, "void tuff_body(uint i) {\n");
-        if (e->out->width == 4) {
-            uint64_t count = tuff_shape_count(&e->g->values[group->space].type.shape);
+        if (e->out->width == 16) {
+            emit_block(e);
+        } else if (e->out->width == 4) {
             tuff_text_add(&e->text, "    const uint last = %s;\n", tuff_emit_number(e, (uint32_t)(count - 1), number));
             emit_four(e, true);
         } else {

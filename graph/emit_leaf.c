@@ -2,13 +2,54 @@
  * element for all, or a window of two quads. */
 #include "graph/emit_value.h"
 
-/* How four neighbours load: each for itself; one element for all; four in a row, from a multiple of 4 on, or from anywhere. */
-enum four { FOUR_APART, FOUR_ONE, FOUR_QUAD, FOUR_WINDOW };
+/* How four neighbours load: each for itself; one element for all; four in a row, from a multiple of 4 on, or from anywhere; as
+ * the block's, of which each has loaded its column. */
+enum four { FOUR_APART, FOUR_ONE, FOUR_QUAD, FOUR_WINDOW, FOUR_BLOCK };
+
+/* Are rows 4 k .. 4 k + 3 of a column a quad? Its rows are the digit of stride 1; no other may change with them. */
+static bool in_block(const struct tuff_emitter *e, const struct tuff_leaf_load *leaf, const struct tuff_block *block)
+{
+    uint64_t all = (uint64_t)block->columns * block->rows;
+    bool found = false;
+    if (!block->columns || leaf->dtype != TUFF_F32 || leaf->guarded || leaf->at.constant % 4) return false;
+    for (uint32_t i = 0; i < leaf->at.count; i++) {
+        const struct tuff_term *t = &leaf->at.term[i];
+        if (t->base) return false;
+        if (t->stride == 1) {
+            uint64_t rows = t->mod ? t->mod : e->bases[0].extent / t->div;
+            if (found || t->div != block->columns || rows != block->rows) return false;
+            found = true;
+        } else if (t->stride % 4 || (t->div % all && !(t->mod && block->columns % ((uint64_t)t->div * t->mod) == 0))) {
+            return false;
+        }
+    }
+    return found;
+}
+
+/* The block whose rows are the leaf's digit of stride 1. */
+static struct tuff_block block_of(const struct tuff_emitter *e, const struct tuff_leaf_load *leaf)
+{
+    struct tuff_block block = {0};
+    for (uint32_t i = 0; i < leaf->at.count; i++) {
+        const struct tuff_term *t = &leaf->at.term[i];
+        if (t->base || t->stride != 1 || t->div % 4) continue;
+        uint64_t extent = e->bases[0].extent, rows = t->mod ? t->mod : extent / t->div;
+        if (rows % 4 == 0 && extent % (rows * t->div) == 0)
+            block = (struct tuff_block){.columns = t->div, .rows = (uint32_t)rows};
+    }
+    return in_block(e, leaf, &block) ? block : (struct tuff_block){0};
+}
+
+void tuff_choose_block(struct tuff_emitter *e)
+{
+    for (uint32_t k = 0; k < e->leaf_count && !e->block.columns; k++) e->block = block_of(e, &e->leaves[k]);
+}
 
 /* The four begin at a multiple of 4 of the base. */
 static enum four four_of(const struct tuff_emitter *e, const struct tuff_leaf_load *leaf, uint32_t base)
 {
     uint32_t units = 0;
+    if (in_block(e, leaf, &e->block)) return FOUR_BLOCK;
     bool even = leaf->at.constant % 4 == 0;
     for (uint32_t i = 0; i < leaf->at.count; i++) {
         const struct tuff_term *t = &leaf->at.term[i];
@@ -100,6 +141,21 @@ static void emit_window(struct tuff_emitter *e, uint32_t k)
                   b, n, last, b, n, last, n);
 }
 
+void tuff_emit_block_leaves(struct tuff_emitter *e)
+{
+    for (uint32_t k = 0; k < e->leaf_count; k++) {
+        const struct tuff_leaf_load *leaf = &e->leaves[k];
+        unsigned n = (unsigned)k, b = (unsigned)leaf->binding;
+        if (!in_block(e, leaf, &e->block)) continue;
+        e->out->bindings[b].vector = true;
+        tuff_text_add(&e->text,
+                      "    vec4 m%u[4];\n    for (uint x = 0u; x < 4u; x++) { uint i = begin + x; m%u[x] = getv%u((", n, n,
+                      b);
+        tuff_index_text(e, &leaf->at, &e->text);
+        tuff_text_add(&e->text, ") >> 2); }\n");
+    }
+}
+
 void tuff_emit_four_leaves(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t base)
 {
     for (uint32_t k = 0; k < e->leaf_count; k++) {
@@ -112,6 +168,12 @@ void tuff_emit_four_leaves(struct tuff_emitter *e, const struct tuff_loads *load
             break;
         case FOUR_QUAD: emit_quad(e, k); break;
         case FOUR_WINDOW: emit_window(e, k); break;
+        case FOUR_BLOCK: {
+            char y = "xyzw"[e->block.row];
+            tuff_text_add(&e->text, "    vec4 q%u = vec4(m%u[0].%c, m%u[1].%c, m%u[2].%c, m%u[3].%c);\n", n, n, y, n, y, n,
+                          y, n, y);
+            break;
+        }
         }
     }
 }

@@ -25,6 +25,10 @@ struct tuff_loads {
 void tuff_emit_leaves(struct tuff_emitter *e, const struct tuff_loads *loads);
 /* Loads for four elements in a row along the variable of number `base`, which is a multiple of 4, into q0, .., where one load does. */
 void tuff_emit_four_leaves(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t base);
+/* Chooses e->block where a load asks for one, of the function of base 0 alone. */
+void tuff_choose_block(struct tuff_emitter *e);
+/* Loads for the block's elements from element `begin` on, for tuff_emit_four_leaves of its rows. */
+void tuff_emit_block_leaves(struct tuff_emitter *e);
 /* ", q0.x": leaf k of element j of these four, or, with j -1, of any element; `arguments` are that element's. */
 void tuff_emit_leaf_argument(struct tuff_emitter *e, const struct tuff_loads *loads, uint32_t k, uint32_t base, int j,
                              const char *arguments);

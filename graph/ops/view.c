@@ -203,6 +203,10 @@ static const struct tuff_case permute_cases[] = {
     {"two", {T(61, 67)}, 1, {0}, 0, &(struct tuff_permute_attrs){{1, 0}}},
     {"three", {T(3, 5, 7)}, 1, {0}, 0, &(struct tuff_permute_attrs){{2, 0, 1}}},
     {"four", {T(2, 3, 16, 17)}, 1, {0}, 0, &(struct tuff_permute_attrs){{0, 2, 3, 1}}},
+    {"blocks", {T(24, 40)}, 1, {0}, 0, &(struct tuff_permute_attrs){{1, 0}}},
+    {"picture", {T(2, 12, 4, 6)}, 1, {0}, 0, &(struct tuff_permute_attrs){{0, 2, 3, 1}}},
+    {"channels", {T(3, 2, 6, 20)}, 1, {0}, 0, &(struct tuff_permute_attrs){{0, 3, 1, 2}}},
+    {"between", {T(8, 5, 12)}, 1, {0}, 0, &(struct tuff_permute_attrs){{2, 1, 0}}},
     {"five", {T(2, 3, 4, 5, 3)}, 1, {0}, 0, &(struct tuff_permute_attrs){{4, 2, 0, 3, 1}}},
 };
 const struct tuff_op tuff_op_permute = {
