@@ -19,17 +19,11 @@ layout(constant_id = 1) const uint SMALLEST = 0;
 layout(push_constant) uniform Push { uint elements; uint n; uint inner; uint k; };
 #include "include/grid.glsl"
 #include "include/hooks.glsl"
+#include "include/order.glsl"
 #ifndef TUFF_HOOKS
 TUFF_PORT_IN(0)
 TUFF_PORT_OUT_INT(1)
 #endif
-/* Whole numbers in the order of the floats; both zeros are one. */
-int order(float v)
-{
-    uint u = floatBitsToUint(v), a = u & 0x7fffffffu;
-    if (a > 0x7f800000u) return 0x7fffffff;
-    return u == a ? int(a) : -int(a);
-}
 /* 1 when element j of the line comes before the one at i, whose order is x */
 uint before(uint line, uint j, int x, uint i)
 {

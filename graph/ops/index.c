@@ -420,15 +420,19 @@ static tuff_status topk_lower(const struct tuff_lower *lower, struct tuff_kernel
     const struct tuff_shape *x = &lower->in[0]->shape;
     uint64_t outer, inner, count = tuff_shape_count(x);
     split(x, attrs->axis, &outer, &inner);
-    TUFF_TRY(tuff_lower_rounds(lower, x->dim[attrs->axis] / 4 + 1, error));
-    call->file = "topk";
+    uint64_t n = x->dim[attrs->axis], k = (uint64_t)attrs->k, few_rounds = k * (n / 4 + 2);
+    bool few = lower->caps->kind == TUFF_DEVICE_SOFTWARE && 2 * k <= n && few_rounds < 65000;
+    TUFF_TRY(tuff_lower_rounds(lower, few ? few_rounds : n / 4 + 1, error));
+    uint64_t invocations = few ? outer * inner : count;
+    call->file = few ? "topk_few" : "topk";
     tuff_call_spec(call, 0, 64);
     tuff_call_spec(call, 1, attrs->smallest != 0);
-    tuff_call_push(call, (uint32_t)count);
-    tuff_call_push(call, x->dim[attrs->axis]);
+    if (few) tuff_call_spec(call, 2, inner == 1 && n % 4 == 0);
+    tuff_call_push(call, (uint32_t)invocations);
+    tuff_call_push(call, (uint32_t)n);
     tuff_call_push(call, (uint32_t)inner);
-    tuff_call_push(call, (uint32_t)attrs->k);
-    tuff_call_grid(call, lower->caps, (count + 63) / 64);
+    tuff_call_push(call, (uint32_t)k);
+    tuff_call_grid(call, lower->caps, (invocations + 63) / 64);
     return TUFF_OK;
 }
 
@@ -443,6 +447,8 @@ static const struct tuff_case topk_cases[] = {
     {"line", {T(37)}, 1, {0}, 0, &(struct topk_attrs){0, 2, 0}},
     {"rows", {T(5, 67)}, 1, {0}, 0, &(struct topk_attrs){1, 5, 0}},
     {"middle", {T(3, 17, 5)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct topk_attrs){1, 17, 1}},
+    {"few", {T(3, 19, 5)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct topk_attrs){1, 6, 1}},
+    {"quads", {T(70, 24)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct topk_attrs){1, 7, 0}},
 };
 const struct tuff_op tuff_op_topk_indices = {
     .name = "topk_indices",

@@ -1,0 +1,55 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+/* topk_few.comp - as topk.comp for k well below n: each invocation goes k times over a line of its own.
+ *
+ *   place r: the first of those that come after the one at place r - 1
+ *
+ * in    0  x  [outer, n, inner]  f32
+ * out   1  y  [outer, k, inner]  i32
+ * push     lines (outer * inner), n, inner, k   uint
+ * spec  0  workgroup size (default 64); 1 smallest: 0 or 1; 2 QUADS: inner is 1 and n a multiple of 4
+ * grid     ceil(lines / size) workgroups
+ * why      k n comparisons a line instead of n^2: on a processor the lines alone keep all threads busy
+ */
+layout(local_size_x_id = 0) in;
+layout(constant_id = 1) const uint SMALLEST = 0;
+layout(constant_id = 2) const bool QUADS = false;
+layout(push_constant) uniform Push { uint lines; uint n; uint inner; uint k; };
+#include "include/grid.glsl"
+#include "include/hooks.glsl"
+#include "include/order.glsl"
+#ifndef TUFF_HOOKS
+TUFF_PORT_IN(0)
+TUFF_PORT_OUT_INT(1)
+#endif
+/* Elements j .. j + 3 of a line; those behind its last are the last once more. */
+vec4 four(uint line, uint j)
+{
+    if (QUADS) return in0q((line + j) / 4u);
+    uvec4 at = line + min(uvec4(j, j + 1u, j + 2u, j + 3u), uvec4(n - 1u)) * inner;
+    return vec4(in0(at.x), in0(at.y), in0(at.z), in0(at.w));
+}
+void main()
+{
+    uint e = tuff_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
+    if (e >= lines) return;
+    uint a = e / inner, b = e - a * inner, line = a * n * inner + b;
+    int last = 0x7fffffff, last_at = -1;
+    for (uint rank = 0u; rank < k; rank++) {
+        int best = -0x7fffffff - 1, best_at = 0; /* below all numbers */
+        for (uint j = 0u; j < n; j += 4u) {      /* four a round: tuff_lower_rounds */
+            vec4 v = four(line, j);
+            [[unroll]] for (int t = 0; t < 4; t++) {
+                int x = order(v[t]), at = int(j) + t;
+                if (SMALLEST != 0u) x = -x;
+                bool better = x > best && (x < last || (x == last && at > last_at)) && at < int(n);
+                best = better ? x : best;
+                best_at = better ? at : best_at;
+            }
+        }
+        out0((a * k + rank) * inner + b, best_at);
+        last = best;
+        last_at = best_at;
+    }
+}
