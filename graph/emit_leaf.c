@@ -37,7 +37,9 @@ static struct tuff_block block_of(const struct tuff_emitter *e, const struct tuf
         if (rows % 4 == 0 && extent % (rows * t->div) == 0)
             block = (struct tuff_block){.columns = t->div, .rows = (uint32_t)rows};
     }
-    return in_block(e, leaf, &block) ? block : (struct tuff_block){0};
+    bool permuted = false; /* what is the same along a row, as a row's maximum, needs no block */
+    for (uint32_t i = 0; i < leaf->at.count; i++) permuted = permuted || leaf->at.term[i].div < block.columns;
+    return permuted && in_block(e, leaf, &block) ? block : (struct tuff_block){0};
 }
 
 void tuff_choose_block(struct tuff_emitter *e)
