@@ -1,5 +1,5 @@
 /* caps_fields.c - the fields of struct tuff_caps by name, for programs that list them. */
-#include "backend/backend.h"
+#include "backend/caps.h"
 
 #define FIELD(name, title, kind)                                                                                            \
     {                                                                                                                       \

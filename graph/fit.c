@@ -3,7 +3,7 @@
  * Data that fit stay on the device as states; a launch gathers the batch by the shuffled order, and position, step sizes and
  * sums advance there too, so that a step is one submission and the host only submits. Otherwise batches come through inputs
  * that are written while the last step runs. */
-#include "backend/backend.h"
+#include "backend/executable.h"
 #include "backend/os.h"
 #include "graph/model.h"
 #include "graph/ops/leaf.h"

@@ -7,7 +7,6 @@
 #ifndef TUFF_GRAPH_H
 #define TUFF_GRAPH_H
 
-#include "backend/backend.h"
 #include "backend/base.h"
 
 #ifdef __cplusplus
@@ -390,6 +389,10 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_optimizer_feed(struct tuff_optimizer *
 TUFF_API void tuff_optimizer_resume(struct tuff_optimizer *optimizer, uint64_t run);
 
 /* ---- sessions: a graph on a device ---------------------------------------------------------------------------------------------- */
+
+struct tuff_device;   /* backend.h */
+struct tuff_program;  /* backend.h */
+struct tuff_compiler; /* executable.h */
 
 struct tuff_session_params {
     size_t struct_size;

@@ -9,6 +9,7 @@
 #ifndef TUFF_OP_H
 #define TUFF_OP_H
 
+#include "backend/caps.h"
 #include "backend/core.h"
 #include "backend/plan.h"
 #include "graph/graph.h"

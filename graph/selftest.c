@@ -4,6 +4,7 @@
  * Nearly all inputs are whole numbers so small that every product and every sum is exact in f32, in whatever order: the bound
  * is then zero, and arithmetic of fewer bits is found too. Where a function or a division rounds, its bound follows from
  * Vulkan's table of precisions, in units of the last place (ulp), and is written beside it. */
+#include "backend/backend.h"
 #include "backend/os.h"
 #include "graph/op.h"
 #include "graph/ops/gemm.h"

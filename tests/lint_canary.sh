@@ -29,6 +29,8 @@ plant() { # plant FILE INCLUDE: one forbidden #include
 }
 plant graph/a.c '<vulkan/vulkan.h>'
 plant graph/a.c '"backend/backend.h"'
+plant graph/graph.h '"backend/backend.h"'
+plant graph/a.c '"backend/executable.h"'
 plant graph/a.c '<unistd.h>'
 plant backend/a.c '"graph/graph.h"'
 plant backend/a.c '<glslang/Include/glslang_c_interface.h>'
@@ -36,7 +38,7 @@ plant backend/a.c '"base.h"'
 plant loaders/a.c '"backend/plan.h"'
 plant samples/a/a.c '"backend/core.h"'
 plant shaders/a.comp '"../backend/core.h"'
-fresh; printf '#include "backend/backend.h"\n' > "$work/tree/graph/session.c"; expect pass layers "session.c includes backend.h"
+fresh; printf '#include "backend/executable.h"\n' > "$work/tree/graph/session.c"; expect pass layers "session.c includes executable.h"
 
 fresh; { printf 'int f(void)\n{\n'; lines 118 '    f();'; printf '}\n'; } > "$work/tree/graph/f.c"; expect fail size "a function of 121 lines"
 fresh; { printf 'int f(void) {\n'; lines 119 '    f();'; printf '}\n'; } > "$work/tree/graph/f.c"; expect fail size "a function of 121 lines, brace behind"

@@ -39,8 +39,9 @@ FNR == 1 { folder = FILENAME; sub(/\/.*/, "", folder); own = FILENAME; sub(/[^\/
     if (folder == "backend" && (path ~ /^backend\// || path == "shaders/kernels.h" || path ~ /^shaders\/.*\.inc$/)) next
     if (folder == "graph") {
         if (path ~ /^graph\// || path == "shaders/kernels.h") next
-        if (path ~ /^backend\/(base|core|os|plan)\.h$/) next
-        if (path == "backend/backend.h" && FILENAME ~ /^graph\/(graph\.h|session\.[ch]|fit\.[ch])$/) next
+        if (path ~ /^backend\/(base|caps|core|os|plan)\.h$/) next
+        if (path == "backend/executable.h" && FILENAME ~ /\/(session|model|fit|selftest)\.c$/) next
+        if (path == "backend/backend.h" && FILENAME ~ /\/(session|selftest)\.c$/) next
     }
     if (folder == "loaders") {
         if (path ~ /^loaders\// || path == "graph/graph.h") next

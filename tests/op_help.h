@@ -2,6 +2,7 @@
 #ifndef OP_HELP_H
 #define OP_HELP_H
 
+#include "backend/backend.h"
 #include "graph/op.h"
 
 struct op_random {

@@ -1,6 +1,7 @@
 /* refs_device.c - runs operator cases on a device. Each case is first built in a graph of its own, for its reference, its
  * bounds, and its failures; what is left becomes one graph, one plan, one run. Where that fails the cases are halved until
  * the guilty one stands alone. */
+#include "backend/backend.h"
 #include "tests/refs/refs.h"
 
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* refs_train.c - runs optimizers, schedules and trainings: step by step on the device, and the same steps in the evaluation
  * that gives reference and bounds (refs_bound.c), which keeps parameters and states of its own. */
+#include "backend/backend.h"
 #include "tests/refs/refs.h"
 
 #include <math.h>

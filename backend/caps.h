@@ -1,0 +1,96 @@
+/* caps.h - what a device can do, as plain data: all that passes and lowering know of one. Public. */
+#ifndef TUFF_CAPS_H
+#define TUFF_CAPS_H
+
+#include "backend/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum tuff_device_kind {
+    TUFF_DEVICE_OTHER,
+    TUFF_DEVICE_DISCRETE,
+    TUFF_DEVICE_INTEGRATED,
+    TUFF_DEVICE_VIRTUAL,
+    TUFF_DEVICE_SOFTWARE
+};
+
+/* Which tiles of convolutions a software device can hold, named after the processors that they suit. Its driver compiles for the
+ * processor it runs on and does not tell; a probe of a few hundredths of a second does, once (tuff_options.tiles). Whatever is
+ * chosen, results are the same bits. */
+enum tuff_tiles {
+    TUFF_TILES_UNKNOWN, /* not measured: as AVX2 */
+    TUFF_TILES_AVX2,    /* narrow ones */
+    TUFF_TILES_AVX512,  /* wide ones too */
+    TUFF_TILES_COUNT
+};
+enum tuff_tiles_source { TUFF_TILES_BY_NONE, TUFF_TILES_BY_OPTION, TUFF_TILES_BY_FILE, TUFF_TILES_BY_PROBE };
+/* "unknown", "avx2", "avx512"; "none", "option", "file", "probe". Static texts. Thread-safe. */
+TUFF_API const char *tuff_tiles_name(enum tuff_tiles tiles);
+TUFF_API const char *tuff_tiles_source_name(enum tuff_tiles_source source);
+
+/* What a device can do, already clamped by TUFF_LIMITS where that applies. Sizes in bytes. Plain data. */
+struct tuff_caps {
+    size_t struct_size;
+    char name[256];
+    char driver_name[256], driver_info[256];
+    uint32_t driver_id, driver_version, vendor_id, device_id, api_version; /* as Vulkan gives them */
+    uint8_t uuid[16], driver_uuid[16];
+    enum tuff_device_kind kind;
+    uint32_t subgroup_size, subgroup_size_min, subgroup_size_max; /* invocations */
+    bool subgroup_size_control, subgroup_basic, subgroup_arithmetic, subgroup_ballot, subgroup_shuffle;
+    bool f16_storage, f16_arithmetic, i8_storage, i8_arithmetic, i16_arithmetic, f64_arithmetic, i64_arithmetic;
+    bool cooperative_matrix, integer_dot_product, bfloat16;
+    bool device_address, timeline_semaphore, synchronization2, memory_budget, push_descriptor;
+    bool unified_memory; /* device-local memory is host-visible */
+    uint32_t max_workgroup_invocations, max_workgroup_size[3], max_workgroup_count[3];
+    uint32_t max_shared_bytes, max_push_bytes, max_storage_buffers; /* per stage */
+    uint64_t max_storage_range, max_allocation_bytes;
+    uint32_t max_allocation_count, storage_alignment;
+    uint32_t max_texels, texel_alignment; /* of 16 bytes that a texel buffer may have; bytes */
+    double timestamp_period_ns;           /* 0: no timestamps */
+    uint32_t heap_count;
+    struct {
+        uint64_t bytes, budget_bytes, used_bytes; /* budget 0: unknown */
+        bool device_local;
+    } heaps[16];
+    uint32_t driver_rows;    /* bit i: row i of the table of known drivers (tuff_driver_row) applies */
+    uint32_t driver_effects; /* enum tuff_driver_effect, of these rows */
+    enum tuff_tiles tiles;   /* as a device that was created has it; a list knows only option and file */
+    enum tuff_tiles_source tiles_source;
+};
+
+/* A flag or number of struct tuff_caps, for programs that list them; arrays, texts and doubles are not among them. Static texts. */
+enum tuff_field_kind { TUFF_FIELD_FLAG, TUFF_FIELD_U32, TUFF_FIELD_U64 };
+struct tuff_caps_field {
+    const char *name, *title; /* as in the structure; for people: "shared memory, bytes" */
+    size_t offset;            /* bytes */
+    enum tuff_field_kind kind;
+};
+/* Field number index (from 0) into *field; false past the last. Thread-safe. */
+TUFF_API bool tuff_caps_field(uint32_t index, struct tuff_caps_field *field);
+TUFF_API uint64_t tuff_caps_value(const struct tuff_caps *caps, const struct tuff_caps_field *field);
+/* "discrete", "integrated", "virtual", "software", "other". Static text. Thread-safe. */
+TUFF_API const char *tuff_device_kind_name(enum tuff_device_kind kind);
+
+/* What Tuff does otherwise because of the driver. */
+enum tuff_driver_effect {
+    TUFF_DRIVER_CUTS_LOOPS = 1 << 0,        /* loops of an invocation must stay below 65535 rounds */
+    TUFF_DRIVER_BATCHES_PIPELINES = 1 << 1, /* pipelines are made by one call, instead of one a thread */
+    TUFF_DRIVER_REGISTER_TILES = 1 << 2,    /* matrix products in flat workgroups, without shared memory */
+    TUFF_DRIVER_COMPILES_FAST = 1 << 3,     /* larger tiles, on software devices */
+    TUFF_DRIVER_READS_TEXELS = 1 << 4,      /* kernels read through texel buffers where they can */
+    TUFF_DRIVER_TILES_BY_CPU = 1 << 5       /* tiles of convolutions follow the processor: tuff_caps.tiles is measured */
+};
+/* One row of the table of known drivers: a defect, or what a driver likes better. Static texts. */
+struct tuff_driver_row {
+    const char *name, *effect, *reason, *source;
+};
+/* Row number index (from 0) into *row; false past the last. tuff_options.driver turns rows on and off. Thread-safe. */
+TUFF_API bool tuff_driver_row(uint32_t index, struct tuff_driver_row *row);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
