@@ -70,7 +70,7 @@ static tuff_status check_assignments(const struct tuff_compile_params *params, s
     for (uint32_t i = 0; i < params->output_count; i++)
         for (uint32_t k = 0; k < i; k++) {
             const struct tuff_value *a = &values[params->outputs[i]], *b = &values[params->outputs[k]];
-            if (a->op != &tuff_op_assign || b->op != &tuff_op_assign || params->outputs[i] == params->outputs[k]) continue;
+            if (a->op->class != TUFF_CLASS_ASSIGN || b->op->class != TUFF_CLASS_ASSIGN || params->outputs[i] == params->outputs[k]) continue;
             if (tuff_leaves_overlap(params->graph, a->in[0], b->in[0]))
                 return tuff_fail(params->graph->context, error, TUFF_ERR_USAGE, "'%s' is assigned twice in one run",
                                  values[a->in[0]].name ? values[a->in[0]].name : "the parameters");

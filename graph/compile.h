@@ -68,8 +68,13 @@ struct tuff_work {
     struct tuff_graph *g; /* [owned] simplified copy */
     tuff_val *outputs;    /* [arena] in g */
     tuff_val *origin;     /* [arena] per value of g: leaf of the user's graph, or 0 */
-    bool *root;           /* [arena] per value: computed into memory of its own */
-    uint32_t *group_of;   /* [arena] per value: group that computes it, or UINT32_MAX */
+    struct {
+        tuff_val *slots;                /* [arena] values of g by their hash; 0: free */
+        uint32_t capacity, count, next; /* a power of two; `next`: the first value that is not in yet */
+        uint64_t steps;                 /* slots looked at so far */
+    } equal;                            /* simplify's own */
+    bool *root;                         /* [arena] per value: computed into memory of its own */
+    uint32_t *group_of;                 /* [arena] per value: group that computes it, or UINT32_MAX */
     struct tuff_place *places;
     struct tuff_work_group *groups; /* [arena] */
     uint32_t group_count, group_capacity;

@@ -1,34 +1,11 @@
 /* emit.h - writes the GLSL of a fused group: hook functions that read, compute and store elements. Private.
- *
- * Places in a tensor are index expressions: sums of stride * ((base / div) % mod) over named unsigned variables. Views only
- * rewrite such sums, so that a chain of reshapes, permutes and slices collapses to the few operations that are left. All
- * numbers reach the text as specialization constants: the text depends on ranks and roles alone. */
+ * All numbers reach the text as specialization constants: the text depends on ranks and roles alone. */
 #ifndef TUFF_EMIT_H
 #define TUFF_EMIT_H
 
-#include "graph/op.h"
+#include "graph/emit_op.h"
 
-#define TUFF_MAX_TERMS 8
 #define TUFF_MAX_BINDINGS 16
-
-struct tuff_term {
-    uint32_t base;     /* into emitter->bases */
-    uint32_t div, mod; /* mod 0: none */
-    uint32_t unused;   /* structs are compared by bytes */
-    int64_t stride;
-};
-struct tuff_index {
-    struct tuff_term term[TUFF_MAX_TERMS];
-    uint32_t count;
-    uint32_t unused; /* structs are compared by bytes */
-    int64_t constant;
-};
-struct tuff_coords {
-    struct tuff_index at[TUFF_MAX_RANK];
-    struct tuff_index flat; /* the same place as one number, where known */
-    uint32_t rank;
-    uint32_t has_flat;
-};
 
 /* Where a value lives: element `offset` of the storage of `root`; root 0: it is computed where it is read. */
 struct tuff_place {
@@ -125,26 +102,12 @@ struct tuff_emitter {
     uint32_t leaf_count;
     struct tuff_block block;
     uint64_t chain_bytes; /* of text */
-    uint32_t hoist; /* loads that depend on so many bases alone become parameters "l0", "l1", .. */
-    uint32_t depth; /* of conditional scopes */
-    bool failed;    /* memory */
-    bool crowded;   /* too many bindings */
+    uint32_t hoist;       /* loads that depend on so many bases alone become parameters "l0", "l1", .. */
+    uint32_t depth;       /* of conditional scopes */
+    bool failed;          /* memory */
+    bool crowded;         /* too many bindings */
     struct tuff_emitted *out;
     uint32_t spec_capacity;
 };
-
-uint32_t tuff_emit_base(struct tuff_emitter *e, const char *name, uint64_t extent);
-/* "S17": a specialization constant of this value */
-const char *tuff_emit_number(struct tuff_emitter *e, uint32_t value, char *buffer);
-struct tuff_index tuff_index_base(uint32_t base);
-/* Adds scale * b to a. */
-void tuff_index_add(struct tuff_emitter *e, struct tuff_index *a, const struct tuff_index *b, int64_t scale);
-/* Expression of the index as GLSL uint. */
-void tuff_index_text(struct tuff_emitter *e, const struct tuff_index *index, struct tuff_text *text);
-/* A variable that holds the index. */
-struct tuff_index tuff_index_variable(struct tuff_emitter *e, const struct tuff_index *index, uint64_t extent);
-struct tuff_index tuff_coords_flat(struct tuff_emitter *e, const struct tuff_coords *coords, const struct tuff_shape *shape);
-struct tuff_coords tuff_coords_of_flat(struct tuff_emitter *e, const struct tuff_index *flat,
-                                       const struct tuff_shape *shape);
 
 #endif

@@ -132,6 +132,20 @@ struct tuff_index tuff_index_variable(struct tuff_emitter *e, const struct tuff_
     return tuff_index_base(tuff_emit_base(e, name, extent));
 }
 
+const char *tuff_index_name(const struct tuff_emitter *e, const struct tuff_index *variable)
+{
+    return e->bases[variable->term[0].base].name;
+}
+
+struct tuff_coords tuff_coords_with(const struct tuff_coords *coords, uint32_t axis, const struct tuff_index *index)
+{
+    struct tuff_coords with = *coords;
+    with.at[axis] = *index;
+    with.has_flat = 0;
+    with.flat = (struct tuff_index){.count = 0};
+    return with;
+}
+
 struct tuff_index tuff_coords_flat(struct tuff_emitter *e, const struct tuff_coords *coords, const struct tuff_shape *shape)
 {
     if (coords->has_flat) return coords->flat;

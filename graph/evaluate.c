@@ -14,12 +14,12 @@ struct evaluation {
     struct tuff_error *error;
 };
 
-static bool is_given(const struct tuff_value *value) { return value->op == &tuff_op_input || tuff_is_kept(value); }
+static bool is_given(const struct tuff_value *value) { return value->op->kind == TUFF_KIND_INPUT || tuff_is_kept(value); }
 
 /* The definitions of these do not look at what they write to. */
 static uint32_t first_operand(const struct tuff_value *value)
 {
-    return value->op == &tuff_op_assign || value->op == &tuff_op_pack ? 1 : 0;
+    return value->op->class == TUFF_CLASS_ASSIGN || value->op->kind == TUFF_KIND_PACK ? 1 : 0;
 }
 
 static const void *content_of(const struct evaluation *e, tuff_val leaf)
@@ -64,7 +64,7 @@ static tuff_status count_uses(struct evaluation *e)
         if (!e->uses[v]) continue;
         for (uint32_t i = first_operand(&values[v]); i < values[v].in_count; i++) e->uses[values[v].in[i]]++;
         e->total += work_of(e->g, &values[v]);
-        if (values[v].op == &tuff_op_input && !content_of(e, v))
+        if (values[v].op->kind == TUFF_KIND_INPUT && !content_of(e, v))
             return tuff_fail(e->g->context, e->error, TUFF_ERR_USAGE,
                              "the outputs need the input '%s', which has no content", values[v].name);
     }

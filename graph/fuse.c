@@ -6,8 +6,6 @@
  * so it is without a compiler, where strided views of memory are left to their readers too (plain.c).
  * requires: simplify. keeps: values. */
 #include "graph/compile.h"
-#include "graph/ops/leaf.h"
-#include "graph/ops/view.h"
 
 /* A chain dearer than this is not computed twice. Costs are GLSL text lengths / 12: an add is 1, a gelu 5. */
 enum { CHEAP_COST = 6, CHEAP_READS = 3, LONGEST_CHAIN = 60 };
@@ -22,40 +20,21 @@ bool tuff_is_alias(const struct tuff_graph *g, tuff_val v, uint64_t *offset)
 {
     const struct tuff_value *value = &g->values[v];
     *offset = 0;
-    if (value->op == &tuff_op_reshape || value->op == &tuff_op_detach) return true;
-    if (value->op != &tuff_op_slice) return false;
-    const struct tuff_slice_attrs *attrs = value->attrs;
-    const struct tuff_shape *in = &g->values[value->in[0]].type.shape;
-    uint64_t strides[TUFF_MAX_RANK];
-    bool inner = false; /* an axis of more than one place lies outside */
-    tuff_strides(in, strides);
-    for (uint32_t i = 0; i < in->rank; i++) {
-        if (attrs->size[i] > 1 && attrs->step[i] != 1) return false;
-        if (inner && attrs->size[i] != in->dim[i]) return false;
-        inner = inner || attrs->size[i] > 1;
-        *offset += attrs->start[i] * strides[i];
-    }
-    return true;
+    if (!(value->op->traits & TUFF_KEEPS_MEMORY)) return false;
+    return !value->op->offset || value->op->offset(value, &g->values[value->in[0]].type.shape, offset);
 }
 
-static bool is_free(const struct tuff_work *w, tuff_val v)
-{
-    const struct tuff_op *op = val(w, v)->op;
-    return op == &tuff_op_full || op == &tuff_op_iota;
-}
+static bool is_free(const struct tuff_work *w, tuff_val v) { return val(w, v)->op->number != NULL; }
 
+/* Readers look through it. */
 static bool is_view(const struct tuff_work *w, tuff_val v)
 {
-    const struct tuff_op *op = val(w, v)->op;
-    return op == &tuff_op_reshape || op == &tuff_op_permute || op == &tuff_op_slice || op == &tuff_op_expand ||
-           op == &tuff_op_detach;
+    return (val(w, v)->op->traits & (TUFF_KEEPS_MEMORY | TUFF_KEEPS_STRIDES)) != 0;
 }
 
-bool tuff_is_strided(const struct tuff_graph *g, tuff_val v)
-{
-    const struct tuff_op *op = g->values[v].op;
-    return op == &tuff_op_permute || op == &tuff_op_slice || op == &tuff_op_expand;
-}
+bool tuff_is_strided(const struct tuff_graph *g, tuff_val v) { return (g->values[v].op->traits & TUFF_KEEPS_STRIDES) != 0; }
+
+static bool owns_memory(const struct tuff_work *w, tuff_val v) { return (val(w, v)->op->traits & TUFF_OWNS_MEMORY) != 0; }
 
 static bool in_memory(const struct tuff_work *w, tuff_val v)
 {
@@ -69,10 +48,8 @@ static bool in_memory(const struct tuff_work *w, tuff_val v)
 
 static void require_memory(struct tuff_work *w, tuff_val v)
 {
-    uint64_t offset;
     while (!in_memory(w, v)) {
-        bool through = val(w, v)->op == &tuff_op_reshape || val(w, v)->op == &tuff_op_detach;
-        if (!through || !tuff_is_alias(w->g, v, &offset) || is_free(w, val(w, v)->in[0])) {
+        if (!tuff_op_is_same(val(w, v)->op) || is_free(w, val(w, v)->in[0])) {
             w->root[v] = true;
             return;
         }
@@ -82,10 +59,10 @@ static void require_memory(struct tuff_work *w, tuff_val v)
 
 /* ---- roots ------------------------------------------------------------------------------------------------------------------ */
 
-/* Values whose own memory is already spoken for. */
-static tuff_val strip_reshapes(const struct tuff_work *w, tuff_val v)
+/* The value whose elements v has, all of them in order. */
+static tuff_val strip_same(const struct tuff_work *w, tuff_val v)
 {
-    while (val(w, v)->op == &tuff_op_reshape && !w->root[v]) v = val(w, v)->in[0];
+    while (tuff_op_is_same(val(w, v)->op) && !w->root[v]) v = val(w, v)->in[0];
     return v;
 }
 
@@ -100,7 +77,7 @@ static tuff_val add_copy(struct tuff_work *w, tuff_val v, bool *claimed)
 static tuff_val claim(struct tuff_work *w, tuff_val v, bool *claimed, bool through_reshape)
 {
     uint64_t offset;
-    tuff_val base = through_reshape ? strip_reshapes(w, v) : v;
+    tuff_val base = through_reshape ? strip_same(w, v) : v;
     bool computed = !tuff_is_leaf_memory(w->g, base) && !tuff_is_alias(w->g, base, &offset) && !is_free(w, base);
     if (!computed || claimed[base]) return add_copy(w, v, claimed);
     claimed[base] = true;
@@ -111,7 +88,7 @@ static tuff_val claim(struct tuff_work *w, tuff_val v, bool *claimed, bool throu
 static tuff_status claim_results(struct tuff_work *w, bool *claimed)
 {
     for (tuff_val v = 1, end = w->g->count; v < end; v++) {
-        if (val(w, v)->op != &tuff_op_pack) continue;
+        if (val(w, v)->op->kind != TUFF_KIND_PACK) continue;
         uint32_t count = val(w, v)->in_count;
         tuff_val *in = tuff_arena_copy(&w->g->arena, val(w, v)->in, count * sizeof *in);
         if (!in) return tuff_fail_memory(w->context, w->error);
@@ -119,10 +96,10 @@ static tuff_status claim_results(struct tuff_work *w, bool *claimed)
         w->g->values[v].in = in;
     }
     for (uint32_t i = 0; i < w->params->output_count; i++)
-        if (val(w, w->outputs[i])->op != &tuff_op_assign) w->outputs[i] = claim(w, w->outputs[i], claimed, false);
+        if (val(w, w->outputs[i])->op->class != TUFF_CLASS_ASSIGN) w->outputs[i] = claim(w, w->outputs[i], claimed, false);
     for (uint32_t i = 0; i < w->params->output_count; i++) {
         tuff_val v = w->outputs[i];
-        if (val(w, v)->op != &tuff_op_assign) continue;
+        if (val(w, v)->op->class != TUFF_CLASS_ASSIGN) continue;
         tuff_val *in = tuff_arena_copy(&w->g->arena, val(w, v)->in, 2 * sizeof *in);
         if (!in) return tuff_fail_memory(w->context, w->error);
         in[1] = claim(w, in[1], claimed, false);
@@ -236,7 +213,7 @@ static tuff_status root_dear_chains(struct tuff_work *w)
         if (value->op->class != TUFF_CLASS_INLINE) continue;
         bool dear = c.cost[v] > CHEAP_COST || c.reads[v] > CHEAP_READS;
         uint64_t grows = 1; /* an expanded chain is computed once per copy */
-        if (value->op == &tuff_op_expand)
+        if (value->op->map)
             grows = tuff_shape_count(&value->type.shape) / tuff_shape_count(&val(w, value->in[0])->type.shape);
         if (grows >= 64 && c.cost[v] >= 3) root_below_views(w, v);
         if (uses[v] > 1 && dear && !in_memory(w, v)) root_below_views(w, v);
@@ -246,11 +223,7 @@ static tuff_status root_dear_chains(struct tuff_work *w)
 
 /* ---- groups ----------------------------------------------------------------------------------------------------------------- */
 
-static bool keeps_order(const struct tuff_op *op)
-{
-    return op->glsl || op == &tuff_op_cast || op == &tuff_op_select || op == &tuff_op_reshape || op == &tuff_op_detach ||
-           op == &tuff_op_copy;
-}
+static bool keeps_order(const struct tuff_op *op) { return (op->traits & TUFF_KEEPS_ORDER) != 0; }
 
 static bool grow(struct tuff_work *w, void **array, uint32_t count, uint32_t *capacity, size_t size)
 {
@@ -280,7 +253,7 @@ static tuff_status add_read(struct tuff_work *w, struct tuff_work_group *group, 
 /* Adds what computing v needs from memory; v itself when it is there. */
 static tuff_status collect(struct tuff_work *w, struct tuff_work_group *group, tuff_val v, bool identity)
 {
-    while ((val(w, v)->op == &tuff_op_reshape || val(w, v)->op == &tuff_op_detach) && !w->root[v]) v = val(w, v)->in[0];
+    v = strip_same(w, v);
     if (in_memory(w, v)) return add_read(w, group, v, identity);
     const struct tuff_value *value = val(w, v);
     for (uint32_t i = 0; i < value->in_count; i++)
@@ -307,7 +280,7 @@ bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(con
                         void *user)
 {
     v = tuff_memory_of(w, v);
-    if (val(w, v)->op == &tuff_op_pack) {
+    if (val(w, v)->op->kind == TUFF_KIND_PACK) {
         for (uint32_t i = 1; i < val(w, v)->in_count; i++) {
             uint32_t group = w->group_of[tuff_memory_of(w, val(w, v)->in[i])];
             if (group != UINT32_MAX && visit(w, group, user)) return true;
@@ -443,7 +416,7 @@ static const char *why_alone(const struct tuff_work *w, tuff_val v)
 {
     if (w->params->plain) return "no compiler at run time: kernels of the build, unfused";
     if (w->params->debug & TUFF_DEBUG_NOFUSE) return "TUFF_DEBUG=nofuse";
-    return val(w, v)->op == &tuff_op_copy ? "a copy: what it holds is also kept elsewhere" : NULL;
+    return owns_memory(w, v) ? "a copy: what it holds is also kept elsewhere" : NULL;
 }
 
 tuff_status tuff_group_root(struct tuff_work *w, tuff_val v, bool alone)
@@ -481,7 +454,7 @@ tuff_status tuff_pass_fuse(struct tuff_work *w)
     uint32_t room = w->g->count + 2 * w->params->output_count +
                     1; /* copies of outputs come here and in order.c, of packed values here */
     for (tuff_val v = 1; v < w->g->count; v++)
-        if (val(w, v)->op == &tuff_op_pack) room += val(w, v)->in_count;
+        if (val(w, v)->op->kind == TUFF_KIND_PACK) room += val(w, v)->in_count;
     bool *claimed = tuff_arena_alloc(w->arena, room * sizeof *claimed);
     w->root = tuff_arena_alloc(w->arena, room * sizeof *w->root);
     w->group_of = tuff_arena_alloc(w->arena, room * sizeof *w->group_of);
@@ -495,7 +468,7 @@ tuff_status tuff_pass_fuse(struct tuff_work *w)
         if (val(w, v)->op->class == TUFF_CLASS_KERNEL)
             TUFF_TRY(group_kernel(w, v));
         else if (w->root[v])
-            TUFF_TRY(tuff_group_root(w, v, alone || val(w, v)->op == &tuff_op_copy));
+            TUFF_TRY(tuff_group_root(w, v, alone || owns_memory(w, v)));
     }
     return TUFF_OK;
 }

@@ -133,7 +133,7 @@ static tuff_status check_type(struct tuff_graph *g, const struct tuff_op *op, co
 /* Derivative rows (gy, a, b, y) leave out what their text does not name. */
 static bool may_lack(const struct tuff_op *op, uint32_t i)
 {
-    bool derivative = op->glsl && op->arity_max == 4;
+    bool derivative = (op->traits & TUFF_DERIVATIVE) != 0;
     return derivative ? i > 0 && !tuff_pw_names(op->glsl, (const char[2]){"gaby"[i], 0}) : i >= op->arity_min;
 }
 
@@ -208,7 +208,7 @@ struct tuff_leaf tuff_graph_leaf(const struct tuff_graph *graph, uint32_t index)
     for (uint32_t v = 1; v < graph->count; v++) {
         const struct tuff_value *value = &graph->values[v];
         if (tuff_is_kept(value) && index-- == 0)
-            return (struct tuff_leaf){value->name, value->type, value->op == &tuff_op_param};
+            return (struct tuff_leaf){value->name, value->type, value->op->kind == TUFF_KIND_PARAM};
     }
     return (struct tuff_leaf){0};
 }
@@ -241,7 +241,7 @@ static tuff_val add_leaf(struct tuff_graph *g, const struct tuff_op *op, const c
         const struct tuff_value *old = &g->values[known];
         const struct tuff_leaf_attrs *old_attrs = old->attrs;
         char a[128], b[128];
-        if (old->op == op && op != &tuff_op_input && old_attrs->dtype == attrs->dtype &&
+        if (old->op == op && op->kind != TUFF_KIND_INPUT && old_attrs->dtype == attrs->dtype &&
             tuff_shape_equal(&old_attrs->shape, &attrs->shape))
             return known;
         return tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s '%s' %s %s: the name is taken by %s %s", op->name, name,

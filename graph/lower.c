@@ -31,17 +31,17 @@ static tuff_status make_slot(struct lowering *l, tuff_val v)
     struct tuff_work *w = l->w;
     const struct tuff_value *value = val(w, v);
     struct tuff_plan_slot slot = {.name = value->name ? value->name : "", .bytes = tuff_value_bytes(&value->type)};
-    if (value->op == &tuff_op_input) {
+    if (value->op->kind == TUFF_KIND_INPUT) {
         slot.memory = TUFF_MEMORY_INPUT;
         slot.offset = take_range(l, slot.memory, slot.bytes);
     } else if (tuff_is_kept(value)) {
-        slot.memory = value->op == &tuff_op_param ? TUFF_MEMORY_PARAM : TUFF_MEMORY_STATE;
+        slot.memory = value->op->kind == TUFF_KIND_PARAM ? TUFF_MEMORY_PARAM : TUFF_MEMORY_STATE;
         slot.offset = tuff_layout_offset(w->params->graph, w->origin[v]);
-    } else if (value->op == &tuff_op_param_pack) {
+    } else if (value->op->kind == TUFF_KIND_PARAM_PACK) {
         slot.memory = TUFF_MEMORY_PARAM;
         slot.name = "parameters";
         slot.offset = tuff_layout_offset(w->params->graph, w->origin[value->in[0]]);
-    } else if (value->op == &tuff_op_constant) {
+    } else if (value->op->kind == TUFF_KIND_CONSTANT) {
         slot.memory = TUFF_MEMORY_CONST;
         slot.offset = take_range(l, slot.memory, slot.bytes);
         uint8_t *data = tuff_arena_alloc(&l->plan->arena, slot.bytes);
@@ -239,9 +239,9 @@ tuff_status tuff_pass_lower(struct tuff_work *w, struct tuff_compiled *out)
     out->plan.memory_bytes[TUFF_MEMORY_SCRATCH] = l.scratch.bytes;
     for (uint32_t i = 0; i < w->group_count; i++) TUFF_TRY(lower_group(&l, &w->groups[w->sequence[i]]));
     for (tuff_val v = 1; v < w->g->count; v++) /* inputs that nobody reads keep a place to be written to */
-        if (val(w, v)->op == &tuff_op_input && l.slot_of[v] == UINT32_MAX) TUFF_TRY(make_slot(&l, v));
+        if (val(w, v)->op->kind == TUFF_KIND_INPUT && l.slot_of[v] == UINT32_MAX) TUFF_TRY(make_slot(&l, v));
     for (uint32_t i = 0; i < w->params->output_count; i++)
-        out->output_slots[i] = val(w, w->outputs[i])->op == &tuff_op_assign ? UINT32_MAX : l.slot_of[w->outputs[i]];
+        out->output_slots[i] = val(w, w->outputs[i])->op->class == TUFF_CLASS_ASSIGN ? UINT32_MAX : l.slot_of[w->outputs[i]];
     tuff_plan_place_barriers(&out->plan);
     for (uint32_t i = 1; i < out->plan.launch_count && (w->params->debug & TUFF_DEBUG_SERIAL); i++)
         out->plan.launches[i].barrier = true;

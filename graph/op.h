@@ -15,6 +15,9 @@
 #include "graph/graph.h"
 
 struct tuff_op;
+struct tuff_emitter; /* graph/emit_op.h: what `map`, `number`, `emit` and `plain` write with */
+struct tuff_coords;
+struct tuff_index;
 struct tuff_pw_row;  /* graph/ops/pointwise.h */
 struct tuff_own_row; /* graph/ops/own_row.c */
 
@@ -81,6 +84,28 @@ struct tuff_attr {
 };
 
 enum tuff_op_class { TUFF_CLASS_LEAF, TUFF_CLASS_INLINE, TUFF_CLASS_KERNEL, TUFF_CLASS_ASSIGN };
+
+/* The few that passes treat each in a way of its own. */
+enum tuff_op_kind {
+    TUFF_KIND_OTHER = 0,
+    TUFF_KIND_INPUT,
+    TUFF_KIND_PARAM,
+    TUFF_KIND_STATE,
+    TUFF_KIND_CONSTANT,
+    TUFF_KIND_FULL, /* one number for all elements */
+    TUFF_KIND_PARAM_PACK,
+    TUFF_KIND_PACK
+};
+
+/* What passes may count on. */
+enum tuff_op_trait {
+    TUFF_KEEPS_ORDER = 1,   /* element i of the result depends on element i of each operand alone */
+    TUFF_KEEPS_MEMORY = 2,  /* may be a part of operand 0's memory, in order: all of it, or from `offset` on */
+    TUFF_KEEPS_STRIDES = 4, /* a view that readers follow by strides alone, without a compiler as well */
+    TUFF_OWNS_MEMORY = 8,   /* is there for memory of its own: neither folded nor left to readers nor joined to a launch */
+    TUFF_TAKES_PARTS = 16,  /* y(a, b, c) = y(y(a, b), c): more operands than a launch may bind are taken in parts */
+    TUFF_DERIVATIVE = 32    /* of a row: operands gy, a, b, y, of which those are left out that its text does not name */
+};
 
 struct tuff_infer {
     struct tuff_graph *graph; /* for tuff_graph_fail, which explains a TUFF_ERR_SHAPE */
@@ -150,6 +175,8 @@ struct tuff_op {
     const char *name; /* in the graph's text */
     const char *onnx; /* ONNX operator, or "" */
     enum tuff_op_class class;
+    enum tuff_op_kind kind;
+    uint32_t traits;              /* enum tuff_op_trait */
     uint8_t arity_min, arity_max; /* arity_max 255: any number */
     const struct tuff_attr *attrs;
     uint32_t attr_count;
@@ -167,6 +194,8 @@ struct tuff_op {
      * never without a compiler, nor with TUFF_DEBUG=nosimplify. NULL: never. */
     tuff_val (*expand)(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
                        const struct tuff_caps *caps);
+    /* The same value by fewer or simpler ones, whatever the device; 0: there is none. Only adds graph. NULL: never. */
+    tuff_val (*simpler)(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in);
     /* Double-precision definition, naive. */
     void (*ref)(const struct tuff_ref *ref);
     /* Length of the longest sum behind one result (rounding error grows with it); NULL: 1. */
@@ -174,9 +203,22 @@ struct tuff_op {
     const struct tuff_case *cases;
     uint32_t case_count;
 
-    /* INLINE pointwise rows: result and derivatives as GLSL text over a, b, c, y, p0, p1; NULL for other INLINE operators,
-     * which emit.c knows by their class of index map. */
+    /* INLINE: one of these three. A view's reads: coordinates of the result to those of operand 0. */
+    void (*map)(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
+                struct tuff_coords *inner);
+    /* Statements that compute the element at these coordinates; returns the variable. */
+    const char *(*emit)(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords);
+    /* With emit: the element as a number that follows from its place, in register bits. Such values need no memory. */
+    struct tuff_index (*number)(const struct tuff_value *value, const struct tuff_coords *coords);
+    /* With emit, where there is no number: its launch without a compiler, of plain_move.comp unless it says another file. */
+    void (*plain)(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
+                  struct tuff_kernel_call *call);
+    /* KEEPS_MEMORY: the first element's place in operand 0; false: not in order there. NULL: all of it, from the first on. */
+    bool (*offset)(const struct tuff_value *value, const struct tuff_shape *in, uint64_t *offset);
+
+    /* INLINE pointwise rows: result and derivatives as GLSL text over a, b, y, gy, p0, p1; NULL for other operators. */
     const char *glsl;
+    uint16_t row;                  /* three times its place in pointwise.def, + 1 and 2 for derivatives by a and b */
     const struct tuff_pw_row *own; /* an app's own row (tuff_pointwise), in its graph's arena; NULL: of the table */
     uint8_t cost;                  /* rough instructions per element, for the fuse pass */
     /* KERNEL: bit k for inputs that may be computed where they are read (few reads per element), instead of from memory. */
@@ -184,6 +226,12 @@ struct tuff_op {
     /* KERNEL: port 0 is in0(uint o, uint r): output element and position among the reduced ones, of attrs tuff_reduce_attrs. */
     bool reduces;
 };
+
+/* All of operand 0 in its order: a reader of one may read the other. */
+static inline bool tuff_op_is_same(const struct tuff_op *op)
+{
+    return (op->traits & TUFF_KEEPS_ORDER) && (op->traits & TUFF_KEEPS_MEMORY);
+}
 
 /* Sums a gradient down to the shape that was broadcast to it. */
 tuff_val tuff_sum_to(struct tuff_graph *g, tuff_val gy, struct tuff_shape shape);

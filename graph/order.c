@@ -82,7 +82,7 @@ static bool is_ready(const struct tuff_work *w, uint32_t at)
 tuff_status tuff_pass_order(struct tuff_work *w)
 {
     for (uint32_t i = 0; i < w->params->output_count; i++)
-        if (val(w, w->outputs[i])->op == &tuff_op_assign) TUFF_TRY(place_assignment(w, w->outputs[i]));
+        if (val(w, w->outputs[i])->op->class == TUFF_CLASS_ASSIGN) TUFF_TRY(place_assignment(w, w->outputs[i]));
     w->sequence = tuff_arena_alloc(w->arena, (w->group_count + 1) * sizeof *w->sequence);
     if (!w->sequence) return tuff_fail_memory(w->context, w->error);
     for (uint32_t placed = 0; placed < w->group_count; placed++) {

@@ -252,30 +252,30 @@ static void check_value(struct reader *r, const struct tuff_op *op, const void *
 {
     const struct tuff_leaf_attrs *leaf = attrs;
     const struct tuff_graph *g = r->g;
-    bool has_leaf_attrs = op == &tuff_op_input || op == &tuff_op_param || op == &tuff_op_state;
+    bool has_leaf_attrs = op->kind == TUFF_KIND_INPUT || op->kind == TUFF_KIND_PARAM || op->kind == TUFF_KIND_STATE;
     if (r->status != TUFF_OK) return;
     if (has_leaf_attrs && !named) expected(r, "a name");
     if (has_leaf_attrs &&
-        (leaf->init_kind < 0 || leaf->init_kind > TUFF_INIT_DATA || (op == &tuff_op_input && leaf->init_kind)))
+        (leaf->init_kind < 0 || leaf->init_kind > TUFF_INIT_DATA || (op->kind == TUFF_KIND_INPUT && leaf->init_kind)))
         expected(r, "a known initialiser");
-    if (op == &tuff_op_param && leaf->dtype != TUFF_F32) expected(r, "a parameter of f32");
-    if (op == &tuff_op_constant && ((const struct tuff_full_attrs *)attrs)->dtype == TUFF_F16)
+    if (op->kind == TUFF_KIND_PARAM && leaf->dtype != TUFF_F32) expected(r, "a parameter of f32");
+    if (op->kind == TUFF_KIND_CONSTANT && ((const struct tuff_full_attrs *)attrs)->dtype == TUFF_F16)
         expected(r, "a constant of another type");
-    bool derivative = op->glsl && op->arity_max == 4;
+    bool derivative = (op->traits & TUFF_DERIVATIVE) != 0;
     for (uint32_t i = 0; i < r->in_count; i++)
         if (!r->in[i] && (!derivative || i == 0 || i > 3 || tuff_pw_names(op->glsl, (const char[2]){"gaby"[i], 0})))
             expected(r, "a value instead of _");
-    if (op == &tuff_op_param_pack) {
+    if (op->kind == TUFF_KIND_PARAM_PACK) {
         bool all = r->in_count == tuff_graph_params(g, NULL, 0);
         for (uint32_t i = 0, v = 1; all && i < r->in_count; i++, v++) {
-            while (v < g->count && g->values[v].op != &tuff_op_param) v++;
+            while (v < g->count && g->values[v].op->kind != TUFF_KIND_PARAM) v++;
             all = v == r->in[i];
         }
         if (!all) expected(r, "all parameters so far, in order");
     }
-    if (op == &tuff_op_pack && r->status == TUFF_OK) {
+    if (op->kind == TUFF_KIND_PACK && r->status == TUFF_OK) {
         const struct tuff_value *target = &g->values[r->in_count ? r->in[0] : 0];
-        bool fits = r->in_count > 1 && target->op == &tuff_op_state && target->type.dtype == TUFF_F32 &&
+        bool fits = r->in_count > 1 && target->op->kind == TUFF_KIND_STATE && target->type.dtype == TUFF_F32 &&
                     target->type.shape.rank == 1;
         for (uint32_t i = 1; fits && i < r->in_count; i++) fits = g->values[r->in[i]].type.dtype == TUFF_F32;
         if (!fits || tuff_pack_offset(g, r->in + 1, r->in_count - 1) != target->type.shape.dim[0])

@@ -157,7 +157,7 @@ static void add_attr(struct tuff_text *text, const struct tuff_attr *attr, const
 
 size_t tuff_data_bytes(const struct tuff_value *value)
 {
-    if (value->op == &tuff_op_constant) return tuff_dtype_bytes(value->type.dtype);
+    if (value->op->kind == TUFF_KIND_CONSTANT) return tuff_dtype_bytes(value->type.dtype);
     bool filled = tuff_is_kept(value) && ((const struct tuff_leaf_attrs *)value->attrs)->init_kind == TUFF_INIT_DATA;
     return filled ? sizeof(float) : 0;
 }

@@ -279,7 +279,7 @@ static void optimizer_update(struct trial *t)
     filled(t, o->momentum, -9999, 9999, 1);
     for (uint32_t i = 0; g->status == TUFF_OK && i < o->update_count; i++) {
         const struct tuff_value *target = tuff_value_of(g, tuff_value_of(g, o->updates[i])->in[0]);
-        bool all = target->op == &tuff_op_param_pack;
+        bool all = target->op->kind == TUFF_KIND_PARAM_PACK;
         for (uint32_t k = 0; all && k < target->in_count; k++) {
             exact(t, o->updates[i]);
             t->outputs[t->output_count - 1].kept = target->in[k];
@@ -333,7 +333,7 @@ static tuff_status fill(struct trial *t, const struct leaf *leaf, struct tuff_se
         memcpy(&words[i], value->type.dtype == TUFF_F32 ? (const void *)&real : (const void *)&number, sizeof *words);
     }
     if (status == TUFF_OK)
-        status = value->op == &tuff_op_input ? tuff_executable_write(x, leaf->v, words, (size_t)count * 4, error)
+        status = value->op->kind == TUFF_KIND_INPUT ? tuff_executable_write(x, leaf->v, words, (size_t)count * 4, error)
                                              : tuff_session_write(session, leaf->v, words, (size_t)count * 4, error);
     tuff_free(t->context, words);
     return status;

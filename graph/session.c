@@ -34,7 +34,7 @@ struct tuff_executable {
 static struct tuff_buffer *home_of(const struct tuff_session *session, tuff_val leaf)
 {
     const struct tuff_op *op = leaf && leaf < session->graph->count ? session->graph->values[leaf].op : NULL;
-    return op == &tuff_op_param ? session->params : op == &tuff_op_state ? session->states : NULL;
+    return op->kind == TUFF_KIND_PARAM ? session->params : op->kind == TUFF_KIND_STATE ? session->states : NULL;
 }
 
 /* Writes bytes that need not be a multiple of 4. */
@@ -316,7 +316,7 @@ tuff_status tuff_executable_write(struct tuff_executable *x, tuff_val input, con
     struct tuff_context *context = x->session->context;
     TUFF_REQUIRE(context, error, input > 0 && input < x->session->graph->count);
     const struct tuff_value *value = &x->session->graph->values[input];
-    if (value->op != &tuff_op_input)
+    if (value->op->kind != TUFF_KIND_INPUT)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "value %u (%s) is not an input", (unsigned)input, value->op->name);
     TUFF_TRY(check_bytes(x->session, value, bytes, error));
     const struct tuff_plan_slot *slot = input_slot(x, value->name);

@@ -3,43 +3,78 @@
  * requires: a checked graph. keeps: leaves, names, types. */
 #include "graph/compile.h"
 #include "graph/ops/leaf.h"
-#include "graph/ops/pointwise.h"
-#include "graph/ops/view.h"
 
 static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
 
-static bool is_full(const struct tuff_work *w, tuff_val v, double *value)
+/* ---- equal values ------------------------------------------------------------------------------------------------------------- */
+
+static bool may_be_joined(const struct tuff_op *op)
 {
-    if (val(w, v)->op != &tuff_op_full) return false;
-    *value = ((const struct tuff_full_attrs *)val(w, v)->attrs)->value;
+    return op->class != TUFF_CLASS_ASSIGN && (op->class != TUFF_CLASS_LEAF || op->kind == TUFF_KIND_PARAM_PACK);
+}
+
+/* The slot of a value that computes the same, or the free one where it would be. */
+static tuff_val *equal_slot(struct tuff_work *w, const struct tuff_op *op, const tuff_val *in, uint32_t count,
+                            const void *attrs)
+{
+    uint64_t hash = tuff_hash_text(count, op->name);
+    if (count) hash = tuff_hash(hash, in, count * sizeof *in);
+    if (op->attrs_bytes) hash = tuff_hash(hash, attrs, op->attrs_bytes);
+    for (uint32_t at = (uint32_t)hash & (w->equal.capacity - 1);; at = (at + 1) & (w->equal.capacity - 1)) {
+        tuff_val *slot = &w->equal.slots[at];
+        const struct tuff_value *o = &w->g->values[*slot];
+        w->equal.steps++;
+        if (*slot == 0 || (o->op == op && o->in_count == count && (!count || !memcmp(o->in, in, count * sizeof *in)) &&
+                           (!op->attrs_bytes || !memcmp(o->attrs, attrs, op->attrs_bytes))))
+            return slot;
+    }
+}
+
+/* Makes room so that at most half of the slots are taken. False without memory. */
+static bool make_room(struct tuff_work *w)
+{
+    const tuff_val *old = w->equal.slots;
+    uint32_t before = w->equal.capacity;
+    if (2 * (w->equal.count + 1) <= before) return true;
+    tuff_val *slots = tuff_arena_alloc(w->arena, (before ? 2 * (size_t)before : 64) * sizeof *slots);
+    if (!slots) return false;
+    w->equal.slots = slots;
+    w->equal.capacity = before ? 2 * before : 64;
+    for (uint32_t i = 0; i < before; i++) {
+        const struct tuff_value *v = &w->g->values[old[i]];
+        if (old[i]) *equal_slot(w, v->op, v->in, v->in_count, v->attrs) = old[i];
+    }
     return true;
 }
 
-/* A value of the new graph that computes the same, or 0. */
-static tuff_val find_equal(const struct tuff_work *w, const struct tuff_op *op, const tuff_val *in, uint32_t count,
+/* A value of the new graph that computes the same, or 0: the last one where there are several. */
+static tuff_val find_equal(struct tuff_work *w, const struct tuff_op *op, const tuff_val *in, uint32_t count,
                            const void *attrs)
 {
-    if (op->class == TUFF_CLASS_ASSIGN || (op->class == TUFF_CLASS_LEAF && op != &tuff_op_param_pack)) return 0;
-    for (tuff_val v = w->g->count; v-- > 1;) {
-        const struct tuff_value *o = val(w, v);
-        if (o->op == op && o->in_count == count && (!count || !memcmp(o->in, in, count * sizeof *in)) &&
-            (!op->attrs_bytes || !memcmp(o->attrs, attrs, op->attrs_bytes)))
-            return v;
+    if (w->equal.next == 0) w->equal.next = 1;
+    for (; w->equal.next < w->g->count; w->equal.next++) {
+        const struct tuff_value *v = val(w, w->equal.next);
+        if (!may_be_joined(v->op)) continue;
+        if (!make_room(w)) return 0; /* without joining it is right too */
+        tuff_val *slot = equal_slot(w, v->op, v->in, v->in_count, v->attrs);
+        w->equal.count += *slot == 0;
+        *slot = w->equal.next;
     }
-    return 0;
+    if (!may_be_joined(op) || w->equal.capacity == 0) return 0;
+    return *equal_slot(w, op, in, count, attrs);
 }
 
 /* One number for all elements: evaluates the operator on single elements. */
 static tuff_val fold_uniform(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
-    bool row = (old->op->glsl && old->op->ref) || old->op == &tuff_op_cast || old->op == &tuff_op_select;
+    bool each = (old->op->traits & TUFF_KEEPS_ORDER) && old->op->ref && !old->op->map;
     double c[4] = {0}, y = 0;
     const double *pointers[4] = {0};
     struct tuff_type types[4];
-    if (!row || old->in_count == 0 || old->in_count > 4) return 0;
+    if (!each || old->in_count == 0 || old->in_count > 4) return 0;
     for (uint32_t i = 0; i < old->in_count; i++) {
         if (!in[i]) continue;
-        if (!is_full(w, in[i], &c[i])) return 0;
+        if (!tuff_is_full(w->g, in[i], &c[i])) return 0;
         pointers[i] = &c[i];
         types[i] = (struct tuff_type){val(w, in[i])->type.dtype, {0}};
     }
@@ -57,7 +92,7 @@ enum { LARGEST_FOLDED = 1 << 16 }; /* elements: constants travel in the plan */
 static double *constant_elements(const struct tuff_work *w, tuff_val v)
 {
     const struct tuff_value *value = val(w, v);
-    if (value->op != &tuff_op_constant && value->op != &tuff_op_full) return NULL;
+    if (value->op->kind != TUFF_KIND_CONSTANT && value->op->kind != TUFF_KIND_FULL) return NULL;
     double *out = tuff_alloc(w->context, (size_t)tuff_shape_count(&value->type.shape) * sizeof *out);
     if (out) value->op->ref(&(struct tuff_ref){.value = value, .out = out});
     return out;
@@ -88,12 +123,12 @@ static tuff_val fold_constants(struct tuff_work *w, const struct tuff_value *old
     struct tuff_type types[4];
     bool data = false, known = old->in_count > 0 && old->in_count <= 4 && old->type.dtype != TUFF_F16 && old->op->ref &&
                                (old->op->class == TUFF_CLASS_INLINE || old->op->class == TUFF_CLASS_KERNEL) &&
-                               old->op != &tuff_op_copy && tuff_shape_count(&old->type.shape) <= LARGEST_FOLDED;
+                               !(old->op->traits & TUFF_OWNS_MEMORY) && tuff_shape_count(&old->type.shape) <= LARGEST_FOLDED;
     for (uint32_t i = 0; known && i < old->in_count; i++) {
         if (!in[i]) continue;
         const struct tuff_value *value = val(w, in[i]);
-        data = data || value->op == &tuff_op_constant;
-        known = value->op == &tuff_op_constant || value->op == &tuff_op_full;
+        data = data || value->op->kind == TUFF_KIND_CONSTANT;
+        known = value->op->kind == TUFF_KIND_CONSTANT || value->op->kind == TUFF_KIND_FULL;
     }
     if (!known || !data) return 0;
     tuff_val folded = 0;
@@ -114,75 +149,12 @@ static tuff_val fold_constants(struct tuff_work *w, const struct tuff_value *old
     return folded;
 }
 
-static tuff_val drop_identity(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
-{
-    const struct tuff_op *op = old->op;
-    double c;
-    if (op == &tuff_op_detach) return in[0];
-    if (op == &tuff_op_affine) {
-        const struct tuff_pw_attrs *p = old->attrs;
-        if (p->p0 == 1 && p->p1 == 0 && val(w, in[0])->type.dtype == TUFF_F32) return in[0];
-    }
-    bool f32 = old->type.dtype == TUFF_F32 && old->in_count == 2 && in[0] && val(w, in[0])->type.dtype == TUFF_F32;
-    if (f32 && (op == &tuff_op_add || op == &tuff_op_sub) && is_full(w, in[1], &c) && c == 0) return in[0];
-    if (f32 && op == &tuff_op_add && is_full(w, in[0], &c) && c == 0) return in[1];
-    if (f32 && (op == &tuff_op_mul || op == &tuff_op_div) && is_full(w, in[1], &c) && c == 1) return in[0];
-    if (f32 && op == &tuff_op_mul && is_full(w, in[0], &c) && c == 1) return in[1];
-    if (op == &tuff_op_neg && val(w, in[0])->op == &tuff_op_neg) return val(w, in[0])->in[0];
-    return 0;
-}
-
-static tuff_val join_views(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
+/* All places of one number are alike. */
+static tuff_val view_of_full(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
     double c;
-    const struct tuff_op *op = old->op;
-    bool view = op == &tuff_op_reshape || op == &tuff_op_expand || op == &tuff_op_permute || op == &tuff_op_slice;
-    if (view && is_full(w, in[0], &c)) return tuff_full(w->g, old->type.dtype, old->type.shape, c);
-    if (op == &tuff_op_reshape) {
-        tuff_val from = in[0];
-        while (val(w, from)->op == &tuff_op_reshape) from = val(w, from)->in[0];
-        return tuff_reshape(w->g, from, old->type.shape);
-    }
-    if (op == &tuff_op_permute && val(w, in[0])->op == &tuff_op_permute) {
-        const struct tuff_permute_attrs *outer = old->attrs, *inner = val(w, in[0])->attrs;
-        uint32_t order[TUFF_MAX_RANK];
-        for (uint32_t i = 0; i < old->type.shape.rank; i++) order[i] = inner->order[outer->order[i]];
-        return tuff_permute(w->g, val(w, in[0])->in[0], order);
-    }
-    if (op == &tuff_op_sum) { /* over axes of length 1 only */
-        uint64_t before = tuff_shape_count(&val(w, in[0])->type.shape), after = tuff_shape_count(&old->type.shape);
-        if (is_full(w, in[0], &c) && old->type.dtype == TUFF_F32)
-            return tuff_full(w->g, TUFF_F32, old->type.shape, c * (double)(before / after));
-        if (before == after && val(w, in[0])->type.dtype == old->type.dtype)
-            return tuff_reshape(w->g, in[0], old->type.shape);
-    }
-    return 0;
-}
-
-/* True when v only swaps the last two axes. */
-static bool is_transpose(const struct tuff_work *w, tuff_val v)
-{
-    if (val(w, v)->op != &tuff_op_permute) return false;
-    const struct tuff_permute_attrs *p = val(w, v)->attrs;
-    uint32_t rank = val(w, v)->type.shape.rank;
-    for (uint32_t i = 0; i < rank; i++)
-        if (p->order[i] != (i + 2 == rank ? rank - 1 : i + 1 == rank ? rank - 2 : i)) return false;
-    return rank >= 2;
-}
-
-static bool flag(const struct tuff_value *value, uint32_t attr)
-{
-    return *(const int32_t *)((const char *)value->attrs + value->op->attrs[attr].offset) != 0;
-}
-
-/* matmul's first two attributes say which operand is transposed. */
-static tuff_val matmul_takes_transposes(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
-{
-    if (old->op != &tuff_op_matmul) return 0;
-    bool a = is_transpose(w, in[0]), b = is_transpose(w, in[1]);
-    if (!a && !b) return 0;
-    struct tuff_matmul_params params = {flag(old, 0) != a, flag(old, 1) != b};
-    return tuff_matmul(w->g, a ? val(w, in[0])->in[0] : in[0], b ? val(w, in[1])->in[0] : in[1], params);
+    bool view = old->op->map && !(old->op->traits & TUFF_OWNS_MEMORY);
+    return view && tuff_is_full(w->g, in[0], &c) ? tuff_full(w->g, old->type.dtype, old->type.shape, c) : 0;
 }
 
 /* Rows take f16 and give f32, take bytes and give i32: then they are no identity. */
@@ -193,17 +165,16 @@ static bool same_type(const struct tuff_work *w, const struct tuff_value *old, t
 
 static tuff_val simpler(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
-    tuff_val v = drop_identity(w, old, in);
+    tuff_val v = view_of_full(w, old, in);
+    if (!v && old->op->simpler) v = old->op->simpler(w->g, old, in);
     if (v && !same_type(w, old, v)) v = 0;
-    if (!v) v = join_views(w, old, in);
-    if (!v) v = matmul_takes_transposes(w, old, in);
     if (!v) v = fold_uniform(w, old, in);
     if (!v) v = fold_constants(w, old, in);
     return v ? v : find_equal(w, old->op, in, old->in_count, old->attrs);
 }
 
-/* A concat of more inputs than a launch has buffers for becomes a concat of concats. Not a matter of speed: never off. */
-static tuff_val split_concat(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in, uint32_t count)
+/* More operands than a launch has buffers for are taken in parts, as a concat of concats. Not a matter of speed: never off. */
+static tuff_val take_parts(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in, uint32_t count)
 {
     uint32_t limit = tuff_binding_limit(w), largest = 1;
     for (uint32_t i = 0; i < count; i++) {
@@ -219,7 +190,7 @@ static tuff_val split_concat(struct tuff_work *w, const struct tuff_value *old, 
         uint32_t n = count - at < each ? count - at : each;
         part[parts++] = n == 1 ? in[at] : tuff_graph_add(w->g, old->op, in + at, n, old->attrs);
     }
-    return split_concat(w, old, part, parts);
+    return take_parts(w, old, part, parts);
 }
 
 /* Kernels without hook text read f32, but for reductions. Not a matter of speed: never off. */
@@ -244,7 +215,7 @@ static tuff_val copy_value(struct tuff_work *w, const struct tuff_value *old, co
     uint32_t before = w->g->count;
     tuff_val v = (w->params->debug & TUFF_DEBUG_NOSIMPLIFY) ? 0 : simpler(w, old, in);
     if (!v) v = expand(w, old, in);
-    if (!v && old->op == &tuff_op_concat) v = split_concat(w, old, in, old->in_count);
+    if (!v && old->op->traits & TUFF_TAKES_PARTS) v = take_parts(w, old, in, old->in_count);
     if (!v) v = tuff_graph_add(w->g, old->op, in, old->in_count, old->attrs);
     if (v && v >= before && val(w, v)->op == old->op) {
         w->g->values[v].data = old->data; /* [borrowed] from the user's graph, which outlives this one */

@@ -22,23 +22,23 @@ struct tuff_layout tuff_layout_of(const struct tuff_graph *g)
     struct tuff_layout layout = {0};
     for (tuff_val v = 1; v < g->count; v++) {
         uint64_t bytes = tuff_value_bytes(&g->values[v].type);
-        if (g->values[v].op == &tuff_op_param) layout.param_bytes += bytes;
-        if (g->values[v].op == &tuff_op_state) layout.state_bytes += bytes;
+        if (g->values[v].op->kind == TUFF_KIND_PARAM) layout.param_bytes += bytes;
+        if (g->values[v].op->kind == TUFF_KIND_STATE) layout.state_bytes += bytes;
     }
     return layout;
 }
 
-/* Places the computed value behind v (through reshapes) at element `offset` of the root. */
+/* Places the computed value behind v (through what keeps all its elements in order) at element `offset` of the root. */
 static void place_inside(struct tuff_work *w, tuff_val v, tuff_val root, uint64_t offset)
 {
-    while (val(w, v)->op == &tuff_op_reshape && !w->root[v]) v = val(w, v)->in[0];
+    while (tuff_op_is_same(val(w, v)->op) && !w->root[v]) v = val(w, v)->in[0];
     w->places[v] = (struct tuff_place){root, offset};
 }
 
 static void place_results(struct tuff_work *w)
 {
     for (tuff_val v = 1; v < w->g->count; v++) {
-        if (val(w, v)->op != &tuff_op_pack) continue;
+        if (val(w, v)->op->kind != TUFF_KIND_PACK) continue;
         tuff_val target = val(w, v)->in[0];
         w->places[v] = (struct tuff_place){target, 0};
         for (uint32_t i = 1; i < val(w, v)->in_count; i++)
@@ -46,7 +46,7 @@ static void place_results(struct tuff_work *w)
     }
     for (uint32_t i = 0; i < w->params->output_count; i++) {
         const struct tuff_value *value = val(w, w->outputs[i]);
-        if (value->op == &tuff_op_assign) w->places[value->in[1]] = (struct tuff_place){value->in[0], 0};
+        if (value->op->class == TUFF_CLASS_ASSIGN) w->places[value->in[1]] = (struct tuff_place){value->in[0], 0};
     }
 }
 
@@ -161,7 +161,7 @@ tuff_status tuff_pass_storage(struct tuff_work *w)
     if (!w->places) return tuff_fail_memory(w->context, w->error);
     place_results(w);
     for (tuff_val v = 1; v < w->g->count; v++) {
-        bool leaf = tuff_is_leaf_memory(w->g, v) && val(w, v)->op != &tuff_op_pack;
+        bool leaf = tuff_is_leaf_memory(w->g, v) && val(w, v)->op->kind != TUFF_KIND_PACK;
         if (leaf)
             w->places[v] = (struct tuff_place){v, 0};
         else if (tuff_is_root_like(w, v) && !w->places[v].root && is_stored(w, v))

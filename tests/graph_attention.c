@@ -35,7 +35,7 @@ static bool evaluate(struct attention_test *t)
     if (!graph_check(&t->failures, tuff_graph_finish(t->g, &error) == TUFF_OK, "%s", error.message)) return false;
     t->data = tuff_reference_create(t->g);
     for (tuff_val v = 1; v < t->g->count && t->data; v++) {
-        if (t->g->values[v].op != &tuff_op_input) continue;
+        if (t->g->values[v].op->kind != TUFF_KIND_INPUT) continue;
         uint64_t count = count_of(t, v);
         bool truth = t->g->values[v].type.dtype == TUFF_BOOL;
         t->data[v] = tuff_alloc(t->context, (size_t)count * sizeof(double));
@@ -64,7 +64,7 @@ static double moved(struct attention_test *t, tuff_val y, tuff_val gy, tuff_val 
 {
     double **data = tuff_reference_create(t->g), sum = NAN;
     for (tuff_val v = 1; v < t->g->count && data; v++) {
-        if (t->g->values[v].op != &tuff_op_input) continue;
+        if (t->g->values[v].op->kind != TUFF_KIND_INPUT) continue;
         size_t bytes = (size_t)count_of(t, v) * sizeof(double);
         data[v] = tuff_alloc(t->context, bytes);
         if (data[v]) memcpy(data[v], t->data[v], bytes);

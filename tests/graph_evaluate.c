@@ -120,7 +120,7 @@ static void test_networks(struct evaluate_test *t)
         if (!all || !check(t, g->status == TUFF_OK, "%s: %s", graph_network_names[n], g->error.message)) abort();
         for (tuff_val v = 1; v < g->count; v++) {
             const struct tuff_value *value = &g->values[v];
-            bool input = value->op == &tuff_op_input;
+            bool input = value->op->kind == TUFF_KIND_INPUT;
             if (!input && !tuff_is_kept(value)) continue;
             uint64_t count = tuff_shape_count(&value->type.shape);
             void *content = malloc((size_t)tuff_type_bytes(&value->type));

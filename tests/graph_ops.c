@@ -35,13 +35,21 @@ static void fail(struct ops_test *t, const char *format, ...)
 
 static void check_descriptor(struct ops_test *t, const struct tuff_op *op)
 {
-    bool leaf = op->class == TUFF_CLASS_LEAF || op->class == TUFF_CLASS_ASSIGN || op == &tuff_op_full,
+    bool leaf = op->class == TUFF_CLASS_LEAF || op->class == TUFF_CLASS_ASSIGN || op->kind == TUFF_KIND_FULL,
          derivative = op_is_derivative(op);
     if (tuff_op_find(op->name) != op) fail(t, "%s: the name is not found, or stands twice", op->name);
     if (!op->onnx) fail(t, "%s: onnx is NULL", op->name);
     if (!op->infer) fail(t, "%s: no infer", op->name);
     if (!op->ref && !leaf) fail(t, "%s: no ref", op->name);
     if (op->class == TUFF_CLASS_KERNEL && !op->lower) fail(t, "%s: a kernel without lower", op->name);
+    if (op->class == TUFF_CLASS_INLINE) {
+        if (!op->map == !op->emit) fail(t, "%s: INLINE operators have map or emit", op->name);
+        if (op->emit && !op->number == !op->plain) fail(t, "%s: emit comes with number or plain", op->name);
+        if (!op->map && op->traits & (TUFF_KEEPS_MEMORY | TUFF_KEEPS_STRIDES)) fail(t, "%s: a view without map", op->name);
+    } else if (op->map || op->emit || op->number || op->plain || op->offset) {
+        fail(t, "%s: index maps are for INLINE operators", op->name);
+    }
+    if (op->offset && !(op->traits & TUFF_KEEPS_MEMORY)) fail(t, "%s: an offset, but not KEEPS_MEMORY", op->name);
     if (op->case_count == 0 && !leaf && !derivative) fail(t, "%s: no cases", op->name);
     if (!op->grad && !op->nondiff) fail(t, "%s: no grad, and no reason in nondiff", op->name);
     if (op->grad && op->nondiff) fail(t, "%s: grad and nondiff", op->name);

@@ -57,6 +57,34 @@ static void add_simplified(struct passes_test *t, const struct tuff_compile_para
     tuff_arena_finish(&arena);
 }
 
+/* Equal values are looked up, not searched for: n values take a few steps each, whatever n is. */
+static void steps_of_simplify(struct passes_test *t)
+{
+    enum { VALUES = 20000 };
+    struct tuff_graph *g = NULL;
+    struct tuff_arena arena;
+    struct tuff_error error = {0};
+    tuff_val v[2] = {0};
+    if (tuff_graph_create(t->context, &g, NULL) != TUFF_OK) abort();
+    tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(3));
+    v[0] = x;
+    for (uint32_t i = 0; i < VALUES; i++) v[0] = tuff_add(g, tuff_affine(g, x, i / 2, 0.5), v[0]);
+    v[1] = tuff_add(g, tuff_affine(g, x, 7, 0.5), x);
+    struct tuff_compile_params params = {.graph = g, .outputs = v, .output_count = 2};
+    struct tuff_work work = {.context = t->context, .arena = &arena, .error = &error, .params = &params};
+    tuff_arena_init(&arena, t->context);
+    if (tuff_pass_simplify(&work) != TUFF_OK) {
+        fail(t, "simplify of %d values: %s", 2 * VALUES, error.message);
+    } else {
+        uint64_t per_value = work.equal.steps / (2 * VALUES);
+        if (per_value > 20) fail(t, "simplify: %llu steps for each value", (unsigned long long)per_value);
+        if (work.g->count > 3 * VALUES / 2 + 10) fail(t, "simplify: equal values are left: %u", (unsigned)work.g->count);
+    }
+    tuff_graph_destroy(work.g);
+    tuff_arena_finish(&arena);
+    tuff_graph_destroy(g);
+}
+
 static void add_launches(struct passes_test *t, const struct tuff_compile_params *params, struct tuff_text *out)
 {
     struct tuff_compiled compiled;
@@ -160,6 +188,7 @@ int main(int argc, char **argv)
         check_file(&t, path);
     }
     closedir(folder);
+    steps_of_simplify(&t);
     if (t.files < 5) fail(&t, "expected files in tests/graph, found %u", t.files);
     printf("graph_passes: %u files, %u failures\n", t.files, t.failures);
     tuff_context_destroy(t.context);

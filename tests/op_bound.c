@@ -125,7 +125,7 @@ static bool row(const struct walk *w)
 {
     static const struct tuff_pw_attrs none;
     const struct tuff_pw_attrs *p = w->value->attrs ? w->value->attrs : &none;
-    bool derivative = w->value->op->arity_max == 4;
+    bool derivative = (w->value->op->traits & TUFF_DERIVATIVE) != 0;
     uint32_t first = derivative ? 1 : 0;
     struct op_text text;
     if (!is_float(type_of(w, 0)->dtype)) {
@@ -401,7 +401,7 @@ static bool bound_of_value(const struct walk *w)
         cast_bound(w);
     else if (op == &tuff_op_topk_indices || op == &tuff_op_random_uniform) {
         if (!exact_input(w, 0)) unknown(w);
-    } else if (op == &tuff_op_full) {
+    } else if (op->kind == TUFF_KIND_FULL) {
         double v = ((const struct tuff_full_attrs *)w->value->attrs)->value;
         for (uint64_t i = 0; i < w->count; i++)
             w->bound[w->v][i] = is_float(w->value->type.dtype) ? fabs((double)(float)v - v) : 0;

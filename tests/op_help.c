@@ -43,7 +43,7 @@ double op_normal(struct op_random *r)
 
 /* ---- inputs --------------------------------------------------------------------------------------------------------------------- */
 
-bool op_is_derivative(const struct tuff_op *op) { return op->glsl && op->arity_max == 4; }
+bool op_is_derivative(const struct tuff_op *op) { return (op->traits & TUFF_DERIVATIVE) != 0; }
 
 bool op_text_names(const char *text, const char *name)
 {
@@ -236,8 +236,8 @@ static bool write_leaves(const struct tuff_graph *g, double *const *data, struct
     struct tuff_error error = {0};
     for (tuff_val v = 1; v < g->count; v++) {
         const struct tuff_type *type = &g->values[v].type;
-        bool input = g->values[v].op == &tuff_op_input,
-             kept = g->values[v].op == &tuff_op_param || g->values[v].op == &tuff_op_state;
+        bool input = g->values[v].op->kind == TUFF_KIND_INPUT,
+             kept = g->values[v].op->kind == TUFF_KIND_PARAM || g->values[v].op->kind == TUFF_KIND_STATE;
         if ((!input && !kept) || !data[v]) continue;
         uint64_t count = tuff_shape_count(&type->shape);
         void *bytes = tuff_alloc(g->context, (size_t)count * 4);
@@ -276,9 +276,9 @@ static bool read_outputs(const struct tuff_graph *g, struct tuff_session *sessio
         if (!bytes || !run->got[i]) return false;
         const struct tuff_value *value = &g->values[run->outputs[i]];
         size_t size = (size_t)count * tuff_dtype_bytes(type->dtype);
-        const struct tuff_value *target = value->op == &tuff_op_assign ? &g->values[value->in[0]] : NULL;
+        const struct tuff_value *target = value->op->class == TUFF_CLASS_ASSIGN ? &g->values[value->in[0]] : NULL;
         tuff_status status = !target ? tuff_executable_read(x, i, bytes, size, &error)
-                             : target->op == &tuff_op_param_pack
+                             : target->op->kind == TUFF_KIND_PARAM_PACK
                                  ? read_params(g, session, target, bytes, &error)
                                  : tuff_session_read(session, value->in[0], bytes, size, &error);
         op_unpack(type->dtype, bytes, count, run->got[i]);

@@ -350,7 +350,7 @@ void random_graph_build(struct random_graph *x)
 static bool follows_params(const struct tuff_graph *g, const struct tuff_type *type)
 {
     for (tuff_val v = 1; v < g->count; v++)
-        if (g->values[v].op == &tuff_op_param_pack && tuff_shape_equal(&g->values[v].type.shape, &type->shape)) return true;
+        if (g->values[v].op->kind == TUFF_KIND_PARAM_PACK && tuff_shape_equal(&g->values[v].type.shape, &type->shape)) return true;
     return false;
 }
 
@@ -358,11 +358,11 @@ bool random_graph_fill(struct random_graph *x, double **data)
 {
     for (tuff_val v = 1; v < x->g->count; v++) {
         const struct tuff_value *value = &x->g->values[v];
-        if (value->op != &tuff_op_input && value->op != &tuff_op_param && value->op != &tuff_op_state) continue;
+        if (value->op->kind != TUFF_KIND_INPUT && value->op->kind != TUFF_KIND_PARAM && value->op->kind != TUFF_KIND_STATE) continue;
         uint64_t count = tuff_shape_count(&value->type.shape);
         data[v] = tuff_alloc(x->g->context, (size_t)count * sizeof **data);
         if (!data[v]) return false;
-        if (value->op == &tuff_op_state && follows_params(x->g, &value->type))
+        if (value->op->kind == TUFF_KIND_STATE && follows_params(x->g, &value->type))
             continue; /* zeros: nothing lies between parameters */
         for (uint64_t i = 0; i < count; i++)
             data[v][i] = value->type.dtype == TUFF_I32 ? (double)below(x, 40) - 12 : (double)(float)op_normal(x->r);

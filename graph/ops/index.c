@@ -1,11 +1,21 @@
 /* index.c - operators whose places are data or numbers: iota, gather, gather_elements, scatter_add, topk, random numbers.
  * Indices count from the end when negative and are clamped in the kernel: no index reads outside. */
-#include "graph/ops/index.h"
+#include "graph/emit_op.h"
 #include "graph/ops/leaf.h"
 #include "graph/ops/view.h"
 #include "graph/philox.h"
 
 #include <math.h>
+
+struct iota_attrs {
+    int32_t axis;
+    struct tuff_shape shape;
+};
+/* random_uniform: the element's number within the value is the counter */
+struct random_attrs {
+    int32_t stream; /* number of the value among the random ones of its graph */
+    struct tuff_shape shape;
+};
 
 static const struct tuff_attr axis_attr[] = {{"axis", "axis", TUFF_ATTR_I32, 1, offsetof(struct tuff_axis_attrs, axis)}};
 
@@ -51,13 +61,13 @@ static void split(const struct tuff_shape *shape, int axis, uint64_t *outer, uin
 /* ---- iota ------------------------------------------------------------------------------------------------------------------- */
 
 static const struct tuff_attr iota_attr[] = {
-    {"axis", "", TUFF_ATTR_I32, 1, offsetof(struct tuff_iota_attrs, axis)},
-    {"shape", "", TUFF_ATTR_SHAPE, 1, offsetof(struct tuff_iota_attrs, shape)},
+    {"axis", "", TUFF_ATTR_I32, 1, offsetof(struct iota_attrs, axis)},
+    {"shape", "", TUFF_ATTR_SHAPE, 1, offsetof(struct iota_attrs, shape)},
 };
 
 static tuff_status iota_infer(const struct tuff_infer *infer, struct tuff_type *out)
 {
-    const struct tuff_iota_attrs *attrs = infer->attrs;
+    const struct iota_attrs *attrs = infer->attrs;
     *out = (struct tuff_type){TUFF_I32, attrs->shape};
     if (attrs->shape.rank <= TUFF_MAX_RANK && attrs->axis >= 0 && (uint32_t)attrs->axis < attrs->shape.rank) return TUFF_OK;
     tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "iota: axis %d of rank %u", (int)attrs->axis, (unsigned)attrs->shape.rank);
@@ -66,7 +76,7 @@ static tuff_status iota_infer(const struct tuff_infer *infer, struct tuff_type *
 
 static void iota_ref(const struct tuff_ref *ref)
 {
-    const struct tuff_iota_attrs *attrs = ref->value->attrs;
+    const struct iota_attrs *attrs = ref->value->attrs;
     uint64_t outer, inner, count = tuff_shape_count(&attrs->shape);
     split(&attrs->shape, attrs->axis, &outer, &inner);
     for (uint64_t i = 0; i < count; i++) ref->out[i] = (double)(i / inner % attrs->shape.dim[attrs->axis]);
@@ -74,23 +84,39 @@ static void iota_ref(const struct tuff_ref *ref)
 
 tuff_val tuff_iota(struct tuff_graph *g, struct tuff_shape shape, int axis)
 {
-    struct tuff_iota_attrs attrs = {axis < 0 ? axis + (int)shape.rank : axis, shape};
+    struct iota_attrs attrs = {axis < 0 ? axis + (int)shape.rank : axis, shape};
     return tuff_graph_add(g, &tuff_op_iota, NULL, 0, &attrs);
 }
 
-static const struct tuff_case iota_cases[] = {{"middle", {{0}}, 0, {0}, 0, &(struct tuff_iota_attrs){1, {3, {3, 5, 7}}}}};
+static const char *iota_emit(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
+{
+    const char *name = tuff_emit_name(e);
+    tuff_text_add(tuff_emit_text(e), "    int %s = int(", name);
+    tuff_index_text(e, &coords->at[((const struct iota_attrs *)value->attrs)->axis], tuff_emit_text(e));
+    tuff_text_add(tuff_emit_text(e), ");\n");
+    return name;
+}
+
+static struct tuff_index iota_number(const struct tuff_value *value, const struct tuff_coords *coords)
+{
+    return coords->at[((const struct iota_attrs *)value->attrs)->axis];
+}
+
+static const struct tuff_case iota_cases[] = {{"middle", {{0}}, 0, {0}, 0, &(struct iota_attrs){1, {3, {3, 5, 7}}}}};
 const struct tuff_op tuff_op_iota = {
     .name = "iota",
     .onnx = "",
     .class = TUFF_CLASS_INLINE,
     .attrs = iota_attr,
     .attr_count = TUFF_COUNT(iota_attr),
-    .attrs_bytes = sizeof(struct tuff_iota_attrs),
+    .attrs_bytes = sizeof(struct iota_attrs),
     .infer = iota_infer,
     .nondiff = "has no operands",
     .ref = iota_ref,
     .cases = iota_cases,
     .case_count = TUFF_COUNT(iota_cases),
+    .emit = iota_emit,
+    .number = iota_number,
 };
 
 /* ---- gather ----------------------------------------------------------------------------------------------------------------- */
@@ -147,6 +173,61 @@ tuff_val tuff_gather(struct tuff_graph *g, tuff_val x, tuff_val indices, int axi
     return at < 0 ? 0 : tuff_graph_add(g, &tuff_op_gather, (tuff_val[]){x, indices}, 2, &attrs);
 }
 
+/* Variable that holds the index value, counted from the end when negative, clamped to 0 .. dim-1. */
+static struct tuff_index emit_clamped(struct tuff_emitter *e, const char *index, uint32_t dim)
+{
+    char number[16];
+    const char *size = tuff_emit_number(e, dim, number), *name = tuff_emit_name(e);
+    tuff_text_add(tuff_emit_text(e), "    uint %s = uint(clamp(%s < 0 ? %s + int(%s) : %s, 0, int(%s) - 1));\n", name, index,
+                  index, size, index, size);
+    return tuff_index_base(tuff_emit_base(e, name, dim));
+}
+
+/* Where x and the indices are read at an element of the result; the gathered axis of x's coordinates is still to be filled. */
+static void gather_places(const struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
+                          struct tuff_coords *inner, struct tuff_coords *where)
+{
+    uint32_t axis = (uint32_t)((const struct tuff_axis_attrs *)value->attrs)->axis;
+    const struct tuff_shape *x = tuff_emit_shape(e, value->in[0]), *indices = tuff_emit_shape(e, value->in[1]);
+    *where = (struct tuff_coords){.rank = indices->rank};
+    *inner = (struct tuff_coords){.rank = x->rank};
+    for (uint32_t i = 0; i < indices->rank; i++) where->at[i] = coords->at[axis + i];
+    for (uint32_t i = 0; i < x->rank; i++)
+        if (i != axis) inner->at[i] = coords->at[i < axis ? i : i + indices->rank - 1];
+}
+
+static const char *gather_emit(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
+{
+    uint32_t axis = (uint32_t)((const struct tuff_axis_attrs *)value->attrs)->axis;
+    struct tuff_coords inner, where;
+    gather_places(e, value, coords, &inner, &where);
+    inner.at[axis] = emit_clamped(e, tuff_emit_value(e, value->in[1], &where), tuff_emit_shape(e, value->in[0])->dim[axis]);
+    return tuff_emit_value(e, value->in[0], &inner);
+}
+
+static void plain_gathered(struct tuff_emitter *e, const struct tuff_value *value, struct tuff_coords *inner,
+                           const struct tuff_coords *where)
+{
+    uint32_t axis = (uint32_t)((const struct tuff_axis_attrs *)value->attrs)->axis;
+    uint32_t dim = tuff_emit_shape(e, value->in[0])->dim[axis], base = tuff_emit_base(e, "gathered", dim);
+    struct tuff_index at = tuff_index_base(base);
+    *inner = tuff_coords_with(inner, axis, &at);
+    struct tuff_index from = tuff_plain_operand(e, 0, value->in[0], inner);
+    tuff_plain_operand(e, 1, value->in[1], where);
+    tuff_plain_spec(e, TUFF_PLAIN_WHAT, TUFF_PLAIN_GATHER);
+    tuff_plain_spec(e, TUFF_PLAIN_NUMBER, dim);
+    tuff_plain_spec(e, TUFF_PLAIN_NUMBER + 1, tuff_plain_stride(&from, base));
+}
+
+static void gather_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
+                         struct tuff_kernel_call *call)
+{
+    struct tuff_coords inner, where;
+    (void)call;
+    gather_places(e, value, coords, &inner, &where);
+    plain_gathered(e, value, &inner, &where);
+}
+
 static const struct tuff_case gather_cases[] = {
     {"rows", {T(29, 13), I(5)}, 2, {0, TUFF_DOMAIN_INDEX}, 29, &(struct tuff_axis_attrs){0}},
     {"table", {T(7, 3), I(2, 5)}, 2, {0, TUFF_DOMAIN_INDEX}, 7, &(struct tuff_axis_attrs){0}},
@@ -167,6 +248,8 @@ const struct tuff_op tuff_op_gather = {
     .cases = gather_cases,
     .case_count = TUFF_COUNT(gather_cases),
     .cost = 4,
+    .emit = gather_emit,
+    .plain = gather_plain,
 };
 
 /* ---- gather_elements, scatter_add ---------------------------------------------------------------------------------------------- */
@@ -223,6 +306,24 @@ tuff_val tuff_gather_elements(struct tuff_graph *g, tuff_val x, tuff_val indices
     return at < 0 ? 0 : tuff_graph_add(g, &tuff_op_gather_elements, (tuff_val[]){x, indices}, 2, &attrs);
 }
 
+static const char *gather_elements_emit(struct tuff_emitter *e, const struct tuff_value *value,
+                                        const struct tuff_coords *coords)
+{
+    uint32_t axis = (uint32_t)((const struct tuff_axis_attrs *)value->attrs)->axis;
+    struct tuff_index at = emit_clamped(e, tuff_emit_value(e, value->in[1], coords),
+                                        tuff_emit_shape(e, value->in[0])->dim[axis]);
+    struct tuff_coords inner = tuff_coords_with(coords, axis, &at);
+    return tuff_emit_value(e, value->in[0], &inner);
+}
+
+static void gather_elements_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
+                                  struct tuff_kernel_call *call)
+{
+    struct tuff_coords inner = *coords;
+    (void)call;
+    plain_gathered(e, value, &inner, coords);
+}
+
 static const struct tuff_case gather_elements_cases[] = {
     {"rows", {T(13, 7), I(5, 7)}, 2, {0, TUFF_DOMAIN_INDEX}, 13, &(struct tuff_axis_attrs){0}},
     {"smaller", {T(5, 11, 3), I(4, 17, 2)}, 2, {0, TUFF_DOMAIN_INDEX}, 11, &(struct tuff_axis_attrs){1}},
@@ -242,6 +343,8 @@ const struct tuff_op tuff_op_gather_elements = {
     .cases = gather_elements_cases,
     .case_count = TUFF_COUNT(gather_elements_cases),
     .cost = 4,
+    .emit = gather_elements_emit,
+    .plain = gather_elements_plain,
 };
 
 /* One index for all of a row: [1, .., count, .., 1], and rows as long as those of x */
@@ -479,13 +582,13 @@ tuff_val tuff_one_hot(struct tuff_graph *g, tuff_val indices, uint32_t depth)
 /* ---- random numbers ----------------------------------------------------------------------------------------------------------- */
 
 static const struct tuff_attr random_attr[] = {
-    {"stream", "", TUFF_ATTR_I32, 1, offsetof(struct tuff_random_attrs, stream)},
-    {"shape", "", TUFF_ATTR_SHAPE, 1, offsetof(struct tuff_random_attrs, shape)},
+    {"stream", "", TUFF_ATTR_I32, 1, offsetof(struct random_attrs, stream)},
+    {"shape", "", TUFF_ATTR_SHAPE, 1, offsetof(struct random_attrs, shape)},
 };
 
 static tuff_status random_infer(const struct tuff_infer *infer, struct tuff_type *out)
 {
-    const struct tuff_random_attrs *attrs = infer->attrs;
+    const struct random_attrs *attrs = infer->attrs;
     *out = (struct tuff_type){TUFF_F32, attrs->shape};
     const struct tuff_type *rng = infer->in[0];
     if (rng->dtype == TUFF_I32 && rng->shape.rank == 1 && rng->shape.dim[0] == 3 && attrs->shape.rank <= TUFF_MAX_RANK)
@@ -495,7 +598,7 @@ static tuff_status random_infer(const struct tuff_infer *infer, struct tuff_type
 
 static void random_ref(const struct tuff_ref *ref)
 {
-    const struct tuff_random_attrs *attrs = ref->value->attrs;
+    const struct random_attrs *attrs = ref->value->attrs;
     uint32_t low = (uint32_t)(int64_t)ref->in[0][0], high = (uint32_t)(int64_t)ref->in[0][1],
              step = (uint32_t)(int64_t)ref->in[0][2];
     for (uint64_t i = tuff_shape_count(&attrs->shape); i-- > 0;)
@@ -509,7 +612,7 @@ tuff_val tuff_rng_state(struct tuff_graph *g)
 
 tuff_val tuff_random_uniform(struct tuff_graph *g, tuff_val rng, struct tuff_shape shape)
 {
-    struct tuff_random_attrs attrs = {.shape = shape};
+    struct random_attrs attrs = {.shape = shape};
     for (uint32_t v = 1; v < g->count; v++) attrs.stream += g->values[v].op == &tuff_op_random_uniform;
     return tuff_graph_add(g, &tuff_op_random_uniform, &rng, 1, &attrs);
 }
@@ -531,8 +634,41 @@ tuff_val tuff_dropout(struct tuff_graph *g, tuff_val x, tuff_val rng, double p)
     return tuff_select(g, keep, tuff_affine(g, x, 1 / (1 - p), 0), tuff_full(g, TUFF_F32, shape, 0));
 }
 
+static const char *random_emit(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
+{
+    struct tuff_text *t = tuff_emit_text(e);
+    const struct random_attrs *attrs = value->attrs;
+    const char *state[3];
+    for (int i = 0; i < 3; i++) {
+        struct tuff_coords at = {.rank = 1};
+        at.at[0].constant = i;
+        state[i] = tuff_emit_value(e, value->in[0], &at);
+    }
+    struct tuff_index flat = tuff_coords_flat(e, coords, &value->type.shape);
+    const char *name = tuff_emit_name(e);
+    char number[16];
+    tuff_text_add(t, "    float %s = tuff_philox_uniform(%s, %s, %s, %s, ", name, state[0], state[1], state[2],
+                  tuff_emit_number(e, (uint32_t)attrs->stream, number));
+    tuff_index_text(e, &flat, t);
+    tuff_text_add(t, ");\n");
+    return name;
+}
+
+static void random_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
+                         struct tuff_kernel_call *call)
+{
+    (void)coords, (void)call;
+    for (uint32_t k = 0; k < 3; k++) {
+        struct tuff_coords element = {.rank = 1};
+        element.at[0].constant = k;
+        tuff_plain_operand(e, k, value->in[0], &element);
+    }
+    tuff_plain_spec(e, TUFF_PLAIN_WHAT, TUFF_PLAIN_RANDOM);
+    tuff_plain_spec(e, TUFF_PLAIN_NUMBER, (uint32_t)((const struct random_attrs *)value->attrs)->stream);
+}
+
 static const struct tuff_case random_cases[] = {
-    {"odd", {I(3)}, 1, {TUFF_DOMAIN_INDEX}, 1000, &(struct tuff_random_attrs){5, {2, {31, 17}}}}};
+    {"odd", {I(3)}, 1, {TUFF_DOMAIN_INDEX}, 1000, &(struct random_attrs){5, {2, {31, 17}}}}};
 const struct tuff_op tuff_op_random_uniform = {
     .name = "random_uniform",
     .onnx = "",
@@ -541,11 +677,13 @@ const struct tuff_op tuff_op_random_uniform = {
     .arity_max = 1,
     .attrs = random_attr,
     .attr_count = TUFF_COUNT(random_attr),
-    .attrs_bytes = sizeof(struct tuff_random_attrs),
+    .attrs_bytes = sizeof(struct random_attrs),
     .infer = random_infer,
     .nondiff = "has no operands that vary",
     .ref = random_ref,
     .cases = random_cases,
     .case_count = TUFF_COUNT(random_cases),
     .cost = 40,
+    .emit = random_emit,
+    .plain = random_plain,
 };

@@ -1,6 +1,7 @@
 /* leaf.c - values without computation: inputs, parameters, state, constants; packs, which are parameters, gradients or
  * optimizer state as one flat vector; and assignment at the end of a run. */
 #include "graph/ops/leaf.h"
+#include "graph/emit_op.h"
 #include "graph/philox.h"
 
 #include <math.h>
@@ -23,7 +24,7 @@ static const struct tuff_attr full_attr[] = {
 static tuff_status leaf_infer(const struct tuff_infer *infer, struct tuff_type *out)
 {
     const struct tuff_leaf_attrs *attrs = infer->attrs; /* full's begin alike */
-    bool state = infer->op == &tuff_op_state || infer->op == &tuff_op_param;
+    bool state = infer->op->kind == TUFF_KIND_STATE || infer->op->kind == TUFF_KIND_PARAM;
     if (attrs->dtype < TUFF_F32 || attrs->dtype > TUFF_BOOL || attrs->shape.rank > TUFF_MAX_RANK ||
         (state && attrs->dtype != TUFF_F32 && attrs->dtype != TUFF_I32 && attrs->dtype != TUFF_U8)) {
         tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: no such type (dtype %s, rank %u)", infer->op->name,
@@ -66,32 +67,62 @@ static void constant_ref(const struct tuff_ref *ref)
         ref->out[i] = tuff_element(ref->value->type.dtype, ref->value->data, i);
 }
 
-#define LEAF(symbol, text, attrs_, type, ref_)                                                                              \
+#define LEAF(symbol, text, kind_, attrs_, type, ref_)                                                                       \
     const struct tuff_op symbol = {.name = text,                                                                            \
                                    .onnx = "",                                                                              \
                                    .class = TUFF_CLASS_LEAF,                                                                \
+                                   .kind = kind_,                                                                           \
                                    .attrs = attrs_,                                                                         \
                                    .attr_count = TUFF_COUNT(attrs_),                                                        \
                                    .attrs_bytes = sizeof(type),                                                             \
                                    .infer = leaf_infer,                                                                     \
                                    .nondiff = no_gradient,                                                                  \
                                    .ref = ref_}
-LEAF(tuff_op_input, "input", leaf_attr, struct tuff_leaf_attrs, NULL);
-LEAF(tuff_op_param, "param", leaf_attr, struct tuff_leaf_attrs, NULL);
-LEAF(tuff_op_state, "state", leaf_attr, struct tuff_leaf_attrs, NULL);
-LEAF(tuff_op_constant, "constant", full_attr, struct tuff_full_attrs, constant_ref);
+LEAF(tuff_op_input, "input", TUFF_KIND_INPUT, leaf_attr, struct tuff_leaf_attrs, NULL);
+LEAF(tuff_op_param, "param", TUFF_KIND_PARAM, leaf_attr, struct tuff_leaf_attrs, NULL);
+LEAF(tuff_op_state, "state", TUFF_KIND_STATE, leaf_attr, struct tuff_leaf_attrs, NULL);
+LEAF(tuff_op_constant, "constant", TUFF_KIND_CONSTANT, full_attr, struct tuff_full_attrs, constant_ref);
+
+static const char *full_emit(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
+{
+    const struct tuff_full_attrs *attrs = value->attrs;
+    (void)coords;
+    const char *name = tuff_emit_name(e);
+    char number[48];
+    tuff_text_add(tuff_emit_text(e), "    %s %s = %s;\n", tuff_glsl_type(value->type.dtype), name,
+                  tuff_emit_literal(e, value->type.dtype, attrs->value, number));
+    return name;
+}
+
+static struct tuff_index full_number(const struct tuff_value *value, const struct tuff_coords *coords)
+{
+    (void)coords;
+    return (struct tuff_index){
+        .constant = tuff_register_bits(value->type.dtype, ((const struct tuff_full_attrs *)value->attrs)->value)};
+}
+
+bool tuff_is_full(const struct tuff_graph *g, tuff_val v, double *number)
+{
+    const struct tuff_value *value = tuff_value_of(g, v);
+    if (value->op->kind != TUFF_KIND_FULL) return false;
+    *number = ((const struct tuff_full_attrs *)value->attrs)->value;
+    return true;
+}
 
 /* full is written into the code that reads it */
 const struct tuff_op tuff_op_full = {
     .name = "full",
     .onnx = "ConstantOfShape",
     .class = TUFF_CLASS_INLINE,
+    .kind = TUFF_KIND_FULL,
     .attrs = full_attr,
     .attr_count = TUFF_COUNT(full_attr),
     .attrs_bytes = sizeof(struct tuff_full_attrs),
     .infer = leaf_infer,
     .nondiff = no_gradient,
     .ref = full_ref,
+    .emit = full_emit,
+    .number = full_number,
 };
 
 tuff_val tuff_full(struct tuff_graph *g, enum tuff_dtype dtype, struct tuff_shape shape, double value)
@@ -113,15 +144,19 @@ tuff_val tuff_constant(struct tuff_graph *g, struct tuff_type type, const void *
     return g->values[v].data ? v : tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
 }
 
-bool tuff_is_kept(const struct tuff_value *value) { return value->op == &tuff_op_param || value->op == &tuff_op_state; }
+bool tuff_is_kept(const struct tuff_value *value)
+{
+    return value->op->kind == TUFF_KIND_PARAM || value->op->kind == TUFF_KIND_STATE;
+}
 
 /* A parameter lies inside the pack of all of them, a packed vector in its target. */
 bool tuff_leaves_overlap(const struct tuff_graph *g, tuff_val a, tuff_val b)
 {
-    if (g->values[a].op == &tuff_op_pack) a = g->values[a].in[0];
-    if (g->values[b].op == &tuff_op_pack) b = g->values[b].in[0];
-    const struct tuff_op *p = g->values[a].op, *q = g->values[b].op;
-    return a == b || (p == &tuff_op_param && q == &tuff_op_param_pack) || (p == &tuff_op_param_pack && q == &tuff_op_param);
+    if (g->values[a].op->kind == TUFF_KIND_PACK) a = g->values[a].in[0];
+    if (g->values[b].op->kind == TUFF_KIND_PACK) b = g->values[b].in[0];
+    enum tuff_op_kind p = g->values[a].op->kind, q = g->values[b].op->kind;
+    return a == b || (p == TUFF_KIND_PARAM && q == TUFF_KIND_PARAM_PACK) ||
+           (p == TUFF_KIND_PARAM_PACK && q == TUFF_KIND_PARAM);
 }
 
 /* ---- packs ---------------------------------------------------------------------------------------------------------------- */
@@ -130,7 +165,7 @@ uint32_t tuff_graph_params(const struct tuff_graph *g, tuff_val *out, uint32_t c
 {
     uint32_t count = 0;
     for (uint32_t v = 1; v < g->count; v++)
-        if (g->values[v].op == &tuff_op_param) {
+        if (g->values[v].op->kind == TUFF_KIND_PARAM) {
             if (count < capacity) out[count] = v;
             count++;
         }
@@ -179,6 +214,7 @@ const struct tuff_op tuff_op_param_pack = {
     .name = "param_pack",
     .onnx = "",
     .class = TUFF_CLASS_LEAF,
+    .kind = TUFF_KIND_PARAM_PACK,
     .arity_min = 1,
     .arity_max = 255,
     .infer = param_pack_infer,
@@ -189,6 +225,7 @@ const struct tuff_op tuff_op_pack = {
     .name = "pack",
     .onnx = "",
     .class = TUFF_CLASS_LEAF,
+    .kind = TUFF_KIND_PACK,
     .arity_min = 2,
     .arity_max = 255,
     .infer = pack_infer,
@@ -225,7 +262,7 @@ static tuff_status assign_infer(const struct tuff_infer *infer, struct tuff_type
 {
     char a[128], b[128];
     const struct tuff_op *op = tuff_value_of(infer->graph, infer->in_values[0])->op;
-    if (op != &tuff_op_state && op != &tuff_op_param && op != &tuff_op_param_pack) {
+    if (op->kind != TUFF_KIND_STATE && op->kind != TUFF_KIND_PARAM && op->kind != TUFF_KIND_PARAM_PACK) {
         tuff_graph_fail(infer->graph, TUFF_ERR_USAGE, "assign: the target is a %s, not a state or parameter", op->name);
         return TUFF_ERR_USAGE;
     }
@@ -285,7 +322,7 @@ static double init_one(const struct tuff_leaf_attrs *attrs, double center, doubl
 
 static bool is_rng(const struct tuff_value *value)
 {
-    return value->op == &tuff_op_state && !strcmp(value->name, TUFF_RNG_STATE) && value->type.dtype == TUFF_I32 &&
+    return value->op->kind == TUFF_KIND_STATE && !strcmp(value->name, TUFF_RNG_STATE) && value->type.dtype == TUFF_I32 &&
            tuff_type_bytes(&value->type) == 12;
 }
 

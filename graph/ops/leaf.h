@@ -18,6 +18,8 @@ struct tuff_full_attrs {
     struct tuff_shape shape;
     double value;
 };
+/* One number for all elements? */
+bool tuff_is_full(const struct tuff_graph *g, tuff_val v, double *number);
 /* A parameter or state: its content is kept between runs. */
 bool tuff_is_kept(const struct tuff_value *value);
 /* Are these two leaves, of which either may be the pack of all parameters, the same memory in part? */

@@ -1,6 +1,7 @@
 /* matmul.c - batched matrix product with broadcast batch axes; each operand transposed or not. */
 #include "graph/ops/gemm.h"
 #include "graph/ops/runs.h"
+#include "graph/ops/view.h"
 
 #include <stddef.h>
 
@@ -192,6 +193,16 @@ tuff_val tuff_matmul(struct tuff_graph *g, tuff_val a, tuff_val b, struct tuff_m
             sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), { __VA_ARGS__ }                                           \
         }                                                                                                                   \
     }
+/* The kernels read either operand in either order. */
+static tuff_val simpler(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
+{
+    const struct attrs *attrs = value->attrs;
+    bool a = tuff_is_transpose(g, in[0]), b = tuff_is_transpose(g, in[1]);
+    struct tuff_matmul_params params = {(attrs->transpose_a != 0) != a, (attrs->transpose_b != 0) != b};
+    if (!a && !b) return 0;
+    return tuff_matmul(g, a ? tuff_value_of(g, in[0])->in[0] : in[0], b ? tuff_value_of(g, in[1])->in[0] : in[1], params);
+}
+
 static const struct tuff_case cases[] = {
     {"one", {T(1, 1), T(1, 1)}, 2, {0}, 0, &(struct attrs){0, 0}},
     {"column", {T(13, 1), T(1, 17)}, 2, {0}, 0, &(struct attrs){0, 0}},
@@ -232,6 +243,7 @@ const struct tuff_op tuff_op_matmul = {
     .attrs_bytes = sizeof(struct attrs),
     .infer = infer,
     .grad = grad,
+    .simpler = simpler,
     .lower = lower,
     .ref = ref,
     .terms = terms,

@@ -212,6 +212,7 @@ static const struct tuff_pw_row *add(struct tuff_graph *g, const char *name, con
         own->op[i].onnx = "";
         own->op[i].cases = NULL;
         own->op[i].case_count = 0;
+        own->op[i].row = (uint16_t)i;
         own->op[i].ref = NULL; /* nothing here evaluates text: such values are not folded */
         own->op[i].glsl = own->row.text[i];
         own->op[i].cost = (uint8_t)(strlen(text[i]) / 12 + 1);

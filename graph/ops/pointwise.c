@@ -1,12 +1,23 @@
 /* pointwise.c - the rows of pointwise.def as operators: result, derivative operators, double reference, builders.
  * A derivative is an operator of its own, gy * dy/da, over those of a, b and y that its text names. */
 #include "graph/ops/pointwise.h"
+#include "graph/emit_op.h"
+#include "graph/ops/leaf.h"
 #include "graph/pw_math.h"
 
 #include <ctype.h>
 
-/* Whole-number operands are allowed where the text means the same in both languages without a decimal literal. */
-enum row_flags { ROW_INTEGERS = 1, ROW_BOOL = 2 };
+/* What pointwise.def says of some rows below them; BOOL goes with PW2B. */
+enum known {
+    INTEGERS = 1,         /* takes whole numbers: the text means the same of them */
+    BOOL = 2,             /* the result is bool */
+    NEUTRAL_LEFT = 4,     /* the number as operand a gives b */
+    NEUTRAL_RIGHT = 8,    /* the number as operand b gives a */
+    NEUTRAL_NUMBERS = 16, /* p0 = the number and p1 = 0 give a */
+    INVOLUTION = 32,      /* twice gives a */
+    OF_POSITIVE = 64,     /* defined where a is positive, or continued there alone */
+    OF_NONZERO = 128      /* not defined where the last operand is 0 */
+};
 
 #define UNUSED_ARGUMENTS (void)a, (void)b, (void)y, (void)p0, (void)p1
 #define DEFINE_FN(name, text)                                                                                               \
@@ -31,6 +42,15 @@ enum row_id {
 };
 static const struct tuff_pw_row rows[ROW_COUNT];
 
+static const struct {
+    uint8_t what; /* enum known */
+    double number;
+} known[ROW_COUNT] = {
+#define TUFF_PW2B(name, onnx, y) [ROW_##name] = {BOOL, 0},
+#define TUFF_PW_KNOWN(name, what, number) [ROW_##name] = {what, number},
+#include "graph/ops/pointwise.def"
+};
+
 static const struct tuff_attr pw_attrs[] = {
     {"p0", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_pw_attrs, p0)},
     {"p1", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_pw_attrs, p1)},
@@ -39,23 +59,11 @@ static const struct tuff_attr pw_attrs[] = {
 /* Row and part (0 y, 1 da, 2 db) of an operator. */
 static const struct tuff_pw_row *row_of(const struct tuff_op *op, int *part)
 {
-    if (op->own) {
-        *part = op == op->own->op[0] ? 0 : op == op->own->op[1] ? 1 : 2;
-        return op->own;
-    }
-    for (int r = 0; r < ROW_COUNT; r++)
-        for (int p = 0; p < 3; p++)
-            if (rows[r].op[p] == op) return *part = p, &rows[r];
-    return NULL;
+    *part = op->row % 3;
+    return op->own ? op->own : &rows[op->row / 3];
 }
 
-uint32_t tuff_pw_number(const struct tuff_op *op, bool *derivative)
-{
-    int part = 0;
-    const struct tuff_pw_row *row = row_of(op, &part);
-    *derivative = part > 0;
-    return (uint32_t)(row - rows) * 3 + (uint32_t)part;
-}
+static uint32_t known_of(const struct tuff_op *op) { return op->own ? 0 : known[op->row / 3].what; }
 
 static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
 
@@ -69,9 +77,8 @@ bool tuff_pw_names(const char *text, const char *name)
 
 static tuff_status infer_pw(const struct tuff_infer *infer, struct tuff_type *out)
 {
-    int part = 0;
-    const struct tuff_pw_row *row = row_of(infer->op, &part);
     const struct tuff_type *first = NULL;
+    uint32_t what = known_of(infer->op);
     for (uint32_t i = 0; i < infer->in_count; i++) {
         const struct tuff_type *in = infer->in[i];
         if (!in) continue;
@@ -83,8 +90,8 @@ static tuff_status infer_pw(const struct tuff_infer *infer, struct tuff_type *ou
             return TUFF_ERR_SHAPE;
         }
         bool integer = in->dtype != TUFF_F32 && in->dtype != TUFF_F16;
-        bool compared = (row->flags & ROW_BOOL) != 0;
-        if ((integer && !(row->flags & ROW_INTEGERS) && !compared) ||
+        bool compared = (what & BOOL) != 0;
+        if ((integer && !(what & INTEGERS) && !compared) ||
             (integer != (first->dtype != TUFF_F32 && first->dtype != TUFF_F16))) {
             tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: does not take %s (with %s); cast first", infer->op->name,
                             tuff_dtype_name(in->dtype), tuff_dtype_name(first->dtype));
@@ -98,7 +105,7 @@ static tuff_status infer_pw(const struct tuff_infer *infer, struct tuff_type *ou
     *out = *first;
     if (out->dtype == TUFF_F16) out->dtype = TUFF_F32;
     if (out->dtype == TUFF_U8 || out->dtype == TUFF_BOOL) out->dtype = TUFF_I32;
-    if (row->flags & ROW_BOOL) out->dtype = TUFF_BOOL;
+    if (what & BOOL) out->dtype = TUFF_BOOL;
     return TUFF_OK;
 }
 
@@ -140,6 +147,61 @@ static void grad_pw(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin
     }
 }
 
+static tuff_val simpler_pw(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
+{
+    const struct tuff_pw_attrs *attrs = value->attrs;
+    uint32_t what = value->op->row % 3 ? 0 : known_of(value->op);
+    double c, number = what ? known[value->op->row / 3].number : 0;
+    if (what & NEUTRAL_NUMBERS && attrs->p0 == number && attrs->p1 == 0) return in[0];
+    if (what & INVOLUTION && tuff_value_of(g, in[0])->op == value->op) return tuff_value_of(g, in[0])->in[0];
+    if (what & NEUTRAL_RIGHT && tuff_is_full(g, in[1], &c) && c == number) return in[0];
+    if (what & NEUTRAL_LEFT && tuff_is_full(g, in[0], &c) && c == number) return in[1];
+    return 0;
+}
+
+/* The text in a scope where a, b, y, gy and the numbers have its names. */
+static const char *emit_pw(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
+{
+    struct tuff_text *t = tuff_emit_text(e);
+    const struct tuff_pw_attrs *attrs = value->attrs;
+    static const char letters[2][4] = {{'a', 'b', 0, 0}, {'g', 'a', 'b', 'y'}};
+    bool derivative = (value->op->traits & TUFF_DERIVATIVE) != 0, result_bool = value->type.dtype == TUFF_BOOL;
+    const char *in[4] = {0}, *text = value->op->glsl;
+    for (uint32_t i = 0; i < value->in_count; i++)
+        if (value->in[i]) in[i] = tuff_emit_value(e, value->in[i], coords);
+    const char *name = tuff_emit_name(e), *type = tuff_glsl_type(value->type.dtype);
+    tuff_text_add(t, "    %s %s; { ", type, name);
+    for (uint32_t i = 0; i < value->in_count; i++)
+        if (in[i]) {
+            const char *in_type = tuff_glsl_type(tuff_emit_dtype(e, value->in[i]));
+            tuff_text_add(t, "%s %c = %s; ", in_type, letters[derivative][i], in[i]);
+        }
+    char number[48];
+    if (tuff_pw_names(text, "p0")) tuff_text_add(t, "float p0 = %s; ", tuff_emit_literal(e, TUFF_F32, attrs->p0, number));
+    if (tuff_pw_names(text, "p1")) tuff_text_add(t, "float p1 = %s; ", tuff_emit_literal(e, TUFF_F32, attrs->p1, number));
+    if (!derivative && tuff_pw_names(text, "y")) tuff_emit_fail(e); /* rows say y only in derivatives */
+    if (derivative)
+        tuff_text_add(t, "%s = g * (%s); }\n", name, text);
+    else
+        tuff_text_add(t, result_bool ? "%s = int(%s); }\n" : "%s = %s; }\n", name, text);
+    return name;
+}
+
+static void plain_pw(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
+                     struct tuff_kernel_call *call)
+{
+    const struct tuff_pw_attrs *attrs = value->attrs;
+    bool derivative = (value->op->traits & TUFF_DERIVATIVE) != 0;
+    bool integers = !tuff_is_float(tuff_emit_dtype(e, value->in[0]));
+    tuff_plain_operands(e, value, coords);
+    call->file = derivative ? "plain_grad" : "plain_row";
+    if (derivative && integers) tuff_emit_fail(e); /* nobody asks: whole numbers have no gradients */
+    if (!derivative) tuff_call_define(call, "ROW_INT", integers);
+    tuff_plain_spec(e, TUFF_PLAIN_WHAT, value->op->row);
+    tuff_plain_spec(e, TUFF_PLAIN_NUMBER, tuff_register_bits(TUFF_F32, attrs->p0));
+    tuff_plain_spec(e, TUFF_PLAIN_NUMBER + 1, tuff_register_bits(TUFF_F32, attrs->p1));
+}
+
 /* Test operands: fresh shapes with odd sizes; the domain is the row's own, by its name in the harness. */
 static const struct tuff_pw_attrs case_attrs = {0.7, 1.3};
 #define T(...)                                                                                                              \
@@ -163,11 +225,12 @@ static const struct tuff_case cases2[] = {
     {"positive", {T(4099), T(4099)}, 2, {TUFF_DOMAIN_POSITIVE, TUFF_DOMAIN_NORMAL}, 0, &case_attrs},
 };
 
-#define ROW_OP(symbol, text_name, onnx_, arity, text, grad_, nondiff_, cases_)                                              \
+#define ROW_OP(symbol, text_name, onnx_, arity, text, grad_, nondiff_, cases_, row_, traits_)                               \
     const struct tuff_op symbol = {                                                                                         \
         .name = text_name,                                                                                                  \
         .onnx = onnx_,                                                                                                      \
         .class = TUFF_CLASS_INLINE,                                                                                         \
+        .traits = TUFF_KEEPS_ORDER | (traits_),                                                                             \
         .arity_min = arity,                                                                                                 \
         .arity_max = arity,                                                                                                 \
         .attrs = pw_attrs,                                                                                                  \
@@ -176,45 +239,45 @@ static const struct tuff_case cases2[] = {
         .infer = infer_pw,                                                                                                  \
         .grad = grad_,                                                                                                      \
         .nondiff = nondiff_,                                                                                                \
+        .simpler = simpler_pw,                                                                                              \
         .ref = ref_pw,                                                                                                      \
         .cases = cases_,                                                                                                    \
         .case_count = (cases_) == NULL ? 0                                                                                  \
                       : (arity) == 1   ? TUFF_COUNT(cases1)                                                                 \
                                        : TUFF_COUNT(cases2),                                                                  \
+        .emit = emit_pw,                                                                                                    \
+        .plain = plain_pw,                                                                                                  \
         .glsl = text,                                                                                                       \
+        .row = row_,                                                                                                        \
         .cost = sizeof(text) / 12 + 1,                                                                                      \
     };
 #define SECOND "second derivatives of pointwise rows are not built"
-#define ROW_DERIVATIVE(symbol, text_name, text) ROW_OP(symbol, text_name, "", 4, text, NULL, SECOND, NULL)
+#define ROW_Y(name, onnx, arity, y, grad, nondiff, cases)                                                                   \
+    ROW_OP(tuff_op_##name, #name, onnx, arity, y, grad, nondiff, cases, 3 * ROW_##name, 0)
+#define ROW_DERIVATIVE(symbol, text_name, text, row)                                                                        \
+    ROW_OP(symbol, text_name, "", 4, text, NULL, SECOND, NULL, row, TUFF_DERIVATIVE)
 #define TUFF_PW1(name, onnx, y, da)                                                                                         \
-    ROW_OP(tuff_op_##name, #name, onnx, 1, #y, grad_pw, NULL, cases1)                                                       \
-    ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da)
+    ROW_Y(name, onnx, 1, #y, grad_pw, NULL, cases1)                                                                         \
+    ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da, 3 * ROW_##name + 1)
 #define TUFF_PW1P(name, onnx, y, da) TUFF_PW1(name, onnx, y, da)
 #define TUFF_PW2(name, onnx, y, da, db)                                                                                     \
-    ROW_OP(tuff_op_##name, #name, onnx, 2, #y, grad_pw, NULL, cases2)                                                       \
-    ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da)                                                                   \
-    ROW_DERIVATIVE(tuff_op_##name##_db, #name "_db", #db)
-#define TUFF_PW2B(name, onnx, y) ROW_OP(tuff_op_##name, #name, onnx, 2, #y, NULL, "the result is bool", cases2)
+    ROW_Y(name, onnx, 2, #y, grad_pw, NULL, cases2)                                                                         \
+    ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da, 3 * ROW_##name + 1)                                               \
+    ROW_DERIVATIVE(tuff_op_##name##_db, #name "_db", #db, 3 * ROW_##name + 2)
+#define TUFF_PW2B(name, onnx, y) ROW_Y(name, onnx, 2, #y, NULL, "the result is bool", cases2)
 #include "graph/ops/pointwise.def"
 
 static const struct tuff_pw_row rows[ROW_COUNT] = {
 #define TUFF_PW1(name, onnx, y, da)                                                                                         \
-    {#name,                                                                                                                 \
-     {#y, #da, ""},                                                                                                         \
-     {fy_##name, fda_##name, NULL},                                                                                         \
-     {&tuff_op_##name, &tuff_op_##name##_da, NULL},                                                                         \
-     1,                                                                                                                     \
-     (ROW_##name == ROW_neg || ROW_##name == ROW_square) ? ROW_INTEGERS : 0},
-#define TUFF_PW1P(name, onnx, y, da)                                                                                        \
-    {#name, {#y, #da, ""}, {fy_##name, fda_##name, NULL}, {&tuff_op_##name, &tuff_op_##name##_da, NULL}, 1, 0},
+    {#name, {#y, #da, ""}, {fy_##name, fda_##name, NULL}, {&tuff_op_##name, &tuff_op_##name##_da, NULL}, 1},
+#define TUFF_PW1P(name, onnx, y, da) TUFF_PW1(name, onnx, y, da)
 #define TUFF_PW2(name, onnx, y, da, db)                                                                                     \
     {#name,                                                                                                                 \
      {#y, #da, #db},                                                                                                        \
      {fy_##name, fda_##name, fdb_##name},                                                                                   \
      {&tuff_op_##name, &tuff_op_##name##_da, &tuff_op_##name##_db},                                                         \
-     2,                                                                                                                     \
-     (ROW_##name == ROW_div || ROW_##name == ROW_pow) ? 0 : ROW_INTEGERS},
-#define TUFF_PW2B(name, onnx, y) {#name, {#y, "", ""}, {fy_##name, NULL, NULL}, {&tuff_op_##name, NULL, NULL}, 2, ROW_BOOL},
+     2},
+#define TUFF_PW2B(name, onnx, y) {#name, {#y, "", ""}, {fy_##name, NULL, NULL}, {&tuff_op_##name, NULL, NULL}, 2},
 #include "graph/ops/pointwise.def"
 };
 

@@ -14,7 +14,7 @@ struct tuff_pw_row {
     const char *text[3];                                                 /* y, da, db as GLSL */
     double (*fn[3])(double a, double b, double y, double p0, double p1); /* NULL in the app's own */
     const struct tuff_op *op[3];
-    uint8_t operands, flags;
+    uint8_t operands;
 };
 
 /* Row operators and their derivatives. */
@@ -26,9 +26,6 @@ struct tuff_pw_row {
 
 /* True when the row text uses the variable of this name: a, b, y, p0, p1. */
 bool tuff_pw_names(const char *text, const char *name);
-/* The number by which the plain_*.comp know a row operator: three times its place in pointwise.def, + 1 and 2 for derivatives
- * by a and b, which *derivative tells. */
-uint32_t tuff_pw_number(const struct tuff_op *op, bool *derivative);
 /* The app's own row of these texts, of one operand or two, made when it is new; NULL after a sticky failure: the text is wrong
  * (TUFF_ERR_USAGE), memory. */
 const struct tuff_pw_row *tuff_pw_own(struct tuff_graph *g, const struct tuff_pointwise_params *params, bool two);

@@ -1,5 +1,6 @@
 /* reduce.c - sums, extrema and their positions over any axes, running sums; each by kernels with a fixed order. */
 #include "graph/ops/gemm.h"
+#include "graph/ops/leaf.h"
 #include "graph/ops/view.h"
 
 #include <math.h>
@@ -73,6 +74,17 @@ static uint64_t reduced_count(const struct tuff_shape *shape, uint32_t axes)
     for (uint32_t i = 0; i < shape->rank; i++)
         if (axes >> i & 1) n *= shape->dim[i];
     return n;
+}
+
+/* Over axes of length 1 only, or of one number. */
+static tuff_val sum_simpler(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
+{
+    struct tuff_type from = tuff_type_of(g, in[0]);
+    uint64_t before = tuff_shape_count(&from.shape), after = tuff_shape_count(&value->type.shape);
+    double c;
+    if (tuff_is_full(g, in[0], &c) && value->type.dtype == TUFF_F32)
+        return tuff_full(g, TUFF_F32, value->type.shape, c * (double)(before / after));
+    return before == after && from.dtype == value->type.dtype ? tuff_reshape(g, in[0], value->type.shape) : 0;
 }
 
 static double reduce_terms(const struct tuff_value *value, const struct tuff_type *in_types)
@@ -209,7 +221,7 @@ static const struct tuff_case arg_cases[] = {
     CASE("rows", T(13, 257), 2, 1), CASE("columns", T(67, 13), 1, 0), CASE("middle", T(5, 129, 7), 2, 0),
     CASE("short", T(64, 10), 2, 0), CASE("fours", T(259, 12), 1, 0),  CASE("quads", T(3, 1032), 2, 0),
 };
-#define REDUCE_OP(symbol, text, onnx_, grad_, nondiff_, cases_)                                                             \
+#define REDUCE_OP(symbol, text, onnx_, grad_, nondiff_, cases_, simpler_)                                                   \
     const struct tuff_op symbol = {.name = text,                                                                            \
                                    .onnx = onnx_,                                                                           \
                                    .class = TUFF_CLASS_KERNEL,                                                              \
@@ -221,6 +233,7 @@ static const struct tuff_case arg_cases[] = {
                                    .infer = reduce_infer,                                                                   \
                                    .grad = grad_,                                                                           \
                                    .nondiff = nondiff_,                                                                     \
+                                   .simpler = simpler_,                                                                     \
                                    .lower = reduce_lower,                                                                   \
                                    .ref = reduce_ref,                                                                       \
                                    .terms = reduce_terms,                                                                   \
@@ -228,11 +241,11 @@ static const struct tuff_case arg_cases[] = {
                                    .case_count = TUFF_COUNT(cases_),                                                        \
                                    .inline_inputs = 1,                                                                      \
                                    .reduces = true}
-REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", sum_grad, NULL, reduce_cases);
-REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", extremum_grad, NULL, reduce_cases);
-REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", extremum_grad, NULL, reduce_cases);
-REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", NULL, "positions do not vary smoothly", arg_cases);
-REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", NULL, "positions do not vary smoothly", arg_cases);
+REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", sum_grad, NULL, reduce_cases, sum_simpler);
+REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", extremum_grad, NULL, reduce_cases, NULL);
+REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", extremum_grad, NULL, reduce_cases, NULL);
+REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", NULL, "positions do not vary smoothly", arg_cases, NULL);
+REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", NULL, "positions do not vary smoothly", arg_cases, NULL);
 
 static tuff_val add_reduce(struct tuff_graph *g, const struct tuff_op *op, tuff_val x, uint32_t axes, enum tuff_keep keep)
 {

@@ -1,4 +1,5 @@
 /* select.c - choosing and converting element by element: select, cast, detach (no gradient), copy (own memory). */
+#include "graph/emit_op.h"
 #include "graph/ops/pointwise.h"
 
 #include <math.h>
@@ -52,6 +53,22 @@ static void select_ref(const struct tuff_ref *ref)
         ref->out[i] = ref->in[0][i] != 0 ? ref->in[1][i] : ref->in[2][i];
 }
 
+static const char *select_emit(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
+{
+    const char *c = tuff_emit_value(e, value->in[0], coords), *a = tuff_emit_value(e, value->in[1], coords);
+    const char *b = tuff_emit_value(e, value->in[2], coords), *name = tuff_emit_name(e);
+    tuff_text_add(tuff_emit_text(e), "    %s %s = %s != 0 ? %s : %s;\n", tuff_glsl_type(value->type.dtype), name, c, a, b);
+    return name;
+}
+
+static void select_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
+                         struct tuff_kernel_call *call)
+{
+    (void)call;
+    tuff_plain_operands(e, value, coords);
+    tuff_plain_spec(e, TUFF_PLAIN_WHAT, TUFF_PLAIN_SELECT);
+}
+
 tuff_val tuff_select(struct tuff_graph *g, tuff_val c, tuff_val a, tuff_val b)
 {
     struct tuff_shape shape, sc = tuff_type_of(g, c).shape, sa = tuff_type_of(g, a).shape, sb = tuff_type_of(g, b).shape;
@@ -91,6 +108,7 @@ const struct tuff_op tuff_op_select = {
     .name = "select",
     .onnx = "Where",
     .class = TUFF_CLASS_INLINE,
+    .traits = TUFF_KEEPS_ORDER,
     .arity_min = 3,
     .arity_max = 3,
     .infer = select_infer,
@@ -99,6 +117,8 @@ const struct tuff_op tuff_op_select = {
     .cases = select_cases,
     .case_count = TUFF_COUNT(select_cases),
     .cost = 1,
+    .emit = select_emit,
+    .plain = select_plain,
 };
 
 /* ---- cast ----------------------------------------------------------------------------------------------------------------- */
@@ -151,6 +171,34 @@ static void cast_ref(const struct tuff_ref *ref)
     }
 }
 
+static const char *cast_emit(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
+{
+    enum tuff_dtype from = tuff_emit_dtype(e, value->in[0]), to = value->type.dtype;
+    const char *in = tuff_emit_value(e, value->in[0], coords), *name = tuff_emit_name(e);
+    struct tuff_text *t = tuff_emit_text(e);
+    if (to == TUFF_F16) /* rounds here, so that fused and stored values are the same */
+        tuff_text_add(t, "    float %s = tuff_round_half(float(%s));\n", name, in);
+    else if (to == TUFF_F32)
+        tuff_text_add(t, "    float %s = float(%s);\n", name, in);
+    else if (to == TUFF_BOOL)
+        tuff_text_add(t, "    int %s = int(%s != %s);\n", name, in, tuff_is_float(from) ? "0.0" : "0");
+    else if (tuff_is_float(from))
+        tuff_text_add(t, "    int %s = %s(%s);\n", name, to == TUFF_U8 ? "tuff_to_u8" : "tuff_to_int", in);
+    else if (to == TUFF_U8)
+        tuff_text_add(t, "    int %s = clamp(%s, 0, 255);\n", name, in);
+    else
+        tuff_text_add(t, "    int %s = %s;\n", name, in);
+    return name;
+}
+
+static void cast_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
+                       struct tuff_kernel_call *call)
+{
+    (void)call;
+    tuff_plain_operands(e, value, coords);
+    tuff_plain_spec(e, TUFF_PLAIN_WHAT, TUFF_PLAIN_CAST);
+}
+
 tuff_val tuff_cast(struct tuff_graph *g, tuff_val a, enum tuff_dtype dtype)
 {
     struct cast_attrs attrs = {(int32_t)dtype};
@@ -168,6 +216,7 @@ const struct tuff_op tuff_op_cast = {
     .name = "cast",
     .onnx = "Cast",
     .class = TUFF_CLASS_INLINE,
+    .traits = TUFF_KEEPS_ORDER,
     .arity_min = 1,
     .arity_max = 1,
     .attrs = cast_attr,
@@ -179,29 +228,48 @@ const struct tuff_op tuff_op_cast = {
     .cases = cast_cases,
     .case_count = TUFF_COUNT(cast_cases),
     .cost = 1,
+    .emit = cast_emit,
+    .plain = cast_plain,
 };
 
 /* ---- detach, copy --------------------------------------------------------------------------------------------------------- */
 
 tuff_val tuff_detach(struct tuff_graph *g, tuff_val x) { return tuff_graph_add(g, &tuff_op_detach, &x, 1, NULL); }
 
+static void same_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
+                     struct tuff_coords *inner)
+{
+    (void)e, (void)value;
+    *inner = *coords;
+}
+
+static tuff_val detach_simpler(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
+{
+    (void)g, (void)value;
+    return in[0]; /* gradients are there when plans are made */
+}
+
 static const struct tuff_case same_cases[] = {{"odd", {T(3, 5, 7)}, 1, {0}, 0, NULL}};
 const struct tuff_op tuff_op_detach = {
     .name = "detach",
     .onnx = "Identity",
     .class = TUFF_CLASS_INLINE,
+    .traits = TUFF_KEEPS_ORDER | TUFF_KEEPS_MEMORY,
     .arity_min = 1,
     .arity_max = 1,
     .infer = same_infer,
     .nondiff = "stops gradients by definition",
+    .simpler = detach_simpler,
     .ref = same_ref,
     .cases = same_cases,
     .case_count = TUFF_COUNT(same_cases),
+    .map = same_map,
 };
 const struct tuff_op tuff_op_copy = {
     .name = "copy",
     .onnx = "",
     .class = TUFF_CLASS_INLINE,
+    .traits = TUFF_KEEPS_ORDER | TUFF_OWNS_MEMORY,
     .arity_min = 1,
     .arity_max = 1,
     .infer = same_infer,
@@ -209,4 +277,5 @@ const struct tuff_op tuff_op_copy = {
     .ref = same_ref,
     .cases = same_cases,
     .case_count = TUFF_COUNT(same_cases),
+    .map = same_map,
 };

@@ -1,6 +1,7 @@
 /* view.c - operators that only move elements: reshape, permute, slice, expand, pad, concat. They cost nothing where a
- * consumer can read through them: the GLSL writer turns each into an index map. */
+ * consumer can read through them, by their index maps. */
 #include "graph/ops/view.h"
+#include "graph/emit_op.h"
 
 #include <stdio.h>
 
@@ -102,6 +103,21 @@ tuff_val tuff_reshape(struct tuff_graph *g, tuff_val x, struct tuff_shape shape)
             sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
         }                                                                                                                   \
     }
+static void reshape_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
+                        struct tuff_coords *inner)
+{
+    struct tuff_index flat = tuff_coords_flat(e, coords, &value->type.shape);
+    *inner = tuff_coords_of_flat(e, &flat, tuff_emit_shape(e, value->in[0]));
+}
+
+/* Of a chain the last one alone. */
+static tuff_val reshape_simpler(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
+{
+    tuff_val from = in[0];
+    while (tuff_value_of(g, from)->op == value->op) from = tuff_value_of(g, from)->in[0];
+    return tuff_reshape(g, from, value->type.shape);
+}
+
 static const struct tuff_case reshape_cases[] = {
     {"merge", {T(3, 5, 7)}, 1, {0}, 0, &(struct shape_attrs)S(15, 7)},
     {"split", {T(6, 35)}, 1, {0}, 0, &(struct shape_attrs)S(2, 3, 5, 7)},
@@ -111,6 +127,7 @@ const struct tuff_op tuff_op_reshape = {
     .name = "reshape",
     .onnx = view_onnx_none,
     .class = TUFF_CLASS_INLINE,
+    .traits = TUFF_KEEPS_ORDER | TUFF_KEEPS_MEMORY,
     .arity_min = 1,
     .arity_max = 1,
     .attrs = shape_attr,
@@ -118,9 +135,11 @@ const struct tuff_op tuff_op_reshape = {
     .attrs_bytes = sizeof(struct shape_attrs),
     .infer = reshape_infer,
     .grad = reshape_grad,
+    .simpler = reshape_simpler,
     .ref = copy_ref,
     .cases = reshape_cases,
     .case_count = TUFF_COUNT(reshape_cases),
+    .map = reshape_map,
 };
 
 tuff_val tuff_flatten(struct tuff_graph *g, tuff_val x)
@@ -199,6 +218,36 @@ tuff_val tuff_transpose(struct tuff_graph *g, tuff_val x)
     return tuff_permute(g, x, order);
 }
 
+bool tuff_is_transpose(const struct tuff_graph *g, tuff_val v)
+{
+    const struct tuff_value *value = tuff_value_of(g, v);
+    const struct tuff_permute_attrs *p = value->attrs;
+    uint32_t rank = value->type.shape.rank;
+    if (value->op != &tuff_op_permute || rank < 2) return false;
+    for (uint32_t i = 0; i < rank; i++)
+        if (p->order[i] != (i + 2 == rank ? rank - 1 : i + 1 == rank ? rank - 2 : i)) return false;
+    return true;
+}
+
+static void permute_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
+                        struct tuff_coords *inner)
+{
+    const struct tuff_permute_attrs *attrs = value->attrs;
+    (void)e;
+    *inner = (struct tuff_coords){.rank = coords->rank};
+    for (uint32_t i = 0; i < coords->rank; i++) inner->at[attrs->order[i]] = coords->at[i];
+}
+
+static tuff_val permute_simpler(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
+{
+    const struct tuff_value *from = tuff_value_of(g, in[0]);
+    const struct tuff_permute_attrs *outer = value->attrs, *inner = from->attrs;
+    uint32_t order[TUFF_MAX_RANK];
+    if (from->op != value->op) return 0;
+    for (uint32_t i = 0; i < value->type.shape.rank; i++) order[i] = inner->order[outer->order[i]];
+    return tuff_permute(g, from->in[0], order);
+}
+
 static const struct tuff_case permute_cases[] = {
     {"two", {T(61, 67)}, 1, {0}, 0, &(struct tuff_permute_attrs){{1, 0}}},
     {"three", {T(3, 5, 7)}, 1, {0}, 0, &(struct tuff_permute_attrs){{2, 0, 1}}},
@@ -213,6 +262,7 @@ const struct tuff_op tuff_op_permute = {
     .name = "permute",
     .onnx = "Transpose",
     .class = TUFF_CLASS_INLINE,
+    .traits = TUFF_KEEPS_STRIDES,
     .arity_min = 1,
     .arity_max = 1,
     .attrs = permute_attr,
@@ -220,9 +270,11 @@ const struct tuff_op tuff_op_permute = {
     .attrs_bytes = sizeof(struct tuff_permute_attrs),
     .infer = permute_infer,
     .grad = permute_grad,
+    .simpler = permute_simpler,
     .ref = permute_ref,
     .cases = permute_cases,
     .case_count = TUFF_COUNT(permute_cases),
+    .map = permute_map,
 };
 
 /* ---- slice ---------------------------------------------------------------------------------------------------------------- */
@@ -307,6 +359,34 @@ tuff_val tuff_slice(struct tuff_graph *g, tuff_val x, const uint32_t *start, con
     return x && whole ? x : tuff_graph_add(g, &tuff_op_slice, &x, 1, &attrs);
 }
 
+static void slice_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
+                      struct tuff_coords *inner)
+{
+    const struct tuff_slice_attrs *attrs = value->attrs;
+    *inner = (struct tuff_coords){.rank = coords->rank};
+    for (uint32_t i = 0; i < coords->rank; i++) {
+        tuff_index_add(e, &inner->at[i], &coords->at[i], attrs->step[i]);
+        inner->at[i].constant += attrs->start[i];
+    }
+}
+
+/* A slice of the outermost axis that has more than one place lies in its operand as it is. */
+static bool slice_offset(const struct tuff_value *value, const struct tuff_shape *in, uint64_t *offset)
+{
+    const struct tuff_slice_attrs *attrs = value->attrs;
+    uint64_t strides[TUFF_MAX_RANK];
+    bool inner = false; /* an axis of more than one place lies outside */
+    tuff_strides(in, strides);
+    *offset = 0;
+    for (uint32_t i = 0; i < in->rank; i++) {
+        if (attrs->size[i] > 1 && attrs->step[i] != 1) return false;
+        if (inner && attrs->size[i] != in->dim[i]) return false;
+        inner = inner || attrs->size[i] > 1;
+        *offset += attrs->start[i] * strides[i];
+    }
+    return true;
+}
+
 static const struct tuff_case slice_cases[] = {
     {"rows", {T(8, 5)}, 1, {0}, 0, &(struct tuff_slice_attrs){{2, 0}, {1, 1}, {5, 5}}},
     {"steps", {T(9, 7, 5)}, 1, {0}, 0, &(struct tuff_slice_attrs){{1, 0, 4}, {3, 2, 1}, {3, 4, 1}}},
@@ -319,6 +399,7 @@ const struct tuff_op tuff_op_slice = {
     .name = "slice",
     .onnx = view_onnx_none,
     .class = TUFF_CLASS_INLINE,
+    .traits = TUFF_KEEPS_STRIDES | TUFF_KEEPS_MEMORY,
     .arity_min = 1,
     .arity_max = 1,
     .attrs = slice_attr,
@@ -329,6 +410,8 @@ const struct tuff_op tuff_op_slice = {
     .ref = slice_ref,
     .cases = slice_cases,
     .case_count = TUFF_COUNT(slice_cases),
+    .map = slice_map,
+    .offset = slice_offset,
 };
 
 /* ---- expand --------------------------------------------------------------------------------------------------------------- */
@@ -369,6 +452,15 @@ static void expand_ref(const struct tuff_ref *ref)
     }
 }
 
+static void expand_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
+                       struct tuff_coords *inner)
+{
+    const struct tuff_shape *in = tuff_emit_shape(e, value->in[0]);
+    *inner = (struct tuff_coords){.rank = in->rank};
+    for (uint32_t i = 0; i < in->rank; i++)
+        if (in->dim[i] > 1) inner->at[i] = coords->at[coords->rank - in->rank + i];
+}
+
 tuff_val tuff_expand(struct tuff_graph *g, tuff_val x, struct tuff_shape shape)
 {
     struct tuff_shape old = tuff_type_of(g, x).shape;
@@ -396,6 +488,7 @@ const struct tuff_op tuff_op_expand = {
     .name = "expand",
     .onnx = view_onnx_none,
     .class = TUFF_CLASS_INLINE,
+    .traits = TUFF_KEEPS_STRIDES,
     .arity_min = 1,
     .arity_max = 1,
     .attrs = shape_attr,
@@ -406,6 +499,7 @@ const struct tuff_op tuff_op_expand = {
     .ref = expand_ref,
     .cases = expand_cases,
     .case_count = TUFF_COUNT(expand_cases),
+    .map = expand_map,
 };
 
 /* ---- pad ------------------------------------------------------------------------------------------------------------------ */
@@ -466,6 +560,71 @@ tuff_val tuff_pad(struct tuff_graph *g, tuff_val x, const uint32_t *before, cons
     return add_pad(g, x, &attrs);
 }
 
+static const char *pad_emit(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
+{
+    struct tuff_text *t = tuff_emit_text(e);
+    const struct tuff_pad_attrs *attrs = value->attrs;
+    const struct tuff_shape *in = tuff_emit_shape(e, value->in[0]);
+    struct tuff_coords inner = {.rank = coords->rank};
+    struct tuff_text condition;
+    char number[48];
+    tuff_text_init(&condition, t->context);
+    for (uint32_t i = 0; i < coords->rank; i++) {
+        inner.at[i] = coords->at[i];
+        if (!(attrs->before[i] | attrs->after[i] | attrs->interior[i])) continue;
+        struct tuff_index shifted = coords->at[i];
+        shifted.constant -= attrs->before[i]; /* wraps below zero, and fails the comparison */
+        shifted = tuff_index_variable(e, &shifted, (uint64_t)(in->dim[i] - 1) * (attrs->interior[i] + 1) + 1);
+        const char *name = tuff_index_name(e, &shifted);
+        uint32_t length = (in->dim[i] - 1) * (attrs->interior[i] + 1) + 1;
+        tuff_text_add(&condition, "%s%s < %s", condition.length ? " && " : "", name, tuff_emit_number(e, length, number));
+        if (attrs->interior[i]) {
+            tuff_text_add(&condition, " && %s %% %s == 0u", name, tuff_emit_number(e, attrs->interior[i] + 1, number));
+            shifted.term[0].div = attrs->interior[i] + 1;
+        }
+        inner.at[i] = shifted;
+    }
+    const char *name = tuff_emit_name(e), *type = tuff_glsl_type(value->type.dtype);
+    tuff_text_add(t, "    %s %s = %s; if (%s) {\n", type, name,
+                  tuff_emit_literal(e, value->type.dtype, attrs->value, number), condition.data ? condition.data : "true");
+    uint32_t mark = tuff_emit_open(e);
+    tuff_text_add(t, "    %s = %s; }\n", name, tuff_emit_value(e, value->in[0], &inner));
+    tuff_emit_close(e, mark);
+    if (condition.failed) tuff_emit_fail(e);
+    tuff_text_finish(&condition);
+    return name;
+}
+
+static void pad_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *at,
+                      struct tuff_kernel_call *call)
+{
+    const struct tuff_pad_attrs *attrs = value->attrs;
+    const struct tuff_shape *x = tuff_emit_shape(e, value->in[0]);
+    struct tuff_coords inner = {.rank = x->rank};
+    uint32_t base[TUFF_MAX_RANK] = {0};
+    (void)call;
+    for (uint32_t i = 0; i < x->rank; i++) {
+        inner.at[i] = at->at[i];
+        if (!(attrs->before[i] | attrs->after[i] | attrs->interior[i])) continue;
+        base[i] = tuff_emit_base(e, "padded", x->dim[i]);
+        inner.at[i] = tuff_index_base(base[i]);
+    }
+    struct tuff_index from = tuff_plain_operand(e, 0, value->in[0], &inner);
+    tuff_plain_spec(e, TUFF_PLAIN_WHAT, TUFF_PLAIN_PAD_WITH);
+    tuff_plain_spec(e, TUFF_PLAIN_NUMBER, tuff_register_bits(value->type.dtype, attrs->value));
+    for (uint32_t i = 0; i < x->rank; i++) {
+        uint32_t id = TUFF_PLAIN_PAD + TUFF_PLAIN_PAD_STEP * i, step = attrs->interior[i] + 1;
+        if (!base[i]) continue;
+        const struct tuff_index *c = &at->at[i]; /* one digit of the element's number, none where the axis has one place */
+        tuff_plain_spec(e, id, c->count ? c->term[0].div : 1);
+        tuff_plain_spec(e, id + 1, c->count ? c->term[0].mod : 1);
+        tuff_plain_spec(e, id + 2, attrs->before[i]);
+        tuff_plain_spec(e, id + 3, (x->dim[i] - 1) * step + 1);
+        tuff_plain_spec(e, id + 4, step);
+        tuff_plain_spec(e, id + 5, tuff_plain_stride(&from, base[i]));
+    }
+}
+
 static const struct tuff_case pad_cases[] = {
     {"value", {T(5, 7)}, 1, {0}, 0, &(struct tuff_pad_attrs){{2, 3}, {0, 1}, {0}, 1.5}},
     {"picture", {T(2, 3, 5, 7)}, 1, {0}, 0, &(struct tuff_pad_attrs){{0, 0, 1, 2}, {0, 0, 2, 3}, {0}, 0.0}},
@@ -486,6 +645,8 @@ const struct tuff_op tuff_op_pad = {
     .cases = pad_cases,
     .case_count = TUFF_COUNT(pad_cases),
     .cost = 6,
+    .emit = pad_emit,
+    .plain = pad_plain,
 };
 
 /* ---- concat --------------------------------------------------------------------------------------------------------------- */
@@ -552,6 +713,56 @@ tuff_val tuff_concat(struct tuff_graph *g, const tuff_val *x, uint32_t count, in
     return count == 1 ? x[0] : tuff_graph_add(g, &tuff_op_concat, x, count, &attrs);
 }
 
+static const char *concat_emit(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
+{
+    struct tuff_text *t = tuff_emit_text(e);
+    uint32_t axis = (uint32_t)((const struct tuff_axis_attrs *)value->attrs)->axis, from = 0;
+    const char *name = tuff_emit_name(e);
+    struct tuff_index along = tuff_index_variable(e, &coords->at[axis], value->type.shape.dim[axis]);
+    const char *at = tuff_index_name(e, &along);
+    char number[16];
+    tuff_text_add(t, "    %s %s;\n", tuff_glsl_type(value->type.dtype), name);
+    for (uint32_t k = 0; k < value->in_count; k++) {
+        uint32_t dim = tuff_emit_shape(e, value->in[k])->dim[axis];
+        if (k + 1 < value->in_count)
+            tuff_text_add(t, "    if (%s < %s) {\n", at, tuff_emit_number(e, from + dim, number));
+        else
+            tuff_text_add(t, "    {\n");
+        uint32_t mark = tuff_emit_open(e);
+        struct tuff_index part = coords->at[axis];
+        part.constant -= from;
+        if (dim == 1) part = (struct tuff_index){.count = 0};
+        struct tuff_coords inner = tuff_coords_with(coords, axis, &part);
+        tuff_text_add(t, "    %s = %s; }\n", name, tuff_emit_value(e, value->in[k], &inner));
+        tuff_emit_close(e, mark);
+        if (k + 1 < value->in_count) tuff_text_add(t, "    else\n");
+        from += dim;
+    }
+    return name;
+}
+
+static void concat_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *at,
+                         struct tuff_kernel_call *call)
+{
+    uint32_t axis = (uint32_t)((const struct tuff_axis_attrs *)value->attrs)->axis, end = 0;
+    const struct tuff_index *along = &at->at[axis];
+    (void)call;
+    for (uint32_t k = 0; k < value->in_count; k++) {
+        struct tuff_index part = *along;
+        part.constant -= end;
+        struct tuff_coords inner = tuff_coords_with(at, axis, &part);
+        tuff_plain_operand(e, k, value->in[k], &inner);
+        end += tuff_emit_shape(e, value->in[k])->dim[axis];
+        if (k + 1 < value->in_count) tuff_plain_spec(e, TUFF_PLAIN_NUMBER + 2 + k, end);
+    }
+    for (uint32_t k = value->in_count - 1; k < TUFF_PLAIN_OPERANDS - 1;
+         k++) /* the last one, once for each that is left out */
+        tuff_plain_spec(e, TUFF_PLAIN_NUMBER + 2 + k, k + 1 == value->in_count ? UINT32_MAX : 0);
+    tuff_plain_spec(e, TUFF_PLAIN_WHAT, TUFF_PLAIN_CONCAT);
+    tuff_plain_spec(e, TUFF_PLAIN_NUMBER, along->count ? along->term[0].div : 1);
+    tuff_plain_spec(e, TUFF_PLAIN_NUMBER + 1, along->count ? along->term[0].mod : 1);
+}
+
 static const struct tuff_case concat_cases[] = {
     {"first", {T(3, 5), T(4, 5)}, 2, {0}, 0, &(struct tuff_axis_attrs){0}},
     {"middle", {T(2, 3, 5), T(2, 1, 5), T(2, 4, 5)}, 3, {0}, 0, &(struct tuff_axis_attrs){1}},
@@ -563,6 +774,7 @@ const struct tuff_op tuff_op_concat = {
     .name = "concat",
     .onnx = "Concat",
     .class = TUFF_CLASS_INLINE,
+    .traits = TUFF_TAKES_PARTS,
     .arity_min = 1,
     .arity_max = 255,
     .attrs = axis_attr,
@@ -574,4 +786,6 @@ const struct tuff_op tuff_op_concat = {
     .cases = concat_cases,
     .case_count = TUFF_COUNT(concat_cases),
     .cost = 6,
+    .emit = concat_emit,
+    .plain = concat_plain,
 };

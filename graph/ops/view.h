@@ -28,4 +28,7 @@ struct tuff_reduce_attrs {
 /* Row-major strides in elements. */
 void tuff_strides(const struct tuff_shape *shape, uint64_t *strides);
 
+/* Swaps the last two axes alone. */
+bool tuff_is_transpose(const struct tuff_graph *g, tuff_val v);
+
 #endif

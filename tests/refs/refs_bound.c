@@ -49,7 +49,7 @@ struct refs_eval {
 
 static bool is_leaf(const struct tuff_value *v)
 {
-    return v->op == &tuff_op_input || v->op == &tuff_op_param || v->op == &tuff_op_state;
+    return v->op->kind == TUFF_KIND_INPUT || v->op->kind == TUFF_KIND_PARAM || v->op->kind == TUFF_KIND_STATE;
 }
 static size_t size_of(const struct tuff_value *v) { return (size_t)tuff_shape_count(&v->type.shape); }
 
@@ -266,7 +266,7 @@ static void store(struct refs_eval *e, int copy, tuff_val target, const double *
 {
     const struct tuff_value *value = &e->g->values[target];
     uint64_t at = 0;
-    if (value->op != &tuff_op_param_pack) {
+    if (value->op->kind != TUFF_KIND_PARAM_PACK) {
         memcpy(e->data[copy][target], from, size_of(value) * sizeof *from);
         return;
     }
@@ -280,7 +280,7 @@ void refs_eval_assign(struct refs_eval *e, const tuff_val *outputs, uint32_t cou
 {
     for (uint32_t i = 0; i < count; i++) {
         const struct tuff_value *value = &e->g->values[outputs[i]];
-        if (value->op != &tuff_op_assign) continue;
+        if (value->op->class != TUFF_CLASS_ASSIGN) continue;
         for (int k = 0; k < COPIES; k++) store(e, k, value->in[0], e->data[k][outputs[i]]);
     }
 }

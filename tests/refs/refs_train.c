@@ -85,7 +85,7 @@ static bool compile(struct run *r, tuff_val loss, const struct tuff_optimizer_pa
     if (!good(r, tuff_session_compile(r->session, &compile, &r->x, &r->error))) return false;
     r->e = refs_eval_create(r->g);
     for (tuff_val v = 1; v < r->g->count; v++)
-        if (r->g->values[v].op == &tuff_op_param || r->g->values[v].op == &tuff_op_state) start_leaf(r, v);
+        if (r->g->values[v].op->kind == TUFF_KIND_PARAM || r->g->values[v].op->kind == TUFF_KIND_STATE) start_leaf(r, v);
     return true;
 }
 
