@@ -57,9 +57,14 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_create(struct tuff_device *dev
                                                          struct tuff_program **program, struct tuff_error *error);
 /* Waits for its last run. NULL is legal. */
 TUFF_API void tuff_program_destroy(struct tuff_program *program);
-/* Submits one run; *ticket (may be NULL) can be waited for. Errors: DEVICE_LOST, DRIVER. */
+/* Submits one run; *ticket (may be NULL) can be waited for. A run is cut into submissions that no watchdog minds, first by what its
+ * launches are believed to cost, then by what they took: the first run is waited for. Errors: DEVICE_LOST, DRIVER, CANCELLED. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_submit(struct tuff_program *program, uint64_t *ticket,
                                                          struct tuff_error *error);
+/* Runs from now on look at cancel between their submissions, NULL: never again. A run that is cancelled has ended when
+ * tuff_program_submit says TUFF_ERR_CANCELLED, and what it writes is partly written. A long run is then submitted as it
+ * proceeds, so that the call returns when its last two submissions are left. cancel is borrowed until the next call. */
+TUFF_API void tuff_program_watch(struct tuff_program *program, const struct tuff_cancel *cancel);
 
 struct tuff_launch_time {
     const char *label;         /* borrowed from the program */

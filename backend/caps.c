@@ -244,6 +244,19 @@ static enum tuff_device_kind kind_of(VkPhysicalDeviceType type)
     }
 }
 
+/* Far below what such devices reach, so that a slow one's first submissions are short; a software device has no watchdog, but
+ * those who cancel do not wait there either. */
+static void guess_pace(struct tuff_caps *caps)
+{
+    static const uint64_t giga[][2] = {[TUFF_DEVICE_OTHER] = {2, 1},
+                                       [TUFF_DEVICE_DISCRETE] = {200, 20},
+                                       [TUFF_DEVICE_INTEGRATED] = {5, 2},
+                                       [TUFF_DEVICE_VIRTUAL] = {5, 2},
+                                       [TUFF_DEVICE_SOFTWARE] = {4, 2}};
+    caps->flops_per_second = giga[caps->kind][0] * 1000000000;
+    caps->bytes_per_second = giga[caps->kind][1] * 1000000000;
+}
+
 static void copy_limits(struct tuff_caps *caps, const VkPhysicalDeviceProperties *properties)
 {
     const VkPhysicalDeviceLimits *limits = &properties->limits;
@@ -254,6 +267,7 @@ static void copy_limits(struct tuff_caps *caps, const VkPhysicalDeviceProperties
     caps->device_id = properties->deviceID;
     caps->api_version = properties->apiVersion;
     caps->kind = kind_of(properties->deviceType);
+    guess_pace(caps);
     caps->max_workgroup_invocations = limits->maxComputeWorkGroupInvocations;
     memcpy(caps->max_workgroup_size, limits->maxComputeWorkGroupSize, sizeof caps->max_workgroup_size);
     memcpy(caps->max_workgroup_count, limits->maxComputeWorkGroupCount, sizeof caps->max_workgroup_count);

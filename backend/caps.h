@@ -55,6 +55,9 @@ struct tuff_caps {
         uint64_t bytes, budget_bytes, used_bytes; /* budget 0: unknown */
         bool device_local;
     } heaps[16];
+    /* What work of any kind can count on at least, a guess by the kind of device: the first run of a program is cut into
+     * submissions by it, later ones by what that one took. */
+    uint64_t flops_per_second, bytes_per_second;
     uint32_t driver_rows;    /* bit i: row i of the table of known drivers (tuff_driver_row) applies */
     uint32_t driver_effects; /* enum tuff_driver_effect, of these rows */
     enum tuff_tiles tiles;   /* as a device that was created has it; a list knows only option and file */

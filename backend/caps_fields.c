@@ -42,6 +42,8 @@ static const struct tuff_caps_field fields[] = {
     FIELD(texel_alignment, "texel alignment, bytes", TUFF_FIELD_U32),
     FIELD(max_allocation_bytes, "one allocation, bytes", TUFF_FIELD_U64),
     FIELD(max_allocation_count, "allocations", TUFF_FIELD_U32),
+    FIELD(flops_per_second, "FLOP/s to count on", TUFF_FIELD_U64),
+    FIELD(bytes_per_second, "bytes/s to count on", TUFF_FIELD_U64),
 };
 
 bool tuff_caps_field(uint32_t index, struct tuff_caps_field *field)

@@ -92,6 +92,8 @@ static const struct {
     {"allocation", offsetof(struct tuff_caps, max_allocation_bytes), true, false},
     {"allocations", offsetof(struct tuff_caps, max_allocation_count), false, false},
     {"texels", offsetof(struct tuff_caps, max_texels), false, false},
+    {"flops", offsetof(struct tuff_caps, flops_per_second), true, false},
+    {"bandwidth", offsetof(struct tuff_caps, bytes_per_second), true, false},
     {"alignment", offsetof(struct tuff_caps, storage_alignment), false, true},
 };
 static const struct {

@@ -264,6 +264,7 @@ static tuff_status prepare(struct tuff_device *device, const struct tuff_plan *p
     }
     tuff_device_name_object(device, VK_OBJECT_TYPE_SHADER_MODULE, TUFF_HANDLE(job->module), kernel->file);
     job->info = (VkComputePipelineCreateInfo){.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+                                              .flags = want->parts ? VK_PIPELINE_CREATE_DISPATCH_BASE : 0,
                                               .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                                                         .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                                                         .module = job->module,
@@ -335,7 +336,7 @@ static void make_key(const struct tuff_plan *plan, const struct tuff_module *mod
                      uint64_t key[2])
 {
     const struct tuff_plan_kernel *kernel = &plan->kernels[want->kernel];
-    const uint32_t shape[4] = {want->binding_count, want->push_bytes, module->full_subgroups, want->texels};
+    const uint32_t shape[] = {want->binding_count, want->push_bytes, module->full_subgroups, want->texels, want->parts};
     for (uint64_t i = 0; i < 2; i++) {
         key[i] = tuff_hash(i * UINT64_C(0x9e3779b97f4a7c15), module->spirv, module->words * sizeof *module->spirv);
         key[i] = tuff_hash(key[i], plan->specs + kernel->spec_first, kernel->spec_count * sizeof *plan->specs);

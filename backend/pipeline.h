@@ -25,13 +25,14 @@ struct tuff_pipeline {
 /* What a program wants: a kernel of the plan with the bindings and push bytes of its launches. */
 struct tuff_pipeline_want {
     uint32_t kernel, binding_count, push_bytes, texels;
+    bool parts;                     /* may be dispatched in parts */
     struct tuff_pipeline *pipeline; /* [retained] the answer */
 };
 
 static inline VkDescriptorType tuff_descriptor_type(uint32_t texels, uint32_t binding)
 {
     return binding < TUFF_MOST_TEXELS && texels >> binding & 1 ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
-                                                 : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+                                                               : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
 }
 
 /* SPIR-V of one kernel of a plan. */

@@ -149,6 +149,17 @@ uint32_t tuff_plan_add_launch(struct tuff_plan *plan, const struct tuff_plan_lau
     return plan->launch_count++;
 }
 
+uint64_t tuff_launch_bytes(const struct tuff_plan *plan, const struct tuff_plan_launch *launch)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < launch->binding_count; i++) {
+        const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
+        if (binding->access & TUFF_READ) bytes += tuff_binding_reads(binding);
+        if (binding->access & TUFF_WRITE) bytes += binding->bytes;
+    }
+    return bytes;
+}
+
 uint32_t tuff_launch_texels(const struct tuff_plan *plan, const struct tuff_plan_launch *launch)
 {
     uint32_t mask = 0;
@@ -373,7 +384,7 @@ static uint64_t hash_words(uint64_t hash, const uint64_t *words, size_t count)
 static uint64_t hash_launch(const struct tuff_plan *plan, uint64_t hash, const struct tuff_plan_launch *launch)
 {
     hash = tuff_hash_text(hash, launch->label);
-    hash = HASH(hash, launch->kernel, launch->groups[0], launch->groups[1], launch->groups[2], launch->barrier, launch->cut,
+    hash = HASH(hash, launch->kernel, launch->groups[0], launch->groups[1], launch->groups[2], launch->barrier,
                 launch->flops, launch->binding_count, launch->push_count);
     for (uint32_t i = 0; i < launch->binding_count; i++) {
         const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];

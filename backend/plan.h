@@ -70,8 +70,8 @@ struct tuff_plan_launch {
     uint32_t binding_first, binding_count;
     uint32_t push_first, push_count; /* words; declared by the kernel file as its push constant block */
     uint32_t groups[3];              /* workgroup counts */
-    bool barrier;   /* memory barrier before: all earlier shader writes and reads happen before this launch */
-    bool cut;       /* a submission may end after this launch (long work) */
+    bool barrier; /* memory barrier before: all earlier shader writes and reads happen before this launch */
+    /* Its cost: with the bytes of its bindings (tuff_launch_bytes) what a program cuts submissions by. */
     uint64_t flops; /* multiply and add count as two; 0: not counted */
     const char
         *note; /* static text or [arena]: why it is slower than it could be; NULL. In no text and no hash of the plan */
@@ -112,10 +112,17 @@ static inline uint64_t tuff_binding_reads(const struct tuff_plan_binding *bindin
     return binding->few ? binding->few : binding->bytes;
 }
 
+/* Bytes that the launch reads and writes, each binding once. */
+uint64_t tuff_launch_bytes(const struct tuff_plan *plan, const struct tuff_plan_launch *launch);
+
 /* Bit i: binding i of the launch is bound as texels. */
 uint32_t tuff_launch_texels(const struct tuff_plan *plan, const struct tuff_plan_launch *launch);
 
 uint64_t tuff_plan_hash(const struct tuff_plan *plan);
+/* Submissions of the first run of the plan on a device (cuts.c). */
+struct tuff_caps;
+tuff_status tuff_plan_submissions(const struct tuff_plan *plan, const struct tuff_caps *caps, struct tuff_context *context,
+                                  uint32_t *submissions, struct tuff_error *error);
 /* One line per slot, kernel and launch. */
 void tuff_plan_print(const struct tuff_plan *plan, struct tuff_text *text);
 /* Errors: FORMAT with line number and what was expected there, MEMORY. plan must be initialized and empty. */

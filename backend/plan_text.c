@@ -5,7 +5,7 @@
  *   slot 0 "x" input offset=0 bytes=1024
  *   slot 1 "c" const offset=0 bytes=4 data=0000803f
  *   kernel 0 "row_softmax" defines="" hooks="" specs=0:256
- *   launch 0 "softmax y" kernel=0 groups=8,1,1 flops=0 barrier cut bind=0:r@rgba32f:0:1024,2:w:0:1024 push=80
+ *   launch 0 "softmax y" kernel=0 groups=8,1,1 flops=0 barrier bind=0:r@rgba32f:0:1024,2:w:0:1024 push=80
  *
  * The text is untrusted: the parser never allocates more than a small multiple of its length. */
 #include "backend/plan.h"
@@ -68,7 +68,7 @@ static void print_launch(const struct tuff_plan *plan, uint32_t index, struct tu
     add_string(text, launch->label);
     tuff_text_add(text, " kernel=%u groups=%u,%u,%u flops=%llu", launch->kernel, launch->groups[0], launch->groups[1],
                   launch->groups[2], (unsigned long long)launch->flops);
-    tuff_text_add(text, "%s%s", launch->barrier ? " barrier" : "", launch->cut ? " cut" : "");
+    tuff_text_add(text, "%s", launch->barrier ? " barrier" : "");
     for (uint32_t i = 0; i < launch->binding_count; i++) {
         const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
         tuff_text_add(text, "%s%u:%s", i ? "," : " bind=", binding->slot, access[binding->access & 3]);
@@ -354,7 +354,6 @@ static void read_launch(struct reader *reader)
     expect(reader, " flops=");
     launch.flops = number64(reader);
     launch.barrier = accept(reader, " barrier");
-    launch.cut = accept(reader, " cut");
     uint32_t binding_count = read_bindings(reader);
     uint32_t push_count = read_push(reader, &words);
     expect(reader, "\n");
@@ -417,15 +416,16 @@ static void add_bytes(struct tuff_text *text, uint64_t bytes)
 
 void tuff_plan_summary(const struct tuff_plan *plan, struct tuff_text *text)
 {
-    uint32_t barriers = 0, cuts = 0;
-    uint64_t flops = 0, peak = 0;
+    uint32_t barriers = 0;
+    uint64_t flops = 0, bytes = 0, peak = 0;
     for (uint32_t i = 0; i < plan->launch_count; i++) {
         barriers += plan->launches[i].barrier;
-        cuts += plan->launches[i].cut;
         flops += plan->launches[i].flops;
+        bytes += tuff_launch_bytes(plan, &plan->launches[i]);
     }
-    tuff_text_add(text, "launches   %u\nbarriers   %u\ncut points %u\nkernels    %u\nslots      %u\nflops      %llu\n",
-                  plan->launch_count, barriers, cuts, plan->kernel_count, plan->slot_count, (unsigned long long)flops);
+    tuff_text_add(text, "launches   %u\nbarriers   %u\nkernels    %u\nslots      %u\nflops      %llu\nbytes      %llu\n",
+                  plan->launch_count, barriers, plan->kernel_count, plan->slot_count, (unsigned long long)flops,
+                  (unsigned long long)bytes);
     for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) {
         tuff_text_add(text, "%-10s ", tuff_memory_name((enum tuff_memory)i));
         add_bytes(text, plan->memory_bytes[i]);

@@ -1,4 +1,4 @@
-/* program.c - makes a program of a plan: checks it, compiles, makes pipelines, records; and submits it.
+/* program.c - makes a program of a plan: checks it, compiles, makes pipelines, records.
  *
  * Owns struct tuff_program. A program is recorded once and replayed as it is. One thread at a time. */
 #include "backend/program.h"
@@ -63,11 +63,16 @@ static tuff_status check_launches(struct tuff_device *device, const struct tuff_
     return TUFF_OK;
 }
 
+/* Parts cost a driver instructions, so only what is so long that a wrong guess would make it too long asks for them. */
+static bool may_need_parts(const struct tuff_cut_launch *pace) { return pace->ns > TUFF_SUBMISSION_NS / 8; }
+
 /* Index of the want, which is added if there is no equal one. */
 static uint32_t want_of(struct tuff_program *program, const struct tuff_plan *plan, const struct tuff_plan_launch *launch)
 {
-    struct tuff_pipeline_want want = {launch->kernel, launch->binding_count, launch->push_count * 4,
-                                      tuff_launch_texels(plan, launch), NULL};
+    struct tuff_pipeline_want want = {.kernel = launch->kernel,
+                                      .binding_count = launch->binding_count,
+                                      .push_bytes = launch->push_count * 4,
+                                      .texels = tuff_launch_texels(plan, launch)};
     for (uint32_t i = program->want_count; i-- > 0;) {
         const struct tuff_pipeline_want *old = &program->wants[i];
         if (old->kernel == want.kernel && old->binding_count == want.binding_count && old->push_bytes == want.push_bytes &&
@@ -83,7 +88,11 @@ static tuff_status copy_launches(struct tuff_program *program, const struct tuff
     struct tuff_arena *arena = &program->arena;
     program->wants = tuff_arena_alloc(arena, plan->launch_count * sizeof *program->wants);
     program->launches = tuff_arena_alloc(arena, plan->launch_count * sizeof *program->launches);
-    if (!program->wants || !program->launches) return tuff_fail_memory(program->device->context, error);
+    program->pace = tuff_arena_alloc(arena, plan->launch_count * sizeof *program->pace);
+    uint32_t *words = tuff_arena_alloc(arena, plan->push_word_count * sizeof *words);
+    if (!program->wants || !program->launches || !program->pace || !words)
+        return tuff_fail_memory(program->device->context, error);
+    if (plan->push_word_count) memcpy(words, plan->push_words, plan->push_word_count * sizeof *words);
     program->launch_count = plan->launch_count;
     for (uint32_t i = 0; i < plan->launch_count; i++) {
         const struct tuff_plan_launch *launch = &plan->launches[i];
@@ -92,13 +101,19 @@ static tuff_status copy_launches(struct tuff_program *program, const struct tuff
         copy->kernel = tuff_arena_strdup(arena, plan->kernels[launch->kernel].file);
         if (!copy->label || !copy->kernel) return tuff_fail_memory(program->device->context, error);
         copy->flops = launch->flops;
+        copy->bytes = tuff_launch_bytes(plan, launch);
+        copy->push = words + launch->push_first;
+        copy->push_count = launch->push_count;
+        copy->barrier = launch->barrier;
         copy->want = want_of(program, plan, launch);
-        for (uint32_t k = 0; k < launch->binding_count; k++) {
-            const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + k];
-            if (binding->access & TUFF_READ) copy->bytes += tuff_binding_reads(binding);
-            if (binding->access & TUFF_WRITE) copy->bytes += binding->bytes;
-        }
+        program->counts.barriers += launch->barrier;
+        struct tuff_cut_launch *pace = &program->pace[i];
+        memcpy(pace->groups, launch->groups, sizeof pace->groups);
+        pace->ns = tuff_launch_estimate(&program->device->caps, copy->flops, copy->bytes);
+        program->wants[copy->want].parts |= may_need_parts(pace);
     }
+    for (uint32_t i = 0; i < plan->launch_count; i++)
+        program->pace[i].splits = program->wants[program->launches[i].want].parts;
     return TUFF_OK;
 }
 
@@ -145,6 +160,7 @@ tuff_status tuff_program_create(struct tuff_device *device, const struct tuff_pr
     tuff_arena_init(&made->arena, device->context);
     made->profile = params->profile || device->context->options.debug & TUFF_DEBUG_TIMING;
     made->timed = params->timed;
+    made->measures = TUFF_MEASURED_RUNS;
     made->counts.launches = params->plan->launch_count;
     for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) {
         if (!params->plan->memory_bytes[i]) continue; /* what the plan does not touch may be of another device */
@@ -154,7 +170,9 @@ tuff_status tuff_program_create(struct tuff_device *device, const struct tuff_pr
     tuff_status status = copy_launches(made, params->plan, error);
     if (status == TUFF_OK) status = make_pipelines(made, params, error);
     if (status == TUFF_OK) status = tuff_program_bind(made, params->plan, error);
-    if (status == TUFF_OK) status = tuff_program_record(made, params->plan, error);
+    if (status == TUFF_OK) status = tuff_program_create_queries(made, error);
+    if (status == TUFF_OK) status = tuff_program_record(made, &made->recording, error);
+    made->counts.submissions = made->recording.cuts.submissions;
     if (status != TUFF_OK) {
         tuff_program_destroy(made);
         return status;
@@ -168,7 +186,7 @@ void tuff_program_destroy(struct tuff_program *program)
     if (!program) return;
     struct tuff_device *device = program->device;
     if (program->ticket) (void)!tuff_device_wait(device, program->ticket, UINT64_MAX, NULL);
-    if (program->pool) device->vk.vkDestroyCommandPool(device->handle, program->pool, NULL);
+    tuff_recording_finish(&program->recording, device);
     for (uint32_t i = 0; i < program->view_count; i++)
         device->vk.vkDestroyBufferView(device->handle, program->views[i], NULL);
     if (program->descriptors) device->vk.vkDestroyDescriptorPool(device->handle, program->descriptors, NULL);
@@ -178,19 +196,6 @@ void tuff_program_destroy(struct tuff_program *program)
     tuff_arena_finish(&program->arena);
     tuff_free(device->context, program);
     tuff_device_release(device);
-}
-
-tuff_status tuff_program_submit(struct tuff_program *program, uint64_t *ticket, struct tuff_error *error)
-{
-    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_submit: requires a program");
-    for (uint32_t i = 0; i < program->counts.submissions; i++) {
-        TUFF_TRY(tuff_queue_submit(program->device, program->commands[i], &program->ticket, error));
-        for (unsigned k = 0; k < TUFF_MEMORY_COUNT; k++)
-            if (program->memory[k]) tuff_buffer_used(program->memory[k], program->ticket);
-    }
-    tuff_queue_collect(program->device);
-    if (ticket) *ticket = program->ticket;
-    return TUFF_OK;
 }
 
 struct tuff_program_counts tuff_program_counts(const struct tuff_program *program) { return program->counts; }

@@ -1,14 +1,26 @@
-/* program.h - the inside of a recorded plan. Private. program.c makes it, record.c writes its commands, trace.c its times. */
+/* program.h - the inside of a recorded plan. Private. program.c makes it, record.c writes its commands, run.c submits them and cuts
+ * them anew, trace.c tells its times. */
 #ifndef TUFF_PROGRAM_H
 #define TUFF_PROGRAM_H
 
+#include "backend/cuts.h"
 #include "backend/pipeline.h"
 
 struct tuff_program_launch {
     const char *label, *kernel; /* [arena] */
     uint64_t flops, bytes;
-    uint32_t want;       /* index of its pipeline */
-    VkDescriptorSet set; /* of the program's pool */
+    uint32_t want;        /* index of its pipeline */
+    VkDescriptorSet set;  /* of the program's pool */
+    const uint32_t *push; /* [arena] */
+    uint32_t push_count;
+    bool barrier;
+};
+
+/* Command buffers, one a submission. */
+struct tuff_recording {
+    struct tuff_cuts cuts;     /* [owned] */
+    VkCommandPool pool;        /* [owned] */
+    VkCommandBuffer *commands; /* [owned] of tuff_alloc */
 };
 
 struct tuff_program {
@@ -21,13 +33,17 @@ struct tuff_program {
     VkDescriptorPool descriptors; /* [owned] */
     VkBufferView *views;          /* [arena] of bindings that are read as texels, each [owned] */
     uint32_t view_count;
-    VkCommandPool pool;        /* [owned] */
-    VkCommandBuffer *commands; /* [arena] one per submission */
-    VkQueryPool queries;       /* [owned] two of the run, then two per launch where profiled; NULL: no timestamps */
+    struct tuff_recording recording;
+    struct tuff_cut_launch *pace;     /* [arena] of each launch, what its submissions are cut by */
+    unsigned measures;                /* runs that are still measured before the cuts stay as they are */
+    const struct tuff_cancel *cancel; /* [borrowed] or NULL */
+    VkQueryPool queries;              /* [owned] two of the run, then two per launch where profiled; NULL: no timestamps */
     bool profile, timed;
     uint64_t ticket; /* of the last run; 0: none */
     struct tuff_program_counts counts;
 };
+
+#define TUFF_MEASURED_RUNS 3u /* at most: cuts that a measured run proves wrong are made anew, and measured again */
 
 /* Queries of the pool: the begin of the run (its end is the next one), of a launch. */
 #define TUFF_RUN_QUERY 0u
@@ -35,7 +51,10 @@ struct tuff_program {
 
 /* Descriptor sets of every launch. */
 tuff_status tuff_program_bind(struct tuff_program *program, const struct tuff_plan *plan, struct tuff_error *error);
-/* Command buffers of every submission. */
-tuff_status tuff_program_record(struct tuff_program *program, const struct tuff_plan *plan, struct tuff_error *error);
+/* Queries of the run and of every launch, where they are wanted and the device has them. */
+tuff_status tuff_program_create_queries(struct tuff_program *program, struct tuff_error *error);
+/* Cuts by program->pace and records into *recording, untouched on failure. */
+tuff_status tuff_program_record(struct tuff_program *program, struct tuff_recording *recording, struct tuff_error *error);
+void tuff_recording_finish(struct tuff_recording *recording, struct tuff_device *device);
 
 #endif

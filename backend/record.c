@@ -1,4 +1,4 @@
-/* record.c - writes a plan into descriptor sets and command buffers. A loop without decisions: the plan has made them.
+/* record.c - writes a plan into descriptor sets and command buffers. Loops without decisions: plan and cuts have made them.
  *
  * One command buffer per submission. Each begins with a dependency on everything submitted before, so that runs, copies and
  * the app's own work on the queue stay in order; the last ends by showing its writes to copies and to the host. */
@@ -142,23 +142,27 @@ static void write_timestamp(struct tuff_program *program, VkCommandBuffer comman
         program->device->vk.vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, program->queries, query);
 }
 
-static void record_launch(struct tuff_program *program, const struct tuff_plan *plan, uint32_t index,
-                          VkCommandBuffer commands, VkPipeline *bound)
+static void record_piece(struct tuff_program *program, const struct tuff_piece *piece, VkCommandBuffer commands,
+                         VkPipeline *bound)
 {
     struct tuff_device *device = program->device;
-    const struct tuff_plan_launch *launch = &plan->launches[index];
-    const struct tuff_pipeline *pipeline = program->wants[program->launches[index].want].pipeline;
+    const struct tuff_program_launch *launch = &program->launches[piece->launch];
+    const struct tuff_pipeline *pipeline = program->wants[launch->want].pipeline;
+    const uint32_t *base = piece->base, *groups = piece->groups;
     begin_label(device, commands, launch->label);
-    write_timestamp(program, commands, program->profile, TUFF_LAUNCH_QUERY(index));
+    write_timestamp(program, commands, program->profile && piece->first, TUFF_LAUNCH_QUERY(piece->launch));
     if (*bound != pipeline->handle) device->vk.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->handle);
     *bound = pipeline->handle;
-    device->vk.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->layout, 0, 1,
-                                       &program->launches[index].set, 0, NULL);
+    device->vk.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->layout, 0, 1, &launch->set, 0,
+                                       NULL);
     if (launch->push_count)
         device->vk.vkCmdPushConstants(commands, pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, launch->push_count * 4,
-                                      plan->push_words + launch->push_first);
-    device->vk.vkCmdDispatch(commands, launch->groups[0], launch->groups[1], launch->groups[2]);
-    write_timestamp(program, commands, program->profile, TUFF_LAUNCH_QUERY(index) + 1);
+                                      launch->push);
+    if (piece->first && piece->last)
+        device->vk.vkCmdDispatch(commands, groups[0], groups[1], groups[2]);
+    else
+        device->vk.vkCmdDispatchBase(commands, base[0], base[1], base[2], groups[0], groups[1], groups[2]);
+    write_timestamp(program, commands, program->profile && piece->last, TUFF_LAUNCH_QUERY(piece->launch) + 1);
     end_label(device, commands);
 }
 
@@ -167,8 +171,8 @@ static uint32_t query_count(const struct tuff_program *program)
     return TUFF_LAUNCH_QUERY(program->profile ? program->launch_count : 0);
 }
 
-/* Launches [first, end) as one submission. */
-static tuff_status record_submission(struct tuff_program *program, const struct tuff_plan *plan, VkCommandBuffer commands,
+/* Pieces [first, end) as one submission. */
+static tuff_status record_submission(struct tuff_program *program, const struct tuff_cuts *cuts, VkCommandBuffer commands,
                                      uint32_t first, uint32_t end, struct tuff_error *error)
 {
     struct tuff_device *device = program->device;
@@ -184,13 +188,14 @@ static tuff_status record_submission(struct tuff_program *program, const struct 
     if (program->queries && first == 0) device->vk.vkCmdResetQueryPool(commands, program->queries, 0, query_count(program));
     write_timestamp(program, commands, program->timed && first == 0, TUFF_RUN_QUERY);
     for (uint32_t i = first; i < end; i++) {
-        if (plan->launches[i].barrier && i > first)
+        const struct tuff_piece *piece = &cuts->pieces[i];
+        if (program->launches[piece->launch].barrier && piece->first && i > first)
             memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
                            VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, shader);
-        record_launch(program, plan, i, commands, &bound);
+        record_piece(program, piece, commands, &bound);
     }
-    write_timestamp(program, commands, program->timed && end == plan->launch_count, TUFF_RUN_QUERY + 1);
-    if (end == plan->launch_count)
+    write_timestamp(program, commands, program->timed && end == cuts->count, TUFF_RUN_QUERY + 1);
+    if (end == cuts->count)
         memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
                        VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT,
                        VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT);
@@ -198,7 +203,7 @@ static tuff_status record_submission(struct tuff_program *program, const struct 
     return result == VK_SUCCESS ? TUFF_OK : tuff_device_fail(device, error, result, "vkEndCommandBuffer");
 }
 
-static tuff_status create_queries(struct tuff_program *program, struct tuff_error *error)
+tuff_status tuff_program_create_queries(struct tuff_program *program, struct tuff_error *error)
 {
     struct tuff_device *device = program->device;
     VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
@@ -212,43 +217,58 @@ static tuff_status create_queries(struct tuff_program *program, struct tuff_erro
     return tuff_device_fail(device, error, result, "vkCreateQueryPool");
 }
 
-static tuff_status create_commands(struct tuff_program *program, uint32_t count, struct tuff_error *error)
+static tuff_status create_commands(struct tuff_device *device, struct tuff_recording *recording, struct tuff_error *error)
 {
-    struct tuff_device *device = program->device;
+    uint32_t count = recording->cuts.submissions;
     VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                     .queueFamilyIndex = device->queue.family};
-    program->commands = tuff_arena_alloc(&program->arena, count * sizeof(VkCommandBuffer));
-    if (!program->commands) return tuff_fail_memory(device->context, error);
-    VkResult result = device->vk.vkCreateCommandPool(device->handle, &pool, NULL, &program->pool);
+    recording->commands = tuff_alloc(device->context, count * sizeof(VkCommandBuffer));
+    if (!recording->commands) return tuff_fail_memory(device->context, error);
+    VkResult result = device->vk.vkCreateCommandPool(device->handle, &pool, NULL, &recording->pool);
     if (result != VK_SUCCESS) {
-        program->pool = VK_NULL_HANDLE;
+        recording->pool = VK_NULL_HANDLE;
         return tuff_device_fail(device, error, result, "vkCreateCommandPool");
     }
     VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-                                        .commandPool = program->pool,
+                                        .commandPool = recording->pool,
                                         .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                         .commandBufferCount = count};
-    result = device->vk.vkAllocateCommandBuffers(device->handle, &info, program->commands);
+    result = device->vk.vkAllocateCommandBuffers(device->handle, &info, recording->commands);
     return result == VK_SUCCESS ? TUFF_OK : tuff_device_fail(device, error, result, "vkAllocateCommandBuffers");
 }
 
-tuff_status tuff_program_record(struct tuff_program *program, const struct tuff_plan *plan, struct tuff_error *error)
+static tuff_status record_all(struct tuff_program *program, struct tuff_recording *recording, struct tuff_error *error)
 {
-    uint32_t count = 1, first = 0, submission = 0;
-    for (uint32_t i = 0; i + 1 < plan->launch_count; i++) count += plan->launches[i].cut;
-    TUFF_TRY(create_queries(program, error));
-    TUFF_TRY(create_commands(program, count, error));
-    for (uint32_t i = 0; i < plan->launch_count || submission == 0; i++) {
-        bool last = i + 1 >= plan->launch_count;
-        uint32_t end = plan->launch_count ? i + 1 : 0;
-        program->counts.barriers += plan->launch_count ? plan->launches[i].barrier : 0;
-        if (!last && !plan->launches[i].cut) continue;
-        tuff_device_name_object(program->device, VK_OBJECT_TYPE_COMMAND_BUFFER, TUFF_HANDLE(program->commands[submission]),
+    const struct tuff_cuts *cuts = &recording->cuts;
+    TUFF_TRY(create_commands(program->device, recording, error));
+    for (uint32_t submission = 0, first = 0; submission < cuts->submissions; submission++) {
+        uint32_t end = first;
+        while (end < cuts->count && !cuts->pieces[end++].ends) continue;
+        tuff_device_name_object(program->device, VK_OBJECT_TYPE_COMMAND_BUFFER, TUFF_HANDLE(recording->commands[submission]),
                                 "tuff program");
-        TUFF_TRY(record_submission(program, plan, program->commands[submission], first, end, error));
-        submission++;
+        TUFF_TRY(record_submission(program, cuts, recording->commands[submission], first, end, error));
         first = end;
     }
-    program->counts.submissions = submission;
     return TUFF_OK;
+}
+
+tuff_status tuff_program_record(struct tuff_program *program, struct tuff_recording *recording, struct tuff_error *error)
+{
+    struct tuff_recording made = {0};
+    TUFF_TRY(tuff_cuts_make(program->pace, program->launch_count, TUFF_SUBMISSION_NS, program->device->context, &made.cuts,
+                            error));
+    tuff_status status = record_all(program, &made, error);
+    if (status == TUFF_OK)
+        *recording = made;
+    else
+        tuff_recording_finish(&made, program->device);
+    return status;
+}
+
+void tuff_recording_finish(struct tuff_recording *recording, struct tuff_device *device)
+{
+    if (recording->pool) device->vk.vkDestroyCommandPool(device->handle, recording->pool, NULL);
+    tuff_free(device->context, recording->commands);
+    tuff_cuts_finish(&recording->cuts, device->context);
+    *recording = (struct tuff_recording){0};
 }

@@ -179,10 +179,8 @@ static void count_launches(const struct tuff_plan *plan, struct tuff_plan_figure
 {
     f->launches = plan->launch_count;
     f->pipelines = plan->kernel_count;
-    f->submissions = 1;
     for (uint32_t i = 0; i < plan->launch_count; i++) {
         f->barriers += plan->launches[i].barrier;
-        f->submissions += plan->launches[i].cut && i + 1 < plan->launch_count;
         f->flops += plan->launches[i].flops;
     }
     for (uint32_t i = 0, k; i < plan->kernel_count; i++) {

@@ -436,11 +436,16 @@ TUFF_API void tuff_executable_destroy(struct tuff_executable *executable); /* wa
 /* Whole content of an input for the next run. Errors: USAGE. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_write(struct tuff_executable *executable, tuff_val input,
                                                            const void *data, size_t bytes, struct tuff_error *error);
-/* Submits one run and returns; *ticket (may be NULL) is for tuff_device_wait. */
+/* Submits one run and returns (the first one waits, and so do long ones that are watched: tuff_program_submit); *ticket (may be
+ * NULL) is for tuff_device_wait. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_submit(struct tuff_executable *executable, uint64_t *ticket,
                                                             struct tuff_error *error);
 /* Submits and waits. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_run(struct tuff_executable *executable, struct tuff_error *error);
+/* Runs from now on look at cancel where one submission ends and the next begins (of a run of minutes: twice a second or more
+ * often); NULL: never again. Then submit and run say TUFF_ERR_CANCELLED, and what the run writes, states and parameters among
+ * it, is partly written. cancel is borrowed until the next call. */
+TUFF_API void tuff_executable_watch(struct tuff_executable *executable, const struct tuff_cancel *cancel);
 /* The first bytes of output number `index` after the last run; waits for it. Errors: USAGE when it has fewer. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_read(struct tuff_executable *executable, uint32_t index, void *data,
                                                           size_t bytes, struct tuff_error *error);
@@ -449,7 +454,8 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_print(const struct tuff_exe
                                                            struct tuff_error *error);
 /* What a plan takes and does, counted without a clock. Bytes are those of one run. */
 struct tuff_plan_figures {
-    uint32_t launches, barriers, submissions;
+    uint32_t launches, barriers;
+    uint32_t submissions; /* of the first run, by an estimate; those of later ones: tuff_program_counts */
     uint32_t pipelines; /* distinct kernels with their specialization constants */
     uint32_t kernels;   /* distinct shader texts among them */
     /* What launches move: each launch counts what it binds, once for reading and once for writing, however often its kernel comes

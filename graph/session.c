@@ -222,12 +222,14 @@ static tuff_status make_plan(struct tuff_device *device, const struct tuff_graph
     return tuff_compile(&compile, compiled, error);
 }
 
-static tuff_status count_figures(struct tuff_context *context, const struct tuff_compiled *compiled,
+static tuff_status count_figures(struct tuff_device *device, const struct tuff_compiled *compiled,
                                  const struct tuff_executable_params *params, struct tuff_plan_figures *figures,
                                  struct tuff_error *error)
 {
     uint32_t result = params->output_count ? compiled->output_slots[0] : UINT32_MAX;
-    return tuff_figures_of(&compiled->plan, result, params->input_sets, context, figures, error);
+    struct tuff_context *context = tuff_device_context(device);
+    TUFF_TRY(tuff_figures_of(&compiled->plan, result, params->input_sets, context, figures, error));
+    return tuff_plan_submissions(&compiled->plan, tuff_device_caps(device), context, &figures->submissions, error);
 }
 
 tuff_status tuff_plan_ask(struct tuff_device *device, const struct tuff_graph *graph,
@@ -238,7 +240,7 @@ tuff_status tuff_plan_ask(struct tuff_device *device, const struct tuff_graph *g
     TUFF_REQUIRE(graph->context, error, params->struct_size >= sizeof *params && params->input_sets <= MAX_INPUT_SETS);
     struct tuff_compiled compiled;
     TUFF_TRY(make_plan(device, graph, params, without_compiler(graph->context), &compiled, error));
-    tuff_status status = count_figures(graph->context, &compiled, params, figures, error);
+    tuff_status status = count_figures(device, &compiled, params, figures, error);
     tuff_plan_finish(&compiled.plan);
     return status;
 }
@@ -276,7 +278,7 @@ tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff
         x->outputs = tuff_arena_copy(&x->compiled.plan.arena, params->outputs, x->output_count * sizeof *x->outputs);
     bool memory = x->output_count > 0 && !x->outputs;
     status = memory ? tuff_fail_memory(session->context, error)
-                    : count_figures(session->context, &x->compiled, params, &x->figures, error);
+                    : count_figures(session->device, &x->compiled, params, &x->figures, error);
     if (status == TUFF_OK) status = make_programs(x, params, error);
     if (status != TUFF_OK)
         tuff_executable_destroy(x);
@@ -330,6 +332,11 @@ tuff_status tuff_executable_submit(struct tuff_executable *x, uint64_t *ticket, 
     TUFF_TRY(tuff_program_submit(x->program[x->current], ticket, error));
     x->current = (x->current + 1) % x->sets;
     return TUFF_OK;
+}
+
+void tuff_executable_watch(struct tuff_executable *x, const struct tuff_cancel *cancel)
+{
+    for (uint32_t i = 0; i < x->sets; i++) tuff_program_watch(x->program[i], cancel);
 }
 
 tuff_status tuff_executable_run(struct tuff_executable *x, struct tuff_error *error)

@@ -1,4 +1,4 @@
-/* backend_program.c - programs of a hand-made plan: right results, replay without waiting, cut points, times and trace, caches
+/* backend_program.c - programs of a hand-made plan: right results, replay without waiting, cuts, times and trace, caches
  * cold, warm and damaged, no compiler, limits with their figures, and a canary for synchronization validation.
  *   backend_program --canary KIND    runs a wrong program once: status 3 when the layer that Tuff was asked for finds it
  *       (tests/canary_layers.sh). KIND: barrier (one is missing), race (of shared memory), outside (of a buffer), none */
@@ -31,19 +31,18 @@ static const char cube[] = HOOKS("layout(std430, binding = 0) readonly buffer A 
 
 enum { X, S, SEVEN, T, Y };
 
-static void add_launch(struct tuff_plan *plan, const char *label, const char *hooks, uint32_t workgroup, bool cut,
+static void add_launch(struct tuff_plan *plan, const char *label, const char *hooks, uint32_t workgroup,
                        const struct tuff_plan_binding *bindings, uint32_t count)
 {
     struct tuff_plan_kernel kernel = {.file = "pointwise", .hooks = hooks};
     struct tuff_plan_spec specs[] = {{16, COUNT}, {0, workgroup}};
     const uint32_t push[] = {COUNT, 0}; /* blocks, first */
-    struct tuff_plan_launch launch = {
-        .label = label, .groups = {(COUNT + workgroup - 1) / workgroup, 1, 1}, .cut = cut, .flops = COUNT};
+    struct tuff_plan_launch launch = {.label = label, .groups = {(COUNT + workgroup - 1) / workgroup, 1, 1}, .flops = COUNT};
     launch.kernel = tuff_plan_add_kernel(plan, &kernel, specs + (hooks != accumulate), hooks == accumulate ? 2 : 1);
     tuff_plan_add_launch(plan, &launch, bindings, count, push, 2);
 }
 
-static void build(struct tuff_plan *plan, struct tuff_context *context, uint32_t workgroup, bool cut)
+static void build(struct tuff_plan *plan, struct tuff_context *context, uint32_t workgroup)
 {
     const uint64_t bytes = COUNT * 4, range = 4096;
     static const float seven = 7;
@@ -57,16 +56,16 @@ static void build(struct tuff_plan *plan, struct tuff_context *context, uint32_t
         plan->memory_bytes[kinds[i]] = range;
         tuff_plan_add_slot(plan, &slot);
     }
-    add_launch(plan, "add s", accumulate, workgroup, cut,
+    add_launch(plan, "add s", accumulate, workgroup,
                (struct tuff_plan_binding[]){{.slot = X, .access = TUFF_READ, .bytes = bytes},
                                             {.slot = S, .access = TUFF_READ | TUFF_WRITE, .bytes = bytes}},
                2);
-    add_launch(plan, "affine \"t\"", affine, workgroup, false,
+    add_launch(plan, "affine \"t\"", affine, workgroup,
                (struct tuff_plan_binding[]){{.slot = S, .access = TUFF_READ, .bytes = bytes},
                                             {.slot = SEVEN, .access = TUFF_READ, .bytes = 4},
                                             {.slot = T, .access = TUFF_WRITE, .bytes = bytes}},
                3);
-    add_launch(plan, "square y", square, workgroup, false,
+    add_launch(plan, "square y", square, workgroup,
                (struct tuff_plan_binding[]){{.slot = T, .access = TUFF_READ, .bytes = bytes},
                                             {.slot = Y, .access = TUFF_WRITE, .bytes = bytes}},
                2);
@@ -124,27 +123,79 @@ static void check_results(struct backend_test *test, struct run *run, uint32_t r
     }
 }
 
-static void test_results(struct backend_test *test, bool cut)
+/* A device that does so little in a second, on paper. */
+static void set_pace(struct backend_test *test, uint64_t flops_per_second)
 {
+    test->device->caps.flops_per_second = flops_per_second;
+}
+
+static void expect_submissions(struct backend_test *test, const struct run *run, uint32_t submissions, const char *when)
+{
+    struct tuff_program_counts counts = tuff_program_counts(run->program);
+    backend_check(test,
+                  counts.launches == 3 && counts.barriers == 2 && counts.submissions == submissions && counts.pipelines == 3,
+                  "%s: expected 3 launches, 2 barriers, %u submissions, 3 pipelines, got %u %u %u %u", when, submissions,
+                  counts.launches, counts.barriers, counts.submissions, counts.pipelines);
+}
+
+/* Submissions of the first run: 1; a launch each, at 0.4 s; two parts of a launch each, at 1 s; a workgroup each. Then they are
+ * seen to be short. */
+static void test_results(struct backend_test *test)
+{
+    static const struct {
+        uint64_t pace;
+        uint32_t submissions;
+    } rows[] = {{0, 1}, {COUNT * 10 / 4, 3}, {COUNT, 6}, {1, 48}};
+    for (size_t i = 0; i < TUFF_COUNT(rows); i++) {
+        uint64_t pace = test->device->caps.flops_per_second;
+        struct tuff_plan plan;
+        struct tuff_error error = {0};
+        struct run run;
+        build(&plan, test->context, 64);
+        if (rows[i].pace) set_pace(test, rows[i].pace);
+        if (backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), false, false, &run, &error),
+                           &error)) {
+            expect_submissions(test, &run, rows[i].submissions, "by the estimate");
+            check_results(test, &run, 1, "one run");
+            expect_submissions(test, &run, 1, "by the clock");
+            finish(&run);
+        }
+        if (backend_status(test, "again", TUFF_OK, start(test, &plan, tuff_glslang(), false, false, &run, &error), &error)) {
+            check_results(test, &run, 20, "20 runs without a wait but the first");
+            finish(&run);
+        }
+        set_pace(test, pace);
+        tuff_plan_finish(&plan);
+    }
+}
+
+/* Nothing is submitted once the flag is up; the program can be run again. */
+static void test_cancel(struct backend_test *test)
+{
+    uint64_t pace = test->device->caps.flops_per_second, before;
+    struct tuff_cancel *cancel = NULL;
     struct tuff_plan plan;
     struct tuff_error error = {0};
     struct run run;
-    build(&plan, test->context, 64, cut);
+    if (tuff_cancel_create(test->context, &cancel, NULL) != TUFF_OK) abort();
+    build(&plan, test->context, 64);
+    set_pace(test, 1);
     if (backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), false, false, &run, &error), &error)) {
-        struct tuff_program_counts counts = tuff_program_counts(run.program);
-        check_results(test, &run, 1, "one run");
-        uint32_t submissions = cut ? 2 : 1;
-        backend_check(
-            test, counts.launches == 3 && counts.barriers == 2 && counts.submissions == submissions && counts.pipelines == 3,
-            "counts: expected 3 launches, 2 barriers, %u submissions, 3 pipelines, got %u %u %u %u", submissions,
-            counts.launches, counts.barriers, counts.submissions, counts.pipelines);
+        tuff_cancel_request(cancel);
+        tuff_program_watch(run.program, cancel);
+        before = atomic_load(&test->device->queue.submitted);
+        test->quiet = true;
+        backend_status(test, "cancelled", TUFF_ERR_CANCELLED, tuff_program_submit(run.program, NULL, &error), &error);
+        test->quiet = false;
+        backend_check(test, atomic_load(&test->device->queue.submitted) == before, "cancelled: expected no submission");
+        tuff_cancel_reset(cancel);
+        check_results(test, &run, 3, "after a cancelled run");
+        tuff_program_watch(run.program, NULL);
         finish(&run);
     }
-    if (backend_status(test, "again", TUFF_OK, start(test, &plan, tuff_glslang(), false, false, &run, &error), &error)) {
-        check_results(test, &run, 20, "20 runs without a wait");
-        finish(&run);
-    }
+    set_pace(test, pace);
     tuff_plan_finish(&plan);
+    tuff_cancel_destroy(cancel);
 }
 
 /* Brackets in balance outside of strings, no character below a space inside. */
@@ -188,7 +239,7 @@ static void test_times(struct backend_test *test, const char *folder)
     struct run run;
     uint64_t ticket = 0;
     uint32_t count = 3;
-    build(&plan, test->context, 64, false);
+    build(&plan, test->context, 64);
     if (backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), true, false, &run, &error), &error)) {
         test->quiet = true;
         tuff_status early = tuff_program_times(run.program, times, &count, &error);
@@ -215,7 +266,7 @@ static void test_times(struct backend_test *test, const char *folder)
     tuff_plan_finish(&plan);
 }
 
-/* The whole run's time, with launches' times beside it and without; over cut points; of an empty plan. */
+/* The whole run's time, with launches' times beside it and without; over several submissions; of an empty plan. */
 static void test_duration(struct backend_test *test, bool profile, bool cut, bool empty)
 {
     bool clock = test->device->caps.timestamp_period_ns > 0;
@@ -224,9 +275,10 @@ static void test_duration(struct backend_test *test, bool profile, bool cut, boo
     struct tuff_error error = {0};
     struct tuff_plan plan;
     struct run run;
-    uint64_t ticket = 0, ns = UINT64_MAX;
+    uint64_t ticket = 0, ns = UINT64_MAX, pace = test->device->caps.flops_per_second;
     uint32_t count = 3;
-    build(&plan, test->context, 64, cut);
+    build(&plan, test->context, 64);
+    if (cut) set_pace(test, COUNT);
     if (empty) plan.launch_count = 0;
     if (!backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), profile, true, &run, &error), &error))
         goto done;
@@ -248,6 +300,7 @@ static void test_duration(struct backend_test *test, bool profile, bool cut, boo
     backend_check(test, !clock ? ns == UINT64_MAX : ns >= least && ns < UINT64_C(10000000000),
                   "duration: expected %llu ns to 10 s, got %llu", (unsigned long long)least, (unsigned long long)ns);
 done:
+    set_pace(test, pace);
     finish(&run);
     tuff_plan_finish(&plan);
 }
@@ -265,7 +318,7 @@ static void test_spirv_hash(struct backend_test *test)
         struct tuff_error error = {0};
         struct tuff_plan plan;
         struct run run;
-        build(&plan, test->context, i == 1 ? 32 : 64, false); /* a specialization constant is no other code */
+        build(&plan, test->context, i == 1 ? 32 : 64); /* a specialization constant is no other code */
         if (i == 2) plan.kernels[2].hooks = cube;
         if (backend_status(test, "create", TUFF_OK, start(test, &plan, tuff_glslang(), false, false, &run, &error), &error))
             hashes[i] = tuff_program_counts(run.program).spirv_hash;
@@ -291,7 +344,7 @@ static struct tuff_program_counts counts_of(struct backend_test *test, const cha
     options.tiles = "avx2"; /* no second file in the folder */
     options.debug &= ~(uint32_t)TUFF_DEBUG_NOCACHE;
     if (backend_test_begin(&other, &options)) return counts;
-    build(&plan, other.context, 64, false);
+    build(&plan, other.context, 64);
     if (backend_status(test, "create", TUFF_OK, start(&other, &plan, compiler, false, false, &run, &error), &error)) {
         counts = tuff_program_counts(run.program);
         finish(&run);
@@ -368,7 +421,7 @@ static void test_failures(struct backend_test *test)
     struct tuff_error error = {0};
     struct tuff_plan plan;
     struct run run;
-    build(&plan, test->context, 2048, false);
+    build(&plan, test->context, 2048);
     tuff_status status = fail_to_create(test, &plan, tuff_glslang(), &error);
     if (test->device->caps.max_workgroup_invocations < 2048)
         backend_check(test, status == TUFF_ERR_UNSUPPORTED && strstr(error.message, "2048"),
@@ -387,7 +440,7 @@ static void test_failures(struct backend_test *test)
     backend_status(test, "plan without barriers", TUFF_ERR_USAGE, fail_to_create(test, &plan, tuff_glslang(), &error),
                    &error);
     tuff_plan_finish(&plan);
-    build(&plan, test->context, 32, false);
+    build(&plan, test->context, 32);
     plan.bindings[0].texels = TUFF_TEXELS_F32; /* which the kernel's text does not say */
     backend_status(test, "texels for a kernel of storage buffers", TUFF_ERR_USAGE,
                    fail_to_create(test, &plan, tuff_glslang(), &error), &error);
@@ -416,7 +469,7 @@ static void test_no_compiler(struct backend_test *test)
     struct tuff_plan plan;
     options.cache_dir = "";
     if (backend_test_begin(&other, &options)) return;
-    build(&plan, other.context, 64, false);
+    build(&plan, other.context, 64);
     tuff_status status = fail_to_create(&other, &plan, NULL, &error);
     backend_check(test, status == TUFF_ERR_UNSUPPORTED && strstr(error.message, "compiler"),
                   "no compiler: expected TUFF_ERR_UNSUPPORTED that says so, got %s: %s", tuff_status_name(status),
@@ -441,7 +494,7 @@ static unsigned run_canary(struct backend_test *test, const char *kind)
     struct tuff_error error = {0};
     struct tuff_plan plan;
     struct run run;
-    build(&plan, test->context, 64, false);
+    build(&plan, test->context, 64);
     if (!strcmp(kind, "barrier")) { /* the first launch says that it only reads s, which it writes */
         plan.bindings[1].access = TUFF_READ;
         tuff_plan_place_barriers(&plan);
@@ -510,8 +563,8 @@ int main(int argc, char **argv)
     snprintf(folder, sizeof folder, "%s/tuff-test-%llx", temporary ? temporary : "/tmp",
              (unsigned long long)tuff_os_time_ns());
     if (tuff_os_make_folders(test.context, folder, NULL) != TUFF_OK) return 1;
-    test_results(&test, false);
-    test_results(&test, true);
+    test_results(&test);
+    test_cancel(&test);
     test_times(&test, folder);
     test_durations(&test);
     test_spirv_hash(&test);
@@ -522,8 +575,8 @@ int main(int argc, char **argv)
     int failed = backend_test_end(&test, "backend_program");
     struct tuff_options options = {.struct_size = sizeof options, .limits = "floor"};
     if (backend_test_begin(&test, &options)) return 1;
-    test_results(&test, false);
-    test_results(&test, true);
+    test_results(&test);
+    test_cancel(&test);
     test_times(&test, folder);
     test_durations(&test);
     test_failures(&test);

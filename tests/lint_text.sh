@@ -1,6 +1,6 @@
 #!/bin/sh
 # lint_text.sh - what no file may hold: trailing blanks, carriage returns, a missing newline at the end, tabs in C, a TODO
-# without its issue ("TODO #12"), absolute paths of somebody's machine.
+# without its issue ("TODO #12"), absolute paths of somebody's machine; shaders: counts of workgroups.
 set -eu
 cd "${TUFF_SOURCE_DIR:-$(dirname -- "$0")/..}"
 list=$(mktemp)
@@ -24,6 +24,8 @@ grep -E '\.(c|h|def|comp|glsl|cmake|in|md|sh)$|CMakeLists' "$list" | xargs -d '\
     report "tabs" || true
 every '(^|[^A-Za-z_-])(TODO|FIXME|XXX)([^A-Za-z_-]|$)' | grep -vE '(TODO|FIXME) #[0-9]+|lint_text\.sh|docs/style\.md' | report "TODO without its issue's number"
 every '(^|[^a-zA-Z0-9_.$}])/(work|home|root|Users)/[a-zA-Z0-9_]' | grep -v '^tests/lint_text\.sh:' | report "paths of one machine"
+grep '^shaders/' "$list" | grep -v '^shaders/include/grid\.glsl$' | xargs -d '\n' grep -In gl_NumWorkGroups |
+    report "a count of workgroups, which is another one in a part of a launch (backend/cuts.h)" || true
 while read -r file; do
     if [ -s "$file" ] && [ -n "$(tail -c 1 "$file" | tr -d '\n\0')" ]; then echo "$file"; fi
 done < "$list" | report "no newline at the end of the file"

@@ -28,7 +28,7 @@ static void build(struct tuff_plan *plan)
     kernel.hooks = "";
     uint32_t second = tuff_plan_add_kernel(plan, &kernel, NULL, 0);
     tuff_plan_add_launch(
-        plan, &(struct tuff_plan_launch){.label = "mul t", .kernel = first, .groups = {4, 1, 1}, .flops = 256, .cut = true},
+        plan, &(struct tuff_plan_launch){.label = "mul t", .kernel = first, .groups = {4, 1, 1}, .flops = 256},
         (struct tuff_plan_binding[]){{.slot = x, .access = TUFF_READ, .bytes = 1024, .few = 512},
                                      {.slot = c, .access = TUFF_READ, .bytes = 16, .texels = TUFF_TEXELS_U32},
                                      {.slot = t, .access = TUFF_WRITE, .bytes = 1024}},

@@ -43,10 +43,15 @@ void tuff_call_define(struct tuff_kernel_call *call, const char *name, int value
     snprintf(call->defines + used, sizeof call->defines - used, "#define %s %d\n", name, value);
 }
 
+enum { FOLDED_X = 64 }; /* of a grid that does not fit in one row: many rows, as long launches are split by them */
+
 void tuff_call_grid(struct tuff_kernel_call *call, const struct tuff_caps *caps, uint64_t count)
 {
     uint64_t x = caps->max_workgroup_count[0] ? caps->max_workgroup_count[0] : 65535;
     uint64_t y = caps->max_workgroup_count[1] ? caps->max_workgroup_count[1] : 65535;
+    uint64_t narrow = FOLDED_X;
+    while (count / narrow >= y) narrow *= 2;
+    if (count > x && narrow < x) x = narrow;
     call->groups[0] = (uint32_t)(count < x ? (count ? count : 1) : x);
     uint64_t rows = (count + call->groups[0] - 1) / call->groups[0];
     call->groups[1] = (uint32_t)(rows < y ? (rows ? rows : 1) : y);

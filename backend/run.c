@@ -1,0 +1,110 @@
+/* run.c - submits a program, stops it between submissions when asked to, and cuts it anew by what its first runs took.
+ *
+ * The first run of a program waits for each of its submissions: wall time serves where a device has no timestamps, and nothing
+ * stands before it in the queue. Which submission a launch is in changes no bit. One thread at a time. */
+#include "backend/program.h"
+
+static tuff_status submit_one(struct tuff_program *program, uint32_t index, struct tuff_error *error)
+{
+    TUFF_TRY(tuff_queue_submit(program->device, program->recording.commands[index], &program->ticket, error));
+    for (unsigned k = 0; k < TUFF_MEMORY_COUNT; k++)
+        if (program->memory[k]) tuff_buffer_used(program->memory[k], program->ticket);
+    return TUFF_OK;
+}
+
+static tuff_status check_cancel(struct tuff_program *program, uint64_t running, struct tuff_error *error)
+{
+    if (!tuff_cancel_requested(program->cancel)) return TUFF_OK;
+    TUFF_TRY(tuff_device_wait(program->device, running, UINT64_MAX, error));
+    return tuff_fail(program->device->context, error, TUFF_ERR_CANCELLED, "the run was cancelled");
+}
+
+/* With someone who may cancel, no more than two submissions are under way. */
+static tuff_status submit_all(struct tuff_program *program, struct tuff_error *error)
+{
+    uint64_t before = 0, last = 0;
+    for (uint32_t i = 0; i < program->recording.cuts.submissions; i++) {
+        if (program->cancel) TUFF_TRY(tuff_device_wait(program->device, before, UINT64_MAX, error));
+        TUFF_TRY(check_cancel(program, last, error));
+        TUFF_TRY(submit_one(program, i, error));
+        before = last;
+        last = program->ticket;
+    }
+    return TUFF_OK;
+}
+
+/* Pieces of the submission that begins at *first, which took ns, pass it on to their launches; *first goes on to the next one. */
+static void share_out(struct tuff_program *program, uint64_t ns, uint64_t *sums, uint32_t *first)
+{
+    const struct tuff_cuts *cuts = &program->recording.cuts;
+    double believed = 0;
+    uint32_t end = *first;
+    while (end < cuts->count) {
+        believed += (double)cuts->pieces[end].ns + 1;
+        if (cuts->pieces[end++].ends) break;
+    }
+    for (; *first < end; ++*first) {
+        const struct tuff_piece *piece = &cuts->pieces[*first];
+        sums[piece->launch] += (uint64_t)((double)ns * ((double)piece->ns + 1) / believed);
+    }
+}
+
+/* sums: measured nanoseconds of each launch. */
+static tuff_status submit_measured(struct tuff_program *program, uint64_t *sums, uint64_t *longest, uint64_t *total,
+                                   struct tuff_error *error)
+{
+    struct tuff_device *device = program->device;
+    uint32_t piece = 0;
+    TUFF_TRY(tuff_device_wait(device, atomic_load(&device->queue.submitted), UINT64_MAX, error));
+    for (uint32_t i = 0; i < program->recording.cuts.submissions; i++) {
+        TUFF_TRY(check_cancel(program, 0, error));
+        uint64_t start = tuff_os_time_ns();
+        TUFF_TRY(submit_one(program, i, error));
+        TUFF_TRY(tuff_device_wait(device, program->ticket, UINT64_MAX, error));
+        uint64_t ns = tuff_os_time_ns() - start;
+        if (ns > *longest) *longest = ns;
+        *total += ns;
+        share_out(program, ns, sums, &piece);
+    }
+    return TUFF_OK;
+}
+
+/* Records anew where submissions are more than twice as long as they may be, or less than half as long without need. */
+static tuff_status cut_anew(struct tuff_program *program, const uint64_t *sums, uint64_t longest, uint64_t total,
+                            struct tuff_error *error)
+{
+    struct tuff_recording made = {0};
+    uint32_t submissions = program->recording.cuts.submissions;
+    bool off = longest > 2 * TUFF_SUBMISSION_NS || (submissions > 1 && total / submissions < TUFF_SUBMISSION_NS / 2);
+    program->measures = off ? program->measures - 1 : 0;
+    for (uint32_t i = 0; i < program->launch_count; i++) program->pace[i].ns = sums[i];
+    if (!off) return TUFF_OK;
+    TUFF_TRY(tuff_program_record(program, &made, error));
+    tuff_recording_finish(&program->recording, program->device); /* it is done: it was waited for */
+    program->recording = made;
+    program->counts.submissions = made.cuts.submissions;
+    return TUFF_OK;
+}
+
+static tuff_status measure(struct tuff_program *program, struct tuff_error *error)
+{
+    struct tuff_context *context = program->device->context;
+    uint64_t longest = 0, total = 0;
+    uint64_t *sums = tuff_alloc(context, program->launch_count * sizeof *sums);
+    if (!sums) return tuff_fail_memory(context, error);
+    tuff_status status = submit_measured(program, sums, &longest, &total, error);
+    if (status == TUFF_OK) status = cut_anew(program, sums, longest, total, error);
+    tuff_free(context, sums);
+    return status;
+}
+
+tuff_status tuff_program_submit(struct tuff_program *program, uint64_t *ticket, struct tuff_error *error)
+{
+    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_submit: requires a program");
+    TUFF_TRY(program->measures ? measure(program, error) : submit_all(program, error));
+    tuff_queue_collect(program->device);
+    if (ticket) *ticket = program->ticket;
+    return TUFF_OK;
+}
+
+void tuff_program_watch(struct tuff_program *program, const struct tuff_cancel *cancel) { program->cancel = cancel; }
