@@ -18,6 +18,7 @@ struct tuff_op;
 struct tuff_emitter; /* graph/emit_op.h: what `map`, `number`, `emit` and `plain` write with */
 struct tuff_coords;
 struct tuff_index;
+struct tuff_bound;   /* graph/bound.h */
 struct tuff_pw_row;  /* graph/ops/pointwise.h */
 struct tuff_own_row; /* graph/ops/own_row.c */
 
@@ -104,7 +105,10 @@ enum tuff_op_trait {
     TUFF_KEEPS_STRIDES = 4, /* a view that readers follow by strides alone, without a compiler as well */
     TUFF_OWNS_MEMORY = 8,   /* is there for memory of its own: neither folded nor left to readers nor joined to a launch */
     TUFF_TAKES_PARTS = 16,  /* y(a, b, c) = y(y(a, b), c): more operands than a launch may bind are taken in parts */
-    TUFF_DERIVATIVE = 32    /* of a row: operands gy, a, b, y, of which those are left out that its text does not name */
+    TUFF_DERIVATIVE = 32,   /* of a row: operands gy, a, b, y, of which those are left out that its text does not name */
+    TUFF_TAKES_PLACES = 64, /* operand 1 holds indices, that count from the end when negative and are clamped */
+    TUFF_PICKS = 128,       /* an element is chosen by comparing those of operand 0: no gradient where two are equal */
+    TUFF_ROUNDS = 256,      /* a staircase whose gradient passes straight through */
 };
 
 struct tuff_infer {
@@ -114,6 +118,17 @@ struct tuff_infer {
     uint32_t in_count;
     const tuff_val *in_values; /* all inputs */
     const void *attrs;
+};
+
+/* How far a device's result may lie from the reference (graph/bound.c says what each adds up). */
+enum tuff_error_rule {
+    TUFF_ERROR_UNDECLARED = 0,
+    TUFF_ERROR_NONE,      /* it is given, or a whole number that follows from the place */
+    TUFF_ERROR_MOVES,     /* elements are moved, and their bounds with them */
+    TUFF_ERROR_TEXT,      /* rows: from their text */
+    TUFF_ERROR_SUMS,      /* linear in each operand: sums and products, of at most terms() terms */
+    TUFF_ERROR_MONOTONE,  /* an element of the operands is picked, the larger the larger (or smaller) they are */
+    TUFF_ERROR_POSITIONS, /* right where the operands are exact, else unknown */
 };
 
 /* Double-precision reference. All types are arrays of double (integers exactly, bool as 0 and 1). out is zeroed. */
@@ -200,6 +215,8 @@ struct tuff_op {
     void (*ref)(const struct tuff_ref *ref);
     /* Length of the longest sum behind one result (rounding error grows with it); NULL: 1. */
     double (*terms)(const struct tuff_value *value, const struct tuff_type *in_types);
+    enum tuff_error_rule error;
+    tuff_status (*bound)(const struct tuff_bound *b); /* instead of a rule; NULL: the rule */
     const struct tuff_case *cases;
     uint32_t case_count;
 

@@ -29,19 +29,13 @@ static bool ends_with(const char *text, const char *end)
     return a >= b && !strcmp(text + a - b, end);
 }
 
-/* Multiply-adds behind one value; k: what one result sums over. */
+/* Multiply-adds behind one value: of operators that sum products of two operands. */
 static uint64_t multiply_adds_of(const struct tuff_graph *g, const struct tuff_value *value)
 {
-    uint64_t results = tuff_shape_count(&value->type.shape);
-    if (value->op == &tuff_op_conv2d) {
-        const struct tuff_shape *w = &g->values[value->in[1]].type.shape;
-        return results * w->dim[1] * w->dim[2] * w->dim[3];
-    }
-    if (value->op != &tuff_op_matmul) return 0;
-    const struct tuff_shape *a = &g->values[value->in[0]].type.shape;
-    uint64_t rows = value->type.shape.dim[value->type.shape.rank - 2];
-    uint64_t last = a->dim[a->rank - 1], before = a->dim[a->rank - 2];
-    return results * (before == rows ? last : before); /* transposed: [k, rows] */
+    const struct tuff_op *op = value->op;
+    if (op->class != TUFF_CLASS_KERNEL || op->error != TUFF_ERROR_SUMS || value->in_count != 2) return 0;
+    const struct tuff_type in[2] = {g->values[value->in[0]].type, g->values[value->in[1]].type};
+    return tuff_shape_count(&value->type.shape) * (uint64_t)op->terms(value, in);
 }
 
 /* Of the values up to (not including) `end`: the forward pass. */

@@ -32,11 +32,9 @@ static uint32_t launches(struct tuff_context *context, const struct tuff_op *op)
 
 static const char *kind_of(const struct tuff_op *op)
 {
-    bool view = !strcmp(op->name, "reshape") || !strcmp(op->name, "permute") || !strcmp(op->name, "slice") ||
-                !strcmp(op->name, "expand") || !strcmp(op->name, "pad") || !strcmp(op->name, "concat");
     switch (op->class) {
     case TUFF_CLASS_LEAF: return "leaf";
-    case TUFF_CLASS_INLINE: return op->glsl ? "pointwise" : view ? "view" : "in place";
+    case TUFF_CLASS_INLINE: return op->glsl ? "pointwise" : op->map ? "view" : "in place";
     case TUFF_CLASS_KERNEL: return "kernel";
     case TUFF_CLASS_ASSIGN: return "assign";
     }

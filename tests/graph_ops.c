@@ -40,6 +40,9 @@ static void check_descriptor(struct ops_test *t, const struct tuff_op *op)
     if (tuff_op_find(op->name) != op) fail(t, "%s: the name is not found, or stands twice", op->name);
     if (!op->onnx) fail(t, "%s: onnx is NULL", op->name);
     if (!op->infer) fail(t, "%s: no infer", op->name);
+    if (!op->bound && op->error == TUFF_ERROR_UNDECLARED) fail(t, "%s: neither error nor bound", op->name);
+    if ((op->error == TUFF_ERROR_TEXT) != (op->glsl != NULL))
+        fail(t, "%s: the bound of rows, and theirs alone, is in their text", op->name);
     if (!op->ref && !leaf) fail(t, "%s: no ref", op->name);
     if (op->class == TUFF_CLASS_KERNEL && !op->lower) fail(t, "%s: a kernel without lower", op->name);
     if (op->class == TUFF_CLASS_INLINE) {
@@ -243,7 +246,7 @@ static double off_kinks(double x)
 static void prepare(struct ops_test *t, const struct tuff_op *op, const struct tuff_graph *g, const struct op_case_values *c,
                     uint32_t in_count, double **data)
 {
-    bool largest = !strncmp(op->name, "reduce_m", 8) || !strncmp(op->name, "max_pool2d", 10);
+    bool largest = op->error == TUFF_ERROR_MONOTONE || (op->traits & TUFF_PICKS) != 0;
     uint64_t n = tuff_shape_count(&g->values[c->in[0]].type.shape);
     double *x = data[c->in[0]];
     if (largest) { /* a shuffled ladder */
@@ -333,7 +336,7 @@ static void check_gradients(struct ops_test *t, const struct tuff_op *op)
         struct op_case_values values;
         bool kinks = false;
         for (uint32_t k = 0; k < c->in_count; k++) kinks = kinks || c->domain[k] == TUFF_DOMAIN_KINKS;
-        bool steps = op == &tuff_op_cast; /* rounds to f16: a staircase, whose gradient passes straight through by choice */
+        bool steps = (op->traits & TUFF_ROUNDS) != 0; /* a staircase, whose gradient passes straight through by choice */
         if (kinks || steps || tuff_graph_create(t->context, &g, NULL) != TUFF_OK) continue;
         struct tuff_op one = *op;
         one.cases = c;

@@ -8,7 +8,4 @@
  * where an element lies within its bound of a branch or overflows. False when memory is exhausted or an operator is unknown. */
 bool op_bound_run(const struct tuff_graph *g, double *const *data, double **bound);
 
-/* Attribute of an operator by its name in the graph's text; element of a list. 0 where there is none. */
-int64_t op_attr(const struct tuff_value *value, const char *name, uint32_t element);
-
 #endif

@@ -52,13 +52,6 @@ bool op_text_names(const char *text, const char *name)
     return false;
 }
 
-static bool named(const struct tuff_op *op, const char *const *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!strcmp(op->name, names[i])) return true;
-    return false;
-}
-
 static double draw(struct op_random *r, enum tuff_domain domain, uint32_t limit)
 {
     static const double kinks[] = {0, 0, 1, -1, 3, -3, 0.5, -2};
@@ -83,20 +76,25 @@ static double to_half(double v)
     return fabs(v) < 1e-4 ? 0 : ldexp(nearbyint(ldexp(m, 11)), e - 11);
 }
 
+/* Is the row defined for operand k being v? The other one is a number in its domain. */
+static bool has_value(const struct tuff_op *op, const struct tuff_case *c, uint32_t k, double v)
+{
+    const double other = 0.7, *const in[2] = {k == 0 ? &v : &other, k == 0 ? &other : &v};
+    const struct tuff_type types[2] = {{TUFF_F32, {0}}, {TUFF_F32, {0}}};
+    const struct tuff_value value = {.op = op, .type = types[0], .in_count = c->in_count, .attrs = c->attrs};
+    double y = 0;
+    op->ref(&(struct tuff_ref){.value = &value, .in_types = types, .in = in, .out = &y});
+    return isfinite(y);
+}
+
 void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_case *c, uint32_t k, double *out,
              uint64_t count)
 {
-    static const char *const of_positive[] = {"log", "sqrt", "rsqrt", "pow", "pow_const"}, *const of_nonzero[] = {
-                                                                                               "reciprocal", "div"};
-    static const char *const by_index[] = {"gather", "gather_elements", "scatter_add"};
-    bool positive = k == 0 && named(op, of_positive, TUFF_COUNT(of_positive));
-    bool nonzero = k + 1 == c->in_count && named(op, of_nonzero, TUFF_COUNT(of_nonzero));
     enum tuff_dtype dtype = c->in[k].dtype;
     for (uint64_t i = 0; i < count; i++) {
         double v = draw(r, c->domain[k], c->index_limit);
-        if (positive) v = fabs(v);
-        if (nonzero && fabs(v) < 1e-3) v = 1.5;
-        if (c->domain[k] == TUFF_DOMAIN_INDEX && named(op, by_index, TUFF_COUNT(by_index))) {
+        if (op->glsl && !has_value(op, c, k, v)) v = has_value(op, c, k, fabs(v)) ? fabs(v) : 1.5;
+        if (c->domain[k] == TUFF_DOMAIN_INDEX && op->traits & TUFF_TAKES_PLACES) {
             uint32_t kind = op_below(r, 16); /* from the end; outside, which is clamped */
             if (kind < 4) v -= c->index_limit;
             if (kind == 4) v += c->index_limit;

@@ -18,7 +18,7 @@ double op_normal(struct op_random *r);
 bool op_is_derivative(const struct tuff_op *op);
 /* Does a row's text use this name (p0, p1)? */
 bool op_text_names(const char *text, const char *name);
-/* Input k of the case: count values that its type can hold. Rows that are not defined for negative numbers get none. */
+/* Input k of the case: count values that its type can hold. Rows get none for which they are not defined. */
 void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_case *c, uint32_t k, double *out,
              uint64_t count);
 

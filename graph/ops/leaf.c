@@ -1,6 +1,7 @@
 /* leaf.c - values without computation: inputs, parameters, state, constants; packs, which are parameters, gradients or
  * optimizer state as one flat vector; and assignment at the end of a run. */
 #include "graph/ops/leaf.h"
+#include "graph/bound.h"
 #include "graph/emit_op.h"
 #include "graph/philox.h"
 
@@ -76,6 +77,7 @@ static void constant_ref(const struct tuff_ref *ref)
                                    .attr_count = TUFF_COUNT(attrs_),                                                        \
                                    .attrs_bytes = sizeof(type),                                                             \
                                    .infer = leaf_infer,                                                                     \
+                                   .error = TUFF_ERROR_NONE,                                                                \
                                    .nondiff = no_gradient,                                                                  \
                                    .ref = ref_}
 LEAF(tuff_op_input, "input", TUFF_KIND_INPUT, leaf_attr, struct tuff_leaf_attrs, NULL);
@@ -101,6 +103,13 @@ static struct tuff_index full_number(const struct tuff_value *value, const struc
         .constant = tuff_register_bits(value->type.dtype, ((const struct tuff_full_attrs *)value->attrs)->value)};
 }
 
+static tuff_status full_bound(const struct tuff_bound *b)
+{
+    double v = ((const struct tuff_full_attrs *)b->value->attrs)->value;
+    for (uint64_t i = 0; i < b->count && tuff_is_float(b->value->type.dtype); i++) b->bound[i] = fabs((double)(float)v - v);
+    return TUFF_OK;
+}
+
 bool tuff_is_full(const struct tuff_graph *g, tuff_val v, double *number)
 {
     const struct tuff_value *value = tuff_value_of(g, v);
@@ -121,6 +130,7 @@ const struct tuff_op tuff_op_full = {
     .infer = leaf_infer,
     .nondiff = no_gradient,
     .ref = full_ref,
+    .bound = full_bound,
     .emit = full_emit,
     .number = full_number,
 };
@@ -220,6 +230,7 @@ const struct tuff_op tuff_op_param_pack = {
     .infer = param_pack_infer,
     .nondiff = pack_gradient,
     .ref = param_pack_ref,
+    .error = TUFF_ERROR_MOVES,
 };
 const struct tuff_op tuff_op_pack = {
     .name = "pack",
@@ -231,6 +242,7 @@ const struct tuff_op tuff_op_pack = {
     .infer = pack_infer,
     .nondiff = pack_gradient,
     .ref = pack_ref,
+    .error = TUFF_ERROR_MOVES,
 };
 
 tuff_val tuff_param_pack(struct tuff_graph *g)
@@ -290,6 +302,7 @@ const struct tuff_op tuff_op_assign = {
     .infer = assign_infer,
     .nondiff = "ends a run",
     .ref = assign_ref,
+    .error = TUFF_ERROR_MOVES,
 };
 
 tuff_val tuff_assign(struct tuff_graph *g, tuff_val state, tuff_val value)

@@ -246,6 +246,7 @@ const struct tuff_op tuff_op_matmul = {
     .simpler = simpler,
     .lower = lower,
     .ref = ref,
+    .error = TUFF_ERROR_SUMS,
     .terms = terms,
     .cases = cases,
     .case_count = TUFF_COUNT(cases),

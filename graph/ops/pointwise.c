@@ -14,9 +14,7 @@ enum known {
     NEUTRAL_LEFT = 4,     /* the number as operand a gives b */
     NEUTRAL_RIGHT = 8,    /* the number as operand b gives a */
     NEUTRAL_NUMBERS = 16, /* p0 = the number and p1 = 0 give a */
-    INVOLUTION = 32,      /* twice gives a */
-    OF_POSITIVE = 64,     /* defined where a is positive, or continued there alone */
-    OF_NONZERO = 128      /* not defined where the last operand is 0 */
+    INVOLUTION = 32       /* twice gives a */
 };
 
 #define UNUSED_ARGUMENTS (void)a, (void)b, (void)y, (void)p0, (void)p1
@@ -241,6 +239,7 @@ static const struct tuff_case cases2[] = {
         .nondiff = nondiff_,                                                                                                \
         .simpler = simpler_pw,                                                                                              \
         .ref = ref_pw,                                                                                                      \
+        .error = TUFF_ERROR_TEXT,                                                                                           \
         .cases = cases_,                                                                                                    \
         .case_count = (cases_) == NULL ? 0                                                                                  \
                       : (arity) == 1   ? TUFF_COUNT(cases1)                                                                 \

@@ -5,7 +5,7 @@
  *   max_pool2d_grad(x, gy)
  *   avg_pool2d(x)        mean over the elements in the picture, or in the padded picture (count_include_pad)
  *   avg_pool2d_grad(gy)  with the picture's size as attribute */
-#include "graph/op.h"
+#include "graph/bound.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -389,6 +389,51 @@ static void max_grad_ref(const struct tuff_ref *ref)
             }
 }
 
+/* Visits each window of the planes of operand 0 with its winner (places NULL: there is none); all elements of a window are listed. */
+static tuff_status each_winner(const struct tuff_bound *b,
+                               void (*visit)(const struct tuff_bound *b, uint64_t window, uint64_t best, bool sure,
+                                             const uint64_t *places, uint64_t count))
+{
+    struct sizes s = {0};
+    uint64_t y, x, e = 0;
+    if (!measure(b->value->attrs, &b->in_types[0].shape, &b->in_types[0].shape.dim[2], &s)) return TUFF_ERR_SHAPE;
+    uint64_t *places = tuff_alloc(b->context, (size_t)s.y.kernel * s.x.kernel * sizeof *places);
+    for (uint64_t p = 0; places && p < s.planes; p++)
+        for (uint32_t i = 0; i < s.y.windows; i++)
+            for (uint32_t j = 0; j < s.x.windows; j++, e++) {
+                uint64_t count = 0;
+                bool sure = true;
+                for (uint32_t u = 0; u < s.y.kernel; u++)
+                    for (uint32_t v = 0; v < s.x.kernel; v++)
+                        if (tap(&s.y, i, u, &y) && tap(&s.x, j, v, &x)) places[count++] = (p * s.y.size + y) * s.x.size + x;
+                if (count) visit(b, e, tuff_bound_winner(b, places, count, 1, &sure), sure, places, count);
+            }
+    tuff_free(b->context, places);
+    return places ? TUFF_OK : TUFF_ERR_MEMORY;
+}
+
+static void picks(const struct tuff_bound *b, uint64_t window, uint64_t best, bool sure, const uint64_t *places,
+                  uint64_t count)
+{
+    (void)places, (void)count;
+    b->bound[window] = sure ? b->error[1][best] : INFINITY;
+}
+
+static tuff_status max_bound(const struct tuff_bound *b)
+{
+    return b->value->in_count > 1 ? each_winner(b, picks) : tuff_bound_by(b, TUFF_ERROR_MONOTONE);
+}
+
+/* Each window gives its gy to its winner; all elements of a window that is not sure are unknown. */
+static void gives(const struct tuff_bound *b, uint64_t window, uint64_t best, bool sure, const uint64_t *places,
+                  uint64_t count)
+{
+    double taps = b->value->op->terms(b->value, b->in_types), e = b->error[1][window];
+    b->bound[best] += e + (taps + 2) * TUFF_ULP * (fabs(b->in[1][window]) + e);
+    for (uint64_t k = 0; k < count && !sure; k++) b->bound[places[k]] = INFINITY;
+}
+static tuff_status max_grad_bound(const struct tuff_bound *b) { return each_winner(b, gives); }
+
 /* to_x: adds each window's share to its elements (gradient), else adds the elements' shares to the window. */
 static void average(const struct sizes *s, bool count_pad, bool to_x, const double *in, double *out)
 {
@@ -517,6 +562,7 @@ const struct tuff_op tuff_op_max_pool2d = {
     .name = "max_pool2d",
     .onnx = "MaxPool",
     .class = TUFF_CLASS_KERNEL,
+    .traits = TUFF_PICKS,
     .arity_min = 1,
     .arity_max = 2,
     .attrs = pool_attrs,
@@ -526,6 +572,7 @@ const struct tuff_op tuff_op_max_pool2d = {
     .grad = max_grad,
     .lower = max_lower,
     .ref = max_ref,
+    .bound = max_bound,
     .cases = max_cases,
     .case_count = TUFF_COUNT(max_cases),
 };
@@ -533,6 +580,7 @@ const struct tuff_op tuff_op_max_pool2d_grad = {
     .name = "max_pool2d_grad",
     .onnx = "",
     .class = TUFF_CLASS_KERNEL,
+    .traits = TUFF_PICKS,
     .arity_min = 2,
     .arity_max = 2,
     .attrs = pool_attrs,
@@ -542,6 +590,7 @@ const struct tuff_op tuff_op_max_pool2d_grad = {
     .grad = max_grad_grad,
     .lower = max_grad_lower,
     .ref = max_grad_ref,
+    .bound = max_grad_bound,
     .terms = terms,
     .cases = max_grad_cases,
     .case_count = TUFF_COUNT(max_grad_cases),
@@ -560,6 +609,7 @@ const struct tuff_op tuff_op_avg_pool2d = {
     .grad = avg_grad,
     .lower = avg_lower,
     .ref = avg_ref,
+    .error = TUFF_ERROR_SUMS,
     .terms = terms,
     .cases = avg_cases,
     .case_count = TUFF_COUNT(avg_cases),
@@ -578,6 +628,7 @@ const struct tuff_op tuff_op_avg_pool2d_grad = {
     .grad = avg_grad_grad,
     .lower = avg_grad_lower,
     .ref = avg_grad_ref,
+    .error = TUFF_ERROR_SUMS,
     .terms = terms,
     .cases = avg_grad_cases,
     .case_count = TUFF_COUNT(avg_grad_cases),

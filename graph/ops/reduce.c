@@ -1,4 +1,5 @@
 /* reduce.c - sums, extrema and their positions over any axes, running sums; each by kernels with a fixed order. */
+#include "graph/bound.h"
 #include "graph/ops/gemm.h"
 #include "graph/ops/leaf.h"
 #include "graph/ops/view.h"
@@ -138,6 +139,25 @@ static void reduce_ref(const struct tuff_ref *ref)
     }
 }
 
+/* Positions are right, or unknown where another element comes within the bounds. */
+static tuff_status arg_bound(const struct tuff_bound *b)
+{
+    const struct tuff_shape *x = &b->in_types[0].shape;
+    uint32_t axes = ((const struct tuff_reduce_attrs *)b->value->attrs)->axes;
+    uint64_t n = reduced_count(x, axes), inner = 1;
+    for (uint32_t k = x->rank; k-- > 0 && !(axes >> k & 1);) inner *= x->dim[k];
+    uint64_t *places = tuff_alloc(b->context, (size_t)n * sizeof *places);
+    double sign = kind_of(b->value->op) == REDUCE_ARGMIN ? -1 : 1;
+    for (uint64_t i = 0; places && i < b->count; i++) {
+        bool sure;
+        for (uint64_t k = 0; k < n; k++) places[k] = (i / inner * n + k) * inner + i % inner;
+        tuff_bound_winner(b, places, n, sign, &sure);
+        b->bound[i] = sure ? 0 : INFINITY;
+    }
+    tuff_free(b->context, places);
+    return places ? TUFF_OK : TUFF_ERR_MEMORY;
+}
+
 /* How outputs are spread over invocations. */
 struct spread {
     const char *file;
@@ -221,7 +241,7 @@ static const struct tuff_case arg_cases[] = {
     CASE("rows", T(13, 257), 2, 1), CASE("columns", T(67, 13), 1, 0), CASE("middle", T(5, 129, 7), 2, 0),
     CASE("short", T(64, 10), 2, 0), CASE("fours", T(259, 12), 1, 0),  CASE("quads", T(3, 1032), 2, 0),
 };
-#define REDUCE_OP(symbol, text, onnx_, grad_, nondiff_, cases_, simpler_)                                                   \
+#define REDUCE_OP(symbol, text, onnx_, grad_, nondiff_, cases_, simpler_, error_, bound_)                                   \
     const struct tuff_op symbol = {.name = text,                                                                            \
                                    .onnx = onnx_,                                                                           \
                                    .class = TUFF_CLASS_KERNEL,                                                              \
@@ -237,15 +257,17 @@ static const struct tuff_case arg_cases[] = {
                                    .lower = reduce_lower,                                                                   \
                                    .ref = reduce_ref,                                                                       \
                                    .terms = reduce_terms,                                                                   \
+                                   .error = error_,                                                                         \
+                                   .bound = bound_,                                                                         \
                                    .cases = cases_,                                                                         \
                                    .case_count = TUFF_COUNT(cases_),                                                        \
                                    .inline_inputs = 1,                                                                      \
                                    .reduces = true}
-REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", sum_grad, NULL, reduce_cases, sum_simpler);
-REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", extremum_grad, NULL, reduce_cases, NULL);
-REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", extremum_grad, NULL, reduce_cases, NULL);
-REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", NULL, "positions do not vary smoothly", arg_cases, NULL);
-REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", NULL, "positions do not vary smoothly", arg_cases, NULL);
+REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", sum_grad, NULL, reduce_cases, sum_simpler, TUFF_ERROR_SUMS, NULL);
+REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", extremum_grad, NULL, reduce_cases, NULL, TUFF_ERROR_MONOTONE, NULL);
+REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", extremum_grad, NULL, reduce_cases, NULL, TUFF_ERROR_MONOTONE, NULL);
+REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", NULL, "positions do not vary smoothly", arg_cases, NULL, 0, arg_bound);
+REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", NULL, "positions do not vary smoothly", arg_cases, NULL, 0, arg_bound);
 
 static tuff_val add_reduce(struct tuff_graph *g, const struct tuff_op *op, tuff_val x, uint32_t axes, enum tuff_keep keep)
 {
@@ -431,6 +453,7 @@ const struct tuff_op tuff_op_cumsum = {
     .grad = cumsum_grad,
     .lower = cumsum_lower,
     .ref = cumsum_ref,
+    .error = TUFF_ERROR_SUMS,
     .terms = cumsum_terms,
     .cases = cumsum_cases,
     .case_count = TUFF_COUNT(cumsum_cases),

@@ -1,4 +1,5 @@
 /* select.c - choosing and converting element by element: select, cast, detach (no gradient), copy (own memory). */
+#include "graph/bound.h"
 #include "graph/emit_op.h"
 #include "graph/ops/pointwise.h"
 
@@ -69,6 +70,13 @@ static void select_plain(struct tuff_emitter *e, const struct tuff_value *value,
     tuff_plain_spec(e, TUFF_PLAIN_WHAT, TUFF_PLAIN_SELECT);
 }
 
+static tuff_status select_bound(const struct tuff_bound *b)
+{
+    for (uint64_t i = 0; i < b->count; i++)
+        b->bound[i] = b->error[0][i] != 0 ? INFINITY : b->error[b->in[0][i] != 0 ? 1 : 2][i];
+    return TUFF_OK;
+}
+
 tuff_val tuff_select(struct tuff_graph *g, tuff_val c, tuff_val a, tuff_val b)
 {
     struct tuff_shape shape, sc = tuff_type_of(g, c).shape, sa = tuff_type_of(g, a).shape, sb = tuff_type_of(g, b).shape;
@@ -114,6 +122,7 @@ const struct tuff_op tuff_op_select = {
     .infer = select_infer,
     .grad = select_grad,
     .ref = select_ref,
+    .bound = select_bound,
     .cases = select_cases,
     .case_count = TUFF_COUNT(select_cases),
     .cost = 1,
@@ -199,6 +208,35 @@ static void cast_plain(struct tuff_emitter *e, const struct tuff_value *value, c
     tuff_plain_spec(e, TUFF_PLAIN_WHAT, TUFF_PLAIN_CAST);
 }
 
+/* Spacing of f16 at v: half of it is the error of rounding. */
+static double half_step(double v)
+{
+    int e;
+    frexp(v, &e);
+    return v == 0 ? 0 : ldexp(1.0, e < -13 ? -24 : e - 11);
+}
+
+static tuff_status cast_bound(const struct tuff_bound *b)
+{
+    enum tuff_dtype to = b->value->type.dtype;
+    bool from_float = tuff_is_float(b->in_types[0].dtype);
+    for (uint64_t i = 0; i < b->count; i++) {
+        double v = b->in[0][i], e = b->error[0][i], y = b->out[i], *out = &b->bound[i];
+        if (to == TUFF_F32)
+            *out = from_float ? e + (e > 0 ? TUFF_ULP * fabs(v) : 0)
+                              : e + (y == v && fabs(v) < 16777216 ? 0 : TUFF_ULP * fabs(v));
+        else if (e == 0)
+            *out = 0;
+        else if (to == TUFF_F16)
+            *out = e + half_step(fabs(v) + e);
+        else if (to == TUFF_BOOL)
+            *out = fabs(v) > e ? 0 : INFINITY;
+        else
+            *out = trunc(v - e) == trunc(v + e) ? 0 : INFINITY;
+    }
+    return TUFF_OK;
+}
+
 tuff_val tuff_cast(struct tuff_graph *g, tuff_val a, enum tuff_dtype dtype)
 {
     struct cast_attrs attrs = {(int32_t)dtype};
@@ -216,7 +254,7 @@ const struct tuff_op tuff_op_cast = {
     .name = "cast",
     .onnx = "Cast",
     .class = TUFF_CLASS_INLINE,
-    .traits = TUFF_KEEPS_ORDER,
+    .traits = TUFF_KEEPS_ORDER | TUFF_ROUNDS,
     .arity_min = 1,
     .arity_max = 1,
     .attrs = cast_attr,
@@ -225,6 +263,7 @@ const struct tuff_op tuff_op_cast = {
     .infer = cast_infer,
     .grad = cast_grad,
     .ref = cast_ref,
+    .bound = cast_bound,
     .cases = cast_cases,
     .case_count = TUFF_COUNT(cast_cases),
     .cost = 1,
@@ -261,6 +300,7 @@ const struct tuff_op tuff_op_detach = {
     .nondiff = "stops gradients by definition",
     .simpler = detach_simpler,
     .ref = same_ref,
+    .error = TUFF_ERROR_MOVES,
     .cases = same_cases,
     .case_count = TUFF_COUNT(same_cases),
     .map = same_map,
@@ -275,6 +315,7 @@ const struct tuff_op tuff_op_copy = {
     .infer = same_infer,
     .grad = same_grad,
     .ref = same_ref,
+    .error = TUFF_ERROR_MOVES,
     .cases = same_cases,
     .case_count = TUFF_COUNT(same_cases),
     .map = same_map,

@@ -1,8 +1,10 @@
 /* view.c - operators that only move elements: reshape, permute, slice, expand, pad, concat. They cost nothing where a
  * consumer can read through them, by their index maps. */
 #include "graph/ops/view.h"
+#include "graph/bound.h"
 #include "graph/emit_op.h"
 
+#include <math.h>
 #include <stdio.h>
 
 static const char view_onnx_none[] = "";
@@ -137,6 +139,7 @@ const struct tuff_op tuff_op_reshape = {
     .grad = reshape_grad,
     .simpler = reshape_simpler,
     .ref = copy_ref,
+    .error = TUFF_ERROR_MOVES,
     .cases = reshape_cases,
     .case_count = TUFF_COUNT(reshape_cases),
     .map = reshape_map,
@@ -272,6 +275,7 @@ const struct tuff_op tuff_op_permute = {
     .grad = permute_grad,
     .simpler = permute_simpler,
     .ref = permute_ref,
+    .error = TUFF_ERROR_MOVES,
     .cases = permute_cases,
     .case_count = TUFF_COUNT(permute_cases),
     .map = permute_map,
@@ -408,6 +412,7 @@ const struct tuff_op tuff_op_slice = {
     .infer = slice_infer,
     .grad = slice_grad,
     .ref = slice_ref,
+    .error = TUFF_ERROR_MOVES,
     .cases = slice_cases,
     .case_count = TUFF_COUNT(slice_cases),
     .map = slice_map,
@@ -497,6 +502,7 @@ const struct tuff_op tuff_op_expand = {
     .infer = expand_infer,
     .grad = expand_grad,
     .ref = expand_ref,
+    .error = TUFF_ERROR_MOVES,
     .cases = expand_cases,
     .case_count = TUFF_COUNT(expand_cases),
     .map = expand_map,
@@ -625,6 +631,15 @@ static void pad_plain(struct tuff_emitter *e, const struct tuff_value *value, co
     }
 }
 
+static tuff_status pad_bound(const struct tuff_bound *b)
+{
+    struct tuff_pad_attrs attrs = *(const struct tuff_pad_attrs *)b->value->attrs;
+    struct tuff_value value = *b->value;
+    attrs.value = fabs((double)(float)attrs.value - attrs.value);
+    value.attrs = &attrs;
+    return tuff_bound_moved(b, &value);
+}
+
 static const struct tuff_case pad_cases[] = {
     {"value", {T(5, 7)}, 1, {0}, 0, &(struct tuff_pad_attrs){{2, 3}, {0, 1}, {0}, 1.5}},
     {"picture", {T(2, 3, 5, 7)}, 1, {0}, 0, &(struct tuff_pad_attrs){{0, 0, 1, 2}, {0, 0, 2, 3}, {0}, 0.0}},
@@ -642,6 +657,7 @@ const struct tuff_op tuff_op_pad = {
     .infer = pad_infer,
     .grad = pad_grad,
     .ref = pad_ref,
+    .bound = pad_bound,
     .cases = pad_cases,
     .case_count = TUFF_COUNT(pad_cases),
     .cost = 6,
@@ -783,6 +799,7 @@ const struct tuff_op tuff_op_concat = {
     .infer = concat_infer,
     .grad = concat_grad,
     .ref = concat_ref,
+    .error = TUFF_ERROR_MOVES,
     .cases = concat_cases,
     .case_count = TUFF_COUNT(concat_cases),
     .cost = 6,

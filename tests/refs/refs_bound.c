@@ -183,7 +183,7 @@ static void row_noise(const struct tuff_graph *g, tuff_val v, const double **in,
     }
 }
 
-/* The sum's terms squared are the sum of squared operands; max_pool2d_grad sums its second operand alone. */
+/* The sum's terms squared are the sum of squared operands; of two, what is picked by the first is summed of the second. */
 static void sum_noise(const struct tuff_graph *g, tuff_val v, const double **in, const double *y, double *local,
                       double terms)
 {
@@ -192,7 +192,8 @@ static void sum_noise(const struct tuff_graph *g, tuff_val v, const double **in,
     double **made = refs_alloc((value->in_count + 1) * sizeof *made);
     for (uint32_t k = 0; k < value->in_count; k++) {
         squares[k] = in[k];
-        if (!in[k] || g->values[value->in[k]].type.dtype != TUFF_F32 || (k == 0 && value->op == &tuff_op_max_pool2d_grad))
+        if (!in[k] || g->values[value->in[k]].type.dtype != TUFF_F32 ||
+            (k == 0 && value->op->traits & TUFF_PICKS && value->in_count > 1))
             continue;
         size_t count = size_of(&g->values[value->in[k]]);
         squares[k] = made[k] = refs_alloc(count * sizeof **made);
