@@ -169,21 +169,30 @@ static tuff_status check_limits(struct tuff_device *device, const char *name, co
                          "kernel %s declares %u bindings and %llu bytes of push constants; the launch gives %u and %u", name,
                          needs->binding_end, (unsigned long long)needs->push_bytes, pipeline->binding_count,
                          pipeline->push_bytes);
+    if (needs->number_bytes > pipeline->number_bytes)
+        return tuff_fail(device->context, error, TUFF_ERR_USAGE,
+                         "kernel %s declares %llu bytes of numbers; the launch gives %u", name,
+                         (unsigned long long)needs->number_bytes, pipeline->number_bytes);
     return TUFF_OK;
 }
 
 static tuff_status create_layouts(struct tuff_device *device, struct tuff_pipeline *pipeline, struct tuff_error *error)
 {
-    VkDescriptorSetLayoutBinding *bindings = tuff_alloc(device->context, pipeline->binding_count * sizeof *bindings);
+    uint32_t count = pipeline->binding_count;
+    VkDescriptorSetLayoutBinding *bindings = tuff_alloc(device->context, (count + 1) * sizeof *bindings);
     if (!bindings) return tuff_fail_memory(device->context, error);
     for (uint32_t i = 0; i < pipeline->binding_count; i++)
         bindings[i] = (VkDescriptorSetLayoutBinding){.binding = i,
                                                      .descriptorType = tuff_descriptor_type(pipeline->texels, i),
                                                      .descriptorCount = 1,
                                                      .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
-    VkDescriptorSetLayoutCreateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
-                                           .bindingCount = pipeline->binding_count,
-                                           .pBindings = bindings};
+    if (pipeline->number_bytes)
+        bindings[count++] = (VkDescriptorSetLayoutBinding){.binding = TUFF_PLAN_NUMBERS_BINDING,
+                                                           .descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER,
+                                                           .descriptorCount = 1,
+                                                           .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
+    VkDescriptorSetLayoutCreateInfo set = {
+        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO, .bindingCount = count, .pBindings = bindings};
     VkResult result = device->vk.vkCreateDescriptorSetLayout(device->handle, &set, NULL, &pipeline->set_layout);
     tuff_free(device->context, bindings);
     if (result != VK_SUCCESS) {
@@ -248,6 +257,7 @@ static tuff_status prepare(struct tuff_device *device, const struct tuff_plan *p
                                             .references = 1,
                                             .binding_count = want->binding_count,
                                             .push_bytes = want->push_bytes,
+                                            .number_bytes = want->number_bytes,
                                             .texels = want->texels};
     TUFF_TRY(tuff_spirv_read(device->context, module->spirv, module->words, specs, kernel->spec_count, &device->caps, &needs,
                              error));
@@ -336,7 +346,8 @@ static void make_key(const struct tuff_plan *plan, const struct tuff_module *mod
                      uint64_t key[2])
 {
     const struct tuff_plan_kernel *kernel = &plan->kernels[want->kernel];
-    const uint32_t shape[] = {want->binding_count, want->push_bytes, module->full_subgroups, want->texels, want->parts};
+    const uint32_t shape[] = {want->binding_count, want->push_bytes, module->full_subgroups,
+                              want->texels,        want->parts,      want->number_bytes};
     for (uint64_t i = 0; i < 2; i++) {
         key[i] = tuff_hash(i * UINT64_C(0x9e3779b97f4a7c15), module->spirv, module->words * sizeof *module->spirv);
         key[i] = tuff_hash(key[i], plan->specs + kernel->spec_first, kernel->spec_count * sizeof *plan->specs);

@@ -16,15 +16,16 @@ struct tuff_pipeline {
     uint64_t key[2];
     uint32_t references; /* under the lock of the list */
     uint32_t binding_count, push_bytes;
+    uint32_t number_bytes;            /* of its launches' uniform blocks; 0: they have none */
     uint32_t texels;                  /* tuff_launch_texels */
     VkDescriptorSetLayout set_layout; /* [owned] */
     VkPipelineLayout layout;          /* [owned] */
     VkPipeline handle;                /* [owned] */
 };
 
-/* What a program wants: a kernel of the plan with the bindings and push bytes of its launches. */
+/* What a program wants: a kernel of the plan with the bindings, push bytes and numbers of its launches. */
 struct tuff_pipeline_want {
-    uint32_t kernel, binding_count, push_bytes, texels;
+    uint32_t kernel, binding_count, push_bytes, texels, number_bytes;
     bool parts;                     /* may be dispatched in parts */
     struct tuff_pipeline *pipeline; /* [retained] the answer */
 };

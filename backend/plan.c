@@ -141,6 +141,8 @@ uint32_t tuff_plan_add_launch(struct tuff_plan *plan, const struct tuff_plan_lau
     copy.binding_count = binding_count;
     copy.push_first = plan->push_word_count;
     copy.push_count = push_count;
+    copy.number_first = plan->number_count;
+    copy.number_count = 0;
     if (binding_count) memcpy(plan->bindings + plan->binding_count, bindings, binding_count * sizeof *bindings);
     if (push_count) memcpy(plan->push_words + plan->push_word_count, push_words, push_count * sizeof *push_words);
     plan->binding_count += binding_count;
@@ -158,6 +160,17 @@ uint64_t tuff_launch_bytes(const struct tuff_plan *plan, const struct tuff_plan_
         if (binding->access & TUFF_WRITE) bytes += binding->bytes;
     }
     return bytes;
+}
+
+bool tuff_plan_add_numbers(struct tuff_plan *plan, const uint32_t *numbers, uint32_t count)
+{
+    if (TUFF_NEVER(!plan->launch_count || plan->launches[plan->launch_count - 1].number_count)) return false;
+    if (!count) return true;
+    if (!GROW(plan, numbers, number_count, count)) return false;
+    memcpy(plan->numbers + plan->number_count, numbers, count * sizeof *numbers);
+    plan->launches[plan->launch_count - 1].number_count = count;
+    plan->number_count += count;
+    return true;
 }
 
 uint32_t tuff_launch_texels(const struct tuff_plan *plan, const struct tuff_plan_launch *launch)
@@ -318,7 +331,7 @@ static tuff_status check_binding(const struct tuff_plan *plan, uint32_t launch, 
 /* Ranges of sub-arrays and kernels; bindings and push words must lie in the order of launches and fill their arrays. */
 static tuff_status check_launches(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
 {
-    uint32_t bindings = 0, words = 0, specs = 0;
+    uint32_t bindings = 0, words = 0, specs = 0, numbers = 0;
     for (uint32_t i = 0; i < plan->kernel_count; i++) {
         if (plan->kernels[i].spec_first != specs || plan->kernels[i].spec_count > plan->spec_count - specs)
             return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: kernel %u has a wrong range of constants", i);
@@ -331,10 +344,15 @@ static tuff_status check_launches(const struct tuff_plan *plan, struct tuff_cont
     for (uint32_t i = 0; i < plan->launch_count; i++) {
         const struct tuff_plan_launch *launch = &plan->launches[i];
         if (launch->kernel >= plan->kernel_count || launch->binding_first != bindings || launch->push_first != words ||
-            launch->binding_count > plan->binding_count - bindings || launch->push_count > plan->push_word_count - words)
+            launch->binding_count > plan->binding_count - bindings || launch->push_count > plan->push_word_count - words ||
+            launch->number_first != numbers || launch->number_count > plan->number_count - numbers)
             return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) has a wrong range", i, launch->label);
+        if (launch->number_count > TUFF_PLAN_MOST_NUMBERS)
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) has %u numbers, of which %u fit", i,
+                             launch->label, launch->number_count, TUFF_PLAN_MOST_NUMBERS);
         bindings += launch->binding_count;
         words += launch->push_count;
+        numbers += launch->number_count;
         for (uint32_t k = 0; k < launch->binding_count; k++) {
             TUFF_TRY(check_binding(plan, i, &plan->bindings[launch->binding_first + k], context, error));
             if (k >= TUFF_MOST_TEXELS && plan->bindings[launch->binding_first + k].texels)
@@ -385,12 +403,13 @@ static uint64_t hash_launch(const struct tuff_plan *plan, uint64_t hash, const s
 {
     hash = tuff_hash_text(hash, launch->label);
     hash = HASH(hash, launch->kernel, launch->groups[0], launch->groups[1], launch->groups[2], launch->barrier,
-                launch->flops, launch->binding_count, launch->push_count);
+                launch->flops, launch->binding_count, launch->push_count, launch->number_count);
     for (uint32_t i = 0; i < launch->binding_count; i++) {
         const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
         hash = HASH(hash, binding->slot, binding->access, binding->offset, binding->bytes, binding->few, binding->texels);
     }
     for (uint32_t i = 0; i < launch->push_count; i++) hash = HASH(hash, plan->push_words[launch->push_first + i]);
+    for (uint32_t i = 0; i < launch->number_count; i++) hash = HASH(hash, plan->numbers[launch->number_first + i]);
     return hash;
 }
 

@@ -20,8 +20,12 @@ enum tuff_memory {
 };
 const char *tuff_memory_name(enum tuff_memory memory);
 
-#define TUFF_PLAN_ALIGNMENT 256      /* bytes: largest minStorageBufferOffsetAlignment known (SwiftShader) */
-#define TUFF_PLAN_FIRST_HOOK_SPEC 16 /* constant ids below belong to kernel files, from here on to hook texts */
+#define TUFF_PLAN_ALIGNMENT 256 /* bytes: largest minStorageBufferOffsetAlignment known (SwiftShader) */
+#define TUFF_PLAN_FIRST_PORT_SPEC 16 /* ids from here on are constants of a kernel's ports where it stands alone */
+/* Numbers are the launch's uniform block, "uvec4 [..]" of this binding, which is none of the launch's bindings: sizes, strides and
+ * divisors that hook texts work with. */
+#define TUFF_PLAN_NUMBERS_BINDING 16u
+#define TUFF_PLAN_MOST_NUMBERS 4096u /* 16 KiB: the least maxUniformBufferRange that Vulkan allows */
 
 struct tuff_plan_slot {
     const char *name; /* [arena] of the value; "" for scratch without a name */
@@ -68,8 +72,9 @@ struct tuff_plan_launch {
     const char *label; /* [arena] operator and value: "conv2d conv1" */
     uint32_t kernel;
     uint32_t binding_first, binding_count;
-    uint32_t push_first, push_count; /* words; declared by the kernel file as its push constant block */
-    uint32_t groups[3];              /* workgroup counts */
+    uint32_t push_first, push_count;     /* words; declared by the kernel file as its push constant block */
+    uint32_t number_first, number_count; /* words of the uniform block; tuff_plan_add_numbers */
+    uint32_t groups[3];                  /* workgroup counts */
     bool barrier; /* memory barrier before: all earlier shader writes and reads happen before this launch */
     /* Its cost: with the bytes of its bindings (tuff_launch_bytes) what a program cuts submissions by. */
     uint64_t flops; /* multiply and add count as two; 0: not counted */
@@ -84,8 +89,8 @@ struct tuff_plan {
     struct tuff_plan_spec *specs;
     struct tuff_plan_launch *launches;
     struct tuff_plan_binding *bindings;
-    uint32_t *push_words;
-    uint32_t slot_count, kernel_count, spec_count, launch_count, binding_count, push_word_count;
+    uint32_t *push_words, *numbers;
+    uint32_t slot_count, kernel_count, spec_count, launch_count, binding_count, push_word_count, number_count;
     uint64_t memory_bytes[TUFF_MEMORY_COUNT]; /* size of each kind's range */
 };
 
@@ -98,6 +103,8 @@ uint32_t tuff_plan_add_kernel(struct tuff_plan *plan, const struct tuff_plan_ker
 uint32_t tuff_plan_add_launch(struct tuff_plan *plan, const struct tuff_plan_launch *launch,
                               const struct tuff_plan_binding *bindings, uint32_t binding_count, const uint32_t *push_words,
                               uint32_t push_count);
+/* Gives the launch that was added last its numbers, once. False when memory is exhausted. */
+bool tuff_plan_add_numbers(struct tuff_plan *plan, const uint32_t *numbers, uint32_t count);
 
 /* Sets launch->barrier wherever a launch reads or overwrites what an earlier one since the last barrier wrote, or
  * writes what one read. */

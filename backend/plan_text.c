@@ -5,7 +5,7 @@
  *   slot 0 "x" input offset=0 bytes=1024
  *   slot 1 "c" const offset=0 bytes=4 data=0000803f
  *   kernel 0 "row_softmax" defines="" hooks="" specs=0:256
- *   launch 0 "softmax y" kernel=0 groups=8,1,1 flops=0 barrier bind=0:r@rgba32f:0:1024,2:w:0:1024 push=80
+ *   launch 0 "softmax y" kernel=0 groups=8,1,1 flops=0 barrier bind=0:r@rgba32f:0:1024,2:w:0:1024 push=80 numbers=3,7f
  *
  * The text is untrusted: the parser never allocates more than a small multiple of its length. */
 #include "backend/plan.h"
@@ -78,6 +78,8 @@ static void print_launch(const struct tuff_plan *plan, uint32_t index, struct tu
     }
     for (uint32_t i = 0; i < launch->push_count; i++)
         tuff_text_add(text, "%s%x", i ? "," : " push=", plan->push_words[launch->push_first + i]);
+    for (uint32_t i = 0; i < launch->number_count; i++)
+        tuff_text_add(text, "%s%x", i ? "," : " numbers=", plan->numbers[launch->number_first + i]);
     tuff_text_append(text, "\n", 1);
 }
 
@@ -323,10 +325,11 @@ static uint32_t read_bindings(struct reader *reader)
     return count;
 }
 
-static uint32_t read_push(struct reader *reader, struct tuff_text *words)
+/* A list of words behind this name; returns how many they are. */
+static uint32_t read_words(struct reader *reader, const char *name, struct tuff_text *words)
 {
     uint32_t count = 0;
-    if (!accept(reader, " push=")) return 0;
+    if (!accept(reader, name)) return 0;
     do {
         uint32_t word = (uint32_t)number(reader, 16, UINT32_MAX);
         tuff_text_append(words, &word, sizeof word);
@@ -338,9 +341,10 @@ static uint32_t read_push(struct reader *reader, struct tuff_text *words)
 static void read_launch(struct reader *reader)
 {
     struct tuff_plan_launch launch = {0};
-    struct tuff_text label, words;
+    struct tuff_text label, words, numbers;
     tuff_text_init(&label, reader->plan->arena.context);
     tuff_text_init(&words, reader->plan->arena.context);
+    tuff_text_init(&numbers, reader->plan->arena.context);
     if (number32(reader) != reader->plan->launch_count) expected(reader, "the next launch's number");
     expect(reader, " ");
     launch.label = string(reader, &label);
@@ -355,14 +359,18 @@ static void read_launch(struct reader *reader)
     launch.flops = number64(reader);
     launch.barrier = accept(reader, " barrier");
     uint32_t binding_count = read_bindings(reader);
-    uint32_t push_count = read_push(reader, &words);
+    uint32_t push_count = read_words(reader, " push=", &words);
+    uint32_t number_count = read_words(reader, " numbers=", &numbers);
     expect(reader, "\n");
-    if (reader->scratch.failed || words.failed) out_of_memory(reader);
+    if (reader->scratch.failed || words.failed || numbers.failed) out_of_memory(reader);
     if (reader->status == TUFF_OK && tuff_plan_add_launch(reader->plan, &launch, (const void *)reader->scratch.data,
                                                           binding_count, (const void *)words.data, push_count) == UINT32_MAX)
         out_of_memory(reader);
+    if (reader->status == TUFF_OK && !tuff_plan_add_numbers(reader->plan, (const void *)numbers.data, number_count))
+        out_of_memory(reader);
     tuff_text_finish(&label);
     tuff_text_finish(&words);
+    tuff_text_finish(&numbers);
 }
 
 static void read_head(struct reader *reader)

@@ -66,17 +66,21 @@ static tuff_status check_launches(struct tuff_device *device, const struct tuff_
 /* Parts cost a driver instructions, so only what is so long that a wrong guess would make it too long asks for them. */
 static bool may_need_parts(const struct tuff_cut_launch *pace) { return pace->ns > TUFF_SUBMISSION_NS / 8; }
 
+/* Whole uvec4. */
+static uint32_t number_bytes(const struct tuff_plan_launch *launch) { return (launch->number_count + 3) / 4 * 16; }
+
 /* Index of the want, which is added if there is no equal one. */
 static uint32_t want_of(struct tuff_program *program, const struct tuff_plan *plan, const struct tuff_plan_launch *launch)
 {
     struct tuff_pipeline_want want = {.kernel = launch->kernel,
                                       .binding_count = launch->binding_count,
                                       .push_bytes = launch->push_count * 4,
-                                      .texels = tuff_launch_texels(plan, launch)};
+                                      .texels = tuff_launch_texels(plan, launch),
+                                      .number_bytes = number_bytes(launch)};
     for (uint32_t i = program->want_count; i-- > 0;) {
         const struct tuff_pipeline_want *old = &program->wants[i];
         if (old->kernel == want.kernel && old->binding_count == want.binding_count && old->push_bytes == want.push_bytes &&
-            old->texels == want.texels)
+            old->texels == want.texels && old->number_bytes == want.number_bytes)
             return i;
     }
     program->wants[program->want_count] = want;
@@ -115,6 +119,31 @@ static tuff_status copy_launches(struct tuff_program *program, const struct tuff
     for (uint32_t i = 0; i < plan->launch_count; i++)
         program->pace[i].splits = program->wants[program->launches[i].want].parts;
     return TUFF_OK;
+}
+
+/* The launches' numbers in one buffer, each at a multiple of TUFF_PLAN_ALIGNMENT: the largest minUniformBufferOffsetAlignment that
+ * Vulkan allows. */
+static tuff_status write_numbers(struct tuff_program *program, const struct tuff_plan *plan, struct tuff_error *error)
+{
+    struct tuff_device *device = program->device;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < plan->launch_count; i++) {
+        program->launches[i].numbers = bytes;
+        bytes += tuff_align(number_bytes(&plan->launches[i]), TUFF_PLAN_ALIGNMENT);
+    }
+    if (!bytes) return TUFF_OK;
+    TUFF_TRY(tuff_buffer_create(device, bytes, true, "numbers", &program->numbers, error));
+    char *content = tuff_alloc(device->context, (size_t)bytes);
+    if (!content) return tuff_fail_memory(device->context, error);
+    memset(content, 0, (size_t)bytes);
+    for (uint32_t i = 0; i < plan->launch_count; i++) {
+        const struct tuff_plan_launch *launch = &plan->launches[i];
+        if (launch->number_count)
+            memcpy(content + program->launches[i].numbers, plan->numbers + launch->number_first, launch->number_count * 4);
+    }
+    tuff_status status = tuff_buffer_write(program->numbers, 0, content, bytes, error);
+    tuff_free(device->context, content);
+    return status;
 }
 
 static tuff_status make_pipelines(struct tuff_program *program, const struct tuff_program_params *params,
@@ -169,6 +198,7 @@ tuff_status tuff_program_create(struct tuff_device *device, const struct tuff_pr
     }
     tuff_status status = copy_launches(made, params->plan, error);
     if (status == TUFF_OK) status = make_pipelines(made, params, error);
+    if (status == TUFF_OK) status = write_numbers(made, params->plan, error);
     if (status == TUFF_OK) status = tuff_program_bind(made, params->plan, error);
     if (status == TUFF_OK) status = tuff_program_create_queries(made, error);
     if (status == TUFF_OK) status = tuff_program_record(made, &made->recording, error);
@@ -193,6 +223,7 @@ void tuff_program_destroy(struct tuff_program *program)
     if (program->queries) device->vk.vkDestroyQueryPool(device->handle, program->queries, NULL);
     for (uint32_t i = 0; i < program->want_count; i++) tuff_pipelines_release(device, program->wants[i].pipeline);
     for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) tuff_buffer_release(program->memory[i]);
+    tuff_buffer_release(program->numbers);
     tuff_arena_finish(&program->arena);
     tuff_free(device->context, program);
     tuff_device_release(device);

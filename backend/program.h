@@ -11,6 +11,7 @@ struct tuff_program_launch {
     uint64_t flops, bytes;
     uint32_t want;        /* index of its pipeline */
     VkDescriptorSet set;  /* of the program's pool */
+    uint64_t numbers;     /* bytes from the start of the program's numbers to this launch's */
     const uint32_t *push; /* [arena] */
     uint32_t push_count;
     bool barrier;
@@ -27,6 +28,7 @@ struct tuff_program {
     struct tuff_device *device;                    /* [retained] */
     struct tuff_arena arena;                       /* [owned] */
     struct tuff_buffer *memory[TUFF_MEMORY_COUNT]; /* [retained] */
+    struct tuff_buffer *numbers;                   /* [retained] uniform blocks of all launches; NULL: none has one */
     struct tuff_pipeline_want *wants;              /* [arena]; their pipelines are retained */
     struct tuff_program_launch *launches;          /* [arena] */
     uint32_t want_count, launch_count;

@@ -4,20 +4,32 @@
  * the app's own work on the queue stay in order; the last ends by showing its writes to copies and to the host. */
 #include "backend/program.h"
 
+/* Launches that have numbers. */
+static uint32_t count_numbers(const struct tuff_plan *plan)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < plan->launch_count; i++) count += plan->launches[i].number_count != 0;
+    return count;
+}
+
 static tuff_status create_descriptor_pool(struct tuff_program *program, const struct tuff_plan *plan,
                                           struct tuff_error *error)
 {
     struct tuff_device *device = program->device;
     uint32_t texels = 0;
     for (uint32_t i = 0; i < plan->binding_count; i++) texels += plan->bindings[i].texels != TUFF_TEXELS_NONE;
-    VkDescriptorPoolSize sizes[2] = {
-        {.type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-         .descriptorCount = plan->binding_count > texels ? plan->binding_count - texels : 1},
-        {.type = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, .descriptorCount = texels},
+    const VkDescriptorPoolSize all[] = {
+        {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, plan->binding_count > texels ? plan->binding_count - texels : 1},
+        {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, texels},
+        {VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, count_numbers(plan)},
     };
+    VkDescriptorPoolSize sizes[TUFF_COUNT(all)];
+    uint32_t size_count = 0;
+    for (uint32_t i = 0; i < TUFF_COUNT(all); i++)
+        if (all[i].descriptorCount) sizes[size_count++] = all[i];
     VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
                                        .maxSets = plan->launch_count,
-                                       .poolSizeCount = texels ? 2 : 1,
+                                       .poolSizeCount = size_count,
                                        .pPoolSizes = sizes};
     VkResult result = device->vk.vkCreateDescriptorPool(device->handle, &info, NULL, &program->descriptors);
     if (result == VK_SUCCESS) return TUFF_OK;
@@ -25,10 +37,11 @@ static tuff_status create_descriptor_pool(struct tuff_program *program, const st
     return tuff_device_fail(device, error, result, "vkCreateDescriptorPool");
 }
 
-/* What vkUpdateDescriptorSets is given: one entry a binding in each array. */
+/* What vkUpdateDescriptorSets is given: one entry a descriptor in each array. */
 struct descriptor_writes {
     VkDescriptorBufferInfo *buffers;
     VkWriteDescriptorSet *writes;
+    uint32_t count;
 };
 
 static tuff_status create_view(struct tuff_program *program, const struct tuff_plan_binding *binding,
@@ -48,26 +61,41 @@ static tuff_status create_view(struct tuff_program *program, const struct tuff_p
     return TUFF_OK;
 }
 
-static tuff_status write_set(struct tuff_program *program, const struct tuff_plan *plan,
-                             const struct tuff_plan_launch *launch, VkDescriptorSet set, const struct descriptor_writes *out,
-                             struct tuff_error *error)
+/* Adds a descriptor of the launch's set; the kind of buffer is the caller's. */
+static VkWriteDescriptorSet *add_write(struct tuff_program *program, uint32_t launch, uint32_t binding,
+                                       const VkDescriptorBufferInfo *range, struct descriptor_writes *out)
 {
+    uint32_t at = out->count++;
+    out->buffers[at] = *range;
+    out->writes[at] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+                                             .dstSet = program->launches[launch].set,
+                                             .dstBinding = binding,
+                                             .descriptorCount = 1,
+                                             .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                             .pBufferInfo = &out->buffers[at]};
+    return &out->writes[at];
+}
+
+static tuff_status write_set(struct tuff_program *program, const struct tuff_plan *plan, uint32_t index,
+                             struct descriptor_writes *out, struct tuff_error *error)
+{
+    const struct tuff_plan_launch *launch = &plan->launches[index];
     for (uint32_t i = 0; i < launch->binding_count; i++) {
-        uint32_t at = launch->binding_first + i;
-        const struct tuff_plan_binding *binding = &plan->bindings[at];
+        const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
         const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
-        out->buffers[at] = (VkDescriptorBufferInfo){.buffer = program->memory[slot->memory]->handle,
-                                                    .offset = slot->offset + binding->offset,
-                                                    .range = binding->bytes};
-        if (binding->texels) TUFF_TRY(create_view(program, binding, &out->buffers[at], error));
-        out->writes[at] = (VkWriteDescriptorSet){
-            .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
-            .dstSet = set,
-            .dstBinding = i,
-            .descriptorCount = 1,
-            .descriptorType = binding->texels ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-            .pBufferInfo = &out->buffers[at],
-            .pTexelBufferView = binding->texels ? &program->views[program->view_count - 1] : NULL};
+        VkDescriptorBufferInfo range = {program->memory[slot->memory]->handle, slot->offset + binding->offset,
+                                        binding->bytes};
+        VkWriteDescriptorSet *write = add_write(program, index, i, &range, out);
+        if (!binding->texels) continue;
+        TUFF_TRY(create_view(program, binding, &range, error));
+        write->descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
+        write->pTexelBufferView = &program->views[program->view_count - 1];
+    }
+    if (launch->number_count) {
+        uint32_t bytes = program->wants[program->launches[index].want].number_bytes;
+        VkDescriptorBufferInfo range = {program->numbers->handle, program->launches[index].numbers, bytes};
+        add_write(program, index, TUFF_PLAN_NUMBERS_BINDING, &range, out)->descriptorType =
+            VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER;
     }
     return TUFF_OK;
 }
@@ -97,18 +125,17 @@ tuff_status tuff_program_bind(struct tuff_program *program, const struct tuff_pl
     TUFF_TRY(create_descriptor_pool(program, plan, error));
     VkDescriptorSetLayout *layouts = tuff_alloc(context, plan->launch_count * sizeof(VkDescriptorSetLayout));
     VkDescriptorSet *sets = tuff_alloc(context, plan->launch_count * sizeof(VkDescriptorSet));
-    struct descriptor_writes out = {tuff_alloc(context, plan->binding_count * sizeof *out.buffers),
-                                    tuff_alloc(context, plan->binding_count * sizeof *out.writes)};
+    size_t most = (size_t)plan->binding_count + count_numbers(plan);
+    struct descriptor_writes out = {.buffers = tuff_alloc(context, most * sizeof *out.buffers),
+                                    .writes = tuff_alloc(context, most * sizeof *out.writes)};
     program->views = tuff_arena_alloc(&program->arena, plan->binding_count * sizeof *program->views);
     tuff_status status = TUFF_OK;
     if (!layouts || !sets || !out.writes || !out.buffers || !program->views)
         status = tuff_fail_memory(context, error);
     else
         status = allocate_sets(program, layouts, sets, error);
-    for (uint32_t i = 0; i < plan->launch_count && status == TUFF_OK; i++)
-        status = write_set(program, plan, &plan->launches[i], sets[i], &out, error);
-    if (status == TUFF_OK && plan->binding_count)
-        device->vk.vkUpdateDescriptorSets(device->handle, plan->binding_count, out.writes, 0, NULL);
+    for (uint32_t i = 0; i < plan->launch_count && status == TUFF_OK; i++) status = write_set(program, plan, i, &out, error);
+    if (status == TUFF_OK && out.count) device->vk.vkUpdateDescriptorSets(device->handle, out.count, out.writes, 0, NULL);
     tuff_free(context, out.writes);
     tuff_free(context, out.buffers);
     tuff_free(context, sets);
@@ -184,7 +211,8 @@ static tuff_status record_submission(struct tuff_program *program, const struct 
     VkResult result = device->vk.vkBeginCommandBuffer(commands, &begin);
     if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkBeginCommandBuffer");
     memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
-                   VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, shader);
+                   VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+                   shader | VK_ACCESS_UNIFORM_READ_BIT);
     if (program->queries && first == 0) device->vk.vkCmdResetQueryPool(commands, program->queries, 0, query_count(program));
     write_timestamp(program, commands, program->timed && first == 0, TUFF_RUN_QUERY);
     for (uint32_t i = first; i < end; i++) {

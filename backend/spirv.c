@@ -220,8 +220,8 @@ static void index_instruction(struct reader *reader, const uint32_t *op, uint32_
     reader->ids[result].words = words;
 }
 
-/* Size of the push constant block behind a pointer: the end of its last member. */
-static uint64_t push_bytes(const struct reader *reader, const struct id *pointer)
+/* Size of the block behind a pointer: the end of its last member. */
+static uint64_t block_bytes(const struct reader *reader, const struct id *pointer)
 {
     const struct id *block = pointer->words > 3 ? get(reader, pointer->op[3]) : NULL;
     if (opcode(block) != OP_TYPE_STRUCT || block->last_member + 2 >= block->words) return 0;
@@ -237,13 +237,17 @@ static void read_variable(const struct reader *reader, const struct id *variable
     case CLASS_WORKGROUP:
         if (info->shared_bytes < UINT64_MAX / 4) info->shared_bytes += size_of(reader, pointer->op[3], 0); /* no wrap */
         break;
-    case CLASS_PUSH_CONSTANT: info->push_bytes = push_bytes(reader, pointer); break;
+    case CLASS_PUSH_CONSTANT: info->push_bytes = block_bytes(reader, pointer); break;
     case CLASS_UNIFORM_CONSTANT: /* kernels have no images but texel buffers */
         if (variable->binding < 32) info->texels |= UINT32_C(1) << variable->binding;
         if (variable->binding != NONE && variable->binding >= info->binding_end) info->binding_end = variable->binding + 1;
         break;
     case CLASS_UNIFORM:
     case CLASS_STORAGE_BUFFER:
+        if (variable->op[3] == CLASS_UNIFORM && variable->binding == TUFF_PLAN_NUMBERS_BINDING) {
+            info->number_bytes = block_bytes(reader, pointer);
+            break;
+        }
         if (variable->binding == NONE) break;
         if (variable->binding >= info->binding_end) info->binding_end = variable->binding + 1;
         if (variable->binding >= MAX_BINDINGS || seen[variable->binding]) break; /* two views of one binding count once */

@@ -1,7 +1,7 @@
 # cmake -DSOURCE=a.comp -DINCLUDE_DIR=shaders -DOUT_DIR=... -DGLSLANG=... -DSPIRV_VAL=... -P shader.cmake
 #
 # Flattens a shader into OUT_DIR/<name>.comp, compiles and validates original, flattened text and variants, writes the
-# text as C string literals into OUT_DIR/<name>.inc, the SPIR-V of each variant (of the file where it has none) as rows of
+# text without its block comments as C string literals into OUT_DIR/<name>.inc, the SPIR-V of each variant (of the file where it has none) as rows of
 # backend/built.c into OUT_DIR/<name>.spv.inc, and what was read into OUT_DIR/<name>.d.
 cmake_minimum_required(VERSION 3.25)
 
@@ -31,6 +31,7 @@ while(text MATCHES "(^|\n)([ \t]*#[ \t]*include[ \t]*\"([^\"\n]+)\"[^\n]*)")
     set(text "${before}${included}${after}")
 endwhile()
 string(REGEX REPLACE "(^|\n)[ \t]*#[ \t]*extension[ \t]+GL_GOOGLE_include_directive[^\n]*" "\\1" text "${text}")
+string(REGEX REPLACE "/[*]([^*]|[*]+[^*/])*[*]+/" " " text "${text}") # a quarter of what the library carries
 file(WRITE ${flat} "${text}")
 
 # compile(FILE WHAT [-D...]): GLSL -> SPIR-V -> validated, or the build stops.

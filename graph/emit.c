@@ -160,6 +160,10 @@ uint32_t tuff_register_bits(enum tuff_dtype dtype, double value)
 const char *tuff_emit_literal(struct tuff_emitter *e, enum tuff_dtype dtype, double value, char *buffer)
 {
     char number[16];
+    if ((value == 0 && !signbit(value)) || fabs(value) == 1) {
+        sprintf(buffer, tuff_is_float(dtype) ? "%d.0" : "%d", (int)value);
+        return buffer;
+    }
     sprintf(buffer, tuff_is_float(dtype) ? "uintBitsToFloat(%s)" : "int(%s)",
             tuff_emit_number(e, tuff_register_bits(dtype, value), number));
     return buffer;

@@ -1,5 +1,6 @@
 /* emit.h - writes the GLSL of a fused group: hook functions that read, compute and store elements. Private.
- * All numbers reach the text as specialization constants: the text depends on ranks and roles alone. */
+ * All numbers are data of the launch (backend/plan.h), divisors as multipliers and shifts: the text depends on ranks and roles alone,
+ * and launches that differ in sizes share a pipeline. */
 #ifndef TUFF_EMIT_H
 #define TUFF_EMIT_H
 
@@ -40,8 +41,9 @@ struct tuff_group {
 
 struct tuff_emitted {
     const char *hooks;            /* [arena], or "" */
-    struct tuff_plan_spec *specs; /* [arena] */
-    uint32_t spec_count;
+    uint32_t *numbers;            /* [arena] that the hooks work with */
+    struct tuff_plan_spec *specs; /* [arena] of launches without hook text */
+    uint32_t number_count, spec_count;
     struct tuff_emit_binding bindings[TUFF_MAX_BINDINGS];
     uint32_t binding_count;
     uint32_t width;        /* pointwise: elements per invocation, 16 in blocks */
@@ -79,6 +81,12 @@ struct tuff_block {
     uint32_t columns, rows; /* columns 0: none */
     uint32_t row;           /* 0..3: the one of whose elements the text is */
 };
+/* What a number is: 0, or a digit's divisor, modulus or stride within a function. Equal ones are one number, so that the driver's
+ * compiler finds equal expressions; numbers that are only equal by chance are two, so that the text does not depend on sizes. */
+struct tuff_number_key {
+    uint32_t function, base, div, mod;
+    int64_t stride;
+};
 struct tuff_memo {
     tuff_val value;
     struct tuff_coords coords;
@@ -107,7 +115,9 @@ struct tuff_emitter {
     bool failed;          /* memory */
     bool crowded;         /* too many bindings */
     struct tuff_emitted *out;
-    uint32_t spec_capacity;
+    struct tuff_number_key *keys; /* [arena] growing, as out->numbers */
+    uint32_t number_capacity;
+    uint32_t function; /* number of the one being written */
 };
 
 #endif

@@ -9,6 +9,7 @@ static void begin_function(struct tuff_emitter *e)
 {
     e->memo_count = 0;
     e->base_count = 0;
+    e->function++;
 }
 
 static struct tuff_coords coords_of_variable(struct tuff_emitter *e, const char *name, const struct tuff_shape *shape)
@@ -157,8 +158,7 @@ static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
     if (!tuff_is_float(type->dtype) || emit_port_quad(e, v, port)) return;
     uint64_t count = tuff_shape_count(&type->shape);
     tuff_text_add(&e->text, "vec4 in%uq(uint q) {\n    uint i = q * 4u;\n", (unsigned)port);
-    if (count % 4)
-        tuff_text_add(&e->text, "    const uint last = %s;\n", tuff_emit_number(e, (uint32_t)(count - 1), number));
+    if (count % 4) tuff_text_add(&e->text, "    uint last = %s;\n", tuff_emit_number(e, (uint32_t)(count - 1), number));
     emit_port_four(e, &loads, port, 0, count % 4 ? clamped : of_i);
 }
 
@@ -317,18 +317,19 @@ static bool by_blocks(struct tuff_emitter *e, uint64_t count)
 static void emit_block(struct tuff_emitter *e)
 {
     uint32_t wide = e->block.columns / 4, high = e->block.rows / 4, strip = 8;
-    char number[7][16];
+    char text[6][TUFF_QUOTIENT_TEXT], number[3][16];
     while (wide % strip) strip /= 2;
-    const uint32_t values[7] = {strip * high, wide / strip, strip, wide * high, 16 * wide * high, high, 16 * wide};
-    const char *s[7];
-    for (int k = 0; k < 7; k++) s[k] = tuff_emit_number(e, values[k], number[k]);
-    tuff_text_add(&e->text, "    uint b = i / 16u, column = b / %s %% %s * %s + b %% %s;\n", s[0], s[1], s[2], s[2]);
-    tuff_text_add(&e->text, "    uint begin = b / %s * %s + b / %s %% %s * %s + column * 4u;\n", s[3], s[4], s[2], s[5],
-                  s[6]);
+    tuff_text_add(&e->text, "    uint b = i / 16u, of_strip = %s, of_row = %s;\n",
+                  tuff_emit_quotient(e, "b", strip * high, text[0]), tuff_emit_quotient(e, "b", strip, text[1]));
+    tuff_text_add(&e->text, "    uint column = %s * %s + %s;\n", tuff_emit_rest(e, "of_strip", wide / strip, text[2]),
+                  tuff_emit_number(e, strip, number[0]), tuff_emit_rest(e, "b", strip, text[3]));
+    tuff_text_add(&e->text, "    uint begin = %s * %s + %s * %s + column * 4u;\n",
+                  tuff_emit_quotient(e, "b", wide * high, text[4]), tuff_emit_number(e, 16 * wide * high, number[1]),
+                  tuff_emit_rest(e, "of_row", high, text[5]), tuff_emit_number(e, 16 * wide, number[2]));
     tuff_emit_block_leaves(e);
+    const char *columns = tuff_emit_number(e, e->block.columns, number[0]);
     for (e->block.row = 0; e->block.row < 4; e->block.row++) {
-        tuff_text_add(&e->text, "    { uint i = begin + %s * %uu;\n", tuff_emit_number(e, e->block.columns, number[0]),
-                      (unsigned)e->block.row);
+        tuff_text_add(&e->text, "    { uint i = begin + %s * %uu;\n", columns, (unsigned)e->block.row);
         emit_four(e, false);
         tuff_text_add(&e->text, "    }\n");
     }
@@ -345,7 +346,7 @@ static void emit_outputs(struct tuff_emitter *e)
         if (e->out->width == 16) {
             emit_block(e);
         } else if (e->out->width == 4) {
-            tuff_text_add(&e->text, "    const uint last = %s;\n", tuff_emit_number(e, (uint32_t)(count - 1), number));
+            tuff_text_add(&e->text, "    uint last = %s;\n", tuff_emit_number(e, (uint32_t)(count - 1), number));
             emit_four(e, true);
         } else {
             call_chain(e, "i", "", "x", -1);
@@ -396,9 +397,11 @@ static void add_access(const struct tuff_emitted *out, struct tuff_text *text, u
 
 static void declare_all(const struct tuff_emitted *out, struct tuff_text *text)
 {
-    for (uint32_t i = 0; i < out->spec_count; i++)
-        tuff_text_add(text, "layout(constant_id = %u) const uint S%u = 1u;\n", (unsigned)out->specs[i].id,
-                      (unsigned)out->specs[i].id);
+    if (out->number_count) /* read once an invocation, before main begins */
+        tuff_text_add(text, "layout(std140, binding = %u) uniform Numbers { uvec4 numbers[%u]; };\n",
+                      TUFF_PLAN_NUMBERS_BINDING, (unsigned)(out->number_count + 3) / 4);
+    for (uint32_t i = 0; i < out->number_count; i++)
+        tuff_text_add(text, "uint S%u = numbers[%u].%c;\n", (unsigned)i, (unsigned)i / 4, "xyzw"[i % 4]);
     for (uint32_t i = 0, number = 0; i < out->binding_count; number += out->bindings[i++].windows) {
         const struct tuff_emit_binding *b = &out->bindings[i];
         const char *element = b->dtype == TUFF_F32 ? "float" : b->dtype == TUFF_I32 ? "int" : "uint";
@@ -488,6 +491,7 @@ tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_place 
     emit_chain(&e);
     emit_outputs(&e);
     e.crowded = place_windows(group, out) > TUFF_MAX_BINDINGS || e.crowded;
+    bool numerous = out->number_count > TUFF_PLAN_MOST_NUMBERS;
     declare_all(out, &declarations);
     bool memory = e.failed || e.text.failed || declarations.failed;
     out->hooks = memory ? NULL : as_macro(arena, &declarations, &e.text, out->width);
@@ -496,5 +500,8 @@ tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_place 
     if (e.crowded)
         return tuff_fail(g->context, error, TUFF_ERR_UNSUPPORTED, "%s: needs more than %u buffers of at most %llu bytes",
                          g->values[group->space].op->name, TUFF_MAX_BINDINGS, (unsigned long long)group->max_range);
+    if (numerous)
+        return tuff_fail(g->context, error, TUFF_ERR_UNSUPPORTED, "%s: needs more than %u sizes and strides in one launch",
+                         g->values[group->space].op->name, TUFF_PLAN_MOST_NUMBERS);
     return out->hooks ? TUFF_OK : tuff_fail_memory(g->context, error);
 }

@@ -1,4 +1,5 @@
 /* emit_index.c - the algebra of index expressions (emit.h): adding, flattening, taking apart, writing as GLSL. */
+#include "graph/divisor.h"
 #include "graph/emit.h"
 
 #include <stdio.h>
@@ -18,23 +19,69 @@ uint32_t tuff_emit_base(struct tuff_emitter *e, const char *name, uint64_t exten
     return e->base_count++;
 }
 
-const char *tuff_emit_number(struct tuff_emitter *e, uint32_t value, char *buffer)
+static bool make_room(struct tuff_emitter *e, uint32_t count)
 {
     struct tuff_emitted *out = e->out;
-    if (out->spec_count == e->spec_capacity) {
-        uint32_t capacity = e->spec_capacity ? 2 * e->spec_capacity : 32;
-        void *specs = tuff_arena_alloc(e->arena, capacity * sizeof *out->specs);
-        if (!specs) {
-            e->failed = true;
-            return "0u";
-        }
-        if (out->specs) memcpy(specs, out->specs, out->spec_count * sizeof *out->specs);
-        out->specs = specs;
-        e->spec_capacity = capacity;
+    if (count <= e->number_capacity) return true;
+    uint32_t capacity = e->number_capacity ? 2 * e->number_capacity : 64;
+    uint32_t *numbers = tuff_arena_alloc(e->arena, capacity * sizeof *numbers);
+    struct tuff_number_key *keys = tuff_arena_alloc(e->arena, capacity * sizeof *keys);
+    if (!numbers || !keys) {
+        e->failed = true;
+        return false;
     }
-    uint32_t id = TUFF_PLAN_FIRST_HOOK_SPEC + out->spec_count;
-    out->specs[out->spec_count++] = (struct tuff_plan_spec){id, value};
-    sprintf(buffer, "S%u", (unsigned)id);
+    if (out->number_count) {
+        memcpy(numbers, out->numbers, out->number_count * sizeof *numbers);
+        memcpy(keys, e->keys, out->number_count * sizeof *keys);
+    }
+    out->numbers = numbers;
+    e->keys = keys;
+    e->number_capacity = capacity;
+    return true;
+}
+
+/* Place of the first of these numbers: an old one where the key is known. */
+static uint32_t add_numbers(struct tuff_emitter *e, struct tuff_number_key key, const uint32_t *values, uint32_t count)
+{
+    struct tuff_emitted *out = e->out;
+    for (uint32_t i = 0; i < out->number_count && key.function; i++)
+        if (!memcmp(&e->keys[i], &key, sizeof key)) return i;
+    if (!make_room(e, out->number_count + count)) return 0;
+    for (uint32_t i = 0; i < count; i++) {
+        e->keys[out->number_count + i] = i ? (struct tuff_number_key){.function = 0} : key;
+        out->numbers[out->number_count + i] = values[i];
+    }
+    out->number_count += count;
+    return out->number_count - count;
+}
+
+const char *tuff_emit_number(struct tuff_emitter *e, uint32_t value, char *buffer)
+{
+    sprintf(buffer, "S%u", (unsigned)add_numbers(e, (struct tuff_number_key){.function = 0}, &value, 1));
+    return buffer;
+}
+
+/* "S3, S4", or with the modulus itself "S3, S4, S5": what follows a dividend. */
+static const char *divisor(struct tuff_emitter *e, struct tuff_number_key key, uint32_t d, bool modulus, char *buffer)
+{
+    struct tuff_divisor by = tuff_divisor_of(d);
+    unsigned at = add_numbers(e, key, (const uint32_t[]){by.multiplier, by.shift, d}, modulus ? 3 : 2);
+    int used = sprintf(buffer, "S%u, S%u", at, at + 1);
+    if (modulus) sprintf(buffer + used, ", S%u", at + 2);
+    return buffer;
+}
+
+const char *tuff_emit_quotient(struct tuff_emitter *e, const char *x, uint32_t d, char *buffer)
+{
+    char numbers[48];
+    snprintf(buffer, TUFF_QUOTIENT_TEXT, "tuff_div(%s, %s)", x, divisor(e, (struct tuff_number_key){0}, d, false, numbers));
+    return buffer;
+}
+
+const char *tuff_emit_rest(struct tuff_emitter *e, const char *x, uint32_t d, char *buffer)
+{
+    char numbers[48];
+    snprintf(buffer, TUFF_QUOTIENT_TEXT, "tuff_mod(%s, %s)", x, divisor(e, (struct tuff_number_key){0}, d, true, numbers));
     return buffer;
 }
 
@@ -96,6 +143,24 @@ void tuff_index_add(struct tuff_emitter *e, struct tuff_index *a, const struct t
     }
 }
 
+/* base / div % mod */
+static void digit_text(struct tuff_emitter *e, const struct tuff_term *t, struct tuff_text *text)
+{
+    const char *name = e->bases[t->base].name;
+    struct tuff_number_key key = {.function = e->function, .base = t->base, .div = t->div};
+    char quotient[TUFF_QUOTIENT_TEXT], numbers[48];
+    snprintf(quotient, sizeof quotient, "%s", name);
+    if (t->fixed)
+        snprintf(quotient, sizeof quotient, "(%s / %uu)", name, (unsigned)t->div);
+    else if (t->div > 1)
+        snprintf(quotient, sizeof quotient, "tuff_div(%s, %s)", name, divisor(e, key, t->div, false, numbers));
+    key.mod = t->mod;
+    if (t->mod)
+        tuff_text_add(text, "tuff_mod(%s, %s)", quotient, divisor(e, key, t->mod, true, numbers));
+    else
+        tuff_text_add(text, "%s", quotient);
+}
+
 void tuff_index_text(struct tuff_emitter *e, const struct tuff_index *index, struct tuff_text *text)
 {
     char number[16];
@@ -109,16 +174,12 @@ void tuff_index_text(struct tuff_emitter *e, const struct tuff_index *index, str
     }
     for (uint32_t i = 0; i < index->count; i++) {
         const struct tuff_term *t = &index->term[i];
-        int64_t stride = t->stride < 0 ? -t->stride : t->stride;
+        uint32_t stride = (uint32_t)(t->stride < 0 ? -t->stride : t->stride);
+        struct tuff_number_key key = {e->function, t->base, t->div, t->mod, t->stride};
         if (!first || t->stride < 0) tuff_text_add(text, t->stride < 0 ? (first ? "0u - " : " - ") : " + ");
         first = false;
-        const char *name = e->bases[t->base].name;
-        bool digit = t->div > 1 || t->mod;
-        tuff_text_add(text, digit && stride != 1 ? "(%s" : "%s", name);
-        if (t->div > 1) tuff_text_add(text, " / %s", tuff_emit_number(e, t->div, number));
-        if (t->mod) tuff_text_add(text, " %% %s", tuff_emit_number(e, t->mod, number));
-        if (digit && stride != 1) tuff_text_add(text, ")");
-        if (stride != 1) tuff_text_add(text, " * %s", tuff_emit_number(e, (uint32_t)stride, number));
+        digit_text(e, t, text);
+        if (stride != 1) tuff_text_add(text, " * S%u", (unsigned)add_numbers(e, key, &stride, 1));
     }
 }
 

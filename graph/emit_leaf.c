@@ -80,6 +80,7 @@ static void add_place(struct tuff_emitter *e, const struct tuff_leaf_load *leaf,
             t->stride /= elements;
         } else { /* the one along which the four lie */
             t->div = elements;
+            t->fixed = 1;
             t->mod /= elements;
         }
     }

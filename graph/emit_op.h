@@ -13,7 +13,7 @@
 struct tuff_term {
     uint32_t base;     /* number of a variable: tuff_emit_base */
     uint32_t div, mod; /* mod 0: none */
-    uint32_t unused;   /* structs are compared by bytes */
+    uint32_t fixed;    /* div is the text's, not data */
     int64_t stride;
 };
 struct tuff_index {
@@ -55,9 +55,14 @@ struct tuff_text *tuff_emit_text(struct tuff_emitter *e); /* where statements go
 void tuff_emit_fail(struct tuff_emitter *e);              /* a sentence follows from who asked for the text */
 const char *tuff_glsl_type(enum tuff_dtype dtype);        /* of a value in a register */
 const char *tuff_emit_name(struct tuff_emitter *e);       /* a fresh one */
-/* "S17": a specialization constant of this value */
+/* "S17": a number of this value */
 const char *tuff_emit_number(struct tuff_emitter *e, uint32_t value, char *buffer);
-/* "uintBitsToFloat(S17)", "int(S17)", into 48 bytes */
+/* "tuff_div(x, S3, S4)", "tuff_mod(x, S3, S4, S5)": x / d and x % d for a variable x. Buffers have TUFF_QUOTIENT_TEXT bytes. */
+#define TUFF_QUOTIENT_TEXT 80
+const char *tuff_emit_quotient(struct tuff_emitter *e, const char *x, uint32_t d, char *buffer);
+const char *tuff_emit_rest(struct tuff_emitter *e, const char *x, uint32_t d, char *buffer);
+/* "uintBitsToFloat(S17)", "int(S17)", into 48 bytes; 0, 1 and -1 are the text's own: they say what is computed, and the driver drops
+ * them. */
 const char *tuff_emit_literal(struct tuff_emitter *e, enum tuff_dtype dtype, double value, char *buffer);
 /* A number of this dtype as it is held in a register. */
 uint32_t tuff_register_bits(enum tuff_dtype dtype, double value);

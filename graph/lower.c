@@ -154,7 +154,9 @@ static tuff_status add_part(struct lowering *l, const struct tuff_emitted *emitt
         }
     }
     uint32_t at = tuff_plan_add_launch(l->plan, launch, bindings, count, call->push, call->push_count);
-    return at == UINT32_MAX ? tuff_fail_memory(l->w->context, l->w->error) : TUFF_OK;
+    if (at == UINT32_MAX || !tuff_plan_add_numbers(l->plan, emitted->numbers, emitted->number_count))
+        return tuff_fail_memory(l->w->context, l->w->error);
+    return TUFF_OK;
 }
 
 static tuff_status add_launch(struct lowering *l, const struct tuff_group *group, const struct tuff_emitted *emitted,

@@ -143,7 +143,7 @@ struct tuff_ref {
 struct tuff_kernel_call {
     const char *file;               /* shader, static text */
     char defines[512];              /* "#define X 1\n" lines */
-    struct tuff_plan_spec spec[16]; /* ids below TUFF_PLAN_FIRST_HOOK_SPEC */
+    struct tuff_plan_spec spec[16]; /* ids below TUFF_PLAN_FIRST_PORT_SPEC */
     uint32_t spec_count;
     uint32_t push[30]; /* words */
     uint32_t push_count;

@@ -21,7 +21,8 @@ static const char accumulate[] = HOOKS("layout(constant_id = 16) const uint coun
 static const char affine[] = HOOKS("layout(std430, binding = 0) readonly buffer A { float a[]; }; "
                                    "layout(std430, binding = 1) readonly buffer B { float b[]; }; "
                                    "layout(std430, binding = 2) writeonly buffer C { float c[]; }; "
-                                   "void tuff_body(uint i) { c[i] = 2.0 * a[i] + b[0]; }");
+                                   "layout(std140, binding = 16) uniform N { uvec4 numbers[2]; }; "
+                                   "void tuff_body(uint i) { c[i] = float(numbers[1].y) * a[i] + b[0]; }");
 static const char square[] = HOOKS("layout(std430, binding = 0) readonly buffer A { float a[]; }; "
                                    "layout(std430, binding = 1) writeonly buffer B { float b[]; }; "
                                    "void tuff_body(uint i) { b[i] = a[i] * a[i]; }");
@@ -40,6 +41,7 @@ static void add_launch(struct tuff_plan *plan, const char *label, const char *ho
     struct tuff_plan_launch launch = {.label = label, .groups = {(COUNT + workgroup - 1) / workgroup, 1, 1}, .flops = COUNT};
     launch.kernel = tuff_plan_add_kernel(plan, &kernel, specs + (hooks != accumulate), hooks == accumulate ? 2 : 1);
     tuff_plan_add_launch(plan, &launch, bindings, count, push, 2);
+    if (hooks == affine) tuff_plan_add_numbers(plan, (const uint32_t[]){9, 9, 9, 9, 9, 2}, 6);
 }
 
 static void build(struct tuff_plan *plan, struct tuff_context *context, uint32_t workgroup)

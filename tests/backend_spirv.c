@@ -23,13 +23,14 @@ static const char source[] = "#version 450\n"
                              "layout(push_constant) uniform P { uint n; uvec2 m; };\n"
                              "layout(std430, binding = 0) readonly buffer A { float a[]; };\n"
                              "layout(std430, binding = 2) buffer B { pair b[]; };\n"
+                             "layout(std140, binding = 16) uniform N { uvec4 numbers[3]; };\n"
                              "shared float tile[rows * 8u];\n"
                              "shared pair both[2];\n"
                              "void main() {\n"
                              "    tile[gl_LocalInvocationIndex] = a[n];\n"
                              "    both[0].b[1] = a[m.y];\n"
                              "    barrier();\n"
-                             "    b[m.x].b[0] = tile[0] + both[0].b[1];\n"
+                             "    b[m.x].b[0] = tile[0] + both[0].b[1] + float(numbers[2].w);\n"
                              "}\n";
 
 /* Flips one bit after another in many places, and cuts the module short everywhere. */
@@ -70,6 +71,7 @@ static void test_compiled(struct tuff_context *context, const struct tuff_compil
     check(info.local_size[0] == 32 && info.local_size[1] == 2 && info.local_size[2] == 1, "local size: expected 32 x 2",
           info.local_size[0]);
     check(info.binding_end == 3 && info.storage_buffers == 2, "bindings: expected 2 that end at 3", info.binding_end);
+    check(info.number_bytes == 48, "numbers: expected 48 bytes, which are no storage buffer", info.number_bytes);
     check(info.push_bytes == 16, "push constants: expected 16 bytes", info.push_bytes);
     check(info.shared_bytes >= 512 + 2 * 28 && info.shared_bytes <= 512 + 2 * 32, "shared: expected 568 to 576 bytes",
           info.shared_bytes);

@@ -33,6 +33,7 @@ static void build(struct tuff_plan *plan)
                                      {.slot = c, .access = TUFF_READ, .bytes = 16, .texels = TUFF_TEXELS_U32},
                                      {.slot = t, .access = TUFF_WRITE, .bytes = 1024}},
         3, (const uint32_t[]){256, 0xdeadbeef}, 2);
+    tuff_plan_add_numbers(plan, (const uint32_t[]){3, 0x80000001, 0}, 3);
     tuff_plan_add_launch(plan, &(struct tuff_plan_launch){.label = "add y", .kernel = second, .groups = {4, 2, 3}},
                          (struct tuff_plan_binding[]){{.slot = t, .access = TUFF_READ | TUFF_WRITE, .bytes = 1024},
                                                       {.slot = y, .access = TUFF_WRITE, .offset = 256, .bytes = 256}},
@@ -76,6 +77,24 @@ static int damage(const struct tuff_text *text, uint64_t hash)
     return parsed >= 1000000;
 }
 
+static int too_many_numbers(struct tuff_context *context)
+{
+    static const uint32_t numbers[TUFF_PLAN_MOST_NUMBERS + 1];
+    int failures = 0;
+    for (uint32_t more = 0; more < 2; more++) {
+        struct tuff_plan plan;
+        tuff_plan_init(&plan, context);
+        uint32_t kernel = tuff_plan_add_kernel(&plan, &(struct tuff_plan_kernel){.file = "pointwise"}, NULL, 0);
+        tuff_plan_add_launch(&plan, &(struct tuff_plan_launch){.kernel = kernel, .groups = {1, 1, 1}}, NULL, 0, NULL, 0);
+        bool added = tuff_plan_add_numbers(&plan, numbers, TUFF_PLAN_MOST_NUMBERS + more);
+        tuff_status status = tuff_plan_check(&plan, context, NULL);
+        if (!added || status != (more ? TUFF_ERR_USAGE : TUFF_OK))
+            printf("%u numbers: got %s\n", TUFF_PLAN_MOST_NUMBERS + more, tuff_status_name(status)), failures++;
+        tuff_plan_finish(&plan);
+    }
+    return failures;
+}
+
 int main(void)
 {
     struct tuff_context *context = NULL;
@@ -102,12 +121,26 @@ int main(void)
     if (tuff_plan_hash(&plan) == tuff_plan_hash(&back))
         printf("hash: expected another after a changed push word\n"), failures++;
     plan.push_words[1] ^= 1;
+    for (uint32_t i = 0; i < 3; i++) {
+        plan.numbers[i] ^= 1;
+        if (tuff_plan_hash(&plan) == tuff_plan_hash(&back))
+            printf("hash: expected another after a changed number\n"), failures++;
+        plan.numbers[i] ^= 1;
+    }
+    plan.launches[0].number_count--;
+    if (tuff_plan_hash(&plan) == tuff_plan_hash(&back))
+        printf("hash: expected another with one number less\n"), failures++;
+    plan.launches[0].number_count += 2;
+    if (tuff_plan_check(&plan, context, NULL) != TUFF_ERR_USAGE)
+        printf("numbers: expected a refusal of a range beyond their array\n"), failures++;
+    plan.launches[0].number_count--;
     plan.bindings[0].texels = TUFF_TEXELS_F32;
     if (tuff_plan_check(&plan, context, &error) != TUFF_OK || tuff_plan_hash(&plan) == tuff_plan_hash(&back))
         printf("texels: expected ok and another hash\n"), failures++;
     plan.bindings[2].texels = TUFF_TEXELS_F32;
     if (tuff_plan_check(&plan, context, NULL) != TUFF_ERR_USAGE)
         printf("texels: expected a refusal where they are written\n"), failures++;
+    failures += too_many_numbers(context);
     failures += damage(&text, tuff_plan_hash(&back));
     again.length = 0;
     tuff_plan_summary(&back, &again);

@@ -27,7 +27,7 @@ const struct tuff_op *tuff_op_find(const char *name)
 
 void tuff_call_spec(struct tuff_kernel_call *call, uint32_t id, uint32_t value)
 {
-    if (TUFF_NEVER(call->spec_count >= TUFF_COUNT(call->spec) || id >= TUFF_PLAN_FIRST_HOOK_SPEC)) return;
+    if (TUFF_NEVER(call->spec_count >= TUFF_COUNT(call->spec) || id >= TUFF_PLAN_FIRST_PORT_SPEC)) return;
     call->spec[call->spec_count++] = (struct tuff_plan_spec){id, value};
 }
 

@@ -573,7 +573,7 @@ static const char *pad_emit(struct tuff_emitter *e, const struct tuff_value *val
     const struct tuff_shape *in = tuff_emit_shape(e, value->in[0]);
     struct tuff_coords inner = {.rank = coords->rank};
     struct tuff_text condition;
-    char number[48];
+    char number[48], quotient[TUFF_QUOTIENT_TEXT];
     tuff_text_init(&condition, t->context);
     for (uint32_t i = 0; i < coords->rank; i++) {
         inner.at[i] = coords->at[i];
@@ -585,7 +585,7 @@ static const char *pad_emit(struct tuff_emitter *e, const struct tuff_value *val
         uint32_t length = (in->dim[i] - 1) * (attrs->interior[i] + 1) + 1;
         tuff_text_add(&condition, "%s%s < %s", condition.length ? " && " : "", name, tuff_emit_number(e, length, number));
         if (attrs->interior[i]) {
-            tuff_text_add(&condition, " && %s %% %s == 0u", name, tuff_emit_number(e, attrs->interior[i] + 1, number));
+            tuff_text_add(&condition, " && %s == 0u", tuff_emit_rest(e, name, attrs->interior[i] + 1, quotient));
             shifted.term[0].div = attrs->interior[i] + 1;
         }
         inner.at[i] = shifted;

@@ -175,8 +175,8 @@ static bool print_plan(void *user, const struct net_work *work)
         return true;
     }
     double moved = (double)(f.bytes_read + f.bytes_written), least = (double)f.bytes_least, mega = 1e6;
-    printf("  %-32s %6u %6u %4u %5u %10.1f %9.1f %6.1f %9.1f %9.1f %9.1f %9.2f %9.2f\n", id + 4, (unsigned)f.launches,
-           (unsigned)f.barriers, (unsigned)f.submissions, (unsigned)f.pipelines, moved / mega, least / mega,
+    printf("  %-32s %6u %6u %4u %5u %5u %10.1f %9.1f %6.1f %9.1f %9.1f %9.1f %9.2f %9.2f\n", id + 4, (unsigned)f.launches,
+           (unsigned)f.barriers, (unsigned)f.submissions, (unsigned)f.pipelines, (unsigned)f.kernels, moved / mega, least / mega,
            least > 0 ? moved / least : 0, (double)f.total_bytes / mega, (double)f.scratch_bytes / mega,
            (double)f.scratch_bound_bytes / mega, (double)f.saved_bytes / work->batch / mega, (double)f.flops / 1e9);
     add_plan_row(plans, id, work, &f);
@@ -190,8 +190,8 @@ int plans_print(struct bench *bench)
     printf("\nPlans, in MB: moved by launches, the least possible (inputs and results once), planned in all, scratch, the "
            "bound of\n"
            "scratch by liveness, and what forward saves for backward, per sample\n\n"
-           "  %-32s %6s %6s %4s %5s %10s %9s %6s %9s %9s %9s %9s %9s\n",
-           "", "launch", "barr.", "sub.", "pipe.", "moved", "least", "ratio", "planned", "scratch", "bound", "saved",
+           "  %-32s %6s %6s %4s %5s %5s %10s %9s %6s %9s %9s %9s %9s %9s\n",
+           "", "launch", "barr.", "sub.", "pipe.", "texts", "moved", "least", "ratio", "planned", "scratch", "bound", "saved",
            "GFLOP");
     each_work(print_plan, &plans);
     bool good = !path || file_write(plans.rows, path, -1);

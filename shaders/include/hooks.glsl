@@ -11,6 +11,7 @@
 #include "include/pw_math.glsl"
 #include "include/philox.glsl"
 #include "include/dtype.glsl"
+#include "include/divide.glsl"
 TUFF_HOOKS_TEXT
 #else
 #define TUFF_PORT_IN(n)                                                        \
