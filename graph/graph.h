@@ -664,6 +664,17 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_graph(struct tuff_model *model, 
 TUFF_API struct tuff_plan_figures tuff_model_figures(const struct tuff_model *model);
 TUFF_API struct tuff_executable *tuff_model_training(struct tuff_model *model); /* borrowed; NULL before the first fit */
 
+/* An operator of the table at a size that shows what it costs: for programs that measure them all, as tuff-bench does. */
+struct tuff_operator_example {
+    const char *name, *sizes; /* static text: "lrn", "8x96x55x55" */
+    tuff_val in[6], y;        /* 0 without a graph */
+    uint32_t in_count;
+    double flops, terms; /* of the result; of its longest sum */
+};
+/* Adds the inputs and the operator of example `index` to g; with g NULL only names it. False: there is none of this number.
+ * A failure is sticky in the graph. */
+TUFF_API bool tuff_operator_example(struct tuff_graph *g, uint32_t index, struct tuff_operator_example *out);
+
 #ifdef __cplusplus
 }
 #endif

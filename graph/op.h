@@ -215,10 +215,13 @@ struct tuff_op {
     void (*ref)(const struct tuff_ref *ref);
     /* Length of the longest sum behind one result (rounding error grows with it); NULL: 1. */
     double (*terms)(const struct tuff_value *value, const struct tuff_type *in_types);
+    /* FLOPs of the result; NULL: terms() for each element, twice as many where two operands are multiplied. */
+    double (*work)(const struct tuff_value *value, const struct tuff_type *in_types);
     enum tuff_error_rule error;
     tuff_status (*bound)(const struct tuff_bound *b); /* instead of a rule; NULL: the rule */
     const struct tuff_case *cases;
     uint32_t case_count;
+    const struct tuff_case *example; /* of a size that shows what it costs, for tuff-bench; NULL: its table has some */
 
     /* INLINE: one of these three. A view's reads: coordinates of the result to those of operand 0. */
     void (*map)(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
@@ -249,6 +252,11 @@ static inline bool tuff_op_is_same(const struct tuff_op *op)
 {
     return (op->traits & TUFF_KEEPS_ORDER) && (op->traits & TUFF_KEEPS_MEMORY);
 }
+
+double tuff_op_work(const struct tuff_value *value, const struct tuff_type *in_types);
+/* Inputs "NAME 0", "NAME 1", .. of a case, and the operator of them. 0 after a sticky failure. */
+tuff_val tuff_op_of_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, const char *name,
+                         tuff_val *in);
 
 /* Sums a gradient down to the shape that was broadcast to it. */
 tuff_val tuff_sum_to(struct tuff_graph *g, tuff_val gy, struct tuff_shape shape);

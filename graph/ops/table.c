@@ -25,6 +25,45 @@ const struct tuff_op *tuff_op_find(const char *name)
     return NULL;
 }
 
+double tuff_op_work(const struct tuff_value *value, const struct tuff_type *in_types)
+{
+    uint32_t floats = 0;
+    if (value->op->work) return value->op->work(value, in_types);
+    for (uint32_t i = 0; i < value->in_count && value->op->error == TUFF_ERROR_SUMS; i++)
+        floats += value->in[i] && tuff_is_float(in_types[i].dtype);
+    double terms = value->op->terms ? value->op->terms(value, in_types) : 1;
+    return (double)tuff_shape_count(&value->type.shape) * (terms < 1 ? 1 : terms) * (floats > 1 ? 2 : 1);
+}
+
+tuff_val tuff_op_of_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, const char *name,
+                         tuff_val *in)
+{
+    for (uint32_t k = 0; k < c->in_count; k++) {
+        char text[64];
+        snprintf(text, sizeof text, "%.48s %u", name, (unsigned)k);
+        in[k] = tuff_input(g, text, c->in[k].dtype, c->in[k].shape);
+    }
+    return tuff_graph_add(g, op, in, c->in_count, c->attrs);
+}
+
+bool tuff_operator_example(struct tuff_graph *g, uint32_t index, struct tuff_operator_example *out)
+{
+    for (uint32_t i = 0; i < tuff_op_count; i++) {
+        const struct tuff_op *op = tuff_ops[i];
+        if (!op->example || index-- > 0) continue;
+        *out = (struct tuff_operator_example){
+            .name = op->name, .sizes = op->example->name, .in_count = op->example->in_count};
+        if (!g) return true;
+        out->y = tuff_op_of_case(g, op, op->example, op->name, out->in);
+        if (!out->y) return true;
+        const struct tuff_value *value = tuff_value_of(g, out->y);
+        out->flops = tuff_op_work(value, op->example->in);
+        out->terms = op->terms ? op->terms(value, op->example->in) : 1;
+        return true;
+    }
+    return false;
+}
+
 void tuff_call_spec(struct tuff_kernel_call *call, uint32_t id, uint32_t value)
 {
     if (TUFF_NEVER(call->spec_count >= TUFF_COUNT(call->spec) || id >= TUFF_PLAN_FIRST_PORT_SPEC)) return;

@@ -1,6 +1,7 @@
 /* works_operators.c - single operators at named sizes, each warm (the same buffers again and again) and cold (buffers by turns,
  * beyond the last-level cache), checked afterwards on the very buffers that were timed. The table belongs to the workload
- * version: rows are added with a new version, never changed. */
+ * version: rows are added with a new version, never changed; the library's
+ * examples follow it. */
 #include "nets.h"
 #include "verify.h"
 
@@ -175,6 +176,18 @@ static void build_adam(struct tuff_graph *g, const struct work *w, struct built 
     b->length = 4;
 }
 
+/* ---- what the library's own descriptors name: number of the example -------------------------------------------------------------------- */
+
+static void build_example(struct tuff_graph *g, const struct work *w, struct built *b)
+{
+    struct tuff_operator_example e = {.y = 0};
+    if (!tuff_operator_example(g, w->s[0], &e)) return;
+    for (uint32_t i = 0; i < e.in_count; i++) b->in[b->in_count++] = e.in[i];
+    b->out[0] = e.y;
+    b->flops = e.flops;
+    b->length = e.terms;
+}
+
 /* ---- the table ------------------------------------------------------------------------------------------------------------------------- */
 
 static const struct kind matmul = {"matmul", build_matmul, verify_matmul_work, "GFLOP/s", 0},
@@ -220,6 +233,22 @@ static const struct work works[] = {
     {"adam/4194304", "4 Mi parameters", &adam, {4194304}, false, 0},
 };
 
+static const struct kind example = {"", build_example, NULL, "GB/s", 0};
+
+/* Work i: of the table, then of the library's examples. False: there is none. name: room for an example's. */
+static bool work_at(uint32_t i, struct work *work, char name[64])
+{
+    struct tuff_operator_example e = {.y = 0};
+    if (i < COUNT(works)) {
+        *work = works[i];
+        return true;
+    }
+    if (!tuff_operator_example(NULL, i - COUNT(works), &e)) return false;
+    snprintf(name, 64, "%s/%s", e.name, e.sizes);
+    *work = (struct work){.name = name, .what = name, .kind = &example, .s = {i - COUNT(works)}};
+    return true;
+}
+
 static void id_of(const struct work *work, const char *cache, char *id, size_t bytes)
 {
     snprintf(id, bytes, "operator/%s/%s.f32.f32/%s", work->name, work->dtype == TUFF_F16 ? "f16" : "f32", cache);
@@ -228,7 +257,7 @@ static void id_of(const struct work *work, const char *cache, char *id, size_t b
 static void title_of(const struct work *work, const char *cache, char *title, size_t bytes)
 {
     bool conv = !strncmp(work->name, "conv", 4);
-    snprintf(title, bytes, "%s %s%s%s, %s", conv ? "conv" : work->kind->title, work->what,
+    snprintf(title, bytes, "%s%s%s%s%s, %s", conv ? "conv" : work->kind->title, work->kind->title[0] ? " " : "", work->what,
              work->dtype == TUFF_F16 ? ", f16"
              : conv                  ? ", "
                                      : "",
@@ -239,12 +268,13 @@ static const char *const caches[] = {"warm", "cold"};
 
 void list_operators(work_visit *visit, void *user)
 {
-    char id[128], title[128];
-    for (size_t i = 0; i < COUNT(works); i++)
+    char id[128], title[128], name[64];
+    struct work work;
+    for (uint32_t i = 0; work_at(i, &work, name); i++)
         for (int c = 0; c < 2; c++) {
-            id_of(&works[i], caches[c], id, sizeof id);
-            title_of(&works[i], caches[c], title, sizeof title);
-            visit(user, id, title, works[i].quick);
+            id_of(&work, caches[c], id, sizeof id);
+            title_of(&work, caches[c], title, sizeof title);
+            visit(user, id, title, work.quick);
         }
 }
 
@@ -466,14 +496,16 @@ static tuff_status run_work(struct bench *bench, const struct work *work, const 
 
 bool works_operators(struct bench *bench)
 {
-    for (size_t i = 0; i < COUNT(works) && !is_stopping(); i++) {
+    struct work work;
+    char name[64];
+    for (uint32_t i = 0; work_at(i, &work, name) && !is_stopping(); i++) {
         bool wanted[2];
         for (int c = 0; c < 2; c++) {
             char id[128];
-            id_of(&works[i], caches[c], id, sizeof id);
-            wanted[c] = options_selects(bench->options, id, works[i].quick);
+            id_of(&work, caches[c], id, sizeof id);
+            wanted[c] = options_selects(bench->options, id, work.quick);
         }
-        if ((wanted[0] || wanted[1]) && is_fatal(run_work(bench, &works[i], wanted))) return false;
+        if ((wanted[0] || wanted[1]) && is_fatal(run_work(bench, &work, wanted))) return false;
     }
     return true;
 }

@@ -3,6 +3,7 @@
  * a simulated driver none is written. What it shows is that plans, pipelines and recordings pass this driver's own limits and
  * compiler, and that validation is silent. */
 #include "tests/dryrun/dryrun.h"
+#include "graph/op.h"
 #include "shaders/kernels.h"
 #include "tests/dryrun/no_submit.h"
 
@@ -190,7 +191,25 @@ static void check_covered(struct dryrun *d)
     }
 }
 
-static void run_family(struct dryrun *d, const char *name, tuff_val (*build)(struct tuff_graph *g))
+static bool uses(const struct tuff_graph *g, const struct tuff_op *op)
+{
+    for (tuff_val v = 1; v < g->count; v++)
+        if (g->values[v].op == op) return true;
+    return false;
+}
+
+/* An operator that no family has: its first case, and the gradient by its first operand. */
+static tuff_val build_operator(struct tuff_graph *g, const struct tuff_op *op)
+{
+    tuff_val in[6] = {0}, gradient;
+    tuff_val y = tuff_op_of_case(g, op, &op->cases[0], op->name, in);
+    if (!op->grad) return y;
+    tuff_gradients(g, tuff_square(g, y), 0, in, 1, &gradient);
+    return gradient;
+}
+
+/* A family's plan, or an operator's; marks the operators that it has. */
+static void run_family(struct dryrun *d, const char *name, tuff_val (*build)(struct tuff_graph *g), const struct tuff_op *op)
 {
     struct tuff_error error = {0};
     struct tuff_graph *g = NULL;
@@ -198,8 +217,9 @@ static void run_family(struct dryrun *d, const char *name, tuff_val (*build)(str
     struct tuff_executable *plan = NULL;
     struct tuff_plan_figures figures = {0};
     tuff_status status = tuff_graph_create(d->context, &g, &error);
-    tuff_val y = status == TUFF_OK ? build(g) : 0;
+    tuff_val y = status != TUFF_OK ? 0 : build ? build(g) : build_operator(g, op);
     struct tuff_executable_params params = {.struct_size = sizeof params, .outputs = &y, .output_count = 1};
+    for (uint32_t i = 0; !status && i < tuff_op_count; i++) d->tried[i] = d->tried[i] || uses(g, tuff_ops[i]);
     if (!status) status = tuff_graph_finish(g, &error);
     if (!status) status = tuff_session_create(d->device, g, NULL, &session, &error);
     if (!status) status = tuff_session_compile(session, &params, &plan, &error);
@@ -275,7 +295,11 @@ static void run_quickstart(struct dryrun *d)
 
 static void run_kernels(struct dryrun *d)
 {
-    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) run_family(d, families[i].name, families[i].build);
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+        run_family(d, families[i].name, families[i].build, NULL);
+    for (uint32_t i = 0; i < tuff_op_count; i++)
+        if (tuff_ops[i]->class == TUFF_CLASS_KERNEL && tuff_ops[i]->case_count && !d->tried[i])
+            run_family(d, tuff_ops[i]->name, NULL, tuff_ops[i]);
     for (uint32_t kind = 0; kind < TUFF_PROBE_COUNT; kind++)
         for (uint32_t v = 0; v < tuff_probe_variants(kind); v++) run_probe(d, kind, v);
     run_quickstart(d);

@@ -11,7 +11,8 @@ struct dryrun {
     bool nets;                            /* instead of the rest */
     bool asking;                          /* the library may refuse: that is an answer, no error */
     unsigned failures, no_room, messages; /* messages: errors in the log, as those of the validation layer */
-    bool covered[64];                     /* kernel files that stand in a plan */
+    bool covered[256];                    /* kernel files that stand in a plan */
+    bool tried[1024];                     /* operators of the table that stand in a plan */
 };
 
 /* Prints a line for a plan and counts it. figures may be NULL. A net that a device has no memory for is no failure. */
