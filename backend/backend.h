@@ -43,8 +43,8 @@ struct tuff_plan;
 struct tuff_program;
 struct tuff_program_params {
     size_t struct_size;
-    const struct tuff_plan *plan;         /* [borrowed] during create only */
-    struct tuff_buffer *memory[6];        /* by enum tuff_memory; [retained]; NULL where the plan needs 0 bytes */
+    const struct tuff_plan *plan;      /* [borrowed] during create only */
+    struct tuff_buffer *const *memory; /* of the plan's memories, in their order; [retained]; NULL where one has 0 bytes */
     const struct tuff_compiler *compiler; /* NULL: only what the caches and the library hold */
     struct tuff_progress progress;        /* kernels compiled so far */
     bool profile;                         /* timestamps around every launch */

@@ -1,5 +1,5 @@
-/* executable.h - a device as those see it who run plans on it: the device itself, the compiler that it uses. Public. Of the
- * graph only sessions, and what trains and tests by them, include it (style 1.2). */
+/* executable.h - plans that run: executables, the memories that they share, the device and the compiler that they use. Public. Of
+ * the graph only sessions, and what trains and tests by them, include it (style 1.2). */
 #ifndef TUFF_EXECUTABLE_H
 #define TUFF_EXECUTABLE_H
 
@@ -41,6 +41,42 @@ TUFF_API const struct tuff_compiler *tuff_glslang(void);
 /* Gives the kernels that were compiled when Tuff was built, for plans without hook text: what sessions use where there is no
  * compiler. UNSUPPORTED for all others. Only in libtuff. */
 TUFF_API const struct tuff_compiler *tuff_built_kernels(void);
+
+/* Parameters and states in device memory, which executables share. Further ones are added without moving what is there. Shared
+ * (retain, release). One thread at a time. */
+struct tuff_memories;
+TUFF_API void tuff_memories_retain(struct tuff_memories *memories);
+TUFF_API void tuff_memories_release(struct tuff_memories *memories); /* NULL is legal */
+
+/* A plan with its memory, recorded: made by tuff_session_compile. One thread at a time. */
+struct tuff_executable;
+struct tuff_program;
+TUFF_API void tuff_executable_destroy(struct tuff_executable *executable); /* waits for its runs; NULL is legal */
+/* Content of the input, parameter or state of this name: the first `bytes` of it. An input's is for the next run; writes of others
+ * are ordered with runs. Errors: USAGE when there is no such slot or it is smaller, DEVICE_LOST. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_set(struct tuff_executable *executable, const char *name,
+                                                         const void *data, size_t bytes, struct tuff_error *error);
+/* Likewise of an output, parameter or state, after the last run; waits for it. Outputs without a name are "output0", "output1", ..
+ * by their place. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_get(struct tuff_executable *executable, const char *name, void *data,
+                                                         size_t bytes, struct tuff_error *error);
+/* Submits one run and returns (the first one waits, and so do long ones that are watched: tuff_program_submit); *ticket (may be
+ * NULL) is for tuff_device_wait. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_submit(struct tuff_executable *executable, uint64_t *ticket,
+                                                            struct tuff_error *error);
+/* Submits and waits. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_run(struct tuff_executable *executable, struct tuff_error *error);
+/* Runs from now on look at cancel where one submission ends and the next begins (of a run of minutes: twice a second or more
+ * often); NULL: never again. Then submit and run say TUFF_ERR_CANCELLED, and what the run writes, states and parameters among
+ * it, is partly written. cancel is borrowed until the next call. */
+TUFF_API void tuff_executable_watch(struct tuff_executable *executable, const struct tuff_cancel *cancel);
+/* The plan, one line a launch, with bytes and peak; free with tuff_text_free. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_print(const struct tuff_executable *executable, char **text,
+                                                           struct tuff_error *error);
+/* The program, for times and traces (tuff_program_times, tuff_program_trace, tuff_program_counts). Borrowed. */
+TUFF_API struct tuff_program *tuff_executable_program(struct tuff_executable *executable);
+/* [borrowed]; never NULL */
+TUFF_API struct tuff_memories *tuff_executable_memories(struct tuff_executable *executable);
 
 #ifdef __cplusplus
 }

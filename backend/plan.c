@@ -68,13 +68,41 @@ static const char *copy_text(struct tuff_plan *plan, const char *text)
     return text && text[0] ? tuff_arena_strdup(&plan->arena, text) : "";
 }
 
+uint32_t tuff_plan_add_memory(struct tuff_plan *plan, enum tuff_memory kind, uint64_t bytes)
+{
+    if (!GROW(plan, memories, memory_count, 1)) return UINT32_MAX;
+    plan->memories[plan->memory_count] = (struct tuff_plan_memory){kind, bytes};
+    return plan->memory_count++;
+}
+
+bool tuff_plan_place(struct tuff_plan *plan, struct tuff_plan_slot *slot, enum tuff_memory kind, uint64_t most)
+{
+    uint64_t bytes = tuff_align(slot->bytes, TUFF_PLAN_ALIGNMENT);
+    uint32_t at = plan->memory_count;
+    while (at > 0 && plan->memories[at - 1].kind != kind) at--;
+    bool fits = at > 0 && plan->memories[at - 1].bytes <= most && bytes <= most - plan->memories[at - 1].bytes;
+    slot->memory = fits ? at - 1 : tuff_plan_add_memory(plan, kind, 0);
+    if (slot->memory == UINT32_MAX) return false;
+    slot->offset = plan->memories[slot->memory].bytes;
+    plan->memories[slot->memory].bytes += bytes;
+    return true;
+}
+
+uint64_t tuff_plan_kind_bytes(const struct tuff_plan *plan, enum tuff_memory kind)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < plan->memory_count; i++)
+        if (plan->memories[i].kind == kind) bytes += plan->memories[i].bytes;
+    return bytes;
+}
+
 uint32_t tuff_plan_add_slot(struct tuff_plan *plan, const struct tuff_plan_slot *slot)
 {
     struct tuff_plan_slot copy = *slot;
     copy.name = copy_text(plan, slot->name);
-    if (slot->data)
-        copy.data = slot->bytes <= SIZE_MAX ? tuff_arena_copy(&plan->arena, slot->data, (size_t)slot->bytes) : NULL;
-    if (!copy.name || (slot->data && !copy.data) || !GROW(plan, slots, slot_count, 1)) return UINT32_MAX;
+    copy.dtype = copy_text(plan, slot->dtype);
+    if (slot->data && !slot->content_hash) copy.content_hash = tuff_hash(0, slot->data, (size_t)slot->content_bytes);
+    if (!copy.name || !copy.dtype || !GROW(plan, slots, slot_count, 1)) return UINT32_MAX;
     plan->slots[plan->slot_count] = copy;
     return plan->slot_count++;
 }
@@ -212,7 +240,7 @@ void tuff_plan_place_barriers(struct tuff_plan *plan)
 /* One access of the proof; epoch counts the barriers before it, so equal epochs mean: nothing orders the two. */
 struct access {
     uint32_t epoch, launch;
-    uint32_t memory; /* enum tuff_memory */
+    uint32_t memory; /* of the plan */
     bool write;
     uint64_t begin, end;
 };
@@ -271,8 +299,8 @@ static tuff_status sweep(const struct tuff_plan *plan, const struct access *acce
             uint32_t second = other < access->launch ? access->launch : other;
             return tuff_fail(context, error, TUFF_ERR_USAGE,
                              "plan: launches %u (%s) and %u (%s) touch %s memory at %llu without a barrier between them",
-                             first, label_of(plan, first), second, label_of(plan, second), tuff_memory_name(access->memory),
-                             (unsigned long long)access->begin);
+                             first, label_of(plan, first), second, label_of(plan, second),
+                             tuff_memory_name(plan->memories[access->memory].kind), (unsigned long long)access->begin);
         }
         reach_add(&any, access);
         if (access->write) reach_add(&writes, access);
@@ -280,22 +308,45 @@ static tuff_status sweep(const struct tuff_plan *plan, const struct access *acce
     return TUFF_OK;
 }
 
+/* Content of the slot: what kind of memory may have which, and that it lies within the slot. */
+static tuff_status check_content(const struct tuff_plan *plan, uint32_t index, struct tuff_context *context,
+                                 struct tuff_error *error)
+{
+    const struct tuff_plan_slot *slot = &plan->slots[index];
+    enum tuff_memory kind = tuff_slot_kind(plan, slot);
+    bool kept = kind == TUFF_MEMORY_PARAM || kind == TUFF_MEMORY_STATE, constant = kind == TUFF_MEMORY_CONST;
+    bool filled = slot->content == TUFF_CONTENT_BLOB || slot->content == TUFF_CONTENT_FILE;
+    bool allowed = filled ? kept || constant : slot->content == TUFF_CONTENT_ZEROS ? kept : !constant;
+    if ((unsigned)slot->content >= TUFF_CONTENT_COUNT || !allowed)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) of %s memory has the wrong kind of content",
+                         index, slot->name, tuff_memory_name(kind));
+    if (filled ? slot->content_bytes > slot->bytes : slot->content_bytes != 0 || slot->data != NULL)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) has %llu bytes of content and room for %llu",
+                         index, slot->name, (unsigned long long)slot->content_bytes, (unsigned long long)slot->bytes);
+    return TUFF_OK;
+}
+
 static tuff_status check_slots(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
 {
+    for (uint32_t i = 0; i < plan->memory_count; i++)
+        if ((unsigned)plan->memories[i].kind >= TUFF_MEMORY_COUNT)
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: memory %u is of no kind", i);
     for (uint32_t i = 0; i < plan->slot_count; i++) {
         const struct tuff_plan_slot *slot = &plan->slots[i];
-        if ((unsigned)slot->memory >= TUFF_MEMORY_COUNT)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u has no kind of memory", i);
-        uint64_t range = plan->memory_bytes[slot->memory];
+        if (slot->memory >= plan->memory_count)
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) lies in memory %u of %u", i, slot->name,
+                             slot->memory, plan->memory_count);
+        uint64_t range = plan->memories[slot->memory].bytes;
+        if (slot->rank > TUFF_PLAN_RANK)
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) has %u dimensions", i, slot->name,
+                             slot->rank);
         if (slot->offset % TUFF_PLAN_ALIGNMENT || slot->bytes % 4)
             return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) is not aligned: offset %llu, %llu bytes", i,
                              slot->name, (unsigned long long)slot->offset, (unsigned long long)slot->bytes);
         if (slot->offset > range || slot->bytes > range - slot->offset)
             return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) ends beyond the %llu bytes of %s memory", i,
-                             slot->name, (unsigned long long)range, tuff_memory_name(slot->memory));
-        if (slot->data && slot->memory != TUFF_MEMORY_CONST)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) has data but is not constant", i,
-                             slot->name);
+                             slot->name, (unsigned long long)range, tuff_memory_name(tuff_slot_kind(plan, slot)));
+        TUFF_TRY(check_content(plan, i, context, error));
     }
     return TUFF_OK;
 }
@@ -322,7 +373,7 @@ static tuff_status check_binding(const struct tuff_plan *plan, uint32_t launch, 
         (binding->texels && (binding->access != TUFF_READ || binding->bytes % TUFF_TEXEL_BYTES)))
         return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) cannot bind %llu bytes of slot %u as texels",
                          launch, label_of(plan, launch), (unsigned long long)binding->bytes, binding->slot);
-    if (slot->memory == TUFF_MEMORY_CONST && binding->access & TUFF_WRITE)
+    if (tuff_slot_kind(plan, slot) == TUFF_MEMORY_CONST && binding->access & TUFF_WRITE)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) writes the constant %s", launch,
                          label_of(plan, launch), slot->name);
     return TUFF_OK;
@@ -415,13 +466,17 @@ static uint64_t hash_launch(const struct tuff_plan *plan, uint64_t hash, const s
 
 uint64_t tuff_plan_hash(const struct tuff_plan *plan)
 {
-    uint64_t hash = HASH(0, plan->slot_count, plan->kernel_count, plan->launch_count);
-    hash = hash_words(hash, plan->memory_bytes, TUFF_MEMORY_COUNT);
+    uint64_t hash = HASH(0, plan->memory_count, plan->slot_count, plan->kernel_count, plan->launch_count);
+    for (uint32_t i = 0; i < plan->memory_count; i++) hash = HASH(hash, plan->memories[i].kind, plan->memories[i].bytes);
     for (uint32_t i = 0; i < plan->slot_count; i++) {
         const struct tuff_plan_slot *slot = &plan->slots[i];
         hash = tuff_hash_text(hash, slot->name);
-        hash = HASH(hash, slot->memory, slot->offset, slot->bytes, slot->data != NULL);
-        if (slot->data) hash = tuff_hash(hash, slot->data, (size_t)slot->bytes);
+        hash = tuff_hash_text(hash, slot->dtype);
+        hash = HASH(hash, slot->memory, slot->offset, slot->bytes, slot->rank);
+        for (uint32_t k = 0; k < slot->rank && k < TUFF_PLAN_RANK; k++) hash = HASH(hash, slot->dim[k]);
+        /* A blob and a range of a file are the same content: where it lies is no part of the plan. */
+        uint64_t content = slot->content == TUFF_CONTENT_FILE ? TUFF_CONTENT_BLOB : slot->content;
+        hash = HASH(hash, content, slot->content_bytes, slot->content_hash);
     }
     for (uint32_t i = 0; i < plan->kernel_count; i++) {
         const struct tuff_plan_kernel *kernel = &plan->kernels[i];

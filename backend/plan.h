@@ -8,7 +8,8 @@
 
 #include "backend/core.h"
 
-/* Kinds of memory; each kind is one address range of its own, backed by one buffer (STYLE: one arena per kind). */
+/* Kinds of memory. A plan has any number of memories, each of a kind and backed by a buffer of its own; the n-th of a kind that
+ * is kept (param, state) is the n-th of that kind in every plan that shares its memories (struct tuff_memories). */
 enum tuff_memory {
     TUFF_MEMORY_PARAM,   /* trained parameters; kept between runs, shared by plans of one session */
     TUFF_MEMORY_STATE,   /* optimizer state, running statistics, counters, data sets; likewise */
@@ -27,13 +28,34 @@ const char *tuff_memory_name(enum tuff_memory memory);
 #define TUFF_PLAN_NUMBERS_BINDING 16u
 #define TUFF_PLAN_MOST_NUMBERS 4096u /* 16 KiB: the least maxUniformBufferRange that Vulkan allows */
 
+struct tuff_plan_memory {
+    enum tuff_memory kind;
+    uint64_t bytes;
+};
+
+/* Where the content of a slot comes from before the first run. */
+enum tuff_content {
+    TUFF_CONTENT_NONE,  /* the host or a launch writes it */
+    TUFF_CONTENT_ZEROS, /* fresh memory is zero */
+    TUFF_CONTENT_BLOB,  /* memory that the plan borrows */
+    TUFF_CONTENT_FILE,  /* a range of the file that the plan was read from */
+    TUFF_CONTENT_COUNT
+};
+
+#define TUFF_PLAN_RANK 8
+
 struct tuff_plan_slot {
-    const char *name; /* [arena] of the value; "" for scratch without a name */
-    enum tuff_memory memory;
-    uint64_t offset;  /* bytes, multiple of TUFF_PLAN_ALIGNMENT, within the kind's range */
-    uint64_t bytes;   /* multiple of 4 */
-    const void *data; /* [arena] CONST only: bytes of content; else NULL */
-    /* STATE and PARAM: a fresh range is filled with zeros. */
+    const char *name;  /* [arena] of the value; "" for scratch without a name */
+    const char *dtype; /* static text: name of the elements' type, as "f32"; "" where nobody knows */
+    uint32_t rank, dim[TUFF_PLAN_RANK];
+    uint32_t memory;           /* of plan->memories */
+    uint64_t offset;           /* bytes, multiple of TUFF_PLAN_ALIGNMENT, within the memory */
+    uint64_t bytes;            /* multiple of 4 */
+    enum tuff_content content; /* BLOB and FILE: CONST, PARAM and STATE alone; ZEROS: PARAM and STATE */
+    uint64_t content_bytes;    /* BLOB, FILE: at most `bytes`; what lies behind is zero */
+    const void *data;          /* BLOB: [borrowed], must outlive the plan; NULL in a plan that was parsed without it */
+    uint64_t file_offset;      /* FILE: bytes from the file's beginning */
+    uint64_t content_hash;     /* BLOB, FILE: tuff_hash of the content */
 };
 
 struct tuff_plan_spec {
@@ -84,19 +106,24 @@ struct tuff_plan_launch {
 
 struct tuff_plan {
     struct tuff_arena arena; /* [owned] holds everything below */
+    struct tuff_plan_memory *memories;
     struct tuff_plan_slot *slots;
     struct tuff_plan_kernel *kernels;
     struct tuff_plan_spec *specs;
     struct tuff_plan_launch *launches;
     struct tuff_plan_binding *bindings;
     uint32_t *push_words, *numbers;
-    uint32_t slot_count, kernel_count, spec_count, launch_count, binding_count, push_word_count, number_count;
-    uint64_t memory_bytes[TUFF_MEMORY_COUNT]; /* size of each kind's range */
+    uint32_t memory_count, slot_count, kernel_count, spec_count, launch_count, binding_count, push_word_count, number_count;
 };
 
 void tuff_plan_init(struct tuff_plan *plan, struct tuff_context *context);
 void tuff_plan_finish(struct tuff_plan *plan);
 /* Appends; NULL-safe growth inside the arena. Return the index, or UINT32_MAX when memory is exhausted. */
+uint32_t tuff_plan_add_memory(struct tuff_plan *plan, enum tuff_memory kind, uint64_t bytes);
+/* Puts the slot behind all others of the last memory of this kind, or into a new one where that would be larger than `most`
+ * bytes (or there is none). False when memory is exhausted. */
+bool tuff_plan_place(struct tuff_plan *plan, struct tuff_plan_slot *slot, enum tuff_memory kind, uint64_t most);
+/* content_hash is computed where the slot has data and no hash. */
 uint32_t tuff_plan_add_slot(struct tuff_plan *plan, const struct tuff_plan_slot *slot);
 uint32_t tuff_plan_add_kernel(struct tuff_plan *plan, const struct tuff_plan_kernel *kernel,
                               const struct tuff_plan_spec *specs, uint32_t spec_count); /* finds an equal one first */
@@ -112,6 +139,13 @@ void tuff_plan_place_barriers(struct tuff_plan *plan);
 /* Proves, independently of the above, from bindings and barriers that no hazard is left, and that every binding lies in
  * its slot and every slot in its range; slots of scratch that are alive at once do not overlap is implied. */
 tuff_status tuff_plan_check(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error);
+
+static inline enum tuff_memory tuff_slot_kind(const struct tuff_plan *plan, const struct tuff_plan_slot *slot)
+{
+    return plan->memories[slot->memory].kind;
+}
+/* Of all memories of the kind together. */
+uint64_t tuff_plan_kind_bytes(const struct tuff_plan *plan, enum tuff_memory kind);
 
 /* What the launch can read at most of a binding that it reads. */
 static inline uint64_t tuff_binding_reads(const struct tuff_plan_binding *binding)

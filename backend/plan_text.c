@@ -1,16 +1,21 @@
-/* plan_text.c - a plan as text and back: one line per slot, kernel and launch, fields in a fixed order.
+/* plan_text.c - a plan as text and back: one line per memory, slot, kernel and launch, fields in a fixed order.
  *
- *   tuff-plan 1
- *   memory param=0 state=0 const=256 input=1024 output=1024 scratch=0
- *   slot 0 "x" input offset=0 bytes=1024
- *   slot 1 "c" const offset=0 bytes=4 data=0000803f
+ *   tuff-plan 2
+ *   memory 0 input bytes=1024
+ *   memory 1 const bytes=256
+ *   memory 2 param bytes=4096
+ *   slot 0 "x" f32[16,16] memory=0 offset=0 bytes=1024
+ *   slot 1 "c" f32[1] memory=1 offset=0 bytes=4 data=0000803f      also: zeros
+ *   slot 2 "w" f32[32,32] memory=2 offset=0 bytes=4096 blob=4096:HASH      in a file: file=OFFSET:4096:HASH
  *   kernel 0 "row_softmax" defines="" hooks="" specs=0:256
  *   launch 0 "softmax y" kernel=0 groups=8,1,1 flops=0 barrier bind=0:r@rgba32f:0:1024,2:w:0:1024 push=80 numbers=3,7f
  *
  * The text is untrusted: the parser never allocates more than a small multiple of its length. */
 #include "backend/plan.h"
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
+
+enum { SHOWN_BYTES = 64 }; /* content that is not longer stands in the text; of other content its hash does */
 
 static void add_string(struct tuff_text *text, const char *string)
 {
@@ -29,18 +34,36 @@ static void add_string(struct tuff_text *text, const char *string)
     tuff_text_append(text, "\"", 1);
 }
 
-static void print_slot(const struct tuff_plan *plan, uint32_t index, struct tuff_text *text)
+static void print_content(const struct tuff_plan_slot *slot, struct tuff_text *text)
 {
     static const char digits[] = "0123456789abcdef";
-    const struct tuff_plan_slot *slot = &plan->slots[index];
     const unsigned char *data = slot->data;
+    unsigned long long bytes = slot->content_bytes, hash = slot->content_hash;
+    switch (slot->content) {
+    case TUFF_CONTENT_ZEROS: tuff_text_add(text, " zeros"); break;
+    case TUFF_CONTENT_FILE:
+        tuff_text_add(text, " file=%llu:%llu:%llx", (unsigned long long)slot->file_offset, bytes, hash);
+        break;
+    case TUFF_CONTENT_BLOB:
+        tuff_text_add(text, data && bytes <= SHOWN_BYTES ? " data=" : " blob=%llu:%llx", bytes, hash);
+        for (uint64_t i = 0; data && bytes <= SHOWN_BYTES && i < bytes; i++)
+            tuff_text_append(text, (const char[]){digits[data[i] >> 4], digits[data[i] & 15]}, 2);
+        break;
+    case TUFF_CONTENT_NONE:
+    case TUFF_CONTENT_COUNT: break;
+    }
+}
+
+static void print_slot(const struct tuff_plan *plan, uint32_t index, struct tuff_text *text)
+{
+    const struct tuff_plan_slot *slot = &plan->slots[index];
     tuff_text_add(text, "slot %u ", index);
     add_string(text, slot->name);
-    tuff_text_add(text, " %s offset=%llu bytes=%llu", tuff_memory_name(slot->memory), (unsigned long long)slot->offset,
+    tuff_text_add(text, " %s[", slot->dtype);
+    for (uint32_t i = 0; i < slot->rank && i < TUFF_PLAN_RANK; i++) tuff_text_add(text, "%s%u", i ? "," : "", slot->dim[i]);
+    tuff_text_add(text, "] memory=%u offset=%llu bytes=%llu", slot->memory, (unsigned long long)slot->offset,
                   (unsigned long long)slot->bytes);
-    if (data) tuff_text_add(text, " data=");
-    for (uint64_t i = 0; data && i < slot->bytes; i++)
-        tuff_text_append(text, (const char[]){digits[data[i] >> 4], digits[data[i] & 15]}, 2);
+    print_content(slot, text);
     tuff_text_append(text, "\n", 1);
 }
 
@@ -85,10 +108,10 @@ static void print_launch(const struct tuff_plan *plan, uint32_t index, struct tu
 
 void tuff_plan_print(const struct tuff_plan *plan, struct tuff_text *text)
 {
-    tuff_text_add(text, "tuff-plan %d\nmemory", FORMAT_VERSION);
-    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++)
-        tuff_text_add(text, " %s=%llu", tuff_memory_name((enum tuff_memory)i), (unsigned long long)plan->memory_bytes[i]);
-    tuff_text_append(text, "\n", 1);
+    tuff_text_add(text, "tuff-plan %d\n", FORMAT_VERSION);
+    for (uint32_t i = 0; i < plan->memory_count; i++)
+        tuff_text_add(text, "memory %u %s bytes=%llu\n", i, tuff_memory_name(plan->memories[i].kind),
+                      (unsigned long long)plan->memories[i].bytes);
     for (uint32_t i = 0; i < plan->slot_count; i++) print_slot(plan, i, text);
     for (uint32_t i = 0; i < plan->kernel_count; i++) print_kernel(plan, i, text);
     for (uint32_t i = 0; i < plan->launch_count; i++) print_launch(plan, i, text);
@@ -137,6 +160,8 @@ static int digit_of(char c)
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     return 99;
 }
+
+static bool digit_or_letter(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '_'; }
 
 static uint64_t number(struct reader *reader, uint64_t base, uint64_t largest)
 {
@@ -197,46 +222,93 @@ static enum tuff_memory memory_kind(struct reader *reader)
     return TUFF_MEMORY_SCRATCH;
 }
 
-static void read_data(struct reader *reader, uint64_t bytes, struct tuff_text *data)
+/* Name of a dtype; lives in text. */
+static const char *word(struct reader *reader, struct tuff_text *text)
 {
-    data->length = 0;
-    for (uint64_t i = 0; reader->status == TUFF_OK && i < bytes; i++) {
-        int high = reader->end - reader->at >= 2 ? digit_of(reader->at[0]) : 99;
-        int low = high < 16 ? digit_of(reader->at[1]) : 99;
-        if (low > 15) {
-            expected(reader, "two digits for every byte of data");
+    text->length = 0;
+    while (reader->status == TUFF_OK && reader->at < reader->end && digit_or_letter(*reader->at))
+        tuff_text_append(text, reader->at++, 1);
+    tuff_text_append(text, "", 0);
+    if (text->failed) out_of_memory(reader);
+    return reader->status == TUFF_OK ? text->data : "";
+}
+
+/* Bytes of content into the plan's arena. */
+static void read_data(struct reader *reader, struct tuff_plan_slot *slot)
+{
+    uint8_t data[SHOWN_BYTES];
+    uint32_t count = 0;
+    for (; reader->status == TUFF_OK && reader->at < reader->end && digit_of(*reader->at) < 16; count++) {
+        int high = digit_of(reader->at[0]), low = reader->end - reader->at >= 2 ? digit_of(reader->at[1]) : 99;
+        if (low > 15 || count == SHOWN_BYTES) {
+            expected(reader, "two digits for every byte of data, of at most 64");
             return;
         }
-        tuff_text_append(data, (const char[]){(char)(high * 16 + low)}, 1);
+        data[count] = (uint8_t)(high * 16 + low);
         reader->at += 2;
     }
-    tuff_text_append(data, "", 0); /* data of 0 bytes has an address all the same */
-    if (data->failed) out_of_memory(reader);
+    slot->content = TUFF_CONTENT_BLOB;
+    slot->content_bytes = count;
+    slot->data = tuff_arena_copy(&reader->plan->arena, data, count);
+    if (!slot->data) out_of_memory(reader);
+}
+
+static void read_content(struct reader *reader, struct tuff_plan_slot *slot)
+{
+    if (accept(reader, " zeros")) slot->content = TUFF_CONTENT_ZEROS;
+    if (accept(reader, " data=")) read_data(reader, slot);
+    if (accept(reader, " blob=")) slot->content = TUFF_CONTENT_BLOB;
+    if (accept(reader, " file=")) {
+        slot->content = TUFF_CONTENT_FILE;
+        slot->file_offset = number64(reader);
+        expect(reader, ":");
+    }
+    if (slot->data || slot->content == TUFF_CONTENT_NONE || slot->content == TUFF_CONTENT_ZEROS) return;
+    slot->content_bytes = number64(reader);
+    expect(reader, ":");
+    slot->content_hash = number(reader, 16, UINT64_MAX);
+}
+
+static void read_memory(struct reader *reader)
+{
+    if (number32(reader) != reader->plan->memory_count) expected(reader, "the next memory's number");
+    expect(reader, " ");
+    enum tuff_memory kind = memory_kind(reader);
+    expect(reader, " bytes=");
+    uint64_t bytes = number64(reader);
+    expect(reader, "\n");
+    if (reader->status == TUFF_OK && tuff_plan_add_memory(reader->plan, kind, bytes) == UINT32_MAX) out_of_memory(reader);
 }
 
 static void read_slot(struct reader *reader)
 {
     struct tuff_plan_slot slot = {0};
-    struct tuff_text name, data;
+    struct tuff_text name, dtype;
     tuff_text_init(&name, reader->plan->arena.context);
-    tuff_text_init(&data, reader->plan->arena.context);
+    tuff_text_init(&dtype, reader->plan->arena.context);
     if (number32(reader) != reader->plan->slot_count) expected(reader, "the next slot's number");
     expect(reader, " ");
     slot.name = string(reader, &name);
     expect(reader, " ");
-    slot.memory = memory_kind(reader);
+    slot.dtype = word(reader, &dtype);
+    expect(reader, "[");
+    while (reader->status == TUFF_OK && !accept(reader, "]")) {
+        if (slot.rank) expect(reader, ",");
+        if (slot.rank == TUFF_PLAN_RANK) expected(reader, "at most 8 dimensions");
+        if (reader->status == TUFF_OK) slot.dim[slot.rank++] = number32(reader);
+    }
+    expect(reader, " memory=");
+    slot.memory = number32(reader);
+    if (slot.memory >= reader->plan->memory_count) expected(reader, "a memory of this plan");
     expect(reader, " offset=");
     slot.offset = number64(reader);
     expect(reader, " bytes=");
     slot.bytes = number64(reader);
-    if (accept(reader, " data=")) {
-        read_data(reader, slot.bytes, &data);
-        slot.data = data.data;
-    }
+    read_content(reader, &slot);
     expect(reader, "\n");
     if (reader->status == TUFF_OK && tuff_plan_add_slot(reader->plan, &slot) == UINT32_MAX) out_of_memory(reader);
     tuff_text_finish(&name);
-    tuff_text_finish(&data);
+    tuff_text_finish(&dtype);
 }
 
 static void read_specs(struct reader *reader)
@@ -376,16 +448,7 @@ static void read_launch(struct reader *reader)
 static void read_head(struct reader *reader)
 {
     expect(reader, "tuff-plan ");
-    if (number32(reader) != FORMAT_VERSION) expected(reader, "format version 1");
-    expect(reader, "\n");
-    reader->line++;
-    expect(reader, "memory");
-    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) {
-        expect(reader, " ");
-        expect(reader, tuff_memory_name((enum tuff_memory)i));
-        expect(reader, "=");
-        reader->plan->memory_bytes[i] = number64(reader);
-    }
+    if (number32(reader) != FORMAT_VERSION) expected(reader, "format version 2");
     expect(reader, "\n");
 }
 
@@ -398,14 +461,16 @@ tuff_status tuff_plan_parse(struct tuff_plan *plan, const char *text, size_t len
     read_head(&reader);
     while (reader.status == TUFF_OK && reader.at < reader.end) {
         reader.line++;
-        if (accept(&reader, "slot "))
+        if (accept(&reader, "memory "))
+            read_memory(&reader);
+        else if (accept(&reader, "slot "))
             read_slot(&reader);
         else if (accept(&reader, "kernel "))
             read_kernel(&reader);
         else if (accept(&reader, "launch "))
             read_launch(&reader);
         else
-            expected(&reader, "slot, kernel or launch");
+            expected(&reader, "memory, slot, kernel or launch");
     }
     tuff_text_finish(&reader.scratch);
     if (reader.status != TUFF_OK) tuff_plan_finish(plan);
@@ -436,9 +501,9 @@ void tuff_plan_summary(const struct tuff_plan *plan, struct tuff_text *text)
                   (unsigned long long)bytes);
     for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) {
         tuff_text_add(text, "%-10s ", tuff_memory_name((enum tuff_memory)i));
-        add_bytes(text, plan->memory_bytes[i]);
+        add_bytes(text, tuff_plan_kind_bytes(plan, (enum tuff_memory)i));
         tuff_text_append(text, "\n", 1);
-        peak += plan->memory_bytes[i];
+        peak += tuff_plan_kind_bytes(plan, (enum tuff_memory)i);
     }
     tuff_text_add(text, "peak       ");
     add_bytes(text, peak);

@@ -88,10 +88,8 @@ static tuff_status make_table(struct tuff_probe *probe, uint32_t count, struct t
 static tuff_status add_slot(struct tuff_plan *plan, enum tuff_memory memory, uint64_t bytes, uint32_t *index,
                             struct tuff_error *error)
 {
-    struct tuff_plan_slot slot = {
-        .name = tuff_memory_name(memory), .memory = memory, .offset = plan->memory_bytes[memory], .bytes = bytes};
-    plan->memory_bytes[memory] += tuff_align(bytes, TUFF_PLAN_ALIGNMENT);
-    *index = tuff_plan_add_slot(plan, &slot);
+    struct tuff_plan_slot slot = {.name = tuff_memory_name(memory), .bytes = bytes};
+    *index = tuff_plan_place(plan, &slot, memory, UINT64_MAX) ? tuff_plan_add_slot(plan, &slot) : UINT32_MAX;
     return *index == UINT32_MAX ? tuff_fail_memory(plan->arena.context, error) : TUFF_OK;
 }
 
@@ -467,7 +465,8 @@ static tuff_status make_program(struct tuff_probe *probe, const struct tuff_plan
     struct tuff_compiler written;
     struct tuff_program_params params = {
         .struct_size = sizeof params, .plan = plan, .compiler = tuff_built_kernels(), .timed = true};
-    uint64_t in_bytes = plan->memory_bytes[TUFF_MEMORY_INPUT], out_bytes = plan->memory_bytes[TUFF_MEMORY_OUTPUT];
+    uint64_t in_bytes = tuff_plan_kind_bytes(plan, TUFF_MEMORY_INPUT);
+    uint64_t out_bytes = tuff_plan_kind_bytes(plan, TUFF_MEMORY_OUTPUT);
     if (in_bytes) {
         TUFF_TRY(tuff_buffer_create(device, in_bytes, false, "probe input", &probe->in, error));
         TUFF_TRY(tuff_buffer_create(device, out_bytes, true, "probe output", &probe->out, error));
@@ -477,8 +476,8 @@ static tuff_status make_program(struct tuff_probe *probe, const struct tuff_plan
         written = tuff_probe_matrix_compiler(probe->module);
         params.compiler = &written;
     }
-    params.memory[TUFF_MEMORY_INPUT] = probe->in;
-    params.memory[TUFF_MEMORY_OUTPUT] = probe->out;
+    struct tuff_buffer *const memory[] = {probe->in, probe->out}; /* as the families add their slots */
+    params.memory = memory;
     return tuff_program_create(device, &params, &probe->program, error);
 }
 

@@ -6,14 +6,14 @@
 static tuff_status check_memory(struct tuff_device *device, const struct tuff_program_params *params,
                                 struct tuff_error *error)
 {
-    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) {
-        uint64_t needed = params->plan->memory_bytes[i];
-        const struct tuff_buffer *buffer = params->memory[i];
+    for (uint32_t i = 0; i < params->plan->memory_count; i++) {
+        uint64_t needed = params->plan->memories[i].bytes;
         if (!needed) continue;
+        const struct tuff_buffer *buffer = params->memory ? params->memory[i] : NULL;
         if (!buffer || buffer->bytes < needed || buffer->device != device)
             return tuff_fail(device->context, error, TUFF_ERR_USAGE,
                              "program: %s memory needs a buffer of %llu bytes on this device",
-                             tuff_memory_name((enum tuff_memory)i), (unsigned long long)needed);
+                             tuff_memory_name(params->plan->memories[i].kind), (unsigned long long)needed);
     }
     return TUFF_OK;
 }
@@ -173,6 +173,21 @@ static tuff_status make_pipelines(struct tuff_program *program, const struct tuf
     return status;
 }
 
+static tuff_status keep_memory(struct tuff_program *program, const struct tuff_program_params *params,
+                               struct tuff_error *error)
+{
+    const struct tuff_plan *plan = params->plan;
+    program->memory = tuff_arena_alloc(&program->arena, (plan->memory_count + 1) * sizeof *program->memory);
+    if (!program->memory) return tuff_fail_memory(program->device->context, error);
+    program->memory_count = plan->memory_count;
+    for (uint32_t i = 0; i < plan->memory_count; i++) {
+        if (!plan->memories[i].bytes) continue; /* what the plan does not touch may be of another device */
+        program->memory[i] = params->memory[i];
+        tuff_buffer_retain(program->memory[i]);
+    }
+    return TUFF_OK;
+}
+
 tuff_status tuff_program_create(struct tuff_device *device, const struct tuff_program_params *params,
                                 struct tuff_program **program, struct tuff_error *error)
 {
@@ -191,12 +206,8 @@ tuff_status tuff_program_create(struct tuff_device *device, const struct tuff_pr
     made->timed = params->timed;
     made->measures = TUFF_MEASURED_RUNS;
     made->counts.launches = params->plan->launch_count;
-    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) {
-        if (!params->plan->memory_bytes[i]) continue; /* what the plan does not touch may be of another device */
-        made->memory[i] = params->memory[i];
-        tuff_buffer_retain(made->memory[i]);
-    }
-    tuff_status status = copy_launches(made, params->plan, error);
+    tuff_status status = keep_memory(made, params, error);
+    if (status == TUFF_OK) status = copy_launches(made, params->plan, error);
     if (status == TUFF_OK) status = make_pipelines(made, params, error);
     if (status == TUFF_OK) status = write_numbers(made, params->plan, error);
     if (status == TUFF_OK) status = tuff_program_bind(made, params->plan, error);
@@ -222,7 +233,8 @@ void tuff_program_destroy(struct tuff_program *program)
     if (program->descriptors) device->vk.vkDestroyDescriptorPool(device->handle, program->descriptors, NULL);
     if (program->queries) device->vk.vkDestroyQueryPool(device->handle, program->queries, NULL);
     for (uint32_t i = 0; i < program->want_count; i++) tuff_pipelines_release(device, program->wants[i].pipeline);
-    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) tuff_buffer_release(program->memory[i]);
+    for (uint32_t i = 0; i < program->memory_count; i++)
+        if (program->memory[i]) tuff_buffer_release(program->memory[i]);
     tuff_buffer_release(program->numbers);
     tuff_arena_finish(&program->arena);
     tuff_free(device->context, program);

@@ -25,12 +25,13 @@ struct tuff_recording {
 };
 
 struct tuff_program {
-    struct tuff_device *device;                    /* [retained] */
-    struct tuff_arena arena;                       /* [owned] */
-    struct tuff_buffer *memory[TUFF_MEMORY_COUNT]; /* [retained] */
-    struct tuff_buffer *numbers;                   /* [retained] uniform blocks of all launches; NULL: none has one */
-    struct tuff_pipeline_want *wants;              /* [arena]; their pipelines are retained */
-    struct tuff_program_launch *launches;          /* [arena] */
+    struct tuff_device *device;  /* [retained] */
+    struct tuff_arena arena;     /* [owned] */
+    struct tuff_buffer **memory; /* [arena] of the plan's memories, each [retained] */
+    uint32_t memory_count;
+    struct tuff_buffer *numbers;          /* [retained] uniform blocks of all launches; NULL: none has one */
+    struct tuff_pipeline_want *wants;     /* [arena]; their pipelines are retained */
+    struct tuff_program_launch *launches; /* [arena] */
     uint32_t want_count, launch_count;
     VkDescriptorPool descriptors; /* [owned] */
     VkBufferView *views;          /* [arena] of bindings that are read as texels, each [owned] */

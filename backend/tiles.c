@@ -193,10 +193,10 @@ static tuff_status add_launch(struct tuff_plan *plan, uint32_t lanes, uint32_t c
 static tuff_status add_launches(struct tuff_plan *plan, uint32_t lanes, struct tuff_error *error)
 {
     const uint64_t out_bytes = (uint64_t)lanes * TUFF_TEXEL_BYTES;
-    struct tuff_plan_slot in = {.name = "x", .memory = TUFF_MEMORY_INPUT, .bytes = INPUT_BYTES},
-                          out = {.name = "y", .memory = TUFF_MEMORY_OUTPUT, .bytes = out_bytes};
-    plan->memory_bytes[TUFF_MEMORY_INPUT] = INPUT_BYTES;
-    plan->memory_bytes[TUFF_MEMORY_OUTPUT] = TUFF_PLAN_ALIGNMENT;
+    struct tuff_plan_slot in = {.name = "x", .bytes = INPUT_BYTES}, out = {.name = "y", .bytes = out_bytes};
+    if (!tuff_plan_place(plan, &in, TUFF_MEMORY_INPUT, UINT64_MAX) ||
+        !tuff_plan_place(plan, &out, TUFF_MEMORY_OUTPUT, UINT64_MAX))
+        return tuff_fail_memory(plan->arena.context, error);
     const struct tuff_plan_binding bindings[] = {
         {.slot = tuff_plan_add_slot(plan, &in), .access = TUFF_READ, .bytes = INPUT_BYTES, .texels = TUFF_TEXELS_F32},
         {.slot = tuff_plan_add_slot(plan, &out), .access = TUFF_WRITE, .bytes = out_bytes}};
@@ -212,10 +212,9 @@ static tuff_status make_program(struct tuff_device *device, struct tuff_buffer *
 {
     const struct tuff_compiler compiler = {.struct_size = sizeof compiler, .version = "built", .compile = give};
     struct tuff_plan plan;
+    struct tuff_buffer *const memory[] = {in, out};
     struct tuff_program_params params = {
-        .struct_size = sizeof params, .plan = &plan, .compiler = &compiler, .profile = true};
-    params.memory[TUFF_MEMORY_INPUT] = in;
-    params.memory[TUFF_MEMORY_OUTPUT] = out;
+        .struct_size = sizeof params, .plan = &plan, .memory = memory, .compiler = &compiler, .profile = true};
     tuff_plan_init(&plan, device->context);
     tuff_status status = add_launches(&plan, device->caps.subgroup_size, error);
     if (status == TUFF_OK) status = tuff_program_create(device, &params, program, error);

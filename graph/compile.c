@@ -70,12 +70,31 @@ static tuff_status check_assignments(const struct tuff_compile_params *params, s
     for (uint32_t i = 0; i < params->output_count; i++)
         for (uint32_t k = 0; k < i; k++) {
             const struct tuff_value *a = &values[params->outputs[i]], *b = &values[params->outputs[k]];
-            if (a->op->class != TUFF_CLASS_ASSIGN || b->op->class != TUFF_CLASS_ASSIGN || params->outputs[i] == params->outputs[k]) continue;
+            if (a->op->class != TUFF_CLASS_ASSIGN || b->op->class != TUFF_CLASS_ASSIGN ||
+                params->outputs[i] == params->outputs[k])
+                continue;
             if (tuff_leaves_overlap(params->graph, a->in[0], b->in[0]))
                 return tuff_fail(params->graph->context, error, TUFF_ERR_USAGE, "'%s' is assigned twice in one run",
                                  values[a->in[0]].name ? values[a->in[0]].name : "the parameters");
         }
     return TUFF_OK;
+}
+
+/* With a layout of the graph. */
+static tuff_status compile_placed(const struct tuff_compile_params *params, struct tuff_compiled *out,
+                                  struct tuff_error *error)
+{
+    struct tuff_context *context = params->graph->context;
+    struct tuff_arena arena;
+    tuff_arena_init(&arena, context);
+    struct tuff_work work = {.context = context, .arena = &arena, .error = error, .params = params};
+    *out = (struct tuff_compiled){.output_slots = NULL};
+    tuff_plan_init(&out->plan, context);
+    tuff_status status = run_passes(&work, out);
+    tuff_graph_destroy(work.g);
+    tuff_arena_finish(&arena);
+    if (status != TUFF_OK) tuff_plan_finish(&out->plan);
+    return status;
 }
 
 tuff_status tuff_compile(const struct tuff_compile_params *params, struct tuff_compiled *out, struct tuff_error *error)
@@ -89,14 +108,13 @@ tuff_status tuff_compile(const struct tuff_compile_params *params, struct tuff_c
     for (uint32_t i = 0; i < params->output_count; i++)
         TUFF_REQUIRE(context, error, params->outputs[i] > 0 && params->outputs[i] < params->graph->count);
     TUFF_TRY(check_assignments(params, error));
-    struct tuff_arena arena;
-    tuff_arena_init(&arena, context);
-    struct tuff_work work = {.context = context, .arena = &arena, .error = error, .params = params};
-    *out = (struct tuff_compiled){.output_slots = NULL};
-    tuff_plan_init(&out->plan, context);
-    tuff_status status = run_passes(&work, out);
-    tuff_graph_destroy(work.g);
-    tuff_arena_finish(&arena);
-    if (status != TUFF_OK) tuff_plan_finish(&out->plan);
+    if (params->layout) return compile_placed(params, out, error);
+    struct tuff_layout layout;
+    struct tuff_compile_params placed = *params;
+    placed.layout = &layout;
+    tuff_layout_init(&layout, context);
+    tuff_status status = tuff_layout_extend(&layout, params->graph, params->caps->max_allocation_bytes, error);
+    if (status == TUFF_OK) status = compile_placed(&placed, out, error);
+    tuff_layout_finish(&layout);
     return status;
 }

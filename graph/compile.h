@@ -12,20 +12,33 @@
 
 #include "graph/emit.h"
 
-/* Offsets of parameters and states by value of the graph: the same for all plans of a graph, as leaves only get added. */
-struct tuff_layout {
-    uint64_t param_bytes, state_bytes;
+/* Where parameters and states lie: in memories of kind param and state. What has a place keeps it; leaves that the graph gets later
+ * come into further memories. */
+struct tuff_leaf_place {
+    uint32_t memory; /* of the layout, and so of every plan of it */
+    uint64_t offset;
 };
-uint64_t tuff_layout_offset(const struct tuff_graph *g, tuff_val leaf); /* of a param or state within its memory */
-struct tuff_layout tuff_layout_of(const struct tuff_graph *g);
+struct tuff_layout {
+    struct tuff_context *context;
+    struct tuff_leaf_place *places;     /* [owned] per value */
+    struct tuff_plan_memory *memories;  /* [owned] */
+    uint32_t value_count, memory_count; /* values of the graph that were looked at */
+};
+void tuff_layout_init(struct tuff_layout *layout, struct tuff_context *context);
+void tuff_layout_finish(struct tuff_layout *layout);
+/* Places what is new in the graph; no memory grows beyond `most` bytes unless one leaf is larger. Errors: MEMORY, then nothing is
+ * placed. */
+TUFF_MUST_CHECK tuff_status tuff_layout_extend(struct tuff_layout *layout, const struct tuff_graph *g, uint64_t most,
+                                               struct tuff_error *error);
 
 struct tuff_compile_params {
     const struct tuff_graph *graph;
     const tuff_val *outputs; /* values to compute; assignments among them are done at the end */
     uint32_t output_count;
     const struct tuff_caps *caps;
-    uint32_t debug; /* enum tuff_debug: NOFUSE, NOSIMPLIFY, NOALIAS, PRINT, CHECK */
-    bool plain;     /* no compiler: unfused, of kernels without hook text alone (plain.c) */
+    const struct tuff_layout *layout; /* of the graph, whole; NULL: as a new session would make it */
+    uint32_t debug;                   /* enum tuff_debug: NOFUSE, NOSIMPLIFY, NOALIAS, PRINT, CHECK */
+    bool plain;                       /* no compiler: unfused, of kernels without hook text alone (plain.c) */
 };
 /* Where outputs and inputs lie in the plan. */
 struct tuff_compiled {

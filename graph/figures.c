@@ -5,9 +5,9 @@
 
 #include <stdlib.h>
 
-/* Bytes begin .. end - 1 of one kind of memory, of which a launch touches so many. */
+/* Bytes begin .. end - 1 of one memory, of which a launch touches so many. */
 struct span {
-    enum tuff_memory memory;
+    uint32_t memory;
     uint32_t write; /* else read */
     uint64_t begin, end, touched;
 };
@@ -75,17 +75,19 @@ static uint64_t moved(const struct tuff_plan *plan, const struct tuff_plan_launc
 }
 
 /* Is this a state of one run alone, once it is written? */
-static bool is_passing(const struct tuff_plan_slot *slot)
+static bool is_passing(const struct tuff_plan *plan, const struct tuff_plan_slot *slot)
 {
-    return slot->memory == TUFF_MEMORY_STATE && !strncmp(slot->name, TUFF_TRANSIENT, sizeof TUFF_TRANSIENT - 1);
+    return tuff_slot_kind(plan, slot) == TUFF_MEMORY_STATE &&
+           !strncmp(slot->name, TUFF_TRANSIENT, sizeof TUFF_TRANSIENT - 1);
 }
 
-static bool is_least(const struct tuff_plan_slot *slot, enum tuff_access access, bool written)
+static bool is_least(const struct tuff_plan *plan, const struct tuff_plan_slot *slot, enum tuff_access access, bool written)
 {
-    if (is_passing(slot)) return access == TUFF_READ && !written;
-    bool kept = slot->memory == TUFF_MEMORY_PARAM || slot->memory == TUFF_MEMORY_STATE;
-    if (access == TUFF_WRITE) return kept || slot->memory == TUFF_MEMORY_OUTPUT;
-    return kept || slot->memory == TUFF_MEMORY_CONST || slot->memory == TUFF_MEMORY_INPUT;
+    enum tuff_memory kind = tuff_slot_kind(plan, slot);
+    if (is_passing(plan, slot)) return access == TUFF_READ && !written;
+    bool kept = kind == TUFF_MEMORY_PARAM || kind == TUFF_MEMORY_STATE;
+    if (access == TUFF_WRITE) return kept || kind == TUFF_MEMORY_OUTPUT;
+    return kept || kind == TUFF_MEMORY_CONST || kind == TUFF_MEMORY_INPUT;
 }
 
 /* mark: a flag per slot */
@@ -98,7 +100,7 @@ static uint64_t least(const struct tuff_plan *plan, struct span *spans, bool *ma
             for (uint32_t i = 0; i < plan->launches[l].binding_count; i++) {
                 const struct tuff_plan_binding *binding = &plan->bindings[plan->launches[l].binding_first + i];
                 if (!(binding->access & access)) continue;
-                if (is_least(slot_of(plan, binding), access, mark[binding->slot]))
+                if (is_least(plan, slot_of(plan, binding), access, mark[binding->slot]))
                     spans[count++] = span_of(plan, binding, access);
                 if (access == TUFF_WRITE) mark[binding->slot] = true;
             }
@@ -125,7 +127,7 @@ static uint64_t scratch_bound(const struct tuff_plan *plan, struct span *spans, 
         size_t count = 0;
         for (uint32_t s = 0; s < plan->slot_count; s++) {
             const struct tuff_plan_slot *slot = &plan->slots[s];
-            if (slot->memory != TUFF_MEMORY_SCRATCH || lives[s].first > l || lives[s].last < l) continue;
+            if (tuff_slot_kind(plan, slot) != TUFF_MEMORY_SCRATCH || lives[s].first > l || lives[s].last < l) continue;
             spans[count++] = (struct span){slot->memory, 0, slot->offset, slot->offset + slot->bytes, slot->bytes};
         }
         uint64_t alive = united(spans, count, ALL);
@@ -159,7 +161,7 @@ static uint64_t saved(const struct tuff_plan *plan, uint32_t result, bool *way, 
     for (uint32_t l = 0; l < plan->launch_count; l++)
         for (uint32_t i = 0; i < plan->launches[l].binding_count; i++) {
             const struct tuff_plan_binding *binding = &plan->bindings[plan->launches[l].binding_first + i];
-            if (slot_of(plan, binding)->memory != TUFF_MEMORY_SCRATCH) continue;
+            if (tuff_slot_kind(plan, slot_of(plan, binding)) != TUFF_MEMORY_SCRATCH) continue;
             if (way[l] && (binding->access & TUFF_WRITE)) {
                 mark[binding->slot] = true;
             } else if (!way[l] && (binding->access & TUFF_READ) && mark[binding->slot]) {
@@ -192,13 +194,14 @@ static void count_launches(const struct tuff_plan *plan, struct tuff_plan_figure
 
 static void count_memory(const struct tuff_plan *plan, uint32_t input_sets, struct tuff_plan_figures *f)
 {
-    const uint64_t *bytes = plan->memory_bytes;
-    f->param_bytes = bytes[TUFF_MEMORY_PARAM];
-    f->state_bytes = bytes[TUFF_MEMORY_STATE];
-    f->const_bytes = bytes[TUFF_MEMORY_CONST];
-    f->input_bytes = bytes[TUFF_MEMORY_INPUT] * (input_sets ? input_sets : 1);
-    f->output_bytes = bytes[TUFF_MEMORY_OUTPUT];
-    f->scratch_bytes = bytes[TUFF_MEMORY_SCRATCH];
+    f->param_bytes = tuff_plan_kind_bytes(plan, TUFF_MEMORY_PARAM);
+    f->state_bytes = tuff_plan_kind_bytes(plan, TUFF_MEMORY_STATE);
+    f->const_bytes = tuff_plan_kind_bytes(plan, TUFF_MEMORY_CONST);
+    f->input_bytes = tuff_plan_kind_bytes(plan, TUFF_MEMORY_INPUT) * (input_sets ? input_sets : 1);
+    f->output_bytes = tuff_plan_kind_bytes(plan, TUFF_MEMORY_OUTPUT);
+    f->scratch_bytes = tuff_plan_kind_bytes(plan, TUFF_MEMORY_SCRATCH);
+    for (uint32_t i = 0; i < plan->memory_count; i++)
+        if (plan->memories[i].bytes > f->largest_bytes) f->largest_bytes = plan->memories[i].bytes;
     f->total_bytes = f->param_bytes + f->state_bytes + f->const_bytes + f->input_bytes + f->output_bytes + f->scratch_bytes;
 }
 

@@ -391,7 +391,6 @@ TUFF_API void tuff_optimizer_resume(struct tuff_optimizer *optimizer, uint64_t r
 /* ---- sessions: a graph on a device ---------------------------------------------------------------------------------------------- */
 
 struct tuff_device;   /* backend.h */
-struct tuff_program;  /* backend.h */
 struct tuff_compiler; /* executable.h */
 
 struct tuff_session_params {
@@ -401,8 +400,8 @@ struct tuff_session_params {
         *compiler; /* NULL: tuff_glslang(); where that is not built in, or under TUFF_DEBUG_NOCOMPILER,
                                              kernels that Tuff's build has compiled: every operator is a launch of its own */
 };
-/* Owns the parameters and states of a graph in device memory, with their initial values. The graph must outlive it and
- * must not get further parameters or states. params may be NULL. One thread at a time.
+/* Owns the parameters and states of a graph in device memory, with their initial values. The graph must outlive it; parameters and
+ * states that it gets later come into memory of their own, and nothing moves. params may be NULL. One thread at a time.
  * Errors: the graph's own, DEVICE_MEMORY, MEMORY. */
 struct tuff_session;
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *graph,
@@ -426,38 +425,25 @@ struct tuff_executable_params {
     struct tuff_progress progress;
     bool timed; /* two timestamps a run, for tuff_program_duration of tuff_executable_program */
 };
-/* A compiled plan for some outputs of a graph. Several may share a session, and so its parameters. One thread at a time. */
+/* A compiled plan for some outputs of a graph (executable.h runs it). Several may share a session, and so its parameters; what is
+ * constant is read from the graph. One thread at a time. */
 struct tuff_executable;
 /* Errors: SHAPE, UNSUPPORTED, COMPILE, DEVICE_MEMORY (with the figures), CANCELLED, MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_compile(struct tuff_session *session,
                                                           const struct tuff_executable_params *params,
                                                           struct tuff_executable **executable, struct tuff_error *error);
-TUFF_API void tuff_executable_destroy(struct tuff_executable *executable); /* waits for its runs; NULL is legal */
 /* Whole content of an input for the next run. Errors: USAGE. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_write(struct tuff_executable *executable, tuff_val input,
                                                            const void *data, size_t bytes, struct tuff_error *error);
-/* Submits one run and returns (the first one waits, and so do long ones that are watched: tuff_program_submit); *ticket (may be
- * NULL) is for tuff_device_wait. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_submit(struct tuff_executable *executable, uint64_t *ticket,
-                                                            struct tuff_error *error);
-/* Submits and waits. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_run(struct tuff_executable *executable, struct tuff_error *error);
-/* Runs from now on look at cancel where one submission ends and the next begins (of a run of minutes: twice a second or more
- * often); NULL: never again. Then submit and run say TUFF_ERR_CANCELLED, and what the run writes, states and parameters among
- * it, is partly written. cancel is borrowed until the next call. */
-TUFF_API void tuff_executable_watch(struct tuff_executable *executable, const struct tuff_cancel *cancel);
 /* The first bytes of output number `index` after the last run; waits for it. Errors: USAGE when it has fewer. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_read(struct tuff_executable *executable, uint32_t index, void *data,
                                                           size_t bytes, struct tuff_error *error);
-/* The plan, one line a launch, with bytes and peak; free with tuff_text_free. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_print(const struct tuff_executable *executable, char **text,
-                                                           struct tuff_error *error);
 /* What a plan takes and does, counted without a clock. Bytes are those of one run. */
 struct tuff_plan_figures {
     uint32_t launches, barriers;
     uint32_t submissions; /* of the first run, by an estimate; those of later ones: tuff_program_counts */
-    uint32_t pipelines; /* distinct kernels with their specialization constants */
-    uint32_t kernels;   /* distinct shader texts among them */
+    uint32_t pipelines;   /* distinct kernels with their specialization constants */
+    uint32_t kernels;     /* distinct shader texts among them */
     /* What launches move: each launch counts what it binds, once for reading and once for writing, however often its kernel comes
      * back to it. Of what it reads through views and gathers it counts the elements that these can choose at most: 4 rows of an
      * embedding table, where there are 4 indices. Elements that a kernel itself skips (strides, padding) are counted. */
@@ -471,6 +457,7 @@ struct tuff_plan_figures {
     uint64_t param_bytes, state_bytes, const_bytes, input_bytes, output_bytes; /* planned; input_bytes of all input_sets */
     uint64_t scratch_bytes;                                                    /* planned, for what lives within a run */
     uint64_t total_bytes;                                                      /* the sum of these six */
+    uint64_t largest_bytes; /* the largest memory of the plan: one allocation on the device */
     /* No placement of this order of launches could do with less scratch: the largest sum, over the launches, of what is alive
      * there, from the launch that writes it first to the one that uses it last. */
     uint64_t scratch_bound_bytes;
@@ -487,7 +474,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_plan_ask(struct tuff_device *device, c
                                                    const struct tuff_executable_params *params,
                                                    struct tuff_plan_figures *figures, struct tuff_error *error);
 /* Is there now room for such a plan, its parameters and states among it, on the device? total_bytes lie within
- * tuff_device_available, each kind of memory within max_allocation_bytes. */
+ * tuff_device_available, each of its memories within max_allocation_bytes. */
 TUFF_API bool tuff_plan_fits(struct tuff_device *device, const struct tuff_plan_figures *figures);
 /* The figures of a compiled plan: those that tuff_plan_ask tells for the same graph, outputs and device. */
 TUFF_API struct tuff_plan_figures tuff_executable_figures(const struct tuff_executable *executable);
@@ -495,8 +482,6 @@ TUFF_API struct tuff_plan_figures tuff_executable_figures(const struct tuff_exec
  * what took a general kernel for want of a better one, what was split. Free with tuff_text_free. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_report(const struct tuff_executable *executable, char **text,
                                                             struct tuff_error *error);
-/* The program, for times and traces (tuff_program_times, tuff_program_trace, tuff_program_counts). Borrowed. */
-TUFF_API struct tuff_program *tuff_executable_program(struct tuff_executable *executable);
 
 /* ---- definitions: what should come out? --------------------------------------------------------------------------------------- */
 

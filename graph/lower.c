@@ -12,6 +12,7 @@ struct lowering {
     struct tuff_work *w;
     struct tuff_plan *plan;
     struct tuff_scratch scratch;
+    uint32_t scratch_memory; /* of the plan */
     struct tuff_touch touch;
     uint32_t *slot_of; /* [arena] per value; UINT32_MAX */
     struct tuff_compiled *out;
@@ -19,45 +20,83 @@ struct lowering {
 
 static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
 
-static uint64_t take_range(struct lowering *l, enum tuff_memory memory, uint64_t bytes)
+static void place_leaf(const struct lowering *l, tuff_val leaf, struct tuff_plan_slot *slot)
 {
-    uint64_t at = l->plan->memory_bytes[memory];
-    l->plan->memory_bytes[memory] += bytes;
-    return at;
+    const struct tuff_leaf_place *place = &l->w->params->layout->places[l->w->origin[leaf]];
+    slot->memory = place->memory;
+    slot->offset = place->offset;
+}
+
+/* All parameters as one vector: they must lie in one memory, one behind the other. */
+static tuff_status place_pack(struct lowering *l, const struct tuff_value *pack, struct tuff_plan_slot *slot)
+{
+    struct tuff_work *w = l->w;
+    place_leaf(l, pack->in[0], slot);
+    for (uint32_t i = 0; i < pack->in_count; i++) {
+        struct tuff_plan_slot member;
+        place_leaf(l, pack->in[i], &member);
+        uint64_t offset = slot->offset + tuff_pack_offset(w->g, pack->in, i) * tuff_dtype_bytes(pack->type.dtype);
+        if (member.memory == slot->memory && member.offset == offset) continue;
+        return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED,
+                         "all parameters as one vector, but '%s' lies in another memory: %s", val(w, pack->in[i])->name,
+                         "it was declared after others were in use, or all together are larger than one allocation");
+    }
+    slot->name = "parameters";
+    return TUFF_OK;
+}
+
+/* The graph's own data are borrowed; what simplify has folded lies in its copy, which ends with the passes. */
+static tuff_status give_content(struct lowering *l, tuff_val v, struct tuff_plan_slot *slot)
+{
+    struct tuff_work *w = l->w;
+    const struct tuff_value *value = val(w, v);
+    tuff_val origin = w->origin[v];
+    slot->content = TUFF_CONTENT_BLOB;
+    slot->content_bytes = tuff_type_bytes(&value->type);
+    slot->data = value->data;
+    if (origin && w->params->graph->values[origin].data == value->data) return TUFF_OK;
+    slot->data = tuff_arena_copy(&l->plan->arena, value->data, (size_t)slot->content_bytes);
+    return slot->data ? TUFF_OK : tuff_fail_memory(w->context, w->error);
+}
+
+static const char *output_name(struct lowering *l, tuff_val v)
+{
+    for (uint32_t i = 0; i < l->w->params->output_count; i++)
+        if (l->w->outputs[i] == v) return tuff_arena_printf(l->w->arena, "output%u", (unsigned)i);
+    return "";
 }
 
 static tuff_status make_slot(struct lowering *l, tuff_val v)
 {
     struct tuff_work *w = l->w;
     const struct tuff_value *value = val(w, v);
-    struct tuff_plan_slot slot = {.name = value->name ? value->name : "", .bytes = tuff_value_bytes(&value->type)};
-    if (value->op->kind == TUFF_KIND_INPUT) {
-        slot.memory = TUFF_MEMORY_INPUT;
-        slot.offset = take_range(l, slot.memory, slot.bytes);
+    uint64_t most = w->params->caps->max_allocation_bytes;
+    struct tuff_plan_slot slot = {.name = value->name ? value->name : "",
+                                  .dtype = tuff_dtype_name(value->type.dtype),
+                                  .rank = value->type.shape.rank,
+                                  .bytes = tuff_value_bytes(&value->type)};
+    memcpy(slot.dim, value->type.shape.dim, slot.rank * sizeof *slot.dim);
+    bool placed = true;
+    if (value->op == &tuff_op_input) {
+        placed = tuff_plan_place(l->plan, &slot, TUFF_MEMORY_INPUT, most);
     } else if (tuff_is_kept(value)) {
-        slot.memory = value->op->kind == TUFF_KIND_PARAM ? TUFF_MEMORY_PARAM : TUFF_MEMORY_STATE;
-        slot.offset = tuff_layout_offset(w->params->graph, w->origin[v]);
-    } else if (value->op->kind == TUFF_KIND_PARAM_PACK) {
-        slot.memory = TUFF_MEMORY_PARAM;
-        slot.name = "parameters";
-        slot.offset = tuff_layout_offset(w->params->graph, w->origin[value->in[0]]);
-    } else if (value->op->kind == TUFF_KIND_CONSTANT) {
-        slot.memory = TUFF_MEMORY_CONST;
-        slot.offset = take_range(l, slot.memory, slot.bytes);
-        uint8_t *data = tuff_arena_alloc(&l->plan->arena, slot.bytes);
-        if (!data) return tuff_fail_memory(w->context, w->error);
-        memcpy(data, value->data, (size_t)tuff_type_bytes(&value->type));
-        slot.data = data;
+        place_leaf(l, v, &slot);
+        if (tuff_leaf_starts_zero(value)) slot.content = TUFF_CONTENT_ZEROS;
+    } else if (value->op == &tuff_op_param_pack) {
+        TUFF_TRY(place_pack(l, value, &slot));
+    } else if (value->op == &tuff_op_constant) {
+        TUFF_TRY(give_content(l, v, &slot));
+        placed = tuff_plan_place(l->plan, &slot, TUFF_MEMORY_CONST, most);
     } else if (tuff_is_output(w, v)) {
-        slot.memory = TUFF_MEMORY_OUTPUT;
-        slot.offset = take_range(l, slot.memory, slot.bytes);
+        if (!value->name && !(slot.name = output_name(l, v))) return tuff_fail_memory(w->context, w->error);
+        placed = tuff_plan_place(l->plan, &slot, TUFF_MEMORY_OUTPUT, most);
     } else {
         if (TUFF_NEVER(l->scratch.range_of[v] == UINT32_MAX))
             return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "a value without memory");
-        slot.memory = TUFF_MEMORY_SCRATCH;
+        slot.memory = l->scratch_memory;
         slot.offset = l->scratch.ranges[l->scratch.range_of[v]].offset;
     }
-    l->slot_of[v] = tuff_plan_add_slot(l->plan, &slot);
+    if (placed) l->slot_of[v] = tuff_plan_add_slot(l->plan, &slot);
     return l->slot_of[v] == UINT32_MAX ? tuff_fail_memory(w->context, w->error) : TUFF_OK;
 }
 
@@ -226,19 +265,27 @@ static tuff_status lower_group(struct lowering *l, const struct tuff_work_group 
     return add_launch(l, &group, &emitted, &call);
 }
 
+/* Memories whose place in the plan is fixed: those of the layout, then scratch. */
+static tuff_status add_memories(struct lowering *l)
+{
+    const struct tuff_layout *layout = l->w->params->layout;
+    bool added = true;
+    for (uint32_t i = 0; i < layout->memory_count; i++)
+        added = added && tuff_plan_add_memory(l->plan, layout->memories[i].kind, layout->memories[i].bytes) == i;
+    if (added) l->scratch_memory = tuff_plan_add_memory(l->plan, TUFF_MEMORY_SCRATCH, l->scratch.bytes);
+    return added && l->scratch_memory != UINT32_MAX ? TUFF_OK : tuff_fail_memory(l->w->context, l->w->error);
+}
+
 tuff_status tuff_pass_lower(struct tuff_work *w, struct tuff_compiled *out)
 {
     struct lowering l = {.w = w, .plan = &out->plan, .out = out};
-    struct tuff_layout layout = tuff_layout_of(w->params->graph);
-    out->plan.memory_bytes[TUFF_MEMORY_PARAM] = layout.param_bytes;
-    out->plan.memory_bytes[TUFF_MEMORY_STATE] = layout.state_bytes;
     l.slot_of = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *l.slot_of);
     out->output_slots = tuff_arena_alloc(&out->plan.arena, (w->params->output_count + 1) * sizeof *out->output_slots);
     if (!l.slot_of || !out->output_slots) return tuff_fail_memory(w->context, w->error);
     memset(l.slot_of, 0xff, w->g->count * sizeof *l.slot_of);
     TUFF_TRY(tuff_touch_start(w, &l.touch));
     TUFF_TRY(tuff_scratch_plan(w, &l.scratch));
-    out->plan.memory_bytes[TUFF_MEMORY_SCRATCH] = l.scratch.bytes;
+    TUFF_TRY(add_memories(&l));
     for (uint32_t i = 0; i < w->group_count; i++) TUFF_TRY(lower_group(&l, &w->groups[w->sequence[i]]));
     for (tuff_val v = 1; v < w->g->count; v++) /* inputs that nobody reads keep a place to be written to */
         if (val(w, v)->op->kind == TUFF_KIND_INPUT && l.slot_of[v] == UINT32_MAX) TUFF_TRY(make_slot(&l, v));

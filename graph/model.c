@@ -115,20 +115,13 @@ tuff_status tuff_model_create(struct tuff_device *device, const struct tuff_mode
     return status;
 }
 
-static void destroy_session(struct tuff_model *m)
-{
-    tuff_executable_destroy(m->predict);
-    tuff_executable_destroy(m->evaluate);
-    tuff_executable_destroy(m->train);
-    m->predict = m->evaluate = m->train = NULL;
-    tuff_session_destroy(m->session);
-    m->session = NULL;
-}
-
 void tuff_model_destroy(struct tuff_model *m)
 {
     if (!m) return;
-    destroy_session(m);
+    tuff_executable_destroy(m->predict);
+    tuff_executable_destroy(m->evaluate);
+    tuff_executable_destroy(m->train);
+    tuff_session_destroy(m->session);
     tuff_graph_destroy(m->graph);
     tuff_free(m->context, m->rows);
     tuff_device_release(m->device);
@@ -137,39 +130,10 @@ void tuff_model_destroy(struct tuff_model *m)
 
 /* ---- session ------------------------------------------------------------------------------------------------------------------ */
 
-/* Copies the first `count` leaves from the old session to the new one. */
-static tuff_status move_leaves(struct tuff_model *m, struct tuff_session *to, uint32_t count, struct tuff_error *error)
-{
-    for (tuff_val v = 1; v < m->graph->count && count > 0; v++) {
-        if (!tuff_is_kept(&m->graph->values[v])) continue;
-        count--;
-        size_t bytes = (size_t)tuff_type_bytes(&m->graph->values[v].type);
-        void *content = tuff_alloc(m->context, bytes);
-        if (!content) return tuff_fail_memory(m->context, error);
-        tuff_status status = tuff_session_read(m->session, v, content, bytes, error);
-        if (status == TUFF_OK) status = tuff_session_write(to, v, content, bytes, error);
-        tuff_free(m->context, content);
-        TUFF_TRY(status);
-    }
-    return TUFF_OK;
-}
-
 tuff_status tuff_model_session(struct tuff_model *m, struct tuff_error *error)
 {
-    uint32_t leaves = tuff_graph_leaf_count(m->graph);
-    if (m->session && leaves == m->session_leaves) return TUFF_OK;
-    struct tuff_session *session;
     struct tuff_session_params params = {.struct_size = sizeof params, .seed = m->params.seed};
-    TUFF_TRY(tuff_session_create(m->device, m->graph, &params, &session, error));
-    tuff_status status = m->session ? move_leaves(m, session, m->session_leaves, error) : TUFF_OK;
-    if (status != TUFF_OK) {
-        tuff_session_destroy(session);
-        return status;
-    }
-    destroy_session(m);
-    m->session = session;
-    m->session_leaves = leaves;
-    return TUFF_OK;
+    return m->session ? TUFF_OK : tuff_session_create(m->device, m->graph, &params, &m->session, error);
 }
 
 /* ---- running batches ------------------------------------------------------------------------------------------------------------ */

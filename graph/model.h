@@ -10,7 +10,6 @@ struct tuff_model {
     struct tuff_model_params params;
     struct tuff_graph *graph;     /* [owned] */
     struct tuff_session *session; /* [owned] or NULL */
-    uint32_t session_leaves;      /* parameters and states that the session knows */
     uint64_t outputs;             /* per sample */
     size_t sample_bytes;
 
@@ -33,7 +32,7 @@ struct tuff_model {
     struct tuff_fit_state state;
 };
 
-/* Session that knows every leaf of the graph: made, or made anew with the old content. */
+/* Makes the session when it is first needed; leaves that the graph gets later come into it. */
 TUFF_MUST_CHECK tuff_status tuff_model_session(struct tuff_model *m, struct tuff_error *error);
 /* Metrics over `count` rows of the data (rows NULL: all in order). */
 TUFF_MUST_CHECK tuff_status tuff_model_evaluate_rows(struct tuff_model *m, const struct tuff_data *data,

@@ -4,7 +4,7 @@
  * Nearly all inputs are whole numbers so small that every product and every sum is exact in f32, in whatever order: the bound
  * is then zero, and arithmetic of fewer bits is found too. Where a function or a division rounds, its bound follows from
  * Vulkan's table of precisions, in units of the last place (ulp), and is written beside it. */
-#include "backend/backend.h"
+#include "backend/handover.h"
 #include "backend/os.h"
 #include "graph/bound.h"
 #include "graph/op.h"
@@ -533,26 +533,26 @@ enum { PROBE_GROUPS = 5, PROBE_WORDS = 4 };
 static tuff_status build_probe(struct tuff_plan *plan, uint32_t lanes, struct tuff_error *error)
 {
     const uint64_t bytes = tuff_align((uint64_t)PROBE_GROUPS * lanes * PROBE_WORDS * 4, TUFF_PLAN_ALIGNMENT);
-    const struct tuff_plan_slot slot = {.name = "seen", .memory = TUFF_MEMORY_OUTPUT, .bytes = bytes};
+    struct tuff_plan_slot slot = {.name = "seen", .bytes = bytes};
     const struct tuff_plan_kernel kernel = {.file = "subgroup_probe", .defines = "", .hooks = ""};
     struct tuff_plan_launch launch = {.label = "self-test subgroups", .groups = {PROBE_GROUPS, 1, 1}};
     struct tuff_plan_binding binding = {.access = TUFF_WRITE, .bytes = bytes};
+    if (!tuff_plan_place(plan, &slot, TUFF_MEMORY_OUTPUT, UINT64_MAX)) return tuff_fail_memory(plan->arena.context, error);
     binding.slot = tuff_plan_add_slot(plan, &slot);
     launch.kernel = tuff_plan_add_kernel(plan, &kernel, &(struct tuff_plan_spec){0, lanes}, 1);
-    plan->memory_bytes[TUFF_MEMORY_OUTPUT] = bytes;
     if (binding.slot == UINT32_MAX || launch.kernel == UINT32_MAX ||
         tuff_plan_add_launch(plan, &launch, &binding, 1, NULL, 0) == UINT32_MAX)
         return tuff_fail_memory(plan->arena.context, error);
     return TUFF_OK;
 }
 
-static tuff_status read_probe(struct trial *t, struct tuff_buffer *buffer, uint32_t lanes, struct tuff_error *error)
+static tuff_status read_probe(struct trial *t, struct tuff_executable *x, uint32_t lanes, struct tuff_error *error)
 {
     static const char *const names[PROBE_WORDS] = {"subgroups in a workgroup", "subgroup size", "shuffle from the last lane",
                                                    "shuffle from the next lane"};
     uint32_t count = PROBE_GROUPS * lanes;
     uint32_t *seen = tuff_alloc(t->context, count * PROBE_WORDS * sizeof *seen);
-    tuff_status status = seen ? tuff_buffer_read(buffer, 0, seen, count * PROBE_WORDS * sizeof *seen, error)
+    tuff_status status = seen ? tuff_executable_get(x, "seen", seen, count * PROBE_WORDS * sizeof *seen, error)
                               : tuff_fail_memory(t->context, error);
     for (uint32_t i = 0; status == TUFF_OK && i < count; i++) {
         uint32_t group = i / lanes, lane = i % lanes;
@@ -570,24 +570,17 @@ static tuff_status read_probe(struct trial *t, struct tuff_buffer *buffer, uint3
 static tuff_status try_subgroups(struct trial *t, struct tuff_error *error)
 {
     struct tuff_plan plan;
-    struct tuff_buffer *buffer = NULL;
-    struct tuff_program *program = NULL;
-    uint64_t ticket;
+    struct tuff_executable *x = NULL;
     uint32_t lanes = tuff_shuffle_lanes(tuff_device_caps(t->device));
     const struct tuff_compiler *compiler = t->params->compiler ? t->params->compiler : tuff_built_kernels();
     if (!lanes) return TUFF_OK; /* no kernel of this device shuffles */
     tuff_plan_init(&plan, t->context);
     tuff_status status = build_probe(&plan, lanes, error);
-    if (status == TUFF_OK)
-        status = tuff_buffer_create(t->device, plan.memory_bytes[TUFF_MEMORY_OUTPUT], true, "self-test", &buffer, error);
-    struct tuff_program_params params = {
-        .struct_size = sizeof params, .plan = &plan, .memory = {[TUFF_MEMORY_OUTPUT] = buffer}, .compiler = compiler};
-    if (status == TUFF_OK) status = tuff_program_create(t->device, &params, &program, error);
-    if (status == TUFF_OK) status = tuff_program_submit(program, &ticket, error);
-    if (status == TUFF_OK) status = tuff_device_wait(t->device, ticket, UINT64_MAX, error);
-    if (status == TUFF_OK) status = read_probe(t, buffer, lanes, error);
-    tuff_program_destroy(program);
-    tuff_buffer_release(buffer);
+    struct tuff_run_params params = {.plan = &plan, .compiler = compiler};
+    if (status == TUFF_OK) status = tuff_executable_create(t->device, &params, &x, error);
+    if (status == TUFF_OK) status = tuff_executable_run(x, error);
+    if (status == TUFF_OK) status = read_probe(t, x, lanes, error);
+    tuff_executable_destroy(x);
     tuff_plan_finish(&plan);
     return status;
 }

@@ -9,23 +9,57 @@ static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { ret
 
 uint64_t tuff_value_bytes(const struct tuff_type *type) { return tuff_align(tuff_type_bytes(type), TUFF_PLAN_ALIGNMENT); }
 
-uint64_t tuff_layout_offset(const struct tuff_graph *g, tuff_val leaf)
+void tuff_layout_init(struct tuff_layout *layout, struct tuff_context *context)
 {
-    uint64_t at = 0;
-    for (tuff_val v = 1; v < leaf; v++)
-        if (g->values[v].op == g->values[leaf].op) at += tuff_value_bytes(&g->values[v].type);
-    return at;
+    *layout = (struct tuff_layout){.context = context};
 }
 
-struct tuff_layout tuff_layout_of(const struct tuff_graph *g)
+void tuff_layout_finish(struct tuff_layout *layout)
 {
-    struct tuff_layout layout = {0};
-    for (tuff_val v = 1; v < g->count; v++) {
-        uint64_t bytes = tuff_value_bytes(&g->values[v].type);
-        if (g->values[v].op->kind == TUFF_KIND_PARAM) layout.param_bytes += bytes;
-        if (g->values[v].op->kind == TUFF_KIND_STATE) layout.state_bytes += bytes;
+    tuff_free(layout->context, layout->places);
+    tuff_free(layout->context, layout->memories);
+    tuff_layout_init(layout, layout->context);
+}
+
+/* Into the memory *at, or a new one, which it then is. */
+static tuff_status place_leaf(struct tuff_layout *layout, const struct tuff_value *value, uint64_t most, uint32_t *at,
+                              struct tuff_leaf_place *place, struct tuff_error *error)
+{
+    uint64_t bytes = tuff_value_bytes(&value->type);
+    struct tuff_plan_memory *memory = *at == UINT32_MAX ? NULL : &layout->memories[*at];
+    if (!memory || bytes > most || memory->bytes > most - bytes) {
+        size_t size = (layout->memory_count + 1) * sizeof *layout->memories;
+        struct tuff_plan_memory *larger = tuff_realloc(layout->context, layout->memories, size);
+        if (!larger) return tuff_fail_memory(layout->context, error);
+        layout->memories = larger;
+        *at = layout->memory_count++;
+        memory = &larger[*at];
+        *memory = (struct tuff_plan_memory){value->op == &tuff_op_param ? TUFF_MEMORY_PARAM : TUFF_MEMORY_STATE, 0};
     }
-    return layout;
+    *place = (struct tuff_leaf_place){*at, memory->bytes};
+    memory->bytes += bytes;
+    return TUFF_OK;
+}
+
+tuff_status tuff_layout_extend(struct tuff_layout *layout, const struct tuff_graph *g, uint64_t most,
+                               struct tuff_error *error)
+{
+    uint32_t before = layout->memory_count, last[2] = {UINT32_MAX, UINT32_MAX};
+    if (layout->value_count == g->count) return TUFF_OK;
+    struct tuff_leaf_place *places = tuff_realloc(layout->context, layout->places, g->count * sizeof *places);
+    if (!places) return tuff_fail_memory(layout->context, error);
+    layout->places = places;
+    for (tuff_val v = layout->value_count; v < g->count; v++) {
+        const struct tuff_value *value = &g->values[v];
+        places[v] = (struct tuff_leaf_place){UINT32_MAX, 0};
+        if (v == 0 || !tuff_is_kept(value)) continue;
+        tuff_status status = place_leaf(layout, value, most, &last[value->op == &tuff_op_state], &places[v], error);
+        if (status == TUFF_OK) continue;
+        layout->memory_count = before;
+        return status;
+    }
+    layout->value_count = g->count;
+    return TUFF_OK;
 }
 
 /* Places the computed value behind v (through what keeps all its elements in order) at element `offset` of the root. */

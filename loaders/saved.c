@@ -1,5 +1,6 @@
 /* saved.c - model files: opened and checked, written into a model, run on a device. The file is untrusted: everything is
  * checked against the graph, and the graph by its parser, before anything is allocated by a size that it names. */
+#include "backend/executable.h"
 #include "loaders/leaves.h"
 #include "loaders/preprocess.h"
 

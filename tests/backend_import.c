@@ -106,9 +106,11 @@ static void build(struct tuff_plan *plan, struct tuff_context *context)
                                                  {.slot = 1, .access = TUFF_WRITE, .bytes = bytes}};
     const uint32_t push[] = {WORDS, 0}; /* blocks, first */
     tuff_plan_init(plan, context);
-    plan->memory_bytes[TUFF_MEMORY_INPUT] = plan->memory_bytes[TUFF_MEMORY_OUTPUT] = bytes;
-    tuff_plan_add_slot(plan, &(struct tuff_plan_slot){.name = "x", .memory = TUFF_MEMORY_INPUT, .bytes = bytes});
-    tuff_plan_add_slot(plan, &(struct tuff_plan_slot){.name = "y", .memory = TUFF_MEMORY_OUTPUT, .bytes = bytes});
+    struct tuff_plan_slot x = {.name = "x", .bytes = bytes}, y = {.name = "y", .bytes = bytes};
+    tuff_plan_place(plan, &x, TUFF_MEMORY_INPUT, UINT64_MAX);
+    tuff_plan_place(plan, &y, TUFF_MEMORY_OUTPUT, UINT64_MAX);
+    tuff_plan_add_slot(plan, &x);
+    tuff_plan_add_slot(plan, &y);
     struct tuff_plan_launch launch = {.label = "y", .groups = {WORDS / 64, 1, 1}};
     launch.kernel = tuff_plan_add_kernel(plan, &kernel, &workgroup, 1);
     tuff_plan_add_launch(plan, &launch, bindings, 2, push, 2);
@@ -145,9 +147,9 @@ static void test_turns(struct backend_test *test, struct import_app *app)
     if (status == TUFF_OK) status = tuff_buffer_write(x, 0, values, sizeof values, &error);
     if (status == TUFF_OK) status = tuff_os_mutex_create(test->context, &turns.mutex);
     if (status == TUFF_OK) status = tuff_os_condition_create(test->context, &turns.changed);
-    struct tuff_program_params params = {.struct_size = sizeof params, .plan = &plan, .compiler = tuff_glslang()};
-    params.memory[TUFF_MEMORY_INPUT] = x;
-    params.memory[TUFF_MEMORY_OUTPUT] = y;
+    struct tuff_buffer *const memory[] = {x, y};
+    struct tuff_program_params params = {
+        .struct_size = sizeof params, .plan = &plan, .memory = memory, .compiler = tuff_glslang()};
     if (status == TUFF_OK) status = tuff_program_create(test->device, &params, &program, &error);
     if (backend_status(test, "turns", TUFF_OK, status, &error)) {
         turns.x = tuff_vulkan_buffer(x, NULL);

@@ -34,9 +34,9 @@ static void build(struct limits_test *t, struct tuff_plan *plan, bool half)
     struct tuff_plan_binding bindings[BUFFERS];
     const uint32_t push[PUSH / 4] = {GROUPS_X * GROUPS_Y * GROUPS_Z * LOCAL}; /* blocks, first */
     tuff_plan_init(plan, t->test.context);
-    plan->memory_bytes[TUFF_MEMORY_SCRATCH] = BUFFERS * RANGE;
     for (uint32_t i = 0; i < BUFFERS; i++) {
-        struct tuff_plan_slot slot = {.name = "s", .memory = TUFF_MEMORY_SCRATCH, .offset = i * RANGE, .bytes = RANGE};
+        struct tuff_plan_slot slot = {.name = "s", .bytes = RANGE};
+        tuff_plan_place(plan, &slot, TUFF_MEMORY_SCRATCH, UINT64_MAX);
         bindings[i] = (struct tuff_plan_binding){
             .slot = tuff_plan_add_slot(plan, &slot), .access = i + 1 < BUFFERS ? TUFF_READ : TUFF_WRITE, .bytes = RANGE};
     }
@@ -50,8 +50,8 @@ static tuff_status create_program(struct limits_test *t, bool half, struct tuff_
     struct tuff_plan plan;
     struct tuff_program *program = NULL;
     build(t, &plan, half);
-    struct tuff_program_params params = {.struct_size = sizeof params, .plan = &plan, .compiler = tuff_glslang()};
-    params.memory[TUFF_MEMORY_SCRATCH] = t->memory;
+    struct tuff_program_params params = {
+        .struct_size = sizeof params, .plan = &plan, .memory = &t->memory, .compiler = tuff_glslang()};
     tuff_status status = tuff_program_create(t->test.device, &params, &program, error);
     tuff_program_destroy(program);
     tuff_plan_finish(&plan);

@@ -26,12 +26,19 @@ static bool run(struct backend_test *test, struct tuff_probe *probe, const char 
     return true;
 }
 
+/* NULL: it writes nothing. */
+static struct tuff_buffer *output_of(struct tuff_probe *probe)
+{
+    const struct tuff_program *program = tuff_probe_program(probe);
+    return program->memory_count > 1 ? program->memory[1] : NULL; /* the first is the input */
+}
+
 /* Words of the output that must differ, none as a rule. */
 static void expect_wrong(struct backend_test *test, struct tuff_probe *probe, const char *name, uint64_t wrong)
 {
     struct tuff_error error = {0};
     struct tuff_probe_found found = {0};
-    const struct tuff_buffer *out = tuff_probe_program(probe)->memory[TUFF_MEMORY_OUTPUT];
+    const struct tuff_buffer *out = output_of(probe);
     uint64_t words = out ? out->bytes / 4 : 0;
     backend_status(test, name, TUFF_OK, tuff_probe_check(probe, &found, &error), &error);
     backend_check(test, found.wrong == wrong && found.compared == words, "%s: expected %llu wrong of %llu, got %llu of %llu",
@@ -43,7 +50,7 @@ static void expect_wrong(struct backend_test *test, struct tuff_probe *probe, co
 static void spoil(struct backend_test *test, struct tuff_probe *probe, const char *name)
 {
     struct tuff_error error = {0};
-    struct tuff_buffer *out = tuff_probe_program(probe)->memory[TUFF_MEMORY_OUTPUT];
+    struct tuff_buffer *out = output_of(probe);
     uint32_t word;
     if (!out) return;
     uint64_t at = out->bytes / 2 / TUFF_PLAN_ALIGNMENT * TUFF_PLAN_ALIGNMENT;

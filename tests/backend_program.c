@@ -53,9 +53,9 @@ static void build(struct tuff_plan *plan, struct tuff_context *context, uint32_t
     const char *const names[] = {"x", "s", "seven", "t", "y"};
     tuff_plan_init(plan, context);
     for (uint32_t i = 0; i < TUFF_COUNT(kinds); i++) {
-        struct tuff_plan_slot slot = {
-            .name = names[i], .memory = kinds[i], .bytes = i == SEVEN ? 4 : bytes, .data = i == SEVEN ? &seven : NULL};
-        plan->memory_bytes[kinds[i]] = range;
+        struct tuff_plan_slot slot = {.name = names[i], .dtype = "f32", .bytes = i == SEVEN ? 4 : bytes};
+        if (i == SEVEN) slot.content = TUFF_CONTENT_BLOB, slot.data = &seven, slot.content_bytes = sizeof seven;
+        slot.memory = tuff_plan_add_memory(plan, kinds[i], range); /* number i */
         tuff_plan_add_slot(plan, &slot);
     }
     add_launch(plan, "add s", accumulate, workgroup,
@@ -75,14 +75,14 @@ static void build(struct tuff_plan *plan, struct tuff_context *context, uint32_t
 }
 
 struct run {
-    struct tuff_buffer *memory[TUFF_MEMORY_COUNT];
+    struct tuff_buffer *memory[5]; /* of x, s, seven, t, y */
     struct tuff_program *program;
 };
 
 static void finish(struct run *run)
 {
     tuff_program_destroy(run->program);
-    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) tuff_buffer_release(run->memory[i]);
+    for (unsigned i = 0; i < TUFF_COUNT(run->memory); i++) tuff_buffer_release(run->memory[i]);
     *run = (struct run){0};
 }
 
@@ -94,12 +94,11 @@ static tuff_status start(struct backend_test *test, const struct tuff_plan *plan
     const float seven = 7;
     tuff_status status = TUFF_OK;
     *run = (struct run){0};
-    for (unsigned i = 0; i < TUFF_MEMORY_COUNT && status == TUFF_OK; i++)
-        if (plan->memory_bytes[i])
-            status = tuff_buffer_create(test->device, plan->memory_bytes[i], i == TUFF_MEMORY_STATE,
-                                        tuff_memory_name((enum tuff_memory)i), &run->memory[i], error);
-    memcpy(params.memory, run->memory, sizeof params.memory);
-    if (status == TUFF_OK) status = tuff_buffer_write(run->memory[TUFF_MEMORY_CONST], 0, &seven, 4, error);
+    for (unsigned i = 0; i < plan->memory_count && status == TUFF_OK; i++)
+        status = tuff_buffer_create(test->device, plan->memories[i].bytes, i == S, tuff_memory_name(plan->memories[i].kind),
+                                    &run->memory[i], error);
+    params.memory = run->memory;
+    if (status == TUFF_OK) status = tuff_buffer_write(run->memory[SEVEN], 0, &seven, 4, error);
     if (status == TUFF_OK) status = tuff_program_create(test->device, &params, &run->program, error);
     if (status != TUFF_OK) finish(run);
     return status;
@@ -113,11 +112,10 @@ static void check_results(struct backend_test *test, struct run *run, uint32_t r
     for (uint32_t r = 1; r <= runs; r++) {
         for (uint32_t i = 0; i < COUNT; i++) x[i] = (float)(r + i % 3);
         sum += (float)r;
-        backend_status(test, what, TUFF_OK, tuff_buffer_write(run->memory[TUFF_MEMORY_INPUT], 0, x, sizeof x, &error),
-                       &error);
+        backend_status(test, what, TUFF_OK, tuff_buffer_write(run->memory[X], 0, x, sizeof x, &error), &error);
         backend_status(test, what, TUFF_OK, tuff_program_submit(run->program, NULL, &error), &error);
     }
-    backend_status(test, what, TUFF_OK, tuff_buffer_read(run->memory[TUFF_MEMORY_OUTPUT], 0, y, sizeof y, &error), &error);
+    backend_status(test, what, TUFF_OK, tuff_buffer_read(run->memory[Y], 0, y, sizeof y, &error), &error);
     for (uint32_t i = 0; i < COUNT; i++) {
         float t = 2 * (sum + (float)(runs * (i % 3))) + 7; /* whole numbers below 2^24: exact */
         if (!backend_check(test, y[i] == t * t, "%s: y[%u]: expected %g, got %g", what, i, (double)(t * t), (double)y[i]))
@@ -451,11 +449,13 @@ static void test_failures(struct backend_test *test)
     struct tuff_program_params params = {
         .struct_size = sizeof params, .plan = &plan, .compiler = tuff_glslang(), .progress = {.report = stop}};
     struct tuff_program *program = NULL;
-    memcpy(params.memory, run.memory, sizeof params.memory);
+    struct tuff_buffer *memory[TUFF_COUNT(run.memory)];
+    memcpy(memory, run.memory, sizeof memory);
+    params.memory = memory;
     test->quiet = true;
     status = tuff_program_create(test->device, &params, &program, &error);
     backend_status(test, "cancelled", TUFF_ERR_CANCELLED, status, &error);
-    params.memory[TUFF_MEMORY_STATE] = NULL;
+    memory[S] = NULL;
     status = tuff_program_create(test->device, &params, &program, &error);
     test->quiet = false;
     backend_status(test, "no state memory", TUFF_ERR_USAGE, status, &error);

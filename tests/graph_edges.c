@@ -35,7 +35,7 @@ static bool overwrites(const struct tuff_plan *plan)
         for (uint32_t i = 0; i < plan->launches[l].binding_count; i++)
             for (uint32_t k = 0; k < plan->launches[l].binding_count; k++) {
                 const struct tuff_plan_slot *r = &plan->slots[b[i].slot], *w = &plan->slots[b[k].slot];
-                bool scratch = r->memory == TUFF_MEMORY_SCRATCH && w->memory == TUFF_MEMORY_SCRATCH;
+                bool scratch = r->memory == w->memory && tuff_slot_kind(plan, r) == TUFF_MEMORY_SCRATCH;
                 if (scratch && (b[i].access & TUFF_READ) && (b[k].access & TUFF_WRITE) && r->offset < w->offset + w->bytes &&
                     w->offset < r->offset + r->bytes)
                     return true;

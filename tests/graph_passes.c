@@ -94,7 +94,8 @@ static void add_launches(struct passes_test *t, const struct tuff_compile_params
         return;
     }
     const struct tuff_plan *plan = &compiled.plan;
-    tuff_text_add(out, "== launches, %llu bytes of scratch\n", (unsigned long long)plan->memory_bytes[TUFF_MEMORY_SCRATCH]);
+    tuff_text_add(out, "== launches, %llu bytes of scratch\n",
+                  (unsigned long long)tuff_plan_kind_bytes(plan, TUFF_MEMORY_SCRATCH));
     for (uint32_t l = 0; l < plan->launch_count; l++) {
         const struct tuff_plan_launch *launch = &plan->launches[l];
         tuff_text_add(out, "%s%s by %s:", launch->barrier ? "barrier, " : "", launch->label,
@@ -103,9 +104,9 @@ static void add_launches(struct passes_test *t, const struct tuff_compile_params
             const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + b];
             const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
             tuff_text_add(out, "%s %s %s", b ? "," : "", binding->access == TUFF_READ ? "reads" : "writes",
-                          tuff_memory_name(slot->memory));
+                          tuff_memory_name(tuff_slot_kind(plan, slot)));
             if (slot->name[0]) tuff_text_add(out, " %s", slot->name);
-            if (slot->memory == TUFF_MEMORY_SCRATCH)
+            if (tuff_slot_kind(plan, slot) == TUFF_MEMORY_SCRATCH)
                 tuff_text_add(out, " %llu", (unsigned long long)(slot->offset + binding->offset));
         }
         tuff_text_add(out, "\n");

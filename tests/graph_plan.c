@@ -21,7 +21,7 @@ struct plan_test {
 /* Simulates a run: every 256 bytes of scratch belong to the slot that wrote them last, and only that slot may be read there. */
 static void check_scratch(struct plan_test *t, const struct tuff_plan *plan, const char *what)
 {
-    uint64_t blocks = plan->memory_bytes[TUFF_MEMORY_SCRATCH] / TUFF_PLAN_ALIGNMENT + 1;
+    uint64_t blocks = tuff_plan_kind_bytes(plan, TUFF_MEMORY_SCRATCH) / TUFF_PLAN_ALIGNMENT + 1;
     uint32_t *owner = tuff_alloc(t->context, (size_t)blocks * sizeof *owner);
     if (!owner) abort();
     memset(owner, 0xff, (size_t)blocks * sizeof *owner);
@@ -30,7 +30,8 @@ static void check_scratch(struct plan_test *t, const struct tuff_plan *plan, con
             for (uint32_t b = 0; b < plan->launches[l].binding_count; b++) {
                 const struct tuff_plan_binding *binding = &plan->bindings[plan->launches[l].binding_first + b];
                 const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
-                if (slot->memory != TUFF_MEMORY_SCRATCH || !(binding->access & access) || !binding->bytes) continue;
+                if (tuff_slot_kind(plan, slot) != TUFF_MEMORY_SCRATCH || !(binding->access & access) || !binding->bytes)
+                    continue;
                 uint64_t first = (slot->offset + binding->offset) / TUFF_PLAN_ALIGNMENT;
                 uint64_t last = (slot->offset + binding->offset + binding->bytes - 1) / TUFF_PLAN_ALIGNMENT;
                 for (uint64_t at = first; at <= last && at < blocks; at++) {
@@ -54,8 +55,9 @@ static void check_in_place(struct plan_test *t, const struct tuff_plan *plan, co
             for (uint32_t k = 0; k < plan->launches[l].binding_count; k++) {
                 const struct tuff_plan_binding *read = &bindings[r], *written = &bindings[k];
                 const struct tuff_plan_slot *from = &plan->slots[read->slot], *to = &plan->slots[written->slot];
-                if (read->access != TUFF_READ || written->access != TUFF_WRITE || from->memory != TUFF_MEMORY_SCRATCH ||
-                    to->memory != TUFF_MEMORY_SCRATCH || from->offset + read->offset != to->offset + written->offset)
+                if (read->access != TUFF_READ || written->access != TUFF_WRITE || from->memory != to->memory ||
+                    tuff_slot_kind(plan, to) != TUFF_MEMORY_SCRATCH ||
+                    from->offset + read->offset != to->offset + written->offset)
                     continue;
                 check(t, tuff_align(read->bytes, 16) == tuff_align(written->bytes, 16),
                       "%s: launch %u '%s' writes %llu bytes over the %llu that it reads", what, (unsigned)l,
@@ -165,7 +167,7 @@ static void check_graph(struct plan_test *t, const struct tuff_graph *g, const t
             struct tuff_compiled compiled;
             snprintf(what, sizeof what, "%s on %s%s", name, graph_caps_names[d], ways[w].name);
             if (!compile(t, g, outputs, count, &caps, ways[w].debug, what, &compiled)) continue;
-            scratch[w] = compiled.plan.memory_bytes[TUFF_MEMORY_SCRATCH];
+            scratch[w] = tuff_plan_kind_bytes(&compiled.plan, TUFF_MEMORY_SCRATCH);
             launches[w] = compiled.plan.launch_count;
             check_limits(t, &compiled.plan, &caps, what);
             check_scratch(t, &compiled.plan, what);

@@ -85,7 +85,7 @@ Release | MinSizeRel)
     whole=12000000
     if grep -q '^TUFF_GLSLANG:BOOL=OFF' CMakeCache.txt; then whole=2000000; fi
     bounded libtuff.$suffix $whole $folder/libtuff.$suffix
-    bounded libtuff_runtime.$suffix 700000 $folder/libtuff_runtime.$suffix
+    bounded libtuff_runtime.$suffix 800000 $folder/libtuff_runtime.$suffix
     ;;
 *) echo "sizes: not for this build type" ;;
 esac

@@ -13,11 +13,10 @@ static uint32_t next_random(uint32_t *state)
 static void build(struct tuff_plan *plan, uint32_t seed)
 {
     uint32_t random = seed, slot_count = 4 + next_random(&random) % 8, launch_count = 2 + next_random(&random) % 40;
-    plan->memory_bytes[TUFF_MEMORY_SCRATCH] = 4096;
-    plan->memory_bytes[TUFF_MEMORY_PARAM] = 4096;
+    uint32_t scratch = tuff_plan_add_memory(plan, TUFF_MEMORY_SCRATCH, 4096);
+    uint32_t params = tuff_plan_add_memory(plan, TUFF_MEMORY_PARAM, 4096);
     for (uint32_t i = 0; i < slot_count; i++) {
-        struct tuff_plan_slot slot = {.name = "s",
-                                      .memory = next_random(&random) % 2 ? TUFF_MEMORY_SCRATCH : TUFF_MEMORY_PARAM};
+        struct tuff_plan_slot slot = {.name = "s", .memory = next_random(&random) % 2 ? scratch : params};
         slot.offset = next_random(&random) % 12 * 256; /* slots may share memory: the planner reuses it */
         slot.bytes = (1 + next_random(&random) % 4) * 256;
         tuff_plan_add_slot(plan, &slot);

@@ -8,18 +8,24 @@ static uint32_t next_random(uint32_t *state) { return *state = *state * 1664525u
 static void build(struct tuff_plan *plan)
 {
     static const uint32_t constant[4] = {0x3f800000, 0, 0xffffffff, 7};
-    plan->memory_bytes[TUFF_MEMORY_INPUT] = 1024;
-    plan->memory_bytes[TUFF_MEMORY_OUTPUT] = 1024;
-    plan->memory_bytes[TUFF_MEMORY_CONST] = 256;
-    plan->memory_bytes[TUFF_MEMORY_SCRATCH] = 2048;
-    uint32_t x = tuff_plan_add_slot(
-        plan, &(struct tuff_plan_slot){.name = "x \"quoted\"\n\x01 \xc3\xa4", .memory = TUFF_MEMORY_INPUT, .bytes = 1024});
-    uint32_t c = tuff_plan_add_slot(
-        plan, &(struct tuff_plan_slot){.name = "c", .memory = TUFF_MEMORY_CONST, .bytes = 16, .data = constant});
-    uint32_t t = tuff_plan_add_slot(plan,
-                                    &(struct tuff_plan_slot){.memory = TUFF_MEMORY_SCRATCH, .offset = 1024, .bytes = 1024});
-    uint32_t y = tuff_plan_add_slot(plan,
-                                    &(struct tuff_plan_slot){.name = "y", .memory = TUFF_MEMORY_OUTPUT, .bytes = 1024});
+    static const uint8_t table[1000] = {1, 2, 3};
+    struct tuff_plan_slot slots[] = {
+        {.name = "x \"quoted\"\n\x01 \xc3\xa4", .dtype = "f32", .rank = 2, .dim = {16, 16}, .bytes = 1024},
+        {.name = "c", .bytes = 16, .content = TUFF_CONTENT_BLOB, .content_bytes = 16, .data = constant},
+        {.bytes = 1024},
+        {.name = "y", .dtype = "i32", .rank = 1, .dim = {256}, .bytes = 1024},
+        {.name = "large", .bytes = 1024, .content = TUFF_CONTENT_BLOB, .content_bytes = sizeof table, .data = table},
+        {.name = "w", .bytes = 1024, .content = TUFF_CONTENT_FILE, .content_bytes = 1000, .file_offset = 4096},
+        {.name = "z", .bytes = 1024, .content = TUFF_CONTENT_ZEROS}};
+    const enum tuff_memory kinds[] = {TUFF_MEMORY_INPUT, TUFF_MEMORY_CONST, TUFF_MEMORY_SCRATCH, TUFF_MEMORY_OUTPUT,
+                                      TUFF_MEMORY_CONST, TUFF_MEMORY_PARAM, TUFF_MEMORY_STATE};
+    enum { x, c, t, y };
+    for (uint32_t i = 0; i < TUFF_COUNT(slots); i++) {
+        bool placed = tuff_plan_place(plan, &slots[i], kinds[i], 1024); /* "c" and "large" need a memory each */
+        if (!placed || tuff_plan_add_slot(plan, &slots[i]) != i) printf("slot %u is not placed\n", i);
+    }
+    if (plan->memory_count != 7 || tuff_plan_kind_bytes(plan, TUFF_MEMORY_CONST) != 256 + 1024)
+        printf("memories: expected 7, 1280 bytes of constants, got %u\n", plan->memory_count);
     struct tuff_plan_kernel kernel = {
         .file = "pointwise", .defines = "#define A 1\n", .hooks = "float in0(uint i) { return 1.0; }\n\\"};
     uint32_t first = tuff_plan_add_kernel(plan, &kernel, (struct tuff_plan_spec[]){{16, 3}, {0, 64}}, 2);
@@ -95,6 +101,38 @@ static int too_many_numbers(struct tuff_context *context)
     return failures;
 }
 
+/* What content may lie where; a range of a file is as good as the same blob. */
+static int contents(struct tuff_plan *plan, struct tuff_context *context)
+{
+    struct tuff_plan_slot *large = &plan->slots[4], *w = &plan->slots[5], *x = &plan->slots[0];
+    uint64_t hash = tuff_plan_hash(plan);
+    int failures = 0;
+    large->content = TUFF_CONTENT_FILE;
+    if (tuff_plan_hash(plan) != hash) printf("content in a file: expected the same hash\n"), failures++;
+    large->content_hash ^= 1;
+    if (tuff_plan_hash(plan) == hash) printf("other content: expected another hash\n"), failures++;
+    large->content_hash ^= 1;
+    large->content = TUFF_CONTENT_BLOB;
+    const struct {
+        const char *what;
+        struct tuff_plan_slot *slot;
+        enum tuff_content content;
+        uint64_t bytes;
+    } wrong[] = {{"more content than room", w, TUFF_CONTENT_FILE, 1028},
+                 {"an input with content", x, TUFF_CONTENT_FILE, 4},
+                 {"a constant without", large, TUFF_CONTENT_NONE, 0},
+                 {"zeros that have bytes", &plan->slots[6], TUFF_CONTENT_ZEROS, 4}};
+    for (size_t i = 0; i < TUFF_COUNT(wrong); i++) {
+        struct tuff_plan_slot kept = *wrong[i].slot;
+        wrong[i].slot->content = wrong[i].content;
+        wrong[i].slot->content_bytes = wrong[i].bytes;
+        if (tuff_plan_check(plan, context, NULL) != TUFF_ERR_USAGE)
+            printf("%s: expected a refusal\n", wrong[i].what), failures++;
+        *wrong[i].slot = kept;
+    }
+    return failures;
+}
+
 int main(void)
 {
     struct tuff_context *context = NULL;
@@ -141,6 +179,8 @@ int main(void)
     if (tuff_plan_check(&plan, context, NULL) != TUFF_ERR_USAGE)
         printf("texels: expected a refusal where they are written\n"), failures++;
     failures += too_many_numbers(context);
+    plan.bindings[2].texels = TUFF_TEXELS_NONE;
+    failures += contents(&plan, context);
     failures += damage(&text, tuff_plan_hash(&back));
     again.length = 0;
     tuff_plan_summary(&back, &again);

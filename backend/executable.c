@@ -1,0 +1,332 @@
+/* executable.c - a plan that runs: its memories, a program for each set of inputs, submission, slots read and written by name.
+ *
+ * Needs a plan that passes tuff_plan_check (program.c asks). Kept memories (parameters, states) are shared with other executables;
+ * all others are its own. */
+#include "backend/handover.h"
+#include "backend/program.h"
+
+/* ---- memories ---------------------------------------------------------------------------------------------------------------- */
+
+struct kept {
+    struct tuff_buffer *buffer; /* [retained]; NULL where there are 0 bytes */
+    struct tuff_plan_memory memory;
+};
+
+struct tuff_memories {
+    struct tuff_device *device; /* [retained] */
+    struct kept *kept;          /* [owned] */
+    uint32_t count, references;
+};
+
+static bool is_kept(enum tuff_memory kind) { return kind == TUFF_MEMORY_PARAM || kind == TUFF_MEMORY_STATE; }
+
+tuff_status tuff_memories_create(struct tuff_device *device, struct tuff_memories **memories, struct tuff_error *error)
+{
+    struct tuff_memories *made = tuff_alloc(device->context, sizeof *made);
+    if (!made) return tuff_fail_memory(device->context, error);
+    made->device = device;
+    made->references = 1;
+    tuff_device_retain(device);
+    *memories = made;
+    return TUFF_OK;
+}
+
+void tuff_memories_retain(struct tuff_memories *memories) { memories->references++; }
+
+void tuff_memories_release(struct tuff_memories *memories)
+{
+    if (!memories || --memories->references > 0) return;
+    struct tuff_device *device = memories->device;
+    for (uint32_t i = 0; i < memories->count; i++) tuff_buffer_release(memories->kept[i].buffer);
+    tuff_free(device->context, memories->kept);
+    tuff_free(device->context, memories);
+    tuff_device_release(device);
+}
+
+static tuff_status make_buffer(struct tuff_device *device, const struct tuff_plan_memory *memory,
+                               struct tuff_buffer **buffer, struct tuff_error *error)
+{
+    if (memory->bytes == 0) return TUFF_OK;
+    return tuff_buffer_create(device, memory->bytes, memory->kind != TUFF_MEMORY_SCRATCH, tuff_memory_name(memory->kind),
+                              buffer, error);
+}
+
+tuff_status tuff_memories_add(struct tuff_memories *memories, const struct tuff_plan_memory *memory,
+                              struct tuff_error *error)
+{
+    struct tuff_context *context = memories->device->context;
+    TUFF_REQUIRE(context, error, is_kept(memory->kind));
+    struct kept *larger = tuff_realloc(context, memories->kept, (memories->count + 1) * sizeof *larger);
+    if (!larger) return tuff_fail_memory(context, error);
+    memories->kept = larger;
+    larger[memories->count] = (struct kept){.memory = *memory};
+    TUFF_TRY(make_buffer(memories->device, memory, &larger[memories->count].buffer, error));
+    memories->count++;
+    return TUFF_OK;
+}
+
+/* Writes bytes that need not be a multiple of 4. */
+static tuff_status write_padded(struct tuff_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
+                                struct tuff_error *error)
+{
+    uint64_t whole = bytes / 4 * 4;
+    uint8_t last[4] = {0};
+    if (whole) TUFF_TRY(tuff_buffer_write(buffer, offset, data, whole, error));
+    if (whole == bytes) return TUFF_OK;
+    memcpy(last, (const uint8_t *)data + whole, (size_t)(bytes - whole));
+    return tuff_buffer_write(buffer, offset + whole, last, sizeof last, error);
+}
+
+static tuff_status read_padded(struct tuff_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
+                               struct tuff_error *error)
+{
+    uint64_t whole = bytes / 4 * 4;
+    uint8_t last[4];
+    if (whole) TUFF_TRY(tuff_buffer_read(buffer, offset, data, whole, error));
+    if (whole == bytes) return TUFF_OK;
+    TUFF_TRY(tuff_buffer_read(buffer, offset + whole, last, sizeof last, error));
+    memcpy((uint8_t *)data + whole, last, (size_t)(bytes - whole));
+    return TUFF_OK;
+}
+
+tuff_status tuff_memories_write(struct tuff_memories *memories, uint32_t index, uint64_t offset, const void *data,
+                                uint64_t bytes, struct tuff_error *error)
+{
+    TUFF_REQUIRE(memories->device->context, error, index < memories->count && memories->kept[index].buffer);
+    return write_padded(memories->kept[index].buffer, offset, data, bytes, error);
+}
+
+tuff_status tuff_memories_read(struct tuff_memories *memories, uint32_t index, uint64_t offset, void *data, uint64_t bytes,
+                               struct tuff_error *error)
+{
+    TUFF_REQUIRE(memories->device->context, error, index < memories->count && memories->kept[index].buffer);
+    return read_padded(memories->kept[index].buffer, offset, data, bytes, error);
+}
+
+/* ---- executables -------------------------------------------------------------------------------------------------------------- */
+
+struct tuff_executable {
+    struct tuff_device *device;     /* [retained] */
+    struct tuff_memories *memories; /* [retained] */
+    struct tuff_plan plan;          /* [owned] */
+    struct tuff_buffer **buffers;   /* [plan's arena] of every set, of every memory of the plan; each [retained] or NULL */
+    struct tuff_program *programs[TUFF_MOST_INPUT_SETS]; /* [owned] */
+    uint32_t sets, current;
+    const void *owner;
+};
+
+static struct tuff_buffer **buffer_of(struct tuff_executable *x, uint32_t set, uint32_t memory)
+{
+    return &x->buffers[set * x->plan.memory_count + memory];
+}
+
+/* The buffer of number `index` of the kept memories, which the plan calls `memory`. */
+static tuff_status find_kept(struct tuff_executable *x, const struct tuff_plan_memory *memory, uint32_t index, bool own,
+                             struct tuff_buffer **buffer, struct tuff_error *error)
+{
+    struct tuff_memories *m = x->memories;
+    if (own) TUFF_TRY(tuff_memories_add(m, memory, error));
+    const struct kept *kept = index < m->count ? &m->kept[index] : NULL;
+    if (!kept || kept->memory.kind != memory->kind || kept->memory.bytes < memory->bytes)
+        return tuff_fail(
+            x->device->context, error, TUFF_ERR_USAGE,
+            "the plan wants %llu bytes as number %u of the memories that it shares; they were made for another graph",
+            (unsigned long long)memory->bytes, (unsigned)index);
+    *buffer = kept->buffer;
+    if (*buffer) tuff_buffer_retain(*buffer);
+    return TUFF_OK;
+}
+
+static tuff_status make_memories(struct tuff_executable *x, bool own, struct tuff_error *error)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < x->plan.memory_count; i++) {
+        const struct tuff_plan_memory *memory = &x->plan.memories[i];
+        struct tuff_buffer **first = buffer_of(x, 0, i);
+        if (is_kept(memory->kind))
+            TUFF_TRY(find_kept(x, memory, kept++, own, first, error));
+        else
+            TUFF_TRY(make_buffer(x->device, memory, first, error));
+        for (uint32_t set = 1; set < x->sets; set++) {
+            struct tuff_buffer **buffer = buffer_of(x, set, i);
+            if (memory->kind == TUFF_MEMORY_INPUT) TUFF_TRY(make_buffer(x->device, memory, buffer, error));
+            if (memory->kind == TUFF_MEMORY_INPUT || !*first) continue;
+            *buffer = *first;
+            tuff_buffer_retain(*buffer);
+        }
+    }
+    return TUFF_OK;
+}
+
+/* Where the content of a slot lies on the host; NULL with a sentence where it does not. */
+static const void *content_of(const struct tuff_executable *x, const struct tuff_plan_slot *slot,
+                              const struct tuff_run_params *params, struct tuff_error *error)
+{
+    bool inside = slot->file_offset <= params->file_bytes && slot->content_bytes <= params->file_bytes - slot->file_offset;
+    if (slot->content == TUFF_CONTENT_BLOB && slot->data) return slot->data;
+    if (slot->content == TUFF_CONTENT_FILE && params->file && inside) return params->file + slot->file_offset;
+    (void)tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "the content of '%s' is not there: %s", slot->name,
+                    slot->content == TUFF_CONTENT_BLOB ? "the plan was read from a text that holds its hash alone"
+                                                       : "the file that it was read from is too short");
+    return NULL;
+}
+
+static tuff_status fill_slots(struct tuff_executable *x, const struct tuff_run_params *params, struct tuff_error *error)
+{
+    for (uint32_t i = 0; i < x->plan.slot_count; i++) {
+        const struct tuff_plan_slot *slot = &x->plan.slots[i];
+        bool constant = tuff_slot_kind(&x->plan, slot) == TUFF_MEMORY_CONST;
+        if ((slot->content != TUFF_CONTENT_BLOB && slot->content != TUFF_CONTENT_FILE) || !slot->content_bytes) continue;
+        if (!constant && params->memories) continue; /* whoever owns them has filled them */
+        const void *content = content_of(x, slot, params, error);
+        if (!content) return TUFF_ERR_USAGE;
+        TUFF_TRY(write_padded(*buffer_of(x, 0, slot->memory), slot->offset, content, slot->content_bytes, error));
+    }
+    return TUFF_OK;
+}
+
+static tuff_status make_programs(struct tuff_executable *x, const struct tuff_run_params *params, struct tuff_error *error)
+{
+    for (uint32_t i = 0; i < x->sets; i++) {
+        struct tuff_program_params p = {.struct_size = sizeof p,
+                                        .plan = &x->plan,
+                                        .memory = buffer_of(x, i, 0),
+                                        .compiler = params->compiler,
+                                        .progress = params->progress,
+                                        .profile = params->profile,
+                                        .timed = params->timed};
+        TUFF_TRY(tuff_program_create(x->device, &p, &x->programs[i], error));
+    }
+    return TUFF_OK;
+}
+
+static tuff_status make(struct tuff_executable *x, const struct tuff_run_params *params, struct tuff_error *error)
+{
+    TUFF_TRY(tuff_plan_check(&x->plan, x->device->context, error));
+    x->buffers = tuff_arena_alloc(&x->plan.arena, (x->sets * (size_t)x->plan.memory_count + 1) * sizeof *x->buffers);
+    if (!x->buffers) return tuff_fail_memory(x->device->context, error);
+    if (params->memories) tuff_memories_retain(x->memories = params->memories);
+    if (!x->memories) TUFF_TRY(tuff_memories_create(x->device, &x->memories, error));
+    TUFF_REQUIRE(x->device->context, error, x->memories->device == x->device);
+    TUFF_TRY(make_memories(x, !params->memories, error));
+    TUFF_TRY(fill_slots(x, params, error));
+    return make_programs(x, params, error);
+}
+
+tuff_status tuff_executable_create(struct tuff_device *device, const struct tuff_run_params *params,
+                                   struct tuff_executable **executable, struct tuff_error *error)
+{
+    TUFF_REQUIRE(device->context, error, params->input_sets <= TUFF_MOST_INPUT_SETS);
+    struct tuff_executable *x = tuff_alloc(device->context, sizeof *x);
+    if (!x) return tuff_fail_memory(device->context, error);
+    x->device = device;
+    x->sets = params->input_sets ? params->input_sets : 1;
+    x->owner = params->owner;
+    x->plan = *params->plan;
+    tuff_plan_init(params->plan, device->context);
+    tuff_device_retain(device);
+    tuff_status status = make(x, params, error);
+    if (status != TUFF_OK)
+        tuff_executable_destroy(x);
+    else
+        *executable = x;
+    return status;
+}
+
+void tuff_executable_destroy(struct tuff_executable *x)
+{
+    if (!x) return;
+    struct tuff_device *device = x->device;
+    for (uint32_t i = 0; i < x->sets; i++) tuff_program_destroy(x->programs[i]);
+    for (uint32_t i = 0; x->buffers && i < x->sets * x->plan.memory_count; i++) tuff_buffer_release(x->buffers[i]);
+    tuff_memories_release(x->memories);
+    tuff_plan_finish(&x->plan);
+    tuff_free(device->context, x);
+    tuff_device_release(device);
+}
+
+/* ---- slots ---------------------------------------------------------------------------------------------------------------------- */
+
+/* The slot of this name in one of the kinds of memory (a bit each), of at least so many bytes. */
+static tuff_status find_slot(const struct tuff_executable *x, const char *name, unsigned kinds, size_t bytes,
+                             const struct tuff_plan_slot **found, struct tuff_error *error)
+{
+    for (uint32_t i = 0; i < x->plan.slot_count; i++) {
+        const struct tuff_plan_slot *slot = &x->plan.slots[i];
+        if (!(kinds >> tuff_slot_kind(&x->plan, slot) & 1) || strcmp(slot->name, name) != 0) continue;
+        *found = slot;
+        if (bytes <= slot->bytes) return TUFF_OK;
+        return tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "'%s' has fewer than %zu bytes", name, bytes);
+    }
+    return tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "the plan has no '%s' to %s", name,
+                     kinds >> TUFF_MEMORY_INPUT & 1 ? "write" : "read");
+}
+
+tuff_status tuff_executable_set(struct tuff_executable *x, const char *name, const void *data, size_t bytes,
+                                struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, x != NULL && name != NULL && data != NULL);
+    const struct tuff_plan_slot *slot;
+    unsigned kinds = 1u << TUFF_MEMORY_INPUT | 1u << TUFF_MEMORY_PARAM | 1u << TUFF_MEMORY_STATE;
+    TUFF_TRY(find_slot(x, name, kinds, bytes, &slot, error));
+    return write_padded(*buffer_of(x, x->current, slot->memory), slot->offset, data, bytes, error);
+}
+
+tuff_status tuff_executable_get_slot(struct tuff_executable *x, uint32_t index, void *data, size_t bytes,
+                                     struct tuff_error *error)
+{
+    TUFF_REQUIRE(x->device->context, error, index < x->plan.slot_count && bytes <= x->plan.slots[index].bytes);
+    const struct tuff_plan_slot *slot = &x->plan.slots[index];
+    return read_padded(*buffer_of(x, 0, slot->memory), slot->offset, data, bytes, error);
+}
+
+tuff_status tuff_executable_get(struct tuff_executable *x, const char *name, void *data, size_t bytes,
+                                struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, x != NULL && name != NULL && data != NULL);
+    const struct tuff_plan_slot *slot;
+    unsigned kinds = 1u << TUFF_MEMORY_OUTPUT | 1u << TUFF_MEMORY_PARAM | 1u << TUFF_MEMORY_STATE;
+    TUFF_TRY(find_slot(x, name, kinds, bytes, &slot, error));
+    return tuff_executable_get_slot(x, (uint32_t)(slot - x->plan.slots), data, bytes, error);
+}
+
+/* ---- running -------------------------------------------------------------------------------------------------------------------- */
+
+tuff_status tuff_executable_submit(struct tuff_executable *x, uint64_t *ticket, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, x != NULL);
+    TUFF_TRY(tuff_program_submit(x->programs[x->current], ticket, error));
+    x->current = (x->current + 1) % x->sets;
+    return TUFF_OK;
+}
+
+void tuff_executable_watch(struct tuff_executable *x, const struct tuff_cancel *cancel)
+{
+    for (uint32_t i = 0; i < x->sets; i++) tuff_program_watch(x->programs[i], cancel);
+}
+
+tuff_status tuff_executable_run(struct tuff_executable *x, struct tuff_error *error)
+{
+    uint64_t ticket;
+    TUFF_TRY(tuff_executable_submit(x, &ticket, error));
+    return tuff_device_wait(x->device, ticket, UINT64_MAX, error);
+}
+
+tuff_status tuff_executable_print(const struct tuff_executable *x, char **text, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, x != NULL && text != NULL);
+    struct tuff_text out;
+    tuff_text_init(&out, x->device->context);
+    tuff_plan_summary(&x->plan, &out);
+    tuff_plan_print(&x->plan, &out);
+    return tuff_text_give(&out, text, error);
+}
+
+struct tuff_program *tuff_executable_program(struct tuff_executable *x)
+{
+    return x->programs[(x->current + x->sets - 1) % x->sets];
+}
+
+struct tuff_memories *tuff_executable_memories(struct tuff_executable *x) { return x->memories; }
+const void *tuff_executable_owner(const struct tuff_executable *x) { return x->owner; }
+const struct tuff_plan *tuff_executable_plan(const struct tuff_executable *x) { return &x->plan; }

@@ -1,0 +1,43 @@
+/* handover.h - plans are handed over here: memories, and executables made of plans. Private; of the graph only sessions and the self-test
+ * include it. */
+#ifndef TUFF_HANDOVER_H
+#define TUFF_HANDOVER_H
+
+#include "backend/executable.h"
+#include "backend/plan.h"
+
+/* Memories of a device: none at first. */
+TUFF_MUST_CHECK tuff_status tuff_memories_create(struct tuff_device *device, struct tuff_memories **memories,
+                                                 struct tuff_error *error);
+/* Adds one of kind PARAM or STATE, of zeros. The n-th is the n-th memory of these two kinds in every plan that runs on them. */
+TUFF_MUST_CHECK tuff_status tuff_memories_add(struct tuff_memories *memories, const struct tuff_plan_memory *memory,
+                                              struct tuff_error *error);
+/* Bytes of memory number `index`; they need not be a multiple of 4. Ordered with runs. */
+TUFF_MUST_CHECK tuff_status tuff_memories_write(struct tuff_memories *memories, uint32_t index, uint64_t offset,
+                                                const void *data, uint64_t bytes, struct tuff_error *error);
+TUFF_MUST_CHECK tuff_status tuff_memories_read(struct tuff_memories *memories, uint32_t index, uint64_t offset, void *data,
+                                               uint64_t bytes, struct tuff_error *error);
+
+#define TUFF_MOST_INPUT_SETS 4u
+
+struct tuff_run_params {
+    struct tuff_plan *plan;               /* taken: empty afterwards, also after a failure */
+    struct tuff_memories *memories;       /* retained; NULL: of its own, filled with what the plan's slots say */
+    const struct tuff_compiler *compiler; /* as in tuff_program_params */
+    struct tuff_progress progress;
+    uint32_t input_sets; /* 0: 1. With 2, inputs of the next run are written while the last one runs */
+    bool profile, timed;
+    const uint8_t
+        *file; /* [borrowed] while this is called: bytes that slots with a range of a file are filled from; may be NULL */
+    uint64_t file_bytes;
+    const void *owner; /* what its maker keeps with it; lies in the plan's arena, or NULL */
+};
+TUFF_MUST_CHECK tuff_status tuff_executable_create(struct tuff_device *device, const struct tuff_run_params *params,
+                                                   struct tuff_executable **executable, struct tuff_error *error);
+const void *tuff_executable_owner(const struct tuff_executable *executable);
+const struct tuff_plan *tuff_executable_plan(const struct tuff_executable *executable);
+/* Reads the first bytes of slot number `slot` as tuff_executable_get does. */
+TUFF_MUST_CHECK tuff_status tuff_executable_get_slot(struct tuff_executable *executable, uint32_t slot, void *data,
+                                                     size_t bytes, struct tuff_error *error);
+
+#endif
