@@ -11,18 +11,86 @@ static void mark_dependents(const struct tuff_graph *g, const tuff_val *x, uint3
         for (uint32_t i = 0; i < g->values[v].in_count && !depends[v]; i++) depends[v] = depends[g->values[v].in[i]];
 }
 
+/* What the gradients read instead of the values up to the last checkpoint: the same, computed again. */
+struct twins {
+    struct tuff_graph *g;
+    const bool *before; /* [arena] a checkpoint depends on the value, or is it */
+    tuff_val *of;       /* [arena] the twin, 0: none yet */
+    bool *wanted;       /* [arena] */
+};
+
+/* Twins begin at what is kept: checkpoints and leaves. */
+static bool is_kept(const struct tuff_value *value)
+{
+    return value->op->class == TUFF_CLASS_LEAF || value->op->traits & TUFF_STAYS_APART;
+}
+
+static tuff_val make_twin(struct twins *t, tuff_val v)
+{
+    const struct tuff_value value = *tuff_value_of(t->g, v); /* a copy: adding moves the table */
+    if (is_kept(&value)) return tuff_checkpoint(t->g, v);
+    tuff_val *in = tuff_arena_alloc(&t->g->arena, (value.in_count + 1) * sizeof *in);
+    if (!in) return tuff_graph_fail(t->g, TUFF_ERR_MEMORY, "out of host memory");
+    for (uint32_t i = 0; i < value.in_count; i++) in[i] = value.in[i] ? t->of[value.in[i]] : 0;
+    return tuff_graph_add(t->g, value.op, in, value.in_count, value.attrs);
+}
+
+/* v's twin, made here with those that it needs, so that their place in the graph is before what reads them first. */
+static tuff_val twin_of(struct twins *t, tuff_val v)
+{
+    if (!t->before || !t->before[v]) return v;
+    tuff_val first = v;
+    uint32_t missing = !t->of[v];
+    t->wanted[v] = missing;
+    for (tuff_val u = v; missing > 0; u--) {
+        if (!t->wanted[u]) continue;
+        const struct tuff_value *value = tuff_value_of(t->g, u);
+        missing--;
+        first = u;
+        for (uint32_t i = 0; i < value->in_count && !is_kept(value); i++) {
+            tuff_val in = value->in[i];
+            if (!in || t->of[in] || t->wanted[in]) continue;
+            t->wanted[in] = true;
+            missing++;
+        }
+    }
+    for (tuff_val u = first; u <= v && t->g->status == TUFF_OK; u++) {
+        if (t->wanted[u]) t->of[u] = make_twin(t, u);
+        t->wanted[u] = false;
+    }
+    return t->of[v];
+}
+
+/* Without checkpoints nothing has a twin. */
+static bool find_checkpoints(struct twins *t, uint32_t end)
+{
+    bool *before = tuff_arena_alloc(&t->g->arena, end * sizeof *before), found = false;
+    t->of = tuff_arena_alloc(&t->g->arena, end * sizeof *t->of);
+    t->wanted = tuff_arena_alloc(&t->g->arena, end * sizeof *t->wanted);
+    if (!before || !t->of || !t->wanted) return false;
+    for (tuff_val v = end; v-- > 1;) {
+        const struct tuff_value *value = tuff_value_of(t->g, v);
+        if (value->op->traits & TUFF_STAYS_APART) before[v] = found = true;
+        for (uint32_t i = 0; i < value->in_count && before[v]; i++)
+            if (value->in[i]) before[value->in[i]] = true;
+    }
+    if (found) t->before = before;
+    return true;
+}
+
 /* Adds the gradients of v's inputs to what they have. */
-static void step_back(struct tuff_graph *g, tuff_val v, tuff_val *grads, const bool *depends)
+static void step_back(struct tuff_graph *g, tuff_val v, tuff_val *grads, const bool *depends, struct twins *twins)
 {
     const struct tuff_value value = *tuff_value_of(g, v); /* a copy: adding moves the table */
     if (!value.op->grad || value.in_count == 0) return;
-    tuff_val few[8] = {0};
+    tuff_val few[8] = {0}, twin = twin_of(twins, v);
     tuff_val *gin = value.in_count <= TUFF_COUNT(few) ? few : tuff_arena_alloc(&g->arena, value.in_count * sizeof *gin);
     if (!gin) {
         tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
         return;
     }
-    value.op->grad(g, v, grads[v], gin);
+    if (g->status != TUFF_OK) return;
+    value.op->grad(g, twin, grads[v], gin);
     for (uint32_t i = 0; i < value.in_count; i++) {
         tuff_val in = value.in[i];
         if (!in || !gin[i] || !depends[in]) continue;
@@ -48,14 +116,15 @@ void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_va
     uint32_t end = g->count;
     bool *depends = tuff_arena_alloc(&g->arena, end * sizeof *depends);
     tuff_val *grads = tuff_arena_alloc(&g->arena, end * sizeof *grads);
-    if (!depends || !grads) {
+    struct twins twins = {.g = g};
+    if (!depends || !grads || !find_checkpoints(&twins, end)) {
         tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
         return;
     }
     mark_dependents(g, x, count, end, depends);
     grads[y] = gy ? tuff_cast(g, gy, TUFF_F32) : tuff_full(g, TUFF_F32, tuff_type_of(g, y).shape, 1);
     for (tuff_val v = y; v > 0 && g->status == TUFF_OK; v--)
-        if (grads[v] && depends[v]) step_back(g, v, grads, depends);
+        if (grads[v] && depends[v]) step_back(g, v, grads, depends, &twins);
     for (uint32_t k = 0; k < count; k++) {
         tuff_val found = x[k] && x[k] < end ? grads[x[k]] : 0;
         gx[k] = found ? found : tuff_full(g, TUFF_F32, tuff_type_of(g, x[k]).shape, 0);

@@ -412,6 +412,25 @@ static bool shares_reads(const struct tuff_work *w, const struct tuff_work_group
     return false;
 }
 
+/* The last value behind v, up to what it reads from memory, that keeps v from being computed earlier; 0: there is none. */
+static tuff_val earliest(const struct tuff_work *w, tuff_val v)
+{
+    tuff_val last = 0;
+    for (uint32_t i = 0; i < val(w, v)->in_count; i++) {
+        tuff_val in = val(w, v)->in[i], found = 0;
+        if (!in || tuff_is_root_like(w, in) || tuff_is_leaf_memory(w->g, in)) continue;
+        found = val(w, in)->op->traits & TUFF_STAYS_APART ? in : earliest(w, in);
+        if (found > last) last = found;
+    }
+    return last;
+}
+
+static bool comes_before(const struct tuff_work *w, uint32_t at, tuff_val v)
+{
+    const struct tuff_work_group *group = &w->groups[at];
+    return (group->kernel ? group->kernel : group->members[0]) < v;
+}
+
 static const char *why_alone(const struct tuff_work *w, tuff_val v)
 {
     if (w->params->plain) return "no compiler at run time: kernels of the build, unfused";
@@ -424,15 +443,18 @@ tuff_status tuff_group_root(struct tuff_work *w, tuff_val v, bool alone)
     uint32_t limit = tuff_binding_limit(w);
     struct tuff_work_group needs = {0};
     uint32_t at;
+    tuff_val since = earliest(w, v);
     TUFF_TRY(collect_inputs(w, &needs, v, true));
     const char *why = alone ? why_alone(w, v) : NULL, *refused;
     for (uint32_t best = w->group_count; !alone && best-- > 0;) {
         if (!feeds(w, &needs, best)) continue;
-        if (!(refused = refusal(w, &needs, v, best, limit))) return join(w, &needs, v, best);
+        refused = comes_before(w, best, since) ? "it is to be computed again, later" : refusal(w, &needs, v, best, limit);
+        if (!refused) return join(w, &needs, v, best);
         why = refused;
     }
     for (uint32_t best = w->group_count; !alone && best-- > 0;)
-        if (shares_reads(w, &needs, best) && !refusal(w, &needs, v, best, limit)) return join(w, &needs, v, best);
+        if (!comes_before(w, best, since) && shares_reads(w, &needs, best) && !refusal(w, &needs, v, best, limit))
+            return join(w, &needs, v, best);
     TUFF_TRY(new_group(w, 0, &at));
     w->groups[at].why = why;
     return join(w, &needs, v, at);

@@ -297,6 +297,11 @@ TUFF_API tuff_val tuff_rng_state(struct tuff_graph *g);
  * value is then rounded to f16. */
 TUFF_API void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_val *x, uint32_t count, tuff_val *gx);
 
+/* x itself. Gradients keep what lies behind the last checkpoint before y, and of all that comes before it the checkpoints and the
+ * leaves alone: what they need besides is computed a second time, from the nearest checkpoint, when they come to it. That costs
+ * up to one more forward pass and saves the memory of what lies between checkpoints (Chen et al. 2016, sublinear memory cost). */
+TUFF_API tuff_val tuff_checkpoint(struct tuff_graph *g, tuff_val x);
+
 /* Prints the graph as text, one value a line, or as DOT. The text is allocated with the context's allocator; free it with
  * tuff_text_free. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_print(const struct tuff_graph *graph, char **text, struct tuff_error *error);

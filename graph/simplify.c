@@ -10,6 +10,7 @@ static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { ret
 
 static bool may_be_joined(const struct tuff_op *op)
 {
+    if (op->traits & TUFF_STAYS_APART) return false;
     return op->class != TUFF_CLASS_ASSIGN && (op->class != TUFF_CLASS_LEAF || op->kind == TUFF_KIND_PARAM_PACK);
 }
 

@@ -1,4 +1,5 @@
-/* select.c - choosing and converting element by element: select, cast, detach (no gradient), copy (own memory). */
+/* select.c - choosing and converting element by element: select, cast, detach (no gradient), once (never joined with its equal),
+ * copy (own memory). */
 #include "graph/bound.h"
 #include "graph/emit_op.h"
 #include "graph/ops/pointwise.h"
@@ -271,7 +272,7 @@ const struct tuff_op tuff_op_cast = {
     .plain = cast_plain,
 };
 
-/* ---- detach, copy --------------------------------------------------------------------------------------------------------- */
+/* ---- detach, once, copy --------------------------------------------------------------------------------------------------------- */
 
 tuff_val tuff_detach(struct tuff_graph *g, tuff_val x) { return tuff_graph_add(g, &tuff_op_detach, &x, 1, NULL); }
 
@@ -299,6 +300,23 @@ const struct tuff_op tuff_op_detach = {
     .infer = same_infer,
     .nondiff = "stops gradients by definition",
     .simpler = detach_simpler,
+    .ref = same_ref,
+    .error = TUFF_ERROR_MOVES,
+    .cases = same_cases,
+    .case_count = TUFF_COUNT(same_cases),
+    .map = same_map,
+};
+tuff_val tuff_checkpoint(struct tuff_graph *g, tuff_val x) { return tuff_graph_add(g, &tuff_op_once, &x, 1, NULL); }
+
+const struct tuff_op tuff_op_once = {
+    .name = "once",
+    .onnx = "",
+    .class = TUFF_CLASS_INLINE,
+    .traits = TUFF_KEEPS_ORDER | TUFF_KEEPS_MEMORY | TUFF_STAYS_APART,
+    .arity_min = 1,
+    .arity_max = 1,
+    .infer = same_infer,
+    .grad = same_grad,
     .ref = same_ref,
     .error = TUFF_ERROR_MOVES,
     .cases = same_cases,
