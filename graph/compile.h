@@ -73,6 +73,13 @@ struct tuff_work_group {
     const char *why; /* static text: why a pointwise group stands apart from what it reads; NULL where nothing could join */
 };
 
+struct tuff_expansion {             /* an operator on these operands, and what it became */
+    const struct tuff_value *value; /* [borrowed] of the user's graph */
+    const tuff_val *in;             /* [arena] in g */
+    tuff_val result;
+    struct tuff_expansion *next; /* [arena] */
+};
+
 struct tuff_work {
     struct tuff_context *context;
     struct tuff_arena *arena;
@@ -82,12 +89,13 @@ struct tuff_work {
     tuff_val *outputs;    /* [arena] in g */
     tuff_val *origin;     /* [arena] per value of g: leaf of the user's graph, or 0 */
     struct {
-        tuff_val *slots;                /* [arena] values of g by their hash; 0: free */
-        uint32_t capacity, count, next; /* a power of two; `next`: the first value that is not in yet */
-        uint64_t steps;                 /* slots looked at so far */
-    } equal;                            /* simplify's own */
-    bool *root;                         /* [arena] per value: computed into memory of its own */
-    uint32_t *group_of;                 /* [arena] per value: group that computes it, or UINT32_MAX */
+        tuff_val *slots;                   /* [arena] values of g by their hash; 0: free */
+        uint32_t capacity, count, next;    /* a power of two; `next`: the first value that is not in yet */
+        uint64_t steps;                    /* slots looked at so far */
+    } equal;                               /* simplify's own */
+    struct tuff_expansion *expansions[64]; /* [arena] by hash; simplify's own */
+    bool *root;                            /* [arena] per value: computed into memory of its own */
+    uint32_t *group_of;                    /* [arena] per value: group that computes it, or UINT32_MAX */
     struct tuff_place *places;
     struct tuff_work_group *groups; /* [arena] */
     uint32_t group_count, group_capacity;

@@ -206,8 +206,8 @@ struct tuff_op {
     const char *nondiff; /* reason for grad == NULL */
     /* KERNEL: fills the call. TUFF_ERR_UNSUPPORTED with a sentence when this device cannot. */
     tuff_status (*lower)(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error);
-    /* KERNEL: the same value by other operators, where this device is better served by them; 0 where it is not. Only adds graph;
-     * never without a compiler, nor with TUFF_DEBUG=nosimplify. NULL: never. */
+    /* KERNEL: the same value by other operators, where this device is better served by them; 0 where it is not. Only adds graph, in
+     * which it expands itself what is to be expanded. NULL: never. */
     tuff_val (*expand)(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
                        const struct tuff_caps *caps);
     /* The same value by fewer or simpler ones, whatever the device; 0: there is none. Only adds graph. NULL: never. */
@@ -244,6 +244,9 @@ struct tuff_op {
     uint8_t cost;                  /* rough instructions per element, for the fuse pass */
     /* KERNEL: bit k for inputs that may be computed where they are read (few reads per element), instead of from memory. */
     uint8_t inline_inputs;
+    /* KERNEL: `expand` makes what one launch cannot do well, or not at all: it is asked without a compiler as well, and with
+     * TUFF_DEBUG=nosimplify, where the others are not. */
+    bool splits;
     /* KERNEL: port 0 is in0(uint o, uint r): output element and position among the reduced ones, of attrs tuff_reduce_attrs. */
     bool reduces;
 };

@@ -14,20 +14,30 @@ static bool may_be_joined(const struct tuff_op *op)
     return op->class != TUFF_CLASS_ASSIGN && (op->class != TUFF_CLASS_LEAF || op->kind == TUFF_KIND_PARAM_PACK);
 }
 
+static uint64_t hash_value(const struct tuff_op *op, const tuff_val *in, uint32_t count, const void *attrs)
+{
+    uint64_t hash = tuff_hash_text(count, op->name);
+    if (count) hash = tuff_hash(hash, in, count * sizeof *in);
+    return op->attrs_bytes ? tuff_hash(hash, attrs, op->attrs_bytes) : hash;
+}
+
+static bool is_equal(const struct tuff_value *o, const tuff_val *o_in, const struct tuff_op *op, const tuff_val *in,
+                     uint32_t count, const void *attrs)
+{
+    return o->op == op && o->in_count == count && (!count || !memcmp(o_in, in, count * sizeof *in)) &&
+           (!op->attrs_bytes || !memcmp(o->attrs, attrs, op->attrs_bytes));
+}
+
 /* The slot of a value that computes the same, or the free one where it would be. */
 static tuff_val *equal_slot(struct tuff_work *w, const struct tuff_op *op, const tuff_val *in, uint32_t count,
                             const void *attrs)
 {
-    uint64_t hash = tuff_hash_text(count, op->name);
-    if (count) hash = tuff_hash(hash, in, count * sizeof *in);
-    if (op->attrs_bytes) hash = tuff_hash(hash, attrs, op->attrs_bytes);
+    uint64_t hash = hash_value(op, in, count, attrs);
     for (uint32_t at = (uint32_t)hash & (w->equal.capacity - 1);; at = (at + 1) & (w->equal.capacity - 1)) {
         tuff_val *slot = &w->equal.slots[at];
         const struct tuff_value *o = &w->g->values[*slot];
         w->equal.steps++;
-        if (*slot == 0 || (o->op == op && o->in_count == count && (!count || !memcmp(o->in, in, count * sizeof *in)) &&
-                           (!op->attrs_bytes || !memcmp(o->attrs, attrs, op->attrs_bytes))))
-            return slot;
+        if (*slot == 0 || is_equal(o, o->in, op, in, count, attrs)) return slot;
     }
 }
 
@@ -203,11 +213,21 @@ static void widen_operands(struct tuff_work *w, const struct tuff_value *old, tu
     }
 }
 
+/* What was expanded is no value of the new graph: its equals are found in a list of their own. */
 static tuff_val expand(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
-    if (!old->op->expand || w->params->plain || w->params->debug & TUFF_DEBUG_NOSIMPLIFY) return 0;
+    bool asked = old->op->expand && (old->op->splits || !(w->params->plain || w->params->debug & TUFF_DEBUG_NOSIMPLIFY));
+    if (!asked) return 0;
+    uint64_t hash = hash_value(old->op, in, old->in_count, old->attrs);
+    struct tuff_expansion **list = &w->expansions[hash % TUFF_COUNT(w->expansions)];
+    for (const struct tuff_expansion *x = *list; x && may_be_joined(old->op); x = x->next)
+        if (is_equal(x->value, x->in, old->op, in, old->in_count, old->attrs)) return x->result;
     tuff_val v = old->op->expand(w->g, old, in, w->params->caps);
     if (v && !val(w, v)->name) w->g->values[v].name = old->name;
+    struct tuff_expansion *made = v ? tuff_arena_alloc(w->arena, sizeof *made) : NULL;
+    if (!made) return v; /* without joining it is right too */
+    *made = (struct tuff_expansion){old, in, v, *list};
+    *list = made;
     return v;
 }
 

@@ -205,19 +205,29 @@ static uint32_t choose_splits(uint64_t rows, uint64_t columns, uint64_t groups, 
 static tuff_val add_weight_grad(struct tuff_graph *g, tuff_val x, tuff_val gy, const struct conv *conv,
                                 const struct tuff_shape *w)
 {
-    struct tuff_shape ys = tuff_type_of(g, gy).shape;
+    struct weight_grad_attrs attrs = {*conv, {w->dim[2], w->dim[3]}, 0};
     if (!x || !gy) return 0;
-    uint32_t groups = conv->groups ? conv->groups : 1;
-    uint64_t columns = (uint64_t)w->dim[1] * w->dim[2] * w->dim[3];
-    struct weight_grad_attrs attrs = {*conv, {w->dim[2], w->dim[3]}, 1};
-    uint64_t pixels = (uint64_t)ys.dim[2] * ys.dim[3];
-    attrs.splits = choose_splits(w->dim[0] / groups, columns, groups, ys.dim[0], pixels);
-    if (w->dim[1] == 1 && groups > 1) { /* its kernel takes sums of any length; where it cannot be taken, those above hold */
-        uint32_t splits = tuff_depthwise_splits(w->dim[0], ys.dim[0], pixels);
+    return tuff_reshape(g, tuff_graph_add(g, &tuff_op_conv2d_weight_grad, (tuff_val[]){x, gy}, 2, &attrs), *w);
+}
+
+/* Without a number of splits it is what the sizes ask for. */
+static tuff_val weight_grad_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
+                                   const struct tuff_caps *caps)
+{
+    struct weight_grad_attrs attrs = *(const struct weight_grad_attrs *)value->attrs;
+    const struct tuff_shape *w = &value->type.shape; /* behind an axis of splits */
+    struct tuff_shape ys = tuff_type_of(g, in[1]).shape;
+    uint32_t groups = attrs.conv.groups ? attrs.conv.groups : 1;
+    uint64_t columns = (uint64_t)w->dim[2] * w->dim[3] * w->dim[4], pixels = (uint64_t)ys.dim[2] * ys.dim[3];
+    (void)caps;
+    if (attrs.splits) return 0;
+    attrs.splits = choose_splits(w->dim[1] / groups, columns, groups, ys.dim[0], pixels);
+    if (w->dim[2] == 1 && groups > 1) { /* its kernel takes sums of any length; where it cannot be taken, those above hold */
+        uint32_t splits = tuff_depthwise_splits(w->dim[1], ys.dim[0], pixels);
         if (splits > attrs.splits) attrs.splits = splits;
     }
-    tuff_val parts = tuff_graph_add(g, &tuff_op_conv2d_weight_grad, (tuff_val[]){x, gy}, 2, &attrs);
-    return attrs.splits == 1 ? tuff_reshape(g, parts, *w) : tuff_sum(g, parts, 1u << 0, TUFF_DROP_AXES);
+    tuff_val parts = tuff_graph_add(g, &tuff_op_conv2d_weight_grad, in, 2, &attrs);
+    return attrs.splits == 1 ? parts : tuff_sum(g, parts, 1u << 0, TUFF_KEEP_AXES);
 }
 
 static void conv_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
@@ -939,6 +949,8 @@ const struct tuff_op tuff_op_conv2d_weight_grad = {
     .infer = weight_grad_infer,
     .grad = weight_grad_grad,
     .lower = weight_grad_lower,
+    .expand = weight_grad_expand,
+    .splits = true,
     .ref = weight_grad_ref,
     .error = TUFF_ERROR_SUMS,
     .terms = weight_grad_terms,

@@ -211,6 +211,115 @@ static tuff_status reduce_lower(const struct tuff_lower *lower, struct tuff_kern
     return TUFF_OK;
 }
 
+static tuff_val add_reduce(struct tuff_graph *g, const struct tuff_op *op, tuff_val x, uint32_t axes, enum tuff_keep keep)
+{
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    struct tuff_reduce_attrs attrs = {axes ? axes : (1u << shape.rank) - 1, (int32_t)keep};
+    if (x && shape.rank == 0) return x;
+    return tuff_graph_add(g, op, &x, 1, &attrs);
+}
+
+/* ---- in two stages ------------------------------------------------------------------------------------------------------------ */
+
+/* How the longest of the axes is taken in parts. */
+struct parts {
+    uint32_t axis, count, part, rest; /* count parts of `part` elements, then one of `rest` */
+};
+
+/* 2^15 terms of few results would occupy few workgroups, 2^17 and more would be more rounds than some drivers count
+ * (tuff_lower_rounds): parts of at most 4096. */
+static bool take_parts(const struct tuff_shape *shape, uint32_t axes, struct parts *p)
+{
+    uint64_t n = reduced_count(shape, axes), outputs = tuff_shape_count(shape) / n;
+    bool is_long = n >= 1u << 17 || (n >= 1u << 15 && outputs == 1);
+    *p = (struct parts){0};
+    for (uint32_t i = 0; i < shape->rank; i++)
+        if ((axes >> i & 1) && (!(axes >> p->axis & 1) || shape->dim[i] > shape->dim[p->axis])) p->axis = i;
+    uint32_t length = shape->dim[p->axis];
+    if (!is_long || shape->rank == TUFF_MAX_RANK || length < 128) return false;
+    uint64_t others = n / length, part = others >= 4096 ? 1 : 4096 / others;
+    p->part = (uint32_t)(part > length / 2 ? length / 2 : part);
+    p->count = length / p->part;
+    p->rest = length % p->part;
+    return true;
+}
+
+static tuff_val slice_axis(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t first, uint32_t count)
+{
+    struct tuff_shape size = tuff_type_of(g, x).shape;
+    uint32_t start[TUFF_MAX_RANK] = {0};
+    int32_t step[TUFF_MAX_RANK];
+    for (uint32_t i = 0; i < TUFF_MAX_RANK; i++) step[i] = 1;
+    start[axis] = first;
+    size.dim[axis] = count;
+    return tuff_slice(g, x, start, step, size.dim);
+}
+
+/* All but the rest, the axis as two: parts, and elements of a part. */
+static tuff_val whole_parts(struct tuff_graph *g, tuff_val x, const struct parts *p)
+{
+    struct tuff_shape shape = tuff_type_of(g, x).shape, rows = {.rank = shape.rank + 1};
+    for (uint32_t i = 0; i < rows.rank; i++)
+        rows.dim[i] = i < p->axis ? shape.dim[i] : i == p->axis ? p->count : i == p->axis + 1 ? p->part : shape.dim[i - 1];
+    return tuff_reshape(g, p->rest ? slice_axis(g, x, p->axis, 0, p->count * p->part) : x, rows);
+}
+
+static tuff_val sum_in_parts(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
+{
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    struct parts p;
+    if (!take_parts(&shape, axes, &p)) return add_reduce(g, &tuff_op_sum, x, axes, keep);
+    uint32_t below = (1u << p.axis) - 1, parts_axis = 0;
+    for (uint32_t i = 0; i < p.axis; i++) parts_axis += !(axes >> i & 1);
+    uint32_t inner = (axes & below) | 1u << (p.axis + 1) | ((axes & ~(below | 1u << p.axis)) << 1); /* not that of parts */
+    tuff_val sums = add_reduce(g, &tuff_op_sum, whole_parts(g, x, &p), inner, TUFF_DROP_AXES);
+    tuff_val total = sum_in_parts(g, sums, 1u << parts_axis, TUFF_DROP_AXES);
+    if (p.rest) {
+        tuff_val rest = slice_axis(g, x, p.axis, p.count * p.part, p.rest);
+        total = tuff_add(g, total, sum_in_parts(g, rest, axes, TUFF_DROP_AXES));
+    }
+    return keep ? tuff_reshape(g, total, kept_shape(shape, axes)) : total;
+}
+
+static tuff_val sum_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
+                           const struct tuff_caps *caps)
+{
+    const struct tuff_reduce_attrs *attrs = value->attrs;
+    struct tuff_shape shape = tuff_type_of(g, in[0]).shape;
+    struct parts p;
+    (void)caps; /* the same parts everywhere: few bits differ between devices */
+    return take_parts(&shape, attrs->axes, &p) ? sum_in_parts(g, in[0], attrs->axes, (enum tuff_keep)attrs->keep) : 0;
+}
+
+/* The position in each part, then among the parts' best elements; of equal ones the first, as in one stage. */
+static tuff_val arg_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
+                           const struct tuff_caps *caps)
+{
+    const struct tuff_reduce_attrs *attrs = value->attrs;
+    struct tuff_shape shape = tuff_type_of(g, in[0]).shape;
+    struct parts p;
+    (void)caps;
+    if (!take_parts(&shape, attrs->axes, &p)) return 0;
+    int axis = (int)p.axis;
+    tuff_val rows = whole_parts(g, in[0], &p), in_part = add_reduce(g, value->op, rows, 2u << axis, TUFF_KEEP_AXES);
+    tuff_val best = tuff_gather_elements(g, rows, in_part, axis + 1);
+    tuff_val part = add_reduce(g, value->op, best, 1u << axis, TUFF_KEEP_AXES);
+    tuff_val length = tuff_full(g, TUFF_I32, tuff_type_of(g, part).shape, p.part);
+    tuff_val place = tuff_add(g, tuff_mul(g, part, length), tuff_gather_elements(g, in_part, part, axis));
+    if (p.rest) {
+        tuff_val rest = slice_axis(g, in[0], p.axis, p.count * p.part, p.rest);
+        tuff_val at = add_reduce(g, value->op, rest, attrs->axes, TUFF_KEEP_AXES), other;
+        struct tuff_shape one = tuff_type_of(g, at).shape;
+        best = tuff_reshape(g, tuff_gather_elements(g, best, part, axis), one);
+        place = tuff_reshape(g, place, one);
+        rest = tuff_gather_elements(g, rest, at, axis);
+        other = tuff_add(g, at, tuff_full(g, TUFF_I32, one, (double)p.count * p.part));
+        bool largest = kind_of(value->op) == REDUCE_ARGMAX;
+        place = tuff_select(g, tuff_greater(g, largest ? rest : best, largest ? best : rest), other, place);
+    }
+    return tuff_reshape(g, place, value->type.shape);
+}
+
 #define T(...)                                                                                                              \
     {                                                                                                                       \
         TUFF_F32,                                                                                                           \
@@ -236,12 +345,14 @@ static const struct tuff_case reduce_cases[] = {
     CASE("few", T(2, 20008), 2, 0),
     CASE("fours", T(300, 3, 8), 1, 0),
     CASE("batch", T(9, 6, 4, 6), 13, 1),
+    CASE("parts", T(3, 13339), 3, 1),
 };
 static const struct tuff_case arg_cases[] = {
     CASE("rows", T(13, 257), 2, 1), CASE("columns", T(67, 13), 1, 0), CASE("middle", T(5, 129, 7), 2, 0),
     CASE("short", T(64, 10), 2, 0), CASE("fours", T(259, 12), 1, 0),  CASE("quads", T(3, 1032), 2, 0),
+    CASE("parts", T(40007), 1, 0),
 };
-#define REDUCE_OP(symbol, text, onnx_, grad_, nondiff_, cases_, simpler_, error_, bound_)                                   \
+#define REDUCE_OP(symbol, text, onnx_, grad_, nondiff_, cases_, simpler_, expand_, error_, bound_)                          \
     const struct tuff_op symbol = {.name = text,                                                                            \
                                    .onnx = onnx_,                                                                           \
                                    .class = TUFF_CLASS_KERNEL,                                                              \
@@ -254,6 +365,8 @@ static const struct tuff_case arg_cases[] = {
                                    .grad = grad_,                                                                           \
                                    .nondiff = nondiff_,                                                                     \
                                    .simpler = simpler_,                                                                     \
+                                   .expand = expand_,                                                                       \
+                                   .splits = true,                                                                          \
                                    .lower = reduce_lower,                                                                   \
                                    .ref = reduce_ref,                                                                       \
                                    .terms = reduce_terms,                                                                   \
@@ -263,65 +376,19 @@ static const struct tuff_case arg_cases[] = {
                                    .case_count = TUFF_COUNT(cases_),                                                        \
                                    .inline_inputs = 1,                                                                      \
                                    .reduces = true}
-REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", sum_grad, NULL, reduce_cases, sum_simpler, TUFF_ERROR_SUMS, NULL);
-REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", extremum_grad, NULL, reduce_cases, NULL, TUFF_ERROR_MONOTONE, NULL);
-REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", extremum_grad, NULL, reduce_cases, NULL, TUFF_ERROR_MONOTONE, NULL);
-REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", NULL, "positions do not vary smoothly", arg_cases, NULL, 0, arg_bound);
-REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", NULL, "positions do not vary smoothly", arg_cases, NULL, 0, arg_bound);
-
-static tuff_val add_reduce(struct tuff_graph *g, const struct tuff_op *op, tuff_val x, uint32_t axes, enum tuff_keep keep)
-{
-    struct tuff_shape shape = tuff_type_of(g, x).shape;
-    struct tuff_reduce_attrs attrs = {axes ? axes : (1u << shape.rank) - 1, (int32_t)keep};
-    if (x && shape.rank == 0) return x;
-    return tuff_graph_add(g, op, &x, 1, &attrs);
-}
-
-/* Sum over `axes` of which axis a is summed in parts of `part` first; the last, shorter part on its own. */
-static tuff_val sum_by_parts(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep, uint32_t a, uint32_t part)
-{
-    struct tuff_shape shape = tuff_type_of(g, x).shape, rows = {.rank = shape.rank + 1};
-    uint32_t count = shape.dim[a] / part, rest = shape.dim[a] % part, below = (1u << a) - 1, start[TUFF_MAX_RANK] = {0},
-             parts_axis = 0;
-    int32_t step[TUFF_MAX_RANK];
-    struct tuff_shape size = shape;
-    for (uint32_t i = 0; i < TUFF_MAX_RANK; i++) step[i] = 1;
-    size.dim[a] = count * part;
-    for (uint32_t i = 0; i < rows.rank; i++)
-        rows.dim[i] = i < a ? shape.dim[i] : i == a ? count : i == a + 1 ? part : shape.dim[i - 1];
-    for (uint32_t i = 0; i < a; i++) parts_axis += !(axes >> i & 1);
-    uint32_t inner = (axes & below) | 1u << (a + 1) | ((axes & ~(below | 1u << a)) << 1); /* all but the axis of parts */
-    tuff_val sums = add_reduce(g, &tuff_op_sum, tuff_reshape(g, tuff_slice(g, x, start, step, size.dim), rows), inner,
-                               TUFF_DROP_AXES);
-    tuff_val total = tuff_sum(g, sums, 1u << parts_axis, TUFF_DROP_AXES);
-    if (rest) {
-        start[a] = count * part;
-        size.dim[a] = rest;
-        total = tuff_add(g, total, tuff_sum(g, tuff_slice(g, x, start, step, size.dim), axes, TUFF_DROP_AXES));
-    }
-    return keep ? tuff_reshape(g, total, kept_shape(shape, axes)) : total;
-}
-
-/* Sums of 2^15 terms into few results would occupy few workgroups, sums of 2^17 and more rounds beyond what some drivers count
- * (tuff_lower_rounds): the longest of their axes is summed in parts of at most 4096. */
-static tuff_val split_sum(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
-{
-    struct tuff_shape shape = tuff_type_of(g, x).shape;
-    uint64_t n = reduced_count(&shape, axes), outputs = tuff_shape_count(&shape) / n;
-    bool is_long = n >= 1u << 17 || (n >= 1u << 15 && outputs == 1);
-    uint32_t a = 0;
-    for (uint32_t i = 0; i < shape.rank; i++)
-        if ((axes >> i & 1) && (!(axes >> a & 1) || shape.dim[i] > shape.dim[a])) a = i;
-    if (!is_long || shape.rank == TUFF_MAX_RANK || shape.dim[a] < 128) return add_reduce(g, &tuff_op_sum, x, axes, keep);
-    uint64_t others = n / shape.dim[a], part = others >= 4096 ? 1 : 4096 / others;
-    if (part > shape.dim[a] / 2) part = shape.dim[a] / 2;
-    return sum_by_parts(g, x, axes, keep, a, (uint32_t)part);
-}
+REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", sum_grad, NULL, reduce_cases, sum_simpler, sum_expand, TUFF_ERROR_SUMS, NULL);
+REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", extremum_grad, NULL, reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE,
+          NULL);
+REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", extremum_grad, NULL, reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE,
+          NULL);
+REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", NULL, "positions do not vary smoothly", arg_cases, NULL, arg_expand, 0,
+          arg_bound);
+REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", NULL, "positions do not vary smoothly", arg_cases, NULL, arg_expand, 0,
+          arg_bound);
 
 tuff_val tuff_sum(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
 {
-    struct tuff_shape shape = tuff_type_of(g, x).shape;
-    return split_sum(g, x, axes ? axes : (1u << shape.rank) - 1, keep);
+    return add_reduce(g, &tuff_op_sum, x, axes, keep);
 }
 
 tuff_val tuff_mean(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
