@@ -1,0 +1,179 @@
+/* lrn.c - local response normalisation over neighbouring channels (Krizhevsky, Sutskever and Hinton 2012; ONNX LRN-13).
+ *
+ *   y[n,c,i] = x[n,c,i] * s[n,c,i]^-beta,  s[n,c,i] = bias + alpha / size * sum_j x[n,j,i]^2,
+ *   j from max(0, c - floor((size - 1) / 2)) to min(C - 1, c + ceil((size - 1) / 2)) */
+#include "graph/bound.h"
+
+#include <math.h>
+#include <stddef.h>
+
+struct attrs {
+    double alpha, beta, bias;
+    uint32_t size[2]; /* one number, and none: structs are compared by bytes */
+};
+static const struct tuff_attr attr_table[] = {
+    {"alpha", "alpha", TUFF_ATTR_F64, 1, offsetof(struct attrs, alpha)},
+    {"beta", "beta", TUFF_ATTR_F64, 1, offsetof(struct attrs, beta)},
+    {"bias", "bias", TUFF_ATTR_F64, 1, offsetof(struct attrs, bias)},
+    {"size", "size", TUFF_ATTR_U32S, 1, offsetof(struct attrs, size)},
+};
+
+static uint32_t before(const struct attrs *a) { return (a->size[0] - 1) / 2; }
+static uint32_t after(const struct attrs *a) { return a->size[0] - 1 - before(a); }
+static uint32_t inner_of(const struct tuff_shape *x)
+{
+    return (uint32_t)(tuff_shape_count(x) / ((uint64_t)x->dim[0] * x->dim[1]));
+}
+
+static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct attrs *a = infer->attrs;
+    const struct tuff_type *x = infer->in[0];
+    char text[128];
+    *out = (struct tuff_type){TUFF_F32, x->shape};
+    if (tuff_is_float(x->dtype) && x->shape.rank >= 2 && a->size[0] >= 1 && a->size[0] <= INT32_MAX && a->bias > 0 &&
+        a->alpha >= 0)
+        return TUFF_OK;
+    tuff_graph_fail(
+        infer->graph, TUFF_ERR_SHAPE,
+        "lrn of %s %s: needs floats [n, c, ..], a size of at least 1 (%u), bias above 0 (%g), alpha not below (%g)",
+        tuff_dtype_name(x->dtype), tuff_shape_text(&x->shape, text, sizeof text), (unsigned)a->size[0], a->bias, a->alpha);
+    return TUFF_ERR_SHAPE;
+}
+
+/* Means over windows of channels as average pools of [n, 1, c, inner]. */
+static tuff_val window_mean(struct tuff_graph *g, tuff_val v, uint32_t size, uint32_t first, uint32_t last)
+{
+    struct tuff_shape s = tuff_type_of(g, v).shape;
+    struct tuff_pool2d_params p = {
+        .kernel = {size, 1}, .stride = {1, 1}, .pad = {first, 0, last, 0}, .count_include_pad = true};
+    tuff_val planes = tuff_reshape(g, v, TUFF_SHAPE(s.dim[0], 1, s.dim[1], inner_of(&s)));
+    return tuff_reshape(g, tuff_avg_pool2d(g, planes, p), s);
+}
+
+/* gx = gy s^-beta - 2 alpha beta / size x W'(gy y / s), where W' sums over the windows that an element lies in. */
+static void grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct attrs a = *(const struct attrs *)tuff_value_of(g, y)->attrs;
+    tuff_val x = tuff_cast(g, tuff_value_of(g, y)->in[0], TUFF_F32);
+    tuff_val s = tuff_affine(g, window_mean(g, tuff_square(g, x), a.size[0], before(&a), after(&a)), a.alpha, a.bias);
+    tuff_val shares = window_mean(g, tuff_div(g, tuff_mul(g, gy, y), s), a.size[0], after(&a), before(&a));
+    tuff_val through = tuff_affine(g, tuff_mul(g, x, shares), -2 * a.alpha * a.beta, 0);
+    gin[0] = tuff_add(g, tuff_mul(g, gy, tuff_pow_const(g, s, -a.beta, 0)), through);
+}
+
+static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    const struct attrs *a = lower->value->attrs;
+    const struct tuff_shape *x = &lower->in[0]->shape;
+    const float numbers[3] = {(float)(a->alpha / a->size[0]), (float)a->bias, (float)-a->beta};
+    uint32_t channels = x->dim[1], reach = a->size[0] < channels ? a->size[0] : channels;
+    uint64_t count = tuff_shape_count(x);
+    TUFF_TRY(tuff_lower_rounds(lower, reach, error));
+    call->file = "lrn";
+    tuff_call_spec(call, 0, 64);
+    tuff_call_push(call, (uint32_t)count);
+    tuff_call_push(call, channels);
+    tuff_call_push(call, inner_of(x));
+    tuff_call_push(call, before(a));
+    tuff_call_push(call, after(a));
+    for (int i = 0; i < 3; i++) {
+        uint32_t bits;
+        memcpy(&bits, &numbers[i], sizeof bits);
+        tuff_call_push(call, bits);
+    }
+    tuff_call_grid(call, lower->caps, (count + 63) / 64);
+    return TUFF_OK;
+}
+
+/* s of an element, and how far a device's may lie from it, with operands that lie within e of x (NULL: they are exact). */
+static double sum_of(const struct attrs *a, const struct tuff_shape *shape, const double *x, const double *e, uint64_t at,
+                     double *error)
+{
+    uint64_t inner = inner_of(shape), channels = shape->dim[1], c = at / inner % channels;
+    double sum = 0, apart = 0, share = a->alpha / a->size[0];
+    for (uint64_t j = c > before(a) ? c - before(a) : 0; j < channels && j <= c + after(a); j++) {
+        uint64_t k = at - c * inner + j * inner;
+        sum += x[k] * x[k];
+        if (e) apart += 2 * fabs(x[k]) * e[k] + e[k] * e[k];
+    }
+    double s = a->bias + share * sum;
+    if (error) *error = share * apart + (a->size[0] + 4) * TUFF_ULP * (s + share * apart);
+    return s;
+}
+
+static void ref(const struct tuff_ref *ref)
+{
+    const struct attrs *a = ref->value->attrs;
+    const struct tuff_shape *shape = &ref->in_types[0].shape;
+    for (uint64_t i = tuff_shape_count(shape); i-- > 0;)
+        ref->out[i] = ref->in[0][i] * pow(sum_of(a, shape, ref->in[0], NULL, i, NULL), -a->beta);
+}
+
+/* The power falls or rises with s; its own rounding is pw_pow's (tests/op_text.c derives it). */
+static tuff_status bound(const struct tuff_bound *b)
+{
+    const struct attrs *a = b->value->attrs;
+    for (uint64_t i = 0; i < b->count; i++) {
+        double apart, x = fabs(b->in[0][i]), e = b->error[0][i];
+        double s = sum_of(a, &b->in_types[0].shape, b->in[0], b->error[0], i, &apart), p = pow(s, -a->beta);
+        double away = fmax(fabs(pow(s - apart, -a->beta) - p), fabs(pow(s + apart, -a->beta) - p));
+        double rounding = (0.7 * (4 + fabs(log2(s)) + 1) * fabs(a->beta) + 8) * TUFF_ULP * p;
+        b->bound[i] = s > apart ? (x + e) * (away + rounding) + e * p + TUFF_ULP * x * p + TUFF_TINY : INFINITY;
+    }
+    return TUFF_OK;
+}
+
+static double terms(const struct tuff_value *value, const struct tuff_type *in_types)
+{
+    (void)in_types;
+    return ((const struct attrs *)value->attrs)->size[0];
+}
+
+tuff_val tuff_lrn(struct tuff_graph *g, tuff_val x, struct tuff_lrn_params params)
+{
+    const struct attrs attrs = {.alpha = params.alpha != 0 ? params.alpha : 0.0001,
+                                .beta = params.beta != 0 ? params.beta : 0.75,
+                                .bias = params.bias != 0 ? params.bias : 1,
+                                .size = {params.size}};
+    return tuff_graph_add(g, &tuff_op_lrn, &x, 1, &attrs);
+}
+
+#define CASE(label, dtype, attrs_, rank, ...)                                                                               \
+    {                                                                                                                       \
+        label, {{dtype, {rank, {__VA_ARGS__}}}}, 1, {0}, 0, &(struct attrs)attrs_                                           \
+    }
+#define ATTRS(alpha, beta, bias, size)                                                                                      \
+    {                                                                                                                       \
+        alpha, beta, bias, { size }                                                                                         \
+    }
+static const struct tuff_case cases[] = {
+    CASE("odd", TUFF_F32, ATTRS(0.5, 0.75, 2, 5), 4, 2, 7, 5, 3),
+    CASE("even", TUFF_F32, ATTRS(1, 0.75, 1, 4), 4, 2, 9, 4, 5),
+    CASE("one", TUFF_F32, ATTRS(0.3, 0.5, 1, 1), 3, 3, 5, 7),
+    CASE("all", TUFF_F32, ATTRS(0.7, 1.5, 0.5, 13), 3, 2, 5, 17),
+    CASE("line", TUFF_F32, ATTRS(0.5, 0.75, 1, 3), 2, 67, 33),
+    CASE("alexnet", TUFF_F32, ATTRS(0.0005, 0.75, 2, 5), 4, 2, 96, 9, 9),
+    CASE("f16", TUFF_F16, ATTRS(0.5, 0.75, 1, 3), 4, 2, 6, 5, 4),
+};
+static const struct tuff_case example = CASE("8x96x55x55", TUFF_F32, ATTRS(0.0005, 0.75, 2, 5), 4, 8, 96, 55, 55);
+
+const struct tuff_op tuff_op_lrn = {
+    .name = "lrn",
+    .onnx = "LRN",
+    .class = TUFF_CLASS_KERNEL,
+    .arity_min = 1,
+    .arity_max = 1,
+    .attrs = attr_table,
+    .attr_count = TUFF_COUNT(attr_table),
+    .attrs_bytes = sizeof(struct attrs),
+    .infer = infer,
+    .grad = grad,
+    .lower = lower,
+    .ref = ref,
+    .terms = terms,
+    .bound = bound,
+    .cases = cases,
+    .case_count = TUFF_COUNT(cases),
+    .example = &example,
+};
