@@ -112,6 +112,7 @@ struct tuff_executable {
     struct tuff_buffer **buffers;   /* [plan's arena] of every set, of every memory of the plan; each [retained] or NULL */
     struct tuff_program *programs[TUFF_MOST_INPUT_SETS]; /* [owned] */
     uint32_t sets, current;
+    const char *compiler; /* [plan's arena] its version; NULL: none */
     const void *owner;
 };
 
@@ -205,6 +206,9 @@ static tuff_status make(struct tuff_executable *x, const struct tuff_run_params 
     TUFF_TRY(tuff_plan_check(&x->plan, x->device->context, error));
     x->buffers = tuff_arena_alloc(&x->plan.arena, (x->sets * (size_t)x->plan.memory_count + 1) * sizeof *x->buffers);
     if (!x->buffers) return tuff_fail_memory(x->device->context, error);
+    const char *version = params->compiler ? params->compiler->version : NULL;
+    if (version && !(x->compiler = tuff_arena_strdup(&x->plan.arena, version)))
+        return tuff_fail_memory(x->device->context, error);
     if (params->memories) tuff_memories_retain(x->memories = params->memories);
     if (!x->memories) TUFF_TRY(tuff_memories_create(x->device, &x->memories, error));
     TUFF_REQUIRE(x->device->context, error, x->memories->device == x->device);
@@ -329,4 +333,6 @@ struct tuff_program *tuff_executable_program(struct tuff_executable *x)
 
 struct tuff_memories *tuff_executable_memories(struct tuff_executable *x) { return x->memories; }
 const void *tuff_executable_owner(const struct tuff_executable *x) { return x->owner; }
+const char *tuff_executable_compiler(const struct tuff_executable *x) { return x->compiler; }
+struct tuff_device *tuff_executable_device(const struct tuff_executable *x) { return x->device; }
 const struct tuff_plan *tuff_executable_plan(const struct tuff_executable *x) { return &x->plan; }

@@ -60,6 +60,25 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_set(struct tuff_executable 
  * by their place. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_get(struct tuff_executable *executable, const char *name, void *data,
                                                          size_t bytes, struct tuff_error *error);
+/* Writes the plan, the SPIR-V of its kernels, and what it reads (constants, parameters and states as they are now) into a ".tuff" file,
+ * atomically, from which tuff_executable_load makes it again, in a program without compiler and graph (libtuff_runtime) too. It
+ * belongs to devices like this one. Errors: FILE, MEMORY, DEVICE_LOST; UNSUPPORTED when SPIR-V has left the device's cache. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_save(struct tuff_executable *executable, const char *path,
+                                                          struct tuff_error *error);
+struct tuff_load_params {
+    size_t struct_size;
+    struct tuff_memories
+        *memories;       /* of another executable that was saved from the same session; they keep their content. NULL: own */
+    uint32_t input_sets; /* 0: 1. With 2, inputs of the next run are written while the last one runs */
+    bool profile, timed; /* as in tuff_program_params */
+    struct tuff_progress progress;
+};
+/* Reads what tuff_executable_save wrote; params may be NULL. The file is mapped and closed again: its weights go straight into device
+ * memory. Errors: FILE, FORMAT (untrusted: every byte is checked), UNSUPPORTED or DEVICE_MEMORY where the device is not one for this
+ * plan, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_load(struct tuff_device *device, const char *path,
+                                                          const struct tuff_load_params *params,
+                                                          struct tuff_executable **executable, struct tuff_error *error);
 /* Submits one run and returns (the first one waits, and so do long ones that are watched: tuff_program_submit); *ticket (may be
  * NULL) is for tuff_device_wait. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_submit(struct tuff_executable *executable, uint64_t *ticket,

@@ -35,6 +35,9 @@ struct tuff_run_params {
 TUFF_MUST_CHECK tuff_status tuff_executable_create(struct tuff_device *device, const struct tuff_run_params *params,
                                                    struct tuff_executable **executable, struct tuff_error *error);
 const void *tuff_executable_owner(const struct tuff_executable *executable);
+/* Version of the compiler that it was made with; NULL: none. */
+const char *tuff_executable_compiler(const struct tuff_executable *executable);
+struct tuff_device *tuff_executable_device(const struct tuff_executable *executable);
 const struct tuff_plan *tuff_executable_plan(const struct tuff_executable *executable);
 /* Reads the first bytes of slot number `slot` as tuff_executable_get does. */
 TUFF_MUST_CHECK tuff_status tuff_executable_get_slot(struct tuff_executable *executable, uint32_t slot, void *data,

@@ -9,6 +9,12 @@
  * Files larger than limit give TUFF_ERR_FORMAT (limit 0: no limit). */
 tuff_status tuff_os_read_file(struct tuff_context *context, const char *path, size_t limit, void **data, size_t *bytes,
                               struct tuff_error *error);
+/* A whole file as memory that the system reads page by page when it is touched; *bytes may be 0. A file that another program makes
+ * shorter meanwhile ends the process where its end is touched: files that Tuff writes are replaced, never changed. */
+struct tuff_os_map;
+tuff_status tuff_os_map_file(struct tuff_context *context, const char *path, struct tuff_os_map **map, const void **data,
+                             size_t *bytes, struct tuff_error *error);
+void tuff_os_unmap(struct tuff_os_map *map); /* NULL is legal */
 /* Writes to a temporary file beside path, syncs it, renames it over path, syncs the folder: path holds the old or the
  * new content whole, whatever happens. Parts are written one after the other. */
 struct tuff_os_part {
@@ -30,7 +36,7 @@ char *tuff_os_cache_folder(struct tuff_context *context);
 
 uint64_t tuff_os_time_ns(void); /* monotonic */
 uint32_t tuff_os_cpu_count(void);
-uint64_t tuff_os_cpu_hash(void); /* of the processor's model and features, where the system tells; else 0 */
+uint64_t tuff_os_cpu_hash(void);    /* of the processor's model and features, where the system tells; else 0 */
 uint64_t tuff_os_cpu_time_ns(void); /* CPU time used by the calling thread */
 const char *tuff_os_getenv(const char *name);
 

@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -76,6 +77,50 @@ tuff_status tuff_os_read_file(struct tuff_context *context, const char *path, si
     close(file);
     if (status == TUFF_OK) *data = content;
     return status;
+}
+
+struct tuff_os_map {
+    struct tuff_context *context; /* [borrowed] */
+    void *data;                   /* [owned] NULL: an empty file */
+    size_t bytes;
+};
+
+tuff_status tuff_os_map_file(struct tuff_context *context, const char *path, struct tuff_os_map **map, const void **data,
+                             size_t *bytes, struct tuff_error *error)
+{
+    struct stat about;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot open %s: %s", path, strerror(errno));
+    struct tuff_os_map *made = tuff_alloc(context, sizeof *made);
+    tuff_status status = made ? TUFF_OK : tuff_fail_memory(context, error);
+    if (status == TUFF_OK && (fstat(file, &about) != 0 || !S_ISREG(about.st_mode)))
+        status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot map %s: it is no regular file", path);
+    if (status == TUFF_OK && (uintmax_t)about.st_size > SIZE_MAX / 2)
+        status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot map %s: it is too large", path);
+    if (status == TUFF_OK && about.st_size > 0) {
+        void *mapped = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+        if (mapped == MAP_FAILED)
+            status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot map %s: %s", path, strerror(errno));
+        else
+            *made = (struct tuff_os_map){context, mapped, (size_t)about.st_size};
+    }
+    close(file);
+    if (status != TUFF_OK) {
+        tuff_free(context, made);
+        return status;
+    }
+    made->context = context;
+    *map = made;
+    *data = made->data;
+    *bytes = made->bytes;
+    return TUFF_OK;
+}
+
+void tuff_os_unmap(struct tuff_os_map *map)
+{
+    if (!map) return;
+    if (map->data) munmap(map->data, map->bytes);
+    tuff_free(map->context, map);
 }
 
 static bool write_all(int file, const char *data, size_t bytes)

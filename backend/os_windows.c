@@ -96,6 +96,53 @@ tuff_status tuff_os_read_file(struct tuff_context *context, const char *path, si
     return status;
 }
 
+struct tuff_os_map {
+    struct tuff_context *context; /* [borrowed] */
+    const void *data;             /* [owned] NULL: an empty file */
+};
+
+/* A view keeps file and mapping alive when their handles are closed. */
+static const void *map_handle(HANDLE file)
+{
+    HANDLE mapping = CreateFileMappingW(file, NULL, PAGE_READONLY, 0, 0, NULL);
+    if (!mapping) return NULL;
+    const void *data = MapViewOfFile(mapping, FILE_MAP_READ, 0, 0, 0);
+    CloseHandle(mapping);
+    return data;
+}
+
+tuff_status tuff_os_map_file(struct tuff_context *context, const char *path, struct tuff_os_map **map, const void **data,
+                             size_t *bytes, struct tuff_error *error)
+{
+    wchar_t *name = wide(context, path);
+    struct tuff_os_map *made = tuff_alloc(context, sizeof *made);
+    HANDLE file = name && made ? CreateFileW(name, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
+                                             FILE_ATTRIBUTE_NORMAL, NULL)
+                               : INVALID_HANDLE_VALUE;
+    LARGE_INTEGER size = {.QuadPart = 0};
+    bool mapped = file != INVALID_HANDLE_VALUE && GetFileSizeEx(file, &size) && (uint64_t)size.QuadPart <= SIZE_MAX / 2;
+    if (mapped && size.QuadPart > 0) mapped = (made->data = map_handle(file)) != NULL;
+    tuff_status status = mapped ? TUFF_OK : fail_file(context, error, "map", path);
+    if (file != INVALID_HANDLE_VALUE) CloseHandle(file);
+    tuff_free(context, name);
+    if (status != TUFF_OK) {
+        tuff_free(context, made);
+        return status;
+    }
+    made->context = context;
+    *map = made;
+    *data = made->data;
+    *bytes = (size_t)size.QuadPart;
+    return TUFF_OK;
+}
+
+void tuff_os_unmap(struct tuff_os_map *map)
+{
+    if (!map) return;
+    if (map->data) UnmapViewOfFile(map->data);
+    tuff_free(map->context, map);
+}
+
 static bool write_fully(HANDLE file, const char *data, size_t bytes)
 {
     while (bytes) {

@@ -125,6 +125,11 @@ foreach(source ${test_programs})
     tuff_test_properties(${name})
 endforeach()
 
+# What links libtuff_runtime alone; tests/container_runtime.c starts it.
+add_executable(runtime-run tests/runtime/run.c)
+set_target_properties(runtime-run PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+target_link_libraries(runtime-run PRIVATE tuff_flags tuff::runtime)
+
 file(GLOB refs_sources CONFIGURE_DEPENDS tests/refs/*.c)
 if(refs_sources AND TUFF_JSON) # its cases are listed in JSON
     add_executable(tuff-refs ${refs_sources} ${test_extra})
