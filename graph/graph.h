@@ -103,7 +103,7 @@ TUFF_API tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *n
 #include "graph/ops/pointwise.def"
 /* An operator of the app's own, as a row of text: fused, differentiated, printed and parsed like the rows above. The texts are
  * expressions of GLSL over a, b, p0, p1 and, in derivatives, y, the result: + - * / ?: comparisons && || !, decimal numbers
- * with a point, and the functions of shaders/include/pw_math.glsl. Everything is copied; the same texts again are the same
+ * with a point, and the functions of graph/ops/pw_helpers.def. Everything is copied; the same texts again are the same
  * operator. Integer operands are to be cast first; f16 is read as f32; the result is f32. */
 struct tuff_pointwise_params {
     size_t struct_size;

@@ -232,7 +232,7 @@ static void views(struct trial *t)
     exact(t, tuff_pad(g, tuff_slice(g, x, start, step, size), one, one, -7));
 }
 
-/* Beside each: what Vulkan's table says of it, or what its polynomial in pw_math.glsl rounds. */
+/* Beside each: what Vulkan's table says of it, or what its polynomial in pw_helpers.def rounds. */
 static void functions(struct trial *t)
 {
     struct tuff_graph *g = t->g;

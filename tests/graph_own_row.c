@@ -150,25 +150,27 @@ static void test_refused(struct own_test *t)
     tuff_graph_destroy(g);
 }
 
-/* The functions are those of pw_math.h, with their arguments. */
+/* The functions are those of pw_helpers.def, with their arguments. */
 static void test_functions(struct own_test *t)
 {
-    FILE *file = fopen(TUFF_SOURCE_DIR "/graph/pw_math.h", "r");
-    char line[300], name[40], rest[200], text[100];
-    unsigned count = 0;
-    if (!check(t, file != NULL, "graph/pw_math.h is not there")) return;
-    while (fgets(line, sizeof line, file)) {
-        if (sscanf(line, "static inline double %39[a-z0-9_](%199[^)]", name, rest) != 2) continue;
-        bool two = strchr(rest, ',') != NULL;
-        count++;
-        snprintf(text, sizeof text, two ? "%s(a, a)" : "%s(a)", name);
+    static const struct {
+        const char *name;
+        bool two;
+    } functions[] = {
+#define PW_HELPER1(name, glsl, c, error) {#name, false},
+#define PW_HELPER2(name, glsl, c, error) {#name, true},
+#include "graph/ops/pw_helpers.def"
+    };
+    char text[100];
+    for (size_t i = 0; i < TUFF_COUNT(functions); i++) {
+        const char *name = functions[i].name;
+        snprintf(text, sizeof text, functions[i].two ? "%s(a, a)" : "%s(a)", name);
         check(t, !declare(t, ROW(.y = text), false).message[0], "%s is refused", text);
-        snprintf(text, sizeof text, two ? "%s(a)" : "%s(a, a)", name);
+        snprintf(text, sizeof text, functions[i].two ? "%s(a)" : "%s(a, a)", name);
         check(t, declare(t, ROW(.y = text), false).message[0], "%s is taken", text);
         check(t, strstr(declare(t, ROW(.y = "none"), false).message, name), "%s is not told", name);
     }
-    check(t, count >= 16, "only %u functions", count);
-    fclose(file);
+    check(t, TUFF_COUNT(functions) >= 16, "only %u functions", (unsigned)TUFF_COUNT(functions));
 }
 
 static uint32_t count_ops(const struct tuff_graph *g, const struct tuff_op *op)

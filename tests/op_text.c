@@ -3,9 +3,10 @@
  *
  * Rounding is that of the Vulkan specification, "Precision and Operation of SPIR-V Instructions" (32-bit): + - * correctly
  * rounded in some direction (1 ulp), division 2.5 ulp, inversesqrt 2 ulp, sqrt as 1 / inversesqrt (4.5 ulp), exp and exp2
- * 3 + 2|x| ulp, log and log2 3 ulp, but 2^-21 absolute in [0.5, 2]. Functions written in shaders/include/pw_math.glsl
- * have the bound of their own steps, beside each below. Contraction to fused multiply-add only takes errors away. */
+ * 3 + 2|x| ulp, log and log2 3 ulp, but 2^-21 absolute in [0.5, 2]. Functions have the bound of their own steps, beside each
+ * in graph/ops/pw_helpers.def. Contraction to fused multiply-add only takes errors away. */
 #include "tests/op_text.h"
+#include "graph/pw_math.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -23,100 +24,43 @@ static double change(double (*f)(double), double x, double e)
     return e == 0 ? 0 : (up > down || isnan(up) ? up : down);
 }
 
-static double exp_ulp(double x) { return (3 + 2 * fabs(x)) * OP_ULP; }
+#define U OP_ULP
+static double exp_ulp(double x) { return (3 + 2 * fabs(x)) * U; }
 
-static number fn_exp(number a)
+static double log_error(double a, double e)
 {
-    return (number){exp(a.v), change(exp, a.v, a.e) + exp_ulp(fabs(a.v) + a.e) * exp(a.v + a.e)};
+    double y = log(a), near = a > 0.49 && a < 2.01 ? 4.76837158203125e-7 /* 2^-21 */ : 0;
+    return change(log, a, e) + 3 * U * fabs(y) + near;
 }
-
-static number fn_log(number a)
-{
-    double y = log(a.v), near = a.v > 0.49 && a.v < 2.01 ? 4.76837158203125e-7 /* 2^-21 */ : 0;
-    return (number){y, change(log, a.v, a.e) + 3 * OP_ULP * fabs(y) + near};
-}
-
-static number fn_sqrt(number a)
-{
-    double low = a.v > a.e ? sqrt(a.v - a.e) : 0, y = sqrt(a.v);
-    return (number){y, (a.e > 0 ? fmax(y - low, sqrt(a.v + a.e) - y) : 0) + 4.5 * OP_ULP * y};
-}
-
-/* Reduced argument to a rounding of pi/4, then a polynomial whose last sum rounds once: 3 roundings of numbers below 1, and
- * the polynomials' own 2^-24. Good for |a| < 2^15, as its comment says. */
-static number fn_sin(number a) { return (number){sin(a.v), fabs(a.v) < 32768 ? a.e + 4 * OP_ULP : INFINITY}; }
-static number fn_cos(number a) { return (number){cos(a.v), fabs(a.v) < 32768 ? a.e + 4 * OP_ULP : INFINITY}; }
 
 /* Series below 1/4: its value is near a, so that the last two roundings count, 4 ulp with the rest. Else exp(a) - 1. */
-static double expm1_error(double a)
+static double expm1_rounding(double a)
 {
-    return fabs(a) < 0.25 ? 4 * OP_ULP * fabs(expm1(a)) : exp_ulp(a) * exp(a) + OP_ULP * fabs(expm1(a));
+    return fabs(a) < 0.25 ? 4 * U * fabs(expm1(a)) : exp_ulp(a) * exp(a) + U * fabs(expm1(a));
 }
-static number fn_expm1(number a)
+static double expm1_error(double a, double e)
 {
-    double near = fmax(expm1_error(a.v), fmax(expm1_error(a.v + a.e), expm1_error(a.v - a.e)));
-    if (fabs(fabs(a.v) - 0.25) < 1e-5) near = fmax(near, expm1_error(a.v < 0 ? -0.2501 : 0.2501));
-    return (number){expm1(a.v), change(expm1, a.v, a.e) + near};
-}
-
-/* m = expm1(-2|a|), t = -m / (2 + m): dt/dm = 2 / (2 + m)^2, then a sum and a quotient */
-static number fn_tanh(number a)
-{
-    double m = expm1(-2 * fabs(a.v)), y = tanh(a.v);
-    number inner = fn_expm1((number){-2 * fabs(a.v), OP_ULP * fabs(a.v)});
-    return (number){y, change(tanh, a.v, a.e) + inner.e * 2 / ((2 + m) * (2 + m)) + 4.5 * OP_ULP * fabs(y)};
+    double near = fmax(expm1_rounding(a), fmax(expm1_rounding(a + e), expm1_rounding(a - e)));
+    if (fabs(fabs(a) - 0.25) < 1e-5) near = fmax(near, expm1_rounding(a < 0 ? -0.2501 : 0.2501));
+    return change(expm1, a, e) + near;
 }
 
-/* 1 - t exp(-x^2) p(t) from 1 on: erfc by the error of x^2, of exp, and a polynomial of 10 terms (12 ulp), and the last
- * subtraction; below 1 a series of 10 terms that begins with its largest, and what is cut off. */
-static number fn_erf(number a)
+/* Whole b that are exact stay what they are. */
+static double change_of_two(double (*f)(double, double), double a, double e, double b, double eb)
 {
-    double x = fabs(a.v), s = x * x, y = erf(a.v), e;
-    if (x < 0.99999)
-        e = 8 * OP_ULP * fabs(y) + 2e-8 * pow(x, 21);
-    else
-        e = erfc(x) * (12 + 3 + 4 * s) * OP_ULP + 1.5 * OP_ULP + 3e-9;
-    return (number){y, change(erf, a.v, a.e) + e};
+    double y = f(a, b), most = 0;
+    bool whole = eb == 0 && b == floor(b);
+    for (int i = 0; i < 9 && (e > 0 || eb > 0); i++) {
+        double d = fabs(f(a + (i % 3 - 1) * e, whole ? b : b + (i / 3 - 1) * eb) - y);
+        most = d > most || isnan(d) ? d : most;
+    }
+    return most;
 }
 
-static double sigmoid(double a) { return 1 / (1 + exp(-a)); }
-/* e = exp(-|a|), s = 1 / (1 + e), negative a: e s, which may be flushed */
-static number fn_sigmoid(number a)
+static double jump(double (*f)(double), double a, double e)
 {
-    double e = exp(-fabs(a.v)), relative = exp_ulp(a.v) * (e / (1 + e) + (a.v < 0)) + 5 * OP_ULP;
-    return (number){sigmoid(a.v), change(sigmoid, a.v, a.e) + relative * sigmoid(a.v) + OP_TINY};
-}
-
-static double softplus(double a) { return (a > 0 ? a : 0) + log1p(exp(-fabs(a))); }
-/* log1p(e) by a series in z = e / (2 + e) of 7 terms (8 ulp, cut off below 1.5e-8 of it), and a sum; z may be
- * flushed where e is not (seen on SwiftShader) */
-static number fn_softplus(number a)
-{
-    double e = exp(-fabs(a.v)), error = exp_ulp(a.v) * e + 9 * OP_ULP * log1p(e) + OP_ULP * softplus(a.v) + OP_TINY;
-    return (number){softplus(a.v), change(softplus, a.v, a.e) + error};
-}
-
-/* exp2(b log2 |a|) with the exponent e of a apart: b l (|l| <= 1/2, 8 ulp), b e, their sum, exp2 of at most 1/2 (4 ulp), ldexp
- * and the whole powers' products; ln 2 of an error in the exponent. */
-static number fn_pow(number a, number b)
-{
-    double y = pow(a.v, b.v), error = 0;
-    bool whole = b.e == 0 && b.v == floor(b.v);
-    if (b.e > 0 || a.e > 0)
-        for (int i = 0; i < 9; i++) {
-            double at = a.v + (i % 3 - 1) * a.e, other = whole ? b.v : b.v + (i / 3 - 1) * b.e;
-            double d = fabs(pow(at, other) - y);
-            error = d > error || isnan(d) ? d : error;
-        }
-    double exponent = a.v == 0 ? 0 : fabs(log2(fabs(a.v))) + 1;
-    double relative = (0.7 * (4 * fabs(b.v) + fabs(b.v) * exponent + 1) + 6) * OP_ULP;
-    return (number){y, error + relative * fabs(y)};
-}
-
-static number steps(number a, double (*f)(double))
-{
-    double y = f(a.v);
-    return (number){y, a.e == 0 || (f(a.v - a.e) == y && f(a.v + a.e) == y) ? 0 : INFINITY};
+    double y = f(a);
+    return e == 0 || (f(a - e) == y && f(a + e) == y) ? 0 : INFINITY;
 }
 
 static number product(number a, number b)
@@ -132,26 +76,29 @@ static number quotient(number a, number b)
     return (number){v, (a.e + fabs(v) * b.e) / least + 2.5 * OP_ULP * fabs(v) + (v != 0 ? OP_TINY : 0)};
 }
 
-static number fn_xlogx(number y, number a) { return y.v == 0 && y.e == 0 ? (number){0, 0} : product(y, fn_log(a)); }
-static number fn_floor(number a) { return steps(a, floor); }
-static number fn_round(number a) { return steps(a, nearbyint); }
-static number fn_square(number a) { return product(a, a); }
-static number fn_clamp01(number a)
-{
-    return (number){a.v < 0 ? 0 : (a.v > 1 ? 1 : a.v), a.v + a.e < 0 || a.v - a.e > 1 ? 0 : a.e};
-}
+#define PW_HELPER1(name, glsl, c, error)                                                                                    \
+    static number number_of_##name(number n)                                                                                \
+    {                                                                                                                       \
+        double a = n.v, e = n.e, y = name(a);                                                                               \
+        (void)a, (void)e;                                                                                                   \
+        return (number){y, error};                                                                                          \
+    }
+#define PW_HELPER2(name, glsl, c, error)                                                                                    \
+    static number number_of_##name(number n, number m)                                                                      \
+    {                                                                                                                       \
+        double a = n.v, e = n.e, b = m.v, eb = m.e, y = name(a, b);                                                         \
+        return (number){y, error};                                                                                          \
+    }
+#include "graph/ops/pw_helpers.def"
 
 static const struct {
     const char *name;
     number (*one)(number a);
     number (*two)(number a, number b);
 } functions[] = {
-    {"pw_exp", fn_exp, NULL},           {"pw_log", fn_log, NULL},         {"pw_sqrt", fn_sqrt, NULL},
-    {"pw_sin", fn_sin, NULL},           {"pw_cos", fn_cos, NULL},         {"pw_tanh", fn_tanh, NULL},
-    {"pw_erf", fn_erf, NULL},           {"pw_expm1", fn_expm1, NULL},     {"pw_floor", fn_floor, NULL},
-    {"pw_round", fn_round, NULL},       {"pw_square", fn_square, NULL},   {"pw_sigmoid", fn_sigmoid, NULL},
-    {"pw_softplus", fn_softplus, NULL}, {"pw_clamp01", fn_clamp01, NULL}, {"pw_pow", NULL, fn_pow},
-    {"pw_xlogx", NULL, fn_xlogx},
+#define PW_HELPER1(name, glsl, c, error) {#name, number_of_##name, NULL},
+#define PW_HELPER2(name, glsl, c, error) {#name, NULL, number_of_##name},
+#include "graph/ops/pw_helpers.def"
 };
 
 /* ---- reading ------------------------------------------------------------------------------------------------------------------ */

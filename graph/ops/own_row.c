@@ -26,13 +26,16 @@ struct reader {
 static const struct {
     const char *name;
     int arity;
-} functions[] = {{"pw_exp", 1},     {"pw_log", 1},      {"pw_sqrt", 1},    {"pw_sin", 1},
-                 {"pw_cos", 1},     {"pw_tanh", 1},     {"pw_erf", 1},     {"pw_expm1", 1},
-                 {"pw_pow", 2},     {"pw_floor", 1},    {"pw_round", 1},   {"pw_square", 1},
-                 {"pw_sigmoid", 1}, {"pw_softplus", 1}, {"pw_clamp01", 1}, {"pw_xlogx", 2}};
-#define FUNCTIONS                                                                                                           \
-    "functions are pw_exp, pw_log, pw_sqrt, pw_sin, pw_cos, pw_tanh, pw_erf, pw_expm1, pw_pow, pw_floor, pw_round, "        \
-    "pw_square, pw_sigmoid, pw_softplus, pw_clamp01, pw_xlogx"
+} functions[] = {
+#define PW_HELPER1(name, glsl, c, error) {#name, 1},
+#define PW_HELPER2(name, glsl, c, error) {#name, 2},
+#include "graph/ops/pw_helpers.def"
+};
+static const char no_such_name[] = "no such name: operands are a and b, numbers p0 and p1; functions are"
+#define PW_HELPER1(name, glsl, c, error) " " #name
+#define PW_HELPER2(name, glsl, c, error) " " #name
+#include "graph/ops/pw_helpers.def"
+    ;
 
 static enum kind fault(struct reader *r, const char *what)
 {
@@ -97,7 +100,7 @@ static enum kind read_name(struct reader *r)
     for (size_t i = 0; whole && i < TUFF_COUNT(functions); i++)
         if (!strcmp(name, functions[i].name)) return read_call(r, functions[i].arity);
     r->at = start;
-    return fault(r, "no such name: operands are a and b, numbers p0 and p1; " FUNCTIONS);
+    return fault(r, no_such_name);
 }
 
 static enum kind read_operand(struct reader *r)
