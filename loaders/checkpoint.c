@@ -86,16 +86,17 @@ static tuff_status check_crc(struct tuff_context *context, const struct tuff_sou
 }
 
 /* Takes *file over on success. */
-static tuff_status take(struct tuff_context *context, const struct tuff_source *source, void **file, const char *kind,
+static tuff_status take(struct tuff_context *context, const char *name, struct tuff_held *file, const char *kind,
                         struct tuff_tensors **tensors, struct tuff_error *error)
 {
+    const struct tuff_source source = {name, file->data, file->bytes};
     struct tuff_tensors *result = NULL;
     if (!kind) kind = "checkpoint";
-    TUFF_TRY(check_crc(context, source, error));
-    TUFF_TRY(tuff_safetensors_take(context, source->name, file, source->bytes, &result, error));
+    TUFF_TRY(check_crc(context, &source, error));
+    TUFF_TRY(tuff_safetensors_take(context, name, file, &result, error));
     const char *found = tuff_tensors_text(result, KIND_KEY);
     if (!found || strcmp(found, kind) != 0) {
-        tuff_status status = tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: a %.40s, not a %.40s", source->name,
+        tuff_status status = tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: a %.40s, not a %.40s", name,
                                        found ? found : "file of unknown kind", kind);
         tuff_tensors_destroy(result);
         return status;
@@ -108,11 +109,10 @@ tuff_status tuff_checkpoint_read(struct tuff_context *context, const char *path,
                                  struct tuff_tensors **tensors, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && path && tensors);
-    void *file = NULL;
-    size_t bytes = 0;
-    TUFF_TRY(tuff_os_read_file(context, path, 0, &file, &bytes, error));
-    tuff_status status = take(context, &(struct tuff_source){path, file, bytes}, &file, kind, tensors, error);
-    tuff_free(context, file);
+    struct tuff_held file;
+    TUFF_TRY(tuff_held_open(context, path, 0, &file, error));
+    tuff_status status = take(context, path, &file, kind, tensors, error);
+    tuff_held_release(context, &file);
     return status;
 }
 
@@ -121,10 +121,9 @@ tuff_status tuff_checkpoint_decode(struct tuff_context *context, struct tuff_spa
 {
     TUFF_REQUIRE(context, error, context && tensors);
     TUFF_REQUIRE(context, error, span.data || span.bytes == 0);
-    void *file = tuff_alloc(context, span.bytes);
-    if (!file) return tuff_fail_memory(context, error);
-    if (span.bytes) memcpy(file, span.data, span.bytes);
-    tuff_status status = take(context, &(struct tuff_source){"memory", file, span.bytes}, &file, kind, tensors, error);
-    tuff_free(context, file);
+    struct tuff_held file;
+    TUFF_TRY(tuff_held_copy(context, span, &file, error));
+    tuff_status status = take(context, "memory", &file, kind, tensors, error);
+    tuff_held_release(context, &file);
     return status;
 }

@@ -175,7 +175,8 @@ struct tuff_pair {
     const char *key, *value; /* UTF-8 */
 };
 
-/* Arrays and texts of a file in memory. Immutable after create. */
+/* Arrays and texts of a file, which is mapped where it was opened by its path: its pages are read when they are touched, and it must
+ * not be written over meanwhile (what Tuff writes replaces a file whole). Immutable after create. */
 struct tuff_tensors;
 
 /* Opens a safetensors file.

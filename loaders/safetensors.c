@@ -10,7 +10,7 @@
 struct tuff_tensors {
     struct tuff_context *context; /* [borrowed] */
     struct tuff_arena arena;      /* names, texts and the tables below */
-    uint8_t *file;                /* [owned] */
+    struct tuff_held file;        /* [owned] */
     struct tuff_array *arrays;    /* [arena] in the order of the header */
     size_t array_count;
     const struct tuff_array **by_name; /* [arena] sorted */
@@ -291,7 +291,7 @@ static tuff_status parse(struct job *job, const uint8_t *file, size_t bytes)
     return status;
 }
 
-tuff_status tuff_safetensors_take(struct tuff_context *context, const char *name, void **file, size_t bytes,
+tuff_status tuff_safetensors_take(struct tuff_context *context, const char *name, struct tuff_held *file,
                                   struct tuff_tensors **tensors, struct tuff_error *error)
 {
     struct tuff_tensors *t = tuff_alloc(context, sizeof *t);
@@ -299,38 +299,69 @@ tuff_status tuff_safetensors_take(struct tuff_context *context, const char *name
     t->context = context;
     tuff_arena_init(&t->arena, context);
     struct job job = {.context = context, .error = error, .name = name, .tensors = t};
-    tuff_status status = parse(&job, *file, bytes);
+    tuff_status status = parse(&job, file->data, file->bytes);
     if (status != TUFF_OK) {
         tuff_tensors_destroy(t);
         return status;
     }
     t->file = *file;
-    *file = NULL;
+    *file = (struct tuff_held){0};
     *tensors = t;
     return TUFF_OK;
 }
 
 #else
 
-tuff_status tuff_safetensors_take(struct tuff_context *context, const char *name, void **file, size_t bytes,
+tuff_status tuff_safetensors_take(struct tuff_context *context, const char *name, struct tuff_held *file,
                                   struct tuff_tensors **tensors, struct tuff_error *error)
 {
-    (void)file, (void)bytes, (void)tensors;
+    (void)file, (void)tensors;
     return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED,
                      "%s: safetensors, but this Tuff is built without cJSON (option TUFF_JSON)", name);
 }
 
 #endif
 
+tuff_status tuff_held_open(struct tuff_context *context, const char *path, size_t limit, struct tuff_held *held,
+                           struct tuff_error *error)
+{
+    struct tuff_held opened = {.memory = NULL};
+    const void *data;
+    TUFF_TRY(tuff_os_map_file(context, path, &opened.map, &data, &opened.bytes, error));
+    opened.data = data;
+    if (!limit || opened.bytes <= limit) {
+        *held = opened;
+        return TUFF_OK;
+    }
+    tuff_os_unmap(opened.map);
+    return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s has %zu bytes, more than %zu", path, opened.bytes, limit);
+}
+
+tuff_status tuff_held_copy(struct tuff_context *context, struct tuff_span span, struct tuff_held *held,
+                           struct tuff_error *error)
+{
+    void *memory = tuff_alloc(context, span.bytes);
+    if (!memory) return tuff_fail_memory(context, error);
+    if (span.bytes) memcpy(memory, span.data, span.bytes);
+    *held = (struct tuff_held){.data = memory, .bytes = span.bytes, .memory = memory};
+    return TUFF_OK;
+}
+
+void tuff_held_release(struct tuff_context *context, struct tuff_held *held)
+{
+    tuff_os_unmap(held->map);
+    tuff_free(context, held->memory);
+    *held = (struct tuff_held){0};
+}
+
 tuff_status tuff_safetensors_open(struct tuff_context *context, const char *path, size_t limit,
                                   struct tuff_tensors **tensors, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && path && tensors);
-    void *file = NULL;
-    size_t bytes = 0;
-    TUFF_TRY(tuff_os_read_file(context, path, limit, &file, &bytes, error));
-    tuff_status status = tuff_safetensors_take(context, path, &file, bytes, tensors, error);
-    tuff_free(context, file);
+    struct tuff_held file;
+    TUFF_TRY(tuff_held_open(context, path, limit, &file, error));
+    tuff_status status = tuff_safetensors_take(context, path, &file, tensors, error);
+    tuff_held_release(context, &file);
     return status;
 }
 
@@ -339,11 +370,10 @@ tuff_status tuff_safetensors_decode(struct tuff_context *context, struct tuff_sp
 {
     TUFF_REQUIRE(context, error, context && tensors);
     TUFF_REQUIRE(context, error, span.data || span.bytes == 0);
-    void *file = tuff_alloc(context, span.bytes);
-    if (!file) return tuff_fail_memory(context, error);
-    if (span.bytes) memcpy(file, span.data, span.bytes);
-    tuff_status status = tuff_safetensors_take(context, "memory", &file, span.bytes, tensors, error);
-    tuff_free(context, file);
+    struct tuff_held file;
+    TUFF_TRY(tuff_held_copy(context, span, &file, error));
+    tuff_status status = tuff_safetensors_take(context, "memory", &file, tensors, error);
+    tuff_held_release(context, &file);
     return status;
 }
 
@@ -351,7 +381,7 @@ void tuff_tensors_destroy(struct tuff_tensors *tensors)
 {
     if (!tensors) return;
     tuff_arena_finish(&tensors->arena);
-    tuff_free(tensors->context, tensors->file);
+    tuff_held_release(tensors->context, &tensors->file);
     tuff_free(tensors->context, tensors);
 }
 

@@ -8,8 +8,22 @@
 
 #define TUFF_SAFETENSORS_LENGTH 8 /* bytes of the header's length, before the header */
 
-/* Parses a file in memory and takes it over: *file is set to NULL on success. */
-tuff_status tuff_safetensors_take(struct tuff_context *context, const char *name, void **file, size_t bytes,
+/* A file's bytes and what holds them. */
+struct tuff_held {
+    const uint8_t *data;
+    size_t bytes;
+    void *memory;            /* [owned] of the context's allocator, or NULL */
+    struct tuff_os_map *map; /* [owned] or NULL */
+};
+/* Maps the file; more than limit bytes (0: no limit) give FORMAT. */
+tuff_status tuff_held_open(struct tuff_context *context, const char *path, size_t limit, struct tuff_held *held,
+                           struct tuff_error *error);
+tuff_status tuff_held_copy(struct tuff_context *context, struct tuff_span span, struct tuff_held *held,
+                           struct tuff_error *error);
+void tuff_held_release(struct tuff_context *context, struct tuff_held *held);
+
+/* Parses a file and takes it over: *file is empty after a success. */
+tuff_status tuff_safetensors_take(struct tuff_context *context, const char *name, struct tuff_held *file,
                                   struct tuff_tensors **tensors, struct tuff_error *error);
 
 /* A file as parts to write: the first one is the length and the header, the others are borrowed data. */

@@ -295,6 +295,63 @@ static void test_every_bit(struct loaders_test *test, const char *path)
     free(longer);
 }
 
+/* Memory of the context's allocator, counted: the size stands before each allocation. */
+struct counter {
+    size_t now, peak;
+};
+static void *count_reallocate(void *user, void *old, size_t bytes)
+{
+    struct counter *c = user;
+    size_t *head = old ? (size_t *)old - 2 : NULL, before = head ? head[0] : 0;
+    head = realloc(head, 2 * sizeof *head + bytes);
+    if (!head) return NULL;
+    head[0] = bytes;
+    c->now += bytes - before;
+    if (c->now > c->peak) c->peak = c->now;
+    return head + 2;
+}
+static void *count_allocate(void *user, size_t bytes) { return count_reallocate(user, NULL, bytes); }
+static void count_release(void *user, void *memory)
+{
+    if (!memory) return;
+    ((struct counter *)user)->now -= ((size_t *)memory)[-2];
+    free((size_t *)memory - 2);
+}
+
+/* Weights of a file are mapped, not read: 16 MiB of them cost next to nothing. */
+static void test_mapped(struct loaders_test *test)
+{
+    enum { COUNT = 4 << 20 };
+    const char *path = scratch_path(test, "mapped.model");
+    struct counter counter = {0};
+    struct tuff_options options = {.struct_size = sizeof options,
+                                   .allocator = {&counter, count_allocate, count_reallocate, count_release}};
+    struct tuff_context *context = NULL;
+    struct tuff_tensors *tensors = NULL;
+    struct tuff_error error = {0};
+    float *weights = calloc(COUNT, sizeof *weights);
+    if (!weights || tuff_context_create(&options, &context, &error) != TUFF_OK) exit(1);
+    weights[COUNT - 1] = 7;
+    struct tuff_array array = {.name = "w",
+                               .element = TUFF_ELEMENT_F32,
+                               .rank = 1,
+                               .dim = {COUNT},
+                               .data = weights,
+                               .bytes = COUNT * sizeof *weights};
+    struct tuff_tensors_params params = {.struct_size = sizeof params, .arrays = &array, .array_count = 1, .kind = "model"};
+    expect_status(test, "write", TUFF_OK, tuff_checkpoint_write(test->context, path, &params, &error), &error, NULL);
+    expect_status(test, "read", TUFF_OK, tuff_checkpoint_read(context, path, "model", &tensors, &error), &error, NULL);
+    if (tensors) {
+        struct tuff_array found = tuff_tensors_get(tensors, 0);
+        expect(test, ((const float *)found.data)[COUNT - 1] == 7, "mapped", "7", "another number");
+    }
+    expect(test, counter.peak < 1 << 20, "mapped", "less than 1 MiB of host memory", "%zu bytes", counter.peak);
+    tuff_tensors_destroy(tensors);
+    tuff_context_destroy(context);
+    expect(test, counter.now == 0, "mapped", "no leak", "%zu bytes", counter.now);
+    free(weights);
+}
+
 static void test_checkpoint(struct loaders_test *test)
 {
     const char *path = scratch_path(test, "a.model");
@@ -351,6 +408,7 @@ int main(void)
     test_write(&test);
     test_usage(&test);
     test_checkpoint(&test);
+    test_mapped(&test);
     expect_survives_memory(&test, "safetensors, allocation fails", there_and_back, NULL);
     expect_survives_memory(&test, "checkpoint, allocation fails", checkpoint_there_and_back, NULL);
     return loaders_end(&test);
