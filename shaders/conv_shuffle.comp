@@ -147,6 +147,30 @@ void read_window(uint at, out float f[FETCHED])
     }
 }
 
+const uint DOWN = CONV_GRAD != 0 ? SH : 1, ACROSS = CONV_GRAD != 0 ? SW : 1; /* rows and pixels of the result at a position */
+
+/* Row y of the results at the quad's positions, from element `to` on: of[b][c] belongs to class b of position c. */
+void store_row(Quad quad, uint to, uint y, vec4 of[ACROSS])
+{
+    if (C_VEC) {
+        if (quad.count > 0) {
+            [[unroll]] for (uint b = 0; b < ACROSS; b++) {
+                vec4 v;
+                [[unroll]] for (uint c = 0; c < 4; c++) v[c] = of[(b * 4 + c) % ACROSS][(b * 4 + c) / ACROSS];
+                out0v(to + b * 4, v);
+            }
+        }
+    } else if (quad.count == 4 && (quad.column + 4) * ACROSS <= rw && quad.row * DOWN + y < rh) {
+        /* all at once: a condition around each store costs more than the stores */
+        [[unroll]] for (uint e = 0; e < 4 * ACROSS; e++) out0(to + e, of[e % ACROSS][e / ACROSS]);
+    } else {
+        [[unroll]] for (uint e = 0; e < 4 * ACROSS; e++) {
+            bool ok = e / ACROSS < quad.count && quad.column * ACROSS + e < rw && quad.row * DOWN + y < rh;
+            if (ok) out0(to + e, of[e % ACROSS][e / ACROSS]);
+        }
+    }
+}
+
 void main()
 {
     uint group = tuff_group(), lane = gl_SubgroupInvocationID;
@@ -213,33 +237,20 @@ void main()
             }
         }
     }
-    const uint down = CONV_GRAD != 0 ? SH : 1, across = CONV_GRAD != 0 ? SW : 1;
-    [[unroll]] for (uint r = 0; r < MG * LANES; r++)
-        if (m0 + r < m_count) {
-            [[unroll]] for (uint h = 0; h < NG; h++)
-                [[unroll]] for (uint y = 0; y < down; y++) {
-                    uint to = quad[h].result + (m0 + r) * (rh * rw) + y * rw, i = (y * across * MG * LANES + r) * NG + h;
-                    if (C_VEC) {
-                        if (quad[h].count > 0) {
-                            [[unroll]] for (uint b = 0; b < across; b++) {
-                                vec4 v;
-                                [[unroll]] for (uint c = 0; c < 4; c++) {
-                                    uint e = b * 4 + c;
-                                    v[c] = acc[i + e % across * (MG * LANES * NG)][e / across];
-                                }
-                                out0v(to + b * 4, v);
-                            }
-                        }
-                    } else if (quad[h].count == 4 && (quad[h].column + 4) * across <= rw && quad[h].row * down + y < rh) {
-                        /* all at once: a condition around each store costs more than the stores */
-                        [[unroll]] for (uint e = 0; e < 4 * across; e++)
-                            out0(to + e, acc[i + e % across * (MG * LANES * NG)][e / across]);
-                    } else {
-                        [[unroll]] for (uint e = 0; e < 4 * across; e++) {
-                            bool ok = e / across < quad[h].count && quad[h].column * across + e < rw && quad[h].row * down + y < rh;
-                            if (ok) out0(to + e, acc[i + e % across * (MG * LANES * NG)][e / across]);
-                        }
+    const uint CLASS = MG * LANES * NG; /* results of a class */
+    const uint STEP = C_VEC ? MG * LANES : LANES; /* what is stored element by element is much text: a loop around a part of it */
+    for (uint r0 = 0; r0 < MG * LANES; r0 += STEP) {
+        [[unroll]] for (uint r = 0; r < STEP; r++)
+            if (m0 + r0 + r < m_count) {
+                [[unroll]] for (uint h = 0; h < NG; h++)
+                    [[unroll]] for (uint y = 0; y < DOWN; y++) {
+                        vec4 of[ACROSS];
+                        [[unroll]] for (uint b = 0; b < ACROSS; b++) of[b] = acc[(y * ACROSS + b) * CLASS + r * NG + h];
+                        store_row(quad[h], quad[h].result + (m0 + r0 + r) * (rh * rw) + y * rw, y, of);
                     }
-                }
-        }
+            }
+        if (C_VEC) break;
+        [[unroll]] for (uint c = 0; c < CLASSES; c++)
+            [[unroll]] for (uint i = 0; i < CLASS - LANES * NG; i++) acc[c * CLASS + i] = acc[c * CLASS + i + LANES * NG];
+    }
 }
