@@ -1,7 +1,7 @@
 /* fuse.c - decides which values get memory (roots), and joins each root to the group that computes what it reads in place.
  *
- * Views, constants and cheap chains are computed again by each reader; what is dear or read by a plain kernel port becomes a
- * root. A root joins the group of a value that it reads at its own element only: then it is an epilogue of that kernel, or
+ * Views, constants and cheap chains are computed again by each reader; what is dear, loads more for its readers than it would
+ * once written, or is read by a plain kernel port becomes a root. A root joins the group of a value that it reads at its own element only: then it is an epilogue of that kernel, or
  * one more result of that pointwise launch. With the pass off every operator but constants is a root and a group of its own;
  * so it is without a compiler, where strided views of memory are left to their readers too (plain.c).
  * requires: simplify. keeps: values. */
@@ -133,7 +133,15 @@ static void root_below_views(struct tuff_work *w, tuff_val v)
 
 struct chains { /* [arena] per value: cost of computing it where it is read, loads of that, values one inside the other */
     uint32_t *cost, *reads, *depth;
+    uint64_t *bytes; /* of those loads */
 };
+
+/* Bytes of `from`, of which a reader of `to` needs an element for each of its own at most. */
+static uint64_t loaded(const struct tuff_type *from, const struct tuff_type *to)
+{
+    uint64_t all = tuff_type_bytes(from), most = tuff_shape_count(&to->shape) * tuff_dtype_bytes(from->dtype);
+    return all < most ? all : most;
+}
 
 /* Fills v's figures; returns the input that is computed on the way and loads most, or 0. */
 static tuff_val measure_chain(const struct tuff_work *w, tuff_val v, const struct chains *c)
@@ -143,6 +151,7 @@ static tuff_val measure_chain(const struct tuff_work *w, tuff_val v, const struc
     c->cost[v] = value->op->cost;
     c->reads[v] = 0;
     c->depth[v] = 1;
+    c->bytes[v] = 0;
     for (uint32_t i = 0; i < value->in_count; i++) {
         tuff_val in = value->in[i];
         if (!in) continue;
@@ -151,6 +160,7 @@ static tuff_val measure_chain(const struct tuff_work *w, tuff_val v, const struc
         if (stop || val(w, in)->op->class == TUFF_CLASS_INLINE) {
             c->cost[v] += stop ? 0 : c->cost[in];
             c->reads[v] += stop ? tuff_windows(w, &val(w, in)->type) : c->reads[in];
+            c->bytes[v] += stop ? loaded(&val(w, in)->type, &value->type) : c->bytes[in];
         }
         if (!stop && (!most || c->reads[in] > c->reads[most])) most = in;
     }
@@ -185,6 +195,13 @@ static void root_inputs(struct tuff_work *w, tuff_val v, const struct chains *c,
     }
 }
 
+/* Three readers load no less than if v were written once and read by each. */
+static bool pays_once(const struct tuff_work *w, tuff_val v, uint32_t uses, const struct chains *c)
+{
+    uint64_t bytes = tuff_type_bytes(&val(w, v)->type);
+    return uses >= 3 && c->reads[v] > 1 && uses * c->bytes[v] >= c->bytes[v] + (uses + 1) * bytes;
+}
+
 /* May v stay without memory where every operator is a launch of its own? */
 static bool left_to_readers(const struct tuff_work *w, tuff_val v)
 {
@@ -199,8 +216,9 @@ static tuff_status root_dear_chains(struct tuff_work *w)
     uint32_t *uses = tuff_arena_alloc(w->arena, w->g->count * sizeof *uses);
     struct chains c = {tuff_arena_alloc(w->arena, w->g->count * sizeof *c.cost),
                        tuff_arena_alloc(w->arena, w->g->count * sizeof *c.reads),
-                       tuff_arena_alloc(w->arena, w->g->count * sizeof *c.depth)};
-    if (!uses || !c.cost || !c.reads || !c.depth) return tuff_fail_memory(w->context, w->error);
+                       tuff_arena_alloc(w->arena, w->g->count * sizeof *c.depth),
+                       tuff_arena_alloc(w->arena, w->g->count * sizeof *c.bytes)};
+    if (!uses || !c.cost || !c.reads || !c.depth || !c.bytes) return tuff_fail_memory(w->context, w->error);
     for (tuff_val v = 1; v < w->g->count; v++)
         for (uint32_t i = 0; i < val(w, v)->in_count; i++) uses[val(w, v)->in[i]]++;
     uint32_t limit = tuff_binding_limit(w);
@@ -216,6 +234,7 @@ static tuff_status root_dear_chains(struct tuff_work *w)
         if (value->op->map)
             grows = tuff_shape_count(&value->type.shape) / tuff_shape_count(&val(w, value->in[0])->type.shape);
         if (grows >= 64 && c.cost[v] >= 3) root_below_views(w, v);
+        dear = dear || pays_once(w, v, uses[v], &c);
         if (uses[v] > 1 && dear && !in_memory(w, v)) root_below_views(w, v);
     }
     return TUFF_OK;

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { POINTWISE_WORKGROUP = 64, SOFTWARE_WORKGROUP = 256, SOFTWARE_GROUPS = 64 };
+enum { POINTWISE_WORKGROUP = 64, SOFTWARE_WORKGROUP = 256, SOFTWARE_GROUPS = 32 };
 
 struct lowering {
     struct tuff_work *w;
