@@ -184,8 +184,8 @@ uint64_t tuff_launch_bytes(const struct tuff_plan *plan, const struct tuff_plan_
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < launch->binding_count; i++) {
         const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
-        if (binding->access & TUFF_READ) bytes += tuff_binding_reads(binding);
-        if (binding->access & TUFF_WRITE) bytes += binding->bytes;
+        if (binding->access & TUFF_READ) bytes += tuff_binding_touches(binding);
+        if (binding->access & TUFF_WRITE) bytes += tuff_binding_touches(binding);
     }
     return bytes;
 }

@@ -21,7 +21,7 @@ enum tuff_memory {
 };
 const char *tuff_memory_name(enum tuff_memory memory);
 
-#define TUFF_PLAN_ALIGNMENT 256 /* bytes: largest minStorageBufferOffsetAlignment known (SwiftShader) */
+#define TUFF_PLAN_ALIGNMENT 256      /* bytes: largest minStorageBufferOffsetAlignment known (SwiftShader) */
 #define TUFF_PLAN_FIRST_PORT_SPEC 16 /* ids from here on are constants of a kernel's ports where it stands alone */
 /* Numbers are the launch's uniform block, "uvec4 [..]" of this binding, which is none of the launch's bindings: sizes, strides and
  * divisors that hook texts work with. */
@@ -86,7 +86,7 @@ struct tuff_plan_binding { /* binding number = position in the launch */
     uint64_t offset; /* bytes within the slot, multiple of TUFF_PLAN_ALIGNMENT unless the slot is smaller */
     uint64_t bytes;  /* multiple of 4 */
     uint64_t
-        few; /* bytes of these that the launch can read at most, where that is less (rows that a gather chooses); 0: all */
+        few; /* bytes of these that the launch can touch at most, where that is less (rows that a gather chooses); 0: all */
     uint32_t texels; /* enum tuff_texels; other than NONE: READ alone, bytes a multiple of TUFF_TEXEL_BYTES */
 };
 
@@ -147,8 +147,8 @@ static inline enum tuff_memory tuff_slot_kind(const struct tuff_plan *plan, cons
 /* Of all memories of the kind together. */
 uint64_t tuff_plan_kind_bytes(const struct tuff_plan *plan, enum tuff_memory kind);
 
-/* What the launch can read at most of a binding that it reads. */
-static inline uint64_t tuff_binding_reads(const struct tuff_plan_binding *binding)
+/* What the launch can touch at most of a binding. */
+static inline uint64_t tuff_binding_touches(const struct tuff_plan_binding *binding)
 {
     return binding->few ? binding->few : binding->bytes;
 }

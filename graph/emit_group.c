@@ -484,7 +484,7 @@ tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_place 
         for (uint32_t p = 0; p < value->in_count; p++) {
             if (p == 0 && value->op->reduces)
                 emit_reduce_port(&e, group->kernel);
-            else if (value->in[p])
+            else if (value->in[p] && !(value->op->traits & TUFF_UPDATES && p + 1 == value->in_count))
                 emit_port(&e, value->in[p], p);
         }
     }

@@ -59,7 +59,7 @@ static struct span span_of(const struct tuff_plan *plan, const struct tuff_plan_
                          .write = access == TUFF_WRITE,
                          .begin = slot->offset + binding->offset,
                          .end = slot->offset + binding->offset + binding->bytes,
-                         .touched = access == TUFF_READ ? tuff_binding_reads(binding) : binding->bytes};
+                         .touched = tuff_binding_touches(binding)};
 }
 
 /* What one launch reads or writes: windows and slices of one value may lie over each other. */

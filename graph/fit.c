@@ -86,7 +86,7 @@ static tuff_status list_outputs(struct tuff_model *m, tuff_val first, struct tuf
     m->train_outputs = tuff_arena_alloc(&g->arena, (g->count - first + 1) * sizeof *m->train_outputs);
     if (!m->train_outputs) return tuff_fail_memory(m->context, error);
     for (tuff_val v = first; v < g->count; v++)
-        if (g->values[v].op->class == TUFF_CLASS_ASSIGN) m->train_outputs[m->train_output_count++] = v;
+        if (tuff_op_writes_leaf(g->values[v].op)) m->train_outputs[m->train_output_count++] = v;
     return TUFF_OK;
 }
 

@@ -96,7 +96,7 @@ static tuff_status claim_results(struct tuff_work *w, bool *claimed)
         w->g->values[v].in = in;
     }
     for (uint32_t i = 0; i < w->params->output_count; i++)
-        if (val(w, w->outputs[i])->op->class != TUFF_CLASS_ASSIGN) w->outputs[i] = claim(w, w->outputs[i], claimed, false);
+        if (!tuff_op_writes_leaf(val(w, w->outputs[i])->op)) w->outputs[i] = claim(w, w->outputs[i], claimed, false);
     for (uint32_t i = 0; i < w->params->output_count; i++) {
         tuff_val v = w->outputs[i];
         if (val(w, v)->op->class != TUFF_CLASS_ASSIGN) continue;
@@ -366,6 +366,7 @@ static const char *refusal(const struct tuff_work *w, const struct tuff_work_gro
     const struct tuff_type *type = &val(w, v)->type;
     if (tuff_shape_count(&type->shape) != tuff_shape_count(&val(w, first)->type.shape))
         return "it has another number of elements than what it reads";
+    if (group->kernel && val(w, group->kernel)->op->traits & TUFF_UPDATES) return "that launch goes over some rows alone";
     if (group->kernel && type->dtype != TUFF_F32 && type->dtype != TUFF_I32) return "kernels store results of 32 bits alone";
     uint32_t more = 0;
     for (uint32_t i = 0; i < needs->read_count; i++) {

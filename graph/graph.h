@@ -91,6 +91,12 @@ TUFF_API tuff_val tuff_state(struct tuff_graph *g, const char *name, enum tuff_d
 /* At the end of a run the state takes the value of `value` (same type); all readers in that run see what it was before. Returns
  * the assignment, which is listed among the outputs of the plans that should do it and is no operand of anything. */
 TUFF_API tuff_val tuff_assign(struct tuff_graph *g, tuff_val state, tuff_val value);
+/* The state after rows [n, ..] were written over its rows place .. place + n - 1, in place and within the run: what reads the result
+ * reads the new rows, what reads the state itself reads it as it was before, and is done before. place: an i32 of one element in
+ * device memory, clamped to 0 .. rows of the state - n. The result may be updated again. f32 or i32. To be done it is read by
+ * something, or listed among the outputs like an assignment. A graph whose results would need both contents at once
+ * is refused when it is compiled, as is one that assigns the state as well. */
+TUFF_API tuff_val tuff_assign_rows(struct tuff_graph *g, tuff_val state, tuff_val rows, tuff_val place);
 /* Gives a value a name, for labels, printing and outputs. Returns the value. */
 TUFF_API tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name);
 

@@ -173,7 +173,7 @@ static tuff_status add_part(struct lowering *l, const struct tuff_emitted *emitt
     for (uint32_t i = 0; i < emitted->binding_count; i++) {
         const struct tuff_emit_binding *b = &emitted->bindings[i];
         uint64_t size = tuff_dtype_bytes(b->dtype), skip = b->chunked ? first * size : 0, left = b->bytes - skip;
-        uint64_t touched = b->access & TUFF_READ ? tuff_align(l->touch.bytes[b->root], 4) : 0;
+        uint64_t touched = b->access & TUFF_READ ? tuff_align(l->touch.bytes[b->root], 4) : call->writes;
         uint64_t window = b->chunked ? emitted->chunk * size + b->head : b->windows == 1 ? left : emitted->window_bytes;
         if (l->slot_of[b->root] == UINT32_MAX) TUFF_TRY(make_slot(l, b->root));
         for (uint32_t k = 0; k < b->windows; k++, skip += window, left -= window) {
@@ -290,7 +290,7 @@ tuff_status tuff_pass_lower(struct tuff_work *w, struct tuff_compiled *out)
     for (tuff_val v = 1; v < w->g->count; v++) /* inputs that nobody reads keep a place to be written to */
         if (val(w, v)->op->kind == TUFF_KIND_INPUT && l.slot_of[v] == UINT32_MAX) TUFF_TRY(make_slot(&l, v));
     for (uint32_t i = 0; i < w->params->output_count; i++)
-        out->output_slots[i] = val(w, w->outputs[i])->op->class == TUFF_CLASS_ASSIGN ? UINT32_MAX : l.slot_of[w->outputs[i]];
+        out->output_slots[i] = tuff_op_writes_leaf(val(w, w->outputs[i])->op) ? UINT32_MAX : l.slot_of[w->outputs[i]];
     tuff_plan_place_barriers(&out->plan);
     for (uint32_t i = 1; i < out->plan.launch_count && (w->params->debug & TUFF_DEBUG_SERIAL); i++)
         out->plan.launches[i].barrier = true;

@@ -109,6 +109,8 @@ enum tuff_op_trait {
     TUFF_TAKES_PLACES = 64, /* operand 1 holds indices, that count from the end when negative and are clamped */
     TUFF_PICKS = 128,       /* an element is chosen by comparing those of operand 0: no gradient where two are equal */
     TUFF_ROUNDS = 256,      /* a staircase whose gradient passes straight through */
+    TUFF_UPDATES =
+        1024, /* KERNEL: writes a part of its last operand, a state or an update of one, in place; reads none of it */
     TUFF_STAYS_APART = 512, /* never joined with its equal; what reads it is not computed before its place in the graph */
 };
 
@@ -150,6 +152,7 @@ struct tuff_kernel_call {
     uint32_t push_count;
     uint32_t groups[3];
     uint64_t flops;
+    uint64_t writes;  /* bytes of the result that are written, where that is a part of it; 0: all */
     const char *note; /* static text: why a better kernel of the library cannot be taken here; NULL: it is */
 };
 struct tuff_lower {
@@ -251,6 +254,11 @@ struct tuff_op {
     bool reduces;
 };
 
+/* Listed among the outputs of a run to be done; no output of its own. */
+static inline bool tuff_op_writes_leaf(const struct tuff_op *op)
+{
+    return op->class == TUFF_CLASS_ASSIGN || op->traits & TUFF_UPDATES;
+}
 /* All of operand 0 in its order: a reader of one may read the other. */
 static inline bool tuff_op_is_same(const struct tuff_op *op)
 {

@@ -63,6 +63,38 @@ static tuff_status place_assignment(struct tuff_work *w, tuff_val assign)
     return set_after(w, self, list, count);
 }
 
+static tuff_status refuse(struct tuff_work *w, tuff_val update, const char *why)
+{
+    tuff_val leaf = tuff_written_leaf(w->g, update);
+    return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "rows of '%s' are assigned in place, but %s",
+                     val(w, leaf)->name, why);
+}
+
+/* What reads the content that is overwritten comes before. */
+static tuff_status place_update(struct tuff_work *w, tuff_val update)
+{
+    const struct tuff_value *value = val(w, update);
+    tuff_val before = value->in[value->in_count - 1], leaf = tuff_written_leaf(w->g, update);
+    uint32_t self = w->group_of[update], count;
+    uint32_t *list = tuff_arena_alloc(w->arena, (w->group_count + 1) * sizeof *list);
+    bool in_place;
+    if (!list) return tuff_fail_memory(w->context, w->error);
+    TUFF_TRY(readers(w, before, self, list, &count, &in_place));
+    for (uint32_t i = 0; i + 1 < value->in_count; i++)
+        if (tuff_leaves_overlap(w->g, tuff_memory_of(w, value->in[i]), before)) return refuse(w, update, "they are its own");
+    for (uint32_t i = 0; i < count; i++) {
+        tuff_val kernel = w->groups[list[i]].kernel;
+        if (kernel && val(w, kernel)->op->traits & TUFF_UPDATES && val(w, kernel)->in[value->in_count - 1] == before)
+            return refuse(w, update, "so are others, beside them and not after them");
+        if (tuff_group_depends(w, list[i], self)) return refuse(w, update, "a result needs what they replace as well");
+    }
+    for (uint32_t i = 0; i < w->params->output_count; i++)
+        if (val(w, w->outputs[i])->op->class == TUFF_CLASS_ASSIGN &&
+            tuff_leaves_overlap(w->g, val(w, w->outputs[i])->in[0], leaf))
+            return refuse(w, update, "it is assigned as well");
+    return set_after(w, self, list, count);
+}
+
 static bool not_placed(const struct tuff_work *w, uint32_t group, void *user)
 {
     (void)user;
@@ -83,6 +115,8 @@ tuff_status tuff_pass_order(struct tuff_work *w)
 {
     for (uint32_t i = 0; i < w->params->output_count; i++)
         if (val(w, w->outputs[i])->op->class == TUFF_CLASS_ASSIGN) TUFF_TRY(place_assignment(w, w->outputs[i]));
+    for (tuff_val v = 1; v < w->g->count; v++)
+        if (val(w, v)->op->traits & TUFF_UPDATES) TUFF_TRY(place_update(w, v));
     w->sequence = tuff_arena_alloc(w->arena, (w->group_count + 1) * sizeof *w->sequence);
     if (!w->sequence) return tuff_fail_memory(w->context, w->error);
     for (uint32_t placed = 0; placed < w->group_count; placed++) {

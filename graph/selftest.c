@@ -206,6 +206,9 @@ static void indexing(struct trial *t)
     exact(t, tuff_scatter_add(g, x, input(t, TUFF_I32, TUFF_SHAPE(31, 9), -30, 30), whole(t, TUFF_SHAPE(31, 9), 9999), 0));
     tuff_val wide = whole(t, TUFF_SHAPE(5, 70), 9999), each = input(t, TUFF_I32, TUFF_SHAPE(40, 1), -9, 9);
     exact(t, tuff_scatter_add(g, wide, each, whole(t, TUFF_SHAPE(40, 70), 9999), 0)); /* by rows */
+    tuff_val ring = tuff_state(g, "ring", TUFF_F32, TUFF_SHAPE(11, 9), (struct tuff_init){0});
+    tuff_val place = input(t, TUFF_I32, TUFF_SHAPE(1), -3, 12);
+    exact(t, tuff_affine(g, tuff_assign_rows(g, ring, whole(t, TUFF_SHAPE(4, 9), 9999), place), 2, 1));
 }
 
 static void pointwise(struct trial *t)

@@ -72,6 +72,7 @@ static void place_inside(struct tuff_work *w, tuff_val v, tuff_val root, uint64_
 static void place_results(struct tuff_work *w)
 {
     for (tuff_val v = 1; v < w->g->count; v++) {
+        if (val(w, v)->op->traits & TUFF_UPDATES) w->places[v] = (struct tuff_place){tuff_written_leaf(w->g, v), 0};
         if (val(w, v)->op->kind != TUFF_KIND_PACK) continue;
         tuff_val target = val(w, v)->in[0];
         w->places[v] = (struct tuff_place){target, 0};

@@ -35,7 +35,8 @@ static void fail(struct ops_test *t, const char *format, ...)
 
 static void check_descriptor(struct ops_test *t, const struct tuff_op *op)
 {
-    bool leaf = op->class == TUFF_CLASS_LEAF || op->class == TUFF_CLASS_ASSIGN || op->kind == TUFF_KIND_FULL,
+    bool leaf = op->class == TUFF_CLASS_LEAF || op->class == TUFF_CLASS_ASSIGN || op->kind == TUFF_KIND_FULL ||
+                op->traits & TUFF_UPDATES,
          derivative = op_is_derivative(op);
     if (tuff_op_find(op->name) != op) fail(t, "%s: the name is not found, or stands twice", op->name);
     if (!op->onnx) fail(t, "%s: onnx is NULL", op->name);

@@ -24,6 +24,8 @@ bool tuff_is_full(const struct tuff_graph *g, tuff_val v, double *number);
 bool tuff_is_kept(const struct tuff_value *value);
 /* Are these two leaves, of which either may be the pack of all parameters, the same memory in part? */
 bool tuff_leaves_overlap(const struct tuff_graph *g, tuff_val a, tuff_val b);
+/* The parameter or state, or pack of these, that an assignment or update writes. */
+tuff_val tuff_written_leaf(const struct tuff_graph *g, tuff_val v);
 /* States whose names begin so are filled by the host before they are read, or within each run: no checkpoint holds them. */
 #define TUFF_TRANSIENT "transient/"
 #define TUFF_RNG_STATE "rng"                       /* the state of tuff_rng_state, which starts from the session's seed */

@@ -1,0 +1,38 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+/* assign_rows.comp - writes rows over those of a state from a place on that device memory holds.
+ *
+ *   y[clamp(place, 0, last) + r, c] = x[r, c]
+ *
+ * in    0  x      [n, inner]      f32 | i32 (ROWS_INT)
+ * in    1  place  [1]             i32
+ * out   2  y      [rows, inner]   as x; nothing else of it is touched
+ * push     elements, inner, last  uint   of x; of a row; rows - n
+ * spec  0  workgroup size (default 64)
+ * def      ROWS_INT 0 | 1
+ * grid     ceil(elements / size) workgroups
+ * why      a cache or a ring gets a few rows a step: the rest of it is not copied
+ */
+// tuff: variants -DROWS_INT=0; -DROWS_INT=1
+layout(local_size_x_id = 0) in;
+layout(push_constant) uniform Push { uint elements; uint inner; uint last; };
+#include "include/grid.glsl"
+#include "include/hooks.glsl"
+#ifndef TUFF_HOOKS
+#if ROWS_INT
+TUFF_PORT_IN_INT(0)
+#else
+TUFF_PORT_IN(0)
+#endif
+TUFF_PORT_IN_INT(1)
+#if ROWS_INT
+TUFF_PORT_OUT_INT(2)
+#else
+TUFF_PORT_OUT(2)
+#endif
+#endif
+void main()
+{
+    uint i = tuff_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
+    if (i < elements) out0(uint(clamp(in1(0u), 0, int(last))) * inner + i, in0(i));
+}
