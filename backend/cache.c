@@ -3,6 +3,7 @@
  * The header names everything the content depends on; any difference, and any damage, is a miss. Files are replaced whole
  * (os.h), so processes that share the folder at most lose each other's additions. */
 #include "backend/cache.h"
+#include "backend/lookup.h"
 
 #include <stdio.h>
 
@@ -38,7 +39,9 @@ struct tuff_cache {
     char *folder, *path;        /* [owned] NULL: no cache on disk */
     struct entry *entries;      /* [owned] */
     size_t count, capacity;
-    void *blob; /* [owned] */
+    struct tuff_arena arena;   /* of the lookup */
+    struct tuff_lookup lookup; /* entries by their key without the compiler */
+    void *blob;                /* [owned] */
     size_t blob_bytes;
     uint32_t blob_crc;
     bool changed;
@@ -75,10 +78,11 @@ static struct cache_header header_of(const struct tuff_device *device)
 
 static struct entry *find(struct tuff_cache *cache, struct tuff_spirv_key key)
 {
-    for (size_t i = 0; i < cache->count; i++) {
-        const struct tuff_spirv_key *other = &cache->entries[i].key;
+    uint32_t place, step = 0;
+    while ((place = tuff_lookup_find(&cache->lookup, key.words[0], &step)) != TUFF_LOOKUP_END) {
+        const struct tuff_spirv_key *other = &cache->entries[place].key;
         bool compiler = !key.compiler || key.compiler == other->compiler;
-        if (compiler && other->words[0] == key.words[0] && other->words[1] == key.words[1]) return &cache->entries[i];
+        if (compiler && other->words[1] == key.words[1]) return &cache->entries[place];
     }
     return NULL;
 }
@@ -88,16 +92,13 @@ static struct entry *add(struct tuff_cache *cache, struct tuff_spirv_key key, co
 {
     struct entry *entry = find(cache, key);
     if (entry) return entry;
-    if (cache->count == cache->capacity) {
-        size_t capacity = cache->capacity * 2 + 32;
-        void *larger = tuff_realloc(cache->device->context, cache->entries, capacity * sizeof *cache->entries);
-        if (!larger) return NULL;
-        cache->entries = larger;
-        cache->capacity = capacity;
-    }
+    if (!TUFF_GROW_HEAP(cache->device->context, cache->entries, cache->count, &cache->capacity) ||
+        !tuff_lookup_reserve(&cache->lookup, &cache->arena))
+        return NULL;
     uint32_t *copy = tuff_alloc(cache->device->context, words * sizeof *copy);
     if (!copy) return NULL;
     memcpy(copy, spirv, words * sizeof *copy);
+    (void)!tuff_lookup_add(&cache->lookup, &cache->arena, key.words[0], (uint32_t)cache->count); /* there is room */
     entry = &cache->entries[cache->count++];
     *entry = (struct entry){.key = key, .spirv = copy, .words = words};
     return entry;
@@ -181,6 +182,7 @@ struct tuff_cache *tuff_cache_create(struct tuff_device *device)
     struct tuff_cache *cache = tuff_alloc(device->context, sizeof *cache);
     if (!cache) return NULL;
     cache->device = device;
+    tuff_arena_init(&cache->arena, device->context);
     if (tuff_os_mutex_create(device->context, &cache->lock) != TUFF_OK) {
         tuff_free(device->context, cache);
         return NULL;
@@ -196,6 +198,7 @@ void tuff_cache_destroy(struct tuff_cache *cache)
     struct tuff_context *context = cache->device->context;
     for (size_t i = 0; i < cache->count; i++) tuff_free(context, cache->entries[i].spirv);
     tuff_free(context, cache->entries);
+    tuff_arena_finish(&cache->arena);
     tuff_free(context, cache->blob);
     tuff_free(context, cache->folder);
     tuff_free(context, cache->path);

@@ -27,9 +27,9 @@ struct tuff_queue {
     void *lock_user;
     VkSemaphore timeline;              /* [owned] NULL: fences */
     struct tuff_pending_fence *fences; /* [owned] */
-    uint32_t fence_count, fence_capacity;
+    size_t fence_count, fence_capacity;
     struct tuff_deferred *deferred; /* [owned] */
-    uint32_t deferred_count, deferred_capacity;
+    size_t deferred_count, deferred_capacity;
     atomic_uint_fast64_t submitted, done; /* tickets */
     atomic_bool lost;
 };

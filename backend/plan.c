@@ -29,39 +29,7 @@ void tuff_plan_finish(struct tuff_plan *plan)
     tuff_plan_init(plan, plan->arena.context);
 }
 
-/* Arrays double: the capacity follows from the count, so the plan need not store it. */
-static uint64_t capacity_of(uint64_t count)
-{
-    uint64_t capacity = 8;
-    if (!count) return 0;
-    while (capacity < count) capacity *= 2;
-    return capacity;
-}
-
-/* Makes room for more entries at the end of *array; the count is the caller's to raise. */
-static bool grow(struct tuff_plan *plan, void **array, uint32_t count, uint32_t more, size_t entry_bytes)
-{
-    uint64_t old = capacity_of(count), wanted = capacity_of((uint64_t)count + more);
-    if (wanted == old) return true;
-    if (wanted > UINT32_MAX || wanted > SIZE_MAX / 2 / entry_bytes) return false;
-    void *larger = tuff_arena_alloc(&plan->arena, (size_t)wanted * entry_bytes);
-    if (!larger) return false;
-    if (count) memcpy(larger, *array, count * entry_bytes);
-    *array = larger;
-    return true;
-}
-
-/* grow() for an array of any type; a plain cast of T ** to void ** would break the aliasing rules. */
-#define GROW(plan, array, count, more) grow_typed(plan, (void *)&(plan)->array, (plan)->count, more, sizeof *(plan)->array)
-
-static bool grow_typed(struct tuff_plan *plan, void *field, uint32_t count, uint32_t more, size_t entry_bytes)
-{
-    void *array;
-    memcpy(&array, field, sizeof array);
-    if (!grow(plan, &array, count, more, entry_bytes)) return false;
-    memcpy(field, &array, sizeof array);
-    return true;
-}
+#define GROW(plan, array, count, more) TUFF_GROW_ARENA(&(plan)->arena, (plan)->array, (plan)->count, more)
 
 static const char *copy_text(struct tuff_plan *plan, const char *text)
 {
@@ -113,6 +81,12 @@ static int compare_specs(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
+static uint64_t hash_kernel(const struct tuff_plan_kernel *kernel, const struct tuff_plan_spec *specs, uint32_t spec_count)
+{
+    uint64_t hash = tuff_hash_text(tuff_hash_text(tuff_hash_text(0, kernel->file), kernel->defines), kernel->hooks);
+    return spec_count ? tuff_hash(hash, specs, spec_count * sizeof *specs) : hash; /* of two words: no padding */
+}
+
 static bool equal_kernels(const struct tuff_plan *plan, const struct tuff_plan_kernel *old,
                           const struct tuff_plan_kernel *new_one, const struct tuff_plan_spec *specs, uint32_t spec_count)
 {
@@ -140,12 +114,16 @@ uint32_t tuff_plan_add_kernel(struct tuff_plan *plan, const struct tuff_plan_ker
         memcpy(sorted, specs, spec_count * sizeof *specs);
         qsort(sorted, spec_count, sizeof *sorted, compare_specs);
     }
-    for (uint32_t i = 0; i < plan->kernel_count; i++)
-        if (equal_kernels(plan, &plan->kernels[i], &copy, sorted, spec_count)) return i;
+    uint64_t hash = hash_kernel(&copy, sorted, spec_count);
+    uint32_t place, step = 0;
+    while ((place = tuff_lookup_find(&plan->kernel_lookup, hash, &step)) != TUFF_LOOKUP_END)
+        if (equal_kernels(plan, &plan->kernels[place], &copy, sorted, spec_count)) return place;
     copy.file = copy_text(plan, copy.file);
     copy.defines = copy_text(plan, copy.defines);
     copy.hooks = copy_text(plan, copy.hooks);
-    if (!copy.file || !copy.defines || !copy.hooks) return UINT32_MAX;
+    if (!copy.file || !copy.defines || !copy.hooks ||
+        !tuff_lookup_add(&plan->kernel_lookup, &plan->arena, hash, plan->kernel_count))
+        return UINT32_MAX;
     copy.spec_first = plan->spec_count;
     copy.spec_count = spec_count;
     plan->spec_count += spec_count;

@@ -6,7 +6,7 @@
 #ifndef TUFF_PLAN_H
 #define TUFF_PLAN_H
 
-#include "backend/core.h"
+#include "backend/lookup.h"
 
 /* Kinds of memory. A plan has any number of memories, each of a kind and backed by a buffer of its own; the n-th of a kind that
  * is kept (param, state) is the n-th of that kind in every plan that shares its memories (struct tuff_memories). */
@@ -114,6 +114,7 @@ struct tuff_plan {
     struct tuff_plan_binding *bindings;
     uint32_t *push_words, *numbers;
     uint32_t memory_count, slot_count, kernel_count, spec_count, launch_count, binding_count, push_word_count, number_count;
+    struct tuff_lookup kernel_lookup; /* kernels by their content */
 };
 
 void tuff_plan_init(struct tuff_plan *plan, struct tuff_context *context);

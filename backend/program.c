@@ -69,7 +69,7 @@ static bool may_need_parts(const struct tuff_cut_launch *pace) { return pace->ns
 /* Whole uvec4. */
 static uint32_t number_bytes(const struct tuff_plan_launch *launch) { return (launch->number_count + 3) / 4 * 16; }
 
-/* Index of the want, which is added if there is no equal one. */
+/* Index of the want, which is added if there is no equal one; UINT32_MAX: out of memory. */
 static uint32_t want_of(struct tuff_program *program, const struct tuff_plan *plan, const struct tuff_plan_launch *launch)
 {
     struct tuff_pipeline_want want = {.kernel = launch->kernel,
@@ -77,12 +77,12 @@ static uint32_t want_of(struct tuff_program *program, const struct tuff_plan *pl
                                       .push_bytes = launch->push_count * 4,
                                       .texels = tuff_launch_texels(plan, launch),
                                       .number_bytes = number_bytes(launch)};
-    for (uint32_t i = program->want_count; i-- > 0;) {
-        const struct tuff_pipeline_want *old = &program->wants[i];
-        if (old->kernel == want.kernel && old->binding_count == want.binding_count && old->push_bytes == want.push_bytes &&
-            old->texels == want.texels && old->number_bytes == want.number_bytes)
-            return i;
-    }
+    const size_t key = offsetof(struct tuff_pipeline_want, parts); /* words alone */
+    uint64_t hash = tuff_hash(0, &want, key);
+    uint32_t place, step = 0;
+    while ((place = tuff_lookup_find(&program->want_lookup, hash, &step)) != TUFF_LOOKUP_END)
+        if (!memcmp(&program->wants[place], &want, key)) return place;
+    if (!tuff_lookup_add(&program->want_lookup, &program->arena, hash, program->want_count)) return UINT32_MAX;
     program->wants[program->want_count] = want;
     return program->want_count++;
 }
@@ -110,6 +110,7 @@ static tuff_status copy_launches(struct tuff_program *program, const struct tuff
         copy->push_count = launch->push_count;
         copy->barrier = launch->barrier;
         copy->want = want_of(program, plan, launch);
+        if (copy->want == UINT32_MAX) return tuff_fail_memory(program->device->context, error);
         program->counts.barriers += launch->barrier;
         struct tuff_cut_launch *pace = &program->pace[i];
         memcpy(pace->groups, launch->groups, sizeof pace->groups);

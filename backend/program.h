@@ -32,6 +32,7 @@ struct tuff_program {
     struct tuff_buffer *numbers;          /* [retained] uniform blocks of all launches; NULL: none has one */
     struct tuff_pipeline_want *wants;     /* [arena]; their pipelines are retained */
     struct tuff_program_launch *launches; /* [arena] */
+    struct tuff_lookup want_lookup;
     uint32_t want_count, launch_count;
     VkDescriptorPool descriptors; /* [owned] */
     VkBufferView *views;          /* [arena] of bindings that are read as texels, each [owned] */

@@ -3,6 +3,7 @@
  * A ticket is a value of the timeline semaphore, or the number of a submission whose fence stands in a list where timeline
  * semaphores are missing. Ticket 0 has always passed. A lost device stays lost. Thread-safe. */
 #include "backend/device.h"
+#include "backend/lookup.h"
 
 tuff_status tuff_device_fail(struct tuff_device *device, struct tuff_error *error, VkResult result, const char *what)
 {
@@ -67,17 +68,12 @@ static VkResult take_fence(struct tuff_device *device, uint32_t *index)
         *index = i;
         return device->vk.vkResetFences(device->handle, 1, &queue->fences[i].handle);
     }
-    if (queue->fence_count == queue->fence_capacity) {
-        uint32_t capacity = queue->fence_capacity * 2 + 8;
-        void *larger = tuff_realloc(device->context, queue->fences, capacity * sizeof *queue->fences);
-        if (!larger) return VK_ERROR_OUT_OF_HOST_MEMORY;
-        queue->fences = larger;
-        queue->fence_capacity = capacity;
-    }
+    if (!TUFF_GROW_HEAP(device->context, queue->fences, queue->fence_count, &queue->fence_capacity))
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
     struct tuff_pending_fence fence = {0};
     VkResult result = device->vk.vkCreateFence(device->handle, &info, NULL, &fence.handle);
     if (result != VK_SUCCESS) return result;
-    *index = queue->fence_count;
+    *index = (uint32_t)queue->fence_count;
     queue->fences[queue->fence_count++] = fence;
     return VK_SUCCESS;
 }
@@ -207,15 +203,7 @@ void tuff_queue_defer(struct tuff_device *device, uint64_t ticket, void (*destro
         return;
     }
     tuff_os_mutex_lock(queue->lock);
-    if (queue->deferred_count == queue->deferred_capacity) {
-        uint32_t capacity = queue->deferred_capacity * 2 + 16;
-        void *larger = tuff_realloc(device->context, queue->deferred, capacity * sizeof *queue->deferred);
-        if (larger) {
-            queue->deferred = larger;
-            queue->deferred_capacity = capacity;
-        }
-    }
-    if (queue->deferred_count < queue->deferred_capacity) {
+    if (TUFF_GROW_HEAP(device->context, queue->deferred, queue->deferred_count, &queue->deferred_capacity)) {
         queue->deferred[queue->deferred_count++] = (struct tuff_deferred){ticket, destroy, object};
         kept = true;
     }

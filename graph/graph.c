@@ -14,6 +14,10 @@ tuff_status tuff_graph_create(struct tuff_context *context, struct tuff_graph **
     if (!g) return tuff_fail_memory(context, error);
     g->context = context;
     tuff_arena_init(&g->arena, context);
+    if (!TUFF_GROW_ARENA(&g->arena, g->values, 0, 1)) {
+        tuff_free(context, g);
+        return tuff_fail_memory(context, error);
+    }
     g->count = 1;
     *graph = g;
     return TUFF_OK;
@@ -103,18 +107,6 @@ struct tuff_type tuff_type_of(const struct tuff_graph *graph, tuff_val value)
 
 /* ---- adding --------------------------------------------------------------------------------------------------------------- */
 
-static bool grow(struct tuff_graph *g)
-{
-    if (g->count < g->capacity) return true;
-    uint32_t capacity = g->capacity ? g->capacity * 2 : 64;
-    struct tuff_value *values = tuff_arena_alloc(&g->arena, capacity * sizeof *values);
-    if (!values) return false;
-    if (g->values) memcpy(values, g->values, g->count * sizeof *values);
-    g->values = values;
-    g->capacity = capacity;
-    return true;
-}
-
 static tuff_status check_type(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_type *type)
 {
     uint64_t count = 1;
@@ -158,8 +150,10 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
     if (check_type(g, op, &value.type) != TUFF_OK) return 0;
     if (in_count) value.in = tuff_arena_copy(&g->arena, in, in_count * sizeof *in);
     if (op->attrs_bytes) value.attrs = tuff_arena_copy(&g->arena, attrs, op->attrs_bytes);
-    if (!grow(g) || (in_count && !value.in) || (op->attrs_bytes && !value.attrs))
+    if (!TUFF_GROW_ARENA(&g->arena, g->values, g->count, 1) || !TUFF_GROW_ARENA(&g->arena, g->leaves, g->leaf_count, 1) ||
+        (in_count && !value.in) || (op->attrs_bytes && !value.attrs))
         return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+    if (tuff_is_kept(&value)) g->leaves[g->leaf_count++] = g->count;
     g->values[g->count] = value;
     return g->count++;
 }
@@ -169,48 +163,22 @@ uint64_t tuff_type_bytes(const struct tuff_type *type)
     return tuff_shape_count(&type->shape) * tuff_dtype_bytes(type->dtype);
 }
 
-/* Where the name is, or would go. A value that was given another name since stays where it was, and is passed over. */
-static uint32_t name_place(const struct tuff_graph *graph, const char *name)
-{
-    uint32_t mask = graph->named_capacity - 1, at = (uint32_t)tuff_hash_text(0, name) & mask;
-    while (graph->named[at] && strcmp(graph->values[graph->named[at]].name, name)) at = (at + 1) & mask;
-    return at;
-}
-
-/* Room for one name more, with at least half of the places free. */
-static bool grow_names(struct tuff_graph *g)
-{
-    if (2 * (g->named_count + 1) <= g->named_capacity) return true;
-    uint32_t old_capacity = g->named_capacity, capacity = old_capacity ? 2 * old_capacity : 64;
-    tuff_val *old = g->named, *named = capacity ? tuff_arena_alloc(&g->arena, capacity * sizeof *named) : NULL;
-    if (!named) return false;
-    g->named = named;
-    g->named_capacity = capacity;
-    for (uint32_t i = 0; i < old_capacity; i++)
-        if (old[i]) named[name_place(g, g->values[old[i]].name)] = old[i];
-    return true;
-}
-
 tuff_val tuff_graph_find(const struct tuff_graph *graph, const char *name)
 {
-    return name && graph->named_capacity ? graph->named[name_place(graph, name)] : 0;
+    uint32_t v, step = 0;
+    uint64_t hash = name ? tuff_hash_text(0, name) : 0;
+    while ((v = tuff_lookup_find(&graph->named, hash, &step)) != TUFF_LOOKUP_END)
+        if (name && !strcmp(graph->values[v].name, name)) return v; /* a value that has another name since is passed over */
+    return 0;
 }
 
-uint32_t tuff_graph_leaf_count(const struct tuff_graph *graph)
-{
-    uint32_t count = 0;
-    for (uint32_t v = 1; v < graph->count; v++) count += tuff_is_kept(&graph->values[v]);
-    return count;
-}
+uint32_t tuff_graph_leaf_count(const struct tuff_graph *graph) { return graph->leaf_count; }
 
 struct tuff_leaf tuff_graph_leaf(const struct tuff_graph *graph, uint32_t index)
 {
-    for (uint32_t v = 1; v < graph->count; v++) {
-        const struct tuff_value *value = &graph->values[v];
-        if (tuff_is_kept(value) && index-- == 0)
-            return (struct tuff_leaf){value->name, value->type, value->op->kind == TUFF_KIND_PARAM};
-    }
-    return (struct tuff_leaf){0};
+    if (index >= graph->leaf_count) return (struct tuff_leaf){0};
+    const struct tuff_value *value = &graph->values[graph->leaves[index]];
+    return (struct tuff_leaf){value->name, value->type, value->op->kind == TUFF_KIND_PARAM};
 }
 
 tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name)
@@ -219,13 +187,12 @@ tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name)
     if (value == 0 || value >= g->count || !name || !*name)
         return tuff_graph_fail(g, TUFF_ERR_USAGE, "named: needs a value of this graph and a name");
     tuff_val other = tuff_graph_find(g, name);
-    if (other && other != value) return tuff_graph_fail(g, TUFF_ERR_USAGE, "the name '%s' is taken", name);
+    if (other == value) return value;
+    if (other) return tuff_graph_fail(g, TUFF_ERR_USAGE, "the name '%s' is taken", name);
     char *copy = tuff_arena_strdup(&g->arena, name);
-    if (!copy || !grow_names(g)) return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+    if (!copy || !tuff_lookup_add(&g->named, &g->arena, tuff_hash_text(0, name), value))
+        return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
     g->values[value].name = copy;
-    uint32_t at = name_place(g, copy);
-    g->named_count += !g->named[at];
-    g->named[at] = value;
     return value;
 }
 

@@ -35,12 +35,13 @@ struct tuff_value {
 struct tuff_graph {
     struct tuff_context *context; /* [borrowed] */
     struct tuff_arena arena;
-    struct tuff_value *values;            /* [arena] values[0] is never used */
-    uint32_t count, capacity;             /* count includes values[0] */
-    tuff_val *named;                      /* [arena] values with names, by their hash; 0: free */
-    uint32_t named_count, named_capacity; /* capacity: 0 or a power of two */
-    const struct tuff_own_row *own_rows;  /* [arena] declared by tuff_pointwise, the last first */
-    tuff_status status;                   /* first failure; sticky */
+    struct tuff_value *values; /* [arena] values[0] is never used */
+    uint32_t count;            /* includes values[0] */
+    struct tuff_lookup named;  /* values by the names that they have or had */
+    tuff_val *leaves;          /* [arena] parameters and states, as they were added */
+    uint32_t leaf_count;
+    const struct tuff_own_row *own_rows; /* [arena] declared by tuff_pointwise, the last first */
+    tuff_status status;                  /* first failure; sticky */
     struct tuff_error error;
 };
 

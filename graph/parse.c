@@ -14,7 +14,7 @@ struct reader {
     tuff_status status;
     struct tuff_error *error;
     tuff_val *in; /* [owned] of the value being read */
-    uint32_t in_count, in_capacity;
+    size_t in_count, in_capacity;
 };
 
 /* ---- characters and words -------------------------------------------------------------------------------------------------- */
@@ -216,17 +216,10 @@ static void input(struct reader *r)
         v = whole(r, UINT32_MAX);
         if (r->status == TUFF_OK && (v == 0 || v >= r->g->count)) expected(r, "an earlier value");
     }
-    if (r->in_count == r->in_capacity) {
-        uint32_t capacity = r->in_capacity ? 2 * r->in_capacity : 16;
-        tuff_val *bigger = tuff_realloc(r->g->context, r->in, capacity * sizeof *bigger);
-        if (!bigger) {
-            fail(r, TUFF_ERR_MEMORY, "", "");
-            return;
-        }
-        r->in = bigger;
-        r->in_capacity = capacity;
-    }
-    r->in[r->in_count++] = v;
+    if (TUFF_GROW_HEAP(r->g->context, r->in, r->in_count, &r->in_capacity))
+        r->in[r->in_count++] = v;
+    else
+        fail(r, TUFF_ERR_MEMORY, "", "");
 }
 
 static void attribute(struct reader *r, const struct tuff_attr *attr, void *attrs)
@@ -378,7 +371,7 @@ static void value(struct reader *r)
     for (uint32_t i = 0; i < op->attr_count; i++) attribute(r, &op->attrs[i], attrs);
     check_value(r, op, attrs, given != NULL);
     if (r->status != TUFF_OK) return;
-    tuff_val v = tuff_graph_add(r->g, op, r->in, r->in_count, attrs);
+    tuff_val v = tuff_graph_add(r->g, op, r->in, (uint32_t)r->in_count, attrs);
     if (v && given) v = tuff_named(r->g, v, given);
     if (!v) {
         fail_as_builder(r);

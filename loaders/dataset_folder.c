@@ -2,6 +2,7 @@
  *
  * First all names are listed and each picture's set is decided, then the arrays are made, then the pictures are read into
  * their places one by one: memory is the result and one picture. */
+#include "backend/lookup.h"
 #include "loaders/dataset.h"
 
 #define BYTES_MAX ((uint64_t)4 << 30)
@@ -49,13 +50,7 @@ static bool is_picture(const char *name)
 
 static bool add_entry(struct job *job, const char *file, uint32_t label, bool test)
 {
-    if (job->count == job->capacity) {
-        size_t capacity = job->capacity ? job->capacity * 2 : 256;
-        struct entry *entries = tuff_realloc(job->context, job->entries, capacity * sizeof *entries);
-        if (!entries) return false;
-        job->entries = entries;
-        job->capacity = capacity;
-    }
+    if (!TUFF_GROW_HEAP(job->context, job->entries, job->count, &job->capacity)) return false;
     char *copy = tuff_arena_strdup(&job->arena, file);
     if (!copy) return false;
     job->entries[job->count++] = (struct entry){copy, label, test};

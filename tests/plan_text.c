@@ -5,7 +5,7 @@
 
 static uint32_t next_random(uint32_t *state) { return *state = *state * 1664525u + 1013904223u; } /* Numerical Recipes */
 
-static void build(struct tuff_plan *plan)
+static int build(struct tuff_plan *plan)
 {
     static const uint32_t constant[4] = {0x3f800000, 0, 0xffffffff, 7};
     static const uint8_t table[1000] = {1, 2, 3};
@@ -30,7 +30,8 @@ static void build(struct tuff_plan *plan)
         .file = "pointwise", .defines = "#define A 1\n", .hooks = "float in0(uint i) { return 1.0; }\n\\"};
     uint32_t first = tuff_plan_add_kernel(plan, &kernel, (struct tuff_plan_spec[]){{16, 3}, {0, 64}}, 2);
     uint32_t again = tuff_plan_add_kernel(plan, &kernel, (struct tuff_plan_spec[]){{0, 64}, {16, 3}}, 2);
-    if (first != 0 || again != 0) printf("equal kernels: expected 0 0, got %u %u\n", first, again);
+    int failures = first != 0 || again != 0;
+    if (failures) printf("equal kernels: expected 0 0, got %u %u\n", first, again);
     kernel.hooks = "";
     uint32_t second = tuff_plan_add_kernel(plan, &kernel, NULL, 0);
     tuff_plan_add_launch(
@@ -45,6 +46,35 @@ static void build(struct tuff_plan *plan)
                                                       {.slot = y, .access = TUFF_WRITE, .offset = 256, .bytes = 256}},
                          2, NULL, 0);
     tuff_plan_place_barriers(plan);
+    return failures;
+}
+
+/* The hash covers all that the text says: another digit anywhere is another plan. */
+static int each_digit(struct tuff_text *text, uint64_t hash)
+{
+    int failures = 0, others = 0;
+    for (size_t i = 0; i < text->length; i++) {
+        char digit = text->data[i];
+        struct tuff_plan plan;
+        struct tuff_text again;
+        if (digit < '0' || digit > '9') continue;
+        tuff_plan_init(&plan, text->context);
+        tuff_text_init(&again, text->context);
+        text->data[i] = digit == '9' ? '8' : (char)(digit + 1);
+        if (tuff_plan_parse(&plan, text->data, text->length, NULL) == TUFF_OK) {
+            text->data[i] = digit;
+            tuff_plan_print(&plan, &again);
+            bool same = again.length == text->length && !memcmp(again.data, text->data, text->length);
+            others += !same;
+            if (!same && tuff_plan_hash(&plan) == hash)
+                printf("hash: expected another for a plan of\n%s\n", again.data), failures++;
+        }
+        text->data[i] = digit;
+        tuff_text_finish(&again);
+        tuff_plan_finish(&plan);
+    }
+    if (others < 50) printf("digits: %d other plans, expected more\n", others), failures++;
+    return failures;
 }
 
 static int damage(const struct tuff_text *text, uint64_t hash)
@@ -145,7 +175,7 @@ int main(void)
     tuff_plan_init(&back, context);
     tuff_text_init(&text, context);
     tuff_text_init(&again, context);
-    build(&plan);
+    failures += build(&plan);
     if (tuff_plan_check(&plan, context, &error) != TUFF_OK)
         printf("check: expected ok, got %s\n", error.message), failures++;
     tuff_plan_print(&plan, &text);
@@ -154,6 +184,7 @@ int main(void)
     tuff_plan_print(&back, &again);
     if (text.length != again.length || memcmp(text.data, again.data, text.length))
         printf("expected\n%s\ngot\n%s\n", text.data, again.data), failures++;
+    failures += each_digit(&text, tuff_plan_hash(&plan));
     if (tuff_plan_hash(&plan) != tuff_plan_hash(&back)) printf("hash: expected equal\n"), failures++;
     plan.push_words[1] ^= 1;
     if (tuff_plan_hash(&plan) == tuff_plan_hash(&back))
@@ -166,8 +197,7 @@ int main(void)
         plan.numbers[i] ^= 1;
     }
     plan.launches[0].number_count--;
-    if (tuff_plan_hash(&plan) == tuff_plan_hash(&back))
-        printf("hash: expected another with one number less\n"), failures++;
+    if (tuff_plan_hash(&plan) == tuff_plan_hash(&back)) printf("hash: expected another with one number less\n"), failures++;
     plan.launches[0].number_count += 2;
     if (tuff_plan_check(&plan, context, NULL) != TUFF_ERR_USAGE)
         printf("numbers: expected a refusal of a range beyond their array\n"), failures++;

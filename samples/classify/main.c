@@ -109,16 +109,23 @@ static void parse(struct options *o, int count, char **arguments)
 
 /* ---- answers -------------------------------------------------------------------------------------------------------------------- */
 
-/* Number of the class that comes at place `rank` (0: the likeliest). */
-static uint32_t ranked(const float *probabilities, uint32_t count, uint32_t rank)
+struct answer {
+    float probability;
+    uint32_t class;
+};
+
+static int compare_answers(const void *a, const void *b)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t before = 0;
-        for (uint32_t k = 0; k < count; k++)
-            before += probabilities[k] > probabilities[i] || (probabilities[k] == probabilities[i] && k < i);
-        if (before == rank) return i;
-    }
-    return 0; /* not a number: the network is broken */
+    const struct answer *x = a, *y = b;
+    if (x->probability != y->probability) return x->probability < y->probability ? 1 : -1;
+    return x->class < y->class ? -1 : 1;
+}
+
+/* The likeliest first, in as many answers as there are probabilities; what is not a number comes last. */
+static void rank(const float *probabilities, struct answer *answers, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) answers[i] = (struct answer){probabilities[i] >= 0 ? probabilities[i] : -1.0F, i};
+    qsort(answers, count, sizeof *answers, compare_answers);
 }
 
 static void print_json_text(FILE *file, const char *text)
@@ -135,17 +142,15 @@ static void print_json_text(FILE *file, const char *text)
     fputc('"', file);
 }
 
-static void print_text(const char *picture, const struct run *run, const float *probabilities, uint32_t top)
+static void print_text(const char *picture, const struct run *run, const struct answer *answers, uint32_t top)
 {
     const struct tuff_saved_info *info = tuff_saved_info(run->saved);
     printf("%s\n", picture);
-    for (uint32_t k = 0; k < top; k++) {
-        uint32_t class = ranked(probabilities, info->class_count, k);
-        printf("  %5.1f %%  %s\n", 100 * (double)probabilities[class], info->class_names[class]);
-    }
+    for (uint32_t k = 0; k < top; k++)
+        printf("  %5.1f %%  %s\n", 100 * (double)answers[k].probability, info->class_names[answers[k].class]);
 }
 
-static void print_json(FILE *file, bool first, const char *picture, const struct run *run, const float *probabilities,
+static void print_json(FILE *file, bool first, const char *picture, const struct run *run, const struct answer *answers,
                        uint32_t top)
 {
     const struct tuff_saved_info *info = tuff_saved_info(run->saved);
@@ -153,10 +158,9 @@ static void print_json(FILE *file, bool first, const char *picture, const struct
     print_json_text(file, picture);
     fputs(", \"classes\": [", file);
     for (uint32_t k = 0; k < top; k++) {
-        uint32_t class = ranked(probabilities, info->class_count, k);
         fputs(k ? ", {\"name\": " : "{\"name\": ", file);
-        print_json_text(file, info->class_names[class]);
-        fprintf(file, ", \"probability\": %.6f}", (double)probabilities[class]);
+        print_json_text(file, info->class_names[answers[k].class]);
+        fprintf(file, ", \"probability\": %.6f}", (double)answers[k].probability);
     }
     fputs("]}", file);
 }
@@ -185,7 +189,8 @@ static int classify_all(struct run *run)
     uint32_t top = o->top < info->class_count ? o->top : info->class_count;
     uint8_t *sample = malloc((size_t)info->sample_bytes);
     float *probabilities = malloc(info->class_count * sizeof *probabilities);
-    int code = sample && probabilities && (json || !o->json) ? 0 : 1;
+    struct answer *answers = malloc(info->class_count * sizeof *answers);
+    int code = sample && probabilities && answers && (json || !o->json) ? 0 : 1;
     if (code) fprintf(stderr, "tuff-classify: cannot write %s\n", o->json ? o->json : "(out of memory)");
     for (int i = 0; i < o->picture_count && !(code && first); i++) {
         if (classify(run, o->pictures[i], sample, probabilities) != TUFF_OK) {
@@ -193,14 +198,16 @@ static int classify_all(struct run *run)
             code = 1;
             continue;
         }
-        if (!to_stdout) print_text(o->pictures[i], run, probabilities, top);
-        if (json) print_json(json, first, o->pictures[i], run, probabilities, top);
+        rank(probabilities, answers, info->class_count);
+        if (!to_stdout) print_text(o->pictures[i], run, answers, top);
+        if (json) print_json(json, first, o->pictures[i], run, answers, top);
         first = false;
     }
     if (json) fputs(first ? "[]\n" : "\n]\n", json);
     if (json && !to_stdout && fclose(json) != 0) code = 1;
     free(sample);
     free(probabilities);
+    free(answers);
     return code;
 }
 
@@ -217,7 +224,9 @@ static tuff_status draw(struct run *run, const struct tuff_dataset *test, const 
     if (!items) return TUFF_ERR_MEMORY;
     for (uint32_t i = 0; i < o->count; i++) {
         const float *p = probabilities + (size_t)i * info->class_count;
-        uint32_t class = ranked(p, info->class_count, 0), wanted = (uint32_t)test->labels[o->first + i];
+        uint32_t class = 0, wanted = (uint32_t)test->labels[o->first + i];
+        for (uint32_t k = 1; k < info->class_count; k++)
+            if (p[k] > p[class]) class = k;
         items[i] = (struct sheet_item){test->pictures + (o->first + i) * info->sample_bytes, info->class_names[class],
                                        info->class_names[wanted], (double)p[class], class == wanted};
         right += class == wanted;
