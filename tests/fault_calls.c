@@ -101,6 +101,13 @@ struct fault_calls *fault_calls_arm(struct fault_calls settings)
     return &state;
 }
 
+const char *fault_calls_name(size_t i)
+{
+#define NAME(name, parameters, arguments, failed, ...) #name,
+    static const char *const names[] = {CALLS(NAME)};
+    return i < TUFF_COUNT(names) ? names[i] : NULL;
+}
+
 static VkResult fail(const char *name, VkResult result)
 {
     if (real.device) (void)!real.wait_idle(real.device);

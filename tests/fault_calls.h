@@ -23,5 +23,7 @@ struct fault_calls {
 };
 /* One thread at a time. Counts from zero with these settings; results are read from it afterwards. */
 struct fault_calls *fault_calls_arm(struct fault_calls settings);
+/* Name of the i-th function that has a wrapper; NULL behind the last. */
+const char *fault_calls_name(size_t i);
 
 #endif

@@ -130,29 +130,43 @@ static void judge(struct way *way, long n, tuff_status status, const struct tuff
                   tuff_status_name(status), error->message);
 }
 
-/* Every code of every call; with a stride, every stride-th call. */
-static void try_all(struct way *way, long stride)
+struct faults {
+    long tried, absorbed, kept;
+};
+
+/* One run in which call `number`, of the functions named so or of any, returns its code. Returns whether it did; *over: there are
+ * fewer calls. */
+static bool try_one(struct way *way, struct faults *faults, const struct fault_calls *settings, bool *over)
 {
     struct tuff_error error = {0};
-    long n = 1, tried = 0, absorbed = 0, kept = way->memory.live;
-    for (bool over = false; !over && n < MOST; n += stride) {
-        for (unsigned code = 0; code < MOST_CODES; code++) {
-            error = (struct tuff_error){0};
-            way->calls = fault_calls_arm((struct fault_calls){.fail_at = n, .code = code});
-            way->ended = MOST;
-            tuff_status status = way->run(way, &error);
-            over = way->calls->made < n;
-            bool failed = way->calls->failed;
-            if (failed) judge(way, n, status, &error);
-            if (failed) tried++, absorbed += status == TUFF_OK;
-            backend_check(way->test, way->memory.live == kept, "%s: call %ld, %s: expected no leak, got %ld", way->name, n,
-                          failed ? way->calls->name : "none", (long)way->memory.live - kept);
-            backend_check(way->test, failed || status == TUFF_OK, "%s without a fault: %s", way->name, error.message);
-            if (!failed) break;
-        }
+    way->calls = fault_calls_arm(*settings);
+    way->ended = MOST;
+    tuff_status status = way->run(way, &error);
+    *over = way->calls->made < settings->fail_at;
+    bool failed = way->calls->failed;
+    if (failed) judge(way, settings->fail_at, status, &error);
+    if (failed) faults->tried++, faults->absorbed += status == TUFF_OK;
+    backend_check(way->test, way->memory.live == faults->kept, "%s: call %ld, %s: expected no leak, got %ld", way->name,
+                  settings->fail_at, failed ? way->calls->name : "none", (long)way->memory.live - faults->kept);
+    backend_check(way->test, failed || status == TUFF_OK, "%s without a fault: %s", way->name, error.message);
+    return failed;
+}
+
+/* Every code of every call; with a stride, of every stride-th call and of the first call of each function. */
+static void try_all(struct way *way, long stride)
+{
+    struct faults faults = {.kept = way->memory.live};
+    long n = 1;
+    for (bool over = false; !over && n < MOST; n += stride)
+        for (unsigned code = 0; code < MOST_CODES; code++)
+            if (!try_one(way, &faults, &(struct fault_calls){.fail_at = n, .code = code}, &over)) break;
+    for (size_t i = 0; stride > 1 && fault_calls_name(i); i++) {
+        bool over;
+        (void)!try_one(way, &faults, &(struct fault_calls){.only = fault_calls_name(i), .fail_at = 1}, &over);
     }
-    backend_check(way->test, n < MOST && tried > 10, "%s: %ld faults", way->name, tried);
-    printf("%s: %ld calls, %ld faults survived, %ld of them without consequence\n", way->name, n - 1, tried, absorbed);
+    backend_check(way->test, n < MOST && faults.tried > 10, "%s: %ld faults", way->name, faults.tried);
+    printf("%s: %ld calls, %ld faults survived, %ld of them without consequence\n", way->name, n - 1, faults.tried,
+           faults.absorbed);
 }
 
 /* ---- a lost device ---------------------------------------------------------------------------------------------------------------- */

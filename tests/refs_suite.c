@@ -1,5 +1,5 @@
-/* refs_suite.c - the reference cases of the shared data on a device, by tuff-refs (tests/refs): all of them must pass, and
- * a copy of one with a wrong digit must not. Looked for in $TUFF_SHARED, then beside the source folder in ../shared. */
+/* refs_suite.c - reference cases on a device, by tuff-refs (tests/refs): those of tests/data/refs, a few of each composed function,
+ * and all of the shared data where there are any ($TUFF_SHARED, then ../shared) must pass; one with a wrong digit must not. */
 #include "loaders/source.h"
 #include "tests/loaders_support.h"
 
@@ -53,17 +53,16 @@ int main(void)
         puts("SKIP: built without cJSON");
         return 77;
     }
-    if (!shared_path("data/refs", folder, sizeof folder)) {
-        puts("SKIP: no reference cases (data/refs in TUFF_SHARED or ../shared)");
-        return 77;
-    }
-    int status = run(folder);
+    bool shared = shared_path("data/refs", folder, sizeof folder);
+    int status = run(TUFF_SOURCE_DIR "/tests/data/refs");
     if (status == 77) {
         puts("SKIP: there is no device");
         return 77;
     }
     loaders_begin(&test, "refs_suite");
-    expect_number(&test, "status of tuff-refs with the shared cases", 0, status);
+    expect_number(&test, "status of tuff-refs with the cases of tests/data", 0, status);
+    if (shared) expect_number(&test, "status of tuff-refs with the shared cases", 0, run(folder));
+    if (!shared) puts("without the shared cases (data/refs in TUFF_SHARED or ../shared)");
     expect_number(&test, "status with a right case", 0, run(write_case(&test, 0)));
     puts("canary, must fail:");
     expect_number(&test, "status with a wrong digit", 1, run(write_case(&test, 1e-5F)));
