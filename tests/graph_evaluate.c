@@ -91,6 +91,28 @@ static void test_by_hand(struct evaluate_test *t)
     tuff_graph_destroy(g);
 }
 
+/* Mean, variance and fourth moment of tuff_random_normal, within five deviations of theirs. */
+static void test_normal(struct evaluate_test *t)
+{
+    enum { COUNT = 100000 };
+    struct tuff_graph *g = graph_fresh(t->context);
+    struct tuff_error error = {0};
+    tuff_val out = tuff_random_normal(g, tuff_rng_state(g), TUFF_SHAPE(COUNT));
+    double *x = calloc(COUNT, sizeof *x), moment[5] = {0};
+    if (!x) abort();
+    struct tuff_evaluate_params p = {.struct_size = sizeof p, .outputs = &out, .output_count = 1};
+    expect(t, "normal numbers", TUFF_OK, tuff_evaluate(g, &p, &x, &error), &error);
+    for (int i = 0; i < COUNT; i++)
+        for (int k = 1; k < 5; k++) moment[k] += pow(x[i], k) / COUNT;
+    const double deviation = 5 / sqrt(COUNT); /* of the k-th moment: times the root of the variance of x^k */
+    check(t, fabs(moment[1]) < deviation, "normal numbers: mean %g", moment[1]);
+    check(t, fabs(moment[2] - 1) < deviation * sqrt(2), "normal numbers: variance %g", moment[2]);
+    check(t, fabs(moment[3]) < deviation * sqrt(15), "normal numbers: third moment %g", moment[3]);
+    check(t, fabs(moment[4] - 3) < deviation * sqrt(96), "normal numbers: fourth moment %g", moment[4]);
+    free(x);
+    tuff_graph_destroy(g);
+}
+
 /* Inputs of small whole numbers, as all inputs of the networks can hold them. */
 static void fill(const struct tuff_value *value, void *data, double *number)
 {
@@ -240,6 +262,7 @@ int main(void)
     struct tuff_options options = {.struct_size = sizeof options, .allocator = {&t, allocate, reallocate, release}};
     if (tuff_context_create(&options, &t.context, NULL) != TUFF_OK) return 1;
     test_by_hand(&t);
+    test_normal(&t);
     test_networks(&t);
     test_memory(&t);
     test_no_memory(&t);

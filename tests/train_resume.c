@@ -1,5 +1,6 @@
 /* train_resume.c - training goes on bit for bit: two runs are equal, and so is one that is stopped again and again, each time
  * with a fresh context, device and model; checkpoints that are damaged or of another network are refused untouched. */
+#include "graph/model.h"
 #include "loaders/source.h"
 #include "tests/temporary.h"
 #include "tests/train_help.h"
@@ -48,6 +49,15 @@ static void take_content(struct session *s, struct train_content *content)
 
 /* ---- runs ------------------------------------------------------------------------------------------------------------------------- */
 
+/* Samples set apart come from anywhere, not from the end: data sets are often sorted by class. */
+static void check_apart(struct backend_test *test, const struct tuff_model *m)
+{
+    uint64_t apart = m->data_count - m->train_count, late = 0;
+    for (uint64_t i = m->train_count; i < m->data_count; i++) late += m->rows[i] >= m->train_count;
+    backend_check(test, apart > 20 && late < apart / 2, "%u of %u samples that are set apart are among the last ones",
+                  (unsigned)late, (unsigned)apart);
+}
+
 static void run_through(struct backend_test *test, bool stream, struct train_content *content, struct tuff_metrics *metrics)
 {
     struct session s;
@@ -56,6 +66,7 @@ static void run_through(struct backend_test *test, bool stream, struct train_con
     if (begin(&s, test, NULL, stream, 16)) {
         backend_status(test, "fit", TUFF_OK, tuff_model_fit(s.t.model, &s.t.data, &s.t.fit, &error), &error);
         take_content(&s, content);
+        check_apart(test, s.t.model);
         if (metrics)
             backend_status(test, "evaluate", TUFF_OK, tuff_model_evaluate(s.t.model, &s.t.data, metrics, &error), &error);
     }
