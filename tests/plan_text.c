@@ -49,14 +49,15 @@ static int build(struct tuff_plan *plan)
     return failures;
 }
 
-/* The hash covers all that the text says: another digit anywhere is another plan. */
+/* The hash covers all that the text says: another digit anywhere is another plan, but for the place of a content in its file. */
 static int each_digit(struct tuff_text *text, uint64_t hash)
 {
     int failures = 0, others = 0;
     for (size_t i = 0; i < text->length; i++) {
-        char digit = text->data[i];
         struct tuff_plan plan;
         struct tuff_text again;
+        if (i >= 5 && !memcmp(text->data + i - 5, "file=", 5)) i += strcspn(text->data + i, ":");
+        char digit = text->data[i];
         if (digit < '0' || digit > '9') continue;
         tuff_plan_init(&plan, text->context);
         tuff_text_init(&again, text->context);
