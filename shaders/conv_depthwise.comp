@@ -16,7 +16,7 @@
  * spec  6      WORKGROUP
  * spec  7      TR; GRAD: a multiple of SH
  * spec  8      SUMS: output channels in a group whose gradients are summed; 0: no gradient
- * spec  9      LAST_COLUMNS: those that the last block of a row has; the others have 4, GRAD: 4 SW
+ * spec  9      LAST_COLUMNS: those that the last block of a row has, 2 also for 3; the others have 4, GRAD: 4 SW
  * spec  10, 11 TOP, LEFT: of the convolution; GRAD: at most (KH-1)*DH, (KW-1)*DW
  * spec  12     LAST_ROWS: those that the last block of a column has
  * spec  13, 14 LOW, RIGHT: from which line, which column of the block on one may lie beyond the source
@@ -71,6 +71,9 @@ const uint SHIFT = (4 - PAD_X % 4) % 4;
 TUFF_WINDOW(read_line, in0, COLUMNS, QUADS, SHIFT)
 TUFF_WINDOW(read_weights, in1, TAPS, (QUADS > 0 ? 1 : 0), 0)
 
+/* Columns that are stored or left out together behind the LAST_COLUMNS. */
+const uint PART = LAST_COLUMNS == 2 && UP_X == 1 ? 1 : PIXELS - LAST_COLUMNS;
+
 /* Pixels first .. end - 1 of a row; rows of quads are stored by quads. */
 void store(uint to, float row[PIXELS], uint first, uint end)
 {
@@ -123,14 +126,15 @@ void main()
     }
     /* Software devices store many times slower under a condition: few of them, around as much as there is. */
     uint to = (plane * rh + i0) * rw + j0;
-    bool more_columns = j0 + PIXELS <= rw;
     [[unroll]] for (uint i = 0; i < LAST_ROWS; i++) store(to + i * rw, acc[i], 0, LAST_COLUMNS);
-    if (more_columns) {
-        [[unroll]] for (uint i = 0; i < LAST_ROWS; i++) store(to + i * rw, acc[i], LAST_COLUMNS, PIXELS);
-    }
+    [[unroll]] for (uint p = LAST_COLUMNS; p < PIXELS; p += PART)
+        if (j0 + p + PART <= rw) {
+            [[unroll]] for (uint i = 0; i < LAST_ROWS; i++) store(to + i * rw, acc[i], p, p + PART);
+        }
     if (i0 + TR > rh) return;
     [[unroll]] for (uint i = LAST_ROWS; i < TR; i++) store(to + i * rw, acc[i], 0, LAST_COLUMNS);
-    if (more_columns) {
-        [[unroll]] for (uint i = LAST_ROWS; i < TR; i++) store(to + i * rw, acc[i], LAST_COLUMNS, PIXELS);
-    }
+    [[unroll]] for (uint p = LAST_COLUMNS; p < PIXELS; p += PART)
+        if (j0 + p + PART <= rw) {
+            [[unroll]] for (uint i = LAST_ROWS; i < TR; i++) store(to + i * rw, acc[i], p, p + PART);
+        }
 }

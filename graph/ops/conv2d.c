@@ -574,8 +574,9 @@ static bool lower_weight_shuffle(const struct tuff_lower *lower, const struct si
                                                                                      : 3;
     uint64_t tiles_m = (s->co + lanes * mg - 1) / (lanes * mg), tiles_n = (rows + lanes * ng - 1) / (lanes * ng);
     uint64_t groups = tiles_m * tiles_n * s->groups * splits;
+    bool pixels = flat && kw == 1 && !s->left && !s->top; /* windows are the quads themselves */
     uint32_t flags = (flat ? FLAT : 0) | (flat || s->ow % 4 == 0 ? GY_VEC : 0) | (is_padded(s, false) ? GY_PADDED : 0) |
-                     (s->w % 4 != 0 ? GY_SHIFTS : 0);
+                     (s->w % 4 != 0 && !pixels ? GY_SHIFTS : 0);
     const uint32_t spec[] = {s->kh, kw, s->sh, s->sw, s->dh, s->dw, lanes, mg, ng, flags, s->top, s->left};
     const uint32_t push[] = {s->co,
                              (uint32_t)rows,

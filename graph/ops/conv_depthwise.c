@@ -44,11 +44,25 @@ static uint32_t inside(const struct axis *a)
     return end > last ? (uint32_t)(end - last) : 0;
 }
 
-/* Blocks of as many results, up to `most` and at least one step, as make the fewest reads. */
+/* Is the last block of three columns? Kernels take it as one of two and some more: pictures of 14 and of 7 columns share one. */
+static uint32_t spare_columns(const struct axis *a) { return a->block == 4 && last_block(a) == 3 ? 1 : 0; }
+static uint32_t sure_columns(const struct axis *a) { return last_block(a) - spare_columns(a); }
+static uint32_t inside_columns(const struct axis *a)
+{
+    uint32_t all = inside(a), spare = spare_columns(a) * (a->grad ? 1 : a->stride);
+    return all > spare ? all - spare : 0;
+}
+
+/* Blocks of as many results, up to `most` and at least one step, as make the fewest reads; of one less than the most where these
+ * leave no rest, as halves of 224 are taken, so that all of a net's pictures are by one kernel. */
 static void choose_block(struct axis *a, uint32_t most)
 {
     uint32_t step = a->grad ? a->stride : 1, best = step;
     uint64_t fewest = UINT64_MAX;
+    if (step == 1 && most > 2 && a->results % (most - 1) == 0) {
+        a->block = most - 1;
+        return;
+    }
     for (a->block = step; a->block == step || a->block <= most; a->block += step) {
         uint64_t count = (uint64_t)blocks(a) * reads(a);
         if (count > fewest) continue;
@@ -76,10 +90,12 @@ static bool fits(const struct axis *y, const struct axis *x)
     return products <= MOST_PRODUCTS && reads(y) * reads(x) <= MOST_ELEMENTS && y->block * x->block <= MOST_RESULTS;
 }
 
-/* How elements of rows are read (include/window.glsl). */
-static uint32_t quads(const struct tuff_type *type, uint32_t width)
+/* How elements of rows are read (include/window.glsl); results of any width are by one kernel, whether rows of what is read are
+ * quads or not. */
+static uint32_t quads(const struct tuff_type *type, uint32_t width, const struct axis *x)
 {
-    return tuff_shape_count(&type->shape) % 4 ? 0 : width % 4 ? 1 : 2;
+    bool any_width = x->results % 4 != 0;
+    return tuff_shape_count(&type->shape) % 4 ? 0 : width % 4 || any_width ? 1 : 2;
 }
 
 static uint32_t last_of(const struct tuff_type *type) { return (uint32_t)tuff_shape_count(&type->shape) - 1; }
@@ -140,10 +156,10 @@ bool tuff_depthwise_lower(const struct tuff_lower *lower, const struct tuff_dept
     uint32_t results = grad ? 1 : d->co, workgroup = workgroup_of(lower->caps, 64);
     uint64_t count = (uint64_t)d->n * d->groups * results * blocks(&y) * blocks(&x);
     if (!fits(&y, &x) || !countable(lower->in[0]) || count > UINT32_MAX - workgroup) return false;
-    uint32_t by_quads = tuff_shape_count(&lower->in[1]->shape) % 4 ? 0 : quads(lower->in[0], x.source);
+    uint32_t by_quads = tuff_shape_count(&lower->in[1]->shape) % 4 ? 0 : quads(lower->in[0], x.source, &x);
     const uint32_t shape[] = {d->kh, d->kw, d->sh, d->sw, d->dh, d->dw, workgroup, y.block};
-    const uint32_t edges[] = {grad ? d->co : 0, last_block(&x), d->top,     d->left,
-                              last_block(&y),   inside(&y),     inside(&x), by_quads};
+    const uint32_t edges[] = {grad ? d->co : 0, sure_columns(&x),   d->top,  d->left, last_block(&y),
+                              inside(&y),       inside_columns(&x), by_quads};
     const uint32_t push[] = {
         (uint32_t)count,      d->groups, results, y.source, x.source, y.results, x.results, last_of(lower->in[0]),
         last_of(lower->in[1])};
@@ -171,11 +187,11 @@ bool tuff_depthwise_weight_lower(const struct tuff_lower *lower, const struct tu
     const uint32_t edges[] = {d->top,
                               d->left,
                               inside(&y),
-                              inside(&x),
+                              inside_columns(&x),
                               last_block(&y),
-                              last_block(&x),
-                              quads(lower->in[0], d->w),
-                              quads(lower->in[1], d->ow)};
+                              sure_columns(&x),
+                              quads(lower->in[0], d->w, &x),
+                              quads(lower->in[1], d->ow, &x)};
     const uint32_t push[] = {
         (uint32_t)groups,     d->groups, d->co, d->h, d->w, d->oh, d->ow, d->n, split_pictures, last_of(lower->in[0]),
         last_of(lower->in[1])};
