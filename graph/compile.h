@@ -1,11 +1,14 @@
 /* compile.h - from graph to plan: the passes and what they share. Private.
  *
  *   copy needed values, simplify (simplify.c) -> work->g
- *   choose roots, form groups, order them    (fuse.c)     -> work->groups
+ *   choose roots, form groups                (fuse.c)     -> work->groups
+ *   order them                               (order.c)    -> work->sequence
  *   give every value in memory its place     (storage.c)  -> work->places, work->storages
  *   write kernels and launches               (lower.c)    -> plan
  *     with hook text                         (emit_group.c), or where there is no compiler, without (plain.c)
  *   count what it does                       (figures.c)  -> struct tuff_plan_figures
+ *
+ * The passes form a line: none calls another; what several need lies in groups.c below them.
  */
 #ifndef TUFF_COMPILE_H
 #define TUFF_COMPILE_H
@@ -104,6 +107,8 @@ struct tuff_work {
     uint32_t *sequence; /* [arena] groups in order */
 };
 
+static inline const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
+
 /* Buffers that one launch may bind. */
 static inline uint32_t tuff_binding_limit(const struct tuff_work *w)
 {
@@ -128,25 +133,36 @@ static inline bool tuff_is_output(const struct tuff_work *w, tuff_val v)
         if (w->outputs[i] == v) return true;
     return false;
 }
-/* The value whose computing, or the leaf whose memory, gives v's elements. */
-tuff_val tuff_memory_of(const struct tuff_work *w, tuff_val v);
-bool tuff_is_leaf_memory(const struct tuff_graph *g, tuff_val v);
-/* v reads as its input in the same order: reshape, detach, copy; or a contiguous slice, then *offset is where. */
-bool tuff_is_alias(const struct tuff_graph *g, tuff_val v, uint64_t *offset);
-
-/* Calls visit for each group that must run before v can be read, until one returns true; returns that. */
-bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(const struct tuff_work *, uint32_t, void *),
-                        void *user);
-bool tuff_group_depends(const struct tuff_work *w, uint32_t group, uint32_t on); /* also true for on itself */
 /* Every operator is a launch of its own. */
 static inline bool tuff_is_unfused(const struct tuff_work *w)
 {
     return w->params->plain || (w->params->debug & TUFF_DEBUG_NOFUSE) != 0;
 }
+
+/* ---- groups.c --------------------------------------------------------------------------------------------------------------- */
+
+/* The value whose computing, or the leaf whose memory, gives v's elements. */
+tuff_val tuff_memory_of(const struct tuff_work *w, tuff_val v);
+/* The value whose elements v has, all of them in order, up to the next root. */
+tuff_val tuff_strip_same(const struct tuff_work *w, tuff_val v);
+bool tuff_is_leaf_memory(const struct tuff_graph *g, tuff_val v);
+/* v reads as its input in the same order: reshape, detach, copy; or a contiguous slice, then *offset is where. */
+bool tuff_is_alias(const struct tuff_graph *g, tuff_val v, uint64_t *offset);
 /* A view that readers follow by strides alone, without a compiler as well. */
 bool tuff_is_strided(const struct tuff_graph *g, tuff_val v);
+/* v's elements lie in memory: a leaf's, a root's, or a kernel's, maybe at an offset. */
+bool tuff_in_memory(const struct tuff_work *w, tuff_val v);
+
+/* Calls visit for each group that must run before v can be read, until one returns true; returns that. */
+bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(const struct tuff_work *, uint32_t, void *),
+                        void *user);
+bool tuff_group_depends(const struct tuff_work *w, uint32_t group, uint32_t on); /* also true for on itself */
 /* Puts root v into a group: one that it fits, or a new one. */
-TUFF_MUST_CHECK tuff_status tuff_group_root(struct tuff_work *w, tuff_val v, bool alone);
+TUFF_MUST_CHECK tuff_status tuff_group_root(struct tuff_work *w, tuff_val v);
+/* A group of kernel v. */
+TUFF_MUST_CHECK tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v);
+
+/* ---- passes ----------------------------------------------------------------------------------------------------------------- */
 
 /* What a group can read at most; arrays are per value. */
 struct tuff_touch {

@@ -18,8 +18,6 @@ struct lowering {
     struct tuff_compiled *out;
 };
 
-static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
-
 static void place_leaf(const struct lowering *l, tuff_val leaf, struct tuff_plan_slot *slot)
 {
     const struct tuff_leaf_place *place = &l->w->params->layout->places[l->w->origin[leaf]];

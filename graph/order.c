@@ -6,8 +6,6 @@
 #include "graph/compile.h"
 #include "graph/ops/leaf.h"
 
-static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
-
 /* Groups that read the state; *in_place: `self` reads it at its own elements only. */
 static tuff_status readers(struct tuff_work *w, tuff_val state, uint32_t self, uint32_t *list, uint32_t *count,
                            bool *in_place)
@@ -52,7 +50,7 @@ static tuff_status place_assignment(struct tuff_work *w, tuff_val assign)
         tuff_val copy = tuff_graph_add(w->g, &tuff_op_copy, &source, 1, NULL);
         if (!copy) return tuff_graph_finish(w->g, w->error);
         w->root[copy] = true;
-        TUFF_TRY(tuff_group_root(w, copy, true));
+        TUFF_TRY(tuff_group_root(w, copy));
         if (self != UINT32_MAX) list[count++] = self;
         source = copy;
         self = w->group_of[copy];

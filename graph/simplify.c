@@ -4,8 +4,6 @@
 #include "graph/compile.h"
 #include "graph/ops/leaf.h"
 
-static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
-
 /* ---- equal values ------------------------------------------------------------------------------------------------------------- */
 
 static bool may_be_joined(const struct tuff_op *op)

@@ -5,8 +5,6 @@
 #include "graph/compile.h"
 #include "graph/ops/leaf.h"
 
-static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
-
 uint64_t tuff_value_bytes(const struct tuff_type *type) { return tuff_align(tuff_type_bytes(type), TUFF_PLAN_ALIGNMENT); }
 
 void tuff_layout_init(struct tuff_layout *layout, struct tuff_context *context)

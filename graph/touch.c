@@ -9,7 +9,6 @@ struct walk {
     struct tuff_touch *touch;
 };
 
-static const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
 static uint64_t count_of(const struct tuff_work *w, tuff_val v) { return tuff_shape_count(&val(w, v)->type.shape); }
 
 static bool in_group(const struct tuff_group *group, tuff_val v)

@@ -1,0 +1,292 @@
+/* groups.c - what several passes ask: where a value's elements come from, which groups run before it; and how a root gets into a
+ * group. Below all passes: it calls none of them.
+ *
+ * A root joins the group of a value that it reads at its own element only: then it is an epilogue of that kernel, or one more
+ * result of that pointwise launch. Where it cannot, the group that it founds says why.
+ * requires: simplify, and the roots so far. */
+#include "graph/compile.h"
+
+bool tuff_is_leaf_memory(const struct tuff_graph *g, tuff_val v) { return g->values[v].op->class == TUFF_CLASS_LEAF; }
+
+bool tuff_is_alias(const struct tuff_graph *g, tuff_val v, uint64_t *offset)
+{
+    const struct tuff_value *value = &g->values[v];
+    *offset = 0;
+    if (!(value->op->traits & TUFF_KEEPS_MEMORY)) return false;
+    return !value->op->offset || value->op->offset(value, &g->values[value->in[0]].type.shape, offset);
+}
+
+bool tuff_is_strided(const struct tuff_graph *g, tuff_val v) { return (g->values[v].op->traits & TUFF_KEEPS_STRIDES) != 0; }
+
+bool tuff_in_memory(const struct tuff_work *w, tuff_val v)
+{
+    uint64_t offset;
+    while (!tuff_is_root_like(w, v) && !tuff_is_leaf_memory(w->g, v)) {
+        if (!tuff_is_alias(w->g, v, &offset)) return false;
+        v = val(w, v)->in[0];
+    }
+    return true;
+}
+
+tuff_val tuff_memory_of(const struct tuff_work *w, tuff_val v)
+{
+    while (!tuff_is_root_like(w, v) && !tuff_is_leaf_memory(w->g, v)) v = val(w, v)->in[0];
+    return v;
+}
+
+/* The value whose elements v has, all of them in order. */
+tuff_val tuff_strip_same(const struct tuff_work *w, tuff_val v)
+{
+    while (tuff_op_is_same(val(w, v)->op) && !w->root[v]) v = val(w, v)->in[0];
+    return v;
+}
+
+/* ---- order of groups ---------------------------------------------------------------------------------------------------------- */
+
+/* Calls visit for each group that must run before v can be read. */
+bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(const struct tuff_work *, uint32_t, void *),
+                        void *user)
+{
+    v = tuff_memory_of(w, v);
+    if (val(w, v)->op->kind == TUFF_KIND_PACK) {
+        for (uint32_t i = 1; i < val(w, v)->in_count; i++) {
+            uint32_t group = w->group_of[tuff_memory_of(w, val(w, v)->in[i])];
+            if (group != UINT32_MAX && visit(w, group, user)) return true;
+        }
+        return false;
+    }
+    return w->group_of[v] != UINT32_MAX && visit(w, w->group_of[v], user);
+}
+
+struct reach { /* a search back from groups; w->pending holds those that are found and not looked at */
+    uint32_t target, count;
+};
+static bool find(const struct tuff_work *w, uint32_t group, void *user)
+{
+    struct reach *reach = user;
+    if (group == reach->target) return true;
+    if (!w->groups[group].mark) w->pending[reach->count++] = group;
+    w->groups[group].mark = true;
+    return false;
+}
+
+static struct reach start_reach(const struct tuff_work *w, uint32_t target)
+{
+    for (uint32_t i = 0; i < w->group_count; i++) w->groups[i].mark = false;
+    return (struct reach){.target = target};
+}
+
+/* Does one of those found depend on the target? */
+static bool reaches(const struct tuff_work *w, struct reach *reach)
+{
+    while (reach->count > 0) {
+        const struct tuff_work_group *group = &w->groups[w->pending[--reach->count]];
+        for (uint32_t i = 0; i < group->read_count; i++)
+            if (tuff_each_producer(w, group->reads[i].value, find, reach)) return true;
+        for (uint32_t i = 0; i < group->after_count; i++)
+            if (find(w, group->after[i], reach)) return true;
+    }
+    return false;
+}
+
+bool tuff_group_depends(const struct tuff_work *w, uint32_t group, uint32_t on)
+{
+    struct reach reach = start_reach(w, on);
+    return find(w, group, &reach) || reaches(w, &reach);
+}
+
+/* ---- joining ------------------------------------------------------------------------------------------------------------------ */
+
+static bool keeps_order(const struct tuff_op *op) { return (op->traits & TUFF_KEEPS_ORDER) != 0; }
+
+static bool grow(struct tuff_work *w, void **array, uint32_t count, uint32_t *capacity, size_t size)
+{
+    if (count < *capacity) return true;
+    uint32_t next = *capacity ? 2 * *capacity : 8;
+    void *bigger = tuff_arena_alloc(w->arena, next * size);
+    if (!bigger) return false;
+    if (*array) memcpy(bigger, *array, count * size);
+    *array = bigger;
+    *capacity = next;
+    return true;
+}
+
+static tuff_status add_read(struct tuff_work *w, struct tuff_work_group *group, tuff_val v, bool identity)
+{
+    for (uint32_t i = 0; i < group->read_count; i++)
+        if (group->reads[i].value == v) {
+            group->reads[i].identity = group->reads[i].identity && identity;
+            return TUFF_OK;
+        }
+    if (!grow(w, (void **)&group->reads, group->read_count, &group->read_capacity, sizeof *group->reads))
+        return tuff_fail_memory(w->context, w->error);
+    group->reads[group->read_count++] = (struct tuff_read){v, identity};
+    return TUFF_OK;
+}
+
+/* Adds what computing v needs from memory; v itself when it is there. */
+static tuff_status collect(struct tuff_work *w, struct tuff_work_group *group, tuff_val v, bool identity)
+{
+    v = tuff_strip_same(w, v);
+    if (tuff_in_memory(w, v)) return add_read(w, group, v, identity);
+    const struct tuff_value *value = val(w, v);
+    for (uint32_t i = 0; i < value->in_count; i++)
+        if (value->in[i]) TUFF_TRY(collect(w, group, value->in[i], identity && keeps_order(value->op)));
+    return TUFF_OK;
+}
+
+static tuff_status collect_inputs(struct tuff_work *w, struct tuff_work_group *group, tuff_val v, bool identity)
+{
+    const struct tuff_value *value = val(w, v);
+    for (uint32_t i = 0; i < value->in_count; i++)
+        if (value->in[i]) TUFF_TRY(collect(w, group, value->in[i], identity && keeps_order(value->op)));
+    return TUFF_OK;
+}
+
+static const char LATER[] = "it also needs results that come later";
+
+/* Buffers that the group binds. */
+static uint32_t buffers_of(const struct tuff_work *w, const struct tuff_work_group *group)
+{
+    uint32_t count = group->kernel ? tuff_windows(w, &val(w, group->kernel)->type) : 0;
+    for (uint32_t i = 0; i < group->member_count; i++) count += tuff_windows(w, &val(w, group->members[i])->type);
+    for (uint32_t i = 0; i < group->read_count; i++) count += tuff_windows(w, &val(w, group->reads[i].value)->type);
+    return count;
+}
+
+/* Why root v, with these reads, cannot be computed by the group; NULL: it can. */
+static const char *refusal(const struct tuff_work *w, const struct tuff_work_group *needs, tuff_val v, uint32_t at,
+                           uint32_t limit)
+{
+    const struct tuff_work_group *group = &w->groups[at];
+    tuff_val first = group->kernel ? group->kernel : group->members[0];
+    const struct tuff_type *type = &val(w, v)->type;
+    if (tuff_shape_count(&type->shape) != tuff_shape_count(&val(w, first)->type.shape))
+        return "it has another number of elements than what it reads";
+    if (group->kernel && val(w, group->kernel)->op->traits & TUFF_UPDATES) return "that launch goes over some rows alone";
+    if (group->kernel && type->dtype != TUFF_F32 && type->dtype != TUFF_I32) return "kernels store results of 32 bits alone";
+    uint32_t more = 0;
+    for (uint32_t i = 0; i < needs->read_count; i++) {
+        tuff_val from = tuff_memory_of(w, needs->reads[i].value);
+        if (w->group_of[from] == at) {
+            if (!needs->reads[i].identity || from != needs->reads[i].value)
+                return "it also reads elements of that result at other places";
+            continue;
+        }
+        bool known = false;
+        for (uint32_t k = 0; k < group->read_count; k++) known = known || group->reads[k].value == needs->reads[i].value;
+        if (!known) more += tuff_windows(w, &val(w, needs->reads[i].value)->type);
+    }
+    if (buffers_of(w, group) + more + tuff_windows(w, type) > limit)
+        return "more buffers than a launch may bind would be needed";
+    struct reach reach = start_reach(w, at);
+    for (uint32_t i = 0; i < needs->read_count; i++)
+        if (w->group_of[tuff_memory_of(w, needs->reads[i].value)] != at &&
+            tuff_each_producer(w, needs->reads[i].value, find, &reach))
+            return LATER;
+    return reaches(w, &reach) ? LATER : NULL;
+}
+
+static tuff_status join(struct tuff_work *w, const struct tuff_work_group *needs, tuff_val v, uint32_t at)
+{
+    struct tuff_work_group *group = &w->groups[at];
+    for (uint32_t i = 0; i < needs->read_count; i++)
+        if (w->group_of[tuff_memory_of(w, needs->reads[i].value)] != at)
+            TUFF_TRY(add_read(w, group, needs->reads[i].value, needs->reads[i].identity));
+    if (!grow(w, (void **)&group->members, group->member_count, &group->member_capacity, sizeof *group->members))
+        return tuff_fail_memory(w->context, w->error);
+    group->members[group->member_count++] = v;
+    w->group_of[v] = at;
+    return TUFF_OK;
+}
+
+static tuff_status new_group(struct tuff_work *w, tuff_val kernel, uint32_t *at)
+{
+    if (!grow(w, (void **)&w->groups, w->group_count, &w->group_capacity, sizeof *w->groups) ||
+        !grow(w, (void **)&w->pending, w->group_count, &w->pending_capacity, sizeof *w->pending))
+        return tuff_fail_memory(w->context, w->error);
+    w->groups[w->group_count] = (struct tuff_work_group){.kernel = kernel, .order = UINT32_MAX};
+    *at = w->group_count++;
+    return TUFF_OK;
+}
+
+/* The group computes something that is read in place. */
+static bool feeds(const struct tuff_work *w, const struct tuff_work_group *needs, uint32_t at)
+{
+    for (uint32_t i = 0; i < needs->read_count; i++)
+        if (needs->reads[i].identity && w->group_of[tuff_memory_of(w, needs->reads[i].value)] == at) return true;
+    return false;
+}
+
+/* A pointwise launch that walks over the same memory: what both read is read once. */
+static bool shares_reads(const struct tuff_work *w, const struct tuff_work_group *needs, uint32_t at)
+{
+    const struct tuff_work_group *group = &w->groups[at];
+    for (uint32_t i = 0; i < needs->read_count && !group->kernel; i++)
+        for (uint32_t k = 0; k < group->read_count; k++)
+            if (needs->reads[i].identity && group->reads[k].identity && needs->reads[i].value == group->reads[k].value)
+                return true;
+    return false;
+}
+
+/* The last value behind v, up to what it reads from memory, that keeps v from being computed earlier; 0: there is none. */
+static tuff_val earliest(const struct tuff_work *w, tuff_val v)
+{
+    tuff_val last = 0;
+    for (uint32_t i = 0; i < val(w, v)->in_count; i++) {
+        tuff_val in = val(w, v)->in[i], found = 0;
+        if (!in || tuff_is_root_like(w, in) || tuff_is_leaf_memory(w->g, in)) continue;
+        found = val(w, in)->op->traits & TUFF_STAYS_APART ? in : earliest(w, in);
+        if (found > last) last = found;
+    }
+    return last;
+}
+
+static bool comes_before(const struct tuff_work *w, uint32_t at, tuff_val v)
+{
+    const struct tuff_work_group *group = &w->groups[at];
+    return (group->kernel ? group->kernel : group->members[0]) < v;
+}
+
+static bool owns_memory(const struct tuff_work *w, tuff_val v) { return (val(w, v)->op->traits & TUFF_OWNS_MEMORY) != 0; }
+
+static const char *why_alone(const struct tuff_work *w, tuff_val v)
+{
+    if (w->params->plain) return "no compiler at run time: kernels of the build, unfused";
+    if (w->params->debug & TUFF_DEBUG_NOFUSE) return "TUFF_DEBUG=nofuse";
+    return owns_memory(w, v) ? "a copy: what it holds is also kept elsewhere" : NULL;
+}
+
+tuff_status tuff_group_root(struct tuff_work *w, tuff_val v)
+{
+    bool alone = tuff_is_unfused(w) || owns_memory(w, v);
+    uint32_t limit = tuff_binding_limit(w);
+    struct tuff_work_group needs = {0};
+    uint32_t at;
+    tuff_val since = earliest(w, v);
+    TUFF_TRY(collect_inputs(w, &needs, v, true));
+    const char *why = alone ? why_alone(w, v) : NULL, *refused;
+    for (uint32_t best = w->group_count; !alone && best-- > 0;) {
+        if (!feeds(w, &needs, best)) continue;
+        refused = comes_before(w, best, since) ? "it is to be computed again, later" : refusal(w, &needs, v, best, limit);
+        if (!refused) return join(w, &needs, v, best);
+        why = refused;
+    }
+    for (uint32_t best = w->group_count; !alone && best-- > 0;)
+        if (!comes_before(w, best, since) && shares_reads(w, &needs, best) && !refusal(w, &needs, v, best, limit))
+            return join(w, &needs, v, best);
+    TUFF_TRY(new_group(w, 0, &at));
+    w->groups[at].why = why;
+    return join(w, &needs, v, at);
+}
+
+tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v)
+{
+    const struct tuff_value *value = val(w, v);
+    uint32_t at;
+    TUFF_TRY(new_group(w, v, &at));
+    w->group_of[v] = at;
+    for (uint32_t i = 0; i < value->in_count; i++)
+        if (value->in[i]) TUFF_TRY(collect(w, &w->groups[at], value->in[i], false));
+    return TUFF_OK;
+}
