@@ -294,7 +294,10 @@ static tuff_status check_content(const struct tuff_plan *plan, uint32_t index, s
     enum tuff_memory kind = tuff_slot_kind(plan, slot);
     bool kept = kind == TUFF_MEMORY_PARAM || kind == TUFF_MEMORY_STATE, constant = kind == TUFF_MEMORY_CONST;
     bool filled = slot->content == TUFF_CONTENT_BLOB || slot->content == TUFF_CONTENT_FILE;
-    bool allowed = filled ? kept || constant : slot->content == TUFF_CONTENT_ZEROS ? kept : !constant;
+    bool allowed = filled                                  ? kept || constant
+                   : slot->content == TUFF_CONTENT_ZEROS   ? kept
+                   : slot->content == TUFF_CONTENT_PASSING ? kind == TUFF_MEMORY_STATE
+                                                           : !constant;
     if ((unsigned)slot->content >= TUFF_CONTENT_COUNT || !allowed)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) of %s memory has the wrong kind of content",
                          index, slot->name, tuff_memory_name(kind));

@@ -35,10 +35,11 @@ struct tuff_plan_memory {
 
 /* Where the content of a slot comes from before the first run. */
 enum tuff_content {
-    TUFF_CONTENT_NONE,  /* the host or a launch writes it */
-    TUFF_CONTENT_ZEROS, /* fresh memory is zero */
-    TUFF_CONTENT_BLOB,  /* memory that the plan borrows */
-    TUFF_CONTENT_FILE,  /* a range of the file that the plan was read from */
+    TUFF_CONTENT_NONE,    /* the host or a launch writes it */
+    TUFF_CONTENT_ZEROS,   /* fresh memory is zero */
+    TUFF_CONTENT_BLOB,    /* memory that the plan borrows */
+    TUFF_CONTENT_PASSING, /* zeros, and what a run leaves there no later run needs */
+    TUFF_CONTENT_FILE,    /* a range of the file that the plan was read from */
     TUFF_CONTENT_COUNT
 };
 
@@ -51,7 +52,7 @@ struct tuff_plan_slot {
     uint32_t memory;           /* of plan->memories */
     uint64_t offset;           /* bytes, multiple of TUFF_PLAN_ALIGNMENT, within the memory */
     uint64_t bytes;            /* multiple of 4 */
-    enum tuff_content content; /* BLOB and FILE: CONST, PARAM and STATE alone; ZEROS: PARAM and STATE */
+    enum tuff_content content; /* BLOB and FILE: CONST, PARAM and STATE alone; ZEROS: PARAM and STATE; PASSING: STATE */
     uint64_t content_bytes;    /* BLOB, FILE: at most `bytes`; what lies behind is zero */
     const void *data;          /* BLOB: [borrowed], must outlive the plan; NULL in a plan that was parsed without it */
     uint64_t file_offset;      /* FILE: bytes from the file's beginning */

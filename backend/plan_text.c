@@ -41,6 +41,7 @@ static void print_content(const struct tuff_plan_slot *slot, struct tuff_text *t
     unsigned long long bytes = slot->content_bytes, hash = slot->content_hash;
     switch (slot->content) {
     case TUFF_CONTENT_ZEROS: tuff_text_add(text, " zeros"); break;
+    case TUFF_CONTENT_PASSING: tuff_text_add(text, " passing"); break;
     case TUFF_CONTENT_FILE:
         tuff_text_add(text, " file=%llu:%llu:%llx", (unsigned long long)slot->file_offset, bytes, hash);
         break;
@@ -256,6 +257,7 @@ static void read_data(struct reader *reader, struct tuff_plan_slot *slot)
 static void read_content(struct reader *reader, struct tuff_plan_slot *slot)
 {
     if (accept(reader, " zeros")) slot->content = TUFF_CONTENT_ZEROS;
+    if (accept(reader, " passing")) slot->content = TUFF_CONTENT_PASSING;
     if (accept(reader, " data=")) read_data(reader, slot);
     if (accept(reader, " blob=")) slot->content = TUFF_CONTENT_BLOB;
     if (accept(reader, " file=")) {
@@ -263,7 +265,8 @@ static void read_content(struct reader *reader, struct tuff_plan_slot *slot)
         slot->file_offset = number64(reader);
         expect(reader, ":");
     }
-    if (slot->data || slot->content == TUFF_CONTENT_NONE || slot->content == TUFF_CONTENT_ZEROS) return;
+    if (slot->data || slot->content == TUFF_CONTENT_NONE || slot->content == TUFF_CONTENT_ZEROS ||
+        slot->content == TUFF_CONTENT_PASSING) return;
     slot->content_bytes = number64(reader);
     expect(reader, ":");
     slot->content_hash = number(reader, 16, UINT64_MAX);

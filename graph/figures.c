@@ -74,17 +74,10 @@ static uint64_t moved(const struct tuff_plan *plan, const struct tuff_plan_launc
     return united(spans, count, ALL);
 }
 
-/* Is this a state of one run alone, once it is written? */
-static bool is_passing(const struct tuff_plan *plan, const struct tuff_plan_slot *slot)
-{
-    return tuff_slot_kind(plan, slot) == TUFF_MEMORY_STATE &&
-           !strncmp(slot->name, TUFF_TRANSIENT, sizeof TUFF_TRANSIENT - 1);
-}
-
 static bool is_least(const struct tuff_plan *plan, const struct tuff_plan_slot *slot, enum tuff_access access, bool written)
 {
     enum tuff_memory kind = tuff_slot_kind(plan, slot);
-    if (is_passing(plan, slot)) return access == TUFF_READ && !written;
+    if (slot->content == TUFF_CONTENT_PASSING) return access == TUFF_READ && !written;
     bool kept = kind == TUFF_MEMORY_PARAM || kind == TUFF_MEMORY_STATE;
     if (access == TUFF_WRITE) return kept || kind == TUFF_MEMORY_OUTPUT;
     return kept || kind == TUFF_MEMORY_CONST || kind == TUFF_MEMORY_INPUT;

@@ -43,11 +43,11 @@ static void add_resident_batch(struct tuff_model *m, tuff_val *x, tuff_val *answ
     struct tuff_graph *g = m->graph;
     struct tuff_shape batch = TUFF_SHAPE(m->params.batch);
     struct tuff_type answer = answer_type(m, (uint32_t)m->data_count);
-    m->data_x = zero_state(m, TUFF_TRANSIENT "data/x", m->params.sample.dtype,
-                           with_rows((uint32_t)m->data_count, &m->params.sample.shape));
-    m->data_answers = zero_state(m, TUFF_TRANSIENT "data/answers", answer.dtype, answer.shape);
-    m->order = zero_state(m, TUFF_TRANSIENT "data/order", TUFF_I32, TUFF_SHAPE((uint32_t)m->train_count));
-    m->position = zero_state(m, TUFF_TRANSIENT "data/position", TUFF_I32, TUFF_SHAPE(1));
+    m->data_x = tuff_transient(g, "tuff/data/x", m->params.sample.dtype,
+                               with_rows((uint32_t)m->data_count, &m->params.sample.shape));
+    m->data_answers = tuff_transient(g, "tuff/data/answers", answer.dtype, answer.shape);
+    m->order = tuff_transient(g, "tuff/data/order", TUFF_I32, TUFF_SHAPE((uint32_t)m->train_count));
+    m->position = tuff_transient(g, "tuff/data/position", TUFF_I32, TUFF_SHAPE(1));
     tuff_val first = tuff_mul(g, m->position, tuff_full(g, TUFF_I32, TUFF_SHAPE(1), m->params.batch));
     tuff_val rows = tuff_gather(g, m->order, tuff_add(g, tuff_iota(g, batch, 0), first), 0);
     *x = tuff_gather(g, m->data_x, rows, 0);

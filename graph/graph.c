@@ -249,4 +249,10 @@ tuff_val tuff_state(struct tuff_graph *g, const char *name, enum tuff_dtype dtyp
     return add_leaf(g, &tuff_op_state, name, &attrs, init.data);
 }
 
+tuff_val tuff_transient(struct tuff_graph *g, const char *name, enum tuff_dtype dtype, struct tuff_shape shape)
+{
+    struct tuff_leaf_attrs attrs = {.dtype = (int32_t)dtype, .shape = shape, .transient = 1};
+    return add_leaf(g, &tuff_op_state, name, &attrs, NULL);
+}
+
 void tuff_text_free(struct tuff_context *context, char *text) { tuff_free(context, text); }

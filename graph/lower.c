@@ -79,7 +79,8 @@ static tuff_status make_slot(struct lowering *l, tuff_val v)
         placed = tuff_plan_place(l->plan, &slot, TUFF_MEMORY_INPUT, most);
     } else if (tuff_is_kept(value)) {
         place_leaf(l, v, &slot);
-        if (tuff_leaf_starts_zero(value)) slot.content = TUFF_CONTENT_ZEROS;
+        if (tuff_leaf_starts_zero(value))
+            slot.content = tuff_is_transient(value) ? TUFF_CONTENT_PASSING : TUFF_CONTENT_ZEROS;
     } else if (value->op == &tuff_op_param_pack) {
         TUFF_TRY(place_pack(l, value, &slot));
     } else if (value->op == &tuff_op_constant) {

@@ -48,8 +48,8 @@ static void add_comparison(struct tuff_model *m, tuff_val y)
     uint32_t batch = m->params.batch;
     m->count = tuff_input(g, "predict/count", TUFF_I32, TUFF_SHAPE(1));
     tuff_val counts = tuff_less(g, tuff_iota(g, TUFF_SHAPE(batch), 0), m->count);
-    m->eval_loss = tuff_state(g, TUFF_TRANSIENT "metrics/eval_loss", TUFF_F32, TUFF_SHAPE(1), (struct tuff_init){0});
-    m->eval_correct = tuff_state(g, TUFF_TRANSIENT "metrics/eval_correct", TUFF_I32, TUFF_SHAPE(1), (struct tuff_init){0});
+    m->eval_loss = tuff_transient(g, "tuff/metrics/eval_loss", TUFF_F32, TUFF_SHAPE(1));
+    m->eval_correct = tuff_transient(g, "tuff/metrics/eval_correct", TUFF_I32, TUFF_SHAPE(1));
     tuff_val losses = tuff_model_losses(m, y, m->answers), zero = tuff_full(g, TUFF_F32, TUFF_SHAPE(batch), 0);
     m->eval_assigns[0] = add_to(g, m->eval_loss, tuff_sum(g, tuff_select(g, counts, losses, zero), 0, TUFF_DROP_AXES));
     tuff_val hits = tuff_model_hits(m, y, m->answers), none = tuff_full(g, TUFF_I32, TUFF_SHAPE(batch), 0);
@@ -276,7 +276,7 @@ tuff_status tuff_model_predict(struct tuff_model *m, const void *x, uint64_t cou
 
 static bool is_saved(const struct tuff_graph *g, tuff_val v)
 {
-    return tuff_is_kept(&g->values[v]) && strncmp(g->values[v].name, TUFF_TRANSIENT, sizeof TUFF_TRANSIENT - 1) != 0;
+    return tuff_is_kept(&g->values[v]) && !tuff_is_transient(&g->values[v]);
 }
 
 uint32_t tuff_model_leaf_count(const struct tuff_model *m)

@@ -58,9 +58,8 @@ static void assign(struct update *u, tuff_val state, tuff_val value)
 static void build_table(struct update *u)
 {
     struct tuff_graph *g = u->g;
-    u->o->table = tuff_state(g, TUFF_TRANSIENT "optimizer/table", TUFF_F32, TUFF_SHAPE(TABLE_ROWS, TABLE_COLUMNS),
-                             (struct tuff_init){0});
-    u->o->cursor = tuff_state(g, TUFF_TRANSIENT "optimizer/cursor", TUFF_I32, TUFF_SHAPE(1), (struct tuff_init){0});
+    u->o->table = tuff_transient(g, "tuff/optimizer/table", TUFF_F32, TUFF_SHAPE(TABLE_ROWS, TABLE_COLUMNS));
+    u->o->cursor = tuff_transient(g, "tuff/optimizer/cursor", TUFF_I32, TUFF_SHAPE(1));
     tuff_val row = tuff_gather(g, u->o->table, u->o->cursor, 0);
     for (uint32_t i = 0; i < TABLE_COLUMNS; i++) {
         uint32_t start[2] = {0, i}, size[2] = {1, 1};
@@ -153,7 +152,7 @@ static bool check_params(struct tuff_graph *g, tuff_val loss, const struct tuff_
         tuff_graph_fail(g, TUFF_ERR_SHAPE, "optimizer: the loss has more than one element");
     else if (tuff_optimizer_check(NULL, p, &error) != TUFF_OK)
         tuff_graph_fail(g, error.status, "%s", error.message);
-    else if (tuff_graph_find(g, TUFF_TRANSIENT "optimizer/table"))
+    else if (tuff_graph_find(g, "tuff/optimizer/table"))
         tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: the graph has one already");
     return g->status == TUFF_OK;
 }
@@ -183,7 +182,8 @@ void tuff_optimizer_build(struct tuff_graph *g, tuff_val loss, const struct tuff
     struct update u = {.g = g, .o = optimizer, .p = tuff_param_pack(g)};
     u.length = tuff_type_of(g, u.p).shape.dim[0];
     if (g->status != TUFF_OK) return;
-    u.grad = optimizer->gradients = tuff_pack(g, vector_state(&u, TUFF_TRANSIENT "optimizer/gradients"), gx, count);
+    u.grad = optimizer->gradients = tuff_pack(
+        g, tuff_transient(g, "tuff/optimizer/gradients", TUFF_F32, TUFF_SHAPE(u.length)), gx, count);
     build_table(&u);
     accumulate(&u);
     clip(&u);

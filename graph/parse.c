@@ -251,6 +251,8 @@ static void check_value(struct reader *r, const struct tuff_op *op, const void *
     if (has_leaf_attrs &&
         (leaf->init_kind < 0 || leaf->init_kind > TUFF_INIT_DATA || (op->kind == TUFF_KIND_INPUT && leaf->init_kind)))
         expected(r, "a known initialiser");
+    if (has_leaf_attrs && leaf->transient && (op->kind != TUFF_KIND_STATE || leaf->transient != 1 || leaf->init_kind))
+        expected(r, "a state that starts as zeros");
     if (op->kind == TUFF_KIND_PARAM && leaf->dtype != TUFF_F32) expected(r, "a parameter of f32");
     if (op->kind == TUFF_KIND_CONSTANT && ((const struct tuff_full_attrs *)attrs)->dtype == TUFF_F16)
         expected(r, "a constant of another type");

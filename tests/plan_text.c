@@ -16,9 +16,10 @@ static int build(struct tuff_plan *plan)
         {.name = "y", .dtype = "i32", .rank = 1, .dim = {256}, .bytes = 1024},
         {.name = "large", .bytes = 1024, .content = TUFF_CONTENT_BLOB, .content_bytes = sizeof table, .data = table},
         {.name = "w", .bytes = 1024, .content = TUFF_CONTENT_FILE, .content_bytes = 1000, .file_offset = 4096},
-        {.name = "z", .bytes = 1024, .content = TUFF_CONTENT_ZEROS}};
+        {.name = "z", .bytes = 1024, .content = TUFF_CONTENT_ZEROS},
+        {.name = "p", .bytes = 256, .content = TUFF_CONTENT_PASSING}};
     const enum tuff_memory kinds[] = {TUFF_MEMORY_INPUT, TUFF_MEMORY_CONST, TUFF_MEMORY_SCRATCH, TUFF_MEMORY_OUTPUT,
-                                      TUFF_MEMORY_CONST, TUFF_MEMORY_PARAM, TUFF_MEMORY_STATE};
+                                      TUFF_MEMORY_CONST, TUFF_MEMORY_PARAM, TUFF_MEMORY_STATE,   TUFF_MEMORY_STATE};
     enum { x, c, t, y };
     for (uint32_t i = 0; i < TUFF_COUNT(slots); i++) {
         bool placed = tuff_plan_place(plan, &slots[i], kinds[i], 1024); /* "c" and "large" need a memory each */
@@ -152,6 +153,7 @@ static int contents(struct tuff_plan *plan, struct tuff_context *context)
     } wrong[] = {{"more content than room", w, TUFF_CONTENT_FILE, 1028},
                  {"an input with content", x, TUFF_CONTENT_FILE, 4},
                  {"a constant without", large, TUFF_CONTENT_NONE, 0},
+                 {"a parameter of one run alone", w, TUFF_CONTENT_PASSING, 0},
                  {"zeros that have bytes", &plan->slots[6], TUFF_CONTENT_ZEROS, 4}};
     for (size_t i = 0; i < TUFF_COUNT(wrong); i++) {
         struct tuff_plan_slot kept = *wrong[i].slot;

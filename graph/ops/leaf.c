@@ -15,6 +15,7 @@ static const struct tuff_attr leaf_attr[] = {
     {"init", "", TUFF_ATTR_I32, 1, offsetof(struct tuff_leaf_attrs, init_kind)},
     {"a", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_leaf_attrs, init_a)},
     {"b", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_leaf_attrs, init_b)},
+    {"transient", "", TUFF_ATTR_I32, 1, offsetof(struct tuff_leaf_attrs, transient)},
 };
 static const struct tuff_attr full_attr[] = {
     {"dtype", "", TUFF_ATTR_DTYPE, 1, offsetof(struct tuff_full_attrs, dtype)},
@@ -152,6 +153,11 @@ tuff_val tuff_constant(struct tuff_graph *g, struct tuff_type type, const void *
     if (!v) return 0;
     g->values[v].data = tuff_arena_copy(&g->arena, data, (size_t)tuff_type_bytes(&type));
     return g->values[v].data ? v : tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+}
+
+bool tuff_is_transient(const struct tuff_value *value)
+{
+    return value->op->kind == TUFF_KIND_STATE && ((const struct tuff_leaf_attrs *)value->attrs)->transient;
 }
 
 bool tuff_is_kept(const struct tuff_value *value)

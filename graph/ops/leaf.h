@@ -9,7 +9,7 @@ struct tuff_leaf_attrs {
     int32_t dtype;
     struct tuff_shape shape;
     int32_t init_kind; /* enum tuff_init_kind */
-    int32_t unused;
+    int32_t transient; /* of states: filled by the host before it is read, or within each run; no checkpoint holds it */
     double init_a, init_b;
 };
 /* full, constant; begins as the above does */
@@ -20,14 +20,15 @@ struct tuff_full_attrs {
 };
 /* One number for all elements? */
 bool tuff_is_full(const struct tuff_graph *g, tuff_val v, double *number);
+/* A state that starts as zeros, whose content no later run and no checkpoint needs. */
+tuff_val tuff_transient(struct tuff_graph *g, const char *name, enum tuff_dtype dtype, struct tuff_shape shape);
+bool tuff_is_transient(const struct tuff_value *value);
 /* A parameter or state: its content is kept between runs. */
 bool tuff_is_kept(const struct tuff_value *value);
 /* Are these two leaves, of which either may be the pack of all parameters, the same memory in part? */
 bool tuff_leaves_overlap(const struct tuff_graph *g, tuff_val a, tuff_val b);
 /* The parameter or state, or pack of these, that an assignment or update writes. */
 tuff_val tuff_written_leaf(const struct tuff_graph *g, tuff_val v);
-/* States whose names begin so are filled by the host before they are read, or within each run: no checkpoint holds them. */
-#define TUFF_TRANSIENT "transient/"
 #define TUFF_RNG_STATE "rng"                       /* the state of tuff_rng_state, which starts from the session's seed */
 enum tuff_dtype tuff_dtype_find(const char *name); /* 0 if unknown */
 

@@ -493,7 +493,7 @@ static void compare_gradient(struct run *r, const char *name, const tuff_val *pa
     struct tuff_array array;
     struct tuff_type type;
     uint64_t count, first = tuff_pack_offset(r->g, params, k);
-    tuff_val vector = tuff_graph_find(r->g, "transient/optimizer/gradients");
+    tuff_val vector = tuff_graph_find(r->g, "tuff/optimizer/gradients");
     if (!refs_tensor(r->c, name, &array, &type)) return;
     double *want = refs_values(&array, &count);
     size_t whole = (size_t)tuff_shape_count(&r->g->values[vector].type.shape);
