@@ -110,6 +110,11 @@ struct tuff_type tuff_type_of(const struct tuff_graph *graph, tuff_val value)
 static tuff_status check_type(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_type *type)
 {
     uint64_t count = 1;
+    if (op->class == TUFF_CLASS_KERNEL && type->dtype != TUFF_F32 && type->dtype != TUFF_I32) {
+        tuff_graph_fail(g, TUFF_ERR_UNSUPPORTED, "%s: a kernel stores f32 or i32, not %s: cast its result", op->name,
+                        tuff_dtype_name(type->dtype));
+        return TUFF_ERR_UNSUPPORTED;
+    }
     for (uint32_t i = 0; i < type->shape.rank; i++) {
         count *= type->shape.dim[i];
         if (type->shape.dim[i] == 0 || count > INT32_MAX) {
