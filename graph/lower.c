@@ -75,15 +75,15 @@ static tuff_status make_slot(struct lowering *l, tuff_val v)
                                   .bytes = tuff_value_bytes(&value->type)};
     memcpy(slot.dim, value->type.shape.dim, slot.rank * sizeof *slot.dim);
     bool placed = true;
-    if (value->op == &tuff_op_input) {
+    if (value->op->kind == TUFF_KIND_INPUT) {
         placed = tuff_plan_place(l->plan, &slot, TUFF_MEMORY_INPUT, most);
     } else if (tuff_is_kept(value)) {
         place_leaf(l, v, &slot);
         if (tuff_leaf_starts_zero(value))
             slot.content = tuff_is_transient(value) ? TUFF_CONTENT_PASSING : TUFF_CONTENT_ZEROS;
-    } else if (value->op == &tuff_op_param_pack) {
+    } else if (value->op->kind == TUFF_KIND_PARAM_PACK) {
         TUFF_TRY(place_pack(l, value, &slot));
-    } else if (value->op == &tuff_op_constant) {
+    } else if (value->op->kind == TUFF_KIND_CONSTANT) {
         TUFF_TRY(give_content(l, v, &slot));
         placed = tuff_plan_place(l->plan, &slot, TUFF_MEMORY_CONST, most);
     } else if (tuff_is_output(w, v)) {

@@ -32,7 +32,7 @@ static tuff_status place_leaf(struct tuff_layout *layout, const struct tuff_valu
         layout->memories = larger;
         *at = layout->memory_count++;
         memory = &larger[*at];
-        *memory = (struct tuff_plan_memory){value->op == &tuff_op_param ? TUFF_MEMORY_PARAM : TUFF_MEMORY_STATE, 0};
+        *memory = (struct tuff_plan_memory){value->op->kind == TUFF_KIND_PARAM ? TUFF_MEMORY_PARAM : TUFF_MEMORY_STATE, 0};
     }
     *place = (struct tuff_leaf_place){*at, memory->bytes};
     memory->bytes += bytes;
@@ -51,7 +51,7 @@ tuff_status tuff_layout_extend(struct tuff_layout *layout, const struct tuff_gra
         const struct tuff_value *value = &g->values[v];
         places[v] = (struct tuff_leaf_place){UINT32_MAX, 0};
         if (v == 0 || !tuff_is_kept(value)) continue;
-        tuff_status status = place_leaf(layout, value, most, &last[value->op == &tuff_op_state], &places[v], error);
+        tuff_status status = place_leaf(layout, value, most, &last[value->op->kind == TUFF_KIND_STATE], &places[v], error);
         if (status == TUFF_OK) continue;
         layout->memory_count = before;
         return status;
