@@ -26,14 +26,14 @@ done
 [ -n "$python" ] || { echo "skipped: no python3 with torch (Debian: python3-torch)"; exit 77; }
 export OMP_NUM_THREADS=1
 
-# The table, and what the modules really have, against nets_table.c
-"$python" - <<'END' || fail "the nets are not those of nets_table.c"
+# The table, and what the modules really have, against samples/nets/table.c
+"$python" - <<'END' || fail "the nets are not those of samples/nets/table.c"
 import re, sys
 sys.path.insert(0, "samples/bench")
 sys.dont_write_bytecode = True
 from pytorch_nets import NETS, count_multiply_adds, counted
 
-source = open("samples/bench/nets_table.c").read().split("const struct bench_net bench_nets[] = {")[1]
+source = open("samples/nets/table.c").read().split("const struct zoo_net zoo_nets[] = {")[1]
 rows = {}
 for text in re.split(r"\{\s*\.name = ", source)[1:]:
     def field(name, default=0):

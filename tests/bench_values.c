@@ -3,7 +3,7 @@
  *   bench_values [--all] [NET ...]    --all: every net, or those named, and all outputs against the graph in double precision */
 #include "backend/os.h"
 #include "graph/graph.h"
-#include "samples/bench/nets.h"
+#include "samples/nets/nets.h"
 #include "tests/backend_help.h"
 
 #include <float.h>
@@ -14,7 +14,7 @@
 
 struct values_test {
     struct backend_test test;
-    struct bench_work work;
+    struct zoo_work work;
     struct tuff_session *session;
     struct tuff_executable *executable;
     double started, ready, first, last; /* seconds: compiled and filled, after the first and the last run */
@@ -25,18 +25,18 @@ struct values_test {
 static double now(void) { return 1e-9 * (double)tuff_os_time_ns(); }
 
 /* Work, session, plan, inputs; prints the sentence of a failure. */
-static bool start(struct values_test *t, const struct bench_net *net, enum bench_mode mode)
+static bool start(struct values_test *t, const struct zoo_net *net, enum zoo_mode mode)
 {
     struct tuff_error error = {0};
     struct tuff_executable_params params = {.struct_size = sizeof params};
     t->started = now();
     t->runs = 0;
-    tuff_status status = bench_work_create(t->test.context, net, mode, 0, &t->work, &error);
+    tuff_status status = zoo_work_create(t->test.context, net, mode, 0, &t->work, &error);
     if (!status) status = tuff_session_create(t->test.device, t->work.graph, NULL, &t->session, &error);
     params.outputs = t->work.outputs;
     params.output_count = t->work.output_count;
     if (!status) status = tuff_session_compile(t->session, &params, &t->executable, &error);
-    if (!status) status = bench_work_fill(&t->work, t->session, t->executable, &error);
+    if (!status) status = zoo_work_fill(&t->work, t->session, t->executable, &error);
     t->ready = now();
     return backend_status(&t->test, net->name, TUFF_OK, status, &error);
 }
@@ -45,7 +45,7 @@ static void finish(struct values_test *t)
 {
     tuff_executable_destroy(t->executable);
     tuff_session_destroy(t->session);
-    bench_work_finish(&t->work);
+    zoo_work_finish(&t->work);
     t->executable = NULL;
     t->session = NULL;
 }
@@ -54,7 +54,7 @@ static void finish(struct values_test *t)
 static bool run(struct values_test *t, float *out, uint64_t count)
 {
     struct tuff_error error = {0};
-    tuff_status status = bench_work_submit(&t->work, t->session, t->executable, NULL, &error);
+    tuff_status status = zoo_work_submit(&t->work, t->session, t->executable, NULL, &error);
     if (!status) status = tuff_executable_read(t->executable, 0, out, (size_t)count * sizeof *out, &error);
     t->last = now();
     if (t->runs++ == 0) t->first = t->last;
@@ -75,7 +75,7 @@ static void tell(const struct values_test *t)
 /* Known to a thousandth of the largest (the peers round differently). */
 static void compare(struct values_test *t, const float *got)
 {
-    const struct bench_net *net = t->work.net;
+    const struct zoo_net *net = t->work.net;
     double largest = 0;
     for (uint32_t i = 0; i < net->expected_count; i++) largest = fmax(largest, fabs(net->expected[i]));
     for (uint32_t i = 0; i < net->expected_count; i++)
@@ -104,7 +104,7 @@ static void look(struct values_test *t, const float *out, uint64_t count)
 static double *in_double(struct values_test *t, uint64_t count)
 {
     struct tuff_error error = {0};
-    const struct bench_work *work = &t->work;
+    const struct zoo_work *work = &t->work;
     uint32_t leaves = tuff_graph_leaf_count(work->graph), given = 0;
     struct tuff_leaf_content *content = calloc(leaves + 1, sizeof *content);
     float **memory = calloc(leaves + 1, sizeof *memory);
@@ -112,15 +112,15 @@ static double *in_double(struct values_test *t, uint64_t count)
     struct tuff_evaluate_params params = {
         .struct_size = sizeof params, .outputs = work->outputs, .output_count = 1, .leaves = content};
     if (!content || !memory || !out) exit(1);
-    memory[leaves] = calloc((size_t)bench_work_elements(work), sizeof(float));
+    memory[leaves] = calloc((size_t)zoo_work_elements(work), sizeof(float));
     if (!memory[leaves]) exit(1);
-    bench_work_inputs(work, 0, memory[leaves], NULL);
+    zoo_work_inputs(work, 0, memory[leaves], NULL);
     content[given++] = (struct tuff_leaf_content){work->input, memory[leaves]};
     for (uint32_t i = 0; i < leaves; i++) {
         struct tuff_leaf leaf = tuff_graph_leaf(work->graph, i);
         memory[i] = calloc((size_t)tuff_shape_count(&leaf.type.shape), sizeof(float));
         if (!memory[i]) exit(1);
-        if (bench_work_weights(work, i, memory[i]))
+        if (zoo_work_weights(work, i, memory[i]))
             content[given++] = (struct tuff_leaf_content){tuff_graph_find(work->graph, leaf.name), memory[i]};
     }
     params.leaf_count = given;
@@ -165,8 +165,8 @@ static void check_infer(struct values_test *t)
 
 static void check_train(struct values_test *t)
 {
-    float loss[BENCH_EXPECTED] = {0};
-    uint32_t steps = t->work.net->expected_count ? t->work.net->expected_count : BENCH_EXPECTED;
+    float loss[ZOO_EXPECTED] = {0};
+    uint32_t steps = t->work.net->expected_count ? t->work.net->expected_count : ZOO_EXPECTED;
     for (uint32_t i = 0; i < steps; i++)
         if (!run(t, &loss[i], 1)) return;
     printf("%-18s losses: %g %g %g %g\n", t->work.net->name, (double)loss[0], (double)loss[1], (double)loss[2],
@@ -176,10 +176,10 @@ static void check_train(struct values_test *t)
     compare(t, loss);
 }
 
-static void check_net(struct values_test *t, const struct bench_net *net, enum bench_mode mode)
+static void check_net(struct values_test *t, const struct zoo_net *net, enum zoo_mode mode)
 {
     if (start(t, net, mode)) {
-        if (mode == BENCH_TRAIN)
+        if (mode == ZOO_TRAIN)
             check_train(t);
         else
             check_infer(t);
@@ -196,15 +196,15 @@ int main(int argc, char **argv)
     t.all = all;
     int status = backend_test_begin(&t.test, NULL);
     if (status != 0) return status;
-    for (uint32_t i = 0; i < bench_net_count; i++) {
-        const struct bench_net *net = &bench_nets[i];
+    for (uint32_t i = 0; i < zoo_net_count; i++) {
+        const struct zoo_net *net = &zoo_nets[i];
         bool chosen = all && !named;
         for (size_t k = 0; k < sizeof quick / sizeof quick[0] && !named; k++) chosen |= !strcmp(net->name, quick[k]);
         for (int k = 1 + all; k < argc; k++) chosen |= !strcmp(net->name, argv[k]);
         if (!chosen) continue;
         bool peer = net->expected_count > 0; /* of those, only the work that is compared */
-        if (net->infers && !(peer && net->trains)) check_net(&t, net, BENCH_INFER);
-        if (net->trains) check_net(&t, net, BENCH_TRAIN);
+        if (net->infers && !(peer && net->trains)) check_net(&t, net, ZOO_INFER);
+        if (net->trains) check_net(&t, net, ZOO_TRAIN);
     }
     return backend_test_end(&t.test, "bench_values");
 }

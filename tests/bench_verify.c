@@ -3,8 +3,8 @@
 #if defined(TUFF_HAVE_JSON)
 
 #include "samples/bench/bench.h"
-#include "samples/bench/nets.h"
 #include "samples/bench/verify.h"
+#include "samples/nets/nets.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static void expect(bool good, const char *what, double got)
 static float *uniform(uint64_t count, uint32_t seed)
 {
     float *x = malloc(count * sizeof *x);
-    for (uint64_t i = 0; x && i < count; i++) x[i] = (float)bench_uniform((uint32_t)i, seed);
+    for (uint64_t i = 0; x && i < count; i++) x[i] = (float)zoo_uniform((uint32_t)i, seed);
     if (!x) exit(1);
     return x;
 }

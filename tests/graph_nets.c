@@ -7,7 +7,7 @@
  * Multiply-adds: of convolutions and matrix products, as the table of the library counts them; published ones are rounded to two or three
  * digits, and do not count attention's two products (Dosovitskiy et al. for ViT do). */
 #include "graph/op.h"
-#include "samples/bench/nets.h"
+#include "samples/nets/nets.h"
 #include "tests/graph_help.h"
 
 #include <math.h>
@@ -53,17 +53,16 @@ static struct counts count(const struct tuff_graph *g, tuff_val end)
     return c;
 }
 
-static void expect_number(struct nets_test *t, const struct bench_net *net, const char *what, uint64_t expected,
-                          uint64_t got)
+static void expect_number(struct nets_test *t, const struct zoo_net *net, const char *what, uint64_t expected, uint64_t got)
 {
     graph_check(&t->failures, expected == got, "%s: %s: expected %llu, got %llu", net->name, what,
                 (unsigned long long)expected, (unsigned long long)got);
 }
 
-static void check_counts(struct nets_test *t, const struct bench_work *work)
+static void check_counts(struct nets_test *t, const struct zoo_work *work)
 {
-    const struct bench_net *net = work->net;
-    bool training = work->mode == BENCH_TRAIN;
+    const struct zoo_net *net = work->net;
+    bool training = work->mode == ZOO_TRAIN;
     struct counts c = count(work->graph, work->labels ? work->labels : work->graph->count);
     double adds = (double)c.multiply_adds / work->batch;
     expect_number(t, net, "parameters", net->parameters[work->mode], c.parameters);
@@ -74,67 +73,67 @@ static void check_counts(struct nets_test *t, const struct bench_work *work)
     graph_check(&t->failures, !training || c.shifts == 0, "%s: a folded norm is trained", net->name);
 }
 
-static void check_shapes(struct nets_test *t, const struct bench_work *work)
+static void check_shapes(struct nets_test *t, const struct zoo_work *work)
 {
-    const struct bench_net *net = work->net;
+    const struct zoo_net *net = work->net;
     struct tuff_type out = tuff_type_of(work->graph, work->outputs[0]), x = tuff_type_of(work->graph, work->input);
-    bool training = work->mode == BENCH_TRAIN;
+    bool training = work->mode == ZOO_TRAIN;
     uint64_t elements = tuff_shape_count(&out.shape);
     expect_number(t, net, "outputs", training ? 1 : (uint64_t)net->outputs * work->batch, elements);
     expect_number(t, net, "type of the outputs", TUFF_F32, out.dtype);
-    expect_number(t, net, "elements of the inputs", bench_work_elements(work), tuff_shape_count(&x.shape));
+    expect_number(t, net, "elements of the inputs", zoo_work_elements(work), tuff_shape_count(&x.shape));
     if (!training) return;
     struct tuff_shape labels = tuff_type_of(work->graph, work->labels).shape;
-    expect_number(t, net, "labels", bench_work_labels(work), tuff_shape_count(&labels));
+    expect_number(t, net, "labels", zoo_work_labels(work), tuff_shape_count(&labels));
     expect_number(t, net, "updates of the optimizer", work->net->optimizer.kind == TUFF_SGD ? 3 : 4,
                   work->optimizer.update_count); /* parameters, momentum (and variance), cursor */
 }
 
-static void check_work(struct nets_test *t, const struct bench_net *net, enum bench_mode mode, uint32_t batch)
+static void check_work(struct nets_test *t, const struct zoo_net *net, enum zoo_mode mode, uint32_t batch)
 {
     struct tuff_error error = {0};
-    struct bench_work work;
-    tuff_status status = bench_work_create(t->context, net, mode, batch, &work, &error);
+    struct zoo_work work;
+    tuff_status status = zoo_work_create(t->context, net, mode, batch, &work, &error);
     if (!graph_check(&t->failures, status == TUFF_OK, "%s: %s", net->name, error.message)) return;
     check_shapes(t, &work);
     check_counts(t, &work);
-    bench_work_finish(&work);
+    zoo_work_finish(&work);
 }
 
-static void list(struct nets_test *t, const struct bench_net *net)
+static void list(struct nets_test *t, const struct zoo_net *net)
 {
-    for (int mode = 0; mode < BENCH_MODES; mode++) {
-        struct bench_work work;
-        if (bench_work_create(t->context, net, mode, 0, &work, NULL)) continue;
+    for (int mode = 0; mode < ZOO_MODES; mode++) {
+        struct zoo_work work;
+        if (zoo_work_create(t->context, net, mode, 0, &work, NULL)) continue;
         struct counts c = count(work.graph, work.labels ? work.labels : work.graph->count);
         printf("%-18s %-5s batch %-3u %11llu parameters (%llu with norms) %13llu multiply-adds\n", net->name,
                mode ? "train" : "infer", (unsigned)work.batch, (unsigned long long)c.parameters,
                (unsigned long long)(c.parameters + c.shifts), (unsigned long long)(c.multiply_adds / work.batch));
-        bench_work_finish(&work);
+        zoo_work_finish(&work);
     }
 }
 
 int main(int argc, char **argv)
 {
     struct nets_test t = {.failures = 0};
-    struct bench_work work;
+    struct zoo_work work;
     if (tuff_context_create(NULL, &t.context, NULL) != TUFF_OK) return 1;
-    for (uint32_t i = 0; i < bench_net_count; i++) {
-        const struct bench_net *net = &bench_nets[i];
+    for (uint32_t i = 0; i < zoo_net_count; i++) {
+        const struct zoo_net *net = &zoo_nets[i];
         if (argc > 1 && !strcmp(argv[1], "--list")) {
             list(&t, net);
             continue;
         }
-        graph_check(&t.failures, bench_net_find(net->name) == net, "%s: is not found, or twice there", net->name);
-        if (net->infers) check_work(&t, net, BENCH_INFER, 0);
-        if (net->infers) check_work(&t, net, BENCH_INFER, 3);
-        if (net->trains) check_work(&t, net, BENCH_TRAIN, 0);
+        graph_check(&t.failures, zoo_net_find(net->name) == net, "%s: is not found, or twice there", net->name);
+        if (net->infers) check_work(&t, net, ZOO_INFER, 0);
+        if (net->infers) check_work(&t, net, ZOO_INFER, 3);
+        if (net->trains) check_work(&t, net, ZOO_TRAIN, 0);
         if (!net->trains)
-            graph_check(&t.failures, bench_work_create(t.context, net, BENCH_TRAIN, 0, &work, NULL) == TUFF_ERR_USAGE,
+            graph_check(&t.failures, zoo_work_create(t.context, net, ZOO_TRAIN, 0, &work, NULL) == TUFF_ERR_USAGE,
                         "%s: expected TUFF_ERR_USAGE of its training", net->name);
     }
-    graph_check(&t.failures, bench_net_find("resnet") == NULL, "a net that is not there is found");
-    printf("graph_nets: %u nets, %u failures\n", (unsigned)bench_net_count, t.failures);
+    graph_check(&t.failures, zoo_net_find("resnet") == NULL, "a net that is not there is found");
+    printf("graph_nets: %u nets, %u failures\n", (unsigned)zoo_net_count, t.failures);
     tuff_context_destroy(t.context);
     return t.failures != 0;
 }

@@ -4,7 +4,7 @@
 #include "graph/graph.h"
 #include "tests/backend_help.h"
 
-#include "samples/train/networks.c" /* as the quickstart trains them */
+#include "samples/nets/nets.h" /* as the quickstart trains them */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 enum { SIDE = 28, SAMPLES = 64, CLASSES = 10 };
 
 /* The plan of one training step, as text. */
-static char *training_plan(struct backend_test *test, const struct network *network, const struct tuff_data *data)
+static char *training_plan(struct backend_test *test, const struct zoo_model *network, const struct tuff_data *data)
 {
     uint32_t classes = CLASSES;
     struct tuff_model *model = NULL;
@@ -71,7 +71,7 @@ int main(int argc, char **argv)
     for (uint32_t i = 0; i < sizeof pictures; i++) pictures[i] = (uint8_t)(i * 37);
     for (int32_t i = 0; i < SAMPLES; i++) labels[i] = i % CLASSES;
     for (int i = argc > 1 ? 1 : 0; i < argc; i++) {
-        const struct network *network = network_find(argc > 1 ? argv[i] : "cnn");
+        const struct zoo_model *network = zoo_model_find(argc > 1 ? argv[i] : "cnn");
         if (!backend_check(&test, network != NULL, "no such network: %s", argv[i])) break;
         char *text = training_plan(&test, network, &data);
         drop_each(&test, network->name, text);

@@ -18,7 +18,7 @@
  * finds; peers' values are known to a thousandth of the largest. */
 static const double INFER_BOUND = 1e-8, TRAIN_BOUND = 1e-6, PEER_BOUND = 1e-6;
 
-uint32_t net_tokens(const struct bench_net *net) { return net->sample.dtype == TUFF_I32 ? net->sample.shape.dim[0] : 1; }
+uint32_t net_tokens(const struct zoo_net *net) { return net->sample.dtype == TUFF_I32 ? net->sample.shape.dim[0] : 1; }
 
 /* ---- making and running ------------------------------------------------------------------------------------------------------------ */
 
@@ -46,7 +46,7 @@ static tuff_status ask_host(const struct net_run *run, struct tuff_error *error)
     double params = (double)run->figures.param_bytes, needed = params + (double)run->figures.state_bytes;
     double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     if (tuff_device_caps(run->device)->kind == TUFF_DEVICE_SOFTWARE) needed += (double)run->figures.total_bytes;
-    needed += 2 * params * (run->work.mode == BENCH_TRAIN ? 5 : 1);
+    needed += 2 * params * (run->work.mode == ZOO_TRAIN ? 5 : 1);
     if (there <= 0 || needed < 0.7 * there) return TUFF_OK;
     snprintf(error->message, sizeof error->message, "checking it needs %.0f MB of host memory, of %.0f MB in all",
              needed / 1e6, there / 1e6);
@@ -98,11 +98,11 @@ static tuff_status ask_room(struct net_run *run, const struct tuff_executable_pa
     return error->status = TUFF_ERR_DEVICE_MEMORY;
 }
 
-tuff_status net_run_create(struct bench *bench, struct tuff_device *device, const struct bench_net *net,
-                           enum bench_mode mode, uint32_t batch, struct net_run *run, struct tuff_error *error)
+tuff_status net_run_create(struct bench *bench, struct tuff_device *device, const struct zoo_net *net, enum zoo_mode mode,
+                           uint32_t batch, struct net_run *run, struct tuff_error *error)
 {
     run->device = device;
-    tuff_status status = bench_work_create(bench->context, net, mode, batch, &run->work, error);
+    tuff_status status = zoo_work_create(bench->context, net, mode, batch, &run->work, error);
     struct tuff_executable_params params = {
         .struct_size = sizeof params, .outputs = run->work.outputs, .output_count = run->work.output_count, .timed = true};
     if (status == TUFF_OK) status = ask_room(run, &params, error);
@@ -111,10 +111,10 @@ tuff_status net_run_create(struct bench *bench, struct tuff_device *device, cons
     if (status == TUFF_OK) status = tuff_session_compile(run->session, &params, &run->executable, error);
     if (status != TUFF_OK) return status;
     run->compile_seconds = (nanoseconds_now() - began) * 1e-9;
-    run->out_count = mode == BENCH_TRAIN ? 1 : (uint64_t)net->outputs * run->work.batch;
+    run->out_count = mode == ZOO_TRAIN ? 1 : (uint64_t)net->outputs * run->work.batch;
     run->out = calloc(run->out_count, sizeof *run->out);
     if (!run->out) return TUFF_ERR_MEMORY;
-    return bench_work_fill(&run->work, run->session, run->executable, error);
+    return zoo_work_fill(&run->work, run->session, run->executable, error);
 }
 
 void net_run_finish(struct net_run *run)
@@ -125,14 +125,14 @@ void net_run_finish(struct net_run *run)
     free(run->leaves);
     free(run->zeros);
     free(run->out);
-    bench_work_finish(&run->work);
+    zoo_work_finish(&run->work);
     *run = (struct net_run){0};
 }
 
 tuff_status net_run_step(void *user, double *device_ns, struct tuff_error *error)
 {
     struct net_run *run = user;
-    tuff_status status = bench_work_submit(&run->work, run->session, run->executable, NULL, error);
+    tuff_status status = zoo_work_submit(&run->work, run->session, run->executable, NULL, error);
     if (status == TUFF_OK)
         status = tuff_executable_read(run->executable, 0, run->out, run->out_count * sizeof(float), error);
     if (status == TUFF_OK) device_time(run->device, tuff_executable_program(run->executable), device_ns);
@@ -155,7 +155,7 @@ static tuff_status restore_leaves(struct net_run *run, struct tuff_error *error)
 }
 
 /* Contents for tuff_evaluate: the inputs, and the kept parameters and states. Returns their number. */
-static uint32_t list_leaves(const struct net_run *run, const struct bench_work *work, const void *x, const int32_t *y,
+static uint32_t list_leaves(const struct net_run *run, const struct zoo_work *work, const void *x, const int32_t *y,
                             struct tuff_leaf_content *leaves)
 {
     uint32_t count = 0;
@@ -170,17 +170,17 @@ static uint32_t list_leaves(const struct net_run *run, const struct bench_work *
 
 /* Evaluates outputs of `work`, which is that of the run or of batch 1, on the run's inputs; of batch 1: on those of the
  * sample. */
-static tuff_status evaluate(const struct net_run *run, const struct bench_work *work, uint32_t sample,
-                            const tuff_val *outputs, double **results, uint32_t count, struct tuff_error *error)
+static tuff_status evaluate(const struct net_run *run, const struct zoo_work *work, uint32_t sample, const tuff_val *outputs,
+                            double **results, uint32_t count, struct tuff_error *error)
 {
-    uint64_t elements = bench_work_elements(&run->work), own = bench_work_elements(work);
-    uint64_t labels = work->labels ? bench_work_labels(&run->work) : 0;
+    uint64_t elements = zoo_work_elements(&run->work), own = zoo_work_elements(work);
+    uint64_t labels = work->labels ? zoo_work_labels(&run->work) : 0;
     char *x = malloc(elements * 4); /* f32 or i32 */
     int32_t *y = labels ? malloc(labels * sizeof *y) : NULL;
     struct tuff_leaf_content *leaves = calloc(run->leaf_count + 2, sizeof *leaves);
     tuff_status status = x && leaves && (y || !labels) ? TUFF_OK : TUFF_ERR_MEMORY;
     if (status == TUFF_OK) {
-        bench_work_inputs(&run->work, 0, x, y);
+        zoo_work_inputs(&run->work, 0, x, y);
         struct tuff_evaluate_params params = {.struct_size = sizeof params,
                                               .outputs = outputs,
                                               .output_count = count,
@@ -197,12 +197,12 @@ static tuff_status evaluate(const struct net_run *run, const struct bench_work *
 /* The first and the last sample of the batch. */
 static tuff_status verify_outputs(struct net_run *run, struct check *check, struct tuff_error *error)
 {
-    const struct bench_net *net = run->work.net;
-    struct bench_work one = {0};
+    const struct zoo_net *net = run->work.net;
+    struct zoo_work one = {0};
     uint32_t samples[] = {0, run->work.batch - 1};
     double *want = malloc(net->outputs * sizeof *want);
     tuff_status status = want ? TUFF_OK : TUFF_ERR_MEMORY;
-    if (status == TUFF_OK) status = bench_work_create(tuff_device_context(run->device), net, BENCH_INFER, 1, &one, error);
+    if (status == TUFF_OK) status = zoo_work_create(tuff_device_context(run->device), net, ZOO_INFER, 1, &one, error);
     for (uint32_t i = 0; i < (run->work.batch > 1 ? 2u : 1u) && status == TUFF_OK; i++) {
         status = evaluate(run, &one, samples[i], one.outputs, &want, 1, error);
         if (status != TUFF_OK) break;
@@ -212,7 +212,7 @@ static tuff_status verify_outputs(struct net_run *run, struct check *check, stru
         check->compared += i ? c.compared : 0;
         check->ok = check->ok && c.ok;
     }
-    bench_work_finish(&one);
+    zoo_work_finish(&one);
     free(want);
     return status;
 }
@@ -235,7 +235,7 @@ static void nudge_parameters(struct net_run *run)
         struct tuff_leaf leaf = tuff_graph_leaf(run->work.graph, i);
         uint64_t count = run->leaves[i] && leaf.trained ? tuff_shape_count(&leaf.type.shape) : 0;
         float *x = run->leaves[i];
-        for (uint64_t k = 0; k < count; k++) x[k] = nextafterf(x[k], bench_hash((uint32_t)k, 99 + i) & 1 ? 2 * x[k] : 0);
+        for (uint64_t k = 0; k < count; k++) x[k] = nextafterf(x[k], zoo_hash((uint32_t)k, 99 + i) & 1 ? 2 * x[k] : 0);
     }
 }
 
@@ -282,14 +282,14 @@ static tuff_status verify_gradients(struct net_run *run, struct check *check, st
 
 tuff_status net_run_verify_first(struct net_run *run, struct check *check, struct tuff_error *error)
 {
-    return run->work.mode == BENCH_INFER ? verify_outputs(run, check, error) : verify_gradients(run, check, error);
+    return run->work.mode == ZOO_INFER ? verify_outputs(run, check, error) : verify_gradients(run, check, error);
 }
 
 /* The peers' outputs of inference, or losses of the first steps, whose optimizer's updates they show. */
 static tuff_status verify_peers(struct net_run *run, bool *ok, struct tuff_error *error)
 {
-    const struct bench_net *net = run->work.net;
-    float losses[BENCH_EXPECTED] = {0};
+    const struct zoo_net *net = run->work.net;
+    float losses[ZOO_EXPECTED] = {0};
     tuff_status status = TUFF_OK;
     for (uint32_t i = 0; i < net->expected_count && status == TUFF_OK && net->trains; i++) {
         if (i > 0) status = net_run_step(run, &(double){0}, error); /* the first one is done */
@@ -301,8 +301,8 @@ static tuff_status verify_peers(struct net_run *run, bool *ok, struct tuff_error
 
 tuff_status net_run_verify(struct net_run *run, struct check *check, struct tuff_error *error)
 {
-    const struct bench_net *net = run->work.net;
-    bool train = run->work.mode == BENCH_TRAIN, finite = isfinite(run->out[0]), ok = true;
+    const struct zoo_net *net = run->work.net;
+    bool train = run->work.mode == ZOO_TRAIN, finite = isfinite(run->out[0]), ok = true;
     tuff_status status = TUFF_OK;
     if (train) status = restore_leaves(run, error);
     if (status == TUFF_OK && train) status = net_run_step(run, &(double){0}, error);

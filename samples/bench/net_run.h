@@ -7,7 +7,7 @@
 
 /* Zero-initialize, net_run_create, net_run_finish (also after a failure). */
 struct net_run {
-    struct bench_work work;
+    struct zoo_work work;
     struct tuff_device *device; /* [borrowed] */
     struct tuff_session *session;
     struct tuff_executable *executable;
@@ -19,8 +19,8 @@ struct net_run {
     uint32_t leaf_count;
     double compile_seconds;
 };
-tuff_status net_run_create(struct bench *bench, struct tuff_device *device, const struct bench_net *net,
-                           enum bench_mode mode, uint32_t batch, struct net_run *run, struct tuff_error *error);
+tuff_status net_run_create(struct bench *bench, struct tuff_device *device, const struct zoo_net *net, enum zoo_mode mode,
+                           uint32_t batch, struct net_run *run, struct tuff_error *error);
 void net_run_finish(struct net_run *run);
 /* Before the first step: keeps what net_run_verify needs where training changes it, or where weights are the peers'. */
 tuff_status net_run_keep(struct net_run *run, struct tuff_error *error);
@@ -34,6 +34,6 @@ tuff_status net_run_verify_first(struct net_run *run, struct check *check, struc
 /* The device of these capabilities, opened once more: with memory figures of its own. */
 tuff_status open_again(struct bench *bench, const struct tuff_caps *caps, struct tuff_device **device,
                        struct tuff_error *error);
-uint32_t net_tokens(const struct bench_net *net); /* 1 for pictures */
+uint32_t net_tokens(const struct zoo_net *net); /* 1 for pictures */
 
 #endif

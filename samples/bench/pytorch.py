@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""pytorch.py - PyTorch beside tuff-bench: the nets of nets*.c, built by pytorch_nets.py, with the same batches, inputs and optimizers.
+"""pytorch.py - PyTorch beside tuff-bench: the nets of samples/nets, built by pytorch_nets.py, with the same batches, inputs and optimizers.
 
   pytorch.py [--device cuda] [--json FILE]   time them: eager and torch.compile, f32 (TF32 off) and f16
-  pytorch.py --check                         only compare values with those that nets_table.c knows (the peers' comparison)
+  pytorch.py --check                         only compare values with those that samples/nets/table.c knows (the peers' comparison)
   pytorch.py --list [--json FILE]            the nets with their parameters and multiply-adds, counted in the modules built here
   pytorch.py --table FILE...                 one table of result files, of this program and of tuff-bench (needs no torch)
 

@@ -1,4 +1,4 @@
-"""pytorch_nets.py - the nets that tuff-bench measures (nets*.c), for PyTorch: same layers, same table, same made-up numbers.
+"""pytorch_nets.py - the nets that tuff-bench measures (samples/nets), for PyTorch: same layers, same table, same made-up numbers.
 
 For inference batch norms are folded into their convolutions, which then have a bias; for training they are layers. A net is a function
 or class that takes `training` and gives a module; parameters lie in the order of the layers. Weights have the variance gain^2 / fan_in.
@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-GAIN_RELU, GAIN_SILU, GAIN_GELU, GAIN_HARDSWISH = math.sqrt(2), 1.6765, 1.5335, 1.7059  # nets_parts.h
+GAIN_RELU, GAIN_SILU, GAIN_GELU, GAIN_HARDSWISH = math.sqrt(2), 1.6765, 1.5335, 1.7059  # samples/nets/parts.h
 BRANCH_GAIN = 0.5
 
 
@@ -32,7 +32,7 @@ def uniform(shape, seed):
 
 
 def inputs_of(net, batch):
-    """x and labels number 0, as bench_work_inputs has them."""
+    """x and labels number 0, as zoo_work_inputs has them."""
     if net["tokens"]:
         length = net["sample"][0]
         text = (hash32(batch * (length + 1), 2000) % net["classes"]).reshape(batch, length + 1)
@@ -556,7 +556,7 @@ class Loss(nn.Module):
         return F.cross_entropy(self.model(x), labels)
 
 
-# ---- the table: as nets_table.c; a test compares them ---------------------------------------------------------------------------------------
+# ---- the table: as samples/nets/table.c; a test compares them ---------------------------------------------------------------------------------------
 
 def row(name, build, parameters, multiply_adds, sample=(3, 224, 224), classes=1000, train_batch=0, optimizer=None, gain=0,
         expected=(), tokens=False):

@@ -19,10 +19,10 @@ static const double DEVIATIONS = 8;
 /* Random factors of Freivalds' check, of the sizes 1/2 to 1: signs alone do not see that two results of one sign changed places. */
 static double factor(uint32_t i)
 {
-    uint32_t bits = bench_hash(i, 77);
+    uint32_t bits = zoo_hash(i, 77);
     return (bits & 1 ? 1 : -1) * (0.5 + bits / 8589934592.0);
 }
-static uint32_t pick(uint32_t i, uint32_t seed, uint32_t below) { return bench_hash(i, 1000 + seed) % below; }
+static uint32_t pick(uint32_t i, uint32_t seed, uint32_t below) { return zoo_hash(i, 1000 + seed) % below; }
 
 static uint16_t to_half(float x) /* |x| < 65504, no NaN; subnormal halves are kept */
 {

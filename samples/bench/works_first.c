@@ -16,21 +16,21 @@
 enum { RUNS = 5, QUICK_RUNS = 2 };
 static const struct {
     const char *net;
-    enum bench_mode mode;
+    enum zoo_mode mode;
     bool quick;
-} works[] = {{"squeezenet-1.1", BENCH_INFER, true}, {"resnet18", BENCH_INFER, false}, {"gpt-4x256", BENCH_TRAIN, false}};
+} works[] = {{"squeezenet-1.1", ZOO_INFER, true}, {"resnet18", ZOO_INFER, false}, {"gpt-4x256", ZOO_TRAIN, false}};
 static const char *const temperatures[] = {"cold", "warm"};
 
 static void id_of(size_t work, int warm, char *id, size_t bytes)
 {
-    snprintf(id, bytes, "first/%s-%s/%s", works[work].net, works[work].mode == BENCH_TRAIN ? "train" : "infer",
+    snprintf(id, bytes, "first/%s-%s/%s", works[work].net, works[work].mode == ZOO_TRAIN ? "train" : "infer",
              temperatures[warm]);
 }
 
 static void title_of(size_t work, int warm, char *title, size_t bytes)
 {
-    snprintf(title, bytes, "%s, %s, %s", bench_net_find(works[work].net)->title,
-             works[work].mode == BENCH_TRAIN ? "first training step" : "first inference", temperatures[warm]);
+    snprintf(title, bytes, "%s, %s, %s", zoo_net_find(works[work].net)->title,
+             works[work].mode == ZOO_TRAIN ? "first training step" : "first inference", temperatures[warm]);
 }
 
 void list_first(work_visit *visit, void *user)
@@ -105,7 +105,7 @@ static tuff_status first_result(struct bench *bench, size_t work, const char *fo
     struct tuff_options settings = {.struct_size = sizeof settings, .cache_dir = folder};
     struct bench own = {.options = bench->options};
     struct net_run run = {0};
-    const struct bench_net *net = bench_net_find(works[work].net);
+    const struct zoo_net *net = zoo_net_find(works[work].net);
     double began = nanoseconds_now();
     tuff_options_from_env(&settings);
     tuff_status status = tuff_context_create(&settings, &own.context, error);

@@ -10,39 +10,39 @@ enum { LARGE_BATCH = 8 };
 static const char *const quick_nets[] = {"squeezenet-1.1", "mlp", "cnn28"};
 
 struct net_work {
-    const struct bench_net *net;
-    enum bench_mode mode;
+    const struct zoo_net *net;
+    enum zoo_mode mode;
     uint32_t batch;
 };
 
 static bool is_quick(const struct net_work *work)
 {
     for (size_t i = 0; i < COUNT(quick_nets); i++)
-        if (!strcmp(quick_nets[i], work->net->name)) return work->mode == BENCH_TRAIN || work->batch == 1;
+        if (!strcmp(quick_nets[i], work->net->name)) return work->mode == ZOO_TRAIN || work->batch == 1;
     return false;
 }
 
 static void id_of(const struct net_work *work, char *id, size_t bytes)
 {
-    snprintf(id, bytes, "net/%s/%s/b%u/f32.f32.f32", work->net->name, work->mode == BENCH_TRAIN ? "train" : "infer",
+    snprintf(id, bytes, "net/%s/%s/b%u/f32.f32.f32", work->net->name, work->mode == ZOO_TRAIN ? "train" : "infer",
              (unsigned)work->batch);
 }
 
 static void title_of(const struct net_work *work, char *title, size_t bytes)
 {
-    snprintf(title, bytes, "%s, %s, batch %u", work->net->title, work->mode == BENCH_TRAIN ? "training" : "inference",
+    snprintf(title, bytes, "%s, %s, batch %u", work->net->title, work->mode == ZOO_TRAIN ? "training" : "inference",
              (unsigned)work->batch);
 }
 
 /* Calls next with every work, until it returns false. */
 static bool each_work(bool (*next)(void *user, const struct net_work *work), void *user)
 {
-    for (uint32_t i = 0; i < bench_net_count; i++) {
-        const struct bench_net *net = &bench_nets[i];
+    for (uint32_t i = 0; i < zoo_net_count; i++) {
+        const struct zoo_net *net = &zoo_nets[i];
         const struct net_work works[] = {
-            {net, BENCH_INFER, 1}, {net, BENCH_INFER, LARGE_BATCH}, {net, BENCH_TRAIN, net->train_batch}};
+            {net, ZOO_INFER, 1}, {net, ZOO_INFER, LARGE_BATCH}, {net, ZOO_TRAIN, net->train_batch}};
         for (size_t w = 0; w < COUNT(works); w++)
-            if ((works[w].mode == BENCH_TRAIN ? net->trains : net->infers) && !next(user, &works[w])) return false;
+            if ((works[w].mode == ZOO_TRAIN ? net->trains : net->infers) && !next(user, &works[w])) return false;
     }
     return true;
 }
@@ -75,12 +75,11 @@ static void describe(const struct net_work *work, const struct net_run *run, str
     double samples = (double)work->batch * tokens;
     row->unit = tokens > 1 ? "tokens/s" : "samples/s";
     row->samples = samples;
-    if (work->mode == BENCH_INFER && work->batch == 1) {
+    if (work->mode == ZOO_INFER && work->batch == 1) {
         row->unit = "ms";
         row->samples = 1;
     }
-    row->flops = work->mode == BENCH_TRAIN ? (double)run->figures.flops
-                                           : 2.0 * (double)work->net->multiply_adds * work->batch;
+    row->flops = work->mode == ZOO_TRAIN ? (double)run->figures.flops : 2.0 * (double)work->net->multiply_adds * work->batch;
     row->batch = work->batch;
     row->extra = cJSON_CreateObject();
     cJSON_AddNumberToObject(row->extra, "parameters", (double)work->net->parameters[work->mode]);
@@ -97,12 +96,11 @@ static tuff_status run_work(struct bench *bench, const struct net_work *work)
     char title[128];
     title_of(work, title, sizeof title);
     struct row row = {.group = "net", .title = title, .arithmetic = F32_PEAK, .unit = "ms"};
-    const struct runner runner = {
-        .run = net_run_step, .user = &run, .single = work->mode == BENCH_INFER && work->batch == 1};
+    const struct runner runner = {.run = net_run_step, .user = &run, .single = work->mode == ZOO_INFER && work->batch == 1};
     progress("%s: compiling", title);
     tuff_status status = open_again(bench, tuff_device_caps(bench->device), &device, &error);
     if (status == TUFF_OK) status = net_run_create(bench, device, work->net, work->mode, work->batch, &run, &error);
-    bool kept = work->mode == BENCH_TRAIN || work->net->peer_gain > 0; /* the peers' weights are no initial values */
+    bool kept = work->mode == ZOO_TRAIN || work->net->peer_gain > 0; /* the peers' weights are no initial values */
     if (status == TUFF_OK && kept) status = net_run_keep(&run, &error);
     progress("%s: running", title);
     if (status == TUFF_OK) status = measure(bench->options, &runner, 1, &series, &error);
@@ -157,17 +155,17 @@ static void add_plan_row(struct plans *plans, const char *id, const struct net_w
 static bool print_plan(void *user, const struct net_work *work)
 {
     struct plans *plans = user;
-    struct bench_work w = {0};
+    struct zoo_work w = {0};
     struct tuff_error error = {0};
     struct tuff_plan_figures f = {0};
     char id[128];
     id_of(work, id, sizeof id);
     if (!options_selects(plans->bench->options, id, is_quick(work))) return true;
-    tuff_status status = bench_work_create(plans->bench->context, work->net, work->mode, work->batch, &w, &error);
+    tuff_status status = zoo_work_create(plans->bench->context, work->net, work->mode, work->batch, &w, &error);
     struct tuff_executable_params params = {
         .struct_size = sizeof params, .outputs = w.outputs, .output_count = w.output_count};
     if (status == TUFF_OK) status = tuff_plan_ask(plans->bench->device, w.graph, &params, &f, &error);
-    bench_work_finish(&w);
+    zoo_work_finish(&w);
     id[strlen(id) - strlen("/f32.f32.f32")] = 0;
     if (status != TUFF_OK) {
         printf("  %-32s FAILED: %s\n", id + 4, error.message);
@@ -176,8 +174,8 @@ static bool print_plan(void *user, const struct net_work *work)
     }
     double moved = (double)(f.bytes_read + f.bytes_written), least = (double)f.bytes_least, mega = 1e6;
     printf("  %-32s %6u %6u %4u %5u %5u %10.1f %9.1f %6.1f %9.1f %9.1f %9.1f %9.2f %9.2f\n", id + 4, (unsigned)f.launches,
-           (unsigned)f.barriers, (unsigned)f.submissions, (unsigned)f.pipelines, (unsigned)f.kernels, moved / mega, least / mega,
-           least > 0 ? moved / least : 0, (double)f.total_bytes / mega, (double)f.scratch_bytes / mega,
+           (unsigned)f.barriers, (unsigned)f.submissions, (unsigned)f.pipelines, (unsigned)f.kernels, moved / mega,
+           least / mega, least > 0 ? moved / least : 0, (double)f.total_bytes / mega, (double)f.scratch_bytes / mega,
            (double)f.scratch_bound_bytes / mega, (double)f.saved_bytes / work->batch / mega, (double)f.flops / 1e9);
     add_plan_row(plans, id, work, &f);
     return true;
@@ -191,8 +189,8 @@ int plans_print(struct bench *bench)
            "bound of\n"
            "scratch by liveness, and what forward saves for backward, per sample\n\n"
            "  %-32s %6s %6s %4s %5s %5s %10s %9s %6s %9s %9s %9s %9s %9s\n",
-           "", "launch", "barr.", "sub.", "pipe.", "texts", "moved", "least", "ratio", "planned", "scratch", "bound", "saved",
-           "GFLOP");
+           "", "launch", "barr.", "sub.", "pipe.", "texts", "moved", "least", "ratio", "planned", "scratch", "bound",
+           "saved", "GFLOP");
     each_work(print_plan, &plans);
     bool good = !path || file_write(plans.rows, path, -1);
     if (!good) fprintf(stderr, "tuff-bench: cannot write %s\n", path);

@@ -330,7 +330,7 @@ static tuff_status make_input(struct run *r, uint32_t index, void **data)
     r->in_bytes[index] = count * tuff_dtype_bytes(type.dtype);
     r->in[index] = malloc(count * sizeof(float));
     if (!r->in[index]) return TUFF_ERR_MEMORY;
-    for (uint64_t i = 0; i < count; i++) r->in[index][i] = (float)bench_uniform((uint32_t)i, index + 1);
+    for (uint64_t i = 0; i < count; i++) r->in[index][i] = (float)zoo_uniform((uint32_t)i, index + 1);
     *data = r->in[index];
     if (type.dtype != TUFF_F16) return TUFF_OK;
     uint16_t *halves = malloc(count * sizeof *halves);

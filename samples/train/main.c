@@ -174,7 +174,7 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
     struct tuff_dataset *train = &run->data.train;
     struct tuff_model_params params = {
         .struct_size = sizeof params,
-        .build = network_find(options->arch)->build,
+        .build = zoo_model_find(options->arch)->build,
         .user = &train->class_count,
         .sample = {TUFF_U8, TUFF_SHAPE(train->channels, train->height, train->width)},
         .scale = 1 / run->data.deviation, /* pixels of mean 0 and deviation 1 */

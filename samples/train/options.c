@@ -50,9 +50,9 @@ static void help(void)
         printf("  %-17s %s\n", left, rows[i].help);
     }
     printf("  %-17s %s\n  %-17s %s\n\nNetworks:\n", "--help", "this text", "--version", "version of Tuff");
-    for (uint32_t i = 0; i < network_count; i++)
-        printf("  %-7s %s (%u epochs, rate %g)\n", networks[i].name, networks[i].about, (unsigned)networks[i].epochs,
-               networks[i].lr);
+    for (uint32_t i = 0; i < zoo_model_count; i++)
+        printf("  %-7s %s (%u epochs, rate %g)\n", zoo_models[i].name, zoo_models[i].about, (unsigned)zoo_models[i].epochs,
+               zoo_models[i].lr);
     printf("\nCtrl-C saves and stops; --resume goes on from there, bit for bit.\n");
 }
 
@@ -142,7 +142,7 @@ static void check(const struct options *options)
 {
     static const char *const fits[] = {"stretch", "pad", "crop"};
     bool good = false;
-    if (!network_find(options->arch)) wrong("there is no network \"%s\"", options->arch);
+    if (!zoo_model_find(options->arch)) wrong("there is no network \"%s\"", options->arch);
     for (int i = 0; i < 3; i++) good = good || !strcmp(options->fit, fits[i]);
     if (!good) wrong("--fit is stretch, pad or crop, not \"%s\"", options->fit);
     if (strcmp(options->invert, "never") && strcmp(options->invert, "always"))
@@ -181,7 +181,7 @@ void options_parse(struct options *options, int count, char **arguments, struct 
     if (optind < count) wrong("what is \"%s\"? Give the folder as --data %s", arguments[optind], arguments[optind]);
     if (options->resume) recall(options, given, context);
     check(options);
-    const struct network *network = network_find(options->arch);
+    const struct zoo_model *network = zoo_model_find(options->arch);
     if (options->epochs == 0) options->epochs = options->quick ? 1 : network->epochs;
     if (options->lr == 0) options->lr = network->lr;
 }

@@ -2,6 +2,8 @@
 #ifndef TRAIN_H
 #define TRAIN_H
 
+#include "nets.h" /* samples/nets: the architectures */
+
 #include <tuff/tuff.h>
 
 /* ---- options.c: the command line, which a checkpoint remembers ---------------------------------------------------------- */
@@ -31,18 +33,6 @@ struct data {
 tuff_status data_read(struct tuff_context *context, const struct options *options, struct data *data,
                       struct tuff_error *error);
 struct tuff_data data_view(const struct tuff_dataset *dataset);
-
-/* ---- networks.c --------------------------------------------------------------------------------------------------------------- */
-
-struct network {
-    const char *name, *about;
-    tuff_val (*build)(struct tuff_graph *g, tuff_val x, bool training, void *classes); /* classes: uint32_t */
-    uint32_t epochs;                                                                   /* defaults */
-    double lr;
-};
-const struct network *network_find(const char *name);
-extern const struct network networks[];
-extern const uint32_t network_count;
 
 /* ---- history.c: what happened, for the curves, the result and the checkpoint ------------------------------------------------------ */
 

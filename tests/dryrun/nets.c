@@ -1,44 +1,44 @@
 /* nets.c - the plans of tuff-bench's nets, compiled, recorded and submitted. */
-#include "samples/bench/nets.h"
+#include "samples/nets/nets.h"
 #include "tests/dryrun/dryrun.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static void run_work(struct dryrun *d, const struct bench_net *net, enum bench_mode mode)
+static void run_work(struct dryrun *d, const struct zoo_net *net, enum zoo_mode mode)
 {
     struct tuff_error error = {0};
-    struct bench_work work = {.net = NULL};
+    struct zoo_work work = {.net = NULL};
     struct tuff_session *session = NULL;
     struct tuff_executable *plan = NULL;
     struct tuff_plan_figures figures = {0};
     uint64_t ticket = 0;
     char name[80];
-    tuff_status status = bench_work_create(d->context, net, mode, 0, &work, &error);
-    snprintf(name, sizeof name, "%s, %s, batch %u", net->name, mode == BENCH_TRAIN ? "training" : "inference", work.batch);
+    tuff_status status = zoo_work_create(d->context, net, mode, 0, &work, &error);
+    snprintf(name, sizeof name, "%s, %s, batch %u", net->name, mode == ZOO_TRAIN ? "training" : "inference", work.batch);
     if (!status) status = tuff_session_create(d->device, work.graph, NULL, &session, &error);
     struct tuff_executable_params params = {
         .struct_size = sizeof params, .outputs = work.outputs, .output_count = work.output_count};
     if (!status) status = tuff_session_compile(session, &params, &plan, &error);
     if (!status) figures = tuff_executable_figures(plan);
-    if (!status) status = bench_work_submit(&work, session, plan, &ticket, &error);
+    if (!status) status = zoo_work_submit(&work, session, plan, &ticket, &error);
     if (!status) status = tuff_device_wait(d->device, ticket, UINT64_MAX, &error);
     dryrun_report(d, name, status, &error, &figures);
     fflush(stdout);
     tuff_executable_destroy(plan);
     tuff_session_destroy(session);
-    bench_work_finish(&work);
+    zoo_work_finish(&work);
 }
 
 bool dryrun_nets(struct dryrun *d, const char *name)
 {
     bool found = false;
-    for (uint32_t i = 0; i < bench_net_count; i++) {
-        const struct bench_net *net = &bench_nets[i];
+    for (uint32_t i = 0; i < zoo_net_count; i++) {
+        const struct zoo_net *net = &zoo_nets[i];
         if (name && strcmp(name, net->name) != 0) continue;
         found = true;
-        if (net->infers) run_work(d, net, BENCH_INFER);
-        if (net->trains) run_work(d, net, BENCH_TRAIN);
+        if (net->infers) run_work(d, net, ZOO_INFER);
+        if (net->trains) run_work(d, net, ZOO_TRAIN);
     }
     return found;
 }

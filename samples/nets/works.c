@@ -1,19 +1,19 @@
-/* nets.c - works: a net of the table as the graph of one run, with its inputs; and the pieces that all nets are made of. */
-#include "nets_parts.h"
+/* works.c - works: a net of the table as the graph of one run, with its inputs; and the pieces that all nets are made of. */
+#include "parts.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-const struct bench_net *bench_net_find(const char *name)
+const struct zoo_net *zoo_net_find(const char *name)
 {
-    for (uint32_t i = 0; i < bench_net_count; i++)
-        if (strcmp(bench_nets[i].name, name) == 0) return &bench_nets[i];
+    for (uint32_t i = 0; i < zoo_net_count; i++)
+        if (strcmp(zoo_nets[i].name, name) == 0) return &zoo_nets[i];
     return NULL;
 }
 
-uint32_t bench_hash(uint32_t index, uint32_t seed)
+uint32_t zoo_hash(uint32_t index, uint32_t seed)
 {
     uint32_t v = index + seed * 0x9e3779b9u;
     v = (v ^ (v >> 16)) * 0x7feb352du;
@@ -21,51 +21,51 @@ uint32_t bench_hash(uint32_t index, uint32_t seed)
     return v ^ (v >> 16);
 }
 
-double bench_uniform(uint32_t index, uint32_t seed) { return bench_hash(index, seed) / 2147483648.0 - 1; }
+double zoo_uniform(uint32_t index, uint32_t seed) { return zoo_hash(index, seed) / 2147483648.0 - 1; }
 
 /* ---- pieces ---------------------------------------------------------------------------------------------------------------- */
 
-tuff_val bench_param(struct bench_build *b, const char *part, struct tuff_shape shape, struct tuff_init init)
+tuff_val zoo_param(struct zoo_build *b, const char *part, struct tuff_shape shape, struct tuff_init init)
 {
     char name[64];
     snprintf(name, sizeof name, "layer%u.%s", b->layer, part);
     return tuff_param(b->g, name, shape, init);
 }
 
-tuff_val bench_constant_param(struct bench_build *b, const char *part, uint32_t count, double value)
+tuff_val zoo_constant_param(struct zoo_build *b, const char *part, uint32_t count, double value)
 {
-    return bench_param(b, part, TUFF_SHAPE(count), (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = value});
+    return zoo_param(b, part, TUFF_SHAPE(count), (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = value});
 }
 
 /* Small and not 0, so that a bias left out would be seen */
-static tuff_val bias(struct bench_build *b, const char *part, uint32_t count)
+static tuff_val bias(struct zoo_build *b, const char *part, uint32_t count)
 {
-    return bench_param(b, part, TUFF_SHAPE(count), (struct tuff_init){.kind = TUFF_INIT_UNIFORM, .a = -0.05, .b = 0.05});
+    return zoo_param(b, part, TUFF_SHAPE(count), (struct tuff_init){.kind = TUFF_INIT_UNIFORM, .a = -0.05, .b = 0.05});
 }
 
-static tuff_val weight(struct bench_build *b, struct tuff_shape shape, double gain)
+static tuff_val weight(struct zoo_build *b, struct tuff_shape shape, double gain)
 {
-    return bench_param(b, "weight", shape, (struct tuff_init){.kind = TUFF_INIT_KAIMING_UNIFORM, .a = gain});
+    return zoo_param(b, "weight", shape, (struct tuff_init){.kind = TUFF_INIT_KAIMING_UNIFORM, .a = gain});
 }
 
-static tuff_val statistic(struct bench_build *b, const char *part, uint32_t count, double value)
+static tuff_val statistic(struct zoo_build *b, const char *part, uint32_t count, double value)
 {
     char name[64];
     snprintf(name, sizeof name, "layer%u.%s", b->layer, part);
     return tuff_state(b->g, name, TUFF_F32, TUFF_SHAPE(count), (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = value});
 }
 
-static void update(struct bench_build *b, tuff_val state, tuff_val value)
+static void update(struct zoo_build *b, tuff_val state, tuff_val value)
 {
     tuff_val v = tuff_assign(b->g, state, value);
     if (b->update_count < sizeof b->updates / sizeof b->updates[0]) b->updates[b->update_count] = v;
-    b->update_count++; /* bench_work_create sees one too many */
+    b->update_count++; /* zoo_work_create sees one too many */
 }
 
-static tuff_val batch_norm(struct bench_build *b, tuff_val x)
+static tuff_val batch_norm(struct zoo_build *b, tuff_val x)
 {
     uint32_t c = tuff_type_of(b->g, x).shape.dim[1];
-    tuff_val gamma = bench_constant_param(b, "norm.weight", c, 1), beta = bench_constant_param(b, "norm.bias", c, 0);
+    tuff_val gamma = zoo_constant_param(b, "norm.weight", c, 1), beta = zoo_constant_param(b, "norm.bias", c, 0);
     tuff_val mean = statistic(b, "norm.running_mean", c, 0), var = statistic(b, "norm.running_var", c, 1);
     struct tuff_batch_norm norm = tuff_batch_norm_train(b->g, x, gamma, beta, mean, var, 1e-5, 0.1);
     update(b, mean, norm.mean);
@@ -73,7 +73,7 @@ static tuff_val batch_norm(struct bench_build *b, tuff_val x)
     return norm.y;
 }
 
-tuff_val bench_conv(struct bench_build *b, tuff_val x, const struct bench_conv *conv)
+tuff_val zoo_conv(struct zoo_build *b, tuff_val x, const struct zoo_conv *conv)
 {
     uint32_t groups = conv->groups ? conv->groups : 1, stride = conv->stride ? conv->stride : 1;
     uint32_t pad = conv->no_pad ? 0 : conv->kernel / 2, in = tuff_type_of(b->g, x).shape.dim[1];
@@ -87,7 +87,7 @@ tuff_val bench_conv(struct bench_build *b, tuff_val x, const struct bench_conv *
     return conv->activation ? conv->activation(b->g, x) : x;
 }
 
-tuff_val bench_dense(struct bench_build *b, tuff_val x, const struct bench_dense *dense)
+tuff_val zoo_dense(struct zoo_build *b, tuff_val x, const struct zoo_dense *dense)
 {
     uint32_t in = tuff_type_of(b->g, x).shape.dim[1];
     b->layer++;
@@ -97,9 +97,9 @@ tuff_val bench_dense(struct bench_build *b, tuff_val x, const struct bench_dense
     return dense->activation ? dense->activation(b->g, x) : x;
 }
 
-tuff_val bench_relu6(struct tuff_graph *g, tuff_val x) { return tuff_clamp(g, x, 0, 6); }
+tuff_val zoo_relu6(struct tuff_graph *g, tuff_val x) { return tuff_clamp(g, x, 0, 6); }
 
-tuff_val bench_part(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t start, uint32_t size)
+tuff_val zoo_part(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t start, uint32_t size)
 {
     struct tuff_shape shape = tuff_type_of(g, x).shape;
     uint32_t from[TUFF_MAX_RANK] = {0};
@@ -110,9 +110,9 @@ tuff_val bench_part(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t st
     return tuff_slice(g, x, from, step, shape.dim);
 }
 
-tuff_val bench_pooled(struct tuff_graph *g, tuff_val x) { return tuff_mean(g, x, 1u << 2 | 1u << 3, TUFF_DROP_AXES); }
+tuff_val zoo_pooled(struct tuff_graph *g, tuff_val x) { return tuff_mean(g, x, 1u << 2 | 1u << 3, TUFF_DROP_AXES); }
 
-tuff_val bench_max_pool(struct tuff_graph *g, tuff_val x, uint32_t kernel, uint32_t stride, uint32_t pad, bool ceil_mode)
+tuff_val zoo_max_pool(struct tuff_graph *g, tuff_val x, uint32_t kernel, uint32_t stride, uint32_t pad, bool ceil_mode)
 {
     struct tuff_pool2d_params params = {
         .kernel = {kernel, kernel}, .stride = {stride, stride}, .pad = {pad, pad, pad, pad}, .ceil_mode = ceil_mode};
@@ -130,7 +130,7 @@ static tuff_status fail(struct tuff_error *error, tuff_status status, const char
     return status;
 }
 
-static bool is_language(const struct bench_net *net) { return net->sample.dtype == TUFF_I32; }
+static bool is_language(const struct zoo_net *net) { return net->sample.dtype == TUFF_I32; }
 
 /* [batch, sample..] */
 static struct tuff_shape batched(const struct tuff_shape *sample, uint32_t batch)
@@ -140,7 +140,7 @@ static struct tuff_shape batched(const struct tuff_shape *sample, uint32_t batch
     return shape;
 }
 
-static void add_training(struct bench_work *work, const struct bench_build *build, tuff_val logits)
+static void add_training(struct zoo_work *work, const struct zoo_build *build, tuff_val logits)
 {
     struct tuff_graph *g = work->graph;
     work->labels = tuff_input(g, "labels", TUFF_I32, TUFF_SHAPE(tuff_type_of(g, logits).shape.dim[0]));
@@ -152,86 +152,83 @@ static void add_training(struct bench_work *work, const struct bench_build *buil
         work->outputs[work->output_count++] = work->optimizer.updates[i];
 }
 
-tuff_status bench_work_create(struct tuff_context *context, const struct bench_net *net, enum bench_mode mode,
-                              uint32_t batch, struct bench_work *work, struct tuff_error *error)
+tuff_status zoo_work_create(struct tuff_context *context, const struct zoo_net *net, enum zoo_mode mode, uint32_t batch,
+                            struct zoo_work *work, struct tuff_error *error)
 {
-    bool training = mode == BENCH_TRAIN;
-    *work = (struct bench_work){.net = net, .mode = mode, .batch = batch};
+    bool training = mode == ZOO_TRAIN;
+    *work = (struct zoo_work){.net = net, .mode = mode, .batch = batch};
     if (training ? !net->trains : !net->infers)
         return fail(error, TUFF_ERR_USAGE, training ? "is not trained here" : "has no inference here", net->name);
     if (!batch) work->batch = training ? net->train_batch : 1;
     tuff_status status = tuff_graph_create(context, &work->graph, error);
     if (status) return status;
-    struct bench_build build = {.g = work->graph, .training = training};
+    struct zoo_build build = {.g = work->graph, .training = training};
     work->input = tuff_input(work->graph, "x", net->sample.dtype, batched(&net->sample.shape, work->batch));
     tuff_val logits = net->build(&build, work->input);
     if (build.update_count > sizeof build.updates / sizeof build.updates[0])
-        status = fail(error, TUFF_ERR_USAGE, "has more statistics than BENCH_OUTPUTS", net->name);
+        status = fail(error, TUFF_ERR_USAGE, "has more statistics than ZOO_OUTPUTS", net->name);
     else if (training)
         add_training(work, &build, logits);
     else
         work->outputs[work->output_count++] = tuff_named(work->graph, logits, "logits");
     if (!status) status = tuff_graph_finish(work->graph, error);
-    if (status) bench_work_finish(work);
+    if (status) zoo_work_finish(work);
     return status;
 }
 
-void bench_work_finish(struct bench_work *work)
+void zoo_work_finish(struct zoo_work *work)
 {
     tuff_graph_destroy(work->graph);
-    *work = (struct bench_work){.graph = NULL};
+    *work = (struct zoo_work){.graph = NULL};
 }
 
-uint64_t bench_work_elements(const struct bench_work *work)
-{
-    return work->batch * tuff_shape_count(&work->net->sample.shape);
-}
+uint64_t zoo_work_elements(const struct zoo_work *work) { return work->batch * tuff_shape_count(&work->net->sample.shape); }
 
-uint64_t bench_work_labels(const struct bench_work *work)
+uint64_t zoo_work_labels(const struct zoo_work *work)
 {
-    if (work->mode != BENCH_TRAIN) return 0;
+    if (work->mode != ZOO_TRAIN) return 0;
     return work->batch * (is_language(work->net) ? tuff_shape_count(&work->net->sample.shape) : 1);
 }
 
 /* Texts of one token more than a sample has; the labels are the tokens that follow. */
-static void make_texts(const struct bench_work *work, uint32_t set, int32_t *x, int32_t *labels)
+static void make_texts(const struct zoo_work *work, uint32_t set, int32_t *x, int32_t *labels)
 {
     uint32_t length = work->net->sample.shape.dim[0];
     for (uint32_t s = 0; s < work->batch; s++)
         for (uint32_t i = 0; i <= length; i++) {
-            int32_t token = (int32_t)(bench_hash(s * (length + 1) + i, 2000 + set) % work->net->classes);
+            int32_t token = (int32_t)(zoo_hash(s * (length + 1) + i, 2000 + set) % work->net->classes);
             if (i < length) x[s * length + i] = token;
             if (i > 0 && labels) labels[s * length + i - 1] = token;
         }
 }
 
-void bench_work_inputs(const struct bench_work *work, uint32_t set, void *x, int32_t *labels)
+void zoo_work_inputs(const struct zoo_work *work, uint32_t set, void *x, int32_t *labels)
 {
     if (is_language(work->net)) {
         make_texts(work, set, x, labels);
         return;
     }
     float *numbers = x;
-    for (uint64_t i = 0, count = bench_work_elements(work); i < count; i++)
-        numbers[i] = (float)bench_uniform((uint32_t)i, 1000 + set);
-    for (uint64_t i = 0, count = bench_work_labels(work); labels && i < count; i++)
-        labels[i] = (int32_t)(bench_hash((uint32_t)i, 2000 + set) % work->net->classes);
+    for (uint64_t i = 0, count = zoo_work_elements(work); i < count; i++)
+        numbers[i] = (float)zoo_uniform((uint32_t)i, 1000 + set);
+    for (uint64_t i = 0, count = zoo_work_labels(work); labels && i < count; i++)
+        labels[i] = (int32_t)(zoo_hash((uint32_t)i, 2000 + set) % work->net->classes);
 }
 
 /* Initial values of parameter number `seed` (from 1) of a peers' net: of weights those that nets.md of the comparison gives,
  * where dense ones lie as [in, out]; one for a norm's factors, else 0. */
-static void peer_values(const struct bench_net *net, const struct tuff_leaf *leaf, uint32_t seed, float *out)
+static void peer_values(const struct zoo_net *net, const struct tuff_leaf *leaf, uint32_t seed, float *out)
 {
     const struct tuff_shape *shape = &leaf->type.shape;
     uint32_t count = (uint32_t)tuff_shape_count(shape), fan_in = count / shape->dim[0];
     double scale = sqrt(net->peer_gain / fan_in), constant = strstr(leaf->name, "norm.weight") ? 1 : 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t at = shape->rank == 2 ? i % fan_in * shape->dim[0] + i / fan_in : i;
-        out[i] = (float)(shape->rank < 2 ? constant : bench_uniform(at, seed) * scale);
+        out[i] = (float)(shape->rank < 2 ? constant : zoo_uniform(at, seed) * scale);
     }
 }
 
-bool bench_work_weights(const struct bench_work *work, uint32_t index, float *out)
+bool zoo_work_weights(const struct zoo_work *work, uint32_t index, float *out)
 {
     struct tuff_leaf leaf = tuff_graph_leaf(work->graph, index);
     uint32_t seed = 1;
@@ -241,7 +238,7 @@ bool bench_work_weights(const struct bench_work *work, uint32_t index, float *ou
     return true;
 }
 
-static tuff_status write_weights(struct bench_work *work, struct tuff_session *session, struct tuff_error *error)
+static tuff_status write_weights(struct zoo_work *work, struct tuff_session *session, struct tuff_error *error)
 {
     tuff_status status = TUFF_OK;
     for (uint32_t i = 0; i < tuff_graph_leaf_count(work->graph) && !status; i++) {
@@ -249,23 +246,23 @@ static tuff_status write_weights(struct bench_work *work, struct tuff_session *s
         size_t bytes = (size_t)tuff_shape_count(&leaf.type.shape) * sizeof(float);
         float *values = malloc(bytes);
         if (!values) return fail(error, TUFF_ERR_MEMORY, "out of host memory", work->net->name);
-        if (bench_work_weights(work, i, values))
+        if (zoo_work_weights(work, i, values))
             status = tuff_session_write(session, tuff_graph_find(work->graph, leaf.name), values, bytes, error);
         free(values);
     }
     return status;
 }
 
-tuff_status bench_work_fill(struct bench_work *work, struct tuff_session *session, struct tuff_executable *executable,
-                            struct tuff_error *error)
+tuff_status zoo_work_fill(struct zoo_work *work, struct tuff_session *session, struct tuff_executable *executable,
+                          struct tuff_error *error)
 {
-    size_t bytes = (size_t)bench_work_elements(work) * tuff_dtype_bytes(work->net->sample.dtype);
-    size_t label_bytes = (size_t)bench_work_labels(work) * sizeof(int32_t);
+    size_t bytes = (size_t)zoo_work_elements(work) * tuff_dtype_bytes(work->net->sample.dtype);
+    size_t label_bytes = (size_t)zoo_work_labels(work) * sizeof(int32_t);
     tuff_status status = work->net->peer_gain > 0 ? write_weights(work, session, error) : TUFF_OK;
     if (status) return status;
     void *x = malloc(bytes), *labels = malloc(label_bytes + 1);
     if (x && labels) {
-        bench_work_inputs(work, 0, x, work->labels ? labels : NULL);
+        zoo_work_inputs(work, 0, x, work->labels ? labels : NULL);
         status = tuff_executable_write(executable, work->input, x, bytes, error);
         if (!status && work->labels) status = tuff_executable_write(executable, work->labels, labels, label_bytes, error);
     } else {
@@ -276,9 +273,9 @@ tuff_status bench_work_fill(struct bench_work *work, struct tuff_session *sessio
     return status;
 }
 
-tuff_status bench_work_submit(struct bench_work *work, struct tuff_session *session, struct tuff_executable *executable,
-                              uint64_t *ticket, struct tuff_error *error)
+tuff_status zoo_work_submit(struct zoo_work *work, struct tuff_session *session, struct tuff_executable *executable,
+                            uint64_t *ticket, struct tuff_error *error)
 {
-    tuff_status status = work->mode == BENCH_TRAIN ? tuff_optimizer_feed(&work->optimizer, session, error) : TUFF_OK;
+    tuff_status status = work->mode == ZOO_TRAIN ? tuff_optimizer_feed(&work->optimizer, session, error) : TUFF_OK;
     return status ? status : tuff_executable_submit(executable, ticket, error);
 }

@@ -1,6 +1,6 @@
-/* nets_table.c - the table of nets. Counts are those of the nets as they are built here; the test derives them from the graph and
- * compares them with what the sources publish. */
-#include "nets_parts.h"
+/* table.c - the table of nets. Counts are those of the nets as they are built here; tests/graph_nets.c derives them from the
+ * graph and compares them with what the sources publish. */
+#include "parts.h"
 
 #define PICTURE                                                                                                             \
     {                                                                                                                       \
@@ -14,7 +14,7 @@
         .kind = TUFF_SGD, .momentum = 0.9, .schedule = {.lr = rate }                                                        \
     }
 
-const struct bench_net bench_nets[] = {
+const struct zoo_net zoo_nets[] = {
     {.name = "squeezenet-1.1",
      .title = "SqueezeNet 1.1, 224 x 224",
      .source = "Iandola et al. 2016; torchvision squeezenet1_1",
@@ -22,7 +22,7 @@ const struct bench_net bench_nets[] = {
      .classes = 1000,
      .outputs = 1000,
      .infers = true,
-     .build = bench_build_squeezenet,
+     .build = zoo_build_squeezenet,
      .parameters = {1235496},
      .published = 1235496,
      .multiply_adds = 349151936,
@@ -35,7 +35,7 @@ const struct bench_net bench_nets[] = {
      .classes = 1000,
      .outputs = 1000,
      .infers = true,
-     .build = bench_build_mobilenet_v1,
+     .build = zoo_build_mobilenet_v1,
      .parameters = {4221032},
      .published = 4231976,
      .multiply_adds = 568740352,
@@ -51,7 +51,7 @@ const struct bench_net bench_nets[] = {
      .classes = 1000,
      .outputs = 1000,
      .infers = true,
-     .build = bench_build_mobilenet_v2,
+     .build = zoo_build_mobilenet_v2,
      .parameters = {3487816, 3504872},
      .published = 3504872,
      .multiply_adds = 300774272,
@@ -67,7 +67,7 @@ const struct bench_net bench_nets[] = {
      .classes = 1000,
      .outputs = 1000,
      .infers = true,
-     .build = bench_build_mobilenet_v3,
+     .build = zoo_build_mobilenet_v3,
      .parameters = {5470832},
      .published = 5483032,
      .multiply_adds = 216589760,
@@ -80,7 +80,7 @@ const struct bench_net bench_nets[] = {
      .classes = 1000,
      .outputs = 1000,
      .infers = true,
-     .build = bench_build_shufflenet_v2,
+     .build = zoo_build_shufflenet_v2,
      .parameters = {2270514},
      .published = 2278604,
      .multiply_adds = 144907992,
@@ -93,7 +93,7 @@ const struct bench_net bench_nets[] = {
      .classes = 1000,
      .outputs = 1000,
      .infers = true,
-     .build = bench_build_resnet18,
+     .build = zoo_build_resnet18,
      .parameters = {11684712},
      .published = 11689512,
      .multiply_adds = 1814073344,
@@ -106,7 +106,7 @@ const struct bench_net bench_nets[] = {
      .classes = 1000,
      .outputs = 1000,
      .infers = true,
-     .build = bench_build_resnet50,
+     .build = zoo_build_resnet50,
      .parameters = {25530472},
      .published = 25557032,
      .multiply_adds = 4089184256,
@@ -122,7 +122,7 @@ const struct bench_net bench_nets[] = {
      .classes = 1000,
      .outputs = 1000,
      .infers = true,
-     .build = bench_build_efficientnet_b0,
+     .build = zoo_build_efficientnet_b0,
      .parameters = {5267540},
      .published = 5288548,
      .multiply_adds = 385814752,
@@ -135,7 +135,7 @@ const struct bench_net bench_nets[] = {
      .classes = 1000,
      .outputs = 1000,
      .infers = true,
-     .build = bench_build_vit_s16,
+     .build = zoo_build_vit_s16,
      .parameters = {22050664},
      .published = 22050664,
      .multiply_adds = 4598882304,
@@ -148,7 +148,7 @@ const struct bench_net bench_nets[] = {
      .classes = 80,
      .outputs = 84 * 2100,
      .infers = true,
-     .build = bench_build_yolov8n,
+     .build = zoo_build_yolov8n,
      .parameters = {3151904},
      .published = 3157200,
      .multiply_adds = 1092864000,
@@ -163,7 +163,7 @@ const struct bench_net bench_nets[] = {
      .infers = true,
      .trains = true,
      .train_batch = 128,
-     .build = bench_build_mlp,
+     .build = zoo_build_mlp,
      .parameters = {235146, 235146},
      .published = 235146,
      .multiply_adds = 234752,
@@ -181,7 +181,7 @@ const struct bench_net bench_nets[] = {
      .infers = true,
      .trains = true,
      .train_batch = 64,
-     .build = bench_build_cnn28,
+     .build = zoo_build_cnn28,
      .parameters = {1199882, 1199882},
      .published = 1199882,
      .multiply_adds = 11992448,
@@ -199,7 +199,7 @@ const struct bench_net bench_nets[] = {
      .infers = true,
      .trains = true,
      .train_batch = 32,
-     .build = bench_build_resnet18_32,
+     .build = zoo_build_resnet18_32,
      .parameters = {11169162, 11173962},
      .published = 11173962,
      .multiply_adds = 555422720,
@@ -218,7 +218,7 @@ const struct bench_net bench_nets[] = {
      .infers = true,
      .trains = true,
      .train_batch = 8,
-     .build = bench_build_gpt,
+     .build = zoo_build_gpt,
      .parameters = {3257856, 3257856},
      .published = 3257856,
      .multiply_adds = 444596224,
@@ -235,7 +235,7 @@ const struct bench_net bench_nets[] = {
      .infers = true,
      .trains = true,
      .train_batch = 1,
-     .build = bench_build_smollm2,
+     .build = zoo_build_smollm2,
      .parameters = {134515008, 134515008},
      .published = 134515008,
      .multiply_adds = 17779654656,
@@ -243,4 +243,4 @@ const struct bench_net bench_nets[] = {
      .optimizer =
          {.kind = TUFF_ADAMW, .schedule = {.lr = 3e-4}, .beta1 = 0.9, .beta2 = 0.95, .weight_decay = 0.1, .clip_norm = 1}},
 };
-const uint32_t bench_net_count = sizeof bench_nets / sizeof bench_nets[0];
+const uint32_t zoo_net_count = sizeof zoo_nets / sizeof zoo_nets[0];

@@ -1,6 +1,5 @@
-/* networks.c - the architectures. A network is a function that adds values to a graph: once for training and once for
- * inference, with parameters shared by name. */
-#include "train.h"
+/* small.c - small networks for pictures of any size. */
+#include "nets.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -61,16 +60,16 @@ static tuff_val resnet(struct tuff_graph *g, tuff_val x, bool training, void *cl
 
 /* ---- table -------------------------------------------------------------------------------------------------------------------- */
 
-const struct network networks[] = {
+const struct zoo_model zoo_models[] = {
     {"mlp", "two hidden layers of 256 and 128 units", mlp, 5, 1e-3},
     {"cnn", "two convolutions and a hidden layer, as LeNet", cnn, 3, 2e-3},
     {"resnet", "three residual blocks with batch norm", resnet, 3, 2e-3},
 };
-const uint32_t network_count = sizeof networks / sizeof networks[0];
+const uint32_t zoo_model_count = sizeof zoo_models / sizeof zoo_models[0];
 
-const struct network *network_find(const char *name)
+const struct zoo_model *zoo_model_find(const char *name)
 {
-    for (uint32_t i = 0; i < network_count; i++)
-        if (strcmp(networks[i].name, name) == 0) return &networks[i];
+    for (uint32_t i = 0; i < zoo_model_count; i++)
+        if (strcmp(zoo_models[i].name, name) == 0) return &zoo_models[i];
     return NULL;
 }

@@ -1,108 +1,108 @@
-/* nets_vision.c - nets of convolutions for small devices, and a detector. */
-#include "nets_parts.h"
+/* vision.c - nets of convolutions for small devices, and a detector. */
+#include "parts.h"
 
 /* 1x1 and 3x3 convolutions with norm */
-static tuff_val point(struct bench_build *b, tuff_val x, uint32_t channels, double gain, bench_activation *activation)
+static tuff_val point(struct zoo_build *b, tuff_val x, uint32_t channels, double gain, zoo_activation *activation)
 {
-    const struct bench_conv conv = {.channels = channels, .kernel = 1, .norm = true, .gain = gain, .activation = activation};
-    return bench_conv(b, x, &conv);
+    const struct zoo_conv conv = {.channels = channels, .kernel = 1, .norm = true, .gain = gain, .activation = activation};
+    return zoo_conv(b, x, &conv);
 }
 
-static tuff_val depthwise(struct bench_build *b, tuff_val x, uint32_t kernel, uint32_t stride, double gain,
-                          bench_activation *activation)
+static tuff_val depthwise(struct zoo_build *b, tuff_val x, uint32_t kernel, uint32_t stride, double gain,
+                          zoo_activation *activation)
 {
     uint32_t c = tuff_type_of(b->g, x).shape.dim[1];
-    const struct bench_conv conv = {.channels = c,
-                                    .kernel = kernel,
-                                    .stride = stride,
-                                    .groups = c,
-                                    .norm = true,
-                                    .gain = gain,
-                                    .activation = activation};
-    return bench_conv(b, x, &conv);
+    const struct zoo_conv conv = {.channels = c,
+                                  .kernel = kernel,
+                                  .stride = stride,
+                                  .groups = c,
+                                  .norm = true,
+                                  .gain = gain,
+                                  .activation = activation};
+    return zoo_conv(b, x, &conv);
 }
 
-static tuff_val stem(struct bench_build *b, tuff_val x, uint32_t channels, bench_activation *activation)
+static tuff_val stem(struct zoo_build *b, tuff_val x, uint32_t channels, zoo_activation *activation)
 {
-    const struct bench_conv conv = {.channels = channels, .kernel = 3, .stride = 2, .norm = true, .activation = activation};
-    return bench_conv(b, x, &conv);
+    const struct zoo_conv conv = {.channels = channels, .kernel = 3, .stride = 2, .norm = true, .activation = activation};
+    return zoo_conv(b, x, &conv);
 }
 
 /* ---- SqueezeNet 1.1: Iandola et al. 2016 and their repository ---------------------------------------------------------------- */
 
-static tuff_val fire(struct bench_build *b, tuff_val x, uint32_t squeeze, uint32_t expand)
+static tuff_val fire(struct zoo_build *b, tuff_val x, uint32_t squeeze, uint32_t expand)
 {
-    x = bench_conv(b, x, &(struct bench_conv){.channels = squeeze, .kernel = 1, .activation = tuff_relu});
-    tuff_val one = bench_conv(b, x, &(struct bench_conv){.channels = expand, .kernel = 1, .activation = tuff_relu});
-    tuff_val three = bench_conv(b, x, &(struct bench_conv){.channels = expand, .kernel = 3, .activation = tuff_relu});
+    x = zoo_conv(b, x, &(struct zoo_conv){.channels = squeeze, .kernel = 1, .activation = tuff_relu});
+    tuff_val one = zoo_conv(b, x, &(struct zoo_conv){.channels = expand, .kernel = 1, .activation = tuff_relu});
+    tuff_val three = zoo_conv(b, x, &(struct zoo_conv){.channels = expand, .kernel = 3, .activation = tuff_relu});
     return tuff_concat(b->g, (tuff_val[]){one, three}, 2, 1);
 }
 
-tuff_val bench_build_squeezenet(struct bench_build *b, tuff_val x)
+tuff_val zoo_build_squeezenet(struct zoo_build *b, tuff_val x)
 {
     static const struct {
         uint32_t squeeze, expand;
         bool pool; /* before it */
     } fires[] = {{16, 64, true},  {16, 64, false},  {32, 128, true},  {32, 128, false},
                  {48, 192, true}, {48, 192, false}, {64, 256, false}, {64, 256, false}};
-    x = bench_conv(b, x,
-                   &(struct bench_conv){.channels = 64, .kernel = 3, .stride = 2, .no_pad = true, .activation = tuff_relu});
+    x = zoo_conv(b, x,
+                 &(struct zoo_conv){.channels = 64, .kernel = 3, .stride = 2, .no_pad = true, .activation = tuff_relu});
     for (size_t i = 0; i < sizeof fires / sizeof fires[0]; i++) {
-        if (fires[i].pool) x = bench_max_pool(b->g, x, 3, 2, 0, true);
+        if (fires[i].pool) x = zoo_max_pool(b->g, x, 3, 2, 0, true);
         x = fire(b, x, fires[i].squeeze, fires[i].expand);
     }
-    x = bench_conv(b, x, &(struct bench_conv){.channels = 1000, .kernel = 1, .activation = tuff_relu});
-    return bench_pooled(b->g, x);
+    x = zoo_conv(b, x, &(struct zoo_conv){.channels = 1000, .kernel = 1, .activation = tuff_relu});
+    return zoo_pooled(b->g, x);
 }
 
 /* ---- MobileNetV2: Sandler et al. 2018 ---------------------------------------------------------------------------------------- */
 
-static tuff_val inverted_residual(struct bench_build *b, tuff_val x, uint32_t expand, uint32_t channels, uint32_t stride)
+static tuff_val inverted_residual(struct zoo_build *b, tuff_val x, uint32_t expand, uint32_t channels, uint32_t stride)
 {
     uint32_t in = tuff_type_of(b->g, x).shape.dim[1];
     bool residual = stride == 1 && in == channels;
-    tuff_val y = expand == 1 ? x : point(b, x, in * expand, 1, bench_relu6);
-    y = depthwise(b, y, 3, stride, BENCH_GAIN_RELU, bench_relu6);
-    y = point(b, y, channels, BENCH_GAIN_RELU * (residual ? BENCH_BRANCH_GAIN : 1), NULL);
+    tuff_val y = expand == 1 ? x : point(b, x, in * expand, 1, zoo_relu6);
+    y = depthwise(b, y, 3, stride, ZOO_GAIN_RELU, zoo_relu6);
+    y = point(b, y, channels, ZOO_GAIN_RELU * (residual ? ZOO_BRANCH_GAIN : 1), NULL);
     return residual ? tuff_add(b->g, x, y) : y;
 }
 
-tuff_val bench_build_mobilenet_v2(struct bench_build *b, tuff_val x)
+tuff_val zoo_build_mobilenet_v2(struct zoo_build *b, tuff_val x)
 {
     static const struct {
         uint32_t expand, channels, blocks, stride;
     } rows[] = {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
-    x = stem(b, x, 32, bench_relu6);
+    x = stem(b, x, 32, zoo_relu6);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         for (uint32_t k = 0; k < rows[i].blocks; k++)
             x = inverted_residual(b, x, rows[i].expand, rows[i].channels, k == 0 ? rows[i].stride : 1);
-    x = point(b, x, 1280, 1, bench_relu6);
-    return bench_dense(b, bench_pooled(b->g, x), &(struct bench_dense){.units = 1000, .gain = BENCH_GAIN_RELU});
+    x = point(b, x, 1280, 1, zoo_relu6);
+    return zoo_dense(b, zoo_pooled(b->g, x), &(struct zoo_dense){.units = 1000, .gain = ZOO_GAIN_RELU});
 }
 
 /* ---- MobileNetV3-large: Howard et al. 2019; EfficientNet-B0: Tan and Le 2019 ------------------------------------------------------- */
 
 /* Squeeze and excitation (Hu et al. 2018): each channel times a number in [0, 1] that depends on all channels' means */
-static tuff_val excite(struct bench_build *b, tuff_val x, uint32_t squeezed, bench_activation *inner, bench_activation *gate)
+static tuff_val excite(struct zoo_build *b, tuff_val x, uint32_t squeezed, zoo_activation *inner, zoo_activation *gate)
 {
     uint32_t c = tuff_type_of(b->g, x).shape.dim[1];
     tuff_val s = tuff_global_avg_pool(b->g, x);
-    s = bench_conv(b, s, &(struct bench_conv){.channels = squeezed, .kernel = 1, .gain = 3, .activation = inner});
-    s = bench_conv(b, s, &(struct bench_conv){.channels = c, .kernel = 1, .activation = gate});
+    s = zoo_conv(b, s, &(struct zoo_conv){.channels = squeezed, .kernel = 1, .gain = 3, .activation = inner});
+    s = zoo_conv(b, s, &(struct zoo_conv){.channels = c, .kernel = 1, .activation = gate});
     return tuff_mul(b->g, x, s);
 }
 
 struct inverted {
     uint32_t kernel, expanded, channels, stride, squeezed; /* squeezed: 0 without excitation */
-    bench_activation *activation, *inner, *gate;
+    zoo_activation *activation, *inner, *gate;
     double gain; /* of the layer behind the activation */
 };
 
-static tuff_val inverted(struct bench_build *b, tuff_val x, const struct inverted *p)
+static tuff_val inverted(struct zoo_build *b, tuff_val x, const struct inverted *p)
 {
     uint32_t in = tuff_type_of(b->g, x).shape.dim[1];
     bool residual = p->stride == 1 && in == p->channels;
-    double gain = p->gain * (p->squeezed ? 2 : 1) * (residual ? BENCH_BRANCH_GAIN : 1); /* a gate is 1/2 in the middle */
+    double gain = p->gain * (p->squeezed ? 2 : 1) * (residual ? ZOO_BRANCH_GAIN : 1); /* a gate is 1/2 in the middle */
     tuff_val y = p->expanded == in ? x : point(b, x, p->expanded, 1, p->activation);
     y = depthwise(b, y, p->kernel, p->stride, p->expanded == in ? 1 : p->gain, p->activation);
     if (p->squeezed) y = excite(b, y, p->squeezed, p->inner, p->gate);
@@ -110,7 +110,7 @@ static tuff_val inverted(struct bench_build *b, tuff_val x, const struct inverte
     return residual ? tuff_add(b->g, x, y) : y;
 }
 
-tuff_val bench_build_mobilenet_v3(struct bench_build *b, tuff_val x)
+tuff_val zoo_build_mobilenet_v3(struct zoo_build *b, tuff_val x)
 {
     static const struct {
         uint32_t kernel, expanded, channels, stride, squeezed;
@@ -125,14 +125,13 @@ tuff_val bench_build_mobilenet_v3(struct bench_build *b, tuff_val x)
         x = inverted(b, x,
                      &(struct inverted){rows[i].kernel, rows[i].expanded, rows[i].channels, rows[i].stride, rows[i].squeezed,
                                         rows[i].hard ? tuff_hardswish : tuff_relu, tuff_relu, tuff_hardsigmoid,
-                                        rows[i].hard ? BENCH_GAIN_HARDSWISH : BENCH_GAIN_RELU});
-    x = bench_pooled(b->g, point(b, x, 960, 1, tuff_hardswish));
-    x = bench_dense(b, x,
-                    &(struct bench_dense){.units = 1280, .gain = BENCH_GAIN_HARDSWISH * 2, .activation = tuff_hardswish});
-    return bench_dense(b, x, &(struct bench_dense){.units = 1000, .gain = BENCH_GAIN_HARDSWISH});
+                                        rows[i].hard ? ZOO_GAIN_HARDSWISH : ZOO_GAIN_RELU});
+    x = zoo_pooled(b->g, point(b, x, 960, 1, tuff_hardswish));
+    x = zoo_dense(b, x, &(struct zoo_dense){.units = 1280, .gain = ZOO_GAIN_HARDSWISH * 2, .activation = tuff_hardswish});
+    return zoo_dense(b, x, &(struct zoo_dense){.units = 1000, .gain = ZOO_GAIN_HARDSWISH});
 }
 
-tuff_val bench_build_efficientnet_b0(struct bench_build *b, tuff_val x)
+tuff_val zoo_build_efficientnet_b0(struct zoo_build *b, tuff_val x)
 {
     static const struct {
         uint32_t expand, kernel, stride, channels, blocks;
@@ -145,10 +144,10 @@ tuff_val bench_build_efficientnet_b0(struct bench_build *b, tuff_val x)
             x = inverted(b, x,
                          &(struct inverted){rows[i].kernel, in * rows[i].expand, rows[i].channels,
                                             k == 0 ? rows[i].stride : 1, in / 4, tuff_silu, tuff_silu, tuff_sigmoid,
-                                            BENCH_GAIN_SILU});
+                                            ZOO_GAIN_SILU});
         }
-    x = bench_pooled(b->g, point(b, x, 1280, 1, tuff_silu));
-    return bench_dense(b, x, &(struct bench_dense){.units = 1000, .gain = BENCH_GAIN_SILU * 2});
+    x = zoo_pooled(b->g, point(b, x, 1280, 1, tuff_silu));
+    return zoo_dense(b, x, &(struct zoo_dense){.units = 1000, .gain = ZOO_GAIN_SILU * 2});
 }
 
 /* ---- ShuffleNetV2 x1.0: Ma et al. 2018 -------------------------------------------------------------------------------------------- */
@@ -162,49 +161,49 @@ static tuff_val shuffle(struct tuff_graph *g, tuff_val first, tuff_val second)
     return tuff_reshape(g, tuff_permute(g, x, (uint32_t[]){0, 2, 1, 3, 4}), s);
 }
 
-static tuff_val shuffle_branch(struct bench_build *b, tuff_val x, uint32_t channels, uint32_t stride)
+static tuff_val shuffle_branch(struct zoo_build *b, tuff_val x, uint32_t channels, uint32_t stride)
 {
-    x = depthwise(b, point(b, x, channels, BENCH_GAIN_RELU, tuff_relu), 3, stride, BENCH_GAIN_RELU, NULL);
+    x = depthwise(b, point(b, x, channels, ZOO_GAIN_RELU, tuff_relu), 3, stride, ZOO_GAIN_RELU, NULL);
     return point(b, x, channels, 1, tuff_relu);
 }
 
-tuff_val bench_build_shufflenet_v2(struct bench_build *b, tuff_val x)
+tuff_val zoo_build_shufflenet_v2(struct zoo_build *b, tuff_val x)
 {
     static const uint32_t channels[3] = {116, 232, 464}, blocks[3] = {4, 8, 4};
-    x = bench_max_pool(b->g, stem(b, x, 24, tuff_relu), 3, 2, 1, false);
+    x = zoo_max_pool(b->g, stem(b, x, 24, tuff_relu), 3, 2, 1, false);
     for (uint32_t stage = 0; stage < 3; stage++) {
         uint32_t half = channels[stage] / 2;
-        tuff_val around = point(b, depthwise(b, x, 3, 2, BENCH_GAIN_RELU, NULL), half, 1, tuff_relu);
+        tuff_val around = point(b, depthwise(b, x, 3, 2, ZOO_GAIN_RELU, NULL), half, 1, tuff_relu);
         x = shuffle(b->g, around, shuffle_branch(b, x, half, 2));
         for (uint32_t k = 1; k < blocks[stage]; k++) {
-            tuff_val first = bench_part(b->g, x, 1, 0, half);
-            x = shuffle(b->g, first, shuffle_branch(b, bench_part(b->g, x, 1, half, half), half, 1));
+            tuff_val first = zoo_part(b->g, x, 1, 0, half);
+            x = shuffle(b->g, first, shuffle_branch(b, zoo_part(b->g, x, 1, half, half), half, 1));
         }
     }
-    x = bench_pooled(b->g, point(b, x, 1024, BENCH_GAIN_RELU, tuff_relu));
-    return bench_dense(b, x, &(struct bench_dense){.units = 1000, .gain = BENCH_GAIN_RELU});
+    x = zoo_pooled(b->g, point(b, x, 1024, ZOO_GAIN_RELU, tuff_relu));
+    return zoo_dense(b, x, &(struct zoo_dense){.units = 1000, .gain = ZOO_GAIN_RELU});
 }
 
 /* ---- YOLOv8n's shape: Jocher et al. 2023 (Ultralytics); its head after Li et al. 2020 (Generalized Focal Loss) ----------------------- */
 
-static tuff_val conv_silu(struct bench_build *b, tuff_val x, uint32_t channels, uint32_t kernel, uint32_t stride)
+static tuff_val conv_silu(struct zoo_build *b, tuff_val x, uint32_t channels, uint32_t kernel, uint32_t stride)
 {
-    const struct bench_conv conv = {.channels = channels,
-                                    .kernel = kernel,
-                                    .stride = stride,
-                                    .norm = true,
-                                    .gain = BENCH_GAIN_SILU,
-                                    .activation = tuff_silu};
-    return bench_conv(b, x, &conv);
+    const struct zoo_conv conv = {.channels = channels,
+                                  .kernel = kernel,
+                                  .stride = stride,
+                                  .norm = true,
+                                  .gain = ZOO_GAIN_SILU,
+                                  .activation = tuff_silu};
+    return zoo_conv(b, x, &conv);
 }
 
 /* "C2f": half of the channels go around a chain of blocks of which each leaves its result */
-static tuff_val cross_stage(struct bench_build *b, tuff_val x, uint32_t channels, uint32_t blocks, bool residual)
+static tuff_val cross_stage(struct zoo_build *b, tuff_val x, uint32_t channels, uint32_t blocks, bool residual)
 {
     uint32_t half = channels / 2;
     tuff_val y = conv_silu(b, x, channels, 1, 1);
-    tuff_val parts[4] = {bench_part(b->g, y, 1, 0, half)};
-    parts[1] = bench_part(b->g, y, 1, half, half);
+    tuff_val parts[4] = {zoo_part(b->g, y, 1, 0, half)};
+    parts[1] = zoo_part(b->g, y, 1, half, half);
     for (uint32_t k = 0; k < blocks && k < 2; k++) {
         tuff_val z = conv_silu(b, conv_silu(b, parts[k + 1], half, 3, 1), half, 3, 1);
         parts[k + 2] = residual ? tuff_affine(b->g, tuff_add(b->g, parts[k + 1], z), 0.7071, 0) : z;
@@ -213,10 +212,10 @@ static tuff_val cross_stage(struct bench_build *b, tuff_val x, uint32_t channels
 }
 
 /* "SPPF": maxima over 5x5, 9x9 and 13x13 */
-static tuff_val pyramid_pool(struct bench_build *b, tuff_val x, uint32_t channels)
+static tuff_val pyramid_pool(struct zoo_build *b, tuff_val x, uint32_t channels)
 {
     tuff_val parts[4] = {conv_silu(b, x, channels / 2, 1, 1)};
-    for (uint32_t k = 0; k < 3; k++) parts[k + 1] = bench_max_pool(b->g, parts[k], 5, 1, 2, false);
+    for (uint32_t k = 0; k < 3; k++) parts[k + 1] = zoo_max_pool(b->g, parts[k], 5, 1, 2, false);
     return conv_silu(b, tuff_concat(b->g, parts, 4, 1), channels, 1, 1);
 }
 
@@ -226,31 +225,31 @@ static tuff_val upsampled_beside(struct tuff_graph *g, tuff_val x, tuff_val fine
 }
 
 /* One scale: 4 distances as distributions over 16 cells, and 80 classes: [n, 144, cells] */
-static tuff_val detect(struct bench_build *b, tuff_val x)
+static tuff_val detect(struct zoo_build *b, tuff_val x)
 {
     tuff_val box = conv_silu(b, conv_silu(b, x, 64, 3, 1), 64, 3, 1),
              class = conv_silu(b, conv_silu(b, x, 80, 3, 1), 80, 3, 1);
-    box = bench_conv(b, box, &(struct bench_conv){.channels = 64, .kernel = 1, .gain = BENCH_GAIN_SILU});
-    class = bench_conv(b, class, &(struct bench_conv){.channels = 80, .kernel = 1, .gain = BENCH_GAIN_SILU});
+    box = zoo_conv(b, box, &(struct zoo_conv){.channels = 64, .kernel = 1, .gain = ZOO_GAIN_SILU});
+    class = zoo_conv(b, class, &(struct zoo_conv){.channels = 80, .kernel = 1, .gain = ZOO_GAIN_SILU});
     tuff_val y = tuff_concat(b->g, (tuff_val[]){box, class}, 2, 1);
     struct tuff_shape s = tuff_type_of(b->g, y).shape;
     return tuff_reshape(b->g, y, TUFF_SHAPE(s.dim[0], s.dim[1], s.dim[2] * s.dim[3]));
 }
 
 /* [n, 144, cells] -> [n, 84, cells]: mean of each distribution, in cells; sigmoid of the classes */
-static tuff_val decode(struct bench_build *b, tuff_val x)
+static tuff_val decode(struct zoo_build *b, tuff_val x)
 {
     static const float places[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     struct tuff_shape s = tuff_type_of(b->g, x).shape;
-    tuff_val box = tuff_reshape(b->g, bench_part(b->g, x, 1, 0, 64), TUFF_SHAPE(s.dim[0], 4, 16, s.dim[2]));
+    tuff_val box = tuff_reshape(b->g, zoo_part(b->g, x, 1, 0, 64), TUFF_SHAPE(s.dim[0], 4, 16, s.dim[2]));
     b->layer++; /* in the source a convolution of fixed weights */
-    tuff_val place = bench_param(b, "places", TUFF_SHAPE(16, 1), (struct tuff_init){.kind = TUFF_INIT_DATA, .data = places});
+    tuff_val place = zoo_param(b, "places", TUFF_SHAPE(16, 1), (struct tuff_init){.kind = TUFF_INIT_DATA, .data = places});
     box = tuff_sum(b->g, tuff_mul(b->g, tuff_softmax(b->g, box, 2), place), 1u << 2, TUFF_DROP_AXES);
-    tuff_val class = tuff_sigmoid(b->g, bench_part(b->g, x, 1, 64, 80));
+    tuff_val class = tuff_sigmoid(b->g, zoo_part(b->g, x, 1, 64, 80));
     return tuff_concat(b->g, (tuff_val[]){box, class}, 2, 1);
 }
 
-tuff_val bench_build_yolov8n(struct bench_build *b, tuff_val x)
+tuff_val zoo_build_yolov8n(struct zoo_build *b, tuff_val x)
 {
     x = conv_silu(b, conv_silu(b, x, 16, 3, 2), 32, 3, 2);
     x = conv_silu(b, cross_stage(b, x, 32, 1, true), 64, 3, 2);

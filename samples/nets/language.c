@@ -1,7 +1,7 @@
-/* nets_language.c - nets of attention: a vision transformer, a GPT, a decoder of Llama's kind. Within a net, tokens lie as [batch * tokens,
+/* language.c - nets of attention: a vision transformer, a GPT, a decoder of Llama's kind. Within a net, tokens lie as [batch * tokens,
  * width], so that dense layers are one matrix product each. The last layers of branches are scaled by 1 / sqrt(branches) (Radford et al.
  * 2019), so that all branches together have the variance of one. */
-#include "nets_parts.h"
+#include "parts.h"
 
 #include <math.h>
 
@@ -12,42 +12,42 @@ struct transformer {
 
 static double branch_gain(const struct transformer *p) { return 1 / sqrt(2.0 * p->layers); }
 
-static tuff_val dense(struct bench_build *b, tuff_val x, uint32_t units, double gain, bench_activation *activation)
+static tuff_val dense(struct zoo_build *b, tuff_val x, uint32_t units, double gain, zoo_activation *activation)
 {
-    return bench_dense(b, x, &(struct bench_dense){.units = units, .gain = gain, .activation = activation});
+    return zoo_dense(b, x, &(struct zoo_dense){.units = units, .gain = gain, .activation = activation});
 }
 
-static tuff_val linear(struct bench_build *b, tuff_val x, uint32_t units, double gain)
+static tuff_val linear(struct zoo_build *b, tuff_val x, uint32_t units, double gain)
 {
-    return bench_dense(b, x, &(struct bench_dense){.units = units, .gain = gain, .no_bias = true});
+    return zoo_dense(b, x, &(struct zoo_dense){.units = units, .gain = gain, .no_bias = true});
 }
 
-static tuff_val layer_norm(struct bench_build *b, tuff_val x, double eps)
+static tuff_val layer_norm(struct zoo_build *b, tuff_val x, double eps)
 {
     uint32_t width = tuff_type_of(b->g, x).shape.dim[1];
     b->layer++;
-    tuff_val gamma = bench_constant_param(b, "norm.weight", width, 1), beta = bench_constant_param(b, "norm.bias", width, 0);
+    tuff_val gamma = zoo_constant_param(b, "norm.weight", width, 1), beta = zoo_constant_param(b, "norm.bias", width, 0);
     return tuff_layer_norm(b->g, x, gamma, beta, 1, eps);
 }
 
-static tuff_val rms_norm(struct bench_build *b, tuff_val x)
+static tuff_val rms_norm(struct zoo_build *b, tuff_val x)
 {
     b->layer++;
-    return tuff_rms_norm(b->g, x, bench_constant_param(b, "norm.weight", tuff_type_of(b->g, x).shape.dim[1], 1), 1e-5);
+    return tuff_rms_norm(b->g, x, zoo_constant_param(b, "norm.weight", tuff_type_of(b->g, x).shape.dim[1], 1), 1e-5);
 }
 
 /* A table of vectors with the variance 1 / width, as the transposed weights of the last layer need it. */
-static tuff_val table(struct bench_build *b, const char *part, uint32_t rows, uint32_t width)
+static tuff_val table(struct zoo_build *b, const char *part, uint32_t rows, uint32_t width)
 {
     b->layer++;
-    return bench_param(b, part, TUFF_SHAPE(rows, width), (struct tuff_init){.kind = TUFF_INIT_KAIMING_UNIFORM, .a = 1});
+    return zoo_param(b, part, TUFF_SHAPE(rows, width), (struct tuff_init){.kind = TUFF_INIT_KAIMING_UNIFORM, .a = 1});
 }
 
 /* Columns first .. first + heads * d - 1 of [batch * tokens, ..] as heads [batch, heads, tokens, d], and back */
 static tuff_val split_heads(struct tuff_graph *g, tuff_val x, uint32_t first, uint32_t heads, const struct transformer *p)
 {
     uint32_t d = p->width / p->heads, rows = tuff_type_of(g, x).shape.dim[0];
-    x = bench_part(g, x, 1, first * d, heads * d);
+    x = zoo_part(g, x, 1, first * d, heads * d);
     x = tuff_reshape(g, x, TUFF_SHAPE(rows / p->tokens, p->tokens, heads, d));
     return tuff_permute(g, x, (uint32_t[]){0, 2, 1, 3});
 }
@@ -60,8 +60,8 @@ static tuff_val join_heads(struct tuff_graph *g, tuff_val x, const struct transf
 
 /* ---- with layer norms before the branches: ViT and GPT-2 -------------------------------------------------------------------------- */
 
-static tuff_val transformer_layer(struct bench_build *b, tuff_val x, const struct transformer *p, bool causal, double eps,
-                                  bench_activation *activation)
+static tuff_val transformer_layer(struct zoo_build *b, tuff_val x, const struct transformer *p, bool causal, double eps,
+                                  zoo_activation *activation)
 {
     struct tuff_graph *g = b->g;
     tuff_val qkv = dense(b, layer_norm(b, x, eps), 3 * p->width, 1, NULL);
@@ -70,16 +70,16 @@ static tuff_val transformer_layer(struct bench_build *b, tuff_val x, const struc
     tuff_val mixed = tuff_attention(g, q, k, v, (struct tuff_attention_params){.causal = causal});
     x = tuff_add(g, x, dense(b, join_heads(g, mixed, p), p->width, branch_gain(p), NULL));
     tuff_val y = dense(b, layer_norm(b, x, eps), p->hidden, 1, activation);
-    return tuff_add(g, x, dense(b, y, p->width, BENCH_GAIN_GELU * branch_gain(p), NULL));
+    return tuff_add(g, x, dense(b, y, p->width, ZOO_GAIN_GELU * branch_gain(p), NULL));
 }
 
 /* Dosovitskiy et al. 2021, of the size "small" (Touvron et al. 2021) */
-tuff_val bench_build_vit_s16(struct bench_build *b, tuff_val x)
+tuff_val zoo_build_vit_s16(struct zoo_build *b, tuff_val x)
 {
     const struct transformer p = {.layers = 12, .width = 384, .heads = 6, .hidden = 1536, .tokens = 197};
     struct tuff_graph *g = b->g;
     uint32_t n = tuff_type_of(g, x).shape.dim[0];
-    x = bench_conv(b, x, &(struct bench_conv){.channels = p.width, .kernel = 16, .stride = 16, .no_pad = true});
+    x = zoo_conv(b, x, &(struct zoo_conv){.channels = p.width, .kernel = 16, .stride = 16, .no_pad = true});
     x = tuff_permute(g, tuff_reshape(g, x, TUFF_SHAPE(n, p.width, p.tokens - 1)), (uint32_t[]){0, 2, 1});
     tuff_val class = table(b, "class", 1, p.width), place = table(b, "places", p.tokens, p.width);
     class = tuff_expand(g, tuff_reshape(g, class, TUFF_SHAPE(1, 1, p.width)), TUFF_SHAPE(n, 1, p.width));
@@ -87,7 +87,7 @@ tuff_val bench_build_vit_s16(struct bench_build *b, tuff_val x)
     x = tuff_reshape(g, x, TUFF_SHAPE(n * p.tokens, p.width));
     for (uint32_t i = 0; i < p.layers; i++) x = transformer_layer(b, x, &p, false, 1e-6, tuff_gelu);
     x = tuff_reshape(g, layer_norm(b, x, 1e-6), TUFF_SHAPE(n, p.tokens, p.width));
-    x = tuff_reshape(g, bench_part(g, x, 1, 0, 1), TUFF_SHAPE(n, p.width));
+    x = tuff_reshape(g, zoo_part(g, x, 1, 0, 1), TUFF_SHAPE(n, p.width));
     return dense(b, x, 1000, 1, NULL);
 }
 
@@ -104,7 +104,7 @@ static tuff_val scores(struct tuff_graph *g, tuff_val x, tuff_val vectors)
 }
 
 /* Radford et al. 2019, over bytes */
-tuff_val bench_build_gpt(struct bench_build *b, tuff_val x)
+tuff_val zoo_build_gpt(struct zoo_build *b, tuff_val x)
 {
     const struct transformer p = {.layers = 4, .width = 256, .heads = 4, .hidden = 1024, .tokens = 128};
     struct tuff_graph *g = b->g;
@@ -124,7 +124,7 @@ static tuff_val rope(struct tuff_graph *g, tuff_val x)
     return tuff_rope(g, x, (struct tuff_rope_params){.theta = 100000});
 }
 
-static tuff_val decoder_layer(struct bench_build *b, tuff_val x, const struct transformer *p)
+static tuff_val decoder_layer(struct zoo_build *b, tuff_val x, const struct transformer *p)
 {
     struct tuff_graph *g = b->g;
     uint32_t key_width = p->width / p->heads * p->key_heads;
@@ -138,10 +138,10 @@ static tuff_val decoder_layer(struct bench_build *b, tuff_val x, const struct tr
     y = rms_norm(b, x);
     tuff_val gate = linear(b, y, p->hidden, 1), up = linear(b, y, p->hidden, 1);
     y = tuff_mul(g, tuff_silu(g, gate), up);
-    return tuff_add(g, x, linear(b, y, p->width, BENCH_GAIN_SILU * branch_gain(p)));
+    return tuff_add(g, x, linear(b, y, p->width, ZOO_GAIN_SILU * branch_gain(p)));
 }
 
-tuff_val bench_build_smollm2(struct bench_build *b, tuff_val x)
+tuff_val zoo_build_smollm2(struct zoo_build *b, tuff_val x)
 {
     const struct transformer p = {.layers = 30, .width = 576, .heads = 9, .key_heads = 3, .hidden = 1536, .tokens = 128};
     tuff_val vectors = table(b, "tokens", 49152, p.width), y = embed(b->g, vectors, x);

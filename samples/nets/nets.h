@@ -1,0 +1,104 @@
+/* nets.h - a zoo of networks, built by the public API: what tuff-bench measures, what tuff-train trains, and what tests and
+ * tuff-dryrun take from both. README.md beside it says how to add one.
+ *
+ * A net is a function that adds values to a graph. Of convolutions that a batch norm follows (in the source) there are two
+ * forms: for inference the norm is folded into the convolution, which then has a bias; for training it is a batch norm with
+ * running statistics. Weights keep the variance of what goes through them, so that values stay of the size of 1 through the
+ * whole depth; all are random, none is 0, and the same everywhere (those of the peers' nets: see zoo_work_fill). */
+#ifndef ZOO_NETS_H
+#define ZOO_NETS_H
+
+#include <tuff/tuff.h>
+
+enum zoo_mode { ZOO_INFER = 0, ZOO_TRAIN, ZOO_MODES };
+enum { ZOO_OUTPUTS = 160, ZOO_EXPECTED = 4 };
+
+/* A graph while a net is added to it. */
+struct zoo_build {
+    struct tuff_graph *g; /* [borrowed] */
+    bool training;
+    uint32_t layer;                     /* number of the last one */
+    tuff_val updates[ZOO_OUTPUTS - 16]; /* assignments of running statistics */
+    uint32_t update_count;
+};
+
+/* A row of the table; all text is static. */
+struct zoo_net {
+    const char *name;        /* letters, digits, - and . alone: "resnet50" */
+    const char *title;       /* "ResNet-50, 224 x 224" */
+    const char *source;      /* paper, and where the counts below can be looked up */
+    struct tuff_type sample; /* one sample without the batch axis: f32 [3, 224, 224], i32 [128] (tokens) */
+    uint32_t classes;        /* labels are 0 .. classes-1; a language net has one label for each token, the next token */
+    uint32_t outputs;        /* numbers that one sample gives in inference */
+    bool infers, trains;     /* works that count; the others build as well, as tests show */
+    uint32_t train_batch;
+    tuff_val (*build)(struct zoo_build *b, tuff_val x); /* [batch, ..] -> logits [batch or batch * tokens, classes] */
+    uint64_t parameters[ZOO_MODES];                     /* trained numbers, as built here */
+    uint64_t published;     /* parameters of the source with its norms; 0: the source tells none */
+    uint64_t multiply_adds; /* of convolutions and matrix products (attention's two among them), forward, per sample */
+    double published_adds;  /* the source's figure; */
+    double adds_tolerance;  /* relative: how far it is rounded, or what it leaves out */
+    struct tuff_optimizer_params optimizer;
+    double peer_gain; /* > 0: a net of the peers' comparison, whose weights are theirs: w^2 has the mean gain / 3 fan_in */
+    double expected
+        [ZOO_EXPECTED]; /* the peers' first outputs of batch 1, or losses of steps 1, 2, ..; known to a thousandth of the */
+    uint32_t expected_count; /* largest. 0: none */
+};
+extern const struct zoo_net zoo_nets[];
+extern const uint32_t zoo_net_count;
+const struct zoo_net *zoo_net_find(const char *name); /* NULL: no such net */
+
+/* ---- small networks of tuff_layer_* calls, for tuff_model ------------------------------------------------------------------- */
+
+/* A row of their table. The builder adds the network to a graph, once for training and once for inference; parameters are shared
+ * by name. x: pictures [batch, channels, height, width] of any size; user: the number of classes, uint32_t. */
+struct zoo_model {
+    const char *name, *about;
+    tuff_val (*build)(struct tuff_graph *g, tuff_val x, bool training, void *user);
+    uint32_t epochs; /* that suffice for 28 x 28 pictures of clothes or digits, at this rate */
+    double lr;
+};
+extern const struct zoo_model zoo_models[];
+extern const uint32_t zoo_model_count;
+const struct zoo_model *zoo_model_find(const char *name); /* NULL: no such network */
+
+/* ---- works: a net as the graph of one run ---------------------------------------------------------------------------------- */
+
+/* Zero-initialize, zoo_work_create, zoo_work_finish. One thread at a time. */
+struct zoo_work {
+    const struct zoo_net *net; /* [borrowed] */
+    enum zoo_mode mode;
+    uint32_t batch;
+    struct tuff_graph *graph;      /* [owned] */
+    tuff_val input, labels;        /* labels: i32 [rows of the logits], 0 in inference */
+    tuff_val outputs[ZOO_OUTPUTS]; /* for tuff_executable_params: logits (inference) or loss (training), then all updates */
+    uint32_t output_count;
+    struct tuff_optimizer optimizer; /* training: tuff_optimizer_feed before each run, as zoo_work_submit does */
+};
+/* Adds the net, and for training its loss (mean softmax cross entropy), gradients and optimizer, to a fresh graph. batch 0: 1 in
+ * inference, net->train_batch in training. Errors: USAGE (training a net that does not), SHAPE, MEMORY. */
+tuff_status zoo_work_create(struct tuff_context *context, const struct zoo_net *net, enum zoo_mode mode, uint32_t batch,
+                            struct zoo_work *work, struct tuff_error *error);
+void zoo_work_finish(struct zoo_work *work); /* after sessions of its graph; legal on zeros */
+
+/* Samples times the elements of one, and rows of labels. */
+uint64_t zoo_work_elements(const struct zoo_work *work);
+uint64_t zoo_work_labels(const struct zoo_work *work);
+/* Inputs number `set` (0 is that of the peers' nets: sample element i is uniform(i, 1000 + set), label i hash(i, 2000 + set) mod classes;
+ * of language nets the tokens are such labels). x: f32 or i32 [zoo_work_elements]; labels: [zoo_work_labels], NULL in inference. */
+void zoo_work_inputs(const struct zoo_work *work, uint32_t set, void *x, int32_t *labels);
+/* Initial content of leaf number `index` of the graph (tuff_graph_leaf), as many numbers as it has, where zoo_work_fill writes it: a
+ * parameter of a peers' net. False, and nothing written, for all others: they have the initial values of their session. */
+bool zoo_work_weights(const struct zoo_work *work, uint32_t index, float *out);
+/* Writes inputs number 0 and, into a peers' net, the peers' initial weights. Errors: MEMORY, DEVICE_LOST. */
+tuff_status zoo_work_fill(struct zoo_work *work, struct tuff_session *session, struct tuff_executable *executable,
+                          struct tuff_error *error);
+/* Feeds the optimizer (training) and submits one run, as tuff_executable_submit does. */
+tuff_status zoo_work_submit(struct zoo_work *work, struct tuff_session *session, struct tuff_executable *executable,
+                            uint64_t *ticket, struct tuff_error *error);
+
+/* The generator of all made-up numbers: 32 bits of (index, seed), and a number in [-1, 1) of them ("lowbias32", C. Wellons). */
+uint32_t zoo_hash(uint32_t index, uint32_t seed);
+double zoo_uniform(uint32_t index, uint32_t seed);
+
+#endif

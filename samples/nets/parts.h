@@ -1,0 +1,71 @@
+/* parts.h - what the nets are put together from. Private to samples/nets.
+ *
+ * Gains: a layer's weights have the variance gain^2 / fan_in, so that its results have gain^2 times the mean square of its inputs.
+ * Behind an activation of numbers that have mean 0 and variance 1 that is smaller, which the next layer makes up for. */
+#ifndef ZOO_PARTS_H
+#define ZOO_PARTS_H
+
+#include "nets.h"
+
+/* 1 / sqrt of the mean square of f(z), z normal: relu 1/2 (He et al. 2015), the others by numerical integration */
+#define ZOO_GAIN_RELU 1.4142135623730951
+#define ZOO_GAIN_SILU 1.6765
+#define ZOO_GAIN_GELU 1.5335
+#define ZOO_GAIN_HARDSWISH 1.7059
+
+typedef tuff_val zoo_activation(struct tuff_graph *g, tuff_val x);
+
+struct zoo_conv {
+    uint32_t channels, kernel;
+    uint32_t stride, groups;    /* 0: 1 */
+    bool no_pad;                /* else kernel / 2 on all sides */
+    bool norm;                  /* a batch norm follows in the source */
+    double gain;                /* 0: ZOO_GAIN_RELU */
+    zoo_activation *activation; /* NULL: none */
+};
+/* Convolution with bias, or with its norm (batch norm in training, folded in inference), then the activation. */
+tuff_val zoo_conv(struct zoo_build *b, tuff_val x, const struct zoo_conv *conv);
+
+struct zoo_dense {
+    uint32_t units;
+    bool no_bias;
+    double gain; /* 0: 1 */
+    zoo_activation *activation;
+};
+/* x [n, k] -> [n, units] */
+tuff_val zoo_dense(struct zoo_build *b, tuff_val x, const struct zoo_dense *dense);
+/* A parameter of its own name; layers are numbered in the order in which they are added. */
+tuff_val zoo_param(struct zoo_build *b, const char *part, struct tuff_shape shape, struct tuff_init init);
+/* One number in all of a parameter. */
+tuff_val zoo_constant_param(struct zoo_build *b, const char *part, uint32_t count, double value);
+
+/* y + x, for the branch y of a residual block */
+#define ZOO_BRANCH_GAIN 0.5 /* of a branch's last layer: a block adds a quarter to the variance, sixteen of them 35 times */
+
+tuff_val zoo_relu6(struct tuff_graph *g, tuff_val x);
+/* Elements start .. start + size - 1 along an axis. */
+tuff_val zoo_part(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t start, uint32_t size);
+/* Mean over height and width: [n, c, h, w] -> [n, c] */
+tuff_val zoo_pooled(struct tuff_graph *g, tuff_val x);
+tuff_val zoo_max_pool(struct tuff_graph *g, tuff_val x, uint32_t kernel, uint32_t stride, uint32_t pad, bool ceil_mode);
+
+/* peers.c */
+tuff_val zoo_build_mlp(struct zoo_build *b, tuff_val x);
+tuff_val zoo_build_cnn28(struct zoo_build *b, tuff_val x);
+tuff_val zoo_build_resnet18_32(struct zoo_build *b, tuff_val x);
+tuff_val zoo_build_mobilenet_v1(struct zoo_build *b, tuff_val x);
+tuff_val zoo_build_resnet18(struct zoo_build *b, tuff_val x);
+tuff_val zoo_build_resnet50(struct zoo_build *b, tuff_val x);
+/* vision.c */
+tuff_val zoo_build_squeezenet(struct zoo_build *b, tuff_val x);
+tuff_val zoo_build_mobilenet_v2(struct zoo_build *b, tuff_val x);
+tuff_val zoo_build_mobilenet_v3(struct zoo_build *b, tuff_val x);
+tuff_val zoo_build_shufflenet_v2(struct zoo_build *b, tuff_val x);
+tuff_val zoo_build_efficientnet_b0(struct zoo_build *b, tuff_val x);
+tuff_val zoo_build_yolov8n(struct zoo_build *b, tuff_val x);
+/* language.c: those of attention */
+tuff_val zoo_build_vit_s16(struct zoo_build *b, tuff_val x);
+tuff_val zoo_build_gpt(struct zoo_build *b, tuff_val x);
+tuff_val zoo_build_smollm2(struct zoo_build *b, tuff_val x);
+
+#endif
