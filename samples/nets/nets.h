@@ -36,13 +36,13 @@ struct zoo_net {
     uint64_t parameters[ZOO_MODES];                     /* trained numbers, as built here */
     uint64_t published;     /* parameters of the source with its norms; 0: the source tells none */
     uint64_t multiply_adds; /* of convolutions and matrix products (attention's two among them), forward, per sample */
-    double published_adds;  /* the source's figure; */
+    double published_adds;  /* the source's figure */
     double adds_tolerance;  /* relative: how far it is rounded, or what it leaves out */
     struct tuff_optimizer_params optimizer;
     double peer_gain; /* > 0: a net of the peers' comparison, whose weights are theirs: w^2 has the mean gain / 3 fan_in */
-    double expected
-        [ZOO_EXPECTED]; /* the peers' first outputs of batch 1, or losses of steps 1, 2, ..; known to a thousandth of the */
-    uint32_t expected_count; /* largest. 0: none */
+    /* The peers' first outputs of batch 1, or losses of steps 1, 2, ..; known to a thousandth of the largest. */
+    double expected[ZOO_EXPECTED];
+    uint32_t expected_count; /* 0: none */
 };
 extern const struct zoo_net zoo_nets[];
 extern const uint32_t zoo_net_count;

@@ -39,8 +39,9 @@ tuff_val zoo_param(struct zoo_build *b, const char *part, struct tuff_shape shap
 /* One number in all of a parameter. */
 tuff_val zoo_constant_param(struct zoo_build *b, const char *part, uint32_t count, double value);
 
-/* y + x, for the branch y of a residual block */
-#define ZOO_BRANCH_GAIN 0.5 /* of a branch's last layer: a block adds a quarter to the variance, sixteen of them 35 times */
+/* Of the last layer of a branch y in a residual block y + x: a block adds a quarter to the variance, sixteen of them make it 35
+ * times as large. */
+#define ZOO_BRANCH_GAIN 0.5
 
 tuff_val zoo_relu6(struct tuff_graph *g, tuff_val x);
 /* Elements start .. start + size - 1 along an axis. */
