@@ -84,9 +84,9 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_duration(struct tuff_program *
 struct tuff_program_counts {
     uint32_t launches, barriers, submissions, pipelines;
     uint32_t compiled, cache_hits; /* shaders compiled by the compiler, found in the disk cache */
-    uint64_t
-        spirv_hash; /* of the SPIR-V of all its kernels, in the order of the plan: equal means the same code was given to
-                          * the driver (specialization constants stand in the plan and its hash) */
+    /* Of the SPIR-V of all its kernels, in the order of the plan: equal means that the same code was given to the driver
+     * (specialization constants stand in the plan and its hash). */
+    uint64_t spirv_hash;
 };
 TUFF_API struct tuff_program_counts tuff_program_counts(const struct tuff_program *program);
 /* Writes the times of the last run as a Chrome / Perfetto trace (JSON), atomically. Errors: FILE. */

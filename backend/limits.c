@@ -121,8 +121,10 @@ static bool clamp_figure(struct tuff_caps *caps, const char *word, size_t length
                 *(bool *)(bytes + features[i].offset[k]) = false;
             return true;
         }
-    if (length == strlen("no-timestamps") && !strncmp(word, "no-timestamps", length))
-        return caps->timestamp_period_ns = 0, true;
+    if (length == strlen("no-timestamps") && !strncmp(word, "no-timestamps", length)) {
+        caps->timestamp_period_ns = 0;
+        return true;
+    }
     for (size_t i = 0; i < TUFF_COUNT(figures); i++) {
         size_t name = strlen(figures[i].name);
         char *end;

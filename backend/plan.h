@@ -86,8 +86,7 @@ struct tuff_plan_binding { /* binding number = position in the launch */
     uint32_t access; /* enum tuff_access bits */
     uint64_t offset; /* bytes within the slot, multiple of TUFF_PLAN_ALIGNMENT unless the slot is smaller */
     uint64_t bytes;  /* multiple of 4 */
-    uint64_t
-        few; /* bytes of these that the launch can touch at most, where that is less (rows that a gather chooses); 0: all */
+    uint64_t few;    /* bytes of these that the launch touches at most, if fewer (rows that a gather chooses); 0: all */
     uint32_t texels; /* enum tuff_texels; other than NONE: READ alone, bytes a multiple of TUFF_TEXEL_BYTES */
 };
 
@@ -101,8 +100,8 @@ struct tuff_plan_launch {
     bool barrier; /* memory barrier before: all earlier shader writes and reads happen before this launch */
     /* Its cost: with the bytes of its bindings (tuff_launch_bytes) what a program cuts submissions by. */
     uint64_t flops; /* multiply and add count as two; 0: not counted */
-    const char
-        *note; /* static text or [arena]: why it is slower than it could be; NULL. In no text and no hash of the plan */
+    /* Static text or [arena]: why it is slower than it could be; NULL. In no text and no hash of the plan. */
+    const char *note;
 };
 
 struct tuff_plan {

@@ -50,13 +50,14 @@ static tuff_status check_binding(struct tuff_device *device, const struct tuff_p
 /* Limits that concern launches; those of kernels are checked against their SPIR-V. */
 static tuff_status check_launches(struct tuff_device *device, const struct tuff_plan *plan, struct tuff_error *error)
 {
+    static const char axes[] = "xyz";
     for (uint32_t i = 0; i < plan->launch_count; i++) {
         const struct tuff_plan_launch *launch = &plan->launches[i];
         for (int k = 0; k < 3; k++)
             if (launch->groups[k] > device->caps.max_workgroup_count[k])
                 return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED,
-                                 "%s: %u workgroups along %c; %s has at most %u", launch->label, launch->groups[k], "xyz"[k],
-                                 device -> caps.name, device->caps.max_workgroup_count[k]);
+                                 "%s: %u workgroups along %c; %s has at most %u", launch->label, launch->groups[k], axes[k],
+                                 device->caps.name, device->caps.max_workgroup_count[k]);
         for (uint32_t k = 0; k < launch->binding_count; k++)
             TUFF_TRY(check_binding(device, plan, launch, &plan->bindings[launch->binding_first + k], error));
     }

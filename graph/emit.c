@@ -39,7 +39,10 @@ uint32_t tuff_emit_bind(struct tuff_emitter *e, tuff_val v, uint32_t access, boo
         b->vector = b->vector || vector;
         return i;
     }
-    if (out->binding_count == TUFF_MAX_BINDINGS) return e->crowded = true, 0;
+    if (out->binding_count == TUFF_MAX_BINDINGS) {
+        e->crowded = true;
+        return 0;
+    }
     binding.vector = vector;
     out->bindings[out->binding_count] = binding;
     return out->binding_count++;
@@ -57,7 +60,10 @@ const char *tuff_emit_remember(struct tuff_emitter *e, tuff_val v, const struct 
     if (e->memo_count == e->memo_capacity) {
         uint32_t capacity = e->memo_capacity ? 2 * e->memo_capacity : 32;
         struct tuff_memo *memo = tuff_arena_alloc(e->arena, capacity * sizeof *memo);
-        if (!memo) return e->failed = true, name;
+        if (!memo) {
+            e->failed = true;
+            return name;
+        }
         if (e->memo) memcpy(memo, e->memo, e->memo_count * sizeof *memo);
         e->memo = memo;
         e->memo_capacity = capacity;

@@ -9,7 +9,10 @@ uint32_t tuff_emit_base(struct tuff_emitter *e, const char *name, uint64_t exten
     if (e->base_count == e->base_capacity) {
         uint32_t capacity = e->base_capacity ? 2 * e->base_capacity : 32;
         void *bases = tuff_arena_alloc(e->arena, capacity * sizeof *e->bases);
-        if (!bases) return e->failed = true, 0;
+        if (!bases) {
+            e->failed = true;
+            return 0;
+        }
         if (e->bases) memcpy(bases, e->bases, e->base_count * sizeof *e->bases);
         e->bases = bases;
         e->base_capacity = capacity;

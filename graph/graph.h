@@ -415,9 +415,9 @@ struct tuff_compiler; /* executable.h */
 struct tuff_session_params {
     size_t struct_size;
     uint64_t seed; /* of initial values, dropout and shuffling */
-    const struct tuff_compiler
-        *compiler; /* NULL: tuff_glslang(); where that is not built in, or under TUFF_DEBUG_NOCOMPILER,
-                                             kernels that Tuff's build has compiled: every operator is a launch of its own */
+    /* NULL: tuff_glslang(); where that is not built in, or under TUFF_DEBUG_NOCOMPILER, kernels that Tuff's build has compiled:
+     * every operator is a launch of its own. */
+    const struct tuff_compiler *compiler;
 };
 /* Owns the parameters and states of a graph in device memory, with their initial values. The graph must outlive it; parameters and
  * states that it gets later come into memory of their own, and nothing moves. params may be NULL. One thread at a time.
@@ -513,10 +513,11 @@ struct tuff_evaluate_params {
     size_t struct_size;
     const tuff_val *outputs; /* values, or assignments: what the state would become */
     uint32_t output_count;
-    const struct tuff_leaf_content
-        *leaves; /* every input that the outputs need; parameters and states if they differ from */
+    /* Every input that the outputs need; parameters and states if they differ from the initial values of a session with this
+     * seed. */
+    const struct tuff_leaf_content *leaves;
     uint32_t leaf_count;
-    uint64_t seed;                 /* the initial values of a session with this seed */
+    uint64_t seed;
     struct tuff_progress progress; /* done and total count operations, about one for a multiply and add */
 };
 /* Evaluates outputs of a graph on the host, in double precision, with the operators' definitions: what a device's results are

@@ -173,14 +173,15 @@ void tuff_call_grid(struct tuff_kernel_call *call, const struct tuff_caps *caps,
  * unrolls do not count. TUFF_ERR_UNSUPPORTED with a sentence where the answer would be wrong. */
 TUFF_MUST_CHECK tuff_status tuff_lower_rounds(const struct tuff_lower *lower, uint64_t rounds, struct tuff_error *error);
 
-enum tuff_domain {                         /* where test inputs are drawn from */
-                   TUFF_DOMAIN_NORMAL = 0, /* mean 0, deviation 1 */
-                   TUFF_DOMAIN_POSITIVE,   /* [0.1, 4] */
-                   TUFF_DOMAIN_NONZERO,    /* +-[0.2, 4] */
-                   TUFF_DOMAIN_WIDE,       /* +-[1e-3, 1e3], sign and exponent uniform */
-                   TUFF_DOMAIN_KINKS, /* normal, with exact 0, 1, -1, 3, -3 and ties mixed in; gradients are not compared there */
-                   TUFF_DOMAIN_INDEX, /* integers 0 .. index_limit-1 */
-                   TUFF_DOMAIN_BOOL
+/* Where test inputs are drawn from. KINKS: gradients are not compared there. */
+enum tuff_domain {
+    TUFF_DOMAIN_NORMAL = 0, /* mean 0, deviation 1 */
+    TUFF_DOMAIN_POSITIVE,   /* [0.1, 4] */
+    TUFF_DOMAIN_NONZERO,    /* +-[0.2, 4] */
+    TUFF_DOMAIN_WIDE,       /* +-[1e-3, 1e3], sign and exponent uniform */
+    TUFF_DOMAIN_KINKS,      /* normal, with exact 0, 1, -1, 3, -3 and ties mixed in */
+    TUFF_DOMAIN_INDEX,      /* integers 0 .. index_limit-1 */
+    TUFF_DOMAIN_BOOL
 };
 struct tuff_case {
     const char *name;
