@@ -87,7 +87,7 @@ static tuff_status compile_placed(const struct tuff_compile_params *params, stru
     struct tuff_context *context = params->graph->context;
     struct tuff_arena arena;
     tuff_arena_init(&arena, context);
-    struct tuff_work work = {.context = context, .arena = &arena, .error = error, .params = params};
+    struct tuff_work work = {.context = context, .arena = &arena, .error = error, .params = params, .plan = &out->plan};
     *out = (struct tuff_compiled){.output_slots = NULL};
     tuff_plan_init(&out->plan, context);
     tuff_status status = run_passes(&work, out);

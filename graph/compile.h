@@ -99,7 +99,9 @@ struct tuff_work {
     struct tuff_expansion *expansions[64]; /* [arena] by hash; simplify's own */
     bool *root;                            /* [arena] per value: computed into memory of its own */
     uint32_t *group_of;                    /* [arena] per value: group that computes it, or UINT32_MAX */
-    struct tuff_place *places;
+    struct tuff_place *places;             /* [arena] per value; storage's, as slot_of and the memories of the plan */
+    uint32_t *slot_of;              /* [arena] per value: of its memory, where values[v] is a root of places; UINT32_MAX */
+    struct tuff_plan *plan;         /* [borrowed] */
     struct tuff_work_group *groups; /* [arena] */
     uint32_t group_count, group_capacity;
     uint32_t *pending; /* [arena] room for every group, for searches */
@@ -179,11 +181,11 @@ void tuff_touch_group(struct tuff_work *w, const struct tuff_group *group, struc
 TUFF_MUST_CHECK tuff_status tuff_pass_simplify(struct tuff_work *w);
 /* requires: simplify. Makes roots, groups, sequence. */
 TUFF_MUST_CHECK tuff_status tuff_pass_fuse(struct tuff_work *w);
-/* requires: fuse. Makes places (scratch offsets come in lower). */
+/* requires: order. Makes places, and the plan's memories and slots. */
 TUFF_MUST_CHECK tuff_status tuff_pass_storage(struct tuff_work *w);
 /* requires: fuse. Makes sequence; sources of assignments that cannot be written in place become copies. */
 TUFF_MUST_CHECK tuff_status tuff_pass_order(struct tuff_work *w);
-/* requires: storage. Makes the plan. */
+/* requires: storage. Makes the plan's launches. */
 TUFF_MUST_CHECK tuff_status tuff_pass_lower(struct tuff_work *w, struct tuff_compiled *out);
 
 #endif

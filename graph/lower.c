@@ -1,8 +1,7 @@
-/* lower.c - from groups to a plan: slots for storage, a kernel and a launch for each group, barriers.
+/* lower.c - from groups to a plan: a kernel and a launch for each group over the slots that storage made, barriers.
  * requires: storage. Promises: the plan passes tuff_plan_check. */
+#include "graph/compile.h"
 #include "graph/ops/gemm.h"
-#include "graph/ops/leaf.h"
-#include "graph/storage.h"
 
 #include <stdlib.h>
 
@@ -11,93 +10,9 @@ enum { POINTWISE_WORKGROUP = 64, SOFTWARE_WORKGROUP = 256, SOFTWARE_GROUPS = 32 
 struct lowering {
     struct tuff_work *w;
     struct tuff_plan *plan;
-    struct tuff_scratch scratch;
-    uint32_t scratch_memory; /* of the plan */
     struct tuff_touch touch;
-    uint32_t *slot_of; /* [arena] per value; UINT32_MAX */
     struct tuff_compiled *out;
 };
-
-static void place_leaf(const struct lowering *l, tuff_val leaf, struct tuff_plan_slot *slot)
-{
-    const struct tuff_leaf_place *place = &l->w->params->layout->places[l->w->origin[leaf]];
-    slot->memory = place->memory;
-    slot->offset = place->offset;
-}
-
-/* All parameters as one vector: they must lie in one memory, one behind the other. */
-static tuff_status place_pack(struct lowering *l, const struct tuff_value *pack, struct tuff_plan_slot *slot)
-{
-    struct tuff_work *w = l->w;
-    place_leaf(l, pack->in[0], slot);
-    for (uint32_t i = 0; i < pack->in_count; i++) {
-        struct tuff_plan_slot member;
-        place_leaf(l, pack->in[i], &member);
-        uint64_t offset = slot->offset + tuff_pack_offset(w->g, pack->in, i) * tuff_dtype_bytes(pack->type.dtype);
-        if (member.memory == slot->memory && member.offset == offset) continue;
-        return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED,
-                         "all parameters as one vector, but '%s' lies in another memory: %s", val(w, pack->in[i])->name,
-                         "it was declared after others were in use, or all together are larger than one allocation");
-    }
-    slot->name = "parameters";
-    return TUFF_OK;
-}
-
-/* The graph's own data are borrowed; what simplify has folded lies in its copy, which ends with the passes. */
-static tuff_status give_content(struct lowering *l, tuff_val v, struct tuff_plan_slot *slot)
-{
-    struct tuff_work *w = l->w;
-    const struct tuff_value *value = val(w, v);
-    tuff_val origin = w->origin[v];
-    slot->content = TUFF_CONTENT_BLOB;
-    slot->content_bytes = tuff_type_bytes(&value->type);
-    slot->data = value->data;
-    if (origin && w->params->graph->values[origin].data == value->data) return TUFF_OK;
-    slot->data = tuff_arena_copy(&l->plan->arena, value->data, (size_t)slot->content_bytes);
-    return slot->data ? TUFF_OK : tuff_fail_memory(w->context, w->error);
-}
-
-static const char *output_name(struct lowering *l, tuff_val v)
-{
-    for (uint32_t i = 0; i < l->w->params->output_count; i++)
-        if (l->w->outputs[i] == v) return tuff_arena_printf(l->w->arena, "output%u", (unsigned)i);
-    return "";
-}
-
-static tuff_status make_slot(struct lowering *l, tuff_val v)
-{
-    struct tuff_work *w = l->w;
-    const struct tuff_value *value = val(w, v);
-    uint64_t most = w->params->caps->max_allocation_bytes;
-    struct tuff_plan_slot slot = {.name = value->name ? value->name : "",
-                                  .dtype = tuff_dtype_name(value->type.dtype),
-                                  .rank = value->type.shape.rank,
-                                  .bytes = tuff_value_bytes(&value->type)};
-    memcpy(slot.dim, value->type.shape.dim, slot.rank * sizeof *slot.dim);
-    bool placed = true;
-    if (value->op->kind == TUFF_KIND_INPUT) {
-        placed = tuff_plan_place(l->plan, &slot, TUFF_MEMORY_INPUT, most);
-    } else if (tuff_is_kept(value)) {
-        place_leaf(l, v, &slot);
-        if (tuff_leaf_starts_zero(value))
-            slot.content = tuff_is_transient(value) ? TUFF_CONTENT_PASSING : TUFF_CONTENT_ZEROS;
-    } else if (value->op->kind == TUFF_KIND_PARAM_PACK) {
-        TUFF_TRY(place_pack(l, value, &slot));
-    } else if (value->op->kind == TUFF_KIND_CONSTANT) {
-        TUFF_TRY(give_content(l, v, &slot));
-        placed = tuff_plan_place(l->plan, &slot, TUFF_MEMORY_CONST, most);
-    } else if (tuff_is_output(w, v)) {
-        if (!value->name && !(slot.name = output_name(l, v))) return tuff_fail_memory(w->context, w->error);
-        placed = tuff_plan_place(l->plan, &slot, TUFF_MEMORY_OUTPUT, most);
-    } else {
-        if (TUFF_NEVER(l->scratch.range_of[v] == UINT32_MAX))
-            return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "a value without memory");
-        slot.memory = l->scratch_memory;
-        slot.offset = l->scratch.ranges[l->scratch.range_of[v]].offset;
-    }
-    if (placed) l->slot_of[v] = tuff_plan_add_slot(l->plan, &slot);
-    return l->slot_of[v] == UINT32_MAX ? tuff_fail_memory(w->context, w->error) : TUFF_OK;
-}
 
 /* On a processor a workgroup costs about 0.2 us, as much as 20 to 100 of its invocations do; but a launch keeps groups enough for
  * many cores. */
@@ -174,7 +89,8 @@ static tuff_status add_part(struct lowering *l, const struct tuff_emitted *emitt
         uint64_t size = tuff_dtype_bytes(b->dtype), skip = b->chunked ? first * size : 0, left = b->bytes - skip;
         uint64_t touched = b->access & TUFF_READ ? tuff_align(l->touch.bytes[b->root], 4) : call->writes;
         uint64_t window = b->chunked ? emitted->chunk * size + b->head : b->windows == 1 ? left : emitted->window_bytes;
-        if (l->slot_of[b->root] == UINT32_MAX) TUFF_TRY(make_slot(l, b->root));
+        if (TUFF_NEVER(l->w->slot_of[b->root] == UINT32_MAX))
+            return tuff_fail(l->w->context, l->w->error, TUFF_ERR_UNSUPPORTED, "%s: a value without memory", launch->label);
         for (uint32_t k = 0; k < b->windows; k++, skip += window, left -= window) {
             if (b->texels) window = tuff_align(window, TUFF_TEXEL_BYTES);
             if (left < window) window = left;
@@ -183,7 +99,7 @@ static tuff_status add_part(struct lowering *l, const struct tuff_emitted *emitt
                                  "%s: a binding of %llu bytes, but this device binds at most %llu", launch->label,
                                  (unsigned long long)window, (unsigned long long)l->w->params->caps->max_storage_range);
             uint64_t few = touched < window ? touched : 0;
-            bindings[count++] = (struct tuff_plan_binding){.slot = l->slot_of[b->root],
+            bindings[count++] = (struct tuff_plan_binding){.slot = l->w->slot_of[b->root],
                                                            .access = b->access,
                                                            .offset = b->offset + skip,
                                                            .bytes = window,
@@ -264,32 +180,15 @@ static tuff_status lower_group(struct lowering *l, const struct tuff_work_group 
     return add_launch(l, &group, &emitted, &call);
 }
 
-/* Memories whose place in the plan is fixed: those of the layout, then scratch. */
-static tuff_status add_memories(struct lowering *l)
-{
-    const struct tuff_layout *layout = l->w->params->layout;
-    bool added = true;
-    for (uint32_t i = 0; i < layout->memory_count; i++)
-        added = added && tuff_plan_add_memory(l->plan, layout->memories[i].kind, layout->memories[i].bytes) == i;
-    if (added) l->scratch_memory = tuff_plan_add_memory(l->plan, TUFF_MEMORY_SCRATCH, l->scratch.bytes);
-    return added && l->scratch_memory != UINT32_MAX ? TUFF_OK : tuff_fail_memory(l->w->context, l->w->error);
-}
-
 tuff_status tuff_pass_lower(struct tuff_work *w, struct tuff_compiled *out)
 {
     struct lowering l = {.w = w, .plan = &out->plan, .out = out};
-    l.slot_of = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *l.slot_of);
     out->output_slots = tuff_arena_alloc(&out->plan.arena, (w->params->output_count + 1) * sizeof *out->output_slots);
-    if (!l.slot_of || !out->output_slots) return tuff_fail_memory(w->context, w->error);
-    memset(l.slot_of, 0xff, w->g->count * sizeof *l.slot_of);
+    if (!out->output_slots) return tuff_fail_memory(w->context, w->error);
     TUFF_TRY(tuff_touch_start(w, &l.touch));
-    TUFF_TRY(tuff_scratch_plan(w, &l.scratch));
-    TUFF_TRY(add_memories(&l));
     for (uint32_t i = 0; i < w->group_count; i++) TUFF_TRY(lower_group(&l, &w->groups[w->sequence[i]]));
-    for (tuff_val v = 1; v < w->g->count; v++) /* inputs that nobody reads keep a place to be written to */
-        if (val(w, v)->op->kind == TUFF_KIND_INPUT && l.slot_of[v] == UINT32_MAX) TUFF_TRY(make_slot(&l, v));
     for (uint32_t i = 0; i < w->params->output_count; i++)
-        out->output_slots[i] = tuff_op_writes_leaf(val(w, w->outputs[i])->op) ? UINT32_MAX : l.slot_of[w->outputs[i]];
+        out->output_slots[i] = tuff_op_writes_leaf(val(w, w->outputs[i])->op) ? UINT32_MAX : w->slot_of[w->outputs[i]];
     tuff_plan_place_barriers(&out->plan);
     for (uint32_t i = 1; i < out->plan.launch_count && (w->params->debug & TUFF_DEBUG_SERIAL); i++)
         out->plan.launches[i].barrier = true;

@@ -1,11 +1,13 @@
-/* storage.c - where every value in memory lives: leaves and outputs in slots of their own, packed and assigned values inside
+/* storage.c - the memory map of a plan, where every value in memory lives: leaves and outputs in slots of their own, packed and assigned values inside
  * what they are written to, everything else in scratch, whose ranges are shared by values that are not alive together.
  * requires: fuse, order. Promises: a value's bytes are not touched between its writing and its last reading. */
-#include "graph/storage.h"
 #include "graph/compile.h"
 #include "graph/ops/leaf.h"
 
-uint64_t tuff_value_bytes(const struct tuff_type *type) { return tuff_align(tuff_type_bytes(type), TUFF_PLAN_ALIGNMENT); }
+#include <stdlib.h>
+
+/* Whole multiples of TUFF_PLAN_ALIGNMENT. */
+static uint64_t value_bytes(const struct tuff_type *type) { return tuff_align(tuff_type_bytes(type), TUFF_PLAN_ALIGNMENT); }
 
 void tuff_layout_init(struct tuff_layout *layout, struct tuff_context *context)
 {
@@ -23,7 +25,7 @@ void tuff_layout_finish(struct tuff_layout *layout)
 static tuff_status place_leaf(struct tuff_layout *layout, const struct tuff_value *value, uint64_t most, uint32_t *at,
                               struct tuff_leaf_place *place, struct tuff_error *error)
 {
-    uint64_t bytes = tuff_value_bytes(&value->type);
+    uint64_t bytes = value_bytes(&value->type);
     struct tuff_plan_memory *memory = *at == UINT32_MAX ? NULL : &layout->memories[*at];
     if (!memory || bytes > most || memory->bytes > most - bytes) {
         size_t size = (layout->memory_count + 1) * sizeof *layout->memories;
@@ -83,22 +85,56 @@ static void place_results(struct tuff_work *w)
     }
 }
 
-/* Does any group but its own read the value, or does it live where the host or the next run sees it? */
-static bool is_stored(const struct tuff_work *w, tuff_val v)
+/* Marks what groups other than its own read. */
+static void mark_read(const struct tuff_work *w, bool *read)
 {
-    if (w->places[v].root && w->places[v].root != v) return true;
-    if (tuff_is_output(w, v)) return true;
-    for (uint32_t i = 0; i < w->group_count; i++) {
-        if (i == w->group_of[v]) continue;
-        for (uint32_t k = 0; k < w->groups[i].read_count; k++)
-            if (tuff_memory_of(w, w->groups[i].reads[k].value) == v) return true;
+    for (uint32_t i = 0; i < w->group_count; i++)
+        for (uint32_t k = 0; k < w->groups[i].read_count; k++) {
+            tuff_val from = tuff_memory_of(w, w->groups[i].reads[k].value);
+            if (w->group_of[from] != i) read[from] = true;
+        }
+}
+
+static tuff_status place_values(struct tuff_work *w)
+{
+    w->places = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *w->places);
+    bool *stored = tuff_arena_alloc(w->arena, w->g->count + 1);
+    if (!w->places || !stored) return tuff_fail_memory(w->context, w->error);
+    place_results(w);
+    mark_read(w, stored);
+    for (uint32_t i = 0; i < w->params->output_count; i++) stored[w->outputs[i]] = true; /* the host sees it */
+    for (tuff_val v = 1; v < w->g->count; v++) {
+        bool leaf = tuff_is_leaf_memory(w->g, v) && val(w, v)->op->kind != TUFF_KIND_PACK;
+        if (leaf)
+            w->places[v] = (struct tuff_place){v, 0};
+        else if (tuff_is_root_like(w, v) && !w->places[v].root && stored[v])
+            w->places[v] = (struct tuff_place){v, 0};
     }
-    return false;
+    for (tuff_val v = 1; v < w->g->count; v++) {
+        uint64_t offset;
+        if (w->places[v].root || tuff_is_root_like(w, v) || !tuff_is_alias(w->g, v, &offset)) continue;
+        struct tuff_place in = w->places[val(w, v)->in[0]];
+        if (in.root) w->places[v] = (struct tuff_place){in.root, in.offset + offset};
+    }
+    return TUFF_OK;
 }
 
 /* ---- scratch ---------------------------------------------------------------------------------------------------------------- */
 
-static tuff_status collect_scratch(struct tuff_work *w, struct tuff_scratch *s)
+struct range {
+    uint64_t bytes, offset;
+    uint32_t first, last; /* positions of the groups that write it and read it last */
+    struct range *in;     /* the range whose memory it takes over, or NULL */
+    bool taken;
+};
+struct scratch {
+    struct range *ranges;   /* [arena] */
+    uint32_t *range_of;     /* [arena] per value, UINT32_MAX: none */
+    uint32_t count, memory; /* of the plan */
+    uint64_t bytes;
+};
+
+static tuff_status collect_scratch(struct tuff_work *w, struct scratch *s)
 {
     s->ranges = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *s->ranges);
     s->range_of = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *s->range_of);
@@ -110,8 +146,7 @@ static tuff_status collect_scratch(struct tuff_work *w, struct tuff_scratch *s)
         if (tuff_is_output(w, v)) continue;
         uint32_t order = w->groups[w->group_of[v]].order;
         s->range_of[v] = s->count;
-        s->ranges[s->count++] = (struct tuff_range){
-            .bytes = tuff_value_bytes(&val(w, v)->type), .first = order, .last = order};
+        s->ranges[s->count++] = (struct range){.bytes = value_bytes(&val(w, v)->type), .first = order, .last = order};
     }
     for (uint32_t i = 0; i < w->group_count; i++)
         for (uint32_t k = 0; k < w->groups[i].read_count; k++) {
@@ -122,7 +157,7 @@ static tuff_status collect_scratch(struct tuff_work *w, struct tuff_scratch *s)
 }
 
 /* Reads of the group that lie in the range: the value whole, and slices of it. */
-static uint32_t reads_in(const struct tuff_work *w, const struct tuff_scratch *s, const struct tuff_work_group *group,
+static uint32_t reads_in(const struct tuff_work *w, const struct scratch *s, const struct tuff_work_group *group,
                          uint32_t range)
 {
     uint32_t count = 0;
@@ -132,7 +167,7 @@ static uint32_t reads_in(const struct tuff_work *w, const struct tuff_scratch *s
 
 /* A result takes over the memory of a value that its group reads last, element by element and in no other way. Elements are of
  * one size, or the first results would lie over what is still to be read. */
-static void take_over(struct tuff_work *w, struct tuff_scratch *s)
+static void take_over(struct tuff_work *w, struct scratch *s)
 {
     for (uint32_t n = 0; n < w->group_count; n++) {
         struct tuff_work_group *group = &w->groups[w->sequence[n]];
@@ -154,71 +189,183 @@ static void take_over(struct tuff_work *w, struct tuff_scratch *s)
         }
     }
     for (uint32_t i = s->count; i-- > 0;) { /* a chain of takers is one range */
-        struct tuff_range *first = &s->ranges[i];
+        struct range *first = &s->ranges[i];
         while (first->in) first = first->in;
         if (s->ranges[i].last > first->last) first->last = s->ranges[i].last;
     }
 }
 
-/* Offline strip packing: largest first, each at the lowest offset that is free while it lives. */
-static uint64_t pack_ranges(struct tuff_scratch *s, bool share)
+/* Larger ones first, equal ones in order. */
+static int by_size(const void *a, const void *b)
 {
-    uint64_t end = 0;
-    for (;;) {
-        struct tuff_range *best = NULL;
-        for (uint32_t i = 0; i < s->count; i++) {
-            struct tuff_range *r = &s->ranges[i];
-            if (!r->in && !r->placed && (!best || r->bytes > best->bytes)) best = r;
-        }
-        if (!best) return end;
-        for (bool moved = true; moved;) {
-            moved = false;
-            for (uint32_t i = 0; i < s->count; i++) {
-                const struct tuff_range *r = &s->ranges[i];
-                bool together = !share || (r->first <= best->last && best->first <= r->last);
-                if (r->in || !r->placed || !together || r->offset >= best->offset + best->bytes ||
-                    best->offset >= r->offset + r->bytes)
-                    continue;
-                best->offset = r->offset + r->bytes;
-                moved = true;
-            }
-        }
-        best->placed = true;
-        if (best->offset + best->bytes > end) end = best->offset + best->bytes;
-    }
+    const struct range *p = *(struct range *const *)a, *q = *(struct range *const *)b;
+    if (p->bytes != q->bytes) return p->bytes < q->bytes ? 1 : -1;
+    return p < q ? -1 : p > q;
 }
 
-tuff_status tuff_pass_storage(struct tuff_work *w)
+/* The lowest offset where r overlaps none of the placed that live while it does; those are sorted by offset. */
+static uint64_t lowest_free(struct range *const *placed, uint32_t count, const struct range *r, bool share)
 {
-    w->places = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *w->places);
-    if (!w->places) return tuff_fail_memory(w->context, w->error);
-    place_results(w);
-    for (tuff_val v = 1; v < w->g->count; v++) {
-        bool leaf = tuff_is_leaf_memory(w->g, v) && val(w, v)->op->kind != TUFF_KIND_PACK;
-        if (leaf)
-            w->places[v] = (struct tuff_place){v, 0};
-        else if (tuff_is_root_like(w, v) && !w->places[v].root && is_stored(w, v))
-            w->places[v] = (struct tuff_place){v, 0};
+    uint64_t offset = 0;
+    for (uint32_t i = 0; i < count && placed[i]->offset < offset + r->bytes; i++) {
+        bool together = !share || (placed[i]->first <= r->last && r->first <= placed[i]->last);
+        if (together && placed[i]->offset + placed[i]->bytes > offset) offset = placed[i]->offset + placed[i]->bytes;
     }
-    for (tuff_val v = 1; v < w->g->count; v++) {
-        uint64_t offset;
-        if (w->places[v].root || tuff_is_root_like(w, v) || !tuff_is_alias(w->g, v, &offset)) continue;
-        struct tuff_place in = w->places[val(w, v)->in[0]];
-        if (in.root) w->places[v] = (struct tuff_place){in.root, in.offset + offset};
+    return offset;
+}
+
+/* Offline strip packing: largest first, each at the lowest offset that is free while it lives. */
+static tuff_status pack_ranges(struct tuff_work *w, struct scratch *s, bool share)
+{
+    struct range **placed = tuff_arena_alloc(w->arena, (s->count + 1) * sizeof *placed),
+                 **left = tuff_arena_alloc(w->arena, (s->count + 1) * sizeof *left);
+    uint32_t count = 0;
+    if (!placed || !left) return tuff_fail_memory(w->context, w->error);
+    for (uint32_t i = 0; i < s->count; i++)
+        if (!s->ranges[i].in) left[count++] = &s->ranges[i];
+    qsort(left, count, sizeof *left, by_size);
+    for (uint32_t n = 0; n < count; n++) {
+        struct range *r = left[n];
+        r->offset = lowest_free(placed, n, r, share);
+        if (r->offset + r->bytes > s->bytes) s->bytes = r->offset + r->bytes;
+        uint32_t at = n;
+        for (; at > 0 && placed[at - 1]->offset > r->offset; at--) placed[at] = placed[at - 1];
+        placed[at] = r;
     }
     return TUFF_OK;
 }
 
-tuff_status tuff_scratch_plan(struct tuff_work *w, struct tuff_scratch *s)
+static tuff_status plan_scratch(struct tuff_work *w, struct scratch *s)
 {
     bool share = !(w->params->debug & TUFF_DEBUG_NOALIAS);
     TUFF_TRY(collect_scratch(w, s));
     if (share) take_over(w, s);
-    s->bytes = pack_ranges(s, share);
+    TUFF_TRY(pack_ranges(w, s, share));
     for (uint32_t i = 0; i < s->count; i++) {
-        const struct tuff_range *first = &s->ranges[i];
+        const struct range *first = &s->ranges[i];
         while (first->in) first = first->in;
         s->ranges[i].offset = first->offset;
     }
+    return TUFF_OK;
+}
+
+/* ---- slots ------------------------------------------------------------------------------------------------------------------ */
+
+static void find_leaf(const struct tuff_work *w, tuff_val leaf, struct tuff_plan_slot *slot)
+{
+    const struct tuff_leaf_place *place = &w->params->layout->places[w->origin[leaf]];
+    slot->memory = place->memory;
+    slot->offset = place->offset;
+}
+
+/* All parameters as one vector: they must lie in one memory, one behind the other. */
+static tuff_status place_pack(struct tuff_work *w, const struct tuff_value *pack, struct tuff_plan_slot *slot)
+{
+    find_leaf(w, pack->in[0], slot);
+    for (uint32_t i = 0; i < pack->in_count; i++) {
+        struct tuff_plan_slot member;
+        find_leaf(w, pack->in[i], &member);
+        uint64_t offset = slot->offset + tuff_pack_offset(w->g, pack->in, i) * tuff_dtype_bytes(pack->type.dtype);
+        if (member.memory == slot->memory && member.offset == offset) continue;
+        return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED,
+                         "all parameters as one vector, but '%s' lies in another memory: %s", val(w, pack->in[i])->name,
+                         "it was declared after others were in use, or all together are larger than one allocation");
+    }
+    slot->name = "parameters";
+    return TUFF_OK;
+}
+
+/* The graph's own data are borrowed; what simplify has folded lies in its copy, which ends with the passes. */
+static tuff_status give_content(struct tuff_work *w, tuff_val v, struct tuff_plan_slot *slot)
+{
+    const struct tuff_value *value = val(w, v);
+    tuff_val origin = w->origin[v];
+    slot->content = TUFF_CONTENT_BLOB;
+    slot->content_bytes = tuff_type_bytes(&value->type);
+    slot->data = value->data;
+    if (origin && w->params->graph->values[origin].data == value->data) return TUFF_OK;
+    slot->data = tuff_arena_copy(&w->plan->arena, value->data, (size_t)slot->content_bytes);
+    return slot->data ? TUFF_OK : tuff_fail_memory(w->context, w->error);
+}
+
+static const char *output_name(const struct tuff_work *w, tuff_val v)
+{
+    for (uint32_t i = 0; i < w->params->output_count; i++)
+        if (w->outputs[i] == v) return tuff_arena_printf(w->arena, "output%u", (unsigned)i);
+    return "";
+}
+
+/* Where v's memory is in the plan, if that is not known yet. */
+static tuff_status make_slot(struct tuff_work *w, const struct scratch *scratch, tuff_val v)
+{
+    if (w->slot_of[v] != UINT32_MAX) return TUFF_OK;
+    const struct tuff_value *value = val(w, v);
+    uint64_t most = w->params->caps->max_allocation_bytes;
+    struct tuff_plan_slot slot = {.name = value->name ? value->name : "",
+                                  .dtype = tuff_dtype_name(value->type.dtype),
+                                  .rank = value->type.shape.rank,
+                                  .bytes = value_bytes(&value->type)};
+    memcpy(slot.dim, value->type.shape.dim, slot.rank * sizeof *slot.dim);
+    bool placed = true;
+    if (value->op->kind == TUFF_KIND_INPUT) {
+        placed = tuff_plan_place(w->plan, &slot, TUFF_MEMORY_INPUT, most);
+    } else if (tuff_is_kept(value)) {
+        find_leaf(w, v, &slot);
+        if (tuff_leaf_starts_zero(value))
+            slot.content = tuff_is_transient(value) ? TUFF_CONTENT_PASSING : TUFF_CONTENT_ZEROS;
+    } else if (value->op->kind == TUFF_KIND_PARAM_PACK) {
+        TUFF_TRY(place_pack(w, value, &slot));
+    } else if (value->op->kind == TUFF_KIND_CONSTANT) {
+        TUFF_TRY(give_content(w, v, &slot));
+        placed = tuff_plan_place(w->plan, &slot, TUFF_MEMORY_CONST, most);
+    } else if (tuff_is_output(w, v)) {
+        if (!value->name && !(slot.name = output_name(w, v))) return tuff_fail_memory(w->context, w->error);
+        placed = tuff_plan_place(w->plan, &slot, TUFF_MEMORY_OUTPUT, most);
+    } else {
+        if (TUFF_NEVER(scratch->range_of[v] == UINT32_MAX))
+            return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "a value without memory");
+        slot.memory = scratch->memory;
+        slot.offset = scratch->ranges[scratch->range_of[v]].offset;
+    }
+    if (placed) w->slot_of[v] = tuff_plan_add_slot(w->plan, &slot);
+    return w->slot_of[v] == UINT32_MAX ? tuff_fail_memory(w->context, w->error) : TUFF_OK;
+}
+
+/* Slots of what the group reads, then of what it writes; none where nobody reads that. */
+static tuff_status make_slots(struct tuff_work *w, const struct scratch *scratch, const struct tuff_work_group *group)
+{
+    bool writes = group->kernel && w->places[group->kernel].root;
+    for (uint32_t i = 0; i < group->member_count; i++) writes = writes || w->places[group->members[i]].root;
+    for (uint32_t i = 0; i < group->read_count && writes; i++)
+        TUFF_TRY(make_slot(w, scratch, w->places[group->reads[i].value].root));
+    if (group->kernel && w->places[group->kernel].root) TUFF_TRY(make_slot(w, scratch, w->places[group->kernel].root));
+    for (uint32_t i = 0; i < group->member_count; i++)
+        if (w->places[group->members[i]].root) TUFF_TRY(make_slot(w, scratch, w->places[group->members[i]].root));
+    return TUFF_OK;
+}
+
+/* Memories whose place in the plan is fixed: those of the layout, then scratch. */
+static tuff_status add_memories(struct tuff_work *w, struct scratch *scratch)
+{
+    const struct tuff_layout *layout = w->params->layout;
+    bool added = true;
+    for (uint32_t i = 0; i < layout->memory_count; i++)
+        added = added && tuff_plan_add_memory(w->plan, layout->memories[i].kind, layout->memories[i].bytes) == i;
+    if (added) scratch->memory = tuff_plan_add_memory(w->plan, TUFF_MEMORY_SCRATCH, scratch->bytes);
+    return added && scratch->memory != UINT32_MAX ? TUFF_OK : tuff_fail_memory(w->context, w->error);
+}
+
+tuff_status tuff_pass_storage(struct tuff_work *w)
+{
+    struct scratch scratch = {.count = 0};
+    TUFF_TRY(place_values(w));
+    TUFF_TRY(plan_scratch(w, &scratch));
+    TUFF_TRY(add_memories(w, &scratch));
+    w->slot_of = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *w->slot_of);
+    if (!w->slot_of) return tuff_fail_memory(w->context, w->error);
+    memset(w->slot_of, 0xff, w->g->count * sizeof *w->slot_of);
+    for (uint32_t i = 0; i < w->group_count; i++) TUFF_TRY(make_slots(w, &scratch, &w->groups[w->sequence[i]]));
+    for (tuff_val v = 1; v < w->g->count; v++) /* inputs that nobody reads keep a place to be written to */
+        if (val(w, v)->op->kind == TUFF_KIND_INPUT) TUFF_TRY(make_slot(w, &scratch, v));
     return TUFF_OK;
 }
