@@ -3,12 +3,14 @@
 #include "graph/ops/leaf.h"
 #include "graph/print.h"
 
-static void print_graph(const struct tuff_work *w, const char *pass)
+static void print_work(const struct tuff_work *w, const char *pass)
 {
     if (!(w->params->debug & TUFF_DEBUG_PRINT)) return;
     struct tuff_text text;
     tuff_text_init(&text, w->context);
     tuff_graph_print_text(w->g, &text);
+    if (w->group_of) tuff_groups_print(w, &text);
+    if (w->slot_of) tuff_plan_print(w->plan, &text); /* memories and slots */
     if (text.data) tuff_log_message(w->context, TUFF_LOG_INFO, "after %s:\n%s", pass, text.data);
     tuff_text_finish(&text);
 }
@@ -24,7 +26,7 @@ static void print_plan(const struct tuff_work *w, const struct tuff_plan *plan)
 }
 
 /* Types of all values inferred again must be what they are; inputs come before what they feed, but for appended copies. */
-static tuff_status check_graph(const struct tuff_work *w, const char *pass)
+static tuff_status check_work(const struct tuff_work *w, const char *pass)
 {
 #ifdef NDEBUG
     if (!(w->params->debug & TUFF_DEBUG_CHECK)) return TUFF_OK;
@@ -42,21 +44,23 @@ static tuff_status check_graph(const struct tuff_work *w, const char *pass)
             return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "pass %s broke value %u (%s)", pass, (unsigned)v,
                              value->op->name);
     }
+    if (w->group_of && !tuff_groups_check(w))
+        return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "pass %s broke the groups", pass);
     return TUFF_OK;
 }
 
 #define RUN_PASS(name)                                                                                                      \
     do {                                                                                                                    \
         TUFF_TRY(tuff_pass_##name(w));                                                                                      \
-        TUFF_TRY(check_graph(w, #name));                                                                                    \
-        print_graph(w, #name);                                                                                              \
+        TUFF_TRY(check_work(w, #name));                                                                                     \
+        print_work(w, #name);                                                                                               \
     } while (0)
 
 static tuff_status run_passes(struct tuff_work *w, struct tuff_compiled *out)
 {
     RUN_PASS(simplify);
-    TUFF_TRY(tuff_pass_fuse(w));
-    TUFF_TRY(tuff_pass_order(w));
+    RUN_PASS(fuse);
+    RUN_PASS(order);
     RUN_PASS(storage);
     TUFF_TRY(tuff_pass_lower(w, out));
     print_plan(w, &out->plan);

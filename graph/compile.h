@@ -163,6 +163,10 @@ bool tuff_group_depends(const struct tuff_work *w, uint32_t group, uint32_t on);
 TUFF_MUST_CHECK tuff_status tuff_group_root(struct tuff_work *w, tuff_val v);
 /* A group of kernel v. */
 TUFF_MUST_CHECK tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v);
+/* A line for each group, in their sequence once there is one: what it computes and reads, and why it stands alone. */
+void tuff_groups_print(const struct tuff_work *w, struct tuff_text *text);
+/* Each value that a group computes is a root in that group alone, and what it reads lies in memory. */
+bool tuff_groups_check(const struct tuff_work *w);
 
 /* ---- passes ----------------------------------------------------------------------------------------------------------------- */
 

@@ -290,3 +290,36 @@ tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v)
         if (value->in[i]) TUFF_TRY(collect(w, &w->groups[at], value->in[i], false));
     return TUFF_OK;
 }
+
+/* ---- print and check -------------------------------------------------------------------------------------------------------- */
+
+void tuff_groups_print(const struct tuff_work *w, struct tuff_text *text)
+{
+    for (uint32_t n = 0; n < w->group_count; n++) {
+        const struct tuff_work_group *group = &w->groups[w->sequence ? w->sequence[n] : n];
+        tuff_text_add(text, "group:");
+        if (group->kernel) tuff_text_add(text, " kernel %%%u", (unsigned)group->kernel);
+        for (uint32_t i = 0; i < group->member_count; i++) tuff_text_add(text, " %%%u", (unsigned)group->members[i]);
+        for (uint32_t i = 0; i < group->read_count; i++)
+            tuff_text_add(text, "%s%%%u%s", i ? ", " : " reads ", (unsigned)group->reads[i].value,
+                          group->reads[i].identity ? " in place" : "");
+        tuff_text_add(text, "%s%s\n", group->why ? "; alone: " : "", group->why ? group->why : "");
+    }
+}
+
+bool tuff_groups_check(const struct tuff_work *w)
+{
+    uint32_t grouped = 0, listed = 0;
+    for (tuff_val v = 1; v < w->g->count; v++) grouped += w->group_of[v] != UINT32_MAX;
+    for (uint32_t n = 0; n < w->group_count; n++) {
+        const struct tuff_work_group *group = &w->groups[n];
+        listed += group->member_count + (group->kernel != 0);
+        if (group->kernel && w->group_of[group->kernel] != n) return false;
+        for (uint32_t i = 0; i < group->member_count; i++)
+            if (w->group_of[group->members[i]] != n || !w->root[group->members[i]]) return false;
+        if (w->sequence && (group->order >= w->group_count || w->sequence[group->order] != n)) return false;
+        for (uint32_t i = 0; i < group->read_count; i++)
+            if (!tuff_in_memory(w, group->reads[i].value)) return false;
+    }
+    return grouped == listed;
+}

@@ -1,5 +1,5 @@
 /* graph_passes.c - passes, text in and text out: each file of tests/graph/ holds a graph and its outputs, then what simplify
- * makes of it and the launches of its plan on the discrete device of graph_help.c.
+ * makes of it, the groups of fuse in their order, the memory map of storage and the launches of its plan on the discrete device of graph_help.c.
  *   graph_passes [--update]    rewrites what the passes made; the change is then reviewed */
 #include "graph/compile.h"
 #include "graph/print.h"
@@ -38,12 +38,47 @@ static char *read_file(struct tuff_context *context, const char *path)
     return tuff_text_take(&text);
 }
 
+/* Groups in their order; and where storage puts what they read and write, before there are launches. */
+static void add_groups(struct passes_test *t, struct tuff_work *work, struct tuff_layout *layout, struct tuff_text *out)
+{
+    tuff_status status = tuff_layout_extend(layout, work->params->graph, UINT64_MAX, work->error);
+    if (status == TUFF_OK) status = tuff_pass_fuse(work);
+    if (status == TUFF_OK) status = tuff_pass_order(work);
+    if (status == TUFF_OK && !tuff_groups_check(work)) fail(t, "order: groups are broken");
+    if (status == TUFF_OK) status = tuff_pass_storage(work);
+    if (status != TUFF_OK) {
+        fail(t, "passes: %s", work->error->message);
+        return;
+    }
+    tuff_text_add(out, "== groups\n");
+    tuff_groups_print(work, out);
+    tuff_text_add(out, "== storage\n");
+    for (uint32_t i = 0; i < work->plan->slot_count; i++) {
+        const struct tuff_plan_slot *slot = &work->plan->slots[i];
+        tuff_text_add(out, "%s %llu: %llu bytes%s%s\n", tuff_memory_name(tuff_slot_kind(work->plan, slot)),
+                      (unsigned long long)slot->offset, (unsigned long long)slot->bytes, slot->name[0] ? " " : "",
+                      slot->name);
+    }
+    if (work->group_count && work->groups[0].read_count) { /* a value that two groups claim to compute is found */
+        uint32_t *group_of = &work->group_of[work->groups[0].kernel ? work->groups[0].kernel : work->groups[0].members[0]];
+        *group_of += 1;
+        if (tuff_groups_check(work)) fail(t, "groups are broken, and nobody sees it");
+        *group_of -= 1;
+    }
+}
+
 static void add_simplified(struct passes_test *t, const struct tuff_compile_params *params, struct tuff_text *out)
 {
     struct tuff_arena arena;
     struct tuff_error error = {0};
-    struct tuff_work work = {.context = t->context, .arena = &arena, .error = &error, .params = params};
+    struct tuff_plan plan;
+    struct tuff_layout layout;
+    struct tuff_compile_params placed = *params;
+    struct tuff_work work = {.context = t->context, .arena = &arena, .error = &error, .params = &placed, .plan = &plan};
     tuff_arena_init(&arena, t->context);
+    tuff_plan_init(&plan, t->context);
+    tuff_layout_init(&layout, t->context);
+    placed.layout = &layout;
     if (tuff_pass_simplify(&work) != TUFF_OK) {
         fail(t, "simplify: %s", error.message);
     } else {
@@ -52,7 +87,10 @@ static void add_simplified(struct passes_test *t, const struct tuff_compile_para
         tuff_text_add(out, "== outputs");
         for (uint32_t i = 0; i < params->output_count; i++) tuff_text_add(out, " %%%u", (unsigned)work.outputs[i]);
         tuff_text_add(out, "\n");
+        add_groups(t, &work, &layout, out);
     }
+    tuff_layout_finish(&layout);
+    tuff_plan_finish(&plan);
     tuff_graph_destroy(work.g);
     tuff_arena_finish(&arena);
 }
