@@ -16,7 +16,7 @@ while(text MATCHES "(^|\n)([ \t]*#[ \t]*include[ \t]*\"([^\"\n]+)\"[^\n]*)")
     set(line "${CMAKE_MATCH_2}")
     set(path "${INCLUDE_DIR}/${CMAKE_MATCH_3}")
     set(included "")
-    if(NOT path IN_LIST seen)
+    if(NOT path IN_LIST seen OR path MATCHES "\\.def$") # tables are read again by other macros
         list(APPEND seen ${path})
         if(NOT EXISTS ${path})
             message(FATAL_ERROR "${SOURCE}: no file ${CMAKE_MATCH_3} in ${INCLUDE_DIR}")

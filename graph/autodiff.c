@@ -128,6 +128,6 @@ void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_va
     for (uint32_t k = 0; k < count; k++) {
         tuff_val found = x[k] && x[k] < end ? grads[x[k]] : 0;
         gx[k] = found ? found : tuff_full(g, TUFF_F32, tuff_type_of(g, x[k]).shape, 0);
-        if (tuff_type_of(g, x[k]).dtype == TUFF_F16) gx[k] = tuff_cast(g, gx[k], TUFF_F16);
+        if (tuff_is_float(tuff_type_of(g, x[k]).dtype)) gx[k] = tuff_cast(g, gx[k], tuff_type_of(g, x[k]).dtype);
     }
 }

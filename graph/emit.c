@@ -5,18 +5,19 @@
 #include <math.h>
 #include <stdio.h>
 
-const char *tuff_glsl_type(enum tuff_dtype dtype) { return tuff_is_float(dtype) ? "float" : "int"; }
+const char *tuff_glsl_type(enum tuff_dtype dtype) { return tuff_dtype_row(dtype)->reg; }
 
 struct tuff_emit_binding tuff_emit_binding_of(const struct tuff_emitter *e, tuff_val v, uint32_t access, uint64_t *rest)
 {
     struct tuff_place place = e->places[v];
     const struct tuff_type *type = &e->g->values[v].type;
-    uint64_t size = tuff_dtype_bytes(type->dtype), start = place.offset * size;
+    uint64_t start = tuff_dtype_size(type->dtype, place.offset);
     uint64_t base = start / TUFF_PLAN_ALIGNMENT * TUFF_PLAN_ALIGNMENT;
     /* whole words of packed types; reads may take a whole quad of words at the end: storage is padded to TUFF_PLAN_ALIGNMENT */
-    uint64_t unit = access == TUFF_READ ? TUFF_TEXEL_BYTES : size == 2 ? 8 : 4;
-    uint64_t bytes = tuff_align(start - base + tuff_shape_count(&type->shape) * size, unit);
-    *rest = (start - base) / size;
+    bool packed = tuff_dtype_row(type->dtype)->per_word > 1; /* stored by four */
+    uint64_t unit = access == TUFF_READ ? TUFF_TEXEL_BYTES : packed ? tuff_dtype_size(type->dtype, 4) : 4;
+    uint64_t bytes = tuff_align(start - base + tuff_type_bytes(type), unit);
+    *rest = place.offset - base / tuff_dtype_size(type->dtype, 1);
     return (struct tuff_emit_binding){.root = place.root,
                                       .offset = base,
                                       .bytes = bytes,
@@ -113,6 +114,17 @@ static const char *hoist(struct tuff_emitter *e, const struct tuff_leaf_load *lo
     return name;
 }
 
+/* One variable and nothing else? */
+static bool is_variable(const struct tuff_index *at)
+{
+    return at->count == 1 && at->term[0].div == 1 && !at->term[0].mod && at->term[0].stride == 1 && !at->constant;
+}
+
+void tuff_emit_unpack(struct tuff_text *text, const struct tuff_dtype_row *row, uint32_t binding, const char *at)
+{
+    tuff_text_add(text, "%s(get%u(%s / %uu), %s)", row->unpack, (unsigned)binding, at, (unsigned)row->per_word, at);
+}
+
 static const char *emit_load(struct tuff_emitter *e, tuff_val v, const struct tuff_coords *coords)
 {
     const struct tuff_type *type = &e->g->values[v].type;
@@ -125,29 +137,18 @@ static const char *emit_load(struct tuff_emitter *e, tuff_val v, const struct tu
     if (!parameter || !tuff_index_is_flat(&at)) e->out->bindings[b].scattered = true;
     if (parameter) return parameter;
     const char *name = tuff_emit_name(e);
-    bool packed = type->dtype != TUFF_F32 && type->dtype != TUFF_I32;
-    if (packed && !(at.count == 1 && at.term[0].div == 1 && !at.term[0].mod && at.term[0].stride == 1 && !at.constant))
-        at = tuff_index_variable(e, &at, INT32_MAX);
+    const struct tuff_dtype_row *row = tuff_dtype_row(type->dtype);
+    if (row->per_word > 1 && !is_variable(&at)) at = tuff_index_variable(e, &at, INT32_MAX);
     struct tuff_text *t = &e->text;
-    switch (type->dtype) {
-    case TUFF_F32:
-    case TUFF_I32:
-        tuff_text_add(t, "    %s %s = get%u(", tuff_glsl_type(type->dtype), name, (unsigned)b);
+    tuff_text_add(t, "    %s %s = ", row->reg, name);
+    if (row->per_word == 1) {
+        tuff_text_add(t, "get%u(", (unsigned)b);
         tuff_index_text(e, &at, t);
-        tuff_text_add(t, ");\n");
-        break;
-    case TUFF_F16: {
-        const char *i = e->bases[at.term[0].base].name;
-        tuff_text_add(t, "    float %s = tuff_half(get%u(%s >> 1), %s);\n", name, (unsigned)b, i, i);
-        break;
+        tuff_text_add(t, ")");
+    } else {
+        tuff_emit_unpack(t, row, b, e->bases[at.term[0].base].name);
     }
-    case TUFF_U8:
-    case TUFF_BOOL: {
-        const char *i = e->bases[at.term[0].base].name;
-        tuff_text_add(t, "    int %s = int((get%u(%s >> 2) >> ((%s & 3u) * 8u)) & 255u);\n", name, (unsigned)b, i, i);
-        break;
-    }
-    }
+    tuff_text_add(t, ";\n");
     return name;
 }
 
@@ -155,6 +156,7 @@ static const char *emit_load(struct tuff_emitter *e, tuff_val v, const struct tu
 
 uint32_t tuff_register_bits(enum tuff_dtype dtype, double value)
 {
+    value = tuff_dtype_number(dtype, value);
     float f = (float)value;
     uint32_t bits;
     memcpy(&bits, &f, sizeof bits);

@@ -126,17 +126,20 @@ static bool emit_port_quad(struct tuff_emitter *e, tuff_val v, uint32_t port)
 {
     uint64_t rest = 0;
     char number[16];
-    bool f32 = e->g->values[v].type.dtype == TUFF_F32;
+    const struct tuff_dtype_row *row = tuff_dtype_row(e->g->values[v].type.dtype);
+    bool vector = row->per_word == 1;
     if (!e->places[v].root) return false;
-    uint32_t b = tuff_emit_bind(e, v, TUFF_READ, f32, &rest);
+    uint32_t b = tuff_emit_bind(e, v, TUFF_READ, vector, &rest);
     if (rest % 4 || e->crowded) return false;
     tuff_text_add(&e->text, "vec4 in%uq(uint q) { uint at = ", (unsigned)port);
-    if (rest) tuff_text_add(&e->text, "%s + ", tuff_emit_number(e, (uint32_t)(rest / (f32 ? 4 : 2)), number));
-    if (f32)
+    if (rest) tuff_text_add(&e->text, "%s + ", tuff_emit_number(e, (uint32_t)(rest / (vector ? 4 : row->per_word)), number));
+    if (vector)
         tuff_text_add(&e->text, "q; return getv%u(at); }\n", (unsigned)b);
     else
-        tuff_text_add(&e->text, "q * 2u; return vec4(unpackHalf2x16(get%u(at)), unpackHalf2x16(get%u(at + 1u))); }\n",
-                      (unsigned)b, (unsigned)b);
+        tuff_text_add(&e->text,
+                      "q * 2u, low = get%u(at), high = get%u(at + 1u); return vec4(%s(low, 0u), %s(low, 1u), %s(high, 0u), "
+                      "%s(high, 1u)); }\n",
+                      (unsigned)b, (unsigned)b, row->unpack, row->unpack, row->unpack, row->unpack);
     return true;
 }
 
@@ -245,37 +248,31 @@ static void emit_store_four(struct tuff_emitter *e, bool tail)
     for (uint32_t k = 0; k < e->group->root_count; k++) {
         uint64_t rest;
         enum tuff_dtype dtype = e->g->values[e->group->roots[k]].type.dtype;
+        const struct tuff_dtype_row *row = tuff_dtype_row(dtype);
         bool vector = dtype == TUFF_F32;
         uint32_t b = tuff_emit_bind(e, e->group->roots[k], TUFF_WRITE, vector, &rest);
         char r[4][12];
         for (int i = 0; i < 4; i++) sprintf(r[i], "r%u%c", (unsigned)k, "xyzw"[i]);
-        switch (dtype) {
-        case TUFF_F32:
+        if (row->per_word > 1) {
+            for (uint32_t i = 0; i < 4; i += row->per_word) {
+                tuff_text_add(&e->text, "    put%u(", (unsigned)b);
+                add_rest(e, rest / row->per_word);
+                tuff_text_add(&e->text, "i / %uu + %uu, %s(", (unsigned)row->per_word, (unsigned)(i / row->per_word),
+                              row->pack);
+                for (uint32_t j = i; j < i + row->per_word; j++) tuff_text_add(&e->text, "%s%s", j > i ? ", " : "", r[j]);
+                tuff_text_add(&e->text, "));\n");
+            }
+        } else if (!vector) {
+            emit_store_each(e, b, rest, (const char(*)[12])r, tail);
+        } else {
             if (tail) tuff_text_add(&e->text, "    if (i + 3u <= last)");
             tuff_text_add(&e->text, "    putv%u(", (unsigned)b);
             add_rest(e, rest / 4);
             tuff_text_add(&e->text, "i / 4u, vec4(%s, %s, %s, %s));\n", r[0], r[1], r[2], r[3]);
-            if (!tail) break;
+            if (!tail) continue;
             tuff_text_add(&e->text, "    else {\n");
             emit_store_each(e, b, rest, (const char(*)[12])r, true);
             tuff_text_add(&e->text, "    }\n");
-            break;
-        case TUFF_I32: emit_store_each(e, b, rest, (const char(*)[12])r, tail); break;
-        case TUFF_F16:
-            for (uint32_t i = 0; i < 2; i++) {
-                tuff_text_add(&e->text, "    put%u(", (unsigned)b);
-                add_rest(e, rest / 2);
-                tuff_text_add(&e->text, "i / 2u + %uu, tuff_pack_half(%s, %s));\n", (unsigned)i, r[2 * i], r[2 * i + 1]);
-            }
-            break;
-        case TUFF_U8:
-        case TUFF_BOOL:
-            tuff_text_add(&e->text, "    put%u(", (unsigned)b);
-            add_rest(e, rest / 4);
-            tuff_text_add(&e->text,
-                          "i / 4u, uint(%s & 255) | uint(%s & 255) << 8 | uint(%s & 255) << 16 | uint(%s) << 24);\n", r[0],
-                          r[1], r[2], r[3]);
-            break;
         }
     }
 }
@@ -388,7 +385,7 @@ static void add_access(const struct tuff_emitted *out, struct tuff_text *text, u
         if (w + 1 < b->windows) tuff_text_add(text, read ? "i < %uu ? " : "if (i < %uu) ", (unsigned)((w + 1) * per_window));
         tuff_text_add(text, "%sb%s%u%si", b->texels ? "texelFetch(" : "", b->texels ? "" : v, (unsigned)(first + w), open);
         if (w) tuff_text_add(text, " - %uu", (unsigned)(w * per_window));
-        if (b->chunked) tuff_text_add(text, " - first / %uu", (unsigned)(unit / tuff_dtype_bytes(b->dtype)));
+        if (b->chunked) tuff_text_add(text, " - first / %uu", (unsigned)(unit / tuff_dtype_size(b->dtype, 1)));
         tuff_text_add(text, "%s%s", close, read ? "" : " = x;");
         if (w + 1 < b->windows) tuff_text_add(text, read ? " : " : " else ");
     }
@@ -404,7 +401,7 @@ static void declare_all(const struct tuff_emitted *out, struct tuff_text *text)
         tuff_text_add(text, "uint S%u = numbers[%u].%c;\n", (unsigned)i, (unsigned)i / 4, "xyzw"[i % 4]);
     for (uint32_t i = 0, number = 0; i < out->binding_count; number += out->bindings[i++].windows) {
         const struct tuff_emit_binding *b = &out->bindings[i];
-        const char *element = b->dtype == TUFF_F32 ? "float" : b->dtype == TUFF_I32 ? "int" : "uint";
+        const char *element = tuff_dtype_memory(b->dtype);
         const char *access = b->access == TUFF_READ ? "readonly" : "writeonly";
         static const char *const samplers[TUFF_TEXELS_COUNT] = {"", "samplerBuffer", "isamplerBuffer", "usamplerBuffer"};
         for (unsigned n = number; n < number + b->windows; n++) {
@@ -421,6 +418,11 @@ static void declare_all(const struct tuff_emitted *out, struct tuff_text *text)
     }
 }
 
+static enum tuff_texels texels_of(const char *memory)
+{
+    return memory[0] == 'f' ? TUFF_TEXELS_F32 : memory[0] == 'i' ? TUFF_TEXELS_I32 : TUFF_TEXELS_U32;
+}
+
 /* How what is larger than a binding may be is bound: returns the number of buffers in all. */
 static uint32_t place_windows(const struct tuff_group *group, struct tuff_emitted *out)
 {
@@ -430,8 +432,7 @@ static uint32_t place_windows(const struct tuff_group *group, struct tuff_emitte
         struct tuff_emit_binding *b = &out->bindings[i];
         bool large = b->bytes > group->max_range;
         b->chunked = large && !group->kernel && !b->scattered;
-        if (group->texels && b->access == TUFF_READ)
-            b->texels = b->dtype == TUFF_F32 ? TUFF_TEXELS_F32 : b->dtype == TUFF_I32 ? TUFF_TEXELS_I32 : TUFF_TEXELS_U32;
+        if (group->texels && b->access == TUFF_READ) b->texels = texels_of(tuff_dtype_memory(b->dtype));
         b->windows = large && !b->chunked ? (uint32_t)((b->bytes + out->window_bytes - 1) / out->window_bytes) : 1;
         if (b->chunked) /* a binding may begin up to an alignment before its first element */
             out->chunk = (out->window_bytes - TUFF_PLAN_ALIGNMENT) / 4 / TUFF_PLAN_ALIGNMENT * TUFF_PLAN_ALIGNMENT;

@@ -98,36 +98,36 @@ void tuff_emit_leaves(struct tuff_emitter *e, const struct tuff_loads *loads)
         tuff_text_add(&e->text, "%s %s%u(%s) { uint at = ", tuff_glsl_type(leaf->dtype), loads->name, (unsigned)k,
                       loads->parameters);
         add_place(e, leaf, 1);
-        switch (leaf->dtype) {
-        case TUFF_F32:
-        case TUFF_I32: tuff_text_add(&e->text, "; return get%u(at); }\n", b); break;
-        case TUFF_F16: tuff_text_add(&e->text, "; return tuff_half(get%u(at >> 1), at); }\n", b); break;
-        case TUFF_U8:
-        case TUFF_BOOL: tuff_text_add(&e->text, "; return int((get%u(at >> 2) >> ((at & 3u) * 8u)) & 255u); }\n", b); break;
-        }
+        const struct tuff_dtype_row *row = tuff_dtype_row(leaf->dtype);
+        tuff_text_add(&e->text, "; return ");
+        if (row->per_word > 1)
+            tuff_emit_unpack(&e->text, row, b, "at");
+        else
+            tuff_text_add(&e->text, "get%u(at)", b);
+        tuff_text_add(&e->text, "; }\n");
     }
 }
 
+/* "    vec4 q0 = ..", or for whole numbers the word of all four: "    uint q0 = ..". */
 static void emit_quad(struct tuff_emitter *e, uint32_t k)
 {
     const struct tuff_leaf_load *leaf = &e->leaves[k];
+    const struct tuff_dtype_row *row = tuff_dtype_row(leaf->dtype);
     unsigned n = (unsigned)k, b = (unsigned)leaf->binding;
-    bool f32 = leaf->dtype == TUFF_F32, f16 = leaf->dtype == TUFF_F16;
-    if (f32) e->out->bindings[b].vector = true;
-    tuff_text_add(&e->text,
-                  f32   ? "    vec4 q%u = getv%u("
-                  : f16 ? "    vec4 q%u = vec4(unpackHalf2x16(get%u("
-                        : "    uint q%u = get%u(",
-                  n, b);
-    add_place(e, leaf, f16 ? 2 : 4);
-    if (f16) {
-        tuff_text_add(&e->text, ")), unpackHalf2x16(get%u(", b);
+    if (row->per_word == 2) {
+        tuff_text_add(&e->text, "    uint at%u = ", n);
         add_place(e, leaf, 2);
-        tuff_text_add(&e->text, " + 1u)))");
-    } else {
-        tuff_text_add(&e->text, ")");
+        tuff_text_add(&e->text, ", low%u = get%u(at%u), high%u = get%u(at%u + 1u);\n", n, b, n, n, b, n);
+        tuff_text_add(&e->text, "    vec4 q%u = vec4(", n);
+        for (unsigned i = 0; i < 4; i++)
+            tuff_text_add(&e->text, "%s%s(%s%u, %uu)", i ? ", " : "", row->unpack, i < 2 ? "low" : "high", n, i % 2);
+        tuff_text_add(&e->text, ");\n");
+        return;
     }
-    tuff_text_add(&e->text, ";\n");
+    if (row->per_word == 1) e->out->bindings[b].vector = true;
+    tuff_text_add(&e->text, row->per_word == 1 ? "    vec4 q%u = getv%u(" : "    uint q%u = get%u(", n, b);
+    add_place(e, leaf, 4);
+    tuff_text_add(&e->text, ");\n");
 }
 
 /* What of the two quads lies before the first element or behind the last is read by none: any place will do. */
@@ -193,5 +193,5 @@ void tuff_emit_leaf_argument(struct tuff_emitter *e, const struct tuff_loads *lo
     else if (tuff_is_float(e->leaves[k].dtype))
         tuff_text_add(&e->text, ", q%u.%c", n, "xyzw"[j]);
     else
-        tuff_text_add(&e->text, ", int(q%u >> %u & 255u)", n, (unsigned)j * 8);
+        tuff_text_add(&e->text, ", %s(q%u, %uu)", tuff_dtype_row(e->leaves[k].dtype)->unpack, n, (unsigned)j);
 }

@@ -105,7 +105,7 @@ struct chains { /* [arena] per value: cost of computing it where it is read, loa
 /* Bytes of `from`, of which a reader of `to` needs an element for each of its own at most. */
 static uint64_t loaded(const struct tuff_type *from, const struct tuff_type *to)
 {
-    uint64_t all = tuff_type_bytes(from), most = tuff_shape_count(&to->shape) * tuff_dtype_bytes(from->dtype);
+    uint64_t all = tuff_type_bytes(from), most = tuff_dtype_size(from->dtype, tuff_shape_count(&to->shape));
     return all < most ? all : most;
 }
 

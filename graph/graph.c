@@ -73,32 +73,6 @@ char *tuff_shape_text(const struct tuff_shape *shape, char *buffer, size_t bytes
     return buffer;
 }
 
-size_t tuff_dtype_bytes(enum tuff_dtype dtype)
-{
-    switch (dtype) {
-    case TUFF_F32:
-    case TUFF_I32: return 4;
-    case TUFF_F16: return 2;
-    case TUFF_U8:
-    case TUFF_BOOL: return 1;
-    }
-    return 0;
-}
-
-static const char *const dtype_names[] = {"?", "f32", "f16", "i32", "u8", "bool"};
-
-const char *tuff_dtype_name(enum tuff_dtype dtype)
-{
-    return (uint32_t)dtype < TUFF_COUNT(dtype_names) ? dtype_names[dtype] : "?";
-}
-
-enum tuff_dtype tuff_dtype_find(const char *name)
-{
-    for (uint32_t i = 1; i < TUFF_COUNT(dtype_names); i++)
-        if (!strcmp(dtype_names[i], name)) return (enum tuff_dtype)i;
-    return (enum tuff_dtype)0;
-}
-
 struct tuff_type tuff_type_of(const struct tuff_graph *graph, tuff_val value)
 {
     if (value == 0 || value >= graph->count) return (struct tuff_type){0};
@@ -165,7 +139,7 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
 
 uint64_t tuff_type_bytes(const struct tuff_type *type)
 {
-    return tuff_shape_count(&type->shape) * tuff_dtype_bytes(type->dtype);
+    return tuff_dtype_size(type->dtype, tuff_shape_count(&type->shape));
 }
 
 tuff_val tuff_graph_find(const struct tuff_graph *graph, const char *name)
@@ -183,7 +157,7 @@ struct tuff_leaf tuff_graph_leaf(const struct tuff_graph *graph, uint32_t index)
 {
     if (index >= graph->leaf_count) return (struct tuff_leaf){0};
     const struct tuff_value *value = &graph->values[graph->leaves[index]];
-    return (struct tuff_leaf){value->name, value->type, value->op->kind == TUFF_KIND_PARAM};
+    return (struct tuff_leaf){value->name, value->type, tuff_is_trained(value)};
 }
 
 tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name)
@@ -243,7 +217,12 @@ static struct tuff_leaf_attrs leaf_attrs(enum tuff_dtype dtype, struct tuff_shap
 
 tuff_val tuff_param(struct tuff_graph *g, const char *name, struct tuff_shape shape, struct tuff_init init)
 {
-    struct tuff_leaf_attrs attrs = leaf_attrs(TUFF_F32, shape, init);
+    return tuff_param_of(g, name, (struct tuff_type){TUFF_F32, shape}, init);
+}
+
+tuff_val tuff_param_of(struct tuff_graph *g, const char *name, struct tuff_type type, struct tuff_init init)
+{
+    struct tuff_leaf_attrs attrs = leaf_attrs(type.dtype, type.shape, init);
     return add_leaf(g, &tuff_op_param, name, &attrs, init.data);
 }
 

@@ -15,12 +15,14 @@ extern "C" {
 
 #define TUFF_MAX_RANK 8
 
-enum tuff_dtype {
-    TUFF_F32 = 1,
-    TUFF_F16, /* storage only: arithmetic is f32, and so are results but those of tuff_cast and views */
-    TUFF_I32,
-    TUFF_U8,
-    TUFF_BOOL /* stored as u8 0 or 1 */
+enum tuff_dtype { /* what each is: graph/dtypes.def */
+                  TUFF_F32 = 1,
+                  TUFF_F16, /* storage only: arithmetic is f32, and so are results but those of tuff_cast and views */
+                  TUFF_I32,
+                  TUFF_U8,
+                  TUFF_BOOL, /* stored as u8 0 or 1 */
+                  TUFF_BF16, /* the upper half of f32; used as f16 is */
+                  TUFF_I8
 };
 
 struct tuff_shape {
@@ -49,8 +51,8 @@ TUFF_API void tuff_graph_destroy(struct tuff_graph *graph); /* NULL is legal */
 /* TUFF_OK, or the first failure since creation with its sentence. May be called at any time. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_finish(struct tuff_graph *graph, struct tuff_error *error);
 TUFF_API struct tuff_type tuff_type_of(const struct tuff_graph *graph, tuff_val value);
-TUFF_API uint64_t tuff_shape_count(const struct tuff_shape *shape); /* number of elements */
-TUFF_API size_t tuff_dtype_bytes(enum tuff_dtype dtype);
+TUFF_API uint64_t tuff_shape_count(const struct tuff_shape *shape);          /* number of elements */
+TUFF_API uint64_t tuff_dtype_size(enum tuff_dtype dtype, uint64_t elements); /* in bytes, packed one after the other */
 TUFF_API const char *tuff_dtype_name(enum tuff_dtype dtype);
 
 /* ---- leaves ----------------------------------------------------------------------------------------------------------- */
@@ -85,7 +87,10 @@ struct tuff_init {
 /* A trained parameter, f32. A second call with a known name and the same shape returns the first value, so that a model
  * function called twice (for training and for inference) shares its weights. */
 TUFF_API tuff_val tuff_param(struct tuff_graph *g, const char *name, struct tuff_shape shape, struct tuff_init init);
-/* State that is kept between runs but not trained (running statistics, counters); type f32 or i32, or u8 for data sets. */
+/* A parameter of any type. One that is not f32 has gradients where its type is one of floats, but no optimizer trains it: weights
+ * that stay as they are, and copies. */
+TUFF_API tuff_val tuff_param_of(struct tuff_graph *g, const char *name, struct tuff_type type, struct tuff_init init);
+/* State that is kept between runs but not trained (running statistics, counters, data sets), of any type. */
 TUFF_API tuff_val tuff_state(struct tuff_graph *g, const char *name, enum tuff_dtype dtype, struct tuff_shape shape,
                              struct tuff_init init);
 /* At the end of a run the state takes the value of `value` (same type); all readers in that run see what it was before. Returns
@@ -330,7 +335,7 @@ TUFF_API tuff_val tuff_graph_find(const struct tuff_graph *graph, const char *na
 struct tuff_leaf {
     const char *name;
     struct tuff_type type;
-    bool trained; /* parameter; else state */
+    bool trained; /* a parameter of f32; else a state, or a parameter of another type */
 };
 TUFF_API uint32_t tuff_graph_leaf_count(const struct tuff_graph *graph);
 TUFF_API struct tuff_leaf tuff_graph_leaf(const struct tuff_graph *graph, uint32_t index);
@@ -427,7 +432,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_create(struct tuff_device *dev
                                                          const struct tuff_session_params *params,
                                                          struct tuff_session **session, struct tuff_error *error);
 TUFF_API void tuff_session_destroy(struct tuff_session *session); /* after its executables; NULL is legal */
-/* Content of a parameter or state, whole: bytes = elements * tuff_dtype_bytes. Ordered with runs. Errors: USAGE, DEVICE_LOST. */
+/* Content of a parameter or state, whole: tuff_dtype_size bytes. Ordered with runs. Errors: USAGE, DEVICE_LOST. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_write(struct tuff_session *session, tuff_val leaf, const void *data,
                                                         size_t bytes, struct tuff_error *error);
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void *data, size_t bytes,

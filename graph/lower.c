@@ -86,9 +86,11 @@ static tuff_status add_part(struct lowering *l, const struct tuff_emitted *emitt
     uint32_t count = 0;
     for (uint32_t i = 0; i < emitted->binding_count; i++) {
         const struct tuff_emit_binding *b = &emitted->bindings[i];
-        uint64_t size = tuff_dtype_bytes(b->dtype), skip = b->chunked ? first * size : 0, left = b->bytes - skip;
+        uint64_t skip = b->chunked ? tuff_dtype_size(b->dtype, first) : 0, left = b->bytes - skip;
         uint64_t touched = b->access & TUFF_READ ? tuff_align(l->touch.bytes[b->root], 4) : call->writes;
-        uint64_t window = b->chunked ? emitted->chunk * size + b->head : b->windows == 1 ? left : emitted->window_bytes;
+        uint64_t window = b->chunked        ? tuff_dtype_size(b->dtype, emitted->chunk) + b->head
+                          : b->windows == 1 ? left
+                                            : emitted->window_bytes;
         if (TUFF_NEVER(l->w->slot_of[b->root] == UINT32_MAX))
             return tuff_fail(l->w->context, l->w->error, TUFF_ERR_UNSUPPORTED, "%s: a value without memory", launch->label);
         for (uint32_t k = 0; k < b->windows; k++, skip += window, left -= window) {

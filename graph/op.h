@@ -12,7 +12,7 @@
 #include "backend/caps.h"
 #include "backend/core.h"
 #include "backend/plan.h"
-#include "graph/graph.h"
+#include "graph/dtype.h"
 
 struct tuff_op;
 struct tuff_emitter; /* graph/emit_op.h: what `map`, `number`, `emit` and `plain` write with */
@@ -60,8 +60,6 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
 
 /* "[2, 3]" into a buffer for messages; returns buffer. */
 char *tuff_shape_text(const struct tuff_shape *shape, char *buffer, size_t bytes);
-/* f32 or f16: held as float in a register; the others as int. */
-static inline bool tuff_is_float(enum tuff_dtype dtype) { return dtype == TUFF_F32 || dtype == TUFF_F16; }
 uint64_t tuff_type_bytes(const struct tuff_type *type); /* of all elements, without padding */
 bool tuff_shape_equal(const struct tuff_shape *a, const struct tuff_shape *b);
 

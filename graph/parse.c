@@ -6,6 +6,7 @@
 #include "graph/print.h"
 
 #include <math.h>
+#include <stdio.h>
 
 struct reader {
     struct tuff_graph *g;
@@ -149,7 +150,7 @@ static enum tuff_dtype dtype(struct reader *r)
 {
     char name[8];
     enum tuff_dtype found = word(r, name, sizeof name) ? tuff_dtype_find(name) : (enum tuff_dtype)0;
-    if (!found) expected(r, "f32, f16, i32, u8 or bool");
+    if (!found) expected(r, "a type of elements (f32, f16, i32, ..)");
     return found;
 }
 
@@ -253,9 +254,6 @@ static void check_value(struct reader *r, const struct tuff_op *op, const void *
         expected(r, "a known initialiser");
     if (has_leaf_attrs && leaf->transient && (op->kind != TUFF_KIND_STATE || leaf->transient != 1 || leaf->init_kind))
         expected(r, "a state that starts as zeros");
-    if (op->kind == TUFF_KIND_PARAM && leaf->dtype != TUFF_F32) expected(r, "a parameter of f32");
-    if (op->kind == TUFF_KIND_CONSTANT && ((const struct tuff_full_attrs *)attrs)->dtype == TUFF_F16)
-        expected(r, "a constant of another type");
     bool derivative = (op->traits & TUFF_DERIVATIVE) != 0;
     for (uint32_t i = 0; i < r->in_count; i++)
         if (!r->in[i] && (!derivative || i == 0 || i > 3 || tuff_pw_names(op->glsl, (const char[2]){"gaby"[i], 0})))
@@ -263,10 +261,10 @@ static void check_value(struct reader *r, const struct tuff_op *op, const void *
     if (op->kind == TUFF_KIND_PARAM_PACK) {
         bool all = r->in_count == tuff_graph_params(g, NULL, 0);
         for (uint32_t i = 0, v = 1; all && i < r->in_count; i++, v++) {
-            while (v < g->count && g->values[v].op->kind != TUFF_KIND_PARAM) v++;
+            while (v < g->count && !tuff_is_trained(&g->values[v])) v++;
             all = v == r->in[i];
         }
-        if (!all) expected(r, "all parameters so far, in order");
+        if (!all) expected(r, "all parameters of f32 so far, in order");
     }
     if (op->kind == TUFF_KIND_PACK && r->status == TUFF_OK) {
         const struct tuff_value *target = &g->values[r->in_count ? r->in[0] : 0];
@@ -278,32 +276,28 @@ static void check_value(struct reader *r, const struct tuff_op *op, const void *
     }
 }
 
-static void data(struct reader *r, tuff_val v)
+static void content_of(struct reader *r, tuff_val v)
 {
     struct tuff_value *value = &r->g->values[v];
-    size_t bytes = tuff_data_bytes(value);
-    uint64_t count = tuff_shape_count(&value->type.shape);
-    if (bytes == 0 || r->status != TUFF_OK) return;
+    const struct tuff_value_data data = tuff_value_data_of(value);
+    if (data.bytes == 0 || r->status != TUFF_OK) return;
     expect(r, " data=");
     size_t length = 0; /* digits that are there, before anything is allocated */
     while (digit_of(r->at[length]) < 16) length++;
-    if (r->status != TUFF_OK || length != count * bytes * 2) {
-        expected(r, bytes == 1 ? "two hexadecimal digits an element" : "eight hexadecimal digits an element");
+    if (r->status != TUFF_OK || length != data.bytes * 2) {
+        char what[80];
+        snprintf(what, sizeof what, "%llu hexadecimal digits", (unsigned long long)data.bytes * 2);
+        expected(r, what);
         return;
     }
-    void *content = tuff_arena_alloc(&r->g->arena, (size_t)count * bytes);
+    uint8_t *content = tuff_arena_alloc(&r->g->arena, (size_t)data.bytes);
     if (!content) {
         fail(r, TUFF_ERR_MEMORY, "", "");
         return;
     }
-    for (uint64_t i = 0; i < count; i++) {
-        uint32_t bits = 0;
-        for (size_t k = 0; k < 2 * bytes; k++) bits = bits << 4 | (uint32_t)digit_of(*r->at++);
-        if (bytes == 1)
-            ((uint8_t *)content)[i] = (uint8_t)bits;
-        else
-            ((uint32_t *)content)[i] = bits;
-    }
+    for (uint64_t at = 0; at < data.bytes; at += data.unit)
+        for (uint32_t i = data.unit; i-- > 0; r->at += 2)
+            content[at + i] = (uint8_t)(digit_of(r->at[0]) << 4 | digit_of(r->at[1]));
     value->data = content;
 }
 
@@ -379,7 +373,7 @@ static void value(struct reader *r)
         fail_as_builder(r);
         return;
     }
-    data(r, v);
+    content_of(r, v);
     expect(r, " : ");
     struct tuff_type type = {dtype(r), {0}};
     expect(r, " ");

@@ -155,25 +155,24 @@ static void add_attr(struct tuff_text *text, const struct tuff_attr *attr, const
     }
 }
 
-size_t tuff_data_bytes(const struct tuff_value *value)
+struct tuff_value_data tuff_value_data_of(const struct tuff_value *value)
 {
-    if (value->op->kind == TUFF_KIND_CONSTANT) return tuff_dtype_bytes(value->type.dtype);
+    uint64_t count = tuff_shape_count(&value->type.shape);
     bool filled = tuff_is_kept(value) && ((const struct tuff_leaf_attrs *)value->attrs)->init_kind == TUFF_INIT_DATA;
-    return filled ? sizeof(float) : 0;
+    if (filled) return (struct tuff_value_data){sizeof(float), count * sizeof(float)};
+    if (value->op->kind != TUFF_KIND_CONSTANT) return (struct tuff_value_data){1, 0};
+    const struct tuff_dtype_row *row = tuff_dtype_row(value->type.dtype);
+    return (struct tuff_value_data){row->elements > 1 ? 1 : row->bytes, tuff_dtype_size(value->type.dtype, count)};
 }
 
 static void add_data(struct tuff_text *text, const struct tuff_value *value)
 {
-    size_t bytes = tuff_data_bytes(value);
-    uint64_t count = tuff_shape_count(&value->type.shape);
-    if (bytes == 0 || !value->data) return;
+    const struct tuff_value_data data = tuff_value_data_of(value);
+    const uint8_t *bytes = value->data;
+    if (data.bytes == 0 || !bytes) return;
     tuff_text_add(text, " data=");
-    for (uint64_t i = 0; i < count; i++) {
-        if (bytes == 1)
-            tuff_text_add(text, "%02x", ((const uint8_t *)value->data)[i]);
-        else
-            tuff_text_add(text, "%08x", (unsigned)((const uint32_t *)value->data)[i]);
-    }
+    for (uint64_t at = 0; at < data.bytes; at += data.unit)
+        for (uint32_t i = data.unit; i-- > 0;) tuff_text_add(text, "%02x", bytes[at + i]);
 }
 
 /* ---- whole graphs --------------------------------------------------------------------------------------------------------------- */

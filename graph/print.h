@@ -11,7 +11,11 @@
 void tuff_graph_print_text(const struct tuff_graph *g, struct tuff_text *text);
 /* The shortest of the forms that parse.c reads exactly. */
 void tuff_print_number(struct tuff_text *text, double v);
-/* Bytes of one element of value->data: constants, parameters and states with TUFF_INIT_DATA; 0 where there is none. */
-size_t tuff_data_bytes(const struct tuff_value *value);
+/* Content that a value's text holds: so many bytes, in numbers of `unit` bytes each, whose digits begin with the highest. */
+struct tuff_value_data {
+    uint32_t unit;
+    uint64_t bytes; /* 0: none */
+};
+struct tuff_value_data tuff_value_data_of(const struct tuff_value *value);
 
 #endif

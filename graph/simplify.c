@@ -110,16 +110,9 @@ static double *constant_elements(const struct tuff_work *w, tuff_val v)
 static tuff_val add_constant(struct tuff_work *w, const struct tuff_type *type, const double *elements)
 {
     uint64_t count = tuff_shape_count(&type->shape);
-    void *data = tuff_alloc(w->context, (size_t)count * tuff_dtype_bytes(type->dtype));
+    void *data = tuff_alloc(w->context, (size_t)tuff_type_bytes(type));
     if (!data) return 0; /* without folding it is right too */
-    for (uint64_t i = 0; i < count; i++) {
-        if (type->dtype == TUFF_F32)
-            ((float *)data)[i] = (float)elements[i];
-        else if (type->dtype == TUFF_I32)
-            ((int32_t *)data)[i] = (int32_t)elements[i];
-        else
-            ((uint8_t *)data)[i] = (uint8_t)elements[i];
-    }
+    for (uint64_t i = 0; i < count; i++) tuff_element_put(type->dtype, data, i, elements[i]);
     tuff_val v = tuff_constant(w->g, *type, data);
     tuff_free(w->context, data);
     return v;
@@ -130,7 +123,7 @@ static tuff_val fold_constants(struct tuff_work *w, const struct tuff_value *old
 {
     const double *elements[4] = {0};
     struct tuff_type types[4];
-    bool data = false, known = old->in_count > 0 && old->in_count <= 4 && old->type.dtype != TUFF_F16 && old->op->ref &&
+    bool data = false, known = old->in_count > 0 && old->in_count <= 4 && old->op->ref &&
                                (old->op->class == TUFF_CLASS_INLINE || old->op->class == TUFF_CLASS_KERNEL) &&
                                !(old->op->traits & TUFF_OWNS_MEMORY) && tuff_shape_count(&old->type.shape) <= LARGEST_FOLDED;
     for (uint32_t i = 0; known && i < old->in_count; i++) {
@@ -207,7 +200,7 @@ static void widen_operands(struct tuff_work *w, const struct tuff_value *old, tu
 {
     for (uint32_t i = 0; i < old->in_count; i++) {
         bool port = old->op->class == TUFF_CLASS_KERNEL && !(old->op->reduces && i == 0);
-        if (port && in[i] && val(w, in[i])->type.dtype == TUFF_F16) in[i] = tuff_cast(w->g, in[i], TUFF_F32);
+        if (port && in[i] && tuff_is_float(val(w, in[i])->type.dtype)) in[i] = tuff_cast(w->g, in[i], TUFF_F32);
     }
 }
 

@@ -44,7 +44,7 @@ static tuff_status place_leaf(struct tuff_layout *layout, const struct tuff_valu
 tuff_status tuff_layout_extend(struct tuff_layout *layout, const struct tuff_graph *g, uint64_t most,
                                struct tuff_error *error)
 {
-    uint32_t before = layout->memory_count, last[2] = {UINT32_MAX, UINT32_MAX};
+    uint32_t before = layout->memory_count, last[3] = {UINT32_MAX, UINT32_MAX, UINT32_MAX};
     if (layout->value_count == g->count) return TUFF_OK;
     struct tuff_leaf_place *places = tuff_realloc(layout->context, layout->places, g->count * sizeof *places);
     if (!places) return tuff_fail_memory(layout->context, error);
@@ -53,7 +53,10 @@ tuff_status tuff_layout_extend(struct tuff_layout *layout, const struct tuff_gra
         const struct tuff_value *value = &g->values[v];
         places[v] = (struct tuff_leaf_place){UINT32_MAX, 0};
         if (v == 0 || !tuff_is_kept(value)) continue;
-        tuff_status status = place_leaf(layout, value, most, &last[value->op->kind == TUFF_KIND_STATE], &places[v], error);
+        uint32_t chain = tuff_is_trained(value)               ? 0
+                         : value->op->kind == TUFF_KIND_PARAM ? 1
+                                                              : 2; /* trained ones are one vector */
+        tuff_status status = place_leaf(layout, value, most, &last[chain], &places[v], error);
         if (status == TUFF_OK) continue;
         layout->memory_count = before;
         return status;
@@ -178,7 +181,7 @@ static void take_over(struct tuff_work *w, struct scratch *s)
                 tuff_val from = group->reads[k].value;
                 uint32_t r = w->places[from].offset ? UINT32_MAX : s->range_of[w->places[from].root];
                 if (r == UINT32_MAX || r == mine || !group->reads[k].identity || s->ranges[r].taken ||
-                    tuff_dtype_bytes(val(w, from)->type.dtype) != tuff_dtype_bytes(val(w, group->members[m])->type.dtype) ||
+                    tuff_type_bytes(&val(w, from)->type) != tuff_type_bytes(&val(w, group->members[m])->type) ||
                     s->ranges[r].last != n || s->ranges[r].first == n || s->ranges[r].bytes != s->ranges[mine].bytes ||
                     reads_in(w, s, group, r) > 1)
                     continue;
@@ -265,7 +268,7 @@ static tuff_status place_pack(struct tuff_work *w, const struct tuff_value *pack
     for (uint32_t i = 0; i < pack->in_count; i++) {
         struct tuff_plan_slot member;
         find_leaf(w, pack->in[i], &member);
-        uint64_t offset = slot->offset + tuff_pack_offset(w->g, pack->in, i) * tuff_dtype_bytes(pack->type.dtype);
+        uint64_t offset = slot->offset + tuff_dtype_size(pack->type.dtype, tuff_pack_offset(w->g, pack->in, i));
         if (member.memory == slot->memory && member.offset == offset) continue;
         return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED,
                          "all parameters as one vector, but '%s' lies in another memory: %s", val(w, pack->in[i])->name,

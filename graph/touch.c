@@ -48,7 +48,7 @@ static void hand_down(struct walk *walk, tuff_val v)
     const struct tuff_value *value = val(walk->w, v);
     if (in_group(walk->group, v) || touch->need[v] > count_of(walk->w, v)) touch->need[v] = count_of(walk->w, v);
     if (is_loaded(walk, v)) {
-        touch->bytes[walk->w->places[v].root] += touch->need[v] * tuff_dtype_bytes(value->type.dtype);
+        touch->bytes[walk->w->places[v].root] += tuff_dtype_size(value->type.dtype, touch->need[v]);
         return;
     }
     for (uint32_t i = 0; i < value->in_count; i++)

@@ -1,17 +1,20 @@
 /* leaves.c - parameters and states between a model and the arrays of a file. */
 #include "loaders/leaves.h"
 
+#include <ctype.h>
 #include <stdio.h>
+
+/* "bf16" and "BF16" */
+static bool same_name(const char *a, const char *b)
+{
+    while (*a && toupper((unsigned char)*a) == *b) a++, b++;
+    return *a == *b;
+}
 
 static enum tuff_element element_of(enum tuff_dtype dtype)
 {
-    switch (dtype) {
-    case TUFF_F32: return TUFF_ELEMENT_F32;
-    case TUFF_F16: return TUFF_ELEMENT_F16;
-    case TUFF_I32: return TUFF_ELEMENT_I32;
-    case TUFF_U8: return TUFF_ELEMENT_U8;
-    case TUFF_BOOL: return TUFF_ELEMENT_BOOL;
-    }
+    for (int e = TUFF_ELEMENT_BOOL; e <= TUFF_ELEMENT_U64; e++)
+        if (same_name(tuff_dtype_name(dtype), tuff_element_name(e))) return e;
     return TUFF_ELEMENT_U8;
 }
 

@@ -42,19 +42,32 @@ PLAIN_OPERAND(3)
     }
 PAD_TERM(0) PAD_TERM(1) PAD_TERM(2) PAD_TERM(3) PAD_TERM(4) PAD_TERM(5) PAD_TERM(6) PAD_TERM(7)
 
+#define TUFF_REG_IS_float true
+#define TUFF_REG_IS_int false
+
+bool tuff_dtype_is_float(uint dtype)
+{
+#define TUFF_DTYPE_WORD(symbol, number, name, reg, lowest, highest) if (dtype == number) return TUFF_REG_IS_##reg;
+#define TUFF_DTYPE_PACKED(symbol, number, name, bytes, reg, unpack, pack, lowest, highest) if (dtype == number) return TUFF_REG_IS_##reg;
+#include "../graph/dtypes.def"
+    return false;
+}
+/* Lowest and highest number of a packed type. */
+vec2 tuff_dtype_range(uint dtype)
+{
+#define TUFF_DTYPE_PACKED(symbol, number, name, bytes, reg, unpack, pack, lowest, highest) if (dtype == number) return vec2(lowest, highest);
+#include "../graph/dtypes.def"
+    return vec2(0.0);
+}
 uint convert(uint bits)
 {
-    if (DTYPE0 == TUFF_F32 || DTYPE0 == TUFF_F16) {
-        float v = uintBitsToFloat(bits);
-        if (RESULT == TUFF_I32) return uint(tuff_to_int(v));
-        if (RESULT == TUFF_U8) return uint(tuff_to_u8(v));
-        if (RESULT == TUFF_BOOL) return uint(v != 0.0);
-        return bits; /* f16 is rounded where it is stored */
-    }
-    if (RESULT == TUFF_F32 || RESULT == TUFF_F16) return floatBitsToUint(float(int(bits)));
-    if (RESULT == TUFF_U8) return uint(clamp(int(bits), 0, 255));
-    if (RESULT == TUFF_BOOL) return uint(bits != 0u);
-    return bits;
+    bool from = tuff_dtype_is_float(DTYPE0);
+    float v = from ? uintBitsToFloat(bits) : float(int(bits));
+    if (RESULT == TUFF_BOOL) return uint(from ? v != 0.0 : bits != 0u);
+    if (tuff_dtype_is_float(RESULT)) return from ? bits : floatBitsToUint(v); /* packed ones are rounded where they are stored */
+    if (RESULT == TUFF_I32) return from ? uint(tuff_to_int(v)) : bits;
+    vec2 range = tuff_dtype_range(RESULT);
+    return uint(from ? tuff_to_whole(v, range.x, range.y) : clamp(int(bits), int(range.x), int(range.y)));
 }
 uint gather(uint i)
 {

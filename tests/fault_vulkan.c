@@ -217,7 +217,7 @@ static void expect_refusals(struct loss *loss, struct train *t, struct tuff_buff
     uint32_t word = 0;
     float answer[TRAIN_CLASSES];
     struct tuff_leaf leaf = tuff_model_leaf(t->model, 0);
-    size_t bytes = (size_t)tuff_shape_count(&leaf.type.shape) * tuff_dtype_bytes(leaf.type.dtype);
+    size_t bytes = (size_t)tuff_dtype_size(leaf.type.dtype, tuff_shape_count(&leaf.type.shape));
     void *content = calloc(1, bytes);
     const struct {
         const char *what;

@@ -89,7 +89,7 @@ MAKE(input_taken, tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(2, 3)))
 MAKE(param_taken,
      (tuff_param(g, "w", TUFF_SHAPE(2), (struct tuff_init){0}), tuff_param(g, "w", TUFF_SHAPE(3), (struct tuff_init){0})))
 MAKE(named_taken, tuff_named(g, o->v, "x"))
-MAKE(state_bool, tuff_state(g, "s", TUFF_BOOL, TUFF_SHAPE(2), (struct tuff_init){0}))
+MAKE(state_type, tuff_state(g, "s", (enum tuff_dtype)99, TUFF_SHAPE(2), (struct tuff_init){0}))
 MAKE(constant_none, tuff_constant(g, ((struct tuff_type){TUFF_F32, {0}}), NULL))
 MAKE(param_no_data, tuff_param(g, "w", TUFF_SHAPE(2), (struct tuff_init){TUFF_INIT_DATA, 0, 0, NULL}))
 MAKE(assign_input, tuff_assign(g, o->x, o->x))
@@ -171,7 +171,7 @@ static const struct {
     {"input again", input_taken, TUFF_ERR_SHAPE, {"'x'", "taken"}},
     {"param again", param_taken, TUFF_ERR_SHAPE, {"'w'", "[3]", "[2]"}},
     {"named", named_taken, TUFF_ERR_USAGE, {"'x'", "taken"}},
-    {"state", state_bool, TUFF_ERR_SHAPE, {"state", "bool"}},
+    {"state", state_type, TUFF_ERR_SHAPE, {"state", "dtype"}},
     {"constant", constant_none, TUFF_ERR_USAGE, {"constant", "data"}},
     {"param", param_no_data, TUFF_ERR_USAGE, {"'w'", "TUFF_INIT_DATA"}},
     {"assign", assign_input, TUFF_ERR_USAGE, {"assign", "input"}},

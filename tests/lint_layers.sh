@@ -19,7 +19,7 @@ FNR == 1 { folder = FILENAME; sub(/\/.*/, "", folder); own = FILENAME; sub(/[^\/
     path = what; gsub(/["<>]/, "", path)
 
     if (folder == "shaders") {
-        rows = path ~ /^\.\.\/graph\/ops\/(pointwise|pw_helpers)\.def$/ # text that C and GLSL share (style 3.1)
+        rows = path ~ /^\.\.\/graph\/(dtypes|ops\/(pointwise|pw_helpers))\.def$/ # text that C and GLSL share (style 3.1)
         if (!quoted || (path !~ /^include\/[a-z0-9_]+\.glsl$/ && !rows)) bad("shaders include include/*.glsl alone")
         next
     }

@@ -17,7 +17,6 @@ struct walk {
     uint64_t count;
 };
 
-static bool is_float(enum tuff_dtype dtype) { return dtype == TUFF_F32 || dtype == TUFF_F16; }
 static const struct tuff_type *type_of(const struct walk *w, uint32_t i) { return &w->g->values[w->value->in[i]].type; }
 static const double *data_of(const struct walk *w, uint32_t i) { return w->data[w->value->in[i]]; }
 static const double *bound_of(const struct walk *w, uint32_t i) { return w->bound[w->value->in[i]]; }
@@ -46,7 +45,7 @@ static bool row(const struct walk *w)
     bool derivative = (w->value->op->traits & TUFF_DERIVATIVE) != 0;
     uint32_t first = derivative ? 1 : 0;
     struct op_text text;
-    if (!is_float(type_of(w, 0)->dtype)) {
+    if (!tuff_is_float(type_of(w, 0)->dtype)) {
         whole_numbers(w);
         return true;
     }

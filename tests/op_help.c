@@ -68,14 +68,6 @@ static double draw(struct op_random *r, enum tuff_domain domain, uint32_t limit)
     return 0;
 }
 
-/* A number that f16 holds, near v; the smallest are left out. */
-static double to_half(double v)
-{
-    int e;
-    double m = frexp(v, &e);
-    return fabs(v) < 1e-4 ? 0 : ldexp(nearbyint(ldexp(m, 11)), e - 11);
-}
-
 /* Is the row defined for operand k being v? The other one is a number in its domain. */
 static bool has_value(const struct tuff_op *op, const struct tuff_case *c, uint32_t k, double v)
 {
@@ -100,12 +92,8 @@ void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_ca
             if (kind == 4) v += c->index_limit;
             if (kind == 5) v -= 3.0 * c->index_limit;
         }
-        if (dtype == TUFF_F32)
-            v = (double)(float)v;
-        else if (dtype == TUFF_F16)
-            v = to_half(v);
-        else
-            v = trunc(v);
+        if (dtype == TUFF_F16 && fabs(v) < 1e-4) v = 0; /* no subnormals: what is computed of them is flushed */
+        v = tuff_dtype_round(dtype, v);
         out[i] = v;
     }
 }
@@ -194,27 +182,9 @@ void op_compare(const struct tuff_graph *g, tuff_val v, const char *what, const 
 
 /* ---- running --------------------------------------------------------------------------------------------------------------------- */
 
-/* Bits of a number that f16 holds, none of the smallest. */
-static uint16_t half_bits(double v)
-{
-    int e;
-    double m = frexp(fabs(v), &e);
-    if (v == 0) return 0;
-    assert(e >= -13 && e <= 16 && ldexp(m, 11) == trunc(ldexp(m, 11)));
-    return (uint16_t)((v < 0) << 15 | (e + 14) << 10 | ((int)ldexp(m, 11) - 1024));
-}
-
 void op_pack(enum tuff_dtype dtype, const double *from, uint64_t count, void *to)
 {
-    for (uint64_t i = 0; i < count; i++) {
-        switch (dtype) {
-        case TUFF_F32: ((float *)to)[i] = (float)from[i]; break;
-        case TUFF_I32: ((int32_t *)to)[i] = (int32_t)from[i]; break;
-        case TUFF_U8:
-        case TUFF_BOOL: ((uint8_t *)to)[i] = (uint8_t)from[i]; break;
-        case TUFF_F16: ((uint16_t *)to)[i] = half_bits(from[i]); break;
-        }
-    }
+    for (uint64_t i = 0; i < count; i++) tuff_element_put(dtype, to, i, from[i]);
 }
 
 void op_unpack(enum tuff_dtype dtype, const void *from, uint64_t count, double *to)
@@ -241,7 +211,7 @@ static bool write_leaves(const struct tuff_graph *g, double *const *data, struct
         void *bytes = tuff_alloc(g->context, (size_t)count * 4);
         if (!bytes) return false;
         op_pack(type->dtype, data[v], count, bytes);
-        size_t size = (size_t)count * tuff_dtype_bytes(type->dtype);
+        size_t size = (size_t)tuff_dtype_size(type->dtype, count);
         tuff_status status = input ? tuff_executable_write(x, v, bytes, size, &error)
                                    : tuff_session_write(session, v, bytes, size, &error);
         tuff_free(g->context, bytes);
@@ -273,7 +243,7 @@ static bool read_outputs(const struct tuff_graph *g, struct tuff_session *sessio
         run->got[i] = tuff_alloc(g->context, (size_t)count * sizeof **run->got);
         if (!bytes || !run->got[i]) return false;
         const struct tuff_value *value = &g->values[run->outputs[i]];
-        size_t size = (size_t)count * tuff_dtype_bytes(type->dtype);
+        size_t size = (size_t)tuff_dtype_size(type->dtype, count);
         const struct tuff_value *target = value->op->class == TUFF_CLASS_ASSIGN ? &g->values[value->in[0]] : NULL;
         tuff_status status = !target ? tuff_executable_read(x, i, bytes, size, &error)
                              : target->op->kind == TUFF_KIND_PARAM_PACK

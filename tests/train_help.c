@@ -104,7 +104,7 @@ tuff_status train_content(struct train *t, struct train_content *content, struct
     *content = (struct train_content){.state = tuff_model_state(t->model)};
     for (uint32_t i = 0; i < tuff_model_leaf_count(t->model); i++) {
         struct tuff_leaf leaf = tuff_model_leaf(t->model, i);
-        size_t size = (size_t)tuff_shape_count(&leaf.type.shape) * tuff_dtype_bytes(leaf.type.dtype);
+        size_t size = (size_t)tuff_dtype_size(leaf.type.dtype, tuff_shape_count(&leaf.type.shape));
         content->bytes = realloc(content->bytes, content->count + size);
         if (!content->bytes) exit(1);
         TUFF_TRY(tuff_model_read(t->model, leaf.name, content->bytes + content->count, size, error));

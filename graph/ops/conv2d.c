@@ -138,7 +138,7 @@ static tuff_status check(const struct tuff_infer *infer, bool fits, const struct
                     tuff_dtype_name(y->dtype), tuff_shape_text(&y->shape, b, sizeof b), (unsigned)c.stride[0],
                     (unsigned)c.stride[1], (unsigned)c.dilation[0], (unsigned)c.dilation[1], (unsigned)c.pad[0],
                     (unsigned)c.pad[1], (unsigned)c.pad[2], (unsigned)c.pad[3], (unsigned)c.groups, more,
-                    fits ? "each must be f32 or f16"
+                    fits ? "each must be of floats"
                          : "channels, groups and sizes do not fit (x [n,ci,h,w], w [co,ci/groups,kh,kw], y [n,co,oh,ow])");
     return TUFF_ERR_SHAPE;
 }

@@ -6,6 +6,7 @@
 #include "graph/philox.h"
 
 #include <math.h>
+#include <stdio.h>
 
 struct iota_attrs {
     int32_t axis;
@@ -36,10 +37,15 @@ static const struct tuff_attr axis_attr[] = {{"axis", "axis", TUFF_ATTR_I32, 1, 
 
 static tuff_status index_error(const struct tuff_infer *infer, const char *why)
 {
-    char a[128] = "", b[128] = "";
-    if (infer->in[0]) tuff_shape_text(&infer->in[0]->shape, a, sizeof a);
-    if (infer->in_count > 1 && infer->in[1]) tuff_shape_text(&infer->in[1]->shape, b, sizeof b);
-    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s of %s by %s: %s", infer->op->name, a, b, why);
+    char text[400];
+    size_t used = 0;
+    for (uint32_t i = 0; i < infer->in_count && i < 3 && used < sizeof text; i++) {
+        char shape[128];
+        const struct tuff_type *in = infer->in[i];
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %s", i ? ", " : "", tuff_dtype_name(in->dtype),
+                                 tuff_shape_text(&in->shape, shape, sizeof shape));
+    }
+    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s of %s: %s", infer->op->name, used ? text : "nothing", why);
     return TUFF_ERR_SHAPE;
 }
 

@@ -26,9 +26,7 @@ static const struct tuff_attr full_attr[] = {
 static tuff_status leaf_infer(const struct tuff_infer *infer, struct tuff_type *out)
 {
     const struct tuff_leaf_attrs *attrs = infer->attrs; /* full's begin alike */
-    bool state = infer->op->kind == TUFF_KIND_STATE || infer->op->kind == TUFF_KIND_PARAM;
-    if (attrs->dtype < TUFF_F32 || attrs->dtype > TUFF_BOOL || attrs->shape.rank > TUFF_MAX_RANK ||
-        (state && attrs->dtype != TUFF_F32 && attrs->dtype != TUFF_I32 && attrs->dtype != TUFF_U8)) {
+    if (!tuff_dtype_known(attrs->dtype) || attrs->shape.rank > TUFF_MAX_RANK) {
         tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: no such type (dtype %s, rank %u)", infer->op->name,
                         tuff_dtype_name((enum tuff_dtype)attrs->dtype), (unsigned)attrs->shape.rank);
         return TUFF_ERR_SHAPE;
@@ -37,30 +35,11 @@ static tuff_status leaf_infer(const struct tuff_infer *infer, struct tuff_type *
     return TUFF_OK;
 }
 
-static double half_value(uint32_t bits)
-{
-    double sign = bits >> 15 ? -1 : 1, m = bits & 1023;
-    int e = bits >> 10 & 31;
-    if (e == 31) return m != 0 ? NAN : sign * INFINITY;
-    return sign * (e ? ldexp(1024 + m, e - 25) : ldexp(m, -24));
-}
-
-double tuff_element(enum tuff_dtype dtype, const void *elements, uint64_t i)
-{
-    switch (dtype) {
-    case TUFF_F32: return (double)((const float *)elements)[i];
-    case TUFF_F16: return half_value(((const uint16_t *)elements)[i]);
-    case TUFF_I32: return ((const int32_t *)elements)[i];
-    case TUFF_U8:
-    case TUFF_BOOL: return ((const uint8_t *)elements)[i];
-    }
-    return NAN;
-}
-
 static void full_ref(const struct tuff_ref *ref)
 {
     const struct tuff_full_attrs *attrs = ref->value->attrs;
-    for (uint64_t i = tuff_shape_count(&attrs->shape); i-- > 0;) ref->out[i] = attrs->value;
+    double value = tuff_dtype_number(ref->value->type.dtype, attrs->value);
+    for (uint64_t i = tuff_shape_count(&attrs->shape); i-- > 0;) ref->out[i] = value;
 }
 
 static void constant_ref(const struct tuff_ref *ref)
@@ -148,7 +127,7 @@ tuff_val tuff_constant(struct tuff_graph *g, struct tuff_type type, const void *
 {
     struct tuff_full_attrs attrs = {.dtype = (int32_t)type.dtype, .shape = type.shape};
     if (g->status != TUFF_OK) return 0;
-    if (!data || type.dtype == TUFF_F16) return tuff_graph_fail(g, TUFF_ERR_USAGE, "constant: needs data, and no f16");
+    if (!data) return tuff_graph_fail(g, TUFF_ERR_USAGE, "constant: needs data");
     tuff_val v = tuff_graph_add(g, &tuff_op_constant, NULL, 0, &attrs);
     if (!v) return 0;
     g->values[v].data = tuff_arena_copy(&g->arena, data, (size_t)tuff_type_bytes(&type));
@@ -163,6 +142,11 @@ bool tuff_is_transient(const struct tuff_value *value)
 bool tuff_is_kept(const struct tuff_value *value)
 {
     return value->op->kind == TUFF_KIND_PARAM || value->op->kind == TUFF_KIND_STATE;
+}
+
+bool tuff_is_trained(const struct tuff_value *value)
+{
+    return value->op->kind == TUFF_KIND_PARAM && value->type.dtype == TUFF_F32;
 }
 
 /* A parameter lies inside the pack of all of them, a packed vector in its target. */
@@ -181,7 +165,7 @@ uint32_t tuff_graph_params(const struct tuff_graph *g, tuff_val *out, uint32_t c
 {
     uint32_t count = 0;
     for (uint32_t v = 1; v < g->count; v++)
-        if (g->values[v].op->kind == TUFF_KIND_PARAM) {
+        if (tuff_is_trained(&g->values[v])) {
             if (count < capacity) out[count] = v;
             count++;
         }
@@ -457,13 +441,7 @@ static void init_values(const struct tuff_value *value, uint64_t seed, void *mem
     for (uint64_t i = 0; i < count; i++) {
         double v = value->data ? (double)((const float *)value->data)[i]
                                : init_one(attrs, center, spread, normal, seed, stream, (uint32_t)i);
-        switch (value->type.dtype) {
-        case TUFF_F32: ((float *)memory)[i] = (float)v; break;
-        case TUFF_I32: ((int32_t *)memory)[i] = (int32_t)v; break;
-        case TUFF_F16:
-        case TUFF_U8:
-        case TUFF_BOOL: ((uint8_t *)memory)[i] = (uint8_t)v; break;
-        }
+        tuff_element_put(value->type.dtype, memory, i, v);
     }
 }
 

@@ -25,14 +25,15 @@ tuff_val tuff_transient(struct tuff_graph *g, const char *name, enum tuff_dtype 
 bool tuff_is_transient(const struct tuff_value *value);
 /* A parameter or state: its content is kept between runs. */
 bool tuff_is_kept(const struct tuff_value *value);
+/* A parameter that optimizers train: one of f32. */
+bool tuff_is_trained(const struct tuff_value *value);
 /* Are these two leaves, of which either may be the pack of all parameters, the same memory in part? */
 bool tuff_leaves_overlap(const struct tuff_graph *g, tuff_val a, tuff_val b);
 /* The parameter or state, or pack of these, that an assignment or update writes. */
 tuff_val tuff_written_leaf(const struct tuff_graph *g, tuff_val v);
-#define TUFF_RNG_STATE "rng"                       /* the state of tuff_rng_state, which starts from the session's seed */
-enum tuff_dtype tuff_dtype_find(const char *name); /* 0 if unknown */
+#define TUFF_RNG_STATE "rng" /* the state of tuff_rng_state, which starts from the session's seed */
 
-/* The flat vector [P] of all parameters declared so far, in their memory: parameters lie one after the other at multiples
+/* The flat vector [P] of all trained parameters declared so far, in their memory: parameters lie one after the other at multiples
  * of TUFF_PLAN_ALIGNMENT; what lies between is zero. Updates of all parameters are one launch over it. */
 tuff_val tuff_param_pack(struct tuff_graph *g);
 /* Values x[count] of the parameters' shapes, in order of declaration, written into the state `target` [P] at the
@@ -40,16 +41,14 @@ tuff_val tuff_param_pack(struct tuff_graph *g);
 tuff_val tuff_pack(struct tuff_graph *g, tuff_val target, const tuff_val *x, uint32_t count);
 /* Offset of the k-th of `count` members in elements, and the length of the whole. */
 uint64_t tuff_pack_offset(const struct tuff_graph *g, const tuff_val *members, uint32_t k);
-/* Parameters in order of declaration into out (capacity cap); returns their number. */
+/* Trained parameters in order of declaration into out (capacity cap); returns their number. */
 uint32_t tuff_graph_params(const struct tuff_graph *g, tuff_val *out, uint32_t capacity);
 /* What tuff_optimizer_build would refuse whatever the graph is, so that a model can ask before it adds to its graph. */
 TUFF_MUST_CHECK tuff_status tuff_optimizer_check(struct tuff_context *context, const struct tuff_optimizer_params *params,
                                                  struct tuff_error *error);
-/* Initial content of a param or state as f32, i32 or u8, into memory of the value's size. seed: tuff_session's. */
+/* Initial content of a param or state, into memory of the value's size. seed: tuff_session's. */
 void tuff_leaf_init(const struct tuff_value *value, uint64_t seed, void *memory);
 /* Is this initial content all zeros, whatever the seed? */
 bool tuff_leaf_starts_zero(const struct tuff_value *value);
-/* Element i of stored ones as a number. */
-double tuff_element(enum tuff_dtype dtype, const void *elements, uint64_t i);
 
 #endif

@@ -58,7 +58,7 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
             infer->graph, TUFF_ERR_SHAPE, "matmul of %s %s%s and %s %s%s: %s", tuff_dtype_name(a->dtype),
             tuff_shape_text(&a->shape, at, sizeof at), attrs->transpose_a ? " transposed" : "", tuff_dtype_name(b->dtype),
             tuff_shape_text(&b->shape, bt, sizeof bt), attrs->transpose_b ? " transposed" : "",
-            fits ? "each must be f32 or f16" : "inner sizes must be equal, batch axes equal or 1, ranks 2 or more");
+            fits ? "each must be of floats" : "inner sizes must be equal, batch axes equal or 1, ranks 2 or more");
         return TUFF_ERR_SHAPE;
     }
     *out = (struct tuff_type){TUFF_F32, {.rank = s.rank + 2}};

@@ -87,10 +87,10 @@ static tuff_status infer_pw(const struct tuff_infer *infer, struct tuff_type *ou
                             tuff_shape_text(&first->shape, a, sizeof a), tuff_shape_text(&in->shape, b, sizeof b));
             return TUFF_ERR_SHAPE;
         }
-        bool integer = in->dtype != TUFF_F32 && in->dtype != TUFF_F16;
+        bool integer = !tuff_is_float(in->dtype);
         bool compared = (what & BOOL) != 0;
         if ((integer && !(what & INTEGERS) && !compared) ||
-            (integer != (first->dtype != TUFF_F32 && first->dtype != TUFF_F16))) {
+            integer == tuff_is_float(first->dtype)) {
             tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: does not take %s (with %s); cast first", infer->op->name,
                             tuff_dtype_name(in->dtype), tuff_dtype_name(first->dtype));
             return TUFF_ERR_SHAPE;
@@ -101,9 +101,7 @@ static tuff_status infer_pw(const struct tuff_infer *infer, struct tuff_type *ou
         return TUFF_ERR_USAGE;
     }
     *out = *first;
-    if (out->dtype == TUFF_F16) out->dtype = TUFF_F32;
-    if (out->dtype == TUFF_U8 || out->dtype == TUFF_BOOL) out->dtype = TUFF_I32;
-    if (what & BOOL) out->dtype = TUFF_BOOL;
+    out->dtype = what & BOOL ? TUFF_BOOL : tuff_dtype_wide(first->dtype);
     return TUFF_OK;
 }
 
@@ -310,7 +308,7 @@ tuff_val tuff_pw_add(struct tuff_graph *g, const struct tuff_op *op, tuff_val a,
             return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: operand %u is not a value of this graph", op->name, (unsigned)i);
     if (count == 2) {
         struct tuff_type ta = tuff_type_of(g, a), tb = tuff_type_of(g, b);
-        bool fa = ta.dtype == TUFF_F32 || ta.dtype == TUFF_F16, fb = tb.dtype == TUFF_F32 || tb.dtype == TUFF_F16;
+        bool fa = tuff_is_float(ta.dtype), fb = tuff_is_float(tb.dtype);
         if (fa != fb) in[fa ? 1 : 0] = tuff_cast(g, in[fa ? 1 : 0], TUFF_F32);
         struct tuff_shape shape;
         if (!tuff_broadcast_shape(g, op->name, &ta.shape, &tb.shape, &shape)) return 0;

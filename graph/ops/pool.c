@@ -82,19 +82,16 @@ static bool equals_pooled(const struct tuff_shape *x, const struct tuff_shape *y
 
 static tuff_status check(const struct tuff_infer *infer, bool fits, const struct pool *p)
 {
-    char a[128], b[140] = "";
+    char a[128], b[160] = "", shape[128];
     const struct tuff_type *x = infer->in[0], *y = infer->in_count > 1 ? infer->in[1] : NULL;
     bool types = tuff_is_float(x->dtype) && (!y || tuff_is_float(y->dtype));
     if (fits && types) return TUFF_OK;
-    if (y) {
-        memcpy(b, " and ", 6);
-        tuff_shape_text(&y->shape, b + 5, sizeof b - 5);
-    }
+    if (y) snprintf(b, sizeof b, " and %s %s", tuff_dtype_name(y->dtype), tuff_shape_text(&y->shape, shape, sizeof shape));
     tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s of %s %s%s (kernel %u %u, stride %u %u, pad %u %u %u %u): %s",
                     infer->op->name, tuff_dtype_name(x->dtype), tuff_shape_text(&x->shape, a, sizeof a), b,
                     (unsigned)p->kernel[0], (unsigned)p->kernel[1], (unsigned)p->stride[0], (unsigned)p->stride[1],
                     (unsigned)p->pad[0], (unsigned)p->pad[1], (unsigned)p->pad[2], (unsigned)p->pad[3],
-                    fits ? "must be f32 or f16"
+                    fits ? "must be floats"
                          : "the window does not fit [n,c,h,w], the padding is as wide as the window, or shapes differ");
     return TUFF_ERR_SHAPE;
 }

@@ -142,7 +142,7 @@ static tuff_status cast_infer(const struct tuff_infer *infer, struct tuff_type *
 {
     const struct cast_attrs *attrs = infer->attrs;
     *out = (struct tuff_type){(enum tuff_dtype)attrs->dtype, infer->in[0]->shape};
-    if (attrs->dtype >= TUFF_F32 && attrs->dtype <= TUFF_BOOL) return TUFF_OK;
+    if (tuff_dtype_known(attrs->dtype)) return TUFF_OK;
     tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "cast: no such type");
     return TUFF_ERR_SHAPE;
 }
@@ -150,35 +150,13 @@ static tuff_status cast_infer(const struct tuff_infer *infer, struct tuff_type *
 static void cast_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
 {
     struct tuff_type from = tuff_type_of(g, tuff_value_of(g, y)->in[0]), to = tuff_type_of(g, y);
-    bool floats = (from.dtype == TUFF_F32 || from.dtype == TUFF_F16) && (to.dtype == TUFF_F32 || to.dtype == TUFF_F16);
-    if (floats) gin[0] = gy;
-}
-
-/* To the nearest f16, ties to even, overflow to infinity. */
-static double round_f16(double v)
-{
-    if (v == 0 || isnan(v) || isinf(v)) return v;
-    int e;
-    frexp(v, &e);
-    double unit = ldexp(1.0, e < -13 ? -24 : e - 11);
-    double r = nearbyint(v / unit) * unit;
-    return fabs(r) > 65504.0 ? copysign(INFINITY, v) : r;
+    if (tuff_is_float(from.dtype) && tuff_is_float(to.dtype)) gin[0] = gy;
 }
 
 static void cast_ref(const struct tuff_ref *ref)
 {
-    for (uint64_t i = tuff_shape_count(&ref->value->type.shape); i-- > 0;) {
-        double v = ref->in[0][i];
-        switch (ref->value->type.dtype) {
-        case TUFF_F32: ref->out[i] = (double)(float)v; break;
-        case TUFF_F16: ref->out[i] = round_f16((double)(float)v); break;
-        case TUFF_I32:
-            ref->out[i] = v != v ? 0 : trunc(v < -2147483648.0 ? -2147483648.0 : (v > 2147483647.0 ? 2147483647.0 : v));
-            break;
-        case TUFF_U8: ref->out[i] = v != v ? 0 : trunc(v < 0 ? 0 : (v > 255 ? 255 : v)); break;
-        case TUFF_BOOL: ref->out[i] = v != 0; break;
-        }
-    }
+    enum tuff_dtype to = ref->value->type.dtype;
+    for (uint64_t i = tuff_shape_count(&ref->value->type.shape); i-- > 0;) ref->out[i] = tuff_dtype_round(to, ref->in[0][i]);
 }
 
 static const char *cast_emit(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
@@ -186,18 +164,20 @@ static const char *cast_emit(struct tuff_emitter *e, const struct tuff_value *va
     enum tuff_dtype from = tuff_emit_dtype(e, value->in[0]), to = value->type.dtype;
     const char *in = tuff_emit_value(e, value->in[0], coords), *name = tuff_emit_name(e);
     struct tuff_text *t = tuff_emit_text(e);
-    if (to == TUFF_F16) /* rounds here, so that fused and stored values are the same */
-        tuff_text_add(t, "    float %s = tuff_round_half(float(%s));\n", name, in);
-    else if (to == TUFF_F32)
-        tuff_text_add(t, "    float %s = float(%s);\n", name, in);
-    else if (to == TUFF_BOOL)
+    const struct tuff_dtype_row *row = tuff_dtype_row(to);
+    int lowest = (int)row->lowest, highest = (int)row->highest; /* of whole numbers */
+    if (to == TUFF_BOOL)
         tuff_text_add(t, "    int %s = int(%s != %s);\n", name, in, tuff_is_float(from) ? "0.0" : "0");
+    else if (tuff_is_float(to) && row->per_word == 2) /* rounds here, so that fused and stored values are the same */
+        tuff_text_add(t, "    float %s = %s(%s(float(%s), 0.0), 0u);\n", name, row->unpack, row->pack, in);
+    else if (tuff_is_float(to))
+        tuff_text_add(t, "    float %s = float(%s);\n", name, in);
+    else if (to == TUFF_I32)
+        tuff_text_add(t, "    int %s = %s(%s);\n", name, tuff_is_float(from) ? "tuff_to_int" : "int", in);
     else if (tuff_is_float(from))
-        tuff_text_add(t, "    int %s = %s(%s);\n", name, to == TUFF_U8 ? "tuff_to_u8" : "tuff_to_int", in);
-    else if (to == TUFF_U8)
-        tuff_text_add(t, "    int %s = clamp(%s, 0, 255);\n", name, in);
+        tuff_text_add(t, "    int %s = tuff_to_whole(%s, float(%d), float(%d));\n", name, in, lowest, highest);
     else
-        tuff_text_add(t, "    int %s = %s;\n", name, in);
+        tuff_text_add(t, "    int %s = clamp(%s, %d, %d);\n", name, in, lowest, highest);
     return name;
 }
 
@@ -207,14 +187,6 @@ static void cast_plain(struct tuff_emitter *e, const struct tuff_value *value, c
     (void)call;
     tuff_plain_operands(e, value, coords);
     tuff_plain_spec(e, TUFF_PLAIN_WHAT, TUFF_PLAIN_CAST);
-}
-
-/* Spacing of f16 at v: half of it is the error of rounding. */
-static double half_step(double v)
-{
-    int e;
-    frexp(v, &e);
-    return v == 0 ? 0 : ldexp(1.0, e < -13 ? -24 : e - 11);
 }
 
 static tuff_status cast_bound(const struct tuff_bound *b)
@@ -228,8 +200,8 @@ static tuff_status cast_bound(const struct tuff_bound *b)
                               : e + (y == v && fabs(v) < 16777216 ? 0 : TUFF_ULP * fabs(v));
         else if (e == 0)
             *out = 0;
-        else if (to == TUFF_F16)
-            *out = e + half_step(fabs(v) + e);
+        else if (tuff_is_float(to))
+            *out = fmax(tuff_dtype_round(to, v + e) - y, y - tuff_dtype_round(to, v - e));
         else if (to == TUFF_BOOL)
             *out = fabs(v) > e ? 0 : INFINITY;
         else
@@ -249,6 +221,12 @@ static const struct tuff_case cast_cases[] = {
     {"i32", {T(257)}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_I32}},
     {"u8", {T(31)}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_U8}},
     {"bool", {T(33)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct cast_attrs){TUFF_BOOL}},
+    {"bf16", {T(3, 5, 7)}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_BF16}},
+    {"i8", {T(31)}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_I8}},
+    {"i8 to u8", {{TUFF_I8, {1, {67}}}}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_U8}},
+    {"from i8", {{TUFF_I8, {1, {67}}}}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_BF16}},
+    {"i32 to i8", {I(65)}, 1, {TUFF_DOMAIN_INDEX}, 1000, &(struct cast_attrs){TUFF_I8}},
+    {"bf16 to f16", {{TUFF_BF16, {2, {5, 13}}}}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_F16}},
     {"from i32", {I(65)}, 1, {TUFF_DOMAIN_INDEX}, 1000, &(struct cast_attrs){TUFF_F32}},
 };
 const struct tuff_op tuff_op_cast = {

@@ -547,7 +547,8 @@ static void pad_ref(const struct tuff_ref *ref)
     uint64_t strides[TUFF_MAX_RANK], count = tuff_shape_count(in);
     uint32_t at[TUFF_MAX_RANK] = {0};
     tuff_strides(shape, strides);
-    for (uint64_t i = tuff_shape_count(shape); i-- > 0;) ref->out[i] = attrs->value;
+    double outside = tuff_dtype_number(ref->value->type.dtype, attrs->value);
+    for (uint64_t i = tuff_shape_count(shape); i-- > 0;) ref->out[i] = outside;
     for (uint64_t i = 0; i < count; i++, next(in, at)) {
         uint64_t to = 0;
         for (uint32_t k = 0; k < in->rank; k++) to += (attrs->before[k] + at[k] * (attrs->interior[k] + 1)) * strides[k];
@@ -683,8 +684,8 @@ static tuff_status concat_infer(const struct tuff_infer *infer, struct tuff_type
             fits = (int32_t)i == attrs->axis || in.shape.dim[i] == out->shape.dim[i];
         if (!fits) {
             char text[128], why[200];
-            snprintf(why, sizeof why, "does not fit %s %s on axis %d", tuff_dtype_name(in.dtype),
-                     tuff_shape_text(&in.shape, text, sizeof text), (int)attrs->axis);
+            snprintf(why, sizeof why, "of %s, does not fit %s %s on axis %d", tuff_dtype_name(out->dtype),
+                     tuff_dtype_name(in.dtype), tuff_shape_text(&in.shape, text, sizeof text), (int)attrs->axis);
             return shape_error(infer, why);
         }
     }

@@ -73,7 +73,7 @@ tuff_status net_run_keep(struct net_run *run, struct tuff_error *error)
     run->leaf_count = count;
     for (uint32_t i = 0; i < count && status == TUFF_OK; i++) {
         struct tuff_leaf leaf = tuff_graph_leaf(run->work.graph, i);
-        size_t bytes = (size_t)tuff_shape_count(&leaf.type.shape) * tuff_dtype_bytes(leaf.type.dtype);
+        size_t bytes = (size_t)tuff_dtype_size(leaf.type.dtype, tuff_shape_count(&leaf.type.shape));
         run->leaves[i] = malloc(bytes);
         if (!run->leaves[i]) return TUFF_ERR_MEMORY;
         status = tuff_session_read(run->session, tuff_graph_find(run->work.graph, leaf.name), run->leaves[i], bytes, error);
@@ -146,7 +146,7 @@ static tuff_status restore_leaves(struct net_run *run, struct tuff_error *error)
     tuff_status status = TUFF_OK;
     for (uint32_t i = 0; i < run->leaf_count && status == TUFF_OK; i++) {
         struct tuff_leaf leaf = tuff_graph_leaf(run->work.graph, i);
-        size_t bytes = (size_t)tuff_shape_count(&leaf.type.shape) * tuff_dtype_bytes(leaf.type.dtype);
+        size_t bytes = (size_t)tuff_dtype_size(leaf.type.dtype, tuff_shape_count(&leaf.type.shape));
         status = tuff_session_write(run->session, tuff_graph_find(run->work.graph, leaf.name),
                                     run->leaves[i] ? run->leaves[i] : run->zeros, bytes, error);
     }

@@ -327,7 +327,7 @@ static tuff_status make_input(struct run *r, uint32_t index, void **data)
 {
     struct tuff_type type = tuff_type_of(r->graph, r->built.in[index]);
     uint64_t count = tuff_shape_count(&type.shape);
-    r->in_bytes[index] = count * tuff_dtype_bytes(type.dtype);
+    r->in_bytes[index] = tuff_dtype_size(type.dtype, count);
     r->in[index] = malloc(count * sizeof(float));
     if (!r->in[index]) return TUFF_ERR_MEMORY;
     for (uint64_t i = 0; i < count; i++) r->in[index][i] = (float)zoo_uniform((uint32_t)i, index + 1);

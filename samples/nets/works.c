@@ -256,7 +256,7 @@ static tuff_status write_weights(struct zoo_work *work, struct tuff_session *ses
 tuff_status zoo_work_fill(struct zoo_work *work, struct tuff_session *session, struct tuff_executable *executable,
                           struct tuff_error *error)
 {
-    size_t bytes = (size_t)zoo_work_elements(work) * tuff_dtype_bytes(work->net->sample.dtype);
+    size_t bytes = (size_t)tuff_dtype_size(work->net->sample.dtype, zoo_work_elements(work));
     size_t label_bytes = (size_t)zoo_work_labels(work) * sizeof(int32_t);
     tuff_status status = work->net->peer_gain > 0 ? write_weights(work, session, error) : TUFF_OK;
     if (status) return status;

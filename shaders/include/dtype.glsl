@@ -1,5 +1,8 @@
-/* dtype.glsl - halves in 32-bit words, without 16-bit storage: packHalf2x16 truncates on some drivers (AMD, NVK), so
+/* dtype.glsl - packed elements in 32-bit words, without 16-bit or 8-bit storage: packHalf2x16 truncates on some drivers (AMD, NVK), so
  * rounding to even is done by integer code. Floats as whole numbers. */
+#ifndef TUFF_DTYPE_FUNCTIONS
+#define TUFF_DTYPE_FUNCTIONS
+#include "include/unpack.glsl"
 uint tuff_half_bits(float v)
 {
     uint u = floatBitsToUint(v), sign = u >> 16 & 0x8000u, a = u & 0x7fffffffu;
@@ -12,8 +15,17 @@ uint tuff_half_bits(float v)
     return sign | (a - 0x38000000u + 0xfffu + (a >> 13 & 1u)) >> 13;
 }
 uint tuff_pack_half(float low, float high) { return tuff_half_bits(low) | tuff_half_bits(high) << 16; }
-float tuff_half(uint word, uint i) { return (i & 1u) == 0u ? unpackHalf2x16(word).x : unpackHalf2x16(word).y; }
-float tuff_round_half(float v) { return unpackHalf2x16(tuff_half_bits(v)).x; }
+uint tuff_bfloat_bits(float v)
+{
+    uint u = floatBitsToUint(v);
+    if ((u & 0x7fffffffu) > 0x7f800000u) return u >> 16 | 0x40u; /* NaN */
+    return (u + 0x7fffu + (u >> 16 & 1u)) >> 16;                /* to even; may become infinity */
+}
+uint tuff_pack_bfloat(float low, float high) { return tuff_bfloat_bits(low) | tuff_bfloat_bits(high) << 16; }
+uint tuff_pack_bytes(int a, int b, int c, int d)
+{
+    return uint(a & 255) | uint(b & 255) << 8 | uint(c & 255) << 16 | uint(d) << 24;
+}
 /* Bits, as compilers may take it that no NaN comes. */
 bool tuff_is_nan(float v) { return (floatBitsToUint(v) & 0x7fffffffu) > 0x7f800000u; }
 /* Toward zero; what no int holds becomes the nearest that there is (2147483520 is the largest float below 2^31), NaN 0. */
@@ -22,4 +34,5 @@ int tuff_to_int(float v)
     if (tuff_is_nan(v)) return 0;
     return v >= 2147483648.0 ? 2147483647 : int(clamp(v, -2147483648.0, 2147483520.0));
 }
-int tuff_to_u8(float v) { return tuff_is_nan(v) ? 0 : int(clamp(v, 0.0, 255.0)); }
+int tuff_to_whole(float v, float lowest, float highest) { return tuff_is_nan(v) ? 0 : int(clamp(v, lowest, highest)); }
+#endif

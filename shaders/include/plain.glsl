@@ -14,11 +14,9 @@ layout(push_constant) uniform Push { uint blocks; };
 #include "include/grid.glsl"
 #include "include/dtype.glsl"
 #include "include/map.glsl"
-#define TUFF_F32 1u
-#define TUFF_F16 2u
-#define TUFF_I32 3u
-#define TUFF_U8 4u
-#define TUFF_BOOL 5u
+#define TUFF_DTYPE_WORD(symbol, number, name, reg, lowest, highest) const uint TUFF_##symbol = number;
+#define TUFF_DTYPE_PACKED(symbol, number, name, bytes, reg, unpack, pack, lowest, highest) const uint TUFF_##symbol = number;
+#include "../graph/dtypes.def"
 layout(constant_id = 144) const uint RESULT = 1;
 layout(constant_id = 145) const uint COUNT = 1;
 layout(std430, binding = 0) readonly buffer Buffer0 { uint buffer0[]; };
@@ -41,8 +39,10 @@ uint plain_word(uint source, uint at)
 uint plain_load(uint source, uint dtype, uint at)
 {
     if (source > 3u) return at;
-    if (dtype == TUFF_F16) return floatBitsToUint(tuff_half(plain_word(source, at >> 1), at));
-    if (dtype == TUFF_U8 || dtype == TUFF_BOOL) return plain_word(source, at >> 2) >> ((at & 3u) * 8u) & 255u;
+#define PLAIN_BITS_float(v) floatBitsToUint(v)
+#define PLAIN_BITS_int(v) uint(v)
+#define TUFF_DTYPE_PACKED(symbol, number, name, bytes, reg, unpack, pack, lowest, highest) if (dtype == number) return PLAIN_BITS_##reg(unpack(plain_word(source, at / (4 / bytes)), at));
+#include "../graph/dtypes.def"
     return plain_word(source, at);
 }
 /* place0(i), load0(at), operand0(i): where element i reads operand 0, what lies there, both */
@@ -59,17 +59,17 @@ bool plain_begin(out uint i)
     i = 4u * (tuff_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x);
     return i < 4u * blocks;
 }
+#define PLAIN_REG_float(bits) uintBitsToFloat(bits)
+#define PLAIN_REG_int(bits) int(bits)
+#define PLAIN_STORE_2(of, pack)                                                                    \
+    for (uint k = 0u; k < 2u; k++) result[i / 2u + k] = pack(of(r[2u * k]), of(r[2u * k + 1u]));
+#define PLAIN_STORE_1(of, pack) result[i / 4u] = pack(of(r[0]), of(r[1]), of(r[2]), of(r[3]));
 void plain_store(uint i, uint r[4])
 {
-    if (RESULT == TUFF_F16) {
-        for (uint k = 0u; k < 2u; k++)
-            result[i / 2u + k] = tuff_pack_half(uintBitsToFloat(r[2u * k]), uintBitsToFloat(r[2u * k + 1u]));
-    } else if (RESULT == TUFF_U8 || RESULT == TUFF_BOOL) {
-        result[i / 4u] = (r[0] & 255u) | (r[1] & 255u) << 8 | (r[2] & 255u) << 16 | r[3] << 24;
-    } else {
-        for (uint k = 0u; k < 4u; k++)
-            if (i + k < COUNT) result[i + k] = r[k];
-    }
+#define TUFF_DTYPE_PACKED(symbol, number, name, bytes, reg, unpack, pack, lowest, highest) if (RESULT == number) { PLAIN_STORE_##bytes(PLAIN_REG_##reg, pack) return; }
+#include "../graph/dtypes.def"
+    for (uint k = 0u; k < 4u; k++)
+        if (i + k < COUNT) result[i + k] = r[k];
 }
 #define PLAIN_MAIN                                                                                      \
     void main()                                                                                         \

@@ -14,24 +14,32 @@
 #define RESULT ELEMENT
 #endif
 layout(push_constant) uniform Push { uint outputs; uint n; };
-#include "include/dtype.glsl"
+#include "include/unpack.glsl"
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
 #include "include/map.glsl"
+/* Rows of the element's kind alone: numbers are read by float kernels, whole numbers by int ones. */
+#ifdef REDUCE_INT
+#define ROW_OF_float(text)
+#define ROW_OF_int(text) text
+#else
+#define ROW_OF_float(text) text
+#define ROW_OF_int(text)
+#endif
 layout(std430, binding = 0) readonly buffer TuffIn0 { ELEMENT tuff_in0[]; };
 layout(std430, binding = 0) readonly buffer TuffWord0 { uint tuff_word0[]; };
 layout(std430, binding = 1) writeonly buffer TuffOut { RESULT tuff_out[]; };
 /* Alone the input is read through two index maps (graph/plain.c), or is contiguous where MAPPED is not set. */
 layout(constant_id = 16) const bool MAPPED = false;
-layout(constant_id = 17) const uint DTYPE = 1; /* enum tuff_dtype of the input: 2 f16, 4 and 5 bytes, else words */
+layout(constant_id = 17) const uint DTYPE = 1; /* enum tuff_dtype of the input */
 TUFF_MAP(tuff_place_o, 18)
 TUFF_MAP(tuff_place_r, 43)
 ELEMENT in0(uint o, uint r)
 {
     uint at = o * n + r;
     if (MAPPED) at = tuff_place_o(o) + tuff_place_r(r);
-    if (DTYPE == 2u) return ELEMENT(tuff_half(tuff_word0[at >> 1], at));
-    if (DTYPE >= 4u) return ELEMENT(tuff_word0[at >> 2] >> ((at & 3u) * 8u) & 255u);
+#define TUFF_DTYPE_PACKED(symbol, number, name, bytes, reg, unpack, pack, lowest, highest) ROW_OF_##reg(if (DTYPE == number) return unpack(tuff_word0[at / (4 / bytes)], at);)
+#include "../graph/dtypes.def"
     return tuff_in0[at];
 }
 void out0(uint i, RESULT v) { tuff_out[i] = v; }

@@ -148,7 +148,7 @@ static tuff_status read_job(const struct job *job, struct tuff_executable *x, st
     tuff_status status = TUFF_OK;
     for (uint32_t i = 0; status == TUFF_OK && i < job->c->check_count; i++) {
         const struct refs_check *check = &job->c->checks[i];
-        size_t bytes = (size_t)check->count * tuff_dtype_bytes(check->type.dtype);
+        size_t bytes = (size_t)tuff_dtype_size(check->type.dtype, check->count);
         void *got = refs_alloc(bytes);
         status = tuff_executable_read(x, job->first + i, got, bytes, error);
         if (status == TUFF_OK) refs_check_device(job->c, check, got);

@@ -1,0 +1,144 @@
+/* dtype.c - the element types as C reads them: sizes, names, numbers from bits and back. */
+#include "graph/dtype.h"
+#include "backend/core.h"
+
+#include <math.h>
+
+#define TUFF_DTYPE_WORD(symbol, number, name, reg, lowest, highest)                                                         \
+    _Static_assert((int)TUFF_##symbol == (number), "the numbers of graph.h and dtypes.def");
+#define TUFF_DTYPE_PACKED(symbol, number, name, bytes, reg, unpack, pack, lowest, highest)                                  \
+    TUFF_DTYPE_WORD(symbol, number, name, reg, lowest, highest)
+#include "graph/dtypes.def"
+
+static const struct tuff_dtype_row rows[] = {
+    {.name = "?", .reg = "int", .unpack = "", .pack = "", .per_word = 1, .elements = 1},
+#define TUFF_DTYPE_WORD(symbol, number, name, reg, lowest, highest)                                                         \
+    [number] = {#name, 4, 1, 1, #reg, "", "", lowest, highest},
+#define TUFF_DTYPE_PACKED(symbol, number, name, bytes, reg, unpack, pack, lowest, highest)                                  \
+    [number] = {#name, bytes, 1, 4 / (bytes), #reg, #unpack, #pack, lowest, highest},
+#include "graph/dtypes.def"
+};
+
+bool tuff_dtype_known(int32_t dtype) { return dtype > 0 && (uint32_t)dtype < TUFF_COUNT(rows); }
+
+const struct tuff_dtype_row *tuff_dtype_row(enum tuff_dtype dtype)
+{
+    return &rows[tuff_dtype_known((int32_t)dtype) ? dtype : 0];
+}
+
+const char *tuff_dtype_name(enum tuff_dtype dtype) { return tuff_dtype_row(dtype)->name; }
+
+enum tuff_dtype tuff_dtype_find(const char *name)
+{
+    for (uint32_t i = 1; i < TUFF_COUNT(rows); i++)
+        if (!strcmp(rows[i].name, name)) return (enum tuff_dtype)i;
+    return (enum tuff_dtype)0;
+}
+
+uint64_t tuff_dtype_size(enum tuff_dtype dtype, uint64_t elements)
+{
+    const struct tuff_dtype_row *row = tuff_dtype_row(dtype);
+    return (elements + row->elements - 1) / row->elements * row->bytes;
+}
+
+bool tuff_is_float(enum tuff_dtype dtype) { return tuff_dtype_row(dtype)->reg[0] == 'f'; }
+
+const char *tuff_dtype_memory(enum tuff_dtype dtype)
+{
+    const struct tuff_dtype_row *row = tuff_dtype_row(dtype);
+    return row->per_word == 1 ? row->reg : "uint";
+}
+
+/* ---- numbers ---------------------------------------------------------------------------------------------------------------- */
+
+static double half_value(uint32_t bits)
+{
+    double sign = bits >> 15 ? -1 : 1, m = bits & 1023;
+    int e = bits >> 10 & 31;
+    if (e == 31) return m != 0 ? NAN : sign * INFINITY;
+    return sign * (e ? ldexp(1024 + m, e - 25) : ldexp(m, -24));
+}
+
+/* Of a number that f16 holds. */
+static uint16_t half_bits(double v)
+{
+    int e;
+    uint32_t sign = signbit(v) ? 0x8000u : 0;
+    double a = fabs(v), m = frexp(a, &e);
+    if (isnan(v)) return 0x7e00;
+    if (isinf(v)) return (uint16_t)(sign | 0x7c00);
+    if (a < 0x1p-14) return (uint16_t)(sign | (uint32_t)ldexp(a, 24));
+    return (uint16_t)(sign | (uint32_t)(e + 14) << 10 | ((uint32_t)ldexp(m, 11) - 1024));
+}
+
+/* To the nearest f16, ties to even, overflow to infinity. */
+static double round_half(double v)
+{
+    if (v == 0 || isnan(v) || isinf(v)) return v;
+    int e;
+    frexp(v, &e);
+    double unit = ldexp(1.0, e < -13 ? -24 : e - 11);
+    double r = nearbyint(v / unit) * unit;
+    return fabs(r) > 65504.0 ? copysign(INFINITY, v) : r;
+}
+
+static double bfloat_value(uint32_t bits)
+{
+    float f;
+    bits <<= 16;
+    memcpy(&f, &bits, sizeof f);
+    return (double)f;
+}
+
+/* The upper half of the f32 nearest to v, rounded to even; a NaN stays one. */
+static uint16_t bfloat_bits(double v)
+{
+    float f = (float)v;
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    if (isnan(v)) return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+double tuff_element(enum tuff_dtype dtype, const void *elements, uint64_t i)
+{
+    switch (dtype) {
+    case TUFF_F32: return (double)((const float *)elements)[i];
+    case TUFF_F16: return half_value(((const uint16_t *)elements)[i]);
+    case TUFF_I32: return ((const int32_t *)elements)[i];
+    case TUFF_U8:
+    case TUFF_BOOL: return ((const uint8_t *)elements)[i];
+    case TUFF_BF16: return bfloat_value(((const uint16_t *)elements)[i]);
+    case TUFF_I8: return ((const int8_t *)elements)[i];
+    }
+    return NAN;
+}
+
+void tuff_element_put(enum tuff_dtype dtype, void *elements, uint64_t i, double v)
+{
+    v = tuff_dtype_round(dtype, v);
+    switch (dtype) {
+    case TUFF_F32: ((float *)elements)[i] = (float)v; break;
+    case TUFF_F16: ((uint16_t *)elements)[i] = half_bits(v); break;
+    case TUFF_I32: ((int32_t *)elements)[i] = (int32_t)v; break;
+    case TUFF_U8:
+    case TUFF_BOOL: ((uint8_t *)elements)[i] = (uint8_t)v; break;
+    case TUFF_BF16: ((uint16_t *)elements)[i] = bfloat_bits(v); break;
+    case TUFF_I8: ((int8_t *)elements)[i] = (int8_t)v; break;
+    }
+}
+
+double tuff_dtype_round(enum tuff_dtype dtype, double v)
+{
+    const struct tuff_dtype_row *row = tuff_dtype_row(dtype);
+    switch (dtype) {
+    case TUFF_F32: return (double)(float)v;
+    case TUFF_F16: return round_half((double)(float)v);
+    case TUFF_BF16: return bfloat_value(bfloat_bits(v));
+    case TUFF_BOOL: return v != 0;
+    case TUFF_I32:
+    case TUFF_U8:
+    case TUFF_I8: break;
+    }
+    return isnan(v) ? 0 : trunc(v < row->lowest ? row->lowest : v > row->highest ? row->highest : v);
+}

@@ -1,0 +1,39 @@
+/* dtype.h - what is known of an element type: the rows of dtypes.def. Private. */
+#ifndef TUFF_DTYPE_H
+#define TUFF_DTYPE_H
+
+#include "graph/graph.h"
+
+struct tuff_dtype_row {
+    const char *name;          /* in the graph's text */
+    uint32_t bytes, elements;  /* of a block; 1 element but for quantized types */
+    uint32_t per_word;         /* elements in 32 bits of device memory */
+    const char *reg;           /* GLSL type of an element in a register */
+    const char *unpack, *pack; /* GLSL functions where a word holds several; "" */
+    double lowest, highest;
+};
+/* Never NULL: a type that there is not has the name "?" and no bytes. */
+const struct tuff_dtype_row *tuff_dtype_row(enum tuff_dtype dtype);
+enum tuff_dtype tuff_dtype_find(const char *name); /* 0 if unknown */
+bool tuff_dtype_known(int32_t dtype);
+
+/* Element i of stored ones as a number, and the other way round, rounded as below. */
+double tuff_element(enum tuff_dtype dtype, const void *elements, uint64_t i);
+void tuff_element_put(enum tuff_dtype dtype, void *elements, uint64_t i, double v);
+/* The number that a cast of the f32 or i32 nearest to v makes: to nearest, ties to even, or toward zero and saturated. */
+double tuff_dtype_round(enum tuff_dtype dtype, double v);
+
+/* A number that stands in a graph, as values of the type hold it. f32 is left to the reader: it may be computed in double. */
+static inline double tuff_dtype_number(enum tuff_dtype dtype, double v)
+{
+    return dtype == TUFF_F32 ? v : tuff_dtype_round(dtype, v);
+}
+
+/* Held as float in a register; the others as int. */
+bool tuff_is_float(enum tuff_dtype dtype);
+/* The type of what is computed of such elements: f32 or i32. */
+static inline enum tuff_dtype tuff_dtype_wide(enum tuff_dtype dtype) { return tuff_is_float(dtype) ? TUFF_F32 : TUFF_I32; }
+/* What device memory that holds such elements is declared as: "float", "int" or "uint". */
+const char *tuff_dtype_memory(enum tuff_dtype dtype);
+
+#endif

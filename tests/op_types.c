@@ -1,0 +1,214 @@
+/* op_types.c - the element types of graph/dtypes.def: content of every type in every kind of leaf, casts between all of them at
+ * their edges, and every operator with every type: it is computed and agrees with the double reference, or is refused by a
+ * sentence that names operator and type. --table prints what operators take, as docs/dtypes.md holds it. */
+#include "graph/ops/leaf.h"
+#include "tests/backend_help.h"
+#include "tests/op_bound.h"
+#include "tests/op_help.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct types_test {
+    struct backend_test test;
+    struct op_random random;
+    bool table;
+};
+
+enum { MOST_TYPES = 16 };
+
+/* ---- leaves ----------------------------------------------------------------------------------------------------------------- */
+
+static const double edges[] = {0,          1,        -1,         0.5,           1.5,  2.5,   -2.5,
+                               127,        128,      -128,       -129,          255,  256,   65504,
+                               65519,      65520,    -70000,     1e-7,          3e-8, 1e-40, -1.1754e-38,
+                               1e38,       3.4e38,   2147483647, -2147483648.0, 3e9,  -1e10, 1.00390625,
+                               1.01171875, INFINITY, -INFINITY,  NAN,           0.1};
+
+/* Elements of the type, by their bits: edges first, then anything that is finite. */
+static void fill_bytes(struct types_test *t, enum tuff_dtype dtype, uint64_t count, void *bytes, bool nan)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        double v = i < TUFF_COUNT(edges) ? edges[i] : 100 * op_normal(&t->random);
+        tuff_element_put(dtype, bytes, i, isnan(v) && !nan ? 2 : v);
+    }
+}
+
+enum { LEAVES = 4 };
+
+static void check_leaves(struct types_test *t, enum tuff_dtype dtype, uint32_t count)
+{
+    struct tuff_context *context = t->test.context;
+    struct tuff_type type = {dtype, TUFF_SHAPE(count)};
+    size_t size = (size_t)tuff_dtype_size(dtype, count);
+    const char *name = tuff_dtype_name(dtype);
+    struct tuff_graph *g = NULL;
+    struct tuff_session *session = NULL;
+    struct tuff_executable *x = NULL;
+    struct tuff_error error = {0};
+    uint8_t *wrote = malloc(size), *got = malloc(size);
+    if (!wrote || !got || tuff_graph_create(context, &g, NULL) != TUFF_OK) abort();
+    fill_bytes(t, dtype, count, wrote, false);
+    tuff_val leaf[LEAVES] = {tuff_param_of(g, "p", type, (struct tuff_init){0}),
+                             tuff_state(g, "s", dtype, type.shape, (struct tuff_init){0}),
+                             tuff_input(g, "i", dtype, type.shape), tuff_constant(g, type, wrote)};
+    tuff_val kept = tuff_state(g, "kept", dtype, type.shape, (struct tuff_init){0});
+    tuff_val outputs[LEAVES + 1] = {leaf[0], leaf[1], leaf[2], leaf[3], tuff_assign(g, kept, leaf[2])};
+    struct tuff_executable_params params = {.struct_size = sizeof params, .outputs = outputs, .output_count = LEAVES + 1};
+    tuff_status status = tuff_graph_finish(g, &error);
+    if (status == TUFF_OK) status = tuff_session_create(t->test.device, g, NULL, &session, &error);
+    if (status == TUFF_OK) status = tuff_session_compile(session, &params, &x, &error);
+    if (status == TUFF_OK) status = tuff_session_write(session, leaf[0], wrote, size, &error);
+    if (status == TUFF_OK) status = tuff_session_write(session, leaf[1], wrote, size, &error);
+    if (status == TUFF_OK) status = tuff_executable_write(x, leaf[2], wrote, size, &error);
+    if (status == TUFF_OK) status = tuff_executable_run(x, &error);
+    backend_check(&t->test, status == TUFF_OK, "%s: %s", name, error.message);
+    for (uint32_t i = 0; status == TUFF_OK && i < LEAVES + 3; i++) {
+        memset(got, 0x5a, size);
+        tuff_status read = i < LEAVES
+                               ? tuff_executable_read(x, i, got, size, &error)
+                               : tuff_session_read(session, i == LEAVES ? kept : leaf[i - LEAVES - 1], got, size, &error);
+        backend_check(&t->test, read == TUFF_OK && !memcmp(got, wrote, size), "%s [%u]: leaf %u comes back otherwise: %s",
+                      name, (unsigned)count, (unsigned)i, error.message);
+    }
+    tuff_executable_destroy(x);
+    tuff_session_destroy(session);
+    tuff_graph_destroy(g);
+    free(wrote);
+    free(got);
+}
+
+/* ---- casts ------------------------------------------------------------------------------------------------------------------ */
+
+static void check_casts(struct types_test *t, enum tuff_dtype from, uint32_t types)
+{
+    const uint32_t count = 67;
+    struct tuff_graph *g = NULL;
+    tuff_val outputs[MOST_TYPES];
+    double *got[MOST_TYPES] = {NULL}, **data;
+    struct op_run run = {.outputs = outputs, .got = got};
+    uint8_t bytes[67 * 4];
+    if (tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) abort();
+    tuff_val x = tuff_input(g, "x", from, TUFF_SHAPE(count));
+    for (uint32_t to = 1; to < types; to++)
+        if (to != (uint32_t)from) outputs[run.count++] = tuff_cast(g, x, (enum tuff_dtype)to);
+    data = tuff_reference_create(g);
+    if (!data || !(data[x] = tuff_alloc(g->context, count * sizeof **data))) abort();
+    fill_bytes(t, from, count, bytes, true);
+    op_unpack(from, bytes, count, data[x]);
+    bool ok = tuff_reference_run(g, data) == TUFF_OK && op_run_graph(t->test.device, g, data, &run);
+    backend_check(&t->test, ok, "casts of %s did not run", tuff_dtype_name(from));
+    for (uint32_t k = 0; ok && k < run.count; k++)
+        for (uint32_t i = 0; i < count; i++) {
+            double y = data[outputs[k]][i], v = got[k][i];
+            backend_check(&t->test, y == v || (isnan(y) && isnan(v)), "cast of %s %.9g to %s: expected %.9g, got %.9g",
+                          tuff_dtype_name(from), data[x][i], tuff_dtype_name(g->values[outputs[k]].type.dtype), y, v);
+        }
+    for (uint32_t k = 0; k < MOST_TYPES; k++) tuff_free(g->context, got[k]);
+    tuff_reference_destroy(g, data);
+    tuff_graph_destroy(g);
+}
+
+/* ---- operators -------------------------------------------------------------------------------------------------------------- */
+
+/* Does the operator take this type as operand k of its first case? Else its sentence is looked at. */
+static bool takes(struct types_test *t, const struct tuff_op *op, uint32_t k, enum tuff_dtype dtype)
+{
+    struct tuff_graph *g = NULL;
+    struct tuff_case c = op->cases[0];
+    tuff_val in[6];
+    if (tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) abort();
+    c.in[k].dtype = dtype;
+    for (uint32_t i = 0; i < c.in_count; i++)
+        in[i] = tuff_input(g, (const char[2]){(char)('a' + i), 0}, c.in[i].dtype, c.in[i].shape);
+    bool good = tuff_graph_finish(g, NULL) == TUFF_OK;
+    tuff_val y = tuff_graph_add(g, op, in, c.in_count, c.attrs);
+    bool said = y || (strstr(g->error.message, op->name) && strstr(g->error.message, tuff_dtype_name(dtype)));
+    backend_check(&t->test, good && said, "%s of %s as operand %u: refused as '%s'", op->name, tuff_dtype_name(dtype),
+                  (unsigned)k, g->error.message);
+    tuff_graph_destroy(g);
+    return y != 0;
+}
+
+static void check_operator(struct types_test *t, const struct tuff_op *op, uint32_t types)
+{
+    struct tuff_graph *g = NULL;
+    struct tuff_case cases[6 * MOST_TYPES];
+    tuff_val outputs[6 * MOST_TYPES];
+    double *got[6 * MOST_TYPES] = {NULL}, **data, **bound;
+    struct op_run run = {.outputs = outputs, .got = got};
+    struct op_totals totals = {0};
+    struct op_case_values values;
+    tuff_val inputs[6 * MOST_TYPES][6];
+    if (tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) abort();
+    for (uint32_t k = 0; k < op->cases[0].in_count; k++)
+        for (uint32_t d = 1; d < types; d++) {
+            if (!takes(t, op, k, (enum tuff_dtype)d)) continue;
+            struct tuff_case *c = &cases[run.count];
+            *c = op->cases[0];
+            c->in[k].dtype = (enum tuff_dtype)d;
+            if (!op_add_case(g, op, c, run.count, false, &values)) break;
+            memcpy(inputs[run.count], values.in, sizeof inputs[0]);
+            outputs[run.count++] = values.y;
+        }
+    data = tuff_reference_create(g);
+    bound = tuff_reference_create(g);
+    if (!data || !bound) abort();
+    for (uint32_t n = 0; n < run.count; n++)
+        for (uint32_t k = 0; k < cases[n].in_count; k++) {
+            tuff_val v = inputs[n][k];
+            uint64_t count = tuff_shape_count(&g->values[v].type.shape);
+            if (!(data[v] = tuff_alloc(g->context, (size_t)count * sizeof **data))) abort();
+            op_fill(&t->random, op, &cases[n], k, data[v], count);
+        }
+    bool ok = run.count == 0 || (g->status == TUFF_OK && tuff_reference_run(g, data) == TUFF_OK &&
+                                 op_bound_run(g, data, bound) && op_run_graph(t->test.device, g, data, &run));
+    backend_check(&t->test, ok, "%s: did not run with all the types that it takes", op->name);
+    for (uint32_t n = 0; ok && n < run.count; n++)
+        op_compare(g, outputs[n], op->name, data[outputs[n]], bound[outputs[n]], got[n], &totals);
+    backend_check(&t->test, totals.wrong == 0, "%s: %llu wrong elements", op->name, (unsigned long long)totals.wrong);
+    for (uint32_t n = 0; n < TUFF_COUNT(got); n++) tuff_free(g->context, got[n]);
+    tuff_reference_destroy(g, data);
+    tuff_reference_destroy(g, bound);
+    tuff_graph_destroy(g);
+}
+
+/* ---- the table -------------------------------------------------------------------------------------------------------------- */
+
+static void print_table(struct types_test *t, uint32_t types)
+{
+    printf("| operator, operand |");
+    for (uint32_t d = 1; d < types; d++) printf(" %s |", tuff_dtype_name((enum tuff_dtype)d));
+    printf("\n|---|");
+    for (uint32_t d = 1; d < types; d++) printf("---|");
+    printf("\n");
+    for (uint32_t i = 0; i < tuff_op_count; i++)
+        for (uint32_t k = 0; tuff_ops[i]->case_count && k < tuff_ops[i]->cases[0].in_count; k++) {
+            printf("| %s, %u |", tuff_ops[i]->name, (unsigned)k);
+            for (uint32_t d = 1; d < types; d++) printf(" %s |", takes(t, tuff_ops[i], k, (enum tuff_dtype)d) ? "yes" : "-");
+            printf("\n");
+        }
+}
+
+int main(int argc, char **argv)
+{
+    struct types_test t = {.random = op_random_start(argc, argv)};
+    uint32_t types = 1;
+    for (int i = 1; i < argc; i++) t.table = t.table || !strcmp(argv[i], "--table");
+    int status = backend_test_begin(&t.test, NULL);
+    if (status != 0) return status;
+    while (types < MOST_TYPES && tuff_dtype_known((int32_t)types)) types++;
+    if (t.table) {
+        print_table(&t, types);
+        return backend_test_end(&t.test, "op_types");
+    }
+    for (uint32_t d = 1; d < types; d++) {
+        static const uint32_t counts[] = {1, 7, 259};
+        for (uint32_t k = 0; k < TUFF_COUNT(counts); k++) check_leaves(&t, (enum tuff_dtype)d, counts[k]);
+        check_casts(&t, (enum tuff_dtype)d, types);
+    }
+    for (uint32_t i = 0; i < tuff_op_count; i++)
+        if (tuff_ops[i]->case_count) check_operator(&t, tuff_ops[i], types);
+    return backend_test_end(&t.test, "op_types");
+}
