@@ -113,6 +113,12 @@ void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_va
                         tuff_shape_text(&weights, b, sizeof b));
         return;
     }
+    for (uint32_t k = 0; k < count; k++)
+        if (tuff_is_blocks(tuff_type_of(g, x[k]).dtype)) {
+            tuff_graph_fail(g, TUFF_ERR_USAGE, "gradients: operand %u is %s: quantized weights have none", (unsigned)k,
+                            tuff_dtype_name(tuff_type_of(g, x[k]).dtype));
+            return;
+        }
     uint32_t end = g->count;
     bool *depends = tuff_arena_alloc(&g->arena, end * sizeof *depends);
     tuff_val *grads = tuff_arena_alloc(&g->arena, end * sizeof *grads);

@@ -71,7 +71,7 @@ static double **remade(const struct tuff_bound *b, double (*make)(double v, doub
     for (uint32_t i = 0; memory && i < count; i++) {
         uint64_t n = b->value->in[i] ? tuff_shape_count(&b->in_types[i].shape) : 0;
         if (n == 0) continue;
-        bool floats = tuff_is_float(b->in_types[i].dtype);
+        bool floats = tuff_dtype_row(b->in_types[i].dtype)->reg[0] == 'f';
         made[i] = tuff_alloc(b->context, (size_t)n * sizeof **made);
         memory = made[i] != NULL;
         for (uint64_t k = 0; memory && k < n; k++) made[i][k] = floats ? make(b->in[i][k], b->error[i][k]) : b->in[i][k];
@@ -84,7 +84,8 @@ static double **remade(const struct tuff_bound *b, double (*make)(double v, doub
 static bool whole_are_exact(const struct tuff_bound *b)
 {
     for (uint32_t i = 0; i < b->value->in_count; i++)
-        if (b->value->in[i] && !tuff_is_float(b->in_types[i].dtype) && !tuff_bound_is_exact(b, i)) return false;
+        if (b->value->in[i] && tuff_dtype_row(b->in_types[i].dtype)->reg[0] != 'f' && !tuff_bound_is_exact(b, i))
+            return false;
     return true;
 }
 

@@ -8,6 +8,8 @@
     _Static_assert((int)TUFF_##symbol == (number), "the numbers of graph.h and dtypes.def");
 #define TUFF_DTYPE_PACKED(symbol, number, name, bytes, reg, unpack, pack, lowest, highest)                                  \
     TUFF_DTYPE_WORD(symbol, number, name, reg, lowest, highest)
+#define TUFF_DTYPE_BLOCKS(symbol, number, name, bytes, elements, lowest, highest)                                           \
+    TUFF_DTYPE_WORD(symbol, number, name, float, lowest, highest)
 #include "graph/dtypes.def"
 
 static const struct tuff_dtype_row rows[] = {
@@ -16,6 +18,8 @@ static const struct tuff_dtype_row rows[] = {
     [number] = {#name, 4, 1, 1, #reg, "", "", lowest, highest},
 #define TUFF_DTYPE_PACKED(symbol, number, name, bytes, reg, unpack, pack, lowest, highest)                                  \
     [number] = {#name, bytes, 1, 4 / (bytes), #reg, #unpack, #pack, lowest, highest},
+#define TUFF_DTYPE_BLOCKS(symbol, number, name, bytes, elements, lowest, highest)                                           \
+    [number] = {#name, bytes, elements, 4, "float", "tuff_char", "", lowest, highest},
 #include "graph/dtypes.def"
 };
 
@@ -41,7 +45,7 @@ uint64_t tuff_dtype_size(enum tuff_dtype dtype, uint64_t elements)
     return (elements + row->elements - 1) / row->elements * row->bytes;
 }
 
-bool tuff_is_float(enum tuff_dtype dtype) { return tuff_dtype_row(dtype)->reg[0] == 'f'; }
+bool tuff_is_float(enum tuff_dtype dtype) { return tuff_dtype_row(dtype)->reg[0] == 'f' && !tuff_is_blocks(dtype); }
 
 const char *tuff_dtype_memory(enum tuff_dtype dtype)
 {
@@ -100,6 +104,13 @@ static uint16_t bfloat_bits(double v)
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+enum { Q8_BYTES = 34, Q8_ELEMENTS = 32 };
+
+static double block_value(const uint8_t *block, uint64_t i)
+{
+    return half_value((uint32_t)(block[0] | block[1] << 8)) * (int8_t)block[2 + i];
+}
+
 double tuff_element(enum tuff_dtype dtype, const void *elements, uint64_t i)
 {
     switch (dtype) {
@@ -110,6 +121,7 @@ double tuff_element(enum tuff_dtype dtype, const void *elements, uint64_t i)
     case TUFF_BOOL: return ((const uint8_t *)elements)[i];
     case TUFF_BF16: return bfloat_value(((const uint16_t *)elements)[i]);
     case TUFF_I8: return ((const int8_t *)elements)[i];
+    case TUFF_Q8_0: return block_value((const uint8_t *)elements + i / Q8_ELEMENTS * Q8_BYTES, i % Q8_ELEMENTS);
     }
     return NAN;
 }
@@ -125,6 +137,7 @@ void tuff_element_put(enum tuff_dtype dtype, void *elements, uint64_t i, double 
     case TUFF_BOOL: ((uint8_t *)elements)[i] = (uint8_t)v; break;
     case TUFF_BF16: ((uint16_t *)elements)[i] = bfloat_bits(v); break;
     case TUFF_I8: ((int8_t *)elements)[i] = (int8_t)v; break;
+    case TUFF_Q8_0: break; /* one by one they have no scale */
     }
 }
 
@@ -136,9 +149,47 @@ double tuff_dtype_round(enum tuff_dtype dtype, double v)
     case TUFF_F16: return round_half((double)(float)v);
     case TUFF_BF16: return bfloat_value(bfloat_bits(v));
     case TUFF_BOOL: return v != 0;
+    case TUFF_Q8_0: return v;
     case TUFF_I32:
     case TUFF_U8:
     case TUFF_I8: break;
     }
     return isnan(v) ? 0 : trunc(v < row->lowest ? row->lowest : v > row->highest ? row->highest : v);
+}
+
+/* ---- blocks ----------------------------------------------------------------------------------------------------------------- */
+
+void tuff_blocks_to_device(uint64_t elements, const void *blocks, void *device)
+{
+    const uint8_t *from = blocks;
+    uint8_t *weights = device, *scales = weights + elements;
+    for (uint64_t b = 0; b < elements / Q8_ELEMENTS; b++, from += Q8_BYTES) {
+        memcpy(scales + 2 * b, from, 2);
+        memcpy(weights + Q8_ELEMENTS * b, from + 2, Q8_ELEMENTS);
+    }
+}
+
+void tuff_blocks_of_device(uint64_t elements, const void *device, void *blocks)
+{
+    uint8_t *to = blocks;
+    const uint8_t *weights = device, *scales = weights + elements;
+    for (uint64_t b = 0; b < elements / Q8_ELEMENTS; b++, to += Q8_BYTES) {
+        memcpy(to, scales + 2 * b, 2);
+        memcpy(to + 2, weights + Q8_ELEMENTS * b, Q8_ELEMENTS);
+    }
+}
+
+void tuff_quantize_q8_0(const float *from, uint64_t elements, void *blocks)
+{
+    uint8_t *to = blocks;
+    for (uint64_t b = 0; b < elements / Q8_ELEMENTS; b++, from += Q8_ELEMENTS, to += Q8_BYTES) {
+        float most = 0;
+        uint16_t scale;
+        for (int i = 0; i < Q8_ELEMENTS; i++) most = fmaxf(most, fabsf(from[i]));
+        float step = most / 127, inverse = step != 0 ? 1 / step : 0;
+        tuff_element_put(TUFF_F16, &scale, 0, (double)step);
+        to[0] = (uint8_t)scale;
+        to[1] = (uint8_t)(scale >> 8);
+        for (int i = 0; i < Q8_ELEMENTS; i++) to[2 + i] = (uint8_t)(int8_t)roundf(from[i] * inverse);
+    }
 }

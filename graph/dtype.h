@@ -29,7 +29,12 @@ static inline double tuff_dtype_number(enum tuff_dtype dtype, double v)
     return dtype == TUFF_F32 ? v : tuff_dtype_round(dtype, v);
 }
 
-/* Held as float in a register; the others as int. */
+/* Blocks as in files to what device memory holds, all weights and then all scales, and back. */
+void tuff_blocks_to_device(uint64_t elements, const void *blocks, void *device);
+void tuff_blocks_of_device(uint64_t elements, const void *device, void *blocks);
+static inline bool tuff_is_blocks(enum tuff_dtype dtype) { return tuff_dtype_row(dtype)->elements > 1; }
+
+/* Numbers, held as float in a register; the others as int, but for blocks, which are floats there and no operands of most. */
 bool tuff_is_float(enum tuff_dtype dtype);
 /* The type of what is computed of such elements: f32 or i32. */
 static inline enum tuff_dtype tuff_dtype_wide(enum tuff_dtype dtype) { return tuff_is_float(dtype) ? TUFF_F32 : TUFF_I32; }

@@ -120,9 +120,22 @@ static bool is_variable(const struct tuff_index *at)
     return at->count == 1 && at->term[0].div == 1 && !at->term[0].mod && at->term[0].stride == 1 && !at->constant;
 }
 
-void tuff_emit_unpack(struct tuff_text *text, const struct tuff_dtype_row *row, uint32_t binding, const char *at)
+void tuff_emit_scale(struct tuff_emitter *e, enum tuff_dtype dtype, uint32_t binding, uint32_t last, uint32_t unit,
+                     const char *at)
 {
-    tuff_text_add(text, "%s(get%u(%s / %uu), %s)", row->unpack, (unsigned)binding, at, (unsigned)row->per_word, at);
+    char number[48];
+    uint32_t elements = tuff_dtype_row(dtype)->elements / unit;
+    if (!tuff_is_blocks(dtype)) return;
+    tuff_text_add(&e->text, " * tuff_half(get%u(%s + %s / %uu), %s / %uu)", (unsigned)binding,
+                  tuff_emit_number(e, (last + 1) / 4, number), at, (unsigned)(2 * elements), at, (unsigned)elements);
+}
+
+void tuff_emit_unpack(struct tuff_emitter *e, enum tuff_dtype dtype, uint32_t binding, uint32_t last, const char *at)
+{
+    const struct tuff_dtype_row *row = tuff_dtype_row(dtype);
+    tuff_text_add(&e->text, "%s(%s(get%u(%s / %uu), %s))", row->reg, row->unpack, (unsigned)binding, at,
+                  (unsigned)row->per_word, at);
+    tuff_emit_scale(e, dtype, binding, last, 1, at);
 }
 
 static const char *emit_load(struct tuff_emitter *e, tuff_val v, const struct tuff_coords *coords)
@@ -134,7 +147,7 @@ static const char *emit_load(struct tuff_emitter *e, tuff_val v, const struct tu
     at.constant += (int64_t)rest;
     struct tuff_leaf_load load = {b, type->dtype, at, (uint32_t)(rest + tuff_shape_count(&type->shape) - 1), e->depth > 0};
     const char *parameter = hoist(e, &load);
-    if (!parameter || !tuff_index_is_flat(&at)) e->out->bindings[b].scattered = true;
+    if (!parameter || !tuff_index_is_flat(&at) || tuff_is_blocks(type->dtype)) e->out->bindings[b].scattered = true;
     if (parameter) return parameter;
     const char *name = tuff_emit_name(e);
     const struct tuff_dtype_row *row = tuff_dtype_row(type->dtype);
@@ -146,7 +159,7 @@ static const char *emit_load(struct tuff_emitter *e, tuff_val v, const struct tu
         tuff_index_text(e, &at, t);
         tuff_text_add(t, ")");
     } else {
-        tuff_emit_unpack(t, row, b, e->bases[at.term[0].base].name);
+        tuff_emit_unpack(e, type->dtype, b, load.last, e->bases[at.term[0].base].name);
     }
     tuff_text_add(t, ";\n");
     return name;

@@ -131,6 +131,15 @@ static bool emit_port_quad(struct tuff_emitter *e, tuff_val v, uint32_t port)
     if (!e->places[v].root) return false;
     uint32_t b = tuff_emit_bind(e, v, TUFF_READ, vector, &rest);
     if (rest % 4 || e->crowded) return false;
+    if (row->elements > 1) {
+        uint32_t last = (uint32_t)tuff_shape_count(&e->g->values[v].type.shape) - 1;
+        tuff_text_add(&e->text, "vec4 in%uq(uint q) { uint w = get%u(q); return vec4(", (unsigned)port, (unsigned)b);
+        for (unsigned i = 0; i < 4; i++) tuff_text_add(&e->text, "%s%s(w, %uu)", i ? ", " : "", row->unpack, i);
+        tuff_text_add(&e->text, ")");
+        tuff_emit_scale(e, e->g->values[v].type.dtype, b, last, 4, "q");
+        tuff_text_add(&e->text, "; }\n");
+        return true;
+    }
     tuff_text_add(&e->text, "vec4 in%uq(uint q) { uint at = ", (unsigned)port);
     if (rest) tuff_text_add(&e->text, "%s + ", tuff_emit_number(e, (uint32_t)(rest / (vector ? 4 : row->per_word)), number));
     if (vector)
@@ -158,7 +167,7 @@ static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
     tuff_text_add(&e->text, "    return %s;\n", tuff_emit_value(e, v, &coords));
     end_body(e, &before, &body, &loads);
     begin_port(e, &loads, port, tuff_glsl_type(type->dtype), &body);
-    if (!tuff_is_float(type->dtype) || emit_port_quad(e, v, port)) return;
+    if (tuff_dtype_row(type->dtype)->reg[0] != 'f' || emit_port_quad(e, v, port)) return;
     uint64_t count = tuff_shape_count(&type->shape);
     tuff_text_add(&e->text, "vec4 in%uq(uint q) {\n    uint i = q * 4u;\n", (unsigned)port);
     if (count % 4) tuff_text_add(&e->text, "    uint last = %s;\n", tuff_emit_number(e, (uint32_t)(count - 1), number));

@@ -2,6 +2,8 @@
  * element for all, or a window of two quads. */
 #include "graph/emit_value.h"
 
+#include <stdio.h>
+
 /* How four neighbours load: each for itself; one element for all; four in a row, from a multiple of 4 on, or from anywhere; as
  * the block's, of which each has loaded its column. */
 enum four { FOUR_APART, FOUR_ONE, FOUR_QUAD, FOUR_WINDOW, FOUR_BLOCK };
@@ -101,7 +103,7 @@ void tuff_emit_leaves(struct tuff_emitter *e, const struct tuff_loads *loads)
         const struct tuff_dtype_row *row = tuff_dtype_row(leaf->dtype);
         tuff_text_add(&e->text, "; return ");
         if (row->per_word > 1)
-            tuff_emit_unpack(&e->text, row, b, "at");
+            tuff_emit_unpack(e, leaf->dtype, b, leaf->last, "at");
         else
             tuff_text_add(&e->text, "get%u(at)", b);
         tuff_text_add(&e->text, "; }\n");
@@ -122,6 +124,18 @@ static void emit_quad(struct tuff_emitter *e, uint32_t k)
         for (unsigned i = 0; i < 4; i++)
             tuff_text_add(&e->text, "%s%s(%s%u, %uu)", i ? ", " : "", row->unpack, i < 2 ? "low" : "high", n, i % 2);
         tuff_text_add(&e->text, ");\n");
+        return;
+    }
+    if (row->elements > 1) {
+        char at[16];
+        sprintf(at, "at%u", n);
+        tuff_text_add(&e->text, "    uint %s = ", at);
+        add_place(e, leaf, 4);
+        tuff_text_add(&e->text, ", word%u = get%u(%s); vec4 q%u = vec4(", n, b, at, n);
+        for (unsigned i = 0; i < 4; i++) tuff_text_add(&e->text, "%s%s(word%u, %uu)", i ? ", " : "", row->unpack, n, i);
+        tuff_text_add(&e->text, ")");
+        tuff_emit_scale(e, leaf->dtype, b, leaf->last, 4, at);
+        tuff_text_add(&e->text, ";\n");
         return;
     }
     if (row->per_word == 1) e->out->bindings[b].vector = true;
@@ -190,7 +204,7 @@ void tuff_emit_leaf_argument(struct tuff_emitter *e, const struct tuff_loads *lo
         tuff_text_add(&e->text, ", %s%u(%s)", loads->name, n, arguments);
     else if (four == FOUR_ONE)
         tuff_text_add(&e->text, ", q%u", n);
-    else if (tuff_is_float(e->leaves[k].dtype))
+    else if (tuff_dtype_row(e->leaves[k].dtype)->reg[0] == 'f')
         tuff_text_add(&e->text, ", q%u.%c", n, "xyzw"[j]);
     else
         tuff_text_add(&e->text, ", %s(q%u, %uu)", tuff_dtype_row(e->leaves[k].dtype)->unpack, n, (unsigned)j);

@@ -9,7 +9,11 @@ struct tuff_emit_binding tuff_emit_binding_of(const struct tuff_emitter *e, tuff
 /* Binding number for reading or writing v where it lives; *rest: elements from the binding's start to v's first. */
 uint32_t tuff_emit_bind(struct tuff_emitter *e, tuff_val v, uint32_t access, bool vector, uint64_t *rest);
 /* "tuff_half(get3(at / 2u), at)": an element of a packed type in the binding, at the place that a variable names. */
-void tuff_emit_unpack(struct tuff_text *text, const struct tuff_dtype_row *row, uint32_t binding, const char *at);
+void tuff_emit_unpack(struct tuff_emitter *e, enum tuff_dtype dtype, uint32_t binding, uint32_t last, const char *at);
+/* " * tuff_half(get3(S1 + at / 64u), at / 32u)": the scale of a block-quantized element; nothing for other types. `unit`: elements in
+ * one of at. last: the last element's place. */
+void tuff_emit_scale(struct tuff_emitter *e, enum tuff_dtype dtype, uint32_t binding, uint32_t last, uint32_t unit,
+                     const char *at);
 /* Where a reduction reads its input: coordinates of the variables o, base 0, and r, base 1. */
 struct tuff_coords tuff_emit_reduced(struct tuff_emitter *e, tuff_val kernel);
 /* Element i alone, up to an offset? Base 0 is "i". */

@@ -122,6 +122,9 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
         if (in[i] && g->values[in[i]].op->class == TUFF_CLASS_ASSIGN)
             return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: input %u is an assignment, which is for lists of outputs only",
                                    op->name, (unsigned)i);
+        if (in[i] && tuff_is_blocks(g->values[in[i]].type.dtype) && !(i < 8 && op->takes_blocks >> i & 1))
+            return tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: does not take %s: matmul, gather of rows and cast to f32 do",
+                                   op->name, tuff_dtype_name(g->values[in[i]].type.dtype));
         if (i < TUFF_COUNT(infer.in) && in[i]) infer.in[i] = &g->values[in[i]].type;
     }
     struct tuff_value value = {.op = op, .in_count = in_count};

@@ -22,7 +22,11 @@ enum tuff_dtype { /* what each is: graph/dtypes.def */
                   TUFF_U8,
                   TUFF_BOOL, /* stored as u8 0 or 1 */
                   TUFF_BF16, /* the upper half of f32; used as f16 is */
-                  TUFF_I8
+                  TUFF_I8,
+                  /* GGUF's: blocks of 32 weights q and one scale, f16 before 32 bytes; weight i is scale * q[i]. The last dimension is a multiple
+     * of 32. Leaves alone; read by tuff_matmul, by tuff_gather of rows (axis 0) and by tuff_cast to f32; has no gradient. The host
+     * writes and reads the file's blocks, device memory holds all q and then all scales: 8.5 bits a weight. */
+                  TUFF_Q8_0
 };
 
 struct tuff_shape {
@@ -53,6 +57,9 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_finish(struct tuff_graph *graph,
 TUFF_API struct tuff_type tuff_type_of(const struct tuff_graph *graph, tuff_val value);
 TUFF_API uint64_t tuff_shape_count(const struct tuff_shape *shape);          /* number of elements */
 TUFF_API uint64_t tuff_dtype_size(enum tuff_dtype dtype, uint64_t elements); /* in bytes, packed one after the other */
+/* Quantizes f32 to the blocks of TUFF_Q8_0: scale max |x| / 127, q = x / scale to nearest, half away from zero. elements is a multiple
+ * of 32. Source: quantize_row_q8_0_reference of GGML. */
+TUFF_API void tuff_quantize_q8_0(const float *from, uint64_t elements, void *blocks);
 TUFF_API const char *tuff_dtype_name(enum tuff_dtype dtype);
 
 /* ---- leaves ----------------------------------------------------------------------------------------------------------- */

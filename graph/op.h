@@ -196,6 +196,7 @@ struct tuff_op {
     enum tuff_op_class class;
     enum tuff_op_kind kind;
     uint32_t traits;              /* enum tuff_op_trait */
+    uint8_t takes_blocks;         /* bit k: operand k may be block-quantized weights */
     uint8_t arity_min, arity_max; /* arity_max 255: any number */
     const struct tuff_attr *attrs;
     uint32_t attr_count;

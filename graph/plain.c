@@ -12,13 +12,20 @@
 #include <stdlib.h>
 
 /* Constant ids of the kernel files. */
-enum { SPEC_PORT = 16, SPEC_OPERAND = 16, SPEC_OPERAND_STEP = 32, SPEC_RESULT = 144 }; /* more: emit_op.h */
+enum {
+    SPEC_PORT = 16,
+    SPEC_OPERAND = 16,
+    SPEC_OPERAND_STEP = 32,
+    SPEC_SCALES = 153,
+    SPEC_RESULT = 144
+}; /* more: emit_op.h */
 enum { SPEC_REDUCE_OUTER = 18, SPEC_REDUCE_INNER = 43, MOST_SPECS = 224 };
 enum { SOURCE_VALUE = 4 }; /* plain.glsl: the place is the value */
 enum { BASE_ELEMENT = 0 }; /* variable of index expressions: the element's number */
 
 struct operand {
     uint32_t source; /* binding, or SOURCE_VALUE */
+    uint32_t scales; /* of an operand of blocks: where they begin, in words */
     enum tuff_dtype dtype;
     struct tuff_index at;
 };
@@ -71,7 +78,7 @@ static struct operand find_operand(struct tuff_emitter *e, tuff_val v, struct tu
 {
     for (;; v = e->g->values[v].in[0]) {
         const struct tuff_value *value = &e->g->values[v];
-        struct operand operand = {SOURCE_VALUE, value->type.dtype, {.count = 0}};
+        struct operand operand = {SOURCE_VALUE, 0, value->type.dtype, {.count = 0}};
         struct tuff_coords inner = {.rank = 0};
         for (uint32_t i = 0; i < at.rank; i++) /* an axis of length 1 has one place */
             if (value->type.shape.dim[i] == 1) at.at[i] = operand.at;
@@ -80,6 +87,7 @@ static struct operand find_operand(struct tuff_emitter *e, tuff_val v, struct tu
             operand.source = tuff_emit_bind(e, v, TUFF_READ, false, &rest);
             operand.at = tuff_coords_flat(e, &at, &value->type.shape);
             operand.at.constant += (int64_t)rest;
+            if (tuff_is_blocks(operand.dtype)) operand.scales = (uint32_t)(tuff_shape_count(&value->type.shape) / 4);
             return operand;
         }
         if (value->op->number) {
@@ -101,6 +109,7 @@ struct tuff_index tuff_plain_operand(struct tuff_emitter *e, uint32_t k, tuff_va
     uint32_t id = SPEC_OPERAND + SPEC_OPERAND_STEP * k;
     tuff_plain_spec(e, id, operand.source);
     tuff_plain_spec(e, id + 1, operand.dtype);
+    if (operand.scales) tuff_plain_spec(e, SPEC_SCALES, operand.scales);
     if (operand.at.constant) tuff_plain_spec(e, id + 2, (uint32_t)operand.at.constant);
     spec_map(e, id + 2, &operand.at, BASE_ELEMENT);
     return operand.at;

@@ -37,11 +37,28 @@ static tuff_status check_bytes(struct tuff_session *session, const struct tuff_v
                      (unsigned long long)needed, bytes);
 }
 
+/* Blocks as device memory holds them, in *device, which the caller frees; all else is as it is. */
+static tuff_status to_device(struct tuff_session *s, const struct tuff_type *type, const void **data, void **device,
+                             struct tuff_error *error)
+{
+    if (!tuff_is_blocks(type->dtype)) return TUFF_OK;
+    *device = tuff_alloc(s->context, (size_t)tuff_type_bytes(type));
+    if (!*device) return tuff_fail_memory(s->context, error);
+    tuff_blocks_to_device(tuff_shape_count(&type->shape), *data, *device);
+    *data = *device;
+    return TUFF_OK;
+}
+
 static tuff_status write_leaf(struct tuff_session *s, tuff_val leaf, const void *data, size_t bytes,
                               struct tuff_error *error)
 {
     const struct tuff_leaf_place *place = &s->layout.places[leaf];
-    return tuff_memories_write(s->memories, place->memory, place->offset, data, bytes, error);
+    const struct tuff_type *type = &s->graph->values[leaf].type;
+    void *device = NULL;
+    TUFF_TRY(to_device(s, type, &data, &device, error));
+    tuff_status status = tuff_memories_write(s->memories, place->memory, place->offset, data, bytes, error);
+    tuff_free(s->context, device);
+    return status;
 }
 
 static tuff_status write_initial(struct tuff_session *session, tuff_val leaf, struct tuff_error *error)
@@ -93,7 +110,15 @@ tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void 
     TUFF_REQUIRE(NULL, error, session != NULL && data != NULL);
     TUFF_TRY(check_leaf(session, leaf, bytes, error));
     const struct tuff_leaf_place *place = &session->layout.places[leaf];
-    return tuff_memories_read(session->memories, place->memory, place->offset, data, bytes, error);
+    const struct tuff_type *type = &session->graph->values[leaf].type;
+    if (!tuff_is_blocks(type->dtype))
+        return tuff_memories_read(session->memories, place->memory, place->offset, data, bytes, error);
+    void *device = tuff_alloc(session->context, bytes);
+    if (!device) return tuff_fail_memory(session->context, error);
+    tuff_status status = tuff_memories_read(session->memories, place->memory, place->offset, device, bytes, error);
+    if (status == TUFF_OK) tuff_blocks_of_device(tuff_shape_count(&type->shape), device, data);
+    tuff_free(session->context, device);
+    return status;
 }
 
 static bool without_compiler(const struct tuff_context *context)
@@ -247,7 +272,11 @@ tuff_status tuff_executable_write(struct tuff_executable *x, tuff_val input, con
         return tuff_fail(context, error, TUFF_ERR_USAGE, "value %u (%s) is not an input", (unsigned)input, value->op->name);
     TUFF_TRY(check_bytes(session, value, bytes, error));
     if (!reads_input(tuff_executable_plan(x), value->name)) return TUFF_OK;
-    return tuff_executable_set(x, value->name, data, bytes, error);
+    void *device = NULL;
+    TUFF_TRY(to_device(session, &value->type, &data, &device, error));
+    tuff_status status = tuff_executable_set(x, value->name, data, bytes, error);
+    tuff_free(context, device);
+    return status;
 }
 
 tuff_status tuff_executable_read(struct tuff_executable *x, uint32_t index, void *data, size_t bytes,

@@ -200,7 +200,8 @@ static void widen_operands(struct tuff_work *w, const struct tuff_value *old, tu
 {
     for (uint32_t i = 0; i < old->in_count; i++) {
         bool port = old->op->class == TUFF_CLASS_KERNEL && !(old->op->reduces && i == 0);
-        if (port && in[i] && tuff_is_float(val(w, in[i])->type.dtype)) in[i] = tuff_cast(w->g, in[i], TUFF_F32);
+        if (port && in[i] && tuff_dtype_row(val(w, in[i])->type.dtype)->reg[0] == 'f')
+            in[i] = tuff_cast(w->g, in[i], TUFF_F32);
     }
 }
 

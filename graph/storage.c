@@ -286,6 +286,13 @@ static tuff_status give_content(struct tuff_work *w, tuff_val v, struct tuff_pla
     slot->content = TUFF_CONTENT_BLOB;
     slot->content_bytes = tuff_type_bytes(&value->type);
     slot->data = value->data;
+    if (tuff_is_blocks(value->type.dtype)) {
+        void *device = tuff_arena_alloc(&w->plan->arena, (size_t)slot->content_bytes);
+        if (!device) return tuff_fail_memory(w->context, w->error);
+        tuff_blocks_to_device(tuff_shape_count(&value->type.shape), value->data, device);
+        slot->data = device;
+        return TUFF_OK;
+    }
     if (origin && w->params->graph->values[origin].data == value->data) return TUFF_OK;
     slot->data = tuff_arena_copy(&w->plan->arena, value->data, (size_t)slot->content_bytes);
     return slot->data ? TUFF_OK : tuff_fail_memory(w->context, w->error);

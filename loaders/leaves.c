@@ -22,7 +22,9 @@ static struct tuff_array describe(const struct tuff_leaf *leaf)
 {
     struct tuff_array array = {.name = leaf->name, .element = element_of(leaf->type.dtype), .rank = leaf->type.shape.rank};
     for (uint32_t i = 0; i < array.rank; i++) array.dim[i] = leaf->type.shape.dim[i];
-    array.bytes = tuff_shape_count(&leaf->type.shape) * tuff_element_bytes(array.element);
+    array.bytes = tuff_dtype_size(leaf->type.dtype, tuff_shape_count(&leaf->type.shape));
+    if (array.element == TUFF_ELEMENT_U8 && array.rank) /* blocks are bytes in these files */
+        array.dim[array.rank - 1] = tuff_dtype_size(leaf->type.dtype, array.dim[array.rank - 1]);
     return array;
 }
 

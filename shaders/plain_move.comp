@@ -49,6 +49,7 @@ bool tuff_dtype_is_float(uint dtype)
 {
 #define TUFF_DTYPE_WORD(symbol, number, name, reg, lowest, highest) if (dtype == number) return TUFF_REG_IS_##reg;
 #define TUFF_DTYPE_PACKED(symbol, number, name, bytes, reg, unpack, pack, lowest, highest) if (dtype == number) return TUFF_REG_IS_##reg;
+#define TUFF_DTYPE_BLOCKS(symbol, number, name, bytes, elements, lowest, highest) if (dtype == number) return true;
 #include "../graph/dtypes.def"
     return false;
 }

@@ -210,7 +210,15 @@ static bool write_leaves(const struct tuff_graph *g, double *const *data, struct
         uint64_t count = tuff_shape_count(&type->shape);
         void *bytes = tuff_alloc(g->context, (size_t)count * 4);
         if (!bytes) return false;
-        op_pack(type->dtype, data[v], count, bytes);
+        if (tuff_is_blocks(type->dtype)) {
+            float *numbers = tuff_alloc(g->context, (size_t)count * sizeof *numbers);
+            if (!numbers) return false;
+            for (uint64_t i = 0; i < count; i++) numbers[i] = (float)data[v][i];
+            tuff_quantize_q8_0(numbers, count, bytes);
+            tuff_free(g->context, numbers);
+        } else {
+            op_pack(type->dtype, data[v], count, bytes);
+        }
         size_t size = (size_t)tuff_dtype_size(type->dtype, count);
         tuff_status status = input ? tuff_executable_write(x, v, bytes, size, &error)
                                    : tuff_session_write(session, v, bytes, size, &error);

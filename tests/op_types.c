@@ -35,6 +35,86 @@ static void fill_bytes(struct types_test *t, enum tuff_dtype dtype, uint64_t cou
     }
 }
 
+/* ---- blocks ----------------------------------------------------------------------------------------------------------------- */
+
+static void check_quantized(struct types_test *t)
+{
+    float x[64] = {0}; /* the first block: 127 steps of 1 / 64 and halves of them; the second: zeros */
+    uint8_t blocks[68];
+    const double wanted[5] = {127.0 / 64, -127.0 / 64, 1.0 / 64, -1.0 / 64, 2.0 / 64};
+    x[0] = 127.0f / 64, x[1] = -x[0], x[2] = 0.5f / 64, x[3] = -x[2], x[4] = 1.5f / 64;
+    tuff_quantize_q8_0(x, 64, blocks);
+    for (int i = 0; i < 64; i++) {
+        double y = tuff_element(TUFF_Q8_0, blocks, (uint64_t)i), w = i < 5 ? wanted[i] : 0;
+        backend_check(&t->test, y == w, "weight %d: expected %g, got %g", i, w, y);
+    }
+    backend_check(&t->test,
+                  blocks[0] == 0x00 && blocks[1] == 0x24 && blocks[2] == 127 && blocks[3] == 0x81 && blocks[4] == 1,
+                  "the block's bytes are %02x%02x %02x %02x %02x", blocks[0], blocks[1], blocks[2], blocks[3], blocks[4]);
+}
+
+/* Random blocks in each kind of leaf: read back as they were; multiplied from both sides, gathered and cast like the numbers. */
+static void check_blocks(struct types_test *t, uint32_t rows, uint32_t columns)
+{
+    struct tuff_graph *g = NULL;
+    struct tuff_type type = {TUFF_Q8_0, TUFF_SHAPE(rows, columns)};
+    uint64_t count = (uint64_t)rows * columns;
+    size_t size = (size_t)tuff_dtype_size(TUFF_Q8_0, count);
+    float *x = malloc((size_t)count * sizeof *x);
+    uint8_t *blocks = malloc(size), *back = malloc(size);
+    if (!x || !blocks || !back || tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) abort();
+    for (uint64_t i = 0; i < count; i++) x[i] = (float)op_normal(&t->random);
+    tuff_quantize_q8_0(x, count, blocks);
+    tuff_val w[4] = {tuff_param_of(g, "p", type, (struct tuff_init){0}),
+                     tuff_state(g, "s", TUFF_Q8_0, type.shape, (struct tuff_init){0}),
+                     tuff_input(g, "i", TUFF_Q8_0, type.shape), tuff_constant(g, type, blocks)};
+    tuff_val a = tuff_input(g, "a", TUFF_F32, TUFF_SHAPE(5, columns)), b = tuff_input(g, "b", TUFF_F32, TUFF_SHAPE(3, rows));
+    tuff_val at = tuff_input(g, "at", TUFF_I32, TUFF_SHAPE(7)), outputs[20], gx[1];
+    double *got[20] = {NULL};
+    struct op_run run = {.outputs = outputs, .got = got};
+    for (int k = 0; k < 4; k++) {
+        tuff_val y = tuff_matmul(g, a, w[k], (struct tuff_matmul_params){false, true});
+        tuff_gradients(g, y, 0, &a, 1, gx);
+        const tuff_val all[5] = {y, gx[0], tuff_matmul(g, b, w[k], (struct tuff_matmul_params){0}),
+                                 tuff_gather(g, w[k], at, 0), tuff_cast(g, w[k], TUFF_F32)};
+        for (int i = 0; i < 5; i++) outputs[run.count++] = all[i];
+    }
+    double **data = tuff_reference_create(g), **bound = tuff_reference_create(g);
+    struct op_totals totals = {0};
+    for (tuff_val v = 1; v < g->count; v++) {
+        const struct tuff_value *value = &g->values[v];
+        bool given = value->op->kind == TUFF_KIND_INPUT || tuff_is_kept(value);
+        uint64_t n = tuff_shape_count(&value->type.shape);
+        if (!given || !(data[v] = tuff_alloc(g->context, (size_t)n * sizeof **data))) continue;
+        for (uint64_t i = 0; i < n; i++)
+            data[v][i] = value->type.dtype == TUFF_Q8_0  ? tuff_element(TUFF_Q8_0, blocks, i)
+                         : value->type.dtype == TUFF_I32 ? (double)op_below(&t->random, rows)
+                                                         : (double)(float)op_normal(&t->random);
+    }
+    bool ok = g->status == TUFF_OK && tuff_reference_run(g, data) == TUFF_OK && op_bound_run(g, data, bound) &&
+              op_run_graph(t->test.device, g, data, &run);
+    backend_check(&t->test, ok, "products with q8_0 [%u, %u] did not run: %s", (unsigned)rows, (unsigned)columns,
+                  g->error.message);
+    for (uint32_t k = 0; ok && k < run.count; k++)
+        op_compare(g, outputs[k], "q8_0", data[outputs[k]], bound[outputs[k]], got[k], &totals);
+    backend_check(&t->test, totals.wrong == 0, "q8_0: %llu wrong elements", (unsigned long long)totals.wrong);
+    tuff_reference_destroy(g, data);
+    tuff_reference_destroy(g, bound);
+    for (uint32_t k = 0; k < run.count; k++) tuff_free(g->context, got[k]);
+    struct tuff_session *session = NULL;
+    struct tuff_error error = {0};
+    tuff_status status = tuff_session_create(t->test.device, g, NULL, &session, &error);
+    if (status == TUFF_OK) status = tuff_session_write(session, w[0], blocks, size, &error);
+    if (status == TUFF_OK) status = tuff_session_read(session, w[0], back, size, &error);
+    backend_check(&t->test, status == TUFF_OK && !memcmp(blocks, back, size), "q8_0 comes back otherwise: %s",
+                  error.message);
+    tuff_session_destroy(session);
+    tuff_graph_destroy(g);
+    free(x);
+    free(blocks);
+    free(back);
+}
+
 enum { LEAVES = 4 };
 
 static void check_leaves(struct types_test *t, enum tuff_dtype dtype, uint32_t count)
@@ -92,7 +172,8 @@ static void check_casts(struct types_test *t, enum tuff_dtype from, uint32_t typ
     if (tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) abort();
     tuff_val x = tuff_input(g, "x", from, TUFF_SHAPE(count));
     for (uint32_t to = 1; to < types; to++)
-        if (to != (uint32_t)from) outputs[run.count++] = tuff_cast(g, x, (enum tuff_dtype)to);
+        if (to != (uint32_t)from && !tuff_is_blocks((enum tuff_dtype)to))
+            outputs[run.count++] = tuff_cast(g, x, (enum tuff_dtype)to);
     data = tuff_reference_create(g);
     if (!data || !(data[x] = tuff_alloc(g->context, count * sizeof **data))) abort();
     fill_bytes(t, from, count, bytes, true);
@@ -112,6 +193,21 @@ static void check_casts(struct types_test *t, enum tuff_dtype from, uint32_t typ
 
 /* ---- operators -------------------------------------------------------------------------------------------------------------- */
 
+/* Operand k of the case, or, where there is no such one, all of them. */
+static void set_type(struct tuff_case *c, uint32_t k, enum tuff_dtype dtype)
+{
+    for (uint32_t i = 0; i < c->in_count; i++) {
+        struct tuff_shape *shape = &c->in[i].shape;
+        if (k < c->in_count && i != k) continue;
+        c->in[i].dtype = dtype;
+        if (tuff_is_blocks(dtype) && shape->rank)
+            shape->dim[shape->rank - 1] = 32; /* what then does not fit is told after the type */
+    }
+}
+
+/* Of single operands, and of all where there are several. */
+static uint32_t choices(const struct tuff_op *op) { return op->cases[0].in_count + (op->cases[0].in_count > 1); }
+
 /* Does the operator take this type as operand k of its first case? Else its sentence is looked at. */
 static bool takes(struct types_test *t, const struct tuff_op *op, uint32_t k, enum tuff_dtype dtype)
 {
@@ -119,7 +215,7 @@ static bool takes(struct types_test *t, const struct tuff_op *op, uint32_t k, en
     struct tuff_case c = op->cases[0];
     tuff_val in[6];
     if (tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) abort();
-    c.in[k].dtype = dtype;
+    set_type(&c, k, dtype);
     for (uint32_t i = 0; i < c.in_count; i++)
         in[i] = tuff_input(g, (const char[2]){(char)('a' + i), 0}, c.in[i].dtype, c.in[i].shape);
     bool good = tuff_graph_finish(g, NULL) == TUFF_OK;
@@ -128,26 +224,26 @@ static bool takes(struct types_test *t, const struct tuff_op *op, uint32_t k, en
     backend_check(&t->test, good && said, "%s of %s as operand %u: refused as '%s'", op->name, tuff_dtype_name(dtype),
                   (unsigned)k, g->error.message);
     tuff_graph_destroy(g);
-    return y != 0;
+    return y != 0 || (tuff_is_blocks(dtype) && k < op->cases[0].in_count && op->takes_blocks >> k & 1);
 }
 
 static void check_operator(struct types_test *t, const struct tuff_op *op, uint32_t types)
 {
     struct tuff_graph *g = NULL;
-    struct tuff_case cases[6 * MOST_TYPES];
-    tuff_val outputs[6 * MOST_TYPES];
-    double *got[6 * MOST_TYPES] = {NULL}, **data, **bound;
+    struct tuff_case cases[7 * MOST_TYPES];
+    tuff_val outputs[7 * MOST_TYPES];
+    double *got[7 * MOST_TYPES] = {NULL}, **data, **bound;
     struct op_run run = {.outputs = outputs, .got = got};
     struct op_totals totals = {0};
     struct op_case_values values;
-    tuff_val inputs[6 * MOST_TYPES][6];
+    tuff_val inputs[7 * MOST_TYPES][6];
     if (tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) abort();
-    for (uint32_t k = 0; k < op->cases[0].in_count; k++)
+    for (uint32_t k = 0; k < choices(op); k++)
         for (uint32_t d = 1; d < types; d++) {
-            if (!takes(t, op, k, (enum tuff_dtype)d)) continue;
+            if (!takes(t, op, k, (enum tuff_dtype)d) || tuff_is_blocks((enum tuff_dtype)d)) continue;
             struct tuff_case *c = &cases[run.count];
             *c = op->cases[0];
-            c->in[k].dtype = (enum tuff_dtype)d;
+            set_type(c, k, (enum tuff_dtype)d);
             if (!op_add_case(g, op, c, run.count, false, &values)) break;
             memcpy(inputs[run.count], values.in, sizeof inputs[0]);
             outputs[run.count++] = values.y;
@@ -184,8 +280,9 @@ static void print_table(struct types_test *t, uint32_t types)
     for (uint32_t d = 1; d < types; d++) printf("---|");
     printf("\n");
     for (uint32_t i = 0; i < tuff_op_count; i++)
-        for (uint32_t k = 0; tuff_ops[i]->case_count && k < tuff_ops[i]->cases[0].in_count; k++) {
-            printf("| %s, %u |", tuff_ops[i]->name, (unsigned)k);
+        for (uint32_t k = 0; tuff_ops[i]->case_count && k < choices(tuff_ops[i]); k++) {
+            printf("| %s, %s |", tuff_ops[i]->name,
+                   k == tuff_ops[i]->cases[0].in_count ? "all" : (const char[2]){(char)('0' + k), 0});
             for (uint32_t d = 1; d < types; d++) printf(" %s |", takes(t, tuff_ops[i], k, (enum tuff_dtype)d) ? "yes" : "-");
             printf("\n");
         }
@@ -203,7 +300,11 @@ int main(int argc, char **argv)
         print_table(&t, types);
         return backend_test_end(&t.test, "op_types");
     }
+    check_quantized(&t);
+    check_blocks(&t, 7, 96);
+    check_blocks(&t, 36, 32);
     for (uint32_t d = 1; d < types; d++) {
+        if (tuff_is_blocks((enum tuff_dtype)d)) continue;
         static const uint32_t counts[] = {1, 7, 259};
         for (uint32_t k = 0; k < TUFF_COUNT(counts); k++) check_leaves(&t, (enum tuff_dtype)d, counts[k]);
         check_casts(&t, (enum tuff_dtype)d, types);

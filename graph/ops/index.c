@@ -135,7 +135,9 @@ static tuff_status gather_infer(const struct tuff_infer *infer, struct tuff_type
     if (infer->in[1]->dtype != TUFF_I32) return index_error(infer, "indices are not i32");
     if (axis < 0 || (uint32_t)axis >= x->rank || x->rank - 1 + indices->rank > TUFF_MAX_RANK)
         return index_error(infer, "no such axis");
-    *out = (struct tuff_type){infer->in[0]->dtype, {0}};
+    bool blocks = tuff_is_blocks(infer->in[0]->dtype);
+    if (blocks && (axis != 0 || x->rank < 2)) return index_error(infer, "only rows can be gathered of blocks");
+    *out = (struct tuff_type){blocks ? TUFF_F32 : infer->in[0]->dtype, {0}};
     for (uint32_t i = 0; i < x->rank; i++) {
         if ((int)i != axis)
             out->shape.dim[out->shape.rank++] = x->dim[i];
@@ -242,6 +244,7 @@ static const struct tuff_case gather_cases[] = {
 };
 const struct tuff_op tuff_op_gather = {
     .name = "gather",
+    .takes_blocks = 1,
     .onnx = "Gather",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_TAKES_PLACES,

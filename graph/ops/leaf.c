@@ -23,9 +23,19 @@ static const struct tuff_attr full_attr[] = {
     {"value", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_full_attrs, value)},
 };
 
+static bool has_initial(const struct tuff_op *op) { return op->kind == TUFF_KIND_PARAM || op->kind == TUFF_KIND_STATE; }
+
 static tuff_status leaf_infer(const struct tuff_infer *infer, struct tuff_type *out)
 {
     const struct tuff_leaf_attrs *attrs = infer->attrs; /* full's begin alike */
+    bool blocks = tuff_is_blocks((enum tuff_dtype)attrs->dtype);
+    uint32_t last = attrs->shape.rank && attrs->shape.rank <= TUFF_MAX_RANK ? attrs->shape.dim[attrs->shape.rank - 1] : 0;
+    if (blocks && (last == 0 || last % tuff_dtype_row((enum tuff_dtype)attrs->dtype)->elements != 0 ||
+                   infer->op->kind == TUFF_KIND_FULL || (has_initial(infer->op) && attrs->init_kind))) {
+        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: %s needs a last dimension of whole blocks, and content that the host writes",
+                        infer->op->name, tuff_dtype_name((enum tuff_dtype)attrs->dtype));
+        return TUFF_ERR_SHAPE;
+    }
     if (!tuff_dtype_known(attrs->dtype) || attrs->shape.rank > TUFF_MAX_RANK) {
         tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: no such type (dtype %s, rank %u)", infer->op->name,
                         tuff_dtype_name((enum tuff_dtype)attrs->dtype), (unsigned)attrs->shape.rank);

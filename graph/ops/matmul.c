@@ -46,6 +46,8 @@ static bool measure(const struct tuff_shape *a, const struct tuff_shape *b, cons
     return true;
 }
 
+static bool takes(enum tuff_dtype dtype) { return tuff_is_float(dtype) || tuff_is_blocks(dtype); }
+
 static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
 {
     const struct tuff_type *a = infer->in[0], *b = infer->in[1];
@@ -53,12 +55,13 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
     struct sizes s;
     char at[128], bt[128];
     bool fits = measure(&a->shape, &b->shape, attrs, &s);
-    if (!fits || !tuff_is_float(a->dtype) || !tuff_is_float(b->dtype)) {
-        tuff_graph_fail(
-            infer->graph, TUFF_ERR_SHAPE, "matmul of %s %s%s and %s %s%s: %s", tuff_dtype_name(a->dtype),
-            tuff_shape_text(&a->shape, at, sizeof at), attrs->transpose_a ? " transposed" : "", tuff_dtype_name(b->dtype),
-            tuff_shape_text(&b->shape, bt, sizeof bt), attrs->transpose_b ? " transposed" : "",
-            fits ? "each must be of floats" : "inner sizes must be equal, batch axes equal or 1, ranks 2 or more");
+    if (!fits || !takes(a->dtype) || !takes(b->dtype)) {
+        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "matmul of %s %s%s and %s %s%s: %s", tuff_dtype_name(a->dtype),
+                        tuff_shape_text(&a->shape, at, sizeof at), attrs->transpose_a ? " transposed" : "",
+                        tuff_dtype_name(b->dtype), tuff_shape_text(&b->shape, bt, sizeof bt),
+                        attrs->transpose_b ? " transposed" : "",
+                        fits ? "each must be of floats, or of quantized ones"
+                             : "inner sizes must be equal, batch axes equal or 1, ranks 2 or more");
         return TUFF_ERR_SHAPE;
     }
     *out = (struct tuff_type){TUFF_F32, {.rank = s.rank + 2}};
@@ -234,6 +237,7 @@ static const struct tuff_case cases[] = {
 };
 const struct tuff_op tuff_op_matmul = {
     .name = "matmul",
+    .takes_blocks = 3,
     .onnx = "MatMul",
     .class = TUFF_CLASS_KERNEL,
     .arity_min = 2,

@@ -142,8 +142,11 @@ static tuff_status cast_infer(const struct tuff_infer *infer, struct tuff_type *
 {
     const struct cast_attrs *attrs = infer->attrs;
     *out = (struct tuff_type){(enum tuff_dtype)attrs->dtype, infer->in[0]->shape};
-    if (tuff_dtype_known(attrs->dtype)) return TUFF_OK;
-    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "cast: no such type");
+    enum tuff_dtype from = infer->in[0]->dtype;
+    if (tuff_is_blocks(from) ? attrs->dtype == TUFF_F32 : tuff_dtype_known(attrs->dtype) && !tuff_is_blocks(out->dtype))
+        return TUFF_OK;
+    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "cast of %s to %s: no such type", tuff_dtype_name(from),
+                    tuff_dtype_name(out->dtype));
     return TUFF_ERR_SHAPE;
 }
 
@@ -231,6 +234,7 @@ static const struct tuff_case cast_cases[] = {
 };
 const struct tuff_op tuff_op_cast = {
     .name = "cast",
+    .takes_blocks = 1,
     .onnx = "Cast",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER | TUFF_ROUNDS,

@@ -18,6 +18,7 @@ layout(push_constant) uniform Push { uint blocks; };
 #define TUFF_DTYPE_PACKED(symbol, number, name, bytes, reg, unpack, pack, lowest, highest) const uint TUFF_##symbol = number;
 #include "../graph/dtypes.def"
 layout(constant_id = 144) const uint RESULT = 1;
+layout(constant_id = 153) const uint SCALES = 0; /* where those of an operand of blocks begin, in words */
 layout(constant_id = 145) const uint COUNT = 1;
 layout(std430, binding = 0) readonly buffer Buffer0 { uint buffer0[]; };
 layout(std430, binding = 1) readonly buffer Buffer1 { uint buffer1[]; };
@@ -42,6 +43,7 @@ uint plain_load(uint source, uint dtype, uint at)
 #define PLAIN_BITS_float(v) floatBitsToUint(v)
 #define PLAIN_BITS_int(v) uint(v)
 #define TUFF_DTYPE_PACKED(symbol, number, name, bytes, reg, unpack, pack, lowest, highest) if (dtype == number) return PLAIN_BITS_##reg(unpack(plain_word(source, at / (4 / bytes)), at));
+#define TUFF_DTYPE_BLOCKS(symbol, number, name, bytes, elements, lowest, highest) if (dtype == number) return floatBitsToUint(float(tuff_char(plain_word(source, at / 4u), at)) * tuff_half(plain_word(source, SCALES + at / (2 * elements)), at / elements));
 #include "../graph/dtypes.def"
     return plain_word(source, at);
 }
