@@ -61,6 +61,10 @@ TUFF_API void tuff_program_destroy(struct tuff_program *program);
  * launches are believed to cost, then by what they took: the first run is waited for. Errors: DEVICE_LOST, DRIVER, CANCELLED. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_submit(struct tuff_program *program, uint64_t *ticket,
                                                          struct tuff_error *error);
+/* Submits a run as far as the plan's station of this name; the next call goes on from there. Errors: USAGE when there is none or the
+ * run is past it; else as tuff_program_submit. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_submit_to(struct tuff_program *program, const char *station,
+                                                            uint64_t *ticket, struct tuff_error *error);
 /* Runs from now on look at cancel between their submissions, NULL: never again. A run that is cancelled has ended when
  * tuff_program_submit says TUFF_ERR_CANCELLED, and what it writes is partly written. A long run is then submitted as it
  * proceeds, so that the call returns when its last two submissions are left. cancel is borrowed until the next call. */

@@ -49,7 +49,7 @@ tuff_status tuff_cuts_make(const struct tuff_cut_launch *launches, uint32_t coun
         uint32_t parts = part_count(&launches[i], limit_ns);
         for (uint32_t part = 0; part < parts; part++) {
             struct tuff_piece piece = piece_of(&launches[i], i, part, parts);
-            if (made.count && sum + piece.ns > limit_ns) {
+            if (made.count && (sum + piece.ns > limit_ns || (launches[i].begins && piece.first))) {
                 made.pieces[made.count - 1].ends = true;
                 made.submissions++;
                 sum = 0;
@@ -75,6 +75,8 @@ tuff_status tuff_plan_submissions(const struct tuff_plan *plan, const struct tuf
         launches[i].ns = tuff_launch_estimate(caps, launch->flops, tuff_launch_bytes(plan, launch));
         launches[i].splits = true;
     }
+    for (uint32_t i = 0; i < plan->station_count; i++)
+        if (plan->stations[i].launch_count < plan->launch_count) launches[plan->stations[i].launch_count].begins = true;
     tuff_status status = tuff_cuts_make(launches, plan->launch_count, TUFF_SUBMISSION_NS, context, &cuts, error);
     if (status == TUFF_OK) *submissions = cuts.submissions;
     tuff_cuts_finish(&cuts, context);

@@ -304,6 +304,14 @@ tuff_status tuff_executable_submit(struct tuff_executable *x, uint64_t *ticket, 
     return TUFF_OK;
 }
 
+tuff_status tuff_executable_run_to(struct tuff_executable *x, const char *station, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, x != NULL && station != NULL);
+    uint64_t ticket = 0;
+    TUFF_TRY(tuff_program_submit_to(x->programs[x->current], station, &ticket, error));
+    return tuff_device_wait(x->device, ticket, UINT64_MAX, error);
+}
+
 void tuff_executable_watch(struct tuff_executable *x, const struct tuff_cancel *cancel)
 {
     for (uint32_t i = 0; i < x->sets; i++) tuff_program_watch(x->programs[i], cancel);

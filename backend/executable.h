@@ -85,6 +85,10 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_submit(struct tuff_executab
                                                             struct tuff_error *error);
 /* Submits and waits. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_run(struct tuff_executable *executable, struct tuff_error *error);
+/* Runs as far as the station of this name and waits: parameters and states can then be read and written, inputs of what has run
+ * cannot. The next run_to, submit or run goes on from there. Errors: USAGE when there is no such station or the run is past it. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_run_to(struct tuff_executable *executable, const char *station,
+                                                            struct tuff_error *error);
 /* Runs from now on look at cancel where one submission ends and the next begins (of a run of minutes: twice a second or more
  * often); NULL: never again. Then submit and run say TUFF_ERR_CANCELLED, and what the run writes, states and parameters among
  * it, is partly written. cancel is borrowed until the next call. */

@@ -157,6 +157,14 @@ uint32_t tuff_plan_add_launch(struct tuff_plan *plan, const struct tuff_plan_lau
     return plan->launch_count++;
 }
 
+bool tuff_plan_add_station(struct tuff_plan *plan, const char *name, uint32_t launch_count)
+{
+    struct tuff_plan_station station = {copy_text(plan, name), launch_count};
+    if (!station.name || !GROW(plan, stations, station_count, 1)) return false;
+    plan->stations[plan->station_count++] = station;
+    return true;
+}
+
 uint64_t tuff_launch_bytes(const struct tuff_plan *plan, const struct tuff_plan_launch *launch)
 {
     uint64_t bytes = 0;
@@ -395,10 +403,24 @@ static tuff_status check_launches(const struct tuff_plan *plan, struct tuff_cont
     return TUFF_OK;
 }
 
+static tuff_status check_stations(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
+{
+    for (uint32_t i = 0; i < plan->station_count; i++) {
+        const struct tuff_plan_station *station = &plan->stations[i];
+        if (station->launch_count > plan->launch_count || (i && station->launch_count < station[-1].launch_count))
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: station %u (%s) is out of order", i, station->name);
+        for (uint32_t k = 0; k < i; k++)
+            if (!strcmp(plan->stations[k].name, station->name))
+                return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: two stations are called %s", station->name);
+    }
+    return TUFF_OK;
+}
+
 tuff_status tuff_plan_check(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
 {
     TUFF_TRY(check_slots(plan, context, error));
     TUFF_TRY(check_launches(plan, context, error));
+    TUFF_TRY(check_stations(plan, context, error));
     struct access *accesses = tuff_alloc(context, (size_t)plan->binding_count * sizeof *accesses);
     if (!accesses) return tuff_fail_memory(context, error);
     uint32_t epoch = 0;
@@ -469,5 +491,7 @@ uint64_t tuff_plan_hash(const struct tuff_plan *plan)
             hash = HASH(hash, plan->specs[kernel->spec_first + k].id, plan->specs[kernel->spec_first + k].value);
     }
     for (uint32_t i = 0; i < plan->launch_count; i++) hash = hash_launch(plan, hash, &plan->launches[i]);
+    for (uint32_t i = 0; i < plan->station_count; i++)
+        hash = HASH(tuff_hash_text(hash, plan->stations[i].name), plan->stations[i].launch_count);
     return hash;
 }

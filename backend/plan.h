@@ -104,6 +104,12 @@ struct tuff_plan_launch {
     const char *note;
 };
 
+/* Between launches: a run may stop there, and the host read and write what is kept, before it goes on. */
+struct tuff_plan_station {
+    const char *name;      /* [arena] */
+    uint32_t launch_count; /* launches before it */
+};
+
 struct tuff_plan {
     struct tuff_arena arena; /* [owned] holds everything below */
     struct tuff_plan_memory *memories;
@@ -112,13 +118,17 @@ struct tuff_plan {
     struct tuff_plan_spec *specs;
     struct tuff_plan_launch *launches;
     struct tuff_plan_binding *bindings;
+    struct tuff_plan_station *stations; /* in the order of the launches */
     uint32_t *push_words, *numbers;
-    uint32_t memory_count, slot_count, kernel_count, spec_count, launch_count, binding_count, push_word_count, number_count;
+    uint32_t memory_count, slot_count, kernel_count, spec_count, launch_count, binding_count, push_word_count, number_count,
+        station_count;
     struct tuff_lookup kernel_lookup; /* kernels by their content */
 };
 
 void tuff_plan_init(struct tuff_plan *plan, struct tuff_context *context);
 void tuff_plan_finish(struct tuff_plan *plan);
+/* Behind the launches that are there. False when memory is exhausted. */
+bool tuff_plan_add_station(struct tuff_plan *plan, const char *name, uint32_t launch_count);
 /* Appends; NULL-safe growth inside the arena. Return the index, or UINT32_MAX when memory is exhausted. */
 uint32_t tuff_plan_add_memory(struct tuff_plan *plan, enum tuff_memory kind, uint64_t bytes);
 /* Puts the slot behind all others of the last memory of this kind, or into a new one where that would be larger than `most`

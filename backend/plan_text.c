@@ -9,6 +9,7 @@
  *   slot 2 "w" f32[32,32] memory=2 offset=0 bytes=4096 blob=4096:HASH      in a file: file=OFFSET:4096:HASH
  *   kernel 0 "row_softmax" defines="" hooks="" specs=0:256
  *   launch 0 "softmax y" kernel=0 groups=8,1,1 flops=0 barrier bind=0:r@rgba32f:0:1024,2:w:0:1024 push=80 numbers=3,7f
+ *   station "gradients" launches=1
  *
  * The text is untrusted: the parser never allocates more than a small multiple of its length. */
 #include "backend/plan.h"
@@ -116,6 +117,11 @@ void tuff_plan_print(const struct tuff_plan *plan, struct tuff_text *text)
     for (uint32_t i = 0; i < plan->slot_count; i++) print_slot(plan, i, text);
     for (uint32_t i = 0; i < plan->kernel_count; i++) print_kernel(plan, i, text);
     for (uint32_t i = 0; i < plan->launch_count; i++) print_launch(plan, i, text);
+    for (uint32_t i = 0; i < plan->station_count; i++) {
+        tuff_text_add(text, "station ");
+        add_string(text, plan->stations[i].name);
+        tuff_text_add(text, " launches=%u\n", plan->stations[i].launch_count);
+    }
 }
 
 /* Where the parser stands. After the first failure status is set and every function below does nothing. */
@@ -448,6 +454,18 @@ static void read_launch(struct reader *reader)
     tuff_text_finish(&numbers);
 }
 
+static void read_station(struct reader *reader)
+{
+    struct tuff_text name;
+    tuff_text_init(&name, reader->plan->arena.context);
+    const char *text = string(reader, &name);
+    expect(reader, " launches=");
+    uint32_t count = number32(reader);
+    expect(reader, "\n");
+    if (reader->status == TUFF_OK && !tuff_plan_add_station(reader->plan, text, count)) out_of_memory(reader);
+    tuff_text_finish(&name);
+}
+
 static void read_head(struct reader *reader)
 {
     expect(reader, "tuff-plan ");
@@ -472,8 +490,10 @@ tuff_status tuff_plan_parse(struct tuff_plan *plan, const char *text, size_t len
             read_kernel(&reader);
         else if (accept(&reader, "launch "))
             read_launch(&reader);
+        else if (accept(&reader, "station "))
+            read_station(&reader);
         else
-            expected(&reader, "memory, slot, kernel or launch");
+            expected(&reader, "memory, slot, kernel, launch or station");
     }
     tuff_text_finish(&reader.scratch);
     if (reader.status != TUFF_OK) tuff_plan_finish(plan);

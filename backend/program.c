@@ -148,6 +148,21 @@ static tuff_status write_numbers(struct tuff_program *program, const struct tuff
     return status;
 }
 
+static tuff_status copy_stations(struct tuff_program *program, const struct tuff_plan *plan, struct tuff_error *error)
+{
+    struct tuff_plan_station *copy = tuff_arena_alloc(&program->arena, (plan->station_count + 1) * sizeof *copy);
+    bool memory = copy != NULL;
+    for (uint32_t i = 0; i < plan->station_count && memory; i++) {
+        copy[i] = plan->stations[i];
+        copy[i].name = tuff_arena_strdup(&program->arena, plan->stations[i].name);
+        memory = copy[i].name != NULL;
+        if (copy[i].launch_count < plan->launch_count) program->pace[copy[i].launch_count].begins = true;
+    }
+    program->stations = copy;
+    program->station_count = plan->station_count;
+    return memory ? TUFF_OK : tuff_fail_memory(program->device->context, error);
+}
+
 static tuff_status make_pipelines(struct tuff_program *program, const struct tuff_program_params *params,
                                   struct tuff_error *error)
 {
@@ -210,6 +225,7 @@ tuff_status tuff_program_create(struct tuff_device *device, const struct tuff_pr
     made->counts.launches = params->plan->launch_count;
     tuff_status status = keep_memory(made, params, error);
     if (status == TUFF_OK) status = copy_launches(made, params->plan, error);
+    if (status == TUFF_OK) status = copy_stations(made, params->plan, error);
     if (status == TUFF_OK) status = make_pipelines(made, params, error);
     if (status == TUFF_OK) status = write_numbers(made, params->plan, error);
     if (status == TUFF_OK) status = tuff_program_bind(made, params->plan, error);

@@ -38,7 +38,10 @@ struct tuff_program {
     VkBufferView *views;          /* [arena] of bindings that are read as texels, each [owned] */
     uint32_t view_count;
     struct tuff_recording recording;
-    struct tuff_cut_launch *pace;     /* [arena] of each launch, what its submissions are cut by */
+    struct tuff_cut_launch *pace;             /* [arena] of each launch, what its submissions are cut by */
+    const struct tuff_plan_station *stations; /* [arena] */
+    uint32_t station_count;
+    uint32_t next;                    /* submission that a run goes on with which stopped at a station; 0: none did */
     unsigned measures;                /* runs that are still measured before the cuts stay as they are */
     const struct tuff_cancel *cancel; /* [borrowed] or NULL */
     VkQueryPool queries;              /* [owned] two of the run, then two per launch where profiled; NULL: no timestamps */

@@ -1,7 +1,7 @@
 /* record.c - writes a plan into descriptor sets and command buffers. Loops without decisions: plan and cuts have made them.
  *
  * One command buffer per submission. Each begins with a dependency on everything submitted before, so that runs, copies and
- * the app's own work on the queue stay in order; the last ends by showing its writes to copies and to the host. */
+ * the app's own work on the queue stay in order; each ends by showing its writes to copies and to the host. */
 #include "backend/program.h"
 
 /* Launches that have numbers. */
@@ -223,10 +223,10 @@ static tuff_status record_submission(struct tuff_program *program, const struct 
         record_piece(program, piece, commands, &bound);
     }
     write_timestamp(program, commands, program->timed && end == cuts->count, TUFF_RUN_QUERY + 1);
-    if (end == cuts->count)
-        memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
-                       VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT,
-                       VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT);
+    /* After the last one, and where a run stops at a station. */
+    memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
+                   VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT,
+                   VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT);
     result = device->vk.vkEndCommandBuffer(commands);
     return result == VK_SUCCESS ? TUFF_OK : tuff_device_fail(device, error, result, "vkEndCommandBuffer");
 }

@@ -20,17 +20,20 @@ static tuff_status check_cancel(struct tuff_program *program, uint64_t running, 
     return tuff_fail(program->device->context, error, TUFF_ERR_CANCELLED, "the run was cancelled");
 }
 
-/* With someone who may cancel, no more than two submissions are under way. */
-static tuff_status submit_all(struct tuff_program *program, struct tuff_error *error)
+/* From where the run stopped. With someone who may cancel, no more than two submissions are under way. */
+static tuff_status submit_until(struct tuff_program *program, uint32_t end, struct tuff_error *error)
 {
     uint64_t before = 0, last = 0;
-    for (uint32_t i = 0; i < program->recording.cuts.submissions; i++) {
+    uint32_t first = program->next;
+    program->next = 0; /* a run that fails or is cancelled is over */
+    for (uint32_t i = first; i < end; i++) {
         if (program->cancel) TUFF_TRY(tuff_device_wait(program->device, before, UINT64_MAX, error));
         TUFF_TRY(check_cancel(program, last, error));
         TUFF_TRY(submit_one(program, i, error));
         before = last;
         last = program->ticket;
     }
+    program->next = end;
     return TUFF_OK;
 }
 
@@ -102,10 +105,38 @@ static tuff_status measure(struct tuff_program *program, struct tuff_error *erro
 tuff_status tuff_program_submit(struct tuff_program *program, uint64_t *ticket, struct tuff_error *error)
 {
     if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_submit: requires a program");
-    TUFF_TRY(program->measures ? measure(program, error) : submit_all(program, error));
+    bool whole = program->measures && !program->next;
+    TUFF_TRY(whole ? measure(program, error) : submit_until(program, program->recording.cuts.submissions, error));
+    program->next = 0;
     tuff_queue_collect(program->device);
     if (ticket) *ticket = program->ticket;
     return TUFF_OK;
+}
+
+/* The submission that begins behind so many launches. */
+static uint32_t submission_behind(const struct tuff_cuts *cuts, uint32_t launch_count)
+{
+    uint32_t submission = 0;
+    for (uint32_t i = 0; i < cuts->count && cuts->pieces[i].launch < launch_count; i++) submission += cuts->pieces[i].ends;
+    return submission;
+}
+
+tuff_status tuff_program_submit_to(struct tuff_program *program, const char *station, uint64_t *ticket,
+                                   struct tuff_error *error)
+{
+    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_submit_to: requires a program");
+    struct tuff_context *context = program->device->context;
+    TUFF_REQUIRE(context, error, station != NULL);
+    for (uint32_t i = 0; i < program->station_count; i++) {
+        if (strcmp(program->stations[i].name, station)) continue;
+        uint32_t end = submission_behind(&program->recording.cuts, program->stations[i].launch_count);
+        if (end < program->next)
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "the run is past the station '%s'", station);
+        TUFF_TRY(submit_until(program, end, error));
+        if (ticket) *ticket = program->ticket;
+        return TUFF_OK;
+    }
+    return tuff_fail(context, error, TUFF_ERR_USAGE, "the plan has no station '%s'", station);
 }
 
 void tuff_program_watch(struct tuff_program *program, const struct tuff_cancel *cancel) { program->cancel = cancel; }

@@ -38,6 +38,8 @@ struct tuff_compile_params {
     const struct tuff_graph *graph;
     const tuff_val *outputs; /* values to compute; assignments among them are done at the end */
     uint32_t output_count;
+    const struct tuff_station *stations;
+    uint32_t station_count;
     const struct tuff_caps *caps;
     const struct tuff_layout *layout; /* of the graph, whole; NULL: as a new session would make it */
     uint32_t debug;                   /* enum tuff_debug: NOFUSE, NOSIMPLIFY, NOALIAS, PRINT, CHECK */
@@ -90,7 +92,11 @@ struct tuff_work {
     const struct tuff_compile_params *params;
     struct tuff_graph *g; /* [owned] simplified copy */
     tuff_val *outputs;    /* [arena] in g */
-    tuff_val *origin;     /* [arena] per value of g: leaf of the user's graph, or 0 */
+    struct tuff_work_station {
+        tuff_val *values;     /* [arena] in g */
+        uint32_t group_count; /* groups before it */
+    } * stations;             /* [arena] */
+    tuff_val *origin;         /* [arena] per value of g: leaf of the user's graph, or 0 */
     struct {
         tuff_val *slots;                   /* [arena] values of g by their hash; 0: free */
         uint32_t capacity, count, next;    /* a power of two; `next`: the first value that is not in yet */
@@ -158,6 +164,8 @@ bool tuff_in_memory(const struct tuff_work *w, tuff_val v);
 /* Calls visit for each group that must run before v can be read, until one returns true; returns that. */
 bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(const struct tuff_work *, uint32_t, void *),
                         void *user);
+/* Marks the groups that must run before these values can be read, and unmarks all others. */
+void tuff_mark_producers(struct tuff_work *w, const tuff_val *values, uint32_t count);
 bool tuff_group_depends(const struct tuff_work *w, uint32_t group, uint32_t on); /* also true for on itself */
 /* Puts root v into a group: one that it fits, or a new one. */
 TUFF_MUST_CHECK tuff_status tuff_group_root(struct tuff_work *w, tuff_val v);

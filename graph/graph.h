@@ -401,6 +401,7 @@ struct tuff_optimizer {
     uint32_t update_count;
     tuff_val grad_norm;          /* 2-norm of all gradients before clipping, or 0 without clip_norm */
     tuff_val gradients;          /* all gradients as one vector, in the layout of the parameters */
+    tuff_val gradient_state;     /* state that holds them: at a station of `gradients` the host may read and write it */
     tuff_val table, cursor;      /* states: rows of step sizes computed ahead by the host, and the row of the next run */
     tuff_val momentum, variance; /* states over all parameters, or 0 */
     tuff_val accumulated;        /* state, or 0 */
@@ -447,6 +448,13 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_read(struct tuff_session *sess
 TUFF_API struct tuff_graph *tuff_session_graph(const struct tuff_session *session);
 TUFF_API struct tuff_device *tuff_session_device(const struct tuff_session *session);
 
+/* A place in a run where these values are in the memory of their states, and what reads them has not run: tuff_executable_run_to.
+ * The host may read and write the states there. */
+struct tuff_station {
+    const char *name;
+    const tuff_val *values; /* packs or results of tuff_assign_rows that the outputs need */
+    uint32_t count;
+};
 struct tuff_executable_params {
     size_t struct_size;
     const tuff_val *outputs; /* values to compute, and assignments to do */
@@ -454,7 +462,9 @@ struct tuff_executable_params {
     uint32_t input_sets; /* 0: 1. With 2, inputs of the next run are written while the last one runs */
     bool profile;        /* timestamps around every launch (also by TUFF_DEBUG=timing) */
     struct tuff_progress progress;
-    bool timed; /* two timestamps a run, for tuff_program_duration of tuff_executable_program */
+    bool timed;                          /* two timestamps a run, for tuff_program_duration of tuff_executable_program */
+    const struct tuff_station *stations; /* in the order in which a run comes to them */
+    uint32_t station_count;
 };
 /* A compiled plan for some outputs of a graph (executable.h runs it). Several may share a session, and so its parameters; what is
  * constant is read from the graph. One thread at a time. */

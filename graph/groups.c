@@ -95,6 +95,13 @@ bool tuff_group_depends(const struct tuff_work *w, uint32_t group, uint32_t on)
     return find(w, group, &reach) || reaches(w, &reach);
 }
 
+void tuff_mark_producers(struct tuff_work *w, const tuff_val *values, uint32_t count)
+{
+    struct reach reach = start_reach(w, UINT32_MAX);
+    for (uint32_t i = 0; i < count; i++) (void)tuff_each_producer(w, values[i], find, &reach);
+    (void)reaches(w, &reach);
+}
+
 /* ---- joining ------------------------------------------------------------------------------------------------------------------ */
 
 static bool keeps_order(const struct tuff_op *op) { return (op->traits & TUFF_KEEPS_ORDER) != 0; }

@@ -188,7 +188,12 @@ tuff_status tuff_pass_lower(struct tuff_work *w, struct tuff_compiled *out)
     out->output_slots = tuff_arena_alloc(&out->plan.arena, (w->params->output_count + 1) * sizeof *out->output_slots);
     if (!out->output_slots) return tuff_fail_memory(w->context, w->error);
     TUFF_TRY(tuff_touch_start(w, &l.touch));
-    for (uint32_t i = 0; i < w->group_count; i++) TUFF_TRY(lower_group(&l, &w->groups[w->sequence[i]]));
+    for (uint32_t i = 0, station = 0; i <= w->group_count; i++) {
+        for (; station < w->params->station_count && w->stations[station].group_count == i; station++)
+            if (!tuff_plan_add_station(&out->plan, w->params->stations[station].name, out->plan.launch_count))
+                return tuff_fail_memory(w->context, w->error);
+        if (i < w->group_count) TUFF_TRY(lower_group(&l, &w->groups[w->sequence[i]]));
+    }
     for (uint32_t i = 0; i < w->params->output_count; i++)
         out->output_slots[i] = tuff_op_writes_leaf(val(w, w->outputs[i])->op) ? UINT32_MAX : w->slot_of[w->outputs[i]];
     tuff_plan_place_barriers(&out->plan);

@@ -182,8 +182,8 @@ void tuff_optimizer_build(struct tuff_graph *g, tuff_val loss, const struct tuff
     struct update u = {.g = g, .o = optimizer, .p = tuff_param_pack(g)};
     u.length = tuff_type_of(g, u.p).shape.dim[0];
     if (g->status != TUFF_OK) return;
-    u.grad = optimizer->gradients = tuff_pack(
-        g, tuff_transient(g, "tuff/optimizer/gradients", TUFF_F32, TUFF_SHAPE(u.length)), gx, count);
+    optimizer->gradient_state = tuff_transient(g, "tuff/optimizer/gradients", TUFF_F32, TUFF_SHAPE(u.length));
+    u.grad = optimizer->gradients = tuff_pack(g, optimizer->gradient_state, gx, count);
     build_table(&u);
     accumulate(&u);
     clip(&u);

@@ -109,23 +109,35 @@ static bool is_ready(const struct tuff_work *w, uint32_t at)
     return true;
 }
 
+/* Places what is ready, the marked alone or all; false when none is. */
+static bool place_next(struct tuff_work *w, bool marked, uint32_t placed)
+{
+    for (uint32_t i = 0; i < w->group_count; i++) {
+        if (w->groups[i].order != UINT32_MAX || (marked && !w->groups[i].mark) || !is_ready(w, i)) continue;
+        w->groups[i].order = placed;
+        w->sequence[placed] = i;
+        return true;
+    }
+    return false;
+}
+
 tuff_status tuff_pass_order(struct tuff_work *w)
 {
+    uint32_t placed = 0;
     for (uint32_t i = 0; i < w->params->output_count; i++)
         if (val(w, w->outputs[i])->op->class == TUFF_CLASS_ASSIGN) TUFF_TRY(place_assignment(w, w->outputs[i]));
     for (tuff_val v = 1; v < w->g->count; v++)
         if (val(w, v)->op->traits & TUFF_UPDATES) TUFF_TRY(place_update(w, v));
     w->sequence = tuff_arena_alloc(w->arena, (w->group_count + 1) * sizeof *w->sequence);
     if (!w->sequence) return tuff_fail_memory(w->context, w->error);
-    for (uint32_t placed = 0; placed < w->group_count; placed++) {
-        uint32_t next = UINT32_MAX;
-        for (uint32_t i = 0; i < w->group_count && next == UINT32_MAX; i++)
-            if (w->groups[i].order == UINT32_MAX && is_ready(w, i)) next = i;
-        if (TUFF_NEVER(next == UINT32_MAX))
-            return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED,
-                             "the groups of this graph wait for each other; run with TUFF_DEBUG=nofuse");
-        w->groups[next].order = placed;
-        w->sequence[placed] = next;
+    for (uint32_t i = 0; i < w->params->station_count; i++) {
+        tuff_mark_producers(w, w->stations[i].values, w->params->stations[i].count);
+        while (place_next(w, true, placed)) placed++;
+        w->stations[i].group_count = placed;
     }
+    while (place_next(w, false, placed)) placed++;
+    if (TUFF_NEVER(placed < w->group_count))
+        return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED,
+                         "the groups of this graph wait for each other; run with TUFF_DEBUG=nofuse");
     return TUFF_OK;
 }

@@ -176,6 +176,8 @@ static tuff_status make_plan(struct tuff_device *device, const struct tuff_graph
     struct tuff_compile_params compile = {.graph = graph,
                                           .outputs = params->outputs,
                                           .output_count = params->output_count,
+                                          .stations = params->stations,
+                                          .station_count = params->station_count,
                                           .layout = layout,
                                           .caps = tuff_device_caps(device),
                                           .debug = tuff_device_context(device)->options.debug,

@@ -244,6 +244,31 @@ static void mark_needed(const struct tuff_graph *g, const tuff_val *outputs, uin
         for (uint32_t i = 0; needed[v] && i < g->values[v].in_count; i++) needed[g->values[v].in[i]] = true;
 }
 
+static tuff_status map_stations(struct tuff_work *w, const tuff_val *map)
+{
+    const struct tuff_compile_params *params = w->params;
+    w->stations = tuff_arena_alloc(w->arena, (params->station_count + 1) * sizeof *w->stations);
+    if (!w->stations) return tuff_fail_memory(w->context, w->error);
+    for (uint32_t i = 0; i < params->station_count; i++) {
+        const struct tuff_station *station = &params->stations[i];
+        tuff_val *values = w->stations[i].values = tuff_arena_alloc(w->arena, (station->count + 1) * sizeof *values);
+        if (!values) return tuff_fail_memory(w->context, w->error);
+        for (uint32_t k = 0; k < station->count; k++) {
+            tuff_val v = station->values[k];
+            values[k] = v && v < params->graph->count ? map[v] : 0;
+            if (!values[k] || !station->name)
+                return tuff_fail(w->context, w->error, TUFF_ERR_USAGE, "station %u (%s): no output needs value %u",
+                                 (unsigned)i, station->name ? station->name : "without a name", (unsigned)v);
+            const struct tuff_op *op = val(w, values[k])->op;
+            if (op->kind != TUFF_KIND_PACK && !(op->traits & TUFF_UPDATES))
+                return tuff_fail(w->context, w->error, TUFF_ERR_USAGE,
+                                 "station %s: value %u is neither a pack nor rows that were assigned", station->name,
+                                 (unsigned)v);
+        }
+    }
+    return TUFF_OK;
+}
+
 tuff_status tuff_pass_simplify(struct tuff_work *w)
 {
     const struct tuff_graph *g = w->params->graph;
@@ -265,6 +290,7 @@ tuff_status tuff_pass_simplify(struct tuff_work *w)
         if (!map[v]) return tuff_graph_finish(w->g, w->error);
     }
     for (uint32_t i = 0; i < outputs; i++) w->outputs[i] = map[w->params->outputs[i]];
+    TUFF_TRY(map_stations(w, map));
     /* Copies for outputs that live elsewhere too come in fuse.c; origins of leaves are found by name and kind. */
     w->origin = tuff_arena_alloc(w->arena, 2 * (w->g->count + outputs + 64) * sizeof *w->origin);
     if (!w->origin) return tuff_fail_memory(w->context, w->error);

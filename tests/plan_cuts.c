@@ -32,7 +32,7 @@ static unsigned check_pieces(const struct tuff_cut_launch *launch, const struct 
     return failures;
 }
 
-static unsigned check_submissions(const struct tuff_cuts *cuts, uint64_t limit)
+static unsigned check_submissions(const struct tuff_cut_launch *launches, const struct tuff_cuts *cuts, uint64_t limit)
 {
     uint64_t sum = 0;
     uint32_t in_it = 0, submissions = 0;
@@ -42,7 +42,9 @@ static unsigned check_submissions(const struct tuff_cuts *cuts, uint64_t limit)
         in_it++;
         if (!cuts->pieces[i].ends) continue;
         failures += sum > limit && in_it > 1;
-        failures += i + 1 < cuts->count && sum + cuts->pieces[i + 1].ns <= limit; /* it could have been longer */
+        const struct tuff_piece *next = i + 1 < cuts->count ? &cuts->pieces[i + 1] : NULL;
+        bool station = next && next->first && launches[next->launch].begins;
+        failures += next && !station && sum + next->ns <= limit; /* it could have been longer */
         submissions++;
         sum = in_it = 0;
     }
@@ -64,14 +66,17 @@ static unsigned check(struct tuff_context *context, uint32_t seed)
                                                {1 + next_random(&random) % 9,
                                                 next_random(&random) % 2 ? 1 + next_random(&random) % 50 : 1,
                                                 next_random(&random) % 4 ? 1 : 1 + next_random(&random) % 5},
-                                               next_random(&random) % 3};
+                                               next_random(&random) % 3,
+                                               next_random(&random) % 16 == 0};
     }
     if (tuff_cuts_make(launches, count, limit, context, &cuts, NULL) != TUFF_OK) abort();
-    unsigned failures = check_submissions(&cuts, limit);
+    unsigned failures = check_submissions(launches, &cuts, limit);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t first = piece;
         while (piece < cuts.count && cuts.pieces[piece].launch == i) piece++;
         failures += check_pieces(&launches[i], cuts.pieces + first, piece - first);
+        if (launches[i].begins && first && !cuts.pieces[first - 1].ends)
+            printf("a station is within a submission\n"), failures++;
         bool whole = launches[i].ns <= limit || !launches[i].splits;
         if (whole && piece - first != 1) printf("a short launch: expected one part, got %u\n", piece - first), failures++;
     }

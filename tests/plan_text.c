@@ -46,6 +46,8 @@ static int build(struct tuff_plan *plan)
                          (struct tuff_plan_binding[]){{.slot = t, .access = TUFF_READ | TUFF_WRITE, .bytes = 1024},
                                                       {.slot = y, .access = TUFF_WRITE, .offset = 256, .bytes = 256}},
                          2, NULL, 0);
+    bool stations = tuff_plan_add_station(plan, "half \"way\"", 1) && tuff_plan_add_station(plan, "end", 2);
+    if (!stations) printf("stations: expected two\n"), failures++;
     tuff_plan_place_barriers(plan);
     return failures;
 }
@@ -166,6 +168,21 @@ static int contents(struct tuff_plan *plan, struct tuff_context *context)
     return failures;
 }
 
+static int stations(struct tuff_plan *plan, struct tuff_context *context)
+{
+    struct tuff_plan_station *last = &plan->stations[1], kept = *last;
+    const struct tuff_plan_station wrong[] = {{"end", 0}, {"end", 3}, {plan->stations[0].name, 2}};
+    uint64_t hash = tuff_plan_hash(plan);
+    int failures = 0;
+    for (size_t i = 0; i < TUFF_COUNT(wrong); i++) {
+        *last = wrong[i];
+        if (tuff_plan_check(plan, context, NULL) != TUFF_ERR_USAGE || tuff_plan_hash(plan) == hash)
+            printf("station %s, %u: expected a refusal and another hash\n", last->name, last->launch_count), failures++;
+        *last = kept;
+    }
+    return failures;
+}
+
 int main(void)
 {
     struct tuff_context *context = NULL;
@@ -214,6 +231,7 @@ int main(void)
     failures += too_many_numbers(context);
     plan.bindings[2].texels = TUFF_TEXELS_NONE;
     failures += contents(&plan, context);
+    failures += stations(&plan, context);
     failures += damage(&text, tuff_plan_hash(&back));
     again.length = 0;
     tuff_plan_summary(&back, &again);

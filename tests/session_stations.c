@@ -1,0 +1,144 @@
+/* session_stations.c - runs that stop at a station: two replicas whose gradients the host averages there train as one with the
+ * double batch; a run that stops computes what one does that does not stop. */
+#include "backend/backend.h"
+#include "graph/graph.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 7, IN = 5, HIDDEN = 11, OUT = 3, STEPS = 6, LENGTH = HIDDEN * IN + OUT * HIDDEN };
+enum { PACKED = 128 }; /* elements of the pack: each parameter fills whole multiples of TUFF_PLAN_ALIGNMENT bytes */
+
+struct replica {
+    struct tuff_graph *g;
+    struct tuff_session *session;
+    struct tuff_executable *run;
+    struct tuff_optimizer optimizer;
+    tuff_val x, y, a, b, state;
+};
+
+static int failures;
+static struct tuff_error error;
+
+static void must(tuff_status status)
+{
+    if (status == TUFF_OK) return;
+    printf("expected ok, got %s\n", error.message);
+    exit(1);
+}
+
+static void start(struct replica *r, struct tuff_device *device, uint32_t batch)
+{
+    must(tuff_graph_create(tuff_device_context(device), &r->g, &error));
+    struct tuff_graph *g = r->g;
+    struct tuff_init init = {.kind = TUFF_INIT_NORMAL, .b = 0.5};
+    struct tuff_matmul_params across = {.transpose_b = true};
+    r->x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(batch, IN));
+    r->y = tuff_input(g, "y", TUFF_F32, TUFF_SHAPE(batch, OUT));
+    tuff_val a = tuff_param(g, "a", TUFF_SHAPE(HIDDEN, IN), init), b = tuff_param(g, "b", TUFF_SHAPE(OUT, HIDDEN), init);
+    tuff_val out = tuff_matmul(g, tuff_relu(g, tuff_matmul(g, r->x, a, across)), b, across);
+    tuff_val loss = tuff_mean(g, tuff_square(g, tuff_sub(g, out, r->y)), 3, TUFF_DROP_AXES);
+    struct tuff_optimizer_params params = {.schedule = {.lr = 0.05}, .momentum = 0.9, .clip_norm = 2};
+    tuff_optimizer_build(g, tuff_reshape(g, loss, TUFF_SHAPE(1)), &params, &r->optimizer);
+    r->state = r->optimizer.gradient_state;
+    r->a = a;
+    r->b = b;
+    must(tuff_graph_finish(g, &error));
+    struct tuff_session_params session = {.struct_size = sizeof session, .seed = 7};
+    must(tuff_session_create(device, g, &session, &r->session, &error));
+    struct tuff_station station = {"gradients", &r->optimizer.gradients, 1};
+    struct tuff_executable_params what = {.struct_size = sizeof what,
+                                          .outputs = r->optimizer.updates,
+                                          .output_count = r->optimizer.update_count,
+                                          .stations = &station,
+                                          .station_count = 1};
+    must(tuff_session_compile(r->session, &what, &r->run, &error));
+    station.values = &loss;
+    struct tuff_executable *none = NULL;
+    if (tuff_session_compile(r->session, &what, &none, &error) != TUFF_ERR_USAGE)
+        printf("a station at a value without memory of its own: expected a refusal\n"), failures++;
+}
+
+static void finish(struct replica *r)
+{
+    tuff_executable_destroy(r->run);
+    tuff_session_destroy(r->session);
+    tuff_graph_destroy(r->g);
+}
+
+static void feed(struct replica *r, const float *x, const float *y, uint32_t batch)
+{
+    must(tuff_optimizer_feed(&r->optimizer, r->session, &error));
+    must(tuff_executable_write(r->run, r->x, x, batch * IN * sizeof *x, &error));
+    must(tuff_executable_write(r->run, r->y, y, batch * OUT * sizeof *y, &error));
+}
+
+static void read_weights(struct replica *r, float *weights)
+{
+    must(tuff_session_read(r->session, r->a, weights, HIDDEN * IN * sizeof *weights, &error));
+    must(tuff_session_read(r->session, r->b, weights + HIDDEN * IN, OUT * HIDDEN * sizeof *weights, &error));
+}
+
+static void average(struct replica *a, struct replica *b)
+{
+    float ga[PACKED], gb[PACKED];
+    must(tuff_executable_run_to(a->run, "gradients", &error));
+    must(tuff_executable_run_to(b->run, "gradients", &error));
+    must(tuff_session_read(a->session, a->state, ga, sizeof ga, &error));
+    must(tuff_session_read(b->session, b->state, gb, sizeof gb, &error));
+    for (int i = 0; i < PACKED; i++) ga[i] = (ga[i] + gb[i]) / 2;
+    must(tuff_session_write(a->session, a->state, ga, sizeof ga, &error));
+    must(tuff_session_write(b->session, b->state, ga, sizeof ga, &error));
+    must(tuff_executable_run(a->run, &error));
+    must(tuff_executable_run(b->run, &error));
+}
+
+int main(void)
+{
+    struct tuff_context *context = NULL;
+    struct tuff_device *device = NULL;
+    enum { LEFT, RIGHT, BOTH, STOPS, REPLICAS };
+    struct replica r[REPLICAS] = {0};
+    float w[REPLICAS][LENGTH], x[2 * BATCH * IN], y[2 * BATCH * OUT], before[LENGTH];
+    double largest = 0, moved = 0;
+    struct tuff_options options = {.struct_size = sizeof options};
+    tuff_options_from_env(&options);
+    must(tuff_context_create(&options, &context, &error));
+    if (tuff_device_create(context, NULL, &device, &error) != TUFF_OK) {
+        printf("skipped: %s\n", error.message);
+        tuff_context_destroy(context);
+        return 77;
+    }
+    for (int i = 0; i < REPLICAS; i++) start(&r[i], device, i == BOTH || i == STOPS ? 2 * BATCH : BATCH);
+    read_weights(&r[BOTH], before);
+    for (int step = 0; step < STEPS; step++) {
+        for (int i = 0; i < 2 * BATCH * IN; i++) x[i] = (float)sin(1.7 * i + step);
+        for (int i = 0; i < 2 * BATCH * OUT; i++) y[i] = (float)cos(0.9 * i * i + step);
+        feed(&r[LEFT], x, y, BATCH);
+        feed(&r[RIGHT], x + BATCH * IN, y + BATCH * OUT, BATCH);
+        average(&r[LEFT], &r[RIGHT]);
+        feed(&r[BOTH], x, y, 2 * BATCH);
+        must(tuff_executable_run(r[BOTH].run, &error));
+        feed(&r[STOPS], x, y, 2 * BATCH);
+        must(tuff_executable_run_to(r[STOPS].run, "gradients", &error));
+        must(tuff_executable_run_to(r[STOPS].run, "gradients", &error)); /* it is there already */
+        must(tuff_executable_run(r[STOPS].run, &error));
+    }
+    for (int i = 0; i < REPLICAS; i++) read_weights(&r[i], w[i]);
+    for (int i = 0; i < LENGTH; i++) {
+        largest = fmax(largest, fabs((double)w[LEFT][i] - w[BOTH][i]));
+        moved = fmax(moved, fabs((double)w[BOTH][i] - before[i]));
+    }
+    printf("after %d steps of up to %.3g the two replicas differ by %.3g from the double batch\n", STEPS, moved, largest);
+    if (!(largest <= 2e-6) || !(moved > 0.01)) printf("expected at most 2e-6, and weights that moved\n"), failures++;
+    if (memcmp(w[LEFT], w[RIGHT], sizeof w[LEFT])) printf("expected the same weights in both replicas\n"), failures++;
+    if (memcmp(w[BOTH], w[STOPS], sizeof w[BOTH])) printf("expected the bits of a run that does not stop\n"), failures++;
+    if (tuff_executable_run_to(r[BOTH].run, "elsewhere", &error) != TUFF_ERR_USAGE)
+        printf("no such station: expected a refusal\n"), failures++;
+    for (int i = 0; i < REPLICAS; i++) finish(&r[i]);
+    tuff_device_release(device);
+    tuff_context_destroy(context);
+    return failures != 0;
+}
