@@ -33,20 +33,33 @@ static tuff_status add_section(struct saving *s, enum tuff_section_kind kind, co
                                size_t bytes)
 {
     if (!name || !data) return tuff_fail_memory(s->context, s->error);
-    s->sections[s->count++] = (struct tuff_section_params){kind, name, data, bytes};
+    s->sections[s->count++] = (struct tuff_section_params){.kind = kind, .name = name, .data = data, .bytes = bytes};
     return TUFF_OK;
 }
 
-/* Content of slots as it is now; sections are called after the slot's number, as names may be empty. */
+struct slot_content {
+    struct tuff_executable *x;
+    uint32_t slot;
+};
+
+static tuff_status read_slot(void *user, void *to, size_t bytes, struct tuff_error *error)
+{
+    const struct slot_content *content = user;
+    return tuff_executable_get_slot(content->x, content->slot, to, bytes, error);
+}
+
+/* Content of slots as it is when it is written; sections are called after the slot's number, as names may be empty. */
 static tuff_status add_contents(struct saving *s)
 {
     for (uint32_t i = 0; i < s->plan->slot_count; i++) {
         const struct tuff_plan_slot *slot = &s->plan->slots[i];
         if (!has_content(s->plan, slot)) continue;
-        void *data = tuff_arena_alloc(&s->arena, (size_t)slot->bytes);
+        struct slot_content *content = tuff_arena_alloc(&s->arena, sizeof *content);
         const char *name = tuff_arena_printf(&s->arena, "%s/%u %s", PLAN_NAME, (unsigned)i, slot->name);
-        TUFF_TRY(add_section(s, TUFF_SECTION_WEIGHTS, name, data, (size_t)slot->bytes));
-        TUFF_TRY(tuff_executable_get_slot(s->x, i, data, (size_t)slot->bytes, s->error));
+        if (!content || !name) return tuff_fail_memory(s->context, s->error);
+        *content = (struct slot_content){s->x, i};
+        s->sections[s->count++] = (struct tuff_section_params){
+            .kind = TUFF_SECTION_WEIGHTS, .name = name, .bytes = (size_t)slot->bytes, .read = read_slot, .user = content};
     }
     return TUFF_OK;
 }
@@ -95,7 +108,7 @@ static tuff_status add_plan(struct saving *s, struct tuff_text *text)
         slot->content = TUFF_CONTENT_FILE;
         slot->data = NULL;
         slot->content_bytes = slot->bytes;
-        slot->content_hash = tuff_hash(0, s->sections[section].data, s->sections[section].bytes);
+        slot->content_hash = 0; /* the section has a checksum, and is not read before it is written */
         slot->file_offset = s->offsets[section++];
     }
     tuff_plan_print(&plan, text);

@@ -291,7 +291,8 @@ void tuff_cache_flush(struct tuff_cache *cache)
         tuff_text_append(&content, cache->blob, cache->blob_bytes);
         header.blob_bytes = cache->blob_bytes;
         header.crc = content.length ? tuff_crc32(0, content.data, content.length) : 0;
-        const struct tuff_os_part parts[] = {{&header, sizeof header}, {content.data, content.length}};
+        const struct tuff_os_part parts[] = {{.data = &header, .bytes = sizeof header},
+                                             {.data = content.data, .bytes = content.length}};
         if (!content.failed && tuff_os_make_folders(cache->device->context, cache->folder, NULL) == TUFF_OK &&
             tuff_os_write_atomic(cache->device->context, cache->path, parts, TUFF_COUNT(parts), NULL) == TUFF_OK)
             cache->changed = false;
@@ -314,9 +315,10 @@ void tuff_cache_dump(struct tuff_cache *cache, const char *name, struct tuff_spi
     /* The preamble belongs behind the #version line, the first of the source. */
     const char *rest = strchr(source, '\n');
     rest = rest ? rest + 1 : source;
-    const struct tuff_os_part text[] = {
-        {source, (size_t)(rest - source)}, {preamble, strlen(preamble)}, {rest, strlen(rest)}};
-    const struct tuff_os_part binary[] = {{spirv, words * 4}};
+    const struct tuff_os_part text[] = {{.data = source, .bytes = (size_t)(rest - source)},
+                                        {.data = preamble, .bytes = strlen(preamble)},
+                                        {.data = rest, .bytes = strlen(rest)}};
+    const struct tuff_os_part binary[] = {{.data = spirv, .bytes = words * 4}};
     tuff_text_add(&path, ".comp");
     if (made && !path.failed) (void)!tuff_os_write_atomic(context, path.data, text, TUFF_COUNT(text), NULL);
     path.length = stem;

@@ -2,10 +2,10 @@
  *
  *   0   8  magic "TUFF\r\n\x1a\n"
  *   8   4  format version, 1          12  4  number of sections
- *   16  8  bytes of the file          24  4  bytes of the table     28  4  CRC-32 of the table
+ *   16  8  bytes of the file          24  4  bytes of the table     28  4  CRC-32 of all before it, and of the table
  *   32     table: an entry of 32 bytes a section {kind 4, CRC-32 4, offset 8, bytes 8, name's offset in the table 4, its length 4},
  *          then the names
- *   ..     sections, at multiples of 256 bytes
+ *   ..     sections in the order of the table, each at the next multiple of 256 bytes behind the one before; zeros between them
  *
  * Numbers are little endian. The file is mapped, not read; what is in it is untrusted: the table is checked when it is opened, a section
  * when it is asked for. */
@@ -20,7 +20,9 @@ enum tuff_section_kind {
     TUFF_SECTION_SPIRV,     /* of a kernel of a plan: "<plan>/<number>" */
     TUFF_SECTION_WEIGHTS,   /* content of a slot or leaf */
     TUFF_SECTION_PREPROCESSING,
-    TUFF_SECTION_NAMES, /* of classes, one a line */
+    TUFF_SECTION_NAMES,  /* of classes, one a line */
+    TUFF_SECTION_ARRAYS, /* element and shape of the sections of weights, in their order, a line each: "F32 16 1 3 3" */
+    TUFF_SECTION_TEXT,   /* any other, called as its key */
     TUFF_SECTION_END
 };
 #define TUFF_SECTION_ALIGNMENT 256u
@@ -61,12 +63,14 @@ bool tuff_container_is(const void *data, size_t bytes); /* begins as one does */
 struct tuff_section_params {
     enum tuff_section_kind kind;
     const char *name; /* unique among those of a kind */
-    const void *data; /* [borrowed] */
+    const void *data; /* [borrowed]; NULL: read gives it, when it is written */
     size_t bytes;
+    tuff_status (*read)(void *user, void *to, size_t bytes, struct tuff_error *error);
+    void *user;
 };
 /* Where the sections will lie; that of a section hangs on names, and on the sizes of those before it alone. */
 void tuff_container_lay_out(const struct tuff_section_params *sections, uint32_t count, uint64_t *offsets);
-/* Temporary, sync, rename. Errors: FILE, MEMORY. */
+/* Temporary, sync, rename; of what is read, one section at a time is in memory. Errors: FILE, MEMORY, those of read. */
 TUFF_MUST_CHECK tuff_status tuff_container_write(struct tuff_context *context, const char *path,
                                                  const struct tuff_section_params *sections, uint32_t count,
                                                  struct tuff_error *error);

@@ -16,10 +16,14 @@ tuff_status tuff_os_map_file(struct tuff_context *context, const char *path, str
                              size_t *bytes, struct tuff_error *error);
 void tuff_os_unmap(struct tuff_os_map *map); /* NULL is legal */
 /* Writes to a temporary file beside path, syncs it, renames it over path, syncs the folder: path holds the old or the
- * new content whole, whatever happens. Parts are written one after the other. */
+ * new content whole, whatever happens. Parts are written one after the other; a part without data is read when it is its turn, into
+ * memory that lasts so long. The callback's failure is that of the write, and path keeps its old content. */
 struct tuff_os_part {
     const void *data;
     size_t bytes;
+    tuff_status (*read)(void *user, void *to, size_t bytes, struct tuff_error *error); /* where data is NULL */
+    void *user;
+    bool again; /* written over the beginning of the file: what is known only when the rest is */
 };
 tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
                                  size_t part_count, struct tuff_error *error);

@@ -150,6 +150,28 @@ static void sync_folder_of(struct tuff_context *context, const char *path)
     tuff_free(context, folder);
 }
 
+/* *written: false, with errno, when the file does not take the part. A status other than OK is that of the part's callback. */
+static tuff_status write_part(struct tuff_context *context, int file, const struct tuff_os_part *part, bool *written,
+                              struct tuff_error *error)
+{
+    const void *data = part->data;
+    void *memory = NULL;
+    if (!data && part->bytes) {
+        if (!(memory = tuff_alloc(context, part->bytes))) return tuff_fail_memory(context, error);
+        tuff_status status = part->read(part->user, memory, part->bytes, error);
+        if (status != TUFF_OK) {
+            tuff_free(context, memory);
+            return status;
+        }
+        data = memory;
+    }
+    *written = (!part->again || lseek(file, 0, SEEK_SET) == 0) && write_all(file, data, part->bytes);
+    int reason = errno;
+    tuff_free(context, memory);
+    errno = reason;
+    return TUFF_OK;
+}
+
 tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
                                  size_t part_count, struct tuff_error *error)
 {
@@ -168,8 +190,9 @@ tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path,
         goto done;
     }
     bool written = true;
-    for (size_t i = 0; written && i < part_count; i++) written = write_all(file, parts[i].data, parts[i].bytes);
-    written = written && fsync(file) == 0;
+    for (size_t i = 0; written && status == TUFF_OK && i < part_count; i++)
+        status = write_part(context, file, &parts[i], &written, error);
+    written = written && status == TUFF_OK && fsync(file) == 0;
     int reason = errno;
     if (close(file) != 0 && written) {
         written = false;
@@ -181,7 +204,8 @@ tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path,
     }
     if (!written) {
         unlink(temporary);
-        status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %s: %s", path, strerror(reason));
+        if (status == TUFF_OK)
+            status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %s: %s", path, strerror(reason));
     } else {
         sync_folder_of(context, path);
     }

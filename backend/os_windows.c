@@ -154,14 +154,39 @@ static bool write_fully(HANDLE file, const char *data, size_t bytes)
     return true;
 }
 
-static bool write_temporary(const wchar_t *temporary, const struct tuff_os_part *parts, size_t part_count)
+static tuff_status write_part(struct tuff_context *context, HANDLE file, const struct tuff_os_part *part, bool *written,
+                              struct tuff_error *error)
+{
+    const void *data = part->data;
+    void *memory = NULL;
+    if (!data && part->bytes) {
+        if (!(memory = tuff_alloc(context, part->bytes))) return tuff_fail_memory(context, error);
+        tuff_status status = part->read(part->user, memory, part->bytes, error);
+        if (status != TUFF_OK) {
+            tuff_free(context, memory);
+            return status;
+        }
+        data = memory;
+    }
+    *written = (!part->again || SetFilePointerEx(file, (LARGE_INTEGER){.QuadPart = 0}, NULL, FILE_BEGIN)) &&
+               write_fully(file, data, part->bytes);
+    tuff_free(context, memory);
+    return TUFF_OK;
+}
+
+/* *written: false when the file cannot be; a status other than OK is that of a part's callback. */
+static tuff_status write_temporary(struct tuff_context *context, const wchar_t *temporary, const struct tuff_os_part *parts,
+                                   size_t part_count, bool *written, struct tuff_error *error)
 {
     HANDLE file = CreateFileW(temporary, GENERIC_WRITE, 0, NULL, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, NULL);
-    if (file == INVALID_HANDLE_VALUE) return false;
-    bool written = true;
-    for (size_t i = 0; written && i < part_count; i++) written = write_fully(file, parts[i].data, parts[i].bytes);
-    written = written && FlushFileBuffers(file);
-    return CloseHandle(file) && written;
+    tuff_status status = TUFF_OK;
+    *written = file != INVALID_HANDLE_VALUE;
+    if (!*written) return TUFF_OK;
+    for (size_t i = 0; *written && status == TUFF_OK && i < part_count; i++)
+        status = write_part(context, file, &parts[i], written, error);
+    *written = *written && status == TUFF_OK && FlushFileBuffers(file);
+    *written = CloseHandle(file) && *written;
+    return status;
 }
 
 tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
@@ -176,10 +201,12 @@ tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path,
              (unsigned long long)tuff_os_time_ns());
     if (!(name = wide(context, path)) || !(temporary = wide(context, text))) {
         status = fail_file(context, error, "write", path);
-    } else if (!write_temporary(temporary, parts, part_count) ||
-               !MoveFileExW(temporary, name, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) {
-        status = fail_file(context, error, "write", path);
-        DeleteFileW(temporary);
+    } else {
+        bool written;
+        status = write_temporary(context, temporary, parts, part_count, &written, error);
+        written = written && MoveFileExW(temporary, name, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH);
+        if (!written && status == TUFF_OK) status = fail_file(context, error, "write", path);
+        if (!written) DeleteFileW(temporary);
     }
     tuff_free(context, temporary);
     tuff_free(context, name);

@@ -56,7 +56,7 @@ struct tuff_plan_slot {
     uint64_t content_bytes;    /* BLOB, FILE: at most `bytes`; what lies behind is zero */
     const void *data;          /* BLOB: [borrowed], must outlive the plan; NULL in a plan that was parsed without it */
     uint64_t file_offset;      /* FILE: bytes from the file's beginning */
-    uint64_t content_hash;     /* BLOB, FILE: tuff_hash of the content */
+    uint64_t content_hash;     /* BLOB, FILE: tuff_hash of the content; 0 in a container */
 };
 
 struct tuff_plan_spec {

@@ -119,7 +119,7 @@ static void keep(struct tuff_context *context, const struct tuff_caps *caps)
     }
     tuff_text_append(&text, key.data, key.length);
     tuff_text_add(&text, "%s\n", tuff_tiles_name(caps->tiles));
-    const struct tuff_os_part part = {text.data, text.length};
+    const struct tuff_os_part part = {.data = text.data, .bytes = text.length};
     if (wanted && !key.failed && !text.failed && tuff_os_make_folders(context, folder, NULL) == TUFF_OK)
         (void)!tuff_os_write_atomic(context, path, &part, 1, NULL);
     tuff_free(context, file);

@@ -130,7 +130,8 @@ tuff_status tuff_program_trace(struct tuff_program *program, const char *path, s
         for (uint32_t i = 0; i < count; i++) add_event(&text, &times[i]);
         tuff_text_add(&text, "\n]}\n");
         status = text.failed ? tuff_fail_memory(context, error)
-                             : tuff_os_write_atomic(context, path, &(struct tuff_os_part){text.data, text.length}, 1, error);
+                             : tuff_os_write_atomic(
+                                   context, path, &(struct tuff_os_part){.data = text.data, .bytes = text.length}, 1, error);
     }
     tuff_text_finish(&text);
     tuff_free(context, times);

@@ -17,7 +17,7 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 set(ENV{PKG_CONFIG_LIBDIR} /usr/x86_64-w64-mingw32/lib/pkgconfig) # not this system's
 set(ZLIB_USE_STATIC_LIBS ON)                                      # no zlib1.dll to carry along
 
-# Debian has none of these for mingw-w64; who has built them says -DTUFF_PNG=ON and so on. Models are files with JSON in them:
+# Debian has none of these for mingw-w64; who has built them says -DTUFF_PNG=ON and so on. Safetensors have JSON in them:
 # cJSON is one C file (-DTUFF_JSON=ON -DTUFF_CJSON_INCLUDE_DIR=... -DTUFF_CJSON_LIBRARY=...; tests/run_cjson.sh does it).
 foreach(option TUFF_GLSLANG TUFF_PNG TUFF_JPEG TUFF_JSON)
     set(${option} OFF CACHE BOOL "")

@@ -60,26 +60,13 @@ tuff_status tuff_leaves_of_graph(struct tuff_context *context, const struct tuff
 void tuff_leaves_finish(struct tuff_leaves *leaves)
 {
     if (!leaves->context) return;
-    tuff_free(leaves->context, leaves->memory);
     tuff_free(leaves->context, leaves->arrays);
     *leaves = (struct tuff_leaves){0};
 }
 
-tuff_status tuff_leaves_read(struct tuff_leaves *leaves, struct tuff_model *model, struct tuff_error *error)
+tuff_status tuff_leaves_read(void *model, const struct tuff_array *array, void *to, size_t bytes, struct tuff_error *error)
 {
-    uint64_t total = 0; /* leaves lie in device memory: the sum is far from 2^64 */
-    for (uint32_t i = 0; i < leaves->count; i++) total += tuff_align(leaves->arrays[i].bytes, sizeof(uint64_t));
-    if (total > SIZE_MAX) return tuff_fail_memory(leaves->context, error);
-    leaves->memory = tuff_alloc(leaves->context, (size_t)total);
-    if (!leaves->memory) return tuff_fail_memory(leaves->context, error);
-    uint8_t *at = leaves->memory;
-    for (uint32_t i = 0; i < leaves->count; i++) {
-        struct tuff_array *array = &leaves->arrays[i];
-        TUFF_TRY(tuff_model_read(model, array->name, at, (size_t)array->bytes, error));
-        array->data = at;
-        at += tuff_align(array->bytes, sizeof(uint64_t));
-    }
-    return TUFF_OK;
+    return tuff_model_read(model, array->name, to, bytes, error);
 }
 
 /* "F32 [16, 1, 3, 3]" */

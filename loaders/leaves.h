@@ -9,16 +9,15 @@
 struct tuff_leaves {
     struct tuff_context *context; /* [borrowed] */
     uint32_t count;
-    struct tuff_array *arrays; /* [owned] names are borrowed from the model or graph; data is memory, or NULL */
-    void *memory;              /* [owned] */
+    struct tuff_array *arrays; /* [owned] names are borrowed from the model or graph; without data */
 };
 tuff_status tuff_leaves_of_model(struct tuff_context *context, const struct tuff_model *model, struct tuff_leaves *leaves,
                                  struct tuff_error *error);
 tuff_status tuff_leaves_of_graph(struct tuff_context *context, const struct tuff_graph *graph, struct tuff_leaves *leaves,
                                  struct tuff_error *error);
 void tuff_leaves_finish(struct tuff_leaves *leaves);
-/* Reads all of them from the model's device into memory. */
-tuff_status tuff_leaves_read(struct tuff_leaves *leaves, struct tuff_model *model, struct tuff_error *error);
+/* A tuff_array_read: a leaf from the device of the model that is user. */
+tuff_status tuff_leaves_read(void *model, const struct tuff_array *array, void *to, size_t bytes, struct tuff_error *error);
 /* TUFF_OK when the file holds each leaf with its type and shape and no other array. file: for the
  * sentence. */
 tuff_status tuff_leaves_match(const struct tuff_leaves *leaves, const struct tuff_tensors *tensors, const char *file,

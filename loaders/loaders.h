@@ -225,14 +225,15 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_safetensors_write(struct tuff_context 
                                                             const struct tuff_tensors_params *params,
                                                             struct tuff_error *error);
 
-/* Writes a checkpoint or a model: a safetensors file whose metadata begins with "tuff.crc32" and "tuff.kind". The CRC-32
- * covers the whole file (taken with eight '0' in its own place), so every flipped bit is refused when it is read.
- * Keys that begin with "tuff." are reserved. Errors: as tuff_safetensors_write. */
+/* Writes a checkpoint or a model: a ".tuff" container with a section for each array and text, and the text "tuff.kind". All of
+ * the file lies under checksums, so every flipped bit is refused when it is read.
+ * Keys that begin with "tuff." are reserved. Errors: as tuff_safetensors_write, but for UNSUPPORTED. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_checkpoint_write(struct tuff_context *context, const char *path,
                                                            const struct tuff_tensors_params *params,
                                                            struct tuff_error *error);
 /* Reads what tuff_checkpoint_write wrote. kind: what the file must be; NULL stands for "checkpoint".
- * Errors: as tuff_safetensors_open; FORMAT also when the file is damaged, or of another kind. */
+ * Errors: FILE, MEMORY, FORMAT: damaged, of another kind, or a safetensors file, as Tuff once wrote models and checkpoints; the
+ * sentence says what to do with that. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_checkpoint_read(struct tuff_context *context, const char *path, const char *kind,
                                                           struct tuff_tensors **tensors, struct tuff_error *error);
 /* The same from memory, which is copied: models inside an app's own package. */
@@ -320,14 +321,13 @@ struct tuff_model_save_params {
     const struct tuff_pair *texts; /* more metadata; keys other than graph, preprocess, labels */
     size_t text_count;
 };
-/* Writes a trained classifier (cross entropy) into one file: a safetensors file of the kind "model" (tuff_checkpoint_write)
- * with the parameters and running statistics that inference needs, and as metadata
+/* Writes a trained classifier (cross entropy) into one file: a container of the kind "model" (tuff_checkpoint_write) with the
+ * parameters and running statistics that inference needs, read from the device one by one, and as texts
  *   graph       text of the network for one sample (tuff_model_graph with batch 1)
- *   preprocess  JSON: {"channels":1,"height":28,"width":28,"mode":"pad","filter":"area","ground":0,"invert":"light"}
- *   labels      JSON: ["T-shirt", ...]
+ *   preprocess  in this very form: {"channels":1,"height":28,"width":28,"mode":"pad","filter":"area","ground":0,"invert":"light"}
+ *   labels      the classes' names, a line each
  * Optimizer, data and metrics stay out. path holds the old or the new content whole.
- * Errors: USAGE (sizes or classes that do not fit the model; a model without classes), FILE, MEMORY, DEVICE_LOST, UNSUPPORTED
- * (a build without cJSON). */
+ * Errors: USAGE (sizes or classes that do not fit the model; a model without classes), FILE, MEMORY, DEVICE_LOST. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_save(struct tuff_context *context, struct tuff_model *model,
                                                      const char *path, const struct tuff_model_save_params *params,
                                                      struct tuff_error *error);
@@ -345,7 +345,7 @@ struct tuff_saved_info {
 /* Opens what tuff_model_save wrote; destroy with tuff_saved_destroy. Everything is checked before it is used: the file's
  * checksum, the graph's text, that the file holds each of the graph's parameters and states with its type and shape and
  * nothing else, that sizes and labels agree with the graph.
- * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (a build without cJSON). */
+ * Errors: FILE, FORMAT, MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_saved_open(struct tuff_context *context, const char *path,
                                                      struct tuff_saved **saved, struct tuff_error *error);
 /* The same from memory, which is copied. */
@@ -383,13 +383,13 @@ struct tuff_model_checkpoint {
     size_t text_count;
 };
 /* Writes all leaves of the model (tuff_model_leaf) and its place in the training, every bit of them, as a file of the kind
- * "checkpoint". checkpoint: a struct tuff_model_checkpoint. Errors: FILE, MEMORY, DEVICE_LOST, UNSUPPORTED (cJSON). */
+ * "checkpoint". checkpoint: a struct tuff_model_checkpoint. Errors: FILE, MEMORY, DEVICE_LOST. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_checkpoint_save(void *checkpoint, struct tuff_model *model,
                                                                 struct tuff_error *error);
 /* Puts a model back to where it was saved, after tuff_model_prepare with the same data and parameters and before the first
  * fit; that fit then goes on bit for bit as if it had never stopped. Nothing is written to the model unless the file holds
  * each of its leaves with type and shape, and nothing else.
- * Errors: FILE, FORMAT (also: of another network or optimizer), DEVICE_LOST, MEMORY, UNSUPPORTED (cJSON). */
+ * Errors: FILE, FORMAT (also: of another network or optimizer), DEVICE_LOST, MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_checkpoint_load(struct tuff_context *context, struct tuff_model *model,
                                                                 const char *path, struct tuff_error *error);
 

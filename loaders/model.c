@@ -1,6 +1,7 @@
 /* model.c - writes a trained classifier into one file: graph text, weights, preprocessing, labels. saved.c reads it. */
 #include "loaders/leaves.h"
 #include "loaders/preprocess.h"
+#include "loaders/safetensors.h"
 
 enum { OWN_TEXTS = 3 };
 static const char *const own_keys[OWN_TEXTS] = {"graph", "preprocess", "labels"};
@@ -77,11 +78,10 @@ static tuff_status gather(struct job *job, struct tuff_model *model)
     TUFF_TRY(tuff_graph_create(job->context, &job->graph, job->error));
     TUFF_TRY(tuff_graph_parse(job->graph, job->texts[0], job->error));
     TUFF_TRY(check_graph(job));
-    TUFF_TRY(tuff_leaves_of_graph(job->context, job->graph, &job->leaves, job->error));
-    return tuff_leaves_read(&job->leaves, model, job->error);
+    return tuff_leaves_of_graph(job->context, job->graph, &job->leaves, job->error);
 }
 
-static tuff_status write_file(struct job *job, const char *path)
+static tuff_status write_file(struct job *job, struct tuff_model *model, const char *path)
 {
     size_t count = OWN_TEXTS + job->params->text_count;
     struct tuff_pair *texts = tuff_alloc(job->context, count * sizeof *texts);
@@ -94,7 +94,7 @@ static tuff_status write_file(struct job *job, const char *path)
                                          .texts = texts,
                                          .text_count = count,
                                          .kind = "model"};
-    tuff_status status = tuff_checkpoint_write(job->context, path, &params, job->error);
+    tuff_status status = tuff_checkpoint_store(job->context, path, &params, tuff_leaves_read, model, job->error);
     tuff_free(job->context, texts);
     return status;
 }
@@ -106,7 +106,7 @@ tuff_status tuff_model_save(struct tuff_context *context, struct tuff_model *mod
     TUFF_TRY(check_params(context, model, params, error));
     struct job job = {.context = context, .error = error, .params = params};
     tuff_status status = gather(&job, model);
-    if (status == TUFF_OK) status = write_file(&job, path);
+    if (status == TUFF_OK) status = write_file(&job, model, path);
     tuff_leaves_finish(&job.leaves);
     tuff_graph_destroy(job.graph);
     for (size_t i = 0; i < OWN_TEXTS; i++) tuff_free(context, job.texts[i]);

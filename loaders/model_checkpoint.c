@@ -3,6 +3,7 @@
  * Numbers of the place are metadata of their own. Doubles are written as the hexadecimal digits of their bits, which come
  * back exactly whatever the locale, infinity too. */
 #include "loaders/leaves.h"
+#include "loaders/safetensors.h"
 
 #include <stdio.h>
 
@@ -32,7 +33,7 @@ static void print_field(const struct tuff_fit_state *state, const struct field *
 }
 
 static tuff_status write_file(const struct tuff_model_checkpoint *checkpoint, const struct tuff_leaves *leaves,
-                              const struct tuff_fit_state *state, struct tuff_error *error)
+                              const struct tuff_fit_state *state, struct tuff_model *model, struct tuff_error *error)
 {
     char digits[FIELD_COUNT][DIGITS_MAX];
     struct tuff_pair *texts = tuff_alloc(checkpoint->context, (FIELD_COUNT + checkpoint->text_count) * sizeof *texts);
@@ -47,7 +48,8 @@ static tuff_status write_file(const struct tuff_model_checkpoint *checkpoint, co
                                          .array_count = leaves->count,
                                          .texts = texts,
                                          .text_count = FIELD_COUNT + checkpoint->text_count};
-    tuff_status status = tuff_checkpoint_write(checkpoint->context, checkpoint->path, &params, error);
+    tuff_status status = tuff_checkpoint_store(checkpoint->context, checkpoint->path, &params, tuff_leaves_read, model,
+                                               error);
     tuff_free(checkpoint->context, texts);
     return status;
 }
@@ -62,8 +64,7 @@ tuff_status tuff_model_checkpoint_save(void *user, struct tuff_model *model, str
     struct tuff_fit_state state = tuff_model_state(model);
     struct tuff_leaves leaves = {0};
     tuff_status status = tuff_leaves_of_model(checkpoint->context, model, &leaves, error);
-    if (status == TUFF_OK) status = tuff_leaves_read(&leaves, model, error);
-    if (status == TUFF_OK) status = write_file(checkpoint, &leaves, &state, error);
+    if (status == TUFF_OK) status = write_file(checkpoint, &leaves, &state, model, error);
     tuff_leaves_finish(&leaves);
     return status;
 }

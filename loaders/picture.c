@@ -153,7 +153,7 @@ tuff_status tuff_picture_write_png(struct tuff_context *context, const char *pat
     struct tuff_text file;
     tuff_text_init(&file, context);
     tuff_status status = tuff_png_encode(context, picture, &file, error);
-    struct tuff_os_part part = {file.data, file.length};
+    struct tuff_os_part part = {.data = file.data, .bytes = file.length};
     if (status == TUFF_OK) status = tuff_os_write_atomic(context, path, &part, 1, error);
     tuff_text_finish(&file);
     return status;

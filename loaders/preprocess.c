@@ -1,5 +1,5 @@
-/* preprocess.c - how a picture becomes a sample: done, and as JSON in a model file, with the labels beside it.
- * The JSON is untrusted; cJSON's own memory does not come from the context's allocator. */
+/* preprocess.c - how a picture becomes a sample: done, and as text in a model file, with the labels beside it. The texts are
+ * untrusted. */
 #include "loaders/preprocess.h"
 
 enum { SIDE_MAX = 32768 }; /* as tuff_picture_fit */
@@ -68,166 +68,113 @@ tuff_status tuff_preprocess_run(struct tuff_context *context, const struct tuff_
     return tuff_picture_fit(context, picture, &fit, out, error);
 }
 
-/* ---- JSON --------------------------------------------------------------------------------------------------------------------- */
+/* ---- text --------------------------------------------------------------------------------------------------------------------- */
 
-#if TUFF_HAVE_JSON
-#include <cjson/cJSON.h>
+/* The fields in their order: JSON in this very form, so that no other need be understood. */
+enum { FIELDS = 7 };
+struct form {
+    const char *before;       /* the value */
+    const char *const *names; /* NULL: a number */
+    uint32_t from, to;        /* of the number, or of the index among names */
+};
+static const struct form forms[FIELDS] = {
+    {"{\"channels\":", NULL, 1, 3},
+    {",\"height\":", NULL, 1, SIDE_MAX},
+    {",\"width\":", NULL, 1, SIDE_MAX},
+    {",\"mode\":\"", mode_names, 0, TUFF_COUNT(mode_names) - 1},
+    {"\",\"filter\":\"", filter_names, 0, TUFF_COUNT(filter_names) - 1},
+    {"\",\"ground\":", NULL, 0, 255},
+    {",\"invert\":\"", invert_names, 0, TUFF_COUNT(invert_names) - 1},
+};
+static const char form_end[] = "\"}";
 
-/* Takes the tree over; good: nothing is missing from it. */
-static tuff_status print(struct tuff_context *context, cJSON *root, bool good, char **json, struct tuff_error *error)
-{
-    char *text = root && good ? cJSON_PrintUnformatted(root) : NULL;
-    char *copy = text ? tuff_strdup(context, text) : NULL;
-    cJSON_free(text);
-    cJSON_Delete(root);
-    if (!copy) return tuff_fail_memory(context, error);
-    *json = copy;
-    return TUFF_OK;
-}
-
-tuff_status tuff_preprocess_print(struct tuff_context *context, const struct tuff_preprocess *p, char **json,
+tuff_status tuff_preprocess_print(struct tuff_context *context, const struct tuff_preprocess *p, char **text,
                                   struct tuff_error *error)
 {
-    cJSON *root = cJSON_CreateObject();
-    bool good = root && cJSON_AddNumberToObject(root, "channels", p->channels) &&
-                cJSON_AddNumberToObject(root, "height", p->height) && cJSON_AddNumberToObject(root, "width", p->width) &&
-                cJSON_AddStringToObject(root, "mode", mode_names[p->mode]) &&
-                cJSON_AddStringToObject(root, "filter", filter_names[p->filter]) &&
-                cJSON_AddNumberToObject(root, "ground", p->ground) &&
-                cJSON_AddStringToObject(root, "invert", invert_names[p->invert]);
-    return print(context, root, good, json, error);
-}
-
-tuff_status tuff_labels_print(struct tuff_context *context, const char *const *names, uint32_t count, char **json,
-                              struct tuff_error *error)
-{
-    cJSON *root = cJSON_CreateArray();
-    bool good = root != NULL;
-    for (uint32_t i = 0; good && i < count; i++) {
-        cJSON *name = cJSON_CreateString(names[i]);
-        good = name && cJSON_AddItemToArray(root, name);
-        if (!good) cJSON_Delete(name);
+    const uint32_t values[FIELDS] = {p->channels, p->height, p->width, p->mode, p->filter, p->ground, p->invert};
+    struct tuff_text made;
+    tuff_text_init(&made, context);
+    for (int i = 0; i < FIELDS; i++) {
+        tuff_text_add(&made, "%s", forms[i].before);
+        if (forms[i].names)
+            tuff_text_add(&made, "%s", forms[i].names[values[i]]);
+        else
+            tuff_text_add(&made, "%u", (unsigned)values[i]);
     }
-    return print(context, root, good, json, error);
+    tuff_text_add(&made, "%s", form_end);
+    return tuff_text_give(&made, text, error);
 }
 
-/* A whole number from..to, or false. */
-static bool take_number(const cJSON *root, const char *key, uint32_t from, uint32_t to, uint32_t *value)
+static bool take_text(const char **at, const char *wanted)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, key);
-    if (!cJSON_IsNumber(item) || !(item->valuedouble >= from && item->valuedouble <= to)) return false;
-    *value = (uint32_t)item->valuedouble;
-    return *value == item->valuedouble;
+    size_t length = strlen(wanted);
+    if (strncmp(*at, wanted, length) != 0) return false;
+    *at += length;
+    return true;
 }
 
-static bool take_name(const cJSON *root, const char *key, const char *const *names, uint32_t count, uint32_t *value)
+static bool take_value(const char **at, const struct form *form, uint32_t *value)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, key);
-    for (uint32_t i = 0; cJSON_IsString(item) && i < count; i++) {
-        if (strcmp(item->valuestring, names[i]) != 0) continue;
+    const char *begin = *at;
+    for (uint32_t i = 0; form->names && i <= form->to; i++) {
         *value = i;
-        return true;
+        if (take_text(at, form->names[i])) return true;
     }
-    return false;
+    for (*value = 0; !form->names && **at >= '0' && **at <= '9' && *value <= form->to; (*at)++)
+        *value = *value * 10 + (uint32_t)(**at - '0');
+    return *at != begin && *value >= form->from && *value <= form->to;
 }
 
-tuff_status tuff_preprocess_parse(struct tuff_context *context, const char *json, const char *file,
+tuff_status tuff_preprocess_parse(struct tuff_context *context, const char *text, const char *file,
                                   struct tuff_preprocess *preprocess, struct tuff_error *error)
 {
-    uint32_t mode = 0, filter = 0, ground = 0, invert = 0;
-    struct tuff_preprocess p = {0};
-    cJSON *root = json ? cJSON_ParseWithOpts(json, NULL, true) : NULL;
-    bool good = cJSON_IsObject(root) && take_number(root, "channels", 1, 3, &p.channels) && p.channels != 2 &&
-                take_number(root, "height", 1, SIDE_MAX, &p.height) && take_number(root, "width", 1, SIDE_MAX, &p.width) &&
-                take_name(root, "mode", mode_names, TUFF_COUNT(mode_names), &mode) &&
-                take_name(root, "filter", filter_names, TUFF_COUNT(filter_names), &filter) &&
-                take_number(root, "ground", 0, 255, &ground) &&
-                take_name(root, "invert", invert_names, TUFF_COUNT(invert_names), &invert);
-    cJSON_Delete(root);
-    if (!good)
+    uint32_t values[FIELDS] = {0};
+    bool good = text != NULL;
+    for (int i = 0; good && i < FIELDS; i++)
+        good = take_text(&text, forms[i].before) && take_value(&text, &forms[i], &values[i]);
+    if (!good || strcmp(text, form_end) != 0 || values[0] == 2)
         return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: does not say how pictures are prepared (\"preprocess\")",
                          file);
-    p.mode = (enum tuff_fit)mode;
-    p.filter = (enum tuff_filter)filter;
-    p.ground = (uint8_t)ground;
-    p.invert = (enum tuff_invert)invert;
-    *preprocess = p;
+    *preprocess = (struct tuff_preprocess){.channels = values[0],
+                                           .height = values[1],
+                                           .width = values[2],
+                                           .mode = (enum tuff_fit)values[3],
+                                           .filter = (enum tuff_filter)values[4],
+                                           .ground = (uint8_t)values[5],
+                                           .invert = (enum tuff_invert)values[6]};
     return TUFF_OK;
 }
 
-/* Pointers, then texts. */
-static tuff_status copy_labels(struct tuff_context *context, const cJSON *root, uint32_t count, const char *const **names,
-                               struct tuff_error *error)
-{
-    size_t bytes = count * sizeof(char *);
-    const cJSON *item = NULL;
-    cJSON_ArrayForEach(item, root) bytes += strlen(item->valuestring) + 1;
-    const char **list = tuff_alloc(context, bytes);
-    if (!list) return tuff_fail_memory(context, error);
-    char *text = (char *)(list + count);
-    const char **next = list;
-    cJSON_ArrayForEach(item, root)
-    {
-        size_t length = strlen(item->valuestring) + 1;
-        *next++ = memcpy(text, item->valuestring, length);
-        text += length;
-    }
-    *names = list;
-    return TUFF_OK;
-}
-
-tuff_status tuff_labels_parse(struct tuff_context *context, const char *json, const char *file, const char *const **names,
-                              uint32_t *count, struct tuff_error *error)
-{
-    cJSON *root = json ? cJSON_ParseWithOpts(json, NULL, true) : NULL;
-    bool good = cJSON_IsArray(root);
-    uint32_t found = 0; /* the text is shorter than 64 MiB */
-    const cJSON *item = NULL;
-    if (good) cJSON_ArrayForEach(item, root)
-        {
-            good = good && cJSON_IsString(item) && tuff_label_valid(item->valuestring);
-            found++;
-        }
-    tuff_status status = good && found ? copy_labels(context, root, found, names, error)
-                                       : tuff_fail(context, error, TUFF_ERR_FORMAT,
-                                                   "%s: does not name its classes (\"labels\")", file);
-    if (status == TUFF_OK) *count = found;
-    cJSON_Delete(root);
-    return status;
-}
-
-#else
-
-static tuff_status without(struct tuff_context *context, struct tuff_error *error)
-{
-    return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED, "this Tuff is built without cJSON (option TUFF_JSON)");
-}
-
-tuff_status tuff_preprocess_print(struct tuff_context *context, const struct tuff_preprocess *preprocess, char **json,
-                                  struct tuff_error *error)
-{
-    (void)preprocess, (void)json;
-    return without(context, error);
-}
-
-tuff_status tuff_labels_print(struct tuff_context *context, const char *const *names, uint32_t count, char **json,
+tuff_status tuff_labels_print(struct tuff_context *context, const char *const *names, uint32_t count, char **text,
                               struct tuff_error *error)
 {
-    (void)names, (void)count, (void)json;
-    return without(context, error);
+    struct tuff_text made;
+    tuff_text_init(&made, context);
+    for (uint32_t i = 0; i < count; i++) tuff_text_add(&made, "%s\n", names[i]);
+    return tuff_text_give(&made, text, error);
 }
 
-tuff_status tuff_preprocess_parse(struct tuff_context *context, const char *json, const char *file,
-                                  struct tuff_preprocess *preprocess, struct tuff_error *error)
-{
-    (void)json, (void)file, (void)preprocess, (void)mode_names, (void)filter_names, (void)invert_names;
-    return without(context, error);
-}
-
-tuff_status tuff_labels_parse(struct tuff_context *context, const char *json, const char *file, const char *const **names,
+tuff_status tuff_labels_parse(struct tuff_context *context, const char *text, const char *file, const char *const **names,
                               uint32_t *count, struct tuff_error *error)
 {
-    (void)json, (void)file, (void)names, (void)count;
-    return without(context, error);
+    size_t length = text ? strlen(text) : 0, lines = 0;
+    for (size_t i = 0; i < length; i++) lines += text[i] == '\n';
+    bool good = lines && lines <= UINT32_MAX && text[length - 1] == '\n';
+    const char **list = good ? tuff_alloc(context, lines * sizeof *list + length + 1) : NULL; /* pointers, then texts */
+    if (good && !list) return tuff_fail_memory(context, error);
+    char *at = good ? memcpy(list + lines, text, length + 1) : NULL;
+    for (size_t i = 0; good && i < lines; i++) {
+        char *end = strchr(at, '\n');
+        *end = 0;
+        good = tuff_label_valid(at);
+        list[i] = at;
+        at = end + 1;
+    }
+    if (!good) {
+        tuff_free(context, (void *)(uintptr_t)list);
+        return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: does not name its classes (\"labels\")", file);
+    }
+    *names = list;
+    *count = (uint32_t)lines;
+    return TUFF_OK;
 }
-#endif

@@ -1,4 +1,4 @@
-/* preprocess.h - what a model file says beside its weights: preprocessing and labels as JSON. Private to loaders/. */
+/* preprocess.h - what a model file says beside its weights: preprocessing, and labels a line each. Private to loaders/. */
 #ifndef TUFF_LOADERS_PREPROCESS_H
 #define TUFF_LOADERS_PREPROCESS_H
 
@@ -9,16 +9,16 @@
 tuff_status tuff_preprocess_check(struct tuff_context *context, const struct tuff_preprocess *preprocess,
                                   struct tuff_error *error);
 
-/* Texts are allocated with the context's allocator. Errors: MEMORY, UNSUPPORTED (a build without cJSON). */
-tuff_status tuff_preprocess_print(struct tuff_context *context, const struct tuff_preprocess *preprocess, char **json,
+/* Texts are allocated with the context's allocator. Errors: MEMORY. */
+tuff_status tuff_preprocess_print(struct tuff_context *context, const struct tuff_preprocess *preprocess, char **text,
                                   struct tuff_error *error);
-tuff_status tuff_labels_print(struct tuff_context *context, const char *const *names, uint32_t count, char **json,
+tuff_status tuff_labels_print(struct tuff_context *context, const char *const *names, uint32_t count, char **text,
                               struct tuff_error *error);
-/* json may be NULL; file: for the sentence. Errors: FORMAT, MEMORY, UNSUPPORTED. */
-tuff_status tuff_preprocess_parse(struct tuff_context *context, const char *json, const char *file,
+/* text may be NULL; file: for the sentence. Errors: FORMAT, MEMORY. */
+tuff_status tuff_preprocess_parse(struct tuff_context *context, const char *text, const char *file,
                                   struct tuff_preprocess *preprocess, struct tuff_error *error);
 /* *names: one allocation that holds pointers and texts. */
-tuff_status tuff_labels_parse(struct tuff_context *context, const char *json, const char *file, const char *const **names,
+tuff_status tuff_labels_parse(struct tuff_context *context, const char *text, const char *file, const char *const **names,
                               uint32_t *count, struct tuff_error *error);
 
 /* Fit for a terminal and a picture: not empty, UTF-8 without control characters. */

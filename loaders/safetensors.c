@@ -7,17 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct tuff_tensors {
-    struct tuff_context *context; /* [borrowed] */
-    struct tuff_arena arena;      /* names, texts and the tables below */
-    struct tuff_held file;        /* [owned] */
-    struct tuff_array *arrays;    /* [arena] in the order of the header */
-    size_t array_count;
-    const struct tuff_array **by_name; /* [arena] sorted */
-    struct tuff_pair *texts;           /* [arena] in the order of the header */
-    size_t text_count;
-};
-
 #if TUFF_HAVE_JSON
 #include <cjson/cJSON.h>
 
@@ -177,11 +166,6 @@ static tuff_status read_array(struct job *job, const cJSON *entry, struct tuff_a
 
 /* ---- all of them ---------------------------------------------------------------------------------------------------------------- */
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp((*(const struct tuff_array *const *)a)->name, (*(const struct tuff_array *const *)b)->name);
-}
-
 static int compare_places(const void *a, const void *b)
 {
     const struct tuff_array *x = *(const struct tuff_array *const *)a, *y = *(const struct tuff_array *const *)b;
@@ -209,12 +193,8 @@ static tuff_status index_names(struct job *job, const struct tuff_array **order)
     struct tuff_tensors *t = job->tensors;
     for (size_t i = 0; i < t->array_count; i++) order[i] = &t->arrays[i];
     TUFF_TRY(check_cover(job, order));
-    qsort(order, t->array_count, sizeof *order, compare_names);
-    for (size_t i = 1; i < t->array_count; i++)
-        if (strcmp(order[i - 1]->name, order[i]->name) == 0)
-            return bad(job, "two tensors are named \"%.100s\"", order[i]->name);
-    t->by_name = order;
-    return TUFF_OK;
+    const char *twice = tuff_tensors_sort(t, order);
+    return twice ? bad(job, "two tensors are named \"%.100s\"", twice) : TUFF_OK;
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -383,6 +363,21 @@ void tuff_tensors_destroy(struct tuff_tensors *tensors)
     tuff_arena_finish(&tensors->arena);
     tuff_held_release(tensors->context, &tensors->file);
     tuff_free(tensors->context, tensors);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp((*(const struct tuff_array *const *)a)->name, (*(const struct tuff_array *const *)b)->name);
+}
+
+const char *tuff_tensors_sort(struct tuff_tensors *t, const struct tuff_array **order)
+{
+    for (size_t i = 0; i < t->array_count; i++) order[i] = &t->arrays[i];
+    if (t->array_count) qsort(order, t->array_count, sizeof *order, compare_names);
+    for (size_t i = 1; i < t->array_count; i++)
+        if (strcmp(order[i - 1]->name, order[i]->name) == 0) return order[i]->name;
+    t->by_name = order;
+    return NULL;
 }
 
 size_t tuff_tensors_count(const struct tuff_tensors *tensors) { return tensors->array_count; }

@@ -1,4 +1,4 @@
-/* safetensors.h - the parts of the format that checkpoint.c builds on. Private to loaders/. */
+/* safetensors.h - what safetensors files and checkpoints have in common. Private to loaders/. */
 #ifndef TUFF_LOADERS_SAFETENSORS_H
 #define TUFF_LOADERS_SAFETENSORS_H
 
@@ -21,6 +21,29 @@ tuff_status tuff_held_open(struct tuff_context *context, const char *path, size_
 tuff_status tuff_held_copy(struct tuff_context *context, struct tuff_span span, struct tuff_held *held,
                            struct tuff_error *error);
 void tuff_held_release(struct tuff_context *context, struct tuff_held *held);
+
+struct tuff_tensors {
+    struct tuff_context *context; /* [borrowed] */
+    struct tuff_arena arena;      /* names, texts and the tables below */
+    struct tuff_held file;        /* [owned] */
+    struct tuff_array *arrays;    /* [arena] in the order of the file */
+    size_t array_count;
+    const struct tuff_array **by_name; /* [arena] sorted */
+    struct tuff_pair *texts;           /* [arena] in the order of the file */
+    size_t text_count;
+};
+/* Fills order, which holds array_count pointers, and makes it by_name. NULL, or the name that two arrays have. */
+const char *tuff_tensors_sort(struct tuff_tensors *tensors, const struct tuff_array **order);
+
+/* USAGE with a sentence for what no file may hold. lazy: data may be missing. */
+tuff_status tuff_tensors_check(struct tuff_context *context, const struct tuff_tensors_params *params, bool lazy,
+                               struct tuff_error *error);
+
+/* tuff_checkpoint_write, where arrays without data are read one after the other when it is their turn. */
+typedef tuff_status (*tuff_array_read)(void *user, const struct tuff_array *array, void *to, size_t bytes,
+                                       struct tuff_error *error);
+tuff_status tuff_checkpoint_store(struct tuff_context *context, const char *path, const struct tuff_tensors_params *params,
+                                  tuff_array_read read, void *user, struct tuff_error *error);
 
 /* Parses a file and takes it over: *file is empty after a success. */
 tuff_status tuff_safetensors_take(struct tuff_context *context, const char *name, struct tuff_held *file,

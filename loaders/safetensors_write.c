@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-static tuff_status check_write(struct tuff_context *context, const struct tuff_tensors_params *params,
+static tuff_status check_write(struct tuff_context *context, const struct tuff_tensors_params *params, bool lazy,
                                struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, params->struct_size == sizeof *params);
@@ -18,7 +18,7 @@ static tuff_status check_write(struct tuff_context *context, const struct tuff_t
         TUFF_REQUIRE(context, error, a->name && a->name[0] && tuff_utf8_valid(a->name, strlen(a->name)));
         TUFF_REQUIRE(context, error, strcmp(a->name, "__metadata__") != 0);
         TUFF_REQUIRE(context, error, tuff_element_bytes(a->element) && a->rank <= TUFF_FILE_RANK);
-        if (!tuff_array_bytes(a->element, a->rank, a->dim, &bytes) || bytes != a->bytes || (bytes && !a->data))
+        if (!tuff_array_bytes(a->element, a->rank, a->dim, &bytes) || bytes != a->bytes || (bytes && !a->data && !lazy))
             return tuff_fail(context, error, TUFF_ERR_USAGE, "tensor \"%.100s\": %llu bytes do not fit its shape", a->name,
                              (unsigned long long)a->bytes);
     }
@@ -54,6 +54,13 @@ static tuff_status check_names(struct tuff_context *context, const struct tuff_t
     if (status == TUFF_OK) status = check_unique(context, names, params->text_count, error);
     tuff_free(context, names);
     return status;
+}
+
+tuff_status tuff_tensors_check(struct tuff_context *context, const struct tuff_tensors_params *params, bool lazy,
+                               struct tuff_error *error)
+{
+    TUFF_TRY(check_write(context, params, lazy, error));
+    return check_names(context, params, error);
 }
 
 #if TUFF_HAVE_JSON
@@ -133,15 +140,16 @@ static void lay_out(const struct tuff_tensors_params *params, uint64_t *offsets,
             if (tuff_element_bytes(array->element) != size) continue;
             offsets[i] = at;
             at += array->bytes;
-            if (array->bytes) image->parts[image->part_count++] = (struct tuff_os_part){array->data, (size_t)array->bytes};
+            if (array->bytes)
+                image->parts[image->part_count++] = (struct tuff_os_part){.data = array->data,
+                                                                          .bytes = (size_t)array->bytes};
         }
 }
 
 tuff_status tuff_safetensors_image_create(struct tuff_context *context, const struct tuff_tensors_params *params,
                                           struct tuff_safetensors_image *image, struct tuff_error *error)
 {
-    TUFF_TRY(check_write(context, params, error));
-    TUFF_TRY(check_names(context, params, error));
+    TUFF_TRY(tuff_tensors_check(context, params, false, error));
     struct tuff_safetensors_image result = {0};
     tuff_status status = TUFF_OK;
     cJSON *root = NULL;
@@ -155,7 +163,7 @@ tuff_status tuff_safetensors_image_create(struct tuff_context *context, const st
     root = describe_all(params, offsets);
     status = print_header(context, root, &result, error);
     if (status != TUFF_OK) goto done;
-    result.parts[0] = (struct tuff_os_part){result.header, result.header_bytes};
+    result.parts[0] = (struct tuff_os_part){.data = result.header, .bytes = result.header_bytes};
     *image = result;
 done:
     cJSON_Delete(root);
@@ -170,8 +178,7 @@ tuff_status tuff_safetensors_image_create(struct tuff_context *context, const st
                                           struct tuff_safetensors_image *image, struct tuff_error *error)
 {
     (void)image;
-    TUFF_TRY(check_write(context, params, error));
-    TUFF_TRY(check_names(context, params, error));
+    TUFF_TRY(tuff_tensors_check(context, params, false, error));
     return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED,
                      "cannot write safetensors: this Tuff is built without cJSON (option TUFF_JSON)");
 }

@@ -386,7 +386,7 @@ static void damage_cache(struct backend_test *test, const char *folder, const ch
         return;
     for (size_t i = 0; i < 12; i++) { /* header, first entry, middle, end; odd rounds cut the file short */
         size_t at = i < 8 ? i * 12 : bytes - 1 - (i - 8) * bytes / 5;
-        struct tuff_os_part part = {data, i & 1 ? at : bytes};
+        struct tuff_os_part part = {.data = data, .bytes = i & 1 ? at : bytes};
         ((unsigned char *)data)[at] ^= 0x40;
         backend_status(test, "damage", TUFF_OK, tuff_os_write_atomic(test->context, path, &part, 1, &error), &error);
         ((unsigned char *)data)[at] ^= 0x40;

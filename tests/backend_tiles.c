@@ -77,7 +77,7 @@ static void test_others(struct tiles_test *t)
 static void write_file(struct tiles_test *t, const void *data, size_t bytes)
 {
     struct tuff_error error = {0};
-    struct tuff_os_part part = {data, bytes};
+    struct tuff_os_part part = {.data = data, .bytes = bytes};
     backend_status(&t->test, "write", TUFF_OK, tuff_os_write_atomic(t->test.context, t->path, &part, 1, &error), &error);
 }
 

@@ -131,7 +131,7 @@ static tuff_status write_picture(struct disk_test *d, struct tuff_error *error)
 
 static tuff_status write_trace(struct disk_test *d, struct tuff_error *error)
 {
-    return tuff_os_write_atomic(d->t.context, d->path, &(struct tuff_os_part){"{}\n", 3}, 1, error);
+    return tuff_os_write_atomic(d->t.context, d->path, &(struct tuff_os_part){.data = "{}\n", .bytes = 3}, 1, error);
 }
 
 /* ---- the n-th call ----------------------------------------------------------------------------------------------------------------- */
@@ -276,7 +276,7 @@ static void test_full_disk(struct disk_test *d)
     }
     snprintf(path, sizeof path, "%s/old", folder);
     snprintf(large, sizeof large, "%s/large", folder);
-    const struct tuff_os_part part = {half, sizeof half};
+    const struct tuff_os_part part = {.data = half, .bytes = sizeof half};
     backend_status(&d->test, "fits", TUFF_OK, tuff_os_write_atomic(d->t.context, path, &part, 1, &error), &error);
     backend_status(&d->test, "fits", TUFF_OK, tuff_os_write_atomic(d->t.context, large, &part, 1, &error), &error);
     uint64_t old = hash_of(path);

@@ -121,7 +121,7 @@ static tuff_status write_kernel(struct tuff_context *context, const struct tuff_
 {
     const struct tuff_plan_launch *launch = main_launch(plan);
     const struct tuff_plan_kernel *kernel = &plan->kernels[launch->kernel];
-    struct tuff_os_part part = {shader->spirv, shader->words * sizeof *shader->spirv};
+    struct tuff_os_part part = {.data = shader->spirv, .bytes = shader->words * sizeof *shader->spirv};
     char name[64], path[1024];
     snprintf(name, sizeof name, "%016llx.spv", (unsigned long long)tuff_hash(0, part.data, part.bytes));
     snprintf(path, sizeof path, "%s/%s", folder, name);

@@ -47,7 +47,8 @@ static tuff_status train_once(const char *path, struct tuff_error *error)
     if (status == TUFF_OK) status = train_fit(&t, error);
     train_close(&t);
     if (status == TUFF_OK) status = tuff_os_read_file(NULL, path, 0, &checkpoint, &bytes, error);
-    const struct tuff_os_part parts[] = {{losses.data, losses.length}, {checkpoint, bytes}};
+    const struct tuff_os_part parts[] = {{.data = losses.data, .bytes = losses.length},
+                                         {.data = checkpoint, .bytes = bytes}};
     if (status == TUFF_OK) status = tuff_os_write_atomic(NULL, path, parts, TUFF_COUNT(parts), error);
     tuff_free(NULL, checkpoint);
     tuff_text_finish(&losses);

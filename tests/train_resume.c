@@ -156,10 +156,6 @@ int main(void)
     struct train_content one, two;
     struct tuff_metrics metrics = {0};
     char path[400];
-    if (!TUFF_HAVE_JSON) {
-        puts("SKIP: built without cJSON");
-        return 77;
-    }
     int code = backend_test_begin(&test, NULL);
     if (code) return code;
     temporary_path("resume", path, sizeof path);

@@ -3,8 +3,6 @@
 
 #include "loaders/loaders.h"
 
-#include <stdio.h>
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct tuff_context *context = fuzz_begin();
@@ -22,22 +20,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-/* Signs what came of the mutation: header length and digits of the checksum lie where tuff_checkpoint_write puts them. */
+/* Signs what came of the mutation: the header's count and lengths stay, its checksum and those of the sections become right. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed)
 {
-    static const char prefix[] = "{\"__metadata__\":{\"tuff.crc32\":\"";
-    enum { LENGTH = 8, DIGITS_AT = LENGTH + sizeof prefix - 1, DIGITS = 8, FIRST = DIGITS_AT + DIGITS };
-    if (size < FIRST || most <= FIRST || seed % 16 == 0) return LLVMFuzzerMutate(data, size, most);
-    uint64_t header = 0, before = size;
-    memcpy(&header, data, LENGTH);
-    size = FIRST + LLVMFuzzerMutate(data + FIRST, size - FIRST, most - FIRST);
-    /* What was put in or taken out was so in the header, more often than not. */
-    if (seed % 4 && header + size > before && header + size - before < size) header += size - before;
-    memcpy(data, &header, LENGTH);
-    memcpy(data + LENGTH, prefix, sizeof prefix - 1);
-    char digits[DIGITS + 1];
-    memset(data + DIGITS_AT, '0', DIGITS);
-    snprintf(digits, sizeof digits, "%08x", (unsigned)tuff_crc32(0, data, size));
-    memcpy(data + DIGITS_AT, digits, DIGITS);
+    enum { HEADER = 32, ENTRY = 32, BYTES = 16, TABLE = 24, CRC = 28 };
+    size = LLVMFuzzerMutate(data, size, most);
+    if (size < HEADER || seed % 16 == 0) return size;
+    for (int i = 0; i < 8; i++) data[BYTES + i] = (uint8_t)((uint64_t)size >> 8 * i);
+    uint32_t table = 0;
+    for (int i = 4; i-- > 0;) table = table << 8 | data[TABLE + i];
+    if (table > size - HEADER) return size;
+    for (size_t at = HEADER; at + ENTRY <= HEADER + (size_t)data[12] * ENTRY && at + ENTRY <= HEADER + table; at += ENTRY) {
+        uint64_t offset = 0, bytes = 0;
+        for (int i = 8; i-- > 0;)
+            offset = offset << 8 | data[at + 8 + (size_t)i], bytes = bytes << 8 | data[at + 16 + (size_t)i];
+        if (offset > size || bytes > size - offset) continue;
+        uint32_t crc = tuff_crc32(0, data + offset, (size_t)bytes);
+        for (int i = 0; i < 4; i++) data[at + 4 + (size_t)i] = (uint8_t)(crc >> 8 * i);
+    }
+    uint32_t crc = tuff_crc32(tuff_crc32(0, data, CRC), data + HEADER, table);
+    for (int i = 0; i < 4; i++) data[CRC + i] = (uint8_t)(crc >> 8 * i);
     return size;
 }
