@@ -1,7 +1,7 @@
 # Objects by folder, and the libraries made of them.
 
 file(GLOB backend_sources CONFIGURE_DEPENDS backend/*.c)
-file(GLOB graph_sources CONFIGURE_DEPENDS graph/*.c graph/ops/*.c)
+file(GLOB graph_sources CONFIGURE_DEPENDS graph/*.c graph/compile/*.c graph/ops/*.c graph/train/*.c)
 file(GLOB loaders_sources CONFIGURE_DEPENDS loaders/*.c)
 set(glslang_sources ${backend_sources}) # where SPIR-V comes from, and what needs it: not in the runtime
 list(FILTER glslang_sources INCLUDE REGEX "/(glslang|built|probe[a-z_]*)\\.c$")

@@ -15,7 +15,7 @@
 #include "graph/dtype.h"
 
 struct tuff_op;
-struct tuff_emitter; /* graph/emit_op.h: what `map`, `number`, `emit` and `plain` write with */
+struct tuff_emitter; /* graph/compile/emit_op.h: what `map`, `number`, `emit` and `plain` write with */
 struct tuff_coords;
 struct tuff_index;
 struct tuff_bound;   /* graph/bound.h */

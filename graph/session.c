@@ -1,7 +1,7 @@
 /* session.c - joins graph and device: gives leaves their memory and first values, compiles, hands plans over (handover.h), and knows
  * which slot an input or output has. The one place where both sides of the seam meet. */
 #include "backend/handover.h"
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 #include "graph/ops/leaf.h"
 
 struct tuff_session {

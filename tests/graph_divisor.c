@@ -1,6 +1,6 @@
 /* graph_divisor.c - division by multiplier and shift is exact: all dividends of small divisors' range, and for every kind of
  * divisor the dividends around its multiples, where a wrong multiplier shows first. Needs no device. */
-#include "graph/divisor.h"
+#include "graph/compile/divisor.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* graph_edges.c - graphs at the edge of what is allowed, without a device: nothing is written over what the same launch still
  * reads, simplifying keeps types, any depth and any number of packed values compiles, calls that break their contract say so,
  * and every allocation may fail. */
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 #include "graph/ops/leaf.h"
 #include "tests/graph_help.h"
 

@@ -1,6 +1,6 @@
 /* graph_figures.c - the figures of plans (tuff_plan_ask) against what they are by hand, without a device. */
 #include "backend/backend.h"
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 #include "tests/graph_help.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* graph_operators.c - docs/operators.md, and the short table between two marks in README.md, are the table of operators.
  *   graph_operators [--update]    writes them */
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 #include "tests/graph_help.h"
 #include "tests/op_help.h"
 

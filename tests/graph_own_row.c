@@ -1,6 +1,6 @@
 /* graph_own_row.c - operators of the app's own without a device: which texts are taken and what is said of others, the same row
  * twice, gradients, graph text and damaged ones, plans with and without a compiler. */
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 #include "graph/ops/pointwise.h"
 #include "tests/graph_help.h"
 #include "tests/op_help.h"

@@ -1,7 +1,7 @@
 /* graph_passes.c - passes, text in and text out: each file of tests/graph/ holds a graph and its outputs, then what simplify
  * makes of it, the groups of fuse in their order, the memory map of storage and the launches of its plan on the discrete device of graph_help.c.
  *   graph_passes [--update]    rewrites what the passes made; the change is then reviewed */
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 #include "graph/print.h"
 #include "tests/graph_help.h"
 

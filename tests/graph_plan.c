@@ -3,7 +3,7 @@
  * each kernel of them is one that the build has compiled.
  *   graph_plan [--seed N] [--graphs N] */
 #include "backend/backend.h"
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 #include "graph/print.h"
 #include "tests/graph_help.h"
 #include "tests/random_graph.h"

@@ -4,7 +4,7 @@
 #include "tests/op_bound.h"
 #include "tests/op_help.h"
 
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 #include "graph/ops/gemm.h"
 
 #include <stdio.h>

@@ -5,7 +5,7 @@
  *   roofline_kernels          the test: on made-up devices of every kind each work has its kernel, which keeps their limits */
 #include "backend/pipeline.h"
 #include "backend/spirv.h"
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 #include "tests/dryrun/no_submit.h"
 #include "tests/graph_help.h"
 

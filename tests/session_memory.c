@@ -4,7 +4,7 @@
 #include "tests/train_help.h"
 
 #include "backend/handover.h"
-#include "graph/model.h"
+#include "graph/train/model.h"
 #include "graph/ops/leaf.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* train_resume.c - training goes on bit for bit: two runs are equal, and so is one that is stopped again and again, each time
  * with a fresh context, device and model; checkpoints that are damaged or of another network are refused untouched. */
-#include "graph/model.h"
+#include "graph/train/model.h"
 #include "loaders/source.h"
 #include "tests/temporary.h"
 #include "tests/train_help.h"

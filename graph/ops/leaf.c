@@ -2,7 +2,7 @@
  * optimizer state as one flat vector; and assignment at the end of a run. */
 #include "graph/ops/leaf.h"
 #include "graph/bound.h"
-#include "graph/emit_op.h"
+#include "graph/compile/emit_op.h"
 #include "graph/philox.h"
 
 #include <math.h>
@@ -32,8 +32,9 @@ static tuff_status leaf_infer(const struct tuff_infer *infer, struct tuff_type *
     uint32_t last = attrs->shape.rank && attrs->shape.rank <= TUFF_MAX_RANK ? attrs->shape.dim[attrs->shape.rank - 1] : 0;
     if (blocks && (last == 0 || last % tuff_dtype_row((enum tuff_dtype)attrs->dtype)->elements != 0 ||
                    infer->op->kind == TUFF_KIND_FULL || (has_initial(infer->op) && attrs->init_kind))) {
-        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: %s needs a last dimension of whole blocks, and content that the host writes",
-                        infer->op->name, tuff_dtype_name((enum tuff_dtype)attrs->dtype));
+        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE,
+                        "%s: %s needs a last dimension of whole blocks, and content that the host writes", infer->op->name,
+                        tuff_dtype_name((enum tuff_dtype)attrs->dtype));
         return TUFF_ERR_SHAPE;
     }
     if (!tuff_dtype_known(attrs->dtype) || attrs->shape.rank > TUFF_MAX_RANK) {

@@ -1,7 +1,7 @@
 /* pointwise.c - the rows of pointwise.def as operators: result, derivative operators, double reference, builders.
  * A derivative is an operator of its own, gy * dy/da, over those of a, b and y that its text names. */
 #include "graph/ops/pointwise.h"
-#include "graph/emit_op.h"
+#include "graph/compile/emit_op.h"
 #include "graph/ops/leaf.h"
 #include "graph/pw_math.h"
 
@@ -89,8 +89,7 @@ static tuff_status infer_pw(const struct tuff_infer *infer, struct tuff_type *ou
         }
         bool integer = !tuff_is_float(in->dtype);
         bool compared = (what & BOOL) != 0;
-        if ((integer && !(what & INTEGERS) && !compared) ||
-            integer == tuff_is_float(first->dtype)) {
+        if ((integer && !(what & INTEGERS) && !compared) || integer == tuff_is_float(first->dtype)) {
             tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: does not take %s (with %s); cast first", infer->op->name,
                             tuff_dtype_name(in->dtype), tuff_dtype_name(first->dtype));
             return TUFF_ERR_SHAPE;

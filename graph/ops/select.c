@@ -1,7 +1,7 @@
 /* select.c - choosing and converting element by element: select, cast, detach (no gradient), once (never joined with its equal),
  * copy (own memory). */
 #include "graph/bound.h"
-#include "graph/emit_op.h"
+#include "graph/compile/emit_op.h"
 #include "graph/ops/pointwise.h"
 
 #include <math.h>

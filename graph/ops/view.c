@@ -2,7 +2,7 @@
  * consumer can read through them, by their index maps. */
 #include "graph/ops/view.h"
 #include "graph/bound.h"
-#include "graph/emit_op.h"
+#include "graph/compile/emit_op.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* divide.glsl - n / d and n % d for d that are no constants: by a multiplier and a shift that the host makes of d
- * (graph/divisor.h). Exact for n < 2^31. */
+ * (graph/compile/divisor.h). Exact for n < 2^31. */
 #ifndef TUFF_DIVIDE
 #define TUFF_DIVIDE
 uint tuff_div(uint n, uint multiplier, uint shift)

@@ -5,7 +5,7 @@
  *     vec4  in0q(uint q)          quad q: elements 4 q .. 4 q + 3; those behind the last are anything
  *     void  out0(uint i, float v) and void out0v(uint i, vec4 v), elements i .. i+3; i is a multiple of 4 and i + 3 is inside
  * A file that stands alone declares identity ports with the macros below: inputs take bindings 0, 1, .., the output the next;
- * constant 16 + n says at which element of its binding input n begins (graph/plain.c). */
+ * constant 16 + n says at which element of its binding input n begins (graph/compile/plain.c). */
 #include "include/quads.glsl"
 #ifdef TUFF_HOOKS
 #include "include/pw_math.glsl"

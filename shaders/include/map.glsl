@@ -1,5 +1,5 @@
 /* map.glsl - index maps whose numbers are specialization constants: constant + sum of (i / div % mod) * stride over up to eight
- * terms (graph/emit.h, struct tuff_index). A term without stride is absent, a mod of 0 is none.
+ * terms (graph/compile/emit.h, struct tuff_index). A term without stride is absent, a mod of 0 is none.
  *     TUFF_MAP(name, id)   uint name(uint i); id is the constant, id + 1 + 3 t .. div, mod, stride of term t: 25 ids */
 uint tuff_digit(uint i, uint div, uint mod)
 {

@@ -1,5 +1,5 @@
 /* plain.glsl - what the plain_*.comp share: operators of class INLINE, each alone in its launch, for programs that have no
- * run-time compiler (graph/plain.c). Every number and type is a specialization constant. An element in a register is 32 bits:
+ * run-time compiler (graph/compile/plain.c). Every number and type is a specialization constant. An element in a register is 32 bits:
  * of a float, or of a whole number.
  *
  * in    0 .. BUFFERS-1  operands, any dtype; those that are a number or the index itself have none: the rest is bound, not read

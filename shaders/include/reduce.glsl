@@ -29,7 +29,7 @@ layout(push_constant) uniform Push { uint outputs; uint n; };
 layout(std430, binding = 0) readonly buffer TuffIn0 { ELEMENT tuff_in0[]; };
 layout(std430, binding = 0) readonly buffer TuffWord0 { uint tuff_word0[]; };
 layout(std430, binding = 1) writeonly buffer TuffOut { RESULT tuff_out[]; };
-/* Alone the input is read through two index maps (graph/plain.c), or is contiguous where MAPPED is not set. */
+/* Alone the input is read through two index maps (graph/compile/plain.c), or is contiguous where MAPPED is not set. */
 layout(constant_id = 16) const bool MAPPED = false;
 layout(constant_id = 17) const uint DTYPE = 1; /* enum tuff_dtype of the input */
 TUFF_MAP(tuff_place_o, 18)

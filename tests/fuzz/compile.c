@@ -1,5 +1,5 @@
 /* compile.c - any bytes as the text of a graph from a model file, compiled for a device; the plan must hold together. */
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/graph_help.h"
 

@@ -1,7 +1,7 @@
 /* seeds.c - writes files for the fuzz targets to start from, by the project's own writers: FOLDER/<target>/<name>.
  *   fuzz-seeds FOLDER */
 #include "backend/cache.h"
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 #include "loaders/loaders.h"
 #include "loaders/source.h"
 #include "shaders/kernels.h"

@@ -9,7 +9,7 @@
 
 #include "graph/ops/leaf.h"
 
-/* Table of the optimizer (graph/optimizer.c): a row for each run, of lr, 1 / (1 - beta1^t), 1 / (1 - beta2^t), "updates". */
+/* Table of the optimizer (graph/train/optimizer.c): a row for each run, of lr, 1 / (1 - beta1^t), 1 / (1 - beta2^t), "updates". */
 enum { TABLE_ROWS = 256, TABLE_COLUMNS = 4, LONGEST = 100000 };
 
 struct run {

@@ -2,7 +2,7 @@
 #ifndef TUFF_EMIT_VALUE_H
 #define TUFF_EMIT_VALUE_H
 
-#include "graph/emit.h"
+#include "graph/compile/emit.h"
 
 /* The binding of v where it lives; *rest as below. */
 struct tuff_emit_binding tuff_emit_binding_of(const struct tuff_emitter *e, tuff_val v, uint32_t access, uint64_t *rest);

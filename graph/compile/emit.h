@@ -4,7 +4,7 @@
 #ifndef TUFF_EMIT_H
 #define TUFF_EMIT_H
 
-#include "graph/emit_op.h"
+#include "graph/compile/emit_op.h"
 
 #define TUFF_MAX_BINDINGS 16
 

@@ -4,7 +4,7 @@
  * A root joins the group of a value that it reads at its own element only: then it is an epilogue of that kernel, or one more
  * result of that pointwise launch. Where it cannot, the group that it founds says why.
  * requires: simplify, and the roots so far. */
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 
 bool tuff_is_leaf_memory(const struct tuff_graph *g, tuff_val v) { return g->values[v].op->class == TUFF_CLASS_LEAF; }
 

@@ -1,7 +1,7 @@
 /* storage.c - the memory map of a plan, where every value in memory lives: leaves and outputs in slots of their own, packed and assigned values inside
  * what they are written to, everything else in scratch, whose ranges are shared by values that are not alive together.
  * requires: fuse, order. Promises: a value's bytes are not touched between its writing and its last reading. */
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 #include "graph/ops/leaf.h"
 
 #include <stdlib.h>

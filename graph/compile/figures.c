@@ -1,6 +1,6 @@
 /* figures.c - what a plan does, counted from its launches, bindings and slots: no clock, no device.
  * Needs a checked plan. Promises: the same figures for the same plan. */
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 #include "graph/ops/leaf.h"
 
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * once written, or is read by a plain kernel port becomes a root. With the pass off every operator but constants is a root and a
  * group of its own; so it is without a compiler, where strided views of memory are left to their readers too (plain.c).
  * requires: simplify. keeps: values. */
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 
 /* A chain dearer than this is not computed twice. Costs are GLSL text lengths / 12: an add is 1, a gelu 5. */
 enum { CHEAP_COST = 6, CHEAP_READS = 3, LONGEST_CHAIN = 60 };

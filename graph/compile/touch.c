@@ -1,7 +1,7 @@
 /* touch.c - how much of what lies in memory a launch can read at most: a slice, a gather or a broadcast needs no more elements
  * of its operand than it has results, while a kernel needs its operands whole.
  * requires: storage. Promises: an upper bound, for figures alone. */
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 
 struct walk {
     struct tuff_work *w;

@@ -1,6 +1,6 @@
 /* model.c - a network with its parameters on a device: graph parts for inference and comparison, evaluating, predicting,
  * leaves for checkpoints. Training is in fit.c. */
-#include "graph/model.h"
+#include "graph/train/model.h"
 #include "backend/executable.h"
 #include "graph/ops/leaf.h"
 

@@ -5,9 +5,9 @@
  * that are written while the last step runs. */
 #include "backend/executable.h"
 #include "backend/os.h"
-#include "graph/model.h"
 #include "graph/ops/leaf.h"
-#include "graph/shuffle.h"
+#include "graph/train/model.h"
+#include "graph/train/shuffle.h"
 
 #include <math.h>
 

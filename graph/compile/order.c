@@ -3,7 +3,7 @@
  * A state that is assigned keeps its old content until all readers of it have run. Where the group that computes the new
  * content can come after them, it writes into the state; else the new content is copied at the end.
  * requires: fuse. */
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 #include "graph/ops/leaf.h"
 
 /* Groups that read the state; *in_place: `self` reads it at its own elements only. */

@@ -13,7 +13,7 @@
 #ifndef TUFF_COMPILE_H
 #define TUFF_COMPILE_H
 
-#include "graph/emit.h"
+#include "graph/compile/emit.h"
 
 /* Where parameters and states lie: in memories of kind param and state. What has a place keeps it; leaves that the graph gets later
  * come into further memories. */

@@ -1,6 +1,6 @@
 /* lower.c - from groups to a plan: a kernel and a launch for each group over the slots that storage made, barriers.
  * requires: storage. Promises: the plan passes tuff_plan_check. */
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 #include "graph/ops/gemm.h"
 
 #include <stdlib.h>

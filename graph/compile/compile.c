@@ -1,5 +1,5 @@
 /* compile.c - runs the passes from graph to plan, prints between them when asked. */
-#include "graph/compile.h"
+#include "graph/compile/compile.h"
 #include "graph/ops/leaf.h"
 #include "graph/print.h"
 
