@@ -151,8 +151,9 @@ struct tuff_kernel_call {
     uint32_t push_count;
     uint32_t groups[3];
     uint64_t flops;
-    uint64_t writes;  /* bytes of the result that are written, where that is a part of it; 0: all */
-    const char *note; /* static text: why a better kernel of the library cannot be taken here; NULL: it is */
+    uint64_t writes;      /* bytes of the result that are written, where that is a part of it; 0: all */
+    const char *note;     /* static text: why a better kernel of the library cannot be taken here; NULL: it is */
+    const char *too_many; /* sticky: what did not fit; NULL: nothing */
 };
 struct tuff_lower {
     const struct tuff_caps *caps;
@@ -162,6 +163,9 @@ struct tuff_lower {
 void tuff_call_spec(struct tuff_kernel_call *call, uint32_t id, uint32_t value);
 void tuff_call_push(struct tuff_kernel_call *call, uint32_t word);
 void tuff_call_define(struct tuff_kernel_call *call, const char *name, int value);
+/* UNSUPPORTED with a sentence after a constant, word or define too many. */
+TUFF_MUST_CHECK tuff_status tuff_call_check(const struct tuff_kernel_call *call, const struct tuff_op *op,
+                                            struct tuff_error *error);
 /* Workgroup counts of a linear grid of `count` workgroups within the device's limits: the kernel computes its index as
  * tuff_group() of include/grid.glsl and returns when it is >= its own count. */
 void tuff_call_grid(struct tuff_kernel_call *call, const struct tuff_caps *caps, uint64_t count);

@@ -143,6 +143,31 @@ static bool readme(struct tuff_context *context, struct tuff_text *text)
     return to != NULL;
 }
 
+/* A launch is refused when it has one constant, word or define more than it can hold, or a constant that is a port's. */
+static bool overfull(void)
+{
+    enum { CONSTANT, WORD, DEFINE, PORT, WAYS };
+    bool right = true;
+    for (int way = 0; way < WAYS; way++) {
+        struct tuff_kernel_call call = {.file = "sum"};
+        struct tuff_error error;
+        uint32_t most = way == WORD       ? TUFF_COUNT(call.push)
+                        : way == PORT     ? 0
+                        : way == CONSTANT ? TUFF_COUNT(call.spec)
+                                          : (sizeof call.defines - 1) / strlen("#define SIX 0\n");
+        for (uint32_t i = 0; i <= most && right; i++) {
+            right = tuff_call_check(&call, &tuff_op_sum, &error) == TUFF_OK;
+            if (way == WORD) tuff_call_push(&call, i);
+            if (way == CONSTANT) tuff_call_spec(&call, 0, i);
+            if (way == PORT) tuff_call_spec(&call, TUFF_PLAN_FIRST_PORT_SPEC, i);
+            if (way == DEFINE) tuff_call_define(&call, "SIX", 0);
+        }
+        right = right && tuff_call_check(&call, &tuff_op_sum, &error) == TUFF_ERR_UNSUPPORTED;
+        if (!right) printf("overfull call %d: expected TUFF_ERR_UNSUPPORTED after %u\n", way, (unsigned)most + 1);
+    }
+    return right;
+}
+
 int main(int argc, char **argv)
 {
     struct tuff_context *context = NULL;
@@ -157,5 +182,5 @@ int main(int argc, char **argv)
     tuff_text_finish(&table);
     tuff_text_finish(&short_table);
     tuff_context_destroy(context);
-    return !same;
+    return !(overfull() && same);
 }

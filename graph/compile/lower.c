@@ -52,7 +52,8 @@ static tuff_status describe(struct lowering *l, const struct tuff_group *group, 
         struct tuff_lower lower = {.caps = caps, .value = value};
         for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(lower.in); i++)
             if (value->in[i]) lower.in[i] = &val(w, value->in[i])->type;
-        return value->op->lower(&lower, call, w->error);
+        TUFF_TRY(value->op->lower(&lower, call, w->error));
+        return tuff_call_check(call, value->op, w->error);
     }
     if (!call->file) call->file = "pointwise";
     uint64_t count = tuff_shape_count(&val(w, group->space)->type.shape);

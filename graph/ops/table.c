@@ -66,20 +66,34 @@ bool tuff_operator_example(struct tuff_graph *g, uint32_t index, struct tuff_ope
 
 void tuff_call_spec(struct tuff_kernel_call *call, uint32_t id, uint32_t value)
 {
-    if (TUFF_NEVER(call->spec_count >= TUFF_COUNT(call->spec) || id >= TUFF_PLAN_FIRST_PORT_SPEC)) return;
-    call->spec[call->spec_count++] = (struct tuff_plan_spec){id, value};
+    if (call->spec_count >= TUFF_COUNT(call->spec) || id >= TUFF_PLAN_FIRST_PORT_SPEC)
+        call->too_many = "specialization constants";
+    else
+        call->spec[call->spec_count++] = (struct tuff_plan_spec){id, value};
 }
 
 void tuff_call_push(struct tuff_kernel_call *call, uint32_t word)
 {
-    if (TUFF_NEVER(call->push_count >= TUFF_COUNT(call->push))) return;
-    call->push[call->push_count++] = word;
+    if (call->push_count >= TUFF_COUNT(call->push))
+        call->too_many = "push words";
+    else
+        call->push[call->push_count++] = word;
 }
 
 void tuff_call_define(struct tuff_kernel_call *call, const char *name, int value)
 {
-    size_t used = strlen(call->defines);
-    snprintf(call->defines + used, sizeof call->defines - used, "#define %s %d\n", name, value);
+    size_t used = strlen(call->defines), room = sizeof call->defines - used;
+    int length = snprintf(call->defines + used, room, "#define %s %d\n", name, value);
+    if (length >= 0 && (size_t)length < room) return;
+    call->defines[used] = 0;
+    call->too_many = "defines";
+}
+
+tuff_status tuff_call_check(const struct tuff_kernel_call *call, const struct tuff_op *op, struct tuff_error *error)
+{
+    if (!call->too_many) return TUFF_OK;
+    return tuff_fail(NULL, error, TUFF_ERR_UNSUPPORTED, "%s: more %s than a launch of %s.comp can have", op->name,
+                     call->too_many, call->file ? call->file : "?");
 }
 
 enum { FOLDED_X = 64 }; /* of a grid that does not fit in one row: many rows, as long launches are split by them */
