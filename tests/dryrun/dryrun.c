@@ -98,6 +98,11 @@ static tuff_val family_index(struct tuff_graph *g)
     tuff_gradients(g, y, 0, &table, 1, &gradient); /* by rows; then by elements */
     gradient = tuff_scatter_add(g, gradient, tuff_input(g, "at", TUFF_I32, TUFF_SHAPE(50, 33)),
                                 tuff_full(g, TUFF_F32, TUFF_SHAPE(50, 33), 1), 0);
+    tuff_val ring = tuff_state(g, "ring", TUFF_F32, TUFF_SHAPE(100, 33),
+                               (struct tuff_init){0}); /* written in part, then read */
+    tuff_val later = tuff_assign_rows(g, ring, tuff_gather(g, table, rows, 0),
+                                      tuff_input(g, "place", TUFF_I32, TUFF_SHAPE(1)));
+    gradient = tuff_add(g, gradient, later);
     tuff_val best = tuff_topk_indices(g, gradient, (struct tuff_topk_params){.axis = 1, .k = 5});
     return tuff_add(g, tuff_cast(g, best, TUFF_F32), tuff_gather_elements(g, gradient, best, 1));
 }
