@@ -194,8 +194,8 @@ static const char *emit_inline(struct tuff_emitter *e, const struct tuff_value *
 {
     struct tuff_coords inner = {.rank = 0};
     if (value->op->emit) return value->op->emit(e, value, coords);
-    if (TUFF_NEVER(!value->op->map)) {
-        e->failed = true;
+    if (!value->op->map) { /* the group's kernel, whose name found no memory */
+        if (TUFF_NEVER(!e->failed)) e->failed = true;
         return "0";
     }
     value->op->map(e, value, coords, &inner);
