@@ -13,6 +13,7 @@
 #ifndef TUFF_COMPILE_H
 #define TUFF_COMPILE_H
 
+#include "backend/lookup.h"
 #include "graph/compile/emit.h"
 
 /* Where parameters and states lie: in memories of kind param and state. What has a place keeps it; leaves that the graph gets later
@@ -68,12 +69,12 @@ struct tuff_read { /* a value that a group loads from memory */
 struct tuff_work_group {
     tuff_val kernel;
     tuff_val *members; /* [arena] roots in order, kernel excluded */
-    uint32_t member_count, member_capacity;
+    uint32_t member_count;
     struct tuff_read *reads; /* [arena] */
-    uint32_t read_count, read_capacity;
+    uint32_t read_count;
     uint32_t order;  /* position; UINT32_MAX until placed */
     uint32_t *after; /* [arena] groups that must come before for a write's sake */
-    uint32_t after_count, after_capacity;
+    uint32_t after_count;
     bool mark;       /* scratch of searches */
     const char *why; /* static text: why a pointwise group stands apart from what it reads; NULL where nothing could join */
 };
@@ -82,7 +83,6 @@ struct tuff_expansion {             /* an operator on these operands, and what i
     const struct tuff_value *value; /* [borrowed] of the user's graph */
     const tuff_val *in;             /* [arena] in g */
     tuff_val result;
-    struct tuff_expansion *next; /* [arena] */
 };
 
 struct tuff_work {
@@ -98,20 +98,20 @@ struct tuff_work {
     } * stations;             /* [arena] */
     tuff_val *origin;         /* [arena] per value of g: leaf of the user's graph, or 0 */
     struct {
-        tuff_val *slots;                   /* [arena] values of g by their hash; 0: free */
-        uint32_t capacity, count, next;    /* a power of two; `next`: the first value that is not in yet */
-        uint64_t steps;                    /* slots looked at so far */
-    } equal;                               /* simplify's own */
-    struct tuff_expansion *expansions[64]; /* [arena] by hash; simplify's own */
-    bool *root;                            /* [arena] per value: computed into memory of its own */
-    uint32_t *group_of;                    /* [arena] per value: group that computes it, or UINT32_MAX */
-    struct tuff_place *places;             /* [arena] per value; storage's, as slot_of and the memories of the plan */
+        tuff_val *slots;                /* [arena] values of g by their hash; 0: free */
+        uint32_t capacity, count, next; /* a power of two; `next`: the first value that is not in yet */
+        uint64_t steps;                 /* slots looked at so far */
+    } equal;                            /* simplify's own */
+    struct tuff_expansion *expansions;  /* [arena] simplify's own, as `expanded`, which finds them */
+    struct tuff_lookup expanded;
+    bool *root;                     /* [arena] per value: computed into memory of its own */
+    uint32_t *group_of;             /* [arena] per value: group that computes it, or UINT32_MAX */
+    struct tuff_place *places;      /* [arena] per value; storage's, as slot_of and the memories of the plan */
     uint32_t *slot_of;              /* [arena] per value: of its memory, where values[v] is a root of places; UINT32_MAX */
     struct tuff_plan *plan;         /* [borrowed] */
     struct tuff_work_group *groups; /* [arena] */
-    uint32_t group_count, group_capacity;
-    uint32_t *pending; /* [arena] room for every group, for searches */
-    uint32_t pending_capacity;
+    uint32_t group_count;
+    uint32_t *pending;  /* [arena] room for every group, for searches */
     uint32_t *sequence; /* [arena] groups in order */
 };
 

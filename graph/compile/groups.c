@@ -106,18 +106,6 @@ void tuff_mark_producers(struct tuff_work *w, const tuff_val *values, uint32_t c
 
 static bool keeps_order(const struct tuff_op *op) { return (op->traits & TUFF_KEEPS_ORDER) != 0; }
 
-static bool grow(struct tuff_work *w, void **array, uint32_t count, uint32_t *capacity, size_t size)
-{
-    if (count < *capacity) return true;
-    uint32_t next = *capacity ? 2 * *capacity : 8;
-    void *bigger = tuff_arena_alloc(w->arena, next * size);
-    if (!bigger) return false;
-    if (*array) memcpy(bigger, *array, count * size);
-    *array = bigger;
-    *capacity = next;
-    return true;
-}
-
 static tuff_status add_read(struct tuff_work *w, struct tuff_work_group *group, tuff_val v, bool identity)
 {
     for (uint32_t i = 0; i < group->read_count; i++)
@@ -125,8 +113,7 @@ static tuff_status add_read(struct tuff_work *w, struct tuff_work_group *group, 
             group->reads[i].identity = group->reads[i].identity && identity;
             return TUFF_OK;
         }
-    if (!grow(w, (void **)&group->reads, group->read_count, &group->read_capacity, sizeof *group->reads))
-        return tuff_fail_memory(w->context, w->error);
+    if (!TUFF_GROW_ARENA(w->arena, group->reads, group->read_count, 1)) return tuff_fail_memory(w->context, w->error);
     group->reads[group->read_count++] = (struct tuff_read){v, identity};
     return TUFF_OK;
 }
@@ -200,8 +187,7 @@ static tuff_status join(struct tuff_work *w, const struct tuff_work_group *needs
     for (uint32_t i = 0; i < needs->read_count; i++)
         if (w->group_of[tuff_memory_of(w, needs->reads[i].value)] != at)
             TUFF_TRY(add_read(w, group, needs->reads[i].value, needs->reads[i].identity));
-    if (!grow(w, (void **)&group->members, group->member_count, &group->member_capacity, sizeof *group->members))
-        return tuff_fail_memory(w->context, w->error);
+    if (!TUFF_GROW_ARENA(w->arena, group->members, group->member_count, 1)) return tuff_fail_memory(w->context, w->error);
     group->members[group->member_count++] = v;
     w->group_of[v] = at;
     return TUFF_OK;
@@ -209,8 +195,8 @@ static tuff_status join(struct tuff_work *w, const struct tuff_work_group *needs
 
 static tuff_status new_group(struct tuff_work *w, tuff_val kernel, uint32_t *at)
 {
-    if (!grow(w, (void **)&w->groups, w->group_count, &w->group_capacity, sizeof *w->groups) ||
-        !grow(w, (void **)&w->pending, w->group_count, &w->pending_capacity, sizeof *w->pending))
+    if (!TUFF_GROW_ARENA(w->arena, w->groups, w->group_count, 1) ||
+        !TUFF_GROW_ARENA(w->arena, w->pending, w->group_count, 1))
         return tuff_fail_memory(w->context, w->error);
     w->groups[w->group_count] = (struct tuff_work_group){.kernel = kernel, .order = UINT32_MAX};
     *at = w->group_count++;

@@ -205,21 +205,30 @@ static void widen_operands(struct tuff_work *w, const struct tuff_value *old, tu
     }
 }
 
-/* What was expanded is no value of the new graph: its equals are found in a list of their own. */
+/* What was expanded is no value of the new graph: its equals are found in an array of their own. */
+static tuff_val find_expanded(const struct tuff_work *w, uint64_t hash, const struct tuff_value *old, const tuff_val *in)
+{
+    uint32_t place, step = 0;
+    while ((place = tuff_lookup_find(&w->expanded, hash, &step)) != TUFF_LOOKUP_END) {
+        const struct tuff_expansion *x = &w->expansions[place];
+        if (is_equal(x->value, x->in, old->op, in, old->in_count, old->attrs)) return x->result;
+    }
+    return 0;
+}
+
 static tuff_val expand(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
     bool asked = old->op->expand && (old->op->splits || !(w->params->plain || w->params->debug & TUFF_DEBUG_NOSIMPLIFY));
     if (!asked) return 0;
     uint64_t hash = hash_value(old->op, in, old->in_count, old->attrs);
-    struct tuff_expansion **list = &w->expansions[hash % TUFF_COUNT(w->expansions)];
-    for (const struct tuff_expansion *x = *list; x && may_be_joined(old->op); x = x->next)
-        if (is_equal(x->value, x->in, old->op, in, old->in_count, old->attrs)) return x->result;
-    tuff_val v = old->op->expand(w->g, old, in, w->params->caps);
+    tuff_val v = may_be_joined(old->op) ? find_expanded(w, hash, old, in) : 0;
+    if (v) return v;
+    v = old->op->expand(w->g, old, in, w->params->caps);
     if (v && !val(w, v)->name) w->g->values[v].name = old->name;
-    struct tuff_expansion *made = v ? tuff_arena_alloc(w->arena, sizeof *made) : NULL;
-    if (!made) return v; /* without joining it is right too */
-    *made = (struct tuff_expansion){old, in, v, *list};
-    *list = made;
+    uint32_t count = w->expanded.count;
+    if (!v || !TUFF_GROW_ARENA(w->arena, w->expansions, count, 1)) return v; /* without joining it is right too */
+    w->expansions[count] = (struct tuff_expansion){old, in, v};
+    (void)tuff_lookup_add(&w->expanded, w->arena, hash, count);
     return v;
 }
 
