@@ -60,7 +60,8 @@ static void add_groups(struct passes_test *t, struct tuff_work *work, struct tuf
                       slot->name);
     }
     if (work->group_count && work->groups[0].read_count) { /* a value that two groups claim to compute is found */
-        uint32_t *group_of = &work->group_of[work->groups[0].kernel ? work->groups[0].kernel : work->groups[0].members[0]];
+        const struct tuff_group *first = &work->groups[0];
+        uint32_t *group_of = &work->values[first->kernel ? first->kernel : first->members[0]].group;
         *group_of += 1;
         if (tuff_groups_check(work)) fail(t, "groups are broken, and nobody sees it");
         *group_of -= 1;
@@ -118,6 +119,41 @@ static void steps_of_simplify(struct passes_test *t)
         if (per_value > 20) fail(t, "simplify: %llu steps for each value", (unsigned long long)per_value);
         if (work.g->count > 3 * VALUES / 2 + 10) fail(t, "simplify: equal values are left: %u", (unsigned)work.g->count);
     }
+    tuff_graph_destroy(work.g);
+    tuff_arena_finish(&arena);
+    tuff_graph_destroy(g);
+}
+
+/* Groups are found by what they read and ordered by what they wait for: n of them take a few steps each, whatever n is. All read
+ * one input, and each changes a state of its own. */
+static void steps_of_groups(struct passes_test *t)
+{
+    enum { LAYERS = 1500 };
+    struct tuff_caps caps = graph_caps(0);
+    struct tuff_graph *g = NULL;
+    struct tuff_arena arena;
+    struct tuff_error error = {0};
+    struct tuff_plan plan;
+    tuff_val outputs[LAYERS + 1];
+    char name[32];
+    if (tuff_graph_create(t->context, &g, NULL) != TUFF_OK) abort();
+    tuff_val first = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(4, 4)), x = first;
+    for (uint32_t i = 0; i < LAYERS; i++) {
+        snprintf(name, sizeof name, "state/%u", (unsigned)i);
+        tuff_val state = tuff_state(g, name, TUFF_F32, TUFF_SHAPE(4, 4), (struct tuff_init){0});
+        x = tuff_add(g, tuff_relu(g, tuff_matmul(g, x, x, (struct tuff_matmul_params){0})), tuff_mul(g, first, state));
+        outputs[i] = tuff_assign(g, state, tuff_add(g, state, tuff_exp(g, first)));
+    }
+    outputs[LAYERS] = x;
+    struct tuff_compile_params params = {.graph = g, .outputs = outputs, .output_count = LAYERS + 1, .caps = &caps};
+    struct tuff_work work = {.context = t->context, .arena = &arena, .error = &error, .params = &params, .plan = &plan};
+    tuff_arena_init(&arena, t->context);
+    tuff_plan_init(&plan, t->context);
+    if (tuff_pass_simplify(&work) != TUFF_OK || tuff_pass_fuse(&work) != TUFF_OK || tuff_pass_order(&work) != TUFF_OK)
+        fail(t, "passes over %d layers: %s", LAYERS, error.message);
+    else if (work.group_count < LAYERS || work.steps / work.group_count > 100)
+        fail(t, "%u groups took %llu steps", (unsigned)work.group_count, (unsigned long long)work.steps);
+    tuff_plan_finish(&plan);
     tuff_graph_destroy(work.g);
     tuff_arena_finish(&arena);
     tuff_graph_destroy(g);
@@ -228,6 +264,7 @@ int main(int argc, char **argv)
     }
     closedir(folder);
     steps_of_simplify(&t);
+    steps_of_groups(&t);
     if (t.files < 5) fail(&t, "expected files in tests/graph, found %u", t.files);
     printf("graph_passes: %u files, %u failures\n", t.files, t.failures);
     tuff_context_destroy(t.context);

@@ -9,8 +9,8 @@ static void print_work(const struct tuff_work *w, const char *pass)
     struct tuff_text text;
     tuff_text_init(&text, w->context);
     tuff_graph_print_text(w->g, &text);
-    if (w->group_of) tuff_groups_print(w, &text);
-    if (w->slot_of) tuff_plan_print(w->plan, &text); /* memories and slots */
+    if (w->group_count) tuff_groups_print(w, &text);
+    if (w->plan->memory_count) tuff_plan_print(w->plan, &text); /* memories and slots */
     if (text.data) tuff_log_message(w->context, TUFF_LOG_INFO, "after %s:\n%s", pass, text.data);
     tuff_text_finish(&text);
 }
@@ -44,7 +44,7 @@ static tuff_status check_work(const struct tuff_work *w, const char *pass)
             return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "pass %s broke value %u (%s)", pass, (unsigned)v,
                              value->op->name);
     }
-    if (w->group_of && !tuff_groups_check(w))
+    if (!tuff_groups_check(w))
         return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "pass %s broke the groups", pass);
     return TUFF_OK;
 }
@@ -67,20 +67,25 @@ static tuff_status run_passes(struct tuff_work *w, struct tuff_compiled *out)
     return TUFF_OK;
 }
 
-/* Two assignments to the same memory in one run would have no defined order. */
-static tuff_status check_assignments(const struct tuff_compile_params *params, struct tuff_error *error)
+/* Two assignments to the same memory in one run would have no defined order. A pack is all its parameters. */
+static tuff_status check_assignments(const struct tuff_compile_params *params, struct tuff_arena *arena,
+                                     struct tuff_error *error)
 {
     const struct tuff_value *values = params->graph->values;
-    for (uint32_t i = 0; i < params->output_count; i++)
-        for (uint32_t k = 0; k < i; k++) {
-            const struct tuff_value *a = &values[params->outputs[i]], *b = &values[params->outputs[k]];
-            if (a->op->class != TUFF_CLASS_ASSIGN || b->op->class != TUFF_CLASS_ASSIGN ||
-                params->outputs[i] == params->outputs[k])
-                continue;
-            if (tuff_leaves_overlap(params->graph, a->in[0], b->in[0]))
+    tuff_val *by = tuff_arena_alloc(arena, params->graph->count * sizeof *by); /* the assignment of a leaf */
+    if (!by) return tuff_fail_memory(params->graph->context, error);
+    for (uint32_t i = 0; i < params->output_count; i++) {
+        tuff_val output = params->outputs[i],
+                 leaf = values[output].op->class == TUFF_CLASS_ASSIGN ? values[output].in[0] : 0;
+        uint32_t parts = leaf && values[leaf].in_count ? values[leaf].in_count : 1;
+        for (uint32_t k = 0; k < parts && leaf; k++) {
+            tuff_val part = values[leaf].in_count ? values[leaf].in[k] : leaf;
+            if (by[part] && by[part] != output)
                 return tuff_fail(params->graph->context, error, TUFF_ERR_USAGE, "'%s' is assigned twice in one run",
-                                 values[a->in[0]].name ? values[a->in[0]].name : "the parameters");
+                                 values[leaf].name ? values[leaf].name : "the parameters");
+            by[part] = output;
         }
+    }
     return TUFF_OK;
 }
 
@@ -94,7 +99,8 @@ static tuff_status compile_placed(const struct tuff_compile_params *params, stru
     struct tuff_work work = {.context = context, .arena = &arena, .error = error, .params = params, .plan = &out->plan};
     *out = (struct tuff_compiled){.output_slots = NULL};
     tuff_plan_init(&out->plan, context);
-    tuff_status status = run_passes(&work, out);
+    tuff_status status = check_assignments(params, &arena, error);
+    if (status == TUFF_OK) status = run_passes(&work, out);
     tuff_graph_destroy(work.g);
     tuff_arena_finish(&arena);
     if (status != TUFF_OK) tuff_plan_finish(&out->plan);
@@ -111,7 +117,6 @@ tuff_status tuff_compile(const struct tuff_compile_params *params, struct tuff_c
     TUFF_REQUIRE(context, error, params->outputs != NULL || params->output_count == 0);
     for (uint32_t i = 0; i < params->output_count; i++)
         TUFF_REQUIRE(context, error, params->outputs[i] > 0 && params->outputs[i] < params->graph->count);
-    TUFF_TRY(check_assignments(params, error));
     if (params->layout) return compile_placed(params, out, error);
     struct tuff_layout layout;
     struct tuff_compile_params placed = *params;

@@ -3,7 +3,7 @@
  *   copy needed values, simplify (simplify.c) -> work->g
  *   choose roots, form groups                (fuse.c)     -> work->groups
  *   order them                               (order.c)    -> work->sequence
- *   give every value in memory its place     (storage.c)  -> work->places, work->storages
+ *   give every value in memory its place     (storage.c)  -> the plan's memories and slots
  *   write kernels and launches               (lower.c)    -> plan
  *     with hook text                         (emit_group.c), or where there is no compiler, without (plain.c)
  *   count what it does                       (figures.c)  -> struct tuff_plan_figures
@@ -62,23 +62,6 @@ TUFF_MUST_CHECK tuff_status tuff_figures_of(const struct tuff_plan *plan, uint32
 
 /* ---- shared by the passes ------------------------------------------------------------------------------------------------- */
 
-struct tuff_read { /* a value that a group loads from memory */
-    tuff_val value;
-    bool identity; /* only at the group's own flat index */
-};
-struct tuff_work_group {
-    tuff_val kernel;
-    tuff_val *members; /* [arena] roots in order, kernel excluded */
-    uint32_t member_count;
-    struct tuff_read *reads; /* [arena] */
-    uint32_t read_count;
-    uint32_t order;  /* position; UINT32_MAX until placed */
-    uint32_t *after; /* [arena] groups that must come before for a write's sake */
-    uint32_t after_count;
-    bool mark;       /* scratch of searches */
-    const char *why; /* static text: why a pointwise group stands apart from what it reads; NULL where nothing could join */
-};
-
 struct tuff_expansion {             /* an operator on these operands, and what it became */
     const struct tuff_value *value; /* [borrowed] of the user's graph */
     const tuff_val *in;             /* [arena] in g */
@@ -93,10 +76,10 @@ struct tuff_work {
     struct tuff_graph *g; /* [owned] simplified copy */
     tuff_val *outputs;    /* [arena] in g */
     struct tuff_work_station {
-        tuff_val *values;     /* [arena] in g */
-        uint32_t group_count; /* groups before it */
-    } * stations;             /* [arena] */
-    tuff_val *origin;         /* [arena] per value of g: leaf of the user's graph, or 0 */
+        tuff_val *values;           /* [arena] in g */
+        uint32_t group_count;       /* groups before it */
+    } * stations;                   /* [arena] */
+    struct tuff_work_value *values; /* [arena] per value of g, and of the copies that fuse and order add */
     struct {
         tuff_val *slots;                /* [arena] values of g by their hash; 0: free */
         uint32_t capacity, count, next; /* a power of two; `next`: the first value that is not in yet */
@@ -104,15 +87,16 @@ struct tuff_work {
     } equal;                            /* simplify's own */
     struct tuff_expansion *expansions;  /* [arena] simplify's own, as `expanded`, which finds them */
     struct tuff_lookup expanded;
-    bool *root;                     /* [arena] per value: computed into memory of its own */
-    uint32_t *group_of;             /* [arena] per value: group that computes it, or UINT32_MAX */
-    struct tuff_place *places;      /* [arena] per value; storage's, as slot_of and the memories of the plan */
-    uint32_t *slot_of;              /* [arena] per value: of its memory, where values[v] is a root of places; UINT32_MAX */
-    struct tuff_plan *plan;         /* [borrowed] */
-    struct tuff_work_group *groups; /* [arena] */
+    struct tuff_plan *plan;    /* [borrowed] */
+    struct tuff_group *groups; /* [arena] */
     uint32_t group_count;
-    uint32_t *pending;  /* [arena] room for every group, for searches */
-    uint32_t *sequence; /* [arena] groups in order */
+    uint32_t value_room; /* of `values` */
+    uint32_t *line;      /* [arena] groups, each behind those that it needs */
+    uint32_t *pending;   /* [arena] room for every group, for searches */
+    uint32_t search;     /* number of the last one; groups that it found have it as their mark */
+    uint32_t found_end;  /* and stand before this place in the line */
+    uint64_t steps;      /* groups looked at by searches, for tests */
+    uint32_t *sequence;  /* [arena] groups in order */
 };
 
 static inline const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
@@ -133,13 +117,7 @@ static inline uint32_t tuff_windows(const struct tuff_work *w, const struct tuff
 
 static inline bool tuff_is_root_like(const struct tuff_work *w, tuff_val v)
 {
-    return w->root[v] || w->g->values[v].op->class == TUFF_CLASS_KERNEL;
-}
-static inline bool tuff_is_output(const struct tuff_work *w, tuff_val v)
-{
-    for (uint32_t i = 0; i < w->params->output_count; i++)
-        if (w->outputs[i] == v) return true;
-    return false;
+    return w->values[v].root || w->g->values[v].op->class == TUFF_CLASS_KERNEL;
 }
 /* Every operator is a launch of its own. */
 static inline bool tuff_is_unfused(const struct tuff_work *w)
@@ -164,9 +142,11 @@ bool tuff_in_memory(const struct tuff_work *w, tuff_val v);
 /* Calls visit for each group that must run before v can be read, until one returns true; returns that. */
 bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(const struct tuff_work *, uint32_t, void *),
                         void *user);
-/* Marks the groups that must run before these values can be read, and unmarks all others. */
+/* Marks (tuff_is_marked) the groups that must run before these values can be read, and unmarks all others. */
 void tuff_mark_producers(struct tuff_work *w, const tuff_val *values, uint32_t count);
-bool tuff_group_depends(const struct tuff_work *w, uint32_t group, uint32_t on); /* also true for on itself */
+/* `at` will need these groups, from now on. False: one of them is `at` or needs it. */
+bool tuff_groups_before(struct tuff_work *w, const uint32_t *groups, uint32_t count, uint32_t at);
+static inline bool tuff_is_marked(const struct tuff_work *w, uint32_t group) { return w->groups[group].mark == w->search; }
 /* Puts root v into a group: one that it fits, or a new one. */
 TUFF_MUST_CHECK tuff_status tuff_group_root(struct tuff_work *w, tuff_val v);
 /* A group of kernel v. */
@@ -178,12 +158,14 @@ bool tuff_groups_check(const struct tuff_work *w);
 
 /* ---- passes ----------------------------------------------------------------------------------------------------------------- */
 
-/* What a group can read at most; arrays are per value. */
+/* What a group can read at most, of the last one that was asked for. */
 struct tuff_touch {
-    uint64_t *bytes; /* [arena] of the memory of this root, by the last group asked for */
-    uint64_t *need;  /* [arena] elements */
-    tuff_val *order; /* [arena] what that group goes through */
-    bool *seen;      /* [arena] */
+    struct tuff_touched {
+        uint64_t bytes; /* of the memory of this root */
+        uint64_t need;  /* elements */
+        bool seen;
+    } * values;      /* [arena] per value */
+    tuff_val *order; /* [arena] what the group goes through */
     uint32_t count;
 };
 TUFF_MUST_CHECK tuff_status tuff_touch_start(struct tuff_work *w, struct tuff_touch *touch);

@@ -9,7 +9,7 @@ const char *tuff_glsl_type(enum tuff_dtype dtype) { return tuff_dtype_row(dtype)
 
 struct tuff_emit_binding tuff_emit_binding_of(const struct tuff_emitter *e, tuff_val v, uint32_t access, uint64_t *rest)
 {
-    struct tuff_place place = e->places[v];
+    struct tuff_place place = e->values[v].place;
     const struct tuff_type *type = &e->g->values[v].type;
     uint64_t start = tuff_dtype_size(type->dtype, place.offset);
     uint64_t base = start / TUFF_PLAN_ALIGNMENT * TUFF_PLAN_ALIGNMENT;
@@ -99,7 +99,7 @@ void tuff_emit_close(struct tuff_emitter *e, uint32_t mark)
 static const char *hoist(struct tuff_emitter *e, const struct tuff_leaf_load *load)
 {
     uint32_t k = 0;
-    if (!e->hoist || (e->depth > 0 && !e->group->texels)) return NULL;
+    if (!e->hoist || (e->depth > 0 && !e->options->texels)) return NULL;
     for (uint32_t i = 0; i < load->at.count; i++)
         if (load->at.term[i].base >= e->hoist) return NULL;
     while (k < e->leaf_count &&
@@ -222,6 +222,6 @@ const char *tuff_emit_value(struct tuff_emitter *e, tuff_val v, const struct tuf
         if (value->type.shape.dim[i] == 1) key.at[i] = (struct tuff_index){.count = 0};
     for (uint32_t i = e->memo_count; i-- > 0;)
         if (e->memo[i].value == v && !memcmp(&e->memo[i].coords, &key, sizeof key)) return e->memo[i].name;
-    const char *name = e->places[v].root && !computed_here(e, v) ? emit_load(e, v, &key) : emit_inline(e, value, &key);
+    const char *name = e->values[v].place.root && !computed_here(e, v) ? emit_load(e, v, &key) : emit_inline(e, value, &key);
     return tuff_emit_remember(e, v, &key, name);
 }

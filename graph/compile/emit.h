@@ -29,11 +29,46 @@ struct tuff_emit_binding {
     enum tuff_texels texels; /* read by fetches of four words */
 };
 
+/* What the passes know of a value; each field by the pass that finds it out. */
+struct tuff_work_value {
+    tuff_val origin;             /* simplify: the leaf of the user's graph, or 0 */
+    bool root;                   /* fuse: computed into memory of its own */
+    uint32_t output;             /* fuse: 1 + the first output that it is; 0: none */
+    uint32_t group;              /* fuse: the group that computes it, or UINT32_MAX */
+    struct tuff_reader *readers; /* [arena] groups that load from its memory; a root's or a leaf's */
+    struct tuff_place place;     /* storage */
+    uint32_t slot;               /* storage: of its memory, where it is the root of its place; UINT32_MAX */
+};
+
+struct tuff_read { /* a value that a group loads from memory */
+    tuff_val value;
+    bool identity; /* only at the group's own flat index */
+};
+struct tuff_reader {
+    uint32_t group;
+    struct tuff_reader *next;
+};
+
+/* What becomes one launch, or the launches of its parts. */
 struct tuff_group {
-    tuff_val kernel;       /* the KERNEL value, or 0: a pointwise group */
-    const tuff_val *roots; /* [arena] values that it stores, in order */
+    tuff_val kernel;   /* the KERNEL value, or 0: a pointwise group */
+    tuff_val *members; /* [arena] fuse: roots that it computes, in order, kernel excluded */
+    uint32_t member_count;
+    struct tuff_read *reads; /* [arena] fuse */
+    uint32_t read_count;
+    const char *why; /* static text: why a pointwise group stands apart from what it reads; NULL where nothing could join */
+    uint32_t *after; /* [arena] order: groups that must come before for a write's sake */
+    uint32_t after_count;
+    uint32_t order;  /* order: position; UINT32_MAX until placed */
+    tuff_val *roots; /* [arena] storage: values that it stores, the kernel first; none: nobody reads it */
     uint32_t root_count;
-    tuff_val space;     /* value whose flat index is the group's */
+    tuff_val space; /* storage: value whose flat index is the group's */
+    uint32_t place; /* groups.c: in the line of all groups */
+    uint32_t mark;  /* groups.c: of the search that found it last */
+};
+
+/* What a plan's launches may use, the same for all. */
+struct tuff_emit_options {
     uint64_t max_range; /* bytes that one binding may have */
     bool texels;        /* reads of 32-bit types go through texel buffers */
     bool quads;         /* ports of reductions are there by quads too */
@@ -51,18 +86,18 @@ struct tuff_emitted {
     uint64_t window_bytes; /* of all windows but the last */
 };
 
-/* Writes the hooks of a group. places: g->count entries; in_group[v]: v is computed by this group (a root or its kernel).
+/* Writes the hooks of a group. values: one per value of g, with their places.
  * Results live in arena. Errors: MEMORY; UNSUPPORTED when more than TUFF_MAX_BINDINGS buffers or windows are needed. */
-TUFF_MUST_CHECK tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_place *places,
-                                            const struct tuff_group *group, struct tuff_arena *arena,
-                                            struct tuff_emitted *out, struct tuff_error *error);
+TUFF_MUST_CHECK tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_work_value *values,
+                                            const struct tuff_group *group, const struct tuff_emit_options *options,
+                                            struct tuff_arena *arena, struct tuff_emitted *out, struct tuff_error *error);
 
 /* The same without hook text: for a group of one operator, whose kernel is one of those that the build compiled (plain.c).
  * Fills the call too where the group has no kernel of its own. */
-TUFF_MUST_CHECK tuff_status tuff_plain_group(const struct tuff_graph *g, const struct tuff_place *places,
-                                             const struct tuff_group *group, struct tuff_arena *arena,
-                                             struct tuff_emitted *out, struct tuff_kernel_call *call,
-                                             struct tuff_error *error);
+TUFF_MUST_CHECK tuff_status tuff_plain_group(const struct tuff_graph *g, const struct tuff_work_value *values,
+                                             const struct tuff_group *group, const struct tuff_emit_options *options,
+                                             struct tuff_arena *arena, struct tuff_emitted *out,
+                                             struct tuff_kernel_call *call, struct tuff_error *error);
 
 /* ---- shared by emit.c, emit_index.c and plain.c -------------------------------------------------------------------------------------- */
 
@@ -94,8 +129,9 @@ struct tuff_memo {
 };
 struct tuff_emitter {
     const struct tuff_graph *g;
-    const struct tuff_place *places;
+    const struct tuff_work_value *values;
     const struct tuff_group *group;
+    const struct tuff_emit_options *options;
     struct tuff_arena *arena;
     struct tuff_text text; /* of the function being written */
     struct {

@@ -114,7 +114,7 @@ static void emit_reduce_port(struct tuff_emitter *e, tuff_val kernel)
     tuff_text_add(&e->text, "    return %s;\n", tuff_emit_value(e, in, &coords));
     end_body(e, &before, &body, &loads);
     begin_port(e, &loads, 0, type, &body);
-    if (!e->group->quads || !tuff_is_float(e->g->values[in].type.dtype)) return;
+    if (!e->options->quads || !tuff_is_float(e->g->values[in].type.dtype)) return;
     tuff_text_add(&e->text, "vec4 in0q(uint o, uint q) {\n    uint r = q * 4u;\n");
     emit_port_four(e, &loads, 0, 1, of_r);
     tuff_text_add(&e->text, "vec4 in0o(uint q, uint r) {\n    uint o = q * 4u;\n");
@@ -128,7 +128,7 @@ static bool emit_port_quad(struct tuff_emitter *e, tuff_val v, uint32_t port)
     char number[16];
     const struct tuff_dtype_row *row = tuff_dtype_row(e->g->values[v].type.dtype);
     bool vector = row->per_word == 1;
-    if (!e->places[v].root) return false;
+    if (!e->values[v].place.root) return false;
     uint32_t b = tuff_emit_bind(e, v, TUFF_READ, vector, &rest);
     if (rest % 4 || e->crowded) return false;
     if (row->elements > 1) {
@@ -302,7 +302,7 @@ static void emit_four(struct tuff_emitter *e, bool clamp_end)
 static bool four_aligned(const struct tuff_emitter *e)
 {
     for (uint32_t k = 0; k < e->group->root_count; k++) {
-        const struct tuff_place *place = &e->places[e->group->roots[k]];
+        const struct tuff_place *place = &e->values[e->group->roots[k]].place;
         if (place->offset % 4) return false;
     }
     return true;
@@ -311,9 +311,10 @@ static bool four_aligned(const struct tuff_emitter *e)
 /* Blocks pay where llvmpipe loads four for the price of one; the chain's text is there once for each of 16 elements. */
 static bool by_blocks(struct tuff_emitter *e, uint64_t count)
 {
-    if (!e->group->texels || e->chain_bytes > 2000 || count * 4 + TUFF_PLAN_ALIGNMENT > e->group->max_range) return false;
+    if (!e->options->texels || e->chain_bytes > 2000 || count * 4 + TUFF_PLAN_ALIGNMENT > e->options->max_range)
+        return false;
     for (uint32_t i = 0; i < e->out->binding_count; i++)
-        if (e->out->bindings[i].bytes > e->group->max_range) return false;
+        if (e->out->bindings[i].bytes > e->options->max_range) return false;
     tuff_choose_block(e);
     return e->block.columns != 0;
 }
@@ -433,15 +434,15 @@ static enum tuff_texels texels_of(const char *memory)
 }
 
 /* How what is larger than a binding may be is bound: returns the number of buffers in all. */
-static uint32_t place_windows(const struct tuff_group *group, struct tuff_emitted *out)
+static uint32_t place_windows(const struct tuff_emitter *e, struct tuff_emitted *out)
 {
     uint32_t count = 0;
-    out->window_bytes = group->max_range / TUFF_PLAN_ALIGNMENT * TUFF_PLAN_ALIGNMENT;
+    out->window_bytes = e->options->max_range / TUFF_PLAN_ALIGNMENT * TUFF_PLAN_ALIGNMENT;
     for (uint32_t i = 0; i < out->binding_count; i++) {
         struct tuff_emit_binding *b = &out->bindings[i];
-        bool large = b->bytes > group->max_range;
-        b->chunked = large && !group->kernel && !b->scattered;
-        if (group->texels && b->access == TUFF_READ) b->texels = texels_of(tuff_dtype_memory(b->dtype));
+        bool large = b->bytes > e->options->max_range;
+        b->chunked = large && !e->group->kernel && !b->scattered;
+        if (e->options->texels && b->access == TUFF_READ) b->texels = texels_of(tuff_dtype_memory(b->dtype));
         b->windows = large && !b->chunked ? (uint32_t)((b->bytes + out->window_bytes - 1) / out->window_bytes) : 1;
         if (b->chunked) /* a binding may begin up to an alignment before its first element */
             out->chunk = (out->window_bytes - TUFF_PLAN_ALIGNMENT) / 4 / TUFF_PLAN_ALIGNMENT * TUFF_PLAN_ALIGNMENT;
@@ -479,11 +480,12 @@ static char *as_macro(struct tuff_arena *arena, const struct tuff_text *declarat
     return macro;
 }
 
-tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_place *places, const struct tuff_group *group,
-                            struct tuff_arena *arena, struct tuff_emitted *out, struct tuff_error *error)
+tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_work_value *values, const struct tuff_group *group,
+                            const struct tuff_emit_options *options, struct tuff_arena *arena, struct tuff_emitted *out,
+                            struct tuff_error *error)
 {
     *out = (struct tuff_emitted){.width = 1};
-    struct tuff_emitter e = {.g = g, .places = places, .group = group, .arena = arena, .out = out};
+    struct tuff_emitter e = {.g = g, .values = values, .group = group, .options = options, .arena = arena, .out = out};
     struct tuff_text declarations;
     tuff_text_init(&e.text, g->context);
     tuff_text_init(&declarations, g->context);
@@ -500,7 +502,7 @@ tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_place 
     }
     emit_chain(&e);
     emit_outputs(&e);
-    e.crowded = place_windows(group, out) > TUFF_MAX_BINDINGS || e.crowded;
+    e.crowded = place_windows(&e, out) > TUFF_MAX_BINDINGS || e.crowded;
     bool numerous = out->number_count > TUFF_PLAN_MOST_NUMBERS;
     declare_all(out, &declarations);
     bool memory = e.failed || e.text.failed || declarations.failed;
@@ -509,7 +511,7 @@ tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_place 
     tuff_text_finish(&declarations);
     if (e.crowded)
         return tuff_fail(g->context, error, TUFF_ERR_UNSUPPORTED, "%s: needs more than %u buffers of at most %llu bytes",
-                         g->values[group->space].op->name, TUFF_MAX_BINDINGS, (unsigned long long)group->max_range);
+                         g->values[group->space].op->name, TUFF_MAX_BINDINGS, (unsigned long long)options->max_range);
     if (numerous)
         return tuff_fail(g->context, error, TUFF_ERR_UNSUPPORTED, "%s: needs more than %u sizes and strides in one launch",
                          g->values[group->space].op->name, TUFF_PLAN_MOST_NUMBERS);

@@ -67,7 +67,7 @@ static enum four four_of(const struct tuff_emitter *e, const struct tuff_leaf_lo
     if (units == 0) return FOUR_ONE;
     if (units > 1 || leaf->dtype == TUFF_I32) return FOUR_APART;
     if (even) return FOUR_QUAD;
-    return e->group->texels && leaf->dtype == TUFF_F32 ? FOUR_WINDOW : FOUR_APART;
+    return e->options->texels && leaf->dtype == TUFF_F32 ? FOUR_WINDOW : FOUR_APART;
 }
 
 /* The place in units of so many elements. */

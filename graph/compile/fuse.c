@@ -23,7 +23,7 @@ static void require_memory(struct tuff_work *w, tuff_val v)
 {
     while (!tuff_in_memory(w, v)) {
         if (!tuff_op_is_same(val(w, v)->op) || is_free(w, val(w, v)->in[0])) {
-            w->root[v] = true;
+            w->values[v].root = true;
             return;
         }
         v = val(w, v)->in[0];
@@ -35,7 +35,7 @@ static void require_memory(struct tuff_work *w, tuff_val v)
 static tuff_val add_copy(struct tuff_work *w, tuff_val v, bool *claimed)
 {
     tuff_val copy = tuff_graph_add(w->g, &tuff_op_copy, &v, 1, NULL);
-    if (copy) w->root[copy] = claimed[copy] = true;
+    if (copy) w->values[copy].root = claimed[copy] = true;
     return copy;
 }
 
@@ -71,6 +71,7 @@ static tuff_status claim_results(struct tuff_work *w, bool *claimed)
         in[1] = claim(w, in[1], claimed, false);
         w->g->values[v].in = in;
     }
+    for (uint32_t i = w->params->output_count; i-- > 0;) w->values[w->outputs[i]].output = i + 1;
     return tuff_graph_finish(w->g, w->error);
 }
 
@@ -94,12 +95,12 @@ static void root_kernel_inputs(struct tuff_work *w)
 static void root_below_views(struct tuff_work *w, tuff_val v)
 {
     while (is_view(w, v) && !tuff_in_memory(w, v)) v = val(w, v)->in[0];
-    if (!tuff_in_memory(w, v) && !is_free(w, v)) w->root[v] = true;
+    if (!tuff_in_memory(w, v) && !is_free(w, v)) w->values[v].root = true;
 }
 
-struct chains { /* [arena] per value: cost of computing it where it is read, loads of that, values one inside the other */
-    uint32_t *cost, *reads, *depth;
-    uint64_t *bytes; /* of those loads */
+struct chain { /* of a value: cost of computing it where it is read, loads of that, values one inside the other, readers */
+    uint32_t cost, reads, depth, uses;
+    uint64_t bytes; /* of those loads */
 };
 
 /* Bytes of `from`, of which a reader of `to` needs an element for each of its own at most. */
@@ -110,30 +111,30 @@ static uint64_t loaded(const struct tuff_type *from, const struct tuff_type *to)
 }
 
 /* Fills v's figures; returns the input that is computed on the way and loads most, or 0. */
-static tuff_val measure_chain(const struct tuff_work *w, tuff_val v, const struct chains *c)
+static tuff_val measure_chain(const struct tuff_work *w, tuff_val v, struct chain *c)
 {
     const struct tuff_value *value = val(w, v);
     tuff_val most = 0;
-    c->cost[v] = value->op->cost;
-    c->reads[v] = 0;
-    c->depth[v] = 1;
-    c->bytes[v] = 0;
+    c[v].cost = value->op->cost;
+    c[v].reads = 0;
+    c[v].depth = 1;
+    c[v].bytes = 0;
     for (uint32_t i = 0; i < value->in_count; i++) {
         tuff_val in = value->in[i];
         if (!in) continue;
         bool stop = tuff_in_memory(w, in);
-        if (!stop && c->depth[in] >= c->depth[v]) c->depth[v] = c->depth[in] + 1;
+        if (!stop && c[in].depth >= c[v].depth) c[v].depth = c[in].depth + 1;
         if (stop || val(w, in)->op->class == TUFF_CLASS_INLINE) {
-            c->cost[v] += stop ? 0 : c->cost[in];
-            c->reads[v] += stop ? tuff_windows(w, &val(w, in)->type) : c->reads[in];
-            c->bytes[v] += stop ? loaded(&val(w, in)->type, &value->type) : c->bytes[in];
+            c[v].cost += stop ? 0 : c[in].cost;
+            c[v].reads += stop ? tuff_windows(w, &val(w, in)->type) : c[in].reads;
+            c[v].bytes += stop ? loaded(&val(w, in)->type, &value->type) : c[in].bytes;
         }
-        if (!stop && (!most || c->reads[in] > c->reads[most])) most = in;
+        if (!stop && (!most || c[in].reads > c[most].reads)) most = in;
     }
     return most;
 }
 
-static void measure_views(const struct tuff_work *w, tuff_val v, const struct chains *c)
+static void measure_views(const struct tuff_work *w, tuff_val v, struct chain *c)
 {
     if (!is_view(w, v) || tuff_in_memory(w, v)) return;
     measure_views(w, val(w, v)->in[0], c);
@@ -142,30 +143,31 @@ static void measure_views(const struct tuff_work *w, tuff_val v, const struct ch
 
 /* Makes roots of what v is computed from until its buffers fit into a launch, and once where the chain is long. A concat has
  * been split so that its inputs fit when each is in memory (simplify.c). */
-static void root_inputs(struct tuff_work *w, tuff_val v, const struct chains *c, uint32_t limit)
+static void root_inputs(struct tuff_work *w, tuff_val v, struct chain *c, uint32_t limit)
 {
     for (uint32_t i = 0; i < val(w, v)->in_count; i++) {
         tuff_val in = val(w, v)->in[i];
-        if (in && c->depth[in] >= DEEPEST_CHAIN && !tuff_in_memory(w, in)) w->root[in] = true;
+        if (in && c[in].depth >= DEEPEST_CHAIN && !tuff_in_memory(w, in)) w->values[in].root = true;
     }
     for (uint32_t made = 0;; made++) {
         tuff_val most = measure_chain(w, v, c);
-        uint32_t before = c->reads[v];
-        bool crowded = c->reads[v] + 1 + tuff_windows(w, &val(w, v)->type) > limit,
-             longer = c->cost[v] > LONGEST_CHAIN && made == 0;
+        uint32_t before = c[v].reads;
+        bool crowded = c[v].reads + 1 + tuff_windows(w, &val(w, v)->type) > limit,
+             longer = c[v].cost > LONGEST_CHAIN && made == 0;
         if (!most || (!crowded && !longer)) return;
         root_below_views(w, most);
         measure_views(w, most, c);
         measure_chain(w, v, c);
-        if (c->reads[v] >= before && made > 0) return;
+        if (c[v].reads >= before && made > 0) return;
     }
 }
 
 /* Three readers load no less than if v were written once and read by each. */
-static bool pays_once(const struct tuff_work *w, tuff_val v, uint32_t uses, const struct chains *c)
+static bool pays_once(const struct tuff_work *w, tuff_val v, const struct chain *c)
 {
+    uint32_t uses = c[v].uses;
     uint64_t bytes = tuff_type_bytes(&val(w, v)->type);
-    return uses >= 3 && c->reads[v] > 1 && uses * c->bytes[v] >= c->bytes[v] + (uses + 1) * bytes;
+    return uses >= 3 && c[v].reads > 1 && uses * c[v].bytes >= c[v].bytes + (uses + 1) * bytes;
 }
 
 /* May v stay without memory where every operator is a launch of its own? */
@@ -179,51 +181,40 @@ static bool left_to_readers(const struct tuff_work *w, tuff_val v)
 /* In order of values: a chain that is too dear for its number of readers ends in a root. */
 static tuff_status root_dear_chains(struct tuff_work *w)
 {
-    uint32_t *uses = tuff_arena_alloc(w->arena, w->g->count * sizeof *uses);
-    struct chains c = {tuff_arena_alloc(w->arena, w->g->count * sizeof *c.cost),
-                       tuff_arena_alloc(w->arena, w->g->count * sizeof *c.reads),
-                       tuff_arena_alloc(w->arena, w->g->count * sizeof *c.depth),
-                       tuff_arena_alloc(w->arena, w->g->count * sizeof *c.bytes)};
-    if (!uses || !c.cost || !c.reads || !c.depth || !c.bytes) return tuff_fail_memory(w->context, w->error);
+    struct chain *c = tuff_arena_alloc(w->arena, w->g->count * sizeof *c);
+    if (!c) return tuff_fail_memory(w->context, w->error);
     for (tuff_val v = 1; v < w->g->count; v++)
-        for (uint32_t i = 0; i < val(w, v)->in_count; i++) uses[val(w, v)->in[i]]++;
+        for (uint32_t i = 0; i < val(w, v)->in_count; i++) c[val(w, v)->in[i]].uses++;
     uint32_t limit = tuff_binding_limit(w);
     for (tuff_val v = 1; v < w->g->count; v++) {
         const struct tuff_value *value = val(w, v);
         if (value->op->class != TUFF_CLASS_INLINE && value->op->class != TUFF_CLASS_KERNEL) continue;
         bool alone = tuff_is_unfused(w) && !left_to_readers(w, v);
-        if (alone && value->op->class == TUFF_CLASS_INLINE) w->root[v] = true;
-        root_inputs(w, v, &c, limit);
+        if (alone && value->op->class == TUFF_CLASS_INLINE) w->values[v].root = true;
+        root_inputs(w, v, c, limit);
         if (value->op->class != TUFF_CLASS_INLINE) continue;
-        bool dear = c.cost[v] > CHEAP_COST || c.reads[v] > CHEAP_READS;
+        bool dear = c[v].cost > CHEAP_COST || c[v].reads > CHEAP_READS;
         uint64_t grows = 1; /* an expanded chain is computed once per copy */
         if (value->op->map)
             grows = tuff_shape_count(&value->type.shape) / tuff_shape_count(&val(w, value->in[0])->type.shape);
-        if (grows >= 64 && c.cost[v] >= 3) root_below_views(w, v);
-        dear = dear || pays_once(w, v, uses[v], &c);
-        if (uses[v] > 1 && dear && !tuff_in_memory(w, v)) root_below_views(w, v);
+        if (grows >= 64 && c[v].cost >= 3) root_below_views(w, v);
+        dear = dear || pays_once(w, v, c);
+        if (c[v].uses > 1 && dear && !tuff_in_memory(w, v)) root_below_views(w, v);
     }
     return TUFF_OK;
 }
 
 tuff_status tuff_pass_fuse(struct tuff_work *w)
 {
-    uint32_t room = w->g->count + 2 * w->params->output_count +
-                    1; /* copies of outputs come here and in order.c, of packed values here */
-    for (tuff_val v = 1; v < w->g->count; v++)
-        if (val(w, v)->op->kind == TUFF_KIND_PACK) room += val(w, v)->in_count;
-    bool *claimed = tuff_arena_alloc(w->arena, room * sizeof *claimed);
-    w->root = tuff_arena_alloc(w->arena, room * sizeof *w->root);
-    w->group_of = tuff_arena_alloc(w->arena, room * sizeof *w->group_of);
-    if (!claimed || !w->root || !w->group_of) return tuff_fail_memory(w->context, w->error);
-    for (uint32_t i = 0; i < room; i++) w->group_of[i] = UINT32_MAX;
+    bool *claimed = tuff_arena_alloc(w->arena, w->value_room * sizeof *claimed);
+    if (!claimed) return tuff_fail_memory(w->context, w->error);
     TUFF_TRY(claim_results(w, claimed));
     root_kernel_inputs(w);
     TUFF_TRY(root_dear_chains(w));
     for (tuff_val v = 1; v < w->g->count; v++) {
         if (val(w, v)->op->class == TUFF_CLASS_KERNEL)
             TUFF_TRY(tuff_group_kernel(w, v));
-        else if (w->root[v])
+        else if (w->values[v].root)
             TUFF_TRY(tuff_group_root(w, v));
     }
     return TUFF_OK;

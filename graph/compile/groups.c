@@ -37,7 +37,7 @@ tuff_val tuff_memory_of(const struct tuff_work *w, tuff_val v)
 /* The value whose elements v has, all of them in order. */
 tuff_val tuff_strip_same(const struct tuff_work *w, tuff_val v)
 {
-    while (tuff_op_is_same(val(w, v)->op) && !w->root[v]) v = val(w, v)->in[0];
+    while (tuff_op_is_same(val(w, v)->op) && !w->values[v].root) v = val(w, v)->in[0];
     return v;
 }
 
@@ -50,49 +50,78 @@ bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(con
     v = tuff_memory_of(w, v);
     if (val(w, v)->op->kind == TUFF_KIND_PACK) {
         for (uint32_t i = 1; i < val(w, v)->in_count; i++) {
-            uint32_t group = w->group_of[tuff_memory_of(w, val(w, v)->in[i])];
+            uint32_t group = w->values[tuff_memory_of(w, val(w, v)->in[i])].group;
             if (group != UINT32_MAX && visit(w, group, user)) return true;
         }
         return false;
     }
-    return w->group_of[v] != UINT32_MAX && visit(w, w->group_of[v], user);
+    return w->values[v].group != UINT32_MAX && visit(w, w->values[v].group, user);
 }
 
-struct reach { /* a search back from groups; w->pending holds those that are found and not looked at */
+/* A search back from groups for one that they may depend on. Groups stand in a line (w->line) in which each comes behind those
+ * that it needs, so what stands before the target is not looked at. Those found are marked; w->pending holds what is to be looked
+ * at yet. */
+struct reach {
     uint32_t target, count;
+    uint32_t since; /* place of the target in the line */
+    uint32_t end;   /* places of those found are lower */
 };
-static bool find(const struct tuff_work *w, uint32_t group, void *user)
+
+static bool find(const struct tuff_work *w, uint32_t at, void *user)
 {
     struct reach *reach = user;
-    if (group == reach->target) return true;
-    if (!w->groups[group].mark) w->pending[reach->count++] = group;
-    w->groups[group].mark = true;
+    struct tuff_group *group = &w->groups[at];
+    if (at == reach->target) return true;
+    if (group->mark != w->search && group->place >= reach->since) w->pending[reach->count++] = at;
+    if (group->place >= reach->end) reach->end = group->place + 1;
+    group->mark = w->search;
     return false;
 }
 
-static struct reach start_reach(const struct tuff_work *w, uint32_t target)
+static struct reach start_reach(struct tuff_work *w, uint32_t target)
 {
-    for (uint32_t i = 0; i < w->group_count; i++) w->groups[i].mark = false;
-    return (struct reach){.target = target};
+    w->search++;
+    return (struct reach){.target = target, .since = target == UINT32_MAX ? 0 : w->groups[target].place};
 }
 
 /* Does one of those found depend on the target? */
-static bool reaches(const struct tuff_work *w, struct reach *reach)
+static bool reaches(struct tuff_work *w, struct reach *reach)
 {
     while (reach->count > 0) {
-        const struct tuff_work_group *group = &w->groups[w->pending[--reach->count]];
+        const struct tuff_group *group = &w->groups[w->pending[--reach->count]];
+        w->steps++;
         for (uint32_t i = 0; i < group->read_count; i++)
             if (tuff_each_producer(w, group->reads[i].value, find, reach)) return true;
         for (uint32_t i = 0; i < group->after_count; i++)
             if (find(w, group->after[i], reach)) return true;
     }
+    w->found_end = reach->end;
     return false;
 }
 
-bool tuff_group_depends(const struct tuff_work *w, uint32_t group, uint32_t on)
+/* Moves what the last search found behind the target to just before it. */
+static void move_found(struct tuff_work *w, uint32_t target)
 {
-    struct reach reach = start_reach(w, on);
-    return find(w, group, &reach) || reaches(w, &reach);
+    uint32_t begin = w->groups[target].place, kept = 0, to = begin;
+    for (uint32_t i = begin; i < w->found_end; i++) {
+        uint32_t group = w->line[i];
+        if (tuff_is_marked(w, group))
+            w->line[to++] = group;
+        else
+            w->pending[kept++] = group;
+    }
+    if (kept) memcpy(w->line + to, w->pending, kept * sizeof *w->line);
+    for (uint32_t i = begin; i < w->found_end; i++) w->groups[w->line[i]].place = i;
+}
+
+bool tuff_groups_before(struct tuff_work *w, const uint32_t *groups, uint32_t count, uint32_t at)
+{
+    struct reach reach = start_reach(w, at);
+    for (uint32_t i = 0; i < count; i++)
+        if (find(w, groups[i], &reach)) return false;
+    if (reaches(w, &reach)) return false;
+    move_found(w, at);
+    return true;
 }
 
 void tuff_mark_producers(struct tuff_work *w, const tuff_val *values, uint32_t count)
@@ -106,7 +135,13 @@ void tuff_mark_producers(struct tuff_work *w, const tuff_val *values, uint32_t c
 
 static bool keeps_order(const struct tuff_op *op) { return (op->traits & TUFF_KEEPS_ORDER) != 0; }
 
-static tuff_status add_read(struct tuff_work *w, struct tuff_work_group *group, tuff_val v, bool identity)
+/* A packed vector lies in what it is packed into. */
+static struct tuff_reader **readers_of(const struct tuff_work *w, tuff_val memory)
+{
+    return &w->values[val(w, memory)->op->kind == TUFF_KIND_PACK ? val(w, memory)->in[0] : memory].readers;
+}
+
+static tuff_status add_read(struct tuff_work *w, struct tuff_group *group, tuff_val v, bool identity)
 {
     for (uint32_t i = 0; i < group->read_count; i++)
         if (group->reads[i].value == v) {
@@ -119,7 +154,7 @@ static tuff_status add_read(struct tuff_work *w, struct tuff_work_group *group, 
 }
 
 /* Adds what computing v needs from memory; v itself when it is there. */
-static tuff_status collect(struct tuff_work *w, struct tuff_work_group *group, tuff_val v, bool identity)
+static tuff_status collect(struct tuff_work *w, struct tuff_group *group, tuff_val v, bool identity)
 {
     v = tuff_strip_same(w, v);
     if (tuff_in_memory(w, v)) return add_read(w, group, v, identity);
@@ -129,7 +164,7 @@ static tuff_status collect(struct tuff_work *w, struct tuff_work_group *group, t
     return TUFF_OK;
 }
 
-static tuff_status collect_inputs(struct tuff_work *w, struct tuff_work_group *group, tuff_val v, bool identity)
+static tuff_status collect_inputs(struct tuff_work *w, struct tuff_group *group, tuff_val v, bool identity)
 {
     const struct tuff_value *value = val(w, v);
     for (uint32_t i = 0; i < value->in_count; i++)
@@ -140,7 +175,7 @@ static tuff_status collect_inputs(struct tuff_work *w, struct tuff_work_group *g
 static const char LATER[] = "it also needs results that come later";
 
 /* Buffers that the group binds. */
-static uint32_t buffers_of(const struct tuff_work *w, const struct tuff_work_group *group)
+static uint32_t buffers_of(const struct tuff_work *w, const struct tuff_group *group)
 {
     uint32_t count = group->kernel ? tuff_windows(w, &val(w, group->kernel)->type) : 0;
     for (uint32_t i = 0; i < group->member_count; i++) count += tuff_windows(w, &val(w, group->members[i])->type);
@@ -148,11 +183,10 @@ static uint32_t buffers_of(const struct tuff_work *w, const struct tuff_work_gro
     return count;
 }
 
-/* Why root v, with these reads, cannot be computed by the group; NULL: it can. */
-static const char *refusal(const struct tuff_work *w, const struct tuff_work_group *needs, tuff_val v, uint32_t at,
-                           uint32_t limit)
+/* Why root v, with these reads, cannot be computed by the group; NULL: it can, and what it needs is found. */
+static const char *refusal(struct tuff_work *w, const struct tuff_group *needs, tuff_val v, uint32_t at, uint32_t limit)
 {
-    const struct tuff_work_group *group = &w->groups[at];
+    const struct tuff_group *group = &w->groups[at];
     tuff_val first = group->kernel ? group->kernel : group->members[0];
     const struct tuff_type *type = &val(w, v)->type;
     if (tuff_shape_count(&type->shape) != tuff_shape_count(&val(w, first)->type.shape))
@@ -162,7 +196,7 @@ static const char *refusal(const struct tuff_work *w, const struct tuff_work_gro
     uint32_t more = 0;
     for (uint32_t i = 0; i < needs->read_count; i++) {
         tuff_val from = tuff_memory_of(w, needs->reads[i].value);
-        if (w->group_of[from] == at) {
+        if (w->values[from].group == at) {
             if (!needs->reads[i].identity || from != needs->reads[i].value)
                 return "it also reads elements of that result at other places";
             continue;
@@ -175,51 +209,92 @@ static const char *refusal(const struct tuff_work *w, const struct tuff_work_gro
         return "more buffers than a launch may bind would be needed";
     struct reach reach = start_reach(w, at);
     for (uint32_t i = 0; i < needs->read_count; i++)
-        if (w->group_of[tuff_memory_of(w, needs->reads[i].value)] != at &&
+        if (w->values[tuff_memory_of(w, needs->reads[i].value)].group != at &&
             tuff_each_producer(w, needs->reads[i].value, find, &reach))
             return LATER;
     return reaches(w, &reach) ? LATER : NULL;
 }
 
-static tuff_status join(struct tuff_work *w, const struct tuff_work_group *needs, tuff_val v, uint32_t at)
+/* The group reads what is not its own of this. */
+static tuff_status take_reads(struct tuff_work *w, const struct tuff_group *needs, uint32_t at)
 {
-    struct tuff_work_group *group = &w->groups[at];
-    for (uint32_t i = 0; i < needs->read_count; i++)
-        if (w->group_of[tuff_memory_of(w, needs->reads[i].value)] != at)
-            TUFF_TRY(add_read(w, group, needs->reads[i].value, needs->reads[i].identity));
+    struct tuff_group *group = &w->groups[at];
+    for (uint32_t i = 0; i < needs->read_count; i++) {
+        tuff_val from = tuff_memory_of(w, needs->reads[i].value);
+        uint32_t known = group->read_count;
+        if (w->values[from].group == at) continue;
+        TUFF_TRY(add_read(w, group, needs->reads[i].value, needs->reads[i].identity));
+        if (group->read_count == known) continue;
+        struct tuff_reader *reader = tuff_arena_alloc(w->arena, sizeof *reader);
+        if (!reader) return tuff_fail_memory(w->context, w->error);
+        struct tuff_reader **first = readers_of(w, from);
+        *reader = (struct tuff_reader){at, *first};
+        *first = reader;
+    }
+    return TUFF_OK;
+}
+
+static tuff_status join(struct tuff_work *w, const struct tuff_group *needs, tuff_val v, uint32_t at)
+{
+    struct tuff_group *group = &w->groups[at];
+    TUFF_TRY(take_reads(w, needs, at));
     if (!TUFF_GROW_ARENA(w->arena, group->members, group->member_count, 1)) return tuff_fail_memory(w->context, w->error);
     group->members[group->member_count++] = v;
-    w->group_of[v] = at;
+    w->values[v].group = at;
     return TUFF_OK;
+}
+
+/* Behind what the last search found. */
+static tuff_status join_found(struct tuff_work *w, const struct tuff_group *needs, tuff_val v, uint32_t at)
+{
+    move_found(w, at);
+    return join(w, needs, v, at);
 }
 
 static tuff_status new_group(struct tuff_work *w, tuff_val kernel, uint32_t *at)
 {
     if (!TUFF_GROW_ARENA(w->arena, w->groups, w->group_count, 1) ||
-        !TUFF_GROW_ARENA(w->arena, w->pending, w->group_count, 1))
+        !TUFF_GROW_ARENA(w->arena, w->pending, w->group_count, 1) || !TUFF_GROW_ARENA(w->arena, w->line, w->group_count, 1))
         return tuff_fail_memory(w->context, w->error);
-    w->groups[w->group_count] = (struct tuff_work_group){.kernel = kernel, .order = UINT32_MAX};
+    w->groups[w->group_count] = (struct tuff_group){.kernel = kernel, .order = UINT32_MAX, .place = w->group_count};
+    w->line[w->group_count] = w->group_count;
     *at = w->group_count++;
     return TUFF_OK;
 }
 
-/* The group computes something that is read in place. */
-static bool feeds(const struct tuff_work *w, const struct tuff_work_group *needs, uint32_t at)
+/* The last group before `below` that computes something that is read in place; UINT32_MAX: there is none. */
+static uint32_t next_feeder(const struct tuff_work *w, const struct tuff_group *needs, uint32_t below)
 {
-    for (uint32_t i = 0; i < needs->read_count; i++)
-        if (needs->reads[i].identity && w->group_of[tuff_memory_of(w, needs->reads[i].value)] == at) return true;
+    uint32_t best = UINT32_MAX;
+    for (uint32_t i = 0; i < needs->read_count; i++) {
+        uint32_t at = w->values[tuff_memory_of(w, needs->reads[i].value)].group;
+        if (needs->reads[i].identity && at < below && (best == UINT32_MAX || at > best)) best = at;
+    }
+    return best;
+}
+
+static bool reads_in_place(const struct tuff_group *group, tuff_val v)
+{
+    for (uint32_t k = 0; k < group->read_count; k++)
+        if (group->reads[k].value == v) return group->reads[k].identity;
     return false;
 }
 
-/* A pointwise launch that walks over the same memory: what both read is read once. */
-static bool shares_reads(const struct tuff_work *w, const struct tuff_work_group *needs, uint32_t at)
+enum { MOST_READERS = 32 }; /* of those of a value, the latest: thousands of groups may read one input */
+
+/* The last pointwise group before `below` that walks over the same memory, so that what both read is read once. */
+static uint32_t next_sharer(struct tuff_work *w, const struct tuff_group *needs, uint32_t below)
 {
-    const struct tuff_work_group *group = &w->groups[at];
-    for (uint32_t i = 0; i < needs->read_count && !group->kernel; i++)
-        for (uint32_t k = 0; k < group->read_count; k++)
-            if (needs->reads[i].identity && group->reads[k].identity && needs->reads[i].value == group->reads[k].value)
-                return true;
-    return false;
+    uint32_t best = UINT32_MAX;
+    for (uint32_t i = 0; i < needs->read_count; i++) {
+        tuff_val v = needs->reads[i].value;
+        const struct tuff_reader *r = needs->reads[i].identity ? *readers_of(w, tuff_memory_of(w, v)) : NULL;
+        for (uint32_t n = 0; r && n < MOST_READERS; n++, r = r->next, w->steps++)
+            if (r->group < below && (best == UINT32_MAX || r->group > best) && !w->groups[r->group].kernel &&
+                reads_in_place(&w->groups[r->group], v))
+                best = r->group;
+    }
+    return best;
 }
 
 /* The last value behind v, up to what it reads from memory, that keeps v from being computed earlier; 0: there is none. */
@@ -237,7 +312,7 @@ static tuff_val earliest(const struct tuff_work *w, tuff_val v)
 
 static bool comes_before(const struct tuff_work *w, uint32_t at, tuff_val v)
 {
-    const struct tuff_work_group *group = &w->groups[at];
+    const struct tuff_group *group = &w->groups[at];
     return (group->kernel ? group->kernel : group->members[0]) < v;
 }
 
@@ -254,20 +329,18 @@ tuff_status tuff_group_root(struct tuff_work *w, tuff_val v)
 {
     bool alone = tuff_is_unfused(w) || owns_memory(w, v);
     uint32_t limit = tuff_binding_limit(w);
-    struct tuff_work_group needs = {0};
+    struct tuff_group needs = {0};
     uint32_t at;
     tuff_val since = earliest(w, v);
     TUFF_TRY(collect_inputs(w, &needs, v, true));
     const char *why = alone ? why_alone(w, v) : NULL, *refused;
-    for (uint32_t best = w->group_count; !alone && best-- > 0;) {
-        if (!feeds(w, &needs, best)) continue;
+    for (uint32_t best = w->group_count; !alone && (best = next_feeder(w, &needs, best)) != UINT32_MAX;) {
         refused = comes_before(w, best, since) ? "it is to be computed again, later" : refusal(w, &needs, v, best, limit);
-        if (!refused) return join(w, &needs, v, best);
+        if (!refused) return join_found(w, &needs, v, best);
         why = refused;
     }
-    for (uint32_t best = w->group_count; !alone && best-- > 0;)
-        if (!comes_before(w, best, since) && shares_reads(w, &needs, best) && !refusal(w, &needs, v, best, limit))
-            return join(w, &needs, v, best);
+    for (uint32_t best = w->group_count; !alone && (best = next_sharer(w, &needs, best)) != UINT32_MAX;)
+        if (!comes_before(w, best, since) && !refusal(w, &needs, v, best, limit)) return join_found(w, &needs, v, best);
     TUFF_TRY(new_group(w, 0, &at));
     w->groups[at].why = why;
     return join(w, &needs, v, at);
@@ -276,12 +349,13 @@ tuff_status tuff_group_root(struct tuff_work *w, tuff_val v)
 tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v)
 {
     const struct tuff_value *value = val(w, v);
+    struct tuff_group needs = {0};
     uint32_t at;
-    TUFF_TRY(new_group(w, v, &at));
-    w->group_of[v] = at;
     for (uint32_t i = 0; i < value->in_count; i++)
-        if (value->in[i]) TUFF_TRY(collect(w, &w->groups[at], value->in[i], false));
-    return TUFF_OK;
+        if (value->in[i]) TUFF_TRY(collect(w, &needs, value->in[i], false));
+    TUFF_TRY(new_group(w, v, &at));
+    w->values[v].group = at;
+    return take_reads(w, &needs, at);
 }
 
 /* ---- print and check -------------------------------------------------------------------------------------------------------- */
@@ -289,7 +363,7 @@ tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v)
 void tuff_groups_print(const struct tuff_work *w, struct tuff_text *text)
 {
     for (uint32_t n = 0; n < w->group_count; n++) {
-        const struct tuff_work_group *group = &w->groups[w->sequence ? w->sequence[n] : n];
+        const struct tuff_group *group = &w->groups[w->sequence ? w->sequence[n] : n];
         tuff_text_add(text, "group:");
         if (group->kernel) tuff_text_add(text, " kernel %%%u", (unsigned)group->kernel);
         for (uint32_t i = 0; i < group->member_count; i++) tuff_text_add(text, " %%%u", (unsigned)group->members[i]);
@@ -303,13 +377,13 @@ void tuff_groups_print(const struct tuff_work *w, struct tuff_text *text)
 bool tuff_groups_check(const struct tuff_work *w)
 {
     uint32_t grouped = 0, listed = 0;
-    for (tuff_val v = 1; v < w->g->count; v++) grouped += w->group_of[v] != UINT32_MAX;
+    for (tuff_val v = 1; v < w->g->count; v++) grouped += w->values[v].group != UINT32_MAX;
     for (uint32_t n = 0; n < w->group_count; n++) {
-        const struct tuff_work_group *group = &w->groups[n];
+        const struct tuff_group *group = &w->groups[n];
         listed += group->member_count + (group->kernel != 0);
-        if (group->kernel && w->group_of[group->kernel] != n) return false;
+        if (group->kernel && w->values[group->kernel].group != n) return false;
         for (uint32_t i = 0; i < group->member_count; i++)
-            if (w->group_of[group->members[i]] != n || !w->root[group->members[i]]) return false;
+            if (w->values[group->members[i]].group != n || !w->values[group->members[i]].root) return false;
         if (w->sequence && (group->order >= w->group_count || w->sequence[group->order] != n)) return false;
         for (uint32_t i = 0; i < group->read_count; i++)
             if (!tuff_in_memory(w, group->reads[i].value)) return false;

@@ -88,11 +88,11 @@ static tuff_status add_part(struct lowering *l, const struct tuff_emitted *emitt
     for (uint32_t i = 0; i < emitted->binding_count; i++) {
         const struct tuff_emit_binding *b = &emitted->bindings[i];
         uint64_t skip = b->chunked ? tuff_dtype_size(b->dtype, first) : 0, left = b->bytes - skip;
-        uint64_t touched = b->access & TUFF_READ ? tuff_align(l->touch.bytes[b->root], 4) : call->writes;
+        uint64_t touched = b->access & TUFF_READ ? tuff_align(l->touch.values[b->root].bytes, 4) : call->writes;
         uint64_t window = b->chunked        ? tuff_dtype_size(b->dtype, emitted->chunk) + b->head
                           : b->windows == 1 ? left
                                             : emitted->window_bytes;
-        if (TUFF_NEVER(l->w->slot_of[b->root] == UINT32_MAX))
+        if (TUFF_NEVER(l->w->values[b->root].slot == UINT32_MAX))
             return tuff_fail(l->w->context, l->w->error, TUFF_ERR_UNSUPPORTED, "%s: a value without memory", launch->label);
         for (uint32_t k = 0; k < b->windows; k++, skip += window, left -= window) {
             if (b->texels) window = tuff_align(window, TUFF_TEXEL_BYTES);
@@ -102,7 +102,7 @@ static tuff_status add_part(struct lowering *l, const struct tuff_emitted *emitt
                                  "%s: a binding of %llu bytes, but this device binds at most %llu", launch->label,
                                  (unsigned long long)window, (unsigned long long)l->w->params->caps->max_storage_range);
             uint64_t few = touched < window ? touched : 0;
-            bindings[count++] = (struct tuff_plan_binding){.slot = l->w->slot_of[b->root],
+            bindings[count++] = (struct tuff_plan_binding){.slot = l->w->values[b->root].slot,
                                                            .access = b->access,
                                                            .offset = b->offset + skip,
                                                            .bytes = window,
@@ -156,31 +156,23 @@ static bool reads_texels(const struct tuff_caps *caps)
            caps->max_storage_range / TUFF_TEXEL_BYTES <= caps->max_texels;
 }
 
-static tuff_status lower_group(struct lowering *l, const struct tuff_work_group *from)
+static tuff_status lower_group(struct lowering *l, const struct tuff_group *group)
 {
     struct tuff_work *w = l->w;
-    tuff_val *roots = tuff_arena_alloc(w->arena, (from->member_count + 1) * sizeof *roots);
-    struct tuff_group group = {.kernel = from->kernel,
-                               .roots = roots,
-                               .max_range = w->params->caps->max_storage_range,
-                               .texels = reads_texels(w->params->caps),
-                               .quads = tuff_shuffle_lanes(w->params->caps) != 0};
+    const struct tuff_emit_options options = {.max_range = w->params->caps->max_storage_range,
+                                              .texels = reads_texels(w->params->caps),
+                                              .quads = tuff_shuffle_lanes(w->params->caps) != 0};
     struct tuff_emitted emitted;
     struct tuff_kernel_call call = {.file = NULL};
-    if (!roots) return tuff_fail_memory(w->context, w->error);
-    if (from->kernel && w->places[from->kernel].root) roots[group.root_count++] = from->kernel;
-    for (uint32_t i = 0; i < from->member_count; i++)
-        if (w->places[from->members[i]].root) roots[group.root_count++] = from->members[i];
-    if (group.root_count == 0) return TUFF_OK; /* nobody reads it */
-    group.space = from->kernel ? from->kernel : roots[0];
+    if (group->root_count == 0) return TUFF_OK; /* nobody reads it */
     if (w->params->plain)
-        TUFF_TRY(tuff_plain_group(w->g, w->places, &group, w->arena, &emitted, &call, w->error));
+        TUFF_TRY(tuff_plain_group(w->g, w->values, group, &options, w->arena, &emitted, &call, w->error));
     else
-        TUFF_TRY(tuff_emit_group(w->g, w->places, &group, w->arena, &emitted, w->error));
-    TUFF_TRY(describe(l, &group, &emitted, &call));
-    if (!call.note) call.note = from->why;
-    tuff_touch_group(w, &group, &l->touch);
-    return add_launch(l, &group, &emitted, &call);
+        TUFF_TRY(tuff_emit_group(w->g, w->values, group, &options, w->arena, &emitted, w->error));
+    TUFF_TRY(describe(l, group, &emitted, &call));
+    if (!call.note) call.note = group->why;
+    tuff_touch_group(w, group, &l->touch);
+    return add_launch(l, group, &emitted, &call);
 }
 
 tuff_status tuff_pass_lower(struct tuff_work *w, struct tuff_compiled *out)
@@ -196,7 +188,7 @@ tuff_status tuff_pass_lower(struct tuff_work *w, struct tuff_compiled *out)
         if (i < w->group_count) TUFF_TRY(lower_group(&l, &w->groups[w->sequence[i]]));
     }
     for (uint32_t i = 0; i < w->params->output_count; i++)
-        out->output_slots[i] = tuff_op_writes_leaf(val(w, w->outputs[i])->op) ? UINT32_MAX : w->slot_of[w->outputs[i]];
+        out->output_slots[i] = tuff_op_writes_leaf(val(w, w->outputs[i])->op) ? UINT32_MAX : w->values[w->outputs[i]].slot;
     tuff_plan_place_barriers(&out->plan);
     for (uint32_t i = 1; i < out->plan.launch_count && (w->params->debug & TUFF_DEBUG_SERIAL); i++)
         out->plan.launches[i].barrier = true;

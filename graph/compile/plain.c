@@ -82,7 +82,7 @@ static struct operand find_operand(struct tuff_emitter *e, tuff_val v, struct tu
         struct tuff_coords inner = {.rank = 0};
         for (uint32_t i = 0; i < at.rank; i++) /* an axis of length 1 has one place */
             if (value->type.shape.dim[i] == 1) at.at[i] = operand.at;
-        if (e->places[v].root && v != e->group->roots[0]) {
+        if (e->values[v].place.root && v != e->group->roots[0]) {
             uint64_t rest;
             operand.source = tuff_emit_bind(e, v, TUFF_READ, false, &rest);
             operand.at = tuff_coords_flat(e, &at, &value->type.shape);
@@ -148,7 +148,7 @@ static void write_inline(struct tuff_emitter *e, tuff_val v, struct tuff_kernel_
 static struct tuff_emit_binding *add_port(struct tuff_emitter *e, tuff_val v, uint32_t access, uint64_t *rest)
 {
     struct tuff_emitted *out = e->out;
-    if (TUFF_NEVER(out->binding_count == TUFF_MAX_BINDINGS) || !e->places[v].root) e->failed = true;
+    if (TUFF_NEVER(out->binding_count == TUFF_MAX_BINDINGS) || !e->values[v].place.root) e->failed = true;
     if (e->failed) return NULL;
     struct tuff_emit_binding *b = &out->bindings[out->binding_count++];
     *b = tuff_emit_binding_of(e, v, access, rest);
@@ -196,12 +196,13 @@ static void fill_bindings(struct tuff_emitter *e, tuff_val v, uint32_t count)
     while (out->binding_count < count) out->bindings[out->binding_count++] = same;
 }
 
-tuff_status tuff_plain_group(const struct tuff_graph *g, const struct tuff_place *places, const struct tuff_group *group,
+tuff_status tuff_plain_group(const struct tuff_graph *g, const struct tuff_work_value *values,
+                             const struct tuff_group *group, const struct tuff_emit_options *options,
                              struct tuff_arena *arena, struct tuff_emitted *out, struct tuff_kernel_call *call,
                              struct tuff_error *error)
 {
     *out = (struct tuff_emitted){.hooks = "", .width = 4, .specs = tuff_arena_alloc(arena, MOST_SPECS * sizeof *out->specs)};
-    struct tuff_emitter e = {.g = g, .places = places, .group = group, .arena = arena, .out = out};
+    struct tuff_emitter e = {.g = g, .values = values, .group = group, .options = options, .arena = arena, .out = out};
     tuff_val v = group->roots[0];
     uint64_t rest = 0;
     if (!out->specs) return tuff_fail_memory(g->context, error);
@@ -225,12 +226,12 @@ tuff_status tuff_plain_group(const struct tuff_graph *g, const struct tuff_place
     uint64_t largest = 0;
     for (uint32_t i = 0; i < out->binding_count; i++)
         if (out->bindings[i].bytes > largest) largest = out->bindings[i].bytes;
-    if (largest > group->max_range)
+    if (largest > options->max_range)
         return tuff_fail(
             g->context, error, TUFF_ERR_UNSUPPORTED,
             "%s: %llu bytes in one binding, of which this device has at most %llu; without a shader compiler there "
             "is no kernel that takes it in parts",
-            g->values[group->space].op->name, (unsigned long long)largest, (unsigned long long)group->max_range);
+            g->values[group->space].op->name, (unsigned long long)largest, (unsigned long long)options->max_range);
     if (!e.failed && !more) return TUFF_OK;
     return tuff_fail(g->context, error, TUFF_ERR_UNSUPPORTED,
                      "%s: no kernel of this build computes it as it stands here, and there is no shader compiler",

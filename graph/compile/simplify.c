@@ -278,6 +278,22 @@ static tuff_status map_stations(struct tuff_work *w, const tuff_val *map)
     return TUFF_OK;
 }
 
+/* Copies of outputs are added in fuse.c and order.c, of packed values in fuse.c. */
+static tuff_status list_values(struct tuff_work *w, const bool *needed, const tuff_val *map)
+{
+    const struct tuff_graph *g = w->params->graph;
+    uint32_t room = w->g->count + 2 * w->params->output_count + 1;
+    for (tuff_val v = 1; v < w->g->count; v++)
+        if (val(w, v)->op->kind == TUFF_KIND_PACK) room += val(w, v)->in_count;
+    w->value_room = room;
+    w->values = tuff_arena_alloc(w->arena, room * sizeof *w->values);
+    if (!w->values) return tuff_fail_memory(w->context, w->error);
+    for (uint32_t i = 0; i < room; i++) w->values[i] = (struct tuff_work_value){.group = UINT32_MAX, .slot = UINT32_MAX};
+    for (tuff_val v = 1; v < g->count; v++)
+        if (needed[v] && g->values[v].op->class == TUFF_CLASS_LEAF) w->values[map[v]].origin = v;
+    return TUFF_OK;
+}
+
 tuff_status tuff_pass_simplify(struct tuff_work *w)
 {
     const struct tuff_graph *g = w->params->graph;
@@ -300,10 +316,5 @@ tuff_status tuff_pass_simplify(struct tuff_work *w)
     }
     for (uint32_t i = 0; i < outputs; i++) w->outputs[i] = map[w->params->outputs[i]];
     TUFF_TRY(map_stations(w, map));
-    /* Copies for outputs that live elsewhere too come in fuse.c; origins of leaves are found by name and kind. */
-    w->origin = tuff_arena_alloc(w->arena, 2 * (w->g->count + outputs + 64) * sizeof *w->origin);
-    if (!w->origin) return tuff_fail_memory(w->context, w->error);
-    for (tuff_val v = 1; v < g->count; v++)
-        if (needed[v] && g->values[v].op->class == TUFF_CLASS_LEAF) w->origin[map[v]] = v;
-    return TUFF_OK;
+    return list_values(w, needed, map);
 }

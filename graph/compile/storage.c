@@ -68,23 +68,23 @@ tuff_status tuff_layout_extend(struct tuff_layout *layout, const struct tuff_gra
 /* Places the computed value behind v (through what keeps all its elements in order) at element `offset` of the root. */
 static void place_inside(struct tuff_work *w, tuff_val v, tuff_val root, uint64_t offset)
 {
-    while (tuff_op_is_same(val(w, v)->op) && !w->root[v]) v = val(w, v)->in[0];
-    w->places[v] = (struct tuff_place){root, offset};
+    while (tuff_op_is_same(val(w, v)->op) && !w->values[v].root) v = val(w, v)->in[0];
+    w->values[v].place = (struct tuff_place){root, offset};
 }
 
 static void place_results(struct tuff_work *w)
 {
     for (tuff_val v = 1; v < w->g->count; v++) {
-        if (val(w, v)->op->traits & TUFF_UPDATES) w->places[v] = (struct tuff_place){tuff_written_leaf(w->g, v), 0};
+        if (val(w, v)->op->traits & TUFF_UPDATES) w->values[v].place = (struct tuff_place){tuff_written_leaf(w->g, v), 0};
         if (val(w, v)->op->kind != TUFF_KIND_PACK) continue;
         tuff_val target = val(w, v)->in[0];
-        w->places[v] = (struct tuff_place){target, 0};
+        w->values[v].place = (struct tuff_place){target, 0};
         for (uint32_t i = 1; i < val(w, v)->in_count; i++)
             place_inside(w, val(w, v)->in[i], target, tuff_pack_offset(w->g, val(w, v)->in + 1, i - 1));
     }
     for (uint32_t i = 0; i < w->params->output_count; i++) {
         const struct tuff_value *value = val(w, w->outputs[i]);
-        if (value->op->class == TUFF_CLASS_ASSIGN) w->places[value->in[1]] = (struct tuff_place){value->in[0], 0};
+        if (value->op->class == TUFF_CLASS_ASSIGN) w->values[value->in[1]].place = (struct tuff_place){value->in[0], 0};
     }
 }
 
@@ -94,30 +94,29 @@ static void mark_read(const struct tuff_work *w, bool *read)
     for (uint32_t i = 0; i < w->group_count; i++)
         for (uint32_t k = 0; k < w->groups[i].read_count; k++) {
             tuff_val from = tuff_memory_of(w, w->groups[i].reads[k].value);
-            if (w->group_of[from] != i) read[from] = true;
+            if (w->values[from].group != i) read[from] = true;
         }
 }
 
 static tuff_status place_values(struct tuff_work *w)
 {
-    w->places = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *w->places);
     bool *stored = tuff_arena_alloc(w->arena, w->g->count + 1);
-    if (!w->places || !stored) return tuff_fail_memory(w->context, w->error);
+    if (!stored) return tuff_fail_memory(w->context, w->error);
     place_results(w);
     mark_read(w, stored);
     for (uint32_t i = 0; i < w->params->output_count; i++) stored[w->outputs[i]] = true; /* the host sees it */
     for (tuff_val v = 1; v < w->g->count; v++) {
         bool leaf = tuff_is_leaf_memory(w->g, v) && val(w, v)->op->kind != TUFF_KIND_PACK;
         if (leaf)
-            w->places[v] = (struct tuff_place){v, 0};
-        else if (tuff_is_root_like(w, v) && !w->places[v].root && stored[v])
-            w->places[v] = (struct tuff_place){v, 0};
+            w->values[v].place = (struct tuff_place){v, 0};
+        else if (tuff_is_root_like(w, v) && !w->values[v].place.root && stored[v])
+            w->values[v].place = (struct tuff_place){v, 0};
     }
     for (tuff_val v = 1; v < w->g->count; v++) {
         uint64_t offset;
-        if (w->places[v].root || tuff_is_root_like(w, v) || !tuff_is_alias(w->g, v, &offset)) continue;
-        struct tuff_place in = w->places[val(w, v)->in[0]];
-        if (in.root) w->places[v] = (struct tuff_place){in.root, in.offset + offset};
+        if (w->values[v].place.root || tuff_is_root_like(w, v) || !tuff_is_alias(w->g, v, &offset)) continue;
+        struct tuff_place in = w->values[val(w, v)->in[0]].place;
+        if (in.root) w->values[v].place = (struct tuff_place){in.root, in.offset + offset};
     }
     return TUFF_OK;
 }
@@ -145,26 +144,26 @@ static tuff_status collect_scratch(struct tuff_work *w, struct scratch *s)
     s->range_of[0] = UINT32_MAX;
     for (tuff_val v = 1; v < w->g->count; v++) {
         s->range_of[v] = UINT32_MAX;
-        if (w->places[v].root != v || tuff_is_leaf_memory(w->g, v)) continue;
-        if (tuff_is_output(w, v)) continue;
-        uint32_t order = w->groups[w->group_of[v]].order;
+        if (w->values[v].place.root != v || tuff_is_leaf_memory(w->g, v)) continue;
+        if (w->values[v].output) continue;
+        uint32_t order = w->groups[w->values[v].group].order;
         s->range_of[v] = s->count;
         s->ranges[s->count++] = (struct range){.bytes = value_bytes(&val(w, v)->type), .first = order, .last = order};
     }
     for (uint32_t i = 0; i < w->group_count; i++)
         for (uint32_t k = 0; k < w->groups[i].read_count; k++) {
-            uint32_t r = s->range_of[w->places[w->groups[i].reads[k].value].root];
+            uint32_t r = s->range_of[w->values[w->groups[i].reads[k].value].place.root];
             if (r != UINT32_MAX && w->groups[i].order > s->ranges[r].last) s->ranges[r].last = w->groups[i].order;
         }
     return TUFF_OK;
 }
 
 /* Reads of the group that lie in the range: the value whole, and slices of it. */
-static uint32_t reads_in(const struct tuff_work *w, const struct scratch *s, const struct tuff_work_group *group,
-                         uint32_t range)
+static uint32_t reads_in(const struct tuff_work *w, const struct scratch *s, const struct tuff_group *group, uint32_t range)
 {
     uint32_t count = 0;
-    for (uint32_t k = 0; k < group->read_count; k++) count += s->range_of[w->places[group->reads[k].value].root] == range;
+    for (uint32_t k = 0; k < group->read_count; k++)
+        count += s->range_of[w->values[group->reads[k].value].place.root] == range;
     return count;
 }
 
@@ -173,13 +172,13 @@ static uint32_t reads_in(const struct tuff_work *w, const struct scratch *s, con
 static void take_over(struct tuff_work *w, struct scratch *s)
 {
     for (uint32_t n = 0; n < w->group_count; n++) {
-        struct tuff_work_group *group = &w->groups[w->sequence[n]];
+        struct tuff_group *group = &w->groups[w->sequence[n]];
         for (uint32_t m = 0; m < group->member_count; m++) {
             uint32_t mine = s->range_of[group->members[m]];
             if (mine == UINT32_MAX || s->ranges[mine].in != NULL) continue;
             for (uint32_t k = 0; k < group->read_count; k++) {
                 tuff_val from = group->reads[k].value;
-                uint32_t r = w->places[from].offset ? UINT32_MAX : s->range_of[w->places[from].root];
+                uint32_t r = w->values[from].place.offset ? UINT32_MAX : s->range_of[w->values[from].place.root];
                 if (r == UINT32_MAX || r == mine || !group->reads[k].identity || s->ranges[r].taken ||
                     tuff_type_bytes(&val(w, from)->type) != tuff_type_bytes(&val(w, group->members[m])->type) ||
                     s->ranges[r].last != n || s->ranges[r].first == n || s->ranges[r].bytes != s->ranges[mine].bytes ||
@@ -256,7 +255,7 @@ static tuff_status plan_scratch(struct tuff_work *w, struct scratch *s)
 
 static void find_leaf(const struct tuff_work *w, tuff_val leaf, struct tuff_plan_slot *slot)
 {
-    const struct tuff_leaf_place *place = &w->params->layout->places[w->origin[leaf]];
+    const struct tuff_leaf_place *place = &w->params->layout->places[w->values[leaf].origin];
     slot->memory = place->memory;
     slot->offset = place->offset;
 }
@@ -282,7 +281,7 @@ static tuff_status place_pack(struct tuff_work *w, const struct tuff_value *pack
 static tuff_status give_content(struct tuff_work *w, tuff_val v, struct tuff_plan_slot *slot)
 {
     const struct tuff_value *value = val(w, v);
-    tuff_val origin = w->origin[v];
+    tuff_val origin = w->values[v].origin;
     slot->content = TUFF_CONTENT_BLOB;
     slot->content_bytes = tuff_type_bytes(&value->type);
     slot->data = value->data;
@@ -298,17 +297,10 @@ static tuff_status give_content(struct tuff_work *w, tuff_val v, struct tuff_pla
     return slot->data ? TUFF_OK : tuff_fail_memory(w->context, w->error);
 }
 
-static const char *output_name(const struct tuff_work *w, tuff_val v)
-{
-    for (uint32_t i = 0; i < w->params->output_count; i++)
-        if (w->outputs[i] == v) return tuff_arena_printf(w->arena, "output%u", (unsigned)i);
-    return "";
-}
-
 /* Where v's memory is in the plan, if that is not known yet. */
 static tuff_status make_slot(struct tuff_work *w, const struct scratch *scratch, tuff_val v)
 {
-    if (w->slot_of[v] != UINT32_MAX) return TUFF_OK;
+    if (w->values[v].slot != UINT32_MAX) return TUFF_OK;
     const struct tuff_value *value = val(w, v);
     uint64_t most = w->params->caps->max_allocation_bytes;
     struct tuff_plan_slot slot = {.name = value->name ? value->name : "",
@@ -328,8 +320,9 @@ static tuff_status make_slot(struct tuff_work *w, const struct scratch *scratch,
     } else if (value->op->kind == TUFF_KIND_CONSTANT) {
         TUFF_TRY(give_content(w, v, &slot));
         placed = tuff_plan_place(w->plan, &slot, TUFF_MEMORY_CONST, most);
-    } else if (tuff_is_output(w, v)) {
-        if (!value->name && !(slot.name = output_name(w, v))) return tuff_fail_memory(w->context, w->error);
+    } else if (w->values[v].output) {
+        if (!value->name && !(slot.name = tuff_arena_printf(w->arena, "output%u", (unsigned)(w->values[v].output - 1))))
+            return tuff_fail_memory(w->context, w->error);
         placed = tuff_plan_place(w->plan, &slot, TUFF_MEMORY_OUTPUT, most);
     } else {
         if (TUFF_NEVER(scratch->range_of[v] == UINT32_MAX))
@@ -337,20 +330,23 @@ static tuff_status make_slot(struct tuff_work *w, const struct scratch *scratch,
         slot.memory = scratch->memory;
         slot.offset = scratch->ranges[scratch->range_of[v]].offset;
     }
-    if (placed) w->slot_of[v] = tuff_plan_add_slot(w->plan, &slot);
-    return w->slot_of[v] == UINT32_MAX ? tuff_fail_memory(w->context, w->error) : TUFF_OK;
+    if (placed) w->values[v].slot = tuff_plan_add_slot(w->plan, &slot);
+    return w->values[v].slot == UINT32_MAX ? tuff_fail_memory(w->context, w->error) : TUFF_OK;
 }
 
-/* Slots of what the group reads, then of what it writes; none where nobody reads that. */
-static tuff_status make_slots(struct tuff_work *w, const struct scratch *scratch, const struct tuff_work_group *group)
+/* What the group stores; slots of what it reads, then of that; none where nobody reads it. */
+static tuff_status make_slots(struct tuff_work *w, const struct scratch *scratch, struct tuff_group *group)
 {
-    bool writes = group->kernel && w->places[group->kernel].root;
-    for (uint32_t i = 0; i < group->member_count; i++) writes = writes || w->places[group->members[i]].root;
-    for (uint32_t i = 0; i < group->read_count && writes; i++)
-        TUFF_TRY(make_slot(w, scratch, w->places[group->reads[i].value].root));
-    if (group->kernel && w->places[group->kernel].root) TUFF_TRY(make_slot(w, scratch, w->places[group->kernel].root));
+    group->roots = tuff_arena_alloc(w->arena, (group->member_count + 1) * sizeof *group->roots);
+    if (!group->roots) return tuff_fail_memory(w->context, w->error);
+    if (group->kernel && w->values[group->kernel].place.root) group->roots[group->root_count++] = group->kernel;
     for (uint32_t i = 0; i < group->member_count; i++)
-        if (w->places[group->members[i]].root) TUFF_TRY(make_slot(w, scratch, w->places[group->members[i]].root));
+        if (w->values[group->members[i]].place.root) group->roots[group->root_count++] = group->members[i];
+    if (group->root_count == 0) return TUFF_OK;
+    group->space = group->kernel ? group->kernel : group->roots[0];
+    for (uint32_t i = 0; i < group->read_count; i++)
+        TUFF_TRY(make_slot(w, scratch, w->values[group->reads[i].value].place.root));
+    for (uint32_t i = 0; i < group->root_count; i++) TUFF_TRY(make_slot(w, scratch, w->values[group->roots[i]].place.root));
     return TUFF_OK;
 }
 
@@ -371,9 +367,6 @@ tuff_status tuff_pass_storage(struct tuff_work *w)
     TUFF_TRY(place_values(w));
     TUFF_TRY(plan_scratch(w, &scratch));
     TUFF_TRY(add_memories(w, &scratch));
-    w->slot_of = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *w->slot_of);
-    if (!w->slot_of) return tuff_fail_memory(w->context, w->error);
-    memset(w->slot_of, 0xff, w->g->count * sizeof *w->slot_of);
     for (uint32_t i = 0; i < w->group_count; i++) TUFF_TRY(make_slots(w, &scratch, &w->groups[w->sequence[i]]));
     for (tuff_val v = 1; v < w->g->count; v++) /* inputs that nobody reads keep a place to be written to */
         if (val(w, v)->op->kind == TUFF_KIND_INPUT) TUFF_TRY(make_slot(w, &scratch, v));

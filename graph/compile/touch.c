@@ -22,7 +22,7 @@ static bool in_group(const struct tuff_group *group, tuff_val v)
 static bool is_loaded(const struct walk *walk, tuff_val v)
 {
     uint64_t offset;
-    if (!walk->w->places[v].root) return false;
+    if (!walk->w->values[v].place.root) return false;
     while (!in_group(walk->group, v) && tuff_is_alias(walk->w->g, v, &offset)) v = val(walk->w, v)->in[0];
     return !in_group(walk->group, v);
 }
@@ -32,9 +32,9 @@ static void list(struct walk *walk, tuff_val v)
 {
     struct tuff_touch *touch = walk->touch;
     const struct tuff_value *value = val(walk->w, v);
-    if (touch->seen[v]) return;
-    touch->seen[v] = true;
-    touch->need[v] = 0;
+    if (touch->values[v].seen) return;
+    touch->values[v].seen = true;
+    touch->values[v].need = 0;
     bool loaded = is_loaded(walk, v);
     for (uint32_t i = 0; i < value->in_count && !loaded; i++)
         if (value->in[i]) list(walk, value->in[i]);
@@ -46,33 +46,31 @@ static void hand_down(struct walk *walk, tuff_val v)
 {
     struct tuff_touch *touch = walk->touch;
     const struct tuff_value *value = val(walk->w, v);
-    if (in_group(walk->group, v) || touch->need[v] > count_of(walk->w, v)) touch->need[v] = count_of(walk->w, v);
+    if (in_group(walk->group, v) || touch->values[v].need > count_of(walk->w, v))
+        touch->values[v].need = count_of(walk->w, v);
     if (is_loaded(walk, v)) {
-        touch->bytes[walk->w->places[v].root] += tuff_dtype_size(value->type.dtype, touch->need[v]);
+        touch->values[walk->w->values[v].place.root].bytes += tuff_dtype_size(value->type.dtype, touch->values[v].need);
         return;
     }
     for (uint32_t i = 0; i < value->in_count; i++)
         if (value->in[i])
-            touch->need[value->in[i]] += value->op->class == TUFF_CLASS_KERNEL ? count_of(walk->w, value->in[i])
-                                                                               : touch->need[v];
+            touch->values[value->in[i]].need += value->op->class == TUFF_CLASS_KERNEL ? count_of(walk->w, value->in[i])
+                                                                                      : touch->values[v].need;
 }
 
 tuff_status tuff_touch_start(struct tuff_work *w, struct tuff_touch *touch)
 {
-    *touch = (struct tuff_touch){.need = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *touch->need),
-                                 .bytes = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *touch->bytes),
-                                 .order = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *touch->order),
-                                 .seen = tuff_arena_alloc(w->arena, w->g->count + 1)};
-    bool all = touch->need && touch->bytes && touch->order && touch->seen;
-    return all ? TUFF_OK : tuff_fail_memory(w->context, w->error);
+    *touch = (struct tuff_touch){.values = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *touch->values),
+                                 .order = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *touch->order)};
+    return touch->values && touch->order ? TUFF_OK : tuff_fail_memory(w->context, w->error);
 }
 
 void tuff_touch_group(struct tuff_work *w, const struct tuff_group *group, struct tuff_touch *touch)
 {
     struct walk walk = {w, group, touch};
     for (uint32_t i = 0; i < touch->count; i++) { /* what the last group left */
-        touch->seen[touch->order[i]] = false;
-        touch->bytes[w->places[touch->order[i]].root] = 0;
+        touch->values[touch->order[i]].seen = false;
+        touch->values[w->values[touch->order[i]].place.root].bytes = 0;
     }
     touch->count = 0;
     if (group->kernel) list(&walk, group->kernel);
