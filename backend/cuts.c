@@ -63,21 +63,28 @@ tuff_status tuff_cuts_make(const struct tuff_cut_launch *launches, uint32_t coun
     return TUFF_OK;
 }
 
+void tuff_cuts_believe(const struct tuff_plan *plan, const struct tuff_caps *caps, struct tuff_cut_launch *launches)
+{
+    uint32_t station = 0;
+    for (struct tuff_plan_cursor at = {0}; at.launch < plan->launch_count; tuff_plan_advance(plan, &at), launches++) {
+        const struct tuff_plan_launch *launch = &plan->launches[at.launch];
+        *launches = (struct tuff_cut_launch){
+            .ns = tuff_launch_estimate(caps, launch->flops, tuff_launch_bytes(plan, launch)), .splits = true};
+        memcpy(launches->groups, launch->groups, sizeof launch->groups);
+        for (; station < plan->station_count && plan->stations[station].launch_count <= at.launch; station++)
+            launches->begins = true;
+    }
+}
+
 tuff_status tuff_plan_submissions(const struct tuff_plan *plan, const struct tuff_caps *caps, struct tuff_context *context,
                                   uint32_t *submissions, struct tuff_error *error)
 {
     struct tuff_cuts cuts = {0};
-    struct tuff_cut_launch *launches = tuff_alloc(context, plan->launch_count * sizeof *launches);
+    uint32_t count = (uint32_t)tuff_plan_run_length(plan);
+    struct tuff_cut_launch *launches = tuff_alloc(context, count * sizeof *launches);
     if (!launches) return tuff_fail_memory(context, error);
-    for (uint32_t i = 0; i < plan->launch_count; i++) {
-        const struct tuff_plan_launch *launch = &plan->launches[i];
-        memcpy(launches[i].groups, launch->groups, sizeof launch->groups);
-        launches[i].ns = tuff_launch_estimate(caps, launch->flops, tuff_launch_bytes(plan, launch));
-        launches[i].splits = true;
-    }
-    for (uint32_t i = 0; i < plan->station_count; i++)
-        if (plan->stations[i].launch_count < plan->launch_count) launches[plan->stations[i].launch_count].begins = true;
-    tuff_status status = tuff_cuts_make(launches, plan->launch_count, TUFF_SUBMISSION_NS, context, &cuts, error);
+    tuff_cuts_believe(plan, caps, launches);
+    tuff_status status = tuff_cuts_make(launches, count, TUFF_SUBMISSION_NS, context, &cuts, error);
     if (status == TUFF_OK) *submissions = cuts.submissions;
     tuff_cuts_finish(&cuts, context);
     tuff_free(context, launches);

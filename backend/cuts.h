@@ -8,7 +8,7 @@
 /* No submission is to take longer: a quarter of the 2 s after which Windows takes a GPU away; others wait for 5 s and more. */
 #define TUFF_SUBMISSION_NS UINT64_C(500000000)
 
-/* What the cutter knows of a launch. */
+/* What the cutter knows of a launch of a run: those of loops are one a round. */
 struct tuff_cut_launch {
     uint64_t ns; /* how long it is believed to take */
     uint32_t groups[3];
@@ -31,6 +31,8 @@ struct tuff_cuts {
 
 /* Multiply and add count as two; bytes read and written. Where nothing is known of a launch, it is a matter of its bytes. */
 uint64_t tuff_launch_estimate(const struct tuff_caps *caps, uint64_t flops, uint64_t bytes);
+/* Fills an entry for each launch of a run (tuff_plan_run_length): what it is believed to take, where it begins. All may be split. */
+void tuff_cuts_believe(const struct tuff_plan *plan, const struct tuff_caps *caps, struct tuff_cut_launch *launches);
 /* Cuts into submissions of at most limit_ns, as far as parts of launches can be so short. There is at least one submission.
  * A part is a range along the last axis of the grid that has more than one workgroup. Its workgroups keep their numbers and see the
  * whole counts along the other axes; along the last one kernels ask for no count (shaders/include/grid.glsl). So bits stay. */

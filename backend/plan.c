@@ -165,6 +165,13 @@ bool tuff_plan_add_station(struct tuff_plan *plan, const char *name, uint32_t la
     return true;
 }
 
+bool tuff_plan_add_loop(struct tuff_plan *plan, const struct tuff_plan_loop *loop)
+{
+    if (!GROW(plan, loops, loop_count, 1)) return false;
+    plan->loops[plan->loop_count++] = *loop;
+    return true;
+}
+
 uint64_t tuff_launch_bytes(const struct tuff_plan *plan, const struct tuff_plan_launch *launch)
 {
     uint64_t bytes = 0;
@@ -195,30 +202,85 @@ uint32_t tuff_launch_texels(const struct tuff_plan *plan, const struct tuff_plan
     return mask;
 }
 
+/* ---- loops ------------------------------------------------------------------------------------------------------------------ */
+
+static uint32_t end_of(const struct tuff_plan_loop *loop) { return loop->launch_first + loop->launch_count; }
+
+const struct tuff_plan_loop *tuff_plan_loop_at(const struct tuff_plan *plan, const struct tuff_plan_cursor *cursor)
+{
+    if (cursor->loop == plan->loop_count || cursor->launch < plan->loops[cursor->loop].launch_first) return NULL;
+    return &plan->loops[cursor->loop];
+}
+
+void tuff_plan_advance(const struct tuff_plan *plan, struct tuff_plan_cursor *cursor)
+{
+    const struct tuff_plan_loop *loop = tuff_plan_loop_at(plan, cursor);
+    cursor->launch++;
+    if (!loop || cursor->launch < end_of(loop)) return;
+    if (++cursor->round < loop->rounds) {
+        cursor->launch = loop->launch_first;
+    } else {
+        cursor->round = 0;
+        cursor->loop++;
+    }
+}
+
+uint64_t tuff_plan_run_length(const struct tuff_plan *plan)
+{
+    uint64_t count = plan->launch_count;
+    for (uint32_t i = 0; i < plan->loop_count; i++)
+        count += (uint64_t)plan->loops[i].launch_count * (plan->loops[i].rounds - 1);
+    return count;
+}
+
+uint32_t tuff_plan_rounds(const struct tuff_plan *plan, uint32_t index)
+{
+    for (uint32_t i = 0; i < plan->loop_count; i++)
+        if (index >= plan->loops[i].launch_first && index < end_of(&plan->loops[i])) return plan->loops[i].rounds;
+    return 1;
+}
+
+void tuff_binding_extent(const struct tuff_plan_binding *binding, uint32_t rounds, uint64_t *begin, uint64_t *end)
+{
+    if (binding->ring && binding->ring < rounds) rounds = binding->ring;
+    uint64_t last = binding->offset + (uint64_t)binding->step * (rounds - 1);
+    *begin = binding->step < 0 ? last : binding->offset;
+    *end = (binding->step < 0 ? binding->offset : last) + binding->bytes;
+}
+
+/* In one round, of so many. Bindings that go on alike keep their distance; of others all that they reach is compared. */
 static bool bindings_conflict(const struct tuff_plan *plan, const struct tuff_plan_binding *a,
-                              const struct tuff_plan_binding *b)
+                              const struct tuff_plan_binding *b, uint32_t rounds)
 {
     const struct tuff_plan_slot *x = &plan->slots[a->slot], *y = &plan->slots[b->slot];
-    uint64_t x_begin = x->offset + a->offset, y_begin = y->offset + b->offset;
+    uint64_t a_begin, a_end, b_begin, b_end;
     if (!((a->access | b->access) & TUFF_WRITE) || x->memory != y->memory) return false;
-    return x_begin < y_begin + b->bytes && y_begin < x_begin + a->bytes;
+    if (a->step == b->step && a->ring == b->ring) rounds = 1;
+    tuff_binding_extent(a, rounds, &a_begin, &a_end);
+    tuff_binding_extent(b, rounds, &b_begin, &b_end);
+    return x->offset + a_begin < y->offset + b_end && y->offset + b_begin < x->offset + a_end;
 }
 
 static bool launch_conflicts(const struct tuff_plan *plan, const struct tuff_plan_launch *launch, uint32_t first,
-                             uint32_t end)
+                             uint32_t rounds)
 {
     for (uint32_t i = 0; i < launch->binding_count; i++)
-        for (uint32_t k = first; k < end; k++)
-            if (bindings_conflict(plan, &plan->bindings[launch->binding_first + i], &plan->bindings[k])) return true;
+        for (uint32_t k = first; k < launch->binding_first; k++)
+            if (bindings_conflict(plan, &plan->bindings[launch->binding_first + i], &plan->bindings[k], rounds)) return true;
     return false;
 }
 
 void tuff_plan_place_barriers(struct tuff_plan *plan)
 {
     uint32_t since = 0; /* first binding after the last barrier: bindings lie in the order of launches */
-    for (uint32_t i = 0; i < plan->launch_count; i++) {
+    for (uint32_t i = 0, l = 0; i < plan->launch_count; i++) {
         struct tuff_plan_launch *launch = &plan->launches[i];
-        launch->barrier = launch_conflicts(plan, launch, since, launch->binding_first);
+        bool behind = l < plan->loop_count && i == end_of(&plan->loops[l]);
+        l += behind;
+        const struct tuff_plan_loop *loop = l < plan->loop_count && i >= plan->loops[l].launch_first ? &plan->loops[l]
+                                                                                                     : NULL;
+        bool begins = loop && i == loop->launch_first;
+        launch->barrier = behind || begins || launch_conflicts(plan, launch, since, loop ? loop->rounds : 1);
         if (launch->barrier) since = launch->binding_first;
     }
 }
@@ -340,8 +402,9 @@ static tuff_status check_slots(const struct tuff_plan *plan, struct tuff_context
     return TUFF_OK;
 }
 
+/* Of a launch that runs so many times. */
 static tuff_status check_binding(const struct tuff_plan *plan, uint32_t launch, const struct tuff_plan_binding *binding,
-                                 struct tuff_context *context, struct tuff_error *error)
+                                 uint32_t rounds, struct tuff_context *context, struct tuff_error *error)
 {
     if (binding->slot >= plan->slot_count)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u binds slot %u of %u", launch, binding->slot,
@@ -352,7 +415,17 @@ static tuff_status check_binding(const struct tuff_plan *plan, uint32_t launch, 
         return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) binds slot %u at %llu with %llu bytes",
                          launch, label_of(plan, launch), binding->slot, (unsigned long long)binding->offset,
                          (unsigned long long)binding->bytes);
-    if (binding->offset > slot->bytes || binding->bytes > slot->bytes - binding->offset)
+    bool steps = binding->step || binding->ring, downward = binding->step < 0;
+    uint64_t stride = downward ? -(uint64_t)binding->step : (uint64_t)binding->step, far = 0;
+    uint32_t places = binding->ring && binding->ring < rounds ? binding->ring : rounds;
+    if (steps && (places < 2 || !stride || stride % TUFF_PLAN_ALIGNMENT || stride > slot->bytes / (places - 1)))
+        return tuff_fail(context, error, TUFF_ERR_USAGE,
+                         "plan: launch %u (%s) goes on by %lld bytes in slot %u, of %u rounds", launch,
+                         label_of(plan, launch), (long long)binding->step, binding->slot, rounds);
+    if (steps) far = stride * (places - 1);
+    uint64_t room = slot->bytes - (binding->offset < slot->bytes ? binding->offset : slot->bytes);
+    if (binding->offset > slot->bytes || binding->bytes > room ||
+        (downward ? far > binding->offset : far > room - binding->bytes))
         return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) binds beyond slot %u (%s) of %llu bytes",
                          launch, label_of(plan, launch), binding->slot, slot->name, (unsigned long long)slot->bytes);
     if (!(binding->access & (TUFF_READ | TUFF_WRITE)) || binding->access & ~(uint32_t)(TUFF_READ | TUFF_WRITE))
@@ -394,7 +467,8 @@ static tuff_status check_launches(const struct tuff_plan *plan, struct tuff_cont
         words += launch->push_count;
         numbers += launch->number_count;
         for (uint32_t k = 0; k < launch->binding_count; k++) {
-            TUFF_TRY(check_binding(plan, i, &plan->bindings[launch->binding_first + k], context, error));
+            TUFF_TRY(check_binding(plan, i, &plan->bindings[launch->binding_first + k], tuff_plan_rounds(plan, i), context,
+                                   error));
             if (k >= TUFF_MOST_TEXELS && plan->bindings[launch->binding_first + k].texels)
                 return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) binds texels as number %u", i,
                                  launch->label, k);
@@ -416,28 +490,68 @@ static tuff_status check_stations(const struct tuff_plan *plan, struct tuff_cont
     return TUFF_OK;
 }
 
-tuff_status tuff_plan_check(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
+/* Before the launches, whose bindings ask for their rounds. */
+static tuff_status check_loops(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
 {
-    TUFF_TRY(check_slots(plan, context, error));
-    TUFF_TRY(check_launches(plan, context, error));
-    TUFF_TRY(check_stations(plan, context, error));
-    struct access *accesses = tuff_alloc(context, (size_t)plan->binding_count * sizeof *accesses);
-    if (!accesses) return tuff_fail_memory(context, error);
+    uint32_t before = 0;
+    uint64_t all = 0;
+    for (uint32_t i = 0; i < plan->loop_count; i++) {
+        const struct tuff_plan_loop *loop = &plan->loops[i];
+        bool placed = loop->launch_first >= before && loop->launch_first < plan->launch_count && loop->launch_count > 0 &&
+                      loop->launch_count <= plan->launch_count - loop->launch_first;
+        all += placed ? (uint64_t)loop->launch_count * loop->rounds : 0;
+        if (!placed || loop->rounds < 2 || loop->rounds > TUFF_PLAN_MOST_ROUNDS || all > TUFF_PLAN_MOST_REPEATED)
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: loop %u repeats %u launches from %u on %u times", i,
+                             loop->launch_count, loop->launch_first, loop->rounds);
+        before = end_of(loop);
+        bool fenced = plan->launches[loop->launch_first].barrier &&
+                      (before == plan->launch_count || plan->launches[before].barrier);
+        if (!fenced)
+            return tuff_fail(context, error, TUFF_ERR_USAGE,
+                             "plan: no barrier stands before each round of loop %u and behind it", i);
+        for (uint32_t k = 0; k < plan->station_count; k++)
+            if (plan->stations[k].launch_count > loop->launch_first && plan->stations[k].launch_count < before)
+                return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: station %u (%s) lies within loop %u", k,
+                                 plan->stations[k].name, i);
+    }
+    return TUFF_OK;
+}
+
+/* Accesses of launches first .. end - 1 in one round, swept. */
+static tuff_status check_round(const struct tuff_plan *plan, uint32_t first, uint32_t end, uint32_t round,
+                               struct access *accesses, struct tuff_context *context, struct tuff_error *error)
+{
     uint32_t epoch = 0;
     size_t count = 0;
-    for (uint32_t i = 0; i < plan->launch_count; i++) {
+    for (uint32_t i = first; i < end; i++) {
         const struct tuff_plan_launch *launch = &plan->launches[i];
         epoch += launch->barrier;
         for (uint32_t k = 0; k < launch->binding_count; k++) {
             const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + k];
             const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
-            uint64_t begin = slot->offset + binding->offset;
+            uint64_t begin = slot->offset + tuff_binding_offset(binding, round);
             accesses[count++] = (struct access){
                 epoch, i, slot->memory, binding->access & TUFF_WRITE, begin, begin + binding->bytes};
         }
     }
     qsort(accesses, count, sizeof *accesses, compare_accesses);
-    tuff_status status = sweep(plan, accesses, count, context, error);
+    return sweep(plan, accesses, count, context, error);
+}
+
+tuff_status tuff_plan_check(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
+{
+    TUFF_TRY(check_slots(plan, context, error));
+    TUFF_TRY(check_loops(plan, context, error));
+    TUFF_TRY(check_launches(plan, context, error));
+    TUFF_TRY(check_stations(plan, context, error));
+    struct access *accesses = tuff_alloc(context, (size_t)plan->binding_count * sizeof *accesses);
+    if (!accesses) return tuff_fail_memory(context, error);
+    /* Rounds are fenced: the first ones belong to the sweep over all launches, each other one stands for itself. */
+    tuff_status status = check_round(plan, 0, plan->launch_count, 0, accesses, context, error);
+    for (uint32_t i = 0; i < plan->loop_count; i++)
+        for (uint32_t round = 1; round < plan->loops[i].rounds && status == TUFF_OK; round++)
+            status = check_round(plan, plan->loops[i].launch_first, end_of(&plan->loops[i]), round, accesses, context,
+                                 error);
     tuff_free(context, accesses);
     return status;
 }
@@ -461,6 +575,7 @@ static uint64_t hash_launch(const struct tuff_plan *plan, uint64_t hash, const s
     for (uint32_t i = 0; i < launch->binding_count; i++) {
         const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
         hash = HASH(hash, binding->slot, binding->access, binding->offset, binding->bytes, binding->few, binding->texels);
+        if (binding->step || binding->ring) hash = HASH(hash, (uint64_t)binding->step, binding->ring);
     }
     for (uint32_t i = 0; i < launch->push_count; i++) hash = HASH(hash, plan->push_words[launch->push_first + i]);
     for (uint32_t i = 0; i < launch->number_count; i++) hash = HASH(hash, plan->numbers[launch->number_first + i]);
@@ -493,5 +608,7 @@ uint64_t tuff_plan_hash(const struct tuff_plan *plan)
     for (uint32_t i = 0; i < plan->launch_count; i++) hash = hash_launch(plan, hash, &plan->launches[i]);
     for (uint32_t i = 0; i < plan->station_count; i++)
         hash = HASH(tuff_hash_text(hash, plan->stations[i].name), plan->stations[i].launch_count);
+    for (uint32_t i = 0; i < plan->loop_count; i++)
+        hash = HASH(hash, plan->loops[i].launch_first, plan->loops[i].launch_count, plan->loops[i].rounds);
     return hash;
 }

@@ -88,6 +88,8 @@ struct tuff_plan_binding { /* binding number = position in the launch */
     uint64_t bytes;  /* multiple of 4 */
     uint64_t few;    /* bytes of these that the launch touches at most, if fewer (rows that a gather chooses); 0: all */
     uint32_t texels; /* enum tuff_texels; other than NONE: READ alone, bytes a multiple of TUFF_TEXEL_BYTES */
+    uint32_t ring;   /* with a step: round r stands at offset + step * (r % ring); 0: at offset + step * r */
+    int64_t step;    /* in a loop: bytes from round to round, a multiple of TUFF_PLAN_ALIGNMENT; 0: the same in all rounds */
 };
 
 struct tuff_plan_launch {
@@ -110,6 +112,15 @@ struct tuff_plan_station {
     uint32_t launch_count; /* launches before it */
 };
 
+/* Launches that are repeated, all of them, so many times. A barrier stands before each round and before what follows the loop, so
+ * that hazards are a matter within a round alone. Loops hold no stations and no loops. */
+struct tuff_plan_loop {
+    uint32_t launch_first, launch_count;
+    uint32_t rounds; /* 2 .. TUFF_PLAN_MOST_ROUNDS */
+};
+#define TUFF_PLAN_MOST_ROUNDS 65536u
+#define TUFF_PLAN_MOST_REPEATED (UINT32_C(1) << 22) /* launches of all rounds of all loops: programs record each */
+
 struct tuff_plan {
     struct tuff_arena arena; /* [owned] holds everything below */
     struct tuff_plan_memory *memories;
@@ -119,9 +130,10 @@ struct tuff_plan {
     struct tuff_plan_launch *launches;
     struct tuff_plan_binding *bindings;
     struct tuff_plan_station *stations; /* in the order of the launches */
+    struct tuff_plan_loop *loops;       /* likewise */
     uint32_t *push_words, *numbers;
     uint32_t memory_count, slot_count, kernel_count, spec_count, launch_count, binding_count, push_word_count, number_count,
-        station_count;
+        station_count, loop_count;
     struct tuff_lookup kernel_lookup; /* kernels by their content */
 };
 
@@ -129,6 +141,7 @@ void tuff_plan_init(struct tuff_plan *plan, struct tuff_context *context);
 void tuff_plan_finish(struct tuff_plan *plan);
 /* Behind the launches that are there. False when memory is exhausted. */
 bool tuff_plan_add_station(struct tuff_plan *plan, const char *name, uint32_t launch_count);
+bool tuff_plan_add_loop(struct tuff_plan *plan, const struct tuff_plan_loop *loop); /* likewise */
 /* Appends; NULL-safe growth inside the arena. Return the index, or UINT32_MAX when memory is exhausted. */
 uint32_t tuff_plan_add_memory(struct tuff_plan *plan, enum tuff_memory kind, uint64_t bytes);
 /* Puts the slot behind all others of the last memory of this kind, or into a new one where that would be larger than `most`
@@ -163,6 +176,27 @@ static inline uint64_t tuff_binding_touches(const struct tuff_plan_binding *bind
 {
     return binding->few ? binding->few : binding->bytes;
 }
+
+/* Where a run is: in which launch, and in which round of its loop. Starts as zeros; at the end launch is launch_count. */
+struct tuff_plan_cursor {
+    uint32_t launch, round;
+    uint32_t loop; /* the first that ends behind the launch */
+};
+/* The loop that the cursor is in; NULL: none. */
+const struct tuff_plan_loop *tuff_plan_loop_at(const struct tuff_plan *plan, const struct tuff_plan_cursor *cursor);
+void tuff_plan_advance(const struct tuff_plan *plan, struct tuff_plan_cursor *cursor);
+/* Launches of a run, those of loops as often as they are repeated. */
+uint64_t tuff_plan_run_length(const struct tuff_plan *plan);
+/* How often launch `index` runs. */
+uint32_t tuff_plan_rounds(const struct tuff_plan *plan, uint32_t index);
+/* Bytes within the slot where the binding begins in this round. */
+static inline uint64_t tuff_binding_offset(const struct tuff_plan_binding *binding, uint32_t round)
+{
+    if (binding->ring) round %= binding->ring;
+    return binding->offset + (uint64_t)binding->step * round;
+}
+/* All that it is bound to in `rounds` rounds: *begin .. *end - 1, within the slot. */
+void tuff_binding_extent(const struct tuff_plan_binding *binding, uint32_t rounds, uint64_t *begin, uint64_t *end);
 
 /* Bytes that the launch reads and writes, each binding once. */
 uint64_t tuff_launch_bytes(const struct tuff_plan *plan, const struct tuff_plan_launch *launch);

@@ -10,6 +10,7 @@
  *   kernel 0 "row_softmax" defines="" hooks="" specs=0:256
  *   launch 0 "softmax y" kernel=0 groups=8,1,1 flops=0 barrier bind=0:r@rgba32f:0:1024,2:w:0:1024 push=80 numbers=3,7f
  *   station "gradients" launches=1
+ *   loop launches=3,7 rounds=1000       launch 3 and six more; bindings in it that go on: OFFSET+STEP:BYTES, OFFSET-STEP%RING:BYTES
  *
  * The text is untrusted: the parser never allocates more than a small multiple of its length. */
 #include "backend/plan.h"
@@ -98,7 +99,10 @@ static void print_launch(const struct tuff_plan *plan, uint32_t index, struct tu
         const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
         tuff_text_add(text, "%s%u:%s", i ? "," : " bind=", binding->slot, access[binding->access & 3]);
         if (binding->texels) tuff_text_add(text, "@%s", tuff_texels_name((enum tuff_texels)binding->texels));
-        tuff_text_add(text, ":%llu:%llu", (unsigned long long)binding->offset, (unsigned long long)binding->bytes);
+        tuff_text_add(text, ":%llu", (unsigned long long)binding->offset);
+        if (binding->step) tuff_text_add(text, "%+lld", (long long)binding->step);
+        if (binding->ring) tuff_text_add(text, "%%%u", binding->ring);
+        tuff_text_add(text, ":%llu", (unsigned long long)binding->bytes);
         if (binding->few) tuff_text_add(text, ":%llu", (unsigned long long)binding->few);
     }
     for (uint32_t i = 0; i < launch->push_count; i++)
@@ -122,6 +126,9 @@ void tuff_plan_print(const struct tuff_plan *plan, struct tuff_text *text)
         add_string(text, plan->stations[i].name);
         tuff_text_add(text, " launches=%u\n", plan->stations[i].launch_count);
     }
+    for (uint32_t i = 0; i < plan->loop_count; i++)
+        tuff_text_add(text, "loop launches=%u,%u rounds=%u\n", plan->loops[i].launch_first, plan->loops[i].launch_count,
+                      plan->loops[i].rounds);
 }
 
 /* Where the parser stands. After the first failure status is set and every function below does nothing. */
@@ -272,7 +279,8 @@ static void read_content(struct reader *reader, struct tuff_plan_slot *slot)
         expect(reader, ":");
     }
     if (slot->data || slot->content == TUFF_CONTENT_NONE || slot->content == TUFF_CONTENT_ZEROS ||
-        slot->content == TUFF_CONTENT_PASSING) return;
+        slot->content == TUFF_CONTENT_PASSING)
+        return;
     slot->content_bytes = number64(reader);
     expect(reader, ":");
     slot->content_hash = number(reader, 16, UINT64_MAX);
@@ -381,6 +389,14 @@ static uint32_t read_texels(struct reader *reader)
     return TUFF_TEXELS_NONE;
 }
 
+static void read_step(struct reader *reader, struct tuff_plan_binding *binding)
+{
+    bool up = accept(reader, "+"), down = !up && accept(reader, "-");
+    if (up || down) binding->step = (int64_t)number(reader, 10, INT64_MAX);
+    if (down) binding->step = -binding->step;
+    if (accept(reader, "%")) binding->ring = number32(reader);
+}
+
 /* bind= list into scratch; returns the number of bindings. */
 static uint32_t read_bindings(struct reader *reader)
 {
@@ -397,6 +413,7 @@ static uint32_t read_bindings(struct reader *reader)
         binding.texels = read_texels(reader);
         expect(reader, ":");
         binding.offset = number64(reader);
+        read_step(reader, &binding);
         expect(reader, ":");
         binding.bytes = number64(reader);
         if (accept(reader, ":")) binding.few = number64(reader);
@@ -466,6 +483,19 @@ static void read_station(struct reader *reader)
     tuff_text_finish(&name);
 }
 
+static void read_loop(struct reader *reader)
+{
+    struct tuff_plan_loop loop;
+    expect(reader, "launches=");
+    loop.launch_first = number32(reader);
+    expect(reader, ",");
+    loop.launch_count = number32(reader);
+    expect(reader, " rounds=");
+    loop.rounds = number32(reader);
+    expect(reader, "\n");
+    if (reader->status == TUFF_OK && !tuff_plan_add_loop(reader->plan, &loop)) out_of_memory(reader);
+}
+
 static void read_head(struct reader *reader)
 {
     expect(reader, "tuff-plan ");
@@ -492,8 +522,10 @@ tuff_status tuff_plan_parse(struct tuff_plan *plan, const char *text, size_t len
             read_launch(&reader);
         else if (accept(&reader, "station "))
             read_station(&reader);
+        else if (accept(&reader, "loop "))
+            read_loop(&reader);
         else
-            expected(&reader, "memory, slot, kernel, launch or station");
+            expected(&reader, "memory, slot, kernel, launch, station or loop");
     }
     tuff_text_finish(&reader.scratch);
     if (reader.status != TUFF_OK) tuff_plan_finish(plan);
@@ -516,8 +548,8 @@ void tuff_plan_summary(const struct tuff_plan *plan, struct tuff_text *text)
     uint64_t flops = 0, bytes = 0, peak = 0;
     for (uint32_t i = 0; i < plan->launch_count; i++) {
         barriers += plan->launches[i].barrier;
-        flops += plan->launches[i].flops;
-        bytes += tuff_launch_bytes(plan, &plan->launches[i]);
+        flops += plan->launches[i].flops * tuff_plan_rounds(plan, i);
+        bytes += tuff_launch_bytes(plan, &plan->launches[i]) * tuff_plan_rounds(plan, i);
     }
     tuff_text_add(text, "launches   %u\nbarriers   %u\nkernels    %u\nslots      %u\nflops      %llu\nbytes      %llu\n",
                   plan->launch_count, barriers, plan->kernel_count, plan->slot_count, (unsigned long long)flops,

@@ -93,10 +93,8 @@ static tuff_status copy_launches(struct tuff_program *program, const struct tuff
     struct tuff_arena *arena = &program->arena;
     program->wants = tuff_arena_alloc(arena, plan->launch_count * sizeof *program->wants);
     program->launches = tuff_arena_alloc(arena, plan->launch_count * sizeof *program->launches);
-    program->pace = tuff_arena_alloc(arena, plan->launch_count * sizeof *program->pace);
     uint32_t *words = tuff_arena_alloc(arena, plan->push_word_count * sizeof *words);
-    if (!program->wants || !program->launches || !program->pace || !words)
-        return tuff_fail_memory(program->device->context, error);
+    if (!program->wants || !program->launches || !words) return tuff_fail_memory(program->device->context, error);
     if (plan->push_word_count) memcpy(words, plan->push_words, plan->push_word_count * sizeof *words);
     program->launch_count = plan->launch_count;
     for (uint32_t i = 0; i < plan->launch_count; i++) {
@@ -112,14 +110,27 @@ static tuff_status copy_launches(struct tuff_program *program, const struct tuff
         copy->barrier = launch->barrier;
         copy->want = want_of(program, plan, launch);
         if (copy->want == UINT32_MAX) return tuff_fail_memory(program->device->context, error);
-        program->counts.barriers += launch->barrier;
-        struct tuff_cut_launch *pace = &program->pace[i];
-        memcpy(pace->groups, launch->groups, sizeof pace->groups);
-        pace->ns = tuff_launch_estimate(&program->device->caps, copy->flops, copy->bytes);
-        program->wants[copy->want].parts |= may_need_parts(pace);
     }
-    for (uint32_t i = 0; i < plan->launch_count; i++)
-        program->pace[i].splits = program->wants[program->launches[i].want].parts;
+    return TUFF_OK;
+}
+
+/* The run, launch by launch. */
+static tuff_status make_steps(struct tuff_program *program, const struct tuff_plan *plan, struct tuff_error *error)
+{
+    uint32_t count = (uint32_t)tuff_plan_run_length(plan);
+    program->steps = tuff_arena_alloc(&program->arena, count * sizeof *program->steps);
+    program->pace = tuff_arena_alloc(&program->arena, count * sizeof *program->pace);
+    if (!program->steps || !program->pace) return tuff_fail_memory(program->device->context, error);
+    tuff_cuts_believe(plan, &program->device->caps, program->pace);
+    for (struct tuff_plan_cursor at = {0}; at.launch < plan->launch_count; tuff_plan_advance(plan, &at)) {
+        const struct tuff_program_launch *launch = &program->launches[at.launch];
+        program->wants[launch->want].parts |= may_need_parts(&program->pace[program->step_count]);
+        program->counts.barriers += launch->barrier;
+        program->steps[program->step_count++] = (struct tuff_program_step){at.launch, at.round};
+    }
+    for (uint32_t i = 0; i < program->step_count; i++)
+        program->pace[i].splits = program->wants[program->launches[program->steps[i].launch].want].parts;
+    program->counts.launches = program->step_count;
     return TUFF_OK;
 }
 
@@ -156,7 +167,9 @@ static tuff_status copy_stations(struct tuff_program *program, const struct tuff
         copy[i] = plan->stations[i];
         copy[i].name = tuff_arena_strdup(&program->arena, plan->stations[i].name);
         memory = copy[i].name != NULL;
-        if (copy[i].launch_count < plan->launch_count) program->pace[copy[i].launch_count].begins = true;
+        uint32_t launches = copy[i].launch_count;
+        for (copy[i].launch_count = 0; copy[i].launch_count < program->step_count; copy[i].launch_count++)
+            if (program->steps[copy[i].launch_count].launch >= launches) break;
     }
     program->stations = copy;
     program->station_count = plan->station_count;
@@ -222,9 +235,9 @@ tuff_status tuff_program_create(struct tuff_device *device, const struct tuff_pr
     made->profile = params->profile || device->context->options.debug & TUFF_DEBUG_TIMING;
     made->timed = params->timed;
     made->measures = TUFF_MEASURED_RUNS;
-    made->counts.launches = params->plan->launch_count;
     tuff_status status = keep_memory(made, params, error);
     if (status == TUFF_OK) status = copy_launches(made, params->plan, error);
+    if (status == TUFF_OK) status = make_steps(made, params->plan, error);
     if (status == TUFF_OK) status = copy_stations(made, params->plan, error);
     if (status == TUFF_OK) status = make_pipelines(made, params, error);
     if (status == TUFF_OK) status = write_numbers(made, params->plan, error);

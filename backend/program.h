@@ -6,15 +6,20 @@
 #include "backend/cuts.h"
 #include "backend/pipeline.h"
 
+/* Of the plan. */
 struct tuff_program_launch {
     const char *label, *kernel; /* [arena] */
     uint64_t flops, bytes;
-    uint32_t want;        /* index of its pipeline */
-    VkDescriptorSet set;  /* of the program's pool */
-    uint64_t numbers;     /* bytes from the start of the program's numbers to this launch's */
-    const uint32_t *push; /* [arena] */
+    uint32_t want;                 /* index of its pipeline */
+    uint32_t set_first, set_count; /* one a round where a binding goes on, of a ring one a place; else one */
+    uint64_t numbers;              /* bytes from the start of the program's numbers to this launch's */
+    const uint32_t *push;          /* [arena] */
     uint32_t push_count;
     bool barrier;
+};
+/* A launch of a run: those of loops are recorded in each round. */
+struct tuff_program_step {
+    uint32_t launch, round;
 };
 
 /* Command buffers, one a submission. */
@@ -32,19 +37,21 @@ struct tuff_program {
     struct tuff_buffer *numbers;          /* [retained] uniform blocks of all launches; NULL: none has one */
     struct tuff_pipeline_want *wants;     /* [arena]; their pipelines are retained */
     struct tuff_program_launch *launches; /* [arena] */
+    struct tuff_program_step *steps;      /* [arena] */
+    VkDescriptorSet *sets;                /* [arena] of the program's pool */
     struct tuff_lookup want_lookup;
-    uint32_t want_count, launch_count;
+    uint32_t want_count, launch_count, step_count, set_count;
     VkDescriptorPool descriptors; /* [owned] */
     VkBufferView *views;          /* [arena] of bindings that are read as texels, each [owned] */
     uint32_t view_count;
     struct tuff_recording recording;
-    struct tuff_cut_launch *pace;             /* [arena] of each launch, what its submissions are cut by */
-    const struct tuff_plan_station *stations; /* [arena] */
+    struct tuff_cut_launch *pace;             /* [arena] of each step, what its submissions are cut by */
+    const struct tuff_plan_station *stations; /* [arena] behind so many steps */
     uint32_t station_count;
     uint32_t next;                    /* submission that a run goes on with which stopped at a station; 0: none did */
     unsigned measures;                /* runs that are still measured before the cuts stay as they are */
     const struct tuff_cancel *cancel; /* [borrowed] or NULL */
-    VkQueryPool queries;              /* [owned] two of the run, then two per launch where profiled; NULL: no timestamps */
+    VkQueryPool queries;              /* [owned] two of the run, then two per step where profiled; NULL: no timestamps */
     bool profile, timed;
     uint64_t ticket; /* of the last run; 0: none */
     struct tuff_program_counts counts;
@@ -52,7 +59,7 @@ struct tuff_program {
 
 #define TUFF_MEASURED_RUNS 3u /* at most: cuts that a measured run proves wrong are made anew, and measured again */
 
-/* Queries of the pool: the begin of the run (its end is the next one), of a launch. */
+/* Queries of the pool: the begin of the run (its end is the next one), of a step. */
 #define TUFF_RUN_QUERY 0u
 #define TUFF_LAUNCH_QUERY(index) (2u + (index)*2u)
 

@@ -4,31 +4,63 @@
  * the app's own work on the queue stay in order; each ends by showing its writes to copies and to the host. */
 #include "backend/program.h"
 
-/* Launches that have numbers. */
-static uint32_t count_numbers(const struct tuff_plan *plan)
+/* How many descriptor sets a launch has that runs so many times: rounds that bind the same share one. */
+static uint32_t sets_of(const struct tuff_plan *plan, const struct tuff_plan_launch *launch, uint32_t rounds)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < plan->launch_count; i++) count += plan->launches[i].number_count != 0;
+    uint32_t count = 1;
+    for (uint32_t i = 0; i < launch->binding_count; i++) {
+        const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
+        uint32_t places = binding->ring && binding->ring < rounds ? binding->ring : rounds;
+        if (!binding->step || places == count) continue;
+        count = count == 1 ? places : rounds; /* rings of several lengths: as many as there are rounds */
+    }
     return count;
 }
 
-static tuff_status create_descriptor_pool(struct tuff_program *program, const struct tuff_plan *plan,
+struct descriptor_counts {
+    uint32_t storage, texels, numbers;
+};
+
+/* Gives every launch its sets. */
+static tuff_status count_descriptors(struct tuff_program *program, const struct tuff_plan *plan,
+                                     struct descriptor_counts *counts, struct tuff_error *error)
+{
+    uint64_t storage = 0, texels = 0, sets = 0;
+    for (uint32_t i = 0; i < plan->launch_count; i++) {
+        const struct tuff_plan_launch *launch = &plan->launches[i];
+        uint32_t own = 0, count = sets_of(plan, launch, tuff_plan_rounds(plan, i));
+        for (uint32_t k = 0; k < launch->binding_count; k++)
+            own += plan->bindings[launch->binding_first + k].texels != TUFF_TEXELS_NONE;
+        program->launches[i].set_first = (uint32_t)sets;
+        program->launches[i].set_count = count;
+        sets += count;
+        texels += (uint64_t)own * count;
+        storage += (uint64_t)(launch->binding_count - own) * count;
+        counts->numbers += launch->number_count ? count : 0;
+    }
+    if (storage + texels + sets > UINT32_MAX)
+        return tuff_fail(program->device->context, error, TUFF_ERR_UNSUPPORTED, "program: too many descriptors");
+    counts->storage = (uint32_t)storage;
+    counts->texels = (uint32_t)texels;
+    program->set_count = (uint32_t)sets;
+    return TUFF_OK;
+}
+
+static tuff_status create_descriptor_pool(struct tuff_program *program, const struct descriptor_counts *counts,
                                           struct tuff_error *error)
 {
     struct tuff_device *device = program->device;
-    uint32_t texels = 0;
-    for (uint32_t i = 0; i < plan->binding_count; i++) texels += plan->bindings[i].texels != TUFF_TEXELS_NONE;
     const VkDescriptorPoolSize all[] = {
-        {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, plan->binding_count > texels ? plan->binding_count - texels : 1},
-        {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, texels},
-        {VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, count_numbers(plan)},
+        {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, counts->storage ? counts->storage : 1},
+        {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, counts->texels},
+        {VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, counts->numbers},
     };
     VkDescriptorPoolSize sizes[TUFF_COUNT(all)];
     uint32_t size_count = 0;
     for (uint32_t i = 0; i < TUFF_COUNT(all); i++)
         if (all[i].descriptorCount) sizes[size_count++] = all[i];
     VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
-                                       .maxSets = plan->launch_count,
+                                       .maxSets = program->set_count,
                                        .poolSizeCount = size_count,
                                        .pPoolSizes = sizes};
     VkResult result = device->vk.vkCreateDescriptorPool(device->handle, &info, NULL, &program->descriptors);
@@ -61,14 +93,14 @@ static tuff_status create_view(struct tuff_program *program, const struct tuff_p
     return TUFF_OK;
 }
 
-/* Adds a descriptor of the launch's set; the kind of buffer is the caller's. */
-static VkWriteDescriptorSet *add_write(struct tuff_program *program, uint32_t launch, uint32_t binding,
-                                       const VkDescriptorBufferInfo *range, struct descriptor_writes *out)
+/* Adds a descriptor of the set; the kind of buffer is the caller's. */
+static VkWriteDescriptorSet *add_write(VkDescriptorSet set, uint32_t binding, const VkDescriptorBufferInfo *range,
+                                       struct descriptor_writes *out)
 {
     uint32_t at = out->count++;
     out->buffers[at] = *range;
     out->writes[at] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
-                                             .dstSet = program->launches[launch].set,
+                                             .dstSet = set,
                                              .dstBinding = binding,
                                              .descriptorCount = 1,
                                              .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
@@ -76,16 +108,18 @@ static VkWriteDescriptorSet *add_write(struct tuff_program *program, uint32_t la
     return &out->writes[at];
 }
 
-static tuff_status write_set(struct tuff_program *program, const struct tuff_plan *plan, uint32_t index,
+/* The set of launch `index` in this round and those that bind the same. */
+static tuff_status write_set(struct tuff_program *program, const struct tuff_plan *plan, uint32_t index, uint32_t round,
                              struct descriptor_writes *out, struct tuff_error *error)
 {
     const struct tuff_plan_launch *launch = &plan->launches[index];
+    VkDescriptorSet set = program->sets[program->launches[index].set_first + round];
     for (uint32_t i = 0; i < launch->binding_count; i++) {
         const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
         const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
-        VkDescriptorBufferInfo range = {program->memory[slot->memory]->handle, slot->offset + binding->offset,
-                                        binding->bytes};
-        VkWriteDescriptorSet *write = add_write(program, index, i, &range, out);
+        VkDescriptorBufferInfo range = {program->memory[slot->memory]->handle,
+                                        slot->offset + tuff_binding_offset(binding, round), binding->bytes};
+        VkWriteDescriptorSet *write = add_write(set, i, &range, out);
         if (!binding->texels) continue;
         TUFF_TRY(create_view(program, binding, &range, error));
         write->descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
@@ -94,51 +128,56 @@ static tuff_status write_set(struct tuff_program *program, const struct tuff_pla
     if (launch->number_count) {
         uint32_t bytes = program->wants[program->launches[index].want].number_bytes;
         VkDescriptorBufferInfo range = {program->numbers->handle, program->launches[index].numbers, bytes};
-        add_write(program, index, TUFF_PLAN_NUMBERS_BINDING, &range, out)->descriptorType =
-            VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER;
+        add_write(set, TUFF_PLAN_NUMBERS_BINDING, &range, out)->descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER;
     }
     return TUFF_OK;
 }
 
-static tuff_status allocate_sets(struct tuff_program *program, VkDescriptorSetLayout *layouts, VkDescriptorSet *sets,
-                                 struct tuff_error *error)
+static tuff_status allocate_sets(struct tuff_program *program, VkDescriptorSetLayout *layouts, struct tuff_error *error)
 {
     struct tuff_device *device = program->device;
     for (uint32_t i = 0; i < program->launch_count; i++)
-        layouts[i] = program->wants[program->launches[i].want].pipeline->set_layout;
+        for (uint32_t k = 0; k < program->launches[i].set_count; k++)
+            layouts[program->launches[i].set_first + k] = program->wants[program->launches[i].want].pipeline->set_layout;
     VkDescriptorSetAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
                                         .descriptorPool = program->descriptors,
-                                        .descriptorSetCount = program->launch_count,
+                                        .descriptorSetCount = program->set_count,
                                         .pSetLayouts = layouts};
-    VkResult result = device->vk.vkAllocateDescriptorSets(device->handle, &info, sets);
-    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkAllocateDescriptorSets");
     /* No debug names: Mesa 22.3 never frees those of descriptor sets; the label of the launch tells as much. */
-    for (uint32_t i = 0; i < program->launch_count; i++) program->launches[i].set = sets[i];
+    VkResult result = device->vk.vkAllocateDescriptorSets(device->handle, &info, program->sets);
+    return result == VK_SUCCESS ? TUFF_OK : tuff_device_fail(device, error, result, "vkAllocateDescriptorSets");
+}
+
+static tuff_status write_sets(struct tuff_program *program, const struct tuff_plan *plan, struct descriptor_writes *out,
+                              struct tuff_error *error)
+{
+    for (uint32_t i = 0; i < plan->launch_count; i++)
+        for (uint32_t k = 0; k < program->launches[i].set_count; k++) TUFF_TRY(write_set(program, plan, i, k, out, error));
+    if (out->count) program->device->vk.vkUpdateDescriptorSets(program->device->handle, out->count, out->writes, 0, NULL);
     return TUFF_OK;
 }
 
 tuff_status tuff_program_bind(struct tuff_program *program, const struct tuff_plan *plan, struct tuff_error *error)
 {
-    struct tuff_device *device = program->device;
-    struct tuff_context *context = device->context;
+    struct tuff_context *context = program->device->context;
+    struct descriptor_counts counts = {0};
     if (!plan->launch_count) return TUFF_OK;
-    TUFF_TRY(create_descriptor_pool(program, plan, error));
-    VkDescriptorSetLayout *layouts = tuff_alloc(context, plan->launch_count * sizeof(VkDescriptorSetLayout));
-    VkDescriptorSet *sets = tuff_alloc(context, plan->launch_count * sizeof(VkDescriptorSet));
-    size_t most = (size_t)plan->binding_count + count_numbers(plan);
+    TUFF_TRY(count_descriptors(program, plan, &counts, error));
+    TUFF_TRY(create_descriptor_pool(program, &counts, error));
+    VkDescriptorSetLayout *layouts = tuff_alloc(context, program->set_count * sizeof(VkDescriptorSetLayout));
+    size_t most = (size_t)counts.storage + counts.texels + counts.numbers;
     struct descriptor_writes out = {.buffers = tuff_alloc(context, most * sizeof *out.buffers),
                                     .writes = tuff_alloc(context, most * sizeof *out.writes)};
-    program->views = tuff_arena_alloc(&program->arena, plan->binding_count * sizeof *program->views);
+    program->views = tuff_arena_alloc(&program->arena, counts.texels * sizeof *program->views);
+    program->sets = tuff_arena_alloc(&program->arena, program->set_count * sizeof *program->sets);
     tuff_status status = TUFF_OK;
-    if (!layouts || !sets || !out.writes || !out.buffers || !program->views)
+    if (!layouts || !program->sets || !out.writes || !out.buffers || !program->views)
         status = tuff_fail_memory(context, error);
     else
-        status = allocate_sets(program, layouts, sets, error);
-    for (uint32_t i = 0; i < plan->launch_count && status == TUFF_OK; i++) status = write_set(program, plan, i, &out, error);
-    if (status == TUFF_OK && out.count) device->vk.vkUpdateDescriptorSets(device->handle, out.count, out.writes, 0, NULL);
+        status = allocate_sets(program, layouts, error);
+    if (status == TUFF_OK) status = write_sets(program, plan, &out, error);
     tuff_free(context, out.writes);
     tuff_free(context, out.buffers);
-    tuff_free(context, sets);
     tuff_free(context, layouts);
     return status;
 }
@@ -173,15 +212,16 @@ static void record_piece(struct tuff_program *program, const struct tuff_piece *
                          VkPipeline *bound)
 {
     struct tuff_device *device = program->device;
-    const struct tuff_program_launch *launch = &program->launches[piece->launch];
+    const struct tuff_program_step *step = &program->steps[piece->launch];
+    const struct tuff_program_launch *launch = &program->launches[step->launch];
+    const VkDescriptorSet *set = &program->sets[launch->set_first + step->round % launch->set_count];
     const struct tuff_pipeline *pipeline = program->wants[launch->want].pipeline;
     const uint32_t *base = piece->base, *groups = piece->groups;
     begin_label(device, commands, launch->label);
     write_timestamp(program, commands, program->profile && piece->first, TUFF_LAUNCH_QUERY(piece->launch));
     if (*bound != pipeline->handle) device->vk.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->handle);
     *bound = pipeline->handle;
-    device->vk.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->layout, 0, 1, &launch->set, 0,
-                                       NULL);
+    device->vk.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->layout, 0, 1, set, 0, NULL);
     if (launch->push_count)
         device->vk.vkCmdPushConstants(commands, pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, launch->push_count * 4,
                                       launch->push);
@@ -195,7 +235,7 @@ static void record_piece(struct tuff_program *program, const struct tuff_piece *
 
 static uint32_t query_count(const struct tuff_program *program)
 {
-    return TUFF_LAUNCH_QUERY(program->profile ? program->launch_count : 0);
+    return TUFF_LAUNCH_QUERY(program->profile ? program->step_count : 0);
 }
 
 /* Pieces [first, end) as one submission. */
@@ -217,7 +257,7 @@ static tuff_status record_submission(struct tuff_program *program, const struct 
     write_timestamp(program, commands, program->timed && first == 0, TUFF_RUN_QUERY);
     for (uint32_t i = first; i < end; i++) {
         const struct tuff_piece *piece = &cuts->pieces[i];
-        if (program->launches[piece->launch].barrier && piece->first && i > first)
+        if (program->launches[program->steps[piece->launch].launch].barrier && piece->first && i > first)
             memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
                            VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, shader);
         record_piece(program, piece, commands, &bound);
@@ -237,7 +277,7 @@ tuff_status tuff_program_create_queries(struct tuff_program *program, struct tuf
     VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
                                   .queryType = VK_QUERY_TYPE_TIMESTAMP,
                                   .queryCount = query_count(program)};
-    bool wanted = program->timed || (program->profile && program->launch_count);
+    bool wanted = program->timed || (program->profile && program->step_count);
     if (!wanted || device->caps.timestamp_period_ns <= 0) return TUFF_OK;
     VkResult result = device->vk.vkCreateQueryPool(device->handle, &info, NULL, &program->queries);
     if (result == VK_SUCCESS) return TUFF_OK;
@@ -283,8 +323,8 @@ static tuff_status record_all(struct tuff_program *program, struct tuff_recordin
 tuff_status tuff_program_record(struct tuff_program *program, struct tuff_recording *recording, struct tuff_error *error)
 {
     struct tuff_recording made = {0};
-    TUFF_TRY(tuff_cuts_make(program->pace, program->launch_count, TUFF_SUBMISSION_NS, program->device->context, &made.cuts,
-                            error));
+    TUFF_TRY(
+        tuff_cuts_make(program->pace, program->step_count, TUFF_SUBMISSION_NS, program->device->context, &made.cuts, error));
     tuff_status status = record_all(program, &made, error);
     if (status == TUFF_OK)
         *recording = made;

@@ -53,7 +53,7 @@ static void share_out(struct tuff_program *program, uint64_t ns, uint64_t *sums,
     }
 }
 
-/* sums: measured nanoseconds of each launch. */
+/* sums: measured nanoseconds of each step. */
 static tuff_status submit_measured(struct tuff_program *program, uint64_t *sums, uint64_t *longest, uint64_t *total,
                                    struct tuff_error *error)
 {
@@ -81,7 +81,7 @@ static tuff_status cut_anew(struct tuff_program *program, const uint64_t *sums, 
     uint32_t submissions = program->recording.cuts.submissions;
     bool off = longest > 2 * TUFF_SUBMISSION_NS || (submissions > 1 && total / submissions < TUFF_SUBMISSION_NS / 2);
     program->measures = off ? program->measures - 1 : 0;
-    for (uint32_t i = 0; i < program->launch_count; i++) program->pace[i].ns = sums[i];
+    for (uint32_t i = 0; i < program->step_count; i++) program->pace[i].ns = sums[i];
     if (!off) return TUFF_OK;
     TUFF_TRY(tuff_program_record(program, &made, error));
     tuff_recording_finish(&program->recording, program->device); /* it is done: it was waited for */
@@ -94,7 +94,7 @@ static tuff_status measure(struct tuff_program *program, struct tuff_error *erro
 {
     struct tuff_context *context = program->device->context;
     uint64_t longest = 0, total = 0;
-    uint64_t *sums = tuff_alloc(context, program->launch_count * sizeof *sums);
+    uint64_t *sums = tuff_alloc(context, program->step_count * sizeof *sums);
     if (!sums) return tuff_fail_memory(context, error);
     tuff_status status = submit_measured(program, sums, &longest, &total, error);
     if (status == TUFF_OK) status = cut_anew(program, sums, longest, total, error);

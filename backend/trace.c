@@ -15,7 +15,7 @@ static tuff_status check_stamped(struct tuff_program *program, bool asked, struc
 {
     struct tuff_context *context = program->device->context;
     TUFF_REQUIRE(context, error, asked);
-    if (!program->queries && (program->launch_count || program->timed))
+    if (!program->queries && (program->step_count || program->timed))
         return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED, "%s has no timestamps on its compute queue",
                          program->device->caps.name);
     TUFF_TRY(tuff_device_check(program->device, error));
@@ -42,15 +42,15 @@ tuff_status tuff_program_times(struct tuff_program *program, struct tuff_launch_
     struct tuff_device *device = program->device;
     TUFF_REQUIRE(device->context, error, count);
     TUFF_TRY(check_stamped(program, program->profile, error));
-    if (!times || !program->launch_count) {
-        *count = program->launch_count;
+    if (!times || !program->step_count) {
+        *count = program->step_count;
         return TUFF_OK;
     }
-    uint64_t *stamps = tuff_alloc(device->context, program->launch_count * 2 * sizeof *stamps);
+    uint64_t *stamps = tuff_alloc(device->context, program->step_count * 2 * sizeof *stamps);
     if (!stamps) return tuff_fail_memory(device->context, error);
-    tuff_status status = fetch(program, TUFF_LAUNCH_QUERY(0), program->launch_count * 2, stamps, error);
-    for (uint32_t i = 0; status == TUFF_OK && i < program->launch_count && i < *count; i++) {
-        const struct tuff_program_launch *launch = &program->launches[i];
+    tuff_status status = fetch(program, TUFF_LAUNCH_QUERY(0), program->step_count * 2, stamps, error);
+    for (uint32_t i = 0; status == TUFF_OK && i < program->step_count && i < *count; i++) {
+        const struct tuff_program_launch *launch = &program->launches[program->steps[i].launch];
         times[i] = (struct tuff_launch_time){.label = launch->label,
                                              .kernel = launch->kernel,
                                              .begin_ns = elapsed_ns(device, stamps[0], stamps[i * 2]),
@@ -59,7 +59,7 @@ tuff_status tuff_program_times(struct tuff_program *program, struct tuff_launch_
                                              .bytes = launch->bytes};
     }
     tuff_free(device->context, stamps);
-    if (status == TUFF_OK) *count = program->launch_count;
+    if (status == TUFF_OK) *count = program->step_count;
     return status;
 }
 

@@ -42,10 +42,13 @@ static int build(struct tuff_plan *plan)
                                      {.slot = t, .access = TUFF_WRITE, .bytes = 1024}},
         3, (const uint32_t[]){256, 0xdeadbeef}, 2);
     tuff_plan_add_numbers(plan, (const uint32_t[]){3, 0x80000001, 0}, 3);
-    tuff_plan_add_launch(plan, &(struct tuff_plan_launch){.label = "add y", .kernel = second, .groups = {4, 2, 3}},
-                         (struct tuff_plan_binding[]){{.slot = t, .access = TUFF_READ | TUFF_WRITE, .bytes = 1024},
-                                                      {.slot = y, .access = TUFF_WRITE, .offset = 256, .bytes = 256}},
-                         2, NULL, 0);
+    tuff_plan_add_launch(
+        plan, &(struct tuff_plan_launch){.label = "add y", .kernel = second, .groups = {4, 2, 3}},
+        (struct tuff_plan_binding[]){
+            {.slot = t, .access = TUFF_READ | TUFF_WRITE, .offset = 512, .bytes = 256, .step = -256, .ring = 2},
+            {.slot = y, .access = TUFF_WRITE, .offset = 256, .bytes = 256, .step = 256}},
+        2, NULL, 0);
+    if (!tuff_plan_add_loop(plan, &(struct tuff_plan_loop){1, 1, 3})) printf("loops: expected one\n"), failures++;
     bool stations = tuff_plan_add_station(plan, "half \"way\"", 1) && tuff_plan_add_station(plan, "end", 2);
     if (!stations) printf("stations: expected two\n"), failures++;
     tuff_plan_place_barriers(plan);

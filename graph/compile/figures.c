@@ -52,24 +52,28 @@ static uint64_t united(struct span *spans, size_t count, enum together together)
     return total;
 }
 
-static struct span span_of(const struct tuff_plan *plan, const struct tuff_plan_binding *binding, enum tuff_access access)
+/* In so many rounds. */
+static struct span span_of(const struct tuff_plan *plan, const struct tuff_plan_binding *binding, enum tuff_access access,
+                           uint32_t rounds)
 {
     const struct tuff_plan_slot *slot = slot_of(plan, binding);
-    return (struct span){.memory = slot->memory,
-                         .write = access == TUFF_WRITE,
-                         .begin = slot->offset + binding->offset,
-                         .end = slot->offset + binding->offset + binding->bytes,
-                         .touched = tuff_binding_touches(binding)};
+    struct span span = {.memory = slot->memory, .write = access == TUFF_WRITE, .touched = tuff_binding_touches(binding)};
+    tuff_binding_extent(binding, rounds, &span.begin, &span.end);
+    if (span.end - span.begin > binding->bytes) span.touched *= rounds;
+    span.begin += slot->offset;
+    span.end += slot->offset;
+    if (span.touched > span.end - span.begin) span.touched = span.end - span.begin;
+    return span;
 }
 
-/* What one launch reads or writes: windows and slices of one value may lie over each other. */
+/* What one launch reads or writes in one round: windows and slices of one value may lie over each other. */
 static uint64_t moved(const struct tuff_plan *plan, const struct tuff_plan_launch *launch, enum tuff_access access,
                       struct span *spans)
 {
     size_t count = 0;
     for (uint32_t i = 0; i < launch->binding_count; i++) {
         const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
-        if (binding->access & access) spans[count++] = span_of(plan, binding, access);
+        if (binding->access & access) spans[count++] = span_of(plan, binding, access, 1);
     }
     return united(spans, count, ALL);
 }
@@ -94,7 +98,7 @@ static uint64_t least(const struct tuff_plan *plan, struct span *spans, bool *ma
                 const struct tuff_plan_binding *binding = &plan->bindings[plan->launches[l].binding_first + i];
                 if (!(binding->access & access)) continue;
                 if (is_least(plan, slot_of(plan, binding), access, mark[binding->slot]))
-                    spans[count++] = span_of(plan, binding, access);
+                    spans[count++] = span_of(plan, binding, access, tuff_plan_rounds(plan, l));
                 if (access == TUFF_WRITE) mark[binding->slot] = true;
             }
     return united(spans, count, LARGEST);
@@ -129,19 +133,36 @@ static uint64_t scratch_bound(const struct tuff_plan *plan, struct span *spans, 
     return most;
 }
 
+/* Is launch l on the way? Marks what it reads then; true when that is new. */
+static bool go_back(const struct tuff_plan *plan, uint32_t l, bool *way, bool *mark)
+{
+    const struct tuff_plan_binding *bindings = &plan->bindings[plan->launches[l].binding_first];
+    uint32_t count = plan->launches[l].binding_count;
+    bool found = false;
+    for (uint32_t i = 0; i < count; i++) way[l] = way[l] || (bindings[i].access & TUFF_WRITE && mark[bindings[i].slot]);
+    for (uint32_t i = 0; i < count && way[l]; i++) {
+        if (!(bindings[i].access & TUFF_READ)) continue;
+        found = found || !mark[bindings[i].slot];
+        mark[bindings[i].slot] = true;
+    }
+    return found;
+}
+
 /* Launches on whose results the slot `result` depends, into way[launch]. mark: a flag per slot. Going backwards once will do:
- * launches read what earlier ones wrote. */
+ * launches read what earlier ones wrote; those of a loop also what later ones of it wrote a round before. */
 static void find_way(const struct tuff_plan *plan, uint32_t result, bool *way, bool *mark)
 {
+    uint32_t loop = plan->loop_count;
+    bool found = false;
     memset(mark, 0, plan->slot_count * sizeof *mark);
+    memset(way, 0, plan->launch_count * sizeof *way);
     if (result != UINT32_MAX) mark[result] = true;
     for (uint32_t l = plan->launch_count; l-- > 0;) {
-        const struct tuff_plan_binding *bindings = &plan->bindings[plan->launches[l].binding_first];
-        uint32_t count = plan->launches[l].binding_count;
-        way[l] = false;
-        for (uint32_t i = 0; i < count; i++) way[l] = way[l] || (bindings[i].access & TUFF_WRITE && mark[bindings[i].slot]);
-        for (uint32_t i = 0; i < count && way[l]; i++)
-            if (bindings[i].access & TUFF_READ) mark[bindings[i].slot] = true;
+        found = go_back(plan, l, way, mark) || found;
+        while (loop > 0 && plan->loops[loop - 1].launch_first > l) loop--;
+        if (loop == 0 || plan->loops[loop - 1].launch_first != l) continue;
+        if (found) l += plan->loops[loop - 1].launch_count;
+        found = false;
     }
 }
 
@@ -172,11 +193,11 @@ static bool same_shader(const struct tuff_plan_kernel *a, const struct tuff_plan
 
 static void count_launches(const struct tuff_plan *plan, struct tuff_plan_figures *f)
 {
-    f->launches = plan->launch_count;
+    f->launches = (uint32_t)tuff_plan_run_length(plan);
     f->pipelines = plan->kernel_count;
     for (uint32_t i = 0; i < plan->launch_count; i++) {
-        f->barriers += plan->launches[i].barrier;
-        f->flops += plan->launches[i].flops;
+        f->barriers += plan->launches[i].barrier * tuff_plan_rounds(plan, i);
+        f->flops += plan->launches[i].flops * tuff_plan_rounds(plan, i);
     }
     for (uint32_t i = 0, k; i < plan->kernel_count; i++) {
         for (k = 0; k < i && !same_shader(&plan->kernels[i], &plan->kernels[k]); k++) {
@@ -213,8 +234,8 @@ tuff_status tuff_figures_of(const struct tuff_plan *plan, uint32_t result, uint3
         count_launches(plan, &f);
         count_memory(plan, input_sets, &f);
         for (uint32_t i = 0; i < plan->launch_count; i++) {
-            f.bytes_read += moved(plan, &plan->launches[i], TUFF_READ, spans);
-            f.bytes_written += moved(plan, &plan->launches[i], TUFF_WRITE, spans);
+            f.bytes_read += moved(plan, &plan->launches[i], TUFF_READ, spans) * tuff_plan_rounds(plan, i);
+            f.bytes_written += moved(plan, &plan->launches[i], TUFF_WRITE, spans) * tuff_plan_rounds(plan, i);
         }
         f.bytes_least = least(plan, spans, mark);
         f.scratch_bound_bytes = scratch_bound(plan, spans, lives);
