@@ -73,6 +73,7 @@ void tuff_cuts_believe(const struct tuff_plan *plan, const struct tuff_caps *cap
         memcpy(launches->groups, launch->groups, sizeof launch->groups);
         for (; station < plan->station_count && plan->stations[station].launch_count <= at.launch; station++)
             launches->begins = true;
+        if (plan->prepare_count && at.launch == plan->prepare_count && !at.round) launches->begins = true;
     }
 }
 

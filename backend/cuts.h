@@ -13,7 +13,7 @@ struct tuff_cut_launch {
     uint64_t ns; /* how long it is believed to take */
     uint32_t groups[3];
     bool splits; /* it may be dispatched in parts */
-    bool begins; /* a station stands before it: a submission begins with it */
+    bool begins; /* a submission begins with it: a station stands before it, or the prepare section */
 };
 
 /* A launch or a part of one: workgroups base .. base + groups - 1. */

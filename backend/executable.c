@@ -16,6 +16,30 @@ struct tuff_memories {
     struct tuff_device *device; /* [retained] */
     struct kept *kept;          /* [owned] */
     uint32_t count, references;
+    struct tuff_executable *preparing; /* [borrowed] the first of those that prepare something of what is kept */
+};
+
+/* Of kept memory number `memory`. */
+struct kept_range {
+    uint32_t memory;
+    uint64_t begin, end;
+};
+struct kept_ranges {
+    struct kept_range *ranges; /* [arena] */
+    uint32_t count;
+};
+
+struct tuff_executable {
+    struct tuff_device *device;     /* [retained] */
+    struct tuff_memories *memories; /* [retained] */
+    struct tuff_plan plan;          /* [owned] */
+    struct tuff_buffer **buffers;   /* [plan's arena] of every set, of every memory of the plan; each [retained] or NULL */
+    struct tuff_program *programs[TUFF_MOST_INPUT_SETS]; /* [owned] */
+    uint32_t sets, current;
+    const char *compiler; /* [plan's arena] its version; NULL: none */
+    const void *owner;
+    struct kept_ranges prepares, writes; /* what its prepare section reads, and what its runs write */
+    struct tuff_executable *next;        /* of those that prepare */
 };
 
 static bool is_kept(enum tuff_memory kind) { return kind == TUFF_MEMORY_PARAM || kind == TUFF_MEMORY_STATE; }
@@ -65,6 +89,19 @@ tuff_status tuff_memories_add(struct tuff_memories *memories, const struct tuff_
     return TUFF_OK;
 }
 
+/* What executables prepared of these ranges they prepare again. */
+static void tell_written(struct tuff_memories *memories, const struct kept_range *written, uint32_t count)
+{
+    for (struct tuff_executable *x = memories->preparing; x; x = x->next)
+        for (uint32_t i = 0; i < count; i++)
+            for (uint32_t k = 0; k < x->prepares.count; k++) {
+                const struct kept_range *read = &x->prepares.ranges[k];
+                if (read->memory != written[i].memory || read->begin >= written[i].end || written[i].begin >= read->end)
+                    continue;
+                for (uint32_t set = 0; set < x->sets; set++) tuff_program_set_stale(x->programs[set]);
+            }
+}
+
 /* Writes bytes that need not be a multiple of 4. */
 static tuff_status write_padded(struct tuff_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
                                 struct tuff_error *error)
@@ -93,6 +130,7 @@ tuff_status tuff_memories_write(struct tuff_memories *memories, uint32_t index, 
                                 uint64_t bytes, struct tuff_error *error)
 {
     TUFF_REQUIRE(memories->device->context, error, index < memories->count && memories->kept[index].buffer);
+    tell_written(memories, &(struct kept_range){index, offset, offset + bytes}, 1);
     return write_padded(memories->kept[index].buffer, offset, data, bytes, error);
 }
 
@@ -104,17 +142,6 @@ tuff_status tuff_memories_read(struct tuff_memories *memories, uint32_t index, u
 }
 
 /* ---- executables -------------------------------------------------------------------------------------------------------------- */
-
-struct tuff_executable {
-    struct tuff_device *device;     /* [retained] */
-    struct tuff_memories *memories; /* [retained] */
-    struct tuff_plan plan;          /* [owned] */
-    struct tuff_buffer **buffers;   /* [plan's arena] of every set, of every memory of the plan; each [retained] or NULL */
-    struct tuff_program *programs[TUFF_MOST_INPUT_SETS]; /* [owned] */
-    uint32_t sets, current;
-    const char *compiler; /* [plan's arena] its version; NULL: none */
-    const void *owner;
-};
 
 static struct tuff_buffer **buffer_of(struct tuff_executable *x, uint32_t set, uint32_t memory)
 {
@@ -201,6 +228,51 @@ static tuff_status make_programs(struct tuff_executable *x, const struct tuff_ru
     return TUFF_OK;
 }
 
+/* Number of the plan's memory among those that are kept. */
+static uint32_t kept_index(const struct tuff_plan *plan, uint32_t memory)
+{
+    uint32_t index = 0;
+    for (uint32_t i = 0; i < memory; i++) index += is_kept(plan->memories[i].kind);
+    return index;
+}
+
+/* What the launches [first, end) do to what is kept; ranges that touch are one. */
+static tuff_status find_ranges(struct tuff_executable *x, uint32_t first, uint32_t end, enum tuff_access access,
+                               struct kept_ranges *out, struct tuff_error *error)
+{
+    const struct tuff_plan *plan = &x->plan;
+    for (uint32_t l = first; l < end; l++)
+        for (uint32_t k = 0; k < plan->launches[l].binding_count; k++) {
+            const struct tuff_plan_binding *binding = &plan->bindings[plan->launches[l].binding_first + k];
+            const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
+            if (!(binding->access & (uint32_t)access) || !is_kept(tuff_slot_kind(plan, slot))) continue;
+            struct kept_range range = {.memory = kept_index(plan, slot->memory)};
+            tuff_binding_extent(binding, tuff_plan_rounds(plan, l), &range.begin, &range.end);
+            range.begin += slot->offset;
+            range.end += slot->offset;
+            struct kept_range *last = out->count ? &out->ranges[out->count - 1] : NULL;
+            if (last && last->memory == range.memory && range.begin <= last->end && last->begin <= range.end) {
+                if (range.begin < last->begin) last->begin = range.begin;
+                if (range.end > last->end) last->end = range.end;
+                continue;
+            }
+            if (!TUFF_GROW_ARENA(&x->plan.arena, out->ranges, out->count, 1))
+                return tuff_fail_memory(x->device->context, error);
+            out->ranges[out->count++] = range;
+        }
+    return TUFF_OK;
+}
+
+static tuff_status watch_memories(struct tuff_executable *x, struct tuff_error *error)
+{
+    TUFF_TRY(find_ranges(x, 0, x->plan.prepare_count, TUFF_READ, &x->prepares, error));
+    TUFF_TRY(find_ranges(x, 0, x->plan.launch_count, TUFF_WRITE, &x->writes, error));
+    if (!x->prepares.count) return TUFF_OK;
+    x->next = x->memories->preparing;
+    x->memories->preparing = x;
+    return TUFF_OK;
+}
+
 static tuff_status make(struct tuff_executable *x, const struct tuff_run_params *params, struct tuff_error *error)
 {
     TUFF_TRY(tuff_plan_check(&x->plan, x->device->context, error));
@@ -214,7 +286,8 @@ static tuff_status make(struct tuff_executable *x, const struct tuff_run_params 
     TUFF_REQUIRE(x->device->context, error, x->memories->device == x->device);
     TUFF_TRY(make_memories(x, !params->memories, error));
     TUFF_TRY(fill_slots(x, params, error));
-    return make_programs(x, params, error);
+    TUFF_TRY(make_programs(x, params, error));
+    return watch_memories(x, error);
 }
 
 tuff_status tuff_executable_create(struct tuff_device *device, const struct tuff_run_params *params,
@@ -241,6 +314,9 @@ void tuff_executable_destroy(struct tuff_executable *x)
 {
     if (!x) return;
     struct tuff_device *device = x->device;
+    struct tuff_executable **at = x->memories ? &x->memories->preparing : NULL;
+    while (at && *at && *at != x) at = &(*at)->next;
+    if (at && *at) *at = x->next;
     for (uint32_t i = 0; i < x->sets; i++) tuff_program_destroy(x->programs[i]);
     for (uint32_t i = 0; x->buffers && i < x->sets * x->plan.memory_count; i++) tuff_buffer_release(x->buffers[i]);
     tuff_memories_release(x->memories);
@@ -273,6 +349,10 @@ tuff_status tuff_executable_set(struct tuff_executable *x, const char *name, con
     const struct tuff_plan_slot *slot;
     unsigned kinds = 1u << TUFF_MEMORY_INPUT | 1u << TUFF_MEMORY_PARAM | 1u << TUFF_MEMORY_STATE;
     TUFF_TRY(find_slot(x, name, kinds, bytes, &slot, error));
+    if (is_kept(tuff_slot_kind(&x->plan, slot))) {
+        uint32_t kept = kept_index(&x->plan, slot->memory);
+        tell_written(x->memories, &(struct kept_range){kept, slot->offset, slot->offset + bytes}, 1);
+    }
     return write_padded(*buffer_of(x, x->current, slot->memory), slot->offset, data, bytes, error);
 }
 
@@ -299,6 +379,7 @@ tuff_status tuff_executable_get(struct tuff_executable *x, const char *name, voi
 tuff_status tuff_executable_submit(struct tuff_executable *x, uint64_t *ticket, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, x != NULL);
+    tell_written(x->memories, x->writes.ranges, x->writes.count);
     TUFF_TRY(tuff_program_submit(x->programs[x->current], ticket, error));
     x->current = (x->current + 1) % x->sets;
     return TUFF_OK;
@@ -308,6 +389,7 @@ tuff_status tuff_executable_run_to(struct tuff_executable *x, const char *statio
 {
     TUFF_REQUIRE(NULL, error, x != NULL && station != NULL);
     uint64_t ticket = 0;
+    tell_written(x->memories, x->writes.ranges, x->writes.count);
     TUFF_TRY(tuff_program_submit_to(x->programs[x->current], station, &ticket, error));
     return tuff_device_wait(x->device, ticket, UINT64_MAX, error);
 }

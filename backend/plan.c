@@ -7,7 +7,8 @@
 
 const char *tuff_memory_name(enum tuff_memory memory)
 {
-    static const char *const names[TUFF_MEMORY_COUNT] = {"param", "state", "const", "input", "output", "scratch"};
+    static const char *const names[TUFF_MEMORY_COUNT] = {"param",  "state",   "const",   "input",
+                                                         "output", "scratch", "prepared"};
     return (unsigned)memory < TUFF_MEMORY_COUNT ? names[memory] : "?";
 }
 
@@ -517,6 +518,117 @@ static tuff_status check_loops(const struct tuff_plan *plan, struct tuff_context
     return TUFF_OK;
 }
 
+/* A range of kept memory that the prepare section reads. */
+struct prepare_range {
+    uint32_t memory;
+    uint64_t begin, end;
+};
+static int compare_ranges(const void *a, const void *b)
+{
+    const struct prepare_range *p = a, *q = b;
+    if (p->memory != q->memory) return p->memory < q->memory ? -1 : 1;
+    return p->begin < q->begin ? -1 : p->begin > q->begin;
+}
+
+/* In all rounds of launch l. */
+static struct prepare_range range_of(const struct tuff_plan *plan, uint32_t l, const struct tuff_plan_binding *binding)
+{
+    const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
+    struct prepare_range range = {.memory = slot->memory};
+    tuff_binding_extent(binding, tuff_plan_rounds(plan, l), &range.begin, &range.end);
+    range.begin += slot->offset;
+    range.end += slot->offset;
+    return range;
+}
+
+static bool is_kept(enum tuff_memory kind)
+{
+    return kind == TUFF_MEMORY_PARAM || kind == TUFF_MEMORY_STATE || kind == TUFF_MEMORY_CONST;
+}
+
+/* Sorted and united. mark: slots of scratch that the section uses. */
+static tuff_status prepare_ranges(const struct tuff_plan *plan, struct prepare_range *ranges, size_t *count, bool *mark,
+                                  struct tuff_context *context, struct tuff_error *error)
+{
+    size_t all = 0, kept = 0;
+    for (uint32_t l = 0; l < plan->prepare_count; l++)
+        for (uint32_t k = 0; k < plan->launches[l].binding_count; k++) {
+            const struct tuff_plan_binding *binding = &plan->bindings[plan->launches[l].binding_first + k];
+            enum tuff_memory kind = tuff_slot_kind(plan, &plan->slots[binding->slot]);
+            bool own = kind == TUFF_MEMORY_PREPARED || kind == TUFF_MEMORY_SCRATCH;
+            if (!own && (!is_kept(kind) || binding->access & TUFF_WRITE))
+                return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) prepares with %s memory", l,
+                                 plan->launches[l].label, tuff_memory_name(kind));
+            mark[binding->slot] = mark[binding->slot] || kind == TUFF_MEMORY_SCRATCH;
+            if (!own) ranges[all++] = range_of(plan, l, binding);
+        }
+    if (all) qsort(ranges, all, sizeof *ranges, compare_ranges);
+    for (size_t i = 0; i < all; i++) {
+        struct prepare_range *last = kept ? &ranges[kept - 1] : NULL;
+        if (!last || last->memory != ranges[i].memory || ranges[i].begin > last->end)
+            ranges[kept++] = ranges[i];
+        else if (ranges[i].end > last->end)
+            last->end = ranges[i].end;
+    }
+    *count = kept;
+    return TUFF_OK;
+}
+
+static bool overlaps(const struct prepare_range *ranges, size_t count, struct prepare_range r)
+{
+    size_t low = 0, high = count; /* the first that ends behind r's begin */
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        bool before = ranges[middle].memory < r.memory ||
+                      (ranges[middle].memory == r.memory && ranges[middle].end <= r.begin);
+        if (before)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && ranges[low].memory == r.memory && ranges[low].begin < r.end;
+}
+
+/* What the section wrote stays as it is until it runs again. */
+static tuff_status check_others(const struct tuff_plan *plan, const struct prepare_range *ranges, size_t count,
+                                const bool *mark, struct tuff_context *context, struct tuff_error *error)
+{
+    for (uint32_t l = plan->prepare_count; l < plan->launch_count; l++)
+        for (uint32_t k = 0; k < plan->launches[l].binding_count; k++) {
+            const struct tuff_plan_binding *binding = &plan->bindings[plan->launches[l].binding_first + k];
+            bool writes = (binding->access & TUFF_WRITE) != 0;
+            enum tuff_memory kind = tuff_slot_kind(plan, &plan->slots[binding->slot]);
+            if (mark[binding->slot] || (writes && kind == TUFF_MEMORY_PREPARED) ||
+                (writes && overlaps(ranges, count, range_of(plan, l, binding))))
+                return tuff_fail(context, error, TUFF_ERR_USAGE,
+                                 "plan: launch %u (%s) %s '%s', which the prepare section %s", l, plan->launches[l].label,
+                                 writes ? "writes" : "reads", plan->slots[binding->slot].name,
+                                 mark[binding->slot] ? "uses as scratch" : "reads or has written");
+        }
+    return TUFF_OK;
+}
+
+static tuff_status check_prepare(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
+{
+    if (plan->prepare_count > plan->launch_count)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: %u of %u launches prepare", plan->prepare_count,
+                         plan->launch_count);
+    for (uint32_t i = 0; i < plan->loop_count; i++)
+        if (plan->loops[i].launch_first < plan->prepare_count && end_of(&plan->loops[i]) > plan->prepare_count)
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: the prepare section ends within loop %u", i);
+    if (!plan->prepare_count && !tuff_plan_kind_bytes(plan, TUFF_MEMORY_PREPARED)) return TUFF_OK;
+    struct prepare_range *ranges = tuff_alloc(context, ((size_t)plan->binding_count + 1) * sizeof *ranges);
+    bool *mark = tuff_alloc(context, (size_t)plan->slot_count + 1);
+    size_t count = 0;
+    tuff_status status = ranges && mark ? TUFF_OK : tuff_fail_memory(context, error);
+    if (status == TUFF_OK) memset(mark, 0, plan->slot_count + 1);
+    if (status == TUFF_OK) status = prepare_ranges(plan, ranges, &count, mark, context, error);
+    if (status == TUFF_OK) status = check_others(plan, ranges, count, mark, context, error);
+    tuff_free(context, mark);
+    tuff_free(context, ranges);
+    return status;
+}
+
 /* Accesses of launches first .. end - 1 in one round, swept. */
 static tuff_status check_round(const struct tuff_plan *plan, uint32_t first, uint32_t end, uint32_t round,
                                struct access *accesses, struct tuff_context *context, struct tuff_error *error)
@@ -543,6 +655,7 @@ tuff_status tuff_plan_check(const struct tuff_plan *plan, struct tuff_context *c
     TUFF_TRY(check_slots(plan, context, error));
     TUFF_TRY(check_loops(plan, context, error));
     TUFF_TRY(check_launches(plan, context, error));
+    TUFF_TRY(check_prepare(plan, context, error));
     TUFF_TRY(check_stations(plan, context, error));
     struct access *accesses = tuff_alloc(context, (size_t)plan->binding_count * sizeof *accesses);
     if (!accesses) return tuff_fail_memory(context, error);
@@ -584,7 +697,8 @@ static uint64_t hash_launch(const struct tuff_plan *plan, uint64_t hash, const s
 
 uint64_t tuff_plan_hash(const struct tuff_plan *plan)
 {
-    uint64_t hash = HASH(0, plan->memory_count, plan->slot_count, plan->kernel_count, plan->launch_count);
+    uint64_t hash = HASH(0, plan->memory_count, plan->slot_count, plan->kernel_count, plan->launch_count,
+                         plan->prepare_count);
     for (uint32_t i = 0; i < plan->memory_count; i++) hash = HASH(hash, plan->memories[i].kind, plan->memories[i].bytes);
     for (uint32_t i = 0; i < plan->slot_count; i++) {
         const struct tuff_plan_slot *slot = &plan->slots[i];

@@ -11,12 +11,13 @@
 /* Kinds of memory. A plan has any number of memories, each of a kind and backed by a buffer of its own; the n-th of a kind that
  * is kept (param, state) is the n-th of that kind in every plan that shares its memories (struct tuff_memories). */
 enum tuff_memory {
-    TUFF_MEMORY_PARAM,   /* trained parameters; kept between runs, shared by plans of one session */
-    TUFF_MEMORY_STATE,   /* optimizer state, running statistics, counters, data sets; likewise */
-    TUFF_MEMORY_CONST,   /* constants, written once by the session from the plan's data */
-    TUFF_MEMORY_INPUT,   /* written by the host before a run */
-    TUFF_MEMORY_OUTPUT,  /* read by the host after a run */
-    TUFF_MEMORY_SCRATCH, /* everything between; contents do not outlive a run */
+    TUFF_MEMORY_PARAM,    /* trained parameters; kept between runs, shared by plans of one session */
+    TUFF_MEMORY_STATE,    /* optimizer state, running statistics, counters, data sets; likewise */
+    TUFF_MEMORY_CONST,    /* constants, written once by the session from the plan's data */
+    TUFF_MEMORY_INPUT,    /* written by the host before a run */
+    TUFF_MEMORY_OUTPUT,   /* read by the host after a run */
+    TUFF_MEMORY_SCRATCH,  /* everything between; contents do not outlive a run */
+    TUFF_MEMORY_PREPARED, /* what the prepare section writes and the others read; kept until that is run again */
     TUFF_MEMORY_COUNT
 };
 const char *tuff_memory_name(enum tuff_memory memory);
@@ -134,6 +135,9 @@ struct tuff_plan {
     uint32_t *push_words, *numbers;
     uint32_t memory_count, slot_count, kernel_count, spec_count, launch_count, binding_count, push_word_count, number_count,
         station_count, loop_count;
+    /* The prepare section, so many launches at the beginning: they read what is kept and not written by this plan, write prepared
+     * memory and scratch of their own, and run only when something that they read was written since. */
+    uint32_t prepare_count;
     struct tuff_lookup kernel_lookup; /* kernels by their content */
 };
 

@@ -9,6 +9,7 @@
  *   slot 2 "w" f32[32,32] memory=2 offset=0 bytes=4096 blob=4096:HASH      in a file: file=OFFSET:4096:HASH
  *   kernel 0 "row_softmax" defines="" hooks="" specs=0:256
  *   launch 0 "softmax y" kernel=0 groups=8,1,1 flops=0 barrier bind=0:r@rgba32f:0:1024,2:w:0:1024 push=80 numbers=3,7f
+ *   prepare launches=1
  *   station "gradients" launches=1
  *   loop launches=3,7 rounds=1000       launch 3 and six more; bindings in it that go on: OFFSET+STEP:BYTES, OFFSET-STEP%RING:BYTES
  *
@@ -121,6 +122,7 @@ void tuff_plan_print(const struct tuff_plan *plan, struct tuff_text *text)
     for (uint32_t i = 0; i < plan->slot_count; i++) print_slot(plan, i, text);
     for (uint32_t i = 0; i < plan->kernel_count; i++) print_kernel(plan, i, text);
     for (uint32_t i = 0; i < plan->launch_count; i++) print_launch(plan, i, text);
+    if (plan->prepare_count) tuff_text_add(text, "prepare launches=%u\n", plan->prepare_count);
     for (uint32_t i = 0; i < plan->station_count; i++) {
         tuff_text_add(text, "station ");
         add_string(text, plan->stations[i].name);
@@ -471,6 +473,14 @@ static void read_launch(struct reader *reader)
     tuff_text_finish(&numbers);
 }
 
+static void read_prepare(struct reader *reader)
+{
+    uint32_t count = number32(reader);
+    if (!count || reader->plan->prepare_count) expected(reader, "launches that prepare, once");
+    expect(reader, "\n");
+    reader->plan->prepare_count = count;
+}
+
 static void read_station(struct reader *reader)
 {
     struct tuff_text name;
@@ -520,12 +530,14 @@ tuff_status tuff_plan_parse(struct tuff_plan *plan, const char *text, size_t len
             read_kernel(&reader);
         else if (accept(&reader, "launch "))
             read_launch(&reader);
+        else if (accept(&reader, "prepare launches="))
+            read_prepare(&reader);
         else if (accept(&reader, "station "))
             read_station(&reader);
         else if (accept(&reader, "loop "))
             read_loop(&reader);
         else
-            expected(&reader, "memory, slot, kernel, launch, station or loop");
+            expected(&reader, "memory, slot, kernel, launch, prepare, station or loop");
     }
     tuff_text_finish(&reader.scratch);
     if (reader.status != TUFF_OK) tuff_plan_finish(plan);
@@ -551,9 +563,10 @@ void tuff_plan_summary(const struct tuff_plan *plan, struct tuff_text *text)
         flops += plan->launches[i].flops * tuff_plan_rounds(plan, i);
         bytes += tuff_launch_bytes(plan, &plan->launches[i]) * tuff_plan_rounds(plan, i);
     }
-    tuff_text_add(text, "launches   %u\nbarriers   %u\nkernels    %u\nslots      %u\nflops      %llu\nbytes      %llu\n",
-                  plan->launch_count, barriers, plan->kernel_count, plan->slot_count, (unsigned long long)flops,
-                  (unsigned long long)bytes);
+    tuff_text_add(text, "launches   %u", plan->launch_count);
+    if (plan->prepare_count) tuff_text_add(text, ", %u of them to prepare", plan->prepare_count);
+    tuff_text_add(text, "\nbarriers   %u\nkernels    %u\nslots      %u\nflops      %llu\nbytes      %llu\n", barriers,
+                  plan->kernel_count, plan->slot_count, (unsigned long long)flops, (unsigned long long)bytes);
     for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++) {
         tuff_text_add(text, "%-10s ", tuff_memory_name((enum tuff_memory)i));
         add_bytes(text, tuff_plan_kind_bytes(plan, (enum tuff_memory)i));

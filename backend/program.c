@@ -126,11 +126,13 @@ static tuff_status make_steps(struct tuff_program *program, const struct tuff_pl
         const struct tuff_program_launch *launch = &program->launches[at.launch];
         program->wants[launch->want].parts |= may_need_parts(&program->pace[program->step_count]);
         program->counts.barriers += launch->barrier;
+        program->prepare_count += at.launch < plan->prepare_count;
         program->steps[program->step_count++] = (struct tuff_program_step){at.launch, at.round};
     }
     for (uint32_t i = 0; i < program->step_count; i++)
         program->pace[i].splits = program->wants[program->launches[program->steps[i].launch].want].parts;
     program->counts.launches = program->step_count;
+    tuff_program_set_stale(program);
     return TUFF_OK;
 }
 

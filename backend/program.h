@@ -48,6 +48,9 @@ struct tuff_program {
     struct tuff_cut_launch *pace;             /* [arena] of each step, what its submissions are cut by */
     const struct tuff_plan_station *stations; /* [arena] behind so many steps */
     uint32_t station_count;
+    uint32_t prepare_count;           /* steps at the beginning that are left out where nothing is stale */
+    bool stale;                       /* what they read was written since they ran, or they never did */
+    bool prepared;                    /* the last run began with them */
     uint32_t next;                    /* submission that a run goes on with which stopped at a station; 0: none did */
     unsigned measures;                /* runs that are still measured before the cuts stay as they are */
     const struct tuff_cancel *cancel; /* [borrowed] or NULL */
@@ -69,6 +72,8 @@ tuff_status tuff_program_bind(struct tuff_program *program, const struct tuff_pl
 tuff_status tuff_program_create_queries(struct tuff_program *program, struct tuff_error *error);
 /* Cuts by program->pace and records into *recording, untouched on failure. */
 tuff_status tuff_program_record(struct tuff_program *program, struct tuff_recording *recording, struct tuff_error *error);
+/* The next run begins with the prepare section. */
+static inline void tuff_program_set_stale(struct tuff_program *program) { program->stale = program->prepare_count > 0; }
 void tuff_recording_finish(struct tuff_recording *recording, struct tuff_device *device);
 
 #endif

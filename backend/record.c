@@ -238,6 +238,30 @@ static uint32_t query_count(const struct tuff_program *program)
     return TUFF_LAUNCH_QUERY(program->profile ? program->step_count : 0);
 }
 
+/* The first piece that every run has. */
+static uint32_t main_piece(const struct tuff_program *program, const struct tuff_cuts *cuts)
+{
+    uint32_t piece = 0;
+    while (piece < cuts->count && cuts->pieces[piece].launch < program->prepare_count) piece++;
+    return piece < cuts->count ? piece : 0;
+}
+
+/* Those of the prepare section where that begins, the others behind it. */
+static void reset_queries(struct tuff_program *program, const struct tuff_cuts *cuts, uint32_t first,
+                          VkCommandBuffer commands)
+{
+    uint32_t from = main_piece(program, cuts), of_prepare = from ? program->prepare_count : 0;
+    PFN_vkCmdResetQueryPool reset = program->device->vk.vkCmdResetQueryPool;
+    if (!program->queries || (first != 0 && first != from)) return;
+    if (first == from) reset(commands, program->queries, TUFF_RUN_QUERY, TUFF_LAUNCH_QUERY(0));
+    if (!program->profile || !program->step_count) return;
+    if (first == from)
+        reset(commands, program->queries, TUFF_LAUNCH_QUERY(of_prepare),
+              query_count(program) - TUFF_LAUNCH_QUERY(of_prepare));
+    else
+        reset(commands, program->queries, TUFF_LAUNCH_QUERY(0), 2 * of_prepare);
+}
+
 /* Pieces [first, end) as one submission. */
 static tuff_status record_submission(struct tuff_program *program, const struct tuff_cuts *cuts, VkCommandBuffer commands,
                                      uint32_t first, uint32_t end, struct tuff_error *error)
@@ -253,8 +277,8 @@ static tuff_status record_submission(struct tuff_program *program, const struct 
     memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
                    VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
                    shader | VK_ACCESS_UNIFORM_READ_BIT);
-    if (program->queries && first == 0) device->vk.vkCmdResetQueryPool(commands, program->queries, 0, query_count(program));
-    write_timestamp(program, commands, program->timed && first == 0, TUFF_RUN_QUERY);
+    reset_queries(program, cuts, first, commands);
+    write_timestamp(program, commands, program->timed && first == main_piece(program, cuts), TUFF_RUN_QUERY);
     for (uint32_t i = first; i < end; i++) {
         const struct tuff_piece *piece = &cuts->pieces[i];
         if (program->launches[program->steps[piece->launch].launch].barrier && piece->first && i > first)

@@ -20,11 +20,28 @@ static tuff_status check_cancel(struct tuff_program *program, uint64_t running, 
     return tuff_fail(program->device->context, error, TUFF_ERR_CANCELLED, "the run was cancelled");
 }
 
+/* The submission that begins behind so many launches. */
+static uint32_t submission_behind(const struct tuff_cuts *cuts, uint32_t launch_count)
+{
+    uint32_t submission = 0;
+    for (uint32_t i = 0; i < cuts->count && cuts->pieces[i].launch < launch_count; i++) submission += cuts->pieces[i].ends;
+    return submission;
+}
+
+/* A plan that does nothing else prepares each time. */
+static uint32_t prepare_submissions(const struct tuff_program *program)
+{
+    uint32_t behind = submission_behind(&program->recording.cuts, program->prepare_count);
+    return behind < program->recording.cuts.submissions ? behind : 0;
+}
+
 /* From where the run stopped. With someone who may cancel, no more than two submissions are under way. */
 static tuff_status submit_until(struct tuff_program *program, uint32_t end, struct tuff_error *error)
 {
     uint64_t before = 0, last = 0;
-    uint32_t first = program->next;
+    uint32_t prepare = prepare_submissions(program), first = program->next || program->stale ? program->next : prepare;
+    if (!program->next) program->prepared = first < prepare;
+    if (!program->next) program->counts.prepared += program->prepared;
     program->next = 0; /* a run that fails or is cancelled is over */
     for (uint32_t i = first; i < end; i++) {
         if (program->cancel) TUFF_TRY(tuff_device_wait(program->device, before, UINT64_MAX, error));
@@ -32,6 +49,7 @@ static tuff_status submit_until(struct tuff_program *program, uint32_t end, stru
         TUFF_TRY(submit_one(program, i, error));
         before = last;
         last = program->ticket;
+        if (i + 1 == prepare) program->stale = false;
     }
     program->next = end;
     return TUFF_OK;
@@ -78,8 +96,9 @@ static tuff_status cut_anew(struct tuff_program *program, const uint64_t *sums, 
                             struct tuff_error *error)
 {
     struct tuff_recording made = {0};
-    uint32_t submissions = program->recording.cuts.submissions;
-    bool off = longest > 2 * TUFF_SUBMISSION_NS || (submissions > 1 && total / submissions < TUFF_SUBMISSION_NS / 2);
+    uint32_t submissions = program->recording.cuts.submissions, needed = 1;
+    for (uint32_t i = 1; i < program->step_count; i++) needed += program->pace[i].begins;
+    bool off = longest > 2 * TUFF_SUBMISSION_NS || (submissions > needed && total / submissions < TUFF_SUBMISSION_NS / 2);
     program->measures = off ? program->measures - 1 : 0;
     for (uint32_t i = 0; i < program->step_count; i++) program->pace[i].ns = sums[i];
     if (!off) return TUFF_OK;
@@ -97,6 +116,9 @@ static tuff_status measure(struct tuff_program *program, struct tuff_error *erro
     uint64_t *sums = tuff_alloc(context, program->step_count * sizeof *sums);
     if (!sums) return tuff_fail_memory(context, error);
     tuff_status status = submit_measured(program, sums, &longest, &total, error);
+    if (status == TUFF_OK) program->stale = false;
+    program->prepared = true;
+    program->counts.prepared += program->prepare_count > 0;
     if (status == TUFF_OK) status = cut_anew(program, sums, longest, total, error);
     tuff_free(context, sums);
     return status;
@@ -111,14 +133,6 @@ tuff_status tuff_program_submit(struct tuff_program *program, uint64_t *ticket, 
     tuff_queue_collect(program->device);
     if (ticket) *ticket = program->ticket;
     return TUFF_OK;
-}
-
-/* The submission that begins behind so many launches. */
-static uint32_t submission_behind(const struct tuff_cuts *cuts, uint32_t launch_count)
-{
-    uint32_t submission = 0;
-    for (uint32_t i = 0; i < cuts->count && cuts->pieces[i].launch < launch_count; i++) submission += cuts->pieces[i].ends;
-    return submission;
 }
 
 tuff_status tuff_program_submit_to(struct tuff_program *program, const char *station, uint64_t *ticket,

@@ -49,14 +49,14 @@ tuff_status tuff_program_times(struct tuff_program *program, struct tuff_launch_
     uint64_t *stamps = tuff_alloc(device->context, program->step_count * 2 * sizeof *stamps);
     if (!stamps) return tuff_fail_memory(device->context, error);
     tuff_status status = fetch(program, TUFF_LAUNCH_QUERY(0), program->step_count * 2, stamps, error);
+    uint32_t first = program->prepared || program->prepare_count == program->step_count ? 0 : program->prepare_count;
     for (uint32_t i = 0; status == TUFF_OK && i < program->step_count && i < *count; i++) {
         const struct tuff_program_launch *launch = &program->launches[program->steps[i].launch];
-        times[i] = (struct tuff_launch_time){.label = launch->label,
-                                             .kernel = launch->kernel,
-                                             .begin_ns = elapsed_ns(device, stamps[0], stamps[i * 2]),
-                                             .end_ns = elapsed_ns(device, stamps[0], stamps[i * 2 + 1]),
-                                             .flops = launch->flops,
-                                             .bytes = launch->bytes};
+        times[i] = (struct tuff_launch_time){
+            .label = launch->label, .kernel = launch->kernel, .flops = launch->flops, .bytes = launch->bytes};
+        if (i < first) continue; /* no part of the last run */
+        times[i].begin_ns = elapsed_ns(device, stamps[first * 2], stamps[i * 2]);
+        times[i].end_ns = elapsed_ns(device, stamps[first * 2], stamps[i * 2 + 1]);
     }
     tuff_free(device->context, stamps);
     if (status == TUFF_OK) *count = program->step_count;

@@ -481,10 +481,11 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_read(struct tuff_executable
                                                           size_t bytes, struct tuff_error *error);
 /* What a plan takes and does, counted without a clock. Bytes are those of one run. */
 struct tuff_plan_figures {
-    uint32_t launches, barriers;
-    uint32_t submissions; /* of the first run, by an estimate; those of later ones: tuff_program_counts */
-    uint32_t pipelines;   /* distinct kernels with their specialization constants */
-    uint32_t kernels;     /* distinct shader texts among them */
+    uint32_t launches, barriers; /* of a run that has nothing to prepare, as are bytes and flops below */
+    uint32_t prepare_launches;   /* more of a run after a parameter or state that these read was written */
+    uint32_t submissions;        /* of the first run, by an estimate; those of later ones: tuff_program_counts */
+    uint32_t pipelines;          /* distinct kernels with their specialization constants */
+    uint32_t kernels;            /* distinct shader texts among them */
     /* What launches move: each launch counts what it binds, once for reading and once for writing, however often its kernel comes
      * back to it. Of what it reads through views and gathers it counts the elements that these can choose at most: 4 rows of an
      * embedding table, where there are 4 indices. Elements that a kernel itself skips (strides, padding) are counted. */
@@ -497,7 +498,8 @@ struct tuff_plan_figures {
     uint64_t flops; /* of kernels (matmul, convolution, reductions and the like); multiply and add as two */
     uint64_t param_bytes, state_bytes, const_bytes, input_bytes, output_bytes; /* planned; input_bytes of all input_sets */
     uint64_t scratch_bytes;                                                    /* planned, for what lives within a run */
-    uint64_t total_bytes;                                                      /* the sum of these six */
+    uint64_t prepared_bytes;                                                   /* planned, for what launches prepare */
+    uint64_t total_bytes;                                                      /* the sum of these seven */
     uint64_t largest_bytes; /* the largest memory of the plan: one allocation on the device */
     /* No placement of this order of launches could do with less scratch: the largest sum, over the launches, of what is alive
      * there, from the launch that writes it first to the one that uses it last. */

@@ -1,5 +1,5 @@
 /* plan_barriers.c - random plans: with the placed barriers the checker is content, and with any single one of them dropped
- * it names a hazard. Needs no device. */
+ * it names a hazard; a prepare section that is none is refused. Needs no device. */
 #include "backend/plan.h"
 
 #include <stdio.h>
@@ -35,6 +35,61 @@ static void build(struct tuff_plan *plan, uint32_t seed)
     tuff_plan_place_barriers(plan);
 }
 
+enum { PARAM, OTHER, PREPARED, SCRATCH, INPUT, OUTPUT, SLOTS };
+
+/* Launch 0 prepares, 1 does not; the second binding of each is written. */
+static tuff_status check_prepare(struct tuff_context *context, const uint32_t slots[4], uint32_t prepare_count)
+{
+    const enum tuff_memory kinds[SLOTS] = {TUFF_MEMORY_PARAM,   TUFF_MEMORY_PARAM, TUFF_MEMORY_PREPARED,
+                                           TUFF_MEMORY_SCRATCH, TUFF_MEMORY_INPUT, TUFF_MEMORY_OUTPUT};
+    struct tuff_plan plan;
+    tuff_plan_init(&plan, context);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        struct tuff_plan_slot slot = {.name = tuff_memory_name(kinds[i]), .bytes = 256};
+        if (!tuff_plan_place(&plan, &slot, kinds[i], UINT64_MAX) || tuff_plan_add_slot(&plan, &slot) != i) return TUFF_OK;
+    }
+    tuff_plan_add_kernel(&plan, &(struct tuff_plan_kernel){.file = "k"}, NULL, 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct tuff_plan_binding bindings[] = {{.slot = slots[2 * i], .access = TUFF_READ, .bytes = 256},
+                                                     {.slot = slots[2 * i + 1], .access = TUFF_WRITE, .bytes = 256}};
+        tuff_plan_add_launch(&plan, &(struct tuff_plan_launch){.label = "l", .groups = {1, 1, 1}}, bindings, 2, NULL, 0);
+    }
+    plan.prepare_count = prepare_count;
+    tuff_plan_place_barriers(&plan);
+    tuff_status status = tuff_plan_check(&plan, context, NULL);
+    tuff_plan_finish(&plan);
+    return status;
+}
+
+static uint32_t check_sections(struct tuff_context *context)
+{
+    static const struct {
+        const char *what;
+        uint32_t slots[4], prepare_count;
+        tuff_status wanted;
+    } cases[] = {
+        {"a section", {PARAM, PREPARED, PREPARED, OUTPUT}, 1, TUFF_OK},
+        {"a section with scratch", {PARAM, SCRATCH, INPUT, OUTPUT}, 1, TUFF_OK},
+        {"another parameter written", {PARAM, PREPARED, PREPARED, OTHER}, 1, TUFF_OK},
+        {"more launches than there are", {PARAM, PREPARED, PREPARED, OUTPUT}, 3, TUFF_ERR_USAGE},
+        {"prepared memory without a section", {PARAM, PREPARED, PREPARED, OUTPUT}, 0, TUFF_ERR_USAGE},
+        {"an input is prepared", {INPUT, PREPARED, PREPARED, OUTPUT}, 1, TUFF_ERR_USAGE},
+        {"an output is prepared", {PARAM, OUTPUT, INPUT, OTHER}, 1, TUFF_ERR_USAGE},
+        {"a parameter is prepared", {PARAM, OTHER, INPUT, OUTPUT}, 1, TUFF_ERR_USAGE},
+        {"what was prepared is written", {PARAM, PREPARED, INPUT, PREPARED}, 1, TUFF_ERR_USAGE},
+        {"what is prepared from is written", {PARAM, PREPARED, INPUT, PARAM}, 1, TUFF_ERR_USAGE},
+        {"its scratch is read", {PARAM, SCRATCH, SCRATCH, OUTPUT}, 1, TUFF_ERR_USAGE},
+    };
+    uint32_t failures = 0;
+    for (uint32_t i = 0; i < TUFF_COUNT(cases); i++) {
+        tuff_status got = check_prepare(context, cases[i].slots, cases[i].prepare_count);
+        if (got != cases[i].wanted)
+            printf("%s: expected %s, got %s\n", cases[i].what, tuff_status_name(cases[i].wanted), tuff_status_name(got)),
+                failures++;
+    }
+    return failures;
+}
+
 int main(void)
 {
     struct tuff_context *context = NULL;
@@ -57,6 +112,7 @@ int main(void)
         }
         tuff_plan_finish(&plan);
     }
+    failures += check_sections(context);
     printf("300 plans, %u barriers dropped one by one, %u failures\n", dropped, failures);
     tuff_context_destroy(context);
     return failures || dropped < 1000;

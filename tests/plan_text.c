@@ -17,24 +17,30 @@ static int build(struct tuff_plan *plan)
         {.name = "large", .bytes = 1024, .content = TUFF_CONTENT_BLOB, .content_bytes = sizeof table, .data = table},
         {.name = "w", .bytes = 1024, .content = TUFF_CONTENT_FILE, .content_bytes = 1000, .file_offset = 4096},
         {.name = "z", .bytes = 1024, .content = TUFF_CONTENT_ZEROS},
-        {.name = "p", .bytes = 256, .content = TUFF_CONTENT_PASSING}};
-    const enum tuff_memory kinds[] = {TUFF_MEMORY_INPUT, TUFF_MEMORY_CONST, TUFF_MEMORY_SCRATCH, TUFF_MEMORY_OUTPUT,
-                                      TUFF_MEMORY_CONST, TUFF_MEMORY_PARAM, TUFF_MEMORY_STATE,   TUFF_MEMORY_STATE};
-    enum { x, c, t, y };
+        {.name = "p", .bytes = 256, .content = TUFF_CONTENT_PASSING},
+        {.name = "folded", .bytes = 1024}};
+    const enum tuff_memory kinds[] = {TUFF_MEMORY_INPUT,  TUFF_MEMORY_CONST, TUFF_MEMORY_SCRATCH,
+                                      TUFF_MEMORY_OUTPUT, TUFF_MEMORY_CONST, TUFF_MEMORY_PARAM,
+                                      TUFF_MEMORY_STATE,  TUFF_MEMORY_STATE, TUFF_MEMORY_PREPARED};
+    enum { x, c, t, y, large, w, z, p, folded };
     for (uint32_t i = 0; i < TUFF_COUNT(slots); i++) {
         bool placed = tuff_plan_place(plan, &slots[i], kinds[i], 1024); /* "c" and "large" need a memory each */
         if (!placed || tuff_plan_add_slot(plan, &slots[i]) != i) printf("slot %u is not placed\n", i);
     }
-    if (plan->memory_count != 7 || tuff_plan_kind_bytes(plan, TUFF_MEMORY_CONST) != 256 + 1024)
-        printf("memories: expected 7, 1280 bytes of constants, got %u\n", plan->memory_count);
+    int failures = 0;
+    if (plan->memory_count != 9 || tuff_plan_kind_bytes(plan, TUFF_MEMORY_CONST) != 256 + 1024)
+        printf("memories: expected 9, 1280 bytes of constants, got %u\n", plan->memory_count), failures++;
     struct tuff_plan_kernel kernel = {
         .file = "pointwise", .defines = "#define A 1\n", .hooks = "float in0(uint i) { return 1.0; }\n\\"};
     uint32_t first = tuff_plan_add_kernel(plan, &kernel, (struct tuff_plan_spec[]){{16, 3}, {0, 64}}, 2);
     uint32_t again = tuff_plan_add_kernel(plan, &kernel, (struct tuff_plan_spec[]){{0, 64}, {16, 3}}, 2);
-    int failures = first != 0 || again != 0;
-    if (failures) printf("equal kernels: expected 0 0, got %u %u\n", first, again);
+    if (first || again) printf("equal kernels: expected 0 0, got %u %u\n", first, again), failures++;
     kernel.hooks = "";
     uint32_t second = tuff_plan_add_kernel(plan, &kernel, NULL, 0);
+    tuff_plan_add_launch(plan, &(struct tuff_plan_launch){.label = "fold w", .kernel = second, .groups = {1, 1, 1}},
+                         (struct tuff_plan_binding[]){{.slot = w, .access = TUFF_READ, .bytes = 1024},
+                                                      {.slot = folded, .access = TUFF_WRITE, .bytes = 1024}},
+                         2, NULL, 0);
     tuff_plan_add_launch(
         plan, &(struct tuff_plan_launch){.label = "mul t", .kernel = first, .groups = {4, 1, 1}, .flops = 256},
         (struct tuff_plan_binding[]){{.slot = x, .access = TUFF_READ, .bytes = 1024, .few = 512},
@@ -48,8 +54,9 @@ static int build(struct tuff_plan *plan)
             {.slot = t, .access = TUFF_READ | TUFF_WRITE, .offset = 512, .bytes = 256, .step = -256, .ring = 2},
             {.slot = y, .access = TUFF_WRITE, .offset = 256, .bytes = 256, .step = 256}},
         2, NULL, 0);
-    if (!tuff_plan_add_loop(plan, &(struct tuff_plan_loop){1, 1, 3})) printf("loops: expected one\n"), failures++;
-    bool stations = tuff_plan_add_station(plan, "half \"way\"", 1) && tuff_plan_add_station(plan, "end", 2);
+    if (!tuff_plan_add_loop(plan, &(struct tuff_plan_loop){2, 1, 3})) printf("loops: expected one\n"), failures++;
+    plan->prepare_count = 1;
+    bool stations = tuff_plan_add_station(plan, "half \"way\"", 2) && tuff_plan_add_station(plan, "end", 3);
     if (!stations) printf("stations: expected two\n"), failures++;
     tuff_plan_place_barriers(plan);
     return failures;
@@ -174,7 +181,7 @@ static int contents(struct tuff_plan *plan, struct tuff_context *context)
 static int stations(struct tuff_plan *plan, struct tuff_context *context)
 {
     struct tuff_plan_station *last = &plan->stations[1], kept = *last;
-    const struct tuff_plan_station wrong[] = {{"end", 0}, {"end", 3}, {plan->stations[0].name, 2}};
+    const struct tuff_plan_station wrong[] = {{"end", 0}, {"end", 4}, {plan->stations[0].name, 3}};
     uint64_t hash = tuff_plan_hash(plan);
     int failures = 0;
     for (size_t i = 0; i < TUFF_COUNT(wrong); i++) {
@@ -219,20 +226,20 @@ int main(void)
             printf("hash: expected another after a changed number\n"), failures++;
         plan.numbers[i] ^= 1;
     }
-    plan.launches[0].number_count--;
+    plan.launches[1].number_count--;
     if (tuff_plan_hash(&plan) == tuff_plan_hash(&back)) printf("hash: expected another with one number less\n"), failures++;
-    plan.launches[0].number_count += 2;
+    plan.launches[1].number_count += 2;
     if (tuff_plan_check(&plan, context, NULL) != TUFF_ERR_USAGE)
         printf("numbers: expected a refusal of a range beyond their array\n"), failures++;
-    plan.launches[0].number_count--;
-    plan.bindings[0].texels = TUFF_TEXELS_F32;
+    plan.launches[1].number_count--;
+    plan.bindings[2].texels = TUFF_TEXELS_F32;
     if (tuff_plan_check(&plan, context, &error) != TUFF_OK || tuff_plan_hash(&plan) == tuff_plan_hash(&back))
         printf("texels: expected ok and another hash\n"), failures++;
-    plan.bindings[2].texels = TUFF_TEXELS_F32;
+    plan.bindings[4].texels = TUFF_TEXELS_F32;
     if (tuff_plan_check(&plan, context, NULL) != TUFF_ERR_USAGE)
         printf("texels: expected a refusal where they are written\n"), failures++;
     failures += too_many_numbers(context);
-    plan.bindings[2].texels = TUFF_TEXELS_NONE;
+    plan.bindings[4].texels = TUFF_TEXELS_NONE;
     failures += contents(&plan, context);
     failures += stations(&plan, context);
     failures += damage(&text, tuff_plan_hash(&back));

@@ -90,13 +90,14 @@ struct tuff_work {
     struct tuff_plan *plan;    /* [borrowed] */
     struct tuff_group *groups; /* [arena] */
     uint32_t group_count;
-    uint32_t value_room; /* of `values` */
-    uint32_t *line;      /* [arena] groups, each behind those that it needs */
-    uint32_t *pending;   /* [arena] room for every group, for searches */
-    uint32_t search;     /* number of the last one; groups that it found have it as their mark */
-    uint32_t found_end;  /* and stand before this place in the line */
-    uint64_t steps;      /* groups looked at by searches, for tests */
-    uint32_t *sequence;  /* [arena] groups in order */
+    uint32_t value_room;    /* of `values` */
+    uint32_t *line;         /* [arena] groups, each behind those that it needs */
+    uint32_t *pending;      /* [arena] room for every group, for searches */
+    uint32_t search;        /* number of the last one; groups that it found have it as their mark */
+    uint32_t found_end;     /* and stand before this place in the line */
+    uint64_t steps;         /* groups looked at by searches, for tests */
+    uint32_t *sequence;     /* [arena] groups in order */
+    uint32_t prepare_count; /* of the first of these, which prepare */
 };
 
 static inline const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }

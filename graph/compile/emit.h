@@ -32,11 +32,13 @@ struct tuff_emit_binding {
 /* What the passes know of a value; each field by the pass that finds it out. */
 struct tuff_work_value {
     tuff_val origin;             /* simplify: the leaf of the user's graph, or 0 */
+    bool fixed;                  /* fuse: no run of this plan changes it; it follows from what is kept */
     bool root;                   /* fuse: computed into memory of its own */
     uint32_t output;             /* fuse: 1 + the first output that it is; 0: none */
     uint32_t group;              /* fuse: the group that computes it, or UINT32_MAX */
     struct tuff_reader *readers; /* [arena] groups that load from its memory; a root's or a leaf's */
     struct tuff_place place;     /* storage */
+    bool lasts;                  /* storage: prepared, and read in every run */
     uint32_t slot;               /* storage: of its memory, where it is the root of its place; UINT32_MAX */
 };
 
@@ -59,6 +61,7 @@ struct tuff_group {
     const char *why; /* static text: why a pointwise group stands apart from what it reads; NULL where nothing could join */
     uint32_t *after; /* [arena] order: groups that must come before for a write's sake */
     uint32_t after_count;
+    bool prepares;   /* order: of the prepare section */
     uint32_t order;  /* order: position; UINT32_MAX until placed */
     tuff_val *roots; /* [arena] storage: values that it stores, the kernel first; none: nobody reads it */
     uint32_t root_count;

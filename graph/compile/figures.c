@@ -84,7 +84,7 @@ static bool is_least(const struct tuff_plan *plan, const struct tuff_plan_slot *
     if (slot->content == TUFF_CONTENT_PASSING) return access == TUFF_READ && !written;
     bool kept = kind == TUFF_MEMORY_PARAM || kind == TUFF_MEMORY_STATE;
     if (access == TUFF_WRITE) return kept || kind == TUFF_MEMORY_OUTPUT;
-    return kept || kind == TUFF_MEMORY_CONST || kind == TUFF_MEMORY_INPUT;
+    return kept || kind == TUFF_MEMORY_CONST || kind == TUFF_MEMORY_INPUT || kind == TUFF_MEMORY_PREPARED;
 }
 
 /* mark: a flag per slot */
@@ -92,7 +92,7 @@ static uint64_t least(const struct tuff_plan *plan, struct span *spans, bool *ma
 {
     size_t count = 0;
     memset(mark, 0, plan->slot_count * sizeof *mark);
-    for (uint32_t l = 0; l < plan->launch_count; l++) /* reads of a launch come before its writes */
+    for (uint32_t l = plan->prepare_count; l < plan->launch_count; l++) /* reads of a launch come before its writes */
         for (uint32_t access = TUFF_READ; access <= TUFF_WRITE; access++)
             for (uint32_t i = 0; i < plan->launches[l].binding_count; i++) {
                 const struct tuff_plan_binding *binding = &plan->bindings[plan->launches[l].binding_first + i];
@@ -193,9 +193,10 @@ static bool same_shader(const struct tuff_plan_kernel *a, const struct tuff_plan
 
 static void count_launches(const struct tuff_plan *plan, struct tuff_plan_figures *f)
 {
-    f->launches = (uint32_t)tuff_plan_run_length(plan);
+    for (uint32_t i = 0; i < plan->launch_count; i++)
+        *(i < plan->prepare_count ? &f->prepare_launches : &f->launches) += tuff_plan_rounds(plan, i);
     f->pipelines = plan->kernel_count;
-    for (uint32_t i = 0; i < plan->launch_count; i++) {
+    for (uint32_t i = plan->prepare_count; i < plan->launch_count; i++) {
         f->barriers += plan->launches[i].barrier * tuff_plan_rounds(plan, i);
         f->flops += plan->launches[i].flops * tuff_plan_rounds(plan, i);
     }
@@ -214,9 +215,11 @@ static void count_memory(const struct tuff_plan *plan, uint32_t input_sets, stru
     f->input_bytes = tuff_plan_kind_bytes(plan, TUFF_MEMORY_INPUT) * (input_sets ? input_sets : 1);
     f->output_bytes = tuff_plan_kind_bytes(plan, TUFF_MEMORY_OUTPUT);
     f->scratch_bytes = tuff_plan_kind_bytes(plan, TUFF_MEMORY_SCRATCH);
+    f->prepared_bytes = tuff_plan_kind_bytes(plan, TUFF_MEMORY_PREPARED);
     for (uint32_t i = 0; i < plan->memory_count; i++)
         if (plan->memories[i].bytes > f->largest_bytes) f->largest_bytes = plan->memories[i].bytes;
-    f->total_bytes = f->param_bytes + f->state_bytes + f->const_bytes + f->input_bytes + f->output_bytes + f->scratch_bytes;
+    f->total_bytes = f->param_bytes + f->state_bytes + f->const_bytes + f->input_bytes + f->output_bytes + f->scratch_bytes +
+                     f->prepared_bytes;
 }
 
 tuff_status tuff_figures_of(const struct tuff_plan *plan, uint32_t result, uint32_t input_sets, struct tuff_context *context,
@@ -233,7 +236,7 @@ tuff_status tuff_figures_of(const struct tuff_plan *plan, uint32_t result, uint3
     if (memory) {
         count_launches(plan, &f);
         count_memory(plan, input_sets, &f);
-        for (uint32_t i = 0; i < plan->launch_count; i++) {
+        for (uint32_t i = plan->prepare_count; i < plan->launch_count; i++) {
             f.bytes_read += moved(plan, &plan->launches[i], TUFF_READ, spans) * tuff_plan_rounds(plan, i);
             f.bytes_written += moved(plan, &plan->launches[i], TUFF_WRITE, spans) * tuff_plan_rounds(plan, i);
         }

@@ -5,6 +5,7 @@
  * group of its own; so it is without a compiler, where strided views of memory are left to their readers too (plain.c).
  * requires: simplify. keeps: values. */
 #include "graph/compile/compile.h"
+#include "graph/ops/leaf.h"
 
 /* A chain dearer than this is not computed twice. Costs are GLSL text lengths / 12: an add is 1, a gelu 5. */
 enum { CHEAP_COST = 6, CHEAP_READS = 3, LONGEST_CHAIN = 60 };
@@ -75,6 +76,39 @@ static tuff_status claim_results(struct tuff_work *w, bool *claimed)
     return tuff_graph_finish(w->g, w->error);
 }
 
+/* ---- what is prepared ------------------------------------------------------------------------------------------------------- */
+
+/* Marks leaves that a run of this plan writes; a pack is written through the vector that it fills. */
+static void mark_written(const struct tuff_work *w, bool *written)
+{
+    for (tuff_val v = 1; v < w->g->count; v++) {
+        const struct tuff_value *value = val(w, v);
+        bool writes = tuff_op_writes_leaf(value->op) || value->op->kind == TUFF_KIND_PACK;
+        if (!writes) continue;
+        tuff_val leaf = value->op->kind == TUFF_KIND_PACK ? value->in[0] : tuff_written_leaf(w->g, v);
+        written[leaf] = true;
+        for (uint32_t i = 0; i < val(w, leaf)->in_count; i++) written[val(w, leaf)->in[i]] = true; /* of a pack */
+    }
+}
+
+/* Inputs may change with every run; parameters and states with other plans alone, unless this one writes them. What is written to
+ * a place of somebody else's (claimed) is written in each run. */
+static tuff_status mark_fixed(struct tuff_work *w, const bool *claimed)
+{
+    bool *written = tuff_arena_alloc(w->arena, w->g->count * sizeof *written);
+    if (!written) return tuff_fail_memory(w->context, w->error);
+    mark_written(w, written);
+    for (tuff_val v = 1; v < w->g->count; v++) {
+        const struct tuff_value *value = val(w, v);
+        enum tuff_op_kind kind = value->op->kind;
+        bool fixed = !written[v] && !claimed[v] && kind != TUFF_KIND_INPUT && kind != TUFF_KIND_PACK &&
+                     !tuff_op_writes_leaf(value->op);
+        for (uint32_t i = 0; i < value->in_count && fixed; i++) fixed = !value->in[i] || w->values[value->in[i]].fixed;
+        w->values[v].fixed = fixed;
+    }
+    return TUFF_OK;
+}
+
 static void root_kernel_inputs(struct tuff_work *w)
 {
     for (tuff_val v = 1; v < w->g->count; v++) {
@@ -100,6 +134,7 @@ static void root_below_views(struct tuff_work *w, tuff_val v)
 
 struct chain { /* of a value: cost of computing it where it is read, loads of that, values one inside the other, readers */
     uint32_t cost, reads, depth, uses;
+    bool varies;    /* a reader is computed anew in each run */
     uint64_t bytes; /* of those loads */
 };
 
@@ -170,6 +205,15 @@ static bool pays_once(const struct tuff_work *w, tuff_val v, const struct chain 
     return uses >= 3 && c[v].reads > 1 && uses * c[v].bytes >= c[v].bytes + (uses + 1) * bytes;
 }
 
+/* A chain that follows from what is kept and is smaller than what it loads (scale and shift of a normalization) is computed once
+ * instead of by each of its readers; larger ones, like weights of few bits made wide, stay with them. */
+static bool pays_prepared(const struct tuff_work *w, tuff_val v, const struct chain *c)
+{
+    if (!w->values[v].fixed || !c[v].varies) return false;
+    while (is_view(w, v) && !tuff_in_memory(w, v)) v = val(w, v)->in[0];
+    return c[v].reads > 1 && 2 * tuff_type_bytes(&val(w, v)->type) <= c[v].bytes;
+}
+
 /* May v stay without memory where every operator is a launch of its own? */
 static bool left_to_readers(const struct tuff_work *w, tuff_val v)
 {
@@ -184,7 +228,10 @@ static tuff_status root_dear_chains(struct tuff_work *w)
     struct chain *c = tuff_arena_alloc(w->arena, w->g->count * sizeof *c);
     if (!c) return tuff_fail_memory(w->context, w->error);
     for (tuff_val v = 1; v < w->g->count; v++)
-        for (uint32_t i = 0; i < val(w, v)->in_count; i++) c[val(w, v)->in[i]].uses++;
+        for (uint32_t i = 0; i < val(w, v)->in_count; i++) {
+            c[val(w, v)->in[i]].uses++;
+            c[val(w, v)->in[i]].varies |= !w->values[v].fixed;
+        }
     uint32_t limit = tuff_binding_limit(w);
     for (tuff_val v = 1; v < w->g->count; v++) {
         const struct tuff_value *value = val(w, v);
@@ -199,6 +246,7 @@ static tuff_status root_dear_chains(struct tuff_work *w)
             grows = tuff_shape_count(&value->type.shape) / tuff_shape_count(&val(w, value->in[0])->type.shape);
         if (grows >= 64 && c[v].cost >= 3) root_below_views(w, v);
         dear = dear || pays_once(w, v, c);
+        if (pays_prepared(w, v, c)) root_below_views(w, v);
         if (c[v].uses > 1 && dear && !tuff_in_memory(w, v)) root_below_views(w, v);
     }
     return TUFF_OK;
@@ -209,6 +257,7 @@ tuff_status tuff_pass_fuse(struct tuff_work *w)
     bool *claimed = tuff_arena_alloc(w->arena, w->value_room * sizeof *claimed);
     if (!claimed) return tuff_fail_memory(w->context, w->error);
     TUFF_TRY(claim_results(w, claimed));
+    TUFF_TRY(mark_fixed(w, claimed));
     root_kernel_inputs(w);
     TUFF_TRY(root_dear_chains(w));
     for (tuff_val v = 1; v < w->g->count; v++) {

@@ -189,6 +189,7 @@ static const char *refusal(struct tuff_work *w, const struct tuff_group *needs, 
     const struct tuff_group *group = &w->groups[at];
     tuff_val first = group->kernel ? group->kernel : group->members[0];
     const struct tuff_type *type = &val(w, v)->type;
+    if (w->values[v].fixed != w->values[first].fixed) return "one of the two is prepared once";
     if (tuff_shape_count(&type->shape) != tuff_shape_count(&val(w, first)->type.shape))
         return "it has another number of elements than what it reads";
     if (group->kernel && val(w, group->kernel)->op->traits & TUFF_UPDATES) return "that launch goes over some rows alone";
@@ -364,7 +365,7 @@ void tuff_groups_print(const struct tuff_work *w, struct tuff_text *text)
 {
     for (uint32_t n = 0; n < w->group_count; n++) {
         const struct tuff_group *group = &w->groups[w->sequence ? w->sequence[n] : n];
-        tuff_text_add(text, "group:");
+        tuff_text_add(text, group->prepares ? "group, to prepare:" : "group:");
         if (group->kernel) tuff_text_add(text, " kernel %%%u", (unsigned)group->kernel);
         for (uint32_t i = 0; i < group->member_count; i++) tuff_text_add(text, " %%%u", (unsigned)group->members[i]);
         for (uint32_t i = 0; i < group->read_count; i++)

@@ -185,6 +185,7 @@ tuff_status tuff_pass_lower(struct tuff_work *w, struct tuff_compiled *out)
         for (; station < w->params->station_count && w->stations[station].group_count == i; station++)
             if (!tuff_plan_add_station(&out->plan, w->params->stations[station].name, out->plan.launch_count))
                 return tuff_fail_memory(w->context, w->error);
+        if (i == w->prepare_count) out->plan.prepare_count = out->plan.launch_count;
         if (i < w->group_count) TUFF_TRY(lower_group(&l, &w->groups[w->sequence[i]]));
     }
     for (uint32_t i = 0; i < w->params->output_count; i++)

@@ -151,9 +151,9 @@ struct queue { /* the first of the groups that are ready is the next one */
     } * groups;               /* [arena] */
     uint32_t *heap;           /* [arena] ready groups, the first on top */
     uint32_t count, placed;
-    uint32_t self; /* whose producers are looked at */
-    bool marked;   /* only those are placed that the last search found */
-    bool failed;   /* memory */
+    uint32_t self;                               /* whose producers are looked at */
+    enum phase { PREPARE, STATION, REST } phase; /* those alone are placed that prepare, or that the last search found */
+    bool failed;                                 /* memory */
 };
 
 static bool await(const struct tuff_work *w, uint32_t group, void *user)
@@ -198,7 +198,8 @@ static tuff_status start_queue(struct queue *q)
     q->heap = tuff_arena_alloc(w->arena, (w->group_count + 1) * sizeof *q->heap);
     if (!q->groups || !q->heap) return tuff_fail_memory(w->context, w->error);
     for (q->self = 0; q->self < w->group_count; q->self++) {
-        const struct tuff_group *group = &w->groups[q->self];
+        struct tuff_group *group = &w->groups[q->self];
+        group->prepares = w->values[group->kernel ? group->kernel : group->members[0]].fixed;
         for (uint32_t i = 0; i < group->after_count; i++) (void)await(w, group->after[i], q);
         for (uint32_t i = 0; i < group->read_count; i++) (void)tuff_each_producer(w, group->reads[i].value, await, q);
     }
@@ -207,14 +208,16 @@ static tuff_status start_queue(struct queue *q)
 
 static bool may_come(const struct queue *q, uint32_t group)
 {
-    return q->groups[group].missing == 0 && (!q->marked || tuff_is_marked(q->w, group));
+    if (q->groups[group].missing) return false;
+    if (q->phase == PREPARE) return q->w->groups[group].prepares;
+    return q->phase == REST || tuff_is_marked(q->w, group);
 }
 
-/* Places the marked groups, or all, and those that are ready then. */
-static void place_ready(struct queue *q, bool marked)
+/* Places what is ready, and what is ready then. */
+static void place_ready(struct queue *q, enum phase phase)
 {
     struct tuff_work *w = q->w;
-    q->marked = marked;
+    q->phase = phase;
     for (uint32_t i = 0; i < w->group_count; i++)
         if (w->groups[i].order == UINT32_MAX && may_come(q, i)) push(q, i);
     while (q->count > 0) {
@@ -240,12 +243,14 @@ tuff_status tuff_pass_order(struct tuff_work *w)
     w->sequence = tuff_arena_alloc(w->arena, (w->group_count + 1) * sizeof *w->sequence);
     if (!w->sequence) return tuff_fail_memory(w->context, w->error);
     TUFF_TRY(start_queue(&q));
+    place_ready(&q, PREPARE);
+    w->prepare_count = q.placed;
     for (uint32_t i = 0; i < w->params->station_count; i++) {
         tuff_mark_producers(w, w->stations[i].values, w->params->stations[i].count);
-        place_ready(&q, true);
+        place_ready(&q, STATION);
         w->stations[i].group_count = q.placed;
     }
-    place_ready(&q, false);
+    place_ready(&q, REST);
     if (TUFF_NEVER(q.placed < w->group_count))
         return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED,
                          "the groups of this graph wait for each other; run with TUFF_DEBUG=nofuse");

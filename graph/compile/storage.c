@@ -118,6 +118,12 @@ static tuff_status place_values(struct tuff_work *w)
         struct tuff_place in = w->values[val(w, v)->in[0]].place;
         if (in.root) w->values[v].place = (struct tuff_place){in.root, in.offset + offset};
     }
+    for (uint32_t i = 0; i < w->group_count; i++)
+        for (uint32_t k = 0; k < w->groups[i].read_count && !w->groups[i].prepares; k++) {
+            tuff_val root = w->values[w->groups[i].reads[k].value].place.root;
+            uint32_t by = w->values[root].group;
+            if (by != UINT32_MAX && w->groups[by].prepares) w->values[root].lasts = true;
+        }
     return TUFF_OK;
 }
 
@@ -145,7 +151,7 @@ static tuff_status collect_scratch(struct tuff_work *w, struct scratch *s)
     for (tuff_val v = 1; v < w->g->count; v++) {
         s->range_of[v] = UINT32_MAX;
         if (w->values[v].place.root != v || tuff_is_leaf_memory(w->g, v)) continue;
-        if (w->values[v].output) continue;
+        if (w->values[v].output || w->values[v].lasts) continue;
         uint32_t order = w->groups[w->values[v].group].order;
         s->range_of[v] = s->count;
         s->ranges[s->count++] = (struct range){.bytes = value_bytes(&val(w, v)->type), .first = order, .last = order};
@@ -324,6 +330,8 @@ static tuff_status make_slot(struct tuff_work *w, const struct scratch *scratch,
         if (!value->name && !(slot.name = tuff_arena_printf(w->arena, "output%u", (unsigned)(w->values[v].output - 1))))
             return tuff_fail_memory(w->context, w->error);
         placed = tuff_plan_place(w->plan, &slot, TUFF_MEMORY_OUTPUT, most);
+    } else if (w->values[v].lasts) {
+        placed = tuff_plan_place(w->plan, &slot, TUFF_MEMORY_PREPARED, most);
     } else {
         if (TUFF_NEVER(scratch->range_of[v] == UINT32_MAX))
             return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "a value without memory");
