@@ -3,6 +3,7 @@
 #include "graph/op.h"
 #include "graph/ops/leaf.h"
 #include "graph/ops/pointwise.h"
+#include "graph/print.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ tuff_status tuff_graph_create(struct tuff_context *context, struct tuff_graph **
 void tuff_graph_destroy(struct tuff_graph *graph)
 {
     if (!graph) return;
+    for (uint32_t i = 0; i < graph->body_count; i++) tuff_graph_destroy(graph->bodies[i]);
     tuff_arena_finish(&graph->arena);
     tuff_free(graph->context, graph);
 }
@@ -45,6 +47,51 @@ tuff_val tuff_graph_fail(struct tuff_graph *g, tuff_status status, const char *f
     g->status = tuff_fail_va(g->context, &g->error, status, format, arguments);
     va_end(arguments);
     return 0;
+}
+
+/* ---- bodies -------------------------------------------------------------------------------------------------------------- */
+
+static bool same_text(const struct tuff_text *text, const struct tuff_graph *other)
+{
+    struct tuff_text printed;
+    tuff_text_init(&printed, text->context);
+    tuff_graph_print_text(other, &printed);
+    bool same = !printed.failed && printed.length == text->length && !memcmp(printed.data, text->data, text->length);
+    tuff_text_finish(&printed);
+    return same;
+}
+
+/* NULL without memory. */
+static struct tuff_graph *find_body(struct tuff_graph *g, struct tuff_graph **body, const struct tuff_text *text)
+{
+    uint64_t hash = tuff_hash(0, text->data, text->length);
+    uint32_t place, step = 0;
+    while ((place = tuff_lookup_find(&g->body_lookup, hash, &step)) != TUFF_LOOKUP_END)
+        if (same_text(text, g->bodies[place])) return g->bodies[place];
+    if (text->failed || !TUFF_GROW_ARENA(&g->arena, g->bodies, g->body_count, 1) ||
+        !tuff_lookup_add(&g->body_lookup, &g->arena, hash, g->body_count))
+        return NULL;
+    g->bodies[g->body_count] = *body;
+    *body = NULL;
+    return g->bodies[g->body_count++];
+}
+
+struct tuff_graph *tuff_graph_body(struct tuff_graph *g, struct tuff_graph **body)
+{
+    struct tuff_graph *found = NULL, *given = *body;
+    if (g->status == TUFF_OK && given && given->status != TUFF_OK)
+        tuff_graph_fail(g, given->status, "the body of a loop: %s", given->error.message);
+    if (g->status == TUFF_OK && given) {
+        struct tuff_text text;
+        tuff_text_init(&text, g->context);
+        tuff_graph_print_text(given, &text);
+        found = find_body(g, body, &text);
+        if (!found) tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+        tuff_text_finish(&text);
+    }
+    tuff_graph_destroy(*body);
+    *body = NULL;
+    return found;
 }
 
 /* ---- types --------------------------------------------------------------------------------------------------------------- */

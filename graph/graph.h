@@ -176,6 +176,51 @@ struct tuff_cumsum_params {
 };
 TUFF_API tuff_val tuff_cumsum(struct tuff_graph *g, tuff_val x, struct tuff_cumsum_params params);
 
+/* ---- loops ------------------------------------------------------------------------------------------------------------------- */
+
+struct tuff_scan_params {
+    size_t struct_size;
+    /* A graph of its own, taken (*body is NULL afterwards, whatever happens). Its inputs, in the order in which they are added, are the
+     * carries, one row of each sequence, and the invariants; beside these it has constants alone, and no loop. */
+    struct tuff_graph **body;
+    const tuff_val *outputs; /* values of the body, f32: what each carry becomes, then what each round gives */
+    uint32_t output_count;
+    const tuff_val *carries; /* f32: before the first round */
+    uint32_t carry_count;
+    const tuff_val *sequences; /* [T, ..] of any type but block-quantized ones: round t sees row t */
+    uint32_t sequence_count;
+    const tuff_val *invariants; /* the same in all rounds */
+    uint32_t invariant_count;
+    uint32_t rounds;    /* 0: T of the sequences */
+    uint32_t last_only; /* of so many of the last carries only the last is kept; such a loop has no gradient */
+    bool reverse;       /* from row T-1 to row 0 */
+};
+/* A loop of 1 to 65536 rounds: recurrent layers. On a device it is the launches of one round, repeated; without a compiler too. Its
+ * gradient is a loop in the other direction, which computes each round again from the carries that were kept. Returns a handle for
+ * the two functions below (an f32 vector that holds all results). Source: ONNX Scan-11. Errors: SHAPE, USAGE, those of the body. */
+TUFF_API tuff_val tuff_scan(struct tuff_graph *g, const struct tuff_scan_params *params);
+/* Carry k after the last round. */
+TUFF_API tuff_val tuff_scan_last(struct tuff_graph *g, tuff_val scan, uint32_t k);
+/* [T, ..]: carry k after each row of the sequences, or, with k = carries + i, what its round gave as number i. */
+TUFF_API tuff_val tuff_scan_all(struct tuff_graph *g, tuff_val scan, uint32_t k);
+
+struct tuff_lstm_params {
+    size_t struct_size;
+    tuff_val w_ih, w_hh; /* [4 h, e], [4 h, h]: rows of the gates i, f, g, o */
+    tuff_val bias;       /* [4 h], or 0 */
+    tuff_val h_0, c_0;   /* [n, h], or 0: zeros */
+    bool reverse;
+};
+struct tuff_lstm {
+    tuff_val h;        /* [T, n, h] */
+    tuff_val h_n, c_n; /* [n, h] after the last step (row 0 in reverse) */
+};
+/* Long short-term memory of a sequence x [T, n, e]:
+ *   i, f, o = sigmoid, g = tanh of rows of w_ih x_t + w_hh h + bias;   c' = f c + i g,   h' = o tanh(c')
+ * Source: torch.nn.LSTM (batch_first false, whose two biases are added). The products with x are one product before the loop. All
+ * f32. Errors: SHAPE. */
+TUFF_API struct tuff_lstm tuff_lstm(struct tuff_graph *g, tuff_val x, const struct tuff_lstm_params *params);
+
 /* ---- matmul and convolution ------------------------------------------------------------------------------------------------- */
 
 struct tuff_matmul_params {
@@ -356,6 +401,9 @@ TUFF_API tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char
                                     struct tuff_conv2d_params params);
 /* Parameters NAME.weight (ones), NAME.bias (zeros), states NAME.running_mean, NAME.running_var; eps 1e-5, momentum 0.1. In
  * training the states' assignments are added to the graph: list them among the outputs (tuff_model_fit does it itself). */
+/* LSTM of so many units over x [T, n, e], from zeros; parameters NAME.weight_ih, NAME.weight_hh, NAME.bias, uniform within
+ * 1 / sqrt(units) as torch.nn.LSTM's. Returns h [T, n, units]. */
+TUFF_API tuff_val tuff_layer_lstm(struct tuff_graph *g, tuff_val x, const char *name, uint32_t units);
 TUFF_API tuff_val tuff_layer_batch_norm(struct tuff_graph *g, tuff_val x, const char *name, bool training);
 /* tuff_dropout with the graph's rng state in training, x in inference. */
 TUFF_API tuff_val tuff_layer_dropout(struct tuff_graph *g, tuff_val x, double p, bool training);

@@ -1,6 +1,7 @@
-/* modules.c - layers that bring their own parameters, by name: dense, conv2d, batch norm, dropout. */
+/* modules.c - layers that bring their own parameters, by name: dense, conv2d, LSTM, batch norm, dropout. */
 #include "graph/op.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* "name.part" into a buffer; too long a name is a usage error. */
@@ -55,6 +56,27 @@ tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char *name, u
                        TUFF_INIT_KAIMING_UNIFORM, 1);
     tuff_val b = param(g, name, "bias", TUFF_SHAPE(channels), TUFF_INIT_ZEROS, 0);
     return tuff_conv2d(g, x, w, b, params);
+}
+
+tuff_val tuff_layer_lstm(struct tuff_graph *g, tuff_val x, const char *name, uint32_t units)
+{
+    static const char *const parts[] = {"weight_ih", "weight_hh", "bias"};
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    struct tuff_lstm_params p = {.struct_size = sizeof p};
+    tuff_val *const values[] = {&p.w_ih, &p.w_hh, &p.bias};
+    if (g->status != TUFF_OK) return 0;
+    if (shape.rank != 3 || !units)
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "lstm '%s': takes [t, n, e] and at least one unit", name);
+    const struct tuff_shape shapes[] = {TUFF_SHAPE(4 * units, shape.dim[2]), TUFF_SHAPE(4 * units, units),
+                                        TUFF_SHAPE(4 * units)};
+    double bound = 1 / sqrt(units);
+    for (int i = 0; i < 3; i++) {
+        char buffer[200];
+        part_name(g, name, parts[i], buffer, sizeof buffer);
+        *values[i] = tuff_param(g, buffer, shapes[i],
+                                (struct tuff_init){.kind = TUFF_INIT_UNIFORM, .a = -bound, .b = bound});
+    }
+    return tuff_lstm(g, x, &p).h;
 }
 
 tuff_val tuff_layer_batch_norm(struct tuff_graph *g, tuff_val x, const char *name, bool training)

@@ -5,6 +5,7 @@
  *   INLINE     pointwise, views, gathers, iota, random: an expression of the element's index; the compiler writes it as
  *              GLSL into the kernel that produces or consumes it, or into pointwise.comp
  *   KERNEL     one launch of one shader file, whose ports (in0, in1, .., out0) are hook functions
+ *   LOOP       the launches of a graph of its own, repeated
  *   ASSIGN     writes a state at the end of a run */
 #ifndef TUFF_OP_H
 #define TUFF_OP_H
@@ -40,6 +41,9 @@ struct tuff_graph {
     struct tuff_lookup named;  /* values by the names that they have or had */
     tuff_val *leaves;          /* [arena] parameters and states, as they were added */
     uint32_t leaf_count;
+    struct tuff_graph **bodies;     /* [arena] each [owned]: what loops repeat */
+    struct tuff_lookup body_lookup; /* by their text */
+    uint32_t body_count;
     const struct tuff_own_row *own_rows; /* [arena] declared by tuff_pointwise, the last first */
     tuff_status status;                  /* first failure; sticky */
     struct tuff_error error;
@@ -58,6 +62,10 @@ tuff_val tuff_graph_fail(struct tuff_graph *g, tuff_status status, const char *f
 tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,
                         const void *attrs);
 
+/* Takes *body (it is NULL afterwards) as what a loop of g repeats; returns it, or the one of the same text that g has. NULL after a
+ * sticky failure, the body's own among them. */
+struct tuff_graph *tuff_graph_body(struct tuff_graph *g, struct tuff_graph **body);
+
 /* "[2, 3]" into a buffer for messages; returns buffer. */
 char *tuff_shape_text(const struct tuff_shape *shape, char *buffer, size_t bytes);
 uint64_t tuff_type_bytes(const struct tuff_type *type); /* of all elements, without padding */
@@ -71,7 +79,8 @@ enum tuff_attr_kind {
     TUFF_ATTR_U32S,  /* uint32_t[count] */
     TUFF_ATTR_I32S,  /* int32_t[count] */
     TUFF_ATTR_SHAPE, /* struct tuff_shape */
-    TUFF_ATTR_DTYPE  /* int32_t holding enum tuff_dtype */
+    TUFF_ATTR_DTYPE, /* int32_t holding enum tuff_dtype */
+    TUFF_ATTR_BODY   /* struct tuff_graph *, of tuff_graph_body */
 };
 /* One field of an operator's attribute struct; drives printing, parsing, comparing and the ONNX loader.
  * Attribute structs contain only such fields (no padding bytes that could differ: they are zeroed first). */
@@ -83,7 +92,7 @@ struct tuff_attr {
     size_t offset;
 };
 
-enum tuff_op_class { TUFF_CLASS_LEAF, TUFF_CLASS_INLINE, TUFF_CLASS_KERNEL, TUFF_CLASS_ASSIGN };
+enum tuff_op_class { TUFF_CLASS_LEAF, TUFF_CLASS_INLINE, TUFF_CLASS_KERNEL, TUFF_CLASS_LOOP, TUFF_CLASS_ASSIGN };
 
 /* The few that passes treat each in a way of its own. */
 enum tuff_op_kind {
@@ -263,6 +272,11 @@ struct tuff_op {
 static inline bool tuff_op_writes_leaf(const struct tuff_op *op)
 {
     return op->class == TUFF_CLASS_ASSIGN || op->traits & TUFF_UPDATES;
+}
+/* Its launches write its result to memory. */
+static inline bool tuff_op_launches(const struct tuff_op *op)
+{
+    return op->class == TUFF_CLASS_KERNEL || op->class == TUFF_CLASS_LOOP;
 }
 /* All of operand 0 in its order: a reader of one may read the other. */
 static inline bool tuff_op_is_same(const struct tuff_op *op)

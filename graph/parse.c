@@ -223,6 +223,20 @@ static void input(struct reader *r)
         fail(r, TUFF_ERR_MEMORY, "", "");
 }
 
+static struct tuff_graph *body(struct reader *r)
+{
+    struct tuff_graph *made = NULL;
+    struct tuff_error error = {0};
+    expect(r, "\"");
+    const char *text = name(r);
+    if (!text) return NULL;
+    tuff_status status = tuff_graph_create(r->g->context, &made, &error);
+    if (status == TUFF_OK) status = tuff_graph_parse(made, text, &error);
+    struct tuff_graph *kept = tuff_graph_body(r->g, &made);
+    if (status != TUFF_OK || !kept) fail(r, status != TUFF_OK ? status : TUFF_ERR_MEMORY, "a loop's body: ", error.message);
+    return kept;
+}
+
 static void attribute(struct reader *r, const struct tuff_attr *attr, void *attrs)
 {
     char *field = (char *)attrs + attr->offset;
@@ -238,6 +252,7 @@ static void attribute(struct reader *r, const struct tuff_attr *attr, void *attr
     case TUFF_ATTR_I32S: list(r, attr->count, NULL, (int32_t *)field, &count); break;
     case TUFF_ATTR_SHAPE: *(struct tuff_shape *)field = shape(r); break;
     case TUFF_ATTR_DTYPE: *(int32_t *)field = (int32_t)dtype(r); break;
+    case TUFF_ATTR_BODY: *(struct tuff_graph **)field = body(r); break;
     }
 }
 

@@ -4,6 +4,7 @@
  *   %1 "x" = input() dtype=f32 shape=[2, 3] : f32 [2, 3]
  *   %2 "c" = constant() dtype=f32 shape=[3] data=3f80000040000000bf800000 : f32 [3]
  *   %3 = mul_da(%1, _, %2, _) : f32 [2, 3]
+ *   %5 = scan(%1) body="tuff-graph 1\x0a.." rounds=3 carries=1 : f32 [256]      a loop's graph, as a quoted text
  *   %4 = pointwise(%3) row="swish" y="a * pw_sigmoid(p0 * a)" da="0.0" p0=2 : f32 [2, 3]
  *
  * Attributes stand in the order of the operator's table; those that are zero are left out. Numbers do not depend on the
@@ -115,6 +116,7 @@ static size_t field_bytes(const struct tuff_attr *attr)
     case TUFF_ATTR_U32S:
     case TUFF_ATTR_I32S: return attr->count * sizeof(int32_t);
     case TUFF_ATTR_SHAPE: return sizeof(struct tuff_shape);
+    case TUFF_ATTR_BODY: return sizeof(struct tuff_graph *);
     }
     return 0;
 }
@@ -135,6 +137,17 @@ static void add_list(struct tuff_text *text, const struct tuff_attr *attr, const
     tuff_text_add(text, count ? "]" : "[]");
 }
 
+static void add_body(struct tuff_text *text, const struct tuff_graph *body)
+{
+    struct tuff_text inner;
+    tuff_text_init(&inner, text->context);
+    tuff_graph_print_text(body, &inner);
+    tuff_text_append(&inner, "", 1);
+    text->failed = text->failed || inner.failed;
+    if (!text->failed) add_name(text, inner.data);
+    tuff_text_finish(&inner);
+}
+
 static void add_attr(struct tuff_text *text, const struct tuff_attr *attr, const void *attrs, uint32_t rank)
 {
     const char *field = (const char *)attrs + attr->offset;
@@ -151,6 +164,7 @@ static void add_attr(struct tuff_text *text, const struct tuff_attr *attr, const
     case TUFF_ATTR_SHAPE:
         tuff_text_add(text, "%s", tuff_shape_text((const struct tuff_shape *)field, shape, sizeof shape));
         break;
+    case TUFF_ATTR_BODY: add_body(text, *(struct tuff_graph *const *)field); break;
     case TUFF_ATTR_DTYPE: tuff_text_add(text, "%s", tuff_dtype_name((enum tuff_dtype) * (const int32_t *)field)); break;
     }
 }

@@ -36,6 +36,7 @@ static const char *kind_of(const struct tuff_op *op)
     case TUFF_CLASS_LEAF: return "leaf";
     case TUFF_CLASS_INLINE: return op->glsl ? "pointwise" : op->map ? "view" : "in place";
     case TUFF_CLASS_KERNEL: return "kernel";
+    case TUFF_CLASS_LOOP: return "loop";
     case TUFF_CLASS_ASSIGN: return "assign";
     }
     return "";
@@ -57,7 +58,9 @@ static void add_table(struct tuff_context *context, struct tuff_text *text)
         "Written by `tests/graph_operators --update` from the operators' descriptors; a test compares it.\n\n"
         "* **pointwise**, **view**, **in place**: written into the launch that produces or consumes the value; a launch of "
         "its own only where\n"
-        "  there is none. **kernel**: one launch, with the pointwise operators around it inside. **leaf**: no computation.\n"
+        "  there is none. **kernel**: one launch, with the pointwise operators around it inside. **leaf**: no computation. "
+        "**loop**: the launches\n"
+        "  of a graph of its own, repeated.\n"
         "* **launches**: of the operator alone, on a discrete GPU.\n"
         "* Norms, softmax, losses, dropout, `mean`, `logsumexp`, `one_hot`, `global_avg_pool`, `conv_transpose2d` and the "
         "optimizers are\n"
@@ -75,14 +78,14 @@ static void add_table(struct tuff_context *context, struct tuff_text *text)
         if (op->case_count)
             tuff_text_add(text, "%u |\n", (unsigned)launches(context, op));
         else
-            tuff_text_add(text, "0 |\n");
+            tuff_text_add(text, op->class == TUFF_CLASS_LOOP ? "those of its body |\n" : "0 |\n");
     }
 }
 
 /* One row a class: the names of its operators; a star where there is no gradient. */
 static void add_short_table(struct tuff_text *text)
 {
-    static const char *const kinds[] = {"pointwise", "view", "in place", "kernel"};
+    static const char *const kinds[] = {"pointwise", "view", "in place", "kernel", "loop"};
     tuff_text_add(text, "| class | operators (* without gradient) |\n|---|---|\n");
     for (size_t k = 0; k < TUFF_COUNT(kinds); k++) {
         uint32_t count = 0;

@@ -61,6 +61,7 @@ static tuff_status run_passes(struct tuff_work *w, struct tuff_compiled *out)
     RUN_PASS(simplify);
     RUN_PASS(fuse);
     RUN_PASS(order);
+    RUN_PASS(loops);
     RUN_PASS(storage);
     TUFF_TRY(tuff_pass_lower(w, out));
     print_plan(w, &out->plan);
@@ -101,6 +102,7 @@ static tuff_status compile_placed(const struct tuff_compile_params *params, stru
     tuff_plan_init(&out->plan, context);
     tuff_status status = check_assignments(params, &arena, error);
     if (status == TUFF_OK) status = run_passes(&work, out);
+    tuff_loops_finish(&work);
     tuff_graph_destroy(work.g);
     tuff_arena_finish(&arena);
     if (status != TUFF_OK) tuff_plan_finish(&out->plan);

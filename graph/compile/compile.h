@@ -3,6 +3,7 @@
  *   copy needed values, simplify (simplify.c) -> work->g
  *   choose roots, form groups                (fuse.c)     -> work->groups
  *   order them                               (order.c)    -> work->sequence
+ *   compile the bodies of loops              (loops.c)    -> work->loops
  *   give every value in memory its place     (storage.c)  -> the plan's memories and slots
  *   write kernels and launches               (lower.c)    -> plan
  *     with hook text                         (emit_group.c), or where there is no compiler, without (plain.c)
@@ -68,6 +69,15 @@ struct tuff_expansion {             /* an operator on these operands, and what i
     tuff_val result;
 };
 
+/* What a LOOP becomes. */
+struct tuff_loop {
+    struct tuff_loop *next;
+    struct tuff_graph *copies;        /* [owned] of the carries' first contents; NULL: there are no carries */
+    struct tuff_compiled first, each; /* what stands before the rounds; a round */
+    uint64_t scratch_bytes;           /* that one of these needs */
+    uint32_t slot;                    /* storage: of that */
+};
+
 struct tuff_work {
     struct tuff_context *context;
     struct tuff_arena *arena;
@@ -90,14 +100,15 @@ struct tuff_work {
     struct tuff_plan *plan;    /* [borrowed] */
     struct tuff_group *groups; /* [arena] */
     uint32_t group_count;
-    uint32_t value_room;    /* of `values` */
-    uint32_t *line;         /* [arena] groups, each behind those that it needs */
-    uint32_t *pending;      /* [arena] room for every group, for searches */
-    uint32_t search;        /* number of the last one; groups that it found have it as their mark */
-    uint32_t found_end;     /* and stand before this place in the line */
-    uint64_t steps;         /* groups looked at by searches, for tests */
-    uint32_t *sequence;     /* [arena] groups in order */
-    uint32_t prepare_count; /* of the first of these, which prepare */
+    struct tuff_loop *loops; /* [arena] each [owned] */
+    uint32_t value_room;     /* of `values` */
+    uint32_t *line;          /* [arena] groups, each behind those that it needs */
+    uint32_t *pending;       /* [arena] room for every group, for searches */
+    uint32_t search;         /* number of the last one; groups that it found have it as their mark */
+    uint32_t found_end;      /* and stand before this place in the line */
+    uint64_t steps;          /* groups looked at by searches, for tests */
+    uint32_t *sequence;      /* [arena] groups in order */
+    uint32_t prepare_count;  /* of the first of these, which prepare */
 };
 
 static inline const struct tuff_value *val(const struct tuff_work *w, tuff_val v) { return &w->g->values[v]; }
@@ -118,7 +129,7 @@ static inline uint32_t tuff_windows(const struct tuff_work *w, const struct tuff
 
 static inline bool tuff_is_root_like(const struct tuff_work *w, tuff_val v)
 {
-    return w->values[v].root || w->g->values[v].op->class == TUFF_CLASS_KERNEL;
+    return w->values[v].root || tuff_op_launches(w->g->values[v].op);
 }
 /* Every operator is a launch of its own. */
 static inline bool tuff_is_unfused(const struct tuff_work *w)
@@ -176,7 +187,12 @@ void tuff_touch_group(struct tuff_work *w, const struct tuff_group *group, struc
 TUFF_MUST_CHECK tuff_status tuff_pass_simplify(struct tuff_work *w);
 /* requires: simplify. Makes roots, groups, sequence. */
 TUFF_MUST_CHECK tuff_status tuff_pass_fuse(struct tuff_work *w);
-/* requires: order. Makes places, and the plan's memories and slots. */
+/* requires: order. Makes what loops become. */
+TUFF_MUST_CHECK tuff_status tuff_pass_loops(struct tuff_work *w);
+void tuff_loops_finish(struct tuff_work *w);
+/* requires: storage. Adds the launches of a group whose kernel is a LOOP. */
+TUFF_MUST_CHECK tuff_status tuff_lower_loop(struct tuff_work *w, const struct tuff_group *group);
+/* requires: loops. Makes places, and the plan's memories and slots. */
 TUFF_MUST_CHECK tuff_status tuff_pass_storage(struct tuff_work *w);
 /* requires: fuse. Makes sequence; sources of assignments that cannot be written in place become copies. */
 TUFF_MUST_CHECK tuff_status tuff_pass_order(struct tuff_work *w);

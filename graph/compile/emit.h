@@ -53,7 +53,7 @@ struct tuff_reader {
 
 /* What becomes one launch, or the launches of its parts. */
 struct tuff_group {
-    tuff_val kernel;   /* the KERNEL value, or 0: a pointwise group */
+    tuff_val kernel;   /* the KERNEL or LOOP value, or 0: a pointwise group */
     tuff_val *members; /* [arena] fuse: roots that it computes, in order, kernel excluded */
     uint32_t member_count;
     struct tuff_read *reads; /* [arena] fuse */
@@ -65,9 +65,10 @@ struct tuff_group {
     uint32_t order;  /* order: position; UINT32_MAX until placed */
     tuff_val *roots; /* [arena] storage: values that it stores, the kernel first; none: nobody reads it */
     uint32_t root_count;
-    tuff_val space; /* storage: value whose flat index is the group's */
-    uint32_t place; /* groups.c: in the line of all groups */
-    uint32_t mark;  /* groups.c: of the search that found it last */
+    tuff_val space;         /* storage: value whose flat index is the group's */
+    uint32_t place;         /* groups.c: in the line of all groups */
+    uint32_t mark;          /* groups.c: of the search that found it last */
+    struct tuff_loop *loop; /* [arena] loops: what its kernel, a LOOP, becomes; NULL */
 };
 
 /* What a plan's launches may use, the same for all. */

@@ -113,7 +113,7 @@ static void root_kernel_inputs(struct tuff_work *w)
 {
     for (tuff_val v = 1; v < w->g->count; v++) {
         const struct tuff_value *value = val(w, v);
-        if (value->op->class != TUFF_CLASS_KERNEL) continue;
+        if (!tuff_op_launches(value->op)) continue;
         for (uint32_t i = 0; i < value->in_count; i++) {
             tuff_val in = value->in[i];
             if (!in) continue;
@@ -261,7 +261,7 @@ tuff_status tuff_pass_fuse(struct tuff_work *w)
     root_kernel_inputs(w);
     TUFF_TRY(root_dear_chains(w));
     for (tuff_val v = 1; v < w->g->count; v++) {
-        if (val(w, v)->op->class == TUFF_CLASS_KERNEL)
+        if (tuff_op_launches(val(w, v)->op))
             TUFF_TRY(tuff_group_kernel(w, v));
         else if (w->values[v].root)
             TUFF_TRY(tuff_group_root(w, v));

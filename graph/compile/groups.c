@@ -193,6 +193,7 @@ static const char *refusal(struct tuff_work *w, const struct tuff_group *needs, 
     if (tuff_shape_count(&type->shape) != tuff_shape_count(&val(w, first)->type.shape))
         return "it has another number of elements than what it reads";
     if (group->kernel && val(w, group->kernel)->op->traits & TUFF_UPDATES) return "that launch goes over some rows alone";
+    if (group->kernel && val(w, group->kernel)->op->class == TUFF_CLASS_LOOP) return "a loop's result is no launch's";
     if (group->kernel && type->dtype != TUFF_F32 && type->dtype != TUFF_I32) return "kernels store results of 32 bits alone";
     uint32_t more = 0;
     for (uint32_t i = 0; i < needs->read_count; i++) {

@@ -165,6 +165,7 @@ static tuff_status lower_group(struct lowering *l, const struct tuff_group *grou
     struct tuff_emitted emitted;
     struct tuff_kernel_call call = {.file = NULL};
     if (group->root_count == 0) return TUFF_OK; /* nobody reads it */
+    if (group->loop) return tuff_lower_loop(w, group);
     if (w->params->plain)
         TUFF_TRY(tuff_plain_group(w->g, w->values, group, &options, w->arena, &emitted, &call, w->error));
     else

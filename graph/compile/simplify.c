@@ -205,6 +205,17 @@ static void widen_operands(struct tuff_work *w, const struct tuff_value *old, tu
     }
 }
 
+/* Rounds of a loop bind their operands: what is no memory, or begins in it anywhere, is copied. Not a matter of speed: never off. */
+static tuff_val bindable(struct tuff_work *w, tuff_val v)
+{
+    uint64_t offset, sum = 0;
+    tuff_val from = v;
+    for (; tuff_is_alias(w->g, from, &offset); from = val(w, from)->in[0]) sum += offset;
+    bool aligned = tuff_dtype_size(val(w, v)->type.dtype, sum) % TUFF_PLAN_ALIGNMENT == 0;
+    if (aligned && !val(w, from)->op->number) return v;
+    return tuff_graph_add(w->g, &tuff_op_copy, &v, 1, NULL);
+}
+
 /* What was expanded is no value of the new graph: its equals are found in an array of their own. */
 static tuff_val find_expanded(const struct tuff_work *w, uint64_t hash, const struct tuff_value *old, const tuff_val *in)
 {
@@ -311,6 +322,7 @@ tuff_status tuff_pass_simplify(struct tuff_work *w)
         if (!in) return tuff_fail_memory(w->context, w->error);
         for (uint32_t i = 0; i < old->in_count; i++) in[i] = old->in[i] ? map[old->in[i]] : 0;
         if (w->params->plain) widen_operands(w, old, in);
+        for (uint32_t i = 0; i < old->in_count && old->op->class == TUFF_CLASS_LOOP; i++) in[i] = bindable(w, in[i]);
         map[v] = copy_value(w, old, in);
         if (!map[v]) return tuff_graph_finish(w->g, w->error);
     }

@@ -138,13 +138,14 @@ struct range {
 struct scratch {
     struct range *ranges;   /* [arena] */
     uint32_t *range_of;     /* [arena] per value, UINT32_MAX: none */
+    struct range *loops;    /* the last of them: those of the groups that are loops */
     uint32_t count, memory; /* of the plan */
     uint64_t bytes;
 };
 
 static tuff_status collect_scratch(struct tuff_work *w, struct scratch *s)
 {
-    s->ranges = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *s->ranges);
+    s->ranges = tuff_arena_alloc(w->arena, (w->g->count + w->group_count + 1) * sizeof *s->ranges);
     s->range_of = tuff_arena_alloc(w->arena, (w->g->count + 1) * sizeof *s->range_of);
     if (!s->ranges || !s->range_of) return tuff_fail_memory(w->context, w->error);
     s->range_of[0] = UINT32_MAX;
@@ -161,6 +162,11 @@ static tuff_status collect_scratch(struct tuff_work *w, struct scratch *s)
             uint32_t r = s->range_of[w->values[w->groups[i].reads[k].value].place.root];
             if (r != UINT32_MAX && w->groups[i].order > s->ranges[r].last) s->ranges[r].last = w->groups[i].order;
         }
+    s->loops = &s->ranges[s->count];
+    for (uint32_t i = 0; i < w->group_count; i++)
+        if (w->groups[i].loop)
+            s->ranges[s->count++] = (struct range){
+                .bytes = w->groups[i].loop->scratch_bytes, .first = w->groups[i].order, .last = w->groups[i].order};
     return TUFF_OK;
 }
 
@@ -358,6 +364,22 @@ static tuff_status make_slots(struct tuff_work *w, const struct scratch *scratch
     return TUFF_OK;
 }
 
+/* Scratch of a round, in the order in which their ranges were collected. */
+static tuff_status make_loop_slots(struct tuff_work *w, const struct scratch *scratch)
+{
+    const struct range *range = scratch->loops;
+    for (uint32_t i = 0; i < w->group_count; i++) {
+        struct tuff_loop *loop = w->groups[i].loop;
+        if (!loop) continue;
+        struct tuff_plan_slot slot = {.bytes = range->bytes, .memory = scratch->memory, .offset = range->offset};
+        range++;
+        if (!slot.bytes) continue;
+        loop->slot = tuff_plan_add_slot(w->plan, &slot);
+        if (loop->slot == UINT32_MAX) return tuff_fail_memory(w->context, w->error);
+    }
+    return TUFF_OK;
+}
+
 /* Memories whose place in the plan is fixed: those of the layout, then scratch. */
 static tuff_status add_memories(struct tuff_work *w, struct scratch *scratch)
 {
@@ -376,6 +398,7 @@ tuff_status tuff_pass_storage(struct tuff_work *w)
     TUFF_TRY(plan_scratch(w, &scratch));
     TUFF_TRY(add_memories(w, &scratch));
     for (uint32_t i = 0; i < w->group_count; i++) TUFF_TRY(make_slots(w, &scratch, &w->groups[w->sequence[i]]));
+    TUFF_TRY(make_loop_slots(w, &scratch));
     for (tuff_val v = 1; v < w->g->count; v++) /* inputs that nobody reads keep a place to be written to */
         if (val(w, v)->op->kind == TUFF_KIND_INPUT) TUFF_TRY(make_slot(w, &scratch, v));
     return TUFF_OK;
