@@ -208,7 +208,11 @@ static tuff_val mixed(struct tuff_graph *g, const struct shape_case *c, tuff_val
     tuff_val whole = tuff_cast(body, tuff_reshape(body, q, TUFF_SHAPE(w)), TUFF_F32);
     tuff_val first = tuff_add(body, tuff_add(body, tuff_cast(body, p, TUFF_F32), whole),
                               tuff_mul(body, m, tuff_sum(body, u, 0, TUFF_KEEP_AXES)));
-    tuff_val other = tuff_add(body, n, tuff_reduce_max(body, whole, 0, TUFF_DROP_AXES));
+    /* Sums that follow from nothing of the round: a device computes them before the rounds. */
+    tuff_val places = tuff_cast(body, tuff_iota(body, TUFF_SHAPE(w), 0), TUFF_F32);
+    tuff_val fixed = tuff_add(body, tuff_sum(body, places, 0, TUFF_DROP_AXES),
+                              tuff_sum(body, tuff_square(body, two), 0, TUFF_DROP_AXES));
+    tuff_val other = tuff_add(body, tuff_add(body, n, fixed), tuff_reduce_max(body, whole, 0, TUFF_DROP_AXES));
     tuff_val results[] = {tuff_add(body, tuff_neg(body, a), first), other, tuff_mul(body, two, other), a};
     in[0] = tuff_input(g, "a0", TUFF_F32, TUFF_SHAPE(w + 3));
     in[1] = tuff_input(g, "p", TUFF_F16, TUFF_SHAPE(t, w));

@@ -74,7 +74,7 @@ struct tuff_loop {
     struct tuff_loop *next;
     struct tuff_graph *copies;        /* [owned] of the carries' first contents; NULL: there are no carries */
     struct tuff_compiled first, each; /* what stands before the rounds; a round */
-    uint64_t scratch_bytes;           /* that one of these needs */
+    uint64_t scratch_bytes;           /* that one of these needs, with what it prepares */
     uint32_t slot;                    /* storage: of that */
 };
 

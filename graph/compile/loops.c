@@ -23,6 +23,18 @@ static uint32_t output_count(const struct tuff_scan_attrs *attrs)
     return (uint32_t)attrs->carries + (uint32_t)attrs->steps;
 }
 
+/* Of the first so many memories: scratch, and what the part prepares, which is done once before the rounds. */
+static uint64_t own_bytes(const struct tuff_plan *plan, uint32_t memories)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < memories; i++) {
+        enum tuff_memory kind = plan->memories[i].kind;
+        bool own = kind == TUFF_MEMORY_SCRATCH || kind == TUFF_MEMORY_PREPARED;
+        if (own) bytes += tuff_align(plan->memories[i].bytes, TUFF_PLAN_ALIGNMENT);
+    }
+    return bytes;
+}
+
 static tuff_status compile_part(struct tuff_work *w, const struct tuff_graph *graph, const tuff_val *outputs, uint32_t count,
                                 struct tuff_loop *loop, struct tuff_compiled *out)
 {
@@ -34,7 +46,7 @@ static tuff_status compile_part(struct tuff_work *w, const struct tuff_graph *gr
     params.station_count = 0;
     params.layout = NULL;
     TUFF_TRY(tuff_compile(&params, out, w->error));
-    uint64_t bytes = tuff_plan_kind_bytes(&out->plan, TUFF_MEMORY_SCRATCH);
+    uint64_t bytes = own_bytes(&out->plan, out->plan.memory_count);
     if (bytes > loop->scratch_bytes) loop->scratch_bytes = bytes;
     return TUFF_OK;
 }
@@ -158,7 +170,9 @@ static tuff_status make_seats(struct tuff_work *w, const struct tuff_group *grou
         const struct tuff_plan_slot *slot = &part->plan.slots[i];
         enum tuff_memory kind = tuff_slot_kind(&part->plan, slot);
         if (kind == TUFF_MEMORY_CONST) TUFF_TRY(seat_constant(w, slot, &seats[i]));
-        if (kind == TUFF_MEMORY_SCRATCH) seats[i] = (struct seat){.slot = group->loop->slot, .offset = slot->offset};
+        if (kind == TUFF_MEMORY_SCRATCH || kind == TUFF_MEMORY_PREPARED)
+            seats[i] = (struct seat){.slot = group->loop->slot,
+                                     .offset = own_bytes(&part->plan, slot->memory) + slot->offset};
         if (kind != TUFF_MEMORY_INPUT) continue;
         uint32_t k = input_of(graph, slot);
         seats[i] = first ? seat_of_value(w, val(w, group->kernel)->in[k]) : seat_of_input(w, group, k);
@@ -212,6 +226,7 @@ tuff_status tuff_lower_loop(struct tuff_work *w, const struct tuff_group *group)
     if (attrs->carries) TUFF_TRY(add_part(w, group, true));
     struct tuff_plan_loop loop = {.launch_first = w->plan->launch_count, .rounds = (uint32_t)attrs->rounds};
     TUFF_TRY(add_part(w, group, false));
+    loop.launch_first += group->loop->each.plan.prepare_count;
     loop.launch_count = w->plan->launch_count - loop.launch_first;
     if (loop.rounds > 1 && loop.launch_count && !tuff_plan_add_loop(w->plan, &loop))
         return tuff_fail_memory(w->context, w->error);
