@@ -211,6 +211,26 @@ static void indexing(struct trial *t)
     exact(t, tuff_affine(g, tuff_assign_rows(g, ring, whole(t, TUFF_SHAPE(4, 9), 9999), place), 2, 1));
 }
 
+/* c' = max(x_t - c, 0), seven times: each round binds other rows. */
+static void loops(struct trial *t)
+{
+    struct tuff_graph *body = NULL;
+    if (tuff_graph_create(t->context, &body, NULL) != TUFF_OK) return;
+    tuff_val c = tuff_input(body, "c", TUFF_F32, TUFF_SHAPE(5, 13)), x = tuff_input(body, "x", TUFF_F32, TUFF_SHAPE(5, 13));
+    tuff_val first = whole(t, TUFF_SHAPE(5, 13), 999), rows = whole(t, TUFF_SHAPE(7, 5, 13), 999);
+    tuff_val next = tuff_relu(body, tuff_sub(body, x, c));
+    struct tuff_scan_params params = {.struct_size = sizeof params,
+                                      .body = &body,
+                                      .outputs = &next,
+                                      .output_count = 1,
+                                      .carries = &first,
+                                      .carry_count = 1,
+                                      .sequences = &rows,
+                                      .sequence_count = 1};
+    tuff_val scan = tuff_scan(t->g, &params);
+    exact(t, tuff_scan_all(t->g, scan, 0));
+}
+
 static void pointwise(struct trial *t)
 {
     struct tuff_graph *g = t->g;
@@ -334,6 +354,7 @@ static const struct family {
     {"average pool", average_pool},
     {"max pool", max_pool},
     {"optimizer", optimizer_update},
+    {"loops", loops},
     {"others", others},
     {"depthwise", depthwise},
     {"matmul", matmul},

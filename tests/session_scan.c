@@ -17,6 +17,7 @@ struct scan_test {
     struct backend_test test;
     struct op_random random;
     const char *how;
+    bool slow; /* on paper: runs are cut between launches of their rounds */
 };
 
 static struct tuff_graph *fresh(struct scan_test *t)
@@ -166,8 +167,13 @@ static void test_lstm(struct scan_test *t, bool reverse)
                       is_near(data[out[2]], c, N * H, 1e-12),
                   "lstm%s: the loop's definition is not the one by hand", reverse ? ", reverse" : "");
     struct op_run run = {.outputs = out, .count = RESULTS, .got = got};
+    uint64_t before = atomic_load(&t->test.device->queue.submitted);
     ok = ok && op_run_graph(t->test.device, g, data, &run);
     backend_check(&t->test, ok, "lstm: did not run");
+    uint64_t made = atomic_load(&t->test.device->queue.submitted) -
+                    before; /* of that run, and what writes and reads leaves */
+    backend_check(&t->test, t->slow ? made > 40 : made < 30, "lstm: %llu submissions of %u launches",
+                  (unsigned long long)made, run.counts.launches);
     struct op_totals totals = {0};
     for (int k = 0; k < RESULTS && ok; k++) {
         char what[100];
@@ -501,14 +507,17 @@ int main(int argc, char **argv)
     static const struct {
         const char *how;
         uint32_t debug;
-    } ways[] = {{"as it is", 0},
-                {"unfused", TUFF_DEBUG_NOFUSE | TUFF_DEBUG_NOSIMPLIFY},
-                {"without a compiler", TUFF_DEBUG_NOCOMPILER}};
+        const char *limits;
+    } ways[] = {{"as it is", 0, NULL},
+                {"unfused", TUFF_DEBUG_NOFUSE | TUFF_DEBUG_NOSIMPLIFY, NULL},
+                {"without a compiler", TUFF_DEBUG_NOCOMPILER, NULL},
+                {"cut", 0, "flops=500"}};
     struct scan_test t = {.random = op_random_start(argc, argv)};
     int status = 0;
     for (uint32_t i = 0; i < TUFF_COUNT(ways) && status == 0; i++) {
-        struct tuff_options options = {.struct_size = sizeof options, .debug = ways[i].debug};
+        struct tuff_options options = {.struct_size = sizeof options, .debug = ways[i].debug, .limits = ways[i].limits};
         t.how = ways[i].how;
+        t.slow = ways[i].limits != NULL;
         status = backend_test_begin(&t.test, &options);
         if (status) return status;
         test_lstm(&t, false);

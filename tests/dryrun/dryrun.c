@@ -106,6 +106,12 @@ static tuff_val family_index(struct tuff_graph *g)
     tuff_val best = tuff_topk_indices(g, gradient, (struct tuff_topk_params){.axis = 1, .k = 5});
     return tuff_add(g, tuff_cast(g, best, TUFF_F32), tuff_gather_elements(g, gradient, best, 1));
 }
+static tuff_val family_loops(struct tuff_graph *g) /* a round's bindings go on by rows, forward and backward */
+{
+    tuff_val x = f32(g, "x", TUFF_SHAPE(9, 3, 20)), gradient;
+    tuff_gradients(g, tuff_square(g, tuff_layer_lstm(g, x, "lstm", 17)), 0, &x, 1, &gradient);
+    return gradient;
+}
 static tuff_val family_types(struct tuff_graph *g) /* halves, bytes and random numbers in words of 32 bits */
 {
     tuff_val x = tuff_input(g, "x", TUFF_F16, TUFF_SHAPE(33, 65)), bytes = tuff_input(g, "u", TUFF_U8, TUFF_SHAPE(33, 65));
@@ -130,6 +136,7 @@ static const struct {
     {"norm and softmax", family_norms},
     {"indexing", family_index},
     {"types and random", family_types},
+    {"loops", family_loops},
 };
 
 /* Marks the files of the kernels in a plan. */
