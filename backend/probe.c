@@ -4,6 +4,7 @@
  * must hold. All arithmetic is exact, so the check is one comparison of words. In libtuff alone: takes the kernels that were
  * compiled when Tuff was built, so that a peak depends on no compiler of the day. One thread at a time. */
 #include "backend/probe.h"
+#include "backend/kernels.h"
 #include "backend/program.h"
 
 enum chain_type { CHAIN_F32, CHAIN_F16, CHAIN_I8 };
@@ -95,22 +96,29 @@ static tuff_status add_slot(struct tuff_plan *plan, enum tuff_memory memory, uin
 
 struct launch {
     const char *file;
-    uint32_t groups, workgroup;           /* workgroup 0: the file's */
+    uint32_t groups;
+    const struct tuff_kernel_part *part;  /* constants and words; NULL: none */
+    const void *fields;                   /* of the part */
     struct tuff_plan_binding bindings[3]; /* those without access are none */
     uint64_t flops;
-    uint32_t push[2], push_count;
 };
+
+enum { MOST_FIELDS = 8 }; /* of a probe's part */
 
 static tuff_status add_launch(const struct tuff_probe *probe, struct tuff_plan *plan, const struct launch *l,
                               struct tuff_error *error)
 {
     struct tuff_plan_kernel kernel = {.file = l->file, .defines = probe->kind->defines, .hooks = ""};
-    struct tuff_plan_spec size = {0, l->workgroup};
+    struct tuff_plan_spec specs[MOST_FIELDS];
+    uint32_t words[MOST_FIELDS], spec_count = l->part ? l->part->constant_count : 0,
+                                 word_count = l->part ? l->part->word_count : 0;
+    TUFF_REQUIRE(plan->arena.context, error, spec_count <= MOST_FIELDS && word_count <= MOST_FIELDS);
+    if (l->part) tuff_part_split(l->part, l->fields, specs, words);
     struct tuff_plan_launch launch = {.label = probe->kind->name, .groups = {l->groups, 1, 1}, .flops = l->flops};
     uint32_t count = l->bindings[2].access ? 3 : 2;
-    launch.kernel = tuff_plan_add_kernel(plan, &kernel, &size, l->workgroup != 0);
+    launch.kernel = tuff_plan_add_kernel(plan, &kernel, specs, spec_count);
     if (launch.kernel == UINT32_MAX ||
-        tuff_plan_add_launch(plan, &launch, l->bindings, count, l->push, l->push_count) == UINT32_MAX)
+        tuff_plan_add_launch(plan, &launch, l->bindings, count, words, word_count) == UINT32_MAX)
         return tuff_fail_memory(plan->arena.context, error);
     return TUFF_OK;
 }
@@ -191,11 +199,11 @@ static tuff_status chain_plan(struct tuff_probe *probe, struct tuff_plan *plan, 
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, in_bytes, &in, error));
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_OUTPUT, out_bytes, &out, error));
     uint64_t steps = (uint64_t)invocations * probe->rounds * CHAIN_PAIRS * 2 * probe->kind->chains;
+    const struct tuff_kernel_probe_chain fields = {.SIZE = workgroup, .rounds = probe->rounds};
     struct launch launch = {.file = "probe_chain",
                             .groups = invocations / workgroup,
-                            .workgroup = workgroup,
-                            .push = {probe->rounds},
-                            .push_count = 1,
+                            .part = &tuff_part_probe_chain,
+                            .fields = &fields,
                             .bindings = {{.slot = in, .access = TUFF_READ, .offset = 0, .bytes = in_bytes},
                                          {.slot = out, .access = TUFF_WRITE, .offset = 0, .bytes = out_bytes}},
                             .flops = steps * probe->kind->operations};
@@ -260,10 +268,11 @@ static tuff_status matrix_plan(struct tuff_probe *probe, struct tuff_plan *plan,
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, sum_bytes * chains, &start, error));
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_OUTPUT, sum_bytes * groups, &out, error));
     uint64_t products = (uint64_t)groups * probe->rounds * TUFF_PROBE_MATRIX_STEPS * chains;
+    const struct tuff_kernel_probe_matrix fields = {.rounds = probe->rounds, .never = UINT32_MAX};
     struct launch launch = {.file = "probe_chain", /* whose SPIR-V this is, as the compiler of the probe says */
                             .groups = groups,
-                            .push = {probe->rounds, UINT32_MAX},
-                            .push_count = 2,
+                            .part = &tuff_part_probe_matrix,
+                            .fields = &fields,
                             .bindings = {{.slot = factors, .access = TUFF_READ, .offset = 0, .bytes = factor_bytes(probe)},
                                          {.slot = start, .access = TUFF_READ, .offset = 0, .bytes = sum_bytes * chains},
                                          {.slot = out, .access = TUFF_WRITE, .offset = 0, .bytes = sum_bytes * groups}},
@@ -325,11 +334,11 @@ static tuff_status stream_plan(struct tuff_probe *probe, struct tuff_plan *plan,
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, probe->bytes, &in, error));
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_OUTPUT, out_bytes, &out, error));
     for (uint32_t i = 0; i < probe->rounds; i++) {
+        const struct tuff_kernel_probe_stream fields = {.SIZE = probe->workgroup, .add = i};
         struct launch launch = {.file = "probe_stream",
                                 .groups = (uint32_t)(probe->bytes / 16 / blocks / probe->workgroup),
-                                .workgroup = probe->workgroup,
-                                .push = {i},
-                                .push_count = 1,
+                                .part = &tuff_part_probe_stream,
+                                .fields = &fields,
                                 .bindings = {{.slot = in, .access = TUFF_READ, .bytes = probe->bytes, .texels = texels},
                                              {.slot = out, .access = TUFF_WRITE, .offset = 0, .bytes = out_bytes}}};
         TUFF_TRY(add_launch(probe, plan, &launch, error));

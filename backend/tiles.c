@@ -4,7 +4,7 @@
  * and a wide form, by turns; where the wide one takes clearly longer for the same work, wide tiles are to be avoided. What was
  * found stands in a text file beside the other caches. Results do not depend on the class. Needs a device that has started. */
 #include "backend/tiles.h"
-#include "backend/plan.h"
+#include "backend/kernels.h"
 
 enum {
     TURNS = 7,     /* of which the median counts */
@@ -178,13 +178,16 @@ static tuff_status give(void *user, struct tuff_context *context, const char *na
 static tuff_status add_launch(struct tuff_plan *plan, uint32_t lanes, uint32_t columns,
                               const struct tuff_plan_binding *bindings, struct tuff_error *error)
 {
-    const uint32_t push[] = {ROUNDS / columns, 7, 9}; /* some positions are padding, as in a picture */
-    const struct tuff_plan_spec specs[] = {{0, lanes}, {1, columns}};
+    const struct tuff_kernel_probe_tiles fields = {/* some positions are padding, as in a picture */
+        .LANES = lanes, .NG = columns, .rounds = ROUNDS / columns, .height = 7, .width = 9};
+    struct tuff_plan_spec specs[2];
+    uint32_t words[3];
+    tuff_part_split(&tuff_part_probe_tiles, &fields, specs, words);
     const struct tuff_plan_kernel own = {.file = "probe_tiles", .defines = "", .hooks = ""};
     struct tuff_plan_launch launch = {.label = "tiles", .groups = {1, 1, 1}};
     launch.kernel = tuff_plan_add_kernel(plan, &own, specs, TUFF_COUNT(specs));
     if (launch.kernel == UINT32_MAX ||
-        tuff_plan_add_launch(plan, &launch, bindings, 2, push, TUFF_COUNT(push)) == UINT32_MAX)
+        tuff_plan_add_launch(plan, &launch, bindings, 2, words, TUFF_COUNT(words)) == UINT32_MAX)
         return tuff_fail_memory(plan->arena.context, error);
     return TUFF_OK;
 }

@@ -12,7 +12,7 @@
 
 #include "backend/caps.h"
 #include "backend/core.h"
-#include "backend/plan.h"
+#include "backend/kernels.h"
 #include "graph/dtype.h"
 
 struct tuff_op;
@@ -169,8 +169,9 @@ struct tuff_lower {
     const struct tuff_value *value;
     const struct tuff_type *in[8];
 };
-void tuff_call_spec(struct tuff_kernel_call *call, uint32_t id, uint32_t value);
-void tuff_call_push(struct tuff_kernel_call *call, uint32_t word);
+/* Adds the constants and words of a part of the kernel: TUFF_CALL(call, topk, .SIZE = 64, ..); a field that is not named is 0. */
+#define TUFF_CALL(call, part, ...) tuff_call_part(call, &tuff_part_##part, &(const struct tuff_kernel_##part){__VA_ARGS__})
+void tuff_call_part(struct tuff_kernel_call *call, const struct tuff_kernel_part *part, const void *fields);
 void tuff_call_define(struct tuff_kernel_call *call, const char *name, int value);
 /* UNSUPPORTED with a sentence after a constant, word or define too many. */
 TUFF_MUST_CHECK tuff_status tuff_call_check(const struct tuff_kernel_call *call, const struct tuff_op *op,

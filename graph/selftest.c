@@ -563,7 +563,10 @@ static tuff_status build_probe(struct tuff_plan *plan, uint32_t lanes, struct tu
     struct tuff_plan_binding binding = {.access = TUFF_WRITE, .bytes = bytes};
     if (!tuff_plan_place(plan, &slot, TUFF_MEMORY_OUTPUT, UINT64_MAX)) return tuff_fail_memory(plan->arena.context, error);
     binding.slot = tuff_plan_add_slot(plan, &slot);
-    launch.kernel = tuff_plan_add_kernel(plan, &kernel, &(struct tuff_plan_spec){0, lanes}, 1);
+    const struct tuff_kernel_subgroup_probe fields = {.LANES = lanes};
+    struct tuff_plan_spec specs[1];
+    tuff_part_split(&tuff_part_subgroup_probe, &fields, specs, NULL);
+    launch.kernel = tuff_plan_add_kernel(plan, &kernel, specs, TUFF_COUNT(specs));
     if (binding.slot == UINT32_MAX || launch.kernel == UINT32_MAX ||
         tuff_plan_add_launch(plan, &launch, &binding, 1, NULL, 0) == UINT32_MAX)
         return tuff_fail_memory(plan->arena.context, error);

@@ -14,21 +14,17 @@
  * why      a cache or a ring gets a few rows a step: the rest of it is not copied
  */
 // tuff: variants -DROWS_INT=0; -DROWS_INT=1
+#include "include/kernel.glsl"
 layout(local_size_x_id = 0) in;
-layout(push_constant) uniform Push { uint elements; uint inner; uint last; };
+TUFF_CONSTANTS(assign_rows)
+layout(push_constant) uniform Push { TUFF_WORDS(assign_rows) };
 #include "include/grid.glsl"
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
 #if ROWS_INT
-TUFF_PORT_IN_INT(0)
+TUFF_PORTS(assign_rows_int)
 #else
-TUFF_PORT_IN(0)
-#endif
-TUFF_PORT_IN_INT(1)
-#if ROWS_INT
-TUFF_PORT_OUT_INT(2)
-#else
-TUFF_PORT_OUT(2)
+TUFF_PORTS(assign_rows)
 #endif
 #endif
 void main()

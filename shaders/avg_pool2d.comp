@@ -14,12 +14,11 @@
  * why          as max_pool2d.comp */
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_OUT(1)
+TUFF_PORTS(avg_pool2d)
 #endif
 #include "include/grid.glsl"
 #include "include/pool.glsl"
-layout(constant_id = 7) const bool COUNT_PAD = false;
+TUFF_CONSTANTS(avg_pool2d)
 
 void main()
 {

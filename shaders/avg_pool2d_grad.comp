@@ -13,12 +13,11 @@
  * why          gathers instead of scattering: no atomics, the same sum in the same order every time */
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_OUT(1)
+TUFF_PORTS(avg_pool2d_grad)
 #endif
 #include "include/grid.glsl"
 #include "include/pool.glsl"
-layout(constant_id = 7) const bool COUNT_PAD = false;
+TUFF_CONSTANTS(avg_pool2d_grad)
 
 /* Taps of window i along an axis that count. end: size plus the padding behind. */
 uint taps(uint i, uint k, uint s, uint d, uint pad, uint size, uint end)

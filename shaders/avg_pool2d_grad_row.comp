@@ -15,13 +15,11 @@
  * why          a window's gradient is loaded and divided once for all of the four that it covers */
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_OUT(1)
+TUFF_PORTS(avg_pool2d_grad_row)
 #endif
 #include "include/grid.glsl"
 #include "include/pool.glsl"
-layout(constant_id = 7) const bool COUNT_PAD = false;
-layout(constant_id = 8) const uint LEFT = 0;
+TUFF_CONSTANTS(avg_pool2d_grad_row)
 
 const uint BEFORE = (KW - 1 - LEFT) / SW, WINDOWS = BEFORE + (3 + LEFT) / SW + 1; /* that touch four columns */
 

@@ -25,33 +25,13 @@
  * why          no products are shared between channels, so a matrix product would idle; each element of s that the block
  *              needs is read once, by quads. The gradient is a convolution with stride 1 of s with zeros between its
  *              elements; which products are none of a zero is known when the loops are unrolled. */
+#include "include/kernel.glsl"
 layout(local_size_x_id = 6) in;
-layout(constant_id = 0) const uint KH = 3;
-layout(constant_id = 1) const uint KW = 3;
-layout(constant_id = 2) const uint SH = 1;
-layout(constant_id = 3) const uint SW = 1;
-layout(constant_id = 4) const uint DH = 1;
-layout(constant_id = 5) const uint DW = 1;
-layout(constant_id = 6) const uint WORKGROUP = 64;
-layout(constant_id = 7) const uint TR = 4;
-layout(constant_id = 8) const uint SUMS = 0;
-layout(constant_id = 9) const uint LAST_COLUMNS = 1;
-layout(constant_id = 10) const uint TOP = 1;
-layout(constant_id = 11) const uint LEFT = 1;
-layout(constant_id = 12) const uint LAST_ROWS = 1;
-layout(constant_id = 13) const uint LOW = 0;
-layout(constant_id = 14) const uint RIGHT = 0;
-layout(constant_id = 15) const uint QUADS = 0;
-layout(push_constant) uniform Push {
-    uint count; /* blocks */
-    uint groups, per_group, sh, sw, rh, rw;
-    uint last_s, last_w; /* numbers of the last elements */
-};
+TUFF_CONSTANTS(conv_depthwise)
+layout(push_constant) uniform Push { TUFF_WORDS(conv_depthwise) };
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_IN(1)
-TUFF_PORT_OUT(2)
+TUFF_PORTS(conv_depthwise)
 #endif
 #include "include/grid.glsl"
 #include "include/window.glsl"

@@ -20,34 +20,13 @@
  *              one, too
  * grid         group_count workgroups, folded: channel fastest, then split
  * why          a block's elements of x are read once for all taps; sums are joined once, in a fixed order */
+#include "include/kernel.glsl"
 layout(local_size_x_id = 6) in;
-layout(constant_id = 0) const uint KH = 3;
-layout(constant_id = 1) const uint KW = 3;
-layout(constant_id = 2) const uint SH = 1;
-layout(constant_id = 3) const uint SW = 1;
-layout(constant_id = 4) const uint DH = 1;
-layout(constant_id = 5) const uint DW = 1;
-layout(constant_id = 6) const uint WORKGROUP = 64;
-layout(constant_id = 7) const uint TR = 4;
-layout(constant_id = 8) const uint TOP = 1;
-layout(constant_id = 9) const uint LEFT = 1;
-layout(constant_id = 10) const uint LOW = 0;
-layout(constant_id = 11) const uint RIGHT = 0;
-layout(constant_id = 12) const uint LAST_ROWS = 1;
-layout(constant_id = 13) const uint LAST_COLUMNS = 1;
-layout(constant_id = 14) const uint X_QUADS = 0;
-layout(constant_id = 15) const uint GY_QUADS = 0;
-layout(push_constant) uniform Push {
-    uint group_count;
-    uint groups, per_group, h, w, oh, ow;
-    uint pictures, split_pictures; /* in all, in a split */
-    uint last_x, last_gy;          /* numbers of the last elements */
-};
+TUFF_CONSTANTS(conv_depthwise_weight)
+layout(push_constant) uniform Push { TUFF_WORDS(conv_depthwise_weight) };
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_IN(1)
-TUFF_PORT_OUT(2)
+TUFF_PORTS(conv_depthwise_weight)
 #endif
 #include "include/grid.glsl"
 #include "include/window.glsl"

@@ -36,31 +36,13 @@
 #ifndef CONV_GRAD
 #define CONV_GRAD 0
 #endif
+#include "include/kernel.glsl"
 layout(local_size_x_id = 6) in;
-layout(constant_id = 0) const uint KH = 3;
-layout(constant_id = 1) const uint KW = 3;
-layout(constant_id = 2) const uint SH = 1;
-layout(constant_id = 3) const uint SW = 1;
-layout(constant_id = 4) const uint DH = 1;
-layout(constant_id = 5) const uint DW = 1;
-layout(constant_id = 6) const uint LANES = 8;
-layout(constant_id = 7) const uint MG = 2;
-layout(constant_id = 8) const uint NG = 1;
-layout(constant_id = 9) const uint FLAGS = 56;
-layout(constant_id = 10) const uint TOP = 1;
-layout(constant_id = 11) const uint LEFT = 1;
-layout(constant_id = 12) const uint ROWS = 4;
-layout(push_constant) uniform Push {
-    uint m_count, quads, rows, tiles_m, tiles_n, group_count; /* quads: of positions; rows: s_channels * KH */
-    uint groups, s_channels, sh, sw, rh, rw;
-    uint gh, gw; /* positions: rh, rw, for the gradient divided by the strides and rounded up */
-    uint last;   /* number of s's last element */
-};
+TUFF_CONSTANTS(conv_shuffle)
+layout(push_constant) uniform Push { TUFF_WORDS(conv_shuffle) };
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_IN(1)
-TUFF_PORT_OUT(2)
+TUFF_PORTS(conv_shuffle)
 #endif
 #include "include/grid.glsl"
 

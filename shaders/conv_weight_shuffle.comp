@@ -25,30 +25,13 @@
  * why          each lane walks along its window row with the quads of a window in hand, so that x is loaded once for all taps;
  *              gy is loaded by one lane and handed around */
 // tuff: full-subgroups
+#include "include/kernel.glsl"
 layout(local_size_x_id = 6) in;
-layout(constant_id = 0) const uint KH = 3;
-layout(constant_id = 1) const uint KW = 3;
-layout(constant_id = 2) const uint SH = 1;
-layout(constant_id = 3) const uint SW = 1;
-layout(constant_id = 4) const uint DH = 1;
-layout(constant_id = 5) const uint DW = 1;
-layout(constant_id = 6) const uint LANES = 8;
-layout(constant_id = 7) const uint MG = 2;
-layout(constant_id = 8) const uint NG = 1;
-layout(constant_id = 9) const uint FLAGS = 12;
-layout(constant_id = 10) const uint TOP = 1;
-layout(constant_id = 11) const uint LEFT = 1;
-layout(push_constant) uniform Push {
-    uint co, rows, tiles_m, tiles_n, group_count; /* co: output channels of a group; rows: ci * KH */
-    uint groups, ci, h, w, oh, ow;
-    uint pictures, split_pictures; /* in all, in a split */
-    uint last;                     /* number of x's last element */
-};
+TUFF_CONSTANTS(conv_weight_shuffle)
+layout(push_constant) uniform Push { TUFF_WORDS(conv_weight_shuffle) };
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_IN(1)
-TUFF_PORT_OUT(2)
+TUFF_PORTS(conv_weight_shuffle)
 #endif
 #include "include/grid.glsl"
 

@@ -11,15 +11,14 @@
  * grid     ceil(lines / size) workgroups
  * why      a fixed order of summation; lines are the parallel part
  */
+#include "include/kernel.glsl"
 layout(local_size_x_id = 0) in;
-layout(constant_id = 1) const uint EXCLUSIVE = 0;
-layout(constant_id = 2) const uint REVERSE = 0;
-layout(push_constant) uniform Push { uint lines; uint n; uint inner; };
+TUFF_CONSTANTS(cumsum)
+layout(push_constant) uniform Push { TUFF_WORDS(cumsum) };
 #include "include/grid.glsl"
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_OUT(1)
+TUFF_PORTS(cumsum)
 #endif
 float sum = 0.0;
 void add(uint base, uint k)

@@ -15,13 +15,12 @@
  *              Lanes lie along n, where loads and stores are contiguous; a's loads are the same in all lanes. */
 #extension GL_EXT_control_flow_attributes : require
 // tuff: variants -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
+#include "include/kernel.glsl"
 layout(local_size_x_id = 6) in;
-layout(constant_id = 6) const uint WORKGROUP = 32;
+TUFF_CONSTANTS(gemm_reg)
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_IN(1)
-TUFF_PORT_OUT(2)
+TUFF_PORTS(gemm)
 #endif
 #include "include/gemm.glsl"
 #include "include/grid.glsl"

@@ -24,19 +24,12 @@
  *              subgroup, by one lane; a shuffle from a constant lane is one instruction. Lanes lie along n. */
 // tuff: full-subgroups
 // tuff: variants -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
+#include "include/kernel.glsl"
 layout(local_size_x_id = 6) in;
-layout(constant_id = 6) const uint LANES = 8;
-layout(constant_id = 7) const uint MG = 2;
-layout(constant_id = 8) const uint NG = 1;
-layout(constant_id = 9) const bool A_VEC = false;
-layout(constant_id = 10) const bool B_VEC = false;
-layout(constant_id = 11) const bool C_VEC = false;
-layout(constant_id = 12) const bool K_TAIL = true;
+TUFF_CONSTANTS(gemm_shuffle)
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_IN(1)
-TUFF_PORT_OUT(2)
+TUFF_PORTS(gemm)
 #endif
 #include "include/gemm.glsl"
 #include "include/grid.glsl"

@@ -19,19 +19,12 @@
  *              one word, so that stores along k meet different banks. */
 #extension GL_EXT_control_flow_attributes : require
 // tuff: variants -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
+#include "include/kernel.glsl"
 layout(local_size_x_id = 6, local_size_y_id = 7) in;
-layout(constant_id = 6) const uint TX = 16;
-layout(constant_id = 7) const uint TY = 8;
-layout(constant_id = 8) const uint TM = 4;
-layout(constant_id = 9) const uint TN = 4;
-layout(constant_id = 10) const uint BK = 16;
-layout(constant_id = 11) const bool A_K_FAST = true;
-layout(constant_id = 12) const bool B_K_FAST = false;
+TUFF_CONSTANTS(gemm_tile)
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_IN(1)
-TUFF_PORT_OUT(2)
+TUFF_PORTS(gemm)
 #endif
 #include "include/gemm.glsl"
 #include "include/grid.glsl"

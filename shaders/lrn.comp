@@ -11,14 +11,15 @@
  * grid     ceil(count / size) workgroups, folded
  * why      windows are short, and neighbours along i read neighbours: what a window reads again lies in the cache
  */
+#include "include/kernel.glsl"
 layout(local_size_x_id = 0) in;
-layout(push_constant) uniform Push { uint count, channels, inner, before, after; float share, bias, power; };
+TUFF_CONSTANTS(lrn)
+layout(push_constant) uniform Push { TUFF_WORDS(lrn) };
 #include "include/grid.glsl"
 #include "include/pw_math.glsl"
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_OUT(1)
+TUFF_PORTS(lrn)
 #endif
 void main()
 {

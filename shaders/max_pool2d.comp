@@ -19,12 +19,10 @@
 #endif
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
 #if PICK
-TUFF_PORT_IN(1)
-TUFF_PORT_OUT(2)
+TUFF_PORTS(max_pool2d_pick)
 #else
-TUFF_PORT_OUT(1)
+TUFF_PORTS(max_pool2d)
 #endif
 #endif
 #include "include/grid.glsl"

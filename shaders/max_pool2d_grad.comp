@@ -14,9 +14,7 @@
  *              winner if none before it in the window is as large and none behind it is larger. */
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_IN(1)
-TUFF_PORT_OUT(2)
+TUFF_PORTS(max_pool2d_grad)
 #endif
 #include "include/grid.glsl"
 #include "include/pool.glsl"

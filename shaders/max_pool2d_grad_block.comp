@@ -14,9 +14,7 @@
  * why          reads each x once, where max_pool2d_grad reads it once per element of its window: four to nine times */
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_IN(1)
-TUFF_PORT_OUT(2)
+TUFF_PORTS(max_pool2d_grad_block)
 #endif
 #include "include/grid.glsl"
 #include "include/pool.glsl"

@@ -16,9 +16,7 @@
  * why          a quarter of the loads and stores of max_pool2d_grad_block.comp */
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_IN(1)
-TUFF_PORT_OUT(2)
+TUFF_PORTS(max_pool2d_grad_quad)
 #endif
 #include "include/grid.glsl"
 #include "include/pool.glsl"

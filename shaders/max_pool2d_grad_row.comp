@@ -16,14 +16,11 @@
  *              for every element of it. The same sums in the same order */
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_IN(1)
-TUFF_PORT_OUT(2)
+TUFF_PORTS(max_pool2d_grad_row)
 #endif
 #include "include/grid.glsl"
 #include "include/pool.glsl"
-layout(constant_id = 7) const uint TOP = 0;
-layout(constant_id = 8) const uint LEFT = 0;
+TUFF_CONSTANTS(max_pool2d_grad_row)
 
 /* Windows that touch a block, before and from the one of its number on; quads that these span before and from the block's on. */
 const uint I_BEFORE = (KH - 1 - TOP) / SH, I_COUNT = I_BEFORE + (SH - 1 + TOP) / SH + 1;

@@ -13,8 +13,7 @@
  * why          a quarter of the loads of max_pool2d.comp, the same result */
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_OUT(1)
+TUFF_PORTS(max_pool2d_quad)
 #endif
 #include "include/grid.glsl"
 #include "include/pool.glsl"

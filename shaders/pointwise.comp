@@ -10,14 +10,15 @@
  * grid     ceil(blocks / size) workgroups
  * why      TUFF_WIDTH 4 stores whole words of bytes and halves without 8- and 16-bit storage, and vec4 of f32
  */
+#include "include/kernel.glsl"
 layout(local_size_x_id = 0) in;
-layout(push_constant) uniform Push { uint blocks, first; };
+TUFF_CONSTANTS(pointwise)
+layout(push_constant) uniform Push { TUFF_WORDS(pointwise) };
 #include "include/grid.glsl"
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
 #define TUFF_WIDTH 1u
-TUFF_PORT_IN(0)
-TUFF_PORT_OUT(1)
+TUFF_PORTS(pointwise)
 void tuff_body(uint i) { out0(i, in0(i)); }
 #endif
 void main()

@@ -22,16 +22,12 @@
 #endif
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_OUT(1)
+TUFF_PORTS(pool2d_row)
 #endif
 #include "include/grid.glsl"
 #include "include/pool.glsl"
 #include "include/quads.glsl"
-layout(constant_id = 7) const bool COUNT_PAD = false;
-layout(constant_id = 8) const uint LEFT = 0;
-layout(constant_id = 9) const bool ALIGNED = false;
-layout(constant_id = 10) const bool EDGES = true;
+TUFF_CONSTANTS(pool2d_row)
 
 const uint REACH = (KW - 1) * DW, SPAN = 3 * SW + REACH + 1; /* columns of a window's row, and of four windows' */
 const uint SHIFT = (4 - LEFT % 4) % 4;                       /* where they begin in a quad of an aligned row */

@@ -1,4 +1,5 @@
 #version 450
+#extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 /* probe_chain.comp - peak of arithmetic: chains of dependent multiply-adds, for tuff_probe.
  *
@@ -30,7 +31,10 @@
 #define PROBE_TYPE 0
 #define PROBE_CHAINS 1
 #endif
+#include "include/kernel.glsl"
 layout(local_size_x_id = 0) in;
+TUFF_CONSTANTS(probe_chain)
+layout(push_constant) uniform Push { TUFF_WORDS(probe_chain) };
 layout(std430, binding = 0) readonly buffer In0 { uint words[]; };
 #if PROBE_TYPE == 0
 #define T float
@@ -58,7 +62,6 @@ T multiply_add(T x, T a, T b) { return dot_4x8(x, a, 0) + b; }
 int total(T x) { return x; }
 #endif
 layout(std430, binding = 1) writeonly buffer Out0 { SUM y[]; };
-layout(push_constant) uniform Push { uint rounds; };
 
 const uint PAIRS = 16, TURN = 50;
 

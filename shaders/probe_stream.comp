@@ -1,4 +1,5 @@
 #version 450
+#extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 /* probe_stream.comp - peak of memory: copies, or reads and sums, for tuff_probe.
  *
@@ -20,7 +21,10 @@
 #ifndef PROBE_READ
 #define PROBE_READ 1
 #endif
+#include "include/kernel.glsl"
 layout(local_size_x_id = 0) in;
+TUFF_CONSTANTS(probe_stream)
+layout(push_constant) uniform Push { TUFF_WORDS(probe_stream) };
 #if defined(PROBE_TEXELS) && PROBE_TEXELS
 layout(binding = 0) uniform usamplerBuffer x;
 uvec4 block(uint i) { return texelFetch(x, int(i)); }
@@ -33,7 +37,6 @@ layout(std430, binding = 1) writeonly buffer Out0 { uint y[]; };
 #else
 layout(std430, binding = 1) writeonly buffer Out0 { uvec4 y[]; };
 #endif
-layout(push_constant) uniform Push { uint add; };
 
 const uint BLOCKS = 8;
 

@@ -1,4 +1,5 @@
 #version 450
+#extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -17,12 +18,12 @@
  *          masks of the padding beside them: 48 NG conditions in one round
  */
 // tuff: full-subgroups
+#include "include/kernel.glsl"
 layout(local_size_x_id = 0) in;
-layout(constant_id = 0) const uint LANES = 8;
-layout(constant_id = 1) const uint NG = 1;
+TUFF_CONSTANTS(probe_tiles)
+layout(push_constant) uniform Push { TUFF_WORDS(probe_tiles) };
 layout(binding = 0) uniform samplerBuffer x;
 layout(std430, binding = 1) writeonly buffer Out0 { vec4 y[]; };
-layout(push_constant) uniform Push { uint rounds, height, width; };
 
 const uint MG = 2, ROWS = 4, TAPS = 3, KEPT = 128; /* KEPT: texels that rounds walk through */
 

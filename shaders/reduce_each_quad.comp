@@ -18,10 +18,10 @@
 // tuff: full-subgroups
 // tuff: variants -DREDUCE=0; -DREDUCE=1; -DREDUCE=2; -DREDUCE=3; -DREDUCE=4
 layout(local_size_x_id = 0) in;
-layout(constant_id = 1) const uint PARTS = 1;
 #define REDUCE_QUADS
 #include "include/grid.glsl"
 #include "include/reduce.glsl"
+TUFF_CONSTANTS(reduce_each_quad)
 Best4 join_parts(Best4 b)
 {
     uint width = gl_SubgroupSize / PARTS; /* parts of one output lie so many lanes apart */

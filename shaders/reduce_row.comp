@@ -16,7 +16,6 @@
 layout(local_size_x_id = 0) in;
 #include "include/grid.glsl"
 #include "include/reduce.glsl"
-layout(constant_id = 0) const uint SIZE = 64;
 shared Best part[SIZE];
 void main()
 {

@@ -19,10 +19,10 @@
 // tuff: full-subgroups
 // tuff: variants -DREDUCE=0; -DREDUCE=1; -DREDUCE=2; -DREDUCE=3; -DREDUCE=4
 layout(local_size_x_id = 0) in;
-layout(constant_id = 1) const uint LANES = 1;
 #define REDUCE_QUADS
 #include "include/grid.glsl"
 #include "include/reduce.glsl"
+TUFF_CONSTANTS(reduce_row_quad)
 Best join_lanes(Best b)
 {
     for (uint far = LANES / 2u; far > 0u; far /= 2u) {

@@ -13,15 +13,14 @@
  * grid     ceil(elements / size) workgroups
  * why      no float atomics: results repeat bit for bit
  */
+#include "include/kernel.glsl"
 layout(local_size_x_id = 0) in;
-layout(push_constant) uniform Push { uint d[8]; uint e[8]; uint elements; uint axis; };
+TUFF_CONSTANTS(scatter_add)
+layout(push_constant) uniform Push { TUFF_WORDS(scatter_add) };
 #include "include/grid.glsl"
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_IN_INT(1)
-TUFF_PORT_IN(2)
-TUFF_PORT_OUT(3)
+TUFF_PORTS(scatter_add)
 #endif
 /* sum with the source at j when that goes to `mine` */
 float add(float sum, uint at_j, bool inside, int mine, int size)

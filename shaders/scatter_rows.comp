@@ -14,16 +14,14 @@
  * why      nearly all rows of a large table get nothing: indices are compared once a piece, not once an element, by all
  *          invocations together, and leave a bit each. No float atomics: results repeat bit for bit
  */
+#include "include/kernel.glsl"
 layout(local_size_x_id = 0) in;
-layout(constant_id = 0) const uint SIZE = 64u;
-layout(push_constant) uniform Push { uint outer; uint rows; uint count; uint inner; };
+TUFF_CONSTANTS(scatter_rows)
+layout(push_constant) uniform Push { TUFF_WORDS(scatter_rows) };
 #include "include/grid.glsl"
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_IN_INT(1)
-TUFF_PORT_IN(2)
-TUFF_PORT_OUT(3)
+TUFF_PORTS(scatter_rows)
 #endif
 shared uint hits[SIZE]; /* bit b of word w: index first + 32 w + b is this row */
 uint hits_of(uint from, int mine)

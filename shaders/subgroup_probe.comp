@@ -11,8 +11,9 @@
  * why      drivers were seen to report another size than the hardware's (MoltenVK issue 2756)
  */
 // tuff: full-subgroups
+#include "include/kernel.glsl"
 layout(local_size_x_id = 0) in;
-layout(constant_id = 0) const uint LANES = 8;
+TUFF_CONSTANTS(subgroup_probe)
 layout(std430, binding = 0) writeonly buffer Out0 { uint seen[]; };
 #include "include/grid.glsl"
 

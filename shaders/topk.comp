@@ -14,15 +14,15 @@
  *          whole numbers, which are in order even where there are NaNs: without one, two elements would share a place and
  *          others would stay unwritten
  */
+#include "include/kernel.glsl"
 layout(local_size_x_id = 0) in;
-layout(constant_id = 1) const uint SMALLEST = 0;
-layout(push_constant) uniform Push { uint elements; uint n; uint inner; uint k; };
+TUFF_CONSTANTS(topk)
+layout(push_constant) uniform Push { TUFF_WORDS(topk) };
 #include "include/grid.glsl"
 #include "include/hooks.glsl"
 #include "include/order.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_OUT_INT(1)
+TUFF_PORTS(topk)
 #endif
 /* 1 when element j of the line comes before the one at i, whose order is x */
 uint before(uint line, uint j, int x, uint i)

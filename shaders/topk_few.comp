@@ -12,16 +12,15 @@
  * grid     ceil(lines / size) workgroups
  * why      k n comparisons a line instead of n^2: on a processor the lines alone keep all threads busy
  */
+#include "include/kernel.glsl"
 layout(local_size_x_id = 0) in;
-layout(constant_id = 1) const uint SMALLEST = 0;
-layout(constant_id = 2) const bool QUADS = false;
-layout(push_constant) uniform Push { uint lines; uint n; uint inner; uint k; };
+TUFF_CONSTANTS(topk_few)
+layout(push_constant) uniform Push { TUFF_WORDS(topk_few) };
 #include "include/grid.glsl"
 #include "include/hooks.glsl"
 #include "include/order.glsl"
 #ifndef TUFF_HOOKS
-TUFF_PORT_IN(0)
-TUFF_PORT_OUT_INT(1)
+TUFF_PORTS(topk_few)
 #endif
 /* Elements j .. j + 3 of a line; those behind its last are the last once more. */
 vec4 four(uint line, uint j)

@@ -154,15 +154,16 @@ static bool overfull(void)
     for (int way = 0; way < WAYS; way++) {
         struct tuff_kernel_call call = {.file = "sum"};
         struct tuff_error error;
+        const struct tuff_kernel_constant constant = {.id = way == PORT ? TUFF_PLAN_FIRST_PORT_SPEC : 0};
+        const struct tuff_kernel_part part = {
+            .constants = &constant, .constant_count = way == CONSTANT || way == PORT, .word_count = way == WORD};
         uint32_t most = way == WORD       ? TUFF_COUNT(call.push)
                         : way == PORT     ? 0
                         : way == CONSTANT ? TUFF_COUNT(call.spec)
                                           : (sizeof call.defines - 1) / strlen("#define SIX 0\n");
         for (uint32_t i = 0; i <= most && right; i++) {
             right = tuff_call_check(&call, &tuff_op_sum, &error) == TUFF_OK;
-            if (way == WORD) tuff_call_push(&call, i);
-            if (way == CONSTANT) tuff_call_spec(&call, 0, i);
-            if (way == PORT) tuff_call_spec(&call, TUFF_PLAN_FIRST_PORT_SPEC, i);
+            if (way != DEFINE) tuff_call_part(&call, &part, &i);
             if (way == DEFINE) tuff_call_define(&call, "SIX", 0);
         }
         right = right && tuff_call_check(&call, &tuff_op_sum, &error) == TUFF_ERR_UNSUPPORTED;

@@ -19,7 +19,7 @@ FNR == 1 { folder = FILENAME; sub(/\/.*/, "", folder); own = FILENAME; sub(/[^\/
     path = what; gsub(/["<>]/, "", path)
 
     if (folder == "shaders") {
-        rows = path ~ /^\.\.\/graph\/(dtypes|ops\/(pointwise|pw_helpers))\.def$/ # text that C and GLSL share (style 3.1)
+        rows = path == "kernels.def" || path ~ /^\.\.\/graph\/(dtypes|ops\/(pointwise|pw_helpers))\.def$/ # text that C and GLSL share (style 3.1)
         if (!quoted || (path !~ /^include\/[a-z0-9_]+\.glsl$/ && !rows)) bad("shaders include include/*.glsl alone")
         next
     }
@@ -36,10 +36,10 @@ FNR == 1 { folder = FILENAME; sub(/\/.*/, "", folder); own = FILENAME; sub(/[^\/
         bad("not for " folder "/")
         next
     }
-    if (folder == "backend" && (path ~ /^backend\// || path == "shaders/kernels.h" || path ~ /^shaders\/.*\.inc$/)) next
+    if (folder == "backend" && (path ~ /^backend\// || path ~ /^shaders\/kernels\.(h|def)$/ || path ~ /^shaders\/.*\.inc$/)) next
     if (folder == "graph") {
         if (path ~ /^graph\// || path == "shaders/kernels.h") next
-        if (path ~ /^backend\/(base|caps|core|lookup|os|plan)\.h$/) next
+        if (path ~ /^backend\/(base|caps|core|kernels|lookup|os|plan)\.h$/) next
         if (path == "backend/executable.h" && FILENAME ~ /\/(session|model|fit|selftest)\.c$/) next
         if (path == "backend/handover.h" && FILENAME ~ /\/(session|selftest)\.c$/) next
     }

@@ -23,23 +23,24 @@ static uint32_t pointwise_workgroup(const struct tuff_caps *caps, uint64_t block
     return large ? SOFTWARE_WORKGROUP : POINTWISE_WORKGROUP;
 }
 
-static uint32_t workgroup_of(const struct tuff_kernel_call *call)
+/* Elements first .. first + count - 1, of launches of at most `largest`. */
+static void describe_pointwise(struct tuff_kernel_call *call, const struct tuff_caps *caps, uint64_t first, uint64_t count,
+                               uint64_t largest, const struct tuff_emitted *emitted)
 {
-    for (uint32_t i = 0; i < call->spec_count; i++)
-        if (call->spec[i].id == 0) return call->spec[i].value;
-    return POINTWISE_WORKGROUP;
+    uint64_t blocks = (count + emitted->width - 1) / emitted->width;
+    uint32_t workgroup = pointwise_workgroup(caps, largest / emitted->width);
+    call->spec_count = call->push_count = 0;
+    if (emitted->hooks[0])
+        TUFF_CALL(call, pointwise, .SIZE = workgroup, .blocks = (uint32_t)blocks, .first = (uint32_t)first);
+    else
+        TUFF_CALL(call, plain, .SIZE = workgroup, .blocks = (uint32_t)blocks);
+    tuff_call_grid(call, caps, (blocks + workgroup - 1) / workgroup);
 }
 
-/* Elements first .. first + count - 1, by workgroups of the size that the call names. */
-static void describe_pointwise(struct tuff_kernel_call *call, const struct tuff_caps *caps, uint64_t first, uint64_t count,
-                               uint32_t width)
+/* Elements of a launch at most. */
+static uint64_t largest_of(const struct tuff_emitted *emitted, uint64_t count)
 {
-    uint64_t blocks = (count + width - 1) / width;
-    call->push_count = 0;
-    tuff_call_push(call, (uint32_t)blocks);
-    tuff_call_push(call, (uint32_t)first);
-    uint32_t workgroup = workgroup_of(call);
-    tuff_call_grid(call, caps, (blocks + workgroup - 1) / workgroup);
+    return emitted->chunk && emitted->chunk < count ? emitted->chunk : count;
 }
 
 static tuff_status describe(struct lowering *l, const struct tuff_group *group, const struct tuff_emitted *emitted,
@@ -57,9 +58,7 @@ static tuff_status describe(struct lowering *l, const struct tuff_group *group, 
     }
     if (!call->file) call->file = "pointwise";
     uint64_t count = tuff_shape_count(&val(w, group->space)->type.shape);
-    uint64_t largest = emitted->chunk && emitted->chunk < count ? emitted->chunk : count; /* of a launch */
-    tuff_call_spec(call, 0, pointwise_workgroup(caps, largest / emitted->width));
-    describe_pointwise(call, caps, 0, count, emitted->width);
+    describe_pointwise(call, caps, 0, count, largest_of(emitted, count), emitted);
     return TUFF_OK;
 }
 
@@ -141,7 +140,7 @@ static tuff_status add_launch(struct lowering *l, const struct tuff_group *group
     for (uint64_t first = 0; first < count; first += emitted->chunk) {
         struct tuff_kernel_call part = *call;
         uint64_t elements = count - first < emitted->chunk ? count - first : emitted->chunk;
-        describe_pointwise(&part, w->params->caps, first, elements, emitted->width);
+        describe_pointwise(&part, w->params->caps, first, elements, largest_of(emitted, count), emitted);
         memcpy(launch.groups, part.groups, sizeof launch.groups);
         TUFF_TRY(add_part(l, emitted, &part, &launch, first));
     }

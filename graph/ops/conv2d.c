@@ -332,11 +332,10 @@ tuff_val tuff_conv_transpose2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuf
 static tuff_status lower_sizes(const struct tuff_lower *lower, const struct sizes *s, const struct tuff_gemm *gemm,
                                uint32_t k_split, struct tuff_kernel_call *call, struct tuff_error *error)
 {
-    const uint32_t spec[] = {s->kh, s->kw, s->sh, s->sw, s->dh, s->dw};
-    const uint32_t push[] = {s->groups, s->ci, s->co, s->h, s->w, s->oh, s->ow, s->top, s->left, k_split};
-    for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, i, spec[i]);
     TUFF_TRY(tuff_gemm_lower(lower, gemm, call, error));
-    for (uint32_t i = 0; i < TUFF_COUNT(push); i++) tuff_call_push(call, push[i]);
+    TUFF_CALL(call, gemm_conv, .KH = s->kh, .KW = s->kw, .SH = s->sh, .SW = s->sw, .DH = s->dh, .DW = s->dw,
+              .groups = s->groups, .ci = s->ci, .co = s->co, .h = s->h, .w = s->w, .oh = s->oh, .ow = s->ow, .top = s->top,
+              .left = s->left, .k_split = k_split);
     return TUFF_OK;
 }
 
@@ -436,28 +435,15 @@ static tuff_status lower_correlation(const struct tuff_lower *lower, const struc
              quads = s->n * per_picture, rows = c->channels * s->kh, tiles_n = (quads + lanes * NG - 1) / (lanes * NG);
     uint32_t mg = choose_groups(lower->caps, s, c, call->flops, tiles_n * s->groups);
     uint64_t tiles_m = (c->m + lanes * mg - 1) / (lanes * mg), groups = tiles_m * tiles_n * s->groups;
-    const uint32_t spec[] = {s->kh,  s->kw,   s->sh, s->sw, s->dh, s->dw, lanes, mg, NG, flags_of(s, c, rows, step),
-                             s->top, s->left, step};
-    const uint32_t push[] = {c->m,
-                             (uint32_t)quads,
-                             (uint32_t)rows,
-                             (uint32_t)tiles_m,
-                             (uint32_t)tiles_n,
-                             (uint32_t)groups,
-                             s->groups,
-                             (uint32_t)c->channels,
-                             c->sh,
-                             c->sw,
-                             c->rh,
-                             c->rw,
-                             c->gh,
-                             c->gw,
-                             (uint32_t)tuff_shape_count(&lower->in[0]->shape) - 1};
     TUFF_TRY(tuff_lower_rounds(lower, rows / step + 1, error));
     call->file = "conv_shuffle";
     tuff_call_define(call, "CONV_GRAD", c->grad);
-    for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, i, spec[i]);
-    for (uint32_t i = 0; i < TUFF_COUNT(push); i++) tuff_call_push(call, push[i]);
+    TUFF_CALL(call, conv_shuffle, .KH = s->kh, .KW = s->kw, .SH = s->sh, .SW = s->sw, .DH = s->dh, .DW = s->dw,
+              .LANES = lanes, .MG = mg, .NG = NG, .FLAGS = flags_of(s, c, rows, step), .TOP = s->top, .LEFT = s->left,
+              .ROWS = step, .m_count = c->m, .quads = (uint32_t)quads, .rows = (uint32_t)rows, .tiles_m = (uint32_t)tiles_m,
+              .tiles_n = (uint32_t)tiles_n, .group_count = (uint32_t)groups, .groups = s->groups,
+              .s_channels = (uint32_t)c->channels, .sh = c->sh, .sw = c->sw, .rh = c->rh, .rw = c->rw, .gh = c->gh,
+              .gw = c->gw, .last = (uint32_t)tuff_shape_count(&lower->in[0]->shape) - 1);
     tuff_call_grid(call, lower->caps, groups);
     return TUFF_OK;
 }
@@ -577,25 +563,13 @@ static bool lower_weight_shuffle(const struct tuff_lower *lower, const struct si
     bool pixels = flat && kw == 1 && !s->left && !s->top; /* windows are the quads themselves */
     uint32_t flags = (flat ? FLAT : 0) | (flat || s->ow % 4 == 0 ? GY_VEC : 0) | (is_padded(s, false) ? GY_PADDED : 0) |
                      (s->w % 4 != 0 && !pixels ? GY_SHIFTS : 0);
-    const uint32_t spec[] = {s->kh, kw, s->sh, s->sw, s->dh, s->dw, lanes, mg, ng, flags, s->top, s->left};
-    const uint32_t push[] = {s->co,
-                             (uint32_t)rows,
-                             (uint32_t)tiles_m,
-                             (uint32_t)tiles_n,
-                             (uint32_t)groups,
-                             s->groups,
-                             s->ci,
-                             s->h,
-                             s->w,
-                             s->oh,
-                             s->ow,
-                             s->n,
-                             split_pictures,
-                             (uint32_t)x_count - 1};
     call->file = "conv_weight_shuffle";
     call->flops = 2 * (uint64_t)s->n * s->oh * s->ow * s->co * s->groups * rows * s->kw;
-    for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, i, spec[i]);
-    for (uint32_t i = 0; i < TUFF_COUNT(push); i++) tuff_call_push(call, push[i]);
+    TUFF_CALL(call, conv_weight_shuffle, .KH = s->kh, .KW = kw, .SH = s->sh, .SW = s->sw, .DH = s->dh, .DW = s->dw,
+              .LANES = lanes, .MG = mg, .NG = ng, .FLAGS = flags, .TOP = s->top, .LEFT = s->left, .co = s->co,
+              .rows = (uint32_t)rows, .tiles_m = (uint32_t)tiles_m, .tiles_n = (uint32_t)tiles_n,
+              .group_count = (uint32_t)groups, .groups = s->groups, .ci = s->ci, .h = s->h, .w = s->w, .oh = s->oh,
+              .ow = s->ow, .pictures = s->n, .split_pictures = split_pictures, .last = (uint32_t)x_count - 1);
     tuff_call_grid(call, lower->caps, groups);
     return true;
 }

@@ -124,15 +124,6 @@ static uint32_t workgroup_of(const struct tuff_caps *caps, uint32_t most)
     return most;
 }
 
-/* Both kernels have constants 0..7 in common. */
-static void set_call(struct tuff_kernel_call *call, const uint32_t shape[8], const uint32_t edges[8], const uint32_t *push,
-                     uint32_t words)
-{
-    for (uint32_t i = 0; i < 8; i++) tuff_call_spec(call, i, shape[i]);
-    for (uint32_t i = 0; i < 8; i++) tuff_call_spec(call, 8 + i, edges[i]);
-    for (uint32_t i = 0; i < words; i++) tuff_call_push(call, push[i]);
-}
-
 /* Of a block: few lines are read twice by tall blocks, and GPUs want invocations; where there are many taps, sums of few rows
  * fill the registers. */
 static uint32_t most_rows(const struct tuff_caps *caps, const struct tuff_depthwise *d)
@@ -157,15 +148,14 @@ bool tuff_depthwise_lower(const struct tuff_lower *lower, const struct tuff_dept
     uint64_t count = (uint64_t)d->n * d->groups * results * blocks(&y) * blocks(&x);
     if (!fits(&y, &x) || !countable(lower->in[0]) || count > UINT32_MAX - workgroup) return false;
     uint32_t by_quads = tuff_shape_count(&lower->in[1]->shape) % 4 ? 0 : quads(lower->in[0], x.source, &x);
-    const uint32_t shape[] = {d->kh, d->kw, d->sh, d->sw, d->dh, d->dw, workgroup, y.block};
-    const uint32_t edges[] = {grad ? d->co : 0, sure_columns(&x),   d->top,  d->left, last_block(&y),
-                              inside(&y),       inside_columns(&x), by_quads};
-    const uint32_t push[] = {
-        (uint32_t)count,      d->groups, results, y.source, x.source, y.results, x.results, last_of(lower->in[0]),
-        last_of(lower->in[1])};
     call->file = "conv_depthwise";
     call->flops = 2 * (uint64_t)d->n * d->groups * d->co * d->oh * d->ow * d->kh * d->kw;
-    set_call(call, shape, edges, push, TUFF_COUNT(push));
+    TUFF_CALL(call, conv_depthwise, .KH = d->kh, .KW = d->kw, .SH = d->sh, .SW = d->sw, .DH = d->dh, .DW = d->dw,
+              .WORKGROUP = workgroup, .TR = y.block, .SUMS = grad ? d->co : 0, .LAST_COLUMNS = sure_columns(&x),
+              .TOP = d->top, .LEFT = d->left, .LAST_ROWS = last_block(&y), .LOW = inside(&y), .RIGHT = inside_columns(&x),
+              .QUADS = by_quads, .count = (uint32_t)count, .groups = d->groups, .per_group = results, .sh = y.source,
+              .sw = x.source, .rh = y.results, .rw = x.results, .last_s = last_of(lower->in[0]),
+              .last_w = last_of(lower->in[1]));
     tuff_call_grid(call, lower->caps, (count + workgroup - 1) / workgroup);
     return true;
 }
@@ -183,21 +173,15 @@ bool tuff_depthwise_weight_lower(const struct tuff_lower *lower, const struct tu
     if (!fits(&y, &x) || !countable(lower->in[0]) || !countable(lower->in[1]) || groups > UINT32_MAX ||
         shared > lower->caps->max_shared_bytes || tuff_lower_rounds(lower, rounds, NULL) != TUFF_OK)
         return false;
-    const uint32_t shape[] = {d->kh, d->kw, d->sh, d->sw, d->dh, d->dw, workgroup, y.block};
-    const uint32_t edges[] = {d->top,
-                              d->left,
-                              inside(&y),
-                              inside_columns(&x),
-                              last_block(&y),
-                              sure_columns(&x),
-                              quads(lower->in[0], d->w, &x),
-                              quads(lower->in[1], d->ow, &x)};
-    const uint32_t push[] = {
-        (uint32_t)groups,     d->groups, d->co, d->h, d->w, d->oh, d->ow, d->n, split_pictures, last_of(lower->in[0]),
-        last_of(lower->in[1])};
     call->file = "conv_depthwise_weight";
     call->flops = 2 * (uint64_t)d->n * d->groups * d->co * d->oh * d->ow * d->kh * d->kw;
-    set_call(call, shape, edges, push, TUFF_COUNT(push));
+    TUFF_CALL(call, conv_depthwise_weight, .KH = d->kh, .KW = d->kw, .SH = d->sh, .SW = d->sw, .DH = d->dh, .DW = d->dw,
+              .WORKGROUP = workgroup, .TR = y.block, .TOP = d->top, .LEFT = d->left, .LOW = inside(&y),
+              .RIGHT = inside_columns(&x), .LAST_ROWS = last_block(&y), .LAST_COLUMNS = sure_columns(&x),
+              .X_QUADS = quads(lower->in[0], d->w, &x), .GY_QUADS = quads(lower->in[1], d->ow, &x),
+              .group_count = (uint32_t)groups, .groups = d->groups, .per_group = d->co, .h = d->h, .w = d->w, .oh = d->oh,
+              .ow = d->ow, .pictures = d->n, .split_pictures = split_pictures, .last_x = last_of(lower->in[0]),
+              .last_gy = last_of(lower->in[1]));
     tuff_call_grid(call, lower->caps, groups);
     return true;
 }

@@ -109,23 +109,20 @@ tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_ge
     else if (gemm->op != TUFF_GEMM_MATMUL && tuff_shuffle_lanes(lower->caps))
         call->note = "a general kernel: the direct ones take windows up to 7 x 7 that span few pixels";
     tuff_call_define(call, "GEMM_OP", (int)gemm->op);
-    tuff_call_spec(call, 6, t.tx);
-    if (t.family == TILE) {
-        const uint32_t spec[] = {t.ty, t.tm, t.tn, t.bk, gemm->a_k_fast, gemm->b_k_fast};
-        for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, 7 + i, spec[i]);
+    if (t.family == REG) {
+        TUFF_CALL(call, gemm_reg, .WORKGROUP = t.tx);
+    } else if (t.family == TILE) {
+        TUFF_CALL(call, gemm_tile, .TX = t.tx, .TY = t.ty, .TM = t.tm, .TN = t.tn, .BK = t.bk, .A_K_FAST = gemm->a_k_fast,
+                  .B_K_FAST = gemm->b_k_fast);
     } else if (t.family == SHUFFLE) {
         bool plain = gemm->op == TUFF_GEMM_MATMUL, k_even = gemm->k % 4 == 0;
         bool a_vec = plain && (gemm->a_k_fast ? k_even : gemm->m % 4 == 0),
              b_vec = plain && (gemm->b_k_fast ? k_even : gemm->n % 4 == 0);
-        const uint32_t spec[] = {t.tm, t.tn, a_vec, b_vec, gemm->c_vec, gemm->k_tail};
-        for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, 7 + i, spec[i]);
+        TUFF_CALL(call, gemm_shuffle, .LANES = t.tx, .MG = t.tm, .NG = t.tn, .A_VEC = a_vec, .B_VEC = b_vec,
+                  .C_VEC = gemm->c_vec, .K_TAIL = gemm->k_tail);
     }
-    tuff_call_push(call, (uint32_t)gemm->m);
-    tuff_call_push(call, (uint32_t)gemm->n);
-    tuff_call_push(call, (uint32_t)gemm->k);
-    tuff_call_push(call, (uint32_t)tiles_m);
-    tuff_call_push(call, (uint32_t)tiles_n);
-    tuff_call_push(call, (uint32_t)groups);
+    TUFF_CALL(call, gemm, .m_count = (uint32_t)gemm->m, .n_count = (uint32_t)gemm->n, .k_count = (uint32_t)gemm->k,
+              .tiles_m = (uint32_t)tiles_m, .tiles_n = (uint32_t)tiles_n, .group_count = (uint32_t)groups);
     tuff_call_grid(call, lower->caps, groups);
     return TUFF_OK;
 }

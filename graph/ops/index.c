@@ -419,11 +419,8 @@ static tuff_status lower_rows(const struct tuff_lower *lower, int axis, struct t
     split(&lower->in[0]->shape, axis, &outer, &inner);
     TUFF_TRY(tuff_lower_rounds(lower, count + count / 16 + 100, error)); /* all hit; words and bits of the blocks */
     call->file = "scatter_rows";
-    tuff_call_spec(call, 0, SIZE);
-    tuff_call_push(call, (uint32_t)outer);
-    tuff_call_push(call, (uint32_t)rows);
-    tuff_call_push(call, (uint32_t)count);
-    tuff_call_push(call, (uint32_t)inner);
+    TUFF_CALL(call, scatter_rows, .SIZE = SIZE, .outer = (uint32_t)outer, .rows = (uint32_t)rows, .count = (uint32_t)count,
+              .inner = (uint32_t)inner);
     tuff_call_grid(call, lower->caps, outer * rows * ((inner + 4 * SIZE - 1) / (4 * SIZE)));
     call->flops = tuff_shape_count(&lower->in[2]->shape);
     return TUFF_OK;
@@ -436,12 +433,12 @@ static tuff_status scatter_add_lower(const struct tuff_lower *lower, struct tuff
     if (!tuff_shape_equal(&lower->in[1]->shape, &lower->in[2]->shape)) return lower_rows(lower, axis, call, error);
     TUFF_TRY(tuff_lower_rounds(lower, lower->in[1]->shape.dim[axis] / 4 + 10, error));
     call->file = "scatter_add";
-    tuff_call_spec(call, 0, 64);
-    for (uint32_t which = 0; which < 2; which++)
-        for (uint32_t k = 0; k < 8; k++)
-            tuff_call_push(call, k < 8 - rank ? 1 : lower->in[which]->shape.dim[k - (8 - rank)]);
-    tuff_call_push(call, count);
-    tuff_call_push(call, 8 - rank + (uint32_t)axis);
+    struct tuff_kernel_scatter_add fields = {.SIZE = 64, .elements = count, .axis = 8 - rank + (uint32_t)axis};
+    for (uint32_t k = 0; k < 8; k++) {
+        fields.d[k] = k < 8 - rank ? 1 : lower->in[0]->shape.dim[k - (8 - rank)];
+        fields.e[k] = k < 8 - rank ? 1 : lower->in[1]->shape.dim[k - (8 - rank)];
+    }
+    tuff_call_part(call, &tuff_part_scatter_add, &fields);
     tuff_call_grid(call, lower->caps, ((uint64_t)count + 63) / 64);
     call->flops = tuff_shape_count(&lower->in[1]->shape);
     return TUFF_OK;
@@ -544,13 +541,12 @@ static tuff_status topk_lower(const struct tuff_lower *lower, struct tuff_kernel
     TUFF_TRY(tuff_lower_rounds(lower, few ? few_rounds : n / 4 + 1, error));
     uint64_t invocations = few ? outer * inner : count;
     call->file = few ? "topk_few" : "topk";
-    tuff_call_spec(call, 0, 64);
-    tuff_call_spec(call, 1, attrs->smallest != 0);
-    if (few) tuff_call_spec(call, 2, inner == 1 && n % 4 == 0);
-    tuff_call_push(call, (uint32_t)invocations);
-    tuff_call_push(call, (uint32_t)n);
-    tuff_call_push(call, (uint32_t)inner);
-    tuff_call_push(call, (uint32_t)k);
+    if (few)
+        TUFF_CALL(call, topk_few, .SIZE = 64, .SMALLEST = attrs->smallest != 0, .QUADS = inner == 1 && n % 4 == 0,
+                  .lines = (uint32_t)invocations, .n = (uint32_t)n, .inner = (uint32_t)inner, .k = (uint32_t)k);
+    else
+        TUFF_CALL(call, topk, .SIZE = 64, .SMALLEST = attrs->smallest != 0, .elements = (uint32_t)invocations,
+                  .n = (uint32_t)n, .inner = (uint32_t)inner, .k = (uint32_t)k);
     tuff_call_grid(call, lower->caps, (invocations + 63) / 64);
     return TUFF_OK;
 }

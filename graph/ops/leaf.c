@@ -363,10 +363,8 @@ static tuff_status assign_rows_lower(const struct tuff_lower *lower, struct tuff
     (void)error;
     call->file = "assign_rows";
     tuff_call_define(call, "ROWS_INT", lower->in[ROWS]->dtype == TUFF_I32);
-    tuff_call_spec(call, 0, 64);
-    tuff_call_push(call, (uint32_t)count);
-    tuff_call_push(call, (uint32_t)(count / rows->dim[0]));
-    tuff_call_push(call, state->dim[0] - rows->dim[0]);
+    TUFF_CALL(call, assign_rows, .SIZE = 64, .elements = (uint32_t)count, .inner = (uint32_t)(count / rows->dim[0]),
+              .last = state->dim[0] - rows->dim[0]);
     tuff_call_grid(call, lower->caps, (count + 63) / 64);
     call->writes = tuff_align(count * 4, 4);
     return TUFF_OK;

@@ -66,22 +66,13 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
 {
     const struct attrs *a = lower->value->attrs;
     const struct tuff_shape *x = &lower->in[0]->shape;
-    const float numbers[3] = {(float)(a->alpha / a->size[0]), (float)a->bias, (float)-a->beta};
     uint32_t channels = x->dim[1], reach = a->size[0] < channels ? a->size[0] : channels;
     uint64_t count = tuff_shape_count(x);
     TUFF_TRY(tuff_lower_rounds(lower, reach, error));
     call->file = "lrn";
-    tuff_call_spec(call, 0, 64);
-    tuff_call_push(call, (uint32_t)count);
-    tuff_call_push(call, channels);
-    tuff_call_push(call, inner_of(x));
-    tuff_call_push(call, before(a));
-    tuff_call_push(call, after(a));
-    for (int i = 0; i < 3; i++) {
-        uint32_t bits;
-        memcpy(&bits, &numbers[i], sizeof bits);
-        tuff_call_push(call, bits);
-    }
+    TUFF_CALL(call, lrn, .SIZE = 64, .count = (uint32_t)count, .channels = channels, .inner = inner_of(x),
+              .before = before(a), .after = after(a), .share = (float)(a->alpha / a->size[0]), .bias = (float)a->bias,
+              .power = (float)-a->beta);
     tuff_call_grid(call, lower->caps, (count + 63) / 64);
     return TUFF_OK;
 }

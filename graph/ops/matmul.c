@@ -123,14 +123,18 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
                              .c_vec = s.n % 4 == 0,
                              .k_tail = s.k % 4 != 0};
     for (uint32_t i = 0; i < s.rank; i++) gemm.z *= s.size[i];
-    tuff_call_spec(call, 0, attrs->transpose_a != 0);
-    tuff_call_spec(call, 1, attrs->transpose_b != 0);
     TUFF_TRY(tuff_gemm_lower(lower, &gemm, call, error));
-    tuff_call_push(call, s.rank);
-    for (uint32_t i = 0; i < MAX_BATCH; i++) tuff_call_push(call, i < s.rank ? s.size[i] : 1);
-    for (uint32_t i = 0; i < MAX_BATCH; i++) tuff_call_push(call, i < s.rank ? (uint32_t)s.a_stride[i] : 0);
-    for (uint32_t i = 0; i < MAX_BATCH; i++) tuff_call_push(call, i < s.rank ? (uint32_t)s.b_stride[i] : 0);
-    for (int i = 0; i < 2; i++) tuff_call_push(call, (uint32_t)tuff_shape_count(&lower->in[i]->shape) - 1);
+    struct tuff_kernel_gemm_matmul fields = {.TRANSPOSE_A = attrs->transpose_a != 0,
+                                             .TRANSPOSE_B = attrs->transpose_b != 0,
+                                             .batch_rank = s.rank,
+                                             .a_last = (uint32_t)tuff_shape_count(&lower->in[0]->shape) - 1,
+                                             .b_last = (uint32_t)tuff_shape_count(&lower->in[1]->shape) - 1};
+    for (uint32_t i = 0; i < MAX_BATCH; i++) {
+        fields.batch_size[i] = i < s.rank ? s.size[i] : 1;
+        fields.a_stride[i] = i < s.rank ? (uint32_t)s.a_stride[i] : 0;
+        fields.b_stride[i] = i < s.rank ? (uint32_t)s.b_stride[i] : 0;
+    }
+    tuff_call_part(call, &tuff_part_gemm_matmul, &fields);
     return TUFF_OK;
 }
 

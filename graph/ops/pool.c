@@ -203,13 +203,11 @@ static tuff_status lower_pool(const struct tuff_lower *lower, const char *file, 
     if (TUFF_NEVER(!measure(attrs, &lower->in[0]->shape, size, &s))) return TUFF_ERR_SHAPE;
     uint32_t workgroup = lower->caps->max_workgroup_invocations < 64 ? lower->caps->max_workgroup_invocations : 64;
     if (!count) count = tuff_shape_count(&lower->value->type.shape);
-    const uint32_t spec[] = {s.y.kernel, s.x.kernel, s.y.stride, s.x.stride, s.y.dilation, s.x.dilation, workgroup};
-    const uint32_t push[] = {
-        (uint32_t)count,         s.y.size, s.x.size, s.y.windows, s.x.windows, s.y.pad, s.x.pad, s.y.size + s.y.pad_after,
-        s.x.size + s.x.pad_after};
     call->file = file;
-    for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, i, spec[i]);
-    for (uint32_t i = 0; i < TUFF_COUNT(push); i++) tuff_call_push(call, push[i]);
+    TUFF_CALL(call, pool, .KH = s.y.kernel, .KW = s.x.kernel, .SH = s.y.stride, .SW = s.x.stride, .DH = s.y.dilation,
+              .DW = s.x.dilation, .WORKGROUP = workgroup, .count = (uint32_t)count, .h = s.y.size, .w = s.x.size,
+              .oh = s.y.windows, .ow = s.x.windows, .top = s.y.pad, .left = s.x.pad, .h_end = s.y.size + s.y.pad_after,
+              .w_end = s.x.size + s.x.pad_after);
     tuff_call_grid(call, lower->caps, (count + workgroup - 1) / workgroup);
     return TUFF_OK;
 }
@@ -238,9 +236,9 @@ static tuff_status lower_rows(const struct tuff_lower *lower, const struct pool 
     bool inside = !s->x.pad && !s->y.pad && s->x.windows % 4 == 0;
     inside = inside && (s->x.windows - 1) * s->x.stride + (s->x.kernel - 1) * s->x.dilation < s->x.size;
     inside = inside && (s->y.windows - 1) * s->y.stride + (s->y.kernel - 1) * s->y.dilation < s->y.size;
-    const uint32_t spec[] = {attrs->count_include_pad != 0, s->x.pad, s->x.size % 4 == 0, !inside};
     tuff_call_define(call, "MEAN", mean);
-    for (uint32_t i = 0; i < TUFF_COUNT(spec); i++) tuff_call_spec(call, 7 + i, spec[i]);
+    TUFF_CALL(call, pool2d_row, .COUNT_PAD = attrs->count_include_pad != 0, .LEFT = s->x.pad, .ALIGNED = s->x.size % 4 == 0,
+              .EDGES = !inside);
     return lower_pool(lower, "pool2d_row", attrs, &lower->in[0]->shape.dim[2],
                       (uint64_t)s->planes * s->y.windows * ((s->x.windows + 3) / 4), call);
 }
@@ -286,8 +284,7 @@ static tuff_status max_grad_lower(const struct tuff_lower *lower, struct tuff_ke
     if (TUFF_NEVER(!measure(attrs, &lower->in[0]->shape, size, &s))) return TUFF_ERR_SHAPE;
     if (!apart(&s) && grad_by_rows(lower, &s) && unrolled_taps(&s) <= 200) { /* of 3 x 3 windows at every place: 162 */
         uint64_t blocks = (s.y.size + s.y.stride - 1) / s.y.stride;
-        tuff_call_spec(call, 7, s.y.pad);
-        tuff_call_spec(call, 8, s.x.pad);
+        TUFF_CALL(call, max_pool2d_grad_row, .TOP = s.y.pad, .LEFT = s.x.pad);
         return lower_pool(lower, "max_pool2d_grad_row", attrs, size, s.planes * blocks * (s.x.size / 4), call);
     }
     if (!apart(&s)) return lower_pool(lower, "max_pool2d_grad", attrs, size, 0, call);
@@ -305,7 +302,7 @@ static tuff_status avg_lower(const struct tuff_lower *lower, struct tuff_kernel_
     struct sizes s = {0};
     if (TUFF_NEVER(!measure(attrs, &lower->in[0]->shape, &lower->in[0]->shape.dim[2], &s))) return TUFF_ERR_SHAPE;
     if (by_rows(lower, &s)) return lower_rows(lower, attrs, &s, true, call);
-    tuff_call_spec(call, 7, attrs->count_include_pad != 0);
+    TUFF_CALL(call, avg_pool2d, .COUNT_PAD = attrs->count_include_pad != 0);
     return lower_pool(lower, "avg_pool2d", attrs, &lower->in[0]->shape.dim[2], 0, call);
 }
 
@@ -315,12 +312,13 @@ static tuff_status avg_grad_lower(const struct tuff_lower *lower, struct tuff_ke
     const struct avg_grad_attrs *attrs = lower->value->attrs;
     struct sizes s = {0};
     if (TUFF_NEVER(!measure(&attrs->pool, &lower->in[0]->shape, attrs->size, &s))) return TUFF_ERR_SHAPE;
-    tuff_call_spec(call, 7, attrs->pool.count_include_pad != 0);
+    bool count_pad = attrs->pool.count_include_pad != 0;
     if (grad_by_rows(lower, &s) && s.x.kernel <= 16) {
-        tuff_call_spec(call, 8, s.x.pad);
+        TUFF_CALL(call, avg_pool2d_grad_row, .COUNT_PAD = count_pad, .LEFT = s.x.pad);
         return lower_pool(lower, "avg_pool2d_grad_row", &attrs->pool, attrs->size,
                           (uint64_t)s.planes * s.y.size * (s.x.size / 4), call);
     }
+    TUFF_CALL(call, avg_pool2d_grad, .COUNT_PAD = count_pad);
     return lower_pool(lower, "avg_pool2d_grad", &attrs->pool, attrs->size, 0, call);
 }
 

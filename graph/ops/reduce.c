@@ -202,10 +202,9 @@ static tuff_status reduce_lower(const struct tuff_lower *lower, struct tuff_kern
     call->file = s.file;
     tuff_call_define(call, "REDUCE", (int)kind_of(lower->value->op));
     if (whole) tuff_call_define(call, "REDUCE_INT", 1);
-    tuff_call_spec(call, 0, s.size);
-    if (s.lanes) tuff_call_spec(call, 1, s.lanes);
-    tuff_call_push(call, (uint32_t)outputs);
-    tuff_call_push(call, (uint32_t)n);
+    TUFF_CALL(call, reduce, .SIZE = s.size, .outputs = (uint32_t)outputs, .n = (uint32_t)n);
+    if (quads && inner) TUFF_CALL(call, reduce_row_quad, .LANES = s.lanes);
+    if (quads && !inner) TUFF_CALL(call, reduce_each_quad, .PARTS = s.lanes);
     tuff_call_grid(call, lower->caps, (s.invocations + s.size - 1) / s.size);
     call->flops = tuff_shape_count(in);
     return TUFF_OK;
@@ -484,12 +483,8 @@ static tuff_status cumsum_lower(const struct tuff_lower *lower, struct tuff_kern
     uint32_t lines = (uint32_t)(tuff_shape_count(shape) / n);
     TUFF_TRY(tuff_lower_rounds(lower, n / 4 + 1, error));
     call->file = "cumsum";
-    tuff_call_spec(call, 0, 64);
-    tuff_call_spec(call, 1, attrs->exclusive != 0);
-    tuff_call_spec(call, 2, attrs->reverse != 0);
-    tuff_call_push(call, lines);
-    tuff_call_push(call, n);
-    tuff_call_push(call, inner);
+    TUFF_CALL(call, cumsum, .SIZE = 64, .EXCLUSIVE = attrs->exclusive != 0, .REVERSE = attrs->reverse != 0, .lines = lines,
+              .n = n, .inner = inner);
     tuff_call_grid(call, lower->caps, (lines + 63) / 64);
     call->flops = tuff_shape_count(shape);
     return TUFF_OK;

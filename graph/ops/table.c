@@ -64,20 +64,19 @@ bool tuff_operator_example(struct tuff_graph *g, uint32_t index, struct tuff_ope
     return false;
 }
 
-void tuff_call_spec(struct tuff_kernel_call *call, uint32_t id, uint32_t value)
+void tuff_call_part(struct tuff_kernel_call *call, const struct tuff_kernel_part *part, const void *fields)
 {
-    if (call->spec_count >= TUFF_COUNT(call->spec) || id >= TUFF_PLAN_FIRST_PORT_SPEC)
+    bool ports = false;
+    for (uint32_t i = 0; i < part->constant_count; i++) ports = ports || part->constants[i].id >= TUFF_PLAN_FIRST_PORT_SPEC;
+    if (ports || part->constant_count > TUFF_COUNT(call->spec) - call->spec_count) {
         call->too_many = "specialization constants";
-    else
-        call->spec[call->spec_count++] = (struct tuff_plan_spec){id, value};
-}
-
-void tuff_call_push(struct tuff_kernel_call *call, uint32_t word)
-{
-    if (call->push_count >= TUFF_COUNT(call->push))
+    } else if (part->word_count > TUFF_COUNT(call->push) - call->push_count) {
         call->too_many = "push words";
-    else
-        call->push[call->push_count++] = word;
+    } else {
+        tuff_part_split(part, fields, call->spec + call->spec_count, call->push + call->push_count);
+        call->spec_count += part->constant_count;
+        call->push_count += part->word_count;
+    }
 }
 
 void tuff_call_define(struct tuff_kernel_call *call, const char *name, int value)

@@ -12,26 +12,11 @@
 #define GEMM_OP 0
 #endif
 #if GEMM_OP == 0
-layout(constant_id = 0) const bool TRANSPOSE_A = false;
-layout(constant_id = 1) const bool TRANSPOSE_B = false;
-layout(push_constant) uniform Push {
-    uint m_count, n_count, k_count, tiles_m, tiles_n, group_count;
-    uint batch_rank, batch_size[6], a_stride[6], b_stride[6]; /* strides in matrices, 0 where broadcast; axis 0 slowest */
-    uint a_last, b_last;                                      /* numbers of the last elements */
-};
+TUFF_CONSTANTS(gemm_matmul)
+layout(push_constant) uniform Push { TUFF_WORDS(gemm) TUFF_WORDS(gemm_matmul) };
 #else
-layout(constant_id = 0) const uint KH = 1;
-layout(constant_id = 1) const uint KW = 1;
-layout(constant_id = 2) const uint SH = 1;
-layout(constant_id = 3) const uint SW = 1;
-layout(constant_id = 4) const uint DH = 1;
-layout(constant_id = 5) const uint DW = 1;
-layout(push_constant) uniform Push {
-    uint m_count, n_count, k_count, tiles_m, tiles_n, group_count;
-    uint groups, ci, co;   /* ci, co: channels in one group */
-    uint h, w, oh, ow;     /* of the convolution's input and output, in every direction */
-    uint top, left, k_split; /* k_split: longest k range of one split (weight grad) */
-};
+TUFF_CONSTANTS(gemm_conv)
+layout(push_constant) uniform Push { TUFF_WORDS(gemm) TUFF_WORDS(gemm_conv) };
 #endif
 
 struct GemmZ { uint a, b, c, k_begin, k_end; };

@@ -9,8 +9,10 @@
  * spec  16 + 32 k  operand k: source (number of the buffer; 4: the place is the value), dtype, then its map (map.glsl)
  * spec  144, 145   dtype of the result (enum tuff_dtype), elements
  * grid     ceil(blocks / size) workgroups */
+#include "include/kernel.glsl"
 layout(local_size_x_id = 0) in;
-layout(push_constant) uniform Push { uint blocks; };
+TUFF_CONSTANTS(plain)
+layout(push_constant) uniform Push { TUFF_WORDS(plain) };
 #include "include/grid.glsl"
 #include "include/dtype.glsl"
 #include "include/map.glsl"

@@ -13,7 +13,9 @@
 #else
 #define RESULT ELEMENT
 #endif
-layout(push_constant) uniform Push { uint outputs; uint n; };
+#include "include/kernel.glsl"
+TUFF_CONSTANTS(reduce)
+layout(push_constant) uniform Push { TUFF_WORDS(reduce) };
 #include "include/unpack.glsl"
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
