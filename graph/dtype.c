@@ -3,6 +3,7 @@
 #include "backend/core.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #define TUFF_DTYPE_WORD(symbol, number, name, reg, lowest, highest)                                                         \
     _Static_assert((int)TUFF_##symbol == (number), "the numbers of graph.h and dtypes.def");
@@ -10,16 +11,19 @@
     TUFF_DTYPE_WORD(symbol, number, name, reg, lowest, highest)
 #define TUFF_DTYPE_BLOCKS(symbol, number, name, bytes, elements, lowest, highest)                                           \
     TUFF_DTYPE_WORD(symbol, number, name, float, lowest, highest)
+#define TUFF_DTYPE_HOST(symbol, number, name, bytes, reg, device) TUFF_DTYPE_WORD(symbol, number, name, reg, 0, 0)
 #include "graph/dtypes.def"
 
 static const struct tuff_dtype_row rows[] = {
     {.name = "?", .reg = "int", .unpack = "", .pack = "", .per_word = 1, .elements = 1},
 #define TUFF_DTYPE_WORD(symbol, number, name, reg, lowest, highest)                                                         \
-    [number] = {#name, 4, 1, 1, #reg, "", "", lowest, highest},
+    [number] = {#name, 4, 1, 1, #reg, "", "", TUFF_##symbol, lowest, highest},
 #define TUFF_DTYPE_PACKED(symbol, number, name, bytes, reg, unpack, pack, lowest, highest)                                  \
-    [number] = {#name, bytes, 1, 4 / (bytes), #reg, #unpack, #pack, lowest, highest},
+    [number] = {#name, bytes, 1, 4 / (bytes), #reg, #unpack, #pack, TUFF_##symbol, lowest, highest},
 #define TUFF_DTYPE_BLOCKS(symbol, number, name, bytes, elements, lowest, highest)                                           \
-    [number] = {#name, bytes, elements, 4, "float", "tuff_char", "", lowest, highest},
+    [number] = {#name, bytes, elements, 4, "float", "tuff_char", "", TUFF_##symbol, lowest, highest},
+#define TUFF_DTYPE_HOST(symbol, number, name, bytes, reg, device)                                                           \
+    [number] = {#name, bytes, 1, 1, #reg, "", "", TUFF_##device, -HUGE_VAL, HUGE_VAL},
 #include "graph/dtypes.def"
 };
 
@@ -37,6 +41,13 @@ enum tuff_dtype tuff_dtype_find(const char *name)
     for (uint32_t i = 1; i < TUFF_COUNT(rows); i++)
         if (!strcmp(rows[i].name, name)) return (enum tuff_dtype)i;
     return (enum tuff_dtype)0;
+}
+
+enum tuff_dtype tuff_dtype_hosted(enum tuff_dtype dtype)
+{
+    for (uint32_t i = 1; i < TUFF_COUNT(rows); i++)
+        if (tuff_is_host((enum tuff_dtype)i) && rows[i].device == dtype) return (enum tuff_dtype)i;
+    return dtype;
 }
 
 uint64_t tuff_dtype_size(enum tuff_dtype dtype, uint64_t elements)
@@ -121,6 +132,8 @@ double tuff_element(enum tuff_dtype dtype, const void *elements, uint64_t i)
     case TUFF_BOOL: return ((const uint8_t *)elements)[i];
     case TUFF_BF16: return bfloat_value(((const uint16_t *)elements)[i]);
     case TUFF_I8: return ((const int8_t *)elements)[i];
+    case TUFF_I64: return (double)((const int64_t *)elements)[i];
+    case TUFF_F64: return ((const double *)elements)[i];
     case TUFF_Q8_0: return block_value((const uint8_t *)elements + i / Q8_ELEMENTS * Q8_BYTES, i % Q8_ELEMENTS);
     }
     return NAN;
@@ -137,6 +150,8 @@ void tuff_element_put(enum tuff_dtype dtype, void *elements, uint64_t i, double 
     case TUFF_BOOL: ((uint8_t *)elements)[i] = (uint8_t)v; break;
     case TUFF_BF16: ((uint16_t *)elements)[i] = bfloat_bits(v); break;
     case TUFF_I8: ((int8_t *)elements)[i] = (int8_t)v; break;
+    case TUFF_I64: ((int64_t *)elements)[i] = v >= 0x1p63 ? INT64_MAX : v <= -0x1p63 ? INT64_MIN : (int64_t)v; break;
+    case TUFF_F64: ((double *)elements)[i] = v; break;
     case TUFF_Q8_0: break; /* one by one they have no scale */
     }
 }
@@ -149,12 +164,51 @@ double tuff_dtype_round(enum tuff_dtype dtype, double v)
     case TUFF_F16: return round_half((double)(float)v);
     case TUFF_BF16: return bfloat_value(bfloat_bits(v));
     case TUFF_BOOL: return v != 0;
+    case TUFF_F64:
     case TUFF_Q8_0: return v;
+    case TUFF_I64:
     case TUFF_I32:
     case TUFF_U8:
     case TUFF_I8: break;
     }
     return isnan(v) ? 0 : trunc(v < row->lowest ? row->lowest : v > row->highest ? row->highest : v);
+}
+
+/* ---- types of the host ------------------------------------------------------------------------------------------------------ */
+
+bool tuff_narrow(enum tuff_dtype dtype, const void *from, uint64_t count, void *to, uint64_t *misfit)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        bool fits;
+        if (tuff_is_float(dtype)) {
+            double v = ((const double *)from)[i];
+            float f = (float)v;
+            fits = isinf(v) || !isinf(f);
+            ((float *)to)[i] = f;
+        } else {
+            int64_t v = ((const int64_t *)from)[i];
+            fits = v >= INT32_MIN && v <= INT32_MAX;
+            ((int32_t *)to)[i] = (int32_t)v;
+        }
+        *misfit = i;
+        if (!fits) return false;
+    }
+    return true;
+}
+
+void tuff_widen(enum tuff_dtype dtype, const void *from, uint64_t count, void *to)
+{
+    enum tuff_dtype device = tuff_dtype_device(dtype);
+    for (uint64_t i = 0; i < count; i++) tuff_element_put(dtype, to, i, tuff_element(device, from, i));
+}
+
+char *tuff_element_text(enum tuff_dtype dtype, const void *elements, uint64_t i, char *buffer)
+{
+    if (dtype == TUFF_I64)
+        snprintf(buffer, TUFF_NUMBER_TEXT, "%lld", (long long)((const int64_t *)elements)[i]);
+    else
+        snprintf(buffer, TUFF_NUMBER_TEXT, "%.17g", tuff_element(dtype, elements, i));
+    return buffer;
 }
 
 /* ---- blocks ----------------------------------------------------------------------------------------------------------------- */

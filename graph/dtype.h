@@ -10,6 +10,7 @@ struct tuff_dtype_row {
     uint32_t per_word;         /* elements in 32 bits of device memory */
     const char *reg;           /* GLSL type of an element in a register */
     const char *unpack, *pack; /* GLSL functions where a word holds several; "" */
+    enum tuff_dtype device;    /* the type that devices hold: another one for those of the host alone */
     double lowest, highest;
 };
 /* Never NULL: a type that there is not has the name "?" and no bytes. */
@@ -28,6 +29,18 @@ static inline double tuff_dtype_number(enum tuff_dtype dtype, double v)
 {
     return dtype == TUFF_F32 ? v : tuff_dtype_round(dtype, v);
 }
+
+/* Types of the host alone: i64 and f64. */
+static inline enum tuff_dtype tuff_dtype_device(enum tuff_dtype dtype) { return tuff_dtype_row(dtype)->device; }
+static inline bool tuff_is_host(enum tuff_dtype dtype) { return tuff_dtype_device(dtype) != dtype; }
+enum tuff_dtype tuff_dtype_hosted(enum tuff_dtype dtype); /* that which is held as dtype, or dtype itself */
+/* Elements of a type of the host to those that devices hold: whole numbers must fit, others are rounded and must not become infinite.
+ * False where one does not fit: number *misfit. */
+bool tuff_narrow(enum tuff_dtype dtype, const void *from, uint64_t count, void *to, uint64_t *misfit);
+void tuff_widen(enum tuff_dtype dtype, const void *from, uint64_t count, void *to);
+enum { TUFF_NUMBER_TEXT = 40 };
+/* Element i as text for messages, into buffer of TUFF_NUMBER_TEXT; returns it. */
+char *tuff_element_text(enum tuff_dtype dtype, const void *elements, uint64_t i, char *buffer);
 
 /* Blocks as in files to what device memory holds, all weights and then all scales, and back. */
 void tuff_blocks_to_device(uint64_t elements, const void *blocks, void *device);

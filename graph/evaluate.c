@@ -77,6 +77,7 @@ static tuff_status load(struct evaluation *e, tuff_val v)
     const struct tuff_value *value = &e->g->values[v];
     struct tuff_context *context = e->g->context;
     const void *given = content_of(e, v);
+    enum tuff_dtype dtype = given ? tuff_host_type(value).dtype : value->type.dtype;
     void *initial = NULL;
     uint64_t count = tuff_shape_count(&value->type.shape);
     double *out = tuff_alloc(context, (size_t)count * sizeof *out);
@@ -85,7 +86,10 @@ static tuff_status load(struct evaluation *e, tuff_val v)
         if (initial) tuff_leaf_init(value, e->params->seed, initial);
     }
     bool memory = out && (given || tuff_leaf_starts_zero(value));
-    for (uint64_t i = 0; memory && given && i < count; i++) out[i] = tuff_element(value->type.dtype, given, i);
+    for (uint64_t i = 0; memory && given && i < count; i++) {
+        out[i] = tuff_element(dtype, given, i);
+        if (tuff_is_host(dtype)) out[i] = tuff_dtype_round(tuff_dtype_device(dtype), out[i]);
+    }
     tuff_free(context, initial);
     e->data[v] = out;
     return memory ? TUFF_OK : tuff_fail_memory(context, e->error);

@@ -126,6 +126,26 @@ struct tuff_type tuff_type_of(const struct tuff_graph *graph, tuff_val value)
     return graph->values[value].type;
 }
 
+enum tuff_dtype tuff_named_dtype(const struct tuff_op *op, const void *attrs)
+{
+    for (uint32_t i = 0; i < op->attr_count; i++)
+        if (op->attrs[i].kind == TUFF_ATTR_DTYPE)
+            return (enum tuff_dtype) * (const int32_t *)((const char *)attrs + op->attrs[i].offset);
+    return (enum tuff_dtype)0;
+}
+
+struct tuff_type tuff_host_type(const struct tuff_value *value)
+{
+    enum tuff_dtype named = tuff_named_dtype(value->op, value->attrs);
+    return (struct tuff_type){tuff_is_host(named) ? named : value->type.dtype, value->type.shape};
+}
+
+struct tuff_type tuff_type_on_host(const struct tuff_graph *graph, tuff_val value)
+{
+    if (value == 0 || value >= graph->count) return (struct tuff_type){0};
+    return tuff_host_type(&graph->values[value]);
+}
+
 /* ---- adding --------------------------------------------------------------------------------------------------------------- */
 
 static tuff_status check_type(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_type *type)
@@ -207,7 +227,7 @@ struct tuff_leaf tuff_graph_leaf(const struct tuff_graph *graph, uint32_t index)
 {
     if (index >= graph->leaf_count) return (struct tuff_leaf){0};
     const struct tuff_value *value = &graph->values[graph->leaves[index]];
-    return (struct tuff_leaf){value->name, value->type, tuff_is_trained(value)};
+    return (struct tuff_leaf){value->name, tuff_host_type(value), tuff_is_trained(value)};
 }
 
 tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name)

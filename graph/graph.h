@@ -26,7 +26,14 @@ enum tuff_dtype { /* what each is: graph/dtypes.def */
                   /* GGUF's: blocks of 32 weights q and one scale, f16 before 32 bytes; weight i is scale * q[i]. The last dimension is a multiple
      * of 32. Leaves alone; read by tuff_matmul, by tuff_gather of rows (axis 0) and by tuff_cast to f32; has no gradient. The host
      * writes and reads the file's blocks, device memory holds all q and then all scales: 8.5 bits a weight. */
-                  TUFF_Q8_0
+                  TUFF_Q8_0,
+                  /* Of the host alone: devices hold i32 and f32, and operators see these (tuff_type_of). They are what the host writes into
+     * leaves of such a type, where what does not fit into an i32, or is finite and no finite f32, is refused, and what it reads from
+     * them, from results of tuff_cast to such a type and from constants, widened (tuff_type_on_host). What follows from constants of
+     * such a type alone, and has at most 65536 elements, is computed on the host when a graph is compiled, in f64 or whole
+     * numbers that are exact to 2^53, until a cast names another type. */
+                  TUFF_I64,
+                  TUFF_F64
 };
 
 struct tuff_shape {
@@ -55,6 +62,8 @@ TUFF_API void tuff_graph_destroy(struct tuff_graph *graph); /* NULL is legal */
 /* TUFF_OK, or the first failure since creation with its sentence. May be called at any time. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_finish(struct tuff_graph *graph, struct tuff_error *error);
 TUFF_API struct tuff_type tuff_type_of(const struct tuff_graph *graph, tuff_val value);
+/* The type in which the host writes and reads the value: tuff_type_of's, but for leaves and casts of i64 and f64. */
+TUFF_API struct tuff_type tuff_type_on_host(const struct tuff_graph *graph, tuff_val value);
 TUFF_API uint64_t tuff_shape_count(const struct tuff_shape *shape);          /* number of elements */
 TUFF_API uint64_t tuff_dtype_size(enum tuff_dtype dtype, uint64_t elements); /* in bytes, packed one after the other */
 /* Quantizes f32 to the blocks of TUFF_Q8_0: scale max |x| / 127, q = x / scale to nearest, half away from zero. elements is a multiple

@@ -69,6 +69,10 @@ struct tuff_graph *tuff_graph_body(struct tuff_graph *g, struct tuff_graph **bod
 /* "[2, 3]" into a buffer for messages; returns buffer. */
 char *tuff_shape_text(const struct tuff_shape *shape, char *buffer, size_t bytes);
 uint64_t tuff_type_bytes(const struct tuff_type *type); /* of all elements, without padding */
+/* The type that an operator's attributes name for the result (leaves, cast), which may be one of the host alone; 0: they name none. */
+enum tuff_dtype tuff_named_dtype(const struct tuff_op *op, const void *attrs);
+/* The type in which the host writes and reads this value: the named one, else the device's. */
+struct tuff_type tuff_host_type(const struct tuff_value *value);
 bool tuff_shape_equal(const struct tuff_shape *a, const struct tuff_shape *b);
 
 /* ---- descriptor -------------------------------------------------------------------------------------------------------- */

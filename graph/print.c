@@ -175,8 +175,9 @@ struct tuff_value_data tuff_value_data_of(const struct tuff_value *value)
     bool filled = tuff_is_kept(value) && ((const struct tuff_leaf_attrs *)value->attrs)->init_kind == TUFF_INIT_DATA;
     if (filled) return (struct tuff_value_data){sizeof(float), count * sizeof(float)};
     if (value->op->kind != TUFF_KIND_CONSTANT) return (struct tuff_value_data){1, 0};
-    const struct tuff_dtype_row *row = tuff_dtype_row(value->type.dtype);
-    return (struct tuff_value_data){row->elements > 1 ? 1 : row->bytes, tuff_dtype_size(value->type.dtype, count)};
+    enum tuff_dtype dtype = tuff_host_type(value).dtype;
+    const struct tuff_dtype_row *row = tuff_dtype_row(dtype);
+    return (struct tuff_value_data){row->elements > 1 ? 1 : row->bytes, tuff_dtype_size(dtype, count)};
 }
 
 static void add_data(struct tuff_text *text, const struct tuff_value *value)

@@ -31,34 +31,55 @@ struct compiled {
 static tuff_status check_bytes(struct tuff_session *session, const struct tuff_value *value, size_t bytes,
                                struct tuff_error *error)
 {
-    uint64_t needed = tuff_type_bytes(&value->type);
+    struct tuff_type type = tuff_host_type(value);
+    uint64_t needed = tuff_type_bytes(&type);
     if (needed == bytes) return TUFF_OK;
     return tuff_fail(session->context, error, TUFF_ERR_USAGE, "'%s' has %llu bytes, not %zu", value->name,
                      (unsigned long long)needed, bytes);
 }
 
-/* Blocks as device memory holds them, in *device, which the caller frees; all else is as it is. */
-static tuff_status to_device(struct tuff_session *s, const struct tuff_type *type, const void **data, void **device,
+/* Content as device memory holds it. */
+struct content {
+    const void *data;
+    size_t bytes;
+    void *own; /* [owned] data, where that is not what the host gave; NULL */
+};
+
+static tuff_status narrow(struct tuff_session *s, const struct tuff_value *value, struct content *content,
+                          struct tuff_error *error)
+{
+    enum tuff_dtype dtype = tuff_host_type(value).dtype;
+    uint64_t misfit;
+    char text[TUFF_NUMBER_TEXT];
+    if (tuff_narrow(dtype, content->data, tuff_shape_count(&value->type.shape), content->own, &misfit)) return TUFF_OK;
+    return tuff_fail(s->context, error, TUFF_ERR_USAGE,
+                     "'%s': element %llu, %s, does not fit into %s, as which devices hold %s", value->name,
+                     (unsigned long long)misfit, tuff_element_text(dtype, content->data, misfit, text),
+                     tuff_dtype_name(value->type.dtype), tuff_dtype_name(dtype));
+}
+
+/* Of what the host gave; content->own is the caller's to free, after a failure too. */
+static tuff_status to_device(struct tuff_session *s, const struct tuff_value *value, struct content *content,
                              struct tuff_error *error)
 {
-    if (!tuff_is_blocks(type->dtype)) return TUFF_OK;
-    *device = tuff_alloc(s->context, (size_t)tuff_type_bytes(type));
-    if (!*device) return tuff_fail_memory(s->context, error);
-    tuff_blocks_to_device(tuff_shape_count(&type->shape), *data, *device);
-    *data = *device;
+    bool host = tuff_is_host(tuff_host_type(value).dtype);
+    if (!host && !tuff_is_blocks(value->type.dtype)) return TUFF_OK;
+    content->bytes = (size_t)tuff_type_bytes(&value->type);
+    content->own = tuff_alloc(s->context, content->bytes);
+    if (!content->own) return tuff_fail_memory(s->context, error);
+    if (host)
+        TUFF_TRY(narrow(s, value, content, error));
+    else
+        tuff_blocks_to_device(tuff_shape_count(&value->type.shape), content->data, content->own);
+    content->data = content->own;
     return TUFF_OK;
 }
 
-static tuff_status write_leaf(struct tuff_session *s, tuff_val leaf, const void *data, size_t bytes,
-                              struct tuff_error *error)
+static tuff_status write_device(struct tuff_session *s, tuff_val leaf, const void *data, size_t bytes,
+                                struct tuff_error *error)
 {
     const struct tuff_leaf_place *place = &s->layout.places[leaf];
-    const struct tuff_type *type = &s->graph->values[leaf].type;
-    void *device = NULL;
-    TUFF_TRY(to_device(s, type, &data, &device, error));
-    tuff_status status = tuff_memories_write(s->memories, place->memory, place->offset, data, bytes, error);
-    tuff_free(s->context, device);
-    return status;
+    return tuff_memories_write(s->memories, place->memory, place->offset, data, bytes, error);
 }
 
 static tuff_status write_initial(struct tuff_session *session, tuff_val leaf, struct tuff_error *error)
@@ -68,7 +89,7 @@ static tuff_status write_initial(struct tuff_session *session, tuff_val leaf, st
     void *content = tuff_alloc(session->context, bytes);
     if (!content) return tuff_fail_memory(session->context, error);
     tuff_leaf_init(value, session->seed, content);
-    tuff_status status = write_leaf(session, leaf, content, bytes, error);
+    tuff_status status = write_device(session, leaf, content, bytes, error);
     tuff_free(session->context, content);
     return status;
 }
@@ -101,7 +122,11 @@ tuff_status tuff_session_write(struct tuff_session *session, tuff_val leaf, cons
 {
     TUFF_REQUIRE(NULL, error, session != NULL && data != NULL);
     TUFF_TRY(check_leaf(session, leaf, bytes, error));
-    return write_leaf(session, leaf, data, bytes, error);
+    struct content content = {data, bytes, NULL};
+    tuff_status status = to_device(session, &session->graph->values[leaf], &content, error);
+    if (status == TUFF_OK) status = write_device(session, leaf, content.data, content.bytes, error);
+    tuff_free(session->context, content.own);
+    return status;
 }
 
 tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void *data, size_t bytes,
@@ -110,13 +135,19 @@ tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void 
     TUFF_REQUIRE(NULL, error, session != NULL && data != NULL);
     TUFF_TRY(check_leaf(session, leaf, bytes, error));
     const struct tuff_leaf_place *place = &session->layout.places[leaf];
-    const struct tuff_type *type = &session->graph->values[leaf].type;
-    if (!tuff_is_blocks(type->dtype))
+    const struct tuff_value *value = &session->graph->values[leaf];
+    enum tuff_dtype dtype = tuff_host_type(value).dtype;
+    uint64_t count = tuff_shape_count(&value->type.shape);
+    if (!tuff_is_host(dtype) && !tuff_is_blocks(dtype))
         return tuff_memories_read(session->memories, place->memory, place->offset, data, bytes, error);
-    void *device = tuff_alloc(session->context, bytes);
+    size_t device_bytes = (size_t)tuff_type_bytes(&value->type);
+    void *device = tuff_alloc(session->context, device_bytes);
     if (!device) return tuff_fail_memory(session->context, error);
-    tuff_status status = tuff_memories_read(session->memories, place->memory, place->offset, device, bytes, error);
-    if (status == TUFF_OK) tuff_blocks_of_device(tuff_shape_count(&type->shape), device, data);
+    tuff_status status = tuff_memories_read(session->memories, place->memory, place->offset, device, device_bytes, error);
+    if (status == TUFF_OK && tuff_is_host(dtype))
+        tuff_widen(dtype, device, count, data);
+    else if (status == TUFF_OK)
+        tuff_blocks_of_device(count, device, data);
     tuff_free(session->context, device);
     return status;
 }
@@ -274,10 +305,29 @@ tuff_status tuff_executable_write(struct tuff_executable *x, tuff_val input, con
         return tuff_fail(context, error, TUFF_ERR_USAGE, "value %u (%s) is not an input", (unsigned)input, value->op->name);
     TUFF_TRY(check_bytes(session, value, bytes, error));
     if (!reads_input(tuff_executable_plan(x), value->name)) return TUFF_OK;
-    void *device = NULL;
-    TUFF_TRY(to_device(session, &value->type, &data, &device, error));
-    tuff_status status = tuff_executable_set(x, value->name, data, bytes, error);
+    struct content content = {data, bytes, NULL};
+    tuff_status status = to_device(session, value, &content, error);
+    if (status == TUFF_OK) status = tuff_executable_set(x, value->name, content.data, content.bytes, error);
+    tuff_free(context, content.own);
+    return status;
+}
+
+/* The first bytes of an output whose type is one of the host. */
+static tuff_status read_widened(struct tuff_executable *x, uint32_t slot, enum tuff_dtype dtype, void *data, size_t bytes,
+                                struct tuff_error *error)
+{
+    struct tuff_context *context = compiled_of(x)->session->context;
+    uint64_t unit = tuff_dtype_size(dtype, 1), count = (bytes + unit - 1) / unit;
+    size_t device_bytes = (size_t)tuff_dtype_size(tuff_dtype_device(dtype), count);
+    void *device = tuff_alloc(context, device_bytes), *wide = tuff_alloc(context, (size_t)(count * unit));
+    tuff_status status = device && wide ? tuff_executable_get_slot(x, slot, device, device_bytes, error)
+                                        : tuff_fail_memory(context, error);
+    if (status == TUFF_OK) {
+        tuff_widen(dtype, device, count, wide);
+        memcpy(data, wide, bytes);
+    }
     tuff_free(context, device);
+    tuff_free(context, wide);
     return status;
 }
 
@@ -290,8 +340,10 @@ tuff_status tuff_executable_read(struct tuff_executable *x, uint32_t index, void
     TUFF_REQUIRE(context, error, index < c->output_count);
     if (c->slots[index] == UINT32_MAX)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "output %u is an assignment", (unsigned)index);
-    if (bytes > tuff_type_bytes(&c->session->graph->values[c->outputs[index]].type))
+    struct tuff_type type = tuff_host_type(&c->session->graph->values[c->outputs[index]]);
+    if (bytes > tuff_type_bytes(&type))
         return tuff_fail(context, error, TUFF_ERR_USAGE, "output %u has fewer than %zu bytes", (unsigned)index, bytes);
+    if (tuff_is_host(type.dtype)) return read_widened(x, c->slots[index], type.dtype, data, bytes, error);
     return tuff_executable_get_slot(x, c->slots[index], data, bytes, error);
 }
 

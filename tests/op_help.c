@@ -93,7 +93,7 @@ void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_ca
             if (kind == 5) v -= 3.0 * c->index_limit;
         }
         if (dtype == TUFF_F16 && fabs(v) < 1e-4) v = 0; /* no subnormals: what is computed of them is flushed */
-        v = tuff_dtype_round(dtype, v);
+        v = tuff_dtype_round(tuff_dtype_device(dtype), v);
         out[i] = v;
     }
 }
@@ -203,12 +203,12 @@ static bool write_leaves(const struct tuff_graph *g, double *const *data, struct
 {
     struct tuff_error error = {0};
     for (tuff_val v = 1; v < g->count; v++) {
-        const struct tuff_type *type = &g->values[v].type;
+        const struct tuff_type on_host = tuff_host_type(&g->values[v]), *type = &on_host;
         bool input = g->values[v].op->kind == TUFF_KIND_INPUT,
              kept = g->values[v].op->kind == TUFF_KIND_PARAM || g->values[v].op->kind == TUFF_KIND_STATE;
         if ((!input && !kept) || !data[v]) continue;
         uint64_t count = tuff_shape_count(&type->shape);
-        void *bytes = tuff_alloc(g->context, (size_t)count * 4);
+        void *bytes = tuff_alloc(g->context, (size_t)count * 8);
         if (!bytes) return false;
         if (tuff_is_blocks(type->dtype)) {
             float *numbers = tuff_alloc(g->context, (size_t)count * sizeof *numbers);
@@ -245,9 +245,9 @@ static bool read_outputs(const struct tuff_graph *g, struct tuff_session *sessio
 {
     struct tuff_error error = {0};
     for (uint32_t i = 0; i < run->count; i++) {
-        const struct tuff_type *type = &g->values[run->outputs[i]].type;
+        const struct tuff_type on_host = tuff_host_type(&g->values[run->outputs[i]]), *type = &on_host;
         uint64_t count = tuff_shape_count(&type->shape);
-        void *bytes = tuff_alloc(g->context, (size_t)count * 4);
+        void *bytes = tuff_alloc(g->context, (size_t)count * 8);
         run->got[i] = tuff_alloc(g->context, (size_t)count * sizeof **run->got);
         if (!bytes || !run->got[i]) return false;
         const struct tuff_value *value = &g->values[run->outputs[i]];

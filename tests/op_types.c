@@ -31,6 +31,7 @@ static void fill_bytes(struct types_test *t, enum tuff_dtype dtype, uint64_t cou
 {
     for (uint64_t i = 0; i < count; i++) {
         double v = i < TUFF_COUNT(edges) ? edges[i] : 100 * op_normal(&t->random);
+        v = tuff_dtype_round(tuff_dtype_device(dtype), v); /* what the host's types hold more is refused: graph_host.c */
         tuff_element_put(dtype, bytes, i, isnan(v) && !nan ? 2 : v);
     }
 }
@@ -168,7 +169,7 @@ static void check_casts(struct types_test *t, enum tuff_dtype from, uint32_t typ
     tuff_val outputs[MOST_TYPES];
     double *got[MOST_TYPES] = {NULL}, **data;
     struct op_run run = {.outputs = outputs, .got = got};
-    uint8_t bytes[67 * 4];
+    uint64_t bytes[67];
     if (tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) abort();
     tuff_val x = tuff_input(g, "x", from, TUFF_SHAPE(count));
     for (uint32_t to = 1; to < types; to++)
@@ -220,7 +221,8 @@ static bool takes(struct types_test *t, const struct tuff_op *op, uint32_t k, en
         in[i] = tuff_input(g, (const char[2]){(char)('a' + i), 0}, c.in[i].dtype, c.in[i].shape);
     bool good = tuff_graph_finish(g, NULL) == TUFF_OK;
     tuff_val y = tuff_graph_add(g, op, in, c.in_count, c.attrs);
-    bool said = y || (strstr(g->error.message, op->name) && strstr(g->error.message, tuff_dtype_name(dtype)));
+    bool said = y ||
+                (strstr(g->error.message, op->name) && strstr(g->error.message, tuff_dtype_name(tuff_dtype_device(dtype))));
     backend_check(&t->test, good && said, "%s of %s as operand %u: refused as '%s'", op->name, tuff_dtype_name(dtype),
                   (unsigned)k, g->error.message);
     tuff_graph_destroy(g);

@@ -73,24 +73,48 @@ static tuff_val find_equal(struct tuff_work *w, const struct tuff_op *op, const 
     return *equal_slot(w, op, in, count, attrs);
 }
 
+enum { MOST_FOLDED = 16 }; /* operands */
+
+/* Is this a constant of the host alone? What follows from such ones alone the host computes, in their wide types. */
+static bool is_of_host(const struct tuff_work *w, tuff_val v)
+{
+    return v && (val(w, v)->op->kind == TUFF_KIND_CONSTANT || val(w, v)->op->kind == TUFF_KIND_FULL) &&
+           tuff_is_host(tuff_host_type(val(w, v)).dtype);
+}
+
+static bool any_of_host(const struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
+{
+    for (uint32_t i = 0; i < old->in_count; i++)
+        if (is_of_host(w, in[i])) return true;
+    return false;
+}
+
+/* The type of what is folded: what a cast names, else the wide one where an operand is. */
+static struct tuff_type folded_type(const struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
+{
+    enum tuff_dtype named = tuff_named_dtype(old->op, old->attrs);
+    if (!any_of_host(w, old, in)) return old->type;
+    return (struct tuff_type){named ? named : tuff_dtype_hosted(old->type.dtype), old->type.shape};
+}
+
 /* One number for all elements: evaluates the operator on single elements. */
 static tuff_val fold_uniform(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
     bool each = (old->op->traits & TUFF_KEEPS_ORDER) && old->op->ref && !old->op->map;
     double c[4] = {0}, y = 0;
     const double *pointers[4] = {0};
-    struct tuff_type types[4];
+    struct tuff_type types[4], type = folded_type(w, old, in);
     if (!each || old->in_count == 0 || old->in_count > 4) return 0;
     for (uint32_t i = 0; i < old->in_count; i++) {
         if (!in[i]) continue;
         if (!tuff_is_full(w->g, in[i], &c[i])) return 0;
         pointers[i] = &c[i];
-        types[i] = (struct tuff_type){val(w, in[i])->type.dtype, {0}};
+        types[i] = (struct tuff_type){tuff_host_type(val(w, in[i])).dtype, {0}};
     }
     struct tuff_value one = *old;
-    one.type.shape = (struct tuff_shape){0};
+    one.type = (struct tuff_type){type.dtype, {0}};
     old->op->ref(&(struct tuff_ref){.value = &one, .in_types = types, .in = pointers, .out = &y});
-    return tuff_full(w->g, old->type.dtype, old->type.shape, y);
+    return tuff_full(w->g, type.dtype, type.shape, y);
 }
 
 /* ---- constants with data ------------------------------------------------------------------------------------------------------ */
@@ -121,11 +145,13 @@ static tuff_val add_constant(struct tuff_work *w, const struct tuff_type *type, 
 /* An operator on constants of which one has data is evaluated now, by its definition. */
 static tuff_val fold_constants(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
-    const double *elements[4] = {0};
-    struct tuff_type types[4];
-    bool data = false, known = old->in_count > 0 && old->in_count <= 4 && old->op->ref &&
-                               (old->op->class == TUFF_CLASS_INLINE || old->op->class == TUFF_CLASS_KERNEL) &&
-                               !(old->op->traits & TUFF_OWNS_MEMORY) && tuff_shape_count(&old->type.shape) <= LARGEST_FOLDED;
+    const double *elements[MOST_FOLDED] = {0};
+    struct tuff_type types[MOST_FOLDED];
+    struct tuff_value one = *old;
+    bool data = any_of_host(w, old, in),
+         known = old->in_count > 0 && old->in_count <= MOST_FOLDED && old->op->ref &&
+                 (old->op->class == TUFF_CLASS_INLINE || old->op->class == TUFF_CLASS_KERNEL) &&
+                 !(old->op->traits & TUFF_OWNS_MEMORY) && tuff_shape_count(&old->type.shape) <= LARGEST_FOLDED;
     for (uint32_t i = 0; known && i < old->in_count; i++) {
         if (!in[i]) continue;
         const struct tuff_value *value = val(w, in[i]);
@@ -139,16 +165,24 @@ static tuff_val fold_constants(struct tuff_work *w, const struct tuff_value *old
     for (uint32_t i = 0; memory && i < old->in_count; i++) {
         if (!in[i]) continue;
         elements[i] = constant_elements(w, in[i]);
-        types[i] = val(w, in[i])->type;
+        types[i] = tuff_host_type(val(w, in[i]));
         memory = elements[i] != NULL;
     }
     if (memory) {
-        old->op->ref(&(struct tuff_ref){.value = old, .in_types = types, .in = elements, .out = out});
-        folded = add_constant(w, &old->type, out);
+        one.type = folded_type(w, old, in);
+        old->op->ref(&(struct tuff_ref){.value = &one, .in_types = types, .in = elements, .out = out});
+        folded = add_constant(w, &one.type, out);
     }
     for (uint32_t i = 0; i < TUFF_COUNT(elements); i++) tuff_free(w->context, (void *)elements[i]);
     tuff_free(w->context, out);
     return folded;
+}
+
+static tuff_val of_host(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
+{
+    if (!any_of_host(w, old, in)) return 0;
+    tuff_val v = fold_uniform(w, old, in);
+    return v ? v : fold_constants(w, old, in);
 }
 
 /* All places of one number are alike. */
@@ -156,7 +190,8 @@ static tuff_val view_of_full(struct tuff_work *w, const struct tuff_value *old, 
 {
     double c;
     bool view = old->op->map && !(old->op->traits & TUFF_OWNS_MEMORY);
-    return view && tuff_is_full(w->g, in[0], &c) ? tuff_full(w->g, old->type.dtype, old->type.shape, c) : 0;
+    return view && tuff_is_full(w->g, in[0], &c) ? tuff_full(w->g, tuff_host_type(val(w, in[0])).dtype, old->type.shape, c)
+                                                 : 0;
 }
 
 /* Rows take f16 and give f32, take bytes and give i32: then they are no identity. */
@@ -167,7 +202,8 @@ static bool same_type(const struct tuff_work *w, const struct tuff_value *old, t
 
 static tuff_val simpler(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
-    tuff_val v = view_of_full(w, old, in);
+    tuff_val v = of_host(w, old, in);
+    if (!v) v = view_of_full(w, old, in);
     if (!v && old->op->simpler) v = old->op->simpler(w->g, old, in);
     if (v && !same_type(w, old, v)) v = 0;
     if (!v) v = fold_uniform(w, old, in);
@@ -246,7 +282,7 @@ static tuff_val expand(struct tuff_work *w, const struct tuff_value *old, const 
 static tuff_val copy_value(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
     uint32_t before = w->g->count;
-    tuff_val v = (w->params->debug & TUFF_DEBUG_NOSIMPLIFY) ? 0 : simpler(w, old, in);
+    tuff_val v = (w->params->debug & TUFF_DEBUG_NOSIMPLIFY) ? of_host(w, old, in) : simpler(w, old, in);
     if (!v) v = expand(w, old, in);
     if (!v && old->op->traits & TUFF_TAKES_PARTS) v = take_parts(w, old, in, old->in_count);
     if (!v) v = tuff_graph_add(w->g, old->op, in, old->in_count, old->attrs);
@@ -289,6 +325,41 @@ static tuff_status map_stations(struct tuff_work *w, const tuff_val *map)
     return TUFF_OK;
 }
 
+static tuff_status narrow_constant(struct tuff_work *w, struct tuff_value *value)
+{
+    enum tuff_dtype dtype = tuff_host_type(value).dtype;
+    bool one = value->op->kind == TUFF_KIND_FULL;
+    uint64_t misfit = 0, count = one ? 1 : tuff_shape_count(&value->type.shape);
+    struct tuff_full_attrs *attrs = tuff_arena_copy(w->arena, value->attrs, sizeof *attrs);
+    void *number = tuff_arena_alloc(w->arena, (size_t)tuff_dtype_size(dtype, 1));
+    void *device = tuff_arena_alloc(w->arena, (size_t)tuff_dtype_size(value->type.dtype, count));
+    char text[TUFF_NUMBER_TEXT];
+    if (!attrs || !number || !device) return tuff_fail_memory(w->context, w->error);
+    if (one) tuff_element_put(dtype, number, 0, attrs->value);
+    const void *wide = one ? number : value->data;
+    if (!tuff_narrow(dtype, wide, count, device, &misfit))
+        return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED,
+                         "a constant of %s%s%s: element %llu, %s, does not fit into %s, as which devices hold it",
+                         tuff_dtype_name(dtype), value->name ? ", " : "", value->name ? value->name : "",
+                         (unsigned long long)misfit, tuff_element_text(dtype, wide, misfit, text),
+                         tuff_dtype_name(value->type.dtype));
+    attrs->dtype = (int32_t)value->type.dtype;
+    value->attrs = attrs;
+    if (!one) value->data = device;
+    return TUFF_OK;
+}
+
+/* What is left of the host's constants becomes what devices hold. */
+static tuff_status narrow_constants(struct tuff_work *w)
+{
+    bool *needed = tuff_arena_alloc(w->arena, w->g->count * sizeof *needed);
+    if (!needed) return tuff_fail_memory(w->context, w->error);
+    mark_needed(w->g, w->outputs, w->params->output_count, needed);
+    for (tuff_val v = 1; v < w->g->count; v++)
+        if (needed[v] && is_of_host(w, v)) TUFF_TRY(narrow_constant(w, &w->g->values[v]));
+    return TUFF_OK;
+}
+
 /* Copies of outputs are added in fuse.c and order.c, of packed values in fuse.c. */
 static tuff_status list_values(struct tuff_work *w, const bool *needed, const tuff_val *map)
 {
@@ -327,6 +398,7 @@ tuff_status tuff_pass_simplify(struct tuff_work *w)
         if (!map[v]) return tuff_graph_finish(w->g, w->error);
     }
     for (uint32_t i = 0; i < outputs; i++) w->outputs[i] = map[w->params->outputs[i]];
+    TUFF_TRY(narrow_constants(w));
     TUFF_TRY(map_stations(w, map));
     return list_values(w, needed, map);
 }

@@ -42,24 +42,38 @@ static tuff_status leaf_infer(const struct tuff_infer *infer, struct tuff_type *
                         tuff_dtype_name((enum tuff_dtype)attrs->dtype), (unsigned)attrs->shape.rank);
         return TUFF_ERR_SHAPE;
     }
-    *out = (struct tuff_type){(enum tuff_dtype)attrs->dtype, attrs->shape};
+    double first = has_initial(infer->op) && attrs->init_kind == TUFF_INIT_CONSTANT ? attrs->init_a : 0;
+    if (attrs->dtype == TUFF_I64 && !(fabs(first) < 2147483648.0)) {
+        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE,
+                        "%s: the initial value %.17g does not fit into i32, as which devices hold i64", infer->op->name,
+                        first);
+        return TUFF_ERR_SHAPE;
+    }
+    *out = (struct tuff_type){tuff_dtype_device((enum tuff_dtype)attrs->dtype), attrs->shape};
     return TUFF_OK;
 }
 
 static void full_ref(const struct tuff_ref *ref)
 {
     const struct tuff_full_attrs *attrs = ref->value->attrs;
-    double value = tuff_dtype_number(ref->value->type.dtype, attrs->value);
+    double value = tuff_dtype_number(tuff_host_type(ref->value).dtype, attrs->value);
     for (uint64_t i = tuff_shape_count(&attrs->shape); i-- > 0;) ref->out[i] = value;
 }
 
 static void constant_ref(const struct tuff_ref *ref)
 {
     for (uint64_t i = tuff_shape_count(&ref->value->type.shape); i-- > 0;)
-        ref->out[i] = tuff_element(ref->value->type.dtype, ref->value->data, i);
+        ref->out[i] = tuff_element(tuff_host_type(ref->value).dtype, ref->value->data, i);
 }
 
-#define LEAF(symbol, text, kind_, attrs_, type, ref_)                                                                       \
+static tuff_status rounded_bound(const struct tuff_bound *b)
+{
+    for (uint64_t i = 0; i < b->count && tuff_is_float(b->value->type.dtype); i++)
+        b->bound[i] = isfinite(b->out[i]) ? fabs((double)(float)b->out[i] - b->out[i]) : 0;
+    return TUFF_OK;
+}
+
+#define LEAF(symbol, text, kind_, attrs_, type, ref_, bound_)                                                               \
     const struct tuff_op symbol = {.name = text,                                                                            \
                                    .onnx = "",                                                                              \
                                    .class = TUFF_CLASS_LEAF,                                                                \
@@ -70,11 +84,12 @@ static void constant_ref(const struct tuff_ref *ref)
                                    .infer = leaf_infer,                                                                     \
                                    .error = TUFF_ERROR_NONE,                                                                \
                                    .nondiff = no_gradient,                                                                  \
-                                   .ref = ref_}
-LEAF(tuff_op_input, "input", TUFF_KIND_INPUT, leaf_attr, struct tuff_leaf_attrs, NULL);
-LEAF(tuff_op_param, "param", TUFF_KIND_PARAM, leaf_attr, struct tuff_leaf_attrs, NULL);
-LEAF(tuff_op_state, "state", TUFF_KIND_STATE, leaf_attr, struct tuff_leaf_attrs, NULL);
-LEAF(tuff_op_constant, "constant", TUFF_KIND_CONSTANT, full_attr, struct tuff_full_attrs, constant_ref);
+                                   .ref = ref_,                                                                             \
+                                   .bound = bound_}
+LEAF(tuff_op_input, "input", TUFF_KIND_INPUT, leaf_attr, struct tuff_leaf_attrs, NULL, NULL);
+LEAF(tuff_op_param, "param", TUFF_KIND_PARAM, leaf_attr, struct tuff_leaf_attrs, NULL, NULL);
+LEAF(tuff_op_state, "state", TUFF_KIND_STATE, leaf_attr, struct tuff_leaf_attrs, NULL, NULL);
+LEAF(tuff_op_constant, "constant", TUFF_KIND_CONSTANT, full_attr, struct tuff_full_attrs, constant_ref, rounded_bound);
 
 static const char *full_emit(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {
@@ -92,13 +107,6 @@ static struct tuff_index full_number(const struct tuff_value *value, const struc
     (void)coords;
     return (struct tuff_index){
         .constant = tuff_register_bits(value->type.dtype, ((const struct tuff_full_attrs *)value->attrs)->value)};
-}
-
-static tuff_status full_bound(const struct tuff_bound *b)
-{
-    double v = ((const struct tuff_full_attrs *)b->value->attrs)->value;
-    for (uint64_t i = 0; i < b->count && tuff_is_float(b->value->type.dtype); i++) b->bound[i] = fabs((double)(float)v - v);
-    return TUFF_OK;
 }
 
 bool tuff_is_full(const struct tuff_graph *g, tuff_val v, double *number)
@@ -121,7 +129,7 @@ const struct tuff_op tuff_op_full = {
     .infer = leaf_infer,
     .nondiff = no_gradient,
     .ref = full_ref,
-    .bound = full_bound,
+    .bound = rounded_bound,
     .emit = full_emit,
     .number = full_number,
 };

@@ -141,9 +141,9 @@ static const struct tuff_attr cast_attr[] = {{"dtype", "", TUFF_ATTR_DTYPE, 1, o
 static tuff_status cast_infer(const struct tuff_infer *infer, struct tuff_type *out)
 {
     const struct cast_attrs *attrs = infer->attrs;
-    *out = (struct tuff_type){(enum tuff_dtype)attrs->dtype, infer->in[0]->shape};
+    *out = (struct tuff_type){tuff_dtype_device((enum tuff_dtype)attrs->dtype), infer->in[0]->shape};
     enum tuff_dtype from = infer->in[0]->dtype;
-    if (tuff_is_blocks(from) ? attrs->dtype == TUFF_F32 : tuff_dtype_known(attrs->dtype) && !tuff_is_blocks(out->dtype))
+    if (tuff_is_blocks(from) ? out->dtype == TUFF_F32 : tuff_dtype_known(attrs->dtype) && !tuff_is_blocks(out->dtype))
         return TUFF_OK;
     tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "cast of %s to %s: no such type", tuff_dtype_name(from),
                     tuff_dtype_name(out->dtype));

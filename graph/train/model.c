@@ -290,7 +290,7 @@ struct tuff_leaf tuff_model_leaf(const struct tuff_model *m, uint32_t index)
 {
     for (tuff_val v = 1; v < m->graph->count; v++)
         if (is_saved(m->graph, v) && index-- == 0)
-            return (struct tuff_leaf){m->graph->values[v].name, m->graph->values[v].type,
+            return (struct tuff_leaf){m->graph->values[v].name, tuff_host_type(&m->graph->values[v]),
                                       tuff_is_trained(&m->graph->values[v])};
     return (struct tuff_leaf){0};
 }
