@@ -449,24 +449,46 @@ struct tuff_optimizer_params {
     double clip_norm;              /* > 0: gradients are scaled so that their common 2-norm is at most this */
     double clip_value;             /* > 0: each gradient element is clamped to +- this, before the norm */
     uint32_t accumulate;           /* n > 1: gradients of n runs are averaged, then one update is made */
+    const struct tuff_param_group
+        *groups; /* parameters that are trained otherwise, or not at all; tuff_optimizer_build copies them */
+    uint32_t group_count;
 };
-enum { TUFF_OPTIMIZER_UPDATES = 8 };
+enum { TUFF_PARAM_GROUPS = 15 }; /* at most, and the parameters of no group */
+/* Parameters whose names match; each belongs to the first group that matches it. */
+struct tuff_param_group {
+    const char *name;     /* of the group, in the names of its states: letters, digits, - and _ */
+    const char *pattern;  /* of names; * stands for any text: "features.*", "*.bias", "*" */
+    double lr_factor;     /* of the schedule's rates; 0 stands for 1 */
+    double weight_decay;  /* instead of the optimizer's, where it is not 0 */
+    bool no_weight_decay; /* none */
+    bool frozen;          /* never changed: no gradient is computed, there is no state */
+};
+/* Vectors over the trained parameters of a group, which lie in them in order of declaration, each at a multiple of 64 elements. */
+struct tuff_optimizer_pack {
+    const char *group; /* NULL: parameters of no group */
+    uint32_t param_count;
+    tuff_val gradients;          /* as the backward pass leaves them */
+    tuff_val gradient_state;     /* state that holds them: at a station of `gradients` the host may read and write it */
+    tuff_val momentum, variance; /* states, or 0 */
+    tuff_val accumulated;        /* state, or 0 */
+};
+enum { TUFF_OPTIMIZER_UPDATES = 8 }; /* at most, of an optimizer without groups that is built before any session */
 /* What tuff_optimizer_build makes; plain data, owned by the caller. */
 struct tuff_optimizer {
     struct tuff_optimizer_params params;
-    tuff_val updates[TUFF_OPTIMIZER_UPDATES]; /* assignments, to be listed among the outputs of the training plan */
+    const tuff_val *updates; /* [in the graph] assignments, to be listed among the outputs of the training plan */
     uint32_t update_count;
-    tuff_val grad_norm;          /* 2-norm of all gradients before clipping, or 0 without clip_norm */
-    tuff_val gradients;          /* all gradients as one vector, in the layout of the parameters */
-    tuff_val gradient_state;     /* state that holds them: at a station of `gradients` the host may read and write it */
-    tuff_val table, cursor;      /* states: rows of step sizes computed ahead by the host, and the row of the next run */
-    tuff_val momentum, variance; /* states over all parameters, or 0 */
-    tuff_val accumulated;        /* state, or 0 */
-    uint64_t run;                /* runs fed so far; an update is made every params.accumulate runs */
-    uint64_t filled;             /* runs for which rows are on the device */
+    tuff_val grad_norm;     /* 2-norm of all gradients before clipping, or 0 without clip_norm */
+    tuff_val table, cursor; /* states: rows of step sizes computed ahead by the host, and the row of the next run */
+    struct tuff_optimizer_pack
+        packs[TUFF_PARAM_GROUPS + 1]; /* parameters of no group, where there are any, then groups that are trained */
+    uint32_t pack_count;
+    uint64_t run;    /* runs fed so far; an update is made every params.accumulate runs */
+    uint64_t filled; /* runs for which rows are on the device */
 };
-/* Adds gradients of the scalar loss by all parameters declared so far, and their update, to the graph: one vector over all
- * parameters, so that the update is one launch. Once for a graph; loss must have one element. Errors are sticky in the graph. */
+/* Adds gradients of the scalar loss by all parameters declared so far but frozen ones, and their update, to the graph: one launch for
+ * each group, as its parameters lie side by side; where a session had given them memory before this call, one for each run of
+ * neighbours. Once for a graph; loss must have one element. A group without parameters is an error. Errors are sticky in the graph. */
 TUFF_API void tuff_optimizer_build(struct tuff_graph *g, tuff_val loss, const struct tuff_optimizer_params *params,
                                    struct tuff_optimizer *optimizer);
 /* Call before each run of the plan: writes the next rows of step sizes when they are used up (every 256 runs), computed in

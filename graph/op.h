@@ -44,6 +44,8 @@ struct tuff_graph {
     struct tuff_graph **bodies;     /* [arena] each [owned]: what loops repeat */
     struct tuff_lookup body_lookup; /* by their text */
     uint32_t body_count;
+    tuff_val *laid; /* [arena] numbers of values when sessions asked for memory, rising */
+    uint32_t laid_count;
     const struct tuff_own_row *own_rows; /* [arena] declared by tuff_pointwise, the last first */
     tuff_status status;                  /* first failure; sticky */
     struct tuff_error error;

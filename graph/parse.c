@@ -273,20 +273,18 @@ static void check_value(struct reader *r, const struct tuff_op *op, const void *
     for (uint32_t i = 0; i < r->in_count; i++)
         if (!r->in[i] && (!derivative || i == 0 || i > 3 || tuff_pw_names(op->glsl, (const char[2]){"gaby"[i], 0})))
             expected(r, "a value instead of _");
-    if (op->kind == TUFF_KIND_PARAM_PACK) {
-        bool all = r->in_count == tuff_graph_params(g, NULL, 0);
-        for (uint32_t i = 0, v = 1; all && i < r->in_count; i++, v++) {
-            while (v < g->count && !tuff_is_trained(&g->values[v])) v++;
-            all = v == r->in[i];
-        }
-        if (!all) expected(r, "all parameters of f32 so far, in order");
+    if (op->kind == TUFF_KIND_PARAM_PACK && r->status == TUFF_OK) {
+        bool good = true;
+        for (uint32_t i = 0; good && i < r->in_count; i++)
+            good = tuff_is_trained(&g->values[r->in[i]]) && (i == 0 || r->in[i - 1] < r->in[i]);
+        if (!good) expected(r, "parameters of f32, in order");
     }
     if (op->kind == TUFF_KIND_PACK && r->status == TUFF_OK) {
         const struct tuff_value *target = &g->values[r->in_count ? r->in[0] : 0];
         bool fits = r->in_count > 1 && target->op->kind == TUFF_KIND_STATE && target->type.dtype == TUFF_F32 &&
                     target->type.shape.rank == 1;
         for (uint32_t i = 1; fits && i < r->in_count; i++) fits = g->values[r->in[i]].type.dtype == TUFF_F32;
-        if (!fits || tuff_pack_offset(g, r->in + 1, r->in_count - 1) != target->type.shape.dim[0])
+        if (!fits || tuff_pack_length(g, r->in + 1, r->in_count - 1) != target->type.shape.dim[0])
             expected(r, "a state of f32 as long as the packed values");
     }
 }

@@ -301,14 +301,16 @@ static void optimizer_update(struct trial *t)
     tuff_val y = tuff_add(g, tuff_matmul(g, whole(t, TUFF_SHAPE(31, 17), 999), w[0], (struct tuff_matmul_params){0}), w[1]);
     tuff_optimizer_build(g, tuff_sum(g, y, 0, TUFF_DROP_AXES), &params, o);
     for (uint32_t k = 0; k < 2; k++) filled(t, w[k], -9999, 9999, 1);
-    filled(t, o->momentum, -9999, 9999, 1);
+    filled(t, o->packs[0].momentum, -9999, 9999, 1);
     for (uint32_t i = 0; g->status == TUFF_OK && i < o->update_count; i++) {
         const struct tuff_value *target = tuff_value_of(g, tuff_value_of(g, o->updates[i])->in[0]);
         bool all = target->op->kind == TUFF_KIND_PARAM_PACK;
+        uint64_t first = 0;
         for (uint32_t k = 0; all && k < target->in_count; k++) {
             exact(t, o->updates[i]);
             t->outputs[t->output_count - 1].kept = target->in[k];
-            t->outputs[t->output_count - 1].first = tuff_pack_offset(g, target->in, k);
+            t->outputs[t->output_count - 1].first = first;
+            first += tuff_pack_room(g, target->in[k]);
         }
         if (all) continue;
         exact(t, o->updates[i]);

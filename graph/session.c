@@ -98,6 +98,7 @@ static tuff_status write_initial(struct tuff_session *session, tuff_val leaf, st
 static tuff_status grow(struct tuff_session *s, struct tuff_error *error)
 {
     TUFF_TRY(tuff_layout_extend(&s->layout, s->graph, tuff_device_caps(s->device)->max_allocation_bytes, error));
+    if (tuff_graph_laid(s->graph) != TUFF_OK) return tuff_fail_memory(s->context, error);
     for (; s->made < s->layout.memory_count; s->made++)
         TUFF_TRY(tuff_memories_add(s->memories, &s->layout.memories[s->made], error));
     for (; s->filled < s->layout.value_count; s->filled++) {

@@ -234,7 +234,8 @@ static tuff_status read_params(const struct tuff_graph *g, struct tuff_session *
 {
     for (uint32_t k = 0; k < pack->in_count; k++) {
         size_t bytes = (size_t)tuff_shape_count(&g->values[pack->in[k]].type.shape) * sizeof *to;
-        TUFF_TRY(tuff_session_read(session, pack->in[k], to + tuff_pack_offset(g, pack->in, k), bytes, error));
+        TUFF_TRY(tuff_session_read(session, pack->in[k], to, bytes, error));
+        to += tuff_pack_room(g, pack->in[k]);
     }
     return TUFF_OK;
 }

@@ -4,8 +4,8 @@
 #include "tests/train_help.h"
 
 #include "backend/handover.h"
-#include "graph/train/model.h"
 #include "graph/ops/leaf.h"
+#include "graph/train/model.h"
 
 #include <stdlib.h>
 
@@ -75,8 +75,9 @@ static void test_growth(struct backend_test *test)
     expect_output(test, "w + 6", run, 18);
 
     tuff_val late = tuff_param(g, "late", pair,
-                               (struct tuff_init){0}); /* one vector of all parameters is no longer possible */
-    tuff_val pack = tuff_sum(g, tuff_param_pack(g), 0, TUFF_DROP_AXES);
+                               (struct tuff_init){0}); /* one vector of both parameters is no longer possible */
+    const tuff_val both[2] = {w, late};
+    tuff_val pack = tuff_sum(g, tuff_param_pack(g, both, 2), 0, TUFF_DROP_AXES);
     struct tuff_executable_params params = {.struct_size = sizeof params, .outputs = &pack, .output_count = 1};
     struct tuff_executable *none = NULL;
     test->quiet = true;

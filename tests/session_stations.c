@@ -42,13 +42,13 @@ static void start(struct replica *r, struct tuff_device *device, uint32_t batch)
     tuff_val loss = tuff_mean(g, tuff_square(g, tuff_sub(g, out, r->y)), 3, TUFF_DROP_AXES);
     struct tuff_optimizer_params params = {.schedule = {.lr = 0.05}, .momentum = 0.9, .clip_norm = 2};
     tuff_optimizer_build(g, tuff_reshape(g, loss, TUFF_SHAPE(1)), &params, &r->optimizer);
-    r->state = r->optimizer.gradient_state;
+    r->state = r->optimizer.packs[0].gradient_state;
     r->a = a;
     r->b = b;
     must(tuff_graph_finish(g, &error));
     struct tuff_session_params session = {.struct_size = sizeof session, .seed = 7};
     must(tuff_session_create(device, g, &session, &r->session, &error));
-    struct tuff_station station = {"gradients", &r->optimizer.gradients, 1};
+    struct tuff_station station = {"gradients", &r->optimizer.packs[0].gradients, 1};
     struct tuff_executable_params what = {.struct_size = sizeof what,
                                           .outputs = r->optimizer.updates,
                                           .output_count = r->optimizer.update_count,

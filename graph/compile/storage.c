@@ -41,28 +41,56 @@ static tuff_status place_leaf(struct tuff_layout *layout, const struct tuff_valu
     return TUFF_OK;
 }
 
+/* Members of a pack one behind the other, where one memory can hold them. */
+static tuff_status place_members(struct tuff_layout *layout, const struct tuff_graph *g, const struct tuff_value *pack,
+                                 uint64_t most, uint32_t *at, struct tuff_error *error)
+{
+    uint64_t bytes = tuff_type_bytes(&pack->type);
+    if (*at != UINT32_MAX && (bytes > most || layout->memories[*at].bytes > most - bytes)) *at = UINT32_MAX;
+    for (uint32_t i = 0; i < pack->in_count; i++) {
+        struct tuff_leaf_place *place = &layout->places[pack->in[i]];
+        if (place->memory == UINT32_MAX) TUFF_TRY(place_leaf(layout, &g->values[pack->in[i]], most, at, place, error));
+    }
+    return TUFF_OK;
+}
+
+/* Leaves in order of declaration, but with a parameter the others of its pack. Trained parameters, others and states have each their
+ * own memories. */
+static tuff_status place_leaves(struct tuff_layout *layout, const struct tuff_graph *g, uint64_t most,
+                                struct tuff_error *error)
+{
+    struct tuff_leaf_place *places = layout->places;
+    uint32_t last[3] = {UINT32_MAX, UINT32_MAX, UINT32_MAX};
+    for (tuff_val v = layout->value_count; v < g->count; v++) places[v] = (struct tuff_leaf_place){UINT32_MAX, 0};
+    for (tuff_val v = g->count; v-- > layout->value_count;) /* until it is placed, a parameter's offset is its first pack */
+        for (uint32_t i = 0; v && g->values[v].op->kind == TUFF_KIND_PARAM_PACK && i < g->values[v].in_count; i++)
+            if (g->values[v].in[i] >= layout->value_count) places[g->values[v].in[i]].offset = v;
+    for (tuff_val v = layout->value_count; v < g->count; v++) {
+        const struct tuff_value *value = &g->values[v];
+        if (v == 0 || !tuff_is_kept(value) || places[v].memory != UINT32_MAX) continue;
+        uint32_t *at = &last[tuff_is_trained(value) ? 0 : value->op->kind == TUFF_KIND_PARAM ? 1 : 2];
+        if (places[v].offset)
+            TUFF_TRY(place_members(layout, g, &g->values[places[v].offset], most, at, error));
+        else
+            TUFF_TRY(place_leaf(layout, value, most, at, &places[v], error));
+    }
+    return TUFF_OK;
+}
+
 tuff_status tuff_layout_extend(struct tuff_layout *layout, const struct tuff_graph *g, uint64_t most,
                                struct tuff_error *error)
 {
-    uint32_t before = layout->memory_count, last[3] = {UINT32_MAX, UINT32_MAX, UINT32_MAX};
+    uint32_t before = layout->memory_count;
     if (layout->value_count == g->count) return TUFF_OK;
     struct tuff_leaf_place *places = tuff_realloc(layout->context, layout->places, g->count * sizeof *places);
     if (!places) return tuff_fail_memory(layout->context, error);
     layout->places = places;
-    for (tuff_val v = layout->value_count; v < g->count; v++) {
-        const struct tuff_value *value = &g->values[v];
-        places[v] = (struct tuff_leaf_place){UINT32_MAX, 0};
-        if (v == 0 || !tuff_is_kept(value)) continue;
-        uint32_t chain = tuff_is_trained(value)               ? 0
-                         : value->op->kind == TUFF_KIND_PARAM ? 1
-                                                              : 2; /* trained ones are one vector */
-        tuff_status status = place_leaf(layout, value, most, &last[chain], &places[v], error);
-        if (status == TUFF_OK) continue;
+    tuff_status status = place_leaves(layout, g, most, error);
+    if (status == TUFF_OK)
+        layout->value_count = g->count;
+    else
         layout->memory_count = before;
-        return status;
-    }
-    layout->value_count = g->count;
-    return TUFF_OK;
+    return status;
 }
 
 /* Places the computed value behind v (through what keeps all its elements in order) at element `offset` of the root. */
@@ -79,8 +107,11 @@ static void place_results(struct tuff_work *w)
         if (val(w, v)->op->kind != TUFF_KIND_PACK) continue;
         tuff_val target = val(w, v)->in[0];
         w->values[v].place = (struct tuff_place){target, 0};
-        for (uint32_t i = 1; i < val(w, v)->in_count; i++)
-            place_inside(w, val(w, v)->in[i], target, tuff_pack_offset(w->g, val(w, v)->in + 1, i - 1));
+        uint64_t at = 0;
+        for (uint32_t i = 1; i < val(w, v)->in_count; i++) {
+            place_inside(w, val(w, v)->in[i], target, at);
+            at += tuff_pack_room(w->g, val(w, v)->in[i]);
+        }
     }
     for (uint32_t i = 0; i < w->params->output_count; i++) {
         const struct tuff_value *value = val(w, w->outputs[i]);
@@ -272,18 +303,20 @@ static void find_leaf(const struct tuff_work *w, tuff_val leaf, struct tuff_plan
     slot->offset = place->offset;
 }
 
-/* All parameters as one vector: they must lie in one memory, one behind the other. */
+/* Parameters as one vector: they must lie in one memory, one behind the other. */
 static tuff_status place_pack(struct tuff_work *w, const struct tuff_value *pack, struct tuff_plan_slot *slot)
 {
+    uint64_t at = 0;
     find_leaf(w, pack->in[0], slot);
     for (uint32_t i = 0; i < pack->in_count; i++) {
         struct tuff_plan_slot member;
         find_leaf(w, pack->in[i], &member);
-        uint64_t offset = slot->offset + tuff_dtype_size(pack->type.dtype, tuff_pack_offset(w->g, pack->in, i));
+        uint64_t offset = slot->offset + tuff_dtype_size(pack->type.dtype, at);
+        at += tuff_pack_room(w->g, pack->in[i]);
         if (member.memory == slot->memory && member.offset == offset) continue;
-        return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED,
-                         "all parameters as one vector, but '%s' lies in another memory: %s", val(w, pack->in[i])->name,
-                         "it was declared after others were in use, or all together are larger than one allocation");
+        return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "parameters as one vector, but '%s' lies elsewhere: %s",
+                         val(w, pack->in[i])->name,
+                         "they were in use before, or all together are larger than one allocation");
     }
     slot->name = "parameters";
     return TUFF_OK;

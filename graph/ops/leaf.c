@@ -168,14 +168,19 @@ bool tuff_is_trained(const struct tuff_value *value)
     return value->op->kind == TUFF_KIND_PARAM && value->type.dtype == TUFF_F32;
 }
 
-/* A parameter lies inside the pack of all of them, a packed vector in its target. */
+static bool holds(const struct tuff_value *pack, tuff_val param)
+{
+    for (uint32_t i = 0; pack->op->kind == TUFF_KIND_PARAM_PACK && i < pack->in_count; i++)
+        if (pack->in[i] == param) return true;
+    return false;
+}
+
+/* A parameter lies inside its pack, a packed vector in its target. */
 bool tuff_leaves_overlap(const struct tuff_graph *g, tuff_val a, tuff_val b)
 {
     if (g->values[a].op->kind == TUFF_KIND_PACK) a = g->values[a].in[0];
     if (g->values[b].op->kind == TUFF_KIND_PACK) b = g->values[b].in[0];
-    enum tuff_op_kind p = g->values[a].op->kind, q = g->values[b].op->kind;
-    return a == b || (p == TUFF_KIND_PARAM && q == TUFF_KIND_PARAM_PACK) ||
-           (p == TUFF_KIND_PARAM_PACK && q == TUFF_KIND_PARAM);
+    return a == b || holds(&g->values[a], b) || holds(&g->values[b], a);
 }
 
 /* ---- packs ---------------------------------------------------------------------------------------------------------------- */
@@ -191,17 +196,55 @@ uint32_t tuff_graph_params(const struct tuff_graph *g, tuff_val *out, uint32_t c
     return count;
 }
 
-uint64_t tuff_pack_offset(const struct tuff_graph *g, const tuff_val *members, uint32_t k)
+uint64_t tuff_pack_room(const struct tuff_graph *g, tuff_val member)
+{
+    return tuff_align(tuff_shape_count(&g->values[member].type.shape), TUFF_PLAN_ALIGNMENT / sizeof(float));
+}
+
+uint64_t tuff_pack_length(const struct tuff_graph *g, const tuff_val *members, uint32_t count)
 {
     uint64_t at = 0;
-    for (uint32_t i = 0; i < k; i++)
-        at += tuff_align(tuff_shape_count(&g->values[members[i]].type.shape), TUFF_PLAN_ALIGNMENT / sizeof(float));
+    for (uint32_t i = 0; i < count; i++) at += tuff_pack_room(g, members[i]);
     return at;
+}
+
+tuff_status tuff_graph_laid(struct tuff_graph *g)
+{
+    if (g->laid_count && g->laid[g->laid_count - 1] == g->count) return TUFF_OK;
+    if (!TUFF_GROW_ARENA(&g->arena, g->laid, g->laid_count, 1)) return TUFF_ERR_MEMORY;
+    g->laid[g->laid_count++] = g->count;
+    return TUFF_OK;
+}
+
+/* Which time the value's memory was asked for; laid_count: not yet. */
+static uint32_t laid_at(const struct tuff_graph *g, tuff_val v)
+{
+    uint32_t first = 0, end = g->laid_count;
+    while (first < end) {
+        uint32_t middle = first + (end - first) / 2;
+        if (g->laid[middle] > v)
+            end = middle;
+        else
+            first = middle + 1;
+    }
+    return first;
+}
+
+uint32_t tuff_pack_run(const struct tuff_graph *g, const tuff_val *members, uint32_t count)
+{
+    uint32_t run = 1, at = count ? laid_at(g, members[0]) : 0;
+    for (; run < count && laid_at(g, members[run]) == at; run++) {
+        bool neighbours = true;
+        for (tuff_val v = members[run - 1] + 1; v < members[run] && at < g->laid_count && neighbours; v++)
+            neighbours = !tuff_is_trained(&g->values[v]);
+        if (!neighbours) break;
+    }
+    return run < count ? run : count;
 }
 
 static tuff_status param_pack_infer(const struct tuff_infer *infer, struct tuff_type *out)
 {
-    uint64_t count = tuff_pack_offset(infer->graph, infer->in_values, infer->in_count);
+    uint64_t count = tuff_pack_length(infer->graph, infer->in_values, infer->in_count);
     if (count > INT32_MAX) {
         tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: more than 2^31 - 1 parameters", infer->op->name);
         return TUFF_ERR_SHAPE;
@@ -254,13 +297,9 @@ const struct tuff_op tuff_op_pack = {
     .error = TUFF_ERROR_MOVES,
 };
 
-tuff_val tuff_param_pack(struct tuff_graph *g)
+tuff_val tuff_param_pack(struct tuff_graph *g, const tuff_val *members, uint32_t count)
 {
-    uint32_t count = tuff_graph_params(g, NULL, 0);
     if (count == 0) return tuff_graph_fail(g, TUFF_ERR_USAGE, "the graph has no parameters to train");
-    tuff_val *members = tuff_arena_alloc(&g->arena, count * sizeof *members);
-    if (!members) return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
-    tuff_graph_params(g, members, count);
     return tuff_graph_add(g, &tuff_op_param_pack, members, count, NULL);
 }
 
@@ -272,7 +311,7 @@ tuff_val tuff_pack(struct tuff_graph *g, tuff_val target, const tuff_val *x, uin
     in[0] = target;
     memcpy(in + 1, x, count * sizeof *x);
     struct tuff_type type = tuff_type_of(g, target);
-    if (type.shape.rank != 1 || type.dtype != TUFF_F32 || tuff_pack_offset(g, x, count) != type.shape.dim[0])
+    if (type.shape.rank != 1 || type.dtype != TUFF_F32 || tuff_pack_length(g, x, count) != type.shape.dim[0])
         return tuff_graph_fail(g, TUFF_ERR_USAGE, "pack: the target does not have the members' length");
     return tuff_graph_add(g, &tuff_op_pack, in, count + 1, NULL);
 }

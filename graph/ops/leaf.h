@@ -27,20 +27,26 @@ bool tuff_is_transient(const struct tuff_value *value);
 bool tuff_is_kept(const struct tuff_value *value);
 /* A parameter that optimizers train: one of f32. */
 bool tuff_is_trained(const struct tuff_value *value);
-/* Are these two leaves, of which either may be the pack of all parameters, the same memory in part? */
+/* Are these two leaves, of which either may be a pack of parameters, the same memory in part? */
 bool tuff_leaves_overlap(const struct tuff_graph *g, tuff_val a, tuff_val b);
 /* The parameter or state, or pack of these, that an assignment or update writes. */
 tuff_val tuff_written_leaf(const struct tuff_graph *g, tuff_val v);
 #define TUFF_RNG_STATE "rng" /* the state of tuff_rng_state, which starts from the session's seed */
 
-/* The flat vector [P] of all trained parameters declared so far, in their memory: parameters lie one after the other at multiples
- * of TUFF_PLAN_ALIGNMENT; what lies between is zero. Updates of all parameters are one launch over it. */
-tuff_val tuff_param_pack(struct tuff_graph *g);
+/* The flat vector [P] of these trained parameters, in order of declaration, in their memory: they lie one after the other at
+ * multiples of TUFF_PLAN_ALIGNMENT; what lies between is zero. An update of all of them is one launch over it. Sessions lay them
+ * so when the pack comes before they ask for memory; of parameters that have theirs, only neighbours can be a pack. */
+tuff_val tuff_param_pack(struct tuff_graph *g, const tuff_val *members, uint32_t count);
+/* How many of these trained parameters, from the first on, can be one pack. */
+uint32_t tuff_pack_run(const struct tuff_graph *g, const tuff_val *members, uint32_t count);
+/* All values so far have their memory in a session, one after the other as they were declared. */
+tuff_status tuff_graph_laid(struct tuff_graph *g);
 /* Values x[count] of the parameters' shapes, in order of declaration, written into the state `target` [P] at the
  * parameters' offsets. Returns the vector. */
 tuff_val tuff_pack(struct tuff_graph *g, tuff_val target, const tuff_val *x, uint32_t count);
-/* Offset of the k-th of `count` members in elements, and the length of the whole. */
-uint64_t tuff_pack_offset(const struct tuff_graph *g, const tuff_val *members, uint32_t k);
+/* Elements that a member of a pack takes with what lies behind it, and so many members. */
+uint64_t tuff_pack_room(const struct tuff_graph *g, tuff_val member);
+uint64_t tuff_pack_length(const struct tuff_graph *g, const tuff_val *members, uint32_t count);
 /* Trained parameters in order of declaration into out (capacity cap); returns their number. */
 uint32_t tuff_graph_params(const struct tuff_graph *g, tuff_val *out, uint32_t capacity);
 /* What tuff_optimizer_build would refuse whatever the graph is, so that a model can ask before it adds to its graph. */

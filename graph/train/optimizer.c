@@ -1,5 +1,5 @@
-/* optimizer.c - gradients of all parameters and their update as graph, over one vector that holds all of them; step sizes
- * and bias corrections come from a table that the host computes in double, some hundred runs ahead. */
+/* optimizer.c - gradients of parameters and their update as graph, over one vector for each group of them; step sizes and bias
+ * corrections come from a table that the host computes in double, some hundred runs ahead. */
 #include "graph/op.h"
 #include "graph/ops/leaf.h"
 
@@ -34,25 +34,74 @@ double tuff_schedule_lr(const struct tuff_schedule *s, uint64_t update)
 
 /* ---- the update as graph -------------------------------------------------------------------------------------------------------- */
 
+struct members { /* parameters of a group and its vectors [P] */
+    const tuff_val *x;
+    uint32_t count, length;
+    tuff_val *packs; /* [arena] the parameters' memory, as parts of p */
+    uint32_t pack_count;
+    tuff_val p, grad;
+    const struct tuff_param_group *group; /* or NULL */
+    struct tuff_optimizer_pack *pack;
+};
 struct update {
     struct tuff_graph *g;
     struct tuff_optimizer *o;
-    tuff_val p, grad;               /* [P] */
+    tuff_val *updates;              /* [arena] */
     tuff_val column[TABLE_COLUMNS]; /* scalars of this run */
     tuff_val apply;                 /* bool scalar, or 0: every run */
-    uint32_t length;
+    struct members members[TUFF_PARAM_GROUPS + 1];
 };
 
-static tuff_val vector_state(struct update *u, const char *name)
+/* "optimizer/momentum", with the group's name behind it */
+static const char *state_name(struct update *u, const struct members *m, const char *what)
 {
-    return tuff_state(u->g, name, TUFF_F32, TUFF_SHAPE(u->length), (struct tuff_init){0});
+    const char *name = m->group ? tuff_arena_printf(&u->g->arena, "%s/%s", what, m->group->name) : what;
+    if (!name) tuff_graph_fail(u->g, TUFF_ERR_MEMORY, "out of host memory");
+    return name ? name : what;
+}
+
+static tuff_val vector_state(struct update *u, const struct members *m, const char *what)
+{
+    return tuff_state(u->g, state_name(u, m, what), TUFF_F32, TUFF_SHAPE(m->length), (struct tuff_init){0});
+}
+
+static void add_update(struct update *u, tuff_val leaf, tuff_val value)
+{
+    u->updates[u->o->update_count++] = tuff_assign(u->g, leaf, value);
 }
 
 /* state takes the value in runs that update */
 static void assign(struct update *u, tuff_val state, tuff_val value)
 {
-    if (u->apply) value = tuff_select(u->g, u->apply, value, state);
-    u->o->updates[u->o->update_count++] = tuff_assign(u->g, state, value);
+    add_update(u, state, u->apply ? tuff_select(u->g, u->apply, value, state) : value);
+}
+
+/* The parameters as one vector, of as many packs as it takes: one, unless a session laid them before. */
+static void add_packs(struct update *u, struct members *m)
+{
+    m->packs = tuff_arena_alloc(&u->g->arena, (m->count + 1) * sizeof *m->packs);
+    if (!m->packs) {
+        tuff_graph_fail(u->g, TUFF_ERR_MEMORY, "out of host memory");
+        return;
+    }
+    for (uint32_t first = 0, run; first < m->count; first += run) {
+        run = tuff_pack_run(u->g, m->x + first, m->count - first);
+        m->packs[m->pack_count++] = tuff_param_pack(u->g, m->x + first, run);
+    }
+    m->p = tuff_concat(u->g, m->packs, m->pack_count, 0);
+    m->length = tuff_type_of(u->g, m->p).shape.dim[0];
+}
+
+/* The parameters take the value [P] in runs that update. */
+static void assign_params(struct update *u, const struct members *m, tuff_val value)
+{
+    uint32_t at = 0;
+    const int32_t step = 1;
+    for (uint32_t i = 0; i < m->pack_count && u->g->status == TUFF_OK; i++) {
+        uint32_t length = tuff_type_of(u->g, m->packs[i]).shape.dim[0];
+        assign(u, m->packs[i], m->pack_count == 1 ? value : tuff_slice(u->g, value, &at, &step, &length));
+        at += length;
+    }
 }
 
 static void build_table(struct update *u)
@@ -67,19 +116,19 @@ static void build_table(struct update *u)
         u->column[i] = tuff_reshape(g, tuff_slice(g, row, start, step, size), TUFF_SHAPE(1));
     }
     tuff_val next = tuff_add(g, u->o->cursor, tuff_full(g, TUFF_I32, TUFF_SHAPE(1), 1));
-    u->o->updates[u->o->update_count++] = tuff_assign(g, u->o->cursor, next);
+    add_update(u, u->o->cursor, next);
+    if (u->o->params.accumulate > 1) u->apply = tuff_greater(g, u->column[COLUMN_APPLY], tuff_scalar(g, 0.5));
 }
 
-static void accumulate(struct update *u)
+static void accumulate(struct update *u, struct members *m)
 {
     struct tuff_graph *g = u->g;
-    if (u->o->params.accumulate < 2) return;
-    u->o->accumulated = vector_state(u, "optimizer/accumulated");
-    u->apply = tuff_greater(g, u->column[COLUMN_APPLY], tuff_scalar(g, 0.5));
-    tuff_val sum = tuff_add(g, u->o->accumulated, tuff_affine(g, u->grad, 1.0 / u->o->params.accumulate, 0));
-    tuff_val zero = tuff_full(g, TUFF_F32, TUFF_SHAPE(u->length), 0);
-    u->o->updates[u->o->update_count++] = tuff_assign(g, u->o->accumulated, tuff_select(g, u->apply, zero, sum));
-    u->grad = sum;
+    if (!u->apply) return;
+    tuff_val state = m->pack->accumulated = vector_state(u, m, "optimizer/accumulated");
+    tuff_val sum = tuff_add(g, state, tuff_affine(g, m->grad, 1.0 / u->o->params.accumulate, 0));
+    tuff_val zero = tuff_full(g, TUFF_F32, TUFF_SHAPE(m->length), 0);
+    add_update(u, state, tuff_select(g, u->apply, zero, sum));
+    m->grad = sum;
 }
 
 /* As PyTorch's clip_grad_norm_: g min(1, limit / (norm + 1e-6)) */
@@ -87,48 +136,150 @@ static void clip(struct update *u)
 {
     struct tuff_graph *g = u->g;
     const struct tuff_optimizer_params *p = &u->o->params;
-    if (p->clip_value > 0) u->grad = tuff_clamp(g, u->grad, -p->clip_value, p->clip_value);
-    if (!(p->clip_norm > 0)) return;
-    tuff_val norm = tuff_sqrt(g, tuff_reshape(g, tuff_sum(g, tuff_square(g, u->grad), 0, TUFF_DROP_AXES), TUFF_SHAPE(1)));
+    tuff_val squares = 0;
+    for (uint32_t i = 0; i < u->o->pack_count; i++) {
+        struct members *m = &u->members[i];
+        if (p->clip_value > 0) m->grad = tuff_clamp(g, m->grad, -p->clip_value, p->clip_value);
+        if (!(p->clip_norm > 0)) continue;
+        tuff_val sum = tuff_sum(g, tuff_square(g, m->grad), 0, TUFF_DROP_AXES);
+        squares = squares ? tuff_add(g, squares, sum) : sum;
+    }
+    if (!squares) return;
+    tuff_val norm = tuff_sqrt(g, tuff_reshape(g, squares, TUFF_SHAPE(1)));
     tuff_val scale = tuff_minimum(g, tuff_div(g, tuff_scalar(g, p->clip_norm), tuff_affine(g, norm, 1, 1e-6)),
                                   tuff_scalar(g, 1));
     u->o->grad_norm = norm;
-    u->grad = tuff_mul(g, u->grad, scale);
+    for (uint32_t i = 0; i < u->o->pack_count; i++) u->members[i].grad = tuff_mul(g, u->members[i].grad, scale);
 }
 
-static void build_sgd(struct update *u)
+static double decay_of(const struct update *u, const struct members *m)
+{
+    if (m->group && m->group->no_weight_decay) return 0;
+    return m->group && m->group->weight_decay != 0 ? m->group->weight_decay : u->o->params.weight_decay;
+}
+
+static tuff_val lr_of(struct update *u, const struct members *m)
+{
+    double factor = m->group && m->group->lr_factor != 0 ? m->group->lr_factor : 1;
+    return factor == 1 ? u->column[COLUMN_LR] : tuff_affine(u->g, u->column[COLUMN_LR], factor, 0);
+}
+
+static void build_sgd(struct update *u, const struct members *m)
 {
     struct tuff_graph *g = u->g;
     const struct tuff_optimizer_params *p = &u->o->params;
-    tuff_val d = u->grad;
-    if (p->weight_decay != 0) d = tuff_add(g, d, tuff_affine(g, u->p, p->weight_decay, 0));
+    double decay = decay_of(u, m);
+    tuff_val d = m->grad;
+    if (decay != 0) d = tuff_add(g, d, tuff_affine(g, m->p, decay, 0));
     if (p->momentum != 0) {
-        u->o->momentum = vector_state(u, "optimizer/momentum");
-        tuff_val v = tuff_add(g, tuff_affine(g, u->o->momentum, p->momentum, 0), d);
-        assign(u, u->o->momentum, v);
+        tuff_val state = m->pack->momentum = vector_state(u, m, "optimizer/momentum");
+        tuff_val v = tuff_add(g, tuff_affine(g, state, p->momentum, 0), d);
+        assign(u, state, v);
         d = p->nesterov ? tuff_add(g, d, tuff_affine(g, v, p->momentum, 0)) : v;
     }
-    assign(u, u->p, tuff_sub(g, u->p, tuff_mul(g, d, u->column[COLUMN_LR])));
+    assign_params(u, m, tuff_sub(g, m->p, tuff_mul(g, d, lr_of(u, m))));
 }
 
-static void build_adam(struct update *u)
+static void build_adam(struct update *u, const struct members *group)
 {
     struct tuff_graph *g = u->g;
     const struct tuff_optimizer_params *p = &u->o->params;
     bool decoupled = p->kind == TUFF_ADAMW;
-    tuff_val d = u->grad;
-    if (!decoupled && p->weight_decay != 0) d = tuff_add(g, d, tuff_affine(g, u->p, p->weight_decay, 0));
-    u->o->momentum = vector_state(u, "optimizer/momentum");
-    u->o->variance = vector_state(u, "optimizer/variance");
-    tuff_val m = tuff_add(g, tuff_affine(g, u->o->momentum, p->beta1, 0), tuff_affine(g, d, 1 - p->beta1, 0));
-    tuff_val v = tuff_add(g, tuff_affine(g, u->o->variance, p->beta2, 0),
-                          tuff_affine(g, tuff_square(g, d), 1 - p->beta2, 0));
-    assign(u, u->o->momentum, m);
-    assign(u, u->o->variance, v);
+    double decay = decay_of(u, group);
+    tuff_val d = group->grad;
+    if (!decoupled && decay != 0) d = tuff_add(g, d, tuff_affine(g, group->p, decay, 0));
+    tuff_val momentum = group->pack->momentum = vector_state(u, group, "optimizer/momentum");
+    tuff_val variance = group->pack->variance = vector_state(u, group, "optimizer/variance");
+    tuff_val m = tuff_add(g, tuff_affine(g, momentum, p->beta1, 0), tuff_affine(g, d, 1 - p->beta1, 0));
+    tuff_val v = tuff_add(g, tuff_affine(g, variance, p->beta2, 0), tuff_affine(g, tuff_square(g, d), 1 - p->beta2, 0));
+    assign(u, momentum, m);
+    assign(u, variance, v);
     tuff_val root = tuff_affine(g, tuff_sqrt(g, tuff_mul(g, v, u->column[COLUMN_CORRECTION2])), 1, p->eps);
     tuff_val step = tuff_div(g, tuff_mul(g, m, u->column[COLUMN_CORRECTION1]), root);
-    if (decoupled && p->weight_decay != 0) step = tuff_add(g, step, tuff_affine(g, u->p, p->weight_decay, 0));
-    assign(u, u->p, tuff_sub(g, u->p, tuff_mul(g, step, u->column[COLUMN_LR])));
+    if (decoupled && decay != 0) step = tuff_add(g, step, tuff_affine(g, group->p, decay, 0));
+    assign_params(u, group, tuff_sub(g, group->p, tuff_mul(g, step, lr_of(u, group))));
+}
+
+/* ---- groups ----------------------------------------------------------------------------------------------------------------- */
+
+/* * stands for any text; what follows the last one is tried from each place on. */
+static bool matches(const char *pattern, const char *name)
+{
+    const char *star = NULL, *from = NULL;
+    while (*name) {
+        if (*pattern == '*') {
+            star = pattern++;
+            from = name;
+        } else if (*pattern == *name) {
+            pattern++, name++;
+        } else if (star) {
+            pattern = star + 1;
+            name = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*') pattern++;
+    return *pattern == 0;
+}
+
+/* Which group, from 1; 0: none */
+static uint32_t group_of(const struct tuff_optimizer_params *p, const char *name)
+{
+    for (uint32_t i = 0; i < p->group_count; i++)
+        if (matches(p->groups[i].pattern, name)) return i + 1;
+    return 0;
+}
+
+static bool good_name(const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    return name && name[0] && strspn(name, allowed) == strlen(name);
+}
+
+static tuff_status check_groups(struct tuff_context *context, const struct tuff_optimizer_params *p,
+                                struct tuff_error *error)
+{
+    if (p->group_count > TUFF_PARAM_GROUPS || (p->group_count && !p->groups))
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: %u groups of parameters; at most %d are possible",
+                         (unsigned)p->group_count, TUFF_PARAM_GROUPS);
+    for (uint32_t i = 0; i < p->group_count; i++) {
+        const struct tuff_param_group *group = &p->groups[i];
+        if (!good_name(group->name) || !group->pattern || !(group->lr_factor >= 0))
+            return tuff_fail(
+                context, error, TUFF_ERR_USAGE,
+                "optimizer: group %u needs a name of letters and digits, a pattern, and a factor that is not negative",
+                (unsigned)i);
+        for (uint32_t k = 0; k < i; k++)
+            if (!strcmp(p->groups[k].name, group->name))
+                return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: two groups are called '%s'", group->name);
+    }
+    return TUFF_OK;
+}
+
+/* Sorts the trained parameters by group into x, those of one group in order of declaration; returns their number. */
+static uint32_t sort_members(struct update *u, const tuff_val *params, uint32_t count, tuff_val *x)
+{
+    const struct tuff_optimizer_params *p = &u->o->params;
+    uint32_t found = 0;
+    for (uint32_t group = 0; group <= p->group_count; group++) {
+        struct members m = {.x = x + found, .group = group ? &p->groups[group - 1] : NULL};
+        uint32_t all = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            if (group_of(p, u->g->values[params[i]].name) != group) continue;
+            all++;
+            if (!m.group || !m.group->frozen) x[found + m.count++] = params[i];
+        }
+        if (group && !all)
+            tuff_graph_fail(u->g, TUFF_ERR_USAGE, "optimizer: no parameter of group '%s' is called '%s'", m.group->name,
+                            m.group->pattern);
+        if (m.count == 0) continue;
+        found += m.count;
+        m.pack = &u->o->packs[u->o->pack_count];
+        *m.pack = (struct tuff_optimizer_pack){.group = group ? m.group->name : NULL, .param_count = m.count};
+        u->members[u->o->pack_count++] = m;
+    }
+    return found;
 }
 
 tuff_status tuff_optimizer_check(struct tuff_context *context, const struct tuff_optimizer_params *p,
@@ -140,7 +291,7 @@ tuff_status tuff_optimizer_check(struct tuff_context *context, const struct tuff
         return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: Nesterov needs a momentum");
     if (p->schedule.milestone_count && !p->schedule.milestones)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the milestones are missing");
-    return TUFF_OK;
+    return check_groups(context, p, error);
 }
 
 static bool check_params(struct tuff_graph *g, tuff_val loss, const struct tuff_optimizer_params *p)
@@ -157,6 +308,34 @@ static bool check_params(struct tuff_graph *g, tuff_val loss, const struct tuff_
     return g->status == TUFF_OK;
 }
 
+/* Feeding reads them long after the call that gave them. */
+static bool copy_params(struct tuff_graph *g, struct tuff_optimizer_params *p)
+{
+    struct tuff_schedule *s = &p->schedule;
+    struct tuff_param_group *groups = NULL;
+    bool copied = true;
+    if (s->milestone_count)
+        copied = (s->milestones = tuff_arena_copy(&g->arena, s->milestones, s->milestone_count * sizeof *s->milestones));
+    if (p->group_count) copied = copied && (groups = tuff_arena_copy(&g->arena, p->groups, p->group_count * sizeof *groups));
+    for (uint32_t i = 0; i < p->group_count && copied; i++) {
+        groups[i].name = tuff_arena_strdup(&g->arena, groups[i].name);
+        groups[i].pattern = tuff_arena_strdup(&g->arena, groups[i].pattern);
+        copied = groups[i].name && groups[i].pattern;
+    }
+    p->groups = groups;
+    if (!copied) tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+    return copied;
+}
+
+/* Gradients of the members' parameters gx[count], as a vector beside theirs. */
+static void build_gradients(struct update *u, struct members *m, const tuff_val *gx)
+{
+    add_packs(u, m);
+    m->pack->gradient_state = tuff_transient(u->g, state_name(u, m, "tuff/optimizer/gradients"), TUFF_F32,
+                                             TUFF_SHAPE(m->length));
+    m->grad = m->pack->gradients = tuff_pack(u->g, m->pack->gradient_state, gx, m->count);
+}
+
 void tuff_optimizer_build(struct tuff_graph *g, tuff_val loss, const struct tuff_optimizer_params *params,
                           struct tuff_optimizer *optimizer)
 {
@@ -166,31 +345,29 @@ void tuff_optimizer_build(struct tuff_graph *g, tuff_val loss, const struct tuff
     if (p->beta2 == 0) p->beta2 = 0.999;
     if (p->eps == 0) p->eps = 1e-8;
     if (p->accumulate == 0) p->accumulate = 1;
-    if (!check_params(g, loss, p)) return;
+    if (!check_params(g, loss, p) || !copy_params(g, p)) return;
+    struct update u = {.g = g, .o = optimizer};
     uint32_t count = tuff_graph_params(g, NULL, 0);
-    tuff_val *x = tuff_arena_alloc(&g->arena, (count + 1) * sizeof *x),
-             *gx = tuff_arena_alloc(&g->arena, (count + 1) * sizeof *gx);
-    struct tuff_schedule *s = &p->schedule; /* feeding reads it long after this call */
-    if (s->milestone_count)
-        s->milestones = tuff_arena_copy(&g->arena, s->milestones, s->milestone_count * sizeof *s->milestones);
-    if (!x || !gx || (s->milestone_count && !s->milestones)) {
+    size_t bytes = (count + 1) * sizeof(tuff_val);
+    tuff_val *all = tuff_arena_alloc(&g->arena, bytes), *x = tuff_arena_alloc(&g->arena, bytes),
+             *gx = tuff_arena_alloc(&g->arena, bytes);
+    u.updates = tuff_arena_alloc(&g->arena, (4 * (TUFF_PARAM_GROUPS + 1) + count) * sizeof *u.updates);
+    optimizer->updates = u.updates;
+    if (!all || !x || !gx || !u.updates) {
         tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
         return;
     }
-    tuff_graph_params(g, x, count);
+    tuff_graph_params(g, all, count);
+    count = sort_members(&u, all, count, x);
+    if (count == 0) tuff_graph_fail(g, TUFF_ERR_USAGE, "the graph has no parameters to train");
     tuff_gradients(g, loss, 0, x, count, gx);
-    struct update u = {.g = g, .o = optimizer, .p = tuff_param_pack(g)};
-    u.length = tuff_type_of(g, u.p).shape.dim[0];
+    for (uint32_t i = 0; i < optimizer->pack_count && g->status == TUFF_OK; i++)
+        build_gradients(&u, &u.members[i], gx + (u.members[i].x - x));
     if (g->status != TUFF_OK) return;
-    optimizer->gradient_state = tuff_transient(g, "tuff/optimizer/gradients", TUFF_F32, TUFF_SHAPE(u.length));
-    u.grad = optimizer->gradients = tuff_pack(g, optimizer->gradient_state, gx, count);
     build_table(&u);
-    accumulate(&u);
+    for (uint32_t i = 0; i < optimizer->pack_count; i++) accumulate(&u, &u.members[i]);
     clip(&u);
-    if (p->kind == TUFF_SGD)
-        build_sgd(&u);
-    else
-        build_adam(&u);
+    for (uint32_t i = 0; i < optimizer->pack_count; i++) (p->kind == TUFF_SGD ? build_sgd : build_adam)(&u, &u.members[i]);
 }
 
 /* ---- feeding ------------------------------------------------------------------------------------------------------------------ */

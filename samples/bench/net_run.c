@@ -262,7 +262,7 @@ static tuff_status allow_for_roundings(struct net_run *run, const tuff_val *outp
 static tuff_status verify_gradients(struct net_run *run, struct check *check, struct tuff_error *error)
 {
     struct tuff_graph *g = run->work.graph;
-    tuff_val state = find_gradients(g), outputs[] = {run->work.outputs[0], run->work.optimizer.gradients};
+    tuff_val state = find_gradients(g), outputs[] = {run->work.outputs[0], run->work.optimizer.packs[0].gradients};
     struct tuff_type type = tuff_type_of(g, state);
     uint64_t count = tuff_shape_count(&type.shape);
     double loss = 0, *want = malloc(count * sizeof *want), *results[] = {&loss, want};

@@ -262,7 +262,7 @@ static void compare_state(struct run *r, const char *stem, tuff_val state, const
         if (!state)
             refs_fail(r->c, "%s is stored, the optimizer has no such state", name);
         else
-            compare_leaf(r, name, UINT32_MAX, state, tuff_pack_offset(r->g, params, k),
+            compare_leaf(r, name, UINT32_MAX, state, tuff_pack_length(r->g, params, k),
                          tuff_shape_count(&r->g->values[params[k]].type.shape));
     }
 }
@@ -311,9 +311,9 @@ void refs_run_optimizer(struct refs_case *c, struct tuff_device *device)
         }
     }
     if (ready) {
-        compare_state(&r, "momentum_buffer", r.optimizer.momentum, params, count);
-        compare_state(&r, "exp_avg", r.optimizer.momentum, params, count);
-        compare_state(&r, "exp_avg_sq", r.optimizer.variance, params, count);
+        compare_state(&r, "momentum_buffer", r.optimizer.packs[0].momentum, params, count);
+        compare_state(&r, "exp_avg", r.optimizer.packs[0].momentum, params, count);
+        compare_state(&r, "exp_avg_sq", r.optimizer.packs[0].variance, params, count);
     }
     end(&r);
 }
@@ -492,7 +492,7 @@ static void compare_gradient(struct run *r, const char *name, const tuff_val *pa
 {
     struct tuff_array array;
     struct tuff_type type;
-    uint64_t count, first = tuff_pack_offset(r->g, params, k);
+    uint64_t count, first = tuff_pack_length(r->g, params, k);
     tuff_val vector = tuff_graph_find(r->g, "tuff/optimizer/gradients");
     if (!refs_tensor(r->c, name, &array, &type)) return;
     double *want = refs_values(&array, &count);
@@ -501,7 +501,7 @@ static void compare_gradient(struct run *r, const char *name, const tuff_val *pa
     if (count != tuff_shape_count(&r->g->values[params[k]].type.shape))
         refs_fail(r->c, "%s has another size than its parameter", name);
     else if (good(r, tuff_session_read(r->session, vector, got, whole * sizeof *got, &r->error)))
-        compare(r, name, r->optimizer.gradients, first, want, count, got + first);
+        compare(r, name, r->optimizer.packs[0].gradients, first, want, count, got + first);
     free(want);
     free(got);
 }

@@ -1,0 +1,352 @@
+/* train_groups.c - groups of parameters: rates and decay of their own, frozen ones that have no state, against updates in double
+ * precision; parameters that had memory before the optimizer came; training that goes on bit for bit. */
+#include "graph/op.h"
+#include "graph/ops/leaf.h"
+#include "tests/temporary.h"
+#include "tests/train_help.h"
+
+#include "backend/os.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PARAMS = 7, MOST = 210, STEPS = 7 };
+enum order { FRESH, LAID, HALF, ORDERS }; /* memory comes after the optimizer; before it; before it for some */
+
+static const struct {
+    const char *name;
+    uint32_t count, group; /* of `groups`, from 1 */
+} params[PARAMS] = {{"body.a.weight", 35, 2}, {"body.a.bias", 7, 1},     {"out.weight", 210, 3}, {"skip", 65, 0},
+                    {"out.bias", 3, 1},       {"body.b.weight", 129, 2}, {"body.b.bias", 1, 1}};
+
+static const struct tuff_param_group groups[] = {
+    {.name = "bias", .pattern = "*.bias", .lr_factor = 2, .no_weight_decay = true},
+    {.name = "body", .pattern = "body.*", .frozen = true},
+    {.name = "out", .pattern = "o*t.*", .lr_factor = 0.5, .weight_decay = 0.25},
+};
+
+struct job {
+    struct backend_test *test;
+    struct tuff_optimizer_params params;
+    struct tuff_graph *g;
+    struct tuff_session *session;
+    struct tuff_executable *run;
+    struct tuff_optimizer optimizer;
+    tuff_val x[PARAMS], gradient[PARAMS]; /* parameters; inputs that are their gradients */
+    double p[PARAMS][MOST], g1[PARAMS][MOST], m[PARAMS][MOST], v[PARAMS][MOST];
+    float start[PARAMS][MOST], given[PARAMS][MOST];
+    uint32_t random;
+};
+
+static float draw(struct job *job)
+{
+    job->random = job->random * 1664525u + 1013904223u;
+    return (float)((double)(job->random >> 8) / 0x1p23 - 1);
+}
+
+static bool ok(struct job *job, const char *what, tuff_status status, const struct tuff_error *error)
+{
+    return backend_status(job->test, what, TUFF_OK, status, error);
+}
+
+/* ---- the update in double ----------------------------------------------------------------------------------------------------- */
+
+static void update_one(struct job *job, uint32_t k, uint32_t i, double g, uint32_t update)
+{
+    const struct tuff_optimizer_params *o = &job->params;
+    const struct tuff_param_group *group = params[k].group ? &groups[params[k].group - 1] : NULL;
+    double lr = o->schedule.lr * (group && group->lr_factor != 0 ? group->lr_factor : 1), decay = o->weight_decay;
+    double *p = &job->p[k][i], *m = &job->m[k][i], *v = &job->v[k][i];
+    if (group && group->weight_decay != 0) decay = group->weight_decay;
+    if (group && group->no_weight_decay) decay = 0;
+    if (o->kind != TUFF_ADAMW) g += decay * *p;
+    if (o->kind == TUFF_SGD) {
+        *m = o->momentum * *m + g;
+        *p -= lr * (o->nesterov ? g + o->momentum * *m : *m);
+        return;
+    }
+    *m = 0.9 * *m + 0.1 * g;
+    *v = 0.999 * *v + 0.001 * g * g;
+    double step = *m / (1 - pow(0.9, update + 1.0)) / (sqrt(*v / (1 - pow(0.999, update + 1.0))) + 1e-8);
+    *p -= lr * (o->kind == TUFF_ADAMW ? step + decay * *p : step);
+}
+
+static bool is_frozen(uint32_t k) { return params[k].group && groups[params[k].group - 1].frozen; }
+
+static void reference_step(struct job *job, uint32_t run)
+{
+    uint32_t n = job->params.accumulate ? job->params.accumulate : 1;
+    double squares = 0;
+    for (uint32_t k = 0; k < PARAMS; k++)
+        for (uint32_t i = 0; i < params[k].count; i++) job->g1[k][i] += (double)job->given[k][i] / n;
+    if ((run + 1) % n) return;
+    for (uint32_t k = 0; k < PARAMS; k++)
+        for (uint32_t i = 0; i < params[k].count && !is_frozen(k); i++) {
+            if (job->params.clip_value > 0)
+                job->g1[k][i] = fmax(-job->params.clip_value, fmin(job->params.clip_value, job->g1[k][i]));
+            squares += job->g1[k][i] * job->g1[k][i];
+        }
+    double scale = job->params.clip_norm > 0 ? fmin(1, job->params.clip_norm / (sqrt(squares) + 1e-6)) : 1;
+    for (uint32_t k = 0; k < PARAMS; k++)
+        for (uint32_t i = 0; i < params[k].count; i++) {
+            if (!is_frozen(k)) update_one(job, k, i, job->g1[k][i] * scale, run / n);
+            job->g1[k][i] = 0;
+        }
+}
+
+/* ---- on the device --------------------------------------------------------------------------------------------------------------- */
+
+static void make_session(struct job *job)
+{
+    struct tuff_error error = {0};
+    if (!job->session)
+        ok(job, "session", tuff_session_create(job->test->device, job->g, NULL, &job->session, &error), &error);
+}
+
+static bool build(struct job *job, enum order order)
+{
+    struct tuff_error error = {0};
+    tuff_val loss = 0;
+    if (!ok(job, "graph", tuff_graph_create(job->test->context, &job->g, &error), &error)) return false;
+    for (uint32_t k = 0; k < PARAMS; k++) {
+        char name[32];
+        for (uint32_t i = 0; i < params[k].count; i++) job->p[k][i] = (double)(job->start[k][i] = draw(job));
+        job->x[k] = tuff_param(job->g, params[k].name, TUFF_SHAPE(params[k].count),
+                               (struct tuff_init){.kind = TUFF_INIT_DATA, .data = job->start[k]});
+        snprintf(name, sizeof name, "gradient%u", k);
+        job->gradient[k] = tuff_input(job->g, name, TUFF_F32, TUFF_SHAPE(params[k].count));
+        tuff_val part = tuff_sum(job->g, tuff_mul(job->g, job->x[k], job->gradient[k]), 0, TUFF_DROP_AXES);
+        loss = k ? tuff_add(job->g, loss, part) : part;
+        if (order == HALF && k == 3) make_session(job);
+    }
+    if (order == LAID) make_session(job);
+    tuff_optimizer_build(job->g, loss, &job->params, &job->optimizer);
+    if (!ok(job, "optimizer", tuff_graph_finish(job->g, &error), &error)) return false;
+    make_session(job);
+    struct tuff_executable_params what = {
+        .struct_size = sizeof what, .outputs = job->optimizer.updates, .output_count = job->optimizer.update_count};
+    return ok(job, "plan", tuff_session_compile(job->session, &what, &job->run, &error), &error);
+}
+
+static void step(struct job *job, uint32_t run)
+{
+    struct tuff_error error = {0};
+    for (uint32_t k = 0; k < PARAMS; k++) {
+        for (uint32_t i = 0; i < params[k].count; i++) job->given[k][i] = draw(job);
+        if (is_frozen(k)) continue; /* nothing reads it */
+        ok(job, "gradient",
+           tuff_executable_write(job->run, job->gradient[k], job->given[k], params[k].count * sizeof(float), &error),
+           &error);
+    }
+    ok(job, "feed", tuff_optimizer_feed(&job->optimizer, job->session, &error), &error);
+    ok(job, "run", tuff_executable_run(job->run, &error), &error);
+    reference_step(job, run);
+}
+
+static void compare(struct job *job, const char *what)
+{
+    struct tuff_error error = {0};
+    float got[MOST];
+    for (uint32_t k = 0; k < PARAMS; k++) {
+        uint32_t wrong = 0;
+        ok(job, "read", tuff_session_read(job->session, job->x[k], got, params[k].count * sizeof(float), &error), &error);
+        for (uint32_t i = 0; i < params[k].count; i++) {
+            double bound = is_frozen(k) ? 0 : 2e-6 * (1 + fabs(job->p[k][i]));
+            wrong += !(fabs((double)got[i] - job->p[k][i]) <= bound);
+            if (!is_frozen(k)) wrong += got[i] == job->start[k][i]; /* it moved */
+        }
+        backend_check(job->test, !wrong, "%s: %u of %u elements of %s are wrong, the first is %g, expected %g", what, wrong,
+                      params[k].count, params[k].name, (double)got[0], job->p[k][0]);
+    }
+}
+
+/* Parameters that lie side by side are one vector; runs of neighbours are where they lie already. */
+static void check_packs(struct job *job, enum order order)
+{
+    static const uint32_t wanted[ORDERS] = {3, 5, 4}; /* skip, bias, out; biases are three runs, or two */
+    uint32_t packs = 0, states = 0;
+    for (tuff_val v = 1; v < job->g->count; v++) {
+        const struct tuff_value *value = &job->g->values[v];
+        packs += value->op->kind == TUFF_KIND_PARAM_PACK;
+        states += value->op->kind == TUFF_KIND_STATE && value->name && strstr(value->name, "/body");
+    }
+    backend_check(job->test, packs == wanted[order], "order %d: expected %u vectors of parameters, got %u", order,
+                  wanted[order], packs);
+    backend_check(job->test, states == 0, "a frozen group has %u states", states);
+    backend_check(job->test,
+                  job->optimizer.pack_count == 3 && !job->optimizer.packs[0].group &&
+                      !strcmp(job->optimizer.packs[2].group, "out") && job->optimizer.packs[1].param_count == 3,
+                  "order %d: other groups than expected", order);
+}
+
+static void test_updates(struct backend_test *test, const struct tuff_optimizer_params *optimizer, enum order order,
+                         const char *what)
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (!job) exit(1);
+    *job = (struct job){.test = test, .params = *optimizer, .random = 17 + (uint32_t)order};
+    job->params.groups = groups;
+    job->params.group_count = TUFF_COUNT(groups);
+    if (build(job, order)) {
+        check_packs(job, order);
+        for (uint32_t run = 0; run < STEPS; run++) step(job, run);
+        compare(job, what);
+    }
+    tuff_executable_destroy(job->run);
+    tuff_session_destroy(job->session);
+    tuff_graph_destroy(job->g);
+    free(job);
+}
+
+/* More neighbours than a launch can bind: 20 vectors a group, whose update is one value. */
+static void test_many(struct backend_test *test)
+{
+    enum { MANY = 40 };
+    static const struct tuff_param_group odd = {.name = "odd", .pattern = "*.odd", .lr_factor = 3};
+    struct tuff_optimizer_params p = {
+        .schedule = {.lr = 0.125}, .momentum = 0.5, .weight_decay = 0.25, .groups = &odd, .group_count = 1};
+    struct tuff_error error = {0};
+    struct job job = {.test = test};
+    tuff_val x[MANY], loss = 0;
+    if (!ok(&job, "graph", tuff_graph_create(test->context, &job.g, &error), &error)) return;
+    for (uint32_t k = 0; k < MANY; k++) {
+        char name[32];
+        snprintf(name, sizeof name, "%u.%s", k, k % 2 ? "odd" : "even");
+        x[k] = tuff_param(job.g, name, TUFF_SHAPE(3), (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = 1 + k});
+        tuff_val part = tuff_sum(job.g, tuff_affine(job.g, x[k], k, 0), 0, TUFF_DROP_AXES); /* its gradient is k */
+        loss = k ? tuff_add(job.g, loss, part) : part;
+    }
+    make_session(&job);
+    tuff_optimizer_build(job.g, loss, &p, &job.optimizer);
+    struct tuff_executable_params what = {
+        .struct_size = sizeof what, .outputs = job.optimizer.updates, .output_count = job.optimizer.update_count};
+    if (ok(&job, "plan", tuff_session_compile(job.session, &what, &job.run, &error), &error)) {
+        ok(&job, "feed", tuff_optimizer_feed(&job.optimizer, job.session, &error), &error);
+        ok(&job, "run", tuff_executable_run(job.run, &error), &error);
+    }
+    for (uint32_t k = 0; k < MANY && job.run; k++) {
+        float got[3] = {0};
+        double start = 1 + k, wanted = start - 0.125 * (k % 2 ? 3 : 1) * (k + 0.25 * start);
+        ok(&job, "read", tuff_session_read(job.session, x[k], got, sizeof got, &error), &error);
+        backend_check(test, got[0] == (float)wanted && got[2] == got[0], "parameter %u of many: expected %g, got %g", k,
+                      wanted, (double)got[0]);
+    }
+    tuff_executable_destroy(job.run);
+    tuff_session_destroy(job.session);
+    tuff_graph_destroy(job.g);
+}
+
+/* ---- refused --------------------------------------------------------------------------------------------------------------------- */
+
+static void expect_refusal(struct backend_test *test, const struct tuff_param_group *list, uint32_t count,
+                           const char *sentence)
+{
+    struct tuff_error error = {0};
+    struct tuff_graph *g = NULL;
+    struct tuff_optimizer optimizer;
+    struct tuff_optimizer_params p = {.schedule = {.lr = 0.1}, .groups = list, .group_count = count};
+    if (!backend_status(test, "graph", TUFF_OK, tuff_graph_create(test->context, &g, &error), &error)) return;
+    test->quiet = true;
+    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(4), (struct tuff_init){0});
+    tuff_optimizer_build(g, tuff_sum(g, w, 0, TUFF_DROP_AXES), &p, &optimizer);
+    backend_status(test, sentence, TUFF_ERR_USAGE, tuff_graph_finish(g, &error), &error);
+    test->quiet = false;
+    backend_check(test, strstr(error.message, sentence), "expected \"%s\", got \"%s\"", sentence, error.message);
+    tuff_graph_destroy(g);
+}
+
+static void test_refused(struct backend_test *test)
+{
+    static const struct tuff_param_group none = {.name = "a", .pattern = "v*"},
+                                         frozen = {.name = "a", .pattern = "*", .frozen = true},
+                                         twice[2] = {{.name = "a", .pattern = "w"}, {.name = "a", .pattern = "*"}},
+                                         bad = {.name = "a/b", .pattern = "*"}, many[16] = {{.name = "a", .pattern = "*"}};
+    expect_refusal(test, &none, 1, "no parameter of group 'a' is called 'v*'");
+    expect_refusal(test, &frozen, 1, "no parameters to train");
+    expect_refusal(test, twice, 2, "two groups are called 'a'");
+    expect_refusal(test, &bad, 1, "needs a name");
+    expect_refusal(test, many, 16, "at most 15");
+}
+
+/* ---- models ---------------------------------------------------------------------------------------------------------------------- */
+
+static const struct tuff_param_group of_model[] = {{.name = "first", .pattern = "conv.*", .frozen = true},
+                                                   {.name = "bias", .pattern = "*.bias", .no_weight_decay = true},
+                                                   {.name = "last", .pattern = "out.*", .lr_factor = 4}};
+
+static bool stop(void *user, const struct tuff_fit_progress *progress)
+{
+    (void)progress;
+    return !*(bool *)user;
+}
+
+/* The content after all epochs, trained in parts: each with a model of its own, the last one to the end. early: the model has
+ * predicted before, so that its parameters had memory. */
+static void train_parts(struct backend_test *test, const char *path, int parts, bool early, struct train_content *content)
+{
+    *content = (struct train_content){0};
+    for (int part = 0; part < parts; part++) {
+        struct train t;
+        struct tuff_error error = {0};
+        bool stops = part + 1 < parts;
+        tuff_status status = train_open(&t, NULL, &error);
+        if (status == TUFF_OK) status = train_model(&t, &(struct train_params){.path = path, .epochs = 2}, &error);
+        t.fit.optimizer.groups = of_model;
+        t.fit.optimizer.group_count = TUFF_COUNT(of_model);
+        t.fit.on_step = stop;
+        t.fit.user = &stops;
+        float y[TRAIN_CLASSES];
+        if (status == TUFF_OK && early) status = tuff_model_predict(t.model, t.data.x, 1, y, &error);
+        if (status == TUFF_OK && part) status = train_load(&t, &error);
+        backend_status(test, "a model", TUFF_OK, status, &error);
+        if (status == TUFF_OK) {
+            status = train_fit(&t, &error);
+            backend_status(test, "fit", stops ? TUFF_ERR_CANCELLED : TUFF_OK, status, &error);
+            if (!stops) backend_status(test, "content", TUFF_OK, train_content(&t, content, &error), &error);
+        }
+        backend_check(test, tuff_device_validation_messages(t.device) == 0, "validation is not silent");
+        train_close(&t);
+    }
+}
+
+/* A checkpoint is the same whether parameters had memory before: one that has is continued by a model that has not. */
+static void test_models(struct backend_test *test)
+{
+    struct train_content through, stopped, early;
+    char path[400];
+    temporary_path("groups", path, sizeof path);
+    train_parts(test, path, 1, false, &through);
+    train_parts(test, path, 4, false, &stopped);
+    train_expect_same(test, "stopped with groups", &through, &stopped);
+    train_parts(test, path, 3, true, &early);
+    train_expect_same(test, "after a prediction", &through, &early);
+    free(through.bytes);
+    free(stopped.bytes);
+    free(early.bytes);
+    (void)!tuff_os_remove(path);
+}
+
+int main(void)
+{
+    static const struct tuff_optimizer_params optimizers[] = {
+        {.kind = TUFF_SGD,
+         .schedule = {.lr = 0.05},
+         .momentum = 0.9,
+         .nesterov = true,
+         .weight_decay = 0.125,
+         .clip_norm = 3},
+        {.kind = TUFF_ADAM, .schedule = {.lr = 0.01}, .weight_decay = 0.125, .clip_value = 0.5, .clip_norm = 4},
+        {.kind = TUFF_ADAMW, .schedule = {.lr = 0.01}, .weight_decay = 0.125, .accumulate = 2},
+    };
+    static const char *const names[ORDERS] = {"memory after the optimizer", "memory before it", "memory of some before it"};
+    struct backend_test test;
+    int code = backend_test_begin(&test, NULL);
+    if (code) return code;
+    for (size_t i = 0; i < TUFF_COUNT(optimizers); i++)
+        for (int order = FRESH; order < ORDERS; order++) test_updates(&test, &optimizers[i], order, names[order]);
+    test_many(&test);
+    test_refused(&test);
+    test_models(&test);
+    return backend_test_end(&test, "train_groups");
+}
