@@ -8,12 +8,12 @@
     --work DIR       copy of the source folder, its build and results.tsv (default build/mutate). What results.tsv holds already is not
                      done again: an interrupted run goes on where it was
     --minutes M      starts no further mutation after so long (default: no limit)
-    --tests REGEX    those of ctest that are run, the quick ones first (default: the default suite without its longest tests)
+    --tests REGEX    those of ctest that are run (default: those of the changed folder, the quick ones, then the suite without its longest)
     --show           prints the mutations that would be tried, and ends
     --help           this text
 
 A mutation is noticed when a test fails or runs ten times longer than its limit, survives when all pass, and is skipped when it does
-not build or when the built libraries and programs are the same bytes. The driver is lavapipe unless VK_ICD_FILENAMES says otherwise.
+not build or when the built library is the same bytes. The driver is lavapipe unless VK_ICD_FILENAMES says otherwise.
 Ends with the survivors, each with its line, and the share that was noticed; the exit status is 1 below 85 %, and when a mutation of
 the list survives.
 
@@ -31,9 +31,19 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-FAST = (r"^(graph|plan|loaders)_",  # first what is quick
-        r"^(op_harness|backend_program|backend_limits|backend_failure|backend_buffer|graph_nets|op_selftest|refs_suite|train_quick|"
-        r"train_resume|train_bits|op_random|op_own_row|op_text|fault_vulkan|fault_status|fault_memory|queue_fences|plan_.*|dryrun)$")
+# Tests in the order in which they are run: those of what was changed, the quick ones, and the rest of the default suite that is not long.
+FIRST = [
+    ("loaders/", r"^loaders_"),
+    ("shaders/", r"^(op_harness|op_selftest)$"),
+    ("graph/ops/", r"^(graph_ops|op_harness)$"),
+    ("graph/compile/", r"^(graph_passes|graph_plan|op_harness)$"),
+    ("graph/train/", r"^(train_groups|refs_suite|train_resume)$"),
+    ("backend/", r"^(plan_.*|backend_.*|session_memory)$"),
+    ("graph/", r"^(graph_build|graph_text|graph_evaluate|graph_edges|refs_suite)$"),
+]
+QUICK = r"^(graph|plan|loaders)_"
+REST = (r"^(op_harness|backend_.*|container_runtime|graph_nets|op_selftest|op_types|refs_suite|session_.*|train_quick|train_groups|train_resume|"
+        r"train_bits|op_random|op_own_row|op_hostile|op_same_bits|fault_vulkan|fault_memory|device_threads|dryrun)$")
 SECONDS = 900  # of one run of ctest
 GOAL = 0.85
 
@@ -131,7 +141,7 @@ class Bench:
 
     def __init__(self, work, tests):
         self.source, self.build = os.path.join(work, "source"), os.path.join(work, "source/build/release")
-        self.tests = (tests,) if tests else FAST
+        self.tests = tests
         os.makedirs(self.source, exist_ok=True)
         for name in ("CMakeLists.txt", "CMakePresets.json", "cmake", "backend", "graph", "loaders", "shaders", "samples", "tests",
                      "docs", "LICENSE", "README.md", "CHANGELOG.md"):
@@ -145,6 +155,8 @@ class Bench:
         if not self.make():
             sys.exit("mutate.py: the source does not build (%s)" % self.source)
         self.whole = self.digest()
+        listing = subprocess.run(["ninja", "-C", self.build, "-t", "targets", "all"], capture_output=True, text=True).stdout
+        self.targets = set(re.findall(r"^([\w.-]+): phony", listing, re.M))
 
     def copy(self, name):
         """Only what differs, so that what was built stays newer than its sources."""
@@ -156,21 +168,39 @@ class Bench:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             shutil.copy(path, target)
 
-    def make(self):
-        return subprocess.run(["cmake", "--build", self.build], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    def make(self, *targets):
+        """Everything, or these targets and what they need."""
+        command = ["cmake", "--build", self.build] + (["--target", *targets] if targets else [])
+        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
     def digest(self):
+        """Of the library, which holds all code and all shaders."""
         total = hashlib.sha256()
-        for path in sorted(glob.glob(self.build + "/lib/*.so*") + glob.glob(self.build + "/*.so*") + glob.glob(self.build + "/bin/*")):
-            if os.path.isfile(path):
-                total.update(open(path, "rb").read())
+        for path in sorted(glob.glob(self.build + "/**/libtuff*.so", recursive=True)):
+            total.update(open(path, "rb").read())
         return total.digest()
 
-    def failing(self):
-        """The first test that fails, or None."""
-        for expression in self.tests:
+    def stages(self, path):
+        if self.tests:
+            return [self.tests]
+        return [tests for start, tests in FIRST if path.startswith(start)][:1] + [QUICK, REST]
+
+    def names(self, expression):
+        listing = subprocess.run(["ctest", "--test-dir", self.build, "-N", "-R", expression], capture_output=True, text=True).stdout
+        return re.findall(r"^ +Test +#\d+: (\S+)", listing, re.M)
+
+    def failing(self, path):
+        """The first test that fails, or None. Of what a stage runs, only programs are built that it needs."""
+        done = set()
+        for expression in self.stages(path):
+            wanted = [name for name in self.names(expression) if name not in done]
+            done.update(wanted)
+            built = self.make() if expression == REST else self.make(*(name for name in wanted if name in self.targets))
+            if not built:
+                return "build"
             try:
-                run = subprocess.run(["ctest", "--test-dir", self.build, "-R", expression, "--stop-on-failure", "--timeout", "200"],
+                run = subprocess.run(["ctest", "--test-dir", self.build, "-R", "^(%s)$" % "|".join(wanted), "--stop-on-failure",
+                                      "--timeout", "200"],
                                      env=self.environment, capture_output=True, text=True, timeout=SECONDS, errors="replace")
             except subprocess.TimeoutExpired:
                 return "time"
@@ -188,11 +218,11 @@ class Bench:
             return "broken", str(problem)
         try:
             open(path, "w").write(after)
-            if not self.make():
+            if not self.make("tuff"):
                 return "skipped", "does not build"
             if self.digest() == self.whole:
                 return "skipped", "the same code"
-            name = self.failing()
+            name = self.failing(mutation.path)
             return ("noticed", name) if name else ("survived", "")
         finally:
             open(path, "w").write(before)
