@@ -198,7 +198,7 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
     if (op->infer(&infer, &value.type) != TUFF_OK) return 0; /* infer has told why */
     if (check_type(g, op, &value.type) != TUFF_OK) return 0;
     if (in_count) value.in = tuff_arena_copy(&g->arena, in, in_count * sizeof *in);
-    if (op->attrs_bytes) value.attrs = tuff_arena_copy(&g->arena, attrs, op->attrs_bytes);
+    if (op->attrs_bytes) value.attrs = tuff_attrs_copy(&g->arena, op, attrs);
     if (!TUFF_GROW_ARENA(&g->arena, g->values, g->count, 1) || !TUFF_GROW_ARENA(&g->arena, g->leaves, g->leaf_count, 1) ||
         (in_count && !value.in) || (op->attrs_bytes && !value.attrs))
         return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");

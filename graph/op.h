@@ -86,10 +86,22 @@ enum tuff_attr_kind {
     TUFF_ATTR_I32S,  /* int32_t[count] */
     TUFF_ATTR_SHAPE, /* struct tuff_shape */
     TUFF_ATTR_DTYPE, /* int32_t holding enum tuff_dtype */
-    TUFF_ATTR_BODY   /* struct tuff_graph *, of tuff_graph_body */
+    TUFF_ATTR_BODY,  /* struct tuff_graph *, of tuff_graph_body */
+    TUFF_ATTR_LIST,  /* struct tuff_list: any number of numbers */
+    TUFF_ATTR_TEXT   /* const char *; NULL and "" are the same and are not printed */
 };
+/* tuff_graph_add copies the numbers into the graph's arena, as it does texts. */
+struct tuff_list {
+    uint32_t count;
+    const int32_t *at;
+};
+/* {TUFF_LIST(1, 0)}: attributes of a case */
+#define TUFF_LIST(...)                                                                                                      \
+    {                                                                                                                       \
+        (uint32_t)(sizeof((const int32_t[]){__VA_ARGS__}) / sizeof(int32_t)), (const int32_t[]) { __VA_ARGS__ }             \
+    }
 /* One field of an operator's attribute struct; drives printing, parsing, comparing and the ONNX loader.
- * Attribute structs contain only such fields (no padding bytes that could differ: they are zeroed first). */
+ * Attribute structs contain only such fields. */
 struct tuff_attr {
     const char *name; /* as in the graph's text */
     const char *onnx; /* ONNX attribute name, or "" */
@@ -97,6 +109,12 @@ struct tuff_attr {
     uint32_t count; /* elements of U32S and I32S */
     size_t offset;
 };
+
+size_t tuff_attr_bytes(const struct tuff_attr *attr); /* of the field itself */
+/* Whole attribute structs of an operator, with what lists and texts hold. The copy is NULL without memory. */
+uint64_t tuff_attrs_hash(const struct tuff_op *op, uint64_t hash, const void *attrs);
+bool tuff_attrs_equal(const struct tuff_op *op, const void *a, const void *b);
+void *tuff_attrs_copy(struct tuff_arena *arena, const struct tuff_op *op, const void *attrs);
 
 enum tuff_op_class { TUFF_CLASS_LEAF, TUFF_CLASS_INLINE, TUFF_CLASS_KERNEL, TUFF_CLASS_LOOP, TUFF_CLASS_ASSIGN };
 

@@ -237,6 +237,20 @@ static struct tuff_graph *body(struct reader *r)
     return kept;
 }
 
+/* Any number of them, in the graph's arena. */
+static void numbers(struct reader *r, struct tuff_list *out)
+{
+    uint32_t most = 1;
+    for (const char *at = r->at; *at && *at != ']' && *at != '\n'; at++) most += *at == ',';
+    int32_t *at = tuff_arena_alloc(&r->g->arena, most * sizeof *at);
+    if (!at) {
+        fail(r, TUFF_ERR_MEMORY, "", "");
+        return;
+    }
+    list(r, most, NULL, at, &out->count);
+    out->at = at;
+}
+
 static void attribute(struct reader *r, const struct tuff_attr *attr, void *attrs)
 {
     char *field = (char *)attrs + attr->offset;
@@ -252,6 +266,8 @@ static void attribute(struct reader *r, const struct tuff_attr *attr, void *attr
     case TUFF_ATTR_I32S: list(r, attr->count, NULL, (int32_t *)field, &count); break;
     case TUFF_ATTR_SHAPE: *(struct tuff_shape *)field = shape(r); break;
     case TUFF_ATTR_DTYPE: *(int32_t *)field = (int32_t)dtype(r); break;
+    case TUFF_ATTR_LIST: numbers(r, (struct tuff_list *)field); break;
+    case TUFF_ATTR_TEXT: expect(r, "\""), *(const char **)field = name(r); break;
     case TUFF_ATTR_BODY: *(struct tuff_graph **)field = body(r); break;
     }
 }
@@ -330,23 +346,20 @@ static void fail_as_builder(struct reader *r)
     fail(r, r->g->status == TUFF_ERR_MEMORY ? TUFF_ERR_MEMORY : TUFF_ERR_FORMAT, why.message, "");
 }
 
-static const struct tuff_op *own_row(struct reader *r, int part)
+/* The operator whose texts the attributes hold; they become those of the row. */
+static const struct tuff_op *own_row(struct reader *r, int part, struct tuff_own_attrs *attrs)
 {
-    struct tuff_pointwise_params params = {.struct_size = sizeof params};
-    expect(r, " row=\"");
-    params.name = name(r);
-    expect(r, " y=\"");
-    params.y = name(r);
-    expect(r, " da=\"");
-    params.da = name(r);
-    if (accept(r, " db=\"")) params.db = name(r);
+    const struct tuff_pointwise_params params = {
+        .struct_size = sizeof params, .name = attrs->row, .y = attrs->y, .da = attrs->da, .db = attrs->db};
     if (r->status != TUFF_OK) return NULL;
     const struct tuff_pw_row *row = tuff_pw_own(r->g, &params, params.db != NULL);
     if (!row)
         fail_as_builder(r);
     else if (!row->op[part])
         expected(r, "an operator of two operands");
-    return row ? row->op[part] : NULL;
+    if (!row) return NULL;
+    *attrs = (struct tuff_own_attrs){attrs->p0, attrs->p1, row->name, row->text[0], row->text[1], row->text[2]};
+    return row->op[part];
 }
 
 static void value(struct reader *r)
@@ -375,9 +388,10 @@ static void value(struct reader *r)
         while (accept(r, ", "));
         expect(r, ")");
     }
-    if (part >= 0) op = own_row(r, part);
+    const struct tuff_attr *table = op ? op->attrs : tuff_own_attr;
+    for (uint32_t i = 0, count = op ? op->attr_count : TUFF_OWN_ATTRS; i < count; i++) attribute(r, &table[i], attrs);
+    if (part >= 0) op = own_row(r, part, (struct tuff_own_attrs *)attrs);
     if (!op) return;
-    for (uint32_t i = 0; i < op->attr_count; i++) attribute(r, &op->attrs[i], attrs);
     check_value(r, op, attrs, given != NULL);
     if (r->status != TUFF_OK) return;
     tuff_val v = tuff_graph_add(r->g, op, r->in, (uint32_t)r->in_count, attrs);

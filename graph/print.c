@@ -107,20 +107,6 @@ static void add_type(struct tuff_text *text, const struct tuff_type *type)
 
 /* ---- attributes and data ------------------------------------------------------------------------------------------------------ */
 
-static size_t field_bytes(const struct tuff_attr *attr)
-{
-    switch (attr->kind) {
-    case TUFF_ATTR_I32:
-    case TUFF_ATTR_DTYPE: return sizeof(int32_t);
-    case TUFF_ATTR_F64: return sizeof(double);
-    case TUFF_ATTR_U32S:
-    case TUFF_ATTR_I32S: return attr->count * sizeof(int32_t);
-    case TUFF_ATTR_SHAPE: return sizeof(struct tuff_shape);
-    case TUFF_ATTR_BODY: return sizeof(struct tuff_graph *);
-    }
-    return 0;
-}
-
 /* Lists of one number an axis end with the value's axes; what lies behind is zero. */
 static void add_list(struct tuff_text *text, const struct tuff_attr *attr, const void *field, uint32_t rank)
 {
@@ -135,6 +121,14 @@ static void add_list(struct tuff_text *text, const struct tuff_attr *attr, const
             tuff_text_add(text, "%s%d", i ? ", " : "[", (int)s[i]);
     }
     tuff_text_add(text, count ? "]" : "[]");
+}
+
+static void add_numbers(struct tuff_text *text, const void *field)
+{
+    const struct tuff_list *list = field;
+    tuff_text_add(text, "[");
+    for (uint32_t i = 0; i < list->count; i++) tuff_text_add(text, i ? ", %d" : "%d", (int)list->at[i]);
+    tuff_text_add(text, "]");
 }
 
 static void add_body(struct tuff_text *text, const struct tuff_graph *body)
@@ -153,7 +147,7 @@ static void add_attr(struct tuff_text *text, const struct tuff_attr *attr, const
     const char *field = (const char *)attrs + attr->offset;
     char shape[128];
     bool zero = true;
-    for (size_t i = 0; i < field_bytes(attr); i++) zero = zero && field[i] == 0;
+    for (size_t i = 0; i < tuff_attr_bytes(attr); i++) zero = zero && field[i] == 0;
     if (zero) return;
     tuff_text_add(text, " %s=", attr->name);
     switch (attr->kind) {
@@ -164,6 +158,8 @@ static void add_attr(struct tuff_text *text, const struct tuff_attr *attr, const
     case TUFF_ATTR_SHAPE:
         tuff_text_add(text, "%s", tuff_shape_text((const struct tuff_shape *)field, shape, sizeof shape));
         break;
+    case TUFF_ATTR_LIST: add_numbers(text, field); break;
+    case TUFF_ATTR_TEXT: add_name(text, *(const char *const *)field); break;
     case TUFF_ATTR_BODY: add_body(text, *(struct tuff_graph *const *)field); break;
     case TUFF_ATTR_DTYPE: tuff_text_add(text, "%s", tuff_dtype_name((enum tuff_dtype) * (const int32_t *)field)); break;
     }
@@ -192,13 +188,6 @@ static void add_data(struct tuff_text *text, const struct tuff_value *value)
 
 /* ---- whole graphs --------------------------------------------------------------------------------------------------------------- */
 
-/* In every value of the row: a reader needs nothing else. */
-static void add_own_row(struct tuff_text *text, const struct tuff_pw_row *own)
-{
-    tuff_text_add(text, " row=\"%s\" y=\"%s\" da=\"%s\"", own->name, own->text[0], own->text[1]);
-    if (own->operands == 2) tuff_text_add(text, " db=\"%s\"", own->text[2]);
-}
-
 static void print_value(const struct tuff_graph *g, tuff_val v, struct tuff_text *text)
 {
     const struct tuff_value *value = &g->values[v];
@@ -220,7 +209,6 @@ static void print_value(const struct tuff_graph *g, tuff_val v, struct tuff_text
             tuff_text_add(text, "%s_", i ? ", " : "");
     }
     tuff_text_add(text, ")");
-    if (own) add_own_row(text, own);
     for (uint32_t i = 0; i < value->op->attr_count; i++) add_attr(text, &value->op->attrs[i], value->attrs, rank);
     add_data(text, value);
     tuff_text_add(text, " : ");

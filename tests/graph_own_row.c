@@ -300,9 +300,8 @@ static void test_text_refused(struct own_test *t)
     static const struct {
         const char *text, *expected;
     } cases[] = {
-        {HEAD "pointwise(%1) : f32 []\n", "line 3: expected  row="},
+        {HEAD "pointwise(%1) : f32 []\n", "line 3: pointwise: a name"},
         {HEAD "pointwise(%1) row=\"x\" y=\"a; a\" da=\"0.0\" : f32 []\n", "line 3: pointwise 'x', y = \"a; a\""},
-        {HEAD "pointwise(%1) row=\"x\" y=\"a\" : f32 []\n", "line 3: expected  da="},
         {HEAD "pointwise(%1) row=\"x y\" y=\"a\" da=\"0.0\" : f32 []\n", "line 3: pointwise: a name"},
         {HEAD "pointwise(%1, %1) row=\"x\" y=\"a\" da=\"0.0\" : f32 []\n", "line 3: x: takes 1 to 1 inputs, not 2"},
         {HEAD "pointwise(%1) row=\"x\" y=\"a\" da=\"0.0\" db=\"0.0\" : f32 []\n", "line 3: x: takes 2 to 2 inputs, not 1"},
@@ -320,6 +319,7 @@ static void test_text_refused(struct own_test *t)
     }
     check(t, use(t, HEAD "pointwise_da(%1, _, _, _) row=\"x\" y=\"a\" da=\"p1\" p1=0.5 : f32 []\n", true),
           "a derivative alone");
+    check(t, use(t, HEAD "pointwise(%1) row=\"x\" y=\"a\" : f32 []\n", false), "no derivative is 0.0");
 }
 
 /* Plans: constants are kept out of folding, equal values are one, chains are one launch; no compiler is a status. */

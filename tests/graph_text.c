@@ -95,7 +95,7 @@ static void check_round_trip(struct text_test *t, const struct tuff_graph *g, co
     }
     for (tuff_val v = 1; status == TUFF_OK && v < g->count; v++) {
         const struct tuff_value *p = &g->values[v], *q = &back->values[v];
-        bool same = p->op == q->op && (!p->op->attrs_bytes || !memcmp(p->attrs, q->attrs, p->op->attrs_bytes)) &&
+        bool same = p->op == q->op && tuff_attrs_equal(p->op, p->attrs, q->attrs) &&
                     (!tuff_value_data_of(p).bytes || !memcmp(p->data, q->data, (size_t)tuff_value_data_of(p).bytes));
         check(t, same, "%s: value %u (%s) is not the same bytes", what, (unsigned)v, p->op->name);
     }
@@ -208,6 +208,12 @@ static void check_refused(struct text_test *t)
          "line 3: slice"},
         {"tuff-graph 1\n%1 = full() dtype=f32 shape=[2] : f32 [2]\n%2 = permute(%1) order=[1] : f32 [2]\n",
          "line 3: permute"},
+        {"tuff-graph 1\n%1 = full() dtype=f32 shape=[2] : f32 [2]\n%2 = permute(%1) : f32 [2]\n", "line 3: permute"},
+        {"tuff-graph 1\n%1 = full() dtype=f32 shape=[2, 2] : f32 [2, 2]\n"
+         "%2 = permute(%1) order=[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] : f32 [2, 2]\n",
+         "line 3: permute"},
+        {"tuff-graph 1\n%1 = full() dtype=f32 shape=[2] : f32 [2]\n%2 = permute(%1) order=[0, : f32 [2]\n",
+         "line 3: expected a number"},
         {"tuff-graph 1\n%1 = full() dtype=f32 : f32 []", "line 2: expected the end of the line"},
     };
     for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
@@ -288,6 +294,39 @@ static void check_dot(struct text_test *t, const struct tuff_graph *g)
     tuff_text_free(t->context, text);
 }
 
+/* Lists and texts count by what they hold, and a copy holds its own. */
+static void check_attributes(struct text_test *t)
+{
+    struct attrs {
+        double number;
+        struct tuff_list list;
+        const char *text;
+    };
+    static const struct tuff_attr table[] = {{"number", "", TUFF_ATTR_F64, 1, offsetof(struct attrs, number)},
+                                             {"list", "", TUFF_ATTR_LIST, 1, offsetof(struct attrs, list)},
+                                             {"text", "", TUFF_ATTR_TEXT, 1, offsetof(struct attrs, text)}};
+    static const struct tuff_op op = {
+        .name = "test", .attrs = table, .attr_count = TUFF_COUNT(table), .attrs_bytes = sizeof(struct attrs)};
+    int32_t numbers[3] = {1, -2, 3};
+    char text[] = "one";
+    const struct attrs given = {0.5, {3, numbers}, text};
+    const struct attrs others[] = {{0.25, {3, numbers}, text}, {0.5, {2, numbers}, text},
+                                   {0.5, {0, NULL}, text},     {0.5, {3, (int32_t[]){1, -2, 4}}, text},
+                                   {0.5, {3, numbers}, "two"}, {0.5, {3, numbers}, "ones"},
+                                   {0.5, {3, numbers}, NULL}};
+    struct tuff_arena arena;
+    tuff_arena_init(&arena, t->context);
+    const struct attrs *copy = tuff_attrs_copy(&arena, &op, &given);
+    uint64_t hash = tuff_attrs_hash(&op, 7, &given);
+    check(t, copy && tuff_attrs_equal(&op, copy, &given) && tuff_attrs_hash(&op, 7, copy) == hash, "a copy is not equal");
+    for (size_t i = 0; i < TUFF_COUNT(others); i++)
+        check(t, !tuff_attrs_equal(&op, &given, &others[i]) && tuff_attrs_hash(&op, 7, &others[i]) != hash,
+              "attributes %d are taken for equal", (int)i);
+    numbers[1] = 9, text[0] = 'x';
+    check(t, copy && copy->list.at[1] == -2 && !strcmp(copy->text, "one"), "the copy is of the caller's memory");
+    tuff_arena_finish(&arena);
+}
+
 int main(int argc, char **argv)
 {
     struct text_test t = {.random = op_random_start(argc, argv)};
@@ -298,6 +337,7 @@ int main(int argc, char **argv)
     check_dot(&t, g);
     check_refused(&t);
     check_numbers(&t);
+    check_attributes(&t);
     for (uint32_t i = 0; i < tuff_op_count; i++) {
         if (!tuff_ops[i]->case_count) continue;
         struct tuff_graph *of_op = cases_of(&t, tuff_ops[i]);

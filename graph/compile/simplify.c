@@ -16,14 +16,14 @@ static uint64_t hash_value(const struct tuff_op *op, const tuff_val *in, uint32_
 {
     uint64_t hash = tuff_hash_text(count, op->name);
     if (count) hash = tuff_hash(hash, in, count * sizeof *in);
-    return op->attrs_bytes ? tuff_hash(hash, attrs, op->attrs_bytes) : hash;
+    return tuff_attrs_hash(op, hash, attrs);
 }
 
 static bool is_equal(const struct tuff_value *o, const tuff_val *o_in, const struct tuff_op *op, const tuff_val *in,
                      uint32_t count, const void *attrs)
 {
     return o->op == op && o->in_count == count && (!count || !memcmp(o_in, in, count * sizeof *in)) &&
-           (!op->attrs_bytes || !memcmp(o->attrs, attrs, op->attrs_bytes));
+           tuff_attrs_equal(op, o->attrs, attrs);
 }
 
 /* The slot of a value that computes the same, or the free one where it would be. */

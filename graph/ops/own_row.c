@@ -197,6 +197,15 @@ static bool is_name(const char *name)
     return length > 0 && length <= MOST_NAME && !isdigit((unsigned char)name[0]);
 }
 
+const struct tuff_attr tuff_own_attr[TUFF_OWN_ATTRS] = {
+    {"row", "", TUFF_ATTR_TEXT, 1, offsetof(struct tuff_own_attrs, row)},
+    {"y", "", TUFF_ATTR_TEXT, 1, offsetof(struct tuff_own_attrs, y)},
+    {"da", "", TUFF_ATTR_TEXT, 1, offsetof(struct tuff_own_attrs, da)},
+    {"db", "", TUFF_ATTR_TEXT, 1, offsetof(struct tuff_own_attrs, db)},
+    {"p0", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_own_attrs, p0)},
+    {"p1", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_own_attrs, p1)},
+};
+
 struct tuff_own_row {
     struct tuff_pw_row row;
     struct tuff_op op[3];
@@ -213,6 +222,9 @@ static const struct tuff_pw_row *add(struct tuff_graph *g, const char *name, con
         own->op[i] = i ? tuff_op_exp_da : operands == 2 ? tuff_op_mul : tuff_op_exp;
         own->op[i].name = tuff_arena_printf(&g->arena, "%s%s", name, suffix[i]);
         own->op[i].onnx = "";
+        own->op[i].attrs = tuff_own_attr;
+        own->op[i].attr_count = TUFF_OWN_ATTRS;
+        own->op[i].attrs_bytes = sizeof(struct tuff_own_attrs);
         own->op[i].cases = NULL;
         own->op[i].case_count = 0;
         own->op[i].row = (uint16_t)i;
@@ -257,5 +269,7 @@ tuff_val tuff_pointwise(struct tuff_graph *g, const struct tuff_pointwise_params
     if (!params || params->struct_size < sizeof *params)
         return tuff_graph_fail(g, TUFF_ERR_USAGE, "pointwise: no params, or their struct_size is not set");
     const struct tuff_pw_row *row = tuff_pw_own(g, params, b != 0);
-    return row ? tuff_pw_add(g, row->op[0], a, b, (struct tuff_pw_attrs){params->p0, params->p1}) : 0;
+    if (!row) return 0;
+    const struct tuff_own_attrs attrs = {params->p0, params->p1, row->name, row->text[0], row->text[1], row->text[2]};
+    return tuff_pw_add(g, row->op[0], a, b, &attrs);
 }

@@ -297,7 +297,7 @@ bool tuff_broadcast_shape(struct tuff_graph *g, const char *what, const struct t
     return true;
 }
 
-tuff_val tuff_pw_add(struct tuff_graph *g, const struct tuff_op *op, tuff_val a, tuff_val b, struct tuff_pw_attrs attrs)
+tuff_val tuff_pw_add(struct tuff_graph *g, const struct tuff_op *op, tuff_val a, tuff_val b, const void *attrs)
 {
     uint32_t count = op->arity_max;
     tuff_val in[2] = {a, b};
@@ -313,23 +313,23 @@ tuff_val tuff_pw_add(struct tuff_graph *g, const struct tuff_op *op, tuff_val a,
         if (!tuff_broadcast_shape(g, op->name, &ta.shape, &tb.shape, &shape)) return 0;
         for (uint32_t i = 0; i < 2; i++) in[i] = tuff_expand(g, in[i], shape);
     }
-    return tuff_graph_add(g, op, in, count, &attrs);
+    return tuff_graph_add(g, op, in, count, attrs);
 }
 
 #define TUFF_PW1(name, onnx, y, da)                                                                                         \
     tuff_val tuff_##name(struct tuff_graph *g, tuff_val a)                                                                  \
     {                                                                                                                       \
-        return tuff_pw_add(g, &tuff_op_##name, a, 0, (struct tuff_pw_attrs){0});                                            \
+        return tuff_pw_add(g, &tuff_op_##name, a, 0, &(struct tuff_pw_attrs){0});                                           \
     }
 #define TUFF_PW1P(name, onnx, y, da)                                                                                        \
     tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, double p0, double p1)                                            \
     {                                                                                                                       \
-        return tuff_pw_add(g, &tuff_op_##name, a, 0, (struct tuff_pw_attrs){p0, p1});                                       \
+        return tuff_pw_add(g, &tuff_op_##name, a, 0, &(struct tuff_pw_attrs){p0, p1});                                      \
     }
 #define BUILDER2(name)                                                                                                      \
     tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, tuff_val b)                                                      \
     {                                                                                                                       \
-        return tuff_pw_add(g, &tuff_op_##name, a, b, (struct tuff_pw_attrs){0});                                            \
+        return tuff_pw_add(g, &tuff_op_##name, a, b, &(struct tuff_pw_attrs){0});                                           \
     }
 #define TUFF_PW2(name, onnx, y, da, db) BUILDER2(name)
 #define TUFF_PW2B(name, onnx, y) BUILDER2(name)

@@ -8,6 +8,14 @@ struct tuff_pw_attrs {
     double p0, p1;
 };
 
+/* Of operators of the app's own; begins as the above. */
+struct tuff_own_attrs {
+    double p0, p1;
+    const char *row, *y, *da, *db; /* db NULL: of one operand */
+};
+enum { TUFF_OWN_ATTRS = 6 };
+extern const struct tuff_attr tuff_own_attr[TUFF_OWN_ATTRS];
+
 /* A row of pointwise.def, or one that the app has declared by tuff_pointwise. */
 struct tuff_pw_row {
     const char *name;
@@ -30,7 +38,7 @@ bool tuff_pw_names(const char *text, const char *name);
  * (TUFF_ERR_USAGE), memory. */
 const struct tuff_pw_row *tuff_pw_own(struct tuff_graph *g, const struct tuff_pointwise_params *params, bool two);
 /* Expands the operands to their common shape and makes whole numbers meet floats as floats. */
-tuff_val tuff_pw_add(struct tuff_graph *g, const struct tuff_op *op, tuff_val a, tuff_val b, struct tuff_pw_attrs attrs);
+tuff_val tuff_pw_add(struct tuff_graph *g, const struct tuff_op *op, tuff_val a, tuff_val b, const void *attrs);
 /* Common shape of two operands by NumPy's rule; false after a sticky TUFF_ERR_SHAPE. */
 bool tuff_broadcast_shape(struct tuff_graph *g, const char *what, const struct tuff_shape *a, const struct tuff_shape *b,
                           struct tuff_shape *out);

@@ -164,7 +164,7 @@ tuff_val tuff_unsqueeze(struct tuff_graph *g, tuff_val x, int axis)
 /* ---- permute -------------------------------------------------------------------------------------------------------------- */
 
 static const struct tuff_attr permute_attr[] = {
-    {"order", "perm", TUFF_ATTR_U32S, TUFF_MAX_RANK, offsetof(struct tuff_permute_attrs, order)}};
+    {"order", "perm", TUFF_ATTR_LIST, 1, offsetof(struct tuff_permute_attrs, order)}};
 
 static tuff_status permute_infer(const struct tuff_infer *infer, struct tuff_type *out)
 {
@@ -173,10 +173,11 @@ static tuff_status permute_infer(const struct tuff_infer *infer, struct tuff_typ
     uint32_t seen = 0;
     *out = *infer->in[0];
     for (uint32_t i = 0; i < in->rank; i++) {
-        if (attrs->order[i] >= in->rank || (seen >> attrs->order[i] & 1))
+        uint32_t from = i < attrs->order.count ? (uint32_t)attrs->order.at[i] : UINT32_MAX;
+        if (attrs->order.count != in->rank || from >= in->rank || (seen >> from & 1))
             return shape_error(infer, "order is not a permutation");
-        seen |= 1u << attrs->order[i];
-        out->shape.dim[i] = in->dim[attrs->order[i]];
+        seen |= 1u << from;
+        out->shape.dim[i] = in->dim[from];
     }
     return TUFF_OK;
 }
@@ -185,7 +186,7 @@ static void permute_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val
 {
     const struct tuff_permute_attrs *attrs = tuff_value_of(g, y)->attrs;
     uint32_t inverse[TUFF_MAX_RANK] = {0}, rank = tuff_type_of(g, y).shape.rank;
-    for (uint32_t i = 0; i < rank; i++) inverse[attrs->order[i]] = i;
+    for (uint32_t i = 0; i < rank; i++) inverse[attrs->order.at[i]] = i;
     gin[0] = tuff_permute(g, gy, inverse);
 }
 
@@ -198,17 +199,18 @@ static void permute_ref(const struct tuff_ref *ref)
     tuff_strides(&ref->in_types[0].shape, strides);
     for (uint64_t i = 0; i < count; i++, next(shape, at)) {
         uint64_t from = 0;
-        for (uint32_t k = 0; k < shape->rank; k++) from += at[k] * strides[attrs->order[k]];
+        for (uint32_t k = 0; k < shape->rank; k++) from += at[k] * strides[attrs->order.at[k]];
         ref->out[i] = ref->in[0][from];
     }
 }
 
 tuff_val tuff_permute(struct tuff_graph *g, tuff_val x, const uint32_t *order)
 {
-    struct tuff_permute_attrs attrs = {{0}};
+    int32_t axes[TUFF_MAX_RANK];
     uint32_t rank = tuff_type_of(g, x).shape.rank;
     bool identity = true;
-    for (uint32_t i = 0; i < rank; i++) identity = (attrs.order[i] = order[i]) == i && identity;
+    for (uint32_t i = 0; i < rank; i++) identity = (uint32_t)(axes[i] = (int32_t)order[i]) == i && identity;
+    const struct tuff_permute_attrs attrs = {{rank, axes}};
     return x && identity ? x : tuff_graph_add(g, &tuff_op_permute, &x, 1, &attrs);
 }
 
@@ -228,7 +230,7 @@ bool tuff_is_transpose(const struct tuff_graph *g, tuff_val v)
     uint32_t rank = value->type.shape.rank;
     if (value->op != &tuff_op_permute || rank < 2) return false;
     for (uint32_t i = 0; i < rank; i++)
-        if (p->order[i] != (i + 2 == rank ? rank - 1 : i + 1 == rank ? rank - 2 : i)) return false;
+        if ((uint32_t)p->order.at[i] != (i + 2 == rank ? rank - 1 : i + 1 == rank ? rank - 2 : i)) return false;
     return true;
 }
 
@@ -238,7 +240,7 @@ static void permute_map(struct tuff_emitter *e, const struct tuff_value *value, 
     const struct tuff_permute_attrs *attrs = value->attrs;
     (void)e;
     *inner = (struct tuff_coords){.rank = coords->rank};
-    for (uint32_t i = 0; i < coords->rank; i++) inner->at[attrs->order[i]] = coords->at[i];
+    for (uint32_t i = 0; i < coords->rank; i++) inner->at[attrs->order.at[i]] = coords->at[i];
 }
 
 static tuff_val permute_simpler(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
@@ -247,19 +249,19 @@ static tuff_val permute_simpler(struct tuff_graph *g, const struct tuff_value *v
     const struct tuff_permute_attrs *outer = value->attrs, *inner = from->attrs;
     uint32_t order[TUFF_MAX_RANK];
     if (from->op != value->op) return 0;
-    for (uint32_t i = 0; i < value->type.shape.rank; i++) order[i] = inner->order[outer->order[i]];
+    for (uint32_t i = 0; i < value->type.shape.rank; i++) order[i] = (uint32_t)inner->order.at[outer->order.at[i]];
     return tuff_permute(g, from->in[0], order);
 }
 
 static const struct tuff_case permute_cases[] = {
-    {"two", {T(61, 67)}, 1, {0}, 0, &(struct tuff_permute_attrs){{1, 0}}},
-    {"three", {T(3, 5, 7)}, 1, {0}, 0, &(struct tuff_permute_attrs){{2, 0, 1}}},
-    {"four", {T(2, 3, 16, 17)}, 1, {0}, 0, &(struct tuff_permute_attrs){{0, 2, 3, 1}}},
-    {"blocks", {T(24, 40)}, 1, {0}, 0, &(struct tuff_permute_attrs){{1, 0}}},
-    {"picture", {T(2, 12, 4, 6)}, 1, {0}, 0, &(struct tuff_permute_attrs){{0, 2, 3, 1}}},
-    {"channels", {T(3, 2, 6, 20)}, 1, {0}, 0, &(struct tuff_permute_attrs){{0, 3, 1, 2}}},
-    {"between", {T(8, 5, 12)}, 1, {0}, 0, &(struct tuff_permute_attrs){{2, 1, 0}}},
-    {"five", {T(2, 3, 4, 5, 3)}, 1, {0}, 0, &(struct tuff_permute_attrs){{4, 2, 0, 3, 1}}},
+    {"two", {T(61, 67)}, 1, {0}, 0, &(struct tuff_permute_attrs){TUFF_LIST(1, 0)}},
+    {"three", {T(3, 5, 7)}, 1, {0}, 0, &(struct tuff_permute_attrs){TUFF_LIST(2, 0, 1)}},
+    {"four", {T(2, 3, 16, 17)}, 1, {0}, 0, &(struct tuff_permute_attrs){TUFF_LIST(0, 2, 3, 1)}},
+    {"blocks", {T(24, 40)}, 1, {0}, 0, &(struct tuff_permute_attrs){TUFF_LIST(1, 0)}},
+    {"picture", {T(2, 12, 4, 6)}, 1, {0}, 0, &(struct tuff_permute_attrs){TUFF_LIST(0, 2, 3, 1)}},
+    {"channels", {T(3, 2, 6, 20)}, 1, {0}, 0, &(struct tuff_permute_attrs){TUFF_LIST(0, 3, 1, 2)}},
+    {"between", {T(8, 5, 12)}, 1, {0}, 0, &(struct tuff_permute_attrs){TUFF_LIST(2, 1, 0)}},
+    {"five", {T(2, 3, 4, 5, 3)}, 1, {0}, 0, &(struct tuff_permute_attrs){TUFF_LIST(4, 2, 0, 3, 1)}},
 };
 const struct tuff_op tuff_op_permute = {
     .name = "permute",

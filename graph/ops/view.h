@@ -5,7 +5,7 @@
 #include "graph/op.h"
 
 struct tuff_permute_attrs {
-    uint32_t order[TUFF_MAX_RANK];
+    struct tuff_list order; /* of the operand's axes */
 };
 struct tuff_slice_attrs {
     uint32_t start[TUFF_MAX_RANK];
