@@ -198,7 +198,9 @@ static tuff_status read_sections(struct reading *r)
     for (uint32_t i = 0; i < c->section_count; i++) TUFF_TRY(read_section(r, &c->sections[i]));
     if (r->line != r->end) return bad(r, "more descriptions than arrays", ARRAYS);
     const char *twice = tuff_tensors_sort(t, order);
-    return twice ? bad(r, "two arrays have one name", twice) : TUFF_OK;
+    if (twice) return bad(r, "two arrays have one name", twice);
+    if (tuff_texts_twice(t, &twice) != TUFF_OK) return tuff_fail_memory(t->context, r->error);
+    return twice ? bad(r, "two texts have one key", twice) : TUFF_OK;
 }
 
 static tuff_status check_kind(const struct reading *r, const char *wanted)

@@ -373,7 +373,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_classifier_run(struct tuff_classifier 
 /* ---- training in files ------------------------------------------------------------------------------------------------------ */
 
 /* Where tuff_model_fit saves what it needs to go on:
- *     struct tuff_model_checkpoint checkpoint = {sizeof checkpoint, context, "training.ckpt", NULL, 0};
+ *     struct tuff_model_checkpoint checkpoint = {sizeof checkpoint, context, "training.tuff", NULL, 0};
  *     params.save = tuff_model_checkpoint_save, params.save_user = &checkpoint; */
 struct tuff_model_checkpoint {
     size_t struct_size; /* sizeof(struct tuff_model_checkpoint) */

@@ -197,11 +197,6 @@ static tuff_status index_names(struct job *job, const struct tuff_array **order)
     return twice ? bad(job, "two tensors are named \"%.100s\"", twice) : TUFF_OK;
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-    return strcmp(((const struct tuff_pair *)a)->key, ((const struct tuff_pair *)b)->key);
-}
-
 static tuff_status read_texts(struct job *job, const cJSON *metadata)
 {
     struct tuff_tensors *t = job->tensors;
@@ -220,13 +215,9 @@ static tuff_status read_texts(struct job *job, const cJSON *metadata)
         pair->value = tuff_arena_strdup(&t->arena, item->valuestring);
         if (!pair->key || !pair->value) return tuff_fail_memory(job->context, job->error);
     }
-    struct tuff_pair *sorted = tuff_arena_copy(&t->arena, t->texts, (count + 1) * sizeof *sorted);
-    if (!sorted) return tuff_fail_memory(job->context, job->error);
-    qsort(sorted, count, sizeof *sorted, compare_keys);
-    for (size_t i = 1; i < count; i++)
-        if (strcmp(sorted[i - 1].key, sorted[i].key) == 0)
-            return bad(job, "metadata has two texts \"%.100s\"", sorted[i].key);
-    return TUFF_OK;
+    const char *twice = NULL;
+    if (tuff_texts_twice(t, &twice) != TUFF_OK) return tuff_fail_memory(job->context, job->error);
+    return twice ? bad(job, "metadata has two texts \"%.100s\"", twice) : TUFF_OK;
 }
 
 static tuff_status read_entries(struct job *job, const cJSON *root)
@@ -368,6 +359,23 @@ void tuff_tensors_destroy(struct tuff_tensors *tensors)
 static int compare_names(const void *a, const void *b)
 {
     return strcmp((*(const struct tuff_array *const *)a)->name, (*(const struct tuff_array *const *)b)->name);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(((const struct tuff_pair *)a)->key, ((const struct tuff_pair *)b)->key);
+}
+
+tuff_status tuff_texts_twice(struct tuff_tensors *t, const char **key)
+{
+    struct tuff_pair *sorted = tuff_arena_alloc(&t->arena, (t->text_count + 1) * sizeof *sorted);
+    *key = NULL;
+    if (!sorted) return TUFF_ERR_MEMORY;
+    for (size_t i = 0; i < t->text_count; i++) sorted[i] = t->texts[i];
+    qsort(sorted, t->text_count, sizeof *sorted, compare_keys);
+    for (size_t i = 1; i < t->text_count && !*key; i++)
+        if (strcmp(sorted[i - 1].key, sorted[i].key) == 0) *key = sorted[i].key;
+    return TUFF_OK;
 }
 
 const char *tuff_tensors_sort(struct tuff_tensors *t, const struct tuff_array **order)

@@ -32,6 +32,8 @@ struct tuff_tensors {
     struct tuff_pair *texts;           /* [arena] in the order of the file */
     size_t text_count;
 };
+/* Which key two texts have; NULL: none. MEMORY. */
+TUFF_MUST_CHECK tuff_status tuff_texts_twice(struct tuff_tensors *tensors, const char **key);
 /* Fills order, which holds array_count pointers, and makes it by_name. NULL, or the name that two arrays have. */
 const char *tuff_tensors_sort(struct tuff_tensors *tensors, const struct tuff_array **order);
 

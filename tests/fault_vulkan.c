@@ -301,10 +301,6 @@ int main(int count, char **arguments)
     struct backend_test test;
     struct tuff_error error = {0};
     long stride = count > 1 ? atol(arguments[1]) : 7;
-    if (train_missing()) {
-        printf("skipped: %s\n", train_missing());
-        return 77;
-    }
     int code = backend_test_begin(&test, NULL);
     if (code) return code;
     tuff_device_release(test.device); /* wrappers know one device at a time */

@@ -1,4 +1,5 @@
 /* loaders_safetensors.c - safetensors and checkpoints: there and back, malformed headers, every length, every flipped bit. */
+#include "backend/container.h"
 #include "tests/loaders_support.h"
 
 #include "loaders/source.h"
@@ -352,6 +353,33 @@ static void test_mapped(struct loaders_test *test)
     free(weights);
 }
 
+/* Two sections of one name are texts with one key, or arrays with one name: neither could be found. */
+static void test_twice(struct loaders_test *test)
+{
+    static const struct tuff_section_params texts[] = {
+        {.kind = TUFF_SECTION_TEXT, .name = "tuff.kind", .data = "checkpoint", .bytes = 10},
+        {.kind = TUFF_SECTION_TEXT, .name = "a", .data = "1", .bytes = 1},
+        {.kind = TUFF_SECTION_TEXT, .name = "b", .data = "2", .bytes = 1},
+        {.kind = TUFF_SECTION_TEXT, .name = "a", .data = "3", .bytes = 1},
+        {.kind = TUFF_SECTION_ARRAYS, .name = "arrays", .data = "", .bytes = 0}};
+    struct tuff_section_params arrays[] = {
+        texts[0],
+        {.kind = TUFF_SECTION_ARRAYS, .name = "arrays", .data = "U8 1\nU8 1\n", .bytes = 10},
+        {.kind = TUFF_SECTION_WEIGHTS, .name = "w", .data = "x", .bytes = 1},
+        {.kind = TUFF_SECTION_WEIGHTS, .name = "w", .data = "y", .bytes = 1}};
+    struct tuff_tensors *tensors = NULL;
+    struct tuff_error error = {0};
+    const char *path = scratch_path(test, "twice.tuff");
+    expect_status(test, "write", TUFF_OK, tuff_container_write(test->context, path, texts, TUFF_COUNT(texts), &error),
+                  &error, NULL);
+    expect_status(test, "texts", TUFF_ERR_FORMAT, tuff_checkpoint_read(test->context, path, NULL, &tensors, &error), &error,
+                  "two texts have one key (\"a\")");
+    expect_status(test, "write", TUFF_OK, tuff_container_write(test->context, path, arrays, TUFF_COUNT(arrays), &error),
+                  &error, NULL);
+    expect_status(test, "arrays", TUFF_ERR_FORMAT, tuff_checkpoint_read(test->context, path, NULL, &tensors, &error), &error,
+                  "two arrays have one name (\"w\")");
+}
+
 static void test_checkpoint(struct loaders_test *test)
 {
     const char *path = scratch_path(test, "a.model");
@@ -405,6 +433,7 @@ int main(void)
     test_write(&test);
     test_usage(&test);
     test_checkpoint(&test);
+    test_twice(&test);
     test_mapped(&test);
     expect_survives_memory(&test, "safetensors, allocation fails", there_and_back, NULL);
     expect_survives_memory(&test, "checkpoint, allocation fails", checkpoint_there_and_back, NULL);

@@ -160,7 +160,7 @@ int main(void)
     int skip = backend_test_begin(&test, NULL);
     if (skip) return skip;
     test_growth(&test);
-    if (!train_missing()) test_model(&test);
+    test_model(&test);
     test_split();
     return backend_test_end(&test, "session_memory");
 }

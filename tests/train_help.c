@@ -28,15 +28,6 @@ static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *u
     return tuff_layer_dense(g, tuff_layer_dropout(g, x, 0.3, training), "out", TRAIN_CLASSES);
 }
 
-const char *train_missing(void)
-{
-#if TUFF_HAVE_JSON
-    return NULL;
-#else
-    return "built without cJSON";
-#endif
-}
-
 tuff_status train_open(struct train *t, const struct tuff_options *options, struct tuff_error *error)
 {
     struct tuff_options own = {.struct_size = sizeof own};

@@ -28,8 +28,6 @@ struct train {
     uint32_t units;
 };
 
-/* Why this build cannot train and save checkpoints; NULL: it can. */
-const char *train_missing(void);
 /* Context and device; options NULL: those of the environment. After a failure train_close is due as well. */
 tuff_status train_open(struct train *t, const struct tuff_options *options, struct tuff_error *error);
 /* A model on t->device, and what a fit is given. t must not move afterwards. */

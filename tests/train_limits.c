@@ -80,10 +80,6 @@ int main(void)
     struct backend_test test = {0};
     struct outcome expected = {0}, got;
     int skip;
-    if (train_missing()) {
-        printf("%s\n", train_missing());
-        return 77;
-    }
     if (getenv("TUFF_LIMITS")) {
         printf("needs the device as it is, without TUFF_LIMITS\n");
         return 77;

@@ -135,10 +135,6 @@ int main(int count, char **arguments)
 {
     struct backend_test test;
     long rounds = count > 1 ? atol(arguments[1]) : 20, steps = count > 2 ? atol(arguments[2]) : 500;
-    if (train_missing()) {
-        printf("skipped: %s\n", train_missing());
-        return 77;
-    }
     int code = backend_test_begin(&test, NULL);
     if (code) return code;
     test_steps(&test, steps, false);

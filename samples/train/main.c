@@ -22,7 +22,8 @@ struct run {
     struct data data;
     struct tuff_model *model;
     struct tuff_fit_params fit;
-    uint64_t train_count, steps; /* samples left to train on, steps in an epoch */
+    struct tuff_param_group groups[2]; /* of --backbone */
+    uint64_t train_count, steps;       /* samples left to train on, steps in an epoch */
     struct history history;
     struct display display;
     double began, earlier_seconds;
@@ -96,7 +97,7 @@ static tuff_status on_save(void *user, struct tuff_model *model, struct tuff_err
     texts[count++] = (struct tuff_pair){"samples", samples};
     texts[count++] = (struct tuff_pair){"history", history};
     struct tuff_model_checkpoint checkpoint = {sizeof checkpoint, run->context,
-                                               options_file(&run->options, "training.ckpt", path), texts, count};
+                                               options_file(&run->options, CHECKPOINT, path), texts, count};
     tuff_status status = tuff_model_checkpoint_save(&checkpoint, model, error);
     free(history);
     return status;
@@ -171,6 +172,9 @@ static tuff_status print_report(struct run *run, struct tuff_error *error)
 static tuff_status make_model(struct run *run, struct tuff_error *error)
 {
     const struct options *options = &run->options;
+    run->groups[0] = (struct tuff_param_group){.name = "head", .pattern = "out.*"}; /* every network's last layer */
+    run->groups[1] = (struct tuff_param_group){
+        .name = "backbone", .pattern = "*", .lr_factor = options->backbone, .frozen = options->backbone == 0};
     struct tuff_dataset *train = &run->data.train;
     struct tuff_model_params params = {
         .struct_size = sizeof params,
@@ -189,7 +193,9 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
     run->fit = (struct tuff_fit_params){
         .struct_size = sizeof run->fit,
         .optimizer = {.kind = TUFF_ADAM,
-                      .schedule = {.kind = TUFF_SCHEDULE_COSINE, .lr = options->lr, .period = options->epochs * run->steps}},
+                      .schedule = {.kind = TUFF_SCHEDULE_COSINE, .lr = options->lr, .period = options->epochs * run->steps},
+                      .groups = run->groups,
+                      .group_count = options->backbone < 1 ? 2 : 0},
         .epochs = options->epochs,
         .validation_share = options->validation,
         .on_step = on_step,
@@ -205,6 +211,35 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
     return ask_memory(run, error);
 }
 
+/* --start: weights and statistics of a model file wherever names and shapes are the same; the others stay as they began. */
+static tuff_status start_from(struct run *run, struct tuff_error *error)
+{
+    struct tuff_saved *saved = NULL;
+    struct tuff_data data = data_view(&run->data.train);
+    tuff_status status = tuff_model_prepare(run->model, &data, &run->fit, error); /* before weights: groups lie together */
+    uint32_t taken = 0, count = tuff_model_leaf_count(run->model), trained = 0;
+    if (status == TUFF_OK) status = tuff_saved_open(run->context, run->options.start, &saved, error);
+    for (uint32_t i = 0; i < count && status == TUFF_OK; i++) {
+        struct tuff_leaf leaf = tuff_model_leaf(run->model, i);
+        struct tuff_array array;
+        bool same = tuff_tensors_find(tuff_saved_tensors(saved), leaf.name, &array) && array.rank == leaf.type.shape.rank;
+        for (uint32_t d = 0; same && d < array.rank; d++) same = array.dim[d] == leaf.type.shape.dim[d];
+        trained += leaf.trained;
+        if (!same && leaf.trained && strncmp(leaf.name, "out.", 4) != 0) {
+            status = TUFF_ERR_USAGE;
+            snprintf(error->message, sizeof error->message,
+                     "%.300s: is not of the network %s on such pictures: lacks its %.100s", run->options.start,
+                     run->options.arch, leaf.name);
+        }
+        if (!same || status != TUFF_OK) continue;
+        status = tuff_model_write(run->model, leaf.name, array.data, (size_t)array.bytes, error);
+        taken += leaf.trained;
+    }
+    tuff_saved_destroy(saved);
+    if (status == TUFF_OK) printf("start    %u of %u tensors from %s\n", taken, trained, run->options.start);
+    return status;
+}
+
 /* --resume: weights, optimizer and place of the checkpoint, and the story so far. */
 static tuff_status go_on(struct run *run, struct tuff_error *error)
 {
@@ -212,7 +247,7 @@ static tuff_status go_on(struct run *run, struct tuff_error *error)
     struct tuff_tensors *file = NULL;
     struct tuff_data data = data_view(&run->data.train);
     tuff_status status = tuff_model_prepare(run->model, &data, &run->fit, error);
-    options_file(&run->options, "training.ckpt", path);
+    options_checkpoint(&run->options, path);
     if (status == TUFF_OK) status = tuff_model_checkpoint_load(run->context, run->model, path, error);
     if (status == TUFF_OK) status = tuff_checkpoint_read(run->context, path, NULL, &file, error);
     if (status != TUFF_OK) return status;
@@ -233,7 +268,7 @@ static tuff_status go_on(struct run *run, struct tuff_error *error)
 static tuff_status train(struct run *run, struct tuff_error *error)
 {
     struct tuff_data data = data_view(&run->data.train);
-    tuff_status status = run->options.resume ? go_on(run, error) : TUFF_OK;
+    tuff_status status = run->options.resume ? go_on(run, error) : run->options.start[0] ? start_from(run, error) : TUFF_OK;
     if (status != TUFF_OK) return status;
     run->began = seconds_now();
     status = tuff_model_fit(run->model, &data, &run->fit, error);
@@ -306,7 +341,7 @@ static int stopped(struct run *run)
         return EXIT_INTERRUPTED;
     }
     curves_write(&run->options, &run->history, run->options.epochs);
-    printf("Stopped, and saved in %s/training.ckpt. To go on: tuff-train --resume --out %s\n", run->options.out,
+    printf("Stopped, and saved in %s/" CHECKPOINT ". To go on: tuff-train --resume --out %s\n", run->options.out,
            run->options.out);
     return EXIT_INTERRUPTED;
 }

@@ -20,15 +20,19 @@ static const struct row rows[] = {
     {"data", TEXT, FIELD(data), 0, 0, true, "DIR",
      "IDX files as of MNIST, or a folder of class folders with PNG and JPEG pictures"},
     {"arch", TEXT, FIELD(arch), 0, 0, true, "NAME", "network: mlp, cnn (default) or resnet"},
-    {"out", TEXT, FIELD(out), 0, 0, false, "DIR", "where model.tuff, training.ckpt and the curves go (default trained)"},
+    {"out", TEXT, FIELD(out), 0, 0, false, "DIR", "where model.tuff, " CHECKPOINT " and the curves go (default trained)"},
     {"epochs", WHOLE, FIELD(epochs), 1, EPOCHS_MAX, true, "N", "times through the data (default: by network)"},
     {"batch", WHOLE, FIELD(batch), 1, 65536, true, "N", "samples in a step (default 64, fewer for few pictures)"},
     {"lr", REAL, FIELD(lr), 1e-9, 10, true, "X", "largest learning rate; it falls along a cosine (default: by network)"},
+    {"start", TEXT, FIELD(start), 0, 0, false, "FILE",
+     "begins with the weights of a model.tuff of the same network; other classes get a new last layer"},
+    {"backbone", REAL, FIELD(backbone), 0, 1, true, "X",
+     "share of --lr for all but the last layer (default 1); 0 leaves them as they are"},
     {"validation", REAL, FIELD(validation), 0, 0.9, true, "X", "share of the data that picks the best model (default 0.1)"},
     {"seed", WHOLE, FIELD(seed), 0, 4294967295.0, true, "N", "of weights, order, dropout, split (default 1)"},
     {"report", FLAG, FIELD(report), 0, 0, false, NULL, "tells in the end what ran slower than it could, and why"},
     {"quick", FLAG, FIELD(quick), 0, 0, true, NULL, "one epoch over 6,400 pictures"},
-    {"resume", FLAG, FIELD(resume), 0, 0, false, NULL, "goes on from training.ckpt in --out, with its options"},
+    {"resume", FLAG, FIELD(resume), 0, 0, false, NULL, "goes on from " CHECKPOINT " in --out, with its options"},
     {"json", TEXT, FIELD(json), 0, 0, false, "FILE", "writes what came out as JSON"},
     {"device", TEXT, FIELD(device), 0, 0, false, "NAME", "index, UUID or part of a name, as tuff-info lists them"},
     {"size", WHOLE, FIELD(size), 8, 512, true, "N", "class folders: pictures become N x N (default 32)"},
@@ -111,6 +115,15 @@ size_t options_texts(const struct options *options, struct tuff_pair *texts, cha
     return count;
 }
 
+const char *options_checkpoint(const struct options *options, char *path)
+{
+    FILE *file = fopen(options_file(options, CHECKPOINT, path), "rb");
+    if (!file) file = fopen(options_file(options, "training.ckpt", path), "rb");
+    if (!file) return options_file(options, CHECKPOINT, path);
+    fclose(file);
+    return path;
+}
+
 const char *options_file(const struct options *options, const char *name, char *path)
 {
     snprintf(path, 1100, "%s/%s", options->out, name);
@@ -122,7 +135,7 @@ static void recall(struct options *options, const bool *given, struct tuff_conte
     char path[1100];
     struct tuff_tensors *checkpoint = NULL;
     struct tuff_error error = {0};
-    if (tuff_checkpoint_read(context, options_file(options, "training.ckpt", path), NULL, &checkpoint, &error) != TUFF_OK) {
+    if (tuff_checkpoint_read(context, options_checkpoint(options, path), NULL, &checkpoint, &error) != TUFF_OK) {
         fprintf(stderr, "tuff-train: cannot go on: %s\n", error.message);
         exit(1);
     }
@@ -131,6 +144,7 @@ static void recall(struct options *options, const bool *given, struct tuff_conte
         bool may_differ = !strcmp(rows[i].name, "data") || !strcmp(rows[i].name, "epochs");
         if (!rows[i].kept || (given[i] && may_differ)) continue;
         if (given[i]) wrong("--%s comes from the checkpoint: leave it out beside --resume", rows[i].name);
+        if (!text && rows[i].offset == offsetof(struct options, backbone)) continue; /* of a version without it */
         if (text && set(options, &rows[i], text)) continue;
         fprintf(stderr, "tuff-train: %s: was not written by tuff-train (no %s)\n", path, rows[i].name);
         exit(1);
@@ -148,6 +162,7 @@ static void check(const struct options *options)
     if (strcmp(options->invert, "never") && strcmp(options->invert, "always"))
         wrong("--invert is never or always, not \"%s\"", options->invert);
     if (options->channels == 2) wrong("--channels is 1 or 3");
+    if (options->start[0] && options->resume) wrong("--start begins a training, --resume goes on with one");
     if (!options->data[0]) wrong("--data is missing: where are the pictures?");
 }
 
@@ -164,6 +179,7 @@ void options_parse(struct options *options, int count, char **arguments, struct 
                                 .seed = 1,
                                 .size = 32,
                                 .channels = 3,
+                                .backbone = 1,
                                 .validation = 0.1,
                                 .test = 0.1};
     for (int i = 0; i < ROW_COUNT; i++)

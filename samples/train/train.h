@@ -9,19 +9,22 @@
 /* ---- options.c: the command line, which a checkpoint remembers ---------------------------------------------------------- */
 
 struct options {
-    char data[1024], out[1024], json[1024], device[256];
+    char data[1024], out[1024], json[1024], device[256], start[1024];
     char arch[16], fit[16], invert[16];
     uint32_t epochs, batch, seed, size, channels;
-    double lr, validation, test;
+    double lr, backbone, validation, test;
     bool quick, resume, report;
 };
-enum { OPTION_TEXTS_MAX = 16 };
+enum { OPTION_TEXTS_MAX = 20 };
 /* Exits with the help, the version, or a sentence about what is wrong. With --resume, fills the rest from the checkpoint. */
 void options_parse(struct options *options, int count, char **arguments, struct tuff_context *context);
 /* Those that a checkpoint and the result keep, as texts; returns their number. `numbers` holds the digits. */
 size_t options_texts(const struct options *options, struct tuff_pair *texts, char (*numbers)[32]);
 /* out/name into a buffer of 1100 bytes. */
 const char *options_file(const struct options *options, const char *name, char *path);
+#define CHECKPOINT "training.tuff"
+/* Where --resume goes on from: CHECKPOINT, or what earlier versions wrote in its place. */
+const char *options_checkpoint(const struct options *options, char *path);
 
 /* ---- data.c ------------------------------------------------------------------------------------------------------------------ */
 
