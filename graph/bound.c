@@ -40,7 +40,8 @@ uint64_t tuff_bound_winner(const struct tuff_bound *b, const uint64_t *places, u
 static void reference(const struct tuff_bound *b, const struct tuff_value *value, const double *const *in, double *out)
 {
     memset(out, 0, (size_t)b->count * sizeof *out);
-    value->op->ref(&(struct tuff_ref){.value = value, .in_types = b->in_types, .in = in, .out = out});
+    value->op->ref(&(struct tuff_ref){
+        .value = value, .in_types = b->in_types, .in = in, .out = out, .graph = b->graph, .result = b->result});
 }
 
 tuff_status tuff_bound_moved(const struct tuff_bound *b, const struct tuff_value *value)

@@ -19,6 +19,8 @@ struct tuff_bound {
     const double *out;          /* the reference's result */
     double *bound;              /* filled; all zero before */
     uint64_t count;             /* elements of the result */
+    const struct tuff_graph *graph;
+    uint32_t result; /* which one, where the operator has several */
 };
 /* Errors: MEMORY; UNSUPPORTED where the operator declares nothing. */
 TUFF_MUST_CHECK tuff_status tuff_bound_value(const struct tuff_bound *b);

@@ -175,6 +175,17 @@ static bool may_lack(const struct tuff_op *op, uint32_t i)
     return derivative ? i > 0 && !tuff_pw_names(op->glsl, (const char[2]){"gaby"[i], 0}) : i >= op->arity_min;
 }
 
+tuff_status tuff_op_types(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,
+                          const void *attrs, struct tuff_type types[TUFF_MOST_RESULTS])
+{
+    struct tuff_infer infer = {.graph = g, .op = op, .in_count = in_count, .in_values = in, .attrs = attrs};
+    for (uint32_t i = 0; i < in_count && i < TUFF_COUNT(infer.in); i++)
+        if (in[i]) infer.in[i] = &g->values[in[i]].type;
+    TUFF_TRY(op->infer(&infer, types)); /* infer has told why */
+    for (uint32_t i = 0; i <= op->more_count; i++) TUFF_TRY(check_type(g, op, &types[i]));
+    return TUFF_OK;
+}
+
 tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,
                         const void *attrs)
 {
@@ -182,7 +193,7 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
     if (in_count < op->arity_min || (op->arity_max != 255 && in_count > op->arity_max))
         return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: takes %u to %u inputs, not %u", op->name, op->arity_min,
                                op->arity_max, (unsigned)in_count);
-    struct tuff_infer infer = {.graph = g, .op = op, .in_count = in_count, .in_values = in, .attrs = attrs};
+    struct tuff_type types[TUFF_MOST_RESULTS] = {{.dtype = TUFF_F32}};
     for (uint32_t i = 0; i < in_count; i++) {
         if (in[i] >= g->count || (in[i] == 0 && !may_lack(op, i)))
             return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: input %u is not a value of this graph", op->name, (unsigned)i);
@@ -192,11 +203,9 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
         if (in[i] && tuff_is_blocks(g->values[in[i]].type.dtype) && !(i < 8 && op->takes_blocks >> i & 1))
             return tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: does not take %s: matmul, gather of rows and cast to f32 do",
                                    op->name, tuff_dtype_name(g->values[in[i]].type.dtype));
-        if (i < TUFF_COUNT(infer.in) && in[i]) infer.in[i] = &g->values[in[i]].type;
     }
-    struct tuff_value value = {.op = op, .in_count = in_count};
-    if (op->infer(&infer, &value.type) != TUFF_OK) return 0; /* infer has told why */
-    if (check_type(g, op, &value.type) != TUFF_OK) return 0;
+    if (tuff_op_types(g, op, in, in_count, attrs, types) != TUFF_OK) return 0;
+    struct tuff_value value = {.op = op, .in_count = in_count, .type = types[0]};
     if (in_count) value.in = tuff_arena_copy(&g->arena, in, in_count * sizeof *in);
     if (op->attrs_bytes) value.attrs = tuff_attrs_copy(&g->arena, op, attrs);
     if (!TUFF_GROW_ARENA(&g->arena, g->values, g->count, 1) || !TUFF_GROW_ARENA(&g->arena, g->leaves, g->leaf_count, 1) ||

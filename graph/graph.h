@@ -356,8 +356,13 @@ struct tuff_topk_params {
     uint32_t k;
     bool smallest;
 };
-/* Positions (i32) of the k largest elements along the axis, in falling order, ties by lower index; NaN counts as larger than
- * every number. The values are tuff_gather_elements of it. */
+struct tuff_topk {
+    tuff_val values, indices; /* f32; i32 */
+};
+/* The k largest elements along the axis and their positions, in falling order, ties by lower index; NaN counts as larger than every
+ * number (ONNX TopK-11). One launch computes what is read of both. */
+TUFF_API struct tuff_topk tuff_topk(struct tuff_graph *g, tuff_val x, struct tuff_topk_params params);
+/* The positions alone. */
 TUFF_API tuff_val tuff_topk_indices(struct tuff_graph *g, tuff_val x, struct tuff_topk_params params);
 /* f32, new last axis; an index outside of 0 .. depth-1 gives zeros. */
 TUFF_API tuff_val tuff_one_hot(struct tuff_graph *g, tuff_val indices, uint32_t depth);

@@ -1,11 +1,12 @@
 /* op.h - inside of a graph, and the descriptor by which an operator is declared once (style 3). Private.
  *
- * Every value is the one result of one operator. Operators fall into classes:
+ * Every value is one result of one operator. Operators fall into classes:
  *   LEAF       no computation: input, param, state, constant, pack
  *   INLINE     pointwise, views, gathers, iota, random: an expression of the element's index; the compiler writes it as
  *              GLSL into the kernel that produces or consumes it, or into pointwise.comp
  *   KERNEL     one launch of one shader file, whose ports (in0, in1, .., out0) are hook functions
  *   LOOP       the launches of a graph of its own, repeated
+ *   RESULT     a kernel's second result and so on, written by its launch
  *   ASSIGN     writes a state at the end of a run */
 #ifndef TUFF_OP_H
 #define TUFF_OP_H
@@ -116,7 +117,14 @@ uint64_t tuff_attrs_hash(const struct tuff_op *op, uint64_t hash, const void *at
 bool tuff_attrs_equal(const struct tuff_op *op, const void *a, const void *b);
 void *tuff_attrs_copy(struct tuff_arena *arena, const struct tuff_op *op, const void *attrs);
 
-enum tuff_op_class { TUFF_CLASS_LEAF, TUFF_CLASS_INLINE, TUFF_CLASS_KERNEL, TUFF_CLASS_LOOP, TUFF_CLASS_ASSIGN };
+enum tuff_op_class {
+    TUFF_CLASS_LEAF,
+    TUFF_CLASS_INLINE,
+    TUFF_CLASS_KERNEL,
+    TUFF_CLASS_LOOP,
+    TUFF_CLASS_RESULT,
+    TUFF_CLASS_ASSIGN
+};
 
 /* The few that passes treat each in a way of its own. */
 enum tuff_op_kind {
@@ -172,6 +180,8 @@ struct tuff_ref {
     const struct tuff_type *in_types;
     const double *const *in; /* NULL where left out */
     double *out;
+    const struct tuff_graph *graph; /* that the value is of; NULL where it is of none */
+    uint32_t result;                /* which one is asked for, where the operator has several */
 };
 
 /* What a KERNEL operator asks for: one launch of one shader. Filled by lower from types, attributes and capabilities. */
@@ -228,6 +238,13 @@ struct tuff_case {
     const void *attrs;
 };
 
+enum { TUFF_MOST_RESULTS = 4 };
+/* A result besides the first, which is the operator's own value: port out1, out2, .. of the kernel. */
+struct tuff_more_result {
+    const char *name;
+    enum tuff_error_rule error;
+};
+
 struct tuff_op {
     const char *name; /* in the graph's text */
     const char *onnx; /* ONNX operator, or "" */
@@ -240,7 +257,10 @@ struct tuff_op {
     uint32_t attr_count;
     size_t attrs_bytes;
 
-    /* Types in -> type out; on failure tuff_graph_fail with a sentence that names the shapes, returning its status. */
+    const struct tuff_more_result *more; /* KERNEL: further results, each of them a value of its own (tuff_result) */
+    uint8_t more_count;                  /* at most TUFF_MOST_RESULTS - 1 */
+
+    /* Types in -> types out, one for each result; on failure tuff_graph_fail with a sentence that names the shapes, returning its status. */
     tuff_status (*infer)(const struct tuff_infer *infer, struct tuff_type *out);
     /* Adds the gradients of y by its inputs; leaves gin[k] 0 where there is none. Only adds graph. All are f32, those of f16
      * values too, so that none is rounded before all parts of it are summed. */
@@ -309,6 +329,12 @@ static inline bool tuff_op_is_same(const struct tuff_op *op)
     return (op->traits & TUFF_KEEPS_ORDER) && (op->traits & TUFF_KEEPS_MEMORY);
 }
 
+/* Types of all results; sticky failure. */
+tuff_status tuff_op_types(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,
+                          const void *attrs, struct tuff_type types[TUFF_MOST_RESULTS]);
+/* Result number 1, 2, .. of a kernel that has several. 0 after a sticky failure. */
+tuff_val tuff_result(struct tuff_graph *g, tuff_val kernel, uint32_t index);
+uint32_t tuff_result_index(const struct tuff_value *value); /* of such a value */
 double tuff_op_work(const struct tuff_value *value, const struct tuff_type *in_types);
 /* Inputs "NAME 0", "NAME 1", .. of a case, and the operator of them. 0 after a sticky failure. */
 tuff_val tuff_op_of_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, const char *name,

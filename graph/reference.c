@@ -15,7 +15,7 @@ tuff_status tuff_reference_value(const struct tuff_graph *g, tuff_val v, double 
         if (value->in[i]) types[i] = g->values[value->in[i]].type;
     }
     if (status == TUFF_OK && value->op->ref) {
-        struct tuff_ref ref = {.value = value, .in_types = types, .in = in, .out = data[v]};
+        struct tuff_ref ref = {.value = value, .in_types = types, .in = in, .out = data[v], .graph = g};
         value->op->ref(&ref);
     }
     tuff_free(g->context, (void *)in);

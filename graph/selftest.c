@@ -454,7 +454,7 @@ static double *declared_bound(const struct trial *t, tuff_val v, double **data)
     }
     uint64_t count = tuff_shape_count(&value->type.shape);
     bound = tuff_alloc(t->context, (size_t)count * sizeof *bound);
-    const struct tuff_bound b = {t->context, value, types, in, error, data[v], bound, count};
+    const struct tuff_bound b = {t->context, value, types, in, error, data[v], bound, count, t->g, 0};
     if (!bound || !memory || tuff_bound_value(&b) != TUFF_OK) {
         tuff_free(t->context, bound);
         bound = NULL;

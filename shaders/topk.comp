@@ -1,12 +1,13 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* topk.comp - positions of the k largest (SMALLEST: smallest) elements along one axis, in order, ties by lower position.
+/* topk.comp - the k largest (SMALLEST: smallest) elements along one axis and their positions, in order, ties by lower position.
  * NaN counts as larger than every number.
  *
  *   the element whose rank r = #{j : x[j] before x[i]} is below k is written to place r
  *
  * in    0  x  [outer, n, inner]  f32
- * out   1  y  [outer, k, inner]  i32
+ * out   1  y   [outer, k, inner]  f32   the elements
+ * out   2  at  [outer, k, inner]  i32   their positions
  * push     elements (outer * n * inner), n, inner, k   uint
  * spec  0  workgroup size (default 64); 1 smallest: 0 or 1
  * grid     ceil(elements / size) workgroups
@@ -36,9 +37,12 @@ void main()
     uint e = tuff_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
     if (e >= elements) return;
     uint b = e % inner, i = e / inner % n, a = e / inner / n, line = a * n * inner + b;
-    int x = order(in0(e));
+    float element = in0(e);
+    int x = order(element);
     uint rank = 0u;
     for (uint j = 0u; j < n; j += 4u) /* four a round: tuff_lower_rounds */
         rank += before(line, j, x, i) + before(line, j + 1u, x, i) + before(line, j + 2u, x, i) + before(line, j + 3u, x, i);
-    if (rank < k) out0((a * k + rank) * inner + b, int(i));
+    uint at = (a * k + rank) * inner + b;
+    if (rank < k) out0(at, element);
+    if (rank < k) out1(at, int(i));
 }

@@ -6,7 +6,8 @@
  *   place r: the first of those that come after the one at place r - 1
  *
  * in    0  x  [outer, n, inner]  f32
- * out   1  y  [outer, k, inner]  i32
+ * out   1  y   [outer, k, inner]  f32   the elements
+ * out   2  at  [outer, k, inner]  i32   their positions
  * push     lines (outer * inner), n, inner, k   uint
  * spec  0  workgroup size (default 64); 1 smallest: 0 or 1; 2 QUADS: inner is 1 and n a multiple of 4
  * grid     ceil(lines / size) workgroups
@@ -47,7 +48,9 @@ void main()
                 best_at = better ? at : best_at;
             }
         }
-        out0((a * k + rank) * inner + b, best_at);
+        uint place = (a * k + rank) * inner + b;
+        out0(place, in0(line + uint(best_at) * inner));
+        out1(place, best_at);
         last = best;
         last_at = best_at;
     }

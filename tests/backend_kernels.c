@@ -37,7 +37,8 @@ struct port_set {
 };
 #define READ(n) "r"
 #define WRITE(n) "w"
-#define PORTS(part) {#part, TUFF_PORTS_##part(READ, READ, WRITE, WRITE)},
+#define MORE(k, n) "w"
+#define PORTS(part) {#part, TUFF_PORTS_##part(READ, READ, WRITE, WRITE, MORE)},
 static const struct port_set port_sets[] = {TUFF_PORTED(PORTS)};
 
 /* ---- SPIR-V ------------------------------------------------------------------------------------------------------------------- */

@@ -37,6 +37,7 @@ static const char *kind_of(const struct tuff_op *op)
     case TUFF_CLASS_INLINE: return op->glsl ? "pointwise" : op->map ? "view" : "in place";
     case TUFF_CLASS_KERNEL: return "kernel";
     case TUFF_CLASS_LOOP: return "loop";
+    case TUFF_CLASS_RESULT: return "result";
     case TUFF_CLASS_ASSIGN: return "assign";
     }
     return "";

@@ -55,7 +55,10 @@ static void check_descriptor(struct ops_test *t, const struct tuff_op *op)
     }
     if (op->offset && !(op->traits & TUFF_KEEPS_MEMORY)) fail(t, "%s: an offset, but not KEEPS_MEMORY", op->name);
     bool own_graph = op->class == TUFF_CLASS_LOOP; /* no attributes of a table: tests/session_scan.c has its cases */
-    if (op->case_count == 0 && !leaf && !derivative && !own_graph) fail(t, "%s: no cases", op->name);
+    bool of_kernel = op->class == TUFF_CLASS_RESULT;
+    if (op->more_count >= TUFF_MOST_RESULTS || (op->more_count && op->class != TUFF_CLASS_KERNEL))
+        fail(t, "%s: %u more results", op->name, op->more_count);
+    if (op->case_count == 0 && !leaf && !derivative && !own_graph && !of_kernel) fail(t, "%s: no cases", op->name);
     if (!op->grad && !op->nondiff) fail(t, "%s: no grad, and no reason in nondiff", op->name);
     if (op->grad && op->nondiff) fail(t, "%s: grad and nondiff", op->name);
     for (uint32_t i = 0; i < op->attr_count; i++) {

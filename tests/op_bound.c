@@ -76,7 +76,7 @@ static bool declared(const struct walk *w)
     struct tuff_context *context = w->g->context;
     const double **in = tuff_alloc(context, (2 * (size_t)value->in_count + 1) * sizeof *in), **error = in + value->in_count;
     struct tuff_type *types = tuff_alloc(context, (value->in_count + 1) * sizeof *types);
-    struct tuff_bound b = {context, value, types, in, error, w->data[w->v], w->bound[w->v], w->count};
+    struct tuff_bound b = {context, value, types, in, error, w->data[w->v], w->bound[w->v], w->count, w->g, 0};
     tuff_status status = in && types ? TUFF_OK : TUFF_ERR_MEMORY;
     for (uint32_t i = 0; status == TUFF_OK && i < value->in_count; i++) {
         if (!value->in[i]) continue;

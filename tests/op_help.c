@@ -113,6 +113,7 @@ bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tu
         x[count++] = out->in[k];
     }
     out->y = tuff_graph_add(g, op, out->in, c->in_count, c->attrs);
+    for (uint32_t k = 0; k < op->more_count; k++) out->more[k] = tuff_result(g, out->y, k + 1);
     struct tuff_type type = tuff_type_of(g, out->y);
     if (g->status == TUFF_OK && gradients && op->grad && count && (type.dtype == TUFF_F32 || type.dtype == TUFF_F16)) {
         snprintf(name, sizeof name, "%u %s gy", (unsigned)number, c->name);

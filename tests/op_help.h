@@ -24,7 +24,7 @@ void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_ca
 
 /* One case of an operator in a graph: inputs, result, gradients of the result weighted by gy (0 where there are none). */
 struct op_case_values {
-    tuff_val in[6], y, gy, gx[6];
+    tuff_val in[6], y, more[TUFF_MOST_RESULTS - 1], gy, gx[6];
 };
 bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, uint32_t number, bool gradients,
                  struct op_case_values *out);

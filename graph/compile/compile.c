@@ -33,13 +33,9 @@ static tuff_status check_work(const struct tuff_work *w, const char *pass)
 #endif
     for (tuff_val v = 1; v < w->g->count; v++) {
         const struct tuff_value *value = &w->g->values[v];
-        struct tuff_infer infer = {
-            .graph = w->g, .op = value->op, .in_count = value->in_count, .in_values = value->in, .attrs = value->attrs};
-        for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(infer.in); i++)
-            if (value->in[i]) infer.in[i] = &w->g->values[value->in[i]].type;
-        struct tuff_type type = {0};
-        bool same = value->op->infer(&infer, &type) == TUFF_OK && type.dtype == value->type.dtype &&
-                    tuff_shape_equal(&type.shape, &value->type.shape);
+        struct tuff_type types[TUFF_MOST_RESULTS] = {{.dtype = TUFF_F32}};
+        bool same = tuff_op_types(w->g, value->op, value->in, value->in_count, value->attrs, types) == TUFF_OK &&
+                    types[0].dtype == value->type.dtype && tuff_shape_equal(&types[0].shape, &value->type.shape);
         if (!same)
             return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "pass %s broke value %u (%s)", pass, (unsigned)v,
                              value->op->name);

@@ -129,7 +129,8 @@ static inline uint32_t tuff_windows(const struct tuff_work *w, const struct tuff
 
 static inline bool tuff_is_root_like(const struct tuff_work *w, tuff_val v)
 {
-    return w->values[v].root || tuff_op_launches(w->g->values[v].op);
+    const struct tuff_op *op = w->g->values[v].op;
+    return w->values[v].root || tuff_op_launches(op) || op->class == TUFF_CLASS_RESULT;
 }
 /* Every operator is a launch of its own. */
 static inline bool tuff_is_unfused(const struct tuff_work *w)
@@ -159,6 +160,11 @@ void tuff_mark_producers(struct tuff_work *w, const tuff_val *values, uint32_t c
 /* `at` will need these groups, from now on. False: one of them is `at` or needs it. */
 bool tuff_groups_before(struct tuff_work *w, const uint32_t *groups, uint32_t count, uint32_t at);
 static inline bool tuff_is_marked(const struct tuff_work *w, uint32_t group) { return w->groups[group].mark == w->search; }
+/* Results of the kernel of a group besides its first: the values behind it in g, as simplify has put them. */
+static inline uint32_t tuff_more_results(const struct tuff_work *w, const struct tuff_group *group)
+{
+    return group->kernel ? w->g->values[group->kernel].op->more_count : 0;
+}
 /* Puts root v into a group: one that it fits, or a new one. */
 TUFF_MUST_CHECK tuff_status tuff_group_root(struct tuff_work *w, tuff_val v);
 /* A group of kernel v. */

@@ -63,8 +63,9 @@ struct tuff_group {
     uint32_t after_count;
     bool prepares;   /* order: of the prepare section */
     uint32_t order;  /* order: position; UINT32_MAX until placed */
-    tuff_val *roots; /* [arena] storage: values that it stores, the kernel first; none: nobody reads it */
+    tuff_val *roots; /* [arena] storage: values that it stores, the kernel first, but for the kernel's further results */
     uint32_t root_count;
+    bool stores;            /* storage: false: nobody reads any of it */
     tuff_val space;         /* storage: value whose flat index is the group's */
     uint32_t place;         /* groups.c: in the line of all groups */
     uint32_t mark;          /* groups.c: of the search that found it last */

@@ -342,6 +342,20 @@ static void emit_block(struct tuff_emitter *e)
     }
 }
 
+/* A further result goes to memory as it is, or nowhere. */
+static void emit_more(struct tuff_emitter *e, uint32_t k)
+{
+    tuff_val v = e->group->kernel + k;
+    uint64_t rest;
+    tuff_text_add(&e->text, "void out%u(uint i, %s v) {", (unsigned)k, tuff_glsl_type(e->g->values[v].type.dtype));
+    if (e->values[v].place.root) {
+        tuff_text_add(&e->text, " put%u(", (unsigned)tuff_emit_bind(e, v, TUFF_WRITE, false, &rest));
+        add_rest(e, rest);
+        tuff_text_add(&e->text, "i, v);");
+    }
+    tuff_text_add(&e->text, " }\n");
+}
+
 static void emit_outputs(struct tuff_emitter *e)
 {
     const struct tuff_group *group = e->group;
@@ -367,6 +381,7 @@ static void emit_outputs(struct tuff_emitter *e)
     call_chain(e, "i", "v", "x", -1);
     emit_store_one(e);
     tuff_text_add(&e->text, "}\n");
+    for (uint32_t k = 1; k <= e->g->values[group->kernel].op->more_count; k++) emit_more(e, k);
     if (!tuff_is_float(e->g->values[group->kernel].type.dtype)) return;
     tuff_text_add(&e->text, "void out0v(uint i, vec4 v) {\n");
     if (four_aligned(e))

@@ -98,6 +98,8 @@ static tuff_status mark_fixed(struct tuff_work *w, const bool *claimed)
     bool *written = tuff_arena_alloc(w->arena, w->g->count * sizeof *written);
     if (!written) return tuff_fail_memory(w->context, w->error);
     mark_written(w, written);
+    for (tuff_val v = 1; v < w->g->count; v++) /* all results of a kernel come of one launch */
+        if (val(w, v)->op->class == TUFF_CLASS_RESULT && claimed[v]) written[val(w, v)->in[0]] = true;
     for (tuff_val v = 1; v < w->g->count; v++) {
         const struct tuff_value *value = val(w, v);
         enum tuff_op_kind kind = value->op->kind;
@@ -228,7 +230,7 @@ static tuff_status root_dear_chains(struct tuff_work *w)
     struct chain *c = tuff_arena_alloc(w->arena, w->g->count * sizeof *c);
     if (!c) return tuff_fail_memory(w->context, w->error);
     for (tuff_val v = 1; v < w->g->count; v++)
-        for (uint32_t i = 0; i < val(w, v)->in_count; i++) {
+        for (uint32_t i = 0; i < val(w, v)->in_count && val(w, v)->op->class != TUFF_CLASS_RESULT; i++) {
             c[val(w, v)->in[i]].uses++;
             c[val(w, v)->in[i]].varies |= !w->values[v].fixed;
         }

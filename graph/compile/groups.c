@@ -178,6 +178,7 @@ static const char LATER[] = "it also needs results that come later";
 static uint32_t buffers_of(const struct tuff_work *w, const struct tuff_group *group)
 {
     uint32_t count = group->kernel ? tuff_windows(w, &val(w, group->kernel)->type) : 0;
+    for (uint32_t i = 1; i <= tuff_more_results(w, group); i++) count += tuff_windows(w, &val(w, group->kernel + i)->type);
     for (uint32_t i = 0; i < group->member_count; i++) count += tuff_windows(w, &val(w, group->members[i])->type);
     for (uint32_t i = 0; i < group->read_count; i++) count += tuff_windows(w, &val(w, group->reads[i].value)->type);
     return count;
@@ -199,6 +200,7 @@ static const char *refusal(struct tuff_work *w, const struct tuff_group *needs, 
     for (uint32_t i = 0; i < needs->read_count; i++) {
         tuff_val from = tuff_memory_of(w, needs->reads[i].value);
         if (w->values[from].group == at) {
+            if (val(w, from)->op->class == TUFF_CLASS_RESULT) return "it reads another result of that kernel";
             if (!needs->reads[i].identity || from != needs->reads[i].value)
                 return "it also reads elements of that result at other places";
             continue;
@@ -356,7 +358,7 @@ tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v)
     for (uint32_t i = 0; i < value->in_count; i++)
         if (value->in[i]) TUFF_TRY(collect(w, &needs, value->in[i], false));
     TUFF_TRY(new_group(w, v, &at));
-    w->values[v].group = at;
+    for (uint32_t i = 0; i <= value->op->more_count; i++) w->values[v + i].group = at;
     return take_reads(w, &needs, at);
 }
 
@@ -382,7 +384,7 @@ bool tuff_groups_check(const struct tuff_work *w)
     for (tuff_val v = 1; v < w->g->count; v++) grouped += w->values[v].group != UINT32_MAX;
     for (uint32_t n = 0; n < w->group_count; n++) {
         const struct tuff_group *group = &w->groups[n];
-        listed += group->member_count + (group->kernel != 0);
+        listed += group->member_count + (group->kernel != 0) + tuff_more_results(w, group);
         if (group->kernel && w->values[group->kernel].group != n) return false;
         for (uint32_t i = 0; i < group->member_count; i++)
             if (w->values[group->members[i]].group != n || !w->values[group->members[i]].root) return false;

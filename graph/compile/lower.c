@@ -65,11 +65,11 @@ static tuff_status describe(struct lowering *l, const struct tuff_group *group, 
 static const char *label_of(struct lowering *l, const struct tuff_group *group)
 {
     const struct tuff_value *kernel = group->kernel ? val(l->w, group->kernel) : NULL;
-    const struct tuff_value *last = val(l->w, group->roots[group->root_count - 1]);
+    tuff_val named = group->root_count ? group->roots[group->root_count - 1] : group->kernel;
+    const struct tuff_value *last = val(l->w, named);
     const char *name = last->name ? last->name : (kernel && kernel->name ? kernel->name : NULL);
     if (name) return tuff_arena_printf(&l->plan->arena, "%s %s", kernel ? kernel->op->name : last->op->name, name);
-    return tuff_arena_printf(&l->plan->arena, "%s %%%u", kernel ? kernel->op->name : last->op->name,
-                             (unsigned)group->roots[group->root_count - 1]);
+    return tuff_arena_printf(&l->plan->arena, "%s %%%u", kernel ? kernel->op->name : last->op->name, (unsigned)named);
 }
 
 static int by_id(const void *a, const void *b)
@@ -163,7 +163,7 @@ static tuff_status lower_group(struct lowering *l, const struct tuff_group *grou
                                               .quads = tuff_shuffle_lanes(w->params->caps) != 0};
     struct tuff_emitted emitted;
     struct tuff_kernel_call call = {.file = NULL};
-    if (group->root_count == 0) return TUFF_OK; /* nobody reads it */
+    if (!group->stores) return TUFF_OK;
     if (group->loop) return tuff_lower_loop(w, group);
     if (w->params->plain)
         TUFF_TRY(tuff_plain_group(w->g, w->values, group, &options, w->arena, &emitted, &call, w->error));

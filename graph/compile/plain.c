@@ -218,6 +218,11 @@ tuff_status tuff_plain_group(const struct tuff_graph *g, const struct tuff_work_
         fill_bindings(&e, v, call->file && !strcmp(call->file, "plain_row") ? 2 : TUFF_PLAIN_OPERANDS);
     }
     add_port(&e, v, TUFF_WRITE, &rest);
+    for (uint32_t k = 1; group->kernel && k <= g->values[group->kernel].op->more_count; k++) {
+        uint64_t begin = 0;
+        add_port(&e, group->kernel + k, TUFF_WRITE, &begin);
+        rest += begin;
+    }
     bool words = g->values[v].type.dtype == TUFF_F32 || g->values[v].type.dtype == TUFF_I32;
     /* statements, a shifted result or several ones: what only hook text can say */
     bool more = e.text.length || rest || group->root_count != 1 || (group->kernel && (v != group->kernel || !words));

@@ -151,7 +151,8 @@ static tuff_val fold_constants(struct tuff_work *w, const struct tuff_value *old
     bool data = any_of_host(w, old, in),
          known = old->in_count > 0 && old->in_count <= MOST_FOLDED && old->op->ref &&
                  (old->op->class == TUFF_CLASS_INLINE || old->op->class == TUFF_CLASS_KERNEL) &&
-                 !(old->op->traits & TUFF_OWNS_MEMORY) && tuff_shape_count(&old->type.shape) <= LARGEST_FOLDED;
+                 !(old->op->traits & TUFF_OWNS_MEMORY) && !old->op->more_count &&
+                 tuff_shape_count(&old->type.shape) <= LARGEST_FOLDED;
     for (uint32_t i = 0; known && i < old->in_count; i++) {
         if (!in[i]) continue;
         const struct tuff_value *value = val(w, in[i]);
@@ -279,9 +280,22 @@ static tuff_val expand(struct tuff_work *w, const struct tuff_value *old, const 
     return v;
 }
 
+/* All results of a kernel lie behind it, whoever reads them. */
+static tuff_val with_results(struct tuff_work *w, tuff_val kernel)
+{
+    for (uint32_t i = 1; i <= val(w, kernel)->op->more_count; i++)
+        if (!tuff_result(w->g, kernel, i)) return 0;
+    return kernel;
+}
+
 static tuff_val copy_value(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
     uint32_t before = w->g->count;
+    if (old->op->class == TUFF_CLASS_RESULT) {
+        tuff_val v = in[0] + tuff_result_index(old);
+        if (!val(w, v)->name) w->g->values[v].name = old->name;
+        return v;
+    }
     tuff_val v = (w->params->debug & TUFF_DEBUG_NOSIMPLIFY) ? of_host(w, old, in) : simpler(w, old, in);
     if (!v) v = expand(w, old, in);
     if (!v && old->op->traits & TUFF_TAKES_PARTS) v = take_parts(w, old, in, old->in_count);
@@ -289,6 +303,7 @@ static tuff_val copy_value(struct tuff_work *w, const struct tuff_value *old, co
     if (v && v >= before && val(w, v)->op == old->op) {
         w->g->values[v].data = old->data; /* [borrowed] from the user's graph, which outlives this one */
         if (!val(w, v)->name) w->g->values[v].name = old->name;
+        if (old->op->more_count) return with_results(w, v);
     }
     return v;
 }

@@ -136,6 +136,9 @@ static tuff_status place_values(struct tuff_work *w)
     place_results(w);
     mark_read(w, stored);
     for (uint32_t i = 0; i < w->params->output_count; i++) stored[w->outputs[i]] = true; /* the host sees it */
+    for (uint32_t i = 0; i < w->group_count && w->params->plain; i++) /* files that stand alone write all results */
+        for (uint32_t k = 0; k <= tuff_more_results(w, &w->groups[i]) && tuff_more_results(w, &w->groups[i]); k++)
+            stored[w->groups[i].kernel + k] = true;
     for (tuff_val v = 1; v < w->g->count; v++) {
         bool leaf = tuff_is_leaf_memory(w->g, v) && val(w, v)->op->kind != TUFF_KIND_PACK;
         if (leaf)
@@ -389,11 +392,17 @@ static tuff_status make_slots(struct tuff_work *w, const struct scratch *scratch
     if (group->kernel && w->values[group->kernel].place.root) group->roots[group->root_count++] = group->kernel;
     for (uint32_t i = 0; i < group->member_count; i++)
         if (w->values[group->members[i]].place.root) group->roots[group->root_count++] = group->members[i];
-    if (group->root_count == 0) return TUFF_OK;
+    for (uint32_t i = 1; i <= tuff_more_results(w, group); i++)
+        group->stores = group->stores || w->values[group->kernel + i].place.root;
+    group->stores = group->stores || group->root_count;
+    if (!group->stores) return TUFF_OK;
     group->space = group->kernel ? group->kernel : group->roots[0];
     for (uint32_t i = 0; i < group->read_count; i++)
         TUFF_TRY(make_slot(w, scratch, w->values[group->reads[i].value].place.root));
     for (uint32_t i = 0; i < group->root_count; i++) TUFF_TRY(make_slot(w, scratch, w->values[group->roots[i]].place.root));
+    for (uint32_t i = 1; i <= tuff_more_results(w, group); i++)
+        if (w->values[group->kernel + i].place.root)
+            TUFF_TRY(make_slot(w, scratch, w->values[group->kernel + i].place.root));
     return TUFF_OK;
 }
 

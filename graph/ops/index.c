@@ -489,6 +489,7 @@ const struct tuff_op tuff_op_scatter_add = {
 
 /* ---- topk ------------------------------------------------------------------------------------------------------------------- */
 
+enum { VALUES, INDICES }; /* results of topk */
 struct topk_attrs {
     int32_t axis, k, smallest;
 };
@@ -505,8 +506,9 @@ static tuff_status topk_infer(const struct tuff_infer *infer, struct tuff_type *
     if (infer->in[0]->dtype != TUFF_F32 || attrs->axis < 0 || (uint32_t)attrs->axis >= x->rank || attrs->k < 1 ||
         (uint32_t)attrs->k > x->dim[attrs->axis])
         return index_error(infer, "needs f32, an axis, and k from 1 to its length");
-    *out = (struct tuff_type){TUFF_I32, *x};
-    out->shape.dim[attrs->axis] = (uint32_t)attrs->k;
+    out[VALUES] = (struct tuff_type){TUFF_F32, *x};
+    out[VALUES].shape.dim[attrs->axis] = (uint32_t)attrs->k;
+    out[INDICES] = (struct tuff_type){TUFF_I32, out[VALUES].shape};
     return TUFF_OK;
 }
 
@@ -525,7 +527,8 @@ static void topk_ref(const struct tuff_ref *ref)
                 bool less = other < x || (isnan(x) && !isnan(other)), more = other > x || (isnan(other) && !isnan(x));
                 rank += (attrs->smallest ? less : more) || (!less && !more && j < i);
             }
-            if (rank < (uint64_t)attrs->k) ref->out[(a * (uint64_t)attrs->k + rank) * inner + b] = (double)i;
+            if (rank < (uint64_t)attrs->k)
+                ref->out[(a * (uint64_t)attrs->k + rank) * inner + b] = ref->result == INDICES ? (double)i : x;
         }
     }
 }
@@ -551,11 +554,26 @@ static tuff_status topk_lower(const struct tuff_lower *lower, struct tuff_kernel
     return TUFF_OK;
 }
 
-tuff_val tuff_topk_indices(struct tuff_graph *g, tuff_val x, struct tuff_topk_params params)
+/* The values are those at the indices: their gradients go there. */
+static void topk_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct tuff_value *value = tuff_value_of(g, y);
+    int axis = ((const struct topk_attrs *)value->attrs)->axis;
+    tuff_val zeros = tuff_full(g, TUFF_F32, tuff_type_of(g, value->in[0]).shape, 0);
+    gin[0] = tuff_scatter_add(g, zeros, tuff_result(g, y, INDICES), gy, axis);
+}
+
+struct tuff_topk tuff_topk(struct tuff_graph *g, tuff_val x, struct tuff_topk_params params)
 {
     int axis = tuff_axis(g, "topk", x, params.axis);
     struct topk_attrs attrs = {axis, (int32_t)params.k, params.smallest};
-    return axis < 0 ? 0 : tuff_graph_add(g, &tuff_op_topk_indices, &x, 1, &attrs);
+    tuff_val values = axis < 0 ? 0 : tuff_graph_add(g, &tuff_op_topk, &x, 1, &attrs);
+    return (struct tuff_topk){values, tuff_result(g, values, INDICES)};
+}
+
+tuff_val tuff_topk_indices(struct tuff_graph *g, tuff_val x, struct tuff_topk_params params)
+{
+    return tuff_topk(g, x, params).indices;
 }
 
 static const struct tuff_case topk_cases[] = {
@@ -565,20 +583,24 @@ static const struct tuff_case topk_cases[] = {
     {"few", {T(3, 19, 5)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct topk_attrs){1, 6, 1}},
     {"quads", {T(70, 24)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct topk_attrs){1, 7, 0}},
 };
-const struct tuff_op tuff_op_topk_indices = {
-    .name = "topk_indices",
-    .onnx = "",
+static const struct tuff_more_result topk_more[] = {{"indices", TUFF_ERROR_POSITIONS}};
+const struct tuff_op tuff_op_topk = {
+    .name = "topk",
+    .onnx = "TopK",
     .class = TUFF_CLASS_KERNEL,
     .arity_min = 1,
     .arity_max = 1,
     .attrs = topk_attr,
     .attr_count = TUFF_COUNT(topk_attr),
     .attrs_bytes = sizeof(struct topk_attrs),
+    .more = topk_more,
+    .more_count = TUFF_COUNT(topk_more),
+    .traits = TUFF_PICKS,
     .infer = topk_infer,
-    .nondiff = "positions do not vary smoothly",
+    .grad = topk_grad,
     .lower = topk_lower,
     .ref = topk_ref,
-    .error = TUFF_ERROR_POSITIONS,
+    .error = TUFF_ERROR_MONOTONE,
     .cases = topk_cases,
     .case_count = TUFF_COUNT(topk_cases),
 };

@@ -3,6 +3,7 @@
  * In a compiled graph TUFF_HOOKS is defined and TUFF_HOOKS_TEXT holds these functions, fused with what comes before and after:
  *     float in0(uint i)           element i of input 0, i flat in its logical row-major shape (int for whole numbers)
  *     vec4  in0q(uint q)          quad q: elements 4 q .. 4 q + 3; those behind the last are anything
+ *     void  out1(uint i, int v)   likewise of the kernel's second result, where it has several
  *     void  out0(uint i, float v) and void out0v(uint i, vec4 v), elements i .. i+3; i is a multiple of 4 and i + 3 is inside
  * A file that stands alone declares identity ports, TUFF_PORTS(part) of kernels.def: inputs take bindings 0, 1, .., the output the next;
  * constant 16 + n says at which element of its binding input n begins (graph/compile/plain.c). */
@@ -39,5 +40,8 @@ TUFF_HOOKS_TEXT
 #define TUFF_PORT_OUT_INT(n)                                                   \
     layout(std430, binding = n) writeonly buffer TuffOut { int tuff_out[]; };        \
     void out0(uint i, int v) { tuff_out[i] = v; }
-#define TUFF_PORTS(part) TUFF_PORTS_##part(TUFF_PORT_IN, TUFF_PORT_IN_INT, TUFF_PORT_OUT, TUFF_PORT_OUT_INT)
+#define TUFF_PORT_MORE_INT(k, n)                                               \
+    layout(std430, binding = n) writeonly buffer TuffOut##k { int tuff_out##k[]; };  \
+    void out##k(uint i, int v) { tuff_out##k[i] = v; }
+#define TUFF_PORTS(part) TUFF_PORTS_##part(TUFF_PORT_IN, TUFF_PORT_IN_INT, TUFF_PORT_OUT, TUFF_PORT_OUT_INT, TUFF_PORT_MORE_INT)
 #endif

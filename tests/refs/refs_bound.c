@@ -115,7 +115,7 @@ static void call_ref(const struct tuff_graph *g, tuff_val v, const double *const
     struct tuff_type *types = refs_alloc((value->in_count + 1) * sizeof *types);
     for (uint32_t i = 0; i < value->in_count; i++)
         if (value->in[i]) types[i] = g->values[value->in[i]].type;
-    struct tuff_ref ref = {.value = value, .in_types = types, .in = in, .out = out};
+    struct tuff_ref ref = {.value = value, .in_types = types, .in = in, .out = out, .graph = g};
     if (value->op->ref) value->op->ref(&ref);
     free(types);
 }

@@ -342,11 +342,11 @@ static void build_scatter_add(struct refs_build *b, const struct refs_op *op)
 static void build_topk(struct refs_build *b, const struct refs_op *op)
 {
     (void)op;
-    int axis = axis_of(b, "axis");
-    struct tuff_topk_params params = {.axis = axis, .k = unsigned_of(b, "k"), .smallest = !refs_flag(b->c, "largest")};
-    tuff_val at = tuff_topk_indices(b->g, b->in[0], params);
-    give(b, tuff_gather_elements(b->g, b->in[0], at, axis));
-    give(b, at);
+    struct tuff_topk_params params = {
+        .axis = axis_of(b, "axis"), .k = unsigned_of(b, "k"), .smallest = !refs_flag(b->c, "largest")};
+    struct tuff_topk top = tuff_topk(b->g, b->in[0], params);
+    give(b, top.values);
+    give(b, top.indices);
 }
 static void build_one_hot(struct refs_build *b, const struct refs_op *op)
 {
