@@ -174,6 +174,14 @@ enum tuff_error_rule {
     TUFF_ERROR_POSITIONS, /* right where the operands are exact, else unknown */
 };
 
+/* What becomes of i32 where floats could be. */
+enum tuff_integer_rule {
+    TUFF_INTEGERS_REFUSED = 0,
+    TUFF_INTEGERS_KEPT,      /* moved or compared, and so right */
+    TUFF_INTEGERS_WRAP,      /* computed modulo 2^32 */
+    TUFF_INTEGERS_SATURATED, /* what does not fit becomes the nearest that does */
+};
+
 /* Double-precision reference. All types are arrays of double (integers exactly, bool as 0 and 1). out is zeroed. */
 struct tuff_ref {
     const struct tuff_value *value;
@@ -280,6 +288,9 @@ struct tuff_op {
     double (*terms)(const struct tuff_value *value, const struct tuff_type *in_types);
     /* FLOPs of the result; NULL: terms() for each element, twice as many where two operands are multiplied. */
     double (*work)(const struct tuff_value *value, const struct tuff_type *in_types);
+    enum tuff_integer_rule integers; /* rows of pointwise.def say it there: tuff_op_integers */
+    uint8_t ignores_nan;  /* bit k: no NaN of operand k reaches the result; the others' do (tuff_op_ignores_nan) */
+    uint8_t may_lose_nan; /* bit k: whether a NaN of operand k does hangs on the order in which elements are compared */
     enum tuff_error_rule error;
     tuff_status (*bound)(const struct tuff_bound *b); /* instead of a rule; NULL: the rule */
     const struct tuff_case *cases;
@@ -335,6 +346,8 @@ tuff_status tuff_op_types(struct tuff_graph *g, const struct tuff_op *op, const 
 /* Result number 1, 2, .. of a kernel that has several. 0 after a sticky failure. */
 tuff_val tuff_result(struct tuff_graph *g, tuff_val kernel, uint32_t index);
 uint32_t tuff_result_index(const struct tuff_value *value); /* of such a value */
+enum tuff_integer_rule tuff_op_integers(const struct tuff_op *op);
+uint8_t tuff_op_ignores_nan(const struct tuff_op *op);
 double tuff_op_work(const struct tuff_value *value, const struct tuff_type *in_types);
 /* Inputs "NAME 0", "NAME 1", .. of a case, and the operator of them. 0 after a sticky failure. */
 tuff_val tuff_op_of_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, const char *name,

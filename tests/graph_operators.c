@@ -1,4 +1,5 @@
-/* graph_operators.c - docs/operators.md, and the short table between two marks in README.md, are the table of operators.
+/* graph_operators.c - docs/operators.md, docs/types.md, and the short table between two marks in README.md, are the table of
+ * operators.
  *   graph_operators [--update]    writes them */
 #include "graph/compile/compile.h"
 #include "tests/graph_help.h"
@@ -51,6 +52,40 @@ static void add_attributes(struct tuff_text *text, const struct tuff_op *op)
             tuff_text_add(text, "%s%s", count++ ? ", " : "", op->attrs[i].name);
 }
 
+/* The first case's operands that are floats, as bits. */
+static uint32_t floats_of(const struct tuff_op *op)
+{
+    uint32_t bits = 0;
+    for (uint32_t k = 0; op->case_count && k < op->cases[0].in_count; k++)
+        bits |= (uint32_t)tuff_is_float(op->cases[0].in[k].dtype) << k;
+    return bits;
+}
+
+static void add_integers(struct tuff_text *text, const struct tuff_op *op)
+{
+    static const char *const rules[] = {"refused", "kept", "wraps", "saturates"};
+    tuff_text_add(text, "%s | ", floats_of(op) ? rules[tuff_op_integers(op)] : "-");
+}
+
+static void add_nan(struct tuff_context *context, struct tuff_text *text, const struct tuff_op *op)
+{
+    uint32_t floats = floats_of(op), ignored = tuff_op_ignores_nan(op) & floats;
+    struct tuff_graph *g = graph_fresh(context);
+    tuff_val in[6], y = floats ? tuff_op_of_case(g, op, &op->cases[0], "x", in) : 0;
+    bool shows = y && tuff_is_float(tuff_type_of(g, y).dtype);
+    tuff_graph_destroy(g);
+    if (!shows)
+        tuff_text_add(text, "-");
+    else if (op->may_lose_nan)
+        tuff_text_add(text, "either");
+    else if (ignored == 0 || ignored == floats)
+        tuff_text_add(text, ignored ? "ignored" : "goes on");
+    else
+        for (uint32_t k = 0, count = 0; k < 8; k++)
+            if (ignored >> k & 1) tuff_text_add(text, "%s%u", count++ ? ", " : "ignored of operand ", (unsigned)k);
+    tuff_text_add(text, " | ");
+}
+
 static void add_table(struct tuff_context *context, struct tuff_text *text)
 {
     tuff_text_add(
@@ -66,21 +101,73 @@ static void add_table(struct tuff_context *context, struct tuff_text *text)
         "* Norms, softmax, losses, dropout, `mean`, `logsumexp`, `one_hot`, `global_avg_pool`, `conv_transpose2d` and the "
         "optimizers are\n"
         "  built from these. Every pointwise operator also has derivative operators `<name>_da` (and `_db`), not listed.\n\n"
-        "| operator | ONNX | class | attributes | gradient | launches |\n|---|---|---|---|---|---|\n");
+        "* **i32** in the place of floats is *refused*, *kept* (moved, or compared), *wraps* (modulo 2^32) or *saturates*.\n"
+        "* **NaN** of an operand *goes on* into the results that hang on it, is *ignored* (by number of the operand, where "
+        "there are "
+        "several),\n"
+        "  or *either*: it hangs on the order of comparisons. Padding of convolutions counts as zeros, which a NaN among "
+        "the weights "
+        "makes NaN.\n"
+        "  Results that are no floats show nothing (-). `tests/op_types` compares both columns with what a device does.\n\n"
+        "| operator | ONNX | class | attributes | i32 | NaN | gradient | launches |\n|---|---|---|---|---|---|---|---|\n");
     for (uint32_t i = 0; i < tuff_op_count; i++) {
         const struct tuff_op *op = tuff_ops[i];
         if (op_is_derivative(op)) continue;
         tuff_text_add(text, "| %s | %s | %s | ", op->name, op->onnx, kind_of(op));
         add_attributes(text, op);
+        tuff_text_add(text, " | ");
+        add_integers(text, op);
+        add_nan(context, text, op);
         if (op->grad)
-            tuff_text_add(text, " | yes | ");
+            tuff_text_add(text, "yes | ");
         else
-            tuff_text_add(text, " | no: %s | ", op->nondiff);
+            tuff_text_add(text, "no: %s | ", op->nondiff);
         if (op->case_count)
             tuff_text_add(text, "%u |\n", (unsigned)launches(context, op));
         else
             tuff_text_add(text, op->class == TUFF_CLASS_LOOP ? "those of its body |\n" : "0 |\n");
     }
+}
+
+/* Operands of the first case that may be of the type, "all" where all together may, too: "0, 1, all". */
+static void add_taken(struct tuff_context *context, struct tuff_text *text, const struct tuff_op *op, enum tuff_dtype dtype)
+{
+    struct tuff_error error;
+    uint32_t count = 0, operands = op->cases[0].in_count;
+    for (uint32_t k = 0; k < op_choices(op); k++) {
+        if (!op_takes(context, op, k, dtype, &error)) continue;
+        tuff_text_add(text, count++ ? ", " : "");
+        if (k == operands)
+            tuff_text_add(text, "all");
+        else
+            tuff_text_add(text, operands == 1 ? "yes" : "%u", (unsigned)k);
+    }
+    tuff_text_add(text, count ? " | " : "- | ");
+}
+
+static void add_types(struct tuff_context *context, struct tuff_text *text)
+{
+    tuff_text_add(text,
+                  "# Element types\n\n"
+                  "Written by `tests/graph_operators --update` from what a graph takes; `tests/op_types` runs all of it.\n\n"
+                  "The numbers of operands that may have the type while the others are those of the operator's first case "
+                  "(f32, and i32\nor bool where it needs them), and *all* where all may have it together. i64 and f64 are "
+                  "types of the host: operators\nsee i32 and f32. Leaves may have any type. Rows without operands are left "
+                  "out.\n\n| operator |");
+    for (int32_t d = 1; tuff_dtype_known(d); d++)
+        if (!tuff_is_host((enum tuff_dtype)d)) tuff_text_add(text, " %s |", tuff_dtype_name((enum tuff_dtype)d));
+    tuff_text_add(text, "\n|---|");
+    for (int32_t d = 1; tuff_dtype_known(d); d++)
+        if (!tuff_is_host((enum tuff_dtype)d)) tuff_text_add(text, "---|");
+    for (uint32_t i = 0; i < tuff_op_count; i++) {
+        const struct tuff_op *op = tuff_ops[i];
+        if (op->case_count == 0 || op->cases[0].in_count == 0) continue;
+        tuff_text_add(text, "\n| %s | ", op->name);
+        for (int32_t d = 1; tuff_dtype_known(d); d++)
+            if (!tuff_is_host((enum tuff_dtype)d)) add_taken(context, text, op, (enum tuff_dtype)d);
+        text->data[--text->length] = 0; /* the space at the end of the line */
+    }
+    tuff_text_add(text, "\n");
 }
 
 /* One row a class: the names of its operators; a star where there is no gradient. */
@@ -173,18 +260,26 @@ static bool overfull(void)
     return right;
 }
 
+/* What is refused is told on purpose. */
+static void silent(void *user, enum tuff_log_level level, const char *message) { (void)user, (void)level, (void)message; }
+
 int main(int argc, char **argv)
 {
     struct tuff_context *context = NULL;
-    struct tuff_text table, short_table;
+    struct tuff_text table, types, short_table;
     bool update = argc > 1 && !strcmp(argv[1], "--update");
-    if (tuff_context_create(NULL, &context, NULL) != TUFF_OK) return 1;
+    struct tuff_options options = {.struct_size = sizeof options, .log = silent};
+    if (tuff_context_create(&options, &context, NULL) != TUFF_OK) return 1;
     tuff_text_init(&table, context);
+    tuff_text_init(&types, context);
     tuff_text_init(&short_table, context);
+    add_types(context, &types);
     add_table(context, &table);
     bool same = compare(context, TUFF_SOURCE_DIR "/docs/operators.md", &table, update);
+    same = compare(context, TUFF_SOURCE_DIR "/docs/types.md", &types, update) && same;
     same = readme(context, &short_table) && compare(context, TUFF_SOURCE_DIR "/README.md", &short_table, update) && same;
     tuff_text_finish(&table);
+    tuff_text_finish(&types);
     tuff_text_finish(&short_table);
     tuff_context_destroy(context);
     return !(overfull() && same);

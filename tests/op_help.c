@@ -98,6 +98,35 @@ void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_ca
     }
 }
 
+uint32_t op_choices(const struct tuff_op *op) { return op->cases[0].in_count + (op->cases[0].in_count > 1); }
+
+void op_set_type(struct tuff_case *c, uint32_t k, enum tuff_dtype dtype)
+{
+    for (uint32_t i = 0; i < c->in_count; i++) {
+        struct tuff_shape *shape = &c->in[i].shape;
+        if (k < c->in_count && i != k) continue;
+        c->in[i].dtype = dtype;
+        if (tuff_is_blocks(dtype) && shape->rank)
+            shape->dim[shape->rank - 1] = 32; /* what then does not fit is told after the type */
+    }
+}
+
+bool op_takes(struct tuff_context *context, const struct tuff_op *op, uint32_t k, enum tuff_dtype dtype,
+              struct tuff_error *error)
+{
+    struct tuff_graph *g = NULL;
+    struct tuff_case c = op->cases[0];
+    tuff_val in[6] = {0};
+    if (tuff_graph_create(context, &g, NULL) != TUFF_OK) abort();
+    op_set_type(&c, k, dtype);
+    for (uint32_t i = 0; i < c.in_count; i++)
+        in[i] = tuff_input(g, (const char[2]){(char)('a' + i), 0}, c.in[i].dtype, c.in[i].shape);
+    tuff_val y = tuff_graph_add(g, op, in, c.in_count, c.attrs);
+    *error = g->error;
+    tuff_graph_destroy(g);
+    return y != 0 || (tuff_is_blocks(dtype) && k < c.in_count && op->takes_blocks >> k & 1);
+}
+
 bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, uint32_t number, bool gradients,
                  struct op_case_values *out)
 {

@@ -32,6 +32,14 @@ bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tu
 bool op_fill_cases(struct op_random *r, const struct tuff_graph *g, const struct tuff_op *op,
                    const struct op_case_values *cases, double **data);
 
+/* Types of operands: those of the first case one by one, and, where there are several, all at once. */
+uint32_t op_choices(const struct tuff_op *op);
+/* Operand k of the case, or, where there is no such one, all of them. */
+void op_set_type(struct tuff_case *c, uint32_t k, enum tuff_dtype dtype);
+/* Does a graph take the first case with such operands? A sentence where not. Whether shapes of blocks fit does not count. */
+bool op_takes(struct tuff_context *context, const struct tuff_op *op, uint32_t k, enum tuff_dtype dtype,
+              struct tuff_error *error);
+
 /* Compares a value with its reference. Elements whose bound is infinite are left out and counted; those that are not finite
  * or overflow in the reference are not looked at. Prints the worst element; returns the number of wrong ones. */
 struct op_totals {

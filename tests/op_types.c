@@ -1,6 +1,6 @@
 /* op_types.c - the element types of graph/dtypes.def: content of every type in every kind of leaf, casts between all of them at
  * their edges, and every operator with every type: it is computed and agrees with the double reference, or is refused by a
- * sentence that names operator and type. --table prints what operators take, as docs/dtypes.md holds it. */
+ * sentence that names operator and type. What becomes of whole numbers and of NaN is as the descriptor says. */
 #include "graph/ops/leaf.h"
 #include "tests/backend_help.h"
 #include "tests/op_bound.h"
@@ -13,7 +13,6 @@
 struct types_test {
     struct backend_test test;
     struct op_random random;
-    bool table;
 };
 
 enum { MOST_TYPES = 16 };
@@ -194,39 +193,15 @@ static void check_casts(struct types_test *t, enum tuff_dtype from, uint32_t typ
 
 /* ---- operators -------------------------------------------------------------------------------------------------------------- */
 
-/* Operand k of the case, or, where there is no such one, all of them. */
-static void set_type(struct tuff_case *c, uint32_t k, enum tuff_dtype dtype)
-{
-    for (uint32_t i = 0; i < c->in_count; i++) {
-        struct tuff_shape *shape = &c->in[i].shape;
-        if (k < c->in_count && i != k) continue;
-        c->in[i].dtype = dtype;
-        if (tuff_is_blocks(dtype) && shape->rank)
-            shape->dim[shape->rank - 1] = 32; /* what then does not fit is told after the type */
-    }
-}
-
-/* Of single operands, and of all where there are several. */
-static uint32_t choices(const struct tuff_op *op) { return op->cases[0].in_count + (op->cases[0].in_count > 1); }
-
 /* Does the operator take this type as operand k of its first case? Else its sentence is looked at. */
 static bool takes(struct types_test *t, const struct tuff_op *op, uint32_t k, enum tuff_dtype dtype)
 {
-    struct tuff_graph *g = NULL;
-    struct tuff_case c = op->cases[0];
-    tuff_val in[6];
-    if (tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) abort();
-    set_type(&c, k, dtype);
-    for (uint32_t i = 0; i < c.in_count; i++)
-        in[i] = tuff_input(g, (const char[2]){(char)('a' + i), 0}, c.in[i].dtype, c.in[i].shape);
-    bool good = tuff_graph_finish(g, NULL) == TUFF_OK;
-    tuff_val y = tuff_graph_add(g, op, in, c.in_count, c.attrs);
-    bool said = y ||
-                (strstr(g->error.message, op->name) && strstr(g->error.message, tuff_dtype_name(tuff_dtype_device(dtype))));
-    backend_check(&t->test, good && said, "%s of %s as operand %u: refused as '%s'", op->name, tuff_dtype_name(dtype),
-                  (unsigned)k, g->error.message);
-    tuff_graph_destroy(g);
-    return y != 0 || (tuff_is_blocks(dtype) && k < op->cases[0].in_count && op->takes_blocks >> k & 1);
+    struct tuff_error error = {0};
+    const char *name = tuff_dtype_name(tuff_dtype_device(dtype));
+    bool taken = op_takes(t->test.context, op, k, dtype, &error);
+    backend_check(&t->test, taken || (strstr(error.message, op->name) && strstr(error.message, name)),
+                  "%s of %s as operand %u: refused as '%s'", op->name, name, (unsigned)k, error.message);
+    return taken;
 }
 
 static void check_operator(struct types_test *t, const struct tuff_op *op, uint32_t types)
@@ -240,12 +215,12 @@ static void check_operator(struct types_test *t, const struct tuff_op *op, uint3
     struct op_case_values values;
     tuff_val inputs[7 * MOST_TYPES][6];
     if (tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) abort();
-    for (uint32_t k = 0; k < choices(op); k++)
+    for (uint32_t k = 0; k < op_choices(op); k++)
         for (uint32_t d = 1; d < types; d++) {
             if (!takes(t, op, k, (enum tuff_dtype)d) || tuff_is_blocks((enum tuff_dtype)d)) continue;
             struct tuff_case *c = &cases[run.count];
             *c = op->cases[0];
-            set_type(c, k, (enum tuff_dtype)d);
+            op_set_type(c, k, (enum tuff_dtype)d);
             if (!op_add_case(g, op, c, run.count, false, &values)) break;
             memcpy(inputs[run.count], values.in, sizeof inputs[0]);
             outputs[run.count++] = values.y;
@@ -272,36 +247,121 @@ static void check_operator(struct types_test *t, const struct tuff_op *op, uint3
     tuff_graph_destroy(g);
 }
 
-/* ---- the table -------------------------------------------------------------------------------------------------------------- */
+/* ---- whole numbers, NaN ------------------------------------------------------------------------------------------------------- */
 
-static void print_table(struct types_test *t, uint32_t types)
+/* The case with the most results. */
+static const struct tuff_case *largest_case(const struct tuff_op *op)
 {
-    printf("| operator, operand |");
-    for (uint32_t d = 1; d < types; d++) printf(" %s |", tuff_dtype_name((enum tuff_dtype)d));
-    printf("\n|---|");
-    for (uint32_t d = 1; d < types; d++) printf("---|");
-    printf("\n");
-    for (uint32_t i = 0; i < tuff_op_count; i++)
-        for (uint32_t k = 0; tuff_ops[i]->case_count && k < choices(tuff_ops[i]); k++) {
-            printf("| %s, %s |", tuff_ops[i]->name,
-                   k == tuff_ops[i]->cases[0].in_count ? "all" : (const char[2]){(char)('0' + k), 0});
-            for (uint32_t d = 1; d < types; d++) printf(" %s |", takes(t, tuff_ops[i], k, (enum tuff_dtype)d) ? "yes" : "-");
-            printf("\n");
+    const struct tuff_case *most = &op->cases[0];
+    for (uint32_t i = 1; i < op->case_count; i++)
+        if (tuff_shape_count(&op->cases[i].in[0].shape) > tuff_shape_count(&most->in[0].shape)) most = &op->cases[i];
+    return most;
+}
+
+/* Runs a case of an operator by definition and on the device; content[k] fills operand k's elements by turns, NULL: random ones.
+ * Returns the result's elements, of which *by_definition are what they should be, or NULL: the operator refuses it. */
+static double *run_case(struct types_test *t, const struct tuff_op *op, const struct tuff_case *c,
+                        const double *const *content, uint32_t content_count, double **by_definition, struct tuff_type *type)
+{
+    struct tuff_graph *g = NULL;
+    struct op_case_values values = {0};
+    double **data = NULL, *got[1] = {NULL};
+    if (tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) abort();
+    if (op_add_case(g, op, c, 0, false, &values) && (data = tuff_reference_create(g))) {
+        for (uint32_t k = 0; k < c->in_count; k++) {
+            uint64_t count = tuff_shape_count(&c->in[k].shape);
+            double *x = data[values.in[k]] = tuff_alloc(g->context, (size_t)count * sizeof *x);
+            if (!x) abort();
+            op_fill(&t->random, op, c, k, x, count);
+            for (uint64_t i = 0; content[k] && i < count; i++) x[i] = content[k][i % content_count];
         }
+        struct op_run run = {.outputs = &values.y, .count = 1, .got = got};
+        bool ok = tuff_reference_run(g, data) == TUFF_OK && op_run_graph(t->test.device, g, data, &run);
+        backend_check(&t->test, ok, "%s: did not run", op->name);
+        *type = g->values[values.y].type;
+        *by_definition = data[values.y];
+        data[values.y] = NULL;
+    }
+    if (data) tuff_reference_destroy(g, data);
+    tuff_graph_destroy(g);
+    return got[0];
+}
+
+static double wrapped(double v) { return v - 4294967296.0 * floor((v + 2147483648.0) / 4294967296.0); }
+
+/* i32 in the place of floats, with numbers whose results do not fit: as the descriptor says. */
+static void check_integers(struct types_test *t, const struct tuff_op *op)
+{
+    static const double numbers[2][9] = {{INT32_MAX, 3, INT32_MIN, 65537, -65539, INT32_MAX - 1, -1, 0, 50021},
+                                         {5, INT32_MIN, INT32_MAX, 65521, 131071, INT32_MAX - 2, -1, 7, -1}};
+    enum tuff_integer_rule rule = tuff_op_integers(op);
+    struct tuff_case c = *largest_case(op);
+    const double *content[6] = {NULL};
+    double *wanted = NULL;
+    struct tuff_type type = {0};
+    bool any = false;
+    for (uint32_t k = 0; k < c.in_count; k++) {
+        if (!tuff_is_float(c.in[k].dtype)) continue;
+        c.in[k].dtype = TUFF_I32;
+        content[k] = numbers[k % 2];
+        any = true;
+    }
+    if (!any) return;
+    double *got = run_case(t, op, &c, content, TUFF_COUNT(numbers[0]), &wanted, &type);
+    backend_check(&t->test, (got != NULL) == (rule != TUFF_INTEGERS_REFUSED),
+                  "%s %s whole numbers, and is declared otherwise", op->name, got ? "takes" : "refuses");
+    uint64_t beyond = 0, wrong = 0;
+    for (uint64_t i = 0; got && wanted && i < tuff_shape_count(&type.shape); i++) {
+        double y = wanted[i];
+        if (fabs(y) >= 0x1p53) continue; /* the definition is not exact there */
+        beyond += y != wrapped(y);
+        if (rule == TUFF_INTEGERS_WRAP) y = wrapped(y);
+        if (rule == TUFF_INTEGERS_SATURATED) y = tuff_dtype_round(type.dtype, y);
+        wrong += got[i] != y;
+    }
+    backend_check(&t->test, wrong == 0, "%s: %llu results of whole numbers are not as declared", op->name,
+                  (unsigned long long)wrong);
+    backend_check(&t->test, !got || (beyond > 0) == (rule == TUFF_INTEGERS_WRAP),
+                  "%s: declared to wrap or not, and %llu did", op->name, (unsigned long long)beyond);
+    tuff_free(t->test.context, got);
+    tuff_free(t->test.context, wanted);
+}
+
+/* NaN in one operand, in all of it or among numbers: it reaches the result, or does not, as the descriptor says, and where the
+ * definition says. */
+static void check_nan(struct types_test *t, const struct tuff_op *op, uint32_t k, bool all)
+{
+    static const double numbers[5] = {NAN, 1.5, 0.75, 2, 1};
+    const struct tuff_case *c = largest_case(op);
+    const double *content[6] = {NULL};
+    double *wanted = NULL;
+    struct tuff_type type = {0};
+    if (!tuff_is_float(c->in[k].dtype) || op->may_lose_nan >> k & 1) return;
+    content[k] = numbers;
+    double *got = run_case(t, op, c, content, all ? 1 : TUFF_COUNT(numbers), &wanted, &type);
+    bool ignored = tuff_op_ignores_nan(op) >> k & 1;
+    uint64_t count = tuff_shape_count(&type.shape), nans = 0, elsewhere = 0;
+    for (uint64_t i = 0; got && wanted && i < count; i++) {
+        nans += isnan(got[i]);
+        /* sums may multiply what lies around a picture, 0, with a NaN among the weights */
+        elsewhere += isnan(got[i]) ? !isnan(wanted[i]) && op->error != TUFF_ERROR_SUMS : isnan(wanted[i]);
+    }
+    bool told = !all || !tuff_is_float(type.dtype) || (nans == 0) == ignored;
+    backend_check(&t->test, got && told && elsewhere == 0,
+                  "%s: NaN in operand %u is %s, but %llu of %llu results are NaN, %llu otherwise than defined", op->name,
+                  (unsigned)k, ignored ? "ignored" : "not ignored", (unsigned long long)nans, (unsigned long long)count,
+                  (unsigned long long)elsewhere);
+    tuff_free(t->test.context, got);
+    tuff_free(t->test.context, wanted);
 }
 
 int main(int argc, char **argv)
 {
     struct types_test t = {.random = op_random_start(argc, argv)};
     uint32_t types = 1;
-    for (int i = 1; i < argc; i++) t.table = t.table || !strcmp(argv[i], "--table");
     int status = backend_test_begin(&t.test, NULL);
     if (status != 0) return status;
     while (types < MOST_TYPES && tuff_dtype_known((int32_t)types)) types++;
-    if (t.table) {
-        print_table(&t, types);
-        return backend_test_end(&t.test, "op_types");
-    }
     check_quantized(&t);
     check_blocks(&t, 7, 96);
     check_blocks(&t, 36, 32);
@@ -311,7 +371,12 @@ int main(int argc, char **argv)
         for (uint32_t k = 0; k < TUFF_COUNT(counts); k++) check_leaves(&t, (enum tuff_dtype)d, counts[k]);
         check_casts(&t, (enum tuff_dtype)d, types);
     }
-    for (uint32_t i = 0; i < tuff_op_count; i++)
-        if (tuff_ops[i]->case_count) check_operator(&t, tuff_ops[i], types);
+    for (uint32_t i = 0; i < tuff_op_count; i++) {
+        const struct tuff_op *op = tuff_ops[i];
+        if (!op->case_count) continue;
+        check_operator(&t, op, types);
+        check_integers(&t, op);
+        for (uint32_t k = 0; k < 2 * op->cases[0].in_count; k++) check_nan(&t, op, k / 2, k % 2);
+    }
     return backend_test_end(&t.test, "op_types");
 }

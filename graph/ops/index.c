@@ -244,6 +244,7 @@ static const struct tuff_case gather_cases[] = {
 };
 const struct tuff_op tuff_op_gather = {
     .name = "gather",
+    .integers = TUFF_INTEGERS_KEPT,
     .takes_blocks = 1,
     .onnx = "Gather",
     .class = TUFF_CLASS_INLINE,
@@ -342,6 +343,7 @@ static const struct tuff_case gather_elements_cases[] = {
 };
 const struct tuff_op tuff_op_gather_elements = {
     .name = "gather_elements",
+    .integers = TUFF_INTEGERS_KEPT,
     .onnx = "GatherElements",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_TAKES_PLACES,

@@ -419,6 +419,7 @@ static tuff_status assign_rows_lower(const struct tuff_lower *lower, struct tuff
 
 const struct tuff_op tuff_op_assign_rows = {
     .name = "assign_rows",
+    .integers = TUFF_INTEGERS_KEPT,
     .onnx = "",
     .class = TUFF_CLASS_KERNEL,
     .traits = TUFF_UPDATES,

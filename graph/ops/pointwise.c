@@ -14,7 +14,10 @@ enum known {
     NEUTRAL_LEFT = 4,     /* the number as operand a gives b */
     NEUTRAL_RIGHT = 8,    /* the number as operand b gives a */
     NEUTRAL_NUMBERS = 16, /* p0 = the number and p1 = 0 give a */
-    INVOLUTION = 32       /* twice gives a */
+    INVOLUTION = 32,      /* twice gives a */
+    PICKS = 64,           /* one of the operands: whole numbers stay what they are */
+    IGNORES_NAN_A = 128,  /* where a is NaN the result is a number all the same */
+    IGNORES_NAN_B = 256
 };
 
 #define UNUSED_ARGUMENTS (void)a, (void)b, (void)y, (void)p0, (void)p1
@@ -41,7 +44,7 @@ enum row_id {
 static const struct tuff_pw_row rows[ROW_COUNT];
 
 static const struct {
-    uint8_t what; /* enum known */
+    uint16_t what; /* enum known */
     double number;
 } known[ROW_COUNT] = {
 #define TUFF_PW2B(name, onnx, y) [ROW_##name] = {BOOL, 0},
@@ -62,6 +65,20 @@ static const struct tuff_pw_row *row_of(const struct tuff_op *op, int *part)
 }
 
 static uint32_t known_of(const struct tuff_op *op) { return op->own ? 0 : known[op->row / 3].what; }
+
+enum tuff_integer_rule tuff_pw_integers(const struct tuff_op *op)
+{
+    uint32_t what = op->row % 3 == 0 ? known_of(op) : 0;
+    if (what & (BOOL | PICKS)) return TUFF_INTEGERS_KEPT;
+    return what & INTEGERS ? TUFF_INTEGERS_WRAP : TUFF_INTEGERS_REFUSED;
+}
+
+uint8_t tuff_pw_ignores_nan(const struct tuff_op *op)
+{
+    uint32_t what = op->row % 3 == 0 ? known_of(op) : 0;
+    if (what & BOOL) return 3;
+    return (uint8_t)((what & IGNORES_NAN_A ? 1 : 0) | (what & IGNORES_NAN_B ? 2 : 0));
+}
 
 static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
 

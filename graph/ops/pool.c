@@ -573,6 +573,7 @@ const struct tuff_op tuff_op_max_pool2d = {
 };
 const struct tuff_op tuff_op_max_pool2d_grad = {
     .name = "max_pool2d_grad",
+    .ignores_nan = 1, /* the gradient has a place all the same */
     .onnx = "",
     .class = TUFF_CLASS_KERNEL,
     .traits = TUFF_PICKS,

@@ -351,7 +351,7 @@ static const struct tuff_case arg_cases[] = {
     CASE("short", T(64, 10), 2, 0), CASE("fours", T(259, 12), 1, 0),  CASE("quads", T(3, 1032), 2, 0),
     CASE("parts", T(40007), 1, 0),
 };
-#define REDUCE_OP(symbol, text, onnx_, grad_, nondiff_, cases_, simpler_, expand_, error_, bound_)                          \
+#define REDUCE_OP(symbol, text, onnx_, integers_, nan_, grad_, nondiff_, cases_, simpler_, expand_, error_, bound_)         \
     const struct tuff_op symbol = {.name = text,                                                                            \
                                    .onnx = onnx_,                                                                           \
                                    .class = TUFF_CLASS_KERNEL,                                                              \
@@ -365,6 +365,8 @@ static const struct tuff_case arg_cases[] = {
                                    .nondiff = nondiff_,                                                                     \
                                    .simpler = simpler_,                                                                     \
                                    .expand = expand_,                                                                       \
+                                   .integers = integers_,                                                                   \
+                                   .may_lose_nan = nan_,                                                                    \
                                    .splits = true,                                                                          \
                                    .lower = reduce_lower,                                                                   \
                                    .ref = reduce_ref,                                                                       \
@@ -375,15 +377,16 @@ static const struct tuff_case arg_cases[] = {
                                    .case_count = TUFF_COUNT(cases_),                                                        \
                                    .inline_inputs = 1,                                                                      \
                                    .reduces = true}
-REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", sum_grad, NULL, reduce_cases, sum_simpler, sum_expand, TUFF_ERROR_SUMS, NULL);
-REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", extremum_grad, NULL, reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE,
-          NULL);
-REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", extremum_grad, NULL, reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE,
-          NULL);
-REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", NULL, "positions do not vary smoothly", arg_cases, NULL, arg_expand, 0,
-          arg_bound);
-REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", NULL, "positions do not vary smoothly", arg_cases, NULL, arg_expand, 0,
-          arg_bound);
+REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", TUFF_INTEGERS_WRAP, 0, sum_grad, NULL, reduce_cases, sum_simpler, sum_expand,
+          TUFF_ERROR_SUMS, NULL);
+REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", TUFF_INTEGERS_REFUSED, 1, extremum_grad, NULL, reduce_cases, NULL,
+          NULL, TUFF_ERROR_MONOTONE, NULL);
+REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", TUFF_INTEGERS_REFUSED, 1, extremum_grad, NULL, reduce_cases, NULL,
+          NULL, TUFF_ERROR_MONOTONE, NULL);
+REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", TUFF_INTEGERS_REFUSED, 0, NULL, "positions do not vary smoothly", arg_cases,
+          NULL, arg_expand, 0, arg_bound);
+REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", TUFF_INTEGERS_REFUSED, 0, NULL, "positions do not vary smoothly", arg_cases,
+          NULL, arg_expand, 0, arg_bound);
 
 tuff_val tuff_sum(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
 {

@@ -115,6 +115,7 @@ static const struct tuff_case select_cases[] = {
 };
 const struct tuff_op tuff_op_select = {
     .name = "select",
+    .integers = TUFF_INTEGERS_KEPT,
     .onnx = "Where",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER,
@@ -234,6 +235,7 @@ static const struct tuff_case cast_cases[] = {
 };
 const struct tuff_op tuff_op_cast = {
     .name = "cast",
+    .integers = TUFF_INTEGERS_SATURATED,
     .takes_blocks = 1,
     .onnx = "Cast",
     .class = TUFF_CLASS_INLINE,
@@ -274,6 +276,7 @@ static tuff_val detach_simpler(struct tuff_graph *g, const struct tuff_value *va
 static const struct tuff_case same_cases[] = {{"odd", {T(3, 5, 7)}, 1, {0}, 0, NULL}};
 const struct tuff_op tuff_op_detach = {
     .name = "detach",
+    .integers = TUFF_INTEGERS_KEPT,
     .onnx = "Identity",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER | TUFF_KEEPS_MEMORY,
@@ -292,6 +295,7 @@ tuff_val tuff_checkpoint(struct tuff_graph *g, tuff_val x) { return tuff_graph_a
 
 const struct tuff_op tuff_op_once = {
     .name = "once",
+    .integers = TUFF_INTEGERS_KEPT,
     .onnx = "",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER | TUFF_KEEPS_MEMORY | TUFF_STAYS_APART,
@@ -307,6 +311,7 @@ const struct tuff_op tuff_op_once = {
 };
 const struct tuff_op tuff_op_copy = {
     .name = "copy",
+    .integers = TUFF_INTEGERS_KEPT,
     .onnx = "",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER | TUFF_OWNS_MEMORY,

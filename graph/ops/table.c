@@ -25,6 +25,10 @@ const struct tuff_op *tuff_op_find(const char *name)
     return NULL;
 }
 
+enum tuff_integer_rule tuff_op_integers(const struct tuff_op *op) { return op->glsl ? tuff_pw_integers(op) : op->integers; }
+
+uint8_t tuff_op_ignores_nan(const struct tuff_op *op) { return op->glsl ? tuff_pw_ignores_nan(op) : op->ignores_nan; }
+
 double tuff_op_work(const struct tuff_value *value, const struct tuff_type *in_types)
 {
     uint32_t floats = 0;

@@ -127,6 +127,7 @@ static const struct tuff_case reshape_cases[] = {
 };
 const struct tuff_op tuff_op_reshape = {
     .name = "reshape",
+    .integers = TUFF_INTEGERS_KEPT,
     .onnx = view_onnx_none,
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER | TUFF_KEEPS_MEMORY,
@@ -265,6 +266,7 @@ static const struct tuff_case permute_cases[] = {
 };
 const struct tuff_op tuff_op_permute = {
     .name = "permute",
+    .integers = TUFF_INTEGERS_KEPT,
     .onnx = "Transpose",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_STRIDES,
@@ -403,6 +405,7 @@ static const struct tuff_case slice_cases[] = {
 };
 const struct tuff_op tuff_op_slice = {
     .name = "slice",
+    .integers = TUFF_INTEGERS_KEPT,
     .onnx = view_onnx_none,
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_STRIDES | TUFF_KEEPS_MEMORY,
@@ -493,6 +496,7 @@ static const struct tuff_case expand_cases[] = {
 };
 const struct tuff_op tuff_op_expand = {
     .name = "expand",
+    .integers = TUFF_INTEGERS_KEPT,
     .onnx = view_onnx_none,
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_STRIDES,
@@ -650,6 +654,7 @@ static const struct tuff_case pad_cases[] = {
 };
 const struct tuff_op tuff_op_pad = {
     .name = "pad",
+    .integers = TUFF_INTEGERS_KEPT,
     .onnx = view_onnx_none,
     .class = TUFF_CLASS_INLINE,
     .arity_min = 1,
@@ -791,6 +796,7 @@ static const struct tuff_case concat_cases[] = {
 };
 const struct tuff_op tuff_op_concat = {
     .name = "concat",
+    .integers = TUFF_INTEGERS_KEPT,
     .onnx = "Concat",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_TAKES_PARTS,
