@@ -1,7 +1,7 @@
 #!/bin/sh
 # doxygen_filter.sh FILE - prints a public header with its plain comments turned into Doxygen's: one above a declaration
 # documents it, one behind documents what stands before, the first one the file. Section lines ("/* ---- views") stay plain.
-# Where graph.h includes the pointwise rows, their prototypes are written out, with the row's formula.
+# Where operators.h includes the pointwise rows, their prototypes are written out, with the row's formula.
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 exec awk -v rows="$root/graph/ops/pointwise.def" '
 # Text of a comment: what Doxygen would take for a command, a tag or a link is escaped; indented lines keep their line.

@@ -1,0 +1,96 @@
+/* layers.h - what is composed of operators: norms, losses, attention, and layers with parameters of their own. Public, part of graph.h. */
+#ifndef TUFF_LAYERS_H
+#define TUFF_LAYERS_H
+
+#include "graph/operators.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- norms, softmax, losses --------------------------------------------------------------------------------------------------- */
+
+struct tuff_batch_norm {
+    tuff_val y, mean, var;
+}; /* mean, var: the updated running statistics (0 in inference) */
+/* Training: statistics of the batch over all axes but 1 (biased variance), running = (1 - momentum) running + momentum batch
+ * (unbiased variance). Source: Ioffe and Szegedy 2015; ONNX BatchNormalization-15, momentum as in PyTorch. */
+TUFF_API struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta,
+                                                      tuff_val running_mean, tuff_val running_var, double eps,
+                                                      double momentum);
+TUFF_API tuff_val tuff_batch_norm_infer(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta,
+                                        tuff_val running_mean, tuff_val running_var, double eps);
+/* Over the last last_dims axes; gamma and beta of their shape or 0. Source: Ba et al. 2016. */
+TUFF_API tuff_val tuff_layer_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, uint32_t last_dims,
+                                  double eps);
+TUFF_API tuff_val tuff_group_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, uint32_t groups,
+                                  double eps);
+TUFF_API tuff_val tuff_rms_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, double eps);
+TUFF_API tuff_val tuff_softmax(struct tuff_graph *g, tuff_val x, int axis);
+TUFF_API tuff_val tuff_log_softmax(struct tuff_graph *g, tuff_val x, int axis);
+
+enum tuff_reduction { TUFF_REDUCE_MEAN = 0, TUFF_REDUCE_SUM, TUFF_REDUCE_NONE };
+struct tuff_cross_entropy_params {
+    enum tuff_reduction reduction;
+    bool use_ignore_index;
+    int32_t ignore_index;   /* labels of this value count nothing */
+    double label_smoothing; /* in [0, 1): mixes the one-hot target with the uniform one (Szegedy et al. 2016) */
+    tuff_val weight;        /* [c] weights of the classes, or 0 */
+};
+/* logits [n, c, ...], labels i32 [n, ...]. As PyTorch's cross_entropy: mean divides by the sum of the used weights. A label
+ * outside of 0 .. c-1 names no class: its loss is that of the smoothing alone, and without weights it counts for the mean. */
+TUFF_API tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labels,
+                                     struct tuff_cross_entropy_params params);
+TUFF_API tuff_val tuff_mse_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
+TUFF_API tuff_val tuff_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
+TUFF_API tuff_val tuff_smooth_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
+TUFF_API tuff_val tuff_bce_with_logits(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
+
+/* ---- attention --------------------------------------------------------------------------------------------------------------------- */
+
+struct tuff_attention_params {
+    double scale; /* of the products; 0 stands for 1 / sqrt(d) */
+    bool causal;  /* row i sees columns 0 .. i */
+    /* 0, or broadcast to [b, h, t, s]: bool, true where a row sees a column; or f32, added to the scaled products */
+    tuff_val mask;
+};
+/* y[b,n,i,:] = sum_j softmax_j(scale q[b,n,i,:] . k[b,n',j,:] + mask[b,n,i,j]) v[b,n',j,:],  n' = n / (h / hk)
+ * Source: Vaswani et al. 2017, as PyTorch's scaled_dot_product_attention; with hk < h: grouped queries (Ainslie et al. 2023).
+ *   q [b, h, t, d], k [b, hk, s, d], v [b, hk, s, e]   f32; hk divides h: each of their heads serves h / hk neighbours
+ * Returns y [b, h, t, e]. What is not seen gets the weight 0 exactly; a row that sees nothing weighs all columns alike.
+ * Gradients flow into q, k, v and an f32 mask. Numerics: as tuff_matmul and tuff_softmax. Errors: SHAPE. */
+TUFF_API tuff_val tuff_attention(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v,
+                                 struct tuff_attention_params params);
+
+struct tuff_rope_params {
+    double theta;     /* base of the wave lengths; 0 stands for 10000 */
+    uint32_t first;   /* position of row 0 */
+    bool interleaved; /* pairs are neighbours (2p, 2p + 1), as in the paper; else (p, p + d/2), as in GPT-NeoX and Llama */
+};
+/* Turns the pairs (u, w) of each row by an angle that grows with its position: u' = u cos(a) - w sin(a), w' = w cos(a) + u sin(a),
+ * a = (first + i) theta^(-2p / d) in row i, pair p. Source: Su et al. 2021 (RoFormer).
+ *   x [.., t, d]  f32, d even, rank 2 to 7
+ * Returns y of x's shape. Numerics: sines come from tables [t, d/2] that are computed in double; each is in the graph once.
+ * Errors: SHAPE, USAGE (theta). */
+TUFF_API tuff_val tuff_rope(struct tuff_graph *g, tuff_val x, struct tuff_rope_params params);
+
+/* ---- layers with parameters of their own ------------------------------------------------------------------------------------------------ */
+
+/* Parameters NAME.weight and NAME.bias; Kaiming-uniform weights with gain 1 (for fan-in), zero bias. They are shared by calls
+ * with the same name. dense: x [n, k] -> [n, units], weight [units, k]. conv2d: square kernel, weight [channels, ci/groups, k, k]. */
+TUFF_API tuff_val tuff_layer_dense(struct tuff_graph *g, tuff_val x, const char *name, uint32_t units);
+TUFF_API tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char *name, uint32_t channels, uint32_t kernel,
+                                    struct tuff_conv2d_params params);
+/* Parameters NAME.weight (ones), NAME.bias (zeros), states NAME.running_mean, NAME.running_var; eps 1e-5, momentum 0.1. In
+ * training the states' assignments are added to the graph: list them among the outputs (tuff_model_fit does it itself). */
+TUFF_API tuff_val tuff_layer_batch_norm(struct tuff_graph *g, tuff_val x, const char *name, bool training);
+/* LSTM of so many units over x [T, n, e], from zeros; parameters NAME.weight_ih, NAME.weight_hh, NAME.bias, uniform within
+ * 1 / sqrt(units) as torch.nn.LSTM's. Returns h [T, n, units]. */
+TUFF_API tuff_val tuff_layer_lstm(struct tuff_graph *g, tuff_val x, const char *name, uint32_t units);
+/* tuff_dropout with the graph's rng state in training, x in inference. */
+TUFF_API tuff_val tuff_layer_dropout(struct tuff_graph *g, tuff_val x, double p, bool training);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,187 @@
+/* session.h - a graph on a device: sessions, executables, what a plan takes; definitions on the host, the self-test. Public, part of
+ * graph.h. */
+#ifndef TUFF_SESSION_H
+#define TUFF_SESSION_H
+
+#include "graph/values.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- sessions: a graph on a device ---------------------------------------------------------------------------------------------- */
+
+struct tuff_device;   /* backend.h */
+struct tuff_compiler; /* executable.h */
+
+struct tuff_session_params {
+    size_t struct_size;
+    uint64_t seed; /* of initial values, dropout and shuffling */
+    /* NULL: tuff_glslang(); where that is not built in, or under TUFF_DEBUG_NOCOMPILER, kernels that Tuff's build has compiled:
+     * every operator is a launch of its own. */
+    const struct tuff_compiler *compiler;
+};
+/* Owns the parameters and states of a graph in device memory, with their initial values. The graph must outlive it; parameters and
+ * states that it gets later come into memory of their own, and nothing moves. params may be NULL. One thread at a time.
+ * Errors: the graph's own, DEVICE_MEMORY, MEMORY. */
+struct tuff_session;
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *graph,
+                                                         const struct tuff_session_params *params,
+                                                         struct tuff_session **session, struct tuff_error *error);
+TUFF_API void tuff_session_destroy(struct tuff_session *session); /* after its executables; NULL is legal */
+/* Content of a parameter or state, whole: tuff_dtype_size bytes. Ordered with runs. Errors: USAGE, DEVICE_LOST. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_write(struct tuff_session *session, tuff_val leaf, const void *data,
+                                                        size_t bytes, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void *data, size_t bytes,
+                                                       struct tuff_error *error);
+TUFF_API struct tuff_graph *tuff_session_graph(const struct tuff_session *session);
+TUFF_API struct tuff_device *tuff_session_device(const struct tuff_session *session);
+
+/* A place in a run where these values are in the memory of their states, and what reads them has not run: tuff_executable_run_to.
+ * The host may read and write the states there. */
+struct tuff_station {
+    const char *name;
+    const tuff_val *values; /* packs or results of tuff_assign_rows that the outputs need */
+    uint32_t count;
+};
+struct tuff_executable_params {
+    size_t struct_size;
+    const tuff_val *outputs; /* values to compute, and assignments to do */
+    uint32_t output_count;
+    uint32_t input_sets; /* 0: 1. With 2, inputs of the next run are written while the last one runs */
+    bool profile;        /* timestamps around every launch (also by TUFF_DEBUG=timing) */
+    struct tuff_progress progress;
+    bool timed;                          /* two timestamps a run, for tuff_program_duration of tuff_executable_program */
+    const struct tuff_station *stations; /* in the order in which a run comes to them */
+    uint32_t station_count;
+};
+/* A compiled plan for some outputs of a graph (executable.h runs it). Several may share a session, and so its parameters; what is
+ * constant is read from the graph. One thread at a time. */
+struct tuff_executable;
+/* Errors: SHAPE, UNSUPPORTED, COMPILE, DEVICE_MEMORY (with the figures), CANCELLED, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_compile(struct tuff_session *session,
+                                                          const struct tuff_executable_params *params,
+                                                          struct tuff_executable **executable, struct tuff_error *error);
+/* Whole content of an input for the next run. Errors: USAGE. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_write(struct tuff_executable *executable, tuff_val input,
+                                                           const void *data, size_t bytes, struct tuff_error *error);
+/* The first bytes of output number `index` after the last run; waits for it. Errors: USAGE when it has fewer. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_read(struct tuff_executable *executable, uint32_t index, void *data,
+                                                          size_t bytes, struct tuff_error *error);
+/* What a plan takes and does, counted without a clock. Bytes are those of one run. */
+struct tuff_plan_figures {
+    uint32_t launches, barriers; /* of a run that has nothing to prepare, as are bytes and flops below */
+    uint32_t prepare_launches;   /* more of a run after a parameter or state that these read was written */
+    uint32_t submissions;        /* of the first run, by an estimate; those of later ones: tuff_program_counts */
+    uint32_t pipelines;          /* distinct kernels with their specialization constants */
+    uint32_t kernels;            /* distinct shader texts among them */
+    /* What launches move: each launch counts what it binds, once for reading and once for writing, however often its kernel comes
+     * back to it. Of what it reads through views and gathers it counts the elements that these can choose at most: 4 rows of an
+     * embedding table, where there are 4 indices. Elements that a kernel itself skips (strides, padding) are counted. */
+    uint64_t bytes_read, bytes_written;
+    /* What no plan of the same graph can avoid to move: parameters, states, constants and inputs that are read, once (in part: as
+     * much as the launch that reads most), outputs, and parameters and states that are written, once. States that serve within one
+     * run alone, such as the vector of all gradients, count nothing. Parameters begin at multiples of 256 bytes; where an
+     * optimizer's launch goes over all of them, what lies between them counts. */
+    uint64_t bytes_least;
+    uint64_t flops; /* of kernels (matmul, convolution, reductions and the like); multiply and add as two */
+    uint64_t param_bytes, state_bytes, const_bytes, input_bytes, output_bytes; /* planned; input_bytes of all input_sets */
+    uint64_t scratch_bytes;                                                    /* planned, for what lives within a run */
+    uint64_t prepared_bytes;                                                   /* planned, for what launches prepare */
+    uint64_t total_bytes;                                                      /* the sum of these seven */
+    uint64_t largest_bytes; /* the largest memory of the plan: one allocation on the device */
+    /* No placement of this order of launches could do with less scratch: the largest sum, over the launches, of what is alive
+     * there, from the launch that writes it first to the one that uses it last. */
+    uint64_t scratch_bound_bytes;
+    /* Scratch that is kept for what comes behind output 0: values that launches write on the way to output 0 and that launches
+     * read which are not on it. With the loss as output 0 that is what the forward pass saves for the backward pass, whenever the
+     * loss itself is computed. What one launch computes for both (the gradient of a softmax beside its loss) is part of it;
+     * inputs and parameters are not. 0 where nothing but output 0 is computed. */
+    uint64_t saved_bytes;
+    uint64_t plan_hash; /* of launches, kernels' texts and places in memory: the same for the same plan */
+};
+/* Plans for the device and tells, before anything is allocated on it or compiled. Only params' outputs and input_sets count.
+ * Errors: SHAPE, UNSUPPORTED, DEVICE_MEMORY, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_plan_ask(struct tuff_device *device, const struct tuff_graph *graph,
+                                                   const struct tuff_executable_params *params,
+                                                   struct tuff_plan_figures *figures, struct tuff_error *error);
+/* Is there now room for such a plan, its parameters and states among it, on the device? total_bytes lie within
+ * tuff_device_available, each of its memories within max_allocation_bytes. */
+TUFF_API bool tuff_plan_fits(struct tuff_device *device, const struct tuff_plan_figures *figures);
+/* The figures of a compiled plan: those that tuff_plan_ask tells for the same graph, outputs and device. */
+TUFF_API struct tuff_plan_figures tuff_executable_figures(const struct tuff_executable *executable);
+/* What ran slower than it could and why, one line a launch: what was not fused into its neighbours and what kept it apart,
+ * what took a general kernel for want of a better one, what was split. Free with tuff_text_free. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_report(const struct tuff_executable *executable, char **text,
+                                                            struct tuff_error *error);
+
+/* ---- definitions: what should come out? --------------------------------------------------------------------------------------- */
+
+/* The whole content of an input, parameter or state, as tuff_executable_write and tuff_session_write take it. */
+struct tuff_leaf_content {
+    tuff_val leaf;
+    const void *data; /* [borrowed] during the call */
+};
+struct tuff_evaluate_params {
+    size_t struct_size;
+    const tuff_val *outputs; /* values, or assignments: what the state would become */
+    uint32_t output_count;
+    /* Every input that the outputs need; parameters and states if they differ from the initial values of a session with this
+     * seed. */
+    const struct tuff_leaf_content *leaves;
+    uint32_t leaf_count;
+    uint64_t seed;
+    struct tuff_progress progress; /* done and total count operations, about one for a multiply and add */
+};
+/* Evaluates outputs of a graph on the host, in double precision, with the operators' definitions: what a device's results are
+ * compared with. results[i] is the caller's memory for as many doubles as outputs[i] has elements, or NULL: of no interest;
+ * integers are exact, bool is 0 or 1. Casts round to the type they name; everything else, f16 values too, is kept in double.
+ * The caller's device takes no part; plans, fusion and gradients of the graph are not used, but for those that it already has.
+ * Only what the outputs need is computed, and dropped after its last use: the peak is 8 bytes an element of what is alive.
+ * One thread, about 1e9 multiplications and additions a second in matmul and conv2d.
+ * Errors: the graph's own; USAGE for an input without content, a leaf that is none; CANCELLED, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_evaluate(const struct tuff_graph *graph, const struct tuff_evaluate_params *params,
+                                                   double *const *results, struct tuff_error *error);
+
+/* ---- self-test: does this device compute what it should? ------------------------------------------------------------------------------ */
+
+/* What was found of one family of kernels ("matmul", "softmax", ..). */
+struct tuff_selftest_result {
+    const char *family;  /* static text */
+    tuff_status status;  /* TUFF_OK, WRONG, or why it did not run */
+    const char *message; /* the sentence of a failure, else ""; only during the call */
+    uint64_t elements;   /* compared; 0: no kernel of this family is used on this device */
+    double error, bound; /* the largest error as a part of its bound, and that bound; 0, 0 where all is exact */
+    double milliseconds; /* compiling, running, comparing */
+};
+struct tuff_selftest_params {
+    size_t struct_size;
+    const struct tuff_compiler *compiler;                                  /* as in tuff_session_params */
+    struct tuff_progress progress;                                         /* families so far */
+    void (*report)(void *user, const struct tuff_selftest_result *result); /* after each family; NULL: none */
+    void *user;
+};
+/* Runs every family of kernels that this device is given on small odd shapes and compares the results with definitions in double
+ * precision, within bounds that follow from the arithmetic: drivers are known that compute wrong numbers in silence. params may be
+ * NULL. All families are tried; returns TUFF_OK or the first failure. Takes about a second when the caches are warm.
+ * Errors: WRONG, with operator, element, expected, got and driver; else as tuff_session_compile and tuff_executable_run. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_selftest(struct tuff_device *device, const struct tuff_selftest_params *params,
+                                                   struct tuff_error *error);
+
+/* ---- examples --------------------------------------------------------------------------------------------------------------------- */
+
+/* An operator of the table at a size that shows what it costs: for programs that measure them all, as tuff-bench does. */
+struct tuff_operator_example {
+    const char *name, *sizes; /* static text: "lrn", "8x96x55x55" */
+    tuff_val in[6], y;        /* 0 without a graph */
+    uint32_t in_count;
+    double flops, terms; /* of the result; of its longest sum */
+};
+/* Adds the inputs and the operator of example `index` to g; with g NULL only names it. False: there is none of this number.
+ * A failure is sticky in the graph. */
+TUFF_API bool tuff_operator_example(struct tuff_graph *g, uint32_t index, struct tuff_operator_example *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
