@@ -101,7 +101,11 @@ static tuff_status of_remade(const struct tuff_bound *b, double (*make)(double v
     return TUFF_OK;
 }
 
-static double size_of(double v, double e) { return (void)e, fabs(v); }
+static double size_of(double v, double e)
+{
+    (void)e;
+    return fabs(v);
+}
 static double most_of(double v, double e) { return fabs(v) + e; }
 static double above(double v, double e) { return v + e; }
 static double below(double v, double e) { return v - e; }

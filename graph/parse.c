@@ -63,7 +63,10 @@ static uint32_t whole(struct reader *r, uint32_t largest)
     const char *start = r->at;
     while (r->status == TUFF_OK && digit_of(*r->at) < 10) {
         value = 10 * value + (uint64_t)digit_of(*r->at++);
-        if (value > largest) return expected(r, "a smaller number"), 0;
+        if (value > largest) {
+            expected(r, "a smaller number");
+            return 0;
+        }
     }
     if (r->at == start) expected(r, "a number");
     return (uint32_t)value;
@@ -117,8 +120,10 @@ static double number(struct reader *r)
     double sign = accept(r, "-") ? -1.0 : 1.0;
     if (accept(r, "inf")) return sign * INFINITY;
     bool hexadecimal = accept(r, "0x");
-    if (!digits(r, hexadecimal ? 16 : 10, hexadecimal ? 14 : 15, &mantissa, &behind) || mantissa >> 53)
-        return expected(r, "a number of at most 15 decimal or 14 hexadecimal digits"), 0;
+    if (!digits(r, hexadecimal ? 16 : 10, hexadecimal ? 14 : 15, &mantissa, &behind) || mantissa >> 53) {
+        expected(r, "a number of at most 15 decimal or 14 hexadecimal digits");
+        return 0;
+    }
     if (hexadecimal) {
         expect(r, "p");
         return sign * ldexp((double)mantissa, exponent(r) - 4 * behind);
@@ -127,7 +132,8 @@ static double number(struct reader *r)
     power -= behind;
     if (power < -22 || power > 22) {
         if (mantissa == 0) return sign * 0.0;
-        return expected(r, "a number whose last decimal digit stands for 1e-22 to 1e22"), 0;
+        expected(r, "a number whose last decimal digit stands for 1e-22 to 1e22");
+        return 0;
     }
     for (int i = power < 0 ? -power : power; i > 0; i--) scale *= 10;
     v = power < 0 ? (double)mantissa / scale : (double)mantissa * scale;
@@ -187,18 +193,18 @@ static char *name(struct reader *r)
     const char *end = r->at;
     while (*end && *end != '"' && *end != '\n') end += end[0] == '\\' && end[1] ? 2 : 1;
     char *copy = tuff_arena_alloc(&r->g->arena, (size_t)(end - r->at) + 1), *to = copy;
-    if (!copy) return fail(r, TUFF_ERR_MEMORY, "", ""), NULL;
-    while (r->at < end) {
+    if (!copy) fail(r, TUFF_ERR_MEMORY, "", "");
+    while (r->status == TUFF_OK && r->at < end) {
         char c = *r->at++;
         if (c == '\\' && (*r->at == '"' || *r->at == '\\')) {
             c = *r->at++;
         } else if (c == '\\') {
             int high = r->at[0] == 'x' ? digit_of(r->at[1]) : 99, low = high < 16 ? digit_of(r->at[2]) : 99;
-            if (low > 15 || (high | low) == 0) return expected(r, "\\\", \\\\ or \\x and two hexadecimal digits"), NULL;
+            if (low > 15 || (high | low) == 0) expected(r, "\\\", \\\\ or \\x and two hexadecimal digits");
             c = (char)(high * 16 + low);
             r->at += 3;
         } else if ((unsigned char)c < 0x20) {
-            return expected(r, "the end of the name"), NULL;
+            expected(r, "the end of the name");
         }
         *to++ = c;
     }

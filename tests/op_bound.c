@@ -49,8 +49,10 @@ static bool row(const struct walk *w)
         whole_numbers(w);
         return true;
     }
-    if (!op_text_read(&text, w->value->op->glsl))
-        return printf("%s: text '%s' is not understood\n", w->value->op->name, w->value->op->glsl), false;
+    if (!op_text_read(&text, w->value->op->glsl)) {
+        printf("%s: text '%s' is not understood\n", w->value->op->name, w->value->op->glsl);
+        return false;
+    }
     for (uint64_t i = 0; i < w->count; i++) {
         struct op_number in[5] = {number_of(w, first, i),
                                   number_of(w, first + 1, i),

@@ -93,7 +93,10 @@ int main(void)
     struct tuff_options options = {.struct_size = sizeof options};
     struct tuff_error error = {0};
     tuff_options_from_env(&options);
-    if (tuff_context_create(&options, &f.context, &error)) return printf("%s\n", error.message), 1;
+    if (tuff_context_create(&options, &f.context, &error)) {
+        printf("%s\n", error.message);
+        return 1;
+    }
     if (tuff_device_create(f.context, NULL, &f.device, &error)) {
         printf("skipped: %s\n", error.message);
         tuff_context_destroy(f.context);

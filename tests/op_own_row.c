@@ -25,13 +25,26 @@ struct own_test {
 enum { P0 = 0, P1 = 1 };
 static const double numbers[2] = {0.75, 1.25};
 
-static double mish(double a, double b) { return (void)b, a * tanh(log1p(exp(a))); }
-static double snake(double a, double b) { return (void)b, a + pow(sin(numbers[P0] * a), 2) / numbers[P0]; }
+static double mish(double a, double b)
+{
+    (void)b;
+    return a * tanh(log1p(exp(a)));
+}
+static double snake(double a, double b)
+{
+    (void)b;
+    return a + pow(sin(numbers[P0] * a), 2) / numbers[P0];
+}
 static double bent(double a, double b)
 {
-    return (void)b, a > numbers[P1] ? numbers[P1] + numbers[P0] * (a - numbers[P1]) : a;
+    (void)b;
+    return a > numbers[P1] ? numbers[P1] + numbers[P0] * (a - numbers[P1]) : a;
 }
-static double bent_edge(double a, double b) { return (void)b, fabs(a - numbers[P1]); }
+static double bent_edge(double a, double b)
+{
+    (void)b;
+    return fabs(a - numbers[P1]);
+}
 static double swish(double a, double b) { return a / (1 + exp(-b * a)); }
 static double between_edge(double a, double b) { return fmin(fabs(a - b), fabs(b - 1)); }
 static double between(double a, double b) { return a < b && !(b > 1) ? a * b : a + 2 * b; }

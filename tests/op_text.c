@@ -105,7 +105,10 @@ static const struct {
 
 static int add(struct op_text *t, struct op_text_node node)
 {
-    if (t->count == (int)(sizeof t->node / sizeof t->node[0])) return t->failed = true, 0;
+    if (t->count == (int)(sizeof t->node / sizeof t->node[0])) {
+        t->failed = true;
+        return 0;
+    }
     t->node[t->count] = node;
     return t->count++;
 }
@@ -134,7 +137,10 @@ static int call(struct op_text *t, const char *name, size_t length)
         if (!take(t, ")")) t->failed = true;
         return add(t, node);
     }
-    return t->failed = true, 0;
+    {
+        t->failed = true;
+        return 0;
+    }
 }
 
 static int operand(struct op_text *t)
@@ -162,7 +168,10 @@ static int operand(struct op_text *t)
     if (length == 2 && name[0] == 'p' && (name[1] == '0' || name[1] == '1'))
         return add(t, (struct op_text_node){.kind = 'v', .variable = name[1] == '0' ? 'p' : 'q'});
     if (length == 1 && strchr("aby", *name)) return add(t, (struct op_text_node){.kind = 'v', .variable = *name});
-    return t->failed = true, 0;
+    {
+        t->failed = true;
+        return 0;
+    }
 }
 
 static int products(struct op_text *t)

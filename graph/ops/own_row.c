@@ -43,6 +43,12 @@ static enum kind fault(struct reader *r, const char *what)
     return FAULT;
 }
 
+static enum kind fault_at(struct reader *r, const char *at, const char *what)
+{
+    r->at = at;
+    return fault(r, what);
+}
+
 static bool take(struct reader *r, const char *word)
 {
     while (*r->at == ' ') r->at++;
@@ -66,10 +72,9 @@ static enum kind read_number(struct reader *r)
         for (; isdigit((unsigned char)*r->at); r->at++) power = power < 100 ? 10 * power + *r->at - '0' : power;
     }
     if (points > 1 || digits == 0 || isalnum((unsigned char)*r->at) || *r->at == '_' || *r->at == '.')
-        return r->at = start, fault(r, "this is no number");
-    if (digits > 30 || power > 37) return r->at = start, fault(r, "a number has at most 30 digits and an exponent up to 37");
-    if (!points && !exponent)
-        return r->at = start, fault(r, "a number has a decimal point, as 2.0: whole ones divide otherwise");
+        return fault_at(r, start, "this is no number");
+    if (digits > 30 || power > 37) return fault_at(r, start, "a number has at most 30 digits and an exponent up to 37");
+    if (!points && !exponent) return fault_at(r, start, "a number has a decimal point, as 2.0: whole ones divide otherwise");
     return NUMBER;
 }
 
@@ -235,7 +240,10 @@ static const struct tuff_pw_row *add(struct tuff_graph *g, const char *name, con
         own->row.op[i] = &own->op[i];
         if (!own->row.text[i] || !own->op[i].name) own = NULL;
     }
-    if (!own) return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory"), NULL;
+    if (!own) {
+        tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+        return NULL;
+    }
     own->row.name = own->op[0].name;
     own->next = g->own_rows;
     g->own_rows = own;
@@ -247,13 +255,12 @@ const struct tuff_pw_row *tuff_pw_own(struct tuff_graph *g, const struct tuff_po
     static const char *const parts[] = {"y", "da", "db"};
     const char *text[] = {params->y, params->da ? params->da : "0.0", params->db ? params->db : "0.0"};
     if (!is_name(params->name))
-        return tuff_graph_fail(g, TUFF_ERR_USAGE, "pointwise: a name has letters, digits and _, and at most %d of them",
-                               MOST_NAME),
-               NULL;
-    if (!params->y) return tuff_graph_fail(g, TUFF_ERR_USAGE, "pointwise '%s': there is no text of y", params->name), NULL;
-    if (!two && params->db)
-        return tuff_graph_fail(g, TUFF_ERR_USAGE, "pointwise '%s': a derivative by b without an operand b", params->name),
-               NULL;
+        tuff_graph_fail(g, TUFF_ERR_USAGE, "pointwise: a name has letters, digits and _, and at most %d of them", MOST_NAME);
+    else if (!params->y)
+        tuff_graph_fail(g, TUFF_ERR_USAGE, "pointwise '%s': there is no text of y", params->name);
+    else if (!two && params->db)
+        tuff_graph_fail(g, TUFF_ERR_USAGE, "pointwise '%s': a derivative by b without an operand b", params->name);
+    if (g->status != TUFF_OK) return NULL;
     for (const struct tuff_own_row *own = g->own_rows; own; own = own->next)
         if (own->row.operands == 1 + two && !strcmp(own->row.name, params->name) && !strcmp(own->row.text[0], text[0]) &&
             !strcmp(own->row.text[1], text[1]) && (!two || !strcmp(own->row.text[2], text[2])))

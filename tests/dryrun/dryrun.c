@@ -351,11 +351,13 @@ int main(int argc, char **argv)
             d.compile_only = true;
         else if (option == 'n' || option == 'N')
             d.nets = true, net = option == 'N' ? optarg : NULL;
-        else if (option == 'h')
-            return usage(), 0;
-        else if (option == 'v')
-            return printf("tuff-dryrun %s\n", tuff_version()), 0;
-        else
+        else if (option == 'h') {
+            usage();
+            return 0;
+        } else if (option == 'v') {
+            printf("tuff-dryrun %s\n", tuff_version());
+            return 0;
+        } else
             return 2;
     }
     if (d.compile_only) no_submit();

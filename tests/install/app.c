@@ -33,6 +33,12 @@ struct app {
     unsigned rounds, wrong;
 };
 
+static int skip(const char *why)
+{
+    puts(why);
+    return 77;
+}
+
 static int open_device(struct app *app)
 {
     const float priority = 1;
@@ -41,17 +47,17 @@ static int open_device(struct app *app)
     VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .apiVersion = VK_API_VERSION_1_1};
     VkInstanceCreateInfo instance = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &application};
 #if OWN_VOLK
-    if (volkInitialize() != VK_SUCCESS) return puts("skipped: there is no Vulkan loader"), 77;
+    if (volkInitialize() != VK_SUCCESS) return skip("skipped: there is no Vulkan loader");
 #endif
-    if (vkCreateInstance(&instance, NULL, &app->instance) != VK_SUCCESS) return puts("skipped: no Vulkan driver"), 77;
+    if (vkCreateInstance(&instance, NULL, &app->instance) != VK_SUCCESS) return skip("skipped: no Vulkan driver");
 #if OWN_VOLK
     volkLoadInstance(app->instance);
 #endif
-    if (vkEnumeratePhysicalDevices(app->instance, &count, &app->gpu) < 0 || !count) return puts("skipped: no device"), 77;
+    if (vkEnumeratePhysicalDevices(app->instance, &count, &app->gpu) < 0 || !count) return skip("skipped: no device");
     count = 16;
     vkGetPhysicalDeviceQueueFamilyProperties(app->gpu, &count, families);
     while (app->family < count && !(families[app->family].queueFlags & VK_QUEUE_COMPUTE_BIT)) app->family++;
-    if (app->family == count) return puts("skipped: no queue that computes"), 77;
+    if (app->family == count) return skip("skipped: no queue that computes");
     VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                      .queueFamilyIndex = app->family,
                                      .queueCount = 1,

@@ -58,12 +58,17 @@ static bool read_arguments(int argc, char **argv, struct arguments *a, int *stat
         if (!strcmp(argv[i], "--verbose")) {
             a->verbose = true;
         } else if (k < TUFF_COUNT(options)) {
-            if (i + 1 == argc) return *status = broken("%s needs a value", argv[i]), false;
+            if (i + 1 == argc) {
+                *status = broken("%s needs a value", argv[i]);
+                return false;
+            }
             *options[k].value = argv[++i];
         } else if (argv[i][0] == '-' && argv[i][1]) {
-            return *status = broken("there is no option %s (--help lists them)", argv[i]), false;
+            *status = broken("there is no option %s (--help lists them)", argv[i]);
+            return false;
         } else if (a->folder) {
-            return *status = broken("one folder at a time, not also %s", argv[i]), false;
+            *status = broken("one folder at a time, not also %s", argv[i]);
+            return false;
         } else {
             a->folder = argv[i];
         }
@@ -101,7 +106,10 @@ static cJSON *read_index(const char *folder)
     char path[4096];
     snprintf(path, sizeof path, "%s/index.json", folder);
     char *text = read_text(path);
-    if (!text) return broken("cannot read %s: is %s a folder of reference cases?", path, folder), NULL;
+    if (!text) {
+        broken("cannot read %s: is %s a folder of reference cases?", path, folder);
+        return NULL;
+    }
     cJSON *index = cJSON_Parse(text);
     free(text);
     const cJSON *cases = cJSON_GetObjectItemCaseSensitive(index, "cases");

@@ -68,10 +68,13 @@ void refs_case_finish(struct refs_case *c)
 
 static bool graph_dtype(enum tuff_element element, enum tuff_dtype *dtype)
 {
-    if (element == TUFF_ELEMENT_F32 || element == TUFF_ELEMENT_F64) return *dtype = TUFF_F32, true;
-    if (element == TUFF_ELEMENT_I32) return *dtype = TUFF_I32, true;
-    if (element == TUFF_ELEMENT_BOOL) return *dtype = TUFF_BOOL, true;
-    return false;
+    switch (element) {
+    case TUFF_ELEMENT_F32:
+    case TUFF_ELEMENT_F64: *dtype = TUFF_F32; return true;
+    case TUFF_ELEMENT_I32: *dtype = TUFF_I32; return true;
+    case TUFF_ELEMENT_BOOL: *dtype = TUFF_BOOL; return true;
+    default: return false;
+    }
 }
 
 bool refs_tensor(struct refs_case *c, const char *name, struct tuff_array *array, struct tuff_type *type)
