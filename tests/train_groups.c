@@ -36,6 +36,7 @@ struct job {
     tuff_val x[PARAMS], gradient[PARAMS]; /* parameters; inputs that are their gradients */
     double p[PARAMS][MOST], g1[PARAMS][MOST], m[PARAMS][MOST], v[PARAMS][MOST];
     float start[PARAMS][MOST], given[PARAMS][MOST];
+    double norms[PARAMS];
     uint32_t random;
 };
 
@@ -77,10 +78,16 @@ static bool is_frozen(uint32_t k) { return params[k].group && groups[params[k].g
 static void reference_step(struct job *job, uint32_t run)
 {
     uint32_t n = job->params.accumulate ? job->params.accumulate : 1;
-    double squares = 0;
+    double squares = 0, each = job->params.clip_each_norm;
     for (uint32_t k = 0; k < PARAMS; k++)
         for (uint32_t i = 0; i < params[k].count; i++) job->g1[k][i] += (double)job->given[k][i] / n;
     if ((run + 1) % n) return;
+    for (uint32_t k = 0; k < PARAMS && each > 0; k++) {
+        double own = 0;
+        for (uint32_t i = 0; i < params[k].count; i++) own += job->g1[k][i] * job->g1[k][i];
+        job->norms[k] = sqrt(own);
+        for (uint32_t i = 0; i < params[k].count; i++) job->g1[k][i] *= fmin(1, each / (sqrt(own) + 1e-6));
+    }
     for (uint32_t k = 0; k < PARAMS; k++)
         for (uint32_t i = 0; i < params[k].count && !is_frozen(k); i++) {
             if (job->params.clip_value > 0)
@@ -124,8 +131,12 @@ static bool build(struct job *job, enum order order)
     tuff_optimizer_build(job->g, loss, &job->params, &job->optimizer);
     if (!ok(job, "optimizer", tuff_graph_finish(job->g, &error), &error)) return false;
     make_session(job);
-    struct tuff_executable_params what = {
-        .struct_size = sizeof what, .outputs = job->optimizer.updates, .output_count = job->optimizer.update_count};
+    tuff_val outputs[32];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < job->optimizer.pack_count && job->params.clip_each_norm > 0; i++)
+        outputs[count++] = job->optimizer.packs[i].norms;
+    for (uint32_t i = 0; i < job->optimizer.update_count; i++) outputs[count++] = job->optimizer.updates[i];
+    struct tuff_executable_params what = {.struct_size = sizeof what, .outputs = outputs, .output_count = count};
     return ok(job, "plan", tuff_session_compile(job->session, &what, &job->run, &error), &error);
 }
 
@@ -161,6 +172,21 @@ static void compare(struct job *job, const char *what)
     }
 }
 
+/* The packs' norms of the last run, one number a parameter: skip; biases in order of declaration; out. */
+static void compare_norms(struct job *job)
+{
+    static const uint32_t of[3][3] = {{3}, {1, 4, 6}, {2}};
+    struct tuff_error error = {0};
+    for (uint32_t i = 0; i < job->optimizer.pack_count && job->params.clip_each_norm > 0; i++) {
+        float got[3] = {0};
+        uint32_t count = job->optimizer.packs[i].param_count;
+        ok(job, "norms", tuff_executable_read(job->run, i, got, count * sizeof *got, &error), &error);
+        for (uint32_t k = 0; k < count; k++)
+            backend_check(job->test, fabs((double)got[k] - job->norms[of[i][k]]) <= 1e-5 * job->norms[of[i][k]],
+                          "norm of %s: expected %g, got %g", params[of[i][k]].name, job->norms[of[i][k]], (double)got[k]);
+    }
+}
+
 /* Parameters that lie side by side are one vector; runs of neighbours are where they lie already. */
 static void check_packs(struct job *job, enum order order)
 {
@@ -192,6 +218,7 @@ static void test_updates(struct backend_test *test, const struct tuff_optimizer_
         check_packs(job, order);
         for (uint32_t run = 0; run < STEPS; run++) step(job, run);
         compare(job, what);
+        compare_norms(job);
     }
     tuff_executable_destroy(job->run);
     tuff_session_destroy(job->session);
@@ -338,6 +365,7 @@ int main(void)
          .clip_norm = 3},
         {.kind = TUFF_ADAM, .schedule = {.lr = 0.01}, .weight_decay = 0.125, .clip_value = 0.5, .clip_norm = 4},
         {.kind = TUFF_ADAMW, .schedule = {.lr = 0.01}, .weight_decay = 0.125, .accumulate = 2},
+        {.kind = TUFF_SGD, .schedule = {.lr = 0.05}, .momentum = 0.5, .clip_each_norm = 1.25, .clip_norm = 2},
     };
     static const char *const names[ORDERS] = {"memory after the optimizer", "memory before it", "memory of some before it"};
     struct backend_test test;

@@ -131,7 +131,34 @@ static void accumulate(struct update *u, struct members *m)
     m->grad = sum;
 }
 
-/* As PyTorch's clip_grad_norm_: g min(1, limit / (norm + 1e-6)) */
+/* min(1, limit / (norm + 1e-6)), as PyTorch's clip_grad_norm_ */
+static tuff_val scale_of(struct tuff_graph *g, tuff_val norm, double limit)
+{
+    return tuff_minimum(g, tuff_div(g, tuff_scalar(g, limit), tuff_affine(g, norm, 1, 1e-6)), tuff_scalar(g, 1));
+}
+
+/* Each parameter by a norm of its own. Members begin at multiples of ROW elements, so every row of so many lies in one of them: its
+ * squares are summed, then those of the rows that have the same member. Between members there are zeros. */
+static void clip_each(struct update *u, struct members *m)
+{
+    enum { ROW = TUFF_PLAN_ALIGNMENT / sizeof(float) };
+    struct tuff_graph *g = u->g;
+    uint32_t rows = m->length / ROW, at = 0;
+    int32_t *member = tuff_arena_alloc(&g->arena, rows * sizeof *member);
+    if (!member) {
+        tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+        return;
+    }
+    for (uint32_t i = 0; i < m->count; i++)
+        for (uint64_t left = tuff_pack_room(g, m->x[i]) / ROW; left > 0; left--) member[at++] = (int32_t)i;
+    tuff_val of_row = tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(rows)}, member);
+    tuff_val grads = tuff_reshape(g, m->grad, TUFF_SHAPE(rows, ROW)), none = tuff_full(g, TUFF_F32, TUFF_SHAPE(m->count), 0);
+    tuff_val squares = tuff_scatter_add(g, none, of_row, tuff_sum(g, tuff_square(g, grads), 2, TUFF_DROP_AXES), 0);
+    m->pack->norms = tuff_sqrt(g, squares);
+    tuff_val scales = tuff_gather(g, scale_of(g, m->pack->norms, u->o->params.clip_each_norm), of_row, 0);
+    m->grad = tuff_reshape(g, tuff_mul(g, grads, tuff_reshape(g, scales, TUFF_SHAPE(rows, 1))), TUFF_SHAPE(m->length));
+}
+
 static void clip(struct update *u)
 {
     struct tuff_graph *g = u->g;
@@ -140,14 +167,14 @@ static void clip(struct update *u)
     for (uint32_t i = 0; i < u->o->pack_count; i++) {
         struct members *m = &u->members[i];
         if (p->clip_value > 0) m->grad = tuff_clamp(g, m->grad, -p->clip_value, p->clip_value);
+        if (p->clip_each_norm > 0) clip_each(u, m);
         if (!(p->clip_norm > 0)) continue;
         tuff_val sum = tuff_sum(g, tuff_square(g, m->grad), 0, TUFF_DROP_AXES);
         squares = squares ? tuff_add(g, squares, sum) : sum;
     }
     if (!squares) return;
     tuff_val norm = tuff_sqrt(g, tuff_reshape(g, squares, TUFF_SHAPE(1)));
-    tuff_val scale = tuff_minimum(g, tuff_div(g, tuff_scalar(g, p->clip_norm), tuff_affine(g, norm, 1, 1e-6)),
-                                  tuff_scalar(g, 1));
+    tuff_val scale = scale_of(g, norm, p->clip_norm);
     u->o->grad_norm = norm;
     for (uint32_t i = 0; i < u->o->pack_count; i++) u->members[i].grad = tuff_mul(g, u->members[i].grad, scale);
 }
