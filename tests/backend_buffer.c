@@ -108,6 +108,56 @@ static void test_limits(struct backend_test *test)
     test->quiet = false;
 }
 
+/* ---- a fence that a thread waits on --------------------------------------------------------------------------------------------- */
+
+static struct {
+    struct backend_test *test;
+    PFN_vkWaitForFences wait; /* the driver's */
+    uint32_t nested, kept;
+} waiting;
+
+static tuff_status touch(struct tuff_device *device, uint64_t *ticket)
+{
+    struct tuff_error error = {0};
+    struct tuff_buffer *buffer = NULL;
+    uint32_t word = 1;
+    tuff_status status = tuff_buffer_create(device, sizeof word, false, "word", &buffer, &error);
+    if (status == TUFF_OK) status = tuff_transfer_write(buffer, 0, &word, sizeof word, &error);
+    *ticket = atomic_load(&device->queue.submitted);
+    tuff_buffer_release(buffer);
+    return status;
+}
+
+/* Another thread submits when the fence has signalled, and before the one that waits has seen it: it must be left as it is. */
+static VKAPI_ATTR VkResult VKAPI_CALL wait_and_submit(VkDevice handle, uint32_t count, const VkFence *fences, VkBool32 all,
+                                                      uint64_t timeout)
+{
+    struct tuff_device *device = waiting.test->device;
+    VkResult result = waiting.wait(handle, count, fences, all, timeout);
+    if (waiting.nested++) return result;
+    uint64_t ticket = 0;
+    backend_check(waiting.test, touch(device, &ticket) == TUFF_OK, "a submission beside a wait failed");
+    waiting.kept += device->vk.vkGetFenceStatus(handle, fences[0]) == VK_SUCCESS;
+    for (uint32_t i = 0; i < device->queue.fence_count; i++) /* nor stands it for the later one */
+        waiting.kept += device->queue.fences[i].handle == fences[0] && device->queue.fences[i].ticket < ticket;
+    return result;
+}
+
+static void test_waiter(struct backend_test *test)
+{
+    struct tuff_device *device = test->device;
+    struct tuff_error error = {0};
+    uint64_t ticket = 0;
+    waiting.test = test;
+    waiting.wait = device->vk.vkWaitForFences;
+    if (!backend_check(test, touch(device, &ticket) == TUFF_OK, "a submission failed")) return;
+    device->vk.vkWaitForFences = wait_and_submit;
+    backend_status(test, "wait", TUFF_OK, tuff_device_wait(device, ticket, UINT64_MAX, &error), &error);
+    device->vk.vkWaitForFences = waiting.wait;
+    backend_check(test, waiting.nested > 0 && waiting.kept == 2, "a fence that is waited on was taken (%u, %u)",
+                  waiting.nested, waiting.kept);
+}
+
 static void test_all(struct backend_test *test)
 {
     test_contents(test);
@@ -130,5 +180,6 @@ int main(void)
     struct tuff_options options = {.struct_size = sizeof options, .limits = "floor"};
     if (backend_test_begin(&test, &options)) return 1;
     test_all(&test);
+    test_waiter(&test);
     return failed | backend_test_end(&test, "backend_buffer, fences");
 }

@@ -101,6 +101,53 @@ static void test_growth(struct backend_test *test)
     tuff_graph_destroy(g);
 }
 
+/* ---- writes that fail ------------------------------------------------------------------------------------------------------------ */
+
+static struct {
+    int made, fail_at; /* writes since armed; which of them fails, from 1; 0: none */
+} writes;
+
+tuff_status __real_tuff_buffer_write(struct tuff_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
+                                     struct tuff_error *error);
+tuff_status __wrap_tuff_buffer_write(struct tuff_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
+                                     struct tuff_error *error);
+tuff_status __wrap_tuff_buffer_write(struct tuff_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
+                                     struct tuff_error *error)
+{
+    if (++writes.made == writes.fail_at) return TUFF_ERR_DEVICE_LOST;
+    return __real_tuff_buffer_write(buffer, offset, data, bytes, error);
+}
+
+/* Content that does not reach the device is no executable: seven bytes of a constant are written as one word and the rest. */
+static void test_content_fails(struct backend_test *test)
+{
+    static const uint8_t bytes[7] = {1, 2, 3, 4, 5, 6, 7};
+    struct tuff_graph *g = NULL;
+    struct tuff_session *session = NULL;
+    struct tuff_error error = {0};
+    int needed = 1, failed = 0;
+    if (!backend_status(test, "graph", TUFF_OK, tuff_graph_create(test->context, &g, &error), &error)) return;
+    tuff_val c = tuff_constant(g, (struct tuff_type){TUFF_U8, TUFF_SHAPE(7)}, bytes);
+    tuff_val y = tuff_add(g, tuff_cast(g, c, TUFF_F32), tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(7)));
+    backend_status(test, "session", TUFF_OK, tuff_session_create(test->device, g, NULL, &session, &error), &error);
+    for (int fail_at = 0; fail_at <= needed; fail_at++) {
+        struct tuff_executable *x = NULL;
+        struct tuff_executable_params params = {.struct_size = sizeof params, .outputs = &y, .output_count = 1};
+        writes.made = 0;
+        writes.fail_at = fail_at;
+        tuff_status status = tuff_session_compile(session, &params, &x, &error);
+        backend_status(test, "a write fails", fail_at ? TUFF_ERR_DEVICE_LOST : TUFF_OK, status, &error);
+        if (!fail_at) needed = writes.made;
+        failed += status != TUFF_OK;
+        tuff_executable_destroy(x);
+    }
+    writes.fail_at = 0;
+    backend_check(test, needed >= 2 && failed == needed, "expected two writes or more, and each to fail, got %d of %d",
+                  failed, needed);
+    tuff_session_destroy(session);
+    tuff_graph_destroy(g);
+}
+
 static void test_model(struct backend_test *test)
 {
     struct train t = {.context = test->context, .device = test->device};
@@ -161,6 +208,7 @@ int main(void)
     if (skip) return skip;
     test_growth(&test);
     test_model(&test);
+    test_content_fails(&test);
     test_split();
     return backend_test_end(&test, "session_memory");
 }
