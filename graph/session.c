@@ -195,9 +195,6 @@ void tuff_session_destroy(struct tuff_session *session)
     tuff_free(session->context, session);
 }
 
-struct tuff_graph *tuff_session_graph(const struct tuff_session *session) { return session->graph; }
-struct tuff_device *tuff_session_device(const struct tuff_session *session) { return session->device; }
-
 /* ---- executables -------------------------------------------------------------------------------------------------------------- */
 
 /* layout NULL: a new session's */

@@ -34,8 +34,6 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_write(struct tuff_session *ses
                                                         size_t bytes, struct tuff_error *error);
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void *data, size_t bytes,
                                                        struct tuff_error *error);
-TUFF_API struct tuff_graph *tuff_session_graph(const struct tuff_session *session);
-TUFF_API struct tuff_device *tuff_session_device(const struct tuff_session *session);
 
 /* A place in a run where these values are in the memory of their states, and what reads them has not run: tuff_executable_run_to.
  * The host may read and write the states there. */

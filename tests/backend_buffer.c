@@ -158,8 +158,35 @@ static void test_waiter(struct backend_test *test)
                   waiting.nested, waiting.kept);
 }
 
+/* Who retains releases: the buffer and its device last until the last of them has. */
+static void test_references(struct backend_test *test)
+{
+    struct tuff_buffer *buffer = NULL;
+    struct tuff_error error = {0};
+    uint32_t word = 7, got = 0;
+    uint64_t before, with, after;
+    tuff_queue_collect(test->device);
+    tuff_device_memory(test->device, &before, NULL);
+    backend_status(test, "held", TUFF_OK, tuff_buffer_create(test->device, 4 << 20, false, "held", &buffer, &error), &error);
+    tuff_buffer_retain(buffer);
+    tuff_device_retain(test->device);
+    tuff_device_release(test->device);
+    tuff_buffer_release(buffer);
+    tuff_queue_collect(test->device);
+    tuff_device_memory(test->device, &with, NULL);
+    backend_status(test, "write", TUFF_OK, tuff_buffer_write(buffer, 0, &word, sizeof word, &error), &error);
+    backend_status(test, "read", TUFF_OK, tuff_buffer_read(buffer, 0, &got, sizeof got, &error), &error);
+    tuff_buffer_release(buffer);
+    tuff_queue_collect(test->device);
+    tuff_device_memory(test->device, &after, NULL);
+    backend_check(test, got == word && with > before && after <= before,
+                  "a buffer that is held: read %u; %llu bytes before, %llu with it, %llu after", got,
+                  (unsigned long long)before, (unsigned long long)with, (unsigned long long)after);
+}
+
 static void test_all(struct backend_test *test)
 {
+    test_references(test);
     test_contents(test);
     test_ring(test);
     test_pieces(test);

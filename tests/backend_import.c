@@ -187,6 +187,9 @@ static void test_import(struct backend_test *test, struct import_app *app)
     backend_check(test,
                   tuff_vulkan_device(test->device) == app->device && tuff_vulkan_queue(test->device, NULL) == app->queue,
                   "handles: expected the app's");
+    backend_check(
+        test, tuff_vulkan_instance(test->device) == params.instance && tuff_vulkan_physical_device(test->device) == app->gpu,
+        "instance and physical device: expected the app's");
     use_buffer(test, app);
     if (tuff_glslang()) test_turns(test, app);
     tuff_device_release(test->device);
@@ -202,6 +205,19 @@ static void test_import(struct backend_test *test, struct import_app *app)
     test->quiet = false;
 }
 
+/* What Tuff says that it would use holds all that the app, which asked it for that, has enabled for it. */
+static void check_extensions(struct backend_test *test, const struct import_app *app)
+{
+    uint32_t count = 0;
+    const char *const *names = tuff_vulkan_extensions(&count);
+    for (uint32_t i = 0; i < app->chain.extension_count; i++) {
+        bool found = false;
+        for (uint32_t k = 0; k < count; k++) found = found || !strcmp(names[k], app->chain.extensions[i]);
+        backend_check(test, found, "%s is not among the extensions that Tuff uses", app->chain.extensions[i]);
+    }
+    backend_check(test, count > 0, "Tuff uses no extension at all");
+}
+
 int main(void)
 {
     struct backend_test test;
@@ -213,6 +229,7 @@ int main(void)
     test.device = NULL;
     if (backend_check(&test, import_app_create(&app, test.context, false, &error), "the app's device: %s", error.message))
         test_import(&test, &app);
+    check_extensions(&test, &app);
     import_app_destroy(&app, &test);
     return backend_test_end(&test, "backend_import");
 }

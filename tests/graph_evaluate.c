@@ -256,6 +256,24 @@ static void test_no_memory(struct evaluate_test *t)
     tuff_graph_destroy(g);
 }
 
+/* A window of one channel has a closed form: x (2 + x^2 / 2)^-0.5. */
+static void test_lrn(struct evaluate_test *t)
+{
+    struct tuff_graph *g = graph_fresh(t->context);
+    struct tuff_error error = {0};
+    const float x[3] = {-2, 0.5, 3};
+    double y[3] = {0}, *results[] = {y};
+    tuff_val out = tuff_lrn(g, tuff_constant(g, (struct tuff_type){TUFF_F32, TUFF_SHAPE(1, 3)}, x),
+                            (struct tuff_lrn_params){.size = 1, .alpha = 0.5, .beta = 0.5, .bias = 2});
+    struct tuff_evaluate_params p = {.struct_size = sizeof p, .outputs = &out, .output_count = 1};
+    expect(t, "lrn", TUFF_OK, tuff_evaluate(g, &p, results, &error), &error);
+    for (int i = 0; i < 3; i++) {
+        double wanted = (double)x[i] / sqrt(2 + (double)x[i] * (double)x[i] / 2);
+        check(t, fabs(y[i] - wanted) < 1e-12, "lrn of %g: expected %g, got %g", (double)x[i], wanted, y[i]);
+    }
+    tuff_graph_destroy(g);
+}
+
 int main(void)
 {
     struct evaluate_test t = {.failures = 0};
@@ -263,6 +281,7 @@ int main(void)
     if (tuff_context_create(&options, &t.context, NULL) != TUFF_OK) return 1;
     test_by_hand(&t);
     test_normal(&t);
+    test_lrn(&t);
     test_networks(&t);
     test_memory(&t);
     test_no_memory(&t);

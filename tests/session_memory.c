@@ -97,7 +97,14 @@ static void test_growth(struct backend_test *test)
     backend_status(test, "no slot", TUFF_ERR_USAGE, tuff_executable_get(update, "v", got, sizeof got, &error), &error);
     backend_status(test, "too large", TUFF_ERR_USAGE, tuff_executable_set(update, "step", got, 1024, &error), &error);
     test->quiet = false;
+    struct tuff_memories *memories = tuff_executable_memories(update);
+    uint64_t used = device_bytes(test);
+    tuff_memories_retain(memories);
     tuff_executable_destroy(update);
+    backend_check(test, device_bytes(test) + LARGE * 4 > used, "memories that are held were given back");
+    tuff_memories_release(memories);
+    tuff_queue_collect(test->device);
+    backend_check(test, device_bytes(test) < used, "memories that nobody holds are there yet");
     tuff_graph_destroy(g);
 }
 
@@ -148,6 +155,24 @@ static void test_content_fails(struct backend_test *test)
     tuff_graph_destroy(g);
 }
 
+/* The text of the network, for five samples at once, is one of all outputs. */
+static void check_graph_of(struct backend_test *test, struct tuff_model *m)
+{
+    char *text = NULL;
+    struct tuff_graph *g = NULL;
+    struct tuff_error error = {0};
+    backend_check(test, tuff_model_outputs(m) == TRAIN_CLASSES, "expected %d outputs, got %u", TRAIN_CLASSES,
+                  (unsigned)tuff_model_outputs(m));
+    if (!backend_status(test, "text", TUFF_OK, tuff_model_graph(m, 5, &text, &error), &error)) return;
+    backend_status(test, "graph", TUFF_OK, tuff_graph_create(test->context, &g, &error), &error);
+    backend_status(test, "parse", TUFF_OK, tuff_graph_parse(g, text, &error), &error);
+    tuff_val y = g ? tuff_graph_find(g, "probabilities") : 0;
+    struct tuff_shape shape = y ? tuff_type_of(g, y).shape : (struct tuff_shape){0};
+    backend_check(test, shape.rank == 2 && shape.dim[0] == 5 && shape.dim[1] == TRAIN_CLASSES, "another output");
+    tuff_graph_destroy(g);
+    tuff_text_free(test->context, text);
+}
+
 static void test_model(struct backend_test *test)
 {
     struct train t = {.context = test->context, .device = test->device};
@@ -165,6 +190,14 @@ static void test_model(struct backend_test *test)
     backend_check(test, memcmp(before, after, sizeof before[0]), "fit: expected other predictions");
     backend_check(test, tuff_executable_memories(m->train) == tuff_executable_memories(m->predict),
                   "fit: expected one set of memories");
+    check_graph_of(test, m);
+    struct tuff_fit_state state = tuff_model_state(m);
+    state.seed++;
+    tuff_model_resume(m, &state);
+    test->quiet = true;
+    backend_status(test, "another seed", TUFF_ERR_USAGE, tuff_model_fit(m, &t.data, &t.fit, &error), &error);
+    test->quiet = false;
+    backend_check(test, strstr(error.message, "begun with seed"), "resumed with another seed: %s", error.message);
     train_close_model(&t);
 }
 

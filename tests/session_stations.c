@@ -95,6 +95,19 @@ static void average(struct replica *a, struct replica *b)
     must(tuff_executable_run(b->run, &error));
 }
 
+/* The same by the program itself: as far as the gradients, and on; a place that is passed, or is none, is refused. */
+static void by_program(struct replica *r)
+{
+    struct tuff_program *program = tuff_executable_program(r->run);
+    uint64_t ticket = 0, end = 0;
+    must(tuff_optimizer_feed(&r->optimizer, r->session, &error));
+    must(tuff_program_submit_to(program, "gradients", &ticket, &error));
+    if (tuff_program_submit_to(program, "nowhere", &ticket, &error) != TUFF_ERR_USAGE)
+        printf("a station that is none: expected a refusal\n"), failures++;
+    must(tuff_program_submit(program, &end, &error));
+    if (!ticket || end <= ticket) printf("two parts of a run: expected two tickets\n"), failures++;
+}
+
 int main(void)
 {
     struct tuff_context *context = NULL;
@@ -137,6 +150,7 @@ int main(void)
     if (memcmp(w[BOTH], w[STOPS], sizeof w[BOTH])) printf("expected the bits of a run that does not stop\n"), failures++;
     if (tuff_executable_run_to(r[BOTH].run, "elsewhere", &error) != TUFF_ERR_USAGE)
         printf("no such station: expected a refusal\n"), failures++;
+    by_program(&r[BOTH]);
     for (int i = 0; i < REPLICAS; i++) finish(&r[i]);
     tuff_device_release(device);
     tuff_context_destroy(context);
