@@ -39,8 +39,9 @@ struct tuff_optimizer_params {
     double weight_decay;           /* SGD, Adam: g += wd p; AdamW (Loshchilov and Hutter 2019): p -= lr wd p */
     double clip_norm;              /* > 0: gradients are scaled so that their common 2-norm is at most this */
     double clip_value;             /* > 0: each gradient element is clamped to +- this, before the norms */
-    double clip_each_norm;         /* > 0: each parameter's gradient is scaled so that its own 2-norm is at most this, before the common one */
-    uint32_t accumulate;           /* n > 1: gradients of n runs are averaged, then one update is made */
+    double
+        clip_each_norm; /* > 0: each parameter's gradient is scaled so that its own 2-norm is at most this, before the common one */
+    uint32_t accumulate; /* n > 1: gradients of n runs are averaged, then one update is made */
     const struct tuff_param_group
         *groups; /* parameters that are trained otherwise, or not at all; tuff_optimizer_build copies them */
     uint32_t group_count;
@@ -63,7 +64,7 @@ struct tuff_optimizer_pack {
     tuff_val gradient_state;     /* state that holds them: at a station of `gradients` the host may read and write it */
     tuff_val momentum, variance; /* states, or 0 */
     tuff_val accumulated;        /* state, or 0 */
-    tuff_val norms;              /* [param_count] 2-norms of each parameter's gradient before it is scaled, or 0 without clip_each_norm */
+    tuff_val norms; /* [param_count] 2-norms of each parameter's gradient before it is scaled, or 0 without clip_each_norm */
 };
 enum { TUFF_OPTIMIZER_UPDATES = 8 }; /* at most, of an optimizer without groups that is built before any session */
 /* What tuff_optimizer_build makes; plain data, owned by the caller. */
