@@ -429,7 +429,14 @@ static tuff_status check_binding(const struct tuff_plan *plan, uint32_t launch, 
         (downward ? far > binding->offset : far > room - binding->bytes))
         return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) binds beyond slot %u (%s) of %llu bytes",
                          launch, label_of(plan, launch), binding->slot, slot->name, (unsigned long long)slot->bytes);
-    if (!(binding->access & (TUFF_READ | TUFF_WRITE)) || binding->access & ~(uint32_t)(TUFF_READ | TUFF_WRITE))
+    const struct tuff_plan_launch *of = &plan->launches[launch];
+    bool counts = (binding->access & TUFF_COUNTS) != 0,
+         last = binding == &plan->bindings[of->binding_first + of->binding_count - 1];
+    if (counts &&
+        (!last || binding->access != (TUFF_READ | TUFF_COUNTS) || binding->bytes != 12 || binding->step || binding->texels))
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) has no counts of workgroups in slot %u",
+                         launch, label_of(plan, launch), binding->slot);
+    if (!counts && (!(binding->access & (TUFF_READ | TUFF_WRITE)) || binding->access & ~(uint32_t)(TUFF_READ | TUFF_WRITE)))
         return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) binds slot %u without access", launch,
                          label_of(plan, launch), binding->slot);
     if (binding->texels >= TUFF_TEXELS_COUNT ||

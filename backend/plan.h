@@ -73,7 +73,9 @@ struct tuff_plan_kernel {
     uint32_t spec_first, spec_count; /* range of plan->specs, sorted by id */
 };
 
-enum tuff_access { TUFF_READ = 1, TUFF_WRITE = 2 };
+/* READ | COUNTS: the launch's workgroup counts, three words that a launch before it wrote; the last binding of its launch, of 12 bytes,
+ * no descriptor. The launch's own `groups` are then the most that these may be. */
+enum tuff_access { TUFF_READ = 1, TUFF_WRITE = 2, TUFF_COUNTS = 4 };
 
 /* How a binding is bound: as a storage buffer, or as a uniform texel buffer of TUFF_TEXEL_BYTES a texel, for reading alone. A
  * launch may write memory that it reads as texels only where the same invocation has read before it writes. */
@@ -204,6 +206,21 @@ void tuff_binding_extent(const struct tuff_plan_binding *binding, uint32_t round
 
 /* Bytes that the launch reads and writes, each binding once. */
 uint64_t tuff_launch_bytes(const struct tuff_plan *plan, const struct tuff_plan_launch *launch);
+
+/* The binding of its workgroup counts; NULL where the launch names them itself. */
+static inline const struct tuff_plan_binding *tuff_launch_counts(const struct tuff_plan *plan,
+                                                                 const struct tuff_plan_launch *launch)
+{
+    const struct tuff_plan_binding *last = launch->binding_count
+                                               ? &plan->bindings[launch->binding_first + launch->binding_count - 1]
+                                               : NULL;
+    return last && last->access & TUFF_COUNTS ? last : NULL;
+}
+/* Bindings that the kernel sees. */
+static inline uint32_t tuff_launch_buffers(const struct tuff_plan *plan, const struct tuff_plan_launch *launch)
+{
+    return launch->binding_count - (tuff_launch_counts(plan, launch) != NULL);
+}
 
 /* Bit i: binding i of the launch is bound as texels. */
 uint32_t tuff_launch_texels(const struct tuff_plan *plan, const struct tuff_plan_launch *launch);

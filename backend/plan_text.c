@@ -98,7 +98,8 @@ static void print_launch(const struct tuff_plan *plan, uint32_t index, struct tu
     tuff_text_add(text, "%s", launch->barrier ? " barrier" : "");
     for (uint32_t i = 0; i < launch->binding_count; i++) {
         const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
-        tuff_text_add(text, "%s%u:%s", i ? "," : " bind=", binding->slot, access[binding->access & 3]);
+        tuff_text_add(text, "%s%u:%s", i ? "," : " bind=", binding->slot,
+                      binding->access & TUFF_COUNTS ? "c" : access[binding->access & 3]);
         if (binding->texels) tuff_text_add(text, "@%s", tuff_texels_name((enum tuff_texels)binding->texels));
         tuff_text_add(text, ":%llu", (unsigned long long)binding->offset);
         if (binding->step) tuff_text_add(text, "%+lld", (long long)binding->step);
@@ -376,9 +377,10 @@ static void read_kernel(struct reader *reader)
 static uint32_t read_access(struct reader *reader)
 {
     uint32_t access = 0;
+    if (accept(reader, "c")) return TUFF_READ | TUFF_COUNTS;
     if (accept(reader, "r")) access |= TUFF_READ;
     if (accept(reader, "w")) access |= TUFF_WRITE;
-    if (!access) expected(reader, "r, w or rw");
+    if (!access) expected(reader, "r, w, rw or c");
     return access;
 }
 

@@ -74,7 +74,7 @@ static uint32_t number_bytes(const struct tuff_plan_launch *launch) { return (la
 static uint32_t want_of(struct tuff_program *program, const struct tuff_plan *plan, const struct tuff_plan_launch *launch)
 {
     struct tuff_pipeline_want want = {.kernel = launch->kernel,
-                                      .binding_count = launch->binding_count,
+                                      .binding_count = tuff_launch_buffers(plan, launch),
                                       .push_bytes = launch->push_count * 4,
                                       .texels = tuff_launch_texels(plan, launch),
                                       .number_bytes = number_bytes(launch)};
@@ -108,6 +108,12 @@ static tuff_status copy_launches(struct tuff_program *program, const struct tuff
         copy->push = words + launch->push_first;
         copy->push_count = launch->push_count;
         copy->barrier = launch->barrier;
+        const struct tuff_plan_binding *counts = tuff_launch_counts(plan, launch);
+        if (counts) {
+            copy->counts_memory = plan->slots[counts->slot].memory + 1;
+            copy->counts_offset = plan->slots[counts->slot].offset + counts->offset;
+            program->asks_counts = true;
+        }
         copy->want = want_of(program, plan, launch);
         if (copy->want == UINT32_MAX) return tuff_fail_memory(program->device->context, error);
     }
@@ -130,7 +136,8 @@ static tuff_status make_steps(struct tuff_program *program, const struct tuff_pl
         program->steps[program->step_count++] = (struct tuff_program_step){at.launch, at.round};
     }
     for (uint32_t i = 0; i < program->step_count; i++)
-        program->pace[i].splits = program->wants[program->launches[program->steps[i].launch].want].parts;
+        program->pace[i].splits = program->wants[program->launches[program->steps[i].launch].want].parts &&
+                                  !program->launches[program->steps[i].launch].counts_memory;
     program->counts.launches = program->step_count;
     tuff_program_set_stale(program);
     return TUFF_OK;

@@ -15,6 +15,8 @@ struct tuff_program_launch {
     uint64_t numbers;              /* bytes from the start of the program's numbers to this launch's */
     const uint32_t *push;          /* [arena] */
     uint32_t push_count;
+    uint32_t counts_memory; /* of the plan, + 1, where its workgroup counts lie; 0: they are its own */
+    uint64_t counts_offset;
     bool barrier;
 };
 /* A launch of a run: those of loops are recorded in each round. */
@@ -49,6 +51,7 @@ struct tuff_program {
     const struct tuff_plan_station *stations; /* [arena] behind so many steps */
     uint32_t station_count;
     uint32_t prepare_count;           /* steps at the beginning that are left out where nothing is stale */
+    bool asks_counts;                 /* a launch has its workgroup counts in memory */
     bool stale;                       /* what they read was written since they ran, or they never did */
     bool prepared;                    /* the last run began with them */
     uint32_t next;                    /* submission that a run goes on with which stopped at a station; 0: none did */

@@ -8,7 +8,7 @@
 static uint32_t sets_of(const struct tuff_plan *plan, const struct tuff_plan_launch *launch, uint32_t rounds)
 {
     uint32_t count = 1;
-    for (uint32_t i = 0; i < launch->binding_count; i++) {
+    for (uint32_t i = 0; i < tuff_launch_buffers(plan, launch); i++) {
         const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
         uint32_t places = binding->ring && binding->ring < rounds ? binding->ring : rounds;
         if (!binding->step || places == count) continue;
@@ -29,13 +29,13 @@ static tuff_status count_descriptors(struct tuff_program *program, const struct 
     for (uint32_t i = 0; i < plan->launch_count; i++) {
         const struct tuff_plan_launch *launch = &plan->launches[i];
         uint32_t own = 0, count = sets_of(plan, launch, tuff_plan_rounds(plan, i));
-        for (uint32_t k = 0; k < launch->binding_count; k++)
+        for (uint32_t k = 0; k < tuff_launch_buffers(plan, launch); k++)
             own += plan->bindings[launch->binding_first + k].texels != TUFF_TEXELS_NONE;
         program->launches[i].set_first = (uint32_t)sets;
         program->launches[i].set_count = count;
         sets += count;
         texels += (uint64_t)own * count;
-        storage += (uint64_t)(launch->binding_count - own) * count;
+        storage += (uint64_t)(tuff_launch_buffers(plan, launch) - own) * count;
         counts->numbers += launch->number_count ? count : 0;
     }
     if (storage + texels + sets > UINT32_MAX)
@@ -114,7 +114,7 @@ static tuff_status write_set(struct tuff_program *program, const struct tuff_pla
 {
     const struct tuff_plan_launch *launch = &plan->launches[index];
     VkDescriptorSet set = program->sets[program->launches[index].set_first + round];
-    for (uint32_t i = 0; i < launch->binding_count; i++) {
+    for (uint32_t i = 0; i < tuff_launch_buffers(plan, launch); i++) {
         const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
         const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
         VkDescriptorBufferInfo range = {program->memory[slot->memory]->handle,
@@ -225,7 +225,10 @@ static void record_piece(struct tuff_program *program, const struct tuff_piece *
     if (launch->push_count)
         device->vk.vkCmdPushConstants(commands, pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, launch->push_count * 4,
                                       launch->push);
-    if (piece->first && piece->last)
+    if (launch->counts_memory)
+        device->vk.vkCmdDispatchIndirect(commands, program->memory[launch->counts_memory - 1]->handle,
+                                         launch->counts_offset);
+    else if (piece->first && piece->last)
         device->vk.vkCmdDispatch(commands, groups[0], groups[1], groups[2]);
     else
         device->vk.vkCmdDispatchBase(commands, base[0], base[1], base[2], groups[0], groups[1], groups[2]);
@@ -267,7 +270,10 @@ static tuff_status record_submission(struct tuff_program *program, const struct 
                                      uint32_t first, uint32_t end, struct tuff_error *error)
 {
     struct tuff_device *device = program->device;
-    const VkAccessFlags shader = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT;
+    const VkAccessFlags shader = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
+                                 (program->asks_counts ? VK_ACCESS_INDIRECT_COMMAND_READ_BIT : 0);
+    const VkPipelineStageFlags stages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT |
+                                        (program->asks_counts ? VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT : 0);
     VkPipeline bound = VK_NULL_HANDLE;
     /* Runs may overlap on the host: the next is submitted while this one executes. */
     VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
@@ -275,15 +281,13 @@ static tuff_status record_submission(struct tuff_program *program, const struct 
     VkResult result = device->vk.vkBeginCommandBuffer(commands, &begin);
     if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkBeginCommandBuffer");
     memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
-                   VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
-                   shader | VK_ACCESS_UNIFORM_READ_BIT);
+                   VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, stages, shader | VK_ACCESS_UNIFORM_READ_BIT);
     reset_queries(program, cuts, first, commands);
     write_timestamp(program, commands, program->timed && first == main_piece(program, cuts), TUFF_RUN_QUERY);
     for (uint32_t i = first; i < end; i++) {
         const struct tuff_piece *piece = &cuts->pieces[i];
         if (program->launches[program->steps[piece->launch].launch].barrier && piece->first && i > first)
-            memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
-                           VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, shader);
+            memory_barrier(device, commands, stages, VK_ACCESS_SHADER_WRITE_BIT, stages, shader);
         record_piece(program, piece, commands, &bound);
     }
     write_timestamp(program, commands, program->timed && end == cuts->count, TUFF_RUN_QUERY + 1);

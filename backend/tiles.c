@@ -179,7 +179,11 @@ static tuff_status add_launch(struct tuff_plan *plan, uint32_t lanes, uint32_t c
                               const struct tuff_plan_binding *bindings, struct tuff_error *error)
 {
     const struct tuff_kernel_probe_tiles fields = {/* some positions are padding, as in a picture */
-        .LANES = lanes, .NG = columns, .rounds = ROUNDS / columns, .height = 7, .width = 9};
+                                                   .LANES = lanes,
+                                                   .NG = columns,
+                                                   .rounds = ROUNDS / columns,
+                                                   .height = 7,
+                                                   .width = 9};
     struct tuff_plan_spec specs[2];
     uint32_t words[3];
     tuff_part_split(&tuff_part_probe_tiles, &fields, specs, words);

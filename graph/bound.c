@@ -52,6 +52,7 @@ tuff_status tuff_bound_moved(const struct tuff_bound *b, const struct tuff_value
     for (uint32_t i = 0; i < value->in_count; i++) {
         if (!value->in[i]) continue;
         bool place = i == 1 && (value->op->traits & TUFF_TAKES_PLACES);
+        if (value->op->counts_operand && i + 1 < value->in_count) place = i > 0; /* a place, a count */
         in[i] = place ? b->in[i] : b->error[i];
         if (place) known = known && tuff_bound_is_exact(b, i);
     }

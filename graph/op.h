@@ -315,6 +315,8 @@ struct tuff_op {
     uint16_t row;                  /* three times its place in pointwise.def, + 1 and 2 for derivatives by a and b */
     const struct tuff_pw_row *own; /* an app's own row (tuff_pointwise), in its graph's arena; NULL: of the table */
     uint8_t cost;                  /* rough instructions per element, for the fuse pass */
+    /* KERNEL: 1 + the operand that holds the workgroup counts of its launch, where there is another one behind it; 0: none. */
+    uint8_t counts_operand;
     /* KERNEL: bit k for inputs that may be computed where they are read (few reads per element), instead of from memory. */
     uint8_t inline_inputs;
     /* KERNEL: `expand` makes what one launch cannot do well, or not at all: it is asked without a compiler as well, and with
@@ -333,6 +335,18 @@ static inline bool tuff_op_writes_leaf(const struct tuff_op *op)
 static inline bool tuff_op_launches(const struct tuff_op *op)
 {
     return op->class == TUFF_CLASS_KERNEL || op->class == TUFF_CLASS_LOOP;
+}
+/* The operand that holds its workgroup counts; no port of the kernel. */
+static inline tuff_val tuff_counts_of(const struct tuff_value *value)
+{
+    uint32_t behind = value->op->counts_operand;
+    return behind && value->in_count > behind ? value->in[behind - 1] : 0;
+}
+/* The kernel has no port for operand p: it is what the launch writes to, or its workgroup counts. */
+static inline bool tuff_is_portless(const struct tuff_value *value, uint32_t p)
+{
+    return (value->op->traits & TUFF_UPDATES && p + 1 == value->in_count) ||
+           (p + 1 == value->op->counts_operand && tuff_counts_of(value));
 }
 /* All of operand 0 in its order: a reader of one may read the other. */
 static inline bool tuff_op_is_same(const struct tuff_op *op)

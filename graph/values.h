@@ -113,6 +113,9 @@ TUFF_API tuff_val tuff_assign(struct tuff_graph *g, tuff_val state, tuff_val val
  * something, or listed among the outputs like an assignment. A graph whose results would need both contents at once
  * is refused when it is compiled, as is one that assigns the state as well. */
 TUFF_API tuff_val tuff_assign_rows(struct tuff_graph *g, tuff_val state, tuff_val rows, tuff_val place);
+/* Likewise of the first `count` rows alone, an i32 of one element in device memory, clamped to 0 .. n; place is clamped for all n. The
+ * launch has as many workgroups as these need. */
+TUFF_API tuff_val tuff_assign_some_rows(struct tuff_graph *g, tuff_val state, tuff_val rows, tuff_val place, tuff_val count);
 /* Gives a value a name, for labels, printing and outputs. Returns the value. */
 TUFF_API tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name);
 

@@ -14,13 +14,17 @@
  * why          works on any device: the path for those without shuffle, shared memory that pays, or many invocations.
  *              Lanes lie along n, where loads and stores are contiguous; a's loads are the same in all lanes. */
 #extension GL_EXT_control_flow_attributes : require
-// tuff: variants -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
+// tuff: variants -DCOUNTED=1 -DGEMM_OP=0; -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
 #include "include/kernel.glsl"
 layout(local_size_x_id = 6) in;
 TUFF_CONSTANTS(gemm_reg)
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
+#ifdef COUNTED
+TUFF_PORTS(gemm_counted)
+#else
 TUFF_PORTS(gemm)
+#endif
 #endif
 #include "include/gemm.glsl"
 #include "include/grid.glsl"

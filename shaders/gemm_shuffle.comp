@@ -17,19 +17,23 @@
  * spec  9      A_VEC: rows of a (matmul) begin at multiples of 4: k_count, with TRANSPOSE_A m_count, is one
  * spec  10     B_VEC: rows of b likewise: n_count, with TRANSPOSE_B k_count
  * spec  11     C_VEC: c is written four at a time: four columns from a multiple of 4 on are neighbours in memory
- * spec  12     K_TAIL: k_count (or the split) is no multiple of 4
+ * spec  12     K_TAIL: k_count (or the split) is no multiple of 4, or COUNTED
  * def          GEMM_OP 0 | 1 | 2 | 3
  * grid         group_count workgroups, folded: tile column fastest, then tile row, then z
  * why          on a processor a load costs by the element however many lanes want it, so each element is loaded once per
  *              subgroup, by one lane; a shuffle from a constant lane is one instruction. Lanes lie along n. */
 // tuff: full-subgroups
-// tuff: variants -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
+// tuff: variants -DCOUNTED=1 -DGEMM_OP=0; -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
 #include "include/kernel.glsl"
 layout(local_size_x_id = 6) in;
 TUFF_CONSTANTS(gemm_shuffle)
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
+#ifdef COUNTED
+TUFF_PORTS(gemm_counted)
+#else
 TUFF_PORTS(gemm)
+#endif
 #endif
 #include "include/gemm.glsl"
 #include "include/grid.glsl"
@@ -51,9 +55,9 @@ vec4 four_of_b(uint at, bool aligned)
 }
 
 /* The part of four elements k .. k+3 that lies before the end. */
-vec4 before_end(vec4 v, uint k)
+vec4 before_end(GemmZ z, vec4 v, uint k)
 {
-    return K_TAIL ? mix(vec4(0.0), v, lessThan(uvec4(k, k + 1, k + 2, k + 3), uvec4(k_count))) : v;
+    return K_TAIL ? mix(vec4(0.0), v, lessThan(uvec4(k, k + 1, k + 2, k + 3), uvec4(K_END(z)))) : v;
 }
 #endif
 
@@ -62,10 +66,10 @@ vec4 before_end(vec4 v, uint k)
 vec4 load_a(GemmZ z, GemmRow row, uint m, uint k, uint lane)
 {
 #if GEMM_OP == 0
-    if (!TRANSPOSE_A) return before_end(four_of_a(z.a + min(m + lane, m_count - 1) * k_count + k, A_VEC), k);
+    if (!TRANSPOSE_A) return before_end(z, four_of_a(z.a + min(m + lane, m_count - 1) * k_count + k, A_VEC), k);
     uint kk = k + lane % 4;
     vec4 v = four_of_a(z.a + (K_TAIL ? min(kk, k_count - 1) : kk) * m_count + m + lane / 4 * 4, A_VEC);
-    return K_TAIL && kk >= k_count ? vec4(0.0) : v;
+    return K_TAIL && kk >= K_END(z) ? vec4(0.0) : v;
 #else
     return vec4(gemm_a(z, row, k), gemm_a(z, row, k + 1), gemm_a(z, row, k + 2), gemm_a(z, row, k + 3));
 #endif
@@ -86,12 +90,12 @@ void load_b(GemmZ z, GemmCol col[4], uint n, uint k, out vec4 y[4])
     if (!TRANSPOSE_B) {
         [[unroll]] for (uint q = 0; q < 4; q++) {
             y[q] = four_of_b(z.b + (K_TAIL ? min(k + q, k_count - 1) : k + q) * n_count + n, B_VEC);
-            if (K_TAIL && k + q >= k_count) y[q] = vec4(0.0);
+            if (K_TAIL && k + q >= K_END(z)) y[q] = vec4(0.0);
         }
         return;
     }
     vec4 t[4];
-    [[unroll]] for (uint c = 0; c < 4; c++) t[c] = before_end(four_of_b(z.b + min(n + c, n_count - 1) * k_count + k, B_VEC), k);
+    [[unroll]] for (uint c = 0; c < 4; c++) t[c] = before_end(z, four_of_b(z.b + min(n + c, n_count - 1) * k_count + k, B_VEC), k);
     [[unroll]] for (uint q = 0; q < 4; q++) y[q] = vec4(t[0][q], t[1][q], t[2][q], t[3][q]);
 #else
     [[unroll]] for (uint q = 0; q < 4; q++)

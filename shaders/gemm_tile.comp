@@ -18,13 +18,17 @@
  *              tile), its columns are TX apart (contiguous reads and stores over the lanes). Shared rows are padded by
  *              one word, so that stores along k meet different banks. */
 #extension GL_EXT_control_flow_attributes : require
-// tuff: variants -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
+// tuff: variants -DCOUNTED=1 -DGEMM_OP=0; -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
 #include "include/kernel.glsl"
 layout(local_size_x_id = 6, local_size_y_id = 7) in;
 TUFF_CONSTANTS(gemm_tile)
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
+#ifdef COUNTED
+TUFF_PORTS(gemm_counted)
+#else
 TUFF_PORTS(gemm)
+#endif
 #endif
 #include "include/gemm.glsl"
 #include "include/grid.glsl"

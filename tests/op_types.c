@@ -73,7 +73,7 @@ static void check_blocks(struct types_test *t, uint32_t rows, uint32_t columns)
     double *got[20] = {NULL};
     struct op_run run = {.outputs = outputs, .got = got};
     for (int k = 0; k < 4; k++) {
-        tuff_val y = tuff_matmul(g, a, w[k], (struct tuff_matmul_params){false, true});
+        tuff_val y = tuff_matmul(g, a, w[k], (struct tuff_matmul_params){.transpose_b = true});
         tuff_gradients(g, y, 0, &a, 1, gx);
         const tuff_val all[5] = {y, gx[0], tuff_matmul(g, b, w[k], (struct tuff_matmul_params){0}),
                                  tuff_gather(g, w[k], at, 0), tuff_cast(g, w[k], TUFF_F32)};

@@ -220,7 +220,8 @@ static tuff_val reduction(struct random_graph *x, tuff_val v)
 static tuff_val product(struct random_graph *x, tuff_val v)
 {
     struct tuff_shape s = shape_of(x, v), w = {.rank = 2};
-    struct tuff_matmul_params p = {below(x, 2) != 0, below(x, 2) != 0};
+    struct tuff_matmul_params p = {.transpose_a = below(x, 2) != 0};
+    p.transpose_b = below(x, 2) != 0;
     if (s.rank < 2) return v;
     uint32_t k = s.dim[p.transpose_a ? s.rank - 2 : s.rank - 1], n = dimension(x);
     if (s.rank > 2 && below(x, 2)) {

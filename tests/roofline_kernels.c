@@ -52,7 +52,7 @@ static tuff_val matmul(struct tuff_graph *g, const struct work *work)
     struct tuff_shape a = work->transpose_a ? TUFF_SHAPE(work->k, work->m) : TUFF_SHAPE(work->m, work->k);
     struct tuff_shape b = work->transpose_b ? TUFF_SHAPE(work->n, work->k) : TUFF_SHAPE(work->k, work->n);
     tuff_val y = tuff_matmul(g, tuff_input(g, "a", TUFF_F32, a), tuff_input(g, "b", TUFF_F32, b),
-                             (struct tuff_matmul_params){work->transpose_a, work->transpose_b});
+                             (struct tuff_matmul_params){work->transpose_a, work->transpose_b, 0});
     return work->gelu ? tuff_gelu(g, y) : y;
 }
 

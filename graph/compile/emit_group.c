@@ -511,7 +511,7 @@ tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_work_v
         for (uint32_t p = 0; p < value->in_count; p++) {
             if (p == 0 && value->op->reduces)
                 emit_reduce_port(&e, group->kernel);
-            else if (value->in[p] && !(value->op->traits & TUFF_UPDATES && p + 1 == value->in_count))
+            else if (value->in[p] && !tuff_is_portless(value, p))
                 emit_port(&e, value->in[p], p);
         }
     }

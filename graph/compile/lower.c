@@ -79,10 +79,10 @@ static int by_id(const void *a, const void *b)
 }
 
 /* A launch over the elements from `first` on. */
-static tuff_status add_part(struct lowering *l, const struct tuff_emitted *emitted, const struct tuff_kernel_call *call,
-                            const struct tuff_plan_launch *launch, uint64_t first)
+static tuff_status add_part(struct lowering *l, const struct tuff_group *group, const struct tuff_emitted *emitted,
+                            const struct tuff_kernel_call *call, const struct tuff_plan_launch *launch, uint64_t first)
 {
-    struct tuff_plan_binding bindings[TUFF_MAX_BINDINGS];
+    struct tuff_plan_binding bindings[TUFF_MAX_BINDINGS + 1];
     uint32_t count = 0;
     for (uint32_t i = 0; i < emitted->binding_count; i++) {
         const struct tuff_emit_binding *b = &emitted->bindings[i];
@@ -108,6 +108,14 @@ static tuff_status add_part(struct lowering *l, const struct tuff_emitted *emitt
                                                            .few = few,
                                                            .texels = b->texels};
         }
+    }
+    tuff_val counts = group->kernel ? tuff_counts_of(val(l->w, group->kernel)) : 0;
+    if (counts) {
+        const struct tuff_place *place = &l->w->values[counts].place;
+        bindings[count++] = (struct tuff_plan_binding){.slot = l->w->values[place->root].slot,
+                                                       .access = TUFF_READ | TUFF_COUNTS,
+                                                       .offset = place->offset * sizeof(int32_t),
+                                                       .bytes = 3 * sizeof(int32_t)};
     }
     uint32_t at = tuff_plan_add_launch(l->plan, launch, bindings, count, call->push, call->push_count);
     if (at == UINT32_MAX || !tuff_plan_add_numbers(l->plan, emitted->numbers, emitted->number_count))
@@ -136,13 +144,13 @@ static tuff_status add_launch(struct lowering *l, const struct tuff_group *group
         if (emitted->bindings[i].chunked || emitted->bindings[i].windows > 1)
             launch.note = "split: a tensor is larger than what this device binds at once";
     uint64_t count = tuff_shape_count(&val(w, group->space)->type.shape);
-    if (!emitted->chunk) return add_part(l, emitted, call, &launch, 0);
+    if (!emitted->chunk) return add_part(l, group, emitted, call, &launch, 0);
     for (uint64_t first = 0; first < count; first += emitted->chunk) {
         struct tuff_kernel_call part = *call;
         uint64_t elements = count - first < emitted->chunk ? count - first : emitted->chunk;
         describe_pointwise(&part, w->params->caps, first, elements, largest_of(emitted, count), emitted);
         memcpy(launch.groups, part.groups, sizeof launch.groups);
-        TUFF_TRY(add_part(l, emitted, &part, &launch, first));
+        TUFF_TRY(add_part(l, group, emitted, &part, &launch, first));
     }
     return TUFF_OK;
 }

@@ -107,7 +107,8 @@ static tuff_status place_update(struct ordering *o, tuff_val update)
         if (tuff_leaves_overlap(w->g, tuff_memory_of(w, value->in[i]), before)) return refuse(w, update, "they are its own");
     for (uint32_t i = 0; i < readers.count; i++) {
         tuff_val kernel = w->groups[readers.groups[i]].kernel;
-        if (kernel && val(w, kernel)->op->traits & TUFF_UPDATES && val(w, kernel)->in[value->in_count - 1] == before)
+        if (kernel && val(w, kernel)->op->traits & TUFF_UPDATES &&
+            val(w, kernel)->in[val(w, kernel)->in_count - 1] == before)
             return refuse(w, update, "so are others, beside them and not after them");
     }
     if (!tuff_groups_before(w, readers.groups, readers.count, readers.self))

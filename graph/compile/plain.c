@@ -175,7 +175,7 @@ static void write_kernel(struct tuff_emitter *e, tuff_val kernel)
         uint64_t rest = 0;
         if (p == 0 && value->op->reduces) {
             write_reduced(e, kernel);
-        } else if (value->in[p] && !(value->op->traits & TUFF_UPDATES && p + 1 == value->in_count)) {
+        } else if (value->in[p] && !tuff_is_portless(value, p)) {
             enum tuff_dtype dtype = e->g->values[value->in[p]].type.dtype;
             if (dtype != TUFF_F32 && dtype != TUFF_I32) e->failed = true;
             add_port(e, value->in[p], TUFF_READ, &rest);

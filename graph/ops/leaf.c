@@ -359,83 +359,11 @@ tuff_val tuff_assign(struct tuff_graph *g, tuff_val state, tuff_val value)
     return tuff_graph_add(g, &tuff_op_assign, in, 2, NULL);
 }
 
-/* ---- assign_rows ------------------------------------------------------------------------------------------------------------ */
-
 tuff_val tuff_written_leaf(const struct tuff_graph *g, tuff_val v)
 {
     if (g->values[v].op->class == TUFF_CLASS_ASSIGN) return g->values[v].in[0];
     while (g->values[v].op->traits & TUFF_UPDATES) v = g->values[v].in[g->values[v].in_count - 1];
     return v;
-}
-
-enum { ROWS, PLACE, STATE };
-
-static tuff_status assign_rows_infer(const struct tuff_infer *infer, struct tuff_type *out)
-{
-    const struct tuff_type *state = infer->in[STATE], *rows = infer->in[ROWS], *place = infer->in[PLACE];
-    const struct tuff_op *target = tuff_value_of(infer->graph, infer->in_values[STATE])->op;
-    char a[128], b[128];
-    if (target->kind != TUFF_KIND_STATE && !(target->traits & TUFF_UPDATES)) {
-        tuff_graph_fail(infer->graph, TUFF_ERR_USAGE, "assign_rows: the target is a %s, not a state", target->name);
-        return TUFF_ERR_USAGE;
-    }
-    struct tuff_shape like = state->shape;
-    if (like.rank && rows->shape.rank) like.dim[0] = rows->shape.dim[0];
-    if (like.rank && (state->dtype == TUFF_F32 || state->dtype == TUFF_I32) && rows->dtype == state->dtype &&
-        tuff_shape_equal(&like, &rows->shape) && like.dim[0] <= state->shape.dim[0] && place->dtype == TUFF_I32 &&
-        tuff_shape_count(&place->shape) == 1) {
-        *out = *state;
-        return TUFF_OK;
-    }
-    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "assign_rows: rows %s %s of a state %s %s, at an i32: f32 or i32 both",
-                    tuff_dtype_name(rows->dtype), tuff_shape_text(&rows->shape, a, sizeof a), tuff_dtype_name(state->dtype),
-                    tuff_shape_text(&state->shape, b, sizeof b));
-    return TUFF_ERR_SHAPE;
-}
-
-static void assign_rows_ref(const struct tuff_ref *ref)
-{
-    const struct tuff_shape *state = &ref->in_types[STATE].shape, *rows = &ref->in_types[ROWS].shape;
-    uint64_t count = tuff_shape_count(rows), inner = count / rows->dim[0];
-    double last = (double)(state->dim[0] - rows->dim[0]), place = ref->in[PLACE][0];
-    memcpy(ref->out, ref->in[STATE], (size_t)tuff_shape_count(state) * sizeof *ref->out);
-    place = place < 0 ? 0 : place > last ? last : place;
-    memcpy(ref->out + (uint64_t)place * inner, ref->in[ROWS], (size_t)count * sizeof *ref->out);
-}
-
-static tuff_status assign_rows_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
-{
-    const struct tuff_shape *state = &lower->in[STATE]->shape, *rows = &lower->in[ROWS]->shape;
-    uint64_t count = tuff_shape_count(rows);
-    (void)error;
-    call->file = "assign_rows";
-    tuff_call_define(call, "ROWS_INT", lower->in[ROWS]->dtype == TUFF_I32);
-    TUFF_CALL(call, assign_rows, .SIZE = 64, .elements = (uint32_t)count, .inner = (uint32_t)(count / rows->dim[0]),
-              .last = state->dim[0] - rows->dim[0]);
-    tuff_call_grid(call, lower->caps, (count + 63) / 64);
-    call->writes = tuff_align(count * 4, 4);
-    return TUFF_OK;
-}
-
-const struct tuff_op tuff_op_assign_rows = {
-    .name = "assign_rows",
-    .integers = TUFF_INTEGERS_KEPT,
-    .onnx = "",
-    .class = TUFF_CLASS_KERNEL,
-    .traits = TUFF_UPDATES,
-    .arity_min = 3,
-    .arity_max = 3,
-    .infer = assign_rows_infer,
-    .nondiff = "a state is not trained",
-    .lower = assign_rows_lower,
-    .ref = assign_rows_ref,
-    .error = TUFF_ERROR_MOVES,
-};
-
-tuff_val tuff_assign_rows(struct tuff_graph *g, tuff_val state, tuff_val rows, tuff_val place)
-{
-    tuff_val in[] = {[ROWS] = rows, [PLACE] = place, [STATE] = state};
-    return tuff_graph_add(g, &tuff_op_assign_rows, in, 3, NULL);
 }
 
 /* ---- initial values --------------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+enum { A, B, COUNT }; /* operands; the count may be left out */
 struct attrs {
     int32_t transpose_a, transpose_b;
 };
@@ -55,6 +56,12 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
     struct sizes s;
     char at[128], bt[128];
     bool fits = measure(&a->shape, &b->shape, attrs, &s);
+    if (infer->in_count > COUNT &&
+        (infer->in[COUNT]->dtype != TUFF_I32 || tuff_shape_count(&infer->in[COUNT]->shape) != 1)) {
+        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "matmul: the count is %s %s, not an i32 of one element",
+                        tuff_dtype_name(infer->in[COUNT]->dtype), tuff_shape_text(&infer->in[COUNT]->shape, at, sizeof at));
+        return TUFF_ERR_SHAPE;
+    }
     if (!fits || !takes(a->dtype) || !takes(b->dtype)) {
         tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "matmul of %s %s%s and %s %s%s: %s", tuff_dtype_name(a->dtype),
                         tuff_shape_text(&a->shape, at, sizeof at), attrs->transpose_a ? " transposed" : "",
@@ -71,15 +78,29 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
     return TUFF_OK;
 }
 
+/* a with zeros for the columns of A that the sum leaves out. */
+static tuff_val counted(struct tuff_graph *g, tuff_val a, tuff_val count, bool transposed)
+{
+    struct tuff_shape shape = tuff_type_of(g, a).shape;
+    uint32_t axis = shape.rank - (transposed ? 2 : 1);
+    struct tuff_shape line = {.rank = shape.rank};
+    for (uint32_t i = 0; i < shape.rank; i++) line.dim[i] = i == axis ? shape.dim[i] : 1;
+    tuff_val inside = tuff_less(g, tuff_iota(g, line, (int)axis), tuff_reshape(g, count, TUFF_SHAPE(1)));
+    return tuff_select(g, inside, a, tuff_cast(g, tuff_scalar(g, 0), tuff_type_of(g, a).dtype));
+}
+
 /* c = A B with A = a or its transpose:  dA = gy B^T, dB = A^T gy;  a's own gradient is dA or its transpose. */
 static void grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
 {
     tuff_val a = tuff_value_of(g, y)->in[0], b = tuff_value_of(g, y)->in[1];
     struct attrs t = *(const struct attrs *)tuff_value_of(g, y)->attrs;
-    tuff_val ga = t.transpose_a ? tuff_matmul(g, b, gy, (struct tuff_matmul_params){t.transpose_b, true})
-                                : tuff_matmul(g, gy, b, (struct tuff_matmul_params){false, !t.transpose_b});
-    tuff_val gb = t.transpose_b ? tuff_matmul(g, gy, a, (struct tuff_matmul_params){true, t.transpose_a})
-                                : tuff_matmul(g, a, gy, (struct tuff_matmul_params){!t.transpose_a, false});
+    tuff_val count = tuff_value_of(g, y)->in_count > COUNT ? tuff_value_of(g, y)->in[COUNT] : 0;
+    if (count) a = counted(g, a, count, t.transpose_a);
+    tuff_val ga = t.transpose_a ? tuff_matmul(g, b, gy, (struct tuff_matmul_params){t.transpose_b, true, 0})
+                                : tuff_matmul(g, gy, b, (struct tuff_matmul_params){false, !t.transpose_b, 0});
+    tuff_val gb = t.transpose_b ? tuff_matmul(g, gy, a, (struct tuff_matmul_params){true, t.transpose_a, 0})
+                                : tuff_matmul(g, a, gy, (struct tuff_matmul_params){!t.transpose_a, false, 0});
+    if (count) ga = counted(g, ga, count, t.transpose_a);
     gin[0] = tuff_sum_to(g, ga, tuff_type_of(g, a).shape);
     gin[1] = tuff_sum_to(g, gb, tuff_type_of(g, b).shape);
 }
@@ -121,7 +142,8 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
                              .a_k_fast = !attrs->transpose_a,
                              .b_k_fast = attrs->transpose_b,
                              .c_vec = s.n % 4 == 0,
-                             .k_tail = s.k % 4 != 0};
+                             .k_tail = s.k % 4 != 0 || lower->value->in_count > COUNT};
+    if (lower->value->in_count > COUNT) tuff_call_define(call, "COUNTED", 1);
     for (uint32_t i = 0; i < s.rank; i++) gemm.z *= s.size[i];
     TUFF_TRY(tuff_gemm_lower(lower, &gemm, call, error));
     struct tuff_kernel_gemm_matmul fields = {.TRANSPOSE_A = attrs->transpose_a != 0,
@@ -141,9 +163,9 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
 /* Adds the products of the terms k = first .. to the columns j .. of c, BLOCK of each: so much of b stays in a cache. */
 enum { BLOCK = 128 };
 static void ref_block(const struct sizes *s, const struct attrs *attrs, const double *a, const double *b, uint64_t first,
-                      uint64_t j, double *c)
+                      uint64_t end, uint64_t j, double *c)
 {
-    uint64_t terms = s->k - first < BLOCK ? s->k - first : BLOCK, columns = s->n - j < BLOCK ? s->n - j : BLOCK;
+    uint64_t terms = end - first < BLOCK ? end - first : BLOCK, columns = s->n - j < BLOCK ? s->n - j : BLOCK;
     double row[BLOCK];
     for (uint64_t i = 0; i < s->m; i++) {
         double *out = c + i * s->n + j;
@@ -160,7 +182,9 @@ static void ref(const struct tuff_ref *ref)
     const struct attrs *attrs = ref->value->attrs;
     struct sizes s;
     if (!measure(&ref->in_types[0].shape, &ref->in_types[1].shape, attrs, &s)) return;
-    uint64_t matrices = tuff_shape_count(&ref->value->type.shape) / (s.m * s.n);
+    uint64_t matrices = tuff_shape_count(&ref->value->type.shape) / (s.m * s.n), end = s.k;
+    if (ref->value->in_count > COUNT && ref->in[COUNT][0] < (double)s.k)
+        end = ref->in[COUNT][0] > 0 ? (uint64_t)ref->in[COUNT][0] : 0;
     for (uint64_t z = 0; z < matrices; z++) {
         uint64_t rest = z, a_at = 0, b_at = 0;
         for (uint32_t d = s.rank; d-- > 0; rest /= s.size[d]) {
@@ -168,8 +192,8 @@ static void ref(const struct tuff_ref *ref)
             b_at += rest % s.size[d] * s.b_stride[d];
         }
         const double *a = ref->in[0] + a_at * s.m * s.k, *b = ref->in[1] + b_at * s.k * s.n;
-        for (uint64_t first = 0; first < s.k; first += BLOCK)
-            for (uint64_t j = 0; j < s.n; j += BLOCK) ref_block(&s, attrs, a, b, first, j, ref->out + z * s.m * s.n);
+        for (uint64_t first = 0; first < end; first += BLOCK)
+            for (uint64_t j = 0; j < s.n; j += BLOCK) ref_block(&s, attrs, a, b, first, end, j, ref->out + z * s.m * s.n);
     }
 }
 
@@ -183,7 +207,7 @@ static double terms(const struct tuff_value *value, const struct tuff_type *in_t
 tuff_val tuff_matmul(struct tuff_graph *g, tuff_val a, tuff_val b, struct tuff_matmul_params params)
 {
     struct attrs attrs = {params.transpose_a, params.transpose_b};
-    return tuff_graph_add(g, &tuff_op_matmul, (tuff_val[]){a, b}, 2, &attrs);
+    return tuff_graph_add(g, &tuff_op_matmul, (tuff_val[]){a, b, params.count}, params.count ? 3 : 2, &attrs);
 }
 
 #define T(...)                                                                                                              \
@@ -191,6 +215,13 @@ tuff_val tuff_matmul(struct tuff_graph *g, tuff_val a, tuff_val b, struct tuff_m
         TUFF_F32,                                                                                                           \
         {                                                                                                                   \
             sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), { __VA_ARGS__ }                                           \
+        }                                                                                                                   \
+    }
+#define ONE                                                                                                                 \
+    {                                                                                                                       \
+        TUFF_I32,                                                                                                           \
+        {                                                                                                                   \
+            1, { 1 }                                                                                                        \
         }                                                                                                                   \
     }
 #define HALF(...)                                                                                                           \
@@ -205,7 +236,8 @@ static tuff_val simpler(struct tuff_graph *g, const struct tuff_value *value, co
 {
     const struct attrs *attrs = value->attrs;
     bool a = tuff_is_transpose(g, in[0]), b = tuff_is_transpose(g, in[1]);
-    struct tuff_matmul_params params = {(attrs->transpose_a != 0) != a, (attrs->transpose_b != 0) != b};
+    struct tuff_matmul_params params = {(attrs->transpose_a != 0) != a, (attrs->transpose_b != 0) != b,
+                                        value->in_count > COUNT ? in[COUNT] : 0};
     if (!a && !b) return 0;
     return tuff_matmul(g, a ? tuff_value_of(g, in[0])->in[0] : in[0], b ? tuff_value_of(g, in[1])->in[0] : in[1], params);
 }
@@ -237,6 +269,9 @@ static const struct tuff_case cases[] = {
     {"f16_prime_ta", {HALF(29, 37), HALF(29, 41)}, 2, {0}, 0, &(struct attrs){1, 0}},
     {"f16_f32_tb", {HALF(20, 36), T(100, 36)}, 2, {0}, 0, &(struct attrs){0, 1}},
     {"f32_f16_batch", {T(3, 17, 9), HALF(9, 11)}, 2, {0}, 0, &(struct attrs){0, 0}},
+    {"counted", {T(5, 37), T(37, 13), ONE}, 3, {[2] = TUFF_DOMAIN_INDEX}, 40, &(struct attrs){0, 0}},
+    {"counted_ta", {T(36, 20), T(36, 40), ONE}, 3, {[2] = TUFF_DOMAIN_INDEX}, 36, &(struct attrs){1, 0}},
+    {"counted_tb", {T(3, 20, 36), T(100, 36), ONE}, 3, {[2] = TUFF_DOMAIN_INDEX}, 36, &(struct attrs){0, 1}},
     {"batch_zigzag", {T(2, 1, 3, 1, 2, 1, 2, 3), T(1, 2, 1, 2, 1, 2, 3, 5)}, 2, {0}, 0, &(struct attrs){0, 0}},
 };
 const struct tuff_op tuff_op_matmul = {
@@ -245,7 +280,7 @@ const struct tuff_op tuff_op_matmul = {
     .onnx = "MatMul",
     .class = TUFF_CLASS_KERNEL,
     .arity_min = 2,
-    .arity_max = 2,
+    .arity_max = 3,
     .attrs = attr_table,
     .attr_count = TUFF_COUNT(attr_table),
     .attrs_bytes = sizeof(struct attrs),

@@ -1,7 +1,7 @@
 /* gemm.glsl - operands of an implicit matrix product  c[m, n] = sum_k a[m, k] * b[k, n]  over a batch index z.
  *
  * Chosen by GEMM_OP; a convolution is a product whose b (or a) is gathered from the picture, never written out:
- *   0 matmul       a, b as given, each transposed or not; z runs over the broadcast batch axes
+ *   0 matmul       a, b as given (COUNTED: the sum ends before k = in2), each transposed or not; z runs over the broadcast batch axes
  *   1 conv2d       m = output channel, n = (picture, i, j), k = (channel, u, v), z = group      in0 x, in1 w
  *   2 input grad   m = input channel, n = (picture, row, column), k = (channel of gy, u, v)     in0 gy, in1 w
  *   3 weight grad  m = output channel, n = (channel, u, v), k = (picture, i, j), z = split of k and group   in0 x, in1 gy
@@ -26,9 +26,16 @@ struct GemmCol { uint base, y, x; bool inside; };
 #if GEMM_OP == 0
 #define GEMM_A(i) in0(i)
 #define GEMM_B(i) in1(i)
+#ifdef COUNTED /* in2: how many of the k are summed */
+#define K_END(z) z.k_end
+uint gemm_k_end() { return uint(clamp(in2(0u), 0, int(k_count))); }
+#else
+#define K_END(z) k_count
+uint gemm_k_end() { return k_count; }
+#endif
 GemmZ gemm_z(uint z)
 {
-    GemmZ r = GemmZ(0, 0, z * m_count * n_count, 0, k_count);
+    GemmZ r = GemmZ(0, 0, z * m_count * n_count, 0, gemm_k_end());
     for (uint d = batch_rank; d > 0; d--) {
         uint at = z % batch_size[d - 1];
         z /= batch_size[d - 1];

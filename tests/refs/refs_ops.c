@@ -196,7 +196,8 @@ static void build_cumsum(struct refs_build *b, const struct refs_op *op)
 static void build_matmul(struct refs_build *b, const struct refs_op *op)
 {
     (void)op;
-    struct tuff_matmul_params params = {refs_flag(b->c, "trans_a"), refs_flag(b->c, "trans_b")};
+    struct tuff_matmul_params params = {.transpose_a = refs_flag(b->c, "trans_a"),
+                                        .transpose_b = refs_flag(b->c, "trans_b")};
     give(b, tuff_matmul(b->g, b->in[0], b->in[1], params));
 }
 static void build_linear(struct refs_build *b, const struct refs_op *op)

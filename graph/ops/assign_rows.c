@@ -1,0 +1,201 @@
+/* assign_rows.c - rows of a state are written in place, as many as device memory says; and the workgroups that this takes.
+ *
+ * Operands of assign_rows: rows, place[, count[, groups]], state. `groups` is added where the graph is compiled: the launch is then
+ * dispatched with the counts that a launch of group_counts wrote. */
+#include "graph/ops/leaf.h"
+
+struct counts_attrs {
+    int32_t most, each, size, wide;
+};
+enum { ROWS, PLACE, COUNT, GROUPS };
+enum { SIZE = 64 };
+
+static uint32_t state_of(uint32_t in_count) { return in_count - 1; }
+
+static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    uint32_t at = state_of(infer->in_count);
+    const struct tuff_type *state = infer->in[at], *rows = infer->in[ROWS], *place = infer->in[PLACE];
+    const struct tuff_type *count = at > COUNT ? infer->in[COUNT] : place;
+    const struct tuff_op *target = tuff_value_of(infer->graph, infer->in_values[at])->op;
+    char a[128], b[128];
+    if (target->kind != TUFF_KIND_STATE && !(target->traits & TUFF_UPDATES)) {
+        tuff_graph_fail(infer->graph, TUFF_ERR_USAGE, "assign_rows: the target is a %s, not a state", target->name);
+        return TUFF_ERR_USAGE;
+    }
+    struct tuff_shape like = state->shape;
+    if (like.rank && rows->shape.rank) like.dim[0] = rows->shape.dim[0];
+    if (like.rank && (state->dtype == TUFF_F32 || state->dtype == TUFF_I32) && rows->dtype == state->dtype &&
+        tuff_shape_equal(&like, &rows->shape) && like.dim[0] <= state->shape.dim[0] && place->dtype == TUFF_I32 &&
+        tuff_shape_count(&place->shape) == 1 && count->dtype == TUFF_I32 && tuff_shape_count(&count->shape) == 1) {
+        *out = *state;
+        return TUFF_OK;
+    }
+    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "assign_rows: rows %s %s of a state %s %s, at an i32%s: f32 or i32 both",
+                    tuff_dtype_name(rows->dtype), tuff_shape_text(&rows->shape, a, sizeof a), tuff_dtype_name(state->dtype),
+                    tuff_shape_text(&state->shape, b, sizeof b), at > COUNT ? ", as many as an i32 says" : "");
+    return TUFF_ERR_SHAPE;
+}
+
+static double clamped(double x, double last) { return x < 0 ? 0 : x > last ? last : x; }
+
+static void ref(const struct tuff_ref *ref)
+{
+    uint32_t at = state_of(ref->value->in_count);
+    const struct tuff_shape *state = &ref->in_types[at].shape, *rows = &ref->in_types[ROWS].shape;
+    uint64_t inner = tuff_shape_count(rows) / rows->dim[0], place, count = rows->dim[0];
+    place = (uint64_t)clamped(ref->in[PLACE][0], (double)(state->dim[0] - rows->dim[0]));
+    if (at > COUNT) count = (uint64_t)clamped(ref->in[COUNT][0], (double)count);
+    memcpy(ref->out, ref->in[at], (size_t)tuff_shape_count(state) * sizeof *ref->out);
+    if (count) memcpy(ref->out + place * inner, ref->in[ROWS], (size_t)(count * inner) * sizeof *ref->out);
+}
+
+static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    uint32_t at = state_of(lower->value->in_count);
+    const struct tuff_shape *state = &lower->in[at]->shape, *rows = &lower->in[ROWS]->shape;
+    uint64_t count = tuff_shape_count(rows);
+    (void)error;
+    call->file = "assign_rows";
+    tuff_call_define(call, "ROWS_INT", lower->in[ROWS]->dtype == TUFF_I32);
+    if (at > COUNT) tuff_call_define(call, "COUNTED", 1);
+    TUFF_CALL(call, assign_rows, .SIZE = SIZE, .elements = (uint32_t)count, .inner = (uint32_t)(count / rows->dim[0]),
+              .last = state->dim[0] - rows->dim[0]);
+    tuff_call_grid(call, lower->caps, (count + SIZE - 1) / SIZE);
+    call->writes = count * 4;
+    return TUFF_OK;
+}
+
+static tuff_val group_counts(struct tuff_graph *g, tuff_val count, const struct counts_attrs *attrs)
+{
+    return tuff_graph_add(g, &tuff_op_group_counts, &count, 1, attrs);
+}
+
+/* Workgroups for the rows that are written, instead of for all of them. */
+static tuff_val expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
+                       const struct tuff_caps *caps)
+{
+    if (value->in_count != COUNT + 2) return 0;
+    const struct tuff_shape *rows = &tuff_value_of(g, in[ROWS])->type.shape;
+    struct tuff_kernel_call all = {.file = "assign_rows"}; /* a grid that all rows would have */
+    tuff_call_grid(&all, caps, (tuff_shape_count(rows) + SIZE - 1) / SIZE);
+    const struct counts_attrs attrs = {.most = (int32_t)rows->dim[0],
+                                       .each = (int32_t)(tuff_shape_count(rows) / rows->dim[0]),
+                                       .size = SIZE,
+                                       .wide = (int32_t)all.groups[0]};
+    tuff_val groups = group_counts(g, in[COUNT], &attrs);
+    tuff_val with[] = {in[ROWS], in[PLACE], in[COUNT], groups, in[state_of(value->in_count)]};
+    return tuff_graph_add(g, &tuff_op_assign_rows, with, TUFF_COUNT(with), NULL);
+}
+
+const struct tuff_op tuff_op_assign_rows = {
+    .name = "assign_rows",
+    .integers = TUFF_INTEGERS_KEPT,
+    .onnx = "",
+    .class = TUFF_CLASS_KERNEL,
+    .traits = TUFF_UPDATES,
+    .arity_min = 3,
+    .arity_max = 5,
+    .counts_operand = GROUPS + 1,
+    .infer = infer,
+    .nondiff = "a state is not trained",
+    .lower = lower,
+    .expand = expand,
+    .splits = true,
+    .ref = ref,
+    .error = TUFF_ERROR_MOVES,
+};
+
+tuff_val tuff_assign_rows(struct tuff_graph *g, tuff_val state, tuff_val rows, tuff_val place)
+{
+    return tuff_graph_add(g, &tuff_op_assign_rows, (tuff_val[]){rows, place, state}, 3, NULL);
+}
+
+tuff_val tuff_assign_some_rows(struct tuff_graph *g, tuff_val state, tuff_val rows, tuff_val place, tuff_val count)
+{
+    return tuff_graph_add(g, &tuff_op_assign_rows, (tuff_val[]){rows, place, count, state}, 4, NULL);
+}
+
+/* ---- group_counts ----------------------------------------------------------------------------------------------------------- */
+
+/* n = clamp(count, 0, most) rows of `each` elements, `size` of these a workgroup: as a grid of at most `wide` in a row. */
+static const struct tuff_attr counts_attr[] = {
+    {"most", "", TUFF_ATTR_I32, 1, offsetof(struct counts_attrs, most)},
+    {"each", "", TUFF_ATTR_I32, 1, offsetof(struct counts_attrs, each)},
+    {"size", "", TUFF_ATTR_I32, 1, offsetof(struct counts_attrs, size)},
+    {"wide", "", TUFF_ATTR_I32, 1, offsetof(struct counts_attrs, wide)},
+};
+
+static tuff_status counts_infer(const struct tuff_infer *infer, struct tuff_type *out)
+{
+    const struct counts_attrs *a = infer->attrs;
+    bool fits = a->most > 0 && a->each > 0 && a->size > 0 && a->wide > 0 && (int64_t)a->most * a->each <= INT32_MAX;
+    if (infer->in[0]->dtype != TUFF_I32 || tuff_shape_count(&infer->in[0]->shape) != 1 || !fits) {
+        char text[128];
+        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE,
+                        "group_counts of %s %s: takes one i32; most, each, size and wide from 1 on, most * each below 2^31",
+                        tuff_dtype_name(infer->in[0]->dtype), tuff_shape_text(&infer->in[0]->shape, text, sizeof text));
+        return TUFF_ERR_SHAPE;
+    }
+    *out = (struct tuff_type){TUFF_I32, TUFF_SHAPE(3)};
+    return TUFF_OK;
+}
+
+static void counts_ref(const struct tuff_ref *ref)
+{
+    const struct counts_attrs *a = ref->value->attrs;
+    uint64_t groups = ((uint64_t)clamped(ref->in[0][0], a->most) * (uint64_t)a->each + (uint64_t)a->size - 1) /
+                      (uint64_t)a->size;
+    uint64_t x = groups < (uint64_t)a->wide ? groups : (uint64_t)a->wide;
+    ref->out[0] = (double)x;
+    ref->out[1] = x ? (double)((groups + x - 1) / x) : 1;
+    ref->out[2] = 1;
+}
+
+static double no_terms(const struct tuff_value *value, const struct tuff_type *in_types)
+{
+    (void)value, (void)in_types;
+    return 0;
+}
+
+static tuff_status counts_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+{
+    const struct counts_attrs *a = lower->value->attrs;
+    (void)error;
+    call->file = "group_counts";
+    TUFF_CALL(call, group_counts, .most = (uint32_t)a->most, .each = (uint32_t)a->each, .size = (uint32_t)a->size,
+              .wide = (uint32_t)a->wide);
+    tuff_call_grid(call, lower->caps, 1);
+    return TUFF_OK;
+}
+
+#define ONE                                                                                                                 \
+    {                                                                                                                       \
+        TUFF_I32,                                                                                                           \
+        {                                                                                                                   \
+            1, { 1 }                                                                                                        \
+        }                                                                                                                   \
+    }
+static const struct tuff_case counts_cases[] = {
+    {"few", {ONE}, 1, {TUFF_DOMAIN_INDEX}, 12, &(struct counts_attrs){10, 7, 64, 65535}},
+    {"folded", {ONE}, 1, {TUFF_DOMAIN_INDEX}, 5000, &(struct counts_attrs){4999, 1001, 64, 100}},
+};
+const struct tuff_op tuff_op_group_counts = {
+    .name = "group_counts",
+    .integers = TUFF_INTEGERS_KEPT,
+    .onnx = "",
+    .class = TUFF_CLASS_KERNEL,
+    .arity_min = 1,
+    .arity_max = 1,
+    .attrs = counts_attr,
+    .attr_count = TUFF_COUNT(counts_attr),
+    .attrs_bytes = sizeof(struct counts_attrs),
+    .infer = counts_infer,
+    .nondiff = "whole numbers",
+    .lower = counts_lower,
+    .ref = counts_ref,
+    .work = no_terms,
+    .error = TUFF_ERROR_POSITIONS,
+    .cases = counts_cases,
+    .case_count = TUFF_COUNT(counts_cases),
+};
