@@ -52,6 +52,13 @@ static void test_ring(struct backend_test *test)
         backend_status(test, "read", TUFF_OK, tuff_buffer_read(buffer, 0, got, count * 4, &error), &error);
         for (uint64_t i = wrong = 0; i < count; i++) wrong += got[i] != sent[i];
         backend_check(test, !wrong, "ring write: expected every word, got %llu wrong", (unsigned long long)wrong);
+        uint64_t whole = UINT64_C(20) << 20, before = atomic_load(&test->device->queue.submitted); /* of pieces */
+        backend_status(test, "whole pieces", TUFF_OK, tuff_transfer_write(buffer, 0, sent, whole, &error), &error);
+        uint64_t pieces = atomic_load(&test->device->queue.submitted) - before;
+        backend_status(test, "and a word", TUFF_OK, tuff_transfer_write(buffer, 0, sent, whole + 4, &error), &error);
+        uint64_t more = atomic_load(&test->device->queue.submitted) - before - pieces;
+        backend_check(test, more == pieces + 1, "a word more than whole pieces is one submission more, not %llu, %llu",
+                      (unsigned long long)pieces, (unsigned long long)more);
         backend_status(test, "write behind", TUFF_OK, tuff_transfer_write(buffer, 0, got + 1, 4096, &error), &error);
         backend_status(test, "write directly", TUFF_OK, tuff_buffer_write(buffer, 4, sent, 4, &error), &error);
         backend_status(test, "read", TUFF_OK, tuff_buffer_read(buffer, 0, got, 8, &error), &error);

@@ -174,6 +174,35 @@ static void test_memory(struct limits_test *t)
     *caps = own;
 }
 
+/* A profile takes away: what a device does not have it has under none of them, and what it has not under the least one. */
+static void test_profiles(struct backend_test *test)
+{
+    static const char *const names[] = {"floor", "powervr", "adreno618",   "adreno702", "mali-g31",
+                                        "v3d42", "v3d71",   "swiftshader", "pascal",    "navi31"};
+    struct tuff_error error = {0};
+    struct tuff_caps_field field;
+    for (size_t i = 0; i < TUFF_COUNT(names); i++) {
+        struct tuff_caps caps = {.struct_size = sizeof caps};
+        backend_status(test, names[i], TUFF_OK, tuff_limits_apply(test->context, names[i], &caps, &error), &error);
+        for (uint32_t f = 0; tuff_caps_field(f, &field); f++)
+            if (field.kind == TUFF_FIELD_FLAG)
+                backend_check(test, !tuff_caps_value(&caps, &field), "%s gives a device %s", names[i], field.name);
+    }
+    struct tuff_caps all = {.struct_size = sizeof all, .f16_storage = true, .i8_storage = true, .f16_arithmetic = true};
+    all.cooperative_matrix = all.timeline_semaphore = all.device_address = all.integer_dot_product = all.subgroup_shuffle =
+        true;
+    struct tuff_caps least = all, most = all;
+    backend_status(test, "floor", TUFF_OK, tuff_limits_apply(test->context, "floor", &least, &error), &error);
+    backend_status(test, "navi31", TUFF_OK, tuff_limits_apply(test->context, "navi31", &most, &error), &error);
+    backend_check(test,
+                  !least.f16_storage && !least.i8_storage && !least.f16_arithmetic && !least.cooperative_matrix &&
+                      !least.timeline_semaphore && !least.device_address && !least.integer_dot_product &&
+                      !least.subgroup_shuffle,
+                  "the floor has a feature that it does not promise");
+    backend_check(test, most.f16_storage && most.cooperative_matrix && most.integer_dot_product && most.subgroup_shuffle,
+                  "a profile took what its device has");
+}
+
 int main(void)
 {
     struct limits_test t = {.memory = NULL};
@@ -184,6 +213,7 @@ int main(void)
     }
     int status = backend_test_begin(&t.test, NULL);
     if (status) return status;
+    test_profiles(&t.test);
     if (backend_status(&t.test, "memory", TUFF_OK,
                        tuff_buffer_create(t.test.device, BUFFERS * RANGE, true, "memory", &t.memory, &error), &error)) {
         test_programs(&t);

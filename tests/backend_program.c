@@ -395,6 +395,26 @@ static void damage_cache(struct backend_test *test, const char *folder, const ch
     tuff_free(test->context, data);
 }
 
+/* The driver's own cache is written and comes back, where the driver has one. */
+static void check_driver_cache(struct backend_test *test, const char *folder)
+{
+    struct tuff_options options = test->context->options;
+    struct backend_test other;
+    size_t kept = 0, has = 0;
+    options.cache_dir = folder;
+    options.tiles = "avx2";
+    options.debug &= ~(uint32_t)TUFF_DEBUG_NOCACHE;
+    if (backend_test_begin(&other, &options)) return;
+    const struct tuff_device *device = other.device;
+    (void)tuff_cache_driver_blob(device->cache, &kept);
+    VkResult result = device->pipelines.cache
+                          ? device->vk.vkGetPipelineCacheData(device->handle, device->pipelines.cache, &has, NULL)
+                          : VK_ERROR_UNKNOWN;
+    backend_check(test, result != VK_SUCCESS || !has || kept > 0, "the driver's cache of %zu bytes was not kept", has);
+    tuff_device_release(other.device);
+    tuff_context_destroy(other.context);
+}
+
 static void test_caches(struct backend_test *test, const char *folder)
 {
     struct tuff_error error = {0};
@@ -402,6 +422,7 @@ static void test_caches(struct backend_test *test, const char *folder)
     size_t count = 0;
     expect_counts(test, "cold cache", counts_of(test, folder, tuff_glslang()), 3);
     expect_counts(test, "warm cache", counts_of(test, folder, tuff_glslang()), 0);
+    check_driver_cache(test, folder);
     expect_counts(test, "warm cache without compiler", counts_of(test, folder, NULL), 0);
     expect_counts(test, "cache off", counts_of(test, "", tuff_glslang()), 3);
     backend_status(test, "list", TUFF_OK, tuff_os_list_folder(test->context, folder, &names, &count, &error), &error);
