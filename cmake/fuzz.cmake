@@ -33,9 +33,15 @@ foreach(source ${fuzz_sources})
     list(APPEND fuzz_targets fuzz-${name})
 endforeach()
 if(TARGET fuzz-result) # the part of the sample that reads what strangers send
-    foreach(part check check_fields check_rows document stats)
+    foreach(part check check_rows check_schema document stats)
         target_sources(fuzz-result PRIVATE samples/bench/${part}.c)
     endforeach()
+    set(result_schema ${PROJECT_BINARY_DIR}/fuzz/result_schema.c)
+    add_custom_command(OUTPUT ${result_schema}
+        COMMAND ${CMAKE_COMMAND} -DIN=${PROJECT_SOURCE_DIR}/samples/bench/result.schema.json -DOUT=${result_schema} -DNAME=result_schema
+                -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+        DEPENDS samples/bench/result.schema.json cmake/embed.cmake VERBATIM)
+    target_sources(fuzz-result PRIVATE ${result_schema})
     target_include_directories(fuzz-result PRIVATE ${PROJECT_BINARY_DIR}/include)
     add_dependencies(fuzz-result tuff_headers)
 endif()

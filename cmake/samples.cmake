@@ -15,13 +15,17 @@ add_dependencies(tuff_nets tuff_headers)
 file(GLOB bench_sources CONFIGURE_DEPENDS samples/bench/*.c)
 list(FILTER bench_sources EXCLUDE REGEX "/main\\.c$")
 if(TUFF_JSON)
-    set(report_page ${tuff_generated}/report_page.c)
-    add_custom_command(OUTPUT ${report_page}
-        COMMAND ${CMAKE_COMMAND} -DIN=${PROJECT_SOURCE_DIR}/samples/bench/report.html -DOUT=${report_page} -DNAME=report_page
-                -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
-        DEPENDS samples/bench/report.html cmake/embed.cmake
-        COMMENT "Embedding samples/bench/report.html" VERBATIM)
-    list(APPEND bench_sources ${report_page})
+    foreach(embedded report.html=report_page result.schema.json=result_schema)
+        string(REGEX MATCH "^(.*)=(.*)$" unused ${embedded})
+        set(file ${CMAKE_MATCH_1})
+        set(name ${CMAKE_MATCH_2})
+        add_custom_command(OUTPUT ${tuff_generated}/${name}.c
+            COMMAND ${CMAKE_COMMAND} -DIN=${PROJECT_SOURCE_DIR}/samples/bench/${file} -DOUT=${tuff_generated}/${name}.c -DNAME=${name}
+                    -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+            DEPENDS samples/bench/${file} cmake/embed.cmake
+            COMMENT "Embedding samples/bench/${file}" VERBATIM)
+        list(APPEND bench_sources ${tuff_generated}/${name}.c)
+    endforeach()
 else()
     list(FILTER bench_sources INCLUDE REGEX "/stats\\.c$")
 endif()

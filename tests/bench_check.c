@@ -3,6 +3,7 @@
 #if defined(TUFF_HAVE_JSON)
 
 #include "samples/bench/check.h"
+#include "samples/bench/check_schema.h"
 #include "samples/bench/stats.h"
 
 #include <cjson/cJSON.h>
@@ -115,13 +116,14 @@ static const struct mutation {
     const char *value;      /* JSON; NULL: the key goes. "+key": a key more */
     const char *sentence;
 } mutations[] = {
-    {NULL, "format", "\"geekbench\"", "file: expected \"format\" to be one of tuff-bench, there is \"geekbench\""},
+    {NULL, "format", "\"geekbench\"", "file: expected \"format\" to be tuff-bench, there is \"geekbench\""},
     {NULL, "format_version", "2", "\"format_version\" to be 1, there is 2"},
     {NULL, "workload_version", "99", "\"workload_version\" that this tuff-bench knows, there is 99"},
-    {NULL, "started", "\"yesterday\"", "\"started\" to be a text like 0000-00-00T00:00:00Z, there is \"yesterday\""},
+    {NULL, "started", "\"yesterday\"",
+     "\"started\" to be a text like ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$, there is \"yesterday\""},
     {NULL, "seconds", "0.001", "\"seconds\" to be at least the sum of all samples"},
-    {NULL, "binary_hash", "\"XYZ\"", "\"binary_hash\" to be lower-case hex digits, as many as 16, there is \"XYZ\""},
-    {NULL, "binary_hash", NULL, "\"binary_hash\" to be lower-case hex digits, as many as 16, there is nothing"},
+    {NULL, "binary_hash", "\"XYZ\"", "\"binary_hash\" to be a text like ^[0-9a-f]{16}$, there is \"XYZ\""},
+    {NULL, "binary_hash", NULL, "\"binary_hash\" to be a text like ^[0-9a-f]{16}$, there is nothing"},
     {NULL, "score", "9001", "file: expected no key \"score\", there is 9001"},
     {NULL, "results", "[]", "expected 1 to 10000 results, there is 0"},
     {NULL, "results", "{}", "\"results\" to be a list, there is an object"},
@@ -135,7 +137,7 @@ static const struct mutation {
     {NULL, "devices/0/driver_rows", "[1]", "device 0: expected texts in \"driver_rows\", there is 1"},
     {MATMUL, "device", "1", "\"device\" to be below 1, there is 1"},
     {MATMUL, "group", "\"net\"", "an id that starts with its group, \"net/\""},
-    {MATMUL, "id", "\"operator/<b>\"", "an id of at most 200 letters, digits and"},
+    {MATMUL, "id", "\"operator/<b>\"", "\"id\" to be a text like ^[A-Za-z0-9._/+-]{1,200}$"},
     {MATMUL, "id", "\"operator/softmax/4096x1024/f32.f32.f32/warm\"",
      "one row of this id on device 0, there is another one"},
     {MATMUL, "title", "\"\"", "\"title\" to be a text of 1 to 2,000 bytes, there is \"\""},
@@ -187,7 +189,7 @@ static const struct mutation {
     {NET, "plan/bytes_moved", "1", "\"bytes_moved\" of at least "},
     {NET, "plan/scratch_bytes", "1", "\"scratch_bytes\" of at least "},
     {NET, "plan/launches", "-3", NET ", plan: expected \"launches\" to be a whole number, there is -3"},
-    {NET, "plan/plan_hash", "\"0\"", "\"plan_hash\" to be lower-case hex digits, as many as 16, there is \"0\""},
+    {NET, "plan/plan_hash", "\"0\"", "\"plan_hash\" to be a text like ^[0-9a-f]{16}$, there is \"0\""},
     {REFUSED, "value", "5", "\"value\" to be null (only a row that is \"ok\" has a figure), there is 5"},
     {REFUSED, "status", "\"ok\"", "\"value\" to be "},
     {"sustained/matmul", "series", "[]", "a \"series\" of what is sustained, there is 0 points"},
@@ -324,31 +326,74 @@ static void test_random(struct test *test, const char *good, size_t bytes)
     expect(test, valid < rounds / 4, "random changes", "most of them noticed", "too few");
 }
 
-/* ---- the schema says the same ------------------------------------------------------------------------------------------------- */
+/* ---- the schema ---------------------------------------------------------------------------------------------------------------- */
 
+/* Every object allows its own keys alone, and requires all of them; each rule is one that the checker knows. */
 static void test_schema(struct test *test)
 {
     static const char *const sections[] = {"file", "system",     "options", "device", "result",
                                            "work", "peak_share", "check",   "plan",   "series"};
-    size_t bytes = 0;
-    char *text = read_all(TUFF_SOURCE_DIR "/samples/bench/result.schema.json", &bytes), there[100];
-    cJSON *schema = cJSON_ParseWithLength(text, bytes);
+    cJSON *schema = schema_open();
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
-        cJSON *section = i ? cJSON_GetObjectItem(cJSON_GetObjectItem(schema, "$defs"), sections[i]) : schema;
-        cJSON *keys = cJSON_GetObjectItem(section, "properties"), *required = cJSON_GetObjectItem(section, "required");
-        int count = 0;
-        while (check_key(sections[i], (size_t)count)) {
-            const char *key = check_key(sections[i], (size_t)count);
-            snprintf(there, sizeof there, "no %s", key);
-            expect(test, cJSON_GetObjectItem(keys, key) != NULL, sections[i], "the same keys in result.schema.json", there);
-            count++;
+        const cJSON *section = i ? cJSON_GetObjectItem(cJSON_GetObjectItem(schema, "$defs"), sections[i]) : schema,
+                    *rule = NULL;
+        const cJSON *rules = schema_section(schema, sections[i]), *name = NULL,
+                    *required = cJSON_GetObjectItem(section, "required");
+        char words[200];
+        expect(test, cJSON_IsFalse(cJSON_GetObjectItem(section, "additionalProperties")), sections[i], "no further keys",
+               "some");
+        expect(test, rules && cJSON_GetArraySize(rules) == cJSON_GetArraySize(required), sections[i], "all required",
+               "not all");
+        cJSON_ArrayForEach(name, required) expect(test, cJSON_GetObjectItemCaseSensitive(rules, name->valuestring) != NULL,
+                                                  sections[i], "a rule for each required key", name->valuestring);
+        cJSON_ArrayForEach(rule, rules)
+        {
+            schema_words(rule, words, sizeof words);
+            expect(test, words[0] != 0, rule->string, "words for it", "none");
         }
-        snprintf(there, sizeof there, "%d and %d", cJSON_GetArraySize(keys), cJSON_GetArraySize(required));
-        expect(test, count == cJSON_GetArraySize(keys) && count == cJSON_GetArraySize(required), sections[i],
-               "as many keys in result.schema.json, all required", there);
     }
     cJSON_Delete(schema);
-    free(text);
+}
+
+static bool fits(const char *rule, const char *item)
+{
+    cJSON *r = cJSON_Parse(rule), *i = cJSON_Parse(item);
+    bool result = r && i && schema_fits(r, i);
+    cJSON_Delete(r);
+    cJSON_Delete(i);
+    return result;
+}
+
+static void test_rules(struct test *test)
+{
+    static const struct {
+        const char *rule, *item;
+        bool fits;
+    } cases[] = {
+        {"{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{4}$\"}", "\"09af\"", true},
+        {"{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{4}$\"}", "\"09a\"", false},
+        {"{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{4}$\"}", "\"09af0\"", false},
+        {"{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{4}$\"}", "\"09aF\"", false},
+        {"{\"type\":\"string\",\"pattern\":\"^[0-9]\\\\.[0-9.]*$\"}", "\"1.2.3\"", true},
+        {"{\"type\":\"string\",\"pattern\":\"^[0-9]\\\\.[0-9.]*$\"}", "\"1x2\"", false},
+        {"{\"type\":\"string\",\"pattern\":\"^[A-Z._/+-]{1,3}$\"}", "\"A/-\"", true},
+        {"{\"type\":\"string\",\"pattern\":\"^[A-Z._/+-]{1,3}$\"}", "\"\"", false},
+        {"{\"type\":\"string\",\"pattern\":\"^[A-Z._/+-]{1,3}$\"}", "\"AAAA\"", false},
+        {"{\"type\":[\"number\",\"null\"],\"minimum\":0}", "null", true},
+        {"{\"type\":[\"number\",\"null\"],\"minimum\":0}", "-1", false},
+        {"{\"type\":\"integer\",\"minimum\":0}", "1.5", false},
+        {"{\"type\":\"integer\",\"minimum\":0}", "12", true},
+        {"{\"enum\":[\"a\",null]}", "null", true},
+        {"{\"enum\":[\"a\",null]}", "\"b\"", false},
+        {"{\"const\":1}", "2", false},
+        {"{\"oneOf\":[{\"$ref\":\"x\"},{\"type\":\"null\"}]}", "{}", true},
+        {"{\"oneOf\":[{\"$ref\":\"x\"},{\"type\":\"null\"}]}", "[]", false},
+        {"{\"type\":\"string\",\"minLength\":1,\"maxLength\":2}", "\"abc\"", false},
+        {"{\"unknown\":1}", "1", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        expect(test, fits(cases[i].rule, cases[i].item) == cases[i].fits, cases[i].rule,
+               cases[i].fits ? "it fits" : "it does not fit", cases[i].item);
 }
 
 int main(void)
@@ -365,6 +410,7 @@ int main(void)
     test_texts(test);
     test_random(test, good, bytes);
     test_schema(test);
+    test_rules(test);
     free(good);
     good = read_all(DATA "software.json", &bytes);
     expect(test, problems(test, good, bytes) == 0, "software.json", "no problem", test->lines);

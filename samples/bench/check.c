@@ -1,7 +1,7 @@
 /* check.c - a result file that somebody sent in: keys and types here, what its rows must agree with in check_rows.c. */
 #include "check.h"
-#include "check_fields.h"
 #include "check_rows.h"
+#include "check_schema.h"
 #include "document.h"
 #include "stats.h"
 
@@ -54,72 +54,12 @@ void check_problem(struct check *c, const char *where, const char *there, const 
     c->out->line(c->out->user, line);
 }
 
-/* ---- types ---------------------------------------------------------------------------------------------------------------- */
-
-static bool is_choice(const char *text, const char *choices)
-{
-    size_t length = strlen(text);
-    for (const char *at = choices; at; at = strchr(at, '|')) {
-        at += *at == '|';
-        if (strncmp(at, text, length) == 0 && (at[length] == '|' || at[length] == 0)) return true;
-    }
-    return false;
-}
-
-static bool is_hex(const char *text, const char *digits)
-{
-    size_t length = strlen(text);
-    return length == strtoul(digits, NULL, 10) && strspn(text, "0123456789abcdef") == length;
-}
-
-static bool is_like(const char *text, const char *pattern)
-{
-    for (; *pattern && *pattern != '*'; text++, pattern++)
-        if (*pattern == '0' ? *text < '0' || *text > '9' : *text != *pattern) return false;
-    return *pattern == '*' ? strspn(text, "0123456789.") == strlen(text) : *text == 0;
-}
-
-static bool has_kind(const cJSON *item, const struct check_field *field)
-{
-    const char *text = cJSON_IsString(item) ? item->valuestring : NULL;
-    double number = cJSON_IsNumber(item) ? item->valuedouble : NAN;
-    switch (field->kind) {
-    case TRUTH: return cJSON_IsBool(item);
-    case WHOLE: return number >= 0 && number <= 9007199254740992.0 && floor(number) == number;
-    case NUMBER: return number >= 0 && isfinite(number);
-    case REAL: return isfinite(number);
-    case TEXT: return text && strlen(text) <= TEXT_MAX;
-    case NAME: return text && *text && strlen(text) <= TEXT_MAX;
-    case CHOICE: return text && *text && is_choice(text, field->choices);
-    case HEX: return text && is_hex(text, field->choices);
-    case LIKE: return text && is_like(text, field->choices);
-    case OBJECT: return cJSON_IsObject(item);
-    case LIST: return cJSON_IsArray(item);
-    }
-    return false;
-}
-
-static void expected_kind(const struct check_field *field, char text[CHECK_TEXT])
-{
-    static const char *const words[] = {[TRUTH] = "true or false",
-                                        [WHOLE] = "a whole number",
-                                        [NUMBER] = "a number that is not negative",
-                                        [REAL] = "a number",
-                                        [TEXT] = "a text of at most 2,000 bytes",
-                                        [NAME] = "a text of 1 to 2,000 bytes",
-                                        [CHOICE] = "one of ",
-                                        [HEX] = "lower-case hex digits, as many as ",
-                                        [LIKE] = "a text like ",
-                                        [OBJECT] = "an object",
-                                        [LIST] = "a list"};
-    snprintf(text, CHECK_TEXT, "%s%s%s", words[field->kind], field->choices ? field->choices : "",
-             field->nullable ? ", or null" : "");
-}
+/* ---- types: result.schema.json says them ---------------------------------------------------------------------------------------------------------------- */
 
 /* Keys and types of one object. */
 static bool check_object(struct check *c, const char *where, const char *section, const cJSON *json)
 {
-    const struct check_section *s = check_section(section);
+    const cJSON *rules = schema_section(c->schema, section), *rule = NULL;
     const cJSON *found[40] = {NULL}, *item = NULL; /* more than any section's fields */
     size_t before = c->summary->problems;
     char there[CHECK_TEXT], key[CHECK_TEXT], wanted[CHECK_TEXT];
@@ -129,20 +69,23 @@ static bool check_object(struct check *c, const char *where, const char *section
     }
     cJSON_ArrayForEach(item, json)
     {
-        int f = 0;
-        while (f < s->count && strcmp(s->fields[f].name, item->string) != 0) f++;
+        size_t f = 0;
+        for (rule = rules->child; rule && strcmp(rule->string, item->string) != 0; rule = rule->next) f++;
         check_printable(item->string, key);
-        if (f == s->count)
+        if (!rule || f == sizeof found / sizeof *found)
             check_problem(c, where, check_show(item, there), "no key \"%s\"", key);
         else if (found[f])
             check_problem(c, where, "another one", "one \"%s\"", key);
         else
             found[f] = item;
     }
-    for (int f = 0; f < s->count; f++) {
-        if (found[f] && (has_kind(found[f], &s->fields[f]) || (s->fields[f].nullable && cJSON_IsNull(found[f])))) continue;
-        expected_kind(&s->fields[f], wanted);
-        check_problem(c, where, check_show(found[f], there), "\"%s\" to be %s", s->fields[f].name, wanted);
+    size_t f = 0;
+    cJSON_ArrayForEach(rule, rules)
+    {
+        const cJSON *value = found[f++];
+        if (value && schema_fits(rule, value)) continue;
+        schema_words(rule, wanted, sizeof wanted);
+        check_problem(c, where, check_show(value, there), "\"%s\" to be %s", rule->string, wanted);
     }
     return c->summary->problems == before;
 }
@@ -204,8 +147,7 @@ static void check_options(struct check *c, const cJSON *json)
 static void check_head(struct check *c, const cJSON *root)
 {
     char there[CHECK_TEXT];
-    const cJSON *version = get(root, "format_version"), *workload = get(root, "workload_version"), *device = NULL;
-    if (version->valuedouble != 1) check_problem(c, "file", check_show(version, there), "\"format_version\" to be 1");
+    const cJSON *workload = get(root, "workload_version"), *device = NULL;
     c->workload_version = workload->valuedouble < UINT32_MAX ? (uint32_t)workload->valuedouble : 0;
     if (!known_workload(c->workload_version))
         check_problem(c, "file", check_show(workload, there), "a \"workload_version\" that this tuff-bench knows");
@@ -314,12 +256,15 @@ static void check_results(struct check *c, const cJSON *results)
 static void check_root(struct check *c, const cJSON *root)
 {
     char line[100];
-    if (check_object(c, "file", "file", root)) {
+    c->schema = schema_open();
+    if (!c->schema) check_problem(c, "file", "not enough", "memory for the schema");
+    if (c->schema && check_object(c, "file", "file", root)) {
         check_head(c, root);
         check_results(c, get(root, "results"));
     }
     free(c->rows);
     free(c->sorted);
+    cJSON_Delete(c->schema);
     if (c->summary->problems <= LINES_MAX || !c->out) return;
     snprintf(line, sizeof line, "and %zu more", c->summary->problems - LINES_MAX);
     c->out->line(c->out->user, line);

@@ -35,9 +35,4 @@ double check_best_rate(const struct cJSON *row, const char *rate_key);
 bool known_id(uint32_t workload_version, const char *id);
 bool known_workload(uint32_t workload_version);
 
-/* check_fields.c: keys of an object of the file, as result.schema.json has them; for the test that compares both.
- * section: "file", "system", "options", "device", "result", "work", "peak_share", "check", "plan", "series".
- * Returns the index-th key, or NULL. */
-const char *check_key(const char *section, size_t index);
-
 #endif

@@ -21,6 +21,7 @@ struct check {
     const struct check_out *out;
     struct check_summary *summary;
     const cJSON *root;
+    cJSON *schema; /* [owned] */
     uint32_t workload_version, device_count;
     double min_runs, seconds;
     double most_flops[CHECK_DEVICES_MAX]; /* a second, of good peaks; 0: none */
