@@ -29,7 +29,7 @@ export OMP_NUM_THREADS=1
 # The table, and what the modules really have, against samples/nets/table.c
 "$python" - <<'END' || fail "the nets are not those of samples/nets/table.c"
 import re, sys
-sys.path.insert(0, "samples/bench")
+sys.path.insert(0, "tests/torch")
 sys.dont_write_bytecode = True
 from pytorch_nets import NETS, count_multiply_adds, counted
 
@@ -62,8 +62,8 @@ for net in NETS:
 sys.exit(bad > 0 or len(rows) < 15)
 END
 
-"$python" samples/bench/pytorch.py --device cpu --check --nets mlp,cnn28 || fail "other values than the peers'"
-"$python" samples/bench/pytorch.py --device cpu --nets mlp --columns eager-f32,eager-f16 --seconds 0.05 --runs 3 --json "$work/torch.json" ||
+"$python" tests/torch/pytorch.py --device cpu --check --nets mlp,cnn28 || fail "other values than the peers'"
+"$python" tests/torch/pytorch.py --device cpu --nets mlp --columns eager-f32,eager-f16 --seconds 0.05 --runs 3 --json "$work/torch.json" ||
     fail "no figures"
-"$python" samples/bench/pytorch.py --table "$work/torch.json" | grep -Eq '^\| mlp/train/b128 \| – \| ~?[0-9.]+ \|' || fail "no table"
+"$python" tests/torch/pytorch.py --table "$work/torch.json" | grep -Eq '^\| mlp/train/b128 \| – \| ~?[0-9.]+ \|' || fail "no table"
 echo "PyTorch's nets are those of tuff-bench"

@@ -22,7 +22,6 @@
 # Exit status: 0 the table has figures of Tuff and of PyTorch, 1 one of them is missing, 2 wrong use.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
-here=$root/samples/bench
 minutes=9 out=${OUT:-device-results} bin='' stages=nets,torch,rest device='' nets='' columns='' cpu='' data='' quick='' pack=''
 usage() { sed -n '2,/^set -eu/s/^#\( \|$\)//p' "$0"; }
 wrong() { echo "device.sh: $* (--help shows what there is)" >&2; exit 2; }
@@ -135,7 +134,7 @@ ahead=
 jobs=$(($(getconf _NPROCESSORS_ONLN) / 3))
 if [ "$torch" = cuda ] && [ $jobs -ge 1 ]; then
     say "torch.compile fills its cache, $jobs processes"
-    "$python" "$here/pytorch.py" --device "$torch" --nets "$nets" ${columns:+--columns "$columns"} --ahead-only --jobs $jobs \
+    "$python" "$root/tests/torch/pytorch.py" --device "$torch" --nets "$nets" ${columns:+--columns "$columns"} --ahead-only --jobs $jobs \
         --ahead-seconds "$(share 25)" > "$work/ahead" 2>&1 &
     ahead=$!
 fi
@@ -236,7 +235,7 @@ if [ -n "$torch" ]; then
     # A figure that compiles may take a minute: none is begun in the last three quarters of one.
     budget=$((seconds - 45))
     [ $budget -gt $((seconds / 2)) ] || budget=$((seconds / 2))
-    limited "$seconds" "$python" "$here/pytorch.py" --device "$torch" --nets "$nets" ${columns:+--columns "$columns"} "$@" \
+    limited "$seconds" "$python" "$root/tests/torch/pytorch.py" --device "$torch" --nets "$nets" ${columns:+--columns "$columns"} "$@" \
         --budget $budget --json "$out/torch.json" || true
 fi
 if [ -n "$tuff" ] && has_stage rest; then
@@ -256,7 +255,7 @@ done
 done_well=1
 if [ -n "$files" ] && command -v "$python" > /dev/null; then
     # shellcheck disable=SC2086
-    "$python" "$here/pytorch.py" --table $files > "$out/table.md" || done_well=
+    "$python" "$root/tests/torch/pytorch.py" --table $files > "$out/table.md" || done_well=
     tee -a "$out/device.log" < "$out/table.md"
 else
     done_well=
