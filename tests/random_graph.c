@@ -1,6 +1,7 @@
 /* random_graph.c - see random_graph.h. Values stay near 1 in size, so that bounds stay useful. */
 #include "tests/random_graph.h"
 #include "graph/ops/leaf.h"
+#include "graph/ops/pointwise.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -66,40 +67,53 @@ static tuff_val partner(struct random_graph *x, tuff_val v)
 
 /* ---- steps: each makes a value from the pool's ------------------------------------------------------------------------------- */
 
+static const struct tuff_pw_attrs row_numbers = {0.75, 1.25};
+
+/* A row's result by its definition. */
+static double row_at(const struct tuff_op *op, double a, double b)
+{
+    const struct tuff_value value = {.op = op, .type = {TUFF_F32, {0}}, .in_count = op->arity_max, .attrs = &row_numbers};
+    const struct tuff_type types[2] = {{TUFF_F32, {0}}, {TUFF_F32, {0}}};
+    const double *in[2] = {&a, &b};
+    double y = NAN;
+    op->ref(&(struct tuff_ref){.value = &value, .in_types = types, .in = in, .out = &y});
+    return y;
+}
+
+static bool is_defined_everywhere(const struct tuff_op *op)
+{
+    for (int i = -2; i <= 2; i++)
+        for (int k = -2; k <= 2; k++)
+            if (!isfinite(row_at(op, 1.25 * i, 0.75 * k))) return false;
+    return true;
+}
+
+/* Any row of so many operands, where it is defined and does not grow beyond measure. */
+static tuff_val row(struct random_graph *x, uint8_t operands, tuff_val a, tuff_val b)
+{
+    struct tuff_graph *g = x->g;
+    const struct tuff_op *op;
+    tuff_val in[2] = {a, b};
+    do op = tuff_ops[below(x, tuff_op_count)];
+    while (!op->glsl || op_is_derivative(op) || op->arity_max != operands);
+    bool everywhere = is_defined_everywhere(op), grows = fabs(row_at(op, 8, 8)) > 16;
+    for (uint32_t k = 0; k < operands; k++) {
+        if (grows) in[k] = tuff_clamp(g, in[k], -3, 2);
+        if (!everywhere) in[k] = tuff_affine(g, tuff_abs(g, in[k]), 1, 0.25);
+    }
+    return tuff_cast(g, tuff_pw_add(g, op, in[0], in[1], &row_numbers), TUFF_F32);
+}
+
 static tuff_val unary(struct random_graph *x, tuff_val v)
 {
     struct tuff_graph *g = x->g;
-    switch (below(x, 30)) {
-    case 0: return tuff_sigmoid(g, v);
-    case 1: return tuff_tanh(g, v);
-    case 2: return tuff_relu(g, v);
-    case 3: return tuff_abs(g, v);
-    case 4: return tuff_square(g, tuff_tanh(g, v));
-    case 5: return tuff_neg(g, v);
-    case 6: return tuff_exp(g, tuff_clamp(g, v, -3, 2));
-    case 7: return tuff_softplus(g, v);
-    case 8: return tuff_silu(g, v);
-    case 9: return tuff_gelu(g, v);
-    case 10: return tuff_gelu_tanh(g, v);
-    case 11: return tuff_sin(g, v);
-    case 12: return tuff_cos(g, v);
-    case 13: return tuff_erf(g, v);
-    case 14: return tuff_affine(g, v, 0.75, -0.3);
-    case 15: return tuff_clamp(g, v, -0.9, 1.1);
-    case 16: return tuff_leaky_relu(g, v, 0.1, 0);
-    case 17: return tuff_elu(g, v, 1.0, 0);
-    case 18: return tuff_hardswish(g, v);
-    case 19: return tuff_hardsigmoid(g, v);
-    case 20: return tuff_sqrt(g, tuff_affine(g, tuff_square(g, v), 1, 0.5));
-    case 21: return tuff_rsqrt(g, tuff_affine(g, tuff_abs(g, v), 1, 0.25));
-    case 22: return tuff_log(g, tuff_affine(g, tuff_square(g, v), 1, 1));
-    case 23: return tuff_reciprocal(g, tuff_affine(g, tuff_abs(g, v), 1, 1));
-    case 24: return tuff_cast(g, tuff_cast(g, v, TUFF_F16), TUFF_F32);
-    case 25: return tuff_mul(g, tuff_floor(g, tuff_affine(g, v, 4, 0)), v);
-    case 26: return tuff_add(g, tuff_cast(g, tuff_cast(g, tuff_affine(g, v, 8, 0), TUFF_I32), TUFF_F32), v);
-    case 27: return tuff_detach(g, v);
-    case 28: return tuff_pow_const(g, tuff_affine(g, tuff_abs(g, v), 1, 0.1), 1.5, 0);
-    default: return tuff_sign(g, v);
+    switch (below(x, 10)) {
+    case 0: return tuff_square(g, tuff_tanh(g, v));
+    case 1: return tuff_cast(g, tuff_cast(g, v, TUFF_F16), TUFF_F32);
+    case 2: return tuff_mul(g, tuff_floor(g, tuff_affine(g, v, 4, 0)), v);
+    case 3: return tuff_add(g, tuff_cast(g, tuff_cast(g, tuff_affine(g, v, 8, 0), TUFF_I32), TUFF_F32), v);
+    case 4: return tuff_detach(g, v);
+    default: return row(x, 1, v, 0);
     }
 }
 
@@ -110,14 +124,11 @@ static tuff_val binary(struct random_graph *x, tuff_val v)
     if (below(x, 2)) a = b, b = v;
     switch (below(x, 9)) {
     case 0: return tuff_add(g, a, b);
-    case 1: return tuff_sub(g, a, b);
-    case 2: return tuff_mul(g, a, tuff_tanh(g, b));
-    case 3: return tuff_div(g, a, tuff_affine(g, tuff_square(g, b), 1, 1));
-    case 4: return tuff_minimum(g, a, b);
-    case 5: return tuff_maximum(g, a, b);
+    case 1: return tuff_mul(g, a, tuff_tanh(g, b));
     case 6: return tuff_select(g, tuff_greater(g, a, b), a, tuff_affine(g, b, 0.5, 0));
     case 7: return tuff_select(g, tuff_less_equal(g, a, b), b, tuff_scalar(g, 0.5));
-    default: return tuff_add(g, tuff_mul(g, a, b), tuff_cast(g, tuff_not_equal(g, a, b), TUFF_F32));
+    case 8: return tuff_add(g, tuff_mul(g, a, b), tuff_cast(g, tuff_not_equal(g, a, b), TUFF_F32));
+    default: return row(x, 2, a, b);
     }
 }
 
@@ -293,10 +304,41 @@ static tuff_val indexed(struct random_graph *x, tuff_val v)
     }
 }
 
+/* An operand of a case: a value of its shape where there is one. 0 where a graph like this has none of its kind. */
+static tuff_val operand(struct random_graph *x, const struct tuff_case *c, uint32_t k)
+{
+    char name[24];
+    const struct tuff_type *type = &c->in[k];
+    bool index = type->dtype == TUFF_I32 && c->domain[k] == TUFF_DOMAIN_INDEX;
+    if (tuff_shape_count(&type->shape) > LARGEST || (type->dtype != TUFF_F32 && !index)) return 0;
+    if (index) return tuff_input(x->g, fresh_name(x, name, "i"), TUFF_I32, type->shape);
+    tuff_val v = pick(x);
+    struct tuff_shape s = shape_of(x, v);
+    if (!tuff_shape_equal(&s, &type->shape)) v = fresh_leaf(x, type->shape);
+    bool away = c->domain[k] == TUFF_DOMAIN_POSITIVE || c->domain[k] == TUFF_DOMAIN_NONZERO;
+    return away ? tuff_affine(x->g, tuff_abs(x->g, v), 1, 0.25) : v;
+}
+
+/* A case of any operator of the table, its longest sum scaled to the size of one term. */
+static tuff_val any_case(struct random_graph *x)
+{
+    const struct tuff_op *op = tuff_ops[below(x, tuff_op_count)];
+    tuff_val in[6];
+    if (op->case_count == 0 || op->glsl) return 0;
+    const struct tuff_case *c = &op->cases[below(x, op->case_count)];
+    for (uint32_t k = 0; k < c->in_count; k++)
+        if (!(in[k] = operand(x, c, k))) return 0;
+    tuff_val y = tuff_graph_add(x->g, op, in, c->in_count, c->attrs);
+    double terms = y && op->terms ? op->terms(&x->g->values[y], c->in) : 1;
+    bool number = y && tuff_is_float(tuff_type_of(x->g, y).dtype);
+    return tuff_affine(x->g, tuff_cast(x->g, y, TUFF_F32), number ? 1 / sqrt(terms < 1 ? 1 : terms) : 0.05, 0);
+}
+
 static tuff_val step(struct random_graph *x)
 {
     tuff_val v = pick(x);
-    uint32_t kind = below(x, 16);
+    uint32_t kind = below(x, 18);
+    if (kind >= 16) return any_case(x);
     if (kind < 4) return unary(x, v);
     if (kind < 8) return binary(x, v);
     if (kind < 11) return view(x, v);
@@ -351,7 +393,8 @@ void random_graph_build(struct random_graph *x)
 static bool follows_params(const struct tuff_graph *g, const struct tuff_type *type)
 {
     for (tuff_val v = 1; v < g->count; v++)
-        if (g->values[v].op->kind == TUFF_KIND_PARAM_PACK && tuff_shape_equal(&g->values[v].type.shape, &type->shape)) return true;
+        if (g->values[v].op->kind == TUFF_KIND_PARAM_PACK && tuff_shape_equal(&g->values[v].type.shape, &type->shape))
+            return true;
     return false;
 }
 
@@ -359,7 +402,8 @@ bool random_graph_fill(struct random_graph *x, double **data)
 {
     for (tuff_val v = 1; v < x->g->count; v++) {
         const struct tuff_value *value = &x->g->values[v];
-        if (value->op->kind != TUFF_KIND_INPUT && value->op->kind != TUFF_KIND_PARAM && value->op->kind != TUFF_KIND_STATE) continue;
+        if (value->op->kind != TUFF_KIND_INPUT && value->op->kind != TUFF_KIND_PARAM && value->op->kind != TUFF_KIND_STATE)
+            continue;
         uint64_t count = tuff_shape_count(&value->type.shape);
         data[v] = tuff_alloc(x->g->context, (size_t)count * sizeof **data);
         if (!data[v]) return false;
