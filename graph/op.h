@@ -149,8 +149,8 @@ enum tuff_op_trait {
     TUFF_TAKES_PLACES = 64, /* operand 1 holds indices, that count from the end when negative and are clamped */
     TUFF_PICKS = 128,       /* an element is chosen by comparing those of operand 0: no gradient where two are equal */
     TUFF_ROUNDS = 256,      /* a staircase whose gradient passes straight through */
-    TUFF_UPDATES =
-        1024, /* KERNEL: writes a part of its last operand, a state or an update of one, in place; reads none of it */
+    /* KERNEL: writes a part of its last operand, a state or an update of one, in place; reads none of it */
+    TUFF_UPDATES = 1024,
     TUFF_STAYS_APART = 512, /* never joined with its equal; what reads it is not computed before its place in the graph */
 };
 

@@ -185,11 +185,10 @@ static tuff_val add_input_grad(struct tuff_graph *g, tuff_val gy, tuff_val w, co
     return tuff_graph_add(g, &tuff_op_conv2d_input_grad, (tuff_val[]){gy, w}, 2, &attrs);
 }
 
-/* About 32 workgroups of a 64 x 64 tile where there are pictures enough, each with a sum of 512 terms or more. */
-enum {
-    LONGEST_SUM = 200000
-}; /* pixels of one split: loops of four pixels a round stay below what tuff_lower_rounds allows */
+/* Pixels of one split: loops of four pixels a round stay below what tuff_lower_rounds allows. */
+enum { LONGEST_SUM = 200000 };
 
+/* About 32 workgroups of a 64 x 64 tile where there are pictures enough, each with a sum of 512 terms or more. */
 static uint32_t choose_splits(uint64_t rows, uint64_t columns, uint64_t groups, uint64_t pictures, uint64_t pixels)
 {
     uint64_t tiles = (rows + 63) / 64 * ((columns + 63) / 64) * groups, splits = tiles < 32 ? 32 / tiles : 1;
