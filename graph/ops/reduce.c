@@ -2,6 +2,7 @@
 #include "graph/bound.h"
 #include "graph/ops/gemm.h"
 #include "graph/ops/leaf.h"
+#include "graph/ops/pointwise.h"
 #include "graph/ops/view.h"
 
 #include <math.h>
@@ -77,7 +78,7 @@ static uint64_t reduced_count(const struct tuff_shape *shape, uint32_t axes)
     return n;
 }
 
-/* Over axes of length 1 only, or of one number. */
+/* Over axes of length 1 only, or of one number; a sign that all terms have is the sum's: then sums of them are one kernel. */
 static tuff_val sum_simpler(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
 {
     struct tuff_type from = tuff_type_of(g, in[0]);
@@ -85,7 +86,10 @@ static tuff_val sum_simpler(struct tuff_graph *g, const struct tuff_value *value
     double c;
     if (tuff_is_full(g, in[0], &c) && value->type.dtype == TUFF_F32)
         return tuff_full(g, TUFF_F32, value->type.shape, c * (double)(before / after));
-    return before == after && from.dtype == value->type.dtype ? tuff_reshape(g, in[0], value->type.shape) : 0;
+    if (before == after && from.dtype == value->type.dtype) return tuff_reshape(g, in[0], value->type.shape);
+    const struct tuff_value *x = tuff_value_of(g, in[0]);
+    if (x->op != &tuff_op_neg || tuff_type_of(g, x->in[0]).dtype != from.dtype) return 0;
+    return tuff_neg(g, tuff_graph_add(g, value->op, x->in, 1, value->attrs));
 }
 
 static double reduce_terms(const struct tuff_value *value, const struct tuff_type *in_types)

@@ -1,0 +1,55 @@
+/* conv2d.h - what the files of the convolution share: its attributes in each direction, and its sizes. Private.
+ *
+ *   conv2d.c        operators, builders, gradients        conv2d_lower.c  which kernel, and what it is given
+ *   conv2d_sizes.c  sizes of the three directions         conv2d_ref.c    definitions      conv2d_cases.h  cases */
+#ifndef TUFF_OPS_CONV2D_H
+#define TUFF_OPS_CONV2D_H
+
+#include "graph/op.h"
+
+struct tuff_conv {
+    uint32_t stride[2], dilation[2], pad[4], groups; /* 0 stands for 1, but for pad */
+};
+struct tuff_conv_input_grad {
+    struct tuff_conv conv;
+    uint32_t size[2]; /* h, w of the convolution's input */
+};
+struct tuff_conv_weight_grad {
+    struct tuff_conv conv;
+    uint32_t kernel[2], splits;
+};
+
+/* All sizes of one convolution, whatever direction is computed. ci, co: channels of one group. */
+struct tuff_conv_sizes {
+    uint32_t n, groups, ci, co, h, w, oh, ow, kh, kw, sh, sw, dh, dw, top, left;
+};
+
+struct tuff_conv tuff_conv_defaults(const struct tuff_conv *given);
+/* Fill s from the two shapes and attributes that a direction has. False where they do not fit. */
+bool tuff_conv_measure(const struct tuff_conv *attrs, const struct tuff_shape *x, const struct tuff_shape *w,
+                       struct tuff_conv_sizes *s);
+bool tuff_conv_measure_input_grad(const struct tuff_conv_input_grad *attrs, const struct tuff_shape *gy,
+                                  const struct tuff_shape *w, struct tuff_conv_sizes *s);
+bool tuff_conv_measure_weight_grad(const struct tuff_conv_weight_grad *attrs, const struct tuff_shape *x,
+                                   const struct tuff_shape *gy, struct tuff_conv_sizes *s);
+uint32_t tuff_conv_split_pictures(const struct tuff_conv_weight_grad *attrs, uint32_t n); /* of n, in a split */
+
+/* ---- of the descriptors ---------------------------------------------------------------------------------------------------- */
+
+tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error);
+tuff_status tuff_conv_input_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call,
+                                       struct tuff_error *error);
+tuff_status tuff_conv_weight_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call,
+                                        struct tuff_error *error);
+tuff_val tuff_conv_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
+                          const struct tuff_caps *caps);
+tuff_val tuff_conv_input_grad_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
+                                     const struct tuff_caps *caps);
+void tuff_conv_ref(const struct tuff_ref *ref);
+void tuff_conv_input_grad_ref(const struct tuff_ref *ref);
+void tuff_conv_weight_grad_ref(const struct tuff_ref *ref);
+double tuff_conv_terms(const struct tuff_value *value, const struct tuff_type *in_types);
+double tuff_conv_input_grad_terms(const struct tuff_value *value, const struct tuff_type *in_types);
+double tuff_conv_weight_grad_terms(const struct tuff_value *value, const struct tuff_type *in_types);
+
+#endif
