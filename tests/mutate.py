@@ -43,7 +43,7 @@ FIRST = [
 ]
 QUICK = r"^(graph|plan|loaders)_"
 REST = (r"^(op_harness|backend_.*|container_runtime|graph_nets|op_selftest|op_types|refs_suite|session_.*|train_quick|train_groups|train_resume|"
-        r"train_bits|op_random|op_own_row|op_hostile|op_same_bits|fault_vulkan|fault_memory|device_threads|dryrun)$")
+        r"train_bits|probe_spirv|op_random|op_own_row|op_hostile|op_same_bits|fault_vulkan|fault_memory|device_threads|dryrun)$")
 SECONDS = 900  # of one run of ctest
 GOAL = 0.85
 
@@ -61,7 +61,7 @@ RULES = [
     (r"(?<= )!=(?= )", "=="),
     (r"(?<= )&&(?= )", "||"),
     (r"(?<= )\|\|(?= )", "&&"),
-    (r"(?<=if \()(?=[^)]*\) (return|continue|break))", "!"),
+    (r"(?<=if \()([^()]*)(?=\) (return|continue|break))", r"!(\1)"),
     (r"(?<![\w.#\"])0(?![\w.])", "1"),
     (r"(?<![\w.#\"])1(?![\w.])", "2"),
     (r"(?<![\w.#\"])([2-9]|[1-9][0-9]+)(?![\w.])", lambda m: str(int(m.group(0)) + 1)),
