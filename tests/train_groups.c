@@ -354,6 +354,48 @@ static void test_models(struct backend_test *test)
     (void)!tuff_os_remove(path);
 }
 
+/* In training alone there is a scale behind the first layer: a parameter that comes after those that prediction gave memory. */
+static tuff_val late_network(struct tuff_graph *g, tuff_val x, bool training, void *user)
+{
+    (void)user;
+    x = tuff_relu(g, tuff_layer_dense(g, tuff_flatten(g, x), "first", 20));
+    if (training)
+        x = tuff_mul(g, x,
+                     tuff_param(g, "late.scale", TUFF_SHAPE(20), (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = 1}));
+    return tuff_layer_dense(g, x, "out", TRAIN_CLASSES);
+}
+
+/* Predicts before the fit or not: the same parameters come of it. */
+static void test_late(struct backend_test *test)
+{
+    float scale[2][20] = {{0}}, weights[2][TRAIN_CLASSES * 20];
+    for (int early = 0; early < 2; early++) {
+        struct train t;
+        struct tuff_error error = {0};
+        float y[TRAIN_CLASSES];
+        tuff_status status = train_open(&t, NULL, &error);
+        if (status == TUFF_OK) status = train_model(&t, &(struct train_params){.epochs = 1}, &error);
+        train_close_model(&t);
+        struct tuff_model_params model = {.struct_size = sizeof model,
+                                          .build = late_network,
+                                          .batch = TRAIN_BATCH,
+                                          .seed = 7,
+                                          .sample = {TUFF_U8, TUFF_SHAPE(1, TRAIN_SIDE, TRAIN_SIDE)}};
+        if (status == TUFF_OK) status = tuff_model_create(t.device, &model, &t.model, &error);
+        if (status == TUFF_OK && early) status = tuff_model_predict(t.model, t.data.x, 1, y, &error);
+        if (status == TUFF_OK) status = train_fit(&t, &error);
+        if (status == TUFF_OK) status = tuff_model_read(t.model, "late.scale", scale[early], sizeof scale[0], &error);
+        if (status == TUFF_OK) status = tuff_model_read(t.model, "out.weight", weights[early], sizeof weights[0], &error);
+        backend_status(test, early ? "parameters after a prediction" : "parameters before any", TUFF_OK, status, &error);
+        train_close(&t);
+    }
+    backend_check(test,
+                  scale[0][0] != 1 && !memcmp(scale[0], scale[1], sizeof scale[0]) &&
+                      !memcmp(weights[0], weights[1], sizeof weights[0]),
+                  "a parameter that came late was trained otherwise: %.9g and %.9g", (double)scale[0][0],
+                  (double)scale[1][0]);
+}
+
 int main(void)
 {
     static const struct tuff_optimizer_params optimizers[] = {
@@ -376,5 +418,6 @@ int main(void)
     test_many(&test);
     test_refused(&test);
     test_models(&test);
+    test_late(&test);
     return backend_test_end(&test, "train_groups");
 }
