@@ -77,6 +77,7 @@ struct tuff_emit_options {
     uint64_t max_range; /* bytes that one binding may have */
     bool texels;        /* reads of 32-bit types go through texel buffers */
     bool quads;         /* ports of reductions are there by quads too */
+    bool narrow;        /* products of two words are dear where their upper half is wanted */
 };
 
 struct tuff_emitted {

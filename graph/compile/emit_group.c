@@ -468,14 +468,14 @@ static uint32_t place_windows(const struct tuff_emitter *e, struct tuff_emitted 
 
 /* The text as the body of a macro: a backslash at every line's end. */
 static char *as_macro(struct tuff_arena *arena, const struct tuff_text *declarations, const struct tuff_text *functions,
-                      uint32_t width)
+                      uint32_t width, bool narrow)
 {
     size_t lines = 0, length = declarations->length + functions->length;
     for (size_t i = 0; i < declarations->length; i++) lines += declarations->data[i] == '\n';
     for (size_t i = 0; i < functions->length; i++) lines += functions->data[i] == '\n';
     char head[80];
-    size_t used = (size_t)snprintf(head, sizeof head, "#define TUFF_WIDTH %uu\n#define TUFF_HOOKS_TEXT \\\n",
-                                   (unsigned)width);
+    size_t used = (size_t)snprintf(head, sizeof head, "%s#define TUFF_WIDTH %uu\n#define TUFF_HOOKS_TEXT \\\n",
+                                   narrow ? "#define TUFF_NARROW\n" : "", (unsigned)width);
     char *macro = tuff_arena_alloc(arena, used + length + 2 * lines + 2), *to = macro;
     if (!macro) return NULL;
     memcpy(to, head, used);
@@ -521,7 +521,7 @@ tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_work_v
     bool numerous = out->number_count > TUFF_PLAN_MOST_NUMBERS;
     declare_all(out, &declarations);
     bool memory = e.failed || e.text.failed || declarations.failed;
-    out->hooks = memory ? NULL : as_macro(arena, &declarations, &e.text, out->width);
+    out->hooks = memory ? NULL : as_macro(arena, &declarations, &e.text, out->width, options->narrow && out->number_count);
     tuff_text_finish(&e.text);
     tuff_text_finish(&declarations);
     if (e.crowded)

@@ -168,7 +168,8 @@ static tuff_status lower_group(struct lowering *l, const struct tuff_group *grou
     struct tuff_work *w = l->w;
     const struct tuff_emit_options options = {.max_range = w->params->caps->max_storage_range,
                                               .texels = reads_texels(w->params->caps),
-                                              .quads = tuff_shuffle_lanes(w->params->caps) != 0};
+                                              .quads = tuff_shuffle_lanes(w->params->caps) != 0,
+                                              .narrow = w->params->caps->kind == TUFF_DEVICE_SOFTWARE};
     struct tuff_emitted emitted;
     struct tuff_kernel_call call = {.file = NULL};
     if (!group->stores) return TUFF_OK;
