@@ -157,9 +157,11 @@ static void test_waiter(struct backend_test *test)
     uint64_t ticket = 0;
     waiting.test = test;
     waiting.wait = device->vk.vkWaitForFences;
-    if (!backend_check(test, touch(device, &ticket) == TUFF_OK, "a submission failed")) return;
     device->vk.vkWaitForFences = wait_and_submit;
-    backend_status(test, "wait", TUFF_OK, tuff_device_wait(device, ticket, UINT64_MAX, &error), &error);
+    for (int i = 0; i < 1000 && !waiting.nested; i++) { /* what is done before it is waited for needs no fence */
+        if (!backend_check(test, touch(device, &ticket) == TUFF_OK, "a submission failed")) break;
+        backend_status(test, "wait", TUFF_OK, tuff_device_wait(device, ticket, UINT64_MAX, &error), &error);
+    }
     device->vk.vkWaitForFences = waiting.wait;
     backend_check(test, waiting.nested > 0 && waiting.kept == 2, "a fence that is waited on was taken (%u, %u)",
                   waiting.nested, waiting.kept);

@@ -207,13 +207,13 @@ static bool pays_once(const struct tuff_work *w, tuff_val v, const struct chain 
     return uses >= 3 && c[v].reads > 1 && uses * c[v].bytes >= c[v].bytes + (uses + 1) * bytes;
 }
 
-/* A chain that follows from what is kept and is smaller than what it loads (scale and shift of a normalization) is computed once
- * instead of by each of its readers; larger ones, like weights of few bits made wide, stay with them. */
+/* A chain that follows from what is kept and is half of what it loads or less (scale of a normalization, f16 copies of f32 weights) is
+ * computed once instead of by each of its readers; larger ones, like weights of few bits made wide, stay with them. */
 static bool pays_prepared(const struct tuff_work *w, tuff_val v, const struct chain *c)
 {
     if (!w->values[v].fixed || !c[v].varies) return false;
     while (is_view(w, v) && !tuff_in_memory(w, v)) v = val(w, v)->in[0];
-    return c[v].reads > 1 && 2 * tuff_type_bytes(&val(w, v)->type) <= c[v].bytes;
+    return c[v].reads > 0 && 2 * tuff_type_bytes(&val(w, v)->type) <= c[v].bytes;
 }
 
 /* May v stay without memory where every operator is a launch of its own? */
