@@ -239,6 +239,14 @@ struct tuff_leaf tuff_graph_leaf(const struct tuff_graph *graph, uint32_t index)
     return (struct tuff_leaf){value->name, tuff_host_type(value), tuff_is_trained(value)};
 }
 
+uint32_t tuff_graph_updates(const struct tuff_graph *graph, tuff_val after, tuff_val *updates, uint32_t capacity)
+{
+    uint32_t count = 0;
+    for (tuff_val v = after + 1; v < graph->count; v++)
+        if (tuff_op_writes_leaf(graph->values[v].op) && count++ < capacity) updates[count - 1] = v;
+    return count;
+}
+
 tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name)
 {
     if (g->status != TUFF_OK) return 0;
@@ -288,10 +296,24 @@ tuff_val tuff_input(struct tuff_graph *g, const char *name, enum tuff_dtype dtyp
     return add_leaf(g, &tuff_op_input, name, &attrs, NULL);
 }
 
-static struct tuff_leaf_attrs leaf_attrs(enum tuff_dtype dtype, struct tuff_shape shape, struct tuff_init init)
+/* Zeros have one form in a graph and its text, kind 0. */
+static tuff_val add_initialised(struct tuff_graph *g, const struct tuff_op *op, const char *name, struct tuff_type type,
+                                struct tuff_init init)
 {
-    return (struct tuff_leaf_attrs){
-        .dtype = (int32_t)dtype, .shape = shape, .init_kind = (int32_t)init.kind, .init_a = init.a, .init_b = init.b};
+    if (g->status != TUFF_OK) return 0;
+    if ((unsigned)init.kind > TUFF_INIT_ZEROS)
+        return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s '%s': there is no initialiser of kind %d", op->name, name ? name : "",
+                               (int)init.kind);
+    if (init.kind == TUFF_INIT_DEFAULT && !tuff_init_unset(&init))
+        return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s '%s': its initialiser has numbers but no kind", op->name,
+                               name ? name : "");
+    if (init.kind == TUFF_INIT_ZEROS) init = (struct tuff_init){.kind = TUFF_INIT_DEFAULT};
+    struct tuff_leaf_attrs attrs = {.dtype = (int32_t)type.dtype,
+                                    .shape = type.shape,
+                                    .init_kind = (int32_t)init.kind,
+                                    .init_a = init.a,
+                                    .init_b = init.b};
+    return add_leaf(g, op, name, &attrs, init.data);
 }
 
 tuff_val tuff_param(struct tuff_graph *g, const char *name, struct tuff_shape shape, struct tuff_init init)
@@ -301,15 +323,13 @@ tuff_val tuff_param(struct tuff_graph *g, const char *name, struct tuff_shape sh
 
 tuff_val tuff_param_of(struct tuff_graph *g, const char *name, struct tuff_type type, struct tuff_init init)
 {
-    struct tuff_leaf_attrs attrs = leaf_attrs(type.dtype, type.shape, init);
-    return add_leaf(g, &tuff_op_param, name, &attrs, init.data);
+    return add_initialised(g, &tuff_op_param, name, type, init);
 }
 
 tuff_val tuff_state(struct tuff_graph *g, const char *name, enum tuff_dtype dtype, struct tuff_shape shape,
                     struct tuff_init init)
 {
-    struct tuff_leaf_attrs attrs = leaf_attrs(dtype, shape, init);
-    return add_leaf(g, &tuff_op_state, name, &attrs, init.data);
+    return add_initialised(g, &tuff_op_state, name, (struct tuff_type){dtype, shape}, init);
 }
 
 tuff_val tuff_transient(struct tuff_graph *g, const char *name, enum tuff_dtype dtype, struct tuff_shape shape)

@@ -74,19 +74,71 @@ struct tuff_rope_params {
  * Errors: SHAPE, USAGE (theta). */
 TUFF_API tuff_val tuff_rope(struct tuff_graph *g, tuff_val x, struct tuff_rope_params params);
 
-/* ---- layers with parameters of their own ------------------------------------------------------------------------------------------------ */
+/* ---- layers with parameters of their own ------------------------------------------------------------------------------------------------
+ *
+ * A layer is tuff_layer_KIND(graph, x, name, params). Its parameters are named NAME.weight and the like; calls with the same name share
+ * them, and the first call's initialisers count. Zero is the default of every field but sizes; an initialiser left out is the layer's own. Numbers
+ * of initialisers (fan_in) are those of the weight's shape. All are f32. Sticky errors, with a sentence that names kind and layer: SHAPE (x does
+ * not fit, or the name is taken by another shape), USAGE (no name, or one of more than 180 bytes; a size of 0; eps or momentum out of range; an
+ * initialiser of no known kind). Numerics: those of the operators that the formula names. One thread at a time. */
 
-/* Parameters NAME.weight and NAME.bias; Kaiming-uniform weights with gain 1 (for fan-in), zero bias. They are shared by calls
- * with the same name. dense: x [n, k] -> [n, units], weight [units, k]. conv2d: square kernel, weight [channels, ci/groups, k, k]. */
-TUFF_API tuff_val tuff_layer_dense(struct tuff_graph *g, tuff_val x, const char *name, uint32_t units);
-TUFF_API tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char *name, uint32_t channels, uint32_t kernel,
-                                    struct tuff_conv2d_params params);
-/* Parameters NAME.weight (ones), NAME.bias (zeros), states NAME.running_mean, NAME.running_var; eps 1e-5, momentum 0.1. In
- * training the states' assignments are added to the graph: list them among the outputs (tuff_model_fit does it itself). */
-TUFF_API tuff_val tuff_layer_batch_norm(struct tuff_graph *g, tuff_val x, const char *name, bool training);
-/* LSTM of so many units over x [T, n, e], from zeros; parameters NAME.weight_ih, NAME.weight_hh, NAME.bias, uniform within
- * 1 / sqrt(units) as torch.nn.LSTM's. Returns h [T, n, units]. */
-TUFF_API tuff_val tuff_layer_lstm(struct tuff_graph *g, tuff_val x, const char *name, uint32_t units);
+struct tuff_layer_dense_params {
+    uint32_t units;
+    bool no_bias;
+    struct tuff_init weight, bias; /* Kaiming-uniform with gain 1; zeros */
+};
+/* y[i,o] = sum_k x[i,k] weight[o,k] + bias[o];  x [n, k] -> y [n, units], weight [units, k], bias [units]. */
+TUFF_API tuff_val tuff_layer_dense(struct tuff_graph *g, tuff_val x, const char *name,
+                                   struct tuff_layer_dense_params params);
+
+struct tuff_layer_conv2d_params {
+    uint32_t channels;              /* of the result */
+    uint32_t kernel[2];             /* h, w; a width of 0 stands for the height: {3} is 3 x 3 */
+    struct tuff_conv2d_params conv; /* stride, dilation, padding, groups */
+    bool no_bias;
+    struct tuff_init weight, bias; /* Kaiming-uniform with gain 1; zeros */
+};
+/* tuff_conv2d of x [n, ci, h, w] and weight [channels, ci/groups, kh, kw], bias [channels]. */
+TUFF_API tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char *name,
+                                    struct tuff_layer_conv2d_params params);
+
+struct tuff_layer_batch_norm_params {
+    bool training;                 /* statistics of the batch; else the running ones */
+    double eps, momentum;          /* 0 stands for 1e-5 and 0.1; at least 0, momentum at most 1 */
+    struct tuff_init weight, bias; /* ones; zeros */
+};
+/* tuff_batch_norm_train or _infer of x [n, c, ..] with parameters weight, bias [c] and states NAME.running_mean (zeros), NAME.running_var
+ * (ones). In training the states' assignments are added to the graph: list them among the outputs (tuff_graph_updates finds them,
+ * tuff_model_fit does it itself). */
+TUFF_API tuff_val tuff_layer_batch_norm(struct tuff_graph *g, tuff_val x, const char *name,
+                                        struct tuff_layer_batch_norm_params params);
+
+struct tuff_layer_layer_norm_params {
+    uint32_t last_dims; /* axes from the end; 0 stands for 1 */
+    double eps;         /* 0 stands for 1e-5 */
+    bool no_bias;
+    struct tuff_init weight, bias; /* ones; zeros */
+};
+/* tuff_layer_norm of x with weight and bias of the shape of its last axes. */
+TUFF_API tuff_val tuff_layer_layer_norm(struct tuff_graph *g, tuff_val x, const char *name,
+                                        struct tuff_layer_layer_norm_params params);
+
+struct tuff_layer_rms_norm_params {
+    double eps;              /* 0 stands for 1e-5 */
+    struct tuff_init weight; /* ones */
+};
+/* tuff_rms_norm of x [.., k] with weight [k]. */
+TUFF_API tuff_val tuff_layer_rms_norm(struct tuff_graph *g, tuff_val x, const char *name,
+                                      struct tuff_layer_rms_norm_params params);
+
+struct tuff_layer_lstm_params {
+    uint32_t units;
+    bool no_bias, reverse;
+    struct tuff_init weight_ih, weight_hh, bias; /* uniform within 1 / sqrt(units), as torch.nn.LSTM's */
+};
+/* h of tuff_lstm over x [T, n, e], from zeros: [T, n, units]; NAME.weight_ih [4 units, e], NAME.weight_hh [4 units, units], NAME.bias
+ * [4 units]. */
+TUFF_API tuff_val tuff_layer_lstm(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_lstm_params params);
 /* tuff_dropout with the graph's rng state in training, x in inference. */
 TUFF_API tuff_val tuff_layer_dropout(struct tuff_graph *g, tuff_val x, double p, bool training);
 

@@ -1,98 +1,150 @@
-/* modules.c - layers that bring their own parameters, by name: dense, conv2d, LSTM, batch norm, dropout. */
+/* modules.c - layers that bring their own parameters, by name: dense, conv2d, norms, LSTM, dropout. Each says the shapes of its parameters and what
+ * an initialiser that is left out stands for; the rest are operators. */
 #include "graph/op.h"
 
 #include <math.h>
 #include <stdio.h>
 
-/* "name.part" into a buffer; too long a name is a usage error. */
-static const char *part_name(struct tuff_graph *g, const char *name, const char *part, char *buffer, size_t bytes)
+/* One call of a layer. */
+struct layer {
+    struct tuff_graph *g;
+    const char *kind, *name; /* for sentences: dense 'hidden' */
+};
+
+static const struct tuff_init zeros = {.kind = TUFF_INIT_ZEROS}, ones = {.kind = TUFF_INIT_CONSTANT, .a = 1},
+                              kaiming = {.kind = TUFF_INIT_KAIMING_UNIFORM, .a = 1};
+
+enum { NAME_BYTES = 200, LONGEST_NAME = 180 };
+
+/* True when the graph has not failed and the layer has a name. */
+static bool begin(const struct layer *l)
 {
-    if (!name || snprintf(buffer, bytes, "%s.%s", name, part) >= (int)bytes)
-        tuff_graph_fail(g, TUFF_ERR_USAGE, "a layer's name is missing or too long");
-    return buffer;
+    if (l->g->status != TUFF_OK) return false;
+    if (l->name && *l->name && strlen(l->name) <= LONGEST_NAME) return true;
+    tuff_graph_fail(l->g, TUFF_ERR_USAGE, "%s: the layer's name is missing or too long", l->kind);
+    return false;
 }
 
-static tuff_val param(struct tuff_graph *g, const char *name, const char *part, struct tuff_shape shape,
-                      enum tuff_init_kind kind, double a)
+static tuff_val fail(const struct layer *l, tuff_status status, const char *what)
 {
-    char buffer[200];
-    part_name(g, name, part, buffer, sizeof buffer);
-    return tuff_param(g, buffer, shape, (struct tuff_init){.kind = kind, .a = a});
+    return tuff_graph_fail(l->g, status, "%s '%s': %s", l->kind, l->name, what);
 }
 
-static tuff_val state(struct tuff_graph *g, const char *name, const char *part, uint32_t c, double value)
+static tuff_val refuse(const struct layer *l, const char *takes, tuff_val x)
 {
-    char buffer[200];
-    part_name(g, name, part, buffer, sizeof buffer);
-    return tuff_state(g, buffer, TUFF_F32, TUFF_SHAPE(c), (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = value});
+    char text[128];
+    struct tuff_shape shape = tuff_type_of(l->g, x).shape;
+    return tuff_graph_fail(l->g, TUFF_ERR_SHAPE, "%s '%s': takes %s, not %s", l->kind, l->name, takes,
+                           tuff_shape_text(&shape, text, sizeof text));
 }
 
-tuff_val tuff_layer_dense(struct tuff_graph *g, tuff_val x, const char *name, uint32_t units)
+static tuff_val param(const struct layer *l, const char *part, struct tuff_shape shape, struct tuff_init init,
+                      struct tuff_init standard)
 {
+    char name[NAME_BYTES];
+    snprintf(name, sizeof name, "%s.%s", l->name, part);
+    return tuff_param(l->g, name, shape, tuff_init_unset(&init) ? standard : init);
+}
+
+static tuff_val state(const struct layer *l, const char *part, uint32_t c, struct tuff_init init)
+{
+    char name[NAME_BYTES];
+    snprintf(name, sizeof name, "%s.%s", l->name, part);
+    return tuff_state(l->g, name, TUFF_F32, TUFF_SHAPE(c), init);
+}
+
+/* eps, or its default for 0; 0 after a failure */
+static double positive(const struct layer *l, double eps)
+{
+    if (eps == 0) return 1e-5;
+    if (eps > 0 && isfinite(eps)) return eps;
+    fail(l, TUFF_ERR_USAGE, "eps is not a number above 0");
+    return 0;
+}
+
+tuff_val tuff_layer_dense(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_dense_params p)
+{
+    const struct layer l = {g, "dense", name};
     struct tuff_shape shape = tuff_type_of(g, x).shape;
-    if (g->status != TUFF_OK) return 0;
-    if (shape.rank != 2) {
-        char text[128];
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "dense '%s': takes [n, k], not %s; flatten first", name,
-                               tuff_shape_text(&shape, text, sizeof text));
-    }
-    tuff_val w = param(g, name, "weight", TUFF_SHAPE(units, shape.dim[1]), TUFF_INIT_KAIMING_UNIFORM, 1);
-    tuff_val b = param(g, name, "bias", TUFF_SHAPE(units), TUFF_INIT_ZEROS, 0);
-    return tuff_add(g, tuff_matmul(g, x, w, (struct tuff_matmul_params){.transpose_b = true}), b);
+    if (!begin(&l)) return 0;
+    if (shape.rank != 2) return refuse(&l, "[n, k] (flatten first)", x);
+    if (!p.units) return fail(&l, TUFF_ERR_USAGE, "has no units");
+    tuff_val w = param(&l, "weight", TUFF_SHAPE(p.units, shape.dim[1]), p.weight, kaiming);
+    tuff_val b = p.no_bias ? 0 : param(&l, "bias", TUFF_SHAPE(p.units), p.bias, zeros);
+    tuff_val y = tuff_matmul(g, x, w, (struct tuff_matmul_params){.transpose_b = true});
+    return b ? tuff_add(g, y, b) : y;
 }
 
-tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char *name, uint32_t channels, uint32_t kernel,
-                           struct tuff_conv2d_params params)
+tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_conv2d_params p)
 {
+    const struct layer l = {g, "conv2d", name};
     struct tuff_shape shape = tuff_type_of(g, x).shape;
-    uint32_t groups = params.groups ? params.groups : 1;
-    if (g->status != TUFF_OK) return 0;
-    if (shape.rank != 4 || shape.dim[1] % groups) {
-        char text[128];
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "conv2d '%s': takes [n, c, h, w] with c divisible by %u, not %s", name,
-                               (unsigned)groups, tuff_shape_text(&shape, text, sizeof text));
-    }
-    tuff_val w = param(g, name, "weight", TUFF_SHAPE(channels, shape.dim[1] / groups, kernel, kernel),
-                       TUFF_INIT_KAIMING_UNIFORM, 1);
-    tuff_val b = param(g, name, "bias", TUFF_SHAPE(channels), TUFF_INIT_ZEROS, 0);
-    return tuff_conv2d(g, x, w, b, params);
+    uint32_t groups = p.conv.groups ? p.conv.groups : 1, width = p.kernel[1] ? p.kernel[1] : p.kernel[0];
+    if (!begin(&l)) return 0;
+    if (shape.rank != 4 || shape.dim[1] % groups) return refuse(&l, "[n, c, h, w] with c divisible by its groups", x);
+    if (!p.channels || !p.kernel[0]) return fail(&l, TUFF_ERR_USAGE, "has no channels or no kernel");
+    tuff_val w = param(&l, "weight", TUFF_SHAPE(p.channels, shape.dim[1] / groups, p.kernel[0], width), p.weight, kaiming);
+    tuff_val b = p.no_bias ? 0 : param(&l, "bias", TUFF_SHAPE(p.channels), p.bias, zeros);
+    return tuff_conv2d(g, x, w, b, p.conv);
 }
 
-tuff_val tuff_layer_lstm(struct tuff_graph *g, tuff_val x, const char *name, uint32_t units)
+tuff_val tuff_layer_batch_norm(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_batch_norm_params p)
 {
-    static const char *const parts[] = {"weight_ih", "weight_hh", "bias"};
+    const struct layer l = {g, "batch_norm", name};
     struct tuff_shape shape = tuff_type_of(g, x).shape;
-    struct tuff_lstm_params p = {.struct_size = sizeof p};
-    tuff_val *const values[] = {&p.w_ih, &p.w_hh, &p.bias};
-    if (g->status != TUFF_OK) return 0;
-    if (shape.rank != 3 || !units)
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "lstm '%s': takes [t, n, e] and at least one unit", name);
-    const struct tuff_shape shapes[] = {TUFF_SHAPE(4 * units, shape.dim[2]), TUFF_SHAPE(4 * units, units),
-                                        TUFF_SHAPE(4 * units)};
-    double bound = 1 / sqrt(units);
-    for (int i = 0; i < 3; i++) {
-        char buffer[200];
-        part_name(g, name, parts[i], buffer, sizeof buffer);
-        *values[i] = tuff_param(g, buffer, shapes[i],
-                                (struct tuff_init){.kind = TUFF_INIT_UNIFORM, .a = -bound, .b = bound});
-    }
-    return tuff_lstm(g, x, &p).h;
-}
-
-tuff_val tuff_layer_batch_norm(struct tuff_graph *g, tuff_val x, const char *name, bool training)
-{
-    struct tuff_shape shape = tuff_type_of(g, x).shape;
-    if (g->status != TUFF_OK) return 0;
-    if (shape.rank < 2) return tuff_graph_fail(g, TUFF_ERR_SHAPE, "batch_norm '%s': the value has no channels", name);
+    if (!begin(&l)) return 0;
+    if (shape.rank < 2) return refuse(&l, "[n, c, ..]", x);
+    double eps = positive(&l, p.eps), momentum = p.momentum == 0 ? 0.1 : p.momentum;
+    if (!(momentum > 0 && momentum <= 1)) return fail(&l, TUFF_ERR_USAGE, "momentum is not in (0, 1]");
     uint32_t c = shape.dim[1];
-    tuff_val gamma = param(g, name, "weight", TUFF_SHAPE(c), TUFF_INIT_CONSTANT, 1),
-             beta = param(g, name, "bias", TUFF_SHAPE(c), TUFF_INIT_ZEROS, 0);
-    tuff_val mean = state(g, name, "running_mean", c, 0), var = state(g, name, "running_var", c, 1);
-    if (!training) return tuff_batch_norm_infer(g, x, gamma, beta, mean, var, 1e-5);
-    struct tuff_batch_norm r = tuff_batch_norm_train(g, x, gamma, beta, mean, var, 1e-5, 0.1);
+    tuff_val gamma = param(&l, "weight", TUFF_SHAPE(c), p.weight, ones);
+    tuff_val beta = param(&l, "bias", TUFF_SHAPE(c), p.bias, zeros);
+    tuff_val mean = state(&l, "running_mean", c, zeros), var = state(&l, "running_var", c, ones);
+    if (!p.training) return tuff_batch_norm_infer(g, x, gamma, beta, mean, var, eps);
+    struct tuff_batch_norm r = tuff_batch_norm_train(g, x, gamma, beta, mean, var, eps, momentum);
     tuff_assign(g, mean, r.mean);
     tuff_assign(g, var, r.var);
-    return r.y;
+    return g->status == TUFF_OK ? r.y : 0;
+}
+
+tuff_val tuff_layer_layer_norm(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_layer_norm_params p)
+{
+    const struct layer l = {g, "layer_norm", name};
+    struct tuff_shape shape = tuff_type_of(g, x).shape, last = {.rank = p.last_dims ? p.last_dims : 1};
+    if (!begin(&l)) return 0;
+    if (last.rank > shape.rank) return refuse(&l, "at least as many axes as it normalizes", x);
+    for (uint32_t i = 0; i < last.rank; i++) last.dim[i] = shape.dim[shape.rank - last.rank + i];
+    double eps = positive(&l, p.eps);
+    tuff_val gamma = param(&l, "weight", last, p.weight, ones),
+             beta = p.no_bias ? 0 : param(&l, "bias", last, p.bias, zeros);
+    return tuff_layer_norm(g, x, gamma, beta, last.rank, eps);
+}
+
+tuff_val tuff_layer_rms_norm(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_rms_norm_params p)
+{
+    const struct layer l = {g, "rms_norm", name};
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    if (!begin(&l)) return 0;
+    if (shape.rank == 0) return refuse(&l, "[.., k]", x);
+    double eps = positive(&l, p.eps);
+    return tuff_rms_norm(g, x, param(&l, "weight", TUFF_SHAPE(shape.dim[shape.rank - 1]), p.weight, ones), eps);
+}
+
+tuff_val tuff_layer_lstm(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_lstm_params p)
+{
+    const struct layer l = {g, "lstm", name};
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    if (!begin(&l)) return 0;
+    if (shape.rank != 3) return refuse(&l, "[t, n, e]", x);
+    if (!p.units || p.units > UINT32_MAX / 4) return fail(&l, TUFF_ERR_USAGE, "has no units, or too many");
+    uint32_t rows = 4 * p.units;
+    double bound = 1 / sqrt(p.units);
+    const struct tuff_init within = {.kind = TUFF_INIT_UNIFORM, .a = -bound, .b = bound};
+    struct tuff_lstm_params lstm = {.struct_size = sizeof lstm, .reverse = p.reverse};
+    lstm.w_ih = param(&l, "weight_ih", TUFF_SHAPE(rows, shape.dim[2]), p.weight_ih, within);
+    lstm.w_hh = param(&l, "weight_hh", TUFF_SHAPE(rows, p.units), p.weight_hh, within);
+    lstm.bias = p.no_bias ? 0 : param(&l, "bias", TUFF_SHAPE(rows), p.bias, within);
+    return tuff_lstm(g, x, &lstm).h;
 }
 
 tuff_val tuff_layer_dropout(struct tuff_graph *g, tuff_val x, double p, bool training)

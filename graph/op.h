@@ -58,6 +58,11 @@ static inline const struct tuff_value *tuff_value_of(const struct tuff_graph *g,
     return &g->values[v];
 }
 
+static inline bool tuff_init_unset(const struct tuff_init *init)
+{
+    return init->kind == TUFF_INIT_DEFAULT && init->a == 0 && init->b == 0 && !init->data;
+}
+
 /* Records the first failure with its sentence; always returns 0, so that builders can `return tuff_graph_fail(...)`. */
 tuff_val tuff_graph_fail(struct tuff_graph *g, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
 

@@ -80,7 +80,7 @@ TUFF_API tuff_val tuff_iota(struct tuff_graph *g, struct tuff_shape shape, int a
 /* Initialisers of parameters. fan_in is dim[1] * dim[2] * ... (dim[0] for rank 1), fan_out dim[0] * dim[2] * ...
  * Kaiming: He et al. 2015; Xavier: Glorot and Bengio 2010. Values are Philox 4x32-10 of (seed, name), the same everywhere. */
 enum tuff_init_kind {
-    TUFF_INIT_ZEROS = 0,
+    TUFF_INIT_DEFAULT = 0,     /* in a layer's params: what the layer says; elsewhere zeros */
     TUFF_INIT_CONSTANT,        /* a */
     TUFF_INIT_UNIFORM,         /* [a, b) */
     TUFF_INIT_NORMAL,          /* mean a, deviation b */
@@ -88,7 +88,8 @@ enum tuff_init_kind {
     TUFF_INIT_KAIMING_NORMAL,  /* deviation a / sqrt(fan_in) */
     TUFF_INIT_XAVIER_UNIFORM,  /* bound a * sqrt(6 / (fan_in + fan_out)); 0 stands for 1 */
     TUFF_INIT_XAVIER_NORMAL,   /* deviation a * sqrt(2 / (fan_in + fan_out)) */
-    TUFF_INIT_DATA             /* data, f32, as many as the shape has */
+    TUFF_INIT_DATA,            /* data, f32, as many as the shape has */
+    TUFF_INIT_ZEROS
 };
 struct tuff_init {
     enum tuff_init_kind kind;
@@ -96,7 +97,8 @@ struct tuff_init {
     const float *data; /* copied */
 };
 /* A trained parameter, f32. A second call with a known name and the same shape returns the first value, so that a model
- * function called twice (for training and for inference) shares its weights. */
+ * function called twice (for training and for inference) shares its weights. Errors: SHAPE (the name has another type), USAGE (an
+ * initialiser of no known kind, numbers without a kind, TUFF_INIT_DATA without data). */
 TUFF_API tuff_val tuff_param(struct tuff_graph *g, const char *name, struct tuff_shape shape, struct tuff_init init);
 /* A parameter of any type. One that is not f32 has gradients where its type is one of floats, but no optimizer trains it: weights
  * that stay as they are, and copies. */
@@ -107,6 +109,9 @@ TUFF_API tuff_val tuff_state(struct tuff_graph *g, const char *name, enum tuff_d
 /* At the end of a run the state takes the value of `value` (same type); all readers in that run see what it was before. Returns
  * the assignment, which is listed among the outputs of the plans that should do it and is no operand of anything. */
 TUFF_API tuff_val tuff_assign(struct tuff_graph *g, tuff_val state, tuff_val value);
+/* The assignments of a graph that were added after the value `after` (0: all), and the rows assigned in it, in the order in which they
+ * were added, as many as `capacity`; those of layers (running statistics) are among them. Returns how many there are. */
+TUFF_API uint32_t tuff_graph_updates(const struct tuff_graph *graph, tuff_val after, tuff_val *updates, uint32_t capacity);
 /* The state after rows [n, ..] were written over its rows place .. place + n - 1, in place and within the run: what reads the result
  * reads the new rows, what reads the state itself reads it as it was before, and is done before. place: an i32 of one element in
  * device memory, clamped to 0 .. rows of the state - n. The result may be updated again. f32 or i32. To be done it is read by

@@ -13,7 +13,8 @@ static unsigned failures;
 /* Loss, and gradients by the weights. */
 static uint32_t lstm(struct tuff_graph *g, uint32_t steps, tuff_val outputs[4])
 {
-    tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(steps, 3, 5)), y = tuff_layer_lstm(g, x, "lstm", 7);
+    tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(steps, 3, 5)),
+             y = tuff_layer_lstm(g, x, "lstm", (struct tuff_layer_lstm_params){.units = 7});
     const tuff_val leaves[] = {tuff_graph_find(g, "lstm.weight_ih"), tuff_graph_find(g, "lstm.weight_hh"),
                                tuff_graph_find(g, "lstm.bias")};
     outputs[0] = tuff_sum(g, tuff_square(g, y), 0, TUFF_DROP_AXES);

@@ -327,10 +327,13 @@ static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *u
     struct tuff_pointwise_params act = rows[0].row, gate = rows[3].row;
     act.struct_size = gate.struct_size = sizeof act;
     (void)training, (void)user;
-    x = tuff_layer_conv2d(g, x, "conv", 5, 3, (struct tuff_conv2d_params){.pad = {1, 1, 1, 1}});
-    x = tuff_layer_dense(g, tuff_flatten(g, tuff_pointwise(g, &act, x, 0)), "hidden", 13);
+    x = tuff_layer_conv2d(g, x, "conv",
+                          (struct tuff_layer_conv2d_params){.channels = 5, .kernel = {3}, .conv = {.pad = {1, 1, 1, 1}}});
+    x = tuff_layer_dense(g, tuff_flatten(g, tuff_pointwise(g, &act, x, 0)), "hidden",
+                         (struct tuff_layer_dense_params){.units = 13});
     tuff_val slope = tuff_param(g, "slope", TUFF_SHAPE(13), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL});
-    return tuff_layer_dense(g, tuff_pointwise(g, &gate, x, slope), "out", CLASSES);
+    return tuff_layer_dense(g, tuff_pointwise(g, &gate, x, slope), "out",
+                            (struct tuff_layer_dense_params){.units = CLASSES});
 }
 
 /* The file's own network against the model that was trained, and against a second one that has its numbers. */

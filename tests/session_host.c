@@ -250,7 +250,8 @@ static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *u
     tuff_val count = tuff_state(g, "count", TUFF_I64, TUFF_SHAPE(3), (struct tuff_init){0});
     tuff_val scale = tuff_param_of(g, "scale", (struct tuff_type){TUFF_F64, TUFF_SHAPE(3)},
                                    (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = 0.5});
-    return tuff_add(g, tuff_mul(g, tuff_layer_dense(g, x, "dense", 3), scale), tuff_cast(g, count, TUFF_F32));
+    return tuff_add(g, tuff_mul(g, tuff_layer_dense(g, x, "dense", (struct tuff_layer_dense_params){.units = 3}), scale),
+                    tuff_cast(g, count, TUFF_F32));
 }
 
 /* Saved by one model and loaded by another; the array in the file has the host's type. */

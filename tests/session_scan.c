@@ -309,7 +309,8 @@ static struct size plan_of(struct scan_test *t, uint32_t rounds)
     struct tuff_graph *g = fresh(t);
     struct tuff_error error = {0};
     struct size size = {0};
-    tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(rounds, 2, 5)), y = tuff_layer_lstm(g, x, "lstm", 8), out[4];
+    tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(rounds, 2, 5)),
+             y = tuff_layer_lstm(g, x, "lstm", (struct tuff_layer_lstm_params){.units = 8}), out[4];
     out[0] = tuff_sum(g, tuff_square(g, y), 0, TUFF_DROP_AXES);
     const tuff_val leaves[] = {tuff_graph_find(g, "lstm.weight_ih"), tuff_graph_find(g, "lstm.weight_hh"),
                                tuff_graph_find(g, "lstm.bias")};
@@ -366,10 +367,12 @@ static tuff_val build(struct tuff_graph *g, tuff_val x, bool training, void *use
 {
     (void)training, (void)user;
     uint32_t n = tuff_type_of(g, x).shape.dim[0];
-    tuff_val y = tuff_layer_lstm(g, tuff_permute(g, x, (const uint32_t[]){1, 0, 2}), "lstm", 12);
+    tuff_val y = tuff_layer_lstm(g, tuff_permute(g, x, (const uint32_t[]){1, 0, 2}), "lstm",
+                                 (struct tuff_layer_lstm_params){.units = 12});
     tuff_val last = tuff_slice(g, y, (const uint32_t[]){STEPS - 1, 0, 0}, (const int32_t[]){1, 1, 1},
                                (const uint32_t[]){1, n, 12});
-    return tuff_layer_dense(g, tuff_reshape(g, last, TUFF_SHAPE(n, 12)), "head", 2);
+    return tuff_layer_dense(g, tuff_reshape(g, last, TUFF_SHAPE(n, 12)), "head",
+                            (struct tuff_layer_dense_params){.units = 2});
 }
 
 static void test_training(struct scan_test *t)
@@ -407,7 +410,8 @@ static void test_file(struct scan_test *t)
     struct tuff_executable *made = NULL, *loaded = NULL;
     float in[13 * 2 * 3], before[13 * 2 * 5], after[13 * 2 * 5];
     tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(13, 2, 3)),
-             y = tuff_named(g, tuff_affine(g, tuff_layer_lstm(g, x, "lstm", 5), 2, 0), "y");
+             y = tuff_named(
+                 g, tuff_affine(g, tuff_layer_lstm(g, x, "lstm", (struct tuff_layer_lstm_params){.units = 5}), 2, 0), "y");
     struct tuff_executable_params params = {.struct_size = sizeof params, .outputs = &y, .output_count = 1};
     struct tuff_session_params start = {.struct_size = sizeof start, .seed = 5};
     char path[512];

@@ -45,9 +45,11 @@ static bool start(struct backend_test *test, struct stopper *stopper, struct tuf
 static tuff_val build_net(struct tuff_graph *g, tuff_val x, bool training, void *user)
 {
     (void)user;
-    tuff_val h = tuff_relu(g, tuff_layer_conv2d(g, x, "a", 5, 3, (struct tuff_conv2d_params){.stride = {2, 5}}));
+    tuff_val h = tuff_relu(
+        g, tuff_layer_conv2d(g, x, "a",
+                             (struct tuff_layer_conv2d_params){.channels = 5, .kernel = {3}, .conv = {.stride = {2, 5}}}));
     h = tuff_layer_dropout(g, h, 0.25, training);
-    return tuff_layer_dense(g, tuff_flatten(g, h), "b", 3);
+    return tuff_layer_dense(g, tuff_flatten(g, h), "b", (struct tuff_layer_dense_params){.units = 3});
 }
 
 struct control {

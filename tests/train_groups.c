@@ -358,11 +358,11 @@ static void test_models(struct backend_test *test)
 static tuff_val late_network(struct tuff_graph *g, tuff_val x, bool training, void *user)
 {
     (void)user;
-    x = tuff_relu(g, tuff_layer_dense(g, tuff_flatten(g, x), "first", 20));
+    x = tuff_relu(g, tuff_layer_dense(g, tuff_flatten(g, x), "first", (struct tuff_layer_dense_params){.units = 20}));
     if (training)
         x = tuff_mul(g, x,
                      tuff_param(g, "late.scale", TUFF_SHAPE(20), (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = 1}));
-    return tuff_layer_dense(g, x, "out", TRAIN_CLASSES);
+    return tuff_layer_dense(g, x, "out", (struct tuff_layer_dense_params){.units = TRAIN_CLASSES});
 }
 
 /* Predicts before the fit or not: the same parameters come of it. */

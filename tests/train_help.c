@@ -21,11 +21,14 @@ static void make_data(uint8_t (*pictures)[TRAIN_SIDE * TRAIN_SIDE], int32_t *lab
 
 static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *units)
 {
-    x = tuff_layer_conv2d(g, x, "conv", 8, 3, (struct tuff_conv2d_params){.pad = {1, 1, 1, 1}});
-    x = tuff_relu(g, tuff_layer_batch_norm(g, x, "norm", training));
+    x = tuff_layer_conv2d(g, x, "conv",
+                          (struct tuff_layer_conv2d_params){.channels = 8, .kernel = {3}, .conv = {.pad = {1, 1, 1, 1}}});
+    x = tuff_relu(g, tuff_layer_batch_norm(g, x, "norm", (struct tuff_layer_batch_norm_params){.training = training}));
     x = tuff_max_pool2d(g, x, (struct tuff_pool2d_params){.kernel = {2, 2}});
-    x = tuff_relu(g, tuff_layer_dense(g, tuff_flatten(g, x), "hidden", *(uint32_t *)units));
-    return tuff_layer_dense(g, tuff_layer_dropout(g, x, 0.3, training), "out", TRAIN_CLASSES);
+    x = tuff_relu(
+        g, tuff_layer_dense(g, tuff_flatten(g, x), "hidden", (struct tuff_layer_dense_params){.units = *(uint32_t *)units}));
+    return tuff_layer_dense(g, tuff_layer_dropout(g, x, 0.3, training), "out",
+                            (struct tuff_layer_dense_params){.units = TRAIN_CLASSES});
 }
 
 tuff_status train_open(struct train *t, const struct tuff_options *options, struct tuff_error *error)

@@ -6,14 +6,16 @@
 
 static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *user)
 {
-    struct tuff_conv2d_params same = {.pad = {1, 1, 1, 1}};
+    struct tuff_layer_conv2d_params conv1 = {.channels = 16, .kernel = {3}, .conv = {.pad = {1, 1, 1, 1}}}, conv2 = conv1;
+    struct tuff_layer_dense_params hidden = {.units = 128}, classes = {.units = 10};
     struct tuff_pool2d_params half = {.kernel = {2, 2}};
-    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv1", 16, 3, same)), half);
-    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv2", 32, 3, same)), half);
+    conv2.channels = 32;
+    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv1", conv1)), half);
+    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv2", conv2)), half);
     x = tuff_layer_dropout(g, tuff_flatten(g, x), 0.2, training);
-    x = tuff_relu(g, tuff_layer_dense(g, x, "dense1", 128));
+    x = tuff_relu(g, tuff_layer_dense(g, x, "dense1", hidden));
     (void)user;
-    return tuff_layer_dense(g, x, "dense2", 10);
+    return tuff_layer_dense(g, x, "dense2", classes);
 }
 
 int main(int argc, char **argv) /* classifier [FOLDER [COUNT]] */

@@ -17,8 +17,8 @@ int main(void)
               !tuff_graph_create(context, &g, &error);
     if (!ok) return fprintf(stderr, "%s\n", error.message), 1;
     tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(4, 2)), t = tuff_input(g, "t", TUFF_F32, TUFF_SHAPE(4, 1));
-    tuff_val hidden = tuff_sigmoid(g, tuff_layer_dense(g, x, "hidden", 8));
-    tuff_val y = tuff_sigmoid(g, tuff_layer_dense(g, hidden, "output", 1));
+    tuff_val hidden = tuff_sigmoid(g, tuff_layer_dense(g, x, "hidden", (struct tuff_layer_dense_params){.units = 8}));
+    tuff_val y = tuff_sigmoid(g, tuff_layer_dense(g, hidden, "output", (struct tuff_layer_dense_params){.units = 1}));
     tuff_val mean = tuff_mse_loss(g, y, t, TUFF_REDUCE_MEAN);
     tuff_optimizer_build(g, mean, &(struct tuff_optimizer_params){.kind = TUFF_SGD, .schedule = {.lr = 4}}, &sgd);
     tuff_val outputs[2 + TUFF_OPTIMIZER_UPDATES] = {mean, y};

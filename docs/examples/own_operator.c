@@ -15,7 +15,8 @@ static tuff_val snake(struct tuff_graph *g, tuff_val x, double frequency)
 static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *user)
 {
     (void)training, (void)user;
-    return tuff_layer_dense(g, snake(g, tuff_layer_dense(g, x, "hidden", 16), 2), "output", 1);
+    const struct tuff_layer_dense_params hidden = {.units = 16}, output = {.units = 1};
+    return tuff_layer_dense(g, snake(g, tuff_layer_dense(g, x, "hidden", hidden), 2), "output", output);
 }
 
 int main(void)

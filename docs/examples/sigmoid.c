@@ -5,9 +5,9 @@
 
 static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *user)
 {
-    x = tuff_sigmoid(g, tuff_layer_dense(g, x, "hidden", 8));
+    x = tuff_sigmoid(g, tuff_layer_dense(g, x, "hidden", (struct tuff_layer_dense_params){.units = 8}));
     (void)training, (void)user;
-    return tuff_sigmoid(g, tuff_layer_dense(g, x, "output", 1));
+    return tuff_sigmoid(g, tuff_layer_dense(g, x, "output", (struct tuff_layer_dense_params){.units = 1}));
 }
 
 int main(void)

@@ -380,7 +380,7 @@ static double init_one(const struct tuff_leaf_attrs *attrs, double center, doubl
                        uint32_t stream, uint32_t index)
 {
     uint32_t low = (uint32_t)seed, high = (uint32_t)(seed >> 32);
-    if (attrs->init_kind == TUFF_INIT_ZEROS) return 0;
+    if (attrs->init_kind == TUFF_INIT_DEFAULT) return 0;
     if (attrs->init_kind == TUFF_INIT_CONSTANT) return attrs->init_a;
     if (!normal) return center + spread * (2.0 * (double)tuff_philox_uniform(low, high, 0, stream, index) - 1.0);
     double u = 1.0 - (double)tuff_philox_uniform(low, high, 0, stream, 2 * index); /* Box and Muller 1958 */
@@ -396,7 +396,7 @@ static bool is_rng(const struct tuff_value *value)
 
 bool tuff_leaf_starts_zero(const struct tuff_value *value)
 {
-    return ((const struct tuff_leaf_attrs *)value->attrs)->init_kind == TUFF_INIT_ZEROS && !is_rng(value);
+    return ((const struct tuff_leaf_attrs *)value->attrs)->init_kind == TUFF_INIT_DEFAULT && !is_rng(value);
 }
 
 static void init_values(const struct tuff_value *value, uint64_t seed, void *memory)
@@ -409,6 +409,7 @@ static void init_values(const struct tuff_value *value, uint64_t seed, void *mem
     if (gain == 0) gain = kaiming ? 1.4142135623730951 : 1.0;
     bool normal = false;
     switch ((enum tuff_init_kind)attrs->init_kind) {
+    case TUFF_INIT_DEFAULT:
     case TUFF_INIT_ZEROS:
     case TUFF_INIT_CONSTANT:
     case TUFF_INIT_DATA: break;

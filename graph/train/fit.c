@@ -80,13 +80,13 @@ static void advance_rng(struct tuff_graph *g)
     if (rng) tuff_assign(g, rng, tuff_add(g, rng, tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(3)}, step)));
 }
 
-static tuff_status list_outputs(struct tuff_model *m, tuff_val first, struct tuff_error *error)
+static tuff_status list_outputs(struct tuff_model *m, tuff_val before, struct tuff_error *error)
 {
     struct tuff_graph *g = m->graph;
-    m->train_outputs = tuff_arena_alloc(&g->arena, (g->count - first + 1) * sizeof *m->train_outputs);
+    m->train_output_count = tuff_graph_updates(g, before, NULL, 0);
+    m->train_outputs = tuff_arena_alloc(&g->arena, m->train_output_count * sizeof *m->train_outputs);
     if (!m->train_outputs) return tuff_fail_memory(m->context, error);
-    for (tuff_val v = first; v < g->count; v++)
-        if (tuff_op_writes_leaf(g->values[v].op)) m->train_outputs[m->train_output_count++] = v;
+    tuff_graph_updates(g, before, m->train_outputs, m->train_output_count);
     return TUFF_OK;
 }
 
@@ -94,7 +94,7 @@ static tuff_status build_training(struct tuff_model *m, const struct tuff_optimi
                                   struct tuff_error *error)
 {
     struct tuff_graph *g = m->graph;
-    tuff_val first = g->count, x, answers;
+    tuff_val before = g->count - 1, x, answers;
     if (m->resident)
         add_resident_batch(m, &x, &answers);
     else
@@ -111,7 +111,7 @@ static tuff_status build_training(struct tuff_model *m, const struct tuff_optimi
     if (m->resident) add_one(g, m->position);
     advance_rng(g);
     TUFF_TRY(tuff_graph_finish(g, error));
-    return list_outputs(m, first, error);
+    return list_outputs(m, before, error);
 }
 
 /* ---- preparing -------------------------------------------------------------------------------------------------------------------- */

@@ -15,13 +15,15 @@ void list_accuracy(work_visit *visit, void *user) { visit(user, id, title, false
 
 static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *user)
 {
-    const struct tuff_conv2d_params same = {.pad = {1, 1, 1, 1}};
+    const struct tuff_layer_conv2d_params conv1 = {.channels = 16, .kernel = {3}, .conv = {.pad = {1, 1, 1, 1}}};
+    const struct tuff_layer_conv2d_params conv2 = {.channels = 32, .kernel = {3}, .conv = {.pad = {1, 1, 1, 1}}};
     const struct tuff_pool2d_params half = {.kernel = {2, 2}};
     (void)user;
-    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv1", 16, 3, same)), half);
-    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv2", 32, 3, same)), half);
-    x = tuff_relu(g, tuff_layer_dense(g, tuff_flatten(g, x), "hidden", 128));
-    return tuff_layer_dense(g, tuff_layer_dropout(g, x, 0.25, training), "out", 10);
+    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv1", conv1)), half);
+    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv2", conv2)), half);
+    x = tuff_relu(g, tuff_layer_dense(g, tuff_flatten(g, x), "hidden", (struct tuff_layer_dense_params){.units = 128}));
+    return tuff_layer_dense(g, tuff_layer_dropout(g, x, 0.25, training), "out",
+                            (struct tuff_layer_dense_params){.units = 10});
 }
 
 struct training {

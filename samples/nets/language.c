@@ -12,35 +12,31 @@ struct transformer {
 
 static double branch_gain(const struct transformer *p) { return 1 / sqrt(2.0 * p->layers); }
 
-static tuff_val dense(struct zoo_build *b, tuff_val x, uint32_t units, double gain, zoo_activation *activation)
+static tuff_val dense(struct zoo_build *b, tuff_val x, uint32_t units, double gain)
 {
-    return zoo_dense(b, x, &(struct zoo_dense){.units = units, .gain = gain, .activation = activation});
+    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(units, gain));
 }
 
 static tuff_val linear(struct zoo_build *b, tuff_val x, uint32_t units, double gain)
 {
-    return zoo_dense(b, x, &(struct zoo_dense){.units = units, .gain = gain, .no_bias = true});
+    return tuff_layer_dense(b->g, x, zoo_next(b, NULL),
+                            (struct tuff_layer_dense_params){.units = units, .no_bias = true, .weight = zoo_gain(gain)});
 }
 
 static tuff_val layer_norm(struct zoo_build *b, tuff_val x, double eps)
 {
-    uint32_t width = tuff_type_of(b->g, x).shape.dim[1];
-    b->layer++;
-    tuff_val gamma = zoo_constant_param(b, "norm.weight", width, 1), beta = zoo_constant_param(b, "norm.bias", width, 0);
-    return tuff_layer_norm(b->g, x, gamma, beta, 1, eps);
+    return tuff_layer_layer_norm(b->g, x, zoo_next(b, "norm"), (struct tuff_layer_layer_norm_params){.eps = eps});
 }
 
 static tuff_val rms_norm(struct zoo_build *b, tuff_val x)
 {
-    b->layer++;
-    return tuff_rms_norm(b->g, x, zoo_constant_param(b, "norm.weight", tuff_type_of(b->g, x).shape.dim[1], 1), 1e-5);
+    return tuff_layer_rms_norm(b->g, x, zoo_next(b, "norm"), (struct tuff_layer_rms_norm_params){0});
 }
 
 /* A table of vectors with the variance 1 / width, as the transposed weights of the last layer need it. */
 static tuff_val table(struct zoo_build *b, const char *part, uint32_t rows, uint32_t width)
 {
-    b->layer++;
-    return zoo_param(b, part, TUFF_SHAPE(rows, width), (struct tuff_init){.kind = TUFF_INIT_KAIMING_UNIFORM, .a = 1});
+    return tuff_param(b->g, zoo_next(b, part), TUFF_SHAPE(rows, width), zoo_gain(1));
 }
 
 /* Columns first .. first + heads * d - 1 of [batch * tokens, ..] as heads [batch, heads, tokens, d], and back */
@@ -64,13 +60,13 @@ static tuff_val transformer_layer(struct zoo_build *b, tuff_val x, const struct 
                                   zoo_activation *activation)
 {
     struct tuff_graph *g = b->g;
-    tuff_val qkv = dense(b, layer_norm(b, x, eps), 3 * p->width, 1, NULL);
+    tuff_val qkv = dense(b, layer_norm(b, x, eps), 3 * p->width, 1);
     tuff_val q = split_heads(g, qkv, 0, p->heads, p), k = split_heads(g, qkv, p->heads, p->heads, p);
     tuff_val v = split_heads(g, qkv, 2 * p->heads, p->heads, p);
     tuff_val mixed = tuff_attention(g, q, k, v, (struct tuff_attention_params){.causal = causal});
-    x = tuff_add(g, x, dense(b, join_heads(g, mixed, p), p->width, branch_gain(p), NULL));
-    tuff_val y = dense(b, layer_norm(b, x, eps), p->hidden, 1, activation);
-    return tuff_add(g, x, dense(b, y, p->width, ZOO_GAIN_GELU * branch_gain(p), NULL));
+    x = tuff_add(g, x, dense(b, join_heads(g, mixed, p), p->width, branch_gain(p)));
+    tuff_val y = activation(g, dense(b, layer_norm(b, x, eps), p->hidden, 1));
+    return tuff_add(g, x, dense(b, y, p->width, ZOO_GAIN_GELU * branch_gain(p)));
 }
 
 /* Dosovitskiy et al. 2021, of the size "small" (Touvron et al. 2021) */
@@ -79,7 +75,12 @@ tuff_val zoo_build_vit_s16(struct zoo_build *b, tuff_val x)
     const struct transformer p = {.layers = 12, .width = 384, .heads = 6, .hidden = 1536, .tokens = 197};
     struct tuff_graph *g = b->g;
     uint32_t n = tuff_type_of(g, x).shape.dim[0];
-    x = zoo_conv(b, x, &(struct zoo_conv){.channels = p.width, .kernel = 16, .stride = 16, .no_pad = true});
+    x = tuff_layer_conv2d(b->g, x, zoo_next(b, NULL),
+                          (struct tuff_layer_conv2d_params){.channels = p.width,
+                                                            .kernel = {16},
+                                                            .conv = {.stride = {16, 16}},
+                                                            .weight = zoo_gain(ZOO_GAIN_RELU),
+                                                            .bias = zoo_small()});
     x = tuff_permute(g, tuff_reshape(g, x, TUFF_SHAPE(n, p.width, p.tokens - 1)), (uint32_t[]){0, 2, 1});
     tuff_val class = table(b, "class", 1, p.width), place = table(b, "places", p.tokens, p.width);
     class = tuff_expand(g, tuff_reshape(g, class, TUFF_SHAPE(1, 1, p.width)), TUFF_SHAPE(n, 1, p.width));
@@ -88,7 +89,7 @@ tuff_val zoo_build_vit_s16(struct zoo_build *b, tuff_val x)
     for (uint32_t i = 0; i < p.layers; i++) x = transformer_layer(b, x, &p, false, 1e-6, tuff_gelu);
     x = tuff_reshape(g, layer_norm(b, x, 1e-6), TUFF_SHAPE(n, p.tokens, p.width));
     x = tuff_reshape(g, zoo_part(g, x, 1, 0, 1), TUFF_SHAPE(n, p.width));
-    return dense(b, x, 1000, 1, NULL);
+    return dense(b, x, 1000, 1);
 }
 
 /* x [batch, tokens] -> their vectors [batch * tokens, width] */

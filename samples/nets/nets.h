@@ -17,9 +17,8 @@ enum { ZOO_OUTPUTS = 160, ZOO_EXPECTED = 4 };
 struct zoo_build {
     struct tuff_graph *g; /* [borrowed] */
     bool training;
-    uint32_t layer;                     /* number of the last one */
-    tuff_val updates[ZOO_OUTPUTS - 16]; /* assignments of running statistics */
-    uint32_t update_count;
+    uint32_t layer; /* number of the last one */
+    char name[32];  /* its name */
 };
 
 /* A row of the table; all text is static. */

@@ -15,29 +15,19 @@
 
 typedef tuff_val zoo_activation(struct tuff_graph *g, tuff_val x);
 
-struct zoo_conv {
-    uint32_t channels, kernel;
-    uint32_t stride, groups;    /* 0: 1 */
-    bool no_pad;                /* else kernel / 2 on all sides */
-    bool norm;                  /* a batch norm follows in the source */
-    double gain;                /* 0: ZOO_GAIN_RELU */
-    zoo_activation *activation; /* NULL: none */
-};
-/* Convolution with bias, or with its norm (batch norm in training, folded in inference), then the activation. */
-tuff_val zoo_conv(struct zoo_build *b, tuff_val x, const struct zoo_conv *conv);
+/* Name of the next layer, "layer3", or of its part, "layer3.norm", until the one after it is asked for: layers are numbered in the order in
+ * which they are added, so no other operand of the call that takes the name adds a layer. part may be NULL. */
+const char *zoo_next(struct zoo_build *b, const char *part);
 
-struct zoo_dense {
-    uint32_t units;
-    bool no_bias;
-    double gain; /* 0: 1 */
-    zoo_activation *activation;
-};
-/* x [n, k] -> [n, units] */
-tuff_val zoo_dense(struct zoo_build *b, tuff_val x, const struct zoo_dense *dense);
-/* A parameter of its own name; layers are numbered in the order in which they are added. */
-tuff_val zoo_param(struct zoo_build *b, const char *part, struct tuff_shape shape, struct tuff_init init);
-/* One number in all of a parameter. */
-tuff_val zoo_constant_param(struct zoo_build *b, const char *part, uint32_t count, double value);
+/* Weights of this gain; biases that are small and not 0, so that one left out would be seen. */
+struct tuff_init zoo_gain(double gain);
+struct tuff_init zoo_small(void);
+/* With these, for the library's layers: a dense layer, and a square convolution that keeps height and width but for its stride. */
+struct tuff_layer_dense_params zoo_units(uint32_t units, double gain);
+struct tuff_layer_conv2d_params zoo_window(uint32_t channels, uint32_t kernel, uint32_t stride, double gain);
+struct tuff_layer_conv2d_params zoo_depthwise(uint32_t channels, uint32_t kernel, uint32_t stride, double gain);
+/* A convolution that a batch norm follows in the source, in its two forms (nets.h), then the activation (NULL: none). */
+tuff_val zoo_conv_norm(struct zoo_build *b, tuff_val x, struct tuff_layer_conv2d_params conv, zoo_activation *activation);
 
 /* Of the last layer of a branch y in a residual block y + x: a block adds a quarter to the variance, sixteen of them make it 35
  * times as large. */

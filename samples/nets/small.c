@@ -4,24 +4,30 @@
 #include <stdio.h>
 #include <string.h>
 
+static tuff_val dense(struct tuff_graph *g, tuff_val x, const char *name, uint32_t units)
+{
+    return tuff_layer_dense(g, x, name, (struct tuff_layer_dense_params){.units = units});
+}
+
 static tuff_val mlp(struct tuff_graph *g, tuff_val x, bool training, void *classes)
 {
-    x = tuff_relu(g, tuff_layer_dense(g, tuff_flatten(g, x), "hidden1", 256));
+    x = tuff_relu(g, dense(g, tuff_flatten(g, x), "hidden1", 256));
     x = tuff_layer_dropout(g, x, 0.2, training);
-    x = tuff_relu(g, tuff_layer_dense(g, x, "hidden2", 128));
+    x = tuff_relu(g, dense(g, x, "hidden2", 128));
     x = tuff_layer_dropout(g, x, 0.2, training);
-    return tuff_layer_dense(g, x, "out", *(uint32_t *)classes);
+    return dense(g, x, "out", *(uint32_t *)classes);
 }
 
 static tuff_val cnn(struct tuff_graph *g, tuff_val x, bool training, void *classes)
 {
-    const struct tuff_conv2d_params same = {.pad = {1, 1, 1, 1}};
+    const struct tuff_layer_conv2d_params conv1 = {.channels = 16, .kernel = {3}, .conv = {.pad = {1, 1, 1, 1}}};
+    const struct tuff_layer_conv2d_params conv2 = {.channels = 32, .kernel = {3}, .conv = {.pad = {1, 1, 1, 1}}};
     const struct tuff_pool2d_params half = {.kernel = {2, 2}};
-    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv1", 16, 3, same)), half);
-    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv2", 32, 3, same)), half);
-    x = tuff_relu(g, tuff_layer_dense(g, tuff_flatten(g, x), "hidden", 128));
+    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv1", conv1)), half);
+    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv2", conv2)), half);
+    x = tuff_relu(g, dense(g, tuff_flatten(g, x), "hidden", 128));
     x = tuff_layer_dropout(g, x, 0.25, training);
-    return tuff_layer_dense(g, x, "out", *(uint32_t *)classes);
+    return dense(g, x, "out", *(uint32_t *)classes);
 }
 
 /* ---- resnet: He et al. 2015, with one block a stage -------------------------------------------------------------------------- */
@@ -30,10 +36,12 @@ static tuff_val conv_norm(struct tuff_graph *g, tuff_val x, const char *name, ui
                           uint32_t stride, bool training)
 {
     uint32_t pad = kernel / 2;
-    struct tuff_conv2d_params params = {.stride = {stride, stride}, .pad = {pad, pad, pad, pad}};
+    const struct tuff_layer_conv2d_params conv = {
+        .channels = channels, .kernel = {kernel}, .conv = {.stride = {stride, stride}, .pad = {pad, pad, pad, pad}}};
     char norm[64];
     snprintf(norm, sizeof norm, "%s_norm", name);
-    return tuff_layer_batch_norm(g, tuff_layer_conv2d(g, x, name, channels, kernel, params), norm, training);
+    x = tuff_layer_conv2d(g, x, name, conv);
+    return tuff_layer_batch_norm(g, x, norm, (struct tuff_layer_batch_norm_params){.training = training});
 }
 
 static tuff_val residual(struct tuff_graph *g, tuff_val x, int block, uint32_t channels, uint32_t stride, bool training)
@@ -55,7 +63,7 @@ static tuff_val resnet(struct tuff_graph *g, tuff_val x, bool training, void *cl
     x = residual(g, x, 2, 32, 2, training);
     x = residual(g, x, 3, 64, 2, training);
     x = tuff_flatten(g, tuff_global_avg_pool(g, x));
-    return tuff_layer_dense(g, x, "out", *(uint32_t *)classes);
+    return dense(g, x, "out", *(uint32_t *)classes);
 }
 
 /* ---- table -------------------------------------------------------------------------------------------------------------------- */

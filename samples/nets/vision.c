@@ -4,37 +4,27 @@
 /* 1x1 and 3x3 convolutions with norm */
 static tuff_val point(struct zoo_build *b, tuff_val x, uint32_t channels, double gain, zoo_activation *activation)
 {
-    const struct zoo_conv conv = {.channels = channels, .kernel = 1, .norm = true, .gain = gain, .activation = activation};
-    return zoo_conv(b, x, &conv);
+    return zoo_conv_norm(b, x, zoo_window(channels, 1, 1, gain), activation);
 }
 
 static tuff_val depthwise(struct zoo_build *b, tuff_val x, uint32_t kernel, uint32_t stride, double gain,
                           zoo_activation *activation)
 {
-    uint32_t c = tuff_type_of(b->g, x).shape.dim[1];
-    const struct zoo_conv conv = {.channels = c,
-                                  .kernel = kernel,
-                                  .stride = stride,
-                                  .groups = c,
-                                  .norm = true,
-                                  .gain = gain,
-                                  .activation = activation};
-    return zoo_conv(b, x, &conv);
+    return zoo_conv_norm(b, x, zoo_depthwise(tuff_type_of(b->g, x).shape.dim[1], kernel, stride, gain), activation);
 }
 
 static tuff_val stem(struct zoo_build *b, tuff_val x, uint32_t channels, zoo_activation *activation)
 {
-    const struct zoo_conv conv = {.channels = channels, .kernel = 3, .stride = 2, .norm = true, .activation = activation};
-    return zoo_conv(b, x, &conv);
+    return zoo_conv_norm(b, x, zoo_window(channels, 3, 2, ZOO_GAIN_RELU), activation);
 }
 
 /* ---- SqueezeNet 1.1: Iandola et al. 2016 and their repository ---------------------------------------------------------------- */
 
 static tuff_val fire(struct zoo_build *b, tuff_val x, uint32_t squeeze, uint32_t expand)
 {
-    x = zoo_conv(b, x, &(struct zoo_conv){.channels = squeeze, .kernel = 1, .activation = tuff_relu});
-    tuff_val one = zoo_conv(b, x, &(struct zoo_conv){.channels = expand, .kernel = 1, .activation = tuff_relu});
-    tuff_val three = zoo_conv(b, x, &(struct zoo_conv){.channels = expand, .kernel = 3, .activation = tuff_relu});
+    x = tuff_relu(b->g, tuff_layer_conv2d(b->g, x, zoo_next(b, NULL), zoo_window(squeeze, 1, 1, ZOO_GAIN_RELU)));
+    tuff_val one = tuff_relu(b->g, tuff_layer_conv2d(b->g, x, zoo_next(b, NULL), zoo_window(expand, 1, 1, ZOO_GAIN_RELU)));
+    tuff_val three = tuff_relu(b->g, tuff_layer_conv2d(b->g, x, zoo_next(b, NULL), zoo_window(expand, 3, 1, ZOO_GAIN_RELU)));
     return tuff_concat(b->g, (tuff_val[]){one, three}, 2, 1);
 }
 
@@ -45,13 +35,17 @@ tuff_val zoo_build_squeezenet(struct zoo_build *b, tuff_val x)
         bool pool; /* before it */
     } fires[] = {{16, 64, true},  {16, 64, false},  {32, 128, true},  {32, 128, false},
                  {48, 192, true}, {48, 192, false}, {64, 256, false}, {64, 256, false}};
-    x = zoo_conv(b, x,
-                 &(struct zoo_conv){.channels = 64, .kernel = 3, .stride = 2, .no_pad = true, .activation = tuff_relu});
+    x = tuff_relu(b->g, tuff_layer_conv2d(b->g, x, zoo_next(b, NULL),
+                                          (struct tuff_layer_conv2d_params){.channels = 64,
+                                                                            .kernel = {3},
+                                                                            .conv = {.stride = {2, 2}},
+                                                                            .weight = zoo_gain(ZOO_GAIN_RELU),
+                                                                            .bias = zoo_small()}));
     for (size_t i = 0; i < sizeof fires / sizeof fires[0]; i++) {
         if (fires[i].pool) x = zoo_max_pool(b->g, x, 3, 2, 0, true);
         x = fire(b, x, fires[i].squeeze, fires[i].expand);
     }
-    x = zoo_conv(b, x, &(struct zoo_conv){.channels = 1000, .kernel = 1, .activation = tuff_relu});
+    x = tuff_relu(b->g, tuff_layer_conv2d(b->g, x, zoo_next(b, NULL), zoo_window(1000, 1, 1, ZOO_GAIN_RELU)));
     return zoo_pooled(b->g, x);
 }
 
@@ -77,7 +71,7 @@ tuff_val zoo_build_mobilenet_v2(struct zoo_build *b, tuff_val x)
         for (uint32_t k = 0; k < rows[i].blocks; k++)
             x = inverted_residual(b, x, rows[i].expand, rows[i].channels, k == 0 ? rows[i].stride : 1);
     x = point(b, x, 1280, 1, zoo_relu6);
-    return zoo_dense(b, zoo_pooled(b->g, x), &(struct zoo_dense){.units = 1000, .gain = ZOO_GAIN_RELU});
+    return tuff_layer_dense(b->g, zoo_pooled(b->g, x), zoo_next(b, NULL), zoo_units(1000, ZOO_GAIN_RELU));
 }
 
 /* ---- MobileNetV3-large: Howard et al. 2019; EfficientNet-B0: Tan and Le 2019 ------------------------------------------------------- */
@@ -87,8 +81,8 @@ static tuff_val excite(struct zoo_build *b, tuff_val x, uint32_t squeezed, zoo_a
 {
     uint32_t c = tuff_type_of(b->g, x).shape.dim[1];
     tuff_val s = tuff_global_avg_pool(b->g, x);
-    s = zoo_conv(b, s, &(struct zoo_conv){.channels = squeezed, .kernel = 1, .gain = 3, .activation = inner});
-    s = zoo_conv(b, s, &(struct zoo_conv){.channels = c, .kernel = 1, .activation = gate});
+    s = inner(b->g, tuff_layer_conv2d(b->g, s, zoo_next(b, NULL), zoo_window(squeezed, 1, 1, 3)));
+    s = gate(b->g, tuff_layer_conv2d(b->g, s, zoo_next(b, NULL), zoo_window(c, 1, 1, ZOO_GAIN_RELU)));
     return tuff_mul(b->g, x, s);
 }
 
@@ -127,8 +121,8 @@ tuff_val zoo_build_mobilenet_v3(struct zoo_build *b, tuff_val x)
                                         rows[i].hard ? tuff_hardswish : tuff_relu, tuff_relu, tuff_hardsigmoid,
                                         rows[i].hard ? ZOO_GAIN_HARDSWISH : ZOO_GAIN_RELU});
     x = zoo_pooled(b->g, point(b, x, 960, 1, tuff_hardswish));
-    x = zoo_dense(b, x, &(struct zoo_dense){.units = 1280, .gain = ZOO_GAIN_HARDSWISH * 2, .activation = tuff_hardswish});
-    return zoo_dense(b, x, &(struct zoo_dense){.units = 1000, .gain = ZOO_GAIN_HARDSWISH});
+    x = tuff_hardswish(b->g, tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(1280, ZOO_GAIN_HARDSWISH * 2)));
+    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(1000, ZOO_GAIN_HARDSWISH));
 }
 
 tuff_val zoo_build_efficientnet_b0(struct zoo_build *b, tuff_val x)
@@ -147,7 +141,7 @@ tuff_val zoo_build_efficientnet_b0(struct zoo_build *b, tuff_val x)
                                             ZOO_GAIN_SILU});
         }
     x = zoo_pooled(b->g, point(b, x, 1280, 1, tuff_silu));
-    return zoo_dense(b, x, &(struct zoo_dense){.units = 1000, .gain = ZOO_GAIN_SILU * 2});
+    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(1000, ZOO_GAIN_SILU * 2));
 }
 
 /* ---- ShuffleNetV2 x1.0: Ma et al. 2018 -------------------------------------------------------------------------------------------- */
@@ -181,20 +175,14 @@ tuff_val zoo_build_shufflenet_v2(struct zoo_build *b, tuff_val x)
         }
     }
     x = zoo_pooled(b->g, point(b, x, 1024, ZOO_GAIN_RELU, tuff_relu));
-    return zoo_dense(b, x, &(struct zoo_dense){.units = 1000, .gain = ZOO_GAIN_RELU});
+    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(1000, ZOO_GAIN_RELU));
 }
 
 /* ---- YOLOv8n's shape: Jocher et al. 2023 (Ultralytics); its head after Li et al. 2020 (Generalized Focal Loss) ----------------------- */
 
 static tuff_val conv_silu(struct zoo_build *b, tuff_val x, uint32_t channels, uint32_t kernel, uint32_t stride)
 {
-    const struct zoo_conv conv = {.channels = channels,
-                                  .kernel = kernel,
-                                  .stride = stride,
-                                  .norm = true,
-                                  .gain = ZOO_GAIN_SILU,
-                                  .activation = tuff_silu};
-    return zoo_conv(b, x, &conv);
+    return zoo_conv_norm(b, x, zoo_window(channels, kernel, stride, ZOO_GAIN_SILU), tuff_silu);
 }
 
 /* "C2f": half of the channels go around a chain of blocks of which each leaves its result */
@@ -229,8 +217,8 @@ static tuff_val detect(struct zoo_build *b, tuff_val x)
 {
     tuff_val box = conv_silu(b, conv_silu(b, x, 64, 3, 1), 64, 3, 1),
              class = conv_silu(b, conv_silu(b, x, 80, 3, 1), 80, 3, 1);
-    box = zoo_conv(b, box, &(struct zoo_conv){.channels = 64, .kernel = 1, .gain = ZOO_GAIN_SILU});
-    class = zoo_conv(b, class, &(struct zoo_conv){.channels = 80, .kernel = 1, .gain = ZOO_GAIN_SILU});
+    box = tuff_layer_conv2d(b->g, box, zoo_next(b, NULL), zoo_window(64, 1, 1, ZOO_GAIN_SILU));
+    class = tuff_layer_conv2d(b->g, class, zoo_next(b, NULL), zoo_window(80, 1, 1, ZOO_GAIN_SILU));
     tuff_val y = tuff_concat(b->g, (tuff_val[]){box, class}, 2, 1);
     struct tuff_shape s = tuff_type_of(b->g, y).shape;
     return tuff_reshape(b->g, y, TUFF_SHAPE(s.dim[0], s.dim[1], s.dim[2] * s.dim[3]));
@@ -242,8 +230,9 @@ static tuff_val decode(struct zoo_build *b, tuff_val x)
     static const float places[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     struct tuff_shape s = tuff_type_of(b->g, x).shape;
     tuff_val box = tuff_reshape(b->g, zoo_part(b->g, x, 1, 0, 64), TUFF_SHAPE(s.dim[0], 4, 16, s.dim[2]));
-    b->layer++; /* in the source a convolution of fixed weights */
-    tuff_val place = zoo_param(b, "places", TUFF_SHAPE(16, 1), (struct tuff_init){.kind = TUFF_INIT_DATA, .data = places});
+    /* in the source a convolution of fixed weights */
+    tuff_val place = tuff_param(b->g, zoo_next(b, "places"), TUFF_SHAPE(16, 1),
+                                (struct tuff_init){.kind = TUFF_INIT_DATA, .data = places});
     box = tuff_sum(b->g, tuff_mul(b->g, tuff_softmax(b->g, box, 2), place), 1u << 2, TUFF_DROP_AXES);
     tuff_val class = tuff_sigmoid(b->g, zoo_part(b->g, x, 1, 64, 80));
     return tuff_concat(b->g, (tuff_val[]){box, class}, 2, 1);

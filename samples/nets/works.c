@@ -25,76 +25,52 @@ double zoo_uniform(uint32_t index, uint32_t seed) { return zoo_hash(index, seed)
 
 /* ---- pieces ---------------------------------------------------------------------------------------------------------------- */
 
-tuff_val zoo_param(struct zoo_build *b, const char *part, struct tuff_shape shape, struct tuff_init init)
+const char *zoo_next(struct zoo_build *b, const char *part)
 {
-    char name[64];
-    snprintf(name, sizeof name, "layer%u.%s", b->layer, part);
-    return tuff_param(b->g, name, shape, init);
+    snprintf(b->name, sizeof b->name, part ? "layer%u.%s" : "layer%u", ++b->layer, part);
+    return b->name;
 }
 
-tuff_val zoo_constant_param(struct zoo_build *b, const char *part, uint32_t count, double value)
+struct tuff_init zoo_gain(double gain) { return (struct tuff_init){.kind = TUFF_INIT_KAIMING_UNIFORM, .a = gain}; }
+
+struct tuff_init zoo_small(void) { return (struct tuff_init){.kind = TUFF_INIT_UNIFORM, .a = -0.05, .b = 0.05}; }
+
+struct tuff_layer_dense_params zoo_units(uint32_t units, double gain)
 {
-    return zoo_param(b, part, TUFF_SHAPE(count), (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = value});
+    return (struct tuff_layer_dense_params){.units = units, .weight = zoo_gain(gain), .bias = zoo_small()};
 }
 
-/* Small and not 0, so that a bias left out would be seen */
-static tuff_val bias(struct zoo_build *b, const char *part, uint32_t count)
+struct tuff_layer_conv2d_params zoo_window(uint32_t channels, uint32_t kernel, uint32_t stride, double gain)
 {
-    return zoo_param(b, part, TUFF_SHAPE(count), (struct tuff_init){.kind = TUFF_INIT_UNIFORM, .a = -0.05, .b = 0.05});
+    uint32_t pad = kernel / 2;
+    return (struct tuff_layer_conv2d_params){.channels = channels,
+                                             .kernel = {kernel},
+                                             .conv = {.stride = {stride, stride}, .pad = {pad, pad, pad, pad}},
+                                             .weight = zoo_gain(gain),
+                                             .bias = zoo_small()};
 }
 
-static tuff_val weight(struct zoo_build *b, struct tuff_shape shape, double gain)
+struct tuff_layer_conv2d_params zoo_depthwise(uint32_t channels, uint32_t kernel, uint32_t stride, double gain)
 {
-    return zoo_param(b, "weight", shape, (struct tuff_init){.kind = TUFF_INIT_KAIMING_UNIFORM, .a = gain});
+    struct tuff_layer_conv2d_params params = zoo_window(channels, kernel, stride, gain);
+    params.conv.groups = channels;
+    return params;
 }
 
-static tuff_val statistic(struct zoo_build *b, const char *part, uint32_t count, double value)
+tuff_val zoo_conv_norm(struct zoo_build *b, tuff_val x, struct tuff_layer_conv2d_params conv, zoo_activation *activation)
 {
-    char name[64];
-    snprintf(name, sizeof name, "layer%u.%s", b->layer, part);
-    return tuff_state(b->g, name, TUFF_F32, TUFF_SHAPE(count), (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = value});
-}
-
-static void update(struct zoo_build *b, tuff_val state, tuff_val value)
-{
-    tuff_val v = tuff_assign(b->g, state, value);
-    if (b->update_count < sizeof b->updates / sizeof b->updates[0]) b->updates[b->update_count] = v;
-    b->update_count++; /* zoo_work_create sees one too many */
-}
-
-static tuff_val batch_norm(struct zoo_build *b, tuff_val x)
-{
-    uint32_t c = tuff_type_of(b->g, x).shape.dim[1];
-    tuff_val gamma = zoo_constant_param(b, "norm.weight", c, 1), beta = zoo_constant_param(b, "norm.bias", c, 0);
-    tuff_val mean = statistic(b, "norm.running_mean", c, 0), var = statistic(b, "norm.running_var", c, 1);
-    struct tuff_batch_norm norm = tuff_batch_norm_train(b->g, x, gamma, beta, mean, var, 1e-5, 0.1);
-    update(b, mean, norm.mean);
-    update(b, var, norm.var);
-    return norm.y;
-}
-
-tuff_val zoo_conv(struct zoo_build *b, tuff_val x, const struct zoo_conv *conv)
-{
-    uint32_t groups = conv->groups ? conv->groups : 1, stride = conv->stride ? conv->stride : 1;
-    uint32_t pad = conv->no_pad ? 0 : conv->kernel / 2, in = tuff_type_of(b->g, x).shape.dim[1];
-    struct tuff_conv2d_params params = {.stride = {stride, stride}, .pad = {pad, pad, pad, pad}, .groups = groups};
-    bool norm = conv->norm && b->training;
-    b->layer++;
-    tuff_val w = weight(b, TUFF_SHAPE(conv->channels, in / groups, conv->kernel, conv->kernel), conv->gain);
-    /* "shift": what is left of a folded norm */
-    x = tuff_conv2d(b->g, x, w, norm ? 0 : bias(b, conv->norm ? "shift" : "bias", conv->channels), params);
-    if (norm) x = batch_norm(b, x);
-    return conv->activation ? conv->activation(b->g, x) : x;
-}
-
-tuff_val zoo_dense(struct zoo_build *b, tuff_val x, const struct zoo_dense *dense)
-{
-    uint32_t in = tuff_type_of(b->g, x).shape.dim[1];
-    b->layer++;
-    tuff_val w = weight(b, TUFF_SHAPE(dense->units, in), dense->gain > 0 ? dense->gain : 1);
-    x = tuff_matmul(b->g, x, w, (struct tuff_matmul_params){.transpose_b = true});
-    if (!dense->no_bias) x = tuff_add(b->g, x, bias(b, "bias", dense->units));
-    return dense->activation ? dense->activation(b->g, x) : x;
+    const char *name = zoo_next(b, NULL);
+    char part[64];
+    snprintf(part, sizeof part, "%s.%s", name, b->training ? "norm" : "shift");
+    conv.no_bias = true;
+    x = tuff_layer_conv2d(b->g, x, name, conv);
+    if (b->training) {
+        x = tuff_layer_batch_norm(b->g, x, part, (struct tuff_layer_batch_norm_params){.training = true});
+    } else { /* what is left of a folded norm */
+        tuff_val shift = tuff_param(b->g, part, TUFF_SHAPE(conv.channels), zoo_small());
+        x = tuff_add(b->g, x, tuff_reshape(b->g, shift, TUFF_SHAPE(1, conv.channels, 1, 1)));
+    }
+    return activation ? activation(b->g, x) : x;
 }
 
 tuff_val zoo_relu6(struct tuff_graph *g, tuff_val x) { return tuff_clamp(g, x, 0, 6); }
@@ -140,16 +116,20 @@ static struct tuff_shape batched(const struct tuff_shape *sample, uint32_t batch
     return shape;
 }
 
-static void add_training(struct zoo_work *work, const struct zoo_build *build, tuff_val logits)
+/* False: more statistics than there is room for. */
+static bool add_training(struct zoo_work *work, tuff_val logits)
 {
     struct tuff_graph *g = work->graph;
+    uint32_t room = ZOO_OUTPUTS - 16, count = tuff_graph_updates(g, 0, work->outputs + 1, room); /* running statistics */
     work->labels = tuff_input(g, "labels", TUFF_I32, TUFF_SHAPE(tuff_type_of(g, logits).shape.dim[0]));
     tuff_val loss = tuff_cross_entropy(g, logits, work->labels, (struct tuff_cross_entropy_params){0});
-    work->outputs[work->output_count++] = tuff_named(g, loss, "loss");
-    for (uint32_t i = 0; i < build->update_count; i++) work->outputs[work->output_count++] = build->updates[i];
+    work->outputs[0] = tuff_named(g, loss, "loss");
+    if (count > room) return false;
+    work->output_count = 1 + count;
     tuff_optimizer_build(g, loss, &work->net->optimizer, &work->optimizer);
     for (uint32_t i = 0; i < work->optimizer.update_count; i++)
         work->outputs[work->output_count++] = work->optimizer.updates[i];
+    return true;
 }
 
 tuff_status zoo_work_create(struct tuff_context *context, const struct zoo_net *net, enum zoo_mode mode, uint32_t batch,
@@ -165,12 +145,9 @@ tuff_status zoo_work_create(struct tuff_context *context, const struct zoo_net *
     struct zoo_build build = {.g = work->graph, .training = training};
     work->input = tuff_input(work->graph, "x", net->sample.dtype, batched(&net->sample.shape, work->batch));
     tuff_val logits = net->build(&build, work->input);
-    if (build.update_count > sizeof build.updates / sizeof build.updates[0])
+    if (training && !add_training(work, logits))
         status = fail(error, TUFF_ERR_USAGE, "has more statistics than ZOO_OUTPUTS", net->name);
-    else if (training)
-        add_training(work, &build, logits);
-    else
-        work->outputs[work->output_count++] = tuff_named(work->graph, logits, "logits");
+    if (!training) work->outputs[work->output_count++] = tuff_named(work->graph, logits, "logits");
     if (!status) status = tuff_graph_finish(work->graph, error);
     if (status) zoo_work_finish(work);
     return status;

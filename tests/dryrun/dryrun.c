@@ -109,7 +109,8 @@ static tuff_val family_index(struct tuff_graph *g)
 static tuff_val family_loops(struct tuff_graph *g) /* a round's bindings go on by rows, forward and backward */
 {
     tuff_val x = f32(g, "x", TUFF_SHAPE(9, 3, 20)), gradient;
-    tuff_gradients(g, tuff_square(g, tuff_layer_lstm(g, x, "lstm", 17)), 0, &x, 1, &gradient);
+    tuff_gradients(g, tuff_square(g, tuff_layer_lstm(g, x, "lstm", (struct tuff_layer_lstm_params){.units = 17})), 0, &x, 1,
+                   &gradient);
     return gradient;
 }
 static tuff_val family_types(struct tuff_graph *g) /* halves, bytes and random numbers in words of 32 bits */
@@ -271,14 +272,19 @@ static void run_probe(struct dryrun *d, enum tuff_probe_kind kind, uint32_t vari
 
 static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *user)
 {
-    struct tuff_conv2d_params same = {.pad = {1, 1, 1, 1}};
+    const struct tuff_layer_conv2d_params conv1 = {.channels = 16, .kernel = {3}, .conv = {.pad = {1, 1, 1, 1}}};
+    const struct tuff_layer_conv2d_params conv2 = {.channels = 32, .kernel = {3}, .conv = {.pad = {1, 1, 1, 1}}};
     struct tuff_pool2d_params half = {.kernel = {2, 2}};
     (void)user;
-    x = tuff_max_pool2d(
-        g, tuff_relu(g, tuff_layer_batch_norm(g, tuff_layer_conv2d(g, x, "conv1", 16, 3, same), "norm1", training)), half);
-    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv2", 32, 3, same)), half);
+    x = tuff_max_pool2d(g,
+                        tuff_relu(g, tuff_layer_batch_norm(g, tuff_layer_conv2d(g, x, "conv1", conv1), "norm1",
+                                                           (struct tuff_layer_batch_norm_params){.training = training})),
+                        half);
+    x = tuff_max_pool2d(g, tuff_relu(g, tuff_layer_conv2d(g, x, "conv2", conv2)), half);
     x = tuff_layer_dropout(g, tuff_flatten(g, x), 0.2, training);
-    return tuff_layer_dense(g, tuff_relu(g, tuff_layer_dense(g, x, "dense1", 128)), "dense2", 10);
+    return tuff_layer_dense(g,
+                            tuff_relu(g, tuff_layer_dense(g, x, "dense1", (struct tuff_layer_dense_params){.units = 128})),
+                            "dense2", (struct tuff_layer_dense_params){.units = 10});
 }
 
 static void run_quickstart(struct dryrun *d)

@@ -157,8 +157,8 @@ static void unlock_queue(void *user, uint32_t family, uint32_t index)
 static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *user)
 {
     (void)training, (void)user;
-    x = tuff_sigmoid(g, tuff_layer_dense(g, x, "hidden", 8));
-    return tuff_sigmoid(g, tuff_layer_dense(g, x, "output", 1));
+    x = tuff_sigmoid(g, tuff_layer_dense(g, x, "hidden", (struct tuff_layer_dense_params){.units = 8}));
+    return tuff_sigmoid(g, tuff_layer_dense(g, x, "output", (struct tuff_layer_dense_params){.units = 1}));
 }
 
 /* Exclusive or, as docs/examples/sigmoid.c. 0 where it is learnt. */
