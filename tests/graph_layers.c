@@ -164,6 +164,26 @@ static double rms_norm_formula(const struct tuff_graph *g, const double *const *
     return in[0][i] / sqrt(power + 1e-5) * in[1][i % 5];
 }
 
+/* h [4, 2, 3] of x [4, 2, 5], from the last step to the first; weights [12, 5] and [12, 3], gates i, f, g, o */
+static double lstm_formula(const struct tuff_graph *g, const double *const *in, uint32_t i)
+{
+    double h[3] = {0}, c[3] = {0}, gates[12];
+    uint32_t t = i / 6, n = i / 3 % 2;
+    (void)g;
+    for (uint32_t step = 4; step-- > t;) {
+        for (uint32_t row = 0; row < 12; row++) {
+            gates[row] = in[3] ? in[3][row] : 0;
+            for (uint32_t k = 0; k < 5; k++) gates[row] += in[1][row * 5 + k] * in[0][(step * 2 + n) * 5 + k];
+            for (uint32_t k = 0; k < 3; k++) gates[row] += in[2][row * 3 + k] * h[k];
+        }
+        for (uint32_t k = 0; k < 3; k++) {
+            c[k] = c[k] / (1 + exp(-gates[3 + k])) + tanh(gates[6 + k]) / (1 + exp(-gates[k]));
+            h[k] = tanh(c[k]) / (1 + exp(-gates[9 + k]));
+        }
+    }
+    return h[i % 3];
+}
+
 static void check_values(struct tuff_context *context)
 {
     static const char *const names[] = {"x", "l.weight", "l.bias"};
@@ -189,6 +209,11 @@ static void check_values(struct tuff_context *context)
         check_layer(g, bias ? "batch_norm" : "batch_norm in inference",
                     tuff_layer_batch_norm(g, numbers(g, TUFF_SHAPE(3, 4, 5)), "l", b), names, 3,
                     bias ? batch_norm_formula : running_formula);
+        tuff_graph_destroy(g);
+        static const char *const parts[] = {"x", "l.weight_ih", "l.weight_hh", "l.bias"};
+        g = graph_fresh(context);
+        const lstm r = {.units = 3, .no_bias = !bias, .reverse = true, .weight_ih = NORMAL};
+        check_layer(g, "lstm", tuff_layer_lstm(g, numbers(g, TUFF_SHAPE(4, 2, 5)), "l", r), parts, 3 + bias, lstm_formula);
         tuff_graph_destroy(g);
     }
     struct tuff_graph *g = graph_fresh(context);
