@@ -138,6 +138,14 @@ void tuff_emit_unpack(struct tuff_emitter *e, enum tuff_dtype dtype, uint32_t bi
     tuff_emit_scale(e, dtype, binding, last, 1, at);
 }
 
+/* Element i of the group is at element i of v, for all i: launches over parts of the group then need parts of v alone. */
+static bool goes_along(const struct tuff_emitter *e, tuff_val v, const struct tuff_index *at, uint64_t rest)
+{
+    uint64_t count = tuff_shape_count(&e->g->values[v].type.shape);
+    return !tuff_is_blocks(e->g->values[v].type.dtype) && tuff_index_is_flat(at) && at->constant == (int64_t)rest &&
+           count == tuff_shape_count(&e->g->values[e->group->space].type.shape);
+}
+
 static const char *emit_load(struct tuff_emitter *e, tuff_val v, const struct tuff_coords *coords)
 {
     const struct tuff_type *type = &e->g->values[v].type;
@@ -147,7 +155,7 @@ static const char *emit_load(struct tuff_emitter *e, tuff_val v, const struct tu
     at.constant += (int64_t)rest;
     struct tuff_leaf_load load = {b, type->dtype, at, (uint32_t)(rest + tuff_shape_count(&type->shape) - 1), e->depth > 0};
     const char *parameter = hoist(e, &load);
-    if (!parameter || !tuff_index_is_flat(&at) || tuff_is_blocks(type->dtype)) e->out->bindings[b].scattered = true;
+    if (!parameter || !goes_along(e, v, &at, rest)) e->out->bindings[b].scattered = true;
     if (parameter) return parameter;
     const char *name = tuff_emit_name(e);
     const struct tuff_dtype_row *row = tuff_dtype_row(type->dtype);

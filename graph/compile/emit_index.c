@@ -98,8 +98,7 @@ static uint64_t extent_of(const struct tuff_emitter *e, const struct tuff_term *
 bool tuff_index_is_flat(const struct tuff_index *at)
 {
     const struct tuff_term *t = &at->term[0];
-    return at->count == 1 && t->base == 0 && t->div == 1 && t->mod == 0 && t->stride == 1 && at->constant >= 0 &&
-           at->constant < TUFF_PLAN_ALIGNMENT;
+    return at->count == 1 && t->base == 0 && t->div == 1 && t->mod == 0 && t->stride == 1;
 }
 
 struct tuff_index tuff_index_base(uint32_t base)
