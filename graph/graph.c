@@ -175,14 +175,41 @@ static bool may_lack(const struct tuff_op *op, uint32_t i)
     return derivative ? i > 0 && !tuff_pw_names(op->glsl, (const char[2]){"gaby"[i], 0}) : i >= op->arity_min;
 }
 
+static enum tuff_dtype result_dtype(const struct tuff_infer *in, const struct tuff_op *op, uint32_t which)
+{
+    const struct tuff_value *values = in->graph->values;
+    tuff_val operand = 0;
+    switch (which ? op->more[which - 1].result : op->result) {
+    case TUFF_RESULT_F32: return TUFF_F32;
+    case TUFF_RESULT_I32: return TUFF_I32;
+    case TUFF_RESULT_BOOL: return TUFF_BOOL;
+    case TUFF_RESULT_NAMED: return tuff_dtype_device(tuff_named_dtype(op, in->attrs));
+    case TUFF_RESULT_WIDE: return tuff_dtype_wide(values[in->in_values[0]].type.dtype);
+    case TUFF_RESULT_OPERAND_0: operand = in->in_values[0]; break;
+    case TUFF_RESULT_OPERAND_1: operand = in->in_values[1]; break;
+    case TUFF_RESULT_LAST: operand = in->in_values[in->in_count - 1]; break;
+    case TUFF_RESULT_OF_KERNEL: {
+        const struct tuff_value *kernel = &values[in->in_values[0]], result = {.op = op, .attrs = in->attrs};
+        const struct tuff_infer of_kernel = {
+            .graph = in->graph, .in_values = kernel->in, .in_count = kernel->in_count, .attrs = kernel->attrs};
+        return result_dtype(&of_kernel, kernel->op, tuff_result_index(&result));
+    }
+    }
+    return tuff_is_blocks(values[operand].type.dtype) ? TUFF_F32 : values[operand].type.dtype;
+}
+
 tuff_status tuff_op_types(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,
                           const void *attrs, struct tuff_type types[TUFF_MOST_RESULTS])
 {
     struct tuff_infer infer = {.graph = g, .op = op, .in_count = in_count, .in_values = in, .attrs = attrs};
     for (uint32_t i = 0; i < in_count && i < TUFF_COUNT(infer.in); i++)
         if (in[i]) infer.in[i] = &g->values[in[i]].type;
-    TUFF_TRY(op->infer(&infer, types)); /* infer has told why */
-    for (uint32_t i = 0; i <= op->more_count; i++) TUFF_TRY(check_type(g, op, &types[i]));
+    struct tuff_shape shapes[TUFF_MOST_RESULTS] = {{0}};
+    TUFF_TRY(op->infer(&infer, shapes)); /* infer has told why */
+    for (uint32_t i = 0; i <= op->more_count; i++) {
+        types[i] = (struct tuff_type){result_dtype(&infer, op, i), shapes[i]};
+        TUFF_TRY(check_type(g, op, &types[i]));
+    }
     return TUFF_OK;
 }
 

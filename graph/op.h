@@ -168,6 +168,19 @@ struct tuff_infer {
     const void *attrs;
 };
 
+/* The type of a result's elements (tuff_op_types evaluates it). Blocks are read as f32. */
+enum tuff_result_rule {
+    TUFF_RESULT_F32 = 0, /* computed, whatever the operands are */
+    TUFF_RESULT_I32,
+    TUFF_RESULT_BOOL,
+    TUFF_RESULT_WIDE,      /* computed of operand 0: f32 of floats, i32 of whole numbers */
+    TUFF_RESULT_OPERAND_0, /* moved or picked: as they are */
+    TUFF_RESULT_OPERAND_1,
+    TUFF_RESULT_LAST,      /* those of the last operand, of which a part is written */
+    TUFF_RESULT_NAMED,     /* as the attributes say */
+    TUFF_RESULT_OF_KERNEL, /* that of operand 0's further result */
+};
+
 /* How far a device's result may lie from the reference (graph/bound.c says what each adds up). */
 enum tuff_error_rule {
     TUFF_ERROR_UNDECLARED = 0,
@@ -256,6 +269,7 @@ enum { TUFF_MOST_RESULTS = 4 };
 struct tuff_more_result {
     const char *name;
     enum tuff_error_rule error;
+    enum tuff_result_rule result;
 };
 
 struct tuff_op {
@@ -273,8 +287,9 @@ struct tuff_op {
     const struct tuff_more_result *more; /* KERNEL: further results, each of them a value of its own (tuff_result) */
     uint8_t more_count;                  /* at most TUFF_MOST_RESULTS - 1 */
 
-    /* Types in -> types out, one for each result; on failure tuff_graph_fail with a sentence that names the shapes, returning its status. */
-    tuff_status (*infer)(const struct tuff_infer *infer, struct tuff_type *out);
+    /* Types in -> shapes out, one for each result; on failure tuff_graph_fail with a sentence that names the shapes, returning its status. */
+    tuff_status (*infer)(const struct tuff_infer *infer, struct tuff_shape *out);
+    enum tuff_result_rule result;
     /* Adds the gradients of y by its inputs; leaves gin[k] 0 where there is none. Only adds graph. All are f32, those of f16
      * values too, so that none is rounded before all parts of it are summed. */
     void (*grad)(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin);

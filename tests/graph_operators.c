@@ -145,6 +145,22 @@ static void add_taken(struct tuff_context *context, struct tuff_text *text, cons
     tuff_text_add(text, count ? " | " : "- | ");
 }
 
+static const char *result_of(enum tuff_result_rule rule)
+{
+    switch (rule) {
+    case TUFF_RESULT_F32: return "f32";
+    case TUFF_RESULT_I32: return "i32";
+    case TUFF_RESULT_BOOL: return "bool";
+    case TUFF_RESULT_WIDE: return "f32 of floats, else i32";
+    case TUFF_RESULT_OPERAND_0: return "that of 0";
+    case TUFF_RESULT_OPERAND_1: return "that of 1";
+    case TUFF_RESULT_LAST: return "that of the last";
+    case TUFF_RESULT_NAMED: return "as named";
+    case TUFF_RESULT_OF_KERNEL: return "the kernel's";
+    }
+    return "?";
+}
+
 static void add_types(struct tuff_context *context, struct tuff_text *text)
 {
     tuff_text_add(text,
@@ -153,10 +169,11 @@ static void add_types(struct tuff_context *context, struct tuff_text *text)
                   "The numbers of operands that may have the type while the others are those of the operator's first case "
                   "(f32, and i32\nor bool where it needs them), and *all* where all may have it together. i64 and f64 are "
                   "types of the host: operators\nsee i32 and f32. Leaves may have any type. Rows without operands are left "
-                  "out.\n\n| operator |");
+                  "out. *Result* is the rule of the\ndescriptor: the type of each result's elements; that of an operand "
+                  "of q8_0 is f32.\n\n| operator |");
     for (int32_t d = 1; tuff_dtype_known(d); d++)
         if (!tuff_is_host((enum tuff_dtype)d)) tuff_text_add(text, " %s |", tuff_dtype_name((enum tuff_dtype)d));
-    tuff_text_add(text, "\n|---|");
+    tuff_text_add(text, " result |\n|---|---|");
     for (int32_t d = 1; tuff_dtype_known(d); d++)
         if (!tuff_is_host((enum tuff_dtype)d)) tuff_text_add(text, "---|");
     for (uint32_t i = 0; i < tuff_op_count; i++) {
@@ -165,7 +182,9 @@ static void add_types(struct tuff_context *context, struct tuff_text *text)
         tuff_text_add(text, "\n| %s | ", op->name);
         for (int32_t d = 1; tuff_dtype_known(d); d++)
             if (!tuff_is_host((enum tuff_dtype)d)) add_taken(context, text, op, (enum tuff_dtype)d);
-        text->data[--text->length] = 0; /* the space at the end of the line */
+        tuff_text_add(text, "%s", result_of(op->result));
+        for (uint32_t k = 0; k < op->more_count; k++) tuff_text_add(text, "; %s", result_of(op->more[k].result));
+        tuff_text_add(text, " |");
     }
     tuff_text_add(text, "\n");
 }

@@ -12,7 +12,7 @@ enum { SIZE = 64 };
 
 static uint32_t state_of(uint32_t in_count) { return in_count - 1; }
 
-static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     uint32_t at = state_of(infer->in_count);
     const struct tuff_type *state = infer->in[at], *rows = infer->in[ROWS], *place = infer->in[PLACE];
@@ -28,7 +28,7 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
     if (like.rank && (state->dtype == TUFF_F32 || state->dtype == TUFF_I32) && rows->dtype == state->dtype &&
         tuff_shape_equal(&like, &rows->shape) && like.dim[0] <= state->shape.dim[0] && place->dtype == TUFF_I32 &&
         tuff_shape_count(&place->shape) == 1 && count->dtype == TUFF_I32 && tuff_shape_count(&count->shape) == 1) {
-        *out = *state;
+        *out = state->shape;
         return TUFF_OK;
     }
     tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "assign_rows: rows %s %s of a state %s %s, at an i32%s: f32 or i32 both",
@@ -98,6 +98,7 @@ const struct tuff_op tuff_op_assign_rows = {
     .arity_max = 5,
     .counts_operand = GROUPS + 1,
     .infer = infer,
+    .result = TUFF_RESULT_LAST,
     .nondiff = "a state is not trained",
     .lower = lower,
     .expand = expand,
@@ -126,7 +127,7 @@ static const struct tuff_attr counts_attr[] = {
     {"wide", "", TUFF_ATTR_I32, 1, offsetof(struct counts_attrs, wide)},
 };
 
-static tuff_status counts_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status counts_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct counts_attrs *a = infer->attrs;
     bool fits = a->most > 0 && a->each > 0 && a->size > 0 && a->wide > 0 && (int64_t)a->most * a->each <= INT32_MAX;
@@ -137,7 +138,7 @@ static tuff_status counts_infer(const struct tuff_infer *infer, struct tuff_type
                         tuff_dtype_name(infer->in[0]->dtype), tuff_shape_text(&infer->in[0]->shape, text, sizeof text));
         return TUFF_ERR_SHAPE;
     }
-    *out = (struct tuff_type){TUFF_I32, TUFF_SHAPE(3)};
+    *out = TUFF_SHAPE(3);
     return TUFF_OK;
 }
 
@@ -191,6 +192,7 @@ const struct tuff_op tuff_op_group_counts = {
     .attr_count = TUFF_COUNT(counts_attr),
     .attrs_bytes = sizeof(struct counts_attrs),
     .infer = counts_infer,
+    .result = TUFF_RESULT_I32,
     .nondiff = "whole numbers",
     .lower = counts_lower,
     .ref = counts_ref,

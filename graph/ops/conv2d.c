@@ -51,16 +51,16 @@ static tuff_status check(const struct tuff_infer *infer, bool fits, const struct
     return TUFF_ERR_SHAPE;
 }
 
-static tuff_status conv_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status conv_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_type *x = infer->in[0], *w = infer->in[1];
     struct tuff_conv_sizes s = {0};
     TUFF_TRY(check(infer, tuff_conv_measure(infer->attrs, &x->shape, &w->shape, &s), infer->attrs, ""));
-    *out = (struct tuff_type){TUFF_F32, TUFF_SHAPE(s.n, w->shape.dim[0], s.oh, s.ow)};
+    *out = TUFF_SHAPE(s.n, w->shape.dim[0], s.oh, s.ow);
     return TUFF_OK;
 }
 
-static tuff_status input_grad_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status input_grad_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_conv_input_grad *attrs = infer->attrs;
     struct tuff_conv_sizes s = {0};
@@ -68,11 +68,11 @@ static tuff_status input_grad_infer(const struct tuff_infer *infer, struct tuff_
     snprintf(more, sizeof more, ", input size %u %u", (unsigned)attrs->size[0], (unsigned)attrs->size[1]);
     TUFF_TRY(check(infer, tuff_conv_measure_input_grad(attrs, &infer->in[0]->shape, &infer->in[1]->shape, &s), &attrs->conv,
                    more));
-    *out = (struct tuff_type){TUFF_F32, TUFF_SHAPE(s.n, s.ci * s.groups, s.h, s.w)};
+    *out = TUFF_SHAPE(s.n, s.ci * s.groups, s.h, s.w);
     return TUFF_OK;
 }
 
-static tuff_status weight_grad_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status weight_grad_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_conv_weight_grad *attrs = infer->attrs;
     struct tuff_conv_sizes s = {0};
@@ -81,7 +81,7 @@ static tuff_status weight_grad_infer(const struct tuff_infer *infer, struct tuff
              (unsigned)attrs->splits);
     bool fits = tuff_conv_measure_weight_grad(attrs, &infer->in[0]->shape, &infer->in[1]->shape, &s) && attrs->splits <= s.n;
     TUFF_TRY(check(infer, fits, &attrs->conv, more));
-    *out = (struct tuff_type){TUFF_F32, TUFF_SHAPE(attrs->splits ? attrs->splits : 1, s.co * s.groups, s.ci, s.kh, s.kw)};
+    *out = TUFF_SHAPE(attrs->splits ? attrs->splits : 1, s.co * s.groups, s.ci, s.kh, s.kw);
     return TUFF_OK;
 }
 

@@ -71,10 +71,10 @@ static const struct tuff_attr iota_attr[] = {
     {"shape", "", TUFF_ATTR_SHAPE, 1, offsetof(struct iota_attrs, shape)},
 };
 
-static tuff_status iota_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status iota_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct iota_attrs *attrs = infer->attrs;
-    *out = (struct tuff_type){TUFF_I32, attrs->shape};
+    *out = attrs->shape;
     if (attrs->shape.rank <= TUFF_MAX_RANK && attrs->axis >= 0 && (uint32_t)attrs->axis < attrs->shape.rank) return TUFF_OK;
     tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "iota: axis %d of rank %u", (int)attrs->axis, (unsigned)attrs->shape.rank);
     return TUFF_ERR_SHAPE;
@@ -117,6 +117,7 @@ const struct tuff_op tuff_op_iota = {
     .attr_count = TUFF_COUNT(iota_attr),
     .attrs_bytes = sizeof(struct iota_attrs),
     .infer = iota_infer,
+    .result = TUFF_RESULT_I32,
     .nondiff = "has no operands",
     .ref = iota_ref,
     .error = TUFF_ERROR_NONE,
@@ -128,7 +129,7 @@ const struct tuff_op tuff_op_iota = {
 
 /* ---- gather ----------------------------------------------------------------------------------------------------------------- */
 
-static tuff_status gather_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status gather_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     int axis = ((const struct tuff_axis_attrs *)infer->attrs)->axis;
     const struct tuff_shape *x = &infer->in[0]->shape, *indices = &infer->in[1]->shape;
@@ -137,12 +138,12 @@ static tuff_status gather_infer(const struct tuff_infer *infer, struct tuff_type
         return index_error(infer, "no such axis");
     bool blocks = tuff_is_blocks(infer->in[0]->dtype);
     if (blocks && (axis != 0 || x->rank < 2)) return index_error(infer, "only rows can be gathered of blocks");
-    *out = (struct tuff_type){blocks ? TUFF_F32 : infer->in[0]->dtype, {0}};
+    *out = (struct tuff_shape){0};
     for (uint32_t i = 0; i < x->rank; i++) {
         if ((int)i != axis)
-            out->shape.dim[out->shape.rank++] = x->dim[i];
+            out->dim[out->rank++] = x->dim[i];
         else
-            for (uint32_t k = 0; k < indices->rank; k++) out->shape.dim[out->shape.rank++] = indices->dim[k];
+            for (uint32_t k = 0; k < indices->rank; k++) out->dim[out->rank++] = indices->dim[k];
     }
     return TUFF_OK;
 }
@@ -255,6 +256,7 @@ const struct tuff_op tuff_op_gather = {
     .attr_count = 1,
     .attrs_bytes = sizeof(struct tuff_axis_attrs),
     .infer = gather_infer,
+    .result = TUFF_RESULT_OPERAND_0,
     .grad = gather_grad,
     .ref = gather_ref,
     .error = TUFF_ERROR_MOVES,
@@ -274,12 +276,12 @@ static bool fits_inside(const struct tuff_shape *small, const struct tuff_shape 
     return fits;
 }
 
-static tuff_status gather_elements_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status gather_elements_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     int axis = ((const struct tuff_axis_attrs *)infer->attrs)->axis;
     if (infer->in[1]->dtype != TUFF_I32) return index_error(infer, "indices are not i32");
     if (!fits_inside(&infer->in[1]->shape, &infer->in[0]->shape, axis)) return index_error(infer, "shapes do not fit");
-    *out = (struct tuff_type){infer->in[0]->dtype, infer->in[1]->shape};
+    *out = infer->in[1]->shape;
     return TUFF_OK;
 }
 
@@ -353,6 +355,7 @@ const struct tuff_op tuff_op_gather_elements = {
     .attr_count = 1,
     .attrs_bytes = sizeof(struct tuff_axis_attrs),
     .infer = gather_elements_infer,
+    .result = TUFF_RESULT_OPERAND_0,
     .grad = gather_elements_grad,
     .ref = gather_elements_ref,
     .error = TUFF_ERROR_MOVES,
@@ -373,7 +376,7 @@ static bool is_by_rows(const struct tuff_shape *x, const struct tuff_shape *indi
     return rows;
 }
 
-static tuff_status scatter_add_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status scatter_add_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     int axis = ((const struct tuff_axis_attrs *)infer->attrs)->axis;
     if (infer->in[1]->dtype != TUFF_I32 || infer->in[0]->dtype != TUFF_F32 || infer->in[2]->dtype != TUFF_F32)
@@ -382,7 +385,7 @@ static tuff_status scatter_add_infer(const struct tuff_infer *infer, struct tuff
         (!fits_inside(&infer->in[1]->shape, &infer->in[0]->shape, axis) ||
          !tuff_shape_equal(&infer->in[1]->shape, &infer->in[2]->shape)))
         return index_error(infer, "shapes do not fit");
-    *out = *infer->in[0];
+    *out = infer->in[0]->shape;
     return TUFF_OK;
 }
 
@@ -501,16 +504,16 @@ static const struct tuff_attr topk_attr[] = {
     {"smallest", "", TUFF_ATTR_I32, 1, offsetof(struct topk_attrs, smallest)},
 };
 
-static tuff_status topk_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status topk_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct topk_attrs *attrs = infer->attrs;
     const struct tuff_shape *x = &infer->in[0]->shape;
     if (infer->in[0]->dtype != TUFF_F32 || attrs->axis < 0 || (uint32_t)attrs->axis >= x->rank || attrs->k < 1 ||
         (uint32_t)attrs->k > x->dim[attrs->axis])
         return index_error(infer, "needs f32, an axis, and k from 1 to its length");
-    out[VALUES] = (struct tuff_type){TUFF_F32, *x};
-    out[VALUES].shape.dim[attrs->axis] = (uint32_t)attrs->k;
-    out[INDICES] = (struct tuff_type){TUFF_I32, out[VALUES].shape};
+    out[VALUES] = *x;
+    out[VALUES].dim[attrs->axis] = (uint32_t)attrs->k;
+    out[INDICES] = out[VALUES];
     return TUFF_OK;
 }
 
@@ -585,7 +588,7 @@ static const struct tuff_case topk_cases[] = {
     {"few", {T(3, 19, 5)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct topk_attrs){1, 6, 1}},
     {"quads", {T(70, 24)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct topk_attrs){1, 7, 0}},
 };
-static const struct tuff_more_result topk_more[] = {{"indices", TUFF_ERROR_POSITIONS}};
+static const struct tuff_more_result topk_more[] = {{"indices", TUFF_ERROR_POSITIONS, TUFF_RESULT_I32}};
 const struct tuff_op tuff_op_topk = {
     .name = "topk",
     .onnx = "TopK",
@@ -623,10 +626,10 @@ static const struct tuff_attr random_attr[] = {
     {"shape", "", TUFF_ATTR_SHAPE, 1, offsetof(struct random_attrs, shape)},
 };
 
-static tuff_status random_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status random_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct random_attrs *attrs = infer->attrs;
-    *out = (struct tuff_type){TUFF_F32, attrs->shape};
+    *out = attrs->shape;
     const struct tuff_type *rng = infer->in[0];
     if (rng->dtype == TUFF_I32 && rng->shape.rank == 1 && rng->shape.dim[0] == 3 && attrs->shape.rank <= TUFF_MAX_RANK)
         return TUFF_OK;

@@ -25,7 +25,7 @@ static const struct tuff_attr full_attr[] = {
 
 static bool has_initial(const struct tuff_op *op) { return op->kind == TUFF_KIND_PARAM || op->kind == TUFF_KIND_STATE; }
 
-static tuff_status leaf_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status leaf_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_leaf_attrs *attrs = infer->attrs; /* full's begin alike */
     bool blocks = tuff_is_blocks((enum tuff_dtype)attrs->dtype);
@@ -49,7 +49,7 @@ static tuff_status leaf_infer(const struct tuff_infer *infer, struct tuff_type *
                         first);
         return TUFF_ERR_SHAPE;
     }
-    *out = (struct tuff_type){tuff_dtype_device((enum tuff_dtype)attrs->dtype), attrs->shape};
+    *out = attrs->shape;
     return TUFF_OK;
 }
 
@@ -82,6 +82,7 @@ static tuff_status rounded_bound(const struct tuff_bound *b)
                                    .attr_count = TUFF_COUNT(attrs_),                                                        \
                                    .attrs_bytes = sizeof(type),                                                             \
                                    .infer = leaf_infer,                                                                     \
+                                   .result = TUFF_RESULT_NAMED,                                                             \
                                    .error = TUFF_ERROR_NONE,                                                                \
                                    .nondiff = no_gradient,                                                                  \
                                    .ref = ref_,                                                                             \
@@ -127,6 +128,7 @@ const struct tuff_op tuff_op_full = {
     .attr_count = TUFF_COUNT(full_attr),
     .attrs_bytes = sizeof(struct tuff_full_attrs),
     .infer = leaf_infer,
+    .result = TUFF_RESULT_NAMED,
     .nondiff = no_gradient,
     .ref = full_ref,
     .bound = rounded_bound,
@@ -242,20 +244,20 @@ uint32_t tuff_pack_run(const struct tuff_graph *g, const tuff_val *members, uint
     return run < count ? run : count;
 }
 
-static tuff_status param_pack_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status param_pack_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     uint64_t count = tuff_pack_length(infer->graph, infer->in_values, infer->in_count);
     if (count > INT32_MAX) {
         tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: more than 2^31 - 1 parameters", infer->op->name);
         return TUFF_ERR_SHAPE;
     }
-    *out = (struct tuff_type){TUFF_F32, {1, {(uint32_t)count}}};
+    *out = (struct tuff_shape){1, {(uint32_t)count}};
     return TUFF_OK;
 }
 
-static tuff_status pack_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status pack_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
-    *out = *infer->in[0]; /* the target's; tuff_pack has checked the members */
+    *out = infer->in[0]->shape; /* the target's; tuff_pack has checked the members */
     return TUFF_OK;
 }
 
@@ -292,6 +294,7 @@ const struct tuff_op tuff_op_pack = {
     .arity_min = 2,
     .arity_max = 255,
     .infer = pack_infer,
+    .result = TUFF_RESULT_OPERAND_0,
     .nondiff = pack_gradient,
     .ref = pack_ref,
     .error = TUFF_ERROR_MOVES,
@@ -318,7 +321,7 @@ tuff_val tuff_pack(struct tuff_graph *g, tuff_val target, const tuff_val *x, uin
 
 /* ---- assign --------------------------------------------------------------------------------------------------------------- */
 
-static tuff_status assign_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status assign_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     char a[128], b[128];
     const struct tuff_op *op = tuff_value_of(infer->graph, infer->in_values[0])->op;
@@ -332,7 +335,7 @@ static tuff_status assign_infer(const struct tuff_infer *infer, struct tuff_type
                         tuff_dtype_name(infer->in[1]->dtype), tuff_shape_text(&infer->in[1]->shape, b, sizeof b));
         return TUFF_ERR_SHAPE;
     }
-    *out = *infer->in[0];
+    *out = infer->in[0]->shape;
     return TUFF_OK;
 }
 
@@ -348,6 +351,7 @@ const struct tuff_op tuff_op_assign = {
     .arity_min = 2,
     .arity_max = 2,
     .infer = assign_infer,
+    .result = TUFF_RESULT_OPERAND_0,
     .nondiff = "ends a run",
     .ref = assign_ref,
     .error = TUFF_ERROR_MOVES,

@@ -25,12 +25,12 @@ static uint32_t inner_of(const struct tuff_shape *x)
     return (uint32_t)(tuff_shape_count(x) / ((uint64_t)x->dim[0] * x->dim[1]));
 }
 
-static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct attrs *a = infer->attrs;
     const struct tuff_type *x = infer->in[0];
     char text[128];
-    *out = (struct tuff_type){TUFF_F32, x->shape};
+    *out = x->shape;
     if (tuff_is_float(x->dtype) && x->shape.rank >= 2 && a->size[0] >= 1 && a->size[0] <= INT32_MAX && a->bias > 0 &&
         a->alpha >= 0)
         return TUFF_OK;

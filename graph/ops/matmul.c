@@ -49,7 +49,7 @@ static bool measure(const struct tuff_shape *a, const struct tuff_shape *b, cons
 
 static bool takes(enum tuff_dtype dtype) { return tuff_is_float(dtype) || tuff_is_blocks(dtype); }
 
-static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_type *a = infer->in[0], *b = infer->in[1];
     const struct attrs *attrs = infer->attrs;
@@ -71,10 +71,10 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
                              : "inner sizes must be equal, batch axes equal or 1, ranks 2 or more");
         return TUFF_ERR_SHAPE;
     }
-    *out = (struct tuff_type){TUFF_F32, {.rank = s.rank + 2}};
-    memcpy(out->shape.dim, s.size, s.rank * sizeof s.size[0]);
-    out->shape.dim[s.rank] = (uint32_t)s.m;
-    out->shape.dim[s.rank + 1] = (uint32_t)s.n;
+    *out = (struct tuff_shape){.rank = s.rank + 2};
+    memcpy(out->dim, s.size, s.rank * sizeof s.size[0]);
+    out->dim[s.rank] = (uint32_t)s.m;
+    out->dim[s.rank + 1] = (uint32_t)s.n;
     return TUFF_OK;
 }
 

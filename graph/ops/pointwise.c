@@ -90,7 +90,7 @@ bool tuff_pw_names(const char *text, const char *name)
     return false;
 }
 
-static tuff_status infer_pw(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status infer_pw(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_type *first = NULL;
     uint32_t what = known_of(infer->op);
@@ -116,8 +116,7 @@ static tuff_status infer_pw(const struct tuff_infer *infer, struct tuff_type *ou
         tuff_graph_fail(infer->graph, TUFF_ERR_USAGE, "%s: no operand", infer->op->name);
         return TUFF_ERR_USAGE;
     }
-    *out = *first;
-    out->dtype = what & BOOL ? TUFF_BOOL : tuff_dtype_wide(first->dtype);
+    *out = first->shape;
     return TUFF_OK;
 }
 
@@ -237,7 +236,7 @@ static const struct tuff_case cases2[] = {
     {"positive", {T(4099), T(4099)}, 2, {TUFF_DOMAIN_POSITIVE, TUFF_DOMAIN_NORMAL}, 0, &case_attrs},
 };
 
-#define ROW_OP(symbol, text_name, onnx_, arity, text, grad_, nondiff_, cases_, row_, traits_)                               \
+#define ROW_OP(symbol, text_name, onnx_, arity, text, grad_, nondiff_, cases_, row_, traits_, result_)                      \
     const struct tuff_op symbol = {                                                                                         \
         .name = text_name,                                                                                                  \
         .onnx = onnx_,                                                                                                      \
@@ -249,6 +248,7 @@ static const struct tuff_case cases2[] = {
         .attr_count = TUFF_COUNT(pw_attrs),                                                                                 \
         .attrs_bytes = sizeof(struct tuff_pw_attrs),                                                                        \
         .infer = infer_pw,                                                                                                  \
+        .result = result_,                                                                                                  \
         .grad = grad_,                                                                                                      \
         .nondiff = nondiff_,                                                                                                \
         .simpler = simpler_pw,                                                                                              \
@@ -265,19 +265,19 @@ static const struct tuff_case cases2[] = {
         .cost = sizeof(text) / 12 + 1,                                                                                      \
     };
 #define SECOND "second derivatives of pointwise rows are not built"
-#define ROW_Y(name, onnx, arity, y, grad, nondiff, cases)                                                                   \
-    ROW_OP(tuff_op_##name, #name, onnx, arity, y, grad, nondiff, cases, 3 * ROW_##name, 0)
+#define ROW_Y(name, onnx, arity, y, grad, nondiff, cases, result)                                                           \
+    ROW_OP(tuff_op_##name, #name, onnx, arity, y, grad, nondiff, cases, 3 * ROW_##name, 0, result)
 #define ROW_DERIVATIVE(symbol, text_name, text, row)                                                                        \
-    ROW_OP(symbol, text_name, "", 4, text, NULL, SECOND, NULL, row, TUFF_DERIVATIVE)
+    ROW_OP(symbol, text_name, "", 4, text, NULL, SECOND, NULL, row, TUFF_DERIVATIVE, TUFF_RESULT_WIDE)
 #define TUFF_PW1(name, onnx, y, da)                                                                                         \
-    ROW_Y(name, onnx, 1, #y, grad_pw, NULL, cases1)                                                                         \
+    ROW_Y(name, onnx, 1, #y, grad_pw, NULL, cases1, TUFF_RESULT_WIDE)                                                       \
     ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da, 3 * ROW_##name + 1)
 #define TUFF_PW1P(name, onnx, y, da) TUFF_PW1(name, onnx, y, da)
 #define TUFF_PW2(name, onnx, y, da, db)                                                                                     \
-    ROW_Y(name, onnx, 2, #y, grad_pw, NULL, cases2)                                                                         \
+    ROW_Y(name, onnx, 2, #y, grad_pw, NULL, cases2, TUFF_RESULT_WIDE)                                                       \
     ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da, 3 * ROW_##name + 1)                                               \
     ROW_DERIVATIVE(tuff_op_##name##_db, #name "_db", #db, 3 * ROW_##name + 2)
-#define TUFF_PW2B(name, onnx, y) ROW_Y(name, onnx, 2, #y, NULL, "the result is bool", cases2)
+#define TUFF_PW2B(name, onnx, y) ROW_Y(name, onnx, 2, #y, NULL, "the result is bool", cases2, TUFF_RESULT_BOOL)
 #include "graph/ops/pointwise.def"
 
 static const struct tuff_pw_row rows[ROW_COUNT] = {

@@ -96,34 +96,34 @@ static tuff_status check(const struct tuff_infer *infer, bool fits, const struct
     return TUFF_ERR_SHAPE;
 }
 
-static tuff_status pool_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status pool_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_type *x = infer->in[0], *q = infer->in_count > 1 ? infer->in[1] : NULL;
     struct sizes s = {0};
     bool fits = measure(infer->attrs, &x->shape, &x->shape.dim[2], &s) && (!q || tuff_shape_equal(&q->shape, &x->shape));
     TUFF_TRY(check(infer, fits, infer->attrs));
-    *out = (struct tuff_type){TUFF_F32, TUFF_SHAPE(x->shape.dim[0], x->shape.dim[1], s.y.windows, s.x.windows)};
+    *out = TUFF_SHAPE(x->shape.dim[0], x->shape.dim[1], s.y.windows, s.x.windows);
     return TUFF_OK;
 }
 
-static tuff_status max_grad_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status max_grad_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_type *x = infer->in[0];
     struct sizes s = {0};
     bool fits = measure(infer->attrs, &x->shape, &x->shape.dim[2], &s) && equals_pooled(&x->shape, &infer->in[1]->shape, &s);
     TUFF_TRY(check(infer, fits, infer->attrs));
-    *out = (struct tuff_type){TUFF_F32, x->shape};
+    *out = x->shape;
     return TUFF_OK;
 }
 
-static tuff_status avg_grad_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status avg_grad_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct avg_grad_attrs *attrs = infer->attrs;
     const struct tuff_type *gy = infer->in[0];
     struct sizes s = {0};
     bool fits = measure(&attrs->pool, &gy->shape, attrs->size, &s) && equals_pooled(&gy->shape, &gy->shape, &s);
     TUFF_TRY(check(infer, fits, &attrs->pool));
-    *out = (struct tuff_type){TUFF_F32, TUFF_SHAPE(gy->shape.dim[0], gy->shape.dim[1], attrs->size[0], attrs->size[1])};
+    *out = TUFF_SHAPE(gy->shape.dim[0], gy->shape.dim[1], attrs->size[0], attrs->size[1]);
     return TUFF_OK;
 }
 

@@ -23,12 +23,12 @@ static enum reduce_kind kind_of(const struct tuff_op *op)
                                        : REDUCE_ARGMIN;
 }
 
-static tuff_status reduce_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status reduce_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_reduce_attrs *attrs = infer->attrs;
     const struct tuff_type *in = infer->in[0];
     enum reduce_kind kind = kind_of(infer->op);
-    *out = (struct tuff_type){kind >= REDUCE_ARGMAX ? TUFF_I32 : (tuff_is_float(in->dtype) ? TUFF_F32 : TUFF_I32), {0}};
+    *out = (struct tuff_shape){0};
     bool one_axis = (attrs->axes & (attrs->axes - 1)) == 0;
     if (attrs->axes >> in->shape.rank || (kind >= REDUCE_ARGMAX && (!one_axis || attrs->axes == 0)) ||
         (!tuff_is_float(in->dtype) && kind != REDUCE_SUM)) {
@@ -39,7 +39,7 @@ static tuff_status reduce_infer(const struct tuff_infer *infer, struct tuff_type
     }
     for (uint32_t i = 0; i < in->shape.rank; i++) {
         bool reduced = attrs->axes >> i & 1;
-        if (!reduced || attrs->keep) out->shape.dim[out->shape.rank++] = reduced ? 1 : in->shape.dim[i];
+        if (!reduced || attrs->keep) out->dim[out->rank++] = reduced ? 1 : in->shape.dim[i];
     }
     return TUFF_OK;
 }
@@ -355,7 +355,8 @@ static const struct tuff_case arg_cases[] = {
     CASE("short", T(64, 10), 2, 0), CASE("fours", T(259, 12), 1, 0),  CASE("quads", T(3, 1032), 2, 0),
     CASE("parts", T(40007), 1, 0),
 };
-#define REDUCE_OP(symbol, text, onnx_, integers_, nan_, grad_, nondiff_, cases_, simpler_, expand_, error_, bound_)         \
+#define REDUCE_OP(symbol, text, onnx_, result_, integers_, nan_, grad_, nondiff_, cases_, simpler_, expand_, error_,        \
+                  bound_)                                                                                                   \
     const struct tuff_op symbol = {.name = text,                                                                            \
                                    .onnx = onnx_,                                                                           \
                                    .class = TUFF_CLASS_KERNEL,                                                              \
@@ -365,6 +366,7 @@ static const struct tuff_case arg_cases[] = {
                                    .attr_count = TUFF_COUNT(reduce_attr),                                                   \
                                    .attrs_bytes = sizeof(struct tuff_reduce_attrs),                                         \
                                    .infer = reduce_infer,                                                                   \
+                                   .result = result_,                                                                       \
                                    .grad = grad_,                                                                           \
                                    .nondiff = nondiff_,                                                                     \
                                    .simpler = simpler_,                                                                     \
@@ -381,16 +383,16 @@ static const struct tuff_case arg_cases[] = {
                                    .case_count = TUFF_COUNT(cases_),                                                        \
                                    .inline_inputs = 1,                                                                      \
                                    .reduces = true}
-REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", TUFF_INTEGERS_WRAP, 0, sum_grad, NULL, reduce_cases, sum_simpler, sum_expand,
-          TUFF_ERROR_SUMS, NULL);
-REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", TUFF_INTEGERS_REFUSED, 1, extremum_grad, NULL, reduce_cases, NULL,
-          NULL, TUFF_ERROR_MONOTONE, NULL);
-REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", TUFF_INTEGERS_REFUSED, 1, extremum_grad, NULL, reduce_cases, NULL,
-          NULL, TUFF_ERROR_MONOTONE, NULL);
-REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", TUFF_INTEGERS_REFUSED, 0, NULL, "positions do not vary smoothly", arg_cases,
-          NULL, arg_expand, 0, arg_bound);
-REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", TUFF_INTEGERS_REFUSED, 0, NULL, "positions do not vary smoothly", arg_cases,
-          NULL, arg_expand, 0, arg_bound);
+REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", TUFF_RESULT_WIDE, TUFF_INTEGERS_WRAP, 0, sum_grad, NULL, reduce_cases,
+          sum_simpler, sum_expand, TUFF_ERROR_SUMS, NULL);
+REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", TUFF_RESULT_F32, TUFF_INTEGERS_REFUSED, 1, extremum_grad, NULL,
+          reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
+REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", TUFF_RESULT_F32, TUFF_INTEGERS_REFUSED, 1, extremum_grad, NULL,
+          reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
+REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", TUFF_RESULT_I32, TUFF_INTEGERS_REFUSED, 0, NULL,
+          "positions do not vary smoothly", arg_cases, NULL, arg_expand, 0, arg_bound);
+REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", TUFF_RESULT_I32, TUFF_INTEGERS_REFUSED, 0, NULL,
+          "positions do not vary smoothly", arg_cases, NULL, arg_expand, 0, arg_bound);
 
 tuff_val tuff_sum(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
 {
@@ -437,13 +439,13 @@ static const struct tuff_attr cumsum_attr[] = {
     {"reverse", "reverse", TUFF_ATTR_I32, 1, offsetof(struct cumsum_attrs, reverse)},
 };
 
-static tuff_status cumsum_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status cumsum_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct cumsum_attrs *attrs = infer->attrs;
-    *out = *infer->in[0];
-    if (out->dtype == TUFF_F32 && attrs->axis >= 0 && (uint32_t)attrs->axis < out->shape.rank) return TUFF_OK;
+    *out = infer->in[0]->shape;
+    if (infer->in[0]->dtype == TUFF_F32 && attrs->axis >= 0 && (uint32_t)attrs->axis < out->rank) return TUFF_OK;
     tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "cumsum: axis %d of a %s of rank %u", (int)attrs->axis,
-                    tuff_dtype_name(out->dtype), (unsigned)out->shape.rank);
+                    tuff_dtype_name(infer->in[0]->dtype), (unsigned)out->rank);
     return TUFF_ERR_SHAPE;
 }
 

@@ -11,7 +11,7 @@ static const struct tuff_attr attr[] = {{"index", "", TUFF_ATTR_I32, 1, offsetof
 
 uint32_t tuff_result_index(const struct tuff_value *value) { return (uint32_t)((const struct attrs *)value->attrs)->index; }
 
-static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_value *kernel = tuff_value_of(infer->graph, infer->in_values[0]);
     int32_t index = ((const struct attrs *)infer->attrs)->index;
@@ -25,7 +25,7 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_type *out)
     }
     struct tuff_type types[TUFF_MOST_RESULTS] = {{.dtype = TUFF_F32}};
     TUFF_TRY(tuff_op_types(infer->graph, kernel->op, kernel->in, kernel->in_count, kernel->attrs, types));
-    *out = types[index];
+    *out = types[index].shape;
     return TUFF_OK;
 }
 
@@ -68,6 +68,7 @@ const struct tuff_op tuff_op_result = {
     .attr_count = TUFF_COUNT(attr),
     .attrs_bytes = sizeof(struct attrs),
     .infer = infer,
+    .result = TUFF_RESULT_OF_KERNEL,
     .nondiff = "a kernel's gradient is that of its first result",
     .ref = ref,
     .work = work,

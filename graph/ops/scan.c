@@ -125,7 +125,7 @@ static tuff_status check_operands(const struct tuff_infer *infer, const struct t
     return TUFF_OK;
 }
 
-static tuff_status infer_type(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status infer_type(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_scan_attrs *a = infer->attrs;
     uint32_t in = infer->in_count;
@@ -144,7 +144,7 @@ static tuff_status infer_type(const struct tuff_infer *infer, struct tuff_type *
         count = s.offset + s.row * s.rows;
     }
     if (count > INT32_MAX) return refuse(infer, "the result has more than 2^31 - 1 elements; rounds", (uint32_t)a->rounds);
-    *out = (struct tuff_type){TUFF_F32, {1, {(uint32_t)count}}};
+    *out = (struct tuff_shape){1, {(uint32_t)count}};
     return TUFF_OK;
 }
 

@@ -6,9 +6,9 @@
 
 #include <math.h>
 
-static tuff_status same_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status same_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
-    *out = *infer->in[0];
+    *out = infer->in[0]->shape;
     return TUFF_OK;
 }
 
@@ -25,7 +25,7 @@ static void same_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *g
 
 /* ---- select --------------------------------------------------------------------------------------------------------------- */
 
-static tuff_status select_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status select_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     char text[3][128];
     for (int i = 0; i < 3; i++) tuff_shape_text(&infer->in[i]->shape, text[i], sizeof text[i]);
@@ -37,7 +37,7 @@ static tuff_status select_infer(const struct tuff_infer *infer, struct tuff_type
                         tuff_dtype_name(infer->in[2]->dtype), text[2]);
         return TUFF_ERR_SHAPE;
     }
-    *out = *infer->in[1];
+    *out = infer->in[1]->shape;
     return TUFF_OK;
 }
 
@@ -122,6 +122,7 @@ const struct tuff_op tuff_op_select = {
     .arity_min = 3,
     .arity_max = 3,
     .infer = select_infer,
+    .result = TUFF_RESULT_OPERAND_1,
     .grad = select_grad,
     .ref = select_ref,
     .bound = select_bound,
@@ -139,15 +140,14 @@ struct cast_attrs {
 };
 static const struct tuff_attr cast_attr[] = {{"dtype", "", TUFF_ATTR_DTYPE, 1, offsetof(struct cast_attrs, dtype)}};
 
-static tuff_status cast_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status cast_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct cast_attrs *attrs = infer->attrs;
-    *out = (struct tuff_type){tuff_dtype_device((enum tuff_dtype)attrs->dtype), infer->in[0]->shape};
-    enum tuff_dtype from = infer->in[0]->dtype;
-    if (tuff_is_blocks(from) ? out->dtype == TUFF_F32 : tuff_dtype_known(attrs->dtype) && !tuff_is_blocks(out->dtype))
-        return TUFF_OK;
+    enum tuff_dtype from = infer->in[0]->dtype, to = tuff_dtype_device((enum tuff_dtype)attrs->dtype);
+    *out = infer->in[0]->shape;
+    if (tuff_is_blocks(from) ? to == TUFF_F32 : tuff_dtype_known(attrs->dtype) && !tuff_is_blocks(to)) return TUFF_OK;
     tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "cast of %s to %s: no such type", tuff_dtype_name(from),
-                    tuff_dtype_name(out->dtype));
+                    tuff_dtype_name(to));
     return TUFF_ERR_SHAPE;
 }
 
@@ -246,6 +246,7 @@ const struct tuff_op tuff_op_cast = {
     .attr_count = 1,
     .attrs_bytes = sizeof(struct cast_attrs),
     .infer = cast_infer,
+    .result = TUFF_RESULT_NAMED,
     .grad = cast_grad,
     .ref = cast_ref,
     .bound = cast_bound,
@@ -283,6 +284,7 @@ const struct tuff_op tuff_op_detach = {
     .arity_min = 1,
     .arity_max = 1,
     .infer = same_infer,
+    .result = TUFF_RESULT_OPERAND_0,
     .nondiff = "stops gradients by definition",
     .simpler = detach_simpler,
     .ref = same_ref,
@@ -302,6 +304,7 @@ const struct tuff_op tuff_op_once = {
     .arity_min = 1,
     .arity_max = 1,
     .infer = same_infer,
+    .result = TUFF_RESULT_OPERAND_0,
     .grad = same_grad,
     .ref = same_ref,
     .error = TUFF_ERROR_MOVES,
@@ -318,6 +321,7 @@ const struct tuff_op tuff_op_copy = {
     .arity_min = 1,
     .arity_max = 1,
     .infer = same_infer,
+    .result = TUFF_RESULT_OPERAND_0,
     .grad = same_grad,
     .ref = same_ref,
     .error = TUFF_ERROR_MOVES,

@@ -50,18 +50,18 @@ struct shape_attrs {
 };
 static const struct tuff_attr shape_attr[] = {{"shape", "", TUFF_ATTR_SHAPE, 1, offsetof(struct shape_attrs, shape)}};
 
-static tuff_status reshape_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status reshape_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct shape_attrs *attrs = infer->attrs;
-    *out = *infer->in[0];
+    *out = infer->in[0]->shape;
     if (attrs->shape.rank > TUFF_MAX_RANK) return shape_error(infer, "more than 8 axes");
-    if (tuff_shape_count(&attrs->shape) != tuff_shape_count(&out->shape)) {
+    if (tuff_shape_count(&attrs->shape) != tuff_shape_count(out)) {
         char text[128], why[200];
         snprintf(why, sizeof why, "shape %s has another number of elements",
                  tuff_shape_text(&attrs->shape, text, sizeof text));
         return shape_error(infer, why);
     }
-    out->shape = attrs->shape;
+    *out = attrs->shape;
     return TUFF_OK;
 }
 
@@ -137,6 +137,7 @@ const struct tuff_op tuff_op_reshape = {
     .attr_count = 1,
     .attrs_bytes = sizeof(struct shape_attrs),
     .infer = reshape_infer,
+    .result = TUFF_RESULT_OPERAND_0,
     .grad = reshape_grad,
     .simpler = reshape_simpler,
     .ref = copy_ref,
@@ -167,18 +168,18 @@ tuff_val tuff_unsqueeze(struct tuff_graph *g, tuff_val x, int axis)
 static const struct tuff_attr permute_attr[] = {
     {"order", "perm", TUFF_ATTR_LIST, 1, offsetof(struct tuff_permute_attrs, order)}};
 
-static tuff_status permute_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status permute_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_permute_attrs *attrs = infer->attrs;
     const struct tuff_shape *in = &infer->in[0]->shape;
     uint32_t seen = 0;
-    *out = *infer->in[0];
+    *out = infer->in[0]->shape;
     for (uint32_t i = 0; i < in->rank; i++) {
         uint32_t from = i < attrs->order.count ? (uint32_t)attrs->order.at[i] : UINT32_MAX;
         if (attrs->order.count != in->rank || from >= in->rank || (seen >> from & 1))
             return shape_error(infer, "order is not a permutation");
         seen |= 1u << from;
-        out->shape.dim[i] = in->dim[from];
+        out->dim[i] = in->dim[from];
     }
     return TUFF_OK;
 }
@@ -276,6 +277,7 @@ const struct tuff_op tuff_op_permute = {
     .attr_count = 1,
     .attrs_bytes = sizeof(struct tuff_permute_attrs),
     .infer = permute_infer,
+    .result = TUFF_RESULT_OPERAND_0,
     .grad = permute_grad,
     .simpler = permute_simpler,
     .ref = permute_ref,
@@ -293,20 +295,20 @@ static const struct tuff_attr slice_attr[] = {
     {"size", "", TUFF_ATTR_U32S, TUFF_MAX_RANK, offsetof(struct tuff_slice_attrs, size)},
 };
 
-static tuff_status slice_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status slice_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_slice_attrs *attrs = infer->attrs;
-    *out = *infer->in[0];
-    for (uint32_t i = 0; i < out->shape.rank; i++) {
+    *out = infer->in[0]->shape;
+    for (uint32_t i = 0; i < out->rank; i++) {
         int64_t first = attrs->start[i], last = first + (int64_t)attrs->step[i] * ((int64_t)attrs->size[i] - 1);
         bool step = attrs->step[i] != 0 && attrs->step[i] > INT32_MIN;
-        if (!step || attrs->size[i] == 0 || first >= out->shape.dim[i] || last < 0 || last >= out->shape.dim[i]) {
+        if (!step || attrs->size[i] == 0 || first >= out->dim[i] || last < 0 || last >= out->dim[i]) {
             char why[160];
             snprintf(why, sizeof why, "axis %u: %u elements from %u by %d are not inside", (unsigned)i,
                      (unsigned)attrs->size[i], (unsigned)attrs->start[i], (int)attrs->step[i]);
             return shape_error(infer, why);
         }
-        out->shape.dim[i] = attrs->size[i];
+        out->dim[i] = attrs->size[i];
     }
     return TUFF_OK;
 }
@@ -415,6 +417,7 @@ const struct tuff_op tuff_op_slice = {
     .attr_count = TUFF_COUNT(slice_attr),
     .attrs_bytes = sizeof(struct tuff_slice_attrs),
     .infer = slice_infer,
+    .result = TUFF_RESULT_OPERAND_0,
     .grad = slice_grad,
     .ref = slice_ref,
     .error = TUFF_ERROR_MOVES,
@@ -426,7 +429,7 @@ const struct tuff_op tuff_op_slice = {
 
 /* ---- expand --------------------------------------------------------------------------------------------------------------- */
 
-static tuff_status expand_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status expand_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct shape_attrs *attrs = infer->attrs;
     const struct tuff_shape *in = &infer->in[0]->shape, *to = &attrs->shape;
@@ -440,7 +443,7 @@ static tuff_status expand_infer(const struct tuff_infer *infer, struct tuff_type
         snprintf(why, sizeof why, "does not broadcast to %s", tuff_shape_text(to, text, sizeof text));
         return shape_error(infer, why);
     }
-    *out = (struct tuff_type){infer->in[0]->dtype, *to};
+    *out = *to;
     return TUFF_OK;
 }
 
@@ -506,6 +509,7 @@ const struct tuff_op tuff_op_expand = {
     .attr_count = 1,
     .attrs_bytes = sizeof(struct shape_attrs),
     .infer = expand_infer,
+    .result = TUFF_RESULT_OPERAND_0,
     .grad = expand_grad,
     .ref = expand_ref,
     .error = TUFF_ERROR_MOVES,
@@ -523,16 +527,16 @@ static const struct tuff_attr pad_attr[] = {
     {"value", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_pad_attrs, value)},
 };
 
-static tuff_status pad_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status pad_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_pad_attrs *attrs = infer->attrs;
-    *out = *infer->in[0];
-    for (uint32_t i = 0; i < out->shape.rank; i++) {
-        uint64_t dim = (uint64_t)attrs->before[i] + (uint64_t)(out->shape.dim[i] - 1) * ((uint64_t)attrs->interior[i] + 1) +
-                       1 + attrs->after[i];
+    *out = infer->in[0]->shape;
+    for (uint32_t i = 0; i < out->rank; i++) {
+        uint64_t dim = (uint64_t)attrs->before[i] + (uint64_t)(out->dim[i] - 1) * ((uint64_t)attrs->interior[i] + 1) + 1 +
+                       attrs->after[i];
         if (dim > INT32_MAX || attrs->interior[i] >= INT32_MAX)
             return shape_error(infer, "the padded axis has more than 2^31 - 1 elements");
-        out->shape.dim[i] = (uint32_t)dim;
+        out->dim[i] = (uint32_t)dim;
     }
     return TUFF_OK;
 }
@@ -663,6 +667,7 @@ const struct tuff_op tuff_op_pad = {
     .attr_count = TUFF_COUNT(pad_attr),
     .attrs_bytes = sizeof(struct tuff_pad_attrs),
     .infer = pad_infer,
+    .result = TUFF_RESULT_OPERAND_0,
     .grad = pad_grad,
     .ref = pad_ref,
     .bound = pad_bound,
@@ -677,26 +682,26 @@ const struct tuff_op tuff_op_pad = {
 
 static const struct tuff_attr axis_attr[] = {{"axis", "axis", TUFF_ATTR_I32, 1, offsetof(struct tuff_axis_attrs, axis)}};
 
-static tuff_status concat_infer(const struct tuff_infer *infer, struct tuff_type *out)
+static tuff_status concat_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_axis_attrs *attrs = infer->attrs;
-    *out = *infer->in[0];
-    if (attrs->axis < 0 || (uint32_t)attrs->axis >= out->shape.rank) return shape_error(infer, "no such axis");
-    uint64_t sum = out->shape.dim[attrs->axis];
+    *out = infer->in[0]->shape;
+    if (attrs->axis < 0 || (uint32_t)attrs->axis >= out->rank) return shape_error(infer, "no such axis");
+    uint64_t sum = out->dim[attrs->axis];
     for (uint32_t k = 1; k < infer->in_count; k++) {
         struct tuff_type in = tuff_type_of(infer->graph, infer->in_values[k]);
         sum += in.shape.dim[attrs->axis];
-        bool fits = in.dtype == out->dtype && in.shape.rank == out->shape.rank && sum <= INT32_MAX;
+        bool fits = in.dtype == infer->in[0]->dtype && in.shape.rank == out->rank && sum <= INT32_MAX;
         for (uint32_t i = 0; fits && i < in.shape.rank; i++)
-            fits = (int32_t)i == attrs->axis || in.shape.dim[i] == out->shape.dim[i];
+            fits = (int32_t)i == attrs->axis || in.shape.dim[i] == out->dim[i];
         if (!fits) {
             char text[128], why[200];
-            snprintf(why, sizeof why, "of %s, does not fit %s %s on axis %d", tuff_dtype_name(out->dtype),
+            snprintf(why, sizeof why, "of %s, does not fit %s %s on axis %d", tuff_dtype_name(infer->in[0]->dtype),
                      tuff_dtype_name(in.dtype), tuff_shape_text(&in.shape, text, sizeof text), (int)attrs->axis);
             return shape_error(infer, why);
         }
     }
-    out->shape.dim[attrs->axis] = (uint32_t)sum;
+    out->dim[attrs->axis] = (uint32_t)sum;
     return TUFF_OK;
 }
 
@@ -806,6 +811,7 @@ const struct tuff_op tuff_op_concat = {
     .attr_count = 1,
     .attrs_bytes = sizeof(struct tuff_axis_attrs),
     .infer = concat_infer,
+    .result = TUFF_RESULT_OPERAND_0,
     .grad = concat_grad,
     .ref = concat_ref,
     .error = TUFF_ERROR_MOVES,
