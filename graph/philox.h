@@ -3,6 +3,7 @@
 #ifndef TUFF_PHILOX_H
 #define TUFF_PHILOX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 static inline void tuff_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
@@ -18,13 +19,34 @@ static inline void tuff_philox(const uint32_t counter[4], const uint32_t key[2],
     for (int i = 0; i < 4; i++) out[i] = c[i];
 }
 
+/* Uniform in [0, 1): the upper 24 bits. */
+static inline float tuff_philox_unit(uint32_t word) { return (float)(word >> 8) * 5.9604644775390625e-8f; /* 2^-24 */ }
+
+/* The numbers of a stream at step 0, one after the other: a block is computed once for its four. */
+struct tuff_philox_stream {
+    uint32_t key[2], stream;
+    uint32_t block, words[4]; /* words of this block, once `filled` */
+    bool filled;
+};
+
+static inline float tuff_philox_next(struct tuff_philox_stream *s, uint32_t index)
+{
+    if (!s->filled || s->block != index / 4) {
+        const uint32_t counter[4] = {index / 4, 0, 0, s->stream};
+        tuff_philox(counter, s->key, s->words);
+        s->block = index / 4;
+        s->filled = true;
+    }
+    return tuff_philox_unit(s->words[index % 4]);
+}
+
 /* Element `index` of stream `stream` at step `step`, uniform in [0, 1): the upper 24 bits of word index % 4 of block index / 4. */
 static inline float tuff_philox_uniform(uint32_t seed_low, uint32_t seed_high, uint32_t step, uint32_t stream,
                                         uint32_t index)
 {
     uint32_t counter[4] = {index / 4, 0, step, stream}, key[2] = {seed_low, seed_high}, out[4];
     tuff_philox(counter, key, out);
-    return (float)(out[index % 4] >> 8) * 5.9604644775390625e-8f; /* 2^-24 */
+    return tuff_philox_unit(out[index % 4]);
 }
 
 #endif

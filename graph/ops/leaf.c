@@ -380,15 +380,14 @@ static void fans(const struct tuff_shape *shape, double *fan_in, double *fan_out
     *fan_out = shape->rank == 0 ? 1 : (shape->rank == 1 ? shape->dim[0] : shape->dim[0] * area);
 }
 
-static double init_one(const struct tuff_leaf_attrs *attrs, double center, double spread, bool normal, uint64_t seed,
-                       uint32_t stream, uint32_t index)
+static double init_one(const struct tuff_leaf_attrs *attrs, double center, double spread, bool normal,
+                       struct tuff_philox_stream *numbers, uint32_t index)
 {
-    uint32_t low = (uint32_t)seed, high = (uint32_t)(seed >> 32);
     if (attrs->init_kind == TUFF_INIT_DEFAULT) return 0;
     if (attrs->init_kind == TUFF_INIT_CONSTANT) return attrs->init_a;
-    if (!normal) return center + spread * (2.0 * (double)tuff_philox_uniform(low, high, 0, stream, index) - 1.0);
-    double u = 1.0 - (double)tuff_philox_uniform(low, high, 0, stream, 2 * index); /* Box and Muller 1958 */
-    double v = (double)tuff_philox_uniform(low, high, 0, stream, 2 * index + 1);
+    if (!normal) return center + spread * (2.0 * (double)tuff_philox_next(numbers, index) - 1.0);
+    double u = 1.0 - (double)tuff_philox_next(numbers, 2 * index); /* Box and Muller 1958 */
+    double v = (double)tuff_philox_next(numbers, 2 * index + 1);
     return center + spread * sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v);
 }
 
@@ -406,7 +405,8 @@ bool tuff_leaf_starts_zero(const struct tuff_value *value)
 static void init_values(const struct tuff_value *value, uint64_t seed, void *memory)
 {
     const struct tuff_leaf_attrs *attrs = value->attrs;
-    uint32_t stream = (uint32_t)tuff_hash_text(0, value->name ? value->name : "");
+    struct tuff_philox_stream numbers = {.key = {(uint32_t)seed, (uint32_t)(seed >> 32)},
+                                         .stream = (uint32_t)tuff_hash_text(0, value->name ? value->name : "")};
     double fan_in, fan_out, gain = attrs->init_a, center = 0, spread = 0;
     fans(&attrs->shape, &fan_in, &fan_out);
     bool kaiming = attrs->init_kind == TUFF_INIT_KAIMING_UNIFORM || attrs->init_kind == TUFF_INIT_KAIMING_NORMAL;
@@ -430,7 +430,7 @@ static void init_values(const struct tuff_value *value, uint64_t seed, void *mem
     uint64_t count = tuff_shape_count(&attrs->shape);
     for (uint64_t i = 0; i < count; i++) {
         double v = value->data ? (double)((const float *)value->data)[i]
-                               : init_one(attrs, center, spread, normal, seed, stream, (uint32_t)i);
+                               : init_one(attrs, center, spread, normal, &numbers, (uint32_t)i);
         tuff_element_put(value->type.dtype, memory, i, v);
     }
 }
