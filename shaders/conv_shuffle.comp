@@ -104,13 +104,12 @@ Quad make_quad(uint q, uint z)
     r.result = (picture * groups + z) * m_count * (rh * rw) + i * block_y * rw + j * block_x;
     r.count = q >= quads ? 0 : FLAT ? 4 : min(gw - j, 4);
     [[unroll]] for (uint c = 0; c < 4; c++) {
-        uint column = j + c, row = i;
-        if (FLAT) {
-            row += column / gw;
-            column %= gw;
+        r.y[c] = i * step_y;
+        r.x[c] = j * step_x;
+        if (++j == gw && FLAT) {
+            j = 0;
+            i++;
         }
-        r.y[c] = row * step_y;
-        r.x[c] = column * step_x;
     }
     return r;
 }
@@ -220,7 +219,7 @@ void main()
         }
     }
     const uint CLASS = MG * LANES * NG; /* results of a class */
-    const uint STEP = C_VEC ? MG * LANES : LANES; /* what is stored element by element is much text: a loop around a part of it */
+    const uint STEP = C_VEC ? LANES / 2 : LANES / 4; /* what is stored element by element is much text: a loop around a part of it */
     for (uint r0 = 0; r0 < MG * LANES; r0 += STEP) {
         [[unroll]] for (uint r = 0; r < STEP; r++)
             if (m0 + r0 + r < m_count) {
@@ -231,8 +230,7 @@ void main()
                         store_row(quad[h], quad[h].result + (m0 + r0 + r) * (rh * rw) + y * rw, y, of);
                     }
             }
-        if (C_VEC) break;
         [[unroll]] for (uint c = 0; c < CLASSES; c++)
-            [[unroll]] for (uint i = 0; i < CLASS - LANES * NG; i++) acc[c * CLASS + i] = acc[c * CLASS + i + LANES * NG];
+            [[unroll]] for (uint i = 0; i < CLASS - STEP * NG; i++) acc[c * CLASS + i] = acc[c * CLASS + i + STEP * NG];
     }
 }

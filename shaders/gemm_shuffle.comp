@@ -131,18 +131,22 @@ void main()
                 }
         }
     }
-    [[unroll]] for (uint r = 0; r < MG * LANES; r++)
-        if (m0 + r < m_count) {
-            [[unroll]] for (uint h = 0; h < NG; h++) {
-                uint n = n0 + h * (LANES * 4);
-                if (C_VEC) {
-                    if (n < n_count) out0v(gemm_c(z, m0 + r, n), acc[r * NG + h]);
-                } else if (n + 4 <= n_count) { /* at once: a condition around each costs more than the stores */
-                    [[unroll]] for (uint c = 0; c < 4; c++) out0(gemm_c(z, m0 + r, n + c), acc[r * NG + h][c]);
-                } else {
-                    [[unroll]] for (uint c = 0; c < 4; c++)
-                        if (n + c < n_count) out0(gemm_c(z, m0 + r, n + c), acc[r * NG + h][c]);
+    const uint STEP = C_VEC ? LANES : LANES / 4; /* what is stored element by element is much text: a loop around a part of it */
+    for (uint r0 = 0; r0 < MG * LANES; r0 += STEP) {
+        [[unroll]] for (uint r = 0; r < STEP; r++)
+            if (m0 + r0 + r < m_count) {
+                [[unroll]] for (uint h = 0; h < NG; h++) {
+                    uint n = n0 + h * (LANES * 4);
+                    if (C_VEC) {
+                        if (n < n_count) out0v(gemm_c(z, m0 + r0 + r, n), acc[r * NG + h]);
+                    } else if (n + 4 <= n_count) { /* at once: a condition around each costs more than the stores */
+                        [[unroll]] for (uint c = 0; c < 4; c++) out0(gemm_c(z, m0 + r0 + r, n + c), acc[r * NG + h][c]);
+                    } else {
+                        [[unroll]] for (uint c = 0; c < 4; c++)
+                            if (n + c < n_count) out0(gemm_c(z, m0 + r0 + r, n + c), acc[r * NG + h][c]);
+                    }
                 }
             }
-        }
+        [[unroll]] for (uint i = 0; i < (MG * LANES - STEP) * NG; i++) acc[i] = acc[i + STEP * NG];
+    }
 }
