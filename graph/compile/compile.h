@@ -165,6 +165,8 @@ static inline uint32_t tuff_more_results(const struct tuff_work *w, const struct
 {
     return group->kernel ? w->g->values[group->kernel].op->more_count : 0;
 }
+/* FLOPs of a KERNEL or LOOP. */
+double tuff_kernel_work(const struct tuff_work *w, tuff_val kernel);
 /* Puts root v into a group: one that it fits, or a new one. */
 TUFF_MUST_CHECK tuff_status tuff_group_root(struct tuff_work *w, tuff_val v);
 /* A group of kernel v. */

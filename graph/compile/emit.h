@@ -54,6 +54,7 @@ struct tuff_reader {
 /* What becomes one launch, or the launches of its parts. */
 struct tuff_group {
     tuff_val kernel;   /* the KERNEL or LOOP value, or 0: a pointwise group */
+    double work;       /* FLOPs of the kernel; 0 without one */
     tuff_val *members; /* [arena] fuse: roots that it computes, in order, kernel excluded */
     uint32_t member_count;
     struct tuff_read *reads; /* [arena] fuse */

@@ -8,7 +8,7 @@
 #include "graph/ops/leaf.h"
 
 /* A chain dearer than this is not computed twice. Costs are GLSL text lengths / 12: an add is 1, a gelu 5. */
-enum { CHEAP_COST = 6, CHEAP_READS = 3, LONGEST_CHAIN = 60 };
+enum { CHEAP_COST = 6, CHEAP_READS = 3, LONGEST_CHAIN = 60, MOST_EPILOGUE_READS = 4 };
 /* Values computed one inside the other, views among them: what is deeper gets memory, as writing them is recursive. */
 enum { DEEPEST_CHAIN = 64 };
 
@@ -136,8 +136,10 @@ static void root_below_views(struct tuff_work *w, tuff_val v)
 
 struct chain { /* of a value: cost of computing it where it is read, loads of that, values one inside the other, readers */
     uint32_t cost, reads, depth, uses;
-    bool varies;    /* a reader is computed anew in each run */
-    uint64_t bytes; /* of those loads */
+    bool varies;     /* a reader is computed anew in each run */
+    tuff_val kernel; /* the dearest one whose result it reads in place; 0: none */
+    bool only;       /* nothing else reads that result, or what is made of it on the way */
+    uint64_t bytes;  /* of those loads */
 };
 
 /* Bytes of `from`, of which a reader of `to` needs an element for each of its own at most. */
@@ -224,6 +226,49 @@ static bool left_to_readers(const struct tuff_work *w, tuff_val v)
     return tuff_in_memory(w, val(w, v)->in[0]) || is_free(w, val(w, v)->in[0]);
 }
 
+/* The kernel whose epilogue v would be. */
+static void find_kernel(const struct tuff_work *w, tuff_val v, struct chain *c)
+{
+    const struct tuff_value *value = val(w, v);
+    tuff_val same = tuff_strip_same(w, v);
+    bool launch = value->op->class == TUFF_CLASS_KERNEL && !(value->op->traits & TUFF_UPDATES);
+    c[v].kernel = launch ? v : same != v ? c[same].kernel : 0;
+    c[v].only = launch || (same != v && c[same].only && c[same].uses == 1);
+    if (same != v || !(value->op->traits & TUFF_KEEPS_ORDER)) return;
+    for (uint32_t i = 0; i < value->in_count; i++) {
+        tuff_val in = value->in[i], kernel = in && !w->values[tuff_strip_same(w, in)].root ? c[in].kernel : 0;
+        if (!kernel || (c[v].kernel && tuff_kernel_work(w, kernel) < tuff_kernel_work(w, c[v].kernel))) continue;
+        c[v].kernel = kernel;
+        c[v].only = c[in].only && c[in].uses == 1;
+    }
+}
+
+/* Is `in` an epilogue of the kernel that it reads in place, so that it can be written instead of what that computes? What else it
+ * reads does not need that kernel, which nothing else reads. */
+static bool is_epilogue(const struct tuff_work *w, tuff_val in, const struct chain *c)
+{
+    tuff_val kernel = c[in].kernel;
+    enum tuff_dtype dtype = val(w, in)->type.dtype;
+    return kernel && !tuff_in_memory(w, in) && c[in].only && c[in].uses == 1 && c[in].reads <= MOST_EPILOGUE_READS &&
+           (dtype == TUFF_F32 || dtype == TUFF_I32) && w->values[in].fixed == w->values[kernel].fixed;
+}
+
+/* A chain that reads several kernels in place will be an epilogue of the dearest: what it makes of another's result is written instead
+ * of that. So is what a kernel would read through a chain. Equal nets of layers get equal texts thereby, and the same is moved. */
+static void root_epilogues(struct tuff_work *w, struct chain *c)
+{
+    for (tuff_val v = 1; v < w->g->count && !tuff_is_unfused(w); v++) {
+        const struct tuff_value *value = val(w, v);
+        bool kernel = value->op->class == TUFF_CLASS_KERNEL;
+        find_kernel(w, v, c);
+        if (!kernel && (value->op->class != TUFF_CLASS_INLINE || !(value->op->traits & TUFF_KEEPS_ORDER))) continue;
+        for (uint32_t i = 0; i < value->in_count; i++) {
+            tuff_val in = value->in[i];
+            if (in && (kernel || c[in].kernel != c[v].kernel) && is_epilogue(w, in, c)) require_memory(w, in);
+        }
+    }
+}
+
 /* In order of values: a chain that is too dear for its number of readers ends in a root. */
 static tuff_status root_dear_chains(struct tuff_work *w)
 {
@@ -251,6 +296,7 @@ static tuff_status root_dear_chains(struct tuff_work *w)
         if (pays_prepared(w, v, c)) root_below_views(w, v);
         if (c[v].uses > 1 && dear && !tuff_in_memory(w, v)) root_below_views(w, v);
     }
+    root_epilogues(w, c);
     return TUFF_OK;
 }
 

@@ -266,13 +266,31 @@ static tuff_status new_group(struct tuff_work *w, tuff_val kernel, uint32_t *at)
     return TUFF_OK;
 }
 
-/* The last group before `below` that computes something that is read in place; UINT32_MAX: there is none. */
-static uint32_t next_feeder(const struct tuff_work *w, const struct tuff_group *needs, uint32_t below)
+double tuff_kernel_work(const struct tuff_work *w, tuff_val kernel)
+{
+    const struct tuff_value *value = val(w, kernel);
+    struct tuff_type types[8] = {{.dtype = TUFF_F32}};
+    if (value->in_count > TUFF_COUNT(types)) return 0;
+    for (uint32_t i = 0; i < value->in_count; i++)
+        if (value->in[i]) types[i] = val(w, value->in[i])->type;
+    return tuff_op_work(value, types);
+}
+
+/* Would group a rather than b take what reads both? The dearer kernel hides the reads better. */
+static bool rather(const struct tuff_work *w, uint32_t a, uint32_t b)
+{
+    double more = w->groups[a].work - w->groups[b].work;
+    return more != 0 ? more > 0 : a > b;
+}
+
+/* The next group after `last` (UINT32_MAX: none yet) that computes something that is read in place; UINT32_MAX: there is none. */
+static uint32_t next_feeder(const struct tuff_work *w, const struct tuff_group *needs, uint32_t last)
 {
     uint32_t best = UINT32_MAX;
     for (uint32_t i = 0; i < needs->read_count; i++) {
         uint32_t at = w->values[tuff_memory_of(w, needs->reads[i].value)].group;
-        if (needs->reads[i].identity && at < below && (best == UINT32_MAX || at > best)) best = at;
+        if (!needs->reads[i].identity || at == UINT32_MAX || (last != UINT32_MAX && !rather(w, last, at))) continue;
+        if (best == UINT32_MAX || rather(w, at, best)) best = at;
     }
     return best;
 }
@@ -338,7 +356,7 @@ tuff_status tuff_group_root(struct tuff_work *w, tuff_val v)
     tuff_val since = earliest(w, v);
     TUFF_TRY(collect_inputs(w, &needs, v, true));
     const char *why = alone ? why_alone(w, v) : NULL, *refused;
-    for (uint32_t best = w->group_count; !alone && (best = next_feeder(w, &needs, best)) != UINT32_MAX;) {
+    for (uint32_t best = UINT32_MAX; !alone && (best = next_feeder(w, &needs, best)) != UINT32_MAX;) {
         refused = comes_before(w, best, since) ? "it is to be computed again, later" : refusal(w, &needs, v, best, limit);
         if (!refused) return join_found(w, &needs, v, best);
         why = refused;
@@ -358,6 +376,7 @@ tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v)
     for (uint32_t i = 0; i < value->in_count; i++)
         if (value->in[i]) TUFF_TRY(collect(w, &needs, value->in[i], false));
     TUFF_TRY(new_group(w, v, &at));
+    w->groups[at].work = tuff_kernel_work(w, v);
     for (uint32_t i = 0; i <= value->op->more_count; i++) w->values[v + i].group = at;
     return take_reads(w, &needs, at);
 }
