@@ -71,14 +71,19 @@ static void share_out(struct tuff_program *program, uint64_t ns, uint64_t *sums,
     }
 }
 
-/* sums: measured nanoseconds of each step. */
-static tuff_status submit_measured(struct tuff_program *program, uint64_t *sums, uint64_t *longest, uint64_t *total,
-                                   struct tuff_error *error)
+/* From submission number `first` on. sums: measured nanoseconds of each step; what is known of those before it stays. */
+static tuff_status submit_measured(struct tuff_program *program, uint32_t first, uint64_t *sums, uint64_t *longest,
+                                   uint64_t *total, struct tuff_error *error)
 {
     struct tuff_device *device = program->device;
+    const struct tuff_cuts *cuts = &program->recording.cuts;
     uint32_t piece = 0;
+    for (uint32_t before = 0; before < first; piece++) {
+        sums[cuts->pieces[piece].launch] = program->pace[cuts->pieces[piece].launch].ns;
+        before += cuts->pieces[piece].ends;
+    }
     TUFF_TRY(tuff_device_wait(device, atomic_load(&device->queue.submitted), UINT64_MAX, error));
-    for (uint32_t i = 0; i < program->recording.cuts.submissions; i++) {
+    for (uint32_t i = first; i < cuts->submissions; i++) {
         TUFF_TRY(check_cancel(program, 0, error));
         uint64_t start = tuff_os_time_ns();
         TUFF_TRY(submit_one(program, i, error));
@@ -92,13 +97,13 @@ static tuff_status submit_measured(struct tuff_program *program, uint64_t *sums,
 }
 
 /* Records anew where submissions are more than twice as long as they may be, or less than half as long without need. */
-static tuff_status cut_anew(struct tuff_program *program, const uint64_t *sums, uint64_t longest, uint64_t total,
+static tuff_status cut_anew(struct tuff_program *program, const uint64_t *sums, uint64_t longest, uint64_t mean,
                             struct tuff_error *error)
 {
     struct tuff_recording made = {0};
     uint32_t submissions = program->recording.cuts.submissions, needed = 1;
     for (uint32_t i = 1; i < program->step_count; i++) needed += program->pace[i].begins;
-    bool off = longest > 2 * TUFF_SUBMISSION_NS || (submissions > needed && total / submissions < TUFF_SUBMISSION_NS / 2);
+    bool off = longest > 2 * TUFF_SUBMISSION_NS || (submissions > needed && mean < TUFF_SUBMISSION_NS / 2);
     program->measures = off ? program->measures - 1 : 0;
     for (uint32_t i = 0; i < program->step_count; i++) program->pace[i].ns = sums[i];
     if (!off) return TUFF_OK;
@@ -115,11 +120,12 @@ static tuff_status measure(struct tuff_program *program, struct tuff_error *erro
     uint64_t longest = 0, total = 0;
     uint64_t *sums = tuff_alloc(context, program->step_count * sizeof *sums);
     if (!sums) return tuff_fail_memory(context, error);
-    tuff_status status = submit_measured(program, sums, &longest, &total, error);
+    uint32_t first = program->stale ? 0 : prepare_submissions(program), submissions = program->recording.cuts.submissions;
+    tuff_status status = submit_measured(program, first, sums, &longest, &total, error);
     if (status == TUFF_OK) program->stale = false;
-    program->prepared = true;
-    program->counts.prepared += program->prepare_count > 0;
-    if (status == TUFF_OK) status = cut_anew(program, sums, longest, total, error);
+    program->prepared = first == 0;
+    program->counts.prepared += program->prepared && program->prepare_count > 0;
+    if (status == TUFF_OK) status = cut_anew(program, sums, longest, total / (submissions - first), error);
     tuff_free(context, sums);
     return status;
 }
