@@ -252,8 +252,9 @@ static void check_golden(struct ops_test *t, const struct tuff_op *op)
 
 #define STEP 1e-5
 
-/* How far an element moves: less where rows are steep, near 0. */
-static double move_of(const struct tuff_op *op, double x) { return op->glsl ? fmin(fmax(fabs(x), 1e-2), 1) : 1; }
+/* How far an element moves, in steps: less where rows are steep, near 0. Rows give 1e4 at most (prepare), as 1 / x does of 1e-4: a step of
+ * 1e-8 there is wrong by its square, 1e-8 of the slope. */
+static double move_of(const struct tuff_op *op, double x) { return op->glsl ? fmin(fmax(fabs(x), 1e-3), 1) : 1; }
 
 /* Away from the points where rows have kinks or jumps: multiples of 1/2, and the two numbers of the cases. */
 static double off_kinks(double x)
