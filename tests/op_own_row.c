@@ -290,6 +290,23 @@ static void test_texts(struct own_test *t)
     tuff_graph_destroy(g);
 }
 
+/* A compiler may add in any order: whichever it takes, the error is within what error analysis says of the text. */
+static void test_orders(struct own_test *t)
+{
+    struct op_text read;
+    if (!backend_check(&t->test, op_text_read(&read, "(b + a) + 0.5"), "the test does not understand a sum")) return;
+    for (int i = 0; i < 1000; i++) {
+        float a = (float)(4 * op_normal(&t->random)), b = (float)(op_uniform(&t->random, 0, 0.01) - (double)a);
+        const volatile float first[3] = {b + a, a + 0.5f, b + 0.5f}; /* the sums of two are floats */
+        const float orders[3] = {first[0] + 0.5f, first[1] + b, first[2] + a};
+        struct op_number variables[5] = {{(double)a, 0}, {(double)b, 0}}, r = op_text_evaluate(&read, variables);
+        for (int k = 0; k < 3; k++)
+            backend_check(&t->test, fabs((double)orders[k] - r.v) <= r.e,
+                          "%.9g and %.9g in order %d: expected %.9g, got %.9g, bound %.3g", (double)a, (double)b, k, r.v,
+                          (double)orders[k], r.e);
+    }
+}
+
 /* Ends of what the check lets through: the compiler must take them too. */
 static void test_ends(struct own_test *t)
 {
@@ -454,6 +471,7 @@ int main(int argc, char **argv)
     }
     test_rows(&t);
     test_texts(&t);
+    test_orders(&t);
     test_ends(&t);
     test_model(&t);
     return backend_test_end(&t.test, "op_own_row");

@@ -4,7 +4,8 @@
  * Rounding is that of the Vulkan specification, "Precision and Operation of SPIR-V Instructions" (32-bit): + - * correctly
  * rounded in some direction (1 ulp), division 2.5 ulp, inversesqrt 2 ulp, sqrt as 1 / inversesqrt (4.5 ulp), exp and exp2
  * 3 + 2|x| ulp, log and log2 3 ulp, but 2^-21 absolute in [0.5, 2]. Functions have the bound of their own steps, beside each
- * in graph/ops/pw_helpers.def. Contraction to fused multiply-add only takes errors away. */
+ * in graph/ops/pw_helpers.def. Contraction to fused multiply-add only takes errors away. Sums of more than two terms may be taken in any
+ * order (there, "Reassociation"): Mesa adds constants first, so that (a + b) + 0.5 is (a + 0.5) + b. */
 #include "tests/op_text.h"
 #include "graph/pw_math.h"
 
@@ -255,31 +256,62 @@ static number choose(const struct op_text *t, const struct op_text_node *n, cons
     return r;
 }
 
-static number evaluate(const struct op_text *t, int at, const number *variables)
+/* A result that a device may flush, or not hold. */
+static number settled(number r)
 {
-    const struct op_text_node *n = &t->node[at];
-    number a, b, r;
-    if (n->kind == 'v' && n->variable) return variables[strchr("abypq", n->variable) - "abypq"];
-    if (n->kind == 'v') return (number){n->literal, fabs((double)(float)n->literal - n->literal)};
-    if (n->kind == '?') return choose(t, n, variables);
-    a = evaluate(t, n->in[0], variables);
-    if (n->kind == 'n') return (number){-a.v, a.e};
-    if (n->kind == 'f' && functions[n->function].one) {
-        r = functions[n->function].one(a);
-    } else {
-        b = evaluate(t, n->in[1], variables);
-        switch (n->kind) {
-        case '+': r = (number){a.v + b.v, a.e + b.e + OP_ULP * fabs(a.v + b.v)}; break;
-        case '-': r = (number){a.v - b.v, a.e + b.e + OP_ULP * fabs(a.v - b.v)}; break;
-        case '*': r = product(a, b); break;
-        case '/': r = quotient(a, b); break;
-        case 'f': r = functions[n->function].two(a, b); break;
-        default: return compare(n->kind, a, b);
-        }
-    }
     if (r.v != 0 && fabs(r.v) < 2.4e-38) r.e += OP_TINY; /* a device's may lie below the least normal number */
     if (isnan(r.e) || !(fabs(r.v) < OP_HUGE)) r.e = INFINITY;
     return r;
+}
+
+/* What sums and differences at a node add up. */
+struct terms {
+    double v, e, size; /* of all: their sum, that of their errors, of their largest magnitudes */
+    int count;
+};
+
+static void add_terms(const struct op_text *t, int at, const number *variables, double sign, struct terms *sum)
+{
+    const struct op_text_node *n = &t->node[at];
+    if (strchr("+-n", n->kind)) {
+        add_terms(t, n->in[0], variables, n->kind == 'n' ? -sign : sign, sum);
+        if (n->kind != 'n') add_terms(t, n->in[1], variables, n->kind == '-' ? -sign : sign, sum);
+        return;
+    }
+    number r = evaluate(t, at, variables);
+    sum->v += sign * r.v;
+    sum->e += r.e;
+    sum->size += fabs(r.v) + r.e;
+    sum->count++;
+}
+
+/* n terms in any order are n - 1 roundings, the last one of the result and each other of a part, which is no larger than all terms'
+ * magnitudes together. */
+static number sum_at(const struct op_text *t, int at, const number *variables)
+{
+    struct terms sum = {0};
+    add_terms(t, at, variables, 1, &sum);
+    return (number){sum.v, sum.e + OP_ULP * (fabs(sum.v) + (sum.count - 2) * sum.size)};
+}
+
+static number evaluate(const struct op_text *t, int at, const number *variables)
+{
+    const struct op_text_node *n = &t->node[at];
+    number a, b;
+    if (n->kind == 'v' && n->variable) return variables[strchr("abypq", n->variable) - "abypq"];
+    if (n->kind == 'v') return (number){n->literal, fabs((double)(float)n->literal - n->literal)};
+    if (n->kind == '?') return choose(t, n, variables);
+    if (n->kind == '+' || n->kind == '-') return settled(sum_at(t, at, variables));
+    a = evaluate(t, n->in[0], variables);
+    if (n->kind == 'n') return (number){-a.v, a.e};
+    if (n->kind == 'f' && functions[n->function].one) return settled(functions[n->function].one(a));
+    b = evaluate(t, n->in[1], variables);
+    switch (n->kind) {
+    case '*': return settled(product(a, b));
+    case '/': return settled(quotient(a, b));
+    case 'f': return settled(functions[n->function].two(a, b));
+    default: return compare(n->kind, a, b);
+    }
 }
 
 struct op_number op_text_evaluate(const struct op_text *text, const struct op_number variables[5])
