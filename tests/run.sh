@@ -133,7 +133,7 @@ programs() {
     folder=$root/$logs/$(echo "$title" | tr -c 'A-Za-z0-9\n' -)
     rm -rf "$folder"; mkdir -p "$folder"
     begun=$(date +%s)
-    find "build/$preset/tests" -maxdepth 1 -type f -perm -u+x ! -name 'example-*' | grep -E "/(${only:-.*})\$" | sort |
+    find "build/$preset/tests" -maxdepth 1 -type f -perm -u+x ! -name '*-*' | grep -E "/(${only:-.*})\$" | sort |
         TUFF_CACHE_DIR=$folder/cache TUFF_SOURCE_DIR=$root TUFF_BUILD_DIR=$root/build/$preset \
             xargs -P "$jobs" -I PROGRAM sh "$root/tests/run.sh" __one "$folder" "$root/PROGRAM" "$@"
     rm -rf "$folder/cache"
