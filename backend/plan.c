@@ -553,7 +553,7 @@ static bool is_kept(enum tuff_memory kind)
     return kind == TUFF_MEMORY_PARAM || kind == TUFF_MEMORY_STATE || kind == TUFF_MEMORY_CONST;
 }
 
-/* Sorted and united. mark: slots of scratch that the section uses. */
+/* Sorted and united; with stations, where the section may run again, its scratch too. mark: slots of scratch that the section uses. */
 static tuff_status prepare_ranges(const struct tuff_plan *plan, struct prepare_range *ranges, size_t *count, bool *mark,
                                   struct tuff_context *context, struct tuff_error *error)
 {
@@ -567,7 +567,7 @@ static tuff_status prepare_ranges(const struct tuff_plan *plan, struct prepare_r
                 return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) prepares with %s memory", l,
                                  plan->launches[l].label, tuff_memory_name(kind));
             mark[binding->slot] = mark[binding->slot] || kind == TUFF_MEMORY_SCRATCH;
-            if (!own) ranges[all++] = range_of(plan, l, binding);
+            if (!own || (plan->station_count && kind == TUFF_MEMORY_SCRATCH)) ranges[all++] = range_of(plan, l, binding);
         }
     if (all) qsort(ranges, all, sizeof *ranges, compare_ranges);
     for (size_t i = 0; i < all; i++) {
@@ -610,7 +610,7 @@ static tuff_status check_others(const struct tuff_plan *plan, const struct prepa
                 return tuff_fail(context, error, TUFF_ERR_USAGE,
                                  "plan: launch %u (%s) %s '%s', which the prepare section %s", l, plan->launches[l].label,
                                  writes ? "writes" : "reads", plan->slots[binding->slot].name,
-                                 mark[binding->slot] ? "uses as scratch" : "reads or has written");
+                                 mark[binding->slot] ? "uses as scratch" : "uses");
         }
     return TUFF_OK;
 }

@@ -138,7 +138,8 @@ struct tuff_plan {
     uint32_t memory_count, slot_count, kernel_count, spec_count, launch_count, binding_count, push_word_count, number_count,
         station_count, loop_count;
     /* The prepare section, so many launches at the beginning: they read what is kept and not written by this plan, write prepared
-     * memory and scratch of their own, and run only when something that they read was written since. */
+     * memory and scratch of their own, and run only when something that they read was written since: at the beginning of a run, or
+     * where it goes on behind a station. With stations, nobody else writes what lies at their scratch. */
     uint32_t prepare_count;
     struct tuff_lookup kernel_lookup; /* kernels by their content */
 };

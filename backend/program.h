@@ -53,7 +53,7 @@ struct tuff_program {
     uint32_t prepare_count;           /* steps at the beginning that are left out where nothing is stale */
     bool asks_counts;                 /* a launch has its workgroup counts in memory */
     bool stale;                       /* what they read was written since they ran, or they never did */
-    bool prepared;                    /* the last run began with them */
+    bool prepared;                    /* the last run began with them, and they did not run again at a station */
     uint32_t next;                    /* submission that a run goes on with which stopped at a station; 0: none did */
     unsigned measures;                /* runs that are still measured before the cuts stay as they are */
     const struct tuff_cancel *cancel; /* [borrowed] or NULL */

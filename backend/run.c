@@ -35,21 +35,23 @@ static uint32_t prepare_submissions(const struct tuff_program *program)
     return behind < program->recording.cuts.submissions ? behind : 0;
 }
 
-/* From where the run stopped. With someone who may cancel, no more than two submissions are under way. */
+/* From where the run stopped; the prepare section comes first where it is stale, as what it reads may be written at a station. With
+ * someone who may cancel, no more than two submissions are under way. */
 static tuff_status submit_until(struct tuff_program *program, uint32_t end, struct tuff_error *error)
 {
     uint64_t before = 0, last = 0;
-    uint32_t prepare = prepare_submissions(program), first = program->next || program->stale ? program->next : prepare;
-    if (!program->next) program->prepared = first < prepare;
-    if (!program->next) program->counts.prepared += program->prepared;
+    uint32_t prepare = prepare_submissions(program), from = program->next > prepare ? program->next : prepare;
+    if (!program->next || program->stale) program->prepared = !program->next && program->stale && prepare;
     program->next = 0; /* a run that fails or is cancelled is over */
-    for (uint32_t i = first; i < end; i++) {
+    for (uint32_t i = program->stale ? 0 : from; i < end; i = i + 1 == prepare ? from : i + 1) {
         if (program->cancel) TUFF_TRY(tuff_device_wait(program->device, before, UINT64_MAX, error));
         TUFF_TRY(check_cancel(program, last, error));
         TUFF_TRY(submit_one(program, i, error));
         before = last;
         last = program->ticket;
-        if (i + 1 == prepare) program->stale = false;
+        if (i + 1 != prepare) continue;
+        program->stale = false;
+        program->counts.prepared++;
     }
     program->next = end;
     return TUFF_OK;

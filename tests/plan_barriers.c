@@ -35,18 +35,22 @@ static void build(struct tuff_plan *plan, uint32_t seed)
     tuff_plan_place_barriers(plan);
 }
 
-enum { PARAM, OTHER, PREPARED, SCRATCH, INPUT, OUTPUT, SLOTS };
+enum { PARAM, OTHER, PREPARED, SCRATCH, INPUT, OUTPUT, SHARED, SLOTS }; /* SHARED: where SCRATCH is */
 
 /* Launch 0 prepares, 1 does not; the second binding of each is written. */
-static tuff_status check_prepare(struct tuff_context *context, const uint32_t slots[4], uint32_t prepare_count)
+static tuff_status check_prepare(struct tuff_context *context, const uint32_t slots[4], uint32_t prepare_count, bool station)
 {
-    const enum tuff_memory kinds[SLOTS] = {TUFF_MEMORY_PARAM,   TUFF_MEMORY_PARAM, TUFF_MEMORY_PREPARED,
-                                           TUFF_MEMORY_SCRATCH, TUFF_MEMORY_INPUT, TUFF_MEMORY_OUTPUT};
+    const enum tuff_memory kinds[SLOTS] = {TUFF_MEMORY_PARAM, TUFF_MEMORY_PARAM,  TUFF_MEMORY_PREPARED, TUFF_MEMORY_SCRATCH,
+                                           TUFF_MEMORY_INPUT, TUFF_MEMORY_OUTPUT, TUFF_MEMORY_SCRATCH};
     struct tuff_plan plan;
     tuff_plan_init(&plan, context);
     for (uint32_t i = 0; i < SLOTS; i++) {
         struct tuff_plan_slot slot = {.name = tuff_memory_name(kinds[i]), .bytes = 256};
-        if (!tuff_plan_place(&plan, &slot, kinds[i], UINT64_MAX) || tuff_plan_add_slot(&plan, &slot) != i) return TUFF_OK;
+        if (i == SHARED)
+            slot.memory = plan.slots[SCRATCH].memory;
+        else if (!tuff_plan_place(&plan, &slot, kinds[i], UINT64_MAX))
+            return TUFF_OK;
+        if (tuff_plan_add_slot(&plan, &slot) != i) return TUFF_OK;
     }
     tuff_plan_add_kernel(&plan, &(struct tuff_plan_kernel){.file = "k"}, NULL, 0);
     for (uint32_t i = 0; i < 2; i++) {
@@ -55,6 +59,7 @@ static tuff_status check_prepare(struct tuff_context *context, const uint32_t sl
         tuff_plan_add_launch(&plan, &(struct tuff_plan_launch){.label = "l", .groups = {1, 1, 1}}, bindings, 2, NULL, 0);
     }
     plan.prepare_count = prepare_count;
+    if (station && !tuff_plan_add_station(&plan, "s", 2)) return TUFF_OK;
     tuff_plan_place_barriers(&plan);
     tuff_status status = tuff_plan_check(&plan, context, NULL);
     tuff_plan_finish(&plan);
@@ -67,22 +72,26 @@ static uint32_t check_sections(struct tuff_context *context)
         const char *what;
         uint32_t slots[4], prepare_count;
         tuff_status wanted;
+        bool station;
     } cases[] = {
-        {"a section", {PARAM, PREPARED, PREPARED, OUTPUT}, 1, TUFF_OK},
-        {"a section with scratch", {PARAM, SCRATCH, INPUT, OUTPUT}, 1, TUFF_OK},
-        {"another parameter written", {PARAM, PREPARED, PREPARED, OTHER}, 1, TUFF_OK},
-        {"more launches than there are", {PARAM, PREPARED, PREPARED, OUTPUT}, 3, TUFF_ERR_USAGE},
-        {"prepared memory without a section", {PARAM, PREPARED, PREPARED, OUTPUT}, 0, TUFF_ERR_USAGE},
-        {"an input is prepared", {INPUT, PREPARED, PREPARED, OUTPUT}, 1, TUFF_ERR_USAGE},
-        {"an output is prepared", {PARAM, OUTPUT, INPUT, OTHER}, 1, TUFF_ERR_USAGE},
-        {"a parameter is prepared", {PARAM, OTHER, INPUT, OUTPUT}, 1, TUFF_ERR_USAGE},
-        {"what was prepared is written", {PARAM, PREPARED, INPUT, PREPARED}, 1, TUFF_ERR_USAGE},
-        {"what is prepared from is written", {PARAM, PREPARED, INPUT, PARAM}, 1, TUFF_ERR_USAGE},
-        {"its scratch is read", {PARAM, SCRATCH, SCRATCH, OUTPUT}, 1, TUFF_ERR_USAGE},
+        {"a section", {PARAM, PREPARED, PREPARED, OUTPUT}, 1, TUFF_OK, false},
+        {"a section with scratch", {PARAM, SCRATCH, INPUT, OUTPUT}, 1, TUFF_OK, false},
+        {"another parameter written", {PARAM, PREPARED, PREPARED, OTHER}, 1, TUFF_OK, false},
+        {"more launches than there are", {PARAM, PREPARED, PREPARED, OUTPUT}, 3, TUFF_ERR_USAGE, false},
+        {"prepared memory without a section", {PARAM, PREPARED, PREPARED, OUTPUT}, 0, TUFF_ERR_USAGE, false},
+        {"an input is prepared", {INPUT, PREPARED, PREPARED, OUTPUT}, 1, TUFF_ERR_USAGE, false},
+        {"an output is prepared", {PARAM, OUTPUT, INPUT, OTHER}, 1, TUFF_ERR_USAGE, false},
+        {"a parameter is prepared", {PARAM, OTHER, INPUT, OUTPUT}, 1, TUFF_ERR_USAGE, false},
+        {"what was prepared is written", {PARAM, PREPARED, INPUT, PREPARED}, 1, TUFF_ERR_USAGE, false},
+        {"what is prepared from is written", {PARAM, PREPARED, INPUT, PARAM}, 1, TUFF_ERR_USAGE, false},
+        {"its scratch is read", {PARAM, SCRATCH, SCRATCH, OUTPUT}, 1, TUFF_ERR_USAGE, false},
+        {"a section and a station", {PARAM, SCRATCH, INPUT, OUTPUT}, 1, TUFF_OK, true},
+        {"its scratch is used again", {PARAM, SCRATCH, INPUT, SHARED}, 1, TUFF_OK, false},
+        {"its scratch is used again, and a station", {PARAM, SCRATCH, INPUT, SHARED}, 1, TUFF_ERR_USAGE, true},
     };
     uint32_t failures = 0;
     for (uint32_t i = 0; i < TUFF_COUNT(cases); i++) {
-        tuff_status got = check_prepare(context, cases[i].slots, cases[i].prepare_count);
+        tuff_status got = check_prepare(context, cases[i].slots, cases[i].prepare_count, cases[i].station);
         if (got != cases[i].wanted)
             printf("%s: expected %s, got %s\n", cases[i].what, tuff_status_name(cases[i].wanted), tuff_status_name(got)),
                 failures++;

@@ -1,5 +1,5 @@
 /* session_stations.c - runs that stop at a station: two replicas whose gradients the host averages there train as one with the
- * double batch; a run that stops computes what one does that does not stop. */
+ * double batch; a run that stops computes what one does that does not stop; what is prepared follows what is written at a station. */
 #include "backend/backend.h"
 #include "graph/graph.h"
 
@@ -108,6 +108,89 @@ static void by_program(struct replica *r)
     if (!ticket || end <= ticket) printf("two parts of a run: expected two tickets\n"), failures++;
 }
 
+enum { ROWS = 8, WIDE = 64 };
+
+/* All elements of w are this one. */
+static void expect_prepared(struct tuff_executable *x, const char *what, double w, uint64_t runs)
+{
+    float got[3];
+    for (uint32_t i = 0; i < 3; i++) must(tuff_executable_read(x, i, &got[i], sizeof got[i], &error));
+    double wanted[] = {WIDE * w, w, 2 * WIDE * ROWS * w * w * w};
+    for (uint32_t i = 0; i < 3; i++)
+        if (!(fabs(got[i] - wanted[i]) <= 1e-5 * wanted[i]))
+            printf("%s: output %u is %g, expected %g\n", what, (unsigned)i, got[i], wanted[i]), failures++;
+    uint64_t prepared = tuff_program_counts(tuff_executable_program(x)).prepared;
+    if (prepared != runs)
+        printf("%s: prepared %u times, expected %u\n", what, (unsigned)prepared, (unsigned)runs), failures++;
+}
+
+static void set_all(struct tuff_session *session, tuff_val w, float to)
+{
+    float all[ROWS * WIDE];
+    for (int i = 0; i < ROWS * WIDE; i++) all[i] = to;
+    must(tuff_session_write(session, w, all, sizeof all, &error));
+}
+
+static tuff_val first_columns(struct tuff_graph *g, tuff_val w)
+{
+    return tuff_slice(g, w, (const uint32_t[]){0, 0}, (const int32_t[]){1, 1}, (const uint32_t[]){ROWS, ROWS});
+}
+
+/* w is written where the run has stopped, by the host and by another executable: all that comes after reads the new one. `rows` is
+ * scratch that is alive there, as `square` is of the section. */
+static void check_prepared(struct tuff_device *device)
+{
+    const struct tuff_init ones = {.kind = TUFF_INIT_CONSTANT, .a = 1};
+    struct tuff_graph *g = NULL;
+    struct tuff_session *session = NULL;
+    struct tuff_executable *run = NULL, *trains = NULL;
+    float one[ROWS * ROWS], two[ROWS * ROWS];
+    for (int i = 0; i < ROWS * ROWS; i++) one[i] = 1, two[i] = 2.0f / ROWS;
+    must(tuff_graph_create(tuff_device_context(device), &g, &error));
+    tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(ROWS, ROWS)),
+             m = tuff_input(g, "m", TUFF_F32, TUFF_SHAPE(ROWS, ROWS));
+    tuff_val at = tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(1)}, &(int32_t){0}),
+             w = tuff_param(g, "w", TUFF_SHAPE(ROWS, WIDE), ones);
+    tuff_val state = tuff_state(g, "state", TUFF_F32, TUFF_SHAPE(ROWS, ROWS), ones);
+    tuff_val rows = tuff_matmul(g, x, m, (struct tuff_matmul_params){0});
+    tuff_val after = tuff_assign_rows(g, state, tuff_affine(g, rows, 0.5, 0), at), outputs[3];
+    tuff_val square = tuff_matmul(g, w, w, (struct tuff_matmul_params){.transpose_b = true});
+    outputs[0] = tuff_mul(g, after, tuff_sum(g, w, 2, TUFF_KEEP_AXES));
+    outputs[1] = tuff_mul(g, after, first_columns(g, w));
+    tuff_val cube = tuff_matmul(g, square, w, (struct tuff_matmul_params){0});
+    outputs[2] = tuff_mul(g, tuff_add(g, rows, tuff_affine(g, after, 0, 0)), first_columns(g, cube));
+    tuff_val tenfold = tuff_assign(g, w, tuff_affine(g, w, 10, 0));
+    must(tuff_graph_finish(g, &error));
+    must(tuff_session_create(device, g, NULL, &session, &error));
+    const struct tuff_station station = {"mid", &after, 1};
+    struct tuff_executable_params what = {
+        .struct_size = sizeof what, .outputs = outputs, .output_count = 3, .stations = &station, .station_count = 1};
+    must(tuff_session_compile(session, &what, &run, &error));
+    must(tuff_session_compile(
+        session, &(struct tuff_executable_params){.struct_size = sizeof what, .outputs = &tenfold, .output_count = 1},
+        &trains, &error));
+    must(tuff_executable_write(run, x, one, sizeof one, &error));
+    must(tuff_executable_write(run, m, two, sizeof two, &error));
+    must(tuff_executable_run(run, &error));
+    expect_prepared(run, "the first run", 1, 1);
+    must(tuff_executable_run_to(run, "mid", &error));
+    set_all(session, w, 10);
+    must(tuff_executable_run(run, &error));
+    expect_prepared(run, "w is written at the station", 10, 2);
+    must(tuff_executable_run_to(run, "mid", &error));
+    must(tuff_executable_run(run, &error));
+    expect_prepared(run, "nothing is written there", 10, 2);
+    set_all(session, w, 3);
+    must(tuff_executable_run_to(run, "mid", &error));
+    must(tuff_executable_run(trains, &error));
+    must(tuff_executable_run(run, &error));
+    expect_prepared(run, "w is trained at the station", 30, 4);
+    tuff_executable_destroy(trains);
+    tuff_executable_destroy(run);
+    tuff_session_destroy(session);
+    tuff_graph_destroy(g);
+}
+
 int main(void)
 {
     struct tuff_context *context = NULL;
@@ -151,6 +234,7 @@ int main(void)
     if (tuff_executable_run_to(r[BOTH].run, "elsewhere", &error) != TUFF_ERR_USAGE)
         printf("no such station: expected a refusal\n"), failures++;
     by_program(&r[BOTH]);
+    check_prepared(device);
     for (int i = 0; i < REPLICAS; i++) finish(&r[i]);
     tuff_device_release(device);
     tuff_context_destroy(context);

@@ -251,19 +251,26 @@ static int by_size(const void *a, const void *b)
     return p < q ? -1 : p > q;
 }
 
+/* At some time both hold what is still to be read. At every station the prepare section may run again. */
+static bool live_together(const struct tuff_work *w, const struct range *a, const struct range *b)
+{
+    bool again = w->params->station_count && (a->first < w->prepare_count) != (b->first < w->prepare_count);
+    return again || w->params->debug & TUFF_DEBUG_NOALIAS || (a->first <= b->last && b->first <= a->last);
+}
+
 /* The lowest offset where r overlaps none of the placed that live while it does; those are sorted by offset. */
-static uint64_t lowest_free(struct range *const *placed, uint32_t count, const struct range *r, bool share)
+static uint64_t lowest_free(const struct tuff_work *w, struct range *const *placed, uint32_t count, const struct range *r)
 {
     uint64_t offset = 0;
     for (uint32_t i = 0; i < count && placed[i]->offset < offset + r->bytes; i++) {
-        bool together = !share || (placed[i]->first <= r->last && r->first <= placed[i]->last);
-        if (together && placed[i]->offset + placed[i]->bytes > offset) offset = placed[i]->offset + placed[i]->bytes;
+        if (live_together(w, placed[i], r) && placed[i]->offset + placed[i]->bytes > offset)
+            offset = placed[i]->offset + placed[i]->bytes;
     }
     return offset;
 }
 
 /* Offline strip packing: largest first, each at the lowest offset that is free while it lives. */
-static tuff_status pack_ranges(struct tuff_work *w, struct scratch *s, bool share)
+static tuff_status pack_ranges(struct tuff_work *w, struct scratch *s)
 {
     struct range **placed = tuff_arena_alloc(w->arena, (s->count + 1) * sizeof *placed),
                  **left = tuff_arena_alloc(w->arena, (s->count + 1) * sizeof *left);
@@ -274,7 +281,7 @@ static tuff_status pack_ranges(struct tuff_work *w, struct scratch *s, bool shar
     qsort(left, count, sizeof *left, by_size);
     for (uint32_t n = 0; n < count; n++) {
         struct range *r = left[n];
-        r->offset = lowest_free(placed, n, r, share);
+        r->offset = lowest_free(w, placed, n, r);
         if (r->offset + r->bytes > s->bytes) s->bytes = r->offset + r->bytes;
         uint32_t at = n;
         for (; at > 0 && placed[at - 1]->offset > r->offset; at--) placed[at] = placed[at - 1];
@@ -285,10 +292,9 @@ static tuff_status pack_ranges(struct tuff_work *w, struct scratch *s, bool shar
 
 static tuff_status plan_scratch(struct tuff_work *w, struct scratch *s)
 {
-    bool share = !(w->params->debug & TUFF_DEBUG_NOALIAS);
     TUFF_TRY(collect_scratch(w, s));
-    if (share) take_over(w, s);
-    TUFF_TRY(pack_ranges(w, s, share));
+    if (!(w->params->debug & TUFF_DEBUG_NOALIAS)) take_over(w, s);
+    TUFF_TRY(pack_ranges(w, s));
     for (uint32_t i = 0; i < s->count; i++) {
         const struct range *first = &s->ranges[i];
         while (first->in) first = first->in;
