@@ -131,7 +131,7 @@ void main()
                 }
         }
     }
-    const uint STEP = C_VEC ? LANES : LANES / 4; /* what is stored element by element is much text: a loop around a part of it */
+    const uint ROUNDS = C_VEC ? 4 : 16, STEP = (MG * LANES + ROUNDS - 1) / ROUNDS; /* stores are much text: a loop around a few rows */
     for (uint r0 = 0; r0 < MG * LANES; r0 += STEP) {
         [[unroll]] for (uint r = 0; r < STEP; r++)
             if (m0 + r0 + r < m_count) {
