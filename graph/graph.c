@@ -151,9 +151,10 @@ struct tuff_type tuff_type_on_host(const struct tuff_graph *graph, tuff_val valu
 static tuff_status check_type(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_type *type)
 {
     uint64_t count = 1;
-    if (op->class == TUFF_CLASS_KERNEL && type->dtype != TUFF_F32 && type->dtype != TUFF_I32) {
-        tuff_graph_fail(g, TUFF_ERR_UNSUPPORTED, "%s: a kernel stores f32 or i32, not %s: cast its result", op->name,
-                        tuff_dtype_name(type->dtype));
+    bool floats = tuff_is_float(type->dtype) && !(op->traits & TUFF_UPDATES); /* an update is stored where it belongs */
+    if (op->class == TUFF_CLASS_KERNEL && type->dtype != TUFF_F32 && type->dtype != TUFF_I32 && !floats) {
+        tuff_graph_fail(g, TUFF_ERR_UNSUPPORTED, "%s: a kernel stores %s, not %s: cast its result", op->name,
+                        op->traits & TUFF_UPDATES ? "f32 or i32" : "floats or i32", tuff_dtype_name(type->dtype));
         return TUFF_ERR_UNSUPPORTED;
     }
     for (uint32_t i = 0; i < type->shape.rank; i++) {
@@ -175,7 +176,7 @@ static bool may_lack(const struct tuff_op *op, uint32_t i)
     return derivative ? i > 0 && !tuff_pw_names(op->glsl, (const char[2]){"gaby"[i], 0}) : i >= op->arity_min;
 }
 
-static enum tuff_dtype result_dtype(const struct tuff_infer *in, const struct tuff_op *op, uint32_t which)
+static enum tuff_dtype rule_dtype(const struct tuff_infer *in, const struct tuff_op *op, uint32_t which)
 {
     const struct tuff_value *values = in->graph->values;
     tuff_val operand = 0;
@@ -192,10 +193,17 @@ static enum tuff_dtype result_dtype(const struct tuff_infer *in, const struct tu
         const struct tuff_value *kernel = &values[in->in_values[0]], result = {.op = op, .attrs = in->attrs};
         const struct tuff_infer of_kernel = {
             .graph = in->graph, .in_values = kernel->in, .in_count = kernel->in_count, .attrs = kernel->attrs};
-        return result_dtype(&of_kernel, kernel->op, tuff_result_index(&result));
+        return rule_dtype(&of_kernel, kernel->op, tuff_result_index(&result));
     }
     }
     return tuff_is_blocks(values[operand].type.dtype) ? TUFF_F32 : values[operand].type.dtype;
+}
+
+static enum tuff_dtype result_dtype(const struct tuff_infer *in, const struct tuff_op *op, uint32_t which)
+{
+    enum tuff_dtype dtype = rule_dtype(in, op, which);
+    bool stored = (op->class == TUFF_CLASS_KERNEL && !(op->traits & TUFF_UPDATES)) || op->class == TUFF_CLASS_RESULT;
+    return stored && in->graph->stores_wide && tuff_is_float(dtype) ? TUFF_F32 : dtype;
 }
 
 tuff_status tuff_op_types(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,

@@ -48,6 +48,7 @@ struct tuff_graph {
     tuff_val *laid; /* [arena] numbers of values when sessions asked for memory, rising */
     uint32_t laid_count;
     const struct tuff_own_row *own_rows; /* [arena] declared by tuff_pointwise, the last first */
+    bool stores_wide;                    /* kernels give f32 for packed floats: a compiler's copy, which casts them */
     tuff_status status;                  /* first failure; sticky */
     struct tuff_error error;
 };
@@ -168,7 +169,8 @@ struct tuff_infer {
     const void *attrs;
 };
 
-/* The type of a result's elements (tuff_op_types evaluates it). Blocks are read as f32. */
+/* The type of a result's elements (tuff_op_types evaluates it). Blocks are read as f32. Kernels compute f16 and bf16 as f32, of which
+ * simplify makes what the rule says: packed elements are stored by pointwise launches alone, in whole words. */
 enum tuff_result_rule {
     TUFF_RESULT_F32 = 0, /* computed, whatever the operands are */
     TUFF_RESULT_I32,
@@ -176,7 +178,7 @@ enum tuff_result_rule {
     TUFF_RESULT_WIDE,      /* computed of operand 0: f32 of floats, i32 of whole numbers */
     TUFF_RESULT_OPERAND_0, /* moved or picked: as they are */
     TUFF_RESULT_OPERAND_1,
-    TUFF_RESULT_LAST,      /* those of the last operand, of which a part is written */
+    TUFF_RESULT_LAST,      /* of the last operand a part is written, or elements are picked */
     TUFF_RESULT_NAMED,     /* as the attributes say */
     TUFF_RESULT_OF_KERNEL, /* that of operand 0's further result */
 };

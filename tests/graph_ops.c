@@ -75,7 +75,7 @@ static tuff_status infer_alike(const struct tuff_infer *infer, struct tuff_shape
     return TUFF_OK;
 }
 
-/* A kernel whose result no port can store is refused where it is added, not by a compiler. */
+/* A kernel whose result no port can store is refused where it is added, not by a compiler. f16 is stored by a cast. */
 static void check_results(struct ops_test *t)
 {
     struct tuff_op half = {.name = "half",
@@ -86,9 +86,11 @@ static void check_results(struct ops_test *t)
                            .result = TUFF_RESULT_OPERAND_0};
     struct tuff_graph *g = NULL;
     if (tuff_graph_create(t->context, &g, NULL) != TUFF_OK) abort();
-    tuff_val x = tuff_input(g, "x", TUFF_F16, TUFF_SHAPE(3));
-    if (tuff_graph_add(g, &half, &x, 1, NULL) || g->status != TUFF_ERR_UNSUPPORTED)
-        fail(t, "a kernel's result of f16: expected a refusal, got '%s'", g->error.message);
+    tuff_val x = tuff_input(g, "x", TUFF_F16, TUFF_SHAPE(3)), b = tuff_input(g, "b", TUFF_I8, TUFF_SHAPE(3));
+    if (tuff_type_of(g, tuff_graph_add(g, &half, &x, 1, NULL)).dtype != TUFF_F16)
+        fail(t, "a kernel's result of f16: expected f16, got '%s'", g->error.message);
+    if (tuff_graph_add(g, &half, &b, 1, NULL) || g->status != TUFF_ERR_UNSUPPORTED)
+        fail(t, "a kernel's result of i8: expected a refusal, got '%s'", g->error.message);
     tuff_graph_destroy(g);
 }
 

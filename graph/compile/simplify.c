@@ -292,7 +292,8 @@ static tuff_val copy_value(struct tuff_work *w, const struct tuff_value *old, co
 {
     uint32_t before = w->g->count;
     if (old->op->class == TUFF_CLASS_RESULT) {
-        tuff_val v = in[0] + tuff_result_index(old);
+        tuff_val kernel = val(w, in[0])->op->more_count ? in[0] : val(w, in[0])->in[0]; /* behind its cast */
+        tuff_val v = kernel + tuff_result_index(old);
         if (!val(w, v)->name) w->g->values[v].name = old->name;
         return v;
     }
@@ -306,6 +307,15 @@ static tuff_val copy_value(struct tuff_work *w, const struct tuff_value *old, co
         if (old->op->more_count) return with_results(w, v);
     }
     return v;
+}
+
+/* A kernel's f32 becomes the packed type that its rule gives. */
+static tuff_val packed(struct tuff_work *w, const struct tuff_value *old, tuff_val v)
+{
+    if (!v || val(w, v)->type.dtype == old->type.dtype || !tuff_is_float(old->type.dtype)) return v;
+    const int32_t dtype = (int32_t)old->type.dtype;
+    struct tuff_value cast = {.op = &tuff_op_cast, .type = old->type, .in_count = 1, .in = &v, .attrs = &dtype};
+    return copy_value(w, &cast, &v);
 }
 
 static void mark_needed(const struct tuff_graph *g, const tuff_val *outputs, uint32_t count, bool *needed)
@@ -400,6 +410,7 @@ tuff_status tuff_pass_simplify(struct tuff_work *w)
     w->outputs = tuff_arena_alloc(w->arena, (outputs + 1) * sizeof *w->outputs);
     if (!needed || !map || !w->outputs) return tuff_fail_memory(w->context, w->error);
     TUFF_TRY(tuff_graph_create(w->context, &w->g, w->error));
+    w->g->stores_wide = true;
     mark_needed(g, w->params->outputs, outputs, needed);
     for (tuff_val v = 1; v < g->count; v++) {
         const struct tuff_value *old = &g->values[v];
@@ -409,7 +420,7 @@ tuff_status tuff_pass_simplify(struct tuff_work *w)
         for (uint32_t i = 0; i < old->in_count; i++) in[i] = old->in[i] ? map[old->in[i]] : 0;
         if (w->params->plain) widen_operands(w, old, in);
         for (uint32_t i = 0; i < old->in_count && old->op->class == TUFF_CLASS_LOOP; i++) in[i] = bindable(w, in[i]);
-        map[v] = copy_value(w, old, in);
+        map[v] = packed(w, old, copy_value(w, old, in));
         if (!map[v]) return tuff_graph_finish(w->g, w->error);
     }
     for (uint32_t i = 0; i < outputs; i++) w->outputs[i] = map[w->params->outputs[i]];

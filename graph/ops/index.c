@@ -508,9 +508,9 @@ static tuff_status topk_infer(const struct tuff_infer *infer, struct tuff_shape 
 {
     const struct topk_attrs *attrs = infer->attrs;
     const struct tuff_shape *x = &infer->in[0]->shape;
-    if (infer->in[0]->dtype != TUFF_F32 || attrs->axis < 0 || (uint32_t)attrs->axis >= x->rank || attrs->k < 1 ||
+    if (!tuff_is_float(infer->in[0]->dtype) || attrs->axis < 0 || (uint32_t)attrs->axis >= x->rank || attrs->k < 1 ||
         (uint32_t)attrs->k > x->dim[attrs->axis])
-        return index_error(infer, "needs f32, an axis, and k from 1 to its length");
+        return index_error(infer, "needs floats, an axis, and k from 1 to its length");
     out[VALUES] = *x;
     out[VALUES].dim[attrs->axis] = (uint32_t)attrs->k;
     out[INDICES] = out[VALUES];
@@ -602,6 +602,7 @@ const struct tuff_op tuff_op_topk = {
     .more_count = TUFF_COUNT(topk_more),
     .traits = TUFF_PICKS,
     .infer = topk_infer,
+    .result = TUFF_RESULT_OPERAND_0,
     .grad = topk_grad,
     .lower = topk_lower,
     .ref = topk_ref,

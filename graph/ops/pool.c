@@ -564,6 +564,7 @@ const struct tuff_op tuff_op_max_pool2d = {
     .attr_count = TUFF_COUNT(pool_attrs),
     .attrs_bytes = sizeof(struct pool),
     .infer = pool_infer,
+    .result = TUFF_RESULT_LAST, /* x's own, or those of q */
     .grad = max_grad,
     .lower = max_lower,
     .ref = max_ref,

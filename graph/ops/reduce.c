@@ -385,10 +385,10 @@ static const struct tuff_case arg_cases[] = {
                                    .reduces = true}
 REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", TUFF_RESULT_WIDE, TUFF_INTEGERS_WRAP, 0, sum_grad, NULL, reduce_cases,
           sum_simpler, sum_expand, TUFF_ERROR_SUMS, NULL);
-REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", TUFF_RESULT_F32, TUFF_INTEGERS_REFUSED, 1, extremum_grad, NULL,
-          reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
-REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", TUFF_RESULT_F32, TUFF_INTEGERS_REFUSED, 1, extremum_grad, NULL,
-          reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
+REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", TUFF_RESULT_OPERAND_0, TUFF_INTEGERS_REFUSED, 1, extremum_grad,
+          NULL, reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
+REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", TUFF_RESULT_OPERAND_0, TUFF_INTEGERS_REFUSED, 1, extremum_grad,
+          NULL, reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
 REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", TUFF_RESULT_I32, TUFF_INTEGERS_REFUSED, 0, NULL,
           "positions do not vary smoothly", arg_cases, NULL, arg_expand, 0, arg_bound);
 REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", TUFF_RESULT_I32, TUFF_INTEGERS_REFUSED, 0, NULL,
