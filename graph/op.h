@@ -45,7 +45,7 @@ struct tuff_graph {
     struct tuff_graph **bodies;     /* [arena] each [owned]: what loops repeat */
     struct tuff_lookup body_lookup; /* by their text */
     uint32_t body_count;
-    tuff_val *laid; /* [arena] numbers of values when sessions asked for memory, rising */
+    tuff_val *laid; /* [arena] where stretches of values end that lie one after the other in a memory of a session, rising */
     uint32_t laid_count;
     const struct tuff_own_row *own_rows; /* [arena] declared by tuff_pointwise, the last first */
     bool stores_wide;                    /* kernels give f32 for packed floats: a compiler's copy, which casts them */

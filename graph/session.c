@@ -12,8 +12,10 @@ struct tuff_session {
     bool plain;                     /* it is tuff_built_kernels() */
     struct tuff_memories *memories; /* [retained] of the layout, as many as were made */
     struct tuff_layout layout;
-    uint32_t made;   /* memories */
-    tuff_val filled; /* values whose first content is written */
+    uint32_t made;         /* memories */
+    tuff_val filled;       /* values whose first content is written */
+    tuff_val noted;        /* values whose places the graph knows */
+    uint32_t noted_memory; /* of the last trained parameter among them */
     uint64_t seed;
 };
 
@@ -94,11 +96,24 @@ static tuff_status write_initial(struct tuff_session *session, tuff_val leaf, st
     return status;
 }
 
+/* Tells the graph where parameters begin a new memory, and how far they are laid. */
+static tuff_status note_places(struct tuff_session *s, struct tuff_error *error)
+{
+    for (; s->noted < s->layout.value_count; s->noted++) {
+        if (!s->noted || !tuff_is_trained(&s->graph->values[s->noted])) continue;
+        uint32_t memory = s->layout.places[s->noted].memory;
+        if (memory != s->noted_memory && tuff_graph_laid(s->graph, s->noted) != TUFF_OK)
+            return tuff_fail_memory(s->context, error);
+        s->noted_memory = memory;
+    }
+    return tuff_graph_laid(s->graph, s->graph->count) == TUFF_OK ? TUFF_OK : tuff_fail_memory(s->context, error);
+}
+
 /* Memory and first values for what the graph got since it was last asked. Begins again where it failed. */
 static tuff_status grow(struct tuff_session *s, struct tuff_error *error)
 {
     TUFF_TRY(tuff_layout_extend(&s->layout, s->graph, tuff_device_caps(s->device)->max_allocation_bytes, error));
-    if (tuff_graph_laid(s->graph) != TUFF_OK) return tuff_fail_memory(s->context, error);
+    TUFF_TRY(note_places(s, error));
     for (; s->made < s->layout.memory_count; s->made++)
         TUFF_TRY(tuff_memories_add(s->memories, &s->layout.memories[s->made], error));
     for (; s->filled < s->layout.value_count; s->filled++) {

@@ -308,23 +308,34 @@ static bool stop(void *user, const struct tuff_fit_progress *progress)
     return !*(bool *)user;
 }
 
-/* The content after all epochs, trained in parts: each with a model of its own, the last one to the end. early: the model has
- * predicted before, so that its parameters had memory. */
-static void train_parts(struct backend_test *test, const char *path, int parts, bool early, struct train_content *content)
+struct parts {
+    int count;
+    bool early;         /* the model has predicted before, so that its parameters had memory */
+    const char *limits; /* of the device, or NULL */
+    uint32_t units;
+    const struct tuff_param_group *groups; /* three, or NULL: of_model */
+};
+
+/* The content after all epochs, trained in parts: each with a model of its own, the last one to the end. */
+static void train_parts(struct backend_test *test, const char *path, struct parts parts, struct train_content *content)
 {
     *content = (struct train_content){0};
-    for (int part = 0; part < parts; part++) {
+    for (int part = 0; part < parts.count; part++) {
         struct train t;
         struct tuff_error error = {0};
-        bool stops = part + 1 < parts;
-        tuff_status status = train_open(&t, NULL, &error);
-        if (status == TUFF_OK) status = train_model(&t, &(struct train_params){.path = path, .epochs = 2}, &error);
-        t.fit.optimizer.groups = of_model;
+        struct tuff_options options = {.struct_size = sizeof options};
+        bool stops = part + 1 < parts.count;
+        tuff_options_from_env(&options);
+        if (parts.limits) options.limits = parts.limits;
+        struct train_params what = {.path = path, .epochs = 2, .units = parts.units};
+        tuff_status status = train_open(&t, &options, &error);
+        if (status == TUFF_OK) status = train_model(&t, &what, &error);
+        t.fit.optimizer.groups = parts.groups ? parts.groups : of_model;
         t.fit.optimizer.group_count = TUFF_COUNT(of_model);
         t.fit.on_step = stop;
         t.fit.user = &stops;
         float y[TRAIN_CLASSES];
-        if (status == TUFF_OK && early) status = tuff_model_predict(t.model, t.data.x, 1, y, &error);
+        if (status == TUFF_OK && parts.early) status = tuff_model_predict(t.model, t.data.x, 1, y, &error);
         if (status == TUFF_OK && part) status = train_load(&t, &error);
         backend_status(test, "a model", TUFF_OK, status, &error);
         if (status == TUFF_OK) {
@@ -343,14 +354,35 @@ static void test_models(struct backend_test *test)
     struct train_content through, stopped, early;
     char path[400];
     temporary_path("groups", path, sizeof path);
-    train_parts(test, path, 1, false, &through);
-    train_parts(test, path, 4, false, &stopped);
+    train_parts(test, path, (struct parts){.count = 1}, &through);
+    train_parts(test, path, (struct parts){.count = 4}, &stopped);
     train_expect_same(test, "stopped with groups", &through, &stopped);
-    train_parts(test, path, 3, true, &early);
+    train_parts(test, path, (struct parts){.count = 3, .early = true}, &early);
     train_expect_same(test, "after a prediction", &through, &early);
     free(through.bytes);
     free(stopped.bytes);
     free(early.bytes);
+    (void)!tuff_os_remove(path);
+}
+
+/* A prediction lays all up to hidden.bias, 265472 bytes, in one memory and the others in another one: the parameters of no group are
+ * neighbours of which each memory has some. */
+static void test_memories(struct backend_test *test)
+{
+    static const struct tuff_param_group list[3] = {{.name = "conv", .pattern = "conv.*"},
+                                                    {.name = "norm", .pattern = "norm.*"},
+                                                    {.name = "hidden", .pattern = "hidden.weight"}};
+    struct train_content before, after;
+    char path[400];
+    struct parts parts = {.count = 1, .limits = "allocation=271000", .units = 512, .groups = list};
+    if (getenv("TUFF_LIMITS")) return;
+    temporary_path("memories", path, sizeof path);
+    train_parts(test, path, parts, &after);
+    parts.early = true;
+    train_parts(test, path, parts, &before);
+    train_expect_same(test, "a group in two memories", &after, &before);
+    free(before.bytes);
+    free(after.bytes);
     (void)!tuff_os_remove(path);
 }
 
@@ -418,6 +450,7 @@ int main(void)
     test_many(&test);
     test_refused(&test);
     test_models(&test);
+    test_memories(&test);
     test_late(&test);
     return backend_test_end(&test, "train_groups");
 }

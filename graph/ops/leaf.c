@@ -210,15 +210,7 @@ uint64_t tuff_pack_length(const struct tuff_graph *g, const tuff_val *members, u
     return at;
 }
 
-tuff_status tuff_graph_laid(struct tuff_graph *g)
-{
-    if (g->laid_count && g->laid[g->laid_count - 1] == g->count) return TUFF_OK;
-    if (!TUFF_GROW_ARENA(&g->arena, g->laid, g->laid_count, 1)) return TUFF_ERR_MEMORY;
-    g->laid[g->laid_count++] = g->count;
-    return TUFF_OK;
-}
-
-/* Which time the value's memory was asked for; laid_count: not yet. */
+/* Among how many stretches that are laid the value comes; laid_count: it is not laid yet. */
 static uint32_t laid_at(const struct tuff_graph *g, tuff_val v)
 {
     uint32_t first = 0, end = g->laid_count;
@@ -230,6 +222,17 @@ static uint32_t laid_at(const struct tuff_graph *g, tuff_val v)
             first = middle + 1;
     }
     return first;
+}
+
+tuff_status tuff_graph_laid(struct tuff_graph *g, tuff_val end)
+{
+    uint32_t at = laid_at(g, end);
+    if (at && g->laid[at - 1] == end) return TUFF_OK;
+    if (!TUFF_GROW_ARENA(&g->arena, g->laid, g->laid_count, 1)) return TUFF_ERR_MEMORY;
+    memmove(g->laid + at + 1, g->laid + at, (g->laid_count - at) * sizeof *g->laid);
+    g->laid[at] = end;
+    g->laid_count++;
+    return TUFF_OK;
 }
 
 uint32_t tuff_pack_run(const struct tuff_graph *g, const tuff_val *members, uint32_t count)
