@@ -386,6 +386,30 @@ static void test_memories(struct backend_test *test)
     (void)!tuff_os_remove(path);
 }
 
+/* A pattern of nothing is refused by its sentence, and the model is what it was. */
+static void test_refused_model(struct backend_test *test)
+{
+    static const struct tuff_param_group none = {.name = "bias", .pattern = "*.bais", .lr_factor = 2},
+                                         some = {.name = "bias", .pattern = "*.bias", .lr_factor = 2};
+    struct train t;
+    struct tuff_error error = {0};
+    struct tuff_metrics metrics;
+    float y[TRAIN_CLASSES];
+    tuff_status status = train_open(&t, NULL, &error);
+    if (status == TUFF_OK) status = train_model(&t, &(struct train_params){.epochs = 1}, &error);
+    if (!backend_status(test, "a model", TUFF_OK, status, &error)) return;
+    t.fit.optimizer.groups = &none;
+    t.fit.optimizer.group_count = 1;
+    backend_status(test, "a pattern of nothing", TUFF_ERR_USAGE, train_fit(&t, &error), &error);
+    backend_check(test, strstr(error.message, "no parameter of group 'bias' is called '*.bais'"), "got \"%s\"",
+                  error.message);
+    t.fit.optimizer.groups = &some;
+    backend_status(test, "predict", TUFF_OK, tuff_model_predict(t.model, t.data.x, 1, y, &error), &error);
+    backend_status(test, "evaluate", TUFF_OK, tuff_model_evaluate(t.model, &t.data, &metrics, &error), &error);
+    backend_status(test, "the right pattern", TUFF_OK, train_fit(&t, &error), &error);
+    train_close(&t);
+}
+
 /* In training alone there is a scale behind the first layer: a parameter that comes after those that prediction gave memory. */
 static tuff_val late_network(struct tuff_graph *g, tuff_val x, bool training, void *user)
 {
@@ -451,6 +475,7 @@ int main(void)
     test_refused(&test);
     test_models(&test);
     test_memories(&test);
+    test_refused_model(&test);
     test_late(&test);
     return backend_test_end(&test, "train_groups");
 }

@@ -153,6 +153,28 @@ static tuff_status add_training(struct tuff_model *m, const struct tuff_data *da
     return TUFF_OK;
 }
 
+/* A model of the same network, whose graph gets the training part; nothing of it reaches the device. */
+static tuff_status make_trial(const struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params,
+                              struct tuff_model **trial, struct tuff_error *error)
+{
+    TUFF_TRY(tuff_model_create(m->device, &m->params, trial, error));
+    tuff_status status = add_training(*trial, data, params, error);
+    if (status != TUFF_OK) tuff_model_destroy(*trial);
+    return status;
+}
+
+/* Patterns of groups can be matched when training has declared its parameters, and what fails then stays in the graph: it is asked
+ * of another one. */
+static tuff_status check_groups(const struct tuff_model *m, const struct tuff_data *data,
+                                const struct tuff_fit_params *params, struct tuff_error *error)
+{
+    struct tuff_model *trial;
+    if (params->optimizer.group_count == 0) return TUFF_OK;
+    TUFF_TRY(make_trial(m, data, params, &trial, error));
+    tuff_model_destroy(trial);
+    return TUFF_OK;
+}
+
 tuff_status tuff_model_prepare(struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params,
                                struct tuff_error *error)
 {
@@ -165,6 +187,7 @@ tuff_status tuff_model_prepare(struct tuff_model *m, const struct tuff_data *dat
         return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the model was prepared for %llu samples, not %llu",
                          (unsigned long long)m->data_count, (unsigned long long)data->count);
     }
+    TUFF_TRY(check_groups(m, data, params, error));
     TUFF_TRY(add_training(m, data, params, error));
     return tuff_model_session(m, error);
 }
@@ -184,11 +207,10 @@ tuff_status tuff_model_memory(const struct tuff_model *m, const struct tuff_data
     TUFF_REQUIRE(NULL, error, m != NULL && data != NULL && params != NULL && figures != NULL);
     TUFF_REQUIRE(m->context, error, params->struct_size >= sizeof *params && data->count > 0 && data->count <= INT32_MAX);
     TUFF_REQUIRE(m->context, error, params->validation_share >= 0 && params->validation_share < 1);
-    struct tuff_model *trial; /* its graph gets the training part; nothing of it reaches the device */
-    TUFF_TRY(tuff_model_create(m->device, &m->params, &trial, error));
-    tuff_status status = add_training(trial, data, params, error);
+    struct tuff_model *trial;
+    TUFF_TRY(make_trial(m, data, params, &trial, error));
     struct tuff_executable_params training = training_params(trial);
-    if (status == TUFF_OK) status = tuff_plan_ask(m->device, trial->graph, &training, figures, error);
+    tuff_status status = tuff_plan_ask(m->device, trial->graph, &training, figures, error);
     tuff_model_destroy(trial);
     return status;
 }
