@@ -410,6 +410,34 @@ static void test_refused_model(struct backend_test *test)
     train_close(&t);
 }
 
+/* Two vectors that share a parameter: who reads one comes before the other is written. */
+static void test_shared_member(struct backend_test *test)
+{
+    struct tuff_error error = {0};
+    struct job job = {.test = test};
+    tuff_val x[3];
+    float got[128] = {0};
+    if (!ok(&job, "graph", tuff_graph_create(test->context, &job.g, &error), &error)) return;
+    for (uint32_t k = 0; k < 3; k++) {
+        char name[8];
+        snprintf(name, sizeof name, "x%u", k);
+        x[k] = tuff_param(job.g, name, TUFF_SHAPE(64), (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = 1 + k});
+    }
+    make_session(&job); /* they lie one after the other */
+    tuff_val first = tuff_param_pack(job.g, x, 2), second = tuff_param_pack(job.g, x + 1, 2);
+    tuff_val outputs[2] = {tuff_assign(job.g, first, tuff_affine(job.g, first, 10, 0)), tuff_affine(job.g, second, 1, 0.5)};
+    struct tuff_executable_params what = {.struct_size = sizeof what, .outputs = outputs, .output_count = 2};
+    if (ok(&job, "plan", tuff_session_compile(job.session, &what, &job.run, &error), &error)) {
+        ok(&job, "run", tuff_executable_run(job.run, &error), &error);
+        ok(&job, "read", tuff_executable_read(job.run, 1, got, sizeof got, &error), &error);
+        backend_check(test, got[0] == 2.5f && got[64] == 3.5f, "a shared parameter: expected 2.5 and 3.5, got %g and %g",
+                      (double)got[0], (double)got[64]);
+    }
+    tuff_executable_destroy(job.run);
+    tuff_session_destroy(job.session);
+    tuff_graph_destroy(job.g);
+}
+
 /* In training alone there is a scale behind the first layer: a parameter that comes after those that prediction gave memory. */
 static tuff_val late_network(struct tuff_graph *g, tuff_val x, bool training, void *user)
 {
@@ -476,6 +504,7 @@ int main(void)
     test_models(&test);
     test_memories(&test);
     test_refused_model(&test);
+    test_shared_member(&test);
     test_late(&test);
     return backend_test_end(&test, "train_groups");
 }

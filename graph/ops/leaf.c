@@ -177,12 +177,19 @@ static bool holds(const struct tuff_value *pack, tuff_val param)
     return false;
 }
 
-/* A parameter lies inside its pack, a packed vector in its target. */
+static bool share_members(const struct tuff_value *a, const struct tuff_value *b)
+{
+    for (uint32_t i = 0; a->op->kind == TUFF_KIND_PARAM_PACK && i < a->in_count; i++)
+        if (holds(b, a->in[i])) return true;
+    return false;
+}
+
+/* A parameter lies inside its packs, of which two may share it; a packed vector lies in its target. */
 bool tuff_leaves_overlap(const struct tuff_graph *g, tuff_val a, tuff_val b)
 {
     if (g->values[a].op->kind == TUFF_KIND_PACK) a = g->values[a].in[0];
     if (g->values[b].op->kind == TUFF_KIND_PACK) b = g->values[b].in[0];
-    return a == b || holds(&g->values[a], b) || holds(&g->values[b], a);
+    return a == b || holds(&g->values[a], b) || holds(&g->values[b], a) || share_members(&g->values[a], &g->values[b]);
 }
 
 /* ---- packs ---------------------------------------------------------------------------------------------------------------- */
