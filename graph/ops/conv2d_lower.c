@@ -83,8 +83,7 @@ static uint32_t choose_groups(const struct tuff_caps *caps, const struct tuff_co
                               uint64_t flops, uint64_t tiles_n)
 {
     uint32_t lanes = tuff_shuffle_lanes(caps), classes = c->grad ? s->sh * s->sw : 1, taps = s->kh * s->kw;
-    bool tall = caps->tiles == TUFF_TILES_AVX512 && flops >= 300000000 && c->m % (8 * lanes) == 0 && s->sw == 1 &&
-                taps <= 9;
+    bool tall = caps->tiles == TUFF_TILES_AVX512 && flops >= 300000000 && c->m % (8 * lanes) == 0 && s->sw == 1 && taps <= 9;
     uint32_t mg = tall ? 8 : c->m > 2 * lanes && taps <= 25 ? 4 : c->m > lanes ? 2 : 1;
     while (mg > 1 && (mg * classes > 8 || ceil_div(c->m, lanes * mg) * tiles_n < TUFF_LEAST_GROUPS)) mg /= 2;
     return mg;
