@@ -39,13 +39,16 @@ struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, t
     tuff_val mean = tuff_mean(g, x, axes, TUFF_KEEP_AXES);
     tuff_val centered = tuff_sub(g, x, mean); /* two passes: no cancellation */
     tuff_val var = tuff_mean(g, tuff_square(g, centered), axes, TUFF_KEEP_AXES);
-    tuff_val scale = tuff_mul(g, channels(g, gamma, shape.rank), tuff_rsqrt(g, tuff_affine(g, var, 1, eps)));
-    struct tuff_batch_norm r = {.y = tuff_add(g, tuff_mul(g, centered, scale), channels(g, beta, shape.rank))};
+    tuff_val deviation = tuff_rsqrt(g, tuff_affine(g, var, 1, eps));
+    tuff_val scale = tuff_mul(g, channels(g, gamma, shape.rank), deviation), offset = channels(g, beta, shape.rank);
+    struct tuff_batch_norm r = {.y = tuff_add(g, tuff_mul(g, centered, scale), offset)};
     tuff_val flat_mean = tuff_detach(g, tuff_reshape(g, mean, TUFF_SHAPE(c)));
     tuff_val flat_var = tuff_detach(g, tuff_reshape(g, var, TUFF_SHAPE(c)));
     double unbiased = n > 1 ? n / (n - 1) : 1;
-    r.mean = tuff_add(g, tuff_affine(g, running_mean, 1 - momentum, 0), tuff_affine(g, flat_mean, momentum, 0));
-    r.var = tuff_add(g, tuff_affine(g, running_var, 1 - momentum, 0), tuff_affine(g, flat_var, momentum * unbiased, 0));
+    tuff_val more_mean = tuff_affine(g, flat_mean, momentum, 0);
+    r.mean = tuff_add(g, tuff_affine(g, running_mean, 1 - momentum, 0), more_mean);
+    tuff_val more_var = tuff_affine(g, flat_var, momentum * unbiased, 0);
+    r.var = tuff_add(g, tuff_affine(g, running_var, 1 - momentum, 0), more_var);
     return r;
 }
 
@@ -55,7 +58,8 @@ tuff_val tuff_batch_norm_infer(struct tuff_graph *g, tuff_val x, tuff_val gamma,
     uint32_t rank = tuff_type_of(g, x).shape.rank;
     if (!check_channels(g, "batch_norm", x, (tuff_val[]){gamma, beta, running_mean, running_var}, 4)) return 0;
     tuff_val scale = tuff_mul(g, gamma, tuff_rsqrt(g, tuff_affine(g, running_var, 1, eps)));
-    tuff_val y = tuff_mul(g, tuff_sub(g, x, channels(g, running_mean, rank)), channels(g, scale, rank));
+    tuff_val factor = channels(g, scale, rank);
+    tuff_val y = tuff_mul(g, tuff_sub(g, x, channels(g, running_mean, rank)), factor);
     return tuff_add(g, y, channels(g, beta, rank));
 }
 
@@ -143,7 +147,8 @@ tuff_val tuff_logsumexp(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tu
 {
     tuff_val m = tuff_detach(g, tuff_reduce_max(g, x, axes, TUFF_KEEP_AXES));
     tuff_val s = tuff_sum(g, tuff_exp(g, tuff_sub(g, x, m)), axes, keep);
-    return tuff_add(g, tuff_log(g, s), tuff_reshape(g, m, tuff_type_of(g, s).shape));
+    tuff_val most = tuff_reshape(g, m, tuff_type_of(g, s).shape);
+    return tuff_add(g, tuff_log(g, s), most);
 }
 
 static tuff_val reduce(struct tuff_graph *g, tuff_val loss, enum tuff_reduction reduction)
@@ -193,7 +198,8 @@ tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labe
         used = tuff_select(g, counts, used ? used : tuff_full(g, TUFF_F32, l, 1), none);
     }
     if (!used || params.reduction != TUFF_REDUCE_MEAN) return reduce(g, loss, params.reduction);
-    return tuff_div(g, tuff_sum(g, loss, 0, TUFF_DROP_AXES), tuff_sum(g, used, 0, TUFF_DROP_AXES));
+    tuff_val all = tuff_sum(g, used, 0, TUFF_DROP_AXES);
+    return tuff_div(g, tuff_sum(g, loss, 0, TUFF_DROP_AXES), all);
 }
 
 tuff_val tuff_mse_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
@@ -217,5 +223,6 @@ tuff_val tuff_smooth_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, 
 /* softplus(x) - x t, stable for every x */
 tuff_val tuff_bce_with_logits(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
 {
-    return reduce(g, tuff_sub(g, tuff_softplus(g, x), tuff_mul(g, x, target)), reduction);
+    tuff_val hit = tuff_mul(g, x, target);
+    return reduce(g, tuff_sub(g, tuff_softplus(g, x), hit), reduction);
 }

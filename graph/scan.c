@@ -270,7 +270,8 @@ static void take_apart(struct backward *b, tuff_val scan, tuff_val *gin)
         struct tuff_scan_section s = tuff_scan_section(b->attrs, k);
         struct tuff_shape shape = shape_given(b, k);
         tuff_val kept = cut(b->g, b->gy, s.offset + s.row * tuff_scan_row(&s.read, 0), tuff_shape_count(&shape));
-        gin[k] = tuff_add(b->g, tuff_scan_last(b->g, scan, k), tuff_reshape(b->g, kept, shape));
+        kept = tuff_reshape(b->g, kept, shape);
+        gin[k] = tuff_add(b->g, tuff_scan_last(b->g, scan, k), kept);
     }
     for (uint32_t k = carries; k < b->value->in_count; k++)
         if (b->sums[k]) gin[k] = tuff_scan_last(b->g, scan, at++);

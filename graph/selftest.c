@@ -237,11 +237,12 @@ static void pointwise(struct trial *t)
     tuff_val a = whole(t, TUFF_SHAPE(3, 5, 7), 999), b = whole(t, TUFF_SHAPE(5, 1), 999), c = whole(t, TUFF_SHAPE(7), 999);
     tuff_val y = tuff_relu(g, tuff_add(g, tuff_mul(g, a, b), c)), less = tuff_less(g, a, c);
     tuff_val i = input(t, TUFF_I32, TUFF_SHAPE(5, 7), -30000, 30000);
-    exact(t, tuff_select(g, less, tuff_minimum(g, y, c), tuff_abs(g, a)));
+    tuff_val far = tuff_abs(g, a), whole_y = tuff_cast(g, y, TUFF_I32);
+    exact(t, tuff_select(g, less, tuff_minimum(g, y, c), far));
     exact(t, less);
     exact(t, tuff_floor(g, tuff_affine(g, a, 0.125, -3)));
     exact(t, tuff_cast(g, tuff_affine(g, a, 0.125, 7), TUFF_U8));
-    exact(t, tuff_maximum(g, tuff_mul(g, i, i), tuff_cast(g, y, TUFF_I32)));
+    exact(t, tuff_maximum(g, tuff_mul(g, i, i), whole_y));
 }
 
 static void views(struct trial *t)

@@ -159,7 +159,7 @@ static void gather_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val 
     struct tuff_shape rows = TUFF_SHAPE((uint32_t)outer, (uint32_t)count, (uint32_t)inner);
     struct tuff_shape into = TUFF_SHAPE((uint32_t)outer, x.dim[axis], (uint32_t)inner);
     tuff_val at = tuff_reshape(g, value.in[1], TUFF_SHAPE(1, (uint32_t)count, 1));
-    tuff_val sum = tuff_scatter_add(g, tuff_full(g, TUFF_F32, into, 0), at, tuff_reshape(g, gy, rows), 1);
+    tuff_val parts = tuff_reshape(g, gy, rows), sum = tuff_scatter_add(g, tuff_full(g, TUFF_F32, into, 0), at, parts, 1);
     gin[0] = tuff_reshape(g, sum, x);
 }
 
@@ -671,8 +671,9 @@ tuff_val tuff_dropout(struct tuff_graph *g, tuff_val x, tuff_val rng, double p)
     if (!(p >= 0 && p < 1)) return tuff_graph_fail(g, TUFF_ERR_USAGE, "dropout: p is %g, not in [0, 1)", p);
     struct tuff_shape shape = tuff_type_of(g, x).shape;
     if (p == 0) return x;
-    tuff_val keep = tuff_greater_equal(g, tuff_random_uniform(g, rng, shape), tuff_scalar(g, p));
-    return tuff_select(g, keep, tuff_affine(g, x, 1 / (1 - p), 0), tuff_full(g, TUFF_F32, shape, 0));
+    tuff_val least = tuff_scalar(g, p), keep = tuff_greater_equal(g, tuff_random_uniform(g, rng, shape), least);
+    tuff_val zeros = tuff_full(g, TUFF_F32, shape, 0);
+    return tuff_select(g, keep, tuff_affine(g, x, 1 / (1 - p), 0), zeros);
 }
 
 static const char *random_emit(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)

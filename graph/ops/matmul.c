@@ -85,7 +85,7 @@ static tuff_val counted(struct tuff_graph *g, tuff_val a, tuff_val count, bool t
     uint32_t axis = shape.rank - (transposed ? 2 : 1);
     struct tuff_shape line = {.rank = shape.rank};
     for (uint32_t i = 0; i < shape.rank; i++) line.dim[i] = i == axis ? shape.dim[i] : 1;
-    tuff_val inside = tuff_less(g, tuff_iota(g, line, (int)axis), tuff_reshape(g, count, TUFF_SHAPE(1)));
+    tuff_val end = tuff_reshape(g, count, TUFF_SHAPE(1)), inside = tuff_less(g, tuff_iota(g, line, (int)axis), end);
     return tuff_select(g, inside, a, tuff_cast(g, tuff_scalar(g, 0), tuff_type_of(g, a).dtype));
 }
 

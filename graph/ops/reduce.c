@@ -66,7 +66,7 @@ static void extremum_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_va
     const struct tuff_reduce_attrs *attrs = value.attrs;
     struct tuff_shape in = tuff_type_of(g, value.in[0]).shape, kept = kept_shape(in, attrs->axes);
     tuff_val mask = tuff_cast(g, tuff_equal(g, value.in[0], tuff_reshape(g, y, kept)), TUFF_F32);
-    tuff_val share = tuff_div(g, tuff_reshape(g, gy, kept), tuff_sum(g, mask, attrs->axes, TUFF_KEEP_AXES));
+    tuff_val ties = tuff_sum(g, mask, attrs->axes, TUFF_KEEP_AXES), share = tuff_div(g, tuff_reshape(g, gy, kept), ties);
     gin[0] = tuff_mul(g, mask, share);
 }
 
@@ -308,7 +308,7 @@ static tuff_val arg_expand(struct tuff_graph *g, const struct tuff_value *value,
     tuff_val best = tuff_gather_elements(g, rows, in_part, axis + 1);
     tuff_val part = add_reduce(g, value->op, best, 1u << axis, TUFF_KEEP_AXES);
     tuff_val length = tuff_full(g, TUFF_I32, tuff_type_of(g, part).shape, p.part);
-    tuff_val place = tuff_add(g, tuff_mul(g, part, length), tuff_gather_elements(g, in_part, part, axis));
+    tuff_val within = tuff_gather_elements(g, in_part, part, axis), place = tuff_add(g, tuff_mul(g, part, length), within);
     if (p.rest) {
         tuff_val rest = slice_axis(g, in[0], p.axis, p.count * p.part, p.rest);
         tuff_val at = add_reduce(g, value->op, rest, attrs->axes, TUFF_KEEP_AXES), other;

@@ -134,7 +134,8 @@ static void accumulate(struct update *u, struct members *m)
 /* min(1, limit / (norm + 1e-6)), as PyTorch's clip_grad_norm_ */
 static tuff_val scale_of(struct tuff_graph *g, tuff_val norm, double limit)
 {
-    return tuff_minimum(g, tuff_div(g, tuff_scalar(g, limit), tuff_affine(g, norm, 1, 1e-6)), tuff_scalar(g, 1));
+    tuff_val one = tuff_scalar(g, 1), length = tuff_affine(g, norm, 1, 1e-6);
+    return tuff_minimum(g, tuff_div(g, tuff_scalar(g, limit), length), one);
 }
 
 /* Each parameter by a norm of its own. Members begin at multiples of ROW elements, so every row of so many lies in one of them: its
@@ -217,8 +218,9 @@ static void build_adam(struct update *u, const struct members *group)
     if (!decoupled && decay != 0) d = tuff_add(g, d, tuff_affine(g, group->p, decay, 0));
     tuff_val momentum = group->pack->momentum = vector_state(u, group, "optimizer/momentum");
     tuff_val variance = group->pack->variance = vector_state(u, group, "optimizer/variance");
-    tuff_val m = tuff_add(g, tuff_affine(g, momentum, p->beta1, 0), tuff_affine(g, d, 1 - p->beta1, 0));
-    tuff_val v = tuff_add(g, tuff_affine(g, variance, p->beta2, 0), tuff_affine(g, tuff_square(g, d), 1 - p->beta2, 0));
+    tuff_val more = tuff_affine(g, d, 1 - p->beta1, 0), m = tuff_add(g, tuff_affine(g, momentum, p->beta1, 0), more);
+    tuff_val square = tuff_affine(g, tuff_square(g, d), 1 - p->beta2, 0);
+    tuff_val v = tuff_add(g, tuff_affine(g, variance, p->beta2, 0), square);
     assign(u, momentum, m);
     assign(u, variance, v);
     tuff_val root = tuff_affine(g, tuff_sqrt(g, tuff_mul(g, v, u->column[COLUMN_CORRECTION2])), 1, p->eps);

@@ -166,9 +166,10 @@ static void build_adam(struct tuff_graph *g, const struct work *w, struct built 
 {
     struct tuff_shape all = TUFF_SHAPE(w->s[0]);
     tuff_val p = input(g, w, b, all), d = input(g, w, b, all), m = input(g, w, b, all), v = tuff_abs(g, input(g, w, b, all));
-    tuff_val m1 = tuff_add(g, tuff_affine(g, m, 0.9, 0), tuff_affine(g, d, 0.1, 0));
-    tuff_val v1 = tuff_add(g, tuff_affine(g, v, 0.999, 0), tuff_affine(g, tuff_square(g, d), 0.001, 0));
-    tuff_val step = tuff_div(g, tuff_affine(g, m1, 0.01, 0), tuff_affine(g, tuff_sqrt(g, v1), 1, 1e-8));
+    tuff_val more = tuff_affine(g, d, 0.1, 0), m1 = tuff_add(g, tuff_affine(g, m, 0.9, 0), more);
+    tuff_val square = tuff_affine(g, tuff_square(g, d), 0.001, 0);
+    tuff_val v1 = tuff_add(g, tuff_affine(g, v, 0.999, 0), square);
+    tuff_val root = tuff_affine(g, tuff_sqrt(g, v1), 1, 1e-8), step = tuff_div(g, tuff_affine(g, m1, 0.01, 0), root);
     b->out[0] = tuff_sub(g, p, step);
     b->out[1] = m1;
     b->out[2] = v1;

@@ -1,0 +1,44 @@
+#!/bin/sh
+# lint_order.sh - no argument list holds two calls that add to a graph: compilers evaluate arguments in different orders, and the numbers
+# of values, with them plans and their hashes, would follow.
+set -eu
+cd "${TUFF_SOURCE_DIR:-$(dirname "$0")/..}"
+command -v python3 > /dev/null 2>&1 || { echo "skipped: python3 is not installed"; exit 77; }
+python3 - <<'CHECK'
+import glob, re, sys
+
+ADDS = re.compile(r"\b[a-z]\w+\((?:g|b|graph|\w+->g|\w+->graph|\w+\.g),")  # graph or builder first: it may add values
+NOT = {"zoo_next", "tuff_type_of", "tuff_value_of"}  # these do not
+
+
+def arguments(text, at):
+    depth, begin, found = 0, at, []
+    while at < len(text):
+        if text[at] in "([{":
+            depth += 1
+        elif text[at] in ")]}":
+            if depth == 0:
+                return found + [text[begin:at]]
+            depth -= 1
+        elif text[at] == "," and depth == 0:
+            found.append(text[begin:at])
+            begin = at + 1
+        at += 1
+    return found
+
+
+def adds(argument):
+    return any(call.group(0).split("(")[0] not in NOT for call in ADDS.finditer(argument))
+
+
+failures = calls = 0
+for path in sorted(p for top in ("graph", "samples", "loaders") for p in glob.glob(top + "/**/*.c", recursive=True)):
+    text = open(path, encoding="utf-8").read()
+    for call in re.finditer(r"\b[a-z]\w+\(", text):
+        calls += 1
+        if sum(map(adds, arguments(text, call.end()))) > 1:
+            print(f"{path}:{text.count(chr(10), 0, call.start()) + 1}: two of its arguments add to a graph: {call.group(0)}..)")
+            failures += 1
+print(f"{calls} calls")
+sys.exit(failures != 0 or calls < 1000)
+CHECK
