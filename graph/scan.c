@@ -110,7 +110,7 @@ static tuff_val unpadded(struct tuff_graph *g, tuff_val rows, uint32_t rounds, c
 
 static const struct tuff_scan_attrs *attrs_of(struct tuff_graph *g, tuff_val scan, uint32_t k, uint32_t count)
 {
-    bool is = g->status == TUFF_OK && scan && scan < g->count && g->values[scan].op == &tuff_op_scan;
+    bool is = g->status == TUFF_OK && scan && scan < g->count && g->values[scan].op->class == TUFF_CLASS_LOOP;
     const struct tuff_scan_attrs *attrs = is ? g->values[scan].attrs : NULL;
     if (!attrs || k >= (uint32_t)attrs->carries + (count ? (uint32_t)attrs->steps : 0)) {
         tuff_graph_fail(g, TUFF_ERR_USAGE, "scan: it has no result %u of this kind", (unsigned)k);

@@ -53,6 +53,15 @@ fresh; printf 'int a;' > "$work/tree/graph/f.c"; expect fail text "no newline at
 fresh; printf '/* TO%s: all */\n' DO > "$work/tree/graph/f.c"; expect fail text "a to-do without its issue"
 fresh; printf '/* TO%s #12: all */\n' DO > "$work/tree/graph/f.c"; expect pass text "a to-do with its issue"
 fresh; printf 'see /ho%s/me/x\n' me > "$work/tree/graph/f.c"; expect fail text "a path of one machine"
+choose() { # choose WANTED FILE CONDITION
+    fresh; mkdir -p "$work/tree/graph/ops"; printf 'int a = %s;\n' "$3" > "$work/tree/$2"; expect "$1" text "$2: $3"
+}
+choose fail graph/f.c '!strcmp(value->op->name, "relu")'
+choose fail graph/ops/f.c 'strcmp("relu", op->name) == 0'
+choose fail loaders/f.c 'v->op == &tuff_op_relu'
+choose fail backend/f.c 'op!=&tuff_op_relu'
+choose pass graph/ops/f.c 'op == &tuff_op_relu'
+choose pass graph/f.c 'add(g, &tuff_op_relu, op->name)'
 
 # lint_state.sh looks at objects
 if command -v objdump >/dev/null 2>&1; then
