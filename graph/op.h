@@ -222,7 +222,6 @@ struct tuff_kernel_call {
     uint32_t push_count;
     uint32_t groups[3];
     uint64_t flops;
-    uint64_t writes;      /* bytes of the result that are written, where that is a part of it; 0: all */
     const char *note;     /* static text: why a better kernel of the library cannot be taken here; NULL: it is */
     const char *too_many; /* sticky: what did not fit; NULL: nothing */
 };
@@ -310,6 +309,8 @@ struct tuff_op {
     double (*terms)(const struct tuff_value *value, const struct tuff_type *in_types);
     /* FLOPs of the result; NULL: terms() for each element, twice as many where two operands are multiplied. */
     double (*work)(const struct tuff_value *value, const struct tuff_type *in_types);
+    /* Bytes of operand k (k = in_count: of the result) that a launch of it alone must move; NULL: each element once. */
+    uint64_t (*bytes)(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t k);
     enum tuff_integer_rule integers; /* rows of pointwise.def say it there: tuff_op_integers */
     uint8_t ignores_nan;  /* bit k: no NaN of operand k reaches the result; the others' do (tuff_op_ignores_nan) */
     uint8_t may_lose_nan; /* bit k: whether a NaN of operand k does hangs on the order in which elements are compared */
@@ -385,6 +386,7 @@ uint32_t tuff_result_index(const struct tuff_value *value); /* of such a value *
 enum tuff_integer_rule tuff_op_integers(const struct tuff_op *op);
 uint8_t tuff_op_ignores_nan(const struct tuff_op *op);
 double tuff_op_work(const struct tuff_value *value, const struct tuff_type *in_types);
+uint64_t tuff_op_bytes(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t k);
 /* Inputs "NAME 0", "NAME 1", .. of a case, and the operator of them. 0 after a sticky failure. */
 tuff_val tuff_op_of_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, const char *name,
                          tuff_val *in);

@@ -174,6 +174,7 @@ struct tuff_operator_example {
     tuff_val in[6], y;        /* 0 without a graph */
     uint32_t in_count;
     double flops, terms; /* of the result; of its longest sum */
+    double bytes;        /* that must be moved: of the operands and of the result */
 };
 /* Adds the inputs and the operator of example `index` to g; with g NULL only names it. False: there is none of this number.
  * A failure is sticky in the graph. */

@@ -94,6 +94,29 @@ static void check_results(struct ops_test *t)
     tuff_graph_destroy(g);
 }
 
+/* Bytes that must be moved: each element once, of an update as much as there are rows; an example has their sum. */
+static void check_bytes(struct ops_test *t)
+{
+    struct tuff_graph *g = NULL;
+    struct tuff_operator_example e = {.y = 0};
+    if (tuff_graph_create(t->context, &g, NULL) != TUFF_OK) abort();
+    tuff_val state = tuff_state(g, "s", TUFF_F32, TUFF_SHAPE(100, 3), (struct tuff_init){0});
+    tuff_val rows = tuff_input(g, "rows", TUFF_F32, TUFF_SHAPE(7, 3)), at = tuff_input(g, "at", TUFF_I32, TUFF_SHAPE(1));
+    tuff_val y = tuff_assign_rows(g, state, rows, at), half = tuff_cast(g, rows, TUFF_F16);
+    const struct tuff_type types[] = {tuff_type_of(g, rows), tuff_type_of(g, at), tuff_type_of(g, state)};
+    const uint64_t wanted[] = {84, 4, 0, 84};
+    for (uint32_t k = 0; k < TUFF_COUNT(wanted); k++)
+        if (!y || tuff_op_bytes(tuff_value_of(g, y), types, k) != wanted[k]) fail(t, "assign_rows: bytes of %u", k);
+    if (tuff_op_bytes(tuff_value_of(g, half), types, 0) != 84 || tuff_op_bytes(tuff_value_of(g, half), types, 1) != 42)
+        fail(t, "cast to f16: bytes");
+    for (uint32_t i = 0; tuff_operator_example(g, i, &e); i++) {
+        double bytes = (double)tuff_dtype_size(tuff_type_of(g, e.y).dtype, tuff_shape_count(&g->values[e.y].type.shape));
+        for (uint32_t k = 0; k < e.in_count; k++) bytes += (double)tuff_type_bytes(&g->values[e.in[k]].type);
+        if (e.bytes != bytes) fail(t, "example %s: %.0f bytes, expected %.0f", e.name, e.bytes, bytes);
+    }
+    tuff_graph_destroy(g);
+}
+
 /* ---- golden values -------------------------------------------------------------------------------------------------------------- */
 
 static bool close_to(double got, double expected, double scale)
@@ -419,6 +442,7 @@ int main(int argc, char **argv)
         canary(&t, tuff_ops[i]);
     }
     check_results(&t);
+    check_bytes(&t);
     printf("graph_ops: %u operators, %u golden values, %u gradients, %u wrong ones found, %u failures\n",
            (unsigned)tuff_op_count, t.golden_values, t.gradients, t.wrong_found, t.failures);
     tuff_context_destroy(t.context);

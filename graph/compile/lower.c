@@ -78,16 +78,28 @@ static int by_id(const void *a, const void *b)
     return p->id < q->id ? -1 : p->id > q->id;
 }
 
+/* What the launch of an update writes: the state is bound as a whole. 0: all that it binds. */
+static uint64_t written_of(const struct lowering *l, const struct tuff_group *group)
+{
+    struct tuff_type types[8] = {{.dtype = TUFF_F32}};
+    const struct tuff_value *value = group->kernel ? val(l->w, group->kernel) : NULL;
+    if (!value || !(value->op->traits & TUFF_UPDATES)) return 0;
+    for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(types); i++)
+        if (value->in[i]) types[i] = val(l->w, value->in[i])->type;
+    return tuff_op_bytes(value, types, value->in_count);
+}
+
 /* A launch over the elements from `first` on. */
 static tuff_status add_part(struct lowering *l, const struct tuff_group *group, const struct tuff_emitted *emitted,
                             const struct tuff_kernel_call *call, const struct tuff_plan_launch *launch, uint64_t first)
 {
     struct tuff_plan_binding bindings[TUFF_MAX_BINDINGS + 1];
     uint32_t count = 0;
+    uint64_t written = written_of(l, group);
     for (uint32_t i = 0; i < emitted->binding_count; i++) {
         const struct tuff_emit_binding *b = &emitted->bindings[i];
         uint64_t skip = b->chunked ? tuff_dtype_size(b->dtype, first) : 0, left = b->bytes - skip;
-        uint64_t touched = b->access & TUFF_READ ? tuff_align(l->touch.values[b->root].bytes, 4) : call->writes;
+        uint64_t touched = b->access & TUFF_READ ? tuff_align(l->touch.values[b->root].bytes, 4) : written;
         uint64_t window = b->chunked        ? tuff_dtype_size(b->dtype, emitted->chunk) + b->head
                           : b->windows == 1 ? left
                                             : emitted->window_bytes;

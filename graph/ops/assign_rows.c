@@ -62,8 +62,14 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
     TUFF_CALL(call, assign_rows, .SIZE = SIZE, .elements = (uint32_t)count, .inner = (uint32_t)(count / rows->dim[0]),
               .last = state->dim[0] - rows->dim[0]);
     tuff_call_grid(call, lower->caps, (count + SIZE - 1) / SIZE);
-    call->writes = count * 4;
     return TUFF_OK;
+}
+
+/* None of the state is read, and as much is written as there are rows. */
+static uint64_t bytes(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t k)
+{
+    if (k == state_of(value->in_count)) return 0;
+    return tuff_type_bytes(&in_types[k == value->in_count ? ROWS : k]);
 }
 
 static tuff_val group_counts(struct tuff_graph *g, tuff_val count, const struct counts_attrs *attrs)
@@ -104,6 +110,7 @@ const struct tuff_op tuff_op_assign_rows = {
     .expand = expand,
     .splits = true,
     .ref = ref,
+    .bytes = bytes,
     .error = TUFF_ERROR_MOVES,
 };
 

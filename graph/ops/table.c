@@ -39,6 +39,13 @@ double tuff_op_work(const struct tuff_value *value, const struct tuff_type *in_t
     return (double)tuff_shape_count(&value->type.shape) * (terms < 1 ? 1 : terms) * (floats > 1 ? 2 : 1);
 }
 
+uint64_t tuff_op_bytes(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t k)
+{
+    if (value->op->bytes) return value->op->bytes(value, in_types, k);
+    if (k < value->in_count && !value->in[k]) return 0;
+    return tuff_type_bytes(k < value->in_count ? &in_types[k] : &value->type);
+}
+
 tuff_val tuff_op_of_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, const char *name,
                          tuff_val *in)
 {
@@ -62,6 +69,7 @@ bool tuff_operator_example(struct tuff_graph *g, uint32_t index, struct tuff_ope
         if (!out->y) return true;
         const struct tuff_value *value = tuff_value_of(g, out->y);
         out->flops = tuff_op_work(value, op->example->in);
+        for (uint32_t k = 0; k <= value->in_count; k++) out->bytes += (double)tuff_op_bytes(value, op->example->in, k);
         out->terms = op->terms ? op->terms(value, op->example->in) : 1;
         return true;
     }
