@@ -2,6 +2,7 @@
  * sum ends. Numbers that are wrong (negative, too large) reach nothing outside. */
 #include "tests/backend_help.h"
 
+#include "backend/handover.h"
 #include "graph/graph.h"
 #include "graph/op.h"
 
@@ -85,6 +86,62 @@ static void run(struct counts_test *c, int32_t n, int32_t place)
     tuff_graph_destroy(g);
 }
 
+/* As they stand in op.h's table of attributes: most, each, size, wide. */
+struct group_attrs {
+    int32_t most, each, size, wide;
+};
+
+/* Workgroup counts that a graph's text names itself: those of the same rows and count alone, for this device. */
+static void check_groups(struct backend_test *t)
+{
+    enum { RIGHT, OTHER_COUNT, NO_COUNTS };
+    static const struct {
+        const char *what;
+        struct group_attrs attrs;
+        int operand;
+        tuff_status wanted;
+    } cases[] = {
+        {"right ones", {ROWS, WIDE, 64, INT32_MAX}, RIGHT, TUFF_OK},
+        {"of more rows", {ROWS + 1, WIDE, 64, 64}, RIGHT, TUFF_ERR_USAGE},
+        {"of fewer rows", {ROWS - 1, WIDE, 64, 64}, RIGHT, TUFF_ERR_USAGE},
+        {"of longer rows", {ROWS, WIDE + 1, 64, 64}, RIGHT, TUFF_ERR_USAGE},
+        {"of smaller workgroups", {ROWS, WIDE, 1, 64}, RIGHT, TUFF_ERR_USAGE},
+        {"of another count", {ROWS, WIDE, 64, 64}, OTHER_COUNT, TUFF_ERR_USAGE},
+        {"of none", {ROWS, WIDE, 64, 64}, NO_COUNTS, TUFF_ERR_USAGE},
+    };
+    for (uint32_t i = 0; i < TUFF_COUNT(cases); i++) {
+        struct tuff_graph *g = NULL;
+        struct tuff_session *session = NULL;
+        struct tuff_executable *x = NULL;
+        struct tuff_error error = {0};
+        if (tuff_graph_create(t->context, &g, &error) != TUFF_OK) abort();
+        tuff_val count = tuff_input(g, "count", TUFF_I32, TUFF_SHAPE(1)), at = tuff_input(g, "at", TUFF_I32, TUFF_SHAPE(1));
+        tuff_val rows = tuff_input(g, "rows", TUFF_F32, TUFF_SHAPE(ROWS, WIDE)),
+                 three = tuff_input(g, "three", TUFF_I32, TUFF_SHAPE(3));
+        tuff_val state = tuff_state(g, "state", TUFF_F32, TUFF_SHAPE(STATE, WIDE),
+                                    (struct tuff_init){.kind = TUFF_INIT_ZEROS});
+        tuff_val of = cases[i].operand == OTHER_COUNT ? at : count;
+        tuff_val groups = tuff_graph_add(g, &tuff_op_group_counts, &of, 1, &cases[i].attrs);
+        const tuff_val in[] = {rows, at, count, cases[i].operand == NO_COUNTS ? three : groups, state};
+        tuff_val after = tuff_graph_add(g, &tuff_op_assign_rows, in, TUFF_COUNT(in), NULL);
+        t->quiet = cases[i].wanted != TUFF_OK;
+        backend_status(t, cases[i].what, cases[i].wanted, tuff_graph_finish(g, &error), &error);
+        t->quiet = false;
+        const struct tuff_executable_params params = {.struct_size = sizeof params, .outputs = &after, .output_count = 1};
+        if (cases[i].wanted == TUFF_OK &&
+            backend_status(t, "session", TUFF_OK, tuff_session_create(t->device, g, NULL, &session, &error), &error) &&
+            backend_status(t, "compile", TUFF_OK, tuff_session_compile(session, &params, &x, &error), &error)) {
+            const struct tuff_plan *plan = tuff_executable_plan(x);
+            uint32_t wide = plan->push_words[plan->launches[0].push_first + 3];
+            backend_check(t, wide <= ROWS * WIDE, "%s: expected a grid of this device, got one of up to %u along x",
+                          cases[i].what, wide);
+        }
+        tuff_executable_destroy(x);
+        tuff_session_destroy(session);
+        tuff_graph_destroy(g);
+    }
+}
+
 static void check_plans(struct backend_test *t)
 {
     static const struct {
@@ -129,6 +186,7 @@ int main(void)
         fill(c->old, TUFF_COUNT(c->old), 2);
         fill(c->a, TUFF_COUNT(c->a), 3);
         for (uint32_t i = 0; i < TUFF_COUNT(counts); i++) run(c, counts[i][0], counts[i][1]);
+        check_groups(&c->t);
         check_plans(&c->t);
         status = backend_test_end(&c->t, "session_counts");
     }

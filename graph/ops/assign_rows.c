@@ -12,6 +12,17 @@ enum { SIZE = 64 };
 
 static uint32_t state_of(uint32_t in_count) { return in_count - 1; }
 
+/* Its grid will be that of so many of these rows, and of no more: what lies there is trusted when it is dispatched. */
+static bool counts_rows(const struct tuff_infer *infer)
+{
+    const struct tuff_value *groups = tuff_value_of(infer->graph, infer->in_values[GROUPS]);
+    const struct tuff_shape *rows = &infer->in[ROWS]->shape;
+    if (groups->op != &tuff_op_group_counts || groups->in[0] != infer->in_values[COUNT]) return false;
+    const struct counts_attrs *a = groups->attrs;
+    return rows->rank && (uint32_t)a->most == rows->dim[0] && a->size == SIZE &&
+           (uint64_t)a->most * (uint64_t)a->each == tuff_shape_count(rows);
+}
+
 static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     uint32_t at = state_of(infer->in_count);
@@ -21,6 +32,11 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
     char a[128], b[128];
     if (target->kind != TUFF_KIND_STATE && !(target->traits & TUFF_UPDATES)) {
         tuff_graph_fail(infer->graph, TUFF_ERR_USAGE, "assign_rows: the target is a %s, not a state", target->name);
+        return TUFF_ERR_USAGE;
+    }
+    if (at > GROUPS && !counts_rows(infer)) {
+        tuff_graph_fail(infer->graph, TUFF_ERR_USAGE,
+                        "assign_rows: operand %u is no group_counts of the same rows and count", (unsigned)GROUPS);
         return TUFF_ERR_USAGE;
     }
     struct tuff_shape like = state->shape;
@@ -77,11 +93,11 @@ static tuff_val group_counts(struct tuff_graph *g, tuff_val count, const struct 
     return tuff_graph_add(g, &tuff_op_group_counts, &count, 1, attrs);
 }
 
-/* Workgroups for the rows that are written, instead of for all of them. */
+/* Workgroups for the rows that are written, instead of for all of them. A graph's text may name some, of another device. */
 static tuff_val expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
                        const struct tuff_caps *caps)
 {
-    if (value->in_count != COUNT + 2) return 0;
+    if (state_of(value->in_count) <= COUNT) return 0;
     const struct tuff_shape *rows = &tuff_value_of(g, in[ROWS])->type.shape;
     struct tuff_kernel_call all = {.file = "assign_rows"}; /* a grid that all rows would have */
     tuff_call_grid(&all, caps, (tuff_shape_count(rows) + SIZE - 1) / SIZE);
