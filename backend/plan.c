@@ -636,6 +636,33 @@ static tuff_status check_prepare(const struct tuff_plan *plan, struct tuff_conte
     return status;
 }
 
+/* Workgroup counts are dispatched as they lie there: the run itself wrote them, where no host can. */
+static tuff_status check_counts(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
+{
+    struct tuff_plan_binding *written = tuff_alloc(context, ((size_t)plan->slot_count + 1) * sizeof *written);
+    tuff_status status = written ? TUFF_OK : tuff_fail_memory(context, error);
+    if (written) memset(written, 0, ((size_t)plan->slot_count + 1) * sizeof *written); /* the last writing of each slot */
+    for (uint32_t i = 0; status == TUFF_OK && i < plan->launch_count; i++) {
+        const struct tuff_plan_launch *launch = &plan->launches[i];
+        const struct tuff_plan_binding *bindings = &plan->bindings[launch->binding_first],
+                                       *counts = tuff_launch_counts(plan, launch);
+        if (counts) {
+            const struct tuff_plan_binding *by = &written[counts->slot];
+            enum tuff_memory kind = tuff_slot_kind(plan, &plan->slots[counts->slot]);
+            bool own = kind == TUFF_MEMORY_SCRATCH || kind == TUFF_MEMORY_PREPARED;
+            if (!own || by->offset > counts->offset || by->offset + by->bytes < counts->offset + counts->bytes)
+                status = tuff_fail(context, error, TUFF_ERR_USAGE,
+                                   "plan: launch %u (%s) has its workgroup counts in slot %u of %s memory, %s", i,
+                                   launch->label, counts->slot, tuff_memory_name(kind),
+                                   own ? "which no launch before it writes" : "which others may write");
+        }
+        for (uint32_t k = 0; k < launch->binding_count; k++)
+            if (bindings[k].access & TUFF_WRITE && !bindings[k].step) written[bindings[k].slot] = bindings[k];
+    }
+    tuff_free(context, written);
+    return status;
+}
+
 /* Accesses of launches first .. end - 1 in one round, swept. */
 static tuff_status check_round(const struct tuff_plan *plan, uint32_t first, uint32_t end, uint32_t round,
                                struct access *accesses, struct tuff_context *context, struct tuff_error *error)
@@ -664,6 +691,7 @@ tuff_status tuff_plan_check(const struct tuff_plan *plan, struct tuff_context *c
     TUFF_TRY(check_launches(plan, context, error));
     TUFF_TRY(check_prepare(plan, context, error));
     TUFF_TRY(check_stations(plan, context, error));
+    TUFF_TRY(check_counts(plan, context, error));
     struct access *accesses = tuff_alloc(context, (size_t)plan->binding_count * sizeof *accesses);
     if (!accesses) return tuff_fail_memory(context, error);
     /* Rounds are fenced: the first ones belong to the sweep over all launches, each other one stands for itself. */

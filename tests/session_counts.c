@@ -142,30 +142,43 @@ static void check_groups(struct backend_test *t)
     }
 }
 
+/* Launch 0 writes the counts' slot, the first `written` bytes; launch 1 has the two bindings. */
 static void check_plans(struct backend_test *t)
 {
     static const struct {
         const char *what;
-        uint32_t access[2], bytes;
+        uint32_t access[2], bytes, written;
+        enum tuff_memory kind;
         tuff_status wanted;
     } cases[] = {
-        {"counts behind a buffer", {TUFF_WRITE, TUFF_READ | TUFF_COUNTS}, 12, TUFF_OK},
-        {"counts before a buffer", {TUFF_READ | TUFF_COUNTS, TUFF_WRITE}, 12, TUFF_ERR_USAGE},
-        {"counts that are written", {TUFF_WRITE, TUFF_WRITE | TUFF_COUNTS}, 12, TUFF_ERR_USAGE},
-        {"two counts", {TUFF_WRITE, TUFF_READ | TUFF_COUNTS}, 8, TUFF_ERR_USAGE},
+        {"counts behind a buffer", {TUFF_WRITE, TUFF_READ | TUFF_COUNTS}, 12, 256, TUFF_MEMORY_SCRATCH, TUFF_OK},
+        {"12 bytes written", {TUFF_WRITE, TUFF_READ | TUFF_COUNTS}, 12, 12, TUFF_MEMORY_SCRATCH, TUFF_OK},
+        {"8 bytes written", {TUFF_WRITE, TUFF_READ | TUFF_COUNTS}, 12, 8, TUFF_MEMORY_SCRATCH, TUFF_ERR_USAGE},
+        {"nothing written", {TUFF_WRITE, TUFF_READ | TUFF_COUNTS}, 12, 0, TUFF_MEMORY_SCRATCH, TUFF_ERR_USAGE},
+        {"counts of a state", {TUFF_WRITE, TUFF_READ | TUFF_COUNTS}, 12, 256, TUFF_MEMORY_STATE, TUFF_ERR_USAGE},
+        {"counts of an input", {TUFF_WRITE, TUFF_READ | TUFF_COUNTS}, 12, 256, TUFF_MEMORY_INPUT, TUFF_ERR_USAGE},
+        {"counts before a buffer", {TUFF_READ | TUFF_COUNTS, TUFF_WRITE}, 12, 256, TUFF_MEMORY_SCRATCH, TUFF_ERR_USAGE},
+        {"counts that are written", {TUFF_WRITE, TUFF_WRITE | TUFF_COUNTS}, 12, 256, TUFF_MEMORY_SCRATCH, TUFF_ERR_USAGE},
+        {"two counts", {TUFF_WRITE, TUFF_READ | TUFF_COUNTS}, 8, 256, TUFF_MEMORY_SCRATCH, TUFF_ERR_USAGE},
     };
     for (uint32_t i = 0; i < TUFF_COUNT(cases); i++) {
         struct tuff_plan plan;
         tuff_plan_init(&plan, t->context);
         struct tuff_plan_slot slots[2] = {{.name = "y", .bytes = 256}, {.name = "n", .bytes = 256}};
         for (uint32_t k = 0; k < 2; k++)
-            if (!tuff_plan_place(&plan, &slots[k], TUFF_MEMORY_STATE, UINT64_MAX)) abort();
+            if (!tuff_plan_place(&plan, &slots[k], k ? cases[i].kind : TUFF_MEMORY_STATE, UINT64_MAX)) abort();
         for (uint32_t k = 0; k < 2; k++) tuff_plan_add_slot(&plan, &slots[k]);
         tuff_plan_add_kernel(&plan, &(struct tuff_plan_kernel){.file = "k"}, NULL, 0);
+        const struct tuff_plan_binding writes = {.slot = 1, .access = TUFF_WRITE, .bytes = cases[i].written};
         struct tuff_plan_binding bindings[2] = {{.slot = 0, .access = cases[i].access[0], .bytes = 256},
                                                 {.slot = 1, .access = cases[i].access[1], .bytes = cases[i].bytes}};
-        if (bindings[0].access & TUFF_COUNTS) bindings[0].bytes = 12;
-        tuff_plan_add_launch(&plan, &(struct tuff_plan_launch){.label = "l", .groups = {1, 1, 1}}, bindings, 2, NULL, 0);
+        const struct tuff_plan_launch launch = {.label = "l", .groups = {1, 1, 1}};
+        if (bindings[0].access & TUFF_COUNTS)
+            bindings[0] = (struct tuff_plan_binding){.slot = 1, .access = cases[i].access[0], .bytes = 12},
+            bindings[1].slot = 0;
+        tuff_plan_add_launch(&plan, &launch, &writes, writes.bytes > 0, NULL, 0);
+        tuff_plan_add_launch(&plan, &launch, bindings, 2, NULL, 0);
+        tuff_plan_place_barriers(&plan);
         t->quiet = true;
         backend_check(t, tuff_plan_check(&plan, t->context, NULL) == cases[i].wanted, "%s: expected %s", cases[i].what,
                       tuff_status_name(cases[i].wanted));
