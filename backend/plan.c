@@ -663,8 +663,10 @@ static tuff_status check_counts(const struct tuff_plan *plan, struct tuff_contex
     return status;
 }
 
-/* Accesses of launches first .. end - 1 in one round, swept. */
-static tuff_status check_round(const struct tuff_plan *plan, uint32_t first, uint32_t end, uint32_t round,
+enum { ALL_ROUNDS = TUFF_PLAN_MOST_ROUNDS };
+
+/* Accesses of launches first .. end - 1 in one round, swept; of ALL_ROUNDS those of all `rounds` together. */
+static tuff_status check_round(const struct tuff_plan *plan, uint32_t first, uint32_t end, uint32_t round, uint32_t rounds,
                                struct access *accesses, struct tuff_context *context, struct tuff_error *error)
 {
     uint32_t epoch = 0;
@@ -675,31 +677,51 @@ static tuff_status check_round(const struct tuff_plan *plan, uint32_t first, uin
         for (uint32_t k = 0; k < launch->binding_count; k++) {
             const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + k];
             const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
-            uint64_t begin = slot->offset + tuff_binding_offset(binding, round);
+            uint64_t begin = tuff_binding_offset(binding, round), stop = begin + binding->bytes;
+            if (round == ALL_ROUNDS) tuff_binding_extent(binding, rounds, &begin, &stop);
             accesses[count++] = (struct access){
-                epoch, i, slot->memory, binding->access & TUFF_WRITE, begin, begin + binding->bytes};
+                epoch, i, slot->memory, binding->access & TUFF_WRITE, slot->offset + begin, slot->offset + stop};
         }
     }
     qsort(accesses, count, sizeof *accesses, compare_accesses);
     return sweep(plan, accesses, count, context, error);
 }
 
+#define MOST_SWEPT (UINT32_C(1) << 24) /* accesses of rounds that are looked at one by one: seconds */
+
+/* Rounds are fenced, so each stands for itself. Mostly nothing meets even where all are taken for one; else bindings that keep their
+ * distance may have met those of other rounds, and each is looked at. The first one is not: it is swept with all launches. */
+static tuff_status check_rounds(const struct tuff_plan *plan, struct access *accesses, struct tuff_context *context,
+                                struct tuff_error *error)
+{
+    uint64_t swept = 0;
+    for (uint32_t i = 0; i < plan->loop_count; i++) {
+        const struct tuff_plan_loop *loop = &plan->loops[i];
+        uint32_t first = loop->launch_first, end = end_of(loop), bindings = 0;
+        if (check_round(plan, first, end, ALL_ROUNDS, loop->rounds, accesses, NULL, NULL) == TUFF_OK) continue;
+        for (uint32_t l = first; l < end; l++) bindings += plan->launches[l].binding_count;
+        swept += (uint64_t)bindings * loop->rounds;
+        if (swept > MOST_SWEPT)
+            return tuff_fail(context, error, TUFF_ERR_USAGE,
+                             "plan: loop %u has %u rounds of %u bindings, which are too many", i, loop->rounds, bindings);
+        for (uint32_t round = 1; round < loop->rounds; round++)
+            TUFF_TRY(check_round(plan, first, end, round, loop->rounds, accesses, context, error));
+    }
+    return TUFF_OK;
+}
+
 tuff_status tuff_plan_check(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
 {
     TUFF_TRY(check_slots(plan, context, error));
+    TUFF_TRY(check_stations(plan, context, error));
     TUFF_TRY(check_loops(plan, context, error));
     TUFF_TRY(check_launches(plan, context, error));
     TUFF_TRY(check_prepare(plan, context, error));
-    TUFF_TRY(check_stations(plan, context, error));
     TUFF_TRY(check_counts(plan, context, error));
     struct access *accesses = tuff_alloc(context, (size_t)plan->binding_count * sizeof *accesses);
     if (!accesses) return tuff_fail_memory(context, error);
-    /* Rounds are fenced: the first ones belong to the sweep over all launches, each other one stands for itself. */
-    tuff_status status = check_round(plan, 0, plan->launch_count, 0, accesses, context, error);
-    for (uint32_t i = 0; i < plan->loop_count; i++)
-        for (uint32_t round = 1; round < plan->loops[i].rounds && status == TUFF_OK; round++)
-            status = check_round(plan, plan->loops[i].launch_first, end_of(&plan->loops[i]), round, accesses, context,
-                                 error);
+    tuff_status status = check_round(plan, 0, plan->launch_count, 0, 1, accesses, context, error);
+    if (status == TUFF_OK) status = check_rounds(plan, accesses, context, error);
     tuff_free(context, accesses);
     return status;
 }

@@ -139,6 +139,34 @@ static const struct {
                {"a station within", station},
                {"loops over each other", twice}};
 
+/* Two launches of as many rounds as there can be: one reads much and its row of slot 0, the other writes a row of slot `to`. Where it
+ * is the next one of slot 0, only round by round is it seen that the two do not meet, which takes too long. */
+static int check_long(struct tuff_context *context, uint32_t to, tuff_status wanted)
+{
+    enum { MANY = 320 };
+    const uint64_t bytes = 256 * ((uint64_t)TUFF_PLAN_MOST_ROUNDS + 1);
+    struct tuff_plan plan;
+    tuff_plan_init(&plan, context);
+    uint32_t memory = tuff_plan_add_memory(&plan, TUFF_MEMORY_SCRATCH, 3 * bytes);
+    for (uint32_t i = 0; i < 3; i++)
+        tuff_plan_add_slot(&plan,
+                           &(struct tuff_plan_slot){.name = "s", .memory = memory, .offset = i * bytes, .bytes = bytes});
+    tuff_plan_add_kernel(&plan, &(struct tuff_plan_kernel){.file = "k"}, NULL, 0);
+    struct tuff_plan_binding reads[MANY] = {{.slot = 0, .access = TUFF_READ, .bytes = 256, .step = 256}};
+    for (uint32_t i = 1; i < MANY; i++) reads[i] = (struct tuff_plan_binding){.slot = 2, .access = TUFF_READ, .bytes = 256};
+    const struct tuff_plan_binding writes = {.slot = to, .access = TUFF_WRITE, .offset = 256, .bytes = 256, .step = 256};
+    const struct tuff_plan_launch launch = {.label = "l", .groups = {1, 1, 1}};
+    tuff_plan_add_launch(&plan, &launch, reads, MANY, NULL, 0);
+    tuff_plan_add_launch(&plan, &launch, &writes, 1, NULL, 0);
+    tuff_plan_add_loop(&plan, &(struct tuff_plan_loop){0, 2, TUFF_PLAN_MOST_ROUNDS});
+    tuff_plan_place_barriers(&plan);
+    tuff_status got = tuff_plan_check(&plan, context, NULL);
+    tuff_plan_finish(&plan);
+    if (got == wanted) return 0;
+    printf("a long loop that writes slot %u: expected %s, got %s\n", to, tuff_status_name(wanted), tuff_status_name(got));
+    return 1;
+}
+
 int main(void)
 {
     struct tuff_context *context = NULL;
@@ -148,6 +176,7 @@ int main(void)
     for (uint32_t seed = 1; seed <= 300; seed++) failures += check_random(context, seed * 7919, &dropped);
     for (uint32_t i = 0; i < TUFF_COUNT(damages); i++)
         failures += check_refused(context, damages[i].what, damages[i].damage);
+    failures += check_long(context, 0, TUFF_ERR_USAGE) + check_long(context, 1, TUFF_OK);
     printf("300 plans, %u barriers that were missed, %d failures\n", dropped, failures);
     tuff_context_destroy(context);
     return failures || dropped < 500;
