@@ -236,9 +236,15 @@ uint64_t tuff_plan_run_length(const struct tuff_plan *plan)
 
 uint32_t tuff_plan_rounds(const struct tuff_plan *plan, uint32_t index)
 {
-    for (uint32_t i = 0; i < plan->loop_count; i++)
-        if (index >= plan->loops[i].launch_first && index < end_of(&plan->loops[i])) return plan->loops[i].rounds;
-    return 1;
+    uint32_t low = 0, high = plan->loop_count; /* the first that ends behind the launch */
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (end_of(&plan->loops[middle]) <= index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < plan->loop_count && index >= plan->loops[low].launch_first ? plan->loops[low].rounds : 1;
 }
 
 void tuff_binding_extent(const struct tuff_plan_binding *binding, uint32_t rounds, uint64_t *begin, uint64_t *end)
@@ -485,23 +491,39 @@ static tuff_status check_launches(const struct tuff_plan *plan, struct tuff_cont
     return TUFF_OK;
 }
 
-static tuff_status check_stations(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
+static tuff_status check_names(const struct tuff_plan *plan, struct tuff_arena *arena, struct tuff_error *error)
 {
+    struct tuff_lookup names = {0};
     for (uint32_t i = 0; i < plan->station_count; i++) {
-        const struct tuff_plan_station *station = &plan->stations[i];
-        if (station->launch_count > plan->launch_count || (i && station->launch_count < station[-1].launch_count))
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: station %u (%s) is out of order", i, station->name);
-        for (uint32_t k = 0; k < i; k++)
-            if (!strcmp(plan->stations[k].name, station->name))
-                return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: two stations are called %s", station->name);
+        const char *name = plan->stations[i].name;
+        uint64_t hash = tuff_hash_text(0, name);
+        uint32_t place, step = 0;
+        while ((place = tuff_lookup_find(&names, hash, &step)) != TUFF_LOOKUP_END)
+            if (!strcmp(plan->stations[place].name, name))
+                return tuff_fail(arena->context, error, TUFF_ERR_USAGE, "plan: two stations are called %s", name);
+        if (!tuff_lookup_add(&names, arena, hash, i)) return tuff_fail_memory(arena->context, error);
     }
     return TUFF_OK;
 }
 
-/* Before the launches, whose bindings ask for their rounds. */
+static tuff_status check_stations(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
+{
+    struct tuff_arena arena;
+    for (uint32_t i = 0; i < plan->station_count; i++) {
+        const struct tuff_plan_station *station = &plan->stations[i];
+        if (station->launch_count > plan->launch_count || (i && station->launch_count < station[-1].launch_count))
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: station %u (%s) is out of order", i, station->name);
+    }
+    tuff_arena_init(&arena, context);
+    tuff_status status = check_names(plan, &arena, error);
+    tuff_arena_finish(&arena);
+    return status;
+}
+
+/* Behind the stations, which are in order then, and before the launches, whose bindings ask for their rounds. */
 static tuff_status check_loops(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
 {
-    uint32_t before = 0;
+    uint32_t before = 0, k = 0; /* k: the first station behind the loop's first launch */
     uint64_t all = 0;
     for (uint32_t i = 0; i < plan->loop_count; i++) {
         const struct tuff_plan_loop *loop = &plan->loops[i];
@@ -517,10 +539,10 @@ static tuff_status check_loops(const struct tuff_plan *plan, struct tuff_context
         if (!fenced)
             return tuff_fail(context, error, TUFF_ERR_USAGE,
                              "plan: no barrier stands before each round of loop %u and behind it", i);
-        for (uint32_t k = 0; k < plan->station_count; k++)
-            if (plan->stations[k].launch_count > loop->launch_first && plan->stations[k].launch_count < before)
-                return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: station %u (%s) lies within loop %u", k,
-                                 plan->stations[k].name, i);
+        while (k < plan->station_count && plan->stations[k].launch_count <= loop->launch_first) k++;
+        if (k < plan->station_count && plan->stations[k].launch_count < before)
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: station %u (%s) lies within loop %u", k,
+                             plan->stations[k].name, i);
     }
     return TUFF_OK;
 }

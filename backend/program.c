@@ -172,13 +172,13 @@ static tuff_status copy_stations(struct tuff_program *program, const struct tuff
 {
     struct tuff_plan_station *copy = tuff_arena_alloc(&program->arena, (plan->station_count + 1) * sizeof *copy);
     bool memory = copy != NULL;
+    uint32_t step = 0; /* stations are in order, and none within a loop */
     for (uint32_t i = 0; i < plan->station_count && memory; i++) {
         copy[i] = plan->stations[i];
         copy[i].name = tuff_arena_strdup(&program->arena, plan->stations[i].name);
         memory = copy[i].name != NULL;
-        uint32_t launches = copy[i].launch_count;
-        for (copy[i].launch_count = 0; copy[i].launch_count < program->step_count; copy[i].launch_count++)
-            if (program->steps[copy[i].launch_count].launch >= launches) break;
+        while (step < program->step_count && program->steps[step].launch < copy[i].launch_count) step++;
+        copy[i].launch_count = step;
     }
     program->stations = copy;
     program->station_count = plan->station_count;

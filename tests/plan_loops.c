@@ -167,6 +167,41 @@ static int check_long(struct tuff_context *context, uint32_t to, tuff_status wan
     return 1;
 }
 
+/* Every third launch is a loop, in front of which is a station; a name that was there, and a station in the last loop, are found. */
+static int check_many(struct tuff_context *context)
+{
+    enum { LAUNCHES = 90000 };
+    struct tuff_plan plan;
+    char name[16];
+    uint32_t wrong = 0;
+    tuff_plan_init(&plan, context);
+    tuff_plan_add_memory(&plan, TUFF_MEMORY_SCRATCH, 256);
+    tuff_plan_add_slot(&plan, &(struct tuff_plan_slot){.name = "s", .bytes = 256});
+    tuff_plan_add_kernel(&plan, &(struct tuff_plan_kernel){.file = "k"}, NULL, 0);
+    for (uint32_t i = 0; i < LAUNCHES; i++) {
+        const struct tuff_plan_binding binding = {.access = TUFF_WRITE, .bytes = 256};
+        tuff_plan_add_launch(&plan, &(struct tuff_plan_launch){.label = "l", .groups = {1, 1, 1}}, &binding, 1, NULL, 0);
+        if (i % 3 == 1) tuff_plan_add_loop(&plan, &(struct tuff_plan_loop){i, 1, 2 + i % 7});
+        snprintf(name, sizeof name, "%u", (unsigned)i);
+        if (i % 3 == 1) tuff_plan_add_station(&plan, name, i);
+    }
+    tuff_plan_place_barriers(&plan);
+    for (uint32_t i = 0; i < LAUNCHES; i++) wrong += tuff_plan_rounds(&plan, i) != (i % 3 == 1 ? 2 + i % 7 : 1);
+    bool right = tuff_plan_check(&plan, context, NULL) == TUFF_OK;
+    struct tuff_plan_station *last = &plan.stations[plan.station_count - 1], kept = *last;
+    last->name = plan.stations[7].name;
+    bool found = tuff_plan_check(&plan, context, NULL) == TUFF_ERR_USAGE;
+    *last = kept;
+    struct tuff_plan_loop *loop = &plan.loops[plan.loop_count - 1];
+    loop->launch_first--;
+    loop->launch_count++;
+    bool within = tuff_plan_check(&plan, context, NULL) == TUFF_ERR_USAGE;
+    tuff_plan_finish(&plan);
+    if (!wrong && right && found && within) return 0;
+    printf("many loops and stations: %u wrong counts of rounds, %d%d%d, expected 111\n", wrong, right, found, within);
+    return 1;
+}
+
 int main(void)
 {
     struct tuff_context *context = NULL;
@@ -177,6 +212,7 @@ int main(void)
     for (uint32_t i = 0; i < TUFF_COUNT(damages); i++)
         failures += check_refused(context, damages[i].what, damages[i].damage);
     failures += check_long(context, 0, TUFF_ERR_USAGE) + check_long(context, 1, TUFF_OK);
+    failures += check_many(context);
     printf("300 plans, %u barriers that were missed, %d failures\n", dropped, failures);
     tuff_context_destroy(context);
     return failures || dropped < 500;
