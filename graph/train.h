@@ -194,6 +194,8 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_write(struct tuff_model *model, 
 /* Adds the training part (optimizer states) for this data and these parameters, as the first fit would. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_prepare(struct tuff_model *model, const struct tuff_data *data,
                                                         const struct tuff_fit_params *params, struct tuff_error *error);
+/* Groups of parameters as tuff_model_prepare or the first fit was given them, borrowed; *count 0 where there are none, and before. */
+TUFF_API const struct tuff_param_group *tuff_model_groups(const struct tuff_model *model, uint32_t *count);
 /* What training with this data and these parameters would take, before anything is allocated (tuff_plan_ask). Only counts
  * and shapes matter: data->x and labels or targets are not read. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_memory(const struct tuff_model *model, const struct tuff_data *data,

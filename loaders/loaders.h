@@ -389,7 +389,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_checkpoint_save(void *checkpoint
 /* Puts a model back to where it was saved, after tuff_model_prepare with the same data and parameters and before the first
  * fit; that fit then goes on bit for bit as if it had never stopped. Nothing is written to the model unless the file holds
  * each of its leaves with type and shape, and nothing else.
- * Errors: FILE, FORMAT (also: of another network or optimizer), DEVICE_LOST, MEMORY. */
+ * Errors: FILE, FORMAT (also: of another network, optimizer or groups of parameters), DEVICE_LOST, MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_checkpoint_load(struct tuff_context *context, struct tuff_model *model,
                                                                 const char *path, struct tuff_error *error);
 

@@ -22,6 +22,23 @@ static const struct field fields[] = {
     FIELD(batch, false),      FIELD(samples, false),    FIELD(train_samples, false),
 };
 enum { FIELD_COUNT = TUFF_COUNT(fields), DIGITS_MAX = 24 };
+static const char GROUPS[] = "fit.groups";
+
+/* A line with name and pattern for each group: who lies where in the optimizer's vectors, whose names and lengths do not tell. */
+static tuff_status print_groups(struct tuff_context *context, const struct tuff_model *model, char **text,
+                                struct tuff_error *error)
+{
+    uint32_t count;
+    const struct tuff_param_group *groups = tuff_model_groups(model, &count);
+    size_t bytes = 1, at = 0;
+    for (uint32_t i = 0; i < count; i++) bytes += strlen(groups[i].name) + strlen(groups[i].pattern) + 2;
+    *text = tuff_alloc(context, bytes);
+    if (!*text) return tuff_fail_memory(context, error);
+    (*text)[0] = 0;
+    for (uint32_t i = 0; i < count; i++)
+        at += (size_t)snprintf(*text + at, bytes - at, "%s %s\n", groups[i].name, groups[i].pattern);
+    return TUFF_OK;
+}
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------------ */
 
@@ -33,21 +50,24 @@ static void print_field(const struct tuff_fit_state *state, const struct field *
 }
 
 static tuff_status write_file(const struct tuff_model_checkpoint *checkpoint, const struct tuff_leaves *leaves,
-                              const struct tuff_fit_state *state, struct tuff_model *model, struct tuff_error *error)
+                              const struct tuff_fit_state *state, const char *groups, struct tuff_model *model,
+                              struct tuff_error *error)
 {
     char digits[FIELD_COUNT][DIGITS_MAX];
-    struct tuff_pair *texts = tuff_alloc(checkpoint->context, (FIELD_COUNT + checkpoint->text_count) * sizeof *texts);
+    size_t count = FIELD_COUNT + checkpoint->text_count;
+    struct tuff_pair *texts = tuff_alloc(checkpoint->context, (count + 1) * sizeof *texts);
     if (!texts) return tuff_fail_memory(checkpoint->context, error);
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         print_field(state, &fields[i], digits[i]);
         texts[i] = (struct tuff_pair){fields[i].key, digits[i]};
     }
     if (checkpoint->text_count) memcpy(texts + FIELD_COUNT, checkpoint->texts, checkpoint->text_count * sizeof *texts);
+    if (groups[0]) texts[count++] = (struct tuff_pair){GROUPS, groups};
     struct tuff_tensors_params params = {.struct_size = sizeof params,
                                          .arrays = leaves->arrays,
                                          .array_count = leaves->count,
                                          .texts = texts,
-                                         .text_count = FIELD_COUNT + checkpoint->text_count};
+                                         .text_count = count};
     tuff_status status = tuff_checkpoint_store(checkpoint->context, checkpoint->path, &params, tuff_leaves_read, model,
                                                error);
     tuff_free(checkpoint->context, texts);
@@ -63,8 +83,11 @@ tuff_status tuff_model_checkpoint_save(void *user, struct tuff_model *model, str
     TUFF_REQUIRE(checkpoint->context, error, checkpoint->texts || checkpoint->text_count == 0);
     struct tuff_fit_state state = tuff_model_state(model);
     struct tuff_leaves leaves = {0};
+    char *groups = NULL;
     tuff_status status = tuff_leaves_of_model(checkpoint->context, model, &leaves, error);
-    if (status == TUFF_OK) status = write_file(checkpoint, &leaves, &state, model, error);
+    if (status == TUFF_OK) status = print_groups(checkpoint->context, model, &groups, error);
+    if (status == TUFF_OK) status = write_file(checkpoint, &leaves, &state, groups, model, error);
+    tuff_free(checkpoint->context, groups);
     tuff_leaves_finish(&leaves);
     return status;
 }
@@ -99,6 +122,20 @@ static tuff_status read_state(struct tuff_context *context, const struct tuff_te
     return TUFF_OK;
 }
 
+/* Files of versions before do not tell. */
+static tuff_status match_groups(struct tuff_context *context, const struct tuff_tensors *tensors, const char *path,
+                                const struct tuff_model *model, struct tuff_error *error)
+{
+    const char *saved = tuff_tensors_text(tensors, GROUPS);
+    char *groups;
+    if (!saved) return TUFF_OK;
+    TUFF_TRY(print_groups(context, model, &groups, error));
+    bool same = !strcmp(saved, groups);
+    tuff_free(context, groups);
+    return same ? TUFF_OK
+                : tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: was written with other groups of parameters", path);
+}
+
 tuff_status tuff_model_checkpoint_load(struct tuff_context *context, struct tuff_model *model, const char *path,
                                        struct tuff_error *error)
 {
@@ -110,6 +147,7 @@ tuff_status tuff_model_checkpoint_load(struct tuff_context *context, struct tuff
     tuff_status status = read_state(context, tensors, path, &state, error);
     if (status == TUFF_OK) status = tuff_leaves_of_model(context, model, &leaves, error);
     if (status == TUFF_OK) status = tuff_leaves_match(&leaves, tensors, path, error);
+    if (status == TUFF_OK) status = match_groups(context, tensors, path, model, error);
     if (status == TUFF_OK) status = tuff_leaves_write(context, tensors, model, error);
     if (status == TUFF_OK) tuff_model_resume(model, &state);
     tuff_leaves_finish(&leaves);

@@ -410,6 +410,63 @@ static void test_refused_model(struct backend_test *test)
     train_close(&t);
 }
 
+/* The file without the text of this key, as versions wrote it that did not have it. */
+static tuff_status drop_text(struct train *t, const char *key, struct tuff_error *error)
+{
+    struct tuff_tensors *tensors = NULL;
+    struct tuff_array arrays[40];
+    struct tuff_pair texts[40];
+    const char *path = t->checkpoint.path;
+    size_t count = 0;
+    TUFF_TRY(tuff_checkpoint_read(t->context, path, NULL, &tensors, error));
+    struct tuff_tensors_params params = {.struct_size = sizeof params, .arrays = arrays, .texts = texts};
+    for (size_t i = 0; i < tuff_tensors_count(tensors) && i < TUFF_COUNT(arrays); i++)
+        arrays[params.array_count++] = tuff_tensors_get(tensors, i);
+    for (size_t i = 0; i < tuff_tensors_text_count(tensors) && i < TUFF_COUNT(texts); i++) {
+        texts[count] = tuff_tensors_text_get(tensors, i);
+        count += strcmp(texts[count].key, key) != 0 && strcmp(texts[count].key, "tuff.kind") != 0;
+    }
+    params.text_count = count;
+    tuff_status status = tuff_checkpoint_write(t->context, path, &params, error);
+    tuff_tensors_destroy(tensors);
+    return status;
+}
+
+static tuff_status open_groups(struct train *t, const char *path, const struct tuff_param_group *two,
+                               struct tuff_error *error)
+{
+    TUFF_TRY(train_open(t, NULL, error));
+    TUFF_TRY(train_model(t, &(struct train_params){.path = path, .epochs = 1}, error));
+    t->fit.optimizer.groups = two;
+    t->fit.optimizer.group_count = 2;
+    return TUFF_OK;
+}
+
+/* Groups of the same names and lengths whose members are others: their momenta are not those of the file. */
+static void test_traded(struct backend_test *test)
+{
+    static const struct tuff_param_group two[2] = {{.name = "a", .pattern = "norm.weight"},
+                                                   {.name = "b", .pattern = "norm.bias"}},
+                                         traded[2] = {{.name = "a", .pattern = "norm.bias"},
+                                                      {.name = "b", .pattern = "norm.weight"}};
+    struct train t;
+    struct tuff_error error = {0};
+    char path[400];
+    temporary_path("traded", path, sizeof path);
+    tuff_status status = open_groups(&t, path, two, &error);
+    if (status == TUFF_OK) status = train_fit(&t, &error);
+    train_close(&t);
+    backend_status(test, "fit", TUFF_OK, status, &error);
+    status = open_groups(&t, path, traded, &error);
+    if (status == TUFF_OK) status = train_load(&t, &error);
+    backend_status(test, "traded members", TUFF_ERR_FORMAT, status, &error);
+    backend_check(test, strstr(error.message, "other groups of parameters"), "got \"%s\"", error.message);
+    backend_status(test, "an older file", TUFF_OK, drop_text(&t, "fit.groups", &error), &error);
+    backend_status(test, "loading an older file", TUFF_OK, train_load(&t, &error), &error);
+    train_close(&t);
+    (void)!tuff_os_remove(path);
+}
+
 /* Two vectors that share a parameter: who reads one comes before the other is written. */
 static void test_shared_member(struct backend_test *test)
 {
@@ -505,6 +562,7 @@ int main(void)
     test_memories(&test);
     test_refused_model(&test);
     test_shared_member(&test);
+    test_traded(&test);
     test_late(&test);
     return backend_test_end(&test, "train_groups");
 }

@@ -339,6 +339,11 @@ tuff_status tuff_model_graph(struct tuff_model *m, uint32_t batch, char **text, 
 
 uint64_t tuff_model_outputs(const struct tuff_model *m) { return m->outputs; }
 struct tuff_fit_state tuff_model_state(const struct tuff_model *m) { return m->state; }
+const struct tuff_param_group *tuff_model_groups(const struct tuff_model *m, uint32_t *count)
+{
+    *count = m->prepared ? m->optimizer.params.group_count : 0;
+    return m->optimizer.params.groups;
+}
 struct tuff_executable *tuff_model_training(struct tuff_model *m) { return m->train; }
 struct tuff_plan_figures tuff_model_figures(const struct tuff_model *m)
 {
