@@ -54,7 +54,8 @@ struct tuff_param_group {
     double lr_factor;     /* of the schedule's rates; 0 stands for 1 */
     double weight_decay;  /* instead of the optimizer's, where it is not 0 */
     bool no_weight_decay; /* none */
-    bool frozen;          /* never changed: no gradient is computed, there is no state */
+    bool frozen; /* never changed: no gradient is computed, there is no state. Parameters alone: statistics of a frozen
+                           * tuff_layer_batch_norm go on moving, unless it is built with training = false */
 };
 /* Vectors over the trained parameters of a group, which lie in them in order of declaration, each at a multiple of 64 elements. */
 struct tuff_optimizer_pack {

@@ -204,17 +204,12 @@ static void test_training(struct loaders_test *test)
     RUN(2, "comes from the checkpoint", TRAIN, "--resume", "--out", parts, "--batch", "32");
 }
 
-/* A model goes on as another one: the backbone stays as it is, bit for bit, and the last layer learns. */
-static void test_start(struct loaders_test *test)
+/* Two models: the backbone is the same, bit for bit, and the last layer another. */
+static void expect_same_backbone(struct loaders_test *test, const char *first, const char *second)
 {
-    char first[500], out[500], second[520];
     struct tuff_saved *saved[2] = {NULL, NULL};
     struct tuff_error error = {0};
     struct tuff_array a, b;
-    snprintf(first, sizeof first, "%s", scratch_path(test, "whole/model.tuff"));
-    snprintf(out, sizeof out, "%s", scratch_path(test, "tuned"));
-    snprintf(second, sizeof second, "%s/model.tuff", out);
-    RUN(0, "8 of 8 tensors", TRAIN, "--quick", "--data", DATA, "--start", first, "--backbone", "0", "--out", out);
     expect_status(test, "first", TUFF_OK, tuff_saved_open(test->context, first, &saved[0], &error), &error, NULL);
     expect_status(test, "second", TUFF_OK, tuff_saved_open(test->context, second, &saved[1], &error), &error, NULL);
     for (size_t i = 0; saved[0] && saved[1] && i < tuff_tensors_count(tuff_saved_tensors(saved[0])); i++) {
@@ -225,8 +220,55 @@ static void test_start(struct loaders_test *test)
     }
     tuff_saved_destroy(saved[0]);
     tuff_saved_destroy(saved[1]);
+}
+
+/* A model goes on as another one: the backbone stays as it is and the last layer learns. */
+static void test_start(struct loaders_test *test)
+{
+    char first[500], out[500], second[520];
+    snprintf(first, sizeof first, "%s", scratch_path(test, "whole/model.tuff"));
+    snprintf(out, sizeof out, "%s", scratch_path(test, "tuned"));
+    snprintf(second, sizeof second, "%s/model.tuff", out);
+    RUN(0, "8 of 8 tensors", TRAIN, "--quick", "--data", DATA, "--start", first, "--backbone", "0", "--out", out);
+    expect_same_backbone(test, first, second);
     RUN(1, "is not of the network mlp", TRAIN, "--quick", "--data", DATA, "--start", first, "--arch", "mlp", "--out", out);
     RUN(2, "--start begins", TRAIN, "--resume", "--start", first, "--out", out);
+}
+
+/* Two classes of small pictures. */
+static void write_few(struct loaders_test *test)
+{
+    enum { SIDE = 8, EACH = 20 };
+    struct tuff_error error = {0};
+    scratch_make_folder(test, "few");
+    for (int i = 0; i < 2 * EACH; i++) {
+        char path[64];
+        uint8_t pixels[SIDE * SIDE];
+        struct tuff_picture picture = {.width = SIDE, .height = SIDE, .channels = 1, .pixels = pixels};
+        for (int p = 0; p < SIDE * SIDE; p++) pixels[p] = (uint8_t)((i % 2 ? p / SIDE : p % SIDE) * 30 + i);
+        snprintf(path, sizeof path, "few/%s", i % 2 ? "rows" : "columns");
+        if (i < 2) scratch_make_folder(test, path);
+        snprintf(path, sizeof path, "few/%s/%d.png", i % 2 ? "rows" : "columns", i);
+        expect_status(test, "a picture", TUFF_OK,
+                      tuff_picture_write_png(test->context, scratch_path(test, path), &picture, &error), &error, NULL);
+    }
+}
+
+/* Statistics of norms are of the backbone. */
+static void test_start_norms(struct loaders_test *test)
+{
+    char data[500], out[500], first[520], tuned[500], second[520];
+    write_few(test);
+    snprintf(data, sizeof data, "%s", scratch_path(test, "few"));
+    snprintf(out, sizeof out, "%s", scratch_path(test, "norms"));
+    snprintf(first, sizeof first, "%s/model.tuff", out);
+    snprintf(tuned, sizeof tuned, "%s", scratch_path(test, "norms_tuned"));
+    snprintf(second, sizeof second, "%s/model.tuff", tuned);
+    RUN(0, "accuracy", TRAIN, "--arch", "resnet", "--data", data, "--size", "8", "--channels", "1", "--epochs", "1", "--out",
+        out);
+    RUN(0, "tensors from", TRAIN, "--arch", "resnet", "--data", data, "--size", "8", "--channels", "1", "--epochs", "1",
+        "--start", first, "--backbone", "0", "--out", tuned);
+    expect_same_backbone(test, first, second);
 }
 
 /* ---- classifying -------------------------------------------------------------------------------------------------------------------- */
@@ -319,6 +361,7 @@ int main(void)
     }
     test_training(&test);
     test_start(&test);
+    test_start_norms(&test);
     test_classify(&test);
     test_wrong(&test);
     return loaders_end(&test);

@@ -169,6 +169,14 @@ static tuff_status print_report(struct run *run, struct tuff_error *error)
     return status;
 }
 
+/* A backbone that is left as it is predicts while the last layer trains: its norms neither use nor move statistics of batches. */
+static tuff_val build_network(struct tuff_graph *g, tuff_val x, bool training, void *user)
+{
+    struct run *run = user;
+    const struct zoo_model *network = zoo_model_find(run->options.arch);
+    return network->build(g, x, training && run->options.backbone > 0, &run->data.train.class_count);
+}
+
 static tuff_status make_model(struct run *run, struct tuff_error *error)
 {
     const struct options *options = &run->options;
@@ -178,8 +186,8 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
     struct tuff_dataset *train = &run->data.train;
     struct tuff_model_params params = {
         .struct_size = sizeof params,
-        .build = zoo_model_find(options->arch)->build,
-        .user = &train->class_count,
+        .build = build_network,
+        .user = run,
         .sample = {TUFF_U8, TUFF_SHAPE(train->channels, train->height, train->width)},
         .scale = 1 / run->data.deviation, /* pixels of mean 0 and deviation 1 */
         .shift = -run->data.mean / run->data.deviation,
