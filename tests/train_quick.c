@@ -231,6 +231,7 @@ static void test_start(struct loaders_test *test)
     snprintf(second, sizeof second, "%s/model.tuff", out);
     RUN(0, "8 of 8 tensors", TRAIN, "--quick", "--data", DATA, "--start", first, "--backbone", "0", "--out", out);
     expect_same_backbone(test, first, second);
+    RUN(2, "--start cannot be", TRAIN, "--quick", "--data", DATA, "--start", "", "--out", out);
     RUN(1, "is not of the network mlp", TRAIN, "--quick", "--data", DATA, "--start", first, "--arch", "mlp", "--out", out);
     RUN(2, "--start begins", TRAIN, "--resume", "--start", first, "--out", out);
 }

@@ -219,7 +219,14 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
     return ask_memory(run, error);
 }
 
-/* --start: weights and statistics of a model file wherever names and shapes are the same; the others stay as they began. */
+/* Networks here have parameters and statistics of f32, and states of i32. */
+static bool same_type(enum tuff_element element, struct tuff_type type)
+{
+    return (element == TUFF_ELEMENT_F32 && type.dtype == TUFF_F32) ||
+           (element == TUFF_ELEMENT_I32 && type.dtype == TUFF_I32);
+}
+
+/* --start: weights and statistics of a model file wherever names, types and shapes are the same; the others stay as they began. */
 static tuff_status start_from(struct run *run, struct tuff_error *error)
 {
     struct tuff_saved *saved = NULL;
@@ -230,7 +237,8 @@ static tuff_status start_from(struct run *run, struct tuff_error *error)
     for (uint32_t i = 0; i < count && status == TUFF_OK; i++) {
         struct tuff_leaf leaf = tuff_model_leaf(run->model, i);
         struct tuff_array array;
-        bool same = tuff_tensors_find(tuff_saved_tensors(saved), leaf.name, &array) && array.rank == leaf.type.shape.rank;
+        bool same = tuff_tensors_find(tuff_saved_tensors(saved), leaf.name, &array) && same_type(array.element, leaf.type) &&
+                    array.rank == leaf.type.shape.rank;
         for (uint32_t d = 0; same && d < array.rank; d++) same = array.dim[d] == leaf.type.shape.dim[d];
         trained += leaf.trained;
         if (!same && leaf.trained && strncmp(leaf.name, "out.", 4) != 0) {

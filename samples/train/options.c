@@ -11,8 +11,8 @@ struct row {
     const char *name;
     enum kind kind;
     size_t offset, size;
-    double least, most;
-    bool kept; /* by a checkpoint: cannot change when training goes on */
+    double least, most; /* of a number; least of a text: characters */
+    bool kept;          /* by a checkpoint: cannot change when training goes on */
     const char *argument, *help;
 };
 #define FIELD(name) offsetof(struct options, name), sizeof(((struct options *)0)->name)
@@ -24,7 +24,7 @@ static const struct row rows[] = {
     {"epochs", WHOLE, FIELD(epochs), 1, EPOCHS_MAX, true, "N", "times through the data (default: by network)"},
     {"batch", WHOLE, FIELD(batch), 1, 65536, true, "N", "samples in a step (default 64, fewer for few pictures)"},
     {"lr", REAL, FIELD(lr), 1e-9, 10, true, "X", "largest learning rate; it falls along a cosine (default: by network)"},
-    {"start", TEXT, FIELD(start), 0, 0, false, "FILE",
+    {"start", TEXT, FIELD(start), 1, 0, false, "FILE",
      "begins with the weights of a model.tuff of the same network; other classes get a new last layer"},
     {"backbone", REAL, FIELD(backbone), 0, 1, true, "X",
      "share of --lr for all but the last layer (default 1); 0 leaves them as they are"},
@@ -79,7 +79,7 @@ static bool set(struct options *options, const struct row *row, const char *text
     void *field = (char *)options + row->offset;
     char *end = NULL;
     if (row->kind == TEXT) {
-        if (strlen(text) >= row->size) return false;
+        if (strlen(text) >= row->size || (double)strlen(text) < row->least) return false;
         strcpy(field, text);
         return true;
     }
