@@ -463,6 +463,9 @@ static void test_traded(struct backend_test *test)
     backend_check(test, strstr(error.message, "other groups of parameters"), "got \"%s\"", error.message);
     backend_status(test, "an older file", TUFF_OK, drop_text(&t, "fit.groups", &error), &error);
     backend_status(test, "loading an older file", TUFF_OK, train_load(&t, &error), &error);
+    uint32_t count;
+    const struct tuff_param_group *groups = tuff_model_groups(t.model, &count);
+    backend_check(test, count == 2 && !strcmp(groups[0].pattern, "norm.bias"), "%u groups, or others", (unsigned)count);
     train_close(&t);
     (void)!tuff_os_remove(path);
 }
