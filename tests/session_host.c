@@ -79,13 +79,16 @@ static void round_trip(struct host_test *t, enum tuff_dtype dtype, const void *c
     start(t);
     struct leaves leaf = add_leaves(t, dtype);
     tuff_val sum = tuff_add(t->g, leaf.input, leaf.state);
-    tuff_val outputs[4] = {leaf.input, leaf.param, tuff_cast(t->g, sum, dtype), tuff_cast(t->g, sum, TUFF_F32)};
+    tuff_val wide = tuff_cast(t->g, sum, dtype), floats = tuff_cast(t->g, sum, TUFF_F32);
+    enum tuff_dtype narrow = tuff_dtype_device(dtype);
+    tuff_val outputs[5] = {leaf.input, leaf.param, wide, floats, tuff_cast(t->g, leaf.input, narrow)};
     struct tuff_type inside = tuff_type_of(t->g, leaf.state), outside = tuff_type_on_host(t->g, outputs[2]);
     backend_check(&t->test,
                   inside.dtype == tuff_dtype_device(dtype) && outside.dtype == dtype &&
                       tuff_graph_leaf(t->g, 0).type.dtype == dtype,
                   "%s: operators see %s, the host %s", name, tuff_dtype_name(inside.dtype), tuff_dtype_name(outside.dtype));
-    must(t, compile(t, outputs, 4));
+    backend_check(&t->test, tuff_type_on_host(t->g, outputs[4]).dtype == narrow, "%s: a cast keeps the host's type", name);
+    must(t, compile(t, outputs, 5));
     if (!t->run) return;
     must(t, tuff_session_write(t->session, leaf.state, content, bytes, &t->error));
     must(t, tuff_session_write(t->session, leaf.param, content, bytes, &t->error));
@@ -98,6 +101,17 @@ static void round_trip(struct host_test *t, enum tuff_dtype dtype, const void *c
         must(t, tuff_executable_read(t->run, i, got, bytes - 3, &t->error)); /* a part: not of whole elements */
         backend_check(&t->test, !memcmp(got, i < 2 ? content : doubled, bytes - 3) && ((uint8_t *)got)[bytes - 3] == 0x5a,
                       "%s: output %u comes back otherwise", name, (unsigned)i);
+    }
+    union {
+        int32_t whole[COUNT];
+        float real[COUNT];
+    } narrowed;
+    must(t, tuff_executable_read(t->run, 4, &narrowed, sizeof narrowed, &t->error));
+    for (uint32_t i = 0; i < COUNT; i++) {
+        double wanted = dtype == TUFF_I64 ? (double)((const int64_t *)content)[i] : ((const double *)content)[i];
+        double value = dtype == TUFF_I64 ? narrowed.whole[i] : (double)narrowed.real[i];
+        backend_check(&t->test, value == wanted, "%s as %s: expected %g, got %g", name, tuff_dtype_name(narrow), wanted,
+                      value);
     }
     expect_refused(t, "few bytes", tuff_session_write(t->session, leaf.state, content, bytes / 2, &t->error), TUFF_ERR_USAGE,
                    "'s'", "40 bytes");

@@ -217,7 +217,7 @@ static tuff_status cast_bound(const struct tuff_bound *b)
 tuff_val tuff_cast(struct tuff_graph *g, tuff_val a, enum tuff_dtype dtype)
 {
     struct cast_attrs attrs = {(int32_t)dtype};
-    return a && tuff_type_of(g, a).dtype == dtype ? a : tuff_graph_add(g, &tuff_op_cast, &a, 1, &attrs);
+    return a && tuff_type_on_host(g, a).dtype == dtype ? a : tuff_graph_add(g, &tuff_op_cast, &a, 1, &attrs);
 }
 
 static const struct tuff_case cast_cases[] = {
