@@ -293,9 +293,13 @@ static tuff_status make(struct tuff_executable *x, const struct tuff_run_params 
 tuff_status tuff_executable_create(struct tuff_device *device, const struct tuff_run_params *params,
                                    struct tuff_executable **executable, struct tuff_error *error)
 {
-    TUFF_REQUIRE(device->context, error, params->input_sets <= TUFF_MOST_INPUT_SETS);
-    struct tuff_executable *x = tuff_alloc(device->context, sizeof *x);
-    if (!x) return tuff_fail_memory(device->context, error);
+    bool fits = params->input_sets <= TUFF_MOST_INPUT_SETS;
+    struct tuff_executable *x = fits ? tuff_alloc(device->context, sizeof *x) : NULL;
+    if (!x) {
+        tuff_plan_finish(params->plan);
+        TUFF_REQUIRE(device->context, error, fits);
+        return tuff_fail_memory(device->context, error);
+    }
     x->device = device;
     x->sets = params->input_sets ? params->input_sets : 1;
     x->owner = params->owner;

@@ -334,9 +334,8 @@ static tuff_val any_case(struct random_graph *x)
     return tuff_affine(x->g, tuff_cast(x->g, y, TUFF_F32), number ? 1 / sqrt(terms < 1 ? 1 : terms) : 0.05, 0);
 }
 
-static tuff_val step(struct random_graph *x)
+static tuff_val any_step(struct random_graph *x, tuff_val v)
 {
-    tuff_val v = pick(x);
     uint32_t kind = below(x, 18);
     if (kind >= 16) return any_case(x);
     if (kind < 4) return unary(x, v);
@@ -346,6 +345,13 @@ static tuff_val step(struct random_graph *x)
     if (kind == 13) return product(x, v);
     if (kind == 14) return picture(x, v);
     return indexed(x, v);
+}
+
+/* All in the pool is f32: operands fit together. Some operators' results have the type of an operand, which may be f16. */
+static tuff_val step(struct random_graph *x)
+{
+    tuff_val v = any_step(x, pick(x));
+    return v ? tuff_cast(x->g, v, TUFF_F32) : 0;
 }
 
 /* ---- graphs --------------------------------------------------------------------------------------------------------------------- */
