@@ -176,39 +176,38 @@ double tuff_dtype_round(enum tuff_dtype dtype, double v)
 
 /* ---- types of the host ------------------------------------------------------------------------------------------------------ */
 
-bool tuff_narrow(enum tuff_dtype dtype, const void *from, uint64_t count, void *to, uint64_t *misfit)
+static bool narrow_element(enum tuff_dtype dtype, const void *from, uint64_t i, void *to)
 {
-    for (uint64_t i = 0; i < count; i++) {
-        bool fits;
-        if (tuff_is_float(dtype)) {
-            double v = ((const double *)from)[i];
-            float f = (float)v;
-            fits = isinf(v) || !isinf(f);
-            ((float *)to)[i] = f;
-        } else {
-            int64_t v = ((const int64_t *)from)[i];
-            fits = v >= INT32_MIN && v <= INT32_MAX;
-            ((int32_t *)to)[i] = (int32_t)v;
-        }
-        *misfit = i;
-        if (!fits) return false;
+    if (tuff_is_float(dtype)) {
+        double v = ((const double *)from)[i];
+        float f = ((float *)to)[i] = (float)v;
+        return isinf(v) || !isinf(f);
     }
-    return true;
+    int64_t v = ((const int64_t *)from)[i];
+    ((int32_t *)to)[i] = (int32_t)v;
+    return v >= INT32_MIN && v <= INT32_MAX;
+}
+
+tuff_status tuff_narrow(enum tuff_dtype dtype, const void *from, uint64_t count, void *to, const char *name,
+                        tuff_status failure, struct tuff_context *context, struct tuff_error *error)
+{
+    uint64_t i = 0;
+    char number[40];
+    while (i < count && narrow_element(dtype, from, i, to)) i++;
+    if (i == count) return TUFF_OK;
+    if (dtype == TUFF_I64)
+        snprintf(number, sizeof number, "%lld", (long long)((const int64_t *)from)[i]);
+    else
+        snprintf(number, sizeof number, "%.17g", ((const double *)from)[i]);
+    return tuff_fail(context, error, failure, "%s%s%s: element %llu, %s, does not fit into %s, as which devices hold %s",
+                     name ? "'" : "", name ? name : "a constant", name ? "'" : "", (unsigned long long)i, number,
+                     tuff_dtype_name(tuff_dtype_device(dtype)), tuff_dtype_name(dtype));
 }
 
 void tuff_widen(enum tuff_dtype dtype, const void *from, uint64_t count, void *to)
 {
     enum tuff_dtype device = tuff_dtype_device(dtype);
     for (uint64_t i = 0; i < count; i++) tuff_element_put(dtype, to, i, tuff_element(device, from, i));
-}
-
-char *tuff_element_text(enum tuff_dtype dtype, const void *elements, uint64_t i, char *buffer)
-{
-    if (dtype == TUFF_I64)
-        snprintf(buffer, TUFF_NUMBER_TEXT, "%lld", (long long)((const int64_t *)elements)[i]);
-    else
-        snprintf(buffer, TUFF_NUMBER_TEXT, "%.17g", tuff_element(dtype, elements, i));
-    return buffer;
 }
 
 /* ---- blocks ----------------------------------------------------------------------------------------------------------------- */

@@ -35,12 +35,10 @@ static inline enum tuff_dtype tuff_dtype_device(enum tuff_dtype dtype) { return 
 static inline bool tuff_is_host(enum tuff_dtype dtype) { return tuff_dtype_device(dtype) != dtype; }
 enum tuff_dtype tuff_dtype_hosted(enum tuff_dtype dtype); /* that which is held as dtype, or dtype itself */
 /* Elements of a type of the host to those that devices hold: whole numbers must fit, others are rounded and must not become infinite.
- * False where one does not fit: number *misfit. */
-bool tuff_narrow(enum tuff_dtype dtype, const void *from, uint64_t count, void *to, uint64_t *misfit);
+ * Else it fails with this status. name: whose content it is; NULL: a constant's. */
+TUFF_MUST_CHECK tuff_status tuff_narrow(enum tuff_dtype dtype, const void *from, uint64_t count, void *to, const char *name,
+                                        tuff_status failure, struct tuff_context *context, struct tuff_error *error);
 void tuff_widen(enum tuff_dtype dtype, const void *from, uint64_t count, void *to);
-enum { TUFF_NUMBER_TEXT = 40 };
-/* Element i as text for messages, into buffer of TUFF_NUMBER_TEXT; returns it. */
-char *tuff_element_text(enum tuff_dtype dtype, const void *elements, uint64_t i, char *buffer);
 
 /* Blocks as in files to what device memory holds, all weights and then all scales, and back. */
 void tuff_blocks_to_device(uint64_t elements, const void *blocks, void *device);

@@ -77,22 +77,21 @@ static tuff_status load(struct evaluation *e, tuff_val v)
     const struct tuff_value *value = &e->g->values[v];
     struct tuff_context *context = e->g->context;
     const void *given = content_of(e, v);
-    enum tuff_dtype dtype = given ? tuff_host_type(value).dtype : value->type.dtype;
-    void *initial = NULL;
     uint64_t count = tuff_shape_count(&value->type.shape);
     double *out = tuff_alloc(context, (size_t)count * sizeof *out);
-    if (out && !given && !tuff_leaf_starts_zero(value)) {
-        given = initial = tuff_alloc(context, (size_t)tuff_type_bytes(&value->type));
-        if (initial) tuff_leaf_init(value, e->params->seed, initial);
-    }
-    bool memory = out && (given || tuff_leaf_starts_zero(value));
-    for (uint64_t i = 0; memory && given && i < count; i++) {
-        out[i] = tuff_element(dtype, given, i);
-        if (tuff_is_host(dtype)) out[i] = tuff_dtype_round(tuff_dtype_device(dtype), out[i]);
-    }
-    tuff_free(context, initial);
+    enum tuff_dtype dtype = tuff_host_type(value).dtype;
+    bool ready = given && !tuff_is_host(dtype); /* given as devices hold it */
+    void *made = ready ? NULL : tuff_alloc(context, (size_t)tuff_type_bytes(&value->type));
+    const void *elements = ready ? given : made;
+    tuff_status status = out && elements ? TUFF_OK : tuff_fail_memory(context, e->error);
+    if (status == TUFF_OK && given && !ready)
+        status = tuff_narrow(dtype, given, count, made, value->name, TUFF_ERR_USAGE, context, e->error);
+    else if (status == TUFF_OK && !given && !tuff_leaf_starts_zero(value))
+        tuff_leaf_init(value, e->params->seed, made);
+    for (uint64_t i = 0; status == TUFF_OK && i < count; i++) out[i] = tuff_element(value->type.dtype, elements, i);
+    tuff_free(context, made);
     e->data[v] = out;
-    return memory ? TUFF_OK : tuff_fail_memory(context, e->error);
+    return status;
 }
 
 static void drop(struct evaluation *e, tuff_val v)

@@ -47,32 +47,21 @@ struct content {
     void *own; /* [owned] data, where that is not what the host gave; NULL */
 };
 
-static tuff_status narrow(struct tuff_session *s, const struct tuff_value *value, struct content *content,
-                          struct tuff_error *error)
-{
-    enum tuff_dtype dtype = tuff_host_type(value).dtype;
-    uint64_t misfit;
-    char text[TUFF_NUMBER_TEXT];
-    if (tuff_narrow(dtype, content->data, tuff_shape_count(&value->type.shape), content->own, &misfit)) return TUFF_OK;
-    return tuff_fail(s->context, error, TUFF_ERR_USAGE,
-                     "'%s': element %llu, %s, does not fit into %s, as which devices hold %s", value->name,
-                     (unsigned long long)misfit, tuff_element_text(dtype, content->data, misfit, text),
-                     tuff_dtype_name(value->type.dtype), tuff_dtype_name(dtype));
-}
-
 /* Of what the host gave; content->own is the caller's to free, after a failure too. */
 static tuff_status to_device(struct tuff_session *s, const struct tuff_value *value, struct content *content,
                              struct tuff_error *error)
 {
-    bool host = tuff_is_host(tuff_host_type(value).dtype);
+    enum tuff_dtype dtype = tuff_host_type(value).dtype;
+    bool host = tuff_is_host(dtype);
+    uint64_t elements = tuff_shape_count(&value->type.shape);
     if (!host && !tuff_is_blocks(value->type.dtype)) return TUFF_OK;
     content->bytes = (size_t)tuff_type_bytes(&value->type);
     content->own = tuff_alloc(s->context, content->bytes);
     if (!content->own) return tuff_fail_memory(s->context, error);
     if (host)
-        TUFF_TRY(narrow(s, value, content, error));
+        TUFF_TRY(tuff_narrow(dtype, content->data, elements, content->own, value->name, TUFF_ERR_USAGE, s->context, error));
     else
-        tuff_blocks_to_device(tuff_shape_count(&value->type.shape), content->data, content->own);
+        tuff_blocks_to_device(elements, content->data, content->own);
     content->data = content->own;
     return TUFF_OK;
 }

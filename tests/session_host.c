@@ -166,6 +166,34 @@ static tuff_val shapes(struct tuff_graph *g)
     return tuff_reshape(g, tuff_add(g, tuff_gather(g, sum, one, 0), sum), TUFF_SHAPE(3));
 }
 
+/* More pieces than a launch has buffers, each beyond i32 on the way: they are computed here, not narrowed one by one. */
+static void test_pieces(struct host_test *t)
+{
+    enum { PIECES = 24 };
+    tuff_val pieces[PIECES];
+    int64_t got[PIECES];
+    start(t);
+    for (int i = 0; i < PIECES; i++) pieces[i] = whole(t->g, &(int64_t){INT64_C(5000000000) + i}, 1);
+    tuff_val all = tuff_concat(t->g, pieces, PIECES, 0);
+    tuff_val y = tuff_cast(t->g, tuff_sub(t->g, all, whole(t->g, &(int64_t){INT64_C(5000000000)}, 1)), TUFF_I64);
+    must(t, compile(t, &y, 1));
+    if (t->run) {
+        must(t, tuff_executable_run(t->run, &t->error));
+        must(t, tuff_executable_read(t->run, 0, got, sizeof got, &t->error));
+        for (int i = 0; i < PIECES; i++)
+            backend_check(&t->test, got[i] == i, "piece %d: expected %d, got %" PRId64, i, i, got[i]);
+    }
+    finish(t);
+}
+
+static void expect_initial_refused(struct host_test *t, enum tuff_dtype dtype, struct tuff_init init, const char *number)
+{
+    start(t);
+    tuff_state(t->g, "s", dtype, TUFF_SHAPE(2), init);
+    expect_refused(t, "first value", tuff_graph_finish(t->g, &t->error), TUFF_ERR_SHAPE, "state", number);
+    finish(t);
+}
+
 static void test_constants(struct host_test *t)
 {
     static const int64_t far[2] = {1, INT64_C(3000000000)};
@@ -204,12 +232,11 @@ static void test_constants(struct host_test *t)
     start(t);
     s = tuff_named(t->g, whole(t->g, far, 2), "far");
     tuff_val y = tuff_add(t->g, s, tuff_input(t->g, "x", TUFF_I32, TUFF_SHAPE(2)));
-    expect_refused(t, "constant", compile(t, &y, 1), TUFF_ERR_UNSUPPORTED, "i64, far", "element 1, 3000000000,");
+    expect_refused(t, "constant", compile(t, &y, 1), TUFF_ERR_UNSUPPORTED, "'far'", "element 1, 3000000000,");
     finish(t);
-    start(t);
-    tuff_state(t->g, "s", TUFF_I64, TUFF_SHAPE(2), (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = 3e9});
-    expect_refused(t, "first value", tuff_graph_finish(t->g, &t->error), TUFF_ERR_SHAPE, "state", "3000000000");
-    finish(t);
+    expect_initial_refused(t, TUFF_I64, (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = 3e9}, "3000000000");
+    expect_initial_refused(t, TUFF_I64, (struct tuff_init){.kind = TUFF_INIT_UNIFORM, .a = 0, .b = 4e9}, "4000000000");
+    expect_initial_refused(t, TUFF_F64, (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = 1e300}, "e+300");
     start(t);
     y = tuff_add(t->g, tuff_full(t->g, TUFF_I64, TUFF_SHAPE(2), -3e9), tuff_input(t->g, "x", TUFF_I32, TUFF_SHAPE(2)));
     expect_refused(t, "full", compile(t, &y, 1), TUFF_ERR_UNSUPPORTED, "i64", "-3000000000");
@@ -250,6 +277,12 @@ static void test_text(struct host_test *t)
         backend_check(&t->test, got[0][i] == (double)input[i] && got[1][i] == (double)(float)number[i],
                       "evaluated: expected %" PRId64 " and %.9g, got %.17g and %.17g", input[i], number[i], got[0][i],
                       got[1][i]);
+    const int64_t beyond[COUNT] = {0, 0, INT64_C(2147483648), 0, 0};
+    params.leaves = (const struct tuff_leaf_content[]){{leaf.input, beyond}, {f, number}};
+    t->test.quiet = true;
+    expect_refused(t, "evaluation", tuff_evaluate(t->g, &params, results, &t->error), TUFF_ERR_USAGE, "'i'",
+                   "element 2, 2147483648,");
+    t->test.quiet = false;
     tuff_text_free(t->test.context, first);
     tuff_text_free(t->test.context, second);
     tuff_graph_destroy(again);
@@ -323,6 +356,7 @@ int main(void)
     round_trip(&t, TUFF_I64, whole_numbers, doubled);
     round_trip(&t, TUFF_F64, rounded, twice);
     test_limits(&t);
+    test_pieces(&t);
     test_constants(&t);
     test_text(&t);
     test_checkpoint(&t);

@@ -73,8 +73,6 @@ static tuff_val find_equal(struct tuff_work *w, const struct tuff_op *op, const 
     return *equal_slot(w, op, in, count, attrs);
 }
 
-enum { MOST_FOLDED = 16 }; /* operands */
-
 /* Is this a constant of the host alone? What follows from such ones alone the host computes, in their wide types. */
 static bool is_of_host(const struct tuff_work *w, tuff_val v)
 {
@@ -119,7 +117,10 @@ static tuff_val fold_uniform(struct tuff_work *w, const struct tuff_value *old, 
 
 /* ---- constants with data ------------------------------------------------------------------------------------------------------ */
 
-enum { LARGEST_FOLDED = 1 << 16 }; /* elements: constants travel in the plan */
+enum {
+    LARGEST_FOLDED = 1 << 16, /* elements: constants travel in the plan */
+    LARGEST_OF_HOST = 1 << 24 /* what is wide has to be computed here */
+};
 
 /* Elements of a constant or full value as doubles, allocated; NULL for other values. */
 static double *constant_elements(const struct tuff_work *w, tuff_val v)
@@ -142,27 +143,32 @@ static tuff_val add_constant(struct tuff_work *w, const struct tuff_type *type, 
     return v;
 }
 
+/* Can the host compute this now, and should it? All operands are constants; those in full alone are left to the code. */
+static bool can_fold(const struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
+{
+    bool host = any_of_host(w, old, in), data = host;
+    if (old->in_count == 0 || !old->op->ref || (old->op->traits & TUFF_OWNS_MEMORY) || old->op->more_count ||
+        (old->op->class != TUFF_CLASS_INLINE && old->op->class != TUFF_CLASS_KERNEL) ||
+        tuff_shape_count(&old->type.shape) > (host ? LARGEST_OF_HOST : LARGEST_FOLDED))
+        return false;
+    for (uint32_t i = 0; i < old->in_count; i++) {
+        enum tuff_op_kind kind = in[i] ? val(w, in[i])->op->kind : TUFF_KIND_FULL;
+        if (kind != TUFF_KIND_CONSTANT && kind != TUFF_KIND_FULL) return false;
+        data = data || kind == TUFF_KIND_CONSTANT;
+    }
+    return data;
+}
+
 /* An operator on constants of which one has data is evaluated now, by its definition. */
 static tuff_val fold_constants(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
-    const double *elements[MOST_FOLDED] = {0};
-    struct tuff_type types[MOST_FOLDED];
+    if (!can_fold(w, old, in)) return 0;
     struct tuff_value one = *old;
-    bool data = any_of_host(w, old, in),
-         known = old->in_count > 0 && old->in_count <= MOST_FOLDED && old->op->ref &&
-                 (old->op->class == TUFF_CLASS_INLINE || old->op->class == TUFF_CLASS_KERNEL) &&
-                 !(old->op->traits & TUFF_OWNS_MEMORY) && !old->op->more_count &&
-                 tuff_shape_count(&old->type.shape) <= LARGEST_FOLDED;
-    for (uint32_t i = 0; known && i < old->in_count; i++) {
-        if (!in[i]) continue;
-        const struct tuff_value *value = val(w, in[i]);
-        data = data || value->op->kind == TUFF_KIND_CONSTANT;
-        known = value->op->kind == TUFF_KIND_CONSTANT || value->op->kind == TUFF_KIND_FULL;
-    }
-    if (!known || !data) return 0;
     tuff_val folded = 0;
+    const double **elements = tuff_alloc(w->context, old->in_count * sizeof *elements);
+    struct tuff_type *types = tuff_alloc(w->context, old->in_count * sizeof *types);
     double *out = tuff_alloc(w->context, (size_t)tuff_shape_count(&old->type.shape) * sizeof *out);
-    bool memory = out != NULL;
+    bool memory = elements && types && out;
     for (uint32_t i = 0; memory && i < old->in_count; i++) {
         if (!in[i]) continue;
         elements[i] = constant_elements(w, in[i]);
@@ -174,7 +180,9 @@ static tuff_val fold_constants(struct tuff_work *w, const struct tuff_value *old
         old->op->ref(&(struct tuff_ref){.value = &one, .in_types = types, .in = elements, .out = out});
         folded = add_constant(w, &one.type, out);
     }
-    for (uint32_t i = 0; i < TUFF_COUNT(elements); i++) tuff_free(w->context, (void *)elements[i]);
+    for (uint32_t i = 0; elements && i < old->in_count; i++) tuff_free(w->context, (void *)elements[i]);
+    tuff_free(w->context, (void *)elements);
+    tuff_free(w->context, types);
     tuff_free(w->context, out);
     return folded;
 }
@@ -354,20 +362,14 @@ static tuff_status narrow_constant(struct tuff_work *w, struct tuff_value *value
 {
     enum tuff_dtype dtype = tuff_host_type(value).dtype;
     bool one = value->op->kind == TUFF_KIND_FULL;
-    uint64_t misfit = 0, count = one ? 1 : tuff_shape_count(&value->type.shape);
+    uint64_t count = one ? 1 : tuff_shape_count(&value->type.shape);
     struct tuff_full_attrs *attrs = tuff_arena_copy(w->arena, value->attrs, sizeof *attrs);
     void *number = tuff_arena_alloc(w->arena, (size_t)tuff_dtype_size(dtype, 1));
     void *device = tuff_arena_alloc(w->arena, (size_t)tuff_dtype_size(value->type.dtype, count));
-    char text[TUFF_NUMBER_TEXT];
     if (!attrs || !number || !device) return tuff_fail_memory(w->context, w->error);
     if (one) tuff_element_put(dtype, number, 0, attrs->value);
-    const void *wide = one ? number : value->data;
-    if (!tuff_narrow(dtype, wide, count, device, &misfit))
-        return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED,
-                         "a constant of %s%s%s: element %llu, %s, does not fit into %s, as which devices hold it",
-                         tuff_dtype_name(dtype), value->name ? ", " : "", value->name ? value->name : "",
-                         (unsigned long long)misfit, tuff_element_text(dtype, wide, misfit, text),
-                         tuff_dtype_name(value->type.dtype));
+    TUFF_TRY(tuff_narrow(dtype, one ? number : value->data, count, device, value->name, TUFF_ERR_UNSUPPORTED, w->context,
+                         w->error));
     attrs->dtype = (int32_t)value->type.dtype;
     value->attrs = attrs;
     if (!one) value->data = device;

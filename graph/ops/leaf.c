@@ -25,6 +25,19 @@ static const struct tuff_attr full_attr[] = {
 
 static bool has_initial(const struct tuff_op *op) { return op->kind == TUFF_KIND_PARAM || op->kind == TUFF_KIND_STATE; }
 
+/* The bound of the initial values that devices cannot hold; NULL: they can. A normal distribution has none. */
+static const double *initial_misfit(const struct tuff_leaf_attrs *attrs)
+{
+    uint32_t bounds = attrs->init_kind == TUFF_INIT_CONSTANT ? 1 : attrs->init_kind == TUFF_INIT_UNIFORM ? 2 : 0;
+    const double *bound[2] = {&attrs->init_a, &attrs->init_b};
+    for (uint32_t i = 0; i < bounds; i++) {
+        bool whole = attrs->dtype == TUFF_I64 && !(fabs(*bound[i]) < 2147483648.0);
+        bool large = attrs->dtype == TUFF_F64 && isfinite(*bound[i]) && isinf((float)*bound[i]);
+        if (whole || large) return bound[i];
+    }
+    return NULL;
+}
+
 static tuff_status leaf_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_leaf_attrs *attrs = infer->attrs; /* full's begin alike */
@@ -42,11 +55,12 @@ static tuff_status leaf_infer(const struct tuff_infer *infer, struct tuff_shape 
                         tuff_dtype_name((enum tuff_dtype)attrs->dtype), (unsigned)attrs->shape.rank);
         return TUFF_ERR_SHAPE;
     }
-    double first = has_initial(infer->op) && attrs->init_kind == TUFF_INIT_CONSTANT ? attrs->init_a : 0;
-    if (attrs->dtype == TUFF_I64 && !(fabs(first) < 2147483648.0)) {
+    const double *misfit = has_initial(infer->op) ? initial_misfit(attrs) : NULL;
+    if (misfit) {
+        enum tuff_dtype host = (enum tuff_dtype)attrs->dtype;
         tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE,
-                        "%s: the initial value %.17g does not fit into i32, as which devices hold i64", infer->op->name,
-                        first);
+                        "%s: the initial value %.17g does not fit into %s, as which devices hold %s", infer->op->name,
+                        *misfit, tuff_dtype_name(tuff_dtype_device(host)), tuff_dtype_name(host));
         return TUFF_ERR_SHAPE;
     }
     *out = attrs->shape;
