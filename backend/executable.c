@@ -5,6 +5,8 @@
 #include "backend/handover.h"
 #include "backend/program.h"
 
+#include <stdlib.h>
+
 /* ---- memories ---------------------------------------------------------------------------------------------------------------- */
 
 struct kept {
@@ -25,7 +27,7 @@ struct kept_range {
     uint64_t begin, end;
 };
 struct kept_ranges {
-    struct kept_range *ranges; /* [arena] */
+    struct kept_range *ranges; /* [arena] sorted; no two of them touch */
     uint32_t count;
 };
 
@@ -89,17 +91,31 @@ tuff_status tuff_memories_add(struct tuff_memories *memories, const struct tuff_
     return TUFF_OK;
 }
 
+/* Have two sorted lists a byte in common? */
+static bool meet(const struct kept_ranges *a, const struct kept_ranges *b)
+{
+    for (uint32_t i = 0, k = 0; i < a->count && k < b->count;) {
+        const struct kept_range *x = &a->ranges[i], *y = &b->ranges[k];
+        if (x->memory == y->memory && x->begin < y->end && y->begin < x->end) return true;
+        if (x->memory != y->memory ? x->memory < y->memory : x->end <= y->end)
+            i++;
+        else
+            k++;
+    }
+    return false;
+}
+
 /* What executables prepared of these ranges they prepare again. */
-static void tell_written(struct tuff_memories *memories, const struct kept_range *written, uint32_t count)
+static void tell_written(struct tuff_memories *memories, const struct kept_ranges *written)
 {
     for (struct tuff_executable *x = memories->preparing; x; x = x->next)
-        for (uint32_t i = 0; i < count; i++)
-            for (uint32_t k = 0; k < x->prepares.count; k++) {
-                const struct kept_range *read = &x->prepares.ranges[k];
-                if (read->memory != written[i].memory || read->begin >= written[i].end || written[i].begin >= read->end)
-                    continue;
-                for (uint32_t set = 0; set < x->sets; set++) tuff_program_set_stale(x->programs[set]);
-            }
+        for (uint32_t set = 0; set < x->sets && meet(written, &x->prepares); set++) tuff_program_set_stale(x->programs[set]);
+}
+
+static void tell_range(struct tuff_memories *memories, uint32_t memory, uint64_t offset, uint64_t bytes)
+{
+    struct kept_range range = {memory, offset, offset + bytes};
+    tell_written(memories, &(struct kept_ranges){&range, 1});
 }
 
 /* Writes bytes that need not be a multiple of 4. */
@@ -130,7 +146,7 @@ tuff_status tuff_memories_write(struct tuff_memories *memories, uint32_t index, 
                                 uint64_t bytes, struct tuff_error *error)
 {
     TUFF_REQUIRE(memories->device->context, error, index < memories->count && memories->kept[index].buffer);
-    tell_written(memories, &(struct kept_range){index, offset, offset + bytes}, 1);
+    tell_range(memories, index, offset, bytes);
     return write_padded(memories->kept[index].buffer, offset, data, bytes, error);
 }
 
@@ -236,7 +252,30 @@ static uint32_t kept_index(const struct tuff_plan *plan, uint32_t memory)
     return index;
 }
 
-/* What the launches [first, end) do to what is kept; ranges that touch are one. */
+static int compare_ranges(const void *a, const void *b)
+{
+    const struct kept_range *x = a, *y = b;
+    if (x->memory != y->memory) return x->memory < y->memory ? -1 : 1;
+    return (x->begin > y->begin) - (x->begin < y->begin);
+}
+
+/* Sorts; ranges that touch become one. */
+static void join_ranges(struct kept_ranges *list)
+{
+    uint32_t count = 0;
+    if (list->count) qsort(list->ranges, list->count, sizeof *list->ranges, compare_ranges);
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct kept_range *range = &list->ranges[i];
+        struct kept_range *last = count ? &list->ranges[count - 1] : NULL;
+        if (!last || last->memory != range->memory || last->end < range->begin)
+            list->ranges[count++] = *range;
+        else if (last->end < range->end)
+            last->end = range->end;
+    }
+    list->count = count;
+}
+
+/* What the launches [first, end) do to what is kept. */
 static tuff_status find_ranges(struct tuff_executable *x, uint32_t first, uint32_t end, enum tuff_access access,
                                struct kept_ranges *out, struct tuff_error *error)
 {
@@ -250,16 +289,11 @@ static tuff_status find_ranges(struct tuff_executable *x, uint32_t first, uint32
             tuff_binding_extent(binding, tuff_plan_rounds(plan, l), &range.begin, &range.end);
             range.begin += slot->offset;
             range.end += slot->offset;
-            struct kept_range *last = out->count ? &out->ranges[out->count - 1] : NULL;
-            if (last && last->memory == range.memory && range.begin <= last->end && last->begin <= range.end) {
-                if (range.begin < last->begin) last->begin = range.begin;
-                if (range.end > last->end) last->end = range.end;
-                continue;
-            }
             if (!TUFF_GROW_ARENA(&x->plan.arena, out->ranges, out->count, 1))
                 return tuff_fail_memory(x->device->context, error);
             out->ranges[out->count++] = range;
         }
+    join_ranges(out);
     return TUFF_OK;
 }
 
@@ -353,10 +387,8 @@ tuff_status tuff_executable_set(struct tuff_executable *x, const char *name, con
     const struct tuff_plan_slot *slot;
     unsigned kinds = 1u << TUFF_MEMORY_INPUT | 1u << TUFF_MEMORY_PARAM | 1u << TUFF_MEMORY_STATE;
     TUFF_TRY(find_slot(x, name, kinds, bytes, &slot, error));
-    if (is_kept(tuff_slot_kind(&x->plan, slot))) {
-        uint32_t kept = kept_index(&x->plan, slot->memory);
-        tell_written(x->memories, &(struct kept_range){kept, slot->offset, slot->offset + bytes}, 1);
-    }
+    if (is_kept(tuff_slot_kind(&x->plan, slot)))
+        tell_range(x->memories, kept_index(&x->plan, slot->memory), slot->offset, bytes);
     return write_padded(*buffer_of(x, x->current, slot->memory), slot->offset, data, bytes, error);
 }
 
@@ -383,7 +415,7 @@ tuff_status tuff_executable_get(struct tuff_executable *x, const char *name, voi
 tuff_status tuff_executable_submit(struct tuff_executable *x, uint64_t *ticket, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, x != NULL);
-    tell_written(x->memories, x->writes.ranges, x->writes.count);
+    tell_written(x->memories, &x->writes);
     TUFF_TRY(tuff_program_submit(x->programs[x->current], ticket, error));
     x->current = (x->current + 1) % x->sets;
     return TUFF_OK;
@@ -393,7 +425,7 @@ tuff_status tuff_executable_run_to(struct tuff_executable *x, const char *statio
 {
     TUFF_REQUIRE(NULL, error, x != NULL && station != NULL);
     uint64_t ticket = 0;
-    tell_written(x->memories, x->writes.ranges, x->writes.count);
+    tell_written(x->memories, &x->writes);
     TUFF_TRY(tuff_program_submit_to(x->programs[x->current], station, &ticket, error));
     return tuff_device_wait(x->device, ticket, UINT64_MAX, error);
 }
