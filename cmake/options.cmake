@@ -9,6 +9,7 @@ option(TUFF_PNG "Read and write PNG pictures (libpng)" ON)
 option(TUFF_JPEG "Read JPEG pictures (libjpeg-turbo)" ON)
 option(TUFF_JSON "Read and write JSON: safetensors, results (cJSON)" ON)
 option(TUFF_ZLIB "Read gzip files: data sets, npz (zlib)" ON)
+set(TUFF_SHADERS_OF "" CACHE PATH "Build folder of the same sources that shaders are taken from where they are up to date there")
 set(TUFF_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize=, as address,undefined")
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)

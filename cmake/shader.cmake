@@ -1,4 +1,4 @@
-# cmake -DSOURCE=a.comp -DINCLUDE_DIR=shaders -DOUT_DIR=... -DGLSLANG=... -DSPIRV_VAL=... -P shader.cmake
+# cmake -DSOURCE=a.comp -DINCLUDE_DIR=shaders -DOUT_DIR=... -DGLSLANG=... -DSPIRV_VAL=... [-DMADE=...] -P shader.cmake
 #
 # Flattens a shader into OUT_DIR/<name>.comp, compiles and validates original, flattened text and variants, writes the
 # text without its block comments as C string literals into OUT_DIR/<name>.inc, the SPIR-V of each variant (of the file where it has none) as rows of
@@ -8,6 +8,27 @@ cmake_minimum_required(VERSION 3.25)
 cmake_path(GET SOURCE STEM LAST_ONLY name)
 set(flat ${OUT_DIR}/${name}.comp)
 set(spirv ${OUT_DIR}/${name}.spv)
+# What another build made of the same texts is taken over.
+set(newer TRUE)
+if(MADE AND EXISTS ${MADE}/${name}.d AND EXISTS ${MADE}/${name}.spv.inc)
+    set(newer FALSE)
+    file(READ ${MADE}/${name}.d dependencies)
+    string(REGEX REPLACE "^[^:]*: |\n" "" sources "${dependencies}")
+    separate_arguments(sources)
+    foreach(source IN LISTS sources ITEMS ${CMAKE_CURRENT_LIST_FILE})
+        if(${source} IS_NEWER_THAN ${MADE}/${name}.spv.inc)
+            set(newer TRUE)
+        endif()
+    endforeach()
+endif()
+if(NOT newer)
+    file(GLOB made ${MADE}/${name}.*)
+    file(COPY ${made} DESTINATION ${OUT_DIR})
+    string(REPLACE "${MADE}/" "${OUT_DIR}/" dependencies "${dependencies}")
+    file(WRITE ${OUT_DIR}/${name}.d "${dependencies}")
+    file(TOUCH ${OUT_DIR}/${name}.inc ${OUT_DIR}/${name}.spv.inc)
+    return()
+endif()
 file(READ ${SOURCE} text)
 
 # Only whole-text operations: a CMake list would eat semicolons and brackets.

@@ -17,6 +17,7 @@ foreach(file ${shader_files})
     add_custom_command(OUTPUT ${text} ${spirv}
         COMMAND ${CMAKE_COMMAND} -DSOURCE=${PROJECT_SOURCE_DIR}/shaders/${file} -DINCLUDE_DIR=${PROJECT_SOURCE_DIR}/shaders
                 -DOUT_DIR=${kernels_dir} -DGLSLANG=${TUFF_GLSLANG_VALIDATOR} -DSPIRV_VAL=${TUFF_SPIRV_VAL}
+                -DMADE=$<$<BOOL:${TUFF_SHADERS_OF}>:${TUFF_SHADERS_OF}/generated/shaders>
                 -P ${PROJECT_SOURCE_DIR}/cmake/shader.cmake
         DEPENDS ${PROJECT_SOURCE_DIR}/shaders/${file} ${PROJECT_SOURCE_DIR}/cmake/shader.cmake
         DEPFILE ${kernels_dir}/${name}.d

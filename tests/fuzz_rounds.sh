@@ -19,7 +19,7 @@ echo 'int LLVMFuzzerTestOneInput(const unsigned char *d, unsigned long n); int L
     unsigned long n) { return d && n > (1ul << 40); }' > "$work/probe.c"
 clang -fsanitize=fuzzer,address,undefined -o "$work/probe" "$work/probe.c" > "$work/log" 2>&1 ||
     { echo "skipped: clang has no libFuzzer (Debian: libclang-rt-dev)"; exit 77; }
-{ [ -e "$build/build.ninja" ] || "${CMAKE:-cmake}" --preset fuzz -B "$build"; } > "$work/log" 2>&1 &&
+{ [ -e "$build/build.ninja" ] || "${CMAKE:-cmake}" --preset fuzz -B "$build" "-DTUFF_SHADERS_OF=${build%/*}"; } > "$work/log" 2>&1 &&
     "${CMAKE:-cmake}" --build "$build" --target tuff_fuzzers > "$work/log" 2>&1 || { tail -n 30 "$work/log"; exit 1; }
 "$build/bin/fuzz-seeds" "$work/seeds"
 

@@ -95,7 +95,8 @@ static void run(struct random_test *t, uint32_t number, struct op_random random)
         ok = data && bound && random_graph_fill(&x, data) && tuff_reference_run(x.g, data) == TUFF_OK &&
              op_bound_run(x.g, data, bound);
     }
-    for (int plain = 0; ok && plain < 2; plain++) {
+    uint32_t kinds = context->options.debug & TUFF_DEBUG_NOCOMPILER ? 1 : 2; /* without a compiler no passes fuse */
+    for (uint32_t plain = 0; ok && plain < kinds; plain++) {
         ok = op_run_graph(plain ? t->plain.device : t->fused.device, x.g, data, &run);
         if (!ok) break;
         t->launches[plain] += run.counts.launches;
