@@ -9,6 +9,35 @@
 
 #if TUFF_HAVE_JSON
 
+/* ---- UTF-8 ---- */
+
+/* A number in so many bytes, whether it needs them or not (RFC 3629, section 3). */
+static void encode(uint32_t number, uint32_t length, unsigned char *out)
+{
+    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    for (uint32_t i = length; i-- > 1; number >>= 6) out[i] = (unsigned char)(0x80 | (number & 0x3f));
+    out[0] = (unsigned char)(lead[length] | number);
+}
+
+/* Every number that fits into so many bytes: valid are the shortest forms of what Unicode has, and nothing that is cut or mixed. */
+static void test_utf8(struct loaders_test *test)
+{
+    static const uint32_t end[] = {0, 0x80, 0x800, 0x10000, 0x200000};
+    uint64_t wrong = 0;
+    for (uint32_t length = 1; length <= 4; length++)
+        for (uint32_t number = 0; number < end[length]; number++) {
+            unsigned char text[8] = {0};
+            bool valid = number >= end[length - 1] && number <= 0x10ffff && (number < 0xd800 || number > 0xdfff);
+            encode(number, length, text);
+            wrong += tuff_utf8_valid((const char *)text, length) != valid;
+            if (length == 1) continue;
+            wrong += tuff_utf8_valid((const char *)text, length - 1);
+            text[length - 1] ^= 0xc0;
+            wrong += tuff_utf8_valid((const char *)text, length);
+        }
+    expect_number(test, "UTF-8: texts judged wrongly", 0, (long long)wrong);
+}
+
 /* ---- reading -------------------------------------------------------------------------------------------------------- */
 
 /* A file with that header and `data` bytes of zeros behind it. */
@@ -427,6 +456,7 @@ int main(void)
 {
     struct loaders_test test;
     loaders_begin(&test, "loaders_safetensors");
+    test_utf8(&test);
     test_good(&test);
     test_bad(&test);
     test_lengths(&test);

@@ -43,7 +43,7 @@ FIRST = [
 ]
 QUICK = r"^(graph|plan|loaders)_"
 REST = (r"^(op_harness|backend_.*|container_runtime|graph_nets|op_selftest|op_types|refs_suite|session_.*|train_quick|train_groups|train_resume|"
-        r"train_bits|probe_spirv|op_random|op_own_row|op_hostile|op_same_bits|fault_vulkan|fault_memory|device_threads|dryrun)$")
+        r"train_bits|train_control|probe_spirv|op_random|op_own_row|op_hostile|op_same_bits|fault_vulkan|fault_memory|device_threads|dryrun)$")
 SECONDS = 900  # of one run of ctest
 GOAL = 0.85
 
@@ -147,6 +147,8 @@ class Bench:
                      "docs", "LICENSE", "README.md", "CHANGELOG.md"):
             self.copy(name)
         self.environment = dict(os.environ, TUFF_DEBUG=os.environ.get("TUFF_DEBUG", "check,validate"))
+        if os.path.isdir(os.path.join(ROOT, "../shared")): # the copy lies elsewhere
+            self.environment.setdefault("TUFF_SHARED", os.path.abspath(os.path.join(ROOT, "../shared")))
         icds = sorted(glob.glob("/usr/share/vulkan/icd.d/lvp_icd*.json"))
         if icds:
             self.environment.setdefault("VK_ICD_FILENAMES", icds[0])
