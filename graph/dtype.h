@@ -24,6 +24,13 @@ void tuff_element_put(enum tuff_dtype dtype, void *elements, uint64_t i, double 
 /* The number that a cast of the f32 or i32 nearest to v makes: to nearest, ties to even, or toward zero and saturated. */
 double tuff_dtype_round(enum tuff_dtype dtype, double v);
 
+/* The last 32 bits in two's complement: what devices make of an i32 that has no room. */
+static inline int32_t tuff_wrap_i32(int64_t v)
+{
+    uint32_t low = (uint32_t)(uint64_t)v;
+    return low <= INT32_MAX ? (int32_t)low : -(int32_t)~low - 1;
+}
+
 /* A number that stands in a graph, as values of the type hold it. f32 is left to the reader: it may be computed in double. */
 static inline double tuff_dtype_number(enum tuff_dtype dtype, double v)
 {

@@ -3,6 +3,14 @@
 #include "graph/reference.h"
 #include "graph/ops/leaf.h"
 
+void tuff_reference_apply(const struct tuff_ref *ref)
+{
+    const struct tuff_value *value = ref->value;
+    value->op->ref(ref);
+    if (tuff_op_integers(value->op) != TUFF_INTEGERS_WRAP || value->type.dtype != TUFF_I32) return;
+    for (uint64_t i = tuff_shape_count(&value->type.shape); i-- > 0;) ref->out[i] = tuff_wrap_i32((int64_t)ref->out[i]);
+}
+
 tuff_status tuff_reference_value(const struct tuff_graph *g, tuff_val v, double **data)
 {
     const struct tuff_value *value = &g->values[v];
@@ -16,7 +24,7 @@ tuff_status tuff_reference_value(const struct tuff_graph *g, tuff_val v, double 
     }
     if (status == TUFF_OK && value->op->ref) {
         struct tuff_ref ref = {.value = value, .in_types = types, .in = in, .out = data[v], .graph = g};
-        value->op->ref(&ref);
+        tuff_reference_apply(&ref);
     }
     tuff_free(g->context, (void *)in);
     tuff_free(g->context, types);

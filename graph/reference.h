@@ -7,6 +7,8 @@
 /* Table of g->count pointers, all NULL. The caller may set data[v] (allocated with tuff_alloc, as many doubles as the value
  * has elements) for leaves and for values whose content it dictates; NULL on memory failure. */
 double **tuff_reference_create(const struct tuff_graph *g);
+/* The operator's reference; i32 that it computes wraps, as on devices. */
+void tuff_reference_apply(const struct tuff_ref *ref);
 /* Fills data of every value that has none yet; leaves without data are zeros. Errors: MEMORY. */
 TUFF_MUST_CHECK tuff_status tuff_reference_run(const struct tuff_graph *g, double **data);
 /* Fills data[v] alone: its operands have theirs, or are leaves whose zeros nobody needs. Errors: MEMORY. */

@@ -287,9 +287,7 @@ static double *run_case(struct types_test *t, const struct tuff_op *op, const st
     return got[0];
 }
 
-static double wrapped(double v) { return v - 4294967296.0 * floor((v + 2147483648.0) / 4294967296.0); }
-
-/* i32 in the place of floats, with numbers whose results do not fit: as the descriptor says. */
+/* i32 in the place of floats, with numbers whose results do not fit: as the descriptor says. The definition wraps by what it says. */
 static void check_integers(struct types_test *t, const struct tuff_op *op)
 {
     static const double numbers[2][9] = {{INT32_MAX, 3, INT32_MIN, 65537, -65539, INT32_MAX - 1, -1, 0, 50021},
@@ -310,19 +308,14 @@ static void check_integers(struct types_test *t, const struct tuff_op *op)
     double *got = run_case(t, op, &c, content, TUFF_COUNT(numbers[0]), &wanted, &type);
     backend_check(&t->test, (got != NULL) == (rule != TUFF_INTEGERS_REFUSED),
                   "%s %s whole numbers, and is declared otherwise", op->name, got ? "takes" : "refuses");
-    uint64_t beyond = 0, wrong = 0;
+    uint64_t wrong = 0;
     for (uint64_t i = 0; got && wanted && i < tuff_shape_count(&type.shape); i++) {
         double y = wanted[i];
-        if (fabs(y) >= 0x1p53) continue; /* the definition is not exact there */
-        beyond += y != wrapped(y);
-        if (rule == TUFF_INTEGERS_WRAP) y = wrapped(y);
         if (rule == TUFF_INTEGERS_SATURATED) y = tuff_dtype_round(type.dtype, y);
         wrong += got[i] != y;
     }
     backend_check(&t->test, wrong == 0, "%s: %llu results of whole numbers are not as declared", op->name,
                   (unsigned long long)wrong);
-    backend_check(&t->test, !got || (beyond > 0) == (rule == TUFF_INTEGERS_WRAP),
-                  "%s: declared to wrap or not, and %llu did", op->name, (unsigned long long)beyond);
     tuff_free(t->test.context, got);
     tuff_free(t->test.context, wanted);
 }

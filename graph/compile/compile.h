@@ -95,6 +95,7 @@ struct tuff_work {
         uint32_t capacity, count, next; /* a power of two; `next`: the first value that is not in yet */
         uint64_t steps;                 /* slots looked at so far */
     } equal;                            /* simplify's own */
+    uint64_t folded;                    /* elements that simplify read and made on the host */
     struct tuff_expansion *expansions;  /* [arena] simplify's own, as `expanded`, which finds them */
     struct tuff_lookup expanded;
     struct tuff_plan *plan;    /* [borrowed] */

@@ -3,6 +3,7 @@
  * requires: a checked graph. keeps: leaves, names, types. */
 #include "graph/compile/compile.h"
 #include "graph/ops/leaf.h"
+#include "graph/reference.h"
 
 /* ---- equal values ------------------------------------------------------------------------------------------------------------- */
 
@@ -111,7 +112,7 @@ static tuff_val fold_uniform(struct tuff_work *w, const struct tuff_value *old, 
     }
     struct tuff_value one = *old;
     one.type = (struct tuff_type){type.dtype, {0}};
-    old->op->ref(&(struct tuff_ref){.value = &one, .in_types = types, .in = pointers, .out = &y});
+    tuff_reference_apply(&(struct tuff_ref){.value = &one, .in_types = types, .in = pointers, .out = &y});
     return tuff_full(w->g, type.dtype, type.shape, y);
 }
 
@@ -119,7 +120,7 @@ static tuff_val fold_uniform(struct tuff_work *w, const struct tuff_value *old, 
 
 enum {
     LARGEST_FOLDED = 1 << 16, /* elements: constants travel in the plan */
-    LARGEST_OF_HOST = 1 << 24 /* what is wide has to be computed here */
+    MOST_FOLDED = 1 << 24     /* elements of all operands and results, so that a small graph takes no gigabytes */
 };
 
 /* Elements of a constant or full value as doubles, allocated; NULL for other values. */
@@ -143,13 +144,12 @@ static tuff_val add_constant(struct tuff_work *w, const struct tuff_type *type, 
     return v;
 }
 
-/* Can the host compute this now, and should it? All operands are constants; those in full alone are left to the code. */
+/* Can the host compute this? All operands are constants of which one has data: numbers alone are left to the code. */
 static bool can_fold(const struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
-    bool host = any_of_host(w, old, in), data = host;
+    bool data = any_of_host(w, old, in);
     if (old->in_count == 0 || !old->op->ref || (old->op->traits & TUFF_OWNS_MEMORY) || old->op->more_count ||
-        (old->op->class != TUFF_CLASS_INLINE && old->op->class != TUFF_CLASS_KERNEL) ||
-        tuff_shape_count(&old->type.shape) > (host ? LARGEST_OF_HOST : LARGEST_FOLDED))
+        (old->op->class != TUFF_CLASS_INLINE && old->op->class != TUFF_CLASS_KERNEL))
         return false;
     for (uint32_t i = 0; i < old->in_count; i++) {
         enum tuff_op_kind kind = in[i] ? val(w, in[i])->op->kind : TUFF_KIND_FULL;
@@ -159,10 +159,26 @@ static bool can_fold(const struct tuff_work *w, const struct tuff_value *old, co
     return data;
 }
 
+/* Is there room for it? What is wide has to be computed here, and fails where there is none. */
+static bool take_room(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
+{
+    uint64_t result = tuff_shape_count(&old->type.shape), elements = result;
+    bool host = any_of_host(w, old, in);
+    for (uint32_t i = 0; i < old->in_count; i++) elements += in[i] ? tuff_shape_count(&val(w, in[i])->type.shape) : 0;
+    bool fits = elements <= MOST_FOLDED - w->folded;
+    if (!fits && host)
+        tuff_graph_fail(w->g, TUFF_ERR_UNSUPPORTED,
+                        "%s: constants of i64 and f64 are computed by the host: at most %u elements", old->op->name,
+                        (unsigned)MOST_FOLDED);
+    if (!fits || (!host && result > LARGEST_FOLDED)) return false;
+    w->folded += elements;
+    return true;
+}
+
 /* An operator on constants of which one has data is evaluated now, by its definition. */
 static tuff_val fold_constants(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
-    if (!can_fold(w, old, in)) return 0;
+    if (!can_fold(w, old, in) || !take_room(w, old, in)) return 0;
     struct tuff_value one = *old;
     tuff_val folded = 0;
     const double **elements = tuff_alloc(w->context, old->in_count * sizeof *elements);
@@ -177,7 +193,7 @@ static tuff_val fold_constants(struct tuff_work *w, const struct tuff_value *old
     }
     if (memory) {
         one.type = folded_type(w, old, in);
-        old->op->ref(&(struct tuff_ref){.value = &one, .in_types = types, .in = elements, .out = out});
+        tuff_reference_apply(&(struct tuff_ref){.value = &one, .in_types = types, .in = elements, .out = out});
         folded = add_constant(w, &one.type, out);
     }
     for (uint32_t i = 0; elements && i < old->in_count; i++) tuff_free(w->context, (void *)elements[i]);

@@ -128,7 +128,7 @@ bool tuff_is_full(const struct tuff_graph *g, tuff_val v, double *number)
 {
     const struct tuff_value *value = tuff_value_of(g, v);
     if (value->op->kind != TUFF_KIND_FULL) return false;
-    *number = ((const struct tuff_full_attrs *)value->attrs)->value;
+    *number = tuff_dtype_number(tuff_host_type(value).dtype, ((const struct tuff_full_attrs *)value->attrs)->value);
     return true;
 }
 

@@ -27,9 +27,16 @@ enum known {
         UNUSED_ARGUMENTS;                                                                                                   \
         return text;                                                                                                        \
     }
-#define TUFF_PW1(name, onnx, y_, da_) DEFINE_FN(fy_##name, y_) DEFINE_FN(fda_##name, da_)
+/* Called for the rows that take whole numbers alone. */
+#define DEFINE_WHOLE(name, text)                                                                                            \
+    static int64_t name(int64_t a, int64_t b)                                                                               \
+    {                                                                                                                       \
+        (void)a, (void)b;                                                                                                   \
+        return (int64_t)(text);                                                                                             \
+    }
+#define TUFF_PW1(name, onnx, y_, da_) DEFINE_FN(fy_##name, y_) DEFINE_WHOLE(iy_##name, y_) DEFINE_FN(fda_##name, da_)
 #define TUFF_PW1P(name, onnx, y_, da_) DEFINE_FN(fy_##name, y_) DEFINE_FN(fda_##name, da_)
-#define TUFF_PW2(name, onnx, y_, da_, db_) DEFINE_FN(fy_##name, y_) DEFINE_FN(fda_##name, da_) DEFINE_FN(fdb_##name, db_)
+#define TUFF_PW2(name, onnx, y_, da_, db_) TUFF_PW1(name, onnx, y_, da_) DEFINE_FN(fdb_##name, db_)
 #define TUFF_PW2B(name, onnx, y_) DEFINE_FN(fy_##name, y_)
 #include "graph/ops/pointwise.def"
 
@@ -127,10 +134,15 @@ static void ref_pw(const struct tuff_ref *ref)
     const struct tuff_pw_attrs *attrs = ref->value->attrs;
     uint64_t count = tuff_shape_count(&ref->value->type.shape);
     uint32_t first = part ? 1 : 0; /* derivatives: gy, a, b, y */
+    bool whole = tuff_pw_integers(ref->value->op) == TUFF_INTEGERS_WRAP && ref->value->type.dtype == TUFF_I32;
     for (uint64_t i = 0; i < count; i++) {
         double v[4] = {0};
         for (uint32_t k = 0; k < ref->value->in_count; k++)
             if (ref->in[k]) v[k] = ref->in[k][i];
+        if (whole) {
+            ref->out[i] = tuff_wrap_i32(row->whole((int64_t)v[0], (int64_t)v[1]));
+            continue;
+        }
         double r = row->fn[part](v[first], v[first + 1], part ? v[3] : 0, attrs->p0, attrs->p1);
         ref->out[i] = part ? v[0] * r : r;
     }
@@ -282,15 +294,17 @@ static const struct tuff_case cases2[] = {
 
 static const struct tuff_pw_row rows[ROW_COUNT] = {
 #define TUFF_PW1(name, onnx, y, da)                                                                                         \
-    {#name, {#y, #da, ""}, {fy_##name, fda_##name, NULL}, {&tuff_op_##name, &tuff_op_##name##_da, NULL}, 1},
-#define TUFF_PW1P(name, onnx, y, da) TUFF_PW1(name, onnx, y, da)
+    {#name, {#y, #da, ""}, {fy_##name, fda_##name, NULL}, iy_##name, {&tuff_op_##name, &tuff_op_##name##_da, NULL}, 1},
+#define TUFF_PW1P(name, onnx, y, da)                                                                                        \
+    {#name, {#y, #da, ""}, {fy_##name, fda_##name, NULL}, NULL, {&tuff_op_##name, &tuff_op_##name##_da, NULL}, 1},
 #define TUFF_PW2(name, onnx, y, da, db)                                                                                     \
     {#name,                                                                                                                 \
      {#y, #da, #db},                                                                                                        \
      {fy_##name, fda_##name, fdb_##name},                                                                                   \
+     iy_##name,                                                                                                             \
      {&tuff_op_##name, &tuff_op_##name##_da, &tuff_op_##name##_db},                                                         \
      2},
-#define TUFF_PW2B(name, onnx, y) {#name, {#y, "", ""}, {fy_##name, NULL, NULL}, {&tuff_op_##name, NULL, NULL}, 2},
+#define TUFF_PW2B(name, onnx, y) {#name, {#y, "", ""}, {fy_##name, NULL, NULL}, NULL, {&tuff_op_##name, NULL, NULL}, 2},
 #include "graph/ops/pointwise.def"
 };
 

@@ -21,6 +21,7 @@ struct tuff_pw_row {
     const char *name;
     const char *text[3];                                                 /* y, da, db as GLSL */
     double (*fn[3])(double a, double b, double y, double p0, double p1); /* NULL in the app's own */
+    int64_t (*whole)(int64_t a, int64_t b); /* y of i32, before it wraps: no result of two leaves 64 bits */
     const struct tuff_op *op[3];
     uint8_t operands;
 };
