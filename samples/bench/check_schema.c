@@ -2,6 +2,7 @@
 #include "check_schema.h"
 
 #include <math.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@ static bool fits_pattern(const char *pattern, const char *text)
         (void)fits_one(one, 0, &next);
         if (*next == '*') {
             least = 0;
-            most = SIZE_MAX;
+            most = ULONG_MAX;
             next++;
         } else if (*next == '{') {
             least = most = strtoul(next + 1, &end, 10);
