@@ -1,8 +1,8 @@
 /* check_schema.c - see check_schema.h. */
 #include "check_schema.h"
 
-#include <math.h>
 #include <limits.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
