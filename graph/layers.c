@@ -28,6 +28,20 @@ static bool check_channels(struct tuff_graph *g, const char *what, tuff_val x, c
     return true;
 }
 
+/* What a normalization subtracts. The mean is a constant where x is centered: through `through`, which is 0, its gradient takes a
+ * way of its own. That of the variance by the mean is the sum of x - mean, 0; and that of y = centered scale - through scale by the
+ * mean is scale times the sum of y's gradients, of one number for each mean. So no pass over x sums what another one has written
+ * (as Ioffe and Szegedy 2015 write the gradient of batch normalization). */
+struct centered {
+    tuff_val x, mean, through;
+};
+
+static struct centered center(struct tuff_graph *g, tuff_val x, uint32_t axes)
+{
+    tuff_val mean = tuff_mean(g, x, axes, TUFF_KEEP_AXES), constant = tuff_detach(g, mean);
+    return (struct centered){tuff_sub(g, x, constant), mean, tuff_sub(g, mean, constant)}; /* two passes: no cancellation */
+}
+
 struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta,
                                              tuff_val running_mean, tuff_val running_var, double eps, double momentum)
 {
@@ -36,13 +50,14 @@ struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, t
     if (!check_channels(g, "batch_norm", x, (tuff_val[]){gamma, beta, running_mean, running_var}, 4)) return none;
     uint32_t axes = ((1u << shape.rank) - 1) & ~2u, c = shape.dim[1];
     double n = (double)(tuff_shape_count(&shape) / c);
-    tuff_val mean = tuff_mean(g, x, axes, TUFF_KEEP_AXES);
-    tuff_val centered = tuff_sub(g, x, mean); /* two passes: no cancellation */
-    tuff_val var = tuff_mean(g, tuff_square(g, centered), axes, TUFF_KEEP_AXES);
+    struct centered centered = center(g, x, axes);
+    tuff_val var = tuff_mean(g, tuff_square(g, centered.x), axes, TUFF_KEEP_AXES);
     tuff_val deviation = tuff_rsqrt(g, tuff_affine(g, var, 1, eps));
-    tuff_val scale = tuff_mul(g, channels(g, gamma, shape.rank), deviation), offset = channels(g, beta, shape.rank);
-    struct tuff_batch_norm r = {.y = tuff_add(g, tuff_mul(g, centered, scale), offset)};
-    tuff_val flat_mean = tuff_detach(g, tuff_reshape(g, mean, TUFF_SHAPE(c)));
+    tuff_val scale = tuff_mul(g, channels(g, gamma, shape.rank), deviation);
+    tuff_val through = tuff_mul(g, centered.through, scale);
+    tuff_val offset = tuff_sub(g, channels(g, beta, shape.rank), through);
+    struct tuff_batch_norm r = {.y = tuff_add(g, tuff_mul(g, centered.x, scale), offset)};
+    tuff_val flat_mean = tuff_detach(g, tuff_reshape(g, centered.mean, TUFF_SHAPE(c)));
     tuff_val flat_var = tuff_detach(g, tuff_reshape(g, var, TUFF_SHAPE(c)));
     double unbiased = n > 1 ? n / (n - 1) : 1;
     tuff_val more_mean = tuff_affine(g, flat_mean, momentum, 0);
@@ -80,9 +95,11 @@ tuff_val tuff_upsample_nearest2d(struct tuff_graph *g, tuff_val x, uint32_t by_h
 /* (x - mean) / sqrt(var + eps) over the axes */
 static tuff_val normalize(struct tuff_graph *g, tuff_val x, uint32_t axes, double eps)
 {
-    tuff_val centered = tuff_sub(g, x, tuff_mean(g, x, axes, TUFF_KEEP_AXES));
-    tuff_val var = tuff_mean(g, tuff_square(g, centered), axes, TUFF_KEEP_AXES);
-    return tuff_mul(g, centered, tuff_rsqrt(g, tuff_affine(g, var, 1, eps)));
+    struct centered centered = center(g, x, axes);
+    tuff_val var = tuff_mean(g, tuff_square(g, centered.x), axes, TUFF_KEEP_AXES);
+    tuff_val deviation = tuff_rsqrt(g, tuff_affine(g, var, 1, eps));
+    tuff_val through = tuff_mul(g, centered.through, deviation);
+    return tuff_sub(g, tuff_mul(g, centered.x, deviation), through);
 }
 
 tuff_val tuff_layer_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, uint32_t last_dims, double eps)
@@ -174,6 +191,24 @@ static tuff_val labels_beside(struct tuff_graph *g, tuff_val logits, tuff_val la
                            tuff_shape_text(&l, b, sizeof b));
 }
 
+/* The element of each label's class: no other one is multiplied, which may be infinite. 0 where the label is none. */
+static tuff_val picked(struct tuff_graph *g, tuff_val hit, tuff_val v)
+{
+    return tuff_sum(g, tuff_select(g, hit, v, tuff_full(g, TUFF_F32, tuff_type_of(g, v).shape, 0)), 2, TUFF_DROP_AXES);
+}
+
+/* 1 where a label is one of the classes, else 0 */
+static tuff_val is_class(struct tuff_graph *g, tuff_val labels, uint32_t classes)
+{
+    struct tuff_shape shape = tuff_type_of(g, labels).shape;
+    tuff_val least = tuff_greater_equal(g, labels, tuff_full(g, TUFF_I32, shape, 0));
+    tuff_val most = tuff_less(g, labels, tuff_full(g, TUFF_I32, shape, classes));
+    least = tuff_cast(g, least, TUFF_F32);
+    return tuff_mul(g, least, tuff_cast(g, most, TUFF_F32));
+}
+
+/* -sum over c of target (z - total) = total sum of target - sum of target z, where z are the logits minus the largest and total is the
+ * logarithm of the sum of e^z. So the gradient is softmax - target without another sum. */
 tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labels, struct tuff_cross_entropy_params params)
 {
     tuff_val at = labels_beside(g, logits, labels);
@@ -182,15 +217,18 @@ tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labe
     if (!(params.label_smoothing >= 0 && params.label_smoothing < 1))
         return tuff_graph_fail(g, TUFF_ERR_USAGE, "cross_entropy: label smoothing %g is not in [0, 1)",
                                params.label_smoothing);
-    double smooth = params.label_smoothing;
-    tuff_val zero = tuff_full(g, TUFF_F32, x, 0);
-    tuff_val w = params.weight ? tuff_expand(g, channels(g, params.weight, x.rank), x) : tuff_full(g, TUFF_F32, x, 1);
-    tuff_val hit = tuff_equal(g, tuff_iota(g, x, 1), at);
-    tuff_val target = tuff_select(g, hit, tuff_affine(g, w, 1 - smooth, 0), zero);
-    if (smooth > 0) target = tuff_add(g, target, tuff_affine(g, w, smooth / x.dim[1], 0));
-    tuff_val loss = tuff_neg(g, tuff_sum(g, tuff_mul(g, target, tuff_log_softmax(g, logits, 1)), 2, TUFF_DROP_AXES));
-    tuff_val used = 0; /* weight of each label that counts */
-    if (params.weight) used = tuff_sum(g, tuff_select(g, hit, w, zero), 2, TUFF_DROP_AXES);
+    double smooth = params.label_smoothing, each = smooth / x.dim[1]; /* what every class has of the target */
+    uint32_t axes;
+    tuff_val z = shifted(g, "cross_entropy", logits, 1, &axes);
+    tuff_val total = tuff_reshape(g, tuff_log(g, tuff_sum(g, tuff_exp(g, z), axes, TUFF_KEEP_AXES)), l);
+    tuff_val w = params.weight ? tuff_expand(g, channels(g, params.weight, x.rank), x) : 0;
+    tuff_val weighted = w ? tuff_mul(g, w, z) : z, hit = tuff_equal(g, tuff_iota(g, x, 1), at);
+    tuff_val used = w ? picked(g, hit, w) : 0; /* weight of each label that counts */
+    tuff_val share = tuff_affine(g, used ? used : is_class(g, labels, x.dim[1]), 1 - smooth, w ? 0 : smooth);
+    tuff_val own = tuff_affine(g, picked(g, hit, weighted), 1 - smooth, 0);
+    if (w && smooth > 0) share = tuff_add(g, share, tuff_affine(g, tuff_sum(g, w, axes, TUFF_DROP_AXES), each, 0));
+    if (smooth > 0) own = tuff_add(g, own, tuff_affine(g, tuff_sum(g, weighted, axes, TUFF_DROP_AXES), each, 0));
+    tuff_val loss = tuff_sub(g, tuff_mul(g, share, total), own);
     if (params.use_ignore_index) {
         tuff_val counts = tuff_not_equal(g, labels, tuff_full(g, TUFF_I32, l, params.ignore_index));
         tuff_val none = tuff_full(g, TUFF_F32, l, 0);

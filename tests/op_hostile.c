@@ -228,6 +228,42 @@ static void test_labels(struct hostile_test *t)
     tuff_graph_destroy(g);
 }
 
+/* Classes masked by -inf cost nothing and get no gradient; the others are as if there were no others (PyTorch's cross_entropy). */
+static void test_masked(struct hostile_test *t)
+{
+    static const double logits[3][4] = {
+        {1, -INFINITY, 2, 0.5}, {-INFINITY, -3, -INFINITY, -INFINITY}, {90, 80, -INFINITY, 85}};
+    static const double labels[3] = {0, 1, 3};
+    struct tuff_graph *g = NULL;
+    double *data[64] = {NULL}, *got[2] = {NULL};
+    tuff_val outputs[2];
+    if (tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) exit(1);
+    tuff_val x = input(t, g, data, "logits", TUFF_F32, TUFF_SHAPE(3, 4)),
+             at = input(t, g, data, "labels", TUFF_I32, TUFF_SHAPE(3));
+    memcpy(data[x], logits, sizeof logits);
+    memcpy(data[at], labels, sizeof labels);
+    outputs[0] = tuff_cross_entropy(g, x, at, (struct tuff_cross_entropy_params){.reduction = TUFF_REDUCE_NONE});
+    tuff_gradients(g, tuff_sum(g, outputs[0], 0, TUFF_DROP_AXES), 0, &x, 1, &outputs[1]);
+    struct op_run run = {.outputs = outputs, .count = 2, .got = got};
+    bool ok = op_run_graph(t->test.device, g, data, &run);
+    backend_check(&t->test, ok, "masked classes: did not run");
+    for (int n = 0; ok && n < 3; n++) {
+        double sum = 0;
+        int label = (int)labels[n];
+        for (int c = 0; c < 4; c++) sum += exp(logits[n][c] - logits[n][label]);
+        backend_check(&t->test, fabs(got[0][n] - log(sum)) < 1e-5 * (1 + log(sum)),
+                      "masked classes, row %d: expected %g, got %g", n, log(sum), got[0][n]);
+        for (int c = 0; c < 4; c++) {
+            double wanted = exp(logits[n][c] - logits[n][label]) / sum - (c == label);
+            backend_check(&t->test, fabs(got[1][4 * n + c] - wanted) < 1e-5,
+                          "masked classes, gradient of %d %d: expected %g, got %g", n, c, wanted, got[1][4 * n + c]);
+        }
+    }
+    for (int i = 0; i < 2; i++) tuff_free(t->test.context, got[i]);
+    for (size_t i = 0; i < TUFF_COUNT(data); i++) tuff_free(t->test.context, data[i]);
+    tuff_graph_destroy(g);
+}
+
 /* The row of step sizes is chosen by a state, which an app can write or a file may hold. */
 static void test_cursor(struct hostile_test *t)
 {
@@ -269,6 +305,7 @@ int main(int argc, char **argv)
     test_floats(&t);
     test_topk(&t);
     test_labels(&t);
+    test_masked(&t);
     test_cursor(&t);
     backend_check(&t.test, t.operators >= 4, "expected at least 4 operators with indices, got %u", (unsigned)t.operators);
     return backend_test_end(&t.test, "op_hostile");
