@@ -34,6 +34,7 @@ struct tuff_work_value {
     tuff_val origin;             /* simplify: the leaf of the user's graph, or 0 */
     bool fixed;                  /* fuse: no run of this plan changes it; it follows from what is kept */
     bool root;                   /* fuse: computed into memory of its own */
+    bool second_place;           /* fuse: a copy to another place of a pack, of what lies in one already */
     uint32_t output;             /* fuse: 1 + the first output that it is; 0: none */
     uint32_t group;              /* fuse: the group that computes it, or UINT32_MAX */
     struct tuff_reader *readers; /* [arena] groups that load from its memory; a root's or a leaf's */

@@ -54,7 +54,8 @@ static tuff_val claim(struct tuff_work *w, tuff_val v, bool *claimed, bool throu
 
 static tuff_status claim_results(struct tuff_work *w, bool *claimed)
 {
-    for (tuff_val v = 1, end = w->g->count; v < end; v++) {
+    tuff_val end = w->g->count;
+    for (tuff_val v = 1; v < end; v++) {
         if (val(w, v)->op->kind != TUFF_KIND_PACK) continue;
         uint32_t count = val(w, v)->in_count;
         tuff_val *in = tuff_arena_copy(&w->g->arena, val(w, v)->in, count * sizeof *in);
@@ -62,6 +63,7 @@ static tuff_status claim_results(struct tuff_work *w, bool *claimed)
         for (uint32_t i = 1; i < count; i++) in[i] = claim(w, in[i], claimed, true);
         w->g->values[v].in = in;
     }
+    for (tuff_val v = end; v < w->g->count; v++) w->values[v].second_place = true;
     for (uint32_t i = 0; i < w->params->output_count; i++)
         if (!tuff_op_writes_leaf(val(w, w->outputs[i])->op)) w->outputs[i] = claim(w, w->outputs[i], claimed, false);
     for (uint32_t i = 0; i < w->params->output_count; i++) {

@@ -347,9 +347,18 @@ static const char *why_alone(const struct tuff_work *w, tuff_val v)
     return owns_memory(w, v) ? "a copy: what it holds is also kept elsewhere" : NULL;
 }
 
+/* Is v a second place of what a kernel computes, which may be written with the first one? */
+static bool is_second_place(const struct tuff_work *w, tuff_val v)
+{
+    if (!w->values[v].second_place) return false;
+    tuff_val first = tuff_strip_same(w, val(w, v)->in[0]);
+    uint32_t at = tuff_in_memory(w, first) ? w->values[tuff_memory_of(w, first)].group : UINT32_MAX;
+    return at != UINT32_MAX && w->groups[at].kernel;
+}
+
 tuff_status tuff_group_root(struct tuff_work *w, tuff_val v)
 {
-    bool alone = tuff_is_unfused(w) || owns_memory(w, v);
+    bool alone = tuff_is_unfused(w) || (owns_memory(w, v) && !is_second_place(w, v));
     uint32_t limit = tuff_binding_limit(w);
     struct tuff_group needs = {0};
     uint32_t at;
