@@ -181,6 +181,47 @@ static void test_training(struct figures_test *t)
     tuff_graph_destroy(g);
 }
 
+/* Norms: two sums forward, and backward each sum once, of gradients as they come, and one pass that writes x's gradient. Gradients of
+ * gamma and beta are views of sums, copied as they are outputs; those of layer norm go over other axes. */
+static void test_norms(struct figures_test *t)
+{
+    static const char *const names[] = {"batch norm", "layer norm"};
+    static const uint32_t launches[] = {7, 9};
+    for (int which = 0; which < 2; which++) {
+        const char *what = names[which];
+        struct tuff_graph *g = graph_fresh(t->context);
+        struct tuff_plan_figures f;
+        const struct tuff_shape c = TUFF_SHAPE(64), shape = which ? TUFF_SHAPE(48, 64) : TUFF_SHAPE(4, 64, 8, 8);
+        tuff_val leaves[3] = {tuff_input(g, "x", TUFF_F32, shape), param(g, "gamma", c), param(g, "beta", c)}, gradients[3];
+        tuff_val mean = tuff_state(g, "mean", TUFF_F32, c, (struct tuff_init){0}),
+                 var = tuff_state(g, "var", TUFF_F32, c, (struct tuff_init){0});
+        tuff_val y = which ? tuff_layer_norm(g, leaves[0], leaves[1], leaves[2], 1, 1e-5)
+                           : tuff_batch_norm_train(g, leaves[0], leaves[1], leaves[2], mean, var, 1e-5, 0.1).y;
+        tuff_gradients(g, y, tuff_input(g, "gy", TUFF_F32, shape), leaves, 3, gradients);
+        if (count(t, g, gradients, 3, 0, 0, what, &f)) EXPECT(launches, launches[which]);
+        tuff_graph_destroy(g);
+    }
+}
+
+/* One sum is the gradient of two parameters: a launch writes both places of it. */
+static void test_two_places(struct figures_test *t)
+{
+    static const char what[] = "two places";
+    struct tuff_plan_figures one, f;
+    for (int both = 0; both < 2; both++) {
+        struct tuff_graph *net = graph_fresh(t->context);
+        tuff_val v = tuff_add(net, input(net, "x", 48, 64), param(net, "a", TUFF_SHAPE(64)));
+        if (both) v = tuff_add(net, v, param(net, "b", TUFF_SHAPE(64)));
+        tuff_val outputs[1 + TUFF_OPTIMIZER_UPDATES] = {tuff_sum(net, tuff_tanh(net, v), 0, TUFF_DROP_AXES)};
+        struct tuff_optimizer optimizer;
+        tuff_optimizer_build(net, outputs[0], &(struct tuff_optimizer_params){.schedule = {.lr = 0.1}}, &optimizer);
+        for (uint32_t i = 0; i < optimizer.update_count; i++) outputs[1 + i] = optimizer.updates[i];
+        if (count(t, net, outputs, 1 + optimizer.update_count, 0, 0, what, both ? &f : &one) && both)
+            EXPECT(launches, one.launches);
+        tuff_graph_destroy(net);
+    }
+}
+
 /* What must hold of every plan. */
 static void test_networks(struct figures_test *t)
 {
@@ -221,6 +262,8 @@ int main(void)
     test_rows(&t);
     test_states(&t);
     test_training(&t);
+    test_norms(&t);
+    test_two_places(&t);
     test_networks(&t);
     printf("graph_figures: %u failures\n", t.failures);
     tuff_context_destroy(t.context);
