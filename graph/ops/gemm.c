@@ -43,7 +43,7 @@ static const struct {
     double flops; /* from this many on */
     uint32_t tm, tn;
 } shuffle_tiles[] = {
-    {1e8, 4, 2},
+    {2e8, 4, 2},
     {4e6, 4, 1},
     {0, 2, 1},
 };
