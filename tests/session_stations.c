@@ -191,6 +191,17 @@ static void check_prepared(struct tuff_device *device)
     tuff_graph_destroy(g);
 }
 
+/* The largest difference of two weights. */
+static double distance(const float *a, const float *b)
+{
+    double largest = 0;
+    for (int i = 0; i < LENGTH; i++) {
+        double d = fabs((double)a[i] - b[i]);
+        if (!(d <= largest)) largest = d;
+    }
+    return largest;
+}
+
 int main(void)
 {
     struct tuff_context *context = NULL;
@@ -198,7 +209,6 @@ int main(void)
     enum { LEFT, RIGHT, BOTH, STOPS, REPLICAS };
     struct replica r[REPLICAS] = {0};
     float w[REPLICAS][LENGTH], x[2 * BATCH * IN], y[2 * BATCH * OUT], before[LENGTH];
-    double largest = 0, moved = 0;
     struct tuff_options options = {.struct_size = sizeof options};
     tuff_options_from_env(&options);
     must(tuff_context_create(&options, &context, &error));
@@ -223,10 +233,7 @@ int main(void)
         must(tuff_executable_run(r[STOPS].run, &error));
     }
     for (int i = 0; i < REPLICAS; i++) read_weights(&r[i], w[i]);
-    for (int i = 0; i < LENGTH; i++) {
-        largest = fmax(largest, fabs((double)w[LEFT][i] - w[BOTH][i]));
-        moved = fmax(moved, fabs((double)w[BOTH][i] - before[i]));
-    }
+    double largest = distance(w[LEFT], w[BOTH]), moved = distance(w[BOTH], before);
     printf("after %d steps of up to %.3g the two replicas differ by %.3g from the double batch\n", STEPS, moved, largest);
     if (!(largest <= 2e-6) || !(moved > 0.01)) printf("expected at most 2e-6, and weights that moved\n"), failures++;
     if (memcmp(w[LEFT], w[RIGHT], sizeof w[LEFT])) printf("expected the same weights in both replicas\n"), failures++;
