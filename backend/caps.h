@@ -17,7 +17,7 @@ enum tuff_device_kind {
 };
 
 /* Which tiles of convolutions a software device can hold, named after the processors that they suit. Its driver compiles for the
- * processor it runs on and does not tell; a probe of a few hundredths of a second does, once (tuff_options.tiles). Whatever is
+ * processor it runs on and does not tell; AVX-512 holds wide ones, else a short probe tells, once (tuff_options.tiles). Whatever is
  * chosen, results are the same bits. */
 enum tuff_tiles {
     TUFF_TILES_UNKNOWN, /* not measured: as AVX2 */
@@ -25,8 +25,14 @@ enum tuff_tiles {
     TUFF_TILES_AVX512,  /* wide ones too */
     TUFF_TILES_COUNT
 };
-enum tuff_tiles_source { TUFF_TILES_BY_NONE, TUFF_TILES_BY_OPTION, TUFF_TILES_BY_FILE, TUFF_TILES_BY_PROBE };
-/* "unknown", "avx2", "avx512"; "none", "option", "file", "probe". Static texts. Thread-safe. */
+enum tuff_tiles_source {
+    TUFF_TILES_BY_NONE,
+    TUFF_TILES_BY_OPTION,
+    TUFF_TILES_BY_FILE,
+    TUFF_TILES_BY_PROBE,
+    TUFF_TILES_BY_PROCESSOR /* it has AVX-512: 32 registers, and masks beside them */
+};
+/* "unknown", "avx2", "avx512"; "none", "option", "file", "probe", "processor". Static texts. Thread-safe. */
 TUFF_API const char *tuff_tiles_name(enum tuff_tiles tiles);
 TUFF_API const char *tuff_tiles_source_name(enum tuff_tiles_source source);
 
@@ -60,7 +66,7 @@ struct tuff_caps {
     uint64_t flops_per_second, bytes_per_second;
     uint32_t driver_rows;    /* bit i: row i of the table of known drivers (tuff_driver_row) applies */
     uint32_t driver_effects; /* enum tuff_driver_effect, of these rows */
-    enum tuff_tiles tiles;   /* as a device that was created has it; a list knows only option and file */
+    enum tuff_tiles tiles;   /* as a device that was created has it; a list knows no probe */
     enum tuff_tiles_source tiles_source;
 };
 

@@ -1,6 +1,7 @@
-/* tiles.c - which tiles of convolutions the compiler of a software driver can hold: a class by an option, by a file, or by a probe.
+/* tiles.c - which tiles of convolutions the compiler of a software driver can hold: a class by an option, the processor, a file, or a probe.
  *
- * Such a driver compiles for the processor it runs on and tells nothing of it. The probe runs shaders/probe_tiles.comp in a narrow
+ * Such a driver compiles for the processor it runs on and tells nothing of it. With AVX-512 there are registers enough, and masks
+ * take none of them. Else the probe runs shaders/probe_tiles.comp in a narrow
  * and a wide form, by turns; where the wide one takes clearly longer for the same work, wide tiles are to be avoided. What was
  * found stands in a text file beside the other caches. Results do not depend on the class. Needs a device that has started. */
 #include "backend/tiles.h"
@@ -19,7 +20,7 @@ static const char HEAD[] =
     "# Tuff's choice of tiles, measured: device driver version processor class. Lines may be deleted.\n";
 
 static const char *const names[TUFF_TILES_COUNT] = {"unknown", "avx2", "avx512"};
-static const char *const source_names[] = {"none", "option", "file", "probe"};
+static const char *const source_names[] = {"none", "option", "file", "probe", "processor"};
 
 const char *tuff_tiles_name(enum tuff_tiles tiles) { return (unsigned)tiles < TUFF_TILES_COUNT ? names[tiles] : "unknown"; }
 
@@ -146,6 +147,11 @@ tuff_status tuff_tiles_apply(struct tuff_context *context, struct tuff_caps *cap
         return tuff_fail(context, error, TUFF_ERR_USAGE, "no class of tiles is called \"%s\"; there are: %s, %s", word,
                          names[TUFF_TILES_AVX2], names[TUFF_TILES_AVX512]);
     if (word || !is_measured(caps)) return TUFF_OK;
+    if (tuff_os_cpu_avx512()) {
+        caps->tiles = TUFF_TILES_AVX512;
+        caps->tiles_source = TUFF_TILES_BY_PROCESSOR;
+        return TUFF_OK;
+    }
     caps->tiles = find(context, caps);
     if (caps->tiles) caps->tiles_source = TUFF_TILES_BY_FILE;
     return TUFF_OK;

@@ -4,7 +4,7 @@
 
 #include "backend/device.h"
 
-/* Sets tiles and tiles_source of caps by tuff_options.tiles, else, where a probe decides, by the file of earlier answers.
+/* Sets tiles and tiles_source of caps by tuff_options.tiles, else, where a probe would decide, by AVX-512 or the file of earlier answers.
  * Errors: USAGE with the known names. */
 tuff_status tuff_tiles_apply(struct tuff_context *context, struct tuff_caps *caps, struct tuff_error *error);
 /* Measures on a device that has started, where that decides and is not known yet, and keeps the answer in the file.

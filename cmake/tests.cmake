@@ -106,6 +106,7 @@ endfunction()
 # Functions that a test puts its own in place of, between the library and what it calls: __wrap_<name> beside __real_<name>.
 set(tuff_wrap_fault_vulkan tuff_os_library_symbol tuff_os_cpu_count)
 set(tuff_wrap_backend_program tuff_os_time_ns)
+set(tuff_wrap_backend_tiles tuff_os_cpu_avx512)
 set(tuff_wrap_fault_disk open write fsync close rename mkdir)
 set(tuff_wrap_train_bits tuff_os_cpu_count)
 set(tuff_wrap_session_memory tuff_buffer_write)

@@ -8,6 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Most of what is tested here is what happens without it. */
+static bool has_avx512;
+bool __real_tuff_os_cpu_avx512(void);
+bool __wrap_tuff_os_cpu_avx512(void);
+bool __wrap_tuff_os_cpu_avx512(void) { return has_avx512; }
+
 struct tiles_test {
     struct backend_test test;
     char folder[400], path[420];
@@ -224,6 +230,18 @@ static void test_probe(struct tiles_test *t)
     test_allocations(t);
 }
 
+/* With AVX-512 nothing is measured, nor read. */
+static void test_processor(struct tiles_test *t)
+{
+    struct tuff_caps caps = {0};
+    has_avx512 = true;
+    if (open_device(t, t->folder, NULL, &caps) && caps.driver_effects & TUFF_DRIVER_TILES_BY_CPU)
+        backend_check(&t->test, caps.tiles == TUFF_TILES_AVX512 && caps.tiles_source == TUFF_TILES_BY_PROCESSOR,
+                      "AVX-512: got %s by %s", tuff_tiles_name(caps.tiles), tuff_tiles_source_name(caps.tiles_source));
+    has_avx512 = false;
+    printf("this processor %s AVX-512\n", __real_tuff_os_cpu_avx512() ? "has" : "has no");
+}
+
 /* The caches of the devices above. */
 static void remove_folder(struct tiles_test *t)
 {
@@ -249,6 +267,7 @@ int main(void)
     t.test.quiet = true;
     test_option(&t);
     test_others(&t);
+    test_processor(&t);
     test_probe(&t);
     t.test.quiet = false;
     remove_folder(&t);

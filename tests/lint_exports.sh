@@ -83,7 +83,7 @@ bounded() {
 case $(sed -n 's/^CMAKE_BUILD_TYPE:[A-Z]*=//p' CMakeCache.txt) in
 Release | MinSizeRel)
     whole=12000000
-    if grep -q '^TUFF_GLSLANG:BOOL=OFF' CMakeCache.txt; then whole=2000000; fi
+    if grep -q '^TUFF_GLSLANG:BOOL=OFF' CMakeCache.txt; then whole=3000000; fi
     bounded libtuff.$suffix $whole $folder/libtuff.$suffix
     bounded libtuff_runtime.$suffix 800000 $folder/libtuff_runtime.$suffix
     ;;

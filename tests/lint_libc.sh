@@ -35,7 +35,7 @@ BEGIN {
         "pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock")
     # glibc names of C11 functions, and what compilers put in: Bionic has its own for them
     allow(c11, "__ctype_b_loc __ctype_tolower_loc __ctype_toupper_loc __errno_location __assert_fail _setjmp __sigsetjmp " \
-        "__stack_chk_fail _GLOBAL_OFFSET_TABLE_ __tls_get_addr")
+        "__stack_chk_fail _GLOBAL_OFFSET_TABLE_ __tls_get_addr __cpu_model")
 }
 $(NF - 1) != "U" && $(NF - 1) != "w" { defined[$NF] = 1; next }
 { file[++count] = $1; called[count] = $NF }
