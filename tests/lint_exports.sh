@@ -71,7 +71,7 @@ for library in libtuff libtuff_runtime; do
 done
 
 # bounded NAME BYTES FILE: what an app ships, stripped. Bounds are about one and a half times what gcc 12 makes for amd64 today
-# (libtuff 8.2 MB, of which glslang and SPIRV-Tools are 7.3 MB; the runtime 0.4 MB, most of it SPIR-V): what grows beyond is
+# (libtuff 10.0 MB, of which glslang and SPIRV-Tools are 7.3 MB; the runtime 0.8 MB, most of it SPIR-V): what grows beyond is
 # something that slipped in, as the compiler into the runtime, or a family of kernels for whose sake the bound is to be raised.
 bounded() {
     [ -e "$3" ] || return 0
@@ -85,7 +85,7 @@ Release | MinSizeRel)
     whole=12000000
     if grep -q '^TUFF_GLSLANG:BOOL=OFF' CMakeCache.txt; then whole=3000000; fi
     bounded libtuff.$suffix $whole $folder/libtuff.$suffix
-    bounded libtuff_runtime.$suffix 800000 $folder/libtuff_runtime.$suffix
+    bounded libtuff_runtime.$suffix 1200000 $folder/libtuff_runtime.$suffix
     ;;
 *) echo "sizes: not for this build type" ;;
 esac
