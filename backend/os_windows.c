@@ -116,6 +116,7 @@ tuff_status tuff_os_map_file(struct tuff_context *context, const char *path, str
 {
     wchar_t *name = wide(context, path);
     struct tuff_os_map *made = tuff_alloc(context, sizeof *made);
+    if (name && !made) SetLastError(ERROR_NOT_ENOUGH_MEMORY);
     HANDLE file = name && made ? CreateFileW(name, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
                                              FILE_ATTRIBUTE_NORMAL, NULL)
                                : INVALID_HANDLE_VALUE;

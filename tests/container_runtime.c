@@ -11,6 +11,11 @@
 #include <stdlib.h>
 
 #define FOLDER TUFF_BUILD_DIR "/tests/"
+#ifdef _WIN32 /* its shell takes off the first and the last quote */
+#define COMMAND "\"\"%s\" \"%s\" \"%s\" %d %d\""
+#else
+#define COMMAND "\"%s\" \"%s\" \"%s\" %d %d"
+#endif
 
 /* ---- the file ------------------------------------------------------------------------------------------------------------------- */
 
@@ -177,7 +182,7 @@ static void test_plan(struct backend_test *test)
     char command[1000];
     const char *program = FOLDER "runtime-run";
     fflush(stdout);
-    snprintf(command, sizeof command, "\"%s\" \"%s\" \"%s\" %d %d", program, path, expected, OUTPUTS, 4 << 20);
+    snprintf(command, sizeof command, COMMAND, program, path, expected, OUTPUTS, 4 << 20);
     int status = system(command);
     backend_check(test, status == 0, "the runtime's program: expected status 0, got %d", status);
 }
