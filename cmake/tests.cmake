@@ -136,7 +136,9 @@ endforeach()
 
 # What links libtuff_runtime alone; tests/container_runtime.c starts it.
 add_executable(runtime-run tests/runtime/run.c)
-set_target_properties(runtime-run PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+if(NOT WIN32) # where programs lie beside their DLLs
+    set_target_properties(runtime-run PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+endif()
 target_link_libraries(runtime-run PRIVATE tuff_flags tuff::runtime)
 
 file(GLOB refs_sources CONFIGURE_DEPENDS tests/refs/*.c)

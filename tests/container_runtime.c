@@ -12,8 +12,10 @@
 
 #define FOLDER TUFF_BUILD_DIR "/tests/"
 #ifdef _WIN32 /* its shell takes off the first and the last quote */
+#define PROGRAM TUFF_BUILD_DIR "/bin/runtime-run"
 #define COMMAND "\"\"%s\" \"%s\" \"%s\" %d %d\""
 #else
+#define PROGRAM FOLDER "runtime-run"
 #define COMMAND "\"%s\" \"%s\" \"%s\" %d %d"
 #endif
 
@@ -180,11 +182,14 @@ static void test_plan(struct backend_test *test)
     tuff_graph_destroy(n.g);
 
     char command[1000];
-    const char *program = FOLDER "runtime-run";
+    const char *program = PROGRAM;
     fflush(stdout);
     snprintf(command, sizeof command, COMMAND, program, path, expected, OUTPUTS, 4 << 20);
     int status = system(command);
-    backend_check(test, status == 0, "the runtime's program: expected status 0, got %d", status);
+    if (status == 77 || status == 77 << 8) /* Windows; Unix */
+        printf("programs that a test starts find no driver (it reaches this process alone)\n");
+    else
+        backend_check(test, status == 0, "the runtime's program: expected status 0, got %d", status);
 }
 
 int main(void)

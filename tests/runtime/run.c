@@ -42,7 +42,7 @@ static void release(void *user, void *memory)
 static int fail(const char *what, const struct tuff_error *error)
 {
     printf("%s: %s\n", what, error->message);
-    return 1;
+    return error->status == TUFF_ERR_NO_DEVICE ? 77 : 1;
 }
 
 static int compare(struct tuff_executable *x, const char *path, size_t count)
