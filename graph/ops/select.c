@@ -169,7 +169,7 @@ static const char *cast_emit(struct tuff_emitter *e, const struct tuff_value *va
     const char *in = tuff_emit_value(e, value->in[0], coords), *name = tuff_emit_name(e);
     struct tuff_text *t = tuff_emit_text(e);
     const struct tuff_dtype_row *row = tuff_dtype_row(to);
-    int lowest = (int)row->lowest, highest = (int)row->highest; /* of whole numbers */
+    int lowest = tuff_is_float(to) ? 0 : (int)row->lowest, highest = tuff_is_float(to) ? 0 : (int)row->highest;
     if (to == TUFF_BOOL)
         tuff_text_add(t, "    int %s = int(%s != %s);\n", name, in, tuff_is_float(from) ? "0.0" : "0");
     else if (tuff_is_float(to) && row->per_word == 2) /* rounds here, so that fused and stored values are the same */
