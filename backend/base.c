@@ -1,6 +1,7 @@
 /* base.c - the context (allocator, log, options), status names, failing with a sentence, options from the environment.
  *
- * Owns struct tuff_context. Needs os.h for the environment alone. Promises that nothing is kept outside of a context. */
+ * Owns struct tuff_context. Needs os.h for the environment and what it says of the processor, which no system call tells. Promises that
+ * nothing is kept outside of a context. */
 #include "backend/core.h"
 #include "backend/os.h"
 
@@ -300,4 +301,15 @@ bool tuff_progress_report(const struct tuff_progress *progress, const char *what
     if (!progress) return true;
     if (tuff_cancel_requested(progress->cancel)) return false;
     return !progress->report || progress->report(progress->user, what, done, total);
+}
+
+/* ---- the processor ----------------------------------------------------------------------------------------------------------------- */
+
+bool tuff_os_cpu_avx512(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    return __builtin_cpu_supports("avx512vl"); /* asks the system too */
+#else
+    return false;
+#endif
 }

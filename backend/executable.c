@@ -109,7 +109,8 @@ static bool meet(const struct kept_ranges *a, const struct kept_ranges *b)
 static void tell_written(struct tuff_memories *memories, const struct kept_ranges *written)
 {
     for (struct tuff_executable *x = memories->preparing; x; x = x->next)
-        for (uint32_t set = 0; set < x->sets && meet(written, &x->prepares); set++) tuff_program_set_stale(x->programs[set]);
+        if (meet(written, &x->prepares))
+            for (uint32_t set = 0; set < x->sets; set++) tuff_program_set_stale(x->programs[set]);
 }
 
 static void tell_range(struct tuff_memories *memories, uint32_t memory, uint64_t offset, uint64_t bytes)

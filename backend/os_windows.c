@@ -357,15 +357,6 @@ uint64_t tuff_os_cpu_hash(void)
     return model ? tuff_hash_text(0, model) : 0;
 }
 
-bool tuff_os_cpu_avx512(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    return __builtin_cpu_supports("avx512vl"); /* asks the system too */
-#else
-    return false;
-#endif
-}
-
 const char *tuff_os_getenv(const char *name) { return getenv(name); }
 
 void *tuff_os_library_open(const char *name)
