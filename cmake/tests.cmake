@@ -147,6 +147,7 @@ if(refs_sources AND TUFF_JSON) # its cases are listed in JSON
     target_link_options(tuff-refs PRIVATE ${test_extra_links})
     tuff_test_flags(tuff-refs)
     tuff_test_link(tuff-refs ${refs_sources})
+    target_link_libraries(tuff-refs PRIVATE tuff_program)
 endif()
 
 # tests/dryrun/*.c -> bin/tuff-dryrun; here on the device that is there, in dryrun_gpus.sh and the matrix on simulated GPUs
@@ -167,6 +168,7 @@ foreach(script ${test_scripts})
     add_test(NAME ${name} COMMAND ${TUFF_SH} ${script})
     tuff_test_properties(${name})
 endforeach()
+set_tests_properties(programs_output PROPERTIES LABELS quick)
 set_tests_properties(dryrun_gpus roofline_gpus PROPERTIES TIMEOUT 1800) # their first run fetches drivers
 
 # docs/examples/*.c are what the documents show: each is built as a user would, against the public headers, and run.

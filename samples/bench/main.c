@@ -2,6 +2,7 @@
  * file, the report. Result files are checked and compared by the subcommands check and report. */
 #include "bench.h"
 #include "check.h"
+#include "program.h"
 #include "report.h"
 
 #include <stdio.h>
@@ -109,6 +110,7 @@ static int run(struct options *options)
 int main(int argc, char **argv)
 {
     struct options options;
+    program_begin();
     if (argc > 1 && !strcmp(argv[1], "check")) {
         if (argc > 2) return check_files(argc - 2, argv + 2);
         fprintf(stderr, "tuff-bench: check wants result files\n");

@@ -1,19 +1,10 @@
-/* stop.c - Ctrl-C: the benchmark ends after the figure at hand, and what was measured is written. A second one ends it at once. */
+/* stop.c - signals: the benchmark ends after the figure at hand, and what was measured is written. A second one ends it at once. */
 #include "bench.h"
+#include "program.h"
 
-#include <signal.h>
+void stop_on_interrupt(void) { program_catch_signals(); }
 
-static volatile sig_atomic_t stopping;
-
-static void on_interrupt(int number)
-{
-    stopping = 1;
-    signal(number, SIG_DFL);
-}
-
-void stop_on_interrupt(void) { signal(SIGINT, on_interrupt); }
-
-bool is_stopping(void) { return stopping; }
+bool is_stopping(void) { return program_stopping(); }
 
 bool is_fatal(tuff_status status)
 {

@@ -1,5 +1,6 @@
 /* tuff-classify - says what pictures show, with a model of tuff-train. The way through Tuff's interface: open the model file,
  * make a classifier on a device, prepare pictures as the model learned them, run. tuff-classify --help says the rest. */
+#include "program.h"
 #include "sheet.h"
 
 #include <getopt.h>
@@ -295,6 +296,7 @@ int main(int count, char **arguments)
     struct run run = {.context = NULL};
     struct tuff_options options = {.struct_size = sizeof options, .log = on_log, .log_user = &options};
     int code = 1;
+    program_begin();
     parse(&run.options, count, arguments);
     tuff_options_from_env(&options);
     tuff_status status = tuff_context_create(&options, &run.context, &run.error);

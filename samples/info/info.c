@@ -1,4 +1,6 @@
 /* info.c - tuff-info: the Vulkan devices of this machine and what they can do for Tuff, as a table or as JSON. */
+#include "program.h"
+
 #include <tuff/tuff.h>
 
 #include <getopt.h>
@@ -290,6 +292,7 @@ int main(int argc, char **argv)
     struct tuff_context *context = NULL;
     bool json = false, test = false;
     int option;
+    program_begin();
     tuff_options_from_env(&settings);
     const char *name = settings.device;
     while ((option = getopt_long(argc, argv, "jsd:hV", options, NULL)) != -1) {

@@ -1,9 +1,9 @@
 /* tuff-train - trains a small network on pictures and keeps the best model. The way through Tuff's interface:
  * context, device, data, model, fit (with callbacks that show, save and stop), evaluate. tuff-train --help says the rest. */
+#include "program.h"
 #include "train.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +12,6 @@
 #include <direct.h>
 #define mkdir(path, mode) _mkdir(path)
 #endif
-
-enum { EXIT_INTERRUPTED = 130 }; /* as a shell reports SIGINT */
 
 struct run {
     struct options options;
@@ -30,16 +28,6 @@ struct run {
     bool best_unsaved;
 };
 
-/* ---- Ctrl-C --------------------------------------------------------------------------------------------------------------------- */
-
-static volatile sig_atomic_t stopping;
-
-static void on_interrupt(int number)
-{
-    stopping = 1;
-    signal(number, SIG_DFL); /* a second one ends the program at once */
-}
-
 /* ---- callbacks of the library --------------------------------------------------------------------------------------------------- */
 
 /* Errors come back as struct tuff_error; who asks for more (TUFF_LOG, TUFF_DEBUG) sees them here as well. */
@@ -53,7 +41,7 @@ static bool on_compile(void *user, const char *what, uint64_t done, uint64_t tot
 {
     struct run *run = user;
     display_compile(&run->display, what, done, total);
-    return !stopping;
+    return !program_stopping();
 }
 
 static bool on_step(void *user, const struct tuff_fit_progress *progress)
@@ -61,7 +49,7 @@ static bool on_step(void *user, const struct tuff_fit_progress *progress)
     struct run *run = user;
     history_step(&run->history, progress);
     display_step(&run->display, progress);
-    return !stopping;
+    return !program_stopping();
 }
 
 static bool on_epoch(void *user, const struct tuff_epoch *epoch)
@@ -288,7 +276,7 @@ static tuff_status train(struct run *run, struct tuff_error *error)
     if (status != TUFF_OK) return status;
     run->began = seconds_now();
     status = tuff_model_fit(run->model, &data, &run->fit, error);
-    signal(SIGINT, SIG_DFL);
+    program_release_signals();
     display_clear(&run->display);
     run->history.seconds = run->earlier_seconds + seconds_now() - run->began;
     return status;
@@ -354,12 +342,12 @@ static int stopped(struct run *run)
 {
     if (tuff_model_state(run->model).run == 0) {
         printf("Stopped before the first step; nothing is saved.\n");
-        return EXIT_INTERRUPTED;
+        return program_stop_status();
     }
     curves_write(&run->options, &run->history, run->options.epochs);
     printf("Stopped, and saved in %s/" CHECKPOINT ". To go on: tuff-train --resume --out %s\n", run->options.out,
            run->options.out);
-    return EXIT_INTERRUPTED;
+    return program_stop_status();
 }
 
 static int go(struct run *run)
@@ -377,7 +365,7 @@ static int go(struct run *run)
     if (json) fclose(json);
     tuff_status status = open_device(run, &error);
     if (status == TUFF_OK) status = read_data(run, &error);
-    signal(SIGINT, on_interrupt); /* until the training has ended */
+    program_catch_signals(); /* until the training has ended */
     if (status == TUFF_OK) status = make_model(run, &error);
     if (status == TUFF_OK) status = train(run, &error);
     if (status == TUFF_OK) status = finish(run, &error);
@@ -394,6 +382,7 @@ int main(int count, char **arguments)
     struct tuff_options context = {.struct_size = sizeof context, .log = on_log, .log_user = &context};
     struct tuff_error error = {0};
     int code = 1;
+    program_begin();
     tuff_options_from_env(&context);
     display_init(&run.display);
     if (!history_init(&run.history) || tuff_context_create(&context, &run.context, &error) != TUFF_OK) {

@@ -57,7 +57,7 @@ static void help(void)
     for (uint32_t i = 0; i < zoo_model_count; i++)
         printf("  %-7s %s (%u epochs, rate %g)\n", zoo_models[i].name, zoo_models[i].about, (unsigned)zoo_models[i].epochs,
                zoo_models[i].lr);
-    printf("\nCtrl-C saves and stops; --resume goes on from there, bit for bit.\n");
+    printf("\nCtrl-C, SIGTERM and SIGHUP save and stop; --resume goes on from there, bit for bit.\n");
 }
 
 static void wrong(const char *format, ...) TUFF_PRINTF(1, 2);

@@ -4,6 +4,7 @@
  * compiler, and that validation is silent. */
 #include "tests/dryrun/dryrun.h"
 #include "graph/op.h"
+#include "samples/common/program.h"
 #include "shaders/kernels.h"
 #include "tests/dryrun/no_submit.h"
 
@@ -350,6 +351,7 @@ int main(int argc, char **argv)
     struct dryrun d = {.failures = 0};
     struct tuff_error error = {0};
     const char *name = NULL, *net = NULL;
+    program_begin();
     for (int option; (option = getopt_long(argc, argv, "d:cnN:", known, NULL)) != -1;) {
         if (option == 'd')
             name = optarg;

@@ -2,6 +2,7 @@
 #include "tests/refs/refs.h"
 
 #include "backend/device.h"
+#include "samples/common/program.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -317,6 +318,7 @@ int main(int argc, char **argv)
     struct tuff_context *context = NULL;
     struct tuff_device *device = NULL;
     int status;
+    program_begin();
     if (!read_arguments(argc, argv, &a, &status)) return status;
     cJSON *index = read_index(a.folder);
     if (!index) return EXIT_BROKEN;

@@ -1,0 +1,118 @@
+/* program.c - see program.h. */
+#ifndef _WIN32
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "program.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#ifndef _WIN32
+#include <fcntl.h>
+#include <unistd.h>
+#endif
+
+/* ---- output --------------------------------------------------------------------------------------------------------------------- */
+
+static void check_output(void)
+{
+    bool failed = ferror(stdout) != 0;
+    errno = 0;
+    if (fflush(stdout) == 0 && !failed && !ferror(stderr)) return;
+    fprintf(stderr, "error: not all of the output could be written%s%s\n", errno ? ": " : "", errno ? strerror(errno) : "");
+    fflush(stderr);
+    _Exit(1);
+}
+
+void program_begin(void)
+{
+#ifndef _WIN32
+    for (int i = 0; i < 3; i++) /* of a closed stream: a place that cannot be read from or written to, as it was */
+        if (fcntl(i, F_GETFD) < 0) (void)!open("/dev/null", i == 0 ? O_WRONLY : O_RDONLY);
+    signal(SIGXFSZ, SIG_IGN);
+#endif
+    atexit(check_output);
+}
+
+bool program_can_write(const char *path)
+{
+    struct stat about;
+    bool there = stat(path, &about) == 0;
+    if (there && (about.st_mode & S_IFMT) != S_IFREG && (about.st_mode & S_IFMT) != S_IFDIR)
+        return true; /* opened once, later */
+    FILE *file = fopen(path, "ab");
+    if (!file) return false;
+    fclose(file);
+    if (!there) remove(path);
+    return true;
+}
+
+/* ---- signals -------------------------------------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t stopped_by;
+
+#ifdef _WIN32
+static const int numbers[] = {SIGINT, SIGTERM, SIGBREAK};
+#else
+static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+#endif
+enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
+
+#ifdef _WIN32
+static void set(int number, void (*handler)(int)) { signal(number, handler); }
+#else
+static void set(int number, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+static bool ignored(int number)
+{
+    struct sigaction action;
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+/* What is printed on the way out meets the same closed pipe: this one never ends the program. */
+static void on_pipe(int number)
+{
+    if (!stopped_by) stopped_by = number;
+}
+#endif
+
+static void on_signal(int number)
+{
+    stopped_by = number;
+    for (int i = 0; i < NUMBERS; i++) set(numbers[i], SIG_DFL);
+}
+
+void program_catch_signals(void)
+{
+    for (int i = 0; i < NUMBERS; i++) {
+#ifndef _WIN32
+        if (numbers[i] == SIGHUP && ignored(SIGHUP)) continue;
+#endif
+        set(numbers[i], on_signal);
+    }
+#ifndef _WIN32
+    set(SIGPIPE, on_pipe);
+#endif
+}
+
+void program_release_signals(void)
+{
+    for (int i = 0; i < NUMBERS; i++) {
+#ifndef _WIN32
+        if (ignored(numbers[i])) continue;
+#endif
+        set(numbers[i], SIG_DFL);
+    }
+}
+
+bool program_stopping(void) { return stopped_by != 0; }
+
+int program_stop_status(void) { return 128 + stopped_by; }

@@ -1,0 +1,22 @@
+/* program.h - what all programs do alike: they stop when they are asked to, and tell when what they wrote did not arrive. */
+#ifndef PROGRAM_H
+#define PROGRAM_H
+
+#include <stdbool.h>
+
+/* First in main. At the end of the program, however it ends, output that could not be written (a full disk) is told on standard error
+ * and makes the exit status 1. A limit of file sizes makes writes fail instead of ending the program. Closed standard streams stay
+ * closed: no file gets their numbers. */
+void program_begin(void);
+
+/* From here on SIGINT, SIGTERM, SIGHUP (unless ignored: nohup) and SIGPIPE of a closed terminal or pager, on Windows Ctrl-C, Ctrl-Break
+ * and a closed window, only ask to stop; a second one ends the program at once. */
+void program_catch_signals(void);
+void program_release_signals(void); /* they end the program again */
+bool program_stopping(void);
+int program_stop_status(void); /* as a shell reports the signal: 130 after SIGINT */
+
+/* False, with errno, when this file cannot be written. It stays as it is, and is not there when it was not. */
+bool program_can_write(const char *path);
+
+#endif

@@ -1,0 +1,24 @@
+#!/bin/sh
+# programs_output.sh - output that does not arrive (a full disk, a closed stream) makes every program's exit status 1, with a sentence.
+set -u
+cd "${TUFF_BUILD_DIR:-build/release}/bin" || exit 1
+[ -e /dev/full ] || { echo "skipped: there is no /dev/full"; exit 77; }
+bad=0 tried=0
+for program in tuff-train tuff-classify tuff-bench tuff-info tuff-dryrun tuff-refs; do
+    [ -e $program ] || continue
+    for option in --help --version; do
+        for place in /dev/full '&-'; do
+            eval "${TUFF_EMULATOR:-} ./$program $option 2>&1 >$place" > "${TMPDIR:-/tmp}/output.$$"
+            status=$?
+            tried=$((tried + 1))
+            grep -q 'output could be written' "${TMPDIR:-/tmp}/output.$$" && [ $status -eq 1 ] && continue
+            [ $status -eq 2 ] && [ $option = --version ] && continue # has none
+            echo "$program $option >$place: status $status, expected 1 and a sentence:"
+            cat "${TMPDIR:-/tmp}/output.$$"
+            bad=1
+        done
+    done
+done
+rm -f "${TMPDIR:-/tmp}/output.$$"
+echo "$tried outputs that cannot be written"
+exit $bad
