@@ -6,6 +6,7 @@
  *   MONOTONE   max |f(a -+ ea) - f(a)|
  *   POSITIONS  0, or unknown where an operand is not exact */
 #include "graph/bound.h"
+#include "graph/pw_math.h"
 
 #include <math.h>
 
@@ -26,7 +27,7 @@ uint64_t tuff_bound_winner(const struct tuff_bound *b, const uint64_t *places, u
     const double *x = b->in[0], *e = b->error[0];
     uint64_t best = places[0];
     for (uint64_t k = 1; k < count; k++)
-        if (sign * x[places[k]] > sign * x[best]) best = places[k];
+        if (tuff_above(sign * x[places[k]], sign * x[best])) best = places[k];
     *sure = true;
     for (uint64_t k = 0; k < count; k++) {
         uint64_t at = places[k];

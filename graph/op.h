@@ -313,7 +313,6 @@ struct tuff_op {
     uint64_t (*bytes)(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t k);
     enum tuff_integer_rule integers; /* rows of pointwise.def say it there: tuff_op_integers */
     uint8_t ignores_nan;  /* bit k: no NaN of operand k reaches the result; the others' do (tuff_op_ignores_nan) */
-    uint8_t may_lose_nan; /* bit k: whether a NaN of operand k does hangs on the order in which elements are compared */
     enum tuff_error_rule error;
     tuff_status (*bound)(const struct tuff_bound *b); /* instead of a rule; NULL: the rule */
     const struct tuff_case *cases;

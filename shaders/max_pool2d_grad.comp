@@ -27,7 +27,8 @@ void main()
     uint i0, i1, j0, j1;
     pool_windows(row, top, KH, SH, DH, oh, i0, i1);
     pool_windows(column, left, KW, SW, DW, ow, j0, j1);
-    float own = in0(e), sum = 0.0;
+    int own = order(in0(e));
+    float sum = 0.0;
     for (uint i = i0; i < i1; i++) {
         for (uint j = j0; j < j1; j++) {
             if ((row + top - i * SH) % DH != 0 || (column + left - j * SW) % DW != 0) continue;
@@ -38,8 +39,8 @@ void main()
                     uint x = j * SW + v * DW - left;
                     if (y < h && x < w) {
                         uint from = (plane * h + y) * w + x;
-                        float value = in0(from);
-                        wins = wins && !(value > own || (value == own && from < e));
+                        int value = order(in0(from));
+                        wins = wins && (from < e ? pool_wins(own, value) : from == e || !pool_wins(value, own));
                     }
                 }
             }

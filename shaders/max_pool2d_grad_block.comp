@@ -27,17 +27,16 @@ void main()
     uint j = e % columns, i = e / columns % rows, plane = e / columns / rows;
     uint y0 = i * SH - top, x0 = j * SW - left; /* may wrap below zero: then the comparison with h or w fails */
     uint winner = 0xffffffffu;
-    float best = 0.0, g = 0.0;
+    int best = TUFF_BELOW_ALL;
+    float g = 0.0;
     if (i < oh && j < ow) {
         g = in1((plane * oh + i) * ow + j);
         for (uint u = 0; u < KH; u++) {
             for (uint v = 0; v < KW; v++) {
                 if (y0 + u >= h || x0 + v >= w) continue;
-                float value = in0((plane * h + y0 + u) * w + x0 + v);
-                if (winner == 0xffffffffu || value > best) {
-                    best = value;
-                    winner = u * SW + v;
-                }
+                int value = order(in0((plane * h + y0 + u) * w + x0 + v));
+                if (pool_wins(value, best)) winner = u * SW + v;
+                best = max(best, value);
             }
         }
     }

@@ -31,17 +31,16 @@ void main()
     uint plane = e / (rows * columns), at = e - plane * (rows * columns), i = at / columns, x0 = (at - i * columns) * 4;
     vec4 value[KH];
     float g[WINDOWS];
-    uint winner[WINDOWS]; /* u * SW + v */
+    uint winner[WINDOWS]; /* u * SW + v; the first element of a window is inside, and above TUFF_BELOW_ALL */
     [[unroll]] for (uint u = 0; u < KH; u++) value[u] = in0q(((plane * h + min(i * SH + u, h - 1)) * w + x0) / 4u);
     [[unroll]] for (uint t = 0; t < WINDOWS; t++) {
         uint j = x0 / SW + t;
-        float best = value[0][t * SW];
-        winner[t] = 0;
+        int best = TUFF_BELOW_ALL;
         [[unroll]] for (uint u = 0; u < KH; u++)
             [[unroll]] for (uint v = 0; v < KW; v++) {
-                bool better = value[u][t * SW + v] > best && i * SH + u < h;
-                best = better ? value[u][t * SW + v] : best;
-                winner[t] = better ? u * SW + v : winner[t];
+                int x = i * SH + u < h ? order(value[u][t * SW + v]) : TUFF_BELOW_ALL;
+                winner[t] = pool_wins(x, best) ? u * SW + v : winner[t];
+                best = max(best, x);
             }
         bool inside = i < oh && j < ow;
         float gy = in1(inside ? (plane * oh + i) * ow + j : 0u);

@@ -45,14 +45,14 @@ void main()
                 x[u][q] = in0q((plane * h + (y0 + u < h ? y0 + u : 0)) * quads + min(c + q - Q_BEFORE, quads - 1));
         [[unroll]] for (uint jj = 0; jj < J_COUNT; jj++) {
             uint j = c * (4 / SW) + jj - J_BEFORE, winner = NOWHERE;
-            float best = 0.0;
+            int best = TUFF_BELOW_ALL;
             [[unroll]] for (uint u = 0; u < KH; u++)
                 [[unroll]] for (uint v = 0; v < KW; v++) {
                     uint k = jj * SW + v + 4 * Q_BEFORE - J_BEFORE * SW - LEFT;
-                    float value = x[u][k / 4][k % 4];
-                    bool better = y0 + u < h && c + k / 4 - Q_BEFORE < quads && (winner == NOWHERE || value > best);
-                    best = better ? value : best;
-                    winner = better ? u * KW + v : winner;
+                    bool here = y0 + u < h && c + k / 4 - Q_BEFORE < quads;
+                    int value = here ? order(x[u][k / 4][k % 4]) : TUFF_BELOW_ALL;
+                    winner = pool_wins(value, best) ? u * KW + v : winner;
+                    best = max(best, value);
                 }
             bool inside = i < oh && j < ow;
             float g = in1(inside ? (plane * oh + i) * ow + j : 0);

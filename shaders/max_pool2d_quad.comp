@@ -23,15 +23,13 @@ void main()
     uint e = pool_element();
     if (e >= count) return;
     uint columns = w / 4, line = e / columns, x0 = (e - line * columns) * 4, plane = line / oh, i = line - plane * oh;
-    float best[4 / SW];
+    int best[4 / SW];
+    [[unroll]] for (uint t = 0; t < 4 / SW; t++) best[t] = TUFF_BELOW_ALL;
     [[unroll]] for (uint u = 0; u < KH; u++) {
         vec4 four = in0q(((plane * h + i * SH + u) * w + x0) / 4u);
         [[unroll]] for (uint t = 0; t < 4 / SW; t++)
-            [[unroll]] for (uint v = 0; v < KW; v++) {
-                float value = four[t * SW + v];
-                best[t] = (u == 0 && v == 0) || value > best[t] ? value : best[t];
-            }
+            [[unroll]] for (uint v = 0; v < KW; v++) best[t] = max(best[t], order_value(four[t * SW + v]));
     }
     uint to = line * ow + x0 / SW;
-    [[unroll]] for (uint t = 0; t < 4 / SW; t++) out0(to + t, best[t]);
+    [[unroll]] for (uint t = 0; t < 4 / SW; t++) out0(to + t, ordered_value(best[t]));
 }

@@ -4,6 +4,7 @@
  *
  * spec  146        which: three times the row's place in pointwise.def, + 1 dy/da, + 2 dy/db
  * spec  147, 148   p0, p1 as bits of f32
+ * spec  149        GATES: a derivative of 0 makes 0 of any g
  * and what include/plain.glsl says
  */
 #define BUFFERS 4
@@ -12,6 +13,7 @@
 layout(constant_id = 146) const uint ROW = 0;
 layout(constant_id = 147) const uint P0 = 0;
 layout(constant_id = 148) const uint P1 = 0;
+layout(constant_id = 149) const uint GATES = 0;
 PLAIN_OPERAND(0)
 PLAIN_OPERAND(1)
 PLAIN_OPERAND(2)
@@ -34,8 +36,10 @@ float derivative(float a, float b, float y, float p0, float p1)
 }
 uint plain_element(uint i)
 {
-    float g = uintBitsToFloat(operand0(i));
-    return floatBitsToUint(g * derivative(uintBitsToFloat(operand1(i)), uintBitsToFloat(operand2(i)),
-                                          uintBitsToFloat(operand3(i)), uintBitsToFloat(P0), uintBitsToFloat(P1)));
+    float g = uintBitsToFloat(operand0(i)),
+          d = derivative(uintBitsToFloat(operand1(i)), uintBitsToFloat(operand2(i)), uintBitsToFloat(operand3(i)),
+                         uintBitsToFloat(P0), uintBitsToFloat(P1));
+    if (GATES != 0u && d == 0.0) return 0u;
+    return floatBitsToUint(g * d);
 }
 PLAIN_MAIN

@@ -49,7 +49,8 @@ void main()
     bool inside[SPAN];
     [[unroll]] for (uint k = 0; k < SPAN; k++) inside[k] = !EDGES || x0 + k < w;
     float y[4] = {0.0, 0.0, 0.0, 0.0};
-    bvec4 found = bvec4(false);
+    int best[4]; /* of nothing: -infinity */
+    [[unroll]] for (uint t = 0; t < 4; t++) best[t] = order_value(uintBitsToFloat(0xff800000u));
     uint rows = 0;
     for (uint u = 0; u < KH; u++) {
         uint row = i * SH + u * DH - top;
@@ -69,9 +70,7 @@ void main()
 #if MEAN
                 y[t] += here && inside[k] ? x : 0.0;
 #else
-                bool better = here && inside[k] && (!found[t] || x > y[t]);
-                y[t] = better ? x : y[t];
-                found[t] = found[t] || (here && inside[k]);
+                best[t] = here && inside[k] ? max(best[t], order_value(x)) : best[t];
 #endif
             }
         if (COUNT_PAD ? i * SH + u * DH < h_end + top : here) rows++;
@@ -82,7 +81,7 @@ void main()
         float n = float(rows * (EDGES ? columns_inside(x, COUNT_PAD ? 0 : LEFT, COUNT_PAD ? w_end + LEFT : w + LEFT) : KW));
         y[t] = n > 0.0 ? y[t] / n : 0.0;
 #else
-        if (!found[t]) y[t] = uintBitsToFloat(0xff800000u); /* -infinity */
+        y[t] = ordered_value(best[t]);
 #endif
     }
     uint to = line * ow + j;

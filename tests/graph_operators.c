@@ -76,8 +76,6 @@ static void add_nan(struct tuff_context *context, struct tuff_text *text, const 
     tuff_graph_destroy(g);
     if (!shows)
         tuff_text_add(text, "-");
-    else if (op->may_lose_nan)
-        tuff_text_add(text, "either");
     else if (ignored == 0 || ignored == floats)
         tuff_text_add(text, ignored ? "ignored" : "goes on");
     else
@@ -104,10 +102,8 @@ static void add_table(struct tuff_context *context, struct tuff_text *text)
         "* **i32** in the place of floats is *refused*, *kept* (moved, or compared), *wraps* (modulo 2^32) or *saturates*.\n"
         "* **NaN** of an operand *goes on* into the results that hang on it, is *ignored* (by number of the operand, where "
         "there are "
-        "several),\n"
-        "  or *either*: it hangs on the order of comparisons. Padding of convolutions counts as zeros, which a NaN among "
-        "the weights "
-        "makes NaN.\n"
+        "several).\n"
+        "  Padding of convolutions counts as zeros, which a NaN among the weights makes NaN.\n"
         "  Results that are no floats show nothing (-). `tests/op_types` compares both columns with what a device does.\n\n"
         "| operator | ONNX | class | attributes | i32 | NaN | gradient | launches |\n|---|---|---|---|---|---|---|---|\n");
     for (uint32_t i = 0; i < tuff_op_count; i++) {

@@ -4,6 +4,7 @@
 #include "graph/ops/leaf.h"
 #include "graph/ops/view.h"
 #include "graph/philox.h"
+#include "graph/pw_math.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -529,7 +530,7 @@ static void topk_ref(const struct tuff_ref *ref)
             uint64_t rank = 0;
             for (uint64_t j = 0; j < n; j++) {
                 double other = ref->in[0][(a * n + j) * inner + b];
-                bool less = other < x || (isnan(x) && !isnan(other)), more = other > x || (isnan(other) && !isnan(x));
+                bool less = tuff_above(x, other), more = tuff_above(other, x);
                 rank += (attrs->smallest ? less : more) || (!less && !more && j < i);
             }
             if (rank < (uint64_t)attrs->k)

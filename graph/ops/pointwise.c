@@ -17,7 +17,7 @@ enum known {
     INVOLUTION = 32,      /* twice gives a */
     PICKS = 64,           /* one of the operands: whole numbers stay what they are */
     IGNORES_NAN_A = 128,  /* where a is NaN the result is a number all the same */
-    IGNORES_NAN_B = 256
+    GATES = 256 /* where the derivative is 0 the gradient is, whatever comes from above: it is masked, not multiplied */
 };
 
 #define UNUSED_ARGUMENTS (void)a, (void)b, (void)y, (void)p0, (void)p1
@@ -84,7 +84,7 @@ uint8_t tuff_pw_ignores_nan(const struct tuff_op *op)
 {
     uint32_t what = op->row % 3 == 0 ? known_of(op) : 0;
     if (what & BOOL) return 3;
-    return (uint8_t)((what & IGNORES_NAN_A ? 1 : 0) | (what & IGNORES_NAN_B ? 2 : 0));
+    return what & IGNORES_NAN_A ? 1 : 0;
 }
 
 static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
@@ -134,6 +134,7 @@ static void ref_pw(const struct tuff_ref *ref)
     const struct tuff_pw_attrs *attrs = ref->value->attrs;
     uint64_t count = tuff_shape_count(&ref->value->type.shape);
     uint32_t first = part ? 1 : 0; /* derivatives: gy, a, b, y */
+    bool gates = (known_of(ref->value->op) & GATES) != 0;
     bool whole = tuff_pw_integers(ref->value->op) == TUFF_INTEGERS_WRAP && ref->value->type.dtype == TUFF_I32;
     for (uint64_t i = 0; i < count; i++) {
         double v[4] = {0};
@@ -144,7 +145,7 @@ static void ref_pw(const struct tuff_ref *ref)
             continue;
         }
         double r = row->fn[part](v[first], v[first + 1], part ? v[3] : 0, attrs->p0, attrs->p1);
-        ref->out[i] = part ? v[0] * r : r;
+        ref->out[i] = !part ? r : r == 0 && gates ? 0 : v[0] * r;
     }
 }
 
@@ -203,7 +204,9 @@ static const char *emit_pw(struct tuff_emitter *e, const struct tuff_value *valu
     if (tuff_pw_names(text, "p0")) tuff_text_add(t, "float p0 = %s; ", tuff_emit_literal(e, TUFF_F32, attrs->p0, number));
     if (tuff_pw_names(text, "p1")) tuff_text_add(t, "float p1 = %s; ", tuff_emit_literal(e, TUFF_F32, attrs->p1, number));
     if (!derivative && tuff_pw_names(text, "y")) tuff_emit_fail(e); /* rows say y only in derivatives */
-    if (derivative)
+    if (derivative && known_of(value->op) & GATES)
+        tuff_text_add(t, "float d = %s; %s = d == 0.0 ? 0.0 : g * d; }\n", text, name);
+    else if (derivative)
         tuff_text_add(t, "%s = g * (%s); }\n", name, text);
     else
         tuff_text_add(t, result_bool ? "%s = int(%s); }\n" : "%s = %s; }\n", name, text);
@@ -223,6 +226,7 @@ static void plain_pw(struct tuff_emitter *e, const struct tuff_value *value, con
     tuff_plain_spec(e, TUFF_PLAIN_WHAT, value->op->row);
     tuff_plain_spec(e, TUFF_PLAIN_NUMBER, tuff_register_bits(TUFF_F32, attrs->p0));
     tuff_plain_spec(e, TUFF_PLAIN_NUMBER + 1, tuff_register_bits(TUFF_F32, attrs->p1));
+    if (derivative) tuff_plain_spec(e, TUFF_PLAIN_NUMBER + 2, (known_of(value->op) & GATES) != 0);
 }
 
 /* Test operands: fresh shapes with odd sizes; the domain is the row's own, by its name in the harness. */

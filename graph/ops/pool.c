@@ -1,11 +1,12 @@
 /* pool.c - pooling over the last two axes: largest and mean of windows, and their gradients.
  *
- *   max_pool2d(x)        y: largest element of each window, padding counts as -infinity
- *   max_pool2d(x, q)     q's element where x is largest (the first, row-major): the gradient of max_pool2d_grad by gy
+ *   max_pool2d(x)        y: largest element of each window, NaN of a NaN; padding counts as -infinity
+ *   max_pool2d(x, q)     q's element where x is largest (the first, row-major; of NaNs the last, as in PyTorch): the gradient of max_pool2d_grad by gy
  *   max_pool2d_grad(x, gy)
  *   avg_pool2d(x)        mean over the elements in the picture, or in the padded picture (count_include_pad)
  *   avg_pool2d_grad(gy)  with the picture's size as attribute */
 #include "graph/bound.h"
+#include "graph/pw_math.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -342,15 +343,27 @@ static uint32_t counted_taps(const struct axis *a, uint32_t i, bool count_pad)
     return n;
 }
 
-/* Place of the first largest element of window i, j, or SIZE_MAX where it holds none. */
+/* Place of the first largest element of window i, j, of its last NaN where it holds one, or SIZE_MAX where it holds nothing. */
 static size_t winner(const struct sizes *s, const double *plane, uint32_t i, uint32_t j)
 {
     size_t best = SIZE_MAX;
     uint64_t y, x;
     for (uint32_t u = 0; u < s->y.kernel; u++)
         for (uint32_t v = 0; v < s->x.kernel; v++)
-            if (tap(&s->y, i, u, &y) && tap(&s->x, j, v, &x) && (best == SIZE_MAX || plane[y * s->x.size + x] > plane[best]))
+            if (tap(&s->y, i, u, &y) && tap(&s->x, j, v, &x) &&
+                (best == SIZE_MAX || isnan(plane[y * s->x.size + x]) || tuff_above(plane[y * s->x.size + x], plane[best])))
                 best = y * s->x.size + x;
+    return best;
+}
+
+/* As maximum: of zeros of both signs +0. */
+static double largest(const struct sizes *s, const double *plane, uint32_t i, uint32_t j)
+{
+    double best = -INFINITY;
+    uint64_t y, x;
+    for (uint32_t u = 0; u < s->y.kernel; u++)
+        for (uint32_t v = 0; v < s->x.kernel; v++)
+            if (tap(&s->y, i, u, &y) && tap(&s->x, j, v, &x)) best = pw_max(best, plane[y * s->x.size + x]);
     return best;
 }
 
@@ -363,11 +376,12 @@ static void max_ref(const struct tuff_ref *ref)
     for (uint32_t p = 0; p < s.planes; p++)
         for (uint32_t i = 0; i < s.y.windows; i++)
             for (uint32_t j = 0; j < s.x.windows; j++, e++) {
-                size_t at = winner(&s, ref->in[0] + p * plane, i, j);
-                if (at == SIZE_MAX)
-                    ref->out[e] = pick ? 0.0 : -INFINITY;
+                const double *x = ref->in[0] + p * plane;
+                size_t at = pick ? winner(&s, x, i, j) : 0;
+                if (!pick)
+                    ref->out[e] = largest(&s, x, i, j);
                 else
-                    ref->out[e] = ref->in[pick ? 1 : 0][p * plane + at];
+                    ref->out[e] = at == SIZE_MAX ? 0.0 : ref->in[1][p * plane + at];
             }
 }
 

@@ -4,6 +4,7 @@
 #include "graph/ops/leaf.h"
 #include "graph/ops/pointwise.h"
 #include "graph/ops/view.h"
+#include "graph/pw_math.h"
 
 #include <math.h>
 
@@ -125,14 +126,14 @@ static void reduce_ref(const struct tuff_ref *ref)
         double v = ref->in[0][i], *y = &ref->out[o];
         switch (kind) {
         case REDUCE_SUM: *y += v; break;
-        case REDUCE_MAX: *y = v > *y ? v : *y; break;
-        case REDUCE_MIN: *y = v < *y ? v : *y; break;
+        case REDUCE_MAX: *y = pw_max(v, *y); break;
+        case REDUCE_MIN: *y = pw_min(v, *y); break;
         case REDUCE_ARGMAX:
         case REDUCE_ARGMIN: {
             uint64_t axis_stride = 1;
             for (uint32_t k = in->rank; k-- > 0 && !(attrs->axes >> k & 1);) axis_stride *= in->dim[k];
             double best = *y < 0 ? 0 : ref->in[0][from + (uint64_t)*y * axis_stride];
-            if (*y < 0 || (kind == REDUCE_ARGMAX ? v > best : v < best)) *y = (double)r;
+            if (*y < 0 || (kind == REDUCE_ARGMAX ? tuff_above(v, best) : tuff_above(-v, -best))) *y = (double)r;
             break;
         }
         }
@@ -317,8 +318,9 @@ static tuff_val arg_expand(struct tuff_graph *g, const struct tuff_value *value,
         place = tuff_reshape(g, place, one);
         rest = tuff_gather_elements(g, rest, at, axis);
         other = tuff_add(g, at, tuff_full(g, TUFF_I32, one, (double)p.count * p.part));
-        bool largest = kind_of(value->op) == REDUCE_ARGMAX;
-        place = tuff_select(g, tuff_greater(g, largest ? rest : best, largest ? best : rest), other, place);
+        tuff_val ends[2] = {best, rest}, pair = tuff_concat(g, ends, 2, axis);
+        tuff_val which = add_reduce(g, value->op, pair, attrs->axes, TUFF_KEEP_AXES); /* decides of NaN as everywhere */
+        place = tuff_select(g, tuff_cast(g, which, TUFF_BOOL), other, place);
     }
     return tuff_reshape(g, place, value->type.shape);
 }
@@ -355,8 +357,7 @@ static const struct tuff_case arg_cases[] = {
     CASE("short", T(64, 10), 2, 0), CASE("fours", T(259, 12), 1, 0),  CASE("quads", T(3, 1032), 2, 0),
     CASE("parts", T(40007), 1, 0),
 };
-#define REDUCE_OP(symbol, text, onnx_, result_, integers_, nan_, grad_, nondiff_, cases_, simpler_, expand_, error_,        \
-                  bound_)                                                                                                   \
+#define REDUCE_OP(symbol, text, onnx_, result_, integers_, grad_, nondiff_, cases_, simpler_, expand_, error_, bound_)      \
     const struct tuff_op symbol = {.name = text,                                                                            \
                                    .onnx = onnx_,                                                                           \
                                    .class = TUFF_CLASS_KERNEL,                                                              \
@@ -372,7 +373,6 @@ static const struct tuff_case arg_cases[] = {
                                    .simpler = simpler_,                                                                     \
                                    .expand = expand_,                                                                       \
                                    .integers = integers_,                                                                   \
-                                   .may_lose_nan = nan_,                                                                    \
                                    .splits = true,                                                                          \
                                    .lower = reduce_lower,                                                                   \
                                    .ref = reduce_ref,                                                                       \
@@ -383,16 +383,16 @@ static const struct tuff_case arg_cases[] = {
                                    .case_count = TUFF_COUNT(cases_),                                                        \
                                    .inline_inputs = 1,                                                                      \
                                    .reduces = true}
-REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", TUFF_RESULT_WIDE, TUFF_INTEGERS_WRAP, 0, sum_grad, NULL, reduce_cases,
-          sum_simpler, sum_expand, TUFF_ERROR_SUMS, NULL);
-REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", TUFF_RESULT_OPERAND_0, TUFF_INTEGERS_REFUSED, 1, extremum_grad,
-          NULL, reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
-REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", TUFF_RESULT_OPERAND_0, TUFF_INTEGERS_REFUSED, 1, extremum_grad,
-          NULL, reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
-REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", TUFF_RESULT_I32, TUFF_INTEGERS_REFUSED, 0, NULL,
-          "positions do not vary smoothly", arg_cases, NULL, arg_expand, 0, arg_bound);
-REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", TUFF_RESULT_I32, TUFF_INTEGERS_REFUSED, 0, NULL,
-          "positions do not vary smoothly", arg_cases, NULL, arg_expand, 0, arg_bound);
+REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", TUFF_RESULT_WIDE, TUFF_INTEGERS_WRAP, sum_grad, NULL, reduce_cases, sum_simpler,
+          sum_expand, TUFF_ERROR_SUMS, NULL);
+REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", TUFF_RESULT_OPERAND_0, TUFF_INTEGERS_REFUSED, extremum_grad, NULL,
+          reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
+REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", TUFF_RESULT_OPERAND_0, TUFF_INTEGERS_REFUSED, extremum_grad, NULL,
+          reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
+REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", TUFF_RESULT_I32, TUFF_INTEGERS_REFUSED, NULL, "positions do not vary smoothly",
+          arg_cases, NULL, arg_expand, 0, arg_bound);
+REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", TUFF_RESULT_I32, TUFF_INTEGERS_REFUSED, NULL, "positions do not vary smoothly",
+          arg_cases, NULL, arg_expand, 0, arg_bound);
 
 tuff_val tuff_sum(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
 {

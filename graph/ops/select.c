@@ -171,7 +171,7 @@ static const char *cast_emit(struct tuff_emitter *e, const struct tuff_value *va
     const struct tuff_dtype_row *row = tuff_dtype_row(to);
     int lowest = tuff_is_float(to) ? 0 : (int)row->lowest, highest = tuff_is_float(to) ? 0 : (int)row->highest;
     if (to == TUFF_BOOL)
-        tuff_text_add(t, "    int %s = int(%s != %s);\n", name, in, tuff_is_float(from) ? "0.0" : "0");
+        tuff_text_add(t, "    int %s = int(%s(%s));\n", name, tuff_is_float(from) ? "tuff_to_bool" : "bool", in);
     else if (tuff_is_float(to) && row->per_word == 2) /* rounds here, so that fused and stored values are the same */
         tuff_text_add(t, "    float %s = %s(%s(float(%s), 0.0), 0u);\n", name, row->unpack, row->pack, in);
     else if (tuff_is_float(to))

@@ -28,6 +28,8 @@ uint tuff_pack_bytes(int a, int b, int c, int d)
 }
 /* Bits, as compilers may take it that no NaN comes. */
 bool tuff_is_nan(float v) { return (floatBitsToUint(v) & 0x7fffffffu) > 0x7f800000u; }
+/* NaN and denormals are no zeros. */
+bool tuff_to_bool(float v) { return (floatBitsToUint(v) & 0x7fffffffu) != 0u; }
 /* Toward zero; what no int holds becomes the nearest that there is (2147483520 is the largest float below 2^31), NaN 0. */
 int tuff_to_int(float v)
 {

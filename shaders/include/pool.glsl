@@ -4,6 +4,10 @@
 layout(local_size_x_id = 6) in;
 TUFF_CONSTANTS(pool)
 layout(push_constant) uniform Push { TUFF_WORDS(pool) };
+#include "include/order.glsl"
+/* Is the place of order x the window's winner, where the one of order `best` is before it? The first of equal ones wins, but of NaNs the last,
+ * as in PyTorch. */
+bool pool_wins(int x, int best) { return x > min(best, 0x7ffffffe); }
 uint pool_element() { return tuff_group() * WORKGROUP + gl_LocalInvocationIndex; }
 
 /* The windows i0 <= i < i1 along an axis of `windows` that can hold position p (that is: p + pad = i * s + u * d for a u). */

@@ -13,6 +13,14 @@
 #else
 #define RESULT ELEMENT
 #endif
+/* Extrema are the largest of whole numbers in the order of the elements, or of their opposites (order.glsl). */
+#if REDUCE == 0
+#define STATE ELEMENT
+#define STATE4 vec4
+#else
+#define STATE int
+#define STATE4 ivec4
+#endif
 #include "include/kernel.glsl"
 TUFF_CONSTANTS(reduce)
 layout(push_constant) uniform Push { TUFF_WORDS(reduce) };
@@ -55,20 +63,30 @@ void out0v(uint i, vec4 v)
 #endif
 #endif
 
+#if REDUCE == 0
+#define STATE_OF(x) (x)
+#else
+#include "include/order.glsl"
+int STATE_OF(float x)
+{
+#if REDUCE == 2 || REDUCE == 4
+    x = opposite(x);
+#endif
+#if REDUCE >= 3
+    return order(x);
+#else
+    return order_value(x);
+#endif
+}
+ivec4 STATE_OF(vec4 x) { return ivec4(STATE_OF(x[0]), STATE_OF(x[1]), STATE_OF(x[2]), STATE_OF(x[3])); }
+#endif
+
 struct Best {
-    ELEMENT v;
+    STATE v;
 #if REDUCE >= 3
     uint at;
 #endif
 };
-bool before(ELEMENT a, ELEMENT b)
-{
-#if REDUCE == 1 || REDUCE == 3
-    return a > b;
-#else
-    return a < b;
-#endif
-}
 /* b, whose positions follow those of a or are mixed with them, joined to a: ties go to the lower position */
 Best join(Best a, Best b)
 {
@@ -76,33 +94,43 @@ Best join(Best a, Best b)
     a.v += b.v;
     return a;
 #elif REDUCE < 3
-    if (before(b.v, a.v)) return b;
+    a.v = max(a.v, b.v);
     return a;
 #else
-    if (before(b.v, a.v) || (b.v == a.v && b.at < a.at)) return b;
+    if (b.v > a.v || (b.v == a.v && b.at < a.at)) return b;
     return a;
 #endif
 }
 Best take(uint o, uint r)
 {
     Best b;
-    b.v = in0(o, r);
+    b.v = STATE_OF(in0(o, r));
 #if REDUCE >= 3
     b.at = r;
 #endif
     return b;
+}
+ELEMENT result_of(STATE v)
+{
+#if REDUCE == 0
+    return v;
+#elif REDUCE == 2
+    return opposite(ordered_value(v));
+#else
+    return ordered_value(v);
+#endif
 }
 void finish(uint o, Best b)
 {
 #if REDUCE >= 3
     out0(o, int(b.at));
 #else
-    out0(o, b.v);
+    out0(o, result_of(b.v));
 #endif
 }
 #ifdef REDUCE_QUADS
 struct Best4 {
-    vec4 v;
+    STATE4 v;
 #if REDUCE >= 3
     uvec4 at;
 #endif
@@ -113,17 +141,12 @@ Best4 join4(Best4 a, Best4 b)
 #if REDUCE == 0
     a.v += b.v;
 #else
-#if REDUCE == 1 || REDUCE == 3
-    bvec4 less = greaterThan(b.v, a.v);
-#else
-    bvec4 less = lessThan(b.v, a.v);
-#endif
 #if REDUCE >= 3
-    bvec4 same = equal(b.v, a.v), lower = lessThan(b.at, a.at);
+    bvec4 less = greaterThan(b.v, a.v), same = equal(b.v, a.v), lower = lessThan(b.at, a.at);
     for (uint k = 0u; k < 4u; k++) less[k] = less[k] || (same[k] && lower[k]);
     a.at = mix(a.at, b.at, less);
 #endif
-    a.v = mix(a.v, b.v, less);
+    a.v = max(a.v, b.v);
 #endif
     return a;
 }
@@ -141,7 +164,7 @@ Best join_four(Best4 b) { return join(join(best_of(b, 0u), best_of(b, 2u)), join
 Best4 take_r(uint o, uint q)
 {
     Best4 b;
-    b.v = in0q(o, q);
+    b.v = STATE_OF(in0q(o, q));
 #if REDUCE >= 3
     b.at = 4u * q + uvec4(0u, 1u, 2u, 3u);
 #endif
@@ -151,7 +174,7 @@ Best4 take_r(uint o, uint q)
 Best4 take_o(uint q, uint r)
 {
     Best4 b;
-    b.v = in0o(q, r);
+    b.v = STATE_OF(in0o(q, r));
 #if REDUCE >= 3
     b.at = uvec4(r);
 #endif
@@ -162,7 +185,7 @@ void finish4(uint q, Best4 b)
 #if REDUCE >= 3
     for (uint k = 0u; k < 4u; k++) finish(4u * q + k, best_of(b, k));
 #else
-    out0v(4u * q, b.v);
+    out0v(4u * q, vec4(result_of(b.v[0]), result_of(b.v[1]), result_of(b.v[2]), result_of(b.v[3])));
 #endif
 }
 #endif
