@@ -312,6 +312,7 @@ struct tuff_op {
     /* Bytes of operand k (k = in_count: of the result) that a launch of it alone must move; NULL: each element once. */
     uint64_t (*bytes)(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t k);
     enum tuff_integer_rule integers; /* rows of pointwise.def say it there: tuff_op_integers */
+    const char *edges;    /* what it gives at the edges of numbers, for docs/operators.md; NULL: its error rule says it (tuff_op_edges) */
     uint8_t ignores_nan;  /* bit k: no NaN of operand k reaches the result; the others' do (tuff_op_ignores_nan) */
     enum tuff_error_rule error;
     tuff_status (*bound)(const struct tuff_bound *b); /* instead of a rule; NULL: the rule */
@@ -384,6 +385,7 @@ tuff_val tuff_result(struct tuff_graph *g, tuff_val kernel, uint32_t index);
 uint32_t tuff_result_index(const struct tuff_value *value); /* of such a value */
 enum tuff_integer_rule tuff_op_integers(const struct tuff_op *op);
 uint8_t tuff_op_ignores_nan(const struct tuff_op *op);
+const char *tuff_op_edges(const struct tuff_op *op);
 double tuff_op_work(const struct tuff_value *value, const struct tuff_type *in_types);
 uint64_t tuff_op_bytes(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t k);
 /* Inputs "NAME 0", "NAME 1", .. of a case, and the operator of them. 0 after a sticky failure. */

@@ -104,8 +104,11 @@ static void add_table(struct tuff_context *context, struct tuff_text *text)
         "there are "
         "several).\n"
         "  Padding of convolutions counts as zeros, which a NaN among the weights makes NaN.\n"
+        "  *At the edges*: beside that, of infinities and zeros; [numerics.md](numerics.md) has the policy and the "
+        "sources.\n"
         "  Results that are no floats show nothing (-). `tests/op_types` compares both columns with what a device does.\n\n"
-        "| operator | ONNX | class | attributes | i32 | NaN | gradient | launches |\n|---|---|---|---|---|---|---|---|\n");
+        "| operator | ONNX | class | attributes | i32 | NaN | at the edges | gradient | "
+        "launches |\n|---|---|---|---|---|---|---|---|---|\n");
     for (uint32_t i = 0; i < tuff_op_count; i++) {
         const struct tuff_op *op = tuff_ops[i];
         if (op_is_derivative(op)) continue;
@@ -114,6 +117,7 @@ static void add_table(struct tuff_context *context, struct tuff_text *text)
         tuff_text_add(text, " | ");
         add_integers(text, op);
         add_nan(context, text, op);
+        tuff_text_add(text, "%s | ", tuff_op_edges(op));
         if (op->grad)
             tuff_text_add(text, "yes | ");
         else
@@ -278,6 +282,19 @@ static bool overfull(void)
 /* What is refused is told on purpose. */
 static void silent(void *user, enum tuff_log_level level, const char *message) { (void)user, (void)level, (void)message; }
 
+/* Each operator of floats says what it gives at the edges of numbers. */
+static bool tell_edges(void)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < tuff_op_count; i++) {
+        const char *edges = tuff_op_edges(tuff_ops[i]);
+        if (!floats_of(tuff_ops[i]) || (edges && *edges)) continue;
+        printf("%s does not say what it gives at the edges of numbers\n", tuff_ops[i]->name);
+        all = false;
+    }
+    return all;
+}
+
 int main(int argc, char **argv)
 {
     struct tuff_context *context = NULL;
@@ -297,5 +314,5 @@ int main(int argc, char **argv)
     tuff_text_finish(&types);
     tuff_text_finish(&short_table);
     tuff_context_destroy(context);
-    return !(overfull() && same);
+    return !(overfull() && tell_edges() && same);
 }

@@ -592,6 +592,7 @@ static const struct tuff_case topk_cases[] = {
 static const struct tuff_more_result topk_more[] = {{"indices", TUFF_ERROR_POSITIONS, TUFF_RESULT_I32}};
 const struct tuff_op tuff_op_topk = {
     .name = "topk",
+    .edges = "NaN is the greatest; equal ones by place",
     .onnx = "TopK",
     .class = TUFF_CLASS_KERNEL,
     .arity_min = 1,

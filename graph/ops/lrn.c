@@ -151,6 +151,7 @@ static const struct tuff_case example = CASE("8x96x55x55", TUFF_F32, ATTRS(0.000
 
 const struct tuff_op tuff_op_lrn = {
     .name = "lrn",
+    .edges = "overflows where a square does",
     .onnx = "LRN",
     .class = TUFF_CLASS_KERNEL,
     .arity_min = 1,

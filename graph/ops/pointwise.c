@@ -59,6 +59,11 @@ static const struct {
 #include "graph/ops/pointwise.def"
 };
 
+static const char *const edges[ROW_COUNT] = {
+#define TUFF_PW_EDGES(name, text) [ROW_##name] = text,
+#include "graph/ops/pointwise.def"
+};
+
 static const struct tuff_attr pw_attrs[] = {
     {"p0", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_pw_attrs, p0)},
     {"p1", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_pw_attrs, p1)},
@@ -79,6 +84,8 @@ enum tuff_integer_rule tuff_pw_integers(const struct tuff_op *op)
     if (what & (BOOL | PICKS)) return TUFF_INTEGERS_KEPT;
     return what & INTEGERS ? TUFF_INTEGERS_WRAP : TUFF_INTEGERS_REFUSED;
 }
+
+const char *tuff_pw_edges(const struct tuff_op *op) { return op->own ? NULL : edges[op->row / 3]; }
 
 uint8_t tuff_pw_ignores_nan(const struct tuff_op *op)
 {

@@ -33,9 +33,10 @@ struct tuff_pw_row {
 #define TUFF_PW2B(name, onnx, y) extern const struct tuff_op tuff_op_##name;
 #include "graph/ops/pointwise.def"
 
-/* What tuff_op_integers and tuff_op_ignores_nan tell of a row. */
+/* What tuff_op_integers, tuff_op_ignores_nan and tuff_op_edges tell of a row. */
 enum tuff_integer_rule tuff_pw_integers(const struct tuff_op *op);
 uint8_t tuff_pw_ignores_nan(const struct tuff_op *op);
+const char *tuff_pw_edges(const struct tuff_op *op);
 /* True when the row text uses the variable of this name: a, b, y, p0, p1. */
 bool tuff_pw_names(const char *text, const char *name);
 /* The app's own row of these texts, of one operand or two, made when it is new; NULL after a sticky failure: the text is wrong

@@ -569,6 +569,7 @@ static const struct tuff_case avg_grad_cases[] = {CASES};
 
 const struct tuff_op tuff_op_max_pool2d = {
     .name = "max_pool2d",
+    .edges = "NaN of a NaN; -inf of only -inf",
     .onnx = "MaxPool",
     .class = TUFF_CLASS_KERNEL,
     .traits = TUFF_PICKS,
@@ -588,6 +589,7 @@ const struct tuff_op tuff_op_max_pool2d = {
 };
 const struct tuff_op tuff_op_max_pool2d_grad = {
     .name = "max_pool2d_grad",
+    .edges = "to the last NaN, else to the first of equal ones",
     .ignores_nan = 1, /* the gradient has a place all the same */
     .onnx = "",
     .class = TUFF_CLASS_KERNEL,

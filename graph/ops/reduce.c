@@ -357,9 +357,11 @@ static const struct tuff_case arg_cases[] = {
     CASE("short", T(64, 10), 2, 0), CASE("fours", T(259, 12), 1, 0),  CASE("quads", T(3, 1032), 2, 0),
     CASE("parts", T(40007), 1, 0),
 };
-#define REDUCE_OP(symbol, text, onnx_, result_, integers_, grad_, nondiff_, cases_, simpler_, expand_, error_, bound_)      \
+#define REDUCE_OP(symbol, text, onnx_, edges_, result_, integers_, grad_, nondiff_, cases_, simpler_, expand_, error_,      \
+                  bound_)                                                                                                   \
     const struct tuff_op symbol = {.name = text,                                                                            \
                                    .onnx = onnx_,                                                                           \
+                                   .edges = edges_,                                                                         \
                                    .class = TUFF_CLASS_KERNEL,                                                              \
                                    .arity_min = 1,                                                                          \
                                    .arity_max = 1,                                                                          \
@@ -383,16 +385,16 @@ static const struct tuff_case arg_cases[] = {
                                    .case_count = TUFF_COUNT(cases_),                                                        \
                                    .inline_inputs = 1,                                                                      \
                                    .reduces = true}
-REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", TUFF_RESULT_WIDE, TUFF_INTEGERS_WRAP, sum_grad, NULL, reduce_cases, sum_simpler,
-          sum_expand, TUFF_ERROR_SUMS, NULL);
-REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", TUFF_RESULT_OPERAND_0, TUFF_INTEGERS_REFUSED, extremum_grad, NULL,
-          reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
-REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", TUFF_RESULT_OPERAND_0, TUFF_INTEGERS_REFUSED, extremum_grad, NULL,
-          reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
-REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", TUFF_RESULT_I32, TUFF_INTEGERS_REFUSED, NULL, "positions do not vary smoothly",
-          arg_cases, NULL, arg_expand, 0, arg_bound);
-REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", TUFF_RESULT_I32, TUFF_INTEGERS_REFUSED, NULL, "positions do not vary smoothly",
-          arg_cases, NULL, arg_expand, 0, arg_bound);
+REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", NULL, TUFF_RESULT_WIDE, TUFF_INTEGERS_WRAP, sum_grad, NULL, reduce_cases,
+          sum_simpler, sum_expand, TUFF_ERROR_SUMS, NULL);
+REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", "NaN of a NaN; -0 below +0", TUFF_RESULT_OPERAND_0,
+          TUFF_INTEGERS_REFUSED, extremum_grad, NULL, reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
+REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", "NaN of a NaN; -0 below +0", TUFF_RESULT_OPERAND_0,
+          TUFF_INTEGERS_REFUSED, extremum_grad, NULL, reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
+REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", "the first NaN, else the first of equal ones", TUFF_RESULT_I32,
+          TUFF_INTEGERS_REFUSED, NULL, "positions do not vary smoothly", arg_cases, NULL, arg_expand, 0, arg_bound);
+REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", "the first NaN, else the first of equal ones", TUFF_RESULT_I32,
+          TUFF_INTEGERS_REFUSED, NULL, "positions do not vary smoothly", arg_cases, NULL, arg_expand, 0, arg_bound);
 
 tuff_val tuff_sum(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
 {

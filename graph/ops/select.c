@@ -115,6 +115,7 @@ static const struct tuff_case select_cases[] = {
 };
 const struct tuff_op tuff_op_select = {
     .name = "select",
+    .edges = "what is not chosen does not show",
     .integers = TUFF_INTEGERS_KEPT,
     .onnx = "Where",
     .class = TUFF_CLASS_INLINE,
@@ -235,6 +236,7 @@ static const struct tuff_case cast_cases[] = {
 };
 const struct tuff_op tuff_op_cast = {
     .name = "cast",
+    .edges = "whole numbers saturate, 0 of NaN; bool: NaN is true",
     .integers = TUFF_INTEGERS_SATURATED,
     .takes_blocks = 1,
     .onnx = "Cast",

@@ -27,6 +27,14 @@ const struct tuff_op *tuff_op_find(const char *name)
 
 enum tuff_integer_rule tuff_op_integers(const struct tuff_op *op) { return op->glsl ? tuff_pw_integers(op) : op->integers; }
 
+const char *tuff_op_edges(const struct tuff_op *op)
+{
+    if (op->glsl || op->edges) return op->glsl ? tuff_pw_edges(op) : op->edges;
+    return op->error == TUFF_ERROR_MOVES  ? "moves what is there"
+           : op->error == TUFF_ERROR_SUMS ? "inf - inf is NaN, as is 0 * inf in a product"
+                                          : "";
+}
+
 uint8_t tuff_op_ignores_nan(const struct tuff_op *op) { return op->glsl ? tuff_pw_ignores_nan(op) : op->ignores_nan; }
 
 double tuff_op_work(const struct tuff_value *value, const struct tuff_type *in_types)

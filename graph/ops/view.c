@@ -658,6 +658,7 @@ static const struct tuff_case pad_cases[] = {
 };
 const struct tuff_op tuff_op_pad = {
     .name = "pad",
+    .edges = "moves what is there",
     .integers = TUFF_INTEGERS_KEPT,
     .onnx = view_onnx_none,
     .class = TUFF_CLASS_INLINE,
