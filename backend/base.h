@@ -105,8 +105,8 @@ struct tuff_options {
     enum tuff_log_level log_level; /* 0: TUFF_LOG_WARNING */
     uint32_t debug;                /* enum tuff_debug */
     const char *device;            /* index, UUID or part of a name; NULL: the best one */
-    const char *cache_dir;         /* folder of SPIR-V and pipeline caches; NULL: the platform's; "": no cache */
-    const char *limits;            /* clamps what devices offer, as "v3d71,range=65536,no-timeline"; NULL: not */
+    const char *cache_dir; /* folder of caches, used where nobody else may write it; NULL: the platform's; "": none */
+    const char *limits;    /* clamps what devices offer, as "v3d71,range=65536,no-timeline"; NULL: not */
     const char *driver; /* rows of the table of known drivers: "none", "+NAME", "-NAME", by commas; NULL: those that fit */
     const char *tiles;  /* "avx2" or "avx512": the class of tiles of software devices (enum tuff_tiles); NULL: measured */
 };

@@ -1,14 +1,16 @@
 /* cache.c - one file per device that holds compiled SPIR-V and the driver's pipeline cache.
  *
- * The header names everything the content depends on; any difference, and any damage, is a miss. Files are replaced whole
- * (os.h), so processes that share the folder at most lose each other's additions. */
+ * The header names everything the content depends on, and holds the hash of all that follows it: any difference, and any damage, is a
+ * miss, so that no driver sees what was not written here. Files are replaced whole (store.h), so processes that share the folder at most
+ * lose each other's additions. */
 #include "backend/cache.h"
 #include "backend/lookup.h"
+#include "backend/store.h"
 
 #include <stdio.h>
 
 #define MAGIC "TUFFCACH"
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 #define LARGEST_BYTES ((size_t)256 << 20)     /* of a file: more is damage */
 #define SPIRV_KEPT_BYTES ((uint64_t)64 << 20) /* beyond this, SPIR-V that this process did not use is dropped */
 
@@ -17,8 +19,8 @@ struct cache_header {
     uint32_t format, tuff_version;
     uint32_t vendor_id, device_id, driver_version, driver_id;
     uint8_t device_uuid[16], driver_uuid[16], pipeline_cache_uuid[16];
-    uint32_t spirv_count, crc; /* crc of the content */
-    uint64_t spirv_bytes, blob_bytes;
+    uint64_t spirv_count, spirv_bytes, blob_bytes;
+    uint64_t hash; /* of the header, this being 0, and the content */
 };
 
 struct entry_header { /* in the file, before the words */
@@ -36,14 +38,14 @@ struct entry {
 struct tuff_cache {
     struct tuff_device *device; /* [borrowed] owns the cache */
     struct tuff_os_mutex *lock; /* [owned] */
-    char *folder, *path;        /* [owned] NULL: no cache on disk */
+    char name[48];              /* of the file */
     struct entry *entries;      /* [owned] */
     size_t count, capacity;
     struct tuff_arena arena;   /* of the lookup */
     struct tuff_lookup lookup; /* entries by their key without the compiler */
     void *blob;                /* [owned] */
     size_t blob_bytes;
-    uint32_t blob_crc;
+    uint64_t blob_hash;
     bool changed;
 };
 
@@ -108,7 +110,7 @@ static struct entry *add(struct tuff_cache *cache, struct tuff_spirv_key key, co
 static bool read_entries(struct tuff_cache *cache, const struct cache_header *header, const char *content)
 {
     const char *at = content, *end = content + header->spirv_bytes;
-    for (uint32_t i = 0; i < header->spirv_count; i++) {
+    for (uint64_t i = 0; i < header->spirv_count; i++) {
         struct entry_header head;
         if ((size_t)(end - at) < sizeof head) return false;
         memcpy(&head, at, sizeof head);
@@ -121,60 +123,71 @@ static bool read_entries(struct tuff_cache *cache, const struct cache_header *he
     return at == end;
 }
 
-static bool header_matches(struct tuff_device *device, const struct cache_header *read, const char *content, size_t bytes)
+static uint64_t hash_of(struct cache_header header, const void *content, size_t bytes)
+{
+    header.hash = 0;
+    return tuff_hash(tuff_hash(0, &header, sizeof header), content, bytes);
+}
+
+/* Whole as it was written, whoever wrote it? */
+static bool is_whole(const struct cache_header *read, const char *content, size_t bytes)
+{
+    return !memcmp(read->magic, MAGIC, sizeof read->magic) && read->format == FORMAT_VERSION && read->spirv_bytes <= bytes &&
+           read->blob_bytes == bytes - read->spirv_bytes && hash_of(*read, content, bytes) == read->hash;
+}
+
+static bool is_ours(struct tuff_device *device, const struct cache_header *read)
 {
     struct cache_header expected = header_of(device);
     expected.spirv_count = read->spirv_count;
-    expected.crc = read->crc;
     expected.spirv_bytes = read->spirv_bytes;
     expected.blob_bytes = read->blob_bytes;
-    return !memcmp(&expected, read, sizeof expected) && read->spirv_bytes <= bytes &&
-           read->blob_bytes == bytes - read->spirv_bytes && tuff_crc32(0, content, bytes) == read->crc;
+    expected.hash = read->hash;
+    return !memcmp(&expected, read, sizeof expected);
 }
 
-bool tuff_cache_read(struct tuff_cache *cache, const void *file, size_t bytes)
+enum tuff_cache_found tuff_cache_read(struct tuff_cache *cache, const void *file, size_t bytes)
 {
     struct cache_header header;
-    if (bytes < sizeof header) return false;
+    if (bytes < sizeof header) return TUFF_CACHE_DAMAGED;
     const char *content = (const char *)file + sizeof header;
     memcpy(&header, file, sizeof header);
-    if (!header_matches(cache->device, &header, content, bytes - sizeof header) || !read_entries(cache, &header, content))
-        return false;
+    if (!memcmp(header.magic, MAGIC, sizeof header.magic) && header.format != FORMAT_VERSION) return TUFF_CACHE_OTHER;
+    if (!is_whole(&header, content, bytes - sizeof header)) return TUFF_CACHE_DAMAGED;
+    if (!is_ours(cache->device, &header)) return TUFF_CACHE_OTHER;
+    if (!read_entries(cache, &header, content)) return TUFF_CACHE_DAMAGED;
     cache->blob = header.blob_bytes ? tuff_alloc(cache->device->context, (size_t)header.blob_bytes) : NULL;
-    if (!cache->blob) return true;
+    if (!cache->blob) return TUFF_CACHE_FITS;
     memcpy(cache->blob, content + header.spirv_bytes, (size_t)header.blob_bytes);
     cache->blob_bytes = (size_t)header.blob_bytes;
-    cache->blob_crc = tuff_crc32(0, cache->blob, cache->blob_bytes);
-    return true;
+    cache->blob_hash = tuff_hash(0, cache->blob, cache->blob_bytes);
+    return TUFF_CACHE_FITS;
 }
 
+/* A file that is not used is replaced at the next flush, though nothing be compiled. */
 static void load(struct tuff_cache *cache)
 {
     struct tuff_context *context = cache->device->context;
     void *file = NULL;
     size_t bytes = 0;
-    if (!tuff_os_exists(cache->path) ||
-        tuff_os_read_file(context, cache->path, LARGEST_BYTES, &file, &bytes, NULL) != TUFF_OK)
-        return;
-    if (!tuff_cache_read(cache, file, bytes))
-        tuff_log_message(context, TUFF_LOG_INFO, "cache %s is of another driver or damaged: not used", cache->path);
-    tuff_free(context, file);
+    if (!tuff_store_has(context, cache->name)) return;
+    enum tuff_cache_found found = TUFF_CACHE_OTHER;
+    if (tuff_store_read(context, cache->name, LARGEST_BYTES, &file, &bytes)) {
+        found = tuff_cache_read(cache, file, bytes);
+        if (found == TUFF_CACHE_DAMAGED) tuff_store_damaged(context, cache->name);
+        if (found == TUFF_CACHE_OTHER)
+            tuff_log_message(context, TUFF_LOG_INFO, "cache %s is of another driver or version: not used", cache->name);
+        tuff_free(context, file);
+    }
+    cache->changed = found != TUFF_CACHE_FITS;
 }
 
-static void choose_path(struct tuff_cache *cache)
+static void choose_name(struct tuff_cache *cache)
 {
-    struct tuff_context *context = cache->device->context;
     const struct tuff_caps *caps = &cache->device->caps;
-    const char *wanted = context->options.cache_dir;
-    if (context->options.debug & TUFF_DEBUG_NOCACHE || (wanted && !wanted[0])) return;
-    cache->folder = wanted ? tuff_strdup(context, wanted) : tuff_os_cache_folder(context);
-    if (!cache->folder) return;
     uint64_t name = tuff_hash(0, caps->uuid, sizeof caps->uuid);
     name = tuff_hash(name, &caps->driver_id, sizeof caps->driver_id);
-    struct tuff_text text;
-    tuff_text_init(&text, context);
-    tuff_text_add(&text, "%s/device-%016llx.cache", cache->folder, (unsigned long long)name);
-    cache->path = tuff_text_take(&text);
+    snprintf(cache->name, sizeof cache->name, "device-%016llx.cache", (unsigned long long)name);
 }
 
 struct tuff_cache *tuff_cache_create(struct tuff_device *device)
@@ -187,8 +200,8 @@ struct tuff_cache *tuff_cache_create(struct tuff_device *device)
         tuff_free(device->context, cache);
         return NULL;
     }
-    choose_path(cache);
-    if (cache->path) load(cache);
+    choose_name(cache);
+    load(cache);
     return cache;
 }
 
@@ -200,8 +213,6 @@ void tuff_cache_destroy(struct tuff_cache *cache)
     tuff_free(context, cache->entries);
     tuff_arena_finish(&cache->arena);
     tuff_free(context, cache->blob);
-    tuff_free(context, cache->folder);
-    tuff_free(context, cache->path);
     tuff_os_mutex_destroy(cache->lock);
     tuff_free(context, cache);
 }
@@ -253,12 +264,12 @@ static void fetch_blob(struct tuff_cache *cache)
         tuff_free(device->context, blob);
         return;
     }
-    uint32_t crc = tuff_crc32(0, blob, bytes);
-    if (bytes != cache->blob_bytes || crc != cache->blob_crc) cache->changed = true;
+    uint64_t hash = tuff_hash(0, blob, bytes);
+    if (bytes != cache->blob_bytes || hash != cache->blob_hash) cache->changed = true;
     tuff_free(device->context, cache->blob);
     cache->blob = blob;
     cache->blob_bytes = bytes;
-    cache->blob_crc = crc;
+    cache->blob_hash = hash;
 }
 
 /* All entries behind each other; those that this process did not use only while there is room. */
@@ -281,7 +292,7 @@ static void collect_entries(struct tuff_cache *cache, struct tuff_text *content,
 void tuff_cache_flush(struct tuff_cache *cache)
 {
     struct tuff_text content;
-    if (!cache || !cache->path) return;
+    if (!cache || !tuff_store_on(cache->device->context)) return;
     tuff_text_init(&content, cache->device->context);
     tuff_os_mutex_lock(cache->lock);
     fetch_blob(cache);
@@ -290,11 +301,10 @@ void tuff_cache_flush(struct tuff_cache *cache)
         collect_entries(cache, &content, &header);
         tuff_text_append(&content, cache->blob, cache->blob_bytes);
         header.blob_bytes = cache->blob_bytes;
-        header.crc = content.length ? tuff_crc32(0, content.data, content.length) : 0;
+        header.hash = hash_of(header, content.data, content.length);
         const struct tuff_os_part parts[] = {{.data = &header, .bytes = sizeof header},
                                              {.data = content.data, .bytes = content.length}};
-        if (!content.failed && tuff_os_make_folders(cache->device->context, cache->folder, NULL) == TUFF_OK &&
-            tuff_os_write_atomic(cache->device->context, cache->path, parts, TUFF_COUNT(parts), NULL) == TUFF_OK)
+        if (!content.failed && tuff_store_write(cache->device->context, "", cache->name, parts, TUFF_COUNT(parts)))
             cache->changed = false;
     }
     tuff_os_mutex_unlock(cache->lock);
@@ -305,13 +315,8 @@ void tuff_cache_dump(struct tuff_cache *cache, const char *name, struct tuff_spi
                      const char *source, const uint32_t *spirv, size_t words)
 {
     struct tuff_context *context = cache->device->context;
-    struct tuff_text path;
-    if (!(context->options.debug & TUFF_DEBUG_DUMP_SPIRV) || !cache->folder) return;
-    tuff_text_init(&path, context);
-    tuff_text_add(&path, "%s/dump", cache->folder);
-    bool made = !path.failed && tuff_os_make_folders(context, path.data, NULL) == TUFF_OK;
-    tuff_text_add(&path, "/%s-%016llx", name, (unsigned long long)key.words[0]);
-    size_t stem = path.length;
+    char file[160];
+    if (!(context->options.debug & TUFF_DEBUG_DUMP_SPIRV)) return;
     /* The preamble belongs behind the #version line, the first of the source. */
     const char *rest = strchr(source, '\n');
     rest = rest ? rest + 1 : source;
@@ -319,10 +324,8 @@ void tuff_cache_dump(struct tuff_cache *cache, const char *name, struct tuff_spi
                                         {.data = preamble, .bytes = strlen(preamble)},
                                         {.data = rest, .bytes = strlen(rest)}};
     const struct tuff_os_part binary[] = {{.data = spirv, .bytes = words * 4}};
-    tuff_text_add(&path, ".comp");
-    if (made && !path.failed) (void)!tuff_os_write_atomic(context, path.data, text, TUFF_COUNT(text), NULL);
-    path.length = stem;
-    tuff_text_add(&path, ".spv");
-    if (made && !path.failed) (void)!tuff_os_write_atomic(context, path.data, binary, TUFF_COUNT(binary), NULL);
-    tuff_text_finish(&path);
+    snprintf(file, sizeof file, "%.120s-%016llx.comp", name, (unsigned long long)key.words[0]);
+    (void)!tuff_store_write(context, "dump", file, text, TUFF_COUNT(text));
+    snprintf(file, sizeof file, "%.120s-%016llx.spv", name, (unsigned long long)key.words[0]);
+    (void)!tuff_store_write(context, "dump", file, binary, TUFF_COUNT(binary));
 }

@@ -15,8 +15,9 @@ struct tuff_spirv_key tuff_spirv_key(const char *source, const char *preamble, c
 
 /* Reads the file of this device, if there is one; NULL only without host memory. */
 struct tuff_cache *tuff_cache_create(struct tuff_device *device);
-/* Takes in what a cache file holds (create does it); once. False when it is of another device or damaged. */
-bool tuff_cache_read(struct tuff_cache *cache, const void *file, size_t bytes);
+/* Takes in what a cache file holds (create does it); once. Damaged: its hash does not fit it; other: of another driver or version. */
+enum tuff_cache_found { TUFF_CACHE_FITS, TUFF_CACHE_OTHER, TUFF_CACHE_DAMAGED };
+enum tuff_cache_found tuff_cache_read(struct tuff_cache *cache, const void *file, size_t bytes);
 void tuff_cache_destroy(struct tuff_cache *cache);
 /* The words stay valid until the cache is destroyed; NULL on a miss. */
 const uint32_t *tuff_cache_find(struct tuff_cache *cache, struct tuff_spirv_key key, size_t *words);

@@ -7,6 +7,7 @@
 #include "backend/base.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define TUFF_COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -14,6 +15,7 @@
 struct tuff_context {
     struct tuff_options options; /* strings are copies [owned] */
     struct tuff_allocator allocator;
+    atomic_bool store_told; /* why nothing is cached on disk: told once */
 };
 
 /* Context's allocator. tuff_alloc zeroes. NULL on failure; sizes of 0 give a valid pointer. */

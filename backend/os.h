@@ -34,6 +34,16 @@ tuff_status tuff_os_remove(const char *path);
 /* Names in a folder, sorted by bytes, without "." and ".."; *names is one allocation (tuff_free) holding pointers and text. */
 tuff_status tuff_os_list_folder(struct tuff_context *context, const char *path, char ***names, size_t *count,
                                 struct tuff_error *error);
+/* Files that only this user may have written. A folder or file that belongs to another user, that the group or others may write, a file
+ * that is a link or no regular file: FILE with a sentence that says what to do. make: as tuff_os_make_folders, what is made is the user's
+ * alone (0700); write: as tuff_os_write_atomic, 0600, in place of a link. Windows looks at links alone: folders of a user's profile are
+ * the user's by the access lists they inherit. */
+tuff_status tuff_os_check_private(struct tuff_context *context, const char *folder, struct tuff_error *error);
+tuff_status tuff_os_make_private(struct tuff_context *context, const char *folder, struct tuff_error *error);
+tuff_status tuff_os_read_private(struct tuff_context *context, const char *path, size_t limit, void **data, size_t *bytes,
+                                 struct tuff_error *error);
+tuff_status tuff_os_write_private(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
+                                  size_t part_count, struct tuff_error *error);
 /* Folder for caches by the platform's convention, with "tuff" appended: $XDG_CACHE_HOME/tuff, ~/.cache/tuff,
  * %LOCALAPPDATA%\tuff. NULL when there is none. Caller frees with tuff_free. */
 char *tuff_os_cache_folder(struct tuff_context *context);

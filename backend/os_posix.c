@@ -59,16 +59,36 @@ static tuff_status read_all(struct tuff_context *context, int file, const char *
     return TUFF_OK;
 }
 
-tuff_status tuff_os_read_file(struct tuff_context *context, const char *path, size_t limit, void **data, size_t *bytes,
-                              struct tuff_error *error)
+/* Sentence of why others may have written it; OK: nobody can. */
+static tuff_status refuse_foreign(struct tuff_context *context, const struct stat *about, const char *path,
+                                  struct tuff_error *error)
+{
+    bool folder = S_ISDIR(about->st_mode);
+    const char *kind = folder ? "folder" : "file", *option = folder ? "-r " : "";
+    if (about->st_uid != geteuid())
+        return tuff_fail(context, error, TUFF_ERR_FILE, "%s %s belongs to another user (%lu): not used; remove it (rm %s%s)",
+                         kind, path, (unsigned long)about->st_uid, option, path);
+    if (about->st_mode & (S_IWGRP | S_IWOTH))
+        return tuff_fail(context, error, TUFF_ERR_FILE,
+                         "%s %s may be written by other users (mode %04o): not used; forbid it (chmod go-w %s)", kind, path,
+                         (unsigned)about->st_mode & 07777, path);
+    return TUFF_OK;
+}
+
+static tuff_status read_open(struct tuff_context *context, const char *path, int how, bool own, size_t limit, void **data,
+                             size_t *bytes, struct tuff_error *error)
 {
     struct stat about;
     char *content = NULL;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open(path, O_RDONLY | O_CLOEXEC | how);
     if (file < 0) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot open %s: %s", path, strerror(errno));
     tuff_status status = TUFF_OK;
     if (fstat(file, &about) != 0 || S_ISDIR(about.st_mode))
         status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot read %s: it is a folder", path);
+    else if (own && !S_ISREG(about.st_mode))
+        status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot read %s: it is no regular file", path);
+    else if (own && refuse_foreign(context, &about, path, error) != TUFF_OK)
+        status = TUFF_ERR_FILE;
     else if (limit && about.st_size > 0 && (uintmax_t)about.st_size > limit)
         status = tuff_fail(context, error, TUFF_ERR_FORMAT, "%s has %ju bytes, more than %zu", path,
                            (uintmax_t)about.st_size, limit);
@@ -77,6 +97,21 @@ tuff_status tuff_os_read_file(struct tuff_context *context, const char *path, si
     close(file);
     if (status == TUFF_OK) *data = content;
     return status;
+}
+
+tuff_status tuff_os_read_file(struct tuff_context *context, const char *path, size_t limit, void **data, size_t *bytes,
+                              struct tuff_error *error)
+{
+    return read_open(context, path, 0, false, limit, data, bytes, error);
+}
+
+tuff_status tuff_os_read_private(struct tuff_context *context, const char *path, size_t limit, void **data, size_t *bytes,
+                                 struct tuff_error *error)
+{
+    struct stat about;
+    if (lstat(path, &about) == 0 && S_ISLNK(about.st_mode))
+        return tuff_fail(context, error, TUFF_ERR_FILE, "cannot read %s: it is a symbolic link", path);
+    return read_open(context, path, O_NOFOLLOW | O_NONBLOCK, true, limit, data, bytes, error);
 }
 
 struct tuff_os_map {
@@ -172,8 +207,8 @@ static tuff_status write_part(struct tuff_context *context, int file, const stru
     return TUFF_OK;
 }
 
-tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
-                                 size_t part_count, struct tuff_error *error)
+static tuff_status write_replacing(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
+                                   size_t part_count, mode_t mode, struct tuff_error *error)
 {
     size_t capacity = strlen(path) + 64; /* ".<pid>.<time>.tmp" */
     char *temporary = tuff_alloc(context, capacity);
@@ -182,7 +217,7 @@ tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path,
     int file = -1;
     for (unsigned attempt = 0; file < 0 && attempt < 16; attempt++) { /* another thread may hold the same name */
         snprintf(temporary, capacity, "%s.%ld.%llu.tmp", path, (long)getpid(), (unsigned long long)tuff_os_time_ns());
-        file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (file < 0 && errno != EEXIST) break;
     }
     if (file < 0) {
@@ -214,6 +249,18 @@ done:
     return status;
 }
 
+tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
+                                 size_t part_count, struct tuff_error *error)
+{
+    return write_replacing(context, path, parts, part_count, 0666, error);
+}
+
+tuff_status tuff_os_write_private(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
+                                  size_t part_count, struct tuff_error *error)
+{
+    return write_replacing(context, path, parts, part_count, 0600, error);
+}
+
 bool tuff_os_exists(const char *path)
 {
     struct stat about;
@@ -226,7 +273,7 @@ bool tuff_os_is_folder(const char *path)
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
-tuff_status tuff_os_make_folders(struct tuff_context *context, const char *path, struct tuff_error *error)
+static tuff_status make_folders(struct tuff_context *context, const char *path, mode_t mode, struct tuff_error *error)
 {
     char *partial = tuff_strdup(context, path);
     if (!partial) return tuff_fail_memory(context, error);
@@ -235,7 +282,7 @@ tuff_status tuff_os_make_folders(struct tuff_context *context, const char *path,
         char here = *at;
         if (here != '/' && here != 0) continue;
         *at = 0;
-        if (at != partial && mkdir(partial, 0777) != 0 && errno != EEXIST) made = tuff_os_is_folder(partial);
+        if (at != partial && mkdir(partial, mode) != 0 && errno != EEXIST) made = tuff_os_is_folder(partial);
         *at = here;
         if (!here) break;
     }
@@ -243,6 +290,30 @@ tuff_status tuff_os_make_folders(struct tuff_context *context, const char *path,
     if (!made || !tuff_os_is_folder(path))
         return tuff_fail(context, error, TUFF_ERR_FILE, "cannot make folder %s: %s", path, strerror(errno));
     return TUFF_OK;
+}
+
+tuff_status tuff_os_make_folders(struct tuff_context *context, const char *path, struct tuff_error *error)
+{
+    return make_folders(context, path, 0777, error);
+}
+
+/* A user may lead the folder to another disk by a link of their own; the link of another user leads wherever that user likes. */
+tuff_status tuff_os_check_private(struct tuff_context *context, const char *folder, struct tuff_error *error)
+{
+    struct stat link, about;
+    if (lstat(folder, &link) != 0 || stat(folder, &about) != 0)
+        return tuff_fail(context, error, TUFF_ERR_FILE, "cannot use folder %s: %s", folder, strerror(errno));
+    if (!S_ISDIR(about.st_mode)) return tuff_fail(context, error, TUFF_ERR_FILE, "%s is no folder", folder);
+    if (S_ISLNK(link.st_mode) && link.st_uid != geteuid())
+        return tuff_fail(context, error, TUFF_ERR_FILE, "%s is a link of another user (%lu): not used", folder,
+                         (unsigned long)link.st_uid);
+    return refuse_foreign(context, &about, folder, error);
+}
+
+tuff_status tuff_os_make_private(struct tuff_context *context, const char *folder, struct tuff_error *error)
+{
+    TUFF_TRY(make_folders(context, folder, 0700, error));
+    return tuff_os_check_private(context, folder, error);
 }
 
 tuff_status tuff_os_remove(const char *path) { return remove(path) == 0 ? TUFF_OK : TUFF_ERR_FILE; }

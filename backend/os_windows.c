@@ -247,6 +247,39 @@ tuff_status tuff_os_make_folders(struct tuff_context *context, const char *path,
     return tuff_os_is_folder(path) ? TUFF_OK : fail_file(context, error, "make folder", path);
 }
 
+static tuff_status refuse_links(struct tuff_context *context, const char *path, struct tuff_error *error)
+{
+    DWORD attributes = attributes_of(path);
+    if (attributes == INVALID_FILE_ATTRIBUTES) return fail_file(context, error, "open", path);
+    if (attributes & FILE_ATTRIBUTE_REPARSE_POINT)
+        return tuff_fail(context, error, TUFF_ERR_FILE, "cannot read %s: it is a link", path);
+    return TUFF_OK;
+}
+
+tuff_status tuff_os_check_private(struct tuff_context *context, const char *folder, struct tuff_error *error)
+{
+    if (tuff_os_is_folder(folder)) return TUFF_OK;
+    return tuff_fail(context, error, TUFF_ERR_FILE, "%s is no folder", folder);
+}
+
+tuff_status tuff_os_make_private(struct tuff_context *context, const char *folder, struct tuff_error *error)
+{
+    return tuff_os_make_folders(context, folder, error);
+}
+
+tuff_status tuff_os_read_private(struct tuff_context *context, const char *path, size_t limit, void **data, size_t *bytes,
+                                 struct tuff_error *error)
+{
+    TUFF_TRY(refuse_links(context, path, error));
+    return tuff_os_read_file(context, path, limit, data, bytes, error);
+}
+
+tuff_status tuff_os_write_private(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
+                                  size_t part_count, struct tuff_error *error)
+{
+    return tuff_os_write_atomic(context, path, parts, part_count, error);
+}
+
 tuff_status tuff_os_remove(const char *path)
 {
     wchar_t *name = wide(NULL, path);

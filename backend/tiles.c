@@ -6,18 +6,22 @@
  * found stands in a text file beside the other caches. Results do not depend on the class. Needs a device that has started. */
 #include "backend/tiles.h"
 #include "backend/kernels.h"
+#include "backend/store.h"
+
+#include <stdio.h>
 
 enum {
     TURNS = 7,     /* of which the median counts */
     ROUNDS = 1200, /* of the narrow form: a third of a millisecond on a server processor of today */
     LARGEST_FILE = 1 << 16,
+    HASH_LENGTH = 17, /* a blank and 16 digits */
     INPUT_BYTES = 512 * TUFF_TEXEL_BYTES
 };
 /* Measured wide / narrow: 0.97 to 1.08 where wide tiles are as good (AVX-512; AVX2 before Mesa 23), 2.15 with AVX2 on 25.0.7. */
 static const double TOO_LONG = 1.4;
 static const char FILE_NAME[] = "tiles.txt";
-static const char HEAD[] =
-    "# Tuff's choice of tiles, measured: device driver version processor class. Lines may be deleted.\n";
+static const char HEAD[] = "# Tuff's choice of tiles, measured: device driver version processor class, and the line's hash. "
+                           "Lines may be deleted.\n";
 
 static const char *const names[TUFF_TILES_COUNT] = {"unknown", "avx2", "avx512"};
 static const char *const source_names[] = {"none", "option", "file", "probe", "processor"};
@@ -47,85 +51,89 @@ static void add_key(struct tuff_text *text, const struct tuff_caps *caps)
                   (unsigned long long)tuff_os_cpu_hash());
 }
 
-/* The class in a line of that key, which holds nothing else. */
-static enum tuff_tiles read_line(const char *line, size_t length, const struct tuff_text *key)
+/* A line ends with the hash of what stands before it: " 0123456789abcdef". Lengths are without the end of the line. */
+static bool is_whole(const char *line, size_t length)
 {
-    if (length && line[length - 1] == '\r') length--;
-    if (length <= key->length || memcmp(line, key->data, key->length)) return TUFF_TILES_UNKNOWN;
-    return class_of(line + key->length, length - key->length);
+    char hash[HASH_LENGTH + 1];
+    if (length < HASH_LENGTH) return false;
+    snprintf(hash, sizeof hash, " %016llx", (unsigned long long)tuff_hash(0, line, length - HASH_LENGTH));
+    return !memcmp(line + length - HASH_LENGTH, hash, HASH_LENGTH);
 }
 
-/* Folder and path of the file; false where nothing is cached on disk. Both are given to the caller. */
-static bool choose_path(struct tuff_context *context, char **folder, char **path)
+struct file {
+    char *data; /* [owned] */
+    size_t bytes;
+};
+
+/* Goes to the next line of the file that is no comment; a last one without an end is none. */
+static bool next_line(const struct file *file, const char **line, size_t *length)
 {
-    const char *wanted = context->options.cache_dir;
-    struct tuff_text text;
-    *folder = *path = NULL;
-    if (context->options.debug & TUFF_DEBUG_NOCACHE || (wanted && !wanted[0])) return false;
-    *folder = wanted ? tuff_strdup(context, wanted) : tuff_os_cache_folder(context);
-    if (!*folder) return false;
-    tuff_text_init(&text, context);
-    tuff_text_add(&text, "%s/%s", *folder, FILE_NAME);
-    *path = tuff_text_take(&text);
-    return *path != NULL;
+    for (const char *at = *line ? *line + *length + 1 : file->data; at; at = *line + *length + 1) {
+        const char *end = memchr(at, '\n', file->bytes - (size_t)(at - file->data));
+        if (!end) return false;
+        *line = at;
+        *length = (size_t)(end - at);
+        if (*length && *at != '#') return true;
+    }
+    return false;
 }
 
-static void *read_file(struct tuff_context *context, const char *path, size_t *bytes)
+static bool has_key(const char *line, size_t length, const struct tuff_text *key)
 {
-    void *file = NULL;
-    *bytes = 0;
-    if (tuff_os_exists(path) && tuff_os_read_file(context, path, LARGEST_FILE, &file, bytes, NULL) != TUFF_OK) return NULL;
-    return file;
+    return length > key->length + HASH_LENGTH && !memcmp(line, key->data, key->length);
 }
 
-/* The last whole line of this key; others, damaged ones too, are none of ours. */
+/* The class in the last whole line of this key; lines that were changed are none, and told of. */
 static enum tuff_tiles find(struct tuff_context *context, const struct tuff_caps *caps)
 {
     struct tuff_text key;
-    char *folder, *path;
-    size_t bytes = 0;
+    struct file file = {0};
     enum tuff_tiles found = TUFF_TILES_UNKNOWN;
+    bool damaged = false;
     tuff_text_init(&key, context);
     add_key(&key, caps);
-    char *file = choose_path(context, &folder, &path) ? read_file(context, path, &bytes) : NULL;
-    for (const char *at = file, *end; file && !key.failed && (end = memchr(at, '\n', bytes - (size_t)(at - file)));
-         at = end + 1) {
-        enum tuff_tiles read = read_line(at, (size_t)(end - at), &key);
-        if (read) found = read;
+    bool read = !key.failed && tuff_store_read(context, FILE_NAME, LARGEST_FILE, (void **)&file.data, &file.bytes);
+    const char *line = NULL;
+    for (size_t length = 0; read && next_line(&file, &line, &length);) {
+        damaged = damaged || !is_whole(line, length);
+        if (!is_whole(line, length) || !has_key(line, length, &key)) continue;
+        enum tuff_tiles told = class_of(line + key.length, length - key.length - HASH_LENGTH);
+        if (told) found = told;
     }
-    tuff_free(context, file);
-    tuff_free(context, folder);
-    tuff_free(context, path);
+    if (damaged && !found) tuff_store_damaged(context, FILE_NAME);
+    tuff_free(context, file.data);
     tuff_text_finish(&key);
     return found;
 }
 
-/* Writes the file anew with this line last, and with the other keys' lines. Failure costs another probe. */
+static void add_line(struct tuff_text *text, const struct tuff_text *key, enum tuff_tiles tiles)
+{
+    struct tuff_text line;
+    tuff_text_init(&line, text->context);
+    tuff_text_add(&line, "%s%s", key->data, names[tiles]);
+    if (!line.failed)
+        tuff_text_add(text, "%s %016llx\n", line.data, (unsigned long long)tuff_hash(0, line.data, line.length));
+    tuff_text_finish(&line);
+}
+
+/* Writes the file anew with this line last, and with the other keys' whole lines. Failure costs another probe. */
 static void keep(struct tuff_context *context, const struct tuff_caps *caps)
 {
     struct tuff_text key, text;
-    char *folder, *path;
-    size_t bytes = 0;
+    struct file file = {0};
     tuff_text_init(&key, context);
     tuff_text_init(&text, context);
     add_key(&key, caps);
-    bool wanted = choose_path(context, &folder, &path);
-    char *file = wanted ? read_file(context, path, &bytes) : NULL;
+    bool read = !key.failed && tuff_store_read(context, FILE_NAME, LARGEST_FILE, (void **)&file.data, &file.bytes);
     tuff_text_add(&text, "%s", HEAD);
-    for (const char *at = file, *end; file && !key.failed && (end = memchr(at, '\n', bytes - (size_t)(at - file)));
-         at = end + 1) {
-        size_t length = (size_t)(end - at) + 1;
-        bool ours = length > key.length && !memcmp(at, key.data, key.length);
-        if (*at != '#' && !ours && text.length + length < LARGEST_FILE / 2) tuff_text_append(&text, at, length);
-    }
-    tuff_text_append(&text, key.data, key.length);
-    tuff_text_add(&text, "%s\n", tuff_tiles_name(caps->tiles));
+    const char *line = NULL;
+    for (size_t length = 0; read && next_line(&file, &line, &length);)
+        if (is_whole(line, length) && !has_key(line, length, &key) && text.length + length < LARGEST_FILE / 2)
+            tuff_text_append(&text, line, length + 1);
+    if (!key.failed) add_line(&text, &key, caps->tiles);
     const struct tuff_os_part part = {.data = text.data, .bytes = text.length};
-    if (wanted && !key.failed && !text.failed && tuff_os_make_folders(context, folder, NULL) == TUFF_OK)
-        (void)!tuff_os_write_atomic(context, path, &part, 1, NULL);
-    tuff_free(context, file);
-    tuff_free(context, folder);
-    tuff_free(context, path);
+    if (!key.failed && !text.failed) (void)!tuff_store_write(context, "", FILE_NAME, &part, 1);
+    tuff_free(context, file.data);
     tuff_text_finish(&text);
     tuff_text_finish(&key);
 }

@@ -87,6 +87,14 @@ static void write_file(struct tiles_test *t, const void *data, size_t bytes)
     backend_status(&t->test, "write", TUFF_OK, tuff_os_write_atomic(t->test.context, t->path, &part, 1, &error), &error);
 }
 
+/* A line as the library writes it, without its end. */
+static int put_line(char *to, size_t most, const char *key, const char *class)
+{
+    int length = snprintf(to, most, "%s%s", key, class);
+    return length +
+           snprintf(to + length, most - (size_t)length, " %016llx", (unsigned long long)tuff_hash(0, to, (size_t)length));
+}
+
 /* What a list says, which opens no device and so does not measure. */
 static enum tuff_tiles listed(struct tiles_test *t, const uint8_t uuid[16])
 {
@@ -110,35 +118,46 @@ static enum tuff_tiles listed(struct tiles_test *t, const uint8_t uuid[16])
 static void test_lines(struct tiles_test *t, const char *key, const struct tuff_caps *caps)
 {
     const struct {
-        const char *before, *behind; /* the key */
+        const char *before, *blank, *class, *end; /* blank: before the key; end: behind the hash */
         enum tuff_tiles wanted;
     } cases[] = {
-        {"", "avx2\n", TUFF_TILES_AVX2},
-        {"", "avx512\n", TUFF_TILES_AVX512},
-        {"# a comment\n\nnonsense\n", "avx2\nmore\n", TUFF_TILES_AVX2},
-        {"", "avx2", TUFF_TILES_UNKNOWN}, /* cut short: the end of the line tells that it is whole */
-        {"", "avx\n", TUFF_TILES_UNKNOWN},
-        {"", "avx2 \n", TUFF_TILES_UNKNOWN},
-        {"", "avx2\r\n", TUFF_TILES_AVX2},
-        {"", "\n", TUFF_TILES_UNKNOWN},
-        {"", " avx2\n", TUFF_TILES_UNKNOWN},
-        {" ", "avx2\n", TUFF_TILES_UNKNOWN},
-        {"0", "avx2\n", TUFF_TILES_UNKNOWN},
-        {"", "", TUFF_TILES_UNKNOWN},
+        {"", "", "avx2", "\n", TUFF_TILES_AVX2},
+        {"", "", "avx512", "\n", TUFF_TILES_AVX512},
+        {"# a comment\n\nnonsense\n", "", "avx2", "\nmore\n", TUFF_TILES_AVX2},
+        {"", "", "avx2", "", TUFF_TILES_UNKNOWN}, /* cut short: the end of the line tells that it is whole */
+        {"", "", "avx", "\n", TUFF_TILES_UNKNOWN},
+        {"", "", "avx2 ", "\n", TUFF_TILES_UNKNOWN},
+        {"", "", "avx2", "\r\n", TUFF_TILES_UNKNOWN},
+        {"", "", "", "\n", TUFF_TILES_UNKNOWN},
+        {"", "", " avx2", "\n", TUFF_TILES_UNKNOWN},
+        {"", " ", "avx2", "\n", TUFF_TILES_UNKNOWN},
+        {"", "0", "avx2", "\n", TUFF_TILES_UNKNOWN},
     };
-    char text[1024];
+    char text[1024], own[500], whole[600], line[700];
     for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
-        int length = snprintf(text, sizeof text, "%s%s%s", cases[i].before, key, cases[i].behind);
+        snprintf(own, sizeof own, "%s%s", cases[i].blank, key);
+        put_line(line, sizeof line, own, cases[i].class);
+        int length = snprintf(text, sizeof text, "%s%s%s", cases[i].before, line, cases[i].end);
         write_file(t, text, (size_t)length);
         enum tuff_tiles got = listed(t, caps->uuid);
         backend_check(&t->test, got == cases[i].wanted, "case %zu: expected %s, got %s", i, tuff_tiles_name(cases[i].wanted),
                       tuff_tiles_name(got));
     }
     for (size_t at = 0; key[at]; at++) { /* another device, driver, processor: a digit differs */
-        int length = snprintf(text, sizeof text, "%savx2\n", key);
-        text[at] = text[at] == '1' ? '2' : '1';
+        snprintf(own, sizeof own, "%s", key);
+        own[at] = own[at] == '1' ? '2' : '1';
+        int length = put_line(text, sizeof text - 1, own, "avx2");
+        text[length++] = '\n';
         write_file(t, text, (size_t)length);
         backend_check(&t->test, listed(t, caps->uuid) == TUFF_TILES_UNKNOWN, "digit %zu: another's line is taken", at);
+    }
+    int length = put_line(whole, sizeof whole - 1, key, "avx2");
+    whole[length++] = '\n';
+    for (int at = 0; at < length; at++) { /* changed: not what was measured */
+        memcpy(text, whole, (size_t)length);
+        text[at] = (char)(text[at] ^ 1);
+        write_file(t, text, (size_t)length);
+        backend_check(&t->test, listed(t, caps->uuid) == TUFF_TILES_UNKNOWN, "byte %d: a changed line is taken", at);
     }
 }
 
@@ -146,17 +165,19 @@ static void test_lines(struct tiles_test *t, const char *key, const struct tuff_
 static void test_files(struct tiles_test *t, const char *key, const struct tuff_caps *caps)
 {
     enum { LARGE = 1 << 17 };
-    static const char other[] = "0123 another device avx2\n\0\1\n";
+    char other[100];
     struct tuff_caps again = {0};
     size_t bytes = 0;
     void *data = NULL;
     char *large = calloc(1, LARGE);
-    write_file(t, other, sizeof other - 1);
+    int length = put_line(other, sizeof other, "0123 another device ", "avx2");
+    memcpy(other + length, "\n\0\1\n", 4);
+    write_file(t, other, (size_t)length + 4);
     if (open_device(t, t->folder, NULL, &again))
         backend_check(&t->test, again.tiles_source == TUFF_TILES_BY_PROBE, "a foreign file: got %s",
                       tuff_tiles_source_name(again.tiles_source));
     if (tuff_os_read_file(NULL, t->path, 0, &data, &bytes, NULL) == TUFF_OK)
-        backend_check(&t->test, strstr(data, "another device avx2\n") && memcmp(data, "# ", 2) == 0 && bytes > strlen(key),
+        backend_check(&t->test, strstr(data, "another device avx2 ") && memcmp(data, "# ", 2) == 0 && bytes > strlen(key),
                       "expected the other line to stay");
     tuff_free(NULL, data);
     backend_check(&t->test, listed(t, caps->uuid) == again.tiles, "expected the file to say what was measured");

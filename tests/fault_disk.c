@@ -269,7 +269,7 @@ static void test_full_disk(struct disk_test *d)
     size_t temporaries, all;
     struct tuff_error error = {0};
     snprintf(folder, sizeof folder, "%s/disk", d->folder);
-    if (mkdir(folder, 0777) != 0 || mount("tmpfs", folder, "tmpfs", 0, "size=64k") != 0) {
+    if (mkdir(folder, 0777) != 0 || mount("tmpfs", folder, "tmpfs", 0, "size=64k,mode=700") != 0) {
         printf("no disk of 64 KiB: cannot mount one: %s\n", strerror(errno));
         rmdir(folder);
         return;

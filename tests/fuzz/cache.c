@@ -22,19 +22,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 /* The content, behind a header that fits it: what it says of the device is the seed's. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed)
 {
-    enum { COUNT_AT = 80, CRC_AT = 84, SPIRV_AT = 88, BLOB_AT = 96, HEADER = 104 };
+    enum { COUNT_AT = 80, SPIRV_AT = 88, BLOB_AT = 96, HASH_AT = 104, HEADER = 112 };
     if (size < HEADER || most <= HEADER || seed % 16 == 0) return LLVMFuzzerMutate(data, size, most);
-    uint64_t spirv = 0, content = LLVMFuzzerMutate(data + HEADER, size - HEADER, most - HEADER);
-    uint32_t count = 0;
+    uint64_t spirv = 0, count = 0, hash = 0, content = LLVMFuzzerMutate(data + HEADER, size - HEADER, most - HEADER);
     memcpy(&spirv, data + SPIRV_AT, sizeof spirv);
     memcpy(&count, data + COUNT_AT, sizeof count);
     if (seed % 4 == 1) count = seed / 4 % 8;
     if (seed % 4 == 2 || spirv > content) spirv = content;
     uint64_t blob = content - spirv;
-    uint32_t crc = tuff_crc32(0, data + HEADER, (size_t)content);
     memcpy(data + COUNT_AT, &count, sizeof count);
-    memcpy(data + CRC_AT, &crc, sizeof crc);
     memcpy(data + SPIRV_AT, &spirv, sizeof spirv);
     memcpy(data + BLOB_AT, &blob, sizeof blob);
+    memcpy(data + HASH_AT, &hash, sizeof hash); /* it is of the header without it */
+    hash = tuff_hash(tuff_hash(0, data, HEADER), data + HEADER, (size_t)content);
+    memcpy(data + HASH_AT, &hash, sizeof hash);
     return HEADER + (size_t)content;
 }
