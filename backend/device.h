@@ -66,6 +66,9 @@ tuff_status tuff_memory_init(struct tuff_device *device, struct tuff_error *erro
 void tuff_memory_finish(struct tuff_device *device);
 tuff_status tuff_memory_allocate(struct tuff_device *device, const VkMemoryRequirements *needs, enum tuff_memory_use use,
                                  const char *label, struct tuff_allocation *allocation, struct tuff_error *error);
+/* Likewise, for who can do with less: says nothing where there is none. */
+bool tuff_memory_try(struct tuff_device *device, const VkMemoryRequirements *needs, enum tuff_memory_use use,
+                     const char *label, struct tuff_allocation *allocation);
 void tuff_memory_free(struct tuff_device *device, struct tuff_allocation *allocation);
 
 /* buffer.c */
@@ -89,6 +92,7 @@ struct tuff_transfer {
     uint64_t tickets[TUFF_TRANSFER_PIECES];
     VkBuffer buffer; /* [owned] */
     struct tuff_allocation memory;
+    uint64_t piece_bytes;
     uint32_t next;
 };
 tuff_status tuff_transfer_init(struct tuff_device *device, struct tuff_error *error);

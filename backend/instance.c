@@ -39,7 +39,9 @@ tuff_status tuff_vk_fail(struct tuff_context *context, struct tuff_error *error,
 {
     tuff_status status = TUFF_ERR_DRIVER;
     if (result == VK_ERROR_OUT_OF_HOST_MEMORY) status = TUFF_ERR_MEMORY;
-    if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_TOO_MANY_OBJECTS) status = TUFF_ERR_DEVICE_MEMORY;
+    if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_TOO_MANY_OBJECTS ||
+        result == VK_ERROR_OUT_OF_POOL_MEMORY || result == VK_ERROR_FRAGMENTED_POOL)
+        status = TUFF_ERR_DEVICE_MEMORY;
     if (result == VK_ERROR_DEVICE_LOST) status = TUFF_ERR_DEVICE_LOST;
     return tuff_fail(context, error, status, "%s: %s (%d)%s", what, tuff_vk_result_name(result), (int)result,
                      status == TUFF_ERR_DEVICE_LOST ? "; destroy the device and create it anew" : "");

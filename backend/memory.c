@@ -1,6 +1,6 @@
 /* memory.c - device memory: few large vkAllocateMemory blocks per memory type, handed out in aligned pieces.
  *
- * Needs the device table. Holds buffers alone, so bufferImageGranularity does not matter. A block that becomes empty is
+ * Where no block of the wanted size can be had, smaller ones are tried down to the need itself, then other types of memory. Needs the device table. Holds buffers alone, so bufferImageGranularity does not matter. A block that becomes empty is
  * given back. Thread-safe. */
 #include "backend/device.h"
 
@@ -115,23 +115,44 @@ static const char *refusal(struct tuff_device *device, uint64_t bytes, uint32_t 
     return NULL;
 }
 
-/* Under the lock. */
-static tuff_status create_block(struct tuff_device *device, uint64_t bytes, uint32_t type, const char *label,
-                                struct tuff_memory_block **made, struct tuff_error *error)
+/* Why there is no block. */
+struct refused {
+    const char *reason; /* known before the driver was asked; NULL: it was */
+    const char *call;   /* of the driver; NULL: host memory of our own */
+    VkResult result;
+    uint32_t type;
+    bool any;
+};
+
+static void destroy_new(struct tuff_device *device, struct tuff_memory_block *block, const char *call, VkResult result,
+                        struct refused *refused)
 {
-    const char *reason = refusal(device, bytes, type);
-    if (reason) return fail_with_figures(device, bytes, type, label, reason, error);
+    refused->call = call;
+    refused->result = result;
+    destroy_block(device, block);
+}
+
+static struct tuff_memory_block *empty_block(struct tuff_device *device, uint64_t bytes, uint32_t type)
+{
     struct tuff_memory_block *block = tuff_alloc(device->context, sizeof *block);
     struct range *range = tuff_alloc(device->context, sizeof *range);
     if (!block || !range) {
         tuff_free(device->context, block);
         tuff_free(device->context, range);
-        return tuff_fail_memory(device->context, error);
+        return NULL;
     }
     *range = (struct range){.bytes = bytes};
-    block->ranges = range;
-    block->bytes = bytes;
-    block->type = type;
+    *block = (struct tuff_memory_block){.ranges = range, .bytes = bytes, .type = type};
+    return block;
+}
+
+/* NULL: refused says why. Under the lock. */
+static struct tuff_memory_block *create_block(struct tuff_device *device, uint64_t bytes, uint32_t type, const char *label,
+                                              struct refused *refused)
+{
+    *refused = (struct refused){.reason = refusal(device, bytes, type), .type = type, .any = true};
+    struct tuff_memory_block *block = refused->reason ? NULL : empty_block(device, bytes, type);
+    if (!block) return NULL;
     VkMemoryAllocateFlagsInfo flags = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
                                        .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT};
     VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
@@ -139,24 +160,32 @@ static tuff_status create_block(struct tuff_device *device, uint64_t bytes, uint
                                  .allocationSize = bytes,
                                  .memoryTypeIndex = type};
     VkResult result = device->vk.vkAllocateMemory(device->handle, &info, NULL, &block->memory);
-    if (result == VK_SUCCESS) {
-        device->memory.allocation_count++;
-        device->memory.now_bytes += bytes;
-        if (device->memory.now_bytes > device->memory.peak_bytes) device->memory.peak_bytes = device->memory.now_bytes;
-        if (device->memory.properties.memoryTypes[type].propertyFlags & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT)
-            result = device->vk.vkMapMemory(device->handle, block->memory, 0, VK_WHOLE_SIZE, 0, &block->mapped);
-    } else {
-        block->memory = VK_NULL_HANDLE;
-    }
     if (result != VK_SUCCESS) {
-        destroy_block(device, block);
-        if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY)
-            return fail_with_figures(device, bytes, type, label, "the driver has none", error);
-        return tuff_device_fail(device, error, result, "vkAllocateMemory");
+        block->memory = VK_NULL_HANDLE;
+        destroy_new(device, block, "vkAllocateMemory", result, refused);
+        return NULL;
+    }
+    device->memory.allocation_count++;
+    device->memory.now_bytes += bytes;
+    if (device->memory.now_bytes > device->memory.peak_bytes) device->memory.peak_bytes = device->memory.now_bytes;
+    if (device->memory.properties.memoryTypes[type].propertyFlags & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT)
+        result = device->vk.vkMapMemory(device->handle, block->memory, 0, VK_WHOLE_SIZE, 0, &block->mapped);
+    if (result != VK_SUCCESS) {
+        destroy_new(device, block, "vkMapMemory", result, refused);
+        return NULL;
     }
     tuff_device_name_object(device, VK_OBJECT_TYPE_DEVICE_MEMORY, TUFF_HANDLE(block->memory), label);
-    *made = block;
-    return TUFF_OK;
+    return block;
+}
+
+static tuff_status fail_refused(struct tuff_device *device, const struct refused *refused, uint64_t bytes, const char *label,
+                                struct tuff_error *error)
+{
+    const char *reason = refused->reason;
+    if (!reason && !refused->call) return tuff_fail_memory(device->context, error);
+    if (!reason && refused->result == VK_ERROR_OUT_OF_DEVICE_MEMORY) reason = "the driver has none";
+    if (reason) return fail_with_figures(device, bytes, refused->type, label, reason, error);
+    return tuff_device_fail(device, error, refused->result, refused->call);
 }
 
 /* Splits range so that it begins at its first aligned offset and has the wanted bytes; false when it is too small or host
@@ -210,32 +239,73 @@ static uint64_t block_bytes(const struct tuff_device *device, uint32_t type, uin
     return wanted >= bytes / 4 ? wanted : bytes; /* large ones have an allocation of their own */
 }
 
+/* From the blocks of this type, or a new one: spare room is taken where there is some. */
+static bool allocate_of_type(struct tuff_device *device, uint32_t type, const VkMemoryRequirements *needs, const char *label,
+                             struct tuff_allocation *allocation, struct refused *refused)
+{
+    struct tuff_memory_block *block = device->memory.blocks;
+    for (; block; block = block->next)
+        if (block->type == type && allocate_from(device, block, needs, allocation)) return true;
+    uint64_t bytes = block_bytes(device, type, needs->size);
+    while (!(block = create_block(device, bytes, type, label, refused))) {
+        bool asked = refused->reason || refused->call;
+        if (bytes == needs->size || !asked || refused->result == VK_ERROR_DEVICE_LOST) return false;
+        bytes = bytes / 2 > needs->size ? bytes / 2 : needs->size;
+    }
+    if (!allocate_from(device, block, needs, allocation)) {
+        destroy_new(device, block, NULL, VK_ERROR_OUT_OF_HOST_MEMORY, refused);
+        return false;
+    }
+    block->next = device->memory.blocks;
+    device->memory.blocks = block;
+    return true;
+}
+
+/* A large need that its heap does not hold fails with the figures: what computes from another heap would be slower by far, and who
+ * asked may rather ask for less. What the host and the device hand over may lie anywhere. */
+static bool may_leave_heap(const VkMemoryRequirements *needs, enum tuff_memory_use use)
+{
+    return use == TUFF_USE_STAGING || needs->size <= BLOCK_BYTES / 4;
+}
+
+/* first: why the best type of memory has none; any is false where no type fits. */
+static bool allocate(struct tuff_device *device, const VkMemoryRequirements *needs, enum tuff_memory_use use,
+                     const char *label, struct tuff_allocation *allocation, struct refused *first)
+{
+    const VkMemoryType *types = device->memory.properties.memoryTypes;
+    uint32_t allowed = needs->memoryTypeBits, type;
+    bool found = false;
+    tuff_os_mutex_lock(device->memory.lock);
+    while (!found && (type = choose_type(device, allowed, use)) != UINT32_MAX) {
+        struct refused refused = {.any = true};
+        bool other = first->any && types[type].heapIndex != types[first->type].heapIndex;
+        allowed &= ~(UINT32_C(1) << type);
+        if (other && !may_leave_heap(needs, use)) continue;
+        found = allocate_of_type(device, type, needs, label, allocation, &refused);
+        if (found && other)
+            tuff_log_message(device->context, TUFF_LOG_INFO, "%s: %llu bytes lie in heap %u, as heap %u has none left",
+                             label, (unsigned long long)needs->size, types[type].heapIndex, types[first->type].heapIndex);
+        if (!found && !first->any) *first = refused;
+        if (!found && !refused.reason && !refused.call) break; /* no host memory: other types would ask for it too */
+    }
+    tuff_os_mutex_unlock(device->memory.lock);
+    return found;
+}
+
+bool tuff_memory_try(struct tuff_device *device, const VkMemoryRequirements *needs, enum tuff_memory_use use,
+                     const char *label, struct tuff_allocation *allocation)
+{
+    return allocate(device, needs, use, label, allocation, &(struct refused){.any = false});
+}
+
 tuff_status tuff_memory_allocate(struct tuff_device *device, const VkMemoryRequirements *needs, enum tuff_memory_use use,
                                  const char *label, struct tuff_allocation *allocation, struct tuff_error *error)
 {
-    uint32_t type = choose_type(device, needs->memoryTypeBits, use);
-    if (type == UINT32_MAX)
+    struct refused first = {.any = false};
+    if (allocate(device, needs, use, label, allocation, &first)) return TUFF_OK;
+    if (!first.any)
         return tuff_fail(device->context, error, TUFF_ERR_DEVICE_MEMORY, "%s: the device has no fitting memory type", label);
-    tuff_status status = TUFF_OK;
-    bool found = false;
-    tuff_os_mutex_lock(device->memory.lock);
-    for (struct tuff_memory_block *block = device->memory.blocks; block && !found; block = block->next)
-        found = block->type == type && allocate_from(device, block, needs, allocation);
-    if (!found) {
-        struct tuff_memory_block *block = NULL;
-        uint64_t bytes = block_bytes(device, type, needs->size);
-        if (bytes > needs->size && refusal(device, bytes, type)) bytes = needs->size; /* little is left: no spare room */
-        status = create_block(device, bytes, type, label, &block, error);
-        if (status == TUFF_OK && !allocate_from(device, block, needs, allocation)) {
-            destroy_block(device, block);
-            status = tuff_fail_memory(device->context, error);
-        } else if (status == TUFF_OK) {
-            block->next = device->memory.blocks;
-            device->memory.blocks = block;
-        }
-    }
-    tuff_os_mutex_unlock(device->memory.lock);
-    return status;
+    return fail_refused(device, &first, needs->size, label, error);
 }
 
 static void merge_free(struct tuff_device *device, struct tuff_memory_block *block)

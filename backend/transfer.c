@@ -4,8 +4,9 @@
  * itself after all earlier ones and before all later ones. Thread-safe. */
 #include "backend/device.h"
 
-#define PIECE_BYTES                                                                                                         \
+#define LARGEST_PIECE                                                                                                       \
     (UINT64_C(4) << 20) /* long enough that a copy is bound by the bus, short enough to overlap with memcpy */
+#define SMALLEST_PIECE (UINT64_C(64) << 10) /* where there is no more memory: slower */
 
 tuff_status tuff_transfer_init(struct tuff_device *device, struct tuff_error *error)
 {
@@ -45,27 +46,50 @@ static tuff_status create_commands(struct tuff_device *device, struct tuff_error
     return tuff_device_fail(device, error, result, "vkAllocateCommandBuffers");
 }
 
+static tuff_status create_buffer(struct tuff_device *device, uint64_t bytes, VkBuffer *buffer, struct tuff_error *error)
+{
+    VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+                               .size = bytes,
+                               .usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT};
+    VkResult result = device->vk.vkCreateBuffer(device->handle, &info, NULL, buffer);
+    return result == VK_SUCCESS ? TUFF_OK : tuff_device_fail(device, error, result, "vkCreateBuffer");
+}
+
+/* A buffer of the largest pieces that memory can be had for. */
+static tuff_status allocate_ring(struct tuff_device *device, VkBuffer *buffer, struct tuff_error *error)
+{
+    struct tuff_transfer *transfer = &device->transfer;
+    for (uint64_t bytes = LARGEST_PIECE;; bytes /= 2) {
+        VkMemoryRequirements needs;
+        VkBuffer made = VK_NULL_HANDLE;
+        tuff_status status = TUFF_OK;
+        TUFF_TRY(create_buffer(device, bytes * TUFF_TRANSFER_PIECES, &made, error));
+        device->vk.vkGetBufferMemoryRequirements(device->handle, made, &needs);
+        bool last = bytes <= SMALLEST_PIECE;
+        bool found = !last && tuff_memory_try(device, &needs, TUFF_USE_STAGING, "staging", &transfer->memory);
+        if (last) status = tuff_memory_allocate(device, &needs, TUFF_USE_STAGING, "staging", &transfer->memory, error);
+        if (found || (last && status == TUFF_OK)) {
+            transfer->piece_bytes = bytes;
+            *buffer = made;
+            return TUFF_OK;
+        }
+        device->vk.vkDestroyBuffer(device->handle, made, NULL);
+        if (last) return status;
+    }
+}
+
 static tuff_status create_ring(struct tuff_device *device, struct tuff_error *error)
 {
     struct tuff_transfer *transfer = &device->transfer;
-    VkMemoryRequirements needs;
-    VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-                               .size = PIECE_BYTES * TUFF_TRANSFER_PIECES,
-                               .usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT};
-    if (transfer->buffer) return TUFF_OK;
     VkBuffer buffer = VK_NULL_HANDLE;
-    VkResult result = device->vk.vkCreateBuffer(device->handle, &info, NULL, &buffer);
-    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkCreateBuffer");
-    device->vk.vkGetBufferMemoryRequirements(device->handle, buffer, &needs);
-    tuff_status status = tuff_memory_allocate(device, &needs, TUFF_USE_STAGING, "staging", &transfer->memory, error);
-    if (status == TUFF_OK) {
-        result = device->vk.vkBindBufferMemory(device->handle, buffer, transfer->memory.memory, transfer->memory.offset);
-        if (result != VK_SUCCESS) status = tuff_device_fail(device, error, result, "vkBindBufferMemory");
-    }
-    if (status != TUFF_OK) {
+    if (transfer->buffer) return TUFF_OK;
+    TUFF_TRY(allocate_ring(device, &buffer, error));
+    VkResult result = device->vk.vkBindBufferMemory(device->handle, buffer, transfer->memory.memory,
+                                                    transfer->memory.offset);
+    if (result != VK_SUCCESS) {
         device->vk.vkDestroyBuffer(device->handle, buffer, NULL);
         tuff_memory_free(device, &transfer->memory);
-        return status;
+        return tuff_device_fail(device, error, result, "vkBindBufferMemory");
     }
     tuff_device_name_object(device, VK_OBJECT_TYPE_BUFFER, TUFF_HANDLE(buffer), "tuff staging");
     transfer->buffer = buffer;
@@ -100,8 +124,8 @@ static tuff_status submit_piece(struct tuff_device *device, uint32_t piece, stru
     VkMemoryBarrier after = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
                              .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
                              .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
-                                              VK_ACCESS_UNIFORM_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT |
-                                              VK_ACCESS_HOST_READ_BIT};
+                                              VK_ACCESS_UNIFORM_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT |
+                                              VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT};
     device->vk.vkCmdPipelineBarrier(transfer->commands[piece], VK_PIPELINE_STAGE_TRANSFER_BIT,
                                     VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT |
                                         VK_PIPELINE_STAGE_HOST_BIT,
@@ -116,7 +140,7 @@ static tuff_status submit_piece(struct tuff_device *device, uint32_t piece, stru
 
 static void *piece_memory(const struct tuff_transfer *transfer, uint32_t piece)
 {
-    return (char *)transfer->memory.mapped + piece * PIECE_BYTES;
+    return (char *)transfer->memory.mapped + piece * transfer->piece_bytes;
 }
 
 static tuff_status write_locked(struct tuff_buffer *buffer, uint64_t offset, const char *data, uint64_t bytes,
@@ -124,12 +148,13 @@ static tuff_status write_locked(struct tuff_buffer *buffer, uint64_t offset, con
 {
     struct tuff_device *device = buffer->device;
     TUFF_TRY(create_ring(device, error));
-    for (uint64_t at = 0; at < bytes; at += PIECE_BYTES) {
-        uint64_t size = bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES;
+    const uint64_t most = device->transfer.piece_bytes;
+    for (uint64_t at = 0; at < bytes; at += most) {
+        uint64_t size = bytes - at < most ? bytes - at : most;
         uint32_t piece = 0;
         TUFF_TRY(begin_piece(device, &piece, error));
         memcpy(piece_memory(&device->transfer, piece), data + at, (size_t)size);
-        VkBufferCopy copy = {.srcOffset = piece * PIECE_BYTES, .dstOffset = offset + at, .size = size};
+        VkBufferCopy copy = {.srcOffset = piece * most, .dstOffset = offset + at, .size = size};
         device->vk.vkCmdCopyBuffer(device->transfer.commands[piece], device->transfer.buffer, buffer->handle, 1, &copy);
         TUFF_TRY(submit_piece(device, piece, buffer, error));
     }
@@ -142,21 +167,22 @@ static tuff_status read_locked(struct tuff_buffer *buffer, uint64_t offset, char
 {
     struct tuff_device *device = buffer->device;
     uint32_t pieces[TUFF_TRANSFER_PIECES];
-    uint64_t submitted = 0, fetched = 0, count = (bytes + PIECE_BYTES - 1) / PIECE_BYTES;
+    uint64_t submitted = 0, fetched = 0;
     TUFF_TRY(create_ring(device, error));
+    const uint64_t most = device->transfer.piece_bytes, count = (bytes + most - 1) / most;
     while (fetched < count) {
         if (submitted < count && submitted - fetched < TUFF_TRANSFER_PIECES) {
-            uint64_t at = submitted * PIECE_BYTES, size = bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES;
+            uint64_t at = submitted * most, size = bytes - at < most ? bytes - at : most;
             uint32_t piece = 0;
             TUFF_TRY(begin_piece(device, &piece, error));
-            VkBufferCopy copy = {.srcOffset = offset + at, .dstOffset = piece * PIECE_BYTES, .size = size};
+            VkBufferCopy copy = {.srcOffset = offset + at, .dstOffset = piece * most, .size = size};
             device->vk.vkCmdCopyBuffer(device->transfer.commands[piece], buffer->handle, device->transfer.buffer, 1, &copy);
             TUFF_TRY(submit_piece(device, piece, buffer, error));
             pieces[submitted++ % TUFF_TRANSFER_PIECES] = piece;
             continue;
         }
         uint32_t piece = pieces[fetched % TUFF_TRANSFER_PIECES];
-        uint64_t at = fetched * PIECE_BYTES, size = bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES;
+        uint64_t at = fetched * most, size = bytes - at < most ? bytes - at : most;
         TUFF_TRY(tuff_device_wait(device, device->transfer.tickets[piece], UINT64_MAX, error));
         memcpy(data + at, piece_memory(&device->transfer, piece), (size_t)size);
         fetched++;

@@ -91,7 +91,11 @@ static struct {
     PFN_vkGetDeviceProcAddr get_device;
     PFN_vkDeviceWaitIdle wait_idle;
     PFN_vkDestroyDevice destroy_device;
-    VkDevice device; /* that is waited for before a call fails */
+    PFN_vkGetPhysicalDeviceMemoryProperties memory_properties;
+    PFN_vkGetPhysicalDeviceMemoryProperties2 memory_properties2;
+    PFN_vkGetBufferMemoryRequirements buffer_needs;
+    uint32_t type_count; /* of the driver */
+    VkDevice device;     /* that is waited for before a call fails */
 } real;
 static struct fault_calls state;
 
@@ -160,12 +164,64 @@ static VKAPI_ATTR void VKAPI_CALL destroy_device(VkDevice device, const VkAlloca
     real.destroy_device(device, callbacks);
 }
 
+static void double_heaps(VkPhysicalDeviceMemoryProperties *memory)
+{
+    uint32_t types = real.type_count = memory->memoryTypeCount, heaps = memory->memoryHeapCount;
+    if (!state.two_heaps || 2 * types > VK_MAX_MEMORY_TYPES || 2 * heaps > VK_MAX_MEMORY_HEAPS) return;
+    for (uint32_t i = 0; i < types; i++) {
+        memory->memoryTypes[types + i] = memory->memoryTypes[i];
+        memory->memoryTypes[types + i].heapIndex += heaps;
+    }
+    for (uint32_t i = 0; i < heaps; i++) memory->memoryHeaps[heaps + i] = memory->memoryHeaps[i];
+    memory->memoryTypeCount *= 2;
+    memory->memoryHeapCount *= 2;
+}
+
+static VKAPI_ATTR void VKAPI_CALL memory_properties(VkPhysicalDevice gpu, VkPhysicalDeviceMemoryProperties *memory)
+{
+    real.memory_properties(gpu, memory);
+    double_heaps(memory);
+}
+
+static VKAPI_ATTR void VKAPI_CALL memory_properties2(VkPhysicalDevice gpu, VkPhysicalDeviceMemoryProperties2 *memory)
+{
+    real.memory_properties2(gpu, memory);
+    double_heaps(&memory->memoryProperties);
+}
+
+static VKAPI_ATTR void VKAPI_CALL buffer_needs(VkDevice device, VkBuffer buffer, VkMemoryRequirements *needs)
+{
+    real.buffer_needs(device, buffer, needs);
+    if (state.two_heaps) needs->memoryTypeBits |= needs->memoryTypeBits << real.type_count;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL allocate_memory(VkDevice device, const VkMemoryAllocateInfo *info,
+                                                      const VkAllocationCallbacks *callbacks, VkDeviceMemory *memory)
+{
+    VkMemoryAllocateInfo own = *info;
+    bool second = state.two_heaps && info->memoryTypeIndex >= real.type_count;
+    if (second) own.memoryTypeIndex -= real.type_count;
+    if (!second && state.most_bytes && info->allocationSize > state.most_bytes) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    return fault_vkAllocateMemory(device, &own, callbacks, memory);
+}
+
 static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_device(VkDevice device, const char *name);
 
-/* The wrapper of what was found, which is remembered. One device at a time. */
-static PFN_vkVoidFunction wrapped(const char *name, PFN_vkVoidFunction found)
+/* A function that does more than fail now and then: its own, and where it keeps what was found; else NULL. */
+static PFN_vkVoidFunction special(const char *name, PFN_vkVoidFunction found)
 {
-    if (!found) return found;
+    if (!strcmp(name, "vkGetPhysicalDeviceMemoryProperties")) {
+        real.memory_properties = (PFN_vkGetPhysicalDeviceMemoryProperties)found;
+        return (PFN_vkVoidFunction)memory_properties;
+    }
+    if (!strcmp(name, "vkGetPhysicalDeviceMemoryProperties2")) {
+        real.memory_properties2 = (PFN_vkGetPhysicalDeviceMemoryProperties2)found;
+        return (PFN_vkVoidFunction)memory_properties2;
+    }
+    if (!strcmp(name, "vkGetBufferMemoryRequirements")) {
+        real.buffer_needs = (PFN_vkGetBufferMemoryRequirements)found;
+        return (PFN_vkVoidFunction)buffer_needs;
+    }
     if (!strcmp(name, "vkGetDeviceProcAddr")) {
         real.get_device = (PFN_vkGetDeviceProcAddr)found;
         return (PFN_vkVoidFunction)get_device;
@@ -174,10 +230,26 @@ static PFN_vkVoidFunction wrapped(const char *name, PFN_vkVoidFunction found)
         real.destroy_device = (PFN_vkDestroyDevice)found;
         return (PFN_vkVoidFunction)destroy_device;
     }
+    if (!strcmp(name, "vkCreateDevice")) {
+        real.vkCreateDevice = (PFN_vkCreateDevice)found;
+        return (PFN_vkVoidFunction)create_device;
+    }
+    if (!strcmp(name, "vkAllocateMemory")) {
+        real.vkAllocateMemory = (PFN_vkAllocateMemory)found;
+        return (PFN_vkVoidFunction)allocate_memory;
+    }
+    return NULL;
+}
+
+/* The wrapper of what was found, which is remembered. One device at a time. */
+static PFN_vkVoidFunction wrapped(const char *name, PFN_vkVoidFunction found)
+{
+    PFN_vkVoidFunction own = found ? special(name, found) : NULL;
+    if (!found || own) return own;
 #define WRAP(function, parameters, arguments, failed, ...)                                                                  \
     if (!strcmp(name, #function)) {                                                                                         \
         real.function = (PFN_##function)found;                                                                              \
-        return !strcmp(name, "vkCreateDevice") ? (PFN_vkVoidFunction)create_device : (PFN_vkVoidFunction)fault_##function;  \
+        return (PFN_vkVoidFunction)fault_##function;                                                                        \
     }
     CALLS(WRAP)
     return found;

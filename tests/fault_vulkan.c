@@ -90,7 +90,7 @@ static tuff_status program(struct way *way, struct tuff_error *error)
 
 /* ---- one fault in a round --------------------------------------------------------------------------------------------------------- */
 
-/* What costs time or comfort alone: caches, names, the semaphore in whose place fences stand, polls behind which a wait stands,
+/* What costs time or comfort alone: caches, names, spare room, the semaphore in whose place fences stand, polls behind which a wait stands,
  * questions to the loader. */
 static bool may_be_absorbed(const char *name)
 {
@@ -100,6 +100,8 @@ static bool may_be_absorbed(const char *name)
                                         "vkCreateDebugUtilsMessengerEXT",
                                         "vkEnumerateInstance", /* Extension-, LayerProperties, Version */
                                         "vkCreateSemaphore",
+                                        "vkAllocateMemory", /* a smaller block may do */
+                                        "vkMapMemory",
                                         "vkGetSemaphoreCounterValue",
                                         "vkGetFenceStatus"};
     for (size_t i = 0; i < TUFF_COUNT(names); i++)
@@ -112,6 +114,8 @@ static bool status_fits(VkResult result, tuff_status status)
     switch ((int)result) {
     case VK_ERROR_OUT_OF_HOST_MEMORY: return status == TUFF_ERR_MEMORY;
     case VK_ERROR_OUT_OF_DEVICE_MEMORY:
+    case VK_ERROR_FRAGMENTED_POOL:
+    case VK_ERROR_OUT_OF_POOL_MEMORY:
     case VK_ERROR_TOO_MANY_OBJECTS: return status == TUFF_ERR_DEVICE_MEMORY;
     case VK_ERROR_DEVICE_LOST: return status == TUFF_ERR_DEVICE_LOST;
     case VK_ERROR_INCOMPATIBLE_DRIVER: return status == TUFF_ERR_NO_DEVICE;
@@ -167,6 +171,62 @@ static void try_all(struct way *way, long stride)
     backend_check(way->test, n < MOST && faults.tried > 10, "%s: %ld faults", way->name, faults.tried);
     printf("%s: %ld calls, %ld faults survived, %ld of them without consequence\n", way->name, n - 1, faults.tried,
            faults.absorbed);
+}
+
+/* ---- little memory ---------------------------------------------------------------------------------------------------------------- */
+
+/* One buffer filled, written and read through the staging ring; false, with its status, where there is none. */
+static tuff_status use_buffer(struct tuff_device *device, uint64_t bytes, struct tuff_error *error)
+{
+    struct tuff_buffer *buffer = NULL;
+    TUFF_TRY(tuff_buffer_create(device, bytes, true, "small", &buffer, error));
+    unsigned char *data = malloc((size_t)bytes), *back = calloc(1, (size_t)bytes);
+    if (!data || !back) abort();
+    for (uint64_t i = 0; i < bytes; i++) data[i] = (unsigned char)(i * 7 + (i >> 13));
+    tuff_status status = tuff_transfer_write(buffer, 0, data, bytes, error);
+    if (status == TUFF_OK) status = tuff_transfer_read(buffer, 0, back, bytes, error);
+    if (status == TUFF_OK && memcmp(data, back, (size_t)bytes)) status = TUFF_ERR_WRONG;
+    free(data);
+    free(back);
+    tuff_buffer_release(buffer);
+    return status;
+}
+
+/* What the driver gives at most, the needs that this must do for, and one that it must not. */
+static void test_little_memory(struct backend_test *test)
+{
+    static const struct {
+        const char *name;
+        bool two_heaps;
+        uint64_t most, good[4], bad;
+    } cases[] = {
+        {"blocks of 1 MiB at most", false, 1 << 20, {4, 4096, 300 << 10, 1 << 20}, (1 << 20) + 4},
+        {"blocks of 256 KiB at most", false, 256 << 10, {4, 4096, 100 << 10, 256 << 10}, 512 << 10},
+        {"a heap without memory beside another", true, 1, {4, 4096, 1 << 20, 16 << 20}, 17 << 20},
+    };
+    for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
+        struct fault_memory memory = {0};
+        struct tuff_options options = fault_options(&memory);
+        struct train t = {0};
+        struct tuff_error error = {0};
+        options.cache_dir = "";
+        fault_calls_arm((struct fault_calls){.most_bytes = cases[i].most, .two_heaps = cases[i].two_heaps});
+        if (backend_status(test, cases[i].name, TUFF_OK, train_open(&t, &options, &error), &error)) {
+            for (size_t k = 0; k < TUFF_COUNT(cases[i].good); k++)
+                backend_status(test, cases[i].name, TUFF_OK, use_buffer(t.device, cases[i].good[k], &error), &error);
+            tuff_status status = use_buffer(t.device, cases[i].bad, &error);
+            backend_check(test, status == TUFF_ERR_DEVICE_MEMORY && strstr(error.message, "the driver has none"),
+                          "%s: expected a large need to fail with its reason, got %s: %s", cases[i].name,
+                          tuff_status_name(status), error.message);
+            status = train_model(&t, &(struct train_params){.samples = 80}, &error);
+            if (status == TUFF_OK) status = train_fit(&t, &error);
+            backend_status(test, "a training with little memory", TUFF_OK, status, &error);
+        }
+        train_close(&t);
+        fault_calls_arm((struct fault_calls){0});
+        backend_check(test, !memory.live && !memory.messages, "%s: expected no leak and silence, got %ld and %u",
+                      cases[i].name, (long)memory.live, (unsigned)memory.messages);
+    }
 }
 
 /* ---- a lost device ---------------------------------------------------------------------------------------------------------------- */
@@ -329,6 +389,7 @@ int main(int count, char **arguments)
         backend_check(&test, !way.memory.live && !way.memory.messages, "%s: expected no leak and silence, got %ld and %u",
                       way.name, (long)way.memory.live, (unsigned)way.memory.messages);
     }
+    test_little_memory(&test);
     test_losses(&test, stride);
     return backend_test_end(&test, "fault_vulkan");
 }
