@@ -171,6 +171,7 @@ tuff_status tuff_context_create(const struct tuff_options *options, struct tuff_
         memcpy(&start.options, options, options->struct_size < known ? options->struct_size : known);
         start.options.struct_size = known;
     }
+    start.process = tuff_os_process();
     start.allocator = start.options.allocator;
     if (!start.allocator.allocate) start.allocator = allocator_of(NULL);
     TUFF_REQUIRE(NULL, error, start.allocator.reallocate && start.allocator.release);
@@ -197,6 +198,8 @@ void tuff_context_destroy(struct tuff_context *context)
     tuff_free(context, (char *)(uintptr_t)context->options.tiles);
     tuff_free(context, context);
 }
+
+bool tuff_context_inherited(const struct tuff_context *context) { return context->process != tuff_os_process(); }
 
 void *tuff_alloc(struct tuff_context *context, size_t bytes)
 {

@@ -116,7 +116,13 @@ struct tuff_options {
  * strings belong to the environment. */
 TUFF_API void tuff_options_from_env(struct tuff_options *options);
 
-/* Owns allocator, log and options; everything else is made from one. Thread-safe. */
+/* Owns allocator, log and options; everything else is made from one. Thread-safe.
+ *
+ * fork: a driver's queues, threads and locks are not the child's. A context and what was made from it serve the process that made them;
+ * in a child every call that would reach the device returns TUFF_ERR_USAGE at once, and destroying or releasing does nothing there but
+ * free host memory (what belongs to the device stays the parent's). Graphs and what else lies in host memory alone may be read. A child
+ * that wants a device makes a context and a device of its own; drivers promise this only where the parent had none open when it forked,
+ * so fork first, or let the child call exec. */
 struct tuff_context;
 
 /* options may be NULL. Errors: USAGE (struct_size), MEMORY. */

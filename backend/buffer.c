@@ -94,6 +94,7 @@ void tuff_buffer_release(struct tuff_buffer *buffer)
 {
     if (!buffer || atomic_fetch_sub(&buffer->references, 1) != 1) return;
     struct tuff_device *device = buffer->device;
+    if (tuff_context_inherited(device->context)) return; /* the process that made it destroys it */
     tuff_queue_defer(device, atomic_load(&buffer->last_use), destroy_buffer, buffer);
     tuff_device_release(device);
 }

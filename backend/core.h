@@ -15,8 +15,12 @@
 struct tuff_context {
     struct tuff_options options; /* strings are copies [owned] */
     struct tuff_allocator allocator;
+    uint64_t process;       /* that made it: a child of it by fork is another one */
     atomic_bool store_told; /* why nothing is cached on disk: told once */
 };
+
+/* Was it made by another process, of which this one is a child by fork? What belongs to a driver is then nothing to be touched. */
+bool tuff_context_inherited(const struct tuff_context *context);
 
 /* Context's allocator. tuff_alloc zeroes. NULL on failure; sizes of 0 give a valid pointer. */
 void *tuff_alloc(struct tuff_context *context, size_t bytes);

@@ -176,7 +176,7 @@ void tuff_device_retain(struct tuff_device *device) { atomic_fetch_add(&device->
 
 void tuff_device_release(struct tuff_device *device)
 {
-    if (!device || atomic_fetch_sub(&device->references, 1) != 1) return;
+    if (!device || tuff_context_inherited(device->context) || atomic_fetch_sub(&device->references, 1) != 1) return;
     if (device->handle) {
         tuff_queue_finish(device); /* waits, and destroys what waited for the device */
         if (device->cache && !atomic_load(&device->queue.lost)) tuff_cache_flush(device->cache);
@@ -196,16 +196,18 @@ struct tuff_context *tuff_device_context(const struct tuff_device *device) { ret
 
 void tuff_device_memory(const struct tuff_device *device, uint64_t *now_bytes, uint64_t *peak_bytes)
 {
-    tuff_os_mutex_lock(device->memory.lock);
-    if (now_bytes) *now_bytes = device->memory.now_bytes;
-    if (peak_bytes) *peak_bytes = device->memory.peak_bytes;
-    tuff_os_mutex_unlock(device->memory.lock);
+    bool ours = !tuff_context_inherited(device->context); /* else nothing is known: the lock may be held for ever */
+    if (ours) tuff_os_mutex_lock(device->memory.lock);
+    if (now_bytes) *now_bytes = ours ? device->memory.now_bytes : 0;
+    if (peak_bytes) *peak_bytes = ours ? device->memory.peak_bytes : 0;
+    if (ours) tuff_os_mutex_unlock(device->memory.lock);
 }
 
 uint64_t tuff_device_available(const struct tuff_device *device)
 {
     struct tuff_caps caps = device->caps;
     uint64_t now, best = 0;
+    if (tuff_context_inherited(device->context)) return 0;
     tuff_device_memory(device, &now, NULL);
     tuff_gpu_query_heaps(device->instance, &device->gpu, &caps);
     for (uint32_t i = 0; i < caps.heap_count && i < TUFF_COUNT(caps.heaps); i++) {
@@ -216,7 +218,10 @@ uint64_t tuff_device_available(const struct tuff_device *device)
     return best;
 }
 
-void tuff_device_flush_caches(struct tuff_device *device) { tuff_cache_flush(device->cache); }
+void tuff_device_flush_caches(struct tuff_device *device)
+{
+    if (!tuff_context_inherited(device->context)) tuff_cache_flush(device->cache);
+}
 
 void tuff_device_name_object(struct tuff_device *device, VkObjectType type, uint64_t object, const char *name)
 {

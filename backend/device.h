@@ -41,7 +41,8 @@ tuff_status tuff_queue_submit(struct tuff_device *device, VkCommandBuffer comman
 void tuff_queue_defer(struct tuff_device *device, uint64_t ticket, void (*destroy)(struct tuff_device *, void *),
                       void *object);
 void tuff_queue_collect(struct tuff_device *device);
-/* A lost device is asked nothing more, and nothing that it holds is believed: DEVICE_LOST with its sentence. */
+/* A lost device is asked nothing more, and nothing that it holds is believed: DEVICE_LOST with its sentence. In a child of the process
+ * that opened it (fork) no device is asked anything, and none of its locks is taken, which nobody there would release: USAGE. */
 tuff_status tuff_device_check(struct tuff_device *device, struct tuff_error *error);
 /* Like tuff_vk_fail; remembers that the device is lost. */
 tuff_status tuff_device_fail(struct tuff_device *device, struct tuff_error *error, VkResult result, const char *what);

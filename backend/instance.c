@@ -246,8 +246,17 @@ static tuff_status create_handle(struct tuff_instance *instance, struct tuff_err
     return TUFF_OK;
 }
 
+static tuff_status check_process(struct tuff_context *context, struct tuff_error *error)
+{
+    if (!tuff_context_inherited(context)) return TUFF_OK;
+    return tuff_fail(
+        context, error, TUFF_ERR_USAGE,
+        "the context was made by the process that this one was forked from; a child process makes one of its own");
+}
+
 tuff_status tuff_instance_create(struct tuff_context *context, struct tuff_instance **instance, struct tuff_error *error)
 {
+    TUFF_TRY(check_process(context, error));
     struct tuff_instance *made = tuff_alloc(context, sizeof *made);
     if (!made) return tuff_fail_memory(context, error);
     made->context = context;
@@ -264,6 +273,7 @@ tuff_status tuff_instance_create(struct tuff_context *context, struct tuff_insta
 tuff_status tuff_instance_import(struct tuff_context *context, VkInstance handle, PFN_vkGetInstanceProcAddr get_proc,
                                  uint32_t api_version, struct tuff_instance **instance, struct tuff_error *error)
 {
+    TUFF_TRY(check_process(context, error));
     struct tuff_instance *made = tuff_alloc(context, sizeof *made);
     tuff_status status = TUFF_OK;
     if (!made) return tuff_fail_memory(context, error);

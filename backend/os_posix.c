@@ -417,6 +417,8 @@ uint64_t tuff_os_cpu_hash(void)
     return hash_cpuinfo(text);
 }
 
+uint64_t tuff_os_process(void) { return (uint64_t)getpid(); }
+
 const char *tuff_os_getenv(const char *name) { return getenv(name); }
 
 void *tuff_os_library_open(const char *name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }

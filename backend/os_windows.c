@@ -390,6 +390,8 @@ uint64_t tuff_os_cpu_hash(void)
     return model ? tuff_hash_text(0, model) : 0;
 }
 
+uint64_t tuff_os_process(void) { return GetCurrentProcessId(); }
+
 const char *tuff_os_getenv(const char *name) { return getenv(name); }
 
 void *tuff_os_library_open(const char *name)

@@ -266,6 +266,7 @@ void tuff_program_destroy(struct tuff_program *program)
 {
     if (!program) return;
     struct tuff_device *device = program->device;
+    if (tuff_context_inherited(device->context)) return;
     if (program->ticket) (void)!tuff_device_wait(device, program->ticket, UINT64_MAX, NULL);
     tuff_recording_finish(&program->recording, device);
     for (uint32_t i = 0; i < program->view_count; i++)

@@ -13,6 +13,11 @@ tuff_status tuff_device_fail(struct tuff_device *device, struct tuff_error *erro
 
 tuff_status tuff_device_check(struct tuff_device *device, struct tuff_error *error)
 {
+    if (tuff_context_inherited(device->context))
+        return tuff_fail(
+            device->context, error, TUFF_ERR_USAGE,
+            "the device was opened by the process that this one was forked from; a child process makes a context and "
+            "a device of its own");
     if (!atomic_load(&device->queue.lost)) return TUFF_OK;
     return tuff_fail(device->context, error, TUFF_ERR_DEVICE_LOST, "the device was lost; destroy it and create it anew");
 }
@@ -126,6 +131,7 @@ bool tuff_device_done(struct tuff_device *device, uint64_t ticket)
     uint64_t value = 0;
     if (ticket <= atomic_load(&queue->done)) return true;
     if (ticket > atomic_load(&queue->submitted) || atomic_load(&queue->lost)) return false;
+    if (tuff_context_inherited(device->context)) return false;
     if (queue->timeline) {
         VkResult result = device->counter_value(device->handle, queue->timeline, &value);
         if (result == VK_ERROR_DEVICE_LOST) atomic_store(&queue->lost, true);
