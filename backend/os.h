@@ -16,7 +16,9 @@ tuff_status tuff_os_map_file(struct tuff_context *context, const char *path, str
                              size_t *bytes, struct tuff_error *error);
 void tuff_os_unmap(struct tuff_os_map *map); /* NULL is legal */
 /* Writes to a temporary file beside path, syncs it, renames it over path, syncs the folder: path holds the old or the
- * new content whole, whatever happens. Parts are written one after the other; a part without data is read when it is its turn, into
+ * new content whole, whatever happens. What path links to is written, and keeps its mode; temporary files of path that killed processes
+ * left are removed before. A device, pipe or socket is written straight, unless parts are to be written again: then it is refused. Parts are
+ * written one after the other; a part without data is read when it is its turn, into
  * memory that lasts so long. The callback's failure is that of the write, and path keeps its old content. */
 struct tuff_os_part {
     const void *data;
@@ -27,6 +29,18 @@ struct tuff_os_part {
 };
 tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
                                  size_t part_count, struct tuff_error *error);
+/* Removes temporary files that killed writers left in a folder; those of living ones, of any process, stay. */
+void tuff_os_sweep(struct tuff_context *context, const char *folder);
+/* Whether a folder takes files of these sizes, at most TUFF_OS_ROOM_FILES, at the same time: writes them, and removes them. */
+enum { TUFF_OS_ROOM_FILES = 8 };
+tuff_status tuff_os_try_room(struct tuff_context *context, const char *folder, const uint64_t *bytes, size_t count,
+                             struct tuff_error *error);
+/* A file that one holder at a time has locked, until it unlocks it or its process ends; it exists as long. Held by another:
+ * TUFF_ERR_USAGE, without a sentence. On file systems without locks it always succeeds. */
+struct tuff_os_lock;
+tuff_status tuff_os_lock(struct tuff_context *context, const char *path, struct tuff_os_lock **lock,
+                         struct tuff_error *error);
+void tuff_os_unlock(struct tuff_os_lock *lock); /* NULL is legal */
 bool tuff_os_exists(const char *path);
 bool tuff_os_is_folder(const char *path);
 tuff_status tuff_os_make_folders(struct tuff_context *context, const char *path, struct tuff_error *error); /* mkdir -p */

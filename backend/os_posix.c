@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -207,28 +208,243 @@ static tuff_status write_part(struct tuff_context *context, int file, const stru
     return TUFF_OK;
 }
 
-static tuff_status write_replacing(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
-                                   size_t part_count, mode_t mode, struct tuff_error *error)
+/* ---- temporary files ------------------------------------------------------------------------------------------------------------- */
+
+/* A file is locked as long as its writer lives, whatever machine it lives on, so that what a killed process left can be told. On file
+ * systems without locks nothing is told, and nothing is removed. */
+static bool lock_file(int file, bool wait)
 {
-    size_t capacity = strlen(path) + 64; /* ".<pid>.<time>.tmp" */
+    int result;
+    do result = flock(file, LOCK_EX | (wait ? 0 : LOCK_NB));
+    while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
+/* False: somebody removed the file between its making and its locking. */
+static bool still_there(int file)
+{
+    struct stat about;
+    return fstat(file, &about) == 0 && about.st_nlink > 0;
+}
+
+/* NAME.<pid>.<time>.tmp; base: NAME, or NULL for any. */
+static bool is_temporary(const char *name, const char *base)
+{
+    size_t length = strlen(name);
+    if (length < 8 || strcmp(name + length - 4, ".tmp") != 0) return false;
+    length -= 4;
+    for (int part = 0; part < 2; part++) {
+        size_t digits = 0;
+        while (digits < length && name[length - 1 - digits] >= '0' && name[length - 1 - digits] <= '9') digits++;
+        if (digits == 0 || digits + 1 >= length || name[length - 1 - digits] != '.') return false;
+        length -= digits + 1;
+    }
+    return !base || (strlen(base) == length && memcmp(base, name, length) == 0);
+}
+
+static void sweep(const char *folder, const char *base)
+{
+    DIR *listing = opendir(folder);
+    if (!listing) return;
+    for (struct dirent *entry = readdir(listing); entry; entry = readdir(listing)) {
+        struct stat about;
+        if (!is_temporary(entry->d_name, base)) continue;
+        int file = openat(dirfd(listing), entry->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (file < 0) continue;
+        if (fstat(file, &about) == 0 && S_ISREG(about.st_mode) && lock_file(file, false))
+            unlinkat(dirfd(listing), entry->d_name, 0);
+        close(file);
+    }
+    closedir(listing);
+}
+
+void tuff_os_sweep(struct tuff_context *context, const char *folder)
+{
+    (void)context;
+    sweep(folder, NULL);
+}
+
+/* place: a copy of the path, which is cut up. */
+static void sweep_beside(char *place)
+{
+    char *slash = strrchr(place, '/');
+    if (slash) *slash = 0;
+    sweep(!slash ? "." : slash == place ? "/" : place, slash ? slash + 1 : place);
+}
+
+/* A new file that is locked. -1 with errno; capacity: of temporary, which gets the name. */
+static int make_temporary(const char *path, char *temporary, size_t capacity, mode_t mode)
+{
+    for (unsigned attempt = 0; attempt < 16; attempt++) { /* another thread may hold the same name */
+        snprintf(temporary, capacity, "%s.%ld.%llu.tmp", path, (long)getpid(), (unsigned long long)tuff_os_time_ns());
+        int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        if (file < 0 && errno != EEXIST) return -1;
+        if (file < 0) continue;
+        (void)lock_file(file, true);
+        if (still_there(file)) return file;
+        close(file);
+    }
+    errno = EEXIST;
+    return -1;
+}
+
+enum { TEMPORARY_NAME = 64 }; /* ".<pid>.<time>.tmp" */
+
+tuff_status tuff_os_try_room(struct tuff_context *context, const char *folder, const uint64_t *bytes, size_t count,
+                             struct tuff_error *error)
+{
+    enum { BLOCK = 1 << 16 };
+    int files[TUFF_OS_ROOM_FILES], reason = 0;
+    size_t capacity = strlen(folder) + 8 + TEMPORARY_NAME, made = 0;
+    char *path = tuff_alloc(context, capacity), *name = path ? tuff_alloc(context, capacity) : NULL;
+    uint64_t *block = name ? tuff_alloc(context, BLOCK) : NULL, random = 1, total = 0;
+    if (path) snprintf(path, capacity, "%s/room", folder);
+    for (size_t i = 0; i < count; i++) total += bytes[i];
+    for (; block && !reason && made < count; made++) {
+        if ((files[made] = make_temporary(path, name, capacity, 0600)) < 0) {
+            reason = errno;
+            break;
+        }
+        unlink(name); /* its blocks are taken until it is closed, also when the process is killed */
+        for (uint64_t left = bytes[made]; left && !reason;) {
+            uint64_t here = left < BLOCK ? left : BLOCK;
+            for (size_t i = 0; i < BLOCK / sizeof *block; i++)
+                block[i] = random = random * 6364136223846793005u + 1; /* disks compress */
+            if (!write_all(files[made], (const char *)block, (size_t)here)) reason = errno;
+            left -= here;
+        }
+        if (!reason && fsync(files[made]) != 0) reason = errno;
+    }
+    while (made-- > 0) close(files[made]);
+    bool memory = block != NULL;
+    tuff_free(context, block);
+    tuff_free(context, name);
+    tuff_free(context, path);
+    if (!memory) return tuff_fail_memory(context, error);
+    if (!reason) return TUFF_OK;
+    return tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %llu bytes into %s: %s", (unsigned long long)total, folder,
+                     strerror(reason));
+}
+
+/* ---- locks ------------------------------------------------------------------------------------------------------------------------ */
+
+struct tuff_os_lock {
+    struct tuff_context *context; /* [borrowed] */
+    int file;
+    char path[]; /* [owned] */
+};
+
+/* 1: locked, 0: held by another, -1: errno. */
+static int take_lock(const char *path, int *file)
+{
+    for (unsigned attempt = 0; attempt < 16; attempt++) { /* who unlocks removes the file, and another may make it anew */
+        struct stat here, there;
+        *file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+        if (*file < 0) return -1;
+        bool locked = lock_file(*file, false);
+        if (!locked && errno == EWOULDBLOCK) {
+            close(*file);
+            return 0;
+        }
+        if (fstat(*file, &here) == 0 && stat(path, &there) == 0 && here.st_ino == there.st_ino &&
+            here.st_dev == there.st_dev)
+            return 1;
+        close(*file);
+    }
+    return 0;
+}
+
+tuff_status tuff_os_lock(struct tuff_context *context, const char *path, struct tuff_os_lock **lock,
+                         struct tuff_error *error)
+{
+    size_t bytes = strlen(path) + 1;
+    struct tuff_os_lock *made = tuff_alloc(context, sizeof *made + bytes);
+    if (!made) return tuff_fail_memory(context, error);
+    made->context = context;
+    memcpy(made->path, path, bytes);
+    int taken = take_lock(path, &made->file), reason = errno;
+    if (taken == 1) {
+        *lock = made;
+        return TUFF_OK;
+    }
+    tuff_free(context, made);
+    return taken == 0 ? TUFF_ERR_USAGE
+                      : tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %s: %s", path, strerror(reason));
+}
+
+void tuff_os_unlock(struct tuff_os_lock *lock)
+{
+    if (!lock) return;
+    unlink(lock->path);
+    close(lock->file);
+    tuff_free(lock->context, lock);
+}
+
+/* ---- writing whole files ----------------------------------------------------------------------------------------------------------- */
+
+/* Where a path leads, through symbolic links, also to what is not there yet. NULL with errno. */
+static char *follow_links(struct tuff_context *context, const char *path)
+{
+    char *at = tuff_strdup(context, path), to[4096];
+    errno = ENOMEM;
+    for (int links = 0; at; links++) {
+        ssize_t length = readlink(at, to, sizeof to - 1);
+        if (length < 0) return at;
+        char *slash = strrchr(at, '/');
+        size_t folder = slash && to[0] != '/' ? (size_t)(slash + 1 - at) : 0;
+        char *next = links < 40 ? tuff_alloc(context, folder + (size_t)length + 1) : NULL;
+        errno = links < 40 ? ENOMEM : ELOOP;
+        if (next) {
+            memcpy(next, at, folder);
+            memcpy(next + folder, to, (size_t)length);
+            next[folder + (size_t)length] = 0;
+        }
+        tuff_free(context, at);
+        at = next;
+    }
+    return NULL;
+}
+
+/* Devices, pipes and sockets; /dev/stdout, whatever it leads to. A pipe that nobody reads fails at once. */
+static tuff_status write_straight(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
+                                  size_t part_count, struct tuff_error *error)
+{
+    bool written = true;
+    tuff_status status = TUFF_OK;
+    for (size_t i = 0; i < part_count; i++)
+        if (parts[i].again) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %s: it is no regular file", path);
+    int file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (file < 0) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %s: %s", path, strerror(errno));
+    (void)fcntl(file, F_SETFL, O_APPEND);
+    for (size_t i = 0; written && status == TUFF_OK && i < part_count; i++)
+        status = write_part(context, file, &parts[i], &written, error);
+    int reason = errno;
+    if (close(file) != 0 && written) written = false, reason = errno;
+    if (written || status != TUFF_OK) return status;
+    return tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %s: %s", path, strerror(reason));
+}
+
+/* like: the file that is replaced, whose mode stays, or NULL. */
+static tuff_status write_replacing(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
+                                   size_t part_count, mode_t mode, const struct stat *like, struct tuff_error *error)
+{
+    size_t capacity = strlen(path) + TEMPORARY_NAME;
     char *temporary = tuff_alloc(context, capacity);
     if (!temporary) return tuff_fail_memory(context, error);
     tuff_status status = TUFF_OK;
-    int file = -1;
-    for (unsigned attempt = 0; file < 0 && attempt < 16; attempt++) { /* another thread may hold the same name */
-        snprintf(temporary, capacity, "%s.%ld.%llu.tmp", path, (long)getpid(), (unsigned long long)tuff_os_time_ns());
-        file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-        if (file < 0 && errno != EEXIST) break;
-    }
+    memcpy(temporary, path, strlen(path) + 1);
+    sweep_beside(temporary);
+    int file = make_temporary(path, temporary, capacity, mode);
     if (file < 0) {
         status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot create %s: %s", temporary, strerror(errno));
         goto done;
     }
+    if (like) (void)!fchmod(file, like->st_mode & 0777); /* not every file system has them */
     bool written = true;
     for (size_t i = 0; written && status == TUFF_OK && i < part_count; i++)
         status = write_part(context, file, &parts[i], &written, error);
     written = written && status == TUFF_OK && fsync(file) == 0;
-    int reason = errno;
+    int reason = errno, lock = dup(file); /* its lock goes on until the file has its name */
     if (close(file) != 0 && written) {
         written = false;
         reason = errno;
@@ -244,6 +460,7 @@ static tuff_status write_replacing(struct tuff_context *context, const char *pat
     } else {
         sync_folder_of(context, path);
     }
+    if (lock >= 0) close(lock);
 done:
     tuff_free(context, temporary);
     return status;
@@ -252,13 +469,22 @@ done:
 tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
                                  size_t part_count, struct tuff_error *error)
 {
-    return write_replacing(context, path, parts, part_count, 0666, error);
+    struct stat about;
+    bool there = stat(path, &about) == 0;
+    char *target = follow_links(context, path);
+    if (!target && errno == ENOMEM) return tuff_fail_memory(context, error);
+    if (!target) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %s: %s", path, strerror(errno));
+    bool straight = (there && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode)) || strncmp(target, "/proc/", 6) == 0;
+    tuff_status status = straight ? write_straight(context, path, parts, part_count, error)
+                                  : write_replacing(context, target, parts, part_count, 0666, there ? &about : NULL, error);
+    tuff_free(context, target);
+    return status;
 }
 
 tuff_status tuff_os_write_private(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
                                   size_t part_count, struct tuff_error *error)
 {
-    return write_replacing(context, path, parts, part_count, 0600, error);
+    return write_replacing(context, path, parts, part_count, 0600, NULL, error);
 }
 
 bool tuff_os_exists(const char *path)
@@ -327,12 +553,18 @@ static tuff_status collect_names(struct tuff_context *context, const char *path,
     DIR *folder = opendir(path);
     if (!folder) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot list %s: %s", path, strerror(errno));
     size_t found = 0;
-    for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
+    int reason = 0;
+    for (;;) {
+        errno = 0; /* tells the end from a failure */
+        struct dirent *entry = readdir(folder);
+        reason = errno;
+        if (!entry) break;
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
         tuff_text_append(names, entry->d_name, strlen(entry->d_name) + 1);
         found++;
     }
     closedir(folder);
+    if (reason) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot list %s: %s", path, strerror(reason));
     if (names->failed) return tuff_fail_memory(context, error);
     *count = found;
     return TUFF_OK;

@@ -190,6 +190,126 @@ static tuff_status write_temporary(struct tuff_context *context, const wchar_t *
     return status;
 }
 
+/* NAME.<process>.<time>.tmp */
+static bool is_temporary(const wchar_t *name)
+{
+    size_t length = wcslen(name);
+    if (length < 8 || wcscmp(name + length - 4, L".tmp") != 0) return false;
+    length -= 4;
+    for (int part = 0; part < 2; part++) {
+        size_t digits = 0;
+        while (digits < length && name[length - 1 - digits] >= L'0' && name[length - 1 - digits] <= L'9') digits++;
+        if (digits == 0 || digits + 1 >= length || name[length - 1 - digits] != L'.') return false;
+        length -= digits + 1;
+    }
+    return true;
+}
+
+/* What a living process writes is opened without sharing, and cannot be removed. */
+static void sweep(struct tuff_context *context, const char *folder, const char *stem)
+{
+    WIN32_FIND_DATAW entry;
+    size_t capacity = strlen(folder) + strlen(stem) + 8;
+    char *text = tuff_alloc(context, capacity);
+    if (!text) return;
+    snprintf(text, capacity, "%s\\%s*.tmp", folder, stem);
+    wchar_t *pattern = wide(context, text);
+    HANDLE search = pattern ? FindFirstFileW(pattern, &entry) : INVALID_HANDLE_VALUE;
+    for (bool more = search != INVALID_HANDLE_VALUE; more; more = FindNextFileW(search, &entry)) {
+        char *name = is_temporary(entry.cFileName) ? narrow(context, entry.cFileName) : NULL;
+        size_t length = name ? strlen(folder) + strlen(name) + 2 : 0;
+        char *path = name ? tuff_alloc(context, length) : NULL;
+        if (path) {
+            snprintf(path, length, "%s\\%s", folder, name);
+            (void)!tuff_os_remove(path);
+        }
+        tuff_free(context, path);
+        tuff_free(context, name);
+    }
+    if (search != INVALID_HANDLE_VALUE) FindClose(search);
+    tuff_free(context, pattern);
+    tuff_free(context, text);
+}
+
+void tuff_os_sweep(struct tuff_context *context, const char *folder) { sweep(context, folder, ""); }
+
+static HANDLE open_own(struct tuff_context *context, const char *path)
+{
+    wchar_t *name = wide(context, path);
+    HANDLE file = name ? CreateFileW(name, GENERIC_WRITE | DELETE, 0, NULL, OPEN_ALWAYS,
+                                     FILE_ATTRIBUTE_NORMAL | FILE_FLAG_DELETE_ON_CLOSE, NULL)
+                       : INVALID_HANDLE_VALUE;
+    DWORD code = GetLastError();
+    tuff_free(context, name);
+    SetLastError(code);
+    return file;
+}
+
+tuff_status tuff_os_try_room(struct tuff_context *context, const char *folder, const uint64_t *bytes, size_t count,
+                             struct tuff_error *error)
+{
+    enum { BLOCK = 1 << 16 };
+    HANDLE files[TUFF_OS_ROOM_FILES];
+    size_t capacity = strlen(folder) + 64, made = 0;
+    char *path = tuff_alloc(context, capacity), *block = path ? tuff_alloc(context, BLOCK) : NULL;
+    tuff_status status = block ? TUFF_OK : tuff_fail_memory(context, error);
+    while (status == TUFF_OK && made < count) {
+        snprintf(path, capacity, "%s\\room%u.%lu.%llu.tmp", folder, (unsigned)made, (unsigned long)GetCurrentProcessId(),
+                 (unsigned long long)tuff_os_time_ns());
+        files[made] = open_own(context, path);
+        bool good = files[made] != INVALID_HANDLE_VALUE;
+        for (uint64_t left = bytes[made]; good && left;) {
+            uint64_t here = left < BLOCK ? left : BLOCK;
+            good = write_fully(files[made], block, (size_t)here);
+            left -= here;
+        }
+        made += files[made] != INVALID_HANDLE_VALUE;
+        if (!good) status = fail_file(context, error, "write what is needed into", folder);
+    }
+    while (made-- > 0) CloseHandle(files[made]);
+    tuff_free(context, block);
+    tuff_free(context, path);
+    return status;
+}
+
+struct tuff_os_lock {
+    struct tuff_context *context; /* [borrowed] */
+    HANDLE file;
+};
+
+tuff_status tuff_os_lock(struct tuff_context *context, const char *path, struct tuff_os_lock **lock,
+                         struct tuff_error *error)
+{
+    struct tuff_os_lock *made = tuff_alloc(context, sizeof *made);
+    if (!made) return tuff_fail_memory(context, error);
+    *made = (struct tuff_os_lock){context, open_own(context, path)};
+    if (made->file != INVALID_HANDLE_VALUE) {
+        *lock = made;
+        return TUFF_OK;
+    }
+    tuff_status status = GetLastError() == ERROR_SHARING_VIOLATION ? TUFF_ERR_USAGE
+                                                                   : fail_file(context, error, "write", path);
+    tuff_free(context, made);
+    return status;
+}
+
+void tuff_os_unlock(struct tuff_os_lock *lock)
+{
+    if (!lock) return;
+    CloseHandle(lock->file);
+    tuff_free(lock->context, lock);
+}
+
+/* text: a copy of the path, which is cut up. */
+static void sweep_beside(struct tuff_context *context, char *text)
+{
+    char *slash = NULL;
+    for (char *c = text; *c; c++)
+        if (*c == '/' || *c == '\\') slash = c;
+    if (slash) *slash = 0;
+    sweep(context, slash ? text : ".", slash ? slash + 1 : text);
+}
+
 tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
                                  size_t part_count, struct tuff_error *error)
 {
@@ -198,6 +318,8 @@ tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path,
     wchar_t *name = NULL, *temporary = NULL;
     tuff_status status = TUFF_OK;
     if (!text) return tuff_fail_memory(context, error);
+    memcpy(text, path, strlen(path) + 1);
+    sweep_beside(context, text);
     snprintf(text, capacity, "%s.%lu.%llu.tmp", path, (unsigned long)GetCurrentProcessId(),
              (unsigned long long)tuff_os_time_ns());
     if (!(name = wide(context, path)) || !(temporary = wide(context, text))) {

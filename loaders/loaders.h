@@ -241,6 +241,27 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_checkpoint_decode(struct tuff_context 
                                                             const char *kind, struct tuff_tensors **tensors,
                                                             struct tuff_error *error);
 
+/* ---- results in files and folders ----------------------------------------------------------------------------------------- */
+
+/* Writes a whole file, as models and checkpoints are written: path holds the old or the new content whole, whatever happens; what it
+ * links to is written, and the link stays. A device or a pipe that somebody reads is written straight.
+ * Errors: USAGE, FILE, MEMORY. Thread-safe. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_file_write(struct tuff_context *context, const char *path,
+                                                     struct tuff_span content, struct tuff_error *error);
+
+/* A folder that one holder at a time writes: two trainings into one folder would mix their files. One thread at a time. */
+struct tuff_folder;
+/* Makes the folder, and those above it, where there is none; holds it until tuff_folder_release or the end of the process, however
+ * that comes about; removes temporary files of writers that were killed. Errors: FILE (no folder can be made or written there;
+ * another process, or another tuff_folder, holds it), MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_folder_hold(struct tuff_context *context, const char *path,
+                                                      struct tuff_folder **folder, struct tuff_error *error);
+/* Whether `count` files (at most 8) of these sizes fit into the folder beside what is there: they are written, and removed.
+ * Errors: FILE (with the reason: a full disk, a quota, a limit of file sizes), MEMORY, USAGE. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_folder_try_room(const struct tuff_folder *folder, const uint64_t *bytes,
+                                                          uint32_t count, struct tuff_error *error);
+TUFF_API void tuff_folder_release(struct tuff_folder *folder); /* NULL is legal */
+
 /* ---- data sets ---------------------------------------------------------------------------------------------------------- */
 
 /* Labelled pictures in memory. Zero it before the first use. */

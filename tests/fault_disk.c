@@ -29,6 +29,7 @@ static struct {
     int reason;         /* errno */
     size_t most;        /* bytes that one write takes, 0: all: writes may take a part */
     const char *name;   /* of the call that failed; NULL: none */
+    int second;         /* file number that dup gave */
 } disk;
 
 static bool fails(const char *name)
@@ -71,11 +72,16 @@ int __wrap_fsync(int file)
     return fails("fsync") ? -1 : __real_fsync(file);
 }
 
+int __real_dup(int file);
+int __wrap_dup(int file);
+int __wrap_dup(int file) { return disk.second = __real_dup(file); }
+
 int __real_close(int file);
 int __wrap_close(int file);
 int __wrap_close(int file)
 {
     int flags = fcntl(file, F_GETFL), result = __real_close(file);
+    if (file == disk.second) return result; /* what is lost is told by the first close */
     return (flags & O_ACCMODE) == O_WRONLY && fails("close") ? -1 : result;
 }
 

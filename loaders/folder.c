@@ -1,0 +1,64 @@
+/* folder.c - results in files and folders: whole files, and folders that one process at a time writes. */
+#include "backend/core.h"
+#include "backend/os.h"
+#include "loaders/dataset.h"
+
+static const char LOCK[] = ".tuff-lock";
+
+struct tuff_folder {
+    struct tuff_context *context; /* [borrowed] */
+    struct tuff_os_lock *lock;    /* [owned] */
+    char *path;                   /* [owned] */
+};
+
+tuff_status tuff_file_write(struct tuff_context *context, const char *path, struct tuff_span content,
+                            struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, context && path && (content.data || content.bytes == 0));
+    const struct tuff_os_part part = {.data = content.data ? content.data : "", .bytes = content.bytes};
+    return tuff_os_write_atomic(context, path, &part, 1, error);
+}
+
+static tuff_status lock(struct tuff_folder *folder, struct tuff_error *error)
+{
+    char *path = tuff_path_join(folder->context, folder->path, LOCK, NULL);
+    if (!path) return tuff_fail_memory(folder->context, error);
+    tuff_status status = tuff_os_lock(folder->context, path, &folder->lock, error);
+    tuff_free(folder->context, path);
+    if (status != TUFF_ERR_USAGE) return status;
+    return tuff_fail(folder->context, error, TUFF_ERR_FILE, "%s: another process is writing into this folder", folder->path);
+}
+
+tuff_status tuff_folder_hold(struct tuff_context *context, const char *path, struct tuff_folder **folder,
+                             struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, context && path && path[0] && folder);
+    struct tuff_folder *made = tuff_alloc(context, sizeof *made);
+    if (!made) return tuff_fail_memory(context, error);
+    *made = (struct tuff_folder){.context = context, .path = tuff_strdup(context, path)};
+    tuff_status status = made->path ? tuff_os_make_folders(context, path, error) : tuff_fail_memory(context, error);
+    if (status == TUFF_OK) status = lock(made, error);
+    if (status != TUFF_OK) {
+        tuff_folder_release(made);
+        return status;
+    }
+    tuff_os_sweep(context, path);
+    *folder = made;
+    return TUFF_OK;
+}
+
+tuff_status tuff_folder_try_room(const struct tuff_folder *folder, const uint64_t *bytes, uint32_t count,
+                                 struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, folder && bytes);
+    TUFF_REQUIRE(folder->context, error, count <= TUFF_OS_ROOM_FILES);
+    return tuff_os_try_room(folder->context, folder->path, bytes, count, error);
+}
+
+void tuff_folder_release(struct tuff_folder *folder)
+{
+    if (!folder) return;
+    tuff_os_unlock(folder->lock);
+    tuff_free(folder->context, folder->path);
+    tuff_free(folder->context, folder);
+}
