@@ -28,18 +28,40 @@ static bool check_channels(struct tuff_graph *g, const char *what, tuff_val x, c
     return true;
 }
 
-/* What a normalization subtracts. The mean is a constant where x is centered: through `through`, which is 0, its gradient takes a
- * way of its own. That of the variance by the mean is the sum of x - mean, 0; and that of y = centered scale - through scale by the
- * mean is scale times the sum of y's gradients, of one number for each mean. So no pass over x sums what another one has written
- * (as Ioffe and Szegedy 2015 write the gradient of batch normalization). */
+/* What a normalization subtracts. Far from zero neither the sum of x nor its mean has enough digits, so the mean is that of x - x0,
+ * where x0 is the first element (Chan, Golub, LeVeque 1983: shifted data), and x0 + that has a low part, what rounding leaves out:
+ * `high` and `low` together are the mean, and low is subtracted where there is one number for each mean.
+ *
+ * The mean is a constant where x is centered: through `through`, whose value is low, its gradient takes a way of its own. That of
+ * y = centered scale - through scale by the mean is scale times the sum of y's gradients, of one number for each mean. So no pass over
+ * x sums what another one has written (as Ioffe and Szegedy 2015 write the gradient of batch normalization). */
 struct centered {
-    tuff_val x, mean, through;
+    tuff_val x, mean, through, var;
 };
 
+/* The first element along the axes. */
+static tuff_val first_of(struct tuff_graph *g, tuff_val x, uint32_t axes)
+{
+    struct tuff_shape size = tuff_type_of(g, x).shape;
+    const uint32_t start[TUFF_MAX_RANK] = {0};
+    int32_t step[TUFF_MAX_RANK];
+    for (uint32_t i = 0; i < TUFF_MAX_RANK; i++) step[i] = 1;
+    for (uint32_t i = 0; i < size.rank; i++)
+        if (axes >> i & 1) size.dim[i] = 1;
+    return tuff_slice(g, x, start, step, size.dim);
+}
+
+/* var: the mean of the squares, less that of low's; the gradient of x - high is put right by that of the mean, which is 0. */
 static struct centered center(struct tuff_graph *g, tuff_val x, uint32_t axes)
 {
-    tuff_val mean = tuff_mean(g, x, axes, TUFF_KEEP_AXES), constant = tuff_detach(g, mean);
-    return (struct centered){tuff_sub(g, x, constant), mean, tuff_sub(g, mean, constant)}; /* two passes: no cancellation */
+    tuff_val first = tuff_detach(g, first_of(g, x, axes));
+    tuff_val mean = tuff_mean(g, tuff_sub(g, x, first), axes, TUFF_KEEP_AXES), constant = tuff_detach(g, mean);
+    tuff_val high = tuff_detach(g, tuff_add(g, first, constant)), low = tuff_detach(g, tuff_add_rest(g, first, constant));
+    tuff_val nothing = tuff_sub(g, mean, constant);
+    struct centered c = {tuff_sub(g, x, high), high, tuff_add(g, nothing, low), 0};
+    tuff_val squares = tuff_mean(g, tuff_square(g, c.x), axes, TUFF_KEEP_AXES);
+    c.var = tuff_sub(g, squares, tuff_mul(g, low, tuff_add(g, tuff_affine(g, nothing, 2, 0), low)));
+    return c;
 }
 
 struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta,
@@ -51,8 +73,7 @@ struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, t
     uint32_t axes = ((1u << shape.rank) - 1) & ~2u, c = shape.dim[1];
     double n = (double)(tuff_shape_count(&shape) / c);
     struct centered centered = center(g, x, axes);
-    tuff_val var = tuff_mean(g, tuff_square(g, centered.x), axes, TUFF_KEEP_AXES);
-    tuff_val deviation = tuff_rsqrt(g, tuff_affine(g, var, 1, eps));
+    tuff_val var = centered.var, deviation = tuff_rsqrt(g, tuff_affine(g, var, 1, eps));
     tuff_val scale = tuff_mul(g, channels(g, gamma, shape.rank), deviation);
     tuff_val through = tuff_mul(g, centered.through, scale);
     tuff_val offset = tuff_sub(g, channels(g, beta, shape.rank), through);
@@ -96,8 +117,7 @@ tuff_val tuff_upsample_nearest2d(struct tuff_graph *g, tuff_val x, uint32_t by_h
 static tuff_val normalize(struct tuff_graph *g, tuff_val x, uint32_t axes, double eps)
 {
     struct centered centered = center(g, x, axes);
-    tuff_val var = tuff_mean(g, tuff_square(g, centered.x), axes, TUFF_KEEP_AXES);
-    tuff_val deviation = tuff_rsqrt(g, tuff_affine(g, var, 1, eps));
+    tuff_val deviation = tuff_rsqrt(g, tuff_affine(g, centered.var, 1, eps));
     tuff_val through = tuff_mul(g, centered.through, deviation);
     return tuff_sub(g, tuff_mul(g, centered.x, deviation), through);
 }

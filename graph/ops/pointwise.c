@@ -285,7 +285,7 @@ static const struct tuff_case cases2[] = {
         .plain = plain_pw,                                                                                                  \
         .glsl = text,                                                                                                       \
         .row = row_,                                                                                                        \
-        .cost = sizeof(text) / 12 + 1,                                                                                      \
+        .cost = (result_) == TUFF_RESULT_BOOL ? 1 : sizeof(text) / 12 + 1,                                                  \
     };
 #define SECOND "second derivatives of pointwise rows are not built"
 #define ROW_Y(name, onnx, arity, y, grad, nondiff, cases, result)                                                           \

@@ -1,0 +1,146 @@
+/* op_far.c - norms of values far from zero, and sums of many: within bounds that follow from the sums' lengths, not from the size of the
+ * mean. Expected values by formulas in double precision written here. */
+#include "tests/backend_help.h"
+#include "tests/op_help.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define U 5.9604644775390625e-8 /* 2^-24: rounding to nearest */
+
+struct far_test {
+    struct backend_test test;
+    struct op_random random;
+};
+
+/* x seen as [outer, n, inner], normalized along n, with gamma[k], beta[k] at element e: k = e / stride % channels. */
+struct norm {
+    const char *name;
+    uint32_t dims[4], rank;
+    uint32_t outer, n, inner; /* of groups of n; a batch norm's elements are gathered by `batch` */
+    uint32_t batch;           /* of batch norm: pictures; else 0 */
+    tuff_val (*add)(struct tuff_graph *g, tuff_val x, tuff_val state[2], struct tuff_batch_norm *moving);
+};
+
+static tuff_val layer(struct tuff_graph *g, tuff_val x, tuff_val state[2], struct tuff_batch_norm *moving)
+{
+    (void)state, (void)moving;
+    return tuff_layer_norm(g, x, 0, 0, 1, 1e-5);
+}
+static tuff_val groups(struct tuff_graph *g, tuff_val x, tuff_val state[2], struct tuff_batch_norm *moving)
+{
+    (void)state, (void)moving;
+    return tuff_group_norm(g, x, 0, 0, 2, 1e-5);
+}
+static tuff_val instance(struct tuff_graph *g, tuff_val x, tuff_val state[2], struct tuff_batch_norm *moving)
+{
+    (void)state, (void)moving;
+    return tuff_group_norm(g, x, 0, 0, tuff_type_of(g, x).shape.dim[1], 1e-5);
+}
+static tuff_val batch(struct tuff_graph *g, tuff_val x, tuff_val state[2], struct tuff_batch_norm *moving)
+{
+    uint32_t c = tuff_type_of(g, x).shape.dim[1];
+    tuff_val one = tuff_full(g, TUFF_F32, TUFF_SHAPE(c), 1), zero = tuff_full(g, TUFF_F32, TUFF_SHAPE(c), 0);
+    *moving = tuff_batch_norm_train(g, x, one, zero, state[0], state[1], 1e-5, 0.1);
+    return moving->y;
+}
+
+static const struct norm norms[] = {
+    {"layer norm", {37, 768}, 2, 37, 768, 1, 0, layer},
+    {"layer norm of long rows", {3, 20000}, 2, 3, 20000, 1, 0, layer},
+    {"group norm", {3, 4, 14, 12}, 4, 6, 2 * 168, 1, 0, groups},
+    {"instance norm", {3, 4, 28, 20}, 4, 12, 560, 1, 0, instance},
+    {"batch norm", {8, 5, 14, 16}, 4, 5, 8 * 224, 1, 8, batch},
+    {"batch norm of rows", {67, 36}, 2, 36, 67, 1, 67, batch},
+};
+
+/* Place in x of element r of group o. */
+static size_t place(const struct norm *m, uint32_t o, uint32_t r)
+{
+    if (!m->batch) return (size_t)o * m->n + r;
+    uint32_t plane = m->n / m->batch;
+    return ((size_t)(r / plane) * m->outer + o) * plane + r % plane;
+}
+
+struct moments {
+    double mean, var, sg, sgx; /* of x; means of g and of g times the normalized x */
+};
+
+static struct moments measure(const struct norm *m, const double *x, const double *g, uint32_t o)
+{
+    struct moments s = {0};
+    for (uint32_t r = 0; r < m->n; r++) s.mean += x[place(m, o, r)] / m->n;
+    for (uint32_t r = 0; r < m->n; r++) s.var += (x[place(m, o, r)] - s.mean) * (x[place(m, o, r)] - s.mean) / m->n;
+    for (uint32_t r = 0; r < m->n; r++) {
+        s.sg += g[place(m, o, r)] / m->n;
+        s.sgx += g[place(m, o, r)] * (x[place(m, o, r)] - s.mean) / sqrt(s.var + 1e-5) / m->n;
+    }
+    return s;
+}
+
+/* t: additions behind a sum, at most: of 4 elements, of what one of 8 lanes or of 64 invocations takes, of these. With x0 a few
+ * deviations d off, the mean of x - x0 is off by 6 t u d, the variance by 2 t u var, so that y is off by (6 t + t |y| + ..) u; each
+ * gradient sums g, and g y, by t additions and multiplies: a few times that. */
+static void check_norm(struct far_test *t, const struct norm *m, double mean, double deviation)
+{
+    size_t count = (size_t)m->outer * m->n;
+    double *x = malloc(count * sizeof *x), *gy = malloc(count * sizeof *gy), *got[4] = {NULL}, *data[256] = {NULL};
+    double depth = m->n / 32.0 + 40, worst[4] = {0};
+    struct tuff_graph *g = NULL;
+    struct tuff_batch_norm moving = {0};
+    if (!x || !gy || tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) exit(1);
+    for (size_t i = 0; i < count; i++) {
+        x[i] = (float)(mean + deviation * op_normal(&t->random));
+        gy[i] = (float)op_normal(&t->random);
+    }
+    struct tuff_shape shape = {.rank = m->rank};
+    memcpy(shape.dim, m->dims, sizeof m->dims);
+    tuff_val in = tuff_input(g, "x", TUFF_F32, shape), by = tuff_input(g, "gy", TUFF_F32, shape), outputs[4], state[2];
+    for (int k = 0; k < 2; k++) state[k] = tuff_input(g, k ? "var" : "mean", TUFF_F32, TUFF_SHAPE(m->outer));
+    double *zeros = calloc(m->outer, sizeof *zeros);
+    data[in] = x, data[by] = gy, data[state[0]] = data[state[1]] = zeros;
+    outputs[0] = m->add(g, in, state, &moving);
+    tuff_gradients(g, outputs[0], by, &in, 1, &outputs[1]);
+    outputs[2] = moving.mean, outputs[3] = moving.var;
+    struct op_run run = {.outputs = outputs, .count = moving.mean ? 4 : 2, .got = got};
+    bool ok = tuff_graph_finish(g, NULL) == TUFF_OK && op_run_graph(t->test.device, g, data, &run);
+    backend_check(&t->test, ok, "%s: did not run", m->name);
+    for (uint32_t o = 0; ok && o < m->outer; o++) {
+        struct moments s = measure(m, x, gy, o);
+        double scale = 1 / sqrt(s.var + 1e-5), unbiased = m->n / (m->n - 1.0);
+        for (uint32_t r = 0; r < m->n; r++) {
+            size_t i = place(m, o, r);
+            double y = (x[i] - s.mean) * scale, gx = scale * (gy[i] - s.sg - y * s.sgx), sizes = 6 + fabs(y);
+            worst[0] = fmax(worst[0], fabs(got[0][i] - y) / (depth * U * sizes));
+            worst[1] = fmax(worst[1], fabs(got[1][i] - gx) / (depth * U * scale * (2 + fabs(gy[i])) * sizes));
+        }
+        if (!moving.mean) continue;
+        worst[2] = fmax(worst[2],
+                        fabs(got[2][o] - 0.1 * s.mean) / (4 * U * fabs(0.1 * s.mean) + 0.6 * depth * U * sqrt(s.var)));
+        worst[3] = fmax(worst[3], fabs(got[3][o] - 0.1 * unbiased * s.var) / (0.3 * depth * U * s.var));
+    }
+    static const char *const names[] = {"result", "gradient", "running mean", "running variance"};
+    for (int k = 0; k < 4; k++) {
+        printf("%s of mean %g, deviation %g, %s: %.3f of its bound\n", m->name, mean, deviation, names[k], worst[k]);
+        backend_check(&t->test, worst[k] <= 1, "%s of mean %g, deviation %g: %s passes its bound %g times", m->name, mean,
+                      deviation, names[k], worst[k]);
+        tuff_free(t->test.context, got[k]);
+    }
+    free(x);
+    free(gy);
+    free(zeros);
+    tuff_graph_destroy(g);
+}
+
+int main(int argc, char **argv)
+{
+    static const double means[][2] = {{0, 1}, {1e4, 1}, {-1e6, 1}, {1e6, 1}, {3e-3, 1e-3}, {1e7, 1e3}};
+    static struct far_test t;
+    t.random = op_random_start(argc, argv);
+    int status = backend_test_begin(&t.test, NULL);
+    if (status != 0) return status;
+    for (size_t m = 0; m < TUFF_COUNT(norms); m++)
+        for (size_t k = 0; k < TUFF_COUNT(means); k++) check_norm(&t, &norms[m], means[k][0], means[k][1]);
+    return backend_test_end(&t.test, "op_far");
+}
