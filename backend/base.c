@@ -138,7 +138,7 @@ static void log_debug_table(struct tuff_context *context)
     tuff_text_add(&text, "TUFF_DEBUG takes a list of:");
     for (size_t i = 0; i < TUFF_COUNT(debug_rows); i++)
         tuff_text_add(&text, "\n  %-11s %s", debug_rows[i].name, debug_rows[i].help);
-    if (!text.failed) tuff_log_message(context, TUFF_LOG_WARNING, "%s", text.data);
+    if (!text.failed) tuff_log_lines(context, TUFF_LOG_WARNING, "%s", text.data);
     tuff_text_finish(&text);
 }
 
@@ -231,30 +231,58 @@ char *tuff_strdup(struct tuff_context *context, const char *text)
     return copy;
 }
 
+static void log_text(struct tuff_context *context, enum tuff_log_level level, bool lines, const char *format,
+                     va_list arguments)
+{
+    char raw[1024], line[1200]; /* most messages; longer ones (plans, tables) are allocated */
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(raw, sizeof raw, format, arguments);
+    size_t most = length < 0 ? 0 : (size_t)length, size = most * 4 + 1; /* a byte is shown as four at most */
+    char *whole = most < sizeof raw && size <= sizeof line ? NULL : tuff_alloc(context, most + 1 + size);
+    if (whole) vsnprintf(whole, most + 1, format, again);
+    va_end(again);
+    if (length < 0) return;
+    const char *text = whole ? whole : raw;
+    char *out = whole ? whole + most + 1 : line;
+    if (!whole) size = sizeof line;
+    if (lines)
+        tuff_printable_lines(text, out, size);
+    else
+        tuff_printable(text, out, size);
+    context->options.log(context->options.log_user, level, out);
+    tuff_free(context, whole);
+}
+
+static bool is_logged(const struct tuff_context *context, enum tuff_log_level level)
+{
+    return context && context->options.log && level <= context->options.log_level;
+}
+
 void tuff_log_message(struct tuff_context *context, enum tuff_log_level level, const char *format, ...)
 {
-    char line[1024]; /* most messages; longer ones (plans, tables) are allocated */
     va_list arguments;
-    if (!context || !context->options.log || level > context->options.log_level) return;
+    if (!is_logged(context, level)) return;
     va_start(arguments, format);
-    int length = vsnprintf(line, sizeof line, format, arguments);
+    log_text(context, level, false, format, arguments);
     va_end(arguments);
-    if (length < 0) return;
-    char *whole = (size_t)length < sizeof line ? NULL : tuff_alloc(context, (size_t)length + 1);
-    if (whole) {
-        va_start(arguments, format);
-        vsnprintf(whole, (size_t)length + 1, format, arguments);
-        va_end(arguments);
-    }
-    context->options.log(context->options.log_user, level, whole ? whole : line);
-    tuff_free(context, whole);
+}
+
+void tuff_log_lines(struct tuff_context *context, enum tuff_log_level level, const char *format, ...)
+{
+    va_list arguments;
+    if (!is_logged(context, level)) return;
+    va_start(arguments, format);
+    log_text(context, level, true, format, arguments);
+    va_end(arguments);
 }
 
 tuff_status tuff_fail_va(struct tuff_context *context, struct tuff_error *error, tuff_status status, const char *format,
                          va_list arguments)
 {
-    char message[sizeof error->message];
-    if (vsnprintf(message, sizeof message, format, arguments) < 0) message[0] = 0;
+    char raw[2 * sizeof error->message] = "", message[sizeof error->message]; /* the end of raw is never shown cut */
+    if (vsnprintf(raw, sizeof raw, format, arguments) < 0) raw[0] = 0;
+    tuff_printable(raw, message, sizeof message);
     if (error) {
         error->status = status;
         memcpy(error->message, message, sizeof message);

@@ -257,11 +257,19 @@ static void guess_pace(struct tuff_caps *caps)
     caps->bytes_per_second = giga[caps->kind][1] * 1000000000;
 }
 
+/* A driver's text, shown on terminals and written to JSON later. All have 256 bytes in Vulkan. */
+static void copy_name(const char *from, char *to, size_t size)
+{
+    char text[256];
+    memcpy(text, from, sizeof text);
+    text[sizeof text - 1] = 0;
+    tuff_printable(text, to, size);
+}
+
 static void copy_limits(struct tuff_caps *caps, const VkPhysicalDeviceProperties *properties)
 {
     const VkPhysicalDeviceLimits *limits = &properties->limits;
-    memcpy(caps->name, properties->deviceName, sizeof caps->name);
-    caps->name[sizeof caps->name - 1] = 0;
+    copy_name(properties->deviceName, caps->name, sizeof caps->name);
     caps->driver_version = properties->driverVersion;
     caps->vendor_id = properties->vendorID;
     caps->device_id = properties->deviceID;
@@ -301,9 +309,8 @@ static void copy_properties(struct tuff_caps *caps, const struct property_chain 
     const VkSubgroupFeatureFlags operations = chain->subgroup.supportedOperations;
     memcpy(caps->uuid, chain->id.deviceUUID, sizeof caps->uuid);
     memcpy(caps->driver_uuid, chain->id.driverUUID, sizeof caps->driver_uuid);
-    memcpy(caps->driver_name, chain->driver.driverName, sizeof caps->driver_name);
-    memcpy(caps->driver_info, chain->driver.driverInfo, sizeof caps->driver_info);
-    caps->driver_name[sizeof caps->driver_name - 1] = caps->driver_info[sizeof caps->driver_info - 1] = 0;
+    copy_name(chain->driver.driverName, caps->driver_name, sizeof caps->driver_name);
+    copy_name(chain->driver.driverInfo, caps->driver_info, sizeof caps->driver_info);
     caps->driver_id = (uint32_t)chain->driver.driverID;
     caps->max_allocation_bytes = chain->maintenance3.maxMemoryAllocationSize;
     caps->subgroup_size = chain->subgroup.subgroupSize;

@@ -1,6 +1,6 @@
 /* core.h - what every folder of Tuff builds on, private: context internals, failing with a sentence, arena, text, hash.
  *
- * Needs base.h only. Implemented in base.c (context, errors) and arena.c (arena, text, hash). */
+ * Needs base.h only. Implemented in base.c (context, errors), printable.c, and arena.c (arena, text, hash). */
 #ifndef TUFF_CORE_H
 #define TUFF_CORE_H
 
@@ -28,7 +28,10 @@ void *tuff_realloc(struct tuff_context *context, void *old, size_t bytes); /* ne
 void tuff_free(struct tuff_context *context, void *memory);
 char *tuff_strdup(struct tuff_context *context, const char *text);
 
+/* One line, shown as by tuff_printable. */
 void tuff_log_message(struct tuff_context *context, enum tuff_log_level level, const char *format, ...) TUFF_PRINTF(3, 4);
+/* Several: graphs, plans, tables. Line feeds and tabs of the text stay. */
+void tuff_log_lines(struct tuff_context *context, enum tuff_log_level level, const char *format, ...) TUFF_PRINTF(3, 4);
 
 /* Writes the sentence into error (may be NULL) and the log (context may be NULL), returns status:
  *     return tuff_fail(context, error, TUFF_ERR_FILE, "cannot open %s: %s", path, reason); */
@@ -37,6 +40,11 @@ tuff_status tuff_fail(struct tuff_context *context, struct tuff_error *error, tu
 tuff_status tuff_fail_va(struct tuff_context *context, struct tuff_error *error, tuff_status status, const char *format,
                          va_list arguments);
 #define tuff_fail_memory(context, error) tuff_fail(context, error, TUFF_ERR_MEMORY, "out of host memory")
+
+/* As tuff_printable, but line feeds and tabs stay. */
+void tuff_printable_lines(const char *text, char *out, size_t size);
+/* Bytes of the UTF-8 character that begins at text (RFC 3629: no surrogates, no overlong forms), 0 if it is none. */
+size_t tuff_utf8_step(const char *text, size_t left);
 
 /* Leaves the function on failure; only where nothing is held (style 7.1). */
 #define TUFF_TRY(expression)                                                                                                \

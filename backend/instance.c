@@ -55,8 +55,8 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlag
     bool validation = type & VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT;
     (void)severity;
     if (validation) atomic_fetch_add(&instance->messages, 1); /* the loader's remarks are of the type GENERAL */
-    tuff_log_message(instance->context, validation ? TUFF_LOG_ERROR : TUFF_LOG_INFO, "vulkan: %s: %s",
-                     data->pMessageIdName ? data->pMessageIdName : "", data->pMessage);
+    tuff_log_lines(instance->context, validation ? TUFF_LOG_ERROR : TUFF_LOG_INFO, "vulkan: %s: %s",
+                   data->pMessageIdName ? data->pMessageIdName : "", data->pMessage);
     return VK_FALSE;
 }
 

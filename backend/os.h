@@ -5,7 +5,8 @@
 
 #include "backend/base.h"
 
-/* Whole file into memory of the context's allocator (tuff_free); data is followed by one zero byte not in *bytes.
+/* Only regular files are read: folders, pipes, devices and sockets give TUFF_ERR_FILE at once.
+ * Whole file into memory of the context's allocator (tuff_free); data is followed by one zero byte not in *bytes.
  * Files larger than limit give TUFF_ERR_FORMAT (limit 0: no limit). */
 tuff_status tuff_os_read_file(struct tuff_context *context, const char *path, size_t limit, void **data, size_t *bytes,
                               struct tuff_error *error);

@@ -25,7 +25,25 @@
 
 #define READ_CHUNK_BYTES ((size_t)1 << 16)
 
-/* Grows as it reads: the size of pipes and of /proc is not known before. */
+/* Opens what is a file, and refuses the rest at once: opening a pipe would wait for its other end (O_NONBLOCK: it does not), reading a
+ * device may never end. */
+static tuff_status open_file(struct tuff_context *context, const char *path, int how, int *file, struct stat *about,
+                             struct tuff_error *error)
+{
+    int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | how);
+    if (opened < 0) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot open %s: %s", path, strerror(errno));
+    if (fstat(opened, about) == 0 && S_ISREG(about->st_mode)) {
+        *file = opened;
+        return TUFF_OK;
+    }
+    close(opened);
+    return tuff_fail(context, error, TUFF_ERR_FILE, "cannot read %s: it is %s", path,
+                     S_ISDIR(about->st_mode)    ? "a folder"
+                     : S_ISFIFO(about->st_mode) ? "a pipe, no regular file"
+                                                : "no regular file");
+}
+
+/* Grows as it reads: the size of files in /proc is not known before. */
 static tuff_status read_all(struct tuff_context *context, int file, const char *path, size_t expected, size_t limit,
                             char **data, size_t *bytes, struct tuff_error *error)
 {
@@ -79,16 +97,12 @@ static tuff_status refuse_foreign(struct tuff_context *context, const struct sta
 static tuff_status read_open(struct tuff_context *context, const char *path, int how, bool own, size_t limit, void **data,
                              size_t *bytes, struct tuff_error *error)
 {
-    struct stat about;
+    struct stat about = {0};
     char *content = NULL;
-    int file = open(path, O_RDONLY | O_CLOEXEC | how);
-    if (file < 0) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot open %s: %s", path, strerror(errno));
+    int file = -1;
+    TUFF_TRY(open_file(context, path, how, &file, &about, error));
     tuff_status status = TUFF_OK;
-    if (fstat(file, &about) != 0 || S_ISDIR(about.st_mode))
-        status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot read %s: it is a folder", path);
-    else if (own && !S_ISREG(about.st_mode))
-        status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot read %s: it is no regular file", path);
-    else if (own && refuse_foreign(context, &about, path, error) != TUFF_OK)
+    if (own && refuse_foreign(context, &about, path, error) != TUFF_OK)
         status = TUFF_ERR_FILE;
     else if (limit && about.st_size > 0 && (uintmax_t)about.st_size > limit)
         status = tuff_fail(context, error, TUFF_ERR_FORMAT, "%s has %ju bytes, more than %zu", path,
@@ -112,7 +126,7 @@ tuff_status tuff_os_read_private(struct tuff_context *context, const char *path,
     struct stat about;
     if (lstat(path, &about) == 0 && S_ISLNK(about.st_mode))
         return tuff_fail(context, error, TUFF_ERR_FILE, "cannot read %s: it is a symbolic link", path);
-    return read_open(context, path, O_NOFOLLOW | O_NONBLOCK, true, limit, data, bytes, error);
+    return read_open(context, path, O_NOFOLLOW, true, limit, data, bytes, error);
 }
 
 struct tuff_os_map {
@@ -124,13 +138,11 @@ struct tuff_os_map {
 tuff_status tuff_os_map_file(struct tuff_context *context, const char *path, struct tuff_os_map **map, const void **data,
                              size_t *bytes, struct tuff_error *error)
 {
-    struct stat about;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot open %s: %s", path, strerror(errno));
+    struct stat about = {0};
+    int file = -1;
+    TUFF_TRY(open_file(context, path, 0, &file, &about, error));
     struct tuff_os_map *made = tuff_alloc(context, sizeof *made);
     tuff_status status = made ? TUFF_OK : tuff_fail_memory(context, error);
-    if (status == TUFF_OK && (fstat(file, &about) != 0 || !S_ISREG(about.st_mode)))
-        status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot map %s: it is no regular file", path);
     if (status == TUFF_OK && (uintmax_t)about.st_size > SIZE_MAX / 2)
         status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot map %s: it is too large", path);
     if (status == TUFF_OK && about.st_size > 0) {

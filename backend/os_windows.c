@@ -51,6 +51,14 @@ static tuff_status fail_file(struct tuff_context *context, struct tuff_error *er
                      (unsigned long)code);
 }
 
+/* Pipes and devices are no files. */
+static bool on_disk(HANDLE file)
+{
+    if (GetFileType(file) == FILE_TYPE_DISK) return true;
+    SetLastError(ERROR_BAD_FILE_TYPE);
+    return false;
+}
+
 static bool read_fully(HANDLE file, char *data, size_t bytes)
 {
     while (bytes) {
@@ -66,7 +74,7 @@ static tuff_status read_handle(struct tuff_context *context, HANDLE file, const 
                                size_t *bytes, struct tuff_error *error)
 {
     LARGE_INTEGER size;
-    if (!GetFileSizeEx(file, &size)) return fail_file(context, error, "read", path);
+    if (!on_disk(file) || !GetFileSizeEx(file, &size)) return fail_file(context, error, "read", path);
     if ((limit && (uint64_t)size.QuadPart > limit) || (uint64_t)size.QuadPart > SIZE_MAX / 2)
         return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s has %lld bytes, more than %llu", path,
                          (long long)size.QuadPart, (unsigned long long)limit);
@@ -121,7 +129,8 @@ tuff_status tuff_os_map_file(struct tuff_context *context, const char *path, str
                                              FILE_ATTRIBUTE_NORMAL, NULL)
                                : INVALID_HANDLE_VALUE;
     LARGE_INTEGER size = {.QuadPart = 0};
-    bool mapped = file != INVALID_HANDLE_VALUE && GetFileSizeEx(file, &size) && (uint64_t)size.QuadPart <= SIZE_MAX / 2;
+    bool mapped = file != INVALID_HANDLE_VALUE && on_disk(file) && GetFileSizeEx(file, &size) &&
+                  (uint64_t)size.QuadPart <= SIZE_MAX / 2;
     if (mapped && size.QuadPart > 0) mapped = (made->data = map_handle(file)) != NULL;
     tuff_status status = mapped ? TUFF_OK : fail_file(context, error, "map", path);
     if (file != INVALID_HANDLE_VALUE) CloseHandle(file);

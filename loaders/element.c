@@ -36,25 +36,10 @@ bool tuff_array_bytes(enum tuff_element element, uint32_t rank, const uint64_t *
     return true;
 }
 
-/* Bytes of the sequence that begins at s, 0 if it is none. Table 3-7 of the Unicode standard. */
-static size_t sequence(const unsigned char *s, size_t left)
-{
-    if (s[0] < 0x80) return 1;
-    if (s[0] < 0xc2 || s[0] > 0xf4) return 0;
-    size_t length = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    if (left < length) return 0;
-    unsigned char low = s[0] == 0xe0 ? 0xa0 : s[0] == 0xf0 ? 0x90 : 0x80;
-    unsigned char high = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : 0xbf;
-    if (s[1] < low || s[1] > high) return 0;
-    for (size_t i = 2; i < length; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    return length;
-}
-
 bool tuff_utf8_valid(const char *text, size_t length)
 {
     for (size_t at = 0; at < length;) {
-        size_t step = sequence((const unsigned char *)text + at, length - at);
+        size_t step = tuff_utf8_step(text + at, length - at);
         if (step == 0) return false;
         at += step;
     }

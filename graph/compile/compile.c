@@ -11,7 +11,7 @@ static void print_work(const struct tuff_work *w, const char *pass)
     tuff_graph_print_text(w->g, &text);
     if (w->group_count) tuff_groups_print(w, &text);
     if (w->plan->memory_count) tuff_plan_print(w->plan, &text); /* memories and slots */
-    if (text.data) tuff_log_message(w->context, TUFF_LOG_INFO, "after %s:\n%s", pass, text.data);
+    if (text.data) tuff_log_lines(w->context, TUFF_LOG_INFO, "after %s:\n%s", pass, text.data);
     tuff_text_finish(&text);
 }
 
@@ -21,7 +21,7 @@ static void print_plan(const struct tuff_work *w, const struct tuff_plan *plan)
     struct tuff_text text;
     tuff_text_init(&text, w->context);
     tuff_plan_print(plan, &text);
-    if (text.data) tuff_log_message(w->context, TUFF_LOG_INFO, "plan:\n%s", text.data);
+    if (text.data) tuff_log_lines(w->context, TUFF_LOG_INFO, "plan:\n%s", text.data);
     tuff_text_finish(&text);
 }
 
