@@ -93,22 +93,35 @@ enum tuff_alpha {
     TUFF_ALPHA_DROP       /* alpha is ignored */
 };
 
+/* What a picture's library warned of although it could read the picture. */
+struct tuff_picture_damage {
+    uint32_t warnings; /* 0: nothing is wrong */
+    char first[200];   /* the first of them, as by tuff_printable */
+};
+
 /* How a picture is read. Zero is the default of every field but struct_size. */
 struct tuff_picture_options {
     size_t struct_size; /* sizeof(struct tuff_picture_options) */
     enum tuff_alpha alpha;
-    uint64_t max_pixels;     /* larger pictures are refused; 0: 2^27 */
-    bool ignore_orientation; /* leave the rows as stored; otherwise the EXIF orientation of a JPEG is applied */
+    uint64_t max_pixels;                /* larger pictures are refused; 0: 2^27 */
+    bool ignore_orientation;            /* leave the rows as stored; otherwise the EXIF orientation of a JPEG is applied */
+    uint64_t max_expansion;             /* most bytes of pixels for each byte of the file, above 64 MiB of pixels; 0: 1024 */
+    struct tuff_picture_damage *damage; /* written where the picture could be read; may be NULL */
 };
 
-/* Reads a PNG or JPEG file (found by its first bytes). options may be NULL; finish the picture with tuff_picture_finish.
+/* Reads a PNG, JPEG, WebP, GIF or BMP file (found by its first bytes). options may be NULL; finish the picture with
+ * tuff_picture_finish.
  * Samples are as stored: no colour profile and no gamma is applied. PNG: a palette becomes RGB, 1, 2 and 4 bits become
  * 8 by v * 255 / maxval, 16 bits by v / 257 rounded; a tRNS colour is alpha. JPEG: baseline, progressive and arithmetic;
- * CMYK becomes RGB by r = c * k / 255 of the inverted (Adobe) values; 12 bits are refused.
- * Everything the PNG and JPEG libraries warn about in a JPEG is refused, and so is every damaged chunk of a PNG (each
- * carries a CRC). Bytes after the end of the picture are ignored. A JPEG carries no checksum: other damage shows up as a
- * different picture.
- * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (12 bits; a build without libpng or libjpeg). */
+ * CMYK becomes RGB by r = c * k / 255 of the inverted (Adobe) values; 12 bits are refused. WebP: still pictures. GIF: the first
+ * frame, on its screen, of which the rest is transparent. BMP: not compressed, no palette of OS/2.
+ * Damage: a JPEG that is cut off, has bytes between its markers, wrong codes or no end is read as libjpeg's own tools read it; the
+ * log gets a warning, options->damage the count and the first sentence. Every damaged chunk of a PNG is refused (each carries a CRC), and so
+ * is what is cut off in the other formats. Bytes after the end of the picture are ignored. A JPEG carries no checksum: other
+ * damage shows up as a different picture.
+ * Memory: at most 64 MiB of pixels, or max_expansion times the file where that is more; while a picture is decoded, up to four
+ * times its pixels (the coefficients of a progressive JPEG).
+ * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (12 bits; an animated WebP; a compressed BMP; a build without the format's library). */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_picture_read(struct tuff_context *context, const char *path,
                                                        const struct tuff_picture_options *options,
                                                        struct tuff_picture *picture, struct tuff_error *error);
@@ -116,6 +129,8 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_picture_read(struct tuff_context *cont
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_picture_decode(struct tuff_context *context, struct tuff_span file,
                                                          const struct tuff_picture_options *options,
                                                          struct tuff_picture *picture, struct tuff_error *error);
+/* Name of the format number index among those that this build reads, as "JPEG"; NULL behind the last. Static text. Thread-safe. */
+TUFF_API const char *tuff_picture_kind(uint32_t index);
 /* Frees the pixels and zeroes the struct. */
 TUFF_API void tuff_picture_finish(struct tuff_context *context, struct tuff_picture *picture);
 /* Writes a PNG file of 8 bits and 1, 3 or 4 channels; path holds the old or the new content whole.

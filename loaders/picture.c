@@ -4,15 +4,46 @@
 #include "backend/os.h"
 
 #define PIXELS_MAX ((uint64_t)1 << 27)
+#define EXPANSION_MAX 1024u /* a little less than what deflate reaches: more is a blank picture, or an attack on memory */
+#define ALWAYS_BYTES ((uint64_t)64 << 20) /* of pixels, whatever the file: a blank page scanned at 400 dpi */
 
-tuff_status tuff_picture_check_size(struct tuff_context *context, const struct tuff_source *source, uint64_t width,
-                                    uint64_t height, uint64_t max_pixels, struct tuff_error *error)
+tuff_status tuff_picture_check_size(const struct tuff_decoding *d, uint64_t width, uint64_t height, uint32_t channels)
 {
+    unsigned long long w = width, h = height;
     bool fits = width > 0 && height > 0 && width <= TUFF_PICTURE_SIDE && height <= TUFF_PICTURE_SIDE &&
-                width * height <= max_pixels;
-    if (fits && width * height <= SIZE_MAX / 8) return TUFF_OK;
-    return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: a picture of %llu x %llu pixels; the limit is %llu pixels",
-                     source->name, (unsigned long long)width, (unsigned long long)height, (unsigned long long)max_pixels);
+                width * height <= d->max_pixels;
+    if (!fits || width * height > SIZE_MAX / 8)
+        return tuff_fail(d->context, d->error, TUFF_ERR_FORMAT,
+                         "%s: a picture of %llu x %llu pixels; the limit is %llu pixels (tuff_picture_options.max_pixels)",
+                         d->source->name, w, h, (unsigned long long)d->max_pixels);
+    uint64_t needed = width * height * channels, bytes = d->source->bytes;
+    uint64_t most = bytes > UINT64_MAX / d->max_expansion ? UINT64_MAX : bytes * d->max_expansion;
+    if (needed <= most || needed <= ALWAYS_BYTES) return TUFF_OK;
+    return tuff_fail(
+        d->context, d->error, TUFF_ERR_FORMAT,
+        "%s: %llu x %llu pixels take %llu bytes, from a file of %llu; above 64 MiB the limit is %llu bytes for each byte "
+        "of the file (tuff_picture_options.max_expansion)",
+        d->source->name, w, h, (unsigned long long)needed, (unsigned long long)bytes, (unsigned long long)d->max_expansion);
+}
+
+tuff_status tuff_picture_make(struct tuff_decoding *d, uint64_t width, uint64_t height, uint32_t channels)
+{
+    TUFF_TRY(tuff_picture_check_size(d, width, height, channels));
+    uint8_t *pixels = tuff_alloc(d->context, (size_t)width * (size_t)height * channels);
+    if (!pixels) return tuff_fail_memory(d->context, d->error);
+    d->picture = (struct tuff_picture){(uint32_t)width, (uint32_t)height, channels, pixels};
+    return TUFF_OK;
+}
+
+tuff_status tuff_picture_damaged(const struct tuff_decoding *d, const char *kind, const char *why)
+{
+    return tuff_fail(d->context, d->error, TUFF_ERR_FORMAT, "%s: damaged %s file: %s", d->source->name, kind, why);
+}
+
+tuff_status tuff_picture_missing(const struct tuff_decoding *d, const char *kind, const char *library, const char *option)
+{
+    return tuff_fail(d->context, d->error, TUFF_ERR_UNSUPPORTED, "%s: %s, but this Tuff is built without %s (option %s)",
+                     d->source->name, kind, library, option);
 }
 
 /* ---- alpha -------------------------------------------------------------------------------------------------------------- */
@@ -29,6 +60,7 @@ static void convert_pixel(const uint8_t *in, uint32_t from, uint8_t *out, uint32
     if (to == 4) out[3] = a;
 }
 
+/* In place where no pixel grows: a pixel is written where it, or one before it, was read. */
 static tuff_status settle_alpha(struct tuff_context *context, struct tuff_picture *picture, enum tuff_alpha alpha,
                                 struct tuff_error *error)
 {
@@ -36,10 +68,10 @@ static tuff_status settle_alpha(struct tuff_context *context, struct tuff_pictur
     if (from == 1 || from == 3 || (from == 4 && alpha == TUFF_ALPHA_KEEP)) return TUFF_OK;
     uint32_t to = alpha == TUFF_ALPHA_KEEP ? 4 : from - 1;
     size_t pixels = (size_t)picture->width * picture->height;
-    uint8_t *out = tuff_alloc(context, pixels * to);
+    uint8_t *out = to > from ? tuff_alloc(context, pixels * to) : picture->pixels;
     if (!out) return tuff_fail_memory(context, error);
     for (size_t i = 0; i < pixels; i++) convert_pixel(picture->pixels + i * from, from, out + i * to, to, alpha);
-    tuff_free(context, picture->pixels);
+    if (to > from) tuff_free(context, picture->pixels);
     picture->pixels = out;
     picture->channels = to;
     return TUFF_OK;
@@ -86,31 +118,68 @@ static tuff_status check_options(struct tuff_context *context, const struct tuff
     if (!options) return TUFF_OK;
     TUFF_REQUIRE(context, error, options->struct_size == sizeof *options);
     TUFF_REQUIRE(context, error, (unsigned)options->alpha <= TUFF_ALPHA_DROP);
+    if (options->damage) *options->damage = (struct tuff_picture_damage){0};
     return TUFF_OK;
+}
+
+static const struct kind {
+    const char *name, *begins; /* the file's first bytes; '?': any */
+    size_t bytes;
+    bool built;
+    tuff_status (*decode)(struct tuff_decoding *);
+} kinds[] = {
+    {"PNG", "\x89PNG\r\n\x1a\n", 8, TUFF_HAVE_PNG, tuff_png_decode},
+    {"JPEG", "\xff\xd8", 2, TUFF_HAVE_JPEG, tuff_jpeg_decode},
+    {"WebP", "RIFF????WEBP", 12, TUFF_HAVE_WEBP, tuff_webp_decode},
+    {"GIF", "GIF8?a", 6, TUFF_HAVE_GIF, tuff_gif_decode},
+    {"BMP", "BM", 2, TUFF_HAVE_BMP, tuff_bmp_decode},
+};
+
+const char *tuff_picture_kind(uint32_t index)
+{
+    for (size_t i = 0; i < TUFF_COUNT(kinds); i++)
+        if (kinds[i].built && index-- == 0) return kinds[i].name;
+    return NULL;
+}
+
+static const struct kind *kind_of(const struct tuff_source *source)
+{
+    for (size_t i = 0; i < TUFF_COUNT(kinds); i++) {
+        bool same = source->bytes >= kinds[i].bytes;
+        for (size_t k = 0; same && k < kinds[i].bytes; k++)
+            same = kinds[i].begins[k] == '?' || (uint8_t)kinds[i].begins[k] == source->data[k];
+        if (same) return &kinds[i];
+    }
+    return NULL;
 }
 
 static tuff_status decode(struct tuff_context *context, const struct tuff_source *source,
                           const struct tuff_picture_options *options, struct tuff_picture *picture, struct tuff_error *error)
 {
-    static const uint8_t png[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     struct tuff_picture_options defaults = {.struct_size = sizeof defaults};
     if (!options) options = &defaults;
-    uint64_t max_pixels = options->max_pixels ? options->max_pixels : PIXELS_MAX;
-    struct tuff_picture result = {0};
-    int orientation = 1;
-    if (source->bytes >= sizeof png && memcmp(source->data, png, sizeof png) == 0)
-        TUFF_TRY(tuff_png_decode(context, source, max_pixels, &result, error));
-    else if (source->bytes >= 3 && source->data[0] == 0xff && source->data[1] == 0xd8 && source->data[2] == 0xff)
-        TUFF_TRY(tuff_jpeg_decode(context, source, max_pixels, &result, &orientation, error));
-    else
-        return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: neither a PNG nor a JPEG file", source->name);
-    tuff_status status = settle_alpha(context, &result, options->alpha, error);
-    if (status == TUFF_OK && !options->ignore_orientation) status = turn_upright(context, &result, orientation, error);
-    if (status == TUFF_OK)
-        *picture = result;
-    else
-        tuff_free(context, result.pixels);
-    return status;
+    struct tuff_decoding d = {.context = context,
+                              .source = source,
+                              .max_pixels = options->max_pixels ? options->max_pixels : PIXELS_MAX,
+                              .max_expansion = options->max_expansion ? options->max_expansion : EXPANSION_MAX,
+                              .error = error,
+                              .orientation = 1};
+    const struct kind *kind = kind_of(source);
+    if (!kind) return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: no PNG, JPEG, WebP, GIF or BMP file", source->name);
+    TUFF_TRY(kind->decode(&d));
+    tuff_status status = settle_alpha(context, &d.picture, options->alpha, error);
+    if (status == TUFF_OK && !options->ignore_orientation) status = turn_upright(context, &d.picture, d.orientation, error);
+    if (status != TUFF_OK) {
+        tuff_picture_finish(context, &d.picture);
+        return status;
+    }
+    if (d.damage.warnings)
+        tuff_log_message(context, TUFF_LOG_WARNING,
+                         "%s: damaged %s file, read as far as it goes; %u warning%s, the first: %s", source->name,
+                         kind->name, (unsigned)d.damage.warnings, d.damage.warnings == 1 ? "" : "s", d.damage.first);
+    if (options->damage) *options->damage = d.damage;
+    *picture = d.picture;
+    return TUFF_OK;
 }
 
 tuff_status tuff_picture_read(struct tuff_context *context, const char *path, const struct tuff_picture_options *options,

@@ -8,12 +8,22 @@
 /* Most pixels along one side: keeps every size of a row within 32 bits. */
 #define TUFF_PICTURE_SIDE 1000000u
 
-/* Decode to pixels [h, w, c] of the context's allocator; c is 1, 2 (grey and alpha), 3 or 4. */
-tuff_status tuff_png_decode(struct tuff_context *context, const struct tuff_source *source, uint64_t max_pixels,
-                            struct tuff_picture *picture, struct tuff_error *error);
-/* orientation: of the EXIF block, 1..8 */
-tuff_status tuff_jpeg_decode(struct tuff_context *context, const struct tuff_source *source, uint64_t max_pixels,
-                             struct tuff_picture *picture, int *orientation, struct tuff_error *error);
+/* A picture while it is decoded. */
+struct tuff_decoding {
+    struct tuff_context *context;     /* [borrowed] */
+    const struct tuff_source *source; /* [borrowed] */
+    uint64_t max_pixels, max_expansion;
+    struct tuff_error *error;    /* [borrowed] */
+    struct tuff_picture picture; /* pixels [owned]; 1, 2 (grey and alpha), 3 or 4 channels; the codec frees it on failure */
+    int orientation;             /* of the EXIF block, 1..8 */
+    struct tuff_picture_damage damage; /* what the codec's library warned of */
+};
+tuff_status tuff_png_decode(struct tuff_decoding *d);
+tuff_status tuff_jpeg_decode(struct tuff_decoding *d);
+tuff_status tuff_webp_decode(struct tuff_decoding *d);
+tuff_status tuff_gif_decode(struct tuff_decoding *d);
+tuff_status tuff_bmp_decode(struct tuff_decoding *d);
+
 /* Appends the PNG file to out. */
 tuff_status tuff_png_encode(struct tuff_context *context, const struct tuff_picture *picture, struct tuff_text *out,
                             struct tuff_error *error);
@@ -21,9 +31,13 @@ tuff_status tuff_png_encode(struct tuff_context *context, const struct tuff_pict
 /* Orientation of an APP1 block ("Exif", two zeros, TIFF): 1..8; 1 where there is none. Source: EXIF 2.3, 4.6.4 A. */
 int tuff_exif_orientation(const uint8_t *data, size_t bytes);
 
-/* Refuses pictures larger than the limit. */
-tuff_status tuff_picture_check_size(struct tuff_context *context, const struct tuff_source *source, uint64_t width,
-                                    uint64_t height, uint64_t max_pixels, struct tuff_error *error);
+/* Before memory is taken: refuses pictures larger than the limits. */
+tuff_status tuff_picture_check_size(const struct tuff_decoding *d, uint64_t width, uint64_t height, uint32_t channels);
+/* Sets picture, with memory for its pixels, after the check. Errors: as of the check, MEMORY. */
+tuff_status tuff_picture_make(struct tuff_decoding *d, uint64_t width, uint64_t height, uint32_t channels);
+/* "NAME: damaged KIND file: why" */
+tuff_status tuff_picture_damaged(const struct tuff_decoding *d, const char *kind, const char *why);
+tuff_status tuff_picture_missing(const struct tuff_decoding *d, const char *kind, const char *library, const char *option);
 
 /* Colour samples over white: alpha is the last of channels (2 or 4). */
 static inline uint8_t tuff_over_white(uint8_t colour, uint8_t alpha)

@@ -1,7 +1,8 @@
 /* picture_jpeg.c - JPEG in, by libjpeg-turbo.
  *
  * libjpeg leaves by longjmp: everything lives in a struct job that outlives the jump. Its warnings mean damaged data (cut
- * off, bad codes), so they end the work like errors. libjpeg's own memory does not come from the context's allocator. */
+ * off, bad codes), of which it makes the most, as its own tools do: they are counted. libjpeg's own memory does not come from the
+ * context's allocator. */
 #include "loaders/picture.h"
 
 #if TUFF_HAVE_JPEG
@@ -20,39 +21,37 @@ struct job {
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
     jmp_buf jump;
-    struct tuff_context *context;
-    const struct tuff_source *source;
-    struct tuff_error *error;
-    uint64_t max_pixels;
-    uint32_t channels;
-    uint8_t *pixels; /* [owned] */
-    int orientation;
+    struct tuff_decoding *decoding; /* [borrowed] */
     tuff_status status;
 };
 
 static void on_error(j_common_ptr jpeg)
 {
     struct job *job = jpeg->client_data;
+    struct tuff_decoding *d = job->decoding;
     char message[JMSG_LENGTH_MAX];
     jpeg->err->format_message(jpeg, message);
     switch (jpeg->err->msg_code) {
-    case JERR_OUT_OF_MEMORY: job->status = tuff_fail_memory(job->context, job->error); break;
+    case JERR_OUT_OF_MEMORY: job->status = tuff_fail_memory(d->context, d->error); break;
     case JERR_BAD_PRECISION:
     case JERR_ARITH_NOTIMPL:
     case JERR_SOF_UNSUPPORTED:
-        job->status = tuff_fail(job->context, job->error, TUFF_ERR_UNSUPPORTED, "%s: this kind of JPEG cannot be read: %s",
-                                job->source->name, message);
+        job->status = tuff_fail(d->context, d->error, TUFF_ERR_UNSUPPORTED, "%s: this kind of JPEG cannot be read: %s",
+                                d->source->name, message);
         break;
-    default:
-        job->status = tuff_fail(job->context, job->error, TUFF_ERR_FORMAT, "%s: damaged JPEG file: %s", job->source->name,
-                                message);
+    default: job->status = tuff_picture_damaged(d, "JPEG", message);
     }
     longjmp(job->jump, 1);
 }
 
 static void on_message(j_common_ptr jpeg, int level)
 {
-    if (level < 0) on_error(jpeg);
+    struct job *job = jpeg->client_data;
+    struct tuff_picture_damage *damage = &job->decoding->damage;
+    char message[JMSG_LENGTH_MAX];
+    if (level >= 0 || damage->warnings++) return; /* traces; only the first is told */
+    jpeg->err->format_message(jpeg, message);
+    tuff_printable(message, damage->first, sizeof damage->first);
 }
 
 static void on_output(j_common_ptr jpeg) { (void)jpeg; }
@@ -67,38 +66,39 @@ static void on_progress(j_common_ptr jpeg)
 {
     struct job *job = jpeg->client_data;
     if (job->jpeg.input_scan_number > SCANS_MAX)
-        fail(job, tuff_fail(job->context, job->error, TUFF_ERR_FORMAT, "%s: JPEG file with more than %d scans",
-                            job->source->name, SCANS_MAX));
+        fail(job, tuff_fail(job->decoding->context, job->decoding->error, TUFF_ERR_FORMAT,
+                            "%s: JPEG file with more than %d scans", job->decoding->source->name, SCANS_MAX));
 }
 
 static void read_head(struct job *job)
 {
     struct jpeg_decompress_struct *jpeg = &job->jpeg;
+    struct tuff_decoding *d = job->decoding;
     jpeg_create_decompress(jpeg);
     jpeg->progress = &job->progress;
     jpeg_save_markers(jpeg, JPEG_APP0 + 1, 0xffff);
-    jpeg_mem_src(jpeg, job->source->data, (unsigned long)job->source->bytes);
+    jpeg_mem_src(jpeg, d->source->data, (unsigned long)d->source->bytes);
     jpeg_read_header(jpeg, TRUE);
-    tuff_status status = tuff_picture_check_size(job->context, job->source, jpeg->image_width, jpeg->image_height,
-                                                 job->max_pixels, job->error);
+    tuff_status status = tuff_picture_check_size(d, jpeg->image_width, jpeg->image_height, (uint32_t)jpeg->num_components);
     if (status != TUFF_OK) fail(job, status);
     if (jpeg->data_precision != 8)
-        fail(job, tuff_fail(job->context, job->error, TUFF_ERR_UNSUPPORTED, "%s: JPEG with %d bits a sample; 8 can be read",
-                            job->source->name, jpeg->data_precision));
-    job->orientation = 1;
-    for (jpeg_saved_marker_ptr m = jpeg->marker_list; m && job->orientation == 1; m = m->next)
-        job->orientation = tuff_exif_orientation(m->data, m->data_length);
+        fail(job, tuff_fail(d->context, d->error, TUFF_ERR_UNSUPPORTED, "%s: JPEG with %d bits a sample; 8 can be read",
+                            d->source->name, jpeg->data_precision));
+    for (jpeg_saved_marker_ptr m = jpeg->marker_list; m && d->orientation == 1; m = m->next)
+        d->orientation = tuff_exif_orientation(m->data, m->data_length);
 }
 
-static void choose_colours(struct job *job)
+/* Returns how many channels the picture has. */
+static uint32_t choose_colours(struct job *job)
 {
     struct jpeg_decompress_struct *jpeg = &job->jpeg;
-    job->channels = jpeg->num_components == 1 ? 1 : 3;
+    uint32_t channels = jpeg->num_components == 1 ? 1 : 3;
     if (jpeg->num_components == 4)
         jpeg->out_color_space = JCS_CMYK; /* of which cmyk_row makes RGB */
     else
-        jpeg->out_color_space = job->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+        jpeg->out_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg->dct_method = JDCT_ISLOW; /* the exact integer transform: the same result on every machine */
+    return channels;
 }
 
 /* Adobe stores 255 - ink. */
@@ -112,14 +112,13 @@ static void cmyk_row(const uint8_t *cmyk, bool inverted, uint8_t *rgb, uint32_t 
 static void read_rows(struct job *job)
 {
     struct jpeg_decompress_struct *jpeg = &job->jpeg;
-    size_t stride = (size_t)jpeg->output_width * job->channels;
-    job->pixels = tuff_alloc(job->context, stride * jpeg->output_height);
-    if (!job->pixels) fail(job, tuff_fail_memory(job->context, job->error));
+    struct tuff_picture *picture = &job->decoding->picture;
+    size_t stride = (size_t)picture->width * picture->channels;
     JSAMPARRAY cmyk = NULL;
     if (jpeg->out_color_space == JCS_CMYK)
         cmyk = jpeg->mem->alloc_sarray((j_common_ptr)jpeg, JPOOL_IMAGE, jpeg->output_width * 4, 1);
     while (jpeg->output_scanline < jpeg->output_height) {
-        uint8_t *to = job->pixels + jpeg->output_scanline * stride;
+        uint8_t *to = picture->pixels + jpeg->output_scanline * stride;
         JSAMPROW row = cmyk ? cmyk[0] : to;
         jpeg_read_scanlines(jpeg, &row, 1);
         if (cmyk) cmyk_row(row, jpeg->saw_Adobe_marker, to, jpeg->output_width);
@@ -130,21 +129,19 @@ static void try_read(struct job *job)
 {
     if (setjmp(job->jump)) return;
     read_head(job);
-    choose_colours(job);
+    uint32_t channels = choose_colours(job);
     jpeg_start_decompress(&job->jpeg);
+    tuff_status status = tuff_picture_make(job->decoding, job->jpeg.output_width, job->jpeg.output_height, channels);
+    if (status != TUFF_OK) fail(job, status);
     read_rows(job);
     jpeg_finish_decompress(&job->jpeg);
 }
 
-tuff_status tuff_jpeg_decode(struct tuff_context *context, const struct tuff_source *source, uint64_t max_pixels,
-                             struct tuff_picture *picture, int *orientation, struct tuff_error *error)
+tuff_status tuff_jpeg_decode(struct tuff_decoding *d)
 {
-    struct job *job = tuff_alloc(context, sizeof *job);
-    if (!job) return tuff_fail_memory(context, error);
-    job->context = context;
-    job->source = source;
-    job->error = error;
-    job->max_pixels = max_pixels;
+    struct job *job = tuff_alloc(d->context, sizeof *job);
+    if (!job) return tuff_fail_memory(d->context, d->error);
+    job->decoding = d;
     job->jpeg.err = jpeg_std_error(&job->errors);
     job->jpeg.client_data = job;
     job->errors.error_exit = on_error;
@@ -153,25 +150,14 @@ tuff_status tuff_jpeg_decode(struct tuff_context *context, const struct tuff_sou
     job->progress.progress_monitor = on_progress;
     try_read(job);
     tuff_status status = job->status;
-    if (status == TUFF_OK) {
-        *picture = (struct tuff_picture){job->jpeg.output_width, job->jpeg.output_height, job->channels, job->pixels};
-        *orientation = job->orientation;
-    } else {
-        tuff_free(context, job->pixels);
-    }
+    if (status != TUFF_OK) tuff_picture_finish(d->context, &d->picture);
     jpeg_destroy_decompress(&job->jpeg);
-    tuff_free(context, job);
+    tuff_free(d->context, job);
     return status;
 }
 
 #else
 
-tuff_status tuff_jpeg_decode(struct tuff_context *context, const struct tuff_source *source, uint64_t max_pixels,
-                             struct tuff_picture *picture, int *orientation, struct tuff_error *error)
-{
-    (void)max_pixels, (void)picture, (void)orientation;
-    return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED,
-                     "%s: JPEG, but this Tuff is built without libjpeg (option TUFF_JPEG)", source->name);
-}
+tuff_status tuff_jpeg_decode(struct tuff_decoding *d) { return tuff_picture_missing(d, "JPEG", "libjpeg", "TUFF_JPEG"); }
 
 #endif

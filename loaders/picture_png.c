@@ -11,14 +11,12 @@ struct job {
     struct tuff_context *context;
     png_structp png;
     png_infop info;
-    const struct tuff_source *source;   /* read from */
-    size_t at;                          /* next byte of the source */
+    struct tuff_decoding *decoding;     /* read */
+    size_t at;                          /* next byte of its source */
     struct tuff_text *out;              /* written to */
     const struct tuff_picture *picture; /* written */
-    uint64_t max_pixels;
-    uint32_t width, height, channels;
-    uint8_t *pixels; /* [owned] */
-    bool no_memory, too_large;
+    bool no_memory;
+    tuff_status status; /* of a failure that has its sentence */
     char message[160];
 };
 
@@ -35,7 +33,7 @@ static void on_error(png_structp png, png_const_charp message)
 static void on_warning(png_structp png, png_const_charp message)
 {
     struct job *job = png_get_error_ptr(png);
-    tuff_log_message(job->context, TUFF_LOG_DEBUG, "%s: %s", job->source ? job->source->name : "png", message);
+    tuff_log_message(job->context, TUFF_LOG_DEBUG, "%s: %s", job->decoding ? job->decoding->source->name : "png", message);
 }
 
 static png_voidp png_allocate(png_structp png, png_alloc_size_t bytes)
@@ -55,29 +53,37 @@ static void png_release(png_structp png, png_voidp memory)
 static void read_bytes(png_structp png, png_bytep to, size_t bytes)
 {
     struct job *job = png_get_io_ptr(png);
-    if (job->source->bytes - job->at < bytes) png_error(png, "it is cut off");
-    memcpy(to, job->source->data + job->at, bytes);
+    const struct tuff_source *source = job->decoding->source;
+    if (source->bytes - job->at < bytes) png_error(png, "it is cut off");
+    memcpy(to, source->data + job->at, bytes);
     job->at += bytes;
 }
 
-/* Everything to 8 bits and 1..4 channels; palette and tRNS colours expanded. */
-static void set_conversions(struct job *job)
+/* Everything to 8 bits and 1..4 channels; palette and tRNS colours expanded. Returns the channels. */
+static uint32_t set_conversions(struct job *job, uint32_t width)
 {
     png_structp png = job->png;
     png_set_expand(png);
     png_set_scale_16(png);
     png_set_interlace_handling(png);
     png_read_update_info(png, job->info);
-    job->channels = png_get_channels(png, job->info);
-    if (job->channels < 1 || job->channels > 4 || png_get_rowbytes(png, job->info) != (size_t)job->width * job->channels)
+    uint32_t channels = png_get_channels(png, job->info);
+    if (channels < 1 || channels > 4 || png_get_rowbytes(png, job->info) != (size_t)width * channels)
         png_error(png, "its kind of pixels is unknown");
+    return channels;
 }
 
 /* Deflate shrinks 1032 : 1 at best, so a picture cannot need more than that: checked before its memory is taken. */
-static void check_plausible(struct job *job)
+static void check_plausible(struct job *job, uint32_t height)
 {
-    uint64_t stored = (uint64_t)png_get_rowbytes(job->png, job->info) * job->height;
-    if (stored / 1032 > job->source->bytes) png_error(job->png, "it is too short for its size");
+    uint64_t stored = (uint64_t)png_get_rowbytes(job->png, job->info) * height;
+    if (stored / 1032 > job->decoding->source->bytes) png_error(job->png, "it is too short for its size");
+}
+
+static void need(struct job *job, tuff_status status)
+{
+    job->status = status;
+    if (status != TUFF_OK) png_error(job->png, "it cannot be held");
 }
 
 static void read_all(struct job *job)
@@ -88,19 +94,15 @@ static void read_all(struct job *job)
     png_set_user_limits(png, TUFF_PICTURE_SIDE, TUFF_PICTURE_SIDE);
     png_set_chunk_malloc_max(png, 1 << 24); /* texts and profiles: 16 MiB */
     png_read_info(png, job->info);
-    job->width = png_get_image_width(png, job->info);
-    job->height = png_get_image_height(png, job->info);
-    job->too_large = (uint64_t)job->width * job->height > job->max_pixels;
-    if (job->too_large) png_error(png, "it is too large");
-    check_plausible(job);
-    set_conversions(job);
-    size_t stride = (size_t)job->width * job->channels;
-    job->pixels = tuff_alloc(job->context, stride * job->height);
-    job->no_memory = !job->pixels;
-    if (job->no_memory) png_error(png, "out of memory");
+    uint32_t width = png_get_image_width(png, job->info), height = png_get_image_height(png, job->info);
+    need(job, tuff_picture_check_size(job->decoding, width, height, 1));
+    check_plausible(job, height);
+    need(job, tuff_picture_make(job->decoding, width, height, set_conversions(job, width)));
+    const struct tuff_picture *picture = &job->decoding->picture;
+    size_t stride = (size_t)width * picture->channels;
     int passes = png_get_interlace_type(png, job->info) == PNG_INTERLACE_ADAM7 ? 7 : 1;
     for (int pass = 0; pass < passes; pass++)
-        for (uint32_t y = 0; y < job->height; y++) png_read_row(png, job->pixels + y * stride, NULL);
+        for (uint32_t y = 0; y < height; y++) png_read_row(png, picture->pixels + y * stride, NULL);
     png_read_end(png, NULL);
 }
 
@@ -123,27 +125,20 @@ static tuff_status no_struct(struct job *job, struct tuff_error *error)
                      png_get_libpng_ver(NULL));
 }
 
-tuff_status tuff_png_decode(struct tuff_context *context, const struct tuff_source *source, uint64_t max_pixels,
-                            struct tuff_picture *picture, struct tuff_error *error)
+tuff_status tuff_png_decode(struct tuff_decoding *d)
 {
-    struct job job = {.context = context, .source = source, .max_pixels = max_pixels};
+    struct job job = {.context = d->context, .decoding = d};
     bool good = try_read(&job);
-    tuff_status status = TUFF_OK;
-    if (job.too_large)
-        status = tuff_picture_check_size(context, source, job.width, job.height, max_pixels, error);
-    else if (job.no_memory)
-        status = tuff_fail_memory(context, error);
-    else if (!job.png)
-        status = no_struct(&job, error);
-    else if (!good)
-        status = tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: damaged PNG file: %s", source->name, job.message);
+    tuff_status status = job.status;
+    if (status == TUFF_OK && job.no_memory)
+        status = tuff_fail_memory(d->context, d->error);
+    else if (status == TUFF_OK && !job.png)
+        status = no_struct(&job, d->error);
+    else if (status == TUFF_OK && !good)
+        status = tuff_picture_damaged(d, "PNG", job.message);
     png_destroy_read_struct(&job.png, &job.info, NULL);
-    if (status != TUFF_OK) {
-        tuff_free(context, job.pixels);
-        return status;
-    }
-    *picture = (struct tuff_picture){job.width, job.height, job.channels, job.pixels};
-    return TUFF_OK;
+    if (status != TUFF_OK) tuff_picture_finish(d->context, &d->picture);
+    return status;
 }
 
 static void write_bytes(png_structp png, png_bytep from, size_t bytes)
@@ -193,24 +188,14 @@ tuff_status tuff_png_encode(struct tuff_context *context, const struct tuff_pict
 
 #else
 
-static tuff_status missing(struct tuff_context *context, const char *name, struct tuff_error *error)
-{
-    return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED,
-                     "%s: PNG, but this Tuff is built without libpng (option TUFF_PNG)", name);
-}
-
-tuff_status tuff_png_decode(struct tuff_context *context, const struct tuff_source *source, uint64_t max_pixels,
-                            struct tuff_picture *picture, struct tuff_error *error)
-{
-    (void)max_pixels, (void)picture;
-    return missing(context, source->name, error);
-}
+tuff_status tuff_png_decode(struct tuff_decoding *d) { return tuff_picture_missing(d, "PNG", "libpng", "TUFF_PNG"); }
 
 tuff_status tuff_png_encode(struct tuff_context *context, const struct tuff_picture *picture, struct tuff_text *out,
                             struct tuff_error *error)
 {
     (void)picture, (void)out;
-    return missing(context, "cannot write", error);
+    return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED,
+                     "cannot write PNG: this Tuff is built without libpng (option TUFF_PNG)");
 }
 
 #endif

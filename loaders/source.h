@@ -14,6 +14,15 @@
 #ifndef TUFF_HAVE_JPEG
 #define TUFF_HAVE_JPEG 0
 #endif
+#ifndef TUFF_HAVE_WEBP
+#define TUFF_HAVE_WEBP 0
+#endif
+#ifndef TUFF_HAVE_GIF
+#define TUFF_HAVE_GIF 0
+#endif
+#ifndef TUFF_HAVE_BMP
+#define TUFF_HAVE_BMP 0
+#endif
 #ifndef TUFF_HAVE_JSON
 #define TUFF_HAVE_JSON 0
 #endif

@@ -32,7 +32,7 @@ FNR == 1 { folder = FILENAME; sub(/\/.*/, "", folder); own = FILENAME; sub(/[^\/
         if (folder == "backend" && path ~ /^(vulkan\/|volk\.[ch]$)/) next
         if (FILENAME == "backend/glslang.c" && path ~ /^glslang\//) next
         if (FILENAME ~ /^backend\/os_[a-z]+\.c$/) next
-        if (folder == "loaders" && path ~ /^(png|jpeglib|jerror|zlib|cjson\/cJSON)\.h$/) next
+        if (folder == "loaders" && path ~ /^(png|jpeglib|jerror|webp\/decode|gif_lib|stb\/stb_image|zlib|cjson\/cJSON)\.h$/) next
         bad("not for " folder "/")
         next
     }

@@ -245,7 +245,7 @@ static void test_folder_bad(struct loaders_test *test)
     expect_folder(test, "pets", &params, TUFF_ERR_USAGE, "channels");
     scratch_write(test, "pets/dog/broken.jpg", "broken", 6);
     params = params_of(0.5);
-    expect_folder(test, "pets", &params, TUFF_ERR_FORMAT, "pets/dog/broken.jpg: neither a PNG");
+    expect_folder(test, "pets", &params, TUFF_ERR_FORMAT, "pets/dog/broken.jpg: no PNG");
     params.skip_unreadable = true;
     struct tuff_dataset train = {0}, check = {0};
     struct tuff_error error = {0};

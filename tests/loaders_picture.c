@@ -25,10 +25,10 @@ static void test_kinds(struct loaders_test *test)
     struct tuff_picture picture = {0};
     struct tuff_error error = {0};
     struct tuff_picture_options options = {0};
-    const uint8_t text[] = "neither of the two";
+    const uint8_t text[] = "none of them";
     expect_status(test, "another kind of file", TUFF_ERR_FORMAT,
                   tuff_picture_decode(test->context, (struct tuff_span){text, sizeof text}, NULL, &picture, &error), &error,
-                  "neither a PNG");
+                  "no PNG, JPEG");
     expect_status(test, "empty file", TUFF_ERR_FORMAT,
                   tuff_picture_decode(test->context, (struct tuff_span){text, 0}, NULL, &picture, &error), &error, NULL);
     expect_status(test, "no such file", TUFF_ERR_FILE,
@@ -197,7 +197,7 @@ static void test_png_16_bits(struct loaders_test *test)
     free(file);
 }
 
-/* A header that claims 11000 x 11000 pixels, in 60 bytes: refused before memory is taken. */
+/* A header that claims 11000 x 11000 pixels, in 60 bytes: refused before memory is taken, also by who allows for any expansion. */
 static void test_png_claims(struct loaders_test *test)
 {
     uint8_t file[] = {0x89, 'P', 'N',  'G',  13, 10,  26,   10,   0,   0,    0,    13, 'I', 'H', 'D', 'R',
@@ -212,6 +212,10 @@ static void test_png_claims(struct loaders_test *test)
     struct tuff_error error = {0};
     expect_status(test, "a PNG that claims more than it can hold", TUFF_ERR_FORMAT,
                   tuff_picture_decode(test->context, (struct tuff_span){file, sizeof file}, NULL, &got, &error), &error,
+                  "1024 bytes for each byte");
+    struct tuff_picture_options any = {.struct_size = sizeof any, .max_expansion = UINT64_MAX};
+    expect_status(test, "a PNG that claims more than it can hold", TUFF_ERR_FORMAT,
+                  tuff_picture_decode(test->context, (struct tuff_span){file, sizeof file}, &any, &got, &error), &error,
                   "too short for its size");
 }
 
@@ -251,6 +255,8 @@ static void test_png(struct loaders_test *test)
 #endif
 
 #if TUFF_HAVE_JPEG
+#include <setjmp.h>
+
 #include <jpeglib.h>
 
 struct jpeg_made {
@@ -365,15 +371,101 @@ static void test_jpeg_kinds(struct loaders_test *test)
     }
 }
 
+/* What libjpeg itself makes of a file, called as in its own example and in djpeg: pixels, or false; *warnings: of its counter. */
+struct reference {
+    struct jpeg_error_mgr errors;
+    jmp_buf jump;
+};
+
+static void on_error(j_common_ptr jpeg) { longjmp(((struct reference *)jpeg->err)->jump, 1); }
+static void on_output(j_common_ptr jpeg) { (void)jpeg; }
+
+static bool decode_by_libjpeg(struct tuff_span file, uint8_t *rgb, size_t room, size_t *bytes, long *warnings)
+{
+    struct jpeg_decompress_struct jpeg;
+    struct reference reference;
+    jpeg.err = jpeg_std_error(&reference.errors);
+    reference.errors.error_exit = on_error;
+    reference.errors.output_message = on_output;
+    if (setjmp(reference.jump)) {
+        jpeg_destroy_decompress(&jpeg);
+        return false;
+    }
+    jpeg_create_decompress(&jpeg);
+    jpeg_mem_src(&jpeg, file.data, (unsigned long)file.bytes);
+    jpeg_read_header(&jpeg, TRUE);
+    jpeg.out_color_space = jpeg.num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg_start_decompress(&jpeg);
+    size_t stride = (size_t)jpeg.output_width * (size_t)jpeg.output_components;
+    while (jpeg.output_scanline < jpeg.output_height) {
+        uint8_t *row = rgb + jpeg.output_scanline * stride;
+        if ((jpeg.output_scanline + 1) * stride > room) exit(1);
+        jpeg_read_scanlines(&jpeg, &row, 1);
+    }
+    *bytes = stride * jpeg.output_height;
+    jpeg_finish_decompress(&jpeg);
+    *warnings = jpeg.err->num_warnings;
+    jpeg_destroy_decompress(&jpeg);
+    return true;
+}
+
+/* Pixels, refusal and warnings as of libjpeg. Returns the number of warnings. */
+static long expect_as_libjpeg(struct loaders_test *test, const char *what, struct tuff_span file)
+{
+    static uint8_t wanted[24 * 16 * 3];
+    struct tuff_picture_damage damage = {0};
+    struct tuff_picture_options options = {
+        .struct_size = sizeof options, .ignore_orientation = true, .max_pixels = 24 * 16, .damage = &damage};
+    struct tuff_picture got = {0};
+    struct tuff_error error = {0};
+    size_t bytes = 0;
+    long warnings = 0;
+    bool good = decode_by_libjpeg(file, wanted, sizeof wanted, &bytes, &warnings);
+    tuff_status status = tuff_picture_decode(test->context, file, &options, &got, &error);
+    if (!good) {
+        expect_refused(test, what, status, &error);
+        return 0;
+    }
+    expect_status(test, what, TUFF_OK, status, &error, NULL);
+    expect_number(test, what, warnings, damage.warnings);
+    expect(test, (damage.first[0] != 0) == (warnings > 0), what, "the first warning's text", "\"%s\"", damage.first);
+    expect(test, got.pixels && (size_t)got.width * got.height * got.channels == bytes && !memcmp(got.pixels, wanted, bytes),
+           what, "libjpeg's pixels", "others");
+    tuff_picture_finish(test->context, &got);
+    return warnings;
+}
+
+static void test_jpeg_cut(struct loaders_test *test, const struct jpeg_recipe *recipe)
+{
+    struct jpeg_made made = make_jpeg(recipe);
+    unsigned char *with = malloc(made.bytes + 5);
+    size_t warned = 0;
+    for (size_t n = 0; n < made.bytes; n++) {
+        unsigned char *part = malloc(n ? n : 1); /* of that length, so that a read past its end is seen */
+        memcpy(part, made.data, n);
+        warned += expect_as_libjpeg(test, "JPEG, truncated", (struct tuff_span){part, n}) > 0;
+        free(part);
+    }
+    expect(test, warned > 50, "JPEG, truncated", "more than 50 read with a warning", "%zu of %lu",
+           warned, made.bytes);
+    expect_number(test, "JPEG, whole", 0, expect_as_libjpeg(test, "JPEG, whole", (struct tuff_span){made.data, made.bytes}));
+    for (size_t n = 0; n <= made.bytes; n++) { /* bytes that belong to nothing, before markers and anywhere */
+        memcpy(with, made.data, n);
+        memcpy(with + n, "\x00\x01\xfe\x7f\x00", 5);
+        memcpy(with + n + 5, made.data + n, made.bytes - n);
+        long warnings = expect_as_libjpeg(test, "JPEG, five bytes between", (struct tuff_span){with, made.bytes + 5});
+        if (n == 2) expect(test, warnings == 1, "JPEG, bytes before the markers", "one warning", "%ld", warnings);
+    }
+    free(with);
+    free(made.data);
+}
+
 static void test_jpeg_damage(struct loaders_test *test, const struct jpeg_recipe *recipe)
 {
     struct jpeg_made made = make_jpeg(recipe);
     struct tuff_picture got = {0};
     struct tuff_error error = {0};
     size_t loaded = 0;
-    for (size_t n = 0; n < made.bytes; n++)
-        expect_refused(test, "JPEG, truncated",
-                       tuff_picture_decode(test->context, (struct tuff_span){made.data, n}, NULL, &got, &error), &error);
     for (size_t bit = 0; bit < made.bytes * 8; bit++) {
         made.data[bit / 8] ^= (unsigned char)(1 << bit % 8);
         struct tuff_picture_options options = {.struct_size = sizeof options, .max_pixels = 1000000};
@@ -417,6 +509,9 @@ static void test_jpeg(struct loaders_test *test)
 {
     test_exif(test);
     test_jpeg_kinds(test);
+    test_jpeg_cut(test, &(struct jpeg_recipe){.channels = 3, .orientation = 6});
+    test_jpeg_cut(test, &(struct jpeg_recipe){.channels = 1});
+    test_jpeg_cut(test, &(struct jpeg_recipe){.channels = 3, .progressive = true});
     test_jpeg_damage(test, &(struct jpeg_recipe){.channels = 3, .progressive = false, .orientation = 6});
     test_jpeg_damage(test, &(struct jpeg_recipe){.channels = 4, .progressive = true, .orientation = 0});
     struct jpeg_made made = make_jpeg(&(struct jpeg_recipe){.channels = 3, .many_scans = true});

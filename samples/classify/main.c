@@ -29,7 +29,7 @@ struct run {
 
 static const char help[] =
     "tuff-classify - says what pictures show, with a model of tuff-train\n\n"
-    "  tuff-classify --model FILE [OPTION...] PICTURE...           PNG or JPEG pictures\n"
+    "  tuff-classify --model FILE [OPTION...] PICTURE...           PNG, JPEG, WebP, GIF, BMP\n"
     "  tuff-classify --model FILE --data DIR --out SHEET.png       test pictures of a data set (IDX files), as one "
     "picture\n\n"
     "  --model FILE      model.tuff, as tuff-train writes it\n"
@@ -42,7 +42,16 @@ static const char help[] =
     "  --out FILE        where the sheet goes (PNG)\n"
     "  --device NAME     index, UUID or part of a name, as tuff-info lists them\n"
     "  --help            this text\n"
-    "  --version         version of Tuff\n";
+    "  --version         version of Tuff, and what pictures it reads\n";
+
+/* The formats are those of the build. */
+static void print_version(void)
+{
+    const char *kind;
+    printf("tuff-classify %s\nreads pictures:", tuff_version());
+    for (uint32_t i = 0; (kind = tuff_picture_kind(i)); i++) printf("%s %s", i ? "," : "", kind);
+    printf("\n");
+}
 
 static void wrong(const char *format, ...) TUFF_PRINTF(1, 2);
 static void wrong(const char *format, ...)
@@ -95,7 +104,7 @@ static void parse(struct options *o, int count, char **arguments)
         case 'o': o->out = optarg; break;
         case 'g': o->device = optarg; break;
         case 'h': fputs(help, stdout); exit(0);
-        case 'v': printf("tuff-classify %s\n", tuff_version()); exit(0);
+        case 'v': print_version(); exit(0);
         default: fprintf(stderr, "(tuff-classify --help lists the options)\n"); exit(2);
         }
     }

@@ -23,6 +23,15 @@ static const char usage[] =
     "TUFF_DRIVER=none,+NAME,-NAME turns rows of the table of known drivers on and off.\n"
     "Exit status: 0 devices were found and computed right, 1 none, wrong numbers or an error, 2 wrong use.\n";
 
+/* The formats are those of the build. */
+static void print_version(void)
+{
+    const char *kind;
+    printf("tuff-info %s\nreads pictures:", tuff_version());
+    for (uint32_t i = 0; (kind = tuff_picture_kind(i)); i++) printf("%s %s", i ? "," : "", kind);
+    printf("\n");
+}
+
 static void print_json_string(const char *text)
 {
     putchar('"');
@@ -301,7 +310,7 @@ int main(int argc, char **argv)
         case 's': test = true; break;
         case 'd': name = optarg; break;
         case 'h': fputs(usage, stdout); return 0;
-        case 'V': printf("tuff-info %s\n", tuff_version()); return 0;
+        case 'V': print_version(); return 0;
         default: fputs(usage, stderr); return 2;
         }
     }

@@ -18,7 +18,7 @@ struct row {
 #define FIELD(name) offsetof(struct options, name), sizeof(((struct options *)0)->name)
 static const struct row rows[] = {
     {"data", TEXT, FIELD(data), 0, 0, true, "DIR",
-     "IDX files as of MNIST, or a folder of class folders with PNG and JPEG pictures"},
+     "IDX files as of MNIST, or a folder of class folders with pictures (PNG, JPEG, WebP, GIF, BMP)"},
     {"arch", TEXT, FIELD(arch), 0, 0, true, "NAME", "network: mlp, cnn (default) or resnet"},
     {"out", TEXT, FIELD(out), 0, 0, false, "DIR", "where model.tuff, " CHECKPOINT " and the curves go (default trained)"},
     {"epochs", WHOLE, FIELD(epochs), 1, EPOCHS_MAX, true, "N", "times through the data (default: by network)"},
@@ -53,11 +53,21 @@ static void help(void)
         snprintf(left, sizeof left, "--%s %s", rows[i].name, rows[i].argument ? rows[i].argument : "");
         printf("  %-17s %s\n", left, rows[i].help);
     }
-    printf("  %-17s %s\n  %-17s %s\n\nNetworks:\n", "--help", "this text", "--version", "version of Tuff");
+    printf("  %-17s %s\n  %-17s %s\n\nNetworks:\n", "--help", "this text", "--version",
+           "version of Tuff, and what pictures it reads");
     for (uint32_t i = 0; i < zoo_model_count; i++)
         printf("  %-7s %s (%u epochs, rate %g)\n", zoo_models[i].name, zoo_models[i].about, (unsigned)zoo_models[i].epochs,
                zoo_models[i].lr);
     printf("\nCtrl-C, SIGTERM and SIGHUP save and stop; --resume goes on from there, bit for bit.\n");
+}
+
+/* The formats are those of the build. */
+static void print_version(void)
+{
+    const char *kind;
+    printf("tuff-train %s\nreads pictures:", tuff_version());
+    for (uint32_t i = 0; (kind = tuff_picture_kind(i)); i++) printf("%s %s", i ? "," : "", kind);
+    printf("\n");
 }
 
 static void wrong(const char *format, ...) TUFF_PRINTF(1, 2);
@@ -188,7 +198,7 @@ void options_parse(struct options *options, int count, char **arguments, struct 
     longs[ROW_COUNT + 1] = (struct option){"version", no_argument, NULL, VERSION};
     for (int found; (found = getopt_long(count, arguments, "", longs, NULL)) != -1;) {
         if (found == HELP) help(), exit(0);
-        if (found == VERSION) printf("tuff-train %s\n", tuff_version()), exit(0);
+        if (found == VERSION) print_version(), exit(0);
         if (found == '?') fprintf(stderr, "(tuff-train --help lists the options)\n"), exit(2);
         const struct row *row = &rows[found - 1];
         given[found - 1] = true;
