@@ -14,7 +14,8 @@ add_dependencies(tuff_nets tuff_headers)
 file(GLOB common_sources CONFIGURE_DEPENDS samples/common/*.c)
 add_library(tuff_program STATIC EXCLUDE_FROM_ALL ${common_sources})
 target_link_libraries(tuff_program PRIVATE tuff_flags)
-target_include_directories(tuff_program INTERFACE ${PROJECT_SOURCE_DIR}/samples/common)
+target_include_directories(tuff_program PUBLIC ${PROJECT_SOURCE_DIR}/samples/common PRIVATE ${PROJECT_BINARY_DIR}/include)
+add_dependencies(tuff_program tuff_headers)
 
 # All of samples/bench but main.c is a library, which tests link too (cmake/tests.cmake). Without cJSON there is no tuff-bench,
 # but its statistics are there.

@@ -1,9 +1,11 @@
-/* dataset_folder.c - data sets from a folder of class folders with PNG and JPEG pictures.
+/* dataset_folder.c - data sets from a folder of class folders with pictures.
  *
  * First all names are listed and each picture's set is decided, then the arrays are made, then the pictures are read into
  * their places one by one: memory is the result and one picture. */
 #include "backend/lookup.h"
 #include "loaders/dataset.h"
+
+#include <stdio.h>
 
 #define BYTES_MAX ((uint64_t)4 << 30)
 
@@ -27,7 +29,29 @@ struct job {
     size_t picture_bytes;
     struct tuff_dataset sets[2]; /* [owned] train, test */
     uint64_t capacities[2];      /* pictures that a set has room for */
+    struct tuff_folder_report report;
 };
+
+const char *tuff_left_out_name(enum tuff_left_out reason)
+{
+    static const char *const names[TUFF_LEFT_OUT_REASONS] = {
+        [TUFF_LEFT_OUT_UNREADABLE] = "cannot be read",
+        [TUFF_LEFT_OUT_ENDING] = "do not end in .png, .jpg, .jpeg, .webp, .gif or .bmp",
+        [TUFF_LEFT_OUT_HIDDEN] = "begin with a dot",
+        [TUFF_LEFT_OUT_NESTED] = "are folders within class folders",
+        [TUFF_LEFT_OUT_BESIDE] = "lie beside the class folders",
+    };
+    return (unsigned)reason < TUFF_LEFT_OUT_REASONS ? names[reason] : NULL;
+}
+
+/* class may be NULL */
+static void leave_out(struct job *job, enum tuff_left_out reason, const char *class, const char *file)
+{
+    char text[600];
+    if (job->report.left_out[reason].count++) return;
+    snprintf(text, sizeof text, "%.280s%s%.300s", class ? class : "", class ? "/" : "", file);
+    tuff_printable(text, job->report.left_out[reason].first, sizeof job->report.left_out[reason].first);
+}
 
 /* ---- names -------------------------------------------------------------------------------------------------------------------- */
 
@@ -45,7 +69,24 @@ static bool ends_in(const char *name, const char *suffix)
 
 static bool is_picture(const char *name)
 {
-    return name[0] != '.' && (ends_in(name, ".png") || ends_in(name, ".jpg") || ends_in(name, ".jpeg"));
+    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"};
+    for (size_t i = 0; i < TUFF_COUNT(endings); i++)
+        if (name[0] != '.' && ends_in(name, endings[i])) return true;
+    return false;
+}
+
+/* Of a name that is not a picture's. */
+static tuff_status leave_out_name(struct job *job, const char *class, const char *name)
+{
+    if (name[0] == '.') {
+        leave_out(job, TUFF_LEFT_OUT_HIDDEN, class, name);
+        return TUFF_OK;
+    }
+    char *path = tuff_path_join(job->context, job->folder, class, name);
+    if (!path) return tuff_fail_memory(job->context, job->error);
+    leave_out(job, tuff_os_is_folder(path) ? TUFF_LEFT_OUT_NESTED : TUFF_LEFT_OUT_ENDING, class, name);
+    tuff_free(job->context, path);
+    return TUFF_OK;
 }
 
 static bool add_entry(struct job *job, const char *file, uint32_t label, bool test)
@@ -72,14 +113,17 @@ static tuff_status list_class(struct job *job, uint32_t label)
     if (!path) return tuff_fail_memory(job->context, job->error);
     tuff_status status = tuff_os_list_folder(job->context, path, &names, &name_count, job->error);
     for (size_t i = 0; status == TUFF_OK && i < name_count; i++) {
-        if (!is_picture(names[i])) continue;
+        if (!is_picture(names[i])) {
+            status = leave_out_name(job, job->classes[label], names[i]);
+            continue;
+        }
         bool test = falls_into_test(job->classes[label], names[i], job->params->test_fraction);
         training += !test;
         if (!add_entry(job, names[i], label, test)) status = tuff_fail_memory(job->context, job->error);
     }
     if (status == TUFF_OK && job->count == first)
         status = tuff_fail(job->context, job->error, TUFF_ERR_FORMAT,
-                           "%s: a class folder without .png, .jpg or .jpeg pictures", path);
+                           "%s: a class folder without pictures (.png, .jpg, .jpeg, .webp, .gif, .bmp)", path);
     if (training == 0)
         for (size_t i = first; i < job->count; i++) job->entries[i].test = false;
     tuff_free(job->context, names);
@@ -93,12 +137,18 @@ static tuff_status list_classes(struct job *job, char **names, size_t count)
     job->classes = tuff_arena_alloc(&job->arena, count * sizeof *job->classes);
     if (!job->classes) return tuff_fail_memory(job->context, job->error);
     for (size_t i = 0; i < count; i++) {
-        if (names[i][0] == '.') continue;
+        if (names[i][0] == '.') {
+            leave_out(job, TUFF_LEFT_OUT_HIDDEN, NULL, names[i]);
+            continue;
+        }
         char *path = tuff_path_join(job->context, job->folder, names[i], NULL);
         if (!path) return tuff_fail_memory(job->context, job->error);
         bool folder = tuff_os_is_folder(path);
         tuff_free(job->context, path);
-        if (!folder) continue;
+        if (!folder) {
+            leave_out(job, TUFF_LEFT_OUT_BESIDE, NULL, names[i]);
+            continue;
+        }
         job->classes[job->class_count] = tuff_arena_strdup(&job->arena, names[i]);
         if (!job->classes[job->class_count++]) return tuff_fail_memory(job->context, job->error);
     }
@@ -153,9 +203,15 @@ static tuff_status allocate_sets(struct job *job)
 static tuff_status read_picture(struct job *job, const struct entry *entry, uint8_t *out, struct tuff_error *error)
 {
     struct tuff_picture picture = {0};
-    char *path = tuff_path_join(job->context, job->folder, job->classes[entry->label], entry->file);
+    struct tuff_picture_damage damage = {0};
+    struct tuff_picture_options options = {.struct_size = sizeof options, .damage = &damage};
+    char *path = tuff_path_join(job->context, job->folder, job->classes[entry->label], entry->file), text[800];
     if (!path) return tuff_fail_memory(job->context, error);
-    tuff_status status = tuff_picture_read(job->context, path, NULL, &picture, error);
+    tuff_status status = tuff_picture_read(job->context, path, &options, &picture, error);
+    if (status == TUFF_OK && damage.warnings && job->report.damaged.count++ == 0) {
+        snprintf(text, sizeof text, "%.280s/%.300s: %s", job->classes[entry->label], entry->file, damage.first);
+        tuff_printable(text, job->report.damaged.first, sizeof job->report.damaged.first);
+    }
     if (status == TUFF_OK) status = tuff_picture_fit(job->context, &picture, &job->params->fit, out, error);
     tuff_picture_finish(job->context, &picture);
     tuff_free(job->context, path);
@@ -181,6 +237,7 @@ static tuff_status read_all(struct job *job)
         tuff_status status = read_picture(job, entry, set->pictures + (size_t)set->count * job->picture_bytes, &reason);
         if (may_skip(job, status)) {
             set->skipped++;
+            leave_out(job, TUFF_LEFT_OUT_UNREADABLE, NULL, reason.message);
         } else if (status != TUFF_OK) {
             if (job->error) *job->error = reason;
             return status;
@@ -227,6 +284,7 @@ tuff_status tuff_dataset_read_folder(struct tuff_context *context, const char *f
     tuff_status status = list_all(&job);
     if (status == TUFF_OK) status = allocate_sets(&job);
     if (status == TUFF_OK) status = read_all(&job);
+    if (params->report) *params->report = job.report;
     if (status == TUFF_OK) {
         drop_empty(&job);
         *train = job.sets[0];

@@ -18,6 +18,7 @@ struct job {
     struct tuff_error *error;
     size_t at; /* next byte of the source */
     size_t limit;
+    bool by_file; /* the limit follows from the file's size */
     uint8_t *out; /* [owned] */
     size_t length, capacity;
 };
@@ -76,8 +77,9 @@ static tuff_status read_header(struct job *job)
 static tuff_status grow(struct job *job)
 {
     if (job->length > job->limit)
-        return tuff_fail(job->context, job->error, TUFF_ERR_FORMAT, "%s: decompresses to more than the limit of %zu bytes",
-                         job->source->name, job->limit);
+        return tuff_fail(job->context, job->error, TUFF_ERR_FORMAT, "%s: decompresses to more than the limit of %zu bytes%s",
+                         job->source->name, job->limit,
+                         job->by_file ? " (256 MiB, or 100 times the file); decompressed by gunzip it can be read" : "");
     size_t most = job->limit + 1;
     size_t wanted = job->capacity > most / 2 ? most : job->capacity * 2;
     uint8_t *out = tuff_realloc(job->context, job->out, wanted);
@@ -169,10 +171,21 @@ static size_t first_capacity(const struct tuff_source *source, size_t limit)
     return guess + 1 < 4096 ? 4096 : guess + 1;
 }
 
+/* Data sets of pictures shrink by 2 to 20, deflate by 1032 at best: a file of 5 MB that becomes 5 GB is an attack, or empty. */
+static size_t limit_of(size_t bytes)
+{
+    enum { RATIO = 100 };
+    const uint64_t least = (uint64_t)256 << 20, most = (uint64_t)1 << 32;
+    uint64_t limit = bytes > most / RATIO ? most : (uint64_t)bytes * RATIO;
+    if (limit < least) limit = least;
+    return limit > SIZE_MAX / 4 ? SIZE_MAX / 4 : (size_t)limit;
+}
+
 tuff_status tuff_gzip_inflate(struct tuff_context *context, const struct tuff_source *source, size_t limit, void **data,
                               size_t *bytes, struct tuff_error *error)
 {
-    struct job job = {.context = context, .source = source, .error = error, .limit = limit};
+    struct job job = {.context = context, .source = source, .error = error, .limit = limit, .by_file = limit == 0};
+    if (job.by_file) job.limit = limit = limit_of(source->bytes);
     job.capacity = first_capacity(source, limit);
     job.out = tuff_alloc(context, job.capacity);
     if (!job.out) return tuff_fail_memory(context, error);

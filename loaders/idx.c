@@ -84,7 +84,7 @@ tuff_status tuff_idx_take(struct tuff_context *context, const char *name, void *
     size_t offset = 0;
     if (tuff_gzip_is(*file, bytes))
         TUFF_TRY(expand(context, name, limit, file, &bytes, error));
-    else if (bytes > limit)
+    else if (limit && bytes > limit)
         return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: larger than the limit of %zu bytes", name, limit);
     TUFF_TRY(parse(context, &(struct tuff_source){name, *file, bytes}, &result, &offset, error));
     memmove(*file, (uint8_t *)*file + offset, bytes - offset);
@@ -100,12 +100,12 @@ tuff_status tuff_idx_read(struct tuff_context *context, const char *path, size_t
 {
     TUFF_REQUIRE(context, error, context && path && idx);
     const size_t most = SIZE_MAX / 4;
-    if (limit == 0) limit = (uint64_t)1 << 32 < most ? (size_t)((uint64_t)1 << 32) : most;
     if (limit > most) limit = most;
+    size_t largest = limit ? limit : (uint64_t)1 << 32 < most ? (size_t)((uint64_t)1 << 32) : most;
     void *file = NULL;
     size_t bytes = 0;
     /* Deflate stores what it cannot compress with 5 bytes in 64 KiB; the rest is for the gzip header. */
-    TUFF_TRY(tuff_os_read_file(context, path, limit + limit / 64 + 65536, &file, &bytes, error));
+    TUFF_TRY(tuff_os_read_file(context, path, largest + largest / 64 + 65536, &file, &bytes, error));
     tuff_status status = tuff_idx_take(context, path, &file, bytes, limit, idx, error);
     tuff_free(context, file);
     return status;

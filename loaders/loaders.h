@@ -65,7 +65,7 @@ struct tuff_idx {
 
 /* Reads an IDX file, plain or compressed by gzip (found by its first bytes, not by its name).
  * Source: the IDX description of the MNIST database; RFC 1951 and 1952.
- *   limit  most bytes of the decompressed file; 0: 4 GiB
+ *   limit  most bytes of the decompressed file; 0: 4 GiB, of a gzip file also 100 times its size where that is above 256 MiB
  *   idx    filled on success; finish it with tuff_idx_finish
  * The file must end exactly where its header says. Of a gzip file length and CRC-32 are checked, so every flipped bit of
  * the compressed data is refused, and so is a header that sets a reserved or the text flag, or an unknown compression
@@ -201,6 +201,7 @@ struct tuff_tensors;
  * Strict: the header is valid UTF-8 JSON without repeated names or unknown fields, shapes, types and offsets agree, and
  * the arrays cover the data without overlap, hole or rest; bytes of a BOOL are 0 or 1. At most 2^20 arrays and texts, a
  * header of at most 64 MiB, rank at most TUFF_FILE_RANK.
+ * Memory: while the header is read, 10 MiB, or 20 times the header where that is more, beside the arrays' descriptions.
  * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (another element type or a higher rank; a build without cJSON). */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_safetensors_open(struct tuff_context *context, const char *path, size_t limit,
                                                            struct tuff_tensors **tensors, struct tuff_error *error);
@@ -303,6 +304,24 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_dataset_read_idx(struct tuff_context *
                                                            struct tuff_dataset *train, struct tuff_dataset *test,
                                                            struct tuff_error *error);
 
+/* Why a file of the folder is not in a data set. */
+enum tuff_left_out {
+    TUFF_LEFT_OUT_UNREADABLE = 0, /* first: the sentence of why */
+    TUFF_LEFT_OUT_ENDING,         /* its name does not end as that of a picture */
+    TUFF_LEFT_OUT_HIDDEN,         /* its name begins with '.' */
+    TUFF_LEFT_OUT_NESTED,         /* a folder within a class folder */
+    TUFF_LEFT_OUT_BESIDE,         /* a file beside the class folders */
+    TUFF_LEFT_OUT_REASONS
+};
+/* "cannot be read", "..."; NULL for another number. Static text. Thread-safe. */
+TUFF_API const char *tuff_left_out_name(enum tuff_left_out reason);
+struct tuff_folder_report {
+    struct {
+        uint64_t count;
+        char first[300]; /* of them: its path within the folder, or the sentence; as by tuff_printable */
+    } left_out[TUFF_LEFT_OUT_REASONS], damaged /* read all the same: tuff_picture_damage; first: path and warning */;
+};
+
 /* How a folder of class folders becomes a data set. Zero is the default of every field but struct_size and fit. */
 struct tuff_folder_params {
     size_t struct_size;                 /* sizeof(struct tuff_folder_params) */
@@ -311,10 +330,11 @@ struct tuff_folder_params {
     bool skip_unreadable;          /* leave a bad picture out and count it; otherwise it is an error that names the file */
     uint64_t max_bytes;            /* of all pictures together; 0: 4 GiB */
     struct tuff_progress progress; /* "reading pictures", once a picture */
+    struct tuff_folder_report *report; /* written, also on failure: what was left out or is damaged; may be NULL */
 };
 
 /* Reads folder/CLASS/PICTURE: every folder is a class, in the order of the bytes of its name; every file that ends in .png,
- * .jpg or .jpeg (in any case) is a picture; names that begin with '.' and other files are ignored.
+ * .jpg, .jpeg, .webp, .gif or .bmp (in any case) is a picture; other files, and what begins with '.', are left out and counted.
  * A picture goes into test when hash("CLASS/PICTURE") / 2^64 < test_fraction, so adding pictures moves no other; a class
  * that would have none left to train on keeps all of its pictures in train.
  *   train, test  both filled, or neither; finish each. test->count is 0, with no arrays, when nothing falls into test

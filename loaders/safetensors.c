@@ -12,9 +12,12 @@
 
 #define HEADER_MAX ((size_t)64 << 20)
 #define ENTRIES_MAX ((size_t)1 << 20)
-#define VALUES_MAX (16 * ENTRIES_MAX) /* a name has about nine values; cJSON takes 64 bytes for each */
-#define DEPTH_MAX 3                   /* header, entry, shape */
-#define EXACT_MAX 9007199254740992.0  /* 2^53: whole numbers are exact up to here */
+/* cJSON takes 64 bytes for a value, 80 with the allocator's own. A real entry has seven values and more in 54 bytes and more, so that a header
+ * takes at most 20 times its size; below 10 MiB it may be as dense as it likes. */
+#define VALUES_FREE ((size_t)1 << 17)
+#define BYTES_A_VALUE 4
+#define DEPTH_MAX 3                  /* header, entry, shape */
+#define EXACT_MAX 9007199254740992.0 /* 2^53: whole numbers are exact up to here */
 
 struct job {
     struct tuff_context *context;
@@ -43,7 +46,7 @@ static tuff_status bad(struct job *job, const char *format, ...)
 static tuff_status scan_header(struct job *job, const char *text, size_t length)
 {
     size_t depth = 0, values = 0;
-    bool quoted = false;
+    bool quoted = false, list[DEPTH_MAX + 2] = {false}; /* is the bracket at this depth one of a list? */
     if (!tuff_utf8_valid(text, length)) return bad(job, "its header is not UTF-8");
     for (size_t i = 0; i < length; i++) {
         char c = text[i];
@@ -55,9 +58,14 @@ static tuff_status scan_header(struct job *job, const char *text, size_t length)
         } else if (c == '"') {
             quoted = !quoted;
         } else if (!quoted) {
-            values += c == ',' || c == ':' || c == '[';
+            values += c == ':' || c == '[' || (c == ',' && list[depth]);
             depth += c == '{' || c == '[';
-            if (depth > DEPTH_MAX || values > VALUES_MAX) return bad(job, "its header is nested too deep or too long");
+            if (depth > DEPTH_MAX) return bad(job, "its header is nested too deep");
+            if (c == '{' || c == '[') list[depth] = c == '[';
+            if (values > VALUES_FREE && values > length / BYTES_A_VALUE)
+                return bad(job,
+                           "its header has %zu values and more in %zu bytes; the limit is one in %d bytes above %zu values",
+                           values, length, BYTES_A_VALUE, VALUES_FREE);
             if (c == '}' || c == ']') {
                 if (depth == 0) return bad(job, "its header has more closing brackets than opening ones");
                 depth--;

@@ -34,7 +34,8 @@ struct tuff_source {
 };
 
 /* Decompresses a gzip file of one or more members, whole. *data is from the context's allocator.
- * More than limit bytes give TUFF_ERR_FORMAT; limit < SIZE_MAX / 2. */
+ * More than limit bytes give TUFF_ERR_FORMAT; limit < SIZE_MAX / 2. limit 0: 4 GiB, and no more than 100 times the file where
+ * that is above 256 MiB. */
 tuff_status tuff_gzip_inflate(struct tuff_context *context, const struct tuff_source *source, size_t limit, void **data,
                               size_t *bytes, struct tuff_error *error);
 static inline bool tuff_gzip_is(const uint8_t *data, size_t bytes)

@@ -247,12 +247,29 @@ static void test_folder_bad(struct loaders_test *test)
     params = params_of(0.5);
     expect_folder(test, "pets", &params, TUFF_ERR_FORMAT, "pets/dog/broken.jpg: no PNG");
     params.skip_unreadable = true;
+    struct tuff_folder_report counts = {.damaged = {.count = 7}};
+    params.report = &counts;
+    scratch_make_folder(test, "pets/dog/puppies");
     struct tuff_dataset train = {0}, check = {0};
     struct tuff_error error = {0};
     expect_status(test, "skipping", TUFF_OK,
                   tuff_dataset_read_folder(test->context, scratch_path(test, "pets"), &params, &train, &check, &error),
                   &error, NULL);
     expect_number(test, "skipped", 1, (long long)(train.skipped + check.skipped));
+    static const char *const firsts[TUFF_LEFT_OUT_REASONS] = {[TUFF_LEFT_OUT_UNREADABLE] = NULL,
+                                                              [TUFF_LEFT_OUT_ENDING] = "cat/notes.txt",
+                                                              [TUFF_LEFT_OUT_HIDDEN] = ".hidden",
+                                                              [TUFF_LEFT_OUT_NESTED] = "dog/puppies",
+                                                              [TUFF_LEFT_OUT_BESIDE] = "readme.png"};
+    for (int i = 0; i < TUFF_LEFT_OUT_REASONS; i++) {
+        const char *name = tuff_left_out_name((enum tuff_left_out)i);
+        expect_number(test, name, 1, (long long)counts.left_out[i].count);
+        if (firsts[i]) expect_text(test, name, firsts[i], counts.left_out[i].first);
+    }
+    expect(test, strstr(counts.left_out[0].first, "broken.jpg: no PNG") != NULL, "unreadable", "the sentence", "%s",
+           counts.left_out[0].first);
+    expect_number(test, "damaged", 0, (long long)counts.damaged.count);
+    expect(test, !tuff_left_out_name(TUFF_LEFT_OUT_REASONS), "a reason too many", "no name", "one");
     if (train.count + check.count == CATS + DOGS) check_split(test, &train, &check);
     tuff_dataset_finish(test->context, &train);
     tuff_dataset_finish(test->context, &check);

@@ -213,6 +213,41 @@ static void test_gzip(struct loaders_test *test)
 static void test_bomb(struct loaders_test *test) { (void)test; }
 #endif
 
+#if TUFF_HAVE_ZLIB
+#include <zlib.h>
+
+/* Zeros that gzip shrinks 1000 : 1, in a file of 1 MB: refused by the file's size alone, with a way out, and read by who gives a limit. */
+static void test_expansion(struct loaders_test *test)
+{
+    const size_t plain = 257u << 20, room = 1 << 20;
+    uint8_t *packed = malloc(room), *zeros = calloc(1, 1 << 20), head[16] = {0, 0, 8, 1};
+    struct tuff_idx idx = {0};
+    struct tuff_error error = {0};
+    z_stream stream = {.next_out = packed, .avail_out = (uInt)room};
+    if (!packed || !zeros || deflateInit2(&stream, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) exit(1);
+    for (int i = 0; i < 4; i++) head[4 + i] = (uint8_t)(plain >> (24 - 8 * i));
+    stream.next_in = head, stream.avail_in = 8;
+    deflate(&stream, Z_NO_FLUSH);
+    for (size_t done = 0; done < plain; done += 1 << 20) {
+        stream.next_in = zeros, stream.avail_in = 1 << 20;
+        deflate(&stream, Z_NO_FLUSH);
+    }
+    if (deflate(&stream, Z_FINISH) != Z_STREAM_END) exit(1);
+    const char *path = scratch_write(test, "zeros.gz", packed, room - stream.avail_out);
+    deflateEnd(&stream);
+    expect_status(test, "257 MiB of zeros", TUFF_ERR_FORMAT, tuff_idx_read(test->context, path, 0, &idx, &error), &error,
+                  "gunzip");
+    expect_status(test, "257 MiB of zeros, limit 400 MiB", TUFF_OK,
+                  tuff_idx_read(test->context, path, 400u << 20, &idx, &error), &error, NULL);
+    expect_number(test, "257 MiB of zeros", (long long)plain, (long long)idx.count);
+    tuff_idx_finish(test->context, &idx);
+    free(packed);
+    free(zeros);
+}
+#else
+static void test_expansion(struct loaders_test *test) { (void)test; }
+#endif
+
 int main(void)
 {
     struct loaders_test test;
@@ -224,5 +259,6 @@ int main(void)
     test_bomb(&test);
     size_t bytes = make_idx(plain, 0x0e, 8);
     expect_survives_memory(&test, "plain, allocation fails", read_once, (void *)scratch_write(&test, "f.idx", plain, bytes));
+    test_expansion(&test);
     return loaders_end(&test);
 }

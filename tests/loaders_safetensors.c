@@ -452,6 +452,29 @@ static tuff_status checkpoint_there_and_back(struct loaders_test *test, void *us
     return status;
 }
 
+/* A header of 1 MB that is one list of zeros would take 40 MB. */
+static void test_dense_header(struct loaders_test *test)
+{
+#if TUFF_HAVE_JSON
+    const size_t bytes = 1000000;
+    static const char begin[] = "{\"a\":{\"shape\":[0";
+    char *file = malloc(8 + bytes);
+    struct tuff_tensors *tensors = NULL;
+    struct tuff_error error = {0};
+    if (!file) exit(1);
+    for (int i = 0; i < 8; i++) file[i] = (char)(bytes >> 8 * i);
+    memcpy(file + 8, begin, sizeof begin - 1);
+    for (size_t i = sizeof begin - 1; i < bytes; i++) file[8 + i] = ",0"[(i - sizeof begin + 1) % 2];
+    memcpy(file + 8 + bytes - 3, "]}}", 3);
+    expect_status(test, "a header of zeros", TUFF_ERR_FORMAT,
+                  tuff_safetensors_decode(test->context, (struct tuff_span){file, 8 + bytes}, &tensors, &error), &error,
+                  "one in 4 bytes");
+    free(file);
+#else
+    (void)test;
+#endif
+}
+
 int main(void)
 {
     struct loaders_test test;
@@ -467,6 +490,7 @@ int main(void)
     test_mapped(&test);
     expect_survives_memory(&test, "safetensors, allocation fails", there_and_back, NULL);
     expect_survives_memory(&test, "checkpoint, allocation fails", checkpoint_there_and_back, NULL);
+    test_dense_header(&test);
     return loaders_end(&test);
 }
 #else
@@ -481,6 +505,7 @@ int main(void)
                   tuff_safetensors_decode(test.context, (struct tuff_span){"", 0}, &tensors, &error), &error, "TUFF_JSON");
     expect_status(&test, "writing without cJSON", TUFF_ERR_UNSUPPORTED,
                   tuff_safetensors_write(test.context, scratch_path(&test, "a"), &params, &error), &error, "TUFF_JSON");
+    test_dense_header(&test);
     return loaders_end(&test);
 }
 #endif

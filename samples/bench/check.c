@@ -4,6 +4,7 @@
 #include "check_schema.h"
 #include "document.h"
 #include "stats.h"
+#include "text.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -291,7 +292,7 @@ cJSON *check_file(const char *path, const struct check_out *out, struct check_su
 static void print_line(void *user, const char *text)
 {
     (void)user;
-    printf("%s\n", text);
+    printf("%s\n", SHOWN(text));
 }
 
 static void print_valid(const char *path, const struct check_summary *s)
@@ -302,7 +303,7 @@ static void print_valid(const char *path, const struct check_summary *s)
     } marks[] = {{s->noisy, "noisy"},     {s->few, "with few runs"}, {s->wrong, "wrong"},
                  {s->refused, "refused"}, {s->errors, "failed"},     {s->skipped, "skipped"}};
     int written = 0;
-    printf("%s: valid, %zu results", path, s->results);
+    printf("%s: valid, %zu results", SHOWN(path), s->results);
     for (int i = 0; i < 6; i++)
         if (marks[i].count) printf("%s%zu %s", written++ ? ", " : " (", marks[i].count, marks[i].word);
     printf("%s\n", written ? ")" : "");
@@ -316,9 +317,9 @@ int check_files(int count, char **paths)
         struct check_summary summary;
         cJSON *root = check_file(paths[i], &out, &summary);
         if (!root)
-            fprintf(stderr, "tuff-bench: %s: %s\n", paths[i], summary.reason);
+            fprintf(stderr, "tuff-bench: %s: %s\n", SHOWN(paths[i]), summary.reason);
         else if (summary.problems)
-            printf("%s: not valid, %zu problem%s\n", paths[i], summary.problems, summary.problems == 1 ? "" : "s");
+            printf("%s: not valid, %zu problem%s\n", SHOWN(paths[i]), summary.problems, summary.problems == 1 ? "" : "s");
         else
             print_valid(paths[i], &summary);
         if (!root || summary.problems) status = 1;

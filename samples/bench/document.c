@@ -1,12 +1,14 @@
 /* document.c - see document.h. cJSON is lenient (numbers, control characters, bytes that are no UTF-8), and what it takes is
  * not bounded by the length of the text, so the text is looked at first. */
 #include "document.h"
+#include "text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { BYTES_MAX = 64 << 20, DEPTH_MAX = 16, VALUES_MAX = 4000000 }; /* cJSON takes 64 bytes a value */
 
@@ -15,21 +17,6 @@ struct scan {
     const char *wrong; /* what stopped it */
     size_t depth, values;
 };
-
-/* Bytes of the UTF-8 character at p, 0 when it is none (RFC 3629: no overlong forms, no surrogates). */
-static size_t utf8(const unsigned char *p, const unsigned char *end)
-{
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length = *p < 0x80 ? 1 : *p >> 5 == 6 ? 2 : *p >> 4 == 14 ? 3 : *p >> 3 == 30 ? 4 : 0;
-    if (length < 2) return length;
-    if ((size_t)(end - p) < length) return 0;
-    uint32_t code = *p & (0x7fu >> length);
-    for (size_t i = 1; i < length; i++) {
-        if (p[i] >> 6 != 2) return 0;
-        code = code << 6 | (p[i] & 0x3fu);
-    }
-    return code < least[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? 0 : length;
-}
 
 static bool stop(struct scan *s, const char *wrong)
 {
@@ -45,7 +32,7 @@ static bool scan_text(struct scan *s) /* from behind its first quote to behind i
             if (s->end - s->at >= 6 && memcmp(s->at, "\\u0000", 6) == 0) return stop(s, "a zero character in a text");
             if (++s->at == s->end) break;
         }
-        size_t length = utf8(s->at, s->end);
+        size_t length = text_utf8(s->at, s->end);
         if (length == 0) return stop(s, "a byte that is no UTF-8");
         s->at += length;
     }
@@ -124,7 +111,9 @@ cJSON *document_parse(const char *text, size_t bytes, char reason[DOCUMENT_REASO
 cJSON *document_read(const char *path, char reason[DOCUMENT_REASON])
 {
     enum { STEP = 1 << 20 };
-    FILE *file = fopen(path, "rb");
+    struct stat about;
+    bool regular = stat(path, &about) == 0 && S_ISREG(about.st_mode); /* else opening may wait for ever */
+    FILE *file = regular ? fopen(path, "rb") : NULL;
     char *text = NULL;
     size_t bytes = 0, got = 1;
     bool good = file != NULL;

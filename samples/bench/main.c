@@ -4,6 +4,7 @@
 #include "check.h"
 #include "program.h"
 #include "report.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,20 +67,21 @@ static int finish(struct bench *bench, bool good)
     int count = cJSON_GetArraySize(bench->results);
     progress(NULL);
     if (count == 0 && good) {
-        fprintf(stderr, "tuff-bench: nothing has an id like '%s'; --list shows them\n", options->only ? options->only : "");
+        fprintf(stderr, "tuff-bench: nothing has an id like '%s'; --list shows them\n",
+                SHOWN(options->only ? options->only : ""));
         return 2;
     }
     if (count == 0) return 1; /* an older file stays */
     if (!file_write(bench->file, path, (nanoseconds_now() - bench->began) * 1e-9)) {
-        fprintf(stderr, "tuff-bench: cannot write %s\n", path);
+        fprintf(stderr, "tuff-bench: cannot write %s\n", SHOWN(path));
         return 1;
     }
-    printf("\n%s: %d results%s\n", path, count, options_are_quick(options) ? ", quick: not for publication" : "");
+    printf("\n%s: %d results%s\n", SHOWN(path), count, options_are_quick(options) ? ", quick: not for publication" : "");
     if (bench->wrong) printf("%u figures are WRONG or refused\n", bench->wrong);
     if (bench->failed) printf("%u works failed\n", bench->failed);
     char *files[] = {(char *)path};
     if (options->html && report_files(options->html, 1, files) != 0) return 1;
-    if (options->html) printf("%s: the report\n", options->html);
+    if (options->html) printf("%s: the report\n", SHOWN(options->html));
     return good && !bench->wrong && !bench->failed && !is_stopping() ? 0 : 1;
 }
 

@@ -1,6 +1,7 @@
 /* options.c - the command line of tuff-bench. */
 #include "bench.h"
 #include "stats.h"
+#include "text.h"
 
 #include <getopt.h>
 #include <math.h>
@@ -56,7 +57,7 @@ static const struct option names[] = {{"device", required_argument, NULL, 'd'},
 static void wrong(const char *format, const char *what)
 {
     fprintf(stderr, "tuff-bench: ");
-    fprintf(stderr, format, what);
+    fprintf(stderr, format, SHOWN(what));
     fprintf(stderr, "\n(tuff-bench --help lists the options)\n");
     exit(2);
 }
@@ -80,6 +81,7 @@ static void add_device(struct options *options, const char *name)
 void options_parse(struct options *options, int count, char **arguments)
 {
     double seconds = 0, most = 0, runs = 0;
+    opterr = 0; /* its own sentences show what was given as it is */
     *options = (struct options){.data = "/usr/share/datasets/fashion-mnist"};
     for (int option; (option = getopt_long(count, arguments, "d:o:qlpj:s:hV", names, NULL)) != -1;) {
         switch (option) {
@@ -98,7 +100,7 @@ void options_parse(struct options *options, int count, char **arguments)
         case DATA: options->data = optarg; break;
         case 'h': fputs(usage, stdout); exit(0);
         case 'V': printf("tuff-bench %s, workload version %d\n", tuff_version(), WORKLOAD_VERSION); exit(0);
-        default: fprintf(stderr, "(tuff-bench --help lists the options)\n"); exit(2);
+        default: wrong("unknown option, or one without its value: '%s'", arguments[optind - 1]);
         }
     }
     if (optind < count) wrong("unexpected argument '%s'", arguments[optind]);

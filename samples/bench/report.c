@@ -1,6 +1,9 @@
 /* report.c - result files into the page report.html, which is in the program as report_page. */
 #include "report.h"
 #include "check.h"
+#include "text.h"
+
+#include <tuff/tuff.h>
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -53,11 +56,11 @@ static cJSON *read_file(const char *path)
     cJSON *root = check_file(path, NULL, &summary), *row = NULL;
     base_name(path, name);
     if (!root) {
-        fprintf(stderr, "tuff-bench: %s: %s\n", path, summary.reason);
+        fprintf(stderr, "tuff-bench: %s: %s\n", SHOWN(path), summary.reason);
         return NULL;
     }
     bool good = summary.problems == 0;
-    if (!good) fprintf(stderr, "tuff-bench: %s is not valid: tuff-bench check tells why\n", path);
+    if (!good) fprintf(stderr, "tuff-bench: %s is not valid: tuff-bench check tells why\n", SHOWN(path));
     if (good && !cJSON_AddStringToObject(root, "file", name)) good = false;
     if (good) cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(root, "results")) good = good && thin_row(row);
     if (!good) {
@@ -103,7 +106,7 @@ int report_files(const char *out, int count, char **paths)
     if (good && !json) fprintf(stderr, "tuff-bench: not enough memory for the report\n");
     good = json != NULL;
     if (good && !write_page(out, json)) {
-        fprintf(stderr, "tuff-bench: %s cannot be written\n", out);
+        fprintf(stderr, "tuff-bench: %s cannot be written\n", SHOWN(out));
         good = false;
     }
     cJSON_free(json);

@@ -29,6 +29,13 @@ static uint64_t hash_bytes(uint64_t hash, const unsigned char *bytes, size_t cou
     return hash;
 }
 
+/* cJSON writes bytes that are no UTF-8 as they are. */
+static void add_text(cJSON *object, const char *name, const char *text)
+{
+    char shown[1000];
+    cJSON_AddStringToObject(object, name, tuff_printable(text, shown, sizeof shown));
+}
+
 static void add_hex(cJSON *object, const char *name, uint64_t value)
 {
     char text[20];
@@ -57,7 +64,7 @@ static void add_processor(cJSON *system)
         if (!strncmp(line, "model name", 10) && strchr(line, ':'))
             snprintf(name, sizeof name, "%.*s", (int)strcspn(strchr(line, ':') + 2, "\n"), strchr(line, ':') + 2);
     if (file) fclose(file);
-    cJSON_AddStringToObject(system, "cpu", name);
+    add_text(system, "cpu", name);
 }
 
 static void add_system(cJSON *file)
@@ -78,7 +85,7 @@ static void add_system(cJSON *file)
 static void add_environment(cJSON *object, const char *name, const char *variable)
 {
     const char *value = getenv(variable);
-    cJSON_AddStringToObject(object, name, value ? value : "");
+    add_text(object, name, value ? value : "");
 }
 
 cJSON *file_create(const struct options *options)
@@ -96,7 +103,7 @@ cJSON *file_create(const struct options *options)
     add_system(file);
     cJSON *o = cJSON_AddObjectToObject(file, "options");
     cJSON_AddBoolToObject(o, "quick", options_are_quick(options));
-    cJSON_AddStringToObject(o, "only", options->only ? options->only : "");
+    add_text(o, "only", options->only ? options->only : "");
     cJSON_AddNumberToObject(o, "min_seconds", options->min_seconds);
     cJSON_AddNumberToObject(o, "min_runs", options->min_runs);
     cJSON_AddNumberToObject(o, "max_seconds", options->max_seconds);

@@ -2,8 +2,10 @@
  * make a classifier on a device, prepare pictures as the model learned them, run. tuff-classify --help says the rest. */
 #include "program.h"
 #include "sheet.h"
+#include "text.h"
 
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 struct options {
     const char *model, *device, *data, *out, *json;
     uint32_t top, count, first;
+    bool skip_damaged;
     int invert; /* enum tuff_invert, or -1: as the model says */
     char **pictures;
     int picture_count;
@@ -35,6 +38,7 @@ static const char help[] =
     "  --model FILE      model.tuff, as tuff-train writes it\n"
     "  --top K           the K likeliest classes (default 3)\n"
     "  --json FILE       writes the answers as JSON; - for standard output, instead of text\n"
+    "  --skip-damaged    pictures that cannot be read do not make the exit status 1 while others can\n"
     "  --invert HOW      never, always, or light: pictures on a light ground (default: as the model says)\n"
     "  --data DIR        folder with the IDX files of the data set\n"
     "  --count N         how many test pictures (default 20)\n"
@@ -44,24 +48,15 @@ static const char help[] =
     "  --help            this text\n"
     "  --version         version of Tuff, and what pictures it reads\n";
 
-/* The formats are those of the build. */
-static void print_version(void)
-{
-    const char *kind;
-    printf("tuff-classify %s\nreads pictures:", tuff_version());
-    for (uint32_t i = 0; (kind = tuff_picture_kind(i)); i++) printf("%s %s", i ? "," : "", kind);
-    printf("\n");
-}
-
 static void wrong(const char *format, ...) TUFF_PRINTF(1, 2);
 static void wrong(const char *format, ...)
 {
+    char sentence[1000];
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "tuff-classify: ");
-    vfprintf(stderr, format, arguments);
-    fprintf(stderr, "\n(tuff-classify --help lists the options)\n");
+    vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
+    fprintf(stderr, "tuff-classify: %s\n(tuff-classify --help lists the options)\n", SHOWN(sentence));
     exit(2);
 }
 
@@ -84,14 +79,22 @@ static int invert_of(const char *text)
 static void parse(struct options *o, int count, char **arguments)
 {
     static const struct option longs[] = {
-        {"model", required_argument, NULL, 'm'},  {"top", required_argument, NULL, 'k'},
-        {"json", required_argument, NULL, 'j'},   {"invert", required_argument, NULL, 'i'},
-        {"data", required_argument, NULL, 'd'},   {"count", required_argument, NULL, 'n'},
-        {"first", required_argument, NULL, 'f'},  {"out", required_argument, NULL, 'o'},
-        {"device", required_argument, NULL, 'g'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0},
+        {"model", required_argument, NULL, 'm'},
+        {"top", required_argument, NULL, 'k'},
+        {"json", required_argument, NULL, 'j'},
+        {"invert", required_argument, NULL, 'i'},
+        {"data", required_argument, NULL, 'd'},
+        {"count", required_argument, NULL, 'n'},
+        {"first", required_argument, NULL, 'f'},
+        {"out", required_argument, NULL, 'o'},
+        {"device", required_argument, NULL, 'g'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {"skip-damaged", no_argument, NULL, 's'},
+        {NULL, 0, NULL, 0},
     };
     *o = (struct options){.top = 3, .count = 20, .invert = -1};
+    opterr = 0; /* its own sentences show what was given as it is */
     for (int found; (found = getopt_long(count, arguments, "", longs, NULL)) != -1;) {
         switch (found) {
         case 'm': o->model = optarg; break;
@@ -103,9 +106,10 @@ static void parse(struct options *o, int count, char **arguments)
         case 'f': o->first = whole("first", optarg, 0, 1000000000); break;
         case 'o': o->out = optarg; break;
         case 'g': o->device = optarg; break;
+        case 's': o->skip_damaged = true; break;
         case 'h': fputs(help, stdout); exit(0);
-        case 'v': print_version(); exit(0);
-        default: fprintf(stderr, "(tuff-classify --help lists the options)\n"); exit(2);
+        case 'v': print_version("tuff-classify"); exit(0);
+        default: wrong("unknown option, or one without its value: \"%s\"", arguments[optind - 1]);
         }
     }
     o->pictures = arguments + optind;
@@ -138,55 +142,98 @@ static void rank(const float *probabilities, struct answer *answers, uint32_t co
     qsort(answers, count, sizeof *answers, compare_answers);
 }
 
-static void print_json_text(FILE *file, const char *text)
-{
-    fputc('"', file);
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            fprintf(file, "\\%c", *c);
-        else if (*c < 0x20)
-            fprintf(file, "\\u%04x", *c);
-        else
-            fputc(*c, file);
-    }
-    fputc('"', file);
-}
-
 static void print_text(const char *picture, const struct run *run, const struct answer *answers, uint32_t top)
 {
     const struct tuff_saved_info *info = tuff_saved_info(run->saved);
-    printf("%s\n", picture);
+    printf("%s\n", SHOWN(picture));
     for (uint32_t k = 0; k < top; k++)
-        printf("  %5.1f %%  %s\n", 100 * (double)answers[k].probability, info->class_names[answers[k].class]);
+        printf("  %5.1f %%  %s\n", 100 * (double)answers[k].probability, SHOWN(info->class_names[answers[k].class]));
+}
+
+static void print_json_begin(FILE *file, bool first, const char *picture)
+{
+    fputs(first ? "[\n  {\"picture\": " : ",\n  {\"picture\": ", file);
+    text_to_json(file, picture);
+}
+
+static void print_json_failure(FILE *file, bool first, const char *picture, const char *sentence)
+{
+    print_json_begin(file, first, picture);
+    fputs(", \"error\": ", file);
+    text_to_json(file, sentence);
+    fputc('}', file);
 }
 
 static void print_json(FILE *file, bool first, const char *picture, const struct run *run, const struct answer *answers,
-                       uint32_t top)
+                       uint32_t top, const struct tuff_picture_damage *damage)
 {
     const struct tuff_saved_info *info = tuff_saved_info(run->saved);
-    fputs(first ? "[\n  {\"picture\": " : ",\n  {\"picture\": ", file);
-    print_json_text(file, picture);
+    print_json_begin(file, first, picture);
+    if (damage->warnings) {
+        fputs(", \"damage\": ", file);
+        text_to_json(file, damage->first);
+    }
     fputs(", \"classes\": [", file);
     for (uint32_t k = 0; k < top; k++) {
         fputs(k ? ", {\"name\": " : "{\"name\": ", file);
-        print_json_text(file, info->class_names[answers[k].class]);
-        fprintf(file, ", \"probability\": %.6f}", (double)answers[k].probability);
+        text_to_json(file, info->class_names[answers[k].class]);
+        fputs(", \"probability\": ", file);
+        number_to_json(file, answers[k].probability >= 0 ? (double)answers[k].probability : NAN, 6);
+        fputc('}', file);
     }
     fputs("]}", file);
 }
 
 /* ---- pictures ------------------------------------------------------------------------------------------------------------------- */
 
-static tuff_status classify(struct run *run, const char *path, uint8_t *sample, float *probabilities)
+static tuff_status classify(struct run *run, const char *path, struct tuff_picture_damage *damage, uint8_t *sample,
+                            float *probabilities)
 {
     struct tuff_picture picture = {0};
+    struct tuff_picture_options options = {.struct_size = sizeof options, .damage = damage};
     struct tuff_preprocess preprocess = tuff_saved_info(run->saved)->preprocess;
     if (run->options.invert >= 0) preprocess.invert = (enum tuff_invert)run->options.invert;
-    tuff_status status = tuff_picture_read(run->context, path, NULL, &picture, &run->error);
+    tuff_status status = tuff_picture_read(run->context, path, &options, &picture, &run->error);
     if (status == TUFF_OK) status = tuff_preprocess_run(run->context, &preprocess, &picture, sample, &run->error);
     if (status == TUFF_OK) status = tuff_classifier_run(run->classifier, sample, 1, probabilities, &run->error);
     tuff_picture_finish(run->context, &picture);
     return status;
+}
+
+/* What is wrong with one file; what is wrong with the machine would be so with all others. */
+static bool of_the_file(tuff_status status)
+{
+    return status == TUFF_ERR_FILE || status == TUFF_ERR_FORMAT || status == TUFF_ERR_UNSUPPORTED;
+}
+
+struct answers {
+    FILE *json; /* NULL: none */
+    bool to_terminal;
+    int answered, unreadable;
+    uint32_t top;
+    uint8_t *sample;
+    float *probabilities;
+    struct answer *ranked;
+};
+
+/* One picture, into text and JSON; false when nothing more can be answered. */
+static bool answer_one(struct run *run, struct answers *a, const char *path)
+{
+    const struct tuff_saved_info *info = tuff_saved_info(run->saved);
+    struct tuff_picture_damage damage = {0};
+    tuff_status status = classify(run, path, &damage, a->sample, a->probabilities);
+    bool first = a->answered + a->unreadable == 0;
+    if (status != TUFF_OK) {
+        fprintf(stderr, "tuff-classify: %s\n", run->error.message);
+        if (a->json && of_the_file(status)) print_json_failure(a->json, first, path, run->error.message);
+        a->unreadable++;
+        return of_the_file(status);
+    }
+    rank(a->probabilities, a->ranked, info->class_count);
+    if (a->to_terminal) print_text(path, run, a->ranked, a->top);
+    if (a->json) print_json(a->json, first, path, run, a->ranked, a->top, &damage);
+    a->answered++;
+    return true;
 }
 
 /* All pictures; an unreadable one is reported, and the others go on. Returns the exit status. */
@@ -194,31 +241,26 @@ static int classify_all(struct run *run)
 {
     const struct tuff_saved_info *info = tuff_saved_info(run->saved);
     const struct options *o = &run->options;
-    bool to_stdout = o->json && !strcmp(o->json, "-"), first = true;
-    FILE *json = !o->json ? NULL : to_stdout ? stdout : fopen(o->json, "w");
-    uint32_t top = o->top < info->class_count ? o->top : info->class_count;
-    uint8_t *sample = malloc((size_t)info->sample_bytes);
-    float *probabilities = malloc(info->class_count * sizeof *probabilities);
-    struct answer *answers = malloc(info->class_count * sizeof *answers);
-    int code = sample && probabilities && answers && (json || !o->json) ? 0 : 1;
-    if (code) fprintf(stderr, "tuff-classify: cannot write %s\n", o->json ? o->json : "(out of memory)");
-    for (int i = 0; i < o->picture_count && !(code && first); i++) {
-        if (classify(run, o->pictures[i], sample, probabilities) != TUFF_OK) {
-            fprintf(stderr, "tuff-classify: %s\n", run->error.message);
-            code = 1;
-            continue;
-        }
-        rank(probabilities, answers, info->class_count);
-        if (!to_stdout) print_text(o->pictures[i], run, answers, top);
-        if (json) print_json(json, first, o->pictures[i], run, answers, top);
-        first = false;
-    }
-    if (json) fputs(first ? "[]\n" : "\n]\n", json);
-    if (json && !to_stdout && fclose(json) != 0) code = 1;
-    free(sample);
-    free(probabilities);
-    free(answers);
-    return code;
+    bool to_stdout = o->json && !strcmp(o->json, "-");
+    struct answers a = {.json = !o->json    ? NULL
+                                : to_stdout ? stdout
+                                            : fopen(o->json, "w"),
+                        .to_terminal = !to_stdout,
+                        .top = o->top < info->class_count ? o->top : info->class_count,
+                        .sample = malloc((size_t)info->sample_bytes),
+                        .probabilities = malloc(info->class_count * sizeof *a.probabilities),
+                        .ranked = malloc(info->class_count * sizeof *a.ranked)};
+    bool good = a.sample && a.probabilities && a.ranked && (a.json || !o->json);
+    if (!good) fprintf(stderr, "tuff-classify: cannot write %s\n", o->json ? SHOWN(o->json) : "(out of memory)");
+    for (int i = 0; good && i < o->picture_count; i++) good = answer_one(run, &a, o->pictures[i]);
+    if (a.unreadable)
+        fprintf(stderr, "tuff-classify: %d of %d pictures could not be read\n", a.unreadable, o->picture_count);
+    if (a.json) fputs(a.answered + a.unreadable == 0 ? "[]\n" : "\n]\n", a.json);
+    if (a.json && !to_stdout && fclose(a.json) != 0) good = false;
+    free(a.sample);
+    free(a.probabilities);
+    free(a.ranked);
+    return good && (!a.unreadable || (o->skip_damaged && a.answered)) ? 0 : 1;
 }
 
 /* ---- sheet ---------------------------------------------------------------------------------------------------------------------- */
@@ -242,14 +284,14 @@ static tuff_status draw(struct run *run, const struct tuff_dataset *test, const 
         right += class == wanted;
 #ifndef TUFF_HAVE_CAIRO /* the sheet has no names then */
         printf("%4u  %s %s  %.0f %%, true: %s\n", (unsigned)(o->first + i), class == wanted ? "right" : "WRONG",
-               items[i].predicted, 100 * items[i].probability, items[i].wanted);
+               SHOWN(items[i].predicted), 100 * items[i].probability, SHOWN(items[i].wanted));
 #endif
     }
     snprintf(title, sizeof title, "%u of %u test pictures named correctly", (unsigned)right, (unsigned)o->count);
     struct sheet sheet = {items, o->count, info->preprocess.channels, info->preprocess.height, info->preprocess.width,
                           title};
     tuff_status status = sheet_write(run->context, o->out, &sheet, &run->error);
-    if (status == TUFF_OK) printf("%s: %s\n", o->out, title);
+    if (status == TUFF_OK) printf("%s: %s\n", SHOWN(o->out), title);
     free(items);
     return status;
 }
@@ -284,7 +326,7 @@ static int make_sheet(struct run *run)
                                      &run->error);
     if (status == TUFF_OK) status = draw(run, &test, probabilities);
     if (status != TUFF_OK)
-        fprintf(stderr, "tuff-classify: %s\n", run->error.message[0] ? run->error.message : tuff_status_name(status));
+        fprintf(stderr, "tuff-classify: %s\n", run->error.message[0] ? SHOWN(run->error.message) : tuff_status_name(status));
     tuff_dataset_finish(run->context, &train);
     tuff_dataset_finish(run->context, &test);
     free(probabilities);

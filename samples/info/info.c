@@ -1,5 +1,6 @@
 /* info.c - tuff-info: the Vulkan devices of this machine and what they can do for Tuff, as a table or as JSON. */
 #include "program.h"
+#include "text.h"
 
 #include <tuff/tuff.h>
 
@@ -23,30 +24,6 @@ static const char usage[] =
     "TUFF_DRIVER=none,+NAME,-NAME turns rows of the table of known drivers on and off.\n"
     "Exit status: 0 devices were found and computed right, 1 none, wrong numbers or an error, 2 wrong use.\n";
 
-/* The formats are those of the build. */
-static void print_version(void)
-{
-    const char *kind;
-    printf("tuff-info %s\nreads pictures:", tuff_version());
-    for (uint32_t i = 0; (kind = tuff_picture_kind(i)); i++) printf("%s %s", i ? "," : "", kind);
-    printf("\n");
-}
-
-static void print_json_string(const char *text)
-{
-    putchar('"');
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            printf("\\%c", c);
-        else if (c < 0x20)
-            printf("\\u%04x", c);
-        else
-            putchar(c);
-    }
-    putchar('"');
-}
-
 static void print_uuid(const uint8_t uuid[16])
 {
     for (int i = 0; i < 16; i++) printf("%02x%s", uuid[i], i == 3 || i == 5 || i == 7 || i == 9 ? "-" : "");
@@ -69,7 +46,7 @@ static void print_json_rows(const struct tuff_caps *caps)
         comma = ",";
         for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k += 2) {
             printf("%s\"%s\": ", k ? ", " : "", texts[k]);
-            print_json_string(texts[k + 1]);
+            text_to_json(stdout, texts[k + 1]);
         }
         putchar('}');
     }
@@ -96,7 +73,7 @@ static void print_json(const struct tuff_caps *caps, uint32_t index)
     printf("  {\n   \"index\": %u", index);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         printf(",\n   \"%s\": ", texts[i].name);
-        print_json_string(texts[i].text);
+        text_to_json(stdout, texts[i].text);
     }
     printf(",\n   \"uuid\": \"");
     print_uuid(caps->uuid);
@@ -115,7 +92,9 @@ static void print_json(const struct tuff_caps *caps, uint32_t index)
            caps->max_workgroup_size[2]);
     printf(",\n   \"max_workgroup_count\": [%u, %u, %u]", caps->max_workgroup_count[0], caps->max_workgroup_count[1],
            caps->max_workgroup_count[2]);
-    printf(",\n   \"timestamp_period_ns\": %.9g,\n   \"heaps\": [", caps->timestamp_period_ns);
+    printf(",\n   \"timestamp_period_ns\": ");
+    number_to_json(stdout, caps->timestamp_period_ns, 9);
+    printf(",\n   \"heaps\": [");
     for (uint32_t i = 0; i < caps->heap_count && i < 16; i++)
         printf("%s\n    {\"bytes\": %llu, \"budget_bytes\": %llu, \"used_bytes\": %llu, \"device_local\": %s}", i ? "," : "",
                (unsigned long long)caps->heaps[i].bytes, (unsigned long long)caps->heaps[i].budget_bytes,
@@ -304,18 +283,19 @@ int main(int argc, char **argv)
     program_begin();
     tuff_options_from_env(&settings);
     const char *name = settings.device;
+    opterr = 0; /* its own sentences show what was given as it is */
     while ((option = getopt_long(argc, argv, "jsd:hV", options, NULL)) != -1) {
         switch (option) {
         case 'j': json = true; break;
         case 's': test = true; break;
         case 'd': name = optarg; break;
         case 'h': fputs(usage, stdout); return 0;
-        case 'V': print_version(); return 0;
-        default: fputs(usage, stderr); return 2;
+        case 'V': print_version("tuff-info"); return 0;
+        default: fprintf(stderr, "tuff-info: wrong use at %s\n%s", SHOWN(argv[optind - 1]), usage); return 2;
         }
     }
     if (optind < argc) {
-        fprintf(stderr, "tuff-info: unexpected argument %s\n%s", argv[optind], usage);
+        fprintf(stderr, "tuff-info: unexpected argument %s\n%s", SHOWN(argv[optind]), usage);
         return 2;
     }
     if (json && test) {

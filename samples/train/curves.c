@@ -15,8 +15,20 @@ struct panel {
     double x0, x_scale, y_least, y_most;
 };
 
-static double number(const struct panel *panel, double loss, double accuracy) { return panel->loss ? loss : 100 * accuracy; }
-static double at_x(const struct panel *panel, double epochs) { return panel->x0 + epochs * panel->x_scale; }
+enum { TICKS_MAX = 20 };
+
+/* A history comes from a file: what is drawn is a number (0 for none) of at most 1e30, so that scales and steps are numbers too. */
+static double number(const struct panel *panel, double loss, double accuracy)
+{
+    double value = panel->loss ? loss : 100 * accuracy;
+    return isnan(value) ? 0 : fmax(-1e30, fmin(value, 1e30));
+}
+/* At most one panel to the right of its end. */
+static double at_x(const struct panel *panel, double epochs)
+{
+    double most = 2 * PANEL / panel->x_scale;
+    return panel->x0 + (isnan(epochs) ? 0 : fmax(0, fmin(epochs, most))) * panel->x_scale;
+}
 static double at_y(const struct panel *panel, double value)
 {
     return BOTTOM - (value - panel->y_least) / (panel->y_most - panel->y_least) * (BOTTOM - TOP);
@@ -41,10 +53,10 @@ static void find_range(struct panel *panel)
         double value = number(panel, h->epochs[i].validation.loss, h->epochs[i].validation.accuracy);
         least = fmin(least, value), most = fmax(most, value);
     }
-    if (!(most - least > 1e-6)) least = most - 1, most += 1;
+    if (!(most - least > 1e-6 * fmax(1, fabs(most)))) least = most - fmax(1, fabs(most)), most += fmax(1, fabs(most));
     if (!isfinite(least) || !isfinite(most)) least = 0, most = 1;
     if (panel->loss && least > 0) least = 0;
-    if (!panel->loss) most = 100;
+    if (!panel->loss) most = 100, least = fmax(0, fmin(least, 99));
     double step = nice_step(most - least, 5);
     panel->y_least = step * floor(least / step + 1e-9);
     panel->y_most = step * ceil(most / step - 1e-9);
@@ -54,7 +66,8 @@ static void draw_axes(const struct panel *panel, uint32_t epochs)
 {
     char text[32];
     double step = nice_step(panel->y_most - panel->y_least, 5), right = at_x(panel, epochs);
-    for (double y = panel->y_least; y <= panel->y_most + step / 2; y += step) {
+    for (int i = 0; i < TICKS_MAX && panel->y_least + i * step <= panel->y_most + step / 2; i++) {
+        double y = panel->y_least + i * step; /* by counting: a small step added to a large y may change nothing */
         canvas_line(panel->canvas, (const double[2][2]){{panel->x0, at_y(panel, y)}, {right, at_y(panel, y)}}, 2, GRID, 1);
         snprintf(text, sizeof text, panel->loss ? "%g" : "%g %%", fabs(y) < step / 1e6 ? 0 : y);
         canvas_text(panel->canvas, panel->x0 - 8, at_y(panel, y) + 4, 12, ANCHOR_END, GREY, text);

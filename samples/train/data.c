@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static uint32_t index_of(const char *name, const char *const *names, uint32_t count)
 {
@@ -36,6 +37,8 @@ static tuff_status read_folder(struct tuff_context *context, const struct option
                 .invert = p->invert == TUFF_INVERT_ALWAYS,
                 .padding = (uint8_t)(p->invert == TUFF_INVERT_ALWAYS ? 255 - p->ground : p->ground)},
         .test_fraction = options->test,
+        .skip_unreadable = options->skip_damaged,
+        .report = &data->report,
         .progress = {.report = on_picture, .user = &display},
     };
     tuff_status status = tuff_dataset_read_folder(context, options->data, &params, &data->train, &data->test, error);
@@ -75,10 +78,8 @@ static bool is_idx(const char *folder)
     char path[1200];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        FILE *file = fopen(path, "rb");
-        if (!file) continue;
-        fclose(file);
-        return true;
+        struct stat about;
+        if (stat(path, &about) == 0) return true;
     }
     return false;
 }
@@ -109,6 +110,18 @@ tuff_status data_read(struct tuff_context *context, const struct options *option
     if (options->quick) thin_out(&data->train, 6400);
     measure(data);
     return TUFF_OK;
+}
+
+void data_print_report(const struct data *data)
+{
+    const struct tuff_folder_report *report = &data->report;
+    for (int i = 0; i < TUFF_LEFT_OUT_REASONS; i++)
+        if (report->left_out[i].count)
+            printf("         left out: %llu that %s (first: %s)\n", (unsigned long long)report->left_out[i].count,
+                   tuff_left_out_name((enum tuff_left_out)i), report->left_out[i].first);
+    if (report->damaged.count)
+        printf("         damaged, read as far as they go: %llu (first: %s)\n", (unsigned long long)report->damaged.count,
+               report->damaged.first);
 }
 
 struct tuff_data data_view(const struct tuff_dataset *dataset)

@@ -1,6 +1,7 @@
 /* tuff-train - trains a small network on pictures and keeps the best model. The way through Tuff's interface:
  * context, device, data, model, fit (with callbacks that show, save and stop), evaluate. tuff-train --help says the rest. */
 #include "program.h"
+#include "text.h"
 #include "train.h"
 
 #include <errno.h>
@@ -107,16 +108,18 @@ static tuff_status read_data(struct run *run, struct tuff_error *error)
 {
     struct options *options = &run->options;
     tuff_status status = data_read(run->context, options, &run->data, error);
+    if (status != TUFF_OK) data_print_report(&run->data);
     if (status != TUFF_OK) return status;
     const struct tuff_dataset *train = &run->data.train;
     run->train_count = train->count - (uint64_t)((double)train->count * options->validation); /* as tuff_model_fit splits */
     if (options->batch == 0)
         for (options->batch = 64; options->batch > 8 && run->train_count / options->batch < 8;) options->batch /= 2;
     run->steps = run->train_count / options->batch;
-    printf("data     %s: %u classes, %u x %u %s\n", options->data, (unsigned)train->class_count, (unsigned)train->width,
-           (unsigned)train->height, train->channels == 1 ? "grey" : "colour");
+    printf("data     %s: %u classes, %u x %u %s\n", SHOWN(options->data), (unsigned)train->class_count,
+           (unsigned)train->width, (unsigned)train->height, train->channels == 1 ? "grey" : "colour");
     printf("         %llu pictures to train on, %llu to validate, %llu to test\n", (unsigned long long)run->train_count,
            (unsigned long long)(train->count - run->train_count), (unsigned long long)run->data.test.count);
+    data_print_report(&run->data);
     return TUFF_OK;
 }
 
@@ -240,7 +243,7 @@ static tuff_status start_from(struct run *run, struct tuff_error *error)
         taken += leaf.trained;
     }
     tuff_saved_destroy(saved);
-    if (status == TUFF_OK) printf("start    %u of %u tensors from %s\n", taken, trained, run->options.start);
+    if (status == TUFF_OK) printf("start    %u of %u tensors from %s\n", taken, trained, SHOWN(run->options.start));
     return status;
 }
 
@@ -317,7 +320,7 @@ static tuff_status finish(struct run *run, struct tuff_error *error)
     tuff_device_memory(run->device, &now_bytes, &result.peak_bytes);
     const char *curves = curves_write(&run->options, &run->history, run->options.epochs);
     if (run->options.report && (status = print_report(run, error)) != TUFF_OK) return status;
-    printf("files    %s/model.tuff, %s/%s\n", run->options.out, run->options.out,
+    printf("files    %s/model.tuff, %s/%s\n", SHOWN(run->options.out), SHOWN(run->options.out),
            curves ? curves : "(no curves could be written)");
     if (run->options.json[0] && !result_write(run->options.json, &result)) {
         snprintf(error->message, sizeof error->message, "cannot write %.300s: %s", run->options.json, strerror(errno));
@@ -345,8 +348,8 @@ static int stopped(struct run *run)
         return program_stop_status();
     }
     curves_write(&run->options, &run->history, run->options.epochs);
-    printf("Stopped, and saved in %s/" CHECKPOINT ". To go on: tuff-train --resume --out %s\n", run->options.out,
-           run->options.out);
+    printf("Stopped, and saved in %s/" CHECKPOINT ". To go on: tuff-train --resume --out %s\n", SHOWN(run->options.out),
+           SHOWN(run->options.out));
     return program_stop_status();
 }
 
@@ -354,12 +357,12 @@ static int go(struct run *run)
 {
     struct tuff_error error = {0};
     if (!make_folders(run->options.out)) {
-        fprintf(stderr, "tuff-train: cannot make the folder %s: %s\n", run->options.out, strerror(errno));
+        fprintf(stderr, "tuff-train: cannot make the folder %s: %s\n", SHOWN(run->options.out), strerror(errno));
         return 1;
     }
     FILE *json = run->options.json[0] ? fopen(run->options.json, "a") : NULL; /* better now than after the training */
     if (run->options.json[0] && !json) {
-        fprintf(stderr, "tuff-train: cannot write %s: %s\n", run->options.json, strerror(errno));
+        fprintf(stderr, "tuff-train: cannot write %s: %s\n", SHOWN(run->options.json), strerror(errno));
         return 1;
     }
     if (json) fclose(json);
@@ -372,7 +375,7 @@ static int go(struct run *run)
     if (status == TUFF_ERR_CANCELLED) return stopped(run);
     if (status == TUFF_OK) return 0;
     fflush(stdout);
-    fprintf(stderr, "tuff-train: %s\n", error.message[0] ? error.message : tuff_status_name(status));
+    fprintf(stderr, "tuff-train: %s\n", error.message[0] ? SHOWN(error.message) : tuff_status_name(status));
     return 1;
 }
 

@@ -1,4 +1,5 @@
 /* options.c - the command line. One table gives parsing, the help text, and what a checkpoint remembers. */
+#include "text.h"
 #include "train.h"
 
 #include <getopt.h>
@@ -33,6 +34,8 @@ static const struct row rows[] = {
     {"report", FLAG, FIELD(report), 0, 0, false, NULL, "tells in the end what ran slower than it could, and why"},
     {"quick", FLAG, FIELD(quick), 0, 0, true, NULL, "one epoch over 6,400 pictures"},
     {"resume", FLAG, FIELD(resume), 0, 0, false, NULL, "goes on from " CHECKPOINT " in --out, with its options"},
+    {"skip-damaged", FLAG, FIELD(skip_damaged), 0, 0, true, NULL,
+     "leaves out pictures that cannot be read (default: the first is an error)"},
     {"json", TEXT, FIELD(json), 0, 0, false, "FILE", "writes what came out as JSON"},
     {"device", TEXT, FIELD(device), 0, 0, false, "NAME", "index, UUID or part of a name, as tuff-info lists them"},
     {"size", WHOLE, FIELD(size), 8, 512, true, "N", "class folders: pictures become N x N (default 32)"},
@@ -61,24 +64,15 @@ static void help(void)
     printf("\nCtrl-C, SIGTERM and SIGHUP save and stop; --resume goes on from there, bit for bit.\n");
 }
 
-/* The formats are those of the build. */
-static void print_version(void)
-{
-    const char *kind;
-    printf("tuff-train %s\nreads pictures:", tuff_version());
-    for (uint32_t i = 0; (kind = tuff_picture_kind(i)); i++) printf("%s %s", i ? "," : "", kind);
-    printf("\n");
-}
-
 static void wrong(const char *format, ...) TUFF_PRINTF(1, 2);
 static void wrong(const char *format, ...)
 {
+    char sentence[1000];
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "tuff-train: ");
-    vfprintf(stderr, format, arguments);
-    fprintf(stderr, "\n(tuff-train --help lists the options)\n");
+    vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
+    fprintf(stderr, "tuff-train: %s\n(tuff-train --help lists the options)\n", SHOWN(sentence));
     exit(2);
 }
 
@@ -154,9 +148,11 @@ static void recall(struct options *options, const bool *given, struct tuff_conte
         bool may_differ = !strcmp(rows[i].name, "data") || !strcmp(rows[i].name, "epochs");
         if (!rows[i].kept || (given[i] && may_differ)) continue;
         if (given[i]) wrong("--%s comes from the checkpoint: leave it out beside --resume", rows[i].name);
-        if (!text && rows[i].offset == offsetof(struct options, backbone)) continue; /* of a version without it */
+        bool later = rows[i].offset == offsetof(struct options, backbone) ||
+                     rows[i].offset == offsetof(struct options, skip_damaged);
+        if (!text && later) continue; /* of a version without it */
         if (text && set(options, &rows[i], text)) continue;
-        fprintf(stderr, "tuff-train: %s: was not written by tuff-train (no %s)\n", path, rows[i].name);
+        fprintf(stderr, "tuff-train: %s: was not written by tuff-train (no %s)\n", SHOWN(path), rows[i].name);
         exit(1);
     }
     tuff_tensors_destroy(checkpoint);
@@ -196,10 +192,11 @@ void options_parse(struct options *options, int count, char **arguments, struct 
         longs[i] = (struct option){rows[i].name, rows[i].kind == FLAG ? no_argument : required_argument, NULL, i + 1};
     longs[ROW_COUNT] = (struct option){"help", no_argument, NULL, HELP};
     longs[ROW_COUNT + 1] = (struct option){"version", no_argument, NULL, VERSION};
+    opterr = 0; /* its own sentences show what was given as it is */
     for (int found; (found = getopt_long(count, arguments, "", longs, NULL)) != -1;) {
         if (found == HELP) help(), exit(0);
-        if (found == VERSION) print_version(), exit(0);
-        if (found == '?') fprintf(stderr, "(tuff-train --help lists the options)\n"), exit(2);
+        if (found == VERSION) print_version("tuff-train"), exit(0);
+        if (found == '?') wrong("unknown option, or one without its value: \"%s\"", arguments[optind - 1]);
         const struct row *row = &rows[found - 1];
         given[found - 1] = true;
         if (!set(options, row, row->kind == FLAG ? "true" : optarg)) wrong("--%s cannot be \"%s\"", row->name, optarg);

@@ -1,42 +1,21 @@
 /* result.c - what came out of a training, as JSON. */
+#include "text.h"
 #include "train.h"
 
 #include <math.h>
 #include <stdio.h>
 
-static void text(FILE *file, const char *value)
-{
-    fputc('"', file);
-    for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            fprintf(file, "\\%c", *c);
-        else if (*c < 0x20)
-            fprintf(file, "\\u%04x", *c);
-        else
-            fputc(*c, file);
-    }
-    fputc('"', file);
-}
-
 static void text_member(FILE *file, const char *key, const char *value)
 {
     fprintf(file, "  \"%s\": ", key);
-    text(file, value);
+    text_to_json(file, value);
     fputs(",\n", file);
-}
-
-static void number(FILE *file, double value, int digits)
-{
-    if (isfinite(value))
-        fprintf(file, "%.*g", digits, value);
-    else
-        fputs("null", file);
 }
 
 static void number_member(FILE *file, const char *key, double value, int digits)
 {
     fprintf(file, "  \"%s\": ", key);
-    number(file, value, digits);
+    number_to_json(file, value, digits);
     fputs(",\n", file);
 }
 
@@ -46,7 +25,7 @@ static void list_member(FILE *file, const char *key, const struct history *histo
     fprintf(file, "  \"%s\": [", key);
     for (uint32_t i = 0; i < history->epoch_count; i++) {
         fputs(i ? ", " : "", file);
-        number(file, *(const double *)((const char *)&history->epochs[i] + offset), 6);
+        number_to_json(file, *(const double *)((const char *)&history->epochs[i] + offset), 6);
     }
     fputs("],\n", file);
 }
@@ -62,7 +41,7 @@ static void options_member(FILE *file, const struct options *options)
         if (texts[i].value == numbers[i])
             fputs(texts[i].value, file); /* number, true or false */
         else
-            text(file, texts[i].value);
+            text_to_json(file, texts[i].value);
     }
     fputs("},\n", file);
 }

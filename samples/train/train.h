@@ -13,9 +13,9 @@ struct options {
     char arch[16], fit[16], invert[16];
     uint32_t epochs, batch, seed, size, channels;
     double lr, backbone, validation, test;
-    bool quick, resume, report;
+    bool quick, resume, report, skip_damaged;
 };
-enum { OPTION_TEXTS_MAX = 20 };
+enum { OPTION_TEXTS_MAX = 21 };
 /* Exits with the help, the version, or a sentence about what is wrong. With --resume, fills the rest from the checkpoint. */
 void options_parse(struct options *options, int count, char **arguments, struct tuff_context *context);
 /* Those that a checkpoint and the result keep, as texts; returns their number. `numbers` holds the digits. */
@@ -32,9 +32,11 @@ struct data {
     struct tuff_dataset train, test; /* test.count may be 0 */
     struct tuff_preprocess preprocess;
     double mean, deviation; /* of all training pixels, 0..255 */
+    struct tuff_folder_report report;
 };
 tuff_status data_read(struct tuff_context *context, const struct options *options, struct data *data,
                       struct tuff_error *error);
+void data_print_report(const struct data *data); /* what was left out of a folder, and what is damaged */
 struct tuff_data data_view(const struct tuff_dataset *dataset);
 
 /* ---- history.c: what happened, for the curves, the result and the checkpoint ------------------------------------------------------ */
