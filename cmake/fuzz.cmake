@@ -41,9 +41,14 @@ if(TARGET fuzz-result) # the part of the sample that reads what strangers send
         COMMAND ${CMAKE_COMMAND} -DIN=${PROJECT_SOURCE_DIR}/samples/bench/result.schema.json -DOUT=${result_schema} -DNAME=result_schema
                 -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
         DEPENDS samples/bench/result.schema.json cmake/embed.cmake VERBATIM)
-    target_sources(fuzz-result PRIVATE ${result_schema})
-    target_include_directories(fuzz-result PRIVATE ${PROJECT_BINARY_DIR}/include)
+    target_sources(fuzz-result PRIVATE ${result_schema} samples/common/text.c)
+    target_include_directories(fuzz-result PRIVATE ${PROJECT_BINARY_DIR}/include samples/common)
     add_dependencies(fuzz-result tuff_headers)
+endif()
+if(TARGET fuzz-history) # of tuff-train
+    target_sources(fuzz-history PRIVATE samples/train/history.c)
+    target_include_directories(fuzz-history PRIVATE ${PROJECT_BINARY_DIR}/include samples/train samples/nets)
+    add_dependencies(fuzz-history tuff_headers)
 endif()
 foreach(target tuff_fuzz ${fuzz_targets})
     target_link_libraries(${target} PRIVATE tuff_flags)

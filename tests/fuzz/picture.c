@@ -1,4 +1,4 @@
-/* picture.c - any bytes as a PNG or JPEG file; what can be read is made a sample. */
+/* picture.c - any bytes as a picture of each format; what can be read is made a sample. */
 #include "tests/fuzz/fuzz.h"
 
 #include "loaders/loaders.h"

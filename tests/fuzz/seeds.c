@@ -14,6 +14,12 @@
 #if TUFF_HAVE_JPEG
 #include <jpeglib.h>
 #endif
+#if TUFF_HAVE_WEBP
+#include <webp/encode.h>
+#endif
+#if TUFF_HAVE_GIF
+#include <gif_lib.h>
+#endif
 
 enum { LARGEST = 4096 }; /* of a seed: libFuzzer would cut it */
 
@@ -265,8 +271,92 @@ static void put_jpeg(struct seeds *s, int channels, bool progressive, const uint
 #endif
 }
 
+static void put_webp(struct seeds *s, const uint8_t *pixels)
+{
+#if TUFF_HAVE_WEBP
+    uint8_t *file = NULL;
+    size_t bytes = WebPEncodeLosslessRGBA(pixels, 6, 5, 24, &file);
+    put(s, "picture", "lossless.webp", file, bytes);
+    WebPFree(file);
+    bytes = WebPEncodeRGBA(pixels, 6, 5, 24, 60, &file); /* lossy, with alpha beside it */
+    put(s, "picture", "lossy.webp", file, bytes);
+    WebPFree(file);
+    bytes = WebPEncodeRGB(pixels, 6, 5, 18, 60, &file);
+    put(s, "picture", "rgb.webp", file, bytes);
+    WebPFree(file);
+#else
+    (void)s, (void)pixels;
+#endif
+}
+
+#if TUFF_HAVE_GIF
+static int append_gif(GifFileType *gif, const GifByteType *bytes, int count)
+{
+    tuff_text_append(gif->UserData, bytes, (size_t)count);
+    return count;
+}
+#endif
+
+static void put_gif(struct seeds *s, bool interlaced, const char *name)
+{
+#if TUFF_HAVE_GIF
+    GifColorType colours[4] = {{0, 0, 0}, {255, 0, 0}, {0, 255, 0}, {9, 9, 255}};
+    ColorMapObject *map = GifMakeMapObject(4, colours);
+    unsigned char control[4] = {1, 0, 0, 3};
+    struct tuff_text file;
+    int code = 0;
+    tuff_text_init(&file, s->context);
+    GifFileType *gif = EGifOpen(&file, append_gif, &code);
+    must(gif && map, "a GIF");
+    EGifSetGifVersion(gif, true);
+    EGifPutScreenDesc(gif, 7, 6, 2, 0, map);
+    EGifPutExtension(gif, GRAPHICS_EXT_FUNC_CODE, 4, control);
+    EGifPutImageDesc(gif, 1, 0, 6, 5, interlaced, interlaced ? map : NULL);
+    for (int y = 0; y < 5; y++) {
+        GifPixelType row[6] = {0, 1, 2, 3, (GifPixelType)(y % 4), 0};
+        EGifPutLine(gif, row, 6);
+    }
+    EGifCloseFile(gif, &code);
+    GifFreeMapObject(map);
+    put(s, "picture", name, file.data, file.length);
+    tuff_text_finish(&file);
+#else
+    (void)s, (void)interlaced, (void)name;
+#endif
+}
+
+/* 6 x 5, of 24 bits, or of 1, 4 and 8 with a palette. */
+static void put_bmp(struct seeds *s, int bits, const char *name)
+{
+    uint8_t file[54 + 1024 + 5 * 20] = "BM";
+    uint32_t colours = bits > 8 ? 0 : 1u << bits, from = 54 + 4 * colours, stride = (6 * (uint32_t)bits + 31) / 32 * 4;
+    const uint32_t numbers[] = {from, 40, 6, 5, 1u | (uint32_t)bits << 16};
+    memcpy(file + 10, numbers, sizeof numbers);
+    for (uint32_t i = 54; i < from + 5 * stride; i++) file[i] = (uint8_t)(i * 7);
+    put(s, "picture", name, file, from + 5 * stride);
+}
+
+static void put_foreign(struct seeds *s)
+{
+    static const char name[] = "caf\xc3\xa9\n\x1b[31m\xe2\x80\xae\xff\xf0\x9f\x90\x88.png";
+    static const char exif[] = "Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0";
+    static const char history[] = "seconds 12.5\nlast 1 7 2.5 0.5\nepoch 0 1 0.5 0.9 0.4 0.8 3.5 1000\npoint 0.25 1.5 nan\n";
+    put(s, "foreign", "name", name, sizeof name - 1);
+    put(s, "foreign", "exif", exif, sizeof exif - 1);
+    put(s, "history", "history", history, sizeof history - 1);
+}
+
 static void put_pictures(struct seeds *s)
 {
+    static const uint8_t colours[6 * 5 * 4] = {1, 200, 30, 255, 90, 7, 60, 128};
+    put_webp(s, colours);
+    put_gif(s, false, "plain.gif");
+    put_gif(s, true, "interlaced.gif");
+    put_bmp(s, 1, "1.bmp");
+    put_bmp(s, 4, "4.bmp");
+    put_bmp(s, 8, "8.bmp");
+    put_bmp(s, 24, "24.bmp");
+    put_bmp(s, 32, "32.bmp");
     uint8_t pixels[6 * 5 * 4];
     for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(i * 7);
     for (int channels = 1; channels <= 4; channels++) {
@@ -314,6 +404,7 @@ int main(int argc, char **argv)
     put_spirv(&s);
     put_cache(&s);
     put_pictures(&s);
+    put_foreign(&s);
     if (TUFF_HAVE_JSON) put_result(&s);
     tuff_context_destroy(s.context);
     printf("%u seeds in %s\n", s.count, s.folder);
