@@ -1,0 +1,303 @@
+/* op_edges.c - the rows of pointwise.def where numbers end: infinities, zeros of both signs, arguments that overflow inside of a careless
+ * formula, and their derivatives. Expected values are written out; sources: C99 annex F (exp, log, pow, erf, tanh ..), IEEE 754 (division,
+ * square root), limits where a product of infinity and zero has one (silu, mish, gelu, hardswish), PyTorch's derivatives.yaml for pow.
+ * Sine, cosine and pow of all exponents against libm in double precision. Each on all ways to build a graph; the double reference too. */
+#include "tests/backend_help.h"
+#include "tests/op_help.h"
+#include "tests/op_text.h"
+
+#include "graph/ops/pointwise.h"
+#include "graph/reference.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MOST = 160, LANES = 9, PAIRS = 40, MANY = 4080 };
+enum { SIGNS = 1 }; /* zeros have their signs */
+
+struct edges_test {
+    struct backend_test test;
+    struct op_random random;
+    const char *way;
+    struct tuff_graph *g;
+    double *data[2048];
+    tuff_val outputs[MOST];
+    const double *wanted[MOST];
+    const char *names[MOST];
+    double relative[MOST], absolute[MOST];
+    int flags[MOST];
+    uint32_t count;
+};
+
+/* ---- running ------------------------------------------------------------------------------------------------------------------- */
+
+static void begin(struct edges_test *t)
+{
+    if (tuff_graph_create(t->test.context, &t->g, NULL) != TUFF_OK) exit(1);
+    t->count = 0;
+}
+
+static tuff_val fill(struct edges_test *t, struct tuff_shape shape, const double *content)
+{
+    char name[16];
+    size_t bytes = (size_t)tuff_shape_count(&shape) * sizeof *content;
+    snprintf(name, sizeof name, "x%u", t->g->count);
+    tuff_val v = tuff_input(t->g, name, TUFF_F32, shape);
+    t->data[v] = tuff_alloc(t->test.context, bytes);
+    if (!t->data[v]) exit(1);
+    memcpy(t->data[v], content, bytes);
+    return v;
+}
+
+static void expect(struct edges_test *t, const char *name, tuff_val v, const double *wanted, double relative,
+                   double absolute, int flags)
+{
+    uint32_t i = t->count++;
+    if (i == MOST || !v) exit(1);
+    t->names[i] = name, t->outputs[i] = v, t->wanted[i] = wanted, t->flags[i] = flags;
+    t->relative[i] = relative, t->absolute[i] = absolute;
+}
+
+/* Denormal results may be flushed; what no f32 holds is infinite on the device. */
+static bool same(const struct edges_test *t, uint32_t i, double got, double wanted, bool device)
+{
+    if (isnan(wanted)) return isnan(got);
+    if (device && fabs(wanted) > (double)FLT_MAX) return isinf(got) && signbit(got) == signbit(wanted);
+    if (!device && isinf(wanted)) return fabs(got) > (double)FLT_MAX && signbit(got) == signbit(wanted);
+    if (wanted == 0 && got == 0 && (t->flags[i] & SIGNS) && !signbit(got) != !signbit(wanted)) return false;
+    return fabs(got - wanted) <= t->relative[i] * fabs(wanted) + t->absolute[i] + (double)FLT_MIN;
+}
+
+static void compare(struct edges_test *t, uint32_t i, const double *got, bool device)
+{
+    const struct tuff_shape shape = tuff_type_of(t->g, t->outputs[i]).shape;
+    for (uint64_t k = 0; k < tuff_shape_count(&shape); k++)
+        if (!backend_check(&t->test, same(t, i, got[k], t->wanted[i][k], device),
+                           "%s, %s, %s, element %llu: expected %.9g, got %.9g", t->way, device ? "device" : "definition",
+                           t->names[i], (unsigned long long)k, t->wanted[i][k], got[k]))
+            break;
+}
+
+static void finish(struct edges_test *t)
+{
+    double *got[MOST] = {NULL};
+    double **reference = tuff_reference_create(t->g);
+    struct op_run run = {.outputs = t->outputs, .count = t->count, .got = got};
+    bool ok = reference && tuff_graph_finish(t->g, NULL) == TUFF_OK && op_run_graph(t->test.device, t->g, t->data, &run);
+    for (uint32_t v = 0; reference && v < t->g->count; v++) {
+        reference[v] = t->data[v];
+        t->data[v] = NULL;
+    }
+    ok = ok && tuff_reference_run(t->g, reference) == TUFF_OK;
+    backend_check(&t->test, ok, "%s, %s: did not run", t->way, t->names[0]);
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (ok) compare(t, i, got[i], true);
+        if (ok) compare(t, i, reference[t->outputs[i]], false);
+        tuff_free(t->test.context, got[i]);
+    }
+    if (reference) tuff_reference_destroy(t->g, reference);
+    tuff_graph_destroy(t->g);
+}
+
+/* ---- rows of one operand ---------------------------------------------------------------------------------------------------------- */
+
+#define I INFINITY
+#define N NAN
+#define M ((double)FLT_MAX)
+static const double points[LANES] = {-I, -M, -100, -0.0, 0, 100, M, I, N};
+
+static const struct one {
+    const char *name;
+    double p0, p1, y[LANES], da[LANES];
+} ones[] = {
+    {"neg", 0, 0, {I, M, 100, 0, -0.0, -100, -M, -I, N}, {0}},
+    {"abs", 0, 0, {I, M, 100, 0, 0, 100, M, I, N}, {-1, -1, -1, 0, 0, 1, 1, 1, 0}},
+    {"square", 0, 0, {I, I, 1e4, 0, 0, 1e4, I, I, N}, {-I, -I, -200, -0.0, 0, 200, I, I, N}},
+    {"reciprocal", 0, 0, {-0.0, -1 / M, -.01, -I, I, .01, 1 / M, 0, N}, {0, 0, -1e-4, -I, -I, -1e-4, 0, 0, N}},
+    {"sqrt", 0, 0, {N, N, N, -0.0, 0, 10, 0x1p64, I, N}, {N, N, N, -I, I, .05, 0x1p-65, 0, N}},
+    {"rsqrt", 0, 0, {N, N, N, -I, I, .1, 0x1p-64, 0, N}, {N, N, N, -I, -I, -.0005, 0, -0.0, N}},
+    {"exp", 0, 0, {0, 0, 0, 1, 1, I, I, I, N}, {0, 0, 0, 1, 1, I, I, I, N}},
+    {"log", 0, 0, {N, N, N, -I, -I, 4.605170185988092, 88.72283905206835, I, N}, {-0.0, 0, -.01, -I, I, .01, 0, 0, N}},
+    {"sin",
+     0,
+     0,
+     {N, 0.5218765236586822, 0.5063656411097588, -0.0, 0, -0.5063656411097588, -0.5218765236586822, N, N},
+     {N, 0.8530205216069997, 0.8623188722876839, 1, 1, 0.8623188722876839, 0.8530205216069997, N, N}},
+    {"cos",
+     0,
+     0,
+     {N, 0.8530205216069997, 0.8623188722876839, 1, 1, 0.8623188722876839, 0.8530205216069997, N, N},
+     {N, -0.5218765236586822, -0.5063656411097588, 0, 0, 0.5063656411097588, 0.5218765236586822, N, N}},
+    {"erf", 0, 0, {-1, -1, -1, -0.0, 0, 1, 1, 1, N}, {0, 0, 0, 1.1283791670955126, 1.1283791670955126, 0, 0, 0, N}},
+    {"floor", 0, 0, {-I, -M, -100, -0.0, 0, 100, M, I, N}, {0}},
+    {"ceil", 0, 0, {-I, -M, -100, -0.0, 0, 100, M, I, N}, {0}},
+    {"round", 0, 0, {-I, -M, -100, -0.0, 0, 100, M, I, N}, {0}},
+    {"sign", 0, 0, {-1, -1, -1, 0, 0, 1, 1, 1, 0}, {0}},
+    {"affine", 2, 1, {-I, -I, -199, 1, 1, 201, I, I, N}, {2, 2, 2, 2, 2, 2, 2, 2, 2}},
+    {"clamp", -1, 1, {-1, -1, -1, -0.0, 0, 1, 1, 1, N}, {0, 0, 0, 1, 1, 0, 0, 0, 0}},
+    {"pow_const", -.5, 0, {0, N, N, I, I, .1, 0x1p-64, 0, N}, {-0.0, N, N, -I, -I, -.0005, 0, -0.0, N}},
+    {"pow_const", 0, 0, {1, 1, 1, 1, 1, 1, 1, 1, 1}, {0}},
+    {"pow_const", 3, 0, {-I, -I, -1e6, -0.0, 0, 1e6, I, I, N}, {I, I, 3e4, 0, 0, 3e4, I, I, N}},
+    {"leaky_relu", .5, 0, {-I, -M / 2, -50, -0.0, 0, 100, M, I, N}, {.5, .5, .5, .5, .5, 1, 1, 1, .5}},
+    {"elu", 2, 0, {-2, -2, -2, -0.0, 0, 100, M, I, N}, {0, 0, 0, 2, 2, 1, 1, 1, 1}},
+    {"relu", 0, 0, {0, 0, 0, 0, 0, 100, M, I, N}, {0, 0, 0, 0, 0, 1, 1, 1, 1}},
+    {"sigmoid", 0, 0, {0, 0, 0, .5, .5, 1, 1, 1, N}, {0, 0, 0, .25, .25, 0, 0, 0, N}},
+    {"tanh", 0, 0, {-1, -1, -1, -0.0, 0, 1, 1, 1, N}, {0, 0, 0, 1, 1, 0, 0, 0, N}},
+    {"softplus", 0, 0, {0, 0, 0, 0.6931471805599453, 0.6931471805599453, 100, M, I, N}, {0, 0, 0, .5, .5, 1, 1, 1, N}},
+    {"silu", 0, 0, {-0.0, -0.0, -0.0, -0.0, 0, 100, M, I, N}, {0, 0, 0, .5, .5, 1, 1, 1, N}},
+    {"mish", 0, 0, {-0.0, -0.0, -0.0, -0.0, 0, 100, M, I, N}, {0, 0, 0, .6, .6, 1, 1, 1, N}},
+    {"gelu", 0, 0, {-0.0, -0.0, -0.0, -0.0, 0, 100, M, I, N}, {0, 0, 0, .5, .5, 1, 1, 1, N}},
+    {"gelu_tanh", 0, 0, {-0.0, -0.0, -0.0, -0.0, 0, 100, M, I, N}, {0, 0, 0, .5, .5, 1, 1, 1, N}},
+    {"hardsigmoid", 0, 0, {0, 0, 0, .5, .5, 1, 1, 1, N}, {0, 0, 0, 1 / 6.0, 1 / 6.0, 0, 0, 0, 0}},
+    {"hardswish", 0, 0, {-0.0, -0.0, -0.0, -0.0, 0, 100, M, I, N}, {0, 0, 0, .5, .5, 1, 1, 1, N}},
+};
+
+static void test_ones(struct edges_test *t)
+{
+    static const double by[LANES] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
+    begin(t);
+    tuff_val a = fill(t, TUFF_SHAPE(LANES), points), g = fill(t, TUFF_SHAPE(LANES), by);
+    for (size_t i = 0; i < TUFF_COUNT(ones); i++) {
+        const struct one *row = &ones[i];
+        const struct tuff_op *op = tuff_op_find(row->name);
+        tuff_val ga = 0, y = op ? tuff_graph_add(t->g, op, &a, 1, &(struct tuff_pw_attrs){row->p0, row->p1}) : 0;
+        expect(t, row->name, y, row->y, 16 * OP_ULP, 0, op == &tuff_op_sign ? 0 : SIGNS);
+        tuff_gradients(t->g, y, g, &a, 1, &ga);
+        bool constant = !ga || strcmp(row->name, "neg") == 0;
+        if (!constant) expect(t, row->name, ga, row->da, 16 * OP_ULP, 4 * OP_ULP, 0);
+    }
+    finish(t);
+}
+
+/* No row is left out. */
+static void test_complete(struct edges_test *t)
+{
+    for (uint32_t i = 0; i < tuff_op_count; i++) {
+        const struct tuff_op *op = tuff_ops[i];
+        bool found = !op->glsl || op->arity_max != 1;
+        for (size_t k = 0; k < TUFF_COUNT(ones); k++) found = found || !strcmp(ones[k].name, op->name);
+        backend_check(&t->test, found, "%s: there are no values at its edges here", op->name);
+    }
+}
+
+/* ---- rows of two ---------------------------------------------------------------------------------------------------------------- */
+
+static const struct two {
+    double a, b, y, da, db;
+} powers[] = {
+    {0, 0, 1, 0, 0},          {-0.0, 0, 1, 0, 0},
+    {N, 0, 1, 0, N},          {N, -0.0, 1, 0, N},
+    {1, N, 1, N, 0},          {-1, I, 1, I, N},
+    {-1, -I, 1, -I, N},       {-0.0, -3, -I, -I, I},
+    {-0.0, -2, I, I, -I},     {0, -1, I, -I, -I},
+    {0, -.5, I, -I, -I},      {0, 2, 0, 0, 0},
+    {0, 1, 0, 1, 0},          {0, .5, 0, I, 0},
+    {-0.0, 3, -0.0, 0, 0},    {-0.0, .5, 0, I, 0},
+    {-2, 3, -8, 12, N},       {-2, 2, 4, -4, N},
+    {-2, -1, -.5, -.25, N},   {-8, .25, N, N, N},
+    {I, 2, I, I, I},          {I, -2, 0, -0.0, 0},
+    {I, 0, 1, 0, I},          {I, 1, I, 1, I},
+    {-I, 3, -I, I, N},        {-I, 2, I, -I, N},
+    {-I, .5, I, 0, N},        {2, I, I, I, I},
+    {2, -I, 0, N, 0},         {.5, I, 0, N, 0},
+    {.5, -I, I, -I, -I},      {1, I, 1, I, 0},
+    {I, I, I, I, I},          {N, 1, N, 1, N},
+    {2, N, N, N, N},          {10, 39, I, I, I},
+    {10, -50, 0, 0, 0},       {2, 3.5, 11.313708498984761, 19.79898987322333, 7.842065211158556},
+    {-3, 16777215, -I, I, N}, {0x1p-140, .5, 0x1p-70, 0x1p69, -8.219658986e-20},
+};
+static const struct two quotients[] = {
+    {1, 0, I, I, -I},
+    {1, -0.0, -I, -I, -I},
+    {0, 0, N, I, N},
+    {I, I, N, 0, N},
+    {1, I, 0, 0, 0},
+    {M, M, 1, 0, 0},
+    {M / 2, M, .5, 0, 0},
+    {-M, M / 2, -2, 0, 4 / M},
+    {M, -1, -M, -1, -M},
+    {M, .5, I, 2, -I},
+    {3, 0x1p127, 0x3p-127, 0, 0},
+    {6, -2, -3, -.5, -1.5},
+    {N, 1, N, 1, N},
+    {1, N, N, N, N},
+};
+
+static void test_twos(struct edges_test *t, const char *name, const struct two *rows, size_t count)
+{
+    double a[PAIRS], b[PAIRS], one[PAIRS], y[PAIRS], da[PAIRS], db[PAIRS];
+    if (count > PAIRS) exit(1);
+    for (size_t i = 0; i < count; i++) {
+        a[i] = rows[i].a, b[i] = rows[i].b, one[i] = 1;
+        y[i] = rows[i].y, da[i] = rows[i].da, db[i] = rows[i].db;
+    }
+    const struct tuff_shape line = TUFF_SHAPE((uint32_t)count);
+    begin(t);
+    tuff_val in[2] = {fill(t, line, a), fill(t, line, b)}, by = fill(t, line, one), g[2];
+    tuff_val out = tuff_graph_add(t->g, tuff_op_find(name), in, 2, &(struct tuff_pw_attrs){0});
+    tuff_gradients(t->g, out, by, in, 2, g);
+    expect(t, name, out, y, 4 * OP_ULP, 0, SIGNS);
+    expect(t, name, g[0], da, 8 * OP_ULP, 0, 0);
+    expect(t, name, g[1], db, 16 * OP_ULP, 0, 0);
+    finish(t);
+}
+
+/* ---- all exponents --------------------------------------------------------------------------------------------------------------- */
+
+static double any_float(struct edges_test *t, uint32_t exponent)
+{
+    uint32_t bits = op_below(&t->random, 1 << 23) | exponent << 23 | op_below(&t->random, 2) << 31;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return (double)f;
+}
+
+/* Sine and cosine within 4 2^-23 and pow within 4 ulp (graph/ops/pw_helpers.def) of every finite f32. */
+static void test_exponents(struct edges_test *t)
+{
+    static const double named[] = {1e6, 1e22, 0x1p127, 8192, 32768, 355, 1e10, 3.14159274101257324, 710, 2147483648.0, 5e37};
+    static double a[MANY], sine[MANY], cosine[MANY], base[MANY], power[MANY], result[MANY];
+    for (uint32_t i = 0; i < MANY; i++) {
+        a[i] = i < TUFF_COUNT(named) ? (double)(float)named[i] : any_float(t, i % 255);
+        sine[i] = sin(a[i]), cosine[i] = cos(a[i]);
+        base[i] = fabs(any_float(t, i % 254 + 1));
+        double most = op_uniform(&t->random, -125, 127.9) / log2(base[i]);
+        power[i] = fabs(most) < M ? (double)(float)most : 1;
+        result[i] = pow(base[i], power[i]);
+    }
+    const struct tuff_shape line = TUFF_SHAPE(MANY);
+    begin(t);
+    tuff_val x = fill(t, line, a), b = fill(t, line, base), p = fill(t, line, power);
+    expect(t, "sin of all exponents", tuff_sin(t->g, x), sine, 0, 4 * OP_ULP, 0);
+    expect(t, "cos of all exponents", tuff_cos(t->g, x), cosine, 0, 4 * OP_ULP, 0);
+    expect(t, "pow of all exponents", tuff_pow(t->g, b, p), result, 4 * OP_ULP, 0, 0);
+    finish(t);
+}
+
+static void test_all(struct edges_test *t, const char *way)
+{
+    t->way = way;
+    test_ones(t);
+    test_twos(t, "pow", powers, TUFF_COUNT(powers));
+    test_twos(t, "div", quotients, TUFF_COUNT(quotients));
+    test_exponents(t);
+}
+
+int main(int argc, char **argv)
+{
+    static struct edges_test t;
+    t.random = op_random_start(argc, argv);
+    int status = backend_test_begin(&t.test, NULL);
+    if (status != 0) return status;
+    uint32_t *debug = &t.test.context->options.debug, asked = *debug;
+    test_complete(&t);
+    test_all(&t, "fused");
+    *debug |= TUFF_DEBUG_NOFUSE | TUFF_DEBUG_NOSIMPLIFY;
+    test_all(&t, "unfused");
+    *debug = asked | TUFF_DEBUG_NOCOMPILER;
+    test_all(&t, "no compiler");
+    *debug = asked;
+    return backend_test_end(&t.test, "op_edges");
+}
