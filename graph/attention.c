@@ -24,7 +24,7 @@ static bool fits(const struct tuff_type *q, const struct tuff_type *k, const str
     return a[0] == b[0] && a[0] == c[0] && b[1] == c[1] && a[1] % b[1] == 0 && a[3] == b[3] && b[2] == c[2];
 }
 
-/* Products [b, h, t, s] with what is not seen at a number whose exponential is 0. */
+/* Products [b, h, t, s] with what is not seen at -inf. */
 static tuff_val masked(struct tuff_graph *g, tuff_val score, const struct tuff_attention_params *params)
 {
     struct tuff_shape shape = tuff_type_of(g, score).shape, square = TUFF_SHAPE(shape.dim[2], shape.dim[3]);
@@ -35,13 +35,23 @@ static tuff_val masked(struct tuff_graph *g, tuff_val score, const struct tuff_a
         tuff_val column = tuff_iota(g, square, 1);
         seen = tuff_less_equal(g, column, tuff_iota(g, square, 0));
     }
-    if (seen) score = tuff_select(g, seen, score, tuff_scalar(g, -1e30));
-    if (mask && !adds) score = tuff_select(g, mask, score, tuff_scalar(g, -1e30));
+    if (seen) score = tuff_select(g, seen, score, tuff_scalar(g, -INFINITY));
+    if (mask && !adds) score = tuff_select(g, mask, score, tuff_scalar(g, -INFINITY));
     struct tuff_shape now = tuff_type_of(g, score).shape;
     if (g->status != TUFF_OK || tuff_shape_equal(&now, &shape)) return score;
     char text[128];
     return tuff_graph_fail(g, TUFF_ERR_SHAPE, "attention: the mask does not broadcast to %s",
                            tuff_shape_text(&shape, text, sizeof text));
+}
+
+/* Softmax along the last axis, 0 where all is -inf: a query that sees nothing. There the sum is 0, and its floor keeps quotients and gradients
+ * numbers (PyTorch's _safe_softmax). */
+static tuff_val weights(struct tuff_graph *g, tuff_val score)
+{
+    tuff_val most = tuff_finite(g, tuff_detach(g, tuff_reduce_max(g, score, 1u << 3, TUFF_KEEP_AXES)));
+    tuff_val e = tuff_exp(g, tuff_sub(g, score, most));
+    tuff_val sum = tuff_sum(g, e, 1u << 3, TUFF_KEEP_AXES);
+    return tuff_div(g, e, tuff_maximum(g, sum, tuff_scalar(g, TUFF_SUM_FLOOR)));
 }
 
 /* A group of heads that share keys is one matrix of their rows, so that nothing is repeated. */
@@ -56,7 +66,7 @@ tuff_val tuff_attention(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v
     tuff_val score = tuff_matmul(g, tuff_reshape(g, q, TUFF_SHAPE(b, hk, rows, d)), k,
                                  (struct tuff_matmul_params){.transpose_b = true});
     score = tuff_reshape(g, tuff_affine(g, score, scale, 0), TUFF_SHAPE(b, h, t, s));
-    tuff_val weight = tuff_softmax(g, masked(g, score, &params), -1);
+    tuff_val weight = weights(g, masked(g, score, &params));
     weight = tuff_reshape(g, weight, TUFF_SHAPE(b, hk, rows, s));
     return tuff_reshape(g, tuff_matmul(g, weight, v, (struct tuff_matmul_params){.transpose_a = false}),
                         TUFF_SHAPE(b, h, t, e));

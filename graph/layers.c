@@ -180,12 +180,21 @@ tuff_val tuff_log_softmax(struct tuff_graph *g, tuff_val x, int axis)
     return s ? tuff_sub(g, s, tuff_log(g, tuff_sum(g, tuff_exp(g, s), axes, TUFF_KEEP_AXES))) : 0;
 }
 
+tuff_val tuff_finite(struct tuff_graph *g, tuff_val most)
+{
+    const double limit = tuff_dtype_row(TUFF_F32)->highest;
+    return tuff_clamp(g, most, -limit, limit);
+}
+
+/* The largest is subtracted as a finite number, so that of -inf alone the sum is 0; its floor keeps the logarithm and its gradients
+ * numbers, and the largest, -inf, is the result. */
 tuff_val tuff_logsumexp(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
 {
     tuff_val m = tuff_detach(g, tuff_reduce_max(g, x, axes, TUFF_KEEP_AXES));
-    tuff_val s = tuff_sum(g, tuff_exp(g, tuff_sub(g, x, m)), axes, keep);
+    tuff_val e = tuff_exp(g, tuff_sub(g, x, tuff_finite(g, m)));
+    tuff_val s = tuff_sum(g, e, axes, keep);
     tuff_val most = tuff_reshape(g, m, tuff_type_of(g, s).shape);
-    return tuff_add(g, tuff_log(g, s), most);
+    return tuff_add(g, tuff_log(g, tuff_maximum(g, s, tuff_scalar(g, TUFF_SUM_FLOOR))), most);
 }
 
 static tuff_val reduce(struct tuff_graph *g, tuff_val loss, enum tuff_reduction reduction)
@@ -239,6 +248,11 @@ tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labe
                                params.label_smoothing);
     double smooth = params.label_smoothing, each = smooth / x.dim[1]; /* what every class has of the target */
     uint32_t axes;
+    tuff_val beside = 0;
+    if (params.use_ignore_index) { /* what is left out takes no part, were it infinite or NaN */
+        beside = tuff_not_equal(g, at, tuff_full(g, TUFF_I32, tuff_type_of(g, at).shape, params.ignore_index));
+        logits = tuff_select(g, beside, logits, tuff_scalar(g, 0));
+    }
     tuff_val z = shifted(g, "cross_entropy", logits, 1, &axes);
     tuff_val total = tuff_reshape(g, tuff_log(g, tuff_sum(g, tuff_exp(g, z), axes, TUFF_KEEP_AXES)), l);
     tuff_val w = params.weight ? tuff_expand(g, channels(g, params.weight, x.rank), x) : 0;
@@ -250,7 +264,7 @@ tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labe
     if (smooth > 0) own = tuff_add(g, own, tuff_affine(g, tuff_sum(g, weighted, axes, TUFF_DROP_AXES), each, 0));
     tuff_val loss = tuff_sub(g, tuff_mul(g, share, total), own);
     if (params.use_ignore_index) {
-        tuff_val counts = tuff_not_equal(g, labels, tuff_full(g, TUFF_I32, l, params.ignore_index));
+        tuff_val counts = tuff_reshape(g, beside, l);
         tuff_val none = tuff_full(g, TUFF_F32, l, 0);
         loss = tuff_select(g, counts, loss, none);
         used = tuff_select(g, counts, used ? used : tuff_full(g, TUFF_F32, l, 1), none);
@@ -270,17 +284,15 @@ tuff_val tuff_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tu
     return reduce(g, tuff_abs(g, tuff_sub(g, x, target)), reduction);
 }
 
-/* Huber 1964 with delta 1: d^2/2 below, |d| - 1/2 above */
+/* Huber 1964 with delta 1: d^2/2 below, |d| - 1/2 above; with m = min(|d|, 1) both are m (|d| - m/2), whose gradient by |d| is m */
 tuff_val tuff_smooth_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
 {
     tuff_val d = tuff_abs(g, tuff_sub(g, x, target));
-    tuff_val inside = tuff_affine(g, tuff_square(g, d), 0.5, 0), outside = tuff_affine(g, d, 1, -0.5);
-    return reduce(g, tuff_select(g, tuff_less(g, d, tuff_scalar(g, 1)), inside, outside), reduction);
+    tuff_val m = tuff_detach(g, tuff_minimum(g, d, tuff_scalar(g, 1)));
+    return reduce(g, tuff_mul(g, m, tuff_sub(g, d, tuff_affine(g, m, 0.5, 0))), reduction);
 }
 
-/* softplus(x) - x t, stable for every x */
 tuff_val tuff_bce_with_logits(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
 {
-    tuff_val hit = tuff_mul(g, x, target);
-    return reduce(g, tuff_sub(g, tuff_softplus(g, x), hit), reduction);
+    return reduce(g, tuff_bce_logits(g, x, target), reduction);
 }

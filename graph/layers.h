@@ -38,7 +38,8 @@ struct tuff_cross_entropy_params {
     tuff_val weight;        /* [c] weights of the classes, or 0 */
 };
 /* logits [n, c, ...], labels i32 [n, ...]. As PyTorch's cross_entropy: mean divides by the sum of the used weights. A label
- * outside of 0 .. c-1 names no class: its loss is that of the smoothing alone, and without weights it counts for the mean. */
+ * outside of 0 .. c-1 names no class: its loss is that of the smoothing alone, and without weights it counts for the mean. Logits of -inf mask
+ * classes: what is not the label's costs nothing. What is ignored has loss and gradient 0 whatever its logits. */
 TUFF_API tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labels,
                                      struct tuff_cross_entropy_params params);
 TUFF_API tuff_val tuff_mse_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
@@ -57,7 +58,7 @@ struct tuff_attention_params {
 /* y[b,n,i,:] = sum_j softmax_j(scale q[b,n,i,:] . k[b,n',j,:] + mask[b,n,i,j]) v[b,n',j,:],  n' = n / (h / hk)
  * Source: Vaswani et al. 2017, as PyTorch's scaled_dot_product_attention; with hk < h: grouped queries (Ainslie et al. 2023).
  *   q [b, h, t, d], k [b, hk, s, d], v [b, hk, s, e]   f32; hk divides h: each of their heads serves h / hk neighbours
- * Returns y [b, h, t, e]. What is not seen gets the weight 0 exactly; a row that sees nothing weighs all columns alike.
+ * Returns y [b, h, t, e]. What is not seen gets the weight 0 exactly; a row that sees nothing is 0, without gradients.
  * Gradients flow into q, k, v and an f32 mask. Numerics: as tuff_matmul and tuff_softmax. Errors: SHAPE. */
 TUFF_API tuff_val tuff_attention(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v,
                                  struct tuff_attention_params params);

@@ -398,6 +398,10 @@ tuff_val tuff_sum_to(struct tuff_graph *g, tuff_val gy, struct tuff_shape shape)
 int tuff_axis(struct tuff_graph *g, const char *what, tuff_val x, int axis);
 /* The same value, through which no gradient flows. */
 tuff_val tuff_detach(struct tuff_graph *g, tuff_val x);
+/* What is subtracted from a line before its exponentials are summed: its largest element, infinities as the largest finite numbers. Then
+ * the sum is at least 1, rounded, or 0 of a line of -inf, which a floor below 1 makes harmless. */
+tuff_val tuff_finite(struct tuff_graph *g, tuff_val most);
+#define TUFF_SUM_FLOOR 0.5
 
 /* Every operator, in the order of ops.def after the pointwise rows. */
 extern const struct tuff_op *const tuff_ops[];

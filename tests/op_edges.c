@@ -276,13 +276,106 @@ static void test_exponents(struct edges_test *t)
     finish(t);
 }
 
+/* ---- infinite logits --------------------------------------------------------------------------------------------------------------- */
+
+enum { CLASSES = 3, LINES = 4 };
+
+/* PyTorch: logsumexp, whose gradient e^(x - y) is 0 instead of NaN where all is masked; softmax and log_softmax are NaN there. */
+static void test_softmax(struct edges_test *t)
+{
+    static const double x[LINES][CLASSES] = {{-I, -I, -I}, {1, -I, 2}, {I, 0, 1}, {0, N, -I}}, by[LINES] = {1, 1, 1, 1};
+    static const double sum[LINES] = {-I, 2.3132616875182228, I, N},
+                        share[LINES][CLASSES] = {{0, 0, 0}, {.2689414213699951, 0, .7310585786300049}, {N, 0, 0}, {N, N, N}},
+                        part[LINES][CLASSES] = {{N, N, N}, {.2689414213699951, 0, .7310585786300049}, {N, N, N}, {N, N, N}},
+                        logs[LINES][CLASSES] = {
+                            {N, N, N}, {-1.3132616875182228, -I, -.3132616875182228}, {N, N, N}, {N, N, N}};
+    begin(t);
+    tuff_val v = fill(t, TUFF_SHAPE(LINES, CLASSES), x[0]), g = fill(t, TUFF_SHAPE(LINES), by), gv;
+    tuff_val y = tuff_logsumexp(t->g, v, 1u << 1, TUFF_DROP_AXES);
+    tuff_gradients(t->g, y, g, &v, 1, &gv);
+    expect(t, "logsumexp", y, sum, 16 * OP_ULP, 0, 0);
+    expect(t, "logsumexp's gradient", gv, share[0], 32 * OP_ULP, 0, 0);
+    expect(t, "softmax", tuff_softmax(t->g, v, 1), part[0], 32 * OP_ULP, 0, 0);
+    expect(t, "log_softmax", tuff_log_softmax(t->g, v, 1), logs[0], 16 * OP_ULP, 8 * OP_ULP, 0);
+    finish(t);
+}
+
+/* PyTorch's cross_entropy: infinite where the label or, with smoothing, any class is masked; what is ignored has no gradient. */
+static void test_cross_entropy(struct edges_test *t)
+{
+    static const double x[LINES][CLASSES] = {{-I, 1, 2}, {1, -I, 2}, {N, I, -I}, {-I, -I, -I}},
+                        labels[LINES] = {0, 2, -7, -7};
+    static const double loss[LINES] = {I, .3132616875182228, 0, 0}, smooth[LINES] = {I, I, 0, 0},
+                        gradient[LINES][CLASSES] = {{-1, .2689414213699951, .7310585786300049},
+                                                    {.2689414213699951, 0, -.2689414213699951},
+                                                    {0, 0, 0},
+                                                    {0, 0, 0}};
+    struct tuff_cross_entropy_params params = {.reduction = TUFF_REDUCE_NONE, .use_ignore_index = true, .ignore_index = -7};
+    begin(t);
+    tuff_val v = fill(t, TUFF_SHAPE(LINES, CLASSES), x[0]), gv;
+    tuff_val at = tuff_cast(t->g, fill(t, TUFF_SHAPE(LINES), labels), TUFF_I32);
+    tuff_val y = tuff_cross_entropy(t->g, v, at, params);
+    tuff_gradients(t->g, tuff_sum(t->g, y, 0, TUFF_DROP_AXES), 0, &v, 1, &gv);
+    expect(t, "cross_entropy", y, loss, 16 * OP_ULP, 8 * OP_ULP, 0);
+    expect(t, "cross_entropy's gradient", gv, gradient[0], 32 * OP_ULP, 8 * OP_ULP, 0);
+    params.label_smoothing = .1;
+    expect(t, "cross_entropy, smoothed", tuff_cross_entropy(t->g, v, at, params), smooth, 16 * OP_ULP, 0, 0);
+    finish(t);
+}
+
+static const struct two logits[] = {
+    {I, 1, 0, 0, -I},     {-I, 0, 0, 0, I},     {I, 0, I, 1, -I}, {-I, 1, I, -1, I}, {0, .25, 0.6931471805599453, .25, 0},
+    {100, 1, 0, 0, -100}, {-100, 0, 0, 0, 100}, {M, 1, 0, 0, -M}, {M, 0, M, 1, -M},  {N, .5, N, N, N},
+};
+
+/* Differences of any size; PyTorch's smooth_l1_loss_backward gives their signs. */
+static void test_distances(struct edges_test *t)
+{
+    enum { COUNT = 6 };
+    static const double x[COUNT] = {I, -I, 3, .5, -3, 0}, by[COUNT] = {1, 1, 1, 1, 1, 1}, none[COUNT] = {0};
+    static const double smooth[COUNT] = {I, I, 2.5, .125, 2.5, 0}, slope[COUNT] = {1, -1, 1, .5, -1, 0};
+    begin(t);
+    tuff_val v = fill(t, TUFF_SHAPE(COUNT), x), zero = fill(t, TUFF_SHAPE(COUNT), none), g = fill(t, TUFF_SHAPE(COUNT), by),
+             gv;
+    tuff_val y = tuff_smooth_l1_loss(t->g, v, zero, TUFF_REDUCE_NONE);
+    tuff_gradients(t->g, y, g, &v, 1, &gv);
+    expect(t, "smooth_l1", y, smooth, 4 * OP_ULP, 0, 0);
+    expect(t, "smooth_l1's gradient", gv, slope, 4 * OP_ULP, 0, 0);
+    finish(t);
+}
+
+/* The second query sees nothing: its result and gradients are 0 (PyTorch: _safe_softmax), whichever way the mask says so. */
+static void test_attention(struct edges_test *t, bool adds)
+{
+    static const double seen[4] = {1, 0, 0, 0}, added[4] = {0, -I, -I, -I}, x[4] = {1, 2, -3, .5}, v[4] = {5, 6, 7, 8};
+    static const double by[4] = {1, 1, 1, 1}, y[4] = {5, 6, 0, 0}, none[4] = {0}, values[4] = {1, 1, 0, 0};
+    const struct tuff_shape all = TUFF_SHAPE(1, 1, 2, 2);
+    begin(t);
+    tuff_val in[3] = {fill(t, all, x), fill(t, all, x), fill(t, all, v)}, g = fill(t, all, by), gs[3];
+    tuff_val mask = fill(t, TUFF_SHAPE(2, 2), adds ? added : seen);
+    if (!adds) mask = tuff_cast(t->g, mask, TUFF_BOOL);
+    tuff_val out = tuff_attention(t->g, in[0], in[1], in[2], (struct tuff_attention_params){.mask = mask});
+    tuff_gradients(t->g, out, g, in, 3, gs);
+    expect(t, "attention", out, y, 4 * OP_ULP, 0, 0);
+    expect(t, "attention, queries", gs[0], none, 0, 16 * OP_ULP, 0);
+    expect(t, "attention, keys", gs[1], none, 0, 16 * OP_ULP, 0);
+    expect(t, "attention, values", gs[2], values, 4 * OP_ULP, 0, 0);
+    finish(t);
+}
+
 static void test_all(struct edges_test *t, const char *way)
 {
     t->way = way;
     test_ones(t);
     test_twos(t, "pow", powers, TUFF_COUNT(powers));
     test_twos(t, "div", quotients, TUFF_COUNT(quotients));
+    test_twos(t, "bce_logits", logits, TUFF_COUNT(logits));
     test_exponents(t);
+    test_softmax(t);
+    test_cross_entropy(t);
+    test_distances(t);
+    test_attention(t, false);
+    test_attention(t, true);
 }
 
 int main(int argc, char **argv)
