@@ -130,25 +130,33 @@ static void test_numbers(struct backend_test *test)
 }
 
 /* Few words that ask for much: what is more than the host should compute stays for the device, or is refused where it cannot. */
-static void test_budget(struct backend_test *test)
+static void test_budget(struct backend_test *test, bool work)
 {
     struct tuff_error error = {0};
     struct tuff_graph *g = NULL;
     struct tuff_session *session = NULL;
     struct tuff_executable *x = NULL;
     const int64_t one = 1;
-    const struct tuff_shape large = TUFF_SHAPE(1u << 15, 1u << 15);
+    const double real = 1;
+    const struct tuff_shape large = TUFF_SHAPE(1u << 15, 1u << 15), square = TUFF_SHAPE(1500, 1500);
     if (tuff_graph_create(test->context, &g, &error) != TUFF_OK) abort();
-    tuff_val wide = tuff_expand(g, tuff_constant(g, (struct tuff_type){TUFF_I64, TUFF_SHAPE(1)}, &one), large);
-    tuff_val out = tuff_sum(g, tuff_cast(g, wide, TUFF_F32), 3, TUFF_DROP_AXES);
+    tuff_val out = tuff_constant(g, (struct tuff_type){work ? TUFF_F64 : TUFF_I64, TUFF_SHAPE(1)},
+                                 work ? (const void *)&real : (const void *)&one);
+    out = tuff_expand(g, out, work ? square : large);
+    if (work) /* 9e6 elements, but 7e9 operations */
+        out = tuff_matmul(g, out, out, (struct tuff_matmul_params){.transpose_a = false});
+    else
+        out = tuff_sum(g, tuff_cast(g, out, TUFF_F32), 3, TUFF_DROP_AXES);
     struct tuff_executable_params params = {.struct_size = sizeof params, .outputs = &out, .output_count = 1};
     test->quiet = true;
     tuff_status status = tuff_graph_finish(g, &error);
     if (status == TUFF_OK) status = tuff_session_create(test->device, g, NULL, &session, &error);
     if (status == TUFF_OK) status = tuff_session_compile(session, &params, &x, &error);
     test->quiet = false;
-    backend_check(test, status == TUFF_ERR_UNSUPPORTED && strstr(error.message, "16777216 elements"),
-                  "8 GiB of constants: expected a refusal, got %s: '%s'", tuff_status_name(status), error.message);
+    backend_check(test,
+                  status == TUFF_ERR_UNSUPPORTED && strstr(error.message, "16777216 elements and 268435456 operations"),
+                  "%s: expected a refusal, got %s: '%s'", work ? "7e9 operations" : "8 GiB of constants",
+                  tuff_status_name(status), error.message);
     tuff_executable_destroy(x);
     tuff_session_destroy(session);
     tuff_graph_destroy(g);
@@ -171,6 +179,7 @@ int main(int argc, char **argv)
     run(&test, a, b, false);
     run(&test, a, b, true);
     test_numbers(&test);
-    test_budget(&test);
+    test_budget(&test, false);
+    test_budget(&test, true);
     return backend_test_end(&test, "op_integers");
 }

@@ -96,6 +96,7 @@ struct tuff_work {
         uint64_t steps;                 /* slots looked at so far */
     } equal;                            /* simplify's own */
     uint64_t folded;                    /* elements that simplify read and made on the host */
+    double folded_work;                 /* additions and multiplications of it */
     struct tuff_expansion *expansions;  /* [arena] simplify's own, as `expanded`, which finds them */
     struct tuff_lookup expanded;
     struct tuff_plan *plan;    /* [borrowed] */

@@ -120,7 +120,8 @@ static tuff_val fold_uniform(struct tuff_work *w, const struct tuff_value *old, 
 
 enum {
     LARGEST_FOLDED = 1 << 16, /* elements: constants travel in the plan */
-    MOST_FOLDED = 1 << 24     /* elements of all operands and results, so that a small graph takes no gigabytes */
+    MOST_FOLDED = 1 << 24,    /* elements of all operands and results, so that a small graph takes no gigabytes */
+    MOST_WORK = 1 << 28       /* additions and multiplications of all, so that it takes no minutes: about a second */
 };
 
 /* Elements of a constant or full value as doubles, allocated; NULL for other values. */
@@ -160,35 +161,39 @@ static bool can_fold(const struct tuff_work *w, const struct tuff_value *old, co
 }
 
 /* Is there room for it? What is wide has to be computed here, and fails where there is none. */
-static bool take_room(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
+static bool take_room(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in, const struct tuff_type *types)
 {
     uint64_t result = tuff_shape_count(&old->type.shape), elements = result;
     bool host = any_of_host(w, old, in);
     for (uint32_t i = 0; i < old->in_count; i++) elements += in[i] ? tuff_shape_count(&val(w, in[i])->type.shape) : 0;
-    bool fits = elements <= MOST_FOLDED - w->folded;
+    double work = w->folded_work + tuff_op_work(old, types);
+    bool fits = elements <= MOST_FOLDED - w->folded && work <= MOST_WORK;
     if (!fits && host)
         tuff_graph_fail(w->g, TUFF_ERR_UNSUPPORTED,
-                        "%s: constants of i64 and f64 are computed by the host: at most %u elements", old->op->name,
-                        (unsigned)MOST_FOLDED);
+                        "%s: constants of i64 and f64 are computed by the host: at most %u elements and %u operations",
+                        old->op->name, (unsigned)MOST_FOLDED, (unsigned)MOST_WORK);
     if (!fits || (!host && result > LARGEST_FOLDED)) return false;
     w->folded += elements;
+    w->folded_work = work;
     return true;
 }
 
 /* An operator on constants of which one has data is evaluated now, by its definition. */
 static tuff_val fold_constants(struct tuff_work *w, const struct tuff_value *old, const tuff_val *in)
 {
-    if (!can_fold(w, old, in) || !take_room(w, old, in)) return 0;
+    if (!can_fold(w, old, in)) return 0;
+    struct tuff_type *types = tuff_arena_alloc(w->arena, old->in_count * sizeof *types);
+    for (uint32_t i = 0; types && i < old->in_count; i++)
+        if (in[i]) types[i] = tuff_host_type(val(w, in[i]));
+    if (!types || !take_room(w, old, in, types)) return 0;
     struct tuff_value one = *old;
     tuff_val folded = 0;
     const double **elements = tuff_alloc(w->context, old->in_count * sizeof *elements);
-    struct tuff_type *types = tuff_alloc(w->context, old->in_count * sizeof *types);
     double *out = tuff_alloc(w->context, (size_t)tuff_shape_count(&old->type.shape) * sizeof *out);
-    bool memory = elements && types && out;
+    bool memory = elements && out;
     for (uint32_t i = 0; memory && i < old->in_count; i++) {
         if (!in[i]) continue;
         elements[i] = constant_elements(w, in[i]);
-        types[i] = tuff_host_type(val(w, in[i]));
         memory = elements[i] != NULL;
     }
     if (memory) {
@@ -198,7 +203,6 @@ static tuff_val fold_constants(struct tuff_work *w, const struct tuff_value *old
     }
     for (uint32_t i = 0; elements && i < old->in_count; i++) tuff_free(w->context, (void *)elements[i]);
     tuff_free(w->context, (void *)elements);
-    tuff_free(w->context, types);
     tuff_free(w->context, out);
     return folded;
 }
