@@ -17,11 +17,13 @@
 
 #define ULP 1.1920928955078125e-7 /* 2^-23: of a value, one unit in its last place is at most this much */
 
-/* A leaf filled with whole numbers low .. high, times scale. */
+/* A leaf filled with whole numbers low .. high, times scale; with ends, of which the lowest stands for -infinity, and the two highest for infinity
+ * and NaN. */
 struct leaf {
     tuff_val v;
     int32_t low, high;
     double scale;
+    bool ends;
 };
 /* What is compared: a value, or the content of `kept` after the assignment v, whose elements begin at `first` in v. */
 struct output {
@@ -47,7 +49,8 @@ struct trial {
 
 static tuff_val filled(struct trial *t, tuff_val v, int32_t low, int32_t high, double scale)
 {
-    if (!TUFF_NEVER(t->leaf_count == TUFF_COUNT(t->leaves))) t->leaves[t->leaf_count++] = (struct leaf){v, low, high, scale};
+    if (!TUFF_NEVER(t->leaf_count == TUFF_COUNT(t->leaves)))
+        t->leaves[t->leaf_count++] = (struct leaf){v, low, high, scale, false};
     return v;
 }
 
@@ -143,6 +146,40 @@ static void max_pool(struct trial *t)
     tuff_val overlap = tuff_max_pool2d(t->g, x, others);
     exact(t, overlap);
     gradients(t, overlap, x, 0, 0);
+}
+
+static tuff_val with_ends(struct trial *t, struct tuff_shape shape)
+{
+    tuff_val v = whole(t, shape, 9);
+    t->leaves[t->leaf_count - 1].ends = true;
+    return v;
+}
+
+/* What a compiler may lose that takes it that no NaN comes (docs/numerics.md). */
+static void not_hidden(struct trial *t)
+{
+    static const struct tuff_pool2d_params apart = {.kernel = {2, 2}},
+                                           others = {.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}};
+    struct tuff_graph *g = t->g;
+    tuff_val a = with_ends(t, TUFF_SHAPE(13, 67)), b = with_ends(t, TUFF_SHAPE(13, 67)),
+             x = with_ends(t, TUFF_SHAPE(2, 3, 6, 8));
+    exact(t, tuff_relu(g, a));
+    gradients(t, tuff_relu(g, a), a, 0, 0);
+    exact(t, tuff_clamp(g, a, -2, 3));
+    exact(t, tuff_maximum(g, a, b));
+    exact(t, tuff_minimum(g, a, b));
+    exact(t, tuff_select(g, tuff_less(g, a, b), a, b));
+    exact(t, tuff_not_equal(g, a, b));
+    exact(t, tuff_cast(g, a, TUFF_BOOL));
+    exact(t, tuff_cast(g, a, TUFF_F16));
+    exact(t, tuff_reduce_max(g, a, 1 << 1, TUFF_DROP_AXES));
+    exact(t, tuff_reduce_min(g, a, 1 << 0, TUFF_DROP_AXES));
+    exact(t, tuff_argmax(g, a, 1, TUFF_DROP_AXES));
+    const tuff_val y[] = {tuff_max_pool2d(g, x, apart), tuff_max_pool2d(g, x, others)};
+    for (uint32_t i = 0; i < TUFF_COUNT(y); i++) {
+        exact(t, y[i]);
+        gradients(t, y[i], x, 0, 0);
+    }
 }
 
 /* A sum of eight is exact, its division or product with a quotient has 2.5 ulp and half an ulp. */
@@ -356,6 +393,7 @@ static const struct family {
     {"gather, scatter", indexing},
     {"average pool", average_pool},
     {"max pool", max_pool},
+    {"NaN", not_hidden},
     {"optimizer", optimizer_update},
     {"loops", loops},
     {"others", others},
@@ -396,8 +434,11 @@ static tuff_status fill(struct trial *t, const struct leaf *leaf, struct tuff_se
     tuff_status status = words && data[leaf->v] ? TUFF_OK : tuff_fail_memory(t->context, error);
     for (uint64_t i = 0; status == TUFF_OK && i < count; i++) {
         int32_t number = (int32_t)(leaf->low + (int64_t)(tuff_hash(leaf->v, &i, sizeof i) % span));
-        float real = (float)(number * leaf->scale);
-        data[leaf->v][i] = number * leaf->scale;
+        double v = number * leaf->scale;
+        if (leaf->ends)
+            v = number == leaf->high ? NAN : number == leaf->high - 1 ? INFINITY : number == leaf->low ? -INFINITY : v;
+        float real = (float)v;
+        data[leaf->v][i] = v;
         memcpy(&words[i], value->type.dtype == TUFF_F32 ? (const void *)&real : (const void *)&number, sizeof *words);
     }
     if (status == TUFF_OK)
@@ -474,7 +515,8 @@ static tuff_status compare(struct trial *t, const struct output *o, const double
     tuff_status status = TUFF_OK;
     for (uint64_t i = tuff_shape_count(&type.shape); i-- > 0;) {
         double y = expected[o->first + i], got = tuff_element(type.dtype, bytes, i);
-        double bound = declared ? declared[i] : o->ulps * ULP * fabs(y) + o->absolute, apart = fabs(got - y),
+        bool same = got == y || (isnan(got) && isnan(y));
+        double bound = declared ? declared[i] : o->ulps * ULP * fabs(y) + o->absolute, apart = same ? 0 : fabs(got - y),
                ratio = apart / (bound + 1e-300);
         t->result->elements++;
         if (ratio > t->ratio || isnan(ratio)) {
@@ -482,7 +524,7 @@ static tuff_status compare(struct trial *t, const struct output *o, const double
             t->result->error = apart;
             t->result->bound = bound;
         }
-        if (apart <= bound) continue;
+        if (same || apart <= bound) continue;
         snprintf(what, sizeof what, "%s %s", name, tuff_shape_text(&type.shape, shape, sizeof shape));
         status = wrong(t, what, i, y, got, bound, error);
         break;

@@ -2,7 +2,7 @@
 #extension GL_GOOGLE_include_directive : require
 /* reduce_each.comp - reduces n elements to one, each invocation for an output of its own.
  *
- *   y[o] = op_r x(o, r),  r = 0 .. n-1 in this order
+ *   y[o] = op_r x(o, r),  r = 0 .. n-1 in this order, by blocks
  *
  * in    0  x  in0(o, r)  f32 | i32 (REDUCE_INT)   any index map
  * out   1  y  [outputs]  f32 | i32
@@ -21,9 +21,13 @@ void main()
     uint o = tuff_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
     if (o >= outputs) return;
     Best b = take(o, 0u);
-    uint r = 1u;
-    for (; r + 4u <= n; r += 4u) /* four a round: tuff_lower_rounds */
-        b = join(join(join(join(b, take(o, r)), take(o, r + 1u)), take(o, r + 2u)), take(o, r + 3u));
-    for (; r < n; r++) b = join(b, take(o, r));
+    for (uint r = 1u; r < n;) {
+        uint end = min(n, r + 4u * ROUNDS + 1u);
+        Best block = take(o, r++);
+        for (; r + 4u <= end; r += 4u) /* four a round: tuff_lower_rounds */
+            block = join(block, join(join(take(o, r), take(o, r + 1u)), join(take(o, r + 2u), take(o, r + 3u))));
+        for (; r < end; r++) block = join(block, take(o, r));
+        b = join(b, block);
+    }
     finish(o, b);
 }

@@ -35,6 +35,11 @@ Best4 join_parts(Best4 b)
     }
     return b;
 }
+/* Four a round: tuff_lower_rounds. */
+Best4 four_of(uint o, uint r)
+{
+    return join4(join4(take_o(o, r), take_o(o, r + PARTS)), join4(take_o(o, r + 2u * PARTS), take_o(o, r + 3u * PARTS)));
+}
 void main()
 {
     uint width = gl_SubgroupSize / PARTS, subgroup = tuff_group() * gl_NumSubgroups + gl_SubgroupID;
@@ -42,9 +47,12 @@ void main()
     uint o = min(column, outputs / 4u - 1u); /* lanes of no column stay, for the shuffles */
     Best4 b = take_o(o, part);
     uint r = part + PARTS;
-    for (; r + 3u * PARTS < n; r += 4u * PARTS) /* four a round: tuff_lower_rounds */
-        b = join4(join4(join4(join4(b, take_o(o, r)), take_o(o, r + PARTS)), take_o(o, r + 2u * PARTS)),
-                  take_o(o, r + 3u * PARTS));
+    while (r + 3u * PARTS < n) {
+        Best4 block = four_of(o, r);
+        r += 4u * PARTS;
+        for (uint k = 1u; k < ROUNDS && r + 3u * PARTS < n; k++, r += 4u * PARTS) block = join4(block, four_of(o, r));
+        b = join4(b, block);
+    }
     for (; r < n; r += PARTS) b = join4(b, take_o(o, r));
     b = join_parts(b);
     if (column < outputs / 4u && part == 0u) finish4(o, b);

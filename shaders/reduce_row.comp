@@ -2,7 +2,7 @@
 #extension GL_GOOGLE_include_directive : require
 /* reduce_row.comp - reduces n elements to one, a workgroup for each output.
  *
- *   y[o] = op_r x(o, r): invocation t takes r = t, t + size, ..; then a tree over the workgroup
+ *   y[o] = op_r x(o, r): invocation t takes r = t, t + size, ..; by blocks, then a tree over the workgroup
  *
  * in    0  x  in0(o, r)  f32 | i32 (REDUCE_INT)   any index map
  * out   1  y  [outputs]  f32 | i32
@@ -26,7 +26,12 @@ void main()
 #if REDUCE == 0
         if (t >= n) b.v = ELEMENT(0);
 #endif
-        for (uint r = t + SIZE; r < n; r += SIZE) b = join(b, take(o, r));
+        for (uint r = t + SIZE; r < n;) {
+            Best block = take(o, r);
+            r += SIZE;
+            for (uint k = 1u; k < ROUNDS && r < n; k++, r += SIZE) block = join(block, take(o, r));
+            b = join(b, block);
+        }
         part[t] = b;
     }
     for (uint half_size = SIZE / 2u; half_size > 0u; half_size /= 2u) {

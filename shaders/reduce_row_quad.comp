@@ -35,6 +35,11 @@ Best join_lanes(Best b)
     }
     return b;
 }
+/* Four a round: tuff_lower_rounds. */
+Best4 four_of(uint o, uint q)
+{
+    return join4(join4(take_r(o, q), take_r(o, q + LANES)), join4(take_r(o, q + 2u * LANES), take_r(o, q + 3u * LANES)));
+}
 void main()
 {
     uint in_group = gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID;
@@ -45,9 +50,12 @@ void main()
     if (t >= quads) four.v = vec4(0.0);
 #endif
     uint q = t + LANES;
-    for (; q + 3u * LANES < quads; q += 4u * LANES) /* four a round: tuff_lower_rounds */
-        four = join4(join4(join4(join4(four, take_r(o, q)), take_r(o, q + LANES)), take_r(o, q + 2u * LANES)),
-                     take_r(o, q + 3u * LANES));
+    while (q + 3u * LANES < quads) {
+        Best4 block = four_of(o, q);
+        q += 4u * LANES;
+        for (uint k = 1u; k < ROUNDS && q + 3u * LANES < quads; k++, q += 4u * LANES) block = join4(block, four_of(o, q));
+        four = join4(four, block);
+    }
     for (; q < quads; q += LANES) four = join4(four, take_r(o, q));
     Best b = join_four(four);
     for (uint r = 4u * quads + t; r < n; r += LANES) b = join(b, take(o, r));

@@ -1,5 +1,6 @@
 /* op_far.c - norms of values far from zero, and sums of many: within bounds that follow from the sums' lengths, not from the size of the
  * mean. Expected values by formulas in double precision written here. */
+#include "backend/core.h"
 #include "tests/backend_help.h"
 #include "tests/op_help.h"
 
@@ -122,7 +123,6 @@ static void check_norm(struct far_test *t, const struct norm *m, double mean, do
     }
     static const char *const names[] = {"result", "gradient", "running mean", "running variance"};
     for (int k = 0; k < 4; k++) {
-        printf("%s of mean %g, deviation %g, %s: %.3f of its bound\n", m->name, mean, deviation, names[k], worst[k]);
         backend_check(&t->test, worst[k] <= 1, "%s of mean %g, deviation %g: %s passes its bound %g times", m->name, mean,
                       deviation, names[k], worst[k]);
         tuff_free(t->test.context, got[k]);
@@ -133,14 +133,97 @@ static void check_norm(struct far_test *t, const struct norm *m, double mean, do
     tuff_graph_destroy(g);
 }
 
-int main(int argc, char **argv)
+/* ---- sums ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Of `rows` numbers, each repeated `times`, one after the other and then the columns: the same sum twice. */
+static void check_sums(struct far_test *t, uint32_t rows, uint32_t times, double low, double high)
+{
+    struct tuff_graph *g = NULL;
+    double *x = malloc(rows * sizeof *x), *got[3] = {NULL}, *data[64] = {NULL}, sum = 0, size = 0;
+    if (!x || tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) exit(1);
+    for (uint32_t i = 0; i < rows; i++) {
+        x[i] = low == high ? (float)low : (float)op_uniform(&t->random, low, high);
+        sum += x[i] * times;
+        size += fabs(x[i]) * times;
+    }
+    tuff_val in = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(rows, 1)), many = tuff_expand(g, in, TUFF_SHAPE(rows, times));
+    data[in] = x;
+    const tuff_val outputs[3] = {tuff_sum(g, many, 0, TUFF_DROP_AXES), tuff_mean(g, many, 0, TUFF_DROP_AXES),
+                                 tuff_sum(g, many, 1, TUFF_DROP_AXES)};
+    struct op_run run = {.outputs = outputs, .count = 3, .got = got};
+    bool ok = tuff_graph_finish(g, NULL) == TUFF_OK && op_run_graph(t->test.device, g, data, &run);
+    backend_check(&t->test, ok, "sums: did not run");
+    /* blocks of 64 rounds of 4, in parts of 4096, of which blocks of 64 are summed: 64 + 16 + 64 additions, 3 trees of 10, and as
+     * many blocks as there are */
+    double bound = low == high && low == 1 ? 0 : (180 + rows / 256.0) * U * size, n = (double)rows * times;
+    if (ok) {
+        printf("%u x %u of %g .. %g: off by %g, %g and %g, bound %g\n", (unsigned)rows, (unsigned)times, low, high,
+               got[0][0] - sum, (got[1][0] - sum / n) * n, (got[2][0] - sum / times) * times, bound);
+        backend_check(&t->test, fabs(got[0][0] - sum) <= bound, "sum: expected %.9g, got %.9g, bound %g", sum, got[0][0],
+                      bound);
+        backend_check(&t->test, fabs(got[1][0] - sum / n) <= bound / n + 2 * U * fabs(sum / n),
+                      "mean: expected %.9g, got %.9g", sum / n, got[1][0]);
+        backend_check(&t->test, fabs(got[2][0] - sum / times) <= bound / times, "column: expected %.9g, got %.9g",
+                      sum / times, got[2][0]);
+    }
+    for (int i = 0; i < 3; i++) tuff_free(t->test.context, got[i]);
+    free(x);
+    tuff_graph_destroy(g);
+}
+
+/* Truths are counted in i32; whole numbers have no mean, as in PyTorch ("must be either a floating point or complex dtype"). */
+static void check_counts(struct far_test *t)
+{
+    struct tuff_graph *g = NULL;
+    struct tuff_error error = {0};
+    double one = 1, *data[64] = {NULL}, *got[1] = {NULL};
+    if (tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) exit(1);
+    tuff_val in = tuff_input(g, "x", TUFF_BOOL, TUFF_SHAPE(1)), many = tuff_expand(g, in, TUFF_SHAPE(1 << 25));
+    tuff_val count = tuff_sum(g, many, 0, TUFF_DROP_AXES);
+    data[in] = &one;
+    struct op_run run = {.outputs = &count, .count = 1, .got = got};
+    bool ok = tuff_graph_finish(g, NULL) == TUFF_OK && op_run_graph(t->test.device, g, data, &run);
+    backend_check(&t->test, ok && got[0][0] == 1 << 25, "2^25 truths: counted %.0f", ok ? got[0][0] : -1);
+    tuff_free(t->test.context, got[0]);
+    t->test.quiet = true;
+    backend_check(&t->test, tuff_mean(g, many, 0, TUFF_DROP_AXES) == 0 && tuff_graph_finish(g, &error) == TUFF_ERR_SHAPE,
+                  "mean of truths: expected to be refused");
+    t->test.quiet = false;
+    tuff_graph_destroy(g);
+}
+
+static void check_norms(struct far_test *t)
 {
     static const double means[][2] = {{0, 1}, {1e4, 1}, {-1e6, 1}, {1e6, 1}, {3e-3, 1e-3}, {1e7, 1e3}};
+    for (size_t m = 0; m < TUFF_COUNT(norms); m++)
+        for (size_t k = 0; k < TUFF_COUNT(means); k++) check_norm(t, &norms[m], means[k][0], means[k][1]);
+}
+
+static void check_long(struct far_test *t)
+{
+    check_sums(t, 1 << 25, 1, 1, 1);
+    check_sums(t, 10000, 1000, 0.1, 0.1);
+    check_sums(t, 20000, 1024, 0.1, 0.1);
+    check_sums(t, 10000, 1000, 0, 1);
+    check_counts(t);
+}
+
+int main(int argc, char **argv)
+{
     static struct far_test t;
     t.random = op_random_start(argc, argv);
     int status = backend_test_begin(&t.test, NULL);
     if (status != 0) return status;
-    for (size_t m = 0; m < TUFF_COUNT(norms); m++)
-        for (size_t k = 0; k < TUFF_COUNT(means); k++) check_norm(&t, &norms[m], means[k][0], means[k][1]);
+    struct tuff_caps *caps = &t.test.device->caps, own = *caps;
+    uint32_t *debug = &t.test.context->options.debug, asked = *debug;
+    check_norms(&t);
+    check_long(&t);
+    caps->kind = TUFF_DEVICE_DISCRETE; /* other kernels */
+    check_norms(&t);
+    check_long(&t);
+    *caps = own;
+    *debug |= TUFF_DEBUG_NOCOMPILER;
+    check_norms(&t);
+    *debug = asked;
     return backend_test_end(&t.test, "op_far");
 }

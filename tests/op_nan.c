@@ -12,7 +12,11 @@
 #include <stdlib.h>
 
 enum { MOST = 32, LANES = 10 };
-enum { OWNED = 1, ZEROS = 2 }; /* the expected values are to be freed; zeros have their signs */
+enum {
+    OWNED = 1,
+    ZEROS = 2,
+    EXACT = 4
+}; /* the expected values are to be freed; zeros have their signs; no ulp off, in f32 */
 
 struct nan_test {
     struct backend_test test;
@@ -61,6 +65,7 @@ static bool same(double got, double wanted, int flags)
 {
     if (isnan(wanted)) return isnan(got);
     if (wanted == 0) return got == 0 && (!(flags & ZEROS) || !signbit(got) == !signbit(wanted));
+    if (flags & EXACT) return (float)got == (float)wanted;
     return got == wanted || fabs(got - wanted) <= 4 * 1.2e-7 * fmax(1, fabs(wanted));
 }
 
@@ -246,6 +251,29 @@ static void test_chains(struct nan_test *t)
     finish(t);
 }
 
+/* Denormals stay what they are wherever bits decide (docs/numerics.md), on devices whose arithmetic flushes them too. */
+static void test_denormals(struct nan_test *t)
+{
+    const struct tuff_shape line = TUFF_SHAPE(LANES), map = TUFF_SHAPE(1, 1, 2, 4);
+    static const double a[LANES] = {1e-40, -1e-40, 3e-45, 0, 1e-38, -2e-39, 1e-39, -0.0, -3e-45, 2e-40},
+                        b[LANES] = {0, 0, -3e-45, 1e-45, 2e-38, -1e-39, 2e-39, -1e-45, 0, 1e-40},
+                        low[LANES] = {0, -1e-40, -3e-45, 0, 1e-38, -2e-39, 1e-39, -1e-45, -3e-45, 1e-40},
+                        high[LANES] = {1e-40, 0, 3e-45, 1e-45, 2e-38, -1e-39, 2e-39, -0.0, 0, 2e-40},
+                        relu[LANES] = {1e-40, 0, 3e-45, 0, 1e-38, 0, 1e-39, 0, 0, 2e-40}, pooled[2] = {1e-38, 1e-39},
+                        most[1] = {1e-38}, place[1] = {5};
+    begin(t);
+    struct tuff_graph *g = t->g;
+    tuff_val x = fill(t, line, a), y = fill(t, line, b), z = fill(t, map, a);
+    const struct tuff_pool2d_params two = {.kernel = {2, 2}};
+    expect(t, "minimum of denormals", tuff_minimum(g, x, y), low, EXACT | ZEROS);
+    expect(t, "maximum of denormals", tuff_maximum(g, x, y), high, EXACT | ZEROS);
+    expect(t, "relu of denormals", tuff_relu(g, x), relu, EXACT);
+    expect(t, "max_pool2d of denormals", tuff_max_pool2d(g, z, two), pooled, EXACT);
+    expect(t, "reduce_max of denormals", tuff_reduce_max(g, x, 1, TUFF_DROP_AXES), most, EXACT);
+    expect(t, "argmin of denormals", tuff_argmin(g, x, 0, TUFF_DROP_AXES), place, EXACT);
+    finish(t);
+}
+
 /* ---- pools ----------------------------------------------------------------------------------------------------------------------- */
 
 struct window {
@@ -386,6 +414,7 @@ static void test_all(struct nan_test *t, const char *way)
     test_rows(t);
     test_gates(t);
     test_chains(t);
+    test_denormals(t);
     for (size_t p = 0; p < TUFF_COUNT(windows); p++)
         for (size_t what = 0; what < TUFF_COUNT(contents); what++) test_pool(t, &windows[p], what);
     test_extrema(t);

@@ -178,8 +178,8 @@ static struct spread spread_of(const struct tuff_caps *caps, bool inner, uint64_
     bool each = n <= 64 || (outputs >= 1024 && (!inner || n <= 256));
     uint32_t size = caps->max_workgroup_invocations < 256 ? 64 : 256;
     if (caps->kind == TUFF_DEVICE_SOFTWARE || each) size = 64;
-    if (each) return (struct spread){"reduce_each", size, 0, outputs, n / 4 + 4};
-    return (struct spread){"reduce_row", size, 0, outputs * size, n / size + 1};
+    if (each) return (struct spread){"reduce_each", size, 0, outputs, n / 4 + n / 64 + 8};
+    return (struct spread){"reduce_row", size, 0, outputs * size, n / size + n / size / 64 + 2};
 }
 
 /* By quads, along the axis that is contiguous. A subgroup's lanes share a row or a column where it is long, or there are few. */
@@ -188,10 +188,11 @@ static struct spread spread_of_quads(uint32_t subgroup, bool inner, uint64_t n, 
     uint32_t lanes = 1;
     if (inner) {
         while (lanes < subgroup && (n / 4 >= 16 * lanes || (n / 4 >= 4 * lanes && outputs < 1024))) lanes *= 2;
-        return (struct spread){"reduce_row_quad", 8 * subgroup, lanes, outputs * lanes, n / 16 / lanes + 8};
+        return (struct spread){"reduce_row_quad", 8 * subgroup, lanes, outputs * lanes,
+                               n / 16 / lanes + n / 1024 / lanes + 9};
     }
     while (lanes < subgroup && n >= 64 * lanes && outputs / 4 * lanes < 1024) lanes *= 2;
-    return (struct spread){"reduce_each_quad", subgroup, lanes, outputs / 4 * lanes, n / 4 / lanes + 4};
+    return (struct spread){"reduce_each_quad", subgroup, lanes, outputs / 4 * lanes, n / 4 / lanes + n / 256 / lanes + 5};
 }
 
 static tuff_status reduce_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)

@@ -22,6 +22,8 @@
 #define STATE4 ivec4
 #endif
 #include "include/kernel.glsl"
+/* So many rounds are a block, and blocks are joined: the error of a sum of n grows with ROUNDS + n / ROUNDS, not with n. */
+const uint ROUNDS = 64u;
 TUFF_CONSTANTS(reduce)
 layout(push_constant) uniform Push { TUFF_WORDS(reduce) };
 #include "include/unpack.glsl"
