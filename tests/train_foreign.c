@@ -4,11 +4,12 @@
 
 #include "backend/backend.h"
 #include "loaders/source.h"
-#include "samples/bench/document.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#if !defined(_WIN32) && TUFF_HAVE_PNG
+#if !defined(_WIN32) && TUFF_HAVE_PNG && TUFF_HAVE_JSON
+#include "samples/bench/document.h"
+
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -179,7 +180,7 @@ int main(void)
 #else
 int main(void)
 {
-    printf("SKIP: this is a test of POSIX programs with libpng\n");
+    printf("SKIP: this is a test of POSIX programs with libpng and cJSON\n");
     return 77;
 }
 #endif
