@@ -516,17 +516,21 @@ static tuff_status make_folders(struct tuff_context *context, const char *path, 
     char *partial = tuff_strdup(context, path);
     if (!partial) return tuff_fail_memory(context, error);
     bool made = true;
+    int reason = 0;
     for (char *at = partial; made; at++) {
         char here = *at;
         if (here != '/' && here != 0) continue;
         *at = 0;
-        if (at != partial && mkdir(partial, mode) != 0 && errno != EEXIST) made = tuff_os_is_folder(partial);
+        if (at != partial && mkdir(partial, mode) != 0)
+            reason = errno, made = reason == EEXIST || tuff_os_is_folder(partial);
         *at = here;
         if (!here) break;
     }
     tuff_free(context, partial);
-    if (!made || !tuff_os_is_folder(path))
-        return tuff_fail(context, error, TUFF_ERR_FILE, "cannot make folder %s: %s", path, strerror(errno));
+    bool folder = tuff_os_is_folder(path);
+    if (made && !folder) reason = reason == EEXIST ? ENOTDIR : errno;
+    if (!made || !folder)
+        return tuff_fail(context, error, TUFF_ERR_FILE, "cannot make folder %s: %s", path, strerror(reason));
     return TUFF_OK;
 }
 

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-static const char *const digit_names[10] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
 /* Source: the README of zalandoresearch/fashion-mnist, "Labels". */
 static const char *const fashion_names[10] = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                                               "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
@@ -67,26 +66,46 @@ static bool is_fashion(const char *folder)
     return false;
 }
 
-/* Reads SET-WHAT-KIND in any of its four spellings. *path: the file that was read [owned by the caller]. */
-static tuff_status read_part(struct tuff_context *context, const char *folder, const char *stem, const char *kind,
-                             struct tuff_idx *idx, char **path, struct tuff_error *error)
+/* The one file that is called SET-WHAT-KIND in any of its four spellings, alone or behind a prefix ("emnist-balanced-"). *path [owned by
+ * the caller], NULL: there is none. */
+static tuff_status find_part(struct tuff_context *context, const char *folder, const char *stem, const char *kind,
+                             char **path, struct tuff_error *error)
 {
     static const char *const forms[] = {"%s-%s", "%s-%s.gz", "%s.%s", "%s.%s.gz"};
-    char name[64];
-    for (size_t i = 0; i < TUFF_COUNT(forms); i++) {
-        snprintf(name, sizeof name, forms[i], stem, kind);
-        char *candidate = tuff_path_join(context, folder, name, NULL);
-        if (!candidate) return tuff_fail_memory(context, error);
-        if (tuff_os_exists(candidate)) {
-            tuff_status status = tuff_idx_read(context, candidate, 0, idx, error);
-            if (status == TUFF_OK)
-                *path = candidate;
-            else
-                tuff_free(context, candidate);
-            return status;
+    char **names = NULL, wanted[64];
+    size_t count = 0, best = SIZE_MAX, prefix = SIZE_MAX, several = SIZE_MAX;
+    TUFF_TRY(tuff_os_list_folder(context, folder, &names, &count, error));
+    for (size_t f = 0; f < TUFF_COUNT(forms); f++) {
+        snprintf(wanted, sizeof wanted, forms[f], stem, kind);
+        for (size_t i = 0; i < count; i++) {
+            size_t length = strlen(names[i]), end = strlen(wanted), more = length - end;
+            if (length < end || strcmp(names[i] + more, wanted) != 0 || (more && names[i][more - 1] != '-')) continue;
+            bool another = best != SIZE_MAX && (more != prefix || memcmp(names[i], names[best], more) != 0);
+            if (best == SIZE_MAX || more == 0) {
+                best = i, prefix = more;
+            } else if (another) {
+                several = i;
+            }
         }
-        tuff_free(context, candidate);
     }
+    tuff_status status = TUFF_OK;
+    if (several != SIZE_MAX && prefix)
+        status = tuff_fail(context, error, TUFF_ERR_FORMAT,
+                           "%s: holds several data sets (%s, %s); put one into a folder of its own", folder, names[best],
+                           names[several]);
+    else if (best != SIZE_MAX && !(*path = tuff_path_join(context, folder, names[best], NULL)))
+        status = tuff_fail_memory(context, error);
+    tuff_free(context, names);
+    return status;
+}
+
+/* *path: the file that was read [owned by the caller]. other: another word for the stem, or NULL. */
+static tuff_status read_part(struct tuff_context *context, const char *folder, const char *stem, const char *other,
+                             const char *kind, struct tuff_idx *idx, char **path, struct tuff_error *error)
+{
+    TUFF_TRY(find_part(context, folder, stem, kind, path, error));
+    if (!*path && other) TUFF_TRY(find_part(context, folder, other, kind, path, error));
+    if (*path) return tuff_idx_read(context, *path, 0, idx, error);
     return tuff_fail(context, error, TUFF_ERR_FILE, "%s: holds neither %s-%s nor %s-%s.gz", folder, stem, kind, stem, kind);
 }
 
@@ -120,27 +139,26 @@ static tuff_status take_labels(struct tuff_context *context, const char *path, c
     if (!dataset->labels) return tuff_fail_memory(context, error);
     const uint8_t *labels = idx->data;
     for (uint64_t i = 0; i < idx->count; i++) {
-        if (labels[i] >= dataset->class_count)
-            return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: label %u of picture %llu; the classes are 0 to %u", path,
-                             labels[i], (unsigned long long)i, (unsigned)dataset->class_count - 1);
         dataset->labels[i] = labels[i];
+        if (labels[i] >= dataset->class_count) dataset->class_count = labels[i] + 1u;
     }
     return TUFF_OK;
 }
 
-/* dataset is finished by the caller, also on failure. */
-static tuff_status read_set(struct tuff_context *context, const char *folder, const char *set, struct tuff_dataset *dataset,
-                            struct tuff_error *error)
+/* dataset is finished by the caller, also on failure; its classes get no names yet. */
+static tuff_status read_set(struct tuff_context *context, const char *folder, const char *set, const char *other,
+                            struct tuff_dataset *dataset, struct tuff_error *error)
 {
     struct tuff_idx images = {0}, labels = {0};
-    char *images_path = NULL, *labels_path = NULL, stem[32];
-    if (!tuff_dataset_name_classes(context, dataset, is_fashion(folder) ? fashion_names : digit_names, 10))
-        return tuff_fail_memory(context, error);
+    char *images_path = NULL, *labels_path = NULL, stem[32], second[32];
     snprintf(stem, sizeof stem, "%s-images", set);
-    tuff_status status = read_part(context, folder, stem, "idx3-ubyte", &images, &images_path, error);
+    snprintf(second, sizeof second, "%s-images", other ? other : "");
+    tuff_status status = read_part(context, folder, stem, other ? second : NULL, "idx3-ubyte", &images, &images_path, error);
     if (status == TUFF_OK) status = take_images(context, images_path, &images, dataset, error);
     snprintf(stem, sizeof stem, "%s-labels", set);
-    if (status == TUFF_OK) status = read_part(context, folder, stem, "idx1-ubyte", &labels, &labels_path, error);
+    snprintf(second, sizeof second, "%s-labels", other ? other : "");
+    if (status == TUFF_OK)
+        status = read_part(context, folder, stem, other ? second : NULL, "idx1-ubyte", &labels, &labels_path, error);
     if (status == TUFF_OK) status = take_labels(context, labels_path, &labels, dataset, error);
     tuff_idx_finish(context, &images);
     tuff_idx_finish(context, &labels);
@@ -149,19 +167,62 @@ static tuff_status read_set(struct tuff_context *context, const char *folder, co
     return status;
 }
 
+enum { IDX_CLASSES = 256, IDX_NAME = 5 }; /* labels are bytes */
+
+/* Source: the README of EMNIST (Cohen, Afshar, Tapson, van Schaik 2017): a line of *mapping.txt is a label and the ASCII codes of its
+ * letter. What it does not say is called by its number. */
+static tuff_status read_mapping(struct tuff_context *context, const char *folder, char (*names)[IDX_NAME],
+                                struct tuff_error *error)
+{
+    char *path = NULL, *text = NULL;
+    size_t bytes = 0;
+    TUFF_TRY(find_part(context, folder, "mapping", "txt", &path, error));
+    if (!path) return TUFF_OK;
+    tuff_status status = tuff_os_read_file(context, path, 1 << 16, (void **)&text, &bytes, error);
+    for (const char *line = text; status == TUFF_OK && line && *line; line = strchr(line, '\n'), line += line != NULL) {
+        unsigned label, code;
+        if (sscanf(line, "%u %u", &label, &code) == 2 && label < IDX_CLASSES && code > ' ' && code < 127)
+            snprintf(names[label], IDX_NAME, "%c", (char)code);
+    }
+    tuff_free(context, text);
+    tuff_free(context, path);
+    return status;
+}
+
+static tuff_status name_classes(struct tuff_context *context, const char *folder, struct tuff_dataset *train,
+                                struct tuff_dataset *test, struct tuff_error *error)
+{
+    char digits[IDX_CLASSES][IDX_NAME];
+    const char *numbers[IDX_CLASSES], *const *names = numbers;
+    uint32_t count = train->class_count > test->class_count ? train->class_count : test->class_count;
+    if (count < 10) count = 10;
+    for (uint32_t i = 0; i < IDX_CLASSES; i++) {
+        snprintf(digits[i], IDX_NAME, "%u", (unsigned)i);
+        numbers[i] = digits[i];
+    }
+    if (count == 10 && is_fashion(folder))
+        names = fashion_names;
+    else
+        TUFF_TRY(read_mapping(context, folder, digits, error));
+    if (tuff_dataset_name_classes(context, train, names, count) && tuff_dataset_name_classes(context, test, names, count))
+        return TUFF_OK;
+    return tuff_fail_memory(context, error);
+}
+
 tuff_status tuff_dataset_read_idx(struct tuff_context *context, const char *folder, struct tuff_dataset *train,
                                   struct tuff_dataset *test, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && folder && train && test);
     if (!tuff_os_is_folder(folder)) return tuff_fail(context, error, TUFF_ERR_FILE, "%s: there is no such folder", folder);
     struct tuff_dataset a = {0}, b = {0};
-    tuff_status status = read_set(context, folder, "train", &a, error);
-    if (status == TUFF_OK) status = read_set(context, folder, "t10k", &b, error);
+    tuff_status status = read_set(context, folder, "train", NULL, &a, error);
+    if (status == TUFF_OK) status = read_set(context, folder, "t10k", "test", &b, error);
     if (status == TUFF_OK && (a.channels != b.channels || a.height != b.height || a.width != b.width))
         status = tuff_fail(context, error, TUFF_ERR_FORMAT,
                            "%s: pictures to train on are %u x %u x %u, those to test %u x %u x %u", folder,
                            (unsigned)a.channels, (unsigned)a.height, (unsigned)a.width, (unsigned)b.channels,
                            (unsigned)b.height, (unsigned)b.width);
+    if (status == TUFF_OK) status = name_classes(context, folder, &a, &b, error);
     if (status == TUFF_OK) {
         *train = a;
         *test = b;

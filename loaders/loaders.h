@@ -293,13 +293,14 @@ struct tuff_dataset {
 /* Frees what it owns and zeroes the struct. */
 TUFF_API void tuff_dataset_finish(struct tuff_context *context, struct tuff_dataset *dataset);
 
-/* Reads a folder with the files of MNIST or Fashion-MNIST: train-images-idx3-ubyte, train-labels-idx1-ubyte,
- * t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each plain or with .gz, or with '.' in place of the second '-'.
- * Images are u8 [n, h, w] or [n, c, h, w], labels u8 [n]. Class names are those of Fashion-MNIST when the folder's own
- * name contains "fashion" (in any case), the digits "0" .. "9" otherwise.
+/* Reads a folder with the files of MNIST, Fashion-MNIST or EMNIST: train-images-idx3-ubyte, train-labels-idx1-ubyte,
+ * t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each plain or with .gz, with '.' in place of the second '-', with a prefix that ends
+ * in '-', and with "test" in place of "t10k". Images are u8 [n, h, w] or [n, c, h, w], labels u8 [n]. There are as many classes as the
+ * largest label asks for, 10 at least. Their names are those of Fashion-MNIST when the folder's own name contains "fashion" (in any
+ * case) and there are 10; else letters as a file mapping.txt has them (lines of label and ASCII code), else "0", "1", ..
  *   train, test  both filled, or neither; finish each
  * Errors: FILE (the folder or one of the files is missing), FORMAT (damage; numbers of images and labels that differ; sizes
- * of train and test that differ; no pictures; a label without a class), MEMORY, UNSUPPORTED (gzip in a build without zlib). */
+ * of train and test that differ; no pictures; files of several sets), MEMORY, UNSUPPORTED (gzip in a build without zlib). */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_dataset_read_idx(struct tuff_context *context, const char *folder,
                                                            struct tuff_dataset *train, struct tuff_dataset *test,
                                                            struct tuff_error *error);

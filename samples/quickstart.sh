@@ -49,7 +49,7 @@ run_logged cmake --build --preset release --target tuff-info tuff-train tuff-cla
 
 step "train"
 mkdir -p $out
-$bin/tuff-train --data $data --arch cnn --out $out --json $out/result.json $quick
+$bin/tuff-train --data $data --arch cnn --out $out --json $out/result.json --force $quick
 
 step "classify 20 test pictures"
 $bin/tuff-classify --model $out/model.tuff --data $data --count 20 --out $out/classified.png

@@ -15,41 +15,6 @@
 #include <unistd.h>
 #endif
 
-/* ---- output --------------------------------------------------------------------------------------------------------------------- */
-
-static void check_output(void)
-{
-    bool failed = ferror(stdout) != 0;
-    errno = 0;
-    if (fflush(stdout) == 0 && !failed && !ferror(stderr)) return;
-    fprintf(stderr, "error: not all of the output could be written%s%s\n", errno ? ": " : "", errno ? strerror(errno) : "");
-    fflush(stderr);
-    _Exit(1);
-}
-
-void program_begin(void)
-{
-#ifndef _WIN32
-    for (int i = 0; i < 3; i++) /* of a closed stream: a place that cannot be read from or written to, as it was */
-        if (fcntl(i, F_GETFD) < 0) (void)!open("/dev/null", i == 0 ? O_WRONLY : O_RDONLY);
-    signal(SIGXFSZ, SIG_IGN);
-#endif
-    atexit(check_output);
-}
-
-bool program_can_write(const char *path)
-{
-    struct stat about;
-    bool there = stat(path, &about) == 0;
-    if (there && (about.st_mode & S_IFMT) != S_IFREG && (about.st_mode & S_IFMT) != S_IFDIR)
-        return true; /* opened once, later */
-    FILE *file = fopen(path, "ab");
-    if (!file) return false;
-    fclose(file);
-    if (!there) remove(path);
-    return true;
-}
-
 /* ---- signals -------------------------------------------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t stopped_by;
@@ -116,3 +81,49 @@ void program_release_signals(void)
 bool program_stopping(void) { return stopped_by != 0; }
 
 int program_stop_status(void) { return 128 + stopped_by; }
+
+/* ---- output --------------------------------------------------------------------------------------------------------------------- */
+
+static void check_output(void)
+{
+    bool failed = ferror(stdout) != 0;
+    errno = 0;
+    if (fflush(stdout) == 0 && !failed && !ferror(stderr)) return;
+    fprintf(stderr, "error: not all of the output could be written%s%s\n", errno ? ": " : "", errno ? strerror(errno) : "");
+    fflush(stderr);
+    _Exit(stopped_by ? program_stop_status() : 1);
+}
+
+void program_begin(void)
+{
+#ifndef _WIN32
+    for (int i = 0; i < 3; i++) /* of a closed stream: a place that cannot be read from or written to, as it was */
+        if (fcntl(i, F_GETFD) < 0) (void)!open("/dev/null", i == 0 ? O_WRONLY : O_RDONLY);
+    signal(SIGXFSZ, SIG_IGN);
+#endif
+    atexit(check_output);
+}
+
+bool program_is_link(const char *path)
+{
+#ifdef _WIN32
+    (void)path;
+    return false;
+#else
+    struct stat about;
+    return lstat(path, &about) == 0 && S_ISLNK(about.st_mode);
+#endif
+}
+
+bool program_can_write(const char *path)
+{
+    struct stat about;
+    bool there = stat(path, &about) == 0;
+    if (there && (about.st_mode & S_IFMT) != S_IFREG && (about.st_mode & S_IFMT) != S_IFDIR)
+        return true; /* opened once, later */
+    FILE *file = fopen(path, "ab");
+    if (!file) return false;
+    fclose(file);
+    if (!there) remove(path);
+    return true;
+}

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 /* First in main. At the end of the program, however it ends, output that could not be written (a full disk) is told on standard error
- * and makes the exit status 1. A limit of file sizes makes writes fail instead of ending the program. Closed standard streams stay
+ * and makes the exit status 1, or that of the signal that stopped it. A limit of file sizes makes writes fail instead of ending the program. Closed standard streams stay
  * closed: no file gets their numbers. */
 void program_begin(void);
 
@@ -18,5 +18,6 @@ int program_stop_status(void); /* as a shell reports the signal: 130 after SIGIN
 
 /* False, with errno, when this file cannot be written. It stays as it is, and is not there when it was not. */
 bool program_can_write(const char *path);
+bool program_is_link(const char *path); /* a symbolic one */
 
 #endif

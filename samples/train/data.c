@@ -1,6 +1,7 @@
-/* data.c - reads the data set: IDX files as of MNIST, or a folder of class folders. */
+/* data.c - reads the data set: IDX files as of MNIST, a folder of class folders, or one of train/, test/, val/ with such folders. */
 #include "train.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,8 +21,9 @@ static bool on_picture(void *user, const char *what, uint64_t done, uint64_t tot
     return true;
 }
 
-static tuff_status read_folder(struct tuff_context *context, const struct options *options, struct data *data,
-                               struct tuff_error *error)
+static tuff_status read_classes(struct tuff_context *context, const struct options *options, struct data *data,
+                                const char *folder, double test_share, struct tuff_folder_report *report,
+                                struct tuff_dataset *train, struct tuff_dataset *test, struct tuff_error *error)
 {
     const struct tuff_preprocess *p = &data->preprocess;
     struct display display;
@@ -36,13 +38,85 @@ static tuff_status read_folder(struct tuff_context *context, const struct option
                 .filter = p->filter,
                 .invert = p->invert == TUFF_INVERT_ALWAYS,
                 .padding = (uint8_t)(p->invert == TUFF_INVERT_ALWAYS ? 255 - p->ground : p->ground)},
-        .test_fraction = options->test,
+        .test_fraction = test_share,
         .skip_unreadable = options->skip_damaged,
-        .report = &data->report,
+        .report = report,
         .progress = {.report = on_picture, .user = &display},
     };
-    tuff_status status = tuff_dataset_read_folder(context, options->data, &params, &data->train, &data->test, error);
+    tuff_status status = tuff_dataset_read_folder(context, folder, &params, train, test, error);
     display_clear(&display);
+    return status;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+/* Class folders stand in it, and not pictures. */
+static bool holds_folders(const char *path)
+{
+    char below[2400];
+    bool found = false;
+    DIR *folder = opendir(path);
+    for (struct dirent *entry; folder && !found && (entry = readdir(folder));) {
+        snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
+        found = entry->d_name[0] != '.' && is_folder(below);
+    }
+    if (folder) closedir(folder);
+    return found;
+}
+
+/* DIR/train, DIR/test, DIR/val under one of their names. NULL: there is none with class folders. */
+static const char *part_of(const char *folder, const char *const names[], char *path, size_t size)
+{
+    for (int i = 0; names[i]; i++) {
+        snprintf(path, size, "%s/%s", folder, names[i]);
+        if (holds_folders(path)) return path;
+    }
+    return NULL;
+}
+
+/* A set that has a folder of its own: its classes are among those of the training set, and get their numbers. */
+static tuff_status read_part(struct tuff_context *context, const struct options *options, struct data *data,
+                             const char *folder, struct tuff_folder_report *report, struct tuff_dataset *set,
+                             struct tuff_error *error)
+{
+    const struct tuff_dataset *train = &data->train;
+    struct tuff_dataset none = {0};
+    tuff_status status = read_classes(context, options, data, folder, 0, report, set, &none, error);
+    tuff_dataset_finish(context, &none);
+    for (uint64_t i = 0; status == TUFF_OK && i < set->count; i++) {
+        const char *name = set->class_names[set->labels[i]];
+        uint32_t label = 0;
+        while (label < train->class_count && strcmp(train->class_names[label], name)) label++;
+        if (label == train->class_count) {
+            return refuse(error, TUFF_ERR_FORMAT, "%.300s: has a class \"%.100s\" that the training set lacks", folder,
+                          name);
+        }
+        set->labels[i] = (int32_t)label;
+    }
+    return status;
+}
+
+static tuff_status read_folder(struct tuff_context *context, const struct options *options, struct data *data,
+                               struct tuff_error *error)
+{
+    static const char *const trains[] = {"train", "training", NULL}, *const tests[] = {"test", "testing", NULL},
+                             *const validations[] = {"val", "valid", "validation", NULL};
+    char paths[3][1200];
+    const char *train = part_of(options->data, trains, paths[0], sizeof paths[0]);
+    const char *test = train ? part_of(options->data, tests, paths[1], sizeof paths[1]) : NULL;
+    const char *validation = train ? part_of(options->data, validations, paths[2], sizeof paths[2]) : NULL;
+    tuff_status status = read_classes(context, options, data, train ? train : options->data, test ? 0 : options->test,
+                                      &data->reports[0], &data->train, &data->test, error);
+    if (status == TUFF_OK && test) {
+        tuff_dataset_finish(context, &data->test);
+        status = read_part(context, options, data, test, &data->reports[1], &data->test, error);
+    }
+    if (status == TUFF_OK && validation)
+        status = read_part(context, options, data, validation, &data->reports[2], &data->validation, error);
     return status;
 }
 
@@ -70,18 +144,47 @@ static void measure(struct data *data)
     if (!(data->deviation > 1)) data->deviation = 1; /* all pictures are the same */
 }
 
-/* MNIST's four files, or at least the first of them. */
-static bool is_idx(const char *folder)
+/* MNIST's four files, or at least the first of them, perhaps with a prefix as EMNIST's. */
+static bool is_idx(const char *path)
 {
-    static const char *const names[] = {"train-images-idx3-ubyte", "train-images-idx3-ubyte.gz", "train-images.idx3-ubyte",
-                                        "train-images.idx3-ubyte.gz"};
-    char path[1200];
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        struct stat about;
-        if (stat(path, &about) == 0) return true;
+    bool found = false;
+    DIR *folder = opendir(path);
+    for (struct dirent *entry; folder && !found && (entry = readdir(folder));) {
+        const char *images = strstr(entry->d_name, "train-images");
+        found = images && strstr(images, "idx3-ubyte");
     }
-    return false;
+    if (folder) closedir(folder);
+    return found;
+}
+
+/* ---- what no network can learn from ------------------------------------------------------------------------------------------------ */
+
+static bool is_name(const char *name)
+{
+    const char *c = name;
+    while ((unsigned char)*c >= 0x20 && *c != 0x7f) c++;
+    return name[0] && !*c && is_utf8(name);
+}
+
+static tuff_status check(const struct options *options, const struct data *data, struct tuff_error *error)
+{
+    const struct tuff_dataset *train = &data->train;
+    uint64_t same = 0;
+    if (train->channels != 1 && train->channels != 3)
+        return refuse(error, TUFF_ERR_FORMAT, "%.300s: pictures have %u channels; grey ones have 1, coloured ones 3",
+                      options->data, (unsigned)train->channels);
+    for (uint32_t i = 0; i < train->class_count; i++)
+        if (!is_name(train->class_names[i]))
+            return refuse(
+                error, TUFF_ERR_FORMAT,
+                "%.200s: the name of class %u of %u is not UTF-8 or holds control characters, which no model file may "
+                "hold; rename its folder",
+                options->data, (unsigned)i + 1, (unsigned)train->class_count);
+    while (same < train->count && train->labels[same] == train->labels[0]) same++;
+    if (same < train->count) return TUFF_OK;
+    return refuse(error, TUFF_ERR_FORMAT,
+                  "%.200s: all pictures to train on are of one class (\"%.100s\"); it takes two to tell them apart",
+                  options->data, train->class_names[train->labels[0]]);
 }
 
 tuff_status data_read(struct tuff_context *context, const struct options *options, struct data *data,
@@ -106,15 +209,15 @@ tuff_status data_read(struct tuff_context *context, const struct options *option
                                                     .invert = (enum tuff_invert)index_of(options->invert, inverts, 2)};
         status = read_folder(context, options, data, error);
     }
+    if (status == TUFF_OK) status = check(options, data, error);
     if (status != TUFF_OK) return status;
     if (options->quick) thin_out(&data->train, 6400);
     measure(data);
     return TUFF_OK;
 }
 
-void data_print_report(const struct data *data)
+static void print_report(const struct tuff_folder_report *report)
 {
-    const struct tuff_folder_report *report = &data->report;
     for (int i = 0; i < TUFF_LEFT_OUT_REASONS; i++)
         if (report->left_out[i].count)
             printf("         left out: %llu that %s (first: %s)\n", (unsigned long long)report->left_out[i].count,
@@ -122,6 +225,11 @@ void data_print_report(const struct data *data)
     if (report->damaged.count)
         printf("         damaged, read as far as they go: %llu (first: %s)\n", (unsigned long long)report->damaged.count,
                report->damaged.first);
+}
+
+void data_print_report(const struct data *data)
+{
+    for (int i = 0; i < 3; i++) print_report(&data->reports[i]);
 }
 
 struct tuff_data data_view(const struct tuff_dataset *dataset)

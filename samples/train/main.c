@@ -5,20 +5,21 @@
 #include "train.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#ifdef _WIN32
-#include <direct.h>
-#define mkdir(path, mode) _mkdir(path)
-#endif
+
+#define MODEL_KEY "training"
 
 struct run {
     struct options options;
     struct tuff_context *context;
     struct tuff_device *device;
+    struct tuff_folder *folder; /* --out, held */
     struct data data;
+    struct facts facts;
+    struct tuff_data validation; /* where it has a folder of its own */
     struct tuff_model *model;
     struct tuff_fit_params fit;
     struct tuff_param_group groups[2]; /* of --backbone */
@@ -26,7 +27,8 @@ struct run {
     struct history history;
     struct display display;
     double began, earlier_seconds;
-    bool best_unsaved;
+    bool best_unsaved, saved; /* saved: this run, or the one that it goes on with, has a checkpoint */
+    char failure[200];        /* why the training has failed */
 };
 
 /* ---- callbacks of the library --------------------------------------------------------------------------------------------------- */
@@ -45,10 +47,22 @@ static bool on_compile(void *user, const char *what, uint64_t done, uint64_t tot
     return !program_stopping();
 }
 
+/* Nothing is saved any more: the last good checkpoint stays. */
+static void fail_training(struct run *run, uint32_t epoch, uint64_t step, const char *what, double loss)
+{
+    if (!run->failure[0])
+        snprintf(run->failure, sizeof run->failure, "the %s loss of epoch %u is not a finite number (%f) after step %llu",
+                 what, (unsigned)epoch + 1, loss, (unsigned long long)step);
+}
+
 static bool on_step(void *user, const struct tuff_fit_progress *progress)
 {
     struct run *run = user;
     history_step(&run->history, progress);
+    if (!isfinite(progress->train.loss)) {
+        fail_training(run, progress->epoch, progress->step, "training", progress->train.loss);
+        return false;
+    }
     display_step(&run->display, progress);
     return !program_stopping();
 }
@@ -56,40 +70,58 @@ static bool on_step(void *user, const struct tuff_fit_progress *progress)
 static bool on_epoch(void *user, const struct tuff_epoch *epoch)
 {
     struct run *run = user;
+    bool trained = isfinite(epoch->train.loss);
+    if (!trained || !isfinite(epoch->validation.loss)) {
+        fail_training(run, epoch->epoch, run->steps, trained ? "validation" : "training",
+                      trained ? epoch->validation.loss : epoch->train.loss);
+        return false;
+    }
     history_epoch(&run->history, epoch);
     display_epoch(&run->display, epoch, run->options.epochs);
     run->best_unsaved = run->best_unsaved || epoch->best;
     return true;
 }
 
-/* After every epoch and when the fit is stopped: the best model, then the checkpoint. */
+static tuff_status save_model(struct run *run, struct tuff_model *model, struct tuff_error *error)
+{
+    char which[MODEL_TEXT], path[1100];
+    struct tuff_fit_state state = tuff_model_state(model);
+    struct tuff_pair text = {MODEL_KEY, which};
+    struct tuff_model_save_params params = {.struct_size = sizeof params,
+                                            .preprocess = run->data.preprocess,
+                                            .class_names = run->data.train.class_names,
+                                            .class_count = run->data.train.class_count,
+                                            .texts = &text,
+                                            .text_count = 1};
+    facts_model(&run->facts, &run->options, &state, which);
+    tuff_status status = tuff_model_save(run->context, model, options_file(&run->options, "model.tuff", path), &params,
+                                         error);
+    run->best_unsaved = run->best_unsaved && status != TUFF_OK;
+    return status;
+}
+
+/* After every epoch and when the fit is stopped: the checkpoint, then the best model, which go_on writes where a kill came between. */
 static tuff_status on_save(void *user, struct tuff_model *model, struct tuff_error *error)
 {
     struct run *run = user;
-    struct tuff_pair texts[OPTION_TEXTS_MAX + 2];
-    char numbers[OPTION_TEXTS_MAX][32], samples[32], path[1100];
-    if (run->best_unsaved) {
-        struct tuff_model_save_params params = {.struct_size = sizeof params,
-                                                .preprocess = run->data.preprocess,
-                                                .class_names = run->data.train.class_names,
-                                                .class_count = run->data.train.class_count};
-        tuff_status status = tuff_model_save(run->context, model, options_file(&run->options, "model.tuff", path), &params,
-                                             error);
-        if (status != TUFF_OK) return status;
-        run->best_unsaved = false;
-    }
+    struct tuff_pair texts[OPTION_TEXTS_MAX + FACTS + 1];
+    char numbers[OPTION_TEXTS_MAX][32], path[1100];
+    tuff_status status = TUFF_OK;
+    if (run->failure[0]) return TUFF_OK;
+    if (!run->saved)
+        place_clear(&run->options); /* --force: of the earlier result nothing is taken for one of this training */
     run->history.seconds = run->earlier_seconds + seconds_now() - run->began;
     char *history = history_print(&run->history);
     if (!history) return TUFF_ERR_MEMORY;
     size_t count = options_texts(&run->options, texts, numbers);
-    snprintf(samples, sizeof samples, "%llu", (unsigned long long)run->data.train.count);
-    texts[count++] = (struct tuff_pair){"samples", samples};
+    count += facts_texts(&run->facts, texts + count);
     texts[count++] = (struct tuff_pair){"history", history};
     struct tuff_model_checkpoint checkpoint = {sizeof checkpoint, run->context,
                                                options_file(&run->options, CHECKPOINT, path), texts, count};
-    tuff_status status = tuff_model_checkpoint_save(&checkpoint, model, error);
+    status = tuff_model_checkpoint_save(&checkpoint, model, error);
+    run->saved = run->saved || status == TUFF_OK;
     free(history);
-    return status;
+    return status == TUFF_OK && run->best_unsaved ? save_model(run, model, error) : status;
 }
 
 /* ---- stations ------------------------------------------------------------------------------------------------------------------- */
@@ -104,6 +136,11 @@ static tuff_status open_device(struct run *run, struct tuff_error *error)
     return TUFF_OK;
 }
 
+static uint64_t validation_count(const struct run *run)
+{
+    return run->data.validation.count ? run->data.validation.count : run->data.train.count - run->train_count;
+}
+
 static tuff_status read_data(struct run *run, struct tuff_error *error)
 {
     struct options *options = &run->options;
@@ -111,16 +148,21 @@ static tuff_status read_data(struct run *run, struct tuff_error *error)
     if (status != TUFF_OK) data_print_report(&run->data);
     if (status != TUFF_OK) return status;
     const struct tuff_dataset *train = &run->data.train;
+    if (run->data.validation.count) options->validation = 0;
     run->train_count = train->count - (uint64_t)((double)train->count * options->validation); /* as tuff_model_fit splits */
     if (options->batch == 0)
         for (options->batch = 64; options->batch > 8 && run->train_count / options->batch < 8;) options->batch /= 2;
+    if (options->batch > run->train_count) {
+        options->batch = (uint32_t)run->train_count;
+        printf("batch    %u: there are no more pictures to train on\n", (unsigned)options->batch);
+    }
     run->steps = run->train_count / options->batch;
     printf("data     %s: %u classes, %u x %u %s\n", SHOWN(options->data), (unsigned)train->class_count,
            (unsigned)train->width, (unsigned)train->height, train->channels == 1 ? "grey" : "colour");
     printf("         %llu pictures to train on, %llu to validate, %llu to test\n", (unsigned long long)run->train_count,
-           (unsigned long long)(train->count - run->train_count), (unsigned long long)run->data.test.count);
+           (unsigned long long)validation_count(run), (unsigned long long)run->data.test.count);
     data_print_report(&run->data);
-    return TUFF_OK;
+    return facts_init(&run->facts, &run->data) ? TUFF_OK : TUFF_ERR_MEMORY;
 }
 
 static uint64_t parameter_count(const struct tuff_model *model)
@@ -189,6 +231,7 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
     };
     tuff_status status = tuff_model_create(run->device, &params, &run->model, error);
     if (status != TUFF_OK) return status;
+    run->validation = data_view(&run->data.validation);
     run->fit = (struct tuff_fit_params){
         .struct_size = sizeof run->fit,
         .optimizer = {.kind = TUFF_ADAM,
@@ -197,6 +240,7 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
                       .group_count = options->backbone < 1 ? 2 : 0},
         .epochs = options->epochs,
         .validation_share = options->validation,
+        .validation = run->data.validation.count ? &run->validation : NULL,
         .on_step = on_step,
         .on_epoch = on_epoch,
         .user = run,
@@ -221,10 +265,8 @@ static bool same_type(enum tuff_element element, struct tuff_type type)
 static tuff_status start_from(struct run *run, struct tuff_error *error)
 {
     struct tuff_saved *saved = NULL;
-    struct tuff_data data = data_view(&run->data.train);
-    tuff_status status = tuff_model_prepare(run->model, &data, &run->fit, error); /* before weights: groups lie together */
     uint32_t taken = 0, count = tuff_model_leaf_count(run->model), trained = 0;
-    if (status == TUFF_OK) status = tuff_saved_open(run->context, run->options.start, &saved, error);
+    tuff_status status = tuff_saved_open(run->context, run->options.start, &saved, error);
     for (uint32_t i = 0; i < count && status == TUFF_OK; i++) {
         struct tuff_leaf leaf = tuff_model_leaf(run->model, i);
         struct tuff_array array;
@@ -233,10 +275,8 @@ static tuff_status start_from(struct run *run, struct tuff_error *error)
         for (uint32_t d = 0; same && d < array.rank; d++) same = array.dim[d] == leaf.type.shape.dim[d];
         trained += leaf.trained;
         if (!same && leaf.trained && strncmp(leaf.name, "out.", 4) != 0) {
-            status = TUFF_ERR_USAGE;
-            snprintf(error->message, sizeof error->message,
-                     "%.300s: is not of the network %s on such pictures: lacks its %.100s", run->options.start,
-                     run->options.arch, leaf.name);
+            status = refuse(error, TUFF_ERR_USAGE, "%.300s: is not of the network %s on such pictures: lacks its %.100s",
+                            run->options.start, run->options.arch, leaf.name);
         }
         if (!same || status != TUFF_OK) continue;
         status = tuff_model_write(run->model, leaf.name, array.data, (size_t)array.bytes, error);
@@ -247,23 +287,56 @@ static tuff_status start_from(struct run *run, struct tuff_error *error)
     return status;
 }
 
+/* Whether model.tuff is of this training, and, best, the one that did best on the validation split: no other file of that name counts. */
+static tuff_status check_model(struct run *run, const struct tuff_saved *saved, bool best, const char *path,
+                               struct tuff_error *error)
+{
+    char wanted[MODEL_TEXT];
+    struct tuff_fit_state state = tuff_model_state(run->model);
+    const char *found = tuff_tensors_text(tuff_saved_tensors(saved), MODEL_KEY),
+               *tail = found ? strstr(found, ", data") : NULL;
+    facts_model(&run->facts, &run->options, &state, wanted);
+    if (tail && !strcmp(best ? found : tail, best ? wanted : strstr(wanted, ", data"))) return TUFF_OK;
+    return refuse(error, TUFF_ERR_FORMAT,
+                  "%.200s is not this training's%s model, so that nothing is said of it: it is of %.150s, not of %.150s",
+                  path, best ? " best" : "", found ? found : "another program", wanted);
+}
+
+/* The model beside the checkpoint: another training's is refused, and one that a kill left behind is written anew from the checkpoint. */
+static tuff_status match_model(struct run *run, struct tuff_error *error)
+{
+    char path[1100];
+    struct tuff_saved *saved = NULL;
+    struct tuff_fit_state state = tuff_model_state(run->model);
+    bool now = state.epoch > 0 && state.step == 0 && state.best_epoch + 1 == state.epoch;
+    FILE *file = fopen(options_file(&run->options, "model.tuff", path), "rb");
+    tuff_status status = TUFF_OK;
+    if (file) {
+        fclose(file);
+        status = tuff_saved_open(run->context, path, &saved, error);
+        if (status == TUFF_OK) status = check_model(run, saved, false, path, error);
+        tuff_saved_destroy(saved);
+    }
+    return status == TUFF_OK && now ? save_model(run, run->model, error) : status;
+}
+
 /* --resume: weights, optimizer and place of the checkpoint, and the story so far. */
 static tuff_status go_on(struct run *run, struct tuff_error *error)
 {
     char path[1100];
     struct tuff_tensors *file = NULL;
-    struct tuff_data data = data_view(&run->data.train);
-    tuff_status status = tuff_model_prepare(run->model, &data, &run->fit, error);
     options_checkpoint(&run->options, path);
-    if (status == TUFF_OK) status = tuff_model_checkpoint_load(run->context, run->model, path, error);
-    if (status == TUFF_OK) status = tuff_checkpoint_read(run->context, path, NULL, &file, error);
+    tuff_status status = tuff_checkpoint_read(run->context, path, NULL, &file, error);
     if (status != TUFF_OK) return status;
-    const char *samples = tuff_tensors_text(file, "samples"), *history = tuff_tensors_text(file, "history");
-    if (!samples || strtoull(samples, NULL, 10) != run->data.train.count || !history_parse(&run->history, history)) {
-        status = TUFF_ERR_FORMAT;
-        snprintf(error->message, sizeof error->message, "%.300s: is of another data set", path);
+    status = facts_compare(&run->facts, file, path, error);
+    const char *history = tuff_tensors_text(file, "history");
+    if (status == TUFF_OK && !history_parse(&run->history, history)) {
+        status = refuse(error, TUFF_ERR_FORMAT, "%.300s: its history cannot be read", path);
     }
     tuff_tensors_destroy(file);
+    if (status == TUFF_OK) status = tuff_model_checkpoint_load(run->context, run->model, path, error);
+    if (status == TUFF_OK) status = match_model(run, error);
+    run->saved = true;
     run->earlier_seconds = run->history.seconds;
     struct tuff_fit_state state = tuff_model_state(run->model);
     if (status == TUFF_OK)
@@ -272,17 +345,30 @@ static tuff_status go_on(struct run *run, struct tuff_error *error)
     return status;
 }
 
+/* A sentence for a training that came to nothing, and what is left of it. */
+static tuff_status failed(const struct run *run, struct tuff_error *error)
+{
+    uint32_t epochs = run->history.epoch_count;
+    return refuse(error, TUFF_ERR_FORMAT, "the training failed: %s. %s%.300s%s A smaller --lr may help (it was %g)",
+                  run->failure, run->saved ? "The last good checkpoint stays in " : "Nothing is saved.",
+                  run->saved ? run->options.out : "", run->saved ? epochs ? ", and the best model so far." : "." : "",
+                  run->options.lr);
+}
+
 static tuff_status train(struct run *run, struct tuff_error *error)
 {
     struct tuff_data data = data_view(&run->data.train);
-    tuff_status status = run->options.resume ? go_on(run, error) : run->options.start[0] ? start_from(run, error) : TUFF_OK;
+    tuff_status status = tuff_model_prepare(run->model, &data, &run->fit, error); /* before weights: groups lie together */
+    if (status == TUFF_OK) status = place_try(run->folder, &run->options, run->model, error);
+    if (status == TUFF_OK && run->options.resume) status = go_on(run, error);
+    if (status == TUFF_OK && run->options.start[0]) status = start_from(run, error);
     if (status != TUFF_OK) return status;
     run->began = seconds_now();
     status = tuff_model_fit(run->model, &data, &run->fit, error);
     program_release_signals();
     display_clear(&run->display);
     run->history.seconds = run->earlier_seconds + seconds_now() - run->began;
-    return status;
+    return run->failure[0] ? failed(run, error) : status;
 }
 
 /* Accuracy on the test set, of the model that did best on the validation split. */
@@ -292,6 +378,7 @@ static tuff_status test(struct run *run, struct result *result, struct tuff_erro
     struct tuff_saved *best = NULL;
     struct tuff_data data = data_view(&run->data.test);
     tuff_status status = tuff_saved_open(run->context, options_file(&run->options, "model.tuff", path), &best, error);
+    if (status == TUFF_OK) status = check_model(run, best, true, path, error);
     if (status == TUFF_OK) status = tuff_saved_load(best, run->model, error);
     if (status == TUFF_OK && data.count) status = tuff_model_evaluate(run->model, &data, &result->test, error);
     tuff_saved_destroy(best);
@@ -309,7 +396,7 @@ static tuff_status finish(struct run *run, struct tuff_error *error)
                             .history = &run->history,
                             .caps = tuff_device_caps(run->device),
                             .train_count = run->train_count,
-                            .validation_count = run->data.train.count - run->train_count,
+                            .validation_count = validation_count(run),
                             .parameter_count = parameter_count(run->model),
                             .plan = tuff_model_figures(run->model)};
     uint64_t now_bytes;
@@ -320,26 +407,17 @@ static tuff_status finish(struct run *run, struct tuff_error *error)
     tuff_device_memory(run->device, &now_bytes, &result.peak_bytes);
     const char *curves = curves_write(&run->options, &run->history, run->options.epochs);
     if (run->options.report && (status = print_report(run, error)) != TUFF_OK) return status;
-    printf("files    %s/model.tuff, %s/%s\n", SHOWN(run->options.out), SHOWN(run->options.out),
-           curves ? curves : "(no curves could be written)");
+    if (!curves) {
+        return refuse(error, TUFF_ERR_FILE, "cannot write the curves into %.300s: %s", run->options.out, strerror(errno));
+    }
+    printf("files    %s/model.tuff, %s/%s\n", SHOWN(run->options.out), SHOWN(run->options.out), curves);
     if (run->options.json[0] && !result_write(run->options.json, &result)) {
-        snprintf(error->message, sizeof error->message, "cannot write %.300s: %s", run->options.json, strerror(errno));
-        return TUFF_ERR_FILE;
+        return refuse(error, TUFF_ERR_FILE, "cannot write %.300s: %s", run->options.json, strerror(errno));
     }
     return TUFF_OK;
 }
 
 /* ---- the way -------------------------------------------------------------------------------------------------------------------- */
-
-static bool make_folders(char *path)
-{
-    for (char *slash = path; (slash = strchr(slash + 1, '/'));) {
-        *slash = 0;
-        mkdir(path, 0777);
-        *slash = '/';
-    }
-    return mkdir(path, 0777) == 0 || errno == EEXIST;
-}
 
 static int stopped(struct run *run)
 {
@@ -356,17 +434,11 @@ static int stopped(struct run *run)
 static int go(struct run *run)
 {
     struct tuff_error error = {0};
-    if (!make_folders(run->options.out)) {
-        fprintf(stderr, "tuff-train: cannot make the folder %s: %s\n", SHOWN(run->options.out), strerror(errno));
-        return 1;
+    tuff_status status = place_take(run->context, &run->options, &run->folder, &error);
+    if (status == TUFF_OK && run->options.json[0] && !program_can_write(run->options.json)) {
+        status = refuse(&error, TUFF_ERR_FILE, "cannot write %.300s: %s", run->options.json, strerror(errno));
     }
-    FILE *json = run->options.json[0] ? fopen(run->options.json, "a") : NULL; /* better now than after the training */
-    if (run->options.json[0] && !json) {
-        fprintf(stderr, "tuff-train: cannot write %s: %s\n", SHOWN(run->options.json), strerror(errno));
-        return 1;
-    }
-    if (json) fclose(json);
-    tuff_status status = open_device(run, &error);
+    if (status == TUFF_OK) status = open_device(run, &error);
     if (status == TUFF_OK) status = read_data(run, &error);
     program_catch_signals(); /* until the training has ended */
     if (status == TUFF_OK) status = make_model(run, &error);
@@ -396,9 +468,12 @@ int main(int count, char **arguments)
         tuff_model_destroy(run.model);
         tuff_dataset_finish(run.context, &run.data.train);
         tuff_dataset_finish(run.context, &run.data.test);
+        tuff_dataset_finish(run.context, &run.data.validation);
+        tuff_folder_release(run.folder);
         tuff_device_release(run.device);
         tuff_context_destroy(run.context);
     }
     history_finish(&run.history);
+    free(run.facts.classes);
     return code;
 }

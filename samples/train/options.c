@@ -36,6 +36,7 @@ static const struct row rows[] = {
     {"resume", FLAG, FIELD(resume), 0, 0, false, NULL, "goes on from " CHECKPOINT " in --out, with its options"},
     {"skip-damaged", FLAG, FIELD(skip_damaged), 0, 0, true, NULL,
      "leaves out pictures that cannot be read (default: the first is an error)"},
+    {"force", FLAG, FIELD(force), 0, 0, false, NULL, "replaces the result of an earlier training in --out"},
     {"json", TEXT, FIELD(json), 0, 0, false, "FILE", "writes what came out as JSON"},
     {"device", TEXT, FIELD(device), 0, 0, false, "NAME", "index, UUID or part of a name, as tuff-info lists them"},
     {"size", WHOLE, FIELD(size), 8, 512, true, "N", "class folders: pictures become N x N (default 32)"},
@@ -61,6 +62,9 @@ static void help(void)
     for (uint32_t i = 0; i < zoo_model_count; i++)
         printf("  %-7s %s (%u epochs, rate %g)\n", zoo_models[i].name, zoo_models[i].about, (unsigned)zoo_models[i].epochs,
                zoo_models[i].lr);
+    printf("\nFolders train/, test/ and val/ (or valid/, validation/) in --data, with class folders in them, are what they "
+           "are\ncalled: "
+           "nothing is drawn from train/ for a set that has a folder of its own.\n");
     printf("\nCtrl-C, SIGTERM and SIGHUP save and stop; --resume goes on from there, bit for bit.\n");
 }
 
@@ -122,7 +126,7 @@ size_t options_texts(const struct options *options, struct tuff_pair *texts, cha
 const char *options_checkpoint(const struct options *options, char *path)
 {
     FILE *file = fopen(options_file(options, CHECKPOINT, path), "rb");
-    if (!file) file = fopen(options_file(options, "training.ckpt", path), "rb");
+    if (!file) file = fopen(options_file(options, OLD_CHECKPOINT, path), "rb");
     if (!file) return options_file(options, CHECKPOINT, path);
     fclose(file);
     return path;
@@ -132,6 +136,22 @@ const char *options_file(const struct options *options, const char *name, char *
 {
     snprintf(path, 1100, "%s/%s", options->out, name);
     return path;
+}
+
+/* An option that is given beside --resume says what the checkpoint says, or is refused. */
+static void compare(const struct options *options, const struct row *row, const char *text)
+{
+    struct options before = *options;
+    struct tuff_pair now[OPTION_TEXTS_MAX];
+    char numbers[OPTION_TEXTS_MAX][32];
+    size_t count = options_texts(options, now, numbers), at = 0;
+    while (at < count && strcmp(now[at].key, row->name)) at++;
+    if (set(&before, row, text) && at < count &&
+        !memcmp((char *)&before + row->offset, (const char *)options + row->offset,
+                row->kind == TEXT ? strlen(text) + 1 : row->size))
+        return;
+    wrong("--%s is %s in the checkpoint, not %s: leave it out beside --resume", row->name, SHOWN(text),
+          at < count ? now[at].value : "that");
 }
 
 static void recall(struct options *options, const bool *given, struct tuff_context *context)
@@ -147,7 +167,8 @@ static void recall(struct options *options, const bool *given, struct tuff_conte
         const char *text = tuff_tensors_text(checkpoint, rows[i].name);
         bool may_differ = !strcmp(rows[i].name, "data") || !strcmp(rows[i].name, "epochs");
         if (!rows[i].kept || (given[i] && may_differ)) continue;
-        if (given[i]) wrong("--%s comes from the checkpoint: leave it out beside --resume", rows[i].name);
+        if (given[i] && text) compare(options, &rows[i], text);
+        if (given[i]) continue;
         bool later = rows[i].offset == offsetof(struct options, backbone) ||
                      rows[i].offset == offsetof(struct options, skip_damaged);
         if (!text && later) continue; /* of a version without it */
@@ -156,6 +177,24 @@ static void recall(struct options *options, const bool *given, struct tuff_conte
         exit(1);
     }
     tuff_tensors_destroy(checkpoint);
+}
+
+bool is_utf8(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c;) {
+        int more = *c < 0x80                 ? 0
+                   : *c >= 0xc2 && *c < 0xe0 ? 1
+                   : *c >= 0xe0 && *c < 0xf0 ? 2
+                   : *c >= 0xf0 && *c < 0xf5 ? 3
+                                             : -1;
+        if (more < 0) return false;
+        if ((*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] > 0x9f) || (*c == 0xf0 && c[1] < 0x90) ||
+            (*c == 0xf4 && c[1] > 0x8f))
+            return false;
+        for (c++; more > 0; more--, c++)
+            if ((*c & 0xc0) != 0x80) return false;
+    }
+    return true;
 }
 
 static void check(const struct options *options)
@@ -168,6 +207,9 @@ static void check(const struct options *options)
     if (strcmp(options->invert, "never") && strcmp(options->invert, "always"))
         wrong("--invert is never or always, not \"%s\"", options->invert);
     if (options->channels == 2) wrong("--channels is 1 or 3");
+    if (options->force && options->resume) wrong("--force begins anew, --resume goes on with what is there");
+    if (!is_utf8(options->data))
+        wrong("the path of --data is not UTF-8, which the checkpoint keeps: rename it, or link to it");
     if (options->start[0] && options->resume) wrong("--start begins a training, --resume goes on with one");
     if (!options->data[0]) wrong("--data is missing: where are the pictures?");
 }

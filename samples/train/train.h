@@ -13,31 +13,61 @@ struct options {
     char arch[16], fit[16], invert[16];
     uint32_t epochs, batch, seed, size, channels;
     double lr, backbone, validation, test;
-    bool quick, resume, report, skip_damaged;
+    bool quick, resume, force, report, skip_damaged;
 };
 enum { OPTION_TEXTS_MAX = 21 };
 /* Exits with the help, the version, or a sentence about what is wrong. With --resume, fills the rest from the checkpoint. */
 void options_parse(struct options *options, int count, char **arguments, struct tuff_context *context);
 /* Those that a checkpoint and the result keep, as texts; returns their number. `numbers` holds the digits. */
 size_t options_texts(const struct options *options, struct tuff_pair *texts, char (*numbers)[32]);
+bool is_utf8(const char *text);
 /* out/name into a buffer of 1100 bytes. */
 const char *options_file(const struct options *options, const char *name, char *path);
 #define CHECKPOINT "training.tuff"
+#define OLD_CHECKPOINT "training.ckpt"
 /* Where --resume goes on from: CHECKPOINT, or what earlier versions wrote in its place. */
 const char *options_checkpoint(const struct options *options, char *path);
 
 /* ---- data.c ------------------------------------------------------------------------------------------------------------------ */
 
 struct data {
-    struct tuff_dataset train, test; /* test.count may be 0 */
+    struct tuff_dataset train, test, validation; /* the counts of the latter two may be 0 */
     struct tuff_preprocess preprocess;
-    double mean, deviation; /* of all training pixels, 0..255 */
-    struct tuff_folder_report report;
+    double mean, deviation;               /* of all training pixels, 0..255 */
+    struct tuff_folder_report reports[3]; /* of train, test, validation */
 };
 tuff_status data_read(struct tuff_context *context, const struct options *options, struct data *data,
                       struct tuff_error *error);
 void data_print_report(const struct data *data); /* what was left out of a folder, and what is damaged */
 struct tuff_data data_view(const struct tuff_dataset *dataset);
+
+/* Writes the sentence, as much of it as fits, and returns the status. */
+tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
+
+/* ---- place.c: --out, and what a training is of ----------------------------------------------------------------------------------- */
+
+/* Makes and holds the folder; an existing result needs --resume or --force. */
+tuff_status place_take(struct tuff_context *context, const struct options *options, struct tuff_folder **folder,
+                       struct tuff_error *error);
+/* Removes the result that --force replaces. */
+void place_clear(const struct options *options);
+/* Tries to write as many bytes as the training will; the model is prepared. */
+tuff_status place_try(const struct tuff_folder *folder, const struct options *options, const struct tuff_model *model,
+                      struct tuff_error *error);
+
+enum { FACTS = 5, MODEL_TEXT = 200 };
+struct facts {
+    char *classes; /* [owned] a line each */
+    char shape[40], samples[24], tested[24], digest[24];
+};
+bool facts_init(struct facts *facts, const struct data *data);
+/* As the checkpoint keeps them: FACTS texts. */
+size_t facts_texts(const struct facts *facts, struct tuff_pair *texts);
+/* What differs between the data and the checkpoint, both values. */
+tuff_status facts_compare(const struct facts *facts, const struct tuff_tensors *file, const char *path,
+                          struct tuff_error *error);
+/* Which model of which training this is, in MODEL_TEXT bytes: model.tuff holds it, so that no other file is taken for it. */
+void facts_model(const struct facts *facts, const struct options *options, const struct tuff_fit_state *state, char *text);
 
 /* ---- history.c: what happened, for the curves, the result and the checkpoint ------------------------------------------------------ */
 

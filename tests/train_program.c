@@ -1,0 +1,317 @@
+/* train_program.c - tuff-train as a user runs it, at its edges: what can be known before the first step is refused before it, with a
+ * sentence and nothing written; results are not overwritten; --resume compares; signals save; a training that fails says so, and no
+ * number is printed of another run's file. */
+#if !defined(_WIN32) /* shells, signals and disks of POSIX */
+
+#include "loaders/loaders.h"
+#include "tests/backend_help.h"
+#include "tests/temporary.h"
+
+#include "backend/os.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct program_test {
+    struct backend_test test;
+    char folder[300];
+    char *output; /* [owned] of the last command */
+};
+
+/* ---- data ------------------------------------------------------------------------------------------------------------------------- */
+
+static void put_word(FILE *file, uint32_t word)
+{
+    for (int shift = 24; shift >= 0; shift -= 8) fputc((int)(word >> shift & 255), file);
+}
+
+struct set {
+    uint32_t count, classes, first, channels; /* labels are first .. first + classes - 1; channels 0: an array of rank 3 */
+};
+
+enum { SIDE = 8 };
+
+static void write_idx(const struct program_test *t, const char *folder, const char *name, const struct set *set)
+{
+    char path[600];
+    uint32_t channels = set->channels ? set->channels : 1;
+    snprintf(path, sizeof path, "%s/%s/%s-labels-idx1-ubyte", t->folder, folder, name);
+    FILE *labels = fopen(path, "wb");
+    snprintf(path, sizeof path, "%s/%s/%s-images-idx3-ubyte", t->folder, folder, name);
+    FILE *images = fopen(path, "wb");
+    if (!labels || !images) exit(1);
+    put_word(labels, 0x801);
+    put_word(labels, set->count);
+    put_word(images, set->channels ? 0x804 : 0x803);
+    put_word(images, set->count);
+    if (set->channels) put_word(images, set->channels);
+    put_word(images, SIDE);
+    put_word(images, SIDE);
+    for (uint32_t i = 0; i < set->count; i++) {
+        uint32_t label = set->first + i % set->classes;
+        fputc((int)label, labels);
+        for (uint32_t p = 0; p < channels * SIDE * SIDE; p++)
+            fputc((int)((label * 67 + (i * 31 + p * 7) % 40) & 255), images);
+    }
+    if (fclose(labels) != 0 || fclose(images) != 0) exit(1);
+}
+
+static void write_data(const struct program_test *t, const char *folder, struct set set)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/%s", t->folder, folder);
+    mkdir(path, 0777);
+    write_idx(t, folder, "train", &set);
+    set.count = set.count / 4 + 1;
+    write_idx(t, folder, "t10k", &set);
+}
+
+/* Pictures of class folders; names separated by spaces. */
+static void write_folders(const struct program_test *t, const char *folder, const char *classes)
+{
+    char path[700], name[60];
+    static uint8_t pixels[SIDE * SIDE * 3];
+    for (const char *at = classes; *at; at += strlen(name) + (at[strlen(name)] == ' ')) {
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, " "), at);
+        snprintf(path, sizeof path, "%s/%s/%s", t->folder, folder, name);
+        if (tuff_os_make_folders(NULL, path, NULL) != TUFF_OK) exit(1);
+        for (int i = 0; i < 12; i++) {
+            struct tuff_picture picture = {SIDE, SIDE, 3, pixels};
+            for (size_t p = 0; p < sizeof pixels; p++) pixels[p] = (uint8_t)((size_t)name[0] * 29 + p * 3 % 50 + (size_t)i);
+            snprintf(path, sizeof path, "%s/%s/%s/%d.png", t->folder, folder, name, i);
+            (void)!tuff_picture_write_png(t->test.context, path, &picture, NULL);
+        }
+    }
+}
+
+/* ---- commands ----------------------------------------------------------------------------------------------------------------------- */
+
+/* In the folder of the test; TRAIN in the command is the program. Returns the exit status; the output is kept. */
+static int shell(struct program_test *t, const char *command)
+{
+    char line[3000], path[400];
+    size_t bytes = 0;
+    snprintf(path, sizeof path, "%s/output", t->folder);
+    snprintf(line, sizeof line,
+             "cd '%s' && TRAIN='%s/bin/tuff-train' CLASSIFY='%s/bin/tuff-classify' && { %s\n} > output 2>&1 < /dev/null",
+             t->folder, TUFF_BUILD_DIR, TUFF_BUILD_DIR, command);
+    int status = system(line);
+    tuff_free(NULL, t->output);
+    t->output = NULL;
+    (void)!tuff_os_read_file(NULL, path, 0, (void **)&t->output, &bytes, NULL);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void expect(struct program_test *t, const char *command, int wanted, const char *sentence)
+{
+    int status = shell(t, command);
+    backend_check(&t->test, status == wanted && t->output && strstr(t->output, sentence),
+                  "%s\n  expected status %d and '%s', got %d and\n%s", command, wanted, sentence, status,
+                  t->output ? t->output : "");
+}
+
+static void expect_not(struct program_test *t, const char *text)
+{
+    backend_check(&t->test, t->output && !strstr(t->output, text), "expected no '%s' in\n%s", text,
+                  t->output ? t->output : "");
+}
+
+#define MLP "$TRAIN --arch mlp --epochs 1 "
+
+/* ---- before the first step ------------------------------------------------------------------------------------------------------------ */
+
+static void test_data(struct program_test *t)
+{
+    write_data(t, "one", (struct set){.count = 40, .classes = 1});
+    write_data(t, "few", (struct set){.count = 5, .classes = 2});
+    write_data(t, "two-channels", (struct set){.count = 40, .classes = 2, .channels = 2});
+    write_data(t, "letters", (struct set){.count = 235, .classes = 47});
+    expect(t, MLP "--data one --out x", 1, "one class");
+    expect(t, MLP "--data two-channels --out x", 1, "2 channels");
+    expect(t, MLP "--data few --validation 0 --batch 64 --out few-out", 0, "batch    5: there are no more pictures");
+    expect(t, MLP "--data letters --out letters-out", 0, "47 classes");
+    expect(t, MLP "--data none --out x", 1, "none: there is no such folder");
+    expect(t, "mkdir empty; " MLP "--data empty --out x", 1, "holds no folders");
+    expect(t, MLP "--data \"$(printf 'a\\377b')\" --out x", 2, "not UTF-8");
+    expect(t, "ls -A x", 0, "");
+    backend_check(&t->test, !t->output || !t->output[0], "expected nothing in x, got %s", t->output);
+}
+
+static void test_folders(struct program_test *t)
+{
+    write_folders(t, "pets", "cat dog");
+    expect(t, "ls pets/cat", 0, "");
+    if (!t->output || !strstr(t->output, "11.png")) return; /* a build without libpng */
+    expect(t, "mkdir pets/empty; " MLP "--data pets --size 8 --out x", 1, "a class folder without");
+    expect(t, "rmdir pets/empty; mkdir lone; cp -r pets/cat lone; " MLP "--data lone --size 8 --out x", 1, "one class");
+    expect(t, "mkdir odd; cp -r pets/* odd; mv odd/cat \"$(printf 'odd/ca\\377')\"; " MLP "--data odd --size 8 --out x", 1,
+           "not UTF-8");
+    expect(t, "mkdir odd2; cp -r pets/* odd2; mv odd2/cat \"$(printf 'odd2/ca\\nt')\"; " MLP "--data odd2 --size 8 --out x",
+           1, "control characters");
+    write_folders(t, "split/train", "cat dog");
+    write_folders(t, "split/test", "dog");
+    expect(t, MLP "--data split --size 8 --validation 0 --out split-out", 0,
+           "24 pictures to train on, 0 to validate, 12 to test");
+    write_folders(t, "split/val", "cat dog");
+    expect(t, MLP "--data split --size 8 --out split-out --force", 0, "24 pictures to train on, 24 to validate, 12 to test");
+    write_folders(t, "split/test", "emu");
+    expect(t, MLP "--data split --size 8 --out x", 1, "\"emu\" that the training set lacks");
+}
+
+static void test_places(struct program_test *t)
+{
+    expect(t, "echo > file; " MLP "--data data --out file", 1, "file");
+    expect(t, MLP "--data data --out file/below", 1, "file/below");
+    expect(t, MLP "--data data --out /proc/tuff", 1, "/proc/tuff");
+    expect(t, MLP "--data data --out x --json /proc/tuff", 1, "cannot write /proc/tuff");
+    expect(t, MLP "--data data --out x --json none/r.json", 1, "cannot write none/r.json");
+    expect(t, "ulimit -f 100; " MLP "--data data --out x", 1, "File too large"); /* SIGXFSZ */
+    expect_not(t, "epoch 1/1");
+    expect(t, MLP "--data data --out full --json /dev/full", 1, "cannot write /dev/full: No space left on device");
+    expect(t, "mkdir small; ls -A x", 0, "");
+    backend_check(&t->test, !t->output || !t->output[0], "expected nothing in x, got %s", t->output);
+    char small[400];
+    snprintf(small, sizeof small, "%s/small", t->folder);
+    if (mount("tmpfs", small, "tmpfs", 0, "size=500k") != 0) return;
+    expect(t, MLP "--data data --out small", 1, "No space left on device");
+    expect_not(t, "epoch 1/1");
+    if (mount("tmpfs", small, "tmpfs", MS_REMOUNT | MS_RDONLY, "") == 0)
+        expect(t, MLP "--data data --out small/a", 1, "Read-only file system");
+    umount(small);
+}
+
+/* ---- going on ------------------------------------------------------------------------------------------------------------------------- */
+
+static void test_resume(struct program_test *t)
+{
+    write_data(t, "less", (struct set){.count = 119, .classes = 3});
+    write_data(t, "others", (struct set){.count = 120, .classes = 3, .first = 1});
+    write_data(t, "more", (struct set){.count = 120, .classes = 12});
+    expect(t, MLP "--data data --out out --epochs 2", 0, "the model of epoch");
+    expect(t, MLP "--data data --out out", 1, "out/training.tuff is there already: --resume");
+    expect(t, "rm out/training.tuff; " MLP "--data data --out out", 1, "out/model.tuff is there already");
+    expect(t, MLP "--data data --out out --epochs 2 --force", 0, "the model of epoch");
+    expect(t, "$TRAIN --resume --out out --lr 0.5", 2, "--lr is 0.001 in the checkpoint, not 0.5");
+    expect(t, "$TRAIN --resume --out out --arch cnn", 2, "--arch is mlp in the checkpoint, not cnn");
+    expect(t, "$TRAIN --resume --out out --lr 0.001 --arch mlp --epochs 3", 0, "resumed  after 2 epochs");
+    expect(t, "$TRAIN --resume --out out --data less --epochs 4", 1, "is 119, and 120 in the checkpoint");
+    expect(t, "$TRAIN --resume --out out --data others --epochs 4", 1, "their digest is");
+    expect(t, "$TRAIN --resume --out out --data more --epochs 4", 1,
+           "class 10 is \"10\" in the data and \"\" in the checkpoint");
+    expect(t, MLP "--data data --seed 2 --out other", 0, "the model of epoch");
+    expect(t, "cp other/model.tuff out; $TRAIN --resume --out out --epochs 5", 1, "is not this training's model");
+    expect_not(t, "accuracy");
+    expect(t, "rm out/model.tuff; $TRAIN --resume --out out --epochs 5", 0, "the model of epoch");
+}
+
+static void test_links(struct program_test *t)
+{
+    expect(t,
+           "mkdir far linked; ln -s ../far/c.tuff linked/training.tuff; echo > linked/model.tuff.1.2.tmp; " MLP
+           "--data data --out linked && ls -lA linked far",
+           0, "training.tuff -> ../far/c.tuff");
+    expect_not(t, ".tmp");
+    backend_check(&t->test, t->output && strstr(t->output, " c.tuff"), "no checkpoint behind the link:\n%s", t->output);
+}
+
+/* ---- signals --------------------------------------------------------------------------------------------------------------------------- */
+
+/* A training that does not end, once it has saved. */
+#define ENDLESS                                                                                                             \
+    "rm -rf long; $TRAIN --data data --arch mlp --epochs 10000 --out long & p=$!; "                                         \
+    "while [ ! -e long/training.tuff ]; do sleep 0.1; kill -0 $p || exit 99; done; "
+
+static void test_signals(struct program_test *t)
+{
+    expect(t, ENDLESS "kill -TERM $p; wait $p", 143, "To go on: tuff-train --resume --out long");
+    expect(t, ENDLESS "kill -HUP $p; wait $p", 129, "To go on: tuff-train --resume --out long");
+    expect(t, ENDLESS MLP "--data data --out long --force; kill -INT $p; wait $p", 130, "another process is writing");
+    expect(t, ENDLESS "kill -KILL $p; wait $p; $TRAIN --resume --out long --epochs 1", 0, "the model of epoch");
+    expect(t,
+           "rm -rf long; { $TRAIN --data data --arch mlp --epochs 10000 --out long; echo $? > long/status; } | head -n 1; "
+           "cat long/status",
+           0, "141");
+    expect(t, MLP "--data data --out full2 > /dev/full", 1, "not all of the output could be written");
+}
+
+/* ---- failure ---------------------------------------------------------------------------------------------------------------------------- */
+
+/* The same file with weights that are not numbers. */
+static bool spoil(struct program_test *t, const char *from, const char *to)
+{
+    char source[400], target[400];
+    struct tuff_tensors *file = NULL;
+    struct tuff_error error = {0};
+    snprintf(source, sizeof source, "%s/%s", t->folder, from);
+    snprintf(target, sizeof target, "%s/%s", t->folder, to);
+    tuff_status status = tuff_checkpoint_read(t->test.context, source, "model", &file, &error);
+    if (!backend_status(&t->test, "the model", TUFF_OK, status, &error)) return false;
+    struct tuff_array arrays[20];
+    struct tuff_pair texts[20];
+    struct tuff_tensors_params params = {.struct_size = sizeof params, .arrays = arrays, .texts = texts, .kind = "model"};
+    for (size_t i = 0; i < tuff_tensors_count(file) && i < 20; i++) arrays[params.array_count++] = tuff_tensors_get(file, i);
+    for (size_t i = 0; i < tuff_tensors_text_count(file) && i < 20; i++) {
+        texts[params.text_count] = tuff_tensors_text_get(file, i);
+        params.text_count += strncmp(texts[params.text_count].key, "tuff.", 5) != 0;
+    }
+    float *bad = malloc((size_t)arrays[0].bytes);
+    if (!bad) exit(1);
+    for (size_t i = 0; i < arrays[0].bytes / sizeof *bad; i++) bad[i] = NAN;
+    arrays[0].data = bad;
+    status = tuff_checkpoint_write(t->test.context, target, &params, &error);
+    free(bad);
+    tuff_tensors_destroy(file);
+    return backend_status(&t->test, "a spoilt model", TUFF_OK, status, &error);
+}
+
+static void test_failure(struct program_test *t)
+{
+    if (!spoil(t, "other/model.tuff", "nan.tuff")) return;
+    expect(t, MLP "--data data --out nan --start nan.tuff", 1, "finite");
+    expect_not(t, "test     accuracy");
+    expect(t, "cp -r other nan2; cp other/model.tuff before; " MLP "--data data --out nan2 --force --start nan.tuff", 1,
+           "finite");
+    expect_not(t, "test     accuracy");
+    expect(t, "cmp before nan2/model.tuff && ls nan2", 0, "training.tuff"); /* what a failure would replace stays */
+}
+
+int main(void)
+{
+    struct program_test t = {.output = NULL};
+    int code = backend_test_begin(&t.test, NULL);
+    if (code) return code;
+    if (!tuff_os_exists(TUFF_BUILD_DIR "/bin/tuff-train")) {
+        puts("skipped: tuff-train is not built");
+        return 77;
+    }
+    temporary_path("program", t.folder, sizeof t.folder);
+    if (tuff_os_make_folders(NULL, t.folder, NULL) != TUFF_OK) return 1;
+    t.test.quiet = true;
+    write_data(&t, "data", (struct set){.count = 120, .classes = 3});
+    test_data(&t);
+    test_folders(&t);
+    test_places(&t);
+    test_resume(&t);
+    test_links(&t);
+    test_signals(&t);
+    test_failure(&t);
+    t.test.quiet = false;
+    shell(&t, "rm -rf ./*");
+    tuff_os_remove(t.folder);
+    tuff_free(NULL, t.output);
+    return backend_test_end(&t.test, "train_program");
+}
+
+#else
+#include <stdio.h>
+int main(void)
+{
+    puts("skipped: needs a POSIX system");
+    return 77;
+}
+#endif
