@@ -280,6 +280,18 @@ static void test_failure(struct program_test *t)
     expect(t, "cmp before nan2/model.tuff && ls nan2", 0, "training.tuff"); /* what a failure would replace stays */
 }
 
+static void test_classify(struct program_test *t)
+{
+#define CLASSIFY "$CLASSIFY --model other/model.tuff "
+    expect(t, CLASSIFY "--data data --count 2 --out none/sheet.png", 1, "cannot write none/sheet.png");
+    expect(t, CLASSIFY "--json none/a.json pets/cat/0.png", 1, "cannot write none/a.json");
+    expect(t, CLASSIFY "--json . pets/cat/0.png", 1, "cannot write .");
+    if (shell(t, "ls pets/cat/0.png") != 0) return; /* a build without libpng */
+    expect(t, CLASSIFY "--json /dev/full pets/cat/0.png", 1, "cannot write /dev/full: No space left on device");
+    expect(t, CLASSIFY "--json - pets/cat/0.png > /dev/full", 1, "could be written");
+    expect(t, CLASSIFY "--json - pets/cat/0.png", 0, "\"probability\"");
+}
+
 int main(void)
 {
     struct program_test t = {.output = NULL};
@@ -300,6 +312,7 @@ int main(void)
     test_links(&t);
     test_signals(&t);
     test_failure(&t);
+    test_classify(&t);
     t.test.quiet = false;
     shell(&t, "rm -rf ./*");
     tuff_os_remove(t.folder);

@@ -201,7 +201,7 @@ static void test_training(struct loaders_test *test)
     snprintf(old, sizeof old, "%s/training.ckpt", parts);
     expect(test, rename(json, old) == 0, "training.tuff", "a checkpoint", "none");
     RUN(0, "resumed", TRAIN, "--resume", "--out", parts);
-    RUN(2, "comes from the checkpoint", TRAIN, "--resume", "--out", parts, "--batch", "32");
+    RUN(2, "--batch is 64 in the checkpoint, not 32", TRAIN, "--resume", "--out", parts, "--batch", "32");
 }
 
 /* Two models: the backbone is the same, bit for bit, and the last layer another. */
@@ -232,7 +232,8 @@ static void test_start(struct loaders_test *test)
     RUN(0, "8 of 8 tensors", TRAIN, "--quick", "--data", DATA, "--start", first, "--backbone", "0", "--out", out);
     expect_same_backbone(test, first, second);
     RUN(2, "--start cannot be", TRAIN, "--quick", "--data", DATA, "--start", "", "--out", out);
-    RUN(1, "is not of the network mlp", TRAIN, "--quick", "--data", DATA, "--start", first, "--arch", "mlp", "--out", out);
+    RUN(1, "is not of the network mlp", TRAIN, "--quick", "--data", DATA, "--start", first, "--arch", "mlp", "--force",
+        "--out", out);
     RUN(2, "--start begins", TRAIN, "--resume", "--start", first, "--out", out);
 }
 

@@ -4,6 +4,7 @@
 #include "sheet.h"
 #include "text.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
@@ -256,7 +257,10 @@ static int classify_all(struct run *run)
     if (a.unreadable)
         fprintf(stderr, "tuff-classify: %d of %d pictures could not be read\n", a.unreadable, o->picture_count);
     if (a.json) fputs(a.answered + a.unreadable == 0 ? "[]\n" : "\n]\n", a.json);
-    if (a.json && !to_stdout && fclose(a.json) != 0) good = false;
+    bool written = !a.json || to_stdout || !ferror(a.json); /* standard output is looked at when the program ends */
+    if (a.json && !to_stdout && fclose(a.json) != 0) written = false;
+    if (good && !written) fprintf(stderr, "tuff-classify: cannot write %s: %s\n", SHOWN(o->json), strerror(errno));
+    good = good && written;
     free(a.sample);
     free(a.probabilities);
     free(a.ranked);
@@ -342,6 +346,18 @@ static void on_log(void *user, enum tuff_log_level level, const char *message)
     if (level != TUFF_LOG_ERROR || options->log_level || options->debug) fprintf(stderr, "tuff: %s\n", message);
 }
 
+/* Better now than after the work. */
+static tuff_status check_places(struct run *run)
+{
+    const char *json = run->options.json, *places[] = {json && strcmp(json, "-") ? json : NULL, run->options.out};
+    for (int i = 0; i < 2; i++) {
+        if (!places[i] || program_can_write(places[i])) continue;
+        snprintf(run->error.message, sizeof run->error.message, "cannot write %.300s: %s", places[i], strerror(errno));
+        return TUFF_ERR_FILE;
+    }
+    return TUFF_OK;
+}
+
 int main(int count, char **arguments)
 {
     struct run run = {.context = NULL};
@@ -352,10 +368,11 @@ int main(int count, char **arguments)
     tuff_options_from_env(&options);
     tuff_status status = tuff_context_create(&options, &run.context, &run.error);
     if (status == TUFF_OK) status = tuff_saved_open(run.context, run.options.model, &run.saved, &run.error);
+    if (status == TUFF_OK) status = check_places(&run);
     if (status == TUFF_OK) status = tuff_device_create(run.context, run.options.device, &run.device, &run.error);
     if (status == TUFF_OK) status = tuff_classifier_create(run.device, run.saved, &run.classifier, &run.error);
     if (status != TUFF_OK)
-        fprintf(stderr, "tuff-classify: %s\n", run.error.message);
+        fprintf(stderr, "tuff-classify: %s\n", SHOWN(run.error.message));
     else
         code = run.options.data ? make_sheet(&run) : classify_all(&run);
     tuff_classifier_destroy(run.classifier);

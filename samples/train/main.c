@@ -345,14 +345,16 @@ static tuff_status go_on(struct run *run, struct tuff_error *error)
     return status;
 }
 
-/* A sentence for a training that came to nothing, and what is left of it. */
-static tuff_status failed(const struct run *run, struct tuff_error *error)
+/* A sentence for a training that came to nothing: why, and what is left of it. */
+static tuff_status failed(const struct run *run, tuff_status status, struct tuff_error *error)
 {
-    uint32_t epochs = run->history.epoch_count;
-    return refuse(error, TUFF_ERR_FORMAT, "the training failed: %s. %s%.300s%s A smaller --lr may help (it was %g)",
-                  run->failure, run->saved ? "The last good checkpoint stays in " : "Nothing is saved.",
-                  run->saved ? run->options.out : "", run->saved ? epochs ? ", and the best model so far." : "." : "",
-                  run->options.lr);
+    struct tuff_error why = *error;
+    if (run->failure[0]) snprintf(why.message, sizeof why.message, "%s", run->failure);
+    if (run->failure[0]) status = TUFF_ERR_FORMAT; /* the fit was only asked to stop */
+    refuse(error, status, "%.300s. %s%.120s%s", why.message[0] ? why.message : tuff_status_name(status),
+           run->saved ? "The last good checkpoint stays in " : "Nothing is saved.", run->saved ? run->options.out : "",
+           run->failure[0] ? ". A smaller --lr may help" : "");
+    return status;
 }
 
 static tuff_status train(struct run *run, struct tuff_error *error)
@@ -368,7 +370,8 @@ static tuff_status train(struct run *run, struct tuff_error *error)
     program_release_signals();
     display_clear(&run->display);
     run->history.seconds = run->earlier_seconds + seconds_now() - run->began;
-    return run->failure[0] ? failed(run, error) : status;
+    if (status == TUFF_ERR_CANCELLED && !run->failure[0]) return status; /* asked to stop */
+    return status == TUFF_OK && !run->failure[0] ? status : failed(run, status, error);
 }
 
 /* Accuracy on the test set, of the model that did best on the validation split. */
