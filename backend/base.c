@@ -9,8 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Private bit of options.debug: TUFF_DEBUG held "help" or a name nobody knows, so the context logs the table once. */
+/* Private bits of options.debug: TUFF_DEBUG held "help", so that the context logs the table once; it or TUFF_LOG held a word that nobody
+ * knows, so that there is no context: a misspelled "validate" must not pass for one. */
 #define DEBUG_HELP (UINT32_C(1) << 31)
+#define DEBUG_UNKNOWN (UINT32_C(1) << 30)
+#define LOG_UNKNOWN (UINT32_C(1) << 29)
 
 struct debug_row {
     const char *name;
@@ -89,18 +92,21 @@ const char *tuff_version(void)
     return TEXT_OF(TUFF_VERSION_MAJOR) "." TEXT_OF(TUFF_VERSION_MINOR) "." TEXT_OF(TUFF_VERSION_PATCH);
 }
 
-/* Bits of a list "print,check"; an unknown name sets DEBUG_HELP, so that it does not pass in silence. */
+/* The bit of the first word of a list "print,check"; *length is the word's. */
+static uint32_t bit_of_word(const char *list, size_t *length)
+{
+    *length = strcspn(list, ", ");
+    for (size_t i = 0; i < TUFF_COUNT(debug_rows); i++)
+        if (strlen(debug_rows[i].name) == *length && !memcmp(debug_rows[i].name, list, *length)) return debug_rows[i].bit;
+    return *length ? DEBUG_UNKNOWN : 0;
+}
+
 static uint32_t debug_bits(const char *list)
 {
     uint32_t bits = 0;
-    while (*list) {
-        size_t length = strcspn(list, ", ");
-        uint32_t bit = length ? DEBUG_HELP : 0;
-        for (size_t i = 0; i < TUFF_COUNT(debug_rows); i++)
-            if (strlen(debug_rows[i].name) == length && !memcmp(debug_rows[i].name, list, length)) bit = debug_rows[i].bit;
-        bits |= bit;
+    for (size_t length; *list; list += strspn(list, ", ")) {
+        bits |= bit_of_word(list, &length);
         list += length;
-        list += strspn(list, ", ");
     }
     return bits;
 }
@@ -110,7 +116,7 @@ static enum tuff_log_level log_level_of(const char *name)
     static const char *const names[] = {"", "error", "warning", "info", "debug"};
     for (size_t i = 1; i < TUFF_COUNT(names); i++)
         if (!strcmp(name, names[i])) return (enum tuff_log_level)i;
-    return TUFF_LOG_WARNING;
+    return (enum tuff_log_level)0;
 }
 
 void tuff_options_from_env(struct tuff_options *options)
@@ -120,7 +126,10 @@ void tuff_options_from_env(struct tuff_options *options)
     if (!options) return;
     if (!options->struct_size) options->struct_size = sizeof *options;
     if (debug) options->debug |= debug_bits(debug);
-    if (level && !options->log_level) options->log_level = log_level_of(level);
+    if (level && level[0] && !options->log_level) {
+        options->log_level = log_level_of(level);
+        if (!options->log_level) options->debug |= LOG_UNKNOWN;
+    }
     if (!options->device) options->device = tuff_os_getenv("TUFF_DEVICE");
     if (!options->cache_dir) options->cache_dir = tuff_os_getenv("TUFF_CACHE_DIR");
     if (options->struct_size >= offsetof(struct tuff_options, limits) + sizeof options->limits && !options->limits)
@@ -129,6 +138,34 @@ void tuff_options_from_env(struct tuff_options *options)
         options->driver = tuff_os_getenv("TUFF_DRIVER");
     if (options->struct_size >= offsetof(struct tuff_options, tiles) + sizeof options->tiles && !options->tiles)
         options->tiles = tuff_os_getenv("TUFF_TILES");
+}
+
+/* Bits that mean nothing; the words of the environment are read again to name them. */
+static tuff_status check_words(const struct tuff_options *options, struct tuff_error *error)
+{
+    uint32_t known = DEBUG_HELP | DEBUG_UNKNOWN | LOG_UNKNOWN;
+    char words[300] = "";
+    size_t used = 0, length = 0;
+    for (size_t i = 0; i < TUFF_COUNT(debug_rows); i++) {
+        known |= debug_rows[i].bit;
+        used += (size_t)snprintf(words + used, sizeof words - used, "%s%s", i ? ", " : "", debug_rows[i].name);
+    }
+    const char *list = tuff_os_getenv(options->debug & DEBUG_UNKNOWN ? "TUFF_DEBUG" : "TUFF_LOG");
+    if (options->debug & DEBUG_UNKNOWN) {
+        while (list && *list && bit_of_word(list, &length) != DEBUG_UNKNOWN) {
+            list += length;
+            list += strspn(list, ", ");
+        }
+        return tuff_fail(NULL, error, TUFF_ERR_USAGE, "TUFF_DEBUG has no word \"%.*s\"; there are: %s",
+                         (int)(length < 40 ? length : 40), list ? list : "", words);
+    }
+    if (options->debug & LOG_UNKNOWN)
+        return tuff_fail(NULL, error, TUFF_ERR_USAGE,
+                         "TUFF_LOG has no word \"%.40s\"; there are: error, warning, info, debug", list ? list : "");
+    if (options->debug & ~known)
+        return tuff_fail(NULL, error, TUFF_ERR_USAGE, "the options' debug has bits that are none of enum tuff_debug: 0x%x",
+                         (unsigned)(options->debug & ~known));
+    return TUFF_OK;
 }
 
 static void log_debug_table(struct tuff_context *context)
@@ -170,11 +207,15 @@ tuff_status tuff_context_create(const struct tuff_options *options, struct tuff_
         TUFF_REQUIRE(NULL, error, options->struct_size >= offsetof(struct tuff_options, cache_dir));
         memcpy(&start.options, options, options->struct_size < known ? options->struct_size : known);
         start.options.struct_size = known;
+    } else {
+        tuff_options_from_env(&start.options);
     }
+    TUFF_TRY(check_words(&start.options, error));
     start.process = tuff_os_process();
     start.allocator = start.options.allocator;
     if (!start.allocator.allocate) start.allocator = allocator_of(NULL);
-    TUFF_REQUIRE(NULL, error, start.allocator.reallocate && start.allocator.release);
+    TUFF_REQUIRE_THAT(NULL, error, start.allocator.reallocate && start.allocator.release,
+                      "an allocator has allocate, reallocate and release, or none of them");
     if (!start.options.log_level) start.options.log_level = TUFF_LOG_WARNING;
     struct tuff_context *made = tuff_alloc(&start, sizeof *made);
     if (!made) return tuff_fail_memory(&start, error);
@@ -298,6 +339,40 @@ tuff_status tuff_fail(struct tuff_context *context, struct tuff_error *error, tu
     tuff_fail_va(context, error, status, format, arguments);
     va_end(arguments);
     return status;
+}
+
+tuff_status tuff_fail_usage(struct tuff_context *context, struct tuff_error *error, const char *function,
+                            const char *sentence)
+{
+    bool known = !strncmp(function, "tuff_", 5);
+    return tuff_fail(context, error, TUFF_ERR_USAGE, "%s%s%s", known ? function : "", known ? ": " : "", sentence);
+}
+
+/* "params && params->struct_size >= sizeof *params && graph != NULL" -> "params or graph is NULL, or the parameters' struct_size is not
+ * set (to the sizeof of their struct)". Members are written as their documentation does: with a point. */
+tuff_status tuff_fail_contract(struct tuff_context *context, struct tuff_error *error, const char *function,
+                               const char *condition)
+{
+    static const char join[] = " && ";
+    char sentence[400] = "";
+    size_t used = 0;
+    unsigned names = 0;
+    const char *size = strstr(condition, "struct_size");
+    for (const char *at = condition, *next; at; at = next ? next + strlen(join) : NULL) {
+        next = strstr(at, join);
+        size_t length = next ? (size_t)(next - at) : strlen(at), end = 0;
+        if (size && size > at && size < at + length) continue;
+        used += (size_t)snprintf(sentence + used, sizeof sentence - used, "%s", names++ ? " or " : "");
+        for (; end < length && at[end] != ' ' && used + 2 < sizeof sentence; end++) {
+            bool arrow = at[end] == '-' && at[end + 1] == '>';
+            sentence[used++] = arrow ? '.' : at[end];
+            end += arrow;
+        }
+        sentence[used] = 0;
+    }
+    snprintf(sentence + used, sizeof sentence - used, "%s%s%s", names ? " is NULL" : "", names && size ? ", or " : "",
+             size ? "the struct_size of the parameters is not set (it is the sizeof of their struct)" : "");
+    return tuff_fail_usage(context, error, function, sentence);
 }
 
 /* ---- progress and cancelling ------------------------------------------------------------------------------------------------ */

@@ -111,9 +111,19 @@ struct tuff_options {
     const char *tiles;  /* "avx2" or "avx512": the class of tiles of software devices (enum tuff_tiles); NULL: measured */
 };
 
-/* Fills options from the environment: TUFF_DEVICE, TUFF_DEBUG, TUFF_CACHE_DIR, TUFF_LIMITS, TUFF_DRIVER, TUFF_TILES, TUFF_LOG (error,
- * warning, info, debug). Fields that are already set stay; bits of debug are added. The only place where the environment is read; the
- * strings belong to the environment. */
+/* Fills options from the environment, the only place where it is read. Fields that are already set stay; bits of debug are added; the
+ * strings belong to the environment. Options NULL given to tuff_context_create are filled by it; a struct that is given is taken as it
+ * is, so a program that has options of its own and wants the variables too calls this before.
+ *   TUFF_DEVICE     device     index, UUID or part of a name: "0", "radeon"
+ *   TUFF_DEBUG      debug      words by commas: print, check, nofuse, nosimplify, noalias, timing, poison, validate, dump-spirv, nocache,
+ *                              serial, nocompiler; help logs what they do
+ *   TUFF_LOG        log_level  error, warning, info or debug: of what goes to the program's log function
+ *   TUFF_CACHE_DIR  cache_dir  a folder; empty: none
+ *   TUFF_LIMITS     limits     "v3d71", "range=65536,no-subgroups"
+ *   TUFF_DRIVER     driver     "none", "+NAME", "-NAME"
+ *   TUFF_TILES      tiles      "avx2" or "avx512"
+ * A word that nobody knows is an error of tuff_context_create (debug, log) or of opening and listing devices (the others), with a
+ * sentence that lists the known ones. XDG_CACHE_HOME and HOME (Windows: LOCALAPPDATA) say where the platform keeps caches. */
 TUFF_API void tuff_options_from_env(struct tuff_options *options);
 
 /* Owns allocator, log and options; everything else is made from one. Thread-safe.
@@ -125,7 +135,8 @@ TUFF_API void tuff_options_from_env(struct tuff_options *options);
  * so fork first, or let the child call exec. */
 struct tuff_context;
 
-/* options may be NULL. Errors: USAGE (struct_size), MEMORY. */
+/* options NULL: those of the environment (tuff_options_from_env), without a log. Errors: USAGE (struct_size, unknown words of TUFF_DEBUG
+ * or TUFF_LOG, unknown bits of debug), MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_context_create(const struct tuff_options *options, struct tuff_context **context,
                                                          struct tuff_error *error);
 /* Destroys the context after everything made from it. NULL is legal. */

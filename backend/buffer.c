@@ -61,8 +61,10 @@ static tuff_status fill(struct tuff_buffer *buffer, uint32_t word, struct tuff_e
 tuff_status tuff_buffer_create(struct tuff_device *device, uint64_t bytes, bool zero, const char *label,
                                struct tuff_buffer **buffer, struct tuff_error *error)
 {
-    if (!device) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_buffer_create: requires a device");
-    TUFF_REQUIRE(device->context, error, buffer && bytes && bytes <= UINT64_MAX / 2);
+    if (!device) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_buffer_create: device is NULL");
+    TUFF_REQUIRE(device->context, error, buffer);
+    TUFF_REQUIRE_THAT(device->context, error, bytes && bytes <= UINT64_MAX / 2,
+                      "a buffer has at least one byte, and at most half of what 64 bits count");
     TUFF_TRY(tuff_device_check(device, error));
     tuff_queue_collect(device); /* what is done with gives its memory back first */
     struct tuff_buffer *made = tuff_alloc(device->context, sizeof *made);
@@ -102,7 +104,7 @@ void tuff_buffer_release(struct tuff_buffer *buffer)
 static tuff_status check_range(const struct tuff_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
                                struct tuff_error *error)
 {
-    if (!buffer) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "requires a buffer");
+    if (!buffer) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "the buffer is NULL");
     bool inside = offset <= buffer->bytes && bytes <= buffer->bytes - offset && offset % 4 == 0 && bytes % 4 == 0;
     if (inside && (data || !bytes)) return TUFF_OK;
     return tuff_fail(buffer->device->context, error, TUFF_ERR_USAGE,

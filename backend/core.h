@@ -53,11 +53,20 @@ size_t tuff_utf8_step(const char *text, size_t left);
         if (tuff_try_status_ != TUFF_OK) return tuff_try_status_;                                                           \
     } while (0)
 
-/* Caller's contract (style 7.2). */
+/* Caller's contract (style 7.2). Of pointers that may not be NULL and of struct_size, joined by &&: the sentence follows from them. */
 #define TUFF_REQUIRE(context, error, condition)                                                                             \
     do {                                                                                                                    \
-        if (!(condition)) return tuff_fail(context, error, TUFF_ERR_USAGE, "%s: requires %s", __func__, #condition);        \
+        if (!(condition)) return tuff_fail_contract(context, error, __func__, #condition);                                  \
     } while (0)
+/* Of anything else: with a sentence that says in the caller's words what is wrong. */
+#define TUFF_REQUIRE_THAT(context, error, condition, sentence)                                                              \
+    do {                                                                                                                    \
+        if (!(condition)) return tuff_fail_usage(context, error, __func__, sentence);                                       \
+    } while (0)
+/* USAGE with the sentence behind the function's name, where that is one that callers know. */
+tuff_status tuff_fail_usage(struct tuff_context *context, struct tuff_error *error, const char *function, const char *sentence);
+tuff_status tuff_fail_contract(struct tuff_context *context, struct tuff_error *error, const char *function,
+                               const char *condition);
 
 /* Unproved belief: asserts in debug builds, false branch in release. Use as: if (TUFF_NEVER(x)) return ...; */
 #ifdef NDEBUG

@@ -81,7 +81,7 @@ tuff_status tuff_memories_add(struct tuff_memories *memories, const struct tuff_
                               struct tuff_error *error)
 {
     struct tuff_context *context = memories->device->context;
-    TUFF_REQUIRE(context, error, is_kept(memory->kind));
+    TUFF_REQUIRE_THAT(context, error, is_kept(memory->kind), "only parameters and states are kept in memories");
     struct kept *larger = tuff_realloc(context, memories->kept, (memories->count + 1) * sizeof *larger);
     if (!larger) return tuff_fail_memory(context, error);
     memories->kept = larger;
@@ -146,7 +146,8 @@ static tuff_status read_padded(struct tuff_buffer *buffer, uint64_t offset, void
 tuff_status tuff_memories_write(struct tuff_memories *memories, uint32_t index, uint64_t offset, const void *data,
                                 uint64_t bytes, struct tuff_error *error)
 {
-    TUFF_REQUIRE(memories->device->context, error, index < memories->count && memories->kept[index].buffer);
+    TUFF_REQUIRE_THAT(memories->device->context, error, index < memories->count && memories->kept[index].buffer,
+                      "there is no memory of this number");
     tell_range(memories, index, offset, bytes);
     return write_padded(memories->kept[index].buffer, offset, data, bytes, error);
 }
@@ -154,7 +155,8 @@ tuff_status tuff_memories_write(struct tuff_memories *memories, uint32_t index, 
 tuff_status tuff_memories_read(struct tuff_memories *memories, uint32_t index, uint64_t offset, void *data, uint64_t bytes,
                                struct tuff_error *error)
 {
-    TUFF_REQUIRE(memories->device->context, error, index < memories->count && memories->kept[index].buffer);
+    TUFF_REQUIRE_THAT(memories->device->context, error, index < memories->count && memories->kept[index].buffer,
+                      "there is no memory of this number");
     return read_padded(memories->kept[index].buffer, offset, data, bytes, error);
 }
 
@@ -318,7 +320,7 @@ static tuff_status make(struct tuff_executable *x, const struct tuff_run_params 
         return tuff_fail_memory(x->device->context, error);
     if (params->memories) tuff_memories_retain(x->memories = params->memories);
     if (!x->memories) TUFF_TRY(tuff_memories_create(x->device, &x->memories, error));
-    TUFF_REQUIRE(x->device->context, error, x->memories->device == x->device);
+    TUFF_REQUIRE_THAT(x->device->context, error, x->memories->device == x->device, "the memories are of another device");
     TUFF_TRY(make_memories(x, !params->memories, error));
     TUFF_TRY(fill_slots(x, params, error));
     TUFF_TRY(make_programs(x, params, error));
@@ -332,7 +334,7 @@ tuff_status tuff_executable_create(struct tuff_device *device, const struct tuff
     struct tuff_executable *x = fits ? tuff_alloc(device->context, sizeof *x) : NULL;
     if (!x) {
         tuff_plan_finish(params->plan);
-        TUFF_REQUIRE(device->context, error, fits);
+        TUFF_REQUIRE_THAT(device->context, error, fits, "input_sets are more than an executable may have");
         return tuff_fail_memory(device->context, error);
     }
     x->device = device;
@@ -396,7 +398,8 @@ tuff_status tuff_executable_set(struct tuff_executable *x, const char *name, con
 tuff_status tuff_executable_get_slot(struct tuff_executable *x, uint32_t index, void *data, size_t bytes,
                                      struct tuff_error *error)
 {
-    TUFF_REQUIRE(x->device->context, error, index < x->plan.slot_count && bytes <= x->plan.slots[index].bytes);
+    TUFF_REQUIRE_THAT(x->device->context, error, index < x->plan.slot_count && bytes <= x->plan.slots[index].bytes,
+                      "there is no slot of this number, or it has fewer bytes");
     const struct tuff_plan_slot *slot = &x->plan.slots[index];
     return read_padded(*buffer_of(x, 0, slot->memory), slot->offset, data, bytes, error);
 }

@@ -21,8 +21,9 @@ static tuff_status adopt(struct tuff_device *device, const struct tuff_import_pa
         return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED, "%s: Vulkan 1.1 and a compute queue are needed",
                          device->gpu.caps.name);
     device->instance->GetPhysicalDeviceQueueFamilyProperties(params->physical_device, &count, families);
-    TUFF_REQUIRE(context, error, params->queue_family < count);
-    TUFF_REQUIRE(context, error, families[params->queue_family].queueFlags & VK_QUEUE_COMPUTE_BIT);
+    TUFF_REQUIRE_THAT(context, error, params->queue_family < count, "queue_family is none of the physical device");
+    TUFF_REQUIRE_THAT(context, error, families[params->queue_family].queueFlags & VK_QUEUE_COMPUTE_BIT,
+                      "the queue family has no compute queue");
     device->gpu.queue_family = params->queue_family;
     device->gpu.timestamp_bits = families[params->queue_family].timestampValidBits;
     device->gpu.features = tuff_features_of_chain(params->features);
@@ -47,8 +48,9 @@ tuff_status tuff_device_import(struct tuff_context *context, const struct tuff_i
 {
     TUFF_REQUIRE(context, error, context && params && device && params->struct_size >= sizeof *params);
     TUFF_REQUIRE(context, error, params->instance && params->physical_device && params->device && params->queue);
-    TUFF_REQUIRE(context, error,
-                 !params->lock_queue == !params->unlock_queue && (params->extensions || !params->extension_count));
+    TUFF_REQUIRE_THAT(
+        context, error, !params->lock_queue == !params->unlock_queue && (params->extensions || !params->extension_count),
+        "lock_queue and unlock_queue come together, and extensions may not be NULL where extension_count is not 0");
     if (params->api_version < VK_API_VERSION_1_1)
         return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED, "the app's instance is made for a version before Vulkan 1.1");
     struct tuff_device *made = tuff_alloc(context, sizeof *made);

@@ -518,7 +518,8 @@ static void read_head(struct reader *reader)
 tuff_status tuff_plan_parse(struct tuff_plan *plan, const char *text, size_t length, struct tuff_error *error)
 {
     struct tuff_context *context = plan->arena.context;
-    TUFF_REQUIRE(context, error, !plan->slot_count && !plan->kernel_count && !plan->launch_count && (text || !length));
+    TUFF_REQUIRE_THAT(context, error, !plan->slot_count && !plan->kernel_count && !plan->launch_count && (text || !length),
+                      "the plan is not empty, or text is NULL");
     struct reader reader = {.plan = plan, .at = text, .end = text ? text + length : text, .line = 1, .error = error};
     tuff_text_init(&reader.scratch, context);
     read_head(&reader);

@@ -112,7 +112,8 @@ static tuff_status add_launch(const struct tuff_probe *probe, struct tuff_plan *
     struct tuff_plan_spec specs[MOST_FIELDS];
     uint32_t words[MOST_FIELDS], spec_count = l->part ? l->part->constant_count : 0,
                                  word_count = l->part ? l->part->word_count : 0;
-    TUFF_REQUIRE(plan->arena.context, error, spec_count <= MOST_FIELDS && word_count <= MOST_FIELDS);
+    TUFF_REQUIRE_THAT(plan->arena.context, error, spec_count <= MOST_FIELDS && word_count <= MOST_FIELDS,
+                      "a probe has too many constants");
     if (l->part) tuff_part_split(l->part, l->fields, specs, words);
     struct tuff_plan_launch launch = {.label = probe->kind->name, .groups = {l->groups, 1, 1}, .flops = l->flops};
     uint32_t count = l->bindings[2].access ? 3 : 2;
@@ -509,10 +510,12 @@ static tuff_status build(struct tuff_probe *probe, struct tuff_error *error)
 tuff_status tuff_probe_create(struct tuff_device *device, const struct tuff_probe_params *params, struct tuff_probe **probe,
                               struct tuff_error *error)
 {
-    if (!device) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_probe_create: requires a device");
+    if (!device) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_probe_create: device is NULL");
     TUFF_REQUIRE(device->context, error, params && params->struct_size >= sizeof *params && probe);
-    TUFF_REQUIRE(device->context, error, params->variant < tuff_probe_variants(params->kind));
-    TUFF_REQUIRE(device->context, error, params->rounds <= TUFF_PROBE_MAX_ROUNDS);
+    TUFF_REQUIRE_THAT(device->context, error, params->variant < tuff_probe_variants(params->kind),
+                      "variant is beyond tuff_probe_variants of this kind");
+    TUFF_REQUIRE_THAT(device->context, error, params->rounds <= TUFF_PROBE_MAX_ROUNDS,
+                      "rounds are more than TUFF_PROBE_MAX_ROUNDS");
     struct tuff_probe *made = tuff_alloc(device->context, sizeof *made);
     if (!made) return tuff_fail_memory(device->context, error);
     made->device = device;
@@ -550,11 +553,12 @@ struct tuff_probe_work tuff_probe_work(const struct tuff_probe *probe) { return 
 
 tuff_status tuff_probe_check(struct tuff_probe *probe, struct tuff_probe_found *found, struct tuff_error *error)
 {
-    if (!probe) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_probe_check: requires a probe");
+    if (!probe) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_probe_check: probe is NULL");
     struct tuff_context *context = probe->device->context;
     struct tuff_probe_found sum = {0};
     tuff_status status = TUFF_OK;
-    TUFF_REQUIRE(context, error, found && probe->program->ticket);
+    TUFF_REQUIRE(context, error, found);
+    TUFF_REQUIRE_THAT(context, error, probe->program->ticket, "the probe has not run yet");
     uint32_t *chunk = tuff_alloc(context, CHUNK_WORDS * sizeof *chunk);
     if (!chunk) return tuff_fail_memory(context, error);
     for (uint64_t first = 0; status == TUFF_OK && first < probe->out_words; first += CHUNK_WORDS) {

@@ -230,7 +230,7 @@ static tuff_status keep_memory(struct tuff_program *program, const struct tuff_p
 tuff_status tuff_program_create(struct tuff_device *device, const struct tuff_program_params *params,
                                 struct tuff_program **program, struct tuff_error *error)
 {
-    if (!device) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_create: requires a device");
+    if (!device) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_create: device is NULL");
     TUFF_REQUIRE(device->context, error, params && params->struct_size >= sizeof *params && params->plan && program);
     TUFF_TRY(tuff_device_check(device, error));
     TUFF_TRY(tuff_plan_check(params->plan, device->context, error));

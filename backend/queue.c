@@ -175,7 +175,8 @@ tuff_status tuff_device_wait(struct tuff_device *device, uint64_t ticket, uint64
     VkResult result;
     TUFF_TRY(tuff_device_check(device, error));
     if (ticket <= atomic_load(&queue->done)) return TUFF_OK;
-    TUFF_REQUIRE(device->context, error, ticket <= atomic_load(&queue->submitted));
+    TUFF_REQUIRE_THAT(device->context, error, ticket <= atomic_load(&queue->submitted),
+                      "this ticket was never given: it is beyond the last submission");
     if (queue->timeline) {
         VkSemaphoreWaitInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
                                     .semaphoreCount = 1,

@@ -134,7 +134,7 @@ static tuff_status measure(struct tuff_program *program, struct tuff_error *erro
 
 tuff_status tuff_program_submit(struct tuff_program *program, uint64_t *ticket, struct tuff_error *error)
 {
-    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_submit: requires a program");
+    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_submit: program is NULL");
     bool whole = program->measures && !program->next;
     TUFF_TRY(whole ? measure(program, error) : submit_until(program, program->recording.cuts.submissions, error));
     program->next = 0;
@@ -146,7 +146,7 @@ tuff_status tuff_program_submit(struct tuff_program *program, uint64_t *ticket, 
 tuff_status tuff_program_submit_to(struct tuff_program *program, const char *station, uint64_t *ticket,
                                    struct tuff_error *error)
 {
-    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_submit_to: requires a program");
+    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_submit_to: program is NULL");
     struct tuff_context *context = program->device->context;
     TUFF_REQUIRE(context, error, station != NULL);
     for (uint32_t i = 0; i < program->station_count; i++) {

@@ -14,12 +14,13 @@ static uint64_t elapsed_ns(const struct tuff_device *device, uint64_t from, uint
 static tuff_status check_stamped(struct tuff_program *program, bool asked, struct tuff_error *error)
 {
     struct tuff_context *context = program->device->context;
-    TUFF_REQUIRE(context, error, asked);
+    TUFF_REQUIRE_THAT(context, error, asked, "the program was made without timestamps (profile, timed)");
     if (!program->queries && (program->step_count || program->timed))
         return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED, "%s has no timestamps on its compute queue",
                          program->device->caps.name);
     TUFF_TRY(tuff_device_check(program->device, error));
-    TUFF_REQUIRE(context, error, program->ticket && tuff_device_done(program->device, program->ticket));
+    TUFF_REQUIRE_THAT(context, error, program->ticket && tuff_device_done(program->device, program->ticket),
+                      "no run of the program is done yet: submit one and wait for it");
     return TUFF_OK;
 }
 
@@ -38,7 +39,7 @@ static tuff_status fetch(struct tuff_program *program, uint32_t first, uint32_t 
 tuff_status tuff_program_times(struct tuff_program *program, struct tuff_launch_time *times, uint32_t *count,
                                struct tuff_error *error)
 {
-    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_times: requires a program");
+    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_times: program is NULL");
     struct tuff_device *device = program->device;
     TUFF_REQUIRE(device->context, error, count);
     TUFF_TRY(check_stamped(program, program->profile, error));
@@ -66,7 +67,7 @@ tuff_status tuff_program_times(struct tuff_program *program, struct tuff_launch_
 tuff_status tuff_program_duration(struct tuff_program *program, uint64_t *ns, struct tuff_error *error)
 {
     uint64_t stamps[2];
-    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_duration: requires a program");
+    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_duration: program is NULL");
     TUFF_REQUIRE(program->device->context, error, ns);
     TUFF_TRY(check_stamped(program, program->timed, error));
     TUFF_TRY(fetch(program, TUFF_RUN_QUERY, 2, stamps, error));

@@ -66,7 +66,7 @@ list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " tuff_emulator) # what runs programs 
 set(tuff_test_cache ${PROJECT_BINARY_DIR}/test-cache)
 function(tuff_test_properties name)
     set(label gpu)
-    if(name MATCHES "^(graph|plan|loaders|lint)_|^backend_store$|^bench_(check|report)$|^roofline_count$")
+    if(name MATCHES "^(graph|plan|loaders|lint)_|^backend_(store|options)$|^bench_(check|report)$|^roofline_count$")
         set(label quick)
     endif()
     set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300 LABELS ${label}

@@ -34,10 +34,12 @@ static tuff_status check(const struct evaluation *e)
     struct tuff_context *context = e->g->context;
     const struct tuff_evaluate_params *p = e->params;
     for (uint32_t i = 0; i < p->output_count; i++)
-        TUFF_REQUIRE(context, e->error, p->outputs[i] > 0 && p->outputs[i] < e->g->count);
+        TUFF_REQUIRE_THAT(context, e->error, p->outputs[i] > 0 && p->outputs[i] < e->g->count,
+                          "an output is no value of this graph (0 is what a failed builder gives)");
     for (uint32_t i = 0; i < p->leaf_count; i++) {
         tuff_val leaf = p->leaves[i].leaf;
-        TUFF_REQUIRE(context, e->error, leaf > 0 && leaf < e->g->count && p->leaves[i].data != NULL);
+        TUFF_REQUIRE_THAT(context, e->error, leaf > 0 && leaf < e->g->count && p->leaves[i].data != NULL,
+                          "a leaf is no value of this graph, or its data is NULL");
         if (!is_given(&e->g->values[leaf]))
             return tuff_fail(context, e->error, TUFF_ERR_USAGE, "value %u (%s) is not an input, parameter or state",
                              (unsigned)leaf, e->g->values[leaf].op->name);

@@ -419,7 +419,8 @@ static void value(struct reader *r)
 tuff_status tuff_graph_parse(struct tuff_graph *graph, const char *text, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, graph != NULL && text != NULL);
-    TUFF_REQUIRE(graph->context, error, graph->count == 1 && graph->status == TUFF_OK);
+    TUFF_REQUIRE_THAT(graph->context, error, graph->count == 1 && graph->status == TUFF_OK,
+                      "the graph has values already, or failed");
     struct reader r = {.g = graph, .at = text, .line = 1, .error = error};
     expect(&r, "tuff-graph ");
     if (whole(&r, UINT32_MAX) != TUFF_GRAPH_TEXT_VERSION) expected(&r, "format version 1");

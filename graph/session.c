@@ -233,7 +233,9 @@ tuff_status tuff_plan_ask(struct tuff_device *device, const struct tuff_graph *g
                           struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, device != NULL && graph != NULL && params != NULL && figures != NULL);
-    TUFF_REQUIRE(graph->context, error, params->struct_size >= sizeof *params && params->input_sets <= TUFF_MOST_INPUT_SETS);
+    TUFF_REQUIRE(graph->context, error, params->struct_size >= sizeof *params);
+    TUFF_REQUIRE_THAT(graph->context, error, params->input_sets <= TUFF_MOST_INPUT_SETS,
+                      "input_sets are more than an executable may have");
     struct tuff_compiled compiled;
     TUFF_TRY(make_plan(device, graph, NULL, params, without_compiler(graph->context), &compiled, error));
     tuff_status status = count_figures(device, &compiled, params, figures, error);
@@ -266,8 +268,9 @@ tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff
                                  struct tuff_executable **executable, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, session != NULL && params != NULL && executable != NULL);
-    TUFF_REQUIRE(session->context, error,
-                 params->struct_size >= sizeof *params && params->input_sets <= TUFF_MOST_INPUT_SETS);
+    TUFF_REQUIRE(session->context, error, params->struct_size >= sizeof *params);
+    TUFF_REQUIRE_THAT(session->context, error, params->input_sets <= TUFF_MOST_INPUT_SETS,
+                      "input_sets are more than an executable may have");
     TUFF_TRY(grow(session, error));
     struct tuff_compiled made;
     const struct compiled *described = NULL;
@@ -301,7 +304,8 @@ tuff_status tuff_executable_write(struct tuff_executable *x, tuff_val input, con
     TUFF_REQUIRE(NULL, error, x != NULL && data != NULL);
     struct tuff_session *session = compiled_of(x)->session;
     struct tuff_context *context = session->context;
-    TUFF_REQUIRE(context, error, input > 0 && input < session->graph->count);
+    TUFF_REQUIRE_THAT(context, error, input > 0 && input < session->graph->count,
+                      "the input is no value of this graph (0 is what a failed builder gives)");
     const struct tuff_value *value = &session->graph->values[input];
     if (value->op->kind != TUFF_KIND_INPUT)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "value %u (%s) is not an input", (unsigned)input, value->op->name);
@@ -339,7 +343,7 @@ tuff_status tuff_executable_read(struct tuff_executable *x, uint32_t index, void
     TUFF_REQUIRE(NULL, error, x != NULL && data != NULL);
     const struct compiled *c = compiled_of(x);
     struct tuff_context *context = c->session->context;
-    TUFF_REQUIRE(context, error, index < c->output_count);
+    TUFF_REQUIRE_THAT(context, error, index < c->output_count, "the executable has no output of this number");
     if (c->slots[index] == UINT32_MAX)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "output %u is an assignment", (unsigned)index);
     struct tuff_type type = tuff_host_type(&c->session->graph->values[c->outputs[index]]);

@@ -254,7 +254,7 @@ tuff_status tuff_checkpoint_decode(struct tuff_context *context, struct tuff_spa
                                    struct tuff_tensors **tensors, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && tensors);
-    TUFF_REQUIRE(context, error, span.data || span.bytes == 0);
+    TUFF_REQUIRE_THAT(context, error, span.data || span.bytes == 0, "the data is NULL, though it has bytes");
     struct tuff_held file;
     TUFF_TRY(tuff_held_copy(context, span, &file, error));
     tuff_status status = take(context, "memory", &file, kind, tensors, error);

@@ -14,7 +14,8 @@ struct tuff_folder {
 tuff_status tuff_file_write(struct tuff_context *context, const char *path, struct tuff_span content,
                             struct tuff_error *error)
 {
-    TUFF_REQUIRE(context, error, context && path && (content.data || content.bytes == 0));
+    TUFF_REQUIRE(context, error, context && path);
+    TUFF_REQUIRE_THAT(context, error, content.data || content.bytes == 0, "the content is NULL, though it has bytes");
     const struct tuff_os_part part = {.data = content.data ? content.data : "", .bytes = content.bytes};
     return tuff_os_write_atomic(context, path, &part, 1, error);
 }
@@ -32,7 +33,8 @@ static tuff_status lock(struct tuff_folder *folder, struct tuff_error *error)
 tuff_status tuff_folder_hold(struct tuff_context *context, const char *path, struct tuff_folder **folder,
                              struct tuff_error *error)
 {
-    TUFF_REQUIRE(context, error, context && path && path[0] && folder);
+    TUFF_REQUIRE(context, error, context && path && folder);
+    TUFF_REQUIRE_THAT(context, error, path[0], "the path is empty");
     struct tuff_folder *made = tuff_alloc(context, sizeof *made);
     if (!made) return tuff_fail_memory(context, error);
     *made = (struct tuff_folder){.context = context, .path = tuff_strdup(context, path)};
@@ -51,7 +53,7 @@ tuff_status tuff_folder_try_room(const struct tuff_folder *folder, const uint64_
                                  struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, folder && bytes);
-    TUFF_REQUIRE(folder->context, error, count <= TUFF_OS_ROOM_FILES);
+    TUFF_REQUIRE_THAT(folder->context, error, count <= TUFF_OS_ROOM_FILES, "room for too many files is asked for at once");
     return tuff_os_try_room(folder->context, folder->path, bytes, count, error);
 }
 

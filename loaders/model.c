@@ -20,9 +20,10 @@ struct job {
 static tuff_status check_texts(struct tuff_context *context, const struct tuff_model_save_params *params,
                                struct tuff_error *error)
 {
-    TUFF_REQUIRE(context, error, params->texts || params->text_count == 0);
+    TUFF_REQUIRE_THAT(context, error, params->texts || params->text_count == 0, "texts is NULL, though text_count is not 0");
     for (size_t i = 0; i < params->text_count; i++) {
-        TUFF_REQUIRE(context, error, params->texts[i].key && params->texts[i].value);
+        TUFF_REQUIRE_THAT(context, error, params->texts[i].key && params->texts[i].value,
+                          "a text has no key or no value (NULL)");
         for (size_t k = 0; k < OWN_TEXTS; k++)
             if (strcmp(params->texts[i].key, own_keys[k]) == 0)
                 return tuff_fail(context, error, TUFF_ERR_USAGE, "the key \"%s\" is that of the model itself", own_keys[k]);

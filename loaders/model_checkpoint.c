@@ -80,7 +80,8 @@ tuff_status tuff_model_checkpoint_save(void *user, struct tuff_model *model, str
     TUFF_REQUIRE(NULL, error, checkpoint && model);
     TUFF_REQUIRE(checkpoint->context, error, checkpoint->struct_size == sizeof *checkpoint);
     TUFF_REQUIRE(checkpoint->context, error, checkpoint->context && checkpoint->path);
-    TUFF_REQUIRE(checkpoint->context, error, checkpoint->texts || checkpoint->text_count == 0);
+    TUFF_REQUIRE_THAT(checkpoint->context, error, checkpoint->texts || checkpoint->text_count == 0,
+                      "texts is NULL, though text_count is not 0");
     struct tuff_fit_state state = tuff_model_state(model);
     struct tuff_leaves leaves = {0};
     char *groups = NULL;

@@ -117,7 +117,7 @@ static tuff_status check_options(struct tuff_context *context, const struct tuff
 {
     if (!options) return TUFF_OK;
     TUFF_REQUIRE(context, error, options->struct_size == sizeof *options);
-    TUFF_REQUIRE(context, error, (unsigned)options->alpha <= TUFF_ALPHA_DROP);
+    TUFF_REQUIRE_THAT(context, error, (unsigned)options->alpha <= TUFF_ALPHA_DROP, "alpha is none of its kinds");
     if (options->damage) *options->damage = (struct tuff_picture_damage){0};
     return TUFF_OK;
 }
@@ -201,7 +201,7 @@ tuff_status tuff_picture_decode(struct tuff_context *context, struct tuff_span f
                                 struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && picture);
-    TUFF_REQUIRE(context, error, file.data || file.bytes == 0);
+    TUFF_REQUIRE_THAT(context, error, file.data || file.bytes == 0, "the data is NULL, though it has bytes");
     TUFF_TRY(check_options(context, options, error));
     return decode(context, &(struct tuff_source){"memory", file.data, file.bytes}, options, picture, error);
 }
@@ -216,9 +216,12 @@ tuff_status tuff_picture_write_png(struct tuff_context *context, const char *pat
                                    struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && path && picture && picture->pixels);
-    TUFF_REQUIRE(context, error, picture->channels == 1 || picture->channels == 3 || picture->channels == 4);
-    TUFF_REQUIRE(context, error, picture->width > 0 && picture->width <= TUFF_PICTURE_SIDE);
-    TUFF_REQUIRE(context, error, picture->height > 0 && picture->height <= TUFF_PICTURE_SIDE);
+    TUFF_REQUIRE_THAT(context, error, picture->channels == 1 || picture->channels == 3 || picture->channels == 4,
+                      "a picture has 1, 3 or 4 channels");
+    TUFF_REQUIRE_THAT(context, error, picture->width > 0 && picture->width <= TUFF_PICTURE_SIDE,
+                      "the picture's width is 0 or too large");
+    TUFF_REQUIRE_THAT(context, error, picture->height > 0 && picture->height <= TUFF_PICTURE_SIDE,
+                      "the picture's height is 0 or too large");
     struct tuff_text file;
     tuff_text_init(&file, context);
     tuff_status status = tuff_png_encode(context, picture, &file, error);

@@ -187,14 +187,19 @@ static tuff_status check(struct tuff_context *context, const struct tuff_picture
                          const struct tuff_picture_fit_params *params, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, params->struct_size == sizeof *params);
-    TUFF_REQUIRE(context, error, params->channels == 1 || params->channels == 3);
-    TUFF_REQUIRE(context, error, params->width > 0 && params->width <= FIT_SIDE_MAX);
-    TUFF_REQUIRE(context, error, params->height > 0 && params->height <= FIT_SIDE_MAX);
-    TUFF_REQUIRE(context, error, (unsigned)params->mode <= TUFF_FIT_CROP && (unsigned)params->filter <= TUFF_FILTER_AREA);
+    TUFF_REQUIRE_THAT(context, error, params->channels == 1 || params->channels == 3, "channels is 1 or 3");
+    TUFF_REQUIRE_THAT(context, error, params->width > 0 && params->width <= FIT_SIDE_MAX, "width is 0 or too large");
+    TUFF_REQUIRE_THAT(context, error, params->height > 0 && params->height <= FIT_SIDE_MAX, "height is 0 or too large");
+    TUFF_REQUIRE_THAT(context, error,
+                      (unsigned)params->mode <= TUFF_FIT_CROP && (unsigned)params->filter <= TUFF_FILTER_AREA,
+                      "mode or filter is none of their kinds");
     TUFF_REQUIRE(context, error, picture->pixels);
-    TUFF_REQUIRE(context, error, picture->channels == 1 || picture->channels == 3 || picture->channels == 4);
-    TUFF_REQUIRE(context, error, picture->width > 0 && picture->width <= TUFF_PICTURE_SIDE);
-    TUFF_REQUIRE(context, error, picture->height > 0 && picture->height <= TUFF_PICTURE_SIDE);
+    TUFF_REQUIRE_THAT(context, error, picture->channels == 1 || picture->channels == 3 || picture->channels == 4,
+                      "a picture has 1, 3 or 4 channels");
+    TUFF_REQUIRE_THAT(context, error, picture->width > 0 && picture->width <= TUFF_PICTURE_SIDE,
+                      "the picture's width is 0 or too large");
+    TUFF_REQUIRE_THAT(context, error, picture->height > 0 && picture->height <= TUFF_PICTURE_SIDE,
+                      "the picture's height is 0 or too large");
     return TUFF_OK;
 }
 

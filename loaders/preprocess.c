@@ -10,11 +10,12 @@ static const char *const invert_names[] = {"never", "always", "light"};
 
 tuff_status tuff_preprocess_check(struct tuff_context *context, const struct tuff_preprocess *p, struct tuff_error *error)
 {
-    TUFF_REQUIRE(context, error, p->channels == 1 || p->channels == 3);
-    TUFF_REQUIRE(context, error, p->width >= 1 && p->width <= SIDE_MAX && p->height >= 1 && p->height <= SIDE_MAX);
-    TUFF_REQUIRE(context, error, (unsigned)p->mode < TUFF_COUNT(mode_names));
-    TUFF_REQUIRE(context, error, (unsigned)p->filter < TUFF_COUNT(filter_names));
-    TUFF_REQUIRE(context, error, (unsigned)p->invert < TUFF_COUNT(invert_names));
+    TUFF_REQUIRE_THAT(context, error, p->channels == 1 || p->channels == 3, "channels is 1 or 3");
+    TUFF_REQUIRE_THAT(context, error, p->width >= 1 && p->width <= SIDE_MAX && p->height >= 1 && p->height <= SIDE_MAX,
+                      "width or height is 0 or too large");
+    TUFF_REQUIRE_THAT(context, error, (unsigned)p->mode < TUFF_COUNT(mode_names), "mode is none of its kinds");
+    TUFF_REQUIRE_THAT(context, error, (unsigned)p->filter < TUFF_COUNT(filter_names), "filter is none of its kinds");
+    TUFF_REQUIRE_THAT(context, error, (unsigned)p->invert < TUFF_COUNT(invert_names), "invert is none of its kinds");
     return TUFF_OK;
 }
 
@@ -50,8 +51,9 @@ tuff_status tuff_preprocess_run(struct tuff_context *context, const struct tuff_
                                 const struct tuff_picture *picture, uint8_t *out, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && preprocess && picture && picture->pixels);
-    TUFF_REQUIRE(context, error, picture->width >= 1 && picture->height >= 1);
-    TUFF_REQUIRE(context, error, picture->channels == 1 || picture->channels == 3 || picture->channels == 4);
+    TUFF_REQUIRE_THAT(context, error, picture->width >= 1 && picture->height >= 1, "the picture's width or height is 0");
+    TUFF_REQUIRE_THAT(context, error, picture->channels == 1 || picture->channels == 3 || picture->channels == 4,
+                      "a picture has 1, 3 or 4 channels");
     TUFF_TRY(tuff_preprocess_check(context, preprocess, error));
     bool invert = preprocess->invert == TUFF_INVERT_ALWAYS ||
                   (preprocess->invert == TUFF_INVERT_LIGHT && has_light_border(picture));

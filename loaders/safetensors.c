@@ -348,7 +348,7 @@ tuff_status tuff_safetensors_decode(struct tuff_context *context, struct tuff_sp
                                     struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && tensors);
-    TUFF_REQUIRE(context, error, span.data || span.bytes == 0);
+    TUFF_REQUIRE_THAT(context, error, span.data || span.bytes == 0, "the data is NULL, though it has bytes");
     struct tuff_held file;
     TUFF_TRY(tuff_held_copy(context, span, &file, error));
     tuff_status status = tuff_safetensors_take(context, "memory", &file, tensors, error);

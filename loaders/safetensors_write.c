@@ -10,22 +10,28 @@ static tuff_status check_write(struct tuff_context *context, const struct tuff_t
                                struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, params->struct_size == sizeof *params);
-    TUFF_REQUIRE(context, error, params->arrays || params->array_count == 0);
-    TUFF_REQUIRE(context, error, params->texts || params->text_count == 0);
+    TUFF_REQUIRE_THAT(context, error, params->arrays || params->array_count == 0,
+                      "arrays is NULL, though array_count is not 0");
+    TUFF_REQUIRE_THAT(context, error, params->texts || params->text_count == 0, "texts is NULL, though text_count is not 0");
     for (size_t i = 0; i < params->array_count; i++) {
         const struct tuff_array *a = &params->arrays[i];
         uint64_t bytes = 0;
-        TUFF_REQUIRE(context, error, a->name && a->name[0] && tuff_utf8_valid(a->name, strlen(a->name)));
-        TUFF_REQUIRE(context, error, strcmp(a->name, "__metadata__") != 0);
-        TUFF_REQUIRE(context, error, tuff_element_bytes(a->element) && a->rank <= TUFF_FILE_RANK);
+        TUFF_REQUIRE_THAT(context, error, a->name && a->name[0] && tuff_utf8_valid(a->name, strlen(a->name)),
+                          "an array has no name, or one that is not UTF-8");
+        TUFF_REQUIRE_THAT(context, error, strcmp(a->name, "__metadata__") != 0,
+                          "no array may be called __metadata__, which the format keeps for texts");
+        TUFF_REQUIRE_THAT(context, error, tuff_element_bytes(a->element) && a->rank <= TUFF_FILE_RANK,
+                          "an array has an unknown type of elements, or too many dimensions");
         if (!tuff_array_bytes(a->element, a->rank, a->dim, &bytes) || bytes != a->bytes || (bytes && !a->data && !lazy))
             return tuff_fail(context, error, TUFF_ERR_USAGE, "tensor \"%.100s\": %llu bytes do not fit its shape", a->name,
                              (unsigned long long)a->bytes);
     }
     for (size_t i = 0; i < params->text_count; i++) {
         const struct tuff_pair *pair = &params->texts[i];
-        TUFF_REQUIRE(context, error, pair->key && tuff_utf8_valid(pair->key, strlen(pair->key)));
-        TUFF_REQUIRE(context, error, pair->value && tuff_utf8_valid(pair->value, strlen(pair->value)));
+        TUFF_REQUIRE_THAT(context, error, pair->key && tuff_utf8_valid(pair->key, strlen(pair->key)),
+                          "the key of a text is NULL or not UTF-8");
+        TUFF_REQUIRE_THAT(context, error, pair->value && tuff_utf8_valid(pair->value, strlen(pair->value)),
+                          "a text is NULL or not UTF-8");
     }
     return TUFF_OK;
 }

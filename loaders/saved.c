@@ -217,7 +217,8 @@ void tuff_classifier_destroy(struct tuff_classifier *classifier)
 tuff_status tuff_classifier_run(struct tuff_classifier *c, const uint8_t *samples, uint64_t count, float *out,
                                 struct tuff_error *error)
 {
-    TUFF_REQUIRE(NULL, error, c && (count == 0 || (samples && out)));
+    TUFF_REQUIRE_THAT(NULL, error, c && (count == 0 || (samples && out)),
+                      "the classifier is NULL, or samples or out are, though count is not 0");
     for (uint64_t i = 0; i < count; i++) {
         TUFF_TRY(tuff_executable_write(c->executable, c->x, samples + i * c->sample_bytes, c->sample_bytes, error));
         TUFF_TRY(tuff_executable_submit(c->executable, NULL, error));

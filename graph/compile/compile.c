@@ -112,9 +112,11 @@ tuff_status tuff_compile(const struct tuff_compile_params *params, struct tuff_c
         if (error) *error = params->graph->error;
         return params->graph->status;
     }
-    TUFF_REQUIRE(context, error, params->outputs != NULL || params->output_count == 0);
+    TUFF_REQUIRE_THAT(context, error, params->outputs != NULL || params->output_count == 0,
+                      "outputs is NULL, though output_count is not 0");
     for (uint32_t i = 0; i < params->output_count; i++)
-        TUFF_REQUIRE(context, error, params->outputs[i] > 0 && params->outputs[i] < params->graph->count);
+        TUFF_REQUIRE_THAT(context, error, params->outputs[i] > 0 && params->outputs[i] < params->graph->count,
+                          "an output is no value of this graph (0 is what a failed builder gives)");
     if (params->layout) return compile_placed(params, out, error);
     struct tuff_layout layout;
     struct tuff_compile_params placed = *params;

@@ -180,7 +180,8 @@ tuff_status tuff_model_prepare(struct tuff_model *m, const struct tuff_data *dat
 {
     TUFF_REQUIRE(NULL, error, m != NULL && params != NULL);
     TUFF_REQUIRE(m->context, error, params->struct_size >= sizeof *params);
-    TUFF_REQUIRE(m->context, error, params->validation_share >= 0 && params->validation_share < 1);
+    TUFF_REQUIRE_THAT(m->context, error, params->validation_share >= 0 && params->validation_share < 1,
+                      "validation_share is a share, from 0 to less than 1");
     TUFF_TRY(tuff_model_check_data(m, data, error));
     if (m->prepared) {
         if (data->count == m->data_count) return TUFF_OK;
@@ -205,8 +206,11 @@ tuff_status tuff_model_memory(const struct tuff_model *m, const struct tuff_data
                               struct tuff_plan_figures *figures, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, m != NULL && data != NULL && params != NULL && figures != NULL);
-    TUFF_REQUIRE(m->context, error, params->struct_size >= sizeof *params && data->count > 0 && data->count <= INT32_MAX);
-    TUFF_REQUIRE(m->context, error, params->validation_share >= 0 && params->validation_share < 1);
+    TUFF_REQUIRE(m->context, error, params->struct_size >= sizeof *params);
+    TUFF_REQUIRE_THAT(m->context, error, data->count > 0 && data->count <= INT32_MAX,
+                      "the data holds from 1 to 2^31 - 1 samples");
+    TUFF_REQUIRE_THAT(m->context, error, params->validation_share >= 0 && params->validation_share < 1,
+                      "validation_share is a share, from 0 to less than 1");
     struct tuff_model *trial;
     TUFF_TRY(make_trial(m, data, params, &trial, error));
     struct tuff_executable_params training = training_params(trial);

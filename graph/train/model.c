@@ -85,8 +85,10 @@ static tuff_status check_params(struct tuff_context *context, const struct tuff_
 {
     TUFF_REQUIRE(context, error, p->struct_size >= sizeof *p);
     TUFF_REQUIRE(context, error, p->build != NULL);
-    TUFF_REQUIRE(context, error, p->sample.dtype == TUFF_U8 || p->sample.dtype == TUFF_F32);
-    TUFF_REQUIRE(context, error, p->sample.shape.rank < TUFF_MAX_RANK && tuff_shape_count(&p->sample.shape) > 0);
+    TUFF_REQUIRE_THAT(context, error, p->sample.dtype == TUFF_U8 || p->sample.dtype == TUFF_F32,
+                      "samples are of TUFF_U8 or TUFF_F32");
+    TUFF_REQUIRE_THAT(context, error, p->sample.shape.rank < TUFF_MAX_RANK && tuff_shape_count(&p->sample.shape) > 0,
+                      "the shape of a sample has no room for the batch before it, or a dimension of 0");
     return TUFF_OK;
 }
 
@@ -150,8 +152,9 @@ const void *tuff_model_answers(const struct tuff_model *m, const struct tuff_dat
 
 tuff_status tuff_model_check_data(struct tuff_model *m, const struct tuff_data *data, struct tuff_error *error)
 {
-    TUFF_REQUIRE(m->context, error, data != NULL && data->count > 0 && data->x != NULL);
-    TUFF_REQUIRE(m->context, error, data->count <= INT32_MAX);
+    TUFF_REQUIRE(m->context, error, data != NULL && data->x != NULL);
+    TUFF_REQUIRE_THAT(m->context, error, data->count > 0, "the data holds no sample (count is 0)");
+    TUFF_REQUIRE_THAT(m->context, error, data->count <= INT32_MAX, "the data holds more than 2^31 - 1 samples");
     if (!tuff_model_answers(m, data))
         return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data have no %s",
                          m->params.loss == TUFF_LOSS_CROSS_ENTROPY ? "labels" : "targets");
@@ -322,7 +325,8 @@ tuff_status tuff_model_write(struct tuff_model *m, const char *name, const void 
 
 tuff_status tuff_model_graph(struct tuff_model *m, uint32_t batch, char **text, struct tuff_error *error)
 {
-    TUFF_REQUIRE(NULL, error, m != NULL && text != NULL && batch > 0);
+    TUFF_REQUIRE(NULL, error, m != NULL && text != NULL);
+    TUFF_REQUIRE_THAT(NULL, error, batch > 0, "the batch is 0");
     struct tuff_graph *g;
     TUFF_TRY(tuff_graph_create(m->context, &g, error));
     tuff_val x = tuff_input(g, "x", m->params.sample.dtype, batched(batch, &m->params.sample.shape));
