@@ -153,8 +153,8 @@ static const struct mutation {
     {MATMUL, "unit", "\"GB/s\"", "\"value\" to be "},
     {MATMUL, "better", "\"lower\"", "\"better\" to be \"higher\" for GFLOP/s, there is \"lower\""},
     {MATMUL, "cache", "\"lukewarm\"", "\"cache\" to be one of warm|cold, or null, there is \"lukewarm\""},
-    {MATMUL, "work/flops", "1e15", "a share of the best of \"peak/f32/independent\" of at most 1.05, or \"refused\""},
-    {MATMUL_COLD, "work/bytes", "1e12", "a share of the best of \"peak/copy\" of at most 1.05, or \"refused\", there is "},
+    {MATMUL, "work/flops", "1e15", "a share of the best of \"peak/f32/independent\" of at most 1, or \"refused\""},
+    {MATMUL_COLD, "work/bytes", "1e12", "a share of the best of \"peak/copy\" of at most 1, or \"refused\", there is "},
     {MATMUL, "work/flops", "-1", MATMUL ", work: expected \"flops\" to be a number that is not negative, there is -1"},
     {MATMUL, "work", "{}", MATMUL ", work: expected \"flops\" to be a number that is not negative, there is nothing"},
     {MATMUL, "runs", "21", "\"runs\" to be 20 (the samples in wall_ns), there is 21"},
@@ -174,6 +174,9 @@ static const struct mutation {
     {MATMUL, "flops_per_second", "1", "(work.flops / median), there is 1"},
     {MATMUL, "bytes_per_second", "null", "(work.bytes / median), there is null"},
     {MATMUL, "peak_share/arithmetic", "0.99", "\"arithmetic\" to be 0."},
+    {MATMUL, "work/bytes", "1e12", "a share of the best of \"peak/copy\" of at most 1, or \"refused\""},
+    {MATMUL, "load", NULL, "\"load\""},
+    {MATMUL, "load/others", "-1", "\"others\" to be a number that is not negative"},
     {MATMUL, "peak_share/arithmetic_peak", "\"peak/none\"",
      "a good peak \"peak/none\" with \"flops_per_second\" in this file"},
     {MATMUL, "peak_share/bandwidth_peak", "null", "\"bandwidth\" to be null (no peak is named)"},
@@ -240,17 +243,6 @@ static void test_mutations(struct test *test, const char *good, size_t bytes)
         expect(test, found > 0 && strstr(test->lines, m->sentence), what, m->sentence, test->lines);
         cJSON_free(text);
     }
-}
-
-/* Warm buffers may come out of a cache, faster than the copy of large ones. */
-static void test_cached(struct test *test, const char *good, size_t bytes)
-{
-    const struct mutation m = {MATMUL, "work/bytes", "1e12", NULL};
-    char *text = mutate(good, bytes, &m);
-    size_t found = problems(test, text, strlen(text));
-    expect(test, found == 2 && !strstr(test->lines, "refused"), "more bytes than a copy, warm", "two figures that differ",
-           test->lines);
-    cJSON_free(text);
 }
 
 /* ---- broken files ----------------------------------------------------------------------------------------------------------- */
@@ -406,7 +398,6 @@ int main(void)
     test_stats(test);
     test_values(test);
     test_mutations(test, good, bytes);
-    test_cached(test, good, bytes);
     test_texts(test);
     test_random(test, good, bytes);
     test_schema(test);

@@ -38,9 +38,10 @@ for only in peak/submit 'operator/matmul/512*,operator/softmax*,net/mlp/train' '
     grep -q WRONG "$work/out" && { cat "$work/out"; fail "$only is wrong"; }
     "$bench" check "$work/result.json" || fail "$only: its file is not valid"
     case $only in operator/*) ;; *) continue ;; esac
-    # Peaks were measured twice: one row stays, which tells of the other.
+    # Peaks were measured before and after each group: one row stays, which tells of the others. The load of the machine is sampled.
     [ "$(grep -c '"id":.*"peak/f32/independent"' "$work/result.json")" -eq 1 ] || fail "$only: no peak, or two of a name"
-    grep -q -E '"(before|after)":' "$work/result.json" || fail "$only: peaks were measured once"
+    grep -q '"times":' "$work/result.json" || fail "$only: peaks were measured once"
+    if [ -r /proc/stat ]; then grep -q '"others":[[:space:]]*[0-9]' "$work/result.json" || fail "$only: no load"; fi
 done
 
 # A run that is killed leaves what it had measured.

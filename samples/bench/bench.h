@@ -88,6 +88,12 @@ struct row {
     const char *message;
 };
 
+/* What was measured is the machine's as well as the device's. */
+struct load {
+    double busy, own, ticks; /* of the processors so far: all, this process, and as many as there were */
+    double others;           /* that was told last */
+};
+
 struct bench {
     const struct options *options;
     struct tuff_context *context;
@@ -95,8 +101,11 @@ struct bench {
     uint32_t device_index; /* in the file */
     cJSON *file, *results; /* results: borrowed from file */
     uint32_t wrong, failed;
-    const char *heading; /* group whose heading was printed last */
-    double began, kept;  /* nanoseconds_now: of the run (0: its file is not kept), and when the file was written last */
+    struct sensors *sensors; /* of the device; NULL: none were looked for */
+    struct load load;        /* at the end of the row before */
+    bool quiet;              /* rows are not printed: peaks that are measured again */
+    const char *heading;     /* group whose heading was printed last */
+    double began, kept;      /* nanoseconds_now: of the run (0: its file is not kept), and when the file was written last */
 };
 cJSON *file_create(const struct options *options);
 bool file_add_device(cJSON *file, const struct tuff_caps *caps);
@@ -109,8 +118,9 @@ void result_add_plan(cJSON *object, const struct tuff_plan_figures *plan, uint64
 void result_add_point(cJSON *points, double seconds, double value, double clock_mhz, double temperature_c);
 /* Adds the row to the file and prints it; what is wrong or above a peak is never shown as a figure. */
 void result_add(struct bench *bench, const struct row *row);
-/* The last row is a peak that was measured a second time: the better one stays, in the place of the first, and the shares of all rows
- * of the device follow. Says so where the two differ by more than a tenth. */
+/* The last row is a peak that was measured once more: the better one stays, in the place of the first, and the shares of all rows
+ * of the device follow. Its extras tell how often it was measured and the lowest figure. Says so where the two differ by more than a
+ * tenth. */
 void result_keep_better(struct bench *bench, const char *id);
 void progress(const char *format, ...) TUFF_PRINTF(1, 2); /* one passing line on a terminal; NULL clears it */
 
@@ -118,7 +128,8 @@ void progress(const char *format, ...) TUFF_PRINTF(1, 2); /* one passing line on
 
 /* All return false when the benchmark must stop (device lost, interrupted); what fails alone becomes a row. */
 bool works_peaks(struct bench *bench);
-bool works_peaks_again(struct bench *bench);
+bool works_peaks_again(struct bench *bench); /* those that others are held against, behind each group */
+bool works_peak_again(struct bench *bench, const char *id);
 bool works_operators(struct bench *bench);
 bool works_nets(struct bench *bench);
 bool works_first(struct bench *bench);
@@ -150,5 +161,9 @@ struct sensors {
 void sensors_find(struct sensors *sensors, const struct tuff_caps *caps);
 double sensors_clock(const struct sensors *sensors);       /* MHz */
 double sensors_temperature(const struct sensors *sensors); /* degrees C */
+/* The share of the processors' time that others than this process took since *load was taken, which is taken anew; what was told last
+ * where that was too short, NAN where the system does not tell. */
+double load_of_others(struct load *load);
+double load_average(void); /* processes that ran or waited to, in the last minute; NAN */
 
 #endif

@@ -186,14 +186,14 @@ static bool check_samples(struct check *c, const char *where, const cJSON *row, 
 
 static bool check_row_types(struct check *c, const char *where, const cJSON *row)
 {
-    static const char *const parts[] = {"peak_share", "check", "plan"};
+    static const char *const parts[] = {"peak_share", "check", "plan", "load"};
     const cJSON *item = NULL;
     char inside[CHECK_TEXT + 20];
     if (!check_object(c, where, "result", row)) return false;
     size_t before = c->summary->problems;
     snprintf(inside, sizeof inside, "%s, work", where);
     check_object(c, inside, "work", get(row, "work"));
-    for (int i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         snprintf(inside, sizeof inside, "%s, %s", where, parts[i]);
         if (!cJSON_IsNull(get(row, parts[i]))) check_object(c, inside, parts[i], get(row, parts[i]));
     }

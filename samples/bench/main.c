@@ -33,8 +33,14 @@ static void print_device(const struct tuff_caps *caps)
 
 static bool run_groups(struct bench *bench)
 {
-    return works_peaks(bench) && works_operators(bench) && works_nets(bench) && works_first(bench) &&
-           works_accuracy(bench) && works_sustained(bench) && works_peaks_again(bench);
+    static bool (*const groups[])(struct bench *) = {works_operators, works_nets, works_first, works_accuracy,
+                                                     works_sustained};
+    bool good = works_peaks(bench);
+    for (size_t i = 0; good && i < COUNT(groups); i++) {
+        int before = cJSON_GetArraySize(bench->results);
+        good = groups[i](bench) && (cJSON_GetArraySize(bench->results) == before || works_peaks_again(bench));
+    }
+    return good;
 }
 
 /* One device, from opening to releasing; false after a printed error. */
@@ -46,6 +52,9 @@ static bool run_device(struct bench *bench, const char *name)
         return false;
     }
     print_device(tuff_device_caps(bench->device));
+    struct sensors sensors;
+    sensors_find(&sensors, tuff_device_caps(bench->device));
+    bench->sensors = &sensors;
     bench->heading = NULL;
     bool good = true;
     if (bench->options->plan)
@@ -56,6 +65,7 @@ static bool run_device(struct bench *bench, const char *name)
         good = run_groups(bench);
     tuff_device_release(bench->device);
     bench->device = NULL;
+    bench->sensors = NULL;
     bench->device_index++;
     return good;
 }

@@ -244,11 +244,12 @@ static struct peak find_peak(const struct bench *bench, const char *id, const ch
 struct shares {
     double arithmetic, bandwidth; /* of the measured peaks; 0: unknown */
     const char *bandwidth_peak;
-    bool impossible;
+    const char *impossible; /* id of the peak that the figure is above; NULL: none */
+    bool cached;            /* warm buffers came faster than memory gives them: out of a cache */
 };
 
 /* A figure above what the device was once seen to do is an error of measurement: of the arithmetic always, of the bandwidth
- * where caches were not to help. Copy and read: some devices read faster than they copy. */
+ * where caches were not to help. Where they may, it is none of the memory's. Copy and read: some devices read faster than they copy. */
 static struct shares shares_of(const struct bench *bench, const struct row *row, const struct figure *f)
 {
     struct shares s = {0};
@@ -257,12 +258,14 @@ static struct shares shares_of(const struct bench *bench, const struct row *row,
     if (!peak && row->arithmetic && row->flops > 0) arithmetic = find_peak(bench, row->arithmetic, "flops_per_second");
     if (!peak && row->bytes > 0) copy = find_peak(bench, COPY_PEAK, "bytes_per_second");
     if (!peak && row->bytes > 0) read = find_peak(bench, READ_PEAK, "bytes_per_second");
-    struct peak bandwidth = read.rate > copy.rate ? read : copy;
-    if (arithmetic.rate > 0) s.arithmetic = f->flops_per_second / arithmetic.rate;
-    if (bandwidth.rate > 0) s.bandwidth = f->bytes_per_second / bandwidth.rate;
+    struct peak bandwidth = read.best > copy.best ? read : copy;
+    if (arithmetic.rate > 0) s.arithmetic = f->flops_per_second / arithmetic.best;
+    if (bandwidth.rate > 0) s.bandwidth = f->bytes_per_second / bandwidth.best;
     s.bandwidth_peak = bandwidth.id;
-    s.impossible = (arithmetic.rate > 0 && f->flops_per_second > STATS_ABOVE_PEAK * arithmetic.best) ||
-                   (cold && bandwidth.rate > 0 && f->bytes_per_second > STATS_ABOVE_PEAK * bandwidth.best);
+    s.cached = !cold && s.bandwidth > 1;
+    if (s.cached) s.bandwidth = 0;
+    if (s.bandwidth > STATS_ABOVE_PEAK) s.impossible = bandwidth.id;
+    if (s.arithmetic > STATS_ABOVE_PEAK) s.impossible = arithmetic.id;
     return s;
 }
 
@@ -372,6 +375,20 @@ void result_add_plan(cJSON *o, const struct tuff_plan_figures *plan, uint64_t sp
     add_hex(p, "spirv_hash", spirv_hash);
 }
 
+static const double BUSY = 0.1; /* of the processors' time, by others: the figure may suffer */
+
+/* What else the machine did since the row before. */
+static double add_load(struct bench *bench, cJSON *o)
+{
+    double others = load_of_others(&bench->load);
+    cJSON *load = cJSON_AddObjectToObject(o, "load");
+    add_number(load, "others", others);
+    add_number(load, "average", load_average());
+    add_number(load, "clock_mhz", bench->sensors ? sensors_clock(bench->sensors) : NAN);
+    add_number(load, "temperature_c", bench->sensors ? sensors_temperature(bench->sensors) : NAN);
+    return others;
+}
+
 /* ---- the table --------------------------------------------------------------------------------------------------------------- */
 
 void progress(const char *format, ...)
@@ -402,7 +419,7 @@ static const char *heading_of(const char *group)
     return group;
 }
 
-static void print_figure(const struct row *row, const struct figure *f, const struct shares *shares)
+static void print_figure(const struct row *row, const struct figure *f, const struct shares *shares, double others)
 {
     char share[40] = "", interval[20] = "";
     double half = f->value > 0 ? 50 * (f->high - f->low) / f->value : 0;
@@ -410,35 +427,40 @@ static void print_figure(const struct row *row, const struct figure *f, const st
         snprintf(share, sizeof share, "%3.0f %% of peak", 100 * shares->arithmetic);
     else if (shares->bandwidth > 0 && !strcmp(row->unit, "GB/s"))
         snprintf(share, sizeof share, "%3.0f %% of %s", 100 * shares->bandwidth, shares->bandwidth_peak + strlen("peak/"));
+    else if (shares->cached)
+        snprintf(share, sizeof share, "out of a cache");
     if (row->series->count > 1) snprintf(interval, sizeof interval, "+-%4.1f %%", half);
     printf("%9.4g %-9s %-9s %-14s", f->value, row->unit, interval, share);
     if (row->check.kind && strcmp(row->check.kind, "none") != 0)
         printf("  right: nmse %.1e <= %.1e", row->check.nmse, row->check.bound);
-    printf("%s%s\n", f->stats.spread > STATS_NOISY ? "  NOISY" : "", row->series->few ? "  few runs" : "");
+    printf("%s%s", f->stats.spread > STATS_NOISY ? "  NOISY" : "", row->series->few ? "  few runs" : "");
+    if (others > BUSY) printf("  BUSY: others took %.0f %% of the processors", 100 * others);
+    printf("\n");
 }
 
 static const char *message_of(const struct row *row, const char *status)
 {
     if (!strcmp(status, "ok")) return "";
     if (!strcmp(status, "wrong")) return "the numbers that were computed are wrong";
-    if (!strcmp(status, "refused")) return "above the measured peak: an error of measurement";
+    if (!strcmp(status, "refused")) return "above the measured peak, which was measured again: an error of measurement";
     return row->message && row->message[0] ? row->message : "no reason is known";
 }
 
 static void print_row(struct bench *bench, const struct row *row, const char *status, const struct figure *f,
-                      const struct shares *shares)
+                      const struct shares *shares, double others)
 {
+    if (bench->quiet) return;
     progress(NULL);
     if (!bench->heading || strcmp(bench->heading, row->group) != 0) printf("\n%s\n", heading_of(row->group));
     bench->heading = row->group;
     printf("  %-52s ", row->title);
     if (!strcmp(status, "ok"))
-        print_figure(row, f, shares);
+        print_figure(row, f, shares, others);
     else if (!strcmp(status, "wrong"))
         printf("WRONG: nmse %.3g, bound %.3g (%s)%s\n", row->check.nmse, row->check.bound, row->check.kind,
                row->check.nmse <= row->check.bound ? ": of the sample; others are wrong, or copies differ" : "");
     else if (!strcmp(status, "refused"))
-        printf("REFUSED: above the measured peak, an error of measurement\n");
+        printf("REFUSED: above %s, an error of measurement\n", shares->impossible);
     else
         printf("%s: %s\n", strcmp(status, "skipped") ? "FAILED" : "not here", message_of(row, status));
     fflush(stdout);
@@ -453,6 +475,8 @@ void result_add(struct bench *bench, const struct row *row)
     bool not_here = row->status == TUFF_ERR_UNSUPPORTED || row->status == TUFF_ERR_DEVICE_MEMORY; /* too small a device */
     bool measured = row->series && row->series->count && figure_of(row, &f) && isfinite(f.value);
     if (measured) shares = shares_of(bench, row, &f);
+    if (shares.impossible && works_peak_again(bench, shares.impossible)) /* the machine may have been busy then */
+        shares = shares_of(bench, row, &f);
     if (row->status != TUFF_OK || !measured)
         status = not_here ? "skipped" : "error";
     else if (row->check.kind && !row->check.ok)
@@ -486,10 +510,12 @@ void result_add(struct bench *bench, const struct row *row)
     cJSON *extra = row->extra ? row->extra : cJSON_CreateObject();
     if (measured) cJSON_AddNumberToObject(extra, "runs_per_sample", row->series->per_timed ? row->series->per_timed : 1);
     if (row->batch) cJSON_AddNumberToObject(extra, "batch", row->batch);
+    if (shares.cached) cJSON_AddBoolToObject(extra, "out_of_a_cache", true);
     cJSON_AddItemToObject(o, "extra", extra);
     cJSON_AddItemToObject(o, "series", row->points ? row->points : cJSON_CreateArray());
+    double others = add_load(bench, o);
     cJSON_AddItemToArray(bench->results, o);
-    print_row(bench, row, status, &f, &shares);
+    print_row(bench, row, status, &f, &shares, others);
     file_keep(bench);
 }
 
@@ -513,7 +539,7 @@ static void update_share(cJSON *row, const char *rate_key, const char *share_key
 {
     cJSON *shares = cJSON_GetObjectItem(row, "peak_share");
     if (peak.rate <= 0 || !cJSON_IsNumber(cJSON_GetObjectItem(shares, share_key))) return;
-    set_number(shares, share_key, cJSON_GetNumberValue(cJSON_GetObjectItem(row, rate_key)) / peak.rate);
+    set_number(shares, share_key, cJSON_GetNumberValue(cJSON_GetObjectItem(row, rate_key)) / peak.best);
     cJSON_ReplaceItemInObject(shares, peak_key, cJSON_CreateString(peak.id));
 }
 
@@ -529,8 +555,27 @@ static void update_shares(const struct bench *bench)
         const char *id = cJSON_GetStringValue(cJSON_GetObjectItem(shares, "arithmetic_peak"));
         if (id)
             update_share(row, "flops_per_second", "arithmetic", "arithmetic_peak", find_peak(bench, id, "flops_per_second"));
-        update_share(row, "bytes_per_second", "bandwidth", "bandwidth_peak", read.rate > copy.rate ? read : copy);
+        update_share(row, "bytes_per_second", "bandwidth", "bandwidth_peak", read.best > copy.best ? read : copy);
     }
+}
+
+static double number_of(const cJSON *object, const char *name) /* NAN: there is none */
+{
+    return cJSON_GetNumberValue(cJSON_GetObjectItem(object, name));
+}
+
+/* How often it was measured, and the lowest of its figures. */
+static void tell_times(cJSON *stays, const cJSON *first, double before, double after)
+{
+    const cJSON *known = cJSON_GetObjectItem(first, "extra");
+    double times = number_of(known, "times"), lowest = number_of(known, "lowest");
+    cJSON *extra = cJSON_GetObjectItem(stays, "extra");
+    times = isfinite(times) ? times + 1 : 2;
+    lowest = fmin(fmin(before, after), lowest); /* fmin knows of NAN */
+    cJSON_DeleteItemFromObject(extra, "times");
+    cJSON_DeleteItemFromObject(extra, "lowest");
+    cJSON_AddNumberToObject(extra, "times", times);
+    if (isfinite(lowest)) cJSON_AddNumberToObject(extra, "lowest", lowest);
 }
 
 void result_keep_better(struct bench *bench, const char *id)
@@ -539,17 +584,15 @@ void result_keep_better(struct bench *bench, const char *id)
     while (at < last && !is_of(bench, cJSON_GetArrayItem(bench->results, at), id)) at++;
     cJSON *first = cJSON_GetArrayItem(bench->results, at), *second = cJSON_GetArrayItem(bench->results, last);
     if (at >= last || !is_of(bench, second, id)) return;
-    double before = cJSON_GetNumberValue(cJSON_GetObjectItem(first, "value"));
-    double after = cJSON_GetNumberValue(cJSON_GetObjectItem(second, "value"));
+    double before = number_of(first, "value"), after = number_of(second, "value");
+    const char *rate = isfinite(number_of(first, "flops_per_second")) ? "flops_per_second" : "bytes_per_second";
+    double best = check_best_rate(first, rate), other = check_best_rate(second, rate);
+    bool better = isfinite(after) && !(best >= other);
     cJSON_DetachItemViaPointer(bench->results, second);
-    bool better = isfinite(after) && !(before >= after);
-    if (isfinite(before) && isfinite(after)) { /* what the other time gave */
-        cJSON_AddNumberToObject(cJSON_GetObjectItem(better ? second : first, "extra"), better ? "before" : "after",
-                                better ? before : after);
-        if (fabs(after - before) > PEAKS_DIFFER * fmax(before, after))
-            printf("  note     %s: %.4g before the works, %.4g after; the larger one counts. Was the machine busy?\n", id,
-                   before, after);
-    }
+    tell_times(better ? second : first, first, before, after);
+    if (fabs(other - best) > PEAKS_DIFFER * fmax(best, other))
+        printf("  note     %s: at most %.4g G/s before, %.4g now; the larger one counts. Was the machine busy?\n", id,
+               best * 1e-9, other * 1e-9);
     if (!better) {
         cJSON_Delete(second);
         return;

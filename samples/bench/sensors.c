@@ -1,4 +1,4 @@
-/* sensors.c - clocks and temperature from Linux's sysfs: amdgpu, i915 and xe through the card's folder, other GPUs through
+/* sensors.c - the load of the processors from /proc; clocks and temperature from Linux's sysfs: amdgpu, i915 and xe through the card's folder, other GPUs through
  * devfreq, the processor for software devices. Where nothing is found (other systems, NVIDIA's driver) there are no figures. */
 #ifndef _WIN32
 #define _DEFAULT_SOURCE
@@ -11,6 +11,8 @@
 #include <string.h>
 #ifndef _WIN32
 #include <glob.h>
+#include <time.h>
+#include <unistd.h>
 #endif
 
 static double read_number(const char *path)
@@ -93,7 +95,46 @@ void sensors_find(struct sensors *sensors, const struct tuff_caps *caps)
     sensors->clock_scale = 1e-6; /* devfreq: Hz */
     find("/sys/class/devfreq/*gpu*/cur_freq", sensors->clock_path, sizeof sensors->clock_path);
 }
+static struct load load_now(void)
+{
+    double x[8] = {0}, busy = 0;
+    struct load now = {NAN, NAN, NAN, NAN};
+    FILE *file = fopen("/proc/stat", "r"); /* user nice system idle iowait irq softirq steal, in ticks */
+    int count = file
+                    ? fscanf(file, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", x, x + 1, x + 2, x + 3, x + 4, x + 5, x + 6, x + 7)
+                    : 0;
+    struct timespec own;
+    if (file) fclose(file);
+    if (count < 5 || clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own) != 0) return now;
+    for (int i = 0; i < 8; i++) busy += i == 3 || i == 4 ? 0 : x[i];
+    now.own = ((double)own.tv_sec + (double)own.tv_nsec * 1e-9) * (double)sysconf(_SC_CLK_TCK);
+    now.busy = busy;
+    now.ticks = busy + x[3] + x[4];
+    return now;
+}
+
+double load_of_others(struct load *load)
+{
+    static const double few = 20; /* ticks of all processors together: a tenth of a second of two, to within 5 % */
+    struct load now = load_now();
+    double ticks = now.ticks - load->ticks, others = now.busy - load->busy - (now.own - load->own);
+    bool first = !(load->ticks > 0);
+    if (!first && !(ticks >= few)) return load->others; /* rows that were measured by turns are told one after the other */
+    now.others = first ? NAN : fmin(1, fmax(0, others / ticks));
+    *load = now;
+    return load->others;
+}
+
+double load_average(void) { return read_number("/proc/loadavg"); }
 #else
+double load_of_others(struct load *load)
+{
+    (void)load;
+    return NAN;
+}
+
+double load_average(void) { return NAN; }
+
 void sensors_find(struct sensors *sensors, const struct tuff_caps *caps)
 {
     (void)caps;

@@ -8,8 +8,9 @@
 
 enum { STATS_RUNS_MAX = 10000 }; /* samples of a row: what a file holds, and what the bootstrap takes 30 ms for */
 enum { STATS_RESAMPLES = 1000 };
-#define STATS_NOISY 0.10      /* a spread above this is marked */
-#define STATS_ABOVE_PEAK 1.05 /* a figure above this share of its peak's fastest sample is an error of measurement */
+#define STATS_NOISY 0.10 /* a spread above this is marked */
+#define STATS_ABOVE_PEAK                                                                                                    \
+    1.000001 /* of its peak's fastest sample, and digits: a figure above it is an error of measurement */
 
 /* What some samples say; in their unit, spread without one. */
 struct stats {

