@@ -105,6 +105,8 @@ struct tuff_plan_launch {
     bool barrier; /* memory barrier before: all earlier shader writes and reads happen before this launch */
     /* Its cost: with the bytes of its bindings (tuff_launch_bytes) what a program cuts submissions by. */
     uint64_t flops; /* multiply and add count as two; 0: not counted */
+    bool
+        product; /* of two operands: of matrices, of a convolution, of their gradients. In no text and no hash of the plan */
     /* Static text or [arena]: why it is slower than it could be; NULL. In no text and no hash of the plan. */
     const char *note;
 };

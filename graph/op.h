@@ -312,8 +312,9 @@ struct tuff_op {
     /* Bytes of operand k (k = in_count: of the result) that a launch of it alone must move; NULL: each element once. */
     uint64_t (*bytes)(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t k);
     enum tuff_integer_rule integers; /* rows of pointwise.def say it there: tuff_op_integers */
-    const char *edges;    /* what it gives at the edges of numbers, for docs/operators.md; NULL: its error rule says it (tuff_op_edges) */
-    uint8_t ignores_nan;  /* bit k: no NaN of operand k reaches the result; the others' do (tuff_op_ignores_nan) */
+    const char *
+        edges; /* what it gives at the edges of numbers, for docs/operators.md; NULL: its error rule says it (tuff_op_edges) */
+    uint8_t ignores_nan; /* bit k: no NaN of operand k reaches the result; the others' do (tuff_op_ignores_nan) */
     enum tuff_error_rule error;
     tuff_status (*bound)(const struct tuff_bound *b); /* instead of a rule; NULL: the rule */
     const struct tuff_case *cases;
@@ -375,6 +376,12 @@ static inline bool tuff_is_portless(const struct tuff_value *value, uint32_t p)
 static inline bool tuff_op_is_same(const struct tuff_op *op)
 {
     return (op->traits & TUFF_KEEPS_ORDER) && (op->traits & TUFF_KEEPS_MEMORY);
+}
+/* Sums of products of two operands: of matrices, convolutions, and their gradients, which are such sums too. */
+static inline bool tuff_op_is_product(const struct tuff_op *op)
+{
+    return op->class == TUFF_CLASS_KERNEL && op->error == TUFF_ERROR_SUMS && op->arity_min >= 2 &&
+           !(op->traits & TUFF_TAKES_PLACES);
 }
 
 /* Types of all results; sticky failure. */

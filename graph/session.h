@@ -82,6 +82,11 @@ struct tuff_plan_figures {
      * run alone, such as the vector of all gradients, count nothing. Parameters begin at multiples of 256 bytes; where an
      * optimizer's launch goes over all of them, what lies between them counts. */
     uint64_t bytes_least;
+    /* Likewise, but each product of two operands (of matrices, of a convolution, of the gradients of these) reads its operands and writes
+     * its result: once forward, once for the gradient of its input, once for that of its weights. A training step cannot do with
+     * bytes_least, as what goes forward is there again when the gradients come; this is what it takes at least where all else (norms,
+     * activations, sums) is computed by those who read or write it. */
+    uint64_t bytes_by_products;
     uint64_t flops; /* of kernels (matmul, convolution, reductions and the like); multiply and add as two */
     uint64_t param_bytes, state_bytes, const_bytes, input_bytes, output_bytes; /* planned; input_bytes of all input_sets */
     uint64_t scratch_bytes;                                                    /* planned, for what lives within a run */

@@ -62,6 +62,7 @@ static void test_pointwise(struct figures_test *t)
         EXPECT(bytes_read, 2 * 16384); /* a is read once by the one launch, though it is used twice */
         EXPECT(bytes_written, 16384);
         EXPECT(bytes_least, 3 * 16384);
+        EXPECT(bytes_by_products, 3 * 16384); /* there is none */
         EXPECT(input_bytes, 2 * 16384);
         EXPECT(output_bytes, 16384);
         EXPECT(total_bytes, 3 * 16384);
@@ -88,6 +89,7 @@ static void test_layers(struct figures_test *t)
         EXPECT(bytes_read, 32768 + 131072 + 65536 + 65536); /* x, w1, h, w2 */
         EXPECT(bytes_written, 65536 + 16384);               /* h, y */
         EXPECT(bytes_least, 32768 + 131072 + 65536 + 16384);
+        EXPECT(bytes_by_products, 32768 + 131072 + 65536 + 65536 + 65536 + 16384); /* h is written and read */
         EXPECT(param_bytes, 131072 + 65536);
         EXPECT(scratch_bytes, 65536);
         EXPECT(scratch_bound_bytes, 65536);
@@ -177,6 +179,10 @@ static void test_training(struct figures_test *t)
         EXPECT(param_bytes, PARAMS);
         /* parameters read and written, x, target, loss, a row of step sizes, and its number; gradients pass */
         EXPECT(bytes_least, 2 * PARAMS + 2 * 8192 + 4 + 16 + 4);
+        /* five products: x w1, h w2, the gradients of w2, h and w1, each of three matrices that take 56 KiB together */
+        check(t, f.bytes_by_products >= 5 * 57344 + 2 * PARAMS && f.bytes_by_products <= f.bytes_read + f.bytes_written,
+              "training: %llu bytes by products, %llu moved", (unsigned long long)f.bytes_by_products,
+              (unsigned long long)(f.bytes_read + f.bytes_written));
     }
     tuff_graph_destroy(g);
 }
@@ -241,6 +247,7 @@ static void test_networks(struct figures_test *t)
                    (unsigned long long)f.bytes_least, (unsigned long long)f.scratch_bytes,
                    (unsigned long long)f.scratch_bound_bytes, (unsigned long long)f.saved_bytes);
             check(t, f.bytes_least <= f.bytes_read + f.bytes_written, "%s: moves less than the least", what);
+            check(t, f.bytes_by_products <= f.bytes_read + f.bytes_written, "%s: moves less than by products", what);
             check(t, f.scratch_bound_bytes <= f.scratch_bytes && !f.scratch_bound_bytes == !f.scratch_bytes,
                   "%s: scratch beyond its bound", what);
             check(t, apart.scratch_bound_bytes <= apart.scratch_bytes && apart.scratch_bytes >= f.scratch_bytes,

@@ -87,8 +87,8 @@ static bool is_least(const struct tuff_plan *plan, const struct tuff_plan_slot *
     return kept || kind == TUFF_MEMORY_CONST || kind == TUFF_MEMORY_INPUT || kind == TUFF_MEMORY_PREPARED;
 }
 
-/* mark: a flag per slot */
-static uint64_t least(const struct tuff_plan *plan, struct span *spans, bool *mark)
+/* Of all launches, or of those alone that are no products. mark: a flag per slot */
+static uint64_t least(const struct tuff_plan *plan, bool products, struct span *spans, bool *mark)
 {
     size_t count = 0;
     memset(mark, 0, plan->slot_count * sizeof *mark);
@@ -97,7 +97,8 @@ static uint64_t least(const struct tuff_plan *plan, struct span *spans, bool *ma
             for (uint32_t i = 0; i < plan->launches[l].binding_count; i++) {
                 const struct tuff_plan_binding *binding = &plan->bindings[plan->launches[l].binding_first + i];
                 if (!(binding->access & access)) continue;
-                if (is_least(plan, slot_of(plan, binding), access, mark[binding->slot]))
+                if ((products || !plan->launches[l].product) &&
+                    is_least(plan, slot_of(plan, binding), access, mark[binding->slot]))
                     spans[count++] = span_of(plan, binding, access, tuff_plan_rounds(plan, l));
                 if (access == TUFF_WRITE) mark[binding->slot] = true;
             }
@@ -237,10 +238,14 @@ tuff_status tuff_figures_of(const struct tuff_plan *plan, uint32_t result, uint3
         count_launches(plan, &f);
         count_memory(plan, input_sets, &f);
         for (uint32_t i = plan->prepare_count; i < plan->launch_count; i++) {
-            f.bytes_read += moved(plan, &plan->launches[i], TUFF_READ, spans) * tuff_plan_rounds(plan, i);
-            f.bytes_written += moved(plan, &plan->launches[i], TUFF_WRITE, spans) * tuff_plan_rounds(plan, i);
+            uint64_t read = moved(plan, &plan->launches[i], TUFF_READ, spans) * tuff_plan_rounds(plan, i);
+            uint64_t written = moved(plan, &plan->launches[i], TUFF_WRITE, spans) * tuff_plan_rounds(plan, i);
+            f.bytes_read += read;
+            f.bytes_written += written;
+            if (plan->launches[i].product) f.bytes_by_products += read + written;
         }
-        f.bytes_least = least(plan, spans, mark);
+        f.bytes_least = least(plan, true, spans, mark);
+        f.bytes_by_products += least(plan, false, spans, mark);
         f.scratch_bound_bytes = scratch_bound(plan, spans, lives);
         f.saved_bytes = saved(plan, result, way, mark);
         *figures = f;

@@ -149,6 +149,7 @@ static tuff_status add_launch(struct lowering *l, const struct tuff_group *group
     struct tuff_plan_launch launch = {.label = label_of(l, group),
                                       .groups = {call->groups[0], call->groups[1], call->groups[2]},
                                       .flops = call->flops,
+                                      .product = group->kernel && tuff_op_is_product(val(w, group->kernel)->op),
                                       .note = call->note,
                                       .kernel = tuff_plan_add_kernel(l->plan, &kernel, specs, spec_count)};
     if (launch.kernel == UINT32_MAX || !launch.label) return tuff_fail_memory(w->context, w->error);

@@ -69,6 +69,12 @@ void list_nets(work_visit *visit, void *user)
 
 /* ---- running ------------------------------------------------------------------------------------------------------------------------ */
 
+/* A training step cannot do with inputs and results once: what goes forward is there again when the gradients come. */
+static void count_least(const struct net_work *work, struct tuff_plan_figures *figures)
+{
+    if (work->mode == ZOO_TRAIN) figures->bytes_least = figures->bytes_by_products;
+}
+
 static void describe(const struct net_work *work, const struct net_run *run, struct row *row)
 {
     uint32_t tokens = net_tokens(work->net);
@@ -80,6 +86,7 @@ static void describe(const struct net_work *work, const struct net_run *run, str
         row->samples = 1;
     }
     row->flops = work->mode == ZOO_TRAIN ? (double)run->figures.flops : 2.0 * (double)work->net->multiply_adds * work->batch;
+    row->bytes = work->mode == ZOO_TRAIN ? (double)run->figures.bytes_least : 0;
     row->batch = work->batch;
     row->extra = cJSON_CreateObject();
     cJSON_AddNumberToObject(row->extra, "parameters", (double)work->net->parameters[work->mode]);
@@ -111,6 +118,7 @@ static tuff_status run_work(struct bench *bench, const struct net_work *work)
     row.message = error.message;
     if (status == TUFF_OK) {
         uint64_t now;
+        count_least(work, &run.figures);
         describe(work, &run, &row);
         row.series = &series;
         row.plan = &run.figures;
@@ -165,6 +173,7 @@ static bool print_plan(void *user, const struct net_work *work)
     struct tuff_executable_params params = {
         .struct_size = sizeof params, .outputs = w.outputs, .output_count = w.output_count};
     if (status == TUFF_OK) status = tuff_plan_ask(plans->bench->device, w.graph, &params, &f, &error);
+    count_least(work, &f);
     zoo_work_finish(&w);
     id[strlen(id) - strlen("/f32.f32.f32")] = 0;
     if (status != TUFF_OK) {
@@ -185,9 +194,9 @@ int plans_print(struct bench *bench)
 {
     struct plans plans = {.bench = bench, .rows = cJSON_CreateArray()};
     const char *path = bench->options->out;
-    printf("\nPlans, in MB: moved by launches, the least possible (inputs and results once), planned in all, scratch, the "
-           "bound of\n"
-           "scratch by liveness, and what forward saves for backward, per sample\n\n"
+    printf("\nPlans, in MB: moved by launches, the least possible (inputs and results once; of training, also operands and\n"
+           "result of each product forward and of both its gradients), planned in all, scratch, the bound of scratch by\n"
+           "liveness, and what forward saves for backward, per sample\n\n"
            "  %-32s %6s %6s %4s %5s %5s %10s %9s %6s %9s %9s %9s %9s %9s\n",
            "", "launch", "barr.", "sub.", "pipe.", "texts", "moved", "least", "ratio", "planned", "scratch", "bound",
            "saved", "GFLOP");
