@@ -78,19 +78,19 @@ static tuff_status read_all(struct tuff_context *context, int file, const char *
     return TUFF_OK;
 }
 
-/* Sentence of why others may have written it; OK: nobody can. */
+/* Sentence of why others may have written it; OK: nobody can. Folders that all share, as /tmp, are to stay as they are. */
 static tuff_status refuse_foreign(struct tuff_context *context, const struct stat *about, const char *path,
                                   struct tuff_error *error)
 {
-    bool folder = S_ISDIR(about->st_mode);
-    const char *kind = folder ? "folder" : "file", *option = folder ? "-r " : "";
+    const char *kind = S_ISDIR(about->st_mode) ? "folder" : "file";
+    bool shared = about->st_mode & S_ISVTX;
     if (about->st_uid != geteuid())
-        return tuff_fail(context, error, TUFF_ERR_FILE, "%s %s belongs to another user (%lu): not used; remove it (rm %s%s)",
-                         kind, path, (unsigned long)about->st_uid, option, path);
+        return tuff_fail(context, error, TUFF_ERR_FILE, "%s %s belongs to another user (%lu): not used", kind, path,
+                         (unsigned long)about->st_uid);
     if (about->st_mode & (S_IWGRP | S_IWOTH))
-        return tuff_fail(context, error, TUFF_ERR_FILE,
-                         "%s %s may be written by other users (mode %04o): not used; forbid it (chmod go-w %s)", kind, path,
-                         (unsigned)about->st_mode & 07777, path);
+        return tuff_fail(context, error, TUFF_ERR_FILE, "%s %s may be written by other users (mode %04o): not used%s%s%s",
+                         kind, path, (unsigned)about->st_mode & 07777, shared ? "" : "; chmod go-w ", shared ? "" : path,
+                         shared ? "" : " forbids it");
     return TUFF_OK;
 }
 
