@@ -1,20 +1,9 @@
 /* attention.c - attention and rotary positions, built from operators: their gradients follow from the parts. */
 #include "graph/op.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
-
-static tuff_val fail_shapes(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v)
-{
-    const struct tuff_type types[3] = {tuff_type_of(g, q), tuff_type_of(g, k), tuff_type_of(g, v)};
-    char a[128], b[128], c[128];
-    return tuff_graph_fail(g, TUFF_ERR_SHAPE,
-                           "attention: q %s %s, k %s %s, v %s %s; they take f32 [b, h, t, d], [b, hk, s, d], [b, hk, s, e], "
-                           "hk a divisor of h",
-                           tuff_dtype_name(types[0].dtype), tuff_shape_text(&types[0].shape, a, sizeof a),
-                           tuff_dtype_name(types[1].dtype), tuff_shape_text(&types[1].shape, b, sizeof b),
-                           tuff_dtype_name(types[2].dtype), tuff_shape_text(&types[2].shape, c, sizeof c));
-}
 
 static bool fits(const struct tuff_type *q, const struct tuff_type *k, const struct tuff_type *v)
 {
@@ -22,6 +11,24 @@ static bool fits(const struct tuff_type *q, const struct tuff_type *k, const str
     if (q->shape.rank != 4 || k->shape.rank != 4 || v->shape.rank != 4) return false;
     if (q->dtype != TUFF_F32 || k->dtype != TUFF_F32 || v->dtype != TUFF_F32) return false;
     return a[0] == b[0] && a[0] == c[0] && b[1] == c[1] && a[1] % b[1] == 0 && a[3] == b[3] && b[2] == c[2];
+}
+
+/* The mask among {q, k, v, mask} is bool or f32 and broadcasts to the products. */
+static bool takes_mask(struct tuff_graph *g, const tuff_val *in, struct tuff_shape products)
+{
+    if (!in[3]) return true;
+    const struct tuff_type mask = tuff_type_of(g, in[3]);
+    bool right = (mask.dtype == TUFF_BOOL || mask.dtype == TUFF_F32) && mask.shape.rank <= products.rank;
+    for (uint32_t i = 1; right && i <= mask.shape.rank; i++) {
+        uint32_t dim = mask.shape.dim[mask.shape.rank - i];
+        right = dim == 1 || dim == products.dim[products.rank - i];
+    }
+    char text[128];
+    if (!right)
+        tuff_graph_refuse(g, TUFF_ERR_SHAPE, "attention", in, 4,
+                          "the mask must be bool (true: seen) or f32 (added), and broadcast to the products %s",
+                          tuff_shape_text(&products, text, sizeof text));
+    return right;
 }
 
 /* Products [b, h, t, s] with what is not seen at -inf. */
@@ -37,11 +44,7 @@ static tuff_val masked(struct tuff_graph *g, tuff_val score, const struct tuff_a
     }
     if (seen) score = tuff_select(g, seen, score, tuff_scalar(g, -INFINITY));
     if (mask && !adds) score = tuff_select(g, mask, score, tuff_scalar(g, -INFINITY));
-    struct tuff_shape now = tuff_type_of(g, score).shape;
-    if (g->status != TUFF_OK || tuff_shape_equal(&now, &shape)) return score;
-    char text[128];
-    return tuff_graph_fail(g, TUFF_ERR_SHAPE, "attention: the mask does not broadcast to %s",
-                           tuff_shape_text(&shape, text, sizeof text));
+    return score;
 }
 
 /* Softmax along the last axis, 0 where all is -inf: a query that sees nothing. There the sum is 0, and its floor keeps quotients and gradients
@@ -58,8 +61,14 @@ static tuff_val weights(struct tuff_graph *g, tuff_val score)
 tuff_val tuff_attention(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v, struct tuff_attention_params params)
 {
     const struct tuff_type tq = tuff_type_of(g, q), tk = tuff_type_of(g, k), tv = tuff_type_of(g, v);
-    if (g->status != TUFF_OK) return 0;
-    if (!fits(&tq, &tk, &tv)) return fail_shapes(g, q, k, v);
+    const tuff_val in[] = {q, k, v, params.mask};
+    if (!tuff_graph_takes(g, "attention", in, params.mask ? 4 : 3)) return 0;
+    if (!fits(&tq, &tk, &tv))
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "attention", in, 3,
+                                 "it takes f32 q [b, h, t, d], k [b, hk, s, d] and v [b, hk, s, e], where hk divides h");
+    if (!takes_mask(g, in, TUFF_SHAPE(tq.shape.dim[0], tq.shape.dim[1], tq.shape.dim[2], tk.shape.dim[2])) ||
+        !tuff_graph_number(g, "attention", "scale", params.scale, -DBL_MAX, DBL_MAX))
+        return 0;
     const uint32_t b = tq.shape.dim[0], h = tq.shape.dim[1], t = tq.shape.dim[2], d = tq.shape.dim[3];
     const uint32_t hk = tk.shape.dim[1], s = tk.shape.dim[2], e = tv.shape.dim[3], rows = h / hk * t;
     double scale = params.scale != 0 ? params.scale : 1 / sqrt(d);
@@ -105,15 +114,13 @@ tuff_val tuff_rope(struct tuff_graph *g, tuff_val x, struct tuff_rope_params par
 {
     const struct tuff_type type = tuff_type_of(g, x);
     const uint32_t rank = type.shape.rank;
-    char text[128];
-    if (g->status != TUFF_OK) return 0;
+    if (!tuff_graph_takes_one(g, "rope", x, 0)) return 0;
     if (type.dtype != TUFF_F32 || rank < 2 || rank >= TUFF_MAX_RANK || type.shape.dim[rank - 1] % 2)
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "rope: takes f32 [.., t, d], d even, rank 2 to %d, not %s %s",
-                               TUFF_MAX_RANK - 1, tuff_dtype_name(type.dtype),
-                               tuff_shape_text(&type.shape, text, sizeof text));
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "rope", &x, 1, "it must be f32 [.., t, d], d even, of 2 to %d axes",
+                                 TUFF_MAX_RANK - 1);
     if (params.theta == 0) params.theta = 10000;
     if (!(params.theta > 0) || isinf(params.theta))
-        return tuff_graph_fail(g, TUFF_ERR_USAGE, "rope: theta %g is not above 0", params.theta);
+        return tuff_graph_fail(g, TUFF_ERR_USAGE, "rope: theta is %g; it must be finite and above 0", params.theta);
     const uint32_t t = type.shape.dim[rank - 2], pairs = type.shape.dim[rank - 1] / 2;
     const uint32_t axis = params.interleaved ? rank : rank - 1; /* of the 2 */
     struct tuff_shape split = type.shape;

@@ -54,7 +54,7 @@ static tuff_val twin_of(struct twins *t, tuff_val v)
             missing++;
         }
     }
-    for (tuff_val u = first; u <= v && t->g->status == TUFF_OK; u++) {
+    for (tuff_val u = first; u <= v && tuff_graph_ok(t->g); u++) {
         if (t->wanted[u]) t->of[u] = make_twin(t, u);
         t->wanted[u] = false;
     }
@@ -89,7 +89,7 @@ static void step_back(struct tuff_graph *g, tuff_val v, tuff_val *grads, const b
         tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
         return;
     }
-    if (g->status != TUFF_OK) return;
+    if (!tuff_graph_ok(g)) return;
     value.op->grad(g, twin, grads[v], gin);
     for (uint32_t i = 0; i < value.in_count; i++) {
         tuff_val in = value.in[i];
@@ -98,27 +98,27 @@ static void step_back(struct tuff_graph *g, tuff_val v, tuff_val *grads, const b
     }
 }
 
+static bool takes(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_val *x, uint32_t count, const tuff_val *gx)
+{
+    const char *what = "gradients";
+    struct tuff_shape shape = tuff_type_of(g, y).shape, weights = tuff_type_of(g, gy).shape;
+    if (!tuff_graph_takes_one(g, what, y, 0) || (gy && !tuff_graph_takes_one(g, what, gy, 1))) return false;
+    if (count && (!x || !gx)) return tuff_graph_refuse(g, TUFF_ERR_USAGE, what, &y, 1, "an array is missing (NULL)") != 0;
+    if (gy && !tuff_shape_equal(&shape, &weights))
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, (tuff_val[]){y, gy}, 2,
+                                 "the weights must have the shape of what they weigh") != 0;
+    for (uint32_t k = 0; k < count; k++) {
+        if (!tuff_graph_takes_one(g, what, x[k], k + 2)) return false;
+        if (tuff_is_blocks(tuff_type_of(g, x[k]).dtype))
+            return tuff_graph_refuse(g, TUFF_ERR_USAGE, what, (tuff_val[]){y, x[k]}, 2, "quantized weights have none") != 0;
+    }
+    return true;
+}
+
 void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_val *x, uint32_t count, tuff_val *gx)
 {
-    for (uint32_t k = 0; k < count; k++) gx[k] = 0;
-    if (g->status != TUFF_OK) return;
-    if (y == 0 || y >= g->count) {
-        tuff_graph_fail(g, TUFF_ERR_USAGE, "gradients: y is not a value of this graph");
-        return;
-    }
-    struct tuff_shape shape = tuff_type_of(g, y).shape, weights = tuff_type_of(g, gy).shape;
-    if (gy && !tuff_shape_equal(&shape, &weights)) {
-        char a[128], b[128];
-        tuff_graph_fail(g, TUFF_ERR_SHAPE, "gradients: y is %s, its weights are %s", tuff_shape_text(&shape, a, sizeof a),
-                        tuff_shape_text(&weights, b, sizeof b));
-        return;
-    }
-    for (uint32_t k = 0; k < count; k++)
-        if (tuff_is_blocks(tuff_type_of(g, x[k]).dtype)) {
-            tuff_graph_fail(g, TUFF_ERR_USAGE, "gradients: operand %u is %s: quantized weights have none", (unsigned)k,
-                            tuff_dtype_name(tuff_type_of(g, x[k]).dtype));
-            return;
-        }
+    for (uint32_t k = 0; gx && k < count; k++) gx[k] = 0;
+    if (!takes(g, y, gy, x, count, gx)) return;
     uint32_t end = g->count;
     bool *depends = tuff_arena_alloc(&g->arena, end * sizeof *depends);
     tuff_val *grads = tuff_arena_alloc(&g->arena, end * sizeof *grads);
@@ -129,7 +129,7 @@ void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_va
     }
     mark_dependents(g, x, count, end, depends);
     grads[y] = gy ? tuff_cast(g, gy, TUFF_F32) : tuff_full(g, TUFF_F32, tuff_type_of(g, y).shape, 1);
-    for (tuff_val v = y; v > 0 && g->status == TUFF_OK; v--)
+    for (tuff_val v = y; v > 0 && tuff_graph_ok(g); v--)
         if (grads[v] && depends[v]) step_back(g, v, grads, depends, &twins);
     for (uint32_t k = 0; k < count; k++) {
         tuff_val found = x[k] && x[k] < end ? grads[x[k]] : 0;

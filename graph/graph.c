@@ -41,7 +41,7 @@ tuff_status tuff_graph_finish(struct tuff_graph *graph, struct tuff_error *error
 
 tuff_val tuff_graph_fail(struct tuff_graph *g, tuff_status status, const char *format, ...)
 {
-    if (g->status != TUFF_OK) return 0;
+    if (!tuff_graph_ok(g)) return 0;
     va_list arguments;
     va_start(arguments, format);
     g->status = tuff_fail_va(g->context, &g->error, status, format, arguments);
@@ -79,9 +79,9 @@ static struct tuff_graph *find_body(struct tuff_graph *g, struct tuff_graph **bo
 struct tuff_graph *tuff_graph_body(struct tuff_graph *g, struct tuff_graph **body)
 {
     struct tuff_graph *found = NULL, *given = *body;
-    if (g->status == TUFF_OK && given && given->status != TUFF_OK)
+    if (tuff_graph_ok(g) && given && given->status != TUFF_OK)
         tuff_graph_fail(g, given->status, "the body of a loop: %s", given->error.message);
-    if (g->status == TUFF_OK && given) {
+    if (tuff_graph_ok(g) && given) {
         struct tuff_text text;
         tuff_text_init(&text, g->context);
         tuff_graph_print_text(given, &text);
@@ -122,7 +122,7 @@ char *tuff_shape_text(const struct tuff_shape *shape, char *buffer, size_t bytes
 
 struct tuff_type tuff_type_of(const struct tuff_graph *graph, tuff_val value)
 {
-    if (value == 0 || value >= graph->count) return (struct tuff_type){0};
+    if (!graph || value == 0 || value >= graph->count) return (struct tuff_type){0};
     return graph->values[value].type;
 }
 
@@ -142,7 +142,7 @@ struct tuff_type tuff_host_type(const struct tuff_value *value)
 
 struct tuff_type tuff_type_on_host(const struct tuff_graph *graph, tuff_val value)
 {
-    if (value == 0 || value >= graph->count) return (struct tuff_type){0};
+    if (!graph || value == 0 || value >= graph->count) return (struct tuff_type){0};
     return tuff_host_type(&graph->values[value]);
 }
 
@@ -161,8 +161,9 @@ static tuff_status check_type(struct tuff_graph *g, const struct tuff_op *op, co
         count *= type->shape.dim[i];
         if (type->shape.dim[i] == 0 || count > INT32_MAX) {
             char text[128];
-            tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: shape %s is empty or has more than 2^31 - 1 elements", op->name,
-                            tuff_shape_text(&type->shape, text, sizeof text));
+            tuff_graph_fail(
+                g, TUFF_ERR_SHAPE, "%s: its shape %s %s", op->name, tuff_shape_text(&type->shape, text, sizeof text),
+                type->shape.dim[i] ? "has more than 2^31 - 1 elements" : "has a size of 0: there are no empty values");
             return TUFF_ERR_SHAPE;
         }
     }
@@ -224,20 +225,17 @@ tuff_status tuff_op_types(struct tuff_graph *g, const struct tuff_op *op, const 
 tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,
                         const void *attrs)
 {
-    if (g->status != TUFF_OK) return 0;
+    if (!tuff_graph_ok(g)) return 0;
     if (in_count < op->arity_min || (op->arity_max != 255 && in_count > op->arity_max))
-        return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: takes %u to %u inputs, not %u", op->name, op->arity_min,
+        return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: it takes %u to %u operands, not %u", op->name, op->arity_min,
                                op->arity_max, (unsigned)in_count);
     struct tuff_type types[TUFF_MOST_RESULTS] = {{.dtype = TUFF_F32}};
     for (uint32_t i = 0; i < in_count; i++) {
-        if (in[i] >= g->count || (in[i] == 0 && !may_lack(op, i)))
-            return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: input %u is not a value of this graph", op->name, (unsigned)i);
-        if (in[i] && g->values[in[i]].op->class == TUFF_CLASS_ASSIGN)
-            return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: input %u is an assignment, which is for lists of outputs only",
-                                   op->name, (unsigned)i);
+        if ((in[i] || !may_lack(op, i)) && !tuff_graph_takes_one(g, op->name, in[i], i)) return 0;
         if (in[i] && tuff_is_blocks(g->values[in[i]].type.dtype) && !(i < 8 && op->takes_blocks >> i & 1))
-            return tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: does not take %s: matmul, gather of rows and cast to f32 do",
-                                   op->name, tuff_dtype_name(g->values[in[i]].type.dtype));
+            return tuff_graph_refuse(g, TUFF_ERR_SHAPE, op->name, in, in_count,
+                                     "it does not take %s; matmul, gather of rows (axis 0) and cast to f32 do",
+                                     tuff_dtype_name(g->values[in[i]].type.dtype));
     }
     if (tuff_op_types(g, op, in, in_count, attrs, types) != TUFF_OK) return 0;
     struct tuff_value value = {.op = op, .in_count = in_count, .type = types[0]};
@@ -260,36 +258,42 @@ tuff_val tuff_graph_find(const struct tuff_graph *graph, const char *name)
 {
     uint32_t v, step = 0;
     uint64_t hash = name ? tuff_hash_text(0, name) : 0;
+    if (!graph) return 0;
     while ((v = tuff_lookup_find(&graph->named, hash, &step)) != TUFF_LOOKUP_END)
         if (name && !strcmp(graph->values[v].name, name)) return v; /* a value that has another name since is passed over */
     return 0;
 }
 
-uint32_t tuff_graph_leaf_count(const struct tuff_graph *graph) { return graph->leaf_count; }
+uint32_t tuff_graph_leaf_count(const struct tuff_graph *graph) { return graph ? graph->leaf_count : 0; }
 
 struct tuff_leaf tuff_graph_leaf(const struct tuff_graph *graph, uint32_t index)
 {
-    if (index >= graph->leaf_count) return (struct tuff_leaf){0};
+    if (!graph || index >= graph->leaf_count) return (struct tuff_leaf){0};
     const struct tuff_value *value = &graph->values[graph->leaves[index]];
     return (struct tuff_leaf){value->name, tuff_host_type(value), tuff_is_trained(value)};
 }
 
 uint32_t tuff_graph_updates(const struct tuff_graph *graph, tuff_val after, tuff_val *updates, uint32_t capacity)
 {
-    uint32_t count = 0;
-    for (tuff_val v = after + 1; v < graph->count; v++)
+    uint32_t count = 0, end = graph ? graph->count : 0;
+    for (tuff_val v = after < end ? after + 1 : end; v < end; v++)
         if (tuff_op_writes_leaf(graph->values[v].op) && count++ < capacity) updates[count - 1] = v;
     return count;
 }
 
 tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name)
 {
-    if (g->status != TUFF_OK) return 0;
+    if (!tuff_graph_ok(g)) return 0;
     if (value == 0 || value >= g->count || !name || !*name)
-        return tuff_graph_fail(g, TUFF_ERR_USAGE, "named: needs a value of this graph and a name");
+        return tuff_graph_fail(g, TUFF_ERR_USAGE,
+                               value ? "named '%.60s': %u is not a value of this graph, or the name is missing"
+                                     : "named '%.60s': there is no value to name (0)",
+                               name ? name : "", (unsigned)value);
     tuff_val other = tuff_graph_find(g, name);
     if (other == value) return value;
-    if (other) return tuff_graph_fail(g, TUFF_ERR_USAGE, "the name '%s' is taken", name);
+    if (other)
+        return tuff_graph_refuse(g, TUFF_ERR_USAGE, "named", (tuff_val[]){value, other}, 2,
+                                 "the name '%.60s' is taken by the second", name);
     char *copy = tuff_arena_strdup(&g->arena, name);
     if (!copy || !tuff_lookup_add(&g->named, &g->arena, tuff_hash_text(0, name), value))
         return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
@@ -302,23 +306,23 @@ tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name)
 static tuff_val add_leaf(struct tuff_graph *g, const struct tuff_op *op, const char *name,
                          const struct tuff_leaf_attrs *attrs, const float *data)
 {
-    if (g->status != TUFF_OK) return 0;
-    if (!name || !*name) return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: needs a name", op->name);
+    if (!tuff_graph_ok(g)) return 0;
+    if (!name || !*name) return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: its name is missing", op->name);
     tuff_val known = tuff_graph_find(g, name);
     if (known) {
         const struct tuff_value *old = &g->values[known];
         const struct tuff_leaf_attrs *old_attrs = old->attrs;
-        char a[128], b[128];
+        char a[128], b[TUFF_VALUE_TEXT];
         if (old->op == op && op->kind != TUFF_KIND_INPUT && old_attrs->dtype == attrs->dtype &&
             tuff_shape_equal(&old_attrs->shape, &attrs->shape))
             return known;
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s '%s' %s %s: the name is taken by %s %s", op->name, name,
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s %s %s '%.60s': the name is taken by the %s %s", op->name,
                                tuff_dtype_name((enum tuff_dtype)attrs->dtype), tuff_shape_text(&attrs->shape, a, sizeof a),
-                               old->op->name, tuff_shape_text(&old->type.shape, b, sizeof b));
+                               name, old->op->name, tuff_value_text(g, known, b, sizeof b));
     }
     tuff_val v = tuff_graph_add(g, op, NULL, 0, attrs);
     if (v && attrs->init_kind == TUFF_INIT_DATA) {
-        if (!data) return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s '%s': TUFF_INIT_DATA without data", op->name, name);
+        if (!data) return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s '%s': TUFF_INIT_DATA without data (NULL)", op->name, name);
         g->values[v].data = tuff_arena_copy(&g->arena, data, (size_t)tuff_shape_count(&attrs->shape) * sizeof *data);
         if (!g->values[v].data) return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
     }
@@ -335,10 +339,10 @@ tuff_val tuff_input(struct tuff_graph *g, const char *name, enum tuff_dtype dtyp
 static tuff_val add_initialised(struct tuff_graph *g, const struct tuff_op *op, const char *name, struct tuff_type type,
                                 struct tuff_init init)
 {
-    if (g->status != TUFF_OK) return 0;
+    if (!tuff_graph_ok(g)) return 0;
     if ((unsigned)init.kind > TUFF_INIT_ZEROS)
-        return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s '%s': there is no initialiser of kind %d", op->name, name ? name : "",
-                               (int)init.kind);
+        return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s '%s': there is no initialiser of kind %d (enum tuff_init_kind)",
+                               op->name, name ? name : "", (int)init.kind);
     if (init.kind == TUFF_INIT_DEFAULT && !tuff_init_unset(&init))
         return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s '%s': its initialiser has numbers but no kind", op->name,
                                name ? name : "");

@@ -2,6 +2,8 @@
  * pass makes few launches of them: each reduction takes the chain before it and the chain after it. */
 #include "graph/op.h"
 
+#include <float.h>
+
 /* [c] as [1, c, 1, ..] for a value of this rank */
 static tuff_val channels(struct tuff_graph *g, tuff_val v, uint32_t rank)
 {
@@ -10,22 +12,46 @@ static tuff_val channels(struct tuff_graph *g, tuff_val v, uint32_t rank)
     return tuff_reshape(g, v, shape);
 }
 
-static bool check_channels(struct tuff_graph *g, const char *what, tuff_val x, const tuff_val *v, uint32_t count)
+/* All are floats; the first is there, and of the others those that are not 0. */
+static bool takes_floats(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count)
 {
-    struct tuff_shape shape = tuff_type_of(g, x).shape;
-    if (g->status != TUFF_OK) return false;
-    if (shape.rank < 2)
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: a value of rank %u has no channels", what, (unsigned)shape.rank) != 0;
     for (uint32_t i = 0; i < count; i++) {
-        struct tuff_shape s = tuff_type_of(g, v[i]).shape;
-        if (v[i] && (s.rank != 1 || s.dim[0] != shape.dim[1])) {
-            char a[128], b[128];
-            tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: %s is not one number for each channel of %s", what,
-                            tuff_shape_text(&s, a, sizeof a), tuff_shape_text(&shape, b, sizeof b));
-            return false;
-        }
+        if (i && !in[i]) continue;
+        if (!tuff_graph_takes_one(g, what, in[i], i)) return false;
+        if (tuff_is_float(g->values[in[i]].type.dtype)) continue;
+        tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, count, "operand %u must be of floats: cast it", (unsigned)i + 1);
+        return false;
+    }
+    return tuff_graph_ok(g);
+}
+
+/* Of floats as above, where those behind the first have the shape of x's axes [first, first + rank), which the sentence calls `axes`. */
+static bool takes_scales(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count, uint32_t first,
+                         uint32_t rank, const char *axes)
+{
+    if (!takes_floats(g, what, in, count)) return false;
+    struct tuff_shape x = tuff_type_of(g, in[0]).shape, shape = {.rank = rank};
+    memcpy(shape.dim, x.dim + first, rank * sizeof *x.dim);
+    for (uint32_t i = 1; i < count; i++) {
+        struct tuff_shape s = tuff_type_of(g, in[i]).shape;
+        char text[128];
+        if (!in[i] || tuff_shape_equal(&s, &shape)) continue;
+        tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, count, "operand %u must be %s, %s of the first", (unsigned)i + 1,
+                          tuff_shape_text(&shape, text, sizeof text), axes);
+        return false;
     }
     return true;
+}
+
+/* x [n, c, ..] and vectors of c */
+static bool check_channels(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count)
+{
+    if (!takes_floats(g, what, in, 1)) return false;
+    if (tuff_type_of(g, in[0]).shape.rank < 2) {
+        tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 1, "it must be [n, c, ..], with channels as its second axis");
+        return false;
+    }
+    return takes_scales(g, what, in, count, 1, 1, "one number for each channel");
 }
 
 /* What a normalization subtracts. Far from zero neither the sum of x nor its mean has enough digits, so the mean is that of x - x0,
@@ -64,12 +90,20 @@ static struct centered center(struct tuff_graph *g, tuff_val x, uint32_t axes)
     return c;
 }
 
+static bool check_batch_norm(struct tuff_graph *g, const tuff_val in[5], double eps)
+{
+    return tuff_graph_takes(g, "batch_norm", in, 5) && check_channels(g, "batch_norm", in, 5) &&
+           tuff_graph_number(g, "batch_norm", "eps", eps, 0, DBL_MAX);
+}
+
 struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta,
                                              tuff_val running_mean, tuff_val running_var, double eps, double momentum)
 {
     struct tuff_batch_norm none = {0};
     struct tuff_shape shape = tuff_type_of(g, x).shape;
-    if (!check_channels(g, "batch_norm", x, (tuff_val[]){gamma, beta, running_mean, running_var}, 4)) return none;
+    if (!check_batch_norm(g, (tuff_val[]){x, gamma, beta, running_mean, running_var}, eps) ||
+        !tuff_graph_number(g, "batch_norm", "momentum", momentum, 0, 1))
+        return none;
     uint32_t axes = ((1u << shape.rank) - 1) & ~2u, c = shape.dim[1];
     double n = (double)(tuff_shape_count(&shape) / c);
     struct centered centered = center(g, x, axes);
@@ -92,7 +126,7 @@ tuff_val tuff_batch_norm_infer(struct tuff_graph *g, tuff_val x, tuff_val gamma,
                                tuff_val running_var, double eps)
 {
     uint32_t rank = tuff_type_of(g, x).shape.rank;
-    if (!check_channels(g, "batch_norm", x, (tuff_val[]){gamma, beta, running_mean, running_var}, 4)) return 0;
+    if (!check_batch_norm(g, (tuff_val[]){x, gamma, beta, running_mean, running_var}, eps)) return 0;
     tuff_val scale = tuff_mul(g, gamma, tuff_rsqrt(g, tuff_affine(g, running_var, 1, eps)));
     tuff_val factor = channels(g, scale, rank);
     tuff_val y = tuff_mul(g, tuff_sub(g, x, channels(g, running_mean, rank)), factor);
@@ -102,12 +136,12 @@ tuff_val tuff_batch_norm_infer(struct tuff_graph *g, tuff_val x, tuff_val gamma,
 tuff_val tuff_upsample_nearest2d(struct tuff_graph *g, tuff_val x, uint32_t by_h, uint32_t by_w)
 {
     struct tuff_shape s = tuff_type_of(g, x).shape;
-    if (g->status != TUFF_OK) return 0;
-    if (s.rank != 4 || by_h == 0 || by_w == 0) {
-        char text[128];
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "upsample_nearest2d: takes [n, c, h, w] by at least 1 1, not %s by %u %u",
-                               tuff_shape_text(&s, text, sizeof text), (unsigned)by_h, (unsigned)by_w);
-    }
+    if (!tuff_graph_takes(g, "upsample_nearest2d", &x, 1)) return 0;
+    if (s.rank != 4 || by_h == 0 || by_w == 0 || (uint64_t)s.dim[2] * by_h > INT32_MAX ||
+        (uint64_t)s.dim[3] * by_w > INT32_MAX)
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "upsample_nearest2d", &x, 1,
+                                 "by %u and %u: it must be [n, c, h, w], and the factors at least 1", (unsigned)by_h,
+                                 (unsigned)by_w);
     tuff_val y = tuff_reshape(g, x, TUFF_SHAPE(s.dim[0], s.dim[1], s.dim[2], 1, s.dim[3], 1));
     y = tuff_expand(g, y, TUFF_SHAPE(s.dim[0], s.dim[1], s.dim[2], by_h, s.dim[3], by_w));
     return tuff_reshape(g, y, TUFF_SHAPE(s.dim[0], s.dim[1], s.dim[2] * by_h, s.dim[3] * by_w));
@@ -125,10 +159,14 @@ static tuff_val normalize(struct tuff_graph *g, tuff_val x, uint32_t axes, doubl
 tuff_val tuff_layer_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, uint32_t last_dims, double eps)
 {
     uint32_t rank = tuff_type_of(g, x).shape.rank;
-    if (g->status != TUFF_OK) return 0;
+    const tuff_val in[] = {x, gamma, beta};
+    if (!tuff_graph_takes(g, "layer_norm", &x, 1)) return 0;
     if (last_dims == 0 || last_dims > rank)
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "layer_norm: last %u axes of a value of rank %u", (unsigned)last_dims,
-                               (unsigned)rank);
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "layer_norm", &x, 1, "it has no last %u axes to normalize over",
+                                 (unsigned)last_dims);
+    if (!takes_scales(g, "layer_norm", in, 3, rank - last_dims, last_dims, "the shape of the last axes") ||
+        !tuff_graph_number(g, "layer_norm", "eps", eps, 0, DBL_MAX))
+        return 0;
     uint32_t axes = ((1u << rank) - 1) & ~((1u << (rank - last_dims)) - 1);
     tuff_val y = normalize(g, x, axes, eps);
     if (gamma) y = tuff_mul(g, y, gamma);
@@ -138,9 +176,12 @@ tuff_val tuff_layer_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_
 tuff_val tuff_group_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, uint32_t groups, double eps)
 {
     struct tuff_shape shape = tuff_type_of(g, x).shape;
-    if (!check_channels(g, "group_norm", x, (tuff_val[]){gamma, beta}, 2)) return 0;
+    if (!check_channels(g, "group_norm", (tuff_val[]){x, gamma, beta}, 3) ||
+        !tuff_graph_number(g, "group_norm", "eps", eps, 0, DBL_MAX))
+        return 0;
     if (groups == 0 || shape.dim[1] % groups)
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "group_norm: %u groups do not divide the channels", (unsigned)groups);
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "group_norm", &x, 1, "its %u channels are not %u groups of one size",
+                                 (unsigned)shape.dim[1], (unsigned)groups);
     tuff_val parts = tuff_reshape(g, x, TUFF_SHAPE(shape.dim[0], groups, 0));
     tuff_val y = tuff_reshape(g, normalize(g, parts, 4, eps), shape);
     if (gamma) y = tuff_mul(g, y, channels(g, gamma, shape.rank));
@@ -150,8 +191,11 @@ tuff_val tuff_group_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_
 tuff_val tuff_rms_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, double eps)
 {
     uint32_t rank = tuff_type_of(g, x).shape.rank;
-    if (g->status != TUFF_OK) return 0;
-    if (rank == 0) return tuff_graph_fail(g, TUFF_ERR_SHAPE, "rms_norm: a scalar has no last axis");
+    if (!tuff_graph_takes(g, "rms_norm", &x, 1)) return 0;
+    if (rank == 0) return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "rms_norm", &x, 1, "a scalar has no last axis");
+    if (!takes_scales(g, "rms_norm", (tuff_val[]){x, gamma}, 2, rank - 1, 1, "the length of the last axis") ||
+        !tuff_graph_number(g, "rms_norm", "eps", eps, 0, DBL_MAX))
+        return 0;
     tuff_val power = tuff_mean(g, tuff_square(g, x), 1u << (rank - 1), TUFF_KEEP_AXES);
     tuff_val y = tuff_mul(g, x, tuff_rsqrt(g, tuff_affine(g, power, 1, eps)));
     return gamma ? tuff_mul(g, y, gamma) : y;
@@ -197,6 +241,31 @@ tuff_val tuff_logsumexp(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tu
     return tuff_add(g, tuff_log(g, tuff_maximum(g, s, tuff_scalar(g, TUFF_SUM_FLOOR))), most);
 }
 
+static bool check_reduction(struct tuff_graph *g, const char *what, enum tuff_reduction reduction)
+{
+    if (!tuff_graph_ok(g)) return false;
+    if ((unsigned)reduction <= TUFF_REDUCE_NONE) return true;
+    tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: there is no reduction %d; it is TUFF_REDUCE_MEAN, _SUM or _NONE", what,
+                    (int)reduction);
+    return false;
+}
+
+/* A loss of each element and its target: broadcasting them would count pairs that nobody means. */
+static bool check_targets(struct tuff_graph *g, const char *what, tuff_val x, tuff_val target, enum tuff_reduction reduction)
+{
+    const tuff_val in[] = {x, target};
+    struct tuff_shape xs = tuff_type_of(g, x).shape, ts = tuff_type_of(g, target).shape;
+    if (!tuff_graph_takes(g, what, in, 2) || !takes_floats(g, what, in, 2) || !check_reduction(g, what, reduction))
+        return false;
+    if (tuff_shape_equal(&xs, &ts)) return true;
+    tuff_graph_refuse(
+        g, TUFF_ERR_SHAPE, what, in, 2, "%s",
+        tuff_shape_count(&xs) == tuff_shape_count(&ts)
+            ? "they must have the same shape, as losses do not broadcast: tuff_reshape one of them"
+            : "they must have the same shape, as losses do not broadcast: there is one target for each element");
+    return false;
+}
+
 static tuff_val reduce(struct tuff_graph *g, tuff_val loss, enum tuff_reduction reduction)
 {
     switch (reduction) {
@@ -204,20 +273,35 @@ static tuff_val reduce(struct tuff_graph *g, tuff_val loss, enum tuff_reduction 
     case TUFF_REDUCE_SUM: return tuff_sum(g, loss, 0, TUFF_DROP_AXES);
     case TUFF_REDUCE_NONE: return loss;
     }
-    return tuff_graph_fail(g, TUFF_ERR_USAGE, "loss: no such reduction");
+    return 0; /* check_reduction has told */
 }
 
-/* Labels as [n, 1, ..] beside logits [n, c, ..], or 0 after a failure. */
-static tuff_val labels_beside(struct tuff_graph *g, tuff_val logits, tuff_val labels)
+/* Logits [n, c, ..], labels [n, ..], weights [c] or 0 */
+static bool check_labels(struct tuff_graph *g, tuff_val logits, tuff_val labels,
+                         const struct tuff_cross_entropy_params *params)
 {
-    struct tuff_shape x = tuff_type_of(g, logits).shape, l = tuff_type_of(g, labels).shape;
-    bool fits = x.rank >= 2 && l.rank + 1 == x.rank && tuff_type_of(g, labels).dtype == TUFF_I32;
-    for (uint32_t i = 0; fits && i < l.rank; i++) fits = l.dim[i] == x.dim[i == 0 ? 0 : i + 1];
-    if (fits || g->status != TUFF_OK) return tuff_unsqueeze(g, labels, 1);
-    char a[128], b[128];
-    return tuff_graph_fail(g, TUFF_ERR_SHAPE, "cross_entropy: logits %s and labels %s %s do not fit",
-                           tuff_shape_text(&x, a, sizeof a), tuff_dtype_name(tuff_type_of(g, labels).dtype),
-                           tuff_shape_text(&l, b, sizeof b));
+    const char *what = "cross_entropy";
+    const tuff_val in[] = {logits, labels}, weighted[] = {logits, params->weight};
+    if (!tuff_graph_takes(g, what, in, 2) || !takes_floats(g, what, in, 1) || !check_reduction(g, what, params->reduction))
+        return false;
+    struct tuff_shape x = tuff_type_of(g, logits).shape, l = tuff_type_of(g, labels).shape, due = {.rank = x.rank - 1};
+    char text[128];
+    if (x.rank < 2)
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2,
+                                 "logits are [n, c, ..], one row of c classes for each label") != 0;
+    for (uint32_t i = 0; i < due.rank; i++) due.dim[i] = x.dim[i == 0 ? 0 : i + 1];
+    if (tuff_type_of(g, labels).dtype != TUFF_I32)
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2,
+                                 "labels are numbers of classes, i32 %s: cast them, or take tuff_argmax of one-hot rows",
+                                 tuff_shape_text(&due, text, sizeof text)) != 0;
+    if (!tuff_shape_equal(&l, &due))
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2,
+                                 "labels for these logits are %s, those without the axis of classes",
+                                 tuff_shape_text(&due, text, sizeof text)) != 0;
+    if (!(params->label_smoothing >= 0 && params->label_smoothing < 1))
+        return tuff_graph_fail(g, TUFF_ERR_USAGE, "cross_entropy: label_smoothing is %g; it must be in [0, 1)",
+                               params->label_smoothing) != 0;
+    return takes_scales(g, what, weighted, 2, 1, 1, "one weight for each class");
 }
 
 /* The element of each label's class: no other one is multiplied, which may be infinite. 0 where the label is none. */
@@ -240,12 +324,9 @@ static tuff_val is_class(struct tuff_graph *g, tuff_val labels, uint32_t classes
  * logarithm of the sum of e^z. So the gradient is softmax - target without another sum. */
 tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labels, struct tuff_cross_entropy_params params)
 {
-    tuff_val at = labels_beside(g, logits, labels);
     struct tuff_shape x = tuff_type_of(g, logits).shape, l = tuff_type_of(g, labels).shape;
-    if (!at || g->status != TUFF_OK) return 0;
-    if (!(params.label_smoothing >= 0 && params.label_smoothing < 1))
-        return tuff_graph_fail(g, TUFF_ERR_USAGE, "cross_entropy: label smoothing %g is not in [0, 1)",
-                               params.label_smoothing);
+    if (!check_labels(g, logits, labels, &params)) return 0;
+    tuff_val at = tuff_unsqueeze(g, labels, 1);
     double smooth = params.label_smoothing, each = smooth / x.dim[1]; /* what every class has of the target */
     uint32_t axes;
     tuff_val beside = 0;
@@ -276,17 +357,20 @@ tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labe
 
 tuff_val tuff_mse_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
 {
+    if (!check_targets(g, "mse_loss", x, target, reduction)) return 0;
     return reduce(g, tuff_square(g, tuff_sub(g, x, target)), reduction);
 }
 
 tuff_val tuff_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
 {
+    if (!check_targets(g, "l1_loss", x, target, reduction)) return 0;
     return reduce(g, tuff_abs(g, tuff_sub(g, x, target)), reduction);
 }
 
 /* Huber 1964 with delta 1: d^2/2 below, |d| - 1/2 above; with m = min(|d|, 1) both are m (|d| - m/2), whose gradient by |d| is m */
 tuff_val tuff_smooth_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
 {
+    if (!check_targets(g, "smooth_l1_loss", x, target, reduction)) return 0;
     tuff_val d = tuff_abs(g, tuff_sub(g, x, target));
     tuff_val m = tuff_detach(g, tuff_minimum(g, d, tuff_scalar(g, 1)));
     return reduce(g, tuff_mul(g, m, tuff_sub(g, d, tuff_affine(g, m, 0.5, 0))), reduction);
@@ -294,5 +378,6 @@ tuff_val tuff_smooth_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, 
 
 tuff_val tuff_bce_with_logits(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
 {
+    if (!check_targets(g, "bce_with_logits", x, target, reduction)) return 0;
     return reduce(g, tuff_bce_logits(g, x, target), reduction);
 }

@@ -20,7 +20,8 @@ TUFF_API struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff
                                                       double momentum);
 TUFF_API tuff_val tuff_batch_norm_infer(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta,
                                         tuff_val running_mean, tuff_val running_var, double eps);
-/* Over the last last_dims axes; gamma and beta of their shape or 0. Source: Ba et al. 2016. */
+/* Over the last last_dims axes; gamma and beta of exactly their shape, or 0. Errors of all norms: SHAPE, USAGE (eps below 0 or not finite,
+ * momentum outside of [0, 1]). Source: Ba et al. 2016. */
 TUFF_API tuff_val tuff_layer_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, uint32_t last_dims,
                                   double eps);
 TUFF_API tuff_val tuff_group_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta, uint32_t groups,
@@ -39,9 +40,12 @@ struct tuff_cross_entropy_params {
 };
 /* logits [n, c, ...], labels i32 [n, ...]. As PyTorch's cross_entropy: mean divides by the sum of the used weights. A label
  * outside of 0 .. c-1 names no class: its loss is that of the smoothing alone, and without weights it counts for the mean. Logits of -inf mask
- * classes: what is not the label's costs nothing. What is ignored has loss and gradient 0 whatever its logits. */
+ * classes: what is not the label's costs nothing. What is ignored has loss and gradient 0 whatever its logits. Errors: SHAPE (labels of another
+ * type or shape, weights that are not [c]), USAGE (a smoothing outside of [0, 1), a reduction that is none). */
 TUFF_API tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labels,
                                      struct tuff_cross_entropy_params params);
+/* Losses of each element of x and its target, f32 or f16, of exactly the same shape: nothing is broadcast, as [n, 1] with [n] would be to all
+ * n * n pairs. Errors: SHAPE, USAGE. Source: PyTorch's losses of these names. */
 TUFF_API tuff_val tuff_mse_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
 TUFF_API tuff_val tuff_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
 TUFF_API tuff_val tuff_smooth_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
@@ -50,7 +54,7 @@ TUFF_API tuff_val tuff_bce_with_logits(struct tuff_graph *g, tuff_val x, tuff_va
 /* ---- attention --------------------------------------------------------------------------------------------------------------------- */
 
 struct tuff_attention_params {
-    double scale; /* of the products; 0 stands for 1 / sqrt(d) */
+    double scale; /* of the products, finite; 0 stands for 1 / sqrt(d) */
     bool causal;  /* row i sees columns 0 .. i */
     /* 0, or broadcast to [b, h, t, s]: bool, true where a row sees a column; or f32, added to the scaled products */
     tuff_val mask;

@@ -16,13 +16,16 @@ static const struct tuff_init zeros = {.kind = TUFF_INIT_ZEROS}, ones = {.kind =
 
 enum { NAME_BYTES = 200, LONGEST_NAME = 180 };
 
-/* True when the graph has not failed and the layer has a name. */
-static bool begin(const struct layer *l)
+/* True when the graph has not failed, the layer has a name, and x is a value of floats. */
+static bool begin(const struct layer *l, tuff_val x)
 {
-    if (l->g->status != TUFF_OK) return false;
-    if (l->name && *l->name && strlen(l->name) <= LONGEST_NAME) return true;
-    tuff_graph_fail(l->g, TUFF_ERR_USAGE, "%s: the layer's name is missing or too long", l->kind);
-    return false;
+    if (!tuff_graph_ok(l->g)) return false;
+    if (!l->name || !*l->name || strlen(l->name) > LONGEST_NAME) {
+        tuff_graph_fail(l->g, TUFF_ERR_USAGE, "%s: the layer's name is %s", l->kind,
+                        l->name && *l->name ? "longer than 180 bytes" : "missing: its parameters are called by it");
+        return false;
+    }
+    return tuff_graph_takes_one(l->g, l->kind, x, 0);
 }
 
 static tuff_val fail(const struct layer *l, tuff_status status, const char *what)
@@ -32,10 +35,9 @@ static tuff_val fail(const struct layer *l, tuff_status status, const char *what
 
 static tuff_val refuse(const struct layer *l, const char *takes, tuff_val x)
 {
-    char text[128];
-    struct tuff_shape shape = tuff_type_of(l->g, x).shape;
-    return tuff_graph_fail(l->g, TUFF_ERR_SHAPE, "%s '%s': takes %s, not %s", l->kind, l->name, takes,
-                           tuff_shape_text(&shape, text, sizeof text));
+    char what[NAME_BYTES + 32];
+    snprintf(what, sizeof what, "%s '%s'", l->kind, l->name);
+    return tuff_graph_refuse(l->g, TUFF_ERR_SHAPE, what, &x, 1, "it takes f32 %s", takes);
 }
 
 static tuff_val param(const struct layer *l, const char *part, struct tuff_shape shape, struct tuff_init init,
@@ -58,7 +60,7 @@ static double positive(const struct layer *l, double eps)
 {
     if (eps == 0) return 1e-5;
     if (eps > 0 && isfinite(eps)) return eps;
-    fail(l, TUFF_ERR_USAGE, "eps is not a number above 0");
+    fail(l, TUFF_ERR_USAGE, "eps must be finite and above 0; 0 stands for 1e-5");
     return 0;
 }
 
@@ -66,9 +68,9 @@ tuff_val tuff_layer_dense(struct tuff_graph *g, tuff_val x, const char *name, st
 {
     const struct layer l = {g, "dense", name};
     struct tuff_shape shape = tuff_type_of(g, x).shape;
-    if (!begin(&l)) return 0;
+    if (!begin(&l, x)) return 0;
     if (shape.rank != 2) return refuse(&l, "[n, k] (flatten first)", x);
-    if (!p.units) return fail(&l, TUFF_ERR_USAGE, "has no units");
+    if (!p.units) return fail(&l, TUFF_ERR_USAGE, "units is 0: it is how many numbers each row of the result has");
     tuff_val w = param(&l, "weight", TUFF_SHAPE(p.units, shape.dim[1]), p.weight, kaiming);
     tuff_val b = p.no_bias ? 0 : param(&l, "bias", TUFF_SHAPE(p.units), p.bias, zeros);
     tuff_val y = tuff_matmul(g, x, w, (struct tuff_matmul_params){.transpose_b = true});
@@ -80,9 +82,9 @@ tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char *name, s
     const struct layer l = {g, "conv2d", name};
     struct tuff_shape shape = tuff_type_of(g, x).shape;
     uint32_t groups = p.conv.groups ? p.conv.groups : 1, width = p.kernel[1] ? p.kernel[1] : p.kernel[0];
-    if (!begin(&l)) return 0;
+    if (!begin(&l, x)) return 0;
     if (shape.rank != 4 || shape.dim[1] % groups) return refuse(&l, "[n, c, h, w] with c divisible by its groups", x);
-    if (!p.channels || !p.kernel[0]) return fail(&l, TUFF_ERR_USAGE, "has no channels or no kernel");
+    if (!p.channels || !p.kernel[0]) return fail(&l, TUFF_ERR_USAGE, "channels or kernel is 0");
     tuff_val w = param(&l, "weight", TUFF_SHAPE(p.channels, shape.dim[1] / groups, p.kernel[0], width), p.weight, kaiming);
     tuff_val b = p.no_bias ? 0 : param(&l, "bias", TUFF_SHAPE(p.channels), p.bias, zeros);
     return tuff_conv2d(g, x, w, b, p.conv);
@@ -92,10 +94,10 @@ tuff_val tuff_layer_batch_norm(struct tuff_graph *g, tuff_val x, const char *nam
 {
     const struct layer l = {g, "batch_norm", name};
     struct tuff_shape shape = tuff_type_of(g, x).shape;
-    if (!begin(&l)) return 0;
+    if (!begin(&l, x)) return 0;
     if (shape.rank < 2) return refuse(&l, "[n, c, ..]", x);
     double eps = positive(&l, p.eps), momentum = p.momentum == 0 ? 0.1 : p.momentum;
-    if (!(momentum > 0 && momentum <= 1)) return fail(&l, TUFF_ERR_USAGE, "momentum is not in (0, 1]");
+    if (!(momentum > 0 && momentum <= 1)) return fail(&l, TUFF_ERR_USAGE, "momentum must be in (0, 1]; 0 stands for 0.1");
     uint32_t c = shape.dim[1];
     tuff_val gamma = param(&l, "weight", TUFF_SHAPE(c), p.weight, ones);
     tuff_val beta = param(&l, "bias", TUFF_SHAPE(c), p.bias, zeros);
@@ -104,14 +106,14 @@ tuff_val tuff_layer_batch_norm(struct tuff_graph *g, tuff_val x, const char *nam
     struct tuff_batch_norm r = tuff_batch_norm_train(g, x, gamma, beta, mean, var, eps, momentum);
     tuff_assign(g, mean, r.mean);
     tuff_assign(g, var, r.var);
-    return g->status == TUFF_OK ? r.y : 0;
+    return tuff_graph_ok(g) ? r.y : 0;
 }
 
 tuff_val tuff_layer_layer_norm(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_layer_norm_params p)
 {
     const struct layer l = {g, "layer_norm", name};
     struct tuff_shape shape = tuff_type_of(g, x).shape, last = {.rank = p.last_dims ? p.last_dims : 1};
-    if (!begin(&l)) return 0;
+    if (!begin(&l, x)) return 0;
     if (last.rank > shape.rank) return refuse(&l, "at least as many axes as it normalizes", x);
     for (uint32_t i = 0; i < last.rank; i++) last.dim[i] = shape.dim[shape.rank - last.rank + i];
     double eps = positive(&l, p.eps);
@@ -124,7 +126,7 @@ tuff_val tuff_layer_rms_norm(struct tuff_graph *g, tuff_val x, const char *name,
 {
     const struct layer l = {g, "rms_norm", name};
     struct tuff_shape shape = tuff_type_of(g, x).shape;
-    if (!begin(&l)) return 0;
+    if (!begin(&l, x)) return 0;
     if (shape.rank == 0) return refuse(&l, "[.., k]", x);
     double eps = positive(&l, p.eps);
     return tuff_rms_norm(g, x, param(&l, "weight", TUFF_SHAPE(shape.dim[shape.rank - 1]), p.weight, ones), eps);
@@ -134,9 +136,9 @@ tuff_val tuff_layer_lstm(struct tuff_graph *g, tuff_val x, const char *name, str
 {
     const struct layer l = {g, "lstm", name};
     struct tuff_shape shape = tuff_type_of(g, x).shape;
-    if (!begin(&l)) return 0;
+    if (!begin(&l, x)) return 0;
     if (shape.rank != 3) return refuse(&l, "[t, n, e]", x);
-    if (!p.units || p.units > UINT32_MAX / 4) return fail(&l, TUFF_ERR_USAGE, "has no units, or too many");
+    if (!p.units || p.units > UINT32_MAX / 4) return fail(&l, TUFF_ERR_USAGE, "units is 0, or above 2^30");
     uint32_t rows = 4 * p.units;
     double bound = 1 / sqrt(p.units);
     const struct tuff_init within = {.kind = TUFF_INIT_UNIFORM, .a = -bound, .b = bound};

@@ -64,8 +64,23 @@ static inline bool tuff_init_unset(const struct tuff_init *init)
     return init->kind == TUFF_INIT_DEFAULT && init->a == 0 && init->b == 0 && !init->data;
 }
 
+/* A graph that may get values. NULL, of a failed tuff_graph_create that nobody looked at, is one that has failed. */
+static inline bool tuff_graph_ok(const struct tuff_graph *g) { return g && g->status == TUFF_OK; }
+
 /* Records the first failure with its sentence; always returns 0, so that builders can `return tuff_graph_fail(...)`. */
 tuff_val tuff_graph_fail(struct tuff_graph *g, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
+/* Likewise about values: "WHAT of f32 [4, 5] 'x' and f32 [3, 7] (mul, value 9): SENTENCE". Values of 0 are passed over. The sentence says what
+ * would be right. */
+tuff_val tuff_graph_refuse(struct tuff_graph *g, tuff_status status, const char *what, const tuff_val *values,
+                           uint32_t count, const char *format, ...) TUFF_PRINTF(6, 7);
+/* What builders of several operators ask before they look at types: all are values of the graph, and not assignments. */
+bool tuff_graph_takes(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count);
+bool tuff_graph_takes_one(struct tuff_graph *g, const char *what, tuff_val v, uint32_t number); /* of operand 0, 1, .. */
+/* A number among the arguments lies in [least, most]; what is not a number does not. */
+bool tuff_graph_number(struct tuff_graph *g, const char *what, const char *name, double value, double least, double most);
+/* Type, shape and name of a value for messages; returns buffer. */
+enum { TUFF_VALUE_TEXT = 200 };
+char *tuff_value_text(const struct tuff_graph *g, tuff_val v, char *buffer, size_t bytes);
 
 /* Adds a value: infers its type, copies attrs and in. 0 after any failure. The one way in which values come to be. */
 tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,
@@ -168,6 +183,8 @@ struct tuff_infer {
     const tuff_val *in_values; /* all inputs */
     const void *attrs;
 };
+/* tuff_graph_refuse of the operator and its operands; TUFF_ERR_SHAPE. */
+tuff_status tuff_infer_refuse(const struct tuff_infer *infer, const char *format, ...) TUFF_PRINTF(2, 3);
 
 /* The type of a result's elements (tuff_op_types evaluates it). Blocks are read as f32. Kernels compute f16 and bf16 as f32, of which
  * simplify makes what the rule says: packed elements are stored by pointwise launches alone, in whole words. */
@@ -288,7 +305,7 @@ struct tuff_op {
     const struct tuff_more_result *more; /* KERNEL: further results, each of them a value of its own (tuff_result) */
     uint8_t more_count;                  /* at most TUFF_MOST_RESULTS - 1 */
 
-    /* Types in -> shapes out, one for each result; on failure tuff_graph_fail with a sentence that names the shapes, returning its status. */
+    /* Types in -> shapes out, one for each result; on failure tuff_infer_refuse with a sentence that says what would fit. */
     tuff_status (*infer)(const struct tuff_infer *infer, struct tuff_shape *out);
     enum tuff_result_rule result;
     /* Adds the gradients of y by its inputs; leaves gin[k] 0 where there is none. Only adds graph. All are f32, those of f16

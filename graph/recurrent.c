@@ -10,17 +10,21 @@ static bool has_shape(struct tuff_graph *g, tuff_val v, struct tuff_shape shape)
 static bool check_lstm(struct tuff_graph *g, tuff_val x, const struct tuff_lstm_params *p)
 {
     struct tuff_shape s = tuff_type_of(g, x).shape, w = tuff_type_of(g, p->w_hh).shape;
-    if (g->status != TUFF_OK) return false;
+    const tuff_val in[] = {x, p->w_ih, p->w_hh, p->bias, p->h_0, p->c_0};
+    if (!tuff_graph_takes(g, "lstm", in, 3)) return false;
+    for (uint32_t i = 3; i < TUFF_COUNT(in); i++)
+        if (in[i] && !tuff_graph_takes_one(g, "lstm", in[i], i)) return false;
     uint32_t h = w.rank == 2 ? w.dim[1] : 0;
     bool fits = s.rank == 3 && h && has_shape(g, p->w_hh, TUFF_SHAPE(4 * h, h)) &&
                 has_shape(g, p->w_ih, TUFF_SHAPE(4 * h, s.dim[2])) &&
                 (!p->bias || has_shape(g, p->bias, TUFF_SHAPE(4 * h))) &&
                 (!p->h_0 || has_shape(g, p->h_0, TUFF_SHAPE(s.dim[1], h))) &&
                 (!p->c_0 || has_shape(g, p->c_0, TUFF_SHAPE(s.dim[1], h)));
-    char a[128], b[128];
+    for (uint32_t i = 0; fits && i < TUFF_COUNT(in); i++) fits = !in[i] || tuff_type_of(g, in[i]).dtype == TUFF_F32;
     if (!fits)
-        tuff_graph_fail(g, TUFF_ERR_SHAPE, "lstm: of x [t, n, e] = %s and w_hh [4 h, h] = %s the others have other shapes",
-                        tuff_shape_text(&s, a, sizeof a), tuff_shape_text(&w, b, sizeof b));
+        tuff_graph_refuse(
+            g, TUFF_ERR_SHAPE, "lstm", in, TUFF_COUNT(in),
+            "it takes f32 x [t, n, e], w_ih [4 h, e], w_hh [4 h, h], and where given bias [4 h], h_0 and c_0 [n, h]");
     return fits;
 }
 
@@ -54,7 +58,9 @@ struct tuff_lstm tuff_lstm(struct tuff_graph *g, tuff_val x, const struct tuff_l
 {
     struct tuff_lstm r = {0};
     if (!p || p->struct_size < sizeof *p) {
-        tuff_graph_fail(g, TUFF_ERR_USAGE, "lstm: needs its parameters");
+        tuff_graph_fail(g, TUFF_ERR_USAGE,
+                        p ? "lstm: struct_size of its params is not set: .struct_size = sizeof params"
+                          : "lstm: its params are missing (NULL)");
         return r;
     }
     if (!check_lstm(g, x, p)) return r;

@@ -56,15 +56,31 @@ static uint32_t rounds_of(struct tuff_graph *g, const struct tuff_scan_params *p
 
 tuff_val tuff_scan(struct tuff_graph *g, const struct tuff_scan_params *p)
 {
-    if (!p || !p->body) return tuff_graph_fail(g, TUFF_ERR_USAGE, "scan: needs a body");
+    if (!p || !p->body || !*p->body) return tuff_graph_fail(g, TUFF_ERR_USAGE, "scan: it needs a body, a graph of its own");
+    const bool set = p->struct_size >= sizeof *p,
+               arrays = (p->outputs || !p->output_count) && (p->carries || !p->carry_count) &&
+                        (p->sequences || !p->sequence_count) && (p->invariants || !p->invariant_count);
+    if (!set || !arrays) {
+        tuff_graph_destroy(*p->body);
+        *p->body = NULL;
+        return tuff_graph_fail(g, TUFF_ERR_USAGE,
+                               set ? "scan: an array of its params is missing (NULL)"
+                                   : "scan: struct_size of its params is not set: .struct_size = sizeof params");
+    }
     bool ended = *p->body && end_body(*p->body, p->outputs, p->output_count);
     struct tuff_scan_attrs attrs = {.body = tuff_graph_body(g, p->body)};
-    if (g->status != TUFF_OK) return 0;
-    if (p->struct_size < sizeof *p || !ended || p->output_count < p->carry_count)
-        return tuff_graph_fail(g, TUFF_ERR_USAGE, "scan: needs a body that gives at least what its carries become");
+    if (!tuff_graph_ok(g)) return 0;
+    if (!ended || p->output_count < p->carry_count)
+        return tuff_graph_fail(
+            g, TUFF_ERR_USAGE,
+            "scan: its body gives %u values for %u carries: it must give what each becomes, and then the rest",
+            (unsigned)p->output_count, (unsigned)p->carry_count);
     attrs.rounds = (int32_t)rounds_of(g, p);
     if (attrs.rounds <= 0)
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "scan: sequences have the same first dimension, that of the rounds");
+        return tuff_graph_refuse(
+            g, TUFF_ERR_SHAPE, "scan", p->sequences, p->sequence_count,
+            "sequences must have the same first size, that of the rounds (%u were asked for), from 1 to 65536",
+            (unsigned)p->rounds);
     attrs.carries = (int32_t)p->carry_count;
     attrs.sequences = (int32_t)p->sequence_count;
     attrs.steps = (int32_t)(p->output_count - p->carry_count);
@@ -110,10 +126,15 @@ static tuff_val unpadded(struct tuff_graph *g, tuff_val rows, uint32_t rounds, c
 
 static const struct tuff_scan_attrs *attrs_of(struct tuff_graph *g, tuff_val scan, uint32_t k, uint32_t count)
 {
-    bool is = g->status == TUFF_OK && scan && scan < g->count && g->values[scan].op->class == TUFF_CLASS_LOOP;
+    bool is = tuff_graph_ok(g) && scan && scan < g->count && g->values[scan].op->class == TUFF_CLASS_LOOP;
     const struct tuff_scan_attrs *attrs = is ? g->values[scan].attrs : NULL;
     if (!attrs || k >= (uint32_t)attrs->carries + (count ? (uint32_t)attrs->steps : 0)) {
-        tuff_graph_fail(g, TUFF_ERR_USAGE, "scan: it has no result %u of this kind", (unsigned)k);
+        if (attrs)
+            tuff_graph_fail(g, TUFF_ERR_USAGE,
+                            "scan: it has no result %u: it has %d carries, and %d results of each round behind them",
+                            (unsigned)k, (int)attrs->carries, (int)attrs->steps);
+        else
+            tuff_graph_refuse(g, TUFF_ERR_USAGE, "scan", &scan, 1, "this is not what tuff_scan returned");
         return NULL;
     }
     return attrs;

@@ -54,7 +54,8 @@ typedef uint32_t tuff_val;
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_create(struct tuff_context *context, struct tuff_graph **graph,
                                                        struct tuff_error *error);
 TUFF_API void tuff_graph_destroy(struct tuff_graph *graph); /* NULL is legal */
-/* TUFF_OK, or the first failure since creation with its sentence. May be called at any time. */
+/* TUFF_OK, or the first failure since creation. May be called at any time. The sentence names the operator, and the values that do not fit by
+ * type, shape and name (tuff_named), or by operator and number. After a failure, and for a graph that is NULL, builders return 0 and do nothing. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_finish(struct tuff_graph *graph, struct tuff_error *error);
 TUFF_API struct tuff_type tuff_type_of(const struct tuff_graph *graph, tuff_val value);
 /* The type in which the host writes and reads the value: tuff_type_of's, but for leaves and casts of i64 and f64. */

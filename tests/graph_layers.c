@@ -318,7 +318,7 @@ static const struct {
 } refusals[] = {{dense_rank, TUFF_ERR_SHAPE, {"dense 'l'", "[2, 6, 4, 4]"}},
                 {dense_units, TUFF_ERR_USAGE, {"dense 'l'", "units"}},
                 {dense_name, TUFF_ERR_USAGE, {"dense", "name"}},
-                {dense_long, TUFF_ERR_USAGE, {"dense", "too long"}},
+                {dense_long, TUFF_ERR_USAGE, {"dense", "longer than 180 bytes"}},
                 {dense_shared, TUFF_ERR_SHAPE, {"'l.weight'", "taken"}},
                 {init_kind, TUFF_ERR_USAGE, {"'l.weight'", "kind 99"}},
                 {init_numbers, TUFF_ERR_USAGE, {"'l.weight'", "no kind"}},

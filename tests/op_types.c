@@ -197,7 +197,7 @@ static void check_casts(struct types_test *t, enum tuff_dtype from, uint32_t typ
 static bool takes(struct types_test *t, const struct tuff_op *op, uint32_t k, enum tuff_dtype dtype)
 {
     struct tuff_error error = {0};
-    const char *name = tuff_dtype_name(tuff_dtype_device(dtype));
+    const char *name = tuff_dtype_name(dtype); /* as it was declared */
     bool taken = op_takes(t->test.context, op, k, dtype, &error);
     backend_check(&t->test, taken || (strstr(error.message, op->name) && strstr(error.message, name)),
                   "%s of %s as operand %u: refused as '%s'", op->name, name, (unsigned)k, error.message);

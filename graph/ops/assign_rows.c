@@ -29,9 +29,9 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
     const struct tuff_type *state = infer->in[at], *rows = infer->in[ROWS], *place = infer->in[PLACE];
     const struct tuff_type *count = at > COUNT ? infer->in[COUNT] : place;
     const struct tuff_op *target = tuff_value_of(infer->graph, infer->in_values[at])->op;
-    char a[128], b[128];
     if (target->kind != TUFF_KIND_STATE && !(target->traits & TUFF_UPDATES)) {
-        tuff_graph_fail(infer->graph, TUFF_ERR_USAGE, "assign_rows: the target is a %s, not a state", target->name);
+        tuff_graph_refuse(infer->graph, TUFF_ERR_USAGE, "assign_rows", &infer->in_values[at], 1,
+                          "its target must be a state, or the state after other rows were assigned");
         return TUFF_ERR_USAGE;
     }
     if (at > GROUPS && !counts_rows(infer)) {
@@ -47,10 +47,11 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
         *out = state->shape;
         return TUFF_OK;
     }
-    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "assign_rows: rows %s %s of a state %s %s, at an i32%s: f32 or i32 both",
-                    tuff_dtype_name(rows->dtype), tuff_shape_text(&rows->shape, a, sizeof a), tuff_dtype_name(state->dtype),
-                    tuff_shape_text(&state->shape, b, sizeof b), at > COUNT ? ", as many as an i32 says" : "");
-    return TUFF_ERR_SHAPE;
+    return tuff_infer_refuse(
+        infer,
+        "it takes rows [n, ..] of the state's type, f32 or i32, each with the shape of a row of the state and no more of "
+        "them, and a place that is an i32 of one element%s",
+        at > COUNT ? ", as is the count" : "");
 }
 
 static double clamped(double x, double last) { return x < 0 ? 0 : x > last ? last : x; }

@@ -35,20 +35,26 @@ static const struct tuff_attr weight_grad_attr_table[] = {
 
 static tuff_status check(const struct tuff_infer *infer, bool fits, const struct tuff_conv *given, const char *more)
 {
-    char a[128], b[128];
     const struct tuff_type *x = infer->in[0], *y = infer->in[1];
+    const uint32_t *xd = x->shape.dim, *wd = y->shape.dim;
     bool types = tuff_is_float(x->dtype) && tuff_is_float(y->dtype);
     if (fits && types) return TUFF_OK;
     struct tuff_conv c = tuff_conv_defaults(given);
-    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE,
-                    "%s of %s %s and %s %s (stride %u %u, dilation %u %u, pad %u %u %u %u, groups %u%s): %s",
-                    infer->op->name, tuff_dtype_name(x->dtype), tuff_shape_text(&x->shape, a, sizeof a),
-                    tuff_dtype_name(y->dtype), tuff_shape_text(&y->shape, b, sizeof b), (unsigned)c.stride[0],
-                    (unsigned)c.stride[1], (unsigned)c.dilation[0], (unsigned)c.dilation[1], (unsigned)c.pad[0],
-                    (unsigned)c.pad[1], (unsigned)c.pad[2], (unsigned)c.pad[3], (unsigned)c.groups, more,
-                    fits ? "each must be of floats"
-                         : "channels, groups and sizes do not fit (x [n,ci,h,w], w [co,ci/groups,kh,kw], y [n,co,oh,ow])");
-    return TUFF_ERR_SHAPE;
+    if (!types) return tuff_infer_refuse(infer, "each must be of floats: cast");
+    if (x->shape.rank != 4 || y->shape.rank != 4)
+        return tuff_infer_refuse(infer, "it takes x [n, ci, h, w] and w [co, ci / groups, kh, kw]");
+    if (infer->op == &tuff_op_conv2d && (xd[1] % c.groups || wd[0] % c.groups))
+        return tuff_infer_refuse(infer, "%u groups must divide both %u and %u channels", (unsigned)c.groups, (unsigned)xd[1],
+                                 (unsigned)wd[0]);
+    if (infer->op == &tuff_op_conv2d && wd[1] != xd[1] / c.groups)
+        return tuff_infer_refuse(infer, "x has %u channels in %u groups, so w must have %u as its second size, not %u",
+                                 (unsigned)xd[1], (unsigned)c.groups, (unsigned)(xd[1] / c.groups), (unsigned)wd[1]);
+    return tuff_infer_refuse(
+        infer,
+        "stride %u %u, dilation %u %u, pad %u %u %u %u, groups %u%s: channels do not fit, or the kernel is larger "
+        "than the padded picture (x [n, ci, h, w], w [co, ci / groups, kh, kw], y [n, co, oh, ow])",
+        (unsigned)c.stride[0], (unsigned)c.stride[1], (unsigned)c.dilation[0], (unsigned)c.dilation[1], (unsigned)c.pad[0],
+        (unsigned)c.pad[1], (unsigned)c.pad[2], (unsigned)c.pad[3], (unsigned)c.groups, more);
 }
 
 static tuff_status conv_infer(const struct tuff_infer *infer, struct tuff_shape *out)
@@ -189,14 +195,15 @@ static void weight_grad_grad(struct tuff_graph *g, tuff_val gw, tuff_val ggw, tu
     gin[1] = count == 1 ? ggy_parts[0] : tuff_concat(g, ggy_parts, count, 0);
 }
 
-static tuff_val add_bias(struct tuff_graph *g, tuff_val y, tuff_val b)
+static tuff_val add_bias(struct tuff_graph *g, const char *what, tuff_val y, const tuff_val *in)
 {
+    const tuff_val b = in[2];
     if (!b || !y) return y;
     struct tuff_shape bs = tuff_type_of(g, b).shape, ys = tuff_type_of(g, y).shape;
-    char text[128];
-    if (bs.rank != 1 || bs.dim[0] != ys.dim[1])
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "bias %s for %u channels: must be [%u]",
-                               tuff_shape_text(&bs, text, sizeof text), (unsigned)ys.dim[1], (unsigned)ys.dim[1]);
+    if (!tuff_graph_takes_one(g, what, b, 2)) return 0;
+    if (bs.rank != 1 || bs.dim[0] != ys.dim[1] || !tuff_is_float(tuff_type_of(g, b).dtype))
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 3,
+                                 "the bias must be [%u], a float for each channel of the result", (unsigned)ys.dim[1]);
     return tuff_add(g, y, tuff_reshape(g, b, TUFF_SHAPE(1, bs.dim[0], 1, 1)));
 }
 
@@ -207,7 +214,8 @@ tuff_val tuff_conv2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, s
     memcpy(attrs.dilation, params.dilation, sizeof attrs.dilation);
     memcpy(attrs.pad, params.pad, sizeof attrs.pad);
     attrs = tuff_conv_defaults(&attrs);
-    return add_bias(g, tuff_graph_add(g, &tuff_op_conv2d, (tuff_val[]){x, w}, 2, &attrs), b);
+    const tuff_val in[] = {x, w, b};
+    return add_bias(g, "conv2d", tuff_graph_add(g, &tuff_op_conv2d, in, 2, &attrs), in);
 }
 
 tuff_val tuff_conv_transpose2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b,
@@ -218,21 +226,26 @@ tuff_val tuff_conv_transpose2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuf
     memcpy(attrs.dilation, params.dilation, sizeof attrs.dilation);
     memcpy(attrs.pad, params.pad, sizeof attrs.pad);
     attrs = tuff_conv_defaults(&attrs);
-    if (!x || !w) return 0;
+    const tuff_val in[] = {x, w, b};
+    if (!tuff_graph_takes(g, "conv_transpose2d", in, 2)) return 0;
     struct tuff_shape xs = tuff_type_of(g, x).shape, ws = tuff_type_of(g, w).shape;
     uint32_t size[2] = {0};
-    for (int i = 0; i < 2 && xs.rank == 4 && ws.rank == 4; i++) {
+    if (xs.rank != 4 || ws.rank != 4 || xs.dim[1] != ws.dim[0])
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "conv_transpose2d", in, 2,
+                                 "it takes x [n, ci, h, w] and w [ci, co / groups, kh, kw]");
+    for (int i = 0; i < 2; i++) {
         int64_t out = (int64_t)(xs.dim[2 + i] - 1) * attrs.stride[i] + (int64_t)attrs.dilation[i] * (ws.dim[2 + i] - 1) + 1 +
                       params.output_pad[i] - (int64_t)attrs.pad[i] - attrs.pad[2 + i];
         if (params.output_pad[i] >= attrs.stride[i])
-            return tuff_graph_fail(g, TUFF_ERR_SHAPE, "conv_transpose2d: output_pad %u must be less than the stride %u",
-                                   (unsigned)params.output_pad[i], (unsigned)attrs.stride[i]);
+            return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "conv_transpose2d", in, 2,
+                                     "output_pad %u must be less than the stride %u", (unsigned)params.output_pad[i],
+                                     (unsigned)attrs.stride[i]);
         if (out < 1 || out > INT32_MAX)
-            return tuff_graph_fail(g, TUFF_ERR_SHAPE, "conv_transpose2d: axis %d of the result would have %lld elements",
-                                   2 + i, (long long)out);
+            return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "conv_transpose2d", in, 2,
+                                     "axis %d of the result would have %lld elements", 2 + i, (long long)out);
         size[i] = (uint32_t)out;
     }
-    return add_bias(g, add_input_grad(g, x, w, &attrs, size[0], size[1]), b);
+    return add_bias(g, "conv_transpose2d", add_input_grad(g, x, w, &attrs, size[0], size[1]), in);
 }
 
 /* ---- descriptors ------------------------------------------------------------------------------------------------------- */

@@ -36,20 +36,6 @@ static const struct tuff_attr axis_attr[] = {{"axis", "axis", TUFF_ATTR_I32, 1, 
         }                                                                                                                   \
     }
 
-static tuff_status index_error(const struct tuff_infer *infer, const char *why)
-{
-    char text[400];
-    size_t used = 0;
-    for (uint32_t i = 0; i < infer->in_count && i < 3 && used < sizeof text; i++) {
-        char shape[128];
-        const struct tuff_type *in = infer->in[i];
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %s", i ? ", " : "", tuff_dtype_name(in->dtype),
-                                 tuff_shape_text(&in->shape, shape, sizeof shape));
-    }
-    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s of %s: %s", infer->op->name, used ? text : "nothing", why);
-    return TUFF_ERR_SHAPE;
-}
-
 static int64_t clamp_index(double index, int64_t size)
 {
     int64_t i = index < -2147483648.0 ? INT32_MIN : (index > 2147483647.0 ? INT32_MAX : (int64_t)index);
@@ -77,8 +63,9 @@ static tuff_status iota_infer(const struct tuff_infer *infer, struct tuff_shape 
     const struct iota_attrs *attrs = infer->attrs;
     *out = attrs->shape;
     if (attrs->shape.rank <= TUFF_MAX_RANK && attrs->axis >= 0 && (uint32_t)attrs->axis < attrs->shape.rank) return TUFF_OK;
-    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "iota: axis %d of rank %u", (int)attrs->axis, (unsigned)attrs->shape.rank);
-    return TUFF_ERR_SHAPE;
+    if (attrs->shape.rank > TUFF_MAX_RANK)
+        return tuff_infer_refuse(infer, "a shape has at most %d axes, not %u", TUFF_MAX_RANK, (unsigned)attrs->shape.rank);
+    return tuff_infer_refuse(infer, "its shape of %u axes has no axis %d", (unsigned)attrs->shape.rank, (int)attrs->axis);
 }
 
 static void iota_ref(const struct tuff_ref *ref)
@@ -91,7 +78,8 @@ static void iota_ref(const struct tuff_ref *ref)
 
 tuff_val tuff_iota(struct tuff_graph *g, struct tuff_shape shape, int axis)
 {
-    struct iota_attrs attrs = {axis < 0 ? axis + (int)shape.rank : axis, shape};
+    bool counts = axis < 0 && shape.rank <= TUFF_MAX_RANK; /* from the end */
+    struct iota_attrs attrs = {counts ? axis + (int)shape.rank : axis, shape};
     return tuff_graph_add(g, &tuff_op_iota, NULL, 0, &attrs);
 }
 
@@ -134,11 +122,13 @@ static tuff_status gather_infer(const struct tuff_infer *infer, struct tuff_shap
 {
     int axis = ((const struct tuff_axis_attrs *)infer->attrs)->axis;
     const struct tuff_shape *x = &infer->in[0]->shape, *indices = &infer->in[1]->shape;
-    if (infer->in[1]->dtype != TUFF_I32) return index_error(infer, "indices are not i32");
-    if (axis < 0 || (uint32_t)axis >= x->rank || x->rank - 1 + indices->rank > TUFF_MAX_RANK)
-        return index_error(infer, "no such axis");
+    if (infer->in[1]->dtype != TUFF_I32) return tuff_infer_refuse(infer, "the indices, operand 2, must be i32: cast them");
+    if (axis < 0 || (uint32_t)axis >= x->rank) return tuff_infer_refuse(infer, "there is no axis %d", axis);
+    if (x->rank - 1 + indices->rank > TUFF_MAX_RANK)
+        return tuff_infer_refuse(infer, "the result would have more than %d axes", TUFF_MAX_RANK);
     bool blocks = tuff_is_blocks(infer->in[0]->dtype);
-    if (blocks && (axis != 0 || x->rank < 2)) return index_error(infer, "only rows can be gathered of blocks");
+    if (blocks && (axis != 0 || x->rank < 2))
+        return tuff_infer_refuse(infer, "of quantized weights only rows (axis 0) can be gathered");
     *out = (struct tuff_shape){0};
     for (uint32_t i = 0; i < x->rank; i++) {
         if ((int)i != axis)
@@ -280,8 +270,10 @@ static bool fits_inside(const struct tuff_shape *small, const struct tuff_shape 
 static tuff_status gather_elements_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     int axis = ((const struct tuff_axis_attrs *)infer->attrs)->axis;
-    if (infer->in[1]->dtype != TUFF_I32) return index_error(infer, "indices are not i32");
-    if (!fits_inside(&infer->in[1]->shape, &infer->in[0]->shape, axis)) return index_error(infer, "shapes do not fit");
+    if (infer->in[1]->dtype != TUFF_I32) return tuff_infer_refuse(infer, "the indices, operand 2, must be i32: cast them");
+    if (!fits_inside(&infer->in[1]->shape, &infer->in[0]->shape, axis))
+        return tuff_infer_refuse(infer, "but for axis %d, no axis of the indices may be longer than that of the first",
+                                 axis);
     *out = infer->in[1]->shape;
     return TUFF_OK;
 }
@@ -381,11 +373,12 @@ static tuff_status scatter_add_infer(const struct tuff_infer *infer, struct tuff
 {
     int axis = ((const struct tuff_axis_attrs *)infer->attrs)->axis;
     if (infer->in[1]->dtype != TUFF_I32 || infer->in[0]->dtype != TUFF_F32 || infer->in[2]->dtype != TUFF_F32)
-        return index_error(infer, "takes f32, i32 indices and f32");
+        return tuff_infer_refuse(infer, "it takes f32, indices of i32, and a source of f32: cast them");
     if (!is_by_rows(&infer->in[0]->shape, &infer->in[1]->shape, &infer->in[2]->shape, axis) &&
         (!fits_inside(&infer->in[1]->shape, &infer->in[0]->shape, axis) ||
          !tuff_shape_equal(&infer->in[1]->shape, &infer->in[2]->shape)))
-        return index_error(infer, "shapes do not fit");
+        return tuff_infer_refuse(
+            infer, "indices and source must have the same shape, whose axes but %d are not longer than the first's", axis);
     *out = infer->in[0]->shape;
     return TUFF_OK;
 }
@@ -511,7 +504,8 @@ static tuff_status topk_infer(const struct tuff_infer *infer, struct tuff_shape 
     const struct tuff_shape *x = &infer->in[0]->shape;
     if (!tuff_is_float(infer->in[0]->dtype) || attrs->axis < 0 || (uint32_t)attrs->axis >= x->rank || attrs->k < 1 ||
         (uint32_t)attrs->k > x->dim[attrs->axis])
-        return index_error(infer, "needs floats, an axis, and k from 1 to its length");
+        return tuff_infer_refuse(infer, "it takes floats, an axis, and k from 1 to its length; axis is %d, k is %d",
+                                 (int)attrs->axis, (int)attrs->k);
     out[VALUES] = *x;
     out[VALUES].dim[attrs->axis] = (uint32_t)attrs->k;
     out[INDICES] = out[VALUES];
@@ -616,7 +610,15 @@ const struct tuff_op tuff_op_topk = {
 tuff_val tuff_one_hot(struct tuff_graph *g, tuff_val indices, uint32_t depth)
 {
     struct tuff_shape shape = tuff_type_of(g, indices).shape;
-    if (shape.rank >= TUFF_MAX_RANK) return tuff_graph_fail(g, TUFF_ERR_SHAPE, "one_hot: the result would have rank 9");
+    if (!tuff_graph_takes_one(g, "one_hot", indices, 0)) return 0;
+    if (tuff_is_float(tuff_type_of(g, indices).dtype))
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "one_hot", &indices, 1,
+                                 "indices must be whole numbers: cast them to i32");
+    if (shape.rank >= TUFF_MAX_RANK)
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "one_hot", &indices, 1, "it has all of the %d axes that there may be",
+                                 TUFF_MAX_RANK);
+    if (depth == 0)
+        return tuff_graph_refuse(g, TUFF_ERR_USAGE, "one_hot", &indices, 1, "the depth is 0; it is the number of classes");
     tuff_val at = tuff_unsqueeze(g, indices, -1);
     shape.dim[shape.rank++] = depth;
     return tuff_cast(g, tuff_equal(g, at, tuff_iota(g, shape, -1)), TUFF_F32);
@@ -636,7 +638,10 @@ static tuff_status random_infer(const struct tuff_infer *infer, struct tuff_shap
     const struct tuff_type *rng = infer->in[0];
     if (rng->dtype == TUFF_I32 && rng->shape.rank == 1 && rng->shape.dim[0] == 3 && attrs->shape.rank <= TUFF_MAX_RANK)
         return TUFF_OK;
-    return index_error(infer, "the generator's state is i32 [3]: seed low, seed high, step");
+    if (attrs->shape.rank > TUFF_MAX_RANK)
+        return tuff_infer_refuse(infer, "a shape has at most %d axes, not %u", TUFF_MAX_RANK, (unsigned)attrs->shape.rank);
+    return tuff_infer_refuse(infer,
+                             "the generator's state must be i32 [3] (seed low, seed high, step): take tuff_rng_state");
 }
 
 static void random_ref(const struct tuff_ref *ref)
@@ -656,6 +661,7 @@ tuff_val tuff_rng_state(struct tuff_graph *g)
 tuff_val tuff_random_uniform(struct tuff_graph *g, tuff_val rng, struct tuff_shape shape)
 {
     struct random_attrs attrs = {.shape = shape};
+    if (!tuff_graph_takes_one(g, "random_uniform", rng, 0)) return 0;
     for (uint32_t v = 1; v < g->count; v++) attrs.stream += g->values[v].op == &tuff_op_random_uniform;
     return tuff_graph_add(g, &tuff_op_random_uniform, &rng, 1, &attrs);
 }
@@ -670,7 +676,10 @@ tuff_val tuff_random_normal(struct tuff_graph *g, tuff_val rng, struct tuff_shap
 
 tuff_val tuff_dropout(struct tuff_graph *g, tuff_val x, tuff_val rng, double p)
 {
-    if (!(p >= 0 && p < 1)) return tuff_graph_fail(g, TUFF_ERR_USAGE, "dropout: p is %g, not in [0, 1)", p);
+    if (!tuff_graph_takes(g, "dropout", (tuff_val[]){x, rng}, p == 0 ? 1 : 2)) return 0;
+    if (!(p >= 0 && p < 1))
+        return tuff_graph_refuse(g, TUFF_ERR_USAGE, "dropout", &x, 1,
+                                 "p is %g; it must be in [0, 1), the part that becomes 0", p);
     struct tuff_shape shape = tuff_type_of(g, x).shape;
     if (p == 0) return x;
     tuff_val least = tuff_scalar(g, p), keep = tuff_greater_equal(g, tuff_random_uniform(g, rng, shape), least);

@@ -45,23 +45,20 @@ static tuff_status leaf_infer(const struct tuff_infer *infer, struct tuff_shape 
     uint32_t last = attrs->shape.rank && attrs->shape.rank <= TUFF_MAX_RANK ? attrs->shape.dim[attrs->shape.rank - 1] : 0;
     if (blocks && (last == 0 || last % tuff_dtype_row((enum tuff_dtype)attrs->dtype)->elements != 0 ||
                    infer->op->kind == TUFF_KIND_FULL || (has_initial(infer->op) && attrs->init_kind))) {
-        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE,
-                        "%s: %s needs a last dimension of whole blocks, and content that the host writes", infer->op->name,
-                        tuff_dtype_name((enum tuff_dtype)attrs->dtype));
-        return TUFF_ERR_SHAPE;
+        return tuff_infer_refuse(infer, "%s needs a last dimension of whole blocks, and content that the host writes",
+                                 tuff_dtype_name((enum tuff_dtype)attrs->dtype));
     }
     if (!tuff_dtype_known(attrs->dtype) || attrs->shape.rank > TUFF_MAX_RANK) {
-        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: no such type (dtype %s, rank %u)", infer->op->name,
-                        tuff_dtype_name((enum tuff_dtype)attrs->dtype), (unsigned)attrs->shape.rank);
-        return TUFF_ERR_SHAPE;
+        if (attrs->shape.rank > TUFF_MAX_RANK)
+            return tuff_infer_refuse(infer, "a shape has at most %d axes, not %u", TUFF_MAX_RANK,
+                                     (unsigned)attrs->shape.rank);
+        return tuff_infer_refuse(infer, "there is no type %d (enum tuff_dtype)", (int)attrs->dtype);
     }
     const double *misfit = has_initial(infer->op) ? initial_misfit(attrs) : NULL;
     if (misfit) {
         enum tuff_dtype host = (enum tuff_dtype)attrs->dtype;
-        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE,
-                        "%s: the initial value %.17g does not fit into %s, as which devices hold %s", infer->op->name,
-                        *misfit, tuff_dtype_name(tuff_dtype_device(host)), tuff_dtype_name(host));
-        return TUFF_ERR_SHAPE;
+        return tuff_infer_refuse(infer, "the initial value %.17g does not fit into %s, as which devices hold %s", *misfit,
+                                 tuff_dtype_name(tuff_dtype_device(host)), tuff_dtype_name(host));
     }
     *out = attrs->shape;
     return TUFF_OK;
@@ -161,8 +158,8 @@ tuff_val tuff_scalar(struct tuff_graph *g, double value) { return tuff_full(g, T
 tuff_val tuff_constant(struct tuff_graph *g, struct tuff_type type, const void *data)
 {
     struct tuff_full_attrs attrs = {.dtype = (int32_t)type.dtype, .shape = type.shape};
-    if (g->status != TUFF_OK) return 0;
-    if (!data) return tuff_graph_fail(g, TUFF_ERR_USAGE, "constant: needs data");
+    if (!tuff_graph_ok(g)) return 0;
+    if (!data) return tuff_graph_fail(g, TUFF_ERR_USAGE, "constant: its data are missing (NULL)");
     tuff_val v = tuff_graph_add(g, &tuff_op_constant, NULL, 0, &attrs);
     if (!v) return 0;
     g->values[v].data = tuff_arena_copy(&g->arena, data, (size_t)tuff_type_bytes(&type));
@@ -332,7 +329,7 @@ tuff_val tuff_param_pack(struct tuff_graph *g, const tuff_val *members, uint32_t
 
 tuff_val tuff_pack(struct tuff_graph *g, tuff_val target, const tuff_val *x, uint32_t count)
 {
-    if (g->status != TUFF_OK) return 0;
+    if (!tuff_graph_takes_one(g, "pack", target, 0) || !tuff_graph_takes(g, "pack", x, count)) return 0;
     tuff_val *in = tuff_arena_alloc(&g->arena, (count + 1) * sizeof *in);
     if (!in) return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
     in[0] = target;
@@ -347,18 +344,14 @@ tuff_val tuff_pack(struct tuff_graph *g, tuff_val target, const tuff_val *x, uin
 
 static tuff_status assign_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
-    char a[128], b[128];
     const struct tuff_op *op = tuff_value_of(infer->graph, infer->in_values[0])->op;
     if (op->kind != TUFF_KIND_STATE && op->kind != TUFF_KIND_PARAM && op->kind != TUFF_KIND_PARAM_PACK) {
-        tuff_graph_fail(infer->graph, TUFF_ERR_USAGE, "assign: the target is a %s, not a state or parameter", op->name);
+        tuff_graph_refuse(infer->graph, TUFF_ERR_USAGE, "assign", infer->in_values, 2,
+                          "the first must be a state or a parameter, which keeps what it is given");
         return TUFF_ERR_USAGE;
     }
-    if (infer->in[0]->dtype != infer->in[1]->dtype || !tuff_shape_equal(&infer->in[0]->shape, &infer->in[1]->shape)) {
-        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "assign: state is %s %s, the value %s %s",
-                        tuff_dtype_name(infer->in[0]->dtype), tuff_shape_text(&infer->in[0]->shape, a, sizeof a),
-                        tuff_dtype_name(infer->in[1]->dtype), tuff_shape_text(&infer->in[1]->shape, b, sizeof b));
-        return TUFF_ERR_SHAPE;
-    }
+    if (infer->in[0]->dtype != infer->in[1]->dtype || !tuff_shape_equal(&infer->in[0]->shape, &infer->in[1]->shape))
+        return tuff_infer_refuse(infer, "the value must have the type and shape of the state: nothing is cast or broadcast");
     *out = infer->in[0]->shape;
     return TUFF_OK;
 }

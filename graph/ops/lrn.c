@@ -29,16 +29,15 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct attrs *a = infer->attrs;
     const struct tuff_type *x = infer->in[0];
-    char text[128];
     *out = x->shape;
     if (tuff_is_float(x->dtype) && x->shape.rank >= 2 && a->size[0] >= 1 && a->size[0] <= INT32_MAX && a->bias > 0 &&
-        a->alpha >= 0)
+        a->alpha >= 0 && isfinite(a->bias) && isfinite(a->alpha) && isfinite(a->beta))
         return TUFF_OK;
-    tuff_graph_fail(
-        infer->graph, TUFF_ERR_SHAPE,
-        "lrn of %s %s: needs floats [n, c, ..], a size of at least 1 (%u), bias above 0 (%g), alpha not below (%g)",
-        tuff_dtype_name(x->dtype), tuff_shape_text(&x->shape, text, sizeof text), (unsigned)a->size[0], a->bias, a->alpha);
-    return TUFF_ERR_SHAPE;
+    return tuff_infer_refuse(
+        infer,
+        "it takes floats [n, c, ..], a size of at least 1 (%u), a bias above 0 (%g), an alpha not below (%g) and a "
+        "finite beta (%g)",
+        (unsigned)a->size[0], a->bias, a->alpha, a->beta);
 }
 
 /* Means over windows of channels as average pools of [n, 1, c, inner]. */

@@ -49,28 +49,38 @@ static bool measure(const struct tuff_shape *a, const struct tuff_shape *b, cons
 
 static bool takes(enum tuff_dtype dtype) { return tuff_is_float(dtype) || tuff_is_blocks(dtype); }
 
+/* The length that is summed over: the columns of the first, the rows of the second. */
+static uint32_t inner(const struct tuff_shape *shape, bool transposed, bool first)
+{
+    return shape->dim[shape->rank - (first != transposed ? 1 : 2)];
+}
+
+static bool fits_transposed(const struct tuff_shape *a, const struct tuff_shape *b, const struct attrs *attrs)
+{
+    return inner(a, attrs->transpose_a, true) == inner(b, !attrs->transpose_b, false);
+}
+
 static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_type *a = infer->in[0], *b = infer->in[1];
     const struct attrs *attrs = infer->attrs;
     struct sizes s;
-    char at[128], bt[128];
     bool fits = measure(&a->shape, &b->shape, attrs, &s);
-    if (infer->in_count > COUNT &&
-        (infer->in[COUNT]->dtype != TUFF_I32 || tuff_shape_count(&infer->in[COUNT]->shape) != 1)) {
-        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "matmul: the count is %s %s, not an i32 of one element",
-                        tuff_dtype_name(infer->in[COUNT]->dtype), tuff_shape_text(&infer->in[COUNT]->shape, at, sizeof at));
-        return TUFF_ERR_SHAPE;
-    }
-    if (!fits || !takes(a->dtype) || !takes(b->dtype)) {
-        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "matmul of %s %s%s and %s %s%s: %s", tuff_dtype_name(a->dtype),
-                        tuff_shape_text(&a->shape, at, sizeof at), attrs->transpose_a ? " transposed" : "",
-                        tuff_dtype_name(b->dtype), tuff_shape_text(&b->shape, bt, sizeof bt),
-                        attrs->transpose_b ? " transposed" : "",
-                        fits ? "each must be of floats, or of quantized ones"
-                             : "inner sizes must be equal, batch axes equal or 1, ranks 2 or more");
-        return TUFF_ERR_SHAPE;
-    }
+    if (infer->in_count > COUNT && (infer->in[COUNT]->dtype != TUFF_I32 || tuff_shape_count(&infer->in[COUNT]->shape) != 1))
+        return tuff_infer_refuse(infer, "the count, operand 3, must be an i32 of one element");
+    if (!takes(a->dtype) || !takes(b->dtype)) return tuff_infer_refuse(infer, "each must be of floats: cast them");
+    if (a->shape.rank < 2 || b->shape.rank < 2)
+        return tuff_infer_refuse(infer,
+                                 "each must be a matrix, of two axes or more: tuff_reshape a vector to [1, n] or [n, 1]");
+    if (!fits && inner(&a->shape, attrs->transpose_a, true) != inner(&b->shape, attrs->transpose_b, false))
+        return tuff_infer_refuse(infer, "the inner sizes %u and %u%s differ%s",
+                                 (unsigned)inner(&a->shape, attrs->transpose_a, true),
+                                 (unsigned)inner(&b->shape, attrs->transpose_b, false),
+                                 attrs->transpose_a || attrs->transpose_b ? " (after transposing)" : "",
+                                 !fits_transposed(&a->shape, &b->shape, attrs) ? ""
+                                 : attrs->transpose_b                          ? "; without transpose_b they fit"
+                                                                               : "; with transpose_b they fit");
+    if (!fits) return tuff_infer_refuse(infer, "the axes before the last two must be equal, or 1");
     *out = (struct tuff_shape){.rank = s.rank + 2};
     memcpy(out->dim, s.size, s.rank * sizeof s.size[0]);
     out->dim[s.rank] = (uint32_t)s.m;

@@ -260,7 +260,7 @@ const struct tuff_pw_row *tuff_pw_own(struct tuff_graph *g, const struct tuff_po
         tuff_graph_fail(g, TUFF_ERR_USAGE, "pointwise '%s': there is no text of y", params->name);
     else if (!two && params->db)
         tuff_graph_fail(g, TUFF_ERR_USAGE, "pointwise '%s': a derivative by b without an operand b", params->name);
-    if (g->status != TUFF_OK) return NULL;
+    if (!tuff_graph_ok(g)) return NULL;
     for (const struct tuff_own_row *own = g->own_rows; own; own = own->next)
         if (own->row.operands == 1 + two && !strcmp(own->row.name, params->name) && !strcmp(own->row.text[0], text[0]) &&
             !strcmp(own->row.text[1], text[1]) && (!two || !strcmp(own->row.text[2], text[2])))
@@ -272,9 +272,11 @@ const struct tuff_pw_row *tuff_pw_own(struct tuff_graph *g, const struct tuff_po
 
 tuff_val tuff_pointwise(struct tuff_graph *g, const struct tuff_pointwise_params *params, tuff_val a, tuff_val b)
 {
-    if (g->status != TUFF_OK) return 0;
+    if (!tuff_graph_ok(g)) return 0;
     if (!params || params->struct_size < sizeof *params)
-        return tuff_graph_fail(g, TUFF_ERR_USAGE, "pointwise: no params, or their struct_size is not set");
+        return tuff_graph_fail(g, TUFF_ERR_USAGE,
+                               params ? "pointwise: struct_size of its params is not set: .struct_size = sizeof params"
+                                      : "pointwise: its params are missing (NULL)");
     const struct tuff_pw_row *row = tuff_pw_own(g, params, b != 0);
     if (!row) return 0;
     const struct tuff_own_attrs attrs = {params->p0, params->p1, row->name, row->text[0], row->text[1], row->text[2]};

@@ -112,22 +112,16 @@ static tuff_status infer_pw(const struct tuff_infer *infer, struct tuff_shape *o
         const struct tuff_type *in = infer->in[i];
         if (!in) continue;
         if (!first) first = in;
-        char a[128], b[128];
-        if (!tuff_shape_equal(&first->shape, &in->shape)) {
-            tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: shapes %s and %s differ", infer->op->name,
-                            tuff_shape_text(&first->shape, a, sizeof a), tuff_shape_text(&in->shape, b, sizeof b));
-            return TUFF_ERR_SHAPE;
-        }
+        if (!tuff_shape_equal(&first->shape, &in->shape)) return tuff_infer_refuse(infer, "the shapes must be equal");
         bool integer = !tuff_is_float(in->dtype);
         bool compared = (what & BOOL) != 0;
-        if ((integer && !(what & INTEGERS) && !compared) || integer == tuff_is_float(first->dtype)) {
-            tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: does not take %s (with %s); cast first", infer->op->name,
-                            tuff_dtype_name(in->dtype), tuff_dtype_name(first->dtype));
-            return TUFF_ERR_SHAPE;
-        }
+        if (integer && !(what & INTEGERS) && !compared)
+            return tuff_infer_refuse(infer, "it takes floats: cast operand %u", (unsigned)i + 1);
+        if (integer == tuff_is_float(first->dtype))
+            return tuff_infer_refuse(infer, "it does not take floats with whole numbers: cast one of them");
     }
     if (!first) {
-        tuff_graph_fail(infer->graph, TUFF_ERR_USAGE, "%s: no operand", infer->op->name);
+        tuff_graph_fail(infer->graph, TUFF_ERR_USAGE, "%s: it has no operand", infer->op->name);
         return TUFF_ERR_USAGE;
     }
     *out = first->shape;
@@ -321,19 +315,22 @@ static const struct tuff_pw_row rows[ROW_COUNT] = {
 
 /* ---- builders ------------------------------------------------------------------------------------------------------------ */
 
-bool tuff_broadcast_shape(struct tuff_graph *g, const char *what, const struct tuff_shape *a, const struct tuff_shape *b,
-                          struct tuff_shape *out)
+bool tuff_broadcast_shape(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count, struct tuff_shape *out)
 {
-    struct tuff_shape r = {.rank = a->rank > b->rank ? a->rank : b->rank};
-    for (uint32_t i = 0; i < r.rank; i++) {
-        uint32_t da = i < a->rank ? a->dim[a->rank - 1 - i] : 1, db = i < b->rank ? b->dim[b->rank - 1 - i] : 1;
-        if (da != db && da != 1 && db != 1) {
-            char ta[128], tb[128];
-            tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: shapes %s and %s do not broadcast", what,
-                            tuff_shape_text(a, ta, sizeof ta), tuff_shape_text(b, tb, sizeof tb));
+    if (!tuff_graph_takes(g, what, in, count)) return false;
+    struct tuff_shape r = {0};
+    for (uint32_t k = 0; k < count; k++) {
+        const struct tuff_shape a = r, *b = &g->values[in[k]].type.shape;
+        r.rank = a.rank > b->rank ? a.rank : b->rank;
+        for (uint32_t i = 0; i < r.rank; i++) {
+            uint32_t da = i < a.rank ? a.dim[a.rank - 1 - i] : 1, db = i < b->rank ? b->dim[b->rank - 1 - i] : 1;
+            r.dim[r.rank - 1 - i] = da == 1 ? db : da;
+            if (da == db || da == 1 || db == 1) continue;
+            tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, count,
+                              "the shapes do not broadcast: aligned at the right, axes must be equal or 1, not %u and %u",
+                              (unsigned)da, (unsigned)db);
             return false;
         }
-        r.dim[r.rank - 1 - i] = da == 1 ? db : da;
     }
     *out = r;
     return true;
@@ -343,19 +340,25 @@ tuff_val tuff_pw_add(struct tuff_graph *g, const struct tuff_op *op, tuff_val a,
 {
     uint32_t count = op->arity_max;
     tuff_val in[2] = {a, b};
-    if (g->status != TUFF_OK) return 0;
-    for (uint32_t i = 0; i < count; i++)
-        if (in[i] == 0 || in[i] >= g->count)
-            return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: operand %u is not a value of this graph", op->name, (unsigned)i);
+    struct tuff_shape shape;
+    if (!tuff_graph_takes(g, op->name, in, count)) return 0;
     if (count == 2) {
-        struct tuff_type ta = tuff_type_of(g, a), tb = tuff_type_of(g, b);
-        bool fa = tuff_is_float(ta.dtype), fb = tuff_is_float(tb.dtype);
+        if (!tuff_broadcast_shape(g, op->name, in, count, &shape)) return 0;
+        bool fa = tuff_is_float(tuff_type_of(g, a).dtype), fb = tuff_is_float(tuff_type_of(g, b).dtype);
         if (fa != fb) in[fa ? 1 : 0] = tuff_cast(g, in[fa ? 1 : 0], TUFF_F32);
-        struct tuff_shape shape;
-        if (!tuff_broadcast_shape(g, op->name, &ta.shape, &tb.shape, &shape)) return 0;
         for (uint32_t i = 0; i < 2; i++) in[i] = tuff_expand(g, in[i], shape);
     }
     return tuff_graph_add(g, op, in, count, attrs);
+}
+
+/* Infinite numbers are those of IEEE 754, and bounds that do not bound. */
+static tuff_val add_with_numbers(struct tuff_graph *g, const struct tuff_op *op, tuff_val a, double p0, double p1)
+{
+    if (!tuff_graph_takes_one(g, op->name, a, 0)) return 0;
+    if (isnan(p0) || isnan(p1))
+        return tuff_graph_refuse(g, TUFF_ERR_USAGE, op->name, &a, 1, "its numbers are %g and %g; neither may be NaN", p0,
+                                 p1);
+    return tuff_pw_add(g, op, a, 0, &(struct tuff_pw_attrs){p0, p1});
 }
 
 #define TUFF_PW1(name, onnx, y, da)                                                                                         \
@@ -366,7 +369,7 @@ tuff_val tuff_pw_add(struct tuff_graph *g, const struct tuff_op *op, tuff_val a,
 #define TUFF_PW1P(name, onnx, y, da)                                                                                        \
     tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, double p0, double p1)                                            \
     {                                                                                                                       \
-        return tuff_pw_add(g, &tuff_op_##name, a, 0, &(struct tuff_pw_attrs){p0, p1});                                      \
+        return add_with_numbers(g, &tuff_op_##name, a, p0, p1);                                                             \
     }
 #define BUILDER2(name)                                                                                                      \
     tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, tuff_val b)                                                      \

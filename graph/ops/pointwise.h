@@ -44,8 +44,8 @@ bool tuff_pw_names(const char *text, const char *name);
 const struct tuff_pw_row *tuff_pw_own(struct tuff_graph *g, const struct tuff_pointwise_params *params, bool two);
 /* Expands the operands to their common shape and makes whole numbers meet floats as floats. */
 tuff_val tuff_pw_add(struct tuff_graph *g, const struct tuff_op *op, tuff_val a, tuff_val b, const void *attrs);
-/* Common shape of two operands by NumPy's rule; false after a sticky TUFF_ERR_SHAPE. */
-bool tuff_broadcast_shape(struct tuff_graph *g, const char *what, const struct tuff_shape *a, const struct tuff_shape *b,
+/* Common shape of operands by NumPy's rule; false after a sticky failure. */
+bool tuff_broadcast_shape(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count,
                           struct tuff_shape *out);
 
 #endif

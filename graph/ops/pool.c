@@ -83,18 +83,20 @@ static bool equals_pooled(const struct tuff_shape *x, const struct tuff_shape *y
 
 static tuff_status check(const struct tuff_infer *infer, bool fits, const struct pool *p)
 {
-    char a[128], b[160] = "", shape[128];
     const struct tuff_type *x = infer->in[0], *y = infer->in_count > 1 ? infer->in[1] : NULL;
     bool types = tuff_is_float(x->dtype) && (!y || tuff_is_float(y->dtype));
     if (fits && types) return TUFF_OK;
-    if (y) snprintf(b, sizeof b, " and %s %s", tuff_dtype_name(y->dtype), tuff_shape_text(&y->shape, shape, sizeof shape));
-    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s of %s %s%s (kernel %u %u, stride %u %u, pad %u %u %u %u): %s",
-                    infer->op->name, tuff_dtype_name(x->dtype), tuff_shape_text(&x->shape, a, sizeof a), b,
-                    (unsigned)p->kernel[0], (unsigned)p->kernel[1], (unsigned)p->stride[0], (unsigned)p->stride[1],
-                    (unsigned)p->pad[0], (unsigned)p->pad[1], (unsigned)p->pad[2], (unsigned)p->pad[3],
-                    fits ? "must be floats"
-                         : "the window does not fit [n,c,h,w], the padding is as wide as the window, or shapes differ");
-    return TUFF_ERR_SHAPE;
+    if (!types) return tuff_infer_refuse(infer, "it takes floats: cast");
+    if (x->shape.rank != 4) return tuff_infer_refuse(infer, "it must be [n, c, h, w]");
+    if (!p->kernel[0] || !p->kernel[1])
+        return tuff_infer_refuse(infer, "kernel is %u x %u; both must be above 0", (unsigned)p->kernel[0],
+                                 (unsigned)p->kernel[1]);
+    return tuff_infer_refuse(
+        infer,
+        "kernel %u %u, stride %u %u, pad %u %u %u %u: a window must fit h and w with their padding, which must be narrower "
+        "than it%s",
+        (unsigned)p->kernel[0], (unsigned)p->kernel[1], (unsigned)p->stride[0], (unsigned)p->stride[1], (unsigned)p->pad[0],
+        (unsigned)p->pad[1], (unsigned)p->pad[2], (unsigned)p->pad[3], y ? ", and the shapes to each other" : "");
 }
 
 static tuff_status pool_infer(const struct tuff_infer *infer, struct tuff_shape *out)
@@ -187,10 +189,8 @@ tuff_val tuff_avg_pool2d(struct tuff_graph *g, tuff_val x, struct tuff_pool2d_pa
 tuff_val tuff_global_avg_pool(struct tuff_graph *g, tuff_val x)
 {
     struct tuff_shape s = tuff_type_of(g, x).shape;
-    char text[128];
-    if (x && s.rank != 4)
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "global_avg_pool of %s: must be [n,c,h,w]",
-                               tuff_shape_text(&s, text, sizeof text));
+    if (!tuff_graph_takes_one(g, "global_avg_pool", x, 0)) return 0;
+    if (s.rank != 4) return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "global_avg_pool", &x, 1, "it must be [n, c, h, w]");
     return tuff_mean(g, x, 1u << 2 | 1u << 3, TUFF_KEEP_AXES);
 }
 

@@ -31,13 +31,12 @@ static tuff_status reduce_infer(const struct tuff_infer *infer, struct tuff_shap
     enum reduce_kind kind = kind_of(infer->op);
     *out = (struct tuff_shape){0};
     bool one_axis = (attrs->axes & (attrs->axes - 1)) == 0;
-    if (attrs->axes >> in->shape.rank || (kind >= REDUCE_ARGMAX && (!one_axis || attrs->axes == 0)) ||
-        (!tuff_is_float(in->dtype) && kind != REDUCE_SUM)) {
-        char text[128];
-        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s: axes 0x%x of %s %s", infer->op->name, (unsigned)attrs->axes,
-                        tuff_dtype_name(in->dtype), tuff_shape_text(&in->shape, text, sizeof text));
-        return TUFF_ERR_SHAPE;
-    }
+    if (attrs->axes >> in->shape.rank)
+        return tuff_infer_refuse(infer, "axes 0x%x: bit i stands for axis i, and it has %u axes", (unsigned)attrs->axes,
+                                 (unsigned)in->shape.rank);
+    if (kind >= REDUCE_ARGMAX && (!one_axis || attrs->axes == 0))
+        return tuff_infer_refuse(infer, "axes 0x%x: it takes one axis", (unsigned)attrs->axes);
+    if (!tuff_is_float(in->dtype) && kind != REDUCE_SUM) return tuff_infer_refuse(infer, "it takes floats: cast it");
     for (uint32_t i = 0; i < in->shape.rank; i++) {
         bool reduced = attrs->axes >> i & 1;
         if (!reduced || attrs->keep) out->dim[out->rank++] = reduced ? 1 : in->shape.dim[i];
@@ -220,7 +219,11 @@ static tuff_val add_reduce(struct tuff_graph *g, const struct tuff_op *op, tuff_
 {
     struct tuff_shape shape = tuff_type_of(g, x).shape;
     struct tuff_reduce_attrs attrs = {axes ? axes : (1u << shape.rank) - 1, (int32_t)keep};
-    if (x && shape.rank == 0) return x;
+    if (!tuff_graph_takes_one(g, op->name, x, 0)) return 0;
+    if ((unsigned)keep > TUFF_KEEP_AXES)
+        return tuff_graph_refuse(g, TUFF_ERR_USAGE, op->name, &x, 1, "it keeps axes or drops them (enum tuff_keep), not %d",
+                                 (int)keep);
+    if (shape.rank == 0 && axes == 0) return x;
     return tuff_graph_add(g, op, &x, 1, &attrs);
 }
 
@@ -447,9 +450,8 @@ static tuff_status cumsum_infer(const struct tuff_infer *infer, struct tuff_shap
     const struct cumsum_attrs *attrs = infer->attrs;
     *out = infer->in[0]->shape;
     if (infer->in[0]->dtype == TUFF_F32 && attrs->axis >= 0 && (uint32_t)attrs->axis < out->rank) return TUFF_OK;
-    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "cumsum: axis %d of a %s of rank %u", (int)attrs->axis,
-                    tuff_dtype_name(infer->in[0]->dtype), (unsigned)out->rank);
-    return TUFF_ERR_SHAPE;
+    if (infer->in[0]->dtype != TUFF_F32) return tuff_infer_refuse(infer, "it takes f32: cast it");
+    return tuff_infer_refuse(infer, "there is no axis %d", (int)attrs->axis);
 }
 
 static void cumsum_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)

@@ -79,7 +79,7 @@ tuff_val tuff_result(struct tuff_graph *g, tuff_val kernel, uint32_t index)
 {
     tuff_val in[9] = {kernel};
     struct attrs attrs = {(int32_t)index};
-    if (!kernel || g->status != TUFF_OK) return 0;
+    if (!kernel || !tuff_graph_ok(g)) return 0;
     const struct tuff_value *value = tuff_value_of(g, kernel);
     if (TUFF_NEVER(value->in_count >= TUFF_COUNT(in))) return 0;
     memcpy(in + 1, value->in, value->in_count * sizeof *in);

@@ -77,8 +77,7 @@ struct tuff_scan_section tuff_scan_section(const struct tuff_scan_attrs *attrs, 
 
 static tuff_status refuse(const struct tuff_infer *infer, const char *what, uint32_t which)
 {
-    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "scan: %s (number %u)", what, (unsigned)which);
-    return TUFF_ERR_SHAPE;
+    return tuff_infer_refuse(infer, "%s (number %u)", what, (unsigned)which);
 }
 
 /* A body reads and writes nothing but its operands and results. */

@@ -27,16 +27,13 @@ static void same_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *g
 
 static tuff_status select_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
-    char text[3][128];
-    for (int i = 0; i < 3; i++) tuff_shape_text(&infer->in[i]->shape, text[i], sizeof text[i]);
-    bool fits = infer->in[0]->dtype == TUFF_BOOL && tuff_shape_equal(&infer->in[0]->shape, &infer->in[1]->shape) &&
-                tuff_shape_equal(&infer->in[1]->shape, &infer->in[2]->shape) && infer->in[1]->dtype == infer->in[2]->dtype;
-    if (!fits) {
-        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "select: %s %s ? %s %s : %s %s does not fit",
-                        tuff_dtype_name(infer->in[0]->dtype), text[0], tuff_dtype_name(infer->in[1]->dtype), text[1],
-                        tuff_dtype_name(infer->in[2]->dtype), text[2]);
-        return TUFF_ERR_SHAPE;
-    }
+    if (infer->in[0]->dtype != TUFF_BOOL)
+        return tuff_infer_refuse(infer, "the condition, operand 1, must be bool: compare it, or cast it");
+    if (infer->in[1]->dtype != infer->in[2]->dtype)
+        return tuff_infer_refuse(infer, "what it chooses from must be of one type: cast one of them");
+    if (!tuff_shape_equal(&infer->in[0]->shape, &infer->in[1]->shape) ||
+        !tuff_shape_equal(&infer->in[1]->shape, &infer->in[2]->shape))
+        return tuff_infer_refuse(infer, "the shapes must be equal");
     *out = infer->in[1]->shape;
     return TUFF_OK;
 }
@@ -80,11 +77,10 @@ static tuff_status select_bound(const struct tuff_bound *b)
 
 tuff_val tuff_select(struct tuff_graph *g, tuff_val c, tuff_val a, tuff_val b)
 {
-    struct tuff_shape shape, sc = tuff_type_of(g, c).shape, sa = tuff_type_of(g, a).shape, sb = tuff_type_of(g, b).shape;
-    if (g->status != TUFF_OK) return 0;
-    if (!tuff_broadcast_shape(g, "select", &sa, &sb, &shape) || !tuff_broadcast_shape(g, "select", &sc, &shape, &shape))
-        return 0;
-    tuff_val in[3] = {tuff_expand(g, c, shape), tuff_expand(g, a, shape), tuff_expand(g, b, shape)};
+    struct tuff_shape shape;
+    tuff_val in[3] = {c, a, b};
+    if (!tuff_broadcast_shape(g, "select", in, 3, &shape)) return 0;
+    for (int i = 0; i < 3; i++) in[i] = tuff_expand(g, in[i], shape);
     return tuff_graph_add(g, &tuff_op_select, in, 3, NULL);
 }
 
@@ -147,9 +143,8 @@ static tuff_status cast_infer(const struct tuff_infer *infer, struct tuff_shape 
     enum tuff_dtype from = infer->in[0]->dtype, to = tuff_dtype_device((enum tuff_dtype)attrs->dtype);
     *out = infer->in[0]->shape;
     if (tuff_is_blocks(from) ? to == TUFF_F32 : tuff_dtype_known(attrs->dtype) && !tuff_is_blocks(to)) return TUFF_OK;
-    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "cast of %s to %s: no such type", tuff_dtype_name(from),
-                    tuff_dtype_name(to));
-    return TUFF_ERR_SHAPE;
+    if (!tuff_dtype_known(attrs->dtype)) return tuff_infer_refuse(infer, "there is no type %d", (int)attrs->dtype);
+    return tuff_infer_refuse(infer, "it cannot be cast to %s: quantized weights are cast to f32 alone", tuff_dtype_name(to));
 }
 
 static void cast_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)

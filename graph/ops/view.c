@@ -21,8 +21,13 @@ void tuff_strides(const struct tuff_shape *shape, uint64_t *strides)
 int tuff_axis(struct tuff_graph *g, const char *what, tuff_val x, int axis)
 {
     int rank = (int)tuff_type_of(g, x).shape.rank;
+    if (!tuff_graph_takes_one(g, what, x, 0)) return -1;
     if (axis >= -rank && axis < rank) return axis < 0 ? axis + rank : axis;
-    tuff_graph_fail(g, TUFF_ERR_SHAPE, "%s: axis %d of a value of rank %d", what, axis, rank);
+    if (rank)
+        tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, &x, 1,
+                          "it has no axis %d: its axes are 0 .. %d, or -1 .. %d from the end", axis, rank - 1, -rank);
+    else
+        tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, &x, 1, "it has no axis %d: it is a scalar", axis);
     return -1;
 }
 
@@ -33,14 +38,6 @@ static void next(const struct tuff_shape *shape, uint32_t *at)
         if (++at[k] < shape->dim[k]) return;
         at[k] = 0;
     }
-}
-
-static tuff_status shape_error(const struct tuff_infer *infer, const char *why)
-{
-    char text[128] = "none";
-    if (infer->in[0]) tuff_shape_text(&infer->in[0]->shape, text, sizeof text);
-    tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE, "%s of %s: %s", infer->op->name, text, why);
-    return TUFF_ERR_SHAPE;
 }
 
 /* ---- reshape -------------------------------------------------------------------------------------------------------------- */
@@ -54,12 +51,13 @@ static tuff_status reshape_infer(const struct tuff_infer *infer, struct tuff_sha
 {
     const struct shape_attrs *attrs = infer->attrs;
     *out = infer->in[0]->shape;
-    if (attrs->shape.rank > TUFF_MAX_RANK) return shape_error(infer, "more than 8 axes");
+    if (attrs->shape.rank > TUFF_MAX_RANK)
+        return tuff_infer_refuse(infer, "a shape has at most %d axes, not %u", TUFF_MAX_RANK, (unsigned)attrs->shape.rank);
     if (tuff_shape_count(&attrs->shape) != tuff_shape_count(out)) {
-        char text[128], why[200];
-        snprintf(why, sizeof why, "shape %s has another number of elements",
-                 tuff_shape_text(&attrs->shape, text, sizeof text));
-        return shape_error(infer, why);
+        char text[128];
+        return tuff_infer_refuse(
+            infer, "it has %llu elements, and %s would have %llu", (unsigned long long)tuff_shape_count(out),
+            tuff_shape_text(&attrs->shape, text, sizeof text), (unsigned long long)tuff_shape_count(&attrs->shape));
     }
     *out = attrs->shape;
     return TUFF_OK;
@@ -78,6 +76,7 @@ static void copy_ref(const struct tuff_ref *ref)
 tuff_val tuff_reshape(struct tuff_graph *g, tuff_val x, struct tuff_shape shape)
 {
     struct tuff_shape old = tuff_type_of(g, x).shape;
+    if (!tuff_graph_takes_one(g, "reshape", x, 0)) return 0;
     uint64_t known = 1, count = tuff_shape_count(&old);
     int open = -1;
     for (uint32_t i = 0; i < shape.rank && i < TUFF_MAX_RANK; i++) {
@@ -87,7 +86,7 @@ tuff_val tuff_reshape(struct tuff_graph *g, tuff_val x, struct tuff_shape shape)
             open = (int)i;
     }
     if (open >= 0 && known && count % known == 0) shape.dim[open] = (uint32_t)(count / known);
-    if (x && tuff_shape_equal(&old, &shape)) return x;
+    if (tuff_shape_equal(&old, &shape)) return x;
     struct shape_attrs attrs = {shape};
     return tuff_graph_add(g, &tuff_op_reshape, &x, 1, &attrs);
 }
@@ -156,9 +155,15 @@ tuff_val tuff_flatten(struct tuff_graph *g, tuff_val x)
 tuff_val tuff_unsqueeze(struct tuff_graph *g, tuff_val x, int axis)
 {
     struct tuff_shape old = tuff_type_of(g, x).shape, shape = {.rank = old.rank + 1};
-    int at = axis < 0 ? axis + (int)shape.rank : axis;
-    if (at < 0 || at > (int)old.rank || shape.rank > TUFF_MAX_RANK)
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "unsqueeze: axis %d of a value of rank %u", axis, (unsigned)old.rank);
+    int64_t at = axis < 0 ? (int64_t)axis + shape.rank : axis;
+    if (!tuff_graph_takes_one(g, "unsqueeze", x, 0)) return 0;
+    if (shape.rank > TUFF_MAX_RANK)
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "unsqueeze", &x, 1, "it has all of the %d axes that there may be",
+                                 TUFF_MAX_RANK);
+    if (at < 0 || at > (int)old.rank)
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "unsqueeze", &x, 1,
+                                 "there is no place %d for a new axis: 0 .. %u, or -1 .. -%u", axis, (unsigned)old.rank,
+                                 (unsigned)shape.rank);
     for (uint32_t i = 0, k = 0; i < shape.rank; i++) shape.dim[i] = (int)i == at ? 1 : old.dim[k++];
     return tuff_reshape(g, x, shape);
 }
@@ -177,7 +182,7 @@ static tuff_status permute_infer(const struct tuff_infer *infer, struct tuff_sha
     for (uint32_t i = 0; i < in->rank; i++) {
         uint32_t from = i < attrs->order.count ? (uint32_t)attrs->order.at[i] : UINT32_MAX;
         if (attrs->order.count != in->rank || from >= in->rank || (seen >> from & 1))
-            return shape_error(infer, "order is not a permutation");
+            return tuff_infer_refuse(infer, "the order must name each of its %u axes once", (unsigned)in->rank);
         seen |= 1u << from;
         out->dim[i] = in->dim[from];
     }
@@ -211,16 +216,18 @@ tuff_val tuff_permute(struct tuff_graph *g, tuff_val x, const uint32_t *order)
     int32_t axes[TUFF_MAX_RANK];
     uint32_t rank = tuff_type_of(g, x).shape.rank;
     bool identity = true;
+    if (!tuff_graph_takes_one(g, "permute", x, 0)) return 0;
+    if (!order) return tuff_graph_refuse(g, TUFF_ERR_USAGE, "permute", &x, 1, "the order is missing (NULL)");
     for (uint32_t i = 0; i < rank; i++) identity = (uint32_t)(axes[i] = (int32_t)order[i]) == i && identity;
     const struct tuff_permute_attrs attrs = {{rank, axes}};
-    return x && identity ? x : tuff_graph_add(g, &tuff_op_permute, &x, 1, &attrs);
+    return identity ? x : tuff_graph_add(g, &tuff_op_permute, &x, 1, &attrs);
 }
 
 tuff_val tuff_transpose(struct tuff_graph *g, tuff_val x)
 {
     uint32_t order[TUFF_MAX_RANK], rank = tuff_type_of(g, x).shape.rank;
-    if (x && rank < 2)
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "transpose: needs two axes, the value has %u", (unsigned)rank);
+    if (!tuff_graph_takes_one(g, "transpose", x, 0)) return 0;
+    if (rank < 2) return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "transpose", &x, 1, "it must have two axes or more");
     for (uint32_t i = 0; i < rank; i++) order[i] = i + 2 == rank ? rank - 1 : i + 1 == rank ? rank - 2 : i;
     return tuff_permute(g, x, order);
 }
@@ -303,10 +310,9 @@ static tuff_status slice_infer(const struct tuff_infer *infer, struct tuff_shape
         int64_t first = attrs->start[i], last = first + (int64_t)attrs->step[i] * ((int64_t)attrs->size[i] - 1);
         bool step = attrs->step[i] != 0 && attrs->step[i] > INT32_MIN;
         if (!step || attrs->size[i] == 0 || first >= out->dim[i] || last < 0 || last >= out->dim[i]) {
-            char why[160];
-            snprintf(why, sizeof why, "axis %u: %u elements from %u by %d are not inside", (unsigned)i,
-                     (unsigned)attrs->size[i], (unsigned)attrs->start[i], (int)attrs->step[i]);
-            return shape_error(infer, why);
+            return tuff_infer_refuse(infer, "of axis %u, which has %u elements, it cannot take %u from %u on in steps of %d",
+                                     (unsigned)i, (unsigned)out->dim[i], (unsigned)attrs->size[i], (unsigned)attrs->start[i],
+                                     (int)attrs->step[i]);
         }
         out->dim[i] = attrs->size[i];
     }
@@ -360,13 +366,15 @@ tuff_val tuff_slice(struct tuff_graph *g, tuff_val x, const uint32_t *start, con
     struct tuff_slice_attrs attrs = {{0}, {0}, {0}};
     struct tuff_shape shape = tuff_type_of(g, x).shape;
     bool whole = true;
+    if (!tuff_graph_takes_one(g, "slice", x, 0)) return 0;
+    if (!start || !step || !size) return tuff_graph_refuse(g, TUFF_ERR_USAGE, "slice", &x, 1, "an array is missing (NULL)");
     for (uint32_t i = 0; i < shape.rank; i++) {
         attrs.start[i] = start[i];
         attrs.step[i] = step[i];
         attrs.size[i] = size[i];
         whole = whole && start[i] == 0 && size[i] == shape.dim[i] && (step[i] == 1 || size[i] == 1);
     }
-    return x && whole ? x : tuff_graph_add(g, &tuff_op_slice, &x, 1, &attrs);
+    return whole ? x : tuff_graph_add(g, &tuff_op_slice, &x, 1, &attrs);
 }
 
 static void slice_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
@@ -439,9 +447,10 @@ static tuff_status expand_infer(const struct tuff_infer *infer, struct tuff_shap
         fits = from == 1 || from == to->dim[to->rank - 1 - i];
     }
     if (!fits) {
-        char text[128], why[200];
-        snprintf(why, sizeof why, "does not broadcast to %s", tuff_shape_text(to, text, sizeof text));
-        return shape_error(infer, why);
+        char text[128];
+        return tuff_infer_refuse(infer,
+                                 "it does not broadcast to %s: aligned at the right, each of its axes must be as long, or 1",
+                                 tuff_shape_text(to, text, sizeof text));
     }
     *out = *to;
     return TUFF_OK;
@@ -535,7 +544,7 @@ static tuff_status pad_infer(const struct tuff_infer *infer, struct tuff_shape *
         uint64_t dim = (uint64_t)attrs->before[i] + (uint64_t)(out->dim[i] - 1) * ((uint64_t)attrs->interior[i] + 1) + 1 +
                        attrs->after[i];
         if (dim > INT32_MAX || attrs->interior[i] >= INT32_MAX)
-            return shape_error(infer, "the padded axis has more than 2^31 - 1 elements");
+            return tuff_infer_refuse(infer, "axis %u would have more than 2^31 - 1 elements", (unsigned)i);
         out->dim[i] = (uint32_t)dim;
     }
     return TUFF_OK;
@@ -570,6 +579,8 @@ tuff_val tuff_pad(struct tuff_graph *g, tuff_val x, const uint32_t *before, cons
 {
     struct tuff_pad_attrs attrs = {.value = value};
     uint32_t rank = tuff_type_of(g, x).shape.rank;
+    if (!tuff_graph_takes_one(g, "pad", x, 0)) return 0;
+    if (!before || !after) return tuff_graph_refuse(g, TUFF_ERR_USAGE, "pad", &x, 1, "an array is missing (NULL)");
     for (uint32_t i = 0; i < rank; i++) {
         attrs.before[i] = before[i];
         attrs.after[i] = after[i];
@@ -687,19 +698,21 @@ static tuff_status concat_infer(const struct tuff_infer *infer, struct tuff_shap
 {
     const struct tuff_axis_attrs *attrs = infer->attrs;
     *out = infer->in[0]->shape;
-    if (attrs->axis < 0 || (uint32_t)attrs->axis >= out->rank) return shape_error(infer, "no such axis");
+    if (attrs->axis < 0 || (uint32_t)attrs->axis >= out->rank)
+        return tuff_infer_refuse(infer, "there is no axis %d", (int)attrs->axis);
     uint64_t sum = out->dim[attrs->axis];
     for (uint32_t k = 1; k < infer->in_count; k++) {
         struct tuff_type in = tuff_type_of(infer->graph, infer->in_values[k]);
         sum += in.shape.dim[attrs->axis];
-        bool fits = in.dtype == infer->in[0]->dtype && in.shape.rank == out->rank && sum <= INT32_MAX;
+        bool fits = in.dtype == infer->in[0]->dtype && in.shape.rank == out->rank;
         for (uint32_t i = 0; fits && i < in.shape.rank; i++)
             fits = (int32_t)i == attrs->axis || in.shape.dim[i] == out->dim[i];
+        if (sum > INT32_MAX) return tuff_infer_refuse(infer, "the result would have more than 2^31 - 1 elements");
         if (!fits) {
-            char text[128], why[200];
-            snprintf(why, sizeof why, "of %s, does not fit %s %s on axis %d", tuff_dtype_name(infer->in[0]->dtype),
-                     tuff_dtype_name(in.dtype), tuff_shape_text(&in.shape, text, sizeof text), (int)attrs->axis);
-            return shape_error(infer, why);
+            char text[TUFF_VALUE_TEXT];
+            return tuff_infer_refuse(infer, "%s does not fit the first: but for axis %d, shapes and types must be equal",
+                                     tuff_value_text(infer->graph, infer->in_values[k], text, sizeof text),
+                                     (int)attrs->axis);
         }
     }
     out->dim[attrs->axis] = (uint32_t)sum;
@@ -736,7 +749,8 @@ static void concat_ref(const struct tuff_ref *ref)
 
 tuff_val tuff_concat(struct tuff_graph *g, const tuff_val *x, uint32_t count, int axis)
 {
-    if (count == 0) return tuff_graph_fail(g, TUFF_ERR_USAGE, "concat: no input");
+    if (!x || count == 0) return tuff_graph_fail(g, TUFF_ERR_USAGE, "concat: it needs values, and has none");
+    if (!tuff_graph_takes(g, "concat", x, count)) return 0;
     int at = tuff_axis(g, "concat", x[0], axis);
     if (at < 0) return 0;
     struct tuff_axis_attrs attrs = {at};

@@ -1,0 +1,116 @@
+/* refuse.c - sentences about values that do not fit an operator: what it was given, by type, shape and name, and why it does not take it.
+ * Promises: whoever built the graph finds the line to change by them, without knowing what an operator is made of. */
+#include "graph/op.h"
+
+#include <float.h>
+#include <stdio.h>
+
+enum { LONGEST_NAME = 48, SHOWN = 4 };
+
+/* Bytes of a name that a sentence shows: whole characters. */
+static int shown_bytes(const char *name)
+{
+    size_t length = strlen(name);
+    if (length <= LONGEST_NAME) return (int)length;
+    for (length = LONGEST_NAME; length > 0 && ((unsigned char)name[length] & 0xc0) == 0x80;) length--;
+    return (int)length;
+}
+
+char *tuff_value_text(const struct tuff_graph *g, tuff_val v, char *buffer, size_t bytes)
+{
+    if (v == 0 || v >= g->count) {
+        snprintf(buffer, bytes, v ? "value %u, which is not of this graph" : "no value", (unsigned)v);
+        return buffer;
+    }
+    char shape[128];
+    const struct tuff_value *value = &g->values[v];
+    struct tuff_type type = tuff_host_type(value);
+    int used = snprintf(buffer, bytes, "%s %s ", tuff_dtype_name(type.dtype),
+                        tuff_shape_text(&type.shape, shape, sizeof shape));
+    if (value->name)
+        snprintf(buffer + used, bytes - (size_t)used, "'%.*s'", shown_bytes(value->name), value->name);
+    else
+        snprintf(buffer + used, bytes - (size_t)used, "(%s, value %u)", value->op->name, (unsigned)v);
+    return buffer;
+}
+
+/* "A, B and C"; operands that are left out are passed over */
+static void list(const struct tuff_graph *g, const tuff_val *in, uint32_t count, char *buffer, size_t bytes)
+{
+    size_t used = 0;
+    uint32_t given = 0, at = 0;
+    for (uint32_t i = 0; i < count; i++) given += in[i] != 0;
+    buffer[0] = 0;
+    for (uint32_t i = 0; i < count && used < bytes; i++) {
+        char text[TUFF_VALUE_TEXT];
+        if (!in[i]) continue;
+        const char *before = at == 0 ? "" : at + 1 == given ? " and " : ", ";
+        if (at == SHOWN && given > SHOWN + 1) {
+            snprintf(buffer + used, bytes - used, " and %u more", (unsigned)(given - at));
+            return;
+        }
+        used += (size_t)snprintf(buffer + used, bytes - used, "%s%s", before, tuff_value_text(g, in[i], text, sizeof text));
+        at++;
+    }
+}
+
+tuff_val tuff_graph_refuse(struct tuff_graph *g, tuff_status status, const char *what, const tuff_val *in, uint32_t count,
+                           const char *format, ...)
+{
+    char values[(SHOWN + 1) * TUFF_VALUE_TEXT], why[sizeof g->error.message];
+    if (!tuff_graph_ok(g)) return 0;
+    va_list arguments;
+    va_start(arguments, format);
+    if (vsnprintf(why, sizeof why, format, arguments) < 0) why[0] = 0;
+    va_end(arguments);
+    list(g, in, count, values, sizeof values);
+    return tuff_graph_fail(g, status, "%s%s%s: %s", what, values[0] ? " of " : "", values, why);
+}
+
+tuff_status tuff_infer_refuse(const struct tuff_infer *infer, const char *format, ...)
+{
+    char why[sizeof infer->graph->error.message];
+    va_list arguments;
+    va_start(arguments, format);
+    if (vsnprintf(why, sizeof why, format, arguments) < 0) why[0] = 0;
+    va_end(arguments);
+    tuff_graph_refuse(infer->graph, TUFF_ERR_SHAPE, infer->op->name, infer->in_values, infer->in_count, "%s", why);
+    return TUFF_ERR_SHAPE;
+}
+
+bool tuff_graph_takes_one(struct tuff_graph *g, const char *what, tuff_val v, uint32_t number)
+{
+    bool known = tuff_graph_ok(g) && v && v < g->count;
+    if (!tuff_graph_ok(g) || (known && g->values[v].op->class != TUFF_CLASS_ASSIGN)) return tuff_graph_ok(g);
+    const unsigned place = number + 1;
+    if (known)
+        tuff_graph_fail(g, TUFF_ERR_USAGE,
+                        "%s: operand %u is an assignment, which is for lists of outputs only: give what it assigns", what,
+                        place);
+    else if (v)
+        tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: operand %u is value %u, which this graph does not have", what, place,
+                        (unsigned)v);
+    else
+        tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: operand %u is missing: it is 0, no value", what, place);
+    return false;
+}
+
+bool tuff_graph_takes(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count)
+{
+    bool takes = tuff_graph_ok(g);
+    for (uint32_t i = 0; i < count && takes; i++) takes = tuff_graph_takes_one(g, what, in[i], i);
+    return takes;
+}
+
+bool tuff_graph_number(struct tuff_graph *g, const char *what, const char *name, double value, double least, double most)
+{
+    if (!tuff_graph_ok(g)) return false;
+    if (value >= least && value <= most) return true;
+    char range[80] = "finite";
+    if (most < DBL_MAX)
+        snprintf(range, sizeof range, "from %g to %g", least, most);
+    else if (least > -DBL_MAX)
+        snprintf(range, sizeof range, "finite and %s", least == 0 ? "not below 0" : "above 0");
+    tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: %s is %g; it must be %s", what, name, value, range);
+    return false;
+}
