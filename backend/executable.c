@@ -5,7 +5,10 @@
 #include "backend/handover.h"
 #include "backend/program.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+enum { TYPE_TEXT = 120 };
 
 /* ---- memories ---------------------------------------------------------------------------------------------------------------- */
 
@@ -38,6 +41,10 @@ struct tuff_executable {
     struct tuff_buffer **buffers;   /* [plan's arena] of every set, of every memory of the plan; each [retained] or NULL */
     struct tuff_program *programs[TUFF_MOST_INPUT_SETS]; /* [owned] */
     uint32_t sets, current;
+    uint64_t *written; /* [plan's arena] of every set, of every slot: how many bytes of an input the host has written */
+    bool complete[TUFF_MOST_INPUT_SETS]; /* all inputs of the set are written */
+    enum { NEVER_RAN, RAN, AT_STATION, BROKE_OFF } outputs;
+    tuff_status broke;    /* BROKE_OFF: why */
     const char *compiler; /* [plan's arena] its version; NULL: none */
     const void *owner;
     struct kept_ranges prepares, writes; /* what its prepare section reads, and what its runs write */
@@ -314,7 +321,8 @@ static tuff_status make(struct tuff_executable *x, const struct tuff_run_params 
 {
     TUFF_TRY(tuff_plan_check(&x->plan, x->device->context, error));
     x->buffers = tuff_arena_alloc(&x->plan.arena, (x->sets * (size_t)x->plan.memory_count + 1) * sizeof *x->buffers);
-    if (!x->buffers) return tuff_fail_memory(x->device->context, error);
+    x->written = tuff_arena_alloc(&x->plan.arena, (x->sets * (size_t)x->plan.slot_count + 1) * sizeof *x->written);
+    if (!x->buffers || !x->written) return tuff_fail_memory(x->device->context, error);
     const char *version = params->compiler ? params->compiler->version : NULL;
     if (version && !(x->compiler = tuff_arena_strdup(&x->plan.arena, version)))
         return tuff_fail_memory(x->device->context, error);
@@ -368,6 +376,27 @@ void tuff_executable_destroy(struct tuff_executable *x)
 
 /* ---- slots ---------------------------------------------------------------------------------------------------------------------- */
 
+/* "f32 [4, 2]" into a buffer; returns it. */
+static const char *type_text(const struct tuff_plan_slot *slot, char *text, size_t bytes)
+{
+    size_t used = (size_t)snprintf(text, bytes, "%s [", slot->dtype);
+    for (uint32_t i = 0; i < slot->rank && used < bytes; i++)
+        used += (size_t)snprintf(text + used, bytes - used, i ? ", %u" : "%u", (unsigned)slot->dim[i]);
+    if (used < bytes) snprintf(text + used, bytes - used, "]");
+    return text;
+}
+
+/* Of the content, without what pads it. Types of elements are names of their bits here; what is none, blocks among them, is taken whole. */
+static uint64_t content_bytes(const struct tuff_plan_slot *slot)
+{
+    const char *digits = slot->dtype + strcspn(slot->dtype, "0123456789");
+    char *end = NULL;
+    uint64_t bytes = *digits ? strtoul(digits, &end, 10) / 8 : 1; /* bool */
+    if (!*slot->dtype || (end && *end)) return slot->bytes;
+    for (uint32_t i = 0; i < slot->rank; i++) bytes *= slot->dim[i];
+    return bytes < slot->bytes ? bytes : slot->bytes;
+}
+
 /* The slot of this name in one of the kinds of memory (a bit each), of at least so many bytes. */
 static tuff_status find_slot(const struct tuff_executable *x, const char *name, unsigned kinds, size_t bytes,
                              const struct tuff_plan_slot **found, struct tuff_error *error)
@@ -376,11 +405,15 @@ static tuff_status find_slot(const struct tuff_executable *x, const char *name, 
         const struct tuff_plan_slot *slot = &x->plan.slots[i];
         if (!(kinds >> tuff_slot_kind(&x->plan, slot) & 1) || strcmp(slot->name, name) != 0) continue;
         *found = slot;
-        if (bytes <= slot->bytes) return TUFF_OK;
-        return tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "'%s' has fewer than %zu bytes", name, bytes);
+        if (bytes <= content_bytes(slot)) return TUFF_OK;
+        char type[TYPE_TEXT];
+        return tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "'%.60s' %s has %llu bytes, fewer than %zu", name,
+                         type_text(slot, type, sizeof type), (unsigned long long)content_bytes(slot), bytes);
     }
-    return tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "the plan has no '%s' to %s", name,
-                     kinds >> TUFF_MEMORY_INPUT & 1 ? "write" : "read");
+    return tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "the executable has no '%.60s' to %s: %s", name,
+                     kinds >> TUFF_MEMORY_INPUT & 1 ? "write" : "read",
+                     kinds >> TUFF_MEMORY_INPUT & 1 ? "no input, parameter or state that its outputs need has this name"
+                                                    : "no output, parameter or state of it has this name");
 }
 
 tuff_status tuff_executable_set(struct tuff_executable *x, const char *name, const void *data, size_t bytes,
@@ -392,7 +425,60 @@ tuff_status tuff_executable_set(struct tuff_executable *x, const char *name, con
     TUFF_TRY(find_slot(x, name, kinds, bytes, &slot, error));
     if (is_kept(tuff_slot_kind(&x->plan, slot)))
         tell_range(x->memories, kept_index(&x->plan, slot->memory), slot->offset, bytes);
-    return write_padded(*buffer_of(x, x->current, slot->memory), slot->offset, data, bytes, error);
+    TUFF_TRY(write_padded(*buffer_of(x, x->current, slot->memory), slot->offset, data, bytes, error));
+    uint64_t *written = &x->written[x->current * x->plan.slot_count + (size_t)(slot - x->plan.slots)];
+    if (bytes > *written) *written = bytes;
+    return TUFF_OK;
+}
+
+/* Every input of the set has all of its content. */
+static tuff_status check_inputs(struct tuff_executable *x, struct tuff_error *error)
+{
+    for (uint32_t i = 0; i < x->plan.slot_count && !x->complete[x->current]; i++) {
+        const struct tuff_plan_slot *slot = &x->plan.slots[i];
+        uint64_t written = x->written[x->current * x->plan.slot_count + (size_t)i];
+        if (tuff_slot_kind(&x->plan, slot) != TUFF_MEMORY_INPUT) continue;
+        uint64_t whole = content_bytes(slot),
+                 padding = whole == slot->bytes ? TUFF_PLAN_ALIGNMENT - 1 : 0; /* where nobody knows */
+        if (written && written + padding >= whole) continue;
+        char type[TYPE_TEXT], which[80] = "";
+        if (x->sets > 1)
+            snprintf(which, sizeof which, " for this run, the %u. of %u sets of inputs, which take turns",
+                     (unsigned)x->current + 1, (unsigned)x->sets);
+        type_text(slot, type, sizeof type);
+        if (written)
+            return tuff_fail(x->device->context, error, TUFF_ERR_USAGE,
+                             "input '%.60s' %s: only %llu of its %llu bytes were ever written%s", slot->name, type,
+                             (unsigned long long)written, (unsigned long long)whole, which);
+        return tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "input '%.60s' %s was never written%s", slot->name, type,
+                         which);
+    }
+    x->complete[x->current] = true;
+    return TUFF_OK;
+}
+
+/* What a run computes is there. */
+static tuff_status check_results(const struct tuff_executable *x, const struct tuff_plan_slot *slot,
+                                 struct tuff_error *error)
+{
+    enum tuff_memory kind = tuff_slot_kind(&x->plan, slot);
+    if ((kind != TUFF_MEMORY_OUTPUT && kind != TUFF_MEMORY_INPUT) || x->outputs == RAN) return TUFF_OK;
+    char type[TYPE_TEXT];
+    type_text(slot, type, sizeof type);
+    if (x->outputs == BROKE_OFF)
+        return tuff_fail(x->device->context, error, TUFF_ERR_USAGE,
+                         "output '%.60s' %s is not whole: the last run ended with %s", slot->name, type,
+                         tuff_status_name(x->broke));
+    return tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "output '%.60s' %s is not there yet: %s", slot->name, type,
+                     x->outputs == NEVER_RAN ? "nothing was run" : "the run stopped at a station and has not ended");
+}
+
+/* After a run, or a part of it. */
+static tuff_status note_run(struct tuff_executable *x, tuff_status status, bool whole)
+{
+    x->outputs = status != TUFF_OK ? BROKE_OFF : whole ? RAN : AT_STATION;
+    x->broke = status;
+    return status;
 }
 
 tuff_status tuff_executable_get_slot(struct tuff_executable *x, uint32_t index, void *data, size_t bytes,
@@ -401,7 +487,9 @@ tuff_status tuff_executable_get_slot(struct tuff_executable *x, uint32_t index, 
     TUFF_REQUIRE_THAT(x->device->context, error, index < x->plan.slot_count && bytes <= x->plan.slots[index].bytes,
                       "there is no slot of this number, or it has fewer bytes");
     const struct tuff_plan_slot *slot = &x->plan.slots[index];
-    return read_padded(*buffer_of(x, 0, slot->memory), slot->offset, data, bytes, error);
+    uint32_t set = (x->current + x->sets - 1) % x->sets; /* of the last run, where an output is an input */
+    TUFF_TRY(check_results(x, slot, error));
+    return read_padded(*buffer_of(x, set, slot->memory), slot->offset, data, bytes, error);
 }
 
 tuff_status tuff_executable_get(struct tuff_executable *x, const char *name, void *data, size_t bytes,
@@ -419,8 +507,9 @@ tuff_status tuff_executable_get(struct tuff_executable *x, const char *name, voi
 tuff_status tuff_executable_submit(struct tuff_executable *x, uint64_t *ticket, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, x != NULL);
+    TUFF_TRY(check_inputs(x, error));
     tell_written(x->memories, &x->writes);
-    TUFF_TRY(tuff_program_submit(x->programs[x->current], ticket, error));
+    TUFF_TRY(note_run(x, tuff_program_submit(x->programs[x->current], ticket, error), true));
     x->current = (x->current + 1) % x->sets;
     return TUFF_OK;
 }
@@ -429,9 +518,12 @@ tuff_status tuff_executable_run_to(struct tuff_executable *x, const char *statio
 {
     TUFF_REQUIRE(NULL, error, x != NULL && station != NULL);
     uint64_t ticket = 0;
+    TUFF_TRY(check_inputs(x, error));
     tell_written(x->memories, &x->writes);
-    TUFF_TRY(tuff_program_submit_to(x->programs[x->current], station, &ticket, error));
-    return tuff_device_wait(x->device, ticket, UINT64_MAX, error);
+    tuff_status status = tuff_program_submit_to(x->programs[x->current], station, &ticket, error);
+    if (status == TUFF_ERR_USAGE) return status; /* there is no such station: nothing ran */
+    if (status == TUFF_OK) status = tuff_device_wait(x->device, ticket, UINT64_MAX, error);
+    return note_run(x, status, false);
 }
 
 void tuff_executable_watch(struct tuff_executable *x, const struct tuff_cancel *cancel)
@@ -443,7 +535,7 @@ tuff_status tuff_executable_run(struct tuff_executable *x, struct tuff_error *er
 {
     uint64_t ticket;
     TUFF_TRY(tuff_executable_submit(x, &ticket, error));
-    return tuff_device_wait(x->device, ticket, UINT64_MAX, error);
+    return note_run(x, tuff_device_wait(x->device, ticket, UINT64_MAX, error), true);
 }
 
 tuff_status tuff_executable_print(const struct tuff_executable *x, char **text, struct tuff_error *error)

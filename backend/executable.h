@@ -52,12 +52,14 @@ TUFF_API void tuff_memories_release(struct tuff_memories *memories); /* NULL is 
 struct tuff_executable;
 struct tuff_program;
 TUFF_API void tuff_executable_destroy(struct tuff_executable *executable); /* waits for its runs; NULL is legal */
-/* Content of the input, parameter or state of this name: the first `bytes` of it. An input's is for the next run; writes of others
- * are ordered with runs. Errors: USAGE when there is no such slot or it is smaller, DEVICE_LOST. */
+/* Content of the input, parameter or state of this name: the first `bytes` of it. An input's is for the next run, and stays for later
+ * ones until it is written again; with several sets of inputs, which take turns, each keeps its own. Writes of others are ordered with
+ * runs. Errors: USAGE when there is no such slot or it is smaller, DEVICE_LOST. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_set(struct tuff_executable *executable, const char *name,
                                                          const void *data, size_t bytes, struct tuff_error *error);
 /* Likewise of an output, parameter or state, after the last run; waits for it. Outputs without a name are "output0", "output1", ..
- * by their place. */
+ * by their place. Errors: USAGE, also for an output before the first run has been submitted, at a station, and after a run that failed or was
+ * cancelled; DEVICE_LOST. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_get(struct tuff_executable *executable, const char *name, void *data,
                                                          size_t bytes, struct tuff_error *error);
 /* Writes the plan, the SPIR-V of its kernels, and what it reads (constants, parameters and states as they are now) into a ".tuff" file,
@@ -80,7 +82,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_load(struct tuff_device *de
                                                           const struct tuff_load_params *params,
                                                           struct tuff_executable **executable, struct tuff_error *error);
 /* Submits one run and returns (the first one waits, and so do long ones that are watched: tuff_program_submit); *ticket (may be
- * NULL) is for tuff_device_wait. */
+ * NULL) is for tuff_device_wait. Errors: USAGE when an input was never written, or not all of it; CANCELLED, DEVICE_LOST, MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_submit(struct tuff_executable *executable, uint64_t *ticket,
                                                             struct tuff_error *error);
 /* Submits and waits. */

@@ -34,15 +34,19 @@ static tuff_status check(const struct evaluation *e)
     struct tuff_context *context = e->g->context;
     const struct tuff_evaluate_params *p = e->params;
     for (uint32_t i = 0; i < p->output_count; i++)
-        TUFF_REQUIRE_THAT(context, e->error, p->outputs[i] > 0 && p->outputs[i] < e->g->count,
-                          "an output is no value of this graph (0 is what a failed builder gives)");
+        if (!p->outputs[i] || p->outputs[i] >= e->g->count)
+            return tuff_fail(context, e->error, TUFF_ERR_USAGE, "output %u is %u, no value of this graph%s", (unsigned)i,
+                             (unsigned)p->outputs[i], p->outputs[i] ? "" : " (0 is what a failed builder gives)");
     for (uint32_t i = 0; i < p->leaf_count; i++) {
         tuff_val leaf = p->leaves[i].leaf;
-        TUFF_REQUIRE_THAT(context, e->error, leaf > 0 && leaf < e->g->count && p->leaves[i].data != NULL,
-                          "a leaf is no value of this graph, or its data is NULL");
-        if (!is_given(&e->g->values[leaf]))
-            return tuff_fail(context, e->error, TUFF_ERR_USAGE, "value %u (%s) is not an input, parameter or state",
-                             (unsigned)leaf, e->g->values[leaf].op->name);
+        char text[TUFF_VALUE_TEXT];
+        tuff_value_text(e->g, leaf, text, sizeof text);
+        if (!leaf || leaf >= e->g->count || !is_given(&e->g->values[leaf]))
+            return tuff_fail(context, e->error, TUFF_ERR_USAGE, "leaf %u, %s, is not an input, parameter or state",
+                             (unsigned)i, text);
+        if (!p->leaves[i].data)
+            return tuff_fail(context, e->error, TUFF_ERR_USAGE, "leaf %u, %s: its data are missing (NULL)", (unsigned)i,
+                             text);
     }
     return TUFF_OK;
 }
@@ -61,6 +65,7 @@ static uint64_t work_of(const struct tuff_graph *g, const struct tuff_value *val
 static tuff_status count_uses(struct evaluation *e)
 {
     const struct tuff_value *values = e->g->values;
+    char text[TUFF_VALUE_TEXT];
     for (uint32_t i = 0; i < e->params->output_count; i++) e->uses[e->params->outputs[i]]++;
     for (tuff_val v = e->g->count; v-- > 1;) { /* operands come before what they feed */
         if (!e->uses[v]) continue;
@@ -68,7 +73,8 @@ static tuff_status count_uses(struct evaluation *e)
         e->total += work_of(e->g, &values[v]);
         if (values[v].op->kind == TUFF_KIND_INPUT && !content_of(e, v))
             return tuff_fail(e->g->context, e->error, TUFF_ERR_USAGE,
-                             "the outputs need the input '%s', which has no content", values[v].name);
+                             "input %s was never written: it is not among the leaves",
+                             tuff_value_text(e->g, v, text, sizeof text));
     }
     return TUFF_OK;
 }

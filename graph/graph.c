@@ -294,6 +294,9 @@ tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name)
     if (other)
         return tuff_graph_refuse(g, TUFF_ERR_USAGE, "named", (tuff_val[]){value, other}, 2,
                                  "the name '%.60s' is taken by the second", name);
+    if (g->values[value].name && (g->values[value].op->kind == TUFF_KIND_INPUT || tuff_is_kept(&g->values[value])))
+        return tuff_graph_refuse(g, TUFF_ERR_USAGE, "named", &value, 1,
+                                 "it cannot be called '%.60s': what the host writes and saves keeps its name", name);
     char *copy = tuff_arena_strdup(&g->arena, name);
     if (!copy || !tuff_lookup_add(&g->named, &g->arena, tuff_hash_text(0, name), value))
         return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");

@@ -36,7 +36,10 @@ static tuff_status check_bytes(struct tuff_session *session, const struct tuff_v
     struct tuff_type type = tuff_host_type(value);
     uint64_t needed = tuff_type_bytes(&type);
     if (needed == bytes) return TUFF_OK;
-    return tuff_fail(session->context, error, TUFF_ERR_USAGE, "'%s' has %llu bytes, not %zu", value->name,
+    char text[TUFF_VALUE_TEXT];
+    return tuff_fail(session->context, error, TUFF_ERR_USAGE, "%s %s has %llu bytes, not %zu: it is written and read whole",
+                     value->op->name,
+                     tuff_value_text(session->graph, (tuff_val)(value - session->graph->values), text, sizeof text),
                      (unsigned long long)needed, bytes);
 }
 
@@ -115,9 +118,11 @@ static tuff_status grow(struct tuff_session *s, struct tuff_error *error)
 
 static tuff_status check_leaf(struct tuff_session *session, tuff_val leaf, size_t bytes, struct tuff_error *error)
 {
+    char text[TUFF_VALUE_TEXT];
     if (!leaf || leaf >= session->graph->count || !tuff_is_kept(&session->graph->values[leaf]))
-        return tuff_fail(session->context, error, TUFF_ERR_USAGE, "value %u is not a parameter or state of this session",
-                         (unsigned)leaf);
+        return tuff_fail(session->context, error, TUFF_ERR_USAGE,
+                         "%s is not a parameter or state: only these are kept by a session (inputs: tuff_executable_write)",
+                         tuff_value_text(session->graph, leaf, text, sizeof text));
     TUFF_TRY(check_bytes(session, &session->graph->values[leaf], bytes, error));
     return grow(session, error);
 }
@@ -304,11 +309,11 @@ tuff_status tuff_executable_write(struct tuff_executable *x, tuff_val input, con
     TUFF_REQUIRE(NULL, error, x != NULL && data != NULL);
     struct tuff_session *session = compiled_of(x)->session;
     struct tuff_context *context = session->context;
-    TUFF_REQUIRE_THAT(context, error, input > 0 && input < session->graph->count,
-                      "the input is no value of this graph (0 is what a failed builder gives)");
+    char text[TUFF_VALUE_TEXT];
+    if (!input || input >= session->graph->count || session->graph->values[input].op->kind != TUFF_KIND_INPUT)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "%s is not an input (parameters and states: tuff_session_write)",
+                         tuff_value_text(session->graph, input, text, sizeof text));
     const struct tuff_value *value = &session->graph->values[input];
-    if (value->op->kind != TUFF_KIND_INPUT)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "value %u (%s) is not an input", (unsigned)input, value->op->name);
     TUFF_TRY(check_bytes(session, value, bytes, error));
     if (!reads_input(tuff_executable_plan(x), value->name)) return TUFF_OK;
     struct content content = {data, bytes, NULL};
@@ -343,12 +348,18 @@ tuff_status tuff_executable_read(struct tuff_executable *x, uint32_t index, void
     TUFF_REQUIRE(NULL, error, x != NULL && data != NULL);
     const struct compiled *c = compiled_of(x);
     struct tuff_context *context = c->session->context;
-    TUFF_REQUIRE_THAT(context, error, index < c->output_count, "the executable has no output of this number");
+    char text[TUFF_VALUE_TEXT];
+    if (index >= c->output_count)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "there is no output %u: the executable has %u, counted from 0",
+                         (unsigned)index, (unsigned)c->output_count);
+    tuff_value_text(c->session->graph, c->outputs[index], text, sizeof text);
     if (c->slots[index] == UINT32_MAX)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "output %u is an assignment", (unsigned)index);
+        return tuff_fail(context, error, TUFF_ERR_USAGE,
+                         "output %u, %s, is an assignment: read its state, by tuff_session_read", (unsigned)index, text);
     struct tuff_type type = tuff_host_type(&c->session->graph->values[c->outputs[index]]);
     if (bytes > tuff_type_bytes(&type))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "output %u has fewer than %zu bytes", (unsigned)index, bytes);
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "output %u, %s, has %llu bytes, fewer than %zu", (unsigned)index,
+                         text, (unsigned long long)tuff_type_bytes(&type), bytes);
     if (tuff_is_host(type.dtype)) return read_widened(x, c->slots[index], type.dtype, data, bytes, error);
     return tuff_executable_get_slot(x, c->slots[index], data, bytes, error);
 }

@@ -60,10 +60,12 @@ struct tuff_executable;
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_compile(struct tuff_session *session,
                                                           const struct tuff_executable_params *params,
                                                           struct tuff_executable **executable, struct tuff_error *error);
-/* Whole content of an input for the next run. Errors: USAGE. */
+/* Whole content of an input for the next run; it stays for later ones until it is written again, in each of the input sets. What is never
+ * written is no zero: runs refuse it (USAGE). Errors: USAGE. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_write(struct tuff_executable *executable, tuff_val input,
                                                            const void *data, size_t bytes, struct tuff_error *error);
-/* The first bytes of output number `index` after the last run; waits for it. Errors: USAGE when it has fewer. */
+/* The first bytes of output number `index` after the last run; waits for it. Errors: USAGE when it has fewer, and before
+ * the first run, at a station, after a run that failed or was cancelled. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_read(struct tuff_executable *executable, uint32_t index, void *data,
                                                           size_t bytes, struct tuff_error *error);
 /* What a plan takes and does, counted without a clock. Bytes are those of one run. */

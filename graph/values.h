@@ -122,7 +122,7 @@ TUFF_API tuff_val tuff_assign_rows(struct tuff_graph *g, tuff_val state, tuff_va
 /* Likewise of the first `count` rows alone, an i32 of one element in device memory, clamped to 0 .. n; place is clamped for all n. The
  * launch has as many workgroups as these need. */
 TUFF_API tuff_val tuff_assign_some_rows(struct tuff_graph *g, tuff_val state, tuff_val rows, tuff_val place, tuff_val count);
-/* Gives a value a name, for labels, printing and outputs. Returns the value. */
+/* Gives a value a name, for labels, printing and outputs. Returns the value. Inputs, parameters and states keep theirs. Errors: USAGE. */
 TUFF_API tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name);
 
 /* ---- text, names -------------------------------------------------------------------------------------------------------------- */

@@ -115,8 +115,9 @@ tuff_status tuff_compile(const struct tuff_compile_params *params, struct tuff_c
     TUFF_REQUIRE_THAT(context, error, params->outputs != NULL || params->output_count == 0,
                       "outputs is NULL, though output_count is not 0");
     for (uint32_t i = 0; i < params->output_count; i++)
-        TUFF_REQUIRE_THAT(context, error, params->outputs[i] > 0 && params->outputs[i] < params->graph->count,
-                          "an output is no value of this graph (0 is what a failed builder gives)");
+        if (!params->outputs[i] || params->outputs[i] >= params->graph->count)
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "output %u is %u, no value of this graph%s", (unsigned)i,
+                             (unsigned)params->outputs[i], params->outputs[i] ? "" : " (0 is what a failed builder gives)");
     if (params->layout) return compile_placed(params, out, error);
     struct tuff_layout layout;
     struct tuff_compile_params placed = *params;

@@ -30,8 +30,8 @@ bool tuff_in_memory(const struct tuff_work *w, tuff_val v)
 
 tuff_val tuff_memory_of(const struct tuff_work *w, tuff_val v)
 {
-    while (!tuff_is_root_like(w, v) && !tuff_is_leaf_memory(w->g, v)) v = val(w, v)->in[0];
-    return v;
+    while (!tuff_is_root_like(w, v) && !tuff_is_leaf_memory(w->g, v) && val(w, v)->in_count) v = val(w, v)->in[0];
+    return v; /* a number has none */
 }
 
 /* The value whose elements v has, all of them in order. */

@@ -222,6 +222,21 @@ static tuff_val build_operator(struct tuff_graph *g, const struct tuff_op *op)
     return gradient;
 }
 
+static tuff_status write_zeros(const struct tuff_graph *g, struct tuff_executable *plan, struct tuff_error *error)
+{
+    tuff_status status = TUFF_OK;
+    for (tuff_val v = 1; v < g->count && !status; v++) {
+        struct tuff_type type = tuff_type_on_host(g, v);
+        size_t bytes = (size_t)tuff_type_bytes(&type);
+        if (g->values[v].op->kind != TUFF_KIND_INPUT) continue;
+        void *zeros = calloc(1, bytes);
+        if (!zeros) abort();
+        status = tuff_executable_write(plan, v, zeros, bytes, error);
+        free(zeros);
+    }
+    return status;
+}
+
 /* A family's plan, or an operator's; marks the operators that it has. */
 static void run_family(struct dryrun *d, const char *name, tuff_val (*build)(struct tuff_graph *g), const struct tuff_op *op)
 {
@@ -239,6 +254,7 @@ static void run_family(struct dryrun *d, const char *name, tuff_val (*build)(str
     if (!status) status = tuff_session_compile(session, &params, &plan, &error);
     if (!status) figures = tuff_executable_figures(plan);
     if (!status) status = cover(d, plan, &error);
+    if (!status) status = write_zeros(g, plan, &error);
     if (!status) status = tuff_executable_run(plan, &error);
     dryrun_report(d, name, status, &error, &figures);
     tuff_executable_destroy(plan);
