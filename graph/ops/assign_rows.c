@@ -26,6 +26,8 @@ static bool counts_rows(const struct tuff_infer *infer)
 static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     uint32_t at = state_of(infer->in_count);
+    for (uint32_t i = 0; i < infer->in_count; i++)
+        if (!tuff_graph_takes_one(infer->graph, "assign_rows", infer->in_values[i], i)) return TUFF_ERR_USAGE;
     const struct tuff_type *state = infer->in[at], *rows = infer->in[ROWS], *place = infer->in[PLACE];
     const struct tuff_type *count = at > COUNT ? infer->in[COUNT] : place;
     const struct tuff_op *target = tuff_value_of(infer->graph, infer->in_values[at])->op;
@@ -133,11 +135,13 @@ const struct tuff_op tuff_op_assign_rows = {
 
 tuff_val tuff_assign_rows(struct tuff_graph *g, tuff_val state, tuff_val rows, tuff_val place)
 {
+    if (!tuff_graph_takes(g, "assign_rows", (tuff_val[]){state, rows, place}, 3)) return 0;
     return tuff_graph_add(g, &tuff_op_assign_rows, (tuff_val[]){rows, place, state}, 3, NULL);
 }
 
 tuff_val tuff_assign_some_rows(struct tuff_graph *g, tuff_val state, tuff_val rows, tuff_val place, tuff_val count)
 {
+    if (!tuff_graph_takes(g, "assign_rows", (tuff_val[]){state, rows, place, count}, 4)) return 0;
     return tuff_graph_add(g, &tuff_op_assign_rows, (tuff_val[]){rows, place, count, state}, 4, NULL);
 }
 

@@ -212,6 +212,7 @@ static tuff_status cast_bound(const struct tuff_bound *b)
 
 tuff_val tuff_cast(struct tuff_graph *g, tuff_val a, enum tuff_dtype dtype)
 {
+    if (!tuff_graph_takes_one(g, "cast", a, 0)) return 0;
     struct cast_attrs attrs = {(int32_t)dtype};
     return a && tuff_type_on_host(g, a).dtype == dtype ? a : tuff_graph_add(g, &tuff_op_cast, &a, 1, &attrs);
 }

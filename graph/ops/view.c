@@ -485,6 +485,7 @@ static void expand_map(struct tuff_emitter *e, const struct tuff_value *value, c
 
 tuff_val tuff_expand(struct tuff_graph *g, tuff_val x, struct tuff_shape shape)
 {
+    if (!tuff_graph_takes_one(g, "expand", x, 0)) return 0;
     struct tuff_shape old = tuff_type_of(g, x).shape;
     if (x && tuff_shape_equal(&old, &shape)) return x;
     struct shape_attrs attrs = {shape};
