@@ -434,6 +434,7 @@ tuff_status tuff_executable_set(struct tuff_executable *x, const char *name, con
 /* Every input of the set has all of its content. */
 static tuff_status check_inputs(struct tuff_executable *x, struct tuff_error *error)
 {
+    if (!x->complete[x->current]) TUFF_TRY(tuff_device_check(x->device, error));
     for (uint32_t i = 0; i < x->plan.slot_count && !x->complete[x->current]; i++) {
         const struct tuff_plan_slot *slot = &x->plan.slots[i];
         uint64_t written = x->written[x->current * x->plan.slot_count + (size_t)i];
@@ -464,11 +465,11 @@ static tuff_status check_results(const struct tuff_executable *x, const struct t
     enum tuff_memory kind = tuff_slot_kind(&x->plan, slot);
     if ((kind != TUFF_MEMORY_OUTPUT && kind != TUFF_MEMORY_INPUT) || x->outputs == RAN) return TUFF_OK;
     char type[TYPE_TEXT];
+    TUFF_TRY(tuff_device_check(x->device, error)); /* the device's own failure says more */
     type_text(slot, type, sizeof type);
     if (x->outputs == BROKE_OFF)
-        return tuff_fail(x->device->context, error, TUFF_ERR_USAGE,
-                         "output '%.60s' %s is not whole: the last run ended with %s", slot->name, type,
-                         tuff_status_name(x->broke));
+        return tuff_fail(x->device->context, error, x->broke, "output '%.60s' %s is not whole: the last run ended with %s",
+                         slot->name, type, tuff_status_name(x->broke));
     return tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "output '%.60s' %s is not there yet: %s", slot->name, type,
                      x->outputs == NEVER_RAN ? "nothing was run" : "the run stopped at a station and has not ended");
 }

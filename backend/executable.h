@@ -58,8 +58,8 @@ TUFF_API void tuff_executable_destroy(struct tuff_executable *executable); /* wa
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_set(struct tuff_executable *executable, const char *name,
                                                          const void *data, size_t bytes, struct tuff_error *error);
 /* Likewise of an output, parameter or state, after the last run; waits for it. Outputs without a name are "output0", "output1", ..
- * by their place. Errors: USAGE, also for an output before the first run has been submitted, at a station, and after a run that failed or was
- * cancelled; DEVICE_LOST. */
+ * by their place. Errors: USAGE, also for an output before the first run and at a station; what the last run
+ * ended with, where it failed or was cancelled; DEVICE_LOST. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_get(struct tuff_executable *executable, const char *name, void *data,
                                                          size_t bytes, struct tuff_error *error);
 /* Writes the plan, the SPIR-V of its kernels, and what it reads (constants, parameters and states as they are now) into a ".tuff" file,

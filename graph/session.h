@@ -65,7 +65,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_compile(struct tuff_session *s
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_write(struct tuff_executable *executable, tuff_val input,
                                                            const void *data, size_t bytes, struct tuff_error *error);
 /* The first bytes of output number `index` after the last run; waits for it. Errors: USAGE when it has fewer, and before
- * the first run, at a station, after a run that failed or was cancelled. */
+ * the first run or at a station; what the last run ended with, where it failed or was cancelled. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_read(struct tuff_executable *executable, uint32_t index, void *data,
                                                           size_t bytes, struct tuff_error *error);
 /* What a plan takes and does, counted without a clock. Bytes are those of one run. */

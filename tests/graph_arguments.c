@@ -204,10 +204,10 @@ CALL(lstm, struct tuff_lstm_params p = {.struct_size = draw(s, 4) ? sizeof p : d
                                         .bias = value(s)};
      return tuff_lstm(g, value(s), draw(s, 9) ? &p : NULL).h;)
 CALL(scan, tuff_val in[2] = {value(s), value(s)}; struct tuff_graph *body = draw(s, 9) ? graph_fresh(s->g->context) : NULL;
-     tuff_val x = body ? tuff_input(body, "x", TUFF_F32, TUFF_SHAPE(3)) : 0, y = body ? tuff_exp(body, x) : 0;
+     tuff_val x = body ? tuff_input(body, "x", TUFF_F32, TUFF_SHAPE(3)) : 0, y[3] = {body ? tuff_exp(body, x) : 0};
      struct tuff_scan_params p = {.struct_size = draw(s, 4) ? sizeof p : draw(s, 9),
                                   .body = &body,
-                                  .outputs = draw(s, 9) ? &y : NULL,
+                                  .outputs = draw(s, 9) ? y : NULL,
                                   .output_count = draw(s, 3),
                                   .carries = draw(s, 9) ? in : NULL,
                                   .carry_count = draw(s, 2),

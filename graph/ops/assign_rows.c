@@ -159,13 +159,8 @@ static tuff_status counts_infer(const struct tuff_infer *infer, struct tuff_shap
 {
     const struct counts_attrs *a = infer->attrs;
     bool fits = a->most > 0 && a->each > 0 && a->size > 0 && a->wide > 0 && (int64_t)a->most * a->each <= INT32_MAX;
-    if (infer->in[0]->dtype != TUFF_I32 || tuff_shape_count(&infer->in[0]->shape) != 1 || !fits) {
-        char text[128];
-        tuff_graph_fail(infer->graph, TUFF_ERR_SHAPE,
-                        "group_counts of %s %s: takes one i32; most, each, size and wide from 1 on, most * each below 2^31",
-                        tuff_dtype_name(infer->in[0]->dtype), tuff_shape_text(&infer->in[0]->shape, text, sizeof text));
-        return TUFF_ERR_SHAPE;
-    }
+    if (infer->in[0]->dtype != TUFF_I32 || tuff_shape_count(&infer->in[0]->shape) != 1 || !fits)
+        return tuff_infer_refuse(infer, "it takes one i32; most, each, size and wide from 1 on, most * each below 2^31");
     *out = TUFF_SHAPE(3);
     return TUFF_OK;
 }
