@@ -111,10 +111,10 @@ static void leaves(struct tuff_context *context)
     }
     check(!wrong && !tuff_graph_leaf(g, MANY).name && !tuff_graph_find(g, "state/-1"), "%u leaves are wrong", wrong);
     check_steps("names", &g->named);
-    tuff_val first = tuff_graph_find(g, "state/0");
+    tuff_val first = tuff_named(g, tuff_unsqueeze(g, tuff_graph_find(g, "state/0"), 0), "view/0");
     check(tuff_named(g, first, "renamed") == first && tuff_named(g, first, "renamed") == first &&
-              tuff_graph_find(g, "renamed") == first && !tuff_graph_find(g, "state/0") &&
-              tuff_named(g, first, "state/0") == first && tuff_graph_find(g, "state/0") == first &&
+              tuff_graph_find(g, "renamed") == first && !tuff_graph_find(g, "view/0") &&
+              tuff_named(g, first, "view/0") == first && tuff_graph_find(g, "view/0") == first &&
               !tuff_graph_find(g, "renamed"),
           "a value has a name that it had");
     tuff_graph_destroy(g);
