@@ -77,6 +77,7 @@ const char *tuff_status_name(tuff_status status)
     case TUFF_ERR_COMPILE: return "TUFF_ERR_COMPILE";
     case TUFF_ERR_TIMEOUT: return "TUFF_ERR_TIMEOUT";
     case TUFF_ERR_WRONG: return "TUFF_ERR_WRONG";
+    case TUFF_ERR_NOT_FINITE: return "TUFF_ERR_NOT_FINITE";
     case TUFF_ERR_FILE: return "TUFF_ERR_FILE";
     case TUFF_ERR_FORMAT: return "TUFF_ERR_FORMAT";
     case TUFF_ERR_CANCELLED: return "TUFF_ERR_CANCELLED";

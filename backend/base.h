@@ -55,6 +55,7 @@ typedef enum tuff_status {
     TUFF_ERR_COMPILE = 15,       /* a shader did not compile */
     TUFF_ERR_TIMEOUT = 16,       /* the device did not finish in the given time */
     TUFF_ERR_WRONG = 17,         /* the device computes wrong numbers: tuff_selftest */
+    TUFF_ERR_NOT_FINITE = 18,    /* a training's loss or gradients are infinite or NaN */
     TUFF_ERR_FILE = 30,          /* cannot open, read, write or rename */
     TUFF_ERR_FORMAT = 31,        /* the file's content is malformed */
     TUFF_ERR_CANCELLED = 50      /* a progress callback asked to stop */

@@ -503,6 +503,24 @@ tuff_status tuff_executable_get(struct tuff_executable *x, const char *name, voi
     return tuff_executable_get_slot(x, (uint32_t)(slot - x->plan.slots), data, bytes, error);
 }
 
+tuff_status tuff_executable_repeat_inputs(struct tuff_executable *from, bool next, struct tuff_executable *to,
+                                          struct tuff_error *error)
+{
+    uint32_t set = next ? from->current : (from->current + from->sets - 1) % from->sets;
+    for (uint32_t i = 0; i < to->plan.slot_count; i++) {
+        const struct tuff_plan_slot *slot = &to->plan.slots[i], *source;
+        if (tuff_slot_kind(&to->plan, slot) != TUFF_MEMORY_INPUT) continue;
+        TUFF_TRY(find_slot(from, slot->name, 1u << TUFF_MEMORY_INPUT, slot->bytes, &source, error));
+        void *content = tuff_alloc(from->device->context, slot->bytes);
+        if (!content) return tuff_fail_memory(from->device->context, error);
+        tuff_status status = read_padded(*buffer_of(from, set, source->memory), source->offset, content, slot->bytes, error);
+        if (status == TUFF_OK) status = tuff_executable_set(to, slot->name, content, slot->bytes, error);
+        tuff_free(from->device->context, content);
+        TUFF_TRY(status);
+    }
+    return TUFF_OK;
+}
+
 /* ---- running -------------------------------------------------------------------------------------------------------------------- */
 
 tuff_status tuff_executable_submit(struct tuff_executable *x, uint64_t *ticket, struct tuff_error *error)

@@ -1,5 +1,5 @@
-/* handover.h - plans are handed over here: memories, and executables made of plans. Private; of the graph only sessions and the self-test
- * include it. */
+/* handover.h - plans are handed over here: memories, and executables made of plans. Private; of the graph only sessions, the self-test and
+ * the search for what is not finite include it. */
 #ifndef TUFF_HANDOVER_H
 #define TUFF_HANDOVER_H
 
@@ -42,5 +42,8 @@ const struct tuff_plan *tuff_executable_plan(const struct tuff_executable *execu
 /* Reads the first bytes of slot number `slot` as tuff_executable_get does. */
 TUFF_MUST_CHECK tuff_status tuff_executable_get_slot(struct tuff_executable *executable, uint32_t slot, void *data,
                                                      size_t bytes, struct tuff_error *error);
+/* Gives `to` the inputs of the last run of `from`, or those that were written for the next one. Errors: USAGE when it lacks one. */
+TUFF_MUST_CHECK tuff_status tuff_executable_repeat_inputs(struct tuff_executable *from, bool next,
+                                                          struct tuff_executable *to, struct tuff_error *error);
 
 #endif

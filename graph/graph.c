@@ -49,6 +49,15 @@ tuff_val tuff_graph_fail(struct tuff_graph *g, tuff_status status, const char *f
     return 0;
 }
 
+void tuff_graph_undo(struct tuff_graph *g, uint32_t count)
+{
+    while (g->leaf_count && g->leaves[g->leaf_count - 1] >= count) g->leaf_count--;
+    memset(g->values + count, 0, (g->count - count) * sizeof *g->values);
+    g->count = count;
+    g->status = TUFF_OK;
+    g->error = (struct tuff_error){0};
+}
+
 /* ---- bodies -------------------------------------------------------------------------------------------------------------- */
 
 static bool same_text(const struct tuff_text *text, const struct tuff_graph *other)
@@ -260,7 +269,8 @@ tuff_val tuff_graph_find(const struct tuff_graph *graph, const char *name)
     uint64_t hash = name ? tuff_hash_text(0, name) : 0;
     if (!graph) return 0;
     while ((v = tuff_lookup_find(&graph->named, hash, &step)) != TUFF_LOOKUP_END)
-        if (name && !strcmp(graph->values[v].name, name)) return v; /* a value that has another name since is passed over */
+        if (name && v < graph->count && graph->values[v].name && !strcmp(graph->values[v].name, name))
+            return v; /* one that has another name since, or is gone, is passed over */
     return 0;
 }
 

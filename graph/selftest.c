@@ -11,6 +11,7 @@
 #include "graph/ops/gemm.h"
 #include "graph/ops/leaf.h"
 #include "graph/reference.h"
+#include "graph/train/optimizer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -330,14 +331,15 @@ static void random_numbers(struct trial *t)
 /* One step of momentum and decay by powers of two. The gradient is a sum of 31 whole numbers; eighths stay below 2^24. */
 static void optimizer_update(struct trial *t)
 {
-    static const struct tuff_optimizer_params params = {
-        .kind = TUFF_SGD, .schedule = {.lr = 0.25}, .momentum = 0.5, .weight_decay = 0.5};
+    struct tuff_optimizer_params params = tuff_optimizer_defaults(TUFF_SGD, 0.25);
+    params.momentum = params.weight_decay = 0.5;
     struct tuff_graph *g = t->g;
     struct tuff_optimizer *o = t->optimizer;
     const tuff_val w[2] = {tuff_param(g, "w", TUFF_SHAPE(17, 13), (struct tuff_init){0}),
                            tuff_param(g, "b", TUFF_SHAPE(13), (struct tuff_init){0})};
     tuff_val y = tuff_add(g, tuff_matmul(g, whole(t, TUFF_SHAPE(31, 17), 999), w[0], (struct tuff_matmul_params){0}), w[1]);
-    tuff_optimizer_build(g, tuff_sum(g, y, 0, TUFF_DROP_AXES), &params, o);
+    struct tuff_optimizer_plan plan = {.loss = tuff_sum(g, y, 0, TUFF_DROP_AXES), .weight = 1};
+    tuff_optimizer_build(g, &plan, &params, o);
     for (uint32_t k = 0; k < 2; k++) filled(t, w[k], -9999, 9999, 1);
     filled(t, o->packs[0].momentum, -9999, 9999, 1);
     for (uint32_t i = 0; g->status == TUFF_OK && i < o->update_count; i++) {
@@ -451,7 +453,7 @@ static tuff_status fill(struct trial *t, const struct leaf *leaf, struct tuff_se
 /* The table of step sizes and its cursor are the host's: the reference takes them as the device holds them. */
 static tuff_status feed(struct trial *t, struct tuff_session *session, double **data, struct tuff_error *error)
 {
-    const tuff_val states[2] = {t->optimizer->table, t->optimizer->cursor};
+    const tuff_val states[3] = {t->optimizer->table, t->optimizer->cursor, t->optimizer->health};
     TUFF_TRY(tuff_optimizer_feed(t->optimizer, session, error));
     for (uint32_t k = 0; k < TUFF_COUNT(states); k++) {
         const struct tuff_type type = tuff_type_of(t->g, states[k]);

@@ -101,13 +101,26 @@ static tuff_status note_places(struct tuff_session *s, struct tuff_error *error)
     return tuff_graph_laid(s->graph, s->graph->count) == TUFF_OK ? TUFF_OK : tuff_fail_memory(s->context, error);
 }
 
-/* Memory and first values for what the graph got since it was last asked. Begins again where it failed. */
-static tuff_status grow(struct tuff_session *s, struct tuff_error *error)
+/* Memories of the layout that are not made yet. Where one cannot be had, the values stay without a place: a graph from which they are
+ * taken back is one that fits again. */
+static tuff_status make_memories(struct tuff_session *s, uint32_t laid, struct tuff_error *error)
 {
+    for (; s->made < s->layout.memory_count; s->made++) {
+        tuff_status status = tuff_memories_add(s->memories, &s->layout.memories[s->made], error);
+        if (status == TUFF_OK) continue;
+        s->layout.value_count = laid;
+        s->layout.memory_count = s->made;
+        return status;
+    }
+    return TUFF_OK;
+}
+
+tuff_status tuff_session_grow(struct tuff_session *s, struct tuff_error *error)
+{
+    uint32_t laid = s->layout.value_count;
     TUFF_TRY(tuff_layout_extend(&s->layout, s->graph, tuff_device_caps(s->device)->max_allocation_bytes, error));
+    TUFF_TRY(make_memories(s, laid, error));
     TUFF_TRY(note_places(s, error));
-    for (; s->made < s->layout.memory_count; s->made++)
-        TUFF_TRY(tuff_memories_add(s->memories, &s->layout.memories[s->made], error));
     for (; s->filled < s->layout.value_count; s->filled++) {
         const struct tuff_value *value = &s->graph->values[s->filled];
         bool fill = s->filled && tuff_is_kept(value) && !tuff_leaf_starts_zero(value); /* fresh buffers are zero */
@@ -124,7 +137,7 @@ static tuff_status check_leaf(struct tuff_session *session, tuff_val leaf, size_
                          "%s is not a parameter or state: only these are kept by a session (inputs: tuff_executable_write)",
                          tuff_value_text(session->graph, leaf, text, sizeof text));
     TUFF_TRY(check_bytes(session, &session->graph->values[leaf], bytes, error));
-    return grow(session, error);
+    return tuff_session_grow(session, error);
 }
 
 tuff_status tuff_session_write(struct tuff_session *session, tuff_val leaf, const void *data, size_t bytes,
@@ -187,7 +200,7 @@ tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *g
     tuff_device_retain(device);
     tuff_layout_init(&s->layout, context);
     tuff_status status = tuff_memories_create(device, &s->memories, error);
-    if (status == TUFF_OK) status = grow(s, error);
+    if (status == TUFF_OK) status = tuff_session_grow(s, error);
     if (status != TUFF_OK)
         tuff_session_destroy(s);
     else
@@ -276,7 +289,7 @@ tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff
     TUFF_REQUIRE(session->context, error, params->struct_size >= sizeof *params);
     TUFF_REQUIRE_THAT(session->context, error, params->input_sets <= TUFF_MOST_INPUT_SETS,
                       "input_sets are more than an executable may have");
-    TUFF_TRY(grow(session, error));
+    TUFF_TRY(tuff_session_grow(session, error));
     struct tuff_compiled made;
     const struct compiled *described = NULL;
     TUFF_TRY(make_plan(session->device, session->graph, &session->layout, params, session->plain, &made, error));

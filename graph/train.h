@@ -22,7 +22,8 @@ enum tuff_schedule_kind {
 struct tuff_schedule {
     enum tuff_schedule_kind kind;
     double lr;
-    double gamma, min_lr, start_factor;
+    double gamma, min_lr;
+    struct tuff_number start_factor;
     uint64_t every, period, warmup; /* updates */
     const uint64_t *milestones;     /* rising; tuff_optimizer_build copies them */
     uint32_t milestone_count;
@@ -30,33 +31,42 @@ struct tuff_schedule {
 TUFF_API double tuff_schedule_lr(const struct tuff_schedule *schedule, uint64_t update);
 
 enum tuff_optimizer_kind { TUFF_SGD = 0, TUFF_ADAM, TUFF_ADAMW };
+/* Begin with tuff_optimizer_defaults; every number is then what it says, 0 too. */
 struct tuff_optimizer_params {
+    size_t struct_size;
     enum tuff_optimizer_kind kind;
-    struct tuff_schedule schedule; /* its lr must be set */
-    double momentum;               /* SGD: v = momentum v + g (Polyak; as PyTorch without dampening) */
-    bool nesterov;                 /* SGD: step along g + momentum v */
-    double beta1, beta2, eps;      /* Adam (Kingma and Ba 2015): 0 stands for 0.9, 0.999, 1e-8 */
-    double weight_decay;           /* SGD, Adam: g += wd p; AdamW (Loshchilov and Hutter 2019): p -= lr wd p */
-    double clip_norm;              /* > 0: gradients are scaled so that their common 2-norm is at most this */
-    double clip_value;             /* > 0: each gradient element is clamped to +- this, before the norms */
-    double
-        clip_each_norm; /* > 0: each parameter's gradient is scaled so that its own 2-norm is at most this, before the common one */
-    uint32_t accumulate; /* n > 1: gradients of n runs are averaged, then one update is made */
+    struct tuff_schedule schedule;
+    double momentum;          /* SGD: v = momentum v + g (Polyak; as PyTorch without dampening) */
+    bool nesterov;            /* SGD: step along g + momentum v */
+    double beta1, beta2, eps; /* Adam (Kingma and Ba 2015): 0.9, 0.999, 1e-8 */
+    double weight_decay;      /* SGD, Adam: g += wd p; AdamW (Loshchilov and Hutter 2019): p -= lr wd p */
+    double clip_norm;         /* > 0: gradients are scaled so that their common 2-norm is at most this */
+    double clip_value;        /* > 0: each gradient element is clamped to +- this, before the norms */
+    double clip_each_norm;    /* > 0: each parameter's gradient is scaled so that its own 2-norm is at most this, before the
+                                  * common one */
+    /* n > 1: an update is made of the gradients of n runs, their mean over the samples of all of them. What an epoch's end leaves
+     * (tuff_model_fit; epoch_steps of tuff_trainer_params) makes an update of its own, of fewer runs. */
+    uint32_t accumulate;
     const struct tuff_param_group
-        *groups; /* parameters that are trained otherwise, or not at all; tuff_optimizer_build copies them */
+        *groups; /* parameters that are trained otherwise, or not at all; copied when they are used */
     uint32_t group_count;
 };
-enum { TUFF_PARAM_GROUPS = 15 }; /* at most, and the parameters of no group */
-/* Parameters whose names match; each belongs to the first group that matches it. */
+/* The kind with this constant rate: no momentum, decay or clipping, Adam's numbers as PyTorch's. */
+TUFF_API struct tuff_optimizer_params tuff_optimizer_defaults(enum tuff_optimizer_kind kind, double lr);
+
+enum { TUFF_PARAM_GROUPS = 15 };   /* at most, and the parameters of no group */
+#define TUFF_OPTIMIZERS_OWN (-1.0) /* weight decay of a group: as the optimizer says */
+/* Parameters whose names match; each belongs to the first group that matches it. Begin with tuff_param_group_defaults. */
 struct tuff_param_group {
-    const char *name;     /* of the group, in the names of its states: letters, digits, - and _ */
-    const char *pattern;  /* of names; * stands for any text: "features.*", "*.bias", "*" */
-    double lr_factor;     /* of the schedule's rates; 0 stands for 1 */
-    double weight_decay;  /* instead of the optimizer's, where it is not 0 */
-    bool no_weight_decay; /* none */
+    const char *name;    /* of the group, in the names of its states: letters, digits, - and _ */
+    const char *pattern; /* of names; * stands for any text: "features.*", "*.bias", "*" */
+    double lr_factor;    /* of the schedule's rates, above 0: 1 */
+    double weight_decay; /* TUFF_OPTIMIZERS_OWN, or the group's: 0 for none */
     bool frozen; /* never changed: no gradient is computed, there is no state. Parameters alone: statistics of a frozen
                            * tuff_layer_batch_norm go on moving, unless it is built with training = false */
 };
+/* A group that is trained as the others are. */
+TUFF_API struct tuff_param_group tuff_param_group_defaults(const char *name, const char *pattern);
 /* Vectors over the trained parameters of a group, which lie in them in order of declaration, each at a multiple of 64 elements. */
 struct tuff_optimizer_pack {
     const char *group; /* NULL: parameters of no group */
@@ -67,32 +77,90 @@ struct tuff_optimizer_pack {
     tuff_val accumulated;        /* state, or 0 */
     tuff_val norms; /* [param_count] 2-norms of each parameter's gradient before it is scaled, or 0 without clip_each_norm */
 };
-enum { TUFF_OPTIMIZER_UPDATES = 8 }; /* at most, of an optimizer without groups that is built before any session */
-/* What tuff_optimizer_build makes; plain data, owned by the caller. */
-struct tuff_optimizer {
-    struct tuff_optimizer_params params;
-    const tuff_val *updates; /* [in the graph] assignments, to be listed among the outputs of the training plan */
-    uint32_t update_count;
-    tuff_val grad_norm;     /* 2-norm of all gradients before clipping, or 0 without clip_norm */
-    tuff_val table, cursor; /* states: rows of step sizes computed ahead by the host, and the row of the next run */
-    struct tuff_optimizer_pack
-        packs[TUFF_PARAM_GROUPS + 1]; /* parameters of no group, where there are any, then groups that are trained */
-    uint32_t pack_count;
-    uint64_t run;    /* runs fed so far; an update is made every params.accumulate runs */
-    uint64_t filled; /* runs for which rows are on the device */
+
+/* What a run does whose loss or gradients are infinite or NaN. No parameter, no state of the optimizer and no statistic takes
+ * anything of it, either way. */
+enum tuff_not_finite {
+    TUFF_NOT_FINITE_STOPS =
+        0, /* nor of a later one: training ends with TUFF_ERR_NOT_FINITE, which names the step and the first value
+                                * that is not finite; all is as it was before that step */
+    TUFF_NOT_FINITE_SKIPS /* the next run goes on, and such runs are counted */
 };
-/* Adds gradients of the scalar loss by all parameters declared so far but frozen ones, and their update, to the graph: one launch for
- * each group, as its parameters lie side by side; where a session had given them memory before this call, one for each run of
- * neighbours. Once for a graph; loss must have one element. A group without parameters is an error. Errors are sticky in the graph. */
-TUFF_API void tuff_optimizer_build(struct tuff_graph *g, tuff_val loss, const struct tuff_optimizer_params *params,
-                                   struct tuff_optimizer *optimizer);
-/* Call before each run of the plan: writes the next rows of step sizes when they are used up (every 256 runs), computed in
- * double from optimizer->run, which it advances. No waiting. */
-struct tuff_session;
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_optimizer_feed(struct tuff_optimizer *optimizer, struct tuff_session *session,
-                                                         struct tuff_error *error);
-/* Goes on from this run: after loading a checkpoint. */
-TUFF_API void tuff_optimizer_resume(struct tuff_optimizer *optimizer, uint64_t run);
+
+/* ---- trainers: a loss of one's own, one call a step ----------------------------------------------------------------------------------
+ *
+ *     tuff_val x = tuff_input(..), loss = tuff_mse_loss(..);           a graph with its loss
+ *     tuff_trainer_create(graph, &params, &trainer, &error)            gradients and updates
+ *     tuff_session_create(device, graph, ..), tuff_trainer_compile(trainer, session, NULL, &error)
+ *     for each batch: tuff_trainer_write(trainer, x, ..), tuff_trainer_step(trainer, NULL, &error)
+ *     tuff_trainer_read(trainer, loss, &number, sizeof number, &error)
+ *
+ * A step is one submission. It owns all that has to change from run to run: updates of parameters, rates of the schedule, running
+ * statistics of tuff_layer_batch_norm and other assignments, the random numbers of dropout. Inference of the same parameters is
+ * another part of the graph (built with training = false), compiled with tuff_session_compile in the same session. */
+
+struct tuff_trainer;
+struct tuff_trainer_params {
+    size_t struct_size;
+    struct tuff_optimizer_params optimizer;
+    tuff_val loss;           /* f32, one element: the mean over the samples, where accumulate is to mean that */
+    const tuff_val *outputs; /* further values that are to be read after a step */
+    uint32_t output_count;
+    /* A step does the assignments that were added behind this value (0: all) and need no input but those of the loss and the outputs. */
+    tuff_val after;
+    enum tuff_not_finite not_finite;
+    uint64_t
+        epoch_steps; /* with accumulate: an update is made after so many steps at the latest, and counting begins anew; 0: none */
+    /* A trainer of the same graph, optimizer and parameters for another size of batch, say the last of an epoch: they share states,
+     * schedule and count of steps. samples: of a batch of this trainer, as a part of those of the first; 0 stands for 1. */
+    struct tuff_trainer *like;
+    double samples;
+};
+/* Adds gradients and updates to the graph, after all that the loss, the outputs and their assignments need; once for a graph, but for
+ * those that are like another. The graph must outlive it, as must the one it is like. After a failure the graph is as it was.
+ * Errors: USAGE, SHAPE, MEMORY; the graph's own. One thread at a time. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_create(struct tuff_graph *graph, const struct tuff_trainer_params *params,
+                                                         struct tuff_trainer **trainer, struct tuff_error *error);
+TUFF_API void tuff_trainer_destroy(struct tuff_trainer *trainer); /* before its session; NULL is legal */
+/* What its plan computes: loss, outputs, updates. For tuff_plan_ask; borrowed from the trainer. */
+TUFF_API struct tuff_executable_params tuff_trainer_plan(const struct tuff_trainer *trainer);
+/* Compiles the step for a session of its graph. options: input_sets, profile, timed, progress, stations; its outputs are left
+ * out. NULL: none. Errors: those of tuff_session_compile; USAGE when it is compiled already. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_compile(struct tuff_trainer *trainer, struct tuff_session *session,
+                                                          const struct tuff_executable_params *options,
+                                                          struct tuff_error *error);
+/* Content of an input for the next step, whole; with one set of inputs it waits for the last step.
+ * Errors: those of tuff_executable_write; NOT_FINITE of the last step. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_write(struct tuff_trainer *trainer, tuff_val input, const void *data,
+                                                        size_t bytes, struct tuff_error *error);
+/* Submits one step, or the rest of one that stopped at a station, and returns (tuff_executable_submit); *ticket (may be NULL) is for
+ * tuff_device_wait. A loss that is not finite is told by the next call that waits
+ * for a step, or after 64 steps; nothing of later steps is done then. Errors: those of tuff_executable_submit, NOT_FINITE; USAGE where the
+ * schedule's rate is not a finite number. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_step(struct tuff_trainer *trainer, uint64_t *ticket,
+                                                       struct tuff_error *error);
+/* As far as the station of this name (tuff_executable_run_to). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_step_to(struct tuff_trainer *trainer, const char *station,
+                                                          struct tuff_error *error);
+/* The first bytes of the loss or of an output after the last step; waits for it. Errors: USAGE, DEVICE_LOST, NOT_FINITE. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_read(struct tuff_trainer *trainer, tuff_val value, void *data,
+                                                       size_t bytes, struct tuff_error *error);
+struct tuff_trainer_counts {
+    uint64_t steps;   /* in all, those of trainers that are like this one among them */
+    uint64_t skipped; /* of these: steps whose loss or gradients were not finite, as of the last call that waited */
+};
+TUFF_API struct tuff_trainer_counts tuff_trainer_counts(const struct tuff_trainer *trainer);
+/* Goes on from this number of steps: after parameters and states were written from a checkpoint, or after NOT_FINITE. */
+TUFF_API void tuff_trainer_resume(struct tuff_trainer *trainer, uint64_t steps);
+/* Other rates from the next step on; milestones are copied. Errors: USAGE. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_schedule(struct tuff_trainer *trainer,
+                                                           const struct tuff_schedule *schedule, struct tuff_error *error);
+/* Vectors over the parameters; *count of them. Borrowed. */
+TUFF_API const struct tuff_optimizer_pack *tuff_trainer_packs(const struct tuff_trainer *trainer, uint32_t *count);
+/* 2-norm of all gradients before clipping, which may be among the outputs of a plan of one's own; 0 without clip_norm. */
+TUFF_API tuff_val tuff_trainer_norm(const struct tuff_trainer *trainer);
+TUFF_API struct tuff_executable *
+tuff_trainer_executable(struct tuff_trainer *trainer); /* borrowed; NULL before it is compiled */
 
 /* ---- models: declare, fit, evaluate, predict ---------------------------------------------------------------------------------------- */
 
@@ -141,11 +209,16 @@ struct tuff_epoch {
     struct tuff_metrics train, validation; /* validation is that of train where nothing was set apart */
     bool best;                             /* smallest validation loss so far */
     double seconds, samples_per_second;
+    uint64_t skipped; /* steps so far whose loss or gradients were not finite */
 };
 struct tuff_fit_params {
     size_t struct_size;
-    struct tuff_optimizer_params optimizer; /* must be the same in every fit of one model */
+    /* May be another one in each fit: another schedule takes over as it is, other settings begin with what the last fit left in the
+     * optimizer's states, another kind with zeros. Its groups stay the same. */
+    struct tuff_optimizer_params optimizer;
     uint32_t epochs;
+    bool drop_last; /* leaves out the last batch of an epoch where it has fewer samples; else it is a batch of its size */
+    enum tuff_not_finite not_finite;
     double validation_share;            /* of the data, set apart by the seed; 0: none */
     const struct tuff_data *validation; /* other data instead, or NULL */
     uint32_t patience;                  /* > 0: stops after so many epochs without a better validation loss */
@@ -159,8 +232,9 @@ struct tuff_fit_params {
     tuff_status (*save)(void *user, struct tuff_model *model, struct tuff_error *error);
     void *save_user;
 };
-/* Trains until `epochs` epochs are done in all, counted from the model's creation or what it was resumed from. Errors: USAGE,
- * CANCELLED, DEVICE_LOST, what save returns. */
+/* Trains until `epochs` epochs are done in all, counted from the model's creation or what it was resumed from. Where the last batch
+ * has fewer samples, losses, gradients and statistics are those of a batch of this size, in a second plan. After a failure the model
+ * can be used and fitted on. Errors: USAGE, CANCELLED, DEVICE_LOST, NOT_FINITE (nothing is saved then), what save returns. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_fit(struct tuff_model *model, const struct tuff_data *data,
                                                     const struct tuff_fit_params *params, struct tuff_error *error);
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_evaluate(struct tuff_model *model, const struct tuff_data *data,
@@ -206,7 +280,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_memory(const struct tuff_model *
  * or "outputs". Free with tuff_text_free. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_graph(struct tuff_model *model, uint32_t batch, char **text,
                                                       struct tuff_error *error);
-/* Figures of the training plan (zeros before the first fit). */
+/* Figures of the training plans (zeros before the first fit): launches and bytes moved of a whole batch, memory of both. */
 TUFF_API struct tuff_plan_figures tuff_model_figures(const struct tuff_model *model);
 TUFF_API struct tuff_executable *tuff_model_training(struct tuff_model *model); /* borrowed; NULL before the first fit */
 

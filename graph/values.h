@@ -92,6 +92,12 @@ enum tuff_init_kind {
     TUFF_INIT_DATA,            /* data, f32, as many as the shape has */
     TUFF_INIT_ZEROS
 };
+/* A number that may be left out: zero-initialized it stands for the default that its field names; TUFF_NUMBER(0) is zero itself. */
+struct tuff_number {
+    double value;
+    bool given;
+};
+#define TUFF_NUMBER(number) ((struct tuff_number){.value = (number), .given = true})
 struct tuff_init {
     enum tuff_init_kind kind;
     double a, b;

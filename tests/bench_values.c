@@ -33,9 +33,7 @@ static bool start(struct values_test *t, const struct zoo_net *net, enum zoo_mod
     t->runs = 0;
     tuff_status status = zoo_work_create(t->test.context, net, mode, 0, &t->work, &error);
     if (!status) status = tuff_session_create(t->test.device, t->work.graph, NULL, &t->session, &error);
-    params.outputs = t->work.outputs;
-    params.output_count = t->work.output_count;
-    if (!status) status = tuff_session_compile(t->session, &params, &t->executable, &error);
+    if (!status) status = zoo_work_compile(&t->work, t->session, &params, &t->executable, &error);
     if (!status) status = zoo_work_fill(&t->work, t->session, t->executable, &error);
     t->ready = now();
     return backend_status(&t->test, net->name, TUFF_OK, status, &error);
@@ -43,7 +41,7 @@ static bool start(struct values_test *t, const struct zoo_net *net, enum zoo_mod
 
 static void finish(struct values_test *t)
 {
-    tuff_executable_destroy(t->executable);
+    zoo_work_drop(&t->work, t->executable);
     tuff_session_destroy(t->session);
     zoo_work_finish(&t->work);
     t->executable = NULL;
@@ -54,7 +52,7 @@ static void finish(struct values_test *t)
 static bool run(struct values_test *t, float *out, uint64_t count)
 {
     struct tuff_error error = {0};
-    tuff_status status = zoo_work_submit(&t->work, t->session, t->executable, NULL, &error);
+    tuff_status status = zoo_work_submit(&t->work, t->executable, NULL, &error);
     if (!status) status = tuff_executable_read(t->executable, 0, out, (size_t)count * sizeof *out, &error);
     t->last = now();
     if (t->runs++ == 0) t->first = t->last;

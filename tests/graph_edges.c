@@ -3,6 +3,7 @@
  * and every allocation may fail. */
 #include "graph/compile/compile.h"
 #include "graph/ops/leaf.h"
+#include "graph/train/optimizer.h"
 #include "tests/graph_help.h"
 
 #include <stdio.h>
@@ -139,7 +140,7 @@ static void break_contract(struct tuff_graph *g, uint32_t way)
              s = tuff_state(g, "s", TUFF_F32, TUFF_SHAPE(20), (struct tuff_init){0});
     tuff_val w = tuff_param(g, "w", TUFF_SHAPE(20), (struct tuff_init){0}),
              loss = tuff_sum(g, tuff_mul(g, w, x), 0, TUFF_DROP_AXES);
-    struct tuff_optimizer_params params = {.schedule = {.lr = 0.1}};
+    struct tuff_optimizer_params params = tuff_optimizer_defaults(TUFF_SGD, 0.1);
     struct tuff_optimizer optimizer;
     switch (way) {
     case 0: tuff_batch_norm_train(g, x, 0, 0, 0, 0, 1e-5, 0.1); break;
@@ -151,12 +152,14 @@ static void break_contract(struct tuff_graph *g, uint32_t way)
     case 6: tuff_reshape(g, x, many); break;
     case 7: tuff_param(g, "x", many, (struct tuff_init){0}); break;
     case 8:
-        tuff_optimizer_build(g, loss, &params, &optimizer);
-        tuff_optimizer_build(g, loss, &params, &optimizer);
+        tuff_optimizer_build(g, &(struct tuff_optimizer_plan){.loss = loss, .weight = 1}, &params, &optimizer);
+        tuff_optimizer_build(g, &(struct tuff_optimizer_plan){.loss = loss, .weight = 1}, &params, &optimizer);
         break;
     case 9:
+        params.schedule.kind = TUFF_SCHEDULE_MULTI_STEP;
+        params.schedule.gamma = 0.5;
         params.schedule.milestone_count = 1;
-        tuff_optimizer_build(g, loss, &params, &optimizer);
+        tuff_optimizer_build(g, &(struct tuff_optimizer_plan){.loss = loss, .weight = 1}, &params, &optimizer);
         break;
     }
 }

@@ -1,6 +1,7 @@
 /* graph_figures.c - the figures of plans (tuff_plan_ask) against what they are by hand, without a device. */
 #include "backend/backend.h"
 #include "graph/compile/compile.h"
+#include "graph/train/optimizer.h"
 #include "tests/graph_help.h"
 
 #include <stdio.h>
@@ -158,6 +159,12 @@ static void test_states(struct figures_test *t)
     tuff_graph_destroy(g);
 }
 
+static void build_sgd(struct tuff_graph *g, tuff_val loss, struct tuff_optimizer *optimizer)
+{
+    const struct tuff_optimizer_params sgd = tuff_optimizer_defaults(TUFF_SGD, 0.1);
+    tuff_optimizer_build(g, &(struct tuff_optimizer_plan){.loss = loss, .weight = 1}, &sgd, optimizer);
+}
+
 /* h = relu(x w1^T + b1), y = h w2^T, loss = mean (y - target)^2, and SGD. Backward needs h, for relu and for the gradient of w2,
  * and y (or the difference to the target, of the same size); x, target and the weights lie elsewhere. */
 static void test_training(struct figures_test *t)
@@ -170,15 +177,15 @@ static void test_training(struct figures_test *t)
     tuff_val y = tuff_matmul(g, h, param(g, "w2", TUFF_SHAPE(64, 128)), by_rows);
     tuff_val outputs[1 + TUFF_OPTIMIZER_UPDATES] = {tuff_mse_loss(g, y, input(g, "target", 32, 64), TUFF_REDUCE_MEAN)};
     struct tuff_optimizer optimizer;
-    tuff_optimizer_build(g, outputs[0], &(struct tuff_optimizer_params){.schedule = {.lr = 0.1}}, &optimizer);
+    build_sgd(g, outputs[0], &optimizer);
     for (uint32_t i = 0; i < optimizer.update_count; i++) outputs[1 + i] = optimizer.updates[i];
     enum { PARAMS = 32768 + 512 + 32768 };
     for (uint32_t device = 0; device < graph_caps_count; device++) {
         if (!count(t, g, outputs, 1 + optimizer.update_count, device, 0, what, &f)) continue;
         EXPECT(saved_bytes, 32 * 128 * 4 + 32 * 64 * 4);
         EXPECT(param_bytes, PARAMS);
-        /* parameters read and written, x, target, loss, a row of step sizes, and its number; gradients pass */
-        EXPECT(bytes_least, 2 * PARAMS + 2 * 8192 + 4 + 16 + 4);
+        /* parameters read and written, x, target, loss, a row of step sizes, its number, two counts of runs; gradients pass */
+        EXPECT(bytes_least, 2 * PARAMS + 2 * 8192 + 4 + 16 + 4 + 8);
         /* five products: x w1, h w2, the gradients of w2, h and w1, each of three matrices that take 56 KiB together */
         check(t, f.bytes_by_products >= 5 * 57344 + 2 * PARAMS && f.bytes_by_products <= f.bytes_read + f.bytes_written,
               "training: %llu bytes by products, %llu moved", (unsigned long long)f.bytes_by_products,
@@ -220,7 +227,7 @@ static void test_two_places(struct figures_test *t)
         if (both) v = tuff_add(net, v, param(net, "b", TUFF_SHAPE(64)));
         tuff_val outputs[1 + TUFF_OPTIMIZER_UPDATES] = {tuff_sum(net, tuff_tanh(net, v), 0, TUFF_DROP_AXES)};
         struct tuff_optimizer optimizer;
-        tuff_optimizer_build(net, outputs[0], &(struct tuff_optimizer_params){.schedule = {.lr = 0.1}}, &optimizer);
+        build_sgd(net, outputs[0], &optimizer);
         for (uint32_t i = 0; i < optimizer.update_count; i++) outputs[1 + i] = optimizer.updates[i];
         if (count(t, net, outputs, 1 + optimizer.update_count, 0, 0, what, both ? &f : &one) && both)
             EXPECT(launches, one.launches);

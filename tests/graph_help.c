@@ -1,5 +1,6 @@
 /* graph_help.c - see graph_help.h. */
 #include "tests/graph_help.h"
+#include "graph/train/optimizer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,9 +91,11 @@ static uint32_t train(struct tuff_graph *g, tuff_val logits, enum tuff_optimizer
     uint32_t batch = tuff_type_of(g, logits).shape.dim[0], count = 0;
     tuff_val labels = tuff_input(g, "labels", TUFF_I32, TUFF_SHAPE(batch));
     tuff_val loss = tuff_named(g, tuff_cross_entropy(g, logits, labels, (struct tuff_cross_entropy_params){0}), "loss");
-    struct tuff_optimizer_params params = {.kind = kind, .schedule = {.lr = 0.01}, .momentum = 0.9, .clip_norm = clip};
+    struct tuff_optimizer_params params = tuff_optimizer_defaults(kind, 0.01);
+    params.momentum = 0.9;
+    params.clip_norm = clip;
     struct tuff_optimizer optimizer = {0};
-    tuff_optimizer_build(g, loss, &params, &optimizer);
+    tuff_optimizer_build(g, &(struct tuff_optimizer_plan){.loss = loss, .weight = 1}, &params, &optimizer);
     outputs[count++] = loss;
     for (uint32_t i = 0; i < optimizer.update_count; i++) outputs[count++] = optimizer.updates[i];
     return count;

@@ -7,6 +7,7 @@
  * Multiply-adds: of convolutions and matrix products, as the table of the library counts them; published ones are rounded to two or three
  * digits, and do not count attention's two products (Dosovitskiy et al. for ViT do). */
 #include "graph/op.h"
+#include "graph/train/trainer.h"
 #include "samples/nets/nets.h"
 #include "tests/graph_help.h"
 
@@ -85,8 +86,8 @@ static void check_shapes(struct nets_test *t, const struct zoo_work *work)
     if (!training) return;
     struct tuff_shape labels = tuff_type_of(work->graph, work->labels).shape;
     expect_number(t, net, "labels", zoo_work_labels(work), tuff_shape_count(&labels));
-    expect_number(t, net, "updates of the optimizer", work->net->optimizer.kind == TUFF_SGD ? 3 : 4,
-                  work->optimizer.update_count); /* parameters, momentum (and variance), cursor */
+    expect_number(t, net, "updates of the optimizer", work->net->optimizer.kind == TUFF_SGD ? 4 : 5,
+                  work->trainer->optimizer.update_count); /* parameters, momentum (and variance), cursor, health */
 }
 
 static void check_work(struct nets_test *t, const struct zoo_net *net, enum zoo_mode mode, uint32_t batch)

@@ -1,6 +1,7 @@
 /* graph_text.c - graphs print, parse back to the same text, and no damaged text crashes the parser; DOT; numbers. */
 #include "graph/print.h"
 #include "graph/reference.h"
+#include "graph/train/optimizer.h"
 #include "tests/graph_help.h"
 #include "tests/op_help.h"
 
@@ -56,10 +57,12 @@ static struct tuff_graph *network(struct text_test *t)
     tuff_val loss = tuff_cross_entropy(
         g, logits, labels,
         (struct tuff_cross_entropy_params){.label_smoothing = 0.1, .use_ignore_index = true, .ignore_index = -100});
-    struct tuff_optimizer_params params = {
-        .kind = TUFF_ADAMW, .schedule = {.lr = 1e-3}, .weight_decay = 0.01, .clip_norm = 1};
+    struct tuff_optimizer_params params = tuff_optimizer_defaults(TUFF_ADAMW, 1e-3);
+    params.weight_decay = 0.01;
+    params.clip_norm = 1;
     struct tuff_optimizer optimizer = {0};
-    tuff_optimizer_build(g, tuff_named(g, loss, "loss"), &params, &optimizer);
+    tuff_optimizer_build(g, &(struct tuff_optimizer_plan){.loss = tuff_named(g, loss, "loss"), .weight = 1}, &params,
+                         &optimizer);
     return g;
 }
 

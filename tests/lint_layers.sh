@@ -40,8 +40,8 @@ FNR == 1 { folder = FILENAME; sub(/\/.*/, "", folder); own = FILENAME; sub(/[^\/
     if (folder == "graph") {
         if (path ~ /^graph\// || path == "shaders/kernels.h") next
         if (path ~ /^backend\/(base|caps|core|kernels|lookup|os|plan)\.h$/) next
-        if (path == "backend/executable.h" && FILENAME ~ /\/(session|model|fit|selftest)\.c$/) next
-        if (path == "backend/handover.h" && FILENAME ~ /\/(session|selftest)\.c$/) next
+        if (path == "backend/executable.h" && FILENAME ~ /(^graph\/train\/|\/(session|selftest)\.c$)/) next
+        if (path == "backend/handover.h" && FILENAME ~ /\/(session|selftest|diagnose)\.c$/) next
     }
     if (folder == "loaders") {
         if (path ~ /^loaders\// || path == "graph/graph.h") next

@@ -1,6 +1,7 @@
 /* op_hostile.c - indices that nobody would ask for: every operator of the table that reads indices, with numbers far outside, at
  * both ends of i32 and from floats that no whole number holds. Results are those of the definition (clamped, or nothing), also in
  * gradients, what is not named stays as it was, and the device goes on. */
+#include "graph/train/optimizer.h"
 #include "tests/backend_help.h"
 #include "tests/op_bound.h"
 #include "tests/op_help.h"
@@ -267,19 +268,19 @@ static void test_masked(struct hostile_test *t)
 /* The row of step sizes is chosen by a state, which an app can write or a file may hold. */
 static void test_cursor(struct hostile_test *t)
 {
-    struct tuff_optimizer_params params = {.kind = TUFF_ADAM, .schedule = {.lr = 0.1}};
+    struct tuff_optimizer_params params = tuff_optimizer_defaults(TUFF_ADAM, 0.1);
     for (uint32_t k = 0; k < COUNT; k++) {
         struct tuff_optimizer optimizer = {0};
         struct tuff_graph *g = NULL;
-        double *data[512] = {NULL}, *got[9] = {NULL};
+        double *data[512] = {NULL}, *got[1 + TUFF_OPTIMIZER_UPDATES] = {NULL};
         if (tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) exit(1);
         tuff_val w = tuff_param(g, "w", TUFF_SHAPE(WIDTH), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL});
         tuff_val loss = tuff_sum(g, tuff_square(g, w), 0, TUFF_DROP_AXES);
-        tuff_optimizer_build(g, loss, &params, &optimizer);
+        tuff_optimizer_build(g, &(struct tuff_optimizer_plan){.loss = loss, .weight = 1}, &params, &optimizer);
         if (!backend_check(&t->test, g->count <= TUFF_COUNT(data), "cursor: %u values", (unsigned)g->count)) break;
         data[optimizer.cursor] = tuff_alloc(t->test.context, sizeof **data * 8);
         data[optimizer.cursor][0] = hostile[k];
-        tuff_val outputs[9] = {loss};
+        tuff_val outputs[1 + TUFF_OPTIMIZER_UPDATES] = {loss};
         memcpy(outputs + 1, optimizer.updates, optimizer.update_count * sizeof *outputs);
         struct op_run run = {.outputs = outputs, .count = 1 + optimizer.update_count, .got = got};
         bool ok = op_run_graph(t->test.device, g, data, &run);

@@ -137,6 +137,7 @@ static const struct {
      {1, 1, 1, 0, 1, 1, 1, 0.1353352832366127, 1, 0.00033546262790251185}},
     {"abs", tuff_abs, NULL, 0, 0, {N, N, I, I, 0, 0, 1, 2, 8, 8}, {0, 0, 1, -1, 0, 0, 1, -1, 1, -1}},
     {"sign", tuff_sign, NULL, 0, 0, {0, 0, 1, -1, 0, 0, 1, -1, 1, -1}, {0}},
+    {"is_finite", tuff_is_finite, NULL, 0, 0, {0, 0, 0, 0, 1, 1, 1, 1, 1, 1}, {0}},
     {"hardsigmoid",
      tuff_hardsigmoid,
      NULL,

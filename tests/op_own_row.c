@@ -413,7 +413,7 @@ static void test_model(struct own_test *t)
     struct tuff_model_params declared = {
         .struct_size = sizeof declared, .build = network, .sample = {TUFF_U8, TUFF_SHAPE(1, SIDE, SIDE)}, .batch = 16};
     struct tuff_fit_params fit = {
-        .struct_size = sizeof fit, .optimizer = {.kind = TUFF_ADAM, .schedule = {.lr = 0.01}}, .epochs = 12};
+        .struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.01), .epochs = 12};
     struct tuff_data data = {SAMPLES, pictures, labels, NULL};
     struct tuff_metrics metrics = {0};
     struct tuff_error error = {0};

@@ -311,7 +311,8 @@ static void test_checkpoint(struct host_test *t)
                                        .batch = 2};
     const float x[8] = {0}, targets[6] = {0};
     const struct tuff_data data = {.count = 2, .x = x, .targets = targets};
-    struct tuff_fit_params fit = {.struct_size = sizeof fit, .epochs = 1};
+    struct tuff_fit_params fit = {
+        .struct_size = sizeof fit, .epochs = 1, .optimizer = tuff_optimizer_defaults(TUFF_SGD, 0.1)};
     struct tuff_model *models[2] = {NULL, NULL};
     struct tuff_tensors *tensors = NULL;
     struct tuff_array found = {0};
@@ -321,7 +322,6 @@ static void test_checkpoint(struct host_test *t)
     char path[400];
     temporary_path("host", path, sizeof path);
     struct tuff_model_checkpoint checkpoint = {sizeof checkpoint, t->test.context, path, NULL, 0};
-    fit.optimizer.schedule.lr = 0.1;
     for (int i = 0; i < 2; i++) {
         must(t, tuff_model_create(t->test.device, &params, &models[i], &t->error));
         must(t, tuff_model_prepare(models[i], &data, &fit, &t->error));

@@ -188,7 +188,7 @@ static void test_model(struct backend_test *test)
     backend_status(test, "predict", TUFF_OK, tuff_model_predict(m, t.data.x, 2, after[0], &error), &error);
     backend_check(test, m->session == session && m->predict == predict, "fit: expected the session and plan of before");
     backend_check(test, memcmp(before, after, sizeof before[0]), "fit: expected other predictions");
-    backend_check(test, tuff_executable_memories(m->train) == tuff_executable_memories(m->predict),
+    backend_check(test, tuff_executable_memories(tuff_model_training(m)) == tuff_executable_memories(m->predict),
                   "fit: expected one set of memories");
     check_graph_of(test, m);
     struct tuff_fit_state state = tuff_model_state(m);

@@ -390,7 +390,7 @@ static void test_training(struct scan_test *t)
         .struct_size = sizeof params, .build = build, .batch = 32, .seed = 3, .sample = {TUFF_F32, TUFF_SHAPE(STEPS, 2)}};
     struct tuff_data data = {.count = SAMPLES, .x = x, .labels = labels};
     struct tuff_fit_params fit = {
-        .struct_size = sizeof fit, .epochs = 40, .optimizer = {.kind = TUFF_ADAM, .schedule = {.lr = 0.02}}};
+        .struct_size = sizeof fit, .epochs = 40, .optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.02)};
     struct tuff_metrics metrics = {0};
     bool ok = backend_status(&t->test, "model", TUFF_OK, tuff_model_create(t->test.device, &params, &model, &error),
                              &error) &&

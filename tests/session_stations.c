@@ -2,6 +2,7 @@
  * double batch; a run that stops computes what one does that does not stop; what is prepared follows what is written at a station. */
 #include "backend/backend.h"
 #include "graph/graph.h"
+#include "graph/train/optimizer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -40,8 +41,11 @@ static void start(struct replica *r, struct tuff_device *device, uint32_t batch)
     tuff_val a = tuff_param(g, "a", TUFF_SHAPE(HIDDEN, IN), init), b = tuff_param(g, "b", TUFF_SHAPE(OUT, HIDDEN), init);
     tuff_val out = tuff_matmul(g, tuff_relu(g, tuff_matmul(g, r->x, a, across)), b, across);
     tuff_val loss = tuff_mean(g, tuff_square(g, tuff_sub(g, out, r->y)), 3, TUFF_DROP_AXES);
-    struct tuff_optimizer_params params = {.schedule = {.lr = 0.05}, .momentum = 0.9, .clip_norm = 2};
-    tuff_optimizer_build(g, tuff_reshape(g, loss, TUFF_SHAPE(1)), &params, &r->optimizer);
+    struct tuff_optimizer_params params = tuff_optimizer_defaults(TUFF_SGD, 0.05);
+    params.momentum = 0.9;
+    params.clip_norm = 2;
+    tuff_optimizer_build(g, &(struct tuff_optimizer_plan){.loss = tuff_reshape(g, loss, TUFF_SHAPE(1)), .weight = 1},
+                         &params, &r->optimizer);
     r->state = r->optimizer.packs[0].gradient_state;
     r->a = a;
     r->b = b;

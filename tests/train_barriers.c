@@ -24,7 +24,8 @@ static char *training_plan(struct backend_test *test, const struct zoo_model *ne
                                        .sample = {TUFF_U8, TUFF_SHAPE(1, SIDE, SIDE)},
                                        .batch = SAMPLES};
     struct tuff_fit_params fit = {
-        .struct_size = sizeof fit, .optimizer = {.kind = TUFF_ADAMW, .schedule = {.lr = 1e-3}, .clip_norm = 1}, .epochs = 1};
+        .struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_ADAMW, 1e-3), .epochs = 1};
+    fit.optimizer.clip_norm = 1;
     tuff_status status = tuff_model_create(test->device, &params, &model, &error);
     if (status == TUFF_OK) status = tuff_model_fit(model, data, &fit, &error);
     if (status == TUFF_OK) status = tuff_executable_print(tuff_model_training(model), &text, &error);

@@ -67,8 +67,9 @@ static tuff_status open_model(struct backend_test *test, struct control *c, bool
 {
     for (int i = 0; i < SAMPLES * 64; i++) pictures[i] = (float)(i * 37 % 101) / 101;
     for (int i = 0; i < SAMPLES; i++) labels[i] = i % 3;
-    *c = (struct control){.data = {.count = SAMPLES, .x = pictures, .labels = labels},
-                          .fit = {.struct_size = sizeof c->fit, .epochs = 3, .optimizer = {.schedule = {.lr = 0.01}}}};
+    *c = (struct control){
+        .data = {.count = SAMPLES, .x = pictures, .labels = labels},
+        .fit = {.struct_size = sizeof c->fit, .epochs = 3, .optimizer = tuff_optimizer_defaults(TUFF_SGD, 0.01)}};
     TUFF_TRY(tuff_cancel_create(test->context, &c->stopper.cancel, error));
     struct tuff_model_params params = {.struct_size = sizeof params,
                                        .build = build_net,

@@ -2,6 +2,7 @@
  * precision; parameters that had memory before the optimizer came; training that goes on bit for bit. */
 #include "graph/op.h"
 #include "graph/ops/leaf.h"
+#include "graph/train/optimizer.h"
 #include "tests/temporary.h"
 #include "tests/train_help.h"
 
@@ -21,7 +22,7 @@ static const struct {
                     {"out.bias", 3, 1},       {"body.b.weight", 129, 2}, {"body.b.bias", 1, 1}};
 
 static const struct tuff_param_group groups[] = {
-    {.name = "bias", .pattern = "*.bias", .lr_factor = 2, .no_weight_decay = true},
+    {.name = "bias", .pattern = "*.bias", .lr_factor = 2},
     {.name = "body", .pattern = "body.*", .frozen = true},
     {.name = "out", .pattern = "o*t.*", .lr_factor = 0.5, .weight_decay = 0.25},
 };
@@ -57,10 +58,9 @@ static void update_one(struct job *job, uint32_t k, uint32_t i, double g, uint32
 {
     const struct tuff_optimizer_params *o = &job->params;
     const struct tuff_param_group *group = params[k].group ? &groups[params[k].group - 1] : NULL;
-    double lr = o->schedule.lr * (group && group->lr_factor != 0 ? group->lr_factor : 1), decay = o->weight_decay;
+    double lr = o->schedule.lr * (group ? group->lr_factor : 1), decay = o->weight_decay;
     double *p = &job->p[k][i], *m = &job->m[k][i], *v = &job->v[k][i];
-    if (group && group->weight_decay != 0) decay = group->weight_decay;
-    if (group && group->no_weight_decay) decay = 0;
+    if (group && group->weight_decay != TUFF_OPTIMIZERS_OWN) decay = group->weight_decay;
     if (o->kind != TUFF_ADAMW) g += decay * *p;
     if (o->kind == TUFF_SGD) {
         *m = o->momentum * *m + g;
@@ -128,7 +128,7 @@ static bool build(struct job *job, enum order order)
         if (order == HALF && k == 3) make_session(job);
     }
     if (order == LAID) make_session(job);
-    tuff_optimizer_build(job->g, loss, &job->params, &job->optimizer);
+    tuff_optimizer_build(job->g, &(struct tuff_optimizer_plan){.loss = loss, .weight = 1}, &job->params, &job->optimizer);
     if (!ok(job, "optimizer", tuff_graph_finish(job->g, &error), &error)) return false;
     make_session(job);
     tuff_val outputs[32];
@@ -230,9 +230,14 @@ static void test_updates(struct backend_test *test, const struct tuff_optimizer_
 static void test_many(struct backend_test *test)
 {
     enum { MANY = 40 };
-    static const struct tuff_param_group odd = {.name = "odd", .pattern = "*.odd", .lr_factor = 3};
-    struct tuff_optimizer_params p = {
-        .schedule = {.lr = 0.125}, .momentum = 0.5, .weight_decay = 0.25, .groups = &odd, .group_count = 1};
+    static const struct tuff_param_group odd = {
+        .name = "odd", .pattern = "*.odd", .lr_factor = 3, .weight_decay = TUFF_OPTIMIZERS_OWN};
+    struct tuff_optimizer_params p = {.struct_size = sizeof p,
+                                      .schedule = {.lr = 0.125},
+                                      .momentum = 0.5,
+                                      .weight_decay = 0.25,
+                                      .groups = &odd,
+                                      .group_count = 1};
     struct tuff_error error = {0};
     struct job job = {.test = test};
     tuff_val x[MANY], loss = 0;
@@ -245,7 +250,7 @@ static void test_many(struct backend_test *test)
         loss = k ? tuff_add(job.g, loss, part) : part;
     }
     make_session(&job);
-    tuff_optimizer_build(job.g, loss, &p, &job.optimizer);
+    tuff_optimizer_build(job.g, &(struct tuff_optimizer_plan){.loss = loss, .weight = 1}, &p, &job.optimizer);
     struct tuff_executable_params what = {
         .struct_size = sizeof what, .outputs = job.optimizer.updates, .output_count = job.optimizer.update_count};
     if (ok(&job, "plan", tuff_session_compile(job.session, &what, &job.run, &error), &error)) {
@@ -272,11 +277,14 @@ static void expect_refusal(struct backend_test *test, const struct tuff_param_gr
     struct tuff_error error = {0};
     struct tuff_graph *g = NULL;
     struct tuff_optimizer optimizer;
-    struct tuff_optimizer_params p = {.schedule = {.lr = 0.1}, .groups = list, .group_count = count};
+    struct tuff_optimizer_params p = tuff_optimizer_defaults(TUFF_SGD, 0.1);
+    p.groups = list;
+    p.group_count = count;
     if (!backend_status(test, "graph", TUFF_OK, tuff_graph_create(test->context, &g, &error), &error)) return;
     test->quiet = true;
     tuff_val w = tuff_param(g, "w", TUFF_SHAPE(4), (struct tuff_init){0});
-    tuff_optimizer_build(g, tuff_sum(g, w, 0, TUFF_DROP_AXES), &p, &optimizer);
+    tuff_optimizer_build(g, &(struct tuff_optimizer_plan){.loss = tuff_sum(g, w, 0, TUFF_DROP_AXES), .weight = 1}, &p,
+                         &optimizer);
     backend_status(test, sentence, TUFF_ERR_USAGE, tuff_graph_finish(g, &error), &error);
     test->quiet = false;
     backend_check(test, strstr(error.message, sentence), "expected \"%s\", got \"%s\"", sentence, error.message);
@@ -285,10 +293,12 @@ static void expect_refusal(struct backend_test *test, const struct tuff_param_gr
 
 static void test_refused(struct backend_test *test)
 {
-    static const struct tuff_param_group none = {.name = "a", .pattern = "v*"},
-                                         frozen = {.name = "a", .pattern = "*", .frozen = true},
-                                         twice[2] = {{.name = "a", .pattern = "w"}, {.name = "a", .pattern = "*"}},
-                                         bad = {.name = "a/b", .pattern = "*"}, many[16] = {{.name = "a", .pattern = "*"}};
+    static const struct tuff_param_group
+        none = {.name = "a", .pattern = "v*", .lr_factor = 1},
+        frozen = {.name = "a", .pattern = "*", .frozen = true},
+        twice[2] = {{.name = "a", .pattern = "w", .lr_factor = 1}, {.name = "a", .pattern = "*", .lr_factor = 1}},
+        bad = {.name = "a/b", .pattern = "*"},
+        many[16] = {{.name = "a", .pattern = "*", .lr_factor = 1, .weight_decay = TUFF_OPTIMIZERS_OWN}};
     expect_refusal(test, &none, 1, "no parameter of group 'a' is called 'v*'");
     expect_refusal(test, &frozen, 1, "no parameters to train");
     expect_refusal(test, twice, 2, "two groups are called 'a'");
@@ -298,9 +308,10 @@ static void test_refused(struct backend_test *test)
 
 /* ---- models ---------------------------------------------------------------------------------------------------------------------- */
 
-static const struct tuff_param_group of_model[] = {{.name = "first", .pattern = "conv.*", .frozen = true},
-                                                   {.name = "bias", .pattern = "*.bias", .no_weight_decay = true},
-                                                   {.name = "last", .pattern = "out.*", .lr_factor = 4}};
+static const struct tuff_param_group of_model[] = {
+    {.name = "first", .pattern = "conv.*", .frozen = true},
+    {.name = "bias", .pattern = "*.bias", .lr_factor = 1},
+    {.name = "last", .pattern = "out.*", .lr_factor = 4, .weight_decay = TUFF_OPTIMIZERS_OWN}};
 
 static bool stop(void *user, const struct tuff_fit_progress *progress)
 {
@@ -369,9 +380,10 @@ static void test_models(struct backend_test *test)
  * neighbours of which each memory has some. */
 static void test_memories(struct backend_test *test)
 {
-    static const struct tuff_param_group list[3] = {{.name = "conv", .pattern = "conv.*"},
-                                                    {.name = "norm", .pattern = "norm.*"},
-                                                    {.name = "hidden", .pattern = "hidden.weight"}};
+    static const struct tuff_param_group list[3] = {
+        {.name = "conv", .pattern = "conv.*", .lr_factor = 1, .weight_decay = TUFF_OPTIMIZERS_OWN},
+        {.name = "norm", .pattern = "norm.*", .lr_factor = 1, .weight_decay = TUFF_OPTIMIZERS_OWN},
+        {.name = "hidden", .pattern = "hidden.weight", .lr_factor = 1, .weight_decay = TUFF_OPTIMIZERS_OWN}};
     struct train_content before, after;
     char path[400];
     struct parts parts = {.count = 1, .limits = "allocation=271000", .units = 512, .groups = list};
@@ -449,10 +461,11 @@ static tuff_status open_groups(struct train *t, const char *path, const struct t
 /* Groups of the same names and lengths whose members are others: their momenta are not those of the file. */
 static void test_traded(struct backend_test *test)
 {
-    static const struct tuff_param_group two[2] = {{.name = "a", .pattern = "norm.weight"},
-                                                   {.name = "b", .pattern = "norm.bias"}},
-                                         traded[2] = {{.name = "a", .pattern = "norm.bias"},
-                                                      {.name = "b", .pattern = "norm.weight"}};
+    static const struct tuff_param_group
+        two[2] = {{.name = "a", .pattern = "norm.weight", .lr_factor = 1, .weight_decay = TUFF_OPTIMIZERS_OWN},
+                  {.name = "b", .pattern = "norm.bias", .lr_factor = 1, .weight_decay = TUFF_OPTIMIZERS_OWN}},
+        traded[2] = {{.name = "a", .pattern = "norm.bias", .lr_factor = 1, .weight_decay = TUFF_OPTIMIZERS_OWN},
+                     {.name = "b", .pattern = "norm.weight", .lr_factor = 1, .weight_decay = TUFF_OPTIMIZERS_OWN}};
     struct train t;
     struct tuff_error error = {0};
     char path[400], older[400];
@@ -546,18 +559,26 @@ static void test_late(struct backend_test *test)
                   (double)scale[1][0]);
 }
 
+#define ADAM .struct_size = sizeof(struct tuff_optimizer_params), .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8
+
 int main(void)
 {
     static const struct tuff_optimizer_params optimizers[] = {
-        {.kind = TUFF_SGD,
+        {.struct_size = sizeof optimizers[0],
+         .kind = TUFF_SGD,
          .schedule = {.lr = 0.05},
          .momentum = 0.9,
          .nesterov = true,
          .weight_decay = 0.125,
          .clip_norm = 3},
-        {.kind = TUFF_ADAM, .schedule = {.lr = 0.01}, .weight_decay = 0.125, .clip_value = 0.5, .clip_norm = 4},
-        {.kind = TUFF_ADAMW, .schedule = {.lr = 0.01}, .weight_decay = 0.125, .accumulate = 2},
-        {.kind = TUFF_SGD, .schedule = {.lr = 0.05}, .momentum = 0.5, .clip_each_norm = 1.25, .clip_norm = 2},
+        {ADAM, .kind = TUFF_ADAM, .schedule = {.lr = 0.01}, .weight_decay = 0.125, .clip_value = 0.5, .clip_norm = 4},
+        {ADAM, .kind = TUFF_ADAMW, .schedule = {.lr = 0.01}, .weight_decay = 0.125, .accumulate = 2},
+        {.struct_size = sizeof optimizers[0],
+         .kind = TUFF_SGD,
+         .schedule = {.lr = 0.05},
+         .momentum = 0.5,
+         .clip_each_norm = 1.25,
+         .clip_norm = 2},
     };
     static const char *const names[ORDERS] = {"memory after the optimizer", "memory before it", "memory of some before it"};
     struct backend_test test;

@@ -53,7 +53,11 @@ tuff_status train_model(struct train *t, const struct train_params *params, stru
         .epochs = params->epochs ? params->epochs : TRAIN_EPOCHS,
         .validation_share = 0.1,
         .stream = params->stream,
-        .optimizer = {.kind = TUFF_ADAMW,
+        .optimizer = {.struct_size = sizeof(struct tuff_optimizer_params),
+                      .kind = TUFF_ADAMW,
+                      .beta1 = 0.9,
+                      .beta2 = 0.999,
+                      .eps = 1e-8,
                       .schedule = {.kind = TUFF_SCHEDULE_COSINE, .lr = 3e-3, .period = 54, .warmup = 5},
                       .weight_decay = 0.01,
                       .clip_norm = 1}};

@@ -28,7 +28,7 @@ int main(int argc, char **argv) /* classifier [FOLDER [COUNT]] */
     struct tuff_metrics metrics;
     float probabilities[10];
     struct tuff_model_params declared = {.struct_size = sizeof declared, .build = network, .sample = {TUFF_U8, TUFF_SHAPE(1, 28, 28)}, .seed = 1};
-    struct tuff_fit_params fit = {.struct_size = sizeof fit, .optimizer = {.kind = TUFF_ADAM, .schedule = {.lr = 0.002}}, .epochs = 1};
+    struct tuff_fit_params fit = {.struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.002), .epochs = 1};
     TRY(tuff_context_create(NULL, &context, &error));
     TRY(tuff_device_create(context, NULL, &device, &error));
     TRY(tuff_dataset_read_idx(context, argc > 1 ? argv[1] : "/usr/share/datasets/fashion-mnist", &train, &test, &error));

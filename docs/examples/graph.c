@@ -1,4 +1,4 @@
-/* The graph itself, below models: inputs, a loss, an optimizer as graph, one plan that is run two thousand times. Exclusive or. */
+/* The graph itself, below models: inputs, a loss, and a trainer that makes a step of it, two thousand times. Exclusive or. */
 #include <stdio.h>
 #include <tuff/tuff.h>
 
@@ -11,8 +11,7 @@ int main(void)
     struct tuff_device *device = NULL;
     struct tuff_graph *g = NULL;
     struct tuff_session *session = NULL;
-    struct tuff_executable *step = NULL;
-    struct tuff_optimizer sgd;
+    struct tuff_trainer *trainer = NULL;
     bool ok = !tuff_context_create(NULL, &context, &error) && !tuff_device_create(context, NULL, &device, &error) &&
               !tuff_graph_create(context, &g, &error);
     if (!ok) return fprintf(stderr, "%s\n", error.message), 1;
@@ -20,23 +19,20 @@ int main(void)
     tuff_val hidden = tuff_sigmoid(g, tuff_layer_dense(g, x, "hidden", (struct tuff_layer_dense_params){.units = 8}));
     tuff_val y = tuff_sigmoid(g, tuff_layer_dense(g, hidden, "output", (struct tuff_layer_dense_params){.units = 1}));
     tuff_val mean = tuff_mse_loss(g, y, t, TUFF_REDUCE_MEAN);
-    tuff_optimizer_build(g, mean, &(struct tuff_optimizer_params){.kind = TUFF_SGD, .schedule = {.lr = 4}}, &sgd);
-    tuff_val outputs[2 + TUFF_OPTIMIZER_UPDATES] = {mean, y};
-    for (uint32_t i = 0; i < sgd.update_count; i++) outputs[2 + i] = sgd.updates[i];
-    struct tuff_executable_params plan = {
-        .struct_size = sizeof plan, .outputs = outputs, .output_count = 2 + sgd.update_count};
-    ok = !tuff_session_create(device, g, NULL, &session, &error) && !tuff_session_compile(session, &plan, &step, &error) &&
-         !tuff_executable_write(step, x, inputs, sizeof inputs, &error) &&
-         !tuff_executable_write(step, t, wanted, sizeof wanted, &error);
-    for (int i = 0; ok && i < 2000; i++)
-        ok = !tuff_optimizer_feed(&sgd, session, &error) && !tuff_executable_submit(step, NULL, &error);
-    ok = ok && !tuff_executable_read(step, 0, &loss, sizeof loss, &error) &&
-         !tuff_executable_read(step, 1, output, sizeof output, &error);
+    struct tuff_trainer_params params = {.struct_size = sizeof params, .optimizer = tuff_optimizer_defaults(TUFF_SGD, 4),
+                                         .loss = mean, .outputs = &y, .output_count = 1};
+    ok = !tuff_trainer_create(g, &params, &trainer, &error) && !tuff_session_create(device, g, NULL, &session, &error) &&
+         !tuff_trainer_compile(trainer, session, NULL, &error) &&
+         !tuff_trainer_write(trainer, x, inputs, sizeof inputs, &error) &&
+         !tuff_trainer_write(trainer, t, wanted, sizeof wanted, &error);
+    for (int i = 0; ok && i < 2000; i++) ok = !tuff_trainer_step(trainer, NULL, &error);
+    ok = ok && !tuff_trainer_read(trainer, mean, &loss, sizeof loss, &error) &&
+         !tuff_trainer_read(trainer, y, output, sizeof output, &error);
     if (ok)
         printf("loss %.5f; outputs %.3f %.3f %.3f %.3f\n", loss, output[0], output[1], output[2], output[3]);
     else
         fprintf(stderr, "%s\n", error.message);
-    tuff_executable_destroy(step);
+    tuff_trainer_destroy(trainer);
     tuff_session_destroy(session);
     tuff_graph_destroy(g);
     tuff_device_release(device);

@@ -37,7 +37,7 @@ int main(void)
     }
     struct tuff_model_params declared = {.struct_size = sizeof declared, .build = network, .sample = {TUFF_F32, TUFF_SHAPE(1)},
                                          .loss = TUFF_LOSS_MSE, .batch = 32, .seed = 1};
-    struct tuff_fit_params fit = {.struct_size = sizeof fit, .optimizer = {.kind = TUFF_ADAM, .schedule = {.lr = 0.01}}, .epochs = 60};
+    struct tuff_fit_params fit = {.struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.01), .epochs = 60};
     TRY(tuff_context_create(NULL, &context, &error));
     TRY(tuff_device_create(context, NULL, &device, &error));
     TRY(tuff_model_create(device, &declared, &model, &error));

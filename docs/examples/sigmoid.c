@@ -20,7 +20,7 @@ int main(void)
     float y[4];
     struct tuff_model_params declared = {.struct_size = sizeof declared, .build = network, .sample = {TUFF_F32, TUFF_SHAPE(2)},
                                          .loss = TUFF_LOSS_MSE, .batch = 4};
-    struct tuff_fit_params fit = {.struct_size = sizeof fit, .optimizer = {.kind = TUFF_SGD, .schedule = {.lr = 4}}, .epochs = 2000};
+    struct tuff_fit_params fit = {.struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_SGD, 4), .epochs = 2000};
     TRY(tuff_context_create(NULL, &context, &error));
     TRY(tuff_device_create(context, NULL, &device, &error));
     TRY(tuff_model_create(device, &declared, &model, &error));

@@ -50,9 +50,10 @@ uint64_t tuff_pack_room(const struct tuff_graph *g, tuff_val member);
 uint64_t tuff_pack_length(const struct tuff_graph *g, const tuff_val *members, uint32_t count);
 /* Trained parameters in order of declaration into out (capacity cap); returns their number. */
 uint32_t tuff_graph_params(const struct tuff_graph *g, tuff_val *out, uint32_t capacity);
-/* What tuff_optimizer_build would refuse whatever the graph is, so that a model can ask before it adds to its graph. */
-TUFF_MUST_CHECK tuff_status tuff_optimizer_check(struct tuff_context *context, const struct tuff_optimizer_params *params,
-                                                 struct tuff_error *error);
+/* Memory and first values for what a session's graph got since it was last asked. Begins again where it failed; the values that it
+ * had no memory for can be taken back (tuff_graph_undo). */
+struct tuff_session;
+TUFF_MUST_CHECK tuff_status tuff_session_grow(struct tuff_session *session, struct tuff_error *error);
 /* Initial content of a param or state, into memory of the value's size. seed: tuff_session's. */
 void tuff_leaf_init(const struct tuff_value *value, uint64_t seed, void *memory);
 /* Is this initial content all zeros, whatever the seed? */

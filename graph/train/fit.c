@@ -10,6 +10,7 @@
 #include "graph/train/shuffle.h"
 
 #include <math.h>
+#include <stdio.h>
 
 enum { STEPS_IN_FLIGHT = 4 };
 static const uint64_t RESIDENT_BYTES = 1u << 30;       /* data larger than this are streamed */
@@ -37,29 +38,36 @@ static tuff_val zero_state(struct tuff_model *m, const char *name, enum tuff_dty
     return tuff_state(m->graph, name, dtype, shape, (struct tuff_init){0});
 }
 
-/* Rows order[position * batch ..] of the data on the device. */
-static void add_resident_batch(struct tuff_model *m, tuff_val *x, tuff_val *answers)
+static void add_resident_data(struct tuff_model *m)
 {
     struct tuff_graph *g = m->graph;
-    struct tuff_shape batch = TUFF_SHAPE(m->params.batch);
     struct tuff_type answer = answer_type(m, (uint32_t)m->data_count);
     m->data_x = tuff_transient(g, "tuff/data/x", m->params.sample.dtype,
                                with_rows((uint32_t)m->data_count, &m->params.sample.shape));
     m->data_answers = tuff_transient(g, "tuff/data/answers", answer.dtype, answer.shape);
     m->order = tuff_transient(g, "tuff/data/order", TUFF_I32, TUFF_SHAPE((uint32_t)m->train_count));
     m->position = tuff_transient(g, "tuff/data/position", TUFF_I32, TUFF_SHAPE(1));
+}
+
+/* Rows order[position * batch ..] of the data on the device. */
+static void add_resident_batch(struct tuff_model *m, const struct tuff_model_step *step, tuff_val *x, tuff_val *answers)
+{
+    struct tuff_graph *g = m->graph;
     tuff_val first = tuff_mul(g, m->position, tuff_full(g, TUFF_I32, TUFF_SHAPE(1), m->params.batch));
-    tuff_val rows = tuff_gather(g, m->order, tuff_add(g, tuff_iota(g, batch, 0), first), 0);
+    tuff_val at = tuff_add(g, tuff_iota(g, TUFF_SHAPE(step->batch), 0), first);
+    tuff_val rows = tuff_gather(g, m->order, at, 0);
     *x = tuff_gather(g, m->data_x, rows, 0);
     *answers = tuff_gather(g, m->data_answers, rows, 0);
 }
 
-static void add_streamed_batch(struct tuff_model *m, tuff_val *x, tuff_val *answers)
+static void add_streamed_batch(struct tuff_model *m, struct tuff_model_step *step, tuff_val *x, tuff_val *answers)
 {
-    struct tuff_type answer = answer_type(m, m->params.batch);
-    m->data_x = *x = tuff_input(m->graph, "train/x", m->params.sample.dtype,
-                                with_rows(m->params.batch, &m->params.sample.shape));
-    m->data_answers = *answers = tuff_input(m->graph, "train/answers", answer.dtype, answer.shape);
+    struct tuff_type answer = answer_type(m, step->batch);
+    bool whole = step == &m->steps[TUFF_WHOLE];
+    struct tuff_shape shape = with_rows(step->batch, &m->params.sample.shape);
+    step->x = *x = tuff_input(m->graph, whole ? "train/x" : "train/last/x", m->params.sample.dtype, shape);
+    step->answers = *answers = tuff_input(m->graph, whole ? "train/answers" : "train/last/answers", answer.dtype,
+                                          answer.shape);
 }
 
 static tuff_val add_one(struct tuff_graph *g, tuff_val state)
@@ -72,46 +80,69 @@ static tuff_val add_sum(struct tuff_graph *g, tuff_val state, tuff_val sum)
     return tuff_assign(g, state, tuff_add(g, state, tuff_reshape(g, sum, TUFF_SHAPE(1))));
 }
 
-/* The generator's step goes on by one; its seed stays. */
-static void advance_rng(struct tuff_graph *g)
-{
-    static const int32_t step[3] = {0, 0, 1};
-    tuff_val rng = tuff_graph_find(g, TUFF_RNG_STATE);
-    if (rng) tuff_assign(g, rng, tuff_add(g, rng, tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(3)}, step)));
-}
-
-static tuff_status list_outputs(struct tuff_model *m, tuff_val before, struct tuff_error *error)
+/* The network, its loss and what is counted, for batches of step->batch samples. */
+static void build_step(struct tuff_model *m, struct tuff_model_step *step)
 {
     struct tuff_graph *g = m->graph;
-    m->train_output_count = tuff_graph_updates(g, before, NULL, 0);
-    m->train_outputs = tuff_arena_alloc(&g->arena, m->train_output_count * sizeof *m->train_outputs);
-    if (!m->train_outputs) return tuff_fail_memory(m->context, error);
-    tuff_graph_updates(g, before, m->train_outputs, m->train_output_count);
-    return TUFF_OK;
-}
-
-static tuff_status build_training(struct tuff_model *m, const struct tuff_optimizer_params *optimizer,
-                                  struct tuff_error *error)
-{
-    struct tuff_graph *g = m->graph;
-    tuff_val before = g->count - 1, x, answers;
+    tuff_val x, answers;
+    step->after = g->count - 1;
     if (m->resident)
-        add_resident_batch(m, &x, &answers);
+        add_resident_batch(m, step, &x, &answers);
     else
-        add_streamed_batch(m, &x, &answers);
-    tuff_val y = m->params.build(g, tuff_model_scaled(m, g, x), true, m->params.user);
-    TUFF_TRY(tuff_graph_finish(g, error));
-    tuff_val loss = tuff_mean(g, tuff_model_losses(m, y, answers), 0, TUFF_DROP_AXES);
-    tuff_optimizer_build(g, loss, optimizer, &m->optimizer);
-    m->train_loss = zero_state(m, "metrics/loss", TUFF_F32, TUFF_SHAPE(1));
-    m->train_correct = zero_state(m, "metrics/correct", TUFF_I32, TUFF_SHAPE(1));
-    add_sum(g, m->train_loss, loss);
+        add_streamed_batch(m, step, &x, &answers);
+    tuff_val y = tuff_model_network(m, g, x, true);
+    tuff_val losses = tuff_model_losses(m, y, answers);
+    step->loss = tuff_mean(g, losses, 0, TUFF_DROP_AXES);
+    add_sum(g, m->train_loss, tuff_affine(g, step->loss, step->batch, 0));
     tuff_val hits = tuff_model_hits(m, y, answers);
     if (hits) add_sum(g, m->train_correct, tuff_sum(g, tuff_cast(g, hits, TUFF_I32), 0, TUFF_DROP_AXES));
     if (m->resident) add_one(g, m->position);
-    advance_rng(g);
-    TUFF_TRY(tuff_graph_finish(g, error));
-    return list_outputs(m, before, error);
+    step->until = g->count;
+}
+
+static uint64_t steps_of(const struct tuff_model *m)
+{
+    return m->train_count / m->params.batch + (m->steps[TUFF_LAST].batch > 0);
+}
+
+/* Trainers for the steps, in place of those there are, whose states they take over. */
+static tuff_status make_trainers(struct tuff_model *m, const struct tuff_fit_params *fit, struct tuff_error *error)
+{
+    struct tuff_trainer *made[TUFF_STEPS] = {NULL}, *first = NULL, *old = NULL;
+    struct tuff_trainer_params params = {.struct_size = sizeof params,
+                                         .optimizer = fit->optimizer,
+                                         .not_finite = fit->not_finite,
+                                         .epoch_steps = steps_of(m)};
+    tuff_status status = TUFF_OK;
+    for (uint32_t i = 0; i < TUFF_STEPS && !old; i++) old = m->steps[i].trainer;
+    for (uint32_t i = 0; i < TUFF_STEPS && status == TUFF_OK; i++) {
+        const struct tuff_model_step *step = &m->steps[i];
+        if (!step->batch) continue;
+        params.loss = step->loss;
+        params.after = step->after;
+        params.like = first;
+        params.samples = (double)step->batch / m->params.batch;
+        status = tuff_trainer_make(m->graph, &params, first ? NULL : old, step->until, &made[i], error);
+        if (!first) first = made[i];
+    }
+    struct tuff_trainer *gone[TUFF_STEPS];
+    for (uint32_t i = 0; i < TUFF_STEPS; i++) {
+        gone[i] = status == TUFF_OK ? m->steps[i].trainer : made[i];
+        if (status == TUFF_OK) m->steps[i].trainer = made[i];
+    }
+    for (uint32_t i = TUFF_STEPS; i-- > 0;) tuff_trainer_destroy(gone[i]);
+    return status;
+}
+
+static tuff_status build_training(struct tuff_model *m, const struct tuff_fit_params *params, struct tuff_error *error)
+{
+    if (m->resident) add_resident_data(m);
+    m->train_loss = zero_state(m, "metrics/loss", TUFF_F32, TUFF_SHAPE(1));
+    m->train_correct = zero_state(m, "metrics/correct", TUFF_I32, TUFF_SHAPE(1));
+    for (uint32_t i = 0; i < TUFF_STEPS; i++)
+        if (m->steps[i].batch) build_step(m, &m->steps[i]);
+    TUFF_TRY(tuff_graph_finish(m->graph, error));
+    return make_trainers(m, params, error);
 }
 
 /* ---- preparing -------------------------------------------------------------------------------------------------------------------- */
@@ -136,21 +167,53 @@ static tuff_status split_rows(struct tuff_model *m, double share, struct tuff_er
     if (!m->rows) return tuff_fail_memory(m->context, error);
     for (uint64_t i = 0; i < m->data_count; i++) m->rows[i] = (uint32_t)i;
     if (apart) tuff_shuffle(m->rows, m->data_count, m->params.seed, SPLIT_EPOCH);
-    if (m->train_count >= m->params.batch) return TUFF_OK;
-    return tuff_fail(m->context, error, TUFF_ERR_USAGE, "%llu training samples are fewer than one batch of %u",
+    return TUFF_OK;
+}
+
+static tuff_status size_steps(struct tuff_model *m, bool drop_last, struct tuff_error *error)
+{
+    uint32_t left = (uint32_t)(m->train_count % m->params.batch);
+    m->steps[TUFF_WHOLE] = (struct tuff_model_step){.batch = m->train_count >= m->params.batch ? m->params.batch : 0};
+    m->steps[TUFF_LAST] = (struct tuff_model_step){.batch = drop_last ? 0 : left};
+    if (steps_of(m) > 0) return TUFF_OK;
+    return tuff_fail(m->context, error, TUFF_ERR_USAGE,
+                     "%llu training samples are fewer than one batch of %u, which drop_last leaves out",
                      (unsigned long long)m->train_count, (unsigned)m->params.batch);
+}
+
+/* What fails leaves the graph as it was, so that the model still predicts. */
+static void drop_training(struct tuff_model *m, uint32_t count)
+{
+    for (uint32_t i = TUFF_STEPS; i-- > 0;) {
+        tuff_trainer_destroy(m->steps[i].trainer);
+        m->steps[i] = (struct tuff_model_step){0};
+    }
+    tuff_graph_undo(m->graph, count);
 }
 
 static tuff_status add_training(struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params,
                                 struct tuff_error *error)
 {
+    uint32_t before = m->graph->count;
     TUFF_TRY(tuff_optimizer_check(m->context, &params->optimizer, error));
     m->data_count = data->count;
     m->resident = !params->stream && fits_on_device(m, data);
     TUFF_TRY(split_rows(m, params->validation_share, error));
-    TUFF_TRY(build_training(m, &params->optimizer, error));
-    m->prepared = true;
-    return TUFF_OK;
+    TUFF_TRY(size_steps(m, params->drop_last, error));
+    tuff_status status = build_training(m, params, error);
+    if (status != TUFF_OK) drop_training(m, before);
+    return status;
+}
+
+/* Memory for what training has added, while that can still be taken back. */
+static tuff_status lay_training(struct tuff_model *m, uint32_t before, struct tuff_error *error)
+{
+    const struct tuff_graph *g = m->graph;
+    tuff_status status = tuff_model_session(m, error);
+    if (status == TUFF_OK) status = tuff_session_grow(m->session, error);
+    m->prepared = status == TUFF_OK || (m->session && g->laid_count && g->laid[g->laid_count - 1] > before);
+    if (!m->prepared) drop_training(m, before);
+    return status;
 }
 
 /* A model of the same network, whose graph gets the training part; nothing of it reaches the device. */
@@ -163,15 +226,69 @@ static tuff_status make_trial(const struct tuff_model *m, const struct tuff_data
     return status;
 }
 
-/* Patterns of groups can be matched when training has declared its parameters, and what fails then stays in the graph: it is asked
- * of another one. */
-static tuff_status check_groups(const struct tuff_model *m, const struct tuff_data *data,
-                                const struct tuff_fit_params *params, struct tuff_error *error)
+static tuff_status zero_state_of(struct tuff_model *m, tuff_val state, struct tuff_error *error)
 {
-    struct tuff_model *trial;
-    if (params->optimizer.group_count == 0) return TUFF_OK;
-    TUFF_TRY(make_trial(m, data, params, &trial, error));
-    tuff_model_destroy(trial);
+    if (!state) return TUFF_OK;
+    size_t bytes = (size_t)tuff_type_bytes(&m->graph->values[state].type);
+    void *zeros = tuff_alloc(m->context, bytes);
+    if (!zeros) return tuff_fail_memory(m->context, error);
+    tuff_status status = tuff_session_write(m->session, state, zeros, bytes, error);
+    tuff_free(m->context, zeros);
+    return status;
+}
+
+/* Vectors of another kind of optimizer mean something else. */
+static tuff_status forget_states(struct tuff_model *m, const struct tuff_trainer *t, struct tuff_error *error)
+{
+    for (uint32_t i = 0; i < t->optimizer.pack_count; i++) {
+        TUFF_TRY(zero_state_of(m, t->optimizer.packs[i].momentum, error));
+        TUFF_TRY(zero_state_of(m, t->optimizer.packs[i].variance, error));
+    }
+    return TUFF_OK;
+}
+
+static bool same_groups(const struct tuff_optimizer_params *a, const struct tuff_optimizer_params *b)
+{
+    if (a->group_count != b->group_count) return false;
+    for (uint32_t i = 0; i < a->group_count; i++)
+        if (strcmp(a->groups[i].name, b->groups[i].name) || strcmp(a->groups[i].pattern, b->groups[i].pattern) ||
+            a->groups[i].frozen != b->groups[i].frozen)
+            return false;
+    return true;
+}
+
+/* Another fit may have other settings: a schedule is data, everything else is another step. */
+static tuff_status renew_training(struct tuff_model *m, const struct tuff_fit_params *params, struct tuff_error *error)
+{
+    struct tuff_trainer *first = m->steps[m->steps[TUFF_WHOLE].batch ? TUFF_WHOLE : TUFF_LAST].trainer;
+    const struct tuff_optimizer_params *old = &first->optimizer.params;
+    enum tuff_optimizer_kind kind = old->kind;
+    bool but_schedule;
+    TUFF_TRY(tuff_optimizer_check(m->context, &params->optimizer, error));
+    bool same = tuff_optimizer_same(old, &params->optimizer, &but_schedule);
+    if (same && first->not_finite == params->not_finite) return TUFF_OK;
+    if (but_schedule && first->not_finite == params->not_finite)
+        return tuff_trainer_schedule(first, &params->optimizer.schedule, error);
+    if (!same_groups(old, &params->optimizer))
+        return tuff_fail(
+            m->context, error, TUFF_ERR_USAGE,
+            "the groups of parameters differ from those of the model's first fit: write its parameters into another "
+            "model (tuff_model_read, tuff_model_write), or save and load it");
+    TUFF_TRY(make_trainers(m, params, error));
+    first = m->steps[m->steps[TUFF_WHOLE].batch ? TUFF_WHOLE : TUFF_LAST].trainer;
+    TUFF_TRY(tuff_session_grow(m->session, error));
+    return kind == params->optimizer.kind ? TUFF_OK : forget_states(m, first, error);
+}
+
+static tuff_status check_fit(const struct tuff_model *m, const struct tuff_fit_params *params, struct tuff_error *error)
+{
+    TUFF_REQUIRE(m->context, error, params->struct_size >= sizeof *params);
+    if (!(params->validation_share >= 0 && params->validation_share < 1))
+        return tuff_fail(m->context, error, TUFF_ERR_USAGE,
+                         "fit: a share of %g of the samples for validation is not in [0, 1)", params->validation_share);
+    if (params->epochs > INT32_MAX || params->patience > INT32_MAX)
+        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "fit: %d epochs, patience of %d: they cannot be negative",
+                         (int)params->epochs, (int)params->patience);
     return TUFF_OK;
 }
 
@@ -179,51 +296,66 @@ tuff_status tuff_model_prepare(struct tuff_model *m, const struct tuff_data *dat
                                struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, m != NULL && params != NULL);
-    TUFF_REQUIRE(m->context, error, params->struct_size >= sizeof *params);
-    TUFF_REQUIRE_THAT(m->context, error, params->validation_share >= 0 && params->validation_share < 1,
-                      "validation_share is a share, from 0 to less than 1");
+    TUFF_TRY(check_fit(m, params, error));
     TUFF_TRY(tuff_model_check_data(m, data, error));
     if (m->prepared) {
-        if (data->count == m->data_count) return TUFF_OK;
+        if (data->count == m->data_count) return renew_training(m, params, error);
         return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the model was prepared for %llu samples, not %llu",
                          (unsigned long long)m->data_count, (unsigned long long)data->count);
     }
-    TUFF_TRY(check_groups(m, data, params, error));
+    uint32_t before = m->graph->count;
     TUFF_TRY(add_training(m, data, params, error));
-    return tuff_model_session(m, error);
+    return lay_training(m, before, error);
 }
 
+/* Outputs are the trainer's. */
 static struct tuff_executable_params training_params(const struct tuff_model *m)
 {
     return (struct tuff_executable_params){.struct_size = sizeof(struct tuff_executable_params),
-                                           .outputs = m->train_outputs,
-                                           .output_count = m->train_output_count,
                                            .input_sets = m->resident ? 1 : 2,
                                            .progress = m->params.progress};
+}
+
+static tuff_status ask_steps(const struct tuff_model *m, struct tuff_plan_figures *figures, struct tuff_error *error)
+{
+    bool first = true;
+    for (uint32_t i = 0; i < TUFF_STEPS; i++) {
+        struct tuff_plan_figures f;
+        if (!m->steps[i].trainer) continue;
+        struct tuff_executable_params plan = tuff_trainer_plan(m->steps[i].trainer);
+        plan.input_sets = m->resident ? 1 : 2;
+        TUFF_TRY(tuff_plan_ask(m->device, m->graph, &plan, &f, error));
+        if (first)
+            *figures = f;
+        else
+            tuff_model_add_figures(figures, &f);
+        first = false;
+    }
+    return TUFF_OK;
 }
 
 tuff_status tuff_model_memory(const struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params,
                               struct tuff_plan_figures *figures, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, m != NULL && data != NULL && params != NULL && figures != NULL);
-    TUFF_REQUIRE(m->context, error, params->struct_size >= sizeof *params);
+    TUFF_TRY(check_fit(m, params, error));
     TUFF_REQUIRE_THAT(m->context, error, data->count > 0 && data->count <= INT32_MAX,
                       "the data holds from 1 to 2^31 - 1 samples");
-    TUFF_REQUIRE_THAT(m->context, error, params->validation_share >= 0 && params->validation_share < 1,
-                      "validation_share is a share, from 0 to less than 1");
     struct tuff_model *trial;
     TUFF_TRY(make_trial(m, data, params, &trial, error));
-    struct tuff_executable_params training = training_params(trial);
-    tuff_status status = tuff_plan_ask(m->device, trial->graph, &training, figures, error);
+    tuff_status status = ask_steps(trial, figures, error);
     tuff_model_destroy(trial);
     return status;
 }
 
 static tuff_status compile_training(struct tuff_model *m, struct tuff_error *error)
 {
-    if (m->train) return TUFF_OK;
-    struct tuff_executable_params params = training_params(m);
-    return tuff_session_compile(m->session, &params, &m->train, error);
+    const struct tuff_executable_params params = training_params(m);
+    for (uint32_t i = 0; i < TUFF_STEPS; i++) {
+        struct tuff_trainer *trainer = m->steps[i].trainer;
+        if (trainer && !trainer->run) TUFF_TRY(tuff_trainer_compile(trainer, m->session, &params, error));
+    }
+    return TUFF_OK;
 }
 
 static tuff_status write_data(struct tuff_model *m, const struct tuff_data *data, struct tuff_error *error)
@@ -245,10 +377,25 @@ struct loop {
     uint8_t *x, *answers; /* [owned] batch of streamed data */
     uint64_t steps;       /* per epoch */
     uint64_t tickets[STEPS_IN_FLIGHT];
-    uint64_t begin_ns, done, reported_ns; /* of this fit: start, steps submitted, last report */
-    uint64_t epoch_ns, epoch_steps;       /* likewise of this epoch */
+    uint64_t begin_ns, done, samples, reported_ns; /* of this fit: start, steps submitted and their samples, last report */
+    uint64_t epoch_ns, epoch_samples;              /* likewise of this epoch */
+    uint64_t epoch_skipped;                        /* steps that had been skipped when the epoch began */
     struct tuff_metrics train;
 };
+
+static struct tuff_model_step *step_at(struct tuff_model *m, uint64_t step)
+{
+    return &m->steps[step < m->train_count / m->params.batch ? TUFF_WHOLE : TUFF_LAST];
+}
+
+static struct tuff_trainer *first_trainer(struct tuff_model *m) { return step_at(m, 0)->trainer->first; }
+
+/* Samples of the first steps of an epoch */
+static uint64_t samples_until(const struct tuff_model *m, uint64_t step)
+{
+    uint64_t samples = step * m->params.batch;
+    return samples < m->train_count ? samples : m->train_count;
+}
 
 static tuff_status begin_epoch(struct loop *l)
 {
@@ -262,39 +409,57 @@ static tuff_status begin_epoch(struct loop *l)
         TUFF_TRY(tuff_session_write(m->session, m->position, &position, sizeof position, l->error));
     }
     l->epoch_ns = tuff_os_time_ns();
-    l->epoch_steps = 0;
+    l->epoch_samples = 0;
+    l->epoch_skipped = tuff_trainer_counts(first_trainer(m)).skipped;
     if (m->state.step > 0) return TUFF_OK; /* going on: the sums are in the states */
     TUFF_TRY(tuff_session_write(m->session, m->train_loss, &loss, sizeof loss, l->error));
     return tuff_session_write(m->session, m->train_correct, &correct, sizeof correct, l->error);
 }
 
-static tuff_status write_batch(struct loop *l)
+static tuff_status write_batch(struct loop *l, uint64_t number)
 {
     struct tuff_model *m = l->m;
-    size_t size = tuff_model_answer_bytes(m), batch = m->params.batch;
+    const struct tuff_model_step *step = step_at(m, number);
+    size_t size = tuff_model_answer_bytes(m), batch = step->batch;
     const uint8_t *answers = tuff_model_answers(m, l->data), *x = l->data->x;
-    const uint32_t *rows = l->order + m->state.step * batch;
+    const uint32_t *rows = l->order + number * m->params.batch;
     for (size_t i = 0; i < batch; i++) {
         memcpy(l->x + i * m->sample_bytes, x + rows[i] * m->sample_bytes, m->sample_bytes);
         memcpy(l->answers + i * size, answers + rows[i] * size, size);
     }
-    TUFF_TRY(tuff_executable_write(m->train, m->data_x, l->x, batch * m->sample_bytes, l->error));
-    return tuff_executable_write(m->train, m->data_answers, l->answers, batch * size, l->error);
+    TUFF_TRY(tuff_executable_write(step->trainer->run, step->x, l->x, batch * m->sample_bytes, l->error));
+    return tuff_executable_write(step->trainer->run, step->answers, l->answers, batch * size, l->error);
 }
 
 static tuff_status submit_step(struct loop *l)
 {
     struct tuff_model *m = l->m;
+    struct tuff_model_step *step = step_at(m, m->state.step);
     uint64_t *ticket = &l->tickets[l->done % STEPS_IN_FLIGHT];
     if (*ticket) TUFF_TRY(tuff_device_wait(m->device, *ticket, UINT64_MAX, l->error));
-    if (!m->resident) TUFF_TRY(write_batch(l));
-    TUFF_TRY(tuff_optimizer_feed(&m->optimizer, m->session, l->error));
-    TUFF_TRY(tuff_executable_submit(m->train, ticket, l->error));
-    m->state.run = m->optimizer.run;
+    if (!m->resident) TUFF_TRY(write_batch(l, m->state.step));
+    TUFF_TRY(tuff_trainer_step(step->trainer, ticket, l->error));
+    m->state.run = tuff_trainer_counts(step->trainer).steps;
     m->state.step++;
     l->done++;
-    l->epoch_steps++;
+    l->samples += step->batch;
+    l->epoch_samples += step->batch;
     return TUFF_OK;
+}
+
+/* The sentence of the step that stopped the training, whose batch is given to its plan again. The model stays as it was before it. */
+static tuff_status explain(struct loop *l, uint64_t run)
+{
+    struct tuff_model *m = l->m;
+    uint64_t first = m->state.run - m->state.step; /* the epoch's first run */
+    char name[64] = "training";
+    m->state.step = run >= first ? run - first : 0;
+    m->state.run = run;
+    struct tuff_model_step *step = step_at(m, m->state.step);
+    snprintf(name, sizeof name, "epoch %llu, step %llu", (unsigned long long)m->state.epoch + 1,
+             (unsigned long long)m->state.step + 1);
+    bool written = !m->resident && write_batch(l, m->state.step) == TUFF_OK;
+    return tuff_trainer_explain(step->trainer, name, written ? TUFF_INPUTS_NEXT : TUFF_INPUTS_NONE, l->error);
 }
 
 static tuff_status read_sums(struct loop *l)
@@ -302,10 +467,15 @@ static tuff_status read_sums(struct loop *l)
     struct tuff_model *m = l->m;
     float loss;
     int32_t correct;
+    uint64_t run = UINT64_MAX;
+    if (m->state.step > 0) TUFF_TRY(tuff_trainer_stopped(step_at(m, m->state.step - 1)->trainer, &run, l->error));
+    if (run != UINT64_MAX) return explain(l, run);
     TUFF_TRY(tuff_session_read(m->session, m->train_loss, &loss, sizeof loss, l->error));
     TUFF_TRY(tuff_session_read(m->session, m->train_correct, &correct, sizeof correct, l->error));
-    double steps = (double)(m->state.step ? m->state.step : 1);
-    l->train = (struct tuff_metrics){(double)loss / steps, (double)correct / (steps * m->params.batch)};
+    uint64_t samples = samples_until(m, m->state.step);
+    uint64_t skipped = (tuff_trainer_counts(first_trainer(m)).skipped - l->epoch_skipped) * m->params.batch;
+    double count = (double)(samples > skipped ? samples - skipped : 1);
+    l->train = (struct tuff_metrics){(double)loss / count, (double)correct / (double)(samples ? samples : 1)};
     m->state.loss_sum = (double)loss;
     return TUFF_OK;
 }
@@ -322,7 +492,7 @@ static tuff_status report(struct loop *l, bool *go_on)
                                          .step = m->state.step,
                                          .steps = l->steps,
                                          .train = l->train,
-                                         .samples_per_second = (double)(l->done * m->params.batch) / seconds,
+                                         .samples_per_second = (double)l->samples / seconds,
                                          .seconds_left = l->done ? seconds / (double)l->done * (double)left : 0};
     *go_on = l->params->on_step(l->params->user, &progress);
     l->reported_ns = tuff_os_time_ns();
@@ -374,7 +544,8 @@ static tuff_status end_epoch(struct loop *l, bool *done)
     struct tuff_epoch epoch = {.epoch = (uint32_t)m->state.epoch,
                                .train = l->train,
                                .seconds = seconds,
-                               .samples_per_second = (double)(l->epoch_steps * m->params.batch) / seconds};
+                               .samples_per_second = (double)l->epoch_samples / seconds,
+                               .skipped = tuff_trainer_counts(first_trainer(m)).skipped};
     tuff_status status = validate(l, &epoch.validation);
     if (status == TUFF_ERR_CANCELLED)
         return cancel(l); /* while its plan was compiled: all steps are done, this comes again */
@@ -427,7 +598,7 @@ static tuff_status check_state(struct tuff_model *m, struct tuff_error *error)
         if (facts[i].begun != facts[i].now)
             return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the training was begun with %s %llu, not %llu",
                              facts[i].what, (unsigned long long)facts[i].begun, (unsigned long long)facts[i].now);
-    if (s->step <= m->train_count / m->params.batch) return TUFF_OK;
+    if (s->step <= steps_of(m)) return TUFF_OK;
     return tuff_fail(m->context, error, TUFF_ERR_USAGE, "step %llu lies behind the epoch's end",
                      (unsigned long long)s->step);
 }
@@ -439,8 +610,8 @@ tuff_status tuff_model_fit(struct tuff_model *m, const struct tuff_data *data, c
     TUFF_TRY(check_state(m, error));
     TUFF_TRY(compile_training(m, error));
     TUFF_TRY(write_data(m, data, error));
-    tuff_optimizer_resume(&m->optimizer, m->state.run);
-    struct loop l = {.m = m, .data = data, .params = params, .error = error, .steps = m->train_count / m->params.batch};
+    tuff_trainer_resume(first_trainer(m), m->state.run);
+    struct loop l = {.m = m, .data = data, .params = params, .error = error, .steps = steps_of(m)};
     l.order = tuff_alloc(m->context, (size_t)m->train_count * sizeof *l.order);
     l.x = tuff_alloc(m->context, m->params.batch * m->sample_bytes);
     l.answers = tuff_alloc(m->context, m->params.batch * tuff_model_answer_bytes(m));

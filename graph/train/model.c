@@ -15,9 +15,31 @@ static struct tuff_shape batched(uint32_t batch, const struct tuff_shape *sample
     return shape;
 }
 
-tuff_val tuff_model_scaled(struct tuff_model *m, struct tuff_graph *g, tuff_val raw)
+tuff_val tuff_model_network(struct tuff_model *m, struct tuff_graph *g, tuff_val x, bool training)
 {
-    return tuff_affine(g, tuff_cast(g, raw, TUFF_F32), m->params.scale, m->params.shift);
+    uint32_t batch = tuff_type_of(g, x).shape.dim[0];
+    tuff_val scaled = tuff_affine(g, tuff_cast(g, x, TUFF_F32), m->params.scale, m->params.shift);
+    tuff_val y = m->params.build(g, scaled, training, m->params.user);
+    if (g->status != TUFF_OK) return 0;
+    if (!y || y >= g->count)
+        return tuff_graph_fail(
+            g, TUFF_ERR_USAGE,
+            "the network's build function returned %u, which is not a value of the graph that it was given", (unsigned)y);
+    struct tuff_type type = tuff_type_of(g, y);
+    bool classes = m->params.loss == TUFF_LOSS_CROSS_ENTROPY;
+    bool fits = type.dtype == TUFF_F32 && type.shape.rank >= 2 && type.shape.dim[0] == batch &&
+                (!classes || type.shape.rank == 2);
+    uint64_t outputs = fits ? tuff_shape_count(&type.shape) / batch : 0;
+    char text[128];
+    if (!fits)
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "the network's output is %s %s, not f32 [%u, %s]",
+                               tuff_dtype_name(type.dtype), tuff_shape_text(&type.shape, text, sizeof text), (unsigned)batch,
+                               classes ? "classes" : "...");
+    if (m->outputs && m->outputs != outputs)
+        return tuff_graph_fail(g, TUFF_ERR_SHAPE,
+                               "the network gives %llu numbers for a sample in training, %llu in inference",
+                               (unsigned long long)outputs, (unsigned long long)m->outputs);
+    return y;
 }
 
 tuff_val tuff_model_losses(struct tuff_model *m, tuff_val y, tuff_val answers)
@@ -27,7 +49,8 @@ tuff_val tuff_model_losses(struct tuff_model *m, tuff_val y, tuff_val answers)
         return tuff_cross_entropy(
             g, y, answers,
             (struct tuff_cross_entropy_params){.reduction = TUFF_REDUCE_NONE, .label_smoothing = m->params.label_smoothing});
-    tuff_val flat = tuff_reshape(g, tuff_mse_loss(g, y, answers, TUFF_REDUCE_NONE), TUFF_SHAPE(m->params.batch, 0));
+    uint32_t batch = tuff_type_of(g, y).shape.dim[0];
+    tuff_val flat = tuff_reshape(g, tuff_mse_loss(g, y, answers, TUFF_REDUCE_NONE), TUFF_SHAPE(batch, 0));
     return tuff_mean(g, flat, 2, TUFF_DROP_AXES);
 }
 
@@ -63,16 +86,10 @@ static tuff_status build_inference(struct tuff_model *m, struct tuff_error *erro
     struct tuff_graph *g = m->graph;
     uint32_t batch = m->params.batch;
     m->x = tuff_input(g, "predict/x", m->params.sample.dtype, batched(batch, &m->params.sample.shape));
-    tuff_val y = m->params.build(g, tuff_model_scaled(m, g, m->x), false, m->params.user);
+    tuff_val y = tuff_model_network(m, g, m->x, false);
     TUFF_TRY(tuff_graph_finish(g, error));
     struct tuff_type type = tuff_type_of(g, y);
     bool classes = m->params.loss == TUFF_LOSS_CROSS_ENTROPY;
-    char text[128];
-    if (!y || type.dtype != TUFF_F32 || type.shape.rank < 2 || type.shape.dim[0] != batch ||
-        (classes && type.shape.rank != 2))
-        return tuff_fail(m->context, error, TUFF_ERR_SHAPE, "the network's output is %s %s, not f32 [%u, %s]",
-                         tuff_dtype_name(type.dtype), tuff_shape_text(&type.shape, text, sizeof text), (unsigned)batch,
-                         classes ? "classes" : "...");
     m->outputs = tuff_shape_count(&type.shape) / batch;
     m->answers = classes ? tuff_input(g, "predict/labels", TUFF_I32, TUFF_SHAPE(batch))
                          : tuff_input(g, "predict/targets", TUFF_F32, type.shape);
@@ -85,6 +102,15 @@ static tuff_status check_params(struct tuff_context *context, const struct tuff_
 {
     TUFF_REQUIRE(context, error, p->struct_size >= sizeof *p);
     TUFF_REQUIRE(context, error, p->build != NULL);
+    if ((unsigned)p->loss > TUFF_LOSS_MSE)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "model: there is no loss of kind %d", (int)p->loss);
+    if (!(p->label_smoothing >= 0 && p->label_smoothing < 1))
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "model: label smoothing %g is not in [0, 1)", p->label_smoothing);
+    if (!isfinite(p->scale) || !isfinite(p->shift))
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "model: samples times %g plus %g are not finite", p->scale,
+                         p->shift);
+    if (p->batch > INT32_MAX)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "model: a batch of %d samples", (int)p->batch);
     TUFF_REQUIRE_THAT(context, error, p->sample.dtype == TUFF_U8 || p->sample.dtype == TUFF_F32,
                       "samples are of TUFF_U8 or TUFF_F32");
     TUFF_REQUIRE_THAT(context, error, p->sample.shape.rank < TUFF_MAX_RANK && tuff_shape_count(&p->sample.shape) > 0,
@@ -122,7 +148,7 @@ void tuff_model_destroy(struct tuff_model *m)
     if (!m) return;
     tuff_executable_destroy(m->predict);
     tuff_executable_destroy(m->evaluate);
-    tuff_executable_destroy(m->train);
+    for (uint32_t i = TUFF_STEPS; i-- > 0;) tuff_trainer_destroy(m->steps[i].trainer); /* the last one is like the first */
     tuff_session_destroy(m->session);
     tuff_graph_destroy(m->graph);
     tuff_free(m->context, m->rows);
@@ -330,7 +356,7 @@ tuff_status tuff_model_graph(struct tuff_model *m, uint32_t batch, char **text, 
     struct tuff_graph *g;
     TUFF_TRY(tuff_graph_create(m->context, &g, error));
     tuff_val x = tuff_input(g, "x", m->params.sample.dtype, batched(batch, &m->params.sample.shape));
-    tuff_val y = m->params.build(g, tuff_model_scaled(m, g, x), false, m->params.user);
+    tuff_val y = tuff_model_network(m, g, x, false);
     if (m->params.loss == TUFF_LOSS_CROSS_ENTROPY)
         tuff_named(g, tuff_softmax(g, y, 1), "probabilities");
     else
@@ -343,13 +369,49 @@ tuff_status tuff_model_graph(struct tuff_model *m, uint32_t batch, char **text, 
 
 uint64_t tuff_model_outputs(const struct tuff_model *m) { return m->outputs; }
 struct tuff_fit_state tuff_model_state(const struct tuff_model *m) { return m->state; }
+static struct tuff_trainer *any_trainer(const struct tuff_model *m)
+{
+    return m->steps[TUFF_WHOLE].trainer ? m->steps[TUFF_WHOLE].trainer : m->steps[TUFF_LAST].trainer;
+}
+
 const struct tuff_param_group *tuff_model_groups(const struct tuff_model *m, uint32_t *count)
 {
-    *count = m->prepared ? m->optimizer.params.group_count : 0;
-    return m->optimizer.params.groups;
+    const struct tuff_trainer *trainer = any_trainer(m);
+    *count = trainer ? trainer->optimizer.params.group_count : 0;
+    return trainer ? trainer->optimizer.params.groups : NULL;
 }
-struct tuff_executable *tuff_model_training(struct tuff_model *m) { return m->train; }
+struct tuff_executable *tuff_model_training(struct tuff_model *m)
+{
+    struct tuff_trainer *trainer = any_trainer(m);
+    return trainer ? trainer->run : NULL;
+}
+
+/* Two plans share parameters and states; what else they need they have side by side. */
+void tuff_model_add_figures(struct tuff_plan_figures *sum, const struct tuff_plan_figures *f)
+{
+    uint64_t own = f->const_bytes + f->input_bytes + f->output_bytes + f->scratch_bytes + f->prepared_bytes;
+    sum->const_bytes += f->const_bytes;
+    sum->input_bytes += f->input_bytes;
+    sum->output_bytes += f->output_bytes;
+    sum->scratch_bytes += f->scratch_bytes;
+    sum->prepared_bytes += f->prepared_bytes;
+    sum->total_bytes += own;
+    if (f->largest_bytes > sum->largest_bytes) sum->largest_bytes = f->largest_bytes;
+}
+
 struct tuff_plan_figures tuff_model_figures(const struct tuff_model *m)
 {
-    return m->train ? tuff_executable_figures(m->train) : (struct tuff_plan_figures){0};
+    struct tuff_plan_figures sum = {0};
+    bool first = true;
+    for (uint32_t i = 0; i < TUFF_STEPS; i++) {
+        const struct tuff_trainer *trainer = m->steps[i].trainer;
+        if (!trainer || !trainer->run) continue;
+        const struct tuff_plan_figures figures = tuff_executable_figures(trainer->run);
+        if (first)
+            sum = figures;
+        else
+            tuff_model_add_figures(&sum, &figures);
+        first = false;
+    }
+    return sum;
 }

@@ -1,5 +1,6 @@
 /* optimizer.c - gradients of parameters and their update as graph, over one vector for each group of them; step sizes and bias
  * corrections come from a table that the host computes in double, some hundred runs ahead. */
+#include "graph/train/optimizer.h"
 #include "graph/op.h"
 #include "graph/ops/leaf.h"
 
@@ -12,10 +13,10 @@ enum table_column { COLUMN_LR, COLUMN_CORRECTION1, COLUMN_CORRECTION2, COLUMN_AP
 
 double tuff_schedule_lr(const struct tuff_schedule *s, uint64_t update)
 {
-    double lr = s->lr;
+    double lr = s->lr, start = s->start_factor.value;
     if (update < s->warmup) {
-        if (s->start_factor == 0) return lr * (double)(update + 1) / (double)(s->warmup + 1);
-        return lr * (s->start_factor + (1 - s->start_factor) * (double)update / (double)s->warmup);
+        if (!s->start_factor.given) return lr * (double)(update + 1) / (double)(s->warmup + 1);
+        return lr * (start + (1 - start) * (double)update / (double)s->warmup);
     }
     uint64_t t = update - s->warmup, passed = 0;
     switch (s->kind) {
@@ -32,12 +33,27 @@ double tuff_schedule_lr(const struct tuff_schedule *s, uint64_t update)
     return lr;
 }
 
+struct tuff_optimizer_params tuff_optimizer_defaults(enum tuff_optimizer_kind kind, double lr)
+{
+    return (struct tuff_optimizer_params){.struct_size = sizeof(struct tuff_optimizer_params),
+                                          .kind = kind,
+                                          .schedule = {.lr = lr},
+                                          .beta1 = 0.9,
+                                          .beta2 = 0.999,
+                                          .eps = 1e-8};
+}
+
+struct tuff_param_group tuff_param_group_defaults(const char *name, const char *pattern)
+{
+    return (struct tuff_param_group){.name = name, .pattern = pattern, .lr_factor = 1, .weight_decay = TUFF_OPTIMIZERS_OWN};
+}
+
 /* ---- the update as graph -------------------------------------------------------------------------------------------------------- */
 
 struct members { /* parameters of a group and its vectors [P] */
     const tuff_val *x;
     uint32_t count, length;
-    tuff_val *packs; /* [arena] the parameters' memory, as parts of p */
+    const tuff_val *packs; /* [arena] the parameters' memory, as parts of p */
     uint32_t pack_count;
     tuff_val p, grad;
     const struct tuff_param_group *group; /* or NULL */
@@ -46,9 +62,11 @@ struct members { /* parameters of a group and its vectors [P] */
 struct update {
     struct tuff_graph *g;
     struct tuff_optimizer *o;
+    const struct tuff_optimizer_plan *plan;
     tuff_val *updates;              /* [arena] */
     tuff_val column[TABLE_COLUMNS]; /* scalars of this run */
-    tuff_val apply;                 /* bool scalar, or 0: every run */
+    tuff_val good;                  /* bool scalar: loss and gradients of this run are finite */
+    tuff_val apply;                 /* bool scalar: parameters and their states take what was computed */
     struct members members[TUFF_PARAM_GROUPS + 1];
 };
 
@@ -73,20 +91,30 @@ static void add_update(struct update *u, tuff_val leaf, tuff_val value)
 /* state takes the value in runs that update */
 static void assign(struct update *u, tuff_val state, tuff_val value)
 {
-    add_update(u, state, u->apply ? tuff_select(u->g, u->apply, value, state) : value);
+    add_update(u, state, tuff_select(u->g, u->apply, value, state));
 }
 
 /* The parameters as one vector, of as many packs as it takes: one, unless a session laid them before. */
 static void add_packs(struct update *u, struct members *m)
 {
-    m->packs = tuff_arena_alloc(&u->g->arena, (m->count + 1) * sizeof *m->packs);
-    if (!m->packs) {
+    const struct tuff_optimizer *like = u->plan->like;
+    size_t index = (size_t)(m->pack - u->o->packs);
+    if (like) {
+        m->packs = like->param_packs[index];
+        m->pack_count = like->part_counts[index];
+        m->p = tuff_concat(u->g, m->packs, m->pack_count, 0);
+        m->length = tuff_type_of(u->g, m->p).shape.dim[0];
+        return;
+    }
+    tuff_val *packs = tuff_arena_alloc(&u->g->arena, (m->count + 1) * sizeof *packs);
+    m->packs = packs;
+    if (!packs) {
         tuff_graph_fail(u->g, TUFF_ERR_MEMORY, "out of host memory");
         return;
     }
     for (uint32_t first = 0, run; first < m->count; first += run) {
         run = tuff_pack_run(u->g, m->x + first, m->count - first);
-        m->packs[m->pack_count++] = tuff_param_pack(u->g, m->x + first, run);
+        packs[m->pack_count++] = tuff_param_pack(u->g, m->x + first, run);
     }
     m->p = tuff_concat(u->g, m->packs, m->pack_count, 0);
     m->length = tuff_type_of(u->g, m->p).shape.dim[0];
@@ -117,18 +145,81 @@ static void build_table(struct update *u)
     }
     tuff_val next = tuff_add(g, u->o->cursor, tuff_full(g, TUFF_I32, TUFF_SHAPE(1), 1));
     add_update(u, u->o->cursor, next);
-    if (u->o->params.accumulate > 1) u->apply = tuff_greater(g, u->column[COLUMN_APPLY], tuff_scalar(g, 0.5));
 }
 
-static void accumulate(struct update *u, struct members *m)
+/* How many elements are finite, i32 [1]; *all is raised by how many there are. Whole numbers are exact. */
+static tuff_val count_finite(struct tuff_graph *g, tuff_val v, uint64_t *all)
+{
+    struct tuff_shape shape = tuff_type_of(g, v).shape;
+    *all += tuff_shape_count(&shape);
+    tuff_val finite = tuff_cast(g, tuff_is_finite(g, v), TUFF_I32);
+    return tuff_reshape(g, tuff_sum(g, finite, 0, TUFF_DROP_AXES), TUFF_SHAPE(1));
+}
+
+static tuff_val number_of(struct tuff_graph *g, tuff_val vector, uint32_t at)
+{
+    const int32_t step = 1;
+    const uint32_t one = 1;
+    return tuff_slice(g, vector, &at, &step, &one);
+}
+
+/* Runs that were sound, and those that were not; each element by itself, so that the sum lies where it was. */
+static void build_health(struct update *u, tuff_val sound)
 {
     struct tuff_graph *g = u->g;
-    if (!u->apply) return;
-    tuff_val state = m->pack->accumulated = vector_state(u, m, "optimizer/accumulated");
-    tuff_val sum = tuff_add(g, state, tuff_affine(g, m->grad, 1.0 / u->o->params.accumulate, 0));
-    tuff_val zero = tuff_full(g, TUFF_F32, TUFF_SHAPE(m->length), 0);
-    add_update(u, state, tuff_select(g, u->apply, zero, sum));
-    m->grad = sum;
+    const struct tuff_shape shape = TUFF_SHAPE(TUFF_HEALTH);
+    tuff_val first = tuff_cast(g, tuff_iota(g, shape, 0), TUFF_BOOL);
+    tuff_val one = tuff_full(g, TUFF_I32, TUFF_SHAPE(1), 1), unsound = tuff_sub(g, one, sound);
+    add_update(u, u->o->health, tuff_add(g, u->o->health, tuff_select(g, first, unsound, sound)));
+}
+
+/* Whether this run counts: its loss and its gradients are finite (their exponents are looked at), and none before has stopped the
+ * training. */
+static void build_soundness(struct update *u)
+{
+    struct tuff_graph *g = u->g;
+    bool stops = u->plan->not_finite == TUFF_NOT_FINITE_STOPS;
+    const struct tuff_shape one = TUFF_SHAPE(1);
+    uint64_t all = 0;
+    tuff_val finite = count_finite(g, u->plan->loss, &all);
+    for (uint32_t i = 0; i < u->o->pack_count; i++) finite = tuff_add(g, finite, count_finite(g, u->members[i].grad, &all));
+    u->o->health = tuff_transient(g, "tuff/optimizer/health", TUFF_I32, TUFF_SHAPE(TUFF_HEALTH));
+    tuff_val before = number_of(g, u->o->health, TUFF_HEALTH_BAD), zero = tuff_full(g, TUFF_I32, one, 0);
+    tuff_val whole = tuff_full(g, TUFF_I32, one, (double)(int32_t)(uint32_t)all); /* sums wrap, likewise */
+    /* Minus what is not finite, minus the runs that were not. The launch of the sum stores the answer, a number of 32 bits. */
+    tuff_val trouble = tuff_sub(g, finite, stops ? tuff_add(g, whole, before) : whole);
+    tuff_val sound = tuff_cast(g, tuff_equal(g, trouble, zero), TUFF_I32);
+    u->good = u->o->sound = tuff_not_equal(g, sound, zero);
+    if (stops) u->o->go = tuff_equal(g, before, zero);
+    build_health(u, sound);
+}
+
+/* What an update waits for: a vector, the sum of the gradients of runs that were finite, by their weights, and the sum of these. The
+ * mean is then over all samples of these runs, also where the last run has fewer, and where an epoch's end leaves fewer runs. */
+static void accumulate(struct update *u)
+{
+    struct tuff_graph *g = u->g;
+    u->apply = u->good;
+    if (u->o->params.accumulate <= 1) return;
+    tuff_val none = tuff_scalar(g, 0), closes = tuff_greater(g, u->column[COLUMN_APPLY], tuff_scalar(g, 0.5));
+    tuff_val waiting = tuff_state(g, "optimizer/weight", TUFF_F32, TUFF_SHAPE(1), (struct tuff_init){0});
+    tuff_val own = tuff_select(g, u->good, tuff_scalar(g, u->plan->weight), none), weight = tuff_add(g, waiting, own);
+    tuff_val keeps = u->plan->not_finite == TUFF_NOT_FINITE_STOPS ? u->good
+                                                                  : 0; /* a run that stops the training leaves all */
+    for (uint32_t i = 0; i < u->o->pack_count; i++) {
+        struct members *m = &u->members[i];
+        tuff_val state = m->pack->accumulated = vector_state(u, m, "optimizer/accumulated");
+        tuff_val part = tuff_affine(g, m->grad, u->plan->weight, 0);
+        tuff_val sum = tuff_select(g, u->good, tuff_add(g, state, part), state);
+        tuff_val next = tuff_select(g, closes, tuff_scalar(g, 0), sum);
+        add_update(u, state, keeps ? tuff_select(g, keeps, next, state) : next);
+        m->grad = tuff_div(g, sum, weight);
+    }
+    tuff_val next = tuff_select(g, closes, none, weight);
+    add_update(u, waiting, keeps ? tuff_select(g, keeps, next, waiting) : next);
+    tuff_val applies = tuff_select(g, closes, weight, none);
+    if (keeps) applies = tuff_select(g, keeps, applies, none);
+    u->apply = tuff_greater(g, applies, none);
 }
 
 /* min(1, limit / (norm + 1e-6)), as PyTorch's clip_grad_norm_ */
@@ -182,13 +273,12 @@ static void clip(struct update *u)
 
 static double decay_of(const struct update *u, const struct members *m)
 {
-    if (m->group && m->group->no_weight_decay) return 0;
-    return m->group && m->group->weight_decay != 0 ? m->group->weight_decay : u->o->params.weight_decay;
+    return m->group && m->group->weight_decay >= 0 ? m->group->weight_decay : u->o->params.weight_decay;
 }
 
 static tuff_val lr_of(struct update *u, const struct members *m)
 {
-    double factor = m->group && m->group->lr_factor != 0 ? m->group->lr_factor : 1;
+    double factor = m->group ? m->group->lr_factor : 1;
     return factor == 1 ? u->column[COLUMN_LR] : tuff_affine(u->g, u->column[COLUMN_LR], factor, 0);
 }
 
@@ -274,11 +364,18 @@ static tuff_status check_groups(struct tuff_context *context, const struct tuff_
                          (unsigned)p->group_count, TUFF_PARAM_GROUPS);
     for (uint32_t i = 0; i < p->group_count; i++) {
         const struct tuff_param_group *group = &p->groups[i];
-        if (!good_name(group->name) || !group->pattern || !(group->lr_factor >= 0))
+        if (!good_name(group->name) || !group->pattern)
+            return tuff_fail(context, error, TUFF_ERR_USAGE,
+                             "optimizer: group %u needs a name of letters and digits, and a pattern", (unsigned)i);
+        if (!group->frozen && !(group->lr_factor > 0 && isfinite(group->lr_factor)))
             return tuff_fail(
                 context, error, TUFF_ERR_USAGE,
-                "optimizer: group %u needs a name of letters and digits, a pattern, and a factor that is not negative",
-                (unsigned)i);
+                "optimizer: group '%s' has %g as the factor of its rate: begin with tuff_param_group_defaults, or let "
+                "it be frozen",
+                group->name, group->lr_factor);
+        if (!isfinite(group->weight_decay) || (group->weight_decay < 0 && group->weight_decay != TUFF_OPTIMIZERS_OWN))
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: group '%s' has a weight decay of %g", group->name,
+                             group->weight_decay);
         for (uint32_t k = 0; k < i; k++)
             if (!strcmp(p->groups[k].name, group->name))
                 return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: two groups are called '%s'", group->name);
@@ -311,28 +408,86 @@ static uint32_t sort_members(struct update *u, const tuff_val *params, uint32_t 
     return found;
 }
 
+/* Numbers that each have a range; what is outside of it, NaN too, is refused. */
+static tuff_status check_numbers(struct tuff_context *context, const struct tuff_optimizer_params *p,
+                                 struct tuff_error *error)
+{
+    const struct tuff_schedule *s = &p->schedule;
+    const double most = 1e30;
+    const struct {
+        const char *what;
+        double value, least, most;
+        bool below; /* most itself is not possible */
+    } numbers[] = {{"momentum", p->momentum, 0, 1, false},
+                   {"beta1", p->beta1, 0, 1, true},
+                   {"beta2", p->beta2, 0, 1, true},
+                   {"eps", p->eps, 0, most, false},
+                   {"weight decay", p->weight_decay, 0, most, false},
+                   {"clip_norm", p->clip_norm, 0, most, false},
+                   {"clip_value", p->clip_value, 0, most, false},
+                   {"clip_each_norm", p->clip_each_norm, 0, most, false},
+                   {"schedule's gamma", s->gamma, 0, most, false},
+                   {"schedule's smallest rate", s->min_lr, 0, most, false},
+                   {"schedule's start factor", s->start_factor.value, 0, most, false},
+                   {"number of runs per update", p->accumulate, 0, INT32_MAX, false}};
+    if (!(s->lr > 0 && s->lr <= most))
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the learning rate is %g", s->lr);
+    for (size_t i = 0; i < TUFF_COUNT(numbers); i++) {
+        double v = numbers[i].value;
+        if (!(v >= numbers[i].least && (numbers[i].below ? v < numbers[i].most : v <= numbers[i].most)))
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the %s is %g, not from %g to %s%g", numbers[i].what,
+                             v, numbers[i].least, numbers[i].below ? "below " : "", numbers[i].most);
+    }
+    return TUFF_OK;
+}
+
+static tuff_status check_schedule(struct tuff_context *context, const struct tuff_schedule *s, struct tuff_error *error)
+{
+    if ((unsigned)s->kind > TUFF_SCHEDULE_COSINE)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: there is no schedule of kind %d", (int)s->kind);
+    if (s->kind == TUFF_SCHEDULE_MULTI_STEP && s->milestone_count && !s->milestones)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the milestones are missing");
+    if (s->kind == TUFF_SCHEDULE_STEP && s->every == 0)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's steps are every 0 updates");
+    if (s->kind == TUFF_SCHEDULE_COSINE && s->period == 0)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's period is 0 updates");
+    if (s->kind != TUFF_SCHEDULE_CONSTANT && s->kind != TUFF_SCHEDULE_COSINE && s->gamma == 0)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's gamma is 0: the rate would be, too");
+    return TUFF_OK;
+}
+
 tuff_status tuff_optimizer_check(struct tuff_context *context, const struct tuff_optimizer_params *p,
                                  struct tuff_error *error)
 {
-    if (!(p->schedule.lr > 0))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the learning rate is %g", p->schedule.lr);
+    if (p->struct_size < sizeof *p)
+        return tuff_fail(context, error, TUFF_ERR_USAGE,
+                         "optimizer: its parameters were not begun with tuff_optimizer_defaults(kind, rate)");
+    if ((unsigned)p->kind > TUFF_ADAMW)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: there is none of kind %d", (int)p->kind);
+    TUFF_TRY(check_numbers(context, p, error));
+    TUFF_TRY(check_schedule(context, &p->schedule, error));
     if (p->nesterov && p->momentum == 0)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: Nesterov needs a momentum");
-    if (p->schedule.milestone_count && !p->schedule.milestones)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the milestones are missing");
     return check_groups(context, p, error);
 }
 
-static bool check_params(struct tuff_graph *g, tuff_val loss, const struct tuff_optimizer_params *p)
+static bool check_params(struct tuff_graph *g, const struct tuff_optimizer_plan *plan, const struct tuff_optimizer_params *p)
 {
-    struct tuff_type type = tuff_type_of(g, loss);
+    struct tuff_type type = tuff_type_of(g, plan->loss);
     struct tuff_error error = {0};
+    char text[128];
     if (g->status != TUFF_OK) return false;
-    if (!loss || tuff_shape_count(&type.shape) != 1)
-        tuff_graph_fail(g, TUFF_ERR_SHAPE, "optimizer: the loss has more than one element");
+    if (!plan->loss || plan->loss >= g->count)
+        tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: the loss is not a value of this graph");
+    else if (type.dtype != TUFF_F32 || tuff_shape_count(&type.shape) != 1)
+        tuff_graph_fail(g, TUFF_ERR_SHAPE, "optimizer: the loss is %s %s, not one f32 number: take its mean",
+                        tuff_dtype_name(type.dtype), tuff_shape_text(&type.shape, text, sizeof text));
+    else if ((unsigned)plan->not_finite > TUFF_NOT_FINITE_SKIPS)
+        tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: there is no way %d to go on after a loss that is not finite",
+                        (int)plan->not_finite);
     else if (tuff_optimizer_check(NULL, p, &error) != TUFF_OK)
         tuff_graph_fail(g, error.status, "%s", error.message);
-    else if (tuff_graph_find(g, "tuff/optimizer/table"))
+    else if (!plan->like && tuff_graph_find(g, "tuff/optimizer/table"))
         tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: the graph has one already");
     return g->status == TUFF_OK;
 }
@@ -365,22 +520,19 @@ static void build_gradients(struct update *u, struct members *m, const tuff_val 
     m->grad = m->pack->gradients = tuff_pack(u->g, m->pack->gradient_state, gx, m->count);
 }
 
-void tuff_optimizer_build(struct tuff_graph *g, tuff_val loss, const struct tuff_optimizer_params *params,
-                          struct tuff_optimizer *optimizer)
+void tuff_optimizer_build(struct tuff_graph *g, const struct tuff_optimizer_plan *plan,
+                          const struct tuff_optimizer_params *params, struct tuff_optimizer *optimizer)
 {
     *optimizer = (struct tuff_optimizer){.params = *params};
     struct tuff_optimizer_params *p = &optimizer->params;
-    if (p->beta1 == 0) p->beta1 = 0.9;
-    if (p->beta2 == 0) p->beta2 = 0.999;
-    if (p->eps == 0) p->eps = 1e-8;
+    if (!check_params(g, plan, p) || !copy_params(g, p)) return;
     if (p->accumulate == 0) p->accumulate = 1;
-    if (!check_params(g, loss, p) || !copy_params(g, p)) return;
-    struct update u = {.g = g, .o = optimizer};
+    struct update u = {.g = g, .o = optimizer, .plan = plan};
     uint32_t count = tuff_graph_params(g, NULL, 0);
     size_t bytes = (count + 1) * sizeof(tuff_val);
     tuff_val *all = tuff_arena_alloc(&g->arena, bytes), *x = tuff_arena_alloc(&g->arena, bytes),
              *gx = tuff_arena_alloc(&g->arena, bytes);
-    u.updates = tuff_arena_alloc(&g->arena, (4 * (TUFF_PARAM_GROUPS + 1) + count) * sizeof *u.updates);
+    u.updates = tuff_arena_alloc(&g->arena, (4 * (TUFF_PARAM_GROUPS + 1) + 3 + count) * sizeof *u.updates);
     optimizer->updates = u.updates;
     if (!all || !x || !gx || !u.updates) {
         tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
@@ -389,40 +541,107 @@ void tuff_optimizer_build(struct tuff_graph *g, tuff_val loss, const struct tuff
     tuff_graph_params(g, all, count);
     count = sort_members(&u, all, count, x);
     if (count == 0) tuff_graph_fail(g, TUFF_ERR_USAGE, "the graph has no parameters to train");
-    tuff_gradients(g, loss, 0, x, count, gx);
-    for (uint32_t i = 0; i < optimizer->pack_count && g->status == TUFF_OK; i++)
+    tuff_gradients(g, plan->loss, 0, x, count, gx);
+    for (uint32_t i = 0; i < optimizer->pack_count && g->status == TUFF_OK; i++) {
         build_gradients(&u, &u.members[i], gx + (u.members[i].x - x));
+        optimizer->param_packs[i] = u.members[i].packs;
+        optimizer->part_counts[i] = u.members[i].pack_count;
+    }
     if (g->status != TUFF_OK) return;
     build_table(&u);
-    for (uint32_t i = 0; i < optimizer->pack_count; i++) accumulate(&u, &u.members[i]);
+    build_soundness(&u);
+    accumulate(&u);
     clip(&u);
     for (uint32_t i = 0; i < optimizer->pack_count; i++) (p->kind == TUFF_SGD ? build_sgd : build_adam)(&u, &u.members[i]);
 }
 
+/* ---- comparing ---------------------------------------------------------------------------------------------------------------- */
+
+static bool same_schedule(const struct tuff_schedule *a, const struct tuff_schedule *b)
+{
+    bool same = a->kind == b->kind && a->lr == b->lr && a->gamma == b->gamma && a->min_lr == b->min_lr &&
+                a->start_factor.given == b->start_factor.given && a->start_factor.value == b->start_factor.value &&
+                a->every == b->every && a->period == b->period && a->warmup == b->warmup &&
+                a->milestone_count == b->milestone_count;
+    for (uint32_t i = 0; same && i < a->milestone_count; i++) same = a->milestones[i] == b->milestones[i];
+    return same;
+}
+
+static bool same_group(const struct tuff_param_group *a, const struct tuff_param_group *b)
+{
+    return !strcmp(a->name, b->name) && !strcmp(a->pattern, b->pattern) && a->lr_factor == b->lr_factor &&
+           a->weight_decay == b->weight_decay && a->frozen == b->frozen;
+}
+
+bool tuff_optimizer_same(const struct tuff_optimizer_params *a, const struct tuff_optimizer_params *b, bool *but_schedule)
+{
+    uint32_t runs[2] = {a->accumulate ? a->accumulate : 1, b->accumulate ? b->accumulate : 1};
+    bool same = a->kind == b->kind && a->momentum == b->momentum && a->nesterov == b->nesterov && a->beta1 == b->beta1 &&
+                a->beta2 == b->beta2 && a->eps == b->eps && a->weight_decay == b->weight_decay &&
+                a->clip_norm == b->clip_norm && a->clip_value == b->clip_value && a->clip_each_norm == b->clip_each_norm &&
+                runs[0] == runs[1] && a->group_count == b->group_count;
+    for (uint32_t i = 0; same && i < a->group_count; i++) same = same_group(&a->groups[i], &b->groups[i]);
+    *but_schedule = same;
+    return same && same_schedule(&a->schedule, &b->schedule);
+}
+
 /* ---- feeding ------------------------------------------------------------------------------------------------------------------ */
 
-static void fill_row(const struct tuff_optimizer *o, uint64_t run, float *row)
+/* Updates before this run, and whether it ends with one. */
+static uint64_t updates_before(const struct tuff_optimizer *o, uint64_t run, bool *closes)
 {
-    uint64_t update = run / o->params.accumulate;
-    double t = (double)(update + 1);
-    row[COLUMN_LR] = (float)tuff_schedule_lr(&o->params.schedule, update);
+    uint64_t n = o->params.accumulate, epoch = o->epoch_runs ? o->epoch_runs : UINT64_MAX, in_epoch = run % epoch;
+    *closes = (in_epoch + 1) % n == 0 || in_epoch + 1 == epoch;
+    return run / epoch * (epoch / n + (epoch % n != 0)) + in_epoch / n;
+}
+
+static tuff_status fill_row(const struct tuff_optimizer *o, struct tuff_context *context, uint64_t run, float *row,
+                            struct tuff_error *error)
+{
+    bool closes;
+    uint64_t update = updates_before(o, run, &closes);
+    double t = (double)(update + 1), lr = tuff_schedule_lr(&o->params.schedule, update);
+    if (!isfinite((float)lr))
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's rate of update %llu is %g",
+                         (unsigned long long)update, lr);
+    row[COLUMN_LR] = (float)lr;
     row[COLUMN_CORRECTION1] = (float)(1 / (1 - pow(o->params.beta1, t)));
     row[COLUMN_CORRECTION2] = (float)(1 / (1 - pow(o->params.beta2, t)));
-    row[COLUMN_APPLY] = (run + 1) % o->params.accumulate == 0;
+    row[COLUMN_APPLY] = closes;
+    return TUFF_OK;
+}
+
+/* Rows that are never used may have rates that are none: what is refused is the row of the next run. */
+static tuff_status fill_table(struct tuff_optimizer *o, struct tuff_session *session, struct tuff_error *error)
+{
+    float table[TABLE_ROWS * TABLE_COLUMNS] = {0};
+    int32_t first = 0;
+    uint32_t rows = 0;
+    struct tuff_error later = {0};
+    for (; rows < TABLE_ROWS; rows++)
+        if (fill_row(o, NULL, o->run + rows, table + rows * TABLE_COLUMNS, rows ? &later : error) != TUFF_OK) break;
+    if (rows == 0) return TUFF_ERR_USAGE;
+    TUFF_TRY(tuff_session_write(session, o->table, table, sizeof table, error));
+    TUFF_TRY(tuff_session_write(session, o->cursor, &first, sizeof first, error));
+    o->filled = o->run + rows;
+    return TUFF_OK;
 }
 
 tuff_status tuff_optimizer_feed(struct tuff_optimizer *optimizer, struct tuff_session *session, struct tuff_error *error)
 {
-    float table[TABLE_ROWS * TABLE_COLUMNS];
-    int32_t first = 0;
-    if (optimizer->run == optimizer->filled) {
-        for (uint32_t i = 0; i < TABLE_ROWS; i++) fill_row(optimizer, optimizer->run + i, table + i * TABLE_COLUMNS);
-        TUFF_TRY(tuff_session_write(session, optimizer->table, table, sizeof table, error));
-        TUFF_TRY(tuff_session_write(session, optimizer->cursor, &first, sizeof first, error));
-        optimizer->filled += TABLE_ROWS;
+    const int32_t none[TUFF_HEALTH] = {0};
+    if (optimizer->run == optimizer->filled) TUFF_TRY(fill_table(optimizer, session, error));
+    if (optimizer->resumed) {
+        TUFF_TRY(tuff_session_write(session, optimizer->health, none, sizeof none, error));
+        optimizer->base = optimizer->run;
+        optimizer->resumed = false;
     }
     optimizer->run++;
     return TUFF_OK;
 }
 
-void tuff_optimizer_resume(struct tuff_optimizer *optimizer, uint64_t run) { optimizer->run = optimizer->filled = run; }
+void tuff_optimizer_resume(struct tuff_optimizer *optimizer, uint64_t run)
+{
+    optimizer->run = optimizer->filled = run;
+    optimizer->resumed = true;
+}

@@ -103,12 +103,13 @@ tuff_status net_run_create(struct bench *bench, struct tuff_device *device, cons
 {
     run->device = device;
     tuff_status status = zoo_work_create(bench->context, net, mode, batch, &run->work, error);
-    struct tuff_executable_params params = {
-        .struct_size = sizeof params, .outputs = run->work.outputs, .output_count = run->work.output_count, .timed = true};
-    if (status == TUFF_OK) status = ask_room(run, &params, error);
+    struct tuff_executable_params params = {.struct_size = sizeof params, .timed = true}, all = params;
+    all.outputs = run->work.outputs;
+    all.output_count = run->work.output_count;
+    if (status == TUFF_OK) status = ask_room(run, &all, error);
     double began = nanoseconds_now();
     if (status == TUFF_OK) status = tuff_session_create(device, run->work.graph, NULL, &run->session, error);
-    if (status == TUFF_OK) status = tuff_session_compile(run->session, &params, &run->executable, error);
+    if (status == TUFF_OK) status = zoo_work_compile(&run->work, run->session, &params, &run->executable, error);
     if (status != TUFF_OK) return status;
     run->compile_seconds = (nanoseconds_now() - began) * 1e-9;
     run->out_count = mode == ZOO_TRAIN ? 1 : (uint64_t)net->outputs * run->work.batch;
@@ -119,7 +120,7 @@ tuff_status net_run_create(struct bench *bench, struct tuff_device *device, cons
 
 void net_run_finish(struct net_run *run)
 {
-    tuff_executable_destroy(run->executable);
+    zoo_work_drop(&run->work, run->executable);
     tuff_session_destroy(run->session);
     for (uint32_t i = 0; i < run->leaf_count; i++) free(run->leaves[i]);
     free(run->leaves);
@@ -132,7 +133,7 @@ void net_run_finish(struct net_run *run)
 tuff_status net_run_step(void *user, double *device_ns, struct tuff_error *error)
 {
     struct net_run *run = user;
-    tuff_status status = zoo_work_submit(&run->work, run->session, run->executable, NULL, error);
+    tuff_status status = zoo_work_submit(&run->work, run->executable, NULL, error);
     if (status == TUFF_OK)
         status = tuff_executable_read(run->executable, 0, run->out, run->out_count * sizeof(float), error);
     if (status == TUFF_OK) device_time(run->device, tuff_executable_program(run->executable), device_ns);
@@ -150,7 +151,7 @@ static tuff_status restore_leaves(struct net_run *run, struct tuff_error *error)
         status = tuff_session_write(run->session, tuff_graph_find(run->work.graph, leaf.name),
                                     run->leaves[i] ? run->leaves[i] : run->zeros, bytes, error);
     }
-    tuff_optimizer_resume(&run->work.optimizer, 0);
+    if (run->work.trainer) tuff_trainer_resume(run->work.trainer, 0);
     return status;
 }
 
@@ -217,17 +218,6 @@ static tuff_status verify_outputs(struct net_run *run, struct check *check, stru
     return status;
 }
 
-/* The state that holds the gradients of the last step; 0 where there is none. */
-static tuff_val find_gradients(const struct tuff_graph *g)
-{
-    static const char end[] = "optimizer/gradients";
-    for (uint32_t i = 0; i < tuff_graph_leaf_count(g); i++) {
-        const char *name = tuff_graph_leaf(g, i).name;
-        if (strlen(name) >= strlen(end) && !strcmp(name + strlen(name) - strlen(end), end)) return tuff_graph_find(g, name);
-    }
-    return 0;
-}
-
 /* Moves every trained number that was kept to a neighbouring float. */
 static void nudge_parameters(struct net_run *run)
 {
@@ -262,7 +252,9 @@ static tuff_status allow_for_roundings(struct net_run *run, const tuff_val *outp
 static tuff_status verify_gradients(struct net_run *run, struct check *check, struct tuff_error *error)
 {
     struct tuff_graph *g = run->work.graph;
-    tuff_val state = find_gradients(g), outputs[] = {run->work.outputs[0], run->work.optimizer.packs[0].gradients};
+    uint32_t packs;
+    const struct tuff_optimizer_pack *pack = tuff_trainer_packs(run->work.trainer, &packs);
+    tuff_val state = pack->gradient_state, outputs[] = {run->work.result, pack->gradients};
     struct tuff_type type = tuff_type_of(g, state);
     uint64_t count = tuff_shape_count(&type.shape);
     double loss = 0, *want = malloc(count * sizeof *want), *results[] = {&loss, want};

@@ -63,7 +63,11 @@ static tuff_status train(struct bench *bench, struct training *t, struct tuff_er
                                          .seed = 1};
     struct tuff_data other = {test.count, test.pictures, test.labels, NULL};
     struct tuff_fit_params fit = {.struct_size = sizeof fit,
-                                  .optimizer = {.kind = TUFF_ADAM,
+                                  .optimizer = {.struct_size = sizeof fit.optimizer,
+                                                .kind = TUFF_ADAM,
+                                                .beta1 = 0.9,
+                                                .beta2 = 0.999,
+                                                .eps = 1e-8,
                                                 .schedule = {.kind = TUFF_SCHEDULE_COSINE,
                                                              .lr = 2e-3,
                                                              .min_lr = 2e-4,

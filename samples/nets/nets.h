@@ -11,7 +11,7 @@
 #include <tuff/tuff.h>
 
 enum zoo_mode { ZOO_INFER = 0, ZOO_TRAIN, ZOO_MODES };
-enum { ZOO_OUTPUTS = 160, ZOO_EXPECTED = 4 };
+enum { ZOO_EXPECTED = 4 };
 
 /* A graph while a net is added to it. */
 struct zoo_build {
@@ -63,16 +63,17 @@ const struct zoo_model *zoo_model_find(const char *name); /* NULL: no such netwo
 
 /* ---- works: a net as the graph of one run ---------------------------------------------------------------------------------- */
 
-/* Zero-initialize, zoo_work_create, zoo_work_finish. One thread at a time. */
+/* Zero-initialize, zoo_work_create, zoo_work_finish; it must not move between. One thread at a time. */
 struct zoo_work {
     const struct zoo_net *net; /* [borrowed] */
     enum zoo_mode mode;
     uint32_t batch;
-    struct tuff_graph *graph;      /* [owned] */
-    tuff_val input, labels;        /* labels: i32 [rows of the logits], 0 in inference */
-    tuff_val outputs[ZOO_OUTPUTS]; /* for tuff_executable_params: logits (inference) or loss (training), then all updates */
+    struct tuff_graph *graph; /* [owned] */
+    tuff_val input, labels;   /* labels: i32 [rows of the logits], 0 in inference */
+    tuff_val result;          /* logits (inference) or loss (training) */
+    const tuff_val *outputs;  /* for tuff_plan_ask: result, then all updates */
     uint32_t output_count;
-    struct tuff_optimizer optimizer; /* training: tuff_optimizer_feed before each run, as zoo_work_submit does */
+    struct tuff_trainer *trainer; /* [owned] of training, else NULL */
 };
 /* Adds the net, and for training its loss (mean softmax cross entropy), gradients and optimizer, to a fresh graph. batch 0: 1 in
  * inference, net->train_batch in training. Errors: USAGE (training a net that does not), SHAPE, MEMORY. */
@@ -92,9 +93,15 @@ bool zoo_work_weights(const struct zoo_work *work, uint32_t index, float *out);
 /* Writes inputs number 0 and, into a peers' net, the peers' initial weights. Errors: MEMORY, DEVICE_LOST. */
 tuff_status zoo_work_fill(struct zoo_work *work, struct tuff_session *session, struct tuff_executable *executable,
                           struct tuff_error *error);
-/* Feeds the optimizer (training) and submits one run, as tuff_executable_submit does. */
-tuff_status zoo_work_submit(struct zoo_work *work, struct tuff_session *session, struct tuff_executable *executable,
-                            uint64_t *ticket, struct tuff_error *error);
+/* Compiles outputs; params without any: tuff_session_compile, tuff_trainer_compile. In training the executable is the trainer's. */
+tuff_status zoo_work_compile(struct zoo_work *work, struct tuff_session *session,
+                             const struct tuff_executable_params *params, struct tuff_executable **executable,
+                             struct tuff_error *error);
+/* Destroys the executable that zoo_work_compile made, before its session; NULL is legal. */
+void zoo_work_drop(struct zoo_work *work, struct tuff_executable *executable);
+/* Submits one run, as tuff_executable_submit does. */
+tuff_status zoo_work_submit(struct zoo_work *work, struct tuff_executable *executable, uint64_t *ticket,
+                            struct tuff_error *error);
 
 /* The generator of all made-up numbers: 32 bits of (index, seed), and a number in [-1, 1) of them ("lowbias32", C. Wellons). */
 uint32_t zoo_hash(uint32_t index, uint32_t seed);

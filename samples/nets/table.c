@@ -11,7 +11,12 @@
     }
 #define SGD(rate)                                                                                                           \
     {                                                                                                                       \
-        .kind = TUFF_SGD, .momentum = 0.9, .schedule = {.lr = rate }                                                        \
+        .struct_size = sizeof(struct tuff_optimizer_params), .kind = TUFF_SGD, .momentum = 0.9, .schedule = {.lr = rate }   \
+    }
+#define ADAM(which, rate, second, decay, norm)                                                                              \
+    {                                                                                                                       \
+        .struct_size = sizeof(struct tuff_optimizer_params), .kind = which, .schedule = {.lr = rate}, .beta1 = 0.9,         \
+        .beta2 = second, .eps = 1e-8, .weight_decay = decay, .clip_norm = norm                                              \
     }
 
 const struct zoo_net zoo_nets[] = {
@@ -186,7 +191,7 @@ const struct zoo_net zoo_nets[] = {
      .published = 1199882,
      .multiply_adds = 11992448,
      .published_adds = 11992448,
-     .optimizer = {.kind = TUFF_ADAM, .schedule = {.lr = 0.001}},
+     .optimizer = ADAM(TUFF_ADAM, 0.001, 0.999, 0, 0),
      .peer_gain = 1,
      .expected = {2.314089, 2.175637, 2.085881},
      .expected_count = 3},
@@ -223,8 +228,7 @@ const struct zoo_net zoo_nets[] = {
      .published = 3257856,
      .multiply_adds = 444596224,
      .published_adds = 444596224,
-     .optimizer =
-         {.kind = TUFF_ADAMW, .schedule = {.lr = 1e-3}, .beta1 = 0.9, .beta2 = 0.95, .weight_decay = 0.1, .clip_norm = 1}},
+     .optimizer = ADAM(TUFF_ADAMW, 1e-3, 0.95, 0.1, 1)},
     {.name = "smollm2-135m",
      .title = "decoder of SmolLM2-135M's dimensions, 128 tokens",
      .source =
@@ -240,7 +244,6 @@ const struct zoo_net zoo_nets[] = {
      .published = 134515008,
      .multiply_adds = 17779654656,
      .published_adds = 17779654656,
-     .optimizer =
-         {.kind = TUFF_ADAMW, .schedule = {.lr = 3e-4}, .beta1 = 0.9, .beta2 = 0.95, .weight_decay = 0.1, .clip_norm = 1}},
+     .optimizer = ADAM(TUFF_ADAMW, 3e-4, 0.95, 0.1, 1)},
 };
 const uint32_t zoo_net_count = sizeof zoo_nets / sizeof zoo_nets[0];

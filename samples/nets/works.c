@@ -116,20 +116,20 @@ static struct tuff_shape batched(const struct tuff_shape *sample, uint32_t batch
     return shape;
 }
 
-/* False: more statistics than there is room for. */
-static bool add_training(struct zoo_work *work, tuff_val logits)
+static tuff_status add_training(struct zoo_work *work, tuff_val logits, struct tuff_error *error)
 {
     struct tuff_graph *g = work->graph;
-    uint32_t room = ZOO_OUTPUTS - 16, count = tuff_graph_updates(g, 0, work->outputs + 1, room); /* running statistics */
     work->labels = tuff_input(g, "labels", TUFF_I32, TUFF_SHAPE(tuff_type_of(g, logits).shape.dim[0]));
     tuff_val loss = tuff_cross_entropy(g, logits, work->labels, (struct tuff_cross_entropy_params){0});
-    work->outputs[0] = tuff_named(g, loss, "loss");
-    if (count > room) return false;
-    work->output_count = 1 + count;
-    tuff_optimizer_build(g, loss, &work->net->optimizer, &work->optimizer);
-    for (uint32_t i = 0; i < work->optimizer.update_count; i++)
-        work->outputs[work->output_count++] = work->optimizer.updates[i];
-    return true;
+    work->result = tuff_named(g, loss, "loss");
+    struct tuff_trainer_params params = {
+        .struct_size = sizeof params, .optimizer = work->net->optimizer, .loss = work->result};
+    tuff_status status = tuff_trainer_create(g, &params, &work->trainer, error);
+    if (status) return status;
+    struct tuff_executable_params plan = tuff_trainer_plan(work->trainer);
+    work->outputs = plan.outputs;
+    work->output_count = plan.output_count;
+    return TUFF_OK;
 }
 
 tuff_status zoo_work_create(struct tuff_context *context, const struct zoo_net *net, enum zoo_mode mode, uint32_t batch,
@@ -145,9 +145,12 @@ tuff_status zoo_work_create(struct tuff_context *context, const struct zoo_net *
     struct zoo_build build = {.g = work->graph, .training = training};
     work->input = tuff_input(work->graph, "x", net->sample.dtype, batched(&net->sample.shape, work->batch));
     tuff_val logits = net->build(&build, work->input);
-    if (training && !add_training(work, logits))
-        status = fail(error, TUFF_ERR_USAGE, "has more statistics than ZOO_OUTPUTS", net->name);
-    if (!training) work->outputs[work->output_count++] = tuff_named(work->graph, logits, "logits");
+    if (training) status = add_training(work, logits, error);
+    if (!training) {
+        work->result = tuff_named(work->graph, logits, "logits");
+        work->outputs = &work->result;
+        work->output_count = 1;
+    }
     if (!status) status = tuff_graph_finish(work->graph, error);
     if (status) zoo_work_finish(work);
     return status;
@@ -155,6 +158,7 @@ tuff_status zoo_work_create(struct tuff_context *context, const struct zoo_net *
 
 void zoo_work_finish(struct zoo_work *work)
 {
+    tuff_trainer_destroy(work->trainer);
     tuff_graph_destroy(work->graph);
     *work = (struct zoo_work){.graph = NULL};
 }
@@ -250,9 +254,29 @@ tuff_status zoo_work_fill(struct zoo_work *work, struct tuff_session *session, s
     return status;
 }
 
-tuff_status zoo_work_submit(struct zoo_work *work, struct tuff_session *session, struct tuff_executable *executable,
-                            uint64_t *ticket, struct tuff_error *error)
+tuff_status zoo_work_compile(struct zoo_work *work, struct tuff_session *session,
+                             const struct tuff_executable_params *params, struct tuff_executable **executable,
+                             struct tuff_error *error)
 {
-    tuff_status status = work->mode == ZOO_TRAIN ? tuff_optimizer_feed(&work->optimizer, session, error) : TUFF_OK;
-    return status ? status : tuff_executable_submit(executable, ticket, error);
+    struct tuff_executable_params all = *params;
+    all.outputs = &work->result;
+    all.output_count = 1;
+    if (work->mode != ZOO_TRAIN) return tuff_session_compile(session, &all, executable, error);
+    tuff_status status = tuff_trainer_compile(work->trainer, session, params, error);
+    *executable = tuff_trainer_executable(work->trainer);
+    return status;
+}
+
+void zoo_work_drop(struct zoo_work *work, struct tuff_executable *executable)
+{
+    if (work->mode != ZOO_TRAIN) tuff_executable_destroy(executable);
+    tuff_trainer_destroy(work->trainer);
+    work->trainer = NULL;
+}
+
+tuff_status zoo_work_submit(struct zoo_work *work, struct tuff_executable *executable, uint64_t *ticket,
+                            struct tuff_error *error)
+{
+    if (work->mode != ZOO_TRAIN) return tuff_executable_submit(executable, ticket, error);
+    return tuff_trainer_step(work->trainer, ticket, error);
 }

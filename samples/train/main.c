@@ -213,9 +213,10 @@ static tuff_val build_network(struct tuff_graph *g, tuff_val x, bool training, v
 static tuff_status make_model(struct run *run, struct tuff_error *error)
 {
     const struct options *options = &run->options;
-    run->groups[0] = (struct tuff_param_group){.name = "head", .pattern = "out.*"}; /* every network's last layer */
-    run->groups[1] = (struct tuff_param_group){
-        .name = "backbone", .pattern = "*", .lr_factor = options->backbone, .frozen = options->backbone == 0};
+    run->groups[0] = tuff_param_group_defaults("head", "out.*"); /* every network's last layer */
+    run->groups[1] = tuff_param_group_defaults("backbone", "*");
+    run->groups[1].lr_factor = options->backbone;
+    run->groups[1].frozen = options->backbone == 0;
     struct tuff_dataset *train = &run->data.train;
     struct tuff_model_params params = {
         .struct_size = sizeof params,
@@ -234,7 +235,11 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
     run->validation = data_view(&run->data.validation);
     run->fit = (struct tuff_fit_params){
         .struct_size = sizeof run->fit,
-        .optimizer = {.kind = TUFF_ADAM,
+        .optimizer = {.struct_size = sizeof run->fit.optimizer,
+                      .kind = TUFF_ADAM,
+                      .beta1 = 0.9,
+                      .beta2 = 0.999,
+                      .eps = 1e-8,
                       .schedule = {.kind = TUFF_SCHEDULE_COSINE, .lr = options->lr, .period = options->epochs * run->steps},
                       .groups = run->groups,
                       .group_count = options->backbone < 1 ? 2 : 0},

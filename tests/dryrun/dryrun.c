@@ -315,7 +315,8 @@ static void run_quickstart(struct dryrun *d)
     struct tuff_model_params declared = {
         .struct_size = sizeof declared, .build = network, .sample = {TUFF_U8, TUFF_SHAPE(1, 28, 28)}, .batch = BATCH};
     struct tuff_fit_params fit = {
-        .struct_size = sizeof fit, .optimizer = {.kind = TUFF_ADAM, .schedule = {.lr = 0.001}, .clip_norm = 1}, .epochs = 1};
+        .struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.001), .epochs = 1};
+    fit.optimizer.clip_norm = 1;
     struct tuff_data data = {.count = SAMPLES, .x = x, .labels = labels};
     tuff_status status = x && labels ? tuff_model_create(d->device, &declared, &model, &error) : TUFF_ERR_MEMORY;
     if (!status) status = tuff_model_fit(model, &data, &fit, &error);

@@ -17,15 +17,14 @@ static void run_work(struct dryrun *d, const struct zoo_net *net, enum zoo_mode 
     tuff_status status = zoo_work_create(d->context, net, mode, 0, &work, &error);
     snprintf(name, sizeof name, "%s, %s, batch %u", net->name, mode == ZOO_TRAIN ? "training" : "inference", work.batch);
     if (!status) status = tuff_session_create(d->device, work.graph, NULL, &session, &error);
-    struct tuff_executable_params params = {
-        .struct_size = sizeof params, .outputs = work.outputs, .output_count = work.output_count};
-    if (!status) status = tuff_session_compile(session, &params, &plan, &error);
+    const struct tuff_executable_params params = {.struct_size = sizeof params};
+    if (!status) status = zoo_work_compile(&work, session, &params, &plan, &error);
     if (!status) figures = tuff_executable_figures(plan);
-    if (!status) status = zoo_work_submit(&work, session, plan, &ticket, &error);
+    if (!status) status = zoo_work_submit(&work, plan, &ticket, &error);
     if (!status) status = tuff_device_wait(d->device, ticket, UINT64_MAX, &error);
     dryrun_report(d, name, status, &error, &figures);
     fflush(stdout);
-    tuff_executable_destroy(plan);
+    zoo_work_drop(&work, plan);
     tuff_session_destroy(session);
     zoo_work_finish(&work);
 }

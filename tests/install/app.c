@@ -174,7 +174,7 @@ static int train(struct tuff_device *device, const char *what)
                                          .loss = TUFF_LOSS_MSE,
                                          .batch = 4};
     struct tuff_fit_params fit = {
-        .struct_size = sizeof fit, .optimizer = {.kind = TUFF_SGD, .schedule = {.lr = 4}}, .epochs = 700};
+        .struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_SGD, 4), .epochs = 700};
     tuff_status status = tuff_model_create(device, &declared, &model, &error);
     if (!status) status = tuff_model_fit(model, &(struct tuff_data){.count = 4, .x = x, .targets = targets}, &fit, &error);
     if (!status) status = tuff_model_predict(model, x, 4, y, &error);

@@ -101,10 +101,11 @@ static bool listed(const char *name, const char *const *list)
         if (!strcmp(name, *list)) return true;
     return false;
 }
-static const char *const exact_rows[] = {"neg",        "abs",        "minimum",    "maximum",       "floor",   "ceil",
-                                         "round",      "sign",       "clamp",      "relu",          "equal",   "not_equal",
-                                         "less",       "less_equal", "greater",    "greater_equal", "abs_da",  "minimum_da",
-                                         "minimum_db", "maximum_da", "maximum_db", "clamp_da",      "relu_da", NULL};
+static const char *const exact_rows[] = {"neg",        "abs",           "minimum",   "maximum",    "floor",
+                                         "ceil",       "round",         "sign",      "is_finite",  "clamp",
+                                         "relu",       "equal",         "not_equal", "less",       "less_equal",
+                                         "greater",    "greater_equal", "abs_da",    "minimum_da", "minimum_db",
+                                         "maximum_da", "maximum_db",    "clamp_da",  "relu_da",    NULL};
 static const char *const basic_rows[] = {"add",    "sub",    "mul",       "square",    "affine",        "leaky_relu",
                                          "mul_da", "mul_db", "square_da", "affine_da", "leaky_relu_da", NULL};
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "graph/ops/leaf.h"
+#include "graph/train/optimizer.h"
 
 /* Table of the optimizer (graph/train/optimizer.c): a row for each run, of lr, 1 / (1 - beta1^t), 1 / (1 - beta2^t), "updates". */
 enum { TABLE_ROWS = 256, TABLE_COLUMNS = 4, LONGEST = 100000 };
@@ -74,7 +75,7 @@ static bool compile(struct run *r, tuff_val loss, const struct tuff_optimizer_pa
                     const struct refs_net *net)
 {
     if (r->c->state != REFS_OPEN) return false;
-    tuff_optimizer_build(r->g, loss, params, &r->optimizer);
+    tuff_optimizer_build(r->g, &(struct tuff_optimizer_plan){.loss = loss, .weight = 1}, params, &r->optimizer);
     if (!good(r, tuff_graph_finish(r->g, &r->error))) return false;
     if (r->optimizer.grad_norm) add_output(r, r->optimizer.grad_norm);
     for (uint32_t i = 0; i < r->optimizer.update_count; i++) add_output(r, r->optimizer.updates[i]);
@@ -273,7 +274,8 @@ void refs_run_optimizer(struct refs_case *c, struct tuff_device *device)
     tuff_val params[REFS_INPUTS], grads[REFS_INPUTS], loss = 0;
     char name[32];
     if (!begin(&r, c, device)) return;
-    struct tuff_optimizer_params p = {.kind = kind_of(c, c->op),
+    struct tuff_optimizer_params p = {.struct_size = sizeof p,
+                                      .kind = kind_of(c, c->op),
                                       .schedule = {.lr = refs_number(c, "lr", 0)},
                                       .momentum = refs_number(c, "momentum", 0),
                                       .weight_decay = refs_number(c, "weight_decay", 0),
@@ -325,7 +327,8 @@ void refs_run_clip(struct refs_case *c, struct tuff_device *device)
     tuff_val params[REFS_INPUTS], grads[REFS_INPUTS], loss = 0;
     char name[32];
     if (!begin(&r, c, device)) return;
-    struct tuff_optimizer_params p = {.kind = TUFF_SGD, .schedule = {.lr = 1}, .clip_norm = refs_number(c, "max_norm", 0)};
+    struct tuff_optimizer_params p = tuff_optimizer_defaults(TUFF_SGD, 1);
+    p.clip_norm = refs_number(c, "max_norm", 0);
     uint32_t count = add_parameters(&r, "in", false, params, grads, &loss);
     if (!compile(&r, loss, &p, device, NULL)) {
         end(&r);
@@ -415,11 +418,13 @@ void refs_run_schedule(struct refs_case *c)
                               .lr = refs_number(c, "base_lr", 0),
                               .gamma = refs_number(c, "gamma", 0),
                               .min_lr = refs_number(c, "min_lr", 0),
-                              .start_factor = refs_number(c, "start_factor", 0),
+
                               .every = updates_of(c, "step_size"),
                               .period = updates_of(c, "period"),
                               .warmup = updates_of(c, "warmup"),
                               .milestones = milestones};
+    double start = refs_number(c, "start_factor", 0);
+    if (start != 0) s.start_factor = TUFF_NUMBER(start);
     if (s.kind == TUFF_SCHEDULE_MULTI_STEP) s.milestone_count = refs_integers(c, "milestones", listed, TUFF_COUNT(listed));
     for (uint32_t i = 0; i < s.milestone_count; i++) milestones[i] = (uint64_t)listed[i];
     if (!refs_tensor(c, "out0", &array, &type) || array.element != TUFF_ELEMENT_F64) {
@@ -453,7 +458,8 @@ static struct tuff_optimizer_params training_params(struct run *r, uint32_t step
 {
     cJSON *o = refs_json(r->c, "optimizer"), *rates = refs_json(r->c, "lr_per_step");
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(o, "name"), *betas = cJSON_GetObjectItemCaseSensitive(o, "betas");
-    struct tuff_optimizer_params p = {.kind = kind_of(r->c, cJSON_IsString(name) ? name->valuestring : ""),
+    struct tuff_optimizer_params p = {.struct_size = sizeof p,
+                                      .kind = kind_of(r->c, cJSON_IsString(name) ? name->valuestring : ""),
                                       .schedule = {.lr = number_in(o, "lr", 0)},
                                       .momentum = number_in(o, "momentum", 0),
                                       .nesterov = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "nesterov")),

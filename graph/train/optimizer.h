@@ -1,0 +1,60 @@
+/* optimizer.h - gradients of parameters and their update as graph, and the table of step sizes that a host feeds. Private: trainers are
+ * made of it (trainer.c), the self-test and tests of plans. */
+#ifndef TUFF_OPTIMIZER_H
+#define TUFF_OPTIMIZER_H
+
+#include "graph/graph.h"
+
+enum { TUFF_OPTIMIZER_UPDATES = 9 }; /* at most, of an optimizer without groups that is built before any session */
+/* Numbers of the state `health`, i32 [TUFF_HEALTH]. */
+enum tuff_health { TUFF_HEALTH_SOUND = 0, TUFF_HEALTH_BAD, TUFF_HEALTH };
+
+/* What tuff_optimizer_build makes; plain data, owned by the caller. */
+struct tuff_optimizer {
+    struct tuff_optimizer_params params;
+    const tuff_val *updates; /* [in the graph] assignments, to be listed among the outputs of the training plan */
+    uint32_t update_count;
+    tuff_val grad_norm;     /* 2-norm of all gradients before clipping, or 0 without clip_norm */
+    tuff_val table, cursor; /* states: rows of step sizes computed ahead by the host, and the row of the next run */
+    /* State: runs whose loss and gradients were finite, and those of others; where the first of these stops the training, all that
+     * come after it are among them. */
+    tuff_val health;
+    tuff_val go, sound; /* bool scalars: no earlier run has stopped the training, or 0: none can; this one is finite, too */
+    struct tuff_optimizer_pack
+        packs[TUFF_PARAM_GROUPS + 1]; /* parameters of no group, where there are any, then groups that are trained */
+    const tuff_val *param_packs[TUFF_PARAM_GROUPS + 1]; /* [in the graph] parameters' memory, for each pack in parts */
+    uint32_t part_counts[TUFF_PARAM_GROUPS + 1];
+    uint32_t pack_count;
+    uint64_t epoch_runs; /* an update is made at the end of so many runs at the latest; 0: none */
+    uint64_t run;        /* runs fed so far */
+    uint64_t filled;     /* runs for which rows are on the device */
+    uint64_t base;       /* run from which `health` counts */
+    bool resumed;        /* the next feeding makes `health` zeros */
+};
+
+/* What differs between optimizers of one graph. */
+struct tuff_optimizer_plan {
+    tuff_val loss;                     /* of one element */
+    enum tuff_not_finite not_finite;   /* what a loss or gradients do that are not finite */
+    double weight;                     /* of a run's gradients among those of the runs that an update waits for */
+    const struct tuff_optimizer *like; /* an optimizer of the same graph and parameters: its states are shared; NULL: none */
+};
+/* Adds gradients of the loss by all parameters declared so far but frozen ones, and their update, to the graph: one launch for
+ * each group, as its parameters lie side by side; where a session had given them memory before this call, one for each run of
+ * neighbours. A group without parameters is an error. Errors are sticky in the graph. */
+void tuff_optimizer_build(struct tuff_graph *g, const struct tuff_optimizer_plan *plan,
+                          const struct tuff_optimizer_params *params, struct tuff_optimizer *optimizer);
+/* What it would refuse whatever the graph is. */
+TUFF_MUST_CHECK tuff_status tuff_optimizer_check(struct tuff_context *context, const struct tuff_optimizer_params *params,
+                                                 struct tuff_error *error);
+/* Call before each run of a plan: writes the next rows of step sizes when they are used up (every 256 runs), computed in
+ * double from optimizer->run, which it advances. No waiting. Errors: USAGE when the schedule's rate is not a finite number. */
+struct tuff_session;
+TUFF_MUST_CHECK tuff_status tuff_optimizer_feed(struct tuff_optimizer *optimizer, struct tuff_session *session,
+                                                struct tuff_error *error);
+/* Goes on from this run: after loading a checkpoint, or after training had stopped. */
+void tuff_optimizer_resume(struct tuff_optimizer *optimizer, uint64_t run);
+/* Do they say the same? *schedule: but for the schedule. */
+bool tuff_optimizer_same(const struct tuff_optimizer_params *a, const struct tuff_optimizer_params *b, bool *but_schedule);
+
+#endif

@@ -1,0 +1,338 @@
+/* trainer.c - a loss as steps: gradients and updates, the assignments that belong to them, random numbers that go on, and the rates that
+ * the host feeds; what is not finite reaches no state. diagnose.c finds where that came from. */
+#include "graph/train/trainer.h"
+#include "backend/executable.h"
+#include "graph/ops/leaf.h"
+
+#include <stdio.h>
+
+enum { STEPS_UNCHECKED = 64 }; /* a look at the health waits for the step */
+
+/* ---- the graph ------------------------------------------------------------------------------------------------------------------ */
+
+/* Marks what these values need. */
+static void mark_needed(const struct tuff_graph *g, bool *needed)
+{
+    for (tuff_val v = g->count; v-- > 1;) /* inputs have lower numbers */
+        for (uint32_t i = 0; needed[v] && i < g->values[v].in_count; i++) needed[g->values[v].in[i]] = true;
+}
+
+/* Does v need an input that is not among those needed? scratch: as many as there are values up to v */
+static bool needs_other_inputs(const struct tuff_graph *g, tuff_val v, const bool *needed, bool *scratch)
+{
+    memset(scratch, 0, (v + 1) * sizeof *scratch);
+    scratch[v] = true;
+    for (; v > 0; v--) {
+        if (!scratch[v]) continue;
+        if (g->values[v].op->kind == TUFF_KIND_INPUT && !needed[v]) return true;
+        for (uint32_t i = 0; i < g->values[v].in_count; i++) scratch[g->values[v].in[i]] = true;
+    }
+    return false;
+}
+
+static bool is_anothers(const struct tuff_trainer *t, tuff_val v)
+{
+    for (const struct tuff_trainer *other = t->like; other; other = other->like)
+        if (v >= other->begin && v < other->end) return true;
+    return false;
+}
+
+static bool is_output(const struct tuff_trainer_params *p, tuff_val v)
+{
+    for (uint32_t i = 0; i < p->output_count; i++)
+        if (p->outputs[i] == v) return true;
+    return false;
+}
+
+/* The same assignment, of which nothing is taken that is not finite, and nothing once the training has stopped. Statistics do not wait
+ * for the loss, so that the launch that computes them stores them. */
+static tuff_val guarded(const struct tuff_trainer *t, tuff_val update)
+{
+    struct tuff_graph *g = t->graph;
+    const struct tuff_value *value = &g->values[update];
+    if (value->op->class != TUFF_CLASS_ASSIGN) return update; /* rows that are written in place */
+    tuff_val leaf = value->in[0], next = value->in[1];
+    tuff_val go = t->optimizer.go;
+    if (tuff_is_float(g->values[leaf].type.dtype)) {
+        tuff_val finite = tuff_cast(g, tuff_is_finite(g, next), TUFF_BOOL);
+        next = tuff_select(g, finite, next, leaf);
+    } else if (go)
+        go = t->optimizer.sound;
+    return tuff_assign(g, leaf, go ? tuff_select(g, go, next, leaf) : next);
+}
+
+static tuff_val advanced_rng(const struct tuff_trainer *t)
+{
+    static const int32_t step[3] = {0, 0, 1};
+    struct tuff_graph *g = t->graph;
+    tuff_val rng = tuff_graph_find(g, TUFF_RNG_STATE);
+    if (!rng) return 0;
+    tuff_val next = tuff_add(g, rng, tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(3)}, step));
+    return tuff_assign(g, rng, t->optimizer.go ? tuff_select(g, t->optimizer.sound, next, rng) : next);
+}
+
+/* Assignments of the graph in (after, until) that are to be done with the loss, in place of which guarded ones come into the outputs. */
+static void add_assignments(struct tuff_trainer *t, const struct tuff_trainer_params *p, tuff_val until, bool *needed,
+                            bool *scratch)
+{
+    struct tuff_graph *g = t->graph;
+    tuff_val rng = tuff_graph_find(g, TUFF_RNG_STATE);
+    bool advanced = false;
+    for (tuff_val v = p->after + 1; v < until && g->status == TUFF_OK; v++) {
+        if (!tuff_op_writes_leaf(g->values[v].op) || is_anothers(t, v) || is_output(p, v)) continue;
+        if (needs_other_inputs(g, v, needed, scratch)) continue;
+        advanced = advanced || (rng && tuff_written_leaf(g, v) == rng);
+        t->outputs[t->output_count++] = guarded(t, v);
+    }
+    tuff_val next = advanced ? 0 : advanced_rng(t);
+    if (next) t->outputs[t->output_count++] = next;
+}
+
+static void list_reads(struct tuff_trainer *t, const struct tuff_trainer_params *p)
+{
+    const struct tuff_optimizer *o = &t->optimizer;
+    t->outputs[t->output_count++] = p->loss;
+    for (uint32_t i = 0; i < p->output_count; i++) t->outputs[t->output_count++] = p->outputs[i];
+    if (o->grad_norm) t->outputs[t->output_count++] = o->grad_norm;
+    for (uint32_t i = 0; i < o->pack_count; i++)
+        if (o->packs[i].norms) t->outputs[t->output_count++] = o->packs[i].norms;
+    t->read_count = t->output_count;
+    for (uint32_t i = 0; i < o->update_count; i++) t->outputs[t->output_count++] = o->updates[i];
+}
+
+static void build(struct tuff_trainer *t, const struct tuff_trainer_params *p, const struct tuff_trainer *replaces,
+                  tuff_val until)
+{
+    struct tuff_graph *g = t->graph;
+    const struct tuff_trainer *like = t->like ? t->like : replaces;
+    const struct tuff_optimizer_plan plan = {.loss = p->loss,
+                                             .not_finite = p->not_finite,
+                                             .weight = p->samples == 0 ? 1 : p->samples,
+                                             .like = like ? &like->optimizer : NULL};
+    tuff_optimizer_build(g, &plan, &p->optimizer, &t->optimizer);
+    t->optimizer.epoch_runs = p->epoch_steps;
+    if (g->status != TUFF_OK) return;
+    uint32_t updates = tuff_graph_updates(g, 0, NULL, 0), room = 1 + p->output_count + updates;
+    room += 2 + t->optimizer.pack_count; /* random numbers, norms */
+    t->outputs = tuff_arena_alloc(&g->arena, room * sizeof *t->outputs);
+    bool *needed = tuff_arena_alloc(&g->arena, g->count * sizeof *needed);
+    bool *scratch = tuff_arena_alloc(&g->arena, g->count * sizeof *scratch);
+    if (!t->outputs || !needed || !scratch) {
+        tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+        return;
+    }
+    list_reads(t, p);
+    needed[p->loss] = true;
+    for (uint32_t i = 0; i < p->output_count; i++) needed[p->outputs[i]] = true;
+    mark_needed(g, needed);
+    add_assignments(t, p, until, needed, scratch);
+}
+
+static tuff_status check(struct tuff_graph *g, const struct tuff_trainer_params *p, struct tuff_error *error)
+{
+    if (p->struct_size < sizeof *p)
+        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: struct_size of its parameters is not set");
+    if (p->output_count && !p->outputs)
+        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: %u outputs are missing", (unsigned)p->output_count);
+    for (uint32_t i = 0; i < p->output_count; i++)
+        if (!p->outputs[i] || p->outputs[i] >= g->count)
+            return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: output %u is not a value of the graph",
+                             (unsigned)i);
+    if (p->after >= g->count || !(p->samples >= 0 && p->samples <= 1e9))
+        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: %s",
+                         p->after >= g->count ? "'after' is not a value of the graph"
+                                              : "'samples' is not a part of a batch");
+    bool but_schedule;
+    if (p->like && (p->like->graph != g || !tuff_optimizer_same(&p->like->optimizer.params, &p->optimizer, &but_schedule)))
+        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: the one it is like has another %s",
+                         p->like->graph != g ? "graph" : "optimizer");
+    return TUFF_OK;
+}
+
+tuff_status tuff_trainer_make(struct tuff_graph *g, const struct tuff_trainer_params *p, const struct tuff_trainer *replaces,
+                              tuff_val until, struct tuff_trainer **trainer, struct tuff_error *error)
+{
+    TUFF_TRY(tuff_graph_finish(g, error));
+    TUFF_TRY(check(g, p, error));
+    struct tuff_trainer *t = tuff_alloc(g->context, sizeof *t);
+    if (!t) return tuff_fail_memory(g->context, error);
+    *t = (struct tuff_trainer){.context = g->context, .graph = g, .like = p->like, .not_finite = p->not_finite};
+    t->loss = p->loss;
+    t->begin = g->count;
+    t->first = p->like ? p->like->first : t;
+    build(t, p, replaces, until ? until : t->begin);
+    t->end = g->count;
+    tuff_status status = tuff_graph_finish(g, error);
+    if (status != TUFF_OK) {
+        tuff_graph_undo(g, t->begin);
+        tuff_free(g->context, t);
+        return status;
+    }
+    if (replaces) tuff_trainer_resume(t, replaces->first->optimizer.run);
+    *trainer = t;
+    return TUFF_OK;
+}
+
+tuff_status tuff_trainer_create(struct tuff_graph *graph, const struct tuff_trainer_params *params,
+                                struct tuff_trainer **trainer, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, graph != NULL && params != NULL && trainer != NULL);
+    return tuff_trainer_make(graph, params, NULL, 0, trainer, error);
+}
+
+void tuff_trainer_destroy(struct tuff_trainer *t)
+{
+    if (!t) return;
+    tuff_executable_destroy(t->run);
+    tuff_free(t->context, t);
+}
+
+/* ---- running -------------------------------------------------------------------------------------------------------------------- */
+
+struct tuff_executable_params tuff_trainer_plan(const struct tuff_trainer *t)
+{
+    return (struct tuff_executable_params){
+        .struct_size = sizeof(struct tuff_executable_params), .outputs = t->outputs, .output_count = t->output_count};
+}
+
+tuff_status tuff_trainer_compile(struct tuff_trainer *t, struct tuff_session *session,
+                                 const struct tuff_executable_params *options, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, t != NULL && session != NULL);
+    if (t->run) return tuff_fail(t->context, error, TUFF_ERR_USAGE, "trainer: it is compiled already");
+    if (options && options->output_count)
+        return tuff_fail(t->context, error, TUFF_ERR_USAGE, "trainer: its outputs are named when it is created, not here");
+    struct tuff_executable_params params = options ? *options : tuff_trainer_plan(t);
+    params.outputs = t->outputs;
+    params.output_count = t->output_count;
+    t->session = session;
+    t->sets = params.input_sets ? params.input_sets : 1;
+    return tuff_session_compile(session, &params, &t->run, error);
+}
+
+tuff_status tuff_trainer_stopped(struct tuff_trainer *t, uint64_t *run, struct tuff_error *error)
+{
+    int32_t health[TUFF_HEALTH];
+    struct tuff_optimizer *o = &t->first->optimizer;
+    *run = UINT64_MAX;
+    t->unchecked = 0;
+    if (!t->ran || o->resumed || t->inside) return TUFF_OK;
+    TUFF_TRY(tuff_session_read(t->session, o->health, health, sizeof health, error));
+    if (t->not_finite == TUFF_NOT_FINITE_SKIPS) t->first->skipped = (uint64_t)health[TUFF_HEALTH_BAD];
+    if (t->not_finite == TUFF_NOT_FINITE_STOPS && health[TUFF_HEALTH_BAD] > 0)
+        *run = o->base + (uint64_t)health[TUFF_HEALTH_SOUND];
+    return TUFF_OK;
+}
+
+/* What has stopped the training is told by every call until it is resumed. */
+static tuff_status look(struct tuff_trainer *t, struct tuff_error *error)
+{
+    uint64_t run;
+    char name[40];
+    if (t->first->failure.status == TUFF_OK) {
+        TUFF_TRY(tuff_trainer_stopped(t, &run, error));
+        if (run == UINT64_MAX) return TUFF_OK;
+        snprintf(name, sizeof name, "step %llu", (unsigned long long)run + 1);
+        (void)tuff_trainer_explain(t, name, run == t->last_run ? TUFF_INPUTS_LAST : TUFF_INPUTS_NONE, &t->first->failure);
+    }
+    if (error) *error = t->first->failure;
+    return t->first->failure.status;
+}
+
+static tuff_status must_be_compiled(const struct tuff_trainer *t, struct tuff_error *error)
+{
+    if (t->run) return TUFF_OK;
+    return tuff_fail(t->context, error, TUFF_ERR_USAGE, "trainer: it is not compiled; tuff_trainer_compile does that");
+}
+
+tuff_status tuff_trainer_write(struct tuff_trainer *t, tuff_val input, const void *data, size_t bytes,
+                               struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, t != NULL && data != NULL);
+    TUFF_TRY(must_be_compiled(t, error));
+    if (t->sets == 1 && t->unchecked) TUFF_TRY(look(t, error)); /* while its inputs are there */
+    return tuff_executable_write(t->run, input, data, bytes, error);
+}
+
+/* Before a run, or the rest of one. */
+static tuff_status begin_step(struct tuff_trainer *t, struct tuff_error *error)
+{
+    TUFF_TRY(must_be_compiled(t, error));
+    if (t->inside) return TUFF_OK;
+    if (t->first->failure.status != TUFF_OK || t->unchecked >= STEPS_UNCHECKED) TUFF_TRY(look(t, error));
+    return tuff_optimizer_feed(&t->first->optimizer, t->session, error);
+}
+
+tuff_status tuff_trainer_step(struct tuff_trainer *t, uint64_t *ticket, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, t != NULL);
+    TUFF_TRY(begin_step(t, error));
+    TUFF_TRY(tuff_executable_submit(t->run, ticket, error));
+    t->inside = false;
+    t->ran = true;
+    t->unchecked++;
+    t->last_run = t->first->optimizer.run - 1;
+    return TUFF_OK;
+}
+
+tuff_status tuff_trainer_step_to(struct tuff_trainer *t, const char *station, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, t != NULL && station != NULL);
+    TUFF_TRY(begin_step(t, error));
+    t->inside = true;
+    return tuff_executable_run_to(t->run, station, error);
+}
+
+tuff_status tuff_trainer_read(struct tuff_trainer *t, tuff_val value, void *data, size_t bytes, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, t != NULL && data != NULL);
+    TUFF_TRY(must_be_compiled(t, error));
+    for (uint32_t i = 0; i < t->read_count; i++) {
+        if (t->outputs[i] != value) continue;
+        if (t->first->failure.status != TUFF_OK || t->unchecked) TUFF_TRY(look(t, error));
+        return tuff_executable_read(t->run, i, data, bytes, error);
+    }
+    return tuff_fail(t->context, error, TUFF_ERR_USAGE, "trainer: value %u is neither the loss nor one of its outputs",
+                     (unsigned)value);
+}
+
+struct tuff_trainer_counts tuff_trainer_counts(const struct tuff_trainer *t)
+{
+    return (struct tuff_trainer_counts){.steps = t->first->optimizer.run,
+                                        .skipped = t->first->skipped_before + t->first->skipped};
+}
+
+void tuff_trainer_resume(struct tuff_trainer *t, uint64_t steps)
+{
+    struct tuff_trainer *first = t->first;
+    tuff_optimizer_resume(&first->optimizer, steps);
+    first->skipped_before += first->skipped;
+    first->skipped = 0;
+    first->failure = (struct tuff_error){0};
+}
+
+tuff_status tuff_trainer_schedule(struct tuff_trainer *t, const struct tuff_schedule *schedule, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, t != NULL && schedule != NULL);
+    struct tuff_optimizer *o = &t->first->optimizer;
+    struct tuff_optimizer_params params = o->params;
+    params.schedule = *schedule;
+    TUFF_TRY(tuff_optimizer_check(t->context, &params, error));
+    if (schedule->milestone_count) {
+        size_t bytes = schedule->milestone_count * sizeof *schedule->milestones;
+        params.schedule.milestones = tuff_arena_copy(&t->graph->arena, schedule->milestones, bytes);
+        if (!params.schedule.milestones) return tuff_fail_memory(t->context, error);
+    }
+    o->params = params;
+    o->filled = o->run; /* rows of the old rates are not used */
+    return TUFF_OK;
+}
+
+const struct tuff_optimizer_pack *tuff_trainer_packs(const struct tuff_trainer *t, uint32_t *count)
+{
+    *count = t->optimizer.pack_count;
+    return t->optimizer.packs;
+}
+
+tuff_val tuff_trainer_norm(const struct tuff_trainer *t) { return t->optimizer.grad_norm; }
+struct tuff_executable *tuff_trainer_executable(struct tuff_trainer *t) { return t->run; }

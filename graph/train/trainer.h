@@ -1,0 +1,45 @@
+/* trainer.h - inside of a trainer, for models, which replace the optimizer of one, and for the search of what is not finite. Private. */
+#ifndef TUFF_TRAINER_H
+#define TUFF_TRAINER_H
+
+#include "graph/op.h"
+#include "graph/train/optimizer.h"
+
+struct tuff_trainer {
+    struct tuff_context *context; /* [borrowed] */
+    struct tuff_graph *graph;     /* [borrowed] */
+    struct tuff_session *session; /* [borrowed] or NULL */
+    struct tuff_executable *run;  /* [owned] or NULL */
+    struct tuff_trainer *like;    /* [borrowed] or NULL */
+    struct tuff_trainer
+        *first; /* [borrowed] whose optimizer counts runs and is fed: itself, or that of the one it is like */
+    struct tuff_optimizer optimizer;
+    enum tuff_not_finite not_finite;
+    tuff_val begin, end; /* values that it added to the graph */
+    tuff_val loss;
+    tuff_val *outputs;                 /* [graph's arena] loss, values to read, assignments */
+    uint32_t output_count, read_count; /* the first ones can be read */
+    uint64_t skipped,
+        skipped_before; /* of `first`: runs that were not finite, as last seen, since counting began, and before */
+    uint64_t unchecked,
+        last_run;              /* steps since health was looked at; the number of the last one that this trainer submitted */
+    uint32_t sets;             /* of inputs */
+    bool ran, inside;          /* a step was submitted; one has stopped at a station */
+    struct tuff_error failure; /* what stopped the training; sticky in `first` */
+};
+
+/* As tuff_trainer_create. until: assignments that are not before this value are not its own; 0: none are. replaces: a trainer of the
+ * same loss and parameters, whose states and count of runs it takes over; it may have the same settings or others. */
+TUFF_MUST_CHECK tuff_status tuff_trainer_make(struct tuff_graph *graph, const struct tuff_trainer_params *params,
+                                              const struct tuff_trainer *replaces, tuff_val until,
+                                              struct tuff_trainer **trainer, struct tuff_error *error);
+/* Number of the run whose loss or gradients were not finite and that stopped the training; UINT64_MAX: none did. Waits. */
+TUFF_MUST_CHECK tuff_status tuff_trainer_stopped(struct tuff_trainer *trainer, uint64_t *run, struct tuff_error *error);
+/* Where the inputs of the step in question are: nowhere (or it has none), those of the last run, those of the next one. */
+enum tuff_step_inputs { TUFF_INPUTS_NONE, TUFF_INPUTS_LAST, TUFF_INPUTS_NEXT };
+/* Computes all values of a step that has failed again and names the first one that is not finite. Always returns NOT_FINITE; name says
+ * what ran, "step 12". */
+tuff_status tuff_trainer_explain(struct tuff_trainer *trainer, const char *name, enum tuff_step_inputs inputs,
+                                 struct tuff_error *error);
+
+#endif
