@@ -188,7 +188,7 @@ static void check_graph(struct plan_test *t, const struct tuff_graph *g, const t
 static void check_launches(struct plan_test *t)
 {
     /* Fused launches on the discrete device: a change here is a change of speed, for better or worse. */
-    static const uint32_t most[] = {16, 60, 40, 10, 14};
+    static const uint32_t most[] = {17, 60, 40, 10, 14}; /* of a training, three count what is not finite */
     for (uint32_t n = 0; n < graph_network_count; n++) {
         struct tuff_graph *g = NULL;
         struct tuff_compiled compiled;
