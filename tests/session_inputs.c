@@ -4,6 +4,7 @@
 
 #include "graph/graph.h"
 #include "graph/op.h"
+#include "graph/train/optimizer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,8 +223,10 @@ static void check_growth(struct backend_test *t, unsigned way)
         backend_status(t, what, TUFF_OK, tuff_session_read(a, tuff_graph_find(g, "second.weight"), w, sizeof w, &error),
                        &error);
     tuff_val third = dense(g, second, "third"), loss = tuff_mean(g, tuff_square(g, third), 0, TUFF_KEEP_AXES);
-    struct tuff_optimizer_params params = {.kind = TUFF_SGD, .schedule = {.lr = 1e-3}, .momentum = 0.9};
-    tuff_optimizer_build(g, tuff_reshape(g, loss, TUFF_SHAPE(1)), &params, &optimizer);
+    struct tuff_optimizer_params params = tuff_optimizer_defaults(TUFF_SGD, 1e-3);
+    params.momentum = 0.9;
+    struct tuff_optimizer_plan plan = {.loss = tuff_reshape(g, loss, TUFF_SHAPE(1)), .weight = 1};
+    tuff_optimizer_build(g, &plan, &params, &optimizer);
     tuff_val late = way & 8 ? dense(g, third, "late") : third;
     backend_status(t, what, TUFF_OK, tuff_graph_finish(g, &error), &error);
     if (!b) backend_status(t, what, TUFF_OK, tuff_session_create(t->device, g, NULL, &b, &error), &error);
