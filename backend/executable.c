@@ -510,11 +510,14 @@ tuff_status tuff_executable_repeat_inputs(struct tuff_executable *from, bool nex
     for (uint32_t i = 0; i < to->plan.slot_count; i++) {
         const struct tuff_plan_slot *slot = &to->plan.slots[i], *source;
         if (tuff_slot_kind(&to->plan, slot) != TUFF_MEMORY_INPUT) continue;
-        TUFF_TRY(find_slot(from, slot->name, 1u << TUFF_MEMORY_INPUT, slot->bytes, &source, error));
-        void *content = tuff_alloc(from->device->context, slot->bytes);
+        TUFF_TRY(find_slot(from, slot->name, 1u << TUFF_MEMORY_INPUT, 0, &source, error));
+        uint64_t bytes = slot->bytes < source->bytes ? slot->bytes : source->bytes; /* with what pads them */
+        void *content = tuff_alloc(from->device->context, (size_t)bytes);
         if (!content) return tuff_fail_memory(from->device->context, error);
-        tuff_status status = read_padded(*buffer_of(from, set, source->memory), source->offset, content, slot->bytes, error);
-        if (status == TUFF_OK) status = tuff_executable_set(to, slot->name, content, slot->bytes, error);
+        tuff_status status = read_padded(*buffer_of(from, set, source->memory), source->offset, content, bytes, error);
+        if (status == TUFF_OK)
+            status = write_padded(*buffer_of(to, to->current, slot->memory), slot->offset, content, bytes, error);
+        to->written[to->current * to->plan.slot_count + (size_t)i] = bytes;
         tuff_free(from->device->context, content);
         TUFF_TRY(status);
     }

@@ -67,11 +67,11 @@ tuff_val tuff_attention(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "attention", in, 3,
                                  "it takes f32 q [b, h, t, d], k [b, hk, s, d] and v [b, hk, s, e], where hk divides h");
     if (!takes_mask(g, in, TUFF_SHAPE(tq.shape.dim[0], tq.shape.dim[1], tq.shape.dim[2], tk.shape.dim[2])) ||
-        !tuff_graph_number(g, "attention", "scale", params.scale, -DBL_MAX, DBL_MAX))
+        !tuff_graph_number(g, "attention", "scale", params.scale.value, -DBL_MAX, DBL_MAX))
         return 0;
     const uint32_t b = tq.shape.dim[0], h = tq.shape.dim[1], t = tq.shape.dim[2], d = tq.shape.dim[3];
     const uint32_t hk = tk.shape.dim[1], s = tk.shape.dim[2], e = tv.shape.dim[3], rows = h / hk * t;
-    double scale = params.scale != 0 ? params.scale : 1 / sqrt(d);
+    double scale = tuff_number_or(params.scale, 1 / sqrt(d));
     tuff_val score = tuff_matmul(g, tuff_reshape(g, q, TUFF_SHAPE(b, hk, rows, d)), k,
                                  (struct tuff_matmul_params){.transpose_b = true});
     score = tuff_reshape(g, tuff_affine(g, score, scale, 0), TUFF_SHAPE(b, h, t, s));

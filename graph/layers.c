@@ -106,6 +106,12 @@ struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, t
         return none;
     uint32_t axes = ((1u << shape.rank) - 1) & ~2u, c = shape.dim[1];
     double n = (double)(tuff_shape_count(&shape) / c);
+    if (n <= 1) {
+        tuff_graph_refuse(
+            g, TUFF_ERR_SHAPE, "batch_norm", &x, 1,
+            "one value alone for each channel has no variance to train with (a last batch of one sample: drop_last)");
+        return none;
+    }
     struct centered centered = center(g, x, axes);
     tuff_val var = centered.var, deviation = tuff_rsqrt(g, tuff_affine(g, var, 1, eps));
     tuff_val scale = tuff_mul(g, channels(g, gamma, shape.rank), deviation);
@@ -114,7 +120,7 @@ struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, t
     struct tuff_batch_norm r = {.y = tuff_add(g, tuff_mul(g, centered.x, scale), offset)};
     tuff_val flat_mean = tuff_detach(g, tuff_reshape(g, centered.mean, TUFF_SHAPE(c)));
     tuff_val flat_var = tuff_detach(g, tuff_reshape(g, var, TUFF_SHAPE(c)));
-    double unbiased = n > 1 ? n / (n - 1) : 1;
+    double unbiased = n / (n - 1);
     tuff_val more_mean = tuff_affine(g, flat_mean, momentum, 0);
     r.mean = tuff_add(g, tuff_affine(g, running_mean, 1 - momentum, 0), more_mean);
     tuff_val more_var = tuff_affine(g, flat_var, momentum * unbiased, 0);

@@ -54,8 +54,8 @@ TUFF_API tuff_val tuff_bce_with_logits(struct tuff_graph *g, tuff_val x, tuff_va
 /* ---- attention --------------------------------------------------------------------------------------------------------------------- */
 
 struct tuff_attention_params {
-    double scale; /* of the products, finite; 0 stands for 1 / sqrt(d) */
-    bool causal;  /* row i sees columns 0 .. i */
+    struct tuff_number scale; /* of the products, finite: 1 / sqrt(d) */
+    bool causal;              /* row i sees columns 0 .. i */
     /* 0, or broadcast to [b, h, t, s]: bool, true where a row sees a column; or f32, added to the scaled products */
     tuff_val mask;
 };
@@ -82,7 +82,7 @@ TUFF_API tuff_val tuff_rope(struct tuff_graph *g, tuff_val x, struct tuff_rope_p
 /* ---- layers with parameters of their own ------------------------------------------------------------------------------------------------
  *
  * A layer is tuff_layer_KIND(graph, x, name, params). Its parameters are named NAME.weight and the like; calls with the same name share
- * them, and the first call's initialisers count. Zero is the default of every field but sizes; an initialiser left out is the layer's own. Numbers
+ * them, and the first call's initialisers count. Zero is the default of every field but sizes (a number that is to be 0 is TUFF_NUMBER(0)); an initialiser left out is the layer's own. Numbers
  * of initialisers (fan_in) are those of the weight's shape. All are f32. Sticky errors, with a sentence that names kind and layer: SHAPE (x does
  * not fit, or the name is taken by another shape), USAGE (no name, or one of more than 180 bytes; a size of 0; eps or momentum out of range; an
  * initialiser of no known kind). Numerics: those of the operators that the formula names. One thread at a time. */
@@ -108,19 +108,19 @@ TUFF_API tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char
                                     struct tuff_layer_conv2d_params params);
 
 struct tuff_layer_batch_norm_params {
-    bool training;                 /* statistics of the batch; else the running ones */
-    double eps, momentum;          /* 0 stands for 1e-5 and 0.1; at least 0, momentum at most 1 */
-    struct tuff_init weight, bias; /* ones; zeros */
+    bool training;                    /* statistics of the batch; else the running ones */
+    struct tuff_number eps, momentum; /* 1e-5 and 0.1; at least 0, momentum at most 1 */
+    struct tuff_init weight, bias;    /* ones; zeros */
 };
 /* tuff_batch_norm_train or _infer of x [n, c, ..] with parameters weight, bias [c] and states NAME.running_mean (zeros), NAME.running_var
- * (ones). In training the states' assignments are added to the graph: list them among the outputs (tuff_graph_updates finds them,
- * tuff_model_fit does it itself). */
+ * (ones). In training the states' assignments are added to the graph; trainers and tuff_model_fit do them. Then x has more than
+ * one value for each channel: one alone has no variance (SHAPE). */
 TUFF_API tuff_val tuff_layer_batch_norm(struct tuff_graph *g, tuff_val x, const char *name,
                                         struct tuff_layer_batch_norm_params params);
 
 struct tuff_layer_layer_norm_params {
-    uint32_t last_dims; /* axes from the end; 0 stands for 1 */
-    double eps;         /* 0 stands for 1e-5 */
+    uint32_t last_dims;     /* axes from the end; 0 stands for 1 */
+    struct tuff_number eps; /* 1e-5; at least 0 */
     bool no_bias;
     struct tuff_init weight, bias; /* ones; zeros */
 };
@@ -129,7 +129,7 @@ TUFF_API tuff_val tuff_layer_layer_norm(struct tuff_graph *g, tuff_val x, const 
                                         struct tuff_layer_layer_norm_params params);
 
 struct tuff_layer_rms_norm_params {
-    double eps;              /* 0 stands for 1e-5 */
+    struct tuff_number eps;  /* 1e-5; at least 0 */
     struct tuff_init weight; /* ones */
 };
 /* tuff_rms_norm of x [.., k] with weight [k]. */

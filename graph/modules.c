@@ -55,12 +55,12 @@ static tuff_val state(const struct layer *l, const char *part, uint32_t c, struc
     return tuff_state(l->g, name, TUFF_F32, TUFF_SHAPE(c), init);
 }
 
-/* eps, or its default for 0; 0 after a failure */
-static double positive(const struct layer *l, double eps)
+/* eps, or its default; 0 after a failure */
+static double eps_of(const struct layer *l, struct tuff_number eps)
 {
-    if (eps == 0) return 1e-5;
-    if (eps > 0 && isfinite(eps)) return eps;
-    fail(l, TUFF_ERR_USAGE, "eps must be finite and above 0; 0 stands for 1e-5");
+    double value = tuff_number_or(eps, 1e-5);
+    if (value >= 0 && isfinite(value)) return value;
+    fail(l, TUFF_ERR_USAGE, "eps must be finite and at least 0");
     return 0;
 }
 
@@ -96,8 +96,8 @@ tuff_val tuff_layer_batch_norm(struct tuff_graph *g, tuff_val x, const char *nam
     struct tuff_shape shape = tuff_type_of(g, x).shape;
     if (!begin(&l, x)) return 0;
     if (shape.rank < 2) return refuse(&l, "[n, c, ..]", x);
-    double eps = positive(&l, p.eps), momentum = p.momentum == 0 ? 0.1 : p.momentum;
-    if (!(momentum > 0 && momentum <= 1)) return fail(&l, TUFF_ERR_USAGE, "momentum must be in (0, 1]; 0 stands for 0.1");
+    double eps = eps_of(&l, p.eps), momentum = tuff_number_or(p.momentum, 0.1);
+    if (!(momentum >= 0 && momentum <= 1)) return fail(&l, TUFF_ERR_USAGE, "momentum must be from 0 to 1");
     uint32_t c = shape.dim[1];
     tuff_val gamma = param(&l, "weight", TUFF_SHAPE(c), p.weight, ones);
     tuff_val beta = param(&l, "bias", TUFF_SHAPE(c), p.bias, zeros);
@@ -116,7 +116,7 @@ tuff_val tuff_layer_layer_norm(struct tuff_graph *g, tuff_val x, const char *nam
     if (!begin(&l, x)) return 0;
     if (last.rank > shape.rank) return refuse(&l, "at least as many axes as it normalizes", x);
     for (uint32_t i = 0; i < last.rank; i++) last.dim[i] = shape.dim[shape.rank - last.rank + i];
-    double eps = positive(&l, p.eps);
+    double eps = eps_of(&l, p.eps);
     tuff_val gamma = param(&l, "weight", last, p.weight, ones),
              beta = p.no_bias ? 0 : param(&l, "bias", last, p.bias, zeros);
     return tuff_layer_norm(g, x, gamma, beta, last.rank, eps);
@@ -128,7 +128,7 @@ tuff_val tuff_layer_rms_norm(struct tuff_graph *g, tuff_val x, const char *name,
     struct tuff_shape shape = tuff_type_of(g, x).shape;
     if (!begin(&l, x)) return 0;
     if (shape.rank == 0) return refuse(&l, "[.., k]", x);
-    double eps = positive(&l, p.eps);
+    double eps = eps_of(&l, p.eps);
     return tuff_rms_norm(g, x, param(&l, "weight", TUFF_SHAPE(shape.dim[shape.rank - 1]), p.weight, ones), eps);
 }
 

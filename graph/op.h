@@ -67,6 +67,11 @@ static inline bool tuff_init_unset(const struct tuff_init *init)
 /* A graph that may get values. NULL, of a failed tuff_graph_create that nobody looked at, is one that has failed. */
 static inline bool tuff_graph_ok(const struct tuff_graph *g) { return g && g->status == TUFF_OK; }
 
+static inline double tuff_number_or(struct tuff_number number, double standard)
+{
+    return number.given ? number.value : standard;
+}
+
 /* Records the first failure with its sentence; always returns 0, so that builders can `return tuff_graph_fail(...)`. */
 tuff_val tuff_graph_fail(struct tuff_graph *g, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
 /* Likewise about values: "WHAT of f32 [4, 5] 'x' and f32 [3, 7] (mul, value 9): SENTENCE". Values of 0 are passed over. The sentence says what

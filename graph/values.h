@@ -97,7 +97,7 @@ struct tuff_number {
     double value;
     bool given;
 };
-#define TUFF_NUMBER(number) ((struct tuff_number){.value = (number), .given = true})
+#define TUFF_NUMBER(v) ((struct tuff_number){.value = (v), .given = true})
 struct tuff_init {
     enum tuff_init_kind kind;
     double a, b;

@@ -196,7 +196,8 @@ CALL(bce_with_logits, tuff_val x = value(s), t = value(s);
      return tuff_bce_with_logits(g, x, t, (enum tuff_reduction)((int)draw(s, 5) - 1));)
 CALL(attention, tuff_val q = value(s), k = value(s), v = value(s);
      return tuff_attention(g, q, k, v,
-                           (struct tuff_attention_params){number(s), draw(s, 2) != 0, draw(s, 2) ? value(s) : 0});)
+                           (struct tuff_attention_params){
+                               {number(s), draw(s, 2) != 0}, draw(s, 2) != 0, draw(s, 2) ? value(s) : 0});)
 CALL(rope, tuff_val x = value(s); return tuff_rope(g, x, (struct tuff_rope_params){number(s), size(s), draw(s, 2) != 0});)
 CALL(lstm, struct tuff_lstm_params p = {.struct_size = draw(s, 4) ? sizeof p : draw(s, 9),
                                         .w_ih = value(s),
@@ -226,12 +227,13 @@ CALL(layer_conv2d, tuff_val x = value(s);
                               (struct tuff_layer_conv2d_params){
                                   .channels = size(s), .kernel = {size(s), size(s)}, .weight = init(s)});)
 CALL(layer_batch_norm, tuff_val x = value(s); return tuff_layer_batch_norm(
-         g, x, NAME, (struct tuff_layer_batch_norm_params){draw(s, 2) != 0, number(s), number(s), init(s), init(s)});)
-CALL(layer_layer_norm, tuff_val x = value(s);
-     return tuff_layer_layer_norm(g, x, NAME,
-                                  (struct tuff_layer_layer_norm_params){.last_dims = size(s), .eps = number(s)});)
+         g, x, NAME,
+         (struct tuff_layer_batch_norm_params){
+             draw(s, 2) != 0, {number(s), draw(s, 2) != 0}, {number(s), draw(s, 2) != 0}, init(s), init(s)});)
+CALL(layer_layer_norm, tuff_val x = value(s); return tuff_layer_layer_norm(
+         g, x, NAME, (struct tuff_layer_layer_norm_params){.last_dims = size(s), .eps = TUFF_NUMBER(number(s))});)
 CALL(layer_rms_norm, tuff_val x = value(s);
-     return tuff_layer_rms_norm(g, x, NAME, (struct tuff_layer_rms_norm_params){.eps = number(s)});)
+     return tuff_layer_rms_norm(g, x, NAME, (struct tuff_layer_rms_norm_params){.eps = TUFF_NUMBER(number(s))});)
 CALL(layer_lstm, tuff_val x = value(s);
      return tuff_layer_lstm(g, x, NAME, (struct tuff_layer_lstm_params){.units = size(s)});)
 CALL(layer_dropout, tuff_val x = value(s); return tuff_layer_dropout(g, x, number(s), draw(s, 2) != 0);)

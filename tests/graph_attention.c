@@ -139,7 +139,7 @@ static void check_attention(struct attention_test *t, const struct attention_cas
     in[1] = input(t, "k", TUFF_SHAPE(c->b, c->hk, c->s, c->d));
     in[2] = input(t, "v", TUFF_SHAPE(c->b, c->hk, c->s, c->e));
     if (c->mask) in[3] = tuff_input(t->g, "mask", c->mask, c->mask_shape);
-    struct tuff_attention_params params = {.scale = c->scale, .causal = c->causal, .mask = in[3]};
+    struct tuff_attention_params params = {.scale = {c->scale, c->scale != 0}, .causal = c->causal, .mask = in[3]};
     tuff_val y = tuff_attention(t->g, in[0], in[1], in[2], params);
     tuff_val gy = input(t, "gy", TUFF_SHAPE(c->b, c->h, c->t, c->e));
     uint32_t trained = c->mask == TUFF_F32 ? 4 : 3;

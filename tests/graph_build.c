@@ -136,7 +136,7 @@ MAKE(rms_eps, tuff_rms_norm(g, o->x, 0, -1))
 MAKE(group_eps, tuff_group_norm(g, o->p, 0, 0, 2, INFINITY))
 MAKE(batch_missing, tuff_batch_norm_infer(g, o->p, o->four, o->four, 0, o->four, 1e-5))
 MAKE(batch_momentum, tuff_batch_norm_train(g, o->p, o->four, o->four, o->four, o->four, 1e-5, 1.5).y)
-MAKE(attention_scale, tuff_attention(g, o->p, o->p, o->p, (struct tuff_attention_params){.scale = NAN}))
+MAKE(attention_scale, tuff_attention(g, o->p, o->p, o->p, (struct tuff_attention_params){.scale = TUFF_NUMBER(NAN)}))
 MAKE(attention_mask_integer,
      tuff_attention(g, o->p, o->p, o->p, (struct tuff_attention_params){.mask = tuff_cast(g, o->p, TUFF_I32)}))
 MAKE(sum_keep, tuff_sum(g, o->x, 0, (enum tuff_keep)2))

@@ -200,12 +200,12 @@ static void check_values(struct tuff_context *context)
                     conv_formula);
         tuff_graph_destroy(g);
         g = graph_fresh(context);
-        const layer_norm n = {.last_dims = 2, .eps = 0.1, .no_bias = !bias, .weight = NORMAL, .bias = NORMAL};
+        const layer_norm n = {.last_dims = 2, .eps = TUFF_NUMBER(0.1), .no_bias = !bias, .weight = NORMAL, .bias = NORMAL};
         check_layer(g, "layer_norm", tuff_layer_layer_norm(g, numbers(g, TUFF_SHAPE(3, 4, 5)), "l", n), names, 2 + bias,
                     layer_norm_formula);
         tuff_graph_destroy(g);
         g = graph_fresh(context);
-        const batch_norm b = {.training = bias, .eps = bias ? 0.01 : 0, .weight = NORMAL, .bias = NORMAL};
+        const batch_norm b = {.training = bias, .eps = {0.01, bias}, .weight = NORMAL, .bias = NORMAL};
         check_layer(g, bias ? "batch_norm" : "batch_norm in inference",
                     tuff_layer_batch_norm(g, numbers(g, TUFF_SHAPE(3, 4, 5)), "l", b), names, 3,
                     bias ? batch_norm_formula : running_formula);
@@ -250,7 +250,7 @@ static void check_defaults(struct tuff_context *context)
     tuff_layer_conv2d(g, p, "conv", (conv){.channels = 40, .kernel = {3}});
     tuff_layer_lstm(g, tuff_reshape(g, x, TUFF_SHAPE(2, 2, 24)), "lstm", (lstm){.units = 25});
     tuff_val before = tuff_layer_layer_norm(g, x, "layer", (layer_norm){0});
-    tuff_layer_batch_norm(g, p, "norm", (batch_norm){.training = true, .momentum = 0.25});
+    tuff_layer_batch_norm(g, p, "norm", (batch_norm){.training = true, .momentum = TUFF_NUMBER(0.25)});
     tuff_layer_dense(g, x, "zero", (dense){.units = 60, .weight = {.kind = TUFF_INIT_ZEROS}});
     check(tuff_graph_finish(g, NULL) == TUFF_OK, "defaults: the graph failed");
     check_moments(g, "dense.weight", 0, 1 / sqrt(48));
@@ -301,13 +301,15 @@ MAKE(init_data, tuff_layer_dense(g, x, "l", (dense){.units = 2, .bias = {.kind =
 MAKE(conv_groups, tuff_layer_conv2d(g, p, "l", (conv){.channels = 4, .kernel = {3}, .conv = {.groups = 4}}))
 MAKE(conv_kernel, tuff_layer_conv2d(g, p, "l", (conv){.channels = 4}))
 MAKE(conv_rank, tuff_layer_conv2d(g, x, "l", (conv){.channels = 4, .kernel = {1}}))
-MAKE(norm_eps, tuff_layer_batch_norm(g, p, "l", (batch_norm){.eps = -1}))
-MAKE(norm_momentum, tuff_layer_batch_norm(g, p, "l", (batch_norm){.training = true, .momentum = 1.5}))
+MAKE(norm_eps, tuff_layer_batch_norm(g, p, "l", (batch_norm){.eps = TUFF_NUMBER(-1)}))
+MAKE(norm_momentum, tuff_layer_batch_norm(g, p, "l", (batch_norm){.training = true, .momentum = TUFF_NUMBER(1.5)}))
+MAKE(norm_alone, tuff_layer_batch_norm(g, x, "l", (batch_norm){.training = true});
+     tuff_layer_batch_norm(g, tuff_reshape(g, x, TUFF_SHAPE(1, 24)), "m", (batch_norm){.training = true}))
 MAKE(norm_rank, tuff_layer_batch_norm(g, tuff_scalar(g, 1), "l", (batch_norm){0}))
 MAKE(layer_dims, tuff_layer_layer_norm(g, x, "l", (layer_norm){.last_dims = 3}))
-MAKE(layer_eps, tuff_layer_layer_norm(g, x, "l", (layer_norm){.eps = (double)NAN}))
+MAKE(layer_eps, tuff_layer_layer_norm(g, x, "l", (layer_norm){.eps = TUFF_NUMBER((double)NAN)}))
 MAKE(rms_rank, tuff_layer_rms_norm(g, tuff_scalar(g, 1), "l", (rms_norm){0}))
-MAKE(rms_eps, tuff_layer_rms_norm(g, x, "l", (rms_norm){.eps = (double)INFINITY}))
+MAKE(rms_eps, tuff_layer_rms_norm(g, x, "l", (rms_norm){.eps = TUFF_NUMBER((double)INFINITY)}))
 MAKE(lstm_units, tuff_layer_lstm(g, tuff_reshape(g, x, TUFF_SHAPE(3, 2, 4)), "l", (lstm){.reverse = true}))
 MAKE(lstm_rank, tuff_layer_lstm(g, x, "l", (lstm){.units = 3}))
 
@@ -328,6 +330,7 @@ static const struct {
                 {conv_rank, TUFF_ERR_SHAPE, {"conv2d 'l'", "[4, 6]"}},
                 {norm_eps, TUFF_ERR_USAGE, {"batch_norm 'l'", "eps"}},
                 {norm_momentum, TUFF_ERR_USAGE, {"batch_norm 'l'", "momentum"}},
+                {norm_alone, TUFF_ERR_SHAPE, {"batch_norm of f32 [1, 24]", "no variance"}},
                 {norm_rank, TUFF_ERR_SHAPE, {"batch_norm 'l'", "[n, c"}},
                 {layer_dims, TUFF_ERR_SHAPE, {"layer_norm 'l'", "[4, 6]"}},
                 {layer_eps, TUFF_ERR_USAGE, {"layer_norm 'l'", "eps"}},

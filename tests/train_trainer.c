@@ -178,6 +178,30 @@ static void test_zero(struct backend_test *t)
     close_bench(&b);
 }
 
+/* eps and momentum of 0 are 0: x = 0, 0, .. gives 0 / 0 where eps is 0, and statistics that never move. */
+static void test_zero_layers(struct backend_test *t)
+{
+    for (int zero = 0; zero < 2; zero++) {
+        struct tuff_graph *g = NULL;
+        double y[8] = {0}, moved[2] = {0}, *results[2] = {y, moved};
+        const float x[8] = {3, 3, 3, 3, 3, 3, 3, 3};
+        if (!ok(t, "graph", tuff_graph_create(t->context, &g, &error))) return;
+        tuff_val in = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(4, 2));
+        struct tuff_layer_batch_norm_params norm = {.training = true};
+        if (zero) norm.eps = norm.momentum = TUFF_NUMBER(0);
+        tuff_val outputs[2] = {tuff_layer_batch_norm(g, in, "norm", norm)};
+        tuff_graph_updates(g, 0, outputs + 1, 1);
+        const struct tuff_leaf_content content = {in, x};
+        const struct tuff_evaluate_params params = {
+            .struct_size = sizeof params, .outputs = outputs, .output_count = 2, .leaves = &content, .leaf_count = 1};
+        ok(t, "evaluate", tuff_evaluate(g, &params, results, &error));
+        backend_check(t, zero ? isnan(y[0]) && moved[0] == 0 : y[0] == 0 && fabs(moved[0] - 0.3) < 1e-6,
+                      "batch_norm with eps and momentum %s: y %g, running mean %g", zero ? "of 0" : "left out", y[0],
+                      moved[0]);
+        tuff_graph_destroy(g);
+    }
+}
+
 static void test_settings(struct backend_test *t)
 {
     const struct tuff_optimizer_params good = tuff_optimizer_defaults(TUFF_ADAM, 0.1);
@@ -539,6 +563,7 @@ int main(void)
     test_stops(&test);
     test_skips(&test);
     test_zero(&test);
+    test_zero_layers(&test);
     test_settings(&test);
     test_schedule(&test);
     test_last_batch(&test);

@@ -25,7 +25,8 @@ static tuff_val linear(struct zoo_build *b, tuff_val x, uint32_t units, double g
 
 static tuff_val layer_norm(struct zoo_build *b, tuff_val x, double eps)
 {
-    return tuff_layer_layer_norm(b->g, x, zoo_next(b, "norm"), (struct tuff_layer_layer_norm_params){.eps = eps});
+    return tuff_layer_layer_norm(b->g, x, zoo_next(b, "norm"),
+                                 (struct tuff_layer_layer_norm_params){.eps = TUFF_NUMBER(eps)});
 }
 
 static tuff_val rms_norm(struct zoo_build *b, tuff_val x)

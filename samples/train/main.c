@@ -24,6 +24,7 @@ struct run {
     struct tuff_fit_params fit;
     struct tuff_param_group groups[2]; /* of --backbone */
     uint64_t train_count, steps;       /* samples left to train on, steps in an epoch */
+    uint64_t skipped;                  /* steps that were not finite */
     struct history history;
     struct display display;
     double began, earlier_seconds;
@@ -47,22 +48,10 @@ static bool on_compile(void *user, const char *what, uint64_t done, uint64_t tot
     return !program_stopping();
 }
 
-/* Nothing is saved any more: the last good checkpoint stays. */
-static void fail_training(struct run *run, uint32_t epoch, uint64_t step, const char *what, double loss)
-{
-    if (!run->failure[0])
-        snprintf(run->failure, sizeof run->failure, "the %s loss of epoch %u is not a finite number (%f) after step %llu",
-                 what, (unsigned)epoch + 1, loss, (unsigned long long)step);
-}
-
 static bool on_step(void *user, const struct tuff_fit_progress *progress)
 {
     struct run *run = user;
     history_step(&run->history, progress);
-    if (!isfinite(progress->train.loss)) {
-        fail_training(run, progress->epoch, progress->step, "training", progress->train.loss);
-        return false;
-    }
     display_step(&run->display, progress);
     return !program_stopping();
 }
@@ -70,12 +59,12 @@ static bool on_step(void *user, const struct tuff_fit_progress *progress)
 static bool on_epoch(void *user, const struct tuff_epoch *epoch)
 {
     struct run *run = user;
-    bool trained = isfinite(epoch->train.loss);
-    if (!trained || !isfinite(epoch->validation.loss)) {
-        fail_training(run, epoch->epoch, run->steps, trained ? "validation" : "training",
-                      trained ? epoch->validation.loss : epoch->train.loss);
+    if (!isfinite(epoch->validation.loss)) { /* nothing is saved any more: the last good checkpoint stays */
+        snprintf(run->failure, sizeof run->failure, "the validation loss of epoch %u is not a finite number (%f)",
+                 (unsigned)epoch->epoch + 1, epoch->validation.loss);
         return false;
     }
+    run->skipped = epoch->skipped;
     history_epoch(&run->history, epoch);
     display_epoch(&run->display, epoch, run->options.epochs);
     run->best_unsaved = run->best_unsaved || epoch->best;
@@ -156,7 +145,7 @@ static tuff_status read_data(struct run *run, struct tuff_error *error)
         options->batch = (uint32_t)run->train_count;
         printf("batch    %u: there are no more pictures to train on\n", (unsigned)options->batch);
     }
-    run->steps = run->train_count / options->batch;
+    run->steps = (run->train_count + options->batch - 1) / options->batch;
     printf("data     %s: %u classes, %u x %u %s\n", SHOWN(options->data), (unsigned)train->class_count,
            (unsigned)train->width, (unsigned)train->height, train->channels == 1 ? "grey" : "colour");
     printf("         %llu pictures to train on, %llu to validate, %llu to test\n", (unsigned long long)run->train_count,
@@ -244,6 +233,7 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
                       .groups = run->groups,
                       .group_count = options->backbone < 1 ? 2 : 0},
         .epochs = options->epochs,
+        .not_finite = options->skip_not_finite ? TUFF_NOT_FINITE_SKIPS : TUFF_NOT_FINITE_STOPS,
         .validation_share = options->validation,
         .validation = run->data.validation.count ? &run->validation : NULL,
         .on_step = on_step,
@@ -358,7 +348,7 @@ static tuff_status failed(const struct run *run, tuff_status status, struct tuff
     if (run->failure[0]) status = TUFF_ERR_FORMAT; /* the fit was only asked to stop */
     refuse(error, status, "%.300s. %s%.120s%s", why.message[0] ? why.message : tuff_status_name(status),
            run->saved ? "The last good checkpoint stays in " : "Nothing is saved.", run->saved ? run->options.out : "",
-           run->failure[0] ? ". A smaller --lr may help" : "");
+           run->failure[0] || why.status == TUFF_ERR_NOT_FINITE ? ". A smaller --lr may help" : "");
     return status;
 }
 
@@ -375,6 +365,8 @@ static tuff_status train(struct run *run, struct tuff_error *error)
     program_release_signals();
     display_clear(&run->display);
     run->history.seconds = run->earlier_seconds + seconds_now() - run->began;
+    if (run->skipped)
+        printf("skipped  %llu steps whose loss or gradients were not finite\n", (unsigned long long)run->skipped);
     if (status == TUFF_ERR_CANCELLED && !run->failure[0]) return status; /* asked to stop */
     return status == TUFF_OK && !run->failure[0] ? status : failed(run, status, error);
 }

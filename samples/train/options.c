@@ -36,6 +36,8 @@ static const struct row rows[] = {
     {"resume", FLAG, FIELD(resume), 0, 0, false, NULL, "goes on from " CHECKPOINT " in --out, with its options"},
     {"skip-damaged", FLAG, FIELD(skip_damaged), 0, 0, true, NULL,
      "leaves out pictures that cannot be read (default: the first is an error)"},
+    {"skip-not-finite", FLAG, FIELD(skip_not_finite), 0, 0, true, NULL,
+     "leaves out steps whose loss or gradients are infinite or NaN, and counts them (default: the first ends the training)"},
     {"force", FLAG, FIELD(force), 0, 0, false, NULL, "replaces the result of an earlier training in --out"},
     {"json", TEXT, FIELD(json), 0, 0, false, "FILE", "writes what came out as JSON"},
     {"device", TEXT, FIELD(device), 0, 0, false, "NAME", "index, UUID or part of a name, as tuff-info lists them"},

@@ -13,7 +13,7 @@ struct options {
     char arch[16], fit[16], invert[16];
     uint32_t epochs, batch, seed, size, channels;
     double lr, backbone, validation, test;
-    bool quick, resume, force, report, skip_damaged;
+    bool quick, resume, force, report, skip_damaged, skip_not_finite;
 };
 enum { OPTION_TEXTS_MAX = 21 };
 /* Exits with the help, the version, or a sentence about what is wrong. With --resume, fills the rest from the checkpoint. */

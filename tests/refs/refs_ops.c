@@ -359,7 +359,8 @@ static void build_attention(struct refs_build *b, const struct refs_op *op)
 {
     (void)op;
     const char *mask = refs_text(b->c, "mask");
-    struct tuff_attention_params params = {.scale = refs_number(b->c, "scale", 0), .causal = refs_flag(b->c, "causal")};
+    const double scale = refs_number(b->c, "scale", 0);
+    struct tuff_attention_params params = {.scale = {scale, scale != 0}, .causal = refs_flag(b->c, "causal")};
     if (strcmp(mask, "none") != 0) params.mask = b->in[3];
     if (strcmp(mask, "none") != 0 && b->in_count < 4) refs_fail(b->c, "has no mask");
     give(b, tuff_attention(b->g, b->in[0], b->in[1], b->in[2], params));
