@@ -57,9 +57,9 @@ static void help(void)
     for (int i = 0; i < ROW_COUNT; i++) {
         char left[40];
         snprintf(left, sizeof left, "--%s %s", rows[i].name, rows[i].argument ? rows[i].argument : "");
-        printf("  %-17s %s\n", left, rows[i].help);
+        printf("  %-19s %s\n", left, rows[i].help);
     }
-    printf("  %-17s %s\n  %-17s %s\n\nNetworks:\n", "--help", "this text", "--version",
+    printf("  %-19s %s\n  %-19s %s\n\nNetworks:\n", "--help", "this text", "--version",
            "version of Tuff, and what pictures it reads");
     for (uint32_t i = 0; i < zoo_model_count; i++)
         printf("  %-7s %s (%u epochs, rate %g)\n", zoo_models[i].name, zoo_models[i].about, (unsigned)zoo_models[i].epochs,
