@@ -145,7 +145,6 @@ static void step(struct job *job, uint32_t run)
     struct tuff_error error = {0};
     for (uint32_t k = 0; k < PARAMS; k++) {
         for (uint32_t i = 0; i < params[k].count; i++) job->given[k][i] = draw(job);
-        if (is_frozen(k)) continue; /* nothing reads it */
         ok(job, "gradient",
            tuff_executable_write(job->run, job->gradient[k], job->given[k], params[k].count * sizeof(float), &error),
            &error);

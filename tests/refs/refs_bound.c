@@ -245,7 +245,8 @@ static void evaluate(struct refs_eval *e, tuff_val v)
         double *out = e->data[k][v] = refs_alloc(count * sizeof *out);
         call_ref(e->g, v, in, out);
         if (k == 0) local = local_noise(e->g, v, in, out);
-        for (size_t i = 0; k && local && i < count; i++) out[i] += local[i] * noise(e, k, v, i);
+        for (size_t i = 0; k && local && i < count; i++) /* infinities are not rounded, nor what follows from them alone */
+            if (isfinite(out[i]) && isfinite(local[i])) out[i] += local[i] * noise(e, k, v, i);
     }
     free(local);
     free((void *)in);
