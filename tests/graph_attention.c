@@ -127,8 +127,8 @@ static void naive_row(const struct attention_test *t, const struct attention_cas
     }
     for (uint32_t i = 0; i < c->e; i++) {
         y[i] = 0;
-        for (uint32_t j = 0; j < c->s; j++) /* a row that sees nothing weighs all alike */
-            y[i] += (sum > 0 ? weight[j] / sum : 1.0 / c->s) * v[j * c->e + i];
+        for (uint32_t j = 0; j < c->s; j++) /* a row that sees nothing is 0 */
+            y[i] += (sum > 0 ? weight[j] / sum : 0) * v[j * c->e + i];
     }
 }
 
