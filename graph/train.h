@@ -81,10 +81,10 @@ struct tuff_optimizer_pack {
 /* What a run does whose loss or gradients are infinite or NaN. No parameter, no state of the optimizer and no statistic takes
  * anything of it, either way. */
 enum tuff_not_finite {
-    TUFF_NOT_FINITE_STOPS =
-        0, /* nor of a later one: training ends with TUFF_ERR_NOT_FINITE, which names the step and the first value
-                                * that is not finite; all is as it was before that step */
-    TUFF_NOT_FINITE_SKIPS /* the next run goes on, and such runs are counted */
+    /* Nor of a later one: training ends with TUFF_ERR_NOT_FINITE, which names the step and the first value that is not finite; all is as
+     * it was before that step, and goes on from there after tuff_trainer_resume. */
+    TUFF_NOT_FINITE_STOPS = 0,
+    TUFF_NOT_FINITE_SKIPS /* the next run goes on, and such runs are counted; the loss of one reads as it is, infinite or NaN */
 };
 
 /* ---- trainers: a loss of one's own, one call a step ----------------------------------------------------------------------------------
@@ -109,10 +109,11 @@ struct tuff_trainer_params {
     /* A step does the assignments that were added behind this value (0: all) and need no input but those of the loss and the outputs. */
     tuff_val after;
     enum tuff_not_finite not_finite;
-    uint64_t
-        epoch_steps; /* with accumulate: an update is made after so many steps at the latest, and counting begins anew; 0: none */
-    /* A trainer of the same graph, optimizer and parameters for another size of batch, say the last of an epoch: they share states,
-     * schedule and count of steps. samples: of a batch of this trainer, as a part of those of the first; 0 stands for 1. */
+    /* With accumulate: an update is made after so many steps at the latest, and counting begins anew; 0: none. */
+    uint64_t epoch_steps;
+    /* A trainer of the same graph, optimizer and parameters for another size of batch, say the last of an epoch: with inputs of its own
+     * names and size, the network called once more with them, and its loss. They share states, schedule and count of steps. samples: of
+     * a batch of this trainer as a part of those of the first, 8 / 16 = 0.5, which counts with accumulate; 0 stands for 1. */
     struct tuff_trainer *like;
     double samples;
 };
@@ -129,8 +130,9 @@ TUFF_API struct tuff_executable_params tuff_trainer_plan(const struct tuff_train
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_compile(struct tuff_trainer *trainer, struct tuff_session *session,
                                                           const struct tuff_executable_params *options,
                                                           struct tuff_error *error);
-/* Content of an input for the next step, whole; with one set of inputs it waits for the last step.
- * Errors: those of tuff_executable_write; NOT_FINITE of the last step. */
+/* Content of an input for the next step, whole; with one set of inputs it waits for the last step. Labels are not looked at: what
+ * names no class counts nothing (tuff_cross_entropy). Errors: those of tuff_executable_write; USAGE for an input that the step does not
+ * read; NOT_FINITE of the last step. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_write(struct tuff_trainer *trainer, tuff_val input, const void *data,
                                                         size_t bytes, struct tuff_error *error);
 /* Submits one step, or the rest of one that stopped at a station, and returns (tuff_executable_submit); *ticket (may be NULL) is for

@@ -103,6 +103,10 @@ static void test_stops(struct backend_test *t)
     float nan_in[ROWS * COLUMNS] = {1, 1, 1, 1, NAN, 1, 1, 1, 1, 1, 1, 1}, before[COLUMNS], after[COLUMNS], loss;
     struct bench b;
     if (!open_bench(t, &b, tuff_optimizer_defaults(TUFF_ADAM, 0.1), TUFF_NOT_FINITE_STOPS, true)) return;
+    t->quiet = true;
+    refused(t, "a step without its input", TUFF_ERR_USAGE, tuff_trainer_step(b.trainer, NULL, &error), "input 'x'");
+    t->quiet = false;
+    backend_check(t, tuff_trainer_counts(b.trainer).steps == 0, "a refused step counts");
     ok(t, "write", tuff_trainer_write(b.trainer, b.x, good, sizeof good, &error));
     ok(t, "step", tuff_trainer_step(b.trainer, NULL, &error));
     read_leaf(t, &b, "w", before, sizeof before);
@@ -549,6 +553,12 @@ static void test_station(struct backend_test *t)
     ok(t, "read", tuff_session_read(session, p, w, sizeof w, &error));
     backend_check(t, w[2] == -3 && fabsf(norm - sqrtf(16 + 256 + 9)) < 1e-4f, "w %g, norm %g", (double)w[2], (double)norm);
     backend_check(t, tuff_trainer_counts(trainer).steps == 1, "a step in two parts counts twice");
+    t->quiet = true;
+    tuff_val other = tuff_input(g, "other", TUFF_F32, TUFF_SHAPE(ROWS, COLUMNS));
+    refused(t, "another part's input", TUFF_ERR_USAGE, tuff_trainer_write(trainer, other, x, sizeof x, &error), "'other'");
+    refused(t, "a second trainer", TUFF_ERR_USAGE, tuff_trainer_create(g, &params, &(struct tuff_trainer *){NULL}, &error),
+            "like");
+    t->quiet = false;
     tuff_trainer_destroy(trainer);
     tuff_session_destroy(session);
     tuff_graph_destroy(g);

@@ -478,7 +478,7 @@ static bool check_params(struct tuff_graph *g, const struct tuff_optimizer_plan 
     char text[128];
     if (g->status != TUFF_OK) return false;
     if (!plan->loss || plan->loss >= g->count)
-        tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: the loss is not a value of this graph");
+        tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: the loss is missing, or not a value of this graph");
     else if (type.dtype != TUFF_F32 || tuff_shape_count(&type.shape) != 1)
         tuff_graph_fail(g, TUFF_ERR_SHAPE, "optimizer: the loss is %s %s, not one f32 number: take its mean",
                         tuff_dtype_name(type.dtype), tuff_shape_text(&type.shape, text, sizeof text));
@@ -488,7 +488,9 @@ static bool check_params(struct tuff_graph *g, const struct tuff_optimizer_plan 
     else if (tuff_optimizer_check(NULL, p, &error) != TUFF_OK)
         tuff_graph_fail(g, error.status, "%s", error.message);
     else if (!plan->like && tuff_graph_find(g, "tuff/optimizer/table"))
-        tuff_graph_fail(g, TUFF_ERR_USAGE, "optimizer: the graph has one already");
+        tuff_graph_fail(
+            g, TUFF_ERR_USAGE,
+            "optimizer: the graph has a trainer already; for another size of batch create one that is like it (`like`)");
     return g->status == TUFF_OK;
 }
 

@@ -122,6 +122,7 @@ static void build(struct tuff_trainer *t, const struct tuff_trainer_params *p, c
         return;
     }
     list_reads(t, p);
+    t->needed = needed;
     needed[p->loss] = true;
     for (uint32_t i = 0; i < p->output_count; i++) needed[p->outputs[i]] = true;
     mark_needed(g, needed);
@@ -250,6 +251,13 @@ tuff_status tuff_trainer_write(struct tuff_trainer *t, tuff_val input, const voi
 {
     TUFF_REQUIRE(NULL, error, t != NULL && data != NULL);
     TUFF_TRY(must_be_compiled(t, error));
+    if (input < t->graph->count && t->graph->values[input].op->kind == TUFF_KIND_INPUT &&
+        (input >= t->begin || !t->needed[input])) {
+        char text[TUFF_VALUE_TEXT];
+        return tuff_fail(t->context, error, TUFF_ERR_USAGE,
+                         "trainer: its step does not read %s: is it the input of another part of the graph?",
+                         tuff_value_text(t->graph, input, text, sizeof text));
+    }
     if (t->sets == 1 && t->unchecked) TUFF_TRY(look(t, error)); /* while its inputs are there */
     return tuff_executable_write(t->run, input, data, bytes, error);
 }
@@ -267,7 +275,11 @@ tuff_status tuff_trainer_step(struct tuff_trainer *t, uint64_t *ticket, struct t
 {
     TUFF_REQUIRE(NULL, error, t != NULL);
     TUFF_TRY(begin_step(t, error));
-    TUFF_TRY(tuff_executable_submit(t->run, ticket, error));
+    tuff_status status = tuff_executable_submit(t->run, ticket, error);
+    if (status != TUFF_OK) {
+        if (!t->inside) t->first->optimizer.run--; /* it did not run: its row of the table is the next one's */
+        return status;
+    }
     t->inside = false;
     t->ran = true;
     t->unchecked++;
@@ -279,8 +291,10 @@ tuff_status tuff_trainer_step_to(struct tuff_trainer *t, const char *station, st
 {
     TUFF_REQUIRE(NULL, error, t != NULL && station != NULL);
     TUFF_TRY(begin_step(t, error));
-    t->inside = true;
-    return tuff_executable_run_to(t->run, station, error);
+    tuff_status status = tuff_executable_run_to(t->run, station, error);
+    if (status != TUFF_OK && !t->inside) t->first->optimizer.run--;
+    t->inside = t->inside || status == TUFF_OK;
+    return status;
 }
 
 tuff_status tuff_trainer_read(struct tuff_trainer *t, tuff_val value, void *data, size_t bytes, struct tuff_error *error)
@@ -292,8 +306,10 @@ tuff_status tuff_trainer_read(struct tuff_trainer *t, tuff_val value, void *data
         if (t->first->failure.status != TUFF_OK || t->unchecked) TUFF_TRY(look(t, error));
         return tuff_executable_read(t->run, i, data, bytes, error);
     }
-    return tuff_fail(t->context, error, TUFF_ERR_USAGE, "trainer: value %u is neither the loss nor one of its outputs",
-                     (unsigned)value);
+    char text[TUFF_VALUE_TEXT];
+    return tuff_fail(t->context, error, TUFF_ERR_USAGE,
+                     "trainer: %s is neither the loss nor one of its outputs, which are listed when it is created",
+                     tuff_value_text(t->graph, value, text, sizeof text));
 }
 
 struct tuff_trainer_counts tuff_trainer_counts(const struct tuff_trainer *t)

@@ -17,7 +17,8 @@ struct tuff_trainer {
     enum tuff_not_finite not_finite;
     tuff_val begin, end; /* values that it added to the graph */
     tuff_val loss;
-    tuff_val *outputs;                 /* [graph's arena] loss, values to read, assignments */
+    const bool *needed; /* [graph's arena] by value, before `begin`: what the loss and the outputs follow from */
+    tuff_val *outputs;  /* [graph's arena] loss, values to read, assignments */
     uint32_t output_count, read_count; /* the first ones can be read */
     uint64_t skipped,
         skipped_before; /* of `first`: runs that were not finite, as last seen, since counting began, and before */
