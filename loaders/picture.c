@@ -212,16 +212,24 @@ void tuff_picture_finish(struct tuff_context *context, struct tuff_picture *pict
     *picture = (struct tuff_picture){0};
 }
 
+tuff_status tuff_picture_check(struct tuff_context *context, const char *function, const struct tuff_picture *picture,
+                               struct tuff_error *error)
+{
+    const char *wrong = NULL;
+    if (picture->channels != 1 && picture->channels != 3 && picture->channels != 4)
+        wrong = "a picture has 1, 3 or 4 channels";
+    else if (picture->width == 0 || picture->width > TUFF_PICTURE_SIDE)
+        wrong = "the picture's width is 0 or too large";
+    else if (picture->height == 0 || picture->height > TUFF_PICTURE_SIDE)
+        wrong = "the picture's height is 0 or too large";
+    return wrong ? tuff_fail_usage(context, error, function, wrong) : TUFF_OK;
+}
+
 tuff_status tuff_picture_write_png(struct tuff_context *context, const char *path, const struct tuff_picture *picture,
                                    struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && path && picture && picture->pixels);
-    TUFF_REQUIRE_THAT(context, error, picture->channels == 1 || picture->channels == 3 || picture->channels == 4,
-                      "a picture has 1, 3 or 4 channels");
-    TUFF_REQUIRE_THAT(context, error, picture->width > 0 && picture->width <= TUFF_PICTURE_SIDE,
-                      "the picture's width is 0 or too large");
-    TUFF_REQUIRE_THAT(context, error, picture->height > 0 && picture->height <= TUFF_PICTURE_SIDE,
-                      "the picture's height is 0 or too large");
+    TUFF_TRY(tuff_picture_check(context, __func__, picture, error));
     struct tuff_text file;
     tuff_text_init(&file, context);
     tuff_status status = tuff_png_encode(context, picture, &file, error);

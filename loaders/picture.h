@@ -31,6 +31,9 @@ tuff_status tuff_png_encode(struct tuff_context *context, const struct tuff_pict
 /* Orientation of an APP1 block ("Exif", two zeros, TIFF): 1..8; 1 where there is none. Source: EXIF 2.3, 4.6.4 A. */
 int tuff_exif_orientation(const uint8_t *data, size_t bytes);
 
+/* What a caller gave as a picture: USAGE, behind the name of the function that was called. Its pixels are not looked at. */
+TUFF_MUST_CHECK tuff_status tuff_picture_check(struct tuff_context *context, const char *function,
+                                               const struct tuff_picture *picture, struct tuff_error *error);
 /* Before memory is taken: refuses pictures larger than the limits. */
 tuff_status tuff_picture_check_size(const struct tuff_decoding *d, uint64_t width, uint64_t height, uint32_t channels);
 /* Sets picture, with memory for its pixels, after the check. Errors: as of the check, MEMORY. */

@@ -194,13 +194,7 @@ static tuff_status check(struct tuff_context *context, const struct tuff_picture
                       (unsigned)params->mode <= TUFF_FIT_CROP && (unsigned)params->filter <= TUFF_FILTER_AREA,
                       "mode or filter is none of their kinds");
     TUFF_REQUIRE(context, error, picture->pixels);
-    TUFF_REQUIRE_THAT(context, error, picture->channels == 1 || picture->channels == 3 || picture->channels == 4,
-                      "a picture has 1, 3 or 4 channels");
-    TUFF_REQUIRE_THAT(context, error, picture->width > 0 && picture->width <= TUFF_PICTURE_SIDE,
-                      "the picture's width is 0 or too large");
-    TUFF_REQUIRE_THAT(context, error, picture->height > 0 && picture->height <= TUFF_PICTURE_SIDE,
-                      "the picture's height is 0 or too large");
-    return TUFF_OK;
+    return tuff_picture_check(context, __func__, picture, error);
 }
 
 tuff_status tuff_picture_fit(struct tuff_context *context, const struct tuff_picture *picture,
