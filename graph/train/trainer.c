@@ -271,15 +271,18 @@ static tuff_status begin_step(struct tuff_trainer *t, struct tuff_error *error)
     return tuff_optimizer_feed(&t->first->optimizer, t->session, error);
 }
 
+/* A step that did not begin leaves its row of the table to the next one. */
+static tuff_status unless_refused(struct tuff_trainer *t, tuff_status status)
+{
+    if (status != TUFF_OK && !t->inside) t->first->optimizer.run--;
+    return status;
+}
+
 tuff_status tuff_trainer_step(struct tuff_trainer *t, uint64_t *ticket, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, t != NULL);
     TUFF_TRY(begin_step(t, error));
-    tuff_status status = tuff_executable_submit(t->run, ticket, error);
-    if (status != TUFF_OK) {
-        if (!t->inside) t->first->optimizer.run--; /* it did not run: its row of the table is the next one's */
-        return status;
-    }
+    TUFF_TRY(unless_refused(t, tuff_executable_submit(t->run, ticket, error)));
     t->inside = false;
     t->ran = true;
     t->unchecked++;
@@ -291,10 +294,9 @@ tuff_status tuff_trainer_step_to(struct tuff_trainer *t, const char *station, st
 {
     TUFF_REQUIRE(NULL, error, t != NULL && station != NULL);
     TUFF_TRY(begin_step(t, error));
-    tuff_status status = tuff_executable_run_to(t->run, station, error);
-    if (status != TUFF_OK && !t->inside) t->first->optimizer.run--;
-    t->inside = t->inside || status == TUFF_OK;
-    return status;
+    TUFF_TRY(unless_refused(t, tuff_executable_run_to(t->run, station, error)));
+    t->inside = true;
+    return TUFF_OK;
 }
 
 tuff_status tuff_trainer_read(struct tuff_trainer *t, tuff_val value, void *data, size_t bytes, struct tuff_error *error)
