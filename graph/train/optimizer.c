@@ -147,13 +147,11 @@ static void build_table(struct update *u)
     add_update(u, u->o->cursor, next);
 }
 
-/* How many elements are finite, i32 [1]; *all is raised by how many there are. Whole numbers are exact. */
-static tuff_val count_finite(struct tuff_graph *g, tuff_val v, uint64_t *all)
+/* How many elements are not finite, f32 [1]: no number is negative, so that the sum is 0 for none alone, however many there are. */
+static tuff_val count_not_finite(struct tuff_graph *g, tuff_val v)
 {
-    struct tuff_shape shape = tuff_type_of(g, v).shape;
-    *all += tuff_shape_count(&shape);
-    tuff_val finite = tuff_cast(g, tuff_is_finite(g, v), TUFF_I32);
-    return tuff_reshape(g, tuff_sum(g, finite, 0, TUFF_DROP_AXES), TUFF_SHAPE(1));
+    tuff_val is_not = tuff_affine(g, tuff_is_finite(g, v), -1, 1);
+    return tuff_reshape(g, tuff_sum(g, is_not, 0, TUFF_DROP_AXES), TUFF_SHAPE(1));
 }
 
 static tuff_val number_of(struct tuff_graph *g, tuff_val vector, uint32_t at)
@@ -180,15 +178,13 @@ static void build_soundness(struct update *u)
     struct tuff_graph *g = u->g;
     bool stops = u->plan->not_finite == TUFF_NOT_FINITE_STOPS;
     const struct tuff_shape one = TUFF_SHAPE(1);
-    uint64_t all = 0;
-    tuff_val finite = count_finite(g, u->plan->loss, &all);
-    for (uint32_t i = 0; i < u->o->pack_count; i++) finite = tuff_add(g, finite, count_finite(g, u->members[i].grad, &all));
+    tuff_val trouble = count_not_finite(g, u->plan->loss);
+    for (uint32_t i = 0; i < u->o->pack_count; i++) trouble = tuff_add(g, trouble, count_not_finite(g, u->members[i].grad));
     u->o->health = tuff_transient(g, "tuff/optimizer/health", TUFF_I32, TUFF_SHAPE(TUFF_HEALTH));
     tuff_val before = number_of(g, u->o->health, TUFF_HEALTH_BAD), zero = tuff_full(g, TUFF_I32, one, 0);
-    tuff_val whole = tuff_full(g, TUFF_I32, one, (double)(int32_t)(uint32_t)all); /* sums wrap, likewise */
-    /* Minus what is not finite, minus the runs that were not. The launch of the sum stores the answer, a number of 32 bits. */
-    tuff_val trouble = tuff_sub(g, finite, stops ? tuff_add(g, whole, before) : whole);
-    tuff_val sound = tuff_cast(g, tuff_equal(g, trouble, zero), TUFF_I32);
+    if (stops) trouble = tuff_add(g, trouble, tuff_cast(g, before, TUFF_F32));
+    /* The launch of the sum stores the answer, a number of 32 bits. */
+    tuff_val sound = tuff_cast(g, tuff_equal(g, trouble, tuff_scalar(g, 0)), TUFF_I32);
     u->good = u->o->sound = tuff_not_equal(g, sound, zero);
     if (stops) u->o->go = tuff_equal(g, before, zero);
     build_health(u, sound);
