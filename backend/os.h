@@ -32,10 +32,11 @@ tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path,
                                  size_t part_count, struct tuff_error *error);
 /* Removes temporary files that killed writers left in a folder; those of living ones, of any process, stay. */
 void tuff_os_sweep(struct tuff_context *context, const char *folder);
-/* Whether a folder takes files of these sizes, at most TUFF_OS_ROOM_FILES, at the same time: writes them, and removes them. */
+/* Whether files of these sizes, at most TUFF_OS_ROOM_FILES, could be written by tuff_os_write_atomic and lie beside what is there, all at the
+ * same time: writes them beside where the paths lead, and removes them. What would be written straight is only looked at. */
 enum { TUFF_OS_ROOM_FILES = 8 };
-tuff_status tuff_os_try_room(struct tuff_context *context, const char *folder, const uint64_t *bytes, size_t count,
-                             struct tuff_error *error);
+tuff_status tuff_os_try_write(struct tuff_context *context, const char *const *paths, const uint64_t *bytes, size_t count,
+                              struct tuff_error *error);
 /* A file that one holder at a time has locked, until it unlocks it or its process ends; it exists as long. Held by another:
  * TUFF_ERR_USAGE, without a sentence. On file systems without locks it always succeeds. */
 struct tuff_os_lock;

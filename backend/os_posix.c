@@ -239,7 +239,19 @@ static bool still_there(int file)
     return fstat(file, &about) == 0 && about.st_nlink > 0;
 }
 
-/* NAME.<pid>.<time>.tmp; base: NAME, or NULL for any. */
+enum { TEMPORARY_NAME = 64 }; /* ".<pid>.<time>.tmp" */
+
+/* Bytes of a file's name that its temporary files begin with: with the rest they are no longer than a name may be (255 bytes). */
+static size_t stem_bytes(const char *name)
+{
+    size_t length = strlen(name);
+    if (length <= 255 - TEMPORARY_NAME) return length;
+    length = 255 - TEMPORARY_NAME;
+    while (length && ((unsigned char)name[length] & 0xc0) == 0x80) length--; /* no half characters */
+    return length;
+}
+
+/* NAME.<pid>.<time>.tmp; base: the file's name, or NULL for any. */
 static bool is_temporary(const char *name, const char *base)
 {
     size_t length = strlen(name);
@@ -251,7 +263,7 @@ static bool is_temporary(const char *name, const char *base)
         if (digits == 0 || digits + 1 >= length || name[length - 1 - digits] != '.') return false;
         length -= digits + 1;
     }
-    return !base || (strlen(base) == length && memcmp(base, name, length) == 0);
+    return !base || (stem_bytes(base) == length && memcmp(base, name, length) == 0);
 }
 
 static void sweep(const char *folder, const char *base)
@@ -287,8 +299,11 @@ static void sweep_beside(char *place)
 /* A new file that is locked. -1 with errno; capacity: of temporary, which gets the name. */
 static int make_temporary(const char *path, char *temporary, size_t capacity, mode_t mode)
 {
+    const char *slash = strrchr(path, '/');
+    size_t folder = slash ? (size_t)(slash + 1 - path) : 0, length = folder + stem_bytes(path + folder);
     for (unsigned attempt = 0; attempt < 16; attempt++) { /* another thread may hold the same name */
-        snprintf(temporary, capacity, "%s.%ld.%llu.tmp", path, (long)getpid(), (unsigned long long)tuff_os_time_ns());
+        snprintf(temporary, capacity, "%.*s.%ld.%llu.tmp", (int)length, path, (long)getpid(),
+                 (unsigned long long)tuff_os_time_ns());
         int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (file < 0 && errno != EEXIST) return -1;
         if (file < 0) continue;
@@ -298,44 +313,6 @@ static int make_temporary(const char *path, char *temporary, size_t capacity, mo
     }
     errno = EEXIST;
     return -1;
-}
-
-enum { TEMPORARY_NAME = 64 }; /* ".<pid>.<time>.tmp" */
-
-tuff_status tuff_os_try_room(struct tuff_context *context, const char *folder, const uint64_t *bytes, size_t count,
-                             struct tuff_error *error)
-{
-    enum { BLOCK = 1 << 16 };
-    int files[TUFF_OS_ROOM_FILES], reason = 0;
-    size_t capacity = strlen(folder) + 8 + TEMPORARY_NAME, made = 0;
-    char *path = tuff_alloc(context, capacity), *name = path ? tuff_alloc(context, capacity) : NULL;
-    uint64_t *block = name ? tuff_alloc(context, BLOCK) : NULL, random = 1, total = 0;
-    if (path) snprintf(path, capacity, "%s/room", folder);
-    for (size_t i = 0; i < count; i++) total += bytes[i];
-    for (; block && !reason && made < count; made++) {
-        if ((files[made] = make_temporary(path, name, capacity, 0600)) < 0) {
-            reason = errno;
-            break;
-        }
-        unlink(name); /* its blocks are taken until it is closed, also when the process is killed */
-        for (uint64_t left = bytes[made]; left && !reason;) {
-            uint64_t here = left < BLOCK ? left : BLOCK;
-            for (size_t i = 0; i < BLOCK / sizeof *block; i++)
-                block[i] = random = random * 6364136223846793005u + 1; /* disks compress */
-            if (!write_all(files[made], (const char *)block, (size_t)here)) reason = errno;
-            left -= here;
-        }
-        if (!reason && fsync(files[made]) != 0) reason = errno;
-    }
-    while (made-- > 0) close(files[made]);
-    bool memory = block != NULL;
-    tuff_free(context, block);
-    tuff_free(context, name);
-    tuff_free(context, path);
-    if (!memory) return tuff_fail_memory(context, error);
-    if (!reason) return TUFF_OK;
-    return tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %llu bytes into %s: %s", (unsigned long long)total, folder,
-                     strerror(reason));
 }
 
 /* ---- locks ------------------------------------------------------------------------------------------------------------------------ */
@@ -478,18 +455,86 @@ done:
     return status;
 }
 
+/* Where and how a path is written. */
+struct destination {
+    char *path; /* [owned] behind all links */
+    bool there, straight;
+    struct stat about; /* where it is there */
+};
+
+/* What must not be written is refused, also where a rename would replace it: folders, files that are write-protected. */
+static tuff_status find_destination(struct tuff_context *context, const char *path, struct destination *d,
+                                    struct tuff_error *error)
+{
+    d->there = stat(path, &d->about) == 0;
+    d->path = follow_links(context, path);
+    if (!d->path && errno == ENOMEM) return tuff_fail_memory(context, error);
+    int reason = d->path ? 0 : errno;
+    if (d->there && access(path, W_OK) != 0) reason = errno;
+    if (d->there && S_ISDIR(d->about.st_mode)) reason = EISDIR;
+    d->straight = (d->there && !S_ISREG(d->about.st_mode)) || (d->path && strncmp(d->path, "/proc/", 6) == 0);
+    if (d->straight && !d->there && !reason) reason = ENOENT;
+    if (!reason) return TUFF_OK;
+    tuff_free(context, d->path);
+    return tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %s: %s", path, strerror(reason));
+}
+
 tuff_status tuff_os_write_atomic(struct tuff_context *context, const char *path, const struct tuff_os_part *parts,
                                  size_t part_count, struct tuff_error *error)
 {
-    struct stat about;
-    bool there = stat(path, &about) == 0;
-    char *target = follow_links(context, path);
-    if (!target && errno == ENOMEM) return tuff_fail_memory(context, error);
-    if (!target) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %s: %s", path, strerror(errno));
-    bool straight = (there && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode)) || strncmp(target, "/proc/", 6) == 0;
-    tuff_status status = straight ? write_straight(context, path, parts, part_count, error)
-                                  : write_replacing(context, target, parts, part_count, 0666, there ? &about : NULL, error);
-    tuff_free(context, target);
+    struct destination d;
+    TUFF_TRY(find_destination(context, path, &d, error));
+    tuff_status status = d.straight
+                             ? write_straight(context, path, parts, part_count, error)
+                             : write_replacing(context, d.path, parts, part_count, 0666, d.there ? &d.about : NULL, error);
+    tuff_free(context, d.path);
+    return status;
+}
+
+enum { ROOM_BLOCK = 1 << 16 };
+
+/* *file: so many bytes, without a name: they are taken until it is closed, also when the process is killed. -1: there is nothing to try. */
+static tuff_status take_room(struct tuff_context *context, const char *path, uint64_t bytes, uint64_t *block, int *file,
+                             struct tuff_error *error)
+{
+    struct destination d;
+    *file = -1;
+    TUFF_TRY(find_destination(context, path, &d, error));
+    size_t capacity = strlen(d.path) + TEMPORARY_NAME;
+    char *name = d.straight ? NULL : tuff_alloc(context, capacity);
+    int reason = 0;
+    if (name && (*file = make_temporary(d.path, name, capacity, 0600)) < 0) reason = errno;
+    if (name && !reason) unlink(name);
+    uint64_t random = 1 + (uint64_t)*file;
+    for (uint64_t left = name ? bytes : 0; left && !reason;) {
+        uint64_t here = left < ROOM_BLOCK ? left : ROOM_BLOCK;
+        for (size_t i = 0; i < ROOM_BLOCK / sizeof *block; i++)
+            block[i] = random = random * 6364136223846793005u + 1; /* disks compress */
+        if (!write_all(*file, (const char *)block, (size_t)here)) reason = errno;
+        left -= here;
+    }
+    if (name && !reason && fsync(*file) != 0) reason = errno;
+    bool memory = name || d.straight;
+    tuff_free(context, name);
+    tuff_free(context, d.path);
+    if (!memory) return tuff_fail_memory(context, error);
+    if (!reason) return TUFF_OK;
+    return tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %llu bytes into %s: %s", (unsigned long long)bytes, path,
+                     strerror(reason));
+}
+
+tuff_status tuff_os_try_write(struct tuff_context *context, const char *const *paths, const uint64_t *bytes, size_t count,
+                              struct tuff_error *error)
+{
+    int files[TUFF_OS_ROOM_FILES];
+    size_t tried = 0;
+    uint64_t *block = tuff_alloc(context, ROOM_BLOCK);
+    tuff_status status = block ? TUFF_OK : tuff_fail_memory(context, error);
+    for (; status == TUFF_OK && tried < count; tried++)
+        status = take_room(context, paths[tried], bytes[tried], block, &files[tried], error);
+    while (tried-- > 0)
+        if (files[tried] >= 0) close(files[tried]);
+    tuff_free(context, block);
     return status;
 }
 

@@ -254,33 +254,6 @@ static HANDLE open_own(struct tuff_context *context, const char *path)
     return file;
 }
 
-tuff_status tuff_os_try_room(struct tuff_context *context, const char *folder, const uint64_t *bytes, size_t count,
-                             struct tuff_error *error)
-{
-    enum { BLOCK = 1 << 16 };
-    HANDLE files[TUFF_OS_ROOM_FILES];
-    size_t capacity = strlen(folder) + 64, made = 0;
-    char *path = tuff_alloc(context, capacity), *block = path ? tuff_alloc(context, BLOCK) : NULL;
-    tuff_status status = block ? TUFF_OK : tuff_fail_memory(context, error);
-    while (status == TUFF_OK && made < count) {
-        snprintf(path, capacity, "%s\\room%u.%lu.%llu.tmp", folder, (unsigned)made, (unsigned long)GetCurrentProcessId(),
-                 (unsigned long long)tuff_os_time_ns());
-        files[made] = open_own(context, path);
-        bool good = files[made] != INVALID_HANDLE_VALUE;
-        for (uint64_t left = bytes[made]; good && left;) {
-            uint64_t here = left < BLOCK ? left : BLOCK;
-            good = write_fully(files[made], block, (size_t)here);
-            left -= here;
-        }
-        made += files[made] != INVALID_HANDLE_VALUE;
-        if (!good) status = fail_file(context, error, "write what is needed into", folder);
-    }
-    while (made-- > 0) CloseHandle(files[made]);
-    tuff_free(context, block);
-    tuff_free(context, path);
-    return status;
-}
-
 struct tuff_os_lock {
     struct tuff_context *context; /* [borrowed] */
     HANDLE file;
@@ -360,6 +333,38 @@ bool tuff_os_is_folder(const char *path)
 {
     DWORD attributes = attributes_of(path);
     return attributes != INVALID_FILE_ATTRIBUTES && attributes & FILE_ATTRIBUTE_DIRECTORY;
+}
+
+tuff_status tuff_os_try_write(struct tuff_context *context, const char *const *paths, const uint64_t *bytes, size_t count,
+                              struct tuff_error *error)
+{
+    enum { BLOCK = 1 << 16 };
+    HANDLE files[TUFF_OS_ROOM_FILES];
+    size_t made = 0;
+    char *block = tuff_alloc(context, BLOCK);
+    tuff_status status = block ? TUFF_OK : tuff_fail_memory(context, error);
+    while (status == TUFF_OK && made < count) {
+        struct tuff_text name;
+        tuff_text_init(&name, context);
+        tuff_text_add(&name, "%s.%lu.%llu%u.tmp", paths[made], (unsigned long)GetCurrentProcessId(),
+                      (unsigned long long)tuff_os_time_ns(), (unsigned)made);
+        bool folder = tuff_os_is_folder(paths[made]);
+        if (folder) SetLastError(ERROR_ACCESS_DENIED);
+        if (name.failed) SetLastError(ERROR_NOT_ENOUGH_MEMORY);
+        files[made] = folder || name.failed ? INVALID_HANDLE_VALUE : open_own(context, name.data);
+        bool good = files[made] != INVALID_HANDLE_VALUE;
+        for (uint64_t left = bytes[made]; good && left;) {
+            uint64_t here = left < BLOCK ? left : BLOCK;
+            good = write_fully(files[made], block, (size_t)here);
+            left -= here;
+        }
+        if (!good) status = fail_file(context, error, "write what is needed into", paths[made]);
+        made += files[made] != INVALID_HANDLE_VALUE;
+        tuff_text_finish(&name);
+    }
+    while (made-- > 0) CloseHandle(files[made]);
+    tuff_free(context, block);
+    return status;
 }
 
 tuff_status tuff_os_make_folders(struct tuff_context *context, const char *path, struct tuff_error *error)

@@ -189,6 +189,13 @@ static tuff_status read_mapping(struct tuff_context *context, const char *folder
     return status;
 }
 
+tuff_status tuff_dataset_check_folder(struct tuff_context *context, const char *folder, struct tuff_error *error)
+{
+    if (tuff_os_is_folder(folder)) return TUFF_OK;
+    return tuff_fail(context, error, TUFF_ERR_FILE,
+                     tuff_os_exists(folder) ? "%s is no folder" : "%s: there is no such folder", folder);
+}
+
 static tuff_status name_classes(struct tuff_context *context, const char *folder, struct tuff_dataset *train,
                                 struct tuff_dataset *test, struct tuff_error *error)
 {
@@ -213,7 +220,7 @@ tuff_status tuff_dataset_read_idx(struct tuff_context *context, const char *fold
                                   struct tuff_dataset *test, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && folder && train && test);
-    if (!tuff_os_is_folder(folder)) return tuff_fail(context, error, TUFF_ERR_FILE, "%s: there is no such folder", folder);
+    TUFF_TRY(tuff_dataset_check_folder(context, folder, error));
     struct tuff_dataset a = {0}, b = {0};
     tuff_status status = read_set(context, folder, "train", NULL, &a, error);
     if (status == TUFF_OK) status = read_set(context, folder, "t10k", "test", &b, error);

@@ -6,6 +6,7 @@
 #include "backend/os.h"
 #include "loaders/source.h"
 
+tuff_status tuff_dataset_check_folder(struct tuff_context *context, const char *folder, struct tuff_error *error);
 /* Fills class_names and class_count with copies. false: out of memory. */
 bool tuff_dataset_name_classes(struct tuff_context *context, struct tuff_dataset *dataset, const char *const *names,
                                size_t count);

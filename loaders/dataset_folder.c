@@ -161,8 +161,7 @@ static tuff_status list_all(struct job *job)
 {
     char **names = NULL;
     size_t count = 0;
-    if (!tuff_os_is_folder(job->folder))
-        return tuff_fail(job->context, job->error, TUFF_ERR_FILE, "%s: there is no such folder", job->folder);
+    TUFF_TRY(tuff_dataset_check_folder(job->context, job->folder, job->error));
     TUFF_TRY(tuff_os_list_folder(job->context, job->folder, &names, &count, job->error));
     tuff_status status = list_classes(job, names, count);
     tuff_free(job->context, names);

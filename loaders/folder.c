@@ -20,6 +20,15 @@ tuff_status tuff_file_write(struct tuff_context *context, const char *path, stru
     return tuff_os_write_atomic(context, path, &part, 1, error);
 }
 
+tuff_status tuff_file_try(struct tuff_context *context, const char *const *paths, const uint64_t *bytes, uint32_t count,
+                          struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, context && paths && bytes);
+    TUFF_REQUIRE_THAT(context, error, count <= TUFF_OS_ROOM_FILES, "at most 8 files are tried at once");
+    for (uint32_t i = 0; i < count; i++) TUFF_REQUIRE_THAT(context, error, paths[i], "a path is NULL");
+    return tuff_os_try_write(context, paths, bytes, count, error);
+}
+
 static tuff_status lock(struct tuff_folder *folder, struct tuff_error *error)
 {
     char *path = tuff_path_join(folder->context, folder->path, LOCK, NULL);
@@ -47,14 +56,6 @@ tuff_status tuff_folder_hold(struct tuff_context *context, const char *path, str
     tuff_os_sweep(context, path);
     *folder = made;
     return TUFF_OK;
-}
-
-tuff_status tuff_folder_try_room(const struct tuff_folder *folder, const uint64_t *bytes, uint32_t count,
-                                 struct tuff_error *error)
-{
-    TUFF_REQUIRE(NULL, error, folder && bytes);
-    TUFF_REQUIRE_THAT(folder->context, error, count <= TUFF_OS_ROOM_FILES, "room for too many files is asked for at once");
-    return tuff_os_try_room(folder->context, folder->path, bytes, count, error);
 }
 
 void tuff_folder_release(struct tuff_folder *folder)

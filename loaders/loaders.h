@@ -265,6 +265,12 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_checkpoint_decode(struct tuff_context 
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_file_write(struct tuff_context *context, const char *path,
                                                      struct tuff_span content, struct tuff_error *error);
 
+/* Whether tuff_file_write could write `count` files (at most 8) of these sizes, to lie beside what is there, all at the same time: they
+ * are written beside where the paths lead, and removed; what stands at the paths stays. Of devices and pipes only the permission is looked
+ * at. Errors: FILE (with the reason: a folder, no permission, a full disk, a quota, a limit of file sizes), MEMORY, USAGE. Thread-safe. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_file_try(struct tuff_context *context, const char *const *paths,
+                                                   const uint64_t *bytes, uint32_t count, struct tuff_error *error);
+
 /* A folder that one holder at a time writes: two trainings into one folder would mix their files. One thread at a time. */
 struct tuff_folder;
 /* Makes the folder, and those above it, where there is none; holds it until tuff_folder_release or the end of the process, however
@@ -272,10 +278,6 @@ struct tuff_folder;
  * another process, or another tuff_folder, holds it), MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_folder_hold(struct tuff_context *context, const char *path,
                                                       struct tuff_folder **folder, struct tuff_error *error);
-/* Whether `count` files (at most 8) of these sizes fit into the folder beside what is there: they are written, and removed.
- * Errors: FILE (with the reason: a full disk, a quota, a limit of file sizes), MEMORY, USAGE. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_folder_try_room(const struct tuff_folder *folder, const uint64_t *bytes,
-                                                          uint32_t count, struct tuff_error *error);
 TUFF_API void tuff_folder_release(struct tuff_folder *folder); /* NULL is legal */
 
 /* ---- data sets ---------------------------------------------------------------------------------------------------------- */

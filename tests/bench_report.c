@@ -161,6 +161,10 @@ static void test_refused(struct test *test)
     free(page);
     expect(test, report_files(TUFF_SOURCE_DIR "/tests/none/out.html", 1, good) == 1,
            "a sentence where it cannot be written");
+    expect(test, report_files(test->file, 1, good) == 1, "no page in the place of results");
+    page = read_all(test->file);
+    expect(test, page && strstr(page, "tuff-bench"), "the results as they were");
+    free(page);
 }
 
 int main(int argument_count, char **arguments)

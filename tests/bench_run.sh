@@ -24,6 +24,15 @@ for wrong in "--nonsense" "--min-seconds none" "extra" "check" "report $work/x.h
     if "$bench" $wrong > "$work/out" 2>&1; then fail "'$wrong' was taken"; elif [ $? -ne 2 ]; then fail "'$wrong' ended otherwise"; fi
     [ -s "$work/out" ] || fail "'$wrong' ended without a word"
 done
+# What cannot be written is told before anything is measured, and many stars take no time.
+ln -s far/result.json "$work/link.json"
+for file in "$work/none/result.json" "$work" "$work/link.json"; do
+    for option in --json --html; do
+        "$bench" --quick $option "$file" > "$work/out" 2>&1 && fail "$option $file was taken"
+        grep -q "$file: " "$work/out" || { cat "$work/out"; fail "$option $file: no sentence"; }
+    done
+done
+[ "$("$bench" --list --only '*a*e*a*e*a*e*a*e*a*e*a*e*a*e*a*e*a*e*a*e*z' | wc -l)" -eq 0 ] || fail "--only with stars"
 "$bench" --help | grep -q -- --sustained || fail "no help"
 
 [ "$("$bench" --list --only 'peak/submit,net/mlp/*/b1/*,no-such-work' | wc -l)" -eq 2 ] || fail "--only with commas"
@@ -50,9 +59,12 @@ for _ in $(seq 300); do [ ! -e "$work/killed.json" ] || break; sleep 0.2; done
 kill -KILL $!
 wait $! 2>/dev/null || true
 "$bench" check "$work/killed.json" || fail "the file of a killed run is not valid"
+mkdir "$work/far"
 run --only sustained --sustained 1.2 --html "$work/page.html" || run --only sustained --sustained 1.2 --html "$work/page.html" ||
     { cat "$work/out"; fail "sustained"; }
 grep -q '</html>' "$work/page.html" || fail "no page"
+run --only peak/submit --json "$work/link.json" --html "$work/page.html" || { cat "$work/out"; fail "a link"; }
+{ [ -L "$work/link.json" ] && "$bench" check "$work/far/result.json"; } || fail "a link is no link any more"
 "$bench" report "$work/both.html" "$work/result.json" "$work/result.json" || fail "report"
 
 # The file tells when it was changed.

@@ -4,15 +4,14 @@
  * mount it, a limit of the file's size, a folder that is none or that has vanished. */
 #if !defined(_WIN32) /* processes and disks of POSIX */
 
+#include "tests/disk_help.h"
 #include "tests/temporary.h"
 #include "tests/train_help.h"
 
 #include "backend/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -21,77 +20,6 @@
 #include <unistd.h>
 
 enum { MOST = 1000 };
-
-/* ---- calls of os_posix.c (cmake/tests.cmake wraps them) ------------------------------------------------------------------------- */
-
-static struct {
-    long made, fail_at; /* fail_at 0: none */
-    int reason;         /* errno */
-    size_t most;        /* bytes that one write takes, 0: all: writes may take a part */
-    const char *name;   /* of the call that failed; NULL: none */
-    int second;         /* file number that dup gave */
-} disk;
-
-static bool fails(const char *name)
-{
-    if (++disk.made != disk.fail_at) return false;
-    disk.name = name;
-    errno = disk.reason;
-    return true;
-}
-
-int __real_open(const char *path, int flags, ...);
-int __wrap_open(const char *path, int flags, ...);
-int __wrap_open(const char *path, int flags, ...)
-{
-    mode_t mode = 0;
-    if (flags & O_CREAT) {
-        va_list more;
-        va_start(more, flags);
-        mode = (mode_t)va_arg(more, int);
-        va_end(more);
-        if (fails("open")) return -1;
-    }
-    return __real_open(path, flags, mode);
-}
-
-ssize_t __real_write(int file, const void *data, size_t bytes);
-ssize_t __wrap_write(int file, const void *data, size_t bytes);
-ssize_t __wrap_write(int file, const void *data, size_t bytes)
-{
-    if (fails("write")) return -1;
-    return __real_write(file, data, disk.most && bytes > disk.most ? disk.most : bytes);
-}
-
-int __real_fsync(int file);
-int __wrap_fsync(int file);
-int __wrap_fsync(int file)
-{
-    struct stat about;
-    if (fstat(file, &about) == 0 && S_ISDIR(about.st_mode)) return __real_fsync(file); /* has no say */
-    return fails("fsync") ? -1 : __real_fsync(file);
-}
-
-int __real_dup(int file);
-int __wrap_dup(int file);
-int __wrap_dup(int file) { return disk.second = __real_dup(file); }
-
-int __real_close(int file);
-int __wrap_close(int file);
-int __wrap_close(int file)
-{
-    int flags = fcntl(file, F_GETFL), result = __real_close(file);
-    if (file == disk.second) return result; /* what is lost is told by the first close */
-    return (flags & O_ACCMODE) == O_WRONLY && fails("close") ? -1 : result;
-}
-
-int __real_rename(const char *from, const char *to);
-int __wrap_rename(const char *from, const char *to);
-int __wrap_rename(const char *from, const char *to) { return fails("rename") ? -1 : __real_rename(from, to); }
-
-int __real_mkdir(const char *path, mode_t mode);
-int __wrap_mkdir(const char *path, mode_t mode);
-int __wrap_mkdir(const char *path, mode_t mode) { return fails("mkdir") ? -1 : __real_mkdir(path, mode); }
 
 /* ---- helpers ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -152,7 +80,7 @@ static long try_all(struct disk_test *d, const char *what, write_function write_
     for (; n < MOST; n++) {
         size_t temporaries, all;
         error = (struct tuff_error){0};
-        disk.made = 0, disk.fail_at = n, disk.reason = reason, disk.name = NULL;
+        disk_fail(n, reason);
         tuff_status status = write_it(d, &error);
         disk.fail_at = 0;
         list(d->folder, &temporaries, &all);
@@ -243,7 +171,7 @@ static void test_caches(struct disk_test *d)
     backend_check(&d->test, all == 1 && !temporaries, "a vanished cache: expected it anew, got %zu files", all);
     for (bool over = false; !over && n < MOST; n++) {
         clear(cache);
-        disk.made = 0, disk.fail_at = n, disk.reason = ENOSPC, disk.name = NULL;
+        disk_fail(n, ENOSPC);
         use_cache(d, cache, "a fault", false);
         over = !disk.name;
         disk.fail_at = 0;
@@ -341,7 +269,7 @@ static void test_training(struct disk_test *d)
     train_close_model(&t);
     unlink(d->path);
     status = train_model(&t, &params, &error);
-    disk.made = 0, disk.fail_at = calls + calls / 2, disk.reason = ENOSPC; /* in the second checkpoint */
+    disk_fail(calls + calls / 2, ENOSPC); /* in the second checkpoint */
     if (status == TUFF_OK) status = train_fit(&t, &error);
     disk.fail_at = 0;
     backend_check(&d->test, status == TUFF_ERR_FILE && strstr(error.message, d->path),
@@ -376,6 +304,7 @@ int main(void)
     if (status == TUFF_OK) status = tuff_model_prepare(d.t.model, &d.t.data, &d.t.fit, &error);
     if (status == TUFF_OK) status = write_checkpoint(&d, &error);
     if (backend_status(&d.test, "a model", TUFF_OK, status, &error)) {
+        disk.kinds = DISK_WRITES;
         test_calls(&d);
         test_caches(&d);
         test_limits(&d);

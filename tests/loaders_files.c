@@ -4,78 +4,19 @@
 #if !defined(_WIN32) /* links, devices and signals of POSIX */
 #define _DEFAULT_SOURCE 1
 
+#include "tests/disk_help.h"
 #include "tests/loaders_support.h"
 
 #include "backend/os.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* ---- calls of os_posix.c (cmake/tests.cmake wraps them) ------------------------------------------------------------------------- */
-
-static struct {
-    long made, fail_at; /* fail_at 0: none */
-    int reason;         /* errno */
-    size_t most;        /* bytes that one read gives, 0: all */
-    const char *name;   /* of the call that failed; NULL: none */
-} disk;
-
-static bool fails(const char *name)
-{
-    if (++disk.made != disk.fail_at) return false;
-    disk.name = name;
-    errno = disk.reason;
-    return true;
-}
-
-int __real_open(const char *path, int flags, ...);
-int __wrap_open(const char *path, int flags, ...);
-int __wrap_open(const char *path, int flags, ...)
-{
-    mode_t mode = 0;
-    if (flags & O_CREAT) {
-        va_list more;
-        va_start(more, flags);
-        mode = (mode_t)va_arg(more, int);
-        va_end(more);
-    } else if (fails("open")) {
-        return -1;
-    }
-    return __real_open(path, flags, mode);
-}
-
-ssize_t __real_read(int file, void *data, size_t bytes);
-ssize_t __wrap_read(int file, void *data, size_t bytes);
-ssize_t __wrap_read(int file, void *data, size_t bytes)
-{
-    if (fails("read")) return -1;
-    return __real_read(file, data, disk.most && bytes > disk.most ? disk.most : bytes);
-}
-
-void *__real_mmap(void *at, size_t bytes, int protection, int flags, int file, off_t from);
-void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int file, off_t from);
-void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int file, off_t from)
-{
-    return fails("mmap") ? MAP_FAILED : __real_mmap(at, bytes, protection, flags, file, from);
-}
-
-DIR *__real_opendir(const char *path);
-DIR *__wrap_opendir(const char *path);
-DIR *__wrap_opendir(const char *path) { return fails("opendir") ? NULL : __real_opendir(path); }
-
-struct dirent *__real_readdir(DIR *folder);
-struct dirent *__wrap_readdir(DIR *folder);
-struct dirent *__wrap_readdir(DIR *folder) { return fails("readdir") ? NULL : __real_readdir(folder); }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -150,7 +91,7 @@ static void fail_each(struct loaders_test *test, const char *what, read_function
             struct tuff_error error = {0};
             size_t live = test->live;
             int before = next_file();
-            disk.made = 0, disk.fail_at = n, disk.reason = reasons[k], disk.name = NULL;
+            disk_fail(n, reasons[k]);
             tuff_status status = read_it(test, &error);
             disk.fail_at = 0;
             expect_number(test, what, (long long)live, (long long)test->live);
@@ -347,23 +288,51 @@ static void test_hold(struct loaders_test *test)
     expect_status(test, "a file", TUFF_ERR_FILE, tuff_folder_hold(test->context, path, &one, &error), &error, path);
 }
 
-static void test_room(struct loaders_test *test)
+/* A file of mode 0444 counts for whom it binds: not for root. */
+static void test_try(struct loaders_test *test)
 {
+    static const char *const names[] = {"far/new", "room1", "link2"};
+    const char *paths[3];
     const uint64_t sizes[] = {100000, 0, 70000};
     struct tuff_error error = {0};
-    struct tuff_folder *folder = NULL;
     struct rlimit old, small;
-    expect_status(test, "hold", TUFF_OK, tuff_folder_hold(test->context, test->folder, &folder, &error), &error, NULL);
-    expect_status(test, "room", TUFF_OK, tuff_folder_try_room(folder, sizes, 3, &error), &error, NULL);
+    char long_name[256];
+    for (int i = 0; i < 3; i++) paths[i] = scratch_path(test, names[i]);
+    expect_status(test, "room", TUFF_OK, tuff_file_try(test->context, paths, sizes, 3, &error), &error, NULL);
+    expect_file(test, "far/new", "x"); /* as it was */
     signal(SIGXFSZ, SIG_IGN);
     if (getrlimit(RLIMIT_FSIZE, &old) != 0) exit(1);
     small = (struct rlimit){80000, old.rlim_max};
     if (setrlimit(RLIMIT_FSIZE, &small) != 0) exit(1);
-    expect_status(test, "a limit", TUFF_ERR_FILE, tuff_folder_try_room(folder, sizes, 3, &error), &error, strerror(EFBIG));
-    expect_status(test, "within a limit", TUFF_OK, tuff_folder_try_room(folder, sizes + 1, 2, &error), &error, NULL);
+    expect_status(test, "a limit", TUFF_ERR_FILE, tuff_file_try(test->context, paths, sizes, 3, &error), &error,
+                  strerror(EFBIG));
+    expect_status(test, "within a limit", TUFF_OK, tuff_file_try(test->context, paths + 1, sizes + 1, 2, &error), &error,
+                  NULL);
     if (setrlimit(RLIMIT_FSIZE, &old) != 0) exit(1);
-    tuff_folder_release(folder);
+    expect(test, !tuff_os_exists(scratch_path(test, "room1")), "what was tried", "no file", "one");
     expect_number(test, "what room left", 1, (long long)temporaries(test));
+    paths[0] = test->folder;
+    expect_status(test, "a folder", TUFF_ERR_FILE, tuff_file_try(test->context, paths, sizes, 1, &error), &error,
+                  strerror(EISDIR));
+    paths[0] = scratch_path(test, "none/file");
+    expect_status(test, "no folder", TUFF_ERR_FILE, tuff_file_try(test->context, paths, sizes, 1, &error), &error,
+                  strerror(ENOENT));
+    paths[0] = "/dev/null";
+    expect_status(test, "a device", TUFF_OK, tuff_file_try(test->context, paths, sizes, 1, &error), &error, NULL);
+    paths[0] = scratch_path(test, "far/file");
+    chmod(paths[0], 0444);
+    if (access(paths[0], W_OK) != 0) {
+        expect_status(test, "a protected file", TUFF_ERR_FILE, tuff_file_try(test->context, paths, sizes, 1, &error), &error,
+                      strerror(EACCES));
+        expect_status(test, "a protected file", TUFF_ERR_FILE, write_text(test, paths[0], "x", &error), &error,
+                      strerror(EACCES));
+    }
+    memset(long_name, 'n', 255); /* a temporary name has no room behind it */
+    long_name[255] = 0;
+    expect_status(test, "a long name", TUFF_OK, write_text(test, scratch_path(test, long_name), "x", &error), &error, NULL);
+    expect_file(test, long_name, "x");
+    remove(scratch_path(test, long_name));
+    expect_number(test, "what is left", 1, (long long)temporaries(test));
 }
 
 static tuff_status hold_once(struct loaders_test *test, void *user)
@@ -373,7 +342,8 @@ static tuff_status hold_once(struct loaders_test *test, void *user)
     const uint64_t bytes = 10;
     (void)user;
     tuff_status status = tuff_folder_hold(test->context, test->folder, &folder, &error);
-    if (status == TUFF_OK) status = tuff_folder_try_room(folder, &bytes, 1, &error);
+    const char *path = scratch_path(test, "room");
+    if (status == TUFF_OK) status = tuff_file_try(test->context, &path, &bytes, 1, &error);
     if (status == TUFF_OK) status = write_text(test, scratch_path(test, "link"), "x", &error);
     tuff_folder_release(folder);
     return status;
@@ -383,12 +353,13 @@ int main(void)
 {
     struct loaders_test test;
     loaders_begin(&test, "loaders_files");
+    disk.kinds = DISK_READS;
     test_reading(&test);
     test_links(&test);
     test_devices(&test);
     test_sweep(&test);
     test_hold(&test);
-    test_room(&test);
+    test_try(&test);
     expect_survives_memory(&test, "hold, try, write", hold_once, NULL);
     return loaders_end(&test);
 }

@@ -32,6 +32,7 @@ static void put_word(FILE *file, uint32_t word)
 
 struct set {
     uint32_t count, classes, first, channels; /* labels are first .. first + classes - 1; channels 0: an array of rank 3 */
+    uint32_t odd;                             /* label of the first picture, as of a damaged file; 0: none */
 };
 
 enum { SIDE = 8 };
@@ -53,7 +54,7 @@ static void write_idx(const struct program_test *t, const char *folder, const ch
     put_word(images, SIDE);
     put_word(images, SIDE);
     for (uint32_t i = 0; i < set->count; i++) {
-        uint32_t label = set->first + i % set->classes;
+        uint32_t label = set->odd && i == 0 ? set->odd : set->first + i % set->classes;
         fputc((int)label, labels);
         for (uint32_t p = 0; p < channels * SIDE * SIDE; p++)
             fputc((int)((label * 67 + (i * 31 + p * 7) % 40) & 255), images);
@@ -68,6 +69,7 @@ static void write_data(const struct program_test *t, const char *folder, struct 
     mkdir(path, 0777);
     write_idx(t, folder, "train", &set);
     set.count = set.count / 4 + 1;
+    set.odd = 0;
     write_idx(t, folder, "t10k", &set);
 }
 
@@ -137,6 +139,12 @@ static void test_data(struct program_test *t)
     expect(t, MLP "--data two-channels --out x", 1, "2 channels");
     expect(t, MLP "--data few --validation 0 --batch 64 --out few-out", 0, "batch    5: there are no more pictures");
     expect(t, MLP "--data letters --out letters-out", 0, "47 classes");
+    expect_not(t, "classes with");
+    write_data(t, "damaged", (struct set){.count = 2000, .classes = 3, .odd = 131});
+    expect(
+        t, MLP "--data damaged --out damaged-out", 0,
+        "classes without a picture to train on: 128 of 132 (first: 3)\n         classes with less than a hundredth of the "
+        "others' pictures: 1 (first: 131, 1 of 2000)");
     expect(t, MLP "--data none --out x", 1, "none: there is no such folder");
     expect(t, "mkdir empty; " MLP "--data empty --out x", 1, "holds no folders");
     expect(t, MLP "--data \"$(printf 'a\\377b')\" --out x", 2, "not UTF-8");
@@ -161,8 +169,14 @@ static void test_folders(struct program_test *t)
            "24 pictures to train on, 0 to validate, 12 to test");
     write_folders(t, "split/val", "cat dog");
     expect(t, MLP "--data split --size 8 --out split-out --force", 0, "24 pictures to train on, 24 to validate, 12 to test");
+    expect(t, "mkdir split/notes; mv split/train split/TRAIN; " MLP "--data split --size 8 --out split-out --force", 0,
+           "24 pictures to train on, 24 to validate, 12 to test\n         left out: 1 beside the folder to train on (first: "
+           "notes)");
     write_folders(t, "split/test", "emu");
     expect(t, MLP "--data split --size 8 --out x", 1, "\"emu\" that the training set lacks");
+    expect(t, "mkdir flat; mv split/test/dog flat/Test; mv split/TRAIN/dog flat/Train; " MLP "--data flat --size 8 --out x",
+           1, "\"Train\" holds pictures, but no folders of classes");
+    expect(t, "echo > a-file; " MLP "--data a-file --out x", 1, "a-file is no folder");
 }
 
 static void test_places(struct program_test *t)
@@ -171,10 +185,25 @@ static void test_places(struct program_test *t)
     expect(t, MLP "--data data --out file/below", 1, "file/below");
     expect(t, MLP "--data data --out /proc/tuff", 1, "/proc/tuff");
     expect(t, MLP "--data data --out x --json /proc/tuff", 1, "cannot write /proc/tuff");
-    expect(t, MLP "--data data --out x --json none/r.json", 1, "cannot write none/r.json");
+    expect(t, MLP "--data data --out x --json none/r.json", 1, "none/r.json: No such file or directory");
+    expect(t, MLP "--data data --out x --json .", 1, "cannot write .: Is a directory");
+    expect(t, "ln -s far/r.json dangling; " MLP "--data data --out x --json dangling", 1, "dangling: No such file");
+    expect(t, "mkdir far; " MLP "--data data --out x --epochs 0 --json dangling", 2, "--epochs cannot be \"0\"");
+    expect(t, MLP "--data none --out x --json dangling", 1, "no such folder");
+    expect(t, "readlink dangling && ls far && rmdir far", 0, "far/r.json"); /* what is tried stays as it was */
+    expect(t, MLP "--data data --out \"$(printf '%4000s')\"", 2, "--out takes at most 1023 bytes, not 4000");
+    expect(t, MLP "--data data --out ''", 2, "--out cannot be \"\"");
+    expect(t, "mkdir odd-out; mkfifo odd-out/training.tuff; " MLP "--data data --out odd-out", 1, "is there already");
+    expect(t, MLP "--data data --out odd-out --force", 1, "odd-out/training.tuff is no regular file: move it away");
+    expect(t, "$TRAIN --resume --out odd-out", 1, "cannot go on: cannot read odd-out/training.tuff: it is a pipe");
+    expect(t, "rm odd-out/*; mkdir odd-out/model.tuff; " MLP "--data data --out odd-out --force", 1, "no regular file");
+    expect(t, "rmdir odd-out/*; mkdir odd-out/curves.svg; " MLP "--data data --out odd-out", 1,
+           "curves.svg: Is a directory");
+    expect_not(t, "epoch 1/1");
     expect(t, "ulimit -f 100; " MLP "--data data --out x", 1, "File too large"); /* SIGXFSZ */
     expect_not(t, "epoch 1/1");
     expect(t, MLP "--data data --out full --json /dev/full", 1, "cannot write /dev/full: No space left on device");
+    expect(t, "ls full", 0, "curves.svg"); /* what can be written is */
     expect(t, "mkdir small; ls -A x", 0, "");
     backend_check(&t->test, !t->output || !t->output[0], "expected nothing in x, got %s", t->output);
     char small[400];
@@ -182,6 +211,10 @@ static void test_places(struct program_test *t)
     if (mount("tmpfs", small, "tmpfs", 0, "size=500k") != 0) return;
     expect(t, MLP "--data data --out small", 1, "No space left on device");
     expect_not(t, "epoch 1/1");
+    expect(t, "echo old > small/r.json; cat /dev/zero > small/fill; " MLP "--data data --out x --json small/r.json", 1,
+           "cannot write 4096 bytes into small/r.json: No space left on device");
+    expect(t, "cat small/r.json; ls small", 0, "old\nfill\nr.json");
+    expect(t, "$TRAIN --version > small/version", 1, "could be written: No space left on device");
     if (mount("tmpfs", small, "tmpfs", MS_REMOUNT | MS_RDONLY, "") == 0)
         expect(t, MLP "--data data --out small/a", 1, "Read-only file system");
     umount(small);
@@ -214,11 +247,18 @@ static void test_resume(struct program_test *t)
 static void test_links(struct program_test *t)
 {
     expect(t,
-           "mkdir far linked; ln -s ../far/c.tuff linked/training.tuff; echo > linked/model.tuff.1.2.tmp; " MLP
+           "mkdir -p far linked; ln -s ../far/c.tuff linked/training.tuff; echo > linked/model.tuff.1.2.tmp; " MLP
            "--data data --out linked && ls -lA linked far",
            0, "training.tuff -> ../far/c.tuff");
     expect_not(t, ".tmp");
     backend_check(&t->test, t->output && strstr(t->output, " c.tuff"), "no checkpoint behind the link:\n%s", t->output);
+    expect(t,
+           "ln -s ../far/m.tuff linked/m; mv linked/model.tuff far/m.tuff; mv linked/m linked/model.tuff; "
+           "ln -sf ../far/r.json linked/r.json; " MLP
+           "--data data --out linked --force --json linked/r.json && ls -l linked far",
+           0, "model.tuff -> ../far/m.tuff");
+    backend_check(&t->test, t->output && strstr(t->output, " m.tuff") && strstr(t->output, "r.json -> ../far/r.json"),
+                  "no model or result behind a link:\n%s", t->output);
 }
 
 /* ---- signals --------------------------------------------------------------------------------------------------------------------------- */
@@ -285,8 +325,8 @@ static void test_failure(struct program_test *t)
 static void test_classify(struct program_test *t)
 {
 #define CLASSIFY "$CLASSIFY --model other/model.tuff "
-    expect(t, CLASSIFY "--data data --count 2 --out none/sheet.png", 1, "cannot write none/sheet.png");
-    expect(t, CLASSIFY "--json none/a.json pets/cat/0.png", 1, "cannot write none/a.json");
+    expect(t, CLASSIFY "--data data --count 2 --out none/sheet.png", 1, "none/sheet.png: No such file");
+    expect(t, CLASSIFY "--json none/a.json pets/cat/0.png", 1, "none/a.json: No such file");
     expect(t, CLASSIFY "--json . pets/cat/0.png", 1, "cannot write .");
     if (shell(t, "ls pets/cat/0.png") != 0) return; /* a build without libpng */
     expect(t, CLASSIFY "--json /dev/full pets/cat/0.png", 1, "cannot write /dev/full: No space left on device");

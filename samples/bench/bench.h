@@ -109,7 +109,9 @@ struct bench {
 };
 cJSON *file_create(const struct options *options);
 bool file_add_device(cJSON *file, const struct tuff_caps *caps);
-bool file_write(cJSON *file, const char *path, double seconds); /* seconds of the whole run; < 0: not told */
+/* Whole or not at all. seconds: of the whole run; < 0: not told. */
+tuff_status file_write(struct tuff_context *context, cJSON *file, const char *path, double seconds,
+                       struct tuff_error *error);
 /* Writes the results so far, at most every few seconds: a run that is ended, or ends the machine, leaves them. */
 void file_keep(struct bench *bench);
 void result_add_plan(cJSON *object, const struct tuff_plan_figures *plan, uint64_t spirv_hash, uint32_t batch,

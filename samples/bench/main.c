@@ -5,6 +5,7 @@
 #include "program.h"
 #include "report.h"
 #include "text.h"
+#include "whole.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,8 +83,9 @@ static int finish(struct bench *bench, bool good)
         return 2;
     }
     if (count == 0) return 1; /* an older file stays */
-    if (!file_write(bench->file, path, (nanoseconds_now() - bench->began) * 1e-9)) {
-        fprintf(stderr, "tuff-bench: cannot write %s\n", SHOWN(path));
+    struct tuff_error error = {0};
+    if (file_write(bench->context, bench->file, path, (nanoseconds_now() - bench->began) * 1e-9, &error) != TUFF_OK) {
+        fprintf(stderr, "tuff-bench: %s\n", error.message);
         return 1;
     }
     printf("\n%s: %d results%s\n", SHOWN(path), count, options_are_quick(options) ? ", quick: not for publication" : "");
@@ -92,7 +94,7 @@ static int finish(struct bench *bench, bool good)
     char *files[] = {(char *)path};
     if (options->html && report_files(options->html, 1, files) != 0) return 1;
     if (options->html) printf("%s: the report\n", SHOWN(options->html));
-    return good && !bench->wrong && !bench->failed && !is_stopping() ? 0 : 1;
+    return good && !bench->wrong && !bench->failed ? 0 : 1;
 }
 
 static int run(struct options *options)
@@ -100,10 +102,14 @@ static int run(struct options *options)
     struct tuff_options settings = {.struct_size = sizeof settings, .log = on_log};
     struct tuff_error error = {0};
     struct bench bench = {.options = options, .began = nanoseconds_now()};
+    const char *const files[] = {options->plan ? options->out : options_path(options), options->html};
     bool good = true;
     tuff_options_from_env(&settings);
-    if (tuff_context_create(&settings, &bench.context, &error) != TUFF_OK) {
+    tuff_status opened = tuff_context_create(&settings, &bench.context, &error);
+    if (opened == TUFF_OK) opened = whole_try(bench.context, files, COUNT(files), &error);
+    if (opened != TUFF_OK) {
         fprintf(stderr, "tuff-bench: %s\n", error.message);
+        tuff_context_destroy(bench.context);
         return 1;
     }
     bench.file = file_create(options);
@@ -113,7 +119,11 @@ static int run(struct options *options)
     for (uint32_t i = 0; i < options->device_count && !is_stopping(); i++)
         good = run_device(&bench, options->devices[i]) && good;
     int status = options->plan ? !good : finish(&bench, good);
-    if (is_stopping()) fprintf(stderr, "tuff-bench: interrupted; what was measured is in the file\n");
+    if (is_stopping()) {
+        bool kept = !options->plan && cJSON_GetArraySize(bench.results) > 0;
+        fprintf(stderr, "tuff-bench: interrupted; %s\n", kept ? "what was measured is in the file" : "nothing was measured");
+        status = program_stop_status();
+    }
     cJSON_Delete(bench.file);
     tuff_context_destroy(bench.context);
     return status;

@@ -33,7 +33,7 @@ static const char usage[] =
     "  -h, --help           this text\n"
     "  -V, --version        version of Tuff\n"
     "\n"
-    "Exit status: 0 all figures are right, 1 something was wrong or failed, 2 wrong use.\n"
+    "Exit status: 0 all figures are right, 1 something was wrong or failed, 2 wrong use, 130 and the like after a signal.\n"
     "How to run it for a review and what each figure means: samples/bench/README.md\n";
 
 enum { HTML = 1000, LEAST_SECONDS, LEAST_RUNS, MOST_SECONDS, CACHE_MB, DATA };
@@ -114,15 +114,20 @@ bool options_are_quick(const struct options *options)
     return options->quick || fmin(options->min_seconds, options->max_seconds) < MIN_SECONDS || options->min_runs < MIN_RUNS;
 }
 
+/* Only the last * is tried in several places: an earlier one that fits where it first can leaves the most to the others. */
 static bool matches(const char *pattern, const char *text)
 {
-    for (; *pattern != '*'; pattern++, text++) {
-        if (*pattern != *text) return false;
-        if (!*text) return true;
-    }
-    for (pattern++;; text++) {
-        if (matches(pattern, text)) return true;
-        if (!*text) return false;
+    const char *star = NULL, *from = NULL;
+    for (;;) {
+        if (*pattern == '*') {
+            star = ++pattern, from = text;
+        } else if (*pattern == *text) {
+            if (!*text) return true;
+            pattern++, text++;
+        } else {
+            if (!star || !*from) return false;
+            pattern = star, text = ++from;
+        }
     }
 }
 

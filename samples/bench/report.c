@@ -2,8 +2,7 @@
 #include "report.h"
 #include "check.h"
 #include "text.h"
-
-#include <tuff/tuff.h>
+#include "whole.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -80,23 +79,35 @@ static void write_json(FILE *file, const char *json)
             fputc(*json, file);
 }
 
-static bool write_page(const char *out, const char *json)
+static tuff_status write_page(struct tuff_context *context, const char *out, const char *json, struct tuff_error *error)
 {
     const char *page = (const char *)report_page, *mark = strstr(page, MARK);
-    FILE *file = mark ? fopen(out, "wb") : NULL;
-    if (!file) return false;
-    fwrite(page, 1, (size_t)(mark - page), file);
-    write_json(file, json);
+    struct whole whole;
+    if (!mark || !whole_begin(&whole)) return TUFF_ERR_MEMORY;
+    fwrite(page, 1, (size_t)(mark - page), whole.stream);
+    write_json(whole.stream, json);
     mark += strlen(MARK);
-    fwrite(mark, 1, report_page_bytes - (size_t)(mark - page), file);
-    bool good = !ferror(file);
-    return fclose(file) == 0 && good;
+    fwrite(mark, 1, report_page_bytes - (size_t)(mark - page), whole.stream);
+    return whole_write(&whole, context, out, error);
+}
+
+/* "report A.json B.json" would put a page in the place of results. */
+static bool is_result(const char *out, int count, char **paths)
+{
+    size_t length = strlen(out);
+    bool result = length > 5 && strcmp(out + length - 5, ".json") == 0;
+    for (int i = 0; i < count; i++) result = result || strcmp(out, paths[i]) == 0;
+    if (result) fprintf(stderr, "tuff-bench: the first file of report is the page to write, which %s is not\n", SHOWN(out));
+    return result;
 }
 
 int report_files(const char *out, int count, char **paths)
 {
+    const struct tuff_options options = {.struct_size = sizeof options};
+    struct tuff_context *context = NULL;
+    struct tuff_error error = {0};
     cJSON *all = cJSON_CreateArray();
-    bool good = all != NULL && count > 0;
+    bool good = all != NULL && count > 0 && !is_result(out, count, paths);
     if (count <= 0) fprintf(stderr, "tuff-bench: report of which files?\n");
     for (int i = 0; good && i < count; i++) {
         cJSON *root = read_file(paths[i]);
@@ -105,10 +116,12 @@ int report_files(const char *out, int count, char **paths)
     char *json = good ? cJSON_PrintUnformatted(all) : NULL;
     if (good && !json) fprintf(stderr, "tuff-bench: not enough memory for the report\n");
     good = json != NULL;
-    if (good && !write_page(out, json)) {
-        fprintf(stderr, "tuff-bench: %s cannot be written\n", SHOWN(out));
+    if (good &&
+        (tuff_context_create(&options, &context, &error) != TUFF_OK || write_page(context, out, json, &error) != TUFF_OK)) {
+        fprintf(stderr, "tuff-bench: %s\n", error.message[0] ? error.message : "not enough memory for the report");
         good = false;
     }
+    tuff_context_destroy(context);
     cJSON_free(json);
     cJSON_Delete(all);
     return good ? 0 : 1;

@@ -161,22 +161,16 @@ bool file_add_device(cJSON *file, const struct tuff_caps *caps)
     return cJSON_AddItemToArray(cJSON_GetObjectItem(file, "devices"), device);
 }
 
-bool file_write(cJSON *file, const char *path, double seconds)
+tuff_status file_write(struct tuff_context *context, cJSON *file, const char *path, double seconds, struct tuff_error *error)
 {
     cJSON_DeleteItemFromObject(file, "seconds");
     if (seconds >= 0) cJSON_AddNumberToObject(file, "seconds", seconds);
-    char *text = cJSON_Print(file), temporary[1100];
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    FILE *out = text ? fopen(temporary, "w") : NULL;
-    bool good = out && fputs(text, out) >= 0;
-    if (out) good = fclose(out) == 0 && good;
+    char *text = cJSON_Print(file);
+    if (!text) snprintf(error->message, sizeof error->message, "not enough memory for %.400s", path);
+    tuff_status status = text ? tuff_file_write(context, path, (struct tuff_span){text, strlen(text)}, error)
+                              : TUFF_ERR_MEMORY;
     cJSON_free(text);
-#ifdef _WIN32
-    if (good) remove(path); /* there rename takes no name that exists */
-#endif
-    good = good && rename(temporary, path) == 0;
-    if (!good) remove(temporary);
-    return good;
+    return status;
 }
 
 void file_keep(struct bench *bench)
@@ -184,7 +178,8 @@ void file_keep(struct bench *bench)
     static const double every = 5e9; /* a file of all samples is megabytes */
     double now = nanoseconds_now();
     if (bench->began <= 0 || now - bench->kept < every) return;
-    file_write(bench->file, options_path(bench->options), (now - bench->began) * 1e-9); /* what fails now fails at the end */
+    struct tuff_error error = {0}; /* what fails now fails at the end */
+    (void)!file_write(bench->context, bench->file, options_path(bench->options), (now - bench->began) * 1e-9, &error);
     bench->kept = nanoseconds_now();
 }
 

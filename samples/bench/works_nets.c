@@ -201,8 +201,9 @@ int plans_print(struct bench *bench)
            "", "launch", "barr.", "sub.", "pipe.", "texts", "moved", "least", "ratio", "planned", "scratch", "bound",
            "saved", "GFLOP");
     each_work(print_plan, &plans);
-    bool good = !path || file_write(plans.rows, path, -1);
-    if (!good) fprintf(stderr, "tuff-bench: cannot write %s\n", path);
+    struct tuff_error error = {0};
+    bool good = !path || file_write(bench->context, plans.rows, path, -1, &error) == TUFF_OK;
+    if (!good) fprintf(stderr, "tuff-bench: %s\n", error.message);
     cJSON_Delete(plans.rows);
     return plans.failed || !good;
 }

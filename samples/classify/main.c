@@ -3,8 +3,8 @@
 #include "program.h"
 #include "sheet.h"
 #include "text.h"
+#include "whole.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
@@ -237,30 +237,34 @@ static bool answer_one(struct run *run, struct answers *a, const char *path)
     return true;
 }
 
+static void answer_all(struct run *run, struct answers *a, bool *good)
+{
+    for (int i = 0; *good && i < run->options.picture_count; i++) *good = answer_one(run, a, run->options.pictures[i]);
+    if (a->unreadable)
+        fprintf(stderr, "tuff-classify: %d of %d pictures could not be read\n", a->unreadable, run->options.picture_count);
+    if (a->json) fputs(a->answered + a->unreadable == 0 ? "[]\n" : "\n]\n", a->json);
+}
+
 /* All pictures; an unreadable one is reported, and the others go on. Returns the exit status. */
 static int classify_all(struct run *run)
 {
     const struct tuff_saved_info *info = tuff_saved_info(run->saved);
     const struct options *o = &run->options;
-    bool to_stdout = o->json && !strcmp(o->json, "-");
-    struct answers a = {.json = !o->json    ? NULL
-                                : to_stdout ? stdout
-                                            : fopen(o->json, "w"),
-                        .to_terminal = !to_stdout,
+    bool to_stdout = o->json && !strcmp(o->json, "-"), to_file = o->json && !to_stdout;
+    struct whole whole = {.stream = NULL};
+    struct answers a = {.to_terminal = !to_stdout,
                         .top = o->top < info->class_count ? o->top : info->class_count,
                         .sample = malloc((size_t)info->sample_bytes),
                         .probabilities = malloc(info->class_count * sizeof *a.probabilities),
                         .ranked = malloc(info->class_count * sizeof *a.ranked)};
-    bool good = a.sample && a.probabilities && a.ranked && (a.json || !o->json);
-    if (!good) fprintf(stderr, "tuff-classify: cannot write %s\n", o->json ? SHOWN(o->json) : "(out of memory)");
-    for (int i = 0; good && i < o->picture_count; i++) good = answer_one(run, &a, o->pictures[i]);
-    if (a.unreadable)
-        fprintf(stderr, "tuff-classify: %d of %d pictures could not be read\n", a.unreadable, o->picture_count);
-    if (a.json) fputs(a.answered + a.unreadable == 0 ? "[]\n" : "\n]\n", a.json);
-    bool written = !a.json || to_stdout || !ferror(a.json); /* standard output is looked at when the program ends */
-    if (a.json && !to_stdout && fclose(a.json) != 0) written = false;
-    if (good && !written) fprintf(stderr, "tuff-classify: cannot write %s: %s\n", SHOWN(o->json), strerror(errno));
-    good = good && written;
+    bool good = a.sample && a.probabilities && a.ranked && (!to_file || whole_begin(&whole));
+    if (!good) fprintf(stderr, "tuff-classify: out of memory\n");
+    a.json = to_stdout ? stdout : whole.stream;
+    if (good) answer_all(run, &a, &good);
+    if (whole.stream && whole_write(&whole, run->context, o->json, &run->error) != TUFF_OK) {
+        fprintf(stderr, "tuff-classify: %s\n", SHOWN(run->error.message));
+        good = false;
+    }
     free(a.sample);
     free(a.probabilities);
     free(a.ranked);
@@ -346,18 +350,6 @@ static void on_log(void *user, enum tuff_log_level level, const char *message)
     if (level != TUFF_LOG_ERROR || options->log_level || options->debug) fprintf(stderr, "tuff: %s\n", message);
 }
 
-/* Better now than after the work. */
-static tuff_status check_places(struct run *run)
-{
-    const char *json = run->options.json, *places[] = {json && strcmp(json, "-") ? json : NULL, run->options.out};
-    for (int i = 0; i < 2; i++) {
-        if (!places[i] || program_can_write(places[i])) continue;
-        snprintf(run->error.message, sizeof run->error.message, "cannot write %.300s: %s", places[i], strerror(errno));
-        return TUFF_ERR_FILE;
-    }
-    return TUFF_OK;
-}
-
 int main(int count, char **arguments)
 {
     struct run run = {.context = NULL};
@@ -368,7 +360,8 @@ int main(int count, char **arguments)
     tuff_options_from_env(&options);
     tuff_status status = tuff_context_create(&options, &run.context, &run.error);
     if (status == TUFF_OK) status = tuff_saved_open(run.context, run.options.model, &run.saved, &run.error);
-    if (status == TUFF_OK) status = check_places(&run);
+    const char *json = run.options.json, *places[] = {json && strcmp(json, "-") ? json : NULL, run.options.out};
+    if (status == TUFF_OK) status = whole_try(run.context, places, 2, &run.error);
     if (status == TUFF_OK) status = tuff_device_create(run.context, run.options.device, &run.device, &run.error);
     if (status == TUFF_OK) status = tuff_classifier_create(run.device, run.saved, &run.classifier, &run.error);
     if (status != TUFF_OK)

@@ -1,6 +1,6 @@
 /* program.c - see program.h. */
 #ifndef _WIN32
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700 /* realpath */
 #endif
 #include "program.h"
 
@@ -104,26 +104,27 @@ void program_begin(void)
     atexit(check_output);
 }
 
-bool program_is_link(const char *path)
+/* ---- files ---------------------------------------------------------------------------------------------------------------------- */
+
+bool program_exists(const char *path)
 {
-#ifdef _WIN32
-    (void)path;
-    return false;
-#else
     struct stat about;
-    return lstat(path, &about) == 0 && S_ISLNK(about.st_mode);
-#endif
+    return stat(path, &about) == 0;
 }
 
-bool program_can_write(const char *path)
+bool program_is_file(const char *path)
 {
     struct stat about;
-    bool there = stat(path, &about) == 0;
-    if (there && (about.st_mode & S_IFMT) != S_IFREG && (about.st_mode & S_IFMT) != S_IFDIR)
-        return true; /* opened once, later */
-    FILE *file = fopen(path, "ab");
-    if (!file) return false;
-    fclose(file);
-    if (!there) remove(path);
-    return true;
+    return stat(path, &about) == 0 && (about.st_mode & S_IFMT) == S_IFREG;
+}
+
+void program_remove(const char *path)
+{
+#ifdef _WIN32
+    remove(path);
+#else
+    char *behind = realpath(path, NULL);
+    if (behind) remove(behind);
+    free(behind);
+#endif
 }

@@ -16,8 +16,10 @@ void program_release_signals(void); /* they end the program again */
 bool program_stopping(void);
 int program_stop_status(void); /* as a shell reports the signal: 130 after SIGINT */
 
-/* False, with errno, when this file cannot be written. It stays as it is, and is not there when it was not. */
-bool program_can_write(const char *path);
-bool program_is_link(const char *path); /* a symbolic one */
+/* Anything of that name, behind links too; a pipe is not opened. */
+bool program_exists(const char *path);
+bool program_is_file(const char *path); /* a regular one */
+/* Removes the file that a path leads to; a symbolic link stays, and leads nowhere. */
+void program_remove(const char *path);
 
 #endif

@@ -2,7 +2,6 @@
 #include "text.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -18,6 +17,14 @@ size_t text_utf8(const unsigned char *p, const unsigned char *end)
         code = code << 6 | (p[i] & 0x3fu);
     }
     return code < least[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? 0 : length;
+}
+
+bool text_is_utf8(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text, *end = at + strlen(text);
+    size_t length = 1;
+    while (at < end && (length = text_utf8(at, end)) > 0) at += length;
+    return at == end;
 }
 
 /* Escaped: what JSON says, and what a terminal would obey: controls of C1, separators of lines, marks of the direction of writing. */

@@ -2,6 +2,7 @@
 #ifndef TEXT_H
 #define TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -15,6 +16,7 @@ void number_to_json(FILE *file, double value, int digits);
 
 /* Bytes of the UTF-8 character at p, 0 when it is none (RFC 3629: no overlong forms, no surrogates). */
 size_t text_utf8(const unsigned char *p, const unsigned char *end);
+bool text_is_utf8(const char *text);
 
 /* "PROGRAM 0.1.0", and which pictures this build reads. */
 void print_version(const char *program);

@@ -1,7 +1,7 @@
 /* canvas.c - see canvas.h. */
 #include "canvas.h"
+#include "whole.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef TUFF_HAVE_CAIRO
@@ -11,66 +11,83 @@
 static const double PNG_SCALE = 1.5; /* pixels per unit */
 
 struct canvas {
-    FILE *svg;
+    FILE *svg; /* [borrowed] of file; NULL: a PNG */
 #ifdef TUFF_HAVE_CAIRO
     cairo_surface_t *surface;
     cairo_t *cairo;
-    char path[1200];
 #endif
+    struct whole file;
+    char path[1200];
 };
+
+#ifdef TUFF_HAVE_CAIRO
+static void open_png(struct canvas *canvas, int width, int height)
+{
+    canvas->surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(width * PNG_SCALE), (int)(height * PNG_SCALE));
+    canvas->cairo = cairo_create(canvas->surface);
+    cairo_scale(canvas->cairo, PNG_SCALE, PNG_SCALE);
+    cairo_set_source_rgb(canvas->cairo, 1, 1, 1);
+    cairo_paint(canvas->cairo);
+    cairo_select_font_face(canvas->cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+    cairo_set_line_join(canvas->cairo, CAIRO_LINE_JOIN_ROUND);
+}
+
+static cairo_status_t put_png(void *user, const unsigned char *data, unsigned bytes)
+{
+    struct canvas *canvas = user;
+    return fwrite(data, 1, bytes, canvas->file.stream) == bytes ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
+}
+
+static bool close_png(struct canvas *canvas)
+{
+    cairo_destroy(canvas->cairo);
+    bool good = cairo_surface_write_to_png_stream(canvas->surface, put_png, canvas) == CAIRO_STATUS_SUCCESS;
+    cairo_surface_destroy(canvas->surface);
+    return good;
+}
+#endif
 
 struct canvas *canvas_open(const char *path, int width, int height)
 {
-    struct canvas *canvas = calloc(1, sizeof *canvas);
     size_t length = strlen(path);
-    if (!canvas) return NULL;
-    if (length > 4 && strcmp(path + length - 4, ".svg") == 0) {
-        canvas->svg = fopen(path, "w");
-        if (canvas->svg) {
-            fprintf(canvas->svg,
-                    "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\">\n"
-                    "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n",
-                    width, height, width, height);
-            return canvas;
-        }
-    }
-#ifdef TUFF_HAVE_CAIRO
-    else if (length < sizeof canvas->path) {
-        strcpy(canvas->path, path);
-        canvas->surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(width * PNG_SCALE),
-                                                     (int)(height * PNG_SCALE));
-        canvas->cairo = cairo_create(canvas->surface);
-        cairo_scale(canvas->cairo, PNG_SCALE, PNG_SCALE);
-        cairo_set_source_rgb(canvas->cairo, 1, 1, 1);
-        cairo_paint(canvas->cairo);
-        cairo_select_font_face(canvas->cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
-        cairo_set_line_join(canvas->cairo, CAIRO_LINE_JOIN_ROUND);
-        return canvas;
-    }
-#else
+    bool svg = length > 4 && strcmp(path + length - 4, ".svg") == 0;
+    struct canvas *canvas = calloc(1, sizeof *canvas);
+#ifndef TUFF_HAVE_CAIRO
+    if (!svg) length = sizeof canvas->path;
     (void)PNG_SCALE;
 #endif
-    free(canvas);
-    return NULL;
-}
-
-bool canvas_close(struct canvas *canvas)
-{
-    bool good = true;
-    if (canvas->svg) {
-        fputs("</svg>\n", canvas->svg);
-        good = !ferror(canvas->svg);
-        good = fclose(canvas->svg) == 0 && good;
+    if (!canvas || length >= sizeof canvas->path || !whole_begin(&canvas->file)) {
+        free(canvas);
+        return NULL;
+    }
+    strcpy(canvas->path, path);
+    if (svg) {
+        canvas->svg = canvas->file.stream;
+        fprintf(canvas->svg,
+                "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\">\n"
+                "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n",
+                width, height, width, height);
     }
 #ifdef TUFF_HAVE_CAIRO
-    if (canvas->cairo) {
-        cairo_destroy(canvas->cairo);
-        good = cairo_surface_write_to_png(canvas->surface, canvas->path) == CAIRO_STATUS_SUCCESS;
-        cairo_surface_destroy(canvas->surface);
-    }
+    if (!svg) open_png(canvas, width, height);
 #endif
+    return canvas;
+}
+
+tuff_status canvas_close(struct canvas *canvas, struct tuff_context *context, struct tuff_error *error)
+{
+    bool good = true;
+    tuff_status status = TUFF_ERR_MEMORY;
+    if (canvas->svg) fputs("</svg>\n", canvas->svg);
+#ifdef TUFF_HAVE_CAIRO
+    if (canvas->cairo) good = close_png(canvas);
+#endif
+    if (good)
+        status = whole_write(&canvas->file, context, canvas->path, error);
+    else
+        whole_drop(&canvas->file);
     free(canvas);
-    return good;
+    return status;
 }
 
 #ifdef TUFF_HAVE_CAIRO

@@ -2,16 +2,15 @@
 #ifndef CANVAS_H
 #define CANVAS_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include <tuff/tuff.h>
 
 struct canvas; /* y grows downwards; colours are 0xrrggbb */
 enum anchor { ANCHOR_START, ANCHOR_MIDDLE, ANCHOR_END };
 
-/* Ends in .svg or .png. NULL where that cannot be written. */
+/* The path ends in .svg or .png. NULL: out of memory, or a PNG without cairo. */
 struct canvas *canvas_open(const char *path, int width, int height);
-/* True when the file is written. */
-bool canvas_close(struct canvas *canvas);
+/* Writes the file, whole or not at all. */
+TUFF_MUST_CHECK tuff_status canvas_close(struct canvas *canvas, struct tuff_context *context, struct tuff_error *error);
 void canvas_line(struct canvas *canvas, const double (*points)[2], uint32_t count, uint32_t colour, double width);
 void canvas_dot(struct canvas *canvas, double x, double y, double radius, uint32_t colour);
 void canvas_text(struct canvas *canvas, double x, double y, double size, enum anchor anchor, uint32_t colour,

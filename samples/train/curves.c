@@ -111,10 +111,9 @@ static void draw_curves(const struct panel *panel)
         canvas_dot(panel->canvas, points[i][0], points[i][1], 4, ORANGE);
 }
 
-static bool draw(const char *path, const struct history *history, uint32_t epochs)
+static tuff_status draw(struct canvas *canvas, struct tuff_context *context, const struct history *history, uint32_t epochs,
+                        struct tuff_error *error)
 {
-    struct canvas *canvas = canvas_open(path, WIDTH, HEIGHT);
-    if (!canvas) return false;
     for (int i = 0; i < 2; i++) {
         struct panel panel = {canvas, history, i == 0, LEFT + i * APART, (double)PANEL / epochs, 0, 1};
         find_range(&panel);
@@ -122,13 +121,20 @@ static bool draw(const char *path, const struct history *history, uint32_t epoch
         draw_curves(&panel);
         draw_legend(&panel);
     }
-    return canvas_close(canvas);
+    return canvas_close(canvas, context, error);
 }
 
-const char *curves_write(const struct options *options, const struct history *history, uint32_t epochs)
+tuff_status curves_write(struct tuff_context *context, const struct options *options, const struct history *history,
+                         uint32_t epochs, const char **better, struct tuff_error *error)
 {
+    static const char *const names[] = {"curves.svg", "curves.png"};
     char path[1100];
-    bool svg = draw(options_file(options, "curves.svg", path), history, epochs);
-    bool png = draw(options_file(options, "curves.png", path), history, epochs);
-    return png ? "curves.png" : svg ? "curves.svg" : NULL;
+    for (int i = 0; i < 2; i++) {
+        struct canvas *canvas = canvas_open(options_file(options, names[i], path), WIDTH, HEIGHT);
+        if (!canvas && i == 0) return TUFF_ERR_MEMORY;
+        tuff_status status = canvas ? draw(canvas, context, history, epochs, error) : TUFF_OK;
+        if (status != TUFF_OK) return status;
+        if (canvas) *better = names[i];
+    }
+    return TUFF_OK;
 }

@@ -1,9 +1,11 @@
 /* data.c - reads the data set: IDX files as of MNIST, a folder of class folders, or one of train/, test/, val/ with such folders. */
+#include "text.h"
 #include "train.h"
 
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -68,14 +70,63 @@ static bool holds_folders(const char *path)
     return found;
 }
 
-/* DIR/train, DIR/test, DIR/val under one of their names. NULL: there is none with class folders. */
-static const char *part_of(const char *folder, const char *const names[], char *path, size_t size)
+/* ---- train/, test/, val/ ----------------------------------------------------------------------------------------------------------- */
+
+enum { TRAINING, TESTING, VALIDATION, PARTS };
+static const char *const part_names[PARTS][3] = {{"train", "training"}, {"test", "testing"}, {"val", "valid", "validation"}};
+
+/* Which part a folder of this name is, in any case of its letters: Train, TEST. PARTS: none. */
+static int part_of_name(const char *name)
 {
-    for (int i = 0; names[i]; i++) {
-        snprintf(path, size, "%s/%s", folder, names[i]);
-        if (holds_folders(path)) return path;
+    char lower[16] = "";
+    for (size_t i = 0; name[i] && i + 1 < sizeof lower; i++)
+        lower[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + ('a' - 'A') : name[i]);
+    for (int part = 0; part < PARTS; part++)
+        for (int i = 0; i < 3 && part_names[part][i] && strlen(name) < sizeof lower; i++)
+            if (strcmp(part_names[part][i], lower) == 0) return part;
+    return PARTS;
+}
+
+struct parts {
+    char paths[PARTS][1300]; /* "": there is none with class folders */
+    uint64_t beside;         /* what else there is, and is not read */
+    char first[300];         /* of them */
+};
+
+/* Of several folders of a part the first by name. */
+static void find_parts(const char *path, struct parts *parts)
+{
+    char below[1300];
+    DIR *folder = opendir(path);
+    *parts = (struct parts){.beside = 0};
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        int part = part_of_name(entry->d_name);
+        char *known = part < PARTS ? parts->paths[part] : below;
+        snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
+        bool is_part = part < PARTS && holds_folders(below);
+        if (is_part && (!known[0] || strcmp(below, known) < 0)) {
+            memcpy(known, below, sizeof below);
+        } else if (entry->d_name[0] != '.') {
+            if (!parts->beside++) tuff_printable(entry->d_name, parts->first, sizeof parts->first);
+        }
     }
-    return NULL;
+    if (folder) closedir(folder);
+}
+
+/* train/ and test/ without class folders in them would be taken for two classes. */
+static tuff_status refuse_parts(const struct options *options, const struct tuff_dataset *train, struct tuff_error *error)
+{
+    uint32_t parts = 0;
+    bool training = false;
+    for (uint32_t i = 0; i < train->class_count; i++) {
+        int part = part_of_name(train->class_names[i]);
+        parts += part < PARTS;
+        training = training || part == TRAINING;
+    }
+    if (!training || parts < train->class_count) return TUFF_OK;
+    return refuse(error, TUFF_ERR_FORMAT,
+                  "%.300s: \"%s\" holds pictures, but no folders of classes: each class is a folder of its pictures in it",
+                  options->data, train->class_names[train->class_count - 1]);
 }
 
 /* A set that has a folder of its own: its classes are among those of the training set, and get their numbers. */
@@ -103,19 +154,23 @@ static tuff_status read_part(struct tuff_context *context, const struct options 
 static tuff_status read_folder(struct tuff_context *context, const struct options *options, struct data *data,
                                struct tuff_error *error)
 {
-    static const char *const trains[] = {"train", "training", NULL}, *const tests[] = {"test", "testing", NULL},
-                             *const validations[] = {"val", "valid", "validation", NULL};
-    char paths[3][1200];
-    const char *train = part_of(options->data, trains, paths[0], sizeof paths[0]);
-    const char *test = train ? part_of(options->data, tests, paths[1], sizeof paths[1]) : NULL;
-    const char *validation = train ? part_of(options->data, validations, paths[2], sizeof paths[2]) : NULL;
-    tuff_status status = read_classes(context, options, data, train ? train : options->data, test ? 0 : options->test,
+    struct parts parts;
+    find_parts(options->data, &parts);
+    const char *train = parts.paths[TRAINING], *test = train[0] ? parts.paths[TESTING] : "",
+               *validation = train[0] ? parts.paths[VALIDATION] : "";
+    tuff_status status = read_classes(context, options, data, train[0] ? train : options->data, test[0] ? 0 : options->test,
                                       &data->reports[0], &data->train, &data->test, error);
-    if (status == TUFF_OK && test) {
+    if (train[0]) {
+        data->beside = parts.beside;
+        memcpy(data->first_beside, parts.first, sizeof parts.first);
+    } else if (status == TUFF_OK) {
+        status = refuse_parts(options, &data->train, error);
+    }
+    if (status == TUFF_OK && test[0]) {
         tuff_dataset_finish(context, &data->test);
         status = read_part(context, options, data, test, &data->reports[1], &data->test, error);
     }
-    if (status == TUFF_OK && validation)
+    if (status == TUFF_OK && validation[0])
         status = read_part(context, options, data, validation, &data->reports[2], &data->validation, error);
     return status;
 }
@@ -163,7 +218,7 @@ static bool is_name(const char *name)
 {
     const char *c = name;
     while ((unsigned char)*c >= 0x20 && *c != 0x7f) c++;
-    return name[0] && !*c && is_utf8(name);
+    return name[0] && !*c && text_is_utf8(name);
 }
 
 static tuff_status check(const struct options *options, const struct data *data, struct tuff_error *error)
@@ -227,9 +282,34 @@ static void print_report(const struct tuff_folder_report *report)
                report->damaged.first);
 }
 
+/* Classes that a network hardly learns: of labels that the file skips, of pictures that cannot be read, of a damaged file of labels. */
+static void print_classes(const struct tuff_dataset *train)
+{
+    uint64_t *counts = calloc(train->class_count, sizeof *counts);
+    uint32_t none = 0, few = 0, first[2] = {0};
+    if (!counts) return;
+    for (uint64_t i = 0; i < train->count; i++) counts[train->labels[i]]++;
+    for (uint32_t i = train->class_count; i-- > 0;)
+        if (!counts[i]) none++, first[0] = i;
+    for (uint32_t i = train->class_count; i-- > 0;)
+        if (counts[i] && counts[i] * 100 < train->count / (train->class_count - none)) few++, first[1] = i;
+    if (none)
+        printf("         classes without a picture to train on: %u of %u (first: %s)\n", (unsigned)none,
+               (unsigned)train->class_count, SHOWN(train->class_names[first[0]]));
+    if (few)
+        printf("         classes with less than a hundredth of the others' pictures: %u (first: %s, %llu of %llu)\n",
+               (unsigned)few, SHOWN(train->class_names[first[1]]), (unsigned long long)counts[first[1]],
+               (unsigned long long)train->count);
+    free(counts);
+}
+
 void data_print_report(const struct data *data)
 {
     for (int i = 0; i < 3; i++) print_report(&data->reports[i]);
+    if (data->beside)
+        printf("         left out: %llu beside the folder to train on (first: %s)\n", (unsigned long long)data->beside,
+               data->first_beside);
+    if (data->train.count) print_classes(&data->train);
 }
 
 struct tuff_data data_view(const struct tuff_dataset *dataset)

@@ -4,7 +4,6 @@
 #include "text.h"
 #include "train.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -304,10 +303,8 @@ static tuff_status match_model(struct run *run, struct tuff_error *error)
     struct tuff_saved *saved = NULL;
     struct tuff_fit_state state = tuff_model_state(run->model);
     bool now = state.epoch > 0 && state.step == 0 && state.best_epoch + 1 == state.epoch;
-    FILE *file = fopen(options_file(&run->options, "model.tuff", path), "rb");
     tuff_status status = TUFF_OK;
-    if (file) {
-        fclose(file);
+    if (program_exists(options_file(&run->options, "model.tuff", path))) {
         status = tuff_saved_open(run->context, path, &saved, error);
         if (status == TUFF_OK) status = check_model(run, saved, false, path, error);
         tuff_saved_destroy(saved);
@@ -356,7 +353,7 @@ static tuff_status train(struct run *run, struct tuff_error *error)
 {
     struct tuff_data data = data_view(&run->data.train);
     tuff_status status = tuff_model_prepare(run->model, &data, &run->fit, error); /* before weights: groups lie together */
-    if (status == TUFF_OK) status = place_try(run->folder, &run->options, run->model, error);
+    if (status == TUFF_OK) status = place_try(run->context, &run->options, run->model, error);
     if (status == TUFF_OK && run->options.resume) status = go_on(run, error);
     if (status == TUFF_OK && run->options.start[0]) status = start_from(run, error);
     if (status != TUFF_OK) return status;
@@ -405,16 +402,14 @@ static tuff_status finish(struct run *run, struct tuff_error *error)
     tuff_status status = test(run, &result, error);
     if (status != TUFF_OK) return status;
     tuff_device_memory(run->device, &now_bytes, &result.peak_bytes);
-    const char *curves = curves_write(&run->options, &run->history, run->options.epochs);
     if (run->options.report && (status = print_report(run, error)) != TUFF_OK) return status;
-    if (!curves) {
-        return refuse(error, TUFF_ERR_FILE, "cannot write the curves into %.300s: %s", run->options.out, strerror(errno));
-    }
-    printf("files    %s/model.tuff, %s/%s\n", SHOWN(run->options.out), SHOWN(run->options.out), curves);
-    if (run->options.json[0] && !result_write(run->options.json, &result)) {
-        return refuse(error, TUFF_ERR_FILE, "cannot write %.300s: %s", run->options.json, strerror(errno));
-    }
-    return TUFF_OK;
+    const char *curves = "";
+    tuff_status drawn = curves_write(run->context, &run->options, &run->history, run->options.epochs, &curves, error);
+    if (drawn == TUFF_OK)
+        printf("files    %s/model.tuff, %s/%s\n", SHOWN(run->options.out), SHOWN(run->options.out), curves);
+    if (run->options.json[0]) /* also where the curves cannot be written */
+        status = result_write(run->context, run->options.json, &result, drawn == TUFF_OK ? error : &(struct tuff_error){0});
+    return drawn == TUFF_OK ? status : drawn;
 }
 
 /* ---- the way -------------------------------------------------------------------------------------------------------------------- */
@@ -422,10 +417,14 @@ static tuff_status finish(struct run *run, struct tuff_error *error)
 static int stopped(struct run *run)
 {
     if (tuff_model_state(run->model).run == 0) {
-        printf("Stopped before the first step; nothing is saved.\n");
+        printf("Stopped before the first step; %s.\n",
+               run->options.resume ? "the checkpoint stays as it was" : "nothing is saved");
         return program_stop_status();
     }
-    curves_write(&run->options, &run->history, run->options.epochs);
+    struct tuff_error error = {0};
+    const char *curves;
+    if (curves_write(run->context, &run->options, &run->history, run->options.epochs, &curves, &error) != TUFF_OK)
+        fprintf(stderr, "tuff-train: %s\n", SHOWN(error.message));
     printf("Stopped, and saved in %s/" CHECKPOINT ". To go on: tuff-train --resume --out %s\n", SHOWN(run->options.out),
            SHOWN(run->options.out));
     return program_stop_status();
@@ -435,9 +434,6 @@ static int go(struct run *run)
 {
     struct tuff_error error = {0};
     tuff_status status = place_take(run->context, &run->options, &run->folder, &error);
-    if (status == TUFF_OK && run->options.json[0] && !program_can_write(run->options.json)) {
-        status = refuse(&error, TUFF_ERR_FILE, "cannot write %.300s: %s", run->options.json, strerror(errno));
-    }
     if (status == TUFF_OK) status = open_device(run, &error);
     if (status == TUFF_OK) status = read_data(run, &error);
     program_catch_signals(); /* until the training has ended */

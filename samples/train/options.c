@@ -1,4 +1,5 @@
 /* options.c - the command line. One table gives parsing, the help text, and what a checkpoint remembers. */
+#include "program.h"
 #include "text.h"
 #include "train.h"
 
@@ -21,7 +22,7 @@ static const struct row rows[] = {
     {"data", TEXT, FIELD(data), 0, 0, true, "DIR",
      "IDX files as of MNIST, or a folder of class folders with pictures (PNG, JPEG, WebP, GIF, BMP)"},
     {"arch", TEXT, FIELD(arch), 0, 0, true, "NAME", "network: mlp, cnn (default) or resnet"},
-    {"out", TEXT, FIELD(out), 0, 0, false, "DIR", "where model.tuff, " CHECKPOINT " and the curves go (default trained)"},
+    {"out", TEXT, FIELD(out), 1, 0, false, "DIR", "where model.tuff, " CHECKPOINT " and the curves go (default trained)"},
     {"epochs", WHOLE, FIELD(epochs), 1, EPOCHS_MAX, true, "N", "times through the data (default: by network)"},
     {"batch", WHOLE, FIELD(batch), 1, 65536, true, "N", "samples in a step (default 64, fewer for few pictures)"},
     {"lr", REAL, FIELD(lr), 1e-9, 10, true, "X", "largest learning rate; it falls along a cosine (default: by network)"},
@@ -39,8 +40,8 @@ static const struct row rows[] = {
     {"skip-not-finite", FLAG, FIELD(skip_not_finite), 0, 0, true, NULL,
      "leaves out steps whose loss or gradients are infinite or NaN, and counts them (default: the first ends the training)"},
     {"force", FLAG, FIELD(force), 0, 0, false, NULL, "replaces the result of an earlier training in --out"},
-    {"json", TEXT, FIELD(json), 0, 0, false, "FILE", "writes what came out as JSON"},
-    {"device", TEXT, FIELD(device), 0, 0, false, "NAME", "index, UUID or part of a name, as tuff-info lists them"},
+    {"json", TEXT, FIELD(json), 1, 0, false, "FILE", "writes what came out as JSON"},
+    {"device", TEXT, FIELD(device), 1, 0, false, "NAME", "index, UUID or part of a name, as tuff-info lists them"},
     {"size", WHOLE, FIELD(size), 8, 512, true, "N", "class folders: pictures become N x N (default 32)"},
     {"channels", WHOLE, FIELD(channels), 1, 3, true, "N", "class folders: 1 grey, 3 colour (default)"},
     {"fit", TEXT, FIELD(fit), 0, 0, true, "HOW", "class folders: stretch, pad or crop (default)"},
@@ -127,11 +128,9 @@ size_t options_texts(const struct options *options, struct tuff_pair *texts, cha
 
 const char *options_checkpoint(const struct options *options, char *path)
 {
-    FILE *file = fopen(options_file(options, CHECKPOINT, path), "rb");
-    if (!file) file = fopen(options_file(options, OLD_CHECKPOINT, path), "rb");
-    if (!file) return options_file(options, CHECKPOINT, path);
-    fclose(file);
-    return path;
+    bool old = !program_exists(options_file(options, CHECKPOINT, path)) &&
+               program_exists(options_file(options, OLD_CHECKPOINT, path));
+    return options_file(options, old ? OLD_CHECKPOINT : CHECKPOINT, path);
 }
 
 const char *options_file(const struct options *options, const char *name, char *path)
@@ -181,24 +180,6 @@ static void recall(struct options *options, const bool *given, struct tuff_conte
     tuff_tensors_destroy(checkpoint);
 }
 
-bool is_utf8(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c;) {
-        int more = *c < 0x80                 ? 0
-                   : *c >= 0xc2 && *c < 0xe0 ? 1
-                   : *c >= 0xe0 && *c < 0xf0 ? 2
-                   : *c >= 0xf0 && *c < 0xf5 ? 3
-                                             : -1;
-        if (more < 0) return false;
-        if ((*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] > 0x9f) || (*c == 0xf0 && c[1] < 0x90) ||
-            (*c == 0xf4 && c[1] > 0x8f))
-            return false;
-        for (c++; more > 0; more--, c++)
-            if ((*c & 0xc0) != 0x80) return false;
-    }
-    return true;
-}
-
 static void check(const struct options *options)
 {
     static const char *const fits[] = {"stretch", "pad", "crop"};
@@ -210,7 +191,7 @@ static void check(const struct options *options)
         wrong("--invert is never or always, not \"%s\"", options->invert);
     if (options->channels == 2) wrong("--channels is 1 or 3");
     if (options->force && options->resume) wrong("--force begins anew, --resume goes on with what is there");
-    if (!is_utf8(options->data))
+    if (!text_is_utf8(options->data))
         wrong("the path of --data is not UTF-8, which the checkpoint keeps: rename it, or link to it");
     if (options->start[0] && options->resume) wrong("--start begins a training, --resume goes on with one");
     if (!options->data[0]) wrong("--data is missing: where are the pictures?");
@@ -243,6 +224,8 @@ void options_parse(struct options *options, int count, char **arguments, struct 
         if (found == '?') wrong("unknown option, or one without its value: \"%s\"", arguments[optind - 1]);
         const struct row *row = &rows[found - 1];
         given[found - 1] = true;
+        if (row->kind == TEXT && strlen(optarg) >= row->size)
+            wrong("--%s takes at most %zu bytes, not %zu", row->name, row->size - 1, strlen(optarg));
         if (!set(options, row, row->kind == FLAG ? "true" : optarg)) wrong("--%s cannot be \"%s\"", row->name, optarg);
     }
     if (optind < count) wrong("what is \"%s\"? Give the folder as --data %s", arguments[optind], arguments[optind]);

@@ -2,6 +2,7 @@
  * this very training: the same classes, pictures and options. */
 #include "program.h"
 #include "train.h"
+#include "whole.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,54 +23,46 @@ tuff_status refuse(struct tuff_error *error, tuff_status status, const char *for
 static const char *const results[] = {CHECKPOINT, OLD_CHECKPOINT, "model.tuff"};
 enum { RESULTS = sizeof results / sizeof results[0] };
 
-static bool exists(const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    if (file) fclose(file);
-    return file != NULL;
-}
-
 tuff_status place_take(struct tuff_context *context, const struct options *options, struct tuff_folder **folder,
                        struct tuff_error *error)
 {
-    char path[1100];
+    char paths[RESULTS + 2][1100];
+    const char *all[] = {options_file(options, CHECKPOINT, paths[0]), options_file(options, "model.tuff", paths[1]),
+                         options_file(options, "curves.svg", paths[2]), options_file(options, "curves.png", paths[3]),
+                         options->json};
     tuff_status status = tuff_folder_hold(context, options->out, folder, error);
     for (int i = 0; i < RESULTS && status == TUFF_OK && !options->resume && !options->force; i++)
-        if (exists(options_file(options, results[i], path)))
+        if (program_exists(options_file(options, results[i], paths[RESULTS + 1])))
             status = refuse(error, TUFF_ERR_USAGE,
                             "%.300s is there already: --resume goes on with that training, --force replaces it, --out names "
                             "another folder",
-                            path);
-    return status;
+                            paths[RESULTS + 1]);
+    for (int i = 0; i < 2 && status == TUFF_OK; i++)
+        if (program_exists(all[i]) && !program_is_file(all[i]))
+            status = refuse(error, TUFF_ERR_FILE, "%.300s is no regular file: move it away", all[i]);
+    return status == TUFF_OK ? whole_try(context, all, sizeof all / sizeof *all, error) : status;
 }
 
 void place_clear(const struct options *options)
 {
     char path[1100];
-    for (int i = 0; i < RESULTS; i++) {
-        if (!exists(options_file(options, results[i], path))) continue;
-        FILE *file = program_is_link(path) ? fopen(path, "wb") : NULL; /* the link stays */
-        if (file)
-            fclose(file);
-        else
-            remove(path);
-    }
+    for (int i = 0; i < RESULTS; i++) program_remove(options_file(options, results[i], path));
 }
 
 /* Bytes by which a new file of this size is larger than the one that it will replace. */
 static uint64_t growth(const char *path, uint64_t bytes)
 {
-    FILE *file = fopen(path, "rb");
+    FILE *file = program_is_file(path) ? fopen(path, "rb") : NULL;
     long long old = file && fseek(file, 0, SEEK_END) == 0 ? ftell(file) : 0;
     if (file) fclose(file);
     return old > 0 && (uint64_t)old < bytes ? bytes - (uint64_t)old : old > 0 ? 0 : bytes;
 }
 
-tuff_status place_try(const struct tuff_folder *folder, const struct options *options, const struct tuff_model *model,
+tuff_status place_try(struct tuff_context *context, const struct options *options, const struct tuff_model *model,
                       struct tuff_error *error)
 {
     enum { TEXTS = 1 << 18, PICTURES = 1 << 18, ROWS = 256 }; /* the story and the curves have at most so many bytes */
-    char path[1100];
+    char checkpoint[1100], best[1100], curves[1100];
     uint64_t all = TEXTS, saved = TEXTS;
     for (uint32_t i = 0; i < tuff_model_leaf_count(model); i++) {
         struct tuff_leaf leaf = tuff_model_leaf(model, i);
@@ -77,9 +70,12 @@ tuff_status place_try(const struct tuff_folder *folder, const struct options *op
         all += bytes;
         saved += leaf.trained ? bytes : 0;
     }
-    const uint64_t sizes[] = {growth(options_file(options, CHECKPOINT, path), all), all, /* the old one stays meanwhile */
-                              growth(options_file(options, "model.tuff", path), saved), PICTURES};
-    return tuff_folder_try_room(folder, sizes, sizeof sizes / sizeof sizes[0], error);
+    options_file(options, CHECKPOINT, checkpoint);
+    options_file(options, "model.tuff", best);
+    options_file(options, "curves.svg", curves);
+    const char *const paths[] = {checkpoint, checkpoint, best, curves};
+    const uint64_t sizes[] = {growth(checkpoint, all), all, growth(best, saved), PICTURES}; /* the old one stays meanwhile */
+    return tuff_file_try(context, paths, sizes, sizeof sizes / sizeof sizes[0], error);
 }
 
 /* ---- what a training is of ------------------------------------------------------------------------------------------------------- */

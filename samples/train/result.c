@@ -1,6 +1,7 @@
 /* result.c - what came out of a training, as JSON. */
 #include "text.h"
 #include "train.h"
+#include "whole.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -46,13 +47,14 @@ static void options_member(FILE *file, const struct options *options)
     fputs("},\n", file);
 }
 
-bool result_write(const char *path, const struct result *r)
+tuff_status result_write(struct tuff_context *context, const char *path, const struct result *r, struct tuff_error *error)
 {
-    FILE *file = fopen(path, "w");
+    struct whole whole;
+    if (!whole_begin(&whole)) return TUFF_ERR_MEMORY;
+    FILE *file = whole.stream;
     const struct tuff_plan_figures *plan = &r->plan;
     static const char *const kinds[] = {"other", "discrete", "integrated", "virtual", "software"};
     char driver[520];
-    if (!file) return false;
     snprintf(driver, sizeof driver, "%s %s", r->caps->driver_name, r->caps->driver_info);
     fputs("{\n", file);
     text_member(file, "tuff", tuff_version());
@@ -81,6 +83,5 @@ bool result_write(const char *path, const struct result *r)
             "\"scratch_bytes\": %llu}\n}\n",
             (unsigned long long)r->peak_bytes, (unsigned long long)plan->param_bytes, (unsigned long long)plan->state_bytes,
             (unsigned long long)plan->scratch_bytes);
-    bool good = !ferror(file);
-    return fclose(file) == 0 && good;
+    return whole_write(&whole, context, path, error);
 }

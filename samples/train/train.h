@@ -20,7 +20,6 @@ enum { OPTION_TEXTS_MAX = 21 };
 void options_parse(struct options *options, int count, char **arguments, struct tuff_context *context);
 /* Those that a checkpoint and the result keep, as texts; returns their number. `numbers` holds the digits. */
 size_t options_texts(const struct options *options, struct tuff_pair *texts, char (*numbers)[32]);
-bool is_utf8(const char *text);
 /* out/name into a buffer of 1100 bytes. */
 const char *options_file(const struct options *options, const char *name, char *path);
 #define CHECKPOINT "training.tuff"
@@ -35,10 +34,13 @@ struct data {
     struct tuff_preprocess preprocess;
     double mean, deviation;               /* of all training pixels, 0..255 */
     struct tuff_folder_report reports[3]; /* of train, test, validation */
+    uint64_t beside;                      /* files and folders beside train/ that are not read */
+    char first_beside[300];
 };
 tuff_status data_read(struct tuff_context *context, const struct options *options, struct data *data,
                       struct tuff_error *error);
-void data_print_report(const struct data *data); /* what was left out of a folder, and what is damaged */
+void data_print_report(
+    const struct data *data); /* what was left out of a folder, what is damaged, classes with few pictures */
 struct tuff_data data_view(const struct tuff_dataset *dataset);
 
 /* Writes the sentence, as much of it as fits, and returns the status. */
@@ -46,13 +48,13 @@ tuff_status refuse(struct tuff_error *error, tuff_status status, const char *for
 
 /* ---- place.c: --out, and what a training is of ----------------------------------------------------------------------------------- */
 
-/* Makes and holds the folder; an existing result needs --resume or --force. */
+/* Makes and holds the folder; an existing result needs --resume or --force. What will be written can be. */
 tuff_status place_take(struct tuff_context *context, const struct options *options, struct tuff_folder **folder,
                        struct tuff_error *error);
 /* Removes the result that --force replaces. */
 void place_clear(const struct options *options);
 /* Tries to write as many bytes as the training will; the model is prepared. */
-tuff_status place_try(const struct tuff_folder *folder, const struct options *options, const struct tuff_model *model,
+tuff_status place_try(struct tuff_context *context, const struct options *options, const struct tuff_model *model,
                       struct tuff_error *error);
 
 enum { FACTS = 5, MODEL_TEXT = 200 };
@@ -110,8 +112,9 @@ void display_clear(const struct display *display);
 
 /* ---- curves.c, result.c ------------------------------------------------------------------------------------------------------------- */
 
-/* Writes out/curves.svg, and out/curves.png where cairo is there. Returns the name of the better one to look at, or NULL. */
-const char *curves_write(const struct options *options, const struct history *history, uint32_t epochs);
+/* Writes out/curves.svg, and out/curves.png where cairo is there; *better: the name of the one to look at. */
+tuff_status curves_write(struct tuff_context *context, const struct options *options, const struct history *history,
+                         uint32_t epochs, const char **better, struct tuff_error *error);
 
 struct result {
     const struct options *options;
@@ -125,6 +128,7 @@ struct result {
     uint64_t peak_bytes;
     struct tuff_plan_figures plan;
 };
-bool result_write(const char *path, const struct result *result);
+tuff_status result_write(struct tuff_context *context, const char *path, const struct result *result,
+                         struct tuff_error *error);
 
 #endif

@@ -265,8 +265,8 @@ static struct sum print_report(const struct refs_case *cases, size_t count, bool
     return total;
 }
 
-static bool write_json(const char *path, const struct refs_case *cases, size_t count, const struct sum *total,
-                       const char *device)
+static bool write_json(struct tuff_context *context, const char *path, const struct refs_case *cases, size_t count,
+                       const struct sum *total, const char *device, struct tuff_error *error)
 {
     cJSON *root = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(root, "cases");
     cJSON_AddStringToObject(root, "device", device);
@@ -286,9 +286,7 @@ static bool write_json(const char *path, const struct refs_case *cases, size_t c
     }
     char *text = cJSON_Print(root);
     cJSON_Delete(root);
-    FILE *file = text ? fopen(path, "w") : NULL;
-    bool written = file && fputs(text, file) >= 0 && fputc('\n', file) >= 0;
-    if (file && fclose(file) != 0) written = false;
+    bool written = text && tuff_file_write(context, path, (struct tuff_span){text, strlen(text)}, error) == TUFF_OK;
     free(text);
     return written;
 }
@@ -307,7 +305,10 @@ static int run_all(const struct arguments *a, struct refs_case *cases, size_t co
     struct sum total = print_report(cases, count, a->verbose);
     unsigned messages = tuff_device_validation_messages(device);
     if (messages) printf("the validation layer gave %u messages\n", messages);
-    if (a->json && !write_json(a->json, cases, count, &total, name)) return broken("cannot write %s", a->json);
+    struct tuff_error error = {0};
+    struct tuff_context *context = tuff_device_context(device);
+    if (a->json && !write_json(context, a->json, cases, count, &total, name, &error))
+        return broken("cannot write %s: %s", a->json, error.message);
     return total.failed || messages ? EXIT_FAILED : EXIT_PASSED;
 }
 
