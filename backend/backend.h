@@ -87,7 +87,8 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_duration(struct tuff_program *
 /* Counts that need no clock: launches, barriers, submissions per run, distinct pipelines. */
 struct tuff_program_counts {
     uint32_t launches, barriers, submissions, pipelines;
-    uint64_t prepared; /* times that the plan's prepare section ran: with the first run, and after what it reads was written */
+    uint64_t
+        prepared; /* times that the plan's prepare section ran: with the first run, and after what it reads was written */
     uint32_t compiled, cache_hits; /* shaders compiled by the compiler, found in the disk cache */
     /* Of the SPIR-V of all its kernels, in the order of the plan: equal means that the same code was given to the driver
      * (specialization constants stand in the plan and its hash). */

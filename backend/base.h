@@ -144,7 +144,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_context_create(const struct tuff_optio
 TUFF_API void tuff_context_destroy(struct tuff_context *context);
 
 /* Text of others (names of files and classes, metadata) as it can be shown on a terminal or in a log: control characters, bytes that are
- * no UTF-8, separators of lines and marks of the direction of writing become "\n", "\x1b" or "\u202e"; all else, also a backslash,
+ * no UTF-8, separators of lines and marks of the direction of writing become "\n", "\\x1b" or "\\u202e"; all else, also a backslash,
  * stays, so that doing it twice changes nothing. Every message of Tuff went through it.
  *   out, size  where it is written, with a zero byte; what does not fit ends in "..."
  * Returns out. Thread-safe. */

@@ -64,7 +64,8 @@ size_t tuff_utf8_step(const char *text, size_t left);
         if (!(condition)) return tuff_fail_usage(context, error, __func__, sentence);                                       \
     } while (0)
 /* USAGE with the sentence behind the function's name, where that is one that callers know. */
-tuff_status tuff_fail_usage(struct tuff_context *context, struct tuff_error *error, const char *function, const char *sentence);
+tuff_status tuff_fail_usage(struct tuff_context *context, struct tuff_error *error, const char *function,
+                            const char *sentence);
 tuff_status tuff_fail_contract(struct tuff_context *context, struct tuff_error *error, const char *function,
                                const char *condition);
 

@@ -11,7 +11,7 @@ struct tuff_spirv_info {
     uint32_t texels;          /* bit i: binding i is a texel buffer */
     uint32_t local_size[3];
     uint64_t shared_bytes, push_bytes;
-    uint64_t number_bytes; /* of the uniform block of TUFF_PLAN_NUMBERS_BINDING; no other is known here */
+    uint64_t number_bytes;       /* of the uniform block of TUFF_PLAN_NUMBERS_BINDING; no other is known here */
     uint32_t missing_capability; /* first SPIR-V capability that caps lack; 0: none */
 };
 

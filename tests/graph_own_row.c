@@ -145,8 +145,8 @@ static void test_refused(struct own_test *t)
     struct tuff_graph *g = graph_fresh(t->context);
     struct tuff_error error = {0};
     tuff_pointwise(g, ROW(.y = "a"), tuff_input(g, "i", TUFF_I32, TUFF_SHAPE(3)), 0);
-    check(t, tuff_graph_finish(g, &error) == TUFF_ERR_SHAPE && strstr(error.message, "it takes floats"),
-          "integers: %s", error.message);
+    check(t, tuff_graph_finish(g, &error) == TUFF_ERR_SHAPE && strstr(error.message, "it takes floats"), "integers: %s",
+          error.message);
     tuff_graph_destroy(g);
 }
 
@@ -304,7 +304,8 @@ static void test_text_refused(struct own_test *t)
         {HEAD "pointwise(%1) row=\"x\" y=\"a; a\" da=\"0.0\" : f32 []\n", "line 3: pointwise 'x', y = \"a; a\""},
         {HEAD "pointwise(%1) row=\"x y\" y=\"a\" da=\"0.0\" : f32 []\n", "line 3: pointwise: a name"},
         {HEAD "pointwise(%1, %1) row=\"x\" y=\"a\" da=\"0.0\" : f32 []\n", "line 3: x: it takes 1 to 1 operands, not 2"},
-        {HEAD "pointwise(%1) row=\"x\" y=\"a\" da=\"0.0\" db=\"0.0\" : f32 []\n", "line 3: x: it takes 2 to 2 operands, not 1"},
+        {HEAD "pointwise(%1) row=\"x\" y=\"a\" da=\"0.0\" db=\"0.0\" : f32 []\n",
+         "line 3: x: it takes 2 to 2 operands, not 1"},
         {HEAD "pointwise_db(%1, _, _, _) row=\"x\" y=\"a\" da=\"0.0\" : f32 []\n", "line 3: expected an operator of two"},
         {HEAD "pointwise_da(%1, _, _, _) row=\"x\" y=\"a\" da=\"a\" : f32 []\n", "line 3: expected a value instead of _"},
         {HEAD "pointwise_dc(%1, _, _, _) row=\"x\" y=\"a\" da=\"a\" : f32 []\n", "line 3: expected the name of an operator"},

@@ -4,6 +4,7 @@
 #if !defined(_WIN32) /* links, devices and signals of POSIX */
 #define _DEFAULT_SOURCE 1
 
+#include "loaders/source.h"
 #include "tests/disk_help.h"
 #include "tests/loaders_support.h"
 
@@ -111,11 +112,12 @@ static void test_reading(struct loaders_test *test)
     static const struct {
         const char *what;
         read_function read_it;
-    } readers[] = {{"IDX", read_idx},
-                   {"checkpoint", read_checkpoint},
-                   {"safetensors", read_safetensors},
-                   {"picture", read_picture},
-                   {"class folders", read_folder}};
+        bool built; /* with the library of its format */
+    } readers[] = {{"IDX", read_idx, true},
+                   {"checkpoint", read_checkpoint, true},
+                   {"safetensors", read_safetensors, TUFF_HAVE_JSON},
+                   {"picture", read_picture, TUFF_HAVE_PNG},
+                   {"class folders", read_folder, TUFF_HAVE_PNG}};
     static const uint8_t idx[] = {0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3};
     static uint8_t pixels[64] = {9, 99, 200};
     const float numbers[2] = {1, 2};
@@ -132,7 +134,8 @@ static void test_reading(struct loaders_test *test)
     scratch_make_folder(test, "set/a");
     (void)!tuff_picture_write_png(test->context, scratch_path(test, "set/a/a.png"), &picture, &error);
     for (size_t i = 0; i < TUFF_COUNT(readers); i++)
-        if (can_read(test, readers[i].what, readers[i].read_it)) fail_each(test, readers[i].what, readers[i].read_it);
+        if (readers[i].built && can_read(test, readers[i].what, readers[i].read_it))
+            fail_each(test, readers[i].what, readers[i].read_it);
     disk.most = 1; /* a read may give less than is asked for */
     expect_status(test, "short reads", TUFF_OK, read_idx(test, &error), &error, NULL);
     disk.most = 0;

@@ -61,4 +61,5 @@ for wanted in "$work"/*.rgba; do
     "$here/tests/loaders_picture_kinds" "$file" "$wanted" > "$work/log" 2>&1 || { cat "$work/log"; failures=$((failures + 1)); }
 done
 echo "$count pictures, $failures differ"
-[ "$failures" -eq 0 ] && [ "$count" -gt 0 ]
+[ "$count" -gt 0 ] || { echo "SKIP: this build has none of the formats"; exit 77; }
+[ "$failures" -eq 0 ]

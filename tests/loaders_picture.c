@@ -446,8 +446,7 @@ static void test_jpeg_cut(struct loaders_test *test, const struct jpeg_recipe *r
         warned += expect_as_libjpeg(test, "JPEG, truncated", (struct tuff_span){part, n}) > 0;
         free(part);
     }
-    expect(test, warned > 50, "JPEG, truncated", "more than 50 read with a warning", "%zu of %lu",
-           warned, made.bytes);
+    expect(test, warned > 50, "JPEG, truncated", "more than 50 read with a warning", "%zu of %lu", warned, made.bytes);
     expect_number(test, "JPEG, whole", 0, expect_as_libjpeg(test, "JPEG, whole", (struct tuff_span){made.data, made.bytes}));
     for (size_t n = 0; n <= made.bytes; n++) { /* bytes that belong to nothing, before markers and anywhere */
         memcpy(with, made.data, n);
