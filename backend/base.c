@@ -213,6 +213,7 @@ tuff_status tuff_context_create(const struct tuff_options *options, struct tuff_
     }
     TUFF_TRY(check_words(&start.options, error));
     start.process = tuff_os_process();
+    atomic_init(&start.references, 1);
     start.allocator = start.options.allocator;
     if (!start.allocator.allocate) start.allocator = allocator_of(NULL);
     TUFF_REQUIRE_THAT(NULL, error, start.allocator.reallocate && start.allocator.release,
@@ -232,7 +233,7 @@ tuff_status tuff_context_create(const struct tuff_options *options, struct tuff_
 
 void tuff_context_destroy(struct tuff_context *context)
 {
-    if (!context) return;
+    if (!context || atomic_fetch_sub(&context->references, 1) != 1) return;
     tuff_free(context, (char *)(uintptr_t)context->options.device);
     tuff_free(context, (char *)(uintptr_t)context->options.cache_dir);
     tuff_free(context, (char *)(uintptr_t)context->options.limits);
@@ -263,6 +264,20 @@ void tuff_free(struct tuff_context *context, void *memory)
 {
     struct tuff_allocator allocator = allocator_of(context);
     if (memory) allocator.release(allocator.user, memory);
+}
+
+void *tuff_object_create(struct tuff_context *context, size_t bytes)
+{
+    void *object = tuff_alloc(context, bytes);
+    if (object && context) atomic_fetch_add(&context->references, 1);
+    return object;
+}
+
+void tuff_object_destroy(struct tuff_context *context, void *object)
+{
+    if (!object) return;
+    tuff_free(context, object);
+    tuff_context_destroy(context);
 }
 
 char *tuff_strdup(struct tuff_context *context, const char *text)
@@ -386,7 +401,7 @@ struct tuff_cancel {
 tuff_status tuff_cancel_create(struct tuff_context *context, struct tuff_cancel **cancel, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, cancel != NULL);
-    struct tuff_cancel *made = tuff_alloc(context, sizeof *made);
+    struct tuff_cancel *made = tuff_object_create(context, sizeof *made);
     if (!made) return tuff_fail_memory(context, error);
     made->context = context;
     atomic_init(&made->requested, false);
@@ -396,7 +411,7 @@ tuff_status tuff_cancel_create(struct tuff_context *context, struct tuff_cancel 
 
 void tuff_cancel_destroy(struct tuff_cancel *cancel)
 {
-    if (cancel) tuff_free(cancel->context, cancel);
+    if (cancel) tuff_object_destroy(cancel->context, cancel);
 }
 
 void tuff_cancel_request(struct tuff_cancel *cancel) { atomic_store(&cancel->requested, true); }

@@ -140,7 +140,8 @@ struct tuff_context;
  * or TUFF_LOG, unknown bits of debug), MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_context_create(const struct tuff_options *options, struct tuff_context **context,
                                                          struct tuff_error *error);
-/* Destroys the context after everything made from it. NULL is legal. */
+/* What was made from the context and is still there keeps what it needs of it: devices, graphs, sessions, executables, trainers and models
+ * may be destroyed in any order, the context before them too. NULL is legal. */
 TUFF_API void tuff_context_destroy(struct tuff_context *context);
 
 /* Text of others (names of files and classes, metadata) as it can be shown on a terminal or in a log: control characters, bytes that are

@@ -16,6 +16,7 @@ struct tuff_context {
     struct tuff_options options; /* strings are copies [owned] */
     struct tuff_allocator allocator;
     uint64_t process;       /* that made it: a child of it by fork is another one */
+    atomic_uint references; /* its maker's, and one of each object (tuff_object_create) */
     atomic_bool store_told; /* why nothing is cached on disk: told once */
 };
 
@@ -27,6 +28,10 @@ void *tuff_alloc(struct tuff_context *context, size_t bytes);
 void *tuff_realloc(struct tuff_context *context, void *old, size_t bytes); /* new bytes are not zeroed */
 void tuff_free(struct tuff_context *context, void *memory);
 char *tuff_strdup(struct tuff_context *context, const char *text);
+/* Memory of what a caller makes from the context and destroys: the context is there as long as it is, also where its maker has
+ * destroyed it before. */
+void *tuff_object_create(struct tuff_context *context, size_t bytes);
+void tuff_object_destroy(struct tuff_context *context, void *object); /* NULL is legal */
 
 /* One line, shown as by tuff_printable. */
 void tuff_log_message(struct tuff_context *context, enum tuff_log_level level, const char *format, ...) TUFF_PRINTF(3, 4);

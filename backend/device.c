@@ -149,7 +149,7 @@ tuff_status tuff_device_create(struct tuff_context *context, const char *name, s
                                struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && device);
-    struct tuff_device *made = tuff_alloc(context, sizeof *made);
+    struct tuff_device *made = tuff_object_create(context, sizeof *made);
     if (!made) return tuff_fail_memory(context, error);
     made->context = context;
     atomic_init(&made->references, 1);
@@ -187,7 +187,7 @@ void tuff_device_release(struct tuff_device *device)
     }
     tuff_cache_destroy(device->cache);
     tuff_instance_destroy(device->instance);
-    tuff_free(device->context, device);
+    tuff_object_destroy(device->context, device);
 }
 
 const struct tuff_caps *tuff_device_caps(const struct tuff_device *device) { return &device->caps; }

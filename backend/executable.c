@@ -47,6 +47,7 @@ struct tuff_executable {
     tuff_status broke;    /* BROKE_OFF: why */
     const char *compiler; /* [plan's arena] its version; NULL: none */
     const void *owner;
+    void (*release)(const void *owner);
     struct kept_ranges prepares, writes; /* what its prepare section reads, and what its runs write */
     struct tuff_executable *next;        /* of those that prepare */
 };
@@ -341,6 +342,7 @@ tuff_status tuff_executable_create(struct tuff_device *device, const struct tuff
     bool fits = params->input_sets <= TUFF_MOST_INPUT_SETS;
     struct tuff_executable *x = fits ? tuff_alloc(device->context, sizeof *x) : NULL;
     if (!x) {
+        if (params->release) params->release(params->owner);
         tuff_plan_finish(params->plan);
         TUFF_REQUIRE_THAT(device->context, error, fits, "input_sets are more than an executable may have");
         return tuff_fail_memory(device->context, error);
@@ -348,6 +350,7 @@ tuff_status tuff_executable_create(struct tuff_device *device, const struct tuff
     x->device = device;
     x->sets = params->input_sets ? params->input_sets : 1;
     x->owner = params->owner;
+    x->release = params->release;
     x->plan = *params->plan;
     tuff_plan_init(params->plan, device->context);
     tuff_device_retain(device);
@@ -369,6 +372,7 @@ void tuff_executable_destroy(struct tuff_executable *x)
     for (uint32_t i = 0; i < x->sets; i++) tuff_program_destroy(x->programs[i]);
     for (uint32_t i = 0; x->buffers && i < x->sets * x->plan.memory_count; i++) tuff_buffer_release(x->buffers[i]);
     tuff_memories_release(x->memories);
+    if (x->release) x->release(x->owner); /* the device is held below */
     tuff_plan_finish(&x->plan);
     tuff_free(device->context, x);
     tuff_device_release(device);

@@ -30,7 +30,8 @@ struct tuff_run_params {
     const uint8_t
         *file; /* [borrowed] while this is called: bytes that slots with a range of a file are filled from; may be NULL */
     uint64_t file_bytes;
-    const void *owner; /* what its maker keeps with it; lies in the plan's arena, or NULL */
+    const void *owner;                  /* what its maker keeps with it; lies in the plan's arena, or NULL */
+    void (*release)(const void *owner); /* called once, when the executable is destroyed, or could not be made; or NULL */
 };
 TUFF_MUST_CHECK tuff_status tuff_executable_create(struct tuff_device *device, const struct tuff_run_params *params,
                                                    struct tuff_executable **executable, struct tuff_error *error);

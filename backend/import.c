@@ -53,7 +53,7 @@ tuff_status tuff_device_import(struct tuff_context *context, const struct tuff_i
         "lock_queue and unlock_queue come together, and extensions may not be NULL where extension_count is not 0");
     if (params->api_version < VK_API_VERSION_1_1)
         return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED, "the app's instance is made for a version before Vulkan 1.1");
-    struct tuff_device *made = tuff_alloc(context, sizeof *made);
+    struct tuff_device *made = tuff_object_create(context, sizeof *made);
     if (!made) return tuff_fail_memory(context, error);
     made->context = context;
     made->imported = true;

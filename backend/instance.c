@@ -257,7 +257,7 @@ static tuff_status check_process(struct tuff_context *context, struct tuff_error
 tuff_status tuff_instance_create(struct tuff_context *context, struct tuff_instance **instance, struct tuff_error *error)
 {
     TUFF_TRY(check_process(context, error));
-    struct tuff_instance *made = tuff_alloc(context, sizeof *made);
+    struct tuff_instance *made = tuff_object_create(context, sizeof *made);
     if (!made) return tuff_fail_memory(context, error);
     made->context = context;
     tuff_status status = open_loader(made, error);
@@ -274,7 +274,7 @@ tuff_status tuff_instance_import(struct tuff_context *context, VkInstance handle
                                  uint32_t api_version, struct tuff_instance **instance, struct tuff_error *error)
 {
     TUFF_TRY(check_process(context, error));
-    struct tuff_instance *made = tuff_alloc(context, sizeof *made);
+    struct tuff_instance *made = tuff_object_create(context, sizeof *made);
     tuff_status status = TUFF_OK;
     if (!made) return tuff_fail_memory(context, error);
     made->context = context;
@@ -299,5 +299,5 @@ void tuff_instance_destroy(struct tuff_instance *instance)
     if (!instance->imported && instance->handle && instance->DestroyInstance)
         instance->DestroyInstance(instance->handle, NULL);
     tuff_os_library_close(instance->library);
-    tuff_free(instance->context, instance);
+    tuff_object_destroy(instance->context, instance);
 }

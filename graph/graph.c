@@ -11,25 +11,32 @@
 tuff_status tuff_graph_create(struct tuff_context *context, struct tuff_graph **graph, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, context != NULL && graph != NULL);
-    struct tuff_graph *g = tuff_alloc(context, sizeof *g);
+    struct tuff_graph *g = tuff_object_create(context, sizeof *g);
     if (!g) return tuff_fail_memory(context, error);
     g->context = context;
     tuff_arena_init(&g->arena, context);
     if (!TUFF_GROW_ARENA(&g->arena, g->values, 0, 1)) {
-        tuff_free(context, g);
+        tuff_object_destroy(context, g);
         return tuff_fail_memory(context, error);
     }
     g->count = 1;
+    atomic_init(&g->references, 1);
     *graph = g;
     return TUFF_OK;
 }
 
+struct tuff_graph *tuff_graph_retain(struct tuff_graph *graph)
+{
+    atomic_fetch_add(&graph->references, 1);
+    return graph;
+}
+
 void tuff_graph_destroy(struct tuff_graph *graph)
 {
-    if (!graph) return;
+    if (!graph || atomic_fetch_sub(&graph->references, 1) != 1) return;
     for (uint32_t i = 0; i < graph->body_count; i++) tuff_graph_destroy(graph->bodies[i]);
     tuff_arena_finish(&graph->arena);
-    tuff_free(graph->context, graph);
+    tuff_object_destroy(graph->context, graph);
 }
 
 tuff_status tuff_graph_finish(struct tuff_graph *graph, struct tuff_error *error)

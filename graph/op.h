@@ -36,6 +36,7 @@ struct tuff_value {
 
 struct tuff_graph {
     struct tuff_context *context; /* [borrowed] */
+    atomic_uint references;       /* its maker's, of sessions and of trainers */
     struct tuff_arena arena;
     struct tuff_value *values; /* [arena] values[0] is never used */
     uint32_t count;            /* includes values[0] */
@@ -52,6 +53,9 @@ struct tuff_graph {
     tuff_status status;                  /* first failure; sticky */
     struct tuff_error error;
 };
+
+/* The graph, which one more tuff_graph_destroy releases. */
+struct tuff_graph *tuff_graph_retain(struct tuff_graph *graph);
 
 static inline const struct tuff_value *tuff_value_of(const struct tuff_graph *g, tuff_val v)
 {

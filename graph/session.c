@@ -6,8 +6,9 @@
 
 struct tuff_session {
     struct tuff_context *context; /* [borrowed] */
+    atomic_uint references;       /* its maker's, and one of each of its executables */
     struct tuff_device *device;   /* [retained] */
-    struct tuff_graph *graph;     /* [borrowed] */
+    struct tuff_graph *graph;     /* [retained] */
     const struct tuff_compiler *compiler;
     bool plain;                     /* it is tuff_built_kernels() */
     struct tuff_memories *memories; /* [retained] of the layout, as many as were made */
@@ -21,7 +22,7 @@ struct tuff_session {
 
 /* What the session keeps with an executable. */
 struct compiled {
-    struct tuff_session *session; /* [borrowed] */
+    struct tuff_session *session; /* [retained] by an executable */
     struct tuff_plan_figures figures;
     uint32_t output_count;
     const uint32_t *slots;   /* [plan's arena] of outputs; UINT32_MAX: an assignment */
@@ -188,11 +189,12 @@ tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *g
     TUFF_TRY(tuff_graph_finish(graph, error));
     struct tuff_context *context = tuff_device_context(device);
     TUFF_REQUIRE(context, error, !params || params->struct_size >= sizeof *params);
-    struct tuff_session *s = tuff_alloc(context, sizeof *s);
+    struct tuff_session *s = tuff_object_create(context, sizeof *s);
     if (!s) return tuff_fail_memory(context, error);
     s->context = context;
     s->device = device;
-    s->graph = graph;
+    s->graph = tuff_graph_retain(graph);
+    atomic_init(&s->references, 1);
     s->seed = params ? params->seed : 0;
     s->compiler = params ? params->compiler : NULL;
     s->plain = !s->compiler && without_compiler(context);
@@ -210,11 +212,12 @@ tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *g
 
 void tuff_session_destroy(struct tuff_session *session)
 {
-    if (!session) return;
+    if (!session || atomic_fetch_sub(&session->references, 1) != 1) return;
     tuff_memories_release(session->memories);
     tuff_layout_finish(&session->layout);
+    tuff_graph_destroy(session->graph);
     tuff_device_release(session->device);
-    tuff_free(session->context, session);
+    tuff_object_destroy(session->context, session);
 }
 
 /* ---- executables -------------------------------------------------------------------------------------------------------------- */
@@ -282,6 +285,8 @@ static tuff_status describe(struct tuff_session *session, const struct tuff_exec
     return count_figures(session->device, made, params, &c->figures, error);
 }
 
+static void release_session(const void *owner) { tuff_session_destroy(((const struct compiled *)owner)->session); }
+
 tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff_executable_params *params,
                                  struct tuff_executable **executable, struct tuff_error *error)
 {
@@ -301,10 +306,14 @@ tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff
                                   .input_sets = params->input_sets,
                                   .profile = params->profile,
                                   .timed = params->timed,
-                                  .owner = described};
-    if (status == TUFF_OK) return tuff_executable_create(session->device, &run, executable, error);
-    tuff_plan_finish(&made.plan);
-    return status;
+                                  .owner = described,
+                                  .release = release_session};
+    if (status != TUFF_OK) {
+        tuff_plan_finish(&made.plan);
+        return status;
+    }
+    atomic_fetch_add(&session->references, 1);
+    return tuff_executable_create(session->device, &run, executable, error);
 }
 
 static const struct compiled *compiled_of(const struct tuff_executable *x) { return tuff_executable_owner(x); }

@@ -21,14 +21,14 @@ struct tuff_session_params {
      * every operator is a launch of its own. */
     const struct tuff_compiler *compiler;
 };
-/* Owns the parameters and states of a graph in device memory, with their initial values. The graph must outlive it; parameters and
- * states that it gets later come into memory of their own, and nothing moves. params may be NULL. One thread at a time.
+/* Owns the parameters and states of a graph in device memory, with their initial values. It keeps the graph; parameters and
+ * states that this gets later come into memory of their own, and nothing moves. params may be NULL. One thread at a time.
  * Errors: the graph's own, DEVICE_MEMORY, MEMORY. */
 struct tuff_session;
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *graph,
                                                          const struct tuff_session_params *params,
                                                          struct tuff_session **session, struct tuff_error *error);
-TUFF_API void tuff_session_destroy(struct tuff_session *session); /* after its executables; NULL is legal */
+TUFF_API void tuff_session_destroy(struct tuff_session *session); /* its executables go on; NULL is legal */
 /* Content of a parameter or state, whole: tuff_dtype_size bytes. Ordered with runs. Errors: USAGE, DEVICE_LOST. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_write(struct tuff_session *session, tuff_val leaf, const void *data,
                                                         size_t bytes, struct tuff_error *error);

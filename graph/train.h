@@ -118,11 +118,11 @@ struct tuff_trainer_params {
     double samples;
 };
 /* Adds gradients and updates to the graph, after all that the loss, the outputs and their assignments need; once for a graph, but for
- * those that are like another. The graph must outlive it, as must the one it is like. After a failure the graph is as it was.
+ * those that are like another. It keeps the graph, and the one it is like. After a failure the graph is as it was.
  * Errors: USAGE, SHAPE, MEMORY; the graph's own. One thread at a time. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_create(struct tuff_graph *graph, const struct tuff_trainer_params *params,
                                                          struct tuff_trainer **trainer, struct tuff_error *error);
-TUFF_API void tuff_trainer_destroy(struct tuff_trainer *trainer); /* before its session; NULL is legal */
+TUFF_API void tuff_trainer_destroy(struct tuff_trainer *trainer); /* NULL is legal */
 /* What its plan computes: loss, outputs, updates. For tuff_plan_ask; borrowed from the trainer. */
 TUFF_API struct tuff_executable_params tuff_trainer_plan(const struct tuff_trainer *trainer);
 /* Compiles the step for a session of its graph. options: input_sets, profile, timed, progress, stations; its outputs are left

@@ -53,7 +53,8 @@ typedef uint32_t tuff_val;
 /* Errors: MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_create(struct tuff_context *context, struct tuff_graph **graph,
                                                        struct tuff_error *error);
-TUFF_API void tuff_graph_destroy(struct tuff_graph *graph); /* NULL is legal */
+/* Sessions and trainers of the graph keep what they need of it, until they are destroyed too. NULL is legal. */
+TUFF_API void tuff_graph_destroy(struct tuff_graph *graph);
 /* TUFF_OK, or the first failure since creation. May be called at any time. The sentence names the operator, and the values that do not fit by
  * type, shape and name (tuff_named), or by operator and number. After a failure, and for a graph that is NULL, builders return 0 and do nothing. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_finish(struct tuff_graph *graph, struct tuff_error *error);

@@ -218,7 +218,7 @@ static tuff_status take(struct tuff_context *context, const char *name, struct t
 {
     struct tuff_container container;
     TUFF_TRY(tuff_container_parse(&container, context, name, file->data, file->bytes, error));
-    struct tuff_tensors *t = tuff_alloc(context, sizeof *t);
+    struct tuff_tensors *t = tuff_object_create(context, sizeof *t);
     if (!t) {
         tuff_container_close(&container);
         return tuff_fail_memory(context, error);

@@ -44,7 +44,7 @@ tuff_status tuff_folder_hold(struct tuff_context *context, const char *path, str
 {
     TUFF_REQUIRE(context, error, context && path && folder);
     TUFF_REQUIRE_THAT(context, error, path[0], "the path is empty");
-    struct tuff_folder *made = tuff_alloc(context, sizeof *made);
+    struct tuff_folder *made = tuff_object_create(context, sizeof *made);
     if (!made) return tuff_fail_memory(context, error);
     *made = (struct tuff_folder){.context = context, .path = tuff_strdup(context, path)};
     tuff_status status = made->path ? tuff_os_make_folders(context, path, error) : tuff_fail_memory(context, error);
@@ -63,5 +63,5 @@ void tuff_folder_release(struct tuff_folder *folder)
     if (!folder) return;
     tuff_os_unlock(folder->lock);
     tuff_free(folder->context, folder->path);
-    tuff_free(folder->context, folder);
+    tuff_object_destroy(folder->context, folder);
 }

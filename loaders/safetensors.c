@@ -273,7 +273,7 @@ static tuff_status parse(struct job *job, const uint8_t *file, size_t bytes)
 tuff_status tuff_safetensors_take(struct tuff_context *context, const char *name, struct tuff_held *file,
                                   struct tuff_tensors **tensors, struct tuff_error *error)
 {
-    struct tuff_tensors *t = tuff_alloc(context, sizeof *t);
+    struct tuff_tensors *t = tuff_object_create(context, sizeof *t);
     if (!t) return tuff_fail_memory(context, error);
     t->context = context;
     tuff_arena_init(&t->arena, context);
@@ -361,7 +361,7 @@ void tuff_tensors_destroy(struct tuff_tensors *tensors)
     if (!tensors) return;
     tuff_arena_finish(&tensors->arena);
     tuff_held_release(tensors->context, &tensors->file);
-    tuff_free(tensors->context, tensors);
+    tuff_object_destroy(tensors->context, tensors);
 }
 
 static int compare_names(const void *a, const void *b)

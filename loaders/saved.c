@@ -93,7 +93,7 @@ static tuff_status examine(struct tuff_saved *saved, struct tuff_error *error)
 static tuff_status open_tensors(struct tuff_context *context, const char *file, struct tuff_tensors *tensors,
                                 struct tuff_saved **saved, struct tuff_error *error)
 {
-    struct tuff_saved *s = tuff_alloc(context, sizeof *s);
+    struct tuff_saved *s = tuff_object_create(context, sizeof *s);
     if (!s) {
         tuff_tensors_destroy(tensors);
         return tuff_fail_memory(context, error);
@@ -133,7 +133,7 @@ void tuff_saved_destroy(struct tuff_saved *saved)
     tuff_tensors_destroy(saved->tensors);
     tuff_free(saved->context, (void *)(uintptr_t)saved->labels);
     tuff_free(saved->context, saved->file);
-    tuff_free(saved->context, saved);
+    tuff_object_destroy(saved->context, saved);
 }
 
 const struct tuff_saved_info *tuff_saved_info(const struct tuff_saved *saved) { return &saved->info; }
@@ -192,7 +192,7 @@ tuff_status tuff_classifier_create(struct tuff_device *device, const struct tuff
                                    struct tuff_classifier **classifier, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, device && saved && classifier);
-    struct tuff_classifier *c = tuff_alloc(saved->context, sizeof *c);
+    struct tuff_classifier *c = tuff_object_create(saved->context, sizeof *c);
     if (!c) return tuff_fail_memory(saved->context, error);
     c->context = saved->context;
     c->sample_bytes = (size_t)saved->info.sample_bytes;
@@ -211,7 +211,7 @@ void tuff_classifier_destroy(struct tuff_classifier *classifier)
     tuff_executable_destroy(classifier->executable);
     tuff_session_destroy(classifier->session);
     tuff_graph_destroy(classifier->graph);
-    tuff_free(classifier->context, classifier);
+    tuff_object_destroy(classifier->context, classifier);
 }
 
 tuff_status tuff_classifier_run(struct tuff_classifier *c, const uint8_t *samples, uint64_t count, float *out,

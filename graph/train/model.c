@@ -124,7 +124,7 @@ tuff_status tuff_model_create(struct tuff_device *device, const struct tuff_mode
     TUFF_REQUIRE(NULL, error, device != NULL && params != NULL && model != NULL);
     struct tuff_context *context = tuff_device_context(device);
     TUFF_TRY(check_params(context, params, error));
-    struct tuff_model *m = tuff_alloc(context, sizeof *m);
+    struct tuff_model *m = tuff_object_create(context, sizeof *m);
     if (!m) return tuff_fail_memory(context, error);
     m->context = context;
     m->device = device;
@@ -153,7 +153,7 @@ void tuff_model_destroy(struct tuff_model *m)
     tuff_graph_destroy(m->graph);
     tuff_free(m->context, m->rows);
     tuff_device_release(m->device);
-    tuff_free(m->context, m);
+    tuff_object_destroy(m->context, m);
 }
 
 /* ---- session ------------------------------------------------------------------------------------------------------------------ */

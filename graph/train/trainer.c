@@ -155,9 +155,10 @@ tuff_status tuff_trainer_make(struct tuff_graph *g, const struct tuff_trainer_pa
 {
     TUFF_TRY(tuff_graph_finish(g, error));
     TUFF_TRY(check(g, p, error));
-    struct tuff_trainer *t = tuff_alloc(g->context, sizeof *t);
+    struct tuff_trainer *t = tuff_object_create(g->context, sizeof *t);
     if (!t) return tuff_fail_memory(g->context, error);
-    *t = (struct tuff_trainer){.context = g->context, .graph = g, .like = p->like, .not_finite = p->not_finite};
+    *t = (struct tuff_trainer){
+        .context = g->context, .references = 1, .graph = g, .like = p->like, .not_finite = p->not_finite};
     t->loss = p->loss;
     t->begin = g->count;
     t->first = p->like ? p->like->first : t;
@@ -166,9 +167,11 @@ tuff_status tuff_trainer_make(struct tuff_graph *g, const struct tuff_trainer_pa
     tuff_status status = tuff_graph_finish(g, error);
     if (status != TUFF_OK) {
         tuff_graph_undo(g, t->begin);
-        tuff_free(g->context, t);
+        tuff_object_destroy(g->context, t);
         return status;
     }
+    tuff_graph_retain(g);
+    if (t->like) t->like->references++;
     if (replaces) tuff_trainer_resume(t, replaces->first->optimizer.run);
     *trainer = t;
     return TUFF_OK;
@@ -181,11 +184,21 @@ tuff_status tuff_trainer_create(struct tuff_graph *graph, const struct tuff_trai
     return tuff_trainer_make(graph, params, NULL, 0, trainer, error);
 }
 
+static void release(struct tuff_trainer *t)
+{
+    if (!t || --t->references > 0) return;
+    release(t->like);
+    tuff_graph_destroy(t->graph);
+    tuff_object_destroy(t->context, t);
+}
+
+/* One that is like it goes on reading its counts. */
 void tuff_trainer_destroy(struct tuff_trainer *t)
 {
     if (!t) return;
     tuff_executable_destroy(t->run);
-    tuff_free(t->context, t);
+    t->run = NULL;
+    release(t);
 }
 
 /* ---- running -------------------------------------------------------------------------------------------------------------------- */

@@ -7,10 +7,11 @@
 
 struct tuff_trainer {
     struct tuff_context *context; /* [borrowed] */
-    struct tuff_graph *graph;     /* [borrowed] */
-    struct tuff_session *session; /* [borrowed] or NULL */
+    uint32_t references;          /* its maker's, and one of each that is like it */
+    struct tuff_graph *graph;     /* [retained] */
+    struct tuff_session *session; /* [borrowed] which `run` retains, or NULL */
     struct tuff_executable *run;  /* [owned] or NULL */
-    struct tuff_trainer *like;    /* [borrowed] or NULL */
+    struct tuff_trainer *like;    /* [retained] or NULL */
     struct tuff_trainer
         *first; /* [borrowed] whose optimizer counts runs and is fed: itself, or that of the one it is like */
     struct tuff_optimizer optimizer;
