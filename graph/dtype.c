@@ -204,6 +204,39 @@ tuff_status tuff_narrow(enum tuff_dtype dtype, const void *from, uint64_t count,
                      tuff_dtype_name(tuff_dtype_device(dtype)), tuff_dtype_name(dtype));
 }
 
+static bool is_possible(enum tuff_dtype dtype, double v)
+{
+    const struct tuff_dtype_row *row = tuff_dtype_row(dtype);
+    if (tuff_is_float(dtype)) return !isfinite(v) || isfinite(tuff_dtype_round(dtype, v));
+    return dtype == TUFF_BOOL ? v == 0 || v == 1 : v >= row->lowest && v <= row->highest;
+}
+
+tuff_status tuff_convert(enum tuff_dtype from_type, const void *from, enum tuff_dtype to_type, void *to, uint64_t count,
+                         const char *what, struct tuff_context *context, struct tuff_error *error)
+{
+    const char *named[] = {tuff_dtype_name(from_type), tuff_dtype_name(to_type)};
+    if (from_type == to_type) {
+        memcpy(to, from, (size_t)tuff_dtype_size(to_type, count));
+        return TUFF_OK;
+    }
+    if (!tuff_dtype_known((int32_t)from_type) || tuff_is_blocks(from_type) || tuff_is_blocks(to_type))
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "%s: what is given as %s does not become %s", what, named[0],
+                         named[1]);
+    if (tuff_is_float(from_type) && !tuff_is_float(to_type))
+        return tuff_fail(context, error, TUFF_ERR_USAGE,
+                         "%s: what is given as %s does not become %s: round it to whole numbers, or let the input be %s and "
+                         "tuff_cast it",
+                         what, named[0], named[1], named[0]);
+    for (uint64_t i = 0; i < count; i++) {
+        double v = tuff_element(from_type, from, i);
+        if (!is_possible(to_type, v))
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "%s: element %llu, %.9g, does not fit into %s", what,
+                             (unsigned long long)i, v, named[1]);
+        tuff_element_put(to_type, to, i, v);
+    }
+    return TUFF_OK;
+}
+
 void tuff_widen(enum tuff_dtype dtype, const void *from, uint64_t count, void *to)
 {
     enum tuff_dtype device = tuff_dtype_device(dtype);

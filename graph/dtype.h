@@ -45,6 +45,11 @@ enum tuff_dtype tuff_dtype_hosted(enum tuff_dtype dtype); /* that which is held 
  * Else it fails with this status. name: whose content it is; NULL: a constant's. */
 TUFF_MUST_CHECK tuff_status tuff_narrow(enum tuff_dtype dtype, const void *from, uint64_t count, void *to, const char *name,
                                         tuff_status failure, struct tuff_context *context, struct tuff_error *error);
+/* Elements of one type to those of another, both as the host has them: floats are rounded and must not become infinite, whole numbers must
+ * be possible (0 and 1 in bool), and floats do not become whole numbers. Errors: USAGE, which begins with `what`. */
+TUFF_MUST_CHECK tuff_status tuff_convert(enum tuff_dtype from_type, const void *from, enum tuff_dtype to_type, void *to,
+                                         uint64_t count, const char *what, struct tuff_context *context,
+                                         struct tuff_error *error);
 void tuff_widen(enum tuff_dtype dtype, const void *from, uint64_t count, void *to);
 
 /* Blocks as in files to what device memory holds, all weights and then all scales, and back. */

@@ -1,6 +1,7 @@
 /* layers.c - what is built from operators: norms, softmax, losses. Their gradients follow from the parts, and the fuse
  * pass makes few launches of them: each reduction takes the chain before it and the chain after it. */
 #include "graph/op.h"
+#include "graph/places.h"
 
 #include <float.h>
 
@@ -332,6 +333,7 @@ tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labe
 {
     struct tuff_shape x = tuff_type_of(g, logits).shape, l = tuff_type_of(g, labels).shape;
     if (!check_labels(g, logits, labels, &params)) return 0;
+    tuff_places_of_labels(g, labels, logits, params.use_ignore_index ? &params.ignore_index : NULL);
     tuff_val at = tuff_unsqueeze(g, labels, 1);
     double smooth = params.label_smoothing, each = smooth / x.dim[1]; /* what every class has of the target */
     uint32_t axes;

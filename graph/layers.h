@@ -39,7 +39,8 @@ struct tuff_cross_entropy_params {
     tuff_val weight;        /* [c] weights of the classes, or 0 */
 };
 /* logits [n, c, ...], labels i32 [n, ...]. As PyTorch's cross_entropy: mean divides by the sum of the used weights. A label
- * outside of 0 .. c-1 names no class: its loss is that of the smoothing alone, and without weights it counts for the mean. Logits of -inf mask
+ * outside of 0 .. c-1 names no class: the host cannot write it (tuff_executable_write); where a device computes or gathers it, its loss is
+ * that of the smoothing alone, and without weights it counts for the mean. Logits of -inf mask
  * classes: what is not the label's costs nothing. What is ignored has loss and gradient 0 whatever its logits. Errors: SHAPE (labels of another
  * type or shape, weights that are not [c]), USAGE (a smoothing outside of [0, 1), a reduction that is none). */
 TUFF_API tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labels,

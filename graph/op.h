@@ -34,6 +34,12 @@ struct tuff_value {
     const void *data;   /* [arena] constants and initial values; NULL otherwise */
 };
 
+/* Labels that are to be classes of the logits. */
+struct tuff_labels {
+    tuff_val labels, logits;
+    const int32_t *ignored; /* [arena] or NULL */
+};
+
 struct tuff_graph {
     struct tuff_context *context; /* [borrowed] */
     atomic_uint references;       /* its maker's, of sessions and of trainers */
@@ -48,6 +54,8 @@ struct tuff_graph {
     uint32_t body_count;
     tuff_val *laid; /* [arena] where stretches of values end that lie one after the other in a memory of a session, rising */
     uint32_t laid_count;
+    struct tuff_labels *labels; /* [arena] */
+    uint32_t label_count;
     const struct tuff_own_row *own_rows; /* [arena] declared by tuff_pointwise, the last first */
     bool stores_wide;                    /* kernels give f32 for packed floats: a compiler's copy, which casts them */
     tuff_status status;                  /* first failure; sticky */

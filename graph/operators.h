@@ -165,8 +165,8 @@ TUFF_API tuff_val tuff_global_avg_pool(struct tuff_graph *g, tuff_val x); /* [n,
 
 /* ---- indexing and random ---------------------------------------------------------------------------------------------------------- */
 
-/* Indices of these three may be any numbers: negative ones count from the end, and what then lies outside is clamped to the
- * first or the last element. Nothing is read or written elsewhere.
+/* Indices of these three that are negative count from the end. What then lies outside is refused where the host writes it into an input
+ * (tuff_executable_write); what a device computes is clamped to the first or the last element. Nothing is read or written elsewhere.
  * y = x with axis replaced by indices' shape (ONNX Gather-13, embedding with axis 0). */
 TUFF_API tuff_val tuff_gather(struct tuff_graph *g, tuff_val x, tuff_val indices, int axis);
 /* y[i,j,..] = x[.., indices[i,j,..] at axis, ..] (ONNX GatherElements-13). */

@@ -10,6 +10,7 @@
 #include "graph/op.h"
 #include "graph/ops/gemm.h"
 #include "graph/ops/leaf.h"
+#include "graph/places.h"
 #include "graph/reference.h"
 #include "graph/train/optimizer.h"
 
@@ -444,7 +445,7 @@ static tuff_status fill(struct trial *t, const struct leaf *leaf, struct tuff_se
         memcpy(&words[i], value->type.dtype == TUFF_F32 ? (const void *)&real : (const void *)&number, sizeof *words);
     }
     if (status == TUFF_OK)
-        status = value->op->kind == TUFF_KIND_INPUT ? tuff_executable_write(x, leaf->v, words, (size_t)count * 4, error)
+        status = value->op->kind == TUFF_KIND_INPUT ? tuff_executable_write_any(x, leaf->v, words, (size_t)count * 4, error)
                                                     : tuff_session_write(session, leaf->v, words, (size_t)count * 4, error);
     tuff_free(t->context, words);
     return status;

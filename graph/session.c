@@ -3,6 +3,7 @@
 #include "backend/handover.h"
 #include "graph/compile/compile.h"
 #include "graph/ops/leaf.h"
+#include "graph/places.h"
 
 struct tuff_session {
     struct tuff_context *context; /* [borrowed] */
@@ -25,8 +26,10 @@ struct compiled {
     struct tuff_session *session; /* [retained] by an executable */
     struct tuff_plan_figures figures;
     uint32_t output_count;
-    const uint32_t *slots;   /* [plan's arena] of outputs; UINT32_MAX: an assignment */
-    const tuff_val *outputs; /* [plan's arena] */
+    const uint32_t *slots;      /* [plan's arena] of outputs; UINT32_MAX: an assignment */
+    const tuff_val *outputs;    /* [plan's arena] */
+    struct tuff_places *places; /* [plan's arena] what is looked at where inputs are written */
+    uint32_t place_count;
 };
 
 /* ---- leaves ----------------------------------------------------------------------------------------------------------------- */
@@ -282,6 +285,8 @@ static tuff_status describe(struct tuff_session *session, const struct tuff_exec
     *c = (struct compiled){
         .session = session, .output_count = params->output_count, .slots = made->output_slots, .outputs = outputs};
     *described = c;
+    TUFF_TRY(
+        tuff_places_find(session->graph, params->outputs, params->output_count, arena, &c->places, &c->place_count, error));
     return count_figures(session->device, made, params, &c->figures, error);
 }
 
@@ -316,8 +321,6 @@ tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff
     return tuff_executable_create(session->device, &run, executable, error);
 }
 
-static const struct compiled *compiled_of(const struct tuff_executable *x) { return tuff_executable_owner(x); }
-
 static bool reads_input(const struct tuff_plan *plan, const char *name)
 {
     for (uint32_t i = 0; i < plan->slot_count; i++)
@@ -325,23 +328,81 @@ static bool reads_input(const struct tuff_plan *plan, const char *name)
     return false;
 }
 
+/* What a session knows of its executable; NULL with a sentence for one that no session has made. */
+static const struct compiled *compiled_of(const struct tuff_executable *x, struct tuff_error *error)
+{
+    const struct compiled *c = tuff_executable_owner(x);
+    if (!c)
+        (void)tuff_fail(
+            tuff_device_context(tuff_executable_device(x)), error, TUFF_ERR_USAGE,
+            "the executable was loaded from a file and knows no values: tuff_executable_set and tuff_executable_get "
+            "take names");
+    return c;
+}
+
+/* An input of whose elements so many are given. */
+static tuff_status check_input(const struct compiled *c, tuff_val input, struct tuff_error *error)
+{
+    const struct tuff_graph *g = c->session->graph;
+    char text[TUFF_VALUE_TEXT];
+    if (input && input < g->count && g->values[input].op->kind == TUFF_KIND_INPUT) return TUFF_OK;
+    return tuff_fail(g->context, error, TUFF_ERR_USAGE, "%s is not an input (parameters and states: tuff_session_write)",
+                     tuff_value_text(g, input, text, sizeof text));
+}
+
+/* places: numbers of which each is to name one */
+static tuff_status write_input(struct tuff_executable *x, tuff_val input, const void *data, size_t bytes, bool places,
+                               struct tuff_error *error)
+{
+    const struct compiled *c = compiled_of(x, error);
+    if (!c) return TUFF_ERR_USAGE;
+    TUFF_TRY(check_input(c, input, error));
+    struct tuff_session *session = c->session;
+    const struct tuff_value *value = &session->graph->values[input];
+    TUFF_TRY(check_bytes(session, value, bytes, error));
+    if (!reads_input(tuff_executable_plan(x), value->name)) return TUFF_OK;
+    if (places) TUFF_TRY(tuff_places_check(session->graph, c->places, c->place_count, input, data, error));
+    struct content content = {data, bytes, NULL};
+    tuff_status status = to_device(session, value, &content, error);
+    if (status == TUFF_OK) status = tuff_executable_set(x, value->name, content.data, content.bytes, error);
+    tuff_free(session->context, content.own);
+    return status;
+}
+
 tuff_status tuff_executable_write(struct tuff_executable *x, tuff_val input, const void *data, size_t bytes,
                                   struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, x != NULL && data != NULL);
-    struct tuff_session *session = compiled_of(x)->session;
-    struct tuff_context *context = session->context;
+    return write_input(x, input, data, bytes, true, error);
+}
+
+tuff_status tuff_executable_write_any(struct tuff_executable *x, tuff_val input, const void *data, size_t bytes,
+                                      struct tuff_error *error)
+{
+    return write_input(x, input, data, bytes, false, error);
+}
+
+tuff_status tuff_executable_write_as(struct tuff_executable *x, tuff_val input, enum tuff_dtype dtype, const void *elements,
+                                     uint64_t count, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, x != NULL && elements != NULL);
+    const struct compiled *c = compiled_of(x, error);
+    if (!c) return TUFF_ERR_USAGE;
+    TUFF_TRY(check_input(c, input, error));
+    const struct tuff_graph *g = c->session->graph;
+    struct tuff_type type = tuff_host_type(&g->values[input]);
+    uint64_t needed = tuff_shape_count(&type.shape);
     char text[TUFF_VALUE_TEXT];
-    if (!input || input >= session->graph->count || session->graph->values[input].op->kind != TUFF_KIND_INPUT)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "%s is not an input (parameters and states: tuff_session_write)",
-                         tuff_value_text(session->graph, input, text, sizeof text));
-    const struct tuff_value *value = &session->graph->values[input];
-    TUFF_TRY(check_bytes(session, value, bytes, error));
-    if (!reads_input(tuff_executable_plan(x), value->name)) return TUFF_OK;
-    struct content content = {data, bytes, NULL};
-    tuff_status status = to_device(session, value, &content, error);
-    if (status == TUFF_OK) status = tuff_executable_set(x, value->name, content.data, content.bytes, error);
-    tuff_free(context, content.own);
+    tuff_value_text(g, input, text, sizeof text);
+    if (count != needed)
+        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "input %s has %llu elements, not %llu: it is written whole",
+                         text, (unsigned long long)needed, (unsigned long long)count);
+    size_t bytes = (size_t)tuff_type_bytes(&type);
+    void *converted = tuff_alloc(g->context, bytes);
+    if (!converted) return tuff_fail_memory(g->context, error);
+    tuff_status status = tuff_convert(dtype, elements, type.dtype, converted, count, text, g->context, error);
+    if (status == TUFF_OK) status = write_input(x, input, converted, bytes, true, error);
+    tuff_free(g->context, converted);
     return status;
 }
 
@@ -349,7 +410,7 @@ tuff_status tuff_executable_write(struct tuff_executable *x, tuff_val input, con
 static tuff_status read_widened(struct tuff_executable *x, uint32_t slot, enum tuff_dtype dtype, void *data, size_t bytes,
                                 struct tuff_error *error)
 {
-    struct tuff_context *context = compiled_of(x)->session->context;
+    struct tuff_context *context = tuff_device_context(tuff_executable_device(x));
     uint64_t unit = tuff_dtype_size(dtype, 1), count = (bytes + unit - 1) / unit;
     size_t device_bytes = (size_t)tuff_dtype_size(tuff_dtype_device(dtype), count);
     void *device = tuff_alloc(context, device_bytes), *wide = tuff_alloc(context, (size_t)(count * unit));
@@ -368,7 +429,8 @@ tuff_status tuff_executable_read(struct tuff_executable *x, uint32_t index, void
                                  struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, x != NULL && data != NULL);
-    const struct compiled *c = compiled_of(x);
+    const struct compiled *c = compiled_of(x, error);
+    if (!c) return TUFF_ERR_USAGE;
     struct tuff_context *context = c->session->context;
     char text[TUFF_VALUE_TEXT];
     if (index >= c->output_count)
@@ -392,7 +454,7 @@ tuff_status tuff_executable_report(const struct tuff_executable *x, char **text,
     const struct tuff_plan *plan = tuff_executable_plan(x);
     struct tuff_text out;
     uint32_t noted = 0;
-    tuff_text_init(&out, compiled_of(x)->session->context);
+    tuff_text_init(&out, tuff_device_context(tuff_executable_device(x)));
     for (uint32_t i = 0; i < plan->launch_count; i++) noted += plan->launches[i].note != NULL;
     tuff_text_add(&out, "%u of %u launches are slower than they could be\n", (unsigned)noted, (unsigned)plan->launch_count);
     for (uint32_t i = 0; i < plan->launch_count; i++) {
@@ -403,4 +465,8 @@ tuff_status tuff_executable_report(const struct tuff_executable *x, char **text,
     return tuff_text_give(&out, text, error);
 }
 
-struct tuff_plan_figures tuff_executable_figures(const struct tuff_executable *x) { return compiled_of(x)->figures; }
+struct tuff_plan_figures tuff_executable_figures(const struct tuff_executable *x)
+{
+    const struct compiled *c = tuff_executable_owner(x);
+    return c ? c->figures : (struct tuff_plan_figures){0};
+}

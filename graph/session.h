@@ -61,9 +61,18 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_compile(struct tuff_session *s
                                                           const struct tuff_executable_params *params,
                                                           struct tuff_executable **executable, struct tuff_error *error);
 /* Whole content of an input for the next run; it stays for later ones until it is written again, in each of the input sets. What is never
- * written is no zero: runs refuse it (USAGE). Errors: USAGE. */
+ * written is no zero: runs refuse it (USAGE). Where the outputs read it as labels (tuff_cross_entropy) or as indices (tuff_gather and its
+ * like), itself or by what follows from it alone, they are looked at. Errors: USAGE (another number of bytes; a label that is no class, an
+ * index outside; not an input; an executable that was loaded). */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_write(struct tuff_executable *executable, tuff_val input,
                                                            const void *data, size_t bytes, struct tuff_error *error);
+/* Likewise, of elements of a type that need not be the input's: floats are rounded to its floats, whole numbers become its numbers, where
+ * they are possible there. Floats do not become whole numbers: what is written into an i32 input by bytes is taken as i32, whatever it is.
+ *   elements  [count] of dtype, TUFF_F64 and TUFF_I64 among them; count is that of the input
+ * Errors: USAGE, with the element that does not fit. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_write_as(struct tuff_executable *executable, tuff_val input,
+                                                              enum tuff_dtype dtype, const void *elements, uint64_t count,
+                                                              struct tuff_error *error);
 /* The first bytes of output number `index` after the last run; waits for it. Errors: USAGE when it has fewer, and before
  * the first run or at a station; what the last run ended with, where it failed or was cancelled. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_read(struct tuff_executable *executable, uint32_t index, void *data,
@@ -113,7 +122,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_plan_ask(struct tuff_device *device, c
 /* Is there now room for such a plan, its parameters and states among it, on the device? total_bytes lie within
  * tuff_device_available, each of its memories within max_allocation_bytes. */
 TUFF_API bool tuff_plan_fits(struct tuff_device *device, const struct tuff_plan_figures *figures);
-/* The figures of a compiled plan: those that tuff_plan_ask tells for the same graph, outputs and device. */
+/* The figures of a compiled plan (zeros of one that was loaded): those that tuff_plan_ask tells for the same graph, outputs and device. */
 TUFF_API struct tuff_plan_figures tuff_executable_figures(const struct tuff_executable *executable);
 /* What ran slower than it could and why, one line a launch: what was not fused into its neighbours and what kept it apart,
  * what took a general kernel for want of a better one, what was split. Free with tuff_text_free. */

@@ -130,11 +130,14 @@ TUFF_API struct tuff_executable_params tuff_trainer_plan(const struct tuff_train
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_compile(struct tuff_trainer *trainer, struct tuff_session *session,
                                                           const struct tuff_executable_params *options,
                                                           struct tuff_error *error);
-/* Content of an input for the next step, whole; with one set of inputs it waits for the last step. Labels are not looked at: what
- * names no class counts nothing (tuff_cross_entropy). Errors: those of tuff_executable_write; USAGE for an input that the step does not
+/* Content of an input for the next step, whole; with one set of inputs it waits for the last step. Errors: those of tuff_executable_write; USAGE for an input that the step does not
  * read; NOT_FINITE of the last step. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_write(struct tuff_trainer *trainer, tuff_val input, const void *data,
                                                         size_t bytes, struct tuff_error *error);
+/* Likewise of elements of a type that need not be the input's (tuff_executable_write_as). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_write_as(struct tuff_trainer *trainer, tuff_val input,
+                                                           enum tuff_dtype dtype, const void *elements, uint64_t count,
+                                                           struct tuff_error *error);
 /* Submits one step, or the rest of one that stopped at a station, and returns (tuff_executable_submit); *ticket (may be NULL) is for
  * tuff_device_wait. A loss that is not finite is told by the next call that waits
  * for a step, or after 64 steps; nothing of later steps is done then. Errors: those of tuff_executable_submit, NOT_FINITE; USAGE where the

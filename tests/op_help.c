@@ -1,6 +1,7 @@
 /* op_help.c - see op_help.h. */
 #include "tests/op_help.h"
 #include "graph/ops/leaf.h"
+#include "graph/places.h"
 #include "tests/op_text.h"
 
 #include <ctype.h>
@@ -250,7 +251,7 @@ static bool write_leaves(const struct tuff_graph *g, double *const *data, struct
             op_pack(type->dtype, data[v], count, bytes);
         }
         size_t size = (size_t)tuff_dtype_size(type->dtype, count);
-        tuff_status status = input ? tuff_executable_write(x, v, bytes, size, &error)
+        tuff_status status = input ? tuff_executable_write_any(x, v, bytes, size, &error)
                                    : tuff_session_write(session, v, bytes, size, &error);
         tuff_free(g->context, bytes);
         if (!told(status, &error)) return false;

@@ -259,10 +259,9 @@ static tuff_status must_be_compiled(const struct tuff_trainer *t, struct tuff_er
     return tuff_fail(t->context, error, TUFF_ERR_USAGE, "trainer: it is not compiled; tuff_trainer_compile does that");
 }
 
-tuff_status tuff_trainer_write(struct tuff_trainer *t, tuff_val input, const void *data, size_t bytes,
-                               struct tuff_error *error)
+/* Before an input is written. */
+static tuff_status begin_write(struct tuff_trainer *t, tuff_val input, struct tuff_error *error)
 {
-    TUFF_REQUIRE(NULL, error, t != NULL && data != NULL);
     TUFF_TRY(must_be_compiled(t, error));
     if (input < t->graph->count && t->graph->values[input].op->kind == TUFF_KIND_INPUT &&
         (input >= t->begin || !t->needed[input])) {
@@ -271,8 +270,23 @@ tuff_status tuff_trainer_write(struct tuff_trainer *t, tuff_val input, const voi
                          "trainer: its step does not read %s: is it the input of another part of the graph?",
                          tuff_value_text(t->graph, input, text, sizeof text));
     }
-    if (t->sets == 1 && t->unchecked) TUFF_TRY(look(t, error)); /* while its inputs are there */
+    return t->sets == 1 && t->unchecked ? look(t, error) : TUFF_OK; /* while its inputs are there */
+}
+
+tuff_status tuff_trainer_write(struct tuff_trainer *t, tuff_val input, const void *data, size_t bytes,
+                               struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, t != NULL && data != NULL);
+    TUFF_TRY(begin_write(t, input, error));
     return tuff_executable_write(t->run, input, data, bytes, error);
+}
+
+tuff_status tuff_trainer_write_as(struct tuff_trainer *t, tuff_val input, enum tuff_dtype dtype, const void *elements,
+                                  uint64_t count, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, t != NULL && elements != NULL);
+    TUFF_TRY(begin_write(t, input, error));
+    return tuff_executable_write_as(t->run, input, dtype, elements, count, error);
 }
 
 /* Before a run, or the rest of one. */
