@@ -2,103 +2,26 @@
  * formula, and their derivatives. Expected values are written out; sources: C99 annex F (exp, log, pow, erf, tanh ..), IEEE 754 (division,
  * square root), limits where a product of infinity and zero has one (silu, mish, gelu, hardswish), PyTorch's derivatives.yaml for pow.
  * Sine, cosine and pow of all exponents against libm in double precision. Each on all ways to build a graph; the double reference too. */
-#include "tests/backend_help.h"
-#include "tests/op_help.h"
-#include "tests/op_text.h"
-
 #include "graph/ops/pointwise.h"
-#include "graph/reference.h"
+#include "tests/op_text.h"
+#include "tests/op_values.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST = 160, LANES = 9, PAIRS = 40, MANY = 4080 };
-enum { SIGNS = 1 }; /* zeros have their signs */
+enum { LANES = 9, PAIRS = 40, MANY = 4080 };
 
-struct edges_test {
-    struct backend_test test;
-    struct op_random random;
-    const char *way;
-    struct tuff_graph *g;
-    double *data[2048];
-    tuff_val outputs[MOST];
-    const double *wanted[MOST];
-    const char *names[MOST];
-    double relative[MOST], absolute[MOST];
-    int flags[MOST];
-    uint32_t count;
-};
-
-/* ---- running ------------------------------------------------------------------------------------------------------------------- */
-
-static void begin(struct edges_test *t)
+static tuff_val fill(struct op_values *t, struct tuff_shape shape, const double *content)
 {
-    if (tuff_graph_create(t->test.context, &t->g, NULL) != TUFF_OK) exit(1);
-    t->count = 0;
+    return op_values_input(t, TUFF_F32, shape, content);
 }
 
-static tuff_val fill(struct edges_test *t, struct tuff_shape shape, const double *content)
+static void expect(struct op_values *t, const char *name, tuff_val v, const double *wanted, double relative, double absolute,
+                   int flags)
 {
-    char name[16];
-    size_t bytes = (size_t)tuff_shape_count(&shape) * sizeof *content;
-    snprintf(name, sizeof name, "x%u", t->g->count);
-    tuff_val v = tuff_input(t->g, name, TUFF_F32, shape);
-    t->data[v] = tuff_alloc(t->test.context, bytes);
-    if (!t->data[v]) exit(1);
-    memcpy(t->data[v], content, bytes);
-    return v;
-}
-
-static void expect(struct edges_test *t, const char *name, tuff_val v, const double *wanted, double relative,
-                   double absolute, int flags)
-{
-    uint32_t i = t->count++;
-    if (i == MOST || !v) exit(1);
-    t->names[i] = name, t->outputs[i] = v, t->wanted[i] = wanted, t->flags[i] = flags;
-    t->relative[i] = relative, t->absolute[i] = absolute;
-}
-
-/* Denormal results may be flushed; what no f32 holds is infinite on the device. */
-static bool same(const struct edges_test *t, uint32_t i, double got, double wanted, bool device)
-{
-    if (isnan(wanted)) return isnan(got);
-    if (device && fabs(wanted) > (double)FLT_MAX) return isinf(got) && signbit(got) == signbit(wanted);
-    if (!device && isinf(wanted)) return fabs(got) > (double)FLT_MAX && signbit(got) == signbit(wanted);
-    if (wanted == 0 && got == 0 && (t->flags[i] & SIGNS) && !signbit(got) != !signbit(wanted)) return false;
-    return fabs(got - wanted) <= t->relative[i] * fabs(wanted) + t->absolute[i] + (double)FLT_MIN;
-}
-
-static void compare(struct edges_test *t, uint32_t i, const double *got, bool device)
-{
-    const struct tuff_shape shape = tuff_type_of(t->g, t->outputs[i]).shape;
-    for (uint64_t k = 0; k < tuff_shape_count(&shape); k++)
-        if (!backend_check(&t->test, same(t, i, got[k], t->wanted[i][k], device),
-                           "%s, %s, %s, element %llu: expected %.9g, got %.9g", t->way, device ? "device" : "definition",
-                           t->names[i], (unsigned long long)k, t->wanted[i][k], got[k]))
-            break;
-}
-
-static void finish(struct edges_test *t)
-{
-    double *got[MOST] = {NULL};
-    double **reference = tuff_reference_create(t->g);
-    struct op_run run = {.outputs = t->outputs, .count = t->count, .got = got};
-    bool ok = reference && tuff_graph_finish(t->g, NULL) == TUFF_OK && op_run_graph(t->test.device, t->g, t->data, &run);
-    for (uint32_t v = 0; reference && v < t->g->count; v++) {
-        reference[v] = t->data[v];
-        t->data[v] = NULL;
-    }
-    ok = ok && tuff_reference_run(t->g, reference) == TUFF_OK;
-    backend_check(&t->test, ok, "%s, %s: did not run", t->way, t->names[0]);
-    for (uint32_t i = 0; i < t->count; i++) {
-        if (ok) compare(t, i, got[i], true);
-        if (ok) compare(t, i, reference[t->outputs[i]], false);
-        tuff_free(t->test.context, got[i]);
-    }
-    if (reference) tuff_reference_destroy(t->g, reference);
-    tuff_graph_destroy(t->g);
+    op_values_expect(t, (struct op_value){v, name, wanted, relative, absolute, flags});
 }
 
 /* ---- rows of one operand ---------------------------------------------------------------------------------------------------------- */
@@ -155,25 +78,25 @@ static const struct one {
     {"hardswish", 0, 0, {-0.0, -0.0, -0.0, -0.0, 0, 100, M, I, N}, {0, 0, 0, .5, .5, 1, 1, 1, N}},
 };
 
-static void test_ones(struct edges_test *t)
+static void test_ones(struct op_values *t)
 {
     static const double by[LANES] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
-    begin(t);
+    op_values_begin(t);
     tuff_val a = fill(t, TUFF_SHAPE(LANES), points), g = fill(t, TUFF_SHAPE(LANES), by);
     for (size_t i = 0; i < TUFF_COUNT(ones); i++) {
         const struct one *row = &ones[i];
         const struct tuff_op *op = tuff_op_find(row->name);
         tuff_val ga = 0, y = op ? tuff_graph_add(t->g, op, &a, 1, &(struct tuff_pw_attrs){row->p0, row->p1}) : 0;
-        expect(t, row->name, y, row->y, 16 * OP_ULP, 0, op == &tuff_op_sign ? 0 : SIGNS);
+        expect(t, row->name, y, row->y, 16 * OP_ULP, 0, op == &tuff_op_sign ? 0 : OP_SIGNS);
         tuff_gradients(t->g, y, g, &a, 1, &ga);
         bool constant = !ga || strcmp(row->name, "neg") == 0;
         if (!constant) expect(t, row->name, ga, row->da, 16 * OP_ULP, 4 * OP_ULP, 0);
     }
-    finish(t);
+    op_values_finish(t);
 }
 
 /* No row is left out. */
-static void test_complete(struct edges_test *t)
+static void test_complete(struct op_values *t)
 {
     for (uint32_t i = 0; i < tuff_op_count; i++) {
         const struct tuff_op *op = tuff_ops[i];
@@ -226,7 +149,7 @@ static const struct two quotients[] = {
     {1, N, N, N, N},
 };
 
-static void test_twos(struct edges_test *t, const char *name, const struct two *rows, size_t count)
+static void test_twos(struct op_values *t, const char *name, const struct two *rows, size_t count)
 {
     double a[PAIRS], b[PAIRS], one[PAIRS], y[PAIRS], da[PAIRS], db[PAIRS];
     if (count > PAIRS) exit(1);
@@ -235,19 +158,19 @@ static void test_twos(struct edges_test *t, const char *name, const struct two *
         y[i] = rows[i].y, da[i] = rows[i].da, db[i] = rows[i].db;
     }
     const struct tuff_shape line = TUFF_SHAPE((uint32_t)count);
-    begin(t);
+    op_values_begin(t);
     tuff_val in[2] = {fill(t, line, a), fill(t, line, b)}, by = fill(t, line, one), g[2];
     tuff_val out = tuff_graph_add(t->g, tuff_op_find(name), in, 2, &(struct tuff_pw_attrs){0});
     tuff_gradients(t->g, out, by, in, 2, g);
-    expect(t, name, out, y, 4 * OP_ULP, 0, SIGNS);
+    expect(t, name, out, y, 4 * OP_ULP, 0, OP_SIGNS);
     expect(t, name, g[0], da, 8 * OP_ULP, 0, 0);
     expect(t, name, g[1], db, 16 * OP_ULP, 0, 0);
-    finish(t);
+    op_values_finish(t);
 }
 
 /* ---- all exponents --------------------------------------------------------------------------------------------------------------- */
 
-static double any_float(struct edges_test *t, uint32_t exponent)
+static double any_float(struct op_values *t, uint32_t exponent)
 {
     uint32_t bits = op_below(&t->random, 1 << 23) | exponent << 23 | op_below(&t->random, 2) << 31;
     float f;
@@ -256,7 +179,7 @@ static double any_float(struct edges_test *t, uint32_t exponent)
 }
 
 /* Sine and cosine within 4 2^-23 and pow within 4 ulp (graph/ops/pw_helpers.def) of every finite f32. */
-static void test_exponents(struct edges_test *t)
+static void test_exponents(struct op_values *t)
 {
     static const double named[] = {1e6, 1e22, 0x1p127, 8192, 32768, 355, 1e10, 3.14159274101257324, 710, 2147483648.0, 5e37};
     static double a[MANY], sine[MANY], cosine[MANY], base[MANY], power[MANY], result[MANY];
@@ -269,12 +192,12 @@ static void test_exponents(struct edges_test *t)
         result[i] = pow(base[i], power[i]);
     }
     const struct tuff_shape line = TUFF_SHAPE(MANY);
-    begin(t);
+    op_values_begin(t);
     tuff_val x = fill(t, line, a), b = fill(t, line, base), p = fill(t, line, power);
     expect(t, "sin of all exponents", tuff_sin(t->g, x), sine, 0, 4 * OP_ULP, 0);
     expect(t, "cos of all exponents", tuff_cos(t->g, x), cosine, 0, 4 * OP_ULP, 0);
     expect(t, "pow of all exponents", tuff_pow(t->g, b, p), result, 4 * OP_ULP, 0, 0);
-    finish(t);
+    op_values_finish(t);
 }
 
 /* ---- infinite logits --------------------------------------------------------------------------------------------------------------- */
@@ -282,7 +205,7 @@ static void test_exponents(struct edges_test *t)
 enum { CLASSES = 3, LINES = 4 };
 
 /* PyTorch: logsumexp, whose gradient e^(x - y) is 0 instead of NaN where all is masked; softmax and log_softmax are NaN there. */
-static void test_softmax(struct edges_test *t)
+static void test_softmax(struct op_values *t)
 {
     static const double x[LINES][CLASSES] = {{-I, -I, -I}, {1, -I, 2}, {I, 0, 1}, {0, N, -I}}, by[LINES] = {1, 1, 1, 1};
     static const double sum[LINES] = {-I, 2.3132616875182228, I, N},
@@ -290,7 +213,7 @@ static void test_softmax(struct edges_test *t)
                         part[LINES][CLASSES] = {{N, N, N}, {.2689414213699951, 0, .7310585786300049}, {N, N, N}, {N, N, N}},
                         logs[LINES][CLASSES] = {
                             {N, N, N}, {-1.3132616875182228, -I, -.3132616875182228}, {N, N, N}, {N, N, N}};
-    begin(t);
+    op_values_begin(t);
     tuff_val v = fill(t, TUFF_SHAPE(LINES, CLASSES), x[0]), g = fill(t, TUFF_SHAPE(LINES), by), gv;
     tuff_val y = tuff_logsumexp(t->g, v, 1u << 1, TUFF_DROP_AXES);
     tuff_gradients(t->g, y, g, &v, 1, &gv);
@@ -298,11 +221,11 @@ static void test_softmax(struct edges_test *t)
     expect(t, "logsumexp's gradient", gv, share[0], 32 * OP_ULP, 0, 0);
     expect(t, "softmax", tuff_softmax(t->g, v, 1), part[0], 32 * OP_ULP, 0, 0);
     expect(t, "log_softmax", tuff_log_softmax(t->g, v, 1), logs[0], 16 * OP_ULP, 8 * OP_ULP, 0);
-    finish(t);
+    op_values_finish(t);
 }
 
 /* PyTorch's cross_entropy: infinite where the label or, with smoothing, any class is masked; what is ignored has no gradient. */
-static void test_cross_entropy(struct edges_test *t)
+static void test_cross_entropy(struct op_values *t)
 {
     static const double x[LINES][CLASSES] = {{-I, 1, 2}, {1, -I, 2}, {N, I, -I}, {-I, -I, -I}},
                         labels[LINES] = {0, 2, -7, -7};
@@ -312,7 +235,7 @@ static void test_cross_entropy(struct edges_test *t)
                                                     {0, 0, 0},
                                                     {0, 0, 0}};
     struct tuff_cross_entropy_params params = {.reduction = TUFF_REDUCE_NONE, .use_ignore_index = true, .ignore_index = -7};
-    begin(t);
+    op_values_begin(t);
     tuff_val v = fill(t, TUFF_SHAPE(LINES, CLASSES), x[0]), gv;
     tuff_val at = tuff_cast(t->g, fill(t, TUFF_SHAPE(LINES), labels), TUFF_I32);
     tuff_val y = tuff_cross_entropy(t->g, v, at, params);
@@ -321,7 +244,7 @@ static void test_cross_entropy(struct edges_test *t)
     expect(t, "cross_entropy's gradient", gv, gradient[0], 32 * OP_ULP, 8 * OP_ULP, 0);
     params.label_smoothing = .1;
     expect(t, "cross_entropy, smoothed", tuff_cross_entropy(t->g, v, at, params), smooth, 16 * OP_ULP, 0, 0);
-    finish(t);
+    op_values_finish(t);
 }
 
 static const struct two logits[] = {
@@ -330,28 +253,28 @@ static const struct two logits[] = {
 };
 
 /* Differences of any size; PyTorch's smooth_l1_loss_backward gives their signs. */
-static void test_distances(struct edges_test *t)
+static void test_distances(struct op_values *t)
 {
     enum { COUNT = 6 };
     static const double x[COUNT] = {I, -I, 3, .5, -3, 0}, by[COUNT] = {1, 1, 1, 1, 1, 1}, none[COUNT] = {0};
     static const double smooth[COUNT] = {I, I, 2.5, .125, 2.5, 0}, slope[COUNT] = {1, -1, 1, .5, -1, 0};
-    begin(t);
+    op_values_begin(t);
     tuff_val v = fill(t, TUFF_SHAPE(COUNT), x), zero = fill(t, TUFF_SHAPE(COUNT), none), g = fill(t, TUFF_SHAPE(COUNT), by),
              gv;
     tuff_val y = tuff_smooth_l1_loss(t->g, v, zero, TUFF_REDUCE_NONE);
     tuff_gradients(t->g, y, g, &v, 1, &gv);
     expect(t, "smooth_l1", y, smooth, 4 * OP_ULP, 0, 0);
     expect(t, "smooth_l1's gradient", gv, slope, 4 * OP_ULP, 0, 0);
-    finish(t);
+    op_values_finish(t);
 }
 
 /* The second query sees nothing: its result and gradients are 0 (PyTorch: _safe_softmax), whichever way the mask says so. */
-static void test_attention(struct edges_test *t, bool adds)
+static void test_attention(struct op_values *t, bool adds)
 {
     static const double seen[4] = {1, 0, 0, 0}, added[4] = {0, -I, -I, -I}, x[4] = {1, 2, -3, .5}, v[4] = {5, 6, 7, 8};
     static const double by[4] = {1, 1, 1, 1}, y[4] = {5, 6, 0, 0}, none[4] = {0}, values[4] = {1, 1, 0, 0};
     const struct tuff_shape all = TUFF_SHAPE(1, 1, 2, 2);
-    begin(t);
+    op_values_begin(t);
     tuff_val in[3] = {fill(t, all, x), fill(t, all, x), fill(t, all, v)}, g = fill(t, all, by), gs[3];
     tuff_val mask = fill(t, TUFF_SHAPE(2, 2), adds ? added : seen);
     if (!adds) mask = tuff_cast(t->g, mask, TUFF_BOOL);
@@ -361,12 +284,11 @@ static void test_attention(struct edges_test *t, bool adds)
     expect(t, "attention, queries", gs[0], none, 0, 16 * OP_ULP, 0);
     expect(t, "attention, keys", gs[1], none, 0, 16 * OP_ULP, 0);
     expect(t, "attention, values", gs[2], values, 4 * OP_ULP, 0, 0);
-    finish(t);
+    op_values_finish(t);
 }
 
-static void test_all(struct edges_test *t, const char *way)
+static void test_all(struct op_values *t)
 {
-    t->way = way;
     test_ones(t);
     test_twos(t, "pow", powers, TUFF_COUNT(powers));
     test_twos(t, "div", quotients, TUFF_COUNT(quotients));
@@ -381,17 +303,11 @@ static void test_all(struct edges_test *t, const char *way)
 
 int main(int argc, char **argv)
 {
-    static struct edges_test t;
+    static struct op_values t;
     t.random = op_random_start(argc, argv);
     int status = backend_test_begin(&t.test, NULL);
     if (status != 0) return status;
-    uint32_t *debug = &t.test.context->options.debug, asked = *debug;
     test_complete(&t);
-    test_all(&t, "fused");
-    *debug |= TUFF_DEBUG_NOFUSE | TUFF_DEBUG_NOSIMPLIFY;
-    test_all(&t, "unfused");
-    *debug = asked | TUFF_DEBUG_NOCOMPILER;
-    test_all(&t, "no compiler");
-    *debug = asked;
+    op_values_ways(&t, test_all);
     return backend_test_end(&t.test, "op_edges");
 }

@@ -1,104 +1,24 @@
 /* op_nan.c - NaN, infinities and zeros of both signs where something is chosen: rows and their derivatives, comparisons, casts, pools,
  * extrema and their places. Expected values are written out, or found by PyTorch's own loop, transcribed; sources: IEEE 754-2019 (5.11 comparisons,
  * 9.6 minimum and maximum), PyTorch's documented results and derivatives.yaml. Each on all ways to build a graph. */
-#include "backend/core.h"
-#include "tests/backend_help.h"
-#include "tests/op_help.h"
-
-#include "graph/reference.h"
+#include "tests/op_text.h"
+#include "tests/op_values.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST = 32, LANES = 10 };
-enum {
-    OWNED = 1,
-    ZEROS = 2,
-    EXACT = 4
-}; /* the expected values are to be freed; zeros have their signs; no ulp off, in f32 */
+enum { LANES = 10 };
 
-struct nan_test {
-    struct backend_test test;
-    struct op_random random;
-    const char *way;
-    struct tuff_graph *g;
-    double *data[2048];
-    tuff_val outputs[MOST];
-    const double *wanted[MOST];
-    const char *names[MOST];
-    uint32_t count;
-    int flags[MOST];
-};
-
-/* ---- running ------------------------------------------------------------------------------------------------------------------- */
-
-static void begin(struct nan_test *t)
+static tuff_val fill(struct op_values *t, struct tuff_shape shape, const double *content)
 {
-    if (tuff_graph_create(t->test.context, &t->g, NULL) != TUFF_OK) exit(1);
-    t->count = 0;
-}
-
-static tuff_val fill(struct nan_test *t, struct tuff_shape shape, const double *content)
-{
-    char name[16];
-    uint64_t count = tuff_shape_count(&shape);
-    snprintf(name, sizeof name, "x%u", t->g->count);
-    tuff_val v = tuff_input(t->g, name, TUFF_F32, shape);
-    t->data[v] = tuff_alloc(t->test.context, (size_t)count * sizeof(double));
-    if (!t->data[v]) exit(1);
-    memcpy(t->data[v], content, (size_t)count * sizeof(double));
-    return v;
-}
-
-static void expect(struct nan_test *t, const char *name, tuff_val v, const double *wanted, int flags)
-{
-    if (t->count == MOST) exit(1);
-    t->flags[t->count] = flags;
-    t->names[t->count] = name;
-    t->outputs[t->count] = v;
-    t->wanted[t->count++] = wanted;
+    return op_values_input(t, TUFF_F32, shape, content);
 }
 
 /* What is no NaN may be off by 4 ulp, as of quotients and exp, and of 1 where it is a difference. */
-static bool same(double got, double wanted, int flags)
+static void expect(struct op_values *t, const char *name, tuff_val v, const double *wanted, int flags)
 {
-    if (isnan(wanted)) return isnan(got);
-    if (wanted == 0) return got == 0 && (!(flags & ZEROS) || !signbit(got) == !signbit(wanted));
-    if (flags & EXACT) return (float)got == (float)wanted;
-    return got == wanted || fabs(got - wanted) <= 4 * 1.2e-7 * fmax(1, fabs(wanted));
-}
-
-static void compare(struct nan_test *t, const char *by, uint32_t i, const double *got)
-{
-    const struct tuff_shape shape = tuff_type_of(t->g, t->outputs[i]).shape;
-    for (uint64_t k = 0; k < tuff_shape_count(&shape); k++)
-        if (!backend_check(&t->test, same(got[k], t->wanted[i][k], t->flags[i]),
-                           "%s, %s, element %llu of %s: expected %g, got %g", t->way, by, (unsigned long long)k, t->names[i],
-                           t->wanted[i][k], got[k]))
-            break;
-}
-
-static void finish(struct nan_test *t)
-{
-    double *got[MOST] = {NULL};
-    double **reference = tuff_reference_create(t->g);
-    struct op_run run = {.outputs = t->outputs, .count = t->count, .got = got};
-    bool ok = reference && tuff_graph_finish(t->g, NULL) == TUFF_OK && op_run_graph(t->test.device, t->g, t->data, &run);
-    for (uint32_t v = 0; reference && v < t->g->count; v++) {
-        reference[v] = t->data[v];
-        t->data[v] = NULL;
-    }
-    ok = ok && tuff_reference_run(t->g, reference) == TUFF_OK;
-    backend_check(&t->test, ok, "%s, %s: did not run", t->way, t->names[0]);
-    for (uint32_t i = 0; i < t->count; i++) {
-        if (ok) compare(t, "device", i, got[i]);
-        if (ok) compare(t, "definition", i, reference[t->outputs[i]]);
-        tuff_free(t->test.context, got[i]);
-        if (t->flags[i] & OWNED) free((void *)(uintptr_t)t->wanted[i]);
-    }
-    if (reference) tuff_reference_destroy(t->g, reference);
-    tuff_graph_destroy(t->g);
+    op_values_expect(t, (struct op_value){v, name, wanted, 4 * OP_ULP, 4 * OP_ULP, flags | OP_ZEROS});
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------------------ */
@@ -178,39 +98,39 @@ static const struct {
     {"greater_equal", tuff_greater_equal, {0, 0, 1, 0, 1, 1, 0, 1, 0, 1}, {0}, {0}},
 };
 
-static void test_rows(struct nan_test *t)
+static void test_rows(struct op_values *t)
 {
     const struct tuff_shape line = TUFF_SHAPE(LANES);
-    begin(t);
+    op_values_begin(t);
     tuff_val a = fill(t, line, a_of), g = fill(t, line, ones), ga;
     for (size_t i = 0; i < TUFF_COUNT(rows1); i++) {
         tuff_val y = rows1[i].one ? rows1[i].one(t->g, a) : rows1[i].numbers(t->g, a, rows1[i].p0, rows1[i].p1);
-        expect(t, rows1[i].name, y, rows1[i].y, rows1[i].one == tuff_relu ? ZEROS : 0);
+        expect(t, rows1[i].name, y, rows1[i].y, rows1[i].one == tuff_relu ? OP_SIGNS : 0);
         tuff_gradients(t->g, y, g, &a, 1, &ga);
         if (ga) expect(t, rows1[i].name, ga, rows1[i].da, 0);
     }
-    finish(t);
-    begin(t);
+    op_values_finish(t);
+    op_values_begin(t);
     a = fill(t, line, a_of), g = fill(t, line, ones);
     tuff_val both[2] = {a, fill(t, line, b_of)}, gs[2];
     for (size_t i = 0; i < TUFF_COUNT(rows2); i++) {
         tuff_val y = rows2[i].two(t->g, both[0], both[1]);
-        expect(t, rows2[i].name, y, rows2[i].y, ZEROS);
+        expect(t, rows2[i].name, y, rows2[i].y, OP_SIGNS);
         if (!tuff_is_float(tuff_type_of(t->g, y).dtype)) continue;
         tuff_gradients(t->g, y, g, both, 2, gs);
         expect(t, rows2[i].name, gs[0], rows2[i].da, 0);
         expect(t, rows2[i].name, gs[1], rows2[i].db, 0);
     }
-    finish(t);
+    op_values_finish(t);
 }
 
 /* What is masked takes no part of a gradient, were it infinite (PyTorch's threshold_backward, where and masked_fill). */
-static void test_gates(struct nan_test *t)
+static void test_gates(struct op_values *t)
 {
     const struct tuff_shape line = TUFF_SHAPE(LANES);
     static const double relu[LANES] = {I, I, I, 0, 0, 0, I, 0, I, 0}, clamp[LANES] = {0, 0, 0, 0, I, I, I, 0, 0, 0},
                         less[LANES] = {I, I, 0, I, I, I, I, I, I, 0};
-    begin(t);
+    op_values_begin(t);
     tuff_val a = fill(t, line, a_of), b = fill(t, line, b_of), g = fill(t, line, endless), ga;
     tuff_gradients(t->g, tuff_relu(t->g, a), g, &a, 1, &ga);
     expect(t, "relu by infinity", ga, relu, 0);
@@ -218,11 +138,11 @@ static void test_gates(struct nan_test *t)
     expect(t, "clamp by infinity", ga, clamp, 0);
     tuff_gradients(t->g, tuff_minimum(t->g, a, b), g, &a, 1, &ga);
     expect(t, "minimum by infinity", ga, less, 0);
-    finish(t);
+    op_values_finish(t);
 }
 
 /* Selects that compilers take for fmin and fmax, negations of comparisons, casts, and numbers of 16 bits. */
-static void test_chains(struct nan_test *t)
+static void test_chains(struct op_values *t)
 {
     const struct tuff_shape line = TUFF_SHAPE(LANES);
     static const double lesser[LANES] = {1, 2, -I, -I, 0, -0.0, N, -2, -N, -9},
@@ -232,7 +152,7 @@ static void test_chains(struct nan_test *t)
                         small_truth[LANES] = {1, 1, 0, 0, 1, 1, 0, 1, 1, 1},
                         whole[LANES] = {0, 0, INT32_MAX, INT32_MIN, 0, 0, 1, -2, 8, -8},
                         relu[LANES] = {N, N, I, 0, 0, 0, 1, 0, 8, 0}, larger[LANES] = {N, N, I, I, 0, 0, N, -2, N, -8};
-    begin(t);
+    op_values_begin(t);
     struct tuff_graph *g = t->g;
     tuff_val a = fill(t, line, a_of), b = fill(t, line, b_of), zero = tuff_full(g, TUFF_F32, line, 0),
              one = tuff_full(g, TUFF_F32, line, 1);
@@ -249,11 +169,11 @@ static void test_chains(struct nan_test *t)
         expect(t, "relu of 16 bits", tuff_cast(g, tuff_relu(g, an), narrow[k]), relu, 0);
         expect(t, "maximum of 16 bits", tuff_cast(g, tuff_maximum(g, an, bn), narrow[k]), larger, 0);
     }
-    finish(t);
+    op_values_finish(t);
 }
 
 /* Denormals stay what they are wherever bits decide (docs/numerics.md), on devices whose arithmetic flushes them too. */
-static void test_denormals(struct nan_test *t)
+static void test_denormals(struct op_values *t)
 {
     const struct tuff_shape line = TUFF_SHAPE(LANES), map = TUFF_SHAPE(1, 1, 2, 4);
     static const double a[LANES] = {1e-40, -1e-40, 3e-45, 0, 1e-38, -2e-39, 1e-39, -0.0, -3e-45, 2e-40},
@@ -262,17 +182,17 @@ static void test_denormals(struct nan_test *t)
                         high[LANES] = {1e-40, 0, 3e-45, 1e-45, 2e-38, -1e-39, 2e-39, -0.0, 0, 2e-40},
                         relu[LANES] = {1e-40, 0, 3e-45, 0, 1e-38, 0, 1e-39, 0, 0, 2e-40}, pooled[2] = {1e-38, 1e-39},
                         most[1] = {1e-38}, place[1] = {5};
-    begin(t);
+    op_values_begin(t);
     struct tuff_graph *g = t->g;
     tuff_val x = fill(t, line, a), y = fill(t, line, b), z = fill(t, map, a);
     const struct tuff_pool2d_params two = {.kernel = {2, 2}};
-    expect(t, "minimum of denormals", tuff_minimum(g, x, y), low, EXACT | ZEROS);
-    expect(t, "maximum of denormals", tuff_maximum(g, x, y), high, EXACT | ZEROS);
-    expect(t, "relu of denormals", tuff_relu(g, x), relu, EXACT);
-    expect(t, "max_pool2d of denormals", tuff_max_pool2d(g, z, two), pooled, EXACT);
-    expect(t, "reduce_max of denormals", tuff_reduce_max(g, x, 1, TUFF_DROP_AXES), most, EXACT);
-    expect(t, "argmin of denormals", tuff_argmin(g, x, 0, TUFF_DROP_AXES), place, EXACT);
-    finish(t);
+    expect(t, "minimum of denormals", tuff_minimum(g, x, y), low, OP_EXACT | OP_SIGNS);
+    expect(t, "maximum of denormals", tuff_maximum(g, x, y), high, OP_EXACT | OP_SIGNS);
+    expect(t, "relu of denormals", tuff_relu(g, x), relu, OP_EXACT);
+    expect(t, "max_pool2d of denormals", tuff_max_pool2d(g, z, two), pooled, OP_EXACT);
+    expect(t, "reduce_max of denormals", tuff_reduce_max(g, x, 1, TUFF_DROP_AXES), most, OP_EXACT);
+    expect(t, "argmin of denormals", tuff_argmin(g, x, 0, TUFF_DROP_AXES), place, OP_EXACT);
+    op_values_finish(t);
 }
 
 /* ---- pools ----------------------------------------------------------------------------------------------------------------------- */
@@ -291,7 +211,7 @@ static const char *const contents[] = {"NaN among numbers",   "-inf",      "NaN 
                                        "zeros of both signs", "infinities"};
 enum { PLANES = 3 };
 
-static double content_of(struct nan_test *t, size_t what)
+static double content_of(struct op_values *t, size_t what)
 {
     uint32_t dice = op_below(&t->random, 6);
     switch (what) {
@@ -324,7 +244,7 @@ static void pool_by_definition(const struct window *p, const double *x, const do
     }
 }
 
-static void test_pool(struct nan_test *t, const struct window *p, size_t what)
+static void test_pool(struct op_values *t, const struct window *p, size_t what)
 {
     char *name = malloc(80);
     double *x = malloc(PLANES * p->h * p->w * sizeof *x), *gx = calloc(PLANES * p->h * p->w, sizeof *gx);
@@ -333,7 +253,7 @@ static void test_pool(struct nan_test *t, const struct window *p, size_t what)
     snprintf(name, 80, "max_pool2d %s, %s", p->name, contents[what]);
     for (uint32_t i = 0; i < PLANES * p->h * p->w; i++) x[i] = content_of(t, what);
     for (uint32_t i = 0; i < PLANES * p->h * p->w * 4; i++) gy[i] = 1 + op_below(&t->random, 99);
-    begin(t);
+    op_values_begin(t);
     const struct tuff_pool2d_params params = {.kernel = {p->kernel[0], p->kernel[1]},
                                               .stride = {p->stride[0], p->stride[1]},
                                               .pad = {p->pad, p->pad, p->pad, p->pad},
@@ -343,9 +263,9 @@ static void test_pool(struct nan_test *t, const struct window *p, size_t what)
     tuff_val g = fill(t, s, gy);
     pool_by_definition(p, x, gy, s.dim[2], s.dim[3], y, gx);
     tuff_gradients(t->g, out, g, &in, 1, by);
-    expect(t, name, out, y, OWNED | ZEROS);
-    expect(t, name, by[0], gx, OWNED);
-    finish(t);
+    expect(t, name, out, y, OP_OWNED | OP_SIGNS);
+    expect(t, name, by[0], gx, OP_OWNED);
+    op_values_finish(t);
     free(name);
     free(x);
     free(gy);
@@ -375,7 +295,7 @@ static void reduce_by_definition(const double *x, uint32_t outer, uint32_t n, ui
     }
 }
 
-static void test_reduce(struct nan_test *t, uint32_t outer, uint32_t n, uint32_t inner, size_t what)
+static void test_reduce(struct op_values *t, uint32_t outer, uint32_t n, uint32_t inner, size_t what)
 {
     char name[80];
     double *x = malloc(outer * n * inner * sizeof *x), *wanted[4];
@@ -390,18 +310,18 @@ static void test_reduce(struct nan_test *t, uint32_t outer, uint32_t n, uint32_t
     for (uint32_t o = 0; sparse && o < outer * inner; o++)
         x[o / inner * n * inner + op_below(&t->random, n) * inner + o % inner] = op_below(&t->random, 2) ? NAN : -NAN;
     reduce_by_definition(x, outer, n, inner, wanted[0], wanted[1], wanted[2], wanted[3]);
-    begin(t);
+    op_values_begin(t);
     tuff_val in = fill(t, TUFF_SHAPE(outer, n, inner), x);
-    expect(t, name, tuff_reduce_max(t->g, in, 1u << 1, TUFF_DROP_AXES), wanted[0], OWNED | ZEROS);
-    expect(t, name, tuff_reduce_min(t->g, in, 1u << 1, TUFF_DROP_AXES), wanted[1], OWNED | ZEROS);
-    expect(t, name, tuff_argmax(t->g, in, 1, TUFF_DROP_AXES), wanted[2], OWNED | ZEROS);
-    expect(t, name, tuff_argmin(t->g, in, 1, TUFF_DROP_AXES), wanted[3], OWNED | ZEROS);
-    finish(t);
+    expect(t, name, tuff_reduce_max(t->g, in, 1u << 1, TUFF_DROP_AXES), wanted[0], OP_OWNED | OP_SIGNS);
+    expect(t, name, tuff_reduce_min(t->g, in, 1u << 1, TUFF_DROP_AXES), wanted[1], OP_OWNED | OP_SIGNS);
+    expect(t, name, tuff_argmax(t->g, in, 1, TUFF_DROP_AXES), wanted[2], OP_OWNED | OP_SIGNS);
+    expect(t, name, tuff_argmin(t->g, in, 1, TUFF_DROP_AXES), wanted[3], OP_OWNED | OP_SIGNS);
+    op_values_finish(t);
     free(x);
 }
 
 /* Short and long, along rows and along columns, by quads, by one workgroup, in parts with a rest. */
-static void test_extrema(struct nan_test *t)
+static void test_extrema(struct op_values *t)
 {
     static const uint32_t shapes[][3] = {{5, 7, 1}, {3, 67, 5}, {3, 1032, 1}, {2, 260, 12}, {1, 40007, 1}, {1, 33000, 2}};
     for (size_t s = 0; s < TUFF_COUNT(shapes); s++)
@@ -409,9 +329,8 @@ static void test_extrema(struct nan_test *t)
             if (s < 4 || what < 3) test_reduce(t, shapes[s][0], shapes[s][1], shapes[s][2], what);
 }
 
-static void test_all(struct nan_test *t, const char *way)
+static void test_all(struct op_values *t)
 {
-    t->way = way;
     test_rows(t);
     test_gates(t);
     test_chains(t);
@@ -423,21 +342,10 @@ static void test_all(struct nan_test *t, const char *way)
 
 int main(int argc, char **argv)
 {
-    static struct nan_test t;
+    static struct op_values t;
     t.random = op_random_start(argc, argv);
     int status = backend_test_begin(&t.test, NULL);
     if (status != 0) return status;
-    struct tuff_caps *caps = &t.test.device->caps, own = *caps;
-    uint32_t *debug = &t.test.context->options.debug, asked = *debug;
-    test_all(&t, "fused");
-    caps->kind = TUFF_DEVICE_DISCRETE; /* other kernels of pools and reductions */
-    caps->driver_effects &= ~(uint32_t)TUFF_DRIVER_READS_TEXELS;
-    test_all(&t, "kernels of GPUs");
-    *caps = own;
-    *debug |= TUFF_DEBUG_NOFUSE | TUFF_DEBUG_NOSIMPLIFY;
-    test_all(&t, "unfused");
-    *debug = asked | TUFF_DEBUG_NOCOMPILER;
-    test_all(&t, "no compiler");
-    *debug = asked;
+    op_values_ways(&t, test_all);
     return backend_test_end(&t.test, "op_nan");
 }
