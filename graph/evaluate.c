@@ -11,6 +11,7 @@ struct evaluation {
     double **data;  /* [owned] per value; NULL: not yet, or no more */
     uint32_t *uses; /* [owned] per value: readers to come, the caller among them; 0: not needed */
     uint64_t done, total;
+    uint64_t alive, most; /* bytes of data, and how many they may be */
     struct tuff_error *error;
 };
 
@@ -79,12 +80,32 @@ static tuff_status count_uses(struct evaluation *e)
     return TUFF_OK;
 }
 
+static uint64_t bytes_of(const struct evaluation *e, tuff_val v)
+{
+    return tuff_shape_count(&e->g->values[v].type.shape) * sizeof(double);
+}
+
+/* Before data[v] is allocated: systems promise more memory than they have, and end who takes it. */
+static tuff_status take_room(struct evaluation *e, tuff_val v)
+{
+    char text[TUFF_VALUE_TEXT];
+    uint64_t bytes = bytes_of(e, v);
+    if (bytes > e->most - e->alive)
+        return tuff_fail(e->g->context, e->error, TUFF_ERR_MEMORY,
+                         "%s takes %llu bytes beside %llu that are in use; memory_bytes allows %llu",
+                         tuff_value_text(e->g, v, text, sizeof text), (unsigned long long)bytes,
+                         (unsigned long long)e->alive, (unsigned long long)e->most);
+    e->alive += bytes;
+    return TUFF_OK;
+}
+
 /* Content of an input, parameter or state. */
 static tuff_status load(struct evaluation *e, tuff_val v)
 {
     const struct tuff_value *value = &e->g->values[v];
     struct tuff_context *context = e->g->context;
     const void *given = content_of(e, v);
+    TUFF_TRY(take_room(e, v));
     uint64_t count = tuff_shape_count(&value->type.shape);
     double *out = tuff_alloc(context, (size_t)count * sizeof *out);
     enum tuff_dtype dtype = tuff_host_type(value).dtype;
@@ -107,6 +128,7 @@ static void drop(struct evaluation *e, tuff_val v)
     if (--e->uses[v] > 0) return;
     tuff_free(e->g->context, e->data[v]);
     e->data[v] = NULL;
+    e->alive -= bytes_of(e, v);
 }
 
 static tuff_status compute(struct evaluation *e, tuff_val v)
@@ -114,6 +136,7 @@ static tuff_status compute(struct evaluation *e, tuff_val v)
     const struct tuff_value *value = &e->g->values[v];
     for (uint32_t i = first_operand(value); i < value->in_count; i++) /* what is given is unpacked when it is needed */
         if (value->in[i] && !e->data[value->in[i]]) TUFF_TRY(load(e, value->in[i]));
+    TUFF_TRY(take_room(e, v));
     if (tuff_reference_value(e->g, v, e->data) != TUFF_OK) return tuff_fail_memory(e->g->context, e->error);
     for (uint32_t i = first_operand(value); i < value->in_count; i++)
         if (value->in[i]) drop(e, value->in[i]);
@@ -162,6 +185,7 @@ tuff_status tuff_evaluate(const struct tuff_graph *graph, const struct tuff_eval
     TUFF_REQUIRE(NULL, error, graph != NULL && params != NULL && results != NULL);
     TUFF_REQUIRE(graph->context, error, params->struct_size >= sizeof *params);
     struct evaluation e = {.g = graph, .params = params, .results = results, .error = error};
+    e.most = params->memory_bytes ? params->memory_bytes : TUFF_EVALUATE_BYTES;
     if (graph->status != TUFF_OK) {
         if (error) *error = graph->error;
         return graph->status;

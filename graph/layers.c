@@ -97,6 +97,16 @@ static bool check_batch_norm(struct tuff_graph *g, const tuff_val in[5], double 
            tuff_graph_number(g, "batch_norm", "eps", eps, 0, DBL_MAX);
 }
 
+/* 1 / sqrt(var + eps). A constant channel has var 0: without eps its factor is 0, and its result beta, as in PyTorch's batch norm (whose other
+ * norms give NaN there). */
+static tuff_val batch_factor(struct tuff_graph *g, tuff_val var, double eps)
+{
+    if (eps > 0) return tuff_rsqrt(g, tuff_affine(g, var, 1, eps));
+    tuff_val zero = tuff_scalar(g, 0), constant = tuff_equal(g, var, zero);
+    tuff_val safe = tuff_select(g, constant, tuff_scalar(g, 1), var);
+    return tuff_select(g, constant, zero, tuff_rsqrt(g, safe));
+}
+
 struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_val beta,
                                              tuff_val running_mean, tuff_val running_var, double eps, double momentum)
 {
@@ -114,7 +124,7 @@ struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, t
         return none;
     }
     struct centered centered = center(g, x, axes);
-    tuff_val var = centered.var, deviation = tuff_rsqrt(g, tuff_affine(g, var, 1, eps));
+    tuff_val var = centered.var, deviation = batch_factor(g, var, eps);
     tuff_val scale = tuff_mul(g, channels(g, gamma, shape.rank), deviation);
     tuff_val through = tuff_mul(g, centered.through, scale);
     tuff_val offset = tuff_sub(g, channels(g, beta, shape.rank), through);

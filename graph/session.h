@@ -146,14 +146,17 @@ struct tuff_evaluate_params {
     uint32_t leaf_count;
     uint64_t seed;
     struct tuff_progress progress; /* done and total count operations, about one for a multiply and add */
+    uint64_t memory_bytes;         /* most that values may take at a time; 0 stands for TUFF_EVALUATE_BYTES */
 };
+#define TUFF_EVALUATE_BYTES (UINT64_C(1) << 33) /* 8 GiB: 2^30 elements */
 /* Evaluates outputs of a graph on the host, in double precision, with the operators' definitions: what a device's results are
  * compared with. results[i] is the caller's memory for as many doubles as outputs[i] has elements, or NULL: of no interest;
  * integers are exact, bool is 0 or 1. Casts round to the type they name; everything else, f16 values too, is kept in double.
  * The caller's device takes no part; plans, fusion and gradients of the graph are not used, but for those that it already has.
  * Only what the outputs need is computed, and dropped after its last use: the peak is 8 bytes an element of what is alive.
  * One thread, about 1e9 multiplications and additions a second in matmul and conv2d.
- * Errors: the graph's own; USAGE for an input without content, a leaf that is none; CANCELLED, MEMORY. */
+ * Errors: the graph's own; USAGE for an input without content, a leaf that is none; CANCELLED; MEMORY, also where values would take more
+ * than memory_bytes: few words can ask for very large ones. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_evaluate(const struct tuff_graph *graph, const struct tuff_evaluate_params *params,
                                                    double *const *results, struct tuff_error *error);
 

@@ -91,6 +91,28 @@ static void test_by_hand(struct evaluate_test *t)
     tuff_graph_destroy(g);
 }
 
+/* Few words that ask for more memory than the caller allows are refused before it is taken. */
+static void test_room(struct evaluate_test *t)
+{
+    struct tuff_graph *g = graph_fresh(t->context);
+    struct tuff_error error = {0};
+    double sum = 0, *results[] = {&sum};
+    tuff_val huge = tuff_full(g, TUFF_F32, TUFF_SHAPE(1u << 15, 1u << 15), 1),
+             small = tuff_full(g, TUFF_F32, TUFF_SHAPE(1000), 1);
+    tuff_val both[] = {tuff_sum(g, tuff_exp(g, huge), 0, TUFF_DROP_AXES),
+                       tuff_sum(g, tuff_exp(g, small), 0, TUFF_DROP_AXES)};
+    struct tuff_evaluate_params p = {.struct_size = sizeof p, .outputs = both, .output_count = 1};
+    expect(t, "16 GiB", TUFF_ERR_MEMORY, tuff_evaluate(g, &p, results, &error), &error);
+    check(t, strstr(error.message, "memory_bytes allows 8589934592") != NULL, "16 GiB: \"%s\"", error.message);
+    p.outputs = both + 1;
+    p.memory_bytes = 2 * 1000 * sizeof(double) - 1;
+    expect(t, "a byte too little", TUFF_ERR_MEMORY, tuff_evaluate(g, &p, results, &error), &error);
+    p.memory_bytes++;
+    expect(t, "just enough", TUFF_OK, tuff_evaluate(g, &p, results, &error), &error);
+    check(t, fabs(sum - 2718.281828459045) < 1e-9, "just enough: got %.17g", sum);
+    tuff_graph_destroy(g);
+}
+
 /* Mean, variance and fourth moment of tuff_random_normal, within five deviations of theirs. */
 static void test_normal(struct evaluate_test *t)
 {
@@ -280,6 +302,7 @@ int main(void)
     struct tuff_options options = {.struct_size = sizeof options, .allocator = {&t, allocate, reallocate, release}};
     if (tuff_context_create(&options, &t.context, NULL) != TUFF_OK) return 1;
     test_by_hand(&t);
+    test_room(&t);
     test_normal(&t);
     test_lrn(&t);
     test_networks(&t);
