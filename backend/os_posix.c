@@ -403,7 +403,9 @@ static tuff_status write_straight(struct tuff_context *context, const char *path
     for (size_t i = 0; i < part_count; i++)
         if (parts[i].again) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %s: it is no regular file", path);
     int file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (file < 0) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %s: %s", path, strerror(errno));
+    if (file < 0)
+        return tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %s: %s", path,
+                         errno == ENXIO ? "nobody reads it" : strerror(errno));
     (void)fcntl(file, F_SETFL, O_APPEND);
     for (size_t i = 0; written && status == TUFF_OK && i < part_count; i++)
         status = write_part(context, file, &parts[i], &written, error);
@@ -467,13 +469,15 @@ static tuff_status find_destination(struct tuff_context *context, const char *pa
                                     struct tuff_error *error)
 {
     d->there = stat(path, &d->about) == 0;
+    bool too_long = !d->there && errno == ENAMETOOLONG;
     d->path = follow_links(context, path);
     if (!d->path && errno == ENOMEM) return tuff_fail_memory(context, error);
     int reason = d->path ? 0 : errno;
     if (d->there && access(path, W_OK) != 0) reason = errno;
     if (d->there && S_ISDIR(d->about.st_mode)) reason = EISDIR;
+    if (too_long) reason = ENAMETOOLONG; /* a temporary name is not */
     d->straight = (d->there && !S_ISREG(d->about.st_mode)) || (d->path && strncmp(d->path, "/proc/", 6) == 0);
-    if (d->straight && !d->there && !reason) reason = ENOENT;
+    if ((d->straight || !path[0]) && !d->there && !reason) reason = ENOENT;
     if (!reason) return TUFF_OK;
     tuff_free(context, d->path);
     return tuff_fail(context, error, TUFF_ERR_FILE, "cannot write %s: %s", path, strerror(reason));
@@ -572,8 +576,9 @@ static tuff_status make_folders(struct tuff_context *context, const char *path, 
         if (!here) break;
     }
     tuff_free(context, partial);
-    bool folder = tuff_os_is_folder(path);
-    if (made && !folder) reason = reason == EEXIST ? ENOTDIR : errno;
+    struct stat about;
+    bool there = stat(path, &about) == 0, folder = there && S_ISDIR(about.st_mode);
+    if (!folder && reason == EEXIST) reason = there ? ENOTDIR : errno; /* errno: of a link that leads nowhere, or round */
     if (!made || !folder)
         return tuff_fail(context, error, TUFF_ERR_FILE, "cannot make folder %s: %s", path, strerror(reason));
     return TUFF_OK;

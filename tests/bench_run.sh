@@ -19,14 +19,15 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 diff "$source/tests/data/bench/workload-1.txt" "$work/list" || fail "the works of workload version 1 have changed"
 
 # Wrong use is told in a sentence, with status 2.
-for wrong in "--nonsense" "--min-seconds none" "extra" "check" "report $work/x.html" "--only no-such-work"; do
+for wrong in "--nonsense" "--min-seconds none" "extra" "check" "report $work/x.html" "--json -" "--html x.json" "--only no-such-work"; do
     # shellcheck disable=SC2086
     if "$bench" $wrong > "$work/out" 2>&1; then fail "'$wrong' was taken"; elif [ $? -ne 2 ]; then fail "'$wrong' ended otherwise"; fi
     [ -s "$work/out" ] || fail "'$wrong' ended without a word"
 done
 # What cannot be written is told before anything is measured, and many stars take no time.
 ln -s far/result.json "$work/link.json"
-for file in "$work/none/result.json" "$work" "$work/link.json"; do
+ln -s far/result.json "$work/link"
+for file in "$work/none/result" "$work" "$work/link"; do
     for option in --json --html; do
         "$bench" --quick $option "$file" > "$work/out" 2>&1 && fail "$option $file was taken"
         grep -q "$file: " "$work/out" || { cat "$work/out"; fail "$option $file: no sentence"; }

@@ -19,6 +19,10 @@ for program in tuff-train tuff-classify tuff-bench tuff-info tuff-dryrun tuff-re
         done
     done
 done
+# A slip in the name of a variable is told; others' variables are not.
+TUFF_DEBGU=check TUFF_LOGO=1 TUFF_SHARED=x ${TUFF_EMULATOR:-} ./tuff-info --version > "${TMPDIR:-/tmp}/output.$$" 2>&1
+grep -q 'TUFF_DEBGU; is TUFF_DEBUG meant' "${TMPDIR:-/tmp}/output.$$" && [ "$(grep -c meant "${TMPDIR:-/tmp}/output.$$")" -eq 2 ] ||
+    { echo "expected two sentences about variables:"; cat "${TMPDIR:-/tmp}/output.$$"; bad=1; }
 rm -f "${TMPDIR:-/tmp}/output.$$"
 echo "$tried outputs that cannot be written"
 exit $bad

@@ -137,7 +137,12 @@ static void test_data(struct program_test *t)
     write_data(t, "letters", (struct set){.count = 235, .classes = 47});
     expect(t, MLP "--data one --out x", 1, "one class");
     expect(t, MLP "--data two-channels --out x", 1, "2 channels");
-    expect(t, MLP "--data few --validation 0 --batch 64 --out few-out", 0, "batch    5: there are no more pictures");
+    expect(t, MLP "--data few --validation 0 --batch 64 --out few-out --json few-out.json && cat few-out.json", 0,
+           "batch    5: there are no more pictures");
+    expect_not(t, "validation:"); /* figures of training under another name */
+    backend_check(&t->test, t->output && strstr(t->output, "\"validation_loss\": [null]"), "a validation loss in\n%s",
+                  t->output ? t->output : "");
+    expect(t, MLP "--data few --validation 0.9 --out x", 1, "leaves one picture to train on");
     expect(t, MLP "--data letters --out letters-out", 0, "47 classes");
     expect_not(t, "classes with");
     write_data(t, "damaged", (struct set){.count = 2000, .classes = 3, .odd = 131});
@@ -186,6 +191,13 @@ static void test_places(struct program_test *t)
     expect(t, MLP "--data data --out /proc/tuff", 1, "/proc/tuff");
     expect(t, MLP "--data data --out x --json /proc/tuff", 1, "cannot write /proc/tuff");
     expect(t, MLP "--data data --out x --json none/r.json", 1, "none/r.json: No such file or directory");
+    expect(t, MLP "--data data --out x --json -", 2, "--json - would mix");
+    expect(t, "ln -s away dead; ln -s round round; " MLP "--data data --out dead", 1, "folder dead: No such file");
+    expect(t, MLP "--data data --out round", 1, "folder round: Too many levels");
+    expect(t, MLP "--data data --out x --json \"$(printf '%256s' x | tr ' ' n)\"", 1, "File name too long");
+    expect_not(t, "epoch 1/1");
+    expect(t, "mkfifo pipe; " MLP "--data data --out x --json pipe", 1, "pipe: nobody reads this pipe");
+    expect(t, "cat pipe > piped & " MLP "--data data --out piped-out --json pipe; wait; cat piped", 0, "\"scratch_bytes\"");
     expect(t, MLP "--data data --out x --json .", 1, "cannot write .: Is a directory");
     expect(t, "ln -s far/r.json dangling; " MLP "--data data --out x --json dangling", 1, "dangling: No such file");
     expect(t, "mkdir far; " MLP "--data data --out x --epochs 0 --json dangling", 2, "--epochs cannot be \"0\"");
@@ -241,6 +253,7 @@ static void test_resume(struct program_test *t)
     expect(t, MLP "--data data --seed 2 --out other", 0, "the model of epoch");
     expect(t, "cp other/model.tuff out; $TRAIN --resume --out out --epochs 5", 1, "is not this training's model");
     expect_not(t, "accuracy");
+    expect(t, "truncate -s 99 out/model.tuff; $TRAIN --resume --out out --epochs 5", 1, "To go on without it, move it away");
     expect(t, "rm out/model.tuff; $TRAIN --resume --out out --epochs 5", 0, "the model of epoch");
 }
 
@@ -316,6 +329,20 @@ static void test_failure(struct program_test *t)
     if (!spoil(t, "other/model.tuff", "nan.tuff")) return;
     expect(t, MLP "--data data --out nan --start nan.tuff", 1, "finite");
     expect_not(t, "test     accuracy");
+    expect(t, "$CLASSIFY --model nan.tuff --json - pets/cat/0.png", 1, "the model's answer is not a number\"}");
+    expect_not(t, "probability");
+    expect(t, "$CLASSIFY --model nan.tuff --data data --count 2 --out sheet.png", 1, "answer is not a number");
+    /* diverges by itself, in its second step and behind a good epoch */
+    expect(t, MLP "--data data --out wild --lr 1e12", 1, "Nothing is saved. A smaller --lr may help");
+    backend_check(&t->test,
+                  t->output && strstr(t->output, "epoch 1, step 2: the loss is nan; the first value that is not finite"),
+                  "no step and no value in\n%s", t->output);
+    expect_not(t, "accuracy");
+    expect(t, "ls wild", 0, "");
+    backend_check(&t->test, t->output && !t->output[0], "expected nothing in wild, got %s", t->output);
+    expect(t, MLP "--data data --out wild --lr 1e12 --skip-not-finite", 1, "the validation loss of epoch 1 is not a finite");
+    backend_check(&t->test, t->output && strstr(t->output, "skipped  13 steps"), "no number of skipped steps in\n%s",
+                  t->output);
     expect(t, "cp -r other nan2; cp other/model.tuff before; " MLP "--data data --out nan2 --force --start nan.tuff", 1,
            "finite");
     expect_not(t, "test     accuracy");
@@ -328,7 +355,11 @@ static void test_classify(struct program_test *t)
     expect(t, CLASSIFY "--data data --count 2 --out none/sheet.png", 1, "none/sheet.png: No such file");
     expect(t, CLASSIFY "--json none/a.json pets/cat/0.png", 1, "none/a.json: No such file");
     expect(t, CLASSIFY "--json . pets/cat/0.png", 1, "cannot write .");
+    expect(t, CLASSIFY "--count 2 pets/cat/0.png", 2, "--count and --first go with --data");
     if (shell(t, "ls pets/cat/0.png") != 0) return; /* a build without libpng */
+    expect(t,
+           "mv data my-fashion; " CLASSIFY "--data my-fashion --count 2 --out sheet.png; s=$?; mv my-fashion data; exit $s",
+           1, "its class 0 is \"T-shirt/top\", that of the model \"0\"");
     expect(t, CLASSIFY "--json /dev/full pets/cat/0.png", 1, "cannot write /dev/full: No space left on device");
     expect(t, CLASSIFY "--json - pets/cat/0.png > /dev/full", 1, "could be written");
     expect(t, CLASSIFY "--json - pets/cat/0.png", 0, "\"probability\"");

@@ -3,6 +3,7 @@
 #include "document.h"
 #include "text.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -112,8 +113,9 @@ cJSON *document_read(const char *path, char reason[DOCUMENT_REASON])
 {
     enum { STEP = 1 << 20 };
     struct stat about;
-    bool regular = stat(path, &about) == 0 && S_ISREG(about.st_mode); /* else opening may wait for ever */
+    bool there = stat(path, &about) == 0, regular = there && S_ISREG(about.st_mode); /* else opening may wait for ever */
     FILE *file = regular ? fopen(path, "rb") : NULL;
+    const char *why = there && !regular ? "it is no regular file" : strerror(errno);
     char *text = NULL;
     size_t bytes = 0, got = 1;
     bool good = file != NULL;
@@ -126,7 +128,7 @@ cJSON *document_read(const char *path, char reason[DOCUMENT_REASON])
     }
     good = good && !ferror(file) && (got == 0 || bytes > BYTES_MAX);
     cJSON *root = good ? document_parse(text, bytes, reason) : NULL;
-    if (!good) snprintf(reason, DOCUMENT_REASON, "it cannot be read");
+    if (!good) snprintf(reason, DOCUMENT_REASON, "it cannot be read: %s", file ? "not all of it came" : why);
     if (file) fclose(file);
     free(text);
     return root;

@@ -78,6 +78,12 @@ static void add_device(struct options *options, const char *name)
     options->devices[options->device_count++] = name;
 }
 
+static bool ends_in_json(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 5 && strcmp(path + length - 5, ".json") == 0;
+}
+
 void options_parse(struct options *options, int count, char **arguments)
 {
     double seconds = 0, most = 0, runs = 0;
@@ -104,6 +110,9 @@ void options_parse(struct options *options, int count, char **arguments)
         }
     }
     if (optind < count) wrong("unexpected argument '%s'", arguments[optind]);
+    if (options->out && !strcmp(options->out, "-")) wrong("--json %s would mix with what is printed: name a file", "-");
+    if (options->html && (ends_in_json(options->html) || !strcmp(options->html, options_path(options))))
+        wrong("--html names the page, and %s would be results", options->html);
     options->min_seconds = seconds > 0 ? seconds : options->quick ? 0.1 : MIN_SECONDS;
     options->min_runs = runs > 0 ? (uint32_t)runs : options->quick ? 5 : MIN_RUNS;
     options->max_seconds = most > 0 ? most : options->quick ? 2 : 60;

@@ -14,8 +14,8 @@
 struct options {
     const char *model, *device, *data, *out, *json;
     uint32_t top, count, first;
-    bool skip_damaged;
-    int invert; /* enum tuff_invert, or -1: as the model says */
+    bool skip_damaged, part; /* part: of the data set, is asked for */
+    int invert;              /* enum tuff_invert, or -1: as the model says */
     char **pictures;
     int picture_count;
 };
@@ -103,8 +103,8 @@ static void parse(struct options *o, int count, char **arguments)
         case 'j': o->json = optarg; break;
         case 'i': o->invert = invert_of(optarg); break;
         case 'd': o->data = optarg; break;
-        case 'n': o->count = whole("count", optarg, 1, 200); break;
-        case 'f': o->first = whole("first", optarg, 0, 1000000000); break;
+        case 'n': o->count = whole("count", optarg, 1, 200), o->part = true; break;
+        case 'f': o->first = whole("first", optarg, 0, 1000000000), o->part = true; break;
         case 'o': o->out = optarg; break;
         case 'g': o->device = optarg; break;
         case 's': o->skip_damaged = true; break;
@@ -118,6 +118,8 @@ static void parse(struct options *o, int count, char **arguments)
     if (!o->model) wrong("--model is missing: which model.tuff?");
     if (o->data && !o->out) wrong("--out is missing: where does the sheet go?");
     if (o->out && !o->data) wrong("--out goes with --data; answers go to the terminal, or into a file by --json FILE");
+    if (o->part && !o->data) wrong("--count and --first go with --data");
+    if (o->data && o->json) wrong("--json goes with pictures, not with --data");
     if (!o->data && o->picture_count == 0) wrong("no pictures are named");
     if (o->data && o->picture_count) wrong("pictures do not go with --data");
 }
@@ -136,10 +138,10 @@ static int compare_answers(const void *a, const void *b)
     return x->class < y->class ? -1 : 1;
 }
 
-/* The likeliest first, in as many answers as there are probabilities; what is not a number comes last. */
+/* The likeliest first, in as many answers as there are probabilities. */
 static void rank(const float *probabilities, struct answer *answers, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) answers[i] = (struct answer){probabilities[i] >= 0 ? probabilities[i] : -1.0F, i};
+    for (uint32_t i = 0; i < count; i++) answers[i] = (struct answer){probabilities[i], i};
     qsort(answers, count, sizeof *answers, compare_answers);
 }
 
@@ -179,13 +181,24 @@ static void print_json(FILE *file, bool first, const char *picture, const struct
         fputs(k ? ", {\"name\": " : "{\"name\": ", file);
         text_to_json(file, info->class_names[answers[k].class]);
         fputs(", \"probability\": ", file);
-        number_to_json(file, answers[k].probability >= 0 ? (double)answers[k].probability : NAN, 6);
+        number_to_json(file, (double)answers[k].probability, 6);
         fputc('}', file);
     }
     fputs("]}", file);
 }
 
 /* ---- pictures ------------------------------------------------------------------------------------------------------------------- */
+
+/* A model whose weights are no numbers, or whose sums are too large for f32, knows nothing. */
+static tuff_status check_numbers(struct run *run, const char *what, const float *probabilities, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        if (isfinite(probabilities[i])) continue;
+        snprintf(run->error.message, sizeof run->error.message, "%.300s: the model's answer is not a number", what);
+        return TUFF_ERR_NOT_FINITE;
+    }
+    return TUFF_OK;
+}
 
 static tuff_status classify(struct run *run, const char *path, struct tuff_picture_damage *damage, uint8_t *sample,
                             float *probabilities)
@@ -197,6 +210,7 @@ static tuff_status classify(struct run *run, const char *path, struct tuff_pictu
     tuff_status status = tuff_picture_read(run->context, path, &options, &picture, &run->error);
     if (status == TUFF_OK) status = tuff_preprocess_run(run->context, &preprocess, &picture, sample, &run->error);
     if (status == TUFF_OK) status = tuff_classifier_run(run->classifier, sample, 1, probabilities, &run->error);
+    if (status == TUFF_OK) status = check_numbers(run, path, probabilities, tuff_saved_info(run->saved)->class_count);
     tuff_picture_finish(run->context, &picture);
     return status;
 }
@@ -204,13 +218,14 @@ static tuff_status classify(struct run *run, const char *path, struct tuff_pictu
 /* What is wrong with one file; what is wrong with the machine would be so with all others. */
 static bool of_the_file(tuff_status status)
 {
-    return status == TUFF_ERR_FILE || status == TUFF_ERR_FORMAT || status == TUFF_ERR_UNSUPPORTED;
+    return status == TUFF_ERR_FILE || status == TUFF_ERR_FORMAT || status == TUFF_ERR_UNSUPPORTED ||
+           status == TUFF_ERR_NOT_FINITE;
 }
 
 struct answers {
     FILE *json; /* NULL: none */
     bool to_terminal;
-    int answered, unreadable;
+    int answered, failed;
     uint32_t top;
     uint8_t *sample;
     float *probabilities;
@@ -223,11 +238,11 @@ static bool answer_one(struct run *run, struct answers *a, const char *path)
     const struct tuff_saved_info *info = tuff_saved_info(run->saved);
     struct tuff_picture_damage damage = {0};
     tuff_status status = classify(run, path, &damage, a->sample, a->probabilities);
-    bool first = a->answered + a->unreadable == 0;
+    bool first = a->answered + a->failed == 0;
     if (status != TUFF_OK) {
-        fprintf(stderr, "tuff-classify: %s\n", run->error.message);
+        fprintf(stderr, "tuff-classify: %s\n", SHOWN(run->error.message));
         if (a->json && of_the_file(status)) print_json_failure(a->json, first, path, run->error.message);
-        a->unreadable++;
+        a->failed++;
         return of_the_file(status);
     }
     rank(a->probabilities, a->ranked, info->class_count);
@@ -240,9 +255,9 @@ static bool answer_one(struct run *run, struct answers *a, const char *path)
 static void answer_all(struct run *run, struct answers *a, bool *good)
 {
     for (int i = 0; *good && i < run->options.picture_count; i++) *good = answer_one(run, a, run->options.pictures[i]);
-    if (a->unreadable)
-        fprintf(stderr, "tuff-classify: %d of %d pictures could not be read\n", a->unreadable, run->options.picture_count);
-    if (a->json) fputs(a->answered + a->unreadable == 0 ? "[]\n" : "\n]\n", a->json);
+    if (a->failed)
+        fprintf(stderr, "tuff-classify: %d of %d pictures could not be answered\n", a->failed, run->options.picture_count);
+    if (a->json) fputs(a->answered + a->failed == 0 ? "[]\n" : "\n]\n", a->json);
 }
 
 /* All pictures; an unreadable one is reported, and the others go on. Returns the exit status. */
@@ -268,7 +283,7 @@ static int classify_all(struct run *run)
     free(a.sample);
     free(a.probabilities);
     free(a.ranked);
-    return good && (!a.unreadable || (o->skip_damaged && a.answered)) ? 0 : 1;
+    return good && (!a.failed || (o->skip_damaged && a.answered)) ? 0 : 1;
 }
 
 /* ---- sheet ---------------------------------------------------------------------------------------------------------------------- */
@@ -315,6 +330,13 @@ static tuff_status check_set(struct run *run, const struct tuff_dataset *test)
         what = "has more classes than the model";
     else if (run->options.first + (uint64_t)run->options.count > test->count)
         what = "does not have so many test pictures";
+    for (uint32_t i = 0; !what && i < test->class_count && i < info->class_count; i++) {
+        if (!strcmp(test->class_names[i], info->class_names[i])) continue;
+        snprintf(run->error.message, sizeof run->error.message,
+                 "%.200s: its class %u is \"%.80s\", that of the model \"%.80s\"", run->options.data, (unsigned)i,
+                 test->class_names[i], info->class_names[i]);
+        return TUFF_ERR_USAGE;
+    }
     if (!what) return TUFF_OK;
     snprintf(run->error.message, sizeof run->error.message, "%.300s: %s", run->options.data, what);
     return TUFF_ERR_USAGE;
@@ -332,6 +354,7 @@ static int make_sheet(struct run *run)
     if (status == TUFF_OK)
         status = tuff_classifier_run(run->classifier, test.pictures + o->first * info->sample_bytes, o->count, probabilities,
                                      &run->error);
+    if (status == TUFF_OK) status = check_numbers(run, o->data, probabilities, (uint64_t)o->count * info->class_count);
     if (status == TUFF_OK) status = draw(run, &test, probabilities);
     if (status != TUFF_OK)
         fprintf(stderr, "tuff-classify: %s\n", run->error.message[0] ? SHOWN(run->error.message) : tuff_status_name(status));

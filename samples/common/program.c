@@ -3,6 +3,9 @@
 #define _XOPEN_SOURCE 700 /* realpath */
 #endif
 #include "program.h"
+#include "text.h"
+
+#include <tuff/tuff.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -13,6 +16,8 @@
 #ifndef _WIN32
 #include <fcntl.h>
 #include <unistd.h>
+
+extern char **environ;
 #endif
 
 /* ---- signals -------------------------------------------------------------------------------------------------------------------- */
@@ -94,6 +99,46 @@ static void check_output(void)
     _Exit(stopped_by ? program_stop_status() : 1);
 }
 
+#ifndef _WIN32
+/* Letters to change, add or leave out so that a becomes b (Levenshtein); names of up to 31 letters. */
+static int distance(const char *a, const char *b)
+{
+    int row[32];
+    size_t wide = strlen(b);
+    if (strlen(a) > 31 || wide > 31) return 32;
+    for (size_t k = 0; k <= wide; k++) row[k] = (int)k;
+    for (size_t i = 0; a[i]; i++) {
+        int corner = row[0]++;
+        for (size_t k = 0; k < wide; k++) {
+            int best = corner + (a[i] != b[k]);
+            corner = row[k + 1];
+            if (row[k + 1] + 1 < best) best = row[k + 1] + 1;
+            if (row[k] + 1 < best) best = row[k] + 1;
+            row[k + 1] = best;
+        }
+    }
+    return row[wide];
+}
+
+/* A variable that nobody reads for a slip of its name would do nothing, in silence. */
+static void check_environment(void)
+{
+    static const char *const known[] = {"DEVICE", "DEBUG", "LOG", "CACHE_DIR", "LIMITS", "DRIVER", "TILES"};
+    enum { KNOWN = sizeof known / sizeof known[0] };
+    for (char **variable = environ; variable && *variable; variable++) {
+        char name[32];
+        int nearest = 0;
+        if (strncmp(*variable, "TUFF_", 5) != 0) continue;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(*variable + 5, "="), *variable + 5);
+        for (int i = 1; i < KNOWN; i++)
+            if (distance(name, known[i]) < distance(name, known[nearest])) nearest = i;
+        int far = distance(name, known[nearest]);
+        if (far == 0 || far > (strlen(name) < 5 ? 1 : 2)) continue;
+        fprintf(stderr, "warning: nothing reads the variable TUFF_%s; is TUFF_%s meant?\n", SHOWN(name), known[nearest]);
+    }
+}
+#endif
+
 void program_begin(void)
 {
 #ifndef _WIN32
@@ -102,6 +147,9 @@ void program_begin(void)
     signal(SIGXFSZ, SIG_IGN);
 #endif
     atexit(check_output);
+#ifndef _WIN32
+    check_environment();
+#endif
 }
 
 /* ---- files ---------------------------------------------------------------------------------------------------------------------- */

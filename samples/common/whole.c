@@ -5,6 +5,11 @@
 #include "whole.h"
 
 #include <stdlib.h>
+#ifndef _WIN32
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#endif
 
 bool whole_begin(struct whole *whole)
 {
@@ -48,6 +53,19 @@ void whole_drop(struct whole *whole)
     free(whole->text);
 }
 
+/* A pipe is opened once before the work, and stays open: so its reader waits. False: it has none, and would not get one by waiting. */
+static bool hold_pipe(const char *path)
+{
+#ifdef _WIN32
+    (void)path;
+    return true;
+#else
+    struct stat about;
+    if (stat(path, &about) != 0 || !S_ISFIFO(about.st_mode)) return true;
+    return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC) >= 0 || errno != ENXIO;
+#endif
+}
+
 tuff_status whole_try(struct tuff_context *context, const char *const *paths, uint32_t count, struct tuff_error *error)
 {
     enum { LEAST = 4096 }; /* bytes of a disk that is not full */
@@ -55,7 +73,11 @@ tuff_status whole_try(struct tuff_context *context, const char *const *paths, ui
     uint64_t bytes[8];
     uint32_t found = 0;
     for (uint32_t i = 0; i < count && found < 8; i++) {
-        if (!paths[i] || !paths[i][0]) continue;
+        if (!paths[i]) continue;
+        if (!hold_pipe(paths[i])) {
+            snprintf(error->message, sizeof error->message, "cannot write %.400s: nobody reads this pipe", paths[i]);
+            return TUFF_ERR_FILE;
+        }
         bytes[found] = LEAST;
         given[found++] = paths[i];
     }

@@ -18,7 +18,7 @@ TUFF_MUST_CHECK tuff_status whole_write(struct whole *whole, struct tuff_context
                                         struct tuff_error *error);
 void whole_drop(struct whole *whole);
 
-/* Before the work: whether files could be written at these paths, at most 8. NULL and "" are none. */
+/* Before the work: whether files could be written at these paths, at most 8. NULL is none. A pipe must have its reader. */
 TUFF_MUST_CHECK tuff_status whole_try(struct tuff_context *context, const char *const *paths, uint32_t count,
                                       struct tuff_error *error);
 

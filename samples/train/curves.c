@@ -23,6 +23,8 @@ static double number(const struct panel *panel, double loss, double accuracy)
     double value = panel->loss ? loss : 100 * accuracy;
     return isnan(value) ? 0 : fmax(-1e30, fmin(value, 1e30));
 }
+static uint32_t validations(const struct history *history) { return history->validated ? history->epoch_count : 0; }
+
 /* At most one panel to the right of its end. */
 static double at_x(const struct panel *panel, double epochs)
 {
@@ -49,7 +51,7 @@ static void find_range(struct panel *panel)
         double value = number(panel, h->points[i].loss, h->points[i].accuracy);
         least = fmin(least, value), most = fmax(most, value);
     }
-    for (uint32_t i = 0; i < h->epoch_count; i++) {
+    for (uint32_t i = 0; i < validations(h); i++) {
         double value = number(panel, h->epochs[i].validation.loss, h->epochs[i].validation.accuracy);
         least = fmin(least, value), most = fmax(most, value);
     }
@@ -88,6 +90,7 @@ static void draw_legend(const struct panel *panel)
     double x = panel->x0 + PANEL - 210, y = TOP - 31;
     canvas_line(panel->canvas, (const double[2][2]){{x, y}, {x + 24, y}}, 2, BLUE, 2);
     canvas_text(panel->canvas, x + 30, y + 4, 13, ANCHOR_START, BLACK, "training");
+    if (!panel->history->validated) return;
     canvas_line(panel->canvas, (const double[2][2]){{x + 105, y}, {x + 129, y}}, 2, ORANGE, 2);
     canvas_dot(panel->canvas, x + 117, y, 4, ORANGE);
     canvas_text(panel->canvas, x + 135, y + 4, 13, ANCHOR_START, BLACK, "validation");
@@ -102,12 +105,12 @@ static void draw_curves(const struct panel *panel)
         points[i][1] = at_y(panel, number(panel, h->points[i].loss, h->points[i].accuracy));
     }
     canvas_line(panel->canvas, (const double(*)[2])points, h->point_count, BLUE, 1.5);
-    for (uint32_t i = 0; i < h->epoch_count; i++) {
+    for (uint32_t i = 0; i < validations(h); i++) {
         points[i][0] = at_x(panel, h->epochs[i].epoch + 1.0);
         points[i][1] = at_y(panel, number(panel, h->epochs[i].validation.loss, h->epochs[i].validation.accuracy));
     }
-    canvas_line(panel->canvas, (const double(*)[2])points, h->epoch_count, ORANGE, 2);
-    for (uint32_t i = 0; i < h->epoch_count && h->epoch_count <= 50; i++)
+    canvas_line(panel->canvas, (const double(*)[2])points, validations(h), ORANGE, 2);
+    for (uint32_t i = 0; i < validations(h) && h->epoch_count <= 50; i++)
         canvas_dot(panel->canvas, points[i][0], points[i][1], 4, ORANGE);
 }
 

@@ -236,6 +236,12 @@ static tuff_status check(const struct options *options, const struct data *data,
                 "hold; rename its folder",
                 options->data, (unsigned)i + 1, (unsigned)train->class_count);
     while (same < train->count && train->labels[same] == train->labels[0]) same++;
+    uint64_t trained = train->count - (uint64_t)((double)train->count * (data->validation.count ? 0 : options->validation));
+    if (same < train->count && trained < 2)
+        return refuse(error, TUFF_ERR_FORMAT,
+                      "%.300s: leaves one picture to train on, and it takes two to tell them apart; a smaller --validation "
+                      "leaves more",
+                      options->data);
     if (same < train->count) return TUFF_OK;
     return refuse(error, TUFF_ERR_FORMAT,
                   "%.200s: all pictures to train on are of one class (\"%.100s\"); it takes two to tell them apart",

@@ -4,6 +4,7 @@
 #endif
 #include "train.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,15 +89,29 @@ void display_compile(struct display *display, const char *what, uint64_t done, u
     fflush(stdout);
 }
 
+/* A loss that grows beyond all bounds takes no 30 digits. */
+static const char *loss_text(double loss, char text[32])
+{
+    snprintf(text, 32, fabs(loss) < 1e6 ? "%.4f" : "%.4g", loss);
+    return text;
+}
+
+static void print_metrics(const struct tuff_metrics *metrics)
+{
+    char loss[32];
+    printf("loss %s  accuracy %.1f %%", loss_text(metrics->loss, loss), 100 * metrics->accuracy);
+}
+
 void display_step(struct display *display, const struct tuff_fit_progress *p)
 {
     double now = seconds_now(), share = p->steps ? (double)p->step / (double)p->steps : 0;
-    char head[64], tail[160], left[32];
+    char head[64], tail[160], left[32], loss[32];
     if (!display->terminal && now - display->shown < PLAIN_SECONDS) return;
     display->shown = now;
     snprintf(head, sizeof head, "epoch %u/%u ", (unsigned)p->epoch + 1, (unsigned)p->epochs);
-    snprintf(tail, sizeof tail, " %3.0f %%  loss %.4f  accuracy %.1f %%  %.0f samples/s  %s left", 100 * share,
-             p->train.loss, 100 * p->train.accuracy, p->samples_per_second, clock_text(p->seconds_left, left, sizeof left));
+    snprintf(tail, sizeof tail, " %3.0f %%  loss %s  accuracy %.1f %%  %.0f samples/s  %s left", 100 * share,
+             loss_text(p->train.loss, loss), 100 * p->train.accuracy, p->samples_per_second,
+             clock_text(p->seconds_left, left, sizeof left));
     if (!display->terminal) {
         printf("%s%s\n", head, tail);
     } else {
@@ -108,13 +123,15 @@ void display_step(struct display *display, const struct tuff_fit_progress *p)
     fflush(stdout);
 }
 
-void display_epoch(struct display *display, const struct tuff_epoch *e, uint32_t epochs)
+void display_epoch(struct display *display, const struct tuff_epoch *e, uint32_t epochs, bool validated)
 {
     char time[32];
     display_clear(display);
-    printf("epoch %u/%u  loss %.4f  accuracy %.1f %%   validation: loss %.4f  accuracy %.1f %%   %s%s\n",
-           (unsigned)e->epoch + 1, (unsigned)epochs, e->train.loss, 100 * e->train.accuracy, e->validation.loss,
-           100 * e->validation.accuracy, clock_text(e->seconds, time, sizeof time), e->best ? "  best so far" : "");
+    printf("epoch %u/%u  ", (unsigned)e->epoch + 1, (unsigned)epochs);
+    print_metrics(&e->train);
+    if (validated) fputs("   validation: ", stdout);
+    if (validated) print_metrics(&e->validation);
+    printf("   %s%s\n", clock_text(e->seconds, time, sizeof time), e->best ? "  best so far" : "");
     fflush(stdout);
     display->shown = seconds_now();
 }

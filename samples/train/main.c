@@ -58,14 +58,14 @@ static bool on_step(void *user, const struct tuff_fit_progress *progress)
 static bool on_epoch(void *user, const struct tuff_epoch *epoch)
 {
     struct run *run = user;
+    run->skipped = epoch->skipped;
     if (!isfinite(epoch->validation.loss)) { /* nothing is saved any more: the last good checkpoint stays */
         snprintf(run->failure, sizeof run->failure, "the validation loss of epoch %u is not a finite number (%f)",
                  (unsigned)epoch->epoch + 1, epoch->validation.loss);
         return false;
     }
-    run->skipped = epoch->skipped;
     history_epoch(&run->history, epoch);
-    display_epoch(&run->display, epoch, run->options.epochs);
+    display_epoch(&run->display, epoch, run->options.epochs, run->history.validated);
     run->best_unsaved = run->best_unsaved || epoch->best;
     return true;
 }
@@ -144,6 +144,7 @@ static tuff_status read_data(struct run *run, struct tuff_error *error)
         options->batch = (uint32_t)run->train_count;
         printf("batch    %u: there are no more pictures to train on\n", (unsigned)options->batch);
     }
+    run->history.validated = validation_count(run) > 0;
     run->steps = (run->train_count + options->batch - 1) / options->batch;
     printf("data     %s: %u classes, %u x %u %s\n", SHOWN(options->data), (unsigned)train->class_count,
            (unsigned)train->width, (unsigned)train->height, train->channels == 1 ? "grey" : "colour");
@@ -308,6 +309,10 @@ static tuff_status match_model(struct run *run, struct tuff_error *error)
         status = tuff_saved_open(run->context, path, &saved, error);
         if (status == TUFF_OK) status = check_model(run, saved, false, path, error);
         tuff_saved_destroy(saved);
+        if (status != TUFF_OK) {
+            struct tuff_error why = *error;
+            refuse(error, status, "%.400s. To go on without it, move it away", why.message);
+        }
     }
     return status == TUFF_OK && now ? save_model(run, run->model, error) : status;
 }
@@ -344,7 +349,7 @@ static tuff_status failed(const struct run *run, tuff_status status, struct tuff
     if (run->failure[0]) snprintf(why.message, sizeof why.message, "%s", run->failure);
     if (run->failure[0]) status = TUFF_ERR_FORMAT; /* the fit was only asked to stop */
     refuse(error, status, "%.300s. %s%.120s%s", why.message[0] ? why.message : tuff_status_name(status),
-           run->saved ? "The last good checkpoint stays in " : "Nothing is saved.", run->saved ? run->options.out : "",
+           run->saved ? "The last good checkpoint stays in " : "Nothing is saved", run->saved ? run->options.out : "",
            run->failure[0] || why.status == TUFF_ERR_NOT_FINITE ? ". A smaller --lr may help" : "");
     return status;
 }

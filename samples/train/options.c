@@ -25,7 +25,7 @@ static const struct row rows[] = {
     {"out", TEXT, FIELD(out), 1, 0, false, "DIR", "where model.tuff, " CHECKPOINT " and the curves go (default trained)"},
     {"epochs", WHOLE, FIELD(epochs), 1, EPOCHS_MAX, true, "N", "times through the data (default: by network)"},
     {"batch", WHOLE, FIELD(batch), 1, 65536, true, "N", "samples in a step (default 64, fewer for few pictures)"},
-    {"lr", REAL, FIELD(lr), 1e-9, 10, true, "X", "largest learning rate; it falls along a cosine (default: by network)"},
+    {"lr", REAL, FIELD(lr), 1e-9, 1e30, true, "X", "largest learning rate; it falls along a cosine (default: by network)"},
     {"start", TEXT, FIELD(start), 1, 0, false, "FILE",
      "begins with the weights of a model.tuff of the same network; other classes get a new last layer"},
     {"backbone", REAL, FIELD(backbone), 0, 1, true, "X",
@@ -194,6 +194,7 @@ static void check(const struct options *options)
     if (!text_is_utf8(options->data))
         wrong("the path of --data is not UTF-8, which the checkpoint keeps: rename it, or link to it");
     if (options->start[0] && options->resume) wrong("--start begins a training, --resume goes on with one");
+    if (!strcmp(options->json, "-")) wrong("--json - would mix with what is printed: name a file (--json ./- for that one)");
     if (!options->data[0]) wrong("--data is missing: where are the pictures?");
 }
 

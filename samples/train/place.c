@@ -29,7 +29,7 @@ tuff_status place_take(struct tuff_context *context, const struct options *optio
     char paths[RESULTS + 2][1100];
     const char *all[] = {options_file(options, CHECKPOINT, paths[0]), options_file(options, "model.tuff", paths[1]),
                          options_file(options, "curves.svg", paths[2]), options_file(options, "curves.png", paths[3]),
-                         options->json};
+                         options->json[0] ? options->json : NULL};
     tuff_status status = tuff_folder_hold(context, options->out, folder, error);
     for (int i = 0; i < RESULTS && status == TUFF_OK && !options->resume && !options->force; i++)
         if (program_exists(options_file(options, results[i], paths[RESULTS + 1])))

@@ -81,6 +81,7 @@ struct history {
     } points[POINTS_MAX + 1];
     struct tuff_epoch *epochs; /* [EPOCHS_MAX] */
     uint32_t point_count, epoch_count;
+    bool validated; /* else the figures of validation are those of training, and are not shown */
     double seconds; /* of training, in earlier runs and this one */
     struct {        /* where the next point starts */
         uint32_t epoch;
@@ -107,7 +108,7 @@ double seconds_now(void);
 void display_init(struct display *display);
 void display_compile(struct display *display, const char *what, uint64_t done, uint64_t total);
 void display_step(struct display *display, const struct tuff_fit_progress *progress);
-void display_epoch(struct display *display, const struct tuff_epoch *epoch, uint32_t epochs);
+void display_epoch(struct display *display, const struct tuff_epoch *epoch, uint32_t epochs, bool validated);
 void display_clear(const struct display *display);
 
 /* ---- curves.c, result.c ------------------------------------------------------------------------------------------------------------- */

@@ -369,6 +369,8 @@ int main(int argc, char **argv)
     struct tuff_error error = {0};
     const char *name = NULL, *net = NULL;
     program_begin();
+    char shown[200];
+    opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "d:cnN:", known, NULL)) != -1;) {
         if (option == 'd')
             name = optarg;
@@ -382,8 +384,14 @@ int main(int argc, char **argv)
         } else if (option == 'v') {
             printf("tuff-dryrun %s\n", tuff_version());
             return 0;
-        } else
+        } else {
+            fprintf(stderr, "tuff-dryrun: what is %s?\n", tuff_printable(argv[optind - 1], shown, sizeof shown));
             return 2;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "tuff-dryrun: what is %s?\n", tuff_printable(argv[optind], shown, sizeof shown));
+        return 2;
     }
     if (d.compile_only) no_submit();
     struct tuff_options options = {.struct_size = sizeof options, .log = log_message, .log_user = &d};
@@ -397,7 +405,7 @@ int main(int argc, char **argv)
     if (!d.nets) {
         run_kernels(&d);
     } else if (!dryrun_nets(&d, net)) {
-        printf("there is no net %s\n", net);
+        printf("there is no net %s\n", tuff_printable(net ? net : "", shown, sizeof shown));
         d.failures++;
     }
     tuff_device_release(d.device);

@@ -28,12 +28,12 @@ static const char help[] =
 
 static int broken(const char *format, ...)
 {
+    char sentence[1000], shown[1000];
     va_list arguments;
     va_start(arguments, format);
-    fputs("tuff-refs: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
+    fprintf(stderr, "tuff-refs: %s\n", tuff_printable(sentence, shown, sizeof shown));
     return EXIT_BROKEN;
 }
 
