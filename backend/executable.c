@@ -475,7 +475,8 @@ static tuff_status check_results(const struct tuff_executable *x, const struct t
         return tuff_fail(x->device->context, error, x->broke, "output '%.60s' %s is not whole: the last run ended with %s",
                          slot->name, type, tuff_status_name(x->broke));
     return tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "output '%.60s' %s is not there yet: %s", slot->name, type,
-                     x->outputs == NEVER_RAN ? "nothing was run" : "the run stopped at a station and has not ended");
+                     x->outputs == NEVER_RAN ? "the executable was not run (tuff_executable_run, tuff_executable_submit)"
+                                             : "the run stopped at a station and has not ended");
 }
 
 /* After a run, or a part of it. */

@@ -31,7 +31,8 @@ struct tuff_schedule {
 TUFF_API double tuff_schedule_lr(const struct tuff_schedule *schedule, uint64_t update);
 
 enum tuff_optimizer_kind { TUFF_SGD = 0, TUFF_ADAM, TUFF_ADAMW };
-/* Begin with tuff_optimizer_defaults; every number is then what it says, 0 too. */
+/* Begin with tuff_optimizer_defaults; every number is then what it says, 0 too. Filled by hand, an Adam with a beta1, beta2 or eps of 0 is
+ * refused. */
 struct tuff_optimizer_params {
     size_t struct_size;
     enum tuff_optimizer_kind kind;
@@ -50,6 +51,7 @@ struct tuff_optimizer_params {
     const struct tuff_param_group
         *groups; /* parameters that are trained otherwise, or not at all; copied when they are used */
     uint32_t group_count;
+    uint32_t begun; /* written by tuff_optimizer_defaults: tells a 0 that was meant from what was left out */
 };
 /* The kind with this constant rate: no momentum, decay or clipping, Adam's numbers as PyTorch's. */
 TUFF_API struct tuff_optimizer_params tuff_optimizer_defaults(enum tuff_optimizer_kind kind, double lr);
@@ -62,8 +64,9 @@ struct tuff_param_group {
     const char *pattern; /* of names; * stands for any text: "features.*", "*.bias", "*" */
     double lr_factor;    /* of the schedule's rates, above 0: 1 */
     double weight_decay; /* TUFF_OPTIMIZERS_OWN, or the group's: 0 for none */
-    bool frozen; /* never changed: no gradient is computed, there is no state. Parameters alone: statistics of a frozen
+    bool frozen;    /* never changed: no gradient is computed, there is no state. Parameters alone: statistics of a frozen
                            * tuff_layer_batch_norm go on moving, unless it is built with training = false */
+    uint32_t begun; /* written by tuff_param_group_defaults */
 };
 /* A group that is trained as the others are. */
 TUFF_API struct tuff_param_group tuff_param_group_defaults(const char *name, const char *pattern);

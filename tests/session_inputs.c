@@ -67,7 +67,7 @@ static void check_order(struct backend_test *t)
     uint64_t ticket;
     start(t, &s, 1);
     t->quiet = true;
-    refused(t, "read first", tuff_executable_read(s.run, 0, y, sizeof y, &error), &error, "nothing was run");
+    refused(t, "read first", tuff_executable_read(s.run, 0, y, sizeof y, &error), &error, "the executable was not run");
     refused(t, "get first", tuff_executable_get(s.run, "output0", y, sizeof y, &error), &error, "'output0' f32 [2, 4]");
     refused(t, "run", tuff_executable_run(s.run, &error), &error, "input 'x' f32 [2, 4] was never written");
     refused(t, "submit", tuff_executable_submit(s.run, &ticket, &error), &error, "was never written");
@@ -76,7 +76,7 @@ static void check_order(struct backend_test *t)
     refused(t, "run of a part", tuff_executable_run(s.run, &error), &error, "only 8 of its 32 bytes");
     backend_status(t, "write", TUFF_OK, tuff_executable_write(s.run, s.x, eights, sizeof eights, &error), &error);
     refused(t, "run of one", tuff_executable_run(s.run, &error), &error, "input 'b' u8 [3] was never written");
-    refused(t, "read of none", tuff_executable_read(s.run, 0, y, sizeof y, &error), &error, "nothing was run");
+    refused(t, "read of none", tuff_executable_read(s.run, 0, y, sizeof y, &error), &error, "the executable was not run");
     backend_status(t, "parameter", TUFF_OK, tuff_executable_get(s.run, "w", w, sizeof w, &error), &error);
     backend_check(t, w[3] == 1, "a parameter has its first value before any run: expected 1, got %g", w[3]);
     backend_status(t, "bytes", TUFF_OK, tuff_executable_write(s.run, s.b, bytes, sizeof bytes, &error), &error);
@@ -163,7 +163,7 @@ static void check_loaded(struct backend_test *t)
     backend_status(t, "save", TUFF_OK, tuff_executable_save(s.run, path, &error), &error);
     backend_status(t, "load", TUFF_OK, tuff_executable_load(t->device, path, NULL, &loaded, &error), &error);
     t->quiet = true;
-    refused(t, "loaded, read", tuff_executable_get(loaded, "output0", y, sizeof y, &error), &error, "nothing was run");
+    refused(t, "loaded, read", tuff_executable_get(loaded, "output0", y, sizeof y, &error), &error, "the executable was not run");
     refused(t, "loaded, run", tuff_executable_run(loaded, &error), &error, "input 'x' f32 [2, 4] was never written");
     backend_status(t, "x", TUFF_OK, tuff_executable_set(loaded, "x", eights, sizeof eights, &error), &error);
     backend_status(t, "b", TUFF_OK, tuff_executable_set(loaded, "b", bytes, 3, &error), &error);

@@ -104,6 +104,8 @@ static void test_stops(struct backend_test *t)
     struct bench b;
     if (!open_bench(t, &b, tuff_optimizer_defaults(TUFF_ADAM, 0.1), TUFF_NOT_FINITE_STOPS, true)) return;
     t->quiet = true;
+    refused(t, "a loss before a step", TUFF_ERR_USAGE, tuff_trainer_read(b.trainer, b.loss, &loss, sizeof loss, &error),
+            "is not there yet: no step of this trainer was made (tuff_trainer_step)");
     refused(t, "a step without its input", TUFF_ERR_USAGE, tuff_trainer_step(b.trainer, NULL, &error), "input 'x'");
     t->quiet = false;
     backend_check(t, tuff_trainer_counts(b.trainer).steps == 0, "a refused step counts");
@@ -214,7 +216,7 @@ static void test_settings(struct backend_test *t)
     struct {
         const char *sentence;
         struct tuff_optimizer_params params;
-    } wrong[16];
+    } wrong[20];
     for (size_t i = 0; i < TUFF_COUNT(wrong); i++) wrong[i].params = good;
     size_t n = 0;
 #define WRONG(field, value, text) wrong[n].params.field = (value), wrong[n++].sentence = (text)
@@ -235,6 +237,17 @@ static void test_settings(struct backend_test *t)
     WRONG(schedule.kind, TUFF_SCHEDULE_COSINE, "period is 0");
     WRONG(groups, &zero, "0 as the factor");
     wrong[n - 1].params.group_count = 1;
+    /* what is left out where a struct is filled by hand */
+    const struct tuff_param_group hand = {.name = "all", .pattern = "*", .lr_factor = 1};
+    const struct tuff_optimizer_params adam = {.struct_size = sizeof adam, .kind = TUFF_ADAM, .schedule = {.lr = 1e-3}};
+    WRONG(groups, &hand, "group 'all' has a weight decay of 0, the optimizer one of 0.1");
+    wrong[n - 1].params.group_count = 1;
+    wrong[n - 1].params.weight_decay = 0.1;
+    wrong[n].params = adam;
+    WRONG(eps, 0, "beta1 is 0, beta2 0, eps 0, in parameters that were filled by hand: begin with tuff_optimizer_defaults");
+    wrong[n].params = adam;
+    wrong[n].params.beta1 = 0.9, wrong[n].params.beta2 = 0.999;
+    WRONG(kind, TUFF_ADAMW, "filled by hand");
     t->quiet = true;
     for (size_t i = 0; i < n; i++) {
         struct tuff_graph *g = NULL;
@@ -250,6 +263,45 @@ static void test_settings(struct backend_test *t)
         tuff_graph_destroy(g);
     }
     t->quiet = false;
+}
+
+/* Another size of batch has the same settings; the sentence says which one differs, and both numbers. */
+static void test_like(struct backend_test *t)
+{
+    const struct tuff_param_group groups[2] = {tuff_param_group_defaults("a", "w"), tuff_param_group_defaults("a", "*")};
+    struct tuff_graph *g[2] = {NULL};
+    struct tuff_trainer *trainer = NULL, *last = NULL;
+    for (int i = 0; i < 2; i++)
+        if (!ok(t, "graph", tuff_graph_create(t->context, &g[i], &error))) return;
+    tuff_val w = tuff_param(g[0], "w", TUFF_SHAPE(3), (struct tuff_init){0});
+    struct tuff_trainer_params params = {.struct_size = sizeof params, .loss = tuff_sum(g[0], w, 0, TUFF_DROP_AXES)};
+    params.optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.1);
+    params.optimizer.groups = &groups[0];
+    params.optimizer.group_count = 1;
+    if (!ok(t, "trainer", tuff_trainer_create(g[0], &params, &trainer, &error))) return;
+    params.like = trainer;
+    struct {
+        const char *sentence;
+        struct tuff_trainer_params params;
+    } wrong[8];
+    for (size_t i = 0; i < TUFF_COUNT(wrong); i++) wrong[i].params = params;
+    size_t n = 0;
+    WRONG(optimizer.beta1, 0.5, "not that of the one it is like: beta1 is 0.9 there, 0.5 here");
+    WRONG(optimizer.kind, TUFF_ADAMW, "kind (enum tuff_optimizer_kind) is 1 there, 2 here");
+    WRONG(optimizer.schedule.lr, 0.25, "the schedule's rate is 0.1 there, 0.25 here");
+    WRONG(optimizer.group_count, 0, "the number of groups is 1 there, 0 here");
+    WRONG(optimizer.groups, &groups[1], "group 0, 'a', is of 'w' there; here it is called 'a', of '*'");
+    WRONG(samples, -1, "'samples' is -1");
+    WRONG(after, 1000, "'after' is 1000, no value of the graph");
+    t->quiet = true;
+    for (size_t i = 0; i < n; i++)
+        refused(t, wrong[i].sentence, TUFF_ERR_USAGE, tuff_trainer_create(g[0], &wrong[i].params, &last, &error),
+                wrong[i].sentence);
+    params.loss = tuff_sum(g[1], tuff_param(g[1], "w", TUFF_SHAPE(3), (struct tuff_init){0}), 0, TUFF_DROP_AXES);
+    refused(t, "another graph", TUFF_ERR_USAGE, tuff_trainer_create(g[1], &params, &last, &error), "is of another graph");
+    t->quiet = false;
+    tuff_trainer_destroy(trainer);
+    for (int i = 0; i < 2; i++) tuff_graph_destroy(g[i]);
 }
 
 /* A rate that grows without bound is refused when it is no number any more, and another schedule takes over. */
@@ -455,6 +507,12 @@ static void test_second_fit(struct backend_test *t)
     fit.optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.001);
     fit.epochs = 4;
     ok(t, "a fit by Adam", tuff_model_fit(m, &data, &fit, &error));
+    const struct tuff_param_group group = tuff_param_group_defaults("all", "*");
+    fit.optimizer.groups = &group;
+    fit.optimizer.group_count = 1;
+    t->quiet = true;
+    refused(t, "groups", TUFF_ERR_USAGE, tuff_model_fit(m, &data, &fit, &error), "the number of groups is 0 there, 1 here");
+    t->quiet = false;
     tuff_model_destroy(m);
 }
 
@@ -575,6 +633,7 @@ int main(void)
     test_zero(&test);
     test_zero_layers(&test);
     test_settings(&test);
+    test_like(&test);
     test_schedule(&test);
     test_last_batch(&test);
     test_accumulate(&test);

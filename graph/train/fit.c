@@ -247,33 +247,24 @@ static tuff_status forget_states(struct tuff_model *m, const struct tuff_trainer
     return TUFF_OK;
 }
 
-static bool same_groups(const struct tuff_optimizer_params *a, const struct tuff_optimizer_params *b)
-{
-    if (a->group_count != b->group_count) return false;
-    for (uint32_t i = 0; i < a->group_count; i++)
-        if (strcmp(a->groups[i].name, b->groups[i].name) || strcmp(a->groups[i].pattern, b->groups[i].pattern) ||
-            a->groups[i].frozen != b->groups[i].frozen)
-            return false;
-    return true;
-}
-
 /* Another fit may have other settings: a schedule is data, everything else is another step. */
 static tuff_status renew_training(struct tuff_model *m, const struct tuff_fit_params *params, struct tuff_error *error)
 {
     struct tuff_trainer *first = m->steps[m->steps[TUFF_WHOLE].batch ? TUFF_WHOLE : TUFF_LAST].trainer;
     const struct tuff_optimizer_params *old = &first->optimizer.params;
     enum tuff_optimizer_kind kind = old->kind;
-    bool but_schedule;
+    char what[240];
     TUFF_TRY(tuff_optimizer_check(m->context, &params->optimizer, error));
-    bool same = tuff_optimizer_same(old, &params->optimizer, &but_schedule);
-    if (same && first->not_finite == params->not_finite) return TUFF_OK;
-    if (but_schedule && first->not_finite == params->not_finite)
+    enum tuff_difference difference = tuff_optimizer_compare(old, &params->optimizer, what, sizeof what);
+    if (difference == TUFF_ARE_SAME && first->not_finite == params->not_finite) return TUFF_OK;
+    if (difference <= TUFF_DIFFER_IN_SCHEDULE && first->not_finite == params->not_finite)
         return tuff_trainer_schedule(first, &params->optimizer.schedule, error);
-    if (!same_groups(old, &params->optimizer))
+    if (tuff_optimizer_groups_differ(old, &params->optimizer, what, sizeof what))
         return tuff_fail(
             m->context, error, TUFF_ERR_USAGE,
-            "the groups of parameters differ from those of the model's first fit: write its parameters into another "
-            "model (tuff_model_read, tuff_model_write), or save and load it");
+            "the groups of parameters differ from those of the model's first fit: %s; write its parameters into "
+            "another model (tuff_model_read, tuff_model_write), or save and load it",
+            what);
     TUFF_TRY(make_trainers(m, params, error));
     first = m->steps[m->steps[TUFF_WHOLE].batch ? TUFF_WHOLE : TUFF_LAST].trainer;
     TUFF_TRY(tuff_session_grow(m->session, error));

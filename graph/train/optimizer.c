@@ -5,8 +5,10 @@
 #include "graph/ops/leaf.h"
 
 #include <math.h>
+#include <stdio.h>
 
 enum { TABLE_ROWS = 256, TABLE_COLUMNS = 4 };
+enum { TUFF_BEGUN = 0x62656775 }; /* what nobody writes who fills a struct by hand */
 enum table_column { COLUMN_LR, COLUMN_CORRECTION1, COLUMN_CORRECTION2, COLUMN_APPLY };
 
 /* ---- schedules -------------------------------------------------------------------------------------------------------------- */
@@ -40,12 +42,14 @@ struct tuff_optimizer_params tuff_optimizer_defaults(enum tuff_optimizer_kind ki
                                           .schedule = {.lr = lr},
                                           .beta1 = 0.9,
                                           .beta2 = 0.999,
-                                          .eps = 1e-8};
+                                          .eps = 1e-8,
+                                          .begun = TUFF_BEGUN};
 }
 
 struct tuff_param_group tuff_param_group_defaults(const char *name, const char *pattern)
 {
-    return (struct tuff_param_group){.name = name, .pattern = pattern, .lr_factor = 1, .weight_decay = TUFF_OPTIMIZERS_OWN};
+    return (struct tuff_param_group){
+        .name = name, .pattern = pattern, .lr_factor = 1, .weight_decay = TUFF_OPTIMIZERS_OWN, .begun = TUFF_BEGUN};
 }
 
 /* ---- the update as graph -------------------------------------------------------------------------------------------------------- */
@@ -361,8 +365,10 @@ static tuff_status check_groups(struct tuff_context *context, const struct tuff_
     for (uint32_t i = 0; i < p->group_count; i++) {
         const struct tuff_param_group *group = &p->groups[i];
         if (!good_name(group->name) || !group->pattern)
-            return tuff_fail(context, error, TUFF_ERR_USAGE,
-                             "optimizer: group %u needs a name of letters and digits, and a pattern", (unsigned)i);
+            return tuff_fail(
+                context, error, TUFF_ERR_USAGE,
+                "optimizer: group %u, '%.60s', needs a name of letters, digits, - and _, and a pattern of names",
+                (unsigned)i, group->name ? group->name : "");
         if (!group->frozen && !(group->lr_factor > 0 && isfinite(group->lr_factor)))
             return tuff_fail(
                 context, error, TUFF_ERR_USAGE,
@@ -372,6 +378,11 @@ static tuff_status check_groups(struct tuff_context *context, const struct tuff_
         if (!isfinite(group->weight_decay) || (group->weight_decay < 0 && group->weight_decay != TUFF_OPTIMIZERS_OWN))
             return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: group '%s' has a weight decay of %g", group->name,
                              group->weight_decay);
+        if (group->begun != TUFF_BEGUN && !group->frozen && group->weight_decay == 0 && p->weight_decay != 0)
+            return tuff_fail(context, error, TUFF_ERR_USAGE,
+                             "optimizer: group '%s' has a weight decay of 0, the optimizer one of %g: begin with "
+                             "tuff_param_group_defaults, and set it to 0 where that is meant",
+                             group->name, p->weight_decay);
         for (uint32_t k = 0; k < i; k++)
             if (!strcmp(p->groups[k].name, group->name))
                 return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: two groups are called '%s'", group->name);
@@ -427,7 +438,8 @@ static tuff_status check_numbers(struct tuff_context *context, const struct tuff
                    {"schedule's start factor", s->start_factor.value, 0, most, false},
                    {"number of runs per update", p->accumulate, 0, INT32_MAX, false}};
     if (!(s->lr > 0 && s->lr <= most))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the learning rate is %g", s->lr);
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the learning rate is %g; it is above 0, and finite",
+                         s->lr);
     for (size_t i = 0; i < TUFF_COUNT(numbers); i++) {
         double v = numbers[i].value;
         if (!(v >= numbers[i].least && (numbers[i].below ? v < numbers[i].most : v <= numbers[i].most)))
@@ -440,9 +452,10 @@ static tuff_status check_numbers(struct tuff_context *context, const struct tuff
 static tuff_status check_schedule(struct tuff_context *context, const struct tuff_schedule *s, struct tuff_error *error)
 {
     if ((unsigned)s->kind > TUFF_SCHEDULE_COSINE)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: there is no schedule of kind %d", (int)s->kind);
+        return tuff_fail(context, error, TUFF_ERR_USAGE,
+                         "optimizer: there is no schedule of kind %d (enum tuff_schedule_kind)", (int)s->kind);
     if (s->kind == TUFF_SCHEDULE_MULTI_STEP && s->milestone_count && !s->milestones)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the milestones are missing");
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's milestones are missing (NULL)");
     if (s->kind == TUFF_SCHEDULE_STEP && s->every == 0)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's steps are every 0 updates");
     if (s->kind == TUFF_SCHEDULE_COSINE && s->period == 0)
@@ -459,11 +472,17 @@ tuff_status tuff_optimizer_check(struct tuff_context *context, const struct tuff
         return tuff_fail(context, error, TUFF_ERR_USAGE,
                          "optimizer: its parameters were not begun with tuff_optimizer_defaults(kind, rate)");
     if ((unsigned)p->kind > TUFF_ADAMW)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: there is none of kind %d", (int)p->kind);
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: there is none of kind %d (enum tuff_optimizer_kind)",
+                         (int)p->kind);
+    if (p->begun != TUFF_BEGUN && p->kind != TUFF_SGD && (p->beta1 == 0 || p->beta2 == 0 || p->eps == 0))
+        return tuff_fail(context, error, TUFF_ERR_USAGE,
+                         "optimizer: beta1 is %g, beta2 %g, eps %g, in parameters that were filled by hand: begin with "
+                         "tuff_optimizer_defaults(kind, rate), and set to 0 what is to be 0",
+                         p->beta1, p->beta2, p->eps);
     TUFF_TRY(check_numbers(context, p, error));
     TUFF_TRY(check_schedule(context, &p->schedule, error));
     if (p->nesterov && p->momentum == 0)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: Nesterov needs a momentum");
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: nesterov needs a momentum above 0");
     return check_groups(context, p, error);
 }
 
@@ -555,32 +574,87 @@ void tuff_optimizer_build(struct tuff_graph *g, const struct tuff_optimizer_plan
 
 /* ---- comparing ---------------------------------------------------------------------------------------------------------------- */
 
-static bool same_schedule(const struct tuff_schedule *a, const struct tuff_schedule *b)
+struct pair {
+    const char *what;
+    double a, b;
+};
+
+/* Text of the first that differ; false: none do. */
+static bool differ(const char *of, const struct pair *pairs, size_t count, char *text, size_t bytes)
 {
-    bool same = a->kind == b->kind && a->lr == b->lr && a->gamma == b->gamma && a->min_lr == b->min_lr &&
-                a->start_factor.given == b->start_factor.given && a->start_factor.value == b->start_factor.value &&
-                a->every == b->every && a->period == b->period && a->warmup == b->warmup &&
-                a->milestone_count == b->milestone_count;
-    for (uint32_t i = 0; same && i < a->milestone_count; i++) same = a->milestones[i] == b->milestones[i];
-    return same;
+    for (size_t i = 0; i < count; i++) {
+        if (pairs[i].a == pairs[i].b) continue;
+        snprintf(text, bytes, "%s%s is %g there, %g here", of, pairs[i].what, pairs[i].a, pairs[i].b);
+        return true;
+    }
+    return false;
 }
 
-static bool same_group(const struct tuff_param_group *a, const struct tuff_param_group *b)
+static bool schedules_differ(const struct tuff_schedule *a, const struct tuff_schedule *b, char *text, size_t bytes)
 {
-    return !strcmp(a->name, b->name) && !strcmp(a->pattern, b->pattern) && a->lr_factor == b->lr_factor &&
-           a->weight_decay == b->weight_decay && a->frozen == b->frozen;
+    const struct pair pairs[] = {{"kind", a->kind, b->kind},
+                                 {"rate", a->lr, b->lr},
+                                 {"gamma", a->gamma, b->gamma},
+                                 {"smallest rate", a->min_lr, b->min_lr},
+                                 {"start factor being given", a->start_factor.given, b->start_factor.given},
+                                 {"start factor", a->start_factor.value, b->start_factor.value},
+                                 {"number of updates of a step", (double)a->every, (double)b->every},
+                                 {"period", (double)a->period, (double)b->period},
+                                 {"warm-up", (double)a->warmup, (double)b->warmup},
+                                 {"number of milestones", a->milestone_count, b->milestone_count}};
+    if (differ("the schedule's ", pairs, TUFF_COUNT(pairs), text, bytes)) return true;
+    for (uint32_t i = 0; i < a->milestone_count; i++) {
+        const struct pair milestone = {"milestone", (double)a->milestones[i], (double)b->milestones[i]};
+        if (differ("a ", &milestone, 1, text, bytes)) return true;
+    }
+    return false;
 }
 
-bool tuff_optimizer_same(const struct tuff_optimizer_params *a, const struct tuff_optimizer_params *b, bool *but_schedule)
+bool tuff_optimizer_groups_differ(const struct tuff_optimizer_params *a, const struct tuff_optimizer_params *b, char *text,
+                                  size_t bytes)
 {
-    uint32_t runs[2] = {a->accumulate ? a->accumulate : 1, b->accumulate ? b->accumulate : 1};
-    bool same = a->kind == b->kind && a->momentum == b->momentum && a->nesterov == b->nesterov && a->beta1 == b->beta1 &&
-                a->beta2 == b->beta2 && a->eps == b->eps && a->weight_decay == b->weight_decay &&
-                a->clip_norm == b->clip_norm && a->clip_value == b->clip_value && a->clip_each_norm == b->clip_each_norm &&
-                runs[0] == runs[1] && a->group_count == b->group_count;
-    for (uint32_t i = 0; same && i < a->group_count; i++) same = same_group(&a->groups[i], &b->groups[i]);
-    *but_schedule = same;
-    return same && same_schedule(&a->schedule, &b->schedule);
+    const struct pair counts = {"number of groups", a->group_count, b->group_count};
+    if (differ("the ", &counts, 1, text, bytes)) return true;
+    for (uint32_t i = 0; i < a->group_count; i++) {
+        const struct tuff_param_group *x = &a->groups[i], *y = &b->groups[i];
+        const struct pair frozen = {"being frozen", x->frozen, y->frozen};
+        char of[100];
+        snprintf(of, sizeof of, "group %u, '%.60s', ", (unsigned)i, x->name);
+        if (strcmp(x->name, y->name) != 0 || strcmp(x->pattern, y->pattern) != 0) {
+            snprintf(text, bytes, "%sis of '%.60s' there; here it is called '%.60s', of '%.60s'", of, x->pattern, y->name,
+                     y->pattern);
+            return true;
+        }
+        if (differ(of, &frozen, 1, text, bytes)) return true;
+    }
+    return false;
+}
+
+enum tuff_difference tuff_optimizer_compare(const struct tuff_optimizer_params *a, const struct tuff_optimizer_params *b,
+                                            char *text, size_t bytes)
+{
+    const struct pair pairs[] = {{"kind (enum tuff_optimizer_kind)", a->kind, b->kind},
+                                 {"momentum", a->momentum, b->momentum},
+                                 {"nesterov", a->nesterov, b->nesterov},
+                                 {"beta1", a->beta1, b->beta1},
+                                 {"beta2", a->beta2, b->beta2},
+                                 {"eps", a->eps, b->eps},
+                                 {"weight decay", a->weight_decay, b->weight_decay},
+                                 {"clip_norm", a->clip_norm, b->clip_norm},
+                                 {"clip_value", a->clip_value, b->clip_value},
+                                 {"clip_each_norm", a->clip_each_norm, b->clip_each_norm},
+                                 {"accumulate", a->accumulate ? a->accumulate : 1, b->accumulate ? b->accumulate : 1}};
+    if (differ("", pairs, TUFF_COUNT(pairs), text, bytes) || tuff_optimizer_groups_differ(a, b, text, bytes))
+        return TUFF_DIFFER;
+    for (uint32_t i = 0; i < a->group_count; i++) {
+        const struct tuff_param_group *x = &a->groups[i], *y = &b->groups[i];
+        const struct pair numbers[] = {{"factor of the rate", x->lr_factor, y->lr_factor},
+                                       {"weight decay", x->weight_decay, y->weight_decay}};
+        char of[100];
+        snprintf(of, sizeof of, "group '%.60s': ", x->name);
+        if (differ(of, numbers, TUFF_COUNT(numbers), text, bytes)) return TUFF_DIFFER;
+    }
+    return schedules_differ(&a->schedule, &b->schedule, text, bytes) ? TUFF_DIFFER_IN_SCHEDULE : TUFF_ARE_SAME;
 }
 
 /* ---- feeding ------------------------------------------------------------------------------------------------------------------ */

@@ -54,7 +54,12 @@ TUFF_MUST_CHECK tuff_status tuff_optimizer_feed(struct tuff_optimizer *optimizer
                                                 struct tuff_error *error);
 /* Goes on from this run: after loading a checkpoint, or after training had stopped. */
 void tuff_optimizer_resume(struct tuff_optimizer *optimizer, uint64_t run);
-/* Do they say the same? *schedule: but for the schedule. */
-bool tuff_optimizer_same(const struct tuff_optimizer_params *a, const struct tuff_optimizer_params *b, bool *but_schedule);
+/* What of two differs first, b from a, with both numbers: "beta1 is 0.9 there, 0.8 here"; schedules are looked at last. */
+enum tuff_difference { TUFF_ARE_SAME = 0, TUFF_DIFFER_IN_SCHEDULE, TUFF_DIFFER };
+enum tuff_difference tuff_optimizer_compare(const struct tuff_optimizer_params *a, const struct tuff_optimizer_params *b,
+                                            char *text, size_t bytes);
+/* Likewise of what says which vectors there are: names and patterns of the groups, and what is frozen. */
+bool tuff_optimizer_groups_differ(const struct tuff_optimizer_params *a, const struct tuff_optimizer_params *b, char *text,
+                                  size_t bytes);
 
 #endif

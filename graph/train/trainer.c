@@ -129,25 +129,44 @@ static void build(struct tuff_trainer *t, const struct tuff_trainer_params *p, c
     add_assignments(t, p, until, needed, scratch);
 }
 
+static tuff_status check_like(struct tuff_graph *g, const struct tuff_trainer_params *p, struct tuff_error *error)
+{
+    char what[240];
+    if (!p->like) return TUFF_OK;
+    if (p->like->graph != g)
+        return tuff_fail(
+            g->context, error, TUFF_ERR_USAGE,
+            "trainer: the one it is like is of another graph; both are made of one, in which the network is called "
+            "for each size of batch");
+    if (tuff_optimizer_compare(&p->like->first->optimizer.params, &p->optimizer, what, sizeof what) == TUFF_ARE_SAME)
+        return TUFF_OK;
+    return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: its optimizer is not that of the one it is like: %s",
+                     what);
+}
+
 static tuff_status check(struct tuff_graph *g, const struct tuff_trainer_params *p, struct tuff_error *error)
 {
     if (p->struct_size < sizeof *p)
-        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: struct_size of its parameters is not set");
+        return tuff_fail(g->context, error, TUFF_ERR_USAGE,
+                         "trainer: struct_size of its params is not set: .struct_size = sizeof params");
     if (p->output_count && !p->outputs)
-        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: %u outputs are missing", (unsigned)p->output_count);
+        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: outputs is NULL, though output_count is %u",
+                         (unsigned)p->output_count);
     for (uint32_t i = 0; i < p->output_count; i++)
         if (!p->outputs[i] || p->outputs[i] >= g->count)
-            return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: output %u is not a value of the graph",
-                             (unsigned)i);
-    if (p->after >= g->count || !(p->samples >= 0 && p->samples <= 1e9))
-        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: %s",
-                         p->after >= g->count ? "'after' is not a value of the graph"
-                                              : "'samples' is not a part of a batch");
-    bool but_schedule;
-    if (p->like && (p->like->graph != g || !tuff_optimizer_same(&p->like->optimizer.params, &p->optimizer, &but_schedule)))
-        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: the one it is like has another %s",
-                         p->like->graph != g ? "graph" : "optimizer");
-    return TUFF_OK;
+            return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: output %u is %u, no value of the graph%s",
+                             (unsigned)i, (unsigned)p->outputs[i],
+                             p->outputs[i] ? "" : " (0 is what a failed builder gives)");
+    if (p->after >= g->count)
+        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: 'after' is %u, no value of the graph",
+                         (unsigned)p->after);
+    if (!(p->samples >= 0 && p->samples <= 1e9))
+        return tuff_fail(
+            g->context, error, TUFF_ERR_USAGE,
+            "trainer: 'samples' is %g; it is this batch's samples as a part of those of the one it is like: 8 of 16 "
+            "are 0.5",
+            p->samples);
+    return check_like(g, p, error);
 }
 
 tuff_status tuff_trainer_make(struct tuff_graph *g, const struct tuff_trainer_params *p, const struct tuff_trainer *replaces,
@@ -330,12 +349,16 @@ tuff_status tuff_trainer_read(struct tuff_trainer *t, tuff_val value, void *data
 {
     TUFF_REQUIRE(NULL, error, t != NULL && data != NULL);
     TUFF_TRY(must_be_compiled(t, error));
+    char text[TUFF_VALUE_TEXT];
     for (uint32_t i = 0; i < t->read_count; i++) {
         if (t->outputs[i] != value) continue;
+        if (!t->ran && !t->inside)
+            return tuff_fail(t->context, error, TUFF_ERR_USAGE,
+                             "trainer: %s is not there yet: no step of this trainer was made (tuff_trainer_step)",
+                             tuff_value_text(t->graph, value, text, sizeof text));
         if (t->first->failure.status != TUFF_OK || t->unchecked) TUFF_TRY(look(t, error));
         return tuff_executable_read(t->run, i, data, bytes, error);
     }
-    char text[TUFF_VALUE_TEXT];
     return tuff_fail(t->context, error, TUFF_ERR_USAGE,
                      "trainer: %s is neither the loss nor one of its outputs, which are listed when it is created",
                      tuff_value_text(t->graph, value, text, sizeof text));
