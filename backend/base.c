@@ -379,6 +379,12 @@ tuff_status tuff_fail_contract(struct tuff_context *context, struct tuff_error *
         size_t length = next ? (size_t)(next - at) : strlen(at), end = 0;
         if (size && size > at && size < at + length) continue;
         used += (size_t)snprintf(sentence + used, sizeof sentence - used, "%s", names++ ? " or " : "");
+        const char *noun = strchr(function, '_');
+        if (at == condition && at[0] && at[1] == ' ' &&
+            noun) { /* a handle, which headers call by the noun of the function */
+            used += (size_t)snprintf(sentence + used, sizeof sentence - used, "%.*s", (int)strcspn(noun + 1, "_"), noun + 1);
+            continue;
+        }
         for (; end < length && at[end] != ' ' && used + 2 < sizeof sentence; end++) {
             bool arrow = at[end] == '-' && at[end + 1] == '>';
             sentence[used++] = arrow ? '.' : at[end];

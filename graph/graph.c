@@ -59,6 +59,7 @@ tuff_val tuff_graph_fail(struct tuff_graph *g, tuff_status status, const char *f
 void tuff_graph_undo(struct tuff_graph *g, uint32_t count)
 {
     while (g->leaf_count && g->leaves[g->leaf_count - 1] >= count) g->leaf_count--;
+    while (g->trained_count && g->trained[g->trained_count - 1].end > count) g->trained_count--;
     while (g->label_count &&
            (g->labels[g->label_count - 1].labels >= count || g->labels[g->label_count - 1].logits >= count))
         g->label_count--;

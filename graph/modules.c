@@ -152,5 +152,6 @@ tuff_val tuff_layer_lstm(struct tuff_graph *g, tuff_val x, const char *name, str
 tuff_val tuff_layer_dropout(struct tuff_graph *g, tuff_val x, double p, bool training)
 {
     if (!tuff_graph_takes_one(g, "dropout", x, 0)) return 0;
-    return training ? tuff_dropout(g, x, tuff_rng_state(g), p) : x;
+    bool possible = p >= 0 && p < 1; /* else it says so, in inference too */
+    return training || !possible ? tuff_dropout(g, x, tuff_rng_state(g), p) : x;
 }

@@ -40,6 +40,11 @@ struct tuff_labels {
     const int32_t *ignored; /* [arena] or NULL */
 };
 
+/* Values [begin, end) that a trainer added. */
+struct tuff_stretch {
+    tuff_val begin, end;
+};
+
 struct tuff_graph {
     struct tuff_context *context; /* [borrowed] */
     atomic_uint references;       /* its maker's, of sessions and of trainers */
@@ -56,6 +61,8 @@ struct tuff_graph {
     uint32_t laid_count;
     struct tuff_labels *labels; /* [arena] */
     uint32_t label_count;
+    struct tuff_stretch *trained; /* [arena] whose assignments are those of one trainer alone */
+    uint32_t trained_count;
     const struct tuff_own_row *own_rows; /* [arena] declared by tuff_pointwise, the last first */
     bool stores_wide;                    /* kernels give f32 for packed floats: a compiler's copy, which casts them */
     tuff_status status;                  /* first failure; sticky */

@@ -179,6 +179,8 @@ tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void 
     return status;
 }
 
+const struct tuff_graph *tuff_session_graph(const struct tuff_session *session) { return session->graph; }
+
 static bool without_compiler(const struct tuff_context *context)
 {
     return !tuff_glslang() || (context->options.debug & TUFF_DEBUG_NOCOMPILER) != 0;
@@ -252,14 +254,24 @@ static tuff_status count_figures(struct tuff_device *device, const struct tuff_c
     return tuff_plan_submissions(&compiled->plan, tuff_device_caps(device), context, &figures->submissions, error);
 }
 
+static tuff_status check_executable(struct tuff_context *context, const struct tuff_executable_params *p,
+                                    struct tuff_error *error)
+{
+    if (p->input_sets > TUFF_MOST_INPUT_SETS)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "input_sets is %u; an executable has at most %u",
+                         (unsigned)p->input_sets, (unsigned)TUFF_MOST_INPUT_SETS);
+    if (p->output_count && p->outputs) return TUFF_OK;
+    return tuff_fail(context, error, TUFF_ERR_USAGE, "an executable computes its outputs, but %s%s",
+                     p->output_count ? "outputs is NULL" : "output_count is 0", p->output_count ? "" : ": there are none");
+}
+
 tuff_status tuff_plan_ask(struct tuff_device *device, const struct tuff_graph *graph,
                           const struct tuff_executable_params *params, struct tuff_plan_figures *figures,
                           struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, device != NULL && graph != NULL && params != NULL && figures != NULL);
     TUFF_REQUIRE(graph->context, error, params->struct_size >= sizeof *params);
-    TUFF_REQUIRE_THAT(graph->context, error, params->input_sets <= TUFF_MOST_INPUT_SETS,
-                      "input_sets are more than an executable may have");
+    TUFF_TRY(check_executable(graph->context, params, error));
     struct tuff_compiled compiled;
     TUFF_TRY(make_plan(device, graph, NULL, params, without_compiler(graph->context), &compiled, error));
     tuff_status status = count_figures(device, &compiled, params, figures, error);
@@ -297,8 +309,7 @@ tuff_status tuff_session_compile(struct tuff_session *session, const struct tuff
 {
     TUFF_REQUIRE(NULL, error, session != NULL && params != NULL && executable != NULL);
     TUFF_REQUIRE(session->context, error, params->struct_size >= sizeof *params);
-    TUFF_REQUIRE_THAT(session->context, error, params->input_sets <= TUFF_MOST_INPUT_SETS,
-                      "input_sets are more than an executable may have");
+    TUFF_TRY(check_executable(session->context, params, error));
     TUFF_TRY(tuff_session_grow(session, error));
     struct tuff_compiled made;
     const struct compiled *described = NULL;
@@ -346,6 +357,9 @@ static tuff_status check_input(const struct compiled *c, tuff_val input, struct 
     const struct tuff_graph *g = c->session->graph;
     char text[TUFF_VALUE_TEXT];
     if (input && input < g->count && g->values[input].op->kind == TUFF_KIND_INPUT) return TUFF_OK;
+    if (!input || input >= g->count)
+        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "input %u is no value of the graph%s", (unsigned)input,
+                         input ? "" : " (0 is what a failed builder gives)");
     return tuff_fail(g->context, error, TUFF_ERR_USAGE, "%s is not an input (parameters and states: tuff_session_write)",
                      tuff_value_text(g, input, text, sizeof text));
 }

@@ -115,14 +115,15 @@ struct tuff_trainer_params {
     /* With accumulate: an update is made after so many steps at the latest, and counting begins anew; 0: none. */
     uint64_t epoch_steps;
     /* A trainer of the same graph, optimizer and parameters for another size of batch, say the last of an epoch: with inputs of its own
-     * names and size, the network called once more with them, and its loss. They share states, schedule and count of steps. samples: of
+     * names and size, the network called once more with them, and its loss. They share states, schedule and count of steps, and so the session; there may be
+     * several. samples: of
      * a batch of this trainer as a part of those of the first, 8 / 16 = 0.5, which counts with accumulate; 0 stands for 1. */
     struct tuff_trainer *like;
     double samples;
 };
 /* Adds gradients and updates to the graph, after all that the loss, the outputs and their assignments need; once for a graph, but for
  * those that are like another. It keeps the graph, and the one it is like. After a failure the graph is as it was.
- * Errors: USAGE, SHAPE, MEMORY; the graph's own. One thread at a time. */
+ * Errors: USAGE (among them a loss that follows from no trained parameter), SHAPE, MEMORY; the graph's own. One thread at a time. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_create(struct tuff_graph *graph, const struct tuff_trainer_params *params,
                                                          struct tuff_trainer **trainer, struct tuff_error *error);
 TUFF_API void tuff_trainer_destroy(struct tuff_trainer *trainer); /* NULL is legal */
@@ -240,7 +241,7 @@ struct tuff_fit_params {
     tuff_status (*save)(void *user, struct tuff_model *model, struct tuff_error *error);
     void *save_user;
 };
-/* Trains until `epochs` epochs are done in all, counted from the model's creation or what it was resumed from. Where the last batch
+/* Trains until `epochs` epochs (above 0) are done in all, counted from the model's creation or what it was resumed from. Where the last batch
  * has fewer samples, losses, gradients and statistics are those of a batch of this size, in a second plan. After a failure the model
  * can be used and fitted on. Errors: USAGE, CANCELLED, DEVICE_LOST, NOT_FINITE (nothing is saved then), what save returns. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_fit(struct tuff_model *model, const struct tuff_data *data,

@@ -304,6 +304,75 @@ static void test_like(struct backend_test *t)
     for (int i = 0; i < 2; i++) tuff_graph_destroy(g[i]);
 }
 
+/* Three sizes of batch in one graph; what none of them may be given. */
+static void test_sizes(struct backend_test *t)
+{
+    static const char *const names[3] = {"x", "x of two", "x of one"};
+    static const float rows[4] = {1, 2, 3, 4};
+    struct tuff_graph *g = NULL, *strange = NULL;
+    struct tuff_session *session = NULL, *second = NULL, *of_strange = NULL;
+    struct tuff_trainer *trainers[3] = {NULL}, *none = NULL;
+    tuff_val x[3], losses[3];
+    if (!ok(t, "graph", tuff_graph_create(t->context, &g, &error))) return;
+    struct tuff_trainer_params params = {.struct_size = sizeof params, .optimizer = tuff_optimizer_defaults(TUFF_SGD, 0.5)};
+    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(1), (struct tuff_init){0});
+    for (uint32_t i = 0; i < 3; i++) {
+        x[i] = tuff_input(g, names[i], TUFF_F32, TUFF_SHAPE(4u >> i));
+        losses[i] = params.loss = tuff_mean(g, tuff_mul(g, x[i], w), 0, TUFF_DROP_AXES);
+        ok(t, names[i], tuff_trainer_create(g, &params, &trainers[i], &error));
+        params.like = trainers[0];
+    }
+    ok(t, "session", tuff_session_create(t->device, g, NULL, &session, &error));
+    ok(t, "another session", tuff_session_create(t->device, g, NULL, &second, &error));
+    ok(t, "another graph", tuff_graph_create(t->context, &strange, &error));
+    ok(t, "its session", tuff_session_create(t->device, strange, NULL, &of_strange, &error));
+    t->quiet = true;
+    refused(t, "a session of another graph", TUFF_ERR_USAGE, tuff_trainer_compile(trainers[0], of_strange, NULL, &error),
+            "the session is of another graph");
+    t->quiet = false;
+    float w_now = 0, mean[3] = {2.5f, 1.5f, 1};
+    double wanted = 0;
+    for (uint32_t i = 0; i < 3; i++) {
+        t->quiet = true;
+        if (i)
+            refused(t, "another session", TUFF_ERR_USAGE, tuff_trainer_compile(trainers[i], second, NULL, &error),
+                    "compiled for another session");
+        t->quiet = false;
+        ok(t, "compile", tuff_trainer_compile(trainers[i], session, NULL, &error));
+        ok(t, "write", tuff_trainer_write(trainers[i], x[i], rows, (4u >> i) * sizeof *rows, &error));
+        ok(t, "step", tuff_trainer_step(trainers[i], NULL, &error));
+        wanted -= 0.5 * (double)mean[i];
+    }
+    ok(t, "w", tuff_session_read(session, w, &w_now, sizeof w_now, &error));
+    backend_check(t, (double)w_now == wanted, "three sizes: w is %g, expected %g", (double)w_now, wanted);
+    backend_check(t, tuff_trainer_counts(trainers[1]).steps == 3, "steps of all sizes");
+    t->quiet = true;
+    refused(t, "no value", TUFF_ERR_USAGE, tuff_trainer_write(trainers[0], 0, rows, sizeof rows, &error),
+            "input 0 is no value of the graph");
+    params.loss = tuff_mean(g, tuff_mul(g, x[1], tuff_param(g, "W", TUFF_SHAPE(1), (struct tuff_init){0})), 0,
+                            TUFF_DROP_AXES);
+    refused(t, "a parameter of another name", TUFF_ERR_USAGE, tuff_trainer_create(g, &params, &none, &error),
+            "f32 [1] 'W': the loss follows from this parameter, which the trainer that this one is like does not train");
+    params.loss = tuff_mean(g, x[1], 0, TUFF_DROP_AXES);
+    refused(t, "a loss without parameters", TUFF_ERR_USAGE, tuff_trainer_create(g, &params, &none, &error),
+            "the loss follows from none of the 1 parameters that are trained");
+    struct tuff_executable_params asks = {.struct_size = sizeof asks, .outputs = losses};
+    struct tuff_executable *run = NULL;
+    refused(t, "no outputs", TUFF_ERR_USAGE, tuff_session_compile(session, &asks, &run, &error), "output_count is 0");
+    asks.output_count = 1;
+    asks.input_sets = 77;
+    refused(t, "77 sets", TUFF_ERR_USAGE, tuff_session_compile(session, &asks, &run, &error), "input_sets is 77");
+    tuff_layer_dropout(g, x[0], NAN, false);
+    refused(t, "dropout of inference", TUFF_ERR_USAGE, tuff_graph_finish(g, &error), "p is nan");
+    t->quiet = false;
+    for (uint32_t i = 0; i < 3; i++) tuff_trainer_destroy(trainers[i]);
+    tuff_session_destroy(session);
+    tuff_session_destroy(second);
+    tuff_session_destroy(of_strange);
+    tuff_graph_destroy(strange);
+    tuff_graph_destroy(g);
+}
+
 /* A rate that grows without bound is refused when it is no number any more, and another schedule takes over. */
 static void test_schedule(struct backend_test *t)
 {
@@ -516,6 +585,34 @@ static void test_second_fit(struct backend_test *t)
     tuff_model_destroy(m);
 }
 
+/* As torch.nn's model.eval() that was forgotten. */
+static tuff_val always_training(struct tuff_graph *g, tuff_val x, bool training, void *user)
+{
+    (void)training, (void)user;
+    return tuff_layer_batch_norm(g, x, "norm", (struct tuff_layer_batch_norm_params){.training = true});
+}
+
+static void test_forgotten(struct backend_test *t)
+{
+    struct tuff_model *m = NULL;
+    struct tuff_model_params params = {
+        .struct_size = sizeof params, .build = always_training, .sample = {TUFF_F32, TUFF_SHAPE(3)}};
+    t->quiet = true;
+    refused(t, "training in inference", TUFF_ERR_USAGE, tuff_model_create(t->device, &params, &m, &error),
+            "assigns 'norm.running_mean' where it is called for inference");
+    t->quiet = false;
+    m = open_model(t, 4, NULL);
+    struct tuff_data data = {.count = 8, .x = pictures, .labels = labels};
+    struct tuff_fit_params fit = {.struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_SGD, 0.125)};
+    t->quiet = true;
+    refused(t, "no epochs", TUFF_ERR_USAGE, tuff_model_fit(m, &data, &fit, &error), "epochs is 0");
+    data.x = NULL;
+    fit.epochs = 1;
+    refused(t, "no data", TUFF_ERR_USAGE, tuff_model_fit(m, &data, &fit, &error), "the data's x is NULL");
+    t->quiet = false;
+    tuff_model_destroy(m);
+}
+
 /* A network whose training part cannot be built: the sentence says why, and the model predicts as before; then it is mended. */
 static void test_broken(struct backend_test *t)
 {
@@ -634,10 +731,12 @@ int main(void)
     test_zero_layers(&test);
     test_settings(&test);
     test_like(&test);
+    test_sizes(&test);
     test_schedule(&test);
     test_last_batch(&test);
     test_accumulate(&test);
     test_second_fit(&test);
+    test_forgotten(&test);
     test_broken(&test);
     test_fit_stops(&test);
     test_station(&test);

@@ -53,6 +53,7 @@ uint32_t tuff_graph_params(const struct tuff_graph *g, tuff_val *out, uint32_t c
 /* Memory and first values for what a session's graph got since it was last asked. Begins again where it failed; the values that it
  * had no memory for can be taken back (tuff_graph_undo). */
 struct tuff_session;
+const struct tuff_graph *tuff_session_graph(const struct tuff_session *session);
 TUFF_MUST_CHECK tuff_status tuff_session_grow(struct tuff_session *session, struct tuff_error *error);
 /* Initial content of a param or state, into memory of the value's size. seed: tuff_session's. */
 void tuff_leaf_init(const struct tuff_value *value, uint64_t seed, void *memory);

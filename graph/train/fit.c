@@ -597,8 +597,15 @@ static tuff_status check_state(struct tuff_model *m, struct tuff_error *error)
 tuff_status tuff_model_fit(struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params,
                            struct tuff_error *error)
 {
+    TUFF_REQUIRE(NULL, error, m != NULL && data != NULL && params != NULL);
+    if (params->struct_size >= sizeof *params && params->epochs == 0)
+        return tuff_fail(m->context, error, TUFF_ERR_USAGE,
+                         "fit: epochs is 0; it is the number of all epochs, those of fits before among them");
     TUFF_TRY(tuff_model_prepare(m, data, params, error));
     TUFF_TRY(check_state(m, error));
+    if (m->state.epoch >= params->epochs)
+        tuff_log_message(m->context, TUFF_LOG_WARNING, "fit: nothing to do: epochs is %u, and %llu are done already",
+                         (unsigned)params->epochs, (unsigned long long)m->state.epoch);
     TUFF_TRY(compile_training(m, error));
     TUFF_TRY(write_data(m, data, error));
     tuff_trainer_resume(first_trainer(m), m->state.run);

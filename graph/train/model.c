@@ -86,7 +86,12 @@ static tuff_status build_inference(struct tuff_model *m, struct tuff_error *erro
     struct tuff_graph *g = m->graph;
     uint32_t batch = m->params.batch;
     m->x = tuff_input(g, "predict/x", m->params.sample.dtype, batched(batch, &m->params.sample.shape));
-    tuff_val y = tuff_model_network(m, g, m->x, false);
+    tuff_val y = tuff_model_network(m, g, m->x, false), assigned = 0;
+    if (tuff_graph_updates(g, 0, &assigned, 1) && g->status == TUFF_OK) /* a batch norm that is built for training, say */
+        tuff_graph_fail(g, TUFF_ERR_USAGE,
+                        "the network's build function assigns '%.60s' where it is called for inference: its layers are to "
+                        "take `training` as it was given",
+                        g->values[tuff_written_leaf(g, assigned)].name);
     TUFF_TRY(tuff_graph_finish(g, error));
     struct tuff_type type = tuff_type_of(g, y);
     bool classes = m->params.loss == TUFF_LOSS_CROSS_ENTROPY;
@@ -178,9 +183,10 @@ const void *tuff_model_answers(const struct tuff_model *m, const struct tuff_dat
 
 tuff_status tuff_model_check_data(struct tuff_model *m, const struct tuff_data *data, struct tuff_error *error)
 {
-    TUFF_REQUIRE(m->context, error, data != NULL && data->x != NULL);
-    TUFF_REQUIRE_THAT(m->context, error, data->count > 0, "the data holds no sample (count is 0)");
-    TUFF_REQUIRE_THAT(m->context, error, data->count <= INT32_MAX, "the data holds more than 2^31 - 1 samples");
+    if (!data || !data->x) return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data%s NULL", data ? "'s x is" : " are");
+    if (data->count == 0 || data->count > INT32_MAX)
+        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data hold %llu samples; they can be 1 to 2^31 - 1",
+                         (unsigned long long)data->count);
     if (!tuff_model_answers(m, data))
         return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data have no %s",
                          m->params.loss == TUFF_LOSS_CROSS_ENTROPY ? "labels" : "targets");
@@ -335,7 +341,7 @@ static tuff_status find_leaf(struct tuff_model *m, const char *name, tuff_val *l
 tuff_status tuff_model_read(struct tuff_model *m, const char *name, void *data, size_t bytes, struct tuff_error *error)
 {
     tuff_val leaf;
-    TUFF_REQUIRE(NULL, error, m != NULL && name != NULL);
+    TUFF_REQUIRE(NULL, error, m != NULL && name != NULL && data != NULL);
     TUFF_TRY(find_leaf(m, name, &leaf, error));
     return tuff_session_read(m->session, leaf, data, bytes, error);
 }
@@ -344,7 +350,7 @@ tuff_status tuff_model_write(struct tuff_model *m, const char *name, const void 
                              struct tuff_error *error)
 {
     tuff_val leaf;
-    TUFF_REQUIRE(NULL, error, m != NULL && name != NULL);
+    TUFF_REQUIRE(NULL, error, m != NULL && name != NULL && data != NULL);
     TUFF_TRY(find_leaf(m, name, &leaf, error));
     return tuff_session_write(m->session, leaf, data, bytes, error);
 }

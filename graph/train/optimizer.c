@@ -528,6 +528,33 @@ static bool copy_params(struct tuff_graph *g, struct tuff_optimizer_params *p)
     return copied;
 }
 
+/* A loss that follows from none of the parameters x[count] would train nothing; one that follows from others, which were declared behind
+ * those of the optimizer that this one is like, would not train these. */
+static void check_reached(struct update *u, const tuff_val *x, uint32_t count)
+{
+    struct tuff_graph *g = u->g;
+    tuff_val loss = u->plan->loss;
+    if (g->status != TUFF_OK) return;
+    bool *reached = tuff_arena_alloc(&g->arena, g->count * sizeof *reached), any = false;
+    if (!reached) {
+        tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+        return;
+    }
+    reached[loss] = true;
+    for (tuff_val v = loss; v > 0; v--)
+        for (uint32_t i = 0; reached[v] && i < g->values[v].in_count; i++) reached[g->values[v].in[i]] = true;
+    for (tuff_val v = u->o->declared; v < loss; v++)
+        if (reached[v] && tuff_is_trained(&g->values[v]))
+            tuff_graph_refuse(
+                g, TUFF_ERR_USAGE, "optimizer", &v, 1,
+                "the loss follows from this parameter, which the trainer that this one is like does not train: it was "
+                "declared later, or is called otherwise");
+    for (uint32_t i = 0; i < count && !any; i++) any = reached[x[i]];
+    if (!any)
+        tuff_graph_refuse(g, TUFF_ERR_USAGE, "optimizer", &loss, 1,
+                          "the loss follows from none of the %u parameters that are trained", (unsigned)count);
+}
+
 /* Gradients of the members' parameters gx[count], as a vector beside theirs. */
 static void build_gradients(struct update *u, struct members *m, const tuff_val *gx)
 {
@@ -542,6 +569,7 @@ void tuff_optimizer_build(struct tuff_graph *g, const struct tuff_optimizer_plan
 {
     *optimizer = (struct tuff_optimizer){.params = *params};
     struct tuff_optimizer_params *p = &optimizer->params;
+    optimizer->declared = plan->like ? plan->like->declared : g->count;
     if (!check_params(g, plan, p) || !copy_params(g, p)) return;
     if (p->accumulate == 0) p->accumulate = 1;
     struct update u = {.g = g, .o = optimizer, .plan = plan};
@@ -556,8 +584,10 @@ void tuff_optimizer_build(struct tuff_graph *g, const struct tuff_optimizer_plan
         return;
     }
     tuff_graph_params(g, all, count);
+    while (count && all[count - 1] >= optimizer->declared) count--;
     count = sort_members(&u, all, count, x);
     if (count == 0) tuff_graph_fail(g, TUFF_ERR_USAGE, "the graph has no parameters to train");
+    check_reached(&u, x, count);
     tuff_gradients(g, plan->loss, 0, x, count, gx);
     for (uint32_t i = 0; i < optimizer->pack_count && g->status == TUFF_OK; i++) {
         build_gradients(&u, &u.members[i], gx + (u.members[i].x - x));

@@ -29,6 +29,7 @@ struct tuff_optimizer {
     uint64_t run;        /* runs fed so far */
     uint64_t filled;     /* runs for which rows are on the device */
     uint64_t base;       /* run from which `health` counts */
+    tuff_val declared;   /* its parameters lie before this value: those of the first, of optimizers that are alike */
     bool resumed;        /* the next feeding makes `health` zeros */
 };
 

@@ -30,10 +30,11 @@ static bool needs_other_inputs(const struct tuff_graph *g, tuff_val v, const boo
     return false;
 }
 
-static bool is_anothers(const struct tuff_trainer *t, tuff_val v)
+/* Of any trainer, also one that was destroyed. */
+static bool is_anothers(const struct tuff_graph *g, tuff_val v)
 {
-    for (const struct tuff_trainer *other = t->like; other; other = other->like)
-        if (v >= other->begin && v < other->end) return true;
+    for (uint32_t i = 0; i < g->trained_count; i++)
+        if (v >= g->trained[i].begin && v < g->trained[i].end) return true;
     return false;
 }
 
@@ -79,7 +80,7 @@ static void add_assignments(struct tuff_trainer *t, const struct tuff_trainer_pa
     tuff_val rng = tuff_graph_find(g, TUFF_RNG_STATE);
     bool advanced = false;
     for (tuff_val v = p->after + 1; v < until && g->status == TUFF_OK; v++) {
-        if (!tuff_op_writes_leaf(g->values[v].op) || is_anothers(t, v) || is_output(p, v)) continue;
+        if (!tuff_op_writes_leaf(g->values[v].op) || is_anothers(g, v) || is_output(p, v)) continue;
         if (needs_other_inputs(g, v, needed, scratch)) continue;
         advanced = advanced || (rng && tuff_written_leaf(g, v) == rng);
         t->outputs[t->output_count++] = guarded(t, v);
@@ -182,13 +183,15 @@ tuff_status tuff_trainer_make(struct tuff_graph *g, const struct tuff_trainer_pa
     t->begin = g->count;
     t->first = p->like ? p->like->first : t;
     build(t, p, replaces, until ? until : t->begin);
-    t->end = g->count;
+    if (g->status == TUFF_OK && !TUFF_GROW_ARENA(&g->arena, g->trained, g->trained_count, 1))
+        tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
     tuff_status status = tuff_graph_finish(g, error);
     if (status != TUFF_OK) {
         tuff_graph_undo(g, t->begin);
         tuff_object_destroy(g->context, t);
         return status;
     }
+    g->trained[g->trained_count++] = (struct tuff_stretch){t->begin, g->count};
     tuff_graph_retain(g);
     if (t->like) t->like->references++;
     if (replaces) tuff_trainer_resume(t, replaces->first->optimizer.run);
@@ -233,6 +236,12 @@ tuff_status tuff_trainer_compile(struct tuff_trainer *t, struct tuff_session *se
 {
     TUFF_REQUIRE(NULL, error, t != NULL && session != NULL);
     if (t->run) return tuff_fail(t->context, error, TUFF_ERR_USAGE, "trainer: it is compiled already");
+    if (tuff_session_graph(session) != t->graph)
+        return tuff_fail(t->context, error, TUFF_ERR_USAGE, "trainer: the session is of another graph than it");
+    if (t->first->fed && t->first->fed != session)
+        return tuff_fail(
+            t->context, error, TUFF_ERR_USAGE,
+            "trainer: one that it is like is compiled for another session; they share its parameters, states and rates");
     if (options && options->output_count)
         return tuff_fail(t->context, error, TUFF_ERR_USAGE, "trainer: its outputs are named when it is created, not here");
     struct tuff_executable_params params = options ? *options : tuff_trainer_plan(t);
@@ -240,7 +249,9 @@ tuff_status tuff_trainer_compile(struct tuff_trainer *t, struct tuff_session *se
     params.output_count = t->output_count;
     t->session = session;
     t->sets = params.input_sets ? params.input_sets : 1;
-    return tuff_session_compile(session, &params, &t->run, error);
+    TUFF_TRY(tuff_session_compile(session, &params, &t->run, error));
+    t->first->fed = session;
+    return TUFF_OK;
 }
 
 tuff_status tuff_trainer_stopped(struct tuff_trainer *t, uint64_t *run, struct tuff_error *error)
@@ -282,7 +293,7 @@ static tuff_status must_be_compiled(const struct tuff_trainer *t, struct tuff_er
 static tuff_status begin_write(struct tuff_trainer *t, tuff_val input, struct tuff_error *error)
 {
     TUFF_TRY(must_be_compiled(t, error));
-    if (input < t->graph->count && t->graph->values[input].op->kind == TUFF_KIND_INPUT &&
+    if (input && input < t->graph->count && t->graph->values[input].op->kind == TUFF_KIND_INPUT &&
         (input >= t->begin || !t->needed[input])) {
         char text[TUFF_VALUE_TEXT];
         return tuff_fail(t->context, error, TUFF_ERR_USAGE,

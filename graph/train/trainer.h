@@ -14,9 +14,10 @@ struct tuff_trainer {
     struct tuff_trainer *like;    /* [retained] or NULL */
     struct tuff_trainer
         *first; /* [borrowed] whose optimizer counts runs and is fed: itself, or that of the one it is like */
+    const struct tuff_session *fed; /* of `first`: whose states have its rates; to compare alone */
     struct tuff_optimizer optimizer;
     enum tuff_not_finite not_finite;
-    tuff_val begin, end; /* values that it added to the graph */
+    tuff_val begin; /* the first value that it added to the graph */
     tuff_val loss;
     const bool *needed; /* [graph's arena] by value, before `begin`: what the loss and the outputs follow from */
     tuff_val *outputs;  /* [graph's arena] loss, values to read, assignments */
