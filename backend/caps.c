@@ -15,6 +15,7 @@ static const char *const wanted_extensions[] = {
     VK_KHR_SYNCHRONIZATION_2_EXTENSION_NAME,     VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME,
     VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME,   VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME,
     VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME,       VK_EXT_MEMORY_BUDGET_EXTENSION_NAME,
+    VK_KHR_SHADER_FLOAT_CONTROLS_EXTENSION_NAME,
 };
 
 const char *const *tuff_wanted_extensions(uint32_t *count)
@@ -167,6 +168,7 @@ tuff_status tuff_feature_chain_init(struct tuff_feature_chain *chain, struct tuf
     keep_used(chain);
     if (gpu->has_memory_budget) add_extension(chain, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     if (gpu->has_portability_subset) add_extension(chain, VK_KHR_PORTABILITY_SUBSET_EXTENSION_NAME);
+    if (gpu->has_float_controls) add_extension(chain, VK_KHR_SHADER_FLOAT_CONTROLS_EXTENSION_NAME);
     tuff_free(instance->context, extensions.items);
     return TUFF_OK;
 }
@@ -302,6 +304,7 @@ struct property_chain {
     VkPhysicalDeviceMaintenance3Properties maintenance3;
     VkPhysicalDeviceDriverProperties driver;
     VkPhysicalDeviceSubgroupSizeControlProperties size_control;
+    VkPhysicalDeviceFloatControlsProperties floats;
 };
 
 static void copy_properties(struct tuff_caps *caps, const struct property_chain *chain)
@@ -313,6 +316,8 @@ static void copy_properties(struct tuff_caps *caps, const struct property_chain 
     copy_name(chain->driver.driverInfo, caps->driver_info, sizeof caps->driver_info);
     caps->driver_id = (uint32_t)chain->driver.driverID;
     caps->max_allocation_bytes = chain->maintenance3.maxMemoryAllocationSize;
+    caps->keeps_nan = chain->floats.shaderSignedZeroInfNanPreserveFloat32;
+    caps->keeps_nan_f16 = chain->floats.shaderSignedZeroInfNanPreserveFloat16;
     caps->subgroup_size = chain->subgroup.subgroupSize;
     caps->subgroup_size_min = chain->size_control.minSubgroupSize ? chain->size_control.minSubgroupSize
                                                                   : caps->subgroup_size;
@@ -336,6 +341,7 @@ static void query_properties(struct tuff_instance *instance, struct tuff_gpu *gp
         .maintenance3 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES},
         .driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES},
         .size_control = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES},
+        .floats = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES},
     };
     if (version >= VK_API_VERSION_1_2 || has(extensions, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME)) {
         chain.driver.pNext = chain.core.pNext;
@@ -344,6 +350,11 @@ static void query_properties(struct tuff_instance *instance, struct tuff_gpu *gp
     if (version >= VK_API_VERSION_1_3 || has(extensions, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) {
         chain.size_control.pNext = chain.core.pNext;
         chain.core.pNext = &chain.size_control;
+    }
+    gpu->has_float_controls = version < VK_API_VERSION_1_2 && has(extensions, VK_KHR_SHADER_FLOAT_CONTROLS_EXTENSION_NAME);
+    if (version >= VK_API_VERSION_1_2 || gpu->has_float_controls) {
+        chain.floats.pNext = chain.core.pNext;
+        chain.core.pNext = &chain.floats;
     }
     instance->GetPhysicalDeviceProperties2(gpu->handle, &chain.core);
     copy_properties(&gpu->caps, &chain);

@@ -32,6 +32,8 @@ static tuff_status adopt(struct tuff_device *device, const struct tuff_import_pa
     device->caps.subgroup_size = device->gpu.subgroup_size;
     device->caps.memory_budget = device->gpu.has_memory_budget;
     device->caps.push_descriptor = device->caps.push_descriptor && listed(params, VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME);
+    if (device->gpu.has_float_controls && !listed(params, VK_KHR_SHADER_FLOAT_CONTROLS_EXTENSION_NAME))
+        device->caps.keeps_nan = device->caps.keeps_nan_f16 = false;
     if (!device->gpu.timestamp_bits) device->caps.timestamp_period_ns = 0;
     tuff_caps_restrict(&device->caps, &device->gpu.features);
     device->queue.handle = params->queue;

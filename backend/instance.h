@@ -76,8 +76,8 @@ struct tuff_gpu {
     bool usable; /* Vulkan 1.1 and a compute queue */
     uint8_t cache_uuid[VK_UUID_SIZE];
     uint32_t queue_family, timestamp_bits;
-    uint32_t subgroup_size; /* that pipelines get unless they ask for another */
-    bool has_memory_budget, has_portability_subset;
+    uint32_t subgroup_size;                                             /* that pipelines get unless they ask for another */
+    bool has_memory_budget, has_portability_subset, has_float_controls; /* extensions */
 };
 
 /* Asks one physical device. */

@@ -109,6 +109,7 @@ static const struct {
       offsetof(struct tuff_caps, subgroup_shuffle), offsetof(struct tuff_caps, subgroup_size_control)}},
     {"no-timeline", {offsetof(struct tuff_caps, timeline_semaphore)}},
     {"no-matrix", {offsetof(struct tuff_caps, cooperative_matrix)}},
+    {"no-nan-mode", {offsetof(struct tuff_caps, keeps_nan), offsetof(struct tuff_caps, keeps_nan_f16)}},
 };
 
 /* "range=65536", "no-timeline", "no-timestamps"; false when it is none of these. */

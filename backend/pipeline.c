@@ -243,6 +243,29 @@ static void require_subgroups(const struct tuff_device *device, const struct tuf
     job->info.stage.flags |= VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
 }
 
+/* Caches hold modules as they were compiled; what a device can keep is declared here. */
+static tuff_status create_module(struct tuff_device *device, const struct tuff_module *module, const char *name,
+                                 VkShaderModule *made, struct tuff_error *error)
+{
+    VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .pCode = module->spirv};
+    uint32_t *declared = NULL;
+    size_t words = module->words;
+    if (device->caps.keeps_nan) {
+        TUFF_TRY(tuff_spirv_keep_nan(device->context, module->spirv, words, device->caps.keeps_nan_f16, &declared, &words,
+                                     error));
+        info.pCode = declared;
+    }
+    info.codeSize = words * sizeof *info.pCode;
+    VkResult result = device->vk.vkCreateShaderModule(device->handle, &info, NULL, made);
+    tuff_free(device->context, declared);
+    if (result != VK_SUCCESS) {
+        *made = VK_NULL_HANDLE;
+        return tuff_device_fail(device, error, result, "vkCreateShaderModule");
+    }
+    tuff_device_name_object(device, VK_OBJECT_TYPE_SHADER_MODULE, TUFF_HANDLE(*made), name);
+    return TUFF_OK;
+}
+
 static tuff_status prepare(struct tuff_device *device, const struct tuff_plan *plan, const struct tuff_module *module,
                            const struct tuff_pipeline_want *want, const uint64_t key[2], struct pipeline_job *job,
                            struct tuff_error *error)
@@ -264,15 +287,7 @@ static tuff_status prepare(struct tuff_device *device, const struct tuff_plan *p
     TUFF_TRY(check_limits(device, kernel->file, &needs, job->pipeline, error));
     TUFF_TRY(create_layouts(device, job->pipeline, error));
     TUFF_TRY(specialize(device, specs, kernel->spec_count, job, error));
-    VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-                                     .codeSize = module->words * sizeof *module->spirv,
-                                     .pCode = module->spirv};
-    VkResult result = device->vk.vkCreateShaderModule(device->handle, &info, NULL, &job->module);
-    if (result != VK_SUCCESS) {
-        job->module = VK_NULL_HANDLE;
-        return tuff_device_fail(device, error, result, "vkCreateShaderModule");
-    }
-    tuff_device_name_object(device, VK_OBJECT_TYPE_SHADER_MODULE, TUFF_HANDLE(job->module), kernel->file);
+    TUFF_TRY(create_module(device, module, kernel->file, &job->module, error));
     job->info = (VkComputePipelineCreateInfo){.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
                                               .flags = want->parts ? VK_PIPELINE_CREATE_DISPATCH_BASE : 0,
                                               .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,

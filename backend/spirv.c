@@ -1,9 +1,11 @@
-/* spirv.c - a reader of the few SPIR-V instructions that say what a compute shader needs of a device.
+/* spirv.c - a reader of the few SPIR-V instructions that say what a compute shader needs of a device, and the writer of one.
  *
  * Source: SPIR-V specification, sections 2.3 (layout) and 3 (numbers). Every index is checked: bundles are untrusted. */
 #include "backend/spirv.h"
 
 enum {
+    OP_EXTENSION = 10,
+    OP_ENTRY_POINT = 15,
     OP_EXECUTION_MODE = 16,
     OP_CAPABILITY = 17,
     OP_TYPE_BOOL = 20,
@@ -30,6 +32,9 @@ enum {
     DECORATION_OFFSET = 35,
     MODE_LOCAL_SIZE = 17,
     MODE_LOCAL_SIZE_ID = 38,
+    MODE_KEEP_NAN = 4461,
+    CAPABILITY_FLOAT16 = 9,
+    CAPABILITY_KEEP_NAN = 4466,
     BUILTIN_WORKGROUP_SIZE = 25,
     CLASS_UNIFORM_CONSTANT = 0,
     CLASS_UNIFORM = 2,
@@ -177,6 +182,7 @@ static bool has_capability(const struct tuff_caps *caps, uint32_t capability)
     case 65: return caps->subgroup_shuffle;    /* GroupNonUniformShuffle */
     case 4433: return caps->f16_storage;       /* StorageBuffer16BitAccess */
     case 4448: return caps->i8_storage;        /* StorageBuffer8BitAccess */
+    case 4466: return caps->keeps_nan;         /* SignedZeroInfNanPreserve */
     case 5116: return caps->bfloat16;          /* BFloat16TypeKHR */
     case 5347: return caps->device_address;    /* PhysicalStorageBufferAddresses */
     case 6016:
@@ -321,5 +327,67 @@ tuff_status tuff_spirv_read(struct tuff_context *context, const uint32_t *words,
     if (!good) return tuff_fail(context, error, TUFF_ERR_FORMAT, "a SPIR-V instruction ends beyond its module");
     if (!steps) return tuff_fail(context, error, TUFF_ERR_FORMAT, "the types of a SPIR-V module are nested without end");
     *info = found;
+    return TUFF_OK;
+}
+
+struct writer {
+    uint32_t *words;
+    size_t count;
+};
+
+static void put(struct writer *writer, const uint32_t *words, size_t count)
+{
+    memcpy(writer->words + writer->count, words, count * sizeof *words);
+    writer->count += count;
+}
+
+static void put_mode(struct writer *writer, uint32_t entry, uint32_t bits)
+{
+    put(writer, (const uint32_t[]){4u << 16 | OP_EXECUTION_MODE, entry, MODE_KEEP_NAN, bits}, 4);
+}
+
+/* The layout of a module (section 2.4) has capabilities first, then extensions; execution modes follow the entry points. */
+static bool copy_declared(const uint32_t *words, size_t count, bool f16, struct writer *out)
+{
+    static const uint32_t capability[] = {2u << 16 | OP_CAPABILITY, CAPABILITY_KEEP_NAN};
+    static const char name[24] = "SPV_KHR_float_controls";
+    uint32_t extension[1 + sizeof name / 4] = {(1 + sizeof name / 4) << 16 | OP_EXTENSION}, entry = NONE;
+    bool declared = false, computes = false, past = false;
+    memcpy(extension + 1, name, sizeof name);
+    put(out, words, HEADER_WORDS);
+    for (size_t at = HEADER_WORDS; at < count;) {
+        uint32_t op = words[at] & 0xffff, length = words[at] >> 16;
+        if (!length || length > count - at) return false;
+        if (op == OP_CAPABILITY && length > 1) {
+            declared = declared || words[at + 1] == CAPABILITY_KEEP_NAN;
+            computes = computes || words[at + 1] == CAPABILITY_FLOAT16;
+        } else if (!past) {
+            past = true;
+            if (!declared) put(out, capability, TUFF_COUNT(capability));
+            if (!declared) put(out, extension, TUFF_COUNT(extension));
+        }
+        if (op != OP_ENTRY_POINT && entry != NONE && !declared) {
+            put_mode(out, entry, 32);
+            if (f16 && computes) put_mode(out, entry, 16);
+            declared = true;
+        }
+        if (op == OP_ENTRY_POINT && length > 2) entry = words[at + 2];
+        put(out, words + at, length);
+        at += length;
+    }
+    return true;
+}
+
+tuff_status tuff_spirv_keep_nan(struct tuff_context *context, const uint32_t *words, size_t count, bool f16, uint32_t **out,
+                                size_t *out_count, struct tuff_error *error)
+{
+    struct writer writer = {.words = tuff_alloc(context, (count + 2 + 7 + 2 * 4) * sizeof *words)}; /* what it may add */
+    if (!writer.words) return tuff_fail_memory(context, error);
+    if (count < HEADER_WORDS || !copy_declared(words, count, f16, &writer)) {
+        tuff_free(context, writer.words);
+        return tuff_fail(context, error, TUFF_ERR_FORMAT, "a SPIR-V instruction ends beyond its module");
+    }
+    *out = writer.words;
+    *out_count = writer.count;
     return TUFF_OK;
 }

@@ -20,4 +20,10 @@ tuff_status tuff_spirv_read(struct tuff_context *context, const uint32_t *words,
                             const struct tuff_plan_spec *specs, uint32_t spec_count, const struct tuff_caps *caps,
                             struct tuff_spirv_info *info, struct tuff_error *error);
 
+/* Declares in a module that its entry point counts on NaN, infinities and signs of zeros (SignedZeroInfNanPreserve): for f32, and
+ * with f16 for modules that compute with it too. *out is a copy (tuff_free) of *out_count words. One that declares it already, or has no
+ * entry point, is copied as it is. Errors: FORMAT, MEMORY. */
+tuff_status tuff_spirv_keep_nan(struct tuff_context *context, const uint32_t *words, size_t count, bool f16, uint32_t **out,
+                                size_t *out_count, struct tuff_error *error);
+
 #endif

@@ -14,7 +14,8 @@ static void check(bool condition, const char *what, unsigned long long got)
     failures++;
 }
 
-static const struct tuff_caps caps = {.struct_size = sizeof caps};
+static const struct tuff_caps caps = {.struct_size = sizeof caps},
+                              keeps_nan = {.struct_size = sizeof caps, .keeps_nan = true};
 
 static const char source[] = "#version 450\n"
                              "layout(local_size_x_id = 0, local_size_y = 2) in;\n"
@@ -33,6 +34,13 @@ static const char source[] = "#version 450\n"
                              "    b[m.x].b[0] = tile[0] + both[0].b[1] + float(numbers[2].w);\n"
                              "}\n";
 
+static void declare(struct tuff_context *context, const uint32_t *spirv, size_t words)
+{
+    uint32_t *copy = NULL;
+    size_t count = 0;
+    if (tuff_spirv_keep_nan(context, spirv, words, true, &copy, &count, NULL) == TUFF_OK) tuff_free(context, copy);
+}
+
 /* Flips one bit after another in many places, and cuts the module short everywhere. */
 static void test_damage(struct tuff_context *context, const struct tuff_plan_spec *specs, const uint32_t *spirv,
                         size_t words)
@@ -44,6 +52,7 @@ static void test_damage(struct tuff_context *context, const struct tuff_plan_spe
         memcpy(copy, spirv, words * sizeof *copy);
         copy[bit / 32] ^= UINT32_C(1) << bit % 32;
         (void)!tuff_spirv_read(context, copy, words, specs, 2, &caps, &info, NULL);
+        declare(context, copy, words);
     }
     free(copy);
     for (size_t length = 0; length < words; length++) {
@@ -51,8 +60,38 @@ static void test_damage(struct tuff_context *context, const struct tuff_plan_spe
         if (!part) exit(1);
         if (length) memcpy(part, spirv, length * sizeof *part);
         (void)!tuff_spirv_read(context, part, length, specs, 2, &caps, &info, NULL);
+        declare(context, part, length);
         free(part);
     }
+}
+
+static uint32_t count_of(const uint32_t *spirv, size_t words, uint32_t first, uint32_t at, uint32_t value)
+{
+    uint32_t count = 0;
+    for (size_t i = 5; i < words; i += spirv[i] >> 16) count += spirv[i] == first && spirv[i + at] == value;
+    return count;
+}
+
+/* The declarations stand where they belong, once; a device without the mode is told by the capability. */
+static void test_declared(struct tuff_context *context, const uint32_t *spirv, size_t words)
+{
+    struct tuff_spirv_info info = {0};
+    uint32_t *once = NULL, *twice = NULL;
+    size_t one = 0, two = 0;
+    if (tuff_spirv_keep_nan(context, spirv, words, true, &once, &one, NULL) != TUFF_OK ||
+        tuff_spirv_keep_nan(context, once, one, true, &twice, &two, NULL) != TUFF_OK)
+        exit(1);
+    check(one == words + 2 + 7 + 4, "declared: expected 13 words more", one - words);
+    check(two == one && !memcmp(once, twice, one * sizeof *once), "declared twice: expected the same words", two);
+    check(count_of(once, one, 2u << 16 | 17, 1, 4466) == 1, "declared: expected the capability once", 0);
+    check(count_of(once, one, 4u << 16 | 16, 2, 4461) == 1, "declared: expected the mode once, for f32", 0);
+    bool lacking = tuff_spirv_read(context, once, one, NULL, 0, &caps, &info, NULL) == TUFF_OK;
+    check(lacking && info.missing_capability == 4466, "declared: expected capability 4466 to be missing",
+          info.missing_capability);
+    bool keeping = tuff_spirv_read(context, once, one, NULL, 0, &keeps_nan, &info, NULL) == TUFF_OK;
+    check(keeping && !info.missing_capability, "declared: expected nothing to be missing", info.missing_capability);
+    tuff_free(context, once);
+    tuff_free(context, twice);
 }
 
 static void test_compiled(struct tuff_context *context, const struct tuff_compiler *compiler)
@@ -75,6 +114,7 @@ static void test_compiled(struct tuff_context *context, const struct tuff_compil
     check(info.push_bytes == 16, "push constants: expected 16 bytes", info.push_bytes);
     check(info.shared_bytes >= 512 + 2 * 28 && info.shared_bytes <= 512 + 2 * 32, "shared: expected 568 to 576 bytes",
           info.shared_bytes);
+    test_declared(context, spirv, words);
     test_damage(context, specs, spirv, words);
     tuff_free(context, spirv);
 }
