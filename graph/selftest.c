@@ -178,6 +178,9 @@ static void not_hidden(struct trial *t)
     exact(t, tuff_reduce_min(g, a, 1 << 0, TUFF_DROP_AXES));
     exact(t, tuff_argmax(g, a, 1, TUFF_DROP_AXES));
     exact(t, tuff_sub(g, a, a)); /* 0, but of infinity NaN */
+    exact(t, tuff_affine(g, a, 0, 1));
+    expect(t, tuff_exp(g, a), 3 + 2 * 9, 0);
+    expect(t, tuff_log(g, a), 3, 4 * ULP);
     expect(t, tuff_square(g, tuff_sqrt(g, a)), 10, 0); /* NaN below 0; twice 4.5 ulp and a product's */
     const tuff_val y[] = {tuff_max_pool2d(g, x, apart), tuff_max_pool2d(g, x, others)};
     for (uint32_t i = 0; i < TUFF_COUNT(y); i++) {

@@ -38,7 +38,7 @@ uint plain_element(uint i)
 {
     float g = uintBitsToFloat(operand0(i)),
           d = derivative(uintBitsToFloat(operand1(i)), uintBitsToFloat(operand2(i)), uintBitsToFloat(operand3(i)),
-                         uintBitsToFloat(P0), uintBitsToFloat(P1));
+                         uintBitsToFloat(P0 | UNSEEN), uintBitsToFloat(P1 | UNSEEN));
     if (GATES != 0u && d == 0.0) return 0u;
     return floatBitsToUint(g * d);
 }

@@ -51,7 +51,7 @@ ELEMENT row(ELEMENT a, ELEMENT b, float p0, float p1)
 }
 uint plain_element(uint i)
 {
-    ELEMENT r = row(of_bits(operand0(i)), of_bits(operand1(i)), uintBitsToFloat(P0), uintBitsToFloat(P1));
+    ELEMENT r = row(of_bits(operand0(i)), of_bits(operand1(i) | UNSEEN), uintBitsToFloat(P0 | UNSEEN), uintBitsToFloat(P1 | UNSEEN));
     return BITS(r);
 }
 PLAIN_MAIN

@@ -189,11 +189,12 @@ uint32_t tuff_register_bits(enum tuff_dtype dtype, double value)
 const char *tuff_emit_literal(struct tuff_emitter *e, enum tuff_dtype dtype, double value, char *buffer)
 {
     char number[16];
-    if ((value == 0 && !signbit(value)) || fabs(value) == 1) {
-        sprintf(buffer, tuff_is_float(dtype) ? "%d.0" : "%d", (int)value);
+    bool floats = tuff_is_float(dtype);
+    if ((value == 0 && !floats) || fabs(value) == 1) {
+        sprintf(buffer, floats ? "%d.0" : "%d", (int)value);
         return buffer;
     }
-    sprintf(buffer, tuff_is_float(dtype) ? "uintBitsToFloat(%s)" : "int(%s)",
+    sprintf(buffer, floats ? "uintBitsToFloat(%s)" : "int(%s)",
             tuff_emit_number(e, tuff_register_bits(dtype, value), number));
     return buffer;
 }

@@ -61,8 +61,8 @@ const char *tuff_emit_number(struct tuff_emitter *e, uint32_t value, char *buffe
 #define TUFF_QUOTIENT_TEXT 80
 const char *tuff_emit_quotient(struct tuff_emitter *e, const char *x, uint32_t d, char *buffer);
 const char *tuff_emit_rest(struct tuff_emitter *e, const char *x, uint32_t d, char *buffer);
-/* "uintBitsToFloat(S17)", "int(S17)", into 48 bytes; 0, 1 and -1 are the text's own: they say what is computed, and the driver drops
- * them. */
+/* "uintBitsToFloat(S17)", "int(S17)", into 48 bytes; 1, -1 and a whole 0 are the text's own: they say what is computed, and the driver
+ * drops them. A float's 0 is none of these: drivers make 0 of a product with it, whatever the other factor is. */
 const char *tuff_emit_literal(struct tuff_emitter *e, enum tuff_dtype dtype, double value, char *buffer);
 /* A number of this dtype as it is held in a register. */
 uint32_t tuff_register_bits(enum tuff_dtype dtype, double value);
