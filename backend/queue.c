@@ -171,6 +171,7 @@ static VkResult wait_fence(struct tuff_device *device, uint64_t ticket, uint64_t
 
 tuff_status tuff_device_wait(struct tuff_device *device, uint64_t ticket, uint64_t timeout_ns, struct tuff_error *error)
 {
+    TUFF_REQUIRE(NULL, error, device != NULL);
     struct tuff_queue *queue = &device->queue;
     VkResult result;
     TUFF_TRY(tuff_device_check(device, error));

@@ -219,7 +219,9 @@ tuff_status tuff_convert(enum tuff_dtype from_type, const void *from, enum tuff_
         memcpy(to, from, (size_t)tuff_dtype_size(to_type, count));
         return TUFF_OK;
     }
-    if (!tuff_dtype_known((int32_t)from_type) || tuff_is_blocks(from_type) || tuff_is_blocks(to_type))
+    if (!tuff_dtype_known((int32_t)from_type))
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "%s: there is no type %d (enum tuff_dtype)", what, (int)from_type);
+    if (tuff_is_blocks(from_type) || tuff_is_blocks(to_type))
         return tuff_fail(context, error, TUFF_ERR_USAGE, "%s: what is given as %s does not become %s", what, named[0],
                          named[1]);
     if (tuff_is_float(from_type) && !tuff_is_float(to_type))

@@ -145,7 +145,7 @@ struct tuff_layer_lstm_params {
 /* h of tuff_lstm over x [T, n, e], from zeros: [T, n, units]; NAME.weight_ih [4 units, e], NAME.weight_hh [4 units, units], NAME.bias
  * [4 units]. */
 TUFF_API tuff_val tuff_layer_lstm(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_lstm_params params);
-/* tuff_dropout with the graph's rng state in training, x in inference. */
+/* tuff_dropout with the graph's rng state in training (whose step a trainer advances, or tuff_rng_advance), x in inference. */
 TUFF_API tuff_val tuff_layer_dropout(struct tuff_graph *g, tuff_val x, double p, bool training);
 
 #ifdef __cplusplus

@@ -190,13 +190,16 @@ TUFF_API tuff_val tuff_topk_indices(struct tuff_graph *g, tuff_val x, struct tuf
 /* f32, new last axis; an index outside of 0 .. depth-1 gives zeros. */
 TUFF_API tuff_val tuff_one_hot(struct tuff_graph *g, tuff_val indices, uint32_t depth);
 /* Uniform in [0, 1), f32: Philox 4x32-10 (Salmon et al. 2011), key = the graph's seed state, counter = (this value's number
- * among the graph's random ones, step, element). rng is the i32 [3] state of tuff_rng_state: seed low, seed high, step. */
+ * among the graph's random ones, step, element). rng is the i32 [3] state of tuff_rng_state: seed low, seed high, step. Trainers advance
+ * the step; another executable draws the same numbers in each run, unless tuff_rng_advance is among its outputs. */
 TUFF_API tuff_val tuff_random_uniform(struct tuff_graph *g, tuff_val rng, struct tuff_shape shape);
 TUFF_API tuff_val tuff_random_normal(struct tuff_graph *g, tuff_val rng, struct tuff_shape shape); /* Box-Muller */
 /* x with probability 1-p, scaled by 1/(1-p), else 0 (Srivastava et al. 2014). */
 TUFF_API tuff_val tuff_dropout(struct tuff_graph *g, tuff_val x, tuff_val rng, double p);
 /* The graph's rng state, made at the first call (its seed is that of tuff_session_params). */
 TUFF_API tuff_val tuff_rng_state(struct tuff_graph *g);
+/* The assignment of its next step, for the outputs of executables that are to draw anew in each run. */
+TUFF_API tuff_val tuff_rng_advance(struct tuff_graph *g);
 
 /* ---- gradients ---------------------------------------------------------------------------------------------------------------------- */
 

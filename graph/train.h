@@ -64,9 +64,8 @@ struct tuff_param_group {
     const char *pattern; /* of names; * stands for any text: "features.*", "*.bias", "*" */
     double lr_factor;    /* of the schedule's rates, above 0: 1 */
     double weight_decay; /* TUFF_OPTIMIZERS_OWN, or the group's: 0 for none */
-    bool frozen;    /* never changed: no gradient is computed, there is no state. Parameters alone: statistics of a frozen
+    bool frozen; /* never changed: no gradient is computed, there is no state. Parameters alone: statistics of a frozen
                            * tuff_layer_batch_norm go on moving, unless it is built with training = false */
-    uint32_t begun; /* written by tuff_param_group_defaults */
 };
 /* A group that is trained as the others are. */
 TUFF_API struct tuff_param_group tuff_param_group_defaults(const char *name, const char *pattern);

@@ -131,10 +131,13 @@ static tuff_status match_groups(struct tuff_context *context, const struct tuff_
     char *groups;
     if (!saved) return TUFF_OK;
     TUFF_TRY(print_groups(context, model, &groups, error));
-    bool same = !strcmp(saved, groups);
+    tuff_status status = TUFF_OK;
+    if (strcmp(saved, groups) != 0)
+        status = tuff_fail(context, error, TUFF_ERR_FORMAT,
+                           "%s: was written with other groups of parameters: \"%.120s\", which are \"%.120s\" here", path,
+                           saved, groups);
     tuff_free(context, groups);
-    return same ? TUFF_OK
-                : tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: was written with other groups of parameters", path);
+    return status;
 }
 
 tuff_status tuff_model_checkpoint_load(struct tuff_context *context, struct tuff_model *model, const char *path,

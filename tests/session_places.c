@@ -202,6 +202,26 @@ static void test_trainer(struct backend_test *t)
     close_part(&p);
 }
 
+/* Dropout that stays in inference (Gal and Ghahramani 2016): the same mask in each run, or another one. */
+static void test_random(struct backend_test *t, bool advances)
+{
+    float y[2][64] = {{0}};
+    struct part p = {.g = new_graph(t)};
+    tuff_val ones = tuff_full(p.g, TUFF_F32, TUFF_SHAPE(64), 1);
+    tuff_val outputs[2] = {tuff_layer_dropout(p.g, ones, 0.5, true), advances ? tuff_rng_advance(p.g) : 0};
+    struct tuff_executable_params params = {
+        .struct_size = sizeof params, .outputs = outputs, .output_count = advances ? 2 : 1};
+    ok(t, "session", tuff_session_create(t->device, p.g, NULL, &p.session, &error));
+    if (!ok(t, "compile", tuff_session_compile(p.session, &params, &p.x, &error))) return;
+    for (int i = 0; i < 2; i++) {
+        ok(t, "run", tuff_executable_run(p.x, &error));
+        ok(t, "read", tuff_executable_read(p.x, 0, y[i], sizeof y[i], &error));
+    }
+    bool same = !memcmp(y[0], y[1], sizeof y[0]);
+    backend_check(t, same != advances, "masks of two runs are %s", same ? "equal" : "different");
+    close_part(&p);
+}
+
 int main(void)
 {
     struct backend_test t;
@@ -213,5 +233,7 @@ int main(void)
     test_indices(&t);
     test_types(&t);
     test_trainer(&t);
+    test_random(&t, false);
+    test_random(&t, true);
     return backend_test_end(&t, "session_places");
 }

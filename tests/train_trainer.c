@@ -238,11 +238,7 @@ static void test_settings(struct backend_test *t)
     WRONG(groups, &zero, "0 as the factor");
     wrong[n - 1].params.group_count = 1;
     /* what is left out where a struct is filled by hand */
-    const struct tuff_param_group hand = {.name = "all", .pattern = "*", .lr_factor = 1};
     const struct tuff_optimizer_params adam = {.struct_size = sizeof adam, .kind = TUFF_ADAM, .schedule = {.lr = 1e-3}};
-    WRONG(groups, &hand, "group 'all' has a weight decay of 0, the optimizer one of 0.1");
-    wrong[n - 1].params.group_count = 1;
-    wrong[n - 1].params.weight_decay = 0.1;
     wrong[n].params = adam;
     WRONG(eps, 0, "beta1 is 0, beta2 0, eps 0, in parameters that were filled by hand: begin with tuff_optimizer_defaults");
     wrong[n].params = adam;

@@ -78,8 +78,10 @@ static tuff_status check_assignments(const struct tuff_compile_params *params, s
         for (uint32_t k = 0; k < parts && leaf; k++) {
             tuff_val part = values[leaf].in_count ? values[leaf].in[k] : leaf;
             if (by[part] && by[part] != output)
-                return tuff_fail(params->graph->context, error, TUFF_ERR_USAGE, "'%s' is assigned twice in one run",
-                                 values[leaf].name ? values[leaf].name : "the parameters");
+                return tuff_fail(
+                    params->graph->context, error, TUFF_ERR_USAGE,
+                    "'%s' is assigned twice in one run: by two layers of this name, or by one that the outputs need twice?",
+                    values[leaf].name ? values[leaf].name : "the parameters");
             by[part] = output;
         }
     }

@@ -658,6 +658,13 @@ tuff_val tuff_rng_state(struct tuff_graph *g)
     return tuff_state(g, TUFF_RNG_STATE, TUFF_I32, TUFF_SHAPE(3), (struct tuff_init){0});
 }
 
+tuff_val tuff_rng_advance(struct tuff_graph *g)
+{
+    static const int32_t step[3] = {0, 0, 1};
+    tuff_val rng = tuff_rng_state(g), one = tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(3)}, step);
+    return tuff_assign(g, rng, tuff_add(g, rng, one));
+}
+
 tuff_val tuff_random_uniform(struct tuff_graph *g, tuff_val rng, struct tuff_shape shape)
 {
     struct random_attrs attrs = {.shape = shape};

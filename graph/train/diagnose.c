@@ -139,8 +139,9 @@ tuff_status tuff_trainer_explain(struct tuff_trainer *t, const char *name, enum 
         (void)run_search(&s, inputs, text, sizeof text, &loss, &ignored);
     else
         tuff_graph_undo(t->graph, before);
-    if (!isfinite(loss))
-        return tuff_fail(t->context, error, TUFF_ERR_NOT_FINITE, "%s: the loss is %g%s", name, (double)loss, text);
+    if (!isfinite(loss)) /* a NaN may have a sign, which says nothing */
+        return tuff_fail(t->context, error, TUFF_ERR_NOT_FINITE, "%s: the loss is %g%s", name,
+                         isnan(loss) ? (double)NAN : (double)loss, text);
     return tuff_fail(t->context, error, TUFF_ERR_NOT_FINITE, "%s: %s is not finite%s", name,
                      text[0] ? "a gradient" : "the loss or a gradient", text);
 }

@@ -48,8 +48,7 @@ struct tuff_optimizer_params tuff_optimizer_defaults(enum tuff_optimizer_kind ki
 
 struct tuff_param_group tuff_param_group_defaults(const char *name, const char *pattern)
 {
-    return (struct tuff_param_group){
-        .name = name, .pattern = pattern, .lr_factor = 1, .weight_decay = TUFF_OPTIMIZERS_OWN, .begun = TUFF_BEGUN};
+    return (struct tuff_param_group){.name = name, .pattern = pattern, .lr_factor = 1, .weight_decay = TUFF_OPTIMIZERS_OWN};
 }
 
 /* ---- the update as graph -------------------------------------------------------------------------------------------------------- */
@@ -378,11 +377,6 @@ static tuff_status check_groups(struct tuff_context *context, const struct tuff_
         if (!isfinite(group->weight_decay) || (group->weight_decay < 0 && group->weight_decay != TUFF_OPTIMIZERS_OWN))
             return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: group '%s' has a weight decay of %g", group->name,
                              group->weight_decay);
-        if (group->begun != TUFF_BEGUN && !group->frozen && group->weight_decay == 0 && p->weight_decay != 0)
-            return tuff_fail(context, error, TUFF_ERR_USAGE,
-                             "optimizer: group '%s' has a weight decay of 0, the optimizer one of %g: begin with "
-                             "tuff_param_group_defaults, and set it to 0 where that is meant",
-                             group->name, p->weight_decay);
         for (uint32_t k = 0; k < i; k++)
             if (!strcmp(p->groups[k].name, group->name))
                 return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: two groups are called '%s'", group->name);
