@@ -19,11 +19,7 @@ if PYTHON=false sh $script --out "$work/results" --bin "$work/empty" > "$work/ou
 grep -q 'MISSING: PyTorch' "$work/out" || fail "$script does not say that PyTorch is missing"
 grep -q 'MISSING: there is no program' "$work/out" || fail "$script does not say that tuff-bench is missing"
 
-python=
-for name in ${PYTHON:-} python3 /usr/bin/python3; do
-    if "$name" -c 'import torch' 2>/dev/null; then python=$name; break; fi
-done
-[ -n "$python" ] || { echo "skipped: no python3 with torch (Debian: python3-torch)"; exit 77; }
+python=$(sh tests/run_torch.sh) || { echo "skipped: no python3 with torch: sh tests/run_torch.sh make"; exit 77; }
 export OMP_NUM_THREADS=1
 
 # The table, and what the modules really have, against samples/nets/table.c
