@@ -1,10 +1,10 @@
 #!/bin/sh
 # run_torch.sh - a python3 with PyTorch, for torch_edges.sh and bench_torch.sh.
-#   run_torch.sh make    makes the pinned environment (some GB) with pip, once: in $TUFF_TORCH, else in the user's cache
+#   run_torch.sh make    makes the pinned environment (some GB) with pip, once: in $TORCH_FOLDER, else in the user's cache
 #   run_torch.sh         prints the program: $PYTHON, that environment's, or a python3 that has torch (Debian: python3-torch); 1: there is none
 set -eu
 pinned="torch==2.7.1 numpy==2.2.6"
-folder=${TUFF_TORCH:-${XDG_CACHE_HOME:-$HOME/.cache}/tuff/torch}
+folder=${TORCH_FOLDER:-${XDG_CACHE_HOME:-$HOME/.cache}/tuff/torch}
 
 if [ "${1:-}" = make ]; then
     if [ "$(cat "$folder/pinned" 2> /dev/null)" != "$pinned" ]; then
