@@ -22,7 +22,7 @@ struct life {
     bool there[OBJECTS];
 };
 
-static int64_t blocks; /* of one thread */
+static atomic_llong blocks; /* Tuff compiles on threads of its own */
 static void *count_allocate(void *user, size_t bytes)
 {
     (void)user, blocks++;
@@ -115,7 +115,7 @@ static void check_order(struct backend_test *t, const enum object order[OBJECTS]
     struct life l = {.t = t};
     struct tuff_error error = {0};
     for (int i = 0; i < OBJECTS; i++) l.there[i] = true;
-    int64_t before = blocks;
+    long long before = blocks;
     if (!backend_status(t, "making", TUFF_OK, make_all(&l, &error), &error)) return;
     for (int i = 0; i < OBJECTS; i++) {
         destroy(&l, order[i]);
