@@ -153,7 +153,9 @@ static void build_table(struct update *u)
 /* How many elements are not finite, f32 [1]: no number is negative, so that the sum is 0 for none alone, however many there are. */
 static tuff_val count_not_finite(struct tuff_graph *g, tuff_val v)
 {
-    tuff_val is_not = tuff_affine(g, tuff_is_finite(g, v), -1, 1);
+    tuff_val finite = tuff_cast(g, tuff_is_finite(g, v), TUFF_BOOL); /* and no arithmetic, which may round */
+    tuff_val none = tuff_scalar(g, 0), one = tuff_scalar(g, 1);
+    tuff_val is_not = tuff_select(g, finite, none, one);
     return tuff_reshape(g, tuff_sum(g, is_not, 0, TUFF_DROP_AXES), TUFF_SHAPE(1));
 }
 
