@@ -209,7 +209,11 @@ static tuff_status load(struct tuff_device *device, const struct tuff_container 
     if (!text) return tuff_fail(device->context, error, TUFF_ERR_FORMAT, "%s: there is no plan in it", file->name);
     TUFF_TRY(tuff_container_check(file, text, error));
     TUFF_TRY(tuff_plan_parse(plan, (const char *)text->data, (size_t)text->bytes, error));
-    if (tuff_plan_check(plan, device->context, error) != TUFF_OK) return TUFF_ERR_FORMAT;
+    struct tuff_error why = {0};
+    tuff_status status = tuff_plan_check(plan, device->context, &why);
+    if (status != TUFF_OK)
+        return tuff_fail(device->context, error, status == TUFF_ERR_MEMORY ? status : TUFF_ERR_FORMAT, "%s: %s", file->name,
+                         why.message);
     TUFF_TRY(check_contents(file, plan, error));
     char version[64];
     snprintf(version, sizeof version, "file %08x of %llu bytes", (unsigned)file->table_crc, (unsigned long long)file->bytes);

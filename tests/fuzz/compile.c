@@ -21,24 +21,30 @@ static uint32_t find_outputs(const struct tuff_graph *g, tuff_val *outputs)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct tuff_context *context = fuzz_begin();
+    struct tuff_context *context = fuzz_begin(data, size, NULL);
     struct tuff_caps caps = graph_caps(size % graph_caps_count);
     struct tuff_graph *graph = NULL;
+    struct tuff_error error = {0};
     tuff_val outputs[VALUES];
-    char *given = tuff_alloc(context, size + 1);
-    if (!given || tuff_graph_create(context, &graph, NULL) != TUFF_OK) abort();
+    char *given = calloc(1, size + 1);
+    if (!given) abort();
     if (size) memcpy(given, data, size);
-    if (tuff_graph_parse(graph, given, NULL) == TUFF_OK && graph->count > 1 && graph->count <= VALUES) {
+    tuff_status status = tuff_graph_create(context, &graph, &error);
+    if (status == TUFF_OK) status = tuff_graph_parse(graph, given, &error);
+    if (status == TUFF_OK && graph->count > 1 && graph->count <= VALUES) {
         struct tuff_compile_params params = {
             .graph = graph, .outputs = outputs, .output_count = find_outputs(graph, outputs), .caps = &caps};
         struct tuff_compiled compiled;
-        if (tuff_compile(&params, &compiled, NULL) == TUFF_OK) {
+        status = tuff_compile(&params, &compiled, &error);
+        if (fuzz_read(context, status, &error)) {
             FUZZ_REQUIRE(tuff_plan_check(&compiled.plan, context, NULL) == TUFF_OK);
             tuff_plan_finish(&compiled.plan);
         }
+    } else {
+        (void)fuzz_read(context, status, &error);
     }
     tuff_graph_destroy(graph);
-    tuff_free(context, given);
-    tuff_context_destroy(context);
+    free(given);
+    fuzz_end(context);
     return 0;
 }

@@ -6,15 +6,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct tuff_context *context = fuzz_begin();
+    struct tuff_context *context = fuzz_begin(data, size, NULL);
     struct tuff_graph *graph = NULL, *back = NULL;
-    char *given = tuff_alloc(context, size + 1), *text = NULL, *again = NULL;
-    if (!given || tuff_graph_create(context, &graph, NULL) != TUFF_OK || tuff_graph_create(context, &back, NULL) != TUFF_OK)
-        abort();
+    struct tuff_error error = {0};
+    char *given = calloc(1, size + 1), *text = NULL, *again = NULL;
+    if (!given) abort();
     if (size) memcpy(given, data, size);
-    if (tuff_graph_parse(graph, given, NULL) == TUFF_OK) {
-        struct tuff_error error = {0};
+    tuff_status status = tuff_graph_create(context, &graph, &error);
+    if (status == TUFF_OK) status = tuff_graph_parse(graph, given, &error);
+    if (fuzz_read(context, status, &error)) {
         FUZZ_REQUIRE(tuff_graph_print(graph, &text, NULL) == TUFF_OK);
+        FUZZ_REQUIRE(tuff_graph_create(context, &back, NULL) == TUFF_OK);
         FUZZ_REQUIRE(tuff_graph_parse(back, text, &error) == TUFF_OK);
         FUZZ_REQUIRE(tuff_graph_print(back, &again, NULL) == TUFF_OK && !strcmp(text, again));
     }
@@ -22,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tuff_text_free(context, again);
     tuff_graph_destroy(back);
     tuff_graph_destroy(graph);
-    tuff_free(context, given);
-    tuff_context_destroy(context);
+    free(given);
+    fuzz_end(context);
     return 0;
 }

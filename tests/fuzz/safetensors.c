@@ -50,11 +50,12 @@ static void write_and_read(struct tuff_context *context, const struct tuff_tenso
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct tuff_context *context = fuzz_begin();
+    struct tuff_context *context = fuzz_begin(data, size, NULL);
     struct tuff_tensors *tensors = NULL;
-    if (tuff_safetensors_decode(context, (struct tuff_span){data, size}, &tensors, NULL) == TUFF_OK)
+    struct tuff_error error = {0};
+    if (fuzz_read(context, tuff_safetensors_decode(context, (struct tuff_span){data, size}, &tensors, &error), &error))
         write_and_read(context, tensors);
     tuff_tensors_destroy(tensors);
-    tuff_context_destroy(context);
+    fuzz_end(context);
     return 0;
 }

@@ -1,6 +1,7 @@
 /* seeds.c - writes files for the fuzz targets to start from, by the project's own writers: FOLDER/<target>/<name>.
  *   fuzz-seeds FOLDER */
 #include "backend/cache.h"
+#include "backend/container.h"
 #include "graph/compile/compile.h"
 #include "loaders/loaders.h"
 #include "loaders/source.h"
@@ -11,8 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <zlib.h>
 #if TUFF_HAVE_JPEG
 #include <jpeglib.h>
+#endif
+#if TUFF_HAVE_PNG
+#include <png.h>
 #endif
 #if TUFF_HAVE_WEBP
 #include <webp/encode.h>
@@ -77,6 +82,19 @@ static void put_idx(struct seeds *s)
     static const uint8_t coded[] = {0x1f, 0x8b, 8,    0,    0,    0,    0,    0,    0,   3,
                                     0x63, 0x60, 0xe0, 0x60, 0x64, 0x60, 0x60, 0x00, 0x00};
     put(s, "idx", "coded.gz", coded, sizeof coded);
+    /* Zeros beyond the buffer that is taken at first, in two members. */
+    static uint8_t zeros[9000], packed[300];
+    zeros[2] = 8, zeros[3] = 1, zeros[6] = 8992 >> 8, zeros[7] = 8992 & 255;
+    z_stream stream = {.next_in = zeros, .avail_in = sizeof zeros, .next_out = packed, .avail_out = 140};
+    must(deflateInit2(&stream, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK, "zlib");
+    must(deflate(&stream, Z_FINISH) == Z_STREAM_END, "zeros");
+    size_t half = 140 - stream.avail_out;
+    deflateEnd(&stream);
+    put(s, "idx", "zeros.gz", packed, half);
+    memcpy(packed + half, packed, half);
+    put(s, "idx", "twice.gz", packed, 2 * half);
+    gzip[3] |= 0x04 | 0x10; /* an extra field and a comment as well: the mutator makes it one */
+    put(s, "idx", "fields.gz", gzip, at);
 }
 
 /* ---- named arrays ------------------------------------------------------------------------------------------------------------- */
@@ -113,9 +131,27 @@ static void put_tensors(struct seeds *s)
     struct tuff_tensors_params params = {sizeof params, arrays, 4, texts, 3, NULL};
     must(tuff_safetensors_write(s->context, path_of(s, "safetensors", "four"), &params, NULL) == TUFF_OK, "writing");
     must(tuff_checkpoint_write(s->context, path_of(s, "checkpoint", "checkpoint"), &params, NULL) == TUFF_OK, "writing");
+    must(tuff_checkpoint_write(s->context, path_of(s, "container", "checkpoint"), &params, NULL) == TUFF_OK, "writing");
     params.text_count = 0;
     params.array_count = 1;
     must(tuff_safetensors_write(s->context, path_of(s, "safetensors", "one"), &params, NULL) == TUFF_OK, "writing");
+    /* The place in a training (model_checkpoint.c). */
+    static const struct tuff_pair place[] = {{"fit.epoch", "1"},
+                                             {"fit.step", "2"},
+                                             {"fit.run", "0"},
+                                             {"fit.best_loss", "3ff0000000000000"},
+                                             {"fit.best_epoch", "1"},
+                                             {"fit.since_best", "0"},
+                                             {"fit.loss_sum", "4000000000000000"},
+                                             {"fit.seed", "18446744073709551615"},
+                                             {"fit.batch", "2"},
+                                             {"fit.samples", "10"},
+                                             {"fit.train_samples", "9"},
+                                             {"fit.groups", "all *\n"}};
+    params.texts = place;
+    params.text_count = TUFF_COUNT(place);
+    must(tuff_checkpoint_write(s->context, path_of(s, "checkpoint", "training"), &params, NULL) == TUFF_OK, "writing");
+    params.texts = texts;
     params.text_count = 3;
     params.kind = "model";
     must(tuff_checkpoint_write(s->context, path_of(s, "checkpoint", "model"), &params, NULL) == TUFF_OK, "writing");
@@ -147,6 +183,83 @@ static void put_plan(struct seeds *s, const struct tuff_graph *g, const tuff_val
     tuff_plan_finish(&compiled.plan);
 }
 
+/* A loop, a constant, and a parameter with its values. */
+static void put_loop(struct seeds *s)
+{
+    static const float two[] = {0.1f, 2};
+    struct tuff_graph *g = NULL, *body = NULL;
+    must(tuff_graph_create(s->context, &g, NULL) == TUFF_OK && tuff_graph_create(s->context, &body, NULL) == TUFF_OK,
+         "graphs");
+    tuff_val carry = tuff_input(body, "carry", TUFF_F32, TUFF_SHAPE(2)),
+             row = tuff_input(body, "row", TUFF_F32, TUFF_SHAPE(2));
+    tuff_val next = tuff_add(body, carry, row);
+    tuff_val start = tuff_constant(g, (struct tuff_type){TUFF_F32, TUFF_SHAPE(2)}, two),
+             rows = tuff_input(g, "rows", TUFF_F32, TUFF_SHAPE(3, 2));
+    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(2), (struct tuff_init){.kind = TUFF_INIT_DATA, .data = two});
+    struct tuff_scan_params params = {.struct_size = sizeof params,
+                                      .body = &body,
+                                      .outputs = &next,
+                                      .output_count = 1,
+                                      .carries = &start,
+                                      .carry_count = 1,
+                                      .sequences = &rows,
+                                      .sequence_count = 1};
+    tuff_val y = tuff_mul(g, tuff_scan_last(g, tuff_scan(g, &params), 0), w);
+    put_graph(s, g, "loop");
+    put_plan(s, g, &y, 1, "loop");
+    tuff_graph_destroy(g);
+}
+
+/* Everything that a plan may have: a section that prepares, stations, a loop whose bindings go on, counts of workgroups, texels. */
+static void put_whole_plan(struct seeds *s)
+{
+    enum { PARAM, PREPARED, SCRATCH, COUNTS };
+    static const enum tuff_memory kinds[] = {TUFF_MEMORY_PARAM, TUFF_MEMORY_PREPARED, TUFF_MEMORY_SCRATCH,
+                                             TUFF_MEMORY_SCRATCH};
+    static const struct {
+        struct tuff_plan_binding bindings[3];
+        uint32_t count;
+    } launches[] = {
+        {{{.slot = PARAM, .access = TUFF_READ, .bytes = 256}, {.slot = PREPARED, .access = TUFF_WRITE, .bytes = 256}}, 2},
+        {{{.slot = PREPARED, .access = TUFF_READ, .bytes = 256, .texels = 1},
+          {.slot = COUNTS, .access = TUFF_WRITE, .bytes = 256}},
+         2},
+        {{{.slot = SCRATCH, .access = TUFF_WRITE, .bytes = 256, .step = 256},
+          {.slot = COUNTS, .access = TUFF_READ | TUFF_COUNTS, .bytes = 12}},
+         2},
+        {{{.slot = SCRATCH, .access = TUFF_READ, .bytes = 256, .offset = 768, .step = -256},
+          {.slot = PREPARED, .access = TUFF_READ, .bytes = 256, .step = 256, .ring = 2}},
+         2},
+        {{{.slot = SCRATCH, .access = TUFF_READ, .bytes = 1024, .few = 256}}, 1}};
+    const uint32_t words[] = {1, 0xffffffff};
+    struct tuff_plan plan;
+    struct tuff_text text;
+    tuff_plan_init(&plan, s->context);
+    tuff_text_init(&text, s->context);
+    for (uint32_t i = 0; i < TUFF_COUNT(kinds); i++) {
+        struct tuff_plan_slot slot = {
+            .name = "s", .dtype = "f32", .memory = tuff_plan_add_memory(&plan, kinds[i], 1024), .bytes = 1024};
+        if (kinds[i] == TUFF_MEMORY_PARAM) slot.content = TUFF_CONTENT_ZEROS;
+        tuff_plan_add_slot(&plan, &slot);
+    }
+    tuff_plan_add_kernel(&plan, &(struct tuff_plan_kernel){.file = "k", .defines = "", .hooks = ""}, NULL, 0);
+    for (uint32_t i = 0; i < TUFF_COUNT(launches); i++) {
+        const struct tuff_plan_launch launch = {.label = "l", .groups = {1, 1, 1}};
+        tuff_plan_add_launch(&plan, &launch, launches[i].bindings, launches[i].count, words, i % 3);
+        must(tuff_plan_add_numbers(&plan, words, i % 2), "numbers");
+    }
+    plan.prepare_count = 1;
+    must(tuff_plan_add_station(&plan, "a", 1) && tuff_plan_add_station(&plan, "b", 5), "stations");
+    must(tuff_plan_add_loop(&plan, &(struct tuff_plan_loop){2, 2, 4}), "a loop");
+    tuff_plan_place_barriers(&plan);
+    tuff_plan_print(&plan, &text);
+    struct tuff_error error = {0};
+    must(tuff_plan_check(&plan, s->context, &error) == TUFF_OK, error.message);
+    put(s, "plan", "whole", text.data, text.length);
+    tuff_text_finish(&text);
+    tuff_plan_finish(&plan);
+}
+
 static void put_graphs(struct seeds *s)
 {
     tuff_val outputs[GRAPH_HELP_OUTPUTS];
@@ -170,6 +283,8 @@ static void put_graphs(struct seeds *s)
     }
     struct tuff_pointwise_params row = {.struct_size = sizeof row,
                                         .name = "row",
+                                        .p0 = 1.0 / 3,
+                                        .p1 = 1e-3,
                                         .y = "a < p0 && !(b > 1.0) ? a * pw_exp(-b) : pw_pow(a, 2.0) / p1",
                                         .da = "y",
                                         .db = "1e-3"};
@@ -179,6 +294,134 @@ static void put_graphs(struct seeds *s)
     put_graph(s, g, "own_row");
     put_plan(s, g, outputs, 1, "own_row");
     tuff_graph_destroy(g);
+    put_loop(s);
+    put_whole_plan(s);
+}
+
+static void put_rows(struct seeds *s)
+{
+    static const char one[] = "pw_exp(a) * p0 - 2.5e-3 / (1.0 + a * a)\na > 0.0 ? y : -y\n";
+    static const char two[] = "a < p0 && !(b > 1.0) || a != b ? pw_pow(a, 2.0) : pw_tanh(b)\ny\n1e-3\nname";
+    put(s, "row", "one", one, sizeof one - 2); /* without its last line, which would be a second operand's */
+    put(s, "row", "two", two, sizeof two - 1);
+}
+
+/* ---- executables in files ---------------------------------------------------------------------------------------------------------- */
+
+static bool has_content(const struct tuff_plan *plan, const struct tuff_plan_slot *slot)
+{
+    enum tuff_memory kind = tuff_slot_kind(plan, slot);
+    return kind == TUFF_MEMORY_CONST || kind == TUFF_MEMORY_PARAM || kind == TUFF_MEMORY_STATE;
+}
+
+/* What tuff_executable_save writes, with SPIR-V that is none: it is looked into on a device. */
+static void put_bundle(struct seeds *s)
+{
+    static const uint32_t words[] = {0x07230203, 0x00010300, 0, 10, 0}, zeros[64];
+    char names[64][40];
+    struct tuff_section_params sections[64];
+    uint64_t offsets[64];
+    uint32_t count = 0;
+    struct tuff_caps caps = graph_caps(0);
+    struct tuff_compiled compiled;
+    struct tuff_graph *g = NULL;
+    struct tuff_text text;
+    must(tuff_graph_create(s->context, &g, NULL) == TUFF_OK, "a graph");
+    tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(2, 3)),
+             w = tuff_param(g, "w", TUFF_SHAPE(3, 4), (struct tuff_init){0});
+    tuff_val y = tuff_relu(g, tuff_matmul(g, x, w, (struct tuff_matmul_params){0}));
+    struct tuff_compile_params params = {.graph = g, .outputs = &y, .output_count = 1, .caps = &caps};
+    must(tuff_compile(&params, &compiled, NULL) == TUFF_OK, "a plan");
+    struct tuff_plan *plan = &compiled.plan;
+    for (uint32_t i = 0; i < plan->slot_count; i++) {
+        if (!has_content(plan, &plan->slots[i]) || plan->slots[i].bytes > sizeof zeros) continue;
+        snprintf(names[count], sizeof names[count], "main/%u", (unsigned)i);
+        sections[count] = (struct tuff_section_params){
+            .kind = TUFF_SECTION_WEIGHTS, .name = names[count], .data = zeros, .bytes = (size_t)plan->slots[i].bytes};
+        count++;
+    }
+    for (uint32_t i = 0; i < plan->kernel_count; i++) {
+        snprintf(names[count], sizeof names[count], "main/%u", (unsigned)i);
+        sections[count] = (struct tuff_section_params){
+            .kind = TUFF_SECTION_SPIRV, .name = names[count], .data = words, .bytes = sizeof words};
+        count++;
+    }
+    sections[count] = (struct tuff_section_params){.kind = TUFF_SECTION_PLAN, .name = "main", .data = ""};
+    tuff_container_lay_out(sections, count + 1, offsets);
+    for (uint32_t i = 0, section = 0; i < plan->slot_count; i++) {
+        struct tuff_plan_slot *slot = &plan->slots[i];
+        if (!has_content(plan, slot) || slot->bytes > sizeof zeros) continue;
+        slot->content = TUFF_CONTENT_FILE;
+        slot->data = NULL;
+        slot->content_bytes = slot->bytes;
+        slot->content_hash = 0;
+        slot->file_offset = offsets[section++];
+    }
+    tuff_text_init(&text, s->context);
+    tuff_plan_print(plan, &text);
+    sections[count].data = text.data;
+    sections[count++].bytes = text.length;
+    must(tuff_container_write(s->context, path_of(s, "bundle", "matmul"), sections, count, NULL) == TUFF_OK, "writing");
+    tuff_text_finish(&text);
+    tuff_plan_finish(plan);
+    tuff_graph_destroy(g);
+}
+
+/* ---- files in folders: the forms that store.c and dataset.c of this folder explain --------------------------------------------------- */
+
+static size_t add_file(uint8_t *to, const char *name, const void *data, size_t bytes)
+{
+    size_t length = strlen(name);
+    to[0] = (uint8_t)length;
+    memcpy(to + 1, name, length);
+    to[1 + length] = (uint8_t)bytes;
+    to[2 + length] = (uint8_t)(bytes >> 8);
+    memcpy(to + 3 + length, data, bytes);
+    return length + 3 + bytes;
+}
+
+/* Each as it is, and with a byte behind it: what is read depends on how long it is. */
+static void put_files(struct seeds *s, uint8_t *files, size_t size, const char *name)
+{
+    char longer[64];
+    for (size_t more = 0; more < 8; more++) {
+        snprintf(longer, sizeof longer, "%s%zu", name, more);
+        put(s, "dataset", longer, files, size + more);
+    }
+}
+
+static void put_folders(struct seeds *s)
+{
+    static const uint8_t pictures[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6};
+    static const uint8_t labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 0, 11}, few[] = {0, 0, 8, 1, 0, 0, 0, 2, 0, 1};
+    static const char bmp[58] = "BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\1\0\0\0\1\0\0\0\1\0\x18";
+    uint8_t files[LARGEST] = {0};
+    for (int what = 0; what < 7; what++)
+        for (int mode = 0; mode < 4; mode++) {
+            const uint8_t store[] = {mode & 1 ? 020 : 0100, mode & 2 ? 002 : 0, (uint8_t)what, 1, 2, 3};
+            char name[16];
+            snprintf(name, sizeof name, "%d-%d", what, mode);
+            put(s, "store", name, store, sizeof store);
+        }
+    size_t at = add_file(files, "train-images-idx3-ubyte", pictures, sizeof pictures);
+    at += add_file(files + at, "train-labels-idx1-ubyte", labels, sizeof labels);
+    at += add_file(files + at, "t10k-images.idx3-ubyte", pictures, sizeof pictures);
+    at += add_file(files + at, "test-labels-idx1-ubyte", labels, sizeof labels);
+    at += add_file(files + at, "mapping.txt", "0 48\n1 65\n", 10);
+    put_files(s, files, at, "idx");
+    at = add_file(files, "train-images-idx3-ubyte", pictures, sizeof pictures);
+    at += add_file(files + at, "train-labels-idx1-ubyte", few, sizeof few);
+    at += add_file(files + at, "x-t10k-images-idx3-ubyte", pictures, sizeof pictures);
+    at += add_file(files + at, "x-t10k-labels-idx1-ubyte", few, sizeof few);
+    put_files(s, files, at, "few");
+    at = add_file(files, "cat/a.bmp", bmp, sizeof bmp);
+    at += add_file(files + at, "cat/b.BMP", bmp, sizeof bmp);
+    at += add_file(files + at, "dog/c.bmp", bmp, sizeof bmp);
+    at += add_file(files + at, "dog/d.png", bmp, 9);
+    at += add_file(files + at, "dog/.e", bmp, 1);
+    at += add_file(files + at, "dog/f/g.bmp", bmp, 1);
+    at += add_file(files + at, "readme.txt", bmp, 1);
+    put_files(s, files, at, "folder");
 }
 
 /* ---- shaders and their cache ------------------------------------------------------------------------------------------------------ */
@@ -264,7 +507,7 @@ static void put_jpeg(struct seeds *s, int channels, bool progressive, const uint
     }
     jpeg_finish_compress(&jpeg);
     jpeg_destroy_compress(&jpeg);
-    put(s, "picture", name, file, bytes);
+    put(s, "jpeg", name, file, bytes);
     free(file);
 #else
     (void)s, (void)channels, (void)progressive, (void)pixels, (void)name;
@@ -276,16 +519,59 @@ static void put_webp(struct seeds *s, const uint8_t *pixels)
 #if TUFF_HAVE_WEBP
     uint8_t *file = NULL;
     size_t bytes = WebPEncodeLosslessRGBA(pixels, 6, 5, 24, &file);
-    put(s, "picture", "lossless.webp", file, bytes);
+    put(s, "webp", "lossless", file, bytes);
     WebPFree(file);
     bytes = WebPEncodeRGBA(pixels, 6, 5, 24, 60, &file); /* lossy, with alpha beside it */
-    put(s, "picture", "lossy.webp", file, bytes);
+    put(s, "webp", "lossy", file, bytes);
     WebPFree(file);
     bytes = WebPEncodeRGB(pixels, 6, 5, 18, 60, &file);
-    put(s, "picture", "rgb.webp", file, bytes);
+    put(s, "webp", "rgb", file, bytes);
     WebPFree(file);
+    static const char moves[] = "RIFF\x22\0\0\0WEBPVP8X\x0a\0\0\0\2\0\0\0\5\0\0\4\0\0ANMF\4\0\0\0\0\0\0\0";
+    put(s, "webp", "moves", moves, sizeof moves - 1);
 #else
     (void)s, (void)pixels;
+#endif
+}
+
+#if TUFF_HAVE_PNG
+static void append_png(png_structp png, png_bytep bytes, size_t count)
+{
+    tuff_text_append(png_get_io_ptr(png), bytes, count);
+}
+#endif
+
+/* 6 x 5 of any colour type and depth; palettes and types without alpha get a transparent colour. */
+static void put_png(struct seeds *s, int type, int depth, bool interlaced, const char *name)
+{
+#if TUFF_HAVE_PNG
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    struct tuff_text file;
+    png_color palette[2] = {{1, 2, 3}, {250, 100, 7}};
+    png_byte alphas[2] = {128, 255};
+    png_color_16 colour = {.gray = 1};
+    bool by_palette = type == PNG_COLOR_TYPE_PALETTE;
+    must(info != NULL, "a PNG");
+    tuff_text_init(&file, s->context);
+    png_set_write_fn(png, &file, append_png, NULL);
+    png_set_IHDR(png, info, 6, 5, depth, type, interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    if (by_palette) png_set_PLTE(png, info, palette, 2);
+    if (!(type & PNG_COLOR_MASK_ALPHA)) png_set_tRNS(png, info, by_palette ? alphas : NULL, by_palette ? 2 : 1, &colour);
+    png_write_info(png, info);
+    for (int pass = png_set_interlace_handling(png); pass > 0; pass--)
+        for (int y = 0; y < 5; y++) {
+            uint8_t row[6 * 8];
+            for (size_t i = 0; i < sizeof row; i++) row[i] = by_palette ? 0 : (uint8_t)(y * 40 + (int)i);
+            png_write_row(png, row);
+        }
+    png_write_end(png, info);
+    png_destroy_write_struct(&png, &info);
+    put(s, "png", name, file.data, file.length);
+    tuff_text_finish(&file);
+#else
+    (void)s, (void)type, (void)depth, (void)interlaced, (void)name;
 #endif
 }
 
@@ -318,7 +604,7 @@ static void put_gif(struct seeds *s, bool interlaced, const char *name)
     }
     EGifCloseFile(gif, &code);
     GifFreeMapObject(map);
-    put(s, "picture", name, file.data, file.length);
+    put(s, "gif", name, file.data, file.length);
     tuff_text_finish(&file);
 #else
     (void)s, (void)interlaced, (void)name;
@@ -333,7 +619,19 @@ static void put_bmp(struct seeds *s, int bits, const char *name)
     const uint32_t numbers[] = {from, 40, 6, 5, 1u | (uint32_t)bits << 16};
     memcpy(file + 10, numbers, sizeof numbers);
     for (uint32_t i = 54; i < from + 5 * stride; i++) file[i] = (uint8_t)(i * 7);
-    put(s, "picture", name, file, from + 5 * stride);
+    put(s, "bmp", name, file, from + 5 * stride);
+}
+
+/* The header of OS/2, masks of 16 bits, and rows from the top. */
+static void put_other_bmps(struct seeds *s)
+{
+    uint8_t core[26 + 5 * 20] = "BM", masks[66 + 5 * 12] = "BM";
+    const uint32_t core_numbers[] = {26, 12, 6u | 5u << 16, 1u | 24u << 16};
+    const uint32_t masks_numbers[] = {66, 40, 6, 0u - 5u, 1u | 16u << 16, 3, 0, 0, 0, 0, 0, 0xf800, 0x07e0, 0x001f};
+    memcpy(core + 10, core_numbers, sizeof core_numbers);
+    memcpy(masks + 10, masks_numbers, sizeof masks_numbers);
+    put(s, "bmp", "core.bmp", core, sizeof core);
+    put(s, "bmp", "masks.bmp", masks, sizeof masks);
 }
 
 static void put_foreign(struct seeds *s)
@@ -352,11 +650,18 @@ static void put_pictures(struct seeds *s)
     put_webp(s, colours);
     put_gif(s, false, "plain.gif");
     put_gif(s, true, "interlaced.gif");
+    put_png(s, 0, 1, false, "grey1.png"); /* the numbers are those of the file format */
+    put_png(s, 0, 16, true, "grey16.png");
+    put_png(s, 2, 8, true, "rgb.png");
+    put_png(s, 3, 4, false, "palette.png");
+    put_png(s, 4, 8, false, "alpha.png");
+    put_png(s, 6, 16, true, "rgba16.png");
     put_bmp(s, 1, "1.bmp");
     put_bmp(s, 4, "4.bmp");
     put_bmp(s, 8, "8.bmp");
     put_bmp(s, 24, "24.bmp");
     put_bmp(s, 32, "32.bmp");
+    put_other_bmps(s);
     uint8_t pixels[6 * 5 * 4];
     for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(i * 7);
     for (int channels = 1; channels <= 4; channels++) {
@@ -365,7 +670,7 @@ static void put_pictures(struct seeds *s)
         if (channels == 2) continue;
         snprintf(name, sizeof name, "%d.png", channels);
         if (TUFF_HAVE_PNG)
-            must(tuff_picture_write_png(s->context, path_of(s, "picture", name), &picture, NULL) == TUFF_OK, name);
+            must(tuff_picture_write_png(s->context, path_of(s, "png", name), &picture, NULL) == TUFF_OK, name);
         snprintf(name, sizeof name, "%d.jpg", channels);
         put_jpeg(s, channels, false, pixels, name);
         snprintf(name, sizeof name, "scans%d.jpg", channels);
@@ -373,24 +678,34 @@ static void put_pictures(struct seeds *s)
     }
 }
 
-/* The head and three rows of a result file of tuff-bench: a row is a line there. Found from the folder of the sources. */
-static void put_result(struct seeds *s)
+/* The head and one row of a result file of tuff-bench: a row is a line there. Found from the folder of the sources. */
+static void put_row_of(struct seeds *s, const char *path, const char *wanted, const char *name)
 {
     char text[LARGEST + 1] = "", line[LARGEST];
-    FILE *file = fopen("tests/data/bench/software.json", "rb");
-    must(file != NULL, "tests/data/bench/software.json");
-    for (int rows = 0; rows < 4 && fgets(line, sizeof line, file);) {
-        bool wanted = rows == 0 || strstr(line, "\"peak/f32/independent") || strstr(line, "\"peak/copy") ||
-                      strstr(line, "\"operator/matmul/1024");
-        if (!wanted || strlen(text) + strlen(line) + 4 > sizeof text) continue;
-        strcat(text, line);
-        rows++;
+    bool found = false;
+    FILE *file = fopen(path, "rb");
+    must(file != NULL, path);
+    for (bool head = true; !found && fgets(line, sizeof line, file); head = false) {
+        found = !head && strstr(line, wanted);
+        if ((head || found) && strlen(text) + strlen(line) + 4 <= sizeof text) strcat(text, line);
     }
     fclose(file);
     char *comma = strrchr(text, ',');
     if (comma && comma[1] == '\n') *comma = ' ';
     strcat(text, "]}");
-    put(s, "result", "small.json", text, strlen(text));
+    put(s, "result", name, text, strlen(text));
+}
+
+static void put_result(struct seeds *s)
+{
+    static const char *const rows[] = {"\"group\":\"peak\"",    "\"peak/copy",         "\"group\":\"operator\"",
+                                       "\"group\":\"net\"",     "\"group\":\"first\"", "\"group\":\"sustained\"",
+                                       "\"group\":\"accuracy\""};
+    for (size_t i = 0; i < 2 * TUFF_COUNT(rows); i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%zu", i);
+        put_row_of(s, i % 2 ? "tests/data/bench/discrete.json" : "tests/data/bench/software.json", rows[i / 2], name);
+    }
 }
 
 int main(int argc, char **argv)
@@ -401,6 +716,9 @@ int main(int argc, char **argv)
     put_idx(&s);
     if (TUFF_HAVE_JSON) put_tensors(&s);
     put_graphs(&s);
+    put_rows(&s);
+    put_bundle(&s);
+    put_folders(&s);
     put_spirv(&s);
     put_cache(&s);
     put_pictures(&s);
