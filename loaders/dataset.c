@@ -179,8 +179,9 @@ static tuff_status read_mapping(struct tuff_context *context, const char *folder
     TUFF_TRY(find_part(context, folder, "mapping", "txt", &path, error));
     if (!path) return TUFF_OK;
     tuff_status status = tuff_os_read_file(context, path, 1 << 16, (void **)&text, &bytes, error);
-    for (const char *line = text; status == TUFF_OK && line && *line; line = strchr(line, '\n'), line += line != NULL) {
+    for (const char *line = text, *end; status == TUFF_OK && line && *line; line = end ? end + 1 : NULL) {
         unsigned label, code;
+        end = strchr(line, '\n');
         if (sscanf(line, "%u %u", &label, &code) == 2 && label < IDX_CLASSES && code > ' ' && code < 127)
             snprintf(names[label], IDX_NAME, "%c", (char)code);
     }

@@ -37,7 +37,7 @@ container   container   4096 backend/container.c tuff_container_(open|write|lay_
 checkpoint  checkpoint  6144 loaders/checkpoint.c,loaders/saved.c,loaders/model_checkpoint.c,loaders/leaves.c tuff_(checkpoint_(store|write|read)|saved_(open|load)|classifier_.*|model_checkpoint_save|leaves_read)|check_(keys|model)|describe|text_section|(read|write)_(lazy|leaves|file)|start|print_field
 preprocess  checkpoint  6144 loaders/preprocess.c tuff_(preprocess_(print|run|check)|labels_print)|has_light_border|grey
 bundle      bundle      4096 backend/bundle.c tuff_executable_save|add_(contents|section|kernels|plan)|has_content|read_slot|refuse
-plan        plan        4096 backend/plan_text.c,backend/plan.c tuff_plan_(summary|place.*|add_station|add_loop|run_length|advance|loop_at)|tuff_launch_(bytes|texels)|add_bytes|equal_kernels|launch_conflicts|bindings_conflict
+plan        plan        4096 backend/plan_text.c,backend/plan.c tuff_plan_(summary|place.*|run_length|advance|loop_at)|tuff_launch_(bytes|texels)|add_bytes|equal_kernels|launch_conflicts|bindings_conflict
 graph       graph       4096 graph/parse.c -
 row         row         2048 graph/ops/own_row.c -
 spirv       spirv       4096 backend/spirv.c -
