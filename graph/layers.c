@@ -118,9 +118,9 @@ struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, t
     uint32_t axes = ((1u << shape.rank) - 1) & ~2u, c = shape.dim[1];
     double n = (double)(tuff_shape_count(&shape) / c);
     if (n <= 1) {
-        tuff_graph_refuse(
-            g, TUFF_ERR_SHAPE, "batch_norm", &x, 1,
-            "one value alone for each channel has no variance to train with (a last batch of one sample: drop_last)");
+        tuff_graph_refuse(g, TUFF_ERR_SHAPE, "batch_norm", &x, 1,
+                          "one value alone for each channel has no variance to train with (a last batch of one sample is to "
+                          "be left out: drop_last of a fit)");
         return none;
     }
     struct centered centered = center(g, x, axes);

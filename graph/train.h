@@ -21,10 +21,10 @@ enum tuff_schedule_kind {
  * start_factor, lr (start_factor + (1 - start_factor) t / warmup); behind it t counts from the warm-up's end. */
 struct tuff_schedule {
     enum tuff_schedule_kind kind;
-    double lr;
+    double lr; /* above 0; parameters that are not to be trained are a frozen group */
     double gamma, min_lr;
     struct tuff_number start_factor;
-    uint64_t every, period, warmup; /* updates */
+    uint64_t every, period, warmup; /* updates: with accumulate n, an epoch of s steps makes s / n of them, rounded up */
     const uint64_t *milestones;     /* rising; tuff_optimizer_build copies them */
     uint32_t milestone_count;
 };
@@ -154,11 +154,13 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_step_to(struct tuff_trainer *t
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_read(struct tuff_trainer *trainer, tuff_val value, void *data,
                                                        size_t bytes, struct tuff_error *error);
 struct tuff_trainer_counts {
-    uint64_t steps;   /* in all, those of trainers that are like this one among them */
+    uint64_t
+        steps; /* submitted in all, also one that NOT_FINITE names; those of trainers that are like this one among them */
     uint64_t skipped; /* of these: steps whose loss or gradients were not finite, as of the last call that waited */
 };
 TUFF_API struct tuff_trainer_counts tuff_trainer_counts(const struct tuff_trainer *trainer);
-/* Goes on from this number of steps: after parameters and states were written from a checkpoint, or after NOT_FINITE. */
+/* Goes on from this number of steps: after parameters and states were written from a checkpoint, or after NOT_FINITE, which every call that
+ * waits, writes or steps gives until then: where it names step n, n - 1 are done. */
 TUFF_API void tuff_trainer_resume(struct tuff_trainer *trainer, uint64_t steps);
 /* Other rates from the next step on; milestones are copied. Errors: USAGE. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_schedule(struct tuff_trainer *trainer,

@@ -70,7 +70,7 @@ TUFF_API const char *tuff_dtype_name(enum tuff_dtype dtype);
 
 /* ---- leaves ----------------------------------------------------------------------------------------------------------- */
 
-/* Data that the host writes before a run (tuff_session_write). Names are unique in a graph. */
+/* Data that the host writes before a run (tuff_executable_write, tuff_trainer_write). Names are unique in a graph. */
 TUFF_API tuff_val tuff_input(struct tuff_graph *g, const char *name, enum tuff_dtype dtype, struct tuff_shape shape);
 /* Constants: one number of any shape, or data (copied) of the type. */
 TUFF_API tuff_val tuff_scalar(struct tuff_graph *g, double value);

@@ -300,6 +300,7 @@ static tuff_status begin_write(struct tuff_trainer *t, tuff_val input, struct tu
                          "trainer: its step does not read %s: is it the input of another part of the graph?",
                          tuff_value_text(t->graph, input, text, sizeof text));
     }
+    if (t->first->failure.status != TUFF_OK) return look(t, error);
     return t->sets == 1 && t->unchecked ? look(t, error) : TUFF_OK; /* while its inputs are there */
 }
 
