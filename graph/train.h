@@ -80,7 +80,7 @@ struct tuff_optimizer_pack {
     tuff_val norms; /* [param_count] 2-norms of each parameter's gradient before it is scaled, or 0 without clip_each_norm */
 };
 
-/* What a run does whose loss or gradients are infinite or NaN. No parameter, no state of the optimizer and no statistic takes
+/* What a run does whose loss or gradients are infinite or NaN (or, with Adam and no clipping, the squares of these). No parameter, no state of the optimizer and no statistic takes
  * anything of it, either way. */
 enum tuff_not_finite {
     /* Nor of a later one: training ends with TUFF_ERR_NOT_FINITE, which names the step and the first value that is not finite; all is as

@@ -137,6 +137,33 @@ static void test_stops(struct backend_test *t)
     close_bench(&b);
 }
 
+/* A gradient of 1e20 is finite, and its square, of which Adam would never get rid, is not. */
+static void test_second_moment(struct backend_test *t)
+{
+    static const float huge[1] = {1e20f};
+    float w = 0;
+    struct bench b = {.g = NULL};
+    struct tuff_trainer_params params = {.struct_size = sizeof params, .optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.1)};
+    if (!ok(t, "graph", tuff_graph_create(t->context, &b.g, &error))) return;
+    b.x = tuff_input(b.g, "x", TUFF_F32, TUFF_SHAPE(1));
+    b.w = tuff_param(b.g, "w", TUFF_SHAPE(1), (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = 2});
+    params.loss = b.loss = tuff_sum(b.g, tuff_mul(b.g, b.x, b.w), 0, TUFF_DROP_AXES);
+    ok(t, "trainer", tuff_trainer_create(b.g, &params, &b.trainer, &error));
+    ok(t, "session", tuff_session_create(t->device, b.g, NULL, &b.session, &error));
+    ok(t, "compile", tuff_trainer_compile(b.trainer, b.session, NULL, &error));
+    ok(t, "write", tuff_trainer_write(b.trainer, b.x, huge, sizeof huge, &error));
+    ok(t, "step", tuff_trainer_step(b.trainer, NULL, &error));
+    t->quiet = true;
+    refused(t, "a huge gradient", TUFF_ERR_NOT_FINITE, tuff_trainer_read(b.trainer, b.loss, &w, sizeof w, &error),
+            "step 1: a gradient or its square, Adam's second moment, is not finite");
+    refused(t, "what has stopped it", TUFF_ERR_NOT_FINITE, tuff_trainer_write(b.trainer, b.x, huge, sizeof huge, &error),
+            "step 1");
+    t->quiet = false;
+    read_leaf(t, &b, "w", &w, sizeof w);
+    backend_check(t, w == 2, "a square that is infinite changed the parameter to %g", (double)w);
+    close_bench(&b);
+}
+
 /* Steps that are not finite leave everything as it was, and the others do what they would without them. */
 static void test_skips(struct backend_test *t)
 {
@@ -722,6 +749,7 @@ int main(void)
     if (code) return code;
     test_owned(&test);
     test_stops(&test);
+    test_second_moment(&test);
     test_skips(&test);
     test_zero(&test);
     test_zero_layers(&test);

@@ -143,5 +143,5 @@ tuff_status tuff_trainer_explain(struct tuff_trainer *t, const char *name, enum 
         return tuff_fail(t->context, error, TUFF_ERR_NOT_FINITE, "%s: the loss is %g%s", name,
                          isnan(loss) ? (double)NAN : (double)loss, text);
     return tuff_fail(t->context, error, TUFF_ERR_NOT_FINITE, "%s: %s is not finite%s", name,
-                     text[0] ? "a gradient" : "the loss or a gradient", text);
+                     text[0] ? "a gradient" : "a gradient or its square, Adam's second moment,", text);
 }

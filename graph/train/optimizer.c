@@ -176,6 +176,15 @@ static void build_health(struct update *u, tuff_val sound)
     add_update(u, u->o->health, tuff_add(g, u->o->health, tuff_select(g, first, unsound, sound)));
 }
 
+/* What has to be finite: the gradients; where Adam takes their squares as they are, these, as an infinite second moment would end the training
+ * of its parameter for good. */
+static tuff_val to_be_finite(const struct update *u, const struct members *m)
+{
+    const struct tuff_optimizer_params *p = &u->o->params;
+    bool as_they_are = p->clip_value <= 0 && p->clip_norm <= 0 && p->clip_each_norm <= 0;
+    return p->kind != TUFF_SGD && as_they_are ? tuff_square(u->g, m->grad) : m->grad;
+}
+
 /* Whether this run counts: its loss and its gradients are finite (their exponents are looked at), and none before has stopped the
  * training. */
 static void build_soundness(struct update *u)
@@ -184,7 +193,8 @@ static void build_soundness(struct update *u)
     bool stops = u->plan->not_finite == TUFF_NOT_FINITE_STOPS;
     const struct tuff_shape one = TUFF_SHAPE(1);
     tuff_val trouble = count_not_finite(g, u->plan->loss);
-    for (uint32_t i = 0; i < u->o->pack_count; i++) trouble = tuff_add(g, trouble, count_not_finite(g, u->members[i].grad));
+    for (uint32_t i = 0; i < u->o->pack_count; i++)
+        trouble = tuff_add(g, trouble, count_not_finite(g, to_be_finite(u, &u->members[i])));
     u->o->health = tuff_transient(g, "tuff/optimizer/health", TUFF_I32, TUFF_SHAPE(TUFF_HEALTH));
     tuff_val before = number_of(g, u->o->health, TUFF_HEALTH_BAD), zero = tuff_full(g, TUFF_I32, one, 0);
     if (stops) trouble = tuff_add(g, trouble, tuff_cast(g, before, TUFF_F32));
