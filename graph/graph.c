@@ -69,6 +69,12 @@ void tuff_graph_undo(struct tuff_graph *g, uint32_t count)
     g->error = (struct tuff_error){0};
 }
 
+void tuff_graph_mark_needed(const struct tuff_graph *g, bool *needed)
+{
+    for (tuff_val v = g->count; v-- > 1;) /* inputs have lower numbers */
+        for (uint32_t i = 0; needed[v] && i < g->values[v].in_count; i++) needed[g->values[v].in[i]] = true;
+}
+
 /* ---- bodies -------------------------------------------------------------------------------------------------------------- */
 
 static bool same_text(const struct tuff_text *text, const struct tuff_graph *other)

@@ -109,6 +109,8 @@ char *tuff_value_text(const struct tuff_graph *g, tuff_val v, char *buffer, size
 /* Takes back the values from number `count` on, and a failure: a part that could not be built leaves the graph as it was. No session
  * may have laid them. */
 void tuff_graph_undo(struct tuff_graph *g, uint32_t count);
+/* Marks, beside the values that are marked in needed[g->count], all that they follow from. */
+void tuff_graph_mark_needed(const struct tuff_graph *g, bool *needed);
 
 /* Adds a value: infers its type, copies attrs and in. 0 after any failure. The one way in which values come to be. */
 tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,

@@ -154,8 +154,7 @@ tuff_status tuff_places_find(const struct tuff_graph *g, const tuff_val *outputs
     if (!needed) return tuff_fail_memory(g->context, error);
     s.reached = needed + g->count;
     for (uint32_t i = 0; i < output_count; i++) needed[outputs[i]] = true;
-    for (tuff_val v = g->count; v-- > 1;)
-        for (uint32_t i = 0; needed[v] && i < g->values[v].in_count; i++) needed[g->values[v].in[i]] = true;
+    tuff_graph_mark_needed(g, needed);
     needed[0] = false;
     tuff_status status = find(&s, needed);
     tuff_free(g->context, needed);

@@ -351,7 +351,7 @@ static const struct compiled *compiled_of(const struct tuff_executable *x, struc
     return c;
 }
 
-/* An input of whose elements so many are given. */
+/* Is this a value that the host writes? */
 static tuff_status check_input(const struct compiled *c, tuff_val input, struct tuff_error *error)
 {
     const struct tuff_graph *g = c->session->graph;

@@ -349,8 +349,7 @@ static tuff_val packed(struct tuff_work *w, const struct tuff_value *old, tuff_v
 static void mark_needed(const struct tuff_graph *g, const tuff_val *outputs, uint32_t count, bool *needed)
 {
     for (uint32_t i = 0; i < count; i++) needed[outputs[i]] = true;
-    for (tuff_val v = g->count; v-- > 1;)
-        for (uint32_t i = 0; needed[v] && i < g->values[v].in_count; i++) needed[g->values[v].in[i]] = true;
+    tuff_graph_mark_needed(g, needed);
 }
 
 static tuff_status map_stations(struct tuff_work *w, const tuff_val *map)

@@ -30,10 +30,8 @@ static bool is_leaf(const struct tuff_value *value) { return value->op->class ==
 
 static void add(struct search *s, tuff_val v)
 {
-    struct tuff_graph *g = s->t->graph;
-    tuff_val bad = tuff_affine(g, tuff_is_finite(g, v), -1, 1);
     s->values[s->count] = v;
-    s->counts[s->count++] = tuff_reshape(g, tuff_sum(g, bad, 0, TUFF_DROP_AXES), TUFF_SHAPE(1));
+    s->counts[s->count++] = tuff_count_not_finite(s->t->graph, v);
 }
 
 /* Values up to the loss, in their order, and the gradients behind it. */
@@ -48,11 +46,8 @@ static bool list_values(struct search *s)
     s->counts = tuff_arena_alloc(&g->arena, (size + gradients + 1) * sizeof *s->counts);
     if (!needed || !s->values || !s->counts) return false;
     needed[s->t->loss] = true;
-    for (tuff_val v = size; v-- > 1;) {
-        const struct tuff_value *value = &g->values[v];
-        for (uint32_t i = 0; needed[v] && i < value->in_count; i++) needed[value->in[i]] = true;
-        found += needed[v] && is_of_interest(value) && !is_leaf(value);
-    }
+    tuff_graph_mark_needed(g, needed);
+    for (tuff_val v = 1; v < size; v++) found += needed[v] && is_of_interest(&g->values[v]) && !is_leaf(&g->values[v]);
     uint32_t each = 1 + found / MOST_VALUES, nth = 0;
     for (int leaves = 1; leaves >= 0; leaves--)
         for (tuff_val v = 1; v < size; v++)

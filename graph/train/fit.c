@@ -105,6 +105,13 @@ static uint64_t steps_of(const struct tuff_model *m)
     return m->train_count / m->params.batch + (m->steps[TUFF_LAST].batch > 0);
 }
 
+static struct tuff_model_step *step_at(struct tuff_model *m, uint64_t step)
+{
+    return &m->steps[step < m->train_count / m->params.batch ? TUFF_WHOLE : TUFF_LAST];
+}
+
+static struct tuff_trainer *first_trainer(struct tuff_model *m) { return step_at(m, 0)->trainer->first; }
+
 /* Trainers for the steps, in place of those there are, whose states they take over. */
 static tuff_status make_trainers(struct tuff_model *m, const struct tuff_fit_params *fit, struct tuff_error *error)
 {
@@ -250,7 +257,7 @@ static tuff_status forget_states(struct tuff_model *m, const struct tuff_trainer
 /* Another fit may have other settings: a schedule is data, everything else is another step. */
 static tuff_status renew_training(struct tuff_model *m, const struct tuff_fit_params *params, struct tuff_error *error)
 {
-    struct tuff_trainer *first = m->steps[m->steps[TUFF_WHOLE].batch ? TUFF_WHOLE : TUFF_LAST].trainer;
+    struct tuff_trainer *first = first_trainer(m);
     const struct tuff_optimizer_params *old = &first->optimizer.params;
     enum tuff_optimizer_kind kind = old->kind;
     char what[240];
@@ -266,7 +273,7 @@ static tuff_status renew_training(struct tuff_model *m, const struct tuff_fit_pa
             "another model (tuff_model_read, tuff_model_write), or save and load it",
             what);
     TUFF_TRY(make_trainers(m, params, error));
-    first = m->steps[m->steps[TUFF_WHOLE].batch ? TUFF_WHOLE : TUFF_LAST].trainer;
+    first = first_trainer(m);
     TUFF_TRY(tuff_session_grow(m->session, error));
     return kind == params->optimizer.kind ? TUFF_OK : forget_states(m, first, error);
 }
@@ -373,13 +380,6 @@ struct loop {
     uint64_t epoch_skipped;                        /* steps that had been skipped when the epoch began */
     struct tuff_metrics train;
 };
-
-static struct tuff_model_step *step_at(struct tuff_model *m, uint64_t step)
-{
-    return &m->steps[step < m->train_count / m->params.batch ? TUFF_WHOLE : TUFF_LAST];
-}
-
-static struct tuff_trainer *first_trainer(struct tuff_model *m) { return step_at(m, 0)->trainer->first; }
 
 /* Samples of the first steps of an epoch */
 static uint64_t samples_until(const struct tuff_model *m, uint64_t step)

@@ -150,8 +150,7 @@ static void build_table(struct update *u)
     add_update(u, u->o->cursor, next);
 }
 
-/* How many elements are not finite, f32 [1]: no number is negative, so that the sum is 0 for none alone, however many there are. */
-static tuff_val count_not_finite(struct tuff_graph *g, tuff_val v)
+tuff_val tuff_count_not_finite(struct tuff_graph *g, tuff_val v)
 {
     tuff_val finite = tuff_cast(g, tuff_is_finite(g, v), TUFF_BOOL); /* and no arithmetic, which may round */
     tuff_val none = tuff_scalar(g, 0), one = tuff_scalar(g, 1);
@@ -192,9 +191,9 @@ static void build_soundness(struct update *u)
     struct tuff_graph *g = u->g;
     bool stops = u->plan->not_finite == TUFF_NOT_FINITE_STOPS;
     const struct tuff_shape one = TUFF_SHAPE(1);
-    tuff_val trouble = count_not_finite(g, u->plan->loss);
+    tuff_val trouble = tuff_count_not_finite(g, u->plan->loss);
     for (uint32_t i = 0; i < u->o->pack_count; i++)
-        trouble = tuff_add(g, trouble, count_not_finite(g, to_be_finite(u, &u->members[i])));
+        trouble = tuff_add(g, trouble, tuff_count_not_finite(g, to_be_finite(u, &u->members[i])));
     u->o->health = tuff_transient(g, "tuff/optimizer/health", TUFF_I32, TUFF_SHAPE(TUFF_HEALTH));
     tuff_val before = number_of(g, u->o->health, TUFF_HEALTH_BAD), zero = tuff_full(g, TUFF_I32, one, 0);
     if (stops) trouble = tuff_add(g, trouble, tuff_cast(g, before, TUFF_F32));
@@ -547,8 +546,7 @@ static void check_reached(struct update *u, const tuff_val *x, uint32_t count)
         return;
     }
     reached[loss] = true;
-    for (tuff_val v = loss; v > 0; v--)
-        for (uint32_t i = 0; reached[v] && i < g->values[v].in_count; i++) reached[g->values[v].in[i]] = true;
+    tuff_graph_mark_needed(g, reached);
     for (tuff_val v = u->o->declared; v < loss; v++)
         if (reached[v] && tuff_is_trained(&g->values[v]))
             tuff_graph_refuse(

@@ -55,6 +55,8 @@ TUFF_MUST_CHECK tuff_status tuff_optimizer_feed(struct tuff_optimizer *optimizer
                                                 struct tuff_error *error);
 /* Goes on from this run: after loading a checkpoint, or after training had stopped. */
 void tuff_optimizer_resume(struct tuff_optimizer *optimizer, uint64_t run);
+/* How many elements are not finite, f32 [1]: no number is negative, so that the sum is 0 for none alone, however many there are. */
+tuff_val tuff_count_not_finite(struct tuff_graph *g, tuff_val v);
 /* What of two differs first, b from a, with both numbers: "beta1 is 0.9 there, 0.8 here"; schedules are looked at last. */
 enum tuff_difference { TUFF_ARE_SAME = 0, TUFF_DIFFER_IN_SCHEDULE, TUFF_DIFFER };
 enum tuff_difference tuff_optimizer_compare(const struct tuff_optimizer_params *a, const struct tuff_optimizer_params *b,

@@ -10,13 +10,6 @@ enum { STEPS_UNCHECKED = 64 }; /* a look at the health waits for the step */
 
 /* ---- the graph ------------------------------------------------------------------------------------------------------------------ */
 
-/* Marks what these values need. */
-static void mark_needed(const struct tuff_graph *g, bool *needed)
-{
-    for (tuff_val v = g->count; v-- > 1;) /* inputs have lower numbers */
-        for (uint32_t i = 0; needed[v] && i < g->values[v].in_count; i++) needed[g->values[v].in[i]] = true;
-}
-
 /* Does v need an input that is not among those needed? scratch: as many as there are values up to v */
 static bool needs_other_inputs(const struct tuff_graph *g, tuff_val v, const bool *needed, bool *scratch)
 {
@@ -126,7 +119,7 @@ static void build(struct tuff_trainer *t, const struct tuff_trainer_params *p, c
     t->needed = needed;
     needed[p->loss] = true;
     for (uint32_t i = 0; i < p->output_count; i++) needed[p->outputs[i]] = true;
-    mark_needed(g, needed);
+    tuff_graph_mark_needed(g, needed);
     add_assignments(t, p, until, needed, scratch);
 }
 
