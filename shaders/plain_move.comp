@@ -64,7 +64,7 @@ uint convert(uint bits)
 {
     bool from = tuff_dtype_is_float(DTYPE0);
     float v = from ? uintBitsToFloat(bits) : float(int(bits));
-    if (RESULT == TUFF_BOOL) return uint(from ? tuff_to_bool(v) : bits != 0u);
+    if (RESULT == TUFF_BOOL) return from ? tuff_to_bool(v) : uint(bits != 0u);
     if (tuff_dtype_is_float(RESULT)) return from ? bits : floatBitsToUint(v); /* packed ones are rounded where they are stored */
     if (RESULT == TUFF_I32) return from ? uint(tuff_to_int(v)) : bits;
     vec2 range = tuff_dtype_range(RESULT);

@@ -10,6 +10,7 @@
 #include "backend/os.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -212,8 +213,15 @@ static void test_places(struct program_test *t)
     expect(t, "rmdir odd-out/*; mkdir odd-out/curves.svg; " MLP "--data data --out odd-out", 1,
            "curves.svg: Is a directory");
     expect_not(t, "epoch 1/1");
-    expect(t, "ulimit -f 100; " MLP "--data data --out x", 1, "File too large"); /* SIGXFSZ */
-    expect_not(t, "epoch 1/1");
+    /* llvmpipe since Mesa 25 keeps device memory in files without names, and dies itself of the limit. */
+    if (shell(t, "ulimit -f 100; " MLP "--data data --out x") == 128 + SIGBUS && t->output &&
+        strstr(t->output, "llvmpipe")) {
+        puts("limit of file sizes: skipped, the driver keeps its memory in files");
+        shell(t, "rm -f x/.tuff-lock");
+    } else {
+        expect(t, "ulimit -f 100; " MLP "--data data --out x", 1, "File too large"); /* SIGXFSZ */
+        expect_not(t, "epoch 1/1");
+    }
     expect(t, MLP "--data data --out full --json /dev/full", 1, "cannot write /dev/full: No space left on device");
     expect(t, "ls full", 0, "curves.svg"); /* what can be written is */
     expect(t, "mkdir small; ls -A x", 0, "");

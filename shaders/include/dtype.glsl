@@ -28,8 +28,9 @@ uint tuff_pack_bytes(int a, int b, int c, int d)
 }
 /* Bits, as compilers may take it that no NaN comes. */
 bool tuff_is_nan(float v) { return (floatBitsToUint(v) & 0x7fffffffu) > 0x7f800000u; }
-/* NaN and denormals are no zeros. */
-bool tuff_to_bool(float v) { return (floatBitsToUint(v) & 0x7fffffffu) != 0u; }
+/* 1, of zeros 0; NaN and denormals are none. Without a comparison: of one of a float's bits with 0, Mesa 26's llvmpipe makes one of
+ * floats, with denormals as zeros. */
+uint tuff_to_bool(float v) { return ((floatBitsToUint(v) & 0x7fffffffu) + 0x7fffffffu) >> 31; }
 /* Toward zero; what no int holds becomes the nearest that there is (2147483520 is the largest float below 2^31), NaN 0. */
 int tuff_to_int(float v)
 {
