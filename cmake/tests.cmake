@@ -142,12 +142,16 @@ if(NOT WIN32) # where programs lie beside their DLLs
 endif()
 target_link_libraries(runtime-run PRIVATE tuff_flags tuff::runtime)
 
-# What tests/torch_edges.sh has PyTorch compute too
+# What tests/torch_edges.sh and torch_layers.sh have PyTorch compute too
+file(GLOB torch_layers_sources CONFIGURE_DEPENDS tests/torch/layers*.c)
 add_executable(torch-edges tests/torch/edges.c tests/torch/edges_training.c ${test_extra})
-target_link_options(torch-edges PRIVATE ${test_extra_links})
-set_target_properties(torch-edges PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
-tuff_test_flags(torch-edges)
-target_link_libraries(torch-edges PRIVATE tuff_test_support tuff_graph_inside)
+add_executable(torch-layers ${torch_layers_sources} ${test_extra})
+foreach(program torch-edges torch-layers)
+    target_link_options(${program} PRIVATE ${test_extra_links})
+    set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+    tuff_test_flags(${program})
+    target_link_libraries(${program} PRIVATE tuff_test_support tuff_graph_inside)
+endforeach()
 
 file(GLOB refs_sources CONFIGURE_DEPENDS tests/refs/*.c)
 if(refs_sources AND TUFF_JSON) # its cases are listed in JSON
@@ -178,7 +182,7 @@ foreach(script ${test_scripts})
 endforeach()
 set_tests_properties(programs_output PROPERTIES LABELS quick)
 set_tests_properties(dryrun_gpus roofline_gpus PROPERTIES TIMEOUT 1800) # their first run fetches drivers
-set_tests_properties(torch_edges PROPERTIES TIMEOUT 900) # some 300 graphs
+set_tests_properties(torch_edges torch_layers PROPERTIES TIMEOUT 900) # some 300 graphs
 
 # docs/examples/*.c are what the documents show: each is built as a user would, against the public headers, and run.
 file(GLOB example_sources CONFIGURE_DEPENDS docs/examples/*.c)

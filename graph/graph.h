@@ -8,6 +8,7 @@
 #define TUFF_GRAPH_H
 
 #include "graph/layers.h"
+#include "graph/losses.h"
 #include "graph/operators.h"
 #include "graph/session.h"
 #include "graph/train.h"

@@ -1,20 +1,17 @@
-/* layers.c - what is built from operators: norms, softmax, losses. Their gradients follow from the parts, and the fuse
+/* layers.c - what is built from operators: norms and softmax. Their gradients follow from the parts, and the fuse
  * pass makes few launches of them: each reduction takes the chain before it and the chain after it. */
-#include "graph/op.h"
-#include "graph/places.h"
+#include "graph/compose.h"
 
 #include <float.h>
 
-/* [c] as [1, c, 1, ..] for a value of this rank */
-static tuff_val channels(struct tuff_graph *g, tuff_val v, uint32_t rank)
+tuff_val tuff_as_channels(struct tuff_graph *g, tuff_val v, uint32_t rank)
 {
     struct tuff_shape shape = {.rank = rank};
     for (uint32_t i = 0; i < rank; i++) shape.dim[i] = i == 1 ? tuff_type_of(g, v).shape.dim[0] : 1;
     return tuff_reshape(g, v, shape);
 }
 
-/* All are floats; the first is there, and of the others those that are not 0. */
-static bool takes_floats(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count)
+bool tuff_takes_floats(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (i && !in[i]) continue;
@@ -26,11 +23,10 @@ static bool takes_floats(struct tuff_graph *g, const char *what, const tuff_val 
     return tuff_graph_ok(g);
 }
 
-/* Of floats as above, where those behind the first have the shape of x's axes [first, first + rank), which the sentence calls `axes`. */
-static bool takes_scales(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count, uint32_t first,
-                         uint32_t rank, const char *axes)
+bool tuff_takes_scales(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count, uint32_t first,
+                       uint32_t rank, const char *axes)
 {
-    if (!takes_floats(g, what, in, count)) return false;
+    if (!tuff_takes_floats(g, what, in, count)) return false;
     struct tuff_shape x = tuff_type_of(g, in[0]).shape, shape = {.rank = rank};
     memcpy(shape.dim, x.dim + first, rank * sizeof *x.dim);
     for (uint32_t i = 1; i < count; i++) {
@@ -47,12 +43,12 @@ static bool takes_scales(struct tuff_graph *g, const char *what, const tuff_val 
 /* x [n, c, ..] and vectors of c */
 static bool check_channels(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count)
 {
-    if (!takes_floats(g, what, in, 1)) return false;
+    if (!tuff_takes_floats(g, what, in, 1)) return false;
     if (tuff_type_of(g, in[0]).shape.rank < 2) {
         tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 1, "it must be [n, c, ..], with channels as its second axis");
         return false;
     }
-    return takes_scales(g, what, in, count, 1, 1, "one number for each channel");
+    return tuff_takes_scales(g, what, in, count, 1, 1, "one number for each channel");
 }
 
 /* What a normalization subtracts. Far from zero neither the sum of x nor its mean has enough digits, so the mean is that of x - x0,
@@ -125,9 +121,9 @@ struct tuff_batch_norm tuff_batch_norm_train(struct tuff_graph *g, tuff_val x, t
     }
     struct centered centered = center(g, x, axes);
     tuff_val var = centered.var, deviation = batch_factor(g, var, eps);
-    tuff_val scale = tuff_mul(g, channels(g, gamma, shape.rank), deviation);
+    tuff_val scale = tuff_mul(g, tuff_as_channels(g, gamma, shape.rank), deviation);
     tuff_val through = tuff_mul(g, centered.through, scale);
-    tuff_val offset = tuff_sub(g, channels(g, beta, shape.rank), through);
+    tuff_val offset = tuff_sub(g, tuff_as_channels(g, beta, shape.rank), through);
     struct tuff_batch_norm r = {.y = tuff_add(g, tuff_mul(g, centered.x, scale), offset)};
     tuff_val flat_mean = tuff_detach(g, tuff_reshape(g, centered.mean, TUFF_SHAPE(c)));
     tuff_val flat_var = tuff_detach(g, tuff_reshape(g, var, TUFF_SHAPE(c)));
@@ -145,9 +141,9 @@ tuff_val tuff_batch_norm_infer(struct tuff_graph *g, tuff_val x, tuff_val gamma,
     uint32_t rank = tuff_type_of(g, x).shape.rank;
     if (!check_batch_norm(g, (tuff_val[]){x, gamma, beta, running_mean, running_var}, eps)) return 0;
     tuff_val scale = tuff_mul(g, gamma, tuff_rsqrt(g, tuff_affine(g, running_var, 1, eps)));
-    tuff_val factor = channels(g, scale, rank);
-    tuff_val y = tuff_mul(g, tuff_sub(g, x, channels(g, running_mean, rank)), factor);
-    return tuff_add(g, y, channels(g, beta, rank));
+    tuff_val factor = tuff_as_channels(g, scale, rank);
+    tuff_val y = tuff_mul(g, tuff_sub(g, x, tuff_as_channels(g, running_mean, rank)), factor);
+    return tuff_add(g, y, tuff_as_channels(g, beta, rank));
 }
 
 tuff_val tuff_upsample_nearest2d(struct tuff_graph *g, tuff_val x, uint32_t by_h, uint32_t by_w)
@@ -181,7 +177,7 @@ tuff_val tuff_layer_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_
     if (last_dims == 0 || last_dims > rank)
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "layer_norm", &x, 1, "it has no last %u axes to normalize over",
                                  (unsigned)last_dims);
-    if (!takes_scales(g, "layer_norm", in, 3, rank - last_dims, last_dims, "the shape of the last axes") ||
+    if (!tuff_takes_scales(g, "layer_norm", in, 3, rank - last_dims, last_dims, "the shape of the last axes") ||
         !tuff_graph_number(g, "layer_norm", "eps", eps, 0, DBL_MAX))
         return 0;
     uint32_t axes = ((1u << rank) - 1) & ~((1u << (rank - last_dims)) - 1);
@@ -201,8 +197,8 @@ tuff_val tuff_group_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_
                                  (unsigned)shape.dim[1], (unsigned)groups);
     tuff_val parts = tuff_reshape(g, x, TUFF_SHAPE(shape.dim[0], groups, 0));
     tuff_val y = tuff_reshape(g, normalize(g, parts, 4, eps), shape);
-    if (gamma) y = tuff_mul(g, y, channels(g, gamma, shape.rank));
-    return beta ? tuff_add(g, y, channels(g, beta, shape.rank)) : y;
+    if (gamma) y = tuff_mul(g, y, tuff_as_channels(g, gamma, shape.rank));
+    return beta ? tuff_add(g, y, tuff_as_channels(g, beta, shape.rank)) : y;
 }
 
 tuff_val tuff_rms_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, double eps)
@@ -210,7 +206,7 @@ tuff_val tuff_rms_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, double 
     uint32_t rank = tuff_type_of(g, x).shape.rank;
     if (!tuff_graph_takes(g, "rms_norm", &x, 1)) return 0;
     if (rank == 0) return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "rms_norm", &x, 1, "a scalar has no last axis");
-    if (!takes_scales(g, "rms_norm", (tuff_val[]){x, gamma}, 2, rank - 1, 1, "the length of the last axis") ||
+    if (!tuff_takes_scales(g, "rms_norm", (tuff_val[]){x, gamma}, 2, rank - 1, 1, "the length of the last axis") ||
         !tuff_graph_number(g, "rms_norm", "eps", eps, 0, DBL_MAX))
         return 0;
     tuff_val power = tuff_mean(g, tuff_square(g, x), 1u << (rank - 1), TUFF_KEEP_AXES);
@@ -218,8 +214,7 @@ tuff_val tuff_rms_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, double 
     return gamma ? tuff_mul(g, y, gamma) : y;
 }
 
-/* x minus the (constant) largest element, and its axis as a mask; 0 on failure */
-static tuff_val shifted(struct tuff_graph *g, const char *what, tuff_val x, int axis, uint32_t *axes)
+tuff_val tuff_shifted(struct tuff_graph *g, const char *what, tuff_val x, int axis, uint32_t *axes)
 {
     int at = tuff_axis(g, what, x, axis);
     if (at < 0) return 0;
@@ -230,14 +225,14 @@ static tuff_val shifted(struct tuff_graph *g, const char *what, tuff_val x, int 
 tuff_val tuff_softmax(struct tuff_graph *g, tuff_val x, int axis)
 {
     uint32_t axes;
-    tuff_val e = tuff_exp(g, shifted(g, "softmax", x, axis, &axes));
+    tuff_val e = tuff_exp(g, tuff_shifted(g, "softmax", x, axis, &axes));
     return e ? tuff_div(g, e, tuff_sum(g, e, axes, TUFF_KEEP_AXES)) : 0;
 }
 
 tuff_val tuff_log_softmax(struct tuff_graph *g, tuff_val x, int axis)
 {
     uint32_t axes;
-    tuff_val s = shifted(g, "log_softmax", x, axis, &axes);
+    tuff_val s = tuff_shifted(g, "log_softmax", x, axis, &axes);
     return s ? tuff_sub(g, s, tuff_log(g, tuff_sum(g, tuff_exp(g, s), axes, TUFF_KEEP_AXES))) : 0;
 }
 
@@ -256,146 +251,4 @@ tuff_val tuff_logsumexp(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tu
     tuff_val s = tuff_sum(g, e, axes, keep);
     tuff_val most = tuff_reshape(g, m, tuff_type_of(g, s).shape);
     return tuff_add(g, tuff_log(g, tuff_maximum(g, s, tuff_scalar(g, TUFF_SUM_FLOOR))), most);
-}
-
-static bool check_reduction(struct tuff_graph *g, const char *what, enum tuff_reduction reduction)
-{
-    if (!tuff_graph_ok(g)) return false;
-    if ((unsigned)reduction <= TUFF_REDUCE_NONE) return true;
-    tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: there is no reduction %d; it is TUFF_REDUCE_MEAN, _SUM or _NONE", what,
-                    (int)reduction);
-    return false;
-}
-
-/* A loss of each element and its target: broadcasting them would count pairs that nobody means. */
-static bool check_targets(struct tuff_graph *g, const char *what, tuff_val x, tuff_val target, enum tuff_reduction reduction)
-{
-    const tuff_val in[] = {x, target};
-    struct tuff_shape xs = tuff_type_of(g, x).shape, ts = tuff_type_of(g, target).shape;
-    if (!tuff_graph_takes(g, what, in, 2) || !takes_floats(g, what, in, 2) || !check_reduction(g, what, reduction))
-        return false;
-    if (tuff_shape_equal(&xs, &ts)) return true;
-    tuff_graph_refuse(
-        g, TUFF_ERR_SHAPE, what, in, 2, "%s",
-        tuff_shape_count(&xs) == tuff_shape_count(&ts)
-            ? "they must have the same shape, as losses do not broadcast: tuff_reshape one of them"
-            : "they must have the same shape, as losses do not broadcast: there is one target for each element");
-    return false;
-}
-
-static tuff_val reduce(struct tuff_graph *g, tuff_val loss, enum tuff_reduction reduction)
-{
-    switch (reduction) {
-    case TUFF_REDUCE_MEAN: return tuff_mean(g, loss, 0, TUFF_DROP_AXES);
-    case TUFF_REDUCE_SUM: return tuff_sum(g, loss, 0, TUFF_DROP_AXES);
-    case TUFF_REDUCE_NONE: return loss;
-    }
-    return 0; /* check_reduction has told */
-}
-
-/* Logits [n, c, ..], labels [n, ..], weights [c] or 0 */
-static bool check_labels(struct tuff_graph *g, tuff_val logits, tuff_val labels,
-                         const struct tuff_cross_entropy_params *params)
-{
-    const char *what = "cross_entropy";
-    const tuff_val in[] = {logits, labels}, weighted[] = {logits, params->weight};
-    if (!tuff_graph_takes(g, what, in, 2) || !takes_floats(g, what, in, 1) || !check_reduction(g, what, params->reduction))
-        return false;
-    struct tuff_shape x = tuff_type_of(g, logits).shape, l = tuff_type_of(g, labels).shape, due = {.rank = x.rank - 1};
-    char text[128];
-    if (x.rank < 2)
-        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2,
-                                 "logits are [n, c, ..], one row of c classes for each label") != 0;
-    for (uint32_t i = 0; i < due.rank; i++) due.dim[i] = x.dim[i == 0 ? 0 : i + 1];
-    if (tuff_type_of(g, labels).dtype != TUFF_I32)
-        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2,
-                                 "labels are numbers of classes, i32 %s: cast them, or take tuff_argmax of one-hot rows",
-                                 tuff_shape_text(&due, text, sizeof text)) != 0;
-    if (!tuff_shape_equal(&l, &due))
-        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2,
-                                 "labels for these logits are %s, those without the axis of classes",
-                                 tuff_shape_text(&due, text, sizeof text)) != 0;
-    if (!(params->label_smoothing >= 0 && params->label_smoothing < 1))
-        return tuff_graph_fail(g, TUFF_ERR_USAGE, "cross_entropy: label_smoothing is %g; it must be in [0, 1)",
-                               params->label_smoothing) != 0;
-    return takes_scales(g, what, weighted, 2, 1, 1, "one weight for each class");
-}
-
-/* The element of each label's class: no other one is multiplied, which may be infinite. 0 where the label is none. */
-static tuff_val picked(struct tuff_graph *g, tuff_val hit, tuff_val v)
-{
-    return tuff_sum(g, tuff_select(g, hit, v, tuff_full(g, TUFF_F32, tuff_type_of(g, v).shape, 0)), 2, TUFF_DROP_AXES);
-}
-
-/* 1 where a label is one of the classes, else 0 */
-static tuff_val is_class(struct tuff_graph *g, tuff_val labels, uint32_t classes)
-{
-    struct tuff_shape shape = tuff_type_of(g, labels).shape;
-    tuff_val least = tuff_greater_equal(g, labels, tuff_full(g, TUFF_I32, shape, 0));
-    tuff_val most = tuff_less(g, labels, tuff_full(g, TUFF_I32, shape, classes));
-    least = tuff_cast(g, least, TUFF_F32);
-    return tuff_mul(g, least, tuff_cast(g, most, TUFF_F32));
-}
-
-/* -sum over c of target (z - total) = total sum of target - sum of target z, where z are the logits minus the largest and total is the
- * logarithm of the sum of e^z. So the gradient is softmax - target without another sum. */
-tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labels, struct tuff_cross_entropy_params params)
-{
-    struct tuff_shape x = tuff_type_of(g, logits).shape, l = tuff_type_of(g, labels).shape;
-    if (!check_labels(g, logits, labels, &params)) return 0;
-    tuff_places_of_labels(g, labels, logits, params.use_ignore_index ? &params.ignore_index : NULL);
-    tuff_val at = tuff_unsqueeze(g, labels, 1);
-    double smooth = params.label_smoothing, each = smooth / x.dim[1]; /* what every class has of the target */
-    uint32_t axes;
-    tuff_val beside = 0;
-    if (params.use_ignore_index) { /* what is left out takes no part, were it infinite or NaN */
-        beside = tuff_not_equal(g, at, tuff_full(g, TUFF_I32, tuff_type_of(g, at).shape, params.ignore_index));
-        logits = tuff_select(g, beside, logits, tuff_scalar(g, 0));
-    }
-    tuff_val z = shifted(g, "cross_entropy", logits, 1, &axes);
-    tuff_val total = tuff_reshape(g, tuff_log(g, tuff_sum(g, tuff_exp(g, z), axes, TUFF_KEEP_AXES)), l);
-    tuff_val w = params.weight ? tuff_expand(g, channels(g, params.weight, x.rank), x) : 0;
-    tuff_val weighted = w ? tuff_mul(g, w, z) : z, hit = tuff_equal(g, tuff_iota(g, x, 1), at);
-    tuff_val used = w ? picked(g, hit, w) : 0; /* weight of each label that counts */
-    tuff_val share = tuff_affine(g, used ? used : is_class(g, labels, x.dim[1]), 1 - smooth, w ? 0 : smooth);
-    tuff_val own = tuff_affine(g, picked(g, hit, weighted), 1 - smooth, 0);
-    if (w && smooth > 0) share = tuff_add(g, share, tuff_affine(g, tuff_sum(g, w, axes, TUFF_DROP_AXES), each, 0));
-    if (smooth > 0) own = tuff_add(g, own, tuff_affine(g, tuff_sum(g, weighted, axes, TUFF_DROP_AXES), each, 0));
-    tuff_val loss = tuff_sub(g, tuff_mul(g, share, total), own);
-    if (params.use_ignore_index) {
-        tuff_val counts = tuff_reshape(g, beside, l);
-        tuff_val none = tuff_full(g, TUFF_F32, l, 0);
-        loss = tuff_select(g, counts, loss, none);
-        used = tuff_select(g, counts, used ? used : tuff_full(g, TUFF_F32, l, 1), none);
-    }
-    if (!used || params.reduction != TUFF_REDUCE_MEAN) return reduce(g, loss, params.reduction);
-    tuff_val all = tuff_sum(g, used, 0, TUFF_DROP_AXES);
-    return tuff_div(g, tuff_sum(g, loss, 0, TUFF_DROP_AXES), all);
-}
-
-tuff_val tuff_mse_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
-{
-    if (!check_targets(g, "mse_loss", x, target, reduction)) return 0;
-    return reduce(g, tuff_square(g, tuff_sub(g, x, target)), reduction);
-}
-
-tuff_val tuff_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
-{
-    if (!check_targets(g, "l1_loss", x, target, reduction)) return 0;
-    return reduce(g, tuff_abs(g, tuff_sub(g, x, target)), reduction);
-}
-
-/* Huber 1964 with delta 1: d^2/2 below, |d| - 1/2 above; with m = min(|d|, 1) both are m (|d| - m/2), whose gradient by |d| is m */
-tuff_val tuff_smooth_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
-{
-    if (!check_targets(g, "smooth_l1_loss", x, target, reduction)) return 0;
-    tuff_val d = tuff_abs(g, tuff_sub(g, x, target));
-    tuff_val m = tuff_detach(g, tuff_minimum(g, d, tuff_scalar(g, 1)));
-    return reduce(g, tuff_mul(g, m, tuff_sub(g, d, tuff_affine(g, m, 0.5, 0))), reduction);
-}
-
-tuff_val tuff_bce_with_logits(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
-{
-    if (!check_targets(g, "bce_with_logits", x, target, reduction)) return 0;
-    return reduce(g, tuff_bce_logits(g, x, target), reduction);
 }

@@ -1,4 +1,4 @@
-/* layers.h - what is composed of operators: norms, losses, attention, and layers with parameters of their own. Public, part of graph.h. */
+/* layers.h - what is composed of operators: norms, attention, and layers with parameters of their own. Public, part of graph.h. */
 #ifndef TUFF_LAYERS_H
 #define TUFF_LAYERS_H
 
@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 
-/* ---- norms, softmax, losses --------------------------------------------------------------------------------------------------- */
+/* ---- norms, softmax ----------------------------------------------------------------------------------------------------------- */
 
 struct tuff_batch_norm {
     tuff_val y, mean, var;
@@ -29,28 +29,6 @@ TUFF_API tuff_val tuff_group_norm(struct tuff_graph *g, tuff_val x, tuff_val gam
 TUFF_API tuff_val tuff_rms_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, double eps);
 TUFF_API tuff_val tuff_softmax(struct tuff_graph *g, tuff_val x, int axis);
 TUFF_API tuff_val tuff_log_softmax(struct tuff_graph *g, tuff_val x, int axis);
-
-enum tuff_reduction { TUFF_REDUCE_MEAN = 0, TUFF_REDUCE_SUM, TUFF_REDUCE_NONE };
-struct tuff_cross_entropy_params {
-    enum tuff_reduction reduction;
-    bool use_ignore_index;
-    int32_t ignore_index;   /* labels of this value count nothing */
-    double label_smoothing; /* in [0, 1): mixes the one-hot target with the uniform one (Szegedy et al. 2016) */
-    tuff_val weight;        /* [c] weights of the classes, or 0 */
-};
-/* logits [n, c, ...], labels i32 [n, ...]. As PyTorch's cross_entropy: mean divides by the sum of the used weights. A label
- * outside of 0 .. c-1 names no class: the host cannot write it (tuff_executable_write); where a device computes or gathers it, its loss is
- * that of the smoothing alone, and without weights it counts for the mean. Logits of -inf mask
- * classes: what is not the label's costs nothing. What is ignored has loss and gradient 0 whatever its logits. Errors: SHAPE (labels of another
- * type or shape, weights that are not [c]), USAGE (a smoothing outside of [0, 1), a reduction that is none). */
-TUFF_API tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labels,
-                                     struct tuff_cross_entropy_params params);
-/* Losses of each element of x and its target, f32 or f16, of exactly the same shape: nothing is broadcast, as [n, 1] with [n] would be to all
- * n * n pairs. Errors: SHAPE, USAGE. Source: PyTorch's losses of these names. */
-TUFF_API tuff_val tuff_mse_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
-TUFF_API tuff_val tuff_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
-TUFF_API tuff_val tuff_smooth_l1_loss(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
-TUFF_API tuff_val tuff_bce_with_logits(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction);
 
 /* ---- attention --------------------------------------------------------------------------------------------------------------------- */
 
@@ -91,9 +69,9 @@ TUFF_API tuff_val tuff_rope(struct tuff_graph *g, tuff_val x, struct tuff_rope_p
 struct tuff_layer_dense_params {
     uint32_t units;
     bool no_bias;
-    struct tuff_init weight, bias; /* Kaiming-uniform with gain 1; zeros */
+    struct tuff_init weight, bias; /* uniform within 1 / sqrt(k), both, as torch.nn.Linear's */
 };
-/* y[i,o] = sum_k x[i,k] weight[o,k] + bias[o];  x [n, k] -> y [n, units], weight [units, k], bias [units]. */
+/* y[..,o] = sum_k x[..,k] weight[o,k] + bias[o];  x [.., k] -> y [.., units], weight [units, k], bias [units]. */
 TUFF_API tuff_val tuff_layer_dense(struct tuff_graph *g, tuff_val x, const char *name,
                                    struct tuff_layer_dense_params params);
 
@@ -102,7 +80,7 @@ struct tuff_layer_conv2d_params {
     uint32_t kernel[2];             /* h, w; a width of 0 stands for the height: {3} is 3 x 3 */
     struct tuff_conv2d_params conv; /* stride, dilation, padding, groups */
     bool no_bias;
-    struct tuff_init weight, bias; /* Kaiming-uniform with gain 1; zeros */
+    struct tuff_init weight, bias; /* uniform within 1 / sqrt(ci/groups kh kw), both, as torch.nn.Conv2d's */
 };
 /* tuff_conv2d of x [n, ci, h, w] and weight [channels, ci/groups, kh, kw], bias [channels]. */
 TUFF_API tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char *name,

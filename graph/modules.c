@@ -1,107 +1,118 @@
 /* modules.c - layers that bring their own parameters, by name: dense, conv2d, norms, LSTM, dropout. Each says the shapes of its parameters and what
  * an initialiser that is left out stands for; the rest are operators. */
-#include "graph/op.h"
+#include "graph/module.h"
 
 #include <math.h>
 #include <stdio.h>
 
-/* One call of a layer. */
-struct layer {
-    struct tuff_graph *g;
-    const char *kind, *name; /* for sentences: dense 'hidden' */
-};
+const struct tuff_init tuff_init_zeros = {.kind = TUFF_INIT_ZEROS}, tuff_init_ones = {.kind = TUFF_INIT_CONSTANT, .a = 1};
+const struct tuff_init tuff_init_torch = {.kind = TUFF_INIT_KAIMING_UNIFORM,
+                                          .a = 0.57735026918962576}; /* gain 1 / sqrt(3) */
 
-static const struct tuff_init zeros = {.kind = TUFF_INIT_ZEROS}, ones = {.kind = TUFF_INIT_CONSTANT, .a = 1},
-                              kaiming = {.kind = TUFF_INIT_KAIMING_UNIFORM, .a = 1};
+struct tuff_init tuff_init_within(double bound)
+{
+    return (struct tuff_init){.kind = TUFF_INIT_UNIFORM, .a = -bound, .b = bound};
+}
 
 enum { NAME_BYTES = 200, LONGEST_NAME = 180 };
 
-/* True when the graph has not failed, the layer has a name, and x is a value of floats. */
-static bool begin(const struct layer *l, tuff_val x)
+bool tuff_module_begin(const struct tuff_module *m, tuff_val x)
 {
-    if (!tuff_graph_ok(l->g)) return false;
-    if (!l->name || !*l->name || strlen(l->name) > LONGEST_NAME) {
-        tuff_graph_fail(l->g, TUFF_ERR_USAGE, "%s: the layer's name is %s", l->kind,
-                        l->name && *l->name ? "longer than 180 bytes" : "missing: its parameters are called by it");
+    if (!tuff_graph_ok(m->g)) return false;
+    if (!m->name || !*m->name || strlen(m->name) > LONGEST_NAME) {
+        tuff_graph_fail(m->g, TUFF_ERR_USAGE, "%s: the layer's name is %s", m->kind,
+                        m->name && *m->name ? "longer than 180 bytes" : "missing: its parameters are called by it");
         return false;
     }
-    return tuff_graph_takes_one(l->g, l->kind, x, 0);
+    return tuff_graph_takes_one(m->g, m->kind, x, 0);
 }
 
-static tuff_val fail(const struct layer *l, tuff_status status, const char *what)
+tuff_val tuff_module_fail(const struct tuff_module *m, tuff_status status, const char *what)
 {
-    return tuff_graph_fail(l->g, status, "%s '%s': %s", l->kind, l->name, what);
+    return tuff_graph_fail(m->g, status, "%s '%s': %s", m->kind, m->name, what);
 }
 
-static tuff_val refuse(const struct layer *l, const char *takes, tuff_val x)
+tuff_val tuff_module_refuse(const struct tuff_module *m, const char *takes, tuff_val x)
 {
     char what[NAME_BYTES + 32];
-    snprintf(what, sizeof what, "%s '%s'", l->kind, l->name);
-    return tuff_graph_refuse(l->g, TUFF_ERR_SHAPE, what, &x, 1, "it takes f32 %s", takes);
+    snprintf(what, sizeof what, "%s '%s'", m->kind, m->name);
+    return tuff_graph_refuse(m->g, TUFF_ERR_SHAPE, what, &x, 1, "it takes f32 %s", takes);
 }
 
-static tuff_val param(const struct layer *l, const char *part, struct tuff_shape shape, struct tuff_init init,
-                      struct tuff_init standard)
+tuff_val tuff_module_param(const struct tuff_module *m, const char *part, struct tuff_shape shape, struct tuff_init init,
+                           struct tuff_init standard)
 {
     char name[NAME_BYTES];
-    snprintf(name, sizeof name, "%s.%s", l->name, part);
-    return tuff_param(l->g, name, shape, tuff_init_unset(&init) ? standard : init);
+    snprintf(name, sizeof name, "%s.%s", m->name, part);
+    return tuff_param(m->g, name, shape, tuff_init_unset(&init) ? standard : init);
 }
 
-static tuff_val state(const struct layer *l, const char *part, uint32_t c, struct tuff_init init)
+tuff_val tuff_module_state(const struct tuff_module *m, const char *part, struct tuff_shape shape, struct tuff_init init)
 {
     char name[NAME_BYTES];
-    snprintf(name, sizeof name, "%s.%s", l->name, part);
-    return tuff_state(l->g, name, TUFF_F32, TUFF_SHAPE(c), init);
+    snprintf(name, sizeof name, "%s.%s", m->name, part);
+    return tuff_state(m->g, name, TUFF_F32, shape, init);
 }
 
-/* eps, or its default; 0 after a failure */
-static double eps_of(const struct layer *l, struct tuff_number eps)
+tuff_val tuff_module_bias(const struct tuff_module *m, bool none, uint32_t count, uint64_t fan_in, struct tuff_init init)
+{
+    return none ? 0 : tuff_module_param(m, "bias", TUFF_SHAPE(count), init, tuff_init_within(1 / sqrt((double)fan_in)));
+}
+
+double tuff_module_eps(const struct tuff_module *m, struct tuff_number eps)
 {
     double value = tuff_number_or(eps, 1e-5);
     if (value >= 0 && isfinite(value)) return value;
-    fail(l, TUFF_ERR_USAGE, "eps must be finite and at least 0");
+    tuff_module_fail(m, TUFF_ERR_USAGE, "eps must be finite and at least 0");
     return 0;
 }
 
 tuff_val tuff_layer_dense(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_dense_params p)
 {
-    const struct layer l = {g, "dense", name};
+    const struct tuff_module l = {g, "dense", name};
     struct tuff_shape shape = tuff_type_of(g, x).shape;
-    if (!begin(&l, x)) return 0;
-    if (shape.rank != 2) return refuse(&l, "[n, k] (flatten first)", x);
-    if (!p.units) return fail(&l, TUFF_ERR_USAGE, "units is 0: it is how many numbers each row of the result has");
-    tuff_val w = param(&l, "weight", TUFF_SHAPE(p.units, shape.dim[1]), p.weight, kaiming);
-    tuff_val b = p.no_bias ? 0 : param(&l, "bias", TUFF_SHAPE(p.units), p.bias, zeros);
-    tuff_val y = tuff_matmul(g, x, w, (struct tuff_matmul_params){.transpose_b = true});
-    return b ? tuff_add(g, y, b) : y;
+    if (!tuff_module_begin(&l, x)) return 0;
+    if (shape.rank == 0) return tuff_module_refuse(&l, "[.., k]", x);
+    if (!p.units)
+        return tuff_module_fail(&l, TUFF_ERR_USAGE, "units is 0: it is how many numbers each row of the result has");
+    uint32_t k = shape.dim[shape.rank - 1];
+    tuff_val w = tuff_module_param(&l, "weight", TUFF_SHAPE(p.units, k), p.weight, tuff_init_torch);
+    tuff_val b = tuff_module_bias(&l, p.no_bias, p.units, k, p.bias);
+    tuff_val rows = shape.rank == 2 ? x : tuff_reshape(g, x, TUFF_SHAPE((uint32_t)(tuff_shape_count(&shape) / k), k));
+    tuff_val y = tuff_matmul(g, rows, w, (struct tuff_matmul_params){.transpose_b = true});
+    if (b) y = tuff_add(g, y, b);
+    shape.dim[shape.rank - 1] = p.units;
+    return shape.rank == 2 ? y : tuff_reshape(g, y, shape);
 }
 
 tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_conv2d_params p)
 {
-    const struct layer l = {g, "conv2d", name};
+    const struct tuff_module l = {g, "conv2d", name};
     struct tuff_shape shape = tuff_type_of(g, x).shape;
     uint32_t groups = p.conv.groups ? p.conv.groups : 1, width = p.kernel[1] ? p.kernel[1] : p.kernel[0];
-    if (!begin(&l, x)) return 0;
-    if (shape.rank != 4 || shape.dim[1] % groups) return refuse(&l, "[n, c, h, w] with c divisible by its groups", x);
-    if (!p.channels || !p.kernel[0]) return fail(&l, TUFF_ERR_USAGE, "channels or kernel is 0");
-    tuff_val w = param(&l, "weight", TUFF_SHAPE(p.channels, shape.dim[1] / groups, p.kernel[0], width), p.weight, kaiming);
-    tuff_val b = p.no_bias ? 0 : param(&l, "bias", TUFF_SHAPE(p.channels), p.bias, zeros);
+    if (!tuff_module_begin(&l, x)) return 0;
+    if (shape.rank != 4 || shape.dim[1] % groups)
+        return tuff_module_refuse(&l, "[n, c, h, w] with c divisible by its groups", x);
+    if (!p.channels || !p.kernel[0]) return tuff_module_fail(&l, TUFF_ERR_USAGE, "channels or kernel is 0");
+    tuff_val w = tuff_module_param(&l, "weight", TUFF_SHAPE(p.channels, shape.dim[1] / groups, p.kernel[0], width), p.weight,
+                                   tuff_init_torch);
+    tuff_val b = tuff_module_bias(&l, p.no_bias, p.channels, (uint64_t)shape.dim[1] / groups * p.kernel[0] * width, p.bias);
     return tuff_conv2d(g, x, w, b, p.conv);
 }
 
 tuff_val tuff_layer_batch_norm(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_batch_norm_params p)
 {
-    const struct layer l = {g, "batch_norm", name};
+    const struct tuff_module l = {g, "batch_norm", name};
     struct tuff_shape shape = tuff_type_of(g, x).shape;
-    if (!begin(&l, x)) return 0;
-    if (shape.rank < 2) return refuse(&l, "[n, c, ..]", x);
-    double eps = eps_of(&l, p.eps), momentum = tuff_number_or(p.momentum, 0.1);
-    if (!(momentum >= 0 && momentum <= 1)) return fail(&l, TUFF_ERR_USAGE, "momentum must be from 0 to 1");
+    if (!tuff_module_begin(&l, x)) return 0;
+    if (shape.rank < 2) return tuff_module_refuse(&l, "[n, c, ..]", x);
+    double eps = tuff_module_eps(&l, p.eps), momentum = tuff_number_or(p.momentum, 0.1);
+    if (!(momentum >= 0 && momentum <= 1)) return tuff_module_fail(&l, TUFF_ERR_USAGE, "momentum must be from 0 to 1");
     uint32_t c = shape.dim[1];
-    tuff_val gamma = param(&l, "weight", TUFF_SHAPE(c), p.weight, ones);
-    tuff_val beta = param(&l, "bias", TUFF_SHAPE(c), p.bias, zeros);
-    tuff_val mean = state(&l, "running_mean", c, zeros), var = state(&l, "running_var", c, ones);
+    tuff_val gamma = tuff_module_param(&l, "weight", TUFF_SHAPE(c), p.weight, tuff_init_ones);
+    tuff_val beta = tuff_module_param(&l, "bias", TUFF_SHAPE(c), p.bias, tuff_init_zeros);
+    tuff_val mean = tuff_module_state(&l, "running_mean", TUFF_SHAPE(c), tuff_init_zeros),
+             var = tuff_module_state(&l, "running_var", TUFF_SHAPE(c), tuff_init_ones);
     if (!p.training) return tuff_batch_norm_infer(g, x, gamma, beta, mean, var, eps);
     struct tuff_batch_norm r = tuff_batch_norm_train(g, x, gamma, beta, mean, var, eps, momentum);
     tuff_assign(g, mean, r.mean);
@@ -111,41 +122,41 @@ tuff_val tuff_layer_batch_norm(struct tuff_graph *g, tuff_val x, const char *nam
 
 tuff_val tuff_layer_layer_norm(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_layer_norm_params p)
 {
-    const struct layer l = {g, "layer_norm", name};
+    const struct tuff_module l = {g, "layer_norm", name};
     struct tuff_shape shape = tuff_type_of(g, x).shape, last = {.rank = p.last_dims ? p.last_dims : 1};
-    if (!begin(&l, x)) return 0;
-    if (last.rank > shape.rank) return refuse(&l, "at least as many axes as it normalizes", x);
+    if (!tuff_module_begin(&l, x)) return 0;
+    if (last.rank > shape.rank) return tuff_module_refuse(&l, "at least as many axes as it normalizes", x);
     for (uint32_t i = 0; i < last.rank; i++) last.dim[i] = shape.dim[shape.rank - last.rank + i];
-    double eps = eps_of(&l, p.eps);
-    tuff_val gamma = param(&l, "weight", last, p.weight, ones),
-             beta = p.no_bias ? 0 : param(&l, "bias", last, p.bias, zeros);
+    double eps = tuff_module_eps(&l, p.eps);
+    tuff_val gamma = tuff_module_param(&l, "weight", last, p.weight, tuff_init_ones),
+             beta = p.no_bias ? 0 : tuff_module_param(&l, "bias", last, p.bias, tuff_init_zeros);
     return tuff_layer_norm(g, x, gamma, beta, last.rank, eps);
 }
 
 tuff_val tuff_layer_rms_norm(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_rms_norm_params p)
 {
-    const struct layer l = {g, "rms_norm", name};
+    const struct tuff_module l = {g, "rms_norm", name};
     struct tuff_shape shape = tuff_type_of(g, x).shape;
-    if (!begin(&l, x)) return 0;
-    if (shape.rank == 0) return refuse(&l, "[.., k]", x);
-    double eps = eps_of(&l, p.eps);
-    return tuff_rms_norm(g, x, param(&l, "weight", TUFF_SHAPE(shape.dim[shape.rank - 1]), p.weight, ones), eps);
+    if (!tuff_module_begin(&l, x)) return 0;
+    if (shape.rank == 0) return tuff_module_refuse(&l, "[.., k]", x);
+    double eps = tuff_module_eps(&l, p.eps);
+    return tuff_rms_norm(
+        g, x, tuff_module_param(&l, "weight", TUFF_SHAPE(shape.dim[shape.rank - 1]), p.weight, tuff_init_ones), eps);
 }
 
 tuff_val tuff_layer_lstm(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_lstm_params p)
 {
-    const struct layer l = {g, "lstm", name};
+    const struct tuff_module l = {g, "lstm", name};
     struct tuff_shape shape = tuff_type_of(g, x).shape;
-    if (!begin(&l, x)) return 0;
-    if (shape.rank != 3) return refuse(&l, "[t, n, e]", x);
-    if (!p.units || p.units > UINT32_MAX / 4) return fail(&l, TUFF_ERR_USAGE, "units is 0, or above 2^30");
+    if (!tuff_module_begin(&l, x)) return 0;
+    if (shape.rank != 3) return tuff_module_refuse(&l, "[t, n, e]", x);
+    if (!p.units || p.units > UINT32_MAX / 4) return tuff_module_fail(&l, TUFF_ERR_USAGE, "units is 0, or above 2^30");
     uint32_t rows = 4 * p.units;
-    double bound = 1 / sqrt(p.units);
-    const struct tuff_init within = {.kind = TUFF_INIT_UNIFORM, .a = -bound, .b = bound};
+    const struct tuff_init within = tuff_init_within(1 / sqrt(p.units));
     struct tuff_lstm_params lstm = {.struct_size = sizeof lstm, .reverse = p.reverse};
-    lstm.w_ih = param(&l, "weight_ih", TUFF_SHAPE(rows, shape.dim[2]), p.weight_ih, within);
-    lstm.w_hh = param(&l, "weight_hh", TUFF_SHAPE(rows, p.units), p.weight_hh, within);
-    lstm.bias = p.no_bias ? 0 : param(&l, "bias", TUFF_SHAPE(rows), p.bias, within);
+    lstm.w_ih = tuff_module_param(&l, "weight_ih", TUFF_SHAPE(rows, shape.dim[2]), p.weight_ih, within);
+    lstm.w_hh = tuff_module_param(&l, "weight_hh", TUFF_SHAPE(rows, p.units), p.weight_hh, within);
+    lstm.bias = p.no_bias ? 0 : tuff_module_param(&l, "bias", TUFF_SHAPE(rows), p.bias, within);
     return tuff_lstm(g, x, &lstm).h;
 }
 

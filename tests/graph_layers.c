@@ -253,13 +253,13 @@ static void check_defaults(struct tuff_context *context)
     tuff_layer_batch_norm(g, p, "norm", (batch_norm){.training = true, .momentum = TUFF_NUMBER(0.25)});
     tuff_layer_dense(g, x, "zero", (dense){.units = 60, .weight = {.kind = TUFF_INIT_ZEROS}});
     check(tuff_graph_finish(g, NULL) == TUFF_OK, "defaults: the graph failed");
-    check_moments(g, "dense.weight", 0, 1 / sqrt(48));
+    check_moments(g, "dense.weight", 0, 1 / sqrt(3 * 48)); /* uniform within b: b / sqrt(3) */
     check_moments(g, "own.weight", 0, sqrt(2.0 / (48 + 60)));
     check_moments(g, "own.bias", 3, 0.5);
-    check_moments(g, "conv.weight", 0, 1 / sqrt(6 * 9));
+    check_moments(g, "conv.weight", 0, 1 / sqrt(3 * 6 * 9));
     check_moments(g, "lstm.weight_hh", 0, 0.2 / sqrt(3));
     check_moments(g, "lstm.bias", 0, 0.2 / sqrt(3));
-    check_moments(g, "dense.bias", 0, 0);
+    check_moments(g, "dense.bias", 0, 1 / sqrt(3 * 48));
     check_moments(g, "layer.weight", 1, 0);
     check_moments(g, "layer.bias", 0, 0);
     check_moments(g, "norm.weight", 1, 0);
@@ -290,7 +290,7 @@ typedef void make(struct tuff_graph *g, tuff_val x, tuff_val p);
         (void)x, (void)p;                                                                                                   \
         call;                                                                                                               \
     }
-MAKE(dense_rank, tuff_layer_dense(g, p, "l", (dense){.units = 2}))
+MAKE(dense_rank, tuff_layer_dense(g, tuff_scalar(g, 1), "l", (dense){.units = 2}))
 MAKE(dense_units, tuff_layer_dense(g, x, "l", (dense){.no_bias = true}))
 MAKE(dense_name, tuff_layer_dense(g, x, NULL, (dense){.units = 2}))
 MAKE(dense_long, char name[400]; memset(name, 'n', 399); name[399] = 0; tuff_layer_dense(g, x, name, (dense){.units = 2}))
@@ -317,7 +317,7 @@ static const struct {
     make *make;
     tuff_status status;
     const char *parts[2]; /* of the sentence */
-} refusals[] = {{dense_rank, TUFF_ERR_SHAPE, {"dense 'l'", "[2, 6, 4, 4]"}},
+} refusals[] = {{dense_rank, TUFF_ERR_SHAPE, {"dense 'l'", "[.., k]"}},
                 {dense_units, TUFF_ERR_USAGE, {"dense 'l'", "units"}},
                 {dense_name, TUFF_ERR_USAGE, {"dense", "name"}},
                 {dense_long, TUFF_ERR_USAGE, {"dense", "longer than 180 bytes"}},
