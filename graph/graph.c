@@ -381,7 +381,8 @@ static tuff_val add_initialised(struct tuff_graph *g, const struct tuff_op *op, 
                                     .shape = type.shape,
                                     .init_kind = (int32_t)init.kind,
                                     .init_a = init.a,
-                                    .init_b = init.b};
+                                    .init_b = init.b,
+                                    .init_zero_row = (int32_t)init.zero_row};
     return add_leaf(g, op, name, &attrs, init.data);
 }
 

@@ -10,6 +10,7 @@
 #include "graph/layers.h"
 #include "graph/losses.h"
 #include "graph/operators.h"
+#include "graph/sequence.h"
 #include "graph/session.h"
 #include "graph/train.h"
 #include "graph/values.h"

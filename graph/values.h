@@ -103,6 +103,7 @@ struct tuff_init {
     enum tuff_init_kind kind;
     double a, b;
     const float *data; /* copied */
+    uint32_t zero_row; /* this row of the first axis, counted from 1, begins as zeros; 0: none does */
 };
 /* A trained parameter, f32. A second call with a known name and the same shape returns the first value, so that a model
  * function called twice (for training and for inference) shares its weights. Errors: SHAPE (the name has another type), USAGE (an

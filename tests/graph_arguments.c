@@ -236,6 +236,24 @@ CALL(layer_rms_norm, tuff_val x = value(s);
      return tuff_layer_rms_norm(g, x, NAME, (struct tuff_layer_rms_norm_params){.eps = TUFF_NUMBER(number(s))});)
 CALL(layer_lstm, tuff_val x = value(s);
      return tuff_layer_lstm(g, x, NAME, (struct tuff_layer_lstm_params){.units = size(s)});)
+CALL(layer_group_norm, tuff_val x = value(s); return tuff_layer_group_norm(
+         g, x, NAME, (struct tuff_layer_group_norm_params){.groups = size(s), .eps = {number(s), draw(s, 2) != 0}});)
+CALL(layer_instance_norm, tuff_val x = value(s);
+     return tuff_layer_instance_norm(g, x, NAME,
+                                     (struct tuff_layer_instance_norm_params){.affine = draw(s, 2) != 0,
+                                                                              .track_running_stats = draw(s, 2) != 0,
+                                                                              .training = draw(s, 2) != 0,
+                                                                              .momentum = {number(s), draw(s, 2) != 0}});)
+CALL(layer_embedding, tuff_val x = value(s); return tuff_layer_embedding(
+         g, x, NAME,
+         (struct tuff_layer_embedding_params){
+             .count = size(s), .size = size(s), .padding = draw(s, 2) != 0, .padding_idx = axis(s), .weight = init(s)});)
+CALL(layer_channel_dropout, tuff_val x = value(s); return tuff_layer_channel_dropout(g, x, number(s), draw(s, 2) != 0);)
+CALL(layer_prelu, tuff_val x = value(s);
+     return tuff_layer_prelu(g, x, NAME, (struct tuff_layer_prelu_params){.channels = draw(s, 2) != 0});)
+CALL(layer_bilinear, tuff_val x = value(s), y = value(s);
+     return tuff_layer_bilinear(g, x, y, NAME, (struct tuff_layer_bilinear_params){.units = size(s)});)
+CALL(glu, tuff_val x = value(s); return tuff_glu(g, x, axis(s));)
 CALL(layer_dropout, tuff_val x = value(s); return tuff_layer_dropout(g, x, number(s), draw(s, 2) != 0);)
 
 static const struct {
@@ -259,7 +277,9 @@ static const struct {
                                     ROW(l1_loss) ROW(smooth_l1_loss) ROW(bce_with_logits) ROW(attention) ROW(rope) ROW(lstm)
                                         ROW(scan) ROW(scan_last) ROW(scan_all) ROW(dense) ROW(layer_conv2d)
                                             ROW(layer_batch_norm) ROW(layer_layer_norm) ROW(layer_rms_norm) ROW(layer_lstm)
-                                                ROW(layer_dropout)};
+                                                ROW(layer_dropout) ROW(layer_group_norm) ROW(layer_instance_norm)
+                                                    ROW(layer_embedding) ROW(layer_channel_dropout) ROW(layer_prelu)
+                                                        ROW(layer_bilinear) ROW(glu)};
 
 /* ---- the rounds -------------------------------------------------------------------------------------------------------------------- */
 

@@ -92,7 +92,7 @@ MAKE(param_taken,
 MAKE(named_taken, tuff_named(g, o->v, "x"))
 MAKE(state_type, tuff_state(g, "s", (enum tuff_dtype)99, TUFF_SHAPE(2), (struct tuff_init){0}))
 MAKE(constant_none, tuff_constant(g, ((struct tuff_type){TUFF_F32, {0}}), NULL))
-MAKE(param_no_data, tuff_param(g, "w", TUFF_SHAPE(2), (struct tuff_init){TUFF_INIT_DATA, 0, 0, NULL}))
+MAKE(param_no_data, tuff_param(g, "w", TUFF_SHAPE(2), (struct tuff_init){TUFF_INIT_DATA, 0, 0, NULL, 0}))
 MAKE(assign_input, tuff_assign(g, o->x, o->x))
 MAKE(assign_shape, tuff_assign(g, tuff_state(g, "s", TUFF_F32, TUFF_SHAPE(3, 2), (struct tuff_init){0}), o->x))
 MAKE(norm_dims, tuff_layer_norm(g, o->x, 0, 0, 3, 1e-5))
@@ -493,7 +493,7 @@ static void check_types(struct build_test *t)
 static void check_names(struct build_test *t)
 {
     struct tuff_graph *g = graph_fresh(t->context);
-    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(2, 3), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL});
+    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(2, 3), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL, 0});
     check(t, tuff_param(g, "w", TUFF_SHAPE(2, 3), (struct tuff_init){0}) == w,
           "a parameter of the same name and shape must be the same value");
     tuff_val s = tuff_state(g, "s", TUFF_I32, TUFF_SHAPE(2), (struct tuff_init){0});

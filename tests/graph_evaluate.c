@@ -58,7 +58,7 @@ static void test_by_hand(struct evaluate_test *t)
     const uint16_t x16[3] = {0x3c00, 0xc000, 0x4000}; /* 1, -2, 2 */
     tuff_val x = tuff_input(g, "x", TUFF_F16, TUFF_SHAPE(1, 3)), unused = tuff_input(g, "unused", TUFF_F32, TUFF_SHAPE(3));
     tuff_val w = tuff_param(g, "w", TUFF_SHAPE(2, 3), (struct tuff_init){.kind = TUFF_INIT_DATA, .data = weights});
-    tuff_val s = tuff_state(g, "s", TUFF_F32, TUFF_SHAPE(1), (struct tuff_init){TUFF_INIT_CONSTANT, 5, 0, NULL});
+    tuff_val s = tuff_state(g, "s", TUFF_F32, TUFF_SHAPE(1), (struct tuff_init){TUFF_INIT_CONSTANT, 5, 0, NULL, 0});
     tuff_val x32 = tuff_cast(g, x, TUFF_F32);
     tuff_val y = tuff_relu(g, tuff_matmul(g, x32, w, (struct tuff_matmul_params){.transpose_b = true}));
     tuff_val next = tuff_assign(g, s, tuff_add(g, s, tuff_reshape(g, tuff_sum(g, y, 0, TUFF_DROP_AXES), TUFF_SHAPE(1))));
@@ -229,7 +229,7 @@ static void test_memory(struct evaluate_test *t)
     for (uint32_t i = 0; i < LINKS; i++) {
         char name[16];
         snprintf(name, sizeof name, "w%u", (unsigned)i);
-        tuff_val w = tuff_param(g, name, TUFF_SHAPE(SIZE), (struct tuff_init){TUFF_INIT_UNIFORM, 0.5, 1.5, NULL});
+        tuff_val w = tuff_param(g, name, TUFF_SHAPE(SIZE), (struct tuff_init){TUFF_INIT_UNIFORM, 0.5, 1.5, NULL, 0});
         y = tuff_tanh(g, tuff_mul(g, y, w));
     }
     y = tuff_sum(g, y, 0, TUFF_DROP_AXES);
@@ -260,7 +260,7 @@ static void test_no_memory(struct evaluate_test *t)
     struct tuff_error error = {0};
     double result[2];
     double *results[1] = {result};
-    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(2, 3), (struct tuff_init){TUFF_INIT_UNIFORM, 0, 1, NULL});
+    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(2, 3), (struct tuff_init){TUFF_INIT_UNIFORM, 0, 1, NULL, 0});
     tuff_val y = tuff_sum(g, tuff_mul(g, tuff_state(g, "s", TUFF_F32, TUFF_SHAPE(3), (struct tuff_init){0}), w), 2,
                           TUFF_DROP_AXES);
     struct tuff_evaluate_params p = {.struct_size = sizeof p, .outputs = &y, .output_count = 1};

@@ -44,7 +44,7 @@ static tuff_val input(struct tuff_graph *g, const char *name, uint32_t rows, uin
 
 static tuff_val param(struct tuff_graph *g, const char *name, struct tuff_shape shape)
 {
-    return tuff_param(g, name, shape, (struct tuff_init){TUFF_INIT_KAIMING_UNIFORM, 0, 0, NULL});
+    return tuff_param(g, name, shape, (struct tuff_init){TUFF_INIT_KAIMING_UNIFORM, 0, 0, NULL, 0});
 }
 
 static const struct tuff_matmul_params by_rows = {.transpose_b = true};

@@ -80,7 +80,7 @@ static tuff_val dense(struct tuff_graph *g, tuff_val x, const char *name, uint32
 {
     char label[64];
     snprintf(label, sizeof label, "%s.w", name);
-    tuff_val w = tuff_param(g, label, TUFF_SHAPE(out, in), (struct tuff_init){TUFF_INIT_KAIMING_UNIFORM, 0, 0, NULL});
+    tuff_val w = tuff_param(g, label, TUFF_SHAPE(out, in), (struct tuff_init){TUFF_INIT_KAIMING_UNIFORM, 0, 0, NULL, 0});
     snprintf(label, sizeof label, "%s.b", name);
     tuff_val b = tuff_param(g, label, TUFF_SHAPE(out), (struct tuff_init){0});
     return tuff_named(g, tuff_add(g, tuff_matmul(g, x, w, (struct tuff_matmul_params){.transpose_b = true}), b), name);
@@ -117,13 +117,13 @@ static uint32_t picture_net(struct tuff_graph *g, tuff_val *outputs)
         for (int k = 0; k < 5; k++) snprintf(name[k], sizeof name[k], "%s%u", kinds[k], (unsigned)i);
         uint32_t out = 8 * (i + 1);
         tuff_val w = tuff_param(g, name[0], TUFF_SHAPE(out, c, 3, 3),
-                                (struct tuff_init){TUFF_INIT_KAIMING_NORMAL, 0, 0, NULL});
+                                (struct tuff_init){TUFF_INIT_KAIMING_NORMAL, 0, 0, NULL, 0});
         tuff_val y = tuff_conv2d(g, x, w, 0, (struct tuff_conv2d_params){.pad = {1, 1, 1, 1}});
         struct tuff_batch_norm bn = tuff_batch_norm_train(
-            g, y, tuff_param(g, name[1], TUFF_SHAPE(out), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL}),
+            g, y, tuff_param(g, name[1], TUFF_SHAPE(out), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL, 0}),
             tuff_param(g, name[2], TUFF_SHAPE(out), (struct tuff_init){0}),
             tuff_state(g, name[3], TUFF_F32, TUFF_SHAPE(out), (struct tuff_init){0}),
-            tuff_state(g, name[4], TUFF_F32, TUFF_SHAPE(out), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL}), 1e-5,
+            tuff_state(g, name[4], TUFF_F32, TUFF_SHAPE(out), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL, 0}), 1e-5,
             0.1);
         updates[i] = tuff_assign(g, tuff_graph_find(g, name[3]), bn.mean);
         x = tuff_max_pool2d(g, tuff_relu(g, bn.y), (struct tuff_pool2d_params){.kernel = {2, 2}});
@@ -147,8 +147,8 @@ static uint32_t attention(struct tuff_graph *g, tuff_val *outputs)
     tuff_val y = tuff_permute(g, tuff_matmul(g, p, heads[2], (struct tuff_matmul_params){0}),
                               (const uint32_t[]){0, 2, 1, 3});
     y = tuff_add(g, tuff_reshape(g, y, TUFF_SHAPE(2, 17, 32)), x);
-    y = tuff_layer_norm(g, y, tuff_param(g, "g", TUFF_SHAPE(32), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL}), 0, 1,
-                        1e-5);
+    y = tuff_layer_norm(g, y, tuff_param(g, "g", TUFF_SHAPE(32), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL, 0}), 0,
+                        1, 1e-5);
     tuff_val params[3] = {tuff_graph_find(g, "q.w"), tuff_graph_find(g, "k.w"), tuff_graph_find(g, "g")};
     outputs[0] = tuff_named(g, y, "y");
     tuff_gradients(g, y, 0, params, 3, outputs + 1);

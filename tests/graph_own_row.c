@@ -215,8 +215,8 @@ static void test_same(struct own_test *t)
 static tuff_val training(struct tuff_graph *g, tuff_val *loss)
 {
     tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(7, 5));
-    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(4, 5), (struct tuff_init){TUFF_INIT_NORMAL, 0, 1, NULL});
-    tuff_val s = tuff_param(g, "s", TUFF_SHAPE(4), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL}), gw[2];
+    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(4, 5), (struct tuff_init){TUFF_INIT_NORMAL, 0, 1, NULL, 0});
+    tuff_val s = tuff_param(g, "s", TUFF_SHAPE(4), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL, 0}), gw[2];
     tuff_val y = tuff_matmul(g, x, w, (struct tuff_matmul_params){.transpose_b = true});
     y = tuff_pointwise(g,
                        ROW(.y = "a * pw_sigmoid(b * a)", .db = "y * (a - y)",

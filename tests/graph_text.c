@@ -27,20 +27,21 @@ static struct tuff_graph *network(struct text_test *t)
     if (tuff_graph_create(t->context, &g, NULL) != TUFF_OK) abort();
     tuff_val x = tuff_input(g, "x \"quoted\"\n\\ \xc3\xa4", TUFF_F32, TUFF_SHAPE(2, 3, 8, 8));
     tuff_val labels = tuff_input(g, "labels", TUFF_I32, TUFF_SHAPE(2));
-    tuff_val w = tuff_param(g, "conv.w", TUFF_SHAPE(4, 3, 3, 3), (struct tuff_init){TUFF_INIT_KAIMING_NORMAL, 0, 0, NULL});
-    tuff_val b = tuff_param(g, "conv.b", TUFF_SHAPE(4), (struct tuff_init){TUFF_INIT_UNIFORM, -1.0 / 3, 0.1, NULL});
+    tuff_val w = tuff_param(g, "conv.w", TUFF_SHAPE(4, 3, 3, 3),
+                            (struct tuff_init){TUFF_INIT_KAIMING_NORMAL, 0, 0, NULL, 0});
+    tuff_val b = tuff_param(g, "conv.b", TUFF_SHAPE(4), (struct tuff_init){TUFF_INIT_UNIFORM, -1.0 / 3, 0.1, NULL, 0});
     tuff_val c = tuff_conv2d(g, x, w, b,
                              (struct tuff_conv2d_params){.stride = {1, 2}, .pad = {1, 0, 1, 0}, .dilation = {1, 1}});
-    tuff_val gamma = tuff_param(g, "bn.gamma", TUFF_SHAPE(4), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL});
+    tuff_val gamma = tuff_param(g, "bn.gamma", TUFF_SHAPE(4), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL, 0});
     tuff_val beta = tuff_param(g, "bn.beta", TUFF_SHAPE(4), (struct tuff_init){0});
     tuff_val mean = tuff_state(g, "bn.mean", TUFF_F32, TUFF_SHAPE(4), (struct tuff_init){0});
-    tuff_val var = tuff_state(g, "bn.var", TUFF_F32, TUFF_SHAPE(4), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL});
+    tuff_val var = tuff_state(g, "bn.var", TUFF_F32, TUFF_SHAPE(4), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL, 0});
     struct tuff_batch_norm bn = tuff_batch_norm_train(g, tuff_named(g, c, "conv"), gamma, beta, mean, var, 1e-5, 0.1);
     tuff_assign(g, mean, bn.mean);
     tuff_assign(g, var, bn.var);
     tuff_val y = tuff_dropout(g, tuff_gelu(g, bn.y), tuff_rng_state(g), 0.25);
     y = tuff_max_pool2d(g, y, (struct tuff_pool2d_params){.kernel = {2, 1}, .ceil_mode = true});
-    tuff_val data = tuff_param(g, "data", TUFF_SHAPE(2, 3), (struct tuff_init){TUFF_INIT_DATA, 0, 0, weights});
+    tuff_val data = tuff_param(g, "data", TUFF_SHAPE(2, 3), (struct tuff_init){TUFF_INIT_DATA, 0, 0, weights, 0});
     tuff_val ints = tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(3)}, whole);
     tuff_val small = tuff_constant(g, (struct tuff_type){TUFF_U8, TUFF_SHAPE(2, 2)}, bytes);
     tuff_val flags = tuff_cast(g, small, TUFF_BOOL);

@@ -26,5 +26,5 @@ start {
 /^[A-Za-z_].*=[ \t]*(\{|\\)?$/ { if ($0 ~ /\{$/) { table = 1; lines--; next } }
 /^[A-Za-z_].*\(/ && !/;[ \t]*$/ { head = $0; first = FNR }
 /^\{/ { start = first; if (!start) start = FNR }
-/\)[ \t]*\{[ \t]*$/ && !/=/ { start = first ? first : FNR }
+/\)[ \t]*\{[ \t]*$/ && !/=/ && !/\(struct [a-z0-9_]*\)\{/ { start = first ? first : FNR }
 END { close_file(); if (errors) exit 1 }'

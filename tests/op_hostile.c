@@ -274,7 +274,7 @@ static void test_cursor(struct hostile_test *t)
         struct tuff_graph *g = NULL;
         double *data[512] = {NULL}, *got[1 + TUFF_OPTIMIZER_UPDATES] = {NULL};
         if (tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) exit(1);
-        tuff_val w = tuff_param(g, "w", TUFF_SHAPE(WIDTH), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL});
+        tuff_val w = tuff_param(g, "w", TUFF_SHAPE(WIDTH), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL, 0});
         tuff_val loss = tuff_sum(g, tuff_square(g, w), 0, TUFF_DROP_AXES);
         tuff_optimizer_build(g, &(struct tuff_optimizer_plan){.loss = loss, .weight = 1}, &params, &optimizer);
         if (!backend_check(&t->test, g->count <= TUFF_COUNT(data), "cursor: %u values", (unsigned)g->count)) break;

@@ -348,7 +348,7 @@ static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *u
                           (struct tuff_layer_conv2d_params){.channels = 5, .kernel = {3}, .conv = {.pad = {1, 1, 1, 1}}});
     x = tuff_layer_dense(g, tuff_flatten(g, tuff_pointwise(g, &act, x, 0)), "hidden",
                          (struct tuff_layer_dense_params){.units = 13});
-    tuff_val slope = tuff_param(g, "slope", TUFF_SHAPE(13), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL});
+    tuff_val slope = tuff_param(g, "slope", TUFF_SHAPE(13), (struct tuff_init){TUFF_INIT_CONSTANT, 1, 0, NULL, 0});
     return tuff_layer_dense(g, tuff_pointwise(g, &gate, x, slope), "out",
                             (struct tuff_layer_dense_params){.units = CLASSES});
 }

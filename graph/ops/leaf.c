@@ -15,6 +15,7 @@ static const struct tuff_attr leaf_attr[] = {
     {"init", "", TUFF_ATTR_I32, 1, offsetof(struct tuff_leaf_attrs, init_kind)},
     {"a", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_leaf_attrs, init_a)},
     {"b", "", TUFF_ATTR_F64, 1, offsetof(struct tuff_leaf_attrs, init_b)},
+    {"zero_row", "", TUFF_ATTR_I32, 1, offsetof(struct tuff_leaf_attrs, init_zero_row)},
     {"transient", "", TUFF_ATTR_I32, 1, offsetof(struct tuff_leaf_attrs, transient)},
 };
 static const struct tuff_attr full_attr[] = {
@@ -444,10 +445,12 @@ static void init_values(const struct tuff_value *value, uint64_t seed, void *mem
     case TUFF_INIT_XAVIER_UNIFORM: spread = gain * sqrt(6.0 / (fan_in + fan_out)); break;
     case TUFF_INIT_XAVIER_NORMAL: spread = gain * sqrt(2.0 / (fan_in + fan_out)), normal = true; break;
     }
-    uint64_t count = tuff_shape_count(&attrs->shape);
+    uint64_t count = tuff_shape_count(&attrs->shape), row = attrs->shape.rank ? count / attrs->shape.dim[0] : count;
+    uint64_t zeros = attrs->init_zero_row > 0 ? ((uint64_t)attrs->init_zero_row - 1) * row : count;
     for (uint64_t i = 0; i < count; i++) {
-        double v = value->data ? (double)((const float *)value->data)[i]
-                               : init_one(attrs, center, spread, normal, &numbers, (uint32_t)i);
+        double v = i >= zeros && i - zeros < row ? 0
+                   : value->data                 ? (double)((const float *)value->data)[i]
+                                                 : init_one(attrs, center, spread, normal, &numbers, (uint32_t)i);
         tuff_element_put(value->type.dtype, memory, i, v);
     }
 }

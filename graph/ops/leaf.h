@@ -11,6 +11,8 @@ struct tuff_leaf_attrs {
     int32_t init_kind; /* enum tuff_init_kind */
     int32_t transient; /* of states: filled by the host before it is read, or within each run; no checkpoint holds it */
     double init_a, init_b;
+    int32_t init_zero_row; /* counted from 1 */
+    int32_t unused;        /* no padding */
 };
 /* full, constant; begins as the above does */
 struct tuff_full_attrs {

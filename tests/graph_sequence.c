@@ -1,0 +1,173 @@
+/* graph_sequence.c - layers over sequences without a device and without PyTorch: rows that begin as zeros and are not trained, channels that are dropped
+ * whole, numbers written out, refusals. tests/torch_layers.sh compares values, gradients and training with PyTorch. */
+#include "tests/graph_help.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static unsigned failures;
+#define check(...) graph_check(&failures, __VA_ARGS__)
+
+enum { MOST = 4096 };
+static const struct tuff_init NORMAL = {.kind = TUFF_INIT_NORMAL, .b = 0.7};
+
+static tuff_val numbers(struct tuff_graph *g, struct tuff_shape shape) { return tuff_param(g, "x", shape, NORMAL); }
+
+/* Values by their definition; out[k] of MOST numbers. */
+static bool evaluate(struct tuff_graph *g, const char *what, const tuff_val *v, uint32_t count, double (*out)[MOST])
+{
+    struct tuff_error error = {0};
+    double *at[8];
+    for (uint32_t i = 0; i < count; i++) at[i] = out[i];
+    const struct tuff_evaluate_params params = {
+        .struct_size = sizeof params, .outputs = v, .output_count = count, .seed = 7};
+    tuff_status status = tuff_graph_finish(g, &error);
+    if (status == TUFF_OK) status = tuff_evaluate(g, &params, at, &error);
+    return check(status == TUFF_OK, "%s: %s", what, error.message);
+}
+
+/* ---- norms, embedding, small layers ------------------------------------------------------------------------------------------------- */
+
+typedef struct tuff_layer_embedding_params embedding;
+typedef struct tuff_layer_group_norm_params group_norm;
+typedef struct tuff_layer_instance_norm_params instance_norm;
+
+/* Row 2 of 4, named from either end, begins as zeros and gets no gradient; another row's gradient is how often it is named. */
+static void check_embedding(struct tuff_context *context)
+{
+    static const int32_t rows[] = {2, 1, -2, 1, 3};
+    static double got[2][MOST];
+    struct tuff_graph *g = graph_fresh(context);
+    tuff_val at = tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(5)}, rows), out[2];
+    tuff_val y = tuff_layer_embedding(g, at, "l", (embedding){.count = 4, .size = 3, .padding = true, .padding_idx = 2});
+    out[0] = tuff_graph_find(g, "l.weight");
+    tuff_gradients(g, y, 0, out, 1, out + 1);
+    if (evaluate(g, "embedding", out, 2, got)) {
+        static const double times[] = {0, 2, 0, 1};
+        for (uint32_t i = 0; i < 12; i++)
+            check((i / 3 == 2) == (got[0][i] == 0) && got[1][i] == times[i / 3],
+                  "embedding: weight %u is %g, its gradient %g", (unsigned)i, got[0][i], got[1][i]);
+    }
+    char *text = NULL, *again = NULL;
+    struct tuff_graph *back = graph_fresh(context);
+    bool same = tuff_graph_print(g, &text, NULL) == TUFF_OK && strstr(text, "zero_row=3") &&
+                tuff_graph_parse(back, text, NULL) == TUFF_OK && tuff_graph_print(back, &again, NULL) == TUFF_OK &&
+                !strcmp(text, again);
+    check(same, "embedding: its text does not come back");
+    tuff_text_free(context, text);
+    tuff_text_free(context, again);
+    tuff_graph_destroy(back);
+    tuff_graph_destroy(g);
+}
+
+/* Channels are 0 or scaled as a whole, about the right part of them; nothing is drawn in inference. */
+static void check_channel_dropout(struct tuff_context *context)
+{
+    static double got[2][MOST];
+    struct tuff_graph *g = graph_fresh(context);
+    tuff_val out[2] = {numbers(g, TUFF_SHAPE(20, 30, 3, 2)), 0};
+    out[1] = tuff_layer_channel_dropout(g, out[0], 0.25, true);
+    check(tuff_layer_channel_dropout(g, out[0], 0.25, false) == out[0], "channel_dropout in inference is not x");
+    if (evaluate(g, "channel_dropout", out, 2, got)) {
+        uint32_t dropped = 0;
+        for (uint32_t c = 0; c < 600; c++) {
+            bool gone = got[1][6 * c] == 0;
+            dropped += gone;
+            for (uint32_t i = 6 * c; i < 6 * c + 6; i++)
+                check(fabs(got[1][i] - (gone ? 0 : got[0][i] / 0.75)) < 1e-6, "channel_dropout: element %u is %g of %g",
+                      (unsigned)i, got[1][i], got[0][i]);
+        }
+        check(dropped > 100 && dropped < 200, "channel_dropout: %u of 600 channels are 0", (unsigned)dropped);
+    }
+    tuff_graph_destroy(g);
+}
+
+/* Two instances of four numbers each: by hand. */
+static void check_instance_norm(struct tuff_context *context)
+{
+    static const float x[] = {1, 2, 3, 6, -1, -1, 1, 1};
+    static double got[2][MOST];
+    struct tuff_graph *g = graph_fresh(context);
+    tuff_val in = tuff_constant(g, (struct tuff_type){TUFF_F32, TUFF_SHAPE(1, 2, 4)}, x), out[2], updates[2] = {0};
+    out[0] = tuff_layer_instance_norm(
+        g, in, "l", (instance_norm){.track_running_stats = true, .training = true, .momentum = TUFF_NUMBER(0.5)});
+    check(tuff_graph_updates(g, 0, updates, 2) == 2, "instance_norm: there are two updates");
+    out[1] = updates[1];
+    if (evaluate(g, "instance_norm", out, 2, got)) {
+        check(fabs(got[0][3] - 3 / sqrt(3.5 + 1e-5)) < 1e-6 && fabs(got[0][4] + 1 / sqrt(1 + 1e-5)) < 1e-6,
+              "instance_norm: got %g and %g", got[0][3], got[0][4]);
+        check(fabs(got[1][0] - 0.5 * (1 + 14 / 3.0)) < 1e-6, "instance_norm: running variance %g", got[1][0]);
+    }
+    tuff_graph_destroy(g);
+}
+
+/* ---- refusals --------------------------------------------------------------------------------------------------------------------- */
+
+typedef void make(struct tuff_graph *g, tuff_val x, tuff_val p, tuff_val i);
+#define MAKE(name, call)                                                                                                    \
+    static void name(struct tuff_graph *g, tuff_val x, tuff_val p, tuff_val i)                                              \
+    {                                                                                                                       \
+        (void)x, (void)p, (void)i;                                                                                          \
+        call;                                                                                                               \
+    }
+MAKE(group_divides, tuff_layer_group_norm(g, p, "l", (group_norm){.groups = 4}))
+MAKE(group_none, tuff_layer_group_norm(g, p, "l", (group_norm){0}))
+MAKE(instance_rank, tuff_layer_instance_norm(g, x, "l", (instance_norm){0}))
+MAKE(instance_alone, tuff_layer_instance_norm(g, tuff_reshape(g, x, TUFF_SHAPE(4, 6, 1)), "l", (instance_norm){0}))
+MAKE(embedding_floats, tuff_layer_embedding(g, x, "l", (embedding){.count = 3, .size = 2}))
+MAKE(embedding_size, tuff_layer_embedding(g, i, "l", (embedding){.count = 3}))
+MAKE(embedding_row, tuff_layer_embedding(g, i, "l", (embedding){.count = 3, .size = 2, .padding = true, .padding_idx = -4}))
+MAKE(channels_rank, tuff_layer_channel_dropout(g, tuff_scalar(g, 1), 0.5, true))
+MAKE(channels_part, tuff_layer_channel_dropout(g, x, 1, false))
+MAKE(prelu_rank, tuff_layer_prelu(g, tuff_scalar(g, 1), "l", (struct tuff_layer_prelu_params){.channels = true}))
+MAKE(bilinear_axes, tuff_layer_bilinear(g, x, p, "l", (struct tuff_layer_bilinear_params){.units = 3}))
+MAKE(bilinear_units, tuff_layer_bilinear(g, x, x, "l", (struct tuff_layer_bilinear_params){0}))
+MAKE(glu_odd, tuff_glu(g, tuff_reshape(g, x, TUFF_SHAPE(8, 3)), 1))
+
+static const struct {
+    make *make;
+    tuff_status status;
+    const char *parts[2]; /* of the sentence */
+} refusals[] = {{group_divides, TUFF_ERR_SHAPE, {"group_norm 'l'", "divisible by its groups"}},
+                {group_none, TUFF_ERR_USAGE, {"group_norm 'l'", "groups is 0"}},
+                {instance_rank, TUFF_ERR_SHAPE, {"instance_norm 'l'", "[n, c, l..]"}},
+                {instance_alone, TUFF_ERR_SHAPE, {"instance_norm 'l'", "no variance"}},
+                {embedding_floats, TUFF_ERR_SHAPE, {"embedding of f32 [4, 6]", "'l' takes i32"}},
+                {embedding_size, TUFF_ERR_USAGE, {"embedding 'l'", "size is 0"}},
+                {embedding_row, TUFF_ERR_USAGE, {"embedding 'l'", "padding_idx"}},
+                {channels_rank, TUFF_ERR_SHAPE, {"channel_dropout", "[n, c, ..]"}},
+                {channels_part, TUFF_ERR_USAGE, {"dropout", "[0, 1)"}},
+                {prelu_rank, TUFF_ERR_SHAPE, {"prelu 'l'", "[n, c, ..]"}},
+                {bilinear_axes, TUFF_ERR_SHAPE, {"bilinear of f32 [4, 6]", "are alike"}},
+                {bilinear_units, TUFF_ERR_USAGE, {"bilinear 'l'", "units is 0"}},
+                {glu_odd, TUFF_ERR_SHAPE, {"glu of f32 [8, 3]", "halves"}}};
+
+static void check_refusals(struct tuff_context *context)
+{
+    for (size_t k = 0; k < TUFF_COUNT(refusals); k++) {
+        struct tuff_graph *g = graph_fresh(context);
+        struct tuff_error error = {0};
+        tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(4, 6)),
+                 p = tuff_input(g, "p", TUFF_F32, TUFF_SHAPE(2, 6, 4, 4));
+        refusals[k].make(g, x, p, tuff_input(g, "i", TUFF_I32, TUFF_SHAPE(4)));
+        tuff_status status = tuff_graph_finish(g, &error);
+        check(status == refusals[k].status && strstr(error.message, refusals[k].parts[0]) &&
+                  strstr(error.message, refusals[k].parts[1]),
+              "refusal %u: expected %s with '%s' and '%s', got %s: %s", (unsigned)k, tuff_status_name(refusals[k].status),
+              refusals[k].parts[0], refusals[k].parts[1], tuff_status_name(status), error.message);
+        tuff_graph_destroy(g);
+    }
+}
+
+int main(void)
+{
+    struct tuff_context *context = NULL;
+    if (tuff_context_create(NULL, &context, NULL) != TUFF_OK) return 1;
+    check_embedding(context);
+    check_channel_dropout(context);
+    check_instance_norm(context);
+    check_refusals(context);
+    tuff_context_destroy(context);
+    printf("graph_sequence: %u refusals, %u failures\n", (unsigned)TUFF_COUNT(refusals), failures);
+    return failures ? 1 : 0;
+}

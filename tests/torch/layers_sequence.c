@@ -1,0 +1,61 @@
+/* layers_sequence.c - norms of groups and instances, embedding, recurrent layers, attention, transformers: cases for tests/torch/layers_sequence.py. */
+#include "tests/torch/layers.h"
+
+#define BUILD(name, ...)                                                                                                    \
+    static void name(struct tuff_graph *g, const tuff_val *in, bool training, tuff_val *y)                                  \
+    {                                                                                                                       \
+        (void)training;                                                                                                     \
+        y[0] = __VA_ARGS__;                                                                                                 \
+    }
+#define LENGTHS(count, most_)                                                                                               \
+    {                                                                                                                       \
+        .dtype = TUFF_I32, .dim = {count}, .most = (most_)                                                                  \
+    }
+#define BOOLS(...)                                                                                                          \
+    {                                                                                                                       \
+        .dtype = TUFF_BOOL, .dim = { __VA_ARGS__ }                                                                          \
+    }
+
+/* ---- norms, embedding, small layers ----------------------------------------------------------------------------------------------- */
+
+typedef struct tuff_layer_group_norm_params group_norm;
+typedef struct tuff_layer_instance_norm_params instance_norm;
+typedef struct tuff_layer_embedding_params embedding;
+typedef struct tuff_layer_prelu_params prelu;
+typedef struct tuff_layer_bilinear_params bilinear;
+
+BUILD(group_norm_3, tuff_layer_group_norm(g, in[0], "l", (group_norm){.groups = 3}))
+BUILD(group_norm_plain,
+      tuff_layer_group_norm(g, in[0], "l", (group_norm){.groups = 2, .no_affine = true, .eps = TUFF_NUMBER(1e-3)}))
+BUILD(instance_plain, tuff_layer_instance_norm(g, in[0], "l", (instance_norm){.training = training}))
+BUILD(instance_affine, tuff_layer_instance_norm(g, in[0], "l", (instance_norm){.affine = true, .training = training}))
+BUILD(instance_tracked,
+      tuff_layer_instance_norm(g, in[0], "l",
+                               (instance_norm){.affine = true, .track_running_stats = true, .training = training}))
+BUILD(embedding_plain, tuff_layer_embedding(g, in[0], "l", (embedding){.count = 11, .size = 23}))
+BUILD(embedding_padding,
+      tuff_layer_embedding(g, in[0], "l", (embedding){.count = 5, .size = 7, .padding = true, .padding_idx = -3}))
+BUILD(prelu_one, tuff_layer_prelu(g, in[0], "l", (prelu){0}))
+BUILD(prelu_channels, tuff_layer_prelu(g, in[0], "l", (prelu){.channels = true}))
+BUILD(bilinear_7, tuff_layer_bilinear(g, in[0], in[1], "l", (bilinear){.units = 7}))
+BUILD(glu_last, tuff_glu(g, in[0], -1))
+BUILD(glu_channels, tuff_glu(g, in[0], 1))
+
+const struct layer_case layer_cases_sequence[] = {
+    {LAYER_CASE("group_norm", "groups=3 eps=1e-5", group_norm_3, LAYER_FLOATS(2, 6, 5, 3))},
+    {LAYER_CASE("group_norm", "groups=3 eps=1e-5", group_norm_3, {.dtype = TUFF_F32, .dim = {5, 9}, .shift = 4})},
+    {LAYER_CASE("group_norm", "groups=2 eps=1e-3", group_norm_plain, LAYER_FLOATS(3, 4, 7)), .no_training = true},
+    {LAYER_CASE("instance_norm", "track=0", instance_plain, LAYER_FLOATS(2, 3, 7)), .no_training = true},
+    {LAYER_CASE("instance_norm", "track=0", instance_affine, {.dtype = TUFF_F32, .dim = {2, 3, 5, 4}, .shift = 3})},
+    {LAYER_CASE("instance_norm", "track=0", instance_affine, LAYER_FLOATS(2, 3, 3, 2, 5))},
+    {LAYER_CASE("instance_norm", "track=1", instance_tracked,
+                {.dtype = TUFF_F32, .dim = {3, 4, 5, 3}, .scale = 2, .shift = 1})},
+    {LAYER_CASE("embedding", "count=11", embedding_plain, {.dtype = TUFF_I32, .dim = {3, 5}, .most = 11})},
+    {LAYER_CASE("embedding", "count=5 padding=2", embedding_padding, {.dtype = TUFF_I32, .dim = {2, 3, 4}, .most = 5})},
+    {LAYER_CASE("prelu", "", prelu_one, LAYER_FLOATS(3, 5))},
+    {LAYER_CASE("prelu", "", prelu_channels, LAYER_FLOATS(3, 4, 5, 2))},
+    {LAYER_CASE("bilinear", "", bilinear_7, LAYER_FLOATS(5, 3), LAYER_FLOATS(5, 11))},
+    {LAYER_CASE("bilinear", "", bilinear_7, LAYER_FLOATS(2, 3, 5), LAYER_FLOATS(2, 3, 4))},
+    {LAYER_CASE("glu", "axis=-1", glu_last, LAYER_FLOATS(3, 5, 6)), .no_training = true},
+    {LAYER_CASE("glu", "axis=1", glu_channels, LAYER_FLOATS(3, 4, 7)), .no_training = true},
+    {.name = NULL}};
