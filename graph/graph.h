@@ -12,6 +12,7 @@
 #include "graph/operators.h"
 #include "graph/sequence.h"
 #include "graph/session.h"
+#include "graph/spatial.h"
 #include "graph/train.h"
 #include "graph/values.h"
 

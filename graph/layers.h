@@ -75,17 +75,6 @@ struct tuff_layer_dense_params {
 TUFF_API tuff_val tuff_layer_dense(struct tuff_graph *g, tuff_val x, const char *name,
                                    struct tuff_layer_dense_params params);
 
-struct tuff_layer_conv2d_params {
-    uint32_t channels;              /* of the result */
-    uint32_t kernel[2];             /* h, w; a width of 0 stands for the height: {3} is 3 x 3 */
-    struct tuff_conv2d_params conv; /* stride, dilation, padding, groups */
-    bool no_bias;
-    struct tuff_init weight, bias; /* uniform within 1 / sqrt(ci/groups kh kw), both, as torch.nn.Conv2d's */
-};
-/* tuff_conv2d of x [n, ci, h, w] and weight [channels, ci/groups, kh, kw], bias [channels]. */
-TUFF_API tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char *name,
-                                    struct tuff_layer_conv2d_params params);
-
 struct tuff_layer_batch_norm_params {
     bool training;                    /* statistics of the batch; else the running ones */
     struct tuff_number eps, momentum; /* 1e-5 and 0.1; at least 0, momentum at most 1 */

@@ -1,4 +1,4 @@
-/* modules.c - layers that bring their own parameters, by name: dense, conv2d, norms, LSTM, dropout. Each says the shapes of its parameters and what
+/* modules.c - layers that bring their own parameters, by name: dense, norms, LSTM, dropout. Each says the shapes of its parameters and what
  * an initialiser that is left out stands for; the rest are operators. */
 #include "graph/module.h"
 
@@ -83,21 +83,6 @@ tuff_val tuff_layer_dense(struct tuff_graph *g, tuff_val x, const char *name, st
     if (b) y = tuff_add(g, y, b);
     shape.dim[shape.rank - 1] = p.units;
     return shape.rank == 2 ? y : tuff_reshape(g, y, shape);
-}
-
-tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_conv2d_params p)
-{
-    const struct tuff_module l = {g, "conv2d", name};
-    struct tuff_shape shape = tuff_type_of(g, x).shape;
-    uint32_t groups = p.conv.groups ? p.conv.groups : 1, width = p.kernel[1] ? p.kernel[1] : p.kernel[0];
-    if (!tuff_module_begin(&l, x)) return 0;
-    if (shape.rank != 4 || shape.dim[1] % groups)
-        return tuff_module_refuse(&l, "[n, c, h, w] with c divisible by its groups", x);
-    if (!p.channels || !p.kernel[0]) return tuff_module_fail(&l, TUFF_ERR_USAGE, "channels or kernel is 0");
-    tuff_val w = tuff_module_param(&l, "weight", TUFF_SHAPE(p.channels, shape.dim[1] / groups, p.kernel[0], width), p.weight,
-                                   tuff_init_torch);
-    tuff_val b = tuff_module_bias(&l, p.no_bias, p.channels, (uint64_t)shape.dim[1] / groups * p.kernel[0] * width, p.bias);
-    return tuff_conv2d(g, x, w, b, p.conv);
 }
 
 tuff_val tuff_layer_batch_norm(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_batch_norm_params p)

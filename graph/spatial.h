@@ -1,0 +1,141 @@
+/* spatial.h - layers over space: convolutions in one to three dimensions, their transposes, padding. Public, part of graph.h.
+ *
+ * Values are [n, c, ..]: pictures of c channels whose further axes are space; L stands for one, [d, h, w] for three. Layers are as layers.h says:
+ * parameters called NAME.weight and NAME.bias, zero the default of every field but sizes. */
+#ifndef TUFF_SPATIAL_H
+#define TUFF_SPATIAL_H
+
+#include "graph/operators.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- padding ------------------------------------------------------------------------------------------------------------------- */
+
+enum tuff_pad_mode {
+    TUFF_PAD_ZEROS = 0,
+    TUFF_PAD_REFLECT,   /* c b | a b c | b a: less than the axis; numpy.pad's reflect */
+    TUFF_PAD_REPLICATE, /* a a | a b c | c c: edge */
+    TUFF_PAD_CIRCULAR   /* b c | a b c | a b: at most the axis; wrap */
+};
+/* x with before[i] elements more at the begin of axis i, and after[i] at its end. Source: torch.nn.functional.pad; ONNX Pad-19.
+ *   x  any shape and type but block-quantized weights; arrays of x's rank
+ * A composition of slices; the gradient adds up what each element was copied to. Errors: SHAPE (more than the mode can give), USAGE (mode). */
+TUFF_API tuff_val tuff_pad_with(struct tuff_graph *g, tuff_val x, const uint32_t *before, const uint32_t *after,
+                                enum tuff_pad_mode mode);
+
+/* ---- convolution ------------------------------------------------------------------------------------------------------------------ */
+
+struct tuff_conv1d_params {
+    uint32_t stride, dilation; /* 0 stands for 1 */
+    uint32_t pad[2];           /* begin, end */
+    uint32_t groups;           /* 0 stands for 1 */
+};
+/* As tuff_conv2d (which it is, of pictures of one row) of x [n, ci, L], w [co, ci/groups, k], b [co] or 0: [n, co, L'],
+ * L' = floor((L + begin + end - dilation (k - 1) - 1) / stride) + 1. Errors: SHAPE. */
+TUFF_API tuff_val tuff_conv1d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv1d_params params);
+struct tuff_conv3d_params {
+    uint32_t stride[3], dilation[3]; /* d, h, w; 0 stands for 1 */
+    uint32_t pad[6];                 /* begins of d, h, w, then their ends */
+    uint32_t groups;                 /* 0 stands for 1 */
+};
+/* x [n, ci, d, h, w], w [co, ci/groups, kd, kh, kw], b [co] or 0. One tuff_conv2d, to which the depth taps are channels: x is copied kd
+ * times. Errors: SHAPE. */
+TUFF_API tuff_val tuff_conv3d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv3d_params params);
+
+struct tuff_conv_transpose1d_params {
+    uint32_t stride, dilation, pad[2], output_pad, groups;
+};
+/* The gradient of the convolution by its input, as an operator (tuff_conv_transpose2d): x [n, ci, L], w [ci, co/groups, k], b [co] or 0.
+ * L' = (L - 1) stride - begin - end + dilation (k - 1) + output_pad + 1. Source: torch.nn.functional.conv_transpose1d. Errors: SHAPE (also an
+ * output_pad that is not less than the stride). */
+TUFF_API tuff_val tuff_conv_transpose1d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b,
+                                        struct tuff_conv_transpose1d_params params);
+struct tuff_conv_transpose3d_params {
+    uint32_t stride[3], dilation[3], pad[6], output_pad[3], groups;
+};
+/* x [n, ci, d, h, w], w [ci, co/groups, kd, kh, kw], b [co] or 0; one tuff_conv_transpose2d and a sum over the depth taps. Errors: SHAPE. */
+TUFF_API tuff_val tuff_conv_transpose3d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b,
+                                        struct tuff_conv_transpose3d_params params);
+
+/* ---- layers of them ------------------------------------------------------------------------------------------------------------------
+ *
+ * Weight and bias begin uniform within 1 / sqrt(n), n the product of the weight's sizes but the first, as those of torch.nn.Conv1d and its
+ * neighbours. Errors, beside those of layers.h: SHAPE (x, groups), USAGE (channels or kernel of 0, `same` with a stride). */
+
+struct tuff_layer_conv1d_params {
+    uint32_t channels; /* of the result */
+    uint32_t kernel;
+    struct tuff_conv1d_params conv;
+    enum tuff_pad_mode pad_mode; /* what conv.pad and `same` pad with: torch's padding_mode */
+    bool same;                   /* the result is as long as x: pads dilation (k - 1), the odd one at the end; of stride 1 */
+    /* Not 0: a depthwise convolution. Each channel of x is a group of so many results; channels and groups are left out. */
+    uint32_t depth_multiplier;
+    bool no_bias;
+    struct tuff_init weight, bias;
+};
+/* tuff_conv1d of x [n, ci, L], weight [channels, ci/groups, kernel], bias [channels]. */
+TUFF_API tuff_val tuff_layer_conv1d(struct tuff_graph *g, tuff_val x, const char *name,
+                                    struct tuff_layer_conv1d_params params);
+
+struct tuff_layer_conv2d_params {
+    uint32_t channels;              /* of the result */
+    uint32_t kernel[2];             /* h, w; a width of 0 stands for the height: {3} is 3 x 3 */
+    struct tuff_conv2d_params conv; /* stride, dilation, padding, groups */
+    bool no_bias;
+    struct tuff_init weight, bias;
+    enum tuff_pad_mode pad_mode; /* as in conv1d */
+    bool same;
+    uint32_t depth_multiplier;
+};
+/* tuff_conv2d of x [n, ci, h, w] and weight [channels, ci/groups, kh, kw], bias [channels]. */
+TUFF_API tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char *name,
+                                    struct tuff_layer_conv2d_params params);
+
+struct tuff_layer_conv3d_params {
+    uint32_t channels;  /* of the result */
+    uint32_t kernel[3]; /* d, h, w; a height or width of 0 stands for the depth */
+    struct tuff_conv3d_params conv;
+    bool no_bias;
+    struct tuff_init weight, bias;
+    enum tuff_pad_mode pad_mode; /* as in conv1d */
+    bool same;
+    uint32_t depth_multiplier;
+};
+/* tuff_conv3d of x [n, ci, d, h, w] and weight [channels, ci/groups, kd, kh, kw], bias [channels]. */
+TUFF_API tuff_val tuff_layer_conv3d(struct tuff_graph *g, tuff_val x, const char *name,
+                                    struct tuff_layer_conv3d_params params);
+
+struct tuff_layer_conv_transpose1d_params {
+    uint32_t channels, kernel;
+    struct tuff_conv_transpose1d_params conv;
+    bool no_bias;
+    struct tuff_init weight, bias;
+};
+/* tuff_conv_transpose1d of x [n, ci, L] and weight [ci, channels/groups, kernel], bias [channels]. */
+TUFF_API tuff_val tuff_layer_conv_transpose1d(struct tuff_graph *g, tuff_val x, const char *name,
+                                              struct tuff_layer_conv_transpose1d_params params);
+struct tuff_layer_conv_transpose2d_params {
+    uint32_t channels, kernel[2]; /* a width of 0 stands for the height */
+    struct tuff_conv_transpose2d_params conv;
+    bool no_bias;
+    struct tuff_init weight, bias;
+};
+/* tuff_conv_transpose2d of x [n, ci, h, w] and weight [ci, channels/groups, kh, kw], bias [channels]. */
+TUFF_API tuff_val tuff_layer_conv_transpose2d(struct tuff_graph *g, tuff_val x, const char *name,
+                                              struct tuff_layer_conv_transpose2d_params params);
+struct tuff_layer_conv_transpose3d_params {
+    uint32_t channels, kernel[3]; /* a height or width of 0 stands for the depth */
+    struct tuff_conv_transpose3d_params conv;
+    bool no_bias;
+    struct tuff_init weight, bias;
+};
+/* tuff_conv_transpose3d of x [n, ci, d, h, w] and weight [ci, channels/groups, kd, kh, kw], bias [channels]. */
+TUFF_API tuff_val tuff_layer_conv_transpose3d(struct tuff_graph *g, tuff_val x, const char *name,
+                                              struct tuff_layer_conv_transpose3d_params params);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
