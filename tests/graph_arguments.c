@@ -190,10 +190,12 @@ CALL(cross_entropy, tuff_val x = value(s), l = value(s);
 CALL(mse_loss, tuff_val x = value(s), t = value(s);
      return tuff_mse_loss(g, x, t, (enum tuff_reduction)((int)draw(s, 5) - 1));)
 CALL(l1_loss, tuff_val x = value(s), t = value(s); return tuff_l1_loss(g, x, t, (enum tuff_reduction)((int)draw(s, 5) - 1));)
-CALL(smooth_l1_loss, tuff_val x = value(s), t = value(s);
-     return tuff_smooth_l1_loss(g, x, t, (enum tuff_reduction)((int)draw(s, 5) - 1));)
+CALL(smooth_l1_loss, tuff_val x = value(s), t = value(s); return tuff_smooth_l1_loss(
+         g, x, t, (struct tuff_smooth_l1_params){(enum tuff_reduction)((int)draw(s, 5) - 1), {number(s), draw(s, 2) != 0}});)
 CALL(bce_with_logits, tuff_val x = value(s), t = value(s);
-     return tuff_bce_with_logits(g, x, t, (enum tuff_reduction)((int)draw(s, 5) - 1));)
+     return tuff_bce_with_logits(g, x, t,
+                                 (struct tuff_bce_params){(enum tuff_reduction)((int)draw(s, 5) - 1),
+                                                          draw(s, 2) ? value(s) : 0, draw(s, 2) ? value(s) : 0});)
 CALL(attention, tuff_val q = value(s), k = value(s), v = value(s);
      return tuff_attention(g, q, k, v,
                            (struct tuff_attention_params){

@@ -261,7 +261,7 @@ static void test_distances(struct op_values *t)
     op_values_begin(t);
     tuff_val v = fill(t, TUFF_SHAPE(COUNT), x), zero = fill(t, TUFF_SHAPE(COUNT), none), g = fill(t, TUFF_SHAPE(COUNT), by),
              gv;
-    tuff_val y = tuff_smooth_l1_loss(t->g, v, zero, TUFF_REDUCE_NONE);
+    tuff_val y = tuff_smooth_l1_loss(t->g, v, zero, (struct tuff_smooth_l1_params){.reduction = TUFF_REDUCE_NONE});
     tuff_gradients(t->g, y, g, &v, 1, &gv);
     expect(t, "smooth_l1", y, smooth, 4 * OP_ULP, 0, 0);
     expect(t, "smooth_l1's gradient", gv, slope, 4 * OP_ULP, 0, 0);

@@ -384,6 +384,16 @@ static void build_attention(struct refs_build *b, const struct refs_op *op)
     {                                                                                                                       \
         .name = text, .least = 1, .build = build_reduce, .reduce = fn                                                       \
     }
+static tuff_val smooth_l1(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
+{
+    return tuff_smooth_l1_loss(g, x, target, (struct tuff_smooth_l1_params){.reduction = reduction});
+}
+
+static tuff_val bce(struct tuff_graph *g, tuff_val x, tuff_val target, enum tuff_reduction reduction)
+{
+    return tuff_bce_with_logits(g, x, target, (struct tuff_bce_params){.reduction = reduction});
+}
+
 #define LOSS(text, fn)                                                                                                      \
     {                                                                                                                       \
         .name = text, .least = 2, .build = build_loss, .loss = fn                                                           \
@@ -472,8 +482,8 @@ static const struct refs_op ops[] = {
     OTHER(cross_entropy, 2),
     LOSS("mse_loss", tuff_mse_loss),
     LOSS("l1_loss", tuff_l1_loss),
-    LOSS("smooth_l1_loss", tuff_smooth_l1_loss),
-    LOSS("bce_with_logits", tuff_bce_with_logits),
+    LOSS("smooth_l1_loss", smooth_l1),
+    LOSS("bce_with_logits", bce),
     INDEXED("embedding", tuff_gather, NULL),
     INDEXED("gather", tuff_gather_elements, "axis"),
     INDEXED("index_select", tuff_gather, "axis"),

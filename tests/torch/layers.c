@@ -265,7 +265,8 @@ static void run_cases(struct backend_test *t, struct op_random random, const str
 /* torch-layers [--seed N] [part of a name] */
 int main(int argc, char **argv)
 {
-    static const struct layer_case *const lists[] = {layer_cases_basic, layer_cases_sequence, layer_cases_spatial};
+    static const struct layer_case *const lists[] = {layer_cases_basic, layer_cases_sequence, layer_cases_spatial,
+                                                     layer_cases_losses};
     struct backend_test t;
     struct op_random random = op_random_start(argc, argv);
     int status = backend_test_begin(&t, NULL);

@@ -32,5 +32,6 @@ struct layer_case {
 
 /* A list of cases for each file of them, in tests/torch/layers_*.c; ends with a case without a name. */
 extern const struct layer_case layer_cases_basic[], layer_cases_sequence[], layer_cases_spatial[];
+extern const struct layer_case layer_cases_losses[];
 
 #endif
