@@ -104,14 +104,6 @@ struct tuff_layer_rms_norm_params {
 TUFF_API tuff_val tuff_layer_rms_norm(struct tuff_graph *g, tuff_val x, const char *name,
                                       struct tuff_layer_rms_norm_params params);
 
-struct tuff_layer_lstm_params {
-    uint32_t units;
-    bool no_bias, reverse;
-    struct tuff_init weight_ih, weight_hh, bias; /* uniform within 1 / sqrt(units), as torch.nn.LSTM's */
-};
-/* h of tuff_lstm over x [T, n, e], from zeros: [T, n, units]; NAME.weight_ih [4 units, e], NAME.weight_hh [4 units, units], NAME.bias
- * [4 units]. */
-TUFF_API tuff_val tuff_layer_lstm(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_lstm_params params);
 /* tuff_dropout with the graph's rng state in training (whose step a trainer advances, or tuff_rng_advance), x in inference. */
 TUFF_API tuff_val tuff_layer_dropout(struct tuff_graph *g, tuff_val x, double p, bool training);
 

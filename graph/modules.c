@@ -1,4 +1,4 @@
-/* modules.c - layers that bring their own parameters, by name: dense, norms, LSTM, dropout. Each says the shapes of its parameters and what
+/* modules.c - layers that bring their own parameters, by name: dense, norms, dropout. Each says the shapes of its parameters and what
  * an initialiser that is left out stands for; the rest are operators. */
 #include "graph/module.h"
 
@@ -129,25 +129,9 @@ tuff_val tuff_layer_rms_norm(struct tuff_graph *g, tuff_val x, const char *name,
         g, x, tuff_module_param(&l, "weight", TUFF_SHAPE(shape.dim[shape.rank - 1]), p.weight, tuff_init_ones), eps);
 }
 
-tuff_val tuff_layer_lstm(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_lstm_params p)
-{
-    const struct tuff_module l = {g, "lstm", name};
-    struct tuff_shape shape = tuff_type_of(g, x).shape;
-    if (!tuff_module_begin(&l, x)) return 0;
-    if (shape.rank != 3) return tuff_module_refuse(&l, "[t, n, e]", x);
-    if (!p.units || p.units > UINT32_MAX / 4) return tuff_module_fail(&l, TUFF_ERR_USAGE, "units is 0, or above 2^30");
-    uint32_t rows = 4 * p.units;
-    const struct tuff_init within = tuff_init_within(1 / sqrt(p.units));
-    struct tuff_lstm_params lstm = {.struct_size = sizeof lstm, .reverse = p.reverse};
-    lstm.w_ih = tuff_module_param(&l, "weight_ih", TUFF_SHAPE(rows, shape.dim[2]), p.weight_ih, within);
-    lstm.w_hh = tuff_module_param(&l, "weight_hh", TUFF_SHAPE(rows, p.units), p.weight_hh, within);
-    lstm.bias = p.no_bias ? 0 : tuff_module_param(&l, "bias", TUFF_SHAPE(rows), p.bias, within);
-    return tuff_lstm(g, x, &lstm).h;
-}
-
 tuff_val tuff_layer_dropout(struct tuff_graph *g, tuff_val x, double p, bool training)
 {
     if (!tuff_graph_takes_one(g, "dropout", x, 0)) return 0;
     bool possible = p >= 0 && p < 1; /* else it says so, in inference too */
-    return training || !possible ? tuff_dropout(g, x, tuff_rng_state(g), p) : x;
+    return (training && p != 0) || !possible ? tuff_dropout(g, x, tuff_rng_state(g), p) : x;
 }

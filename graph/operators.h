@@ -100,23 +100,6 @@ TUFF_API tuff_val tuff_scan_last(struct tuff_graph *g, tuff_val scan, uint32_t k
 /* [T, ..]: carry k after each row of the sequences, or, with k = carries + i, what its round gave as number i. */
 TUFF_API tuff_val tuff_scan_all(struct tuff_graph *g, tuff_val scan, uint32_t k);
 
-struct tuff_lstm_params {
-    size_t struct_size;
-    tuff_val w_ih, w_hh; /* [4 h, e], [4 h, h]: rows of the gates i, f, g, o */
-    tuff_val bias;       /* [4 h], or 0 */
-    tuff_val h_0, c_0;   /* [n, h], or 0: zeros */
-    bool reverse;
-};
-struct tuff_lstm {
-    tuff_val h;        /* [T, n, h] */
-    tuff_val h_n, c_n; /* [n, h] after the last step (row 0 in reverse) */
-};
-/* Long short-term memory of a sequence x [T, n, e]:
- *   i, f, o = sigmoid, g = tanh of rows of w_ih x_t + w_hh h + bias;   c' = f c + i g,   h' = o tanh(c')
- * Source: torch.nn.LSTM (batch_first false, whose two biases are added). The products with x are one product before the loop. All
- * f32. Errors: SHAPE. */
-TUFF_API struct tuff_lstm tuff_lstm(struct tuff_graph *g, tuff_val x, const struct tuff_lstm_params *params);
-
 /* ---- matmul and convolution ------------------------------------------------------------------------------------------------- */
 
 struct tuff_matmul_params {

@@ -72,6 +72,50 @@ TUFF_API tuff_val tuff_layer_bilinear(struct tuff_graph *g, tuff_val a, tuff_val
 /* a sigmoid(b) of the halves a, b of x along an axis of even length. Source: Dauphin et al. 2017; torch.nn.GLU. Errors: SHAPE. */
 TUFF_API tuff_val tuff_glu(struct tuff_graph *g, tuff_val x, int axis);
 
+/* ---- recurrent layers -------------------------------------------------------------------------------------------------------------- */
+
+enum tuff_cell { TUFF_CELL_LSTM = 0, TUFF_CELL_GRU, TUFF_CELL_RNN_TANH, TUFF_CELL_RNN_RELU };
+struct tuff_recurrent_params {
+    size_t struct_size;
+    enum tuff_cell cell;
+    tuff_val w_ih, w_hh; /* [k h, e], [k h, h]: rows of the k gates, in the order of the formula */
+    tuff_val b_ih, b_hh; /* [k h], or 0 */
+    tuff_val w_hr; /* 0, or [p, h], of LSTM: h' is multiplied by it, and has p numbers (w_hh is [4 h, p]); Sak et al. 2014 */
+    tuff_val h_0, c_0; /* [n, h], or 0: zeros; c_0 of LSTM alone */
+    tuff_val lengths;  /* i32 [n], or 0: the rows of x that a sequence has; what x has behind them is to be finite */
+    bool reverse;      /* from the last row (of each sequence) to the first */
+};
+struct tuff_recurrent {
+    tuff_val h;        /* [T, n, h], the rows behind a sequence's length 0 */
+    tuff_val h_n, c_n; /* [n, h] after the last step of each sequence; c_n of LSTM, else 0 */
+};
+/* A loop of one cell over a sequence x [T, n, e]. With a = w_ih x_t + b_ih and b = w_hh h + b_hh, and a gate's rows of them as an index:
+ *   LSTM  i = sigmoid(a_i + b_i), f and o likewise, g = tanh(a_g + b_g);  c' = f c + i g,  h' = o tanh(c')     gates i, f, g, o
+ *   GRU   r = sigmoid(a_r + b_r), z likewise, n = tanh(a_n + r b_n);      h' = (1 - z) n + z h                 gates r, z, n
+ *   RNN   h' = tanh(a + b), or relu(a + b)                                                                     one gate
+ * Source: torch.nn.LSTM, GRU, RNN (Hochreiter and Schmidhuber 1997; Cho et al. 2014; Elman 1990); with lengths as of a packed sequence. The products
+ * with x are one product before the loop, and a plan holds one step, whatever T is. All f32. Errors: SHAPE, USAGE (struct_size, no such cell). */
+TUFF_API struct tuff_recurrent tuff_recurrent(struct tuff_graph *g, tuff_val x, const struct tuff_recurrent_params *params);
+
+struct tuff_layer_recurrent_params {
+    enum tuff_cell cell;
+    uint32_t units, layers; /* of h; layers one behind the other, 0 stands for 1 */
+    uint32_t proj_size;     /* 0, or of LSTM: the numbers that h is projected to, fewer than units */
+    bool no_bias;
+    bool bidirectional; /* a loop in either direction, h of both side by side */
+    bool batch_first;   /* x and h are [n, T, ..]; states stay as they are */
+    bool training;
+    double dropout;                              /* of h between layers, in training */
+    tuff_val h_0, c_0;                           /* [layers * directions, n, h], or 0: zeros */
+    tuff_val lengths;                            /* as above */
+    struct tuff_init weight_ih, weight_hh, bias; /* uniform within 1 / sqrt(units), of all */
+};
+/* tuff_recurrent over x [T, n, e], layer by layer: h [T, n, h] of the last layer, [T, n, 2 h] in both directions; h_n and c_n [layers * directions, n, h].
+ * Parameters of layer k: NAME.weight_ih_lk, .weight_hh_lk, .bias_ih_lk, .bias_hh_lk, .weight_hr_lk, and those of the reverse direction, which end in
+ * _reverse; shapes as above. Source: torch.nn.LSTM, GRU, RNN. */
+TUFF_API struct tuff_recurrent tuff_layer_recurrent(struct tuff_graph *g, tuff_val x, const char *name,
+                                                    struct tuff_layer_recurrent_params params);
+
 #ifdef __cplusplus
 }
 #endif

@@ -201,11 +201,14 @@ CALL(attention, tuff_val q = value(s), k = value(s), v = value(s);
                            (struct tuff_attention_params){
                                {number(s), draw(s, 2) != 0}, draw(s, 2) != 0, draw(s, 2) ? value(s) : 0});)
 CALL(rope, tuff_val x = value(s); return tuff_rope(g, x, (struct tuff_rope_params){number(s), size(s), draw(s, 2) != 0});)
-CALL(lstm, struct tuff_lstm_params p = {.struct_size = draw(s, 4) ? sizeof p : draw(s, 9),
-                                        .w_ih = value(s),
-                                        .w_hh = value(s),
-                                        .bias = value(s)};
-     return tuff_lstm(g, value(s), draw(s, 9) ? &p : NULL).h;)
+CALL(recurrent, struct tuff_recurrent_params p = {.struct_size = draw(s, 4) ? sizeof p : draw(s, 9),
+                                                  .cell = (enum tuff_cell)draw(s, 5),
+                                                  .w_ih = value(s),
+                                                  .w_hh = value(s),
+                                                  .b_ih = draw(s, 2) ? value(s) : 0,
+                                                  .w_hr = draw(s, 4) ? 0 : value(s),
+                                                  .lengths = draw(s, 4) ? 0 : value(s)};
+     return tuff_recurrent(g, value(s), draw(s, 9) ? &p : NULL).h;)
 CALL(scan, tuff_val in[2] = {value(s), value(s)}; struct tuff_graph *body = draw(s, 9) ? graph_fresh(s->g->context) : NULL;
      tuff_val x = body ? tuff_input(body, "x", TUFF_F32, TUFF_SHAPE(3)) : 0, y[3] = {body ? tuff_exp(body, x) : 0};
      struct tuff_scan_params p = {.struct_size = draw(s, 4) ? sizeof p : draw(s, 9),
@@ -236,8 +239,16 @@ CALL(layer_layer_norm, tuff_val x = value(s); return tuff_layer_layer_norm(
          g, x, NAME, (struct tuff_layer_layer_norm_params){.last_dims = size(s), .eps = TUFF_NUMBER(number(s))});)
 CALL(layer_rms_norm, tuff_val x = value(s);
      return tuff_layer_rms_norm(g, x, NAME, (struct tuff_layer_rms_norm_params){.eps = TUFF_NUMBER(number(s))});)
-CALL(layer_lstm, tuff_val x = value(s);
-     return tuff_layer_lstm(g, x, NAME, (struct tuff_layer_lstm_params){.units = size(s)});)
+CALL(layer_recurrent, tuff_val x = value(s);
+     return tuff_layer_recurrent(g, x, NAME,
+                                 (struct tuff_layer_recurrent_params){.cell = (enum tuff_cell)draw(s, 5),
+                                                                      .units = size(s),
+                                                                      .layers = draw(s, 3),
+                                                                      .proj_size = draw(s, 3) ? 0 : size(s),
+                                                                      .bidirectional = draw(s, 2) != 0,
+                                                                      .h_0 = draw(s, 3) ? 0 : value(s),
+                                                                      .lengths = draw(s, 3) ? 0 : value(s)})
+         .h;)
 CALL(layer_group_norm, tuff_val x = value(s); return tuff_layer_group_norm(
          g, x, NAME, (struct tuff_layer_group_norm_params){.groups = size(s), .eps = {number(s), draw(s, 2) != 0}});)
 CALL(layer_instance_norm, tuff_val x = value(s);
@@ -276,12 +287,12 @@ static const struct {
                         ROW(assign_rows) ROW(assign_some_rows) ROW(named) ROW(random_uniform) ROW(random_normal) ROW(dropout)
                             ROW(checkpoint) ROW(gradients) ROW(batch_norm_train) ROW(batch_norm_infer) ROW(layer_norm)
                                 ROW(group_norm) ROW(rms_norm) ROW(softmax) ROW(log_softmax) ROW(cross_entropy) ROW(mse_loss)
-                                    ROW(l1_loss) ROW(smooth_l1_loss) ROW(bce_with_logits) ROW(attention) ROW(rope) ROW(lstm)
-                                        ROW(scan) ROW(scan_last) ROW(scan_all) ROW(dense) ROW(layer_conv2d)
-                                            ROW(layer_batch_norm) ROW(layer_layer_norm) ROW(layer_rms_norm) ROW(layer_lstm)
-                                                ROW(layer_dropout) ROW(layer_group_norm) ROW(layer_instance_norm)
-                                                    ROW(layer_embedding) ROW(layer_channel_dropout) ROW(layer_prelu)
-                                                        ROW(layer_bilinear) ROW(glu)};
+                                    ROW(l1_loss) ROW(smooth_l1_loss) ROW(bce_with_logits) ROW(attention) ROW(rope)
+                                        ROW(recurrent) ROW(scan) ROW(scan_last) ROW(scan_all) ROW(dense) ROW(layer_conv2d)
+                                            ROW(layer_batch_norm) ROW(layer_layer_norm) ROW(layer_rms_norm)
+                                                ROW(layer_recurrent) ROW(layer_dropout) ROW(layer_group_norm)
+                                                    ROW(layer_instance_norm) ROW(layer_embedding) ROW(layer_channel_dropout)
+                                                        ROW(layer_prelu) ROW(layer_bilinear) ROW(glu)};
 
 /* ---- the rounds -------------------------------------------------------------------------------------------------------------------- */
 

@@ -148,8 +148,8 @@ MAKE(one_hot_float, tuff_one_hot(g, o->x, 10))
 MAKE(one_hot_none, tuff_one_hot(g, o->i, 0))
 MAKE(of_assignment, tuff_exp(g, tuff_assign(g, tuff_state(g, "s", TUFF_F32, TUFF_SHAPE(2, 3), (struct tuff_init){0}), o->x)))
 MAKE(clamp_nan, tuff_clamp(g, o->x, NAN, 1))
-MAKE(lstm_unset, tuff_lstm(g, o->p, &(struct tuff_lstm_params){.w_ih = o->x, .w_hh = o->x}).h)
-MAKE(lstm_null, tuff_lstm(g, o->p, NULL).h)
+MAKE(lstm_unset, tuff_recurrent(g, o->p, &(struct tuff_recurrent_params){.w_ih = o->x, .w_hh = o->x}).h)
+MAKE(lstm_null, tuff_recurrent(g, o->p, NULL).h)
 MAKE(scan_unset, tuff_scan(g, &(struct tuff_scan_params){.body = &(struct tuff_graph *){NULL}}))
 MAKE(scan_of_other, tuff_scan_last(g, o->x, 0))
 MAKE(pointwise_unset, tuff_pointwise(g, &(struct tuff_pointwise_params){.name = "row", .y = "a"}, o->x, 0))
@@ -361,8 +361,9 @@ static const struct {
     {"of assignment", of_assignment, TUFF_ERR_USAGE,
      "exp: operand 1 is an assignment, which is for lists of outputs only: give what it assigns"},
     {"clamp nan", clamp_nan, TUFF_ERR_USAGE, "clamp of f32 [2, 3] 'x': its numbers are nan and 1; neither may be NaN"},
-    {"lstm unset", lstm_unset, TUFF_ERR_USAGE, "lstm: struct_size of its params is not set: .struct_size = sizeof params"},
-    {"lstm null", lstm_null, TUFF_ERR_USAGE, "lstm: its params are missing (NULL)"},
+    {"lstm unset", lstm_unset, TUFF_ERR_USAGE,
+     "recurrent: struct_size of its params is not set: .struct_size = sizeof params"},
+    {"lstm null", lstm_null, TUFF_ERR_USAGE, "recurrent: its params are missing (NULL)"},
     {"scan unset", scan_unset, TUFF_ERR_USAGE, "scan: it needs a body, a graph of its own"},
     {"scan of other", scan_of_other, TUFF_ERR_USAGE, "scan of f32 [2, 3] 'x': this is not what tuff_scan returned"},
     {"pointwise unset", pointwise_unset, TUFF_ERR_USAGE,

@@ -17,7 +17,7 @@ typedef struct tuff_layer_conv2d_params conv;
 typedef struct tuff_layer_batch_norm_params batch_norm;
 typedef struct tuff_layer_layer_norm_params layer_norm;
 typedef struct tuff_layer_rms_norm_params rms_norm;
-typedef struct tuff_layer_lstm_params lstm;
+typedef struct tuff_layer_recurrent_params lstm;
 
 /* ---- values ------------------------------------------------------------------------------------------------------------------- */
 
@@ -164,15 +164,15 @@ static double rms_norm_formula(const struct tuff_graph *g, const double *const *
     return in[0][i] / sqrt(power + 1e-5) * in[1][i % 5];
 }
 
-/* h [4, 2, 3] of x [4, 2, 5], from the last step to the first; weights [12, 5] and [12, 3], gates i, f, g, o */
+/* h [4, 2, 3] of x [4, 2, 5]; weights [12, 5] and [12, 3], gates i, f, g, o */
 static double lstm_formula(const struct tuff_graph *g, const double *const *in, uint32_t i)
 {
     double h[3] = {0}, c[3] = {0}, gates[12];
     uint32_t t = i / 6, n = i / 3 % 2;
     (void)g;
-    for (uint32_t step = 4; step-- > t;) {
+    for (uint32_t step = 0; step <= t; step++) {
         for (uint32_t row = 0; row < 12; row++) {
-            gates[row] = in[3] ? in[3][row] : 0;
+            gates[row] = in[3] ? in[3][row] + in[4][row] : 0;
             for (uint32_t k = 0; k < 5; k++) gates[row] += in[1][row * 5 + k] * in[0][(step * 2 + n) * 5 + k];
             for (uint32_t k = 0; k < 3; k++) gates[row] += in[2][row * 3 + k] * h[k];
         }
@@ -210,10 +210,11 @@ static void check_values(struct tuff_context *context)
                     tuff_layer_batch_norm(g, numbers(g, TUFF_SHAPE(3, 4, 5)), "l", b), names, 3,
                     bias ? batch_norm_formula : running_formula);
         tuff_graph_destroy(g);
-        static const char *const parts[] = {"x", "l.weight_ih", "l.weight_hh", "l.bias"};
+        static const char *const parts[] = {"x", "l.weight_ih_l0", "l.weight_hh_l0", "l.bias_ih_l0", "l.bias_hh_l0"};
         g = graph_fresh(context);
-        const lstm r = {.units = 3, .no_bias = !bias, .reverse = true, .weight_ih = NORMAL};
-        check_layer(g, "lstm", tuff_layer_lstm(g, numbers(g, TUFF_SHAPE(4, 2, 5)), "l", r), parts, 3 + bias, lstm_formula);
+        const lstm r = {.units = 3, .no_bias = !bias, .weight_ih = NORMAL};
+        check_layer(g, "lstm", tuff_layer_recurrent(g, numbers(g, TUFF_SHAPE(4, 2, 5)), "l", r).h, parts, 3 + 2 * bias,
+                    lstm_formula);
         tuff_graph_destroy(g);
     }
     struct tuff_graph *g = graph_fresh(context);
@@ -248,7 +249,7 @@ static void check_defaults(struct tuff_context *context)
                              .weight = {.kind = TUFF_INIT_XAVIER_NORMAL},
                              .bias = {.kind = TUFF_INIT_NORMAL, .a = 3, .b = 0.5}});
     tuff_layer_conv2d(g, p, "conv", (conv){.channels = 40, .kernel = {3}});
-    tuff_layer_lstm(g, tuff_reshape(g, x, TUFF_SHAPE(2, 2, 24)), "lstm", (lstm){.units = 25});
+    tuff_layer_recurrent(g, tuff_reshape(g, x, TUFF_SHAPE(2, 2, 24)), "lstm", (lstm){.units = 25});
     tuff_val before = tuff_layer_layer_norm(g, x, "layer", (layer_norm){0});
     tuff_layer_batch_norm(g, p, "norm", (batch_norm){.training = true, .momentum = TUFF_NUMBER(0.25)});
     tuff_layer_dense(g, x, "zero", (dense){.units = 60, .weight = {.kind = TUFF_INIT_ZEROS}});
@@ -257,8 +258,8 @@ static void check_defaults(struct tuff_context *context)
     check_moments(g, "own.weight", 0, sqrt(2.0 / (48 + 60)));
     check_moments(g, "own.bias", 3, 0.5);
     check_moments(g, "conv.weight", 0, 1 / sqrt(3 * 6 * 9));
-    check_moments(g, "lstm.weight_hh", 0, 0.2 / sqrt(3));
-    check_moments(g, "lstm.bias", 0, 0.2 / sqrt(3));
+    check_moments(g, "lstm.weight_hh_l0", 0, 0.2 / sqrt(3));
+    check_moments(g, "lstm.bias_ih_l0", 0, 0.2 / sqrt(3));
     check_moments(g, "dense.bias", 0, 1 / sqrt(3 * 48));
     check_moments(g, "layer.weight", 1, 0);
     check_moments(g, "layer.bias", 0, 0);
@@ -310,8 +311,8 @@ MAKE(layer_dims, tuff_layer_layer_norm(g, x, "l", (layer_norm){.last_dims = 3}))
 MAKE(layer_eps, tuff_layer_layer_norm(g, x, "l", (layer_norm){.eps = TUFF_NUMBER((double)NAN)}))
 MAKE(rms_rank, tuff_layer_rms_norm(g, tuff_scalar(g, 1), "l", (rms_norm){0}))
 MAKE(rms_eps, tuff_layer_rms_norm(g, x, "l", (rms_norm){.eps = TUFF_NUMBER((double)INFINITY)}))
-MAKE(lstm_units, tuff_layer_lstm(g, tuff_reshape(g, x, TUFF_SHAPE(3, 2, 4)), "l", (lstm){.reverse = true}))
-MAKE(lstm_rank, tuff_layer_lstm(g, x, "l", (lstm){.units = 3}))
+MAKE(lstm_units, tuff_layer_recurrent(g, tuff_reshape(g, x, TUFF_SHAPE(3, 2, 4)), "l", (lstm){.layers = 2}))
+MAKE(lstm_rank, tuff_layer_recurrent(g, x, "l", (lstm){.units = 3}))
 
 static const struct {
     make *make;

@@ -14,9 +14,9 @@ static unsigned failures;
 static uint32_t lstm(struct tuff_graph *g, uint32_t steps, tuff_val outputs[4])
 {
     tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(steps, 3, 5)),
-             y = tuff_layer_lstm(g, x, "lstm", (struct tuff_layer_lstm_params){.units = 7});
-    const tuff_val leaves[] = {tuff_graph_find(g, "lstm.weight_ih"), tuff_graph_find(g, "lstm.weight_hh"),
-                               tuff_graph_find(g, "lstm.bias")};
+             y = tuff_layer_recurrent(g, x, "lstm", (struct tuff_layer_recurrent_params){.units = 7}).h;
+    const tuff_val leaves[] = {tuff_graph_find(g, "lstm.weight_ih_l0"), tuff_graph_find(g, "lstm.weight_hh_l0"),
+                               tuff_graph_find(g, "lstm.bias_ih_l0")};
     outputs[0] = tuff_sum(g, tuff_square(g, y), 0, TUFF_DROP_AXES);
     if (g->status == TUFF_OK) tuff_gradients(g, outputs[0], 0, leaves, 3, outputs + 1);
     return 4;

@@ -101,6 +101,57 @@ static void check_instance_norm(struct tuff_context *context)
     tuff_graph_destroy(g);
 }
 
+/* ---- recurrent layers ----------------------------------------------------------------------------------------------------------------- */
+
+typedef struct tuff_layer_recurrent_params recurrent;
+
+/* Sequences of 0, 2 and 5 rows, in both directions, are what each gives alone: rows behind their ends are 0, the states those of their own last row
+ * and first; of no row they are the initial ones. */
+static void check_lengths(struct tuff_context *context, enum tuff_cell cell)
+{
+    enum { T = 5, N = 3, H = 4 };
+    static const int32_t rows[N] = {0, 2, 5};
+    static double all[5][MOST], alone[3][MOST];
+    struct tuff_graph *g = graph_fresh(context);
+    const uint32_t states = cell == TUFF_CELL_LSTM ? 2 : 1;
+    tuff_val x = numbers(g, TUFF_SHAPE(T, N, 2)), first[2] = {0}, out[5];
+    for (uint32_t k = 0; k < states; k++) first[k] = tuff_param(g, k ? "c_0" : "h_0", TUFF_SHAPE(2, N, H), NORMAL);
+    recurrent p = {.cell = cell, .units = H, .bidirectional = true, .h_0 = first[0], .c_0 = first[1]};
+    p.lengths = tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(N)}, rows);
+    struct tuff_recurrent r = tuff_layer_recurrent(g, x, "l", p);
+    out[0] = r.h, out[1] = r.h_n, out[2] = first[0], out[3] = states == 2 ? r.c_n : r.h_n, out[4] = first[states - 1];
+    if (!evaluate(g, "recurrent", out, 5, all)) return;
+    for (uint32_t i = 0; i < N; i++) {
+        for (uint32_t k = 0; k < 2 * H; k++)
+            for (uint32_t t = (uint32_t)rows[i]; t < T; t++)
+                check(all[0][(t * N + i) * 2 * H + k] == 0, "cell %d, sequence %u: row %u is not 0", (int)cell, (unsigned)i,
+                      (unsigned)t);
+        for (uint32_t k = 0; k < 2 * H && !rows[i]; k++) {
+            const uint32_t at = (k / H * N + i) * H + k % H;
+            check(all[1][at] == all[2][at] && all[3][at] == all[4][at], "cell %d: a sequence of no rows changes the states",
+                  (int)cell);
+        }
+        if (!rows[i]) continue;
+        const int32_t one[] = {1, 1, 1};
+        const uint32_t from[] = {0, i, 0}, size[] = {(uint32_t)rows[i], 1, 2}, state[] = {2, 1, H};
+        recurrent q = {.cell = cell, .units = H, .bidirectional = true, .h_0 = tuff_slice(g, first[0], from, one, state)};
+        if (states == 2) q.c_0 = tuff_slice(g, first[1], from, one, state);
+        struct tuff_recurrent s = tuff_layer_recurrent(g, tuff_slice(g, x, from, one, size), "l", q);
+        if (!evaluate(g, "recurrent", (tuff_val[]){s.h, s.h_n, states == 2 ? s.c_n : s.h_n}, 3, alone)) return;
+        for (uint32_t t = 0; t < (uint32_t)rows[i]; t++)
+            for (uint32_t k = 0; k < 2 * H; k++)
+                check(fabs(all[0][(t * N + i) * 2 * H + k] - alone[0][t * 2 * H + k]) < 1e-12,
+                      "cell %d, sequence %u: row %u differs from that of the sequence alone", (int)cell, (unsigned)i,
+                      (unsigned)t);
+        for (uint32_t k = 0; k < 2 * H; k++)
+            check(fabs(all[1][(k / H * N + i) * H + k % H] - alone[1][k]) < 1e-12 &&
+                      fabs(all[3][(k / H * N + i) * H + k % H] - alone[2][k]) < 1e-12,
+                  "cell %d, sequence %u: state %u differs from that of the sequence alone", (int)cell, (unsigned)i,
+                  (unsigned)k);
+    }
+    tuff_graph_destroy(g);
+}
+
 /* ---- refusals --------------------------------------------------------------------------------------------------------------------- */
 
 typedef void make(struct tuff_graph *g, tuff_val x, tuff_val p, tuff_val i);
@@ -123,6 +174,14 @@ MAKE(prelu_rank, tuff_layer_prelu(g, tuff_scalar(g, 1), "l", (struct tuff_layer_
 MAKE(bilinear_axes, tuff_layer_bilinear(g, x, p, "l", (struct tuff_layer_bilinear_params){.units = 3}))
 MAKE(bilinear_units, tuff_layer_bilinear(g, x, x, "l", (struct tuff_layer_bilinear_params){0}))
 MAKE(glu_odd, tuff_glu(g, tuff_reshape(g, x, TUFF_SHAPE(8, 3)), 1))
+MAKE(recurrent_cell, tuff_layer_recurrent(g, x, "l", (recurrent){.cell = (enum tuff_cell)7, .units = 2}))
+MAKE(recurrent_rank, tuff_layer_recurrent(g, x, "l", (recurrent){.cell = TUFF_CELL_GRU, .units = 2, .batch_first = true}))
+MAKE(recurrent_projects, tuff_layer_recurrent(g, tuff_reshape(g, x, TUFF_SHAPE(2, 2, 6)), "l",
+                                              (recurrent){.cell = TUFF_CELL_GRU, .units = 3, .proj_size = 2}))
+MAKE(recurrent_states, tuff_val h = tuff_reshape(g, x, TUFF_SHAPE(4, 2, 3));
+     tuff_layer_recurrent(g, h, "l", (recurrent){.units = 3, .layers = 2, .h_0 = h}))
+MAKE(recurrent_lengths,
+     tuff_layer_recurrent(g, tuff_reshape(g, x, TUFF_SHAPE(2, 2, 6)), "l", (recurrent){.units = 3, .lengths = i}))
 
 static const struct {
     make *make;
@@ -140,7 +199,12 @@ static const struct {
                 {prelu_rank, TUFF_ERR_SHAPE, {"prelu 'l'", "[n, c, ..]"}},
                 {bilinear_axes, TUFF_ERR_SHAPE, {"bilinear of f32 [4, 6]", "are alike"}},
                 {bilinear_units, TUFF_ERR_USAGE, {"bilinear 'l'", "units is 0"}},
-                {glu_odd, TUFF_ERR_SHAPE, {"glu of f32 [8, 3]", "halves"}}};
+                {glu_odd, TUFF_ERR_SHAPE, {"glu of f32 [8, 3]", "halves"}},
+                {recurrent_cell, TUFF_ERR_USAGE, {"recurrent", "no cell of number 7"}},
+                {recurrent_rank, TUFF_ERR_SHAPE, {"gru 'l'", "[n, t, e]"}},
+                {recurrent_projects, TUFF_ERR_USAGE, {"gru 'l'", "proj_size is for LSTM"}},
+                {recurrent_states, TUFF_ERR_SHAPE, {"lstm", "[layers * directions, n, h]"}},
+                {recurrent_lengths, TUFF_ERR_SHAPE, {"lstm of", "i32 lengths [n]"}}};
 
 static void check_refusals(struct tuff_context *context)
 {
@@ -166,6 +230,7 @@ int main(void)
     check_embedding(context);
     check_channel_dropout(context);
     check_instance_norm(context);
+    for (int cell = 0; cell <= TUFF_CELL_RNN_RELU; cell++) check_lengths(context, (enum tuff_cell)cell);
     check_refusals(context);
     tuff_context_destroy(context);
     printf("graph_sequence: %u refusals, %u failures\n", (unsigned)TUFF_COUNT(refusals), failures);

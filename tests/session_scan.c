@@ -87,9 +87,9 @@ static tuff_val part(struct tuff_graph *g, tuff_val gates, uint32_t k)
 }
 
 /* The same as a graph without a loop. */
-static struct tuff_lstm lstm_written_out(struct tuff_graph *g, const tuff_val *in, bool reverse)
+static struct tuff_recurrent lstm_written_out(struct tuff_graph *g, const tuff_val *in, bool reverse)
 {
-    struct tuff_lstm r = {0};
+    struct tuff_recurrent r = {0};
     tuff_val h = in[H_0], c = in[C_0], steps[T];
     struct tuff_matmul_params turned = {.transpose_b = true};
     for (uint32_t round = 0; round < T; round++) {
@@ -120,14 +120,14 @@ static struct tuff_graph *lstm_graph(struct scan_test *t, bool loop, bool revers
         snprintf(name, sizeof name, "leaf%d", k);
         in[k] = tuff_input(g, name, TUFF_F32, leaf_shapes[k]);
     }
-    struct tuff_lstm_params p = {.struct_size = sizeof p,
-                                 .w_ih = in[W_IH],
-                                 .w_hh = in[W_HH],
-                                 .bias = in[BIAS],
-                                 .h_0 = in[H_0],
-                                 .c_0 = in[C_0],
-                                 .reverse = reverse};
-    struct tuff_lstm r = loop ? tuff_lstm(g, in[X], &p) : lstm_written_out(g, in, reverse);
+    struct tuff_recurrent_params p = {.struct_size = sizeof p,
+                                      .w_ih = in[W_IH],
+                                      .w_hh = in[W_HH],
+                                      .b_ih = in[BIAS],
+                                      .h_0 = in[H_0],
+                                      .c_0 = in[C_0],
+                                      .reverse = reverse};
+    struct tuff_recurrent r = loop ? tuff_recurrent(g, in[X], &p) : lstm_written_out(g, in, reverse);
     tuff_val weights = tuff_input(g, "weights", TUFF_F32, TUFF_SHAPE(T, N, H));
     tuff_val loss = tuff_sum(g, tuff_mul(g, r.h, weights), 0, TUFF_DROP_AXES);
     loss = tuff_add(g, loss, tuff_sum(g, tuff_add(g, tuff_square(g, r.h_n), r.c_n), 0, TUFF_DROP_AXES));
@@ -310,10 +310,10 @@ static struct size plan_of(struct scan_test *t, uint32_t rounds)
     struct tuff_error error = {0};
     struct size size = {0};
     tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(rounds, 2, 5)),
-             y = tuff_layer_lstm(g, x, "lstm", (struct tuff_layer_lstm_params){.units = 8}), out[4];
+             y = tuff_layer_recurrent(g, x, "lstm", (struct tuff_layer_recurrent_params){.units = 8}).h, out[4];
     out[0] = tuff_sum(g, tuff_square(g, y), 0, TUFF_DROP_AXES);
-    const tuff_val leaves[] = {tuff_graph_find(g, "lstm.weight_ih"), tuff_graph_find(g, "lstm.weight_hh"),
-                               tuff_graph_find(g, "lstm.bias")};
+    const tuff_val leaves[] = {tuff_graph_find(g, "lstm.weight_ih_l0"), tuff_graph_find(g, "lstm.weight_hh_l0"),
+                               tuff_graph_find(g, "lstm.bias_ih_l0")};
     tuff_gradients(g, out[0], 0, leaves, 3, out + 1);
     struct tuff_caps caps = *tuff_device_caps(t->test.device);
     struct tuff_compile_params params = {.graph = g, .outputs = out, .output_count = 4, .caps = &caps};
@@ -345,8 +345,8 @@ static void test_thousand(struct scan_test *t)
     struct tuff_graph *g = fresh(t);
     tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(1000, 1, 2)), w = tuff_input(g, "w", TUFF_F32, TUFF_SHAPE(12, 2)),
              v = tuff_input(g, "v", TUFF_F32, TUFF_SHAPE(12, 3)), out[2];
-    struct tuff_lstm_params p = {.struct_size = sizeof p, .w_ih = w, .w_hh = v};
-    out[0] = tuff_lstm(g, x, &p).h;
+    struct tuff_recurrent_params p = {.struct_size = sizeof p, .w_ih = w, .w_hh = v};
+    out[0] = tuff_recurrent(g, x, &p).h;
     tuff_gradients(g, tuff_sum(g, out[0], 0, TUFF_DROP_AXES), 0, &x, 1, out + 1);
     double **data = fill(t, g, false), *got[2] = {0};
     struct op_run run = {.outputs = out, .count = 2, .got = got};
@@ -367,8 +367,9 @@ static tuff_val build(struct tuff_graph *g, tuff_val x, bool training, void *use
 {
     (void)training, (void)user;
     uint32_t n = tuff_type_of(g, x).shape.dim[0];
-    tuff_val y = tuff_layer_lstm(g, tuff_permute(g, x, (const uint32_t[]){1, 0, 2}), "lstm",
-                                 (struct tuff_layer_lstm_params){.units = 12});
+    tuff_val y = tuff_layer_recurrent(g, tuff_permute(g, x, (const uint32_t[]){1, 0, 2}), "lstm",
+                                      (struct tuff_layer_recurrent_params){.units = 12})
+                     .h;
     tuff_val last = tuff_slice(g, y, (const uint32_t[]){STEPS - 1, 0, 0}, (const int32_t[]){1, 1, 1},
                                (const uint32_t[]){1, n, 12});
     return tuff_layer_dense(g, tuff_reshape(g, last, TUFF_SHAPE(n, 12)), "head",
@@ -412,7 +413,10 @@ static void test_file(struct scan_test *t)
     float in[13 * 2 * 3], before[13 * 2 * 5], after[13 * 2 * 5];
     tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(13, 2, 3)),
              y = tuff_named(
-                 g, tuff_affine(g, tuff_layer_lstm(g, x, "lstm", (struct tuff_layer_lstm_params){.units = 5}), 2, 0), "y");
+                 g,
+                 tuff_affine(g, tuff_layer_recurrent(g, x, "lstm", (struct tuff_layer_recurrent_params){.units = 5}).h, 2,
+                             0),
+                 "y");
     struct tuff_executable_params params = {.struct_size = sizeof params, .outputs = &y, .output_count = 1};
     struct tuff_session_params start = {.struct_size = sizeof start, .seed = 5};
     char path[512];

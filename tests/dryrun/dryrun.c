@@ -110,8 +110,9 @@ static tuff_val family_index(struct tuff_graph *g)
 static tuff_val family_loops(struct tuff_graph *g) /* a round's bindings go on by rows, forward and backward */
 {
     tuff_val x = f32(g, "x", TUFF_SHAPE(9, 3, 20)), gradient;
-    tuff_gradients(g, tuff_square(g, tuff_layer_lstm(g, x, "lstm", (struct tuff_layer_lstm_params){.units = 17})), 0, &x, 1,
-                   &gradient);
+    tuff_gradients(g,
+                   tuff_square(g, tuff_layer_recurrent(g, x, "lstm", (struct tuff_layer_recurrent_params){.units = 17}).h),
+                   0, &x, 1, &gradient);
     return gradient;
 }
 static tuff_val family_types(struct tuff_graph *g) /* halves, bytes and random numbers in words of 32 bits */

@@ -41,6 +41,39 @@ BUILD(bilinear_7, tuff_layer_bilinear(g, in[0], in[1], "l", (bilinear){.units = 
 BUILD(glu_last, tuff_glu(g, in[0], -1))
 BUILD(glu_channels, tuff_glu(g, in[0], 1))
 
+/* Numbers from 1 on: PyTorch packs no sequence of 0 rows. */
+static tuff_val lengths(struct tuff_graph *g, tuff_val below)
+{
+    static const int32_t one = 1;
+    return tuff_add(g, below, tuff_constant(g, (struct tuff_type){TUFF_I32, {0}}, &one));
+}
+
+/* ---- recurrent layers --------------------------------------------------------------------------------------------------------------- */
+
+static void recurrent(struct tuff_graph *g, tuff_val x, bool training, struct tuff_layer_recurrent_params p, tuff_val *y)
+{
+    p.training = training;
+    struct tuff_recurrent r = tuff_layer_recurrent(g, x, "l", p);
+    y[0] = r.h, y[1] = r.h_n, y[2] = r.c_n;
+}
+#define RECURRENT(name, ...)                                                                                                \
+    static void name(struct tuff_graph *g, const tuff_val *in, bool training, tuff_val *y)                                  \
+    {                                                                                                                       \
+        recurrent(g, in[0], training, (struct tuff_layer_recurrent_params){__VA_ARGS__}, y);                                \
+    }
+RECURRENT(lstm_5, .units = 5)
+RECURRENT(lstm_two, .units = 5, .layers = 2, .bidirectional = true, .batch_first = true, .h_0 = in[1], .c_0 = in[2])
+RECURRENT(lstm_lengths, .units = 4, .layers = 2, .bidirectional = true, .lengths = lengths(g, in[1]))
+RECURRENT(lstm_projected, .units = 7, .proj_size = 3, .layers = 2, .no_bias = true, .h_0 = in[1])
+RECURRENT(gru_5, .cell = TUFF_CELL_GRU, .units = 5)
+RECURRENT(gru_two, .cell = TUFF_CELL_GRU, .units = 3, .layers = 2, .bidirectional = true, .batch_first = true, .h_0 = in[1])
+RECURRENT(gru_lengths, .cell = TUFF_CELL_GRU, .units = 6, .bidirectional = true, .no_bias = true,
+          .lengths = lengths(g, in[1]))
+RECURRENT(tanh_two, .cell = TUFF_CELL_RNN_TANH, .units = 5, .layers = 2, .bidirectional = true)
+RECURRENT(tanh_lengths, .cell = TUFF_CELL_RNN_TANH, .units = 5, .batch_first = true, .lengths = lengths(g, in[1]),
+          .h_0 = in[2])
+RECURRENT(relu_5, .cell = TUFF_CELL_RNN_RELU, .units = 5)
+
 const struct layer_case layer_cases_sequence[] = {
     {LAYER_CASE("group_norm", "groups=3 eps=1e-5", group_norm_3, LAYER_FLOATS(2, 6, 5, 3))},
     {LAYER_CASE("group_norm", "groups=3 eps=1e-5", group_norm_3, {.dtype = TUFF_F32, .dim = {5, 9}, .shift = 4})},
@@ -58,4 +91,23 @@ const struct layer_case layer_cases_sequence[] = {
     {LAYER_CASE("bilinear", "", bilinear_7, LAYER_FLOATS(2, 3, 5), LAYER_FLOATS(2, 3, 4))},
     {LAYER_CASE("glu", "axis=-1", glu_last, LAYER_FLOATS(3, 5, 6)), .no_training = true},
     {LAYER_CASE("glu", "axis=1", glu_channels, LAYER_FLOATS(3, 4, 7)), .no_training = true},
+    {LAYER_CASE("recurrent", "kind=LSTM units=5", lstm_5, LAYER_FLOATS(7, 3, 4))},
+    {LAYER_CASE("recurrent", "kind=LSTM units=5", lstm_5, LAYER_FLOATS(200, 2, 3))},
+    {LAYER_CASE("recurrent", "kind=LSTM units=5", lstm_5, LAYER_FLOATS(1, 1, 2))},
+    {LAYER_CASE("recurrent", "kind=LSTM units=5 layers=2 bidirectional=1 batch_first=1 h_0=b c_0=c", lstm_two,
+                LAYER_FLOATS(3, 5, 2), LAYER_FLOATS(4, 3, 5), LAYER_FLOATS(4, 3, 5))},
+    {LAYER_CASE("recurrent", "kind=LSTM units=4 layers=2 bidirectional=1 lengths=b", lstm_lengths, LAYER_FLOATS(6, 5, 3),
+                LENGTHS(5, 5))},
+    {LAYER_CASE("recurrent", "kind=LSTM units=7 proj_size=3 layers=2 bias=0 h_0=b", lstm_projected, LAYER_FLOATS(5, 2, 4),
+                LAYER_FLOATS(2, 2, 3))},
+    {LAYER_CASE("recurrent", "kind=GRU units=5", gru_5, LAYER_FLOATS(7, 3, 4))},
+    {LAYER_CASE("recurrent", "kind=GRU units=5", gru_5, LAYER_FLOATS(200, 2, 3))},
+    {LAYER_CASE("recurrent", "kind=GRU units=3 layers=2 bidirectional=1 batch_first=1 h_0=b", gru_two, LAYER_FLOATS(2, 5, 7),
+                LAYER_FLOATS(4, 2, 3))},
+    {LAYER_CASE("recurrent", "kind=GRU units=6 bidirectional=1 bias=0 lengths=b", gru_lengths, LAYER_FLOATS(7, 4, 3),
+                LENGTHS(4, 6))},
+    {LAYER_CASE("recurrent", "kind=RNN units=5 layers=2 bidirectional=1", tanh_two, LAYER_FLOATS(6, 3, 4))},
+    {LAYER_CASE("recurrent", "kind=RNN units=5 batch_first=1 lengths=b h_0=c", tanh_lengths, LAYER_FLOATS(3, 200, 4),
+                LENGTHS(3, 199), LAYER_FLOATS(1, 3, 5))},
+    {LAYER_CASE("recurrent", "kind=RNN units=5 nonlinearity=relu", relu_5, LAYER_FLOATS(6, 3, 4))},
     {.name = NULL}};
