@@ -174,20 +174,71 @@ tuff_trainer_executable(struct tuff_trainer *trainer); /* borrowed; NULL before 
 
 /* ---- models: declare, fit, evaluate, predict ---------------------------------------------------------------------------------------- */
 
-enum tuff_loss { TUFF_LOSS_CROSS_ENTROPY = 0, TUFF_LOSS_MSE };
+enum { TUFF_MODEL_FIELDS = 8, TUFF_MODEL_OUTPUTS = 8, TUFF_MODEL_METRICS = 8 }; /* at most */
+
+/* A column of the data: what each sample has of it. */
+struct tuff_field {
+    const char *name; /* "x", "labels": names the inputs of plans and of a saved network; letters, digits, - and _; copied */
+    struct tuff_type type; /* of one sample, as it is stored; rank 0: one number. u8, i8, bool, i32, f16, bf16 or f32 */
+    double scale,
+        shift;   /* the network sees stored * scale + shift, f32, of all but i32 and bool; scale 0 stands for 1/255 of
+                            * u8 and 1 of others */
+    bool answer; /* labels, targets, weights: there in training and evaluation, not where the model predicts */
+};
+/* Initialisers: TUFF_FIELD("x", TUFF_U8, 1, 28, 28), TUFF_ANSWER("box", TUFF_F32, 4), TUFF_LABELS("labels"): an i32 for each sample. */
+#define TUFF_FIELD(name_, dtype_, ...)                                                                                      \
+    {                                                                                                                       \
+        .name = (name_), .type = {(dtype_), TUFF_SHAPE(__VA_ARGS__) }                                                       \
+    }
+#define TUFF_ANSWER(name_, dtype_, ...)                                                                                     \
+    {                                                                                                                       \
+        .name = (name_), .type = {(dtype_), TUFF_SHAPE(__VA_ARGS__)}, .answer = true                                        \
+    }
+#define TUFF_LABELS(name_)                                                                                                  \
+    {                                                                                                                       \
+        .name = (name_), .type = {.dtype = TUFF_I32}, .answer = true                                                        \
+    }
+
+struct tuff_network_value {
+    const char *name; /* copied: at most 40 letters, digits, - and _ */
+    tuff_val value;
+    tuff_val weight; /* of metrics, f32 [batch]: what each sample counts; 0: 1 */
+};
+/* A batch, and what the network makes of it. */
+struct tuff_network {
+    uint32_t batch;
+    bool training;
+    const tuff_val
+        *fields; /* [batch, sample..] of each field, in the model's order; 0 of answers where it is to predict alone */
+    /* What build writes; with the functions below, if they fit. */
+    tuff_val loss; /* f32 [batch]: of each sample */
+    tuff_val
+        weight; /* f32 [batch], or 0: 1. The loss of a batch is sum of loss / sum of weight: give weighted losses their weights */
+    struct tuff_network_value outputs[TUFF_MODEL_OUTPUTS]; /* [batch, ..], of any type: what the model predicts */
+    uint32_t output_count;
+    struct tuff_network_value metrics[TUFF_MODEL_METRICS]; /* f32, i32 or bool [batch]: means over samples */
+    uint32_t metric_count;
+};
+/* Classes: cross entropy of logits [batch, c] or [batch, c, ..] with labels i32 [batch, ..] (a sample's is the mean over its labels), output
+ * "probabilities", metric "accuracy". Numbers: mean squared error of y and targets of y's shape, output "outputs". Without the answers
+ * (0) the output alone. Errors: those of tuff_cross_entropy and tuff_mse_loss. */
+TUFF_API void tuff_network_classify(struct tuff_graph *g, struct tuff_network *network, tuff_val logits, tuff_val labels,
+                                    double label_smoothing);
+TUFF_API void tuff_network_regress(struct tuff_graph *g, struct tuff_network *network, tuff_val y, tuff_val targets);
+/* Adds an output or a metric. Errors: USAGE (too many). */
+TUFF_API void tuff_network_output(struct tuff_graph *g, struct tuff_network *network, const char *name, tuff_val value);
+TUFF_API void tuff_network_metric(struct tuff_graph *g, struct tuff_network *network, const char *name, tuff_val value,
+                                  tuff_val weight);
 
 struct tuff_model_params {
     size_t struct_size;
-    /* The network: adds values to g and returns the outputs [batch, ...] (logits for cross entropy). Called for training and
-     * for inference; parameters of the same name are shared. x is f32 [batch, sample...], already scaled. */
-    tuff_val (*build)(struct tuff_graph *g, tuff_val x, bool training, void *user);
+    /* The network: adds values to g and writes into *network. Called for training and for inference; parameters of the same name are
+     * shared. */
+    void (*build)(struct tuff_graph *g, struct tuff_network *network, void *user);
     void *user;
-    struct tuff_type sample; /* one sample as it is stored: u8 or f32, shape without the batch axis */
-    double scale, shift;     /* x = stored * scale + shift; scale 0 stands for 1/255 of u8 and 1 of f32 */
-    enum tuff_loss loss;
-    double label_smoothing;        /* cross entropy */
-    uint32_t batch;                /* 0: 64 */
-    uint64_t seed;                 /* of initial values, shuffling, dropout, the validation split */
+    struct tuff_field fields[TUFF_MODEL_FIELDS]; /* up to the first without a name */
+    uint32_t batch;                              /* 0: 64 */
+    uint64_t seed;                               /* of initial values, shuffling, dropout, the validation split */
     struct tuff_progress progress; /* of compiling; its cancel also stops fits (as on_step does), evaluations, predictions */
 };
 /* A network with its parameters on a device, and the plans to train and to run it. One thread at a time. */
@@ -197,17 +248,27 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_create(struct tuff_device *devic
                                                        struct tuff_model **model, struct tuff_error *error);
 TUFF_API void tuff_model_destroy(struct tuff_model *model); /* NULL is legal */
 
-/* Samples in the caller's memory. */
+/* Samples: in the caller's memory, or made by a function. */
 struct tuff_data {
     uint64_t count;
-    const void *x;         /* [count, sample...] of the model's sample type */
-    const int32_t *labels; /* [count] classes, for cross entropy; checked against the number of outputs */
-    const float *targets;  /* [count, outputs...], for mean squared error */
+    /* [count, sample..] of each field of the model, in its order; labels of a cross entropy are checked. Predictions need no answers. */
+    const void *fields[TUFF_MODEL_FIELDS];
+    /* Instead: writes the samples rows[count] into fields[k] [count, sample..], which are NULL where they are not needed. A status other than
+     * OK, with its sentence in *error, ends the call that asked. */
+    tuff_status (*fill)(void *user, const uint32_t *rows, uint32_t count, void *const *fields, struct tuff_error *error);
+    void *user;
 };
+/* Means over samples. */
 struct tuff_metrics {
-    double loss;     /* mean per sample */
-    double accuracy; /* share of right classes, 0 without classes */
+    double loss;
+    uint32_t count;
+    struct tuff_metric {
+        const char *name; /* of the model, borrowed */
+        double value;
+    } metric[TUFF_MODEL_METRICS];
 };
+/* Value of the metric of this name; NaN where there is none. */
+TUFF_API double tuff_metrics_get(const struct tuff_metrics *metrics, const char *name);
 struct tuff_fit_progress {  /* of the current epoch so far */
     uint32_t epoch, epochs; /* from 0 */
     uint64_t step, steps;
@@ -249,11 +310,16 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_fit(struct tuff_model *model, co
                                                     const struct tuff_fit_params *params, struct tuff_error *error);
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_evaluate(struct tuff_model *model, const struct tuff_data *data,
                                                          struct tuff_metrics *metrics, struct tuff_error *error);
-/* out [count, outputs...]: probabilities for cross entropy, else the outputs. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_predict(struct tuff_model *model, const void *x, uint64_t count, float *out,
-                                                        struct tuff_error *error);
-/* Number of outputs of one sample. */
-TUFF_API uint64_t tuff_model_outputs(const struct tuff_model *model);
+/* outputs[i]: memory for [count, ..] of output i in its type, or NULL: of no interest. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_predict(struct tuff_model *model, const struct tuff_data *data,
+                                                        void *const *outputs, struct tuff_error *error);
+/* Outputs by number (0 .. count-1), with the type of one sample; past the end zeros. Names are borrowed. */
+struct tuff_model_output {
+    const char *name;
+    struct tuff_type type;
+};
+TUFF_API uint32_t tuff_model_output_count(const struct tuff_model *model);
+TUFF_API struct tuff_model_output tuff_model_output(const struct tuff_model *model, uint32_t index);
 
 /* Place in the training, for resuming; plain data. */
 struct tuff_fit_state {
@@ -282,12 +348,12 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_prepare(struct tuff_model *model
 /* Groups of parameters as tuff_model_prepare or the first fit was given them, borrowed; *count 0 where there are none, and before. */
 TUFF_API const struct tuff_param_group *tuff_model_groups(const struct tuff_model *model, uint32_t *count);
 /* What training with this data and these parameters would take, before anything is allocated (tuff_plan_ask). Only counts
- * and shapes matter: data->x and labels or targets are not read. */
+ * and shapes matter: data->fields are not read. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_memory(const struct tuff_model *model, const struct tuff_data *data,
                                                        const struct tuff_fit_params *params,
                                                        struct tuff_plan_figures *figures, struct tuff_error *error);
-/* The network for inference of one batch as graph text: input "x" of the stored type, output "probabilities" (cross entropy)
- * or "outputs". Free with tuff_text_free. */
+/* The network for inference of one batch as graph text: inputs called as the fields that are no answers, of the stored types, outputs called as
+ * they are. Free with tuff_text_free. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_graph(struct tuff_model *model, uint32_t batch, char **text,
                                                       struct tuff_error *error);
 /* Figures of the training plans (zeros before the first fit): launches and bytes moved of a whole batch, memory of both. */

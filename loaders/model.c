@@ -31,6 +31,13 @@ static tuff_status check_texts(struct tuff_context *context, const struct tuff_m
     return TUFF_OK;
 }
 
+/* Probabilities of one sample; 0 of what is no classifier. */
+static uint64_t classes_of(const struct tuff_model *model)
+{
+    const struct tuff_model_output output = tuff_model_output(model, 0);
+    return output.name && !strcmp(output.name, "probabilities") ? tuff_shape_count(&output.type.shape) : 0;
+}
+
 static tuff_status check_params(struct tuff_context *context, const struct tuff_model *model,
                                 const struct tuff_model_save_params *params, struct tuff_error *error)
 {
@@ -38,9 +45,9 @@ static tuff_status check_params(struct tuff_context *context, const struct tuff_
     TUFF_REQUIRE(context, error, params->class_names);
     TUFF_TRY(tuff_preprocess_check(context, &params->preprocess, error));
     TUFF_TRY(check_texts(context, params, error));
-    if (params->class_count != tuff_model_outputs(model))
+    if (params->class_count != classes_of(model))
         return tuff_fail(context, error, TUFF_ERR_USAGE, "%u names for the model's %llu classes",
-                         (unsigned)params->class_count, (unsigned long long)tuff_model_outputs(model));
+                         (unsigned)params->class_count, (unsigned long long)classes_of(model));
     for (uint32_t i = 0; i < params->class_count; i++)
         if (!params->class_names[i] || !tuff_label_valid(params->class_names[i]))
             return tuff_fail(context, error, TUFF_ERR_USAGE,

@@ -147,7 +147,9 @@ static void use_cache(struct disk_test *d, const char *folder, const char *what,
     tuff_options_from_env(&options);
     tuff_status status = train_open(&t, &options, &error);
     if (status == TUFF_OK) status = train_model(&t, &(struct train_params){0}, &error);
-    if (status == TUFF_OK) status = tuff_model_predict(t.model, t.data.x, 1, answer, &error);
+    if (status == TUFF_OK)
+        status = tuff_model_predict(t.model, &(struct tuff_data){.count = 1, .fields = {t.data.fields[0]}},
+                                    (void *[]){answer}, &error);
     if (status == TUFF_OK) tuff_device_flush_caches(t.device);
     if (vanish) {
         backend_check(&d->test, clear(folder) == 1, "%s: expected one file in %s", what, folder);

@@ -142,7 +142,9 @@ static tuff_status training(struct ways *ways, const struct tuff_options *option
     tuff_status status = train_model(&t, &params, error);
     if (status == TUFF_OK) status = train_fit(&t, error);
     if (status == TUFF_OK) status = tuff_model_evaluate(t.model, &t.data, &metrics, error);
-    if (status == TUFF_OK) status = tuff_model_predict(t.model, t.data.x, 2, answer, error);
+    if (status == TUFF_OK)
+        status = tuff_model_predict(t.model, &(struct tuff_data){.count = 2, .fields = {t.data.fields[0]}},
+                                    (void *[]){answer}, error);
     if (status == TUFF_OK) status = tuff_model_save(t.context, t.model, model, &save, error);
     train_close_model(&t);
     params.epochs = 2;
@@ -152,7 +154,7 @@ static tuff_status training(struct ways *ways, const struct tuff_options *option
     train_close_model(&t);
     if (status == TUFF_OK) status = tuff_saved_open(t.context, model, &saved, error);
     if (status == TUFF_OK) status = tuff_classifier_create(t.device, saved, &classifier, error);
-    if (status == TUFF_OK) status = tuff_classifier_run(classifier, t.data.x, 2, answer, error);
+    if (status == TUFF_OK) status = tuff_classifier_run(classifier, t.data.fields[0], 2, answer, error);
     tuff_classifier_destroy(classifier);
     tuff_saved_destroy(saved);
     return status;

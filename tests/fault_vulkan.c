@@ -285,7 +285,8 @@ static void expect_refusals(struct loss *loss, struct train *t, struct tuff_buff
     } calls[] = {
         {"fit", train_fit(t, &error)},
         {"evaluate", tuff_model_evaluate(t->model, &t->data, &metrics, &error)},
-        {"predict", tuff_model_predict(t->model, t->data.x, 1, answer, &error)},
+        {"predict", tuff_model_predict(t->model, &(struct tuff_data){.count = 1, .fields = {t->data.fields[0]}},
+                                       (void *[]){answer}, &error)},
         {"read a leaf", tuff_model_read(t->model, leaf.name, content, bytes, &error)},
         {"write a leaf", tuff_model_write(t->model, leaf.name, content, bytes, &error)},
         {"save a checkpoint", tuff_model_checkpoint_save(&t->checkpoint, t->model, &error)},

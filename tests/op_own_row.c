@@ -353,6 +353,12 @@ static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *u
                             (struct tuff_layer_dense_params){.units = CLASSES});
 }
 
+static void network_model(struct tuff_graph *g, struct tuff_network *n, void *user)
+{
+    tuff_val y = network(g, n->fields[0], n->training, user);
+    tuff_network_classify(g, n, y, n->fields[1], 0);
+}
+
 /* The file's own network against the model that was trained, and against a second one that has its numbers. */
 static void test_saved(struct own_test *t, struct tuff_model *model, const struct tuff_model_params *declared,
                        const struct tuff_data *data)
@@ -381,10 +387,12 @@ static void test_saved(struct own_test *t, struct tuff_model *model, const struc
         backend_check(&t->test, strstr(tuff_saved_info(saved)->graph, "row=\"mish\"") != NULL, "the file has no row");
         status = tuff_classifier_create(t->test.device, saved, &classifier, &error);
         ok = backend_status(&t->test, "classifier", TUFF_OK, status, &error) &&
-             !tuff_classifier_run(classifier, data->x, SAMPLES, says, &error) &&
-             !tuff_model_predict(model, data->x, SAMPLES, trained, &error) &&
+             !tuff_classifier_run(classifier, data->fields[0], SAMPLES, says, &error) &&
+             !tuff_model_predict(model, &(struct tuff_data){.count = SAMPLES, .fields = {data->fields[0]}},
+                                 (void *[]){trained}, &error) &&
              !tuff_model_create(t->test.device, declared, &second, &error) && !tuff_saved_load(saved, second, &error) &&
-             !tuff_model_predict(second, data->x, SAMPLES, again, &error);
+             !tuff_model_predict(second, &(struct tuff_data){.count = SAMPLES, .fields = {data->fields[0]}},
+                                 (void *[]){again}, &error);
         backend_check(&t->test, ok, "%s", error.message);
     }
     for (int i = 0; ok && i < SAMPLES * CLASSES; i++) {
@@ -410,11 +418,13 @@ static void test_model(struct own_test *t)
             pictures[i][p] = (uint8_t)((bar ? 180 : 0) + op_below(&t->random, 64));
         }
     }
-    struct tuff_model_params declared = {
-        .struct_size = sizeof declared, .build = network, .sample = {TUFF_U8, TUFF_SHAPE(1, SIDE, SIDE)}, .batch = 16};
+    struct tuff_model_params declared = {.struct_size = sizeof declared,
+                                         .build = network_model,
+                                         .fields = {TUFF_FIELD("x", TUFF_U8, 1, SIDE, SIDE), TUFF_LABELS("labels")},
+                                         .batch = 16};
     struct tuff_fit_params fit = {
         .struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.01), .epochs = 12};
-    struct tuff_data data = {SAMPLES, pictures, labels, NULL};
+    struct tuff_data data = {.count = SAMPLES, .fields = {pictures, labels}};
     struct tuff_metrics metrics = {0};
     struct tuff_error error = {0};
     struct tuff_model *model = NULL;
@@ -425,8 +435,9 @@ static void test_model(struct own_test *t)
     if (backend_check(&t->test, ok, "%s", error.message)) {
         float moved = 0;
         for (int i = 0; i < 13; i++) moved += fabsf(slope[i] - 1);
-        printf("trained: loss %.4f, accuracy %.4f; slopes moved by %.3f\n", metrics.loss, metrics.accuracy, (double)moved);
-        backend_check(&t->test, metrics.accuracy > 0.97 && moved > 0.05f, "it has not learned");
+        printf("trained: loss %.4f, accuracy %.4f; slopes moved by %.3f\n", metrics.loss,
+               tuff_metrics_get(&metrics, "accuracy"), (double)moved);
+        backend_check(&t->test, tuff_metrics_get(&metrics, "accuracy") > 0.97 && moved > 0.05f, "it has not learned");
         test_saved(t, model, &declared, &data);
     }
     tuff_model_destroy(model);

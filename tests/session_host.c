@@ -301,16 +301,21 @@ static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *u
                     tuff_cast(g, count, TUFF_F32));
 }
 
+static void network_model(struct tuff_graph *g, struct tuff_network *n, void *user)
+{
+    tuff_val y = network(g, n->fields[0], n->training, user);
+    tuff_network_regress(g, n, y, n->fields[1]);
+}
+
 /* Saved by one model and loaded by another; the array in the file has the host's type. */
 static void test_checkpoint(struct host_test *t)
 {
     struct tuff_model_params params = {.struct_size = sizeof params,
-                                       .build = network,
-                                       .sample = {TUFF_F32, TUFF_SHAPE(4)},
-                                       .loss = TUFF_LOSS_MSE,
+                                       .build = network_model,
+                                       .fields = {TUFF_FIELD("x", TUFF_F32, 4), TUFF_ANSWER("targets", TUFF_F32, 3)},
                                        .batch = 2};
     const float x[8] = {0}, targets[6] = {0};
-    const struct tuff_data data = {.count = 2, .x = x, .targets = targets};
+    const struct tuff_data data = {.count = 2, .fields = {x, targets}};
     struct tuff_fit_params fit = {
         .struct_size = sizeof fit, .epochs = 1, .optimizer = tuff_optimizer_defaults(TUFF_SGD, 0.1)};
     struct tuff_model *models[2] = {NULL, NULL};

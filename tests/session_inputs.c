@@ -181,7 +181,7 @@ static void check_loaded(struct backend_test *t)
 static tuff_val dense(struct tuff_graph *g, tuff_val x, const char *name)
 {
     const struct tuff_init init = {.kind = TUFF_INIT_CONSTANT, .a = 0.25};
-    return tuff_layer_dense(g, x, name, (struct tuff_layer_dense_params){.units = 4, .weight = init});
+    return tuff_layer_dense(g, x, name, (struct tuff_layer_dense_params){.units = 4, .weight = init, .bias = {.kind = TUFF_INIT_ZEROS}});
 }
 
 /* Compiles and runs one value; its first element. */

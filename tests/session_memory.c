@@ -161,8 +161,11 @@ static void check_graph_of(struct backend_test *test, struct tuff_model *m)
     char *text = NULL;
     struct tuff_graph *g = NULL;
     struct tuff_error error = {0};
-    backend_check(test, tuff_model_outputs(m) == TRAIN_CLASSES, "expected %d outputs, got %u", TRAIN_CLASSES,
-                  (unsigned)tuff_model_outputs(m));
+    const struct tuff_model_output output = tuff_model_output(m, 0);
+    backend_check(test,
+                  tuff_model_output_count(m) == 1 && !strcmp(output.name, "probabilities") && output.type.shape.rank == 1 &&
+                      output.type.shape.dim[0] == TRAIN_CLASSES,
+                  "expected probabilities of %d classes", TRAIN_CLASSES);
     if (!backend_status(test, "text", TUFF_OK, tuff_model_graph(m, 5, &text, &error), &error)) return;
     backend_status(test, "graph", TUFF_OK, tuff_graph_create(test->context, &g, &error), &error);
     backend_status(test, "parse", TUFF_OK, tuff_graph_parse(g, text, &error), &error);
@@ -181,11 +184,17 @@ static void test_model(struct backend_test *test)
     float before[2][TRAIN_CLASSES], after[2][TRAIN_CLASSES];
     if (!backend_status(test, "model", TUFF_OK, train_model(&t, &params, &error), &error)) return;
     struct tuff_model *m = t.model;
-    backend_status(test, "predict", TUFF_OK, tuff_model_predict(m, t.data.x, 2, before[0], &error), &error);
+    backend_status(
+        test, "predict", TUFF_OK,
+        tuff_model_predict(m, &(struct tuff_data){.count = 2, .fields = {t.data.fields[0]}}, (void *[]){before[0]}, &error),
+        &error);
     const struct tuff_session *session = m->session;
     const struct tuff_executable *predict = m->predict;
     backend_status(test, "fit", TUFF_OK, tuff_model_fit(m, &t.data, &t.fit, &error), &error);
-    backend_status(test, "predict", TUFF_OK, tuff_model_predict(m, t.data.x, 2, after[0], &error), &error);
+    backend_status(
+        test, "predict", TUFF_OK,
+        tuff_model_predict(m, &(struct tuff_data){.count = 2, .fields = {t.data.fields[0]}}, (void *[]){after[0]}, &error),
+        &error);
     backend_check(test, m->session == session && m->predict == predict, "fit: expected the session and plan of before");
     backend_check(test, memcmp(before, after, sizeof before[0]), "fit: expected other predictions");
     backend_check(test, tuff_executable_memories(tuff_model_training(m)) == tuff_executable_memories(m->predict),

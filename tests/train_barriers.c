@@ -11,17 +11,29 @@
 
 enum { SIDE = 28, SAMPLES = 64, CLASSES = 10 };
 
+struct wanted {
+    const struct zoo_model *network;
+    uint32_t classes;
+};
+
+static void build(struct tuff_graph *g, struct tuff_network *n, void *user)
+{
+    struct wanted *w = user;
+    tuff_val y = w->network->build(g, n->fields[0], n->training, &w->classes);
+    tuff_network_classify(g, n, y, n->fields[1], 0);
+}
+
 /* The plan of one training step, as text. */
 static char *training_plan(struct backend_test *test, const struct zoo_model *network, const struct tuff_data *data)
 {
-    uint32_t classes = CLASSES;
+    struct wanted wanted = {network, CLASSES};
     struct tuff_model *model = NULL;
     struct tuff_error error = {0};
     char *text = NULL;
     struct tuff_model_params params = {.struct_size = sizeof params,
-                                       .build = network->build,
-                                       .user = &classes,
-                                       .sample = {TUFF_U8, TUFF_SHAPE(1, SIDE, SIDE)},
+                                       .build = build,
+                                       .user = &wanted,
+                                       .fields = {TUFF_FIELD("x", TUFF_U8, 1, SIDE, SIDE), TUFF_LABELS("labels")},
                                        .batch = SAMPLES};
     struct tuff_fit_params fit = {
         .struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_ADAMW, 1e-3), .epochs = 1};
@@ -66,7 +78,7 @@ int main(int argc, char **argv)
     struct backend_test test;
     static uint8_t pictures[SAMPLES * SIDE * SIDE];
     static int32_t labels[SAMPLES];
-    const struct tuff_data data = {.count = SAMPLES, .x = pictures, .labels = labels};
+    const struct tuff_data data = {.count = SAMPLES, .fields = {pictures, labels}};
     int status = backend_test_begin(&test, NULL);
     if (status) return status;
     for (uint32_t i = 0; i < sizeof pictures; i++) pictures[i] = (uint8_t)(i * 37);

@@ -27,8 +27,9 @@ uint32_t __wrap_tuff_os_cpu_count(void)
 
 static bool on_epoch(void *user, const struct tuff_epoch *epoch)
 {
-    const struct tuff_metrics metrics[2] = {epoch->train, epoch->validation};
-    tuff_text_append(user, metrics, sizeof metrics);
+    const double metrics[4] = {epoch->train.loss, tuff_metrics_get(&epoch->train, "accuracy"), epoch->validation.loss,
+                               tuff_metrics_get(&epoch->validation, "accuracy")};
+    tuff_text_append(user, (const char *)metrics, sizeof metrics);
     return true;
 }
 

@@ -52,6 +52,12 @@ static tuff_val build_net(struct tuff_graph *g, tuff_val x, bool training, void 
     return tuff_layer_dense(g, tuff_flatten(g, h), "b", (struct tuff_layer_dense_params){.units = 3});
 }
 
+static void build_net_model(struct tuff_graph *g, struct tuff_network *n, void *user)
+{
+    tuff_val y = build_net(g, n->fields[0], n->training, user);
+    tuff_network_classify(g, n, y, n->fields[1], 0);
+}
+
 struct control {
     struct tuff_model *model;
     struct stopper stopper;
@@ -68,12 +74,12 @@ static tuff_status open_model(struct backend_test *test, struct control *c, bool
     for (int i = 0; i < SAMPLES * 64; i++) pictures[i] = (float)(i * 37 % 101) / 101;
     for (int i = 0; i < SAMPLES; i++) labels[i] = i % 3;
     *c = (struct control){
-        .data = {.count = SAMPLES, .x = pictures, .labels = labels},
+        .data = {.count = SAMPLES, .fields = {pictures, labels}},
         .fit = {.struct_size = sizeof c->fit, .epochs = 3, .optimizer = tuff_optimizer_defaults(TUFF_SGD, 0.01)}};
     TUFF_TRY(tuff_cancel_create(test->context, &c->stopper.cancel, error));
     struct tuff_model_params params = {.struct_size = sizeof params,
-                                       .build = build_net,
-                                       .sample = {TUFF_F32, TUFF_SHAPE(1, 8, 8)},
+                                       .build = build_net_model,
+                                       .fields = {TUFF_FIELD("x", TUFF_F32, 1, 8, 8), TUFF_LABELS("labels")},
                                        .batch = 8,
                                        .progress = {.cancel = c->stopper.cancel, .user = &c->stopper}};
     if (cancels) params.progress.report = note_begin;
@@ -130,7 +136,9 @@ static void test_fit(struct backend_test *test)
     backend_status(test, "evaluation while cancelled", TUFF_ERR_CANCELLED,
                    tuff_model_evaluate(parted.model, &parted.data, &metrics, &error), &error);
     backend_status(test, "prediction while cancelled", TUFF_ERR_CANCELLED,
-                   tuff_model_predict(parted.model, pictures, SAMPLES, outputs, &error), &error);
+                   tuff_model_predict(parted.model, &(struct tuff_data){.count = SAMPLES, .fields = {pictures}},
+                                      (void *[]){outputs}, &error),
+                   &error);
     test->quiet = false;
     tuff_cancel_reset(parted.stopper.cancel);
     parted.fit.on_step = NULL;

@@ -345,7 +345,9 @@ static void train_parts(struct backend_test *test, const char *path, struct part
         t.fit.on_step = stop;
         t.fit.user = &stops;
         float y[TRAIN_CLASSES];
-        if (status == TUFF_OK && parts.early) status = tuff_model_predict(t.model, t.data.x, 1, y, &error);
+        if (status == TUFF_OK && parts.early)
+            status = tuff_model_predict(t.model, &(struct tuff_data){.count = 1, .fields = {t.data.fields[0]}},
+                                        (void *[]){y}, &error);
         if (status == TUFF_OK && part) status = train_load(&t, &error);
         backend_status(test, "a model", TUFF_OK, status, &error);
         if (status == TUFF_OK) {
@@ -417,7 +419,10 @@ static void test_refused_model(struct backend_test *test)
     backend_check(test, strstr(error.message, "no parameter of group 'bias' is called '*.bais'"), "got \"%s\"",
                   error.message);
     t.fit.optimizer.groups = &some;
-    backend_status(test, "predict", TUFF_OK, tuff_model_predict(t.model, t.data.x, 1, y, &error), &error);
+    backend_status(
+        test, "predict", TUFF_OK,
+        tuff_model_predict(t.model, &(struct tuff_data){.count = 1, .fields = {t.data.fields[0]}}, (void *[]){y}, &error),
+        &error);
     backend_status(test, "evaluate", TUFF_OK, tuff_model_evaluate(t.model, &t.data, &metrics, &error), &error);
     backend_status(test, "the right pattern", TUFF_OK, train_fit(&t, &error), &error);
     train_close(&t);
@@ -527,6 +532,12 @@ static tuff_val late_network(struct tuff_graph *g, tuff_val x, bool training, vo
     return tuff_layer_dense(g, x, "out", (struct tuff_layer_dense_params){.units = TRAIN_CLASSES});
 }
 
+static void late_network_model(struct tuff_graph *g, struct tuff_network *n, void *user)
+{
+    tuff_val y = late_network(g, n->fields[0], n->training, user);
+    tuff_network_classify(g, n, y, n->fields[1], 0);
+}
+
 /* Predicts before the fit or not: the same parameters come of it. */
 static void test_late(struct backend_test *test)
 {
@@ -538,13 +549,16 @@ static void test_late(struct backend_test *test)
         tuff_status status = train_open(&t, NULL, &error);
         if (status == TUFF_OK) status = train_model(&t, &(struct train_params){.epochs = 1}, &error);
         train_close_model(&t);
-        struct tuff_model_params model = {.struct_size = sizeof model,
-                                          .build = late_network,
-                                          .batch = TRAIN_BATCH,
-                                          .seed = 7,
-                                          .sample = {TUFF_U8, TUFF_SHAPE(1, TRAIN_SIDE, TRAIN_SIDE)}};
+        struct tuff_model_params model = {
+            .struct_size = sizeof model,
+            .build = late_network_model,
+            .batch = TRAIN_BATCH,
+            .seed = 7,
+            .fields = {TUFF_FIELD("x", TUFF_U8, 1, TRAIN_SIDE, TRAIN_SIDE), TUFF_LABELS("labels")}};
         if (status == TUFF_OK) status = tuff_model_create(t.device, &model, &t.model, &error);
-        if (status == TUFF_OK && early) status = tuff_model_predict(t.model, t.data.x, 1, y, &error);
+        if (status == TUFF_OK && early)
+            status = tuff_model_predict(t.model, &(struct tuff_data){.count = 1, .fields = {t.data.fields[0]}},
+                                        (void *[]){y}, &error);
         if (status == TUFF_OK) status = train_fit(&t, &error);
         if (status == TUFF_OK) status = tuff_model_read(t.model, "late.scale", scale[early], sizeof scale[0], &error);
         if (status == TUFF_OK) status = tuff_model_read(t.model, "out.weight", weights[early], sizeof weights[0], &error);

@@ -31,6 +31,12 @@ static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *u
                             (struct tuff_layer_dense_params){.units = TRAIN_CLASSES});
 }
 
+static void network_model(struct tuff_graph *g, struct tuff_network *n, void *user)
+{
+    tuff_val y = network(g, n->fields[0], n->training, user);
+    tuff_network_classify(g, n, y, n->fields[1], 0.1);
+}
+
 tuff_status train_open(struct train *t, const struct tuff_options *options, struct tuff_error *error)
 {
     struct tuff_options own = {.struct_size = sizeof own};
@@ -46,7 +52,7 @@ tuff_status train_model(struct train *t, const struct train_params *params, stru
     static int32_t labels[TRAIN_SAMPLES];
     if (!pictures[0][0]) make_data(pictures, labels); /* threads call this once before they start */
     t->units = params->units ? params->units : 16;
-    t->data = (struct tuff_data){params->samples ? params->samples : TRAIN_SAMPLES, pictures, labels, NULL};
+    t->data = (struct tuff_data){.count = params->samples ? params->samples : TRAIN_SAMPLES, .fields = {pictures, labels}};
     t->checkpoint = (struct tuff_model_checkpoint){sizeof t->checkpoint, t->context, params->path, NULL, 0};
     t->fit = (struct tuff_fit_params){
         .struct_size = sizeof t->fit,
@@ -62,13 +68,13 @@ tuff_status train_model(struct train *t, const struct train_params *params, stru
                       .weight_decay = 0.01,
                       .clip_norm = 1}};
     if (params->path) t->fit.save = tuff_model_checkpoint_save, t->fit.save_user = &t->checkpoint;
-    struct tuff_model_params model = {.struct_size = sizeof model,
-                                      .build = network,
-                                      .user = &t->units,
-                                      .batch = TRAIN_BATCH,
-                                      .seed = 7,
-                                      .sample = {TUFF_U8, TUFF_SHAPE(1, TRAIN_SIDE, TRAIN_SIDE)},
-                                      .label_smoothing = 0.1};
+    struct tuff_model_params model = {
+        .struct_size = sizeof model,
+        .build = network_model,
+        .user = &t->units,
+        .batch = TRAIN_BATCH,
+        .seed = 7,
+        .fields = {TUFF_FIELD("x", TUFF_U8, 1, TRAIN_SIDE, TRAIN_SIDE), TUFF_LABELS("labels")}};
     return tuff_model_create(t->device, &model, &t->model, error);
 }
 

@@ -161,7 +161,8 @@ int main(void)
     temporary_path("resume", path, sizeof path);
     for (int stream = 0; stream < 2; stream++) {
         run_through(&test, stream, &one, &metrics);
-        backend_check(&test, metrics.accuracy > 0.6, "it learns: accuracy %g", metrics.accuracy);
+        backend_check(&test, tuff_metrics_get(&metrics, "accuracy") > 0.6, "it learns: accuracy %g",
+                      tuff_metrics_get(&metrics, "accuracy"));
         run_through(&test, stream, &two, NULL);
         train_expect_same(&test, "two runs", &one, &two);
         test_stops(&test, path, stream, &one);

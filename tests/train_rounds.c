@@ -61,7 +61,9 @@ static tuff_status live_once(const struct tuff_options *options, struct tuff_err
     float answers[2 * TRAIN_CLASSES];
     tuff_status status = train_open(&t, options, error);
     if (status == TUFF_OK) status = train_model(&t, &(struct train_params){.samples = 32, .epochs = 1}, error);
-    if (status == TUFF_OK) status = tuff_model_predict(t.model, t.data.x, 2, answers, error);
+    if (status == TUFF_OK)
+        status = tuff_model_predict(t.model, &(struct tuff_data){.count = 2, .fields = {t.data.fields[0]}},
+                                    (void *[]){answers}, error);
     train_close(&t);
     return status;
 }

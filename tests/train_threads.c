@@ -34,7 +34,7 @@ static void train_once(void *user)
     if (status == TUFF_OK) status = train_content(&t, &work->content, &error);
     if (status == TUFF_OK) status = tuff_model_evaluate(t.model, &t.data, &metrics, &error);
     backend_status(&work->test, work->name, TUFF_OK, status, &error);
-    work->accuracy = metrics.accuracy;
+    work->accuracy = tuff_metrics_get(&metrics, "accuracy");
     train_close_model(&t);
     work->outcome = backend_test_end(&work->test, work->name);
 }

@@ -431,6 +431,12 @@ static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *u
     return tuff_layer_dense(g, tuff_flatten(g, x), "out", (struct tuff_layer_dense_params){.units = 2});
 }
 
+static void network_model(struct tuff_graph *g, struct tuff_network *n, void *user)
+{
+    tuff_val y = network(g, n->fields[0], n->training, user);
+    tuff_network_classify(g, n, y, n->fields[1], 0);
+}
+
 struct fitted {
     float conv[27], weight[3], mean[3], var[3], out[24];
     double loss;
@@ -446,9 +452,9 @@ static struct tuff_model *open_model(struct backend_test *t, uint32_t batch, int
 {
     struct tuff_model *model = NULL;
     struct tuff_model_params params = {.struct_size = sizeof params,
-                                       .build = network,
+                                       .build = network_model,
                                        .user = broken,
-                                       .sample = {TUFF_F32, TUFF_SHAPE(1, SIDE, SIDE)},
+                                       .fields = {TUFF_FIELD("x", TUFF_F32, 1, SIDE, SIDE), TUFF_LABELS("labels")},
                                        .batch = batch,
                                        .seed = 5};
     for (int i = 0; i < MOST * SIDE * SIDE; i++) pictures[i] = (float)(i * 37 % 101) / 101;
@@ -471,7 +477,7 @@ static void fit_model(struct backend_test *t, uint32_t batch, uint32_t count, st
     struct tuff_model *m = open_model(t, batch, NULL);
     fit.on_epoch = note_loss;
     fit.user = &f->loss;
-    ok(t, "fit", tuff_model_fit(m, &(struct tuff_data){.count = count, .x = pictures, .labels = labels}, &fit, &error));
+    ok(t, "fit", tuff_model_fit(m, &(struct tuff_data){.count = count, .fields = {pictures, labels}}, &fit, &error));
     read_model(t, m, f);
     tuff_model_destroy(m);
 }
@@ -512,7 +518,7 @@ static void test_last_batch(struct backend_test *t)
         }
     /* two batches in one epoch: 4 and 3 */
     struct tuff_model *m = open_model(t, 4, NULL);
-    struct tuff_data data = {.count = 7, .x = pictures, .labels = labels};
+    struct tuff_data data = {.count = 7, .fields = {pictures, labels}};
     ok(t, "fit of 7", tuff_model_fit(m, &data, &fit, &error));
     backend_check(t, tuff_model_state(m).run == 2, "7 samples in batches of 4: %u runs", (unsigned)tuff_model_state(m).run);
     tuff_model_destroy(m);
@@ -531,12 +537,18 @@ static tuff_val plain(struct tuff_graph *g, tuff_val x, bool training, void *use
     return tuff_layer_dense(g, tuff_flatten(g, x), "out", (struct tuff_layer_dense_params){.units = 2});
 }
 
+static void plain_model(struct tuff_graph *g, struct tuff_network *n, void *user)
+{
+    tuff_val y = plain(g, n->fields[0], n->training, user);
+    tuff_network_classify(g, n, y, n->fields[1], 0);
+}
+
 static void fit_plain(struct backend_test *t, uint32_t batch, uint32_t count, uint32_t accumulate, float out[32])
 {
     struct tuff_model *m = NULL;
     struct tuff_model_params params = {.struct_size = sizeof params,
-                                       .build = plain,
-                                       .sample = {TUFF_F32, TUFF_SHAPE(1, SIDE, SIDE)},
+                                       .build = plain_model,
+                                       .fields = {TUFF_FIELD("x", TUFF_F32, 1, SIDE, SIDE), TUFF_LABELS("labels")},
                                        .batch = batch,
                                        .seed = 5};
     struct tuff_fit_params fit = {
@@ -544,7 +556,7 @@ static void fit_plain(struct backend_test *t, uint32_t batch, uint32_t count, ui
     fit.optimizer.accumulate = accumulate;
     fit.optimizer.momentum = 0.5;
     if (!ok(t, "model", tuff_model_create(t->device, &params, &m, &error))) return;
-    ok(t, "fit", tuff_model_fit(m, &(struct tuff_data){.count = count, .x = pictures, .labels = labels}, &fit, &error));
+    ok(t, "fit", tuff_model_fit(m, &(struct tuff_data){.count = count, .fields = {pictures, labels}}, &fit, &error));
     ok(t, "read", tuff_model_read(m, "out.weight", out, 32 * sizeof *out, &error));
     tuff_model_destroy(m);
 }
@@ -574,7 +586,7 @@ static void test_accumulate(struct backend_test *t)
 static void test_second_fit(struct backend_test *t)
 {
     struct tuff_model *m = open_model(t, 4, NULL);
-    struct tuff_data data = {.count = 8, .x = pictures, .labels = labels};
+    struct tuff_data data = {.count = 8, .fields = {pictures, labels}};
     struct tuff_fit_params fit = {
         .struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_SGD, 0.125), .epochs = 1};
     struct fitted before, after;
@@ -615,21 +627,28 @@ static tuff_val always_training(struct tuff_graph *g, tuff_val x, bool training,
     return tuff_layer_batch_norm(g, x, "norm", (struct tuff_layer_batch_norm_params){.training = true});
 }
 
+static void always_training_model(struct tuff_graph *g, struct tuff_network *n, void *user)
+{
+    tuff_val y = always_training(g, n->fields[0], n->training, user);
+    tuff_network_classify(g, n, y, n->fields[1], 0);
+}
+
 static void test_forgotten(struct backend_test *t)
 {
     struct tuff_model *m = NULL;
-    struct tuff_model_params params = {
-        .struct_size = sizeof params, .build = always_training, .sample = {TUFF_F32, TUFF_SHAPE(3)}};
+    struct tuff_model_params params = {.struct_size = sizeof params,
+                                       .build = always_training_model,
+                                       .fields = {TUFF_FIELD("x", TUFF_F32, 3), TUFF_LABELS("labels")}};
     t->quiet = true;
     refused(t, "training in inference", TUFF_ERR_USAGE, tuff_model_create(t->device, &params, &m, &error),
             "assigns 'norm.running_mean' where it is called for inference");
     t->quiet = false;
     m = open_model(t, 4, NULL);
-    struct tuff_data data = {.count = 8, .x = pictures, .labels = labels};
+    struct tuff_data data = {.count = 8, .fields = {pictures, labels}};
     struct tuff_fit_params fit = {.struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_SGD, 0.125)};
     t->quiet = true;
     refused(t, "no epochs", TUFF_ERR_USAGE, tuff_model_fit(m, &data, &fit, &error), "epochs is 0");
-    data.x = NULL;
+    data.fields[0] = NULL;
     fit.epochs = 1;
     refused(t, "no data", TUFF_ERR_USAGE, tuff_model_fit(m, &data, &fit, &error), "the data's x is NULL");
     t->quiet = false;
@@ -641,17 +660,17 @@ static void test_broken(struct backend_test *t)
 {
     int broken = 1;
     struct tuff_model *m = open_model(t, 4, &broken);
-    struct tuff_data data = {.count = 8, .x = pictures, .labels = labels};
+    struct tuff_data data = {.count = 8, .fields = {pictures, labels}};
     struct tuff_fit_params fit = {
         .struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_SGD, 0.125), .epochs = 1};
     float y[2];
     t->quiet = true;
     backend_status(t, "a training that cannot be built", TUFF_ERR_SHAPE, tuff_model_fit(m, &data, &fit, &error), &error);
     t->quiet = false;
-    ok(t, "predict", tuff_model_predict(m, pictures, 1, y, &error));
+    ok(t, "predict", tuff_model_predict(m, &(struct tuff_data){.count = 1, .fields = {pictures}}, (void *[]){y}, &error));
     broken = 0;
     ok(t, "fit", tuff_model_fit(m, &data, &fit, &error));
-    ok(t, "predict", tuff_model_predict(m, pictures, 1, y, &error));
+    ok(t, "predict", tuff_model_predict(m, &(struct tuff_data){.count = 1, .fields = {pictures}}, (void *[]){y}, &error));
     tuff_model_destroy(m);
 }
 
@@ -665,7 +684,7 @@ static tuff_status count_saves(void *user, struct tuff_model *model, struct tuff
 
 static void test_fit_stops(struct backend_test *t)
 {
-    struct tuff_data data = {.count = 10, .x = pictures, .labels = labels};
+    struct tuff_data data = {.count = 10, .fields = {pictures, labels}};
     int saves = 0;
     struct tuff_fit_params fit = {.struct_size = sizeof fit,
                                   .optimizer = tuff_optimizer_defaults(TUFF_SGD, 0.125),

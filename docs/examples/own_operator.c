@@ -12,11 +12,12 @@ static tuff_val snake(struct tuff_graph *g, tuff_val x, double frequency)
     return tuff_pointwise(g, &row, x, 0);
 }
 
-static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *user)
+static void network(struct tuff_graph *g, struct tuff_network *n, void *user)
 {
-    (void)training, (void)user;
+    (void)user;
     const struct tuff_layer_dense_params hidden = {.units = 16}, output = {.units = 1};
-    return tuff_layer_dense(g, snake(g, tuff_layer_dense(g, x, "hidden", hidden), 2), "output", output);
+    tuff_val x = snake(g, tuff_layer_dense(g, n->fields[0], "hidden", hidden), 2);
+    tuff_network_regress(g, n, tuff_layer_dense(g, x, "output", output), n->fields[1]);
 }
 
 int main(void)
@@ -35,14 +36,16 @@ int main(void)
         sine = 0.99972535f * targets[i] + 0.02343535f * cosine;
         cosine = 0.99972535f * cosine - 0.02343535f * targets[i];
     }
-    struct tuff_model_params declared = {.struct_size = sizeof declared, .build = network, .sample = {TUFF_F32, TUFF_SHAPE(1)},
-                                         .loss = TUFF_LOSS_MSE, .batch = 32, .seed = 1};
+    struct tuff_model_params declared = {.struct_size = sizeof declared, .build = network,
+                                         .fields = {TUFF_FIELD("x", TUFF_F32, 1), TUFF_ANSWER("targets", TUFF_F32, 1)},
+                                         .batch = 32, .seed = 1};
+    struct tuff_data data = {.count = COUNT, .fields = {x, targets}};
     struct tuff_fit_params fit = {.struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.01), .epochs = 60};
     TRY(tuff_context_create(NULL, &context, &error));
     TRY(tuff_device_create(context, NULL, &device, &error));
     TRY(tuff_model_create(device, &declared, &model, &error));
-    TRY(tuff_model_fit(model, &(struct tuff_data){.count = COUNT, .x = x, .targets = targets}, &fit, &error));
-    TRY(tuff_model_predict(model, x, COUNT, y, &error));
+    TRY(tuff_model_fit(model, &data, &fit, &error));
+    TRY(tuff_model_predict(model, &data, (void *[]){y}, &error));
     float worst = 0;
     for (int i = 0; i < COUNT; i++) {
         float off = y[i] > targets[i] ? y[i] - targets[i] : targets[i] - y[i];

@@ -19,55 +19,38 @@ static const uint64_t SPLIT_EPOCH = UINT64_MAX;        /* shuffle that sets vali
 
 /* ---- the training part of the graph ---------------------------------------------------------------------------------------------- */
 
-static struct tuff_shape with_rows(uint32_t rows, const struct tuff_shape *sample)
-{
-    struct tuff_shape shape = {.rank = sample->rank + 1, .dim = {rows}};
-    for (uint32_t i = 0; i < sample->rank; i++) shape.dim[i + 1] = sample->dim[i];
-    return shape;
-}
-
-static struct tuff_type answer_type(const struct tuff_model *m, uint32_t rows)
-{
-    struct tuff_type type = m->graph->values[m->answers].type;
-    type.shape.dim[0] = rows;
-    return type;
-}
-
-static tuff_val zero_state(struct tuff_model *m, const char *name, enum tuff_dtype dtype, struct tuff_shape shape)
-{
-    return tuff_state(m->graph, name, dtype, shape, (struct tuff_init){0});
-}
-
 static void add_resident_data(struct tuff_model *m)
 {
     struct tuff_graph *g = m->graph;
-    struct tuff_type answer = answer_type(m, (uint32_t)m->data_count);
-    m->data_x = tuff_transient(g, "tuff/data/x", m->params.sample.dtype,
-                               with_rows((uint32_t)m->data_count, &m->params.sample.shape));
-    m->data_answers = tuff_transient(g, "tuff/data/answers", answer.dtype, answer.shape);
-    m->order = tuff_transient(g, "tuff/data/order", TUFF_I32, TUFF_SHAPE((uint32_t)m->train_count));
-    m->position = tuff_transient(g, "tuff/data/position", TUFF_I32, TUFF_SHAPE(1));
+    for (uint32_t i = 0; i < m->field_count; i++) {
+        const struct tuff_field *field = &m->params.fields[i];
+        const char *name = tuff_arena_printf(&g->arena, "tuff/data/%s", field->name);
+        m->data[i] = tuff_transient(g, name, field->type.dtype,
+                                    tuff_model_batched((uint32_t)m->data_count, &field->type.shape));
+    }
+    m->order = tuff_transient(g, "tuff/order", TUFF_I32, TUFF_SHAPE((uint32_t)m->train_count));
+    m->position = tuff_transient(g, "tuff/position", TUFF_I32, TUFF_SHAPE(1));
 }
 
 /* Rows order[position * batch ..] of the data on the device. */
-static void add_resident_batch(struct tuff_model *m, const struct tuff_model_step *step, tuff_val *x, tuff_val *answers)
+static void add_resident_batch(struct tuff_model *m, const struct tuff_model_step *step, tuff_val *fields)
 {
     struct tuff_graph *g = m->graph;
     tuff_val first = tuff_mul(g, m->position, tuff_full(g, TUFF_I32, TUFF_SHAPE(1), m->params.batch));
     tuff_val at = tuff_add(g, tuff_iota(g, TUFF_SHAPE(step->batch), 0), first);
     tuff_val rows = tuff_gather(g, m->order, at, 0);
-    *x = tuff_gather(g, m->data_x, rows, 0);
-    *answers = tuff_gather(g, m->data_answers, rows, 0);
+    for (uint32_t i = 0; i < m->field_count; i++) fields[i] = tuff_gather(g, m->data[i], rows, 0);
 }
 
-static void add_streamed_batch(struct tuff_model *m, struct tuff_model_step *step, tuff_val *x, tuff_val *answers)
+static void add_streamed_batch(struct tuff_model *m, struct tuff_model_step *step, tuff_val *fields)
 {
-    struct tuff_type answer = answer_type(m, step->batch);
     bool whole = step == &m->steps[TUFF_WHOLE];
-    struct tuff_shape shape = with_rows(step->batch, &m->params.sample.shape);
-    step->x = *x = tuff_input(m->graph, whole ? "train/x" : "train/last/x", m->params.sample.dtype, shape);
-    step->answers = *answers = tuff_input(m->graph, whole ? "train/answers" : "train/last/answers", answer.dtype,
-                                          answer.shape);
+    for (uint32_t i = 0; i < m->field_count; i++) {
+        const struct tuff_field *field = &m->params.fields[i];
+        const char *name = tuff_arena_printf(&m->graph->arena, "train/%s%s", whole ? "" : "last/", field->name);
+        step->fields[i] = fields[i] = tuff_input(m->graph, name, field->type.dtype,
+                                                 tuff_model_batched(step->batch, &field->type.shape));
+    }
 }
 
 static tuff_val add_one(struct tuff_graph *g, tuff_val state)
@@ -75,27 +58,25 @@ static tuff_val add_one(struct tuff_graph *g, tuff_val state)
     return tuff_assign(g, state, tuff_add(g, state, tuff_full(g, TUFF_I32, tuff_type_of(g, state).shape, 1)));
 }
 
-static tuff_val add_sum(struct tuff_graph *g, tuff_val state, tuff_val sum)
-{
-    return tuff_assign(g, state, tuff_add(g, state, tuff_reshape(g, sum, TUFF_SHAPE(1))));
-}
-
 /* The network, its loss and what is counted, for batches of step->batch samples. */
 static void build_step(struct tuff_model *m, struct tuff_model_step *step)
 {
     struct tuff_graph *g = m->graph;
-    tuff_val x, answers;
+    tuff_val fields[TUFF_MODEL_FIELDS];
+    struct tuff_network n;
     step->after = g->count - 1;
     if (m->resident)
-        add_resident_batch(m, step, &x, &answers);
+        add_resident_batch(m, step, fields);
     else
-        add_streamed_batch(m, step, &x, &answers);
-    tuff_val y = tuff_model_network(m, g, x, true);
-    tuff_val losses = tuff_model_losses(m, y, answers);
-    step->loss = tuff_mean(g, losses, 0, TUFF_DROP_AXES);
-    add_sum(g, m->train_loss, tuff_affine(g, step->loss, step->batch, 0));
-    tuff_val hits = tuff_model_hits(m, y, answers);
-    if (hits) add_sum(g, m->train_correct, tuff_sum(g, tuff_cast(g, hits, TUFF_I32), 0, TUFF_DROP_AXES));
+        add_streamed_batch(m, step, fields);
+    if (!tuff_model_network(m, g, fields, true, &n) || !tuff_model_networks_agree(g, &m->network, &n)) return;
+    if (n.weight) {
+        tuff_val weights = tuff_sum(g, n.weight, 0, TUFF_DROP_AXES);
+        step->loss = tuff_div(g, tuff_sum(g, n.loss, 0, TUFF_DROP_AXES), weights);
+    } else {
+        step->loss = tuff_mean(g, n.loss, 0, TUFF_DROP_AXES);
+    }
+    tuff_model_count(m, &m->train, &n, 0, NULL);
     if (m->resident) add_one(g, m->position);
     step->until = g->count;
 }
@@ -144,8 +125,7 @@ static tuff_status make_trainers(struct tuff_model *m, const struct tuff_fit_par
 static tuff_status build_training(struct tuff_model *m, const struct tuff_fit_params *params, struct tuff_error *error)
 {
     if (m->resident) add_resident_data(m);
-    m->train_loss = zero_state(m, "metrics/loss", TUFF_F32, TUFF_SHAPE(1));
-    m->train_correct = zero_state(m, "metrics/correct", TUFF_I32, TUFF_SHAPE(1));
+    tuff_model_add_sums(m, "metrics/", false, &m->train);
     for (uint32_t i = 0; i < TUFF_STEPS; i++)
         if (m->steps[i].batch) build_step(m, &m->steps[i]);
     TUFF_TRY(tuff_graph_finish(m->graph, error));
@@ -157,12 +137,14 @@ static tuff_status build_training(struct tuff_model *m, const struct tuff_fit_pa
 static bool fits_on_device(const struct tuff_model *m, const struct tuff_data *data)
 {
     const struct tuff_caps *caps = tuff_device_caps(m->device);
-    uint64_t x = data->count * m->sample_bytes, answers = data->count * tuff_model_answer_bytes(m), bytes = x + answers,
-             heap = 0;
+    uint64_t bytes = 0, heap = 0;
+    for (uint32_t i = 0; i < m->field_count; i++) {
+        bytes += data->count * m->sample_bytes[i];
+        if (data->count * m->sample_bytes[i] > caps->max_storage_range) return false;
+    }
     for (uint32_t i = 0; i < caps->heap_count; i++)
         if (caps->heaps[i].device_local && caps->heaps[i].bytes > heap) heap = caps->heaps[i].bytes;
-    return bytes <= RESIDENT_BYTES && x <= caps->max_storage_range && answers <= caps->max_storage_range &&
-           bytes <= heap / 4;
+    return bytes <= RESIDENT_BYTES && bytes <= heap / 4;
 }
 
 static tuff_status split_rows(struct tuff_model *m, double share, struct tuff_error *error)
@@ -204,7 +186,7 @@ static tuff_status add_training(struct tuff_model *m, const struct tuff_data *da
     uint32_t before = m->graph->count;
     TUFF_TRY(tuff_optimizer_check(m->context, &params->optimizer, error));
     m->data_count = data->count;
-    m->resident = !params->stream && fits_on_device(m, data);
+    m->resident = !params->stream && !data->fill && fits_on_device(m, data);
     TUFF_TRY(split_rows(m, params->validation_share, error));
     TUFF_TRY(size_steps(m, params->drop_last, error));
     tuff_status status = build_training(m, params, error);
@@ -295,7 +277,7 @@ tuff_status tuff_model_prepare(struct tuff_model *m, const struct tuff_data *dat
 {
     TUFF_REQUIRE(NULL, error, m != NULL && params != NULL);
     TUFF_TRY(check_fit(m, params, error));
-    TUFF_TRY(tuff_model_check_data(m, data, error));
+    TUFF_TRY(tuff_model_check_data(m, data, true, error));
     if (m->prepared) {
         if (data->count == m->data_count) return renew_training(m, params, error);
         return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the model was prepared for %llu samples, not %llu",
@@ -358,10 +340,10 @@ static tuff_status compile_training(struct tuff_model *m, struct tuff_error *err
 
 static tuff_status write_data(struct tuff_model *m, const struct tuff_data *data, struct tuff_error *error)
 {
-    if (!m->resident) return TUFF_OK;
-    TUFF_TRY(tuff_session_write(m->session, m->data_x, data->x, (size_t)data->count * m->sample_bytes, error));
-    return tuff_session_write(m->session, m->data_answers, tuff_model_answers(m, data),
-                              (size_t)data->count * tuff_model_answer_bytes(m), error);
+    for (uint32_t i = 0; i < m->field_count && m->resident; i++)
+        TUFF_TRY(
+            tuff_session_write(m->session, m->data[i], data->fields[i], (size_t)data->count * m->sample_bytes[i], error));
+    return TUFF_OK;
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------------------------- */
@@ -371,9 +353,9 @@ struct loop {
     const struct tuff_data *data;
     const struct tuff_fit_params *params;
     struct tuff_error *error;
-    uint32_t *order;      /* [owned] rows of this epoch */
-    uint8_t *x, *answers; /* [owned] batch of streamed data */
-    uint64_t steps;       /* per epoch */
+    uint32_t *order;               /* [owned] rows of this epoch */
+    struct tuff_model_batch batch; /* [owned] of streamed data */
+    uint64_t steps;                /* per epoch */
     uint64_t tickets[STEPS_IN_FLIGHT];
     uint64_t begin_ns, done, samples, reported_ns; /* of this fit: start, steps submitted and their samples, last report */
     uint64_t epoch_ns, epoch_samples;              /* likewise of this epoch */
@@ -391,8 +373,7 @@ static uint64_t samples_until(const struct tuff_model *m, uint64_t step)
 static tuff_status begin_epoch(struct loop *l)
 {
     struct tuff_model *m = l->m;
-    float loss = 0;
-    int32_t correct = 0, position = (int32_t)m->state.step;
+    int32_t position = (int32_t)m->state.step;
     memcpy(l->order, m->rows, (size_t)m->train_count * sizeof *l->order);
     tuff_shuffle(l->order, m->train_count, m->params.seed, m->state.epoch);
     if (m->resident) {
@@ -403,23 +384,16 @@ static tuff_status begin_epoch(struct loop *l)
     l->epoch_samples = 0;
     l->epoch_skipped = tuff_trainer_counts(first_trainer(m)).skipped;
     if (m->state.step > 0) return TUFF_OK; /* going on: the sums are in the states */
-    TUFF_TRY(tuff_session_write(m->session, m->train_loss, &loss, sizeof loss, l->error));
-    return tuff_session_write(m->session, m->train_correct, &correct, sizeof correct, l->error);
+    return tuff_model_zero_sums(m, &m->train, l->error);
 }
 
 static tuff_status write_batch(struct loop *l, uint64_t number)
 {
     struct tuff_model *m = l->m;
     const struct tuff_model_step *step = step_at(m, number);
-    size_t size = tuff_model_answer_bytes(m), batch = step->batch;
-    const uint8_t *answers = tuff_model_answers(m, l->data), *x = l->data->x;
     const uint32_t *rows = l->order + number * m->params.batch;
-    for (size_t i = 0; i < batch; i++) {
-        memcpy(l->x + i * m->sample_bytes, x + rows[i] * m->sample_bytes, m->sample_bytes);
-        memcpy(l->answers + i * size, answers + rows[i] * size, size);
-    }
-    TUFF_TRY(tuff_executable_write(step->trainer->run, step->x, l->x, batch * m->sample_bytes, l->error));
-    return tuff_executable_write(step->trainer->run, step->answers, l->answers, batch * size, l->error);
+    TUFF_TRY(tuff_model_batch_fill(m, l->data, true, rows, step->batch, step->batch, &l->batch, l->error));
+    return tuff_model_batch_write(m, &l->batch, true, step->batch, step->trainer->run, step->fields, l->error);
 }
 
 static tuff_status submit_step(struct loop *l)
@@ -456,19 +430,13 @@ static tuff_status explain(struct loop *l, uint64_t run)
 static tuff_status read_sums(struct loop *l)
 {
     struct tuff_model *m = l->m;
-    float loss;
-    int32_t correct;
     uint64_t run = UINT64_MAX;
     if (m->state.step > 0) TUFF_TRY(tuff_trainer_stopped(step_at(m, m->state.step - 1)->trainer, &run, l->error));
     if (run != UINT64_MAX) return explain(l, run);
-    TUFF_TRY(tuff_session_read(m->session, m->train_loss, &loss, sizeof loss, l->error));
-    TUFF_TRY(tuff_session_read(m->session, m->train_correct, &correct, sizeof correct, l->error));
     uint64_t samples = samples_until(m, m->state.step);
     uint64_t skipped = (tuff_trainer_counts(first_trainer(m)).skipped - l->epoch_skipped) * m->params.batch;
     double count = (double)(samples > skipped ? samples - skipped : 1);
-    l->train = (struct tuff_metrics){(double)loss / count, (double)correct / (double)(samples ? samples : 1)};
-    m->state.loss_sum = (double)loss;
-    return TUFF_OK;
+    return tuff_model_read_sums(m, &m->train, count, &l->train, &m->state.loss_sum, l->error);
 }
 
 /* Tells how far it is; *go_on false when the callback wants to stop. */
@@ -611,12 +579,10 @@ tuff_status tuff_model_fit(struct tuff_model *m, const struct tuff_data *data, c
     tuff_trainer_resume(first_trainer(m), m->state.run);
     struct loop l = {.m = m, .data = data, .params = params, .error = error, .steps = steps_of(m)};
     l.order = tuff_alloc(m->context, (size_t)m->train_count * sizeof *l.order);
-    l.x = tuff_alloc(m->context, m->params.batch * m->sample_bytes);
-    l.answers = tuff_alloc(m->context, m->params.batch * tuff_model_answer_bytes(m));
-    tuff_status status = l.order && l.x && l.answers ? run_epochs(&l) : tuff_fail_memory(m->context, error);
+    tuff_status status = l.order ? tuff_model_batch_begin(m, &l.batch, error) : tuff_fail_memory(m->context, error);
+    if (status == TUFF_OK) status = run_epochs(&l);
     tuff_free(m->context, l.order);
-    tuff_free(m->context, l.x);
-    tuff_free(m->context, l.answers);
+    tuff_model_batch_finish(m, &l.batch);
     return status;
 }
 

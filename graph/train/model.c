@@ -3,123 +3,187 @@
 #include "graph/train/model.h"
 #include "backend/executable.h"
 #include "graph/ops/leaf.h"
+#include "graph/places.h"
 
 #include <math.h>
 
 /* ---- graph parts ------------------------------------------------------------------------------------------------------------ */
 
-static struct tuff_shape batched(uint32_t batch, const struct tuff_shape *sample)
+struct tuff_shape tuff_model_batched(uint32_t batch, const struct tuff_shape *sample)
 {
     struct tuff_shape shape = {.rank = sample->rank + 1, .dim = {batch}};
     for (uint32_t i = 0; i < sample->rank && i + 1 < TUFF_MAX_RANK; i++) shape.dim[i + 1] = sample->dim[i];
     return shape;
 }
 
-tuff_val tuff_model_network(struct tuff_model *m, struct tuff_graph *g, tuff_val x, bool training)
+bool tuff_model_network(const struct tuff_model *m, struct tuff_graph *g, const tuff_val *stored, bool training,
+                        struct tuff_network *n)
 {
-    uint32_t batch = tuff_type_of(g, x).shape.dim[0];
-    tuff_val scaled = tuff_affine(g, tuff_cast(g, x, TUFF_F32), m->params.scale, m->params.shift);
-    tuff_val y = m->params.build(g, scaled, training, m->params.user);
-    if (g->status != TUFF_OK) return 0;
-    if (!y || y >= g->count)
-        return tuff_graph_fail(
-            g, TUFF_ERR_USAGE,
-            "the network's build function returned %u, which is not a value of the graph that it was given", (unsigned)y);
-    struct tuff_type type = tuff_type_of(g, y);
-    bool classes = m->params.loss == TUFF_LOSS_CROSS_ENTROPY;
-    bool fits = type.dtype == TUFF_F32 && type.shape.rank >= 2 && type.shape.dim[0] == batch &&
-                (!classes || type.shape.rank == 2);
-    uint64_t outputs = fits ? tuff_shape_count(&type.shape) / batch : 0;
-    char text[128];
-    if (!fits)
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE, "the network's output is %s %s, not f32 [%u, %s]",
-                               tuff_dtype_name(type.dtype), tuff_shape_text(&type.shape, text, sizeof text), (unsigned)batch,
-                               classes ? "classes" : "...");
-    if (m->outputs && m->outputs != outputs)
-        return tuff_graph_fail(g, TUFF_ERR_SHAPE,
-                               "the network gives %llu numbers for a sample in training, %llu in inference",
-                               (unsigned long long)outputs, (unsigned long long)m->outputs);
-    return y;
+    tuff_val fields[TUFF_MODEL_FIELDS] = {0};
+    bool answers = true;
+    *n = (struct tuff_network){.training = training, .fields = fields};
+    for (uint32_t i = 0; i < m->field_count; i++) {
+        const struct tuff_field *field = &m->params.fields[i];
+        bool whole = field->type.dtype == TUFF_I32 || field->type.dtype == TUFF_BOOL;
+        answers = answers && stored[i];
+        if (!stored[i]) continue;
+        n->batch = tuff_type_of(g, stored[i]).shape.dim[0];
+        fields[i] = whole ? stored[i] : tuff_affine(g, tuff_cast(g, stored[i], TUFF_F32), field->scale, field->shift);
+    }
+    if (g->status == TUFF_OK) m->params.build(g, n, m->params.user);
+    n->fields = NULL;
+    return tuff_model_network_fits(g, n, answers);
 }
 
-tuff_val tuff_model_losses(struct tuff_model *m, tuff_val y, tuff_val answers)
+/* Of the loss (0) and the metrics. */
+static struct tuff_network_value summed(const struct tuff_network *n, uint32_t i)
 {
-    struct tuff_graph *g = m->graph;
-    if (m->params.loss == TUFF_LOSS_CROSS_ENTROPY)
-        return tuff_cross_entropy(
-            g, y, answers,
-            (struct tuff_cross_entropy_params){.reduction = TUFF_REDUCE_NONE, .label_smoothing = m->params.label_smoothing});
-    uint32_t batch = tuff_type_of(g, y).shape.dim[0];
-    tuff_val flat = tuff_reshape(g, tuff_mse_loss(g, y, answers, TUFF_REDUCE_NONE), TUFF_SHAPE(batch, 0));
-    return tuff_mean(g, flat, 2, TUFF_DROP_AXES);
+    return i ? n->metrics[i - 1] : (struct tuff_network_value){"loss", n->loss, n->weight};
 }
 
-tuff_val tuff_model_hits(struct tuff_model *m, tuff_val y, tuff_val answers)
+static tuff_val sum_state(struct tuff_model *m, const char *prefix, const char *name, const char *suffix, bool transient,
+                          enum tuff_dtype dtype)
 {
-    if (m->params.loss != TUFF_LOSS_CROSS_ENTROPY) return 0;
-    return tuff_equal(m->graph, tuff_argmax(m->graph, y, 1, TUFF_DROP_AXES), answers);
+    const char *whole = tuff_arena_printf(&m->graph->arena, "%s%s%s", prefix, name, suffix);
+    if (!whole) return tuff_graph_fail(m->graph, TUFF_ERR_MEMORY, "out of host memory");
+    return transient ? tuff_transient(m->graph, whole, dtype, TUFF_SHAPE(1))
+                     : tuff_state(m->graph, whole, dtype, TUFF_SHAPE(1), (struct tuff_init){0});
 }
 
-static tuff_val add_to(struct tuff_graph *g, tuff_val state, tuff_val sum)
+void tuff_model_add_sums(struct tuff_model *m, const char *prefix, bool transient, struct tuff_model_sums *sums)
 {
+    sums->count = 1 + m->network.metric_count;
+    for (uint32_t i = 0; i < sums->count; i++) {
+        struct tuff_network_value v = summed(&m->network, i);
+        bool floats = tuff_is_float(tuff_type_of(m->graph, v.value).dtype);
+        sums->sum[i] = sum_state(m, prefix, v.name, "", transient, floats ? TUFF_F32 : TUFF_I32);
+        sums->weight[i] = v.weight ? sum_state(m, prefix, v.name, ".weight", transient, TUFF_F32) : 0;
+    }
+}
+
+/* state += the sum of v [batch] over the samples that count */
+static tuff_val add_to(struct tuff_graph *g, tuff_val state, tuff_val v, tuff_val counts)
+{
+    struct tuff_type type = tuff_type_of(g, v);
+    if (!tuff_is_float(type.dtype)) v = tuff_cast(g, v, TUFF_I32);
+    if (counts) {
+        tuff_val nothing = tuff_full(g, tuff_type_of(g, v).dtype, type.shape, 0);
+        v = tuff_select(g, counts, v, nothing);
+    }
+    tuff_val sum = tuff_sum(g, v, 0, TUFF_DROP_AXES);
     return tuff_assign(g, state, tuff_add(g, state, tuff_reshape(g, sum, TUFF_SHAPE(1))));
 }
 
-static void add_comparison(struct tuff_model *m, tuff_val y)
+uint32_t tuff_model_count(struct tuff_model *m, const struct tuff_model_sums *sums, const struct tuff_network *n,
+                          tuff_val counts, tuff_val *assigns)
 {
-    struct tuff_graph *g = m->graph;
-    uint32_t batch = m->params.batch;
-    m->count = tuff_input(g, "predict/count", TUFF_I32, TUFF_SHAPE(1));
-    tuff_val counts = tuff_less(g, tuff_iota(g, TUFF_SHAPE(batch), 0), m->count);
-    m->eval_loss = tuff_transient(g, "tuff/metrics/eval_loss", TUFF_F32, TUFF_SHAPE(1));
-    m->eval_correct = tuff_transient(g, "tuff/metrics/eval_correct", TUFF_I32, TUFF_SHAPE(1));
-    tuff_val losses = tuff_model_losses(m, y, m->answers), zero = tuff_full(g, TUFF_F32, TUFF_SHAPE(batch), 0);
-    m->eval_assigns[0] = add_to(g, m->eval_loss, tuff_sum(g, tuff_select(g, counts, losses, zero), 0, TUFF_DROP_AXES));
-    tuff_val hits = tuff_model_hits(m, y, m->answers), none = tuff_full(g, TUFF_I32, TUFF_SHAPE(batch), 0);
-    if (hits)
-        m->eval_assigns[1] = add_to(
-            g, m->eval_correct, tuff_sum(g, tuff_select(g, counts, tuff_cast(g, hits, TUFF_I32), none), 0, TUFF_DROP_AXES));
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < sums->count; i++) {
+        struct tuff_network_value v = summed(n, i);
+        tuff_val done[2] = {add_to(m->graph, sums->sum[i], v.value, counts),
+                            v.weight ? add_to(m->graph, sums->weight[i], v.weight, counts) : 0};
+        for (uint32_t k = 0; k < 2 && assigns; k++)
+            if (done[k]) assigns[count++] = done[k];
+    }
+    return count;
+}
+
+static tuff_val field_input(const struct tuff_model *m, struct tuff_graph *g, const char *prefix, uint32_t i, uint32_t batch)
+{
+    const struct tuff_field *field = &m->params.fields[i];
+    const char *name = tuff_arena_printf(&g->arena, "%s%s", prefix, field->name);
+    if (!name) return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+    return tuff_input(g, name, field->type.dtype, tuff_model_batched(batch, &field->type.shape));
+}
+
+static void check_no_updates(struct tuff_graph *g)
+{
+    tuff_val assigned = 0;
+    if (tuff_graph_updates(g, 0, &assigned, 1) && g->status == TUFF_OK) /* a batch norm that is built for training, say */
+        tuff_graph_fail(g, TUFF_ERR_USAGE,
+                        "the network's build function assigns '%.60s' where it is called for inference: its layers are to "
+                        "take `training` as it was given",
+                        g->values[tuff_written_leaf(g, assigned)].name);
 }
 
 static tuff_status build_inference(struct tuff_model *m, struct tuff_error *error)
 {
     struct tuff_graph *g = m->graph;
     uint32_t batch = m->params.batch;
-    m->x = tuff_input(g, "predict/x", m->params.sample.dtype, batched(batch, &m->params.sample.shape));
-    tuff_val y = tuff_model_network(m, g, m->x, false), assigned = 0;
-    if (tuff_graph_updates(g, 0, &assigned, 1) && g->status == TUFF_OK) /* a batch norm that is built for training, say */
-        tuff_graph_fail(g, TUFF_ERR_USAGE,
-                        "the network's build function assigns '%.60s' where it is called for inference: its layers are to "
-                        "take `training` as it was given",
-                        g->values[tuff_written_leaf(g, assigned)].name);
+    for (uint32_t i = 0; i < m->field_count; i++) m->fields[i] = field_input(m, g, "predict/", i, batch);
+    if (tuff_model_network(m, g, m->fields, false, &m->network)) check_no_updates(g);
     TUFF_TRY(tuff_graph_finish(g, error));
-    struct tuff_type type = tuff_type_of(g, y);
-    bool classes = m->params.loss == TUFF_LOSS_CROSS_ENTROPY;
-    m->outputs = tuff_shape_count(&type.shape) / batch;
-    m->answers = classes ? tuff_input(g, "predict/labels", TUFF_I32, TUFF_SHAPE(batch))
-                         : tuff_input(g, "predict/targets", TUFF_F32, type.shape);
-    m->predicted = classes ? tuff_softmax(g, y, 1) : tuff_affine(g, y, 1, 0);
-    add_comparison(m, y);
+    for (uint32_t i = 0; i < m->network.metric_count; i++)
+        m->network.metrics[i].name = tuff_arena_strdup(&g->arena, m->network.metrics[i].name);
+    for (uint32_t i = 0; i < m->network.output_count; i++)
+        m->network.outputs[i].name = tuff_arena_strdup(&g->arena, m->network.outputs[i].name);
+    m->count = tuff_input(g, "predict/count", TUFF_I32, TUFF_SHAPE(1));
+    tuff_val counts = tuff_less(g, tuff_iota(g, TUFF_SHAPE(batch), 0), m->count);
+    tuff_model_add_sums(m, "tuff/metrics/eval_", true, &m->eval);
+    m->eval_count = tuff_model_count(m, &m->eval, &m->network, counts, m->eval_assigns);
     return tuff_graph_finish(g, error);
+}
+
+static tuff_status check_field(struct tuff_context *context, const struct tuff_field *f, uint32_t i,
+                               struct tuff_error *error)
+{
+    static const enum tuff_dtype possible[] = {TUFF_U8, TUFF_I8, TUFF_BOOL, TUFF_I32, TUFF_F16, TUFF_BF16, TUFF_F32};
+    bool known = false;
+    for (size_t k = 0; k < TUFF_COUNT(possible); k++) known = known || f->type.dtype == possible[k];
+    if (!tuff_model_name_fits(f->name) || !strcmp(f->name, "count"))
+        return tuff_fail(context, error, TUFF_ERR_USAGE,
+                         "model: field %u is called '%.60s': names have 1 to 40 letters, digits, - and _, and none is count",
+                         (unsigned)i, f->name);
+    if (!known)
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "model: field '%s' is of type %s, which samples cannot have",
+                         f->name, tuff_dtype_known((int32_t)f->type.dtype) ? tuff_dtype_name(f->type.dtype) : "none");
+    if (f->type.shape.rank >= TUFF_MAX_RANK || tuff_shape_count(&f->type.shape) == 0)
+        return tuff_fail(context, error, TUFF_ERR_USAGE,
+                         "model: the shape of field '%s' has no room for the batch before it, or a dimension of 0", f->name);
+    if (!isfinite(f->scale) || !isfinite(f->shift))
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "model: field '%s' times %g plus %g is not finite", f->name,
+                         f->scale, f->shift);
+    return TUFF_OK;
+}
+
+static uint32_t count_fields(const struct tuff_model_params *p)
+{
+    uint32_t count = 0;
+    while (count < TUFF_MODEL_FIELDS && p->fields[count].name) count++;
+    return count;
 }
 
 static tuff_status check_params(struct tuff_context *context, const struct tuff_model_params *p, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, p->struct_size >= sizeof *p);
     TUFF_REQUIRE(context, error, p->build != NULL);
-    if ((unsigned)p->loss > TUFF_LOSS_MSE)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "model: there is no loss of kind %d", (int)p->loss);
-    if (!(p->label_smoothing >= 0 && p->label_smoothing < 1))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "model: label smoothing %g is not in [0, 1)", p->label_smoothing);
-    if (!isfinite(p->scale) || !isfinite(p->shift))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "model: samples times %g plus %g are not finite", p->scale,
-                         p->shift);
+    bool asked = false;
+    for (uint32_t i = 0; i < count_fields(p); i++) {
+        TUFF_TRY(check_field(context, &p->fields[i], i, error));
+        asked = asked || !p->fields[i].answer;
+        for (uint32_t k = 0; k < i; k++)
+            if (!strcmp(p->fields[i].name, p->fields[k].name))
+                return tuff_fail(context, error, TUFF_ERR_USAGE, "model: two fields are called '%s'", p->fields[i].name);
+    }
+    if (!asked)
+        return tuff_fail(context, error, TUFF_ERR_USAGE,
+                         "model: it has no fields but answers: .fields = {TUFF_FIELD(\"x\", TUFF_F32, 4), ..}");
     if (p->batch > INT32_MAX)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "model: a batch of %d samples", (int)p->batch);
-    TUFF_REQUIRE_THAT(context, error, p->sample.dtype == TUFF_U8 || p->sample.dtype == TUFF_F32,
-                      "samples are of TUFF_U8 or TUFF_F32");
-    TUFF_REQUIRE_THAT(context, error, p->sample.shape.rank < TUFF_MAX_RANK && tuff_shape_count(&p->sample.shape) > 0,
-                      "the shape of a sample has no room for the batch before it, or a dimension of 0");
+    return TUFF_OK;
+}
+
+/* Names become the model's own, and defaults what they stand for. */
+static tuff_status take_fields(struct tuff_model *m, struct tuff_error *error)
+{
+    m->field_count = count_fields(&m->params);
+    for (uint32_t i = 0; i < m->field_count; i++) {
+        struct tuff_field *f = &m->params.fields[i];
+        f->name = tuff_arena_strdup(&m->graph->arena, f->name);
+        if (!f->name) return tuff_fail_memory(m->context, error);
+        if (f->scale == 0) f->scale = f->type.dtype == TUFF_U8 ? 1.0 / 255 : 1;
+        m->sample_bytes[i] = (size_t)tuff_type_bytes(&f->type);
+    }
     return TUFF_OK;
 }
 
@@ -136,10 +200,9 @@ tuff_status tuff_model_create(struct tuff_device *device, const struct tuff_mode
     tuff_device_retain(device);
     m->params = *params;
     if (m->params.batch == 0) m->params.batch = 64;
-    if (m->params.scale == 0) m->params.scale = params->sample.dtype == TUFF_U8 ? 1.0 / 255 : 1;
-    m->sample_bytes = (size_t)tuff_type_bytes(&params->sample);
     m->state = (struct tuff_fit_state){.best_loss = INFINITY, .seed = params->seed, .batch = m->params.batch};
     tuff_status status = tuff_graph_create(context, &m->graph, error);
+    if (status == TUFF_OK) status = take_fields(m, error);
     if (status == TUFF_OK) status = build_inference(m, error);
     if (status != TUFF_OK)
         tuff_model_destroy(m);
@@ -169,34 +232,102 @@ tuff_status tuff_model_session(struct tuff_model *m, struct tuff_error *error)
     return m->session ? TUFF_OK : tuff_session_create(m->device, m->graph, &params, &m->session, error);
 }
 
-/* ---- running batches ------------------------------------------------------------------------------------------------------------ */
+/* ---- batches --------------------------------------------------------------------------------------------------------------------- */
 
-size_t tuff_model_answer_bytes(const struct tuff_model *m)
+/* Labels and indices that the network reads as they are stored name classes and places. */
+static tuff_status check_places(struct tuff_model *m, const struct tuff_data *data, const struct tuff_places *p,
+                                struct tuff_error *error)
 {
-    return m->params.loss == TUFF_LOSS_CROSS_ENTROPY ? sizeof(int32_t) : (size_t)m->outputs * sizeof(float);
+    for (uint32_t i = 0; i < m->field_count; i++) {
+        if (p->value != m->fields[i] || !data->fields[i]) continue;
+        const struct tuff_field *field = &m->params.fields[i];
+        const int32_t *numbers = data->fields[i];
+        uint64_t each = tuff_shape_count(&field->type.shape);
+        for (uint64_t k = 0; k < data->count * each; k++) {
+            if ((numbers[k] >= p->least && numbers[k] <= p->most) || (p->ignored && numbers[k] == *p->ignored)) continue;
+            if (p->classes)
+                return tuff_fail(m->context, error, TUFF_ERR_USAGE,
+                                 "label %d of sample %llu is not one of the network's %llu classes", (int)numbers[k],
+                                 (unsigned long long)(k / each), (unsigned long long)p->most + 1);
+            return tuff_fail(m->context, error, TUFF_ERR_USAGE, "%s: %d of sample %llu is an index outside of %lld .. %lld",
+                             field->name, (int)numbers[k], (unsigned long long)(k / each), (long long)p->least,
+                             (long long)p->most);
+        }
+    }
+    return TUFF_OK;
 }
 
-const void *tuff_model_answers(const struct tuff_model *m, const struct tuff_data *data)
+static tuff_status check_numbers(struct tuff_model *m, const struct tuff_data *data, struct tuff_error *error)
 {
-    return m->params.loss == TUFF_LOSS_CROSS_ENTROPY ? (const void *)data->labels : (const void *)data->targets;
+    struct tuff_arena arena;
+    struct tuff_places *places = NULL;
+    uint32_t count = 0;
+    tuff_arena_init(&arena, m->context);
+    tuff_status status = tuff_places_find(m->graph, m->eval_assigns, m->eval_count, &arena, &places, &count, error);
+    for (uint32_t i = 0; i < count && status == TUFF_OK; i++) status = check_places(m, data, &places[i], error);
+    tuff_arena_finish(&arena);
+    return status;
 }
 
-tuff_status tuff_model_check_data(struct tuff_model *m, const struct tuff_data *data, struct tuff_error *error)
+tuff_status tuff_model_check_data(struct tuff_model *m, const struct tuff_data *data, bool answers, struct tuff_error *error)
 {
-    if (!data || !data->x) return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data%s NULL", data ? "'s x is" : " are");
+    if (!data) return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data are NULL");
+    for (uint32_t i = 0; i < m->field_count && !data->fill; i++)
+        if (!data->fields[i] && (answers || !m->params.fields[i].answer))
+            return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data's %s is NULL (fields[%u])",
+                             m->params.fields[i].name, (unsigned)i);
     if (data->count == 0 || data->count > INT32_MAX)
         return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data hold %llu samples; they can be 1 to 2^31 - 1",
                          (unsigned long long)data->count);
-    if (!tuff_model_answers(m, data))
-        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data have no %s",
-                         m->params.loss == TUFF_LOSS_CROSS_ENTROPY ? "labels" : "targets");
-    for (uint64_t i = 0; m->params.loss == TUFF_LOSS_CROSS_ENTROPY && i < data->count; i++)
-        if (data->labels[i] < 0 || (uint64_t)data->labels[i] >= m->outputs)
-            return tuff_fail(m->context, error, TUFF_ERR_USAGE,
-                             "label %d of sample %llu is not one of the network's %llu classes", (int)data->labels[i],
-                             (unsigned long long)i, (unsigned long long)m->outputs);
+    return data->fill ? TUFF_OK : check_numbers(m, data, error);
+}
+
+tuff_status tuff_model_batch_begin(struct tuff_model *m, struct tuff_model_batch *batch, struct tuff_error *error)
+{
+    bool there = (batch->rows = tuff_alloc(m->context, m->params.batch * sizeof *batch->rows)) != NULL;
+    for (uint32_t i = 0; i < m->field_count; i++)
+        there = (batch->fields[i] = tuff_alloc(m->context, m->params.batch * m->sample_bytes[i])) && there;
+    return there ? TUFF_OK : tuff_fail_memory(m->context, error);
+}
+
+void tuff_model_batch_finish(struct tuff_model *m, struct tuff_model_batch *batch)
+{
+    tuff_free(m->context, batch->rows);
+    for (uint32_t i = 0; i < m->field_count; i++) tuff_free(m->context, batch->fields[i]);
+}
+
+tuff_status tuff_model_batch_fill(const struct tuff_model *m, const struct tuff_data *data, bool answers,
+                                  const uint32_t *rows, uint32_t count, uint32_t size, struct tuff_model_batch *batch,
+                                  struct tuff_error *error)
+{
+    void *to[TUFF_MODEL_FIELDS] = {NULL};
+    for (uint32_t i = 0; i < m->field_count; i++) {
+        size_t bytes = m->sample_bytes[i];
+        if (m->params.fields[i].answer && !answers) continue;
+        to[i] = batch->fields[i];
+        memset((uint8_t *)to[i] + count * bytes, 0, (size - count) * bytes);
+        for (uint32_t k = 0; k < count && !data->fill; k++)
+            memcpy((uint8_t *)to[i] + k * bytes, (const uint8_t *)data->fields[i] + rows[k] * bytes, bytes);
+    }
+    if (!data->fill) return TUFF_OK;
+    struct tuff_error own = {0};
+    tuff_status status = data->fill(data->user, rows, count, to, &own);
+    return status == TUFF_OK ? TUFF_OK
+                             : tuff_fail(m->context, error, status, "samples could not be made: %s",
+                                         own.message[0] ? own.message : "fill gave no sentence");
+}
+
+tuff_status tuff_model_batch_write(const struct tuff_model *m, const struct tuff_model_batch *batch, bool answers,
+                                   uint32_t size, struct tuff_executable *x, const tuff_val *inputs,
+                                   struct tuff_error *error)
+{
+    for (uint32_t i = 0; i < m->field_count; i++)
+        if (answers || !m->params.fields[i].answer)
+            TUFF_TRY(tuff_executable_write(x, inputs[i], batch->fields[i], size * m->sample_bytes[i], error));
     return TUFF_OK;
 }
+
+/* ---- running batches ------------------------------------------------------------------------------------------------------------ */
 
 static tuff_status compile_part(struct tuff_model *m, const tuff_val *outputs, uint32_t count,
                                 struct tuff_executable **executable, struct tuff_error *error)
@@ -211,30 +342,49 @@ static tuff_status compile_part(struct tuff_model *m, const tuff_val *outputs, u
     return tuff_session_compile(m->session, &params, executable, error);
 }
 
-/* One batch of samples from row `first` on into memory; missing ones are zeros. */
-static void gather_batch(uint8_t *to, const uint8_t *from, size_t size, const uint32_t *rows, uint64_t first, uint64_t count,
-                         uint32_t batch)
+tuff_status tuff_model_zero_sums(struct tuff_model *m, const struct tuff_model_sums *sums, struct tuff_error *error)
 {
-    memset(to + count * size, 0, (batch - count) * size);
-    for (uint64_t i = 0; i < count; i++) memcpy(to + i * size, from + (rows ? rows[first + i] : first + i) * size, size);
-}
-
-static tuff_status zero_metrics(struct tuff_model *m, struct tuff_error *error)
-{
-    float loss = 0;
-    int32_t correct = 0;
-    TUFF_TRY(tuff_session_write(m->session, m->eval_loss, &loss, sizeof loss, error));
-    return tuff_session_write(m->session, m->eval_correct, &correct, sizeof correct, error);
-}
-
-static tuff_status read_metrics(struct tuff_model *m, uint64_t count, struct tuff_metrics *metrics, struct tuff_error *error)
-{
-    float loss;
-    int32_t correct;
-    TUFF_TRY(tuff_session_read(m->session, m->eval_loss, &loss, sizeof loss, error));
-    TUFF_TRY(tuff_session_read(m->session, m->eval_correct, &correct, sizeof correct, error));
-    *metrics = (struct tuff_metrics){(double)loss / (double)count, (double)correct / (double)count};
+    static const uint32_t zero; /* of both types */
+    for (uint32_t i = 0; i < sums->count; i++) {
+        TUFF_TRY(tuff_session_write(m->session, sums->sum[i], &zero, sizeof zero, error));
+        if (sums->weight[i]) TUFF_TRY(tuff_session_write(m->session, sums->weight[i], &zero, sizeof zero, error));
+    }
     return TUFF_OK;
+}
+
+static tuff_status read_number(struct tuff_model *m, tuff_val state, double *number, struct tuff_error *error)
+{
+    union {
+        float real;
+        int32_t whole;
+    } u;
+    TUFF_TRY(tuff_session_read(m->session, state, &u, sizeof u, error));
+    *number = tuff_is_float(tuff_type_of(m->graph, state).dtype) ? (double)u.real : (double)u.whole;
+    return TUFF_OK;
+}
+
+tuff_status tuff_model_read_sums(struct tuff_model *m, const struct tuff_model_sums *sums, double samples,
+                                 struct tuff_metrics *metrics, double *loss_sum, struct tuff_error *error)
+{
+    *metrics = (struct tuff_metrics){.count = sums->count - 1};
+    for (uint32_t i = 0; i < sums->count; i++) {
+        double sum, weight = samples;
+        TUFF_TRY(read_number(m, sums->sum[i], &sum, error));
+        if (sums->weight[i]) TUFF_TRY(read_number(m, sums->weight[i], &weight, error));
+        if (i == 0)
+            metrics->loss = sum / weight;
+        else
+            metrics->metric[i - 1] = (struct tuff_metric){m->network.metrics[i - 1].name, sum / weight};
+        if (i == 0 && loss_sum) *loss_sum = sum;
+    }
+    return TUFF_OK;
+}
+
+double tuff_metrics_get(const struct tuff_metrics *metrics, const char *name)
+{
+    for (uint32_t i = 0; i < metrics->count; i++)
+        if (!strcmp(metrics->metric[i].name, name)) return metrics->metric[i].value;
+    return NAN;
 }
 
 static tuff_status go_on(const struct tuff_model *m, const char *what, struct tuff_error *error)
@@ -243,21 +393,27 @@ static tuff_status go_on(const struct tuff_model *m, const char *what, struct tu
     return tuff_fail(m->context, error, TUFF_ERR_CANCELLED, "%s: cancelled", what);
 }
 
-static tuff_status evaluate_batches(struct tuff_model *m, const struct tuff_data *data, const uint32_t *rows, uint64_t count,
-                                    uint8_t *x, uint8_t *answers, struct tuff_error *error)
+/* rows[first ..] into the batch's own list, or the numbers from `first` on where there are none; how many there are. */
+static uint32_t take_rows(const struct tuff_model *m, const uint32_t *rows, uint64_t first, uint64_t count,
+                          struct tuff_model_batch *batch)
 {
-    uint32_t batch = m->params.batch;
-    size_t size = tuff_model_answer_bytes(m);
+    uint32_t inside = count - first < m->params.batch ? (uint32_t)(count - first) : m->params.batch;
+    for (uint32_t i = 0; i < inside; i++) batch->rows[i] = rows ? rows[first + i] : (uint32_t)first + i;
+    return inside;
+}
+
+static tuff_status evaluate_batches(struct tuff_model *m, const struct tuff_data *data, const uint32_t *rows, uint64_t count,
+                                    struct tuff_model_batch *batch, struct tuff_error *error)
+{
+    uint32_t size = m->params.batch;
     uint64_t tickets[2] = {0};
-    for (uint64_t first = 0, n = 0; first < count; first += batch, n++) {
-        int32_t inside = (int32_t)(count - first < batch ? count - first : batch);
+    for (uint64_t first = 0, n = 0; first < count; first += size, n++) {
         TUFF_TRY(go_on(m, "evaluating", error));
-        gather_batch(x, data->x, m->sample_bytes, rows, first, (uint64_t)inside, batch);
-        gather_batch(answers, tuff_model_answers(m, data), size, rows, first, (uint64_t)inside, batch);
+        int32_t inside = (int32_t)take_rows(m, rows, first, count, batch);
+        TUFF_TRY(tuff_model_batch_fill(m, data, true, batch->rows, (uint32_t)inside, size, batch, error));
         if (n >= 2)
             TUFF_TRY(tuff_device_wait(m->device, tickets[n % 2], UINT64_MAX, error)); /* its inputs may be overwritten */
-        TUFF_TRY(tuff_executable_write(m->evaluate, m->x, x, batch * m->sample_bytes, error));
-        TUFF_TRY(tuff_executable_write(m->evaluate, m->answers, answers, batch * size, error));
+        TUFF_TRY(tuff_model_batch_write(m, batch, true, size, m->evaluate, m->fields, error));
         TUFF_TRY(tuff_executable_write(m->evaluate, m->count, &inside, sizeof inside, error));
         TUFF_TRY(tuff_executable_submit(m->evaluate, &tickets[n % 2], error));
     }
@@ -267,43 +423,76 @@ static tuff_status evaluate_batches(struct tuff_model *m, const struct tuff_data
 tuff_status tuff_model_evaluate_rows(struct tuff_model *m, const struct tuff_data *data, const uint32_t *rows,
                                      uint64_t count, struct tuff_metrics *metrics, struct tuff_error *error)
 {
-    TUFF_TRY(compile_part(m, m->eval_assigns, m->eval_assigns[1] ? 2 : 1, &m->evaluate, error));
-    TUFF_TRY(zero_metrics(m, error));
-    uint8_t *x = tuff_alloc(m->context, m->params.batch * m->sample_bytes);
-    uint8_t *answers = tuff_alloc(m->context, m->params.batch * tuff_model_answer_bytes(m));
-    tuff_status status = x && answers ? evaluate_batches(m, data, rows, count, x, answers, error)
-                                      : tuff_fail_memory(m->context, error);
-    tuff_free(m->context, x);
-    tuff_free(m->context, answers);
-    return status == TUFF_OK ? read_metrics(m, count, metrics, error) : status;
+    struct tuff_model_batch batch = {0};
+    TUFF_TRY(compile_part(m, m->eval_assigns, m->eval_count, &m->evaluate, error));
+    TUFF_TRY(tuff_model_zero_sums(m, &m->eval, error));
+    tuff_status status = tuff_model_batch_begin(m, &batch, error);
+    if (status == TUFF_OK) status = evaluate_batches(m, data, rows, count, &batch, error);
+    tuff_model_batch_finish(m, &batch);
+    return status == TUFF_OK ? tuff_model_read_sums(m, &m->eval, (double)count, metrics, NULL, error) : status;
 }
 
 tuff_status tuff_model_evaluate(struct tuff_model *m, const struct tuff_data *data, struct tuff_metrics *metrics,
                                 struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, m != NULL && metrics != NULL);
-    TUFF_TRY(tuff_model_check_data(m, data, error));
+    TUFF_TRY(tuff_model_check_data(m, data, true, error));
     return tuff_model_evaluate_rows(m, data, NULL, data->count, metrics, error);
 }
 
-tuff_status tuff_model_predict(struct tuff_model *m, const void *x, uint64_t count, float *out, struct tuff_error *error)
+uint32_t tuff_model_output_count(const struct tuff_model *m) { return m->network.output_count; }
+
+struct tuff_model_output tuff_model_output(const struct tuff_model *m, uint32_t index)
 {
-    TUFF_REQUIRE(NULL, error, m != NULL && x != NULL && out != NULL);
-    uint32_t batch = m->params.batch;
-    TUFF_TRY(compile_part(m, &m->predicted, 1, &m->predict, error));
-    uint8_t *part = tuff_alloc(m->context, batch * m->sample_bytes);
-    tuff_status status = part ? TUFF_OK : tuff_fail_memory(m->context, error);
-    for (uint64_t first = 0; first < count && status == TUFF_OK; first += batch) {
-        uint64_t inside = count - first < batch ? count - first : batch;
-        if ((status = go_on(m, "predicting", error)) != TUFF_OK) break;
-        gather_batch(part, x, m->sample_bytes, NULL, first, inside, batch);
-        status = tuff_executable_write(m->predict, m->x, part, batch * m->sample_bytes, error);
-        if (status == TUFF_OK) status = tuff_executable_submit(m->predict, NULL, error);
-        if (status == TUFF_OK)
-            status = tuff_executable_read(m->predict, 0, out + first * m->outputs,
-                                          (size_t)(inside * m->outputs) * sizeof *out, error);
+    if (index >= m->network.output_count) return (struct tuff_model_output){0};
+    struct tuff_model_output output = {m->network.outputs[index].name,
+                                       tuff_type_of(m->graph, m->network.outputs[index].value)};
+    struct tuff_shape *shape = &output.type.shape;
+    memmove(shape->dim, shape->dim + 1, (TUFF_MAX_RANK - 1) * sizeof *shape->dim);
+    shape->dim[--shape->rank] = 0;
+    return output;
+}
+
+static tuff_status read_outputs(struct tuff_model *m, uint64_t first, uint32_t inside, void *const *outputs,
+                                struct tuff_error *error)
+{
+    for (uint32_t i = 0; i < m->network.output_count; i++) {
+        struct tuff_type type = tuff_model_output(m, i).type;
+        size_t bytes = (size_t)tuff_type_bytes(&type);
+        if (outputs[i])
+            TUFF_TRY(tuff_executable_read(m->predict, i, (uint8_t *)outputs[i] + first * bytes, inside * bytes, error));
     }
-    tuff_free(m->context, part);
+    return TUFF_OK;
+}
+
+static tuff_status predict_batches(struct tuff_model *m, const struct tuff_data *data, struct tuff_model_batch *batch,
+                                   void *const *outputs, struct tuff_error *error)
+{
+    for (uint64_t first = 0; first < data->count; first += m->params.batch) {
+        TUFF_TRY(go_on(m, "predicting", error));
+        uint32_t inside = take_rows(m, NULL, first, data->count, batch);
+        TUFF_TRY(tuff_model_batch_fill(m, data, false, batch->rows, inside, m->params.batch, batch, error));
+        TUFF_TRY(tuff_model_batch_write(m, batch, false, m->params.batch, m->predict, m->fields, error));
+        TUFF_TRY(tuff_executable_submit(m->predict, NULL, error));
+        TUFF_TRY(read_outputs(m, first, inside, outputs, error));
+    }
+    return TUFF_OK;
+}
+
+tuff_status tuff_model_predict(struct tuff_model *m, const struct tuff_data *data, void *const *outputs,
+                               struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, m != NULL && outputs != NULL);
+    tuff_val values[TUFF_MODEL_OUTPUTS];
+    struct tuff_model_batch batch = {0};
+    TUFF_TRY(tuff_model_check_data(m, data, false, error));
+    if (!m->network.output_count)
+        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the network has no outputs to predict (tuff_network_output)");
+    for (uint32_t i = 0; i < m->network.output_count; i++) values[i] = m->network.outputs[i].value;
+    TUFF_TRY(compile_part(m, values, m->network.output_count, &m->predict, error));
+    tuff_status status = tuff_model_batch_begin(m, &batch, error);
+    if (status == TUFF_OK) status = predict_batches(m, data, &batch, outputs, error);
+    tuff_model_batch_finish(m, &batch);
     return status;
 }
 
@@ -361,19 +550,22 @@ tuff_status tuff_model_graph(struct tuff_model *m, uint32_t batch, char **text, 
     TUFF_REQUIRE_THAT(NULL, error, batch > 0, "the batch is 0");
     struct tuff_graph *g;
     TUFF_TRY(tuff_graph_create(m->context, &g, error));
-    tuff_val x = tuff_input(g, "x", m->params.sample.dtype, batched(batch, &m->params.sample.shape));
-    tuff_val y = tuff_model_network(m, g, x, false);
-    if (m->params.loss == TUFF_LOSS_CROSS_ENTROPY)
-        tuff_named(g, tuff_softmax(g, y, 1), "probabilities");
-    else
-        tuff_named(g, tuff_affine(g, y, 1, 0), "outputs");
+    tuff_val fields[TUFF_MODEL_FIELDS] = {0};
+    struct tuff_network n;
+    for (uint32_t i = 0; i < m->field_count; i++)
+        if (!m->params.fields[i].answer) fields[i] = field_input(m, g, "", i, batch);
+    if (tuff_model_network(m, g, fields, false, &n))
+        for (uint32_t i = 0; i < n.output_count; i++) {
+            tuff_val v = n.outputs[i].value; /* which may have another name */
+            bool floats = tuff_type_of(g, v).dtype == TUFF_F32;
+            tuff_named(g, floats ? tuff_affine(g, v, 1, 0) : v, n.outputs[i].name);
+        }
     tuff_status status = tuff_graph_finish(g, error);
     if (status == TUFF_OK) status = tuff_graph_print(g, text, error);
     tuff_graph_destroy(g);
     return status;
 }
 
-uint64_t tuff_model_outputs(const struct tuff_model *m) { return m->outputs; }
 struct tuff_fit_state tuff_model_state(const struct tuff_model *m) { return m->state; }
 static struct tuff_trainer *any_trainer(const struct tuff_model *m)
 {

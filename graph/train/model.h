@@ -1,4 +1,5 @@
-/* model.h - inside of a model, between model.c (graph parts, evaluating, predicting) and fit.c (training). Private. */
+/* model.h - inside of a model, between network.c (what build gives), model.c (graph parts, evaluating, predicting) and fit.c (training).
+ * Private. */
 #ifndef TUFF_MODEL_H
 #define TUFF_MODEL_H
 
@@ -7,33 +8,48 @@
 /* A training step for batches of one size: the whole ones, or what an epoch's end leaves. */
 enum { TUFF_WHOLE = 0, TUFF_LAST, TUFF_STEPS };
 struct tuff_model_step {
-    uint32_t batch;               /* 0: there is none */
-    tuff_val x, answers;          /* inputs, of streamed data */
-    tuff_val loss, after, until;  /* its assignments lie between these two */
-    struct tuff_trainer *trainer; /* [owned] or NULL */
+    uint32_t batch;                     /* 0: there is none */
+    tuff_val fields[TUFF_MODEL_FIELDS]; /* inputs, of streamed data */
+    tuff_val loss, after, until;        /* its assignments lie between these two */
+    struct tuff_trainer *trainer;       /* [owned] or NULL */
+};
+
+/* Sums over samples, states of one element: of the loss (the first), then of each metric, and of their weights (0: samples are counted). */
+enum { TUFF_MODEL_SUMS = 1 + TUFF_MODEL_METRICS };
+struct tuff_model_sums {
+    tuff_val sum[TUFF_MODEL_SUMS], weight[TUFF_MODEL_SUMS];
+    uint32_t count;
+};
+
+/* A batch on the host: content of each field, and which samples it is of. */
+struct tuff_model_batch {
+    void *fields[TUFF_MODEL_FIELDS]; /* [owned] */
+    uint32_t *rows;                  /* [owned] */
 };
 
 struct tuff_model {
-    struct tuff_context *context; /* [borrowed] */
-    struct tuff_device *device;   /* [retained] */
-    struct tuff_model_params params;
+    struct tuff_context *context;    /* [borrowed] */
+    struct tuff_device *device;      /* [retained] */
+    struct tuff_model_params params; /* names lie in the graph's arena */
+    uint32_t field_count;
+    size_t sample_bytes[TUFF_MODEL_FIELDS];
     struct tuff_graph *graph;     /* [owned] */
     struct tuff_session *session; /* [owned] or NULL */
-    uint64_t outputs;             /* per sample */
-    size_t sample_bytes;
 
-    /* inference of one batch, and its comparison with labels or targets */
-    tuff_val x, answers, count; /* inputs: samples, labels or targets, how many of them count */
-    tuff_val predicted;         /* probabilities or outputs [batch, ..] */
-    tuff_val eval_loss, eval_correct, eval_assigns[2];
+    /* inference of one batch, and its comparison with the answers */
+    tuff_val fields[TUFF_MODEL_FIELDS], count; /* inputs: samples, how many of them count */
+    struct tuff_network network;
+    struct tuff_model_sums eval;
+    tuff_val eval_assigns[2 * TUFF_MODEL_SUMS];
+    uint32_t eval_count;
     struct tuff_executable *predict, *evaluate; /* [owned] or NULL */
 
     /* training */
     bool prepared, resident;
-    uint64_t data_count, train_count;               /* samples, and those not set apart for validation */
-    uint32_t *rows;                                 /* [owned] data_count numbers: training rows, then validation rows */
-    tuff_val data_x, data_answers, order, position; /* states of resident data */
-    tuff_val train_loss, train_correct;             /* states: sums over the epoch */
+    uint64_t data_count, train_count;                  /* samples, and those not set apart for validation */
+    uint32_t *rows;                                    /* [owned] data_count numbers: training rows, then validation rows */
+    tuff_val data[TUFF_MODEL_FIELDS], order, position; /* states of resident data */
+    struct tuff_model_sums train;                      /* over the epoch */
     struct tuff_model_step steps[TUFF_STEPS];
     struct tuff_fit_state state;
 };
@@ -44,16 +60,42 @@ TUFF_MUST_CHECK tuff_status tuff_model_session(struct tuff_model *m, struct tuff
 TUFF_MUST_CHECK tuff_status tuff_model_evaluate_rows(struct tuff_model *m, const struct tuff_data *data,
                                                      const uint32_t *rows, uint64_t count, struct tuff_metrics *metrics,
                                                      struct tuff_error *error);
-/* The network's output for x, stored samples [batch, ..]; 0 after a failure of the graph, which says what does not fit. */
-tuff_val tuff_model_network(struct tuff_model *m, struct tuff_graph *g, tuff_val x, bool training);
-/* Loss of each sample [batch], and which are right, or 0 for mean squared error. */
-tuff_val tuff_model_losses(struct tuff_model *m, tuff_val y, tuff_val answers);
-tuff_val tuff_model_hits(struct tuff_model *m, tuff_val y, tuff_val answers); /* bool [batch] */
+/* Calls build for fields as they are stored, [batch, sample..]; false after a failure of the graph, which says what does not fit. */
+bool tuff_model_network(const struct tuff_model *m, struct tuff_graph *g, const tuff_val *stored, bool training,
+                        struct tuff_network *network);
+/* The states of the sums, called prefix and the metric's name; those of a transient set are not saved. */
+void tuff_model_add_sums(struct tuff_model *m, const char *prefix, bool transient, struct tuff_model_sums *sums);
+/* Adds what the network gives of a batch to them: the samples where counts (bool [batch]; 0: all). assigns: [2 TUFF_MODEL_SUMS] or NULL. */
+uint32_t tuff_model_count(struct tuff_model *m, const struct tuff_model_sums *sums, const struct tuff_network *n,
+                          tuff_val counts, tuff_val *assigns);
+TUFF_MUST_CHECK tuff_status tuff_model_zero_sums(struct tuff_model *m, const struct tuff_model_sums *sums,
+                                                 struct tuff_error *error);
+/* Of so many samples; *loss_sum may be NULL. */
+TUFF_MUST_CHECK tuff_status tuff_model_read_sums(struct tuff_model *m, const struct tuff_model_sums *sums, double samples,
+                                                 struct tuff_metrics *metrics, double *loss_sum, struct tuff_error *error);
 /* What a second training plan adds: beside launches of whole batches, the memory of both. */
 void tuff_model_add_figures(struct tuff_plan_figures *sum, const struct tuff_plan_figures *figures);
-size_t tuff_model_answer_bytes(const struct tuff_model *m); /* per sample */
-TUFF_MUST_CHECK tuff_status tuff_model_check_data(struct tuff_model *m, const struct tuff_data *data,
+struct tuff_shape tuff_model_batched(uint32_t batch, const struct tuff_shape *sample);
+/* answers: they are needed too. */
+TUFF_MUST_CHECK tuff_status tuff_model_check_data(struct tuff_model *m, const struct tuff_data *data, bool answers,
                                                   struct tuff_error *error);
-const void *tuff_model_answers(const struct tuff_model *m, const struct tuff_data *data);
+/* Buffers for a batch; finish after a failure too. */
+TUFF_MUST_CHECK tuff_status tuff_model_batch_begin(struct tuff_model *m, struct tuff_model_batch *batch,
+                                                   struct tuff_error *error);
+void tuff_model_batch_finish(struct tuff_model *m, struct tuff_model_batch *batch);
+/* The samples rows[count] into the batch's buffers, zeros up to `size`. answers: those too. */
+TUFF_MUST_CHECK tuff_status tuff_model_batch_fill(const struct tuff_model *m, const struct tuff_data *data, bool answers,
+                                                  const uint32_t *rows, uint32_t count, uint32_t size,
+                                                  struct tuff_model_batch *batch, struct tuff_error *error);
+/* Into the inputs of these fields. */
+TUFF_MUST_CHECK tuff_status tuff_model_batch_write(const struct tuff_model *m, const struct tuff_model_batch *batch,
+                                                   bool answers, uint32_t size, struct tuff_executable *x,
+                                                   const tuff_val *inputs, struct tuff_error *error);
+
+/* network.c */
+bool tuff_model_name_fits(const char *name);
+/* Both false after a failure of the graph, which says why. answers: there is to be a loss. */
+bool tuff_model_network_fits(struct tuff_graph *g, const struct tuff_network *network, bool answers);
+bool tuff_model_networks_agree(struct tuff_graph *g, const struct tuff_network *a, const struct tuff_network *b);
 
 #endif

@@ -26,6 +26,12 @@ static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *u
                             (struct tuff_layer_dense_params){.units = 10});
 }
 
+static void network_model(struct tuff_graph *g, struct tuff_network *n, void *user)
+{
+    tuff_val y = network(g, n->fields[0], n->training, user);
+    tuff_network_classify(g, n, y, n->fields[1], 0);
+}
+
 struct training {
     double began, seconds, accuracy; /* accuracy: the last one */
     uint32_t epochs;
@@ -43,7 +49,7 @@ static bool on_epoch(void *user, const struct tuff_epoch *epoch)
 {
     struct training *t = user;
     t->seconds = (nanoseconds_now() - t->began) * 1e-9;
-    t->accuracy = epoch->validation.accuracy;
+    t->accuracy = tuff_metrics_get(&epoch->validation, "accuracy");
     t->epochs++;
     result_add_point(t->points, t->seconds, t->accuracy, NAN, NAN);
     return t->accuracy < GOAL;
@@ -55,13 +61,13 @@ static tuff_status train(struct bench *bench, struct training *t, struct tuff_er
     struct tuff_model *model = NULL;
     tuff_status status = tuff_dataset_read_idx(bench->context, bench->options->data, &train, &test, error);
     struct tuff_model_params declared = {.struct_size = sizeof declared,
-                                         .build = network,
-                                         .sample = {TUFF_U8, TUFF_SHAPE(1, 28, 28)},
-                                         .scale = 1 / 90.0, /* mean 0, deviation 1 */
-                                         .shift = -73 / 90.0,
+                                         .build = network_model,
+                                         .fields = {TUFF_FIELD("x", TUFF_U8, 1, 28, 28), TUFF_LABELS("labels")},
                                          .batch = BATCH,
                                          .seed = 1};
-    struct tuff_data other = {test.count, test.pictures, test.labels, NULL};
+    declared.fields[0].scale = 1 / 90.0; /* mean 0, deviation 1 */
+    declared.fields[0].shift = -73 / 90.0;
+    struct tuff_data other = {.count = test.count, .fields = {test.pictures, test.labels}};
     struct tuff_fit_params fit = {.struct_size = sizeof fit,
                                   .optimizer = {.struct_size = sizeof fit.optimizer,
                                                 .kind = TUFF_ADAM,
@@ -80,7 +86,8 @@ static tuff_status train(struct bench *bench, struct training *t, struct tuff_er
     t->began = nanoseconds_now();
     if (status == TUFF_OK) status = tuff_model_create(bench->device, &declared, &model, error);
     if (status == TUFF_OK)
-        status = tuff_model_fit(model, &(struct tuff_data){train.count, train.pictures, train.labels, NULL}, &fit, error);
+        status = tuff_model_fit(model, &(struct tuff_data){.count = train.count, .fields = {train.pictures, train.labels}},
+                                &fit, error);
     tuff_model_destroy(model);
     tuff_dataset_finish(bench->context, &train);
     tuff_dataset_finish(bench->context, &test);

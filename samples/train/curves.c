@@ -106,7 +106,7 @@ static void draw_curves(const struct panel *panel)
     }
     canvas_line(panel->canvas, (const double(*)[2])points, h->point_count, BLUE, 1.5);
     for (uint32_t i = 0; i < validations(h); i++) {
-        points[i][0] = at_x(panel, h->epochs[i].epoch + 1.0);
+        points[i][0] = at_x(panel, h->epochs[i].number + 1.0);
         points[i][1] = at_y(panel, number(panel, h->epochs[i].validation.loss, h->epochs[i].validation.accuracy));
     }
     canvas_line(panel->canvas, (const double(*)[2])points, validations(h), ORANGE, 2);

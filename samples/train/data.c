@@ -320,5 +320,5 @@ void data_print_report(const struct data *data)
 
 struct tuff_data data_view(const struct tuff_dataset *dataset)
 {
-    return (struct tuff_data){.count = dataset->count, .x = dataset->pictures, .labels = dataset->labels};
+    return (struct tuff_data){.count = dataset->count, .fields = {dataset->pictures, dataset->labels}};
 }

@@ -96,10 +96,10 @@ static const char *loss_text(double loss, char text[32])
     return text;
 }
 
-static void print_metrics(const struct tuff_metrics *metrics)
+static void print_score(const struct score *score)
 {
     char loss[32];
-    printf("loss %s  accuracy %.1f %%", loss_text(metrics->loss, loss), 100 * metrics->accuracy);
+    printf("loss %s  accuracy %.1f %%", loss_text(score->loss, loss), 100 * score->accuracy);
 }
 
 void display_step(struct display *display, const struct tuff_fit_progress *p)
@@ -110,7 +110,7 @@ void display_step(struct display *display, const struct tuff_fit_progress *p)
     display->shown = now;
     snprintf(head, sizeof head, "epoch %u/%u ", (unsigned)p->epoch + 1, (unsigned)p->epochs);
     snprintf(tail, sizeof tail, " %3.0f %%  loss %s  accuracy %.1f %%  %.0f samples/s  %s left", 100 * share,
-             loss_text(p->train.loss, loss), 100 * p->train.accuracy, p->samples_per_second,
+             loss_text(p->train.loss, loss), 100 * score_of(&p->train).accuracy, p->samples_per_second,
              clock_text(p->seconds_left, left, sizeof left));
     if (!display->terminal) {
         printf("%s%s\n", head, tail);
@@ -123,14 +123,14 @@ void display_step(struct display *display, const struct tuff_fit_progress *p)
     fflush(stdout);
 }
 
-void display_epoch(struct display *display, const struct tuff_epoch *e, uint32_t epochs, bool validated)
+void display_epoch(struct display *display, const struct epoch *e, uint32_t epochs, bool validated)
 {
     char time[32];
     display_clear(display);
-    printf("epoch %u/%u  ", (unsigned)e->epoch + 1, (unsigned)epochs);
-    print_metrics(&e->train);
+    printf("epoch %u/%u  ", (unsigned)e->number + 1, (unsigned)epochs);
+    print_score(&e->train);
     if (validated) fputs("   validation: ", stdout);
-    if (validated) print_metrics(&e->validation);
+    if (validated) print_score(&e->validation);
     printf("   %s%s\n", clock_text(e->seconds, time, sizeof time), e->best ? "  best so far" : "");
     fflush(stdout);
     display->shown = seconds_now();

@@ -18,7 +18,8 @@ void history_finish(struct history *history) { free(history->epochs); }
 void history_step(struct history *history, const struct tuff_fit_progress *p)
 {
     double spacing = (double)p->epochs / (POINTS_MAX / 2);
-    double loss = p->train.loss * (double)p->step, accuracy = p->train.accuracy * (double)p->step;
+    const struct score train = score_of(&p->train);
+    double loss = train.loss * (double)p->step, accuracy = train.accuracy * (double)p->step;
     if (history->last.epoch != p->epoch || history->last.step > p->step) {
         memset(&history->last, 0, sizeof history->last);
         history->last.epoch = p->epoch;
@@ -35,9 +36,26 @@ void history_step(struct history *history, const struct tuff_fit_progress *p)
     history->last.accuracy = accuracy;
 }
 
-void history_epoch(struct history *history, const struct tuff_epoch *epoch)
+struct score score_of(const struct tuff_metrics *metrics)
+{
+    return (struct score){metrics->loss, tuff_metrics_get(metrics, "accuracy")};
+}
+
+static void add_epoch(struct history *history, const struct epoch *epoch)
 {
     if (history->epoch_count < EPOCHS_MAX) history->epochs[history->epoch_count++] = *epoch;
+}
+
+struct epoch history_epoch(struct history *history, const struct tuff_epoch *epoch)
+{
+    const struct epoch kept = {.number = epoch->epoch,
+                               .best = epoch->best,
+                               .train = score_of(&epoch->train),
+                               .validation = score_of(&epoch->validation),
+                               .seconds = epoch->seconds,
+                               .samples_per_second = epoch->samples_per_second};
+    add_epoch(history, &kept);
+    return kept;
 }
 
 double history_rate(const struct history *history)
@@ -61,8 +79,8 @@ char *history_print(const struct history *h)
     at += (size_t)snprintf(text + at, size - at, "last %u %llu %.17g %.17g\n", (unsigned)h->last.epoch,
                            (unsigned long long)h->last.step, h->last.loss, h->last.accuracy);
     for (uint32_t i = 0; i < h->epoch_count; i++) {
-        const struct tuff_epoch *e = &h->epochs[i];
-        at += (size_t)snprintf(text + at, size - at, "epoch %u %d %.9g %.9g %.9g %.9g %.9g %.9g\n", (unsigned)e->epoch,
+        const struct epoch *e = &h->epochs[i];
+        at += (size_t)snprintf(text + at, size - at, "epoch %u %d %.9g %.9g %.9g %.9g %.9g %.9g\n", (unsigned)e->number,
                                e->best, e->train.loss, e->train.accuracy, e->validation.loss, e->validation.accuracy,
                                e->seconds, e->samples_per_second);
     }
@@ -75,7 +93,7 @@ char *history_print(const struct history *h)
 bool history_parse(struct history *h, const char *text)
 {
     for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-        struct tuff_epoch e = {0};
+        struct epoch e = {0};
         struct point p;
         unsigned number, last;
         unsigned long long step;
@@ -85,8 +103,8 @@ bool history_parse(struct history *h, const char *text)
             h->last.epoch = last, h->last.step = step;
         } else if (sscanf(line, "epoch %u %d %lf %lf %lf %lf %lf %lf", &number, &best, &e.train.loss, &e.train.accuracy,
                           &e.validation.loss, &e.validation.accuracy, &e.seconds, &e.samples_per_second) == 8) {
-            e.epoch = number, e.best = best != 0;
-            history_epoch(h, &e);
+            e.number = number, e.best = best != 0;
+            add_epoch(h, &e);
         } else if (sscanf(line, "point %lf %lf %lf", &p.at, &p.loss, &p.accuracy) == 3) {
             if (h->point_count < POINTS_MAX) h->points[h->point_count++] = p;
         } else {

@@ -64,8 +64,8 @@ static bool on_epoch(void *user, const struct tuff_epoch *epoch)
                  (unsigned)epoch->epoch + 1, epoch->validation.loss);
         return false;
     }
-    history_epoch(&run->history, epoch);
-    display_epoch(&run->display, epoch, run->options.epochs, run->history.validated);
+    const struct epoch kept = history_epoch(&run->history, epoch);
+    display_epoch(&run->display, &kept, run->options.epochs, run->history.validated);
     run->best_unsaved = run->best_unsaved || epoch->best;
     return true;
 }
@@ -192,11 +192,13 @@ static tuff_status print_report(struct run *run, struct tuff_error *error)
 }
 
 /* A backbone that is left as it is predicts while the last layer trains: its norms neither use nor move statistics of batches. */
-static tuff_val build_network(struct tuff_graph *g, tuff_val x, bool training, void *user)
+static void build_network(struct tuff_graph *g, struct tuff_network *n, void *user)
 {
     struct run *run = user;
     const struct zoo_model *network = zoo_model_find(run->options.arch);
-    return network->build(g, x, training && run->options.backbone > 0, &run->data.train.class_count);
+    bool training = n->training && run->options.backbone > 0;
+    tuff_val y = network->build(g, n->fields[0], training, &run->data.train.class_count);
+    tuff_network_classify(g, n, y, n->fields[1], 0);
 }
 
 static tuff_status make_model(struct run *run, struct tuff_error *error)
@@ -211,14 +213,13 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
         .struct_size = sizeof params,
         .build = build_network,
         .user = run,
-        .sample = {TUFF_U8, TUFF_SHAPE(train->channels, train->height, train->width)},
-        .scale = 1 / run->data.deviation, /* pixels of mean 0 and deviation 1 */
-        .shift = -run->data.mean / run->data.deviation,
-        .loss = TUFF_LOSS_CROSS_ENTROPY,
+        .fields = {TUFF_FIELD("x", TUFF_U8, train->channels, train->height, train->width), TUFF_LABELS("labels")},
         .batch = options->batch,
         .seed = options->seed,
         .progress = {.report = on_compile, .user = run},
     };
+    params.fields[0].scale = 1 / run->data.deviation; /* pixels of mean 0 and deviation 1 */
+    params.fields[0].shift = -run->data.mean / run->data.deviation;
     tuff_status status = tuff_model_create(run->device, &params, &run->model, error);
     if (status != TUFF_OK) return status;
     run->validation = data_view(&run->data.validation);
@@ -379,12 +380,14 @@ static tuff_status test(struct run *run, struct result *result, struct tuff_erro
     char path[1100];
     struct tuff_saved *best = NULL;
     struct tuff_data data = data_view(&run->data.test);
+    struct tuff_metrics metrics = {0};
     tuff_status status = tuff_saved_open(run->context, options_file(&run->options, "model.tuff", path), &best, error);
     if (status == TUFF_OK) status = check_model(run, best, true, path, error);
     if (status == TUFF_OK) status = tuff_saved_load(best, run->model, error);
-    if (status == TUFF_OK && data.count) status = tuff_model_evaluate(run->model, &data, &result->test, error);
+    if (status == TUFF_OK && data.count) status = tuff_model_evaluate(run->model, &data, &metrics, error);
     tuff_saved_destroy(best);
     result->has_test = data.count > 0;
+    result->test = score_of(&metrics);
     if (status == TUFF_OK && result->has_test)
         printf("test     accuracy %.2f %%, loss %.4f: the model of epoch %u on %llu pictures\n", 100 * result->test.accuracy,
                result->test.loss, (unsigned)result->best_epoch + 1, (unsigned long long)data.count);

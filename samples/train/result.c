@@ -20,7 +20,7 @@ static void number_member(FILE *file, const char *key, double value, int digits)
     fputs(",\n", file);
 }
 
-/* One number of every epoch; offset: of a double in struct tuff_epoch. */
+/* One number of every epoch; offset: of a double in struct epoch. */
 static void list_member(FILE *file, const char *key, const struct history *history, size_t offset, bool known)
 {
     fprintf(file, "  \"%s\": [", key);
@@ -72,11 +72,10 @@ tuff_status result_write(struct tuff_context *context, const char *path, const s
     number_member(file, "accuracy", r->has_test ? r->test.accuracy : NAN, 6); /* null without a test set */
     number_member(file, "test_loss", r->has_test ? r->test.loss : NAN, 6);
     number_member(file, "best_epoch", r->best_epoch + 1.0, 15);
-    list_member(file, "loss", r->history, offsetof(struct tuff_epoch, train.loss), true);
-    list_member(file, "train_accuracy", r->history, offsetof(struct tuff_epoch, train.accuracy), true);
-    list_member(file, "validation_loss", r->history, offsetof(struct tuff_epoch, validation.loss), r->history->validated);
-    list_member(file, "validation_accuracy", r->history, offsetof(struct tuff_epoch, validation.accuracy),
-                r->history->validated);
+    list_member(file, "loss", r->history, offsetof(struct epoch, train.loss), true);
+    list_member(file, "train_accuracy", r->history, offsetof(struct epoch, train.accuracy), true);
+    list_member(file, "validation_loss", r->history, offsetof(struct epoch, validation.loss), r->history->validated);
+    list_member(file, "validation_accuracy", r->history, offsetof(struct epoch, validation.accuracy), r->history->validated);
     number_member(file, "samples_per_second", history_rate(r->history), 6);
     number_member(file, "train_seconds", r->history->seconds, 6);
     fprintf(file,

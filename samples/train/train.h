@@ -74,12 +74,22 @@ void facts_model(const struct facts *facts, const struct options *options, const
 /* ---- history.c: what happened, for the curves, the result and the checkpoint ------------------------------------------------------ */
 
 enum { POINTS_MAX = 400, EPOCHS_MAX = 10000 };
+struct score {
+    double loss, accuracy;
+};
+struct score score_of(const struct tuff_metrics *metrics);
+struct epoch {
+    uint32_t number; /* from 0 */
+    bool best;
+    struct score train, validation;
+    double seconds, samples_per_second;
+};
 struct history {
     struct point { /* training, between two readings */
         double at; /* in epochs */
         double loss, accuracy;
     } points[POINTS_MAX + 1];
-    struct tuff_epoch *epochs; /* [EPOCHS_MAX] */
+    struct epoch *epochs; /* [EPOCHS_MAX] */
     uint32_t point_count, epoch_count;
     bool validated; /* else the figures of validation are those of training, and are not shown */
     double seconds; /* of training, in earlier runs and this one */
@@ -92,7 +102,8 @@ struct history {
 bool history_init(struct history *history);
 void history_finish(struct history *history);
 void history_step(struct history *history, const struct tuff_fit_progress *progress);
-void history_epoch(struct history *history, const struct tuff_epoch *epoch);
+/* Returns what it keeps of it. */
+struct epoch history_epoch(struct history *history, const struct tuff_epoch *epoch);
 /* As text for the checkpoint (free it), and back. */
 char *history_print(const struct history *history);
 bool history_parse(struct history *history, const char *text);
@@ -108,7 +119,7 @@ double seconds_now(void);
 void display_init(struct display *display);
 void display_compile(struct display *display, const char *what, uint64_t done, uint64_t total);
 void display_step(struct display *display, const struct tuff_fit_progress *progress);
-void display_epoch(struct display *display, const struct tuff_epoch *epoch, uint32_t epochs, bool validated);
+void display_epoch(struct display *display, const struct epoch *epoch, uint32_t epochs, bool validated);
 void display_clear(const struct display *display);
 
 /* ---- curves.c, result.c ------------------------------------------------------------------------------------------------------------- */
@@ -122,7 +133,7 @@ struct result {
     const struct data *data;
     const struct history *history;
     const struct tuff_caps *caps;
-    struct tuff_metrics test;
+    struct score test;
     bool has_test;
     uint32_t best_epoch; /* from 0 */
     uint64_t train_count, validation_count, parameter_count;

@@ -305,6 +305,12 @@ static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *u
                             "dense2", (struct tuff_layer_dense_params){.units = 10});
 }
 
+static void network_model(struct tuff_graph *g, struct tuff_network *n, void *user)
+{
+    tuff_val y = network(g, n->fields[0], n->training, user);
+    tuff_network_classify(g, n, y, n->fields[1], 0);
+}
+
 static void run_quickstart(struct dryrun *d)
 {
     struct tuff_error error = {0};
@@ -313,17 +319,19 @@ static void run_quickstart(struct dryrun *d)
     float out[10];
     uint8_t *x = calloc(SAMPLES, 28 * 28);
     int32_t *labels = calloc(SAMPLES, sizeof *labels);
-    struct tuff_model_params declared = {
-        .struct_size = sizeof declared, .build = network, .sample = {TUFF_U8, TUFF_SHAPE(1, 28, 28)}, .batch = BATCH};
+    struct tuff_model_params declared = {.struct_size = sizeof declared,
+                                         .build = network_model,
+                                         .fields = {TUFF_FIELD("x", TUFF_U8, 1, 28, 28), TUFF_LABELS("labels")},
+                                         .batch = BATCH};
     struct tuff_fit_params fit = {
         .struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.001), .epochs = 1};
     fit.optimizer.clip_norm = 1;
-    struct tuff_data data = {.count = SAMPLES, .x = x, .labels = labels};
+    struct tuff_data data = {.count = SAMPLES, .fields = {x, labels}};
     tuff_status status = x && labels ? tuff_model_create(d->device, &declared, &model, &error) : TUFF_ERR_MEMORY;
     if (!status) status = tuff_model_fit(model, &data, &fit, &error);
     if (model) figures = tuff_model_figures(model);
     dryrun_report(d, "quickstart, training", status, &error, &figures);
-    if (!status) status = tuff_model_predict(model, x, 1, out, &error);
+    if (!status) status = tuff_model_predict(model, &(struct tuff_data){.count = 1, .fields = {x}}, (void *[]){out}, &error);
     dryrun_report(d, "quickstart, inference", status, &error, NULL);
     tuff_model_destroy(model);
     free(x);

@@ -161,6 +161,12 @@ static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *u
     return tuff_sigmoid(g, tuff_layer_dense(g, x, "output", (struct tuff_layer_dense_params){.units = 1}));
 }
 
+static void network_model(struct tuff_graph *g, struct tuff_network *n, void *user)
+{
+    tuff_val y = network(g, n->fields[0], n->training, user);
+    tuff_network_regress(g, n, y, n->fields[1]);
+}
+
 /* Exclusive or, as docs/examples/sigmoid.c. 0 where it is learnt. */
 static int train(struct tuff_device *device, const char *what)
 {
@@ -169,15 +175,14 @@ static int train(struct tuff_device *device, const char *what)
     struct tuff_model *model = NULL;
     float y[4] = {0};
     struct tuff_model_params declared = {.struct_size = sizeof declared,
-                                         .build = network,
-                                         .sample = {TUFF_F32, TUFF_SHAPE(2)},
-                                         .loss = TUFF_LOSS_MSE,
+                                         .build = network_model,
+                                         .fields = {TUFF_FIELD("x", TUFF_F32, 2), TUFF_ANSWER("targets", TUFF_F32, 1)},
                                          .batch = 4};
     struct tuff_fit_params fit = {
         .struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_SGD, 4), .epochs = 700};
     tuff_status status = tuff_model_create(device, &declared, &model, &error);
-    if (!status) status = tuff_model_fit(model, &(struct tuff_data){.count = 4, .x = x, .targets = targets}, &fit, &error);
-    if (!status) status = tuff_model_predict(model, x, 4, y, &error);
+    if (!status) status = tuff_model_fit(model, &(struct tuff_data){.count = 4, .fields = {x, targets}}, &fit, &error);
+    if (!status) status = tuff_model_predict(model, &(struct tuff_data){.count = 4, .fields = {x}}, (void *[]){y}, &error);
     tuff_model_destroy(model);
     printf("%s, %s: %.3f %.3f %.3f %.3f%s\n", what, tuff_device_caps(device)->name, (double)y[0], (double)y[1], (double)y[2],
            (double)y[3], error.message);

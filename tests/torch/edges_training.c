@@ -25,6 +25,12 @@ static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *u
     return tuff_layer_dense(g, tuff_flatten(g, x), "out", (struct tuff_layer_dense_params){.units = CLASSES});
 }
 
+static void network_model(struct tuff_graph *g, struct tuff_network *n, void *user)
+{
+    tuff_val y = network(g, n->fields[0], n->training, user);
+    tuff_network_classify(g, n, y, n->fields[1], 0);
+}
+
 static struct tuff_shape shape_of(size_t i)
 {
     const struct tuff_shape shapes[] = {TUFF_SHAPE(3, 1, 3, 3), TUFF_SHAPE(3), TUFF_SHAPE(3),           TUFF_SHAPE(3),
@@ -135,8 +141,8 @@ static void by_fit(struct backend_test *t, uint32_t rest, bool streamed)
     int32_t classes[BATCH];
     double loss = 0;
     struct tuff_model_params params = {.struct_size = sizeof params,
-                                       .build = network,
-                                       .sample = {TUFF_F32, TUFF_SHAPE(1, SIDE, SIDE)},
+                                       .build = network_model,
+                                       .fields = {TUFF_FIELD("x", TUFF_F32, 1, SIDE, SIDE), TUFF_LABELS("labels")},
                                        .batch = BATCH,
                                        .seed = 5};
     struct tuff_fit_params fit = {.struct_size = sizeof fit,
@@ -149,7 +155,7 @@ static void by_fit(struct backend_test *t, uint32_t rest, bool streamed)
     check(tuff_model_create(t->device, &params, &m, &e), &e);
     for (int step = -1; step < STEPS; step++) {
         fit.epochs = (uint32_t)(step + 1);
-        struct tuff_data data = {.count = rest, .x = pictures, .labels = classes};
+        struct tuff_data data = {.count = rest, .fields = {pictures, classes}};
         if (step >= 0) check(tuff_model_fit(m, &data, &fit, &e), &e);
         if (step >= 0) print_loss(step, loss);
         for (size_t i = 0; i < TUFF_COUNT(names); i++) {
