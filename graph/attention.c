@@ -1,5 +1,5 @@
 /* attention.c - attention and rotary positions, built from operators: their gradients follow from the parts. */
-#include "graph/op.h"
+#include "graph/compose.h"
 
 #include <float.h>
 #include <math.h>
@@ -58,8 +58,10 @@ static tuff_val weights(struct tuff_graph *g, tuff_val score)
 }
 
 /* A group of heads that share keys is one matrix of their rows, so that nothing is repeated. */
-tuff_val tuff_attention(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v, struct tuff_attention_params params)
+tuff_val tuff_attention_weighted(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v,
+                                 struct tuff_attention_params params, tuff_val *weights_out)
 {
+    *weights_out = 0;
     const struct tuff_type tq = tuff_type_of(g, q), tk = tuff_type_of(g, k), tv = tuff_type_of(g, v);
     const tuff_val in[] = {q, k, v, params.mask};
     if (!tuff_graph_takes(g, "attention", in, params.mask ? 4 : 3)) return 0;
@@ -76,9 +78,16 @@ tuff_val tuff_attention(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v
                                  (struct tuff_matmul_params){.transpose_b = true});
     score = tuff_reshape(g, tuff_affine(g, score, scale, 0), TUFF_SHAPE(b, h, t, s));
     tuff_val weight = weights(g, masked(g, score, &params));
+    weight = *weights_out = tuff_layer_dropout(g, weight, params.dropout, true);
     weight = tuff_reshape(g, weight, TUFF_SHAPE(b, hk, rows, s));
     return tuff_reshape(g, tuff_matmul(g, weight, v, (struct tuff_matmul_params){.transpose_a = false}),
                         TUFF_SHAPE(b, h, t, e));
+}
+
+tuff_val tuff_attention(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v, struct tuff_attention_params params)
+{
+    tuff_val weights;
+    return tuff_attention_weighted(g, q, k, v, params, &weights);
 }
 
 /* ---- rotary positions --------------------------------------------------------------------------------------------------- */

@@ -37,6 +37,7 @@ struct tuff_attention_params {
     bool causal;              /* row i sees columns 0 .. i */
     /* 0, or broadcast to [b, h, t, s]: bool, true where a row sees a column; or f32, added to the scaled products */
     tuff_val mask;
+    double dropout; /* in [0, 1), of the weights: to be set in training alone; draws from tuff_rng_state */
 };
 /* y[b,n,i,:] = sum_j softmax_j(scale q[b,n,i,:] . k[b,n',j,:] + mask[b,n,i,j]) v[b,n',j,:],  n' = n / (h / hk)
  * Source: Vaswani et al. 2017, as PyTorch's scaled_dot_product_attention; with hk < h: grouped queries (Ainslie et al. 2023).

@@ -116,6 +116,74 @@ struct tuff_layer_recurrent_params {
 TUFF_API struct tuff_recurrent tuff_layer_recurrent(struct tuff_graph *g, tuff_val x, const char *name,
                                                     struct tuff_layer_recurrent_params params);
 
+/* ---- attention --------------------------------------------------------------------------------------------------------------------- */
+
+struct tuff_layer_attention_params {
+    uint32_t heads;     /* divides e */
+    uint32_t key_heads; /* that keys and values have, which divides heads; 0: heads */
+    bool no_bias, causal, training;
+    double dropout; /* of the weights, in training */
+    tuff_val
+        mask; /* as that of tuff_attention, over [n, heads, t, s]: bool, true where a row sees a column, or f32 that is added; or 0 */
+    tuff_val
+        key_mask; /* bool [n, s], true where a key is there (not(key_padding_mask) of PyTorch): tuff_length_mask; or 0 */
+    const struct tuff_rope_params *rope; /* of queries and keys, or NULL */
+    struct tuff_init weight, bias;       /* of in_proj: Xavier-uniform; zeros, also of out_proj.bias */
+    struct tuff_init out_weight;         /* uniform within 1 / sqrt(e) */
+};
+struct tuff_layer_attention {
+    tuff_val y;            /* [n, t, e] */
+    tuff_val weights;      /* [n, t, s]: their mean over the heads; costs nothing where nothing reads it */
+    tuff_val head_weights; /* [n, heads, t, s] */
+};
+/* tuff_attention of heads of q W_q^T + b_q, k W_k^T + b_k and v W_v^T + b_v, whose results, side by side, go through NAME.out_proj (a dense layer).
+ *   q [n, t, e], k [n, s, kdim] (0: q, self-attention), v [n, s, vdim] (0: k)
+ * Parameters: NAME.in_proj_weight [e + 2 key_heads d, e], the rows of q, k and v, d = e / heads; where kdim or vdim is not e, NAME.q_proj_weight,
+ * .k_proj_weight and .v_proj_weight; NAME.in_proj_bias; NAME.out_proj.weight [e, e] and .bias [e]. Source: torch.nn.MultiheadAttention with batch_first
+ * (whose bool masks are true where nothing is seen); a row that sees nothing is 0 before out_proj, where PyTorch has NaN. */
+TUFF_API struct tuff_layer_attention tuff_layer_attention(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v,
+                                                          const char *name, struct tuff_layer_attention_params params);
+
+/* y[i,j] = j < lengths[i]:  i32 [n] -> bool [n, rows]: a key_mask. Errors: SHAPE. */
+TUFF_API tuff_val tuff_length_mask(struct tuff_graph *g, tuff_val lengths, uint32_t rows);
+
+/* The constant [rows, width] of y[i,2k] = sin(i / 10000^(2k / width)), y[i,2k+1] = cos of the same. Source: Vaswani et al. 2017. Errors: USAGE. */
+TUFF_API tuff_val tuff_sinusoids(struct tuff_graph *g, uint32_t rows, uint32_t width);
+
+struct tuff_layer_positions_params {
+    uint32_t count;          /* of the table; 0: t */
+    struct tuff_init weight; /* normal, mean 0, deviation 1, as torch.nn.Embedding's */
+};
+/* y[..,i,:] = x[..,i,:] + weight[i,:];  x [.., t, e], NAME.weight [count, e]: learned positions. */
+TUFF_API tuff_val tuff_layer_positions(struct tuff_graph *g, tuff_val x, const char *name,
+                                       struct tuff_layer_positions_params params);
+
+/* ---- transformers ------------------------------------------------------------------------------------------------------------------- */
+
+enum tuff_transformer_activation { TUFF_TRANSFORMER_RELU = 0, TUFF_TRANSFORMER_GELU };
+struct tuff_layer_transformer_params {
+    uint32_t heads;  /* divides e */
+    uint32_t hidden; /* between the two dense layers (dim_feedforward); 0 stands for 2048 */
+    uint32_t layers; /* 0: one layer, NAME.self_attn ..; else a stack of them, NAME.layers.0.self_attn .. */
+    enum tuff_transformer_activation activation;
+    bool norm_first; /* x + branch(norm(x)); else norm(x + branch(x)) */
+    bool final_norm; /* of a stack: NAME.norm behind it */
+    bool no_bias, training;
+    bool causal;                /* of self-attention */
+    struct tuff_number dropout; /* 0.1: of weights, of what is within the dense layers, and of each branch; in training */
+    struct tuff_number eps;     /* 1e-5 */
+    tuff_val mask, key_mask;    /* of self-attention, as those of tuff_layer_attention */
+    tuff_val memory_mask, memory_key_mask; /* of the decoder's attention to the memory */
+};
+/* Branches of a layer over x [n, t, e] -> [n, t, e]: self-attention (NAME.self_attn, norm1) and dense(relu or gelu(dense(x))) (linear1, linear2, norm2);
+ * the decoder's has attention to the memory [n, s, ..] (multihead_attn, norm2) between them, and norm3 is the last. Names and shapes are those of
+ * torch.nn.TransformerEncoderLayer and TransformerDecoderLayer with batch_first, and of stacks of them; initialisers are those of the parts (PyTorch's
+ * stacks begin as copies of one layer). Source: Vaswani et al. 2017; norm_first: Xiong et al. 2020. */
+TUFF_API tuff_val tuff_layer_transformer_encoder(struct tuff_graph *g, tuff_val x, const char *name,
+                                                 struct tuff_layer_transformer_params params);
+TUFF_API tuff_val tuff_layer_transformer_decoder(struct tuff_graph *g, tuff_val x, tuff_val memory, const char *name,
+                                                 struct tuff_layer_transformer_params params);
+
 #ifdef __cplusplus
 }
 #endif

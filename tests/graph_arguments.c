@@ -196,10 +196,10 @@ CALL(bce_with_logits, tuff_val x = value(s), t = value(s);
      return tuff_bce_with_logits(g, x, t,
                                  (struct tuff_bce_params){(enum tuff_reduction)((int)draw(s, 5) - 1),
                                                           draw(s, 2) ? value(s) : 0, draw(s, 2) ? value(s) : 0});)
-CALL(attention, tuff_val q = value(s), k = value(s), v = value(s);
-     return tuff_attention(g, q, k, v,
-                           (struct tuff_attention_params){
-                               {number(s), draw(s, 2) != 0}, draw(s, 2) != 0, draw(s, 2) ? value(s) : 0});)
+CALL(attention, tuff_val q = value(s), k = value(s), v = value(s); return tuff_attention(
+         g, q, k, v,
+         (struct tuff_attention_params){
+             {number(s), draw(s, 2) != 0}, draw(s, 2) != 0, draw(s, 2) ? value(s) : 0, draw(s, 3) ? 0 : number(s)});)
 CALL(rope, tuff_val x = value(s); return tuff_rope(g, x, (struct tuff_rope_params){number(s), size(s), draw(s, 2) != 0});)
 CALL(recurrent, struct tuff_recurrent_params p = {.struct_size = draw(s, 4) ? sizeof p : draw(s, 9),
                                                   .cell = (enum tuff_cell)draw(s, 5),
@@ -266,6 +266,23 @@ CALL(layer_prelu, tuff_val x = value(s);
      return tuff_layer_prelu(g, x, NAME, (struct tuff_layer_prelu_params){.channels = draw(s, 2) != 0});)
 CALL(layer_bilinear, tuff_val x = value(s), y = value(s);
      return tuff_layer_bilinear(g, x, y, NAME, (struct tuff_layer_bilinear_params){.units = size(s)});)
+CALL(layer_attention, tuff_val q = value(s), k = draw(s, 2) ? value(s) : 0;
+     return tuff_layer_attention(g, q, k, 0, NAME,
+                                 (struct tuff_layer_attention_params){.heads = size(s),
+                                                                      .key_heads = draw(s, 2) ? size(s) : 0,
+                                                                      .training = draw(s, 2) != 0,
+                                                                      .dropout = draw(s, 2) ? number(s) : 0,
+                                                                      .mask = draw(s, 2) ? value(s) : 0,
+                                                                      .key_mask = draw(s, 2) ? value(s) : 0})
+         .y;)
+CALL(length_mask, tuff_val x = value(s); return tuff_length_mask(g, x, size(s));)
+CALL(sinusoids, uint32_t rows = size(s); return tuff_sinusoids(g, rows < 65536 ? rows : 0, 3);)
+CALL(layer_positions, tuff_val x = value(s);
+     return tuff_layer_positions(g, x, NAME, (struct tuff_layer_positions_params){.count = size(s)});)
+CALL(encoder, tuff_val x = value(s); return tuff_layer_transformer_encoder(
+         g, x, NAME, (struct tuff_layer_transformer_params){.heads = size(s), .hidden = size(s), .layers = draw(s, 3)});)
+CALL(decoder, tuff_val x = value(s), memory = value(s); return tuff_layer_transformer_decoder(
+         g, x, memory, NAME, (struct tuff_layer_transformer_params){.heads = size(s), .eps = {number(s), draw(s, 2) != 0}});)
 CALL(glu, tuff_val x = value(s); return tuff_glu(g, x, axis(s));)
 CALL(layer_dropout, tuff_val x = value(s); return tuff_layer_dropout(g, x, number(s), draw(s, 2) != 0);)
 
@@ -292,7 +309,9 @@ static const struct {
                                             ROW(layer_batch_norm) ROW(layer_layer_norm) ROW(layer_rms_norm)
                                                 ROW(layer_recurrent) ROW(layer_dropout) ROW(layer_group_norm)
                                                     ROW(layer_instance_norm) ROW(layer_embedding) ROW(layer_channel_dropout)
-                                                        ROW(layer_prelu) ROW(layer_bilinear) ROW(glu)};
+                                                        ROW(layer_prelu) ROW(layer_bilinear) ROW(glu) ROW(layer_attention)
+                                                            ROW(length_mask) ROW(sinusoids) ROW(layer_positions) ROW(encoder)
+                                                                ROW(decoder)};
 
 /* ---- the rounds -------------------------------------------------------------------------------------------------------------------- */
 

@@ -152,6 +152,66 @@ static void check_lengths(struct tuff_context *context, enum tuff_cell cell)
     tuff_graph_destroy(g);
 }
 
+/* ---- attention, transformers --------------------------------------------------------------------------------------------------------- */
+
+typedef struct tuff_layer_attention_params attention;
+typedef struct tuff_layer_transformer_params transformer;
+
+/* Weights are 0 exactly where there is no key, and add up to 1; a sequence without keys gives out_proj's bias. Dropout drops weights, and scales. */
+static void check_attention(struct tuff_context *context)
+{
+    enum { N = 3, T = 4, E = 6 };
+    static const int32_t lengths[N] = {4, 2, 0};
+    static double got[3][MOST];
+    struct tuff_graph *g = graph_fresh(context);
+    tuff_val x = numbers(g, TUFF_SHAPE(N, T, E)),
+             rows = tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(N)}, lengths);
+    attention p = {.heads = 2, .key_mask = tuff_length_mask(g, rows, T), .bias = NORMAL};
+    struct tuff_layer_attention plain = tuff_layer_attention(g, x, 0, 0, "l", p);
+    p.training = true, p.dropout = 0.5;
+    struct tuff_layer_attention dropped = tuff_layer_attention(g, x, x, x, "l", p);
+    const tuff_val out[] = {plain.y, plain.head_weights, dropped.head_weights};
+    if (!evaluate(g, "attention", out, 3, got)) return;
+    uint32_t gone = 0;
+    for (uint32_t i = 0; i < N * 2 * T; i++) {
+        const uint32_t keys = (uint32_t)lengths[i / (2 * T)];
+        double sum = 0;
+        for (uint32_t k = 0; k < T; k++) {
+            const double w = got[1][i * T + k], d = got[2][i * T + k];
+            sum += w;
+            gone += k < keys && d == 0;
+            check((k >= keys) == (w == 0), "attention: weight %u of row %u is %g of %u keys", (unsigned)k, (unsigned)i, w,
+                  (unsigned)keys);
+            check(d == 0 || fabs(d - 2 * w) < 1e-12, "attention: weight %g after dropout, %g before", d, w);
+        }
+        check(fabs(sum - (keys > 0)) < 1e-12, "attention: weights of row %u add up to %g", (unsigned)i, sum);
+    }
+    check(gone > 10 && gone < 38, "attention: %u of 48 weights are dropped", (unsigned)gone);
+    for (uint32_t i = 1; i < T; i++)
+        for (uint32_t k = 0; k < E; k++)
+            check(got[0][(2 * T + i) * E + k] == got[0][2 * T * E + k] && got[0][2 * T * E + k] != 0,
+                  "attention: without keys element %u is %g", (unsigned)k, got[0][(2 * T + i) * E + k]);
+    tuff_graph_destroy(g);
+}
+
+/* Leaves of a stack by PyTorch's names; dropout is drawn in training alone. */
+static void check_transformer(struct tuff_context *context)
+{
+    static const char *const names[] = {"net.layers.0.self_attn.in_proj_weight", "net.layers.1.multihead_attn.out_proj.bias",
+                                        "net.layers.1.linear2.weight", "net.layers.0.norm3.weight", "net.norm.bias"};
+    struct tuff_graph *g = graph_fresh(context);
+    tuff_val x = numbers(g, TUFF_SHAPE(2, 3, 8)), memory = tuff_param(g, "memory", TUFF_SHAPE(2, 5, 8), NORMAL);
+    transformer p = {.heads = 4, .hidden = 16, .layers = 2, .final_norm = true, .causal = true};
+    tuff_layer_transformer_decoder(g, x, memory, "net", p);
+    uint32_t leaves = tuff_graph_leaf_count(g);
+    for (uint32_t i = 0; i < TUFF_COUNT(names); i++) check(tuff_graph_find(g, names[i]) != 0, "there is no %s", names[i]);
+    check(leaves == 2 + 2 * 18 + 2 && !tuff_graph_find(g, "rng"), "transformer: %u leaves", (unsigned)leaves);
+    p.training = true;
+    tuff_layer_transformer_decoder(g, x, memory, "net", p);
+    check(tuff_graph_find(g, "rng") && tuff_graph_leaf_count(g) == leaves + 1, "transformer: training has other leaves");
+    tuff_graph_destroy(g);
+}
+
 /* ---- refusals --------------------------------------------------------------------------------------------------------------------- */
 
 typedef void make(struct tuff_graph *g, tuff_val x, tuff_val p, tuff_val i);
@@ -182,6 +242,20 @@ MAKE(recurrent_states, tuff_val h = tuff_reshape(g, x, TUFF_SHAPE(4, 2, 3));
      tuff_layer_recurrent(g, h, "l", (recurrent){.units = 3, .layers = 2, .h_0 = h}))
 MAKE(recurrent_lengths,
      tuff_layer_recurrent(g, tuff_reshape(g, x, TUFF_SHAPE(2, 2, 6)), "l", (recurrent){.units = 3, .lengths = i}))
+MAKE(attention_heads, tuff_layer_attention(g, tuff_reshape(g, x, TUFF_SHAPE(2, 2, 6)), 0, 0, "l", (attention){.heads = 4}))
+MAKE(attention_none, tuff_layer_attention(g, tuff_reshape(g, x, TUFF_SHAPE(2, 2, 6)), 0, 0, "l", (attention){0}))
+MAKE(attention_keys,
+     tuff_layer_attention(g, tuff_reshape(g, x, TUFF_SHAPE(2, 2, 6)), 0, 0, "l", (attention){.heads = 6, .key_heads = 4}))
+MAKE(attention_mask,
+     tuff_layer_attention(g, tuff_reshape(g, x, TUFF_SHAPE(2, 2, 6)), 0, 0, "l", (attention){.heads = 2, .key_mask = i}))
+MAKE(lengths_floats, tuff_length_mask(g, x, 3))
+MAKE(sinusoids_none, tuff_sinusoids(g, 0, 4))
+MAKE(positions_many, tuff_layer_positions(g, x, "l", (struct tuff_layer_positions_params){.count = 3}))
+MAKE(encoder_rank, tuff_layer_transformer_encoder(g, x, "l", (transformer){.heads = 2}))
+MAKE(encoder_activation, tuff_layer_transformer_encoder(g, tuff_reshape(g, x, TUFF_SHAPE(2, 2, 6)), "l",
+                                                        (transformer){.activation = (enum tuff_transformer_activation)2}))
+MAKE(decoder_memory,
+     tuff_layer_transformer_decoder(g, tuff_reshape(g, x, TUFF_SHAPE(2, 2, 6)), 0, "l", (transformer){.heads = 2}))
 
 static const struct {
     make *make;
@@ -204,7 +278,17 @@ static const struct {
                 {recurrent_rank, TUFF_ERR_SHAPE, {"gru 'l'", "[n, t, e]"}},
                 {recurrent_projects, TUFF_ERR_USAGE, {"gru 'l'", "proj_size is for LSTM"}},
                 {recurrent_states, TUFF_ERR_SHAPE, {"lstm", "[layers * directions, n, h]"}},
-                {recurrent_lengths, TUFF_ERR_SHAPE, {"lstm of", "i32 lengths [n]"}}};
+                {recurrent_lengths, TUFF_ERR_SHAPE, {"lstm of", "i32 lengths [n]"}},
+                {attention_heads, TUFF_ERR_SHAPE, {"attention 'l' of f32 [2, 2, 6]", "divisible by its 4 heads"}},
+                {attention_none, TUFF_ERR_USAGE, {"attention 'l'", "heads is 0"}},
+                {attention_keys, TUFF_ERR_USAGE, {"attention 'l'", "key_heads must divide"}},
+                {attention_mask, TUFF_ERR_SHAPE, {"attention of i32 [4]", "bool [2, 2]"}},
+                {lengths_floats, TUFF_ERR_SHAPE, {"length_mask", "i32 [n]"}},
+                {sinusoids_none, TUFF_ERR_USAGE, {"sinusoids", "0 rows"}},
+                {positions_many, TUFF_ERR_SHAPE, {"positions 'l'", "at most its count"}},
+                {encoder_rank, TUFF_ERR_SHAPE, {"transformer_encoder 'l'", "[n, t, e]"}},
+                {encoder_activation, TUFF_ERR_USAGE, {"transformer_encoder 'l'", "no such activation"}},
+                {decoder_memory, TUFF_ERR_USAGE, {"transformer_decoder", "operand 2 is missing"}}};
 
 static void check_refusals(struct tuff_context *context)
 {
@@ -231,6 +315,8 @@ int main(void)
     check_channel_dropout(context);
     check_instance_norm(context);
     for (int cell = 0; cell <= TUFF_CELL_RNN_RELU; cell++) check_lengths(context, (enum tuff_cell)cell);
+    check_attention(context);
+    check_transformer(context);
     check_refusals(context);
     tuff_context_destroy(context);
     printf("graph_sequence: %u refusals, %u failures\n", (unsigned)TUFF_COUNT(refusals), failures);

@@ -74,6 +74,63 @@ RECURRENT(tanh_lengths, .cell = TUFF_CELL_RNN_TANH, .units = 5, .batch_first = t
           .h_0 = in[2])
 RECURRENT(relu_5, .cell = TUFF_CELL_RNN_RELU, .units = 5)
 
+/* ---- attention, transformers ------------------------------------------------------------------------------------------------------- */
+
+typedef struct tuff_layer_attention_params attention;
+typedef struct tuff_layer_transformer_params transformer;
+
+#define ATTENTION(name, q, k, v, ...)                                                                                       \
+    static void name(struct tuff_graph *g, const tuff_val *in, bool training, tuff_val *y)                                  \
+    {                                                                                                                       \
+        (void)training;                                                                                                     \
+        struct tuff_layer_attention r = tuff_layer_attention(g, q, k, v, "l", (attention){__VA_ARGS__});                    \
+        y[0] = r.y, y[1] = r.weights, y[2] = r.head_weights;                                                                \
+    }
+/* A mask of random bools that hides no row all: the first column is always seen. */
+static tuff_val some(struct tuff_graph *g, tuff_val bools)
+{
+    struct tuff_shape shape = tuff_type_of(g, bools).shape;
+    tuff_val column = tuff_iota(g, shape, -1), yes = tuff_equal(g, column, tuff_iota(g, TUFF_SHAPE(1), 0));
+    return tuff_select(g, yes, yes, bools);
+}
+static const struct tuff_rope_params rope = {.theta = 100};
+ATTENTION(attention_self, in[0], 0, 0, .heads = 3)
+ATTENTION(attention_plain, in[0], 0, 0, .heads = 2, .no_bias = true, .causal = true)
+ATTENTION(attention_cross, in[0], in[1], 0, .heads = 2, .key_mask = tuff_length_mask(g, lengths(g, in[2]), 5))
+ATTENTION(attention_widths, in[0], in[1], in[2], .heads = 4)
+ATTENTION(attention_masks, in[0], 0, 0, .heads = 2, .mask = some(g, in[1]), .key_mask = some(g, in[2]))
+ATTENTION(attention_added, in[0], 0, 0, .heads = 2, .mask = in[1], .key_mask = some(g, in[2]))
+ATTENTION(attention_bool, in[0], 0, 0, .heads = 2, .mask = some(g, in[1]))
+ATTENTION(attention_grouped, in[0], 0, 0, .heads = 6, .key_heads = 2, .no_bias = true, .causal = true, .rope = &rope)
+BUILD(positions_learned, tuff_layer_positions(g, in[0], "l", (struct tuff_layer_positions_params){.count = 9}))
+BUILD(positions_waves, tuff_add(g, in[0], tuff_sinusoids(g, 7, 10)))
+
+BUILD(encoder_layer,
+      tuff_layer_transformer_encoder(g, in[0], "l", (transformer){.heads = 2, .hidden = 11, .dropout = TUFF_NUMBER(0)}))
+BUILD(encoder_stack, tuff_layer_transformer_encoder(g, in[0], "l",
+                                                    (transformer){.heads = 3,
+                                                                  .hidden = 7,
+                                                                  .layers = 2,
+                                                                  .activation = TUFF_TRANSFORMER_GELU,
+                                                                  .norm_first = true,
+                                                                  .final_norm = true,
+                                                                  .no_bias = true,
+                                                                  .dropout = TUFF_NUMBER(0),
+                                                                  .eps = TUFF_NUMBER(1e-3),
+                                                                  .key_mask = some(g, in[1])}))
+BUILD(decoder_layer,
+      tuff_layer_transformer_decoder(g, in[0], in[1], "l",
+                                     (transformer){.heads = 2, .hidden = 5, .causal = true, .dropout = TUFF_NUMBER(0)}))
+BUILD(decoder_stack, tuff_layer_transformer_decoder(g, in[0], in[1], "l",
+                                                    (transformer){.heads = 2,
+                                                                  .hidden = 9,
+                                                                  .layers = 2,
+                                                                  .activation = TUFF_TRANSFORMER_GELU,
+                                                                  .norm_first = true,
+                                                                  .dropout = TUFF_NUMBER(0),
+                                                                  .mask = some(g, in[2]),
+                                                                  .memory_key_mask = some(g, in[3])}))
+
 const struct layer_case layer_cases_sequence[] = {
     {LAYER_CASE("group_norm", "groups=3 eps=1e-5", group_norm_3, LAYER_FLOATS(2, 6, 5, 3))},
     {LAYER_CASE("group_norm", "groups=3 eps=1e-5", group_norm_3, {.dtype = TUFF_F32, .dim = {5, 9}, .shift = 4})},
@@ -110,4 +167,23 @@ const struct layer_case layer_cases_sequence[] = {
     {LAYER_CASE("recurrent", "kind=RNN units=5 batch_first=1 lengths=b h_0=c", tanh_lengths, LAYER_FLOATS(3, 200, 4),
                 LENGTHS(3, 199), LAYER_FLOATS(1, 3, 5))},
     {LAYER_CASE("recurrent", "kind=RNN units=5 nonlinearity=relu", relu_5, LAYER_FLOATS(6, 3, 4))},
+    {LAYER_CASE("attention", "heads=3", attention_self, LAYER_FLOATS(2, 5, 12))},
+    {LAYER_CASE("attention", "heads=2 bias=0 causal=1", attention_plain, LAYER_FLOATS(3, 7, 6))},
+    {LAYER_CASE("attention", "heads=2 k=b v=b lengths=c", attention_cross, LAYER_FLOATS(2, 3, 6), LAYER_FLOATS(2, 5, 6),
+                LENGTHS(2, 5))},
+    {LAYER_CASE("attention", "heads=4 k=b v=c", attention_widths, LAYER_FLOATS(2, 3, 8), LAYER_FLOATS(2, 5, 3),
+                LAYER_FLOATS(2, 5, 7))},
+    {LAYER_CASE("attention", "heads=2 mask=b key_mask=c", attention_masks, LAYER_FLOATS(3, 5, 4), BOOLS(5, 5), BOOLS(3, 5))},
+    {LAYER_CASE("attention", "heads=2 mask=b key_mask=c", attention_added, LAYER_FLOATS(3, 5, 4), LAYER_FLOATS(5, 5),
+                BOOLS(3, 5))},
+    {LAYER_CASE("attention", "heads=2 mask=b", attention_bool, LAYER_FLOATS(3, 5, 4), BOOLS(5, 5))},
+    {LAYER_CASE("attention_grouped", "heads=6 key_heads=2 theta=100", attention_grouped, LAYER_FLOATS(2, 5, 24))},
+    {LAYER_CASE("positions", "", positions_learned, LAYER_FLOATS(3, 7, 10))},
+    {LAYER_CASE("sinusoids", "", positions_waves, LAYER_FLOATS(3, 7, 10)), .no_training = true},
+    {LAYER_CASE("encoder", "heads=2 hidden=11", encoder_layer, LAYER_FLOATS(2, 5, 6))},
+    {LAYER_CASE("encoder", "heads=3 hidden=7 layers=2 activation=gelu norm_first=1 norm=1 bias=0 eps=1e-3 key_mask=b",
+                encoder_stack, LAYER_FLOATS(2, 5, 6), BOOLS(2, 5))},
+    {LAYER_CASE("decoder", "heads=2 hidden=5 causal=1", decoder_layer, LAYER_FLOATS(2, 5, 6), LAYER_FLOATS(2, 3, 6))},
+    {LAYER_CASE("decoder", "heads=2 hidden=9 layers=2 activation=gelu norm_first=1 mask=c memory_mask=d", decoder_stack,
+                LAYER_FLOATS(2, 5, 6), LAYER_FLOATS(2, 3, 6), BOOLS(5, 5), BOOLS(2, 3))},
     {.name = NULL}};
