@@ -144,7 +144,7 @@ struct tuff_lrn_params {
 /* Local response normalisation over channels:  y[n,c,i] = x[n,c,i] / (bias + alpha / size * sum_j x[n,j,i]^2)^beta,  j from
  * c - floor((size-1)/2) to c + ceil((size-1)/2). x [n, c, ..] f32 or f16; the result is f32. Source: ONNX LRN-13. */
 TUFF_API tuff_val tuff_lrn(struct tuff_graph *g, tuff_val x, struct tuff_lrn_params params);
-TUFF_API tuff_val tuff_global_avg_pool(struct tuff_graph *g, tuff_val x); /* [n,c,h,w] -> [n,c,1,1] */
+TUFF_API tuff_val tuff_global_avg_pool(struct tuff_graph *g, tuff_val x); /* [n, c, ..] -> [n, c, 1, ..] */
 
 /* ---- indexing and random ---------------------------------------------------------------------------------------------------------- */
 

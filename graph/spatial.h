@@ -59,6 +59,14 @@ struct tuff_conv_transpose3d_params {
 TUFF_API tuff_val tuff_conv_transpose3d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b,
                                         struct tuff_conv_transpose3d_params params);
 
+/* ---- an axis by tables ------------------------------------------------------------------------------------------------------------- */
+
+/* y[.., i, ..] = sum_k weights[i,k] x[.., places[i,k], ..]: interpolation, filters, windows of any size along one axis.
+ *   x [..]  floats; places [n, taps]  i32; weights [n, taps]  floats; negative axes and places count from the end
+ * Returns f32 of x's shape, n along the axis. A weight of 0 reads nothing. Gradients by x, and by weights that are no constant; with constant
+ * tables that by x is as quick as the result. Numerics: sums in f32; |error| <= 2 taps eps |weights||x|. Errors: SHAPE. */
+TUFF_API tuff_val tuff_resample(struct tuff_graph *g, tuff_val x, tuff_val places, tuff_val weights, int axis);
+
 /* ---- layers of them ------------------------------------------------------------------------------------------------------------------
  *
  * Weight and bias begin uniform within 1 / sqrt(n), n the product of the weight's sizes but the first, as those of torch.nn.Conv1d and its
@@ -134,6 +142,58 @@ struct tuff_layer_conv_transpose3d_params {
 /* tuff_conv_transpose3d of x [n, ci, d, h, w] and weight [ci, channels/groups, kd, kh, kw], bias [channels]. */
 TUFF_API tuff_val tuff_layer_conv_transpose3d(struct tuff_graph *g, tuff_val x, const char *name,
                                               struct tuff_layer_conv_transpose3d_params params);
+
+/* ---- pools ------------------------------------------------------------------------------------------------------------------------ */
+
+struct tuff_pool1d_params {
+    uint32_t kernel, stride; /* stride 0 stands for kernel */
+    uint32_t pad[2];         /* begin, end */
+    uint32_t dilation;       /* for max only */
+    bool ceil_mode;          /* output size rounds up; windows that start in the end padding are dropped */
+    bool count_include_pad;  /* average only */
+};
+struct tuff_pool3d_params {
+    uint32_t kernel[3], stride[3]; /* d, h, w; stride 0 stands for kernel */
+    uint32_t pad[6], dilation[3];  /* begins of d, h, w, then their ends; dilation for max only */
+    bool ceil_mode, count_include_pad;
+};
+/* As tuff_max_pool2d and tuff_avg_pool2d, of x [n, c, L] and [n, c, d, h, w], floats; f32. Source: torch.nn.MaxPool1d and its neighbours, ONNX
+ * MaxPool-12, AveragePool-19; PyTorch includes padding where it is not told otherwise. Of equal elements the first gets the gradient, NaN is
+ * larger than all. Errors: SHAPE. */
+TUFF_API tuff_val tuff_max_pool1d(struct tuff_graph *g, tuff_val x, struct tuff_pool1d_params params);
+TUFF_API tuff_val tuff_max_pool3d(struct tuff_graph *g, tuff_val x, struct tuff_pool3d_params params);
+TUFF_API tuff_val tuff_avg_pool1d(struct tuff_graph *g, tuff_val x, struct tuff_pool1d_params params);
+TUFF_API tuff_val tuff_avg_pool3d(struct tuff_graph *g, tuff_val x, struct tuff_pool3d_params params);
+/* (sum over a window of x^p)^(1 / p), p from 0.001 to 1000. Source: torch.nn.functional.lp_pool1d and its neighbours. count_include_pad and dilation
+ * are not read. Errors: SHAPE, USAGE (p). */
+TUFF_API tuff_val tuff_lp_pool1d(struct tuff_graph *g, tuff_val x, double p, struct tuff_pool1d_params params);
+TUFF_API tuff_val tuff_lp_pool2d(struct tuff_graph *g, tuff_val x, double p, struct tuff_pool2d_params params);
+TUFF_API tuff_val tuff_lp_pool3d(struct tuff_graph *g, tuff_val x, double p, struct tuff_pool3d_params params);
+/* Mean or largest element of windows that cover each axis of space, i m / n to (i + 1) m / n rounded outwards, of x [n, c, ..] of any rank: size says n
+ * for each axis of space, 0: as it is. Source: torch.nn.AdaptiveAvgPool1d to 3d, AdaptiveMaxPool1d to 3d. Returns f32; ties as above. Errors: SHAPE. */
+TUFF_API tuff_val tuff_adaptive_avg_pool(struct tuff_graph *g, tuff_val x, struct tuff_shape size);
+TUFF_API tuff_val tuff_adaptive_max_pool(struct tuff_graph *g, tuff_val x, struct tuff_shape size);
+/* [n, c, ..] -> [n, c, 1, ..]. Equal elements share the gradient, as in torch.amax (tuff_adaptive_max_pool picks one). Source: ONNX GlobalMaxPool-1.
+ * Errors: SHAPE. */
+TUFF_API tuff_val tuff_global_max_pool(struct tuff_graph *g, tuff_val x);
+
+/* ---- channels and space ----------------------------------------------------------------------------------------------------------- */
+
+/* y[n, c, h r + i, w r + j] = x[n, c r^2 + i r + j, h, w]: [n, c r^2, h, w] -> [n, c, h r, w r], and back. Views. Source: torch.nn.PixelShuffle (Shi et
+ * al. 2016), PixelUnshuffle; ONNX DepthToSpace-13 in mode CRD. Errors: SHAPE. */
+TUFF_API tuff_val tuff_pixel_shuffle(struct tuff_graph *g, tuff_val x, uint32_t r);
+TUFF_API tuff_val tuff_pixel_unshuffle(struct tuff_graph *g, tuff_val x, uint32_t r);
+/* Channel g c' + i of [n, groups c', ..] becomes channel i groups + g. A view. Source: torch.nn.ChannelShuffle (Zhang et al. 2018). Errors: SHAPE. */
+TUFF_API tuff_val tuff_channel_shuffle(struct tuff_graph *g, tuff_val x, uint32_t groups);
+
+struct tuff_layer_squeeze_excite_params {
+    uint32_t squeeze; /* channels between the two products */
+    bool hard;        /* hardsigmoid for sigmoid, as in MobileNetV3 */
+};
+/* y = x sigmoid(fc2(relu(fc1(mean over space)))) of x [n, c, ..]. Source: Hu et al. 2018; torchvision.ops.SqueezeExcitation, whose names and shapes it
+ * has: NAME.fc1.weight [squeeze, c, 1, 1], NAME.fc1.bias, NAME.fc2.weight [c, squeeze, 1, 1], NAME.fc2.bias, which begin as those of convolutions. */
+TUFF_API tuff_val tuff_layer_squeeze_excite(struct tuff_graph *g, tuff_val x, const char *name,
+                                            struct tuff_layer_squeeze_excite_params params);
 
 #ifdef __cplusplus
 }

@@ -228,7 +228,7 @@ static const struct {
      "avg_pool2d of f32 [1, 4, 6, 6] 'p': kernel 2 2, stride 2 2, pad 2 0 0 0: a window must fit h and w with their "
      "padding, which must be narrower than it"},
     {"max_pool2d rank", pool_rank, TUFF_ERR_SHAPE, "max_pool2d of f32 [2, 3] 'x': it must be [n, c, h, w]"},
-    {"global_avg_pool", global_rank, TUFF_ERR_SHAPE, "global_avg_pool of f32 [2, 3] 'x': it must be [n, c, h, w]"},
+    {"global_avg_pool", global_rank, TUFF_ERR_SHAPE, "global_avg_pool of f32 [2, 3] 'x': it must be [n, c, ..], with space"},
     {"gather", gather_float, TUFF_ERR_SHAPE,
      "gather of f32 [2, 3] 'x' and f32 [2, 3] 'x': the indices, operand 2, must be i32: cast them"},
     {"gather axis", gather_axis, TUFF_ERR_SHAPE,

@@ -1,4 +1,4 @@
-/* graph_spatial.c - layers over space without a device: convolutions by their definition, transposed ones as their adjoints, padding, which
+/* graph_spatial.c - layers over space without a device: convolutions by their definition, transposed ones as their adjoints, padding, pools, which
  * kernel a depthwise convolution gets, refusals. tests/torch/layers_spatial.c holds them against PyTorch, gradients too. */
 #include "graph/compile/compile.h"
 #include "graph/graph.h"
@@ -135,6 +135,70 @@ static void check_pad(struct tuff_context *context)
     tuff_graph_destroy(g);
 }
 
+static tuff_val line_of(struct tuff_graph *g, const float *numbers_, uint32_t count)
+{
+    return tuff_constant(g, (struct tuff_type){TUFF_F32, TUFF_SHAPE(1, 1, count)}, numbers_);
+}
+
+/* Values written out; gradients of ties go to the first, those of windows that overlap are added. */
+static void check_pools(struct tuff_context *context)
+{
+    struct tuff_graph *g = graph_fresh(context);
+    const float line[] = {1, 4, 4, -2, 3, 3, 0};
+    tuff_val x = line_of(g, line, 7), gradient;
+    const struct tuff_pool1d_params three = {.kernel = 3, .stride = 2, .pad = {1, 1}, .ceil_mode = true};
+    struct tuff_pool1d_params counted = three;
+    counted.count_include_pad = true;
+    check_numbers(g, tuff_max_pool1d(g, x, three), (const double[]){4, 4, 3, 3}, 4, "max_pool1d");
+    check_numbers(g, tuff_avg_pool1d(g, x, three), (const double[]){2.5, 2, 4.0 / 3, 1.5}, 4, "avg_pool1d");
+    check_numbers(g, tuff_avg_pool1d(g, x, counted), (const double[]){5.0 / 3, 2, 4.0 / 3, 1}, 4,
+                  "avg_pool1d, padding counts");
+    check_numbers(g, tuff_lp_pool1d(g, x, 2, (struct tuff_pool1d_params){.kernel = 2}),
+                  (const double[]){sqrt(17), sqrt(20), sqrt(18)}, 3, "lp_pool1d");
+    check_numbers(g, tuff_adaptive_avg_pool(g, x, TUFF_SHAPE(3)), (const double[]){3, 5.0 / 3, 2}, 3, "adaptive_avg_pool");
+    tuff_val most = tuff_adaptive_max_pool(g, x, TUFF_SHAPE(3));
+    check_numbers(g, most, (const double[]){4, 4, 3}, 3, "adaptive_max_pool");
+    tuff_gradients(g, most, 0, &x, 1, &gradient);
+    check_numbers(g, gradient, (const double[]){0, 1, 1, 0, 1, 0, 0}, 7, "gradient of adaptive_max_pool");
+    tuff_gradients(g, tuff_adaptive_avg_pool(g, x, TUFF_SHAPE(3)), 0, &x, 1, &gradient);
+    check_numbers(g, gradient, (const double[]){1.0 / 3, 1.0 / 3, 2.0 / 3, 1.0 / 3, 2.0 / 3, 1.0 / 3, 1.0 / 3}, 7,
+                  "gradient of adaptive_avg_pool");
+    tuff_val volume = tuff_reshape(g, tuff_cast(g, tuff_iota(g, TUFF_SHAPE(64), 0), TUFF_F32), TUFF_SHAPE(1, 1, 4, 4, 4));
+    const struct tuff_pool3d_params halves = {.kernel = {2, 2, 2}};
+    check_numbers(g, tuff_max_pool3d(g, volume, halves), (const double[]){21, 23, 29, 31, 53, 55, 61, 63}, 8, "max_pool3d");
+    check_numbers(g, tuff_avg_pool3d(g, volume, halves), (const double[]){10.5, 12.5, 18.5, 20.5, 42.5, 44.5, 50.5, 52.5}, 8,
+                  "avg_pool3d");
+    check_numbers(g, tuff_lp_pool3d(g, volume, 1, (struct tuff_pool3d_params){.kernel = {4, 4, 4}}), (const double[]){2016},
+                  1, "lp_pool3d");
+    check_numbers(g, tuff_global_max_pool(g, volume), (const double[]){63}, 1, "global_max_pool");
+    tuff_val picture = tuff_reshape(g, volume, TUFF_SHAPE(1, 4, 4, 4)), back;
+    check_numbers(g, tuff_lp_pool2d(g, picture, 1, (struct tuff_pool2d_params){.kernel = {4, 4}}),
+                  (const double[]){120, 376, 632, 888}, 4, "lp_pool2d");
+    back = tuff_pixel_unshuffle(g, tuff_pixel_shuffle(g, picture, 2), 2);
+    back = tuff_sum(g, tuff_square(g, tuff_sub(g, back, picture)), 0, TUFF_DROP_AXES);
+    check_numbers(g, back, (const double[]){0}, 1, "pixel_shuffle and back");
+    check_numbers(g, tuff_channel_shuffle(g, tuff_reshape(g, x, TUFF_SHAPE(1, 7)), 7),
+                  (const double[]){1, 4, 4, -2, 3, 3, 0}, 7, "channel_shuffle");
+    tuff_graph_destroy(g);
+}
+
+/* NaN is larger than all, and a weight of 0 reads none. */
+static void check_nan(struct tuff_context *context)
+{
+    struct tuff_graph *g = graph_fresh(context);
+    const float line[] = {1, NAN, 4, 2};
+    const int32_t at[] = {0, 1, 2, 3};
+    const double by[] = {1, 0, 2, 1};
+    tuff_val x = line_of(g, line, 4), most = tuff_adaptive_max_pool(g, x, TUFF_SHAPE(3));
+    double *got = numbers(g, most, "NaN");
+    check(isnan(got[0]) && isnan(got[1]) && got[2] == 4, "adaptive_max_pool: %g %g %g", got[0], got[1], got[2]);
+    free(got);
+    tuff_val places = tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(2, 2)}, at),
+             weights = tuff_constant(g, (struct tuff_type){TUFF_F64, TUFF_SHAPE(2, 2)}, by);
+    check_numbers(g, tuff_resample(g, x, places, weights, 2), (const double[]){1, 10}, 2, "resample");
+    tuff_graph_destroy(g);
+}
+
 /* A depthwise layer and its gradients are launches of the kernels for them, on every kind of device. */
 static void check_depthwise(struct tuff_context *context)
 {
@@ -196,6 +260,19 @@ MAKE(weight1, tuff_conv1d(g, x, tuff_param(g, "w", TUFF_SHAPE(2, 5, 3), NORMAL),
 MAKE(bias1, tuff_val w = tuff_param(g, "w", TUFF_SHAPE(2, 6, 3), NORMAL), b = tuff_param(g, "b", TUFF_SHAPE(3), NORMAL);
      tuff_conv1d(g, x, w, b, (struct tuff_conv1d_params){0}))
 
+MAKE(pool_kernel, tuff_avg_pool1d(g, x, (struct tuff_pool1d_params){.stride = 2}))
+MAKE(pool_pad, tuff_max_pool3d(g, v, (struct tuff_pool3d_params){.kernel = {2, 1, 2}, .pad = {0, 1, 0, 0, 0, 0}}))
+MAKE(pool_rank, tuff_max_pool1d(g, p, (struct tuff_pool1d_params){.kernel = 2}))
+MAKE(pool_p, tuff_lp_pool1d(g, x, 0, (struct tuff_pool1d_params){.kernel = 2}))
+MAKE(adaptive_sizes, tuff_adaptive_avg_pool(g, p, TUFF_SHAPE(2)))
+MAKE(global_space, tuff_global_max_pool(g, tuff_input(g, "m", TUFF_F32, TUFF_SHAPE(2, 3))))
+MAKE(shuffled, tuff_pixel_shuffle(g, p, 2))
+MAKE(unshuffled, tuff_pixel_unshuffle(g, p, 3))
+MAKE(shuffled_channels, tuff_channel_shuffle(g, p, 4))
+MAKE(squeeze0, tuff_layer_squeeze_excite(g, p, "l", (struct tuff_layer_squeeze_excite_params){.hard = true}))
+MAKE(resample_tables, tuff_val at = tuff_iota(g, TUFF_SHAPE(2, 3), 0), by = tuff_full(g, TUFF_F32, TUFF_SHAPE(2, 2), 1);
+     tuff_resample(g, x, at, by, 2))
+
 static const struct {
     make *make;
     tuff_status status;
@@ -211,7 +288,18 @@ static const struct {
                 {output_pad, TUFF_ERR_SHAPE, {"conv_transpose1d", "less than the stride"}},
                 {cut_away, TUFF_ERR_SHAPE, {"conv_transpose3d", "axis 2"}},
                 {weight1, TUFF_ERR_SHAPE, {"conv1d", "6 channels"}},
-                {bias1, TUFF_ERR_SHAPE, {"conv1d", "bias must be [2]"}}};
+                {bias1, TUFF_ERR_SHAPE, {"conv1d", "bias must be [2]"}},
+                {pool_kernel, TUFF_ERR_SHAPE, {"avg_pool1d", "kernel of 0"}},
+                {pool_pad, TUFF_ERR_SHAPE, {"max_pool3d", "axis 3"}},
+                {pool_rank, TUFF_ERR_SHAPE, {"max_pool1d", "[n, c, L]"}},
+                {pool_p, TUFF_ERR_USAGE, {"lp_pool1d", "p"}},
+                {adaptive_sizes, TUFF_ERR_SHAPE, {"adaptive_avg_pool", "2 sizes of space, not 1"}},
+                {global_space, TUFF_ERR_SHAPE, {"global_max_pool", "[n, c, ..]"}},
+                {shuffled, TUFF_ERR_SHAPE, {"pixel_shuffle", "factor of 2"}},
+                {unshuffled, TUFF_ERR_SHAPE, {"pixel_unshuffle", "factor of 3"}},
+                {shuffled_channels, TUFF_ERR_SHAPE, {"channel_shuffle", "4 groups"}},
+                {squeeze0, TUFF_ERR_USAGE, {"squeeze_excite 'l'", "squeeze is 0"}},
+                {resample_tables, TUFF_ERR_SHAPE, {"resample", "[n, taps]"}}};
 
 static void check_refusals(struct tuff_context *context)
 {
@@ -238,6 +326,8 @@ int main(void)
     check_conv3(context);
     check_adjoint(context);
     check_pad(context);
+    check_pools(context);
+    check_nan(context);
     check_depthwise(context);
     check_refusals(context);
     tuff_context_destroy(context);

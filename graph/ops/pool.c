@@ -190,8 +190,9 @@ tuff_val tuff_global_avg_pool(struct tuff_graph *g, tuff_val x)
 {
     struct tuff_shape s = tuff_type_of(g, x).shape;
     if (!tuff_graph_takes_one(g, "global_avg_pool", x, 0)) return 0;
-    if (s.rank != 4) return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "global_avg_pool", &x, 1, "it must be [n, c, h, w]");
-    return tuff_mean(g, x, 1u << 2 | 1u << 3, TUFF_KEEP_AXES);
+    if (s.rank < 3)
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "global_avg_pool", &x, 1, "it must be [n, c, ..], with space");
+    return tuff_mean(g, x, ((1u << s.rank) - 1) & ~3u, TUFF_KEEP_AXES);
 }
 
 /* ---- lowering ---------------------------------------------------------------------------------------------------------- */

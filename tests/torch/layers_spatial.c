@@ -1,4 +1,5 @@
-/* layers_spatial.c - convolutions, padding: cases for tests/torch/layers_spatial.py. */
+/* layers_spatial.c - convolutions, padding, pools, shuffles: cases for tests/torch/layers_spatial.py. */
+#include "graph/op.h"
 #include "tests/torch/layers.h"
 
 typedef struct tuff_layer_conv1d_params conv1;
@@ -77,6 +78,54 @@ BUILD(pad_replicate, tuff_pad_with(g, in[0], before, after, TUFF_PAD_REPLICATE))
 BUILD(pad_circular, tuff_pad_with(g, in[0], before, after, TUFF_PAD_CIRCULAR))
 BUILD(pad_zeros, tuff_pad_with(g, in[0], before, after, TUFF_PAD_ZEROS))
 
+#define POOL(...) ((struct tuff_pool1d_params){__VA_ARGS__})
+#define POOL2(...) ((struct tuff_pool2d_params){__VA_ARGS__})
+#define POOL3(...) ((struct tuff_pool3d_params){__VA_ARGS__})
+/* Rounded to whole numbers, so that there are ties, with the gradient of what was not. */
+static tuff_val steps(struct tuff_graph *g, tuff_val x)
+{
+    tuff_val rounded = tuff_round(g, x);
+    return tuff_add(g, x, tuff_detach(g, tuff_sub(g, rounded, x)));
+}
+BUILD(max1, tuff_max_pool1d(g, in[0], POOL(.kernel = 3, .stride = 2, .pad = {1, 1}, .dilation = 2, .ceil_mode = true)))
+BUILD(max1_plain, tuff_max_pool1d(g, in[0], POOL(.kernel = 2)))
+BUILD(max3, tuff_max_pool3d(g, in[0],
+                            POOL3(.kernel = {2, 3, 2}, .stride = {1, 2, 2}, .pad = {1, 1, 0, 1, 1, 0}, .ceil_mode = true)))
+BUILD(max3_dilated, tuff_max_pool3d(g, in[0], POOL3(.kernel = {2, 2, 3}, .stride = {1, 1, 1}, .dilation = {2, 1, 2})))
+BUILD(avg1,
+      tuff_avg_pool1d(g, in[0], POOL(.kernel = 3, .stride = 2, .pad = {1, 1}, .ceil_mode = true, .count_include_pad = true)))
+BUILD(avg1_inside, tuff_avg_pool1d(g, in[0], POOL(.kernel = 3, .stride = 2, .pad = {1, 1})))
+BUILD(avg3, tuff_avg_pool3d(g, in[0],
+                            POOL3(.kernel = {2, 3, 2}, .stride = {2, 2, 3}, .pad = {1, 1, 0, 1, 1, 0}, .ceil_mode = true,
+                                  .count_include_pad = true)))
+BUILD(avg3_inside,
+      tuff_avg_pool3d(g, in[0],
+                      POOL3(.kernel = {2, 3, 2}, .stride = {2, 2, 3}, .pad = {1, 1, 1, 1, 1, 1}, .ceil_mode = true)))
+BUILD(avg3_plain, tuff_avg_pool3d(g, in[0], POOL3(.kernel = {2, 2, 2})))
+BUILD(lp1, tuff_lp_pool1d(g, in[0], 3, POOL(.kernel = 3, .stride = 2)))
+BUILD(lp2, tuff_lp_pool2d(g, in[0], 2, POOL2(.kernel = {3, 2}, .ceil_mode = true)))
+BUILD(lp3, tuff_lp_pool3d(g, in[0], 2, POOL3(.kernel = {2, 2, 2})))
+BUILD(adaptive_avg1, tuff_adaptive_avg_pool(g, in[0], TUFF_SHAPE(4)))
+BUILD(adaptive_avg2, tuff_adaptive_avg_pool(g, in[0], TUFF_SHAPE(3, 5)))
+BUILD(adaptive_avg2_more, tuff_adaptive_avg_pool(g, in[0], TUFF_SHAPE(9, 0)))
+BUILD(adaptive_avg2_divides, tuff_adaptive_avg_pool(g, in[0], TUFF_SHAPE(3, 2)))
+BUILD(adaptive_avg2_one, tuff_adaptive_avg_pool(g, in[0], TUFF_SHAPE(1, 1)))
+BUILD(adaptive_avg3, tuff_adaptive_avg_pool(g, in[0], TUFF_SHAPE(2, 3, 4)))
+BUILD(adaptive_max1, tuff_adaptive_max_pool(g, in[0], TUFF_SHAPE(4)))
+BUILD(adaptive_max2, tuff_adaptive_max_pool(g, in[0], TUFF_SHAPE(3, 5)))
+BUILD(adaptive_max2_divides, tuff_adaptive_max_pool(g, in[0], TUFF_SHAPE(3, 2)))
+BUILD(adaptive_max3, tuff_adaptive_max_pool(g, in[0], TUFF_SHAPE(2, 3, 4)))
+BUILD(global_max, tuff_global_max_pool(g, in[0]))
+BUILD(global_avg, tuff_global_avg_pool(g, in[0]))
+BUILD(ties3, tuff_max_pool3d(g, steps(g, in[0]), POOL3(.kernel = {2, 3, 2}, .stride = {1, 1, 1}, .pad = {1, 1, 0, 1, 1, 0})))
+BUILD(ties_adaptive3, tuff_adaptive_max_pool(g, steps(g, in[0]), TUFF_SHAPE(2, 3, 3)))
+BUILD(shuffle, tuff_pixel_shuffle(g, in[0], 2))
+BUILD(unshuffle, tuff_pixel_unshuffle(g, in[0], 3))
+BUILD(channels, tuff_channel_shuffle(g, in[0], 3))
+BUILD(squeeze_excite, tuff_layer_squeeze_excite(g, in[0], "l", (struct tuff_layer_squeeze_excite_params){.squeeze = 4}))
+BUILD(squeeze_hard,
+      tuff_layer_squeeze_excite(g, in[0], "l", (struct tuff_layer_squeeze_excite_params){.squeeze = 4, .hard = true}))
+
 const struct layer_case layer_cases_spatial[] = {
     {LAYER_CASE("conv", "c=5 k=3", conv1_plain, LAYER_FLOATS(2, 3, 11))},
     {LAYER_CASE("conv", "c=6 k=4 stride=2 dilation=3 padding=2 groups=2 bias=0", conv1_full, LAYER_FLOATS(2, 4, 17))},
@@ -102,4 +151,44 @@ const struct layer_case layer_cases_spatial[] = {
     {LAYER_CASE("pad", "mode=replicate", pad_replicate, LAYER_FLOATS(2, 3, 4, 5)), .no_training = true},
     {LAYER_CASE("pad", "mode=circular", pad_circular, LAYER_FLOATS(2, 3, 4, 5)), .no_training = true},
     {LAYER_CASE("pad", "mode=constant", pad_zeros, LAYER_FLOATS(2, 3, 4, 5)), .no_training = true},
+    {LAYER_CASE("max_pool", "k=3 stride=2 padding=1 dilation=2 ceil_mode=1", max1, LAYER_FLOATS(2, 3, 12)),
+     .no_training = true},
+    {LAYER_CASE("max_pool", "k=2", max1_plain, LAYER_FLOATS(2, 3, 11)), .no_training = true},
+    {LAYER_CASE("max_pool", "k=2,3,2 stride=1,2,2 padding=1,1,0 ceil_mode=1", max3, LAYER_FLOATS(2, 2, 4, 6, 7)),
+     .no_training = true},
+    {LAYER_CASE("max_pool", "k=2,2,3 stride=1,1,1 dilation=2,1,2", max3_dilated, LAYER_FLOATS(2, 2, 4, 5, 7)),
+     .no_training = true},
+    {LAYER_CASE("max_pool", "k=2,3,2 stride=1,1,1 padding=1,1,0 ties=1", ties3, LAYER_FLOATS(2, 3, 4, 5, 6)),
+     .no_training = true},
+    {LAYER_CASE("avg_pool", "k=3 stride=2 padding=1 ceil_mode=1", avg1, LAYER_FLOATS(2, 3, 12)), .no_training = true},
+    {LAYER_CASE("avg_pool", "k=3 stride=2 padding=1 count_include_pad=0", avg1_inside, LAYER_FLOATS(2, 3, 11)),
+     .no_training = true},
+    {LAYER_CASE("avg_pool", "k=2,3,2 stride=2,2,3 padding=1,1,0 ceil_mode=1", avg3, LAYER_FLOATS(2, 2, 4, 6, 7)),
+     .no_training = true},
+    {LAYER_CASE("avg_pool", "k=2,3,2 stride=2,2,3 padding=1,1,1 ceil_mode=1 count_include_pad=0", avg3_inside,
+                LAYER_FLOATS(2, 2, 4, 6, 7)),
+     .no_training = true},
+    {LAYER_CASE("avg_pool", "k=2,2,2", avg3_plain, LAYER_FLOATS(2, 2, 4, 5, 7)), .no_training = true},
+    {LAYER_CASE("lp_pool", "p=3 k=3 stride=2", lp1, {.dtype = TUFF_F32, .dim = {2, 3, 11}, .uniform = true, .shift = 0.1F}),
+     .no_training = true},
+    {LAYER_CASE("lp_pool", "p=2 k=3,2 ceil_mode=1", lp2, LAYER_FLOATS(2, 3, 7, 6)), .no_training = true},
+    {LAYER_CASE("lp_pool", "p=2 k=2,2,2", lp3, LAYER_FLOATS(2, 2, 4, 5, 6)), .no_training = true},
+    {LAYER_CASE("adaptive", "kind=avg size=4", adaptive_avg1, LAYER_FLOATS(2, 3, 11)), .no_training = true},
+    {LAYER_CASE("adaptive", "kind=avg size=3,5", adaptive_avg2, LAYER_FLOATS(2, 3, 7, 11)), .no_training = true},
+    {LAYER_CASE("adaptive", "kind=avg size=9,7", adaptive_avg2_more, LAYER_FLOATS(2, 3, 4, 7)), .no_training = true},
+    {LAYER_CASE("adaptive", "kind=avg size=3,2", adaptive_avg2_divides, LAYER_FLOATS(2, 3, 6, 8)), .no_training = true},
+    {LAYER_CASE("adaptive", "kind=avg size=1,1", adaptive_avg2_one, LAYER_FLOATS(2, 3, 6, 7)), .no_training = true},
+    {LAYER_CASE("adaptive", "kind=avg size=2,3,4", adaptive_avg3, LAYER_FLOATS(2, 2, 5, 7, 6)), .no_training = true},
+    {LAYER_CASE("adaptive", "kind=max size=4", adaptive_max1, LAYER_FLOATS(2, 3, 11)), .no_training = true},
+    {LAYER_CASE("adaptive", "kind=max size=3,5", adaptive_max2, LAYER_FLOATS(2, 3, 7, 11)), .no_training = true},
+    {LAYER_CASE("adaptive", "kind=max size=3,2", adaptive_max2_divides, LAYER_FLOATS(2, 3, 6, 8)), .no_training = true},
+    {LAYER_CASE("adaptive", "kind=max size=2,3,4", adaptive_max3, LAYER_FLOATS(2, 2, 5, 7, 6)), .no_training = true},
+    {LAYER_CASE("adaptive", "kind=max size=2,3,3 ties=1", ties_adaptive3, LAYER_FLOATS(2, 3, 5, 7, 8)), .no_training = true},
+    {LAYER_CASE("global_pool", "kind=max", global_max, LAYER_FLOATS(2, 3, 4, 5, 3)), .no_training = true},
+    {LAYER_CASE("global_pool", "kind=avg", global_avg, LAYER_FLOATS(2, 3, 7)), .no_training = true},
+    {LAYER_CASE("shuffle", "kind=pixel_shuffle by=2", shuffle, LAYER_FLOATS(2, 12, 3, 5)), .no_training = true},
+    {LAYER_CASE("shuffle", "kind=pixel_unshuffle by=3", unshuffle, LAYER_FLOATS(2, 2, 6, 9)), .no_training = true},
+    {LAYER_CASE("shuffle", "kind=channel_shuffle by=3", channels, LAYER_FLOATS(2, 12, 3, 5)), .no_training = true},
+    {LAYER_CASE("squeeze_excite", "", squeeze_excite, LAYER_FLOATS(2, 6, 5, 7))},
+    {LAYER_CASE("squeeze_excite", "hard=1", squeeze_hard, LAYER_FLOATS(2, 6, 5, 7))},
     {.name = NULL}};
