@@ -142,11 +142,12 @@ if(NOT WIN32) # where programs lie beside their DLLs
 endif()
 target_link_libraries(runtime-run PRIVATE tuff_flags tuff::runtime)
 
-# What tests/torch_edges.sh and torch_layers.sh have PyTorch compute too
+# What tests/torch_edges.sh, torch_layers.sh and torch_optimizers.sh have PyTorch compute too
 file(GLOB torch_layers_sources CONFIGURE_DEPENDS tests/torch/layers*.c)
 add_executable(torch-edges tests/torch/edges.c tests/torch/edges_training.c ${test_extra})
 add_executable(torch-layers ${torch_layers_sources} ${test_extra})
-foreach(program torch-edges torch-layers)
+add_executable(torch-optimizers tests/torch/optimizers.c ${test_extra})
+foreach(program torch-edges torch-layers torch-optimizers)
     target_link_options(${program} PRIVATE ${test_extra_links})
     set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
     tuff_test_flags(${program})

@@ -30,30 +30,53 @@ struct tuff_schedule {
 };
 TUFF_API double tuff_schedule_lr(const struct tuff_schedule *schedule, uint64_t update);
 
-enum tuff_optimizer_kind { TUFF_SGD = 0, TUFF_ADAM, TUFF_ADAMW };
+enum tuff_optimizer_kind {
+    TUFF_SGD = 0,
+    TUFF_ADAM,     /* Kingma and Ba 2015 */
+    TUFF_ADAMW,    /* Loshchilov and Hutter 2019 */
+    TUFF_RMSPROP,  /* Hinton 2012, as PyTorch's */
+    TUFF_ADAGRAD,  /* Duchi et al. 2011 */
+    TUFF_ADADELTA, /* Zeiler 2012 */
+    TUFF_ADAMAX,   /* Kingma and Ba 2015 */
+    TUFF_LION,     /* Chen et al. 2023: the sign of beta1 m + (1 - beta1) g, m with beta2; rates a tenth of Adam's */
+    TUFF_LAMB      /* You et al. 2020: AdamW's step times |p| / |step| of each parameter (1 where either is 0) */
+};
+/* "sgd", "adamw", ..; NULL for none. And the kind of a name; false: there is none. */
+TUFF_API const char *tuff_optimizer_name(enum tuff_optimizer_kind kind);
+TUFF_API bool tuff_optimizer_find(const char *name, enum tuff_optimizer_kind *kind);
 /* Begin with tuff_optimizer_defaults; every number is then what it says, 0 too. Filled by hand, an Adam with a beta1, beta2 or eps of 0 is
  * refused. */
 struct tuff_optimizer_params {
     size_t struct_size;
     enum tuff_optimizer_kind kind;
     struct tuff_schedule schedule;
-    double momentum;          /* SGD: v = momentum v + g (Polyak; as PyTorch without dampening) */
-    bool nesterov;            /* SGD: step along g + momentum v */
-    double beta1, beta2, eps; /* Adam (Kingma and Ba 2015): 0.9, 0.999, 1e-8 */
-    double weight_decay;      /* SGD, Adam: g += wd p; AdamW (Loshchilov and Hutter 2019): p -= lr wd p */
-    double clip_norm;         /* > 0: gradients are scaled so that their common 2-norm is at most this */
-    double clip_value;        /* > 0: each gradient element is clamped to +- this, before the norms */
-    double clip_each_norm;    /* > 0: each parameter's gradient is scaled so that its own 2-norm is at most this, before the
+    double momentum;     /* SGD: v = momentum v + g (Polyak; as PyTorch without dampening); RMSprop: of its steps */
+    bool nesterov;       /* SGD: step along g + momentum v */
+    double beta1, beta2; /* Adam and its kin, LAMB: 0.9, 0.999; Lion: 0.9, 0.99 */
+    double alpha;        /* RMSprop: 0.99; Adadelta (rho): 0.9 */
+    double eps;          /* Adam, AdamW, RMSprop, Adamax 1e-8, Adagrad 1e-10, Adadelta and LAMB 1e-6 */
+    bool amsgrad;        /* Adam, AdamW: the largest second moment so far (Reddi et al. 2018) */
+    bool centered;       /* RMSprop: divides by the deviation (Graves 2013) */
+    double lr_decay, initial_accumulator; /* Adagrad: rate / (1 + update lr_decay); what its sums begin with */
+    double weight_decay;                  /* AdamW, Lion, LAMB: p -= lr wd p; others: g += wd p */
+    double clip_norm;                     /* > 0: gradients are scaled so that their common 2-norm is at most this */
+    double clip_value;                    /* > 0: each gradient element is clamped to +- this, before the norms */
+    double clip_each_norm; /* > 0: each parameter's gradient is scaled so that its own 2-norm is at most this, before the
                                   * common one */
     /* n > 1: an update is made of the gradients of n runs, their mean over the samples of all of them. What an epoch's end leaves
      * (tuff_model_fit; epoch_steps of tuff_trainer_params) makes an update of its own, of fewer runs. */
     uint32_t accumulate;
+    /* > 0: each update moves an average of the parameters, average = d average + (1 - d) p, which begins with those of the first update (PyTorch:
+     * AveragedModel with get_ema_multi_avg_fn); tuff_trainer_swap_averages exchanges both. With ema_warmup d is at most (1 + t) / (10 + t) in
+     * update t, from 0. */
+    double ema_decay;
+    bool ema_warmup;
     const struct tuff_param_group
         *groups; /* parameters that are trained otherwise, or not at all; copied when they are used */
     uint32_t group_count;
     uint32_t begun; /* written by tuff_optimizer_defaults: tells a 0 that was meant from what was left out */
 };
-/* The kind with this constant rate: no momentum, decay or clipping, Adam's numbers as PyTorch's. */
+/* The kind with this constant rate: no momentum, decay or clipping, all numbers as PyTorch's. */
 TUFF_API struct tuff_optimizer_params tuff_optimizer_defaults(enum tuff_optimizer_kind kind, double lr);
 
 enum { TUFF_PARAM_GROUPS = 15 };   /* at most, and the parameters of no group */
@@ -75,8 +98,10 @@ struct tuff_optimizer_pack {
     uint32_t param_count;
     tuff_val gradients;          /* as the backward pass leaves them */
     tuff_val gradient_state;     /* state that holds them: at a station of `gradients` the host may read and write it */
-    tuff_val momentum, variance; /* states, or 0 */
-    tuff_val accumulated;        /* state, or 0 */
+    tuff_val momentum, variance; /* states, or 0: of gradients or steps, and of their squares (Adamax: the largest) */
+    tuff_val third;   /* state, or 0: AMSGrad's largest variance, RMSprop's mean (centered), Adadelta's squares of steps */
+    tuff_val average; /* state, or 0 without ema_decay */
+    tuff_val accumulated; /* state, or 0 */
     tuff_val norms; /* [param_count] 2-norms of each parameter's gradient before it is scaled, or 0 without clip_each_norm */
 };
 
@@ -165,6 +190,10 @@ TUFF_API void tuff_trainer_resume(struct tuff_trainer *trainer, uint64_t steps);
 /* Other rates from the next step on; milestones are copied. Errors: USAGE. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_schedule(struct tuff_trainer *trainer,
                                                            const struct tuff_schedule *schedule, struct tuff_error *error);
+/* Exchanges the trained parameters and their averages (ema_decay): what is evaluated, predicted or saved then is of the averages. A second call
+ * exchanges them back, before training goes on. Through the host; after a failure some may be exchanged. Errors: USAGE (no ema_decay, no
+ * update so far, a step that has stopped at a station), MEMORY, DEVICE_LOST. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_swap_averages(struct tuff_trainer *trainer, struct tuff_error *error);
 /* Vectors over the parameters; *count of them. Borrowed. */
 TUFF_API const struct tuff_optimizer_pack *tuff_trainer_packs(const struct tuff_trainer *trainer, uint32_t *count);
 /* 2-norm of all gradients before clipping, which may be among the outputs of a plan of one's own; 0 without clip_norm. */
@@ -345,6 +374,8 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_write(struct tuff_model *model, 
 /* Adds the training part (optimizer states) for this data and these parameters, as the first fit would. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_prepare(struct tuff_model *model, const struct tuff_data *data,
                                                         const struct tuff_fit_params *params, struct tuff_error *error);
+/* tuff_trainer_swap_averages of the model's fits: before tuff_model_evaluate, _predict or saving, and again behind it. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_swap_averages(struct tuff_model *model, struct tuff_error *error);
 /* Groups of parameters as tuff_model_prepare or the first fit was given them, borrowed; *count 0 where there are none, and before. */
 TUFF_API const struct tuff_param_group *tuff_model_groups(const struct tuff_model *model, uint32_t *count);
 /* What training with this data and these parameters would take, before anything is allocated (tuff_plan_ask). Only counts

@@ -206,7 +206,8 @@ static void add_short_table(struct tuff_text *text)
     }
     tuff_text_add(text, "| built from these | mean, logsumexp, softmax, log_softmax, batch, layer, group and rms norm, "
                         "global_avg_pool, conv_transpose2d, "
-                        "cross entropy, mse, l1, smooth l1 and bce losses, dropout, one_hot, SGD, Adam, AdamW |\n");
+                        "cross entropy, mse, l1, smooth l1 and bce losses and 15 more, dropout, one_hot, SGD, Adam, AdamW, "
+                        "RMSprop, Adagrad, Adadelta, Adamax, Lion, LAMB |\n");
 }
 
 static bool read_file(const char *path, struct tuff_text *text)

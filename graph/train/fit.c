@@ -215,14 +215,15 @@ static tuff_status make_trial(const struct tuff_model *m, const struct tuff_data
     return status;
 }
 
-static tuff_status zero_state_of(struct tuff_model *m, tuff_val state, struct tuff_error *error)
+static tuff_status begin_state(struct tuff_model *m, tuff_val state, double value, struct tuff_error *error)
 {
     if (!state) return TUFF_OK;
     size_t bytes = (size_t)tuff_type_bytes(&m->graph->values[state].type);
-    void *zeros = tuff_alloc(m->context, bytes);
-    if (!zeros) return tuff_fail_memory(m->context, error);
-    tuff_status status = tuff_session_write(m->session, state, zeros, bytes, error);
-    tuff_free(m->context, zeros);
+    float *content = tuff_alloc(m->context, bytes);
+    if (!content) return tuff_fail_memory(m->context, error);
+    for (size_t i = 0; i < bytes / sizeof *content; i++) content[i] = (float)value;
+    tuff_status status = tuff_session_write(m->session, state, content, bytes, error);
+    tuff_free(m->context, content);
     return status;
 }
 
@@ -230,8 +231,10 @@ static tuff_status zero_state_of(struct tuff_model *m, tuff_val state, struct tu
 static tuff_status forget_states(struct tuff_model *m, const struct tuff_trainer *t, struct tuff_error *error)
 {
     for (uint32_t i = 0; i < t->optimizer.pack_count; i++) {
-        TUFF_TRY(zero_state_of(m, t->optimizer.packs[i].momentum, error));
-        TUFF_TRY(zero_state_of(m, t->optimizer.packs[i].variance, error));
+        const struct tuff_optimizer_pack *pack = &t->optimizer.packs[i];
+        TUFF_TRY(begin_state(m, pack->momentum, 0, error));
+        TUFF_TRY(begin_state(m, pack->variance, t->optimizer.params.initial_accumulator, error));
+        TUFF_TRY(begin_state(m, pack->third, 0, error));
     }
     return TUFF_OK;
 }
@@ -258,6 +261,14 @@ static tuff_status renew_training(struct tuff_model *m, const struct tuff_fit_pa
     first = first_trainer(m);
     TUFF_TRY(tuff_session_grow(m->session, error));
     return kind == params->optimizer.kind ? TUFF_OK : forget_states(m, first, error);
+}
+
+tuff_status tuff_model_swap_averages(struct tuff_model *m, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, m != NULL);
+    if (!m->prepared)
+        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "model: it was not fitted, so there are no averages");
+    return tuff_trainer_swap_averages(first_trainer(m), error);
 }
 
 static tuff_status check_fit(const struct tuff_model *m, const struct tuff_fit_params *params, struct tuff_error *error)

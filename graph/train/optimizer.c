@@ -1,104 +1,48 @@
 /* optimizer.c - gradients of parameters and their update as graph, over one vector for each group of them; step sizes and bias
  * corrections come from a table that the host computes in double, some hundred runs ahead. */
-#include "graph/train/optimizer.h"
-#include "graph/op.h"
 #include "graph/ops/leaf.h"
+#include "graph/train/settings.h"
+#include "graph/train/update.h"
 
 #include <math.h>
 #include <stdio.h>
 
-enum { TABLE_ROWS = 256, TABLE_COLUMNS = 4 };
-enum { TUFF_BEGUN = 0x62656775 }; /* what nobody writes who fills a struct by hand */
-enum table_column { COLUMN_LR, COLUMN_CORRECTION1, COLUMN_CORRECTION2, COLUMN_APPLY };
-
-/* ---- schedules -------------------------------------------------------------------------------------------------------------- */
-
-double tuff_schedule_lr(const struct tuff_schedule *s, uint64_t update)
-{
-    double lr = s->lr, start = s->start_factor.value;
-    if (update < s->warmup) {
-        if (!s->start_factor.given) return lr * (double)(update + 1) / (double)(s->warmup + 1);
-        return lr * (start + (1 - start) * (double)update / (double)s->warmup);
-    }
-    uint64_t t = update - s->warmup, passed = 0;
-    switch (s->kind) {
-    case TUFF_SCHEDULE_CONSTANT: break;
-    case TUFF_SCHEDULE_STEP: return lr * pow(s->gamma, s->every ? (double)(t / s->every) : 0);
-    case TUFF_SCHEDULE_MULTI_STEP:
-        for (uint32_t i = 0; i < s->milestone_count; i++) passed += s->milestones[i] <= t;
-        return lr * pow(s->gamma, (double)passed);
-    case TUFF_SCHEDULE_EXPONENTIAL: return lr * pow(s->gamma, (double)t);
-    case TUFF_SCHEDULE_COSINE:
-        if (t >= s->period) return s->min_lr;
-        return s->min_lr + (lr - s->min_lr) * 0.5 * (1 + cos(3.141592653589793 * (double)t / (double)s->period));
-    }
-    return lr;
-}
-
-struct tuff_optimizer_params tuff_optimizer_defaults(enum tuff_optimizer_kind kind, double lr)
-{
-    return (struct tuff_optimizer_params){.struct_size = sizeof(struct tuff_optimizer_params),
-                                          .kind = kind,
-                                          .schedule = {.lr = lr},
-                                          .beta1 = 0.9,
-                                          .beta2 = 0.999,
-                                          .eps = 1e-8,
-                                          .begun = TUFF_BEGUN};
-}
-
-struct tuff_param_group tuff_param_group_defaults(const char *name, const char *pattern)
-{
-    return (struct tuff_param_group){.name = name, .pattern = pattern, .lr_factor = 1, .weight_decay = TUFF_OPTIMIZERS_OWN};
-}
+enum { TABLE_ROWS = 256 };
 
 /* ---- the update as graph -------------------------------------------------------------------------------------------------------- */
 
-struct members { /* parameters of a group and its vectors [P] */
-    const tuff_val *x;
-    uint32_t count, length;
-    const tuff_val *packs; /* [arena] the parameters' memory, as parts of p */
-    uint32_t pack_count;
-    tuff_val p, grad;
-    const struct tuff_param_group *group; /* or NULL */
-    struct tuff_optimizer_pack *pack;
-};
-struct update {
-    struct tuff_graph *g;
-    struct tuff_optimizer *o;
-    const struct tuff_optimizer_plan *plan;
-    tuff_val *updates;              /* [arena] */
-    tuff_val column[TABLE_COLUMNS]; /* scalars of this run */
-    tuff_val good;                  /* bool scalar: loss and gradients of this run are finite */
-    tuff_val apply;                 /* bool scalar: parameters and their states take what was computed */
-    struct members members[TUFF_PARAM_GROUPS + 1];
-};
-
 /* "optimizer/momentum", with the group's name behind it */
-static const char *state_name(struct update *u, const struct members *m, const char *what)
+static const char *state_name(struct tuff_update *u, const struct tuff_members *m, const char *what)
 {
     const char *name = m->group ? tuff_arena_printf(&u->g->arena, "%s/%s", what, m->group->name) : what;
     if (!name) tuff_graph_fail(u->g, TUFF_ERR_MEMORY, "out of host memory");
     return name ? name : what;
 }
 
-static tuff_val vector_state(struct update *u, const struct members *m, const char *what)
+static tuff_val vector_state(struct tuff_update *u, const struct tuff_members *m, const char *what, double begins)
 {
-    return tuff_state(u->g, state_name(u, m, what), TUFF_F32, TUFF_SHAPE(m->length), (struct tuff_init){0});
+    const struct tuff_init init = {.kind = begins == 0 ? TUFF_INIT_DEFAULT : TUFF_INIT_CONSTANT, .a = begins};
+    return tuff_state(u->g, state_name(u, m, what), TUFF_F32, TUFF_SHAPE(m->length), init);
 }
 
-static void add_update(struct update *u, tuff_val leaf, tuff_val value)
+static void add_update(struct tuff_update *u, tuff_val leaf, tuff_val value)
 {
     u->updates[u->o->update_count++] = tuff_assign(u->g, leaf, value);
 }
 
 /* state takes the value in runs that update */
-static void assign(struct update *u, tuff_val state, tuff_val value)
+static void assign(struct tuff_update *u, tuff_val state, tuff_val value)
 {
     add_update(u, state, tuff_select(u->g, u->apply, value, state));
 }
 
+void tuff_update_state(struct tuff_update *u, const struct tuff_members *m, uint32_t state, tuff_val value)
+{
+    assign(u, m->state[state], value);
+}
+
 /* The parameters as one vector, of as many packs as it takes: one, unless a session laid them before. */
-static void add_packs(struct update *u, struct members *m)
+static void add_packs(struct tuff_update *u, struct tuff_members *m)
 {
     const struct tuff_optimizer *like = u->plan->like;
     size_t index = (size_t)(m->pack - u->o->packs);
@@ -124,7 +68,7 @@ static void add_packs(struct update *u, struct members *m)
 }
 
 /* The parameters take the value [P] in runs that update. */
-static void assign_params(struct update *u, const struct members *m, tuff_val value)
+static void assign_params(struct tuff_update *u, const struct tuff_members *m, tuff_val value)
 {
     uint32_t at = 0;
     const int32_t step = 1;
@@ -135,16 +79,21 @@ static void assign_params(struct update *u, const struct members *m, tuff_val va
     }
 }
 
-static void build_table(struct update *u)
+static void build_table(struct tuff_update *u)
 {
     struct tuff_graph *g = u->g;
-    u->o->table = tuff_transient(g, "tuff/optimizer/table", TUFF_F32, TUFF_SHAPE(TABLE_ROWS, TABLE_COLUMNS));
+    u->o->table = tuff_transient(g, "tuff/optimizer/table", TUFF_F32, TUFF_SHAPE(TABLE_ROWS, TUFF_COLUMNS));
     u->o->cursor = tuff_transient(g, "tuff/optimizer/cursor", TUFF_I32, TUFF_SHAPE(1));
     tuff_val row = tuff_gather(g, u->o->table, u->o->cursor, 0);
-    for (uint32_t i = 0; i < TABLE_COLUMNS; i++) {
+    for (uint32_t i = 0; i < TUFF_COLUMNS; i++) {
         uint32_t start[2] = {0, i}, size[2] = {1, 1};
         int32_t step[2] = {1, 1};
         u->column[i] = tuff_reshape(g, tuff_slice(g, row, start, step, size), TUFF_SHAPE(1));
+    }
+    if (u->o->params.ema_decay > 0) {
+        u->o->ema_table = tuff_transient(g, "tuff/optimizer/ema", TUFF_F32, TUFF_SHAPE(TABLE_ROWS));
+        u->o->averaged = tuff_state(g, "optimizer/averaged", TUFF_F32, TUFF_SHAPE(1), (struct tuff_init){0});
+        u->ema = tuff_mul(g, tuff_gather(g, u->o->ema_table, u->o->cursor, 0), u->o->averaged);
     }
     tuff_val next = tuff_add(g, u->o->cursor, tuff_full(g, TUFF_I32, TUFF_SHAPE(1), 1));
     add_update(u, u->o->cursor, next);
@@ -166,7 +115,7 @@ static tuff_val number_of(struct tuff_graph *g, tuff_val vector, uint32_t at)
 }
 
 /* Runs that were sound, and those that were not; each element by itself, so that the sum lies where it was. */
-static void build_health(struct update *u, tuff_val sound)
+static void build_health(struct tuff_update *u, tuff_val sound)
 {
     struct tuff_graph *g = u->g;
     const struct tuff_shape shape = TUFF_SHAPE(TUFF_HEALTH);
@@ -175,18 +124,18 @@ static void build_health(struct update *u, tuff_val sound)
     add_update(u, u->o->health, tuff_add(g, u->o->health, tuff_select(g, first, unsound, sound)));
 }
 
-/* What has to be finite: the gradients; where Adam takes their squares as they are, these, as an infinite second moment would end the training
+/* What has to be finite: the gradients; where a state takes their squares as they are, these, as an infinite second moment would end the training
  * of its parameter for good. */
-static tuff_val to_be_finite(const struct update *u, const struct members *m)
+static tuff_val to_be_finite(const struct tuff_update *u, const struct tuff_members *m)
 {
     const struct tuff_optimizer_params *p = &u->o->params;
     bool as_they_are = p->clip_value <= 0 && p->clip_norm <= 0 && p->clip_each_norm <= 0;
-    return p->kind != TUFF_SGD && as_they_are ? tuff_square(u->g, m->grad) : m->grad;
+    return tuff_rules[p->kind].squares && as_they_are ? tuff_square(u->g, m->grad) : m->grad;
 }
 
 /* Whether this run counts: its loss and its gradients are finite (their exponents are looked at), and none before has stopped the
  * training. */
-static void build_soundness(struct update *u)
+static void build_soundness(struct tuff_update *u)
 {
     struct tuff_graph *g = u->g;
     bool stops = u->plan->not_finite == TUFF_NOT_FINITE_STOPS;
@@ -206,19 +155,19 @@ static void build_soundness(struct update *u)
 
 /* What an update waits for: a vector, the sum of the gradients of runs that were finite, by their weights, and the sum of these. The
  * mean is then over all samples of these runs, also where the last run has fewer, and where an epoch's end leaves fewer runs. */
-static void accumulate(struct update *u)
+static void accumulate(struct tuff_update *u)
 {
     struct tuff_graph *g = u->g;
     u->apply = u->good;
     if (u->o->params.accumulate <= 1) return;
-    tuff_val none = tuff_scalar(g, 0), closes = tuff_greater(g, u->column[COLUMN_APPLY], tuff_scalar(g, 0.5));
+    tuff_val none = tuff_scalar(g, 0), closes = tuff_greater(g, u->column[TUFF_COLUMN_APPLY], tuff_scalar(g, 0.5));
     tuff_val waiting = tuff_state(g, "optimizer/weight", TUFF_F32, TUFF_SHAPE(1), (struct tuff_init){0});
     tuff_val own = tuff_select(g, u->good, tuff_scalar(g, u->plan->weight), none), weight = tuff_add(g, waiting, own);
     tuff_val keeps = u->plan->not_finite == TUFF_NOT_FINITE_STOPS ? u->good
                                                                   : 0; /* a run that stops the training leaves all */
     for (uint32_t i = 0; i < u->o->pack_count; i++) {
-        struct members *m = &u->members[i];
-        tuff_val state = m->pack->accumulated = vector_state(u, m, "optimizer/accumulated");
+        struct tuff_members *m = &u->members[i];
+        tuff_val state = m->pack->accumulated = vector_state(u, m, "optimizer/accumulated", 0);
         tuff_val part = tuff_affine(g, m->grad, u->plan->weight, 0);
         tuff_val sum = tuff_select(g, u->good, tuff_add(g, state, part), state);
         tuff_val next = tuff_select(g, closes, tuff_scalar(g, 0), sum);
@@ -239,35 +188,68 @@ static tuff_val scale_of(struct tuff_graph *g, tuff_val norm, double limit)
     return tuff_minimum(g, tuff_div(g, tuff_scalar(g, limit), length), one);
 }
 
-/* Each parameter by a norm of its own. Members begin at multiples of ROW elements, so every row of so many lies in one of them: its
- * squares are summed, then those of the rows that have the same member. Between members there are zeros. */
-static void clip_each(struct update *u, struct members *m)
+/* Members begin at multiples of TUFF_ROW elements, so every row of so many lies in one of them: what is summed of each is summed of
+ * rows, then of those that have the same member. Between members there are zeros. */
+struct tuff_member_rows tuff_member_rows(struct tuff_graph *g, const struct tuff_members *m)
 {
-    enum { ROW = TUFF_PLAN_ALIGNMENT / sizeof(float) };
-    struct tuff_graph *g = u->g;
-    uint32_t rows = m->length / ROW, at = 0;
-    int32_t *member = tuff_arena_alloc(&g->arena, rows * sizeof *member);
+    struct tuff_member_rows r = {.rows = m->length / TUFF_ROW, .count = m->count};
+    uint32_t at = 0;
+    int32_t *member = tuff_arena_alloc(&g->arena, r.rows * sizeof *member);
     if (!member) {
         tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
-        return;
+        return r;
     }
     for (uint32_t i = 0; i < m->count; i++)
-        for (uint64_t left = tuff_pack_room(g, m->x[i]) / ROW; left > 0; left--) member[at++] = (int32_t)i;
-    tuff_val of_row = tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(rows)}, member);
-    tuff_val grads = tuff_reshape(g, m->grad, TUFF_SHAPE(rows, ROW)), none = tuff_full(g, TUFF_F32, TUFF_SHAPE(m->count), 0);
-    tuff_val squares = tuff_scatter_add(g, none, of_row, tuff_sum(g, tuff_square(g, grads), 2, TUFF_DROP_AXES), 0);
-    m->pack->norms = tuff_sqrt(g, squares);
-    tuff_val scales = tuff_gather(g, scale_of(g, m->pack->norms, u->o->params.clip_each_norm), of_row, 0);
-    m->grad = tuff_reshape(g, tuff_mul(g, grads, tuff_reshape(g, scales, TUFF_SHAPE(rows, 1))), TUFF_SHAPE(m->length));
+        for (uint64_t left = tuff_pack_room(g, m->x[i]) / TUFF_ROW; left > 0; left--) member[at++] = (int32_t)i;
+    r.of_row = tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(r.rows)}, member);
+    return r;
 }
 
-static void clip(struct update *u)
+static tuff_val rows_of(struct tuff_graph *g, const struct tuff_member_rows *r, tuff_val v)
+{
+    return tuff_reshape(g, v, TUFF_SHAPE(r->rows, TUFF_ROW));
+}
+
+static tuff_val squares_of_rows(struct tuff_graph *g, const struct tuff_member_rows *r, tuff_val rows)
+{
+    tuff_val none = tuff_full(g, TUFF_F32, TUFF_SHAPE(r->count), 0);
+    return tuff_scatter_add(g, none, r->of_row, tuff_sum(g, tuff_square(g, rows), 2, TUFF_DROP_AXES), 0);
+}
+
+static tuff_val scaled_rows(struct tuff_graph *g, const struct tuff_member_rows *r, tuff_val rows, tuff_val factors)
+{
+    tuff_val of = tuff_gather(g, factors, r->of_row, 0);
+    return tuff_reshape(g, tuff_mul(g, rows, tuff_reshape(g, of, TUFF_SHAPE(r->rows, 1))), TUFF_SHAPE(r->rows * TUFF_ROW));
+}
+
+tuff_val tuff_member_squares(struct tuff_graph *g, const struct tuff_member_rows *r, tuff_val v)
+{
+    return r->of_row ? squares_of_rows(g, r, rows_of(g, r, v)) : 0;
+}
+
+tuff_val tuff_member_scaled(struct tuff_graph *g, const struct tuff_member_rows *r, tuff_val v, tuff_val factors)
+{
+    return r->of_row ? scaled_rows(g, r, rows_of(g, r, v), factors) : 0;
+}
+
+/* Each parameter by a norm of its own. */
+static void clip_each(struct tuff_update *u, struct tuff_members *m)
+{
+    struct tuff_graph *g = u->g;
+    struct tuff_member_rows r = tuff_member_rows(g, m);
+    if (!r.of_row) return;
+    tuff_val grads = rows_of(g, &r, m->grad);
+    m->pack->norms = tuff_sqrt(g, squares_of_rows(g, &r, grads));
+    m->grad = scaled_rows(g, &r, grads, scale_of(g, m->pack->norms, u->o->params.clip_each_norm));
+}
+
+static void clip(struct tuff_update *u)
 {
     struct tuff_graph *g = u->g;
     const struct tuff_optimizer_params *p = &u->o->params;
     tuff_val squares = 0;
     for (uint32_t i = 0; i < u->o->pack_count; i++) {
-        struct members *m = &u->members[i];
+        struct tuff_members *m = &u->members[i];
         if (p->clip_value > 0) m->grad = tuff_clamp(g, m->grad, -p->clip_value, p->clip_value);
         if (p->clip_each_norm > 0) clip_each(u, m);
         if (!(p->clip_norm > 0)) continue;
@@ -281,52 +263,58 @@ static void clip(struct update *u)
     for (uint32_t i = 0; i < u->o->pack_count; i++) u->members[i].grad = tuff_mul(g, u->members[i].grad, scale);
 }
 
-static double decay_of(const struct update *u, const struct members *m)
+static double decay_of(const struct tuff_update *u, const struct tuff_members *m)
 {
     return m->group && m->group->weight_decay >= 0 ? m->group->weight_decay : u->o->params.weight_decay;
 }
 
-static tuff_val lr_of(struct update *u, const struct members *m)
+static tuff_val lr_of(struct tuff_update *u, const struct tuff_members *m)
 {
     double factor = m->group ? m->group->lr_factor : 1;
-    return factor == 1 ? u->column[COLUMN_LR] : tuff_affine(u->g, u->column[COLUMN_LR], factor, 0);
+    return factor == 1 ? u->column[TUFF_COLUMN_LR] : tuff_affine(u->g, u->column[TUFF_COLUMN_LR], factor, 0);
 }
 
-static void build_sgd(struct update *u, const struct members *m)
+static bool has_state(const struct tuff_optimizer_params *p, enum tuff_when when)
+{
+    switch (when) {
+    case TUFF_NEVER: return false;
+    case TUFF_ALWAYS: return true;
+    case TUFF_WITH_MOMENTUM: return p->momentum != 0;
+    case TUFF_WITH_CENTERED: return p->centered;
+    case TUFF_WITH_AMSGRAD: return p->amsgrad;
+    }
+    return false;
+}
+
+static void add_states(struct tuff_update *u, struct tuff_members *m)
+{
+    const struct tuff_optimizer_params *p = &u->o->params;
+    const struct tuff_rule *rule = &tuff_rules[p->kind];
+    for (uint32_t i = 0; i < TUFF_RULE_STATES; i++) {
+        double begins = rule->accumulator == i + 1 ? p->initial_accumulator : 0;
+        if (has_state(p, rule->state[i].when)) m->state[i] = vector_state(u, m, rule->state[i].name, begins);
+    }
+    m->pack->momentum = m->state[0], m->pack->variance = m->state[1], m->pack->third = m->state[2];
+}
+
+/* The rule's step, with the weight decay where the rule has it, times the rate. */
+static void build_update(struct tuff_update *u, struct tuff_members *m)
 {
     struct tuff_graph *g = u->g;
-    const struct tuff_optimizer_params *p = &u->o->params;
+    const struct tuff_rule *rule = &tuff_rules[u->o->params.kind];
     double decay = decay_of(u, m);
     tuff_val d = m->grad;
-    if (decay != 0) d = tuff_add(g, d, tuff_affine(g, m->p, decay, 0));
-    if (p->momentum != 0) {
-        tuff_val state = m->pack->momentum = vector_state(u, m, "optimizer/momentum");
-        tuff_val v = tuff_add(g, tuff_affine(g, state, p->momentum, 0), d);
-        assign(u, state, v);
-        d = p->nesterov ? tuff_add(g, d, tuff_affine(g, v, p->momentum, 0)) : v;
-    }
-    assign_params(u, m, tuff_sub(g, m->p, tuff_mul(g, d, lr_of(u, m))));
-}
-
-static void build_adam(struct update *u, const struct members *group)
-{
-    struct tuff_graph *g = u->g;
-    const struct tuff_optimizer_params *p = &u->o->params;
-    bool decoupled = p->kind == TUFF_ADAMW;
-    double decay = decay_of(u, group);
-    tuff_val d = group->grad;
-    if (!decoupled && decay != 0) d = tuff_add(g, d, tuff_affine(g, group->p, decay, 0));
-    tuff_val momentum = group->pack->momentum = vector_state(u, group, "optimizer/momentum");
-    tuff_val variance = group->pack->variance = vector_state(u, group, "optimizer/variance");
-    tuff_val more = tuff_affine(g, d, 1 - p->beta1, 0), m = tuff_add(g, tuff_affine(g, momentum, p->beta1, 0), more);
-    tuff_val square = tuff_affine(g, tuff_square(g, d), 1 - p->beta2, 0);
-    tuff_val v = tuff_add(g, tuff_affine(g, variance, p->beta2, 0), square);
-    assign(u, momentum, m);
-    assign(u, variance, v);
-    tuff_val root = tuff_affine(g, tuff_sqrt(g, tuff_mul(g, v, u->column[COLUMN_CORRECTION2])), 1, p->eps);
-    tuff_val step = tuff_div(g, tuff_mul(g, m, u->column[COLUMN_CORRECTION1]), root);
-    if (decoupled && decay != 0) step = tuff_add(g, step, tuff_affine(g, group->p, decay, 0));
-    assign_params(u, group, tuff_sub(g, group->p, tuff_mul(g, step, lr_of(u, group))));
+    if (!rule->decoupled && decay != 0) d = tuff_add(g, d, tuff_affine(g, m->p, decay, 0));
+    add_states(u, m);
+    tuff_val step = rule->step(u, m, d);
+    if (rule->decoupled && decay != 0) step = tuff_add(g, step, tuff_affine(g, m->p, decay, 0));
+    if (rule->scale) step = rule->scale(u, m, step);
+    tuff_val next = tuff_sub(g, m->p, tuff_mul(g, step, lr_of(u, m)));
+    assign_params(u, m, next);
+    if (!u->ema) return;
+    tuff_val average = m->pack->average = vector_state(u, m, "optimizer/average", 0);
+    tuff_val gap = tuff_mul(g, tuff_sub(g, average, next), u->ema);
+    assign(u, average, tuff_add(g, next, gap));
 }
 
 /* ---- groups ----------------------------------------------------------------------------------------------------------------- */
@@ -360,48 +348,13 @@ static uint32_t group_of(const struct tuff_optimizer_params *p, const char *name
     return 0;
 }
 
-static bool good_name(const char *name)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-    return name && name[0] && strspn(name, allowed) == strlen(name);
-}
-
-static tuff_status check_groups(struct tuff_context *context, const struct tuff_optimizer_params *p,
-                                struct tuff_error *error)
-{
-    if (p->group_count > TUFF_PARAM_GROUPS || (p->group_count && !p->groups))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: %u groups of parameters; at most %d are possible",
-                         (unsigned)p->group_count, TUFF_PARAM_GROUPS);
-    for (uint32_t i = 0; i < p->group_count; i++) {
-        const struct tuff_param_group *group = &p->groups[i];
-        if (!good_name(group->name) || !group->pattern)
-            return tuff_fail(
-                context, error, TUFF_ERR_USAGE,
-                "optimizer: group %u, '%.60s', needs a name of letters, digits, - and _, and a pattern of names",
-                (unsigned)i, group->name ? group->name : "");
-        if (!group->frozen && !(group->lr_factor > 0 && isfinite(group->lr_factor)))
-            return tuff_fail(
-                context, error, TUFF_ERR_USAGE,
-                "optimizer: group '%s' has %g as the factor of its rate: begin with tuff_param_group_defaults, or let "
-                "it be frozen",
-                group->name, group->lr_factor);
-        if (!isfinite(group->weight_decay) || (group->weight_decay < 0 && group->weight_decay != TUFF_OPTIMIZERS_OWN))
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: group '%s' has a weight decay of %g", group->name,
-                             group->weight_decay);
-        for (uint32_t k = 0; k < i; k++)
-            if (!strcmp(p->groups[k].name, group->name))
-                return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: two groups are called '%s'", group->name);
-    }
-    return TUFF_OK;
-}
-
 /* Sorts the trained parameters by group into x, those of one group in order of declaration; returns their number. */
-static uint32_t sort_members(struct update *u, const tuff_val *params, uint32_t count, tuff_val *x)
+static uint32_t sort_members(struct tuff_update *u, const tuff_val *params, uint32_t count, tuff_val *x)
 {
     const struct tuff_optimizer_params *p = &u->o->params;
     uint32_t found = 0;
     for (uint32_t group = 0; group <= p->group_count; group++) {
-        struct members m = {.x = x + found, .group = group ? &p->groups[group - 1] : NULL};
+        struct tuff_members m = {.x = x + found, .group = group ? &p->groups[group - 1] : NULL};
         uint32_t all = 0;
         for (uint32_t i = 0; i < count; i++) {
             if (group_of(p, u->g->values[params[i]].name) != group) continue;
@@ -418,77 +371,6 @@ static uint32_t sort_members(struct update *u, const tuff_val *params, uint32_t 
         u->members[u->o->pack_count++] = m;
     }
     return found;
-}
-
-/* Numbers that each have a range; what is outside of it, NaN too, is refused. */
-static tuff_status check_numbers(struct tuff_context *context, const struct tuff_optimizer_params *p,
-                                 struct tuff_error *error)
-{
-    const struct tuff_schedule *s = &p->schedule;
-    const double most = 1e30;
-    const struct {
-        const char *what;
-        double value, least, most;
-        bool below; /* most itself is not possible */
-    } numbers[] = {{"momentum", p->momentum, 0, 1, false},
-                   {"beta1", p->beta1, 0, 1, true},
-                   {"beta2", p->beta2, 0, 1, true},
-                   {"eps", p->eps, 0, most, false},
-                   {"weight decay", p->weight_decay, 0, most, false},
-                   {"clip_norm", p->clip_norm, 0, most, false},
-                   {"clip_value", p->clip_value, 0, most, false},
-                   {"clip_each_norm", p->clip_each_norm, 0, most, false},
-                   {"schedule's gamma", s->gamma, 0, most, false},
-                   {"schedule's smallest rate", s->min_lr, 0, most, false},
-                   {"schedule's start factor", s->start_factor.value, 0, most, false},
-                   {"number of runs per update", p->accumulate, 0, INT32_MAX, false}};
-    if (!(s->lr > 0 && s->lr <= most))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the learning rate is %g; it is above 0, and finite",
-                         s->lr);
-    for (size_t i = 0; i < TUFF_COUNT(numbers); i++) {
-        double v = numbers[i].value;
-        if (!(v >= numbers[i].least && (numbers[i].below ? v < numbers[i].most : v <= numbers[i].most)))
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the %s is %g, not from %g to %s%g", numbers[i].what,
-                             v, numbers[i].least, numbers[i].below ? "below " : "", numbers[i].most);
-    }
-    return TUFF_OK;
-}
-
-static tuff_status check_schedule(struct tuff_context *context, const struct tuff_schedule *s, struct tuff_error *error)
-{
-    if ((unsigned)s->kind > TUFF_SCHEDULE_COSINE)
-        return tuff_fail(context, error, TUFF_ERR_USAGE,
-                         "optimizer: there is no schedule of kind %d (enum tuff_schedule_kind)", (int)s->kind);
-    if (s->kind == TUFF_SCHEDULE_MULTI_STEP && s->milestone_count && !s->milestones)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's milestones are missing (NULL)");
-    if (s->kind == TUFF_SCHEDULE_STEP && s->every == 0)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's steps are every 0 updates");
-    if (s->kind == TUFF_SCHEDULE_COSINE && s->period == 0)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's period is 0 updates");
-    if (s->kind != TUFF_SCHEDULE_CONSTANT && s->kind != TUFF_SCHEDULE_COSINE && s->gamma == 0)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's gamma is 0: the rate would be, too");
-    return TUFF_OK;
-}
-
-tuff_status tuff_optimizer_check(struct tuff_context *context, const struct tuff_optimizer_params *p,
-                                 struct tuff_error *error)
-{
-    if (p->struct_size < sizeof *p)
-        return tuff_fail(context, error, TUFF_ERR_USAGE,
-                         "optimizer: its parameters were not begun with tuff_optimizer_defaults(kind, rate)");
-    if ((unsigned)p->kind > TUFF_ADAMW)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: there is none of kind %d (enum tuff_optimizer_kind)",
-                         (int)p->kind);
-    if (p->begun != TUFF_BEGUN && p->kind != TUFF_SGD && (p->beta1 == 0 || p->beta2 == 0 || p->eps == 0))
-        return tuff_fail(context, error, TUFF_ERR_USAGE,
-                         "optimizer: beta1 is %g, beta2 %g, eps %g, in parameters that were filled by hand: begin with "
-                         "tuff_optimizer_defaults(kind, rate), and set to 0 what is to be 0",
-                         p->beta1, p->beta2, p->eps);
-    TUFF_TRY(check_numbers(context, p, error));
-    TUFF_TRY(check_schedule(context, &p->schedule, error));
-    if (p->nesterov && p->momentum == 0)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: nesterov needs a momentum above 0");
-    return check_groups(context, p, error);
 }
 
 static bool check_params(struct tuff_graph *g, const struct tuff_optimizer_plan *plan, const struct tuff_optimizer_params *p)
@@ -517,11 +399,8 @@ static bool check_params(struct tuff_graph *g, const struct tuff_optimizer_plan 
 /* Feeding reads them long after the call that gave them. */
 static bool copy_params(struct tuff_graph *g, struct tuff_optimizer_params *p)
 {
-    struct tuff_schedule *s = &p->schedule;
     struct tuff_param_group *groups = NULL;
-    bool copied = true;
-    if (s->milestone_count)
-        copied = (s->milestones = tuff_arena_copy(&g->arena, s->milestones, s->milestone_count * sizeof *s->milestones));
+    bool copied = tuff_schedule_copy(&p->schedule, &g->arena);
     if (p->group_count) copied = copied && (groups = tuff_arena_copy(&g->arena, p->groups, p->group_count * sizeof *groups));
     for (uint32_t i = 0; i < p->group_count && copied; i++) {
         groups[i].name = tuff_arena_strdup(&g->arena, groups[i].name);
@@ -535,7 +414,7 @@ static bool copy_params(struct tuff_graph *g, struct tuff_optimizer_params *p)
 
 /* A loss that follows from none of the parameters x[count] would train nothing; one that follows from others, which were declared behind
  * those of the optimizer that this one is like, would not train these. */
-static void check_reached(struct update *u, const tuff_val *x, uint32_t count)
+static void check_reached(struct tuff_update *u, const tuff_val *x, uint32_t count)
 {
     struct tuff_graph *g = u->g;
     tuff_val loss = u->plan->loss;
@@ -560,7 +439,7 @@ static void check_reached(struct update *u, const tuff_val *x, uint32_t count)
 }
 
 /* Gradients of the members' parameters gx[count], as a vector beside theirs. */
-static void build_gradients(struct update *u, struct members *m, const tuff_val *gx)
+static void build_gradients(struct tuff_update *u, struct tuff_members *m, const tuff_val *gx)
 {
     add_packs(u, m);
     m->pack->gradient_state = tuff_transient(u->g, state_name(u, m, "tuff/optimizer/gradients"), TUFF_F32,
@@ -571,17 +450,18 @@ static void build_gradients(struct update *u, struct members *m, const tuff_val 
 void tuff_optimizer_build(struct tuff_graph *g, const struct tuff_optimizer_plan *plan,
                           const struct tuff_optimizer_params *params, struct tuff_optimizer *optimizer)
 {
-    *optimizer = (struct tuff_optimizer){.params = *params};
+    *optimizer = (struct tuff_optimizer){.params = *params, .rate_scale = 1};
     struct tuff_optimizer_params *p = &optimizer->params;
     optimizer->declared = plan->like ? plan->like->declared : g->count;
     if (!check_params(g, plan, p) || !copy_params(g, p)) return;
     if (p->accumulate == 0) p->accumulate = 1;
-    struct update u = {.g = g, .o = optimizer, .plan = plan};
+    struct tuff_update u = {.g = g, .o = optimizer, .plan = plan};
     uint32_t count = tuff_graph_params(g, NULL, 0);
     size_t bytes = (count + 1) * sizeof(tuff_val);
     tuff_val *all = tuff_arena_alloc(&g->arena, bytes), *x = tuff_arena_alloc(&g->arena, bytes),
              *gx = tuff_arena_alloc(&g->arena, bytes);
-    u.updates = tuff_arena_alloc(&g->arena, (4 * (TUFF_PARAM_GROUPS + 1) + 3 + count) * sizeof *u.updates);
+    u.updates = tuff_arena_alloc(&g->arena,
+                                 ((TUFF_RULE_STATES + 3) * (TUFF_PARAM_GROUPS + 1) + 3 + count) * sizeof *u.updates);
     optimizer->updates = u.updates;
     if (!all || !x || !gx || !u.updates) {
         tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
@@ -596,6 +476,7 @@ void tuff_optimizer_build(struct tuff_graph *g, const struct tuff_optimizer_plan
     for (uint32_t i = 0; i < optimizer->pack_count && g->status == TUFF_OK; i++) {
         build_gradients(&u, &u.members[i], gx + (u.members[i].x - x));
         optimizer->param_packs[i] = u.members[i].packs;
+        optimizer->members[i] = u.members[i].x;
         optimizer->part_counts[i] = u.members[i].pack_count;
     }
     if (g->status != TUFF_OK) return;
@@ -603,92 +484,8 @@ void tuff_optimizer_build(struct tuff_graph *g, const struct tuff_optimizer_plan
     build_soundness(&u);
     accumulate(&u);
     clip(&u);
-    for (uint32_t i = 0; i < optimizer->pack_count; i++) (p->kind == TUFF_SGD ? build_sgd : build_adam)(&u, &u.members[i]);
-}
-
-/* ---- comparing ---------------------------------------------------------------------------------------------------------------- */
-
-struct pair {
-    const char *what;
-    double a, b;
-};
-
-/* Text of the first that differ; false: none do. */
-static bool differ(const char *of, const struct pair *pairs, size_t count, char *text, size_t bytes)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (pairs[i].a == pairs[i].b) continue;
-        snprintf(text, bytes, "%s%s is %g there, %g here", of, pairs[i].what, pairs[i].a, pairs[i].b);
-        return true;
-    }
-    return false;
-}
-
-static bool schedules_differ(const struct tuff_schedule *a, const struct tuff_schedule *b, char *text, size_t bytes)
-{
-    const struct pair pairs[] = {{"kind", a->kind, b->kind},
-                                 {"rate", a->lr, b->lr},
-                                 {"gamma", a->gamma, b->gamma},
-                                 {"smallest rate", a->min_lr, b->min_lr},
-                                 {"start factor being given", a->start_factor.given, b->start_factor.given},
-                                 {"start factor", a->start_factor.value, b->start_factor.value},
-                                 {"number of updates of a step", (double)a->every, (double)b->every},
-                                 {"period", (double)a->period, (double)b->period},
-                                 {"warm-up", (double)a->warmup, (double)b->warmup},
-                                 {"number of milestones", a->milestone_count, b->milestone_count}};
-    if (differ("the schedule's ", pairs, TUFF_COUNT(pairs), text, bytes)) return true;
-    for (uint32_t i = 0; i < a->milestone_count; i++) {
-        const struct pair milestone = {"milestone", (double)a->milestones[i], (double)b->milestones[i]};
-        if (differ("a ", &milestone, 1, text, bytes)) return true;
-    }
-    return false;
-}
-
-bool tuff_optimizer_groups_differ(const struct tuff_optimizer_params *a, const struct tuff_optimizer_params *b, char *text,
-                                  size_t bytes)
-{
-    const struct pair counts = {"number of groups", a->group_count, b->group_count};
-    if (differ("the ", &counts, 1, text, bytes)) return true;
-    for (uint32_t i = 0; i < a->group_count; i++) {
-        const struct tuff_param_group *x = &a->groups[i], *y = &b->groups[i];
-        const struct pair frozen = {"being frozen", x->frozen, y->frozen};
-        char of[100];
-        snprintf(of, sizeof of, "group %u, '%.60s', ", (unsigned)i, x->name);
-        if (strcmp(x->name, y->name) != 0 || strcmp(x->pattern, y->pattern) != 0) {
-            snprintf(text, bytes, "%sis of '%.60s' there; here it is called '%.60s', of '%.60s'", of, x->pattern, y->name,
-                     y->pattern);
-            return true;
-        }
-        if (differ(of, &frozen, 1, text, bytes)) return true;
-    }
-    return false;
-}
-
-enum tuff_difference tuff_optimizer_compare(const struct tuff_optimizer_params *a, const struct tuff_optimizer_params *b,
-                                            char *text, size_t bytes)
-{
-    const struct pair pairs[] = {{"kind (enum tuff_optimizer_kind)", a->kind, b->kind},
-                                 {"momentum", a->momentum, b->momentum},
-                                 {"nesterov", a->nesterov, b->nesterov},
-                                 {"beta1", a->beta1, b->beta1},
-                                 {"beta2", a->beta2, b->beta2},
-                                 {"eps", a->eps, b->eps},
-                                 {"weight decay", a->weight_decay, b->weight_decay},
-                                 {"clip_norm", a->clip_norm, b->clip_norm},
-                                 {"clip_value", a->clip_value, b->clip_value},
-                                 {"clip_each_norm", a->clip_each_norm, b->clip_each_norm},
-                                 {"accumulate", a->accumulate ? a->accumulate : 1, b->accumulate ? b->accumulate : 1}};
-    if (differ("", pairs, TUFF_COUNT(pairs), text, bytes) || tuff_optimizer_groups_differ(a, b, text, bytes))
-        return TUFF_DIFFER;
-    for (uint32_t i = 0; i < a->group_count; i++) {
-        const struct tuff_param_group *x = &a->groups[i], *y = &b->groups[i];
-        const struct pair numbers[] = {{"factor of the rate", x->lr_factor, y->lr_factor},
-                                       {"weight decay", x->weight_decay, y->weight_decay}};
-        char of[100];
-        snprintf(of, sizeof of, "group '%.60s': ", x->name);
-        if (differ(of, numbers, TUFF_COUNT(numbers), text, bytes)) return TUFF_DIFFER;
-    }
-    return schedules_differ(&a->schedule, &b->schedule, text, bytes) ? TUFF_DIFFER_IN_SCHEDULE : TUFF_ARE_SAME;
+    for (uint32_t i = 0; i < optimizer->pack_count; i++) build_update(&u, &u.members[i]);
+    if (u.ema) assign(&u, optimizer->averaged, tuff_full(g, TUFF_F32, TUFF_SHAPE(1), 1));
 }
 
 /* ---- feeding ------------------------------------------------------------------------------------------------------------------ */
@@ -702,32 +499,38 @@ static uint64_t updates_before(const struct tuff_optimizer *o, uint64_t run, boo
 }
 
 static tuff_status fill_row(const struct tuff_optimizer *o, struct tuff_context *context, uint64_t run, float *row,
-                            struct tuff_error *error)
+                            float *ema, struct tuff_error *error)
 {
     bool closes;
     uint64_t update = updates_before(o, run, &closes);
-    double t = (double)(update + 1), lr = tuff_schedule_lr(&o->params.schedule, update);
+    const struct tuff_optimizer_params *p = &o->params;
+    double t = (double)(update + 1), lr = tuff_schedule_lr(&p->schedule, update) * o->rate_scale;
     if (!isfinite((float)lr))
         return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's rate of update %llu is %g",
                          (unsigned long long)update, lr);
-    row[COLUMN_LR] = (float)lr;
-    row[COLUMN_CORRECTION1] = (float)(1 / (1 - pow(o->params.beta1, t)));
-    row[COLUMN_CORRECTION2] = (float)(1 / (1 - pow(o->params.beta2, t)));
-    row[COLUMN_APPLY] = closes;
+    if (tuff_rules[p->kind].reads & TUFF_READS_ACCUMULATOR) lr /= 1 + (double)update * p->lr_decay;
+    row[TUFF_COLUMN_LR] = (float)lr;
+    row[TUFF_COLUMN_CORRECTION1] = (float)(1 / (1 - pow(p->beta1, t)));
+    row[TUFF_COLUMN_CORRECTION2] = (float)(1 / (1 - pow(p->beta2, t)));
+    row[TUFF_COLUMN_APPLY] = closes;
+    *ema = (float)p->ema_decay;
+    if (p->ema_warmup) *ema = fminf(*ema, (float)((1 + (double)update) / (10 + (double)update)));
     return TUFF_OK;
 }
 
 /* Rows that are never used may have rates that are none: what is refused is the row of the next run. */
 static tuff_status fill_table(struct tuff_optimizer *o, struct tuff_session *session, struct tuff_error *error)
 {
-    float table[TABLE_ROWS * TABLE_COLUMNS] = {0};
+    float table[TABLE_ROWS * TUFF_COLUMNS] = {0}, ema[TABLE_ROWS] = {0};
     int32_t first = 0;
     uint32_t rows = 0;
     struct tuff_error later = {0};
     for (; rows < TABLE_ROWS; rows++)
-        if (fill_row(o, NULL, o->run + rows, table + rows * TABLE_COLUMNS, rows ? &later : error) != TUFF_OK) break;
+        if (fill_row(o, NULL, o->run + rows, table + rows * TUFF_COLUMNS, ema + rows, rows ? &later : error) != TUFF_OK)
+            break;
     if (rows == 0) return TUFF_ERR_USAGE;
     TUFF_TRY(tuff_session_write(session, o->table, table, sizeof table, error));
+    if (o->ema_table) TUFF_TRY(tuff_session_write(session, o->ema_table, ema, sizeof ema, error));
     TUFF_TRY(tuff_session_write(session, o->cursor, &first, sizeof first, error));
     o->filled = o->run + rows;
     return TUFF_OK;

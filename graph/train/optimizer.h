@@ -15,6 +15,8 @@ struct tuff_optimizer {
     const tuff_val *updates; /* [in the graph] assignments, to be listed among the outputs of the training plan */
     uint32_t update_count;
     tuff_val grad_norm;     /* 2-norm of all gradients before clipping, or 0 without clip_norm */
+    tuff_val averaged;      /* state: 1 once there are averages, or 0: no value */
+    tuff_val ema_table;     /* state beside `table`: how much of the averages stays, or 0 */
     tuff_val table, cursor; /* states: rows of step sizes computed ahead by the host, and the row of the next run */
     /* State: runs whose loss and gradients were finite, and those of others; where the first of these stops the training, all that
      * come after it are among them. */
@@ -24,13 +26,15 @@ struct tuff_optimizer {
         packs[TUFF_PARAM_GROUPS + 1]; /* parameters of no group, where there are any, then groups that are trained */
     const tuff_val *param_packs[TUFF_PARAM_GROUPS + 1]; /* [in the graph] parameters' memory, for each pack in parts */
     uint32_t part_counts[TUFF_PARAM_GROUPS + 1];
+    const tuff_val *members[TUFF_PARAM_GROUPS + 1]; /* [in the graph] parameters of each pack */
     uint32_t pack_count;
-    uint64_t epoch_runs; /* an update is made at the end of so many runs at the latest; 0: none */
-    uint64_t run;        /* runs fed so far */
-    uint64_t filled;     /* runs for which rows are on the device */
-    uint64_t base;       /* run from which `health` counts */
-    tuff_val declared;   /* its parameters lie before this value: those of the first, of optimizers that are alike */
-    bool resumed;        /* the next feeding makes `health` zeros */
+    double rate_scale;      /* factor of all rates of the schedule */
+    uint64_t epoch_runs;    /* an update is made at the end of so many runs at the latest; 0: none */
+    uint64_t run;           /* runs fed so far */
+    uint64_t filled;        /* runs for which rows are on the device */
+    uint64_t base;          /* run from which `health` counts */
+    tuff_val declared;      /* its parameters lie before this value: those of the first, of optimizers that are alike */
+    bool resumed;           /* the next feeding makes `health` zeros */
 };
 
 /* What differs between optimizers of one graph. */

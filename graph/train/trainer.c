@@ -3,6 +3,7 @@
 #include "graph/train/trainer.h"
 #include "backend/executable.h"
 #include "graph/ops/leaf.h"
+#include "graph/train/settings.h"
 
 #include <stdio.h>
 
@@ -391,13 +392,53 @@ tuff_status tuff_trainer_schedule(struct tuff_trainer *t, const struct tuff_sche
     struct tuff_optimizer_params params = o->params;
     params.schedule = *schedule;
     TUFF_TRY(tuff_optimizer_check(t->context, &params, error));
-    if (schedule->milestone_count) {
-        size_t bytes = schedule->milestone_count * sizeof *schedule->milestones;
-        params.schedule.milestones = tuff_arena_copy(&t->graph->arena, schedule->milestones, bytes);
-        if (!params.schedule.milestones) return tuff_fail_memory(t->context, error);
-    }
+    if (!tuff_schedule_copy(&params.schedule, &t->graph->arena)) return tuff_fail_memory(t->context, error);
     o->params = params;
     o->filled = o->run; /* rows of the old rates are not used */
+    return TUFF_OK;
+}
+
+/* Those of one vector; content: room for the vector, and for its largest parameter behind it. */
+static tuff_status swap_pack(struct tuff_trainer *t, uint32_t pack, float *content, size_t length, struct tuff_error *error)
+{
+    const struct tuff_optimizer *o = &t->first->optimizer;
+    float *own = content + length;
+    size_t at = 0;
+    TUFF_TRY(tuff_session_read(t->session, o->packs[pack].average, content, length * sizeof *content, error));
+    for (uint32_t k = 0; k < o->packs[pack].param_count; k++) {
+        tuff_val x = o->members[pack][k];
+        size_t count = (size_t)tuff_shape_count(&t->graph->values[x].type.shape);
+        TUFF_TRY(tuff_session_read(t->session, x, own, count * sizeof *own, error));
+        TUFF_TRY(tuff_session_write(t->session, x, content + at, count * sizeof *own, error));
+        memcpy(content + at, own, count * sizeof *own);
+        at += (size_t)tuff_pack_room(t->graph, x);
+    }
+    return tuff_session_write(t->session, o->packs[pack].average, content, length * sizeof *content, error);
+}
+
+tuff_status tuff_trainer_swap_averages(struct tuff_trainer *t, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, t != NULL);
+    const struct tuff_optimizer *o = &t->first->optimizer;
+    float averaged = 0;
+    TUFF_TRY(must_be_compiled(t, error));
+    if (t->inside)
+        return tuff_fail(t->context, error, TUFF_ERR_USAGE, "trainer: a step has stopped at a station: let it end");
+    if (!o->averaged)
+        return tuff_fail(t->context, error, TUFF_ERR_USAGE,
+                         "trainer: its optimizer has no ema_decay, so there are no averages");
+    TUFF_TRY(tuff_session_read(t->session, o->averaged, &averaged, sizeof averaged, error));
+    if (averaged == 0)
+        return tuff_fail(t->context, error, TUFF_ERR_USAGE,
+                         "trainer: no update was made yet that averages could begin with");
+    for (uint32_t i = 0; i < o->pack_count; i++) {
+        size_t length = (size_t)tuff_shape_count(&t->graph->values[o->packs[i].average].type.shape);
+        float *content = tuff_alloc(t->context, 2 * length * sizeof *content);
+        if (!content) return tuff_fail_memory(t->context, error);
+        tuff_status status = swap_pack(t, i, content, length, error);
+        tuff_free(t->context, content);
+        TUFF_TRY(status);
+    }
     return TUFF_OK;
 }
 

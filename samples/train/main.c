@@ -201,6 +201,20 @@ static void build_network(struct tuff_graph *g, struct tuff_network *n, void *us
     tuff_network_classify(g, n, y, n->fields[1], 0);
 }
 
+static struct tuff_optimizer_params optimizer_of(const struct run *run)
+{
+    const struct options *options = &run->options;
+    enum tuff_optimizer_kind kind = TUFF_ADAM;
+    (void)tuff_optimizer_find(options->optimizer, &kind); /* options.c has looked */
+    struct tuff_optimizer_params p = tuff_optimizer_defaults(kind, options->lr);
+    if (kind == TUFF_SGD) p.momentum = 0.9;
+    p.schedule.kind = TUFF_SCHEDULE_COSINE;
+    p.schedule.period = options->epochs * run->steps;
+    p.groups = run->groups;
+    p.group_count = options->backbone < 1 ? 2 : 0;
+    return p;
+}
+
 static tuff_status make_model(struct run *run, struct tuff_error *error)
 {
     const struct options *options = &run->options;
@@ -225,14 +239,7 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
     run->validation = data_view(&run->data.validation);
     run->fit = (struct tuff_fit_params){
         .struct_size = sizeof run->fit,
-        .optimizer = {.struct_size = sizeof run->fit.optimizer,
-                      .kind = TUFF_ADAM,
-                      .beta1 = 0.9,
-                      .beta2 = 0.999,
-                      .eps = 1e-8,
-                      .schedule = {.kind = TUFF_SCHEDULE_COSINE, .lr = options->lr, .period = options->epochs * run->steps},
-                      .groups = run->groups,
-                      .group_count = options->backbone < 1 ? 2 : 0},
+        .optimizer = optimizer_of(run),
         .epochs = options->epochs,
         .not_finite = options->skip_not_finite ? TUFF_NOT_FINITE_SKIPS : TUFF_NOT_FINITE_STOPS,
         .validation_share = options->validation,

@@ -26,6 +26,9 @@ static const struct row rows[] = {
     {"epochs", WHOLE, FIELD(epochs), 1, EPOCHS_MAX, true, "N", "times through the data (default: by network)"},
     {"batch", WHOLE, FIELD(batch), 1, 65536, true, "N", "samples in a step (default 64, fewer for few pictures)"},
     {"lr", REAL, FIELD(lr), 1e-9, 1e30, true, "X", "largest learning rate; it falls along a cosine (default: by network)"},
+    {"optimizer", TEXT, FIELD(optimizer), 1, 0, true, "KIND",
+     "adam (default), adamw, sgd (momentum 0.9), rmsprop, adagrad, adadelta, adamax, lion or lamb; others than adam want "
+     "their own --lr"},
     {"start", TEXT, FIELD(start), 1, 0, false, "FILE",
      "begins with the weights of a model.tuff of the same network; other classes get a new last layer"},
     {"backbone", REAL, FIELD(backbone), 0, 1, true, "X",
@@ -171,7 +174,8 @@ static void recall(struct options *options, const bool *given, struct tuff_conte
         if (given[i] && text) compare(options, &rows[i], text);
         if (given[i]) continue;
         bool later = rows[i].offset == offsetof(struct options, backbone) ||
-                     rows[i].offset == offsetof(struct options, skip_damaged);
+                     rows[i].offset == offsetof(struct options, skip_damaged) ||
+                     rows[i].offset == offsetof(struct options, optimizer);
         if (!text && later) continue; /* of a version without it */
         if (text && set(options, &rows[i], text)) continue;
         fprintf(stderr, "tuff-train: %s: was not written by tuff-train (no %s)\n", SHOWN(path), rows[i].name);
@@ -184,7 +188,9 @@ static void check(const struct options *options)
 {
     static const char *const fits[] = {"stretch", "pad", "crop"};
     bool good = false;
+    enum tuff_optimizer_kind kind;
     if (!zoo_model_find(options->arch)) wrong("there is no network \"%s\"", options->arch);
+    if (!tuff_optimizer_find(options->optimizer, &kind)) wrong("there is no optimizer \"%s\"", options->optimizer);
     for (int i = 0; i < 3; i++) good = good || !strcmp(options->fit, fits[i]);
     if (!good) wrong("--fit is stretch, pad or crop, not \"%s\"", options->fit);
     if (strcmp(options->invert, "never") && strcmp(options->invert, "always"))
@@ -206,6 +212,7 @@ void options_parse(struct options *options, int count, char **arguments, struct 
     bool given[ROW_COUNT] = {false};
     *options = (struct options){.arch = "cnn",
                                 .out = "trained",
+                                .optimizer = "adam",
                                 .fit = "crop",
                                 .invert = "never",
                                 .seed = 1,

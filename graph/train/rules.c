@@ -1,0 +1,238 @@
+/* rules.c - the update rules of optimizers as a table: what each is called, which numbers it reads and their defaults, its states, and its formula
+ * as graph. optimizer.c does what all share: gradients, soundness, clipping, groups, weight decay, rates. */
+#include "graph/train/update.h"
+
+/* Numbers of a rule's states */
+enum { FIRST, SECOND, THIRD };
+
+/* a state + b value */
+static tuff_val mixed(struct tuff_graph *g, tuff_val state, double a, tuff_val value, double b)
+{
+    tuff_val more = tuff_affine(g, value, b, 0);
+    return tuff_add(g, tuff_affine(g, state, a, 0), more);
+}
+
+/* v = momentum v + g; with Nesterov's the step is g + momentum v */
+static tuff_val sgd(struct tuff_update *u, const struct tuff_members *m, tuff_val d)
+{
+    struct tuff_graph *g = u->g;
+    const struct tuff_optimizer_params *p = &u->o->params;
+    if (!m->state[FIRST]) return d;
+    tuff_val v = tuff_add(g, tuff_affine(g, m->state[FIRST], p->momentum, 0), d);
+    tuff_update_state(u, m, FIRST, v);
+    return p->nesterov ? tuff_add(g, d, tuff_affine(g, v, p->momentum, 0)) : v;
+}
+
+/* m / c1 / (sqrt(v / c2) + eps) of the moments m and v; with AMSGrad v is the largest that it was (Reddi et al. 2018). */
+static tuff_val adam(struct tuff_update *u, const struct tuff_members *group, tuff_val d)
+{
+    struct tuff_graph *g = u->g;
+    const struct tuff_optimizer_params *p = &u->o->params;
+    tuff_val m = mixed(g, group->state[FIRST], p->beta1, d, 1 - p->beta1);
+    tuff_val square = tuff_affine(g, tuff_square(g, d), 1 - p->beta2, 0);
+    tuff_val v = tuff_add(g, tuff_affine(g, group->state[SECOND], p->beta2, 0), square);
+    tuff_update_state(u, group, FIRST, m);
+    tuff_update_state(u, group, SECOND, v);
+    if (group->state[THIRD]) {
+        v = tuff_maximum(g, group->state[THIRD], v);
+        tuff_update_state(u, group, THIRD, v);
+    }
+    tuff_val root = tuff_affine(g, tuff_sqrt(g, tuff_mul(g, v, u->column[TUFF_COLUMN_CORRECTION2])), 1, p->eps);
+    return tuff_div(g, tuff_mul(g, m, u->column[TUFF_COLUMN_CORRECTION1]), root);
+}
+
+/* |p| / |step| of each parameter, 1 where either is 0 */
+static tuff_val trust(struct tuff_update *u, const struct tuff_members *m, tuff_val step)
+{
+    struct tuff_graph *g = u->g;
+    struct tuff_member_rows rows = tuff_member_rows(g, m);
+    tuff_val zero = tuff_scalar(g, 0), one = tuff_scalar(g, 1);
+    tuff_val size = tuff_sqrt(g, tuff_member_squares(g, &rows, m->p));
+    tuff_val length = tuff_sqrt(g, tuff_member_squares(g, &rows, step));
+    tuff_val moves = tuff_greater(g, length, zero), ratio = tuff_div(g, size, tuff_select(g, moves, length, one));
+    ratio = tuff_select(g, moves, ratio, one);
+    tuff_val there = tuff_greater(g, size, zero);
+    return tuff_member_scaled(g, &rows, step, tuff_select(g, there, ratio, one));
+}
+
+static tuff_val rmsprop(struct tuff_update *u, const struct tuff_members *m, tuff_val d)
+{
+    struct tuff_graph *g = u->g;
+    const struct tuff_optimizer_params *p = &u->o->params;
+    tuff_val v = mixed(g, m->state[SECOND], p->alpha, tuff_square(g, d), 1 - p->alpha);
+    tuff_update_state(u, m, SECOND, v);
+    if (m->state[THIRD]) {
+        tuff_val mean = mixed(g, m->state[THIRD], p->alpha, d, 1 - p->alpha);
+        tuff_update_state(u, m, THIRD, mean);
+        v = tuff_sub(g, v, tuff_square(g, mean));
+        v = tuff_maximum(g, v, tuff_scalar(g, 0)); /* a variance, but for rounding */
+    }
+    tuff_val step = tuff_div(g, d, tuff_affine(g, tuff_sqrt(g, v), 1, p->eps));
+    if (!m->state[FIRST]) return step;
+    step = tuff_add(g, tuff_affine(g, m->state[FIRST], p->momentum, 0), step);
+    tuff_update_state(u, m, FIRST, step);
+    return step;
+}
+
+static tuff_val adagrad(struct tuff_update *u, const struct tuff_members *m, tuff_val d)
+{
+    struct tuff_graph *g = u->g;
+    tuff_val sum = tuff_add(g, m->state[SECOND], tuff_square(g, d));
+    tuff_update_state(u, m, SECOND, sum);
+    return tuff_div(g, d, tuff_affine(g, tuff_sqrt(g, sum), 1, u->o->params.eps));
+}
+
+static tuff_val adadelta(struct tuff_update *u, const struct tuff_members *m, tuff_val d)
+{
+    struct tuff_graph *g = u->g;
+    const struct tuff_optimizer_params *p = &u->o->params;
+    tuff_val v = mixed(g, m->state[SECOND], p->alpha, tuff_square(g, d), 1 - p->alpha);
+    tuff_update_state(u, m, SECOND, v);
+    tuff_val root = tuff_sqrt(g, tuff_affine(g, v, 1, p->eps));
+    tuff_val before = tuff_sqrt(g, tuff_affine(g, m->state[THIRD], 1, p->eps));
+    tuff_val step = tuff_mul(g, tuff_div(g, before, root), d);
+    tuff_val moved = tuff_square(g, step);
+    tuff_update_state(u, m, THIRD, mixed(g, m->state[THIRD], p->alpha, moved, 1 - p->alpha));
+    return step;
+}
+
+static tuff_val adamax(struct tuff_update *u, const struct tuff_members *group, tuff_val d)
+{
+    struct tuff_graph *g = u->g;
+    const struct tuff_optimizer_params *p = &u->o->params;
+    tuff_val m = mixed(g, group->state[FIRST], p->beta1, d, 1 - p->beta1);
+    tuff_val size = tuff_affine(g, tuff_abs(g, d), 1, p->eps);
+    tuff_val most = tuff_maximum(g, tuff_affine(g, group->state[SECOND], p->beta2, 0), size);
+    tuff_update_state(u, group, FIRST, m);
+    tuff_update_state(u, group, SECOND, most);
+    return tuff_div(g, tuff_mul(g, m, u->column[TUFF_COLUMN_CORRECTION1]), most);
+}
+
+static tuff_val lion(struct tuff_update *u, const struct tuff_members *m, tuff_val d)
+{
+    struct tuff_graph *g = u->g;
+    const struct tuff_optimizer_params *p = &u->o->params;
+    tuff_val way = mixed(g, m->state[FIRST], p->beta1, d, 1 - p->beta1);
+    tuff_update_state(u, m, FIRST, mixed(g, m->state[FIRST], p->beta2, d, 1 - p->beta2));
+    return tuff_sign(g, way);
+}
+
+#define MOMENTUM "optimizer/momentum"
+#define VARIANCE "optimizer/variance"
+#define ADAMS TUFF_READS_BETAS | TUFF_READS_EPS
+
+const struct tuff_rule tuff_rules[] = {
+    [TUFF_SGD] = {"sgd",
+                  TUFF_READS_MOMENTUM | TUFF_READS_NESTEROV,
+                  0.9,
+                  0.999,
+                  0.99,
+                  1e-8,
+                  sgd,
+                  NULL,
+                  {{MOMENTUM, TUFF_WITH_MOMENTUM}},
+                  0,
+                  false,
+                  false},
+    [TUFF_ADAM] = {"adam",
+                   ADAMS | TUFF_READS_AMSGRAD,
+                   0.9,
+                   0.999,
+                   0.99,
+                   1e-8,
+                   adam,
+                   NULL,
+                   {{MOMENTUM, TUFF_ALWAYS}, {VARIANCE, TUFF_ALWAYS}, {"optimizer/largest", TUFF_WITH_AMSGRAD}},
+                   0,
+                   false,
+                   true},
+    [TUFF_ADAMW] = {"adamw",
+                    ADAMS | TUFF_READS_AMSGRAD,
+                    0.9,
+                    0.999,
+                    0.99,
+                    1e-8,
+                    adam,
+                    NULL,
+                    {{MOMENTUM, TUFF_ALWAYS}, {VARIANCE, TUFF_ALWAYS}, {"optimizer/largest", TUFF_WITH_AMSGRAD}},
+                    0,
+                    true,
+                    true},
+    [TUFF_RMSPROP] = {"rmsprop",
+                      TUFF_READS_MOMENTUM | TUFF_READS_ALPHA | TUFF_READS_EPS | TUFF_READS_CENTERED,
+                      0.9,
+                      0.999,
+                      0.99,
+                      1e-8,
+                      rmsprop,
+                      NULL,
+                      {{MOMENTUM, TUFF_WITH_MOMENTUM}, {VARIANCE, TUFF_ALWAYS}, {"optimizer/mean", TUFF_WITH_CENTERED}},
+                      0,
+                      false,
+                      true},
+    [TUFF_ADAGRAD] = {"adagrad",
+                      TUFF_READS_EPS | TUFF_READS_ACCUMULATOR,
+                      0.9,
+                      0.999,
+                      0.99,
+                      1e-10,
+                      adagrad,
+                      NULL,
+                      {[SECOND] = {VARIANCE, TUFF_ALWAYS}},
+                      1 + SECOND,
+                      false,
+                      true},
+    [TUFF_ADADELTA] = {"adadelta",
+                       TUFF_READS_ALPHA | TUFF_READS_EPS,
+                       0.9,
+                       0.999,
+                       0.9,
+                       1e-6,
+                       adadelta,
+                       NULL,
+                       {[SECOND] = {VARIANCE, TUFF_ALWAYS}, [THIRD] = {"optimizer/moved", TUFF_ALWAYS}},
+                       0,
+                       false,
+                       true},
+    [TUFF_ADAMAX] = {"adamax",
+                     ADAMS,
+                     0.9,
+                     0.999,
+                     0.99,
+                     1e-8,
+                     adamax,
+                     NULL,
+                     {{MOMENTUM, TUFF_ALWAYS}, {VARIANCE, TUFF_ALWAYS}},
+                     0,
+                     false,
+                     false},
+    [TUFF_LION] = {"lion", TUFF_READS_BETAS, 0.9, 0.99, 0.99, 1e-8, lion, NULL, {{MOMENTUM, TUFF_ALWAYS}}, 0, true, false},
+    [TUFF_LAMB] = {"lamb",
+                   ADAMS,
+                   0.9,
+                   0.999,
+                   0.99,
+                   1e-6,
+                   adam,
+                   trust,
+                   {{MOMENTUM, TUFF_ALWAYS}, {VARIANCE, TUFF_ALWAYS}},
+                   0,
+                   true,
+                   true},
+};
+const uint32_t tuff_rule_count = TUFF_COUNT(tuff_rules);
+
+const char *tuff_optimizer_name(enum tuff_optimizer_kind kind)
+{
+    return (unsigned)kind < tuff_rule_count ? tuff_rules[kind].name : NULL;
+}
+
+bool tuff_optimizer_find(const char *name, enum tuff_optimizer_kind *kind)
+{
+    for (uint32_t i = 0; i < tuff_rule_count; i++) {
+        if (strcmp(tuff_rules[i].name, name) != 0) continue;
+        *kind = (enum tuff_optimizer_kind)i;
+        return true;
+    }
+    return false;
+}
