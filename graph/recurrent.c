@@ -181,13 +181,15 @@ struct tuff_recurrent tuff_recurrent(struct tuff_graph *g, tuff_val x, const str
     }
     const struct cell *cell = cell_of(g, p->cell);
     if (!cell || !check(g, x, cell, p, &z)) return r;
+    tuff_val seen = p->lengths ? seen_of(g, p->lengths, &z) : 0;
+    if (seen) x = tuff_select(g, seen, x, tuff_scalar(g, 0)); /* what stands there may be anything */
     tuff_val rows = tuff_reshape(g, x, TUFF_SHAPE(z.t * z.n, z.e)), before = cell->bias_within ? 0 : p->b_hh;
     rows = tuff_matmul(g, rows, p->w_ih, (struct tuff_matmul_params){.transpose_b = true});
     if (p->b_ih && before) before = tuff_add(g, p->b_ih, before);
     if (p->b_ih && !before) before = p->b_ih;
     if (before) rows = tuff_add(g, rows, before);
     rows = tuff_reshape(g, rows, TUFF_SHAPE(z.t, z.n, cell->gates * z.h));
-    tuff_val seen = p->lengths ? seen_of(g, p->lengths, &z) : 0, loop = loop_of(g, cell, p, &z, rows, seen);
+    tuff_val loop = loop_of(g, cell, p, &z, rows, seen);
     r.h = tuff_scan_all(g, loop, 0);
     if (seen) r.h = tuff_select(g, seen, r.h, tuff_scalar(g, 0));
     r.h_n = tuff_scan_last(g, loop, 0);

@@ -82,7 +82,7 @@ struct tuff_recurrent_params {
     tuff_val b_ih, b_hh; /* [k h], or 0 */
     tuff_val w_hr; /* 0, or [p, h], of LSTM: h' is multiplied by it, and has p numbers (w_hh is [4 h, p]); Sak et al. 2014 */
     tuff_val h_0, c_0; /* [n, h], or 0: zeros; c_0 of LSTM alone */
-    tuff_val lengths;  /* i32 [n], or 0: the rows of x that a sequence has; what x has behind them is to be finite */
+    tuff_val lengths;  /* i32 [n], or 0: the rows of x that a sequence has; what stands behind them is not read */
     bool reverse;      /* from the last row (of each sequence) to the first */
 };
 struct tuff_recurrent {

@@ -111,16 +111,22 @@ static void check_lengths(struct tuff_context *context, enum tuff_cell cell)
 {
     enum { T = 5, N = 3, H = 4 };
     static const int32_t rows[N] = {0, 2, 5};
-    static double all[5][MOST], alone[3][MOST];
+    static double all[6][MOST], alone[3][MOST];
     struct tuff_graph *g = graph_fresh(context);
     const uint32_t states = cell == TUFF_CELL_LSTM ? 2 : 1;
-    tuff_val x = numbers(g, TUFF_SHAPE(T, N, 2)), first[2] = {0}, out[5];
+    tuff_val x = numbers(g, TUFF_SHAPE(T, N, 2)), first[2] = {0}, out[6];
     for (uint32_t k = 0; k < states; k++) first[k] = tuff_param(g, k ? "c_0" : "h_0", TUFF_SHAPE(2, N, H), NORMAL);
+    float padding[T * N * 2];
+    for (uint32_t k = 0; k < T * N * 2; k++) padding[k] = (int32_t)(k / (2 * N)) < rows[k / 2 % N] ? 0 : NAN;
+    tuff_val padded = tuff_add(g, x, tuff_constant(g, (struct tuff_type){TUFF_F32, TUFF_SHAPE(T, N, 2)}, padding));
     recurrent p = {.cell = cell, .units = H, .bidirectional = true, .h_0 = first[0], .c_0 = first[1]};
     p.lengths = tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(N)}, rows);
-    struct tuff_recurrent r = tuff_layer_recurrent(g, x, "l", p);
+    struct tuff_recurrent r = tuff_layer_recurrent(g, padded, "l", p);
     out[0] = r.h, out[1] = r.h_n, out[2] = first[0], out[3] = states == 2 ? r.c_n : r.h_n, out[4] = first[states - 1];
-    if (!evaluate(g, "recurrent", out, 5, all)) return;
+    tuff_val weight = tuff_graph_find(g, "l.weight_ih_l0");
+    tuff_gradients(g, r.h, 0, &weight, 1, out + 5);
+    if (!evaluate(g, "recurrent", out, 6, all)) return;
+    check(isfinite(all[5][0]) && all[5][0] != 0, "cell %d: NaN behind the ends reaches a gradient", (int)cell);
     for (uint32_t i = 0; i < N; i++) {
         for (uint32_t k = 0; k < 2 * H; k++)
             for (uint32_t t = (uint32_t)rows[i]; t < T; t++)
