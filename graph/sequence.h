@@ -138,8 +138,8 @@ struct tuff_layer_attention {
 };
 /* tuff_attention of heads of q W_q^T + b_q, k W_k^T + b_k and v W_v^T + b_v, whose results, side by side, go through NAME.out_proj (a dense layer).
  *   q [n, t, e], k [n, s, kdim] (0: q, self-attention), v [n, s, vdim] (0: k)
- * Parameters: NAME.in_proj_weight [e + 2 key_heads d, e], the rows of q, k and v, d = e / heads; where kdim or vdim is not e, NAME.q_proj_weight,
- * .k_proj_weight and .v_proj_weight; NAME.in_proj_bias; NAME.out_proj.weight [e, e] and .bias [e]. Source: torch.nn.MultiheadAttention with batch_first
+ * Parameters: NAME.in_proj_weight [e + 2 key_heads d, e], the rows of q, k and v, d = e / heads; where kdim or vdim is not e,
+ * NAME.q_proj_weight, .k_proj_weight and .v_proj_weight; NAME.in_proj_bias; NAME.out_proj.weight [e, e] and .bias [e]. Source: torch.nn.MultiheadAttention with batch_first
  * (whose bool masks are true where nothing is seen); a row that sees nothing is 0 before out_proj, where PyTorch has NaN. */
 TUFF_API struct tuff_layer_attention tuff_layer_attention(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v,
                                                           const char *name, struct tuff_layer_attention_params params);
@@ -164,7 +164,7 @@ enum tuff_transformer_activation { TUFF_TRANSFORMER_RELU = 0, TUFF_TRANSFORMER_G
 struct tuff_layer_transformer_params {
     uint32_t heads;  /* divides e */
     uint32_t hidden; /* between the two dense layers (dim_feedforward); 0 stands for 2048 */
-    uint32_t layers; /* 0: one layer, NAME.self_attn ..; else a stack of them, NAME.layers.0.self_attn .. */
+    uint32_t layers; /* 0: one layer, of NAME.self_attn and so on; else a stack of them, from NAME.layers.0.self_attn on */
     enum tuff_transformer_activation activation;
     bool norm_first; /* x + branch(norm(x)); else norm(x + branch(x)) */
     bool final_norm; /* of a stack: NAME.norm behind it */
