@@ -177,6 +177,80 @@ TUFF_API tuff_val tuff_adaptive_max_pool(struct tuff_graph *g, tuff_val x, struc
  * Errors: SHAPE. */
 TUFF_API tuff_val tuff_global_max_pool(struct tuff_graph *g, tuff_val x);
 
+/* ---- other sizes -------------------------------------------------------------------------------------------------------------------- */
+
+enum tuff_resize_mode { TUFF_RESIZE_NEAREST = 0, TUFF_RESIZE_LINEAR, TUFF_RESIZE_CUBIC };
+/* Where element i of n results lies among m elements whose first has place 0; s is the scale, w = s m. */
+enum tuff_resize_coordinates {
+    TUFF_RESIZE_HALF_PIXEL = 0,       /* (i + 0.5) / s - 0.5 */
+    TUFF_RESIZE_HALF_PIXEL_SYMMETRIC, /* the same, and m / 2 (1 - n / w) */
+    TUFF_RESIZE_PYTORCH_HALF_PIXEL,   /* as half pixel; 0 of one result */
+    TUFF_RESIZE_ALIGN_CORNERS,        /* i (m - 1) / (w - 1) */
+    TUFF_RESIZE_ASYMMETRIC,           /* i / s */
+    TUFF_RESIZE_CROP /* TensorFlow's tf_crop_and_resize: the part from crop_begin to crop_end, corners aligned */
+};
+enum tuff_resize_nearest {
+    TUFF_RESIZE_ROUND_PREFER_FLOOR = 0,
+    TUFF_RESIZE_ROUND_PREFER_CEIL,
+    TUFF_RESIZE_FLOOR,
+    TUFF_RESIZE_CEIL
+};
+struct tuff_resize_params {
+    /* For each axis of x: elements of the result, 0: floor(scale x's); and the scale, 0: size / x's. An axis without either stays. */
+    uint32_t size[TUFF_MAX_RANK];
+    double scale[TUFF_MAX_RANK];
+    enum tuff_resize_mode mode;
+    enum tuff_resize_coordinates coordinates;
+    enum tuff_resize_nearest nearest;
+    struct tuff_number cubic_a; /* -0.75 */
+    bool exclude_outside;       /* elements outside weigh nothing; else they are the outermost ones */
+    bool antialias;             /* what shrinks is a mean over 1 / scale as many elements; not of nearest */
+    double crop_begin[TUFF_MAX_RANK], crop_end[TUFF_MAX_RANK]; /* of crop: parts of each axis; both 0: all of it */
+    double extrapolation;                                      /* of crop: what lies outside of x */
+};
+/* x with other sizes; axes are interpolated one by one. Source: ONNX Resize-19 in all its modes.
+ *   x  floats of any rank; of any type for nearest neighbours without a crop
+ * Returns f32, or x's type where it is a view of x, as nearest neighbours of whole factors are, or not of floats. Gradients flow into floats, as
+ * quickly as the result. Numerics: tables of weights come from double; as tuff_resample. Errors: SHAPE (an axis of no element; type), USAGE. */
+TUFF_API tuff_val tuff_resize(struct tuff_graph *g, tuff_val x, const struct tuff_resize_params *params);
+
+enum tuff_interpolate_mode {
+    TUFF_INTERPOLATE_NEAREST = 0,
+    TUFF_INTERPOLATE_NEAREST_EXACT,
+    TUFF_INTERPOLATE_LINEAR, /* bilinear, trilinear */
+    TUFF_INTERPOLATE_CUBIC,
+    TUFF_INTERPOLATE_AREA /* tuff_adaptive_avg_pool */
+};
+struct tuff_interpolate_params {
+    uint32_t size[3]; /* of each axis of space; 0: floor(scale x's) */
+    double scale[3];  /* 0: as the first */
+    enum tuff_interpolate_mode mode;
+    bool align_corners, antialias; /* of linear and cubic */
+};
+/* tuff_resize of the space of x [n, c, ..], one to three axes, as torch.nn.functional.interpolate and torch.nn.Upsample do. Returns f32. Errors:
+ * SHAPE, USAGE (neither size nor scale). */
+TUFF_API tuff_val tuff_interpolate(struct tuff_graph *g, tuff_val x, struct tuff_interpolate_params params);
+
+enum tuff_sample_mode { TUFF_SAMPLE_LINEAR = 0, TUFF_SAMPLE_NEAREST, TUFF_SAMPLE_CUBIC };
+enum tuff_sample_padding { TUFF_SAMPLE_ZEROS = 0, TUFF_SAMPLE_BORDER, TUFF_SAMPLE_REFLECTION };
+struct tuff_grid_sample_params {
+    enum tuff_sample_mode mode;
+    enum tuff_sample_padding padding;
+    bool align_corners; /* -1 and 1 are the centres of the outer elements; else their outer edges */
+};
+/* y[n,c,i,j] = x[n, c, .., ..] at the place (grid[n,i,j,0], grid[n,i,j,1]) = (across, down), from -1 to 1. Source: torch.nn.functional.grid_sample,
+ * ONNX GridSample-16 (Jaderberg et al. 2015).
+ *   x [n, c, h, w], h w at most 2^24; grid [n, h', w', 2]   floats
+ * Returns f32 [n, c, h', w']. Gradients flow into both (nearest: into x alone); that by x compares every element with every place (tuff_scatter_add).
+ * A place that is NaN is outside. Errors: SHAPE, USAGE. */
+TUFF_API tuff_val tuff_grid_sample(struct tuff_graph *g, tuff_val x, tuff_val grid, struct tuff_grid_sample_params params);
+struct tuff_affine_grid_params {
+    uint32_t height, width;
+    bool align_corners;
+};
+/* The grid [n, height, width, 2] of maps theta [n, 2, 3]: theta (across, down, 1). Source: torch.nn.functional.affine_grid. Errors: SHAPE. */
+TUFF_API tuff_val tuff_affine_grid(struct tuff_graph *g, tuff_val theta, struct tuff_affine_grid_params params);
+
 /* ---- channels and space ----------------------------------------------------------------------------------------------------------- */
 
 /* y[n, c, h r + i, w r + j] = x[n, c r^2 + i r + j, h, w]: [n, c r^2, h, w] -> [n, c, h r, w r], and back. Views. Source: torch.nn.PixelShuffle (Shi et

@@ -205,7 +205,8 @@ static void add_short_table(struct tuff_text *text)
         tuff_text_add(text, " |\n");
     }
     tuff_text_add(text, "| built from these | mean, logsumexp, softmax, log_softmax, batch, layer, group and rms norm, "
-                        "global_avg_pool, conv_transpose2d, "
+                        "global, adaptive and lp pools, conv1d, conv3d, conv_transpose1d to 3d, resize, interpolate, "
+                        "grid_sample, pixel_shuffle, "
                         "cross entropy, mse, l1, smooth l1 and bce losses and 15 more, dropout, one_hot, SGD, Adam, AdamW, "
                         "RMSprop, Adagrad, Adadelta, Adamax, Lion, LAMB |\n");
 }

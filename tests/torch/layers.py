@@ -31,7 +31,7 @@ def word(text):
             return kind(text)
         except ValueError:
             pass
-    return [int(k) for k in text.split(",")] if "," in text else text
+    return [word(k) for k in text.split(",")] if "," in text else text
 
 
 def tensor(shape, numbers):

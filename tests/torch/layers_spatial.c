@@ -1,4 +1,4 @@
-/* layers_spatial.c - convolutions, padding, pools, shuffles: cases for tests/torch/layers_spatial.py. */
+/* layers_spatial.c - convolutions, padding, pools, shuffles, resizing, sampling: cases for tests/torch/layers_spatial.py. */
 #include "graph/op.h"
 #include "tests/torch/layers.h"
 
@@ -126,6 +126,61 @@ BUILD(squeeze_excite, tuff_layer_squeeze_excite(g, in[0], "l", (struct tuff_laye
 BUILD(squeeze_hard,
       tuff_layer_squeeze_excite(g, in[0], "l", (struct tuff_layer_squeeze_excite_params){.squeeze = 4, .hard = true}))
 
+typedef struct tuff_interpolate_params to;
+BUILD(to1_nearest, tuff_interpolate(g, in[0], (to){.size = {7}}))
+BUILD(to2_nearest, tuff_interpolate(g, in[0], (to){.scale = {1.7, 0.6}}))
+BUILD(to2_twice, tuff_interpolate(g, in[0], (to){.scale = {2}}))
+BUILD(to3_nearest, tuff_interpolate(g, in[0], (to){.size = {3, 7, 2}}))
+BUILD(to2_exact, tuff_interpolate(g, in[0], (to){.size = {8, 3}, .mode = TUFF_INTERPOLATE_NEAREST_EXACT}))
+BUILD(to1_linear, tuff_interpolate(g, in[0], (to){.size = {9}, .mode = TUFF_INTERPOLATE_LINEAR}))
+BUILD(to2_linear, tuff_interpolate(g, in[0], (to){.size = {9, 3}, .mode = TUFF_INTERPOLATE_LINEAR}))
+BUILD(to2_linear_scale, tuff_interpolate(g, in[0], (to){.scale = {1.7, 2.4}, .mode = TUFF_INTERPOLATE_LINEAR}))
+BUILD(to2_corners, tuff_interpolate(g, in[0], (to){.size = {9, 3}, .mode = TUFF_INTERPOLATE_LINEAR, .align_corners = true}))
+BUILD(to2_corners_scale,
+      tuff_interpolate(g, in[0], (to){.scale = {1.7}, .mode = TUFF_INTERPOLATE_LINEAR, .align_corners = true}))
+BUILD(to3_linear, tuff_interpolate(g, in[0], (to){.size = {3, 7, 5}, .mode = TUFF_INTERPOLATE_LINEAR}))
+BUILD(to2_cubic, tuff_interpolate(g, in[0], (to){.size = {9, 3}, .mode = TUFF_INTERPOLATE_CUBIC}))
+BUILD(to2_cubic_corners,
+      tuff_interpolate(g, in[0], (to){.size = {3, 11}, .mode = TUFF_INTERPOLATE_CUBIC, .align_corners = true}))
+BUILD(to2_cubic_scale, tuff_interpolate(g, in[0], (to){.scale = {2.3, 0.7}, .mode = TUFF_INTERPOLATE_CUBIC}))
+BUILD(to2_smooth, tuff_interpolate(g, in[0], (to){.size = {4, 3}, .mode = TUFF_INTERPOLATE_LINEAR, .antialias = true}))
+BUILD(to2_smooth_up, tuff_interpolate(g, in[0], (to){.size = {9, 3}, .mode = TUFF_INTERPOLATE_LINEAR, .antialias = true}))
+BUILD(to2_smooth_cubic, tuff_interpolate(g, in[0], (to){.size = {4, 15}, .mode = TUFF_INTERPOLATE_CUBIC, .antialias = true}))
+BUILD(to2_area, tuff_interpolate(g, in[0], (to){.size = {4, 9}, .mode = TUFF_INTERPOLATE_AREA}))
+BUILD(sample_bilinear_zeros_0,
+      tuff_grid_sample(g, in[0], in[1], (struct tuff_grid_sample_params){TUFF_SAMPLE_LINEAR, TUFF_SAMPLE_ZEROS, false}))
+BUILD(sample_bilinear_zeros_1,
+      tuff_grid_sample(g, in[0], in[1], (struct tuff_grid_sample_params){TUFF_SAMPLE_LINEAR, TUFF_SAMPLE_ZEROS, true}))
+BUILD(sample_bilinear_border_0,
+      tuff_grid_sample(g, in[0], in[1], (struct tuff_grid_sample_params){TUFF_SAMPLE_LINEAR, TUFF_SAMPLE_BORDER, false}))
+BUILD(sample_bilinear_border_1,
+      tuff_grid_sample(g, in[0], in[1], (struct tuff_grid_sample_params){TUFF_SAMPLE_LINEAR, TUFF_SAMPLE_BORDER, true}))
+BUILD(sample_bilinear_reflection_0,
+      tuff_grid_sample(g, in[0], in[1], (struct tuff_grid_sample_params){TUFF_SAMPLE_LINEAR, TUFF_SAMPLE_REFLECTION, false}))
+BUILD(sample_bilinear_reflection_1,
+      tuff_grid_sample(g, in[0], in[1], (struct tuff_grid_sample_params){TUFF_SAMPLE_LINEAR, TUFF_SAMPLE_REFLECTION, true}))
+BUILD(sample_nearest_zeros_0,
+      tuff_grid_sample(g, in[0], in[1], (struct tuff_grid_sample_params){TUFF_SAMPLE_NEAREST, TUFF_SAMPLE_ZEROS, false}))
+BUILD(sample_nearest_border_0,
+      tuff_grid_sample(g, in[0], in[1], (struct tuff_grid_sample_params){TUFF_SAMPLE_NEAREST, TUFF_SAMPLE_BORDER, false}))
+BUILD(sample_nearest_reflection_0,
+      tuff_grid_sample(g, in[0], in[1],
+                       (struct tuff_grid_sample_params){TUFF_SAMPLE_NEAREST, TUFF_SAMPLE_REFLECTION, false}))
+BUILD(sample_bicubic_zeros_0,
+      tuff_grid_sample(g, in[0], in[1], (struct tuff_grid_sample_params){TUFF_SAMPLE_CUBIC, TUFF_SAMPLE_ZEROS, false}))
+BUILD(sample_bicubic_zeros_1,
+      tuff_grid_sample(g, in[0], in[1], (struct tuff_grid_sample_params){TUFF_SAMPLE_CUBIC, TUFF_SAMPLE_ZEROS, true}))
+BUILD(sample_bicubic_border_0,
+      tuff_grid_sample(g, in[0], in[1], (struct tuff_grid_sample_params){TUFF_SAMPLE_CUBIC, TUFF_SAMPLE_BORDER, false}))
+BUILD(sample_bicubic_border_1,
+      tuff_grid_sample(g, in[0], in[1], (struct tuff_grid_sample_params){TUFF_SAMPLE_CUBIC, TUFF_SAMPLE_BORDER, true}))
+BUILD(sample_bicubic_reflection_0,
+      tuff_grid_sample(g, in[0], in[1], (struct tuff_grid_sample_params){TUFF_SAMPLE_CUBIC, TUFF_SAMPLE_REFLECTION, false}))
+BUILD(sample_bicubic_reflection_1,
+      tuff_grid_sample(g, in[0], in[1], (struct tuff_grid_sample_params){TUFF_SAMPLE_CUBIC, TUFF_SAMPLE_REFLECTION, true}))
+BUILD(affine_0, tuff_affine_grid(g, in[0], (struct tuff_affine_grid_params){5, 4, false}))
+BUILD(affine_1, tuff_affine_grid(g, in[0], (struct tuff_affine_grid_params){5, 4, true}))
+
 const struct layer_case layer_cases_spatial[] = {
     {LAYER_CASE("conv", "c=5 k=3", conv1_plain, LAYER_FLOATS(2, 3, 11))},
     {LAYER_CASE("conv", "c=6 k=4 stride=2 dilation=3 padding=2 groups=2 bias=0", conv1_full, LAYER_FLOATS(2, 4, 17))},
@@ -191,4 +246,77 @@ const struct layer_case layer_cases_spatial[] = {
     {LAYER_CASE("shuffle", "kind=channel_shuffle by=3", channels, LAYER_FLOATS(2, 12, 3, 5)), .no_training = true},
     {LAYER_CASE("squeeze_excite", "", squeeze_excite, LAYER_FLOATS(2, 6, 5, 7))},
     {LAYER_CASE("squeeze_excite", "hard=1", squeeze_hard, LAYER_FLOATS(2, 6, 5, 7))},
+    {LAYER_CASE("interpolate", "mode=nearest size=7", to1_nearest, LAYER_FLOATS(2, 3, 5)), .no_training = true},
+    {LAYER_CASE("interpolate", "mode=nearest scale=1.7,0.6", to2_nearest, LAYER_FLOATS(2, 3, 5, 7)), .no_training = true},
+    {LAYER_CASE("interpolate", "mode=nearest scale=2,2", to2_twice, LAYER_FLOATS(2, 3, 5, 4)), .no_training = true},
+    {LAYER_CASE("interpolate", "mode=nearest size=3,7,2", to3_nearest, LAYER_FLOATS(2, 2, 5, 4, 3)), .no_training = true},
+    {LAYER_CASE("interpolate", "mode=nearest-exact size=8,3", to2_exact, LAYER_FLOATS(2, 3, 5, 7)), .no_training = true},
+    {LAYER_CASE("interpolate", "mode=linear size=9", to1_linear, LAYER_FLOATS(2, 3, 5)), .no_training = true},
+    {LAYER_CASE("interpolate", "mode=bilinear size=9,3", to2_linear, LAYER_FLOATS(2, 3, 5, 7)), .no_training = true},
+    {LAYER_CASE("interpolate", "mode=bilinear scale=1.7,2.4", to2_linear_scale, LAYER_FLOATS(2, 3, 5, 7)),
+     .no_training = true},
+    {LAYER_CASE("interpolate", "mode=bilinear size=9,3 align_corners=1", to2_corners, LAYER_FLOATS(2, 3, 5, 7)),
+     .no_training = true},
+    {LAYER_CASE("interpolate", "mode=bilinear scale=1.7,1.7 align_corners=1", to2_corners_scale, LAYER_FLOATS(2, 3, 5, 7)),
+     .no_training = true},
+    {LAYER_CASE("interpolate", "mode=trilinear size=3,7,5", to3_linear, LAYER_FLOATS(1, 2, 5, 4, 3)), .no_training = true},
+    {LAYER_CASE("interpolate", "mode=bicubic size=9,3", to2_cubic, LAYER_FLOATS(2, 3, 5, 7)), .no_training = true},
+    {LAYER_CASE("interpolate", "mode=bicubic size=3,11 align_corners=1", to2_cubic_corners, LAYER_FLOATS(2, 3, 5, 7)),
+     .no_training = true},
+    {LAYER_CASE("interpolate", "mode=bicubic scale=2.3,0.7", to2_cubic_scale, LAYER_FLOATS(2, 3, 5, 7)),
+     .no_training = true},
+    {LAYER_CASE("interpolate", "mode=bilinear size=4,3 antialias=1", to2_smooth, LAYER_FLOATS(2, 3, 13, 11)),
+     .no_training = true},
+    {LAYER_CASE("interpolate", "mode=bilinear size=9,3 antialias=1", to2_smooth_up, LAYER_FLOATS(2, 3, 5, 11)),
+     .no_training = true},
+    {LAYER_CASE("interpolate", "mode=bicubic size=4,15 antialias=1", to2_smooth_cubic, LAYER_FLOATS(2, 3, 13, 7)),
+     .no_training = true},
+    {LAYER_CASE("interpolate", "mode=area size=4,9", to2_area, LAYER_FLOATS(2, 3, 7, 5)), .no_training = true},
+    {LAYER_CASE("grid_sample", "mode=bilinear padding_mode=zeros align_corners=0", sample_bilinear_zeros_0,
+                LAYER_FLOATS(2, 3, 5, 4), {.dtype = TUFF_F32, .dim = {2, 3, 5, 2}, .scale = 0.9F}),
+     .no_training = true},
+    {LAYER_CASE("grid_sample", "mode=bilinear padding_mode=zeros align_corners=1", sample_bilinear_zeros_1,
+                LAYER_FLOATS(2, 3, 5, 4), {.dtype = TUFF_F32, .dim = {2, 3, 5, 2}, .scale = 0.9F}),
+     .no_training = true},
+    {LAYER_CASE("grid_sample", "mode=bilinear padding_mode=border align_corners=0", sample_bilinear_border_0,
+                LAYER_FLOATS(2, 3, 5, 4), {.dtype = TUFF_F32, .dim = {2, 3, 5, 2}, .scale = 0.9F}),
+     .no_training = true},
+    {LAYER_CASE("grid_sample", "mode=bilinear padding_mode=border align_corners=1", sample_bilinear_border_1,
+                LAYER_FLOATS(2, 3, 5, 4), {.dtype = TUFF_F32, .dim = {2, 3, 5, 2}, .scale = 0.9F}),
+     .no_training = true},
+    {LAYER_CASE("grid_sample", "mode=bilinear padding_mode=reflection align_corners=0", sample_bilinear_reflection_0,
+                LAYER_FLOATS(2, 3, 5, 4), {.dtype = TUFF_F32, .dim = {2, 3, 5, 2}, .scale = 0.9F}),
+     .no_training = true},
+    {LAYER_CASE("grid_sample", "mode=bilinear padding_mode=reflection align_corners=1", sample_bilinear_reflection_1,
+                LAYER_FLOATS(2, 3, 5, 4), {.dtype = TUFF_F32, .dim = {2, 3, 5, 2}, .scale = 0.9F}),
+     .no_training = true},
+    {LAYER_CASE("grid_sample", "mode=nearest padding_mode=zeros align_corners=0", sample_nearest_zeros_0,
+                LAYER_FLOATS(2, 3, 5, 4), {.dtype = TUFF_F32, .dim = {2, 3, 5, 2}, .scale = 0.9F}),
+     .no_training = true},
+    {LAYER_CASE("grid_sample", "mode=nearest padding_mode=border align_corners=0", sample_nearest_border_0,
+                LAYER_FLOATS(2, 3, 5, 4), {.dtype = TUFF_F32, .dim = {2, 3, 5, 2}, .scale = 0.9F}),
+     .no_training = true},
+    {LAYER_CASE("grid_sample", "mode=nearest padding_mode=reflection align_corners=0", sample_nearest_reflection_0,
+                LAYER_FLOATS(2, 3, 5, 4), {.dtype = TUFF_F32, .dim = {2, 3, 5, 2}, .scale = 0.9F}),
+     .no_training = true},
+    {LAYER_CASE("grid_sample", "mode=bicubic padding_mode=zeros align_corners=0", sample_bicubic_zeros_0,
+                LAYER_FLOATS(2, 3, 5, 4), {.dtype = TUFF_F32, .dim = {2, 3, 5, 2}, .scale = 0.9F}),
+     .no_training = true},
+    {LAYER_CASE("grid_sample", "mode=bicubic padding_mode=zeros align_corners=1", sample_bicubic_zeros_1,
+                LAYER_FLOATS(2, 3, 5, 4), {.dtype = TUFF_F32, .dim = {2, 3, 5, 2}, .scale = 0.9F}),
+     .no_training = true},
+    {LAYER_CASE("grid_sample", "mode=bicubic padding_mode=border align_corners=0", sample_bicubic_border_0,
+                LAYER_FLOATS(2, 3, 5, 4), {.dtype = TUFF_F32, .dim = {2, 3, 5, 2}, .scale = 0.9F}),
+     .no_training = true},
+    {LAYER_CASE("grid_sample", "mode=bicubic padding_mode=border align_corners=1", sample_bicubic_border_1,
+                LAYER_FLOATS(2, 3, 5, 4), {.dtype = TUFF_F32, .dim = {2, 3, 5, 2}, .scale = 0.9F}),
+     .no_training = true},
+    {LAYER_CASE("grid_sample", "mode=bicubic padding_mode=reflection align_corners=0", sample_bicubic_reflection_0,
+                LAYER_FLOATS(2, 3, 5, 4), {.dtype = TUFF_F32, .dim = {2, 3, 5, 2}, .scale = 0.9F}),
+     .no_training = true},
+    {LAYER_CASE("grid_sample", "mode=bicubic padding_mode=reflection align_corners=1", sample_bicubic_reflection_1,
+                LAYER_FLOATS(2, 3, 5, 4), {.dtype = TUFF_F32, .dim = {2, 3, 5, 2}, .scale = 0.9F}),
+     .no_training = true},
+    {LAYER_CASE("affine_grid", "size=5,4 align_corners=0", affine_0, LAYER_FLOATS(2, 2, 3)), .no_training = true},
+    {LAYER_CASE("affine_grid", "size=5,4 align_corners=1", affine_1, LAYER_FLOATS(2, 2, 3)), .no_training = true},
     {.name = NULL}};

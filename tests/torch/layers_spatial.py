@@ -83,7 +83,23 @@ def squeeze_excite(n, x, p, training):
     return x["a"] * (torch.clamp(s / 6 + 0.5, 0, 1) if "hard" in n else torch.sigmoid(s))
 
 
-CASES = {f.__name__: f for f in (conv, conv_transpose, pad, max_pool, avg_pool, lp_pool, adaptive, global_pool, shuffle, squeeze_excite)}
+def interpolate(n, x, p, training):
+    made = {"size": n.get("size"), "scale_factor": n.get("scale"), "mode": n["mode"], "antialias": bool(n.get("antialias"))}
+    if n["mode"][-2:] == "ar" or n["mode"] == "bicubic":
+        made["align_corners"] = bool(n.get("align_corners"))
+    return F.interpolate(x["a"], **made)
+
+
+def grid_sample(n, x, p, training):
+    return F.grid_sample(x["a"], x["b"], n["mode"], n["padding_mode"], bool(n["align_corners"]))
+
+
+def affine_grid(n, x, p, training):
+    return F.affine_grid(x["a"], [x["a"].shape[0], 1] + n["size"], bool(n["align_corners"]))
+
+
+CASES = {f.__name__: f for f in (conv, conv_transpose, pad, max_pool, avg_pool, lp_pool, adaptive, global_pool, shuffle, squeeze_excite, interpolate,
+                              grid_sample, affine_grid)}
 MODULES = {
     "conv": lambda n, x: module(n, x, False),
     "conv_transpose": lambda n, x: module(n, x, True),
