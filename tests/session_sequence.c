@@ -162,11 +162,14 @@ int main(int argc, char **argv)
     if (status != 0) return status;
     const uint32_t apart = TUFF_DEBUG_NOFUSE | TUFF_DEBUG_NOSIMPLIFY | TUFF_DEBUG_NOCOMPILER;
     const bool few = tuff_glslang() && !(t.context->options.debug & apart); /* else every operator is a launch */
+    /* Devices with narrower limits split what others fuse. */
+    const bool wide = tuff_device_caps(t.device)->kind == TUFF_DEVICE_SOFTWARE && !t.context->options.limits;
     for (uint32_t net = 0; net < TUFF_COUNT(nets); net++) {
+        const uint32_t most = nets[net].pipelines * (wide ? 4 : 5) / 4;
         const uint32_t few_rows = first_step(&t, &random, net, 50), many = first_step(&t, &random, net, 1000);
-        backend_check(&t, few_rows <= many && many <= few_rows + nets[net].more && (!few || many <= nets[net].pipelines),
+        backend_check(&t, few_rows <= many && many <= few_rows + nets[net].more && (!few || many <= most),
                       "%s: 50 and 1000 rows take %u and %u pipelines, expected the same, at most %u", nets[net].name,
-                      (unsigned)few_rows, (unsigned)many, (unsigned)nets[net].pipelines);
+                      (unsigned)few_rows, (unsigned)many, (unsigned)most);
     }
     check_values(&t, "lstm", lstm);
     check_values(&t, "gru", gru);
