@@ -43,7 +43,8 @@ struct tuff_attention_params {
  * Source: Vaswani et al. 2017, as PyTorch's scaled_dot_product_attention; with hk < h: grouped queries (Ainslie et al. 2023).
  *   q [b, h, t, d], k [b, hk, s, d], v [b, hk, s, e]   f32; hk divides h: each of their heads serves h / hk neighbours
  * Returns y [b, h, t, e]. What is not seen gets the weight 0 exactly; a row that sees nothing is 0, without gradients.
- * Gradients flow into q, k, v and an f32 mask. Numerics: as tuff_matmul and tuff_softmax. Errors: SHAPE. */
+ * Gradients flow into q, k, v and an f32 mask. Numerics: as tuff_matmul and tuff_softmax. Errors: SHAPE, USAGE (scale,
+ * dropout). */
 TUFF_API tuff_val tuff_attention(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v,
                                  struct tuff_attention_params params);
 
