@@ -227,10 +227,11 @@ tuff_val tuff_resize(struct tuff_graph *g, tuff_val x, const struct tuff_resize_
         n[i] = size_of(g, x, &p, i);
         if (!n[i]) return 0;
     }
-    for (int grows = 0; grows < 2; grows++) /* what shrinks comes first: the other axes have less to do */
-        for (uint32_t i = 0; i < rank && x; i++)
-            if ((p.size[i] || p.scale[i] > 0) && (grows != 0) == (n[i] > tuff_type_of(g, x).shape.dim[i]))
-                x = resize_axis(g, x, &p, i, n[i]);
+    /* What shrinks comes first, and the last axis, which is slowest, when it has least to do. */
+    for (uint32_t i = 0; i < rank && x; i++)
+        if ((p.size[i] || p.scale[i] > 0) && n[i] <= tuff_type_of(g, x).shape.dim[i]) x = resize_axis(g, x, &p, i, n[i]);
+    for (uint32_t i = rank; i-- > 0 && x;)
+        if (n[i] > tuff_type_of(g, x).shape.dim[i]) x = resize_axis(g, x, &p, i, n[i]);
     return x;
 }
 

@@ -109,9 +109,11 @@ static void grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
 static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
 {
     const struct sizes s = measure(&lower->in[0]->shape, &lower->in[1]->shape, axis_of(lower->value));
-    uint64_t count = tuff_shape_count(&lower->value->type.shape);
-    TUFF_TRY(tuff_lower_rounds(lower, s.taps, error));
+    int way = s.inner % 4 == 0 ? 1 : s.inner == 1 && s.outer % 4 == 0 ? 2 : 0; /* of shaders/resample.comp */
+    uint64_t count = tuff_shape_count(&lower->value->type.shape) / (way ? 4 : 1);
+    TUFF_TRY(tuff_lower_rounds(lower, s.taps + 4, error));
     call->file = "resample";
+    tuff_call_define(call, "WAY", way);
     TUFF_CALL(call, resample, .SIZE = 64, .count = (uint32_t)count, .n = s.n, .m = s.m, .inner = (uint32_t)s.inner,
               .taps = s.taps);
     tuff_call_grid(call, lower->caps, (count + 63) / 64);
@@ -168,6 +170,7 @@ static const struct tuff_case cases[] = {
     CASE("one tap", TUFF_F32, L(2, 3, 16), 67, 1, 3, 1),
     CASE("quads", TUFF_F32, L(3, 11, 8), 5, 2, 11, 1),
     CASE("many", TUFF_F32, L(2, 129), 3, 129, 129, 1),
+    CASE("four lines", TUFF_F32, L(2, 6, 9), 5, 3, 9, 2),
     CASE("f16", TUFF_F16, L(2, 6, 4), 5, 2, 6, 1),
 };
 static const struct tuff_case example = CASE("8x64x56x56 to 112", TUFF_F32, L(8, 64, 56, 56), 112, 2, 56, 2);
