@@ -15,7 +15,19 @@ enum tuff_schedule_kind {
     TUFF_SCHEDULE_STEP,        /* lr gamma^(t / every), whole division */
     TUFF_SCHEDULE_MULTI_STEP,  /* lr gamma^(milestones at or below t) */
     TUFF_SCHEDULE_EXPONENTIAL, /* lr gamma^t */
-    TUFF_SCHEDULE_COSINE /* min_lr + (lr - min_lr) (1 + cos(pi t / period)) / 2; min_lr from period on (Loshchilov 2017) */
+    TUFF_SCHEDULE_COSINE, /* min_lr + (lr - min_lr) (1 + cos(pi t / period)) / 2; min_lr from period on (Loshchilov 2017) */
+    TUFF_SCHEDULE_POLYNOMIAL, /* min_lr + (lr - min_lr) (1 - t / period)^power, min_lr from period on; of power 1 it is a line */
+    /* The cosine again and again: each period is period_factor times the last (Loshchilov 2017; PyTorch: CosineAnnealingWarmRestarts) */
+    TUFF_SCHEDULE_COSINE_RESTARTS,
+    /* From lr / rise to lr, and down to lr / (rise fall) at the last of `period` updates (Smith and Topin 2019; PyTorch: OneCycleLR without momentum) */
+    TUFF_SCHEDULE_ONE_CYCLE,
+    TUFF_SCHEDULE_TABLE /* rates[t], the last one from there on; lr is not read */
+};
+struct tuff_one_cycle { /* 0 stands for what PyTorch takes */
+    double share;       /* of the updates that the rate rises in: 0.3 */
+    double rise, fall;  /* PyTorch's div_factor, 25, and final_div_factor, 1e4 */
+    bool three_phase;   /* goes down to lr / rise in as many updates as up, then to the end */
+    bool linear;        /* lines in place of cosines */
 };
 /* Learning rate as a function of the update number, from 0. In warm-up (t < warmup) it is lr (t + 1) / (warmup + 1), or, with a
  * start_factor, lr (start_factor + (1 - start_factor) t / warmup); behind it t counts from the warm-up's end. */
@@ -23,11 +35,34 @@ struct tuff_schedule {
     enum tuff_schedule_kind kind;
     double lr; /* above 0; parameters that are not to be trained are a frozen group */
     double gamma, min_lr;
+    double power;           /* polynomial; 0 stands for 1 */
+    uint32_t period_factor; /* of restarts; 0 stands for 1 */
+    struct tuff_one_cycle one_cycle;
     struct tuff_number start_factor;
     uint64_t every, period, warmup; /* updates: with accumulate n, an epoch of s steps makes s / n of them, rounded up */
     const uint64_t *milestones;     /* rising; tuff_optimizer_build copies them */
     uint32_t milestone_count;
+    const double *rates; /* copied, too */
+    uint32_t rate_count;
 };
+/* Lowers rates where a metric gets no better: PyTorch's ReduceLROnPlateau. */
+struct tuff_plateau {
+    double factor;                /* in (0, 1): of the rate, when it is lowered; 0: it is not */
+    uint32_t patience;            /* so many epochs without a better metric are borne (PyTorch: 10) */
+    uint32_t cooldown;            /* and after lowering so many are not counted */
+    struct tuff_number threshold; /* left out 1e-4: better is below (1 - threshold) of the best one */
+    bool absolute;                /* better is below best - threshold */
+    bool rises;                   /* better is above, (1 + threshold) of the best one, or best + threshold */
+    double min_lr;                /* no rate is lowered below it */
+};
+/* Begins with zeros; plain data, which a checkpoint keeps. */
+struct tuff_plateau_state {
+    double best, scale; /* scale: of the schedule's rates; 0 stands for 1 */
+    uint64_t count, since_best, cooldown;
+};
+/* Takes the next metric and returns the scale. lr: the schedule's, of which min_lr is a part. NaN is never better. */
+TUFF_API double tuff_plateau_step(const struct tuff_plateau *plateau, struct tuff_plateau_state *state, double lr,
+                                  double metric);
 TUFF_API double tuff_schedule_lr(const struct tuff_schedule *schedule, uint64_t update);
 
 enum tuff_optimizer_kind {
@@ -190,6 +225,10 @@ TUFF_API void tuff_trainer_resume(struct tuff_trainer *trainer, uint64_t steps);
 /* Other rates from the next step on; milestones are copied. Errors: USAGE. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_schedule(struct tuff_trainer *trainer,
                                                            const struct tuff_schedule *schedule, struct tuff_error *error);
+/* All rates of the schedule times a number from the next step on: what tuff_plateau_step gives. Not kept by checkpoints. Errors: USAGE (a scale that
+ * is not above 0 and finite). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_scale(struct tuff_trainer *trainer, double scale,
+                                                        struct tuff_error *error);
 /* Exchanges the trained parameters and their averages (ema_decay): what is evaluated, predicted or saved then is of the averages. A second call
  * exchanges them back, before training goes on. Through the host; after a failure some may be exchanged. Errors: USAGE (no ema_decay, no
  * update so far, a step that has stopped at a station), MEMORY, DEVICE_LOST. */
@@ -200,6 +239,34 @@ TUFF_API const struct tuff_optimizer_pack *tuff_trainer_packs(const struct tuff_
 TUFF_API tuff_val tuff_trainer_norm(const struct tuff_trainer *trainer);
 TUFF_API struct tuff_executable *
 tuff_trainer_executable(struct tuff_trainer *trainer); /* borrowed; NULL before it is compiled */
+
+/* ---- a learning rate, found ---------------------------------------------------------------------------------------------------------- */
+
+enum { TUFF_RATE_STEPS = 100 };
+struct tuff_find_rate_params {
+    size_t struct_size;
+    double first, last; /* rates; 0 stands for 1e-7 and 10 */
+    uint32_t steps;     /* at most; 0 stands for TUFF_RATE_STEPS */
+    double smoothing;   /* of the losses, in [0, 1): what stays of their mean in a step; 0 stands for 0.9 */
+    /* Of a trainer: writes the inputs of a step, from 0, by tuff_trainer_write. */
+    tuff_status (*write)(void *user, struct tuff_trainer *trainer, uint32_t step, struct tuff_error *error);
+    void *user;
+};
+struct tuff_rate_point {
+    double rate, loss, smooth;
+};
+struct tuff_found_rate {
+    uint32_t count; /* of points: fewer than steps where the loss became four times its least one, or was not finite */
+    double
+        rate; /* where the smoothed loss falls steepest by the logarithm of rates: one to train with; 0: it does not fall */
+    double least; /* of the least smoothed loss: a rate to stay below, by ten */
+};
+/* Trains for some steps, in which the rate rises exponentially, and puts parameters, states, schedule and count of steps back as they were
+ * (Smith 2017, cyclical learning rates). points: room for as many as steps. The trainer is compiled. Errors: those of its steps but NOT_FINITE, what
+ * write returns; USAGE. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_find_rate(struct tuff_trainer *trainer, const struct tuff_find_rate_params *params,
+                                                    struct tuff_rate_point *points, struct tuff_found_rate *found,
+                                                    struct tuff_error *error);
 
 /* ---- models: declare, fit, evaluate, predict ---------------------------------------------------------------------------------------- */
 
@@ -321,6 +388,7 @@ struct tuff_fit_params {
     enum tuff_not_finite not_finite;
     double validation_share;            /* of the data, set apart by the seed; 0: none */
     const struct tuff_data *validation; /* other data instead, or NULL */
+    struct tuff_plateau plateau;        /* after each epoch, of the validation's loss; its state is part of tuff_fit_state */
     uint32_t patience;                  /* > 0: stops after so many epochs without a better validation loss */
     bool stream;                        /* sends batches from the host, also where the data would fit on the device */
     /* Callbacks may be NULL; they are called on the calling thread. on_step: about every half second; false stops the fit with
@@ -337,6 +405,12 @@ struct tuff_fit_params {
  * can be used and fitted on. Errors: USAGE, CANCELLED, DEVICE_LOST, NOT_FINITE (nothing is saved then), what save returns. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_fit(struct tuff_model *model, const struct tuff_data *data,
                                                     const struct tuff_fit_params *params, struct tuff_error *error);
+/* tuff_find_rate over the batches of this fit (write is not called), which it prepares and does not change: the fit goes on as it would have. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_find_rate(struct tuff_model *model, const struct tuff_data *data,
+                                                          const struct tuff_fit_params *fit,
+                                                          const struct tuff_find_rate_params *params,
+                                                          struct tuff_rate_point *points, struct tuff_found_rate *found,
+                                                          struct tuff_error *error);
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_evaluate(struct tuff_model *model, const struct tuff_data *data,
                                                          struct tuff_metrics *metrics, struct tuff_error *error);
 /* outputs[i]: memory for [count, ..] of output i in its type, or NULL: of no interest. */
@@ -356,6 +430,7 @@ struct tuff_fit_state {
     uint64_t run;         /* training runs in all */
     double best_loss;     /* of validation */
     uint64_t best_epoch, since_best;
+    struct tuff_plateau_state plateau;
     double loss_sum; /* of the current epoch up to the last reading */
     /* what the order of samples hangs on; a fit refuses to go on with others */
     uint64_t seed, batch, samples, train_samples;

@@ -11,15 +11,33 @@ struct field {
     const char *key;
     size_t offset;
     bool real;
+    bool later; /* files of versions before lack it: 0 */
 };
 #define FIELD(name, real)                                                                                                   \
     {                                                                                                                       \
-        "fit." #name, offsetof(struct tuff_fit_state, name), real                                                           \
+        "fit." #name, offsetof(struct tuff_fit_state, name), real, false                                                    \
+    }
+#define LATER(name, real)                                                                                                   \
+    {                                                                                                                       \
+        "fit." #name, offsetof(struct tuff_fit_state, name), real, true                                                     \
     }
 static const struct field fields[] = {
-    FIELD(epoch, false),      FIELD(step, false),       FIELD(run, false),           FIELD(best_loss, true),
-    FIELD(best_epoch, false), FIELD(since_best, false), FIELD(loss_sum, true),       FIELD(seed, false),
-    FIELD(batch, false),      FIELD(samples, false),    FIELD(train_samples, false),
+    FIELD(epoch, false),
+    FIELD(step, false),
+    FIELD(run, false),
+    FIELD(best_loss, true),
+    FIELD(best_epoch, false),
+    FIELD(since_best, false),
+    FIELD(loss_sum, true),
+    FIELD(seed, false),
+    FIELD(batch, false),
+    FIELD(samples, false),
+    FIELD(train_samples, false),
+    LATER(plateau.best, true),
+    LATER(plateau.scale, true),
+    LATER(plateau.count, false),
+    LATER(plateau.since_best, false),
+    LATER(plateau.cooldown, false),
 };
 enum { FIELD_COUNT = TUFF_COUNT(fields), DIGITS_MAX = 24 };
 static const char GROUPS[] = "fit.groups";
@@ -118,7 +136,8 @@ static tuff_status read_state(struct tuff_context *context, const struct tuff_te
                               struct tuff_fit_state *state, struct tuff_error *error)
 {
     for (size_t i = 0; i < FIELD_COUNT; i++)
-        if (!parse_field(tuff_tensors_text(tensors, fields[i].key), &fields[i], state))
+        if ((tuff_tensors_text(tensors, fields[i].key) || !fields[i].later) &&
+            !parse_field(tuff_tensors_text(tensors, fields[i].key), &fields[i], state))
             return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: its %s is missing or no number", path, fields[i].key);
     return TUFF_OK;
 }

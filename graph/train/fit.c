@@ -6,6 +6,7 @@
 #include "backend/executable.h"
 #include "backend/os.h"
 #include "graph/ops/leaf.h"
+#include "graph/train/find_rate.h"
 #include "graph/train/model.h"
 #include "graph/train/shuffle.h"
 
@@ -277,6 +278,12 @@ static tuff_status check_fit(const struct tuff_model *m, const struct tuff_fit_p
     if (!(params->validation_share >= 0 && params->validation_share < 1))
         return tuff_fail(m->context, error, TUFF_ERR_USAGE,
                          "fit: a share of %g of the samples for validation is not in [0, 1)", params->validation_share);
+    const struct tuff_plateau *p = &params->plateau;
+    if (!(p->factor >= 0 && p->factor < 1 && p->min_lr >= 0 && p->min_lr <= 1e30))
+        return tuff_fail(m->context, error, TUFF_ERR_USAGE,
+                         "fit: a plateau's factor of %g and smallest rate of %g: the factor is from 0 (none) to below 1, "
+                         "the rate at least 0",
+                         p->factor, p->min_lr);
     if (params->epochs > INT32_MAX || params->patience > INT32_MAX)
         return tuff_fail(m->context, error, TUFF_ERR_USAGE, "fit: %d epochs, patience of %d: they cannot be negative",
                          (int)params->epochs, (int)params->patience);
@@ -526,6 +533,11 @@ static tuff_status end_epoch(struct loop *l, bool *done)
         m->state.best_loss = epoch.validation.loss;
         m->state.best_epoch = m->state.epoch;
     }
+    if (l->params->plateau.factor > 0) {
+        double lr = l->params->optimizer.schedule.lr;
+        double scale = tuff_plateau_step(&l->params->plateau, &m->state.plateau, lr, epoch.validation.loss);
+        TUFF_TRY(tuff_trainer_scale(first_trainer(m), scale, l->error));
+    }
     m->state.epoch++;
     m->state.step = 0;
     bool more = !l->params->on_epoch || l->params->on_epoch(l->params->user, &epoch);
@@ -573,6 +585,27 @@ static tuff_status check_state(struct tuff_model *m, struct tuff_error *error)
                      (unsigned long long)s->step);
 }
 
+/* finish_loop is due afterwards, whatever comes. */
+static tuff_status begin_loop(struct loop *l, struct tuff_model *m, const struct tuff_data *data,
+                              const struct tuff_fit_params *params, struct tuff_error *error)
+{
+    *l = (struct loop){.m = m, .data = data, .params = params, .error = error};
+    TUFF_TRY(compile_training(m, error));
+    TUFF_TRY(write_data(m, data, error));
+    tuff_trainer_resume(first_trainer(m), m->state.run);
+    bool lowered = params->plateau.factor > 0 && m->state.plateau.scale > 0;
+    TUFF_TRY(tuff_trainer_scale(first_trainer(m), lowered ? m->state.plateau.scale : 1, error));
+    l->steps = steps_of(m);
+    l->order = tuff_alloc(m->context, (size_t)m->train_count * sizeof *l->order);
+    return l->order ? tuff_model_batch_begin(m, &l->batch, error) : tuff_fail_memory(m->context, error);
+}
+
+static void finish_loop(struct loop *l)
+{
+    tuff_free(l->m->context, l->order);
+    tuff_model_batch_finish(l->m, &l->batch);
+}
+
 tuff_status tuff_model_fit(struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params,
                            struct tuff_error *error)
 {
@@ -585,15 +618,45 @@ tuff_status tuff_model_fit(struct tuff_model *m, const struct tuff_data *data, c
     if (m->state.epoch >= params->epochs)
         tuff_log_message(m->context, TUFF_LOG_WARNING, "fit: nothing to do: epochs is %u, and %llu are done already",
                          (unsigned)params->epochs, (unsigned long long)m->state.epoch);
-    TUFF_TRY(compile_training(m, error));
-    TUFF_TRY(write_data(m, data, error));
-    tuff_trainer_resume(first_trainer(m), m->state.run);
-    struct loop l = {.m = m, .data = data, .params = params, .error = error, .steps = steps_of(m)};
-    l.order = tuff_alloc(m->context, (size_t)m->train_count * sizeof *l.order);
-    tuff_status status = l.order ? tuff_model_batch_begin(m, &l.batch, error) : tuff_fail_memory(m->context, error);
+    struct loop l;
+    tuff_status status = begin_loop(&l, m, data, params, error);
     if (status == TUFF_OK) status = run_epochs(&l);
-    tuff_free(m->context, l.order);
-    tuff_model_batch_finish(m, &l.batch);
+    finish_loop(&l);
+    return status;
+}
+
+/* A step of the fit, and the next epoch's where one ends. */
+static tuff_status find_step(void *user, uint32_t step, double *loss, struct tuff_error *error)
+{
+    struct loop *l = user;
+    struct tuff_model *m = l->m;
+    float value = 0;
+    (void)error;
+    if (m->state.step == l->steps) m->state.epoch++, m->state.step = 0;
+    if (m->state.step == 0 || step == 0) TUFF_TRY(begin_epoch(l));
+    struct tuff_trainer *t = step_at(m, m->state.step)->trainer;
+    TUFF_TRY(submit_step(l));
+    TUFF_TRY(tuff_trainer_read(t, t->loss, &value, sizeof value, l->error));
+    *loss = (double)value;
+    return tuff_cancel_requested(m->params.progress.cancel)
+               ? tuff_fail(m->context, l->error, TUFF_ERR_CANCELLED, "find_rate: it was asked to stop")
+               : TUFF_OK;
+}
+
+tuff_status tuff_model_find_rate(struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *fit,
+                                 const struct tuff_find_rate_params *params, struct tuff_rate_point *points,
+                                 struct tuff_found_rate *found, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, m != NULL && data != NULL && fit != NULL && params != NULL && points != NULL && found != NULL);
+    *found = (struct tuff_found_rate){0};
+    TUFF_TRY(tuff_model_prepare(m, data, fit, error));
+    TUFF_TRY(check_state(m, error));
+    struct tuff_fit_state before = m->state;
+    struct loop l;
+    tuff_status status = begin_loop(&l, m, data, fit, error);
+    if (status == TUFF_OK) status = tuff_find_rate_by(first_trainer(m), params, find_step, &l, points, found, error);
+    finish_loop(&l);
+    m->state = before;
     return status;
 }
 

@@ -554,3 +554,9 @@ void tuff_optimizer_resume(struct tuff_optimizer *optimizer, uint64_t run)
     optimizer->run = optimizer->filled = run;
     optimizer->resumed = true;
 }
+
+uint64_t tuff_optimizer_updates(const struct tuff_optimizer *optimizer)
+{
+    bool closes;
+    return updates_before(optimizer, optimizer->run, &closes);
+}

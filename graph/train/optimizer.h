@@ -28,13 +28,13 @@ struct tuff_optimizer {
     uint32_t part_counts[TUFF_PARAM_GROUPS + 1];
     const tuff_val *members[TUFF_PARAM_GROUPS + 1]; /* [in the graph] parameters of each pack */
     uint32_t pack_count;
-    double rate_scale;      /* factor of all rates of the schedule */
-    uint64_t epoch_runs;    /* an update is made at the end of so many runs at the latest; 0: none */
-    uint64_t run;           /* runs fed so far */
-    uint64_t filled;        /* runs for which rows are on the device */
-    uint64_t base;          /* run from which `health` counts */
-    tuff_val declared;      /* its parameters lie before this value: those of the first, of optimizers that are alike */
-    bool resumed;           /* the next feeding makes `health` zeros */
+    double rate_scale;   /* factor of all rates of the schedule */
+    uint64_t epoch_runs; /* an update is made at the end of so many runs at the latest; 0: none */
+    uint64_t run;        /* runs fed so far */
+    uint64_t filled;     /* runs for which rows are on the device */
+    uint64_t base;       /* run from which `health` counts */
+    tuff_val declared;   /* its parameters lie before this value: those of the first, of optimizers that are alike */
+    bool resumed;        /* the next feeding makes `health` zeros */
 };
 
 /* What differs between optimizers of one graph. */
@@ -57,6 +57,8 @@ TUFF_MUST_CHECK tuff_status tuff_optimizer_check(struct tuff_context *context, c
 struct tuff_session;
 TUFF_MUST_CHECK tuff_status tuff_optimizer_feed(struct tuff_optimizer *optimizer, struct tuff_session *session,
                                                 struct tuff_error *error);
+/* Updates before the next run. */
+uint64_t tuff_optimizer_updates(const struct tuff_optimizer *optimizer);
 /* Goes on from this run: after loading a checkpoint, or after training had stopped. */
 void tuff_optimizer_resume(struct tuff_optimizer *optimizer, uint64_t run);
 /* How many elements are not finite, f32 [1]: no number is negative, so that the sum is 0 for none alone, however many there are. */

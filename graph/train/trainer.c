@@ -398,6 +398,19 @@ tuff_status tuff_trainer_schedule(struct tuff_trainer *t, const struct tuff_sche
     return TUFF_OK;
 }
 
+tuff_status tuff_trainer_scale(struct tuff_trainer *t, double scale, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, t != NULL);
+    struct tuff_optimizer *o = &t->first->optimizer;
+    if (!(scale > 0 && scale <= 1e30))
+        return tuff_fail(t->context, error, TUFF_ERR_USAGE,
+                         "trainer: the scale of its rates is %g; it is above 0, and finite", scale);
+    if (scale == o->rate_scale) return TUFF_OK;
+    o->rate_scale = scale;
+    o->filled = o->run; /* rows of the old rates are not used */
+    return TUFF_OK;
+}
+
 /* Those of one vector; content: room for the vector, and for its largest parameter behind it. */
 static tuff_status swap_pack(struct tuff_trainer *t, uint32_t pack, float *content, size_t length, struct tuff_error *error)
 {

@@ -2,6 +2,7 @@
 #include "canvas.h"
 #include "whole.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef TUFF_HAVE_CAIRO
@@ -163,4 +164,10 @@ void canvas_text(struct canvas *canvas, double x, double y, double size, enum an
         cairo_show_text(canvas->cairo, text);
     }
 #endif
+}
+
+double canvas_step(double range, double count)
+{
+    double power = pow(10, floor(log10(range / count))), rest = range / count / power;
+    return power * (rest <= 1 ? 1 : rest <= 2 ? 2 : rest <= 5 ? 5 : 10);
 }

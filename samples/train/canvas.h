@@ -16,4 +16,7 @@ void canvas_dot(struct canvas *canvas, double x, double y, double radius, uint32
 void canvas_text(struct canvas *canvas, double x, double y, double size, enum anchor anchor, uint32_t colour,
                  const char *text);
 
+/* 1, 2 or 5 times a power of ten, so that about `count` steps cover the range. */
+double canvas_step(double range, double count);
+
 #endif

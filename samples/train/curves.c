@@ -36,13 +36,6 @@ static double at_y(const struct panel *panel, double value)
     return BOTTOM - (value - panel->y_least) / (panel->y_most - panel->y_least) * (BOTTOM - TOP);
 }
 
-/* 1, 2 or 5 times a power of ten, so that about `count` steps cover the range. */
-static double nice_step(double range, double count)
-{
-    double power = pow(10, floor(log10(range / count))), rest = range / count / power;
-    return power * (rest <= 1 ? 1 : rest <= 2 ? 2 : rest <= 5 ? 5 : 10);
-}
-
 static void find_range(struct panel *panel)
 {
     const struct history *h = panel->history;
@@ -59,7 +52,7 @@ static void find_range(struct panel *panel)
     if (!isfinite(least) || !isfinite(most)) least = 0, most = 1;
     if (panel->loss && least > 0) least = 0;
     if (!panel->loss) most = 100, least = fmax(0, fmin(least, 99));
-    double step = nice_step(most - least, 5);
+    double step = canvas_step(most - least, 5);
     panel->y_least = step * floor(least / step + 1e-9);
     panel->y_most = step * ceil(most / step - 1e-9);
 }
@@ -67,14 +60,14 @@ static void find_range(struct panel *panel)
 static void draw_axes(const struct panel *panel, uint32_t epochs)
 {
     char text[32];
-    double step = nice_step(panel->y_most - panel->y_least, 5), right = at_x(panel, epochs);
+    double step = canvas_step(panel->y_most - panel->y_least, 5), right = at_x(panel, epochs);
     for (int i = 0; i < TICKS_MAX && panel->y_least + i * step <= panel->y_most + step / 2; i++) {
         double y = panel->y_least + i * step; /* by counting: a small step added to a large y may change nothing */
         canvas_line(panel->canvas, (const double[2][2]){{panel->x0, at_y(panel, y)}, {right, at_y(panel, y)}}, 2, GRID, 1);
         snprintf(text, sizeof text, panel->loss ? "%g" : "%g %%", fabs(y) < step / 1e6 ? 0 : y);
         canvas_text(panel->canvas, panel->x0 - 8, at_y(panel, y) + 4, 12, ANCHOR_END, GREY, text);
     }
-    double every = epochs <= 2 ? 0.5 : fmax(1, nice_step(epochs, 8));
+    double every = epochs <= 2 ? 0.5 : fmax(1, canvas_step(epochs, 8));
     for (double x = 0; x <= epochs; x += every) {
         canvas_line(panel->canvas, (const double[2][2]){{at_x(panel, x), BOTTOM}, {at_x(panel, x), BOTTOM + 5}}, 2, GREY, 1);
         snprintf(text, sizeof text, "%g", x);

@@ -362,6 +362,29 @@ static tuff_status failed(const struct run *run, tuff_status status, struct tuff
     return status;
 }
 
+/* --find-rate: nothing is trained that stays. */
+static tuff_status find_rate(struct run *run, const struct tuff_data *data, struct tuff_error *error)
+{
+    struct tuff_rate_point points[TUFF_RATE_STEPS];
+    struct tuff_found_rate found;
+    const struct tuff_find_rate_params params = {.struct_size = sizeof params, .first = 1e-6, .last = 10};
+    const char *picture = "";
+    tuff_status status = tuff_model_find_rate(run->model, data, &run->fit, &params, points, &found, error);
+    program_release_signals();
+    display_clear(&run->display);
+    if (status != TUFF_OK) return status;
+    if (found.count < 2) return refuse(error, TUFF_ERR_NOT_FINITE, "the loss is not finite from the first steps on");
+    status = rates_write(run->context, &run->options, points, &found, &picture, error);
+    if (status != TUFF_OK) return status;
+    if (found.rate > 0)
+        printf("rate     the loss falls steepest at %.2g and is least at %.2g: try --lr %.1g\n", found.rate, found.least,
+               found.rate);
+    else
+        printf("rate     the loss falls at no rate from %g to %g\n", points[0].rate, points[found.count - 1].rate);
+    printf("files    %s/%s\n", SHOWN(run->options.out), picture);
+    return TUFF_OK;
+}
+
 static tuff_status train(struct run *run, struct tuff_error *error)
 {
     struct tuff_data data = data_view(&run->data.train);
@@ -370,6 +393,7 @@ static tuff_status train(struct run *run, struct tuff_error *error)
     if (status == TUFF_OK && run->options.resume) status = go_on(run, error);
     if (status == TUFF_OK && run->options.start[0]) status = start_from(run, error);
     if (status != TUFF_OK) return status;
+    if (run->options.find_rate) return find_rate(run, &data, error);
     run->began = seconds_now();
     status = tuff_model_fit(run->model, &data, &run->fit, error);
     program_release_signals();
@@ -454,7 +478,7 @@ static int go(struct run *run)
     program_catch_signals(); /* until the training has ended */
     if (status == TUFF_OK) status = make_model(run, &error);
     if (status == TUFF_OK) status = train(run, &error);
-    if (status == TUFF_OK) status = finish(run, &error);
+    if (status == TUFF_OK && !run->options.find_rate) status = finish(run, &error);
     if (status == TUFF_ERR_CANCELLED) return stopped(run);
     if (status == TUFF_OK) return 0;
     fflush(stdout);

@@ -29,6 +29,8 @@ static const struct row rows[] = {
     {"optimizer", TEXT, FIELD(optimizer), 1, 0, true, "KIND",
      "adam (default), adamw, sgd (momentum 0.9), rmsprop, adagrad, adadelta, adamax, lion or lamb; others than adam want "
      "their own --lr"},
+    {"find-rate", FLAG, FIELD(find_rate), 0, 0, false, NULL,
+     "trains up to 100 steps with rising rates, draws their losses in --out, says which --lr to take, and ends"},
     {"start", TEXT, FIELD(start), 1, 0, false, "FILE",
      "begins with the weights of a model.tuff of the same network; other classes get a new last layer"},
     {"backbone", REAL, FIELD(backbone), 0, 1, true, "X",
@@ -196,6 +198,7 @@ static void check(const struct options *options)
     if (strcmp(options->invert, "never") && strcmp(options->invert, "always"))
         wrong("--invert is never or always, not \"%s\"", options->invert);
     if (options->channels == 2) wrong("--channels is 1 or 3");
+    if (options->find_rate && options->resume) wrong("--find-rate comes before a training, --resume goes on with one");
     if (options->force && options->resume) wrong("--force begins anew, --resume goes on with what is there");
     if (!text_is_utf8(options->data))
         wrong("the path of --data is not UTF-8, which the checkpoint keeps: rename it, or link to it");

@@ -13,7 +13,7 @@ struct options {
     char arch[16], optimizer[16], fit[16], invert[16];
     uint32_t epochs, batch, seed, size, channels;
     double lr, backbone, validation, test;
-    bool quick, resume, force, report, skip_damaged, skip_not_finite;
+    bool quick, resume, force, report, find_rate, skip_damaged, skip_not_finite;
 };
 enum { OPTION_TEXTS_MAX = 22 };
 /* Exits with the help, the version, or a sentence about what is wrong. With --resume, fills the rest from the checkpoint. */
@@ -127,6 +127,10 @@ void display_clear(const struct display *display);
 /* Writes out/curves.svg, and out/curves.png where cairo is there; *better: the name of the one to look at. */
 tuff_status curves_write(struct tuff_context *context, const struct options *options, const struct history *history,
                          uint32_t epochs, const char **better, struct tuff_error *error);
+
+/* Likewise out/rates.svg and out/rates.png, of at least 2 and at most TUFF_RATE_STEPS points. */
+tuff_status rates_write(struct tuff_context *context, const struct options *options, const struct tuff_rate_point *points,
+                        const struct tuff_found_rate *found, const char **better, struct tuff_error *error);
 
 struct result {
     const struct options *options;

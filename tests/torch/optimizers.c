@@ -127,11 +127,83 @@ static void train(struct backend_test *t, const struct job *job)
     tuff_graph_destroy(g);
 }
 
+/* ---- schedules ----------------------------------------------------------------------------------------------------------------- */
+
+static void print_rates(const char *name, const char *numbers, const struct tuff_schedule *s, uint64_t count)
+{
+    printf("schedule %s %s\nrates", name, numbers);
+    for (uint64_t k = 0; k < count; k++) printf(" %.17g", tuff_schedule_lr(s, k));
+    printf("\n");
+}
+
+static void schedules(void)
+{
+    static const double table[] = {0.5, 0.25, 0.75, 0.125};
+    static const uint64_t milestones[] = {3, 11, 20};
+    const struct {
+        const char *name, *numbers;
+        uint64_t count;
+        struct tuff_schedule s;
+    } all[] = {
+        {"step", "every=7", 40, {.kind = TUFF_SCHEDULE_STEP, .lr = 0.3, .gamma = 0.4, .every = 7}},
+        {"multi_step",
+         "",
+         40,
+         {.kind = TUFF_SCHEDULE_MULTI_STEP, .lr = 0.3, .gamma = 0.4, .milestones = milestones, .milestone_count = 3}},
+        {"exponential", "", 40, {.kind = TUFF_SCHEDULE_EXPONENTIAL, .lr = 0.3, .gamma = 0.9}},
+        {"cosine", "", 30, {.kind = TUFF_SCHEDULE_COSINE, .lr = 0.3, .min_lr = 0.01, .period = 30}},
+        {"polynomial", "power=2.5", 50, {.kind = TUFF_SCHEDULE_POLYNOMIAL, .lr = 0.3, .power = 2.5, .period = 37}},
+        {"linear", "end=0.1", 50, {.kind = TUFF_SCHEDULE_POLYNOMIAL, .lr = 0.3, .min_lr = 0.03, .period = 37}},
+        {"restarts", "factor=1", 50, {.kind = TUFF_SCHEDULE_COSINE_RESTARTS, .lr = 0.3, .min_lr = 0.01, .period = 11}},
+        {"restarts", "factor=3", 90, {.kind = TUFF_SCHEDULE_COSINE_RESTARTS, .lr = 0.3, .period = 5, .period_factor = 3}},
+        {"one_cycle", "share=0.3 rise=25 fall=1e4", 41, {.kind = TUFF_SCHEDULE_ONE_CYCLE, .lr = 0.3, .period = 41}},
+        {"one_cycle",
+         "share=0.45 rise=10 fall=100 linear=1",
+         30,
+         {.kind = TUFF_SCHEDULE_ONE_CYCLE,
+          .lr = 0.3,
+          .period = 30,
+          .one_cycle = {.share = 0.45, .rise = 10, .fall = 100, .linear = true}}},
+        {"one_cycle",
+         "share=0.37 rise=25 fall=1e4 three=1",
+         53,
+         {.kind = TUFF_SCHEDULE_ONE_CYCLE, .lr = 0.3, .period = 53, .one_cycle = {.share = 0.37, .three_phase = true}}},
+        {"table", "", 7, {.kind = TUFF_SCHEDULE_TABLE, .lr = 1, .rates = table, .rate_count = 4}},
+        {"warmup", "", 20, {.kind = TUFF_SCHEDULE_CONSTANT, .lr = 0.3, .start_factor = TUFF_NUMBER(0.25), .warmup = 9}}};
+    for (size_t i = 0; i < TUFF_COUNT(all); i++) print_rates(all[i].name, all[i].numbers, &all[i].s, all[i].count);
+}
+
+/* Losses that fall, stay and jump, made of whole numbers alike in Python. */
+static void plateaus(void)
+{
+    const struct {
+        const char *numbers;
+        struct tuff_plateau p;
+    } all[] = {{"factor=0.1 patience=3 cooldown=0 threshold=1e-4 min=0", {.factor = 0.1, .patience = 3}},
+               {"factor=0.5 patience=0 cooldown=2 threshold=0.05 min=0.02",
+                {.factor = 0.5, .cooldown = 2, .threshold = TUFF_NUMBER(0.05), .min_lr = 0.02}},
+               {"factor=0.5 patience=2 cooldown=1 threshold=0.1 min=0 absolute=1",
+                {.factor = 0.5, .patience = 2, .cooldown = 1, .threshold = TUFF_NUMBER(0.1), .absolute = true}},
+               {"factor=0.7 patience=1 cooldown=0 threshold=0.01 min=0 rises=1",
+                {.factor = 0.7, .patience = 1, .threshold = TUFF_NUMBER(0.01), .rises = true}}};
+    for (size_t i = 0; i < TUFF_COUNT(all); i++) {
+        struct tuff_plateau_state state = {0};
+        printf("schedule plateau %s\nrates", all[i].numbers);
+        for (int k = 0; k < 60; k++) {
+            double metric = 1 + 10.0 / (k / 5 + 1) + (k * 7 % 5) / 16.0;
+            printf(" %.17g", 0.3 * tuff_plateau_step(&all[i].p, &state, 0.3, metric));
+        }
+        printf("\n");
+    }
+}
+
 int main(void)
 {
     struct backend_test t;
     int status = backend_test_begin(&t, NULL);
     if (status != 0) return status;
+    schedules();
+    plateaus();
     for (size_t i = 0; i < TUFF_COUNT(jobs); i++) train(&t, &jobs[i]);
     return backend_test_end(&t, "torch-optimizers");
 }

@@ -78,6 +78,8 @@ def read(path):
         words = line.split()
         if words[:1] == ["case"]:
             cases.append([words[1], {k: float(v) for k, v in (w.split("=") for w in words[2:])}, {}, [], {}])
+        elif words[:1] == ["schedule"]:
+            cases.append([words[1], {k: float(v) for k, v in (w.split("=") for w in words[2:])}, None, [], {}])
         elif words[:1] == ["leaf"]:
             cases[-1][2][words[1]] = tensor(words[2], words[3:])
         elif words[:1] == ["rates"]:
@@ -85,6 +87,40 @@ def read(path):
         elif words[:1] == ["out"]:
             cases[-1][4][words[1]] = tensor(words[2], words[3:])
     return cases
+
+
+def rates_of(name, n, count):
+    """What the optimizer's rate is in each update"""
+    o = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.3)
+    lr = torch.optim.lr_scheduler
+    if name == "table":
+        return [[0.5, 0.25, 0.75, 0.125][min(k, 3)] for k in range(count)]
+    if name == "plateau":
+        s = lr.ReduceLROnPlateau(o, "max" if "rises" in n else "min", factor=n["factor"], patience=int(n["patience"]), cooldown=int(n["cooldown"]),
+                                 threshold=n["threshold"], threshold_mode="abs" if "absolute" in n else "rel", min_lr=n["min"])
+        rates = []
+        for k in range(count):
+            s.step(1 + 10 / (k // 5 + 1) + (k * 7 % 5) / 16)
+            rates.append(o.param_groups[0]["lr"])
+        return rates
+    make = {
+        "step": lambda: lr.StepLR(o, int(n["every"]), 0.4),
+        "multi_step": lambda: lr.MultiStepLR(o, [3, 11, 20], 0.4),
+        "exponential": lambda: lr.ExponentialLR(o, 0.9),
+        "cosine": lambda: lr.CosineAnnealingLR(o, 30, 0.01),
+        "polynomial": lambda: lr.PolynomialLR(o, 37, n["power"]),
+        "linear": lambda: lr.LinearLR(o, 1.0, n["end"], 37),
+        "restarts": lambda: lr.CosineAnnealingWarmRestarts(o, 11 if n["factor"] == 1 else 5, int(n["factor"]), 0.01 if n["factor"] == 1 else 0),
+        "one_cycle": lambda: lr.OneCycleLR(o, 0.3, count, pct_start=n["share"], anneal_strategy="linear" if "linear" in n else "cos",
+                                           cycle_momentum=False, div_factor=n["rise"], final_div_factor=n["fall"], three_phase="three" in n),
+        "warmup": lambda: lr.LinearLR(o, 0.25, 1.0, 9)}
+    s, rates = make[name](), []
+    for k in range(count):
+        rates.append(o.param_groups[0]["lr"])
+        o.step()
+        if k + 1 < count:
+            s.step()
+    return rates
 
 
 def train(name, n, leaves, rates):
@@ -114,6 +150,13 @@ def main():
     torch.set_num_threads(1)
     failures, compared, worst = 0, 0, 0
     for name, n, leaves, rates, results in read(sys.argv[1]):
+        if leaves is None:
+            for k, (got, want) in enumerate(zip(rates, rates_of(name, n, len(rates)))):
+                compared += 1
+                if abs(got - want) > 1e-12 * abs(want) + 1e-16:
+                    failures += 1
+                    print(name, n, "rate", k, "is", got, "and PyTorch's", want)
+            continue
         want = train(name, n, leaves, rates)
         for key, got in results.items():
             scale = want[key].abs().max().item()
@@ -123,7 +166,7 @@ def main():
             if not error <= 1e-4:
                 failures += 1
                 print(name, n, key, "is off by", error)
-    print("PyTorch %s: %d numbers of optimizers compared, %d values wrong; the largest error, as part of the largest number: %.1e" %
+    print("PyTorch %s: %d numbers of optimizers and schedules compared, %d values wrong; the largest error, as part of the largest number: %.1e" %
           (torch.__version__, compared, failures, worst))
     sys.exit(failures > 0)
 
