@@ -196,6 +196,60 @@ CALL(bce_with_logits, tuff_val x = value(s), t = value(s);
      return tuff_bce_with_logits(g, x, t,
                                  (struct tuff_bce_params){(enum tuff_reduction)((int)draw(s, 5) - 1),
                                                           draw(s, 2) ? value(s) : 0, draw(s, 2) ? value(s) : 0});)
+CALL(nll_loss, tuff_val a = value(s), b = value(s);
+     return tuff_nll_loss(g, a, b,
+                          (struct tuff_nll_loss_params){(enum tuff_reduction)((int)draw(s, 5) - 1), draw(s, 2) != 0, axis(s),
+                                                        draw(s, 2) ? value(s) : 0});)
+CALL(cross_entropy_soft, tuff_val a = value(s), b = value(s);
+     return tuff_cross_entropy_soft(g, a, b,
+                                    (struct tuff_cross_entropy_params){(enum tuff_reduction)((int)draw(s, 5) - 1),
+                                                                       draw(s, 2) != 0, axis(s), number(s),
+                                                                       draw(s, 2) ? value(s) : 0});)
+CALL(focal_loss, tuff_val a = value(s), b = value(s);
+     return tuff_focal_loss(g, a, b,
+                            (struct tuff_focal_loss_params){{number(s), draw(s, 2) != 0},
+                                                            (enum tuff_reduction)((int)draw(s, 5) - 1),
+                                                            draw(s, 2) != 0,
+                                                            axis(s),
+                                                            draw(s, 2) ? value(s) : 0});)
+CALL(huber_loss, tuff_val a = value(s), b = value(s);
+     return tuff_huber_loss(g, a, b, (struct tuff_huber_params){(enum tuff_reduction)((int)draw(s, 5) - 1), number(s)});)
+CALL(bce_loss, tuff_val a = value(s), b = value(s);
+     return tuff_bce_loss(g, a, b,
+                          (struct tuff_bce_params){(enum tuff_reduction)((int)draw(s, 5) - 1), draw(s, 2) ? value(s) : 0,
+                                                   draw(s, 2) ? value(s) : 0});)
+CALL(sigmoid_focal_loss, tuff_val a = value(s), b = value(s);
+     return tuff_sigmoid_focal_loss(g, a, b,
+                                    (struct tuff_sigmoid_focal_params){(enum tuff_reduction)((int)draw(s, 5) - 1),
+                                                                       {number(s), draw(s, 2) != 0},
+                                                                       {number(s), draw(s, 2) != 0}});)
+CALL(kl_div, tuff_val a = value(s), b = value(s);
+     return tuff_kl_div(g, a, b,
+                        (struct tuff_kl_div_params){(enum tuff_reduction)((int)draw(s, 5) - 1), draw(s, 2) != 0,
+                                                    draw(s, 2) != 0});)
+CALL(poisson_nll_loss, tuff_val a = value(s), b = value(s);
+     return tuff_poisson_nll_loss(g, a, b,
+                                  (struct tuff_poisson_nll_params){(enum tuff_reduction)((int)draw(s, 5) - 1),
+                                                                   draw(s, 2) != 0, draw(s, 2) != 0, number(s)});)
+CALL(gaussian_nll_loss, tuff_val a = value(s), b = value(s), c = value(s);
+     return tuff_gaussian_nll_loss(g, a, b, c,
+                                   (struct tuff_gaussian_nll_params){(enum tuff_reduction)((int)draw(s, 5) - 1),
+                                                                     draw(s, 2) != 0, number(s)});)
+CALL(hinge_embedding_loss, tuff_val a = value(s), b = value(s); return tuff_hinge_embedding_loss(
+         g, a, b, (struct tuff_margin_params){(enum tuff_reduction)((int)draw(s, 5) - 1), {number(s), draw(s, 2) != 0}});)
+CALL(margin_ranking_loss, tuff_val a = value(s), b = value(s), c = value(s); return tuff_margin_ranking_loss(
+         g, a, b, c, (struct tuff_margin_params){(enum tuff_reduction)((int)draw(s, 5) - 1), {number(s), draw(s, 2) != 0}});)
+CALL(cosine_embedding_loss, tuff_val a = value(s), b = value(s), c = value(s); return tuff_cosine_embedding_loss(
+         g, a, b, c, (struct tuff_margin_params){(enum tuff_reduction)((int)draw(s, 5) - 1), {number(s), draw(s, 2) != 0}});)
+CALL(triplet_margin_loss, tuff_val a = value(s), b = value(s), c = value(s); return tuff_triplet_margin_loss(
+         g, a, b, c,
+         (struct tuff_triplet_params){
+             (enum tuff_reduction)((int)draw(s, 5) - 1), {number(s), draw(s, 2) != 0}, number(s), draw(s, 2) != 0});)
+CALL(ctc_loss, tuff_val a = value(s), b = value(s), c = value(s), d = value(s); return tuff_ctc_loss(
+         g, a, b, c, d, (struct tuff_ctc_params){(enum tuff_reduction)((int)draw(s, 5) - 1), draw(s, 4), draw(s, 2) != 0});)
+CALL(cosine_similarity, tuff_val a = value(s), b = value(s); return tuff_cosine_similarity(g, a, b, axis(s), number(s));)
+CALL(weigh_losses, tuff_val a = value(s), b = value(s);
+     return tuff_weigh_losses(g, a, b, (enum tuff_reduction)((int)draw(s, 5) - 1));)
 CALL(attention, tuff_val q = value(s), k = value(s), v = value(s); return tuff_attention(
          g, q, k, v,
          (struct tuff_attention_params){
@@ -297,21 +351,24 @@ static const struct {
 #include "graph/ops/pointwise.def"
 #define ROW(name) {#name, call_##name},
     ROW(pointwise) ROW(select) ROW(cast) ROW(reshape) ROW(permute) ROW(transpose) ROW(slice) ROW(expand) ROW(pad) ROW(concat)
-        ROW(unsqueeze) ROW(flatten) ROW(upsample) ROW(sum) ROW(mean) ROW(reduce_max) ROW(reduce_min) ROW(logsumexp)
-            ROW(argmax) ROW(argmin) ROW(cumsum) ROW(matmul) ROW(conv2d) ROW(conv_transpose2d) ROW(max_pool2d) ROW(avg_pool2d)
-                ROW(lrn) ROW(global_avg_pool) ROW(gather) ROW(gather_elements) ROW(scatter_add) ROW(topk) ROW(one_hot)
-                    ROW(iota) ROW(full) ROW(constant) ROW(input) ROW(param) ROW(param_of) ROW(state) ROW(assign)
-                        ROW(assign_rows) ROW(assign_some_rows) ROW(named) ROW(random_uniform) ROW(random_normal) ROW(dropout)
-                            ROW(checkpoint) ROW(gradients) ROW(batch_norm_train) ROW(batch_norm_infer) ROW(layer_norm)
-                                ROW(group_norm) ROW(rms_norm) ROW(softmax) ROW(log_softmax) ROW(cross_entropy) ROW(mse_loss)
-                                    ROW(l1_loss) ROW(smooth_l1_loss) ROW(bce_with_logits) ROW(attention) ROW(rope)
-                                        ROW(recurrent) ROW(scan) ROW(scan_last) ROW(scan_all) ROW(dense) ROW(layer_conv2d)
-                                            ROW(layer_batch_norm) ROW(layer_layer_norm) ROW(layer_rms_norm)
-                                                ROW(layer_recurrent) ROW(layer_dropout) ROW(layer_group_norm)
-                                                    ROW(layer_instance_norm) ROW(layer_embedding) ROW(layer_channel_dropout)
-                                                        ROW(layer_prelu) ROW(layer_bilinear) ROW(glu) ROW(layer_attention)
-                                                            ROW(length_mask) ROW(sinusoids) ROW(layer_positions) ROW(encoder)
-                                                                ROW(decoder)};
+        ROW(unsqueeze) ROW(flatten) ROW(upsample) ROW(sum) ROW(mean) ROW(reduce_max) ROW(reduce_min) ROW(logsumexp) ROW(
+            argmax) ROW(argmin) ROW(cumsum) ROW(matmul) ROW(conv2d) ROW(conv_transpose2d) ROW(max_pool2d) ROW(avg_pool2d)
+            ROW(lrn) ROW(global_avg_pool) ROW(gather) ROW(gather_elements) ROW(scatter_add) ROW(topk) ROW(one_hot) ROW(iota)
+                ROW(full) ROW(constant) ROW(input) ROW(param) ROW(param_of) ROW(state) ROW(assign) ROW(assign_rows)
+                    ROW(assign_some_rows) ROW(named) ROW(random_uniform) ROW(random_normal) ROW(dropout) ROW(checkpoint) ROW(
+                        gradients) ROW(batch_norm_train) ROW(batch_norm_infer) ROW(layer_norm) ROW(group_norm) ROW(rms_norm)
+                        ROW(softmax) ROW(log_softmax) ROW(cross_entropy) ROW(mse_loss) ROW(l1_loss) ROW(smooth_l1_loss)
+                            ROW(bce_with_logits) ROW(nll_loss) ROW(cross_entropy_soft) ROW(focal_loss) ROW(huber_loss) ROW(
+                                bce_loss) ROW(sigmoid_focal_loss) ROW(kl_div) ROW(poisson_nll_loss) ROW(gaussian_nll_loss)
+                                ROW(hinge_embedding_loss) ROW(margin_ranking_loss) ROW(cosine_embedding_loss)
+                                    ROW(triplet_margin_loss) ROW(ctc_loss) ROW(cosine_similarity) ROW(weigh_losses)
+                                        ROW(attention) ROW(rope) ROW(recurrent) ROW(scan) ROW(scan_last) ROW(scan_all)
+                                            ROW(dense) ROW(layer_conv2d) ROW(layer_batch_norm) ROW(layer_layer_norm)
+                                                ROW(layer_rms_norm) ROW(layer_recurrent) ROW(layer_dropout)
+                                                    ROW(layer_group_norm) ROW(layer_instance_norm) ROW(layer_embedding)
+                                                        ROW(layer_channel_dropout) ROW(layer_prelu) ROW(layer_bilinear)
+                                                            ROW(glu) ROW(layer_attention) ROW(length_mask) ROW(sinusoids)
+                                                                ROW(layer_positions) ROW(encoder) ROW(decoder)};
 
 /* ---- the rounds -------------------------------------------------------------------------------------------------------------------- */
 

@@ -265,6 +265,22 @@ static void test_resume(struct program_test *t)
     expect(t, "rm out/model.tuff; $TRAIN --resume --out out --epochs 5", 0, "the model of epoch");
 }
 
+static void test_optimizers(struct program_test *t)
+{
+    expect(t, MLP "--data data --optimizer nothing --out x", 2, "there is no optimizer \"nothing\"");
+    expect(t, MLP "--data data --schedule nothing --out x", 2, "there is no schedule \"nothing\"");
+    expect(t, MLP "--data data --optimizer lion --schedule plateau --lr 1e-4 --out lion --epochs 2", 0,
+           "the model of epoch");
+    expect(t, "$TRAIN --resume --out lion --epochs 3 --optimizer adam", 2,
+           "--optimizer is lion in the checkpoint, not adam");
+    expect(t, "$TRAIN --resume --out lion --epochs 3 --schedule plateau", 0, "resumed  after 2 epochs");
+    expect(t, MLP "--data data --schedule one-cycle --out cycle", 0, "the model of epoch");
+    expect(t, MLP "--data data --find-rate --out rates && test -s rates/rates.svg && test ! -e rates/model.tuff", 0,
+           "the loss falls steepest at");
+    expect(t, MLP "--data data --out rates", 0, "the model of epoch");
+    expect(t, "$TRAIN --resume --find-rate --out rates", 2, "--find-rate comes before a training");
+}
+
 static void test_links(struct program_test *t)
 {
     expect(t,
@@ -392,6 +408,7 @@ int main(void)
     test_places(&t);
     test_resume(&t);
     test_links(&t);
+    test_optimizers(&t);
     test_signals(&t);
     test_failure(&t);
     test_classify(&t);

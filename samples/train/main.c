@@ -201,15 +201,14 @@ static void build_network(struct tuff_graph *g, struct tuff_network *n, void *us
     tuff_network_classify(g, n, y, n->fields[1], 0);
 }
 
-static struct tuff_optimizer_params optimizer_of(const struct run *run)
+static struct tuff_optimizer_params optimizer_of(const struct run *run, struct tuff_plateau *plateau)
 {
     const struct options *options = &run->options;
     enum tuff_optimizer_kind kind = TUFF_ADAM;
     (void)tuff_optimizer_find(options->optimizer, &kind); /* options.c has looked */
     struct tuff_optimizer_params p = tuff_optimizer_defaults(kind, options->lr);
     if (kind == TUFF_SGD) p.momentum = 0.9;
-    p.schedule.kind = TUFF_SCHEDULE_COSINE;
-    p.schedule.period = options->epochs * run->steps;
+    (void)options_schedule(options, run->steps, &p.schedule, plateau);
     p.groups = run->groups;
     p.group_count = options->backbone < 1 ? 2 : 0;
     return p;
@@ -237,10 +236,13 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
     tuff_status status = tuff_model_create(run->device, &params, &run->model, error);
     if (status != TUFF_OK) return status;
     run->validation = data_view(&run->data.validation);
+    struct tuff_plateau plateau;
+    struct tuff_optimizer_params optimizer = optimizer_of(run, &plateau);
     run->fit = (struct tuff_fit_params){
         .struct_size = sizeof run->fit,
-        .optimizer = optimizer_of(run),
+        .optimizer = optimizer,
         .epochs = options->epochs,
+        .plateau = plateau,
         .not_finite = options->skip_not_finite ? TUFF_NOT_FINITE_SKIPS : TUFF_NOT_FINITE_STOPS,
         .validation_share = options->validation,
         .validation = run->data.validation.count ? &run->validation : NULL,

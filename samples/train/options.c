@@ -25,10 +25,13 @@ static const struct row rows[] = {
     {"out", TEXT, FIELD(out), 1, 0, false, "DIR", "where model.tuff, " CHECKPOINT " and the curves go (default trained)"},
     {"epochs", WHOLE, FIELD(epochs), 1, EPOCHS_MAX, true, "N", "times through the data (default: by network)"},
     {"batch", WHOLE, FIELD(batch), 1, 65536, true, "N", "samples in a step (default 64, fewer for few pictures)"},
-    {"lr", REAL, FIELD(lr), 1e-9, 1e30, true, "X", "largest learning rate; it falls along a cosine (default: by network)"},
+    {"lr", REAL, FIELD(lr), 1e-9, 1e30, true, "X", "largest learning rate (default: by network, for adam)"},
     {"optimizer", TEXT, FIELD(optimizer), 1, 0, true, "KIND",
      "adam (default), adamw, sgd (momentum 0.9), rmsprop, adagrad, adadelta, adamax, lion or lamb; others than adam want "
      "their own --lr"},
+    {"schedule", TEXT, FIELD(schedule), 1, 0, true, "HOW",
+     "cosine (default), linear, one-cycle, constant, or plateau: a tenth where the validation's loss gets no better for 3 "
+     "epochs"},
     {"find-rate", FLAG, FIELD(find_rate), 0, 0, false, NULL,
      "trains up to 100 steps with rising rates, draws their losses in --out, says which --lr to take, and ends"},
     {"start", TEXT, FIELD(start), 1, 0, false, "FILE",
@@ -131,6 +134,27 @@ size_t options_texts(const struct options *options, struct tuff_pair *texts, cha
     return count;
 }
 
+bool options_schedule(const struct options *options, uint64_t steps, struct tuff_schedule *schedule,
+                      struct tuff_plateau *plateau)
+{
+    static const struct {
+        const char *name;
+        enum tuff_schedule_kind kind;
+        struct tuff_plateau plateau;
+    } all[] = {{"cosine", TUFF_SCHEDULE_COSINE, {.factor = 0}},
+               {"linear", TUFF_SCHEDULE_POLYNOMIAL, {.factor = 0}},
+               {"one-cycle", TUFF_SCHEDULE_ONE_CYCLE, {.factor = 0}},
+               {"constant", TUFF_SCHEDULE_CONSTANT, {.factor = 0}},
+               {"plateau", TUFF_SCHEDULE_CONSTANT, {.factor = 0.1, .patience = 3}}};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (strcmp(all[i].name, options->schedule) != 0) continue;
+        *schedule = (struct tuff_schedule){.kind = all[i].kind, .lr = options->lr, .period = options->epochs * steps};
+        *plateau = all[i].plateau;
+        return true;
+    }
+    return false;
+}
+
 const char *options_checkpoint(const struct options *options, char *path)
 {
     bool old = !program_exists(options_file(options, CHECKPOINT, path)) &&
@@ -177,7 +201,8 @@ static void recall(struct options *options, const bool *given, struct tuff_conte
         if (given[i]) continue;
         bool later = rows[i].offset == offsetof(struct options, backbone) ||
                      rows[i].offset == offsetof(struct options, skip_damaged) ||
-                     rows[i].offset == offsetof(struct options, optimizer);
+                     rows[i].offset == offsetof(struct options, optimizer) ||
+                     rows[i].offset == offsetof(struct options, schedule);
         if (!text && later) continue; /* of a version without it */
         if (text && set(options, &rows[i], text)) continue;
         fprintf(stderr, "tuff-train: %s: was not written by tuff-train (no %s)\n", SHOWN(path), rows[i].name);
@@ -191,8 +216,11 @@ static void check(const struct options *options)
     static const char *const fits[] = {"stretch", "pad", "crop"};
     bool good = false;
     enum tuff_optimizer_kind kind;
+    struct tuff_schedule schedule;
+    struct tuff_plateau plateau;
     if (!zoo_model_find(options->arch)) wrong("there is no network \"%s\"", options->arch);
     if (!tuff_optimizer_find(options->optimizer, &kind)) wrong("there is no optimizer \"%s\"", options->optimizer);
+    if (!options_schedule(options, 1, &schedule, &plateau)) wrong("there is no schedule \"%s\"", options->schedule);
     for (int i = 0; i < 3; i++) good = good || !strcmp(options->fit, fits[i]);
     if (!good) wrong("--fit is stretch, pad or crop, not \"%s\"", options->fit);
     if (strcmp(options->invert, "never") && strcmp(options->invert, "always"))
@@ -216,6 +244,7 @@ void options_parse(struct options *options, int count, char **arguments, struct 
     *options = (struct options){.arch = "cnn",
                                 .out = "trained",
                                 .optimizer = "adam",
+                                .schedule = "cosine",
                                 .fit = "crop",
                                 .invert = "never",
                                 .seed = 1,

@@ -10,16 +10,19 @@
 
 struct options {
     char data[1024], out[1024], json[1024], device[256], start[1024];
-    char arch[16], optimizer[16], fit[16], invert[16];
+    char arch[16], optimizer[16], schedule[16], fit[16], invert[16];
     uint32_t epochs, batch, seed, size, channels;
     double lr, backbone, validation, test;
     bool quick, resume, force, report, find_rate, skip_damaged, skip_not_finite;
 };
-enum { OPTION_TEXTS_MAX = 22 };
+enum { OPTION_TEXTS_MAX = 23 };
 /* Exits with the help, the version, or a sentence about what is wrong. With --resume, fills the rest from the checkpoint. */
 void options_parse(struct options *options, int count, char **arguments, struct tuff_context *context);
 /* Those that a checkpoint and the result keep, as texts; returns their number. `numbers` holds the digits. */
 size_t options_texts(const struct options *options, struct tuff_pair *texts, char (*numbers)[32]);
+/* --schedule for epochs of so many steps; false: there is none of this name. */
+bool options_schedule(const struct options *options, uint64_t steps, struct tuff_schedule *schedule,
+                      struct tuff_plateau *plateau);
 /* out/name into a buffer of 1100 bytes. */
 const char *options_file(const struct options *options, const char *name, char *path);
 #define CHECKPOINT "training.tuff"
