@@ -242,7 +242,7 @@ struct tuff_grid_sample_params {
  * ONNX GridSample-16 (Jaderberg et al. 2015).
  *   x [n, c, h, w], h w at most 2^24; grid [n, h', w', 2]   floats
  * Returns f32 [n, c, h', w']. Gradients flow into both (nearest: into x alone); that by x compares every element with every place (tuff_scatter_add).
- * A place that is NaN is outside. Errors: SHAPE, USAGE. */
+ * Of a place that is NaN the result is NaN. Errors: SHAPE, USAGE. */
 TUFF_API tuff_val tuff_grid_sample(struct tuff_graph *g, tuff_val x, tuff_val grid, struct tuff_grid_sample_params params);
 struct tuff_affine_grid_params {
     uint32_t height, width;

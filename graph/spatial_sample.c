@@ -141,7 +141,9 @@ tuff_val tuff_grid_sample(struct tuff_graph *g, tuff_val x, tuff_val grid, struc
             tuff_val part = read_tap(g, flat, &down[i], &across[j], s.dim[3], s.dim[1]);
             sum = sum ? tuff_add(g, sum, part) : part;
         }
-    return tuff_reshape(g, sum, TUFF_SHAPE(s.dim[0], s.dim[1], to.dim[1], to.dim[2]));
+    tuff_val at = tuff_clamp(g, row, -1, 1); /* 0, or NaN of a place that is none: comparisons have lost it */
+    at = tuff_affine(g, tuff_add(g, at, tuff_clamp(g, column, -1, 1)), 0, 0);
+    return tuff_reshape(g, tuff_add(g, sum, at), TUFF_SHAPE(s.dim[0], s.dim[1], to.dim[1], to.dim[2]));
 }
 
 /* Element i of n as a number of -1 .. 1. */

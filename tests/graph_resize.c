@@ -324,7 +324,7 @@ static void check_nan(struct tuff_context *context)
              at = tuff_constant(g, (struct tuff_type){TUFF_F32, TUFF_SHAPE(1, 1, 3, 2)}, grid);
     double got[3] = {1, 1, 1};
     evaluate(g, tuff_grid_sample(g, x, at, (struct tuff_grid_sample_params){0}), got, "NaN");
-    check(got[0] == 0 && isnan(got[1]) && got[2] == 0, "grid_sample of NaN: %g %g %g", got[0], got[1], got[2]);
+    check(isnan(got[0]) && isnan(got[1]) && got[2] == 0, "grid_sample of NaN: %g %g %g", got[0], got[1], got[2]);
     tuff_graph_destroy(g);
 }
 
