@@ -127,8 +127,8 @@ static void test_wrong(struct backend_test *test)
     static const struct op_slip slips[] = {
         {"cumsum", "sum += x", "sum -= x"},
         {"reductions", "a.v += b.v", "a.v -= b.v"},
-        {"NaN", "if (a > 0x7f800000u) return 0x7fffffff", "if (a > 0x7f800000u) return 0x00000000"},
-        {"NaN", "return tuff_is_nan(a) ? a : (tuff_is_nan(b)", "return tuff_is_nan(a) ? b : (tuff_is_nan(b)"},
+        {"NaN", "return a > 0x7f800000u ? 0x7fffffff : k", "return a > 0x7f800000u ? 0x00000000 : k"},
+        {"NaN", "nan_b || above ? b : a", "nan_b && above ? b : a"},
         {"gather, scatter", "sum + in2", "sum - in2"},
         {"functions", "-1.6666654611e-1", "-1.6665654611e-1"},
         {"random", "0xD2511F53u", "0xD2511F54u"},

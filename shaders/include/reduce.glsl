@@ -99,7 +99,9 @@ Best join(Best a, Best b)
     a.v = max(a.v, b.v);
     return a;
 #else
-    if (b.v > a.v || (b.v == a.v && b.at < a.at)) return b;
+    bool lower = b.at < a.at, same = b.v == a.v, more = b.v > a.v;
+    lower = same && lower;
+    if (more || lower) a = b;
     return a;
 #endif
 }
@@ -145,7 +147,7 @@ Best4 join4(Best4 a, Best4 b)
 #else
 #if REDUCE >= 3
     bvec4 less = greaterThan(b.v, a.v), same = equal(b.v, a.v), lower = lessThan(b.at, a.at);
-    for (uint k = 0u; k < 4u; k++) less[k] = less[k] || (same[k] && lower[k]);
+    less = bvec4(uvec4(less) | (uvec4(same) & uvec4(lower)));
     a.at = mix(a.at, b.at, less);
 #endif
     a.v = max(a.v, b.v);
