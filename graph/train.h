@@ -353,6 +353,8 @@ struct tuff_data {
      * OK, with its sentence in *error, ends the call that asked. */
     tuff_status (*fill)(void *user, const uint32_t *rows, uint32_t count, void *const *fields, struct tuff_error *error);
     void *user;
+    uint32_t
+        threads; /* that call fill at once, ahead of the device: 0 stands for 1, 16 are the most. Never the caller's own */
 };
 /* Means over samples. */
 struct tuff_metrics {

@@ -5,6 +5,7 @@
 #include "graph/graph.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -179,8 +180,11 @@ static void test_values(struct backend_test *t)
 
 /* ---- data that a function makes ----------------------------------------------------------------------------------------------------- */
 
+static atomic_int calls_of_fill;
+
 static tuff_status fill(void *user, const uint32_t *rows, uint32_t count, void *const *fields, struct tuff_error *e)
 {
+    atomic_fetch_add(&calls_of_fill, 1);
     static const size_t sizes[] = {sizeof numbers[0], sizeof words[0], sizeof flags[0], sizeof targets[0],
                                    sizeof weights[0]};
     for (uint32_t k = 0; k < TUFF_COUNT(sizes); k++)
@@ -216,15 +220,18 @@ static void train(struct backend_test *t, const char *what, const struct tuff_da
 /* Resident, streamed and made data are the same training, bit for bit; a failure of the function is told with its sentence. */
 static void test_fill(struct backend_test *t)
 {
-    float w[3][WIDTH];
-    struct tuff_metrics metrics[3];
+    float w[4][WIDTH];
+    struct tuff_metrics metrics[4];
     struct tuff_model *m = NULL;
     struct tuff_data made = {.count = SAMPLES, .fill = fill};
     uint32_t missing = 20, calls = 0;
     train(t, "resident", &data, false, &metrics[0], w[0]);
     train(t, "streamed", &data, true, &metrics[1], w[1]);
     train(t, "made", &made, false, &metrics[2], w[2]);
-    for (int i = 1; i < 3; i++)
+    made.threads = 3;
+    train(t, "made by three threads", &made, false, &metrics[3], w[3]);
+    backend_check(t, calls_of_fill > 20, "fill was called %d times", calls_of_fill);
+    for (int i = 1; i < 4; i++)
         backend_check(t, !memcmp(w[i], w[0], sizeof w[0]) && metrics[i].loss == metrics[0].loss,
                       "way %d: other weights, or the loss %.9g, not %.9g", i, metrics[i].loss, metrics[0].loss);
     made.user = &missing;

@@ -371,9 +371,10 @@ struct loop {
     const struct tuff_data *data;
     const struct tuff_fit_params *params;
     struct tuff_error *error;
-    uint32_t *order;               /* [owned] rows of this epoch */
-    struct tuff_model_batch batch; /* [owned] of streamed data */
-    uint64_t steps;                /* per epoch */
+    uint32_t *order;        /* [owned] rows of this epoch */
+    struct tuff_feed *feed; /* [owned] of streamed data, from `fed` on; or NULL */
+    uint64_t fed;           /* the step whose batch it gives next */
+    uint64_t steps;         /* per epoch */
     uint64_t tickets[STEPS_IN_FLIGHT];
     uint64_t begin_ns, done, samples, reported_ns; /* of this fit: start, steps submitted and their samples, last report */
     uint64_t epoch_ns, epoch_samples;              /* likewise of this epoch */
@@ -392,6 +393,8 @@ static tuff_status begin_epoch(struct loop *l)
 {
     struct tuff_model *m = l->m;
     int32_t position = (int32_t)m->state.step;
+    if (l->feed) tuff_feed_begin(l->feed, NULL, 0, true); /* nobody reads the order */
+    l->fed = UINT64_MAX;
     memcpy(l->order, m->rows, (size_t)m->train_count * sizeof *l->order);
     tuff_shuffle(l->order, m->train_count, m->params.seed, m->state.epoch);
     if (m->resident) {
@@ -409,9 +412,14 @@ static tuff_status write_batch(struct loop *l, uint64_t number)
 {
     struct tuff_model *m = l->m;
     const struct tuff_model_step *step = step_at(m, number);
-    const uint32_t *rows = l->order + number * m->params.batch;
-    TUFF_TRY(tuff_model_batch_fill(m, l->data, true, rows, step->batch, step->batch, &l->batch, l->error));
-    return tuff_model_batch_write(m, &l->batch, true, step->batch, step->trainer->run, step->fields, l->error);
+    const struct tuff_model_batch *batch;
+    if (number != l->fed) {
+        uint64_t first = number * m->params.batch;
+        tuff_feed_begin(l->feed, l->order + first, samples_until(m, l->steps) - first, true);
+    }
+    l->fed = number + 1;
+    TUFF_TRY(tuff_feed_next(l->feed, &batch, l->error));
+    return tuff_model_batch_write(m, batch, true, step->batch, step->trainer->run, step->fields, l->error);
 }
 
 static tuff_status submit_step(struct loop *l)
@@ -597,13 +605,14 @@ static tuff_status begin_loop(struct loop *l, struct tuff_model *m, const struct
     TUFF_TRY(tuff_trainer_scale(first_trainer(m), lowered ? m->state.plateau.scale : 1, error));
     l->steps = steps_of(m);
     l->order = tuff_alloc(m->context, (size_t)m->train_count * sizeof *l->order);
-    return l->order ? tuff_model_batch_begin(m, &l->batch, error) : tuff_fail_memory(m->context, error);
+    if (!l->order) return tuff_fail_memory(m->context, error);
+    return m->resident ? TUFF_OK : tuff_feed_create(m, data, &l->feed, error);
 }
 
 static void finish_loop(struct loop *l)
 {
+    tuff_feed_destroy(l->feed);
     tuff_free(l->m->context, l->order);
-    tuff_model_batch_finish(l->m, &l->batch);
 }
 
 tuff_status tuff_model_fit(struct tuff_model *m, const struct tuff_data *data, const struct tuff_fit_params *params,

@@ -297,24 +297,24 @@ void tuff_model_batch_finish(struct tuff_model *m, struct tuff_model_batch *batc
 }
 
 tuff_status tuff_model_batch_fill(const struct tuff_model *m, const struct tuff_data *data, bool answers,
-                                  const uint32_t *rows, uint32_t count, uint32_t size, struct tuff_model_batch *batch,
-                                  struct tuff_error *error)
+                                  struct tuff_model_batch *batch, struct tuff_error *error)
 {
     void *to[TUFF_MODEL_FIELDS] = {NULL};
     for (uint32_t i = 0; i < m->field_count; i++) {
         size_t bytes = m->sample_bytes[i];
         if (m->params.fields[i].answer && !answers) continue;
         to[i] = batch->fields[i];
-        memset((uint8_t *)to[i] + count * bytes, 0, (size - count) * bytes);
-        for (uint32_t k = 0; k < count && !data->fill; k++)
-            memcpy((uint8_t *)to[i] + k * bytes, (const uint8_t *)data->fields[i] + rows[k] * bytes, bytes);
+        memset((uint8_t *)to[i] + batch->count * bytes, 0, (m->params.batch - batch->count) * bytes);
+        for (uint32_t k = 0; k < batch->count && !data->fill; k++)
+            memcpy((uint8_t *)to[i] + k * bytes, (const uint8_t *)data->fields[i] + batch->rows[k] * bytes, bytes);
     }
     if (!data->fill) return TUFF_OK;
     struct tuff_error own = {0};
-    tuff_status status = data->fill(data->user, rows, count, to, &own);
-    return status == TUFF_OK ? TUFF_OK
-                             : tuff_fail(m->context, error, status, "samples could not be made: %s",
-                                         own.message[0] ? own.message : "fill gave no sentence");
+    tuff_status status = data->fill(data->user, batch->rows, batch->count, to, &own);
+    if (status == TUFF_OK) return TUFF_OK;
+    own.message[sizeof own.message - 1] = 0;
+    return tuff_fail(m->context, error, status, "samples could not be made: %s",
+                     own.message[0] ? own.message : "fill gave no sentence");
 }
 
 tuff_status tuff_model_batch_write(const struct tuff_model *m, const struct tuff_model_batch *batch, bool answers,
@@ -393,24 +393,15 @@ static tuff_status go_on(const struct tuff_model *m, const char *what, struct tu
     return tuff_fail(m->context, error, TUFF_ERR_CANCELLED, "%s: cancelled", what);
 }
 
-/* rows[first ..] into the batch's own list, or the numbers from `first` on where there are none; how many there are. */
-static uint32_t take_rows(const struct tuff_model *m, const uint32_t *rows, uint64_t first, uint64_t count,
-                          struct tuff_model_batch *batch)
-{
-    uint32_t inside = count - first < m->params.batch ? (uint32_t)(count - first) : m->params.batch;
-    for (uint32_t i = 0; i < inside; i++) batch->rows[i] = rows ? rows[first + i] : (uint32_t)first + i;
-    return inside;
-}
-
-static tuff_status evaluate_batches(struct tuff_model *m, const struct tuff_data *data, const uint32_t *rows, uint64_t count,
-                                    struct tuff_model_batch *batch, struct tuff_error *error)
+static tuff_status evaluate_batches(struct tuff_model *m, struct tuff_feed *feed, uint64_t count, struct tuff_error *error)
 {
     uint32_t size = m->params.batch;
     uint64_t tickets[2] = {0};
     for (uint64_t first = 0, n = 0; first < count; first += size, n++) {
+        const struct tuff_model_batch *batch;
         TUFF_TRY(go_on(m, "evaluating", error));
-        int32_t inside = (int32_t)take_rows(m, rows, first, count, batch);
-        TUFF_TRY(tuff_model_batch_fill(m, data, true, batch->rows, (uint32_t)inside, size, batch, error));
+        TUFF_TRY(tuff_feed_next(feed, &batch, error));
+        int32_t inside = (int32_t)batch->count;
         if (n >= 2)
             TUFF_TRY(tuff_device_wait(m->device, tickets[n % 2], UINT64_MAX, error)); /* its inputs may be overwritten */
         TUFF_TRY(tuff_model_batch_write(m, batch, true, size, m->evaluate, m->fields, error));
@@ -423,12 +414,13 @@ static tuff_status evaluate_batches(struct tuff_model *m, const struct tuff_data
 tuff_status tuff_model_evaluate_rows(struct tuff_model *m, const struct tuff_data *data, const uint32_t *rows,
                                      uint64_t count, struct tuff_metrics *metrics, struct tuff_error *error)
 {
-    struct tuff_model_batch batch = {0};
+    struct tuff_feed *feed = NULL;
     TUFF_TRY(compile_part(m, m->eval_assigns, m->eval_count, &m->evaluate, error));
     TUFF_TRY(tuff_model_zero_sums(m, &m->eval, error));
-    tuff_status status = tuff_model_batch_begin(m, &batch, error);
-    if (status == TUFF_OK) status = evaluate_batches(m, data, rows, count, &batch, error);
-    tuff_model_batch_finish(m, &batch);
+    TUFF_TRY(tuff_feed_create(m, data, &feed, error));
+    tuff_feed_begin(feed, rows, count, true);
+    tuff_status status = evaluate_batches(m, feed, count, error);
+    tuff_feed_destroy(feed);
     return status == TUFF_OK ? tuff_model_read_sums(m, &m->eval, (double)count, metrics, NULL, error) : status;
 }
 
@@ -465,16 +457,16 @@ static tuff_status read_outputs(struct tuff_model *m, uint64_t first, uint32_t i
     return TUFF_OK;
 }
 
-static tuff_status predict_batches(struct tuff_model *m, const struct tuff_data *data, struct tuff_model_batch *batch,
-                                   void *const *outputs, struct tuff_error *error)
+static tuff_status predict_batches(struct tuff_model *m, struct tuff_feed *feed, uint64_t count, void *const *outputs,
+                                   struct tuff_error *error)
 {
-    for (uint64_t first = 0; first < data->count; first += m->params.batch) {
+    for (uint64_t first = 0; first < count; first += m->params.batch) {
+        const struct tuff_model_batch *batch;
         TUFF_TRY(go_on(m, "predicting", error));
-        uint32_t inside = take_rows(m, NULL, first, data->count, batch);
-        TUFF_TRY(tuff_model_batch_fill(m, data, false, batch->rows, inside, m->params.batch, batch, error));
+        TUFF_TRY(tuff_feed_next(feed, &batch, error));
         TUFF_TRY(tuff_model_batch_write(m, batch, false, m->params.batch, m->predict, m->fields, error));
         TUFF_TRY(tuff_executable_submit(m->predict, NULL, error));
-        TUFF_TRY(read_outputs(m, first, inside, outputs, error));
+        TUFF_TRY(read_outputs(m, first, batch->count, outputs, error));
     }
     return TUFF_OK;
 }
@@ -484,15 +476,16 @@ tuff_status tuff_model_predict(struct tuff_model *m, const struct tuff_data *dat
 {
     TUFF_REQUIRE(NULL, error, m != NULL && outputs != NULL);
     tuff_val values[TUFF_MODEL_OUTPUTS];
-    struct tuff_model_batch batch = {0};
+    struct tuff_feed *feed = NULL;
     TUFF_TRY(tuff_model_check_data(m, data, false, error));
     if (!m->network.output_count)
         return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the network has no outputs to predict (tuff_network_output)");
     for (uint32_t i = 0; i < m->network.output_count; i++) values[i] = m->network.outputs[i].value;
     TUFF_TRY(compile_part(m, values, m->network.output_count, &m->predict, error));
-    tuff_status status = tuff_model_batch_begin(m, &batch, error);
-    if (status == TUFF_OK) status = predict_batches(m, data, &batch, outputs, error);
-    tuff_model_batch_finish(m, &batch);
+    TUFF_TRY(tuff_feed_create(m, data, &feed, error));
+    tuff_feed_begin(feed, NULL, data->count, false);
+    tuff_status status = predict_batches(m, feed, data->count, outputs, error);
+    tuff_feed_destroy(feed);
     return status;
 }
 

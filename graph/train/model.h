@@ -24,7 +24,7 @@ struct tuff_model_sums {
 /* A batch on the host: content of each field, and which samples it is of. */
 struct tuff_model_batch {
     void *fields[TUFF_MODEL_FIELDS]; /* [owned] */
-    uint32_t *rows;                  /* [owned] */
+    uint32_t *rows, count;           /* [owned] count of them */
 };
 
 struct tuff_model {
@@ -83,14 +83,25 @@ TUFF_MUST_CHECK tuff_status tuff_model_check_data(struct tuff_model *m, const st
 TUFF_MUST_CHECK tuff_status tuff_model_batch_begin(struct tuff_model *m, struct tuff_model_batch *batch,
                                                    struct tuff_error *error);
 void tuff_model_batch_finish(struct tuff_model *m, struct tuff_model_batch *batch);
-/* The samples rows[count] into the batch's buffers, zeros up to `size`. answers: those too. */
+/* The samples batch->rows[count] into the batch's buffers, zeros up to the model's batch. answers: those too. */
 TUFF_MUST_CHECK tuff_status tuff_model_batch_fill(const struct tuff_model *m, const struct tuff_data *data, bool answers,
-                                                  const uint32_t *rows, uint32_t count, uint32_t size,
                                                   struct tuff_model_batch *batch, struct tuff_error *error);
 /* Into the inputs of these fields. */
 TUFF_MUST_CHECK tuff_status tuff_model_batch_write(const struct tuff_model *m, const struct tuff_model_batch *batch,
                                                    bool answers, uint32_t size, struct tuff_executable *x,
                                                    const tuff_val *inputs, struct tuff_error *error);
+
+/* feed.c: batches in order, one after the other; where data->fill makes them, by threads ahead of the caller, which borrow rows and data until the
+ * next beginning or the end. */
+struct tuff_feed;
+TUFF_MUST_CHECK tuff_status tuff_feed_create(struct tuff_model *m, const struct tuff_data *data, struct tuff_feed **feed,
+                                             struct tuff_error *error);
+void tuff_feed_destroy(struct tuff_feed *feed); /* NULL is legal */
+/* Batches of the samples rows[count] (rows NULL: 0 .. count-1); what was asked before is given up. */
+void tuff_feed_begin(struct tuff_feed *feed, const uint32_t *rows, uint64_t count, bool answers);
+/* The next one, which is there until the next call; not to be called when there is none left. Errors: those of data->fill. */
+TUFF_MUST_CHECK tuff_status tuff_feed_next(struct tuff_feed *feed, const struct tuff_model_batch **batch,
+                                           struct tuff_error *error);
 
 /* network.c */
 bool tuff_model_name_fits(const char *name);
