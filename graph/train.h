@@ -425,6 +425,8 @@ struct tuff_model_output {
 };
 TUFF_API uint32_t tuff_model_output_count(const struct tuff_model *model);
 TUFF_API struct tuff_model_output tuff_model_output(const struct tuff_model *model, uint32_t index);
+/* Likewise the fields that are no answers, as they are stored. */
+TUFF_API struct tuff_model_output tuff_model_input(const struct tuff_model *model, uint32_t index);
 
 /* Place in the training, for resuming; plain data. */
 struct tuff_fit_state {

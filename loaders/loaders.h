@@ -374,32 +374,36 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_preprocess_run(struct tuff_context *co
 /* What is stored with a model. All pointers are borrowed during the call. */
 struct tuff_model_save_params {
     size_t struct_size; /* sizeof(struct tuff_model_save_params) */
+    /* How pictures become its samples; channels 0: it takes no pictures. Then its one input is called x, u8 [channels, height, width]. */
     struct tuff_preprocess preprocess;
-    const char *const *class_names; /* one for each output; UTF-8 without control characters */
+    const char *const *class_names; /* NULL, or one for each of its probabilities; UTF-8 without control characters */
     uint32_t class_count;
-    const struct tuff_pair *texts; /* more metadata; keys other than graph, preprocess, labels */
+    const struct tuff_pair *texts; /* more metadata; keys other than graph, inputs, outputs, preprocess, labels */
     size_t text_count;
 };
-/* Writes a trained classifier (cross entropy) into one file: a container of the kind "model" (tuff_checkpoint_write) with the
+/* Writes any trained model into one file: a container of the kind "model" (tuff_checkpoint_write) with the
  * parameters and running statistics that inference needs, read from the device one by one, and as texts
- *   graph       text of the network for one sample (tuff_model_graph with batch 1)
- *   preprocess  in this very form: {"channels":1,"height":28,"width":28,"mode":"pad","filter":"area","ground":0,"invert":"light"}
- *   labels      the classes' names, a line each
+ *   graph            text of the network for one sample (tuff_model_graph with batch 1)
+ *   inputs, outputs  their names in the graph, a line each
+ *   preprocess       where it takes pictures, in this very form: {"channels":1,"height":28,"width":28,"mode":"pad","filter":"area","ground":0,"invert":"light"}
+ *   labels           where there are any, the classes' names, a line each
  * Optimizer, data and metrics stay out. path holds the old or the new content whole.
- * Errors: USAGE (sizes or classes that do not fit the model; a model without classes), FILE, MEMORY, DEVICE_LOST. */
+ * Errors: USAGE (sizes or classes that do not fit the model; a model without outputs), FILE, MEMORY, DEVICE_LOST. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_save(struct tuff_context *context, struct tuff_model *model,
                                                      const char *path, const struct tuff_model_save_params *params,
                                                      struct tuff_error *error);
 
 /* A model file in memory. Immutable after open. */
 struct tuff_saved;
-struct tuff_saved_info {
-    struct tuff_preprocess preprocess;
-    uint32_t class_count;
-    const char *const *class_names; /* borrowed from the tuff_saved, as all of this */
-    const char *graph;              /* text for tuff_graph_parse; input "x", output "probabilities" */
-    uint64_t sample_bytes;          /* channels * height * width */
-    uint64_t parameter_count;       /* trained numbers */
+struct tuff_saved_info {                /* borrowed from the tuff_saved, as all of this */
+    uint32_t input_count, output_count; /* at most TUFF_MODEL_FIELDS and TUFF_MODEL_OUTPUTS; types of one sample */
+    const struct tuff_model_output *inputs, *outputs;
+    struct tuff_preprocess preprocess; /* channels 0: it takes no pictures */
+    uint32_t class_count;              /* 0: it has no names for classes */
+    const char *const *class_names;
+    const char *graph;        /* text for tuff_graph_parse, of one sample */
+    uint64_t sample_bytes;    /* of a picture: channels * height * width */
+    uint64_t parameter_count; /* trained numbers */
 };
 /* Opens what tuff_model_save wrote; destroy with tuff_saved_destroy. Everything is checked before it is used: the file's
  * checksum, the graph's text, that the file holds each of the graph's parameters and states with its type and shape and
@@ -420,14 +424,15 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_saved_load(const struct tuff_saved *sa
                                                      struct tuff_error *error);
 
 /* A model file's network on a device, ready to run. One thread at a time. */
-struct tuff_classifier;
+struct tuff_predictor;
 /* Does not need saved afterwards. Errors: DEVICE_MEMORY, COMPILE, UNSUPPORTED, MEMORY. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_classifier_create(struct tuff_device *device, const struct tuff_saved *saved,
-                                                            struct tuff_classifier **classifier, struct tuff_error *error);
-TUFF_API void tuff_classifier_destroy(struct tuff_classifier *classifier); /* NULL is legal */
-/* samples [count, channels, height, width] u8, as of tuff_preprocess_run; out [count, classes]: probabilities. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_classifier_run(struct tuff_classifier *classifier, const uint8_t *samples,
-                                                         uint64_t count, float *out, struct tuff_error *error);
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_predictor_create(struct tuff_device *device, const struct tuff_saved *saved,
+                                                           struct tuff_predictor **predictor, struct tuff_error *error);
+TUFF_API void tuff_predictor_destroy(struct tuff_predictor *predictor); /* NULL is legal */
+/* inputs[i]: [count, sample..] of input i of tuff_saved_info, as it is stored (pictures as of tuff_preprocess_run); outputs[i]: memory for
+ * [count, ..] of output i, or NULL: of no interest. Errors: USAGE, those of runs. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_predictor_run(struct tuff_predictor *predictor, const void *const *inputs,
+                                                        uint64_t count, void *const *outputs, struct tuff_error *error);
 
 /* ---- training in files ------------------------------------------------------------------------------------------------------ */
 

@@ -1,16 +1,16 @@
-/* model.c - writes a trained classifier into one file: graph text, weights, preprocessing, labels. saved.c reads it. */
+/* model.c - writes a trained model into one file: graph text, weights, names of inputs and outputs; preprocessing and labels of a classifier. saved.c reads it. */
 #include "loaders/leaves.h"
 #include "loaders/preprocess.h"
 #include "loaders/safetensors.h"
 
-enum { OWN_TEXTS = 3 };
-static const char *const own_keys[OWN_TEXTS] = {"graph", "preprocess", "labels"};
+enum { GRAPH, INPUTS, OUTPUTS, PREPROCESS, LABELS, OWN_TEXTS };
+static const char *const own_keys[OWN_TEXTS] = {"graph", "inputs", "outputs", "preprocess", "labels"};
 
 struct job {
     struct tuff_context *context;
     struct tuff_error *error;
     const struct tuff_model_save_params *params;
-    char *texts[OWN_TEXTS];   /* [owned] */
+    char *texts[OWN_TEXTS];   /* [owned] or NULL */
     struct tuff_graph *graph; /* [owned] inference; lends the leaves their names */
     struct tuff_leaves leaves;
 };
@@ -42,10 +42,14 @@ static tuff_status check_params(struct tuff_context *context, const struct tuff_
                                 const struct tuff_model_save_params *params, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, params->struct_size == sizeof *params);
-    TUFF_REQUIRE(context, error, params->class_names);
-    TUFF_TRY(tuff_preprocess_check(context, &params->preprocess, error));
+    TUFF_REQUIRE_THAT(context, error, params->class_names || params->class_count == 0,
+                      "class_names is NULL, though class_count is not 0");
+    if (params->preprocess.channels) TUFF_TRY(tuff_preprocess_check(context, &params->preprocess, error));
     TUFF_TRY(check_texts(context, params, error));
-    if (params->class_count != classes_of(model))
+    if (!tuff_model_output_count(model))
+        return tuff_fail(context, error, TUFF_ERR_USAGE,
+                         "the model has no outputs, so that there is nothing to save it for");
+    if (params->class_count && params->class_count != classes_of(model))
         return tuff_fail(context, error, TUFF_ERR_USAGE, "%u names for the model's %llu classes",
                          (unsigned)params->class_count, (unsigned long long)classes_of(model));
     for (uint32_t i = 0; i < params->class_count; i++)
@@ -55,20 +59,30 @@ static tuff_status check_params(struct tuff_context *context, const struct tuff_
     return TUFF_OK;
 }
 
-/* The network takes samples as params->preprocess makes them, and gives probabilities. */
-static tuff_status check_graph(const struct job *job)
+/* The network takes samples as params->preprocess makes them. */
+static tuff_status check_pictures(const struct job *job, const struct tuff_model *model)
 {
     const struct tuff_preprocess *p = &job->params->preprocess;
-    tuff_val x = tuff_graph_find(job->graph, "x"), y = tuff_graph_find(job->graph, "probabilities");
-    if (!x || !y)
-        return tuff_fail(job->context, job->error, TUFF_ERR_USAGE, "a saved model is a classifier (cross entropy)");
-    struct tuff_type type = tuff_type_of(job->graph, x);
-    const uint32_t *d = type.shape.dim;
-    if (type.dtype == TUFF_U8 && type.shape.rank == 4 && d[1] == p->channels && d[2] == p->height && d[3] == p->width)
+    const struct tuff_model_output x = tuff_model_input(model, 0);
+    const uint32_t *d = x.type.shape.dim;
+    bool alone = !tuff_model_input(model, 1).name && !strcmp(x.name, "x");
+    if (!p->channels) return TUFF_OK;
+    if (alone && x.type.dtype == TUFF_U8 && x.type.shape.rank == 3 && d[0] == p->channels && d[1] == p->height &&
+        d[2] == p->width)
         return TUFF_OK;
     return tuff_fail(job->context, job->error, TUFF_ERR_USAGE,
-                     "the model does not take u8 samples [%u, %u, %u], which the preprocessing makes", (unsigned)p->channels,
-                     (unsigned)p->height, (unsigned)p->width);
+                     "the model does not take u8 samples x [%u, %u, %u] alone, which the preprocessing makes",
+                     (unsigned)p->channels, (unsigned)p->height, (unsigned)p->width);
+}
+
+/* A line for each input, or each output. */
+static tuff_status print_names(struct job *job, const struct tuff_model *model,
+                               struct tuff_model_output (*named)(const struct tuff_model *, uint32_t), char **text)
+{
+    const char *names[TUFF_MODEL_FIELDS > TUFF_MODEL_OUTPUTS ? TUFF_MODEL_FIELDS : TUFF_MODEL_OUTPUTS];
+    uint32_t count = 0;
+    while (count < TUFF_COUNT(names) && (names[count] = named(model, count).name)) count++;
+    return tuff_labels_print(job->context, names, count, text, job->error);
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------------------------- */
@@ -77,25 +91,30 @@ static tuff_status gather(struct job *job, struct tuff_model *model)
 {
     const struct tuff_model_save_params *params = job->params;
     char *text = NULL;
+    TUFF_TRY(check_pictures(job, model));
     TUFF_TRY(tuff_model_graph(model, 1, &text, job->error));
-    job->texts[0] = tuff_strdup(job->context, text);
+    job->texts[GRAPH] = tuff_strdup(job->context, text);
     tuff_text_free(job->context, text);
-    if (!job->texts[0]) return tuff_fail_memory(job->context, job->error);
-    TUFF_TRY(tuff_preprocess_print(job->context, &params->preprocess, &job->texts[1], job->error));
-    TUFF_TRY(tuff_labels_print(job->context, params->class_names, params->class_count, &job->texts[2], job->error));
+    if (!job->texts[GRAPH]) return tuff_fail_memory(job->context, job->error);
+    TUFF_TRY(print_names(job, model, tuff_model_input, &job->texts[INPUTS]));
+    TUFF_TRY(print_names(job, model, tuff_model_output, &job->texts[OUTPUTS]));
+    if (params->preprocess.channels)
+        TUFF_TRY(tuff_preprocess_print(job->context, &params->preprocess, &job->texts[PREPROCESS], job->error));
+    if (params->class_count)
+        TUFF_TRY(tuff_labels_print(job->context, params->class_names, params->class_count, &job->texts[LABELS], job->error));
     TUFF_TRY(tuff_graph_create(job->context, &job->graph, job->error));
-    TUFF_TRY(tuff_graph_parse(job->graph, job->texts[0], job->error));
-    TUFF_TRY(check_graph(job));
+    TUFF_TRY(tuff_graph_parse(job->graph, job->texts[GRAPH], job->error));
     return tuff_leaves_of_graph(job->context, job->graph, &job->leaves, job->error);
 }
 
 static tuff_status write_file(struct job *job, struct tuff_model *model, const char *path)
 {
-    size_t count = OWN_TEXTS + job->params->text_count;
-    struct tuff_pair *texts = tuff_alloc(job->context, count * sizeof *texts);
+    size_t count = 0;
+    struct tuff_pair *texts = tuff_alloc(job->context, (OWN_TEXTS + job->params->text_count) * sizeof *texts);
     if (!texts) return tuff_fail_memory(job->context, job->error);
-    for (size_t i = 0; i < OWN_TEXTS; i++) texts[i] = (struct tuff_pair){own_keys[i], job->texts[i]};
-    if (job->params->text_count) memcpy(texts + OWN_TEXTS, job->params->texts, job->params->text_count * sizeof *texts);
+    for (size_t i = 0; i < OWN_TEXTS; i++)
+        if (job->texts[i]) texts[count++] = (struct tuff_pair){own_keys[i], job->texts[i]};
+    for (size_t i = 0; i < job->params->text_count; i++) texts[count++] = job->params->texts[i];
     struct tuff_tensors_params params = {.struct_size = sizeof params,
                                          .arrays = job->leaves.arrays,
                                          .array_count = job->leaves.count,

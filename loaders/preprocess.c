@@ -156,8 +156,8 @@ tuff_status tuff_labels_print(struct tuff_context *context, const char *const *n
     return tuff_text_give(&made, text, error);
 }
 
-tuff_status tuff_labels_parse(struct tuff_context *context, const char *text, const char *file, const char *const **names,
-                              uint32_t *count, struct tuff_error *error)
+tuff_status tuff_labels_parse(struct tuff_context *context, const char *text, const char *file, const char *key,
+                              const char *const **names, uint32_t *count, struct tuff_error *error)
 {
     size_t length = text ? strlen(text) : 0, lines = 0;
     for (size_t i = 0; i < length; i++) lines += text[i] == '\n';
@@ -174,7 +174,7 @@ tuff_status tuff_labels_parse(struct tuff_context *context, const char *text, co
     }
     if (!good) {
         tuff_free(context, (void *)(uintptr_t)list);
-        return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: does not name its classes (\"labels\")", file);
+        return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: does not name its %s, a line each", file, key);
     }
     *names = list;
     *count = (uint32_t)lines;

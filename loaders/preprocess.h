@@ -17,9 +17,9 @@ tuff_status tuff_labels_print(struct tuff_context *context, const char *const *n
 /* text may be NULL; file: for the sentence. Errors: FORMAT, MEMORY. */
 tuff_status tuff_preprocess_parse(struct tuff_context *context, const char *text, const char *file,
                                   struct tuff_preprocess *preprocess, struct tuff_error *error);
-/* *names: one allocation that holds pointers and texts. */
-tuff_status tuff_labels_parse(struct tuff_context *context, const char *text, const char *file, const char *const **names,
-                              uint32_t *count, struct tuff_error *error);
+/* *names: one allocation that holds pointers and texts. key: of the text, for the sentence. */
+tuff_status tuff_labels_parse(struct tuff_context *context, const char *text, const char *file, const char *key,
+                              const char *const **names, uint32_t *count, struct tuff_error *error);
 
 /* Fit for a terminal and a picture: not empty, UTF-8 without control characters. */
 bool tuff_label_valid(const char *name);

@@ -131,7 +131,7 @@ static tuff_status training(struct ways *ways, const struct tuff_options *option
         .class_count = TRAIN_CLASSES};
     struct train t = {.context = ways->fit.context, .device = ways->device};
     struct tuff_saved *saved = NULL;
-    struct tuff_classifier *classifier = NULL;
+    struct tuff_predictor *classifier = NULL;
     struct tuff_metrics metrics;
     float answer[2 * TRAIN_CLASSES];
     char checkpoint[500], model[500];
@@ -153,9 +153,10 @@ static tuff_status training(struct ways *ways, const struct tuff_options *option
     if (status == TUFF_OK) status = train_fit(&t, error);
     train_close_model(&t);
     if (status == TUFF_OK) status = tuff_saved_open(t.context, model, &saved, error);
-    if (status == TUFF_OK) status = tuff_classifier_create(t.device, saved, &classifier, error);
-    if (status == TUFF_OK) status = tuff_classifier_run(classifier, t.data.fields[0], 2, answer, error);
-    tuff_classifier_destroy(classifier);
+    if (status == TUFF_OK) status = tuff_predictor_create(t.device, saved, &classifier, error);
+    if (status == TUFF_OK)
+        status = tuff_predictor_run(classifier, (const void *[]){t.data.fields[0]}, 2, (void *[]){answer}, error);
+    tuff_predictor_destroy(classifier);
     tuff_saved_destroy(saved);
     return status;
 }

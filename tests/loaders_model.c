@@ -65,7 +65,7 @@ static float weights[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, biases[2] = 
 /* What goes into a file; a NULL text leaves it out. */
 struct made {
     char *graph; /* [owned] */
-    const char *preprocess, *labels, *kind;
+    const char *preprocess, *labels, *kind, *inputs, *outputs;
     struct tuff_array arrays[3];
     size_t array_count;
 };
@@ -105,11 +105,13 @@ static struct made good_file(struct loaders_test *test)
 
 static const char *write_made(struct loaders_test *test, const struct made *made)
 {
-    struct tuff_pair texts[4] = {{"note", "by hand"}};
+    struct tuff_pair texts[6] = {{"note", "by hand"}};
     struct tuff_error error = {0};
     size_t count = 1;
     if (made->graph) texts[count++] = (struct tuff_pair){"graph", made->graph};
     if (made->preprocess) texts[count++] = (struct tuff_pair){"preprocess", made->preprocess};
+    if (made->inputs) texts[count++] = (struct tuff_pair){"inputs", made->inputs};
+    if (made->outputs) texts[count++] = (struct tuff_pair){"outputs", made->outputs};
     if (made->labels) texts[count++] = (struct tuff_pair){"labels", made->labels};
     struct tuff_tensors_params params = {.struct_size = sizeof params,
                                          .arrays = made->arrays,
@@ -205,6 +207,29 @@ static void test_texts(struct loaders_test *test)
     }
 }
 
+/* Names of inputs and outputs: those of the graph, with a batch of one. */
+static void test_ends(struct loaders_test *test)
+{
+    static const struct {
+        const char *what, *inputs, *outputs, *sentence;
+    } cases[] = {{"inputs without an end", "x", "probabilities\n", "inputs"},
+                 {"an input that is not there", "y\n", "probabilities\n", "no y of one sample among its inputs"},
+                 {"no outputs", "x\n", "", "outputs"},
+                 {"an output without a batch", "x\n", "w\n", "no w of one sample among its outputs"},
+                 {"nine inputs", "x\nx\nx\nx\nx\nx\nx\nx\nx\n", "probabilities\n", "9 inputs; 8 are possible"},
+                 {"two inputs for a picture", "x\nx\n", "probabilities\n", "pictures of 1 x 2 x 3"},
+                 {"a cursor that moves", "x\x1b[2J\n", "probabilities\n", "inputs"}};
+    for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
+        struct made made = good_file(test);
+        made.inputs = cases[i].inputs;
+        made.outputs = cases[i].outputs;
+        expect_open(test, cases[i].what, made, TUFF_ERR_FORMAT, cases[i].sentence);
+    }
+    struct made made = good_file(test);
+    made.inputs = "x\n", made.outputs = "probabilities\n", made.preprocess = made.labels = NULL;
+    expect_open(test, "a network that is no classifier", made, TUFF_OK, NULL);
+}
+
 static void test_graphs(struct loaders_test *test)
 {
     struct made made = good_file(test);
@@ -221,7 +246,7 @@ static void test_graphs(struct loaders_test *test)
     made = good_file(test);
     free(made.graph);
     made.graph = graph_text(test, 2, "answers");
-    expect_open(test, "a graph without probabilities", made, TUFF_ERR_FORMAT, "2 classes");
+    expect_open(test, "a graph without probabilities", made, TUFF_ERR_FORMAT, "no probabilities");
 }
 
 static void test_arrays(struct loaders_test *test)
@@ -303,6 +328,7 @@ int main(void)
     loaders_begin(&test, "loaders_model");
     test_preprocess(&test);
     test_good(&test);
+    test_ends(&test);
     test_texts(&test);
     test_graphs(&test);
     test_arrays(&test);

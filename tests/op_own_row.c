@@ -368,7 +368,7 @@ static void test_saved(struct own_test *t, struct tuff_model *model, const struc
     struct tuff_context *context = t->test.context;
     struct tuff_error error = {0};
     struct tuff_saved *saved = NULL;
-    struct tuff_classifier *classifier = NULL;
+    struct tuff_predictor *classifier = NULL;
     struct tuff_model *second = NULL;
     struct tuff_model_save_params params = {.struct_size = sizeof params,
                                             .preprocess = {.channels = 1, .height = SIDE, .width = SIDE},
@@ -385,9 +385,9 @@ static void test_saved(struct own_test *t, struct tuff_model *model, const struc
               backend_status(&t->test, "open", TUFF_OK, tuff_saved_open(context, path, &saved, &error), &error);
     if (ok) {
         backend_check(&t->test, strstr(tuff_saved_info(saved)->graph, "row=\"mish\"") != NULL, "the file has no row");
-        status = tuff_classifier_create(t->test.device, saved, &classifier, &error);
+        status = tuff_predictor_create(t->test.device, saved, &classifier, &error);
         ok = backend_status(&t->test, "classifier", TUFF_OK, status, &error) &&
-             !tuff_classifier_run(classifier, data->fields[0], SAMPLES, says, &error) &&
+             !tuff_predictor_run(classifier, (const void *[]){data->fields[0]}, SAMPLES, (void *[]){says}, &error) &&
              !tuff_model_predict(model, &(struct tuff_data){.count = SAMPLES, .fields = {data->fields[0]}},
                                  (void *[]){trained}, &error) &&
              !tuff_model_create(t->test.device, declared, &second, &error) && !tuff_saved_load(saved, second, &error) &&
@@ -400,7 +400,7 @@ static void test_saved(struct own_test *t, struct tuff_model *model, const struc
                            "probability %d: trained %.9g, loaded %.9g, classified %.9g", i, (double)trained[i],
                            (double)again[i], (double)says[i]);
     }
-    tuff_classifier_destroy(classifier);
+    tuff_predictor_destroy(classifier);
     tuff_model_destroy(second);
     tuff_saved_destroy(saved);
     remove(path);

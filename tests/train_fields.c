@@ -2,7 +2,8 @@
  * of a weighted step are worked out here in double precision. */
 #include "tests/backend_help.h"
 
-#include "graph/graph.h"
+#include "loaders/loaders.h"
+#include "tests/temporary.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -175,6 +176,7 @@ static void test_values(struct backend_test *t)
                   !strcmp(tuff_model_output(m, 1).name, "positive") && tuff_model_output(m, 1).type.dtype == TUFF_BOOL &&
                       tuff_model_output(m, 1).type.shape.rank == 0 && !tuff_model_output(m, 2).name,
                   "outputs");
+    backend_check(t, !strcmp(tuff_model_input(m, 2).name, "flag") && !tuff_model_input(m, 3).name, "inputs");
     tuff_model_destroy(m);
 }
 
@@ -247,6 +249,66 @@ static void test_fill(struct backend_test *t)
     made.user = NULL;
     backend_status(t, "the file is back", TUFF_OK, tuff_model_fit(m, &made, &fit, &error), &error);
     tuff_model_destroy(m);
+}
+
+/* ---- in a file ---------------------------------------------------------------------------------------------------------------------------- */
+
+/* Saved, it gives the same on its own, and in another model, which trains on. */
+static void test_saved(struct backend_test *t)
+{
+    char path[600];
+    uint32_t calls = 0;
+    struct tuff_model *m[2] = {NULL};
+    struct tuff_saved *saved = NULL;
+    struct tuff_predictor *predictor = NULL;
+    struct tuff_model_params params = declare(&calls);
+    struct tuff_model_save_params save = {.struct_size = sizeof save};
+    struct tuff_fit_params fit = {
+        .struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.01), .epochs = 2};
+    static float y[3][SAMPLES];
+    static uint8_t positive[3][SAMPLES];
+    temporary_path("fields.tuff", path, sizeof path);
+    for (int i = 0; i < 2; i++)
+        backend_status(t, "model", TUFF_OK, tuff_model_create(t->device, &params, &m[i], &error), &error);
+    backend_status(t, "fit", TUFF_OK, tuff_model_fit(m[0], &data, &fit, &error), &error);
+    backend_status(t, "predict", TUFF_OK, tuff_model_predict(m[0], &data, (void *[]){y[0], positive[0]}, &error), &error);
+    backend_status(t, "save", TUFF_OK, tuff_model_save(t->context, m[0], path, &save, &error), &error);
+    if (backend_status(t, "open", TUFF_OK, tuff_saved_open(t->context, path, &saved, &error), &error)) {
+        const struct tuff_saved_info *info = tuff_saved_info(saved);
+        backend_check(t,
+                      info->input_count == 3 && !strcmp(info->inputs[1].name, "words") &&
+                          info->inputs[1].type.dtype == TUFF_I32 && info->inputs[1].type.shape.dim[0] == 2,
+                      "inputs of the file");
+        backend_check(t,
+                      info->output_count == 2 && !strcmp(info->outputs[1].name, "positive") &&
+                          info->outputs[1].type.shape.rank == 0 && !info->class_count && !info->preprocess.channels,
+                      "outputs of the file");
+        backend_status(t, "predictor", TUFF_OK, tuff_predictor_create(t->device, saved, &predictor, &error), &error);
+        backend_status(t, "run", TUFF_OK,
+                       tuff_predictor_run(predictor, data.fields, SAMPLES, (void *[]){y[1], positive[1]}, &error), &error);
+        backend_status(t, "load", TUFF_OK, tuff_saved_load(saved, m[1], &error), &error);
+        backend_status(t, "predict", TUFF_OK, tuff_model_predict(m[1], &data, (void *[]){y[2], positive[2]}, &error),
+                       &error);
+        backend_status(t, "fit", TUFF_OK, tuff_model_fit(m[1], &data, &fit, &error), &error);
+        t->quiet = true;
+        backend_status(
+            t, "an input less", TUFF_ERR_USAGE,
+            tuff_predictor_run(predictor, (const void *[]){numbers, NULL, flags}, 1, (void *[]){y[1], NULL}, &error),
+            &error);
+        save.class_names = (const char *const[]){"a"}, save.class_count = 1;
+        backend_status(t, "classes", TUFF_ERR_USAGE, tuff_model_save(t->context, m[0], path, &save, &error), &error);
+        save.class_count = 0, save.preprocess = (struct tuff_preprocess){.channels = 1, .height = 2, .width = 2};
+        backend_status(t, "pictures", TUFF_ERR_USAGE, tuff_model_save(t->context, m[0], path, &save, &error), &error);
+        t->quiet = false;
+    }
+    for (int k = 1; k < 3; k++)
+        for (int i = 0; i < SAMPLES; i++)
+            backend_check(t, fabs((double)(y[k][i] - y[0][i])) < 1e-5 && positive[k][i] == positive[0][i],
+                          "way %d, sample %d: expected %g, got %g", k, i, (double)y[0][i], (double)y[k][i]);
+    tuff_predictor_destroy(predictor);
+    tuff_saved_destroy(saved);
+    for (int i = 0; i < 2; i++) tuff_model_destroy(m[i]);
+    remove(path);
 }
 
 /* ---- refusals ---------------------------------------------------------------------------------------------------------------------------- */
@@ -352,6 +414,7 @@ int main(void)
     make_data();
     test_values(&t);
     test_fill(&t);
+    test_saved(&t);
     test_refusals(&t);
     test_places(&t);
     return backend_test_end(&t, "train_fields");

@@ -445,6 +445,14 @@ struct tuff_model_output tuff_model_output(const struct tuff_model *m, uint32_t 
     return output;
 }
 
+struct tuff_model_output tuff_model_input(const struct tuff_model *m, uint32_t index)
+{
+    for (uint32_t i = 0; i < m->field_count; i++)
+        if (!m->params.fields[i].answer && index-- == 0)
+            return (struct tuff_model_output){m->params.fields[i].name, m->params.fields[i].type};
+    return (struct tuff_model_output){0};
+}
+
 static tuff_status read_outputs(struct tuff_model *m, uint64_t first, uint32_t inside, void *const *outputs,
                                 struct tuff_error *error)
 {

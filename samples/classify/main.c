@@ -25,7 +25,7 @@ struct run {
     struct tuff_context *context;
     struct tuff_device *device;
     struct tuff_saved *saved;
-    struct tuff_classifier *classifier;
+    struct tuff_predictor *classifier;
     struct tuff_error error;
 };
 
@@ -209,7 +209,8 @@ static tuff_status classify(struct run *run, const char *path, struct tuff_pictu
     if (run->options.invert >= 0) preprocess.invert = (enum tuff_invert)run->options.invert;
     tuff_status status = tuff_picture_read(run->context, path, &options, &picture, &run->error);
     if (status == TUFF_OK) status = tuff_preprocess_run(run->context, &preprocess, &picture, sample, &run->error);
-    if (status == TUFF_OK) status = tuff_classifier_run(run->classifier, sample, 1, probabilities, &run->error);
+    if (status == TUFF_OK)
+        status = tuff_predictor_run(run->classifier, (const void *[]){sample}, 1, (void *[]){probabilities}, &run->error);
     if (status == TUFF_OK) status = check_numbers(run, path, probabilities, tuff_saved_info(run->saved)->class_count);
     tuff_picture_finish(run->context, &picture);
     return status;
@@ -352,8 +353,8 @@ static int make_sheet(struct run *run)
                                        : TUFF_ERR_MEMORY;
     if (status == TUFF_OK) status = check_set(run, &test);
     if (status == TUFF_OK)
-        status = tuff_classifier_run(run->classifier, test.pictures + o->first * info->sample_bytes, o->count, probabilities,
-                                     &run->error);
+        status = tuff_predictor_run(run->classifier, (const void *[]){test.pictures + o->first * info->sample_bytes},
+                                    o->count, (void *[]){probabilities}, &run->error);
     if (status == TUFF_OK) status = check_numbers(run, o->data, probabilities, (uint64_t)o->count * info->class_count);
     if (status == TUFF_OK) status = draw(run, &test, probabilities);
     if (status != TUFF_OK)
@@ -373,6 +374,16 @@ static void on_log(void *user, enum tuff_log_level level, const char *message)
     if (level != TUFF_LOG_ERROR || options->log_level || options->debug) fprintf(stderr, "tuff: %s\n", message);
 }
 
+/* Any network can be in a file; this program shows it pictures and prints classes. */
+static tuff_status check_classifier(struct run *run)
+{
+    const struct tuff_saved_info *info = tuff_saved_info(run->saved);
+    if (info->preprocess.channels && info->class_count) return TUFF_OK;
+    snprintf(run->error.message, sizeof run->error.message, "%s holds a network that is no classifier of pictures",
+             run->options.model);
+    return run->error.status = TUFF_ERR_USAGE;
+}
+
 int main(int count, char **arguments)
 {
     struct run run = {.context = NULL};
@@ -383,15 +394,16 @@ int main(int count, char **arguments)
     tuff_options_from_env(&options);
     tuff_status status = tuff_context_create(&options, &run.context, &run.error);
     if (status == TUFF_OK) status = tuff_saved_open(run.context, run.options.model, &run.saved, &run.error);
+    if (status == TUFF_OK) status = check_classifier(&run);
     const char *json = run.options.json, *places[] = {json && strcmp(json, "-") ? json : NULL, run.options.out};
     if (status == TUFF_OK) status = whole_try(run.context, places, 2, &run.error);
     if (status == TUFF_OK) status = tuff_device_create(run.context, run.options.device, &run.device, &run.error);
-    if (status == TUFF_OK) status = tuff_classifier_create(run.device, run.saved, &run.classifier, &run.error);
+    if (status == TUFF_OK) status = tuff_predictor_create(run.device, run.saved, &run.classifier, &run.error);
     if (status != TUFF_OK)
         fprintf(stderr, "tuff-classify: %s\n", SHOWN(run.error.message));
     else
         code = run.options.data ? make_sheet(&run) : classify_all(&run);
-    tuff_classifier_destroy(run.classifier);
+    tuff_predictor_destroy(run.classifier);
     tuff_device_release(run.device);
     tuff_saved_destroy(run.saved);
     tuff_context_destroy(run.context);
