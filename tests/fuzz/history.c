@@ -8,7 +8,7 @@
 /* Room for all epochs is taken once: it is the most that a run would do. */
 static void reset(struct history *history)
 {
-    struct tuff_epoch *epochs = history->epochs;
+    struct epoch *epochs = history->epochs;
     if (!epochs && !history_init(history)) abort();
     if (!epochs) return;
     history->epochs = NULL;
