@@ -175,10 +175,9 @@ static void grad_pw(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin
 /* Sums with a negation are differences, to the bit; Mesa 26's llvmpipe takes -x + x for 0, of infinity too, but x - x not (emit_pw). */
 static tuff_val simpler_sum(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
 {
+    if ((value->op != &tuff_op_add && value->op != &tuff_op_sub) || in[0] == in[1]) return 0;
     const struct tuff_value a = *tuff_value_of(g, in[0]), b = *tuff_value_of(g, in[1]);
-    if (in[0] == in[1]) return 0;
     if (value->op == &tuff_op_sub) return b.op == &tuff_op_neg ? tuff_add(g, in[0], b.in[0]) : 0;
-    if (value->op != &tuff_op_add) return 0;
     return b.op == &tuff_op_neg ? tuff_sub(g, in[0], b.in[0]) : a.op == &tuff_op_neg ? tuff_sub(g, in[1], a.in[0]) : 0;
 }
 
