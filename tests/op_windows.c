@@ -94,9 +94,9 @@ int main(int argc, char **argv)
     if (status != 0) return status;
     const uint32_t window = RANGE / sizeof(float);
     check(&test, &random, 3 * window + 5 + op_below(&random, window), window + 1 + op_below(&random, window));
-    check(&test, &random, window + 1, 2 * window + 64); /* the smaller one first */
+    check(&test, &random, window + 1, 2 * window + 64);                      /* the smaller one first */
     test.device->caps.driver_effects &= ~(uint32_t)TUFF_DRIVER_READS_TEXELS; /* whose windows are of whole texels */
-    check(&test, &random, 12952, 5989); /* halves that begin within a word */
+    check(&test, &random, 12952, 5989);                                      /* halves that begin within a word */
     check(&test, &random, 3 * window + 5 + op_below(&random, window), window + 1 + op_below(&random, window));
     return backend_test_end(&test, "op_windows");
 }

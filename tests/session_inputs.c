@@ -163,7 +163,8 @@ static void check_loaded(struct backend_test *t)
     backend_status(t, "save", TUFF_OK, tuff_executable_save(s.run, path, &error), &error);
     backend_status(t, "load", TUFF_OK, tuff_executable_load(t->device, path, NULL, &loaded, &error), &error);
     t->quiet = true;
-    refused(t, "loaded, read", tuff_executable_get(loaded, "output0", y, sizeof y, &error), &error, "the executable was not run");
+    refused(t, "loaded, read", tuff_executable_get(loaded, "output0", y, sizeof y, &error), &error,
+            "the executable was not run");
     refused(t, "loaded, run", tuff_executable_run(loaded, &error), &error, "input 'x' f32 [2, 4] was never written");
     backend_status(t, "x", TUFF_OK, tuff_executable_set(loaded, "x", eights, sizeof eights, &error), &error);
     backend_status(t, "b", TUFF_OK, tuff_executable_set(loaded, "b", bytes, 3, &error), &error);
@@ -181,7 +182,8 @@ static void check_loaded(struct backend_test *t)
 static tuff_val dense(struct tuff_graph *g, tuff_val x, const char *name)
 {
     const struct tuff_init init = {.kind = TUFF_INIT_CONSTANT, .a = 0.25};
-    return tuff_layer_dense(g, x, name, (struct tuff_layer_dense_params){.units = 4, .weight = init, .bias = {.kind = TUFF_INIT_ZEROS}});
+    return tuff_layer_dense(g, x, name,
+                            (struct tuff_layer_dense_params){.units = 4, .weight = init, .bias = {.kind = TUFF_INIT_ZEROS}});
 }
 
 /* Compiles and runs one value; its first element. */

@@ -151,7 +151,8 @@ static void test_answers(struct loaders_test *test)
     expect_json(test, "a.json");
     expect_run(test, 0, "1 of 2 pictures could not be answered",
                "tuff-classify --model o/model.tuff --skip-damaged --json - none.png d/*g*/1.png");
-    expect_run(test, 1, "1 of 1 pictures could not be answered", "tuff-classify --model o/model.tuff --skip-damaged none.png");
+    expect_run(test, 1, "1 of 1 pictures could not be answered",
+               "tuff-classify --model o/model.tuff --skip-damaged none.png");
     expect_run(test, 2, "\\x1b[2J", "tuff-classify --model o/model.tuff \"$(printf -- '--\\033[2J')\"");
     expect_run(test, 2, "\\x1b[2J", "tuff-train --data d --arch \"$(printf '\\033[2J')\"");
     expect_run(test, 2, "\\x1b[2J", "tuff-info \"$(printf '\\033[2J')\"");

@@ -106,7 +106,8 @@ static tuff_status add_part(struct lowering *l, const struct tuff_group *group, 
         if (TUFF_NEVER(l->w->values[b->root].slot == UINT32_MAX))
             return tuff_fail(l->w->context, l->w->error, TUFF_ERR_UNSUPPORTED, "%s: a value without memory", launch->label);
         for (uint32_t k = 0; k < b->windows; k++, skip += window, left -= window) {
-            window = tuff_align(window, b->texels ? TUFF_TEXEL_BYTES : sizeof(uint32_t)); /* elements may be halves or bytes */
+            window = tuff_align(window,
+                                b->texels ? TUFF_TEXEL_BYTES : sizeof(uint32_t)); /* elements may be halves or bytes */
             if (left < window) window = left;
             if (window > l->w->params->caps->max_storage_range)
                 return tuff_fail(l->w->context, l->w->error, TUFF_ERR_DEVICE_MEMORY,
