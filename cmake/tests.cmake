@@ -183,7 +183,7 @@ foreach(script ${test_scripts})
 endforeach()
 set_tests_properties(programs_output PROPERTIES LABELS quick)
 set_tests_properties(dryrun_gpus roofline_gpus PROPERTIES TIMEOUT 1800) # their first run fetches drivers
-set_tests_properties(torch_edges torch_layers PROPERTIES TIMEOUT 900) # some 300 graphs
+set_tests_properties(torch_edges torch_layers session_sequence PROPERTIES TIMEOUT 900) # some 300 graphs
 
 # docs/examples/*.c are what the documents show: each is built as a user would, against the public headers, and run.
 file(GLOB example_sources CONFIGURE_DEPENDS docs/examples/*.c)
