@@ -17,6 +17,17 @@ bool graph_check(unsigned *failures, bool condition, const char *format, ...)
     return false;
 }
 
+void graph_expect_refusal(unsigned *failures, struct tuff_graph *g, uint32_t number, tuff_status wanted,
+                          const char *const parts[2])
+{
+    struct tuff_error error = {0};
+    tuff_status status = tuff_graph_finish(g, &error);
+    graph_check(failures, status == wanted && strstr(error.message, parts[0]) && strstr(error.message, parts[1]),
+                "refusal %u: expected %s with '%s' and '%s', got %s: %s", (unsigned)number, tuff_status_name(wanted),
+                parts[0], parts[1], tuff_status_name(status), error.message);
+    tuff_graph_destroy(g);
+}
+
 struct tuff_graph *graph_fresh(struct tuff_context *context)
 {
     struct tuff_graph *g = NULL;

@@ -17,6 +17,9 @@ uint32_t graph_network(struct tuff_graph *g, uint32_t which, tuff_val outputs[GR
 
 /* Unless condition: prints the sentence, counts a failure. Returns condition. */
 bool graph_check(unsigned *failures, bool condition, const char *format, ...) TUFF_PRINTF(3, 4);
+/* Finishes and destroys a graph that is to have failed with this status, in a sentence that has both parts; number: of the case. */
+void graph_expect_refusal(unsigned *failures, struct tuff_graph *g, uint32_t number, tuff_status wanted,
+                          const char *const parts[2]);
 /* An empty graph, or the end of the test. */
 struct tuff_graph *graph_fresh(struct tuff_context *context);
 
