@@ -2,6 +2,7 @@
 #include "tests/backend_help.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static void print_log(void *user, enum tuff_log_level level, const char *message)
 {
@@ -30,12 +31,28 @@ int backend_test_begin(struct backend_test *test, const struct tuff_options *opt
     return status == TUFF_ERR_NO_DEVICE ? 77 : 1;
 }
 
-int backend_test_end(struct backend_test *test, const char *name)
+/* Whether it was under validation. */
+static bool release_device(struct backend_test *test)
 {
     unsigned messages = test->device ? tuff_device_validation_messages(test->device) : 0;
     bool validated = test->device && tuff_device_validation_active(test->device);
     backend_check(test, messages == 0, "validation: expected no message, got %u", messages);
     tuff_device_release(test->device);
+    test->device = NULL;
+    return validated;
+}
+
+void backend_test_renew(struct backend_test *test)
+{
+    struct tuff_error error = {0};
+    release_device(test);
+    tuff_status status = tuff_device_create(test->context, NULL, &test->device, &error);
+    if (!backend_status(test, "another device", TUFF_OK, status, &error)) exit(1);
+}
+
+int backend_test_end(struct backend_test *test, const char *name)
+{
+    bool validated = release_device(test);
     tuff_context_destroy(test->context);
     printf("%s: %u failures%s\n", name, test->failures, validated ? ", under validation" : "");
     return test->failures != 0;

@@ -15,6 +15,8 @@ struct backend_test {
 /* Context and device with options of the environment; options may be NULL. Returns 0, or what main returns: 77 with a printed
  * reason where there is no device. The test's validation messages are judged by backend_test_end. */
 int backend_test_begin(struct backend_test *test, const struct tuff_options *options);
+/* Another device in the place of the test's, whose messages count: some drivers keep all kernels that a device has made. */
+void backend_test_renew(struct backend_test *test);
 /* Prints the outcome and returns main's status; destroys device and context. */
 int backend_test_end(struct backend_test *test, const char *name);
 /* Counts a failure and prints the sentence unless condition. */

@@ -367,6 +367,7 @@ int main(int argc, char **argv)
     for (uint32_t i = 0; i < tuff_op_count; i++) {
         const struct tuff_op *op = tuff_ops[i];
         if (!op->case_count) continue;
+        backend_test_renew(&t.test);
         check_operator(&t, op, types);
         check_integers(&t, op);
         for (uint32_t k = 0; k < 2 * op->cases[0].in_count; k++) check_nan(&t, op, k / 2, k % 2);
