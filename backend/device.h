@@ -35,7 +35,13 @@ struct tuff_queue {
 };
 tuff_status tuff_queue_init(struct tuff_device *device, struct tuff_error *error);
 void tuff_queue_finish(struct tuff_device *device); /* waits for everything */
-tuff_status tuff_queue_submit(struct tuff_device *device, VkCommandBuffer commands, uint64_t *ticket,
+/* A submission: commands, or a semaphore of the app's that is waited for or signalled. NULL: none. */
+struct tuff_batch {
+    VkCommandBuffer commands;
+    VkSemaphore wait, signal;
+    uint64_t value; /* of the semaphore; 0: it is binary */
+};
+tuff_status tuff_queue_submit(struct tuff_device *device, const struct tuff_batch *batch, uint64_t *ticket,
                               struct tuff_error *error);
 /* Destroys object now if the ticket has passed, else later. */
 void tuff_queue_defer(struct tuff_device *device, uint64_t ticket, void (*destroy)(struct tuff_device *, void *),

@@ -4,6 +4,7 @@
  * all others are its own. */
 #include "backend/handover.h"
 #include "backend/program.h"
+#include "backend/vulkan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -414,10 +415,18 @@ static tuff_status find_slot(const struct tuff_executable *x, const char *name, 
         return tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "'%.60s' %s has %llu bytes, fewer than %zu", name,
                          type_text(slot, type, sizeof type), (unsigned long long)content_bytes(slot), bytes);
     }
-    return tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "the executable has no '%.60s' to %s: %s", name,
-                     kinds >> TUFF_MEMORY_INPUT & 1 ? "write" : "read",
-                     kinds >> TUFF_MEMORY_INPUT & 1 ? "no input, parameter or state that its outputs need has this name"
-                                                    : "no output, parameter or state of it has this name");
+    bool writes = kinds >> TUFF_MEMORY_INPUT & 1, kept = kinds >> TUFF_MEMORY_PARAM & 1;
+    return tuff_fail(x->device->context, error, TUFF_ERR_USAGE,
+                     "the executable has no '%.60s' to %s: no %s%s %s has this name", name, writes ? "write" : "read",
+                     writes ? "input" : "output", kept ? ", parameter or state" : "",
+                     writes ? "that its outputs need" : "of it");
+}
+
+/* How much of an input's slot was written in the set of the next run. */
+static void note_written(struct tuff_executable *x, const struct tuff_plan_slot *slot, uint64_t bytes)
+{
+    uint64_t *written = &x->written[x->current * x->plan.slot_count + (size_t)(slot - x->plan.slots)];
+    if (bytes > *written) *written = bytes;
 }
 
 tuff_status tuff_executable_set(struct tuff_executable *x, const char *name, const void *data, size_t bytes,
@@ -430,9 +439,35 @@ tuff_status tuff_executable_set(struct tuff_executable *x, const char *name, con
     if (is_kept(tuff_slot_kind(&x->plan, slot)))
         tell_range(x->memories, kept_index(&x->plan, slot->memory), slot->offset, bytes);
     TUFF_TRY(write_padded(*buffer_of(x, x->current, slot->memory), slot->offset, data, bytes, error));
-    uint64_t *written = &x->written[x->current * x->plan.slot_count + (size_t)(slot - x->plan.slots)];
-    if (bytes > *written) *written = bytes;
+    note_written(x, slot, bytes);
     return TUFF_OK;
+}
+
+static tuff_status find_range(const struct tuff_executable *x, const char *name, enum tuff_memory kind,
+                              const struct tuff_plan_slot **slot, struct tuff_vulkan_range *range, struct tuff_error *error)
+{
+    TUFF_TRY(find_slot(x, name, 1u << kind, 0, slot, error));
+    const struct tuff_buffer *buffer = x->buffers[x->current * x->plan.memory_count + (*slot)->memory];
+    *range = (struct tuff_vulkan_range){buffer ? buffer->handle : VK_NULL_HANDLE, (*slot)->offset, content_bytes(*slot)};
+    return TUFF_OK;
+}
+
+tuff_status tuff_executable_input_buffer(struct tuff_executable *x, const char *name, struct tuff_vulkan_range *range,
+                                         struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, x != NULL && name != NULL && range != NULL);
+    const struct tuff_plan_slot *slot;
+    TUFF_TRY(find_range(x, name, TUFF_MEMORY_INPUT, &slot, range, error));
+    note_written(x, slot, slot->bytes);
+    return TUFF_OK;
+}
+
+tuff_status tuff_executable_output_buffer(const struct tuff_executable *x, const char *name, struct tuff_vulkan_range *range,
+                                          struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, x != NULL && name != NULL && range != NULL);
+    const struct tuff_plan_slot *slot;
+    return find_range(x, name, TUFF_MEMORY_OUTPUT, &slot, range, error);
 }
 
 /* Every input of the set has all of its content. */

@@ -94,3 +94,27 @@ VkBuffer tuff_vulkan_buffer(const struct tuff_buffer *buffer, uint64_t *bytes)
     if (bytes) *bytes = buffer->bytes;
     return buffer->handle;
 }
+
+VkSemaphore tuff_vulkan_timeline(const struct tuff_device *device) { return device->queue.timeline; }
+
+static tuff_status submit_semaphore(struct tuff_device *device, const struct tuff_batch *batch, uint64_t *ticket,
+                                    struct tuff_error *error)
+{
+    uint64_t own;
+    TUFF_REQUIRE_THAT(device->context, error, batch->wait || batch->signal, "the semaphore is VK_NULL_HANDLE");
+    return tuff_queue_submit(device, batch, ticket ? ticket : &own, error);
+}
+
+tuff_status tuff_vulkan_wait(struct tuff_device *device, VkSemaphore semaphore, uint64_t value, uint64_t *ticket,
+                             struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, device);
+    return submit_semaphore(device, &(struct tuff_batch){.wait = semaphore, .value = value}, ticket, error);
+}
+
+tuff_status tuff_vulkan_signal(struct tuff_device *device, VkSemaphore semaphore, uint64_t value, uint64_t *ticket,
+                               struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, device);
+    return submit_semaphore(device, &(struct tuff_batch){.signal = semaphore, .value = value}, ticket, error);
+}

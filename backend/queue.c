@@ -84,19 +84,32 @@ static VkResult take_fence(struct tuff_device *device, uint32_t *index)
 }
 
 /* Under the lock. */
-static VkResult submit_locked(struct tuff_device *device, VkCommandBuffer commands, uint64_t ticket)
+static VkResult submit_locked(struct tuff_device *device, const struct tuff_batch *batch, uint64_t ticket)
 {
     struct tuff_queue *queue = &device->queue;
-    VkTimelineSemaphoreSubmitInfo timeline = {.sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
-                                              .signalSemaphoreValueCount = 1,
-                                              .pSignalSemaphoreValues = &ticket};
-    VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
+    const VkPipelineStageFlags all = VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
+    VkSemaphore signals[2] = {batch->signal};
+    uint64_t values[2] = {batch->value};
+    VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                         .waitSemaphoreCount = batch->wait != VK_NULL_HANDLE,
+                         .pWaitSemaphores = &batch->wait,
+                         .pWaitDstStageMask = &all,
+                         .commandBufferCount = batch->commands != NULL,
+                         .pCommandBuffers = &batch->commands,
+                         .signalSemaphoreCount = batch->signal != VK_NULL_HANDLE,
+                         .pSignalSemaphores = signals};
     uint32_t fence = 0;
     if (queue->timeline) {
-        info.pNext = &timeline;
-        info.signalSemaphoreCount = 1;
-        info.pSignalSemaphores = &queue->timeline;
-    } else {
+        signals[info.signalSemaphoreCount] = queue->timeline;
+        values[info.signalSemaphoreCount++] = ticket;
+    }
+    VkTimelineSemaphoreSubmitInfo timeline = {.sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
+                                              .waitSemaphoreValueCount = info.waitSemaphoreCount,
+                                              .pWaitSemaphoreValues = &batch->value,
+                                              .signalSemaphoreValueCount = info.signalSemaphoreCount,
+                                              .pSignalSemaphoreValues = values};
+    if (queue->timeline || batch->value) info.pNext = &timeline;
+    if (!queue->timeline) {
         VkResult result = take_fence(device, &fence);
         if (result != VK_SUCCESS) return result;
     }
@@ -108,7 +121,7 @@ static VkResult submit_locked(struct tuff_device *device, VkCommandBuffer comman
     return result;
 }
 
-tuff_status tuff_queue_submit(struct tuff_device *device, VkCommandBuffer commands, uint64_t *ticket,
+tuff_status tuff_queue_submit(struct tuff_device *device, const struct tuff_batch *batch, uint64_t *ticket,
                               struct tuff_error *error)
 {
     struct tuff_queue *queue = &device->queue;
@@ -117,7 +130,7 @@ tuff_status tuff_queue_submit(struct tuff_device *device, VkCommandBuffer comman
     if (!queue->timeline) poll_fences(device);
     uint64_t next = atomic_load(&queue->submitted) + 1;
     /* Polling may be what learns of the loss. */
-    VkResult result = atomic_load(&queue->lost) ? VK_ERROR_DEVICE_LOST : submit_locked(device, commands, next);
+    VkResult result = atomic_load(&queue->lost) ? VK_ERROR_DEVICE_LOST : submit_locked(device, batch, next);
     if (result == VK_SUCCESS) atomic_store(&queue->submitted, next);
     tuff_os_mutex_unlock(queue->lock);
     if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkQueueSubmit");

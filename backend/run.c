@@ -6,7 +6,8 @@
 
 static tuff_status submit_one(struct tuff_program *program, uint32_t index, struct tuff_error *error)
 {
-    TUFF_TRY(tuff_queue_submit(program->device, program->recording.commands[index], &program->ticket, error));
+    const struct tuff_batch batch = {.commands = program->recording.commands[index]};
+    TUFF_TRY(tuff_queue_submit(program->device, &batch, &program->ticket, error));
     for (uint32_t k = 0; k < program->memory_count; k++)
         if (program->memory[k]) tuff_buffer_used(program->memory[k], program->ticket);
     if (program->numbers) tuff_buffer_used(program->numbers, program->ticket);

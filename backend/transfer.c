@@ -132,7 +132,8 @@ static tuff_status submit_piece(struct tuff_device *device, uint32_t piece, stru
                                     0, 1, &after, 0, NULL, 0, NULL);
     VkResult result = device->vk.vkEndCommandBuffer(transfer->commands[piece]);
     if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkEndCommandBuffer");
-    TUFF_TRY(tuff_queue_submit(device, transfer->commands[piece], &transfer->tickets[piece], error));
+    const struct tuff_batch batch = {.commands = transfer->commands[piece]};
+    TUFF_TRY(tuff_queue_submit(device, &batch, &transfer->tickets[piece], error));
     transfer->next = piece + 1;
     tuff_buffer_used(buffer, transfer->tickets[piece]);
     return TUFF_OK;

@@ -187,11 +187,21 @@ set_tests_properties(torch_edges torch_layers session_sequence PROPERTIES TIMEOU
 
 # docs/examples/*.c are what the documents show: each is built as a user would, against the public headers, and run.
 file(GLOB example_sources CONFIGURE_DEPENDS docs/examples/*.c)
+find_library(TUFF_VULKAN_LOADER vulkan) # for apps that have a device of their own; Tuff opens it at run time
+mark_as_advanced(TUFF_VULKAN_LOADER)
 foreach(source ${example_sources})
     cmake_path(GET source STEM name)
+    file(STRINGS ${source} vulkan REGEX "^#include <vulkan/")
+    if(vulkan AND NOT TUFF_VULKAN_LOADER)
+        continue()
+    endif()
     add_executable(example-${name} ${source} ${test_extra})
     target_link_options(example-${name} PRIVATE ${test_extra_links})
     target_link_libraries(example-${name} PRIVATE tuff::tuff tuff_flags)
+    if(vulkan)
+        target_link_libraries(example-${name} PRIVATE ${TUFF_VULKAN_LOADER})
+        target_include_directories(example-${name} SYSTEM PRIVATE ${TUFF_VULKAN_INCLUDE_DIR})
+    endif()
     if(NOT WIN32) # there a program's DLLs lie beside it
         set_target_properties(example-${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
     endif()

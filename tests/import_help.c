@@ -21,20 +21,23 @@ bool import_app_create(struct import_app *app, struct tuff_context *context, boo
     static const VkPhysicalDeviceFeatures2 none = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
     struct tuff_gpu *gpus = NULL;
     uint32_t count = 0;
-    const float priority = 0.5f;
+    const float priorities[2] = {0.5f, 0.5f};
+    VkQueueFamilyProperties families[16];
+    uint32_t family_count = TUFF_COUNT(families);
     *app = (struct import_app){0};
     if (tuff_os_mutex_create(context, &app->lock) != TUFF_OK) return false;
     if (tuff_instance_create(context, &app->instance, error) != TUFF_OK) return false;
     if (tuff_gpu_list(app->instance, &gpus, &count, error) != TUFF_OK) return false;
     app->gpu = gpus[0].handle;
     uint32_t family = gpus[0].queue_family;
+    app->instance->GetPhysicalDeviceQueueFamilyProperties(app->gpu, &family_count, families);
     bool chained = !features || tuff_feature_chain_init(&app->chain, app->instance, &gpus[0], error) == TUFF_OK;
     tuff_free(context, gpus);
     if (!chained) return false;
     VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                      .queueFamilyIndex = family,
-                                     .queueCount = 1,
-                                     .pQueuePriorities = &priority};
+                                     .queueCount = families[family].queueCount > 1 ? 2 : 1,
+                                     .pQueuePriorities = priorities};
     VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
                                .pNext = features ? &app->chain.core : NULL,
                                .queueCreateInfoCount = 1,
@@ -44,6 +47,7 @@ bool import_app_create(struct import_app *app, struct tuff_context *context, boo
     if (app->instance->CreateDevice(app->gpu, &info, NULL, &app->device) != VK_SUCCESS) return false;
     tuff_volk_load_table(&app->vk, app->instance->GetDeviceProcAddr, app->device);
     app->vk.vkGetDeviceQueue(app->device, family, 0, &app->queue);
+    app->vk.vkGetDeviceQueue(app->device, family, queue.queueCount - 1, &app->own_queue);
     app->params = (struct tuff_import_params){.struct_size = sizeof app->params,
                                               .instance = app->instance->handle,
                                               .physical_device = app->gpu,

@@ -11,7 +11,7 @@ struct import_app {
     struct tuff_instance *instance; /* a test borrows Tuff's own opening of the loader; the device is its own */
     VkPhysicalDevice gpu;
     VkDevice device;
-    VkQueue queue;
+    VkQueue queue, own_queue; /* Tuff's and, where the family has a second one, another for the app alone */
     struct VolkDeviceTable vk;
     struct tuff_os_mutex *lock; /* of the queue */
     int held;
