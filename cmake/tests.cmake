@@ -185,6 +185,12 @@ set_tests_properties(programs_output PROPERTIES LABELS quick)
 set_tests_properties(dryrun_gpus roofline_gpus PROPERTIES TIMEOUT 1800) # their first run fetches drivers
 set_tests_properties(torch_edges torch_layers session_sequence PROPERTIES TIMEOUT 900) # some 300 graphs
 
+# Samples that a user starts from, each by its README's command
+foreach(name ${tuff_samples})
+    add_test(NAME sample_${name} COMMAND ${TUFF_SH} ${PROJECT_SOURCE_DIR}/tests/run_sample.sh ${name})
+    tuff_test_properties(sample_${name})
+endforeach()
+
 # docs/examples/*.c are what the documents show: each is built as a user would, against the public headers, and run.
 file(GLOB example_sources CONFIGURE_DEPENDS docs/examples/*.c)
 find_library(TUFF_VULKAN_LOADER vulkan) # for apps that have a device of their own; Tuff opens it at run time

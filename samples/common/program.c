@@ -13,7 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#ifndef _WIN32
+#include <time.h>
+#ifdef _WIN32
+#include <sys/timeb.h>
+#else
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -149,6 +152,21 @@ void program_begin(void)
     atexit(check_output);
 #ifndef _WIN32
     check_environment();
+#endif
+}
+
+/* ---- time ----------------------------------------------------------------------------------------------------------------------- */
+
+double seconds_now(void)
+{
+#ifdef TIME_UTC
+    struct timespec now;
+    timespec_get(&now, TIME_UTC);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+#else /* mingw-w64 */
+    struct _timeb now;
+    _ftime(&now);
+    return (double)now.time + now.millitm / 1e3;
 #endif
 }
 

@@ -16,6 +16,8 @@ void program_release_signals(void); /* they end the program again */
 bool program_stopping(void);
 int program_stop_status(void); /* as a shell reports the signal: 130 after SIGINT */
 
+double seconds_now(void); /* of the wall clock */
+
 /* Anything of that name, behind links too; a pipe is not opened. */
 bool program_exists(const char *path);
 bool program_is_file(const char *path); /* a regular one */

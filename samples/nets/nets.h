@@ -17,6 +17,7 @@ enum { ZOO_EXPECTED = 4 };
 struct zoo_build {
     struct tuff_graph *g; /* [borrowed] */
     bool training;
+    bool norms;     /* inference with batch norms and their running statistics too: a model, which trains and predicts */
     uint32_t layer; /* number of the last one */
     char name[32];  /* its name */
 };
@@ -27,7 +28,8 @@ struct zoo_net {
     const char *title;       /* "ResNet-50, 224 x 224" */
     const char *source;      /* paper, and where the counts below can be looked up */
     struct tuff_type sample; /* one sample without the batch axis: f32 [3, 224, 224], i32 [128] (tokens) */
-    uint32_t classes;        /* labels are 0 .. classes-1; a language net has one label for each token, the next token */
+    uint32_t classes;        /* labels are 0 .. classes-1; a language net has one label for each token, the next token,
+                        * a segmentation one for each pixel */
     uint32_t outputs;        /* numbers that one sample gives in inference */
     bool infers, trains;     /* works that count; the others build as well, as tests show */
     uint32_t train_batch;
@@ -46,6 +48,10 @@ struct zoo_net {
 extern const struct zoo_net zoo_nets[];
 extern const uint32_t zoo_net_count;
 const struct zoo_net *zoo_net_find(const char *name); /* NULL: no such net */
+
+/* U-Net (Ronneberger et al. 2015) with padded convolutions and batch norms: x [n, c, h, w], h and w multiples of 2^levels, `width` channels at
+ * full size and twice as many at each level below. Returns logits [n, classes, h, w]. */
+tuff_val zoo_unet(struct zoo_build *b, tuff_val x, uint32_t width, uint32_t levels, uint32_t classes);
 
 /* ---- small networks of tuff_layer_* calls, for tuff_model ------------------------------------------------------------------- */
 

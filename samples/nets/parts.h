@@ -54,6 +54,7 @@ tuff_val zoo_build_mobilenet_v3(struct zoo_build *b, tuff_val x);
 tuff_val zoo_build_shufflenet_v2(struct zoo_build *b, tuff_val x);
 tuff_val zoo_build_efficientnet_b0(struct zoo_build *b, tuff_val x);
 tuff_val zoo_build_yolov8n(struct zoo_build *b, tuff_val x);
+tuff_val zoo_build_unet(struct zoo_build *b, tuff_val x);
 /* language.c: those of attention */
 tuff_val zoo_build_vit_s16(struct zoo_build *b, tuff_val x);
 tuff_val zoo_build_gpt(struct zoo_build *b, tuff_val x);

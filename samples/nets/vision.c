@@ -1,4 +1,4 @@
-/* vision.c - nets of convolutions for small devices, and a detector. */
+/* vision.c - nets of convolutions for small devices, a detector, and one that finds what each pixel belongs to. */
 #include "parts.h"
 
 /* 1x1 and 3x3 convolutions with norm */
@@ -256,4 +256,38 @@ tuff_val zoo_build_yolov8n(struct zoo_build *b, tuff_val x)
     scales[1] = detect(b, middle);
     scales[2] = detect(b, last);
     return decode(b, tuff_concat(b->g, scales, 3, 2));
+}
+
+/* ---- U-Net: Ronneberger et al. 2015 ----------------------------------------------------------------------------------------------- */
+
+static tuff_val two_windows(struct zoo_build *b, tuff_val x, uint32_t channels)
+{
+    x = zoo_conv_norm(b, x, zoo_window(channels, 3, 1, ZOO_GAIN_RELU), tuff_relu);
+    return zoo_conv_norm(b, x, zoo_window(channels, 3, 1, ZOO_GAIN_RELU), tuff_relu);
+}
+
+tuff_val zoo_unet(struct zoo_build *b, tuff_val x, uint32_t width, uint32_t levels, uint32_t classes)
+{
+    tuff_val beside[8];
+    for (uint32_t i = 0; i < levels && i < 8; i++) {
+        beside[i] = two_windows(b, x, width << i);
+        x = zoo_max_pool(b->g, beside[i], 2, 2, 0, false);
+    }
+    x = two_windows(b, x, width << levels);
+    for (uint32_t i = levels; i-- > 0;) {
+        struct tuff_layer_conv_transpose2d_params twice = {.channels = width << i,
+                                                           .kernel = {2},
+                                                           .conv = {.stride = {2, 2}},
+                                                           .weight = zoo_gain(2), /* fan_in counts twice what meets here */
+                                                           .bias = zoo_small()};
+        x = tuff_layer_conv_transpose2d(b->g, x, zoo_next(b, NULL), twice);
+        x = two_windows(b, tuff_concat(b->g, (tuff_val[]){beside[i], x}, 2, 1), width << i);
+    }
+    return tuff_layer_conv2d(b->g, x, zoo_next(b, NULL), zoo_window(classes, 1, 1, ZOO_GAIN_RELU));
+}
+
+tuff_val zoo_build_unet(struct zoo_build *b, tuff_val x)
+{
+    x = tuff_permute(b->g, zoo_unet(b, x, 16, 4, 4), (uint32_t[]){0, 2, 3, 1});
+    return tuff_reshape(b->g, x, TUFF_SHAPE(0, 4)); /* a row of logits for each pixel */
 }

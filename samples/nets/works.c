@@ -61,11 +61,11 @@ tuff_val zoo_conv_norm(struct zoo_build *b, tuff_val x, struct tuff_layer_conv2d
 {
     const char *name = zoo_next(b, NULL);
     char part[64];
-    snprintf(part, sizeof part, "%s.%s", name, b->training ? "norm" : "shift");
+    snprintf(part, sizeof part, "%s.%s", name, b->training || b->norms ? "norm" : "shift");
     conv.no_bias = true;
     x = tuff_layer_conv2d(b->g, x, name, conv);
-    if (b->training) {
-        x = tuff_layer_batch_norm(b->g, x, part, (struct tuff_layer_batch_norm_params){.training = true});
+    if (b->training || b->norms) {
+        x = tuff_layer_batch_norm(b->g, x, part, (struct tuff_layer_batch_norm_params){.training = b->training});
     } else { /* what is left of a folded norm */
         tuff_val shift = tuff_param(b->g, part, TUFF_SHAPE(conv.channels), zoo_small());
         x = tuff_add(b->g, x, tuff_reshape(b->g, shift, TUFF_SHAPE(1, conv.channels, 1, 1)));
@@ -168,7 +168,7 @@ uint64_t zoo_work_elements(const struct zoo_work *work) { return work->batch * t
 uint64_t zoo_work_labels(const struct zoo_work *work)
 {
     if (work->mode != ZOO_TRAIN) return 0;
-    return work->batch * (is_language(work->net) ? tuff_shape_count(&work->net->sample.shape) : 1);
+    return (uint64_t)work->batch * (work->net->outputs / work->net->classes); /* one for each row of logits */
 }
 
 /* Texts of one token more than a sample has; the labels are the tokens that follow. */

@@ -2,16 +2,15 @@
 #ifndef _WIN32
 #define _POSIX_C_SOURCE 200809L
 #endif
+#include "program.h"
 #include "train.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #ifdef _WIN32
 #include <io.h>
-#include <sys/timeb.h>
 #define isatty _isatty
 #define fileno _fileno
 #else
@@ -20,19 +19,6 @@
 #endif
 
 enum { PLAIN_SECONDS = 15 }; /* between lines where nothing can be drawn over */
-
-double seconds_now(void)
-{
-#ifdef TIME_UTC
-    struct timespec now;
-    timespec_get(&now, TIME_UTC);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-#else /* mingw-w64 */
-    struct _timeb now;
-    _ftime(&now);
-    return (double)now.time + now.millitm / 1e3;
-#endif
-}
 
 void display_init(struct display *display)
 {

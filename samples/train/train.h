@@ -118,7 +118,6 @@ struct display {
     bool terminal, utf8;
     double began, shown; /* seconds */
 };
-double seconds_now(void);
 void display_init(struct display *display);
 void display_compile(struct display *display, const char *what, uint64_t done, uint64_t total);
 void display_step(struct display *display, const struct tuff_fit_progress *progress);

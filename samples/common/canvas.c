@@ -166,6 +166,30 @@ void canvas_text(struct canvas *canvas, double x, double y, double size, enum an
 #endif
 }
 
+void canvas_picture(struct canvas *canvas, double x, double y, double width, double height, const uint8_t *rgb, uint32_t w,
+                    uint32_t h)
+{
+#ifdef TUFF_HAVE_CAIRO
+    uint32_t *pixels = canvas->cairo ? malloc((size_t)w * h * sizeof *pixels) : NULL;
+    if (!pixels) return;
+    for (size_t i = 0; i < (size_t)w * h; i++)
+        pixels[i] = (uint32_t)rgb[3 * i] << 16 | (uint32_t)rgb[3 * i + 1] << 8 | rgb[3 * i + 2];
+    cairo_surface_t *surface =
+        cairo_image_surface_create_for_data((unsigned char *)pixels, CAIRO_FORMAT_RGB24, (int)w, (int)h, (int)w * 4);
+    cairo_save(canvas->cairo);
+    cairo_translate(canvas->cairo, x, y);
+    cairo_scale(canvas->cairo, width / w, height / h);
+    cairo_set_source_surface(canvas->cairo, surface, 0, 0);
+    cairo_pattern_set_filter(cairo_get_source(canvas->cairo), CAIRO_FILTER_NEAREST);
+    cairo_paint(canvas->cairo);
+    cairo_restore(canvas->cairo);
+    cairo_surface_destroy(surface);
+    free(pixels);
+#else
+    (void)canvas, (void)x, (void)y, (void)width, (void)height, (void)rgb, (void)w, (void)h;
+#endif
+}
+
 double canvas_step(double range, double count)
 {
     double power = pow(10, floor(log10(range / count))), rest = range / count / power;

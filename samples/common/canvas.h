@@ -1,4 +1,4 @@
-/* canvas.h - the few things that curves are drawn with, as SVG text and, where cairo is there, as PNG. */
+/* canvas.h - the few things that curves and sheets are drawn with, as SVG text and, where cairo is there, as PNG. */
 #ifndef CANVAS_H
 #define CANVAS_H
 
@@ -15,6 +15,9 @@ void canvas_line(struct canvas *canvas, const double (*points)[2], uint32_t coun
 void canvas_dot(struct canvas *canvas, double x, double y, double radius, uint32_t colour);
 void canvas_text(struct canvas *canvas, double x, double y, double size, enum anchor anchor, uint32_t colour,
                  const char *text);
+/* Pixels as squares, w times h of them: red, green, blue. Into a PNG alone. */
+void canvas_picture(struct canvas *canvas, double x, double y, double width, double height, const uint8_t *rgb, uint32_t w,
+                    uint32_t h);
 
 /* 1, 2 or 5 times a power of ten, so that about `count` steps cover the range. */
 double canvas_step(double range, double count);

@@ -1,0 +1,103 @@
+#!/bin/sh
+# run_sample.sh NAME - a sample from its README's command, at a tiny size: it learns, writes what the README lists, says what is wrong.
+# The sizes, and what the last figures have to be, stand in the table below.
+set -eu
+name=$1
+root=${TUFF_SOURCE_DIR:?} build=${TUFF_BUILD_DIR:?}
+program=$build/bin/sample-$name
+[ -x "$program" ] || { echo "SKIP: built without samples"; exit 77; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() { echo "FAIL: $*"; tail -n 20 "$work/output" 2>/dev/null || true; exit 1; }
+
+# small: arguments that make it small; figures: a line each of "text < number" or "text > number", the number behind that text in the output
+case $name in
+unet) small='--epochs 40 --count 64 --tested 16 --size 24 --width 8' figures='of ground > 0.75
+mean IoU > 0.27' ;;
+tabular) small='--epochs 6 --rows 600' figures='R2 > 0.7
+area  *loss + > 0.3' ;;
+*) echo "no sizes are known of sample $name"; exit 1 ;;
+esac
+
+command=$(sed -n "s|^    build/release/bin/sample-$name|\"\$program\"|p" "$root/samples/$name/README.md" | sed 's/  *#.*//' | head -n 1)
+[ -n "$command" ] || fail "README.md has no command"
+cd "$work"
+mkdir build
+eval "$command $small" > output 2>&1 || fail "$command $small"
+out=$(printf %s "$command" | sed -n 's/.*--out \([^ ]*\).*/\1/p')
+
+printf '%s\n' "$figures" | while read -r line; do
+    text=${line% [<>]*} bound=${line##* } relation=${line% *}
+    relation=${relation##* }
+    got=$(sed -n "s/.*$text *\([-0-9.e]*\).*/\1/p" output | tail -n 1)
+    [ -n "$got" ] || fail "no figure of \"$text\""
+    awk -v a="$got" -v b="$bound" -v r="$relation" 'BEGIN { exit !(r == "<" ? a < b : a > b) }' || fail "$line, got $got"
+done
+
+# what the README's table lists is there; pictures alone need cairo
+sed -n 's/^| \(`.*`\) | .*/\1/p' "$root/samples/$name/README.md" | tr ',' '\n' | sed 's/[` ]//g' | while read -r file; do
+    case $file in
+    .*) file=$stem$file ;;
+    esac
+    stem=${file%.*}
+    case $file in
+    *.png) if [ ! -e "$out/curves.png" ]; then continue; fi ;;
+    esac
+    [ -s "$out/$file" ] || fail "$out/$file is missing"
+done
+for file in "$out"/*.svg "$out"/*.csv; do
+    [ ! -e "$file" ] || ! grep -qiE '[,"]-?(nan|inf)' "$file" || fail "$file holds what is no number"
+done
+
+# --help, what is refused, a folder that cannot be
+"$program" --help > help || fail "--help"
+grep -q -- '--out TEXT' help || fail "--help does not list the options"
+code=0
+"$program" --no-such-option > output 2>&1 || code=$?
+[ $code -eq 2 ] && grep -q 'no-such-option' output || fail "an unknown option gives $code"
+: > file
+code=0
+"$program" --out file > output 2>&1 || code=$?
+[ $code -eq 1 ] && grep -q '^sample-.*file' output || fail "a file for --out gives $code"
+
+# tabular: the other target, and damaged files
+refused() { # refused SENTENCE ARGUMENTS...: a program that says so ends with 1
+    sentence=$1
+    shift
+    code=0
+    "$program" "$@" > output 2>&1 || code=$?
+    [ $code -eq 1 ] && grep -q "$sentence" output || fail "$*: expected \"$sentence\""
+}
+if [ "$name" = tabular ]; then
+    "$program" --out classes --rows 600 --epochs 8 --target sale --leave-out price,door > output 2>&1 || fail "--target sale"
+    awk '/accuracy/ { exit !($3 > 0.6) }' output || fail "accuracy of --target sale"
+    ! grep -q 'column *door' output || fail "--leave-out"
+    made=$out/houses.csv
+    head -n 40 "$made" | sed '7s/$/,7/' > long.csv
+    head -n 40 "$made" | sed '5s/,"/,x"/' > quote.csv
+    { head -n 30 "$made"; printf '1,2,"open'; } > open.csv
+    { head -n 30 "$made"; printf '1,2,\0003\n'; } > zero.csv
+    head -n 9 "$made" > few.csv
+    awk -F, 'BEGIN { print "id,y" } { print "t" NR "," NR }' "$made" > ids.csv
+    : > empty.csv
+    refused 'line 7 has 11 fields, the header 10' --out o long.csv
+    refused 'line 5: a quote' --out o quote.csv
+    refused 'a quote where none can be, or one that is missing' --out o open.csv
+    refused 'zero byte' --out o zero.csv
+    refused '8 rows: too few' --out o few.csv
+    refused 'more than 64 different texts' --out o --target y ids.csv
+    refused 'empty.csv is empty' --out o empty.csv
+    refused 'there is no column "prise"; there are area, rooms' --out o --target prise "$made"
+    refused 'No such file' --out o none.csv
+fi
+
+# Ctrl-C: a sentence, the status of the signal, nothing half written
+eval "exec $command $small ${longer:---epochs 10000} --out stopped" > output 2>&1 &
+pid=$!
+for _ in $(seq 1 600); do ! grep -q '^device' output || break; sleep 0.1; done
+kill -INT $pid
+code=0
+wait $pid || code=$?
+[ $code -eq 130 ] && grep -q 'stopped' output || fail "after SIGINT the status is $code"
+[ -z "$(find stopped -name '*.tmp*' -o -name '*.part*')" ] || fail "half a file is left"
+echo "sample-$name: good"
