@@ -16,6 +16,11 @@ unet) small='--epochs 40 --count 64 --tested 16 --size 24 --width 8' figures='of
 mean IoU > 0.27' ;;
 tabular) small='--epochs 6 --rows 600' figures='R2 > 0.7
 area  *loss + > 0.3' ;;
+series) small='--days 40 --epochs 8 --past 24 --units 24 --batch 32' figures='absolute error > 0
+result > 0.1
+result < 0.95' ;;
+chargpt) small='--steps 120 --every 60 --batch 8 --tokens 24 --width 32 --layers 1 --written 20'
+    longer='--steps 1000000' figures='validation < 3.2' ;;
 *) echo "no sizes are known of sample $name"; exit 1 ;;
 esac
 
@@ -89,6 +94,18 @@ if [ "$name" = tabular ]; then
     refused 'empty.csv is empty' --out o empty.csv
     refused 'there is no column "prise"; there are area, rooms' --out o --target prise "$made"
     refused 'No such file' --out o none.csv
+fi
+if [ "$name" = series ]; then
+    printf 'hour,load\n0,1.5\n1,many\n' > word.csv
+    printf 'load\n1\n2\n3\n' > few.csv
+    refused 'line 3 ends in "many", which is no number' --out o word.csv
+    refused '3 values are too few' --out o few.csv
+    refused '.--ahead is at most' --out o --ahead 48
+fi
+if [ "$name" = chargpt ]; then
+    echo 'A short text.' > short.txt
+    refused 'a text of 14 characters is too short' --out o short.txt
+    refused '.--heads 5 do not divide' --out o --heads 5
 fi
 
 # Ctrl-C: a sentence, the status of the signal, nothing half written

@@ -174,8 +174,8 @@ void canvas_picture(struct canvas *canvas, double x, double y, double width, dou
     if (!pixels) return;
     for (size_t i = 0; i < (size_t)w * h; i++)
         pixels[i] = (uint32_t)rgb[3 * i] << 16 | (uint32_t)rgb[3 * i + 1] << 8 | rgb[3 * i + 2];
-    cairo_surface_t *surface =
-        cairo_image_surface_create_for_data((unsigned char *)pixels, CAIRO_FORMAT_RGB24, (int)w, (int)h, (int)w * 4);
+    cairo_surface_t *surface = cairo_image_surface_create_for_data((unsigned char *)pixels, CAIRO_FORMAT_RGB24, (int)w,
+                                                                   (int)h, (int)w * 4);
     cairo_save(canvas->cairo);
     cairo_translate(canvas->cairo, x, y);
     cairo_scale(canvas->cairo, width / w, height / h);

@@ -105,18 +105,28 @@ static tuff_val scores(struct tuff_graph *g, tuff_val x, tuff_val vectors)
     return tuff_matmul(g, x, vectors, (struct tuff_matmul_params){.transpose_b = true});
 }
 
-/* Radford et al. 2019, over bytes */
-tuff_val zoo_build_gpt(struct zoo_build *b, tuff_val x)
+/* Radford et al. 2019 */
+tuff_val zoo_gpt(struct zoo_build *b, tuff_val x, const struct zoo_gpt *size)
 {
-    const struct transformer p = {.layers = 4, .width = 256, .heads = 4, .hidden = 1024, .tokens = 128};
+    const struct transformer p = {.layers = size->layers,
+                                  .width = size->width,
+                                  .heads = size->heads,
+                                  .hidden = 4 * size->width,
+                                  .tokens = size->tokens};
     struct tuff_graph *g = b->g;
-    tuff_val vectors = table(b, "tokens", 256, p.width), place = table(b, "places", p.tokens, p.width);
+    tuff_val vectors = table(b, "tokens", size->symbols, p.width), place = table(b, "places", p.tokens, p.width);
     tuff_val y = embed(g, vectors, x);
     uint32_t rows = tuff_type_of(g, y).shape.dim[0];
     y = tuff_add(g, tuff_reshape(g, y, TUFF_SHAPE(rows / p.tokens, p.tokens, p.width)), place);
     y = tuff_reshape(g, y, TUFF_SHAPE(rows, p.width));
     for (uint32_t i = 0; i < p.layers; i++) y = transformer_layer(b, y, &p, true, 1e-5, tuff_gelu_tanh);
     return scores(g, layer_norm(b, y, 1e-5), vectors);
+}
+
+/* Over bytes. */
+tuff_val zoo_build_gpt(struct zoo_build *b, tuff_val x)
+{
+    return zoo_gpt(b, x, &(struct zoo_gpt){.layers = 4, .width = 256, .heads = 4, .tokens = 128, .symbols = 256});
 }
 
 /* ---- Llama's layers: Touvron et al. 2023; SwiGLU: Shazeer 2020; grouped queries: Ainslie et al. 2023 -------------------------------- */

@@ -53,6 +53,12 @@ const struct zoo_net *zoo_net_find(const char *name); /* NULL: no such net */
  * full size and twice as many at each level below. Returns logits [n, classes, h, w]. */
 tuff_val zoo_unet(struct zoo_build *b, tuff_val x, uint32_t width, uint32_t levels, uint32_t classes);
 
+struct zoo_gpt {
+    uint32_t layers, width, heads, tokens, symbols; /* heads divide the width */
+};
+/* GPT-2's layers (Radford et al. 2019), causal: x i32 [n, tokens], of symbols 0 .. symbols-1, gives logits [n * tokens, symbols] of each next one. */
+tuff_val zoo_gpt(struct zoo_build *b, tuff_val x, const struct zoo_gpt *size);
+
 /* ---- small networks of tuff_layer_* calls, for tuff_model ------------------------------------------------------------------- */
 
 /* A row of their table. The builder adds the network to a graph, once for training and once for inference; parameters are shared
