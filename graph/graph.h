@@ -7,6 +7,7 @@
 #ifndef TUFF_GRAPH_H
 #define TUFF_GRAPH_H
 
+#include "graph/augment.h"
 #include "graph/layers.h"
 #include "graph/losses.h"
 #include "graph/operators.h"

@@ -250,6 +250,18 @@ struct tuff_affine_grid_params {
 };
 /* The grid [n, height, width, 2] of maps theta [n, 2, 3]: theta (across, down, 1). Source: torch.nn.functional.affine_grid. Errors: SHAPE. */
 TUFF_API tuff_val tuff_affine_grid(struct tuff_graph *g, tuff_val theta, struct tuff_affine_grid_params params);
+struct tuff_affine_sample_params {
+    uint32_t height, width; /* of the result; 0: x's */
+    enum tuff_sample_mode mode;
+    enum tuff_sample_padding
+        padding; /* zeros: beyond x's outer edges; reflection: about the centres of its outer elements */
+};
+/* y[n,c,i,j] = x[n, c, .., ..] at the place (across, down) = map[n] (j, i, 1), counted in elements: whole maps copy. Source: cv::warpAffine with
+ * WARP_INVERSE_MAP, but that elements within half of one of the border are not mixed with zeros, as when a picture is resized.
+ *   x [n, c, h, w], h w at most 2^24; map [n, 2, 3]   floats, finite
+ * Returns f32 [n, c, height, width]. Gradients as tuff_grid_sample. Errors: SHAPE, USAGE. */
+TUFF_API tuff_val tuff_affine_sample(struct tuff_graph *g, tuff_val x, tuff_val map,
+                                     struct tuff_affine_sample_params params);
 
 /* ---- channels and space ----------------------------------------------------------------------------------------------------------- */
 

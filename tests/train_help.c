@@ -33,8 +33,14 @@ static tuff_val network(struct tuff_graph *g, tuff_val x, bool training, void *u
 
 static void network_model(struct tuff_graph *g, struct tuff_network *n, void *user)
 {
-    tuff_val y = network(g, n->fields[0], n->training, user);
+    struct train *t = user;
+    bool augments = t->augment && n->training;
+    struct tuff_augmented in = {.x = n->fields[0]};
+    if (augments) in = tuff_augment(g, in.x, tuff_one_hot(g, n->fields[1], TRAIN_CLASSES), t->augment);
+    tuff_val y = network(g, in.x, n->training, &t->units);
     tuff_network_classify(g, n, y, n->fields[1], 0.1);
+    const struct tuff_cross_entropy_params each = {.reduction = TUFF_REDUCE_NONE};
+    if (augments) n->loss = tuff_cross_entropy_soft(g, y, in.targets, each);
 }
 
 tuff_status train_open(struct train *t, const struct tuff_options *options, struct tuff_error *error)
@@ -52,6 +58,7 @@ tuff_status train_model(struct train *t, const struct train_params *params, stru
     static int32_t labels[TRAIN_SAMPLES];
     if (!pictures[0][0]) make_data(pictures, labels); /* threads call this once before they start */
     t->units = params->units ? params->units : 16;
+    t->augment = params->augment;
     t->data = (struct tuff_data){.count = params->samples ? params->samples : TRAIN_SAMPLES, .fields = {pictures, labels}};
     t->checkpoint = (struct tuff_model_checkpoint){sizeof t->checkpoint, t->context, params->path, NULL, 0};
     t->fit = (struct tuff_fit_params){
@@ -71,7 +78,7 @@ tuff_status train_model(struct train *t, const struct train_params *params, stru
     struct tuff_model_params model = {
         .struct_size = sizeof model,
         .build = network_model,
-        .user = &t->units,
+        .user = t,
         .batch = TRAIN_BATCH,
         .seed = 7,
         .fields = {TUFF_FIELD("x", TUFF_U8, 1, TRAIN_SIDE, TRAIN_SIDE), TUFF_LABELS("labels")}};

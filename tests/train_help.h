@@ -16,6 +16,7 @@ struct train_params {
     uint32_t epochs;  /* 0: TRAIN_EPOCHS */
     uint32_t units;   /* of the hidden layer; 0: 16 */
     bool stream;
+    const struct tuff_augment_params *augment; /* of what it trains on; NULL: none. Borrowed */
 };
 
 struct train {
@@ -26,6 +27,7 @@ struct train {
     struct tuff_data data;
     struct tuff_model_checkpoint checkpoint;
     uint32_t units;
+    const struct tuff_augment_params *augment;
 };
 
 /* Context and device; options NULL: those of the environment. After a failure train_close is due as well. */
