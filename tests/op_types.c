@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct types_test {
     struct backend_test test;
@@ -351,6 +352,7 @@ static void check_nan(struct types_test *t, const struct tuff_op *op, uint32_t k
 int main(int argc, char **argv)
 {
     struct types_test t = {.random = op_random_start(argc, argv)};
+    const char *only = argc % 2 == 0 ? argv[argc - 1] : NULL; /* op_types [--seed N] [OPERATOR] */
     uint32_t types = 1;
     int status = backend_test_begin(&t.test, NULL);
     if (status != 0) return status;
@@ -366,7 +368,7 @@ int main(int argc, char **argv)
     }
     for (uint32_t i = 0; i < tuff_op_count; i++) {
         const struct tuff_op *op = tuff_ops[i];
-        if (!op->case_count) continue;
+        if (!op->case_count || (only && strcmp(only, op->name) != 0)) continue;
         backend_test_renew(&t.test);
         check_operator(&t, op, types);
         check_integers(&t, op);
