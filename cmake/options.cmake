@@ -8,11 +8,12 @@ option(TUFF_GLSLANG "Build glslang into libtuff: fused kernels are compiled at r
 option(TUFF_PNG "Read and write PNG pictures (libpng)" ON)
 option(TUFF_JPEG "Read JPEG pictures (libjpeg-turbo)" ON)
 option(TUFF_JSON "Read and write JSON: safetensors, results (cJSON)" ON)
-option(TUFF_ZLIB "Read gzip files: data sets, npz (zlib)" ON)
+option(TUFF_ZLIB "Read gzip files: data sets (zlib)" ON)
 set(tuff_maybe "ON, OFF, or AUTO: where the library is there")
 set(TUFF_WEBP AUTO CACHE STRING "Read WebP pictures (libwebp): ${tuff_maybe}")
 set(TUFF_GIF AUTO CACHE STRING "Read GIF pictures (giflib): ${tuff_maybe}")
 set(TUFF_BMP AUTO CACHE STRING "Read BMP pictures (stb_image as the library that Debian builds of it): ${tuff_maybe}")
+set(TUFF_ZIP AUTO CACHE STRING "Read npz files (libzip): ${tuff_maybe}")
 set(TUFF_SHADERS_OF "" CACHE PATH "Build folder of the same sources that shaders are taken from where they are up to date there")
 set(TUFF_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize=, as address,undefined")
 
@@ -137,6 +138,7 @@ if(TUFF_JSON) # not by cJSON's own package file, which names /usr for every syst
     endif()
 endif()
 tuff_use(TUFF_JSON tuff_cjson cjson cjson "cJSON" libcjson-dev)
+tuff_maybe_use(TUFF_ZIP zip.h zip libzip libzip-dev)
 tuff_use(TUFF_ZLIB ZLIB ZLIB::ZLIB z "zlib" zlib1g-dev)
 
 # glslang's static archives, in link order (glslang 12 as Debian has it; OGLCompiler is gone in 14, the resource limits

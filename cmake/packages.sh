@@ -4,7 +4,7 @@
 # vendor's driver it does no harm.
 tuff_packages="gcc g++ libc6-dev cmake ninja-build pkg-config libvulkan-dev libvulkan-volk-dev libvulkan1 mesa-vulkan-drivers
     glslang-dev glslang-tools spirv-tools libpng-dev libjpeg62-turbo-dev libwebp-dev libgif-dev libstb-dev
-    libcjson-dev zlib1g-dev libcairo2-dev libcsv-dev"
+    libcjson-dev zlib1g-dev libzip-dev libcairo2-dev libcsv-dev"
 
 # need_packages PACKAGE...: installs those that are missing; asks nothing and downloads nothing when there are none.
 need_packages() {
@@ -15,7 +15,7 @@ need_packages() {
         done
         echo "This system has no apt-get, so nothing is installed for you. Needed are a C11 and a C++ compiler, CMake 3.25," \
             "Ninja, glslang with its static libraries, SPIRV-Tools, volk (volk.h, volk.c), the Vulkan headers and loader, a" \
-            "Vulkan driver, libpng, libjpeg-turbo, cJSON, zlib, and cairo; libwebp, giflib and stb_image for more kinds of pictures, libcsv for a sample."
+            "Vulkan driver, libpng, libjpeg-turbo, cJSON, zlib, and cairo; libwebp, giflib and stb_image for more kinds of pictures, libzip for npz files, libcsv for a sample."
         if [ -n "$missing_tools" ]; then
             echo "Missing programs:$missing_tools" >&2
             return 1

@@ -45,3 +45,17 @@ bool tuff_utf8_valid(const char *text, size_t length)
     }
     return true;
 }
+
+void tuff_swap_elements(uint8_t *data, uint64_t count, size_t size)
+{
+    const uint16_t probe = 1;
+    uint8_t little = 0;
+    memcpy(&little, &probe, 1);
+    if (!little || size == 1) return;
+    for (uint64_t i = 0; i < count; i++, data += size)
+        for (size_t low = 0, high = size - 1; low < high; low++, high--) {
+            uint8_t byte = data[low];
+            data[low] = data[high];
+            data[high] = byte;
+        }
+}

@@ -14,20 +14,6 @@ static const struct {
     {0x0c, TUFF_ELEMENT_I32}, {0x0d, TUFF_ELEMENT_F32}, {0x0e, TUFF_ELEMENT_F64},
 };
 
-static void swap_elements(uint8_t *data, uint64_t count, size_t size)
-{
-    const uint16_t probe = 1;
-    uint8_t little = 0;
-    memcpy(&little, &probe, 1);
-    if (!little || size == 1) return;
-    for (uint64_t i = 0; i < count; i++, data += size)
-        for (size_t low = 0, high = size - 1; low < high; low++, high--) {
-            uint8_t byte = data[low];
-            data[low] = data[high];
-            data[high] = byte;
-        }
-}
-
 /* Reads the header and checks it against the length. *offset: where the elements begin. */
 static tuff_status parse(struct tuff_context *context, const struct tuff_source *source, struct tuff_idx *idx,
                          size_t *offset, struct tuff_error *error)
@@ -88,7 +74,7 @@ tuff_status tuff_idx_take(struct tuff_context *context, const char *name, void *
         return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: larger than the limit of %zu bytes", name, limit);
     TUFF_TRY(parse(context, &(struct tuff_source){name, *file, bytes}, &result, &offset, error));
     memmove(*file, (uint8_t *)*file + offset, bytes - offset);
-    swap_elements(*file, result.count, tuff_element_bytes(result.element));
+    tuff_swap_elements(*file, result.count, tuff_element_bytes(result.element));
     result.data = *file;
     *file = NULL;
     *idx = result;

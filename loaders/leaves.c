@@ -1,5 +1,6 @@
 /* leaves.c - parameters and states between a model and the arrays of a file. */
 #include "loaders/leaves.h"
+#include "graph/dtype.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -16,6 +17,13 @@ static enum tuff_element element_of(enum tuff_dtype dtype)
     for (int e = TUFF_ELEMENT_BOOL; e <= TUFF_ELEMENT_U64; e++)
         if (same_name(tuff_dtype_name(dtype), tuff_element_name(e))) return e;
     return TUFF_ELEMENT_U8;
+}
+
+enum tuff_dtype tuff_element_dtype(enum tuff_element element)
+{
+    for (int d = 1; tuff_dtype_known(d); d++)
+        if (same_name(tuff_dtype_name(d), tuff_element_name(element))) return d;
+    return 0;
 }
 
 static struct tuff_array describe(const struct tuff_leaf *leaf)
@@ -69,8 +77,7 @@ tuff_status tuff_leaves_read(void *model, const struct tuff_array *array, void *
     return tuff_model_read(model, array->name, to, bytes, error);
 }
 
-/* "F32 [16, 1, 3, 3]" */
-static const char *type_text(const struct tuff_array *array, char *text, size_t size)
+const char *tuff_array_text(const struct tuff_array *array, char *text, size_t size)
 {
     size_t length = (size_t)snprintf(text, size, "%s [", tuff_element_name(array->element));
     for (uint32_t i = 0; i < array->rank && length < size; i++)
@@ -96,7 +103,7 @@ tuff_status tuff_leaves_match(const struct tuff_leaves *leaves, const struct tuf
                              wanted->name);
         if (!same_type(wanted, &found))
             return tuff_fail(leaves->context, error, TUFF_ERR_FORMAT, "%s: \"%.100s\" is %s, in the network %s", file,
-                             wanted->name, type_text(&found, a, sizeof a), type_text(wanted, b, sizeof b));
+                             wanted->name, tuff_array_text(&found, a, sizeof a), tuff_array_text(wanted, b, sizeof b));
     }
     if (tuff_tensors_count(tensors) != leaves->count) /* names are unique on both sides */
         return tuff_fail(leaves->context, error, TUFF_ERR_FORMAT, "%s: holds %zu arrays, the network %u", file,

@@ -26,4 +26,9 @@ tuff_status tuff_leaves_match(const struct tuff_leaves *leaves, const struct tuf
 tuff_status tuff_leaves_write(struct tuff_context *context, const struct tuff_tensors *tensors, struct tuff_model *model,
                               struct tuff_error *error);
 
+/* "F32 [16, 1, 3, 3]", in text. */
+const char *tuff_array_text(const struct tuff_array *array, char *text, size_t size);
+/* The type of graphs that has such elements; 0: none has. */
+enum tuff_dtype tuff_element_dtype(enum tuff_element element);
+
 #endif

@@ -23,6 +23,9 @@
 #ifndef TUFF_HAVE_BMP
 #define TUFF_HAVE_BMP 0
 #endif
+#ifndef TUFF_HAVE_ZIP
+#define TUFF_HAVE_ZIP 0
+#endif
 #ifndef TUFF_HAVE_JSON
 #define TUFF_HAVE_JSON 0
 #endif
@@ -50,6 +53,9 @@ tuff_status tuff_idx_take(struct tuff_context *context, const char *name, void *
 
 /* Bytes of an array, or false when the product passes 2^63. */
 bool tuff_array_bytes(enum tuff_element element, uint32_t rank, const uint64_t *dim, uint64_t *bytes);
+
+/* Big-endian elements to those of the host, in place. */
+void tuff_swap_elements(uint8_t *data, uint64_t count, size_t size);
 
 /* Text is UTF-8 by RFC 3629 (no surrogates, no overlong forms). */
 bool tuff_utf8_valid(const char *text, size_t length);

@@ -32,7 +32,7 @@ FNR == 1 { folder = FILENAME; sub(/\/.*/, "", folder); own = FILENAME; sub(/[^\/
         if (folder == "backend" && path ~ /^(vulkan\/|volk\.[ch]$)/) next
         if (FILENAME == "backend/glslang.c" && path ~ /^glslang\//) next
         if (FILENAME ~ /^backend\/os_[a-z]+\.c$/) next
-        if (folder == "loaders" && path ~ /^(png|jpeglib|jerror|webp\/decode|gif_lib|stb\/stb_image|zlib|cjson\/cJSON)\.h$/) next
+        if (folder == "loaders" && path ~ /^(png|jpeglib|jerror|webp\/decode|gif_lib|stb\/stb_image|zip|zlib|cjson\/cJSON)\.h$/) next
         bad("not for " folder "/")
         next
     }
@@ -44,7 +44,7 @@ FNR == 1 { folder = FILENAME; sub(/\/.*/, "", folder); own = FILENAME; sub(/[^\/
         if (path == "backend/handover.h" && FILENAME ~ /\/(session|selftest|diagnose)\.c$/) next
     }
     if (folder == "loaders") {
-        if (path ~ /^loaders\// || path == "graph/graph.h") next
+        if (path ~ /^loaders\// || path ~ /^graph\/(graph|dtype)\.h$/) next
         if (path ~ /^backend\/(base|container|core|executable|lookup|os)\.h$/) next
     }
     if (quoted && path !~ /\//) { bad("write it from the root: \"" own path "\""); next }

@@ -1,4 +1,4 @@
-/* data.c - reads the data set: IDX files as of MNIST, a folder of class folders, or one of train/, test/, val/ with such folders. */
+/* data.c - reads the data set: IDX files as of MNIST, an .npz, a folder of class folders, or one of train/, test/, val/ with such folders. */
 #include "text.h"
 #include "train.h"
 
@@ -212,6 +212,133 @@ static bool is_idx(const char *path)
     return found;
 }
 
+/* ---- .npz -------------------------------------------------------------------------------------------------------------------------- */
+
+static bool is_npz(const char *path)
+{
+    const size_t length = strlen(path);
+    return length > 4 && strcmp(path + length - 4, ".npz") == 0;
+}
+
+/* Members that hold pictures and labels to train on, to test, to validate: as of Keras, of MedMNIST, and short. */
+static const char *const members[][PARTS][2] = {
+    {{"x_train", "y_train"}, {"x_test", "y_test"}, {"x_val", "y_val"}},
+    {{"train_images", "train_labels"}, {"test_images", "test_labels"}, {"val_images", "val_labels"}},
+    {{"images", "labels"}, {"test_images", "test_labels"}, {"val_images", "val_labels"}},
+    {{"x", "y"}, {"x_test", "y_test"}, {"x_val", "y_val"}},
+};
+
+/* Labels of one i32 each, classes called by their numbers; what a set before this has of them is kept. All of it is the program's own. */
+static tuff_status take_labels(struct tuff_context *context, const struct tuff_array *array, uint32_t classes,
+                               struct tuff_dataset *set, struct tuff_error *error)
+{
+    enum { MOST = 65536, NUMBER = 12 };
+    const struct tuff_field field[TUFF_MODEL_FIELDS] = {TUFF_LABELS("labels")};
+    struct tuff_columns columns = {.data = {.count = 0}};
+    const uint32_t most = classes ? classes : MOST;
+    tuff_status status = tuff_columns_take(context, field, array, &columns, error);
+    if (status == TUFF_OK && columns.data.count != set->count)
+        status = refuse(error, TUFF_ERR_FORMAT, "%llu labels \"%s\" for %llu pictures",
+                        (unsigned long long)columns.data.count, array->name, (unsigned long long)set->count);
+    if (status == TUFF_OK && !(set->labels = malloc(set->count * sizeof *set->labels)))
+        status = refuse(error, TUFF_ERR_MEMORY, "out of host memory");
+    for (uint64_t i = 0; i < set->count && status == TUFF_OK; i++) {
+        const int32_t label = set->labels[i] = ((const int32_t *)columns.data.fields[0])[i];
+        if (label < 0 || (uint32_t)label >= most)
+            status = refuse(error, TUFF_ERR_FORMAT, "the label %d of picture %llu in \"%s\" is not one of %u classes",
+                            (int)label, (unsigned long long)i, array->name, (unsigned)most);
+        else if ((uint32_t)label >= classes)
+            classes = (uint32_t)label + 1;
+    }
+    tuff_columns_finish(context, &columns);
+    if (status != TUFF_OK) return status;
+    set->class_count = classes;
+    set->class_names = malloc(classes * (sizeof *set->class_names + NUMBER));
+    if (!set->class_names) return refuse(error, TUFF_ERR_MEMORY, "out of host memory");
+    for (uint32_t i = 0; i < classes; i++) {
+        char *name = (char *)(set->class_names + classes) + (size_t)i * NUMBER;
+        snprintf(name, NUMBER, "%u", (unsigned)i);
+        set->class_names[i] = name;
+    }
+    return TUFF_OK;
+}
+
+static bool channels_at(const struct tuff_array *a, uint32_t axis)
+{
+    return a->dim[axis] == 1 || a->dim[axis] == 3 || a->dim[axis] == 4;
+}
+
+/* u8 [n, h, w], [n, c, h, w] or [n, h, w, c]: the last where that alone has a number of channels. */
+static tuff_status take_pictures(const struct tuff_array *a, struct tuff_dataset *set, struct tuff_error *error)
+{
+    const bool last = a->rank == 4 && !channels_at(a, 1) && channels_at(a, 3);
+    const uint64_t *size = a->dim + (a->rank == 4 && !last ? 2 : 1);
+    if (a->element != TUFF_ELEMENT_U8 || a->rank < 3 || a->rank > 4 || !a->bytes || size[0] > 32768 || size[1] > 32768)
+        return refuse(
+            error, TUFF_ERR_FORMAT,
+            "the pictures \"%s\" are %s of rank %u; they can be U8 [count, height, width], or with channels before the "
+            "height or behind the width",
+            a->name, tuff_element_name(a->element), (unsigned)a->rank);
+    set->count = a->dim[0];
+    set->channels = a->rank == 3 ? 1 : (uint32_t)a->dim[last ? 3 : 1];
+    set->height = (uint32_t)size[0];
+    set->width = (uint32_t)size[1];
+    if (!(set->pictures = malloc((size_t)a->bytes))) return refuse(error, TUFF_ERR_MEMORY, "out of host memory");
+    const size_t pixels = (size_t)set->height * set->width, channels = set->channels;
+    const uint8_t *from = a->data;
+    if (!last) memcpy(set->pictures, from, (size_t)a->bytes);
+    for (uint64_t n = 0; last && n < set->count; n++)
+        for (size_t c = 0; c < channels; c++)
+            for (size_t p = 0; p < pixels; p++)
+                set->pictures[(n * channels + c) * pixels + p] = from[(n * pixels + p) * channels + c];
+    return TUFF_OK;
+}
+
+static tuff_status read_npz(struct tuff_context *context, const char *path, struct data *data, struct tuff_error *error)
+{
+    struct tuff_dataset *sets[PARTS] = {&data->train, &data->test, &data->validation}, *train = &data->train;
+    struct tuff_tensors *file = NULL;
+    struct tuff_array x, y;
+    size_t row = 0, rows = sizeof members / sizeof members[0];
+    tuff_status status = tuff_numpy_open(context, path, 0, &file, error);
+    if (status != TUFF_OK) return status;
+    data->own = true;
+    while (row < rows && !tuff_tensors_find(file, members[row][TRAINING][0], &x)) row++;
+    if (row == rows)
+        status = refuse(error, TUFF_ERR_FORMAT,
+                        "%.300s: holds no pictures called x_train, train_images, images or x (and labels y_train, ..)",
+                        path);
+    for (int part = 0; part < PARTS && status == TUFF_OK; part++) {
+        const char *const *names = members[row][part];
+        if (!tuff_tensors_find(file, names[0], &x)) continue;
+        if (!tuff_tensors_find(file, names[1], &y))
+            status = refuse(error, TUFF_ERR_FORMAT, "%.300s: holds %s, but no %s", path, names[0], names[1]);
+        if (status == TUFF_OK) status = take_pictures(&x, sets[part], error);
+        if (status == TUFF_OK) status = take_labels(context, &y, train->class_count, sets[part], error);
+        if (status == TUFF_OK && (sets[part]->channels != train->channels || sets[part]->height != train->height ||
+                                  sets[part]->width != train->width))
+            status = refuse(error, TUFF_ERR_FORMAT, "%.300s: the pictures %s and %s differ in size", path,
+                            members[row][TRAINING][0], names[0]);
+    }
+    tuff_tensors_destroy(file);
+    return status;
+}
+
+void data_finish(struct tuff_context *context, struct data *data)
+{
+    struct tuff_dataset *sets[PARTS] = {&data->train, &data->test, &data->validation};
+    for (int part = 0; part < PARTS; part++) {
+        struct tuff_dataset *set = sets[part];
+        if (data->own) {
+            free(set->pictures);
+            free(set->labels);
+            free(set->class_names);
+            *set = (struct tuff_dataset){0};
+        }
+        tuff_dataset_finish(context, set);
+    }
+}
+
 /* ---- what no network can learn from ------------------------------------------------------------------------------------------------ */
 
 static bool is_name(const char *name)
@@ -253,8 +380,10 @@ tuff_status data_read(struct tuff_context *context, const struct options *option
 {
     static const char *const fits[] = {"stretch", "pad", "crop"}, *const inverts[] = {"never", "always"};
     tuff_status status;
-    if (is_idx(options->data)) { /* one's own pictures will be made to look like these: light on dark */
-        status = tuff_dataset_read_idx(context, options->data, &data->train, &data->test, error);
+    if (is_npz(options->data) ||
+        is_idx(options->data)) { /* one's own pictures will be made to look like these: light on dark */
+        status = is_npz(options->data) ? read_npz(context, options->data, data, error)
+                                       : tuff_dataset_read_idx(context, options->data, &data->train, &data->test, error);
         data->preprocess = (struct tuff_preprocess){.channels = data->train.channels,
                                                     .height = data->train.height,
                                                     .width = data->train.width,

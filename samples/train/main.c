@@ -503,9 +503,7 @@ int main(int count, char **arguments)
         options_parse(&run.options, count, arguments, run.context);
         code = go(&run);
         tuff_model_destroy(run.model);
-        tuff_dataset_finish(run.context, &run.data.train);
-        tuff_dataset_finish(run.context, &run.data.test);
-        tuff_dataset_finish(run.context, &run.data.validation);
+        data_finish(run.context, &run.data);
         tuff_folder_release(run.folder);
         tuff_device_release(run.device);
         tuff_context_destroy(run.context);

@@ -19,8 +19,9 @@ struct row {
 };
 #define FIELD(name) offsetof(struct options, name), sizeof(((struct options *)0)->name)
 static const struct row rows[] = {
-    {"data", TEXT, FIELD(data), 0, 0, true, "DIR",
-     "IDX files as of MNIST, or a folder of class folders with pictures (PNG, JPEG, WebP, GIF, BMP)"},
+    {"data", TEXT, FIELD(data), 0, 0, true, "PATH",
+     "folder of IDX files as of MNIST, an .npz (x_train, y_train, ..), or a folder of class folders with pictures (PNG, "
+     "JPEG, WebP, GIF, BMP)"},
     {"arch", TEXT, FIELD(arch), 0, 0, true, "NAME", "network: mlp, cnn (default) or resnet"},
     {"out", TEXT, FIELD(out), 1, 0, false, "DIR", "where model.tuff, " CHECKPOINT " and the curves go (default trained)"},
     {"epochs", WHOLE, FIELD(epochs), 1, EPOCHS_MAX, true, "N", "times through the data (default: by network)"},

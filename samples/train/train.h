@@ -39,11 +39,13 @@ struct data {
     struct tuff_folder_report reports[3]; /* of train, test, validation */
     uint64_t beside;                      /* files and folders beside train/ that are not read */
     char first_beside[300];
+    bool own; /* the sets' memory is of malloc */
 };
 tuff_status data_read(struct tuff_context *context, const struct options *options, struct data *data,
                       struct tuff_error *error);
 void data_print_report(
     const struct data *data); /* what was left out of a folder, what is damaged, classes with few pictures */
+void data_finish(struct tuff_context *context, struct data *data);
 struct tuff_data data_view(const struct tuff_dataset *dataset);
 
 /* Writes the sentence, as much of it as fits, and returns the status. */

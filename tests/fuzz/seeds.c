@@ -25,6 +25,9 @@
 #if TUFF_HAVE_GIF
 #include <gif_lib.h>
 #endif
+#if TUFF_HAVE_ZIP
+#include <zip.h>
+#endif
 
 enum { LARGEST = 4096 }; /* of a seed: libFuzzer would cut it */
 
@@ -95,6 +98,35 @@ static void put_idx(struct seeds *s)
     put(s, "idx", "twice.gz", packed, 2 * half);
     gzip[3] |= 0x04 | 0x10; /* an extra field and a comment as well: the mutator makes it one */
     put(s, "idx", "fields.gz", gzip, at);
+}
+
+static void put_numpy(struct seeds *s)
+{
+    static const char *const dicts[] = {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n",
+                                        "{'descr': '>i8', 'fortran_order': True, 'shape': (3, 1), }\n",
+                                        "{'descr': '|b1', 'fortran_order': False, 'shape': (24,), }\n",
+                                        "{'descr': '<U6', 'fortran_order': False, 'shape': (1,), }\n"};
+    uint8_t file[4][200] = {{0}};
+    size_t bytes[4];
+    for (int i = 0; i < 4; i++) {
+        const size_t length = strlen(dicts[i]);
+        memcpy(file[i], "\x93NUMPY\1\0", 8);
+        file[i][8] = (uint8_t)length;
+        memcpy(file[i] + 10, dicts[i], length);
+        bytes[i] = 10 + length + 24;
+        put(s, "numpy", (const char *[]){"floats", "longs", "bools", "texts"}[i], file[i], bytes[i]);
+    }
+#if TUFF_HAVE_ZIP
+    zip_t *zip = zip_open(path_of(s, "numpy", "four.npz"), ZIP_CREATE, NULL);
+    must(zip != NULL, "zip");
+    for (int i = 0; i < 4; i++) {
+        const char name[] = {(char)('a' + i), '.', 'n', 'p', 'y', 0};
+        zip_int64_t index = zip_file_add(zip, name, zip_source_buffer(zip, file[i], bytes[i], 0), 0);
+        must(index >= 0 && !zip_set_file_compression(zip, (zip_uint64_t)index, i % 2 ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 9),
+             name);
+    }
+    must(zip_close(zip) == 0, "zip");
+#endif
 }
 
 /* ---- named arrays ------------------------------------------------------------------------------------------------------------- */
@@ -714,6 +746,7 @@ int main(int argc, char **argv)
     must(argc == 2, "usage: fuzz-seeds FOLDER: that");
     must(tuff_context_create(NULL, &s.context, NULL) == TUFF_OK, "a context");
     put_idx(&s);
+    put_numpy(&s);
     if (TUFF_HAVE_JSON) put_tensors(&s);
     put_graphs(&s);
     put_rows(&s);
