@@ -28,6 +28,7 @@ if(TUFF_DOXYGEN)
             string(APPEND documented " ${header}")
         endif()
     endforeach()
+    string(APPEND documented " docs/tutorials")
     add_custom_target(docs
         COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/docs
         COMMAND ${CMAKE_COMMAND} -E env "TUFF_DOCS_INPUT=${documented}" TUFF_DOCS_OUTPUT=${PROJECT_BINARY_DIR}/docs

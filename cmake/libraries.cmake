@@ -116,3 +116,4 @@ foreach(target ${tuff_targets})
     endif()
     add_dependencies(${target} tuff_headers)
 endforeach()
+file(RELATIVE_PATH to_lib /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR}) # for INSTALL_RPATH of programs

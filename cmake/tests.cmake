@@ -170,6 +170,12 @@ target_link_options(tuff-dryrun PRIVATE ${test_extra_links} LINKER:--wrap=tuff_o
 tuff_test_flags(tuff-dryrun)
 target_link_libraries(tuff-dryrun PRIVATE tuff_bench_parts tuff_loaders_inside)
 target_compile_definitions(tuff-dryrun PRIVATE _GNU_SOURCE) # getopt_long
+foreach(program tuff-dryrun tuff-refs) # for users too: does this driver take the plans, are its numbers right?
+    if(TARGET ${program})
+        list(APPEND tuff_programs ${program})
+        set_target_properties(${program} PROPERTIES INSTALL_RPATH "$ORIGIN/${to_lib}")
+    endif()
+endforeach()
 add_test(NAME dryrun COMMAND tuff-dryrun)
 tuff_test_properties(dryrun)
 

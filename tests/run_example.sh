@@ -7,6 +7,7 @@ case $1 in
     [ -d $data ] || { echo "skipped: $data is not there (Debian: dataset-fashion-mnist)"; exit 77; }
     set -- "$1" $data 3200 ;;
 *trainer | *trainer.exe) set -- "$1" "$(mktemp)" ;; # what it saves, and removes
+*saving | *saving.exe) set -- "$1" "$(mktemp)" "$(mktemp)" ;;
 esac
 out=$(${TUFF_EMULATOR:-} "$@" 2>&1)
 status=$?
