@@ -322,7 +322,7 @@ struct tuff_more_result {
 
 struct tuff_op {
     const char *name; /* in the graph's text */
-    const char *onnx; /* ONNX operator, or "" */
+    const char *onnx; /* ONNX operator, or NULL */
     enum tuff_op_class class;
     enum tuff_op_kind kind;
     uint32_t traits;              /* enum tuff_op_trait */
@@ -396,6 +396,18 @@ struct tuff_op {
     /* KERNEL: port 0 is in0(uint o, uint r): output element and position among the reduced ones, of attrs tuff_reduce_attrs. */
     bool reduces;
 };
+
+/* Rows of a descriptor: how many operands it takes, attributes with the struct that they describe, cases; and the type of a case's operand. */
+#define TUFF_OPERANDS(least, most) .arity_min = least, .arity_max = most
+#define TUFF_ATTRS(table, type) .attrs = table, .attr_count = TUFF_COUNT(table), .attrs_bytes = sizeof(type)
+#define TUFF_CASES(table) .cases = table, .case_count = TUFF_COUNT(table)
+#define TUFF_TYPE(dtype, ...)                                                                                               \
+    {                                                                                                                       \
+        dtype,                                                                                                              \
+        {                                                                                                                   \
+            sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), { __VA_ARGS__ }                                           \
+        }                                                                                                                   \
+    }
 
 /* Listed among the outputs of a run to be done; no output of its own. */
 static inline bool tuff_op_writes_leaf(const struct tuff_op *op)

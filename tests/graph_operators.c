@@ -112,7 +112,7 @@ static void add_table(struct tuff_context *context, struct tuff_text *text)
     for (uint32_t i = 0; i < tuff_op_count; i++) {
         const struct tuff_op *op = tuff_ops[i];
         if (op_is_derivative(op)) continue;
-        tuff_text_add(text, "| %s | %s | %s | ", op->name, op->onnx, kind_of(op));
+        tuff_text_add(text, "| %s | %s | %s | ", op->name, op->onnx ? op->onnx : "", kind_of(op));
         add_attributes(text, op);
         tuff_text_add(text, " | ");
         add_integers(text, op);

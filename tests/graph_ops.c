@@ -39,7 +39,6 @@ static void check_descriptor(struct ops_test *t, const struct tuff_op *op)
                 op->traits & TUFF_UPDATES,
          derivative = op_is_derivative(op);
     if (tuff_op_find(op->name) != op) fail(t, "%s: the name is not found, or stands twice", op->name);
-    if (!op->onnx) fail(t, "%s: onnx is NULL", op->name);
     if (!op->infer) fail(t, "%s: no infer", op->name);
     if (!op->bound && op->error == TUFF_ERROR_UNDECLARED) fail(t, "%s: neither error nor bound", op->name);
     if ((op->error == TUFF_ERROR_TEXT) != (op->glsl != NULL))

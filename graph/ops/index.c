@@ -21,20 +21,8 @@ struct random_attrs {
 
 static const struct tuff_attr axis_attr[] = {{"axis", "axis", TUFF_ATTR_I32, 1, offsetof(struct tuff_axis_attrs, axis)}};
 
-#define T(...)                                                                                                              \
-    {                                                                                                                       \
-        TUFF_F32,                                                                                                           \
-        {                                                                                                                   \
-            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
-        }                                                                                                                   \
-    }
-#define I(...)                                                                                                              \
-    {                                                                                                                       \
-        TUFF_I32,                                                                                                           \
-        {                                                                                                                   \
-            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
-        }                                                                                                                   \
-    }
+#define T(...) TUFF_TYPE(TUFF_F32, __VA_ARGS__)
+#define I(...) TUFF_TYPE(TUFF_I32, __VA_ARGS__)
 
 static int64_t clamp_index(double index, int64_t size)
 {
@@ -100,18 +88,14 @@ static struct tuff_index iota_number(const struct tuff_value *value, const struc
 static const struct tuff_case iota_cases[] = {{"middle", {{0}}, 0, {0}, 0, &(struct iota_attrs){1, {3, {3, 5, 7}}}}};
 const struct tuff_op tuff_op_iota = {
     .name = "iota",
-    .onnx = "",
     .class = TUFF_CLASS_INLINE,
-    .attrs = iota_attr,
-    .attr_count = TUFF_COUNT(iota_attr),
-    .attrs_bytes = sizeof(struct iota_attrs),
+    TUFF_ATTRS(iota_attr, struct iota_attrs),
     .infer = iota_infer,
     .result = TUFF_RESULT_I32,
     .nondiff = "has no operands",
     .ref = iota_ref,
     .error = TUFF_ERROR_NONE,
-    .cases = iota_cases,
-    .case_count = TUFF_COUNT(iota_cases),
+    TUFF_CASES(iota_cases),
     .emit = iota_emit,
     .number = iota_number,
 };
@@ -241,18 +225,14 @@ const struct tuff_op tuff_op_gather = {
     .onnx = "Gather",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_TAKES_PLACES,
-    .arity_min = 2,
-    .arity_max = 2,
-    .attrs = axis_attr,
-    .attr_count = 1,
-    .attrs_bytes = sizeof(struct tuff_axis_attrs),
+    TUFF_OPERANDS(2, 2),
+    TUFF_ATTRS(axis_attr, struct tuff_axis_attrs),
     .infer = gather_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .grad = gather_grad,
     .ref = gather_ref,
     .error = TUFF_ERROR_MOVES,
-    .cases = gather_cases,
-    .case_count = TUFF_COUNT(gather_cases),
+    TUFF_CASES(gather_cases),
     .cost = 4,
     .emit = gather_emit,
     .plain = gather_plain,
@@ -342,18 +322,14 @@ const struct tuff_op tuff_op_gather_elements = {
     .onnx = "GatherElements",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_TAKES_PLACES,
-    .arity_min = 2,
-    .arity_max = 2,
-    .attrs = axis_attr,
-    .attr_count = 1,
-    .attrs_bytes = sizeof(struct tuff_axis_attrs),
+    TUFF_OPERANDS(2, 2),
+    TUFF_ATTRS(axis_attr, struct tuff_axis_attrs),
     .infer = gather_elements_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .grad = gather_elements_grad,
     .ref = gather_elements_ref,
     .error = TUFF_ERROR_MOVES,
-    .cases = gather_elements_cases,
-    .case_count = TUFF_COUNT(gather_elements_cases),
+    TUFF_CASES(gather_elements_cases),
     .cost = 4,
     .emit = gather_elements_emit,
     .plain = gather_elements_plain,
@@ -467,22 +443,17 @@ static const struct tuff_case scatter_add_cases[] = {
 };
 const struct tuff_op tuff_op_scatter_add = {
     .name = "scatter_add",
-    .onnx = "",
     .class = TUFF_CLASS_KERNEL,
     .traits = TUFF_TAKES_PLACES,
-    .arity_min = 3,
-    .arity_max = 3,
-    .attrs = axis_attr,
-    .attr_count = 1,
-    .attrs_bytes = sizeof(struct tuff_axis_attrs),
+    TUFF_OPERANDS(3, 3),
+    TUFF_ATTRS(axis_attr, struct tuff_axis_attrs),
     .infer = scatter_add_infer,
     .grad = scatter_add_grad,
     .lower = scatter_add_lower,
     .ref = scatter_add_ref,
     .error = TUFF_ERROR_SUMS,
     .terms = scatter_add_terms,
-    .cases = scatter_add_cases,
-    .case_count = TUFF_COUNT(scatter_add_cases),
+    TUFF_CASES(scatter_add_cases),
     .inline_inputs = 7,
 };
 
@@ -589,11 +560,8 @@ const struct tuff_op tuff_op_topk = {
     .edges = "NaN is the greatest; equal ones by place",
     .onnx = "TopK",
     .class = TUFF_CLASS_KERNEL,
-    .arity_min = 1,
-    .arity_max = 1,
-    .attrs = topk_attr,
-    .attr_count = TUFF_COUNT(topk_attr),
-    .attrs_bytes = sizeof(struct topk_attrs),
+    TUFF_OPERANDS(1, 1),
+    TUFF_ATTRS(topk_attr, struct topk_attrs),
     .more = topk_more,
     .more_count = TUFF_COUNT(topk_more),
     .traits = TUFF_PICKS,
@@ -603,8 +571,7 @@ const struct tuff_op tuff_op_topk = {
     .lower = topk_lower,
     .ref = topk_ref,
     .error = TUFF_ERROR_MONOTONE,
-    .cases = topk_cases,
-    .case_count = TUFF_COUNT(topk_cases),
+    TUFF_CASES(topk_cases),
 };
 
 tuff_val tuff_one_hot(struct tuff_graph *g, tuff_val indices, uint32_t depth)
@@ -732,19 +699,14 @@ static const struct tuff_case random_cases[] = {
     {"odd", {I(3)}, 1, {TUFF_DOMAIN_INDEX}, 1000, &(struct random_attrs){5, {2, {31, 17}}}}};
 const struct tuff_op tuff_op_random_uniform = {
     .name = "random_uniform",
-    .onnx = "",
     .class = TUFF_CLASS_INLINE,
-    .arity_min = 1,
-    .arity_max = 1,
-    .attrs = random_attr,
-    .attr_count = TUFF_COUNT(random_attr),
-    .attrs_bytes = sizeof(struct random_attrs),
+    TUFF_OPERANDS(1, 1),
+    TUFF_ATTRS(random_attr, struct random_attrs),
     .infer = random_infer,
     .nondiff = "has no operands that vary",
     .ref = random_ref,
     .error = TUFF_ERROR_POSITIONS,
-    .cases = random_cases,
-    .case_count = TUFF_COUNT(random_cases),
+    TUFF_CASES(random_cases),
     .cost = 40,
     .emit = random_emit,
     .plain = random_plain,

@@ -87,12 +87,9 @@ static tuff_status rounded_bound(const struct tuff_bound *b)
 
 #define LEAF(symbol, text, kind_, attrs_, type, ref_, bound_)                                                               \
     const struct tuff_op symbol = {.name = text,                                                                            \
-                                   .onnx = "",                                                                              \
                                    .class = TUFF_CLASS_LEAF,                                                                \
                                    .kind = kind_,                                                                           \
-                                   .attrs = attrs_,                                                                         \
-                                   .attr_count = TUFF_COUNT(attrs_),                                                        \
-                                   .attrs_bytes = sizeof(type),                                                             \
+                                   TUFF_ATTRS(attrs_, type),                                                                \
                                    .infer = leaf_infer,                                                                     \
                                    .result = TUFF_RESULT_NAMED,                                                             \
                                    .error = TUFF_ERROR_NONE,                                                                \
@@ -136,9 +133,7 @@ const struct tuff_op tuff_op_full = {
     .onnx = "ConstantOfShape",
     .class = TUFF_CLASS_INLINE,
     .kind = TUFF_KIND_FULL,
-    .attrs = full_attr,
-    .attr_count = TUFF_COUNT(full_attr),
-    .attrs_bytes = sizeof(struct tuff_full_attrs),
+    TUFF_ATTRS(full_attr, struct tuff_full_attrs),
     .infer = leaf_infer,
     .result = TUFF_RESULT_NAMED,
     .nondiff = no_gradient,
@@ -298,11 +293,9 @@ static void pack_ref(const struct tuff_ref *ref) { pack_members_ref(ref, 1); }
 static const char pack_gradient[] = "packs belong to optimizers, behind the gradients";
 const struct tuff_op tuff_op_param_pack = {
     .name = "param_pack",
-    .onnx = "",
     .class = TUFF_CLASS_LEAF,
     .kind = TUFF_KIND_PARAM_PACK,
-    .arity_min = 1,
-    .arity_max = 255,
+    TUFF_OPERANDS(1, 255),
     .infer = param_pack_infer,
     .nondiff = pack_gradient,
     .ref = param_pack_ref,
@@ -310,11 +303,9 @@ const struct tuff_op tuff_op_param_pack = {
 };
 const struct tuff_op tuff_op_pack = {
     .name = "pack",
-    .onnx = "",
     .class = TUFF_CLASS_LEAF,
     .kind = TUFF_KIND_PACK,
-    .arity_min = 2,
-    .arity_max = 255,
+    TUFF_OPERANDS(2, 255),
     .infer = pack_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .nondiff = pack_gradient,
@@ -364,10 +355,8 @@ static void assign_ref(const struct tuff_ref *ref)
 
 const struct tuff_op tuff_op_assign = {
     .name = "assign",
-    .onnx = "",
     .class = TUFF_CLASS_ASSIGN,
-    .arity_min = 2,
-    .arity_max = 2,
+    TUFF_OPERANDS(2, 2),
     .infer = assign_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .nondiff = "ends a run",

@@ -220,27 +220,9 @@ tuff_val tuff_matmul(struct tuff_graph *g, tuff_val a, tuff_val b, struct tuff_m
     return tuff_graph_add(g, &tuff_op_matmul, (tuff_val[]){a, b, params.count}, params.count ? 3 : 2, &attrs);
 }
 
-#define T(...)                                                                                                              \
-    {                                                                                                                       \
-        TUFF_F32,                                                                                                           \
-        {                                                                                                                   \
-            sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), { __VA_ARGS__ }                                           \
-        }                                                                                                                   \
-    }
-#define ONE                                                                                                                 \
-    {                                                                                                                       \
-        TUFF_I32,                                                                                                           \
-        {                                                                                                                   \
-            1, { 1 }                                                                                                        \
-        }                                                                                                                   \
-    }
-#define HALF(...)                                                                                                           \
-    {                                                                                                                       \
-        TUFF_F16,                                                                                                           \
-        {                                                                                                                   \
-            sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), { __VA_ARGS__ }                                           \
-        }                                                                                                                   \
-    }
+#define T(...) TUFF_TYPE(TUFF_F32, __VA_ARGS__)
+#define ONE TUFF_TYPE(TUFF_I32, 1)
+#define HALF(...) TUFF_TYPE(TUFF_F16, __VA_ARGS__)
 /* The kernels read either operand in either order. */
 static tuff_val simpler(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
 {
@@ -289,11 +271,8 @@ const struct tuff_op tuff_op_matmul = {
     .takes_blocks = 3,
     .onnx = "MatMul",
     .class = TUFF_CLASS_KERNEL,
-    .arity_min = 2,
-    .arity_max = 3,
-    .attrs = attr_table,
-    .attr_count = TUFF_COUNT(attr_table),
-    .attrs_bytes = sizeof(struct attrs),
+    TUFF_OPERANDS(2, 3),
+    TUFF_ATTRS(attr_table, struct attrs),
     .infer = infer,
     .grad = grad,
     .simpler = simpler,
@@ -301,6 +280,5 @@ const struct tuff_op tuff_op_matmul = {
     .ref = ref,
     .error = TUFF_ERROR_SUMS,
     .terms = terms,
-    .cases = cases,
-    .case_count = TUFF_COUNT(cases),
+    TUFF_CASES(cases),
 };

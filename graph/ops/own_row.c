@@ -226,7 +226,7 @@ static const struct tuff_pw_row *add(struct tuff_graph *g, const char *name, con
         own->row.text[i] = tuff_arena_strdup(&g->arena, text[i]);
         own->op[i] = i ? tuff_op_exp_da : operands == 2 ? tuff_op_mul : tuff_op_exp;
         own->op[i].name = tuff_arena_printf(&g->arena, "%s%s", name, suffix[i]);
-        own->op[i].onnx = "";
+        own->op[i].onnx = NULL;
         own->op[i].attrs = tuff_own_attr;
         own->op[i].attr_count = TUFF_OWN_ATTRS;
         own->op[i].attrs_bytes = sizeof(struct tuff_own_attrs);

@@ -245,13 +245,7 @@ static void plain_pw(struct tuff_emitter *e, const struct tuff_value *value, con
 
 /* Test operands: fresh shapes with odd sizes; the domain is the row's own, by its name in the harness. */
 static const struct tuff_pw_attrs case_attrs = {0.7, 1.3};
-#define T(...)                                                                                                              \
-    {                                                                                                                       \
-        TUFF_F32,                                                                                                           \
-        {                                                                                                                   \
-            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
-        }                                                                                                                   \
-    }
+#define T(...) TUFF_TYPE(TUFF_F32, __VA_ARGS__)
 static const struct tuff_case cases1[] = {
     {"one", {T(1)}, 1, {TUFF_DOMAIN_NORMAL}, 0, &case_attrs},
     {"odd", {T(3, 5, 7)}, 1, {TUFF_DOMAIN_NORMAL}, 0, &case_attrs},
@@ -272,11 +266,8 @@ static const struct tuff_case cases2[] = {
         .onnx = onnx_,                                                                                                      \
         .class = TUFF_CLASS_INLINE,                                                                                         \
         .traits = TUFF_KEEPS_ORDER | (traits_),                                                                             \
-        .arity_min = arity,                                                                                                 \
-        .arity_max = arity,                                                                                                 \
-        .attrs = pw_attrs,                                                                                                  \
-        .attr_count = TUFF_COUNT(pw_attrs),                                                                                 \
-        .attrs_bytes = sizeof(struct tuff_pw_attrs),                                                                        \
+        TUFF_OPERANDS(arity, arity),                                                                                        \
+        TUFF_ATTRS(pw_attrs, struct tuff_pw_attrs),                                                                         \
         .infer = infer_pw,                                                                                                  \
         .result = result_,                                                                                                  \
         .grad = grad_,                                                                                                      \

@@ -491,20 +491,8 @@ static double terms(const struct tuff_value *value, const struct tuff_type *in_t
 
 /* ---- cases: one list of windows, of which each operator takes its operands ------------------------------------------------ */
 
-#define T(...)                                                                                                              \
-    {                                                                                                                       \
-        TUFF_F32,                                                                                                           \
-        {                                                                                                                   \
-            4, { __VA_ARGS__ }                                                                                              \
-        }                                                                                                                   \
-    }
-#define HALF(...)                                                                                                           \
-    {                                                                                                                       \
-        TUFF_F16,                                                                                                           \
-        {                                                                                                                   \
-            4, { __VA_ARGS__ }                                                                                              \
-        }                                                                                                                   \
-    }
+#define T(...) TUFF_TYPE(TUFF_F32, __VA_ARGS__)
+#define HALF(...) TUFF_TYPE(TUFF_F16, __VA_ARGS__)
 #define L(...) __VA_ARGS__
 /* ROW(name, x, y, h and w of x, kernel, stride, pad, dilation, ceil_mode, count_include_pad) */
 #define CASES                                                                                                               \
@@ -574,77 +562,59 @@ const struct tuff_op tuff_op_max_pool2d = {
     .onnx = "MaxPool",
     .class = TUFF_CLASS_KERNEL,
     .traits = TUFF_PICKS,
-    .arity_min = 1,
-    .arity_max = 2,
-    .attrs = pool_attrs,
-    .attr_count = TUFF_COUNT(pool_attrs),
-    .attrs_bytes = sizeof(struct pool),
+    TUFF_OPERANDS(1, 2),
+    TUFF_ATTRS(pool_attrs, struct pool),
     .infer = pool_infer,
     .result = TUFF_RESULT_LAST, /* x's own, or those of q */
     .grad = max_grad,
     .lower = max_lower,
     .ref = max_ref,
     .bound = max_bound,
-    .cases = max_cases,
-    .case_count = TUFF_COUNT(max_cases),
+    TUFF_CASES(max_cases),
 };
 const struct tuff_op tuff_op_max_pool2d_grad = {
     .name = "max_pool2d_grad",
     .edges = "to the last NaN, else to the first of equal ones",
     .ignores_nan = 1, /* the gradient has a place all the same */
-    .onnx = "",
     .class = TUFF_CLASS_KERNEL,
     .traits = TUFF_PICKS,
-    .arity_min = 2,
-    .arity_max = 2,
-    .attrs = pool_attrs,
-    .attr_count = TUFF_COUNT(pool_attrs),
-    .attrs_bytes = sizeof(struct pool),
+    TUFF_OPERANDS(2, 2),
+    TUFF_ATTRS(pool_attrs, struct pool),
     .infer = max_grad_infer,
     .grad = max_grad_grad,
     .lower = max_grad_lower,
     .ref = max_grad_ref,
     .bound = max_grad_bound,
     .terms = terms,
-    .cases = max_grad_cases,
-    .case_count = TUFF_COUNT(max_grad_cases),
+    TUFF_CASES(max_grad_cases),
     .inline_inputs = 1u << 1,
 };
 const struct tuff_op tuff_op_avg_pool2d = {
     .name = "avg_pool2d",
     .onnx = "AveragePool",
     .class = TUFF_CLASS_KERNEL,
-    .arity_min = 1,
-    .arity_max = 1,
-    .attrs = pool_attrs,
-    .attr_count = TUFF_COUNT(pool_attrs),
-    .attrs_bytes = sizeof(struct pool),
+    TUFF_OPERANDS(1, 1),
+    TUFF_ATTRS(pool_attrs, struct pool),
     .infer = pool_infer,
     .grad = avg_grad,
     .lower = avg_lower,
     .ref = avg_ref,
     .error = TUFF_ERROR_SUMS,
     .terms = terms,
-    .cases = avg_cases,
-    .case_count = TUFF_COUNT(avg_cases),
+    TUFF_CASES(avg_cases),
     .inline_inputs = 1u << 0,
 };
 const struct tuff_op tuff_op_avg_pool2d_grad = {
     .name = "avg_pool2d_grad",
-    .onnx = "",
     .class = TUFF_CLASS_KERNEL,
-    .arity_min = 1,
-    .arity_max = 1,
-    .attrs = avg_grad_attr_table,
-    .attr_count = TUFF_COUNT(avg_grad_attr_table),
-    .attrs_bytes = sizeof(struct avg_grad_attrs),
+    TUFF_OPERANDS(1, 1),
+    TUFF_ATTRS(avg_grad_attr_table, struct avg_grad_attrs),
     .infer = avg_grad_infer,
     .grad = avg_grad_grad,
     .lower = avg_grad_lower,
     .ref = avg_grad_ref,
     .error = TUFF_ERROR_SUMS,
     .terms = terms,
-    .cases = avg_grad_cases,
-    .case_count = TUFF_COUNT(avg_grad_cases),
+    TUFF_CASES(avg_grad_cases),
     .inline_inputs = 1u << 0,
 };

@@ -329,13 +329,7 @@ static tuff_val arg_expand(struct tuff_graph *g, const struct tuff_value *value,
     return tuff_reshape(g, place, value->type.shape);
 }
 
-#define T(...)                                                                                                              \
-    {                                                                                                                       \
-        TUFF_F32,                                                                                                           \
-        {                                                                                                                   \
-            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
-        }                                                                                                                   \
-    }
+#define T(...) TUFF_TYPE(TUFF_F32, __VA_ARGS__)
 #define CASE(label, type, axes, keep)                                                                                       \
     {                                                                                                                       \
         label, {type}, 1, {0}, 0, &(struct tuff_reduce_attrs) { axes, keep }                                                \
@@ -367,11 +361,8 @@ static const struct tuff_case arg_cases[] = {
                                    .onnx = onnx_,                                                                           \
                                    .edges = edges_,                                                                         \
                                    .class = TUFF_CLASS_KERNEL,                                                              \
-                                   .arity_min = 1,                                                                          \
-                                   .arity_max = 1,                                                                          \
-                                   .attrs = reduce_attr,                                                                    \
-                                   .attr_count = TUFF_COUNT(reduce_attr),                                                   \
-                                   .attrs_bytes = sizeof(struct tuff_reduce_attrs),                                         \
+                                   TUFF_OPERANDS(1, 1),                                                                     \
+                                   TUFF_ATTRS(reduce_attr, struct tuff_reduce_attrs),                                       \
                                    .infer = reduce_infer,                                                                   \
                                    .result = result_,                                                                       \
                                    .grad = grad_,                                                                           \
@@ -385,8 +376,7 @@ static const struct tuff_case arg_cases[] = {
                                    .terms = reduce_terms,                                                                   \
                                    .error = error_,                                                                         \
                                    .bound = bound_,                                                                         \
-                                   .cases = cases_,                                                                         \
-                                   .case_count = TUFF_COUNT(cases_),                                                        \
+                                   TUFF_CASES(cases_),                                                                      \
                                    .inline_inputs = 1,                                                                      \
                                    .reduces = true}
 REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", NULL, TUFF_RESULT_WIDE, TUFF_INTEGERS_WRAP, sum_grad, NULL, reduce_cases,
@@ -518,20 +508,15 @@ static const struct tuff_case cumsum_cases[] = {
 };
 const struct tuff_op tuff_op_cumsum = {
     .name = "cumsum",
-    .onnx = "",
     .class = TUFF_CLASS_KERNEL,
-    .arity_min = 1,
-    .arity_max = 1,
-    .attrs = cumsum_attr,
-    .attr_count = TUFF_COUNT(cumsum_attr),
-    .attrs_bytes = sizeof(struct cumsum_attrs),
+    TUFF_OPERANDS(1, 1),
+    TUFF_ATTRS(cumsum_attr, struct cumsum_attrs),
     .infer = cumsum_infer,
     .grad = cumsum_grad,
     .lower = cumsum_lower,
     .ref = cumsum_ref,
     .error = TUFF_ERROR_SUMS,
     .terms = cumsum_terms,
-    .cases = cumsum_cases,
-    .case_count = TUFF_COUNT(cumsum_cases),
+    TUFF_CASES(cumsum_cases),
     .inline_inputs = 1,
 };

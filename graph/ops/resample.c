@@ -147,13 +147,7 @@ tuff_val tuff_resample(struct tuff_graph *g, tuff_val x, tuff_val places, tuff_v
     return at < 0 ? 0 : tuff_graph_add(g, &tuff_op_resample, (tuff_val[]){x, places, weights}, 3, &attrs);
 }
 
-#define T(dtype, ...)                                                                                                       \
-    {                                                                                                                       \
-        dtype,                                                                                                              \
-        {                                                                                                                   \
-            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
-        }                                                                                                                   \
-    }
+#define T(dtype, ...) TUFF_TYPE(dtype, __VA_ARGS__)
 #define CASE(label, dtype, shape, n, taps, limit, at)                                                                       \
     {                                                                                                                       \
         label, {T(dtype, shape), T(TUFF_I32, n, taps), T(TUFF_F32, n, taps)}, 3, {0, TUFF_DOMAIN_INDEX}, limit,             \
@@ -178,21 +172,16 @@ static const struct tuff_case example = CASE("8x64x56x56 to 112", TUFF_F32, L(8,
 const struct tuff_op tuff_op_resample = {
     .name = "resample",
     .edges = "a weight of 0 reads nothing, NaN neither",
-    .onnx = "",
     .class = TUFF_CLASS_KERNEL,
     .traits = TUFF_TAKES_PLACES,
-    .arity_min = 3,
-    .arity_max = 3,
-    .attrs = axis_attr,
-    .attr_count = 1,
-    .attrs_bytes = sizeof(struct tuff_axis_attrs),
+    TUFF_OPERANDS(3, 3),
+    TUFF_ATTRS(axis_attr, struct tuff_axis_attrs),
     .infer = infer,
     .grad = grad,
     .lower = lower,
     .ref = ref,
     .error = TUFF_ERROR_SUMS,
     .terms = terms,
-    .cases = cases,
-    .case_count = TUFF_COUNT(cases),
+    TUFF_CASES(cases),
     .example = &example,
 };

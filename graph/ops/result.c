@@ -60,13 +60,9 @@ static double work(const struct tuff_value *value, const struct tuff_type *in_ty
 
 const struct tuff_op tuff_op_result = {
     .name = "result",
-    .onnx = "",
     .class = TUFF_CLASS_RESULT,
-    .arity_min = 1,
-    .arity_max = 255,
-    .attrs = attr,
-    .attr_count = TUFF_COUNT(attr),
-    .attrs_bytes = sizeof(struct attrs),
+    TUFF_OPERANDS(1, 255),
+    TUFF_ATTRS(attr, struct attrs),
     .infer = infer,
     .result = TUFF_RESULT_OF_KERNEL,
     .nondiff = "a kernel's gradient is that of its first result",

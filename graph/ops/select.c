@@ -84,27 +84,9 @@ tuff_val tuff_select(struct tuff_graph *g, tuff_val c, tuff_val a, tuff_val b)
     return tuff_graph_add(g, &tuff_op_select, in, 3, NULL);
 }
 
-#define T(...)                                                                                                              \
-    {                                                                                                                       \
-        TUFF_F32,                                                                                                           \
-        {                                                                                                                   \
-            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
-        }                                                                                                                   \
-    }
-#define B(...)                                                                                                              \
-    {                                                                                                                       \
-        TUFF_BOOL,                                                                                                          \
-        {                                                                                                                   \
-            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
-        }                                                                                                                   \
-    }
-#define I(...)                                                                                                              \
-    {                                                                                                                       \
-        TUFF_I32,                                                                                                           \
-        {                                                                                                                   \
-            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
-        }                                                                                                                   \
-    }
+#define T(...) TUFF_TYPE(TUFF_F32, __VA_ARGS__)
+#define B(...) TUFF_TYPE(TUFF_BOOL, __VA_ARGS__)
+#define I(...) TUFF_TYPE(TUFF_I32, __VA_ARGS__)
 static const struct tuff_case select_cases[] = {
     {"odd", {B(3, 5, 7), T(3, 5, 7), T(3, 5, 7)}, 3, {TUFF_DOMAIN_BOOL}, 0, NULL},
     {"one", {B(1), T(1), T(1)}, 3, {TUFF_DOMAIN_BOOL}, 0, NULL},
@@ -116,15 +98,13 @@ const struct tuff_op tuff_op_select = {
     .onnx = "Where",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER,
-    .arity_min = 3,
-    .arity_max = 3,
+    TUFF_OPERANDS(3, 3),
     .infer = select_infer,
     .result = TUFF_RESULT_OPERAND_1,
     .grad = select_grad,
     .ref = select_ref,
     .bound = select_bound,
-    .cases = select_cases,
-    .case_count = TUFF_COUNT(select_cases),
+    TUFF_CASES(select_cases),
     .cost = 1,
     .emit = select_emit,
     .plain = select_plain,
@@ -238,18 +218,14 @@ const struct tuff_op tuff_op_cast = {
     .onnx = "Cast",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER | TUFF_ROUNDS,
-    .arity_min = 1,
-    .arity_max = 1,
-    .attrs = cast_attr,
-    .attr_count = 1,
-    .attrs_bytes = sizeof(struct cast_attrs),
+    TUFF_OPERANDS(1, 1),
+    TUFF_ATTRS(cast_attr, struct cast_attrs),
     .infer = cast_infer,
     .result = TUFF_RESULT_NAMED,
     .grad = cast_grad,
     .ref = cast_ref,
     .bound = cast_bound,
-    .cases = cast_cases,
-    .case_count = TUFF_COUNT(cast_cases),
+    TUFF_CASES(cast_cases),
     .cost = 1,
     .emit = cast_emit,
     .plain = cast_plain,
@@ -279,16 +255,14 @@ const struct tuff_op tuff_op_detach = {
     .onnx = "Identity",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER | TUFF_KEEPS_MEMORY,
-    .arity_min = 1,
-    .arity_max = 1,
+    TUFF_OPERANDS(1, 1),
     .infer = same_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .nondiff = "stops gradients by definition",
     .simpler = detach_simpler,
     .ref = same_ref,
     .error = TUFF_ERROR_MOVES,
-    .cases = same_cases,
-    .case_count = TUFF_COUNT(same_cases),
+    TUFF_CASES(same_cases),
     .map = same_map,
 };
 tuff_val tuff_checkpoint(struct tuff_graph *g, tuff_val x) { return tuff_graph_add(g, &tuff_op_once, &x, 1, NULL); }
@@ -296,34 +270,28 @@ tuff_val tuff_checkpoint(struct tuff_graph *g, tuff_val x) { return tuff_graph_a
 const struct tuff_op tuff_op_once = {
     .name = "once",
     .integers = TUFF_INTEGERS_KEPT,
-    .onnx = "",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER | TUFF_KEEPS_MEMORY | TUFF_STAYS_APART,
-    .arity_min = 1,
-    .arity_max = 1,
+    TUFF_OPERANDS(1, 1),
     .infer = same_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .grad = same_grad,
     .ref = same_ref,
     .error = TUFF_ERROR_MOVES,
-    .cases = same_cases,
-    .case_count = TUFF_COUNT(same_cases),
+    TUFF_CASES(same_cases),
     .map = same_map,
 };
 const struct tuff_op tuff_op_copy = {
     .name = "copy",
     .integers = TUFF_INTEGERS_KEPT,
-    .onnx = "",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER | TUFF_OWNS_MEMORY,
-    .arity_min = 1,
-    .arity_max = 1,
+    TUFF_OPERANDS(1, 1),
     .infer = same_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .grad = same_grad,
     .ref = same_ref,
     .error = TUFF_ERROR_MOVES,
-    .cases = same_cases,
-    .case_count = TUFF_COUNT(same_cases),
+    TUFF_CASES(same_cases),
     .map = same_map,
 };

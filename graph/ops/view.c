@@ -7,8 +7,6 @@
 #include <math.h>
 #include <stdio.h>
 
-static const char view_onnx_none[] = "";
-
 void tuff_strides(const struct tuff_shape *shape, uint64_t *strides)
 {
     uint64_t stride = 1;
@@ -91,13 +89,7 @@ tuff_val tuff_reshape(struct tuff_graph *g, tuff_val x, struct tuff_shape shape)
     return tuff_graph_add(g, &tuff_op_reshape, &x, 1, &attrs);
 }
 
-#define T(...)                                                                                                              \
-    {                                                                                                                       \
-        TUFF_F32,                                                                                                           \
-        {                                                                                                                   \
-            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
-        }                                                                                                                   \
-    }
+#define T(...) TUFF_TYPE(TUFF_F32, __VA_ARGS__)
 #define S(...)                                                                                                              \
     {                                                                                                                       \
         {                                                                                                                   \
@@ -127,22 +119,17 @@ static const struct tuff_case reshape_cases[] = {
 const struct tuff_op tuff_op_reshape = {
     .name = "reshape",
     .integers = TUFF_INTEGERS_KEPT,
-    .onnx = view_onnx_none,
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER | TUFF_KEEPS_MEMORY,
-    .arity_min = 1,
-    .arity_max = 1,
-    .attrs = shape_attr,
-    .attr_count = 1,
-    .attrs_bytes = sizeof(struct shape_attrs),
+    TUFF_OPERANDS(1, 1),
+    TUFF_ATTRS(shape_attr, struct shape_attrs),
     .infer = reshape_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .grad = reshape_grad,
     .simpler = reshape_simpler,
     .ref = copy_ref,
     .error = TUFF_ERROR_MOVES,
-    .cases = reshape_cases,
-    .case_count = TUFF_COUNT(reshape_cases),
+    TUFF_CASES(reshape_cases),
     .map = reshape_map,
 };
 
@@ -278,19 +265,15 @@ const struct tuff_op tuff_op_permute = {
     .onnx = "Transpose",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_STRIDES,
-    .arity_min = 1,
-    .arity_max = 1,
-    .attrs = permute_attr,
-    .attr_count = 1,
-    .attrs_bytes = sizeof(struct tuff_permute_attrs),
+    TUFF_OPERANDS(1, 1),
+    TUFF_ATTRS(permute_attr, struct tuff_permute_attrs),
     .infer = permute_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .grad = permute_grad,
     .simpler = permute_simpler,
     .ref = permute_ref,
     .error = TUFF_ERROR_MOVES,
-    .cases = permute_cases,
-    .case_count = TUFF_COUNT(permute_cases),
+    TUFF_CASES(permute_cases),
     .map = permute_map,
 };
 
@@ -416,21 +399,16 @@ static const struct tuff_case slice_cases[] = {
 const struct tuff_op tuff_op_slice = {
     .name = "slice",
     .integers = TUFF_INTEGERS_KEPT,
-    .onnx = view_onnx_none,
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_STRIDES | TUFF_KEEPS_MEMORY,
-    .arity_min = 1,
-    .arity_max = 1,
-    .attrs = slice_attr,
-    .attr_count = TUFF_COUNT(slice_attr),
-    .attrs_bytes = sizeof(struct tuff_slice_attrs),
+    TUFF_OPERANDS(1, 1),
+    TUFF_ATTRS(slice_attr, struct tuff_slice_attrs),
     .infer = slice_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .grad = slice_grad,
     .ref = slice_ref,
     .error = TUFF_ERROR_MOVES,
-    .cases = slice_cases,
-    .case_count = TUFF_COUNT(slice_cases),
+    TUFF_CASES(slice_cases),
     .map = slice_map,
     .offset = slice_offset,
 };
@@ -510,21 +488,16 @@ static const struct tuff_case expand_cases[] = {
 const struct tuff_op tuff_op_expand = {
     .name = "expand",
     .integers = TUFF_INTEGERS_KEPT,
-    .onnx = view_onnx_none,
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_STRIDES,
-    .arity_min = 1,
-    .arity_max = 1,
-    .attrs = shape_attr,
-    .attr_count = 1,
-    .attrs_bytes = sizeof(struct shape_attrs),
+    TUFF_OPERANDS(1, 1),
+    TUFF_ATTRS(shape_attr, struct shape_attrs),
     .infer = expand_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .grad = expand_grad,
     .ref = expand_ref,
     .error = TUFF_ERROR_MOVES,
-    .cases = expand_cases,
-    .case_count = TUFF_COUNT(expand_cases),
+    TUFF_CASES(expand_cases),
     .map = expand_map,
 };
 
@@ -672,20 +645,15 @@ const struct tuff_op tuff_op_pad = {
     .name = "pad",
     .edges = "moves what is there",
     .integers = TUFF_INTEGERS_KEPT,
-    .onnx = view_onnx_none,
     .class = TUFF_CLASS_INLINE,
-    .arity_min = 1,
-    .arity_max = 1,
-    .attrs = pad_attr,
-    .attr_count = TUFF_COUNT(pad_attr),
-    .attrs_bytes = sizeof(struct tuff_pad_attrs),
+    TUFF_OPERANDS(1, 1),
+    TUFF_ATTRS(pad_attr, struct tuff_pad_attrs),
     .infer = pad_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .grad = pad_grad,
     .ref = pad_ref,
     .bound = pad_bound,
-    .cases = pad_cases,
-    .case_count = TUFF_COUNT(pad_cases),
+    TUFF_CASES(pad_cases),
     .cost = 6,
     .emit = pad_emit,
     .plain = pad_plain,
@@ -821,18 +789,14 @@ const struct tuff_op tuff_op_concat = {
     .onnx = "Concat",
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_TAKES_PARTS,
-    .arity_min = 1,
-    .arity_max = 255,
-    .attrs = axis_attr,
-    .attr_count = 1,
-    .attrs_bytes = sizeof(struct tuff_axis_attrs),
+    TUFF_OPERANDS(1, 255),
+    TUFF_ATTRS(axis_attr, struct tuff_axis_attrs),
     .infer = concat_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .grad = concat_grad,
     .ref = concat_ref,
     .error = TUFF_ERROR_MOVES,
-    .cases = concat_cases,
-    .case_count = TUFF_COUNT(concat_cases),
+    TUFF_CASES(concat_cases),
     .cost = 6,
     .emit = concat_emit,
     .plain = concat_plain,
