@@ -19,8 +19,6 @@ struct random_attrs {
     struct tuff_shape shape;
 };
 
-static const struct tuff_attr axis_attr[] = {{"axis", "axis", TUFF_ATTR_I32, 1, offsetof(struct tuff_axis_attrs, axis)}};
-
 #define T(...) TUFF_TYPE(TUFF_F32, __VA_ARGS__)
 #define I(...) TUFF_TYPE(TUFF_I32, __VA_ARGS__)
 
@@ -29,14 +27,6 @@ static int64_t clamp_index(double index, int64_t size)
     int64_t i = index < -2147483648.0 ? INT32_MIN : (index > 2147483647.0 ? INT32_MAX : (int64_t)index);
     i = i < 0 ? i + size : i;
     return i < 0 ? 0 : (i >= size ? size - 1 : i);
-}
-
-/* outer, n, inner of an axis */
-static void split(const struct tuff_shape *shape, int axis, uint64_t *outer, uint64_t *inner)
-{
-    *outer = *inner = 1;
-    for (uint32_t i = 0; i < shape->rank; i++)
-        if ((int)i != axis) *((int)i < axis ? outer : inner) *= shape->dim[i];
 }
 
 /* ---- iota ------------------------------------------------------------------------------------------------------------------- */
@@ -60,7 +50,7 @@ static void iota_ref(const struct tuff_ref *ref)
 {
     const struct iota_attrs *attrs = ref->value->attrs;
     uint64_t outer, inner, count = tuff_shape_count(&attrs->shape);
-    split(&attrs->shape, attrs->axis, &outer, &inner);
+    tuff_around_axis(&attrs->shape, attrs->axis, &outer, &inner);
     for (uint64_t i = 0; i < count; i++) ref->out[i] = (double)(i / inner % attrs->shape.dim[attrs->axis]);
 }
 
@@ -130,7 +120,7 @@ static void gather_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val 
     int axis = ((const struct tuff_axis_attrs *)value.attrs)->axis;
     struct tuff_shape x = tuff_type_of(g, value.in[0]).shape, indices = tuff_type_of(g, value.in[1]).shape;
     uint64_t outer, inner, count = tuff_shape_count(&indices);
-    split(&x, axis, &outer, &inner);
+    tuff_around_axis(&x, axis, &outer, &inner);
     struct tuff_shape rows = TUFF_SHAPE((uint32_t)outer, (uint32_t)count, (uint32_t)inner);
     struct tuff_shape into = TUFF_SHAPE((uint32_t)outer, x.dim[axis], (uint32_t)inner);
     tuff_val at = tuff_reshape(g, value.in[1], TUFF_SHAPE(1, (uint32_t)count, 1));
@@ -143,7 +133,7 @@ static void gather_ref(const struct tuff_ref *ref)
     int axis = ((const struct tuff_axis_attrs *)ref->value->attrs)->axis;
     const struct tuff_shape *x = &ref->in_types[0].shape;
     uint64_t outer, inner, count = tuff_shape_count(&ref->in_types[1].shape), at = 0;
-    split(x, axis, &outer, &inner);
+    tuff_around_axis(x, axis, &outer, &inner);
     for (uint64_t o = 0; o < outer; o++)
         for (uint64_t k = 0; k < count; k++) {
             uint64_t row = o * x->dim[axis] + (uint64_t)clamp_index(ref->in[1][k], x->dim[axis]);
@@ -153,9 +143,7 @@ static void gather_ref(const struct tuff_ref *ref)
 
 tuff_val tuff_gather(struct tuff_graph *g, tuff_val x, tuff_val indices, int axis)
 {
-    int at = tuff_axis(g, "gather", x, axis);
-    struct tuff_axis_attrs attrs = {at};
-    return at < 0 ? 0 : tuff_graph_add(g, &tuff_op_gather, (tuff_val[]){x, indices}, 2, &attrs);
+    return tuff_add_along(g, &tuff_op_gather, (tuff_val[]){x, indices}, 2, axis);
 }
 
 /* Variable that holds the index value, counted from the end when negative, clamped to 0 .. dim-1. */
@@ -226,7 +214,7 @@ const struct tuff_op tuff_op_gather = {
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_TAKES_PLACES,
     TUFF_OPERANDS(2, 2),
-    TUFF_ATTRS(axis_attr, struct tuff_axis_attrs),
+    TUFF_ATTRS(tuff_axis_attr, struct tuff_axis_attrs),
     .infer = gather_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .grad = gather_grad,
@@ -289,9 +277,7 @@ static void gather_elements_ref(const struct tuff_ref *ref)
 
 tuff_val tuff_gather_elements(struct tuff_graph *g, tuff_val x, tuff_val indices, int axis)
 {
-    int at = tuff_axis(g, "gather_elements", x, axis);
-    struct tuff_axis_attrs attrs = {at};
-    return at < 0 ? 0 : tuff_graph_add(g, &tuff_op_gather_elements, (tuff_val[]){x, indices}, 2, &attrs);
+    return tuff_add_along(g, &tuff_op_gather_elements, (tuff_val[]){x, indices}, 2, axis);
 }
 
 static const char *gather_elements_emit(struct tuff_emitter *e, const struct tuff_value *value,
@@ -323,7 +309,7 @@ const struct tuff_op tuff_op_gather_elements = {
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_TAKES_PLACES,
     TUFF_OPERANDS(2, 2),
-    TUFF_ATTRS(axis_attr, struct tuff_axis_attrs),
+    TUFF_ATTRS(tuff_axis_attr, struct tuff_axis_attrs),
     .infer = gather_elements_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .grad = gather_elements_grad,
@@ -373,7 +359,7 @@ static void scatter_add_ref(const struct tuff_ref *ref)
     const struct tuff_shape *large = &ref->value->type.shape, *small = &ref->in_types[2].shape;
     bool each = tuff_shape_equal(&ref->in_types[1].shape, small);
     uint64_t outer, inner;
-    split(small, axis, &outer, &inner);
+    tuff_around_axis(small, axis, &outer, &inner);
     memcpy(ref->out, ref->in[0], (size_t)tuff_shape_count(large) * sizeof *ref->out);
     for (uint64_t i = 0, count = tuff_shape_count(small); i < count; i++) {
         double index = ref->in[1][each ? i : i / inner % small->dim[axis]];
@@ -391,7 +377,7 @@ static tuff_status lower_rows(const struct tuff_lower *lower, int axis, struct t
 {
     enum { SIZE = 64 };
     uint64_t outer, inner, count = lower->in[1]->shape.dim[axis], rows = lower->in[0]->shape.dim[axis];
-    split(&lower->in[0]->shape, axis, &outer, &inner);
+    tuff_around_axis(&lower->in[0]->shape, axis, &outer, &inner);
     TUFF_TRY(tuff_lower_rounds(lower, count + count / 16 + 100, error)); /* all hit; words and bits of the blocks */
     call->file = "scatter_rows";
     TUFF_CALL(call, scatter_rows, .SIZE = SIZE, .outer = (uint32_t)outer, .rows = (uint32_t)rows, .count = (uint32_t)count,
@@ -428,7 +414,7 @@ tuff_val tuff_scatter_add(struct tuff_graph *g, tuff_val x, tuff_val indices, tu
                             from = tuff_type_of(g, source).shape;
     if (at >= 0 && is_by_rows(&to, &i, &from, at) && !tuff_shape_equal(&i, &from)) {
         uint64_t outer, inner;
-        split(&to, at, &outer, &inner);
+        tuff_around_axis(&to, at, &outer, &inner);
         if (inner < SHORT || i.dim[at] > MANY) indices = tuff_expand(g, indices, from);
     }
     return at < 0 ? 0 : tuff_graph_add(g, &tuff_op_scatter_add, (tuff_val[]){x, indices, source}, 3, &attrs);
@@ -446,7 +432,7 @@ const struct tuff_op tuff_op_scatter_add = {
     .class = TUFF_CLASS_KERNEL,
     .traits = TUFF_TAKES_PLACES,
     TUFF_OPERANDS(3, 3),
-    TUFF_ATTRS(axis_attr, struct tuff_axis_attrs),
+    TUFF_ATTRS(tuff_axis_attr, struct tuff_axis_attrs),
     .infer = scatter_add_infer,
     .grad = scatter_add_grad,
     .lower = scatter_add_lower,
@@ -487,7 +473,7 @@ static void topk_ref(const struct tuff_ref *ref)
 {
     const struct topk_attrs *attrs = ref->value->attrs;
     uint64_t outer, inner, n = ref->in_types[0].shape.dim[attrs->axis];
-    split(&ref->in_types[0].shape, attrs->axis, &outer, &inner);
+    tuff_around_axis(&ref->in_types[0].shape, attrs->axis, &outer, &inner);
     for (uint64_t line = 0; line < outer * inner; line++) {
         uint64_t a = line / inner, b = line % inner;
         for (uint64_t i = 0; i < n; i++) {
@@ -509,7 +495,7 @@ static tuff_status topk_lower(const struct tuff_lower *lower, struct tuff_kernel
     const struct topk_attrs *attrs = lower->value->attrs;
     const struct tuff_shape *x = &lower->in[0]->shape;
     uint64_t outer, inner, count = tuff_shape_count(x);
-    split(x, attrs->axis, &outer, &inner);
+    tuff_around_axis(x, attrs->axis, &outer, &inner);
     uint64_t n = x->dim[attrs->axis], k = (uint64_t)attrs->k, few_rounds = k * (n / 4 + 2);
     bool few = lower->caps->kind == TUFF_DEVICE_SOFTWARE && 2 * k <= n && few_rounds < 65000;
     TUFF_TRY(tuff_lower_rounds(lower, few ? few_rounds : n / 4 + 1, error));

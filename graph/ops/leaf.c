@@ -3,6 +3,7 @@
 #include "graph/ops/leaf.h"
 #include "graph/bound.h"
 #include "graph/compile/emit_op.h"
+#include "graph/ops/view.h"
 #include "graph/philox.h"
 
 #include <math.h>
@@ -272,12 +273,6 @@ static tuff_status param_pack_infer(const struct tuff_infer *infer, struct tuff_
     return TUFF_OK;
 }
 
-static tuff_status pack_infer(const struct tuff_infer *infer, struct tuff_shape *out)
-{
-    *out = infer->in[0]->shape; /* the target's; tuff_pack has checked the members */
-    return TUFF_OK;
-}
-
 static void pack_members_ref(const struct tuff_ref *ref, uint32_t first)
 {
     uint64_t at = 0;
@@ -306,7 +301,7 @@ const struct tuff_op tuff_op_pack = {
     .class = TUFF_CLASS_LEAF,
     .kind = TUFF_KIND_PACK,
     TUFF_OPERANDS(2, 255),
-    .infer = pack_infer,
+    .infer = tuff_same_infer, /* the target's; tuff_pack has checked the members */
     .result = TUFF_RESULT_OPERAND_0,
     .nondiff = pack_gradient,
     .ref = pack_ref,

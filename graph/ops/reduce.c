@@ -252,24 +252,13 @@ static bool take_parts(const struct tuff_shape *shape, uint32_t axes, struct par
     return true;
 }
 
-static tuff_val slice_axis(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t first, uint32_t count)
-{
-    struct tuff_shape size = tuff_type_of(g, x).shape;
-    uint32_t start[TUFF_MAX_RANK] = {0};
-    int32_t step[TUFF_MAX_RANK];
-    for (uint32_t i = 0; i < TUFF_MAX_RANK; i++) step[i] = 1;
-    start[axis] = first;
-    size.dim[axis] = count;
-    return tuff_slice(g, x, start, step, size.dim);
-}
-
 /* All but the rest, the axis as two: parts, and elements of a part. */
 static tuff_val whole_parts(struct tuff_graph *g, tuff_val x, const struct parts *p)
 {
     struct tuff_shape shape = tuff_type_of(g, x).shape, rows = {.rank = shape.rank + 1};
     for (uint32_t i = 0; i < rows.rank; i++)
         rows.dim[i] = i < p->axis ? shape.dim[i] : i == p->axis ? p->count : i == p->axis + 1 ? p->part : shape.dim[i - 1];
-    return tuff_reshape(g, p->rest ? slice_axis(g, x, p->axis, 0, p->count * p->part) : x, rows);
+    return tuff_reshape(g, p->rest ? tuff_slice_axis(g, x, p->axis, 0, 1, p->count * p->part) : x, rows);
 }
 
 static tuff_val sum_in_parts(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
@@ -283,7 +272,7 @@ static tuff_val sum_in_parts(struct tuff_graph *g, tuff_val x, uint32_t axes, en
     tuff_val sums = add_reduce(g, &tuff_op_sum, whole_parts(g, x, &p), inner, TUFF_DROP_AXES);
     tuff_val total = sum_in_parts(g, sums, 1u << parts_axis, TUFF_DROP_AXES);
     if (p.rest) {
-        tuff_val rest = slice_axis(g, x, p.axis, p.count * p.part, p.rest);
+        tuff_val rest = tuff_slice_axis(g, x, p.axis, p.count * p.part, 1, p.rest);
         total = tuff_add(g, total, sum_in_parts(g, rest, axes, TUFF_DROP_AXES));
     }
     return keep ? tuff_reshape(g, total, kept_shape(shape, axes)) : total;
@@ -315,7 +304,7 @@ static tuff_val arg_expand(struct tuff_graph *g, const struct tuff_value *value,
     tuff_val length = tuff_full(g, TUFF_I32, tuff_type_of(g, part).shape, p.part);
     tuff_val within = tuff_gather_elements(g, in_part, part, axis), place = tuff_add(g, tuff_mul(g, part, length), within);
     if (p.rest) {
-        tuff_val rest = slice_axis(g, in[0], p.axis, p.count * p.part, p.rest);
+        tuff_val rest = tuff_slice_axis(g, in[0], p.axis, p.count * p.part, 1, p.rest);
         tuff_val at = add_reduce(g, value->op, rest, attrs->axes, TUFF_KEEP_AXES), other;
         struct tuff_shape one = tuff_type_of(g, at).shape;
         best = tuff_reshape(g, tuff_gather_elements(g, best, part, axis), one);
@@ -390,10 +379,14 @@ REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", "the first NaN, else the first of 
 REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", "the first NaN, else the first of equal ones", TUFF_RESULT_I32,
           TUFF_INTEGERS_REFUSED, NULL, "positions do not vary smoothly", arg_cases, NULL, arg_expand, 0, arg_bound);
 
-tuff_val tuff_sum(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
-{
-    return add_reduce(g, &tuff_op_sum, x, axes, keep);
-}
+#define REDUCE_BUILDER(name)                                                                                                \
+    tuff_val tuff_##name(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)                              \
+    {                                                                                                                       \
+        return add_reduce(g, &tuff_op_##name, x, axes, keep);                                                               \
+    }
+REDUCE_BUILDER(sum)
+REDUCE_BUILDER(reduce_max)
+REDUCE_BUILDER(reduce_min)
 
 tuff_val tuff_mean(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
 {
@@ -402,27 +395,14 @@ tuff_val tuff_mean(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_ke
     return tuff_affine(g, tuff_sum(g, x, axes, keep), 1.0 / (double)n, 0);
 }
 
-tuff_val tuff_reduce_max(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
-{
-    return add_reduce(g, &tuff_op_reduce_max, x, axes, keep);
-}
-tuff_val tuff_reduce_min(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
-{
-    return add_reduce(g, &tuff_op_reduce_min, x, axes, keep);
-}
-static tuff_val add_arg(struct tuff_graph *g, const struct tuff_op *op, tuff_val x, int axis, enum tuff_keep keep)
-{
-    int at = tuff_axis(g, op->name, x, axis);
-    return at < 0 ? 0 : add_reduce(g, op, x, 1u << at, keep);
-}
-tuff_val tuff_argmax(struct tuff_graph *g, tuff_val x, int axis, enum tuff_keep keep)
-{
-    return add_arg(g, &tuff_op_argmax, x, axis, keep);
-}
-tuff_val tuff_argmin(struct tuff_graph *g, tuff_val x, int axis, enum tuff_keep keep)
-{
-    return add_arg(g, &tuff_op_argmin, x, axis, keep);
-}
+#define ARG_BUILDER(name)                                                                                                   \
+    tuff_val tuff_##name(struct tuff_graph *g, tuff_val x, int axis, enum tuff_keep keep)                                   \
+    {                                                                                                                       \
+        int at = tuff_axis(g, #name, x, axis);                                                                              \
+        return at < 0 ? 0 : add_reduce(g, &tuff_op_##name, x, 1u << at, keep);                                              \
+    }
+ARG_BUILDER(argmax)
+ARG_BUILDER(argmin)
 
 /* ---- running sums ----------------------------------------------------------------------------------------------------------- */
 
@@ -450,19 +430,13 @@ static void cumsum_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val 
     gin[0] = tuff_cumsum(g, gy, (struct tuff_cumsum_params){attrs->axis, attrs->exclusive != 0, attrs->reverse == 0});
 }
 
-static uint64_t inner_of(const struct tuff_shape *shape, int axis)
-{
-    uint64_t inner = 1;
-    for (uint32_t i = (uint32_t)axis + 1; i < shape->rank; i++) inner *= shape->dim[i];
-    return inner;
-}
-
 static void cumsum_ref(const struct tuff_ref *ref)
 {
     const struct cumsum_attrs *attrs = ref->value->attrs;
     const struct tuff_shape *shape = &ref->value->type.shape;
-    uint64_t n = shape->dim[attrs->axis], inner = inner_of(shape, attrs->axis), lines = tuff_shape_count(shape) / n;
-    for (uint64_t line = 0; line < lines; line++) {
+    uint64_t n = shape->dim[attrs->axis], outer, inner;
+    tuff_around_axis(shape, attrs->axis, &outer, &inner);
+    for (uint64_t line = 0; line < outer * inner; line++) {
         double sum = 0;
         for (uint64_t k = 0; k < n; k++) {
             uint64_t i = line / inner * n * inner + line % inner + (attrs->reverse ? n - 1 - k : k) * inner;
@@ -483,13 +457,14 @@ static tuff_status cumsum_lower(const struct tuff_lower *lower, struct tuff_kern
 {
     const struct cumsum_attrs *attrs = lower->value->attrs;
     const struct tuff_shape *shape = &lower->value->type.shape;
-    uint32_t n = shape->dim[attrs->axis], inner = (uint32_t)inner_of(shape, attrs->axis);
-    uint32_t lines = (uint32_t)(tuff_shape_count(shape) / n);
+    uint32_t n = shape->dim[attrs->axis];
+    uint64_t outer, inner;
+    tuff_around_axis(shape, attrs->axis, &outer, &inner);
     TUFF_TRY(tuff_lower_rounds(lower, n / 4 + 1, error));
     call->file = "cumsum";
-    TUFF_CALL(call, cumsum, .SIZE = 64, .EXCLUSIVE = attrs->exclusive != 0, .REVERSE = attrs->reverse != 0, .lines = lines,
-              .n = n, .inner = inner);
-    tuff_call_grid(call, lower->caps, (lines + 63) / 64);
+    TUFF_CALL(call, cumsum, .SIZE = 64, .EXCLUSIVE = attrs->exclusive != 0, .REVERSE = attrs->reverse != 0,
+              .lines = (uint32_t)(outer * inner), .n = n, .inner = (uint32_t)inner);
+    tuff_call_grid(call, lower->caps, (outer * inner + 63) / 64);
     call->flops = tuff_shape_count(shape);
     return TUFF_OK;
 }

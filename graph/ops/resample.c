@@ -8,8 +8,6 @@
 
 #include <stddef.h>
 
-static const struct tuff_attr axis_attr[] = {{"axis", "axis", TUFF_ATTR_I32, 1, offsetof(struct tuff_axis_attrs, axis)}};
-
 static int axis_of(const struct tuff_value *value) { return ((const struct tuff_axis_attrs *)value->attrs)->axis; }
 
 struct sizes {
@@ -18,9 +16,8 @@ struct sizes {
 };
 static struct sizes measure(const struct tuff_shape *x, const struct tuff_shape *places, int axis)
 {
-    struct sizes s = {1, 1, x->dim[axis], places->dim[0], places->dim[1]};
-    for (int i = 0; i < (int)x->rank; i++)
-        if (i != axis) *(i < axis ? &s.outer : &s.inner) *= x->dim[i];
+    struct sizes s = {.m = x->dim[axis], .n = places->dim[0], .taps = places->dim[1]};
+    tuff_around_axis(x, axis, &s.outer, &s.inner);
     return s;
 }
 
@@ -142,16 +139,13 @@ static double terms(const struct tuff_value *value, const struct tuff_type *in_t
 
 tuff_val tuff_resample(struct tuff_graph *g, tuff_val x, tuff_val places, tuff_val weights, int axis)
 {
-    int at = tuff_axis(g, "resample", x, axis);
-    struct tuff_axis_attrs attrs = {at};
-    return at < 0 ? 0 : tuff_graph_add(g, &tuff_op_resample, (tuff_val[]){x, places, weights}, 3, &attrs);
+    return tuff_add_along(g, &tuff_op_resample, (tuff_val[]){x, places, weights}, 3, axis);
 }
 
-#define T(dtype, ...) TUFF_TYPE(dtype, __VA_ARGS__)
 #define CASE(label, dtype, shape, n, taps, limit, at)                                                                       \
     {                                                                                                                       \
-        label, {T(dtype, shape), T(TUFF_I32, n, taps), T(TUFF_F32, n, taps)}, 3, {0, TUFF_DOMAIN_INDEX}, limit,             \
-            &(struct tuff_axis_attrs)                                                                                       \
+        label, {TUFF_TYPE(dtype, shape), TUFF_TYPE(TUFF_I32, n, taps), TUFF_TYPE(TUFF_F32, n, taps)}, 3,                    \
+            {0, TUFF_DOMAIN_INDEX}, limit, &(struct tuff_axis_attrs)                                                        \
         {                                                                                                                   \
             at                                                                                                              \
         }                                                                                                                   \
@@ -175,7 +169,7 @@ const struct tuff_op tuff_op_resample = {
     .class = TUFF_CLASS_KERNEL,
     .traits = TUFF_TAKES_PLACES,
     TUFF_OPERANDS(3, 3),
-    TUFF_ATTRS(axis_attr, struct tuff_axis_attrs),
+    TUFF_ATTRS(tuff_axis_attr, struct tuff_axis_attrs),
     .infer = infer,
     .grad = grad,
     .lower = lower,

@@ -3,19 +3,9 @@
 #include "graph/bound.h"
 #include "graph/compile/emit_op.h"
 #include "graph/ops/pointwise.h"
+#include "graph/ops/view.h"
 
 #include <math.h>
-
-static tuff_status same_infer(const struct tuff_infer *infer, struct tuff_shape *out)
-{
-    *out = infer->in[0]->shape;
-    return TUFF_OK;
-}
-
-static void same_ref(const struct tuff_ref *ref)
-{
-    memcpy(ref->out, ref->in[0], (size_t)tuff_shape_count(&ref->value->type.shape) * sizeof *ref->out);
-}
 
 static void same_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
 {
@@ -256,11 +246,11 @@ const struct tuff_op tuff_op_detach = {
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER | TUFF_KEEPS_MEMORY,
     TUFF_OPERANDS(1, 1),
-    .infer = same_infer,
+    .infer = tuff_same_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .nondiff = "stops gradients by definition",
     .simpler = detach_simpler,
-    .ref = same_ref,
+    .ref = tuff_same_ref,
     .error = TUFF_ERROR_MOVES,
     TUFF_CASES(same_cases),
     .map = same_map,
@@ -273,10 +263,10 @@ const struct tuff_op tuff_op_once = {
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER | TUFF_KEEPS_MEMORY | TUFF_STAYS_APART,
     TUFF_OPERANDS(1, 1),
-    .infer = same_infer,
+    .infer = tuff_same_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .grad = same_grad,
-    .ref = same_ref,
+    .ref = tuff_same_ref,
     .error = TUFF_ERROR_MOVES,
     TUFF_CASES(same_cases),
     .map = same_map,
@@ -287,10 +277,10 @@ const struct tuff_op tuff_op_copy = {
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER | TUFF_OWNS_MEMORY,
     TUFF_OPERANDS(1, 1),
-    .infer = same_infer,
+    .infer = tuff_same_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .grad = same_grad,
-    .ref = same_ref,
+    .ref = tuff_same_ref,
     .error = TUFF_ERROR_MOVES,
     TUFF_CASES(same_cases),
     .map = same_map,

@@ -29,12 +29,50 @@ int tuff_axis(struct tuff_graph *g, const char *what, tuff_val x, int axis)
     return -1;
 }
 
+const struct tuff_attr tuff_axis_attr[1] = {{"axis", "axis", TUFF_ATTR_I32, 1, offsetof(struct tuff_axis_attrs, axis)}};
+
+tuff_val tuff_add_along(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t count, int axis)
+{
+    struct tuff_axis_attrs attrs = {tuff_axis(g, op->name, in[0], axis)};
+    return attrs.axis < 0 ? 0 : tuff_graph_add(g, op, in, count, &attrs);
+}
+
+void tuff_around_axis(const struct tuff_shape *shape, int axis, uint64_t *outer, uint64_t *inner)
+{
+    *outer = *inner = 1;
+    for (uint32_t i = 0; i < shape->rank; i++)
+        if ((int)i != axis) *((int)i < axis ? outer : inner) *= shape->dim[i];
+}
+
+tuff_status tuff_same_infer(const struct tuff_infer *infer, struct tuff_shape *out)
+{
+    *out = infer->in[0]->shape;
+    return TUFF_OK;
+}
+
+void tuff_same_ref(const struct tuff_ref *ref)
+{
+    memcpy(ref->out, ref->in[0], (size_t)tuff_shape_count(&ref->value->type.shape) * sizeof *ref->out);
+}
+
 /* Steps the coordinates of a row-major walk. */
 static void next(const struct tuff_shape *shape, uint32_t *at)
 {
     for (uint32_t k = shape->rank; k-- > 0;) {
         if (++at[k] < shape->dim[k]) return;
         at[k] = 0;
+    }
+}
+
+/* Each element of the result is one of operand 0: that of place 0, and so many further for each step along an axis. */
+static void strided_ref(const struct tuff_ref *ref, int64_t from, const int64_t *steps)
+{
+    const struct tuff_shape *shape = &ref->value->type.shape;
+    uint32_t at[TUFF_MAX_RANK] = {0};
+    for (uint64_t i = 0, count = tuff_shape_count(shape); i < count; i++, next(shape, at)) {
+        int64_t place = from;
+        for (uint32_t k = 0; k < shape->rank; k++) place += at[k] * steps[k];
+        ref->out[i] = ref->in[0][place];
     }
 }
 
@@ -64,11 +102,6 @@ static tuff_status reshape_infer(const struct tuff_infer *infer, struct tuff_sha
 static void reshape_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
 {
     gin[0] = tuff_reshape(g, gy, tuff_type_of(g, tuff_value_of(g, y)->in[0]).shape);
-}
-
-static void copy_ref(const struct tuff_ref *ref)
-{
-    memcpy(ref->out, ref->in[0], (size_t)tuff_shape_count(&ref->value->type.shape) * sizeof *ref->out);
 }
 
 tuff_val tuff_reshape(struct tuff_graph *g, tuff_val x, struct tuff_shape shape)
@@ -127,7 +160,7 @@ const struct tuff_op tuff_op_reshape = {
     .result = TUFF_RESULT_OPERAND_0,
     .grad = reshape_grad,
     .simpler = reshape_simpler,
-    .ref = copy_ref,
+    .ref = tuff_same_ref,
     .error = TUFF_ERROR_MOVES,
     TUFF_CASES(reshape_cases),
     .map = reshape_map,
@@ -187,15 +220,11 @@ static void permute_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val
 static void permute_ref(const struct tuff_ref *ref)
 {
     const struct tuff_permute_attrs *attrs = ref->value->attrs;
-    const struct tuff_shape *shape = &ref->value->type.shape;
-    uint64_t strides[TUFF_MAX_RANK], count = tuff_shape_count(shape);
-    uint32_t at[TUFF_MAX_RANK] = {0};
+    uint64_t strides[TUFF_MAX_RANK];
+    int64_t steps[TUFF_MAX_RANK];
     tuff_strides(&ref->in_types[0].shape, strides);
-    for (uint64_t i = 0; i < count; i++, next(shape, at)) {
-        uint64_t from = 0;
-        for (uint32_t k = 0; k < shape->rank; k++) from += at[k] * strides[attrs->order.at[k]];
-        ref->out[i] = ref->in[0][from];
-    }
+    for (uint32_t k = 0; k < ref->value->type.shape.rank; k++) steps[k] = (int64_t)strides[attrs->order.at[k]];
+    strided_ref(ref, 0, steps);
 }
 
 tuff_val tuff_permute(struct tuff_graph *g, tuff_val x, const uint32_t *order)
@@ -332,16 +361,14 @@ static void slice_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *
 static void slice_ref(const struct tuff_ref *ref)
 {
     const struct tuff_slice_attrs *attrs = ref->value->attrs;
-    const struct tuff_shape *shape = &ref->value->type.shape;
-    uint64_t strides[TUFF_MAX_RANK], count = tuff_shape_count(shape);
-    uint32_t at[TUFF_MAX_RANK] = {0};
+    uint64_t strides[TUFF_MAX_RANK];
+    int64_t steps[TUFF_MAX_RANK], from = 0;
     tuff_strides(&ref->in_types[0].shape, strides);
-    for (uint64_t i = 0; i < count; i++, next(shape, at)) {
-        int64_t from = 0;
-        for (uint32_t k = 0; k < shape->rank; k++)
-            from += ((int64_t)attrs->start[k] + (int64_t)attrs->step[k] * at[k]) * (int64_t)strides[k];
-        ref->out[i] = ref->in[0][from];
+    for (uint32_t k = 0; k < ref->value->type.shape.rank; k++) {
+        from += attrs->start[k] * (int64_t)strides[k];
+        steps[k] = attrs->step[k] * (int64_t)strides[k];
     }
+    strided_ref(ref, from, steps);
 }
 
 tuff_val tuff_slice(struct tuff_graph *g, tuff_val x, const uint32_t *start, const int32_t *step, const uint32_t *size)
@@ -358,6 +385,15 @@ tuff_val tuff_slice(struct tuff_graph *g, tuff_val x, const uint32_t *start, con
         whole = whole && start[i] == 0 && size[i] == shape.dim[i] && (step[i] == 1 || size[i] == 1);
     }
     return whole ? x : tuff_graph_add(g, &tuff_op_slice, &x, 1, &attrs);
+}
+
+tuff_val tuff_slice_axis(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t start, int32_t step, uint32_t size)
+{
+    struct tuff_shape shape = tuff_type_of(g, x).shape;
+    uint32_t starts[TUFF_MAX_RANK] = {0};
+    int32_t steps[TUFF_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
+    starts[axis] = start, steps[axis] = step, shape.dim[axis] = size;
+    return tuff_slice(g, x, starts, steps, shape.dim);
 }
 
 static void slice_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
@@ -441,15 +477,12 @@ static void expand_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val 
 
 static void expand_ref(const struct tuff_ref *ref)
 {
-    const struct tuff_shape *shape = &ref->value->type.shape, *in = &ref->in_types[0].shape;
-    uint64_t strides[TUFF_MAX_RANK], count = tuff_shape_count(shape);
-    uint32_t at[TUFF_MAX_RANK] = {0}, skip = shape->rank - in->rank;
+    const struct tuff_shape *in = &ref->in_types[0].shape;
+    uint64_t strides[TUFF_MAX_RANK];
+    int64_t steps[TUFF_MAX_RANK] = {0}, *last = steps + ref->value->type.shape.rank - in->rank;
     tuff_strides(in, strides);
-    for (uint64_t i = 0; i < count; i++, next(shape, at)) {
-        uint64_t from = 0;
-        for (uint32_t k = 0; k < in->rank; k++) from += in->dim[k] == 1 ? 0 : at[skip + k] * strides[k];
-        ref->out[i] = ref->in[0][from];
-    }
+    for (uint32_t k = 0; k < in->rank; k++) last[k] = in->dim[k] == 1 ? 0 : (int64_t)strides[k];
+    strided_ref(ref, 0, steps);
 }
 
 static void expand_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
@@ -661,8 +694,6 @@ const struct tuff_op tuff_op_pad = {
 
 /* ---- concat --------------------------------------------------------------------------------------------------------------- */
 
-static const struct tuff_attr axis_attr[] = {{"axis", "axis", TUFF_ATTR_I32, 1, offsetof(struct tuff_axis_attrs, axis)}};
-
 static tuff_status concat_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     const struct tuff_axis_attrs *attrs = infer->attrs;
@@ -691,13 +722,11 @@ static tuff_status concat_infer(const struct tuff_infer *infer, struct tuff_shap
 static void concat_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
 {
     const struct tuff_value value = *tuff_value_of(g, y);
-    int32_t axis = ((const struct tuff_axis_attrs *)value.attrs)->axis, step[TUFF_MAX_RANK];
-    uint32_t start[TUFF_MAX_RANK] = {0};
-    for (uint32_t i = 0; i < TUFF_MAX_RANK; i++) step[i] = 1;
+    uint32_t axis = (uint32_t)((const struct tuff_axis_attrs *)value.attrs)->axis, start = 0;
     for (uint32_t k = 0; k < value.in_count; k++) {
-        struct tuff_shape in = tuff_type_of(g, value.in[k]).shape;
-        gin[k] = tuff_slice(g, gy, start, step, in.dim);
-        start[axis] += in.dim[axis];
+        uint32_t size = tuff_type_of(g, value.in[k]).shape.dim[axis];
+        gin[k] = tuff_slice_axis(g, gy, axis, start, 1, size);
+        start += size;
     }
 }
 
@@ -705,9 +734,8 @@ static void concat_ref(const struct tuff_ref *ref)
 {
     int32_t axis = ((const struct tuff_axis_attrs *)ref->value->attrs)->axis;
     const struct tuff_shape *shape = &ref->value->type.shape;
-    uint64_t outer = 1, inner = 1, at = 0;
-    for (uint32_t i = 0; i < shape->rank; i++)
-        *((int32_t)i < axis ? &outer : &inner) *= (int32_t)i == axis ? 1 : shape->dim[i];
+    uint64_t outer, inner, at = 0;
+    tuff_around_axis(shape, axis, &outer, &inner);
     for (uint32_t k = 0; k < ref->value->in_count; k++) {
         uint64_t part = ref->in_types[k].shape.dim[axis] * inner;
         for (uint64_t o = 0; o < outer; o++)
@@ -720,10 +748,8 @@ tuff_val tuff_concat(struct tuff_graph *g, const tuff_val *x, uint32_t count, in
 {
     if (!x || count == 0) return tuff_graph_fail(g, TUFF_ERR_USAGE, "concat: it needs values, and has none");
     if (!tuff_graph_takes(g, "concat", x, count)) return 0;
-    int at = tuff_axis(g, "concat", x[0], axis);
-    if (at < 0) return 0;
-    struct tuff_axis_attrs attrs = {at};
-    return count == 1 ? x[0] : tuff_graph_add(g, &tuff_op_concat, x, count, &attrs);
+    if (count > 1) return tuff_add_along(g, &tuff_op_concat, x, count, axis);
+    return tuff_axis(g, "concat", x[0], axis) < 0 ? 0 : x[0];
 }
 
 static const char *concat_emit(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
@@ -790,7 +816,7 @@ const struct tuff_op tuff_op_concat = {
     .class = TUFF_CLASS_INLINE,
     .traits = TUFF_TAKES_PARTS,
     TUFF_OPERANDS(1, 255),
-    TUFF_ATTRS(axis_attr, struct tuff_axis_attrs),
+    TUFF_ATTRS(tuff_axis_attr, struct tuff_axis_attrs),
     .infer = concat_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .grad = concat_grad,

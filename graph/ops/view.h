@@ -25,8 +25,18 @@ struct tuff_reduce_attrs {
     uint32_t axes; /* bit i for axis i */
     int32_t keep;  /* enum tuff_keep */
 };
-/* Row-major strides in elements. */
+extern const struct tuff_attr tuff_axis_attr[1];
+/* An operator with an axis -rank..rank-1 of its first operand; sticky TUFF_ERR_SHAPE when outside. */
+tuff_val tuff_add_along(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t count, int axis);
+/* What operators do whose result is operand 0. */
+tuff_status tuff_same_infer(const struct tuff_infer *infer, struct tuff_shape *out);
+void tuff_same_ref(const struct tuff_ref *ref);
+
+/* Row-major strides in elements; the products of the sizes before an axis and behind it. */
 void tuff_strides(const struct tuff_shape *shape, uint64_t *strides);
+void tuff_around_axis(const struct tuff_shape *shape, int axis, uint64_t *outer, uint64_t *inner);
+/* `size` elements of x along one axis, from `start` on, `step` apart. */
+tuff_val tuff_slice_axis(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t start, int32_t step, uint32_t size);
 
 /* Swaps the last two axes alone. */
 bool tuff_is_transpose(const struct tuff_graph *g, tuff_val v);
