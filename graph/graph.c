@@ -230,7 +230,7 @@ static enum tuff_dtype result_dtype(const struct tuff_infer *in, const struct tu
 {
     enum tuff_dtype dtype = rule_dtype(in, op, which);
     bool stored = (op->class == TUFF_CLASS_KERNEL && !(op->traits & TUFF_UPDATES)) || op->class == TUFF_CLASS_RESULT;
-    return stored && in->graph->stores_wide && tuff_is_float(dtype) ? TUFF_F32 : dtype;
+    return stored && in->graph->caps && tuff_is_float(dtype) ? TUFF_F32 : dtype;
 }
 
 tuff_status tuff_op_types(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,

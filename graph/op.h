@@ -64,8 +64,9 @@ struct tuff_graph {
     struct tuff_stretch *trained; /* [arena] whose assignments are those of one trainer alone */
     uint32_t trained_count;
     const struct tuff_own_row *own_rows; /* [arena] declared by tuff_pointwise, the last first */
-    bool stores_wide;                    /* kernels give f32 for packed floats: a compiler's copy, which casts them */
-    tuff_status status;                  /* first failure; sticky */
+    const struct tuff_caps
+        *caps;          /* of a compiler's copy, whose kernels give f32 for packed floats, which it casts; else NULL */
+    tuff_status status; /* first failure; sticky */
     struct tuff_error error;
 };
 
@@ -276,6 +277,7 @@ struct tuff_lower {
     const struct tuff_caps *caps;
     const struct tuff_value *value;
     const struct tuff_type *in[8];
+    struct tuff_error *error; /* or NULL */
 };
 /* Adds the constants and words of a part of the kernel: TUFF_CALL(call, topk, .SIZE = 64, ..); a field that is not named is 0. */
 #define TUFF_CALL(call, part, ...) tuff_call_part(call, &tuff_part_##part, &(const struct tuff_kernel_##part){__VA_ARGS__})
@@ -291,7 +293,8 @@ void tuff_call_grid(struct tuff_kernel_call *call, const struct tuff_caps *caps,
 /* Is a loop of so many rounds in one invocation safe on this device? Mesa's llvmpipe ends the loops of an invocation after
  * 65535 rounds in all, without telling (cumsum over 100000 elements shows it); loops with constant bounds that the compiler
  * unrolls do not count. TUFF_ERR_UNSUPPORTED with a sentence where the answer would be wrong. */
-TUFF_MUST_CHECK tuff_status tuff_lower_rounds(const struct tuff_lower *lower, uint64_t rounds, struct tuff_error *error);
+bool tuff_takes_rounds(const struct tuff_caps *caps, uint64_t rounds);
+TUFF_MUST_CHECK tuff_status tuff_lower_rounds(const struct tuff_lower *lower, uint64_t rounds);
 
 /* Where test inputs are drawn from. KINKS: gradients are not compared there. */
 enum tuff_domain {
@@ -343,11 +346,10 @@ struct tuff_op {
     void (*grad)(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin);
     const char *nondiff; /* reason for grad == NULL */
     /* KERNEL: fills the call. TUFF_ERR_UNSUPPORTED with a sentence when this device cannot. */
-    tuff_status (*lower)(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error);
-    /* KERNEL: the same value by other operators, where this device is better served by them; 0 where it is not. Only adds graph, in
-     * which it expands itself what is to be expanded. NULL: never. */
-    tuff_val (*expand)(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
-                       const struct tuff_caps *caps);
+    tuff_status (*lower)(const struct tuff_lower *lower, struct tuff_kernel_call *call);
+    /* KERNEL: the same value by other operators, where this device (g->caps) is better served by them; 0 where it is not. Only adds graph,
+     * in which it expands itself what is to be expanded. NULL: never. */
+    tuff_val (*expand)(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in);
     /* The same value by fewer or simpler ones, whatever the device; 0: there is none. Only adds graph. NULL: never. */
     tuff_val (*simpler)(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in);
     /* Double-precision definition, naive. */
@@ -369,15 +371,13 @@ struct tuff_op {
     const struct tuff_case *example; /* of a size that shows what it costs, for tuff-bench; NULL: its table has some */
 
     /* INLINE: one of these three. A view's reads: coordinates of the result to those of operand 0. */
-    void (*map)(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
-                struct tuff_coords *inner);
+    struct tuff_coords (*map)(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords);
     /* Statements that compute the element at these coordinates; returns the variable. */
     const char *(*emit)(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords);
     /* With emit: the element as a number that follows from its place, in register bits. Such values need no memory. */
     struct tuff_index (*number)(const struct tuff_value *value, const struct tuff_coords *coords);
-    /* With emit, where there is no number: its launch without a compiler, of plain_move.comp unless it says another file. */
-    void (*plain)(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
-                  struct tuff_kernel_call *call);
+    /* With emit, where there is no number: its launch without a compiler, of plain_move.comp unless its tuff_plain_call says another file. */
+    void (*plain)(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords);
     /* KEEPS_MEMORY: the first element's place in operand 0; false: not in order there. NULL: all of it, from the first on. */
     bool (*offset)(const struct tuff_value *value, const struct tuff_shape *in, uint64_t *offset);
 
@@ -397,9 +397,14 @@ struct tuff_op {
     bool reduces;
 };
 
-/* Rows of a descriptor: how many operands it takes, attributes with the struct that they describe, cases; and the type of a case's operand. */
+/* Rows of a descriptor: how many operands it takes, attributes with the struct that they describe, cases; a kernel, sums, elements
+ * that are moved as they are; and the type of a case's operand. */
 #define TUFF_OPERANDS(least, most) .arity_min = least, .arity_max = most
 #define TUFF_ATTRS(table, type) .attrs = table, .attr_count = TUFF_COUNT(table), .attrs_bytes = sizeof(type)
+#define TUFF_LAUNCH(lower_) .class = TUFF_CLASS_KERNEL, .lower = lower_
+#define TUFF_SUMS(terms_) .error = TUFF_ERROR_SUMS, .terms = terms_
+#define TUFF_MOVES                                                                                                          \
+    .class = TUFF_CLASS_INLINE, .integers = TUFF_INTEGERS_KEPT, .result = TUFF_RESULT_OPERAND_0, .error = TUFF_ERROR_MOVES
 #define TUFF_CASES(table) .cases = table, .case_count = TUFF_COUNT(table)
 #define TUFF_TYPE(dtype, ...)                                                                                               \
     {                                                                                                                       \

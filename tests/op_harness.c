@@ -139,7 +139,7 @@ static bool differs(struct harness *h, const struct tuff_op *op, const struct tu
         for (int k = 0; k < 2; k++) {
             struct tuff_lower lower = {.caps = k ? b : a, .value = &g->values[values.y]};
             for (uint32_t i = 0; i < op->cases[c].in_count; i++) lower.in[i] = &g->values[values.in[i]].type;
-            if (op->lower(&lower, &call[k], NULL) != TUFF_OK) call[k].file = "none";
+            if (op->lower(&lower, &call[k]) != TUFF_OK) call[k].file = "none";
         }
         other = strcmp(call[0].file, call[1].file) || strcmp(call[0].defines, call[1].defines) ||
                 memcmp(call[0].spec, call[1].spec, sizeof call[0].spec);

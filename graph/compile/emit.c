@@ -201,13 +201,12 @@ const char *tuff_emit_literal(struct tuff_emitter *e, enum tuff_dtype dtype, dou
 
 static const char *emit_inline(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {
-    struct tuff_coords inner = {.rank = 0};
     if (value->op->emit) return value->op->emit(e, value, coords);
     if (!value->op->map) { /* the group's kernel, whose name found no memory */
         if (TUFF_NEVER(!e->failed)) e->failed = true;
         return "0";
     }
-    value->op->map(e, value, coords, &inner);
+    struct tuff_coords inner = value->op->map(e, value, coords);
     return tuff_emit_value(e, value->in[0], &inner);
 }
 

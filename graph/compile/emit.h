@@ -159,7 +159,8 @@ struct tuff_emitter {
     bool failed;          /* memory */
     bool crowded;         /* too many bindings */
     struct tuff_emitted *out;
-    struct tuff_number_key *keys; /* [arena] growing, as out->numbers */
+    struct tuff_kernel_call *call; /* plain.c: of a group without a kernel */
+    struct tuff_number_key *keys;  /* [arena] growing, as out->numbers */
     uint32_t number_capacity;
     uint32_t function; /* number of the one being written */
 };

@@ -86,6 +86,7 @@ enum tuff_plain_what {
     TUFF_PLAIN_CONCAT,
     TUFF_PLAIN_RANDOM
 };
+struct tuff_kernel_call *tuff_plain_call(struct tuff_emitter *e);
 void tuff_plain_spec(struct tuff_emitter *e, uint32_t id, uint32_t value);
 /* Operand k is v at these coordinates. Returns its place in memory. */
 struct tuff_index tuff_plain_operand(struct tuff_emitter *e, uint32_t k, tuff_val v, const struct tuff_coords *at);

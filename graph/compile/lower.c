@@ -50,10 +50,10 @@ static tuff_status describe(struct lowering *l, const struct tuff_group *group, 
     const struct tuff_caps *caps = w->params->caps;
     if (group->kernel) {
         const struct tuff_value *value = val(w, group->kernel);
-        struct tuff_lower lower = {.caps = caps, .value = value};
+        struct tuff_lower lower = {.caps = caps, .value = value, .error = w->error};
         for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(lower.in); i++)
             if (value->in[i]) lower.in[i] = &val(w, value->in[i])->type;
-        TUFF_TRY(value->op->lower(&lower, call, w->error));
+        TUFF_TRY(value->op->lower(&lower, call));
         return tuff_call_check(call, value->op, w->error);
     }
     if (!call->file) call->file = "pointwise";

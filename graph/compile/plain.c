@@ -30,6 +30,8 @@ struct operand {
     struct tuff_index at;
 };
 
+struct tuff_kernel_call *tuff_plain_call(struct tuff_emitter *e) { return e->call; }
+
 void tuff_plain_spec(struct tuff_emitter *e, uint32_t id, uint32_t value)
 {
     struct tuff_emitted *out = e->out;
@@ -79,7 +81,6 @@ static struct operand find_operand(struct tuff_emitter *e, tuff_val v, struct tu
     for (;; v = e->g->values[v].in[0]) {
         const struct tuff_value *value = &e->g->values[v];
         struct operand operand = {SOURCE_VALUE, 0, value->type.dtype, {.count = 0}};
-        struct tuff_coords inner = {.rank = 0};
         for (uint32_t i = 0; i < at.rank; i++) /* an axis of length 1 has one place */
             if (value->type.shape.dim[i] == 1) at.at[i] = operand.at;
         if (e->values[v].place.root && v != e->group->roots[0]) {
@@ -98,8 +99,7 @@ static struct operand find_operand(struct tuff_emitter *e, tuff_val v, struct tu
             e->failed = true;
             return operand;
         }
-        value->op->map(e, value, &at, &inner);
-        at = inner;
+        at = value->op->map(e, value, &at);
     }
 }
 
@@ -123,18 +123,18 @@ void tuff_plain_operands(struct tuff_emitter *e, const struct tuff_value *value,
 
 /* ---- operators of class INLINE ---------------------------------------------------------------------------------------------- */
 
-static void write_inline(struct tuff_emitter *e, tuff_val v, struct tuff_kernel_call *call)
+static void write_inline(struct tuff_emitter *e, tuff_val v)
 {
     const struct tuff_value *value = &e->g->values[v];
-    struct tuff_coords at = coords_of(e, "i", &value->type.shape), inner = {.rank = 0};
-    call->file = "plain_move";
+    struct tuff_coords at = coords_of(e, "i", &value->type.shape);
+    e->call->file = "plain_move";
     if (value->op->map) {
-        value->op->map(e, value, &at, &inner);
+        struct tuff_coords inner = value->op->map(e, value, &at);
         tuff_plain_operand(e, 0, value->in[0], &inner);
     } else if (value->op->number) {
         tuff_plain_operand(e, 0, v, &at);
     } else if (value->op->plain) {
-        value->op->plain(e, value, &at, call);
+        value->op->plain(e, value, &at);
     } else {
         e->failed = true;
     }
@@ -202,7 +202,8 @@ tuff_status tuff_plain_group(const struct tuff_graph *g, const struct tuff_work_
                              struct tuff_error *error)
 {
     *out = (struct tuff_emitted){.hooks = "", .width = 4, .specs = tuff_arena_alloc(arena, MOST_SPECS * sizeof *out->specs)};
-    struct tuff_emitter e = {.g = g, .values = values, .group = group, .options = options, .arena = arena, .out = out};
+    struct tuff_emitter e = {
+        .g = g, .values = values, .group = group, .options = options, .arena = arena, .out = out, .call = call};
     tuff_val v = group->roots[0];
     uint64_t rest = 0;
     if (!out->specs) return tuff_fail_memory(g->context, error);
@@ -214,7 +215,7 @@ tuff_status tuff_plain_group(const struct tuff_graph *g, const struct tuff_work_
     if (group->kernel) {
         write_kernel(&e, group->kernel);
     } else {
-        write_inline(&e, v, call);
+        write_inline(&e, v);
         fill_bindings(&e, v, call->file && !strcmp(call->file, "plain_row") ? 2 : TUFF_PLAIN_OPERANDS);
     }
     add_port(&e, v, TUFF_WRITE, &rest);

@@ -299,7 +299,7 @@ static tuff_val expand(struct tuff_work *w, const struct tuff_value *old, const 
     uint64_t hash = hash_value(old->op, in, old->in_count, old->attrs);
     tuff_val v = may_be_joined(old->op) ? find_expanded(w, hash, old, in) : 0;
     if (v) return v;
-    v = old->op->expand(w->g, old, in, w->params->caps);
+    v = old->op->expand(w->g, old, in);
     if (v && !val(w, v)->name) w->g->values[v].name = old->name;
     uint32_t count = w->expanded.count;
     if (!v || !TUFF_GROW_ARENA(w->arena, w->expansions, count, 1)) return v; /* without joining it is right too */
@@ -431,7 +431,7 @@ tuff_status tuff_pass_simplify(struct tuff_work *w)
     w->outputs = tuff_arena_alloc(w->arena, (outputs + 1) * sizeof *w->outputs);
     if (!needed || !map || !w->outputs) return tuff_fail_memory(w->context, w->error);
     TUFF_TRY(tuff_graph_create(w->context, &w->g, w->error));
-    w->g->stores_wide = true;
+    w->g->caps = w->params->caps;
     mark_needed(g, w->params->outputs, outputs, needed);
     for (tuff_val v = 1; v < g->count; v++) {
         const struct tuff_value *old = &g->values[v];

@@ -69,12 +69,11 @@ static void ref(const struct tuff_ref *ref)
     if (count) memcpy(ref->out + place * inner, ref->in[ROWS], (size_t)(count * inner) * sizeof *ref->out);
 }
 
-static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     uint32_t at = state_of(lower->value->in_count);
     const struct tuff_shape *state = &lower->in[at]->shape, *rows = &lower->in[ROWS]->shape;
     uint64_t count = tuff_shape_count(rows);
-    (void)error;
     call->file = "assign_rows";
     tuff_call_define(call, "ROWS_INT", lower->in[ROWS]->dtype == TUFF_I32);
     if (at > COUNT) tuff_call_define(call, "COUNTED", 1);
@@ -97,13 +96,12 @@ static tuff_val group_counts(struct tuff_graph *g, tuff_val count, const struct 
 }
 
 /* Workgroups for the rows that are written, instead of for all of them. A graph's text may name some, of another device. */
-static tuff_val expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
-                       const struct tuff_caps *caps)
+static tuff_val expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
 {
     if (state_of(value->in_count) <= COUNT) return 0;
     const struct tuff_shape *rows = &tuff_value_of(g, in[ROWS])->type.shape;
     struct tuff_kernel_call all = {.file = "assign_rows"}; /* a grid that all rows would have */
-    tuff_call_grid(&all, caps, (tuff_shape_count(rows) + SIZE - 1) / SIZE);
+    tuff_call_grid(&all, g->caps, (tuff_shape_count(rows) + SIZE - 1) / SIZE);
     const struct counts_attrs attrs = {.most = (int32_t)rows->dim[0],
                                        .each = (int32_t)(tuff_shape_count(rows) / rows->dim[0]),
                                        .size = SIZE,
@@ -116,14 +114,13 @@ static tuff_val expand(struct tuff_graph *g, const struct tuff_value *value, con
 const struct tuff_op tuff_op_assign_rows = {
     .name = "assign_rows",
     .integers = TUFF_INTEGERS_KEPT,
-    .class = TUFF_CLASS_KERNEL,
+    TUFF_LAUNCH(lower),
     .traits = TUFF_UPDATES,
     TUFF_OPERANDS(3, 5),
     .counts_operand = GROUPS + 1,
     .infer = infer,
     .result = TUFF_RESULT_LAST,
     .nondiff = "a state is not trained",
-    .lower = lower,
     .expand = expand,
     .splits = true,
     .ref = ref,
@@ -180,10 +177,9 @@ static double no_terms(const struct tuff_value *value, const struct tuff_type *i
     return 0;
 }
 
-static tuff_status counts_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+static tuff_status counts_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     const struct counts_attrs *a = lower->value->attrs;
-    (void)error;
     call->file = "group_counts";
     TUFF_CALL(call, group_counts, .most = (uint32_t)a->most, .each = (uint32_t)a->each, .size = (uint32_t)a->size,
               .wide = (uint32_t)a->wide);
@@ -205,13 +201,12 @@ static const struct tuff_case counts_cases[] = {
 const struct tuff_op tuff_op_group_counts = {
     .name = "group_counts",
     .integers = TUFF_INTEGERS_KEPT,
-    .class = TUFF_CLASS_KERNEL,
+    TUFF_LAUNCH(counts_lower),
     TUFF_OPERANDS(1, 1),
     TUFF_ATTRS(counts_attr, struct counts_attrs),
     .infer = counts_infer,
     .result = TUFF_RESULT_I32,
     .nondiff = "whole numbers",
-    .lower = counts_lower,
     .ref = counts_ref,
     .work = no_terms,
     .error = TUFF_ERROR_POSITIONS,

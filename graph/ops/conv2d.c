@@ -125,15 +125,13 @@ static tuff_val add_weight_grad(struct tuff_graph *g, tuff_val x, tuff_val gy, c
 }
 
 /* Without a number of splits it is what the sizes ask for. */
-static tuff_val weight_grad_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
-                                   const struct tuff_caps *caps)
+static tuff_val weight_grad_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
 {
     struct tuff_conv_weight_grad attrs = *(const struct tuff_conv_weight_grad *)value->attrs;
     const struct tuff_shape *w = &value->type.shape; /* behind an axis of splits */
     struct tuff_shape ys = tuff_type_of(g, in[1]).shape;
     uint32_t groups = attrs.conv.groups ? attrs.conv.groups : 1;
     uint64_t columns = (uint64_t)w->dim[2] * w->dim[3] * w->dim[4], pixels = (uint64_t)ys.dim[2] * ys.dim[3];
-    (void)caps;
     if (attrs.splits) return 0;
     attrs.splits = choose_splits(w->dim[1] / groups, columns, groups, ys.dim[0], pixels);
     if (w->dim[2] == 1 && groups > 1) { /* its kernel takes sums of any length; where it cannot be taken, those above hold */
@@ -253,44 +251,38 @@ tuff_val tuff_conv_transpose2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuf
 const struct tuff_op tuff_op_conv2d = {
     .name = "conv2d",
     .onnx = "Conv",
-    .class = TUFF_CLASS_KERNEL,
+    TUFF_LAUNCH(tuff_conv_lower),
     TUFF_OPERANDS(2, 2),
     TUFF_ATTRS(conv_attrs, struct tuff_conv),
     .infer = conv_infer,
     .grad = conv_grad,
-    .lower = tuff_conv_lower,
     .expand = tuff_conv_expand,
     .ref = tuff_conv_ref,
-    .error = TUFF_ERROR_SUMS,
-    .terms = tuff_conv_terms,
+    TUFF_SUMS(tuff_conv_terms),
     TUFF_CASES(conv_cases),
 };
 const struct tuff_op tuff_op_conv2d_input_grad = {
     .name = "conv2d_input_grad",
-    .class = TUFF_CLASS_KERNEL,
+    TUFF_LAUNCH(tuff_conv_input_grad_lower),
     TUFF_OPERANDS(2, 2),
     TUFF_ATTRS(input_grad_attr_table, struct tuff_conv_input_grad),
     .infer = input_grad_infer,
     .grad = input_grad_grad,
-    .lower = tuff_conv_input_grad_lower,
     .expand = tuff_conv_input_grad_expand,
     .ref = tuff_conv_input_grad_ref,
-    .error = TUFF_ERROR_SUMS,
-    .terms = tuff_conv_input_grad_terms,
+    TUFF_SUMS(tuff_conv_input_grad_terms),
     TUFF_CASES(input_grad_cases),
 };
 const struct tuff_op tuff_op_conv2d_weight_grad = {
     .name = "conv2d_weight_grad",
-    .class = TUFF_CLASS_KERNEL,
+    TUFF_LAUNCH(tuff_conv_weight_grad_lower),
     TUFF_OPERANDS(2, 2),
     TUFF_ATTRS(weight_grad_attr_table, struct tuff_conv_weight_grad),
     .infer = weight_grad_infer,
     .grad = weight_grad_grad,
-    .lower = tuff_conv_weight_grad_lower,
     .expand = weight_grad_expand,
     .splits = true,
     .ref = tuff_conv_weight_grad_ref,
-    .error = TUFF_ERROR_SUMS,
-    .terms = tuff_conv_weight_grad_terms,
+    TUFF_SUMS(tuff_conv_weight_grad_terms),
     TUFF_CASES(weight_grad_cases),
 };

@@ -36,15 +36,11 @@ uint32_t tuff_conv_split_pictures(const struct tuff_conv_weight_grad *attrs, uin
 
 /* ---- of the descriptors ---------------------------------------------------------------------------------------------------- */
 
-tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error);
-tuff_status tuff_conv_input_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call,
-                                       struct tuff_error *error);
-tuff_status tuff_conv_weight_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call,
-                                        struct tuff_error *error);
-tuff_val tuff_conv_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
-                          const struct tuff_caps *caps);
-tuff_val tuff_conv_input_grad_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
-                                     const struct tuff_caps *caps);
+tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call);
+tuff_status tuff_conv_input_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call);
+tuff_status tuff_conv_weight_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call);
+tuff_val tuff_conv_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in);
+tuff_val tuff_conv_input_grad_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in);
 void tuff_conv_ref(const struct tuff_ref *ref);
 void tuff_conv_input_grad_ref(const struct tuff_ref *ref);
 void tuff_conv_weight_grad_ref(const struct tuff_ref *ref);

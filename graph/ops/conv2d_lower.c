@@ -6,9 +6,9 @@
 #include "graph/ops/view.h"
 
 static tuff_status lower_sizes(const struct tuff_lower *lower, const struct tuff_conv_sizes *s, const struct tuff_gemm *gemm,
-                               uint32_t k_split, struct tuff_kernel_call *call, struct tuff_error *error)
+                               uint32_t k_split, struct tuff_kernel_call *call)
 {
-    TUFF_TRY(tuff_gemm_lower(lower, gemm, call, error));
+    TUFF_TRY(tuff_gemm_lower(lower, gemm, call));
     TUFF_CALL(call, gemm_conv, .KH = s->kh, .KW = s->kw, .SH = s->sh, .SW = s->sw, .DH = s->dh, .DW = s->dw,
               .groups = s->groups, .ci = s->ci, .co = s->co, .h = s->h, .w = s->w, .oh = s->oh, .ow = s->ow, .top = s->top,
               .left = s->left, .k_split = k_split);
@@ -102,7 +102,7 @@ static uint32_t flags_of(const struct tuff_conv_sizes *s, const struct correlati
 enum { NG = 1 }; /* of conv_shuffle.comp: more spills with 16 vector registers */
 
 static tuff_status lower_correlation(const struct tuff_lower *lower, const struct tuff_conv_sizes *s,
-                                     const struct correlation *c, struct tuff_kernel_call *call, struct tuff_error *error)
+                                     const struct correlation *c, struct tuff_kernel_call *call)
 {
     uint32_t lanes = tuff_shuffle_lanes(lower->caps), step = c->grad ? s->kh : 4;
     call->flops = 2 * (uint64_t)s->n * s->co * s->oh * s->ow * s->ci * s->kh * s->kw * s->groups;
@@ -110,7 +110,7 @@ static tuff_status lower_correlation(const struct tuff_lower *lower, const struc
              quads = s->n * per_picture, rows = c->channels * s->kh, tiles_n = (quads + lanes * NG - 1) / (lanes * NG);
     uint32_t mg = choose_groups(lower->caps, s, c, call->flops, tiles_n * s->groups);
     uint64_t tiles_m = (c->m + lanes * mg - 1) / (lanes * mg), groups = tiles_m * tiles_n * s->groups;
-    TUFF_TRY(tuff_lower_rounds(lower, rows / step + 1, error));
+    TUFF_TRY(tuff_lower_rounds(lower, rows / step + 1));
     call->file = "conv_shuffle";
     tuff_call_define(call, "CONV_GRAD", c->grad);
     TUFF_CALL(call, conv_shuffle, .KH = s->kh, .KW = s->kw, .SH = s->sh, .SW = s->sw, .DH = s->dh, .DW = s->dw,
@@ -159,25 +159,24 @@ static tuff_val add_product(struct tuff_graph *g, const struct tuff_conv_sizes *
     return tuff_graph_add(g, &tuff_op_pad, &c, 1, &spread);
 }
 
-tuff_val tuff_conv_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
-                          const struct tuff_caps *caps)
+tuff_val tuff_conv_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
 {
     struct tuff_conv_sizes s;
     struct tuff_shape x = tuff_type_of(g, in[0]).shape, w = tuff_type_of(g, in[1]).shape;
-    return tuff_conv_measure(value->attrs, &x, &w, &s) && is_product(&s, caps) ? add_product(g, &s, in[0], in[1], false) : 0;
+    return tuff_conv_measure(value->attrs, &x, &w, &s) && is_product(&s, g->caps) ? add_product(g, &s, in[0], in[1], false)
+                                                                                  : 0;
 }
 
-tuff_val tuff_conv_input_grad_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
-                                     const struct tuff_caps *caps)
+tuff_val tuff_conv_input_grad_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
 {
     struct tuff_conv_sizes s;
     struct tuff_shape gy = tuff_type_of(g, in[0]).shape, w = tuff_type_of(g, in[1]).shape;
-    return tuff_conv_measure_input_grad(value->attrs, &gy, &w, &s) && is_product(&s, caps)
+    return tuff_conv_measure_input_grad(value->attrs, &gy, &w, &s) && is_product(&s, g->caps)
                ? add_product(g, &s, in[0], in[1], true)
                : 0;
 }
 
-tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     struct tuff_conv_sizes s;
     if (TUFF_NEVER(!tuff_conv_measure(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s)))
@@ -185,7 +184,7 @@ tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_c
     struct tuff_depthwise d;
     if (is_depthwise(&s, &d) && tuff_depthwise_lower(lower, &d, false, call)) return TUFF_OK;
     struct correlation c;
-    if (correlate(lower, &s, false, &c)) return lower_correlation(lower, &s, &c, call, error);
+    if (correlate(lower, &s, false, &c)) return lower_correlation(lower, &s, &c, call);
     struct tuff_gemm gemm = {.op = TUFF_GEMM_CONV,
                              .m = s.co,
                              .n = (uint64_t)s.n * s.oh * s.ow,
@@ -194,11 +193,10 @@ tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_c
                              .a_k_fast = true,
                              .c_vec = (uint64_t)s.oh * s.ow % 4 == 0,
                              .k_tail = (uint64_t)s.ci * s.kh * s.kw % 4 != 0};
-    return lower_sizes(lower, &s, &gemm, 0, call, error);
+    return lower_sizes(lower, &s, &gemm, 0, call);
 }
 
-tuff_status tuff_conv_input_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call,
-                                       struct tuff_error *error)
+tuff_status tuff_conv_input_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     struct tuff_conv_sizes s;
     if (TUFF_NEVER(!tuff_conv_measure_input_grad(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s)))
@@ -206,7 +204,7 @@ tuff_status tuff_conv_input_grad_lower(const struct tuff_lower *lower, struct tu
     struct tuff_depthwise d;
     if (is_depthwise(&s, &d) && tuff_depthwise_lower(lower, &d, true, call)) return TUFF_OK;
     struct correlation c;
-    if (correlate(lower, &s, true, &c)) return lower_correlation(lower, &s, &c, call, error);
+    if (correlate(lower, &s, true, &c)) return lower_correlation(lower, &s, &c, call);
     struct tuff_gemm gemm = {.op = TUFF_GEMM_INPUT_GRAD,
                              .m = s.ci,
                              .n = (uint64_t)s.n * s.h * s.w,
@@ -215,7 +213,7 @@ tuff_status tuff_conv_input_grad_lower(const struct tuff_lower *lower, struct tu
                              .a_k_fast = s.kh * s.kw > 1,
                              .c_vec = (uint64_t)s.h * s.w % 4 == 0,
                              .k_tail = (uint64_t)s.co * s.kh * s.kw % 4 != 0};
-    return lower_sizes(lower, &s, &gemm, 0, call, error);
+    return lower_sizes(lower, &s, &gemm, 0, call);
 }
 
 /* conv_weight_shuffle.comp: few taps in a row; false where it has no path. */
@@ -229,7 +227,7 @@ static bool lower_weight_shuffle(const struct tuff_lower *lower, const struct tu
                 (uint64_t)s->oh * s->ow % 4 == 0;
     uint64_t runs = (uint64_t)split_pictures * (flat ? 1 : s->oh),
              quads = flat ? ((uint64_t)s->oh * s->ow + 3) / 4 : (s->ow + 3) / 4;
-    if (tuff_lower_rounds(lower, runs * (quads + 1), NULL) != TUFF_OK) return false;
+    if (!tuff_takes_rounds(lower->caps, runs * (quads + 1))) return false;
     uint32_t mg = s->co > 2 * lanes && tuff_compiles_fast(lower->caps) ? 4
                   : s->co > lanes                                      ? 2
                                                                        : 1,
@@ -252,8 +250,7 @@ static bool lower_weight_shuffle(const struct tuff_lower *lower, const struct tu
     return true;
 }
 
-tuff_status tuff_conv_weight_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call,
-                                        struct tuff_error *error)
+tuff_status tuff_conv_weight_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     const struct tuff_conv_weight_grad *attrs = lower->value->attrs;
     struct tuff_conv_sizes s;
@@ -274,7 +271,7 @@ tuff_status tuff_conv_weight_grad_lower(const struct tuff_lower *lower, struct t
                              .b_k_fast = true,
                              .c_vec = (uint64_t)s.ci * s.kh * s.kw % 4 == 0,
                              .k_tail = k_split % 4 != 0 || k % 4 != 0};
-    TUFF_TRY(lower_sizes(lower, &s, &gemm, (uint32_t)k_split, call, error));
+    TUFF_TRY(lower_sizes(lower, &s, &gemm, (uint32_t)k_split, call));
     call->flops = 2 * gemm.m * gemm.n * k * s.groups;
     return TUFF_OK;
 }

@@ -171,7 +171,7 @@ bool tuff_depthwise_weight_lower(const struct tuff_lower *lower, const struct tu
     uint64_t groups = (uint64_t)splits * d->groups * d->co;
     uint64_t shared = (uint64_t)workgroup * d->kh * d->kw * sizeof(float);
     if (!fits(&y, &x) || !countable(lower->in[0]) || !countable(lower->in[1]) || groups > UINT32_MAX ||
-        shared > lower->caps->max_shared_bytes || tuff_lower_rounds(lower, rounds, NULL) != TUFF_OK)
+        shared > lower->caps->max_shared_bytes || !tuff_takes_rounds(lower->caps, rounds))
         return false;
     call->file = "conv_depthwise_weight";
     call->flops = 2 * (uint64_t)d->n * d->groups * d->co * d->oh * d->ow * d->kh * d->kw;

@@ -88,18 +88,18 @@ static struct tile choose(const struct tuff_caps *caps, const struct tuff_gemm *
     return shared_tile(gemm);
 }
 
-tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_gemm *gemm, struct tuff_kernel_call *call,
-                            struct tuff_error *error)
+tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_gemm *gemm, struct tuff_kernel_call *call)
 {
     struct tile t = choose(lower->caps, gemm);
     uint64_t tiles_m = ceil_div(gemm->m, t.rows), tiles_n = ceil_div(gemm->n, t.columns);
     uint64_t groups = tiles_m * tiles_n * gemm->z;
     if (gemm->m > INT32_MAX || gemm->n > INT32_MAX || gemm->k > INT32_MAX || groups > UINT32_MAX)
-        return tuff_fail(NULL, error, TUFF_ERR_UNSUPPORTED, "%s: a product of %llu x %llu x %llu, %llu times, passes 2^31",
-                         lower->value->op->name, (unsigned long long)gemm->m, (unsigned long long)gemm->n,
-                         (unsigned long long)gemm->k, (unsigned long long)gemm->z);
+        return tuff_fail(NULL, lower->error, TUFF_ERR_UNSUPPORTED,
+                         "%s: a product of %llu x %llu x %llu, %llu times, passes 2^31", lower->value->op->name,
+                         (unsigned long long)gemm->m, (unsigned long long)gemm->n, (unsigned long long)gemm->k,
+                         (unsigned long long)gemm->z);
     uint64_t k_loop = gemm->k_split ? gemm->k_split : gemm->k;
-    TUFF_TRY(tuff_lower_rounds(lower, t.family == SHUFFLE ? ceil_div(k_loop, 4) : k_loop, error));
+    TUFF_TRY(tuff_lower_rounds(lower, t.family == SHUFFLE ? ceil_div(k_loop, 4) : k_loop));
     call->file = files[t.family];
     call->flops = 2 * gemm->m * gemm->n * gemm->k * gemm->z;
     if (t.family == REG && lower->caps->kind != TUFF_DEVICE_SOFTWARE && small_workgroups(lower->caps))

@@ -18,8 +18,7 @@ struct tuff_gemm {
 /* Chooses the kernel for the device: file, GEMM_OP, grid, the parts gemm and that of the file. The caller adds gemm_matmul or
  * gemm_conv.
  * TUFF_ERR_UNSUPPORTED where a count passes 2^32 - 1. */
-tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_gemm *gemm, struct tuff_kernel_call *call,
-                            struct tuff_error *error);
+tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_gemm *gemm, struct tuff_kernel_call *call);
 
 enum { TUFF_LEAST_GROUPS = 8 }; /* workgroups of a launch on software devices, so that all cores are busy to the end */
 

@@ -192,11 +192,9 @@ static void plain_gathered(struct tuff_emitter *e, const struct tuff_value *valu
     tuff_plain_spec(e, TUFF_PLAIN_NUMBER + 1, tuff_plain_stride(&from, base));
 }
 
-static void gather_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
-                         struct tuff_kernel_call *call)
+static void gather_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {
     struct tuff_coords inner, where;
-    (void)call;
     gather_places(e, value, coords, &inner, &where);
     plain_gathered(e, value, &inner, &where);
 }
@@ -208,18 +206,15 @@ static const struct tuff_case gather_cases[] = {
 };
 const struct tuff_op tuff_op_gather = {
     .name = "gather",
-    .integers = TUFF_INTEGERS_KEPT,
     .takes_blocks = 1,
     .onnx = "Gather",
-    .class = TUFF_CLASS_INLINE,
+    TUFF_MOVES,
     .traits = TUFF_TAKES_PLACES,
     TUFF_OPERANDS(2, 2),
     TUFF_ATTRS(tuff_axis_attr, struct tuff_axis_attrs),
     .infer = gather_infer,
-    .result = TUFF_RESULT_OPERAND_0,
     .grad = gather_grad,
     .ref = gather_ref,
-    .error = TUFF_ERROR_MOVES,
     TUFF_CASES(gather_cases),
     .cost = 4,
     .emit = gather_emit,
@@ -290,11 +285,9 @@ static const char *gather_elements_emit(struct tuff_emitter *e, const struct tuf
     return tuff_emit_value(e, value->in[0], &inner);
 }
 
-static void gather_elements_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
-                                  struct tuff_kernel_call *call)
+static void gather_elements_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {
     struct tuff_coords inner = *coords;
-    (void)call;
     plain_gathered(e, value, &inner, coords);
 }
 
@@ -304,17 +297,14 @@ static const struct tuff_case gather_elements_cases[] = {
 };
 const struct tuff_op tuff_op_gather_elements = {
     .name = "gather_elements",
-    .integers = TUFF_INTEGERS_KEPT,
     .onnx = "GatherElements",
-    .class = TUFF_CLASS_INLINE,
+    TUFF_MOVES,
     .traits = TUFF_TAKES_PLACES,
     TUFF_OPERANDS(2, 2),
     TUFF_ATTRS(tuff_axis_attr, struct tuff_axis_attrs),
     .infer = gather_elements_infer,
-    .result = TUFF_RESULT_OPERAND_0,
     .grad = gather_elements_grad,
     .ref = gather_elements_ref,
-    .error = TUFF_ERROR_MOVES,
     TUFF_CASES(gather_elements_cases),
     .cost = 4,
     .emit = gather_elements_emit,
@@ -372,13 +362,12 @@ static double scatter_add_terms(const struct tuff_value *value, const struct tuf
     return 1.0 + in_types[1].shape.dim[((const struct tuff_axis_attrs *)value->attrs)->axis];
 }
 
-static tuff_status lower_rows(const struct tuff_lower *lower, int axis, struct tuff_kernel_call *call,
-                              struct tuff_error *error)
+static tuff_status lower_rows(const struct tuff_lower *lower, int axis, struct tuff_kernel_call *call)
 {
     enum { SIZE = 64 };
     uint64_t outer, inner, count = lower->in[1]->shape.dim[axis], rows = lower->in[0]->shape.dim[axis];
     tuff_around_axis(&lower->in[0]->shape, axis, &outer, &inner);
-    TUFF_TRY(tuff_lower_rounds(lower, count + count / 16 + 100, error)); /* all hit; words and bits of the blocks */
+    TUFF_TRY(tuff_lower_rounds(lower, count + count / 16 + 100)); /* all hit; words and bits of the blocks */
     call->file = "scatter_rows";
     TUFF_CALL(call, scatter_rows, .SIZE = SIZE, .outer = (uint32_t)outer, .rows = (uint32_t)rows, .count = (uint32_t)count,
               .inner = (uint32_t)inner);
@@ -387,12 +376,12 @@ static tuff_status lower_rows(const struct tuff_lower *lower, int axis, struct t
     return TUFF_OK;
 }
 
-static tuff_status scatter_add_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+static tuff_status scatter_add_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     int axis = ((const struct tuff_axis_attrs *)lower->value->attrs)->axis;
     uint32_t rank = lower->value->type.shape.rank, count = (uint32_t)tuff_shape_count(&lower->value->type.shape);
-    if (!tuff_shape_equal(&lower->in[1]->shape, &lower->in[2]->shape)) return lower_rows(lower, axis, call, error);
-    TUFF_TRY(tuff_lower_rounds(lower, lower->in[1]->shape.dim[axis] / 4 + 10, error));
+    if (!tuff_shape_equal(&lower->in[1]->shape, &lower->in[2]->shape)) return lower_rows(lower, axis, call);
+    TUFF_TRY(tuff_lower_rounds(lower, lower->in[1]->shape.dim[axis] / 4 + 10));
     call->file = "scatter_add";
     struct tuff_kernel_scatter_add fields = {.SIZE = 64, .elements = count, .axis = 8 - rank + (uint32_t)axis};
     for (uint32_t k = 0; k < 8; k++) {
@@ -429,16 +418,14 @@ static const struct tuff_case scatter_add_cases[] = {
 };
 const struct tuff_op tuff_op_scatter_add = {
     .name = "scatter_add",
-    .class = TUFF_CLASS_KERNEL,
+    TUFF_LAUNCH(scatter_add_lower),
     .traits = TUFF_TAKES_PLACES,
     TUFF_OPERANDS(3, 3),
     TUFF_ATTRS(tuff_axis_attr, struct tuff_axis_attrs),
     .infer = scatter_add_infer,
     .grad = scatter_add_grad,
-    .lower = scatter_add_lower,
     .ref = scatter_add_ref,
-    .error = TUFF_ERROR_SUMS,
-    .terms = scatter_add_terms,
+    TUFF_SUMS(scatter_add_terms),
     TUFF_CASES(scatter_add_cases),
     .inline_inputs = 7,
 };
@@ -490,7 +477,7 @@ static void topk_ref(const struct tuff_ref *ref)
     }
 }
 
-static tuff_status topk_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+static tuff_status topk_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     const struct topk_attrs *attrs = lower->value->attrs;
     const struct tuff_shape *x = &lower->in[0]->shape;
@@ -498,7 +485,7 @@ static tuff_status topk_lower(const struct tuff_lower *lower, struct tuff_kernel
     tuff_around_axis(x, attrs->axis, &outer, &inner);
     uint64_t n = x->dim[attrs->axis], k = (uint64_t)attrs->k, few_rounds = k * (n / 4 + 2);
     bool few = lower->caps->kind == TUFF_DEVICE_SOFTWARE && 2 * k <= n && few_rounds < 65000;
-    TUFF_TRY(tuff_lower_rounds(lower, few ? few_rounds : n / 4 + 1, error));
+    TUFF_TRY(tuff_lower_rounds(lower, few ? few_rounds : n / 4 + 1));
     uint64_t invocations = few ? outer * inner : count;
     call->file = few ? "topk_few" : "topk";
     if (few)
@@ -545,7 +532,7 @@ const struct tuff_op tuff_op_topk = {
     .name = "topk",
     .edges = "NaN is the greatest; equal ones by place",
     .onnx = "TopK",
-    .class = TUFF_CLASS_KERNEL,
+    TUFF_LAUNCH(topk_lower),
     TUFF_OPERANDS(1, 1),
     TUFF_ATTRS(topk_attr, struct topk_attrs),
     .more = topk_more,
@@ -554,7 +541,6 @@ const struct tuff_op tuff_op_topk = {
     .infer = topk_infer,
     .result = TUFF_RESULT_OPERAND_0,
     .grad = topk_grad,
-    .lower = topk_lower,
     .ref = topk_ref,
     .error = TUFF_ERROR_MONOTONE,
     TUFF_CASES(topk_cases),
@@ -668,10 +654,9 @@ static const char *random_emit(struct tuff_emitter *e, const struct tuff_value *
     return name;
 }
 
-static void random_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
-                         struct tuff_kernel_call *call)
+static void random_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {
-    (void)coords, (void)call;
+    (void)coords;
     for (uint32_t k = 0; k < 3; k++) {
         struct tuff_coords element = {.rank = 1};
         element.at[0].constant = k;

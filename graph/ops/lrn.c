@@ -61,13 +61,13 @@ static void grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
     gin[0] = tuff_add(g, tuff_mul(g, gy, tuff_pow_const(g, s, -a.beta, 0)), through);
 }
 
-static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     const struct attrs *a = lower->value->attrs;
     const struct tuff_shape *x = &lower->in[0]->shape;
     uint32_t channels = x->dim[1], reach = a->size[0] < channels ? a->size[0] : channels;
     uint64_t count = tuff_shape_count(x);
-    TUFF_TRY(tuff_lower_rounds(lower, reach, error));
+    TUFF_TRY(tuff_lower_rounds(lower, reach));
     call->file = "lrn";
     TUFF_CALL(call, lrn, .SIZE = 64, .count = (uint32_t)count, .channels = channels, .inner = inner_of(x),
               .before = before(a), .after = after(a), .share = (float)(a->alpha / a->size[0]), .bias = (float)a->bias,
@@ -152,12 +152,11 @@ const struct tuff_op tuff_op_lrn = {
     .name = "lrn",
     .edges = "overflows where a square does",
     .onnx = "LRN",
-    .class = TUFF_CLASS_KERNEL,
+    TUFF_LAUNCH(lower),
     TUFF_OPERANDS(1, 1),
     TUFF_ATTRS(attr_table, struct attrs),
     .infer = infer,
     .grad = grad,
-    .lower = lower,
     .ref = ref,
     .terms = terms,
     .bound = bound,

@@ -134,7 +134,7 @@ static void collapse(struct sizes *s)
     s->rank = kept;
 }
 
-static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     const struct attrs *attrs = lower->value->attrs;
     struct sizes s;
@@ -155,7 +155,7 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
                              .k_tail = s.k % 4 != 0 || lower->value->in_count > COUNT};
     if (lower->value->in_count > COUNT) tuff_call_define(call, "COUNTED", 1);
     for (uint32_t i = 0; i < s.rank; i++) gemm.z *= s.size[i];
-    TUFF_TRY(tuff_gemm_lower(lower, &gemm, call, error));
+    TUFF_TRY(tuff_gemm_lower(lower, &gemm, call));
     struct tuff_kernel_gemm_matmul fields = {.TRANSPOSE_A = attrs->transpose_a != 0,
                                              .TRANSPOSE_B = attrs->transpose_b != 0,
                                              .batch_rank = s.rank,
@@ -270,15 +270,13 @@ const struct tuff_op tuff_op_matmul = {
     .name = "matmul",
     .takes_blocks = 3,
     .onnx = "MatMul",
-    .class = TUFF_CLASS_KERNEL,
+    TUFF_LAUNCH(lower),
     TUFF_OPERANDS(2, 3),
     TUFF_ATTRS(attr_table, struct attrs),
     .infer = infer,
     .grad = grad,
     .simpler = simpler,
-    .lower = lower,
     .ref = ref,
-    .error = TUFF_ERROR_SUMS,
-    .terms = terms,
+    TUFF_SUMS(terms),
     TUFF_CASES(cases),
 };

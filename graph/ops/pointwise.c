@@ -227,12 +227,12 @@ static const char *emit_pw(struct tuff_emitter *e, const struct tuff_value *valu
     return name;
 }
 
-static void plain_pw(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
-                     struct tuff_kernel_call *call)
+static void plain_pw(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {
     const struct tuff_pw_attrs *attrs = value->attrs;
     bool derivative = (value->op->traits & TUFF_DERIVATIVE) != 0;
     bool integers = !tuff_is_float(tuff_emit_dtype(e, value->in[0]));
+    struct tuff_kernel_call *call = tuff_plain_call(e);
     tuff_plain_operands(e, value, coords);
     call->file = derivative ? "plain_grad" : "plain_row";
     if (derivative && integers) tuff_emit_fail(e); /* nobody asks: whole numbers have no gradients */

@@ -260,9 +260,8 @@ static uint64_t unrolled_taps(const struct sizes *s)
     return rows * columns * s->y.kernel * s->x.kernel;
 }
 
-static tuff_status max_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+static tuff_status max_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
-    (void)error;
     const struct pool *attrs = lower->value->attrs;
     const uint32_t *size = &lower->in[0]->shape.dim[2];
     struct sizes s = {0};
@@ -277,9 +276,8 @@ static tuff_status max_lower(const struct tuff_lower *lower, struct tuff_kernel_
     return lower_pool(lower, "max_pool2d", attrs, size, 0, call);
 }
 
-static tuff_status max_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+static tuff_status max_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
-    (void)error;
     const struct pool *attrs = lower->value->attrs;
     const uint32_t *size = &lower->in[0]->shape.dim[2];
     struct sizes s = {0};
@@ -297,9 +295,8 @@ static tuff_status max_grad_lower(const struct tuff_lower *lower, struct tuff_ke
                       s.planes * rows * columns, call);
 }
 
-static tuff_status avg_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+static tuff_status avg_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
-    (void)error;
     const struct pool *attrs = lower->value->attrs;
     struct sizes s = {0};
     if (TUFF_NEVER(!measure(attrs, &lower->in[0]->shape, &lower->in[0]->shape.dim[2], &s))) return TUFF_ERR_SHAPE;
@@ -308,9 +305,8 @@ static tuff_status avg_lower(const struct tuff_lower *lower, struct tuff_kernel_
     return lower_pool(lower, "avg_pool2d", attrs, &lower->in[0]->shape.dim[2], 0, call);
 }
 
-static tuff_status avg_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+static tuff_status avg_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
-    (void)error;
     const struct avg_grad_attrs *attrs = lower->value->attrs;
     struct sizes s = {0};
     if (TUFF_NEVER(!measure(&attrs->pool, &lower->in[0]->shape, attrs->size, &s))) return TUFF_ERR_SHAPE;
@@ -560,14 +556,13 @@ const struct tuff_op tuff_op_max_pool2d = {
     .name = "max_pool2d",
     .edges = "NaN of a NaN; -inf of only -inf",
     .onnx = "MaxPool",
-    .class = TUFF_CLASS_KERNEL,
+    TUFF_LAUNCH(max_lower),
     .traits = TUFF_PICKS,
     TUFF_OPERANDS(1, 2),
     TUFF_ATTRS(pool_attrs, struct pool),
     .infer = pool_infer,
     .result = TUFF_RESULT_LAST, /* x's own, or those of q */
     .grad = max_grad,
-    .lower = max_lower,
     .ref = max_ref,
     .bound = max_bound,
     TUFF_CASES(max_cases),
@@ -576,13 +571,12 @@ const struct tuff_op tuff_op_max_pool2d_grad = {
     .name = "max_pool2d_grad",
     .edges = "to the last NaN, else to the first of equal ones",
     .ignores_nan = 1, /* the gradient has a place all the same */
-    .class = TUFF_CLASS_KERNEL,
+    TUFF_LAUNCH(max_grad_lower),
     .traits = TUFF_PICKS,
     TUFF_OPERANDS(2, 2),
     TUFF_ATTRS(pool_attrs, struct pool),
     .infer = max_grad_infer,
     .grad = max_grad_grad,
-    .lower = max_grad_lower,
     .ref = max_grad_ref,
     .bound = max_grad_bound,
     .terms = terms,
@@ -592,29 +586,25 @@ const struct tuff_op tuff_op_max_pool2d_grad = {
 const struct tuff_op tuff_op_avg_pool2d = {
     .name = "avg_pool2d",
     .onnx = "AveragePool",
-    .class = TUFF_CLASS_KERNEL,
+    TUFF_LAUNCH(avg_lower),
     TUFF_OPERANDS(1, 1),
     TUFF_ATTRS(pool_attrs, struct pool),
     .infer = pool_infer,
     .grad = avg_grad,
-    .lower = avg_lower,
     .ref = avg_ref,
-    .error = TUFF_ERROR_SUMS,
-    .terms = terms,
+    TUFF_SUMS(terms),
     TUFF_CASES(avg_cases),
     .inline_inputs = 1u << 0,
 };
 const struct tuff_op tuff_op_avg_pool2d_grad = {
     .name = "avg_pool2d_grad",
-    .class = TUFF_CLASS_KERNEL,
+    TUFF_LAUNCH(avg_grad_lower),
     TUFF_OPERANDS(1, 1),
     TUFF_ATTRS(avg_grad_attr_table, struct avg_grad_attrs),
     .infer = avg_grad_infer,
     .grad = avg_grad_grad,
-    .lower = avg_grad_lower,
     .ref = avg_grad_ref,
-    .error = TUFF_ERROR_SUMS,
-    .terms = terms,
+    TUFF_SUMS(terms),
     TUFF_CASES(avg_grad_cases),
     .inline_inputs = 1u << 0,
 };

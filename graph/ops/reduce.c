@@ -194,7 +194,7 @@ static struct spread spread_of_quads(uint32_t subgroup, bool inner, uint64_t n, 
     return (struct spread){"reduce_each_quad", subgroup, lanes, outputs / 4 * lanes, n / 4 / lanes + n / 256 / lanes + 5};
 }
 
-static tuff_status reduce_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+static tuff_status reduce_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     const struct tuff_reduce_attrs *attrs = lower->value->attrs;
     const struct tuff_shape *in = &lower->in[0]->shape;
@@ -203,7 +203,7 @@ static tuff_status reduce_lower(const struct tuff_lower *lower, struct tuff_kern
     uint32_t subgroup = tuff_shuffle_lanes(lower->caps);
     bool quads = subgroup && !whole && (inner ? n >= 8 : outputs % 4 == 0);
     struct spread s = quads ? spread_of_quads(subgroup, inner, n, outputs) : spread_of(lower->caps, inner, n, outputs);
-    TUFF_TRY(tuff_lower_rounds(lower, s.rounds, error));
+    TUFF_TRY(tuff_lower_rounds(lower, s.rounds));
     call->file = s.file;
     tuff_call_define(call, "REDUCE", (int)kind_of(lower->value->op));
     if (whole) tuff_call_define(call, "REDUCE_INT", 1);
@@ -278,24 +278,21 @@ static tuff_val sum_in_parts(struct tuff_graph *g, tuff_val x, uint32_t axes, en
     return keep ? tuff_reshape(g, total, kept_shape(shape, axes)) : total;
 }
 
-static tuff_val sum_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
-                           const struct tuff_caps *caps)
+static tuff_val sum_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
 {
     const struct tuff_reduce_attrs *attrs = value->attrs;
     struct tuff_shape shape = tuff_type_of(g, in[0]).shape;
     struct parts p;
-    (void)caps; /* the same parts everywhere: few bits differ between devices */
+    /* the same parts everywhere: few bits differ between devices */
     return take_parts(&shape, attrs->axes, &p) ? sum_in_parts(g, in[0], attrs->axes, (enum tuff_keep)attrs->keep) : 0;
 }
 
 /* The position in each part, then among the parts' best elements; of equal ones the first, as in one stage. */
-static tuff_val arg_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in,
-                           const struct tuff_caps *caps)
+static tuff_val arg_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
 {
     const struct tuff_reduce_attrs *attrs = value->attrs;
     struct tuff_shape shape = tuff_type_of(g, in[0]).shape;
     struct parts p;
-    (void)caps;
     if (!take_parts(&shape, attrs->axes, &p)) return 0;
     int axis = (int)p.axis;
     tuff_val rows = whole_parts(g, in[0], &p), in_part = add_reduce(g, value->op, rows, 2u << axis, TUFF_KEEP_AXES);
@@ -453,14 +450,14 @@ static double cumsum_terms(const struct tuff_value *value, const struct tuff_typ
     return value->type.shape.dim[((const struct cumsum_attrs *)value->attrs)->axis];
 }
 
-static tuff_status cumsum_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+static tuff_status cumsum_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     const struct cumsum_attrs *attrs = lower->value->attrs;
     const struct tuff_shape *shape = &lower->value->type.shape;
     uint32_t n = shape->dim[attrs->axis];
     uint64_t outer, inner;
     tuff_around_axis(shape, attrs->axis, &outer, &inner);
-    TUFF_TRY(tuff_lower_rounds(lower, n / 4 + 1, error));
+    TUFF_TRY(tuff_lower_rounds(lower, n / 4 + 1));
     call->file = "cumsum";
     TUFF_CALL(call, cumsum, .SIZE = 64, .EXCLUSIVE = attrs->exclusive != 0, .REVERSE = attrs->reverse != 0,
               .lines = (uint32_t)(outer * inner), .n = n, .inner = (uint32_t)inner);
@@ -483,15 +480,13 @@ static const struct tuff_case cumsum_cases[] = {
 };
 const struct tuff_op tuff_op_cumsum = {
     .name = "cumsum",
-    .class = TUFF_CLASS_KERNEL,
+    TUFF_LAUNCH(cumsum_lower),
     TUFF_OPERANDS(1, 1),
     TUFF_ATTRS(cumsum_attr, struct cumsum_attrs),
     .infer = cumsum_infer,
     .grad = cumsum_grad,
-    .lower = cumsum_lower,
     .ref = cumsum_ref,
-    .error = TUFF_ERROR_SUMS,
-    .terms = cumsum_terms,
+    TUFF_SUMS(cumsum_terms),
     TUFF_CASES(cumsum_cases),
     .inline_inputs = 1,
 };

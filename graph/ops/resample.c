@@ -103,12 +103,12 @@ static void grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
 
 /* ---- one launch --------------------------------------------------------------------------------------------------------- */
 
-static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call *call, struct tuff_error *error)
+static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     const struct sizes s = measure(&lower->in[0]->shape, &lower->in[1]->shape, axis_of(lower->value));
     int way = s.inner % 4 == 0 ? 1 : s.inner == 1 && s.outer % 4 == 0 ? 2 : 0; /* of shaders/resample.comp */
     uint64_t count = tuff_shape_count(&lower->value->type.shape) / (way ? 4 : 1);
-    TUFF_TRY(tuff_lower_rounds(lower, s.taps + 4, error));
+    TUFF_TRY(tuff_lower_rounds(lower, s.taps + 4));
     call->file = "resample";
     tuff_call_define(call, "WAY", way);
     TUFF_CALL(call, resample, .SIZE = 64, .count = (uint32_t)count, .n = s.n, .m = s.m, .inner = (uint32_t)s.inner,
@@ -166,16 +166,14 @@ static const struct tuff_case example = CASE("8x64x56x56 to 112", TUFF_F32, L(8,
 const struct tuff_op tuff_op_resample = {
     .name = "resample",
     .edges = "a weight of 0 reads nothing, NaN neither",
-    .class = TUFF_CLASS_KERNEL,
+    TUFF_LAUNCH(lower),
     .traits = TUFF_TAKES_PLACES,
     TUFF_OPERANDS(3, 3),
     TUFF_ATTRS(tuff_axis_attr, struct tuff_axis_attrs),
     .infer = infer,
     .grad = grad,
-    .lower = lower,
     .ref = ref,
-    .error = TUFF_ERROR_SUMS,
-    .terms = terms,
+    TUFF_SUMS(terms),
     TUFF_CASES(cases),
     .example = &example,
 };

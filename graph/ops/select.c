@@ -50,10 +50,8 @@ static const char *select_emit(struct tuff_emitter *e, const struct tuff_value *
     return name;
 }
 
-static void select_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
-                         struct tuff_kernel_call *call)
+static void select_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {
-    (void)call;
     tuff_plain_operands(e, value, coords);
     tuff_plain_spec(e, TUFF_PLAIN_WHAT, TUFF_PLAIN_SELECT);
 }
@@ -151,10 +149,8 @@ static const char *cast_emit(struct tuff_emitter *e, const struct tuff_value *va
     return name;
 }
 
-static void cast_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
-                       struct tuff_kernel_call *call)
+static void cast_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {
-    (void)call;
     tuff_plain_operands(e, value, coords);
     tuff_plain_spec(e, TUFF_PLAIN_WHAT, TUFF_PLAIN_CAST);
 }
@@ -225,11 +221,10 @@ const struct tuff_op tuff_op_cast = {
 
 tuff_val tuff_detach(struct tuff_graph *g, tuff_val x) { return tuff_graph_add(g, &tuff_op_detach, &x, 1, NULL); }
 
-static void same_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
-                     struct tuff_coords *inner)
+static struct tuff_coords same_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {
     (void)e, (void)value;
-    *inner = *coords;
+    return *coords;
 }
 
 static tuff_val detach_simpler(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
@@ -241,17 +236,14 @@ static tuff_val detach_simpler(struct tuff_graph *g, const struct tuff_value *va
 static const struct tuff_case same_cases[] = {{"odd", {T(3, 5, 7)}, 1, {0}, 0, NULL}};
 const struct tuff_op tuff_op_detach = {
     .name = "detach",
-    .integers = TUFF_INTEGERS_KEPT,
     .onnx = "Identity",
-    .class = TUFF_CLASS_INLINE,
+    TUFF_MOVES,
     .traits = TUFF_KEEPS_ORDER | TUFF_KEEPS_MEMORY,
     TUFF_OPERANDS(1, 1),
     .infer = tuff_same_infer,
-    .result = TUFF_RESULT_OPERAND_0,
     .nondiff = "stops gradients by definition",
     .simpler = detach_simpler,
     .ref = tuff_same_ref,
-    .error = TUFF_ERROR_MOVES,
     TUFF_CASES(same_cases),
     .map = same_map,
 };
@@ -259,29 +251,23 @@ tuff_val tuff_checkpoint(struct tuff_graph *g, tuff_val x) { return tuff_graph_a
 
 const struct tuff_op tuff_op_once = {
     .name = "once",
-    .integers = TUFF_INTEGERS_KEPT,
-    .class = TUFF_CLASS_INLINE,
+    TUFF_MOVES,
     .traits = TUFF_KEEPS_ORDER | TUFF_KEEPS_MEMORY | TUFF_STAYS_APART,
     TUFF_OPERANDS(1, 1),
     .infer = tuff_same_infer,
-    .result = TUFF_RESULT_OPERAND_0,
     .grad = same_grad,
     .ref = tuff_same_ref,
-    .error = TUFF_ERROR_MOVES,
     TUFF_CASES(same_cases),
     .map = same_map,
 };
 const struct tuff_op tuff_op_copy = {
     .name = "copy",
-    .integers = TUFF_INTEGERS_KEPT,
-    .class = TUFF_CLASS_INLINE,
+    TUFF_MOVES,
     .traits = TUFF_KEEPS_ORDER | TUFF_OWNS_MEMORY,
     TUFF_OPERANDS(1, 1),
     .infer = tuff_same_infer,
-    .result = TUFF_RESULT_OPERAND_0,
     .grad = same_grad,
     .ref = tuff_same_ref,
-    .error = TUFF_ERROR_MOVES,
     TUFF_CASES(same_cases),
     .map = same_map,
 };

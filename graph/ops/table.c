@@ -133,12 +133,17 @@ void tuff_call_grid(struct tuff_kernel_call *call, const struct tuff_caps *caps,
 
 enum { MOST_ROUNDS = 65000 }; /* of 65535: a few are left for loops that are not counted here */
 
-tuff_status tuff_lower_rounds(const struct tuff_lower *lower, uint64_t rounds, struct tuff_error *error)
+bool tuff_takes_rounds(const struct tuff_caps *caps, uint64_t rounds)
+{
+    return !(caps->driver_effects & TUFF_DRIVER_CUTS_LOOPS) || rounds <= MOST_ROUNDS;
+}
+
+tuff_status tuff_lower_rounds(const struct tuff_lower *lower, uint64_t rounds)
 {
     char text[128] = "";
-    if (!(lower->caps->driver_effects & TUFF_DRIVER_CUTS_LOOPS) || rounds <= MOST_ROUNDS) return TUFF_OK;
+    if (tuff_takes_rounds(lower->caps, rounds)) return TUFF_OK;
     if (lower->in[0]) tuff_shape_text(&lower->in[0]->shape, text, sizeof text);
-    return tuff_fail(NULL, error, TUFF_ERR_UNSUPPORTED,
+    return tuff_fail(NULL, lower->error, TUFF_ERR_UNSUPPORTED,
                      "%s of %s: a loop of %llu rounds, which %s cuts off at 65535; split the axis", lower->value->op->name,
                      text, (unsigned long long)rounds, lower->caps->driver_name);
 }

@@ -129,11 +129,10 @@ tuff_val tuff_reshape(struct tuff_graph *g, tuff_val x, struct tuff_shape shape)
             sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
         }                                                                                                                   \
     }
-static void reshape_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
-                        struct tuff_coords *inner)
+static struct tuff_coords reshape_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {
     struct tuff_index flat = tuff_coords_flat(e, coords, &value->type.shape);
-    *inner = tuff_coords_of_flat(e, &flat, tuff_emit_shape(e, value->in[0]));
+    return tuff_coords_of_flat(e, &flat, tuff_emit_shape(e, value->in[0]));
 }
 
 /* Of a chain the last one alone. */
@@ -151,17 +150,14 @@ static const struct tuff_case reshape_cases[] = {
 };
 const struct tuff_op tuff_op_reshape = {
     .name = "reshape",
-    .integers = TUFF_INTEGERS_KEPT,
-    .class = TUFF_CLASS_INLINE,
+    TUFF_MOVES,
     .traits = TUFF_KEEPS_ORDER | TUFF_KEEPS_MEMORY,
     TUFF_OPERANDS(1, 1),
     TUFF_ATTRS(shape_attr, struct shape_attrs),
     .infer = reshape_infer,
-    .result = TUFF_RESULT_OPERAND_0,
     .grad = reshape_grad,
     .simpler = reshape_simpler,
     .ref = tuff_same_ref,
-    .error = TUFF_ERROR_MOVES,
     TUFF_CASES(reshape_cases),
     .map = reshape_map,
 };
@@ -259,13 +255,13 @@ bool tuff_is_transpose(const struct tuff_graph *g, tuff_val v)
     return true;
 }
 
-static void permute_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
-                        struct tuff_coords *inner)
+static struct tuff_coords permute_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {
     const struct tuff_permute_attrs *attrs = value->attrs;
+    struct tuff_coords inner = {.rank = coords->rank};
     (void)e;
-    *inner = (struct tuff_coords){.rank = coords->rank};
-    for (uint32_t i = 0; i < coords->rank; i++) inner->at[attrs->order.at[i]] = coords->at[i];
+    for (uint32_t i = 0; i < coords->rank; i++) inner.at[attrs->order.at[i]] = coords->at[i];
+    return inner;
 }
 
 static tuff_val permute_simpler(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
@@ -290,18 +286,15 @@ static const struct tuff_case permute_cases[] = {
 };
 const struct tuff_op tuff_op_permute = {
     .name = "permute",
-    .integers = TUFF_INTEGERS_KEPT,
     .onnx = "Transpose",
-    .class = TUFF_CLASS_INLINE,
+    TUFF_MOVES,
     .traits = TUFF_KEEPS_STRIDES,
     TUFF_OPERANDS(1, 1),
     TUFF_ATTRS(permute_attr, struct tuff_permute_attrs),
     .infer = permute_infer,
-    .result = TUFF_RESULT_OPERAND_0,
     .grad = permute_grad,
     .simpler = permute_simpler,
     .ref = permute_ref,
-    .error = TUFF_ERROR_MOVES,
     TUFF_CASES(permute_cases),
     .map = permute_map,
 };
@@ -396,15 +389,15 @@ tuff_val tuff_slice_axis(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32
     return tuff_slice(g, x, starts, steps, shape.dim);
 }
 
-static void slice_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
-                      struct tuff_coords *inner)
+static struct tuff_coords slice_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {
     const struct tuff_slice_attrs *attrs = value->attrs;
-    *inner = (struct tuff_coords){.rank = coords->rank};
+    struct tuff_coords inner = {.rank = coords->rank};
     for (uint32_t i = 0; i < coords->rank; i++) {
-        tuff_index_add(e, &inner->at[i], &coords->at[i], attrs->step[i]);
-        inner->at[i].constant += attrs->start[i];
+        tuff_index_add(e, &inner.at[i], &coords->at[i], attrs->step[i]);
+        inner.at[i].constant += attrs->start[i];
     }
+    return inner;
 }
 
 /* A slice of the outermost axis that has more than one place lies in its operand as it is. */
@@ -434,16 +427,13 @@ static const struct tuff_case slice_cases[] = {
 };
 const struct tuff_op tuff_op_slice = {
     .name = "slice",
-    .integers = TUFF_INTEGERS_KEPT,
-    .class = TUFF_CLASS_INLINE,
+    TUFF_MOVES,
     .traits = TUFF_KEEPS_STRIDES | TUFF_KEEPS_MEMORY,
     TUFF_OPERANDS(1, 1),
     TUFF_ATTRS(slice_attr, struct tuff_slice_attrs),
     .infer = slice_infer,
-    .result = TUFF_RESULT_OPERAND_0,
     .grad = slice_grad,
     .ref = slice_ref,
-    .error = TUFF_ERROR_MOVES,
     TUFF_CASES(slice_cases),
     .map = slice_map,
     .offset = slice_offset,
@@ -485,13 +475,13 @@ static void expand_ref(const struct tuff_ref *ref)
     strided_ref(ref, 0, steps);
 }
 
-static void expand_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords,
-                       struct tuff_coords *inner)
+static struct tuff_coords expand_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {
     const struct tuff_shape *in = tuff_emit_shape(e, value->in[0]);
-    *inner = (struct tuff_coords){.rank = in->rank};
+    struct tuff_coords inner = {.rank = in->rank};
     for (uint32_t i = 0; i < in->rank; i++)
-        if (in->dim[i] > 1) inner->at[i] = coords->at[coords->rank - in->rank + i];
+        if (in->dim[i] > 1) inner.at[i] = coords->at[coords->rank - in->rank + i];
+    return inner;
 }
 
 tuff_val tuff_expand(struct tuff_graph *g, tuff_val x, struct tuff_shape shape)
@@ -520,16 +510,13 @@ static const struct tuff_case expand_cases[] = {
 };
 const struct tuff_op tuff_op_expand = {
     .name = "expand",
-    .integers = TUFF_INTEGERS_KEPT,
-    .class = TUFF_CLASS_INLINE,
+    TUFF_MOVES,
     .traits = TUFF_KEEPS_STRIDES,
     TUFF_OPERANDS(1, 1),
     TUFF_ATTRS(shape_attr, struct shape_attrs),
     .infer = expand_infer,
-    .result = TUFF_RESULT_OPERAND_0,
     .grad = expand_grad,
     .ref = expand_ref,
-    .error = TUFF_ERROR_MOVES,
     TUFF_CASES(expand_cases),
     .map = expand_map,
 };
@@ -630,14 +617,12 @@ static const char *pad_emit(struct tuff_emitter *e, const struct tuff_value *val
     return name;
 }
 
-static void pad_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *at,
-                      struct tuff_kernel_call *call)
+static void pad_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *at)
 {
     const struct tuff_pad_attrs *attrs = value->attrs;
     const struct tuff_shape *x = tuff_emit_shape(e, value->in[0]);
     struct tuff_coords inner = {.rank = x->rank};
     uint32_t base[TUFF_MAX_RANK] = {0};
-    (void)call;
     for (uint32_t i = 0; i < x->rank; i++) {
         inner.at[i] = at->at[i];
         if (!(attrs->before[i] | attrs->after[i] | attrs->interior[i])) continue;
@@ -780,12 +765,10 @@ static const char *concat_emit(struct tuff_emitter *e, const struct tuff_value *
     return name;
 }
 
-static void concat_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *at,
-                         struct tuff_kernel_call *call)
+static void concat_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *at)
 {
     uint32_t axis = (uint32_t)((const struct tuff_axis_attrs *)value->attrs)->axis, end = 0;
     const struct tuff_index *along = &at->at[axis];
-    (void)call;
     for (uint32_t k = 0; k < value->in_count; k++) {
         struct tuff_index part = *along;
         part.constant -= end;
@@ -811,17 +794,14 @@ static const struct tuff_case concat_cases[] = {
 };
 const struct tuff_op tuff_op_concat = {
     .name = "concat",
-    .integers = TUFF_INTEGERS_KEPT,
     .onnx = "Concat",
-    .class = TUFF_CLASS_INLINE,
+    TUFF_MOVES,
     .traits = TUFF_TAKES_PARTS,
     TUFF_OPERANDS(1, 255),
     TUFF_ATTRS(tuff_axis_attr, struct tuff_axis_attrs),
     .infer = concat_infer,
-    .result = TUFF_RESULT_OPERAND_0,
     .grad = concat_grad,
     .ref = concat_ref,
-    .error = TUFF_ERROR_MOVES,
     TUFF_CASES(concat_cases),
     .cost = 6,
     .emit = concat_emit,
