@@ -1,5 +1,6 @@
 /* attention.c - attention and rotary positions, built from operators: their gradients follow from the parts. */
 #include "graph/compose.h"
+#include "graph/ops/view.h"
 
 #include <float.h>
 #include <math.h>
@@ -133,14 +134,10 @@ tuff_val tuff_rope(struct tuff_graph *g, tuff_val x, struct tuff_rope_params par
     const uint32_t t = type.shape.dim[rank - 2], pairs = type.shape.dim[rank - 1] / 2;
     const uint32_t axis = params.interleaved ? rank : rank - 1; /* of the 2 */
     struct tuff_shape split = type.shape;
-    uint32_t start[TUFF_MAX_RANK] = {0};
-    int32_t step[TUFF_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
     split.rank = rank + 1;
     split.dim[rank - 1] = params.interleaved ? pairs : 2;
     split.dim[rank] = params.interleaved ? 2 : pairs;
-    start[axis] = 1;
-    step[axis] = -1;
-    tuff_val pair = tuff_reshape(g, x, split), swapped = tuff_slice(g, pair, start, step, split.dim);
+    tuff_val pair = tuff_reshape(g, x, split), swapped = tuff_slice_axis(g, pair, axis, 1, -1, 2);
     tuff_val cosines = table(g, t, pairs, false, &params), sines = table(g, t, pairs, true, &params);
     tuff_val y = tuff_mul(g, pair, cosines);
     return tuff_reshape(g, tuff_add(g, y, tuff_mul(g, swapped, sines)), type.shape);

@@ -4,6 +4,7 @@
  * ways that end there: from the place itself, the one before it, and, where two different labels have a blank between them, the one before
  * that. Before the first round there is one way, at the first place, so that the first round needs no formula of its own. */
 #include "graph/loss.h"
+#include "graph/ops/view.h"
 
 #include <math.h>
 
@@ -54,10 +55,7 @@ static tuff_val extend(const struct ctc *k, tuff_val targets, uint32_t blank)
 /* v [n, places] by so many places to the right, `fill` coming in */
 static tuff_val moved(struct tuff_graph *g, tuff_val v, uint32_t by, tuff_val fill)
 {
-    struct tuff_shape shape = tuff_type_of(g, v).shape;
-    const uint32_t start[] = {0, 0}, size[] = {shape.dim[0], shape.dim[1] - by};
-    const int32_t step[] = {1, 1};
-    tuff_val parts[] = {fill, tuff_slice(g, v, start, step, size)};
+    tuff_val parts[] = {fill, tuff_slice_axis(g, v, 1, 0, 1, tuff_type_of(g, v).shape.dim[1] - by)};
     return tuff_concat(g, parts, 2, 1);
 }
 

@@ -457,6 +457,7 @@ uint32_t tuff_result_index(const struct tuff_value *value); /* of such a value *
 enum tuff_integer_rule tuff_op_integers(const struct tuff_op *op);
 uint8_t tuff_op_ignores_nan(const struct tuff_op *op);
 const char *tuff_op_edges(const struct tuff_op *op);
+double tuff_op_no_work(const struct tuff_value *value, const struct tuff_type *in_types); /* `work` of what only counts */
 double tuff_op_work(const struct tuff_value *value, const struct tuff_type *in_types);
 uint64_t tuff_op_bytes(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t k);
 /* Inputs "NAME 0", "NAME 1", .. of a case, and the operator of them. 0 after a sticky failure. */

@@ -1,6 +1,7 @@
 /* recurrent.c - recurrent layers: a table of cells, each the formula of one step, and one loop over them. What a step needs of x is one product
  * before the loop; layers and directions are loops one behind the other. */
 #include "graph/module.h"
+#include "graph/ops/view.h"
 #include "graph/sequence.h"
 
 #include <math.h>
@@ -11,7 +12,7 @@
 /* One step, in the body of the loop. */
 struct step {
     struct tuff_graph *g;
-    uint32_t n, h;
+    uint32_t h;
     tuff_val x, product;         /* [n, gates h]: of w_ih and x, of w_hh and h, with the biases */
     tuff_val state[2], after[2]; /* h, c */
 };
@@ -25,7 +26,7 @@ struct cell {
 
 static tuff_val gate(const struct step *s, tuff_val gates, uint32_t k)
 {
-    return tuff_slice(s->g, gates, (const uint32_t[]){0, k * s->h}, (const int32_t[]){1, 1}, (const uint32_t[]){s->n, s->h});
+    return tuff_slice_axis(s->g, gates, 1, k * s->h, 1, s->h);
 }
 
 static void lstm_step(struct step *s)
@@ -132,7 +133,7 @@ static tuff_val loop_of(struct tuff_graph *g, const struct cell *cell, const str
                         const struct sizes *z, tuff_val rows, tuff_val seen)
 {
     struct loop l = {.g = g};
-    struct step s = {.n = z->n, .h = z->h};
+    struct step s = {.h = z->h};
     struct tuff_error error;
     const tuff_val first[2] = {p->h_0, p->c_0};
     const uint32_t width[2] = {z->p, z->h}, all = cell->gates * z->h;
@@ -212,9 +213,7 @@ static tuff_val part_of(struct tuff_graph *g, tuff_val v, uint32_t k)
 {
     struct tuff_shape s = tuff_type_of(g, v).shape;
     if (!v || !tuff_graph_ok(g)) return 0;
-    tuff_val part = tuff_slice(g, v, (const uint32_t[]){k, 0, 0}, (const int32_t[]){1, 1, 1},
-                               (const uint32_t[]){1, s.dim[1], s.dim[2]});
-    return tuff_reshape(g, part, TUFF_SHAPE(s.dim[1], s.dim[2]));
+    return tuff_reshape(g, tuff_slice_axis(g, v, 0, k, 1, 1), TUFF_SHAPE(s.dim[1], s.dim[2]));
 }
 
 /* Loop number k, over x [t, n, e]; its name's ending. */

@@ -100,8 +100,7 @@ tuff_val tuff_scan(struct tuff_graph *g, const struct tuff_scan_params *p)
 
 static tuff_val cut(struct tuff_graph *g, tuff_val flat, uint64_t first, uint64_t count)
 {
-    return tuff_slice(g, flat, (const uint32_t[]){(uint32_t)first}, (const int32_t[]){1},
-                      (const uint32_t[]){(uint32_t)count});
+    return tuff_slice_axis(g, flat, 0, (uint32_t)first, 1, (uint32_t)count);
 }
 
 /* Rows first .. first + rounds - 1 of a section, as they are: [T, e]. */
@@ -120,8 +119,7 @@ static tuff_val unpadded(struct tuff_graph *g, tuff_val rows, uint32_t rounds, c
     if (shape->rank == TUFF_MAX_RANK)
         return tuff_graph_fail(g, TUFF_ERR_SHAPE, "scan: rows of rank 8 have no place for an axis");
     memcpy(whole.dim + 1, shape->dim, shape->rank * sizeof *shape->dim);
-    rows = tuff_slice(g, rows, (const uint32_t[]){0, 0}, (const int32_t[]){1, 1}, (const uint32_t[]){rounds, count});
-    return tuff_reshape(g, rows, whole);
+    return tuff_reshape(g, tuff_slice_axis(g, rows, 1, 0, 1, count), whole);
 }
 
 static const struct tuff_scan_attrs *attrs_of(struct tuff_graph *g, tuff_val scan, uint32_t k, uint32_t count)

@@ -2,6 +2,7 @@
 #include "graph/sequence.h"
 #include "graph/compose.h"
 #include "graph/module.h"
+#include "graph/ops/view.h"
 
 #include <math.h>
 
@@ -151,17 +152,14 @@ tuff_val tuff_layer_bilinear(struct tuff_graph *g, tuff_val a, tuff_val b, const
     return tuff_reshape(g, y, left);
 }
 
-tuff_val tuff_glu(struct tuff_graph *g, tuff_val x, int axis)
+tuff_val tuff_glu(struct tuff_graph *g, tuff_val x, int along)
 {
     struct tuff_shape size = tuff_type_of(g, x).shape;
     if (!tuff_graph_takes_one(g, "glu", x, 0)) return 0;
-    int at = tuff_axis(g, "glu", x, axis);
+    int at = tuff_axis(g, "glu", x, along);
     if (at < 0) return 0;
     if (size.dim[at] % 2) return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "glu", &x, 1, "axis %d has no two halves", at);
-    uint32_t start[TUFF_MAX_RANK] = {0};
-    const int32_t step[TUFF_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
-    size.dim[at] /= 2;
-    tuff_val a = tuff_slice(g, x, start, step, size.dim);
-    start[at] = size.dim[at];
-    return tuff_mul(g, a, tuff_sigmoid(g, tuff_slice(g, x, start, step, size.dim)));
+    uint32_t axis = (uint32_t)at, half = size.dim[at] / 2;
+    tuff_val a = tuff_slice_axis(g, x, axis, 0, 1, half);
+    return tuff_mul(g, a, tuff_sigmoid(g, tuff_slice_axis(g, x, axis, half, 1, half)));
 }

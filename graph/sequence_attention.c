@@ -1,6 +1,7 @@
 /* sequence_attention.c - attention of several heads with its projections, positions, and the layers of transformers, with the names of PyTorch's modules. */
 #include "graph/compose.h"
 #include "graph/module.h"
+#include "graph/ops/view.h"
 #include "graph/sequence.h"
 
 #include <math.h>
@@ -15,17 +16,6 @@ static struct part part_of(const char *name, const char *part)
     struct part p;
     snprintf(p.name, sizeof p.name, "%s.%s", name, part);
     return p;
-}
-
-/* Columns first .. first + size - 1 of rows [m, ..], or rows of a matrix */
-static tuff_val cut(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t first, uint32_t size)
-{
-    struct tuff_shape shape = tuff_type_of(g, x).shape;
-    uint32_t start[2] = {0};
-    if (shape.dim[axis] == size) return x;
-    start[axis] = first;
-    shape.dim[axis] = size;
-    return tuff_slice(g, x, start, (const int32_t[]){1, 1}, shape.dim);
 }
 
 /* ---- attention with projections --------------------------------------------------------------------------------------------------- */
@@ -89,9 +79,10 @@ static void project(const struct attention *a, tuff_val out[3])
         uint32_t rows = 0, at = 0;
         for (end = i; end < 3 && (end == i || (stacked && a->in[end] == a->in[i])); end++) rows += a->width[end];
         tuff_val x = tuff_reshape(g, a->in[i], TUFF_SHAPE(a->n * (i ? a->s : a->t), wide[i]));
-        tuff_val w = stacked ? cut(g, weight[0], 0, first, rows) : weight[i], y = tuff_matmul(g, x, w, turned);
-        if (bias) y = tuff_add(g, y, rows == all ? bias : tuff_slice(g, bias, &first, (const int32_t[]){1}, &rows));
-        for (int k = i; k < end; at += a->width[k++]) out[k] = cut(g, y, 1, at, a->width[k]);
+        tuff_val w = stacked ? tuff_slice_axis(g, weight[0], 0, first, 1, rows) : weight[i],
+                 y = tuff_matmul(g, x, w, turned);
+        if (bias) y = tuff_add(g, y, tuff_slice_axis(g, bias, 0, first, 1, rows));
+        for (int k = i; k < end; at += a->width[k++]) out[k] = tuff_slice_axis(g, y, 1, at, 1, a->width[k]);
         first += rows;
     }
 }
@@ -192,7 +183,7 @@ tuff_val tuff_layer_positions(struct tuff_graph *g, tuff_val x, const char *name
     if (t > most) return tuff_module_refuse(&l, "[.., t, e] with t at most its count", x);
     struct tuff_init normal = {.kind = TUFF_INIT_NORMAL, .b = 1};
     tuff_val table = tuff_module_param(&l, "weight", TUFF_SHAPE(most, e), p.weight, normal);
-    return tuff_add(g, x, cut(g, table, 0, 0, t));
+    return tuff_add(g, x, tuff_slice_axis(g, table, 0, 0, 1, t));
 }
 
 /* ---- transformers --------------------------------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* spatial_conv.c - convolutions in one and three dimensions and their transposes, which are those of pictures in other shapes, and the layers
  * of all of them. */
 #include "graph/module.h"
+#include "graph/ops/conv2d.h"
 #include "graph/ops/view.h"
 #include "graph/spatial.h"
 
@@ -73,19 +74,6 @@ static uint32_t length_of(struct tuff_graph *g, const char *what, const tuff_val
     return 0;
 }
 
-static tuff_val add_bias(struct tuff_graph *g, const char *what, tuff_val y, const tuff_val *in)
-{
-    const tuff_val b = in[2];
-    if (!b || !y) return y;
-    if (!tuff_graph_takes_one(g, what, b, 2)) return 0;
-    struct tuff_shape bs = tuff_type_of(g, b).shape, ys = tuff_type_of(g, y).shape, shape = {.rank = ys.rank};
-    if (bs.rank != 1 || bs.dim[0] != ys.dim[1] || !tuff_is_float(tuff_type_of(g, b).dtype))
-        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 3,
-                                 "the bias must be [%u], a float for each channel of the result", (unsigned)ys.dim[1]);
-    for (uint32_t i = 0; i < ys.rank; i++) shape.dim[i] = i == 1 ? bs.dim[0] : 1;
-    return tuff_add(g, y, tuff_reshape(g, b, shape));
-}
-
 /* The convolution of pictures by the last two axes' numbers; of one axis that of rows. */
 static tuff_val pictures(struct tuff_graph *g, tuff_val x, tuff_val w, const struct conv *c, bool transposed)
 {
@@ -116,21 +104,19 @@ static tuff_val lines(struct tuff_graph *g, const char *what, const tuff_val *in
     tuff_val y = pictures(g, rows, weight, c, transposed);
     struct tuff_shape s = tuff_type_of(g, y).shape;
     y = tuff_reshape(g, y, TUFF_SHAPE(s.dim[0], s.dim[1], s.dim[3]));
-    return add_bias(g, what, y, in);
+    return tuff_conv_bias(g, what, y, in);
 }
 
 /* x [n, c, d, h, w] -> [n od, c kd, h, w]: in picture i of a volume lie the slices that it reads. */
 static tuff_val depth_taps(struct tuff_graph *g, tuff_val x, const struct conv *c, uint32_t kd, uint32_t od)
 {
     struct tuff_shape s = tuff_type_of(g, x).shape;
-    uint32_t before[5] = {0, 0, c->begin[0]}, after[5] = {0, 0, c->end[0]}, start[TUFF_MAX_RANK] = {0};
-    int32_t step[TUFF_MAX_RANK] = {1, 1, (int32_t)c->stride[0], 1, 1, 1, 1, 1};
-    const uint32_t size[] = {s.dim[0], s.dim[1], od, s.dim[3], s.dim[4]}, order[] = {0, 3, 1, 2, 4, 5};
+    uint32_t before[5] = {0, 0, c->begin[0]}, after[5] = {0, 0, c->end[0]};
+    const uint32_t order[] = {0, 3, 1, 2, 4, 5};
     tuff_val parts[64], padded = c->begin[0] + c->end[0] ? tuff_pad(g, x, before, after, 0) : x;
     uint32_t count = 0;
     for (uint32_t t = 0; t < kd; t++) {
-        start[2] = t * c->dilation[0];
-        tuff_val tap = tuff_slice(g, padded, start, step, size);
+        tuff_val tap = tuff_slice_axis(g, padded, 2, t * c->dilation[0], (int32_t)c->stride[0], od);
         tap = tuff_reshape(g, tap, TUFF_SHAPE(s.dim[0], s.dim[1], 1, od, s.dim[3], s.dim[4]));
         parts[count++] = tap;
         if (count < TUFF_COUNT(parts) && t + 1 < kd) continue;
@@ -152,15 +138,14 @@ static tuff_val volumes(struct tuff_graph *g, const char *what, const tuff_val *
     tuff_val y = pictures(g, taps, weight, c, false);
     struct tuff_shape s = tuff_type_of(g, y).shape;
     y = tuff_permute(g, tuff_reshape(g, y, TUFF_SHAPE(x.dim[0], od, w.dim[0], s.dim[2], s.dim[3])), order);
-    return add_bias(g, what, y, in);
+    return tuff_conv_bias(g, what, y, in);
 }
 
 /* The transposed convolution of slices has the depth taps as channels; each lands `dilation` further on, slices `stride` apart. */
 static tuff_val transposed_volumes(struct tuff_graph *g, const char *what, const tuff_val *in, const struct conv *c)
 {
     static const uint32_t order[] = {0, 2, 1, 3, 4};
-    static const int32_t step[TUFF_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
-    uint32_t od = takes(g, what, in, c, true) ? length_of(g, what, in, c, true, 0) : 0, start[TUFF_MAX_RANK] = {0};
+    uint32_t od = takes(g, what, in, c, true) ? length_of(g, what, in, c, true, 0) : 0;
     if (!od || !length_of(g, what, in, c, true, 1) || !length_of(g, what, in, c, true, 2)) return 0;
     struct tuff_shape x = tuff_type_of(g, in[0]).shape, w = tuff_type_of(g, in[1]).shape;
     uint32_t kd = w.dim[2], d = x.dim[2], co = w.dim[1] * c->groups;
@@ -174,48 +159,42 @@ static tuff_val transposed_volumes(struct tuff_graph *g, const char *what, const
         struct tuff_pad_attrs pad = {.before = {0, t * c->dilation[0]},
                                      .after = {0, (kd - 1 - t) * c->dilation[0] + c->output_pad[0]},
                                      .interior = {0, c->stride[0] - 1}};
-        const uint32_t from[TUFF_MAX_RANK] = {0, 0, 0, t}, size[] = {x.dim[0], d, co, 1, s.dim[2], s.dim[3]};
-        tuff_val tap = tuff_slice(g, each, from, step, size);
+        tuff_val tap = tuff_slice_axis(g, each, 3, t, 1, 1);
         tap = tuff_reshape(g, tap, TUFF_SHAPE(x.dim[0], d, co, s.dim[2], s.dim[3]));
         tap = tuff_graph_add(g, &tuff_op_pad, &tap, 1, &pad);
         sum = sum ? tuff_add(g, sum, tap) : tap;
     }
-    start[1] = c->begin[0];
-    const uint32_t size[] = {x.dim[0], od, co, s.dim[2], s.dim[3]};
-    return add_bias(g, what, tuff_permute(g, tuff_slice(g, sum, start, step, size), order), in);
+    sum = tuff_slice_axis(g, sum, 1, c->begin[0], 1, od);
+    return tuff_conv_bias(g, what, tuff_permute(g, sum, order), in);
 }
 
-static tuff_val convolve(struct tuff_graph *g, const char *what, const tuff_val *in, const struct conv *c, bool transposed)
+static tuff_val convolve(struct tuff_graph *g, const char *what, const tuff_val *in, struct conv c, bool transposed)
 {
-    if (c->axes == 1) return lines(g, what, in, c, transposed);
-    if (c->axes == 3) return transposed ? transposed_volumes(g, what, in, c) : volumes(g, what, in, c);
-    return add_bias(g, what, pictures(g, in[0], in[1], c, transposed), in);
+    if (c.axes == 1) return lines(g, what, in, &c, transposed);
+    if (c.axes == 3) return transposed ? transposed_volumes(g, what, in, &c) : volumes(g, what, in, &c);
+    return tuff_conv_bias(g, what, pictures(g, in[0], in[1], &c, transposed), in);
 }
 
 tuff_val tuff_conv1d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv1d_params p)
 {
-    const struct conv c = CONV1_OF(p);
-    return convolve(g, "conv1d", (tuff_val[]){x, w, b}, &c, false);
+    return convolve(g, "conv1d", (tuff_val[]){x, w, b}, CONV1_OF(p), false);
 }
 
 tuff_val tuff_conv3d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv3d_params p)
 {
-    const struct conv c = CONV_OF(3, p);
-    return convolve(g, "conv3d", (tuff_val[]){x, w, b}, &c, false);
+    return convolve(g, "conv3d", (tuff_val[]){x, w, b}, CONV_OF(3, p), false);
 }
 
 tuff_val tuff_conv_transpose1d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b,
                                struct tuff_conv_transpose1d_params p)
 {
-    const struct conv c = TRANSPOSE1_OF(p);
-    return convolve(g, "conv_transpose1d", (tuff_val[]){x, w, b}, &c, true);
+    return convolve(g, "conv_transpose1d", (tuff_val[]){x, w, b}, TRANSPOSE1_OF(p), true);
 }
 
 tuff_val tuff_conv_transpose3d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b,
                                struct tuff_conv_transpose3d_params p)
 {
-    const struct conv c = TRANSPOSE_OF(3, p);
-    return convolve(g, "conv_transpose3d", (tuff_val[]){x, w, b}, &c, true);
+    return convolve(g, "conv_transpose3d", (tuff_val[]){x, w, b}, TRANSPOSE_OF(3, p), true);
 }
 
 /* ---- layers ----------------------------------------------------------------------------------------------------------------------- */
@@ -285,7 +264,7 @@ static tuff_val build(struct tuff_graph *g, tuff_val x, struct layer *l)
     if (!pad_same(l)) return 0;
     tuff_val weight = tuff_module_param(&l->m, "weight", w, l->weight, tuff_init_torch);
     tuff_val bias = tuff_module_bias(&l->m, l->no_bias, l->channels, fan_in, l->bias);
-    return convolve(g, l->m.kind, (tuff_val[]){pad_as(g, l, x), weight, bias}, &l->conv, l->transposed);
+    return convolve(g, l->m.kind, (tuff_val[]){pad_as(g, l, x), weight, bias}, l->conv, l->transposed);
 }
 
 #define LAYER(kind_, conv_, p)                                                                                              \

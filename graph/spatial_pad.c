@@ -1,21 +1,10 @@
 /* spatial_pad.c - padding by an axis's own elements: slices of it, before and behind. */
-#include "graph/op.h"
+#include "graph/ops/view.h"
 #include "graph/spatial.h"
-
-/* `size` elements of the axis, from `start` on, in steps of 1 or -1. */
-static tuff_val part_of(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t start, int32_t step, uint32_t size)
-{
-    struct tuff_shape s = tuff_type_of(g, x).shape;
-    uint32_t starts[TUFF_MAX_RANK] = {0};
-    int32_t steps[TUFF_MAX_RANK];
-    for (uint32_t i = 0; i < TUFF_MAX_RANK; i++) steps[i] = 1;
-    starts[axis] = start, steps[axis] = step, s.dim[axis] = size;
-    return tuff_slice(g, x, starts, steps, s.dim);
-}
 
 static tuff_val repeated(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t at, uint32_t count)
 {
-    tuff_val one = part_of(g, x, axis, at, 1, 1);
+    tuff_val one = tuff_slice_axis(g, x, axis, at, 1, 1);
     struct tuff_shape s = tuff_type_of(g, x).shape;
     s.dim[axis] = count;
     return tuff_expand(g, one, s);
@@ -31,14 +20,14 @@ static tuff_val pad_axis(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32
                                  "axis %u has %u elements to %s: at most %u more at each end", (unsigned)axis, (unsigned)n,
                                  mode == TUFF_PAD_REFLECT ? "reflect" : "repeat", (unsigned)most);
     if (before)
-        parts[count++] = mode == TUFF_PAD_REFLECT     ? part_of(g, x, axis, before, -1, before)
+        parts[count++] = mode == TUFF_PAD_REFLECT     ? tuff_slice_axis(g, x, axis, before, -1, before)
                          : mode == TUFF_PAD_REPLICATE ? repeated(g, x, axis, 0, before)
-                                                      : part_of(g, x, axis, n - before, 1, before);
+                                                      : tuff_slice_axis(g, x, axis, n - before, 1, before);
     parts[count++] = x;
     if (after)
-        parts[count++] = mode == TUFF_PAD_REFLECT     ? part_of(g, x, axis, n - 2, -1, after)
+        parts[count++] = mode == TUFF_PAD_REFLECT     ? tuff_slice_axis(g, x, axis, n - 2, -1, after)
                          : mode == TUFF_PAD_REPLICATE ? repeated(g, x, axis, n - 1, after)
-                                                      : part_of(g, x, axis, 0, 1, after);
+                                                      : tuff_slice_axis(g, x, axis, 0, 1, after);
     return tuff_concat(g, parts, count, (int)axis);
 }
 

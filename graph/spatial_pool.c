@@ -2,6 +2,7 @@
  * where they do not divide. Of equal elements the first along all axes is picked, as PyTorch's pools do: the last stage chooses among slices, and
  * each slice gave its first. */
 #include "graph/compose.h"
+#include "graph/ops/view.h"
 #include "graph/spatial.h"
 
 struct pool {
@@ -68,71 +69,48 @@ static bool fits(struct tuff_graph *g, tuff_val x, const struct pool *p)
     return true;
 }
 
-static tuff_val pool(struct tuff_graph *g, tuff_val x, const struct pool *p)
+static tuff_val pool(struct tuff_graph *g, tuff_val x, struct pool p)
 {
-    if (!takes(g, p->what, x, p->axes) || !fits(g, x, p)) return 0;
-    if (p->axes == 1) return stage(g, x, p, 0, 1);
-    x = stage(g, x, p, p->axes - 2, 2);
-    return p->axes == 3 && x ? stage(g, x, p, 0, 1) : x;
+    if (!takes(g, p.what, x, p.axes) || !fits(g, x, &p)) return 0;
+    if (p.axes == 1) return stage(g, x, &p, 0, 1);
+    x = stage(g, x, &p, p.axes - 2, 2);
+    return p.axes == 3 && x ? stage(g, x, &p, 0, 1) : x;
 }
 
-static struct pool pool1_of(const char *what, bool mean, struct tuff_pool1d_params p)
+/* pad: begins, then ends */
+static struct pool pool_of(const char *what, bool mean, uint32_t axes, const uint32_t *kernel, const uint32_t *stride,
+                           const uint32_t *dilation, const uint32_t *pad, bool ceil_mode, bool count_include_pad)
 {
-    return (struct pool){what,        mean,
-                         1,           {p.kernel},
-                         {p.stride},  {p.pad[0]},
-                         {p.pad[1]},  {p.dilation},
-                         p.ceil_mode, p.count_include_pad && mean};
+    struct pool p = {what, mean, axes, .ceil_mode = ceil_mode, .count_include_pad = count_include_pad && mean};
+    for (uint32_t i = 0; i < axes; i++) {
+        p.kernel[i] = kernel[i], p.stride[i] = stride[i], p.dilation[i] = dilation[i];
+        p.begin[i] = pad[i], p.end[i] = pad[axes + i];
+    }
+    return p;
 }
-
-static struct pool pool3_of(const char *what, bool mean, struct tuff_pool3d_params p)
-{
-    struct pool made = {
-        .what = what, .mean = mean, .axes = 3, .ceil_mode = p.ceil_mode, .count_include_pad = p.count_include_pad && mean};
-    memcpy(made.kernel, p.kernel, sizeof p.kernel);
-    memcpy(made.stride, p.stride, sizeof p.stride);
-    memcpy(made.dilation, p.dilation, sizeof p.dilation);
-    memcpy(made.begin, p.pad, sizeof made.begin);
-    memcpy(made.end, p.pad + 3, sizeof made.end);
-    return made;
-}
-
-static struct pool pool2_of(const char *what, bool mean, struct tuff_pool2d_params p)
-{
-    return (struct pool){.what = what,
-                         .mean = mean,
-                         .axes = 2,
-                         .kernel = {p.kernel[0], p.kernel[1]},
-                         .stride = {p.stride[0], p.stride[1]},
-                         .dilation = {p.dilation[0], p.dilation[1]},
-                         .begin = {p.pad[0], p.pad[1]},
-                         .end = {p.pad[2], p.pad[3]},
-                         .ceil_mode = p.ceil_mode,
-                         .count_include_pad = p.count_include_pad && mean};
-}
+#define POOL1_OF(what, mean, p)                                                                                             \
+    pool_of(what, mean, 1, &(p).kernel, &(p).stride, &(p).dilation, (p).pad, (p).ceil_mode, (p).count_include_pad)
+#define POOL_OF(what, mean, axes, p)                                                                                        \
+    pool_of(what, mean, axes, (p).kernel, (p).stride, (p).dilation, (p).pad, (p).ceil_mode, (p).count_include_pad)
 
 tuff_val tuff_max_pool1d(struct tuff_graph *g, tuff_val x, struct tuff_pool1d_params params)
 {
-    const struct pool p = pool1_of("max_pool1d", false, params);
-    return pool(g, x, &p);
+    return pool(g, x, POOL1_OF("max_pool1d", false, params));
 }
 
 tuff_val tuff_max_pool3d(struct tuff_graph *g, tuff_val x, struct tuff_pool3d_params params)
 {
-    const struct pool p = pool3_of("max_pool3d", false, params);
-    return pool(g, x, &p);
+    return pool(g, x, POOL_OF("max_pool3d", false, 3, params));
 }
 
 tuff_val tuff_avg_pool1d(struct tuff_graph *g, tuff_val x, struct tuff_pool1d_params params)
 {
-    const struct pool p = pool1_of("avg_pool1d", true, params);
-    return pool(g, x, &p);
+    return pool(g, x, POOL1_OF("avg_pool1d", true, params));
 }
 
 tuff_val tuff_avg_pool3d(struct tuff_graph *g, tuff_val x, struct tuff_pool3d_params params)
 {
-    const struct pool p = pool3_of("avg_pool3d", true, params);
-    return pool(g, x, &p);
+    return pool(g, x, POOL_OF("avg_pool3d", true, 3, params));
 }
 
 /* The mean, over windows with their padding, times the elements of a window; the root as PyTorch takes it. */
@@ -142,23 +120,23 @@ static tuff_val lp_pool(struct tuff_graph *g, tuff_val x, double p, struct pool 
     if (!takes(g, pools.what, x, pools.axes) || !tuff_graph_number(g, pools.what, "p", p, 1e-3, 1e3)) return 0;
     pools.count_include_pad = true;
     for (uint32_t i = 0; i < pools.axes; i++) elements *= pools.kernel[i];
-    tuff_val mean = pool(g, tuff_pow_const(g, tuff_cast(g, x, TUFF_F32), p, 0), &pools);
+    tuff_val mean = pool(g, tuff_pow_const(g, tuff_cast(g, x, TUFF_F32), p, 0), pools);
     return tuff_pow_const(g, tuff_affine(g, mean, elements, 0), 1 / p, 0);
 }
 
 tuff_val tuff_lp_pool1d(struct tuff_graph *g, tuff_val x, double p, struct tuff_pool1d_params params)
 {
-    return lp_pool(g, x, p, pool1_of("lp_pool1d", true, params));
+    return lp_pool(g, x, p, POOL1_OF("lp_pool1d", true, params));
 }
 
 tuff_val tuff_lp_pool2d(struct tuff_graph *g, tuff_val x, double p, struct tuff_pool2d_params params)
 {
-    return lp_pool(g, x, p, pool2_of("lp_pool2d", true, params));
+    return lp_pool(g, x, p, POOL_OF("lp_pool2d", true, 2, params));
 }
 
 tuff_val tuff_lp_pool3d(struct tuff_graph *g, tuff_val x, double p, struct tuff_pool3d_params params)
 {
-    return lp_pool(g, x, p, pool3_of("lp_pool3d", true, params));
+    return lp_pool(g, x, p, POOL_OF("lp_pool3d", true, 3, params));
 }
 
 tuff_val tuff_global_max_pool(struct tuff_graph *g, tuff_val x)
@@ -211,10 +189,9 @@ static tuff_val by_windows(struct tuff_graph *g, tuff_val x, uint32_t axis, uint
 static tuff_val max_of_each(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t length)
 {
     struct tuff_shape s = tuff_type_of(g, x).shape;
-    uint32_t outer = 1, inner = 1;
-    for (uint32_t i = 0; i < s.rank; i++)
-        if (i != axis) *(i < axis ? &outer : &inner) *= s.dim[i];
-    tuff_val y = tuff_reshape(g, x, TUFF_SHAPE(1, outer, s.dim[axis], inner));
+    uint64_t outer, inner;
+    tuff_around_axis(&s, (int)axis, &outer, &inner);
+    tuff_val y = tuff_reshape(g, x, TUFF_SHAPE(1, (uint32_t)outer, s.dim[axis], (uint32_t)inner));
     s.dim[axis] /= length;
     return tuff_reshape(g, tuff_max_pool2d(g, y, (struct tuff_pool2d_params){.kernel = {length, 1}}), s);
 }
@@ -235,7 +212,7 @@ static tuff_val adaptive(struct tuff_graph *g, const char *what, tuff_val x, str
         if (i < 3) p.kernel[i] = s.dim[2 + i] / size.dim[i];
     }
     if (one && mean) return tuff_mean(g, x, ((1u << s.rank) - 1) & ~3u, TUFF_KEEP_AXES);
-    if (divides) return pool(g, x, &p);
+    if (divides) return pool(g, x, p);
     for (uint32_t i = s.rank; i-- > 2 && x;) {
         uint32_t n = size.dim[i - 2];
         if (n == s.dim[i]) continue;

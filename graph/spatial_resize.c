@@ -1,6 +1,7 @@
 /* spatial_resize.c - pictures, lines and volumes of another size. Each axis is a table of few taps, made here in double precision, and axes are
  * resized one after the other: by views where the table is one, else by tuff_resample, whose gradient is as quick. */
 #include "graph/compose.h"
+#include "graph/ops/view.h"
 #include "graph/spatial.h"
 
 #include <math.h>
@@ -143,20 +144,14 @@ static bool is_view(const struct table *t, uint32_t *start, int32_t *step, uint3
 static tuff_val as_view(struct tuff_graph *g, tuff_val x, uint32_t axis, const struct table *t, uint32_t start, int32_t step,
                         uint32_t times)
 {
-    struct tuff_shape s = tuff_type_of(g, x).shape, all = s, flat = {3, {1, t->m, 1}}, more = {4, {1, t->m, times, 1}};
-    uint32_t starts[TUFF_MAX_RANK] = {0};
-    int32_t steps[TUFF_MAX_RANK];
+    struct tuff_shape all = tuff_type_of(g, x).shape;
+    uint64_t outer, inner;
+    tuff_around_axis(&all, (int)axis, &outer, &inner);
     all.dim[axis] = t->n;
-    if (times > 1) {
-        for (uint32_t i = 0; i < s.rank; i++)
-            if (i != axis) flat.dim[i < axis ? 0 : 2] *= s.dim[i];
-        more.dim[0] = flat.dim[0], more.dim[3] = flat.dim[2];
-        tuff_val each = tuff_reshape(g, x, TUFF_SHAPE(flat.dim[0], t->m, 1, flat.dim[2]));
-        return tuff_reshape(g, tuff_expand(g, each, more), all);
-    }
-    for (uint32_t i = 0; i < TUFF_MAX_RANK; i++) steps[i] = 1;
-    starts[axis] = start, steps[axis] = step;
-    return t->n == t->m ? x : tuff_slice(g, x, starts, steps, all.dim);
+    if (times == 1) return t->n == t->m ? x : tuff_slice_axis(g, x, axis, start, step, t->n);
+    tuff_val each = tuff_reshape(g, x, TUFF_SHAPE((uint32_t)outer, t->m, 1, (uint32_t)inner));
+    each = tuff_expand(g, each, TUFF_SHAPE((uint32_t)outer, t->m, times, (uint32_t)inner));
+    return tuff_reshape(g, each, all);
 }
 
 static tuff_val by_table(struct tuff_graph *g, tuff_val x, uint32_t axis, const struct table *t)

@@ -171,12 +171,6 @@ static void counts_ref(const struct tuff_ref *ref)
     ref->out[2] = 1;
 }
 
-static double no_terms(const struct tuff_value *value, const struct tuff_type *in_types)
-{
-    (void)value, (void)in_types;
-    return 0;
-}
-
 static tuff_status counts_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     const struct counts_attrs *a = lower->value->attrs;
@@ -187,13 +181,7 @@ static tuff_status counts_lower(const struct tuff_lower *lower, struct tuff_kern
     return TUFF_OK;
 }
 
-#define ONE                                                                                                                 \
-    {                                                                                                                       \
-        TUFF_I32,                                                                                                           \
-        {                                                                                                                   \
-            1, { 1 }                                                                                                        \
-        }                                                                                                                   \
-    }
+#define ONE TUFF_TYPE(TUFF_I32, 1)
 static const struct tuff_case counts_cases[] = {
     {"few", {ONE}, 1, {TUFF_DOMAIN_INDEX}, 12, &(struct counts_attrs){10, 7, 64, 65535}},
     {"folded", {ONE}, 1, {TUFF_DOMAIN_INDEX}, 5000, &(struct counts_attrs){4999, 1001, 64, 100}},
@@ -208,7 +196,7 @@ const struct tuff_op tuff_op_group_counts = {
     .result = TUFF_RESULT_I32,
     .nondiff = "whole numbers",
     .ref = counts_ref,
-    .work = no_terms,
+    .work = tuff_op_no_work,
     .error = TUFF_ERROR_POSITIONS,
     TUFF_CASES(counts_cases),
 };

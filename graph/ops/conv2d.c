@@ -170,22 +170,18 @@ static void weight_grad_grad(struct tuff_graph *g, tuff_val gw, tuff_val ggw, tu
     const struct tuff_value *v = tuff_value_of(g, gw);
     const struct tuff_conv_weight_grad attrs = *(const struct tuff_conv_weight_grad *)v->attrs;
     tuff_val x = v->in[0], gy = v->in[1], gx_parts[256], ggy_parts[256];
-    struct tuff_shape xs = tuff_type_of(g, x).shape, ys = tuff_type_of(g, gy).shape, ws = v->type.shape;
+    struct tuff_shape xs = tuff_type_of(g, x).shape, ws = v->type.shape;
     uint32_t each = tuff_conv_split_pictures(&attrs, xs.dim[0]), count = 0;
-    const int32_t step[TUFF_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
     if ((xs.dim[0] + each - 1) / each > TUFF_COUNT(gx_parts)) {
         tuff_graph_fail(g, TUFF_ERR_UNSUPPORTED, "conv2d_weight_grad: the gradient of more than %d splits",
                         (int)TUFF_COUNT(gx_parts));
         return;
     }
     for (uint32_t at = 0; at < xs.dim[0]; at += each, count++) {
-        struct tuff_shape x_part = xs, y_part = ys, w_part = ws;
-        x_part.dim[0] = y_part.dim[0] = xs.dim[0] - at < each ? xs.dim[0] - at : each;
-        w_part.dim[0] = 1;
-        tuff_val weight = tuff_slice(g, ggw, (uint32_t[TUFF_MAX_RANK]){count}, step, w_part.dim);
+        uint32_t pictures = xs.dim[0] - at < each ? xs.dim[0] - at : each;
+        tuff_val weight = tuff_slice_axis(g, ggw, 0, count, 1, 1);
         weight = tuff_reshape(g, weight, TUFF_SHAPE(ws.dim[1], ws.dim[2], ws.dim[3], ws.dim[4]));
-        tuff_val xp = tuff_slice(g, x, (uint32_t[TUFF_MAX_RANK]){at}, step, x_part.dim);
-        tuff_val yp = tuff_slice(g, gy, (uint32_t[TUFF_MAX_RANK]){at}, step, y_part.dim);
+        tuff_val xp = tuff_slice_axis(g, x, 0, at, 1, pictures), yp = tuff_slice_axis(g, gy, 0, at, 1, pictures);
         gx_parts[count] = add_input_grad(g, yp, weight, &attrs.conv, xs.dim[2], xs.dim[3]);
         ggy_parts[count] = tuff_graph_add(g, &tuff_op_conv2d, (tuff_val[]){xp, weight}, 2, &attrs.conv);
     }
@@ -193,37 +189,37 @@ static void weight_grad_grad(struct tuff_graph *g, tuff_val gw, tuff_val ggw, tu
     gin[1] = count == 1 ? ggy_parts[0] : tuff_concat(g, ggy_parts, count, 0);
 }
 
-static tuff_val add_bias(struct tuff_graph *g, const char *what, tuff_val y, const tuff_val *in)
+tuff_val tuff_conv_bias(struct tuff_graph *g, const char *what, tuff_val y, const tuff_val *in)
 {
     const tuff_val b = in[2];
     if (!b || !y) return y;
-    struct tuff_shape bs = tuff_type_of(g, b).shape, ys = tuff_type_of(g, y).shape;
     if (!tuff_graph_takes_one(g, what, b, 2)) return 0;
+    struct tuff_shape bs = tuff_type_of(g, b).shape, ys = tuff_type_of(g, y).shape, shape = {.rank = ys.rank};
     if (bs.rank != 1 || bs.dim[0] != ys.dim[1] || !tuff_is_float(tuff_type_of(g, b).dtype))
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 3,
                                  "the bias must be [%u], a float for each channel of the result", (unsigned)ys.dim[1]);
-    return tuff_add(g, y, tuff_reshape(g, b, TUFF_SHAPE(1, bs.dim[0], 1, 1)));
+    for (uint32_t i = 0; i < ys.rank; i++) shape.dim[i] = i == 1 ? bs.dim[0] : 1;
+    return tuff_add(g, y, tuff_reshape(g, b, shape));
+}
+
+static struct tuff_conv conv_of(const uint32_t *stride, const uint32_t *dilation, const uint32_t *pad, uint32_t groups)
+{
+    const struct tuff_conv given = {
+        {stride[0], stride[1]}, {dilation[0], dilation[1]}, {pad[0], pad[1], pad[2], pad[3]}, groups};
+    return tuff_conv_defaults(&given);
 }
 
 tuff_val tuff_conv2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv2d_params params)
 {
-    struct tuff_conv attrs = {.groups = params.groups};
-    memcpy(attrs.stride, params.stride, sizeof attrs.stride);
-    memcpy(attrs.dilation, params.dilation, sizeof attrs.dilation);
-    memcpy(attrs.pad, params.pad, sizeof attrs.pad);
-    attrs = tuff_conv_defaults(&attrs);
+    const struct tuff_conv attrs = conv_of(params.stride, params.dilation, params.pad, params.groups);
     const tuff_val in[] = {x, w, b};
-    return add_bias(g, "conv2d", tuff_graph_add(g, &tuff_op_conv2d, in, 2, &attrs), in);
+    return tuff_conv_bias(g, "conv2d", tuff_graph_add(g, &tuff_op_conv2d, in, 2, &attrs), in);
 }
 
 tuff_val tuff_conv_transpose2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b,
                                struct tuff_conv_transpose2d_params params)
 {
-    struct tuff_conv attrs = {.groups = params.groups};
-    memcpy(attrs.stride, params.stride, sizeof attrs.stride);
-    memcpy(attrs.dilation, params.dilation, sizeof attrs.dilation);
-    memcpy(attrs.pad, params.pad, sizeof attrs.pad);
-    attrs = tuff_conv_defaults(&attrs);
+    const struct tuff_conv attrs = conv_of(params.stride, params.dilation, params.pad, params.groups);
     const tuff_val in[] = {x, w, b};
     if (!tuff_graph_takes(g, "conv_transpose2d", in, 2)) return 0;
     struct tuff_shape xs = tuff_type_of(g, x).shape, ws = tuff_type_of(g, w).shape;
@@ -243,7 +239,7 @@ tuff_val tuff_conv_transpose2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuf
                                      "axis %d of the result would have %lld elements", 2 + i, (long long)out);
         size[i] = (uint32_t)out;
     }
-    return add_bias(g, "conv_transpose2d", add_input_grad(g, x, w, &attrs, size[0], size[1]), in);
+    return tuff_conv_bias(g, "conv_transpose2d", add_input_grad(g, x, w, &attrs, size[0], size[1]), in);
 }
 
 /* ---- descriptors ------------------------------------------------------------------------------------------------------- */
@@ -263,12 +259,12 @@ const struct tuff_op tuff_op_conv2d = {
 };
 const struct tuff_op tuff_op_conv2d_input_grad = {
     .name = "conv2d_input_grad",
-    TUFF_LAUNCH(tuff_conv_input_grad_lower),
+    TUFF_LAUNCH(tuff_conv_lower),
     TUFF_OPERANDS(2, 2),
     TUFF_ATTRS(input_grad_attr_table, struct tuff_conv_input_grad),
     .infer = input_grad_infer,
     .grad = input_grad_grad,
-    .expand = tuff_conv_input_grad_expand,
+    .expand = tuff_conv_expand,
     .ref = tuff_conv_input_grad_ref,
     TUFF_SUMS(tuff_conv_input_grad_terms),
     TUFF_CASES(input_grad_cases),

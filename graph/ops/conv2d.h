@@ -33,14 +33,15 @@ bool tuff_conv_measure_input_grad(const struct tuff_conv_input_grad *attrs, cons
 bool tuff_conv_measure_weight_grad(const struct tuff_conv_weight_grad *attrs, const struct tuff_shape *x,
                                    const struct tuff_shape *gy, struct tuff_conv_sizes *s);
 uint32_t tuff_conv_split_pictures(const struct tuff_conv_weight_grad *attrs, uint32_t n); /* of n, in a split */
+/* y [n, co, ..] of in[0] and in[1] with the bias in[2] [co], or 0: none. */
+tuff_val tuff_conv_bias(struct tuff_graph *g, const char *what, tuff_val y, const tuff_val *in);
 
 /* ---- of the descriptors ---------------------------------------------------------------------------------------------------- */
 
+/* The first two of the convolution and of its gradient by input. */
 tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call);
-tuff_status tuff_conv_input_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call);
 tuff_status tuff_conv_weight_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call);
 tuff_val tuff_conv_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in);
-tuff_val tuff_conv_input_grad_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in);
 void tuff_conv_ref(const struct tuff_ref *ref);
 void tuff_conv_input_grad_ref(const struct tuff_ref *ref);
 void tuff_conv_weight_grad_ref(const struct tuff_ref *ref);

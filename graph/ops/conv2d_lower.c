@@ -163,56 +163,32 @@ tuff_val tuff_conv_expand(struct tuff_graph *g, const struct tuff_value *value, 
 {
     struct tuff_conv_sizes s;
     struct tuff_shape x = tuff_type_of(g, in[0]).shape, w = tuff_type_of(g, in[1]).shape;
-    return tuff_conv_measure(value->attrs, &x, &w, &s) && is_product(&s, g->caps) ? add_product(g, &s, in[0], in[1], false)
-                                                                                  : 0;
-}
-
-tuff_val tuff_conv_input_grad_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
-{
-    struct tuff_conv_sizes s;
-    struct tuff_shape gy = tuff_type_of(g, in[0]).shape, w = tuff_type_of(g, in[1]).shape;
-    return tuff_conv_measure_input_grad(value->attrs, &gy, &w, &s) && is_product(&s, g->caps)
-               ? add_product(g, &s, in[0], in[1], true)
-               : 0;
+    bool grad = value->op == &tuff_op_conv2d_input_grad;
+    bool fits = grad ? tuff_conv_measure_input_grad(value->attrs, &x, &w, &s) : tuff_conv_measure(value->attrs, &x, &w, &s);
+    return fits && is_product(&s, g->caps) ? add_product(g, &s, in[0], in[1], grad) : 0;
 }
 
 tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     struct tuff_conv_sizes s;
-    if (TUFF_NEVER(!tuff_conv_measure(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s)))
-        return TUFF_ERR_SHAPE;
     struct tuff_depthwise d;
-    if (is_depthwise(&s, &d) && tuff_depthwise_lower(lower, &d, false, call)) return TUFF_OK;
     struct correlation c;
-    if (correlate(lower, &s, false, &c)) return lower_correlation(lower, &s, &c, call);
-    struct tuff_gemm gemm = {.op = TUFF_GEMM_CONV,
-                             .m = s.co,
-                             .n = (uint64_t)s.n * s.oh * s.ow,
-                             .k = (uint64_t)s.ci * s.kh * s.kw,
+    const struct tuff_shape *x = &lower->in[0]->shape, *w = &lower->in[1]->shape;
+    bool grad = lower->value->op == &tuff_op_conv2d_input_grad;
+    bool fits = grad ? tuff_conv_measure_input_grad(lower->value->attrs, x, w, &s)
+                     : tuff_conv_measure(lower->value->attrs, x, w, &s);
+    if (TUFF_NEVER(!fits)) return TUFF_ERR_SHAPE;
+    if (is_depthwise(&s, &d) && tuff_depthwise_lower(lower, &d, grad, call)) return TUFF_OK;
+    if (correlate(lower, &s, grad, &c)) return lower_correlation(lower, &s, &c, call);
+    uint64_t k = c.channels * s.kh * s.kw, pixels = (uint64_t)c.rh * c.rw;
+    struct tuff_gemm gemm = {.op = grad ? TUFF_GEMM_INPUT_GRAD : TUFF_GEMM_CONV,
+                             .m = c.m,
+                             .n = s.n * pixels,
+                             .k = k,
                              .z = s.groups,
-                             .a_k_fast = true,
-                             .c_vec = (uint64_t)s.oh * s.ow % 4 == 0,
-                             .k_tail = (uint64_t)s.ci * s.kh * s.kw % 4 != 0};
-    return lower_sizes(lower, &s, &gemm, 0, call);
-}
-
-tuff_status tuff_conv_input_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
-{
-    struct tuff_conv_sizes s;
-    if (TUFF_NEVER(!tuff_conv_measure_input_grad(lower->value->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &s)))
-        return TUFF_ERR_SHAPE;
-    struct tuff_depthwise d;
-    if (is_depthwise(&s, &d) && tuff_depthwise_lower(lower, &d, true, call)) return TUFF_OK;
-    struct correlation c;
-    if (correlate(lower, &s, true, &c)) return lower_correlation(lower, &s, &c, call);
-    struct tuff_gemm gemm = {.op = TUFF_GEMM_INPUT_GRAD,
-                             .m = s.ci,
-                             .n = (uint64_t)s.n * s.h * s.w,
-                             .k = (uint64_t)s.co * s.kh * s.kw,
-                             .z = s.groups,
-                             .a_k_fast = s.kh * s.kw > 1,
-                             .c_vec = (uint64_t)s.h * s.w % 4 == 0,
-                             .k_tail = (uint64_t)s.co * s.kh * s.kw % 4 != 0};
+                             .a_k_fast = !grad || s.kh * s.kw > 1,
+                             .c_vec = pixels % 4 == 0,
+                             .k_tail = k % 4 != 0};
     return lower_sizes(lower, &s, &gemm, 0, call);
 }
 

@@ -73,6 +73,11 @@ static bool measure(const struct pool *p, const struct tuff_shape *x, const uint
     return s->y.windows && s->x.windows;
 }
 
+static bool measure_operand(const struct pool *p, const struct tuff_type *x, struct sizes *s)
+{
+    return measure(p, &x->shape, &x->shape.dim[2], s);
+}
+
 static bool equals_pooled(const struct tuff_shape *x, const struct tuff_shape *y, const struct sizes *s)
 {
     return y->rank == 4 && y->dim[0] == x->dim[0] && y->dim[1] == x->dim[1] && y->dim[2] == s->y.windows &&
@@ -103,7 +108,7 @@ static tuff_status pool_infer(const struct tuff_infer *infer, struct tuff_shape 
 {
     const struct tuff_type *x = infer->in[0], *q = infer->in_count > 1 ? infer->in[1] : NULL;
     struct sizes s = {0};
-    bool fits = measure(infer->attrs, &x->shape, &x->shape.dim[2], &s) && (!q || tuff_shape_equal(&q->shape, &x->shape));
+    bool fits = measure_operand(infer->attrs, x, &s) && (!q || tuff_shape_equal(&q->shape, &x->shape));
     TUFF_TRY(check(infer, fits, infer->attrs));
     *out = TUFF_SHAPE(x->shape.dim[0], x->shape.dim[1], s.y.windows, s.x.windows);
     return TUFF_OK;
@@ -113,7 +118,7 @@ static tuff_status max_grad_infer(const struct tuff_infer *infer, struct tuff_sh
 {
     const struct tuff_type *x = infer->in[0];
     struct sizes s = {0};
-    bool fits = measure(infer->attrs, &x->shape, &x->shape.dim[2], &s) && equals_pooled(&x->shape, &infer->in[1]->shape, &s);
+    bool fits = measure_operand(infer->attrs, x, &s) && equals_pooled(&x->shape, &infer->in[1]->shape, &s);
     TUFF_TRY(check(infer, fits, infer->attrs));
     *out = x->shape;
     return TUFF_OK;
@@ -182,7 +187,7 @@ tuff_val tuff_max_pool2d(struct tuff_graph *g, tuff_val x, struct tuff_pool2d_pa
 
 tuff_val tuff_avg_pool2d(struct tuff_graph *g, tuff_val x, struct tuff_pool2d_params params)
 {
-    struct pool attrs = from_params(&params);
+    const struct pool attrs = from_params(&params);
     return tuff_graph_add(g, &tuff_op_avg_pool2d, &x, 1, &attrs);
 }
 
@@ -198,18 +203,16 @@ tuff_val tuff_global_avg_pool(struct tuff_graph *g, tuff_val x)
 /* ---- lowering ---------------------------------------------------------------------------------------------------------- */
 
 /* count: of the kernel's invocations; 0: one for each element. */
-static tuff_status lower_pool(const struct tuff_lower *lower, const char *file, const struct pool *attrs,
-                              const uint32_t *size, uint64_t count, struct tuff_kernel_call *call)
+static tuff_status lower_pool(const struct tuff_lower *lower, const char *file, const struct sizes *s, uint64_t count,
+                              struct tuff_kernel_call *call)
 {
-    struct sizes s = {0};
-    if (TUFF_NEVER(!measure(attrs, &lower->in[0]->shape, size, &s))) return TUFF_ERR_SHAPE;
     uint32_t workgroup = lower->caps->max_workgroup_invocations < 64 ? lower->caps->max_workgroup_invocations : 64;
     if (!count) count = tuff_shape_count(&lower->value->type.shape);
     call->file = file;
-    TUFF_CALL(call, pool, .KH = s.y.kernel, .KW = s.x.kernel, .SH = s.y.stride, .SW = s.x.stride, .DH = s.y.dilation,
-              .DW = s.x.dilation, .WORKGROUP = workgroup, .count = (uint32_t)count, .h = s.y.size, .w = s.x.size,
-              .oh = s.y.windows, .ow = s.x.windows, .top = s.y.pad, .left = s.x.pad, .h_end = s.y.size + s.y.pad_after,
-              .w_end = s.x.size + s.x.pad_after);
+    TUFF_CALL(call, pool, .KH = s->y.kernel, .KW = s->x.kernel, .SH = s->y.stride, .SW = s->x.stride, .DH = s->y.dilation,
+              .DW = s->x.dilation, .WORKGROUP = workgroup, .count = (uint32_t)count, .h = s->y.size, .w = s->x.size,
+              .oh = s->y.windows, .ow = s->x.windows, .top = s->y.pad, .left = s->x.pad, .h_end = s->y.size + s->y.pad_after,
+              .w_end = s->x.size + s->x.pad_after);
     tuff_call_grid(call, lower->caps, (count + workgroup - 1) / workgroup);
     return TUFF_OK;
 }
@@ -232,17 +235,17 @@ static bool by_rows(const struct tuff_lower *lower, const struct sizes *s)
     return lower->caps->kind == TUFF_DEVICE_SOFTWARE && (s->x.kernel - 1) * (uint64_t)s->x.dilation + 3 * s->x.stride < 32;
 }
 
-static tuff_status lower_rows(const struct tuff_lower *lower, const struct pool *attrs, const struct sizes *s, bool mean,
+static tuff_status lower_rows(const struct tuff_lower *lower, const struct sizes *s, bool mean,
                               struct tuff_kernel_call *call)
 {
+    const struct pool *attrs = lower->value->attrs;
     bool inside = !s->x.pad && !s->y.pad && s->x.windows % 4 == 0;
     inside = inside && (s->x.windows - 1) * s->x.stride + (s->x.kernel - 1) * s->x.dilation < s->x.size;
     inside = inside && (s->y.windows - 1) * s->y.stride + (s->y.kernel - 1) * s->y.dilation < s->y.size;
     tuff_call_define(call, "MEAN", mean);
     TUFF_CALL(call, pool2d_row, .COUNT_PAD = attrs->count_include_pad != 0, .LEFT = s->x.pad, .ALIGNED = s->x.size % 4 == 0,
               .EDGES = !inside);
-    return lower_pool(lower, "pool2d_row", attrs, &lower->in[0]->shape.dim[2],
-                      (uint64_t)s->planes * s->y.windows * ((s->x.windows + 3) / 4), call);
+    return lower_pool(lower, "pool2d_row", s, (uint64_t)s->planes * s->y.windows * ((s->x.windows + 3) / 4), call);
 }
 
 /* Gradients by four columns: the windows that touch these are the same for all. */
@@ -262,47 +265,42 @@ static uint64_t unrolled_taps(const struct sizes *s)
 
 static tuff_status max_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
-    const struct pool *attrs = lower->value->attrs;
-    const uint32_t *size = &lower->in[0]->shape.dim[2];
     struct sizes s = {0};
     bool pick = lower->value->in_count > 1;
-    if (TUFF_NEVER(!measure(attrs, &lower->in[0]->shape, size, &s))) return TUFF_ERR_SHAPE;
+    if (TUFF_NEVER(!measure_operand(lower->value->attrs, lower->in[0], &s))) return TUFF_ERR_SHAPE;
     if (!pick && in_quads(&s) && s.x.windows * s.x.stride == s.x.size && s.y.windows * s.y.stride <= s.y.size) {
         uint64_t count = (uint64_t)s.planes * s.y.windows * (s.x.size / 4);
-        return lower_pool(lower, "max_pool2d_quad", attrs, size, count, call);
+        return lower_pool(lower, "max_pool2d_quad", &s, count, call);
     }
-    if (!pick && by_rows(lower, &s)) return lower_rows(lower, attrs, &s, false, call);
+    if (!pick && by_rows(lower, &s)) return lower_rows(lower, &s, false, call);
     tuff_call_define(call, "PICK", pick);
-    return lower_pool(lower, "max_pool2d", attrs, size, 0, call);
+    return lower_pool(lower, "max_pool2d", &s, 0, call);
 }
 
 static tuff_status max_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
-    const struct pool *attrs = lower->value->attrs;
-    const uint32_t *size = &lower->in[0]->shape.dim[2];
     struct sizes s = {0};
-    if (TUFF_NEVER(!measure(attrs, &lower->in[0]->shape, size, &s))) return TUFF_ERR_SHAPE;
+    if (TUFF_NEVER(!measure_operand(lower->value->attrs, lower->in[0], &s))) return TUFF_ERR_SHAPE;
     if (!apart(&s) && grad_by_rows(lower, &s) && unrolled_taps(&s) <= 200) { /* of 3 x 3 windows at every place: 162 */
         uint64_t blocks = (s.y.size + s.y.stride - 1) / s.y.stride;
         TUFF_CALL(call, max_pool2d_grad_row, .TOP = s.y.pad, .LEFT = s.x.pad);
-        return lower_pool(lower, "max_pool2d_grad_row", attrs, size, s.planes * blocks * (s.x.size / 4), call);
+        return lower_pool(lower, "max_pool2d_grad_row", &s, s.planes * blocks * (s.x.size / 4), call);
     }
-    if (!apart(&s)) return lower_pool(lower, "max_pool2d_grad", attrs, size, 0, call);
+    if (!apart(&s)) return lower_pool(lower, "max_pool2d_grad", &s, 0, call);
     bool quads = in_quads(&s);
     uint64_t rows = ((uint64_t)s.y.size + s.y.pad + s.y.stride - 1) / s.y.stride;
     uint64_t columns = quads ? s.x.size / 4 : ((uint64_t)s.x.size + s.x.pad + s.x.stride - 1) / s.x.stride;
-    return lower_pool(lower, quads ? "max_pool2d_grad_quad" : "max_pool2d_grad_block", attrs, size,
-                      s.planes * rows * columns, call);
+    return lower_pool(lower, quads ? "max_pool2d_grad_quad" : "max_pool2d_grad_block", &s, s.planes * rows * columns, call);
 }
 
 static tuff_status avg_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     const struct pool *attrs = lower->value->attrs;
     struct sizes s = {0};
-    if (TUFF_NEVER(!measure(attrs, &lower->in[0]->shape, &lower->in[0]->shape.dim[2], &s))) return TUFF_ERR_SHAPE;
-    if (by_rows(lower, &s)) return lower_rows(lower, attrs, &s, true, call);
+    if (TUFF_NEVER(!measure_operand(attrs, lower->in[0], &s))) return TUFF_ERR_SHAPE;
+    if (by_rows(lower, &s)) return lower_rows(lower, &s, true, call);
     TUFF_CALL(call, avg_pool2d, .COUNT_PAD = attrs->count_include_pad != 0);
-    return lower_pool(lower, "avg_pool2d", attrs, &lower->in[0]->shape.dim[2], 0, call);
+    return lower_pool(lower, "avg_pool2d", &s, 0, call);
 }
 
 static tuff_status avg_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
@@ -313,11 +311,10 @@ static tuff_status avg_grad_lower(const struct tuff_lower *lower, struct tuff_ke
     bool count_pad = attrs->pool.count_include_pad != 0;
     if (grad_by_rows(lower, &s) && s.x.kernel <= 16) {
         TUFF_CALL(call, avg_pool2d_grad_row, .COUNT_PAD = count_pad, .LEFT = s.x.pad);
-        return lower_pool(lower, "avg_pool2d_grad_row", &attrs->pool, attrs->size,
-                          (uint64_t)s.planes * s.y.size * (s.x.size / 4), call);
+        return lower_pool(lower, "avg_pool2d_grad_row", &s, (uint64_t)s.planes * s.y.size * (s.x.size / 4), call);
     }
     TUFF_CALL(call, avg_pool2d_grad, .COUNT_PAD = count_pad);
-    return lower_pool(lower, "avg_pool2d_grad", &attrs->pool, attrs->size, 0, call);
+    return lower_pool(lower, "avg_pool2d_grad", &s, 0, call);
 }
 
 /* ---- references -------------------------------------------------------------------------------------------------------- */
@@ -368,7 +365,7 @@ static void max_ref(const struct tuff_ref *ref)
 {
     struct sizes s = {0};
     bool pick = ref->value->in_count > 1;
-    if (!measure(ref->value->attrs, &ref->in_types[0].shape, &ref->in_types[0].shape.dim[2], &s)) return;
+    if (!measure_operand(ref->value->attrs, &ref->in_types[0], &s)) return;
     size_t plane = (size_t)s.y.size * s.x.size, e = 0;
     for (uint32_t p = 0; p < s.planes; p++)
         for (uint32_t i = 0; i < s.y.windows; i++)
@@ -385,7 +382,7 @@ static void max_ref(const struct tuff_ref *ref)
 static void max_grad_ref(const struct tuff_ref *ref)
 {
     struct sizes s = {0};
-    if (!measure(ref->value->attrs, &ref->in_types[0].shape, &ref->in_types[0].shape.dim[2], &s)) return;
+    if (!measure_operand(ref->value->attrs, &ref->in_types[0], &s)) return;
     size_t plane = (size_t)s.y.size * s.x.size, e = 0;
     for (uint32_t p = 0; p < s.planes; p++)
         for (uint32_t i = 0; i < s.y.windows; i++)
@@ -402,7 +399,7 @@ static tuff_status each_winner(const struct tuff_bound *b,
 {
     struct sizes s = {0};
     uint64_t y, x, e = 0;
-    if (!measure(b->value->attrs, &b->in_types[0].shape, &b->in_types[0].shape.dim[2], &s)) return TUFF_ERR_SHAPE;
+    if (!measure_operand(b->value->attrs, &b->in_types[0], &s)) return TUFF_ERR_SHAPE;
     uint64_t *places = tuff_alloc(b->context, (size_t)s.y.kernel * s.x.kernel * sizeof *places);
     for (uint64_t p = 0; places && p < s.planes; p++)
         for (uint32_t i = 0; i < s.y.windows; i++)
@@ -465,8 +462,7 @@ static void avg_ref(const struct tuff_ref *ref)
 {
     const struct pool *attrs = ref->value->attrs;
     struct sizes s = {0};
-    if (measure(attrs, &ref->in_types[0].shape, &ref->in_types[0].shape.dim[2], &s))
-        average(&s, attrs->count_include_pad, false, ref->in[0], ref->out);
+    if (measure_operand(attrs, &ref->in_types[0], &s)) average(&s, attrs->count_include_pad, false, ref->in[0], ref->out);
 }
 
 static void avg_grad_ref(const struct tuff_ref *ref)

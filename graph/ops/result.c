@@ -52,12 +52,6 @@ static tuff_status bound(const struct tuff_bound *b)
     return tuff_bound_by(&of_kernel, of_kernel.value->op->more[index - 1].error);
 }
 
-static double work(const struct tuff_value *value, const struct tuff_type *in_types)
-{
-    (void)value, (void)in_types;
-    return 0;
-}
-
 const struct tuff_op tuff_op_result = {
     .name = "result",
     .class = TUFF_CLASS_RESULT,
@@ -67,7 +61,7 @@ const struct tuff_op tuff_op_result = {
     .result = TUFF_RESULT_OF_KERNEL,
     .nondiff = "a kernel's gradient is that of its first result",
     .ref = ref,
-    .work = work,
+    .work = tuff_op_no_work,
     .bound = bound,
 };
 

@@ -37,6 +37,12 @@ const char *tuff_op_edges(const struct tuff_op *op)
 
 uint8_t tuff_op_ignores_nan(const struct tuff_op *op) { return op->glsl ? tuff_pw_ignores_nan(op) : op->ignores_nan; }
 
+double tuff_op_no_work(const struct tuff_value *value, const struct tuff_type *in_types)
+{
+    (void)value, (void)in_types;
+    return 0;
+}
+
 double tuff_op_work(const struct tuff_value *value, const struct tuff_type *in_types)
 {
     uint32_t floats = 0;

@@ -129,7 +129,8 @@ tuff_val tuff_reshape(struct tuff_graph *g, tuff_val x, struct tuff_shape shape)
             sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
         }                                                                                                                   \
     }
-static struct tuff_coords reshape_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
+static struct tuff_coords reshape_map(struct tuff_emitter *e, const struct tuff_value *value,
+                                      const struct tuff_coords *coords)
 {
     struct tuff_index flat = tuff_coords_flat(e, coords, &value->type.shape);
     return tuff_coords_of_flat(e, &flat, tuff_emit_shape(e, value->in[0]));
@@ -255,7 +256,8 @@ bool tuff_is_transpose(const struct tuff_graph *g, tuff_val v)
     return true;
 }
 
-static struct tuff_coords permute_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
+static struct tuff_coords permute_map(struct tuff_emitter *e, const struct tuff_value *value,
+                                      const struct tuff_coords *coords)
 {
     const struct tuff_permute_attrs *attrs = value->attrs;
     struct tuff_coords inner = {.rank = coords->rank};
@@ -475,7 +477,8 @@ static void expand_ref(const struct tuff_ref *ref)
     strided_ref(ref, 0, steps);
 }
 
-static struct tuff_coords expand_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
+static struct tuff_coords expand_map(struct tuff_emitter *e, const struct tuff_value *value,
+                                     const struct tuff_coords *coords)
 {
     const struct tuff_shape *in = tuff_emit_shape(e, value->in[0]);
     struct tuff_coords inner = {.rank = in->rank};
