@@ -17,8 +17,8 @@ bool tuff_takes_floats(struct tuff_graph *g, const char *what, const tuff_val *i
         if (i && !in[i]) continue;
         if (!tuff_graph_takes_one(g, what, in[i], i)) return false;
         if (tuff_is_float(g->values[in[i]].type.dtype)) continue;
-        tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, count, "operand %u must be of floats: cast it", (unsigned)i + 1);
-        return false;
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, count, "operand %u must be of floats: cast it",
+                                 (unsigned)i + 1);
     }
     return tuff_graph_ok(g);
 }
@@ -33,9 +33,8 @@ bool tuff_takes_scales(struct tuff_graph *g, const char *what, const tuff_val *i
         struct tuff_shape s = tuff_type_of(g, in[i]).shape;
         char text[128];
         if (!in[i] || tuff_shape_equal(&s, &shape)) continue;
-        tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, count, "operand %u must be %s, %s of the first", (unsigned)i + 1,
-                          tuff_shape_text(&shape, text, sizeof text), axes);
-        return false;
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, count, "operand %u must be %s, %s of the first",
+                                 (unsigned)i + 1, tuff_shape_text(&shape, text, sizeof text), axes);
     }
     return true;
 }
@@ -44,10 +43,8 @@ bool tuff_takes_scales(struct tuff_graph *g, const char *what, const tuff_val *i
 static bool check_channels(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count)
 {
     if (!tuff_takes_floats(g, what, in, 1)) return false;
-    if (tuff_type_of(g, in[0]).shape.rank < 2) {
-        tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 1, "it must be [n, c, ..], with channels as its second axis");
-        return false;
-    }
+    if (tuff_type_of(g, in[0]).shape.rank < 2)
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 1, "it must be [n, c, ..], with channels as its second axis");
     return tuff_takes_scales(g, what, in, count, 1, 1, "one number for each channel");
 }
 

@@ -7,9 +7,8 @@ bool tuff_loss_reduction(struct tuff_graph *g, const char *what, enum tuff_reduc
 {
     if (!tuff_graph_ok(g)) return false;
     if ((unsigned)reduction <= TUFF_REDUCE_NONE) return true;
-    tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: there is no reduction %d; it is TUFF_REDUCE_MEAN, _SUM or _NONE", what,
-                    (int)reduction);
-    return false;
+    return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: there is no reduction %d; it is TUFF_REDUCE_MEAN, _SUM or _NONE", what,
+                           (int)reduction);
 }
 
 bool tuff_loss_takes(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count,
@@ -22,12 +21,11 @@ bool tuff_loss_takes(struct tuff_graph *g, const char *what, const tuff_val *in,
     for (uint32_t i = 1; i < count; i++) {
         struct tuff_shape shape = tuff_type_of(g, in[i]).shape;
         if (tuff_shape_equal(&first, &shape)) continue;
-        tuff_graph_refuse(
+        return tuff_graph_refuse(
             g, TUFF_ERR_SHAPE, what, in, count, "%s",
             tuff_shape_count(&first) == tuff_shape_count(&shape)
                 ? "they must have the same shape, as losses do not broadcast: tuff_reshape one of them"
                 : "they must have the same shape, as losses do not broadcast: there is one target for each element");
-        return false;
     }
     return true;
 }
@@ -306,8 +304,7 @@ static uint32_t last_axis(struct tuff_graph *g, const char *what, const tuff_val
     if (!tuff_loss_takes(g, what, in, count, reduction)) return 0;
     uint32_t rank = tuff_type_of(g, in[0]).shape.rank;
     if (rank > 0) return 1u << (rank - 1);
-    tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, count, "scalars are no vectors: they must be [.., k]");
-    return 0;
+    return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, count, "scalars are no vectors: they must be [.., k]");
 }
 
 tuff_val tuff_cosine_embedding_loss(struct tuff_graph *g, tuff_val a, tuff_val b, tuff_val y,

@@ -7,7 +7,7 @@ static bool check_classes(struct tuff_graph *g, const char *what, tuff_val logit
 {
     if (!(params->label_smoothing >= 0 && params->label_smoothing < 1))
         return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: label_smoothing is %g; it must be in [0, 1)", what,
-                               params->label_smoothing) != 0;
+                               params->label_smoothing);
     return tuff_takes_scales(g, what, (tuff_val[]){logits, params->weight}, 2, 1, 1, "one weight for each class");
 }
 
@@ -23,16 +23,16 @@ static bool check_labels(struct tuff_graph *g, const char *what, tuff_val logits
     char text[128];
     if (x.rank < 2)
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2,
-                                 "logits are [n, c, ..], one row of c classes for each label") != 0;
+                                 "logits are [n, c, ..], one row of c classes for each label");
     for (uint32_t i = 0; i < due.rank; i++) due.dim[i] = x.dim[i == 0 ? 0 : i + 1];
     if (tuff_type_of(g, labels).dtype != TUFF_I32)
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2,
                                  "labels are numbers of classes, i32 %s: cast them, or take tuff_argmax of one-hot rows",
-                                 tuff_shape_text(&due, text, sizeof text)) != 0;
+                                 tuff_shape_text(&due, text, sizeof text));
     if (!tuff_shape_equal(&l, &due))
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2,
                                  "labels for these logits are %s, those without the axis of classes",
-                                 tuff_shape_text(&due, text, sizeof text)) != 0;
+                                 tuff_shape_text(&due, text, sizeof text));
     return check_classes(g, what, logits, params);
 }
 

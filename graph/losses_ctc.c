@@ -33,8 +33,8 @@ static bool check(struct ctc *k, tuff_val log_p, const tuff_val *targets, const 
         fits = is_rank(g, targets[i], TUFF_I32, 1) && tuff_type_of(g, targets[i]).shape.dim[0] == x.dim[1];
     if (!fits)
         return tuff_graph_refuse(
-                   g, TUFF_ERR_SHAPE, "ctc_loss", in, 4,
-                   "it takes logarithms of probabilities [t, n, c], targets i32 [n, s], and two lengths i32 [n]") != 0;
+            g, TUFF_ERR_SHAPE, "ctc_loss", in, 4,
+            "it takes logarithms of probabilities [t, n, c], targets i32 [n, s], and two lengths i32 [n]");
     k->t = x.dim[0], k->n = x.dim[1], k->c = x.dim[2], k->s = y.dim[1], k->places = 2 * y.dim[1] + 1;
     if (p->blank < k->c) return true;
     return tuff_graph_fail(g, TUFF_ERR_USAGE, "ctc_loss: the blank is class %u of %u", (unsigned)p->blank, (unsigned)k->c) !=

@@ -19,11 +19,9 @@ enum { NAME_BYTES = 200, LONGEST_NAME = 180 };
 bool tuff_module_begin(const struct tuff_module *m, tuff_val x)
 {
     if (!tuff_graph_ok(m->g)) return false;
-    if (!m->name || !*m->name || strlen(m->name) > LONGEST_NAME) {
-        tuff_graph_fail(m->g, TUFF_ERR_USAGE, "%s: the layer's name is %s", m->kind,
-                        m->name && *m->name ? "longer than 180 bytes" : "missing: its parameters are called by it");
-        return false;
-    }
+    if (!m->name || !*m->name || strlen(m->name) > LONGEST_NAME)
+        return tuff_graph_fail(m->g, TUFF_ERR_USAGE, "%s: the layer's name is %s", m->kind,
+                               m->name && *m->name ? "longer than 180 bytes" : "missing: its parameters are called by it");
     return tuff_graph_takes_one(m->g, m->kind, x, 0);
 }
 
@@ -63,8 +61,7 @@ double tuff_module_eps(const struct tuff_module *m, struct tuff_number eps)
 {
     double value = tuff_number_or(eps, 1e-5);
     if (value >= 0 && isfinite(value)) return value;
-    tuff_module_fail(m, TUFF_ERR_USAGE, "eps must be finite and at least 0");
-    return 0;
+    return tuff_module_fail(m, TUFF_ERR_USAGE, "eps must be finite and at least 0");
 }
 
 tuff_val tuff_layer_dense(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_dense_params p)

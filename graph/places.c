@@ -91,13 +91,14 @@ static bool is_possible(const struct tuff_places *p, double number)
     return (number >= (double)p->least && number <= (double)p->most) || (p->ignored && number == *p->ignored);
 }
 
-static tuff_status check_constant(struct search *s, const struct tuff_places *p)
+/* Numbers of p's shape that lie in this type, of the value `of`. */
+static tuff_status check_numbers(const struct tuff_graph *g, const struct tuff_places *p, tuff_val of, enum tuff_dtype dtype,
+                                 const void *numbers, struct tuff_error *error)
 {
-    const struct tuff_value *value = &s->g->values[p->value];
-    uint64_t count = tuff_shape_count(&value->type.shape);
+    uint64_t count = tuff_shape_count(&g->values[p->value].type.shape);
     for (uint64_t i = 0; i < count; i++) {
-        double number = tuff_element(value->type.dtype, value->data, i);
-        if (!is_possible(p, number)) return refuse(s->g, p, p->value, i, number, s->error);
+        double number = tuff_element(dtype, numbers, i);
+        if (!is_possible(p, number)) return refuse(g, p, of, i, number, error);
     }
     return TUFF_OK;
 }
@@ -109,7 +110,9 @@ static tuff_status add(struct search *s, struct tuff_places p)
         if (s->places[i].value == p.value && s->places[i].least == p.least && s->places[i].most == p.most &&
             s->places[i].ignored == p.ignored)
             return TUFF_OK;
-    if (s->g->values[p.value].op->kind == TUFF_KIND_CONSTANT) return check_constant(s, &p);
+    const struct tuff_value *value = &s->g->values[p.value];
+    if (value->op->kind == TUFF_KIND_CONSTANT)
+        return check_numbers(s->g, &p, p.value, value->type.dtype, value->data, s->error);
     p.input = input_of(s, p.value);
     if (!p.input) return TUFF_OK;
     if (!TUFF_GROW_ARENA(s->arena, s->places, s->count, 1)) return tuff_fail_memory(s->g->context, s->error);
@@ -178,29 +181,20 @@ static tuff_status check_computed(const struct tuff_graph *g, const struct tuff_
                                           .leaves = &(struct tuff_leaf_content){p->input, data},
                                           .leaf_count = 1};
     tuff_status status = tuff_evaluate(g, &params, &numbers, error);
-    for (uint64_t i = 0; i < count && status == TUFF_OK; i++)
-        if (!is_possible(p, numbers[i])) status = refuse(g, p, p->input, i, numbers[i], error);
+    if (status == TUFF_OK) status = check_numbers(g, p, p->input, TUFF_F64, numbers, error);
     tuff_free(g->context, numbers);
     return status;
-}
-
-static tuff_status check_written(const struct tuff_graph *g, const struct tuff_places *p, const void *data,
-                                 struct tuff_error *error)
-{
-    enum tuff_dtype dtype = tuff_host_type(&g->values[p->input]).dtype;
-    uint64_t count = tuff_shape_count(&g->values[p->input].type.shape);
-    for (uint64_t i = 0; i < count; i++) {
-        double number = tuff_element(dtype, data, i);
-        if (!is_possible(p, number)) return refuse(g, p, p->input, i, number, error);
-    }
-    return TUFF_OK;
 }
 
 tuff_status tuff_places_check(const struct tuff_graph *g, const struct tuff_places *places, uint32_t count, tuff_val input,
                               const void *data, struct tuff_error *error)
 {
-    for (uint32_t i = 0; i < count; i++)
-        if (places[i].input == input)
-            TUFF_TRY((places[i].value == input ? check_written : check_computed)(g, &places[i], data, error));
+    enum tuff_dtype dtype = tuff_host_type(&g->values[input]).dtype;
+    for (uint32_t i = 0; i < count; i++) {
+        if (places[i].input != input) continue;
+        bool written = places[i].value == input;
+        TUFF_TRY(written ? check_numbers(g, &places[i], input, dtype, data, error)
+                         : check_computed(g, &places[i], data, error));
+    }
     return TUFF_OK;
 }

@@ -245,8 +245,7 @@ static bool takes_states(const struct tuff_module *l, const struct tuff_layer_re
         if (!in[i]) continue;
         if (!tuff_graph_takes_one(l->g, l->kind, in[i], 1 + (uint32_t)i)) return false;
         if (s.rank == 3 && s.dim[0] == loops) continue;
-        tuff_module_refuse(l, "h_0 and c_0 [layers * directions, n, h]", in[i]);
-        return false;
+        return tuff_module_refuse(l, "h_0 and c_0 [layers * directions, n, h]", in[i]);
     }
     return true;
 }

@@ -23,7 +23,7 @@ static bool end_body(struct tuff_graph *body, const tuff_val *outputs, uint32_t 
 {
     for (uint32_t k = 0; k < count; k++)
         if (!outputs[k] || outputs[k] >= body->count)
-            return tuff_graph_fail(body, TUFF_ERR_USAGE, "result %u is not a value of it", (unsigned)k) != 0;
+            return tuff_graph_fail(body, TUFF_ERR_USAGE, "result %u is not a value of it", (unsigned)k);
     for (uint32_t k = 0; k < count; k++) {
         struct tuff_shape shape = tuff_type_of(body, outputs[k]).shape;
         if (!tuff_graph_add(body, &tuff_op_reshape, &outputs[k], 1, &shape)) return false;

@@ -36,7 +36,7 @@ static bool begin(struct attention *a)
     if (!a->in[1]) a->in[1] = a->in[0];
     if (!a->in[2]) a->in[2] = a->in[1];
     if (!tuff_graph_takes(g, "attention", a->in, 3)) return false;
-    if (!p->heads) return tuff_module_fail(&a->l, TUFF_ERR_USAGE, "heads is 0") != 0;
+    if (!p->heads) return tuff_module_fail(&a->l, TUFF_ERR_USAGE, "heads is 0");
     struct tuff_type type[3];
     bool fits = true;
     for (int i = 0; i < 3; i++) {
@@ -47,14 +47,13 @@ static bool begin(struct attention *a)
     if (!fits || q[0] != k[0] || k[0] != v[0] || k[1] != v[1] || q[2] % p->heads) {
         char what[240];
         snprintf(what, sizeof what, "%s '%s'", a->l.kind, a->l.name);
-        tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, a->in, 3,
-                          "it takes f32 q [n, t, e], k [n, s, ..] and v [n, s, ..], e divisible by its %u heads",
-                          (unsigned)p->heads);
-        return false;
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, a->in, 3,
+                                 "it takes f32 q [n, t, e], k [n, s, ..] and v [n, s, ..], e divisible by its %u heads",
+                                 (unsigned)p->heads);
     }
     a->n = q[0], a->t = q[1], a->s = k[1], a->e = q[2], a->heads = p->heads, a->d = q[2] / p->heads;
     a->key_heads = p->key_heads ? p->key_heads : p->heads;
-    if (a->heads % a->key_heads) return tuff_module_fail(&a->l, TUFF_ERR_USAGE, "key_heads must divide heads") != 0;
+    if (a->heads % a->key_heads) return tuff_module_fail(&a->l, TUFF_ERR_USAGE, "key_heads must divide heads");
     a->width[0] = a->e;
     a->width[1] = a->width[2] = a->key_heads * a->d;
     return true;
@@ -102,12 +101,10 @@ static tuff_val joined_mask(const struct attention *a)
     if (!keys || !tuff_graph_takes_one(g, "attention", keys, 3)) return mask;
     const struct tuff_type type = tuff_type_of(g, keys);
     const struct tuff_shape wanted = TUFF_SHAPE(a->n, a->s);
-    if (type.dtype != TUFF_BOOL || !tuff_shape_equal(&type.shape, &wanted)) {
-        tuff_graph_refuse(g, TUFF_ERR_SHAPE, "attention", &keys, 1,
-                          "key_mask of layer '%s' must be bool [%u, %u], true where a key is there", a->l.name,
-                          (unsigned)a->n, (unsigned)a->s);
-        return 0;
-    }
+    if (type.dtype != TUFF_BOOL || !tuff_shape_equal(&type.shape, &wanted))
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "attention", &keys, 1,
+                                 "key_mask of layer '%s' must be bool [%u, %u], true where a key is there", a->l.name,
+                                 (unsigned)a->n, (unsigned)a->s);
     keys = tuff_reshape(g, keys, TUFF_SHAPE(a->n, 1, 1, a->s));
     if (!mask) return keys;
     if (!tuff_graph_takes_one(g, "attention", mask, 4)) return 0;

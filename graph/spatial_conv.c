@@ -212,10 +212,8 @@ struct layer {
 static bool pad_same(struct layer *l)
 {
     for (uint32_t i = 0; i < l->conv.axes && l->same; i++) {
-        if (l->conv.stride[i] != 1 || l->conv.begin[i] || l->conv.end[i]) {
-            tuff_module_fail(&l->m, TUFF_ERR_USAGE, "`same` is for a stride of 1, and says the padding itself");
-            return false;
-        }
+        if (l->conv.stride[i] != 1 || l->conv.begin[i] || l->conv.end[i])
+            return tuff_module_fail(&l->m, TUFF_ERR_USAGE, "`same` is for a stride of 1, and says the padding itself");
         uint32_t more = l->conv.dilation[i] * (l->kernel[i] - 1);
         l->conv.begin[i] = more / 2;
         l->conv.end[i] = more - more / 2;

@@ -18,8 +18,7 @@ static bool takes(struct tuff_graph *g, const char *what, tuff_val x, uint32_t a
     if (!tuff_takes_floats(g, what, &x, 1)) return false;
     uint32_t rank = tuff_type_of(g, x).shape.rank;
     if (axes ? rank == axes + 2 : rank > 2) return true;
-    tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, &x, 1, "it takes [n, c, %s]", spaces[axes]);
-    return false;
+    return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, &x, 1, "it takes [n, c, %s]", spaces[axes]);
 }
 
 /* Over `count` axes of space from `first` on, one or two, the last of which are those of a picture: [n, c and what is before, them and what is behind]. */
@@ -59,12 +58,11 @@ static bool fits(struct tuff_graph *g, tuff_val x, const struct pool *p)
         uint64_t padded = (uint64_t)s.dim[2 + i] + p->begin[i] + p->end[i];
         uint64_t reach = p->kernel[i] ? (uint64_t)(p->dilation[i] ? p->dilation[i] : 1) * (p->kernel[i] - 1) + 1 : 0;
         if (reach && padded >= reach && p->begin[i] < reach && p->end[i] < reach) continue;
-        tuff_graph_refuse(
+        return tuff_graph_refuse(
             g, TUFF_ERR_SHAPE, p->what, &x, 1,
             "axis %u: a kernel of %u, which reaches over %llu, must be above 0, fit the axis with its padding of %u "
             "and %u, and be wider than these",
             (unsigned)i + 2, (unsigned)p->kernel[i], (unsigned long long)reach, (unsigned)p->begin[i], (unsigned)p->end[i]);
-        return false;
     }
     return true;
 }

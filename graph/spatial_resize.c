@@ -183,30 +183,25 @@ static uint32_t size_of(struct tuff_graph *g, tuff_val x, const struct tuff_resi
     uint32_t m = tuff_type_of(g, x).shape.dim[axis];
     double n = p->size[axis] ? p->size[axis] : p->scale[axis] != 0 ? floor(p->scale[axis] * m) : m;
     if (n >= 1 && n <= INT32_MAX && p->scale[axis] >= 0 && isfinite(p->scale[axis])) return (uint32_t)n;
-    tuff_graph_refuse(g, TUFF_ERR_SHAPE, "resize", &x, 1, "axis %u would have %g elements (scale %g)", (unsigned)axis, n,
-                      p->scale[axis]);
-    return 0;
+    return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "resize", &x, 1, "axis %u would have %g elements (scale %g)", (unsigned)axis,
+                             n, p->scale[axis]);
 }
 
 static bool takes(struct tuff_graph *g, tuff_val x, const struct tuff_resize_params *p)
 {
     if (!tuff_graph_takes_one(g, "resize", x, 0)) return false;
     if ((unsigned)p->mode > TUFF_RESIZE_CUBIC || (unsigned)p->coordinates > TUFF_RESIZE_CROP ||
-        (unsigned)p->nearest > TUFF_RESIZE_CEIL) {
-        tuff_graph_refuse(g, TUFF_ERR_USAGE, "resize", &x, 1, "there is no mode %d, coordinates %d or nearest %d",
-                          (int)p->mode, (int)p->coordinates, (int)p->nearest);
-        return false;
-    }
+        (unsigned)p->nearest > TUFF_RESIZE_CEIL)
+        return tuff_graph_refuse(g, TUFF_ERR_USAGE, "resize", &x, 1, "there is no mode %d, coordinates %d or nearest %d",
+                                 (int)p->mode, (int)p->coordinates, (int)p->nearest);
     for (uint32_t i = 0; i < TUFF_MAX_RANK; i++)
-        if (!isfinite(p->crop_begin[i]) || !isfinite(p->crop_end[i])) {
-            tuff_graph_refuse(g, TUFF_ERR_USAGE, "resize", &x, 1, "the crop of axis %u is not finite", (unsigned)i);
-            return false;
-        }
+        if (!isfinite(p->crop_begin[i]) || !isfinite(p->crop_end[i]))
+            return tuff_graph_refuse(g, TUFF_ERR_USAGE, "resize", &x, 1, "the crop of axis %u is not finite", (unsigned)i);
     if (!tuff_graph_number(g, "resize", "cubic_a", tuff_number_or(p->cubic_a, -0.75), -1e3, 1e3)) return false;
     if (tuff_is_float(tuff_type_of(g, x).dtype)) return true;
     if (p->mode == TUFF_RESIZE_NEAREST && p->coordinates != TUFF_RESIZE_CROP) return true;
-    tuff_graph_refuse(g, TUFF_ERR_SHAPE, "resize", &x, 1, "it takes floats: cast it (nearest neighbours are of any type)");
-    return false;
+    return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "resize", &x, 1,
+                             "it takes floats: cast it (nearest neighbours are of any type)");
 }
 
 tuff_val tuff_resize(struct tuff_graph *g, tuff_val x, const struct tuff_resize_params *params)

@@ -9,8 +9,8 @@ static bool takes_pictures(struct tuff_graph *g, const char *what, tuff_val x, u
     struct tuff_shape s = tuff_type_of(g, x).shape;
     if (!tuff_graph_takes_one(g, what, x, 0)) return false;
     if (s.rank == 4 && factor && fits) return true;
-    tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, &x, 1, "it takes [n, c, h, w] that a factor of %u divides", (unsigned)factor);
-    return false;
+    return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, &x, 1, "it takes [n, c, h, w] that a factor of %u divides",
+                             (unsigned)factor);
 }
 
 tuff_val tuff_pixel_shuffle(struct tuff_graph *g, tuff_val x, uint32_t r)

@@ -58,16 +58,12 @@ const char *tuff_emit_name(struct tuff_emitter *e)
 
 const char *tuff_emit_remember(struct tuff_emitter *e, tuff_val v, const struct tuff_coords *coords, const char *name)
 {
-    if (e->memo_count == e->memo_capacity) {
-        uint32_t capacity = e->memo_capacity ? 2 * e->memo_capacity : 32;
-        struct tuff_memo *memo = tuff_arena_alloc(e->arena, capacity * sizeof *memo);
-        if (!memo) {
+    if (e->memo_count == e->memo_room) {
+        if (!TUFF_GROW_ARENA(e->arena, e->memo, e->memo_room, 1)) {
             e->failed = true;
             return name;
         }
-        if (e->memo) memcpy(memo, e->memo, e->memo_count * sizeof *memo);
-        e->memo = memo;
-        e->memo_capacity = capacity;
+        e->memo_room++;
     }
     struct tuff_memo *m = &e->memo[e->memo_count++];
     *m = (struct tuff_memo){.value = v, .coords = *coords};

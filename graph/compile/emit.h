@@ -4,6 +4,7 @@
 #ifndef TUFF_EMIT_H
 #define TUFF_EMIT_H
 
+#include "backend/lookup.h"
 #include "graph/compile/emit_op.h"
 
 #define TUFF_MAX_BINDINGS 16
@@ -145,10 +146,10 @@ struct tuff_emitter {
     struct {
         char name[12];
         uint64_t extent;
-    } * bases; /* [arena] growing */
-    uint32_t base_count, base_capacity;
-    struct tuff_memo *memo; /* [arena] growing */
-    uint32_t memo_count, memo_capacity;
+    } * bases;                      /* [arena] growing */
+    uint32_t base_count, base_room; /* room: the most that there have been */
+    struct tuff_memo *memo;         /* [arena] growing */
+    uint32_t memo_count, memo_room;
     uint32_t names;
     struct tuff_leaf_load leaves[TUFF_MAX_BINDINGS];
     uint32_t leaf_count;
@@ -161,8 +162,7 @@ struct tuff_emitter {
     struct tuff_emitted *out;
     struct tuff_kernel_call *call; /* plain.c: of a group without a kernel */
     struct tuff_number_key *keys;  /* [arena] growing, as out->numbers */
-    uint32_t number_capacity;
-    uint32_t function; /* number of the one being written */
+    uint32_t function;             /* number of the one being written */
 };
 
 #endif

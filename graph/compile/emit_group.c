@@ -5,17 +5,15 @@
 
 #include <stdio.h>
 
+/* Four elements in a row; where `last` is the last that there is. */
+static const char *const of_i[4] = {"i", "i + 1u", "i + 2u", "i + 3u"};
+static const char *const clamped[4] = {"i", "min(i + 1u, last)", "min(i + 2u, last)", "min(i + 3u, last)"};
+
 static void begin_function(struct tuff_emitter *e)
 {
     e->memo_count = 0;
     e->base_count = 0;
     e->function++;
-}
-
-static struct tuff_coords coords_of_variable(struct tuff_emitter *e, const char *name, const struct tuff_shape *shape)
-{
-    struct tuff_index flat = tuff_index_base(tuff_emit_base(e, name, tuff_shape_count(shape)));
-    return tuff_coords_of_flat(e, &flat, shape);
 }
 
 /* Kept axes are digits of o, base 0, reduced axes digits of r, base 1. */
@@ -29,7 +27,7 @@ struct tuff_coords tuff_emit_reduced(struct tuff_emitter *e, tuff_val kernel)
         struct tuff_shape *s = attrs->axes >> i & 1 ? &reduced : &kept;
         s->dim[s->rank++] = in->dim[i];
     }
-    struct tuff_coords o = coords_of_variable(e, "o", &kept), r = coords_of_variable(e, "r", &reduced);
+    struct tuff_coords o = tuff_emit_coords(e, "o", &kept), r = tuff_emit_coords(e, "r", &reduced);
     struct tuff_coords coords = {.rank = in->rank};
     for (uint32_t i = 0, k = 0, n = 0; i < in->rank; i++) coords.at[i] = attrs->axes >> i & 1 ? r.at[n++] : o.at[k++];
     return coords;
@@ -121,11 +119,16 @@ static void emit_reduce_port(struct tuff_emitter *e, tuff_val kernel)
     emit_port_four(e, &loads, 0, 0, of_o);
 }
 
+static void add_rest(struct tuff_emitter *e, uint64_t rest)
+{
+    char number[16];
+    if (rest) tuff_text_add(&e->text, "%s + ", tuff_emit_number(e, (uint32_t)rest, number));
+}
+
 /* vec4 in0q(uint q) of what lies in memory at a multiple of four elements: false elsewhere. */
 static bool emit_port_quad(struct tuff_emitter *e, tuff_val v, uint32_t port)
 {
     uint64_t rest = 0;
-    char number[16];
     const struct tuff_dtype_row *row = tuff_dtype_row(e->g->values[v].type.dtype);
     bool vector = row->per_word == 1;
     if (!e->values[v].place.root) return false;
@@ -141,7 +144,7 @@ static bool emit_port_quad(struct tuff_emitter *e, tuff_val v, uint32_t port)
         return true;
     }
     tuff_text_add(&e->text, "vec4 in%uq(uint q) { uint at = ", (unsigned)port);
-    if (rest) tuff_text_add(&e->text, "%s + ", tuff_emit_number(e, (uint32_t)(rest / (vector ? 4 : row->per_word)), number));
+    add_rest(e, rest / (vector ? 4 : row->per_word));
     if (vector)
         tuff_text_add(&e->text, "q; return getv%u(at); }\n", (unsigned)b);
     else
@@ -155,15 +158,13 @@ static bool emit_port_quad(struct tuff_emitter *e, tuff_val v, uint32_t port)
 /* T in0(uint i); vec4 in0q(uint q): elements 4 q .. 4 q + 3 */
 static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
 {
-    static const char *const of_i[4] = {"i", "i + 1u", "i + 2u", "i + 3u"};
-    static const char *const clamped[4] = {"i", "min(i + 1u, last)", "min(i + 2u, last)", "min(i + 3u, last)"};
     char number[16];
     static const char *const names[8] = {"part0_", "part1_", "part2_", "part3_", "part4_", "part5_", "part6_", "part7_"};
     const struct tuff_type *type = &e->g->values[v].type;
     const struct tuff_loads loads = {names[port % 8], "uint i", "i"};
     struct tuff_text before, body;
     begin_body(e, &before, 1);
-    struct tuff_coords coords = coords_of_variable(e, "i", &type->shape);
+    struct tuff_coords coords = tuff_emit_coords(e, "i", &type->shape);
     tuff_text_add(&e->text, "    return %s;\n", tuff_emit_value(e, v, &coords));
     end_body(e, &before, &body, &loads);
     begin_port(e, &loads, port, tuff_glsl_type(type->dtype), &body);
@@ -220,12 +221,6 @@ static void call_chain(struct tuff_emitter *e, const char *index, const char *va
     for (uint32_t k = 0; k < e->leaf_count; k++) tuff_emit_leaf_argument(e, &chain_loads, k, 0, j, index);
     for (uint32_t k = 0; k < e->group->root_count; k++) tuff_text_add(&e->text, ", r%u%s", (unsigned)k, suffix);
     tuff_text_add(&e->text, ");\n");
-}
-
-static void add_rest(struct tuff_emitter *e, uint64_t rest)
-{
-    char number[16];
-    if (rest) tuff_text_add(&e->text, "%s + ", tuff_emit_number(e, (uint32_t)rest, number));
 }
 
 /* Stores of one element: 32-bit results only. */
@@ -289,12 +284,10 @@ static void emit_store_four(struct tuff_emitter *e, bool tail)
 static void emit_four(struct tuff_emitter *e, bool clamp_end)
 {
     static const char *const value[4] = {"v.x", "v.y", "v.z", "v.w"}, *const suffix[4] = {"x", "y", "z", "w"};
-    static const char *const index[4] = {"i", "i + 1u", "i + 2u", "i + 3u"};
-    static const char *const clamped[4] = {"i", "min(i + 1u, last)", "min(i + 2u, last)", "min(i + 3u, last)"};
     tuff_emit_four_leaves(e, &chain_loads, 0);
     for (int i = 0; i < 4; i++) {
         tuff_text_add(&e->text, "    ");
-        call_chain(e, clamp_end ? clamped[i] : index[i], value[i], suffix[i], i);
+        call_chain(e, clamp_end ? clamped[i] : of_i[i], value[i], suffix[i], i);
     }
     emit_store_four(e, clamp_end && tuff_shape_count(&e->g->values[e->group->space].type.shape) % 4 != 0);
 }

@@ -1,46 +1,21 @@
 /* emit_index.c - the algebra of index expressions (emit.h): adding, flattening, taking apart, writing as GLSL. */
 #include "graph/compile/divisor.h"
-#include "graph/compile/emit.h"
+#include "graph/compile/emit_value.h"
 
 #include <stdio.h>
 
 uint32_t tuff_emit_base(struct tuff_emitter *e, const char *name, uint64_t extent)
 {
-    if (e->base_count == e->base_capacity) {
-        uint32_t capacity = e->base_capacity ? 2 * e->base_capacity : 32;
-        void *bases = tuff_arena_alloc(e->arena, capacity * sizeof *e->bases);
-        if (!bases) {
+    if (e->base_count == e->base_room) {
+        if (!TUFF_GROW_ARENA(e->arena, e->bases, e->base_room, 1)) {
             e->failed = true;
             return 0;
         }
-        if (e->bases) memcpy(bases, e->bases, e->base_count * sizeof *e->bases);
-        e->bases = bases;
-        e->base_capacity = capacity;
+        e->base_room++;
     }
     snprintf(e->bases[e->base_count].name, sizeof e->bases->name, "%s", name);
     e->bases[e->base_count].extent = extent;
     return e->base_count++;
-}
-
-static bool make_room(struct tuff_emitter *e, uint32_t count)
-{
-    struct tuff_emitted *out = e->out;
-    if (count <= e->number_capacity) return true;
-    uint32_t capacity = e->number_capacity ? 2 * e->number_capacity : 64;
-    uint32_t *numbers = tuff_arena_alloc(e->arena, capacity * sizeof *numbers);
-    struct tuff_number_key *keys = tuff_arena_alloc(e->arena, capacity * sizeof *keys);
-    if (!numbers || !keys) {
-        e->failed = true;
-        return false;
-    }
-    if (out->number_count) {
-        memcpy(numbers, out->numbers, out->number_count * sizeof *numbers);
-        memcpy(keys, e->keys, out->number_count * sizeof *keys);
-    }
-    out->numbers = numbers;
-    e->keys = keys;
-    e->number_capacity = capacity;
-    return true;
 }
 
 /* Place of the first of these numbers: an old one where the key is known. */
@@ -49,7 +24,10 @@ static uint32_t add_numbers(struct tuff_emitter *e, struct tuff_number_key key, 
     struct tuff_emitted *out = e->out;
     for (uint32_t i = 0; i < out->number_count && key.function; i++)
         if (!memcmp(&e->keys[i], &key, sizeof key)) return i;
-    if (!make_room(e, out->number_count + count)) return 0;
+    bool room = TUFF_GROW_ARENA(e->arena, out->numbers, out->number_count, count) &&
+                TUFF_GROW_ARENA(e->arena, e->keys, out->number_count, count);
+    e->failed = e->failed || !room;
+    if (!room) return 0;
     for (uint32_t i = 0; i < count; i++) {
         e->keys[out->number_count + i] = i ? (struct tuff_number_key){.function = 0} : key;
         out->numbers[out->number_count + i] = values[i];
@@ -99,6 +77,12 @@ bool tuff_index_is_flat(const struct tuff_index *at)
 {
     const struct tuff_term *t = &at->term[0];
     return at->count == 1 && t->base == 0 && t->div == 1 && t->mod == 0 && t->stride == 1;
+}
+
+struct tuff_coords tuff_emit_coords(struct tuff_emitter *e, const char *name, const struct tuff_shape *shape)
+{
+    struct tuff_index flat = tuff_index_base(tuff_emit_base(e, name, tuff_shape_count(shape)));
+    return tuff_coords_of_flat(e, &flat, shape);
 }
 
 struct tuff_index tuff_index_base(uint32_t base)

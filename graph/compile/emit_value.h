@@ -16,6 +16,8 @@ void tuff_emit_scale(struct tuff_emitter *e, enum tuff_dtype dtype, uint32_t bin
                      const char *at);
 /* Where a reduction reads its input: coordinates of the variables o, base 0, and r, base 1. */
 struct tuff_coords tuff_emit_reduced(struct tuff_emitter *e, tuff_val kernel);
+/* Coordinates that the variable `name`, a new base, stands for. */
+struct tuff_coords tuff_emit_coords(struct tuff_emitter *e, const char *name, const struct tuff_shape *shape);
 /* Element i alone, up to an offset? Base 0 is "i". */
 bool tuff_index_is_flat(const struct tuff_index *at);
 /* Functions that load what a function takes as parameters "l0", ..: "float leaf0(uint i)". */
@@ -34,5 +36,8 @@ void tuff_emit_leaf_argument(struct tuff_emitter *e, const struct tuff_loads *lo
                              const char *arguments);
 /* Makes `name` stand for v at these coordinates. */
 const char *tuff_emit_remember(struct tuff_emitter *e, tuff_val v, const struct tuff_coords *coords, const char *name);
+
+/* Constants of a launch, sorted by their ids. */
+void tuff_sort_specs(struct tuff_plan_spec *specs, uint32_t count);
 
 #endif

@@ -153,22 +153,17 @@ static tuff_status add_read(struct tuff_work *w, struct tuff_group *group, tuff_
     return TUFF_OK;
 }
 
-/* Adds what computing v needs from memory; v itself when it is there. */
-static tuff_status collect(struct tuff_work *w, struct tuff_group *group, tuff_val v, bool identity)
-{
-    v = tuff_strip_same(w, v);
-    if (tuff_in_memory(w, v)) return add_read(w, group, v, identity);
-    const struct tuff_value *value = val(w, v);
-    for (uint32_t i = 0; i < value->in_count; i++)
-        if (value->in[i]) TUFF_TRY(collect(w, group, value->in[i], identity && keeps_order(value->op)));
-    return TUFF_OK;
-}
-
+/* Adds what computing v needs from memory. */
 static tuff_status collect_inputs(struct tuff_work *w, struct tuff_group *group, tuff_val v, bool identity)
 {
     const struct tuff_value *value = val(w, v);
-    for (uint32_t i = 0; i < value->in_count; i++)
-        if (value->in[i]) TUFF_TRY(collect(w, group, value->in[i], identity && keeps_order(value->op)));
+    identity = identity && keeps_order(value->op);
+    for (uint32_t i = 0; i < value->in_count; i++) {
+        if (!value->in[i]) continue;
+        tuff_val in = tuff_strip_same(w, value->in[i]);
+        bool there = tuff_in_memory(w, in);
+        TUFF_TRY(there ? add_read(w, group, in, identity) : collect_inputs(w, group, in, identity));
+    }
     return TUFF_OK;
 }
 
@@ -382,8 +377,7 @@ tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v)
     const struct tuff_value *value = val(w, v);
     struct tuff_group needs = {0};
     uint32_t at;
-    for (uint32_t i = 0; i < value->in_count; i++)
-        if (value->in[i]) TUFF_TRY(collect(w, &needs, value->in[i], false));
+    TUFF_TRY(collect_inputs(w, &needs, v, false));
     TUFF_TRY(new_group(w, v, &at));
     w->groups[at].work = tuff_kernel_work(w, v);
     for (uint32_t i = 0; i <= value->op->more_count; i++) w->values[v + i].group = at;

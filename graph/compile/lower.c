@@ -1,9 +1,8 @@
 /* lower.c - from groups to a plan: a kernel and a launch for each group over the slots that storage made, barriers.
  * requires: storage. Promises: the plan passes tuff_plan_check. */
 #include "graph/compile/compile.h"
+#include "graph/compile/emit_value.h"
 #include "graph/ops/gemm.h"
-
-#include <stdlib.h>
 
 enum { POINTWISE_WORKGROUP = 64, SOFTWARE_WORKGROUP = 256, SOFTWARE_GROUPS = 32 };
 
@@ -72,12 +71,6 @@ static const char *label_of(struct lowering *l, const struct tuff_group *group)
     return tuff_arena_printf(&l->plan->arena, "%s %%%u", kernel ? kernel->op->name : last->op->name, (unsigned)named);
 }
 
-static int by_id(const void *a, const void *b)
-{
-    const struct tuff_plan_spec *p = a, *q = b;
-    return p->id < q->id ? -1 : p->id > q->id;
-}
-
 /* What the launch of an update writes: the state is bound as a whole. 0: all that it binds. */
 static uint64_t written_of(const struct lowering *l, const struct tuff_group *group)
 {
@@ -144,7 +137,7 @@ static tuff_status add_launch(struct lowering *l, const struct tuff_group *group
     struct tuff_plan_spec *specs = tuff_arena_alloc(w->arena, (spec_count + 1) * sizeof *specs);
     if (!specs) return tuff_fail_memory(w->context, w->error);
     memcpy(specs, call->spec, call->spec_count * sizeof *specs);
-    qsort(specs, call->spec_count, sizeof *specs, by_id);
+    tuff_sort_specs(specs, call->spec_count);
     if (emitted->spec_count) memcpy(specs + call->spec_count, emitted->specs, emitted->spec_count * sizeof *specs);
     struct tuff_plan_kernel kernel = {.file = call->file, .defines = call->defines, .hooks = emitted->hooks};
     struct tuff_plan_launch launch = {.label = label_of(l, group),

@@ -45,6 +45,11 @@ static int by_id(const void *a, const void *b)
     return p->id < q->id ? -1 : p->id > q->id;
 }
 
+void tuff_sort_specs(struct tuff_plan_spec *specs, uint32_t count)
+{
+    if (count) qsort(specs, count, sizeof *specs, by_id);
+}
+
 /* The terms over one base, as map.glsl takes them from `id` on. */
 static void spec_map(struct tuff_emitter *e, uint32_t id, const struct tuff_index *index, uint32_t base)
 {
@@ -68,12 +73,6 @@ uint32_t tuff_plain_stride(const struct tuff_index *index, uint32_t base)
 }
 
 /* ---- operands --------------------------------------------------------------------------------------------------------------- */
-
-static struct tuff_coords coords_of(struct tuff_emitter *e, const char *name, const struct tuff_shape *shape)
-{
-    struct tuff_index flat = tuff_index_base(tuff_emit_base(e, name, tuff_shape_count(shape)));
-    return tuff_coords_of_flat(e, &flat, shape);
-}
 
 /* Follows views down to memory, a number or an index; a number that is written to memory here is the result itself. */
 static struct operand find_operand(struct tuff_emitter *e, tuff_val v, struct tuff_coords at)
@@ -126,7 +125,7 @@ void tuff_plain_operands(struct tuff_emitter *e, const struct tuff_value *value,
 static void write_inline(struct tuff_emitter *e, tuff_val v)
 {
     const struct tuff_value *value = &e->g->values[v];
-    struct tuff_coords at = coords_of(e, "i", &value->type.shape);
+    struct tuff_coords at = tuff_emit_coords(e, "i", &value->type.shape);
     e->call->file = "plain_move";
     if (value->op->map) {
         struct tuff_coords inner = value->op->map(e, value, &at);
@@ -228,7 +227,7 @@ tuff_status tuff_plain_group(const struct tuff_graph *g, const struct tuff_work_
     /* statements, a shifted result or several ones: what only hook text can say */
     bool more = e.text.length || rest || group->root_count != 1 || (group->kernel && (v != group->kernel || !words));
     tuff_text_finish(&e.text);
-    qsort(out->specs, out->spec_count, sizeof *out->specs, by_id);
+    tuff_sort_specs(out->specs, out->spec_count);
     uint64_t largest = 0;
     for (uint32_t i = 0; i < out->binding_count; i++)
         if (out->bindings[i].bytes > largest) largest = out->bindings[i].bytes;

@@ -93,13 +93,6 @@ tuff_status tuff_layout_extend(struct tuff_layout *layout, const struct tuff_gra
     return status;
 }
 
-/* Places the computed value behind v (through what keeps all its elements in order) at element `offset` of the root. */
-static void place_inside(struct tuff_work *w, tuff_val v, tuff_val root, uint64_t offset)
-{
-    while (tuff_op_is_same(val(w, v)->op) && !w->values[v].root) v = val(w, v)->in[0];
-    w->values[v].place = (struct tuff_place){root, offset};
-}
-
 static void place_results(struct tuff_work *w)
 {
     for (tuff_val v = 1; v < w->g->count; v++) {
@@ -109,7 +102,7 @@ static void place_results(struct tuff_work *w)
         w->values[v].place = (struct tuff_place){target, 0};
         uint64_t at = 0;
         for (uint32_t i = 1; i < val(w, v)->in_count; i++) {
-            place_inside(w, val(w, v)->in[i], target, at);
+            w->values[tuff_strip_same(w, val(w, v)->in[i])].place = (struct tuff_place){target, at};
             at += tuff_pack_room(w->g, val(w, v)->in[i]);
         }
     }

@@ -330,10 +330,10 @@ bool tuff_broadcast_shape(struct tuff_graph *g, const char *what, const tuff_val
             uint32_t da = i < a.rank ? a.dim[a.rank - 1 - i] : 1, db = i < b->rank ? b->dim[b->rank - 1 - i] : 1;
             r.dim[r.rank - 1 - i] = da == 1 ? db : da;
             if (da == db || da == 1 || db == 1) continue;
-            tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, count,
-                              "the shapes do not broadcast: aligned at the right, axes must be equal or 1, not %u and %u",
-                              (unsigned)da, (unsigned)db);
-            return false;
+            return tuff_graph_refuse(
+                g, TUFF_ERR_SHAPE, what, in, count,
+                "the shapes do not broadcast: aligned at the right, axes must be equal or 1, not %u and %u", (unsigned)da,
+                (unsigned)db);
         }
     }
     *out = r;
