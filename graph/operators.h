@@ -10,10 +10,11 @@ extern "C" {
 
 /* ---- pointwise (rows of graph/ops/pointwise.def; broadcasting as in ONNX and NumPy) ------------------------------------- */
 
-#define TUFF_PW1(name, onnx, y, da) TUFF_API tuff_val tuff_##name(struct tuff_graph *g, tuff_val a);
-#define TUFF_PW1P(name, onnx, y, da) TUFF_API tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, double p0, double p1);
-#define TUFF_PW2(name, onnx, y, da, db) TUFF_API tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, tuff_val b);
-#define TUFF_PW2B(name, onnx, y) TUFF_API tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, tuff_val b);
+#define TUFF_PW1(name, onnx, y, da, edges) TUFF_API tuff_val tuff_##name(struct tuff_graph *g, tuff_val a);
+#define TUFF_PW1P(name, onnx, y, da, edges)                                                                                 \
+    TUFF_API tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, double p0, double p1);
+#define TUFF_PW2(name, onnx, y, da, db, edges) TUFF_API tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, tuff_val b);
+#define TUFF_PW2B(name, onnx, y, edges) TUFF_API tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, tuff_val b);
 #include "graph/ops/pointwise.def"
 /* An operator of the app's own, as a row of text: fused, differentiated, printed and parsed like the rows above. The texts are
  * expressions of GLSL over a, b, p0, p1 and, in derivatives, y, the result: + - * / ?: comparisons && || !, decimal numbers

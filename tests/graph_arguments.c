@@ -92,10 +92,11 @@ typedef tuff_val call(struct tuff_graph *g, struct source *s);
         (void)s;                                                                                                            \
         __VA_ARGS__                                                                                                         \
     }
-#define TUFF_PW1(name, onnx, y, da) CALL(name, return tuff_##name(g, value(s));)
-#define TUFF_PW1P(name, onnx, y, da) CALL(name, double p0 = number(s); return tuff_##name(g, value(s), p0, number(s));)
-#define TUFF_PW2(name, onnx, y, da, db) CALL(name, tuff_val a = value(s); return tuff_##name(g, a, value(s));)
-#define TUFF_PW2B(name, onnx, y) CALL(name, tuff_val a = value(s); return tuff_##name(g, a, value(s));)
+#define TUFF_PW1(name, onnx, y, da, edges) CALL(name, return tuff_##name(g, value(s));)
+#define TUFF_PW1P(name, onnx, y, da, edges)                                                                                 \
+    CALL(name, double p0 = number(s); return tuff_##name(g, value(s), p0, number(s));)
+#define TUFF_PW2(name, onnx, y, da, db, edges) CALL(name, tuff_val a = value(s); return tuff_##name(g, a, value(s));)
+#define TUFF_PW2B(name, onnx, y, edges) CALL(name, tuff_val a = value(s); return tuff_##name(g, a, value(s));)
 #include "graph/ops/pointwise.def"
 
 CALL(pointwise, struct tuff_pointwise_params p = {.struct_size = draw(s, 4) ? sizeof p : draw(s, 9),
@@ -344,10 +345,10 @@ static const struct {
     const char *name;
     call *call;
 } calls[] = {
-#define TUFF_PW1(name, onnx, y, da) {#name, call_##name},
-#define TUFF_PW1P(name, onnx, y, da) {#name, call_##name},
-#define TUFF_PW2(name, onnx, y, da, db) {#name, call_##name},
-#define TUFF_PW2B(name, onnx, y) {#name, call_##name},
+#define TUFF_PW1(name, onnx, y, da, edges) {#name, call_##name},
+#define TUFF_PW1P(name, onnx, y, da, edges) {#name, call_##name},
+#define TUFF_PW2(name, onnx, y, da, db, edges) {#name, call_##name},
+#define TUFF_PW2B(name, onnx, y, edges) {#name, call_##name},
 #include "graph/ops/pointwise.def"
 #define ROW(name) {#name, call_##name},
     ROW(pointwise) ROW(select) ROW(cast) ROW(reshape) ROW(permute) ROW(transpose) ROW(slice) ROW(expand) ROW(pad) ROW(concat)

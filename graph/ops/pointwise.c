@@ -34,17 +34,17 @@ enum known {
         (void)a, (void)b;                                                                                                   \
         return (int64_t)(text);                                                                                             \
     }
-#define TUFF_PW1(name, onnx, y_, da_) DEFINE_FN(fy_##name, y_) DEFINE_WHOLE(iy_##name, y_) DEFINE_FN(fda_##name, da_)
-#define TUFF_PW1P(name, onnx, y_, da_) DEFINE_FN(fy_##name, y_) DEFINE_FN(fda_##name, da_)
-#define TUFF_PW2(name, onnx, y_, da_, db_) TUFF_PW1(name, onnx, y_, da_) DEFINE_FN(fdb_##name, db_)
-#define TUFF_PW2B(name, onnx, y_) DEFINE_FN(fy_##name, y_)
+#define TUFF_PW1(name, onnx, y_, da_, edges) DEFINE_FN(fy_##name, y_) DEFINE_WHOLE(iy_##name, y_) DEFINE_FN(fda_##name, da_)
+#define TUFF_PW1P(name, onnx, y_, da_, edges) DEFINE_FN(fy_##name, y_) DEFINE_FN(fda_##name, da_)
+#define TUFF_PW2(name, onnx, y_, da_, db_, edges) TUFF_PW1(name, onnx, y_, da_, edges) DEFINE_FN(fdb_##name, db_)
+#define TUFF_PW2B(name, onnx, y_, edges) DEFINE_FN(fy_##name, y_)
 #include "graph/ops/pointwise.def"
 
 enum row_id {
-#define TUFF_PW1(name, onnx, y, da) ROW_##name,
-#define TUFF_PW1P(name, onnx, y, da) ROW_##name,
-#define TUFF_PW2(name, onnx, y, da, db) ROW_##name,
-#define TUFF_PW2B(name, onnx, y) ROW_##name,
+#define TUFF_PW1(name, onnx, y, da, edges) ROW_##name,
+#define TUFF_PW1P(name, onnx, y, da, edges) ROW_##name,
+#define TUFF_PW2(name, onnx, y, da, db, edges) ROW_##name,
+#define TUFF_PW2B(name, onnx, y, edges) ROW_##name,
 #include "graph/ops/pointwise.def"
     ROW_COUNT
 };
@@ -54,13 +54,16 @@ static const struct {
     uint16_t what; /* enum known */
     double number;
 } known[ROW_COUNT] = {
-#define TUFF_PW2B(name, onnx, y) [ROW_##name] = {BOOL, 0},
+#define TUFF_PW2B(name, onnx, y, edges) [ROW_##name] = {BOOL, 0},
 #define TUFF_PW_KNOWN(name, what, number) [ROW_##name] = {what, number},
 #include "graph/ops/pointwise.def"
 };
 
 static const char *const edges[ROW_COUNT] = {
-#define TUFF_PW_EDGES(name, text) [ROW_##name] = text,
+#define TUFF_PW1(name, onnx, y, da, edges) edges,
+#define TUFF_PW1P(name, onnx, y, da, edges) edges,
+#define TUFF_PW2(name, onnx, y, da, db, edges) edges,
+#define TUFF_PW2B(name, onnx, y, edges) edges,
 #include "graph/ops/pointwise.def"
 };
 
@@ -290,30 +293,31 @@ static const struct tuff_case cases2[] = {
     ROW_OP(tuff_op_##name, #name, onnx, arity, y, grad, nondiff, cases, 3 * ROW_##name, 0, result)
 #define ROW_DERIVATIVE(symbol, text_name, text, row)                                                                        \
     ROW_OP(symbol, text_name, "", 4, text, NULL, SECOND, NULL, row, TUFF_DERIVATIVE, TUFF_RESULT_WIDE)
-#define TUFF_PW1(name, onnx, y, da)                                                                                         \
+#define TUFF_PW1(name, onnx, y, da, edges)                                                                                  \
     ROW_Y(name, onnx, 1, #y, grad_pw, NULL, cases1, TUFF_RESULT_WIDE)                                                       \
     ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da, 3 * ROW_##name + 1)
-#define TUFF_PW1P(name, onnx, y, da) TUFF_PW1(name, onnx, y, da)
-#define TUFF_PW2(name, onnx, y, da, db)                                                                                     \
+#define TUFF_PW1P(name, onnx, y, da, edges) TUFF_PW1(name, onnx, y, da, edges)
+#define TUFF_PW2(name, onnx, y, da, db, edges)                                                                              \
     ROW_Y(name, onnx, 2, #y, grad_pw, NULL, cases2, TUFF_RESULT_WIDE)                                                       \
     ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da, 3 * ROW_##name + 1)                                               \
     ROW_DERIVATIVE(tuff_op_##name##_db, #name "_db", #db, 3 * ROW_##name + 2)
-#define TUFF_PW2B(name, onnx, y) ROW_Y(name, onnx, 2, #y, NULL, "the result is bool", cases2, TUFF_RESULT_BOOL)
+#define TUFF_PW2B(name, onnx, y, edges) ROW_Y(name, onnx, 2, #y, NULL, "the result is bool", cases2, TUFF_RESULT_BOOL)
 #include "graph/ops/pointwise.def"
 
 static const struct tuff_pw_row rows[ROW_COUNT] = {
-#define TUFF_PW1(name, onnx, y, da)                                                                                         \
+#define TUFF_PW1(name, onnx, y, da, edges)                                                                                  \
     {#name, {#y, #da, ""}, {fy_##name, fda_##name, NULL}, iy_##name, {&tuff_op_##name, &tuff_op_##name##_da, NULL}, 1},
-#define TUFF_PW1P(name, onnx, y, da)                                                                                        \
+#define TUFF_PW1P(name, onnx, y, da, edges)                                                                                 \
     {#name, {#y, #da, ""}, {fy_##name, fda_##name, NULL}, NULL, {&tuff_op_##name, &tuff_op_##name##_da, NULL}, 1},
-#define TUFF_PW2(name, onnx, y, da, db)                                                                                     \
+#define TUFF_PW2(name, onnx, y, da, db, edges)                                                                              \
     {#name,                                                                                                                 \
      {#y, #da, #db},                                                                                                        \
      {fy_##name, fda_##name, fdb_##name},                                                                                   \
      iy_##name,                                                                                                             \
      {&tuff_op_##name, &tuff_op_##name##_da, &tuff_op_##name##_db},                                                         \
      2},
-#define TUFF_PW2B(name, onnx, y) {#name, {#y, "", ""}, {fy_##name, NULL, NULL}, NULL, {&tuff_op_##name, NULL, NULL}, 2},
+#define TUFF_PW2B(name, onnx, y, edges)                                                                                     \
+    {#name, {#y, "", ""}, {fy_##name, NULL, NULL}, NULL, {&tuff_op_##name, NULL, NULL}, 2},
 #include "graph/ops/pointwise.def"
 };
 
@@ -365,12 +369,12 @@ static tuff_val add_with_numbers(struct tuff_graph *g, const struct tuff_op *op,
     return tuff_pw_add(g, op, a, 0, &(struct tuff_pw_attrs){p0, p1});
 }
 
-#define TUFF_PW1(name, onnx, y, da)                                                                                         \
+#define TUFF_PW1(name, onnx, y, da, edges)                                                                                  \
     tuff_val tuff_##name(struct tuff_graph *g, tuff_val a)                                                                  \
     {                                                                                                                       \
         return tuff_pw_add(g, &tuff_op_##name, a, 0, &(struct tuff_pw_attrs){0});                                           \
     }
-#define TUFF_PW1P(name, onnx, y, da)                                                                                        \
+#define TUFF_PW1P(name, onnx, y, da, edges)                                                                                 \
     tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, double p0, double p1)                                            \
     {                                                                                                                       \
         return add_with_numbers(g, &tuff_op_##name, a, p0, p1);                                                             \
@@ -380,6 +384,6 @@ static tuff_val add_with_numbers(struct tuff_graph *g, const struct tuff_op *op,
     {                                                                                                                       \
         return tuff_pw_add(g, &tuff_op_##name, a, b, &(struct tuff_pw_attrs){0});                                           \
     }
-#define TUFF_PW2(name, onnx, y, da, db) BUILDER2(name)
-#define TUFF_PW2B(name, onnx, y) BUILDER2(name)
+#define TUFF_PW2(name, onnx, y, da, db, edges) BUILDER2(name)
+#define TUFF_PW2B(name, onnx, y, edges) BUILDER2(name)
 #include "graph/ops/pointwise.def"

@@ -27,10 +27,11 @@ struct tuff_pw_row {
 };
 
 /* Row operators and their derivatives. */
-#define TUFF_PW1(name, onnx, y, da) extern const struct tuff_op tuff_op_##name, tuff_op_##name##_da;
-#define TUFF_PW1P(name, onnx, y, da) extern const struct tuff_op tuff_op_##name, tuff_op_##name##_da;
-#define TUFF_PW2(name, onnx, y, da, db) extern const struct tuff_op tuff_op_##name, tuff_op_##name##_da, tuff_op_##name##_db;
-#define TUFF_PW2B(name, onnx, y) extern const struct tuff_op tuff_op_##name;
+#define TUFF_PW1(name, onnx, y, da, edges) extern const struct tuff_op tuff_op_##name, tuff_op_##name##_da;
+#define TUFF_PW1P(name, onnx, y, da, edges) extern const struct tuff_op tuff_op_##name, tuff_op_##name##_da;
+#define TUFF_PW2(name, onnx, y, da, db, edges)                                                                              \
+    extern const struct tuff_op tuff_op_##name, tuff_op_##name##_da, tuff_op_##name##_db;
+#define TUFF_PW2B(name, onnx, y, edges) extern const struct tuff_op tuff_op_##name;
 #include "graph/ops/pointwise.def"
 
 /* What tuff_op_integers, tuff_op_ignores_nan and tuff_op_edges tell of a row. */
