@@ -1,4 +1,5 @@
-/* compose.h - what compositions of operators share (layers.c, losses.c and their neighbours): looking at operands, softmax's shift. Private. */
+/* compose.h - what compositions of operators share (layers.c, losses.c, modules.c and their neighbours): looking at operands, softmax's shift,
+ * reductions of losses; names, parameters and sentences of layers. Private. */
 #ifndef TUFF_COMPOSE_H
 #define TUFF_COMPOSE_H
 
@@ -17,5 +18,44 @@ tuff_val tuff_shifted(struct tuff_graph *g, const char *what, tuff_val x, int ax
 /* tuff_attention, whose weights [b, h, t, s] go to *weights: as they are after dropout, 0 on failure. */
 tuff_val tuff_attention_weighted(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v,
                                  struct tuff_attention_params params, tuff_val *weights);
+
+/* ---- losses (losses*.c) ---------------------------------------------------------------------------------------------------------- */
+
+bool tuff_loss_reduction(struct tuff_graph *g, const char *what, enum tuff_reduction reduction);
+/* in[count] are floats of one shape: broadcasting them would count pairs that nobody means. */
+bool tuff_loss_takes(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count,
+                     enum tuff_reduction reduction);
+tuff_val tuff_loss_reduce(struct tuff_graph *g, tuff_val loss, enum tuff_reduction reduction);
+/* A weight of x's shape or of its first axes, as one that broadcasts with x; 0 and a sentence where it is another. */
+tuff_val tuff_loss_weight(struct tuff_graph *g, const char *what, tuff_val x, tuff_val weight);
+/* v where it is above least, else least with gradient 0. */
+tuff_val tuff_loss_at_least(struct tuff_graph *g, tuff_val v, double least);
+
+/* ---- layers with parameters of their own ------------------------------------------------------------------------------------------- */
+
+/* One call of a layer. */
+struct tuff_module {
+    struct tuff_graph *g;
+    const char *kind, *name; /* for sentences: dense 'hidden' */
+};
+
+extern const struct tuff_init tuff_init_zeros, tuff_init_ones;
+/* As PyTorch's dense and convolution layers: uniform within 1 / sqrt(fan_in), of weights and of their bias (Kaiming-uniform with a = sqrt(5)). */
+extern const struct tuff_init tuff_init_torch;
+struct tuff_init tuff_init_within(double bound); /* uniform in [-bound, bound] */
+
+/* True when the graph has not failed, the layer has a name, and x is a value of floats. */
+bool tuff_module_begin(const struct tuff_module *m, tuff_val x);
+tuff_val tuff_module_fail(const struct tuff_module *m, tuff_status status, const char *what);
+/* "dense 'hidden': it takes f32 [.., k], not x ..", SHAPE */
+tuff_val tuff_module_refuse(const struct tuff_module *m, const char *takes, tuff_val x);
+/* NAME.part; standard where init was left out */
+tuff_val tuff_module_param(const struct tuff_module *m, const char *part, struct tuff_shape shape, struct tuff_init init,
+                           struct tuff_init standard);
+tuff_val tuff_module_state(const struct tuff_module *m, const char *part, struct tuff_shape shape, struct tuff_init init);
+/* NAME.bias of so many numbers, uniform within 1 / sqrt(numbers of the weight for each of its results), or 0 without a bias. */
+tuff_val tuff_module_bias(const struct tuff_module *m, bool none, uint32_t count, uint64_t fan_in, struct tuff_init init);
+/* eps, or 1e-5; 0 after a failure */
+double tuff_module_eps(const struct tuff_module *m, struct tuff_number eps);
 
 #endif

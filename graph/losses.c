@@ -1,5 +1,5 @@
 /* losses.c - what losses share, and those of elements and their targets, built from operators: their gradients follow from the parts. */
-#include "graph/loss.h"
+#include "graph/compose.h"
 
 #include <float.h>
 

@@ -1,5 +1,5 @@
 /* losses_classes.c - losses of classes: logits or probabilities of c classes along axis 1, and labels or distributions over them. */
-#include "graph/loss.h"
+#include "graph/compose.h"
 
 /* The numbers of params, and weights [c] or 0 */
 static bool check_classes(struct tuff_graph *g, const char *what, tuff_val logits,

@@ -3,7 +3,7 @@
  * A target of s labels is 2 s + 1 places, blanks between and around them. A round gives each place the logarithm of the probability of all
  * ways that end there: from the place itself, the one before it, and, where two different labels have a blank between them, the one before
  * that. Before the first round there is one way, at the first place, so that the first round needs no formula of its own. */
-#include "graph/loss.h"
+#include "graph/compose.h"
 #include "graph/ops/view.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* modules.c - layers that bring their own parameters, by name: dense, norms, dropout. Each says the shapes of its parameters and what
  * an initialiser that is left out stands for; the rest are operators. */
-#include "graph/module.h"
+#include "graph/compose.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -397,14 +397,15 @@ struct tuff_op {
     bool reduces;
 };
 
-/* Rows of a descriptor: how many operands it takes, attributes with the struct that they describe, cases; a kernel, sums, elements
- * that are moved as they are; and the type of a case's operand. */
+/* Rows of a descriptor: how many operands it takes, attributes with the struct that they describe, cases; a kernel, a view, what is
+ * written as text and without; sums, elements that are moved as they are; the type of a case's operand. */
 #define TUFF_OPERANDS(least, most) .arity_min = least, .arity_max = most
 #define TUFF_ATTRS(table, type) .attrs = table, .attr_count = TUFF_COUNT(table), .attrs_bytes = sizeof(type)
 #define TUFF_LAUNCH(lower_) .class = TUFF_CLASS_KERNEL, .lower = lower_
 #define TUFF_SUMS(terms_) .error = TUFF_ERROR_SUMS, .terms = terms_
-#define TUFF_MOVES                                                                                                          \
-    .class = TUFF_CLASS_INLINE, .integers = TUFF_INTEGERS_KEPT, .result = TUFF_RESULT_OPERAND_0, .error = TUFF_ERROR_MOVES
+#define TUFF_VIEW(map_) .class = TUFF_CLASS_INLINE, .map = map_
+#define TUFF_WRITTEN(emit_, plain_) .class = TUFF_CLASS_INLINE, .emit = emit_, .plain = plain_
+#define TUFF_MOVES .integers = TUFF_INTEGERS_KEPT, .result = TUFF_RESULT_OPERAND_0, .error = TUFF_ERROR_MOVES
 #define TUFF_CASES(table) .cases = table, .case_count = TUFF_COUNT(table)
 #define TUFF_TYPE(dtype, ...)                                                                                               \
     {                                                                                                                       \

@@ -1,6 +1,6 @@
 /* recurrent.c - recurrent layers: a table of cells, each the formula of one step, and one loop over them. What a step needs of x is one product
  * before the loop; layers and directions are loops one behind the other. */
-#include "graph/module.h"
+#include "graph/compose.h"
 #include "graph/ops/view.h"
 #include "graph/sequence.h"
 

@@ -84,15 +84,13 @@ bool tuff_graph_takes_one(struct tuff_graph *g, const char *what, tuff_val v, ui
     if (!tuff_graph_ok(g) || (known && g->values[v].op->class != TUFF_CLASS_ASSIGN)) return tuff_graph_ok(g);
     const unsigned place = number + 1;
     if (known)
-        tuff_graph_fail(g, TUFF_ERR_USAGE,
-                        "%s: operand %u is an assignment, which is for lists of outputs only: give what it assigns", what,
-                        place);
-    else if (v)
-        tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: operand %u is value %u, which this graph does not have", what, place,
-                        (unsigned)v);
-    else
-        tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: operand %u is missing: it is 0, no value", what, place);
-    return false;
+        return tuff_graph_fail(g, TUFF_ERR_USAGE,
+                               "%s: operand %u is an assignment, which is for lists of outputs only: give what it assigns",
+                               what, place);
+    if (v)
+        return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: operand %u is value %u, which this graph does not have", what, place,
+                               (unsigned)v);
+    return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: operand %u is missing: it is 0, no value", what, place);
 }
 
 bool tuff_graph_takes(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count)
@@ -111,6 +109,5 @@ bool tuff_graph_number(struct tuff_graph *g, const char *what, const char *name,
         snprintf(range, sizeof range, "from %g to %g", least, most);
     else if (least > -DBL_MAX)
         snprintf(range, sizeof range, "finite and %s", least == 0 ? "not below 0" : "above 0");
-    tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: %s is %g; it must be %s", what, name, value, range);
-    return false;
+    return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: %s is %g; it must be %s", what, name, value, range);
 }

@@ -1,7 +1,6 @@
 /* sequence.c - norms of groups and instances, embedding, and small layers beside them: parameters by name, and compositions of operators. */
 #include "graph/sequence.h"
 #include "graph/compose.h"
-#include "graph/module.h"
 #include "graph/ops/view.h"
 
 #include <math.h>

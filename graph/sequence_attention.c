@@ -1,6 +1,5 @@
 /* sequence_attention.c - attention of several heads with its projections, positions, and the layers of transformers, with the names of PyTorch's modules. */
 #include "graph/compose.h"
-#include "graph/module.h"
 #include "graph/ops/view.h"
 #include "graph/sequence.h"
 

@@ -1,6 +1,6 @@
 /* spatial_conv.c - convolutions in one and three dimensions and their transposes, which are those of pictures in other shapes, and the layers
  * of all of them. */
-#include "graph/module.h"
+#include "graph/compose.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/view.h"
 #include "graph/spatial.h"
@@ -39,18 +39,16 @@ static bool takes(struct tuff_graph *g, const char *what, const tuff_val *in, co
 {
     if (!tuff_graph_takes(g, what, in, 2)) return false;
     struct tuff_shape x = tuff_type_of(g, in[0]).shape, w = tuff_type_of(g, in[1]).shape;
-    bool fits = x.rank == c->axes + 2 && w.rank == x.rank;
-    if (!fits)
-        tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2, "it takes x [n, ci, %s] and w [%s, %s]", spaces[c->axes],
-                          transposed ? "ci, co / groups" : "co, ci / groups", letters[c->axes]);
-    else if (x.dim[1] % c->groups || w.dim[0] % c->groups || (transposed ? w.dim[0] : w.dim[1] * c->groups) != x.dim[1]) {
-        fits = false;
-        tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2,
-                          "x has %u channels in %u groups, which must be those of w [%s, %s], and divisible by the groups",
-                          (unsigned)x.dim[1], (unsigned)c->groups, transposed ? "ci, co / groups" : "co, ci / groups",
-                          letters[c->axes]);
-    }
-    return fits;
+    const char *ends = transposed ? "ci, co / groups" : "co, ci / groups";
+    if (x.rank != c->axes + 2 || w.rank != x.rank)
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2, "it takes x [n, ci, %s] and w [%s, %s]", spaces[c->axes],
+                                 ends, letters[c->axes]);
+    if (x.dim[1] % c->groups == 0 && w.dim[0] % c->groups == 0 && (transposed ? w.dim[0] : w.dim[1] * c->groups) == x.dim[1])
+        return true;
+    return tuff_graph_refuse(
+        g, TUFF_ERR_SHAPE, what, in, 2,
+        "x has %u channels in %u groups, which must be those of w [%s, %s], and divisible by the groups", (unsigned)x.dim[1],
+        (unsigned)c->groups, ends, letters[c->axes]);
 }
 
 /* Elements of axis i of the result; 0 after a refusal. */
@@ -64,14 +62,12 @@ static uint32_t length_of(struct tuff_graph *g, const char *what, const tuff_val
                                       : 0;
     if (out >= 1 && out <= INT32_MAX && (!transposed || c->output_pad[i] < c->stride[i])) return (uint32_t)out;
     if (transposed && c->output_pad[i] >= c->stride[i])
-        tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2, "output_pad %u must be less than the stride %u",
-                          (unsigned)c->output_pad[i], (unsigned)c->stride[i]);
-    else
-        tuff_graph_refuse(
-            g, TUFF_ERR_SHAPE, what, in, 2,
-            "axis %u of the result would have %lld elements: a kernel that reaches over %lld, %lld with padding %lld",
-            (unsigned)i + 2, (long long)out, (long long)reach, (long long)n, (long long)pads);
-    return 0;
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2, "output_pad %u must be less than the stride %u",
+                                 (unsigned)c->output_pad[i], (unsigned)c->stride[i]);
+    return tuff_graph_refuse(
+        g, TUFF_ERR_SHAPE, what, in, 2,
+        "axis %u of the result would have %lld elements: a kernel that reaches over %lld, %lld with padding %lld",
+        (unsigned)i + 2, (long long)out, (long long)reach, (long long)n, (long long)pads);
 }
 
 /* The convolution of pictures by the last two axes' numbers; of one axis that of rows. */

@@ -1,5 +1,5 @@
 /* spatial_shuffle.c - channels that become space and back, and channels weighted by what all of space says. */
-#include "graph/module.h"
+#include "graph/compose.h"
 #include "graph/spatial.h"
 
 #include <stdio.h>

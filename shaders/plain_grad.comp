@@ -28,7 +28,6 @@ float derivative(float a, float b, float y, float p0, float p1)
     if (ROW == at + 2u) r = db; \
     at += 3u;
 #define TUFF_PW1(name, onnx, y_, da_, edges) ROW_OF(da_, 0.0)
-#define TUFF_PW1P(name, onnx, y_, da_, edges) ROW_OF(da_, 0.0)
 #define TUFF_PW2(name, onnx, y_, da_, db_, edges) ROW_OF(da_, db_)
 #define TUFF_PW2B(name, onnx, y_, edges) ROW_OF(0.0, 0.0)
 #include "../graph/ops/pointwise.def"

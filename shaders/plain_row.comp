@@ -43,7 +43,6 @@ ELEMENT row(ELEMENT a, ELEMENT b, float p0, float p1)
     uint at = 0u;
 #define ROW_OF(text) if (ROW == at) r = ELEMENT(text); at += 3u;
 #define TUFF_PW1(name, onnx, y_, da_, edges) ROW_OF(y_)
-#define TUFF_PW1P(name, onnx, y_, da_, edges) ROW_OF(y_)
 #define TUFF_PW2(name, onnx, y_, da_, db_, edges) ROW_OF(y_)
 #define TUFF_PW2B(name, onnx, y_, edges) ROW_OF(y_)
 #include "../graph/ops/pointwise.def"

@@ -346,7 +346,6 @@ static const struct {
     call *call;
 } calls[] = {
 #define TUFF_PW1(name, onnx, y, da, edges) {#name, call_##name},
-#define TUFF_PW1P(name, onnx, y, da, edges) {#name, call_##name},
 #define TUFF_PW2(name, onnx, y, da, db, edges) {#name, call_##name},
 #define TUFF_PW2B(name, onnx, y, edges) {#name, call_##name},
 #include "graph/ops/pointwise.def"

@@ -3,25 +3,16 @@
 #include "graph/ops/leaf.h"
 #include "graph/print.h"
 
-static void print_work(const struct tuff_work *w, const char *pass)
+/* plan: NULL, or the whole one, instead of what the pass has made. */
+static void print_work(const struct tuff_work *w, const char *pass, const struct tuff_plan *plan)
 {
     if (!(w->params->debug & TUFF_DEBUG_PRINT)) return;
     struct tuff_text text;
     tuff_text_init(&text, w->context);
-    tuff_graph_print_text(w->g, &text);
-    if (w->group_count) tuff_groups_print(w, &text);
-    if (w->plan->memory_count) tuff_plan_print(w->plan, &text); /* memories and slots */
-    if (text.data) tuff_log_lines(w->context, TUFF_LOG_INFO, "after %s:\n%s", pass, text.data);
-    tuff_text_finish(&text);
-}
-
-static void print_plan(const struct tuff_work *w, const struct tuff_plan *plan)
-{
-    if (!(w->params->debug & TUFF_DEBUG_PRINT)) return;
-    struct tuff_text text;
-    tuff_text_init(&text, w->context);
-    tuff_plan_print(plan, &text);
-    if (text.data) tuff_log_lines(w->context, TUFF_LOG_INFO, "plan:\n%s", text.data);
+    if (!plan) tuff_graph_print_text(w->g, &text);
+    if (!plan && w->group_count) tuff_groups_print(w, &text);
+    if (plan || w->plan->memory_count) tuff_plan_print(w->plan, &text); /* memories and slots */
+    if (text.data) tuff_log_lines(w->context, TUFF_LOG_INFO, plan ? "%s:\n%s" : "after %s:\n%s", pass, text.data);
     tuff_text_finish(&text);
 }
 
@@ -49,7 +40,7 @@ static tuff_status check_work(const struct tuff_work *w, const char *pass)
     do {                                                                                                                    \
         TUFF_TRY(tuff_pass_##name(w));                                                                                      \
         TUFF_TRY(check_work(w, #name));                                                                                     \
-        print_work(w, #name);                                                                                               \
+        print_work(w, #name, NULL);                                                                                         \
     } while (0)
 
 static tuff_status run_passes(struct tuff_work *w, struct tuff_compiled *out)
@@ -60,7 +51,7 @@ static tuff_status run_passes(struct tuff_work *w, struct tuff_compiled *out)
     RUN_PASS(loops);
     RUN_PASS(storage);
     TUFF_TRY(tuff_pass_lower(w, out));
-    print_plan(w, &out->plan);
+    print_work(w, "plan", &out->plan);
     return TUFF_OK;
 }
 

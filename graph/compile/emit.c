@@ -1,6 +1,6 @@
 /* emit.c - writes values as GLSL: loads from memory, operators of class INLINE as expressions of their coordinates.
  * Needs places for the values in memory. Promises: each value at the same coordinates is computed once in a function. */
-#include "graph/compile/emit_value.h"
+#include "graph/compile/emit.h"
 
 #include <math.h>
 #include <stdio.h>

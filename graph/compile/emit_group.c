@@ -1,6 +1,6 @@
 /* emit_group.c - writes the hook functions of a group: its input ports, the chain of its roots, its stores, and the
  * declarations before them, as one macro that hooks.glsl puts in their place. */
-#include "graph/compile/emit_value.h"
+#include "graph/compile/emit.h"
 #include "graph/ops/view.h"
 
 #include <stdio.h>

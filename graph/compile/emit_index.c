@@ -1,6 +1,6 @@
 /* emit_index.c - the algebra of index expressions (emit.h): adding, flattening, taking apart, writing as GLSL. */
 #include "graph/compile/divisor.h"
-#include "graph/compile/emit_value.h"
+#include "graph/compile/emit.h"
 
 #include <stdio.h>
 

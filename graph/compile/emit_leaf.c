@@ -1,6 +1,6 @@
 /* emit_leaf.c - the loads that a hook function takes as parameters: one element, or those of four neighbours as one quad, one
  * element for all, or a window of two quads. */
-#include "graph/compile/emit_value.h"
+#include "graph/compile/emit.h"
 
 #include <stdio.h>
 

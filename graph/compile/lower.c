@@ -1,7 +1,6 @@
 /* lower.c - from groups to a plan: a kernel and a launch for each group over the slots that storage made, barriers.
  * requires: storage. Promises: the plan passes tuff_plan_check. */
 #include "graph/compile/compile.h"
-#include "graph/compile/emit_value.h"
 #include "graph/ops/gemm.h"
 
 enum { POINTWISE_WORKGROUP = 64, SOFTWARE_WORKGROUP = 256, SOFTWARE_GROUPS = 32 };

@@ -7,7 +7,7 @@
  * index map that leads through at most one strided view to memory. So the set of kernels is finite, and no graph needs more;
  * only tensors larger than a binding may be are refused.
  * requires: fuse with params->plain. */
-#include "graph/compile/emit_value.h"
+#include "graph/compile/emit.h"
 
 #include <stdlib.h>
 

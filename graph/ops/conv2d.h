@@ -1,7 +1,7 @@
 /* conv2d.h - what the files of the convolution share: its attributes in each direction, and its sizes. Private.
  *
  *   conv2d.c        operators, builders, gradients        conv2d_lower.c  which kernel, and what it is given
- *   conv2d_sizes.c  sizes of the three directions         conv2d_ref.c    definitions      conv2d_cases.h  cases */
+ *   conv2d_sizes.c  sizes of the three directions         conv2d_ref.c    definitions */
 #ifndef TUFF_OPS_CONV2D_H
 #define TUFF_OPS_CONV2D_H
 
@@ -35,6 +35,24 @@ bool tuff_conv_measure_weight_grad(const struct tuff_conv_weight_grad *attrs, co
 uint32_t tuff_conv_split_pictures(const struct tuff_conv_weight_grad *attrs, uint32_t n); /* of n, in a split */
 /* y [n, co, ..] of in[0] and in[1] with the bias in[2] [co], or 0: none. */
 tuff_val tuff_conv_bias(struct tuff_graph *g, const char *what, tuff_val y, const tuff_val *in);
+
+/* ---- one input channel in a group (conv_depthwise.c): no products are shared between channels ------------------------------------- */
+
+/* x [n, groups, h, w], w [groups * co, 1, kh, kw], y [n, groups * co, oh, ow] */
+struct tuff_depthwise {
+    uint32_t n, groups, co, h, w, oh, ow, kh, kw, sh, sw, dh, dw, top, left;
+};
+
+/* Each is false, and the call untouched, where its kernel would be too large or has no path.
+ * Of x and w, or with `grad` the gradient by x of gy and w. */
+bool tuff_depthwise_lower(const struct tuff_lower *lower, const struct tuff_depthwise *d, bool grad,
+                          struct tuff_kernel_call *call);
+/* The gradient by w of x and gy, summed over so many pictures in a split. */
+bool tuff_depthwise_weight_lower(const struct tuff_lower *lower, const struct tuff_depthwise *d, uint32_t splits,
+                                 uint32_t split_pictures, struct tuff_kernel_call *call);
+
+/* Splits of the gradient by w, the same for every device: about 256 workgroups, each with a sum of 512 terms or more. */
+uint32_t tuff_depthwise_splits(uint64_t channels, uint64_t pictures, uint64_t pixels);
 
 /* ---- of the descriptors ---------------------------------------------------------------------------------------------------- */
 

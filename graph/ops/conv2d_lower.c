@@ -1,7 +1,6 @@
 /* conv2d_lower.c - which kernel computes a convolution or a gradient of it on a device: depthwise, windows of neighbours by shuffles,
  * or an implicit matrix product; 1x1 windows become products in the graph. */
 #include "graph/ops/conv2d.h"
-#include "graph/ops/conv_depthwise.h"
 #include "graph/ops/gemm.h"
 #include "graph/ops/view.h"
 

@@ -1,6 +1,6 @@
 /* conv_depthwise.c - lowering of convolutions with one input channel in a group: blocks of a few rows by four pixels, which
  * are unrolled in the kernel, and which lines and columns of a block can lie beyond the picture. */
-#include "graph/ops/conv_depthwise.h"
+#include "graph/ops/conv2d.h"
 #include "graph/ops/gemm.h"
 
 enum {

@@ -217,8 +217,7 @@ const struct tuff_op tuff_op_gather = {
     .ref = gather_ref,
     TUFF_CASES(gather_cases),
     .cost = 4,
-    .emit = gather_emit,
-    .plain = gather_plain,
+    TUFF_WRITTEN(gather_emit, gather_plain),
 };
 
 /* ---- gather_elements, scatter_add ---------------------------------------------------------------------------------------------- */
@@ -307,8 +306,7 @@ const struct tuff_op tuff_op_gather_elements = {
     .ref = gather_elements_ref,
     TUFF_CASES(gather_elements_cases),
     .cost = 4,
-    .emit = gather_elements_emit,
-    .plain = gather_elements_plain,
+    TUFF_WRITTEN(gather_elements_emit, gather_elements_plain),
 };
 
 /* One index for all of a row: [1, .., count, .., 1], and rows as long as those of x */
@@ -670,7 +668,6 @@ static const struct tuff_case random_cases[] = {
     {"odd", {I(3)}, 1, {TUFF_DOMAIN_INDEX}, 1000, &(struct random_attrs){5, {2, {31, 17}}}}};
 const struct tuff_op tuff_op_random_uniform = {
     .name = "random_uniform",
-    .class = TUFF_CLASS_INLINE,
     TUFF_OPERANDS(1, 1),
     TUFF_ATTRS(random_attr, struct random_attrs),
     .infer = random_infer,
@@ -679,6 +676,5 @@ const struct tuff_op tuff_op_random_uniform = {
     .error = TUFF_ERROR_POSITIONS,
     TUFF_CASES(random_cases),
     .cost = 40,
-    .emit = random_emit,
-    .plain = random_plain,
+    TUFF_WRITTEN(random_emit, random_plain),
 };

@@ -99,13 +99,11 @@ static enum kind read_name(struct reader *r)
     if (whole && (!strcmp(name, "a") || !strcmp(name, "p0") || !strcmp(name, "p1"))) return NUMBER;
     if (!strcmp(name, "b") || !strcmp(name, "y")) {
         if (name[0] == 'b' ? r->b : r->y) return NUMBER;
-        r->at = start;
-        return fault(r, name[0] == 'b' ? "there is no second operand b" : "y, the result, is for derivatives");
+        return fault_at(r, start, name[0] == 'b' ? "there is no second operand b" : "y, the result, is for derivatives");
     }
     for (size_t i = 0; whole && i < TUFF_COUNT(functions); i++)
         if (!strcmp(name, functions[i].name)) return read_call(r, functions[i].arity);
-    r->at = start;
-    return fault(r, no_such_name);
+    return fault_at(r, start, no_such_name);
 }
 
 static enum kind read_operand(struct reader *r)

@@ -42,7 +42,6 @@ enum known {
 
 enum row_id {
 #define TUFF_PW1(name, onnx, y, da, edges) ROW_##name,
-#define TUFF_PW1P(name, onnx, y, da, edges) ROW_##name,
 #define TUFF_PW2(name, onnx, y, da, db, edges) ROW_##name,
 #define TUFF_PW2B(name, onnx, y, edges) ROW_##name,
 #include "graph/ops/pointwise.def"
@@ -61,7 +60,6 @@ static const struct {
 
 static const char *const edges[ROW_COUNT] = {
 #define TUFF_PW1(name, onnx, y, da, edges) edges,
-#define TUFF_PW1P(name, onnx, y, da, edges) edges,
 #define TUFF_PW2(name, onnx, y, da, db, edges) edges,
 #define TUFF_PW2B(name, onnx, y, edges) edges,
 #include "graph/ops/pointwise.def"
@@ -296,7 +294,6 @@ static const struct tuff_case cases2[] = {
 #define TUFF_PW1(name, onnx, y, da, edges)                                                                                  \
     ROW_Y(name, onnx, 1, #y, grad_pw, NULL, cases1, TUFF_RESULT_WIDE)                                                       \
     ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da, 3 * ROW_##name + 1)
-#define TUFF_PW1P(name, onnx, y, da, edges) TUFF_PW1(name, onnx, y, da, edges)
 #define TUFF_PW2(name, onnx, y, da, db, edges)                                                                              \
     ROW_Y(name, onnx, 2, #y, grad_pw, NULL, cases2, TUFF_RESULT_WIDE)                                                       \
     ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da, 3 * ROW_##name + 1)                                               \

@@ -28,7 +28,6 @@ struct tuff_pw_row {
 
 /* Row operators and their derivatives. */
 #define TUFF_PW1(name, onnx, y, da, edges) extern const struct tuff_op tuff_op_##name, tuff_op_##name##_da;
-#define TUFF_PW1P(name, onnx, y, da, edges) extern const struct tuff_op tuff_op_##name, tuff_op_##name##_da;
 #define TUFF_PW2(name, onnx, y, da, db, edges)                                                                              \
     extern const struct tuff_op tuff_op_##name, tuff_op_##name##_da, tuff_op_##name##_db;
 #define TUFF_PW2B(name, onnx, y, edges) extern const struct tuff_op tuff_op_##name;

@@ -346,7 +346,7 @@ static const struct tuff_case arg_cases[] = {
     const struct tuff_op symbol = {.name = text,                                                                            \
                                    .onnx = onnx_,                                                                           \
                                    .edges = edges_,                                                                         \
-                                   .class = TUFF_CLASS_KERNEL,                                                              \
+                                   TUFF_LAUNCH(reduce_lower),                                                               \
                                    TUFF_OPERANDS(1, 1),                                                                     \
                                    TUFF_ATTRS(reduce_attr, struct tuff_reduce_attrs),                                       \
                                    .infer = reduce_infer,                                                                   \
@@ -357,7 +357,6 @@ static const struct tuff_case arg_cases[] = {
                                    .expand = expand_,                                                                       \
                                    .integers = integers_,                                                                   \
                                    .splits = true,                                                                          \
-                                   .lower = reduce_lower,                                                                   \
                                    .ref = reduce_ref,                                                                       \
                                    .terms = reduce_terms,                                                                   \
                                    .error = error_,                                                                         \

@@ -84,7 +84,6 @@ const struct tuff_op tuff_op_select = {
     .edges = "what is not chosen does not show",
     .integers = TUFF_INTEGERS_KEPT,
     .onnx = "Where",
-    .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER,
     TUFF_OPERANDS(3, 3),
     .infer = select_infer,
@@ -94,8 +93,7 @@ const struct tuff_op tuff_op_select = {
     .bound = select_bound,
     TUFF_CASES(select_cases),
     .cost = 1,
-    .emit = select_emit,
-    .plain = select_plain,
+    TUFF_WRITTEN(select_emit, select_plain),
 };
 
 /* ---- cast ----------------------------------------------------------------------------------------------------------------- */
@@ -202,7 +200,6 @@ const struct tuff_op tuff_op_cast = {
     .integers = TUFF_INTEGERS_SATURATED,
     .takes_blocks = 1,
     .onnx = "Cast",
-    .class = TUFF_CLASS_INLINE,
     .traits = TUFF_KEEPS_ORDER | TUFF_ROUNDS,
     TUFF_OPERANDS(1, 1),
     TUFF_ATTRS(cast_attr, struct cast_attrs),
@@ -213,8 +210,7 @@ const struct tuff_op tuff_op_cast = {
     .bound = cast_bound,
     TUFF_CASES(cast_cases),
     .cost = 1,
-    .emit = cast_emit,
-    .plain = cast_plain,
+    TUFF_WRITTEN(cast_emit, cast_plain),
 };
 
 /* ---- detach, once, copy --------------------------------------------------------------------------------------------------------- */
@@ -245,7 +241,7 @@ const struct tuff_op tuff_op_detach = {
     .simpler = detach_simpler,
     .ref = tuff_same_ref,
     TUFF_CASES(same_cases),
-    .map = same_map,
+    TUFF_VIEW(same_map),
 };
 tuff_val tuff_checkpoint(struct tuff_graph *g, tuff_val x) { return tuff_graph_add(g, &tuff_op_once, &x, 1, NULL); }
 
@@ -258,7 +254,7 @@ const struct tuff_op tuff_op_once = {
     .grad = same_grad,
     .ref = tuff_same_ref,
     TUFF_CASES(same_cases),
-    .map = same_map,
+    TUFF_VIEW(same_map),
 };
 const struct tuff_op tuff_op_copy = {
     .name = "copy",
@@ -269,5 +265,5 @@ const struct tuff_op tuff_op_copy = {
     .grad = same_grad,
     .ref = tuff_same_ref,
     TUFF_CASES(same_cases),
-    .map = same_map,
+    TUFF_VIEW(same_map),
 };

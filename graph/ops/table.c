@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #define TUFF_PW1(name, onnx, y, da, edges) &tuff_op_##name, &tuff_op_##name##_da,
-#define TUFF_PW1P(name, onnx, y, da, edges) &tuff_op_##name, &tuff_op_##name##_da,
 #define TUFF_PW2(name, onnx, y, da, db, edges) &tuff_op_##name, &tuff_op_##name##_da, &tuff_op_##name##_db,
 #define TUFF_PW2B(name, onnx, y, edges) &tuff_op_##name,
 #define TUFF_OP(name) &tuff_op_##name,

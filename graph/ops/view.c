@@ -160,7 +160,7 @@ const struct tuff_op tuff_op_reshape = {
     .simpler = reshape_simpler,
     .ref = tuff_same_ref,
     TUFF_CASES(reshape_cases),
-    .map = reshape_map,
+    TUFF_VIEW(reshape_map),
 };
 
 tuff_val tuff_flatten(struct tuff_graph *g, tuff_val x)
@@ -298,7 +298,7 @@ const struct tuff_op tuff_op_permute = {
     .simpler = permute_simpler,
     .ref = permute_ref,
     TUFF_CASES(permute_cases),
-    .map = permute_map,
+    TUFF_VIEW(permute_map),
 };
 
 /* ---- slice ---------------------------------------------------------------------------------------------------------------- */
@@ -437,7 +437,7 @@ const struct tuff_op tuff_op_slice = {
     .grad = slice_grad,
     .ref = slice_ref,
     TUFF_CASES(slice_cases),
-    .map = slice_map,
+    TUFF_VIEW(slice_map),
     .offset = slice_offset,
 };
 
@@ -521,7 +521,7 @@ const struct tuff_op tuff_op_expand = {
     .grad = expand_grad,
     .ref = expand_ref,
     TUFF_CASES(expand_cases),
-    .map = expand_map,
+    TUFF_VIEW(expand_map),
 };
 
 /* ---- pad ------------------------------------------------------------------------------------------------------------------ */
@@ -666,7 +666,6 @@ const struct tuff_op tuff_op_pad = {
     .name = "pad",
     .edges = "moves what is there",
     .integers = TUFF_INTEGERS_KEPT,
-    .class = TUFF_CLASS_INLINE,
     TUFF_OPERANDS(1, 1),
     TUFF_ATTRS(pad_attr, struct tuff_pad_attrs),
     .infer = pad_infer,
@@ -676,8 +675,7 @@ const struct tuff_op tuff_op_pad = {
     .bound = pad_bound,
     TUFF_CASES(pad_cases),
     .cost = 6,
-    .emit = pad_emit,
-    .plain = pad_plain,
+    TUFF_WRITTEN(pad_emit, pad_plain),
 };
 
 /* ---- concat --------------------------------------------------------------------------------------------------------------- */
@@ -807,6 +805,5 @@ const struct tuff_op tuff_op_concat = {
     .ref = concat_ref,
     TUFF_CASES(concat_cases),
     .cost = 6,
-    .emit = concat_emit,
-    .plain = concat_plain,
+    TUFF_WRITTEN(concat_emit, concat_plain),
 };
