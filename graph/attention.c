@@ -48,8 +48,7 @@ static tuff_val masked(struct tuff_graph *g, tuff_val score, const struct tuff_a
     return score;
 }
 
-/* Softmax along the last axis, 0 where all is -inf: a query that sees nothing. There the sum is 0, and its floor keeps quotients and gradients
- * numbers (PyTorch's _safe_softmax). */
+/* Softmax along the last axis, 0 where all is -inf: the sum's floor keeps gradients numbers (PyTorch's _safe_softmax). */
 static tuff_val weights(struct tuff_graph *g, tuff_val score)
 {
     tuff_val most = tuff_finite(g, tuff_detach(g, tuff_reduce_max(g, score, 1u << 3, TUFF_KEEP_AXES)));

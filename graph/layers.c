@@ -90,8 +90,7 @@ static bool check_batch_norm(struct tuff_graph *g, const tuff_val in[5], double 
            tuff_graph_number(g, "batch_norm", "eps", eps, 0, DBL_MAX);
 }
 
-/* 1 / sqrt(var + eps). A constant channel has var 0: without eps its factor is 0, and its result beta, as in PyTorch's batch norm (whose other
- * norms give NaN there). */
+/* 1 / sqrt(var + eps); of var 0 without eps 0, so that the result is beta, as PyTorch's batch norm (whose other norms give NaN). */
 static tuff_val batch_factor(struct tuff_graph *g, tuff_val var, double eps)
 {
     if (eps > 0) return tuff_rsqrt(g, tuff_affine(g, var, 1, eps));
@@ -239,8 +238,7 @@ tuff_val tuff_finite(struct tuff_graph *g, tuff_val most)
     return tuff_clamp(g, most, -limit, limit);
 }
 
-/* The largest is subtracted as a finite number, so that of -inf alone the sum is 0; its floor keeps the logarithm and its gradients
- * numbers, and the largest, -inf, is the result. */
+/* Of -inf alone the sum is 0, as the largest is subtracted as a finite number; its floor keeps gradients numbers, the result -inf. */
 tuff_val tuff_logsumexp(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
 {
     tuff_val m = tuff_detach(g, tuff_reduce_max(g, x, axes, TUFF_KEEP_AXES));

@@ -94,8 +94,7 @@ static inline double tuff_number_or(struct tuff_number number, double standard)
 
 /* Records the first failure with its sentence; always returns 0, so that builders can `return tuff_graph_fail(...)`. */
 tuff_val tuff_graph_fail(struct tuff_graph *g, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
-/* Likewise about values: "WHAT of f32 [4, 5] 'x' and f32 [3, 7] (mul, value 9): SENTENCE". Values of 0 are passed over. The sentence says what
- * would be right. */
+/* "WHAT of f32 [4, 5] 'x' and f32 [3, 7] (mul, value 9): SENTENCE", which says what would be right; of values but 0. */
 tuff_val tuff_graph_refuse(struct tuff_graph *g, tuff_status status, const char *what, const tuff_val *values,
                            uint32_t count, const char *format, ...) TUFF_PRINTF(6, 7);
 /* What builders of several operators ask before they look at types: all are values of the graph, and not assignments. */
@@ -107,8 +106,7 @@ bool tuff_graph_number(struct tuff_graph *g, const char *what, const char *name,
 enum { TUFF_VALUE_TEXT = 200 };
 char *tuff_value_text(const struct tuff_graph *g, tuff_val v, char *buffer, size_t bytes);
 
-/* Takes back the values from number `count` on, and a failure: a part that could not be built leaves the graph as it was. No session
- * may have laid them. */
+/* Takes back the values from number `count` on, and a failure: of a part that could not be built. No session may have laid them. */
 void tuff_graph_undo(struct tuff_graph *g, uint32_t count);
 /* Marks, beside the values that are marked in needed[g->count], all that they follow from. */
 void tuff_graph_mark_needed(const struct tuff_graph *g, bool *needed);
@@ -117,8 +115,7 @@ void tuff_graph_mark_needed(const struct tuff_graph *g, bool *needed);
 tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,
                         const void *attrs);
 
-/* Takes *body (it is NULL afterwards) as what a loop of g repeats; returns it, or the one of the same text that g has. NULL after a
- * sticky failure, the body's own among them. */
+/* Takes *body (then NULL), which a loop of g repeats; returns it, or g's of the same text. NULL after a sticky failure, or its own. */
 struct tuff_graph *tuff_graph_body(struct tuff_graph *g, struct tuff_graph **body);
 
 /* "[2, 3]" into a buffer for messages; returns buffer. */
@@ -153,8 +150,7 @@ struct tuff_list {
     {                                                                                                                       \
         (uint32_t)(sizeof((const int32_t[]){__VA_ARGS__}) / sizeof(int32_t)), (const int32_t[]) { __VA_ARGS__ }             \
     }
-/* One field of an operator's attribute struct; drives printing, parsing, comparing and the ONNX loader.
- * Attribute structs contain only such fields. */
+/* A field of an attribute struct, which has no others: printing, parsing, comparing and the ONNX loader follow these. */
 struct tuff_attr {
     const char *name; /* as in the graph's text */
     const char *onnx; /* ONNX attribute name, or "" */
@@ -390,8 +386,7 @@ struct tuff_op {
     uint8_t counts_operand;
     /* KERNEL: bit k for inputs that may be computed where they are read (few reads per element), instead of from memory. */
     uint8_t inline_inputs;
-    /* KERNEL: `expand` makes what one launch cannot do well, or not at all: it is asked without a compiler as well, and with
-     * TUFF_DEBUG=nosimplify, where the others are not. */
+    /* KERNEL: `expand` makes what one launch cannot do: it is asked without a compiler and with TUFF_DEBUG=nosimplify as well. */
     bool splits;
     /* KERNEL: port 0 is in0(uint o, uint r): output element and position among the reduced ones, of attrs tuff_reduce_attrs. */
     bool reduces;

@@ -79,8 +79,7 @@ static int32_t signed_whole(struct reader *r)
     return minus ? (int32_t) - (int64_t)value : (int32_t)value;
 }
 
-/* Digits of base 10 or 16 with at most one point into *mantissa (at most `most` digits without leading zeros); *behind
- * counts those behind the point. */
+/* Digits of base 10 or 16, at most `most` without leading zeros, and one point, into *mantissa; *behind: those behind the point. */
 static bool digits(struct reader *r, int base, int most, uint64_t *mantissa, int *behind)
 {
     int all = 0, significant = 0;

@@ -18,8 +18,7 @@
 
 /* ---- pieces ---------------------------------------------------------------------------------------------------------------- */
 
-/* Decimal digits of v > 0 without zeros at the end, and the power of ten of the first; false where no 15 digits are exact
- * by the one multiplication or division that the parser does. */
+/* Decimal digits of v > 0 and the power of ten of the first; false where no 15 are exact as the parser reads them. */
 static bool exact_digits(double v, char *digits, int *exponent)
 {
     char text[40];

@@ -19,8 +19,7 @@
 
 #define ULP 1.1920928955078125e-7 /* 2^-23: of a value, one unit in its last place is at most this much */
 
-/* A leaf filled with whole numbers low .. high, times scale; with ends, of which the lowest stands for -infinity, and the two highest for infinity
- * and NaN. */
+/* Filled with whole numbers low .. high, times scale; with ends the lowest stands for -infinity, the highest for infinity and NaN. */
 struct leaf {
     tuff_val v;
     int32_t low, high;

@@ -105,8 +105,7 @@ static tuff_status note_places(struct tuff_session *s, struct tuff_error *error)
     return tuff_graph_laid(s->graph, s->graph->count) == TUFF_OK ? TUFF_OK : tuff_fail_memory(s->context, error);
 }
 
-/* Memories of the layout that are not made yet. Where one cannot be had, the values stay without a place: a graph from which they are
- * taken back is one that fits again. */
+/* Memories of the layout that are not made yet. Where one cannot be had, its values stay without a place: the graph may undo them. */
 static tuff_status make_memories(struct tuff_session *s, uint32_t laid, struct tuff_error *error)
 {
     for (; s->made < s->layout.memory_count; s->made++) {

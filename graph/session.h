@@ -17,8 +17,7 @@ struct tuff_compiler; /* executable.h */
 struct tuff_session_params {
     size_t struct_size;
     uint64_t seed; /* of initial values, dropout and shuffling */
-    /* NULL: tuff_glslang(); where that is not built in, or under TUFF_DEBUG_NOCOMPILER, kernels that Tuff's build has compiled:
-     * every operator is a launch of its own. */
+    /* NULL: tuff_glslang(); without it, or under TUFF_DEBUG_NOCOMPILER, kernels of Tuff's build: each operator a launch of its own. */
     const struct tuff_compiler *compiler;
 };
 /* Owns the parameters and states of a graph in device memory, with their initial values. It keeps the graph; parameters and
@@ -35,8 +34,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_write(struct tuff_session *ses
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void *data, size_t bytes,
                                                        struct tuff_error *error);
 
-/* A place in a run where these values are in the memory of their states, and what reads them has not run: tuff_executable_run_to.
- * The host may read and write the states there. */
+/* Where in a run these values are in their states' memory, not yet read, for the host to read and write: tuff_executable_run_to. */
 struct tuff_station {
     const char *name;
     const tuff_val *values; /* packs or results of tuff_assign_rows that the outputs need */
@@ -114,8 +112,7 @@ struct tuff_plan_figures {
     uint64_t saved_bytes;
     uint64_t plan_hash; /* of launches, kernels' texts and places in memory: the same for the same plan */
 };
-/* Plans for the device and tells, before anything is allocated on it or compiled. Only params' outputs and input_sets count.
- * Errors: SHAPE, UNSUPPORTED, DEVICE_MEMORY, MEMORY. */
+/* Plans (of outputs and input_sets alone) without allocating or compiling. Errors: SHAPE, UNSUPPORTED, DEVICE_MEMORY, MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_plan_ask(struct tuff_device *device, const struct tuff_graph *graph,
                                                    const struct tuff_executable_params *params,
                                                    struct tuff_plan_figures *figures, struct tuff_error *error);
@@ -140,8 +137,7 @@ struct tuff_evaluate_params {
     size_t struct_size;
     const tuff_val *outputs; /* values, or assignments: what the state would become */
     uint32_t output_count;
-    /* Every input that the outputs need; parameters and states if they differ from the initial values of a session with this
-     * seed. */
+    /* Every input that the outputs need; parameters and states that differ from a session's initial values with this seed. */
     const struct tuff_leaf_content *leaves;
     uint32_t leaf_count;
     uint64_t seed;
@@ -195,8 +191,7 @@ struct tuff_operator_example {
     double flops, terms; /* of the result; of its longest sum */
     double bytes;        /* that must be moved: of the operands and of the result */
 };
-/* Adds the inputs and the operator of example `index` to g; with g NULL only names it. False: there is none of this number.
- * A failure is sticky in the graph. */
+/* Adds inputs and operator of example `index` to g (sticky failure), or with g NULL only names it. False: there is none such. */
 TUFF_API bool tuff_operator_example(struct tuff_graph *g, uint32_t index, struct tuff_operator_example *out);
 
 #ifdef __cplusplus

@@ -40,8 +40,7 @@ struct tuff_conv3d_params {
     uint32_t pad[6];                 /* begins of d, h, w, then their ends */
     uint32_t groups;                 /* 0 stands for 1 */
 };
-/* x [n, ci, d, h, w], w [co, ci/groups, kd, kh, kw], b [co] or 0. One tuff_conv2d, to which the depth taps are channels: x is copied kd
- * times. Errors: SHAPE. */
+/* x [n, ci, d, h, w], w [co, ci/groups, kd, kh, kw], b [co] or 0. One tuff_conv2d of x copied for each depth tap. Errors: SHAPE. */
 TUFF_API tuff_val tuff_conv3d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv3d_params params);
 
 struct tuff_conv_transpose1d_params {
@@ -173,8 +172,7 @@ TUFF_API tuff_val tuff_lp_pool3d(struct tuff_graph *g, tuff_val x, double p, str
  * for each axis of space, 0: as it is. Source: torch.nn.AdaptiveAvgPool1d to 3d, AdaptiveMaxPool1d to 3d. Returns f32; ties as above. Errors: SHAPE. */
 TUFF_API tuff_val tuff_adaptive_avg_pool(struct tuff_graph *g, tuff_val x, struct tuff_shape size);
 TUFF_API tuff_val tuff_adaptive_max_pool(struct tuff_graph *g, tuff_val x, struct tuff_shape size);
-/* [n, c, ..] -> [n, c, 1, ..]. Equal elements share the gradient, as in torch.amax (tuff_adaptive_max_pool picks one). Source: ONNX GlobalMaxPool-1.
- * Errors: SHAPE. */
+/* [n, c, ..] -> [n, c, 1, ..]; equal elements share the gradient, as in torch.amax. Source: ONNX GlobalMaxPool-1. Errors: SHAPE. */
 TUFF_API tuff_val tuff_global_max_pool(struct tuff_graph *g, tuff_val x);
 
 /* ---- other sizes -------------------------------------------------------------------------------------------------------------------- */

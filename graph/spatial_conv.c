@@ -1,5 +1,4 @@
-/* spatial_conv.c - convolutions in one and three dimensions and their transposes, which are those of pictures in other shapes, and the layers
- * of all of them. */
+/* spatial_conv.c - convolutions in one and three dimensions and their transposes as those of pictures, and the layers of all. */
 #include "graph/compose.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/view.h"

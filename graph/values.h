@@ -109,8 +109,7 @@ struct tuff_init {
  * function called twice (for training and for inference) shares its weights. Errors: SHAPE (the name has another type), USAGE (an
  * initialiser of no known kind, numbers without a kind, TUFF_INIT_DATA without data). */
 TUFF_API tuff_val tuff_param(struct tuff_graph *g, const char *name, struct tuff_shape shape, struct tuff_init init);
-/* A parameter of any type. One that is not f32 has gradients where its type is one of floats, but no optimizer trains it: weights
- * that stay as they are, and copies. */
+/* Of any type. What is not f32 has gradients, if it is of floats, but is not trained: weights that stay as they are, and copies. */
 TUFF_API tuff_val tuff_param_of(struct tuff_graph *g, const char *name, struct tuff_type type, struct tuff_init init);
 /* State that is kept between runs but not trained (running statistics, counters, data sets), of any type. */
 TUFF_API tuff_val tuff_state(struct tuff_graph *g, const char *name, enum tuff_dtype dtype, struct tuff_shape shape,
@@ -135,8 +134,7 @@ TUFF_API tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *n
 
 /* ---- text, names -------------------------------------------------------------------------------------------------------------- */
 
-/* Prints the graph as text, one value a line, or as DOT. The text is allocated with the context's allocator; free it with
- * tuff_text_free. */
+/* The graph as text, one value a line, or as DOT, allocated with the context's allocator: tuff_text_free. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_print(const struct tuff_graph *graph, char **text, struct tuff_error *error);
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_print_dot(const struct tuff_graph *graph, char **text,
                                                           struct tuff_error *error);

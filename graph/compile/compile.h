@@ -17,8 +17,7 @@
 #include "backend/lookup.h"
 #include "graph/compile/emit.h"
 
-/* Where parameters and states lie: in memories of kind param and state. What has a place keeps it; leaves that the graph gets later
- * come into further memories. */
+/* Where parameters and states lie. What has a place keeps it: leaves that the graph gets later come into further memories. */
 struct tuff_leaf_place {
     uint32_t memory; /* of the layout, and so of every plan of it */
     uint64_t offset;
@@ -31,8 +30,7 @@ struct tuff_layout {
 };
 void tuff_layout_init(struct tuff_layout *layout, struct tuff_context *context);
 void tuff_layout_finish(struct tuff_layout *layout);
-/* Places what is new in the graph; no memory grows beyond `most` bytes unless one leaf is larger. Errors: MEMORY, then nothing is
- * placed. */
+/* Places what is new; no memory grows beyond `most` bytes but for one leaf. Errors: MEMORY, then nothing is placed. */
 TUFF_MUST_CHECK tuff_status tuff_layout_extend(struct tuff_layout *layout, const struct tuff_graph *g, uint64_t most,
                                                struct tuff_error *error);
 

@@ -110,8 +110,7 @@ TUFF_MUST_CHECK tuff_status tuff_plain_group(const struct tuff_graph *g, const s
 
 /* ---- shared by emit.c, emit_index.c and plain.c -------------------------------------------------------------------------------------- */
 
-/* A load at a place that depends on the element's number alone: done by the caller of the chain, which may know that four
- * neighbours are one vec4, or one and the same element. */
+/* A load at a place that follows from the element's number: done by the caller, who may know that four neighbours are one vec4. */
 struct tuff_leaf_load {
     uint32_t binding;
     enum tuff_dtype dtype;
@@ -171,8 +170,7 @@ struct tuff_emit_binding tuff_emit_binding_of(const struct tuff_emitter *e, tuff
 uint32_t tuff_emit_bind(struct tuff_emitter *e, tuff_val v, uint32_t access, bool vector, uint64_t *rest);
 /* "tuff_half(get3(at / 2u), at)": an element of a packed type in the binding, at the place that a variable names. */
 void tuff_emit_unpack(struct tuff_emitter *e, enum tuff_dtype dtype, uint32_t binding, uint32_t last, const char *at);
-/* " * tuff_half(get3(S1 + at / 64u), at / 32u)": the scale of a block-quantized element; nothing for other types. `unit`: elements in
- * one of at. last: the last element's place. */
+/* " * tuff_half(get3(S1 + at / 64u), at / 32u)": a block-quantized element's scale, or nothing. unit: elements in one of at. */
 void tuff_emit_scale(struct tuff_emitter *e, enum tuff_dtype dtype, uint32_t binding, uint32_t last, uint32_t unit,
                      const char *at);
 /* Where a reduction reads its input: coordinates of the variables o, base 0, and r, base 1. */

@@ -33,8 +33,7 @@ struct tuff_coords tuff_emit_reduced(struct tuff_emitter *e, tuff_val kernel)
     return coords;
 }
 
-/* The text of a function's body is written before its head: it finds out which loads are parameters. bases: variables that
- * these may depend on. */
+/* The body is written before its head, as it finds out which loads are parameters; these may depend on the first `bases` variables. */
 static void begin_body(struct tuff_emitter *e, struct tuff_text *before, uint32_t bases)
 {
     *before = e->text;
@@ -97,8 +96,7 @@ static void emit_port_four(struct tuff_emitter *e, const struct tuff_loads *load
     tuff_text_add(&e->text, ");\n}\n");
 }
 
-/* T in0(uint o, uint r); vec4 in0q(uint o, uint q): elements 4 q .. 4 q + 3 of those that are reduced to output o; and
- * vec4 in0o(uint q, uint r): element r of outputs 4 q .. 4 q + 3. */
+/* T in0(uint o, uint r); vec4 in0q(uint o, uint q): reduced elements 4 q .. 4 q + 3 of output o; in0o(uint q, uint r): of four outputs. */
 static void emit_reduce_port(struct tuff_emitter *e, tuff_val kernel)
 {
     static const struct tuff_loads loads = {"part", "uint o, uint r", "o, r"};
@@ -312,8 +310,7 @@ static bool by_blocks(struct tuff_emitter *e, uint64_t count)
     return e->block.columns != 0;
 }
 
-/* Neighbouring invocations lie along a strip of columns, which goes on with the next rows: what one leaves of the cache lines
- * that it reads is then the next one's. */
+/* Invocations go along a strip of columns and on with the next rows: what one leaves of its cache lines is then the next one's. */
 static void emit_block(struct tuff_emitter *e)
 {
     uint32_t wide = e->block.columns / 4, high = e->block.rows / 4, strip = 8;
@@ -384,8 +381,7 @@ static void emit_outputs(struct tuff_emitter *e)
     tuff_text_add(&e->text, "}\n");
 }
 
-/* Words or vec4 of the binding are reached by number through "float get3(uint i)" or "void put3(uint i, float x)", which
- * know its windows: buffers b<first>, b<first + 1>, .. */
+/* "float get3(uint i)" or "void put3(uint i, float x)": words or vec4 of a binding by number, in its windows b<first>, b<first + 1>, .. */
 static void add_access(const struct tuff_emitted *out, struct tuff_text *text, uint32_t at, uint32_t first,
                        const char *element, bool vector)
 {

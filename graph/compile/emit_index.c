@@ -229,8 +229,7 @@ static bool digits(struct tuff_emitter *e, const struct tuff_term *t, const stru
     return true;
 }
 
-/* Terms whose strides fit the dimensions: coordinate k takes those that are multiples of its stride. False where a sum could
- * carry into the next coordinate. */
+/* Coordinate k takes the terms whose strides are multiples of its own. False where a sum could carry into the next coordinate. */
 static bool aligned(const struct tuff_emitter *e, const struct tuff_index *flat, const struct tuff_shape *shape,
                     struct tuff_coords *coords)
 {

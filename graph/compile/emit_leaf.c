@@ -1,11 +1,9 @@
-/* emit_leaf.c - the loads that a hook function takes as parameters: one element, or those of four neighbours as one quad, one
- * element for all, or a window of two quads. */
+/* emit_leaf.c - what a hook function takes as parameters: an element, four as one quad, one for all, or a window of two quads. */
 #include "graph/compile/emit.h"
 
 #include <stdio.h>
 
-/* How four neighbours load: each for itself; one element for all; four in a row, from a multiple of 4 on, or from anywhere; as
- * the block's, of which each has loaded its column. */
+/* How four neighbours load: each; one for all; a quad, from a multiple of 4 on or from anywhere; the block's, by columns. */
 enum four { FOUR_APART, FOUR_ONE, FOUR_QUAD, FOUR_WINDOW, FOUR_BLOCK };
 
 /* Are rows 4 k .. 4 k + 3 of a column a quad? Its rows are the digit of stride 1; no other may change with them. */

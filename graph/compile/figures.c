@@ -1,5 +1,4 @@
-/* figures.c - what a plan does, counted from its launches, bindings and slots: no clock, no device.
- * Needs a checked plan. Promises: the same figures for the same plan. */
+/* figures.c - what a plan does, counted from its launches, bindings and slots alone: the same figures for the same checked plan. */
 #include "graph/compile/compile.h"
 #include "graph/ops/leaf.h"
 

@@ -1,5 +1,4 @@
-/* lower.c - from groups to a plan: a kernel and a launch for each group over the slots that storage made, barriers.
- * requires: storage. Promises: the plan passes tuff_plan_check. */
+/* lower.c - from groups to a plan that passes tuff_plan_check: a kernel and a launch for each, barriers. requires: storage. */
 #include "graph/compile/compile.h"
 #include "graph/ops/gemm.h"
 
@@ -12,8 +11,7 @@ struct lowering {
     struct tuff_compiled *out;
 };
 
-/* On a processor a workgroup costs about 0.2 us, as much as 20 to 100 of its invocations do; but a launch keeps groups enough for
- * many cores. */
+/* A processor's workgroup costs about 0.2 us, as 20 to 100 of its invocations do; groups enough for many cores are kept. */
 static uint32_t pointwise_workgroup(const struct tuff_caps *caps, uint64_t blocks)
 {
     bool large = caps->kind == TUFF_DEVICE_SOFTWARE && caps->max_workgroup_invocations >= SOFTWARE_WORKGROUP &&

@@ -185,8 +185,7 @@ static void write_kernel(struct tuff_emitter *e, tuff_val kernel)
 
 /* ---- groups ----------------------------------------------------------------------------------------------------------------- */
 
-/* Files of INLINE operators declare all the buffers that an operator can have: what is not read is the first operand again, or
- * the result. */
+/* Files of INLINE operators declare all buffers that one can have: those not read are operand 0 again, or the result. */
 static void fill_bindings(struct tuff_emitter *e, tuff_val v, uint32_t count)
 {
     struct tuff_emitted *out = e->out;

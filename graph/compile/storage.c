@@ -54,8 +54,7 @@ static tuff_status place_members(struct tuff_layout *layout, const struct tuff_g
     return TUFF_OK;
 }
 
-/* Leaves in order of declaration, but with a parameter the others of its pack. Trained parameters, others and states have each their
- * own memories. */
+/* In order of declaration, but packs together; trained parameters, others and states have each their own memories. */
 static tuff_status place_leaves(struct tuff_layout *layout, const struct tuff_graph *g, uint64_t most,
                                 struct tuff_error *error)
 {

@@ -43,8 +43,7 @@ struct tuff_depthwise {
     uint32_t n, groups, co, h, w, oh, ow, kh, kw, sh, sw, dh, dw, top, left;
 };
 
-/* Each is false, and the call untouched, where its kernel would be too large or has no path.
- * Of x and w, or with `grad` the gradient by x of gy and w. */
+/* False, and the call untouched, where its kernel has no path or is too large. Of x and w, or (grad) of gy and w that by x. */
 bool tuff_depthwise_lower(const struct tuff_lower *lower, const struct tuff_depthwise *d, bool grad,
                           struct tuff_kernel_call *call);
 /* The gradient by w of x and gy, summed over so many pictures in a split. */

@@ -49,8 +49,7 @@ static uint64_t window_of(const struct tuff_conv_sizes *s, bool grad)
     return 4 + ceil_div(s->left, s->sw) + (reach > s->left ? (reach - s->left + s->sw - 1) / s->sw : 0);
 }
 
-/* False where that kernel has no path, or too many accumulators: large windows and strides, or fewer channels than would fill its
- * lanes. */
+/* False where it has no path or too many accumulators: large windows and strides, channels that do not fill its lanes. */
 static bool correlate(const struct tuff_lower *lower, const struct tuff_conv_sizes *s, bool grad, struct correlation *c)
 {
     enum { MOST_CLASSES = 4, FAR = 1024 };

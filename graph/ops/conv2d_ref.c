@@ -2,8 +2,7 @@
 #include "graph/ops/conv2d.h"
 #include "graph/ops/runs.h"
 
-/* Products of the convolution along a row of the result: x[x + j * sw] and w[w] meet in y[y + j], j = 0 .. count - 1, of
- * picture n. */
+/* Products along a row of picture n's result: x[x + j * sw] and w[w] meet in y[y + j], j = 0 .. count - 1. */
 struct run {
     uint64_t x, w, y, sw, count;
     uint32_t n;

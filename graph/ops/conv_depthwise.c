@@ -90,8 +90,7 @@ static bool fits(const struct axis *y, const struct axis *x)
     return products <= MOST_PRODUCTS && reads(y) * reads(x) <= MOST_ELEMENTS && y->block * x->block <= MOST_RESULTS;
 }
 
-/* How elements of rows are read (include/window.glsl); results of any width are by one kernel, whether rows of what is read are
- * quads or not. */
+/* How elements of rows are read (include/window.glsl); results of any width share a kernel, whether what is read has quads or not. */
 static uint32_t quads(const struct tuff_type *type, uint32_t width, const struct axis *x)
 {
     bool any_width = x->results % 4 != 0;
@@ -124,8 +123,7 @@ static uint32_t workgroup_of(const struct tuff_caps *caps, uint32_t most)
     return most;
 }
 
-/* Of a block: few lines are read twice by tall blocks, and GPUs want invocations; where there are many taps, sums of few rows
- * fill the registers. */
+/* Tall blocks read few lines twice, and GPUs want invocations; of many taps, sums of few rows fill the registers. */
 static uint32_t most_rows(const struct tuff_caps *caps, const struct tuff_depthwise *d)
 {
     uint32_t rows = caps->kind == TUFF_DEVICE_SOFTWARE ? 8 : 4;

@@ -60,8 +60,7 @@ static struct tile shuffle_tile(const struct tuff_caps *caps, const struct tuff_
     return (struct tile){SHUFFLE, lanes, 1, tm, tn, 4, tm * lanes, tn * 4 * lanes};
 }
 
-/* Shared tile of up to 64 x 64 outputs and 16 deep (8.3 KiB), smaller for small matrices so that there are workgroups
- * enough. 128 invocations are the least that every device has. */
+/* Up to 64 x 64 outputs and 16 deep (8.3 KiB), less of small matrices; 128 invocations are the least that every device has. */
 static struct tile shared_tile(const struct tuff_gemm *gemm)
 {
     struct tile t = {TILE, 16, 8, 8, 4, 16, 0, 0};

@@ -41,11 +41,9 @@ tuff_val tuff_written_leaf(const struct tuff_graph *g, tuff_val v);
 tuff_val tuff_param_pack(struct tuff_graph *g, const tuff_val *members, uint32_t count);
 /* How many of these trained parameters, from the first on, can be one pack. */
 uint32_t tuff_pack_run(const struct tuff_graph *g, const tuff_val *members, uint32_t count);
-/* The values before `end` have their memory in a session, one after the other as they were declared from the last such end on; those
- * behind it lie elsewhere. */
+/* The values from the last such end to this one lie one after the other in a session's memory; those behind it elsewhere. */
 tuff_status tuff_graph_laid(struct tuff_graph *g, tuff_val end);
-/* Values x[count] of the parameters' shapes, in order of declaration, written into the state `target` [P] at the
- * parameters' offsets. Returns the vector. */
+/* Values x[count] of the parameters' shapes, in order, written into the state `target` [P] at the parameters' offsets: the vector. */
 tuff_val tuff_pack(struct tuff_graph *g, tuff_val target, const tuff_val *x, uint32_t count);
 /* Elements that a member of a pack takes with what lies behind it, and so many members. */
 uint64_t tuff_pack_room(const struct tuff_graph *g, tuff_val member);

@@ -39,8 +39,7 @@ uint8_t tuff_pw_ignores_nan(const struct tuff_op *op);
 const char *tuff_pw_edges(const struct tuff_op *op);
 /* True when the row text uses the variable of this name: a, b, y, p0, p1. */
 bool tuff_pw_names(const char *text, const char *name);
-/* The app's own row of these texts, of one operand or two, made when it is new; NULL after a sticky failure: the text is wrong
- * (TUFF_ERR_USAGE), memory. */
+/* The app's own row of these texts, an old one where it has one; NULL after a sticky failure: a wrong text (TUFF_ERR_USAGE), memory. */
 const struct tuff_pw_row *tuff_pw_own(struct tuff_graph *g, const struct tuff_pointwise_params *params, bool two);
 /* Expands the operands to their common shape and makes whole numbers meet floats as floats. */
 tuff_val tuff_pw_add(struct tuff_graph *g, const struct tuff_op *op, tuff_val a, tuff_val b, const void *attrs);

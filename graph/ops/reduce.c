@@ -234,8 +234,7 @@ struct parts {
     uint32_t axis, count, part, rest; /* count parts of `part` elements, then one of `rest` */
 };
 
-/* 2^15 terms of few results would occupy few workgroups, 2^17 and more would be more rounds than some drivers count
- * (tuff_lower_rounds): parts of at most 4096. */
+/* 2^15 terms of few results occupy few workgroups, 2^17 some drivers do not count (tuff_lower_rounds): parts of at most 4096. */
 static bool take_parts(const struct tuff_shape *shape, uint32_t axes, struct parts *p)
 {
     uint64_t n = reduced_count(shape, axes), outputs = tuff_shape_count(shape) / n;

@@ -1,5 +1,4 @@
-/* runs.h - the inner loops of definitions with long sums: over neighbouring elements, in any order of additions, written so that
- * compilers use vectors at -O2. Private. */
+/* runs.h - inner loops of long sums over neighbours, in any order of additions, which compilers make vectors of at -O2. Private. */
 #ifndef TUFF_OPS_RUNS_H
 #define TUFF_OPS_RUNS_H
 

@@ -1,5 +1,4 @@
-/* select.c - choosing and converting element by element: select, cast, detach (no gradient), once (never joined with its equal),
- * copy (own memory). */
+/* select.c - element by element: select, cast, detach (no gradient), once (never joined with its equal), copy (own memory). */
 #include "graph/bound.h"
 #include "graph/compile/emit_op.h"
 #include "graph/ops/pointwise.h"

@@ -1,5 +1,4 @@
-/* view.c - operators that only move elements: reshape, permute, slice, expand, pad, concat. They cost nothing where a
- * consumer can read through them, by their index maps. */
+/* view.c - reshape, permute, slice, expand, pad, concat: they cost nothing where a consumer can read through their index maps. */
 #include "graph/ops/view.h"
 #include "graph/bound.h"
 #include "graph/compile/emit_op.h"
