@@ -100,8 +100,8 @@ static tuff_val table(struct tuff_graph *g, uint32_t t, uint32_t pairs, bool sin
     const uint32_t both = sines ? 2 : 1;
     struct tuff_type type = {TUFF_F32, TUFF_SHAPE(t, both, pairs)};
     if (params->interleaved) type.shape = TUFF_SHAPE(t, pairs, both);
-    snprintf(name, sizeof name, "rope.%s/%ux%u/%.17g/%u%s", sines ? "sin" : "cos", (unsigned)t, (unsigned)pairs,
-             params->theta, (unsigned)params->first, params->interleaved ? "/interleaved" : "");
+    snprintf(name, sizeof name, "rope.%s/%ux%u/%.17g/%u%s", sines ? "sin" : "cos", t, pairs, params->theta, params->first,
+             params->interleaved ? "/interleaved" : "");
     tuff_val known = tuff_graph_find(g, name);
     if (known) return known; /* layers share it */
     float *data = tuff_alloc(g->context, (size_t)t * both * pairs * sizeof *data);

@@ -36,18 +36,16 @@ static tuff_status check(const struct evaluation *e)
     const struct tuff_evaluate_params *p = e->params;
     for (uint32_t i = 0; i < p->output_count; i++)
         if (!p->outputs[i] || p->outputs[i] >= e->g->count)
-            return tuff_fail(context, e->error, TUFF_ERR_USAGE, "output %u is %u, no value of this graph%s", (unsigned)i,
-                             (unsigned)p->outputs[i], p->outputs[i] ? "" : " (0 is what a failed builder gives)");
+            return tuff_fail(context, e->error, TUFF_ERR_USAGE, "output %u is %u, no value of this graph%s", i,
+                             p->outputs[i], p->outputs[i] ? "" : " (0 is what a failed builder gives)");
     for (uint32_t i = 0; i < p->leaf_count; i++) {
         tuff_val leaf = p->leaves[i].leaf;
         char text[TUFF_VALUE_TEXT];
         tuff_value_text(e->g, leaf, text, sizeof text);
         if (!leaf || leaf >= e->g->count || !is_given(&e->g->values[leaf]))
-            return tuff_fail(context, e->error, TUFF_ERR_USAGE, "leaf %u, %s, is not an input, parameter or state",
-                             (unsigned)i, text);
+            return tuff_fail(context, e->error, TUFF_ERR_USAGE, "leaf %u, %s, is not an input, parameter or state", i, text);
         if (!p->leaves[i].data)
-            return tuff_fail(context, e->error, TUFF_ERR_USAGE, "leaf %u, %s: its data are missing (NULL)", (unsigned)i,
-                             text);
+            return tuff_fail(context, e->error, TUFF_ERR_USAGE, "leaf %u, %s: its data are missing (NULL)", i, text);
     }
     return TUFF_OK;
 }
@@ -168,8 +166,7 @@ static tuff_status evaluate(struct evaluation *e)
         bool output = is_output(e, v), given = is_given(value);
         if (!e->uses[v]) continue;
         if (!tuff_progress_report(&e->params->progress, value->op->name, e->done, e->total))
-            return tuff_fail(e->g->context, e->error, TUFF_ERR_CANCELLED, "cancelled at value %u (%s)", (unsigned)v,
-                             value->op->name);
+            return tuff_fail(e->g->context, e->error, TUFF_ERR_CANCELLED, "cancelled at value %u (%s)", v, value->op->name);
         e->done += work_of(e->g, value);
         if (given && output && !e->data[v]) TUFF_TRY(load(e, v));
         if (!given) TUFF_TRY(compute(e, v));

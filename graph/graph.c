@@ -141,7 +141,7 @@ char *tuff_shape_text(const struct tuff_shape *shape, char *buffer, size_t bytes
 {
     size_t used = (size_t)snprintf(buffer, bytes, "[");
     for (uint32_t i = 0; i < shape->rank && i < TUFF_MAX_RANK && used < bytes; i++)
-        used += (size_t)snprintf(buffer + used, bytes - used, i ? ", %u" : "%u", (unsigned)shape->dim[i]);
+        used += (size_t)snprintf(buffer + used, bytes - used, i ? ", %u" : "%u", shape->dim[i]);
     if (used < bytes) snprintf(buffer + used, bytes - used, "]");
     return buffer;
 }
@@ -254,7 +254,7 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
     if (!tuff_graph_ok(g)) return 0;
     if (in_count < op->arity_min || (op->arity_max != 255 && in_count > op->arity_max))
         return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: it takes %u to %u operands, not %u", op->name, op->arity_min,
-                               op->arity_max, (unsigned)in_count);
+                               op->arity_max, in_count);
     struct tuff_type types[TUFF_MOST_RESULTS] = {{.dtype = TUFF_F32}};
     for (uint32_t i = 0; i < in_count; i++) {
         if ((in[i] || !may_lack(op, i)) && !tuff_graph_takes_one(g, op->name, in[i], i)) return 0;
@@ -315,7 +315,7 @@ tuff_val tuff_named(struct tuff_graph *g, tuff_val value, const char *name)
         return tuff_graph_fail(g, TUFF_ERR_USAGE,
                                value ? "named '%.60s': %u is not a value of this graph, or the name is missing"
                                      : "named '%.60s': there is no value to name (0)",
-                               name ? name : "", (unsigned)value);
+                               name ? name : "", value);
     tuff_val other = tuff_graph_find(g, name);
     if (other == value) return value;
     if (other)

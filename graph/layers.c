@@ -17,8 +17,7 @@ bool tuff_takes_floats(struct tuff_graph *g, const char *what, const tuff_val *i
         if (i && !in[i]) continue;
         if (!tuff_graph_takes_one(g, what, in[i], i)) return false;
         if (tuff_is_float(g->values[in[i]].type.dtype)) continue;
-        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, count, "operand %u must be of floats: cast it",
-                                 (unsigned)i + 1);
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, count, "operand %u must be of floats: cast it", i + 1);
     }
     return tuff_graph_ok(g);
 }
@@ -33,8 +32,8 @@ bool tuff_takes_scales(struct tuff_graph *g, const char *what, const tuff_val *i
         struct tuff_shape s = tuff_type_of(g, in[i]).shape;
         char text[128];
         if (!in[i] || tuff_shape_equal(&s, &shape)) continue;
-        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, count, "operand %u must be %s, %s of the first",
-                                 (unsigned)i + 1, tuff_shape_text(&shape, text, sizeof text), axes);
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, count, "operand %u must be %s, %s of the first", i + 1,
+                                 tuff_shape_text(&shape, text, sizeof text), axes);
     }
     return true;
 }
@@ -149,8 +148,7 @@ tuff_val tuff_upsample_nearest2d(struct tuff_graph *g, tuff_val x, uint32_t by_h
     if (s.rank != 4 || by_h == 0 || by_w == 0 || (uint64_t)s.dim[2] * by_h > INT32_MAX ||
         (uint64_t)s.dim[3] * by_w > INT32_MAX)
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "upsample_nearest2d", &x, 1,
-                                 "by %u and %u: it must be [n, c, h, w], and the factors at least 1", (unsigned)by_h,
-                                 (unsigned)by_w);
+                                 "by %u and %u: it must be [n, c, h, w], and the factors at least 1", by_h, by_w);
     tuff_val y = tuff_reshape(g, x, TUFF_SHAPE(s.dim[0], s.dim[1], s.dim[2], 1, s.dim[3], 1));
     y = tuff_expand(g, y, TUFF_SHAPE(s.dim[0], s.dim[1], s.dim[2], by_h, s.dim[3], by_w));
     return tuff_reshape(g, y, TUFF_SHAPE(s.dim[0], s.dim[1], s.dim[2] * by_h, s.dim[3] * by_w));
@@ -172,7 +170,7 @@ tuff_val tuff_layer_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_
     if (!tuff_graph_takes(g, "layer_norm", &x, 1)) return 0;
     if (last_dims == 0 || last_dims > rank)
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "layer_norm", &x, 1, "it has no last %u axes to normalize over",
-                                 (unsigned)last_dims);
+                                 last_dims);
     if (!tuff_takes_scales(g, "layer_norm", in, 3, rank - last_dims, last_dims, "the shape of the last axes") ||
         !tuff_graph_number(g, "layer_norm", "eps", eps, 0, DBL_MAX))
         return 0;
@@ -190,7 +188,7 @@ tuff_val tuff_group_norm(struct tuff_graph *g, tuff_val x, tuff_val gamma, tuff_
         return 0;
     if (groups == 0 || shape.dim[1] % groups)
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "group_norm", &x, 1, "its %u channels are not %u groups of one size",
-                                 (unsigned)shape.dim[1], (unsigned)groups);
+                                 shape.dim[1], groups);
     tuff_val parts = tuff_reshape(g, x, TUFF_SHAPE(shape.dim[0], groups, 0));
     tuff_val y = tuff_reshape(g, normalize(g, parts, 4, eps), shape);
     if (gamma) y = tuff_mul(g, y, tuff_as_channels(g, gamma, shape.rank));

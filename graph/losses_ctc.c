@@ -37,8 +37,7 @@ static bool check(struct ctc *k, tuff_val log_p, const tuff_val *targets, const 
             "it takes logarithms of probabilities [t, n, c], targets i32 [n, s], and two lengths i32 [n]");
     k->t = x.dim[0], k->n = x.dim[1], k->c = x.dim[2], k->s = y.dim[1], k->places = 2 * y.dim[1] + 1;
     if (p->blank < k->c) return true;
-    return tuff_graph_fail(g, TUFF_ERR_USAGE, "ctc_loss: the blank is class %u of %u", (unsigned)p->blank, (unsigned)k->c) !=
-           0;
+    return tuff_graph_fail(g, TUFF_ERR_USAGE, "ctc_loss: the blank is class %u of %u", p->blank, k->c) != 0;
 }
 
 /* blank, label, blank, label, .., blank */

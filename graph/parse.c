@@ -29,7 +29,7 @@ static void fail(struct reader *r, tuff_status status, const char *what, const c
     if (status == TUFF_ERR_MEMORY)
         r->status = tuff_fail_memory(r->g->context, error);
     else
-        r->status = tuff_fail(r->g->context, error, status, "graph text, line %u: %s%s", (unsigned)r->line, what, detail);
+        r->status = tuff_fail(r->g->context, error, status, "graph text, line %u: %s%s", r->line, what, detail);
     r->g->status = r->status;
     r->g->error = *error;
 }

@@ -115,7 +115,7 @@ static void add_list(struct tuff_text *text, const struct tuff_attr *attr, const
     while (attr->count == TUFF_MAX_RANK && count > rank && u[count - 1] == 0) count--;
     for (uint32_t i = 0; i < count; i++) {
         if (attr->kind == TUFF_ATTR_U32S)
-            tuff_text_add(text, "%s%u", i ? ", " : "[", (unsigned)u[i]);
+            tuff_text_add(text, "%s%u", i ? ", " : "[", u[i]);
         else
             tuff_text_add(text, "%s%d", i ? ", " : "[", (int)s[i]);
     }
@@ -195,7 +195,7 @@ static void print_value(const struct tuff_graph *g, tuff_val v, struct tuff_text
     int part = 0;
     while (own && own->op[part] != value->op) part++;
     uint32_t rank = value->in_count && value->in[0] ? g->values[value->in[0]].type.shape.rank : 0;
-    tuff_text_add(text, "%%%u ", (unsigned)v);
+    tuff_text_add(text, "%%%u ", v);
     if (value->name) {
         add_name(text, value->name);
         tuff_text_add(text, " ");
@@ -203,7 +203,7 @@ static void print_value(const struct tuff_graph *g, tuff_val v, struct tuff_text
     tuff_text_add(text, "= %s(", own ? own_names[part] : value->op->name);
     for (uint32_t i = 0; i < value->in_count; i++) {
         if (value->in[i])
-            tuff_text_add(text, "%s%%%u", i ? ", " : "", (unsigned)value->in[i]);
+            tuff_text_add(text, "%s%%%u", i ? ", " : "", value->in[i]);
         else
             tuff_text_add(text, "%s_", i ? ", " : "");
     }
@@ -227,7 +227,7 @@ static void print_dot(const struct tuff_graph *g, struct tuff_text *text)
     for (tuff_val v = 1; v < g->count; v++) {
         const struct tuff_value *value = &g->values[v];
         const char *style = value->op->class == TUFF_CLASS_LEAF ? ", style=filled, fillcolor=lightgray" : "";
-        tuff_text_add(text, "    v%u [label=\"%%%u %s", (unsigned)v, (unsigned)v, value->op->name);
+        tuff_text_add(text, "    v%u [label=\"%%%u %s", v, v, value->op->name);
         for (const char *c = value->name ? value->name : ""; *c; c++) {
             if (c == value->name) tuff_text_add(text, "\\n");
             if (*c == '"' || *c == '\\') tuff_text_append(text, "\\", 1);
@@ -237,7 +237,7 @@ static void print_dot(const struct tuff_graph *g, struct tuff_text *text)
         add_type(text, &value->type);
         tuff_text_add(text, "\"%s];\n", style);
         for (uint32_t i = 0; i < value->in_count; i++)
-            if (value->in[i]) tuff_text_add(text, "    v%u -> v%u;\n", (unsigned)value->in[i], (unsigned)v);
+            if (value->in[i]) tuff_text_add(text, "    v%u -> v%u;\n", value->in[i], v);
     }
     tuff_text_add(text, "}\n");
 }

@@ -284,7 +284,7 @@ struct tuff_recurrent tuff_layer_recurrent(struct tuff_graph *g, tuff_val x, con
         for (uint32_t way = 0; way < ways; way++) {
             char suffix[24];
             const uint32_t at = k * ways + way;
-            snprintf(suffix, sizeof suffix, "_l%u%s", (unsigned)k, way ? "_reverse" : "");
+            snprintf(suffix, sizeof suffix, "_l%u%s", k, way ? "_reverse" : "");
             struct tuff_recurrent one = one_of(&l, &p, x, at, suffix, way == 1);
             h[way] = one.h;
             last[at] = tuff_unsqueeze(g, one.h_n, 0);

@@ -19,7 +19,7 @@ static int shown_bytes(const char *name)
 char *tuff_value_text(const struct tuff_graph *g, tuff_val v, char *buffer, size_t bytes)
 {
     if (v == 0 || v >= g->count) {
-        snprintf(buffer, bytes, v ? "value %u, which is not of this graph" : "no value", (unsigned)v);
+        snprintf(buffer, bytes, v ? "value %u, which is not of this graph" : "no value", v);
         return buffer;
     }
     char shape[128];
@@ -30,7 +30,7 @@ char *tuff_value_text(const struct tuff_graph *g, tuff_val v, char *buffer, size
     if (value->name)
         snprintf(buffer + used, bytes - (size_t)used, "'%.*s'", shown_bytes(value->name), value->name);
     else
-        snprintf(buffer + used, bytes - (size_t)used, "(%s, value %u)", value->op->name, (unsigned)v);
+        snprintf(buffer + used, bytes - (size_t)used, "(%s, value %u)", value->op->name, v);
     return buffer;
 }
 
@@ -89,7 +89,7 @@ bool tuff_graph_takes_one(struct tuff_graph *g, const char *what, tuff_val v, ui
                                what, place);
     if (v)
         return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: operand %u is value %u, which this graph does not have", what, place,
-                               (unsigned)v);
+                               v);
     return tuff_graph_fail(g, TUFF_ERR_USAGE, "%s: operand %u is missing: it is 0, no value", what, place);
 }
 

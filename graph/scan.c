@@ -23,7 +23,7 @@ static bool end_body(struct tuff_graph *body, const tuff_val *outputs, uint32_t 
 {
     for (uint32_t k = 0; k < count; k++)
         if (!outputs[k] || outputs[k] >= body->count)
-            return tuff_graph_fail(body, TUFF_ERR_USAGE, "result %u is not a value of it", (unsigned)k);
+            return tuff_graph_fail(body, TUFF_ERR_USAGE, "result %u is not a value of it", k);
     for (uint32_t k = 0; k < count; k++) {
         struct tuff_shape shape = tuff_type_of(body, outputs[k]).shape;
         if (!tuff_graph_add(body, &tuff_op_reshape, &outputs[k], 1, &shape)) return false;
@@ -74,13 +74,12 @@ tuff_val tuff_scan(struct tuff_graph *g, const struct tuff_scan_params *p)
         return tuff_graph_fail(
             g, TUFF_ERR_USAGE,
             "scan: its body gives %u values for %u carries: it must give what each becomes, and then the rest",
-            (unsigned)p->output_count, (unsigned)p->carry_count);
+            p->output_count, p->carry_count);
     attrs.rounds = (int32_t)rounds_of(g, p);
     if (attrs.rounds <= 0)
         return tuff_graph_refuse(
             g, TUFF_ERR_SHAPE, "scan", p->sequences, p->sequence_count,
-            "sequences must have the same first size, that of the rounds (%u were asked for), from 1 to 65536",
-            (unsigned)p->rounds);
+            "sequences must have the same first size, that of the rounds (%u were asked for), from 1 to 65536", p->rounds);
     attrs.carries = (int32_t)p->carry_count;
     attrs.sequences = (int32_t)p->sequence_count;
     attrs.steps = (int32_t)(p->output_count - p->carry_count);
@@ -129,8 +128,8 @@ static const struct tuff_scan_attrs *attrs_of(struct tuff_graph *g, tuff_val sca
     if (!attrs || k >= (uint32_t)attrs->carries + (count ? (uint32_t)attrs->steps : 0)) {
         if (attrs)
             tuff_graph_fail(g, TUFF_ERR_USAGE,
-                            "scan: it has no result %u: it has %d carries, and %d results of each round behind them",
-                            (unsigned)k, (int)attrs->carries, (int)attrs->steps);
+                            "scan: it has no result %u: it has %d carries, and %d results of each round behind them", k,
+                            (int)attrs->carries, (int)attrs->steps);
         else
             tuff_graph_refuse(g, TUFF_ERR_USAGE, "scan", &scan, 1, "this is not what tuff_scan returned");
         return NULL;
@@ -155,7 +154,7 @@ tuff_val tuff_scan_all(struct tuff_graph *g, tuff_val scan, uint32_t k)
     uint32_t rounds = (uint32_t)attrs->rounds;
     struct tuff_scan_section s = tuff_scan_section(attrs, k);
     struct tuff_shape shape = attrs->body->values[tuff_scan_output(attrs, k)].type.shape;
-    if (s.written.ring) return tuff_graph_fail(g, TUFF_ERR_USAGE, "scan: of carry %u only the last is kept", (unsigned)k);
+    if (s.written.ring) return tuff_graph_fail(g, TUFF_ERR_USAGE, "scan: of carry %u only the last is kept", k);
     return unpadded(g, cut_rows(g, scan, &s, s.after.first, rounds), rounds, &shape);
 }
 
@@ -187,7 +186,7 @@ static bool has_gradient(const struct backward *b, uint32_t k)
 static tuff_val add_input(struct backward *b, tuff_val operand, enum tuff_dtype dtype, struct tuff_shape shape)
 {
     char text[32];
-    snprintf(text, sizeof text, "in%u", (unsigned)b->inputs++);
+    snprintf(text, sizeof text, "in%u", b->inputs++);
     b->in[b->in_count++] = operand;
     return tuff_input(b->body, text, dtype, shape);
 }

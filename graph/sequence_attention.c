@@ -48,7 +48,7 @@ static bool begin(struct attention *a)
         snprintf(what, sizeof what, "%s '%s'", a->l.kind, a->l.name);
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, a->in, 3,
                                  "it takes f32 q [n, t, e], k [n, s, ..] and v [n, s, ..], e divisible by its %u heads",
-                                 (unsigned)p->heads);
+                                 p->heads);
     }
     a->n = q[0], a->t = q[1], a->s = k[1], a->e = q[2], a->heads = p->heads, a->d = q[2] / p->heads;
     a->key_heads = p->key_heads ? p->key_heads : p->heads;
@@ -102,8 +102,8 @@ static tuff_val joined_mask(const struct attention *a)
     const struct tuff_shape wanted = TUFF_SHAPE(a->n, a->s);
     if (type.dtype != TUFF_BOOL || !tuff_shape_equal(&type.shape, &wanted))
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "attention", &keys, 1,
-                                 "key_mask of layer '%s' must be bool [%u, %u], true where a key is there", a->l.name,
-                                 (unsigned)a->n, (unsigned)a->s);
+                                 "key_mask of layer '%s' must be bool [%u, %u], true where a key is there", a->l.name, a->n,
+                                 a->s);
     keys = tuff_reshape(g, keys, TUFF_SHAPE(a->n, 1, 1, a->s));
     if (!mask) return keys;
     if (!tuff_graph_takes_one(g, "attention", mask, 4)) return 0;
@@ -152,9 +152,9 @@ tuff_val tuff_sinusoids(struct tuff_graph *g, uint32_t rows, uint32_t width)
     const uint64_t count = (uint64_t)rows * width;
     if (!tuff_graph_ok(g)) return 0;
     if (!count || count > INT32_MAX)
-        return tuff_graph_fail(g, TUFF_ERR_USAGE, "sinusoids: %u rows of %u numbers are none, or above 2^31 numbers",
-                               (unsigned)rows, (unsigned)width);
-    snprintf(name, sizeof name, "sinusoids/%ux%u", (unsigned)rows, (unsigned)width);
+        return tuff_graph_fail(g, TUFF_ERR_USAGE, "sinusoids: %u rows of %u numbers are none, or above 2^31 numbers", rows,
+                               width);
+    snprintf(name, sizeof name, "sinusoids/%ux%u", rows, width);
     tuff_val known = tuff_graph_find(g, name);
     if (known) return known; /* layers share it */
     float *data = tuff_alloc(g->context, (size_t)count * sizeof *data);
@@ -254,7 +254,7 @@ static tuff_val transformer(const struct tuff_module *m, tuff_val x, tuff_val me
         return tuff_module_fail(m, TUFF_ERR_USAGE, "there is no such activation, or layers is above 4096");
     for (uint32_t k = 0; k < p->layers; k++) {
         char part[32];
-        snprintf(part, sizeof part, "layers.%u", (unsigned)k);
+        snprintf(part, sizeof part, "layers.%u", k);
         struct part name = part_of(m->name, part);
         b.name = name.name;
         x = one_layer(&b, x, memory);

@@ -257,8 +257,8 @@ static tuff_status check_executable(struct tuff_context *context, const struct t
                                     struct tuff_error *error)
 {
     if (p->input_sets > TUFF_MOST_INPUT_SETS)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "input_sets is %u; an executable has at most %u",
-                         (unsigned)p->input_sets, (unsigned)TUFF_MOST_INPUT_SETS);
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "input_sets is %u; an executable has at most %u", p->input_sets,
+                         (unsigned)TUFF_MOST_INPUT_SETS);
     if (p->output_count && p->outputs) return TUFF_OK;
     return tuff_fail(context, error, TUFF_ERR_USAGE, "an executable computes its outputs, but %s%s",
                      p->output_count ? "outputs is NULL" : "output_count is 0", p->output_count ? "" : ": there are none");
@@ -357,7 +357,7 @@ static tuff_status check_input(const struct compiled *c, tuff_val input, struct 
     char text[TUFF_VALUE_TEXT];
     if (input && input < g->count && g->values[input].op->kind == TUFF_KIND_INPUT) return TUFF_OK;
     if (!input || input >= g->count)
-        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "input %u is no value of the graph%s", (unsigned)input,
+        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "input %u is no value of the graph%s", input,
                          input ? "" : " (0 is what a failed builder gives)");
     return tuff_fail(g->context, error, TUFF_ERR_USAGE, "%s is not an input (parameters and states: tuff_session_write)",
                      tuff_value_text(g, input, text, sizeof text));
@@ -448,15 +448,15 @@ tuff_status tuff_executable_read(struct tuff_executable *x, uint32_t index, void
     char text[TUFF_VALUE_TEXT];
     if (index >= c->output_count)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "there is no output %u: the executable has %u, counted from 0",
-                         (unsigned)index, (unsigned)c->output_count);
+                         index, c->output_count);
     tuff_value_text(c->session->graph, c->outputs[index], text, sizeof text);
     if (c->slots[index] == UINT32_MAX)
         return tuff_fail(context, error, TUFF_ERR_USAGE,
-                         "output %u, %s, is an assignment: read its state, by tuff_session_read", (unsigned)index, text);
+                         "output %u, %s, is an assignment: read its state, by tuff_session_read", index, text);
     struct tuff_type type = tuff_host_type(&c->session->graph->values[c->outputs[index]]);
     if (bytes > tuff_type_bytes(&type))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "output %u, %s, has %llu bytes, fewer than %zu", (unsigned)index,
-                         text, (unsigned long long)tuff_type_bytes(&type), bytes);
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "output %u, %s, has %llu bytes, fewer than %zu", index, text,
+                         (unsigned long long)tuff_type_bytes(&type), bytes);
     if (tuff_is_host(type.dtype)) return read_widened(x, c->slots[index], type.dtype, data, bytes, error);
     return tuff_executable_get_slot(x, c->slots[index], data, bytes, error);
 }
@@ -469,7 +469,7 @@ tuff_status tuff_executable_report(const struct tuff_executable *x, char **text,
     uint32_t noted = 0;
     tuff_text_init(&out, tuff_device_context(tuff_executable_device(x)));
     for (uint32_t i = 0; i < plan->launch_count; i++) noted += plan->launches[i].note != NULL;
-    tuff_text_add(&out, "%u of %u launches are slower than they could be\n", (unsigned)noted, (unsigned)plan->launch_count);
+    tuff_text_add(&out, "%u of %u launches are slower than they could be\n", noted, plan->launch_count);
     for (uint32_t i = 0; i < plan->launch_count; i++) {
         const struct tuff_plan_launch *launch = &plan->launches[i];
         if (launch->note)

@@ -46,8 +46,8 @@ static bool takes(struct tuff_graph *g, const char *what, const tuff_val *in, co
         return true;
     return tuff_graph_refuse(
         g, TUFF_ERR_SHAPE, what, in, 2,
-        "x has %u channels in %u groups, which must be those of w [%s, %s], and divisible by the groups", (unsigned)x.dim[1],
-        (unsigned)c->groups, ends, letters[c->axes]);
+        "x has %u channels in %u groups, which must be those of w [%s, %s], and divisible by the groups", x.dim[1],
+        c->groups, ends, letters[c->axes]);
 }
 
 /* Elements of axis i of the result; 0 after a refusal. */
@@ -62,11 +62,11 @@ static uint32_t length_of(struct tuff_graph *g, const char *what, const tuff_val
     if (out >= 1 && out <= INT32_MAX && (!transposed || c->output_pad[i] < c->stride[i])) return (uint32_t)out;
     if (transposed && c->output_pad[i] >= c->stride[i])
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2, "output_pad %u must be less than the stride %u",
-                                 (unsigned)c->output_pad[i], (unsigned)c->stride[i]);
+                                 c->output_pad[i], c->stride[i]);
     return tuff_graph_refuse(
         g, TUFF_ERR_SHAPE, what, in, 2,
-        "axis %u of the result would have %lld elements: a kernel that reaches over %lld, %lld with padding %lld",
-        (unsigned)i + 2, (long long)out, (long long)reach, (long long)n, (long long)pads);
+        "axis %u of the result would have %lld elements: a kernel that reaches over %lld, %lld with padding %lld", i + 2,
+        (long long)out, (long long)reach, (long long)n, (long long)pads);
 }
 
 /* The convolution of pictures by the last two axes' numbers; of one axis that of rows. */

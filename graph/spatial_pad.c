@@ -17,8 +17,8 @@ static tuff_val pad_axis(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32
     tuff_val parts[3];
     if (mode != TUFF_PAD_REPLICATE && (before > most || after > most))
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "pad_with", &x, 1,
-                                 "axis %u has %u elements to %s: at most %u more at each end", (unsigned)axis, (unsigned)n,
-                                 mode == TUFF_PAD_REFLECT ? "reflect" : "repeat", (unsigned)most);
+                                 "axis %u has %u elements to %s: at most %u more at each end", axis, n,
+                                 mode == TUFF_PAD_REFLECT ? "reflect" : "repeat", most);
     if (before)
         parts[count++] = mode == TUFF_PAD_REFLECT     ? tuff_slice_axis(g, x, axis, before, -1, before)
                          : mode == TUFF_PAD_REPLICATE ? repeated(g, x, axis, 0, before)

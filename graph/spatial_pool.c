@@ -62,7 +62,7 @@ static bool fits(struct tuff_graph *g, tuff_val x, const struct pool *p)
             g, TUFF_ERR_SHAPE, p->what, &x, 1,
             "axis %u: a kernel of %u, which reaches over %llu, must be above 0, fit the axis with its padding of %u "
             "and %u, and be wider than these",
-            (unsigned)i + 2, (unsigned)p->kernel[i], (unsigned long long)reach, (unsigned)p->begin[i], (unsigned)p->end[i]);
+            i + 2, p->kernel[i], (unsigned long long)reach, p->begin[i], p->end[i]);
     }
     return true;
 }
@@ -201,8 +201,8 @@ static tuff_val adaptive(struct tuff_graph *g, const char *what, tuff_val x, str
     struct pool p = {.what = what, .mean = mean, .axes = s.rank - 2};
     bool divides = p.axes <= 3, one = true;
     if (size.rank != p.axes)
-        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, &x, 1, "it is to have %u sizes of space, not %u", (unsigned)p.axes,
-                                 (unsigned)size.rank);
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, &x, 1, "it is to have %u sizes of space, not %u", p.axes,
+                                 size.rank);
     for (uint32_t i = 0; i < p.axes; i++) {
         if (!size.dim[i]) size.dim[i] = s.dim[2 + i];
         divides = divides && s.dim[2 + i] % size.dim[i] == 0;

@@ -183,8 +183,8 @@ static uint32_t size_of(struct tuff_graph *g, tuff_val x, const struct tuff_resi
     uint32_t m = tuff_type_of(g, x).shape.dim[axis];
     double n = p->size[axis] ? p->size[axis] : p->scale[axis] != 0 ? floor(p->scale[axis] * m) : m;
     if (n >= 1 && n <= INT32_MAX && p->scale[axis] >= 0 && isfinite(p->scale[axis])) return (uint32_t)n;
-    return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "resize", &x, 1, "axis %u would have %g elements (scale %g)", (unsigned)axis,
-                             n, p->scale[axis]);
+    return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "resize", &x, 1, "axis %u would have %g elements (scale %g)", axis, n,
+                             p->scale[axis]);
 }
 
 static bool takes(struct tuff_graph *g, tuff_val x, const struct tuff_resize_params *p)
@@ -196,7 +196,7 @@ static bool takes(struct tuff_graph *g, tuff_val x, const struct tuff_resize_par
                                  (int)p->mode, (int)p->coordinates, (int)p->nearest);
     for (uint32_t i = 0; i < TUFF_MAX_RANK; i++)
         if (!isfinite(p->crop_begin[i]) || !isfinite(p->crop_end[i]))
-            return tuff_graph_refuse(g, TUFF_ERR_USAGE, "resize", &x, 1, "the crop of axis %u is not finite", (unsigned)i);
+            return tuff_graph_refuse(g, TUFF_ERR_USAGE, "resize", &x, 1, "the crop of axis %u is not finite", i);
     if (!tuff_graph_number(g, "resize", "cubic_a", tuff_number_or(p->cubic_a, -0.75), -1e3, 1e3)) return false;
     if (tuff_is_float(tuff_type_of(g, x).dtype)) return true;
     if (p->mode == TUFF_RESIZE_NEAREST && p->coordinates != TUFF_RESIZE_CROP) return true;
@@ -241,7 +241,7 @@ tuff_val tuff_interpolate(struct tuff_graph *g, tuff_val x, struct tuff_interpol
         double scale = p.scale[i] != 0 ? p.scale[i] : p.scale[0];
         if (!p.size[i] && !(scale > 0 && floor(scale * s.dim[2 + i]) >= 1 && scale * s.dim[2 + i] <= INT32_MAX))
             return tuff_graph_refuse(g, TUFF_ERR_USAGE, "interpolate", &x, 1,
-                                     "axis %u has neither a size nor a scale that leaves some", (unsigned)i + 2);
+                                     "axis %u has neither a size nor a scale that leaves some", i + 2);
         size.dim[i] = r.size[2 + i] = p.size[i] ? p.size[i] : (uint32_t)floor(scale * s.dim[2 + i]);
         r.scale[2 + i] = p.size[i] || p.align_corners ? 0 : scale;
     }

@@ -213,8 +213,8 @@ tuff_val tuff_affine_grid(struct tuff_graph *g, tuff_val theta, struct tuff_affi
     if (s.rank != 3 || s.dim[1] != 2 || s.dim[2] != 3)
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "affine_grid", &theta, 1, "it takes maps [n, 2, 3]");
     if (!count || count > INT32_MAX / 3)
-        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "affine_grid", &theta, 1, "%u x %u is no size of a picture",
-                                 (unsigned)p.height, (unsigned)p.width);
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "affine_grid", &theta, 1, "%u x %u is no size of a picture", p.height,
+                                 p.width);
     double *places = tuff_arena_alloc(&g->arena, (size_t)count * 3 * sizeof *places);
     if (!places) return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
     for (uint64_t i = 0; i < count; i++) {

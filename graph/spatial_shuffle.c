@@ -9,8 +9,7 @@ static bool takes_pictures(struct tuff_graph *g, const char *what, tuff_val x, u
     struct tuff_shape s = tuff_type_of(g, x).shape;
     if (!tuff_graph_takes_one(g, what, x, 0)) return false;
     if (s.rank == 4 && factor && fits) return true;
-    return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, &x, 1, "it takes [n, c, h, w] that a factor of %u divides",
-                             (unsigned)factor);
+    return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, &x, 1, "it takes [n, c, h, w] that a factor of %u divides", factor);
 }
 
 tuff_val tuff_pixel_shuffle(struct tuff_graph *g, tuff_val x, uint32_t r)
@@ -42,7 +41,7 @@ tuff_val tuff_channel_shuffle(struct tuff_graph *g, tuff_val x, uint32_t groups)
     if (!tuff_graph_takes_one(g, "channel_shuffle", x, 0)) return 0;
     if (s.rank < 2 || !groups || s.dim[1] % groups)
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "channel_shuffle", &x, 1,
-                                 "it takes [n, c, ..] with c divisible by %u groups", (unsigned)groups);
+                                 "it takes [n, c, ..] with c divisible by %u groups", groups);
     uint32_t c = s.dim[1] / groups, rest = (uint32_t)(tuff_shape_count(&s) / ((uint64_t)s.dim[0] * s.dim[1]));
     tuff_val parts = tuff_reshape(g, x, TUFF_SHAPE(s.dim[0], groups, c, rest));
     return tuff_reshape(g, tuff_permute(g, parts, order), s);

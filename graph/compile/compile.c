@@ -28,7 +28,7 @@ static tuff_status check_work(const struct tuff_work *w, const char *pass)
         bool same = tuff_op_types(w->g, value->op, value->in, value->in_count, value->attrs, types) == TUFF_OK &&
                     types[0].dtype == value->type.dtype && tuff_shape_equal(&types[0].shape, &value->type.shape);
         if (!same)
-            return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "pass %s broke value %u (%s)", pass, (unsigned)v,
+            return tuff_fail(w->context, w->error, TUFF_ERR_UNSUPPORTED, "pass %s broke value %u (%s)", pass, v,
                              value->op->name);
     }
     if (!tuff_groups_check(w))
@@ -109,8 +109,8 @@ tuff_status tuff_compile(const struct tuff_compile_params *params, struct tuff_c
                       "outputs is NULL, though output_count is not 0");
     for (uint32_t i = 0; i < params->output_count; i++)
         if (!params->outputs[i] || params->outputs[i] >= params->graph->count)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "output %u is %u, no value of this graph%s", (unsigned)i,
-                             (unsigned)params->outputs[i], params->outputs[i] ? "" : " (0 is what a failed builder gives)");
+            return tuff_fail(context, error, TUFF_ERR_USAGE, "output %u is %u, no value of this graph%s", i,
+                             params->outputs[i], params->outputs[i] ? "" : " (0 is what a failed builder gives)");
     if (params->layout) return compile_placed(params, out, error);
     struct tuff_layout layout;
     struct tuff_compile_params placed = *params;

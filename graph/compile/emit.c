@@ -51,7 +51,7 @@ uint32_t tuff_emit_bind(struct tuff_emitter *e, tuff_val v, uint32_t access, boo
 
 const char *tuff_emit_name(struct tuff_emitter *e)
 {
-    char *name = tuff_arena_printf(e->arena, "v%u", (unsigned)e->names++);
+    char *name = tuff_arena_printf(e->arena, "v%u", e->names++);
     if (!name) e->failed = true;
     return name ? name : "v";
 }
@@ -105,7 +105,7 @@ static const char *hoist(struct tuff_emitter *e, const struct tuff_leaf_load *lo
     if (k == e->leaf_count) e->leaves[e->leaf_count++] = *load;
     if (e->leaves[k].last < load->last) e->leaves[k].last = load->last;
     e->leaves[k].guarded = e->leaves[k].guarded || load->guarded;
-    const char *name = tuff_arena_printf(e->arena, "l%u", (unsigned)k);
+    const char *name = tuff_arena_printf(e->arena, "l%u", k);
     if (!name) e->failed = true;
     return name;
 }
@@ -122,15 +122,14 @@ void tuff_emit_scale(struct tuff_emitter *e, enum tuff_dtype dtype, uint32_t bin
     char number[48];
     uint32_t elements = tuff_dtype_row(dtype)->elements / unit;
     if (!tuff_is_blocks(dtype)) return;
-    tuff_text_add(&e->text, " * tuff_half(get%u(%s + %s / %uu), %s / %uu)", (unsigned)binding,
-                  tuff_emit_number(e, (last + 1) / 4, number), at, (unsigned)(2 * elements), at, (unsigned)elements);
+    tuff_text_add(&e->text, " * tuff_half(get%u(%s + %s / %uu), %s / %uu)", binding,
+                  tuff_emit_number(e, (last + 1) / 4, number), at, (unsigned)(2 * elements), at, elements);
 }
 
 void tuff_emit_unpack(struct tuff_emitter *e, enum tuff_dtype dtype, uint32_t binding, uint32_t last, const char *at)
 {
     const struct tuff_dtype_row *row = tuff_dtype_row(dtype);
-    tuff_text_add(&e->text, "%s(%s(get%u(%s / %uu), %s))", row->reg, row->unpack, (unsigned)binding, at,
-                  (unsigned)row->per_word, at);
+    tuff_text_add(&e->text, "%s(%s(get%u(%s / %uu), %s))", row->reg, row->unpack, binding, at, row->per_word, at);
     tuff_emit_scale(e, dtype, binding, last, 1, at);
 }
 
@@ -159,7 +158,7 @@ static const char *emit_load(struct tuff_emitter *e, tuff_val v, const struct tu
     struct tuff_text *t = &e->text;
     tuff_text_add(t, "    %s %s = ", row->reg, name);
     if (row->per_word == 1) {
-        tuff_text_add(t, "get%u(", (unsigned)b);
+        tuff_text_add(t, "get%u(", b);
         tuff_index_text(e, &at, t);
         tuff_text_add(t, ")");
     } else {

@@ -64,8 +64,7 @@ static void end_function(struct tuff_emitter *e, struct tuff_text *body)
 /* ", float l0, int l1": the loads as parameters */
 static void add_leaf_parameters(struct tuff_emitter *e)
 {
-    for (uint32_t k = 0; k < e->leaf_count; k++)
-        tuff_text_add(&e->text, ", %s l%u", tuff_glsl_type(e->leaves[k].dtype), (unsigned)k);
+    for (uint32_t k = 0; k < e->leaf_count; k++) tuff_text_add(&e->text, ", %s l%u", tuff_glsl_type(e->leaves[k].dtype), k);
 }
 
 /* The port's function of the loads, and the port itself, which loads for one element. */
@@ -89,7 +88,7 @@ static void emit_port_four(struct tuff_emitter *e, const struct tuff_loads *load
     tuff_emit_four_leaves(e, loads, base);
     tuff_text_add(&e->text, "    return vec4(");
     for (int j = 0; j < 4; j++) {
-        tuff_text_add(&e->text, "%stuff_in%u(%s", j ? ", " : "", (unsigned)port, arguments[j]);
+        tuff_text_add(&e->text, "%stuff_in%u(%s", j ? ", " : "", port, arguments[j]);
         for (uint32_t k = 0; k < e->leaf_count; k++) tuff_emit_leaf_argument(e, loads, k, base, j, arguments[j]);
         tuff_text_add(&e->text, ")");
     }
@@ -134,22 +133,22 @@ static bool emit_port_quad(struct tuff_emitter *e, tuff_val v, uint32_t port)
     if (rest % 4 || e->crowded) return false;
     if (row->elements > 1) {
         uint32_t last = (uint32_t)tuff_shape_count(&e->g->values[v].type.shape) - 1;
-        tuff_text_add(&e->text, "vec4 in%uq(uint q) { uint w = get%u(q); return vec4(", (unsigned)port, (unsigned)b);
+        tuff_text_add(&e->text, "vec4 in%uq(uint q) { uint w = get%u(q); return vec4(", port, b);
         for (unsigned i = 0; i < 4; i++) tuff_text_add(&e->text, "%s%s(w, %uu)", i ? ", " : "", row->unpack, i);
         tuff_text_add(&e->text, ")");
         tuff_emit_scale(e, e->g->values[v].type.dtype, b, last, 4, "q");
         tuff_text_add(&e->text, "; }\n");
         return true;
     }
-    tuff_text_add(&e->text, "vec4 in%uq(uint q) { uint at = ", (unsigned)port);
+    tuff_text_add(&e->text, "vec4 in%uq(uint q) { uint at = ", port);
     add_rest(e, rest / (vector ? 4 : row->per_word));
     if (vector)
-        tuff_text_add(&e->text, "q; return getv%u(at); }\n", (unsigned)b);
+        tuff_text_add(&e->text, "q; return getv%u(at); }\n", b);
     else
         tuff_text_add(&e->text,
                       "q * 2u, low = get%u(at), high = get%u(at + 1u); return vec4(%s(low, 0u), %s(low, 1u), %s(high, 0u), "
                       "%s(high, 1u)); }\n",
-                      (unsigned)b, (unsigned)b, row->unpack, row->unpack, row->unpack, row->unpack);
+                      b, b, row->unpack, row->unpack, row->unpack, row->unpack);
     return true;
 }
 
@@ -168,7 +167,7 @@ static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
     begin_port(e, &loads, port, tuff_glsl_type(type->dtype), &body);
     if (tuff_dtype_row(type->dtype)->reg[0] != 'f' || emit_port_quad(e, v, port)) return;
     uint64_t count = tuff_shape_count(&type->shape);
-    tuff_text_add(&e->text, "vec4 in%uq(uint q) {\n    uint i = q * 4u;\n", (unsigned)port);
+    tuff_text_add(&e->text, "vec4 in%uq(uint q) {\n    uint i = q * 4u;\n", port);
     if (count % 4) tuff_text_add(&e->text, "    uint last = %s;\n", tuff_emit_number(e, (uint32_t)(count - 1), number));
     emit_port_four(e, &loads, port, 0, count % 4 ? clamped : of_i);
 }
@@ -192,7 +191,7 @@ static void emit_chain(struct tuff_emitter *e)
     e->hoist = 1;
     for (uint32_t k = 0; k < group->root_count; k++) {
         struct tuff_coords at = tuff_coords_of_flat(e, &flat, &e->g->values[group->roots[k]].type.shape);
-        tuff_text_add(&e->text, "    r%u = %s;\n", (unsigned)k, tuff_emit_value(e, group->roots[k], &at));
+        tuff_text_add(&e->text, "    r%u = %s;\n", k, tuff_emit_value(e, group->roots[k], &at));
     }
     end_body(e, &before, &body, &chain_loads);
     e->chain_bytes = body.length;
@@ -200,14 +199,14 @@ static void emit_chain(struct tuff_emitter *e)
     if (group->kernel) tuff_text_add(&e->text, ", %s v", tuff_glsl_type(e->g->values[group->kernel].type.dtype));
     add_leaf_parameters(e);
     for (uint32_t k = 0; k < group->root_count; k++)
-        tuff_text_add(&e->text, ", out %s r%u", tuff_glsl_type(e->g->values[group->roots[k]].type.dtype), (unsigned)k);
+        tuff_text_add(&e->text, ", out %s r%u", tuff_glsl_type(e->g->values[group->roots[k]].type.dtype), k);
     tuff_text_add(&e->text, ") {\n");
     end_function(e, &body);
 }
 
 static void declare_results(struct tuff_emitter *e, uint32_t k, const char *suffix)
 {
-    tuff_text_add(&e->text, "%s r%u%s; ", tuff_glsl_type(e->g->values[e->group->roots[k]].type.dtype), (unsigned)k, suffix);
+    tuff_text_add(&e->text, "%s r%u%s; ", tuff_glsl_type(e->g->values[e->group->roots[k]].type.dtype), k, suffix);
 }
 
 /* j: which of four elements, or -1 for a single one */
@@ -217,7 +216,7 @@ static void call_chain(struct tuff_emitter *e, const char *index, const char *va
     tuff_text_add(&e->text, "tuff_chain(%s", index);
     if (e->group->kernel) tuff_text_add(&e->text, ", %s", value);
     for (uint32_t k = 0; k < e->leaf_count; k++) tuff_emit_leaf_argument(e, &chain_loads, k, 0, j, index);
-    for (uint32_t k = 0; k < e->group->root_count; k++) tuff_text_add(&e->text, ", r%u%s", (unsigned)k, suffix);
+    for (uint32_t k = 0; k < e->group->root_count; k++) tuff_text_add(&e->text, ", r%u%s", k, suffix);
     tuff_text_add(&e->text, ");\n");
 }
 
@@ -227,19 +226,19 @@ static void emit_store_one(struct tuff_emitter *e)
     for (uint32_t k = 0; k < e->group->root_count; k++) {
         uint64_t rest;
         uint32_t b = tuff_emit_bind(e, e->group->roots[k], TUFF_WRITE, false, &rest);
-        tuff_text_add(&e->text, "    put%u(", (unsigned)b);
+        tuff_text_add(&e->text, "    put%u(", b);
         add_rest(e, rest);
-        tuff_text_add(&e->text, "i, r%ux);\n", (unsigned)k);
+        tuff_text_add(&e->text, "i, r%ux);\n", k);
     }
 }
 
 static void emit_store_each(struct tuff_emitter *e, uint32_t binding, uint64_t rest, const char r[4][12], bool tail)
 {
     for (uint32_t i = 0; i < 4; i++) {
-        if (tail && i) tuff_text_add(&e->text, "    if (i + %uu <= last)", (unsigned)i);
-        tuff_text_add(&e->text, "    put%u(", (unsigned)binding);
+        if (tail && i) tuff_text_add(&e->text, "    if (i + %uu <= last)", i);
+        tuff_text_add(&e->text, "    put%u(", binding);
         add_rest(e, rest);
-        tuff_text_add(&e->text, "i + %uu, %s);\n", (unsigned)i, r[i]);
+        tuff_text_add(&e->text, "i + %uu, %s);\n", i, r[i]);
     }
 }
 
@@ -254,13 +253,12 @@ static void emit_store_four(struct tuff_emitter *e, bool tail)
         bool vector = dtype == TUFF_F32;
         uint32_t b = tuff_emit_bind(e, e->group->roots[k], TUFF_WRITE, vector, &rest);
         char r[4][12];
-        for (int i = 0; i < 4; i++) sprintf(r[i], "r%u%c", (unsigned)k, "xyzw"[i]);
+        for (int i = 0; i < 4; i++) sprintf(r[i], "r%u%c", k, "xyzw"[i]);
         if (row->per_word > 1) {
             for (uint32_t i = 0; i < 4; i += row->per_word) {
-                tuff_text_add(&e->text, "    put%u(", (unsigned)b);
+                tuff_text_add(&e->text, "    put%u(", b);
                 add_rest(e, rest / row->per_word);
-                tuff_text_add(&e->text, "i / %uu + %uu, %s(", (unsigned)row->per_word, (unsigned)(i / row->per_word),
-                              row->pack);
+                tuff_text_add(&e->text, "i / %uu + %uu, %s(", row->per_word, (unsigned)(i / row->per_word), row->pack);
                 for (uint32_t j = i; j < i + row->per_word; j++) tuff_text_add(&e->text, "%s%s", j > i ? ", " : "", r[j]);
                 tuff_text_add(&e->text, "));\n");
             }
@@ -268,7 +266,7 @@ static void emit_store_four(struct tuff_emitter *e, bool tail)
             emit_store_each(e, b, rest, (const char(*)[12])r, tail);
         } else {
             if (tail) tuff_text_add(&e->text, "    if (i + 3u <= last)");
-            tuff_text_add(&e->text, "    putv%u(", (unsigned)b);
+            tuff_text_add(&e->text, "    putv%u(", b);
             add_rest(e, rest / 4);
             tuff_text_add(&e->text, "i / 4u, vec4(%s, %s, %s, %s));\n", r[0], r[1], r[2], r[3]);
             if (!tail) continue;
@@ -326,7 +324,7 @@ static void emit_block(struct tuff_emitter *e)
     tuff_emit_block_leaves(e);
     const char *columns = tuff_emit_number(e, e->block.columns, number[0]);
     for (e->block.row = 0; e->block.row < 4; e->block.row++) {
-        tuff_text_add(&e->text, "    { uint i = begin + %s * %uu;\n", columns, (unsigned)e->block.row);
+        tuff_text_add(&e->text, "    { uint i = begin + %s * %uu;\n", columns, e->block.row);
         emit_four(e, false);
         tuff_text_add(&e->text, "    }\n");
     }
@@ -337,9 +335,9 @@ static void emit_more(struct tuff_emitter *e, uint32_t k)
 {
     tuff_val v = e->group->kernel + k;
     uint64_t rest;
-    tuff_text_add(&e->text, "void out%u(uint i, %s v) {", (unsigned)k, tuff_glsl_type(e->g->values[v].type.dtype));
+    tuff_text_add(&e->text, "void out%u(uint i, %s v) {", k, tuff_glsl_type(e->g->values[v].type.dtype));
     if (e->values[v].place.root) {
-        tuff_text_add(&e->text, " put%u(", (unsigned)tuff_emit_bind(e, v, TUFF_WRITE, false, &rest));
+        tuff_text_add(&e->text, " put%u(", tuff_emit_bind(e, v, TUFF_WRITE, false, &rest));
         add_rest(e, rest);
         tuff_text_add(&e->text, "i, v);");
     }
@@ -390,9 +388,9 @@ static void add_access(const struct tuff_emitted *out, struct tuff_text *text, u
     uint64_t unit = vector ? 16 : 4, per_window = out->window_bytes / unit;
     bool read = b->access == TUFF_READ;
     if (read)
-        tuff_text_add(text, "%s get%s%u(uint i) { return ", type, v, (unsigned)at);
+        tuff_text_add(text, "%s get%s%u(uint i) { return ", type, v, at);
     else
-        tuff_text_add(text, "void put%s%u(uint i, %s x) { ", v, (unsigned)at, type);
+        tuff_text_add(text, "void put%s%u(uint i, %s x) { ", v, at, type);
     const char *open = !b->texels ? "[" : vector ? ", int(" : ", int((";
     const char *close = !b->texels ? "]" : vector ? "))" : ") >> 2))[i & 3u]"; /* windows are whole texels */
     for (uint32_t w = 0; w < b->windows; w++) {
@@ -412,7 +410,7 @@ static void declare_all(const struct tuff_emitted *out, struct tuff_text *text)
         tuff_text_add(text, "layout(std140, binding = %u) uniform Numbers { uvec4 numbers[%u]; };\n",
                       TUFF_PLAN_NUMBERS_BINDING, (unsigned)(out->number_count + 3) / 4);
     for (uint32_t i = 0; i < out->number_count; i++)
-        tuff_text_add(text, "uint S%u = numbers[%u].%c;\n", (unsigned)i, (unsigned)i / 4, "xyzw"[i % 4]);
+        tuff_text_add(text, "uint S%u = numbers[%u].%c;\n", i, i / 4, "xyzw"[i % 4]);
     for (uint32_t i = 0, number = 0; i < out->binding_count; number += out->bindings[i++].windows) {
         const struct tuff_emit_binding *b = &out->bindings[i];
         const char *element = tuff_dtype_memory(b->dtype);
@@ -464,7 +462,7 @@ static char *as_macro(struct tuff_arena *arena, const struct tuff_text *declarat
     for (size_t i = 0; i < functions->length; i++) lines += functions->data[i] == '\n';
     char head[80];
     size_t used = (size_t)snprintf(head, sizeof head, "%s#define TUFF_WIDTH %uu\n#define TUFF_HOOKS_TEXT \\\n",
-                                   narrow ? "#define TUFF_NARROW\n" : "", (unsigned)width);
+                                   narrow ? "#define TUFF_NARROW\n" : "", width);
     char *macro = tuff_arena_alloc(arena, used + length + 2 * lines + 2), *to = macro;
     if (!macro) return NULL;
     memcpy(to, head, used);

@@ -38,7 +38,7 @@ static uint32_t add_numbers(struct tuff_emitter *e, struct tuff_number_key key, 
 
 const char *tuff_emit_number(struct tuff_emitter *e, uint32_t value, char *buffer)
 {
-    sprintf(buffer, "S%u", (unsigned)add_numbers(e, (struct tuff_number_key){.function = 0}, &value, 1));
+    sprintf(buffer, "S%u", add_numbers(e, (struct tuff_number_key){.function = 0}, &value, 1));
     return buffer;
 }
 
@@ -137,7 +137,7 @@ static void digit_text(struct tuff_emitter *e, const struct tuff_term *t, struct
     char quotient[TUFF_QUOTIENT_TEXT], numbers[48];
     snprintf(quotient, sizeof quotient, "%s", name);
     if (t->fixed)
-        snprintf(quotient, sizeof quotient, "(%s / %uu)", name, (unsigned)t->div);
+        snprintf(quotient, sizeof quotient, "(%s / %uu)", name, t->div);
     else if (t->div > 1)
         snprintf(quotient, sizeof quotient, "tuff_div(%s, %s)", name, divisor(e, key, t->div, false, numbers));
     key.mod = t->mod;
@@ -165,14 +165,14 @@ void tuff_index_text(struct tuff_emitter *e, const struct tuff_index *index, str
         if (!first || t->stride < 0) tuff_text_add(text, t->stride < 0 ? (first ? "0u - " : " - ") : " + ");
         first = false;
         digit_text(e, t, text);
-        if (stride != 1) tuff_text_add(text, " * S%u", (unsigned)add_numbers(e, key, &stride, 1));
+        if (stride != 1) tuff_text_add(text, " * S%u", add_numbers(e, key, &stride, 1));
     }
 }
 
 struct tuff_index tuff_index_variable(struct tuff_emitter *e, const struct tuff_index *index, uint64_t extent)
 {
     char name[12];
-    snprintf(name, sizeof name, "t%u", (unsigned)e->names++);
+    snprintf(name, sizeof name, "t%u", e->names++);
     tuff_text_add(&e->text, "    uint %s = ", name);
     tuff_index_text(e, index, &e->text);
     tuff_text_add(&e->text, ";\n");

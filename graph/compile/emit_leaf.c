@@ -95,8 +95,7 @@ void tuff_emit_leaves(struct tuff_emitter *e, const struct tuff_loads *loads)
     for (uint32_t k = 0; k < e->leaf_count; k++) {
         const struct tuff_leaf_load *leaf = &e->leaves[k];
         unsigned b = (unsigned)leaf->binding;
-        tuff_text_add(&e->text, "%s %s%u(%s) { uint at = ", tuff_glsl_type(leaf->dtype), loads->name, (unsigned)k,
-                      loads->parameters);
+        tuff_text_add(&e->text, "%s %s%u(%s) { uint at = ", tuff_glsl_type(leaf->dtype), loads->name, k, loads->parameters);
         add_place(e, leaf, 1);
         const struct tuff_dtype_row *row = tuff_dtype_row(leaf->dtype);
         tuff_text_add(&e->text, "; return ");

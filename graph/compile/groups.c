@@ -391,10 +391,10 @@ void tuff_groups_print(const struct tuff_work *w, struct tuff_text *text)
     for (uint32_t n = 0; n < w->group_count; n++) {
         const struct tuff_group *group = &w->groups[w->sequence ? w->sequence[n] : n];
         tuff_text_add(text, group->prepares ? "group, to prepare:" : "group:");
-        if (group->kernel) tuff_text_add(text, " kernel %%%u", (unsigned)group->kernel);
-        for (uint32_t i = 0; i < group->member_count; i++) tuff_text_add(text, " %%%u", (unsigned)group->members[i]);
+        if (group->kernel) tuff_text_add(text, " kernel %%%u", group->kernel);
+        for (uint32_t i = 0; i < group->member_count; i++) tuff_text_add(text, " %%%u", group->members[i]);
         for (uint32_t i = 0; i < group->read_count; i++)
-            tuff_text_add(text, "%s%%%u%s", i ? ", " : " reads ", (unsigned)group->reads[i].value,
+            tuff_text_add(text, "%s%%%u%s", i ? ", " : " reads ", group->reads[i].value,
                           group->reads[i].identity ? " in place" : "");
         tuff_text_add(text, "%s%s\n", group->why ? "; alone: " : "", group->why ? group->why : "");
     }

@@ -61,7 +61,7 @@ static tuff_status compile_first(struct tuff_work *w, const struct tuff_scan_att
     TUFF_TRY(tuff_graph_create(w->context, &loop->copies, w->error));
     for (uint32_t k = 0; k < count; k++) {
         struct tuff_type type = attrs->body->values[tuff_scan_input(attrs, k)].type;
-        char *name = tuff_arena_printf(w->arena, "carry%u", (unsigned)k);
+        char *name = tuff_arena_printf(w->arena, "carry%u", k);
         if (!name) return tuff_fail_memory(w->context, w->error);
         copies[k] = tuff_input(loop->copies, name, type.dtype, type.shape);
     }

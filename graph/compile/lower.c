@@ -65,7 +65,7 @@ static const char *label_of(struct lowering *l, const struct tuff_group *group)
     const struct tuff_value *last = val(l->w, named);
     const char *name = last->name ? last->name : (kernel && kernel->name ? kernel->name : NULL);
     if (name) return tuff_arena_printf(&l->plan->arena, "%s %s", kernel ? kernel->op->name : last->op->name, name);
-    return tuff_arena_printf(&l->plan->arena, "%s %%%u", kernel ? kernel->op->name : last->op->name, (unsigned)named);
+    return tuff_arena_printf(&l->plan->arena, "%s %%%u", kernel ? kernel->op->name : last->op->name, named);
 }
 
 /* What the launch of an update writes: the state is bound as a whole. 0: all that it binds. */

@@ -365,13 +365,12 @@ static tuff_status map_stations(struct tuff_work *w, const tuff_val *map)
             tuff_val v = station->values[k];
             values[k] = v && v < params->graph->count ? map[v] : 0;
             if (!values[k] || !station->name)
-                return tuff_fail(w->context, w->error, TUFF_ERR_USAGE, "station %u (%s): no output needs value %u",
-                                 (unsigned)i, station->name ? station->name : "without a name", (unsigned)v);
+                return tuff_fail(w->context, w->error, TUFF_ERR_USAGE, "station %u (%s): no output needs value %u", i,
+                                 station->name ? station->name : "without a name", v);
             const struct tuff_op *op = val(w, values[k])->op;
             if (op->kind != TUFF_KIND_PACK && !(op->traits & TUFF_UPDATES))
                 return tuff_fail(w->context, w->error, TUFF_ERR_USAGE,
-                                 "station %s: value %u is neither a pack nor rows that were assigned", station->name,
-                                 (unsigned)v);
+                                 "station %s: value %u is neither a pack nor rows that were assigned", station->name, v);
         }
     }
     return TUFF_OK;

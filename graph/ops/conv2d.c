@@ -42,17 +42,15 @@ static tuff_status check(const struct tuff_infer *infer, bool fits, const struct
     if (x->shape.rank != 4 || y->shape.rank != 4)
         return tuff_infer_refuse(infer, "it takes x [n, ci, h, w] and w [co, ci / groups, kh, kw]");
     if (infer->op == &tuff_op_conv2d && (xd[1] % c.groups || wd[0] % c.groups))
-        return tuff_infer_refuse(infer, "%u groups must divide both %u and %u channels", (unsigned)c.groups, (unsigned)xd[1],
-                                 (unsigned)wd[0]);
+        return tuff_infer_refuse(infer, "%u groups must divide both %u and %u channels", c.groups, xd[1], wd[0]);
     if (infer->op == &tuff_op_conv2d && wd[1] != xd[1] / c.groups)
         return tuff_infer_refuse(infer, "x has %u channels in %u groups, so w must have %u as its second size, not %u",
-                                 (unsigned)xd[1], (unsigned)c.groups, (unsigned)(xd[1] / c.groups), (unsigned)wd[1]);
+                                 xd[1], c.groups, (unsigned)(xd[1] / c.groups), wd[1]);
     return tuff_infer_refuse(
         infer,
         "stride %u %u, dilation %u %u, pad %u %u %u %u, groups %u%s: channels do not fit, or the kernel is larger "
         "than the padded picture (x [n, ci, h, w], w [co, ci / groups, kh, kw], y [n, co, oh, ow])",
-        (unsigned)c.stride[0], (unsigned)c.stride[1], (unsigned)c.dilation[0], (unsigned)c.dilation[1], (unsigned)c.pad[0],
-        (unsigned)c.pad[1], (unsigned)c.pad[2], (unsigned)c.pad[3], (unsigned)c.groups, more);
+        c.stride[0], c.stride[1], c.dilation[0], c.dilation[1], c.pad[0], c.pad[1], c.pad[2], c.pad[3], c.groups, more);
 }
 
 static tuff_status conv_infer(const struct tuff_infer *infer, struct tuff_shape *out)
@@ -69,7 +67,7 @@ static tuff_status input_grad_infer(const struct tuff_infer *infer, struct tuff_
     const struct tuff_conv_input_grad *attrs = infer->attrs;
     struct tuff_conv_sizes s = {0};
     char more[64];
-    snprintf(more, sizeof more, ", input size %u %u", (unsigned)attrs->size[0], (unsigned)attrs->size[1]);
+    snprintf(more, sizeof more, ", input size %u %u", attrs->size[0], attrs->size[1]);
     TUFF_TRY(check(infer, tuff_conv_measure_input_grad(attrs, &infer->in[0]->shape, &infer->in[1]->shape, &s), &attrs->conv,
                    more));
     *out = TUFF_SHAPE(s.n, s.ci * s.groups, s.h, s.w);
@@ -81,8 +79,7 @@ static tuff_status weight_grad_infer(const struct tuff_infer *infer, struct tuff
     const struct tuff_conv_weight_grad *attrs = infer->attrs;
     struct tuff_conv_sizes s = {0};
     char more[64];
-    snprintf(more, sizeof more, ", kernel %u %u, %u splits", (unsigned)attrs->kernel[0], (unsigned)attrs->kernel[1],
-             (unsigned)attrs->splits);
+    snprintf(more, sizeof more, ", kernel %u %u, %u splits", attrs->kernel[0], attrs->kernel[1], attrs->splits);
     bool fits = tuff_conv_measure_weight_grad(attrs, &infer->in[0]->shape, &infer->in[1]->shape, &s) && attrs->splits <= s.n;
     TUFF_TRY(check(infer, fits, &attrs->conv, more));
     *out = TUFF_SHAPE(attrs->splits ? attrs->splits : 1, s.co * s.groups, s.ci, s.kh, s.kw);
@@ -195,7 +192,7 @@ tuff_val tuff_conv_bias(struct tuff_graph *g, const char *what, tuff_val y, cons
     struct tuff_shape bs = tuff_type_of(g, b).shape, ys = tuff_type_of(g, y).shape, shape = {.rank = ys.rank};
     if (bs.rank != 1 || bs.dim[0] != ys.dim[1] || !tuff_is_float(tuff_type_of(g, b).dtype))
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 3,
-                                 "the bias must be [%u], a float for each channel of the result", (unsigned)ys.dim[1]);
+                                 "the bias must be [%u], a float for each channel of the result", ys.dim[1]);
     for (uint32_t i = 0; i < ys.rank; i++) shape.dim[i] = i == 1 ? bs.dim[0] : 1;
     return tuff_add(g, y, tuff_reshape(g, b, shape));
 }
@@ -230,8 +227,7 @@ tuff_val tuff_conv_transpose2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuf
                       params.output_pad[i] - (int64_t)attrs.pad[i] - attrs.pad[2 + i];
         if (params.output_pad[i] >= attrs.stride[i])
             return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "conv_transpose2d", in, 2,
-                                     "output_pad %u must be less than the stride %u", (unsigned)params.output_pad[i],
-                                     (unsigned)attrs.stride[i]);
+                                     "output_pad %u must be less than the stride %u", params.output_pad[i], attrs.stride[i]);
         if (out < 1 || out > INT32_MAX)
             return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "conv_transpose2d", in, 2,
                                      "axis %d of the result would have %lld elements", 2 + i, (long long)out);

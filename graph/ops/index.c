@@ -42,8 +42,8 @@ static tuff_status iota_infer(const struct tuff_infer *infer, struct tuff_shape 
     *out = attrs->shape;
     if (attrs->shape.rank <= TUFF_MAX_RANK && attrs->axis >= 0 && (uint32_t)attrs->axis < attrs->shape.rank) return TUFF_OK;
     if (attrs->shape.rank > TUFF_MAX_RANK)
-        return tuff_infer_refuse(infer, "a shape has at most %d axes, not %u", TUFF_MAX_RANK, (unsigned)attrs->shape.rank);
-    return tuff_infer_refuse(infer, "its shape of %u axes has no axis %d", (unsigned)attrs->shape.rank, (int)attrs->axis);
+        return tuff_infer_refuse(infer, "a shape has at most %d axes, not %u", TUFF_MAX_RANK, attrs->shape.rank);
+    return tuff_infer_refuse(infer, "its shape of %u axes has no axis %d", attrs->shape.rank, (int)attrs->axis);
 }
 
 static void iota_ref(const struct tuff_ref *ref)
@@ -576,7 +576,7 @@ static tuff_status random_infer(const struct tuff_infer *infer, struct tuff_shap
     if (rng->dtype == TUFF_I32 && rng->shape.rank == 1 && rng->shape.dim[0] == 3 && attrs->shape.rank <= TUFF_MAX_RANK)
         return TUFF_OK;
     if (attrs->shape.rank > TUFF_MAX_RANK)
-        return tuff_infer_refuse(infer, "a shape has at most %d axes, not %u", TUFF_MAX_RANK, (unsigned)attrs->shape.rank);
+        return tuff_infer_refuse(infer, "a shape has at most %d axes, not %u", TUFF_MAX_RANK, attrs->shape.rank);
     return tuff_infer_refuse(infer,
                              "the generator's state must be i32 [3] (seed low, seed high, step): take tuff_rng_state");
 }

@@ -52,8 +52,7 @@ static tuff_status leaf_infer(const struct tuff_infer *infer, struct tuff_shape 
     }
     if (!tuff_dtype_known(attrs->dtype) || attrs->shape.rank > TUFF_MAX_RANK) {
         if (attrs->shape.rank > TUFF_MAX_RANK)
-            return tuff_infer_refuse(infer, "a shape has at most %d axes, not %u", TUFF_MAX_RANK,
-                                     (unsigned)attrs->shape.rank);
+            return tuff_infer_refuse(infer, "a shape has at most %d axes, not %u", TUFF_MAX_RANK, attrs->shape.rank);
         return tuff_infer_refuse(infer, "there is no type %d (enum tuff_dtype)", (int)attrs->dtype);
     }
     const double *misfit = has_initial(infer->op) ? initial_misfit(attrs) : NULL;

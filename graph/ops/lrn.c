@@ -37,7 +37,7 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
         infer,
         "it takes floats [n, c, ..], a size of at least 1 (%u), a bias above 0 (%g), an alpha not below (%g) and a "
         "finite beta (%g)",
-        (unsigned)a->size[0], a->bias, a->alpha, a->beta);
+        a->size[0], a->bias, a->alpha, a->beta);
 }
 
 /* Means over windows of channels as average pools of [n, 1, c, inner]. */

@@ -73,9 +73,8 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
         return tuff_infer_refuse(infer,
                                  "each must be a matrix, of two axes or more: tuff_reshape a vector to [1, n] or [n, 1]");
     if (!fits && inner(&a->shape, attrs->transpose_a, true) != inner(&b->shape, attrs->transpose_b, false))
-        return tuff_infer_refuse(infer, "the inner sizes %u and %u%s differ%s",
-                                 (unsigned)inner(&a->shape, attrs->transpose_a, true),
-                                 (unsigned)inner(&b->shape, attrs->transpose_b, false),
+        return tuff_infer_refuse(infer, "the inner sizes %u and %u%s differ%s", inner(&a->shape, attrs->transpose_a, true),
+                                 inner(&b->shape, attrs->transpose_b, false),
                                  attrs->transpose_a || attrs->transpose_b ? " (after transposing)" : "",
                                  !fits_transposed(&a->shape, &b->shape, attrs) ? ""
                                  : attrs->transpose_b                          ? "; without transpose_b they fit"

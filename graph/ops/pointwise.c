@@ -117,7 +117,7 @@ static tuff_status infer_pw(const struct tuff_infer *infer, struct tuff_shape *o
         bool integer = !tuff_is_float(in->dtype);
         bool compared = (what & BOOL) != 0;
         if (integer && !(what & INTEGERS) && !compared)
-            return tuff_infer_refuse(infer, "it takes floats: cast operand %u", (unsigned)i + 1);
+            return tuff_infer_refuse(infer, "it takes floats: cast operand %u", i + 1);
         if (integer == tuff_is_float(first->dtype))
             return tuff_infer_refuse(infer, "it does not take floats with whole numbers: cast one of them");
     }
@@ -333,8 +333,7 @@ bool tuff_broadcast_shape(struct tuff_graph *g, const char *what, const tuff_val
             if (da == db || da == 1 || db == 1) continue;
             return tuff_graph_refuse(
                 g, TUFF_ERR_SHAPE, what, in, count,
-                "the shapes do not broadcast: aligned at the right, axes must be equal or 1, not %u and %u", (unsigned)da,
-                (unsigned)db);
+                "the shapes do not broadcast: aligned at the right, axes must be equal or 1, not %u and %u", da, db);
         }
     }
     *out = r;

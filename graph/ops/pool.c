@@ -94,14 +94,13 @@ static tuff_status check(const struct tuff_infer *infer, bool fits, const struct
     if (!types) return tuff_infer_refuse(infer, "it takes floats: cast");
     if (x->shape.rank != 4) return tuff_infer_refuse(infer, "it must be [n, c, h, w]");
     if (!p->kernel[0] || !p->kernel[1])
-        return tuff_infer_refuse(infer, "kernel is %u x %u; both must be above 0", (unsigned)p->kernel[0],
-                                 (unsigned)p->kernel[1]);
+        return tuff_infer_refuse(infer, "kernel is %u x %u; both must be above 0", p->kernel[0], p->kernel[1]);
     return tuff_infer_refuse(
         infer,
         "kernel %u %u, stride %u %u, pad %u %u %u %u: a window must fit h and w with their padding, which must be narrower "
         "than it%s",
-        (unsigned)p->kernel[0], (unsigned)p->kernel[1], (unsigned)p->stride[0], (unsigned)p->stride[1], (unsigned)p->pad[0],
-        (unsigned)p->pad[1], (unsigned)p->pad[2], (unsigned)p->pad[3], y ? ", and the shapes to each other" : "");
+        p->kernel[0], p->kernel[1], p->stride[0], p->stride[1], p->pad[0], p->pad[1], p->pad[2], p->pad[3],
+        y ? ", and the shapes to each other" : "");
 }
 
 static tuff_status pool_infer(const struct tuff_infer *infer, struct tuff_shape *out)

@@ -32,10 +32,10 @@ static tuff_status reduce_infer(const struct tuff_infer *infer, struct tuff_shap
     *out = (struct tuff_shape){0};
     bool one_axis = (attrs->axes & (attrs->axes - 1)) == 0;
     if (attrs->axes >> in->shape.rank)
-        return tuff_infer_refuse(infer, "axes 0x%x: bit i stands for axis i, and it has %u axes", (unsigned)attrs->axes,
-                                 (unsigned)in->shape.rank);
+        return tuff_infer_refuse(infer, "axes 0x%x: bit i stands for axis i, and it has %u axes", attrs->axes,
+                                 in->shape.rank);
     if (kind >= REDUCE_ARGMAX && (!one_axis || attrs->axes == 0))
-        return tuff_infer_refuse(infer, "axes 0x%x: it takes one axis", (unsigned)attrs->axes);
+        return tuff_infer_refuse(infer, "axes 0x%x: it takes one axis", attrs->axes);
     if (!tuff_is_float(in->dtype) && kind != REDUCE_SUM) return tuff_infer_refuse(infer, "it takes floats: cast it");
     for (uint32_t i = 0; i < in->shape.rank; i++) {
         bool reduced = attrs->axes >> i & 1;

@@ -77,7 +77,7 @@ struct tuff_scan_section tuff_scan_section(const struct tuff_scan_attrs *attrs, 
 
 static tuff_status refuse(const struct tuff_infer *infer, const char *what, uint32_t which)
 {
-    return tuff_infer_refuse(infer, "%s (number %u)", what, (unsigned)which);
+    return tuff_infer_refuse(infer, "%s (number %u)", what, which);
 }
 
 /* A body reads and writes nothing but its operands and results. */

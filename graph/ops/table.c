@@ -64,7 +64,7 @@ tuff_val tuff_op_of_case(struct tuff_graph *g, const struct tuff_op *op, const s
 {
     for (uint32_t k = 0; k < c->in_count; k++) {
         char text[64];
-        snprintf(text, sizeof text, "%.48s %u", name, (unsigned)k);
+        snprintf(text, sizeof text, "%.48s %u", name, k);
         in[k] = tuff_input(g, text, c->in[k].dtype, c->in[k].shape);
     }
     return tuff_graph_add(g, op, in, c->in_count, c->attrs);

@@ -87,7 +87,7 @@ static tuff_status reshape_infer(const struct tuff_infer *infer, struct tuff_sha
     const struct shape_attrs *attrs = infer->attrs;
     *out = infer->in[0]->shape;
     if (attrs->shape.rank > TUFF_MAX_RANK)
-        return tuff_infer_refuse(infer, "a shape has at most %d axes, not %u", TUFF_MAX_RANK, (unsigned)attrs->shape.rank);
+        return tuff_infer_refuse(infer, "a shape has at most %d axes, not %u", TUFF_MAX_RANK, attrs->shape.rank);
     if (tuff_shape_count(&attrs->shape) != tuff_shape_count(out)) {
         char text[128];
         return tuff_infer_refuse(
@@ -178,8 +178,7 @@ tuff_val tuff_unsqueeze(struct tuff_graph *g, tuff_val x, int axis)
                                  TUFF_MAX_RANK);
     if (at < 0 || at > (int)old.rank)
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, "unsqueeze", &x, 1,
-                                 "there is no place %d for a new axis: 0 .. %u, or -1 .. -%u", axis, (unsigned)old.rank,
-                                 (unsigned)shape.rank);
+                                 "there is no place %d for a new axis: 0 .. %u, or -1 .. -%u", axis, old.rank, shape.rank);
     for (uint32_t i = 0, k = 0; i < shape.rank; i++) shape.dim[i] = (int)i == at ? 1 : old.dim[k++];
     return tuff_reshape(g, x, shape);
 }
@@ -198,7 +197,7 @@ static tuff_status permute_infer(const struct tuff_infer *infer, struct tuff_sha
     for (uint32_t i = 0; i < in->rank; i++) {
         uint32_t from = i < attrs->order.count ? (uint32_t)attrs->order.at[i] : UINT32_MAX;
         if (attrs->order.count != in->rank || from >= in->rank || (seen >> from & 1))
-            return tuff_infer_refuse(infer, "the order must name each of its %u axes once", (unsigned)in->rank);
+            return tuff_infer_refuse(infer, "the order must name each of its %u axes once", in->rank);
         seen |= 1u << from;
         out->dim[i] = in->dim[from];
     }
@@ -317,8 +316,7 @@ static tuff_status slice_infer(const struct tuff_infer *infer, struct tuff_shape
         bool step = attrs->step[i] != 0 && attrs->step[i] > INT32_MIN;
         if (!step || attrs->size[i] == 0 || first >= out->dim[i] || last < 0 || last >= out->dim[i]) {
             return tuff_infer_refuse(infer, "of axis %u, which has %u elements, it cannot take %u from %u on in steps of %d",
-                                     (unsigned)i, (unsigned)out->dim[i], (unsigned)attrs->size[i], (unsigned)attrs->start[i],
-                                     (int)attrs->step[i]);
+                                     i, out->dim[i], attrs->size[i], attrs->start[i], (int)attrs->step[i]);
         }
         out->dim[i] = attrs->size[i];
     }
@@ -540,7 +538,7 @@ static tuff_status pad_infer(const struct tuff_infer *infer, struct tuff_shape *
         uint64_t dim = (uint64_t)attrs->before[i] + (uint64_t)(out->dim[i] - 1) * ((uint64_t)attrs->interior[i] + 1) + 1 +
                        attrs->after[i];
         if (dim > INT32_MAX || attrs->interior[i] >= INT32_MAX)
-            return tuff_infer_refuse(infer, "axis %u would have more than 2^31 - 1 elements", (unsigned)i);
+            return tuff_infer_refuse(infer, "axis %u would have more than 2^31 - 1 elements", i);
         out->dim[i] = (uint32_t)dim;
     }
     return TUFF_OK;
