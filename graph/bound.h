@@ -1,7 +1,5 @@
 /* bound.h - how far a device's result of one operator may lie from the double reference. Private; for the self-test and tests.
- *
- * Most operators name a rule (enum tuff_error_rule in op.h), others bring a function that fills a struct tuff_bound. Rows carry
- * their bound in their text (tests/op_text.c). */
+ * Most operators name a rule (enum tuff_error_rule in op.h), others bring a function; rows carry it in their text (tests/op_text.c). */
 #ifndef TUFF_BOUND_H
 #define TUFF_BOUND_H
 

@@ -1,6 +1,5 @@
 /* evaluate.c - tuff_evaluate: chosen values of a graph in double precision, by the operators' definitions (reference.c).
- * Promises: computes what the outputs need and nothing else, and frees each value after its last use, so that networks of
- * hundreds of millions of parameters fit into a computer's memory. */
+ * Promises: computes only what the outputs need, and frees each value after its last use, so that large networks fit into memory. */
 #include "graph/ops/leaf.h"
 #include "graph/reference.h"
 

@@ -43,8 +43,7 @@ struct tuff_attention_params {
  * Source: Vaswani et al. 2017, as PyTorch's scaled_dot_product_attention; with hk < h: grouped queries (Ainslie et al. 2023).
  *   q [b, h, t, d], k [b, hk, s, d], v [b, hk, s, e]   f32; hk divides h: each of their heads serves h / hk neighbours
  * Returns y [b, h, t, e]. What is not seen gets the weight 0 exactly; a row that sees nothing is 0, without gradients.
- * Gradients flow into q, k, v and an f32 mask. Numerics: as tuff_matmul and tuff_softmax. Errors: SHAPE, USAGE (scale,
- * dropout). */
+ * Gradients flow into q, k, v and an f32 mask. Numerics: as tuff_matmul and tuff_softmax. Errors: SHAPE, USAGE (scale, dropout). */
 TUFF_API tuff_val tuff_attention(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v,
                                  struct tuff_attention_params params);
 
@@ -56,8 +55,7 @@ struct tuff_rope_params {
 /* Turns the pairs (u, w) of each row by an angle that grows with its position: u' = u cos(a) - w sin(a), w' = w cos(a) + u sin(a),
  * a = (first + i) theta^(-2p / d) in row i, pair p. Source: Su et al. 2021 (RoFormer).
  *   x [.., t, d]  f32, d even, rank 2 to 7
- * Returns y of x's shape. Numerics: sines come from tables [t, d/2] that are computed in double; each is in the graph once.
- * Errors: SHAPE, USAGE (theta). */
+ * Returns y of x's shape. Numerics: sines come from tables [t, d/2], once in a graph, computed in double. Errors: SHAPE, USAGE (theta). */
 TUFF_API tuff_val tuff_rope(struct tuff_graph *g, tuff_val x, struct tuff_rope_params params);
 
 /* ---- layers with parameters of their own ------------------------------------------------------------------------------------------------

@@ -24,8 +24,7 @@ struct tuff_cross_entropy_params {
 TUFF_API tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labels,
                                      struct tuff_cross_entropy_params params);
 /* Likewise with a distribution over the classes, targets [n, c, ..], f32 or f16, in place of each label: mean divides by the number of
- * distributions, also where there are weights, as in PyTorch. Where a target is 0, a logit of -inf costs nothing. Errors as above; USAGE for
- * use_ignore_index. */
+ * distributions, with weights too, as in PyTorch. Where a target is 0, a logit of -inf costs nothing. More errors: USAGE (use_ignore_index). */
 TUFF_API tuff_val tuff_cross_entropy_soft(struct tuff_graph *g, tuff_val logits, tuff_val targets,
                                           struct tuff_cross_entropy_params params);
 struct tuff_nll_loss_params {

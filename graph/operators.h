@@ -188,8 +188,7 @@ TUFF_API tuff_val tuff_rng_advance(struct tuff_graph *g);
 /* ---- gradients ---------------------------------------------------------------------------------------------------------------------- */
 
 /* Adds the gradients of the sum of y (any shape; weighted by gy of y's shape, or by ones when gy is 0) by each of x[count] to
- * the graph and writes them to gx (zeros of x's shape where y does not depend on x). Gradients are summed in f32; that of an f16
- * value is then rounded to f16. */
+ * the graph and writes them to gx (zeros where y does not depend on x). They are summed in f32; that of an f16 value is then rounded. */
 TUFF_API void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_val *x, uint32_t count, tuff_val *gx);
 
 /* x itself. Gradients keep what lies behind the last checkpoint before y, and of all that comes before it the checkpoints and the

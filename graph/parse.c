@@ -1,6 +1,5 @@
 /* parse.c - reads the text of print.c into an empty graph. The text is untrusted: every number, count and type is checked,
- * values refer to earlier ones only, and what is allocated is a small multiple of the text. After a failure the graph is
- * failed too, with the same sentence. */
+ * values refer to earlier ones only, what is allocated is a small multiple of the text. The graph fails too, with the same sentence. */
 #include "graph/ops/leaf.h"
 #include "graph/ops/pointwise.h"
 #include "graph/print.h"

@@ -29,8 +29,8 @@ struct tuff_layer_instance_norm_params {
     struct tuff_init weight, bias;    /* ones; zeros */
 };
 /* y[n,c,..] = (x - mean[n,c]) / sqrt(var[n,c] + eps) weight[c] + bias[c], mean and (biased) variance of each channel of each sample over the rest of
- * x [n, c, l..], 3 axes or more; running statistics take the mean over the samples, of unbiased variances. Source: Ulyanov et al. 2016;
- * torch.nn.InstanceNorm1d to 3d. More errors: SHAPE, where one value alone is left for each channel. */
+ * x [n, c, l..], 3 axes or more; running statistics take the mean over the samples, of unbiased variances. Source: Ulyanov et al. 2016,
+ * torch.nn.InstanceNorm1d to 3d. More errors: SHAPE (one value alone for each channel). */
 TUFF_API tuff_val tuff_layer_instance_norm(struct tuff_graph *g, tuff_val x, const char *name,
                                            struct tuff_layer_instance_norm_params params);
 

@@ -21,8 +21,7 @@ struct tuff_session_params {
     const struct tuff_compiler *compiler;
 };
 /* Owns the parameters and states of a graph in device memory, with their initial values. It keeps the graph; parameters and
- * states that this gets later come into memory of their own, and nothing moves. params may be NULL. One thread at a time.
- * Errors: the graph's own, DEVICE_MEMORY, MEMORY. */
+ * states that this gets later come into memory of their own. params may be NULL. One thread at a time. Errors: the graph's, DEVICE_MEMORY, MEMORY. */
 struct tuff_session;
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_create(struct tuff_device *device, struct tuff_graph *graph,
                                                          const struct tuff_session_params *params,
@@ -66,8 +65,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_write(struct tuff_executabl
                                                            const void *data, size_t bytes, struct tuff_error *error);
 /* Likewise, of elements of a type that need not be the input's: floats are rounded to its floats, whole numbers become its numbers, where
  * they are possible there. Floats do not become whole numbers: what is written into an i32 input by bytes is taken as i32, whatever it is.
- *   elements  [count] of dtype, TUFF_F64 and TUFF_I64 among them; count is that of the input
- * Errors: USAGE, with the element that does not fit. */
+ *   elements  [count] of dtype, of the host alone too; count is that of the input    Errors: USAGE, with the element that does not fit. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_write_as(struct tuff_executable *executable, tuff_val input,
                                                               enum tuff_dtype dtype, const void *elements, uint64_t count,
                                                               struct tuff_error *error);
@@ -150,9 +148,8 @@ struct tuff_evaluate_params {
  * integers are exact, bool is 0 or 1. Casts round to the type they name; everything else, f16 values too, is kept in double.
  * The caller's device takes no part; plans, fusion and gradients of the graph are not used, but for those that it already has.
  * Only what the outputs need is computed, and dropped after its last use: the peak is 8 bytes an element of what is alive.
- * One thread, about 1e9 multiplications and additions a second in matmul and conv2d.
- * Errors: the graph's own; USAGE for an input without content, a leaf that is none; CANCELLED; MEMORY, also where values would take more
- * than memory_bytes: few words can ask for very large ones. */
+ * One thread, about 1e9 multiplications and additions a second in matmul and conv2d. Errors: the graph's own; USAGE for an input without content,
+ * a leaf that is none; CANCELLED; MEMORY, also where values would take more than memory_bytes: few words can ask for very large ones. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_evaluate(const struct tuff_graph *graph, const struct tuff_evaluate_params *params,
                                                    double *const *results, struct tuff_error *error);
 

@@ -157,8 +157,7 @@ struct tuff_pool3d_params {
     bool ceil_mode, count_include_pad;
 };
 /* As tuff_max_pool2d and tuff_avg_pool2d, of x [n, c, L] and [n, c, d, h, w], floats; f32. Source: torch.nn.MaxPool1d and its neighbours, ONNX
- * MaxPool-12, AveragePool-19; PyTorch includes padding where it is not told otherwise. Of equal elements the first gets the gradient, NaN is
- * larger than all. Errors: SHAPE. */
+ * MaxPool-12, AveragePool-19; PyTorch includes padding by default. Of equal elements the first gets the gradient, NaN is largest. Errors: SHAPE. */
 TUFF_API tuff_val tuff_max_pool1d(struct tuff_graph *g, tuff_val x, struct tuff_pool1d_params params);
 TUFF_API tuff_val tuff_max_pool3d(struct tuff_graph *g, tuff_val x, struct tuff_pool3d_params params);
 TUFF_API tuff_val tuff_avg_pool1d(struct tuff_graph *g, tuff_val x, struct tuff_pool1d_params params);

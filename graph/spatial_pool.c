@@ -1,6 +1,5 @@
 /* spatial_pool.c - pools in one to three dimensions as those of pictures, one after the other along axes; adaptive pools, whose windows are tables
- * where they do not divide. Of equal elements the first along all axes is picked, as PyTorch's pools do: the last stage chooses among slices, and
- * each slice gave its first. */
+ * where they do not divide. Of equal elements the first along all axes is picked, as in PyTorch: the last stage chooses among slices' first ones. */
 #include "graph/compose.h"
 #include "graph/ops/view.h"
 #include "graph/spatial.h"

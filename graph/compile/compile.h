@@ -9,8 +9,7 @@
  *     with hook text                         (emit_group.c), or where there is no compiler, without (plain.c)
  *   count what it does                       (figures.c)  -> struct tuff_plan_figures
  *
- * The passes form a line: none calls another; what several need lies in groups.c below them.
- */
+ * The passes form a line: none calls another; what several need lies in groups.c below them. */
 #ifndef TUFF_COMPILE_H
 #define TUFF_COMPILE_H
 

@@ -1,6 +1,5 @@
 /* emit.h - writes the GLSL of a fused group: hook functions that read, compute and store elements. Private.
- * All numbers are data of the launch (backend/plan.h), divisors as multipliers and shifts: the text depends on ranks and roles alone,
- * and launches that differ in sizes share a pipeline. */
+ * All numbers are data of the launch (backend/plan.h), divisors as multipliers and shifts: launches that differ in sizes share text and pipeline. */
 #ifndef TUFF_EMIT_H
 #define TUFF_EMIT_H
 

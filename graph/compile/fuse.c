@@ -2,8 +2,7 @@
  *
  * Views, constants and cheap chains are computed again by each reader; what is dear, loads more for its readers than it would
  * once written, or is read by a plain kernel port becomes a root. With the pass off every operator but constants is a root and a
- * group of its own; so it is without a compiler, where strided views of memory are left to their readers too (plain.c).
- * requires: simplify. keeps: values. */
+ * group of its own, as without a compiler, where strided views are left to their readers too (plain.c). requires: simplify. keeps: values. */
 #include "graph/compile/compile.h"
 #include "graph/ops/leaf.h"
 

@@ -2,8 +2,7 @@
  * group. Below all passes: it calls none of them.
  *
  * A root joins the group of a value that it reads at its own element only: then it is an epilogue of that kernel, or one more
- * result of that pointwise launch. Where it cannot, the group that it founds says why.
- * requires: simplify, and the roots so far. */
+ * result of that pointwise launch. Where it cannot, the group that it founds says why. requires: simplify, and the roots so far. */
 #include "graph/compile/compile.h"
 
 bool tuff_is_leaf_memory(const struct tuff_graph *g, tuff_val v) { return g->values[v].op->class == TUFF_CLASS_LEAF; }
@@ -59,8 +58,7 @@ bool tuff_each_producer(const struct tuff_work *w, tuff_val v, bool (*visit)(con
 }
 
 /* A search back from groups for one that they may depend on. Groups stand in a line (w->line) in which each comes behind those
- * that it needs, so what stands before the target is not looked at. Those found are marked; w->pending holds what is to be looked
- * at yet. */
+ * that it needs, so what stands before the target is not looked at. Those found are marked; w->pending holds what is left. */
 struct reach {
     uint32_t target, count;
     uint32_t since; /* place of the target in the line */

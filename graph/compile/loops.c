@@ -1,6 +1,5 @@
 /* loops.c - what a LOOP becomes: its body is compiled by itself, once for all rounds, and its launches are put into the plan with a
- * step for each binding; before them the carries' first contents are copied to where the first round reads them, by a plan of its own
- * as well.
+ * step for each binding; before them a plan of its own copies the carries' first contents to where the first round reads them.
  * requires: order, and for the launches storage. */
 #include "graph/compile/compile.h"
 #include "graph/ops/leaf.h"

@@ -1,8 +1,7 @@
-/* order.c - the sequence of groups, and which assignments write their state in place.
+/* order.c - the sequence of groups, and which assignments write their state in place. requires: fuse.
  *
  * A state that is assigned keeps its old content until all readers of it have run. Where the group that computes the new
- * content can come after them, it writes into the state; else the new content is copied at the end.
- * requires: fuse. */
+ * content can come after them, it writes into the state; else the new content is copied at the end. */
 #include "graph/compile/compile.h"
 #include "graph/ops/leaf.h"
 

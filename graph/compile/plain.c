@@ -4,9 +4,8 @@
  * Kernel operators use their file as it stands, whose ports are contiguous memory (shaders/include/hooks.glsl; a reduction's
  * an index map). Operators of class INLINE are rows or derivatives (plain_row.comp, plain_grad.comp) or one of few moves
  * (plain_move.comp). What differs between two uses are specialization constants: which row, dtypes, and for each operand the
- * index map that leads through at most one strided view to memory. So the set of kernels is finite, and no graph needs more;
- * only tensors larger than a binding may be are refused.
- * requires: fuse with params->plain. */
+ * index map that leads through at most one strided view to memory. So the set of kernels is finite, and no graph needs more; only
+ * tensors larger than a binding may be are refused. requires: fuse with params->plain. */
 #include "graph/compile/emit.h"
 
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* simplify.c - copies the values that the outputs need into a fresh graph, and on the way folds constants, drops identities,
- * joins views, and finds values that are there already. With the pass off it only copies.
- * requires: a checked graph. keeps: leaves, names, types. */
+ * joins views, and finds values that are there already; or only copies. requires: a checked graph. keeps: leaves, names, types. */
 #include "graph/compile/compile.h"
 #include "graph/ops/leaf.h"
 #include "graph/reference.h"

@@ -1,6 +1,5 @@
-/* touch.c - how much of what lies in memory a launch can read at most: a slice, a gather or a broadcast needs no more elements
- * of its operand than it has results, while a kernel needs its operands whole.
- * requires: storage. Promises: an upper bound, for figures alone. */
+/* touch.c - an upper bound, for figures alone, of what a launch reads: a slice, a gather or a broadcast needs no more elements of its operand
+ * than it has results, while a kernel needs its operands whole. requires: storage. */
 #include "graph/compile/compile.h"
 
 struct walk {

@@ -1,7 +1,5 @@
-/* assign_rows.c - rows of a state are written in place, as many as device memory says; and the workgroups that this takes.
- *
- * Operands of assign_rows: rows, place[, count[, groups]], state. `groups` is added where the graph is compiled: the launch is then
- * dispatched with the counts that a launch of group_counts wrote. */
+/* assign_rows.c - rows of a state are written in place, as many as device memory says; and the workgroups that this takes. Operands: rows,
+ * place[, count[, groups]], state. `groups` is added where the graph is compiled: the counts of the dispatch, which group_counts wrote. */
 #include "graph/ops/leaf.h"
 
 struct counts_attrs {

@@ -1,5 +1,4 @@
 /* conv2d.h - what the files of the convolution share: its attributes in each direction, and its sizes. Private.
- *
  *   conv2d.c        operators, builders, gradients        conv2d_lower.c  which kernel, and what it is given
  *   conv2d_sizes.c  sizes of the three directions         conv2d_ref.c    definitions */
 #ifndef TUFF_OPS_CONV2D_H

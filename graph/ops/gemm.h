@@ -15,8 +15,7 @@ struct tuff_gemm {
     bool c_vec;              /* four columns from a multiple of 4 on are neighbours in memory, at a multiple of 4 */
     bool k_tail;             /* a sum's length, or a split's, is no multiple of 4 */
 };
-/* Chooses the kernel for the device: file, GEMM_OP, grid, the parts gemm and that of the file. The caller adds gemm_matmul or
- * gemm_conv.
+/* Chooses the kernel for the device: file, GEMM_OP, grid, the parts gemm and that of the file; the caller adds gemm_matmul or gemm_conv.
  * TUFF_ERR_UNSUPPORTED where a count passes 2^32 - 1. */
 tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_gemm *gemm, struct tuff_kernel_call *call);
 

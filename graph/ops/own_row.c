@@ -1,6 +1,5 @@
-/* own_row.c - pointwise operators of the app: rows as in pointwise.def, given as text at run time. Checks the text as a whole,
- * so that what gets into a kernel is an expression that compiles; keeps each row of a graph once, in the graph's arena.
- * Text comes from apps and from graph texts that nobody vouches for. */
+/* own_row.c - pointwise operators of the app: rows as in pointwise.def, given as text at run time. Checks the text, which
+ * nobody vouches for, as a whole, so that an expression that compiles gets into a kernel; keeps each row once, in the graph's arena. */
 #include "graph/ops/pointwise.h"
 
 #include <ctype.h>

@@ -1,7 +1,5 @@
-/* result.c - a further result of a kernel that has several. The first one is the kernel's own value.
- *
- * Operand 0 is the kernel, the others are the kernel's own: so a result is evaluated, and its error bounded, like any other value, by
- * the kernel's definition of it. On the device the kernel's launch writes it (graph/compile/groups.c). */
+/* result.c - a further result of a kernel that has several. Operand 0 is the kernel, the others are the kernel's own: so it is evaluated, and its
+ * error bounded, by the kernel's definition. On the device the kernel's launch writes it (graph/compile/groups.c). */
 #include "graph/bound.h"
 
 struct attrs {

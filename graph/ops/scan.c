@@ -1,9 +1,7 @@
-/* scan.c - the operator that repeats a body, a graph of its own, over the rows of sequences, handing carries from round to round:
- * recurrent layers. A device gets the launches of one round and how often to do them (graph/compile/loops.c).
+/* scan.c - the operator that repeats a body, a graph of its own, over the rows of sequences, handing carries from round to round. A device gets
+ * the launches of one round and how often to do them (graph/compile/loops.c). Source: ONNX Scan-11, with one direction for all.
  *
- *   for r = 0 .. T-1, t = r, or T-1-r in reverse:   c[k], s[j] = body(c[0], .., x[0][t], .., w[0], ..)
- *
- * Source: ONNX Scan-11, with state variables, scan inputs and outputs, and a direction for all. */
+ *   for r = 0 .. T-1, t = r, or T-1-r in reverse:   c[k], s[j] = body(c[0], .., x[0][t], .., w[0], ..) */
 #include "graph/ops/scan.h"
 #include "graph/bound.h"
 #include "graph/reference.h"
