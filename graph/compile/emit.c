@@ -49,11 +49,15 @@ uint32_t tuff_emit_bind(struct tuff_emitter *e, tuff_val v, uint32_t access, boo
     return out->binding_count++;
 }
 
+const char *tuff_emit_kept(struct tuff_emitter *e, const char *text)
+{
+    if (!text) e->failed = true;
+    return text ? text : "v";
+}
+
 const char *tuff_emit_name(struct tuff_emitter *e)
 {
-    char *name = tuff_arena_printf(e->arena, "v%u", e->names++);
-    if (!name) e->failed = true;
-    return name ? name : "v";
+    return tuff_emit_kept(e, tuff_arena_printf(e->arena, "v%u", e->names++));
 }
 
 const char *tuff_emit_remember(struct tuff_emitter *e, tuff_val v, const struct tuff_coords *coords, const char *name)
@@ -105,9 +109,7 @@ static const char *hoist(struct tuff_emitter *e, const struct tuff_leaf_load *lo
     if (k == e->leaf_count) e->leaves[e->leaf_count++] = *load;
     if (e->leaves[k].last < load->last) e->leaves[k].last = load->last;
     e->leaves[k].guarded = e->leaves[k].guarded || load->guarded;
-    const char *name = tuff_arena_printf(e->arena, "l%u", k);
-    if (!name) e->failed = true;
-    return name;
+    return tuff_emit_kept(e, tuff_arena_printf(e->arena, "l%u", k));
 }
 
 /* One variable and nothing else? */
@@ -119,11 +121,10 @@ static bool is_variable(const struct tuff_index *at)
 void tuff_emit_scale(struct tuff_emitter *e, enum tuff_dtype dtype, uint32_t binding, uint32_t last, uint32_t unit,
                      const char *at)
 {
-    char number[48];
     uint32_t elements = tuff_dtype_row(dtype)->elements / unit;
     if (!tuff_is_blocks(dtype)) return;
-    tuff_text_add(&e->text, " * tuff_half(get%u(%s + %s / %uu), %s / %uu)", binding,
-                  tuff_emit_number(e, (last + 1) / 4, number), at, (unsigned)(2 * elements), at, elements);
+    tuff_text_add(&e->text, " * tuff_half(get%u(%s + %s / %uu), %s / %uu)", binding, tuff_emit_number(e, (last + 1) / 4), at,
+                  (unsigned)(2 * elements), at, elements);
 }
 
 void tuff_emit_unpack(struct tuff_emitter *e, enum tuff_dtype dtype, uint32_t binding, uint32_t last, const char *at)
@@ -181,17 +182,13 @@ uint32_t tuff_register_bits(enum tuff_dtype dtype, double value)
     return (uint32_t)whole;
 }
 
-const char *tuff_emit_literal(struct tuff_emitter *e, enum tuff_dtype dtype, double value, char *buffer)
+const char *tuff_emit_literal(struct tuff_emitter *e, enum tuff_dtype dtype, double value)
 {
-    char number[16];
     bool floats = tuff_is_float(dtype);
-    if ((value == 0 && !floats) || fabs(value) == 1) {
-        sprintf(buffer, floats ? "%d.0" : "%d", (int)value);
-        return buffer;
-    }
-    sprintf(buffer, floats ? "uintBitsToFloat(%s)" : "int(%s)",
-            tuff_emit_number(e, tuff_register_bits(dtype, value), number));
-    return buffer;
+    if ((value == 0 && !floats) || fabs(value) == 1)
+        return tuff_emit_kept(e, tuff_arena_printf(e->arena, floats ? "%d.0" : "%d", (int)value));
+    const char *number = tuff_emit_number(e, tuff_register_bits(dtype, value));
+    return tuff_emit_kept(e, tuff_arena_printf(e->arena, floats ? "uintBitsToFloat(%s)" : "int(%s)", number));
 }
 
 static const char *emit_inline(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)

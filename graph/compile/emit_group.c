@@ -118,8 +118,7 @@ static void emit_reduce_port(struct tuff_emitter *e, tuff_val kernel)
 
 static void add_rest(struct tuff_emitter *e, uint64_t rest)
 {
-    char number[16];
-    if (rest) tuff_text_add(&e->text, "%s + ", tuff_emit_number(e, (uint32_t)rest, number));
+    if (rest) tuff_text_add(&e->text, "%s + ", tuff_emit_number(e, (uint32_t)rest));
 }
 
 /* vec4 in0q(uint q) of what lies in memory at a multiple of four elements: false elsewhere. */
@@ -155,7 +154,6 @@ static bool emit_port_quad(struct tuff_emitter *e, tuff_val v, uint32_t port)
 /* T in0(uint i); vec4 in0q(uint q): elements 4 q .. 4 q + 3 */
 static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
 {
-    char number[16];
     static const char *const names[8] = {"part0_", "part1_", "part2_", "part3_", "part4_", "part5_", "part6_", "part7_"};
     const struct tuff_type *type = &e->g->values[v].type;
     const struct tuff_loads loads = {names[port % 8], "uint i", "i"};
@@ -168,7 +166,7 @@ static void emit_port(struct tuff_emitter *e, tuff_val v, uint32_t port)
     if (tuff_dtype_row(type->dtype)->reg[0] != 'f' || emit_port_quad(e, v, port)) return;
     uint64_t count = tuff_shape_count(&type->shape);
     tuff_text_add(&e->text, "vec4 in%uq(uint q) {\n    uint i = q * 4u;\n", port);
-    if (count % 4) tuff_text_add(&e->text, "    uint last = %s;\n", tuff_emit_number(e, (uint32_t)(count - 1), number));
+    if (count % 4) tuff_text_add(&e->text, "    uint last = %s;\n", tuff_emit_number(e, (uint32_t)(count - 1)));
     emit_port_four(e, &loads, port, 0, count % 4 ? clamped : of_i);
 }
 
@@ -312,17 +310,15 @@ static bool by_blocks(struct tuff_emitter *e, uint64_t count)
 static void emit_block(struct tuff_emitter *e)
 {
     uint32_t wide = e->block.columns / 4, high = e->block.rows / 4, strip = 8;
-    char text[6][TUFF_QUOTIENT_TEXT], number[3][16];
     while (wide % strip) strip /= 2;
-    tuff_text_add(&e->text, "    uint b = i / 16u, of_strip = %s, of_row = %s;\n",
-                  tuff_emit_quotient(e, "b", strip * high, text[0]), tuff_emit_quotient(e, "b", strip, text[1]));
-    tuff_text_add(&e->text, "    uint column = %s * %s + %s;\n", tuff_emit_rest(e, "of_strip", wide / strip, text[2]),
-                  tuff_emit_number(e, strip, number[0]), tuff_emit_rest(e, "b", strip, text[3]));
-    tuff_text_add(&e->text, "    uint begin = %s * %s + %s * %s + column * 4u;\n",
-                  tuff_emit_quotient(e, "b", wide * high, text[4]), tuff_emit_number(e, 16 * wide * high, number[1]),
-                  tuff_emit_rest(e, "of_row", high, text[5]), tuff_emit_number(e, 16 * wide, number[2]));
+    tuff_text_add(&e->text, "    uint b = i / 16u, of_strip = %s, of_row = %s;\n", tuff_emit_quotient(e, "b", strip * high),
+                  tuff_emit_quotient(e, "b", strip));
+    tuff_text_add(&e->text, "    uint column = %s * %s + %s;\n", tuff_emit_rest(e, "of_strip", wide / strip),
+                  tuff_emit_number(e, strip), tuff_emit_rest(e, "b", strip));
+    tuff_text_add(&e->text, "    uint begin = %s * %s + %s * %s + column * 4u;\n", tuff_emit_quotient(e, "b", wide * high),
+                  tuff_emit_number(e, 16 * wide * high), tuff_emit_rest(e, "of_row", high), tuff_emit_number(e, 16 * wide));
     tuff_emit_block_leaves(e);
-    const char *columns = tuff_emit_number(e, e->block.columns, number[0]);
+    const char *columns = tuff_emit_number(e, e->block.columns);
     for (e->block.row = 0; e->block.row < 4; e->block.row++) {
         tuff_text_add(&e->text, "    { uint i = begin + %s * %uu;\n", columns, e->block.row);
         emit_four(e, false);
@@ -347,7 +343,6 @@ static void emit_more(struct tuff_emitter *e, uint32_t k)
 static void emit_outputs(struct tuff_emitter *e)
 {
     const struct tuff_group *group = e->group;
-    char number[16];
     if (!group->kernel) {
         uint64_t count = tuff_shape_count(&e->g->values[group->space].type.shape);
         e->out->width = !four_aligned(e) ? 1 : by_blocks(e, count) ? 16 : 4;
@@ -355,7 +350,7 @@ static void emit_outputs(struct tuff_emitter *e)
         if (e->out->width == 16) {
             emit_block(e);
         } else if (e->out->width == 4) {
-            tuff_text_add(&e->text, "    uint last = %s;\n", tuff_emit_number(e, (uint32_t)(count - 1), number));
+            tuff_text_add(&e->text, "    uint last = %s;\n", tuff_emit_number(e, (uint32_t)(count - 1)));
             emit_four(e, true);
         } else {
             call_chain(e, "i", "", "x", -1);

@@ -36,34 +36,38 @@ static uint32_t add_numbers(struct tuff_emitter *e, struct tuff_number_key key, 
     return out->number_count - count;
 }
 
-const char *tuff_emit_number(struct tuff_emitter *e, uint32_t value, char *buffer)
+const char *tuff_emit_number(struct tuff_emitter *e, uint32_t value)
 {
-    sprintf(buffer, "S%u", add_numbers(e, (struct tuff_number_key){.function = 0}, &value, 1));
-    return buffer;
+    return tuff_emit_kept(e, tuff_arena_printf(e->arena, "S%u", add_numbers(e, (struct tuff_number_key){0}, &value, 1)));
 }
 
 /* "S3, S4", or with the modulus itself "S3, S4, S5": what follows a dividend. */
-static const char *divisor(struct tuff_emitter *e, struct tuff_number_key key, uint32_t d, bool modulus, char *buffer)
+static const char *divisor(struct tuff_emitter *e, struct tuff_number_key key, uint32_t d, bool modulus)
 {
     struct tuff_divisor by = tuff_divisor_of(d);
     unsigned at = add_numbers(e, key, (const uint32_t[]){by.multiplier, by.shift, d}, modulus ? 3 : 2);
-    int used = sprintf(buffer, "S%u, S%u", at, at + 1);
-    if (modulus) sprintf(buffer + used, ", S%u", at + 2);
-    return buffer;
+    return tuff_emit_kept(e, modulus ? tuff_arena_printf(e->arena, "S%u, S%u, S%u", at, at + 1, at + 2)
+                                     : tuff_arena_printf(e->arena, "S%u, S%u", at, at + 1));
 }
 
-const char *tuff_emit_quotient(struct tuff_emitter *e, const char *x, uint32_t d, char *buffer)
+static const char *quotient(struct tuff_emitter *e, struct tuff_number_key key, const char *x, uint32_t d)
 {
-    char numbers[48];
-    snprintf(buffer, TUFF_QUOTIENT_TEXT, "tuff_div(%s, %s)", x, divisor(e, (struct tuff_number_key){0}, d, false, numbers));
-    return buffer;
+    return tuff_emit_kept(e, tuff_arena_printf(e->arena, "tuff_div(%s, %s)", x, divisor(e, key, d, false)));
 }
 
-const char *tuff_emit_rest(struct tuff_emitter *e, const char *x, uint32_t d, char *buffer)
+static const char *rest(struct tuff_emitter *e, struct tuff_number_key key, const char *x, uint32_t d)
 {
-    char numbers[48];
-    snprintf(buffer, TUFF_QUOTIENT_TEXT, "tuff_mod(%s, %s)", x, divisor(e, (struct tuff_number_key){0}, d, true, numbers));
-    return buffer;
+    return tuff_emit_kept(e, tuff_arena_printf(e->arena, "tuff_mod(%s, %s)", x, divisor(e, key, d, true)));
+}
+
+const char *tuff_emit_quotient(struct tuff_emitter *e, const char *x, uint32_t d)
+{
+    return quotient(e, (struct tuff_number_key){0}, x, d);
+}
+
+const char *tuff_emit_rest(struct tuff_emitter *e, const char *x, uint32_t d)
+{
+    return rest(e, (struct tuff_number_key){0}, x, d);
 }
 
 /* Number of values a term's quotient takes. */
@@ -130,32 +134,26 @@ void tuff_index_add(struct tuff_emitter *e, struct tuff_index *a, const struct t
 }
 
 /* base / div % mod */
-static void digit_text(struct tuff_emitter *e, const struct tuff_term *t, struct tuff_text *text)
+static const char *digit(struct tuff_emitter *e, const struct tuff_term *t)
 {
     const char *name = e->bases[t->base].name;
     struct tuff_number_key key = {.function = e->function, .base = t->base, .div = t->div};
-    char quotient[TUFF_QUOTIENT_TEXT], numbers[48];
-    snprintf(quotient, sizeof quotient, "%s", name);
     if (t->fixed)
-        snprintf(quotient, sizeof quotient, "(%s / %uu)", name, t->div);
+        name = tuff_emit_kept(e, tuff_arena_printf(e->arena, "(%s / %uu)", name, t->div));
     else if (t->div > 1)
-        snprintf(quotient, sizeof quotient, "tuff_div(%s, %s)", name, divisor(e, key, t->div, false, numbers));
+        name = quotient(e, key, name, t->div);
     key.mod = t->mod;
-    if (t->mod)
-        tuff_text_add(text, "tuff_mod(%s, %s)", quotient, divisor(e, key, t->mod, true, numbers));
-    else
-        tuff_text_add(text, "%s", quotient);
+    return t->mod ? rest(e, key, name, t->mod) : name;
 }
 
 void tuff_index_text(struct tuff_emitter *e, const struct tuff_index *index, struct tuff_text *text)
 {
-    char number[16];
     bool first = true;
     if (index->constant || index->count == 0) {
         if (index->constant == 0)
             tuff_text_add(text, "0u");
         else
-            tuff_text_add(text, "%s", tuff_emit_number(e, (uint32_t)index->constant, number));
+            tuff_text_add(text, "%s", tuff_emit_number(e, (uint32_t)index->constant));
         first = false;
     }
     for (uint32_t i = 0; i < index->count; i++) {
@@ -164,7 +162,7 @@ void tuff_index_text(struct tuff_emitter *e, const struct tuff_index *index, str
         struct tuff_number_key key = {e->function, t->base, t->div, t->mod, t->stride};
         if (!first || t->stride < 0) tuff_text_add(text, t->stride < 0 ? (first ? "0u - " : " - ") : " + ");
         first = false;
-        digit_text(e, t, text);
+        tuff_text_add(text, "%s", digit(e, t));
         if (stride != 1) tuff_text_add(text, " * S%u", add_numbers(e, key, &stride, 1));
     }
 }

@@ -71,7 +71,6 @@ static enum four four_of(const struct tuff_emitter *e, const struct tuff_leaf_lo
 /* The place in units of so many elements. */
 static void add_place(struct tuff_emitter *e, const struct tuff_leaf_load *leaf, uint32_t elements)
 {
-    char number[16];
     struct tuff_index at = leaf->at;
     at.constant /= elements;
     for (uint32_t i = 0; i < at.count; i++) {
@@ -87,7 +86,7 @@ static void add_place(struct tuff_emitter *e, const struct tuff_leaf_load *leaf,
     if (leaf->guarded) tuff_text_add(&e->text, "min(");
     tuff_index_text(e, &at, &e->text);
     uint32_t last = elements > 1 ? leaf->last / 4 * 4 / elements : leaf->last; /* the last quad's first unit */
-    if (leaf->guarded) tuff_text_add(&e->text, ", %s)", tuff_emit_number(e, last, number));
+    if (leaf->guarded) tuff_text_add(&e->text, ", %s)", tuff_emit_number(e, last));
 }
 
 void tuff_emit_leaves(struct tuff_emitter *e, const struct tuff_loads *loads)
@@ -146,8 +145,7 @@ static void emit_window(struct tuff_emitter *e, uint32_t k)
 {
     const struct tuff_leaf_load *leaf = &e->leaves[k];
     unsigned n = (unsigned)k, b = (unsigned)leaf->binding;
-    char number[16];
-    const char *last = tuff_emit_number(e, leaf->last / 4, number);
+    const char *last = tuff_emit_number(e, leaf->last / 4);
     e->out->bindings[b].vector = true;
     tuff_text_add(&e->text, "    uint w%u = ", n);
     tuff_index_text(e, &leaf->at, &e->text);

@@ -55,15 +55,16 @@ struct tuff_text *tuff_emit_text(struct tuff_emitter *e); /* where statements go
 void tuff_emit_fail(struct tuff_emitter *e);              /* a sentence follows from who asked for the text */
 const char *tuff_glsl_type(enum tuff_dtype dtype);        /* of a value in a register */
 const char *tuff_emit_name(struct tuff_emitter *e);       /* a fresh one */
+/* Text of the emitter's arena, all of these; the emitter fails where it is NULL. */
+const char *tuff_emit_kept(struct tuff_emitter *e, const char *text);
 /* "S17": a number of this value */
-const char *tuff_emit_number(struct tuff_emitter *e, uint32_t value, char *buffer);
-/* "tuff_div(x, S3, S4)", "tuff_mod(x, S3, S4, S5)": x / d and x % d for a variable x. Buffers have TUFF_QUOTIENT_TEXT bytes. */
-#define TUFF_QUOTIENT_TEXT 80
-const char *tuff_emit_quotient(struct tuff_emitter *e, const char *x, uint32_t d, char *buffer);
-const char *tuff_emit_rest(struct tuff_emitter *e, const char *x, uint32_t d, char *buffer);
-/* "uintBitsToFloat(S17)", "int(S17)", into 48 bytes; 1, -1 and a whole 0 are the text's own: they say what is computed, and the driver
+const char *tuff_emit_number(struct tuff_emitter *e, uint32_t value);
+/* "tuff_div(x, S3, S4)", "tuff_mod(x, S3, S4, S5)": x / d and x % d for a variable x. */
+const char *tuff_emit_quotient(struct tuff_emitter *e, const char *x, uint32_t d);
+const char *tuff_emit_rest(struct tuff_emitter *e, const char *x, uint32_t d);
+/* "uintBitsToFloat(S17)", "int(S17)"; 1, -1 and a whole 0 are the text's own: they say what is computed, and the driver
  * drops them. A float's 0 is none of these: drivers make 0 of a product with it, whatever the other factor is. */
-const char *tuff_emit_literal(struct tuff_emitter *e, enum tuff_dtype dtype, double value, char *buffer);
+const char *tuff_emit_literal(struct tuff_emitter *e, enum tuff_dtype dtype, double value);
 /* A number of this dtype as it is held in a register. */
 uint32_t tuff_register_bits(enum tuff_dtype dtype, double value);
 /* Writes statements that compute v at the coordinates; returns the variable. */

@@ -149,8 +149,7 @@ tuff_val tuff_gather(struct tuff_graph *g, tuff_val x, tuff_val indices, int axi
 /* Variable that holds the index value, counted from the end when negative, clamped to 0 .. dim-1. */
 static struct tuff_index emit_clamped(struct tuff_emitter *e, const char *index, uint32_t dim)
 {
-    char number[16];
-    const char *size = tuff_emit_number(e, dim, number), *name = tuff_emit_name(e);
+    const char *size = tuff_emit_number(e, dim), *name = tuff_emit_name(e);
     tuff_text_add(tuff_emit_text(e), "    uint %s = uint(clamp(%s < 0 ? %s + int(%s) : %s, 0, int(%s) - 1));\n", name, index,
                   index, size, index, size);
     return tuff_index_base(tuff_emit_base(e, name, dim));
@@ -644,9 +643,8 @@ static const char *random_emit(struct tuff_emitter *e, const struct tuff_value *
     }
     struct tuff_index flat = tuff_coords_flat(e, coords, &value->type.shape);
     const char *name = tuff_emit_name(e);
-    char number[16];
     tuff_text_add(t, "    float %s = tuff_philox_uniform(%s, %s, %s, %s, ", name, state[0], state[1], state[2],
-                  tuff_emit_number(e, (uint32_t)attrs->stream, number));
+                  tuff_emit_number(e, (uint32_t)attrs->stream));
     tuff_index_text(e, &flat, t);
     tuff_text_add(t, ");\n");
     return name;

@@ -106,9 +106,8 @@ static const char *full_emit(struct tuff_emitter *e, const struct tuff_value *va
     const struct tuff_full_attrs *attrs = value->attrs;
     (void)coords;
     const char *name = tuff_emit_name(e);
-    char number[48];
     tuff_text_add(tuff_emit_text(e), "    %s %s = %s;\n", tuff_glsl_type(value->type.dtype), name,
-                  tuff_emit_literal(e, value->type.dtype, attrs->value, number));
+                  tuff_emit_literal(e, value->type.dtype, attrs->value));
     return name;
 }
 

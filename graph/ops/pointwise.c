@@ -211,13 +211,12 @@ static const char *emit_pw(struct tuff_emitter *e, const struct tuff_value *valu
             const char *in_type = tuff_glsl_type(tuff_emit_dtype(e, value->in[i]));
             tuff_text_add(t, "%s %c = %s; ", in_type, letters[derivative][i], in[i]);
         }
-    char number[48];
     if (!derivative && value->in_count == 2 && value->in[0] == value->in[1] &&
         tuff_is_float(tuff_emit_dtype(e, value->in[0])))
         tuff_text_add(t, "b = uintBitsToFloat(floatBitsToUint(b) | %s); ",
-                      tuff_emit_number(e, 0, number)); /* x - x is NaN of infinity */
-    if (tuff_pw_names(text, "p0")) tuff_text_add(t, "float p0 = %s; ", tuff_emit_literal(e, TUFF_F32, attrs->p0, number));
-    if (tuff_pw_names(text, "p1")) tuff_text_add(t, "float p1 = %s; ", tuff_emit_literal(e, TUFF_F32, attrs->p1, number));
+                      tuff_emit_number(e, 0)); /* x - x is NaN of infinity */
+    if (tuff_pw_names(text, "p0")) tuff_text_add(t, "float p0 = %s; ", tuff_emit_literal(e, TUFF_F32, attrs->p0));
+    if (tuff_pw_names(text, "p1")) tuff_text_add(t, "float p1 = %s; ", tuff_emit_literal(e, TUFF_F32, attrs->p1));
     if (!derivative && tuff_pw_names(text, "y")) tuff_emit_fail(e); /* rows say y only in derivatives */
     if (derivative && known_of(value->op) & GATES)
         tuff_text_add(t, "float d = %s; %s = d == 0.0 ? 0.0 : g * d; }\n", text, name);

@@ -589,7 +589,6 @@ static const char *pad_emit(struct tuff_emitter *e, const struct tuff_value *val
     const struct tuff_shape *in = tuff_emit_shape(e, value->in[0]);
     struct tuff_coords inner = {.rank = coords->rank};
     struct tuff_text condition;
-    char number[48], quotient[TUFF_QUOTIENT_TEXT];
     tuff_text_init(&condition, t->context);
     for (uint32_t i = 0; i < coords->rank; i++) {
         inner.at[i] = coords->at[i];
@@ -599,16 +598,16 @@ static const char *pad_emit(struct tuff_emitter *e, const struct tuff_value *val
         shifted = tuff_index_variable(e, &shifted, (uint64_t)(in->dim[i] - 1) * (attrs->interior[i] + 1) + 1);
         const char *name = tuff_index_name(e, &shifted);
         uint32_t length = (in->dim[i] - 1) * (attrs->interior[i] + 1) + 1;
-        tuff_text_add(&condition, "%s%s < %s", condition.length ? " && " : "", name, tuff_emit_number(e, length, number));
+        tuff_text_add(&condition, "%s%s < %s", condition.length ? " && " : "", name, tuff_emit_number(e, length));
         if (attrs->interior[i]) {
-            tuff_text_add(&condition, " && %s == 0u", tuff_emit_rest(e, name, attrs->interior[i] + 1, quotient));
+            tuff_text_add(&condition, " && %s == 0u", tuff_emit_rest(e, name, attrs->interior[i] + 1));
             shifted.term[0].div = attrs->interior[i] + 1;
         }
         inner.at[i] = shifted;
     }
     const char *name = tuff_emit_name(e), *type = tuff_glsl_type(value->type.dtype);
-    tuff_text_add(t, "    %s %s = %s; if (%s) {\n", type, name,
-                  tuff_emit_literal(e, value->type.dtype, attrs->value, number), condition.data ? condition.data : "true");
+    tuff_text_add(t, "    %s %s = %s; if (%s) {\n", type, name, tuff_emit_literal(e, value->type.dtype, attrs->value),
+                  condition.data ? condition.data : "true");
     uint32_t mark = tuff_emit_open(e);
     tuff_text_add(t, "    %s = %s; }\n", name, tuff_emit_value(e, value->in[0], &inner));
     tuff_emit_close(e, mark);
@@ -742,12 +741,11 @@ static const char *concat_emit(struct tuff_emitter *e, const struct tuff_value *
     const char *name = tuff_emit_name(e);
     struct tuff_index along = tuff_index_variable(e, &coords->at[axis], value->type.shape.dim[axis]);
     const char *at = tuff_index_name(e, &along);
-    char number[16];
     tuff_text_add(t, "    %s %s;\n", tuff_glsl_type(value->type.dtype), name);
     for (uint32_t k = 0; k < value->in_count; k++) {
         uint32_t dim = tuff_emit_shape(e, value->in[k])->dim[axis];
         if (k + 1 < value->in_count)
-            tuff_text_add(t, "    if (%s < %s) {\n", at, tuff_emit_number(e, from + dim, number));
+            tuff_text_add(t, "    if (%s < %s) {\n", at, tuff_emit_number(e, from + dim));
         else
             tuff_text_add(t, "    {\n");
         uint32_t mark = tuff_emit_open(e);
