@@ -90,6 +90,13 @@ static void gradients(struct trial *t, tuff_val y, tuff_val x, tuff_val w, doubl
     if (w) expect(t, gx[1], ulps, 0);
 }
 
+/* y and its gradients, all of which are exact. */
+static void exact_with_gradients(struct trial *t, tuff_val y, tuff_val x, tuff_val w)
+{
+    exact(t, y);
+    gradients(t, y, x, w, 0);
+}
+
 /* 67 products of at most 8191 * 15 stay below 2^24. */
 static void matmul(struct trial *t)
 {
@@ -114,8 +121,7 @@ static void conv2d(struct trial *t)
     gradients(t, y, x, w, 0);
     tuff_val w1 = whole(t, TUFF_SHAPE(5, 7, 1, 1), 255), y2 = tuff_conv2d(g, x, w, 0, steps);
     exact(t, tuff_conv2d(g, x, w1, 0, (struct tuff_conv2d_params){0}));
-    exact(t, y2);
-    gradients(t, y2, x, w, 0);
+    exact_with_gradients(t, y2, x, w);
 }
 
 /* Rows that are read element by element, and by quads. */
@@ -126,10 +132,8 @@ static void depthwise(struct trial *t)
     tuff_val x = whole(t, TUFF_SHAPE(2, 11, 9, 7), 255), w = whole(t, TUFF_SHAPE(11, 1, 3, 3), 255);
     tuff_val x12 = whole(t, TUFF_SHAPE(2, 4, 10, 12), 255), w4 = whole(t, TUFF_SHAPE(4, 1, 3, 3), 255);
     tuff_val y = tuff_conv2d(t->g, x, w, 0, same), y2 = tuff_conv2d(t->g, x12, w4, 0, steps);
-    exact(t, y);
-    gradients(t, y, x, w, 0);
-    exact(t, y2);
-    gradients(t, y2, x12, w4, 0);
+    exact_with_gradients(t, y, x, w);
+    exact_with_gradients(t, y2, x12, w4);
 }
 
 /* Windows that touch and windows that overlap, four columns at a time and not. */
@@ -140,13 +144,8 @@ static void max_pool(struct trial *t)
     tuff_val x = whole(t, TUFF_SHAPE(2, 3, 6, 8), 99999), x9 = whole(t, TUFF_SHAPE(1, 5, 9, 9), 99999);
     const tuff_val y[] = {tuff_max_pool2d(t->g, x, quads), tuff_max_pool2d(t->g, x9, blocks),
                           tuff_max_pool2d(t->g, x9, others)};
-    for (uint32_t i = 0; i < TUFF_COUNT(y); i++) {
-        exact(t, y[i]);
-        gradients(t, y[i], i ? x9 : x, 0, 0);
-    }
-    tuff_val overlap = tuff_max_pool2d(t->g, x, others);
-    exact(t, overlap);
-    gradients(t, overlap, x, 0, 0);
+    for (uint32_t i = 0; i < TUFF_COUNT(y); i++) exact_with_gradients(t, y[i], i ? x9 : x, 0);
+    exact_with_gradients(t, tuff_max_pool2d(t->g, x, others), x, 0);
 }
 
 static tuff_val with_ends(struct trial *t, struct tuff_shape shape)
@@ -182,10 +181,7 @@ static void not_hidden(struct trial *t)
     expect(t, tuff_log(g, a), 3, 4 * ULP);
     expect(t, tuff_square(g, tuff_sqrt(g, a)), 10, 0); /* NaN below 0; twice 4.5 ulp and a product's */
     const tuff_val y[] = {tuff_max_pool2d(g, x, apart), tuff_max_pool2d(g, x, others)};
-    for (uint32_t i = 0; i < TUFF_COUNT(y); i++) {
-        exact(t, y[i]);
-        gradients(t, y[i], x, 0, 0);
-    }
+    for (uint32_t i = 0; i < TUFF_COUNT(y); i++) exact_with_gradients(t, y[i], x, 0);
 }
 
 /* A sum of eight is exact, its division or product with a quotient has 2.5 ulp and half an ulp. */
@@ -351,15 +347,13 @@ static void optimizer_update(struct trial *t)
         const struct tuff_value *target = tuff_value_of(g, tuff_value_of(g, o->updates[i])->in[0]);
         bool all = target->op->kind == TUFF_KIND_PARAM_PACK;
         uint64_t first = 0;
-        for (uint32_t k = 0; all && k < target->in_count; k++) {
+        for (uint32_t k = 0; k < (all ? target->in_count : 1); k++) {
+            tuff_val kept = all ? target->in[k] : tuff_value_of(g, o->updates[i])->in[0];
             exact(t, o->updates[i]);
-            t->outputs[t->output_count - 1].kept = target->in[k];
+            t->outputs[t->output_count - 1].kept = kept;
             t->outputs[t->output_count - 1].first = first;
-            first += tuff_pack_room(g, target->in[k]);
+            first += tuff_pack_room(g, kept);
         }
-        if (all) continue;
-        exact(t, o->updates[i]);
-        t->outputs[t->output_count - 1].kept = tuff_value_of(g, o->updates[i])->in[0];
     }
 }
 

@@ -11,21 +11,18 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define CONV_ATTRS(type, member)                                                                                            \
-    {"stride", "strides", TUFF_ATTR_U32S, 2, offsetof(type, member stride)},                                                \
-        {"dilation", "dilations", TUFF_ATTR_U32S, 2, offsetof(type, member dilation)},                                      \
-        {"pad", "pads", TUFF_ATTR_U32S, 4, offsetof(type, member pad)},                                                     \
-    {                                                                                                                       \
-        "groups", "group", TUFF_ATTR_I32, 1, offsetof(type, member groups)                                                  \
-    }
-static const struct tuff_attr conv_attrs[] = {CONV_ATTRS(struct tuff_conv, )};
+/* Those of the gradients begin with those of the convolution. */
+#define CONV_ATTRS                                                                                                          \
+    {"stride", "strides", TUFF_ATTR_U32S, 2, offsetof(struct tuff_conv, stride)},                                           \
+        {"dilation", "dilations", TUFF_ATTR_U32S, 2, offsetof(struct tuff_conv, dilation)},                                 \
+        {"pad", "pads", TUFF_ATTR_U32S, 4, offsetof(struct tuff_conv, pad)},                                                \
+        {"groups", "group", TUFF_ATTR_I32, 1, offsetof(struct tuff_conv, groups)},
+static const struct tuff_attr conv_attrs[] = {CONV_ATTRS};
 static const struct tuff_attr input_grad_attr_table[] = {
-    CONV_ATTRS(struct tuff_conv_input_grad, conv.),
-    {"size", "", TUFF_ATTR_U32S, 2, offsetof(struct tuff_conv_input_grad, size)},
+    CONV_ATTRS{"size", "", TUFF_ATTR_U32S, 2, offsetof(struct tuff_conv_input_grad, size)},
 };
 static const struct tuff_attr weight_grad_attr_table[] = {
-    CONV_ATTRS(struct tuff_conv_weight_grad, conv.),
-    {"kernel", "", TUFF_ATTR_U32S, 2, offsetof(struct tuff_conv_weight_grad, kernel)},
+    CONV_ATTRS{"kernel", "", TUFF_ATTR_U32S, 2, offsetof(struct tuff_conv_weight_grad, kernel)},
     {"splits", "", TUFF_ATTR_I32, 1, offsetof(struct tuff_conv_weight_grad, splits)},
 };
 

@@ -21,20 +21,17 @@ struct avg_grad_attrs {
     uint32_t size[2]; /* h, w of the pooled value */
 };
 
-#define POOL_ATTRS(type, member)                                                                                            \
-    {"kernel", "kernel_shape", TUFF_ATTR_U32S, 2, offsetof(type, member kernel)},                                           \
-        {"stride", "strides", TUFF_ATTR_U32S, 2, offsetof(type, member stride)},                                            \
-        {"pad", "pads", TUFF_ATTR_U32S, 4, offsetof(type, member pad)},                                                     \
-        {"dilation", "dilations", TUFF_ATTR_U32S, 2, offsetof(type, member dilation)},                                      \
-        {"ceil_mode", "ceil_mode", TUFF_ATTR_I32, 1, offsetof(type, member ceil_mode)},                                     \
-    {                                                                                                                       \
-        "count_include_pad", "count_include_pad", TUFF_ATTR_I32, 1, offsetof(type, member count_include_pad)                \
-    }
-static const struct tuff_attr pool_attrs[] = {POOL_ATTRS(struct pool, )};
-static const struct tuff_attr avg_grad_attr_table[] = {
-    POOL_ATTRS(struct avg_grad_attrs, pool.),
+/* The last one is of the average's gradient alone, whose attributes begin with those of a pool. */
+static const struct tuff_attr attr_table[] = {
+    {"kernel", "kernel_shape", TUFF_ATTR_U32S, 2, offsetof(struct pool, kernel)},
+    {"stride", "strides", TUFF_ATTR_U32S, 2, offsetof(struct pool, stride)},
+    {"pad", "pads", TUFF_ATTR_U32S, 4, offsetof(struct pool, pad)},
+    {"dilation", "dilations", TUFF_ATTR_U32S, 2, offsetof(struct pool, dilation)},
+    {"ceil_mode", "ceil_mode", TUFF_ATTR_I32, 1, offsetof(struct pool, ceil_mode)},
+    {"count_include_pad", "count_include_pad", TUFF_ATTR_I32, 1, offsetof(struct pool, count_include_pad)},
     {"size", "", TUFF_ATTR_U32S, 2, offsetof(struct avg_grad_attrs, size)},
 };
+#define POOL_ATTRS .attrs = attr_table, .attr_count = TUFF_COUNT(attr_table) - 1, .attrs_bytes = sizeof(struct pool)
 
 /* One axis of the windows. */
 struct axis {
@@ -509,37 +506,31 @@ static double terms(const struct tuff_value *value, const struct tuff_type *in_t
 
 #define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                       \
     {label, {T(x)}, 1, {TUFF_DOMAIN_NORMAL}, 0, &(struct pool){{k}, {s}, {p}, {d}, ceil, count}},
+/* Of one operand or two, with windows without gaps that fit the picture. */
+#define ONE(label, x, domain, k, s, p) {label, {x}, 1, {domain}, 0, &(struct pool){{k}, {s}, {p}, {1, 1}, 0, 0}},
+#define TWO(label, x, y, domain, k, s, p) {label, {x, y}, 2, {domain}, 0, &(struct pool){{k}, {s}, {p}, {1, 1}, 0, 0}},
 #define HALF_CASES                                                                                                          \
-    {"f16", {HALF(2, 3, 8, 8)}, 1, {0}, 0, &(struct pool){{2, 2}, {2, 2}, {0}, {1, 1}, 0, 0}},                              \
-        {"f16_overlap", {HALF(2, 3, 9, 7)}, 1, {0}, 0, &(struct pool){{3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 0, 0}},
+    ONE("f16", HALF(2, 3, 8, 8), 0, L(2, 2), L(2, 2), L(0))                                                                 \
+    ONE("f16_overlap", HALF(2, 3, 9, 7), 0, L(3, 3), L(2, 2), L(1, 1, 1, 1))
 static const struct tuff_case avg_cases[] = {CASES HALF_CASES};
 static const struct tuff_case max_cases[] = {
-    CASES HALF_CASES{"ties", {T(2, 3, 8, 6)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct pool){{2, 2}, {2, 2}, {0}, {1, 1}, 0, 0}},
-    {"pick",
-     {T(2, 3, 9, 7), T(2, 3, 9, 7)},
-     2,
-     {TUFF_DOMAIN_NORMAL},
-     0,
-     &(struct pool){{3, 2}, {2, 2}, {1, 0, 0, 1}, {1, 1}, 0, 0}},
+    /* clang-format off */
+    CASES HALF_CASES
+    ONE("ties", T(2, 3, 8, 6), TUFF_DOMAIN_KINKS, L(2, 2), L(2, 2), L(0))
+    TWO("pick", T(2, 3, 9, 7), T(2, 3, 9, 7), 0, L(3, 2), L(2, 2), L(1, 0, 0, 1))
+    /* clang-format on */
 };
 #undef ROW
 #define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                       \
     {label, {T(x), T(y)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct pool){{k}, {s}, {p}, {d}, ceil, count}},
 static const struct tuff_case max_grad_cases[] = {
-    CASES{"f16", {HALF(2, 3, 8, 8), T(2, 3, 4, 4)}, 2, {0}, 0, &(struct pool){{2, 2}, {2, 2}, {0}, {1, 1}, 0, 0}},
-    {"f16_overlap",
-     {HALF(2, 3, 9, 7), T(2, 3, 5, 4)},
-     2,
-     {0},
-     0,
-     &(struct pool){{3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 0, 0}},
-    {"ties", {T(2, 3, 8, 6), T(2, 3, 4, 3)}, 2, {TUFF_DOMAIN_KINKS}, 0, &(struct pool){{2, 2}, {2, 2}, {0}, {1, 1}, 0, 0}},
-    {"ties_overlap",
-     {T(1, 2, 9, 8), T(1, 2, 5, 4)},
-     2,
-     {TUFF_DOMAIN_KINKS},
-     0,
-     &(struct pool){{3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 0, 0}},
+    /* clang-format off */
+    CASES
+    TWO("f16", HALF(2, 3, 8, 8), T(2, 3, 4, 4), 0, L(2, 2), L(2, 2), L(0))
+    TWO("f16_overlap", HALF(2, 3, 9, 7), T(2, 3, 5, 4), 0, L(3, 3), L(2, 2), L(1, 1, 1, 1))
+    TWO("ties", T(2, 3, 8, 6), T(2, 3, 4, 3), TUFF_DOMAIN_KINKS, L(2, 2), L(2, 2), L(0))
+    TWO("ties_overlap", T(1, 2, 9, 8), T(1, 2, 5, 4), TUFF_DOMAIN_KINKS, L(3, 3), L(2, 2), L(1, 1, 1, 1))
+    /* clang-format on */
 };
 #undef ROW
 #define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                       \
@@ -554,7 +545,7 @@ const struct tuff_op tuff_op_max_pool2d = {
     TUFF_LAUNCH(max_lower),
     .traits = TUFF_PICKS,
     TUFF_OPERANDS(1, 2),
-    TUFF_ATTRS(pool_attrs, struct pool),
+    POOL_ATTRS,
     .infer = pool_infer,
     .result = TUFF_RESULT_LAST, /* x's own, or those of q */
     .grad = max_grad,
@@ -569,7 +560,7 @@ const struct tuff_op tuff_op_max_pool2d_grad = {
     TUFF_LAUNCH(max_grad_lower),
     .traits = TUFF_PICKS,
     TUFF_OPERANDS(2, 2),
-    TUFF_ATTRS(pool_attrs, struct pool),
+    POOL_ATTRS,
     .infer = max_grad_infer,
     .grad = max_grad_grad,
     .ref = max_grad_ref,
@@ -583,7 +574,7 @@ const struct tuff_op tuff_op_avg_pool2d = {
     .onnx = "AveragePool",
     TUFF_LAUNCH(avg_lower),
     TUFF_OPERANDS(1, 1),
-    TUFF_ATTRS(pool_attrs, struct pool),
+    POOL_ATTRS,
     .infer = pool_infer,
     .grad = avg_grad,
     .ref = avg_ref,
@@ -595,7 +586,7 @@ const struct tuff_op tuff_op_avg_pool2d_grad = {
     .name = "avg_pool2d_grad",
     TUFF_LAUNCH(avg_grad_lower),
     TUFF_OPERANDS(1, 1),
-    TUFF_ATTRS(avg_grad_attr_table, struct avg_grad_attrs),
+    TUFF_ATTRS(attr_table, struct avg_grad_attrs),
     .infer = avg_grad_infer,
     .grad = avg_grad_grad,
     .ref = avg_grad_ref,
