@@ -31,8 +31,7 @@ bool tuff_bound_is_exact(const struct tuff_bound *b, uint32_t input);
 void tuff_bound_unknown(const struct tuff_bound *b);
 /* The first place of the largest (sign 1) or smallest (sign -1) of some elements of operand 0; *sure: no device can find another. */
 uint64_t tuff_bound_winner(const struct tuff_bound *b, const uint64_t *places, uint64_t count, double sign, bool *sure);
-/* The bounds as if they were the operands: what an operator that moves elements does with them. value: b->value, or a copy with other
- * attributes. Operands that are no floats keep their values. */
+/* The bounds moved as the operands are, which are read where they are no floats. value: b->value, or a copy with other attributes. */
 TUFF_MUST_CHECK tuff_status tuff_bound_moved(const struct tuff_bound *b, const struct tuff_value *value);
 
 #endif

@@ -1,5 +1,4 @@
-/* compose.h - what compositions of operators share (layers.c, losses.c, modules.c and their neighbours): looking at operands, softmax's shift,
- * reductions of losses; names, parameters and sentences of layers. Private. */
+/* compose.h - what compositions of operators share (layers, losses, modules): operands, softmax's shift, reductions, parameters. Private. */
 #ifndef TUFF_COMPOSE_H
 #define TUFF_COMPOSE_H
 

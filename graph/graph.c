@@ -1,5 +1,4 @@
-/* graph.c - owns the values of a graph and the one way in which they come to be; leaves with names; printing of shapes.
- * Needs an arena. Promises: every value has a checked type, and its inputs have lower numbers. */
+/* graph.c - the values of a graph and the one way in which they come to be: with checked types, and inputs of lower numbers; named leaves. */
 #include "graph/op.h"
 #include "graph/ops/leaf.h"
 #include "graph/ops/pointwise.h"

@@ -1,5 +1,4 @@
-/* layers.c - what is built from operators: norms and softmax. Their gradients follow from the parts, and the fuse
- * pass makes few launches of them: each reduction takes the chain before it and the chain after it. */
+/* layers.c - norms and softmax of operators: gradients follow from the parts, and each reduction is a launch with the chains around it. */
 #include "graph/compose.h"
 
 #include <float.h>

@@ -282,8 +282,7 @@ void tuff_call_define(struct tuff_kernel_call *call, const char *name, int value
 /* UNSUPPORTED with a sentence after a constant, word or define too many. */
 TUFF_MUST_CHECK tuff_status tuff_call_check(const struct tuff_kernel_call *call, const struct tuff_op *op,
                                             struct tuff_error *error);
-/* Workgroup counts of a linear grid of `count` workgroups within the device's limits: the kernel computes its index as
- * tuff_group() of include/grid.glsl and returns when it is >= its own count. */
+/* A linear grid of `count` workgroups within the device's limits: kernels return where tuff_group() (include/grid.glsl) is not below it. */
 void tuff_call_grid(struct tuff_kernel_call *call, const struct tuff_caps *caps, uint64_t count);
 
 /* Is a loop of so many rounds in one invocation safe on this device? Mesa's llvmpipe ends the loops of an invocation after
@@ -337,8 +336,7 @@ struct tuff_op {
     /* Types in -> shapes out, one for each result; on failure tuff_infer_refuse with a sentence that says what would fit. */
     tuff_status (*infer)(const struct tuff_infer *infer, struct tuff_shape *out);
     enum tuff_result_rule result;
-    /* Adds the gradients of y by its inputs; leaves gin[k] 0 where there is none. Only adds graph. All are f32, those of f16
-     * values too, so that none is rounded before all parts of it are summed. */
+    /* Adds the gradients of y by its inputs to the graph, gin[k] 0: none. All are f32, so that none is rounded before its parts are summed. */
     void (*grad)(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin);
     const char *nondiff; /* reason for grad == NULL */
     /* KERNEL: fills the call. TUFF_ERR_UNSUPPORTED with a sentence when this device cannot. */

@@ -1,5 +1,4 @@
-/* places.c - numbers that name places are looked at where the host writes them: a label that is no class, or an index that is outside,
- * would be clamped or count nothing on the device, and nobody would know. */
+/* places.c - looks at labels and indices where the host writes them: a device clamps what names no place, and nobody would know. */
 #include "graph/places.h"
 
 #include <stdio.h>

@@ -1,5 +1,4 @@
-/* recurrent.c - recurrent layers: a table of cells, each the formula of one step, and one loop over them. What a step needs of x is one product
- * before the loop; layers and directions are loops one behind the other. */
+/* recurrent.c - a table of cells, each a step's formula, and a loop over them: what steps need of x is one product; layers are loops in a row. */
 #include "graph/compose.h"
 #include "graph/ops/view.h"
 #include "graph/sequence.h"

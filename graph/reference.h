@@ -4,8 +4,7 @@
 
 #include "graph/op.h"
 
-/* Table of g->count pointers, all NULL. The caller may set data[v] (allocated with tuff_alloc, as many doubles as the value
- * has elements) for leaves and for values whose content it dictates; NULL on memory failure. */
+/* g->count pointers, all NULL (NULL: no memory); data[v], doubles by tuff_alloc, may be set for leaves and what the caller dictates. */
 double **tuff_reference_create(const struct tuff_graph *g);
 /* The operator's reference; i32 that it computes wraps, as on devices. */
 void tuff_reference_apply(const struct tuff_ref *ref);

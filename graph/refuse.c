@@ -1,5 +1,4 @@
-/* refuse.c - sentences about values that do not fit an operator: what it was given, by type, shape and name, and why it does not take it.
- * Promises: whoever built the graph finds the line to change by them, without knowing what an operator is made of. */
+/* refuse.c - sentences about values that do not fit an operator: type, shape, name, and why, by which the line to change is found. */
 #include "graph/op.h"
 
 #include <float.h>

@@ -1,5 +1,4 @@
-/* session.c - joins graph and device: gives leaves their memory and first values, compiles, hands plans over (handover.h), and knows
- * which slot an input or output has. The one place where both sides of the seam meet. */
+/* session.c - joins graph and device, where both sides of the seam meet: memory and values of leaves, compiling, handing plans over. */
 #include "backend/handover.h"
 #include "graph/compile/compile.h"
 #include "graph/ops/leaf.h"

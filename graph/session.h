@@ -50,8 +50,7 @@ struct tuff_executable_params {
     const struct tuff_station *stations; /* in the order in which a run comes to them */
     uint32_t station_count;
 };
-/* A compiled plan for some outputs of a graph (executable.h runs it). Several may share a session, and so its parameters; what is
- * constant is read from the graph. One thread at a time. */
+/* A compiled plan for outputs of a graph (executable.h runs it); several may share a session and its parameters. One thread at a time. */
 struct tuff_executable;
 /* Errors: SHAPE, UNSUPPORTED, COMPILE, DEVICE_MEMORY (with the figures), CANCELLED, MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_compile(struct tuff_session *session,
@@ -114,13 +113,11 @@ struct tuff_plan_figures {
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_plan_ask(struct tuff_device *device, const struct tuff_graph *graph,
                                                    const struct tuff_executable_params *params,
                                                    struct tuff_plan_figures *figures, struct tuff_error *error);
-/* Is there now room for such a plan, its parameters and states among it, on the device? total_bytes lie within
- * tuff_device_available, each of its memories within max_allocation_bytes. */
+/* Is there room now for the whole plan: total_bytes within tuff_device_available, each memory within max_allocation_bytes? */
 TUFF_API bool tuff_plan_fits(struct tuff_device *device, const struct tuff_plan_figures *figures);
 /* The figures of a compiled plan (zeros of one that was loaded): those that tuff_plan_ask tells for the same graph, outputs and device. */
 TUFF_API struct tuff_plan_figures tuff_executable_figures(const struct tuff_executable *executable);
-/* What ran slower than it could and why, one line a launch: what was not fused into its neighbours and what kept it apart,
- * what took a general kernel for want of a better one, what was split. Free with tuff_text_free. */
+/* What ran slower than it could and why, one line a launch: not fused, a general kernel, split. Free with tuff_text_free. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_executable_report(const struct tuff_executable *executable, char **text,
                                                             struct tuff_error *error);
 

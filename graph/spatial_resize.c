@@ -1,5 +1,4 @@
-/* spatial_resize.c - pictures, lines and volumes of another size. Each axis is a table of few taps, made here in double precision, and axes are
- * resized one after the other: by views where the table is one, else by tuff_resample, whose gradient is as quick. */
+/* spatial_resize.c - other sizes, axis by axis: tables of few taps, made in double precision, as views where they are, else tuff_resample. */
 #include "graph/compose.h"
 #include "graph/ops/view.h"
 #include "graph/spatial.h"

@@ -1,5 +1,4 @@
-/* emit.c - writes values as GLSL: loads from memory, operators of class INLINE as expressions of their coordinates.
- * Needs places for the values in memory. Promises: each value at the same coordinates is computed once in a function. */
+/* emit.c - values as GLSL: loads from memory, INLINE operators as expressions of their coordinates, each computed once in a function. */
 #include "graph/compile/emit.h"
 
 #include <math.h>
@@ -94,8 +93,7 @@ void tuff_emit_close(struct tuff_emitter *e, uint32_t mark)
 
 /* ---- loads ------------------------------------------------------------------------------------------------------------------ */
 
-/* Parameter that stands for the load, or NULL where it must be done in place. llvmpipe does all loads of a conditional scope
- * for all invocations: there it costs nothing to do them before. */
+/* The parameter that is the load; NULL: in place. llvmpipe loads in conditional scopes for all invocations: before them it costs nothing. */
 static const char *hoist(struct tuff_emitter *e, const struct tuff_leaf_load *load)
 {
     uint32_t k = 0;

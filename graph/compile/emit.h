@@ -94,14 +94,12 @@ struct tuff_emitted {
     uint64_t window_bytes; /* of all windows but the last */
 };
 
-/* Writes the hooks of a group. values: one per value of g, with their places.
- * Results live in arena. Errors: MEMORY; UNSUPPORTED when more than TUFF_MAX_BINDINGS buffers or windows are needed. */
+/* Writes a group's hooks into the arena. values: per value of g, placed. Errors: MEMORY; UNSUPPORTED (more than TUFF_MAX_BINDINGS). */
 TUFF_MUST_CHECK tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_work_value *values,
                                             const struct tuff_group *group, const struct tuff_emit_options *options,
                                             struct tuff_arena *arena, struct tuff_emitted *out, struct tuff_error *error);
 
-/* The same without hook text: for a group of one operator, whose kernel is one of those that the build compiled (plain.c).
- * Fills the call too where the group has no kernel of its own. */
+/* The same without hook text, of one operator, by kernels that the build compiled (plain.c). Fills the call of a group without kernel. */
 TUFF_MUST_CHECK tuff_status tuff_plain_group(const struct tuff_graph *g, const struct tuff_work_value *values,
                                              const struct tuff_group *group, const struct tuff_emit_options *options,
                                              struct tuff_arena *arena, struct tuff_emitted *out,

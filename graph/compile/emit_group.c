@@ -1,5 +1,4 @@
-/* emit_group.c - writes the hook functions of a group: its input ports, the chain of its roots, its stores, and the
- * declarations before them, as one macro that hooks.glsl puts in their place. */
+/* emit_group.c - a group's hook functions as one macro for hooks.glsl: declarations, input ports, the chain of its roots, stores. */
 #include "graph/compile/emit.h"
 #include "graph/ops/view.h"
 

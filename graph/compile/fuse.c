@@ -181,8 +181,7 @@ static void measure_views(const struct tuff_work *w, tuff_val v, struct chain *c
     measure_chain(w, v, c);
 }
 
-/* Makes roots of what v is computed from until its buffers fit into a launch, and once where the chain is long. A concat has
- * been split so that its inputs fit when each is in memory (simplify.c). */
+/* Makes roots of what v is computed from until its buffers fit into a launch (those of a concat do: simplify.c), once of a long chain. */
 static void root_inputs(struct tuff_work *w, tuff_val v, struct chain *c, uint32_t limit)
 {
     for (uint32_t i = 0; i < val(w, v)->in_count; i++) {
@@ -244,8 +243,7 @@ static void find_kernel(const struct tuff_work *w, tuff_val v, struct chain *c)
     }
 }
 
-/* Is `in` an epilogue of the kernel that it reads in place, so that it can be written instead of what that computes? What else it
- * reads does not need that kernel, which nothing else reads. */
+/* Is `in` an epilogue of the kernel that it reads in place, which nothing else reads: can it be written instead of that result? */
 static bool is_epilogue(const struct tuff_work *w, tuff_val in, const struct chain *c)
 {
     tuff_val kernel = c[in].kernel;

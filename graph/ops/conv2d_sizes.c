@@ -21,8 +21,7 @@ static uint32_t out_size(uint64_t size, uint64_t before, uint64_t after, uint64_
     return padded < reach ? 0 : (uint32_t)((padded - reach) / stride + 1);
 }
 
-/* Fills s from the three shapes, of which the direction knows two and its attributes the rest of the third. False where
- * they do not fit. x: [n,ci,h,w], w: [co,ci/groups,kh,kw]. */
+/* Fills s from x [n,ci,h,w] and w [co,ci/groups,kh,kw], as shapes and attributes give them. False where they do not fit. */
 static bool measure(const struct tuff_conv *given, const uint32_t *x, const uint32_t *w, struct tuff_conv_sizes *s)
 {
     struct tuff_conv c = tuff_conv_defaults(given);

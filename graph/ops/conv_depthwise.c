@@ -1,5 +1,4 @@
-/* conv_depthwise.c - lowering of convolutions with one input channel in a group: blocks of a few rows by four pixels, which
- * are unrolled in the kernel, and which lines and columns of a block can lie beyond the picture. */
+/* conv_depthwise.c - one input channel in a group: blocks of a few rows by four pixels, unrolled, and which lines of them lie outside. */
 #include "graph/ops/conv2d.h"
 #include "graph/ops/gemm.h"
 

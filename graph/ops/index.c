@@ -1,5 +1,4 @@
-/* index.c - operators whose places are data or numbers: iota, gather, gather_elements, scatter_add, topk, random numbers.
- * Indices count from the end when negative and are clamped in the kernel: no index reads outside. */
+/* index.c - iota, gather, gather_elements, scatter_add, topk, random numbers. Negative indices count from the end; kernels clamp them. */
 #include "graph/compile/emit_op.h"
 #include "graph/ops/leaf.h"
 #include "graph/ops/view.h"

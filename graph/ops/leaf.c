@@ -1,5 +1,4 @@
-/* leaf.c - values without computation: inputs, parameters, state, constants; packs, which are parameters, gradients or
- * optimizer state as one flat vector; and assignment at the end of a run. */
+/* leaf.c - inputs, parameters, states, constants; packs of parameters, gradients or optimizer state as one vector; assignments. */
 #include "graph/ops/leaf.h"
 #include "graph/bound.h"
 #include "graph/compile/emit_op.h"

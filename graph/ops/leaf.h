@@ -50,8 +50,7 @@ uint64_t tuff_pack_room(const struct tuff_graph *g, tuff_val member);
 uint64_t tuff_pack_length(const struct tuff_graph *g, const tuff_val *members, uint32_t count);
 /* Trained parameters in order of declaration into out (capacity cap); returns their number. */
 uint32_t tuff_graph_params(const struct tuff_graph *g, tuff_val *out, uint32_t capacity);
-/* Memory and first values for what a session's graph got since it was last asked. Begins again where it failed; the values that it
- * had no memory for can be taken back (tuff_graph_undo). */
+/* Memory and first values for what the graph got since; begins again where it failed: what has no memory can be undone (tuff_graph_undo). */
 struct tuff_session;
 const struct tuff_graph *tuff_session_graph(const struct tuff_session *session);
 TUFF_MUST_CHECK tuff_status tuff_session_grow(struct tuff_session *session, struct tuff_error *error);

@@ -1,5 +1,4 @@
-/* pointwise.c - the rows of pointwise.def as operators: result, derivative operators, double reference, builders.
- * A derivative is an operator of its own, gy * dy/da, over those of a, b and y that its text names. */
+/* pointwise.c - rows of pointwise.def as operators. A derivative is one too, gy * dy/da, over those of a, b and y that its text names. */
 #include "graph/ops/pointwise.h"
 #include "graph/compile/emit_op.h"
 #include "graph/ops/leaf.h"
