@@ -170,27 +170,15 @@ static tuff_val convolve(struct tuff_graph *g, const char *what, const tuff_val 
     return tuff_conv_bias(g, what, pictures(g, in[0], in[1], &c, transposed), in);
 }
 
-tuff_val tuff_conv1d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv1d_params p)
-{
-    return convolve(g, "conv1d", (tuff_val[]){x, w, b}, CONV1_OF(p), false);
-}
-
-tuff_val tuff_conv3d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv3d_params p)
-{
-    return convolve(g, "conv3d", (tuff_val[]){x, w, b}, CONV_OF(3, p), false);
-}
-
-tuff_val tuff_conv_transpose1d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b,
-                               struct tuff_conv_transpose1d_params p)
-{
-    return convolve(g, "conv_transpose1d", (tuff_val[]){x, w, b}, TRANSPOSE1_OF(p), true);
-}
-
-tuff_val tuff_conv_transpose3d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b,
-                               struct tuff_conv_transpose3d_params p)
-{
-    return convolve(g, "conv_transpose3d", (tuff_val[]){x, w, b}, TRANSPOSE_OF(3, p), true);
-}
+#define BUILDER(name, conv, transposed)                                                                                     \
+    tuff_val tuff_##name(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_##name##_params p)           \
+    {                                                                                                                       \
+        return convolve(g, #name, (tuff_val[]){x, w, b}, conv, transposed);                                                 \
+    }
+BUILDER(conv1d, CONV1_OF(p), false)
+BUILDER(conv3d, CONV_OF(3, p), false)
+BUILDER(conv_transpose1d, TRANSPOSE1_OF(p), true)
+BUILDER(conv_transpose3d, TRANSPOSE_OF(3, p), true)
 
 /* ---- layers ----------------------------------------------------------------------------------------------------------------------- */
 
@@ -260,48 +248,17 @@ static tuff_val build(struct tuff_graph *g, tuff_val x, struct layer *l)
     return convolve(g, l->m.kind, (tuff_val[]){pad_as(g, l, x), weight, bias}, l->conv, l->transposed);
 }
 
-#define LAYER(kind_, conv_, p)                                                                                              \
-    .m = {g, kind_, name}, .conv = conv_, .channels = (p).channels, .no_bias = (p).no_bias, .weight = (p).weight,           \
-    .bias = (p).bias
 #define PADDED(p) .pad_mode = (p).pad_mode, .same = (p).same, .depth_multiplier = (p).depth_multiplier
-
-tuff_val tuff_layer_conv1d(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_conv1d_params p)
-{
-    struct layer l = {LAYER("conv1d", CONV1_OF(p.conv), p), PADDED(p), .kernel = {p.kernel}};
-    return build(g, x, &l);
-}
-
-tuff_val tuff_layer_conv2d(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_conv2d_params p)
-{
-    struct layer l = {LAYER("conv2d", CONV_OF(2, p.conv), p), PADDED(p), .kernel = {p.kernel[0], p.kernel[1]}};
-    return build(g, x, &l);
-}
-
-tuff_val tuff_layer_conv3d(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_conv3d_params p)
-{
-    struct layer l = {LAYER("conv3d", CONV_OF(3, p.conv), p), PADDED(p), .kernel = {p.kernel[0], p.kernel[1], p.kernel[2]}};
-    return build(g, x, &l);
-}
-
-tuff_val tuff_layer_conv_transpose1d(struct tuff_graph *g, tuff_val x, const char *name,
-                                     struct tuff_layer_conv_transpose1d_params p)
-{
-    struct layer l = {LAYER("conv_transpose1d", TRANSPOSE1_OF(p.conv), p), .transposed = true, .kernel = {p.kernel}};
-    return build(g, x, &l);
-}
-
-tuff_val tuff_layer_conv_transpose2d(struct tuff_graph *g, tuff_val x, const char *name,
-                                     struct tuff_layer_conv_transpose2d_params p)
-{
-    struct layer l = {LAYER("conv_transpose2d", TRANSPOSE_OF(2, p.conv), p), .transposed = true,
-                      .kernel = {p.kernel[0], p.kernel[1]}};
-    return build(g, x, &l);
-}
-
-tuff_val tuff_layer_conv_transpose3d(struct tuff_graph *g, tuff_val x, const char *name,
-                                     struct tuff_layer_conv_transpose3d_params p)
-{
-    struct layer l = {LAYER("conv_transpose3d", TRANSPOSE_OF(3, p.conv), p), .transposed = true,
-                      .kernel = {p.kernel[0], p.kernel[1], p.kernel[2]}};
-    return build(g, x, &l);
-}
+#define LAYER(kind, conv_, ...)                                                                                             \
+    tuff_val tuff_layer_##kind(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_##kind##_params p)     \
+    {                                                                                                                       \
+        struct layer l = {.m = {g, #kind, name}, .conv = conv_, .weight = p.weight, .bias = p.bias, __VA_ARGS__};           \
+        l.channels = p.channels, l.no_bias = p.no_bias;                                                                     \
+        return build(g, x, &l);                                                                                             \
+    }
+LAYER(conv1d, CONV1_OF(p.conv), PADDED(p), .kernel = {p.kernel})
+LAYER(conv2d, CONV_OF(2, p.conv), PADDED(p), .kernel = {p.kernel[0], p.kernel[1]})
+LAYER(conv3d, CONV_OF(3, p.conv), PADDED(p), .kernel = {p.kernel[0], p.kernel[1], p.kernel[2]})
+LAYER(conv_transpose1d, TRANSPOSE1_OF(p.conv), .transposed = true, .kernel = {p.kernel})
+LAYER(conv_transpose2d, TRANSPOSE_OF(2, p.conv), .transposed = true, .kernel = {p.kernel[0], p.kernel[1]})
+LAYER(conv_transpose3d, TRANSPOSE_OF(3, p.conv), .transposed = true, .kernel = {p.kernel[0], p.kernel[1], p.kernel[2]})

@@ -90,25 +90,12 @@ static struct pool pool_of(const char *what, bool mean, uint32_t axes, const uin
 #define POOL_OF(what, mean, axes, p)                                                                                        \
     pool_of(what, mean, axes, (p).kernel, (p).stride, (p).dilation, (p).pad, (p).ceil_mode, (p).count_include_pad)
 
-tuff_val tuff_max_pool1d(struct tuff_graph *g, tuff_val x, struct tuff_pool1d_params params)
-{
-    return pool(g, x, POOL1_OF("max_pool1d", false, params));
-}
-
-tuff_val tuff_max_pool3d(struct tuff_graph *g, tuff_val x, struct tuff_pool3d_params params)
-{
-    return pool(g, x, POOL_OF("max_pool3d", false, 3, params));
-}
-
-tuff_val tuff_avg_pool1d(struct tuff_graph *g, tuff_val x, struct tuff_pool1d_params params)
-{
-    return pool(g, x, POOL1_OF("avg_pool1d", true, params));
-}
-
-tuff_val tuff_avg_pool3d(struct tuff_graph *g, tuff_val x, struct tuff_pool3d_params params)
-{
-    return pool(g, x, POOL_OF("avg_pool3d", true, 3, params));
-}
+#define POOL(name, axes, of)                                                                                                \
+    tuff_val tuff_##name(struct tuff_graph *g, tuff_val x, struct tuff_pool##axes##d_params p) { return pool(g, x, of); }
+POOL(max_pool1d, 1, POOL1_OF("max_pool1d", false, p))
+POOL(max_pool3d, 3, POOL_OF("max_pool3d", false, 3, p))
+POOL(avg_pool1d, 1, POOL1_OF("avg_pool1d", true, p))
+POOL(avg_pool3d, 3, POOL_OF("avg_pool3d", true, 3, p))
 
 /* The mean, over windows with their padding, times the elements of a window; the root as PyTorch takes it. */
 static tuff_val lp_pool(struct tuff_graph *g, tuff_val x, double p, struct pool pools)
@@ -121,20 +108,14 @@ static tuff_val lp_pool(struct tuff_graph *g, tuff_val x, double p, struct pool 
     return tuff_pow_const(g, tuff_affine(g, mean, elements, 0), 1 / p, 0);
 }
 
-tuff_val tuff_lp_pool1d(struct tuff_graph *g, tuff_val x, double p, struct tuff_pool1d_params params)
-{
-    return lp_pool(g, x, p, POOL1_OF("lp_pool1d", true, params));
-}
-
-tuff_val tuff_lp_pool2d(struct tuff_graph *g, tuff_val x, double p, struct tuff_pool2d_params params)
-{
-    return lp_pool(g, x, p, POOL_OF("lp_pool2d", true, 2, params));
-}
-
-tuff_val tuff_lp_pool3d(struct tuff_graph *g, tuff_val x, double p, struct tuff_pool3d_params params)
-{
-    return lp_pool(g, x, p, POOL_OF("lp_pool3d", true, 3, params));
-}
+#define LP_POOL(name, axes, of)                                                                                             \
+    tuff_val tuff_##name(struct tuff_graph *g, tuff_val x, double exponent, struct tuff_pool##axes##d_params p)             \
+    {                                                                                                                       \
+        return lp_pool(g, x, exponent, of);                                                                                 \
+    }
+LP_POOL(lp_pool1d, 1, POOL1_OF("lp_pool1d", true, p))
+LP_POOL(lp_pool2d, 2, POOL_OF("lp_pool2d", true, 2, p))
+LP_POOL(lp_pool3d, 3, POOL_OF("lp_pool3d", true, 3, p))
 
 tuff_val tuff_global_max_pool(struct tuff_graph *g, tuff_val x)
 {

@@ -88,11 +88,6 @@ static uint64_t bytes(const struct tuff_value *value, const struct tuff_type *in
     return tuff_type_bytes(&in_types[k == value->in_count ? ROWS : k]);
 }
 
-static tuff_val group_counts(struct tuff_graph *g, tuff_val count, const struct counts_attrs *attrs)
-{
-    return tuff_graph_add(g, &tuff_op_group_counts, &count, 1, attrs);
-}
-
 /* Workgroups for the rows that are written, instead of for all of them. A graph's text may name some, of another device. */
 static tuff_val expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
 {
@@ -104,7 +99,7 @@ static tuff_val expand(struct tuff_graph *g, const struct tuff_value *value, con
                                        .each = (int32_t)(tuff_shape_count(rows) / rows->dim[0]),
                                        .size = SIZE,
                                        .wide = (int32_t)all.groups[0]};
-    tuff_val groups = group_counts(g, in[COUNT], &attrs);
+    tuff_val groups = tuff_graph_add(g, &tuff_op_group_counts, &in[COUNT], 1, &attrs);
     tuff_val with[] = {in[ROWS], in[PLACE], in[COUNT], groups, in[state_of(value->in_count)]};
     return tuff_graph_add(g, &tuff_op_assign_rows, with, TUFF_COUNT(with), NULL);
 }

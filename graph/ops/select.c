@@ -49,10 +49,10 @@ static const char *select_emit(struct tuff_emitter *e, const struct tuff_value *
     return name;
 }
 
-static void select_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
+static void plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {
     tuff_plain_operands(e, value, coords);
-    tuff_plain_spec(e, TUFF_PLAIN_WHAT, TUFF_PLAIN_SELECT);
+    tuff_plain_spec(e, TUFF_PLAIN_WHAT, value->op == &tuff_op_select ? TUFF_PLAIN_SELECT : TUFF_PLAIN_CAST);
 }
 
 static tuff_status select_bound(const struct tuff_bound *b)
@@ -92,7 +92,7 @@ const struct tuff_op tuff_op_select = {
     .bound = select_bound,
     TUFF_CASES(select_cases),
     .cost = 1,
-    TUFF_WRITTEN(select_emit, select_plain),
+    TUFF_WRITTEN(select_emit, plain),
 };
 
 /* ---- cast ----------------------------------------------------------------------------------------------------------------- */
@@ -144,12 +144,6 @@ static const char *cast_emit(struct tuff_emitter *e, const struct tuff_value *va
     else
         tuff_text_add(t, "    int %s = clamp(%s, %d, %d);\n", name, in, lowest, highest);
     return name;
-}
-
-static void cast_plain(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
-{
-    tuff_plain_operands(e, value, coords);
-    tuff_plain_spec(e, TUFF_PLAIN_WHAT, TUFF_PLAIN_CAST);
 }
 
 static tuff_status cast_bound(const struct tuff_bound *b)
@@ -209,7 +203,7 @@ const struct tuff_op tuff_op_cast = {
     .bound = cast_bound,
     TUFF_CASES(cast_cases),
     .cost = 1,
-    TUFF_WRITTEN(cast_emit, cast_plain),
+    TUFF_WRITTEN(cast_emit, plain),
 };
 
 /* ---- detach, once, copy --------------------------------------------------------------------------------------------------------- */
