@@ -255,7 +255,7 @@ static tuff_val add_body(struct backward *b)
         for (uint32_t i = 0; i < value->in_count; i++) in[i] = value->in[i] ? b->map[value->in[i]] : 0;
         b->map[v] = add(b->body, value->op, value, in);
     }
-    for (uint32_t k = 0; k < (uint32_t)b->attrs->carries + (uint32_t)b->attrs->steps; k++) {
+    for (uint32_t k = 0; k < tuff_scan_outputs(b->attrs); k++) {
         tuff_val given = b->map[tuff_scan_output(b->attrs, k)];
         tuff_val part = tuff_sum(b->body, tuff_mul(b->body, given, b->from[k]), 0, TUFF_DROP_AXES);
         sum = sum ? tuff_add(b->body, sum, part) : part;
@@ -308,7 +308,7 @@ static void take_apart(struct backward *b, tuff_val scan, tuff_val *gin)
 
 static bool start(struct backward *b)
 {
-    uint32_t count = 2 * (b->value->in_count + (uint32_t)b->attrs->carries + (uint32_t)b->attrs->steps) + 1;
+    uint32_t count = 2 * (b->value->in_count + tuff_scan_outputs(b->attrs)) + 1;
     struct tuff_error error;
     b->map = tuff_arena_alloc(&b->g->arena, b->attrs->body->count * sizeof *b->map);
     b->in = tuff_arena_alloc(&b->g->arena, count * sizeof *b->in);

@@ -17,11 +17,6 @@ static const struct tuff_scan_attrs *attrs_of(const struct tuff_work *w, const s
     return val(w, group->kernel)->attrs;
 }
 
-static uint32_t output_count(const struct tuff_scan_attrs *attrs)
-{
-    return (uint32_t)attrs->carries + (uint32_t)attrs->steps;
-}
-
 /* Of the first so many memories: scratch, and what the part prepares, which is done once before the rounds. */
 static uint64_t own_bytes(const struct tuff_plan *plan, uint32_t memories)
 {
@@ -73,14 +68,14 @@ tuff_status tuff_pass_loops(struct tuff_work *w)
         struct tuff_group *group = &w->groups[i];
         if (!group->kernel || val(w, group->kernel)->op->class != TUFF_CLASS_LOOP) continue;
         const struct tuff_scan_attrs *attrs = attrs_of(w, group);
-        tuff_val *outputs = tuff_arena_alloc(w->arena, (output_count(attrs) + 1) * sizeof *outputs);
+        tuff_val *outputs = tuff_arena_alloc(w->arena, (tuff_scan_outputs(attrs) + 1) * sizeof *outputs);
         struct tuff_loop *loop = tuff_arena_alloc(w->arena, sizeof *loop);
         if (!outputs || !loop) return tuff_fail_memory(w->context, w->error);
         loop->next = w->loops;
         w->loops = group->loop = loop;
-        for (uint32_t k = 0; k < output_count(attrs); k++) outputs[k] = tuff_scan_output(attrs, k);
+        for (uint32_t k = 0; k < tuff_scan_outputs(attrs); k++) outputs[k] = tuff_scan_output(attrs, k);
         TUFF_TRY(compile_first(w, attrs, loop));
-        TUFF_TRY(compile_part(w, attrs->body, outputs, output_count(attrs), loop, &loop->each));
+        TUFF_TRY(compile_part(w, attrs->body, outputs, tuff_scan_outputs(attrs), loop, &loop->each));
     }
     return TUFF_OK;
 }
@@ -176,7 +171,7 @@ static tuff_status make_seats(struct tuff_work *w, const struct tuff_group *grou
         uint32_t k = input_of(graph, slot);
         seats[i] = first ? seat_of_value(w, val(w, group->kernel)->in[k]) : seat_of_input(w, group, k);
     }
-    for (uint32_t k = 0; k < (first ? (uint32_t)attrs->carries : output_count(attrs)); k++) {
+    for (uint32_t k = 0; k < (first ? (uint32_t)attrs->carries : tuff_scan_outputs(attrs)); k++) {
         struct seat *seat = &seats[part->output_slots[k]];
         *seat = seat_in_result(w, group, k, !first);
         if (first) seat->step = seat->ring = 0;

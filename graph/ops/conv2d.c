@@ -340,7 +340,7 @@ const struct tuff_op tuff_op_conv2d_input_grad = {
     .infer = input_grad_infer,
     .grad = input_grad_grad,
     .expand = tuff_conv_expand,
-    .ref = tuff_conv_input_grad_ref,
+    .ref = tuff_conv_ref,
     TUFF_SUMS(tuff_conv_input_grad_terms),
     TUFF_CASES(input_grad_cases),
 };

@@ -29,6 +29,9 @@ bool tuff_conv_measure(const struct tuff_conv *attrs, const struct tuff_shape *x
                        struct tuff_conv_sizes *s);
 bool tuff_conv_measure_input_grad(const struct tuff_conv_input_grad *attrs, const struct tuff_shape *gy,
                                   const struct tuff_shape *w, struct tuff_conv_sizes *s);
+/* Of a convolution or its gradient by input. */
+bool tuff_conv_measure_for(const struct tuff_value *value, const struct tuff_shape *a, const struct tuff_shape *w,
+                           struct tuff_conv_sizes *s);
 bool tuff_conv_measure_weight_grad(const struct tuff_conv_weight_grad *attrs, const struct tuff_shape *x,
                                    const struct tuff_shape *gy, struct tuff_conv_sizes *s);
 uint32_t tuff_conv_split_pictures(const struct tuff_conv_weight_grad *attrs, uint32_t n); /* of n, in a split */
@@ -59,7 +62,6 @@ tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_c
 tuff_status tuff_conv_weight_grad_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call);
 tuff_val tuff_conv_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in);
 void tuff_conv_ref(const struct tuff_ref *ref);
-void tuff_conv_input_grad_ref(const struct tuff_ref *ref);
 void tuff_conv_weight_grad_ref(const struct tuff_ref *ref);
 double tuff_conv_terms(const struct tuff_value *value, const struct tuff_type *in_types);
 double tuff_conv_input_grad_terms(const struct tuff_value *value, const struct tuff_type *in_types);

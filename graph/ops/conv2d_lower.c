@@ -161,9 +161,8 @@ tuff_val tuff_conv_expand(struct tuff_graph *g, const struct tuff_value *value, 
 {
     struct tuff_conv_sizes s;
     struct tuff_shape x = tuff_type_of(g, in[0]).shape, w = tuff_type_of(g, in[1]).shape;
-    bool grad = value->op == &tuff_op_conv2d_input_grad;
-    bool fits = grad ? tuff_conv_measure_input_grad(value->attrs, &x, &w, &s) : tuff_conv_measure(value->attrs, &x, &w, &s);
-    return fits && is_product(&s, g->caps) ? add_product(g, &s, in[0], in[1], grad) : 0;
+    bool fits = tuff_conv_measure_for(value, &x, &w, &s) && is_product(&s, g->caps);
+    return fits ? add_product(g, &s, in[0], in[1], value->op == &tuff_op_conv2d_input_grad) : 0;
 }
 
 tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
@@ -171,11 +170,9 @@ tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_c
     struct tuff_conv_sizes s;
     struct tuff_depthwise d;
     struct correlation c;
-    const struct tuff_shape *x = &lower->in[0]->shape, *w = &lower->in[1]->shape;
     bool grad = lower->value->op == &tuff_op_conv2d_input_grad;
-    bool fits = grad ? tuff_conv_measure_input_grad(lower->value->attrs, x, w, &s)
-                     : tuff_conv_measure(lower->value->attrs, x, w, &s);
-    if (TUFF_NEVER(!fits)) return TUFF_ERR_SHAPE;
+    if (TUFF_NEVER(!tuff_conv_measure_for(lower->value, &lower->in[0]->shape, &lower->in[1]->shape, &s)))
+        return TUFF_ERR_SHAPE;
     if (is_depthwise(&s, &d) && tuff_depthwise_lower(lower, &d, grad, call)) return TUFF_OK;
     if (correlate(lower, &s, grad, &c)) return lower_correlation(lower, &s, &c, call);
     uint64_t k = c.channels * s.kh * s.kw, pixels = (uint64_t)c.rh * c.rw;

@@ -70,24 +70,17 @@ static void conv_run(const struct tuff_ref *ref, const struct run *run, void *us
     tuff_run_add(ref->out + run->y, ref->in[0] + run->x, run->sw, ref->in[1][run->w], run->count);
 }
 
-void tuff_conv_ref(const struct tuff_ref *ref)
-{
-    struct tuff_conv_sizes s;
-    if (tuff_conv_measure(ref->value->attrs, &ref->in_types[0].shape, &ref->in_types[1].shape, &s))
-        each_run(s, ref, conv_run, NULL);
-}
-
 static void input_grad_run(const struct tuff_ref *ref, const struct run *run, void *user)
 {
     (void)user;
     tuff_run_scatter(ref->out + run->x, run->sw, ref->in[0] + run->y, ref->in[1][run->w], run->count);
 }
 
-void tuff_conv_input_grad_ref(const struct tuff_ref *ref)
+void tuff_conv_ref(const struct tuff_ref *ref)
 {
     struct tuff_conv_sizes s;
-    if (tuff_conv_measure_input_grad(ref->value->attrs, &ref->in_types[0].shape, &ref->in_types[1].shape, &s))
-        each_run(s, ref, input_grad_run, NULL);
+    if (tuff_conv_measure_for(ref->value, &ref->in_types[0].shape, &ref->in_types[1].shape, &s))
+        each_run(s, ref, ref->value->op == &tuff_op_conv2d ? conv_run : input_grad_run, NULL);
 }
 
 struct split {

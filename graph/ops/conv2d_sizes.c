@@ -61,6 +61,13 @@ bool tuff_conv_measure_input_grad(const struct tuff_conv_input_grad *attrs, cons
            s->oh == gy->dim[2] && s->ow == gy->dim[3];
 }
 
+bool tuff_conv_measure_for(const struct tuff_value *value, const struct tuff_shape *a, const struct tuff_shape *w,
+                           struct tuff_conv_sizes *s)
+{
+    return value->op == &tuff_op_conv2d ? tuff_conv_measure(value->attrs, a, w, s)
+                                        : tuff_conv_measure_input_grad(value->attrs, a, w, s);
+}
+
 uint32_t tuff_conv_split_pictures(const struct tuff_conv_weight_grad *attrs, uint32_t n)
 {
     uint32_t splits = attrs->splits ? attrs->splits : 1;

@@ -27,14 +27,9 @@ tuff_val tuff_scan_input(const struct tuff_scan_attrs *attrs, uint32_t k)
     return 0;
 }
 
-static uint32_t output_count(const struct tuff_scan_attrs *attrs)
-{
-    return (uint32_t)attrs->carries + (uint32_t)attrs->steps;
-}
-
 tuff_val tuff_scan_output(const struct tuff_scan_attrs *attrs, uint32_t k)
 {
-    return attrs->body->count - output_count(attrs) + k;
+    return attrs->body->count - tuff_scan_outputs(attrs) + k;
 }
 
 uint64_t tuff_scan_pitch(const struct tuff_type *type)
@@ -116,7 +111,7 @@ static tuff_status check_operands(const struct tuff_infer *infer, const struct t
         if (!tuff_shape_equal(&becomes->shape, &seen->shape) || seen->dtype != TUFF_F32)
             return refuse(infer, "a carry is f32 and keeps its shape", k);
     }
-    for (uint32_t k = 0; k < output_count(attrs); k++)
+    for (uint32_t k = 0; k < tuff_scan_outputs(attrs); k++)
         if (attrs->body->values[tuff_scan_output(attrs, k)].type.dtype != TUFF_F32)
             return refuse(infer, "a body gives f32 alone: cast its result", k);
     return TUFF_OK;
@@ -129,14 +124,14 @@ static tuff_status infer_type(const struct tuff_infer *infer, struct tuff_shape 
     bool counts = a->body && a->rounds > 0 && a->rounds <= (int32_t)TUFF_PLAN_MOST_ROUNDS && a->carries >= 0 &&
                   a->steps >= 0 && a->sequences >= 0 && a->rings >= 0 && a->rings <= a->carries &&
                   (uint32_t)a->carries <= in && (uint32_t)a->sequences <= in - (uint32_t)a->carries &&
-                  (uint32_t)a->steps < a->body->count && output_count(a) > 0 && output_count(a) < 256 &&
-                  output_count(a) < a->body->count;
+                  (uint32_t)a->steps < a->body->count && tuff_scan_outputs(a) > 0 && tuff_scan_outputs(a) < 256 &&
+                  tuff_scan_outputs(a) < a->body->count;
     if (!counts)
         return refuse(infer, "1 to 65536 rounds of a body whose last values are what it gives; rounds", (uint32_t)a->rounds);
     TUFF_TRY(check_body(infer, a));
     TUFF_TRY(check_operands(infer, a));
     uint64_t count = 0;
-    for (uint32_t k = 0; k < output_count(a) && count <= INT32_MAX; k++) {
+    for (uint32_t k = 0; k < tuff_scan_outputs(a) && count <= INT32_MAX; k++) {
         struct tuff_scan_section s = tuff_scan_section(a, k);
         count = s.offset + s.row * s.rows;
     }
@@ -174,7 +169,7 @@ static bool run_round(const struct tuff_ref *ref, const struct tuff_scan_attrs *
         memory = set_input(attrs, k, from, data);
     }
     if (!memory || tuff_reference_run(attrs->body, data) != TUFF_OK) return false;
-    for (uint32_t k = 0; k < output_count(attrs); k++) {
+    for (uint32_t k = 0; k < tuff_scan_outputs(attrs); k++) {
         struct tuff_scan_section s = tuff_scan_section(attrs, k);
         tuff_val v = tuff_scan_output(attrs, k);
         memcpy(ref->out + s.offset + s.row * tuff_scan_row(&s.written, round), data[v],

@@ -35,6 +35,11 @@ struct tuff_scan_section {
     struct tuff_scan_rows before;        /* likewise */
 };
 
+/* Values that the body gives. */
+static inline uint32_t tuff_scan_outputs(const struct tuff_scan_attrs *attrs)
+{
+    return (uint32_t)attrs->carries + (uint32_t)attrs->steps;
+}
 /* The body's k-th input, and what carry k becomes, or step k - carries. */
 tuff_val tuff_scan_input(const struct tuff_scan_attrs *attrs, uint32_t k);
 tuff_val tuff_scan_output(const struct tuff_scan_attrs *attrs, uint32_t k);

@@ -209,6 +209,7 @@ const struct tuff_op tuff_op_cast = {
 /* ---- detach, once, copy --------------------------------------------------------------------------------------------------------- */
 
 tuff_val tuff_detach(struct tuff_graph *g, tuff_val x) { return tuff_graph_add(g, &tuff_op_detach, &x, 1, NULL); }
+tuff_val tuff_checkpoint(struct tuff_graph *g, tuff_val x) { return tuff_graph_add(g, &tuff_op_once, &x, 1, NULL); }
 
 static struct tuff_coords same_map(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords)
 {
@@ -223,40 +224,17 @@ static tuff_val detach_simpler(struct tuff_graph *g, const struct tuff_value *va
 }
 
 static const struct tuff_case same_cases[] = {{"odd", {T(3, 5, 7)}, 1, {0}, 0, NULL}};
-const struct tuff_op tuff_op_detach = {
-    .name = "detach",
-    .onnx = "Identity",
-    TUFF_MOVES,
-    .traits = TUFF_KEEPS_ORDER | TUFF_KEEPS_MEMORY,
-    TUFF_OPERANDS(1, 1),
-    .infer = tuff_same_infer,
-    .nondiff = "stops gradients by definition",
-    .simpler = detach_simpler,
-    .ref = tuff_same_ref,
-    TUFF_CASES(same_cases),
-    TUFF_VIEW(same_map),
-};
-tuff_val tuff_checkpoint(struct tuff_graph *g, tuff_val x) { return tuff_graph_add(g, &tuff_op_once, &x, 1, NULL); }
-
-const struct tuff_op tuff_op_once = {
-    .name = "once",
-    TUFF_MOVES,
-    .traits = TUFF_KEEPS_ORDER | TUFF_KEEPS_MEMORY | TUFF_STAYS_APART,
-    TUFF_OPERANDS(1, 1),
-    .infer = tuff_same_infer,
-    .grad = same_grad,
-    .ref = tuff_same_ref,
-    TUFF_CASES(same_cases),
-    TUFF_VIEW(same_map),
-};
-const struct tuff_op tuff_op_copy = {
-    .name = "copy",
-    TUFF_MOVES,
-    .traits = TUFF_KEEPS_ORDER | TUFF_OWNS_MEMORY,
-    TUFF_OPERANDS(1, 1),
-    .infer = tuff_same_infer,
-    .grad = same_grad,
-    .ref = tuff_same_ref,
-    TUFF_CASES(same_cases),
-    TUFF_VIEW(same_map),
-};
+#define SAME_OP(symbol, text, traits_, ...)                                                                                 \
+    const struct tuff_op symbol = {.name = text,                                                                            \
+                                   .traits = TUFF_KEEPS_ORDER | (traits_),                                                  \
+                                   TUFF_MOVES,                                                                              \
+                                   TUFF_VIEW(same_map),                                                                     \
+                                   TUFF_OPERANDS(1, 1),                                                                     \
+                                   .infer = tuff_same_infer,                                                                \
+                                   .ref = tuff_same_ref,                                                                    \
+                                   TUFF_CASES(same_cases),                                                                  \
+                                   __VA_ARGS__}
+SAME_OP(tuff_op_detach, "detach", TUFF_KEEPS_MEMORY, .onnx = "Identity", .nondiff = "stops gradients by definition",
+        .simpler = detach_simpler);
+SAME_OP(tuff_op_once, "once", TUFF_KEEPS_MEMORY | TUFF_STAYS_APART, .grad = same_grad);
+SAME_OP(tuff_op_copy, "copy", TUFF_OWNS_MEMORY, .grad = same_grad);
