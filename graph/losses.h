@@ -67,8 +67,7 @@ struct tuff_huber_params {
 TUFF_API tuff_val tuff_huber_loss(struct tuff_graph *g, tuff_val x, tuff_val target, struct tuff_huber_params params);
 struct tuff_bce_params {
     enum tuff_reduction reduction;
-    tuff_val
-        weight; /* of x's shape or its first axes, [n]: one for each sample; or 0. Mean divides by the number of elements all the same */
+    tuff_val weight;     /* of x's shape or its first axes, [n]; or 0. Mean divides by the number of elements all the same */
     tuff_val pos_weight; /* of logits: factor of what the target counts, of x's last axis, [c]; or 0 */
 };
 /* -(t log p + (1 - t) log (1 - p)) of probabilities p in [0, 1], logarithms being at least -100 (with gradient 0 below). */
@@ -87,8 +86,7 @@ TUFF_API tuff_val tuff_sigmoid_focal_loss(struct tuff_graph *g, tuff_val x, tuff
 struct tuff_kl_div_params {
     enum tuff_reduction reduction;
     bool log_target; /* the target is given as logarithms, too */
-    bool
-        batch_mean; /* the sum divided by the first axis, which is the divergence's mean; not with another reduction than 0 */
+    bool batch_mean; /* the sum divided by the first axis: the divergence's mean; not with another reduction than 0 */
 };
 /* t (log t - x) of logarithms of probabilities x and probabilities t; 0 where t is 0. */
 TUFF_API tuff_val tuff_kl_div(struct tuff_graph *g, tuff_val x, tuff_val target, struct tuff_kl_div_params params);

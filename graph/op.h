@@ -355,8 +355,7 @@ struct tuff_op {
     /* Bytes of operand k (k = in_count: of the result) that a launch of it alone must move; NULL: each element once. */
     uint64_t (*bytes)(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t k);
     enum tuff_integer_rule integers; /* rows of pointwise.def say it there: tuff_op_integers */
-    const char *
-        edges; /* what it gives at the edges of numbers, for docs/operators.md; NULL: its error rule says it (tuff_op_edges) */
+    const char *edges;   /* what it gives at the edges of numbers, for docs/operators.md; NULL: its error rule says it */
     uint8_t ignores_nan; /* bit k: no NaN of operand k reaches the result; the others' do (tuff_op_ignores_nan) */
     enum tuff_error_rule error;
     tuff_status (*bound)(const struct tuff_bound *b); /* instead of a rule; NULL: the rule */

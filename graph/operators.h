@@ -105,8 +105,7 @@ TUFF_API tuff_val tuff_scan_all(struct tuff_graph *g, tuff_val scan, uint32_t k)
 
 struct tuff_matmul_params {
     bool transpose_a, transpose_b;
-    tuff_val
-        count; /* 0: none; else an i32 of one element: the sum ends before this k (a cache of keys and values that is part full) */
+    tuff_val count; /* 0, or an i32 of one element: the sum ends before this k (a cache of keys that is part full) */
 };
 /* c[.., i, j] = sum_k a[.., i, k] * b[.., k, j]; with transpose_a a is [.., k, i], with transpose_b b is [.., j, k].
  * Ranks 2 and up, batch axes broadcast; each f32 or f16, c f32. Source: ONNX MatMul-13. f32 sums. */

@@ -122,11 +122,9 @@ struct tuff_layer_attention_params {
     uint32_t heads;     /* divides e */
     uint32_t key_heads; /* that keys and values have, which divides heads; 0: heads */
     bool no_bias, causal, training;
-    double dropout; /* of the weights, in training */
-    tuff_val
-        mask; /* as that of tuff_attention, over [n, heads, t, s]: bool, true where a row sees a column, or f32 that is added; or 0 */
-    tuff_val
-        key_mask; /* bool [n, s], true where a key is there (not(key_padding_mask) of PyTorch): tuff_length_mask; or 0 */
+    double dropout;    /* of the weights, in training */
+    tuff_val mask;     /* as tuff_attention's, over [n, heads, t, s]: bool, true: seen, or f32 that is added; or 0 */
+    tuff_val key_mask; /* bool [n, s], true: the key is there (PyTorch's key_padding_mask: not): tuff_length_mask; or 0 */
     const struct tuff_rope_params *rope; /* of queries and keys, or NULL */
     struct tuff_init weight, bias;       /* of in_proj: Xavier-uniform; zeros, also of out_proj.bias */
     struct tuff_init out_weight;         /* uniform within 1 / sqrt(e) */

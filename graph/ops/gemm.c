@@ -4,9 +4,8 @@
 enum family { REG, TILE, SHUFFLE };
 struct tile {
     enum family family;
-    uint32_t tx, ty, tm, tn,
-        bk; /* TILE, REG: invocations along n and m, outputs of one, depth; SHUFFLE: tx lanes, tm x tn groups */
-    uint32_t rows, columns; /* outputs of a workgroup */
+    uint32_t tx, ty, tm, tn, bk; /* invocations along n and m, outputs of one, depth; SHUFFLE: tx lanes, tm x tn groups */
+    uint32_t rows, columns;      /* outputs of a workgroup */
 };
 static const char *const files[] = {"gemm_reg", "gemm_tile", "gemm_shuffle"};
 
