@@ -2,6 +2,7 @@
  * pairs of them are of the two axes of space, across before down. All draws are one value, whose columns are named below: no part changes another's. */
 #include "graph/augment.h"
 #include "graph/compose.h"
+#include "graph/ops/view.h"
 
 #include <math.h>
 #include <string.h>
@@ -21,19 +22,10 @@ struct augment {
 static tuff_val full(struct augment *a, double v) { return tuff_full(a->g, TUFF_F32, TUFF_SHAPE(a->n, 1), v); }
 static tuff_val as_pictures(struct augment *a, tuff_val v) { return tuff_reshape(a->g, v, TUFF_SHAPE(a->n, 1, 1, 1)); }
 
-static tuff_val part_of(struct tuff_graph *g, tuff_val x, uint32_t axis, uint32_t start, uint32_t size)
-{
-    static const int32_t step[TUFF_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
-    struct tuff_shape s = tuff_type_of(g, x).shape;
-    uint32_t starts[TUFF_MAX_RANK] = {0};
-    starts[axis] = start, s.dim[axis] = size;
-    return tuff_slice(g, x, starts, step, s.dim);
-}
-
 /* Columns [n, count], uniform in [least, most). */
 static tuff_val drawn(struct augment *a, uint32_t first, uint32_t count, double least, double most)
 {
-    return tuff_affine(a->g, part_of(a->g, a->draws, 1, first, count), most - least, least);
+    return tuff_affine(a->g, tuff_slice_axis(a->g, a->draws, 1, first, 1, count), most - least, least);
 }
 
 /* Whole numbers 0 .. count - 1; a product that is rounded up may be count itself. */
@@ -155,7 +147,7 @@ static tuff_val grey(struct augment *a, tuff_val x)
     static const double share[] = {0.2989, 0.587, 0.114};
     tuff_val sum = a->zero;
     for (uint32_t c = 0; c < 3 && a->c == 3; c++)
-        sum = tuff_add(a->g, sum, tuff_affine(a->g, part_of(a->g, x, 1, c, 1), share[c], 0));
+        sum = tuff_add(a->g, sum, tuff_affine(a->g, tuff_slice_axis(a->g, x, 1, c, 1, 1), share[c], 0));
     return a->c == 3 ? sum : x;
 }
 
@@ -173,7 +165,7 @@ static tuff_val turned_hue(struct augment *a, tuff_val x)
     static const double first[] = {5, 3, 1};
     struct tuff_graph *g = a->g;
     tuff_val c[3], hue[3];
-    for (uint32_t k = 0; k < 3; k++) c[k] = part_of(g, x, 1, k, 1);
+    for (uint32_t k = 0; k < 3; k++) c[k] = tuff_slice_axis(g, x, 1, k, 1, 1);
     tuff_val most = tuff_maximum(g, tuff_maximum(g, c[0], c[1]), c[2]);
     tuff_val chroma = tuff_sub(g, most, tuff_minimum(g, tuff_minimum(g, c[0], c[1]), c[2]));
     tuff_val over = tuff_select(g, tuff_greater(g, chroma, a->zero), chroma, a->one);
@@ -249,8 +241,8 @@ static tuff_val drawn_beta(struct augment *a, double alpha)
 /* weight x + (1 - weight) of the sample before, the last one before the first */
 static tuff_val mixture(struct augment *a, tuff_val x, tuff_val weight)
 {
-    tuff_val part[2] = {part_of(a->g, x, 0, a->n - 1, 1), 0}, rest = tuff_affine(a->g, weight, -1, 1);
-    if (a->n > 1) part[1] = part_of(a->g, x, 0, 0, a->n - 1);
+    tuff_val part[2] = {tuff_slice_axis(a->g, x, 0, a->n - 1, 1, 1), 0}, rest = tuff_affine(a->g, weight, -1, 1);
+    if (a->n > 1) part[1] = tuff_slice_axis(a->g, x, 0, 0, 1, a->n - 1);
     rest = tuff_mul(a->g, tuff_concat(a->g, part, a->n > 1 ? 2 : 1, 0), rest);
     return tuff_add(a->g, tuff_mul(a->g, x, weight), rest);
 }

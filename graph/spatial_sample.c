@@ -1,6 +1,7 @@
 /* spatial_sample.c - pictures read at places that are data: grid_sample, the grids of affine maps, and affine maps of places themselves. Each tap is a
  * gather with a weight; gradients by the picture are sums at indexed places, those by the grid come from the weights. */
 #include "graph/compose.h"
+#include "graph/ops/view.h"
 #include "graph/spatial.h"
 
 #include <math.h>
@@ -128,27 +129,20 @@ static bool takes(struct tuff_graph *g, const char *what, const tuff_val in[2], 
     struct tuff_shape x = tuff_type_of(g, in[0]).shape, at = tuff_type_of(g, in[1]).shape;
     bool grid = at.rank == 4 && at.dim[3] == 2, map = at.rank == 3 && at.dim[1] == 2 && at.dim[2] == 3;
     bool of_grid = !strcmp(what, "grid_sample");
-    if (x.rank != 4 || !(of_grid ? grid : map) || x.dim[0] != at.dim[0]) {
-        tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2, "it takes x [n, c, h, w] and %s",
-                          of_grid ? "a grid [n, h', w', 2]" : "maps [n, 2, 3]");
-        return false;
-    }
-    if ((uint64_t)x.dim[2] * x.dim[3] > 1u << 24) {
-        tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2, "it counts to 2^24 elements of a picture");
-        return false;
-    }
+    if (x.rank != 4 || !(of_grid ? grid : map) || x.dim[0] != at.dim[0])
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2, "it takes x [n, c, h, w] and %s",
+                                 of_grid ? "a grid [n, h', w', 2]" : "maps [n, 2, 3]");
+    if ((uint64_t)x.dim[2] * x.dim[3] > 1u << 24)
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2, "it counts to 2^24 elements of a picture");
     if ((unsigned)mode <= TUFF_SAMPLE_CUBIC && (unsigned)padding <= TUFF_SAMPLE_REFLECTION) return true;
-    tuff_graph_refuse(g, TUFF_ERR_USAGE, what, in, 2, "there is no mode %d or padding %d", (int)mode, (int)padding);
-    return false;
+    return tuff_graph_refuse(g, TUFF_ERR_USAGE, what, in, 2, "there is no mode %d or padding %d", (int)mode, (int)padding);
 }
 
 /* Column k of [n, P, columns], as [n, 1, P]; of maps [n, 1, 6], P is 1. */
 static tuff_val column_of(struct tuff_graph *g, tuff_val table, uint32_t k)
 {
     const struct tuff_shape s = tuff_type_of(g, table).shape;
-    const uint32_t size[] = {s.dim[0], s.dim[1], 1}, first[] = {0, 0, k};
-    static const int32_t step[] = {1, 1, 1};
-    return tuff_reshape(g, tuff_slice(g, table, first, step, size), TUFF_SHAPE(s.dim[0], 1, s.dim[1]));
+    return tuff_reshape(g, tuff_slice_axis(g, table, 2, k, 1, 1), TUFF_SHAPE(s.dim[0], 1, s.dim[1]));
 }
 
 tuff_val tuff_grid_sample(struct tuff_graph *g, tuff_val x, tuff_val grid, struct tuff_grid_sample_params p)
