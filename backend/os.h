@@ -1,4 +1,4 @@
-/* os.h - every system call of Tuff: files, folders, threads, time. os_posix.c and os_windows.c implement it; no other
+/* os.h - every system call of Tuff: files, folders, threads, time. os_shared.c, os_posix.c and os_windows.c implement it; no other
  * file of the library calls the operating system. Paths are UTF-8. Private. */
 #ifndef TUFF_OS_H
 #define TUFF_OS_H
@@ -66,10 +66,9 @@ char *tuff_os_cache_folder(struct tuff_context *context);
 
 uint64_t tuff_os_time_ns(void); /* monotonic */
 uint32_t tuff_os_cpu_count(void);
-uint64_t tuff_os_cpu_hash(void);    /* of the processor's model and features, where the system tells; else 0 */
-bool tuff_os_cpu_avx512(void);      /* may programs use AVX-512 with vectors of all lengths? false where nobody tells */
-uint64_t tuff_os_cpu_time_ns(void); /* CPU time used by the calling thread */
-uint64_t tuff_os_process(void);     /* number of this process */
+uint64_t tuff_os_cpu_hash(void); /* of the processor's model and features, where the system tells; else 0 */
+bool tuff_os_cpu_avx512(void);   /* may programs use AVX-512 with vectors of all lengths? false where nobody tells */
+uint64_t tuff_os_process(void);  /* number of this process */
 const char *tuff_os_getenv(const char *name);
 
 /* Shared libraries: NULL when there is none of that name; the symbol is NULL when it is missing. */

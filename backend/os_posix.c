@@ -1,4 +1,4 @@
-/* os_posix.c - os.h on Linux, Android and other POSIX systems: files, folders, threads, time, shared libraries.
+/* os_posix.c - os.h on Linux, Android and other POSIX systems: files, folders, time, shared libraries.
  *
  * Needs the context's allocator. Keeps no state of its own. */
 #define _DEFAULT_SOURCE 1  /* _SC_NPROCESSORS_ONLN beside POSIX 2008 */
@@ -7,14 +7,12 @@
 
 #if !defined(_WIN32)
 
-#include "backend/core.h"
-#include "backend/os.h"
+#include "backend/os_shared.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -202,17 +200,9 @@ static void sync_folder_of(struct tuff_context *context, const char *path)
 static tuff_status write_part(struct tuff_context *context, int file, const struct tuff_os_part *part, bool *written,
                               struct tuff_error *error)
 {
-    const void *data = part->data;
-    void *memory = NULL;
-    if (!data && part->bytes) {
-        if (!(memory = tuff_alloc(context, part->bytes))) return tuff_fail_memory(context, error);
-        tuff_status status = part->read(part->user, memory, part->bytes, error);
-        if (status != TUFF_OK) {
-            tuff_free(context, memory);
-            return status;
-        }
-        data = memory;
-    }
+    const void *data;
+    void *memory;
+    TUFF_TRY(tuff_os_part_data(context, part, &data, &memory, error));
     *written = (!part->again || lseek(file, 0, SEEK_SET) == 0) && write_all(file, data, part->bytes);
     int reason = errno;
     tuff_free(context, memory);
@@ -251,19 +241,11 @@ static size_t stem_bytes(const char *name)
     return length;
 }
 
-/* NAME.<pid>.<time>.tmp; base: the file's name, or NULL for any. */
+/* base: the name of the file that it is of, or NULL for any. */
 static bool is_temporary(const char *name, const char *base)
 {
-    size_t length = strlen(name);
-    if (length < 8 || strcmp(name + length - 4, ".tmp") != 0) return false;
-    length -= 4;
-    for (int part = 0; part < 2; part++) {
-        size_t digits = 0;
-        while (digits < length && name[length - 1 - digits] >= '0' && name[length - 1 - digits] <= '9') digits++;
-        if (digits == 0 || digits + 1 >= length || name[length - 1 - digits] != '.') return false;
-        length -= digits + 1;
-    }
-    return !base || (stem_bytes(base) == length && memcmp(base, name, length) == 0);
+    size_t length;
+    return tuff_os_is_temporary(name, &length) && (!base || (stem_bytes(base) == length && memcmp(base, name, length) == 0));
 }
 
 static void sweep(const char *folder, const char *base)
@@ -610,11 +592,8 @@ tuff_status tuff_os_make_private(struct tuff_context *context, const char *folde
 
 tuff_status tuff_os_remove(const char *path) { return remove(path) == 0 ? TUFF_OK : TUFF_ERR_FILE; }
 
-static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
-
-/* Names end to end, each with its zero byte. */
-static tuff_status collect_names(struct tuff_context *context, const char *path, struct tuff_text *names, size_t *count,
-                                 struct tuff_error *error)
+tuff_status tuff_os_collect_names(struct tuff_context *context, const char *path, struct tuff_text *names, size_t *count,
+                                  struct tuff_error *error)
 {
     DIR *folder = opendir(path);
     if (!folder) return tuff_fail(context, error, TUFF_ERR_FILE, "cannot list %s: %s", path, strerror(errno));
@@ -636,27 +615,6 @@ static tuff_status collect_names(struct tuff_context *context, const char *path,
     return TUFF_OK;
 }
 
-tuff_status tuff_os_list_folder(struct tuff_context *context, const char *path, char ***names, size_t *count,
-                                struct tuff_error *error)
-{
-    struct tuff_text text;
-    size_t found = 0;
-    tuff_text_init(&text, context);
-    tuff_status status = collect_names(context, path, &text, &found, error);
-    char **list = status == TUFF_OK ? tuff_alloc(context, (found + 1) * sizeof *list + text.length) : NULL;
-    if (status == TUFF_OK && !list) status = tuff_fail_memory(context, error);
-    if (status == TUFF_OK) {
-        char *at = (char *)(list + found + 1);
-        if (text.length) memcpy(at, text.data, text.length);
-        for (size_t i = 0; i < found; i++, at += strlen(at) + 1) list[i] = at;
-        qsort(list, found, sizeof *list, compare_names);
-        *names = list;
-        *count = found;
-    }
-    tuff_text_finish(&text);
-    return status;
-}
-
 char *tuff_os_cache_folder(struct tuff_context *context)
 {
     struct tuff_text text;
@@ -671,16 +629,12 @@ char *tuff_os_cache_folder(struct tuff_context *context)
     return tuff_text_take(&text);
 }
 
-static uint64_t clock_ns(clockid_t clock)
+uint64_t tuff_os_time_ns(void)
 {
     struct timespec now;
-    if (clock_gettime(clock, &now) != 0) return 0;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return 0;
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
-
-uint64_t tuff_os_time_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
-
-uint64_t tuff_os_cpu_time_ns(void) { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
 
 uint32_t tuff_os_cpu_count(void)
 {
@@ -717,8 +671,6 @@ uint64_t tuff_os_cpu_hash(void)
 
 uint64_t tuff_os_process(void) { return (uint64_t)getpid(); }
 
-const char *tuff_os_getenv(const char *name) { return getenv(name); }
-
 void *tuff_os_library_open(const char *name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }
 
 void (*tuff_os_library_symbol(void *library, const char *name))(void)
@@ -733,104 +685,6 @@ void tuff_os_library_close(void *library)
 {
     if (library) dlclose(library);
 }
-
-struct tuff_os_thread {
-    struct tuff_context *context; /* [borrowed] */
-    void (*run)(void *);
-    void *argument; /* [borrowed] */
-    pthread_t handle;
-};
-
-static void *thread_main(void *argument)
-{
-    struct tuff_os_thread *thread = argument;
-    thread->run(thread->argument);
-    return NULL;
-}
-
-tuff_status tuff_os_thread_start(struct tuff_context *context, void (*run)(void *), void *argument,
-                                 struct tuff_os_thread **thread)
-{
-    struct tuff_os_thread *made = tuff_alloc(context, sizeof *made);
-    if (!made) return TUFF_ERR_MEMORY;
-    made->context = context;
-    made->run = run;
-    made->argument = argument;
-    if (pthread_create(&made->handle, NULL, thread_main, made) != 0) {
-        tuff_free(context, made);
-        return TUFF_ERR_MEMORY;
-    }
-    *thread = made;
-    return TUFF_OK;
-}
-
-void tuff_os_thread_join(struct tuff_os_thread *thread)
-{
-    if (!thread) return;
-    pthread_join(thread->handle, NULL);
-    tuff_free(thread->context, thread);
-}
-
-struct tuff_os_mutex {
-    struct tuff_context *context; /* [borrowed] */
-    pthread_mutex_t handle;
-};
-
-tuff_status tuff_os_mutex_create(struct tuff_context *context, struct tuff_os_mutex **mutex)
-{
-    struct tuff_os_mutex *made = tuff_alloc(context, sizeof *made);
-    if (!made) return TUFF_ERR_MEMORY;
-    made->context = context;
-    if (pthread_mutex_init(&made->handle, NULL) != 0) {
-        tuff_free(context, made);
-        return TUFF_ERR_MEMORY;
-    }
-    *mutex = made;
-    return TUFF_OK;
-}
-
-void tuff_os_mutex_destroy(struct tuff_os_mutex *mutex)
-{
-    if (!mutex) return;
-    pthread_mutex_destroy(&mutex->handle);
-    tuff_free(mutex->context, mutex);
-}
-
-void tuff_os_mutex_lock(struct tuff_os_mutex *mutex) { pthread_mutex_lock(&mutex->handle); }
-
-void tuff_os_mutex_unlock(struct tuff_os_mutex *mutex) { pthread_mutex_unlock(&mutex->handle); }
-
-struct tuff_os_condition {
-    struct tuff_context *context; /* [borrowed] */
-    pthread_cond_t handle;
-};
-
-tuff_status tuff_os_condition_create(struct tuff_context *context, struct tuff_os_condition **condition)
-{
-    struct tuff_os_condition *made = tuff_alloc(context, sizeof *made);
-    if (!made) return TUFF_ERR_MEMORY;
-    made->context = context;
-    if (pthread_cond_init(&made->handle, NULL) != 0) {
-        tuff_free(context, made);
-        return TUFF_ERR_MEMORY;
-    }
-    *condition = made;
-    return TUFF_OK;
-}
-
-void tuff_os_condition_destroy(struct tuff_os_condition *condition)
-{
-    if (!condition) return;
-    pthread_cond_destroy(&condition->handle);
-    tuff_free(condition->context, condition);
-}
-
-void tuff_os_condition_wait(struct tuff_os_condition *condition, struct tuff_os_mutex *mutex)
-{
-    pthread_cond_wait(&condition->handle, &mutex->handle);
-}
-
-void tuff_os_condition_signal_all(struct tuff_os_condition *condition) { pthread_cond_broadcast(&condition->handle); }
 
 #else
 typedef int tuff_os_posix_is_empty; /* ISO C wants one declaration in every file */

@@ -1,4 +1,4 @@
-/* os_windows.c - os.h on Windows: files, folders, threads, time, shared libraries by Win32. Paths are UTF-8 here and UTF-16
+/* os_windows.c - os.h on Windows: files, folders, time, shared libraries by Win32. Paths are UTF-8 here and UTF-16
  * there.
  *
  * Needs the context's allocator. Keeps no state of its own. */
@@ -10,8 +10,7 @@
 #endif
 #include <windows.h>
 
-#include "backend/core.h"
-#include "backend/os.h"
+#include "backend/os_shared.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,17 +166,9 @@ static bool write_fully(HANDLE file, const char *data, size_t bytes)
 static tuff_status write_part(struct tuff_context *context, HANDLE file, const struct tuff_os_part *part, bool *written,
                               struct tuff_error *error)
 {
-    const void *data = part->data;
-    void *memory = NULL;
-    if (!data && part->bytes) {
-        if (!(memory = tuff_alloc(context, part->bytes))) return tuff_fail_memory(context, error);
-        tuff_status status = part->read(part->user, memory, part->bytes, error);
-        if (status != TUFF_OK) {
-            tuff_free(context, memory);
-            return status;
-        }
-        data = memory;
-    }
+    const void *data;
+    void *memory;
+    TUFF_TRY(tuff_os_part_data(context, part, &data, &memory, error));
     *written = (!part->again || SetFilePointerEx(file, (LARGE_INTEGER){.QuadPart = 0}, NULL, FILE_BEGIN)) &&
                write_fully(file, data, part->bytes);
     tuff_free(context, memory);
@@ -199,21 +190,6 @@ static tuff_status write_temporary(struct tuff_context *context, const wchar_t *
     return status;
 }
 
-/* NAME.<process>.<time>.tmp */
-static bool is_temporary(const wchar_t *name)
-{
-    size_t length = wcslen(name);
-    if (length < 8 || wcscmp(name + length - 4, L".tmp") != 0) return false;
-    length -= 4;
-    for (int part = 0; part < 2; part++) {
-        size_t digits = 0;
-        while (digits < length && name[length - 1 - digits] >= L'0' && name[length - 1 - digits] <= L'9') digits++;
-        if (digits == 0 || digits + 1 >= length || name[length - 1 - digits] != L'.') return false;
-        length -= digits + 1;
-    }
-    return true;
-}
-
 /* What a living process writes is opened without sharing, and cannot be removed. */
 static void sweep(struct tuff_context *context, const char *folder, const char *stem)
 {
@@ -225,9 +201,9 @@ static void sweep(struct tuff_context *context, const char *folder, const char *
     wchar_t *pattern = wide(context, text);
     HANDLE search = pattern ? FindFirstFileW(pattern, &entry) : INVALID_HANDLE_VALUE;
     for (bool more = search != INVALID_HANDLE_VALUE; more; more = FindNextFileW(search, &entry)) {
-        char *name = is_temporary(entry.cFileName) ? narrow(context, entry.cFileName) : NULL;
-        size_t length = name ? strlen(folder) + strlen(name) + 2 : 0;
-        char *path = name ? tuff_alloc(context, length) : NULL;
+        char *name = narrow(context, entry.cFileName);
+        size_t length = name ? strlen(folder) + strlen(name) + 2 : 0, unused;
+        char *path = name && tuff_os_is_temporary(name, &unused) ? tuff_alloc(context, length) : NULL;
         if (path) {
             snprintf(path, length, "%s\\%s", folder, name);
             (void)!tuff_os_remove(path);
@@ -424,11 +400,8 @@ tuff_status tuff_os_remove(const char *path)
     return removed ? TUFF_OK : TUFF_ERR_FILE;
 }
 
-static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
-
-/* Names end to end, each with its zero byte. */
-static tuff_status collect_names(struct tuff_context *context, const char *path, struct tuff_text *names, size_t *count,
-                                 struct tuff_error *error)
+tuff_status tuff_os_collect_names(struct tuff_context *context, const char *path, struct tuff_text *names, size_t *count,
+                                  struct tuff_error *error)
 {
     WIN32_FIND_DATAW entry;
     struct tuff_text pattern;
@@ -457,27 +430,6 @@ static tuff_status collect_names(struct tuff_context *context, const char *path,
     return TUFF_OK;
 }
 
-tuff_status tuff_os_list_folder(struct tuff_context *context, const char *path, char ***names, size_t *count,
-                                struct tuff_error *error)
-{
-    struct tuff_text text;
-    size_t found = 0;
-    tuff_text_init(&text, context);
-    tuff_status status = collect_names(context, path, &text, &found, error);
-    char **list = status == TUFF_OK ? tuff_alloc(context, (found + 1) * sizeof *list + text.length) : NULL;
-    if (status == TUFF_OK && !list) status = tuff_fail_memory(context, error);
-    if (status == TUFF_OK) {
-        char *at = (char *)(list + found + 1);
-        if (text.length) memcpy(at, text.data, text.length);
-        for (size_t i = 0; i < found; i++, at += strlen(at) + 1) list[i] = at;
-        qsort(list, found, sizeof *list, compare_names);
-        *names = list;
-        *count = found;
-    }
-    tuff_text_finish(&text);
-    return status;
-}
-
 char *tuff_os_cache_folder(struct tuff_context *context)
 {
     DWORD count = GetEnvironmentVariableW(L"LOCALAPPDATA", NULL, 0);
@@ -504,15 +456,6 @@ uint64_t tuff_os_time_ns(void)
     return whole * UINT64_C(1000000000) + rest * UINT64_C(1000000000) / (uint64_t)frequency.QuadPart;
 }
 
-uint64_t tuff_os_cpu_time_ns(void)
-{
-    FILETIME created, ended, kernel, user;
-    if (!GetThreadTimes(GetCurrentThread(), &created, &ended, &kernel, &user)) return 0;
-    uint64_t k = (uint64_t)kernel.dwHighDateTime << 32 | kernel.dwLowDateTime;
-    uint64_t u = (uint64_t)user.dwHighDateTime << 32 | user.dwLowDateTime;
-    return (k + u) * 100; /* FILETIME counts 100 ns */
-}
-
 uint32_t tuff_os_cpu_count(void)
 {
     SYSTEM_INFO info;
@@ -527,8 +470,6 @@ uint64_t tuff_os_cpu_hash(void)
 }
 
 uint64_t tuff_os_process(void) { return GetCurrentProcessId(); }
-
-const char *tuff_os_getenv(const char *name) { return getenv(name); }
 
 void *tuff_os_library_open(const char *name)
 {
@@ -547,98 +488,6 @@ void tuff_os_library_close(void *library)
 {
     if (library) FreeLibrary((HMODULE)library);
 }
-
-struct tuff_os_thread {
-    struct tuff_context *context; /* [borrowed] */
-    void (*run)(void *);
-    void *argument; /* [borrowed] */
-    HANDLE handle;  /* [owned] */
-};
-
-static DWORD WINAPI thread_main(void *argument)
-{
-    struct tuff_os_thread *thread = argument;
-    thread->run(thread->argument);
-    return 0;
-}
-
-tuff_status tuff_os_thread_start(struct tuff_context *context, void (*run)(void *), void *argument,
-                                 struct tuff_os_thread **thread)
-{
-    struct tuff_os_thread *made = tuff_alloc(context, sizeof *made);
-    if (!made) return TUFF_ERR_MEMORY;
-    made->context = context;
-    made->run = run;
-    made->argument = argument;
-    made->handle = CreateThread(NULL, 0, thread_main, made, 0, NULL);
-    if (!made->handle) {
-        tuff_free(context, made);
-        return TUFF_ERR_MEMORY;
-    }
-    *thread = made;
-    return TUFF_OK;
-}
-
-void tuff_os_thread_join(struct tuff_os_thread *thread)
-{
-    if (!thread) return;
-    WaitForSingleObject(thread->handle, INFINITE);
-    CloseHandle(thread->handle);
-    tuff_free(thread->context, thread);
-}
-
-struct tuff_os_mutex {
-    struct tuff_context *context; /* [borrowed] */
-    CRITICAL_SECTION handle;
-};
-
-tuff_status tuff_os_mutex_create(struct tuff_context *context, struct tuff_os_mutex **mutex)
-{
-    struct tuff_os_mutex *made = tuff_alloc(context, sizeof *made);
-    if (!made) return TUFF_ERR_MEMORY;
-    made->context = context;
-    InitializeCriticalSection(&made->handle);
-    *mutex = made;
-    return TUFF_OK;
-}
-
-void tuff_os_mutex_destroy(struct tuff_os_mutex *mutex)
-{
-    if (!mutex) return;
-    DeleteCriticalSection(&mutex->handle);
-    tuff_free(mutex->context, mutex);
-}
-
-void tuff_os_mutex_lock(struct tuff_os_mutex *mutex) { EnterCriticalSection(&mutex->handle); }
-
-void tuff_os_mutex_unlock(struct tuff_os_mutex *mutex) { LeaveCriticalSection(&mutex->handle); }
-
-struct tuff_os_condition {
-    struct tuff_context *context; /* [borrowed] */
-    CONDITION_VARIABLE handle;
-};
-
-tuff_status tuff_os_condition_create(struct tuff_context *context, struct tuff_os_condition **condition)
-{
-    struct tuff_os_condition *made = tuff_alloc(context, sizeof *made);
-    if (!made) return TUFF_ERR_MEMORY;
-    made->context = context;
-    InitializeConditionVariable(&made->handle);
-    *condition = made;
-    return TUFF_OK;
-}
-
-void tuff_os_condition_destroy(struct tuff_os_condition *condition)
-{
-    if (condition) tuff_free(condition->context, condition);
-}
-
-void tuff_os_condition_wait(struct tuff_os_condition *condition, struct tuff_os_mutex *mutex)
-{
-    SleepConditionVariableCS(&condition->handle, &mutex->handle, INFINITE);
-}
-
-void tuff_os_condition_signal_all(struct tuff_os_condition *condition) { WakeAllConditionVariable(&condition->handle); }
 
 #else
 typedef int tuff_os_windows_is_empty; /* ISO C wants one declaration in every file */
