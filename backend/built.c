@@ -4,15 +4,10 @@
  * In libtuff alone. Thread-safe. */
 #include "backend/backend.h"
 #include "backend/core.h"
-
-struct built {
-    const char *file, *defines;
-    size_t words;
-    const uint32_t *spirv;
-};
+#include "backend/spirv.h"
 
 /* Rows of cmake/shader.cmake. */
-static const struct built kernels[] = {
+static const struct tuff_built_kernel kernels[] = {
 #include "shaders/built.inc"
 };
 
@@ -29,14 +24,9 @@ static tuff_status find(void *user, struct tuff_context *context, const char *na
     (void)user;
     (void)source;
     for (size_t i = 0; i < TUFF_COUNT(kernels); i++) {
-        const struct built *k = &kernels[i];
+        const struct tuff_built_kernel *k = &kernels[i];
         if (strcmp(k->file, name) != 0 || !is_same(k->defines, preamble)) continue;
-        uint32_t *copy = tuff_alloc(context, k->words * sizeof *copy);
-        if (!copy) return tuff_fail_memory(context, error);
-        memcpy(copy, k->spirv, k->words * sizeof *copy);
-        *spirv = copy;
-        *words = k->words;
-        return TUFF_OK;
+        return tuff_spirv_give(context, k->spirv, k->words, spirv, words, error);
     }
     return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED,
                      "this program has no shader compiler, and kernel %s was not built as it is needed here: %.200s", name,

@@ -6,18 +6,8 @@
 
 #include <stdlib.h>
 
-enum {
-    F16 = 1,
-    F16_MATH = 2,
-    I8 = 4,
-    I8_MATH = 8,
-    SUBGROUP = 16,
-    ADDRESS = 32,
-    TIMELINE = 64,
-    TIMESTAMPS = 128,
-    MATRIX = 256,
-    DOT = 512
-};
+enum { F16 = 1, F16_MATH = 2, I8 = 4, I8_MATH = 8, SUBGROUP = 16 };
+enum { ADDRESS = 32, TIMELINE = 64, TIMESTAMPS = 128, MATRIX = 256, DOT = 512 };
 
 struct profile {
     const char *name;

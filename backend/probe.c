@@ -400,22 +400,6 @@ static const struct family chain = {chain_plan, chain_input, from_table}, matrix
 #define READ "#define PROBE_READ 1\n"
 #define TEXELS "#define PROBE_TEXELS 1\n"
 #define COPY(blocks) "#define PROBE_READ 0\n#define PROBE_BLOCKS " #blocks "\n"
-#define COPY_BY(title, blocks)                                                                                              \
-    {                                                                                                                       \
-        .name = (title), .family = &copying, .defines = COPY(blocks), .chains = (blocks)                                    \
-    }
-#define COPY_TEXELS(title)                                                                                                  \
-    {                                                                                                                       \
-        .name = (title), .family = &copying, .defines = COPY(1) TEXELS, .chains = 1, .texels = true                         \
-    }
-#define READ_STORAGE(title)                                                                                                 \
-    {                                                                                                                       \
-        .name = (title), .family = &reading, .defines = READ                                                                \
-    }
-#define READ_TEXELS(title)                                                                                                  \
-    {                                                                                                                       \
-        .name = (title), .family = &reading, .defines = READ TEXELS, .texels = true                                         \
-    }
 #define CHAIN(type, chains) "#define PROBE_TYPE " #type "\n#define PROBE_CHAINS " #chains "\n"
 static const struct kind kinds[TUFF_PROBE_COUNT][VARIANTS] = {
     [TUFF_PROBE_F32] = {{"f32/independent", &chain, CHAIN(0, 12), 12, CHAIN_F32, 2, false},
@@ -430,12 +414,17 @@ static const struct kind kinds[TUFF_PROBE_COUNT][VARIANTS] = {
     [TUFF_PROBE_I8_DOT_DEPENDENT] = {{"i8dot/dependent", &chain, CHAIN(2, 1), 1, CHAIN_I8, 8, false}},
     [TUFF_PROBE_MATRIX] = {{"coopmat-f16/independent", &matrix, CHAIN(3, 2), 2, CHAIN_F16, 0, false}},
     [TUFF_PROBE_MATRIX_DEPENDENT] = {{"coopmat-f16/dependent", &matrix, CHAIN(3, 1), 1, CHAIN_F16, 0, false}},
-    [TUFF_PROBE_COPY] = {COPY_BY("copy", 1), COPY_BY("copy", 4), COPY_TEXELS("copy")},
-    [TUFF_PROBE_READ] = {READ_STORAGE("read"), READ_TEXELS("read")},
-    [TUFF_PROBE_COPY_STORAGE] = {COPY_BY("copy/storage", 1), COPY_BY("copy/storage", 4)},
-    [TUFF_PROBE_COPY_TEXELS] = {COPY_TEXELS("copy/texel")},
-    [TUFF_PROBE_READ_STORAGE] = {READ_STORAGE("read/storage")},
-    [TUFF_PROBE_READ_TEXELS] = {READ_TEXELS("read/texel")},
+    [TUFF_PROBE_COPY] = {{.name = "copy", .family = &copying, .defines = COPY(1), .chains = 1},
+                         {.name = "copy", .family = &copying, .defines = COPY(4), .chains = 4},
+                         {.name = "copy", .family = &copying, .defines = COPY(1) TEXELS, .chains = 1, .texels = true}},
+    [TUFF_PROBE_READ] = {{.name = "read", .family = &reading, .defines = READ},
+                         {.name = "read", .family = &reading, .defines = READ TEXELS, .texels = true}},
+    [TUFF_PROBE_COPY_STORAGE] = {{.name = "copy/storage", .family = &copying, .defines = COPY(1), .chains = 1},
+                                 {.name = "copy/storage", .family = &copying, .defines = COPY(4), .chains = 4}},
+    [TUFF_PROBE_COPY_TEXELS] =
+        {{.name = "copy/texel", .family = &copying, .defines = COPY(1) TEXELS, .chains = 1, .texels = true}},
+    [TUFF_PROBE_READ_STORAGE] = {{.name = "read/storage", .family = &reading, .defines = READ}},
+    [TUFF_PROBE_READ_TEXELS] = {{.name = "read/texel", .family = &reading, .defines = READ TEXELS, .texels = true}},
     [TUFF_PROBE_LAUNCH] = {{.name = "launch/independent", .family = &launching, .defines = ""}},
     [TUFF_PROBE_LAUNCH_DEPENDENT] = {{.name = "launch/dependent", .family = &launching, .defines = "", .chains = 1}},
     [TUFF_PROBE_SUBMIT] = {{.name = "submit", .family = &submitting, .defines = ""}},
@@ -455,15 +444,22 @@ uint32_t tuff_probe_variants(enum tuff_probe_kind kind)
 
 /* ---- the life of a probe ------------------------------------------------------------------------------------------------------------- */
 
-static tuff_status fill(struct tuff_probe *probe, uint64_t bytes, struct tuff_error *error)
+/* The words of the input are written, or those of the output are read and compared. */
+static tuff_status for_words(struct tuff_probe *probe, uint64_t words, struct tuff_probe_found *found,
+                             struct tuff_error *error)
 {
+    const struct family *family = probe->kind->family;
     tuff_status status = TUFF_OK;
     uint32_t *chunk = tuff_alloc(probe->device->context, CHUNK_WORDS * sizeof *chunk);
     if (!chunk) return tuff_fail_memory(probe->device->context, error);
-    for (uint64_t first = 0; status == TUFF_OK && first < bytes / 4; first += CHUNK_WORDS) {
-        uint64_t count = bytes / 4 - first < CHUNK_WORDS ? bytes / 4 - first : CHUNK_WORDS;
-        for (uint64_t i = 0; i < count; i++) chunk[i] = probe->kind->family->input(probe, first + i);
-        status = tuff_buffer_write(probe->in, first * 4, chunk, count * 4, error);
+    for (uint64_t first = 0; status == TUFF_OK && first < words; first += CHUNK_WORDS) {
+        uint64_t count = words - first < CHUNK_WORDS ? words - first : CHUNK_WORDS;
+        for (uint64_t i = 0; !found && i < count; i++) chunk[i] = family->input(probe, first + i);
+        status = found ? tuff_buffer_read(probe->out, first * 4, chunk, count * 4, error)
+                       : tuff_buffer_write(probe->in, first * 4, chunk, count * 4, error);
+        for (uint64_t i = 0; found && status == TUFF_OK && i < count; i++)
+            found->wrong += chunk[i] != family->output(probe, first + i);
+        if (found) found->compared += count;
     }
     tuff_free(probe->device->context, chunk);
     return status;
@@ -480,7 +476,7 @@ static tuff_status make_program(struct tuff_probe *probe, const struct tuff_plan
     if (in_bytes) {
         TUFF_TRY(tuff_buffer_create(device, in_bytes, false, "probe input", &probe->in, error));
         TUFF_TRY(tuff_buffer_create(device, out_bytes, true, "probe output", &probe->out, error));
-        TUFF_TRY(fill(probe, in_bytes, error));
+        TUFF_TRY(for_words(probe, in_bytes / 4, NULL, error));
     }
     if (probe->module) {
         written = tuff_probe_matrix_compiler(probe->module);
@@ -556,19 +552,9 @@ tuff_status tuff_probe_check(struct tuff_probe *probe, struct tuff_probe_found *
     if (!probe) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_probe_check: probe is NULL");
     struct tuff_context *context = probe->device->context;
     struct tuff_probe_found sum = {0};
-    tuff_status status = TUFF_OK;
     TUFF_REQUIRE(context, error, found);
     TUFF_REQUIRE_THAT(context, error, probe->program->ticket, "the probe has not run yet");
-    uint32_t *chunk = tuff_alloc(context, CHUNK_WORDS * sizeof *chunk);
-    if (!chunk) return tuff_fail_memory(context, error);
-    for (uint64_t first = 0; status == TUFF_OK && first < probe->out_words; first += CHUNK_WORDS) {
-        uint64_t count = probe->out_words - first < CHUNK_WORDS ? probe->out_words - first : CHUNK_WORDS;
-        status = tuff_buffer_read(probe->out, first * 4, chunk, count * 4, error);
-        for (uint64_t i = 0; status == TUFF_OK && i < count; i++)
-            sum.wrong += chunk[i] != probe->kind->family->output(probe, first + i);
-        sum.compared += count;
-    }
-    tuff_free(context, chunk);
-    if (status == TUFF_OK) *found = sum;
-    return status;
+    TUFF_TRY(for_words(probe, probe->out_words, &sum, error));
+    *found = sum;
+    return TUFF_OK;
 }

@@ -4,6 +4,8 @@
  * device's. Sources: SPIR-V 1.3, SPV_KHR_cooperative_matrix, SPV_KHR_vulkan_memory_model. tests/backend_probe.c has the words
  * checked by spirv-val. */
 #include "backend/probe.h"
+#include "backend/spirv.h"
+#include "backend/spirv_words.h"
 
 #include <stdio.h>
 
@@ -48,51 +50,6 @@ tuff_status tuff_probe_matrix_shape(struct tuff_device *device, struct tuff_prob
 
 /* ---- the words --------------------------------------------------------------------------------------------------------------------- */
 
-/* Instructions in use, by the numbers of the specification. */
-enum {
-    OP_EXTENSION = 10,
-    OP_MEMORY_MODEL = 14,
-    OP_ENTRY_POINT = 15,
-    OP_EXECUTION_MODE = 16,
-    OP_CAPABILITY = 17,
-    OP_TYPE_VOID = 19,
-    OP_TYPE_BOOL = 20,
-    OP_TYPE_INT = 21,
-    OP_TYPE_FLOAT = 22,
-    OP_TYPE_VECTOR = 23,
-    OP_TYPE_RUNTIME_ARRAY = 29,
-    OP_TYPE_STRUCT = 30,
-    OP_TYPE_POINTER = 32,
-    OP_TYPE_FUNCTION = 33,
-    OP_CONSTANT = 43,
-    OP_FUNCTION = 54,
-    OP_FUNCTION_END = 56,
-    OP_VARIABLE = 59,
-    OP_LOAD = 61,
-    OP_STORE = 62,
-    OP_ACCESS_CHAIN = 65,
-    OP_DECORATE = 71,
-    OP_MEMBER_DECORATE = 72,
-    OP_COMPOSITE_EXTRACT = 81,
-    OP_I_ADD = 128,
-    OP_F_ADD = 129,
-    OP_I_MUL = 132,
-    OP_I_EQUAL = 170,
-    OP_U_LESS_THAN = 176,
-    OP_PHI = 245,
-    OP_LOOP_MERGE = 246,
-    OP_SELECTION_MERGE = 247,
-    OP_LABEL = 248,
-    OP_BRANCH = 249,
-    OP_BRANCH_CONDITIONAL = 250,
-    OP_RETURN = 253,
-    OP_TYPE_COOPERATIVE_MATRIX = 4456,
-    OP_COOPERATIVE_MATRIX_LOAD = 4457,
-    OP_COOPERATIVE_MATRIX_STORE = 4458,
-    OP_COOPERATIVE_MATRIX_MUL_ADD = 4459
-};
-enum { CLASS_INPUT = 1, CLASS_FUNCTION = 7, CLASS_PUSH_CONSTANT = 9, CLASS_STORAGE_BUFFER = 12 };
-enum { BLOCK = 2, ARRAY_STRIDE = 6, BUILTIN = 11, BINDING = 33, DESCRIPTOR_SET = 34, OFFSET = 35, WORKGROUP_ID = 26 };
 enum { SCOPE_SUBGROUP = 3, USE_A = 0, USE_B = 1, USE_SUM = 2 };
 
 /* Ids that have a name; those of the function's values come after. */
@@ -111,29 +68,18 @@ enum {
     FLOAT,
     UINT3,
     HALVES,
-    FLOATS,
-    HALF_BLOCK,
-    FLOAT_BLOCK,
-    PUSH_BLOCK,
-    TO_HALF_BLOCK,
-    TO_FLOAT_BLOCK,
-    TO_PUSH_BLOCK,
-    TO_HALF,
-    TO_FLOAT,
-    TO_PUSH,
-    TO_UINT3,
-    MATRIX_A,
-    MATRIX_B,
-    MATRIX_SUM,
-    TO_A,
-    TO_SUM,
-    NUMBER, /* of constant 0; those of 1, 2, 3 follow */
+    FLOATS
+};
+enum { HALF_BLOCK = FLOATS + 1, FLOAT_BLOCK, PUSH_BLOCK, TO_HALF_BLOCK, TO_FLOAT_BLOCK, TO_PUSH_BLOCK };
+enum { TO_HALF = TO_PUSH_BLOCK + 1, TO_FLOAT, TO_PUSH, TO_UINT3, MATRIX_A, MATRIX_B, MATRIX_SUM, TO_A, TO_SUM };
+enum {
+    NUMBER = TO_SUM + 1,
     M = NUMBER + 4,
     N,
     K,
     SUM_SIZE,
     FIRST_VALUE
-};
+}; /* NUMBER: of constant 0; those of 1, 2, 3 follow */
 
 static void emit(struct tuff_probe_module *module, uint32_t op, const uint32_t *operands, uint32_t count)
 {
@@ -368,12 +314,7 @@ static tuff_status answer(void *user, struct tuff_context *context, const char *
 {
     const struct tuff_probe_module *module = user;
     (void)name, (void)source, (void)preamble;
-    uint32_t *copy = tuff_alloc(context, module->count * sizeof *copy);
-    if (!copy) return tuff_fail_memory(context, error);
-    memcpy(copy, module->words, module->count * sizeof *copy);
-    *spirv = copy;
-    *words = module->count;
-    return TUFF_OK;
+    return tuff_spirv_give(context, module->words, module->count, spirv, words, error);
 }
 
 struct tuff_compiler tuff_probe_matrix_compiler(struct tuff_probe_module *module)

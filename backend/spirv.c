@@ -2,51 +2,11 @@
  *
  * Source: SPIR-V specification, sections 2.3 (layout) and 3 (numbers). Every index is checked: bundles are untrusted. */
 #include "backend/spirv.h"
-
-enum {
-    OP_EXTENSION = 10,
-    OP_ENTRY_POINT = 15,
-    OP_EXECUTION_MODE = 16,
-    OP_CAPABILITY = 17,
-    OP_TYPE_BOOL = 20,
-    OP_TYPE_INT = 21,
-    OP_TYPE_FLOAT = 22,
-    OP_TYPE_VECTOR = 23,
-    OP_TYPE_MATRIX = 24,
-    OP_TYPE_ARRAY = 28,
-    OP_TYPE_STRUCT = 30,
-    OP_TYPE_POINTER = 32,
-    OP_CONSTANT = 43,
-    OP_CONSTANT_COMPOSITE = 44,
-    OP_SPEC_CONSTANT = 50,
-    OP_SPEC_CONSTANT_COMPOSITE = 51,
-    OP_SPEC_CONSTANT_OP = 52,
-    OP_VARIABLE = 59,
-    OP_DECORATE = 71,
-    OP_MEMBER_DECORATE = 72,
-    OP_EXECUTION_MODE_ID = 331,
-    DECORATION_SPEC_ID = 1,
-    DECORATION_ARRAY_STRIDE = 6,
-    DECORATION_BUILTIN = 11,
-    DECORATION_BINDING = 33,
-    DECORATION_OFFSET = 35,
-    MODE_LOCAL_SIZE = 17,
-    MODE_LOCAL_SIZE_ID = 38,
-    MODE_KEEP_NAN = 4461,
-    CAPABILITY_FLOAT16 = 9,
-    CAPABILITY_KEEP_NAN = 4466,
-    BUILTIN_WORKGROUP_SIZE = 25,
-    CLASS_UNIFORM_CONSTANT = 0,
-    CLASS_UNIFORM = 2,
-    CLASS_WORKGROUP = 4,
-    CLASS_PUSH_CONSTANT = 9,
-    CLASS_STORAGE_BUFFER = 12
-};
+#include "backend/spirv_words.h"
 
 #define MAGIC UINT32_C(0x07230203)
 #define HEADER_WORDS 5
 #define MAX_DEPTH 32                  /* of nested types and constants; real ones have a few */
-#define MAX_BINDINGS 256              /* of one set; plans have far fewer */
 #define MAX_BOUND UINT32_C(0x400000)  /* of ids: section 2.17, universal limits */
 #define MAX_STEPS (UINT32_C(1) << 20) /* types and constants looked at, however often; real modules need hundreds */
 #define NONE UINT32_MAX
@@ -153,15 +113,15 @@ static void decorate(struct reader *reader, const uint32_t *op, uint32_t words)
 {
     struct id *id = words > 3 && op[1] < reader->bound ? &reader->ids[op[1]] : NULL;
     if (!id) return;
-    if (op[2] == DECORATION_SPEC_ID) id->spec_id = op[3];
-    if (op[2] == DECORATION_BINDING) id->binding = op[3];
-    if (op[2] == DECORATION_ARRAY_STRIDE) id->stride = op[3];
-    if (op[2] == DECORATION_BUILTIN && op[3] == BUILTIN_WORKGROUP_SIZE) id->workgroup_size = true;
+    if (op[2] == SPEC_ID) id->spec_id = op[3];
+    if (op[2] == BINDING) id->binding = op[3];
+    if (op[2] == ARRAY_STRIDE) id->stride = op[3];
+    if (op[2] == BUILTIN && op[3] == WORKGROUP_SIZE) id->workgroup_size = true;
 }
 
 static void decorate_member(struct reader *reader, const uint32_t *op, uint32_t words)
 {
-    if (words < 5 || op[1] >= reader->bound || op[3] != DECORATION_OFFSET) return;
+    if (words < 5 || op[1] >= reader->bound || op[3] != OFFSET) return;
     struct id *id = &reader->ids[op[1]];
     if (op[4] < id->last_offset) return;
     id->last_offset = op[4];
@@ -170,25 +130,22 @@ static void decorate_member(struct reader *reader, const uint32_t *op, uint32_t 
 
 static bool has_capability(const struct tuff_caps *caps, uint32_t capability)
 {
+    if (capability >= 6016 && capability <= 6019) return caps->integer_dot_product; /* DotProduct.. */
     switch (capability) {
-    case 9: return caps->f16_arithmetic;       /* Float16 */
-    case 10: return caps->f64_arithmetic;      /* Float64 */
-    case 11: return caps->i64_arithmetic;      /* Int64 */
-    case 22: return caps->i16_arithmetic;      /* Int16 */
-    case 39: return caps->i8_arithmetic;       /* Int8 */
-    case 61: return caps->subgroup_basic;      /* GroupNonUniform */
-    case 63: return caps->subgroup_arithmetic; /* GroupNonUniformArithmetic */
-    case 64: return caps->subgroup_ballot;     /* GroupNonUniformBallot */
-    case 65: return caps->subgroup_shuffle;    /* GroupNonUniformShuffle */
-    case 4433: return caps->f16_storage;       /* StorageBuffer16BitAccess */
-    case 4448: return caps->i8_storage;        /* StorageBuffer8BitAccess */
-    case 4466: return caps->keeps_nan;         /* SignedZeroInfNanPreserve */
-    case 5116: return caps->bfloat16;          /* BFloat16TypeKHR */
-    case 5347: return caps->device_address;    /* PhysicalStorageBufferAddresses */
-    case 6016:
-    case 6017:
-    case 6018:
-    case 6019: return caps->integer_dot_product;
+    case 9: return caps->f16_arithmetic;        /* Float16 */
+    case 10: return caps->f64_arithmetic;       /* Float64 */
+    case 11: return caps->i64_arithmetic;       /* Int64 */
+    case 22: return caps->i16_arithmetic;       /* Int16 */
+    case 39: return caps->i8_arithmetic;        /* Int8 */
+    case 61: return caps->subgroup_basic;       /* GroupNonUniform */
+    case 63: return caps->subgroup_arithmetic;  /* GroupNonUniformArithmetic */
+    case 64: return caps->subgroup_ballot;      /* GroupNonUniformBallot */
+    case 65: return caps->subgroup_shuffle;     /* GroupNonUniformShuffle */
+    case 4433: return caps->f16_storage;        /* StorageBuffer16BitAccess */
+    case 4448: return caps->i8_storage;         /* StorageBuffer8BitAccess */
+    case 4466: return caps->keeps_nan;          /* SignedZeroInfNanPreserve */
+    case 5116: return caps->bfloat16;           /* BFloat16TypeKHR */
+    case 5347: return caps->device_address;     /* PhysicalStorageBufferAddresses */
     case 6022: return caps->cooperative_matrix; /* CooperativeMatrixKHR */
     default: return true;
     }
@@ -197,30 +154,14 @@ static bool has_capability(const struct tuff_caps *caps, uint32_t capability)
 /* Instructions that define ids or decorate them; the rest of the module is passed over. */
 static void index_instruction(struct reader *reader, const uint32_t *op, uint32_t words)
 {
-    uint32_t result = NONE;
-    switch (op[0] & 0xffff) {
-    case OP_DECORATE: decorate(reader, op, words); break;
-    case OP_MEMBER_DECORATE: decorate_member(reader, op, words); break;
-    case OP_TYPE_BOOL:
-    case OP_TYPE_INT:
-    case OP_TYPE_FLOAT:
-    case OP_TYPE_VECTOR:
-    case OP_TYPE_MATRIX:
-    case OP_TYPE_ARRAY:
-    case OP_TYPE_STRUCT:
-    case OP_TYPE_POINTER:
-        if (words > 1) result = op[1];
-        break;
-    case OP_CONSTANT:
-    case OP_CONSTANT_COMPOSITE:
-    case OP_SPEC_CONSTANT:
-    case OP_SPEC_CONSTANT_COMPOSITE:
-    case OP_SPEC_CONSTANT_OP:
-    case OP_VARIABLE:
-        if (words > 2) result = op[2];
-        break;
-    default: break;
-    }
+    const uint32_t code = op[0] & 0xffff;
+    bool type = (code >= OP_TYPE_BOOL && code <= OP_TYPE_MATRIX) || code == OP_TYPE_ARRAY || code == OP_TYPE_STRUCT ||
+                code == OP_TYPE_POINTER;
+    bool value = code == OP_CONSTANT || code == OP_CONSTANT_COMPOSITE || code == OP_VARIABLE ||
+                 (code >= OP_SPEC_CONSTANT && code <= OP_SPEC_CONSTANT_OP);
+    if (code == OP_DECORATE) decorate(reader, op, words);
+    if (code == OP_MEMBER_DECORATE) decorate_member(reader, op, words);
+    uint32_t result = type && words > 1 ? op[1] : value && words > 2 ? op[2] : NONE;
     if (result >= reader->bound) return;
     reader->ids[result].op = op;
     reader->ids[result].words = words;
@@ -234,8 +175,12 @@ static uint64_t block_bytes(const struct reader *reader, const struct id *pointe
     return block->last_offset + size_of(reader, block->op[2 + block->last_member], 0);
 }
 
-static void read_variable(const struct reader *reader, const struct id *variable, bool seen[MAX_BINDINGS],
-                          struct tuff_spirv_info *info)
+static void note_binding(const struct id *variable, struct tuff_spirv_info *info)
+{
+    if (variable->binding != NONE && variable->binding >= info->binding_end) info->binding_end = variable->binding + 1;
+}
+
+static void read_variable(const struct reader *reader, const struct id *variable, struct tuff_spirv_info *info)
 {
     const struct id *pointer = get(reader, variable->op[1]);
     if (variable->words < 4 || opcode(pointer) != OP_TYPE_POINTER || pointer->words < 4) return;
@@ -246,20 +191,15 @@ static void read_variable(const struct reader *reader, const struct id *variable
     case CLASS_PUSH_CONSTANT: info->push_bytes = block_bytes(reader, pointer); break;
     case CLASS_UNIFORM_CONSTANT: /* kernels have no images but texel buffers */
         if (variable->binding < 32) info->texels |= UINT32_C(1) << variable->binding;
-        if (variable->binding != NONE && variable->binding >= info->binding_end) info->binding_end = variable->binding + 1;
+        note_binding(variable, info);
         break;
     case CLASS_UNIFORM:
-    case CLASS_STORAGE_BUFFER:
-        if (variable->op[3] == CLASS_UNIFORM && variable->binding == TUFF_PLAN_NUMBERS_BINDING) {
+        if (variable->binding == TUFF_PLAN_NUMBERS_BINDING)
             info->number_bytes = block_bytes(reader, pointer);
-            break;
-        }
-        if (variable->binding == NONE) break;
-        if (variable->binding >= info->binding_end) info->binding_end = variable->binding + 1;
-        if (variable->binding >= MAX_BINDINGS || seen[variable->binding]) break; /* two views of one binding count once */
-        seen[variable->binding] = true;
-        info->storage_buffers++;
+        else
+            note_binding(variable, info);
         break;
+    case CLASS_STORAGE_BUFFER: note_binding(variable, info); break;
     default: break;
     }
 }
@@ -267,10 +207,9 @@ static void read_variable(const struct reader *reader, const struct id *variable
 /* A constant decorated as the workgroup size overrides the execution mode. */
 static void read_ids(const struct reader *reader, struct tuff_spirv_info *info)
 {
-    bool seen[MAX_BINDINGS] = {false};
     for (uint32_t i = 0; i < reader->bound; i++) {
         const struct id *id = &reader->ids[i];
-        if (opcode(id) == OP_VARIABLE) read_variable(reader, id, seen, info);
+        if (opcode(id) == OP_VARIABLE) read_variable(reader, id, info);
         if (!id->workgroup_size || !id->op || id->words < 6) continue;
         for (int k = 0; k < 3; k++) info->local_size[k] = (uint32_t)constant(reader, id->op[3 + k], 0);
     }
@@ -389,5 +328,16 @@ tuff_status tuff_spirv_keep_nan(struct tuff_context *context, const uint32_t *wo
     }
     *out = writer.words;
     *out_count = writer.count;
+    return TUFF_OK;
+}
+
+tuff_status tuff_spirv_give(struct tuff_context *context, const uint32_t *words, size_t count, uint32_t **out,
+                            size_t *out_count, struct tuff_error *error)
+{
+    uint32_t *copy = tuff_alloc(context, count * sizeof *copy);
+    if (!copy) return tuff_fail_memory(context, error);
+    memcpy(copy, words, count * sizeof *copy);
+    *out = copy;
+    *out_count = count;
     return TUFF_OK;
 }

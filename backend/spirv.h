@@ -5,10 +5,16 @@
 #include "backend/backend.h"
 #include "backend/plan.h"
 
+/* A row of cmake/shader.cmake: what the build compiled. */
+struct tuff_built_kernel {
+    const char *file, *defines;
+    size_t words;
+    const uint32_t *spirv;
+};
+
 struct tuff_spirv_info {
-    uint32_t binding_end;     /* highest binding in use + 1 */
-    uint32_t storage_buffers; /* distinct bindings of buffers */
-    uint32_t texels;          /* bit i: binding i is a texel buffer */
+    uint32_t binding_end; /* highest binding in use + 1 */
+    uint32_t texels;      /* bit i: binding i is a texel buffer */
     uint32_t local_size[3];
     uint64_t shared_bytes, push_bytes;
     uint64_t number_bytes;       /* of the uniform block of TUFF_PLAN_NUMBERS_BINDING; no other is known here */
@@ -25,5 +31,9 @@ tuff_status tuff_spirv_read(struct tuff_context *context, const uint32_t *words,
  * entry point, is copied as it is. Errors: FORMAT, MEMORY. */
 tuff_status tuff_spirv_keep_nan(struct tuff_context *context, const uint32_t *words, size_t count, bool f16, uint32_t **out,
                                 size_t *out_count, struct tuff_error *error);
+
+/* What compilers give that have the words already: a copy (tuff_free). Errors: MEMORY. */
+tuff_status tuff_spirv_give(struct tuff_context *context, const uint32_t *words, size_t count, uint32_t **out,
+                            size_t *out_count, struct tuff_error *error);
 
 #endif

@@ -6,6 +6,7 @@
  * found stands in a text file beside the other caches. Results do not depend on the class. Needs a device that has started. */
 #include "backend/tiles.h"
 #include "backend/kernels.h"
+#include "backend/spirv.h"
 #include "backend/store.h"
 
 #include <stdio.h>
@@ -167,13 +168,8 @@ tuff_status tuff_tiles_apply(struct tuff_context *context, struct tuff_caps *cap
 
 /* ---- the probe ----------------------------------------------------------------------------------------------------------------------- */
 
-struct built {
-    const char *file, *defines;
-    size_t words;
-    const uint32_t *spirv;
-};
 /* A row of cmake/shader.cmake: the small runtime library, which has no other kernel, probes too. */
-static const struct built kernel[] = {
+static const struct tuff_built_kernel kernel[] = {
 #include "shaders/probe_tiles.spv.inc"
 };
 
@@ -181,12 +177,7 @@ static tuff_status give(void *user, struct tuff_context *context, const char *na
                         uint32_t **spirv, size_t *words, struct tuff_error *error)
 {
     (void)user, (void)name, (void)source, (void)preamble;
-    uint32_t *copy = tuff_alloc(context, kernel[0].words * sizeof *copy);
-    if (!copy) return tuff_fail_memory(context, error);
-    memcpy(copy, kernel[0].spirv, kernel[0].words * sizeof *copy);
-    *spirv = copy;
-    *words = kernel[0].words;
-    return TUFF_OK;
+    return tuff_spirv_give(context, kernel[0].spirv, kernel[0].words, spirv, words, error);
 }
 
 static tuff_status add_launch(struct tuff_plan *plan, uint32_t lanes, uint32_t columns,
