@@ -141,6 +141,23 @@ void tuff_text_add(struct tuff_text *text, const char *format, ...)
     }
 }
 
+void tuff_text_quote(struct tuff_text *text, const char *string, bool json)
+{
+    tuff_text_append(text, "\"", 1);
+    for (const char *at = string; *at; at++) {
+        unsigned char c = (unsigned char)*at;
+        if (c == '"' || c == '\\')
+            tuff_text_add(text, "\\%c", c);
+        else if (c == '\n')
+            tuff_text_append(text, "\\n", 2);
+        else if (c < 0x20 || c == 0x7f)
+            tuff_text_add(text, json ? "\\u%04x" : "\\x%02x", c);
+        else
+            tuff_text_append(text, at, 1);
+    }
+    tuff_text_append(text, "\"", 1);
+}
+
 char *tuff_text_take(struct tuff_text *text)
 {
     char *data = NULL;

@@ -1,7 +1,6 @@
 /* base.c - the context (allocator, log, options), status names, failing with a sentence, options from the environment.
  *
- * Owns struct tuff_context. Needs os.h for the environment and what it says of the processor, which no system call tells. Promises that
- * nothing is kept outside of a context. */
+ * Owns struct tuff_context. Needs os.h for the environment. Promises that nothing is kept outside of a context. */
 #include "backend/core.h"
 #include "backend/os.h"
 
@@ -36,6 +35,21 @@ static const struct debug_row debug_rows[] = {
     {"nocompiler", TUFF_DEBUG_NOCOMPILER, "kernels that the build compiled, unfused: no compiler at run time"},
     {"help", DEBUG_HELP, "log this table"},
 };
+
+/* Options that are texts, and the variables that they come from. */
+static const struct {
+    size_t offset;
+    const char *variable;
+} text_rows[] = {{offsetof(struct tuff_options, device), "TUFF_DEVICE"},
+                 {offsetof(struct tuff_options, cache_dir), "TUFF_CACHE_DIR"},
+                 {offsetof(struct tuff_options, limits), "TUFF_LIMITS"},
+                 {offsetof(struct tuff_options, driver), "TUFF_DRIVER"},
+                 {offsetof(struct tuff_options, tiles), "TUFF_TILES"}};
+
+static const char **text_of(struct tuff_options *options, size_t row)
+{
+    return (const char **)(void *)((char *)options + text_rows[row].offset);
+}
 
 static void *default_allocate(void *user, size_t bytes)
 {
@@ -85,12 +99,9 @@ const char *tuff_status_name(tuff_status status)
     return "unknown status";
 }
 
-#define TEXT_OF(number) TEXT_OF_EXPANDED(number)
-#define TEXT_OF_EXPANDED(number) #number
-
 const char *tuff_version(void)
 {
-    return TEXT_OF(TUFF_VERSION_MAJOR) "." TEXT_OF(TUFF_VERSION_MINOR) "." TEXT_OF(TUFF_VERSION_PATCH);
+    return TUFF_TEXT_OF(TUFF_VERSION_MAJOR) "." TUFF_TEXT_OF(TUFF_VERSION_MINOR) "." TUFF_TEXT_OF(TUFF_VERSION_PATCH);
 }
 
 /* The bit of the first word of a list "print,check"; *length is the word's. */
@@ -131,14 +142,10 @@ void tuff_options_from_env(struct tuff_options *options)
         options->log_level = log_level_of(level);
         if (!options->log_level) options->debug |= LOG_UNKNOWN;
     }
-    if (!options->device) options->device = tuff_os_getenv("TUFF_DEVICE");
-    if (!options->cache_dir) options->cache_dir = tuff_os_getenv("TUFF_CACHE_DIR");
-    if (options->struct_size >= offsetof(struct tuff_options, limits) + sizeof options->limits && !options->limits)
-        options->limits = tuff_os_getenv("TUFF_LIMITS");
-    if (options->struct_size >= offsetof(struct tuff_options, driver) + sizeof options->driver && !options->driver)
-        options->driver = tuff_os_getenv("TUFF_DRIVER");
-    if (options->struct_size >= offsetof(struct tuff_options, tiles) + sizeof options->tiles && !options->tiles)
-        options->tiles = tuff_os_getenv("TUFF_TILES");
+    for (size_t i = 0; i < TUFF_COUNT(text_rows); i++) {
+        bool there = options->struct_size >= text_rows[i].offset + sizeof options->device;
+        if (there && !*text_of(options, i)) *text_of(options, i) = tuff_os_getenv(text_rows[i].variable);
+    }
 }
 
 /* Bits that mean nothing; the words of the environment are read again to name them. */
@@ -180,21 +187,14 @@ static void log_debug_table(struct tuff_context *context)
     tuff_text_finish(&text);
 }
 
-/* Replaces borrowed strings by copies; all are set to NULL first, so that destroy frees copies only. */
-static bool copy_strings(struct tuff_context *context)
+/* Replaces borrowed texts by copies; on failure some are NULL, and none is borrowed. */
+static bool copy_texts(struct tuff_context *context)
 {
-    const char **strings[] = {&context->options.device, &context->options.cache_dir, &context->options.limits,
-                              &context->options.driver, &context->options.tiles};
-    const char *borrowed[TUFF_COUNT(strings)];
     bool complete = true;
-    for (size_t i = 0; i < TUFF_COUNT(strings); i++) {
-        borrowed[i] = *strings[i];
-        *strings[i] = NULL;
-    }
-    for (size_t i = 0; i < TUFF_COUNT(strings); i++) {
-        if (!borrowed[i]) continue;
-        *strings[i] = tuff_strdup(context, borrowed[i]);
-        complete = complete && *strings[i];
+    for (size_t i = 0; i < TUFF_COUNT(text_rows); i++) {
+        const char **text = text_of(&context->options, i), *borrowed = *text;
+        *text = borrowed ? tuff_strdup(context, borrowed) : NULL;
+        complete = complete && (*text || !borrowed);
     }
     return complete;
 }
@@ -222,7 +222,7 @@ tuff_status tuff_context_create(const struct tuff_options *options, struct tuff_
     struct tuff_context *made = tuff_alloc(&start, sizeof *made);
     if (!made) return tuff_fail_memory(&start, error);
     *made = start;
-    if (!copy_strings(made)) {
+    if (!copy_texts(made)) {
         tuff_context_destroy(made);
         return tuff_fail_memory(&(struct tuff_context){.allocator = start.allocator}, error);
     }
@@ -234,11 +234,7 @@ tuff_status tuff_context_create(const struct tuff_options *options, struct tuff_
 void tuff_context_destroy(struct tuff_context *context)
 {
     if (!context || atomic_fetch_sub(&context->references, 1) != 1) return;
-    tuff_free(context, (char *)(uintptr_t)context->options.device);
-    tuff_free(context, (char *)(uintptr_t)context->options.cache_dir);
-    tuff_free(context, (char *)(uintptr_t)context->options.limits);
-    tuff_free(context, (char *)(uintptr_t)context->options.driver);
-    tuff_free(context, (char *)(uintptr_t)context->options.tiles);
+    for (size_t i = 0; i < TUFF_COUNT(text_rows); i++) tuff_free(context, (char *)(uintptr_t)*text_of(&context->options, i));
     tuff_free(context, context);
 }
 
@@ -429,15 +425,4 @@ bool tuff_progress_report(const struct tuff_progress *progress, const char *what
     if (!progress) return true;
     if (tuff_cancel_requested(progress->cancel)) return false;
     return !progress->report || progress->report(progress->user, what, done, total);
-}
-
-/* ---- the processor ----------------------------------------------------------------------------------------------------------------- */
-
-bool tuff_os_cpu_avx512(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    return __builtin_cpu_supports("avx512vl"); /* asks the system too */
-#else
-    return false;
-#endif
 }

@@ -7,13 +7,6 @@ static const char MAGIC[MAGIC_BYTES + 1] = "TUFF\r\n\x1a\n";
 
 /* ---- numbers of the file ------------------------------------------------------------------------------------------------------ */
 
-static uint64_t get(const uint8_t *at, unsigned bytes)
-{
-    uint64_t value = 0;
-    for (unsigned i = bytes; i-- > 0;) value = value << 8 | at[i];
-    return value;
-}
-
 static void put(uint8_t *at, unsigned bytes, uint64_t value)
 {
     for (unsigned i = 0; i < bytes; i++) at[i] = (uint8_t)(value >> 8 * i);
@@ -33,11 +26,11 @@ static tuff_status read_section(struct tuff_container *c, const uint8_t *table, 
 {
     const uint8_t *entry = table + (size_t)index * ENTRY_BYTES;
     struct tuff_section *section = &c->sections[index];
-    uint64_t kind = get(entry, 4), name = get(entry + 24, 4), length = get(entry + 28, 4);
+    uint64_t kind = tuff_little(entry, 4), name = tuff_little(entry + 24, 4), length = tuff_little(entry + 28, 4);
     *section = (struct tuff_section){.kind = (enum tuff_section_kind)kind,
-                                     .crc = (uint32_t)get(entry + 4, 4),
-                                     .offset = get(entry + 8, 8),
-                                     .bytes = get(entry + 16, 8)};
+                                     .crc = (uint32_t)tuff_little(entry + 4, 4),
+                                     .offset = tuff_little(entry + 8, 8),
+                                     .bytes = tuff_little(entry + 16, 8)};
     if (kind == 0 || kind >= TUFF_SECTION_END) return bad(c, error, "a section of an unknown kind");
     if (section->offset % TUFF_SECTION_ALIGNMENT || section->offset > c->bytes ||
         section->bytes > c->bytes - section->offset || section->offset < HEADER_BYTES + table_bytes)
@@ -66,13 +59,13 @@ static tuff_status read_table(struct tuff_container *c, struct tuff_error *error
             "files: their weights are read by tuff_safetensors_open, or the model is trained again");
     if (c->bytes < HEADER_BYTES) return bad(c, error, "ends within its header");
     const uint8_t *head = c->data, *table = head + HEADER_BYTES;
-    if (get(head + 8, 4) != FORMAT_VERSION) return bad(c, error, "of a format that another version of Tuff writes");
-    uint64_t count = get(head + 12, 4), table_bytes = get(head + 24, 4);
-    if (get(head + 16, 8) != c->bytes) return bad(c, error, "has not as many bytes as its header says");
+    if (tuff_little(head + 8, 4) != FORMAT_VERSION) return bad(c, error, "of a format that another version of Tuff writes");
+    uint64_t count = tuff_little(head + 12, 4), table_bytes = tuff_little(head + 24, 4);
+    if (tuff_little(head + 16, 8) != c->bytes) return bad(c, error, "has not as many bytes as its header says");
     if (table_bytes > c->bytes - HEADER_BYTES || count > MOST_SECTIONS || count * ENTRY_BYTES > table_bytes)
         return bad(c, error, "its table of sections does not lie within the file");
     c->table_crc = tuff_crc32(tuff_crc32(0, head, HEADER_BYTES - 4), table, (size_t)table_bytes);
-    if (c->table_crc != get(head + 28, 4)) return bad(c, error, "its table is damaged");
+    if (c->table_crc != tuff_little(head + 28, 4)) return bad(c, error, "its table is damaged");
     c->sections = tuff_arena_alloc(&c->arena, ((size_t)count + 1) * sizeof *c->sections);
     if (!c->sections) return tuff_fail_memory(c->arena.context, error);
     c->section_count = (uint32_t)count;

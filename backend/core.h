@@ -10,6 +10,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#define TUFF_TEXT_OF(number) TUFF_TEXT_OF_EXPANDED(number)
+#define TUFF_TEXT_OF_EXPANDED(number) #number
 #define TUFF_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct tuff_context {
@@ -107,6 +109,8 @@ void tuff_text_init(struct tuff_text *text, struct tuff_context *context);
 void tuff_text_finish(struct tuff_text *text);
 void tuff_text_add(struct tuff_text *text, const char *format, ...) TUFF_PRINTF(2, 3);
 void tuff_text_append(struct tuff_text *text, const void *bytes, size_t length);
+/* In quotes; with escapes as JSON and texts of plans have them: quotes, backslashes, line feeds, other controls. */
+void tuff_text_quote(struct tuff_text *text, const char *string, bool json);
 char *tuff_text_take(struct tuff_text *text); /* ownership moves to the caller (tuff_free); NULL if failed */
 tuff_status tuff_text_give(struct tuff_text *text, char **taken, struct tuff_error *error); /* likewise; errors: MEMORY */
 
@@ -115,6 +119,14 @@ uint64_t tuff_hash(uint64_t seed, const void *bytes, size_t length);
 uint64_t tuff_hash_text(uint64_t seed, const char *text);
 /* CRC-32 (IEEE 802.3) of files that carry a checksum. Start with 0. */
 uint32_t tuff_crc32(uint32_t crc, const void *bytes, size_t length);
+
+/* A number of so many bytes in a file, lowest first. */
+static inline uint64_t tuff_little(const uint8_t *at, unsigned bytes)
+{
+    uint64_t value = 0;
+    while (bytes-- > 0) value = value << 8 | at[bytes];
+    return value;
+}
 
 static inline uint64_t tuff_align(uint64_t value, uint64_t alignment)
 {

@@ -25,13 +25,9 @@ struct tuff_memories {
     struct tuff_executable *preparing; /* [borrowed] the first of those that prepare something of what is kept */
 };
 
-/* Of kept memory number `memory`. */
-struct kept_range {
-    uint32_t memory;
-    uint64_t begin, end;
-};
+/* `memory` counts those that are kept. */
 struct kept_ranges {
-    struct kept_range *ranges; /* [arena] sorted; no two of them touch */
+    struct tuff_plan_range *ranges; /* [arena] sorted; no two of them touch */
     uint32_t count;
 };
 
@@ -100,17 +96,10 @@ tuff_status tuff_memories_add(struct tuff_memories *memories, const struct tuff_
     return TUFF_OK;
 }
 
-/* Have two sorted lists a byte in common? */
 static bool meet(const struct kept_ranges *a, const struct kept_ranges *b)
 {
-    for (uint32_t i = 0, k = 0; i < a->count && k < b->count;) {
-        const struct kept_range *x = &a->ranges[i], *y = &b->ranges[k];
-        if (x->memory == y->memory && x->begin < y->end && y->begin < x->end) return true;
-        if (x->memory != y->memory ? x->memory < y->memory : x->end <= y->end)
-            i++;
-        else
-            k++;
-    }
+    for (uint32_t i = 0; i < a->count; i++)
+        if (tuff_ranges_meet(b->ranges, b->count, a->ranges[i])) return true;
     return false;
 }
 
@@ -124,7 +113,7 @@ static void tell_written(struct tuff_memories *memories, const struct kept_range
 
 static void tell_range(struct tuff_memories *memories, uint32_t memory, uint64_t offset, uint64_t bytes)
 {
-    struct kept_range range = {memory, offset, offset + bytes};
+    struct tuff_plan_range range = {memory, offset, offset + bytes};
     tell_written(memories, &(struct kept_ranges){&range, 1});
 }
 
@@ -264,29 +253,6 @@ static uint32_t kept_index(const struct tuff_plan *plan, uint32_t memory)
     return index;
 }
 
-static int compare_ranges(const void *a, const void *b)
-{
-    const struct kept_range *x = a, *y = b;
-    if (x->memory != y->memory) return x->memory < y->memory ? -1 : 1;
-    return (x->begin > y->begin) - (x->begin < y->begin);
-}
-
-/* Sorts; ranges that touch become one. */
-static void join_ranges(struct kept_ranges *list)
-{
-    uint32_t count = 0;
-    if (list->count) qsort(list->ranges, list->count, sizeof *list->ranges, compare_ranges);
-    for (uint32_t i = 0; i < list->count; i++) {
-        const struct kept_range *range = &list->ranges[i];
-        struct kept_range *last = count ? &list->ranges[count - 1] : NULL;
-        if (!last || last->memory != range->memory || last->end < range->begin)
-            list->ranges[count++] = *range;
-        else if (last->end < range->end)
-            last->end = range->end;
-    }
-    list->count = count;
-}
-
 /* What the launches [first, end) do to what is kept. */
 static tuff_status find_ranges(struct tuff_executable *x, uint32_t first, uint32_t end, enum tuff_access access,
                                struct kept_ranges *out, struct tuff_error *error)
@@ -295,17 +261,15 @@ static tuff_status find_ranges(struct tuff_executable *x, uint32_t first, uint32
     for (uint32_t l = first; l < end; l++)
         for (uint32_t k = 0; k < plan->launches[l].binding_count; k++) {
             const struct tuff_plan_binding *binding = &plan->bindings[plan->launches[l].binding_first + k];
-            const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
-            if (!(binding->access & (uint32_t)access) || !is_kept(tuff_slot_kind(plan, slot))) continue;
-            struct kept_range range = {.memory = kept_index(plan, slot->memory)};
-            tuff_binding_extent(binding, tuff_plan_rounds(plan, l), &range.begin, &range.end);
-            range.begin += slot->offset;
-            range.end += slot->offset;
+            if (!(binding->access & (uint32_t)access) || !is_kept(tuff_slot_kind(plan, &plan->slots[binding->slot])))
+                continue;
+            struct tuff_plan_range range = tuff_binding_range(plan, l, binding);
+            range.memory = kept_index(plan, range.memory);
             if (!TUFF_GROW_ARENA(&x->plan.arena, out->ranges, out->count, 1))
                 return tuff_fail_memory(x->device->context, error);
             out->ranges[out->count++] = range;
         }
-    join_ranges(out);
+    out->count = (uint32_t)tuff_ranges_join(out->ranges, out->count);
     return TUFF_OK;
 }
 

@@ -11,9 +11,8 @@
 #include <glslang/build_info.h>
 #include <stdatomic.h>
 
-#define TEXT_OF(number) TEXT_OF_EXPANDED(number)
-#define TEXT_OF_EXPANDED(number) #number
-#define GLSLANG_TEXT TEXT_OF(GLSLANG_VERSION_MAJOR) "." TEXT_OF(GLSLANG_VERSION_MINOR) "." TEXT_OF(GLSLANG_VERSION_PATCH)
+#define GLSLANG_TEXT                                                                                                        \
+    TUFF_TEXT_OF(GLSLANG_VERSION_MAJOR) "." TUFF_TEXT_OF(GLSLANG_VERSION_MINOR) "." TUFF_TEXT_OF(GLSLANG_VERSION_PATCH)
 
 /* glslang starts once per process and stays: its symbol tables take longer to make than a kernel takes to compile, and its
  * own count is set up anew by every start (12.0), so starts must not overlap. The state is of the process as glslang's is. */

@@ -255,6 +255,52 @@ void tuff_binding_extent(const struct tuff_plan_binding *binding, uint32_t round
     *end = (binding->step < 0 ? binding->offset : last) + binding->bytes;
 }
 
+struct tuff_plan_range tuff_binding_range(const struct tuff_plan *plan, uint32_t index,
+                                          const struct tuff_plan_binding *binding)
+{
+    const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
+    struct tuff_plan_range range = {.memory = slot->memory};
+    tuff_binding_extent(binding, tuff_plan_rounds(plan, index), &range.begin, &range.end);
+    range.begin += slot->offset;
+    range.end += slot->offset;
+    return range;
+}
+
+static int compare_ranges(const void *a, const void *b)
+{
+    const struct tuff_plan_range *p = a, *q = b;
+    if (p->memory != q->memory) return p->memory < q->memory ? -1 : 1;
+    return (p->begin > q->begin) - (p->begin < q->begin);
+}
+
+size_t tuff_ranges_join(struct tuff_plan_range *ranges, size_t count)
+{
+    size_t kept = 0;
+    if (count) qsort(ranges, count, sizeof *ranges, compare_ranges);
+    for (size_t i = 0; i < count; i++) {
+        struct tuff_plan_range *last = kept ? &ranges[kept - 1] : NULL;
+        if (!last || last->memory != ranges[i].memory || ranges[i].begin > last->end)
+            ranges[kept++] = ranges[i];
+        else if (ranges[i].end > last->end)
+            last->end = ranges[i].end;
+    }
+    return kept;
+}
+
+bool tuff_ranges_meet(const struct tuff_plan_range *ranges, size_t count, struct tuff_plan_range range)
+{
+    size_t low = 0, high = count; /* the first that ends behind the range's begin */
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        const struct tuff_plan_range *r = &ranges[middle];
+        if (r->memory < range.memory || (r->memory == range.memory && r->end <= range.begin))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && ranges[low].memory == range.memory && ranges[low].begin < range.end;
+}
+
 /* In one round, of so many. Bindings that go on alike keep their distance; of others all that they reach is compared. */
 static bool bindings_conflict(const struct tuff_plan *plan, const struct tuff_plan_binding *a,
                               const struct tuff_plan_binding *b, uint32_t rounds)
@@ -339,6 +385,10 @@ static uint32_t reach_hit(const struct reach *reach, const struct access *access
 
 static const char *label_of(const struct tuff_plan *plan, uint32_t launch) { return plan->launches[launch].label; }
 
+/* In functions that have a plan, a context and an error: USAGE, and what is wrong of the plan, of one of its launches. */
+#define WRONG(...) tuff_fail(context, error, TUFF_ERR_USAGE, "plan: " __VA_ARGS__)
+#define WRONG_LAUNCH(number, text, ...) WRONG("launch %u (%s) " text, number, label_of(plan, number), __VA_ARGS__)
+
 /* Sweeps accesses sorted by epoch, memory and address; two that overlap within an epoch must both be reads. */
 static tuff_status sweep(const struct tuff_plan *plan, const struct access *accesses, size_t count,
                          struct tuff_context *context, struct tuff_error *error)
@@ -352,10 +402,9 @@ static tuff_status sweep(const struct tuff_plan *plan, const struct access *acce
         if (other != UINT32_MAX) {
             uint32_t first = other < access->launch ? other : access->launch;
             uint32_t second = other < access->launch ? access->launch : other;
-            return tuff_fail(context, error, TUFF_ERR_USAGE,
-                             "plan: launches %u (%s) and %u (%s) touch %s memory at %llu without a barrier between them",
-                             first, label_of(plan, first), second, label_of(plan, second),
-                             tuff_memory_name(plan->memories[access->memory].kind), (unsigned long long)access->begin);
+            return WRONG("launches %u (%s) and %u (%s) touch %s memory at %llu without a barrier between them", first,
+                         label_of(plan, first), second, label_of(plan, second),
+                         tuff_memory_name(plan->memories[access->memory].kind), (unsigned long long)access->begin);
         }
         reach_add(&any, access);
         if (access->write) reach_add(&writes, access);
@@ -376,34 +425,29 @@ static tuff_status check_content(const struct tuff_plan *plan, uint32_t index, s
                    : slot->content == TUFF_CONTENT_PASSING ? kind == TUFF_MEMORY_STATE
                                                            : !constant;
     if ((unsigned)slot->content >= TUFF_CONTENT_COUNT || !allowed)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) of %s memory has the wrong kind of content",
-                         index, slot->name, tuff_memory_name(kind));
+        return WRONG("slot %u (%s) of %s memory has the wrong kind of content", index, slot->name, tuff_memory_name(kind));
     if (filled ? slot->content_bytes > slot->bytes : slot->content_bytes != 0 || slot->data != NULL)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) has %llu bytes of content and room for %llu",
-                         index, slot->name, (unsigned long long)slot->content_bytes, (unsigned long long)slot->bytes);
+        return WRONG("slot %u (%s) has %llu bytes of content and room for %llu", index, slot->name,
+                     (unsigned long long)slot->content_bytes, (unsigned long long)slot->bytes);
     return TUFF_OK;
 }
 
 static tuff_status check_slots(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
 {
     for (uint32_t i = 0; i < plan->memory_count; i++)
-        if ((unsigned)plan->memories[i].kind >= TUFF_MEMORY_COUNT)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: memory %u is of no kind", i);
+        if ((unsigned)plan->memories[i].kind >= TUFF_MEMORY_COUNT) return WRONG("memory %u is of no kind", i);
     for (uint32_t i = 0; i < plan->slot_count; i++) {
         const struct tuff_plan_slot *slot = &plan->slots[i];
         if (slot->memory >= plan->memory_count)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) lies in memory %u of %u", i, slot->name,
-                             slot->memory, plan->memory_count);
+            return WRONG("slot %u (%s) lies in memory %u of %u", i, slot->name, slot->memory, plan->memory_count);
         uint64_t range = plan->memories[slot->memory].bytes;
-        if (slot->rank > TUFF_PLAN_RANK)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) has %u dimensions", i, slot->name,
-                             slot->rank);
+        if (slot->rank > TUFF_PLAN_RANK) return WRONG("slot %u (%s) has %u dimensions", i, slot->name, slot->rank);
         if (slot->offset % TUFF_PLAN_ALIGNMENT || slot->bytes % 4)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) is not aligned: offset %llu, %llu bytes", i,
-                             slot->name, (unsigned long long)slot->offset, (unsigned long long)slot->bytes);
+            return WRONG("slot %u (%s) is not aligned: offset %llu, %llu bytes", i, slot->name,
+                         (unsigned long long)slot->offset, (unsigned long long)slot->bytes);
         if (slot->offset > range || slot->bytes > range - slot->offset)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: slot %u (%s) ends beyond the %llu bytes of %s memory", i,
-                             slot->name, (unsigned long long)range, tuff_memory_name(tuff_slot_kind(plan, slot)));
+            return WRONG("slot %u (%s) ends beyond the %llu bytes of %s memory", i, slot->name, (unsigned long long)range,
+                         tuff_memory_name(tuff_slot_kind(plan, slot)));
         TUFF_TRY(check_content(plan, i, context, error));
     }
     return TUFF_OK;
@@ -414,44 +458,38 @@ static tuff_status check_binding(const struct tuff_plan *plan, uint32_t launch, 
                                  uint32_t rounds, struct tuff_context *context, struct tuff_error *error)
 {
     if (binding->slot >= plan->slot_count)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u binds slot %u of %u", launch, binding->slot,
-                         plan->slot_count);
+        return WRONG("launch %u binds slot %u of %u", launch, binding->slot, plan->slot_count);
     const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
     bool aligned = binding->offset % TUFF_PLAN_ALIGNMENT == 0 || slot->bytes < TUFF_PLAN_ALIGNMENT;
     if (!aligned || binding->bytes % 4 || !binding->bytes)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) binds slot %u at %llu with %llu bytes",
-                         launch, label_of(plan, launch), binding->slot, (unsigned long long)binding->offset,
-                         (unsigned long long)binding->bytes);
+        return WRONG_LAUNCH(launch, "binds slot %u at %llu with %llu bytes", binding->slot,
+                            (unsigned long long)binding->offset, (unsigned long long)binding->bytes);
     bool steps = binding->step || binding->ring, downward = binding->step < 0;
     uint64_t stride = downward ? -(uint64_t)binding->step : (uint64_t)binding->step, far = 0;
     uint32_t places = binding->ring && binding->ring < rounds ? binding->ring : rounds;
     if (steps && (places < 2 || !stride || stride % TUFF_PLAN_ALIGNMENT || stride > slot->bytes / (places - 1)))
-        return tuff_fail(context, error, TUFF_ERR_USAGE,
-                         "plan: launch %u (%s) goes on by %lld bytes in slot %u, of %u rounds", launch,
-                         label_of(plan, launch), (long long)binding->step, binding->slot, rounds);
+        return WRONG_LAUNCH(launch, "goes on by %lld bytes in slot %u, of %u rounds", (long long)binding->step,
+                            binding->slot, rounds);
     if (steps) far = stride * (places - 1);
     uint64_t room = slot->bytes - (binding->offset < slot->bytes ? binding->offset : slot->bytes);
     if (binding->offset > slot->bytes || binding->bytes > room ||
         (downward ? far > binding->offset : far > room - binding->bytes))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) binds beyond slot %u (%s) of %llu bytes",
-                         launch, label_of(plan, launch), binding->slot, slot->name, (unsigned long long)slot->bytes);
+        return WRONG_LAUNCH(launch, "binds beyond slot %u (%s) of %llu bytes", binding->slot, slot->name,
+                            (unsigned long long)slot->bytes);
     const struct tuff_plan_launch *of = &plan->launches[launch];
     bool counts = (binding->access & TUFF_COUNTS) != 0,
          last = binding == &plan->bindings[of->binding_first + of->binding_count - 1];
     if (counts &&
         (!last || binding->access != (TUFF_READ | TUFF_COUNTS) || binding->bytes != 12 || binding->step || binding->texels))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) has no counts of workgroups in slot %u",
-                         launch, label_of(plan, launch), binding->slot);
+        return WRONG_LAUNCH(launch, "has no counts of workgroups in slot %u", binding->slot);
     if (!counts && (!(binding->access & (TUFF_READ | TUFF_WRITE)) || binding->access & ~(uint32_t)(TUFF_READ | TUFF_WRITE)))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) binds slot %u without access", launch,
-                         label_of(plan, launch), binding->slot);
+        return WRONG_LAUNCH(launch, "binds slot %u without access", binding->slot);
     if (binding->texels >= TUFF_TEXELS_COUNT ||
         (binding->texels && (binding->access != TUFF_READ || binding->bytes % TUFF_TEXEL_BYTES)))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) cannot bind %llu bytes of slot %u as texels",
-                         launch, label_of(plan, launch), (unsigned long long)binding->bytes, binding->slot);
+        return WRONG_LAUNCH(launch, "cannot bind %llu bytes of slot %u as texels", (unsigned long long)binding->bytes,
+                            binding->slot);
     if (tuff_slot_kind(plan, slot) == TUFF_MEMORY_CONST && binding->access & TUFF_WRITE)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) writes the constant %s", launch,
-                         label_of(plan, launch), slot->name);
+        return WRONG_LAUNCH(launch, "writes the constant %s", slot->name);
     return TUFF_OK;
 }
 
@@ -461,11 +499,10 @@ static tuff_status check_launches(const struct tuff_plan *plan, struct tuff_cont
     uint32_t bindings = 0, words = 0, specs = 0, numbers = 0;
     for (uint32_t i = 0; i < plan->kernel_count; i++) {
         if (plan->kernels[i].spec_first != specs || plan->kernels[i].spec_count > plan->spec_count - specs)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: kernel %u has a wrong range of constants", i);
+            return WRONG("kernel %u has a wrong range of constants", i);
         for (uint32_t k = 1; k < plan->kernels[i].spec_count; k++)
             if (plan->specs[specs + k].id <= plan->specs[specs + k - 1].id)
-                return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: kernel %u sets constant %u twice", i,
-                                 plan->specs[specs + k].id);
+                return WRONG("kernel %u sets constant %u twice", i, plan->specs[specs + k].id);
         specs += plan->kernels[i].spec_count;
     }
     for (uint32_t i = 0; i < plan->launch_count; i++) {
@@ -473,10 +510,9 @@ static tuff_status check_launches(const struct tuff_plan *plan, struct tuff_cont
         if (launch->kernel >= plan->kernel_count || launch->binding_first != bindings || launch->push_first != words ||
             launch->binding_count > plan->binding_count - bindings || launch->push_count > plan->push_word_count - words ||
             launch->number_first != numbers || launch->number_count > plan->number_count - numbers)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) has a wrong range", i, launch->label);
+            return WRONG("launch %u (%s) has a wrong range", i, launch->label);
         if (launch->number_count > TUFF_PLAN_MOST_NUMBERS)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) has %u numbers, of which %u fit", i,
-                             launch->label, launch->number_count, TUFF_PLAN_MOST_NUMBERS);
+            return WRONG_LAUNCH(i, "has %u numbers, of which %u fit", launch->number_count, TUFF_PLAN_MOST_NUMBERS);
         bindings += launch->binding_count;
         words += launch->push_count;
         numbers += launch->number_count;
@@ -484,8 +520,7 @@ static tuff_status check_launches(const struct tuff_plan *plan, struct tuff_cont
             TUFF_TRY(check_binding(plan, i, &plan->bindings[launch->binding_first + k], tuff_plan_rounds(plan, i), context,
                                    error));
             if (k >= TUFF_MOST_TEXELS && plan->bindings[launch->binding_first + k].texels)
-                return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) binds texels as number %u", i,
-                                 launch->label, k);
+                return WRONG_LAUNCH(i, "binds texels as number %u", k);
         }
     }
     return TUFF_OK;
@@ -512,7 +547,7 @@ static tuff_status check_stations(const struct tuff_plan *plan, struct tuff_cont
     for (uint32_t i = 0; i < plan->station_count; i++) {
         const struct tuff_plan_station *station = &plan->stations[i];
         if (station->launch_count > plan->launch_count || (i && station->launch_count < station[-1].launch_count))
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: station %u (%s) is out of order", i, station->name);
+            return WRONG("station %u (%s) is out of order", i, station->name);
     }
     tuff_arena_init(&arena, context);
     tuff_status status = check_names(plan, &arena, error);
@@ -531,43 +566,17 @@ static tuff_status check_loops(const struct tuff_plan *plan, struct tuff_context
                       loop->launch_count <= plan->launch_count - loop->launch_first;
         all += placed ? (uint64_t)loop->launch_count * loop->rounds : 0;
         if (!placed || loop->rounds < 2 || loop->rounds > TUFF_PLAN_MOST_ROUNDS || all > TUFF_PLAN_MOST_REPEATED)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: loop %u repeats %u launches from %u on %u times", i,
-                             loop->launch_count, loop->launch_first, loop->rounds);
+            return WRONG("loop %u repeats %u launches from %u on %u times", i, loop->launch_count, loop->launch_first,
+                         loop->rounds);
         before = end_of(loop);
         bool fenced = plan->launches[loop->launch_first].barrier &&
                       (before == plan->launch_count || plan->launches[before].barrier);
-        if (!fenced)
-            return tuff_fail(context, error, TUFF_ERR_USAGE,
-                             "plan: no barrier stands before each round of loop %u and behind it", i);
+        if (!fenced) return WRONG("no barrier stands before each round of loop %u and behind it", i);
         while (k < plan->station_count && plan->stations[k].launch_count <= loop->launch_first) k++;
         if (k < plan->station_count && plan->stations[k].launch_count < before)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: station %u (%s) lies within loop %u", k,
-                             plan->stations[k].name, i);
+            return WRONG("station %u (%s) lies within loop %u", k, plan->stations[k].name, i);
     }
     return TUFF_OK;
-}
-
-/* A range of kept memory that the prepare section reads. */
-struct prepare_range {
-    uint32_t memory;
-    uint64_t begin, end;
-};
-static int compare_ranges(const void *a, const void *b)
-{
-    const struct prepare_range *p = a, *q = b;
-    if (p->memory != q->memory) return p->memory < q->memory ? -1 : 1;
-    return p->begin < q->begin ? -1 : p->begin > q->begin;
-}
-
-/* In all rounds of launch l. */
-static struct prepare_range range_of(const struct tuff_plan *plan, uint32_t l, const struct tuff_plan_binding *binding)
-{
-    const struct tuff_plan_slot *slot = &plan->slots[binding->slot];
-    struct prepare_range range = {.memory = slot->memory};
-    tuff_binding_extent(binding, tuff_plan_rounds(plan, l), &range.begin, &range.end);
-    range.begin += slot->offset;
-    range.end += slot->offset;
-    return range;
 }
 
 static bool is_kept(enum tuff_memory kind)
@@ -576,50 +585,27 @@ static bool is_kept(enum tuff_memory kind)
 }
 
 /* Sorted and united; with stations, where the section may run again, its scratch too. mark: slots of scratch that the section uses. */
-static tuff_status prepare_ranges(const struct tuff_plan *plan, struct prepare_range *ranges, size_t *count, bool *mark,
+static tuff_status prepare_ranges(const struct tuff_plan *plan, struct tuff_plan_range *ranges, size_t *count, bool *mark,
                                   struct tuff_context *context, struct tuff_error *error)
 {
-    size_t all = 0, kept = 0;
+    size_t all = 0;
     for (uint32_t l = 0; l < plan->prepare_count; l++)
         for (uint32_t k = 0; k < plan->launches[l].binding_count; k++) {
             const struct tuff_plan_binding *binding = &plan->bindings[plan->launches[l].binding_first + k];
             enum tuff_memory kind = tuff_slot_kind(plan, &plan->slots[binding->slot]);
             bool own = kind == TUFF_MEMORY_PREPARED || kind == TUFF_MEMORY_SCRATCH;
             if (!own && (!is_kept(kind) || binding->access & TUFF_WRITE))
-                return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: launch %u (%s) prepares with %s memory", l,
-                                 plan->launches[l].label, tuff_memory_name(kind));
+                return WRONG_LAUNCH(l, "prepares with %s memory", tuff_memory_name(kind));
             mark[binding->slot] = mark[binding->slot] || kind == TUFF_MEMORY_SCRATCH;
-            if (!own || (plan->station_count && kind == TUFF_MEMORY_SCRATCH)) ranges[all++] = range_of(plan, l, binding);
+            if (!own || (plan->station_count && kind == TUFF_MEMORY_SCRATCH))
+                ranges[all++] = tuff_binding_range(plan, l, binding);
         }
-    if (all) qsort(ranges, all, sizeof *ranges, compare_ranges);
-    for (size_t i = 0; i < all; i++) {
-        struct prepare_range *last = kept ? &ranges[kept - 1] : NULL;
-        if (!last || last->memory != ranges[i].memory || ranges[i].begin > last->end)
-            ranges[kept++] = ranges[i];
-        else if (ranges[i].end > last->end)
-            last->end = ranges[i].end;
-    }
-    *count = kept;
+    *count = tuff_ranges_join(ranges, all);
     return TUFF_OK;
 }
 
-static bool overlaps(const struct prepare_range *ranges, size_t count, struct prepare_range r)
-{
-    size_t low = 0, high = count; /* the first that ends behind r's begin */
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        bool before = ranges[middle].memory < r.memory ||
-                      (ranges[middle].memory == r.memory && ranges[middle].end <= r.begin);
-        if (before)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < count && ranges[low].memory == r.memory && ranges[low].begin < r.end;
-}
-
 /* What the section wrote stays as it is until it runs again. */
-static tuff_status check_others(const struct tuff_plan *plan, const struct prepare_range *ranges, size_t count,
+static tuff_status check_others(const struct tuff_plan *plan, const struct tuff_plan_range *ranges, size_t count,
                                 const bool *mark, struct tuff_context *context, struct tuff_error *error)
 {
     for (uint32_t l = plan->prepare_count; l < plan->launch_count; l++)
@@ -628,11 +614,9 @@ static tuff_status check_others(const struct tuff_plan *plan, const struct prepa
             bool writes = (binding->access & TUFF_WRITE) != 0;
             enum tuff_memory kind = tuff_slot_kind(plan, &plan->slots[binding->slot]);
             if (mark[binding->slot] || (writes && kind == TUFF_MEMORY_PREPARED) ||
-                (writes && overlaps(ranges, count, range_of(plan, l, binding))))
-                return tuff_fail(context, error, TUFF_ERR_USAGE,
-                                 "plan: launch %u (%s) %s '%s', which the prepare section %s", l, plan->launches[l].label,
-                                 writes ? "writes" : "reads", plan->slots[binding->slot].name,
-                                 mark[binding->slot] ? "uses as scratch" : "uses");
+                (writes && tuff_ranges_meet(ranges, count, tuff_binding_range(plan, l, binding))))
+                return WRONG_LAUNCH(l, "%s '%s', which the prepare section %s", writes ? "writes" : "reads",
+                                    plan->slots[binding->slot].name, mark[binding->slot] ? "uses as scratch" : "uses");
         }
     return TUFF_OK;
 }
@@ -640,13 +624,12 @@ static tuff_status check_others(const struct tuff_plan *plan, const struct prepa
 static tuff_status check_prepare(const struct tuff_plan *plan, struct tuff_context *context, struct tuff_error *error)
 {
     if (plan->prepare_count > plan->launch_count)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: %u of %u launches prepare", plan->prepare_count,
-                         plan->launch_count);
+        return WRONG("%u of %u launches prepare", plan->prepare_count, plan->launch_count);
     for (uint32_t i = 0; i < plan->loop_count; i++)
         if (plan->loops[i].launch_first < plan->prepare_count && end_of(&plan->loops[i]) > plan->prepare_count)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "plan: the prepare section ends within loop %u", i);
+            return WRONG("the prepare section ends within loop %u", i);
     if (!plan->prepare_count && !tuff_plan_kind_bytes(plan, TUFF_MEMORY_PREPARED)) return TUFF_OK;
-    struct prepare_range *ranges = tuff_alloc(context, ((size_t)plan->binding_count + 1) * sizeof *ranges);
+    struct tuff_plan_range *ranges = tuff_alloc(context, ((size_t)plan->binding_count + 1) * sizeof *ranges);
     bool *mark = tuff_alloc(context, (size_t)plan->slot_count + 1);
     size_t count = 0;
     tuff_status status = ranges && mark ? TUFF_OK : tuff_fail_memory(context, error);
@@ -673,10 +656,9 @@ static tuff_status check_counts(const struct tuff_plan *plan, struct tuff_contex
             enum tuff_memory kind = tuff_slot_kind(plan, &plan->slots[counts->slot]);
             bool own = kind == TUFF_MEMORY_SCRATCH || kind == TUFF_MEMORY_PREPARED;
             if (!own || by->offset > counts->offset || by->offset + by->bytes < counts->offset + counts->bytes)
-                status = tuff_fail(context, error, TUFF_ERR_USAGE,
-                                   "plan: launch %u (%s) has its workgroup counts in slot %u of %s memory, %s", i,
-                                   launch->label, counts->slot, tuff_memory_name(kind),
-                                   own ? "which no launch before it writes" : "which others may write");
+                status = WRONG_LAUNCH(i, "has its workgroup counts in slot %u of %s memory, %s", counts->slot,
+                                      tuff_memory_name(kind),
+                                      own ? "which no launch before it writes" : "which others may write");
         }
         for (uint32_t k = 0; k < launch->binding_count; k++)
             if (bindings[k].access & TUFF_WRITE && !bindings[k].step) written[bindings[k].slot] = bindings[k];
@@ -724,8 +706,7 @@ static tuff_status check_rounds(const struct tuff_plan *plan, struct access *acc
         for (uint32_t l = first; l < end; l++) bindings += plan->launches[l].binding_count;
         swept += (uint64_t)bindings * loop->rounds;
         if (swept > MOST_SWEPT)
-            return tuff_fail(context, error, TUFF_ERR_USAGE,
-                             "plan: loop %u has %u rounds of %u bindings, which are too many", i, loop->rounds, bindings);
+            return WRONG("loop %u has %u rounds of %u bindings, which are too many", i, loop->rounds, bindings);
         for (uint32_t round = 1; round < loop->rounds; round++)
             TUFF_TRY(check_round(plan, first, end, round, loop->rounds, accesses, context, error));
     }

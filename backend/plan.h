@@ -207,6 +207,19 @@ static inline uint64_t tuff_binding_offset(const struct tuff_plan_binding *bindi
 /* All that it is bound to in `rounds` rounds: *begin .. *end - 1, within the slot. */
 void tuff_binding_extent(const struct tuff_plan_binding *binding, uint32_t rounds, uint64_t *begin, uint64_t *end);
 
+/* Bytes of one of the plan's memories. */
+struct tuff_plan_range {
+    uint32_t memory;
+    uint64_t begin, end;
+};
+/* What a binding of launch `index` is bound to in all its rounds. */
+struct tuff_plan_range tuff_binding_range(const struct tuff_plan *plan, uint32_t index,
+                                          const struct tuff_plan_binding *binding);
+/* Sorts; ranges that touch become one. Returns how many they are then. */
+size_t tuff_ranges_join(struct tuff_plan_range *ranges, size_t count);
+/* Has the range a byte in common with one of those, which are sorted and do not touch? */
+bool tuff_ranges_meet(const struct tuff_plan_range *ranges, size_t count, struct tuff_plan_range range);
+
 /* Bytes that the launch reads and writes, each binding once. */
 uint64_t tuff_launch_bytes(const struct tuff_plan *plan, const struct tuff_plan_launch *launch);
 

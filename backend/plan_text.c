@@ -20,23 +20,6 @@
 
 enum { SHOWN_BYTES = 64 }; /* content that is not longer stands in the text; of other content its hash does */
 
-static void add_string(struct tuff_text *text, const char *string)
-{
-    tuff_text_append(text, "\"", 1);
-    for (const char *at = string; *at; at++) {
-        unsigned char c = (unsigned char)*at;
-        if (c == '"' || c == '\\')
-            tuff_text_add(text, "\\%c", c);
-        else if (c == '\n')
-            tuff_text_append(text, "\\n", 2);
-        else if (c < 0x20 || c == 0x7f)
-            tuff_text_add(text, "\\x%02x", c);
-        else
-            tuff_text_append(text, at, 1);
-    }
-    tuff_text_append(text, "\"", 1);
-}
-
 static void print_content(const struct tuff_plan_slot *slot, struct tuff_text *text)
 {
     static const char digits[] = "0123456789abcdef";
@@ -62,7 +45,7 @@ static void print_slot(const struct tuff_plan *plan, uint32_t index, struct tuff
 {
     const struct tuff_plan_slot *slot = &plan->slots[index];
     tuff_text_add(text, "slot %u ", index);
-    add_string(text, slot->name);
+    tuff_text_quote(text, slot->name, false);
     tuff_text_add(text, " %s[", slot->dtype);
     for (uint32_t i = 0; i < slot->rank && i < TUFF_PLAN_RANK; i++) tuff_text_add(text, "%s%u", i ? "," : "", slot->dim[i]);
     tuff_text_add(text, "] memory=%u offset=%llu bytes=%llu", slot->memory, (unsigned long long)slot->offset,
@@ -75,11 +58,11 @@ static void print_kernel(const struct tuff_plan *plan, uint32_t index, struct tu
 {
     const struct tuff_plan_kernel *kernel = &plan->kernels[index];
     tuff_text_add(text, "kernel %u ", index);
-    add_string(text, kernel->file);
+    tuff_text_quote(text, kernel->file, false);
     tuff_text_add(text, " defines=");
-    add_string(text, kernel->defines);
+    tuff_text_quote(text, kernel->defines, false);
     tuff_text_add(text, " hooks=");
-    add_string(text, kernel->hooks);
+    tuff_text_quote(text, kernel->hooks, false);
     for (uint32_t i = 0; i < kernel->spec_count; i++) {
         const struct tuff_plan_spec *spec = &plan->specs[kernel->spec_first + i];
         tuff_text_add(text, "%s%u:%u", i ? "," : " specs=", spec->id, spec->value);
@@ -92,7 +75,7 @@ static void print_launch(const struct tuff_plan *plan, uint32_t index, struct tu
     static const char *const access[] = {"-", "r", "w", "rw"};
     const struct tuff_plan_launch *launch = &plan->launches[index];
     tuff_text_add(text, "launch %u ", index);
-    add_string(text, launch->label);
+    tuff_text_quote(text, launch->label, false);
     tuff_text_add(text, " kernel=%u groups=%u,%u,%u flops=%llu", launch->kernel, launch->groups[0], launch->groups[1],
                   launch->groups[2], (unsigned long long)launch->flops);
     tuff_text_add(text, "%s", launch->barrier ? " barrier" : "");
@@ -126,7 +109,7 @@ void tuff_plan_print(const struct tuff_plan *plan, struct tuff_text *text)
     if (plan->prepare_count) tuff_text_add(text, "prepare launches=%u\n", plan->prepare_count);
     for (uint32_t i = 0; i < plan->station_count; i++) {
         tuff_text_add(text, "station ");
-        add_string(text, plan->stations[i].name);
+        tuff_text_quote(text, plan->stations[i].name, false);
         tuff_text_add(text, " launches=%u\n", plan->stations[i].launch_count);
     }
     for (uint32_t i = 0; i < plan->loop_count; i++)
@@ -141,7 +124,7 @@ struct reader {
     uint32_t line;
     tuff_status status;
     struct tuff_error *error;
-    struct tuff_text scratch; /* numbers of one list */
+    struct tuff_text texts[4]; /* strings and lists of one line */
 };
 
 static void expected(struct reader *reader, const char *what)
@@ -201,6 +184,33 @@ static uint64_t number(struct reader *reader, uint64_t base, uint64_t largest)
 static uint32_t number32(struct reader *reader) { return (uint32_t)number(reader, 10, UINT32_MAX); }
 static uint64_t number64(struct reader *reader) { return number(reader, 10, UINT64_MAX - 9); }
 
+/* The number behind this name. */
+static uint32_t field32(struct reader *reader, const char *name)
+{
+    expect(reader, name);
+    return number32(reader);
+}
+
+static uint64_t field64(struct reader *reader, const char *name)
+{
+    expect(reader, name);
+    return number64(reader);
+}
+
+/* Lines of a kind are numbered. */
+static void next_number(struct reader *reader, uint32_t count, const char *what)
+{
+    if (number32(reader) != count) expected(reader, what);
+    expect(reader, " ");
+}
+
+/* An empty text of the reader. */
+static struct tuff_text *start_text(struct reader *reader, unsigned which)
+{
+    reader->texts[which].length = 0;
+    return &reader->texts[which];
+}
+
 /* One character of a quoted string; 0 marks a failure, as no string holds a zero byte. */
 static char character(struct reader *reader)
 {
@@ -215,10 +225,17 @@ static char character(struct reader *reader)
     return high > 15 || low > 15 ? 0 : (char)(high * 16 + low);
 }
 
-/* Lives in text; the builders copy it. Empty on failure. */
-static const char *string(struct reader *reader, struct tuff_text *text)
+/* Ends a text, which the builders copy. Empty on failure. */
+static const char *end_text(struct reader *reader, struct tuff_text *text)
 {
-    text->length = 0;
+    tuff_text_append(text, "", 0);
+    if (text->failed) out_of_memory(reader);
+    return reader->status == TUFF_OK ? text->data : "";
+}
+
+static const char *string(struct reader *reader, unsigned which)
+{
+    struct tuff_text *text = start_text(reader, which);
     expect(reader, "\"");
     while (reader->status == TUFF_OK && reader->at < reader->end && *reader->at != '"') {
         char c = character(reader);
@@ -226,9 +243,7 @@ static const char *string(struct reader *reader, struct tuff_text *text)
         tuff_text_append(text, &c, 1);
     }
     expect(reader, "\"");
-    tuff_text_append(text, "", 0);
-    if (text->failed) out_of_memory(reader);
-    return reader->status == TUFF_OK ? text->data : "";
+    return end_text(reader, text);
 }
 
 static enum tuff_memory memory_kind(struct reader *reader)
@@ -239,15 +254,13 @@ static enum tuff_memory memory_kind(struct reader *reader)
     return TUFF_MEMORY_SCRATCH;
 }
 
-/* Name of a dtype; lives in text. */
-static const char *word(struct reader *reader, struct tuff_text *text)
+/* Name of a dtype. */
+static const char *word(struct reader *reader, unsigned which)
 {
-    text->length = 0;
+    struct tuff_text *text = start_text(reader, which);
     while (reader->status == TUFF_OK && reader->at < reader->end && digit_or_letter(*reader->at))
         tuff_text_append(text, reader->at++, 1);
-    tuff_text_append(text, "", 0);
-    if (text->failed) out_of_memory(reader);
-    return reader->status == TUFF_OK ? text->data : "";
+    return end_text(reader, text);
 }
 
 /* Bytes of content into the plan's arena. */
@@ -291,11 +304,9 @@ static void read_content(struct reader *reader, struct tuff_plan_slot *slot)
 
 static void read_memory(struct reader *reader)
 {
-    if (number32(reader) != reader->plan->memory_count) expected(reader, "the next memory's number");
-    expect(reader, " ");
+    next_number(reader, reader->plan->memory_count, "the next memory's number");
     enum tuff_memory kind = memory_kind(reader);
-    expect(reader, " bytes=");
-    uint64_t bytes = number64(reader);
+    uint64_t bytes = field64(reader, " bytes=");
     expect(reader, "\n");
     if (reader->status == TUFF_OK && tuff_plan_add_memory(reader->plan, kind, bytes) == UINT32_MAX) out_of_memory(reader);
 }
@@ -303,75 +314,54 @@ static void read_memory(struct reader *reader)
 static void read_slot(struct reader *reader)
 {
     struct tuff_plan_slot slot = {0};
-    struct tuff_text name, dtype;
-    tuff_text_init(&name, reader->plan->arena.context);
-    tuff_text_init(&dtype, reader->plan->arena.context);
-    if (number32(reader) != reader->plan->slot_count) expected(reader, "the next slot's number");
+    next_number(reader, reader->plan->slot_count, "the next slot's number");
+    slot.name = string(reader, 0);
     expect(reader, " ");
-    slot.name = string(reader, &name);
-    expect(reader, " ");
-    slot.dtype = word(reader, &dtype);
+    slot.dtype = word(reader, 1);
     expect(reader, "[");
     while (reader->status == TUFF_OK && !accept(reader, "]")) {
         if (slot.rank) expect(reader, ",");
         if (slot.rank == TUFF_PLAN_RANK) expected(reader, "at most 8 dimensions");
         if (reader->status == TUFF_OK) slot.dim[slot.rank++] = number32(reader);
     }
-    expect(reader, " memory=");
-    slot.memory = number32(reader);
+    slot.memory = field32(reader, " memory=");
     if (slot.memory >= reader->plan->memory_count) expected(reader, "a memory of this plan");
-    expect(reader, " offset=");
-    slot.offset = number64(reader);
-    expect(reader, " bytes=");
-    slot.bytes = number64(reader);
+    slot.offset = field64(reader, " offset=");
+    slot.bytes = field64(reader, " bytes=");
     read_content(reader, &slot);
     expect(reader, "\n");
     if (reader->status == TUFF_OK && tuff_plan_add_slot(reader->plan, &slot) == UINT32_MAX) out_of_memory(reader);
-    tuff_text_finish(&name);
-    tuff_text_finish(&dtype);
 }
 
-static void read_specs(struct reader *reader)
+static const struct tuff_plan_spec *read_specs(struct reader *reader, unsigned which, uint32_t *count)
 {
-    reader->scratch.length = 0;
-    if (!accept(reader, " specs=")) return;
-    do {
-        struct tuff_plan_spec spec = {0};
-        spec.id = number32(reader);
-        expect(reader, ":");
-        spec.value = number32(reader);
-        tuff_text_append(&reader->scratch, &spec, sizeof spec);
-    } while (accept(reader, ","));
-    if (reader->scratch.failed) out_of_memory(reader);
+    struct tuff_text *specs = start_text(reader, which);
+    for (bool more = accept(reader, " specs="); more; more = accept(reader, ",")) {
+        struct tuff_plan_spec spec = {.id = number32(reader)};
+        spec.value = field32(reader, ":");
+        tuff_text_append(specs, &spec, sizeof spec);
+    }
+    if (specs->failed) out_of_memory(reader);
+    *count = (uint32_t)(specs->length / sizeof(struct tuff_plan_spec));
+    return (const void *)specs->data;
 }
 
 static void read_kernel(struct reader *reader)
 {
     struct tuff_plan_kernel kernel = {0};
-    struct tuff_text file, defines, hooks;
-    uint32_t index = reader->plan->kernel_count;
-    tuff_text_init(&file, reader->plan->arena.context);
-    tuff_text_init(&defines, reader->plan->arena.context);
-    tuff_text_init(&hooks, reader->plan->arena.context);
-    if (number32(reader) != index) expected(reader, "the next kernel's number");
-    expect(reader, " ");
-    kernel.file = string(reader, &file);
+    uint32_t index = reader->plan->kernel_count, count;
+    next_number(reader, index, "the next kernel's number");
+    kernel.file = string(reader, 0);
     expect(reader, " defines=");
-    kernel.defines = string(reader, &defines);
+    kernel.defines = string(reader, 1);
     expect(reader, " hooks=");
-    kernel.hooks = string(reader, &hooks);
-    read_specs(reader);
+    kernel.hooks = string(reader, 2);
+    const struct tuff_plan_spec *specs = read_specs(reader, 3, &count);
     expect(reader, "\n");
-    if (reader->status == TUFF_OK) {
-        const struct tuff_plan_spec *specs = (const void *)reader->scratch.data;
-        uint32_t count = (uint32_t)(reader->scratch.length / sizeof *specs);
-        uint32_t added = tuff_plan_add_kernel(reader->plan, &kernel, specs, count);
-        if (added == UINT32_MAX) out_of_memory(reader);
-        if (added != index) expected(reader, "a kernel that differs from those before");
-    }
-    tuff_text_finish(&file);
-    tuff_text_finish(&defines);
-    tuff_text_finish(&hooks);
+    if (reader->status != TUFF_OK) return;
+    uint32_t added = tuff_plan_add_kernel(reader->plan, &kernel, specs, count);
+    if (added == UINT32_MAX) out_of_memory(reader);
+    if (added != index) expected(reader, "a kernel that differs from those before");
 }
 
 static uint32_t read_access(struct reader *reader)
@@ -401,13 +391,11 @@ static void read_step(struct reader *reader, struct tuff_plan_binding *binding)
     if (accept(reader, "%")) binding->ring = number32(reader);
 }
 
-/* bind= list into scratch; returns the number of bindings. */
-static uint32_t read_bindings(struct reader *reader)
+/* The bind= list; *count: its bindings. */
+static const struct tuff_plan_binding *read_bindings(struct reader *reader, unsigned which, uint32_t *count)
 {
-    uint32_t count = 0;
-    reader->scratch.length = 0;
-    if (!accept(reader, " bind=")) return 0;
-    do {
+    struct tuff_text *bindings = start_text(reader, which);
+    for (bool more = accept(reader, " bind="); more; more = accept(reader, ",")) {
         struct tuff_plan_binding binding;
         memset(&binding, 0, sizeof binding);
         binding.slot = number32(reader);
@@ -415,64 +403,49 @@ static uint32_t read_bindings(struct reader *reader)
         expect(reader, ":");
         binding.access = read_access(reader);
         binding.texels = read_texels(reader);
-        expect(reader, ":");
-        binding.offset = number64(reader);
+        binding.offset = field64(reader, ":");
         read_step(reader, &binding);
-        expect(reader, ":");
-        binding.bytes = number64(reader);
+        binding.bytes = field64(reader, ":");
         if (accept(reader, ":")) binding.few = number64(reader);
-        tuff_text_append(&reader->scratch, &binding, sizeof binding);
-        count++;
-    } while (accept(reader, ","));
-    return count;
+        tuff_text_append(bindings, &binding, sizeof binding);
+    }
+    if (bindings->failed) out_of_memory(reader);
+    *count = (uint32_t)(bindings->length / sizeof(struct tuff_plan_binding));
+    return (const void *)bindings->data;
 }
 
-/* A list of words behind this name; returns how many they are. */
-static uint32_t read_words(struct reader *reader, const char *name, struct tuff_text *words)
+/* A list of words behind this name. */
+static const uint32_t *read_words(struct reader *reader, const char *name, unsigned which, uint32_t *count)
 {
-    uint32_t count = 0;
-    if (!accept(reader, name)) return 0;
-    do {
+    struct tuff_text *words = start_text(reader, which);
+    for (bool more = accept(reader, name); more; more = accept(reader, ",")) {
         uint32_t word = (uint32_t)number(reader, 16, UINT32_MAX);
         tuff_text_append(words, &word, sizeof word);
-        count++;
-    } while (accept(reader, ","));
-    return count;
+    }
+    if (words->failed) out_of_memory(reader);
+    *count = (uint32_t)(words->length / sizeof(uint32_t));
+    return (const void *)words->data;
 }
 
 static void read_launch(struct reader *reader)
 {
     struct tuff_plan_launch launch = {0};
-    struct tuff_text label, words, numbers;
-    tuff_text_init(&label, reader->plan->arena.context);
-    tuff_text_init(&words, reader->plan->arena.context);
-    tuff_text_init(&numbers, reader->plan->arena.context);
-    if (number32(reader) != reader->plan->launch_count) expected(reader, "the next launch's number");
-    expect(reader, " ");
-    launch.label = string(reader, &label);
-    expect(reader, " kernel=");
-    launch.kernel = number32(reader);
+    uint32_t binding_count, push_count, number_count;
+    next_number(reader, reader->plan->launch_count, "the next launch's number");
+    launch.label = string(reader, 0);
+    launch.kernel = field32(reader, " kernel=");
     if (launch.kernel >= reader->plan->kernel_count) expected(reader, "a kernel of this plan");
-    for (int i = 0; i < 3; i++) {
-        expect(reader, i ? "," : " groups=");
-        launch.groups[i] = number32(reader);
-    }
-    expect(reader, " flops=");
-    launch.flops = number64(reader);
+    for (int i = 0; i < 3; i++) launch.groups[i] = field32(reader, i ? "," : " groups=");
+    launch.flops = field64(reader, " flops=");
     launch.barrier = accept(reader, " barrier");
-    uint32_t binding_count = read_bindings(reader);
-    uint32_t push_count = read_words(reader, " push=", &words);
-    uint32_t number_count = read_words(reader, " numbers=", &numbers);
+    const struct tuff_plan_binding *bindings = read_bindings(reader, 1, &binding_count);
+    const uint32_t *push = read_words(reader, " push=", 2, &push_count);
+    const uint32_t *numbers = read_words(reader, " numbers=", 3, &number_count);
     expect(reader, "\n");
-    if (reader->scratch.failed || words.failed || numbers.failed) out_of_memory(reader);
-    if (reader->status == TUFF_OK && tuff_plan_add_launch(reader->plan, &launch, (const void *)reader->scratch.data,
-                                                          binding_count, (const void *)words.data, push_count) == UINT32_MAX)
+    if (reader->status != TUFF_OK) return;
+    if (tuff_plan_add_launch(reader->plan, &launch, bindings, binding_count, push, push_count) == UINT32_MAX ||
+        !tuff_plan_add_numbers(reader->plan, numbers, number_count))
         out_of_memory(reader);
-    if (reader->status == TUFF_OK && !tuff_plan_add_numbers(reader->plan, (const void *)numbers.data, number_count))
-        out_of_memory(reader);
-    tuff_text_finish(&label);
-    tuff_text_finish(&words);
-    tuff_text_finish(&numbers);
 }
 
 static void read_prepare(struct reader *reader)
@@ -485,34 +458,20 @@ static void read_prepare(struct reader *reader)
 
 static void read_station(struct reader *reader)
 {
-    struct tuff_text name;
-    tuff_text_init(&name, reader->plan->arena.context);
-    const char *text = string(reader, &name);
-    expect(reader, " launches=");
-    uint32_t count = number32(reader);
+    const char *name = string(reader, 0);
+    uint32_t count = field32(reader, " launches=");
     expect(reader, "\n");
-    if (reader->status == TUFF_OK && !tuff_plan_add_station(reader->plan, text, count)) out_of_memory(reader);
-    tuff_text_finish(&name);
+    if (reader->status == TUFF_OK && !tuff_plan_add_station(reader->plan, name, count)) out_of_memory(reader);
 }
 
 static void read_loop(struct reader *reader)
 {
     struct tuff_plan_loop loop;
-    expect(reader, "launches=");
-    loop.launch_first = number32(reader);
-    expect(reader, ",");
-    loop.launch_count = number32(reader);
-    expect(reader, " rounds=");
-    loop.rounds = number32(reader);
+    loop.launch_first = field32(reader, "launches=");
+    loop.launch_count = field32(reader, ",");
+    loop.rounds = field32(reader, " rounds=");
     expect(reader, "\n");
     if (reader->status == TUFF_OK && !tuff_plan_add_loop(reader->plan, &loop)) out_of_memory(reader);
-}
-
-static void read_head(struct reader *reader)
-{
-    expect(reader, "tuff-plan ");
-    if (number32(reader) != FORMAT_VERSION) expected(reader, "format version 2");
-    expect(reader, "\n");
 }
 
 tuff_status tuff_plan_parse(struct tuff_plan *plan, const char *text, size_t length, struct tuff_error *error)
@@ -521,8 +480,9 @@ tuff_status tuff_plan_parse(struct tuff_plan *plan, const char *text, size_t len
     TUFF_REQUIRE_THAT(context, error, !plan->slot_count && !plan->kernel_count && !plan->launch_count && (text || !length),
                       "the plan is not empty, or text is NULL");
     struct reader reader = {.plan = plan, .at = text, .end = text ? text + length : text, .line = 1, .error = error};
-    tuff_text_init(&reader.scratch, context);
-    read_head(&reader);
+    for (size_t i = 0; i < TUFF_COUNT(reader.texts); i++) tuff_text_init(&reader.texts[i], context);
+    if (field32(&reader, "tuff-plan ") != FORMAT_VERSION) expected(&reader, "format version 2");
+    expect(&reader, "\n");
     while (reader.status == TUFF_OK && reader.at < reader.end) {
         reader.line++;
         if (accept(&reader, "memory "))
@@ -542,7 +502,7 @@ tuff_status tuff_plan_parse(struct tuff_plan *plan, const char *text, size_t len
         else
             expected(&reader, "memory, slot, kernel, launch, prepare, station or loop");
     }
-    tuff_text_finish(&reader.scratch);
+    for (size_t i = 0; i < TUFF_COUNT(reader.texts); i++) tuff_text_finish(&reader.texts[i]);
     if (reader.status != TUFF_OK) tuff_plan_finish(plan);
     return reader.status;
 }

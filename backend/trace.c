@@ -75,21 +75,6 @@ tuff_status tuff_program_duration(struct tuff_program *program, uint64_t *ns, st
     return TUFF_OK;
 }
 
-static void add_json_string(struct tuff_text *text, const char *string)
-{
-    tuff_text_append(text, "\"", 1);
-    for (; *string; string++) {
-        unsigned char c = (unsigned char)*string;
-        if (c == '"' || c == '\\')
-            tuff_text_add(text, "\\%c", c);
-        else if (c < 0x20)
-            tuff_text_add(text, "\\u%04x", c);
-        else
-            tuff_text_append(text, string, 1);
-    }
-    tuff_text_append(text, "\"", 1);
-}
-
 /* Nanoseconds as microseconds with three decimals, in integers: the locale of the app may print a comma. */
 static void add_microseconds(struct tuff_text *text, uint64_t ns)
 {
@@ -99,15 +84,15 @@ static void add_microseconds(struct tuff_text *text, uint64_t ns)
 static void add_event(struct tuff_text *text, const struct tuff_launch_time *time)
 {
     tuff_text_add(text, ",\n{\"ph\":\"X\",\"pid\":1,\"tid\":1,\"name\":");
-    add_json_string(text, time->label);
+    tuff_text_quote(text, time->label, true);
     tuff_text_add(text, ",\"cat\":");
-    add_json_string(text, time->kernel);
+    tuff_text_quote(text, time->kernel, true);
     tuff_text_add(text, ",\"ts\":");
     add_microseconds(text, time->begin_ns);
     tuff_text_add(text, ",\"dur\":");
     add_microseconds(text, time->end_ns > time->begin_ns ? time->end_ns - time->begin_ns : 0);
     tuff_text_add(text, ",\"args\":{\"kernel\":");
-    add_json_string(text, time->kernel);
+    tuff_text_quote(text, time->kernel, true);
     tuff_text_add(text, ",\"flops\":%llu,\"bytes\":%llu}}", (unsigned long long)time->flops,
                   (unsigned long long)time->bytes);
 }
@@ -126,7 +111,7 @@ tuff_status tuff_program_trace(struct tuff_program *program, const char *path, s
     if (status == TUFF_OK) {
         tuff_text_add(&text, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n");
         tuff_text_add(&text, "{\"ph\":\"M\",\"pid\":1,\"name\":\"process_name\",\"args\":{\"name\":");
-        add_json_string(&text, program->device->caps.name);
+        tuff_text_quote(&text, program->device->caps.name, true);
         tuff_text_add(&text, "}}");
         for (uint32_t i = 0; i < count; i++) add_event(&text, &times[i]);
         tuff_text_add(&text, "\n]}\n");

@@ -42,7 +42,7 @@ static tuff_status skip_extra(struct job *job)
     const uint8_t *data = job->source->data;
     size_t left = job->source->bytes - job->at;
     if (left < 2) return bad(job, "its header is cut off");
-    size_t bytes = (size_t)(data[job->at] | data[job->at + 1] << 8);
+    size_t bytes = (size_t)tuff_little(data + job->at, 2);
     if (left - 2 < bytes) return bad(job, "its header is cut off");
     job->at += 2 + bytes;
     return TUFF_OK;
@@ -67,8 +67,7 @@ static tuff_status read_header(struct job *job)
     if (!(flags & FLAG_CRC)) return TUFF_OK;
     if (job->source->bytes - job->at < 2) return bad(job, "its header is cut off");
     uint32_t crc = tuff_crc32(0, head, job->at - start) & 0xffff;
-    if (crc != (uint32_t)(job->source->data[job->at] | job->source->data[job->at + 1] << 8))
-        return bad(job, "the checksum of its header is wrong");
+    if (crc != tuff_little(job->source->data + job->at, 2)) return bad(job, "the checksum of its header is wrong");
     job->at += 2;
     return TUFF_OK;
 }
@@ -122,18 +121,13 @@ static tuff_status inflate_member(struct job *job, z_stream *stream)
     return TUFF_OK;
 }
 
-static uint32_t little32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 static tuff_status check_trailer(struct job *job, size_t from)
 {
     const uint8_t *trailer = job->source->data + job->at;
     if (job->source->bytes - job->at < TRAILER_BYTES) return bad(job, "it is cut off");
     size_t length = job->length - from;
-    if (little32(trailer) != (uint32_t)crc32_z(0, job->out + from, length)) return bad(job, "its checksum is wrong");
-    if (little32(trailer + 4) != (uint32_t)length) return bad(job, "its length is wrong");
+    if (tuff_little(trailer, 4) != (uint32_t)crc32_z(0, job->out + from, length)) return bad(job, "its checksum is wrong");
+    if (tuff_little(trailer + 4, 4) != (uint32_t)length) return bad(job, "its length is wrong");
     job->at += TRAILER_BYTES;
     return TUFF_OK;
 }
@@ -165,7 +159,7 @@ static tuff_status inflate_all(struct job *job)
  * (1032 : 1 at best). A wrong guess costs time, nothing else. */
 static size_t first_capacity(const struct tuff_source *source, size_t limit)
 {
-    size_t guess = source->bytes < 4 ? 0 : little32(source->data + source->bytes - 4);
+    size_t guess = source->bytes < 4 ? 0 : (size_t)tuff_little(source->data + source->bytes - 4, 4);
     if (guess / 1032 > source->bytes) guess = 0;
     if (guess > limit) guess = limit;
     return guess + 1 < 4096 ? 4096 : guess + 1;

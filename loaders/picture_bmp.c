@@ -6,12 +6,7 @@
 #include <limits.h>
 #include <stb/stb_image.h>
 
-static uint32_t number(const uint8_t *at, int bytes)
-{
-    uint32_t value = 0;
-    while (bytes-- > 0) value = value << 8 | at[bytes];
-    return value;
-}
+static uint32_t number(const uint8_t *at, unsigned bytes) { return (uint32_t)tuff_little(at, bytes); }
 
 struct head {
     uint32_t length, width, height; /* of the header; of the picture */
@@ -93,9 +88,5 @@ tuff_status tuff_bmp_decode(struct tuff_decoding *d)
     stbi_image_free(pixels);
     return status;
 }
-
-#else
-
-tuff_status tuff_bmp_decode(struct tuff_decoding *d) { return tuff_picture_missing(d, "BMP", "stb_image", "TUFF_BMP"); }
 
 #endif

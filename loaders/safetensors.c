@@ -255,9 +255,8 @@ static tuff_status read_entries(struct job *job, const cJSON *root)
 
 static tuff_status parse(struct job *job, const uint8_t *file, size_t bytes)
 {
-    uint64_t length = 0;
     if (bytes < TUFF_SAFETENSORS_LENGTH) return bad(job, "it is too short");
-    for (int i = 0; i < TUFF_SAFETENSORS_LENGTH; i++) length |= (uint64_t)file[i] << 8 * i;
+    uint64_t length = tuff_little(file, TUFF_SAFETENSORS_LENGTH);
     if (length > HEADER_MAX)
         return bad(job, "its header would have %llu bytes; the limit is %zu", (unsigned long long)length, HEADER_MAX);
     if (length > bytes - TUFF_SAFETENSORS_LENGTH) return bad(job, "its header is cut off");
