@@ -22,10 +22,35 @@ void tuff_buffer_used(struct tuff_buffer *buffer, uint64_t ticket)
     while (seen < ticket && !atomic_compare_exchange_weak(&buffer->last_use, &seen, ticket)) continue;
 }
 
+tuff_status tuff_buffer_handle(struct tuff_device *device, const VkBufferCreateInfo *info, enum tuff_memory_use use,
+                               bool quiet, const char *label, VkBuffer *handle, struct tuff_allocation *memory,
+                               struct tuff_error *error)
+{
+    VkMemoryRequirements needs;
+    VkBuffer made = VK_NULL_HANDLE;
+    tuff_status status = TUFF_OK;
+    VkResult result = device->vk.vkCreateBuffer(device->handle, info, NULL, &made);
+    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkCreateBuffer");
+    device->vk.vkGetBufferMemoryRequirements(device->handle, made, &needs);
+    bool found = quiet && tuff_memory_try(device, &needs, use, label, memory);
+    if (!quiet) status = tuff_memory_allocate(device, &needs, use, label, memory, error);
+    if (found || (!quiet && status == TUFF_OK)) {
+        result = device->vk.vkBindBufferMemory(device->handle, made, memory->memory, memory->offset);
+        if (result != VK_SUCCESS) status = tuff_device_fail(device, error, result, "vkBindBufferMemory");
+        if (status != TUFF_OK) tuff_memory_free(device, memory);
+    }
+    if (status != TUFF_OK || (quiet && !found)) {
+        device->vk.vkDestroyBuffer(device->handle, made, NULL);
+        return status;
+    }
+    tuff_device_name_object(device, VK_OBJECT_TYPE_BUFFER, TUFF_HANDLE(made), label);
+    *handle = made;
+    return TUFF_OK;
+}
+
 static tuff_status create_handle(struct tuff_buffer *buffer, struct tuff_error *error)
 {
     struct tuff_device *device = buffer->device;
-    VkMemoryRequirements needs;
     VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
                                .size = buffer->bytes,
                                .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT |
@@ -33,17 +58,7 @@ static tuff_status create_handle(struct tuff_buffer *buffer, struct tuff_error *
                                         VK_BUFFER_USAGE_TRANSFER_DST_BIT};
     if (device->caps.driver_effects & TUFF_DRIVER_READS_TEXELS) info.usage |= VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT;
     if (device->gpu.features.device_address) info.usage |= VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT;
-    VkResult result = device->vk.vkCreateBuffer(device->handle, &info, NULL, &buffer->handle);
-    if (result != VK_SUCCESS) {
-        buffer->handle = VK_NULL_HANDLE;
-        return tuff_device_fail(device, error, result, "vkCreateBuffer");
-    }
-    device->vk.vkGetBufferMemoryRequirements(device->handle, buffer->handle, &needs);
-    TUFF_TRY(tuff_memory_allocate(device, &needs, TUFF_USE_DEVICE, buffer->label, &buffer->memory, error));
-    result = device->vk.vkBindBufferMemory(device->handle, buffer->handle, buffer->memory.memory, buffer->memory.offset);
-    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkBindBufferMemory");
-    tuff_device_name_object(device, VK_OBJECT_TYPE_BUFFER, TUFF_HANDLE(buffer->handle), buffer->label);
-    return TUFF_OK;
+    return tuff_buffer_handle(device, &info, TUFF_USE_DEVICE, false, buffer->label, &buffer->handle, &buffer->memory, error);
 }
 
 static tuff_status fill(struct tuff_buffer *buffer, uint32_t word, struct tuff_error *error)

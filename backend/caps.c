@@ -57,41 +57,70 @@ static bool has(const struct extension_list *list, const char *name)
 }
 
 /* One optional structure of the chain: present by version or by extension. */
-struct chain_row {
-    void *structure;
+static const struct chain_row {
+    size_t offset, bytes;
     VkStructureType type;
     uint32_t core_version; /* 0: never in core */
     const char *extension; /* NULL: core of 1.1 */
+} chain_rows[] = {
+#define STRUCTURE(member, name)                                                                                             \
+    offsetof(struct tuff_feature_chain, member), sizeof((struct tuff_feature_chain *)0)->member,                            \
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_##name
+#define BY(name) VK_##name##_EXTENSION_NAME
+    {STRUCTURE(storage16, 16BIT_STORAGE_FEATURES), VK_API_VERSION_1_1, NULL},
+    {STRUCTURE(storage8, 8BIT_STORAGE_FEATURES), VK_API_VERSION_1_2, BY(KHR_8BIT_STORAGE)},
+    {STRUCTURE(arithmetic, SHADER_FLOAT16_INT8_FEATURES), VK_API_VERSION_1_2, BY(KHR_SHADER_FLOAT16_INT8)},
+    {STRUCTURE(timeline, TIMELINE_SEMAPHORE_FEATURES), VK_API_VERSION_1_2, BY(KHR_TIMELINE_SEMAPHORE)},
+    {STRUCTURE(address, BUFFER_DEVICE_ADDRESS_FEATURES), VK_API_VERSION_1_2, BY(KHR_BUFFER_DEVICE_ADDRESS)},
+    {STRUCTURE(subgroup, SUBGROUP_SIZE_CONTROL_FEATURES), VK_API_VERSION_1_3, BY(EXT_SUBGROUP_SIZE_CONTROL)},
+    {STRUCTURE(subgroup_types, SHADER_SUBGROUP_EXTENDED_TYPES_FEATURES), VK_API_VERSION_1_2,
+     BY(KHR_SHADER_SUBGROUP_EXTENDED_TYPES)},
+    {STRUCTURE(synchronization2, SYNCHRONIZATION_2_FEATURES), VK_API_VERSION_1_3, BY(KHR_SYNCHRONIZATION_2)},
+    {STRUCTURE(dot, SHADER_INTEGER_DOT_PRODUCT_FEATURES), VK_API_VERSION_1_3, BY(KHR_SHADER_INTEGER_DOT_PRODUCT)},
+    {STRUCTURE(memory_model, VULKAN_MEMORY_MODEL_FEATURES), VK_API_VERSION_1_2, BY(KHR_VULKAN_MEMORY_MODEL)},
+    {STRUCTURE(cooperative_matrix, COOPERATIVE_MATRIX_FEATURES_KHR), 0, BY(KHR_COOPERATIVE_MATRIX)},
+    {STRUCTURE(bfloat16, SHADER_BFLOAT16_FEATURES_KHR), 0, BY(KHR_SHADER_BFLOAT16)},
 };
 
-static void list_rows(struct tuff_feature_chain *chain, struct chain_row rows[12])
+/* One feature: the flag of struct tuff_features, where it stands in the chain and in the structure of a whole version of Vulkan, and the
+ * capability that a device has only with it. */
+static const struct feature_row {
+    size_t flag, at;
+    VkStructureType version; /* VK_STRUCTURE_TYPE_APPLICATION_INFO, 0: of none */
+    size_t in_version;
+    size_t cap;
+} feature_rows[] = {
+#define FLAG(flag, member) offsetof(struct tuff_features, flag), offsetof(struct tuff_feature_chain, member)
+#define IN(number, feature)                                                                                                 \
+    VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_##number##_FEATURES,                                                         \
+        offsetof(VkPhysicalDeviceVulkan1##number##Features, feature)
+#define CAP(name) offsetof(struct tuff_caps, name)
+    {FLAG(storage16, storage16.storageBuffer16BitAccess), IN(1, storageBuffer16BitAccess), CAP(f16_storage)},
+    {FLAG(storage8, storage8.storageBuffer8BitAccess), IN(2, storageBuffer8BitAccess), CAP(i8_storage)},
+    {FLAG(float16, arithmetic.shaderFloat16), IN(2, shaderFloat16), CAP(f16_arithmetic)},
+    {FLAG(int8, arithmetic.shaderInt8), IN(2, shaderInt8), CAP(i8_arithmetic)},
+    {FLAG(int16, core.features.shaderInt16), 0, 0, CAP(i16_arithmetic)},
+    {FLAG(int64, core.features.shaderInt64), 0, 0, CAP(i64_arithmetic)},
+    {FLAG(float64, core.features.shaderFloat64), 0, 0, CAP(f64_arithmetic)},
+    {FLAG(subgroup_size_control, subgroup.subgroupSizeControl), IN(3, subgroupSizeControl), CAP(subgroup_size_control)},
+    {FLAG(full_subgroups, subgroup.computeFullSubgroups), IN(3, computeFullSubgroups), CAP(subgroup_size_control)},
+    {FLAG(timeline, timeline.timelineSemaphore), IN(2, timelineSemaphore), CAP(timeline_semaphore)},
+    {FLAG(device_address, address.bufferDeviceAddress), IN(2, bufferDeviceAddress), CAP(device_address)},
+    {FLAG(synchronization2, synchronization2.synchronization2), IN(3, synchronization2), CAP(synchronization2)},
+    {FLAG(integer_dot_product, dot.shaderIntegerDotProduct), IN(3, shaderIntegerDotProduct), CAP(integer_dot_product)},
+    {FLAG(cooperative_matrix, cooperative_matrix.cooperativeMatrix), 0, 0, CAP(cooperative_matrix)},
+    {FLAG(memory_model, memory_model.vulkanMemoryModel), IN(2, vulkanMemoryModel), CAP(cooperative_matrix)},
+    {FLAG(bfloat16, bfloat16.shaderBFloat16Type), 0, 0, CAP(bfloat16)},
+};
+
+static bool *flag_of(struct tuff_features *features, const struct feature_row *row)
 {
-    const struct chain_row list[12] = {
-        {&chain->storage16, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES, VK_API_VERSION_1_1, NULL},
-        {&chain->storage8, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_8BIT_STORAGE_FEATURES, VK_API_VERSION_1_2,
-         VK_KHR_8BIT_STORAGE_EXTENSION_NAME},
-        {&chain->arithmetic, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, VK_API_VERSION_1_2,
-         VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME},
-        {&chain->timeline, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES, VK_API_VERSION_1_2,
-         VK_KHR_TIMELINE_SEMAPHORE_EXTENSION_NAME},
-        {&chain->address, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_BUFFER_DEVICE_ADDRESS_FEATURES, VK_API_VERSION_1_2,
-         VK_KHR_BUFFER_DEVICE_ADDRESS_EXTENSION_NAME},
-        {&chain->subgroup, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES, VK_API_VERSION_1_3,
-         VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME},
-        {&chain->subgroup_types, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_SUBGROUP_EXTENDED_TYPES_FEATURES,
-         VK_API_VERSION_1_2, VK_KHR_SHADER_SUBGROUP_EXTENDED_TYPES_EXTENSION_NAME},
-        {&chain->synchronization2, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SYNCHRONIZATION_2_FEATURES, VK_API_VERSION_1_3,
-         VK_KHR_SYNCHRONIZATION_2_EXTENSION_NAME},
-        {&chain->dot, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES, VK_API_VERSION_1_3,
-         VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME},
-        {&chain->memory_model, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, VK_API_VERSION_1_2,
-         VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME},
-        {&chain->cooperative_matrix, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, 0,
-         VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME},
-        {&chain->bfloat16, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR, 0,
-         VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME},
-    };
-    memcpy(rows, list, sizeof list);
+    return (bool *)((char *)features + row->flag);
+}
+
+static VkBool32 feature_at(const void *structure, size_t offset)
+{
+    return *(const VkBool32 *)(const void *)((const char *)structure + offset);
 }
 
 static void add_extension(struct tuff_feature_chain *chain, const char *name)
@@ -102,16 +131,15 @@ static void add_extension(struct tuff_feature_chain *chain, const char *name)
 /* Chains the structures that a device of this version with these extensions knows, and lists the extensions they need. */
 static void link_chain(struct tuff_feature_chain *chain, uint32_t version, const struct extension_list *extensions)
 {
-    struct chain_row rows[12];
     *chain = (struct tuff_feature_chain){.core = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2}};
-    list_rows(chain, rows);
     VkBaseOutStructure *last = (VkBaseOutStructure *)&chain->core;
-    for (size_t i = 0; i < TUFF_COUNT(rows); i++) {
-        bool core = rows[i].core_version && version >= rows[i].core_version;
-        if (!core && (!rows[i].extension || !has(extensions, rows[i].extension))) continue;
-        if (!core) add_extension(chain, rows[i].extension);
-        VkBaseOutStructure *next = rows[i].structure;
-        next->sType = rows[i].type;
+    for (size_t i = 0; i < TUFF_COUNT(chain_rows); i++) {
+        const struct chain_row *row = &chain_rows[i];
+        bool core = row->core_version && version >= row->core_version;
+        if (!core && (!row->extension || !has(extensions, row->extension))) continue;
+        if (!core) add_extension(chain, row->extension);
+        VkBaseOutStructure *next = (VkBaseOutStructure *)(void *)((char *)chain + row->offset);
+        next->sType = row->type;
         last->pNext = next;
         last = next;
     }
@@ -119,26 +147,10 @@ static void link_chain(struct tuff_feature_chain *chain, uint32_t version, const
 
 static struct tuff_features flags_of(const struct tuff_feature_chain *chain)
 {
-    return (struct tuff_features){
-        .storage16 = chain->storage16.storageBuffer16BitAccess,
-        .storage8 = chain->storage8.storageBuffer8BitAccess,
-        .float16 = chain->arithmetic.shaderFloat16,
-        .int8 = chain->arithmetic.shaderInt8,
-        .int16 = chain->core.features.shaderInt16,
-        .int64 = chain->core.features.shaderInt64,
-        .float64 = chain->core.features.shaderFloat64,
-        .subgroup_size_control = chain->subgroup.subgroupSizeControl,
-        .full_subgroups = chain->subgroup.computeFullSubgroups,
-        .subgroup_extended_types = chain->subgroup_types.shaderSubgroupExtendedTypes,
-        .timeline = chain->timeline.timelineSemaphore,
-        .device_address = chain->address.bufferDeviceAddress,
-        .synchronization2 = chain->synchronization2.synchronization2,
-        .integer_dot_product = chain->dot.shaderIntegerDotProduct,
-        .cooperative_matrix = chain->cooperative_matrix.cooperativeMatrix,
-        .bfloat16 = chain->bfloat16.shaderBFloat16Type,
-        .memory_model = chain->memory_model.vulkanMemoryModel,
-        .memory_model_device_scope = chain->memory_model.vulkanMemoryModelDeviceScope,
-    };
+    struct tuff_features flags = {0};
+    for (size_t i = 0; i < TUFF_COUNT(feature_rows); i++)
+        *flag_of(&flags, &feature_rows[i]) = feature_at(chain, feature_rows[i].at);
+    return flags;
 }
 
 /* Leaves on what Tuff uses: a feature that is merely there may cost something (robust access does). */
@@ -176,61 +188,24 @@ tuff_status tuff_feature_chain_init(struct tuff_feature_chain *chain, struct tuf
 struct tuff_features tuff_features_of_chain(const VkPhysicalDeviceFeatures2 *features)
 {
     struct tuff_feature_chain chain = {0};
-    struct chain_row rows[12];
-    struct tuff_features flags;
-    static const size_t sizes[12] = {
-        sizeof chain.storage16, sizeof chain.storage8,     sizeof chain.arithmetic,         sizeof chain.timeline,
-        sizeof chain.address,   sizeof chain.subgroup,     sizeof chain.subgroup_types,     sizeof chain.synchronization2,
-        sizeof chain.dot,       sizeof chain.memory_model, sizeof chain.cooperative_matrix, sizeof chain.bfloat16};
-    const VkPhysicalDeviceVulkan11Features *v11 = NULL;
-    const VkPhysicalDeviceVulkan12Features *v12 = NULL;
-    const VkPhysicalDeviceVulkan13Features *v13 = NULL;
     if (features) chain.core = *features;
-    list_rows(&chain, rows);
-    for (const VkBaseInStructure *at = (const void *)features; at; at = at->pNext) {
-        for (size_t i = 0; i < TUFF_COUNT(rows); i++)
-            if (rows[i].type == at->sType) memcpy(rows[i].structure, at, sizes[i]);
-        if (at->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES) v11 = (const void *)at;
-        if (at->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES) v12 = (const void *)at;
-        if (at->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES) v13 = (const void *)at;
-    }
-    flags = flags_of(&chain);
-    if (v11) flags.storage16 = flags.storage16 || v11->storageBuffer16BitAccess;
-    if (v12) {
-        flags.storage8 = flags.storage8 || v12->storageBuffer8BitAccess;
-        flags.float16 = flags.float16 || v12->shaderFloat16;
-        flags.int8 = flags.int8 || v12->shaderInt8;
-        flags.timeline = flags.timeline || v12->timelineSemaphore;
-        flags.device_address = flags.device_address || v12->bufferDeviceAddress;
-        flags.subgroup_extended_types = flags.subgroup_extended_types || v12->shaderSubgroupExtendedTypes;
-        flags.memory_model = flags.memory_model || v12->vulkanMemoryModel;
-        flags.memory_model_device_scope = flags.memory_model_device_scope || v12->vulkanMemoryModelDeviceScope;
-    }
-    if (v13) {
-        flags.subgroup_size_control = flags.subgroup_size_control || v13->subgroupSizeControl;
-        flags.full_subgroups = flags.full_subgroups || v13->computeFullSubgroups;
-        flags.synchronization2 = flags.synchronization2 || v13->synchronization2;
-        flags.integer_dot_product = flags.integer_dot_product || v13->shaderIntegerDotProduct;
-    }
+    for (const VkBaseInStructure *at = (const void *)features; at; at = at->pNext)
+        for (size_t i = 0; i < TUFF_COUNT(chain_rows); i++)
+            if (chain_rows[i].type == at->sType) memcpy((char *)&chain + chain_rows[i].offset, at, chain_rows[i].bytes);
+    struct tuff_features flags = flags_of(&chain);
+    for (const VkBaseInStructure *at = (const void *)features; at; at = at->pNext)
+        for (size_t i = 0; i < TUFF_COUNT(feature_rows); i++)
+            if (feature_rows[i].version == at->sType && feature_rows[i].version &&
+                feature_at(at, feature_rows[i].in_version))
+                *flag_of(&flags, &feature_rows[i]) = true;
     return flags;
 }
 
 void tuff_caps_restrict(struct tuff_caps *caps, const struct tuff_features *features)
 {
-    caps->f16_storage = caps->f16_storage && features->storage16;
-    caps->f16_arithmetic = caps->f16_arithmetic && features->float16;
-    caps->i8_storage = caps->i8_storage && features->storage8;
-    caps->i8_arithmetic = caps->i8_arithmetic && features->int8;
-    caps->i16_arithmetic = caps->i16_arithmetic && features->int16;
-    caps->i64_arithmetic = caps->i64_arithmetic && features->int64;
-    caps->f64_arithmetic = caps->f64_arithmetic && features->float64;
-    caps->subgroup_size_control = caps->subgroup_size_control && features->subgroup_size_control && features->full_subgroups;
-    caps->timeline_semaphore = caps->timeline_semaphore && features->timeline;
-    caps->device_address = caps->device_address && features->device_address;
-    caps->synchronization2 = caps->synchronization2 && features->synchronization2;
-    caps->integer_dot_product = caps->integer_dot_product && features->integer_dot_product;
-    caps->cooperative_matrix = caps->cooperative_matrix && features->cooperative_matrix && features->memory_model;
-    caps->bfloat16 = caps->bfloat16 && features->bfloat16;
+    struct tuff_features flags = *features;
+    for (size_t i = 0; i < TUFF_COUNT(feature_rows); i++)
+        if (!*flag_of(&flags, &feature_rows[i])) *(bool *)((char *)caps + feature_rows[i].cap) = false;
     if (caps->subgroup_size_control && caps->subgroup_size_min <= 32 && caps->subgroup_size == 64)
         caps->subgroup_size = 32; /* RDNA: pairs its lanes best; needs to be asked for */
 }

@@ -68,12 +68,10 @@ uint64_t tuff_caps_value(const struct tuff_caps *caps, const struct tuff_caps_fi
 
 const char *tuff_device_kind_name(enum tuff_device_kind kind)
 {
-    switch (kind) {
-    case TUFF_DEVICE_OTHER: return "other";
-    case TUFF_DEVICE_DISCRETE: return "discrete";
-    case TUFF_DEVICE_INTEGRATED: return "integrated";
-    case TUFF_DEVICE_VIRTUAL: return "virtual";
-    case TUFF_DEVICE_SOFTWARE: return "software";
-    }
-    return "other";
+    static const char *const names[] = {[TUFF_DEVICE_OTHER] = "other",
+                                        [TUFF_DEVICE_DISCRETE] = "discrete",
+                                        [TUFF_DEVICE_INTEGRATED] = "integrated",
+                                        [TUFF_DEVICE_VIRTUAL] = "virtual",
+                                        [TUFF_DEVICE_SOFTWARE] = "software"};
+    return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : "other";
 }

@@ -43,6 +43,12 @@ struct tuff_batch {
 };
 tuff_status tuff_queue_submit(struct tuff_device *device, const struct tuff_batch *batch, uint64_t *ticket,
                               struct tuff_error *error);
+/* Memory accesses that are waited for, and those that wait. */
+void tuff_barrier(struct tuff_device *device, VkCommandBuffer commands, VkPipelineStageFlags from, VkAccessFlags writes,
+                  VkPipelineStageFlags to, VkAccessFlags accesses);
+/* Command buffers of a pool of their own. On failure there is no pool. */
+tuff_status tuff_commands_create(struct tuff_device *device, VkCommandPoolCreateFlags flags, uint32_t count,
+                                 VkCommandPool *pool, VkCommandBuffer *commands, struct tuff_error *error);
 /* Destroys object now if the ticket has passed, else later. */
 void tuff_queue_defer(struct tuff_device *device, uint64_t ticket, void (*destroy)(struct tuff_device *, void *),
                       void *object);
@@ -89,6 +95,10 @@ struct tuff_buffer {
     char label[64];
 };
 void tuff_buffer_used(struct tuff_buffer *buffer, uint64_t ticket);
+/* A VkBuffer with memory. On failure there is neither, nor where there is no memory and quiet, which is no failure. */
+tuff_status tuff_buffer_handle(struct tuff_device *device, const VkBufferCreateInfo *info, enum tuff_memory_use use,
+                               bool quiet, const char *label, VkBuffer *handle, struct tuff_allocation *memory,
+                               struct tuff_error *error);
 
 /* transfer.c: copies between host and device through a ring of staging pieces, and fills. Thread-safe. */
 #define TUFF_TRANSFER_PIECES 4

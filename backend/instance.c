@@ -106,20 +106,6 @@ static tuff_status load_functions(struct tuff_instance *instance, struct tuff_er
     return TUFF_OK;
 }
 
-static bool layer_present(const struct tuff_instance *instance, const char *name)
-{
-    PFN_vkEnumerateInstanceLayerProperties enumerate = (PFN_vkEnumerateInstanceLayerProperties)global_function(
-        instance, "vkEnumerateInstanceLayerProperties");
-    uint32_t count = 0;
-    bool found = false;
-    if (!enumerate || enumerate(&count, NULL) != VK_SUCCESS) return false;
-    VkLayerProperties *layers = tuff_alloc(instance->context, count * sizeof *layers);
-    if (layers && enumerate(&count, layers) >= 0)
-        for (uint32_t i = 0; i < count; i++) found = found || !strcmp(layers[i].layerName, name);
-    tuff_free(instance->context, layers);
-    return found;
-}
-
 /* Of the loader and drivers (layer NULL) or of a layer. */
 static bool extension_present(const struct tuff_instance *instance, const char *layer, const char *name)
 {
@@ -133,6 +119,14 @@ static bool extension_present(const struct tuff_instance *instance, const char *
         for (uint32_t i = 0; i < count; i++) found = found || !strcmp(extensions[i].extensionName, name);
     tuff_free(instance->context, extensions);
     return found;
+}
+
+static bool layer_present(const struct tuff_instance *instance, const char *name)
+{
+    PFN_vkEnumerateInstanceExtensionProperties enumerate = (PFN_vkEnumerateInstanceExtensionProperties)global_function(
+        instance, "vkEnumerateInstanceExtensionProperties");
+    uint32_t count = 0;
+    return enumerate && enumerate(name, &count, NULL) == VK_SUCCESS; /* else VK_ERROR_LAYER_NOT_PRESENT */
 }
 
 static uint32_t loader_version(const struct tuff_instance *instance)
@@ -246,50 +240,39 @@ static tuff_status create_handle(struct tuff_instance *instance, struct tuff_err
     return TUFF_OK;
 }
 
-static tuff_status check_process(struct tuff_context *context, struct tuff_error *error)
+/* begun: what is there already. */
+static tuff_status make(struct tuff_context *context, const struct tuff_instance *begun, struct tuff_instance **instance,
+                        struct tuff_error *error)
 {
-    if (!tuff_context_inherited(context)) return TUFF_OK;
-    return tuff_fail(
-        context, error, TUFF_ERR_USAGE,
-        "the context was made by the process that this one was forked from; a child process makes one of its own");
-}
-
-tuff_status tuff_instance_create(struct tuff_context *context, struct tuff_instance **instance, struct tuff_error *error)
-{
-    TUFF_TRY(check_process(context, error));
+    if (tuff_context_inherited(context))
+        return tuff_fail(
+            context, error, TUFF_ERR_USAGE,
+            "the context was made by the process that this one was forked from; a child process makes one of its own");
     struct tuff_instance *made = tuff_object_create(context, sizeof *made);
     if (!made) return tuff_fail_memory(context, error);
+    *made = *begun;
     made->context = context;
-    tuff_status status = open_loader(made, error);
-    if (status == TUFF_OK) status = create_handle(made, error);
+    tuff_status status = made->get_proc ? TUFF_OK : open_loader(made, error);
+    if (status == TUFF_OK) status = made->imported ? load_functions(made, error) : create_handle(made, error);
     if (status != TUFF_OK) {
         tuff_instance_destroy(made);
         return status;
     }
     *instance = made;
     return TUFF_OK;
+}
+
+tuff_status tuff_instance_create(struct tuff_context *context, struct tuff_instance **instance, struct tuff_error *error)
+{
+    return make(context, &(struct tuff_instance){.imported = false}, instance, error);
 }
 
 tuff_status tuff_instance_import(struct tuff_context *context, VkInstance handle, PFN_vkGetInstanceProcAddr get_proc,
                                  uint32_t api_version, struct tuff_instance **instance, struct tuff_error *error)
 {
-    TUFF_TRY(check_process(context, error));
-    struct tuff_instance *made = tuff_object_create(context, sizeof *made);
-    tuff_status status = TUFF_OK;
-    if (!made) return tuff_fail_memory(context, error);
-    made->context = context;
-    made->imported = true;
-    made->handle = handle;
-    made->api_version = api_version;
-    made->get_proc = get_proc;
-    if (!get_proc) status = open_loader(made, error);
-    if (status == TUFF_OK) status = load_functions(made, error);
-    if (status != TUFF_OK) {
-        tuff_instance_destroy(made);
-        return status;
-    }
-    *instance = made;
-    return TUFF_OK;
+    const struct tuff_instance begun = {
+        .imported = true, .handle = handle, .api_version = api_version, .get_proc = get_proc};
+    return make(context, &begun, instance, error);
 }
 
 void tuff_instance_destroy(struct tuff_instance *instance)

@@ -63,9 +63,9 @@ void tuff_volk_load_table(struct VolkDeviceTable *table, PFN_vkGetDeviceProcAddr
 /* Features in the form of caps.c: one flag for each that Tuff may use. */
 struct tuff_features {
     bool storage16, storage8, float16, int8, int16, int64, float64;
-    bool subgroup_size_control, full_subgroups, subgroup_extended_types;
+    bool subgroup_size_control, full_subgroups;
     bool timeline, device_address, synchronization2, integer_dot_product;
-    bool cooperative_matrix, bfloat16, memory_model, memory_model_device_scope;
+    bool cooperative_matrix, bfloat16, memory_model;
 };
 
 /* One physical device and what it can do, before the limits of a profile. */

@@ -182,15 +182,11 @@ static tuff_status create_layouts(struct tuff_device *device, struct tuff_pipeli
     VkDescriptorSetLayoutBinding *bindings = tuff_alloc(device->context, (count + 1) * sizeof *bindings);
     if (!bindings) return tuff_fail_memory(device->context, error);
     for (uint32_t i = 0; i < pipeline->binding_count; i++)
-        bindings[i] = (VkDescriptorSetLayoutBinding){.binding = i,
-                                                     .descriptorType = tuff_descriptor_type(pipeline->texels, i),
-                                                     .descriptorCount = 1,
-                                                     .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
+        bindings[i] = (VkDescriptorSetLayoutBinding){i, tuff_descriptor_type(pipeline->texels, i), 1,
+                                                     VK_SHADER_STAGE_COMPUTE_BIT, NULL};
     if (pipeline->number_bytes)
-        bindings[count++] = (VkDescriptorSetLayoutBinding){.binding = TUFF_PLAN_NUMBERS_BINDING,
-                                                           .descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER,
-                                                           .descriptorCount = 1,
-                                                           .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
+        bindings[count++] = (VkDescriptorSetLayoutBinding){TUFF_PLAN_NUMBERS_BINDING, VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, 1,
+                                                           VK_SHADER_STAGE_COMPUTE_BIT, NULL};
     VkDescriptorSetLayoutCreateInfo set = {
         .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO, .bindingCount = count, .pBindings = bindings};
     VkResult result = device->vk.vkCreateDescriptorSetLayout(device->handle, &set, NULL, &pipeline->set_layout);

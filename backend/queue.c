@@ -138,6 +138,35 @@ tuff_status tuff_queue_submit(struct tuff_device *device, const struct tuff_batc
     return TUFF_OK;
 }
 
+void tuff_barrier(struct tuff_device *device, VkCommandBuffer commands, VkPipelineStageFlags from, VkAccessFlags writes,
+                  VkPipelineStageFlags to, VkAccessFlags accesses)
+{
+    VkMemoryBarrier barrier = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = writes, .dstAccessMask = accesses};
+    device->vk.vkCmdPipelineBarrier(commands, from, to, 0, 1, &barrier, 0, NULL, 0, NULL);
+}
+
+tuff_status tuff_commands_create(struct tuff_device *device, VkCommandPoolCreateFlags flags, uint32_t count,
+                                 VkCommandPool *pool, VkCommandBuffer *commands, struct tuff_error *error)
+{
+    VkCommandPool made = VK_NULL_HANDLE;
+    VkCommandPoolCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO, .flags = flags, .queueFamilyIndex = device->queue.family};
+    VkResult result = device->vk.vkCreateCommandPool(device->handle, &info, NULL, &made);
+    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkCreateCommandPool");
+    VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                            .commandPool = made,
+                                            .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                            .commandBufferCount = count};
+    result = device->vk.vkAllocateCommandBuffers(device->handle, &allocate, commands);
+    if (result == VK_SUCCESS) {
+        *pool = made;
+        return TUFF_OK;
+    }
+    device->vk.vkDestroyCommandPool(device->handle, made, NULL);
+    return tuff_device_fail(device, error, result, "vkAllocateCommandBuffers");
+}
+
 bool tuff_device_done(struct tuff_device *device, uint64_t ticket)
 {
     struct tuff_queue *queue = &device->queue;

@@ -182,14 +182,6 @@ tuff_status tuff_program_bind(struct tuff_program *program, const struct tuff_pl
     return status;
 }
 
-static void memory_barrier(struct tuff_device *device, VkCommandBuffer commands, VkPipelineStageFlags from,
-                           VkAccessFlags writes, VkPipelineStageFlags to, VkAccessFlags accesses)
-{
-    VkMemoryBarrier barrier = {
-        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = writes, .dstAccessMask = accesses};
-    device->vk.vkCmdPipelineBarrier(commands, from, to, 0, 1, &barrier, 0, NULL, 0, NULL);
-}
-
 static void begin_label(struct tuff_device *device, VkCommandBuffer commands, const char *label)
 {
     VkDebugUtilsLabelEXT info = {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_LABEL_EXT, .pLabelName = label};
@@ -280,21 +272,21 @@ static tuff_status record_submission(struct tuff_program *program, const struct 
                                       .flags = VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT};
     VkResult result = device->vk.vkBeginCommandBuffer(commands, &begin);
     if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkBeginCommandBuffer");
-    memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
-                   VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, stages, shader | VK_ACCESS_UNIFORM_READ_BIT);
+    tuff_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
+                 VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, stages, shader | VK_ACCESS_UNIFORM_READ_BIT);
     reset_queries(program, cuts, first, commands);
     write_timestamp(program, commands, program->timed && first == main_piece(program, cuts), TUFF_RUN_QUERY);
     for (uint32_t i = first; i < end; i++) {
         const struct tuff_piece *piece = &cuts->pieces[i];
         if (program->launches[program->steps[piece->launch].launch].barrier && piece->first && i > first)
-            memory_barrier(device, commands, stages, VK_ACCESS_SHADER_WRITE_BIT, stages, shader);
+            tuff_barrier(device, commands, stages, VK_ACCESS_SHADER_WRITE_BIT, stages, shader);
         record_piece(program, piece, commands, &bound);
     }
     write_timestamp(program, commands, program->timed && end == cuts->count, TUFF_RUN_QUERY + 1);
     /* After the last one, and where a run stops at a station. */
-    memory_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
-                   VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT,
-                   VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT);
+    tuff_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
+                 VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT,
+                 VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT);
     result = device->vk.vkEndCommandBuffer(commands);
     return result == VK_SUCCESS ? TUFF_OK : tuff_device_fail(device, error, result, "vkEndCommandBuffer");
 }
@@ -313,30 +305,12 @@ tuff_status tuff_program_create_queries(struct tuff_program *program, struct tuf
     return tuff_device_fail(device, error, result, "vkCreateQueryPool");
 }
 
-static tuff_status create_commands(struct tuff_device *device, struct tuff_recording *recording, struct tuff_error *error)
-{
-    uint32_t count = recording->cuts.submissions;
-    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-                                    .queueFamilyIndex = device->queue.family};
-    recording->commands = tuff_alloc(device->context, count * sizeof(VkCommandBuffer));
-    if (!recording->commands) return tuff_fail_memory(device->context, error);
-    VkResult result = device->vk.vkCreateCommandPool(device->handle, &pool, NULL, &recording->pool);
-    if (result != VK_SUCCESS) {
-        recording->pool = VK_NULL_HANDLE;
-        return tuff_device_fail(device, error, result, "vkCreateCommandPool");
-    }
-    VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-                                        .commandPool = recording->pool,
-                                        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
-                                        .commandBufferCount = count};
-    result = device->vk.vkAllocateCommandBuffers(device->handle, &info, recording->commands);
-    return result == VK_SUCCESS ? TUFF_OK : tuff_device_fail(device, error, result, "vkAllocateCommandBuffers");
-}
-
 static tuff_status record_all(struct tuff_program *program, struct tuff_recording *recording, struct tuff_error *error)
 {
     const struct tuff_cuts *cuts = &recording->cuts;
-    TUFF_TRY(create_commands(program->device, recording, error));
+    recording->commands = tuff_alloc(program->device->context, cuts->submissions * sizeof *recording->commands);
+    if (!recording->commands) return tuff_fail_memory(program->device->context, error);
+    TUFF_TRY(tuff_commands_create(program->device, 0, cuts->submissions, &recording->pool, recording->commands, error));
     for (uint32_t submission = 0, first = 0; submission < cuts->submissions; submission++) {
         uint32_t end = first;
         while (end < cuts->count && !cuts->pieces[end++].ends) continue;

@@ -25,75 +25,21 @@ void tuff_transfer_finish(struct tuff_device *device)
     *transfer = (struct tuff_transfer){0};
 }
 
-static tuff_status create_commands(struct tuff_device *device, struct tuff_error *error)
-{
-    struct tuff_transfer *transfer = &device->transfer;
-    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-                                    .flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT |
-                                             VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
-                                    .queueFamilyIndex = device->queue.family};
-    if (transfer->pool) return TUFF_OK;
-    VkResult result = device->vk.vkCreateCommandPool(device->handle, &pool, NULL, &transfer->pool);
-    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkCreateCommandPool");
-    VkCommandBufferAllocateInfo commands = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-                                            .commandPool = transfer->pool,
-                                            .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
-                                            .commandBufferCount = TUFF_TRANSFER_PIECES};
-    result = device->vk.vkAllocateCommandBuffers(device->handle, &commands, transfer->commands);
-    if (result == VK_SUCCESS) return TUFF_OK;
-    device->vk.vkDestroyCommandPool(device->handle, transfer->pool, NULL);
-    transfer->pool = VK_NULL_HANDLE;
-    return tuff_device_fail(device, error, result, "vkAllocateCommandBuffers");
-}
-
-static tuff_status create_buffer(struct tuff_device *device, uint64_t bytes, VkBuffer *buffer, struct tuff_error *error)
-{
-    VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-                               .size = bytes,
-                               .usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT};
-    VkResult result = device->vk.vkCreateBuffer(device->handle, &info, NULL, buffer);
-    return result == VK_SUCCESS ? TUFF_OK : tuff_device_fail(device, error, result, "vkCreateBuffer");
-}
-
-/* A buffer of the largest pieces that memory can be had for. */
-static tuff_status allocate_ring(struct tuff_device *device, VkBuffer *buffer, struct tuff_error *error)
-{
-    struct tuff_transfer *transfer = &device->transfer;
-    for (uint64_t bytes = LARGEST_PIECE;; bytes /= 2) {
-        VkMemoryRequirements needs;
-        VkBuffer made = VK_NULL_HANDLE;
-        tuff_status status = TUFF_OK;
-        TUFF_TRY(create_buffer(device, bytes * TUFF_TRANSFER_PIECES, &made, error));
-        device->vk.vkGetBufferMemoryRequirements(device->handle, made, &needs);
-        bool last = bytes <= SMALLEST_PIECE;
-        bool found = !last && tuff_memory_try(device, &needs, TUFF_USE_STAGING, "staging", &transfer->memory);
-        if (last) status = tuff_memory_allocate(device, &needs, TUFF_USE_STAGING, "staging", &transfer->memory, error);
-        if (found || (last && status == TUFF_OK)) {
-            transfer->piece_bytes = bytes;
-            *buffer = made;
-            return TUFF_OK;
-        }
-        device->vk.vkDestroyBuffer(device->handle, made, NULL);
-        if (last) return status;
-    }
-}
-
+/* Of the largest pieces that memory can be had for. */
 static tuff_status create_ring(struct tuff_device *device, struct tuff_error *error)
 {
     struct tuff_transfer *transfer = &device->transfer;
-    VkBuffer buffer = VK_NULL_HANDLE;
-    if (transfer->buffer) return TUFF_OK;
-    TUFF_TRY(allocate_ring(device, &buffer, error));
-    VkResult result = device->vk.vkBindBufferMemory(device->handle, buffer, transfer->memory.memory,
-                                                    transfer->memory.offset);
-    if (result != VK_SUCCESS) {
-        device->vk.vkDestroyBuffer(device->handle, buffer, NULL);
-        tuff_memory_free(device, &transfer->memory);
-        return tuff_device_fail(device, error, result, "vkBindBufferMemory");
+    tuff_status status = TUFF_OK;
+    for (uint64_t bytes = LARGEST_PIECE; !transfer->buffer && status == TUFF_OK; bytes /= 2) {
+        bool last = bytes <= SMALLEST_PIECE;
+        VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+                                   .size = bytes * TUFF_TRANSFER_PIECES,
+                                   .usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT};
+        status = tuff_buffer_handle(device, &info, TUFF_USE_STAGING, !last, "staging", &transfer->buffer, &transfer->memory,
+                                    error);
+        transfer->piece_bytes = bytes;
     }
-    tuff_device_name_object(device, VK_OBJECT_TYPE_BUFFER, TUFF_HANDLE(buffer), "tuff staging");
-    transfer->buffer = buffer;
-    return TUFF_OK;
+    return status;
 }
 
 /* The next piece, once its last copy is done, with its command buffer begun behind everything submitted so far. */
@@ -103,16 +49,16 @@ static tuff_status begin_piece(struct tuff_device *device, uint32_t *piece, stru
     uint32_t index = transfer->next % TUFF_TRANSFER_PIECES;
     VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
                                       .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
-    VkMemoryBarrier before = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
-                              .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
-                              .dstAccessMask = VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT};
-    TUFF_TRY(create_commands(device, error));
+    if (!transfer->pool)
+        TUFF_TRY(tuff_commands_create(device,
+                                      VK_COMMAND_POOL_CREATE_TRANSIENT_BIT | VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
+                                      TUFF_TRANSFER_PIECES, &transfer->pool, transfer->commands, error));
     TUFF_TRY(tuff_device_wait(device, transfer->tickets[index], UINT64_MAX, error));
     VkResult result = device->vk.vkBeginCommandBuffer(transfer->commands[index], &begin);
     if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkBeginCommandBuffer");
-    device->vk.vkCmdPipelineBarrier(transfer->commands[index],
-                                    VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
-                                    VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 1, &before, 0, NULL, 0, NULL);
+    tuff_barrier(device, transfer->commands[index], VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
+                 VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT,
+                 VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT);
     *piece = index;
     return TUFF_OK;
 }
@@ -121,15 +67,10 @@ static tuff_status submit_piece(struct tuff_device *device, uint32_t piece, stru
                                 struct tuff_error *error)
 {
     struct tuff_transfer *transfer = &device->transfer;
-    VkMemoryBarrier after = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
-                             .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
-                             .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
-                                              VK_ACCESS_UNIFORM_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT |
-                                              VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT};
-    device->vk.vkCmdPipelineBarrier(transfer->commands[piece], VK_PIPELINE_STAGE_TRANSFER_BIT,
-                                    VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT |
-                                        VK_PIPELINE_STAGE_HOST_BIT,
-                                    0, 1, &after, 0, NULL, 0, NULL);
+    tuff_barrier(device, transfer->commands[piece], VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT,
+                 VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT,
+                 VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_UNIFORM_READ_BIT |
+                     VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT);
     VkResult result = device->vk.vkEndCommandBuffer(transfer->commands[piece]);
     if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkEndCommandBuffer");
     const struct tuff_batch batch = {.commands = transfer->commands[piece]};

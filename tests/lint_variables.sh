@@ -7,6 +7,7 @@ list=$(mktemp)
 trap 'rm -f "$list" "$list.rows"' EXIT
 {
     grep -rhoE 'getenv\("TUFF_[A-Z_]+' backend graph loaders samples tests docs/examples
+    grep -hoE 'tuff_options, [a-z_]+\), "TUFF_[A-Z_]+' backend/base.c
     grep -rhoE '\$\{?TUFF_[A-Z_]+' tests samples --include='*.sh'
     grep -rhE 'environ' tests samples --include='*.py' | grep -oE '"TUFF_[A-Z_]+' || true
 } | grep -oE 'TUFF_[A-Z_]+' | sort -u > "$list"
