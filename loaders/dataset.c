@@ -99,12 +99,15 @@ static tuff_status find_part(struct tuff_context *context, const char *folder, c
     return status;
 }
 
-/* *path: the file that was read [owned by the caller]. other: another word for the stem, or NULL. */
-static tuff_status read_part(struct tuff_context *context, const char *folder, const char *stem, const char *other,
-                             const char *kind, struct tuff_idx *idx, char **path, struct tuff_error *error)
+/* SET-WHAT-KIND, or of another word for the set, where there is one (NULL: none). *path: the file that was read [owned by the caller]. */
+static tuff_status read_part(struct tuff_context *context, const char *folder, const char *set, const char *other,
+                             const char *what, const char *kind, struct tuff_idx *idx, char **path, struct tuff_error *error)
 {
+    char stem[32], second[32];
+    snprintf(stem, sizeof stem, "%s-%s", set, what);
+    snprintf(second, sizeof second, "%s-%s", other ? other : "", what);
     TUFF_TRY(find_part(context, folder, stem, kind, path, error));
-    if (!*path && other) TUFF_TRY(find_part(context, folder, other, kind, path, error));
+    if (!*path && other) TUFF_TRY(find_part(context, folder, second, kind, path, error));
     if (*path) return tuff_idx_read(context, *path, 0, idx, error);
     return tuff_fail(context, error, TUFF_ERR_FILE, "%s: holds neither %s-%s nor %s-%s.gz", folder, stem, kind, stem, kind);
 }
@@ -150,15 +153,11 @@ static tuff_status read_set(struct tuff_context *context, const char *folder, co
                             struct tuff_dataset *dataset, struct tuff_error *error)
 {
     struct tuff_idx images = {0}, labels = {0};
-    char *images_path = NULL, *labels_path = NULL, stem[32], second[32];
-    snprintf(stem, sizeof stem, "%s-images", set);
-    snprintf(second, sizeof second, "%s-images", other ? other : "");
-    tuff_status status = read_part(context, folder, stem, other ? second : NULL, "idx3-ubyte", &images, &images_path, error);
+    char *images_path = NULL, *labels_path = NULL;
+    tuff_status status = read_part(context, folder, set, other, "images", "idx3-ubyte", &images, &images_path, error);
     if (status == TUFF_OK) status = take_images(context, images_path, &images, dataset, error);
-    snprintf(stem, sizeof stem, "%s-labels", set);
-    snprintf(second, sizeof second, "%s-labels", other ? other : "");
     if (status == TUFF_OK)
-        status = read_part(context, folder, stem, other ? second : NULL, "idx1-ubyte", &labels, &labels_path, error);
+        status = read_part(context, folder, set, other, "labels", "idx1-ubyte", &labels, &labels_path, error);
     if (status == TUFF_OK) status = take_labels(context, labels_path, &labels, dataset, error);
     tuff_idx_finish(context, &images);
     tuff_idx_finish(context, &labels);

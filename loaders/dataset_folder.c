@@ -4,6 +4,7 @@
  * their places one by one: memory is the result and one picture. */
 #include "backend/lookup.h"
 #include "loaders/dataset.h"
+#include "loaders/picture.h"
 
 #include <stdio.h>
 
@@ -265,10 +266,7 @@ static tuff_status check(struct tuff_context *context, const struct tuff_folder_
 {
     TUFF_REQUIRE(context, error, params->struct_size == sizeof *params);
     TUFF_REQUIRE(context, error, params->fit.struct_size == sizeof params->fit);
-    TUFF_REQUIRE_THAT(context, error, params->fit.channels == 1 || params->fit.channels == 3, "fit.channels is 1 or 3");
-    TUFF_REQUIRE_THAT(context, error, params->fit.height > 0 && params->fit.height <= 32768,
-                      "fit.height is from 1 to 32768");
-    TUFF_REQUIRE_THAT(context, error, params->fit.width > 0 && params->fit.width <= 32768, "fit.width is from 1 to 32768");
+    TUFF_TRY(tuff_fit_check(context, __func__, &params->fit, error));
     TUFF_REQUIRE_THAT(context, error, params->test_fraction >= 0 && params->test_fraction <= 1,
                       "test_fraction is from 0 to 1");
     return TUFF_OK;

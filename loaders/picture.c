@@ -40,12 +40,6 @@ tuff_status tuff_picture_damaged(const struct tuff_decoding *d, const char *kind
     return tuff_fail(d->context, d->error, TUFF_ERR_FORMAT, "%s: damaged %s file: %s", d->source->name, kind, why);
 }
 
-tuff_status tuff_picture_missing(const struct tuff_decoding *d, const char *kind, const char *library, const char *option)
-{
-    return tuff_fail(d->context, d->error, TUFF_ERR_UNSUPPORTED, "%s: %s, but this Tuff is built without %s (option %s)",
-                     d->source->name, kind, library, option);
-}
-
 /* ---- alpha -------------------------------------------------------------------------------------------------------------- */
 
 /* One pixel with alpha (2 or 4 channels) to one with `to` channels (4: kept). */
@@ -122,23 +116,29 @@ static tuff_status check_options(struct tuff_context *context, const struct tuff
     return TUFF_OK;
 }
 
+/* A decoder where the build has it (its TUFF_HAVE_.. is 1), else NULL. */
+#define DECODER(built, decode) DECODER_OF(built, decode)
+#define DECODER_OF(built, decode) DECODER_##built(decode)
+#define DECODER_1(decode) decode
+#define DECODER_0(decode) NULL
+
 static const struct kind {
     const char *name, *begins; /* the file's first bytes; '?': any */
     size_t bytes;
-    bool built;
+    const char *library, *option;
     tuff_status (*decode)(struct tuff_decoding *);
 } kinds[] = {
-    {"PNG", "\x89PNG\r\n\x1a\n", 8, TUFF_HAVE_PNG, tuff_png_decode},
-    {"JPEG", "\xff\xd8", 2, TUFF_HAVE_JPEG, tuff_jpeg_decode},
-    {"WebP", "RIFF????WEBP", 12, TUFF_HAVE_WEBP, tuff_webp_decode},
-    {"GIF", "GIF8?a", 6, TUFF_HAVE_GIF, tuff_gif_decode},
-    {"BMP", "BM", 2, TUFF_HAVE_BMP, tuff_bmp_decode},
+    {"PNG", "\x89PNG\r\n\x1a\n", 8, "libpng", "TUFF_PNG", DECODER(TUFF_HAVE_PNG, tuff_png_decode)},
+    {"JPEG", "\xff\xd8", 2, "libjpeg", "TUFF_JPEG", DECODER(TUFF_HAVE_JPEG, tuff_jpeg_decode)},
+    {"WebP", "RIFF????WEBP", 12, "libwebp", "TUFF_WEBP", DECODER(TUFF_HAVE_WEBP, tuff_webp_decode)},
+    {"GIF", "GIF8?a", 6, "giflib", "TUFF_GIF", DECODER(TUFF_HAVE_GIF, tuff_gif_decode)},
+    {"BMP", "BM", 2, "stb_image", "TUFF_BMP", DECODER(TUFF_HAVE_BMP, tuff_bmp_decode)},
 };
 
 const char *tuff_picture_kind(uint32_t index)
 {
     for (size_t i = 0; i < TUFF_COUNT(kinds); i++)
-        if (kinds[i].built && index-- == 0) return kinds[i].name;
+        if (kinds[i].decode && index-- == 0) return kinds[i].name;
     return NULL;
 }
 
@@ -166,6 +166,9 @@ static tuff_status decode(struct tuff_context *context, const struct tuff_source
                               .orientation = 1};
     const struct kind *kind = kind_of(source);
     if (!kind) return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: no PNG, JPEG, WebP, GIF or BMP file", source->name);
+    if (!kind->decode)
+        return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED, "%s: %s, but this Tuff is built without %s (option %s)",
+                         source->name, kind->name, kind->library, kind->option);
     TUFF_TRY(kind->decode(&d));
     tuff_status status = settle_alpha(context, &d.picture, options->alpha, error);
     if (status == TUFF_OK && !options->ignore_orientation) status = turn_upright(context, &d.picture, d.orientation, error);

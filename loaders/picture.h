@@ -34,13 +34,15 @@ int tuff_exif_orientation(const uint8_t *data, size_t bytes);
 /* What a caller gave as a picture: USAGE, behind the name of the function that was called. Its pixels are not looked at. */
 TUFF_MUST_CHECK tuff_status tuff_picture_check(struct tuff_context *context, const char *function,
                                                const struct tuff_picture *picture, struct tuff_error *error);
+/* Likewise of how it is to be resized. */
+TUFF_MUST_CHECK tuff_status tuff_fit_check(struct tuff_context *context, const char *function,
+                                           const struct tuff_picture_fit_params *params, struct tuff_error *error);
 /* Before memory is taken: refuses pictures larger than the limits. */
 tuff_status tuff_picture_check_size(const struct tuff_decoding *d, uint64_t width, uint64_t height, uint32_t channels);
 /* Sets picture, with memory for its pixels, after the check. Errors: as of the check, MEMORY. */
 tuff_status tuff_picture_make(struct tuff_decoding *d, uint64_t width, uint64_t height, uint32_t channels);
 /* "NAME: damaged KIND file: why" */
 tuff_status tuff_picture_damaged(const struct tuff_decoding *d, const char *kind, const char *why);
-tuff_status tuff_picture_missing(const struct tuff_decoding *d, const char *kind, const char *library, const char *option);
 
 /* Colour samples over white: alpha is the last of channels (2 or 4). */
 static inline uint8_t tuff_over_white(uint8_t colour, uint8_t alpha)

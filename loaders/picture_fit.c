@@ -183,25 +183,25 @@ static void run(struct job *job, uint8_t *out)
     }
 }
 
-static tuff_status check(struct tuff_context *context, const struct tuff_picture *picture,
-                         const struct tuff_picture_fit_params *params, struct tuff_error *error)
+tuff_status tuff_fit_check(struct tuff_context *context, const char *function, const struct tuff_picture_fit_params *params,
+                           struct tuff_error *error)
 {
-    TUFF_REQUIRE(context, error, params->struct_size == sizeof *params);
-    TUFF_REQUIRE_THAT(context, error, params->channels == 1 || params->channels == 3, "channels is 1 or 3");
-    TUFF_REQUIRE_THAT(context, error, params->width > 0 && params->width <= FIT_SIDE_MAX, "width is 0 or too large");
-    TUFF_REQUIRE_THAT(context, error, params->height > 0 && params->height <= FIT_SIDE_MAX, "height is 0 or too large");
-    TUFF_REQUIRE_THAT(context, error,
-                      (unsigned)params->mode <= TUFF_FIT_CROP && (unsigned)params->filter <= TUFF_FILTER_AREA,
-                      "mode or filter is none of their kinds");
-    TUFF_REQUIRE(context, error, picture->pixels);
-    return tuff_picture_check(context, __func__, picture, error);
+    const char *wrong = params->channels != 1 && params->channels != 3         ? "channels is 1 or 3"
+                        : params->width == 0 || params->width > FIT_SIDE_MAX   ? "width is 0 or too large"
+                        : params->height == 0 || params->height > FIT_SIDE_MAX ? "height is 0 or too large"
+                        : (unsigned)params->mode > TUFF_FIT_CROP               ? "mode is none of its kinds"
+                        : (unsigned)params->filter > TUFF_FILTER_AREA          ? "filter is none of its kinds"
+                                                                               : NULL;
+    return wrong ? tuff_fail_usage(context, error, function, wrong) : TUFF_OK;
 }
 
 tuff_status tuff_picture_fit(struct tuff_context *context, const struct tuff_picture *picture,
                              const struct tuff_picture_fit_params *params, uint8_t *out, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && picture && params && out);
-    TUFF_TRY(check(context, picture, params, error));
+    TUFF_REQUIRE(context, error, params->struct_size == sizeof *params && picture->pixels);
+    TUFF_TRY(tuff_fit_check(context, __func__, params, error));
+    TUFF_TRY(tuff_picture_check(context, __func__, picture, error));
     struct job job = {.picture = picture, .params = params};
     place(&job);
     bool good = axis_init(&job.x, context, params->filter);

@@ -70,17 +70,13 @@ static void paint_row(const struct tuff_decoding *d, const GifFileType *gif, con
 /* Source: GIF89a, appendix E: rows of an interlaced picture come in four passes. */
 static tuff_status read_rows(const struct tuff_decoding *d, GifFileType *gif, GifPixelType *row, int transparent)
 {
-    static const struct {
-        size_t from, step;
-    } passes[] = {{0, 8}, {4, 8}, {2, 4}, {1, 2}}, whole = {0, 1};
-    size_t height = (size_t)gif->Image.Height;
-    for (size_t pass = 0; pass < (gif->Image.Interlace ? TUFF_COUNT(passes) : 1); pass++) {
-        size_t step = gif->Image.Interlace ? passes[pass].step : whole.step;
-        for (size_t y = gif->Image.Interlace ? passes[pass].from : whole.from; y < height; y += step) {
+    static const size_t passes[][2] = {{0, 8}, {4, 8}, {2, 4}, {1, 2}, {0, 1}}; /* first row, step; the last is the whole */
+    size_t height = (size_t)gif->Image.Height, end = TUFF_COUNT(passes) - gif->Image.Interlace;
+    for (size_t pass = gif->Image.Interlace ? 0 : end - 1; pass < end; pass++)
+        for (size_t y = passes[pass][0]; y < height; y += passes[pass][1]) {
             if (DGifGetLine(gif, row, gif->Image.Width) == GIF_ERROR) return fail(d, gif->Error);
             paint_row(d, gif, row, y, transparent);
         }
-    }
     return TUFF_OK;
 }
 
@@ -114,9 +110,5 @@ tuff_status tuff_gif_decode(struct tuff_decoding *d)
     (void)DGifCloseFile(gif, &code); /* what follows the first frame does not matter */
     return status;
 }
-
-#else
-
-tuff_status tuff_gif_decode(struct tuff_decoding *d) { return tuff_picture_missing(d, "GIF", "giflib", "TUFF_GIF"); }
 
 #endif

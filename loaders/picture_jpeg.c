@@ -156,8 +156,4 @@ tuff_status tuff_jpeg_decode(struct tuff_decoding *d)
     return status;
 }
 
-#else
-
-tuff_status tuff_jpeg_decode(struct tuff_decoding *d) { return tuff_picture_missing(d, "JPEG", "libjpeg", "TUFF_JPEG"); }
-
 #endif

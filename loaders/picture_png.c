@@ -188,8 +188,6 @@ tuff_status tuff_png_encode(struct tuff_context *context, const struct tuff_pict
 
 #else
 
-tuff_status tuff_png_decode(struct tuff_decoding *d) { return tuff_picture_missing(d, "PNG", "libpng", "TUFF_PNG"); }
-
 tuff_status tuff_png_encode(struct tuff_context *context, const struct tuff_picture *picture, struct tuff_text *out,
                             struct tuff_error *error)
 {

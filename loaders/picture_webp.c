@@ -46,8 +46,4 @@ tuff_status tuff_webp_decode(struct tuff_decoding *d)
     return status;
 }
 
-#else
-
-tuff_status tuff_webp_decode(struct tuff_decoding *d) { return tuff_picture_missing(d, "WebP", "libwebp", "TUFF_WEBP"); }
-
 #endif

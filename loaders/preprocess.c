@@ -1,6 +1,7 @@
 /* preprocess.c - how a picture becomes a sample: done, and as text in a model file, with the labels beside it. The texts are
  * untrusted. */
 #include "loaders/preprocess.h"
+#include "loaders/picture.h"
 
 enum { SIDE_MAX = 32768 }; /* as tuff_picture_fit */
 
@@ -8,13 +9,22 @@ static const char *const mode_names[] = {"stretch", "pad", "crop"};
 static const char *const filter_names[] = {"bilinear", "area"};
 static const char *const invert_names[] = {"never", "always", "light"};
 
+static struct tuff_picture_fit_params fit_of(const struct tuff_preprocess *p, bool invert)
+{
+    return (struct tuff_picture_fit_params){.struct_size = sizeof(struct tuff_picture_fit_params),
+                                            .channels = p->channels,
+                                            .height = p->height,
+                                            .width = p->width,
+                                            .mode = p->mode,
+                                            .filter = p->filter,
+                                            .padding = (uint8_t)(invert ? 255 - p->ground : p->ground),
+                                            .invert = invert};
+}
+
 tuff_status tuff_preprocess_check(struct tuff_context *context, const struct tuff_preprocess *p, struct tuff_error *error)
 {
-    TUFF_REQUIRE_THAT(context, error, p->channels == 1 || p->channels == 3, "channels is 1 or 3");
-    TUFF_REQUIRE_THAT(context, error, p->width >= 1 && p->width <= SIDE_MAX && p->height >= 1 && p->height <= SIDE_MAX,
-                      "width or height is 0 or too large");
-    TUFF_REQUIRE_THAT(context, error, (unsigned)p->mode < TUFF_COUNT(mode_names), "mode is none of its kinds");
-    TUFF_REQUIRE_THAT(context, error, (unsigned)p->filter < TUFF_COUNT(filter_names), "filter is none of its kinds");
+    const struct tuff_picture_fit_params fit = fit_of(p, false);
+    TUFF_TRY(tuff_fit_check(context, __func__, &fit, error));
     TUFF_REQUIRE_THAT(context, error, (unsigned)p->invert < TUFF_COUNT(invert_names), "invert is none of its kinds");
     return TUFF_OK;
 }
@@ -51,22 +61,11 @@ tuff_status tuff_preprocess_run(struct tuff_context *context, const struct tuff_
                                 const struct tuff_picture *picture, uint8_t *out, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && preprocess && picture && picture->pixels);
-    TUFF_REQUIRE_THAT(context, error, picture->width >= 1 && picture->height >= 1, "the picture's width or height is 0");
-    TUFF_REQUIRE_THAT(context, error, picture->channels == 1 || picture->channels == 3 || picture->channels == 4,
-                      "a picture has 1, 3 or 4 channels");
+    TUFF_TRY(tuff_picture_check(context, __func__, picture, error));
     TUFF_TRY(tuff_preprocess_check(context, preprocess, error));
     bool invert = preprocess->invert == TUFF_INVERT_ALWAYS ||
                   (preprocess->invert == TUFF_INVERT_LIGHT && has_light_border(picture));
-    struct tuff_picture_fit_params fit = {
-        .struct_size = sizeof fit,
-        .channels = preprocess->channels,
-        .height = preprocess->height,
-        .width = preprocess->width,
-        .mode = preprocess->mode,
-        .filter = preprocess->filter,
-        .padding = (uint8_t)(invert ? 255 - preprocess->ground : preprocess->ground),
-        .invert = invert,
-    };
+    const struct tuff_picture_fit_params fit = fit_of(preprocess, invert);
     return tuff_picture_fit(context, picture, &fit, out, error);
 }
 

@@ -51,15 +51,4 @@ tuff_status tuff_checkpoint_store(struct tuff_context *context, const char *path
 tuff_status tuff_safetensors_take(struct tuff_context *context, const char *name, struct tuff_held *file,
                                   struct tuff_tensors **tensors, struct tuff_error *error);
 
-/* A file as parts to write: the first one is the length and the header, the others are borrowed data. */
-struct tuff_safetensors_image {
-    char *header;               /* [owned] */
-    size_t header_bytes;        /* with the length before it */
-    struct tuff_os_part *parts; /* [owned] */
-    size_t part_count;
-};
-tuff_status tuff_safetensors_image_create(struct tuff_context *context, const struct tuff_tensors_params *params,
-                                          struct tuff_safetensors_image *image, struct tuff_error *error);
-void tuff_safetensors_image_destroy(struct tuff_context *context, struct tuff_safetensors_image *image);
-
 #endif

@@ -117,94 +117,70 @@ static cJSON *describe_all(const struct tuff_tensors_params *params, const uint6
     return NULL;
 }
 
-/* Prints the header behind its length, padded. */
-static tuff_status print_header(struct tuff_context *context, const cJSON *root, struct tuff_safetensors_image *image,
+/* The header behind its length, padded, as the first part. */
+static tuff_status print_header(struct tuff_arena *arena, const cJSON *root, struct tuff_os_part *part,
                                 struct tuff_error *error)
 {
     char *json = root ? cJSON_PrintUnformatted(root) : NULL;
-    if (!json) return tuff_fail_memory(context, error);
+    if (!json) return tuff_fail_memory(arena->context, error);
     size_t length = strlen(json), padded = tuff_align(length, 8);
-    image->header = tuff_alloc(context, TUFF_SAFETENSORS_LENGTH + padded);
-    if (image->header) {
-        for (int i = 0; i < TUFF_SAFETENSORS_LENGTH; i++) image->header[i] = (char)((uint64_t)padded >> 8 * i);
-        memset(image->header + TUFF_SAFETENSORS_LENGTH, ' ', padded);
-        memcpy(image->header + TUFF_SAFETENSORS_LENGTH, json, length);
-        image->header_bytes = TUFF_SAFETENSORS_LENGTH + padded;
+    char *header = tuff_arena_alloc(arena, TUFF_SAFETENSORS_LENGTH + padded);
+    if (header) {
+        for (int i = 0; i < TUFF_SAFETENSORS_LENGTH; i++) header[i] = (char)((uint64_t)padded >> 8 * i);
+        memset(header + TUFF_SAFETENSORS_LENGTH, ' ', padded);
+        memcpy(header + TUFF_SAFETENSORS_LENGTH, json, length);
+        *part = (struct tuff_os_part){.data = header, .bytes = TUFF_SAFETENSORS_LENGTH + padded};
     }
     cJSON_free(json);
-    return image->header ? TUFF_OK : tuff_fail_memory(context, error);
+    return header ? TUFF_OK : tuff_fail_memory(arena->context, error);
 }
 
-/* Offsets in the data, and the parts in their order. */
-static void lay_out(const struct tuff_tensors_params *params, uint64_t *offsets, struct tuff_safetensors_image *image)
+/* Offsets in the data, and the parts in their order, behind the header; returns how many parts there are. */
+static size_t lay_out(const struct tuff_tensors_params *params, uint64_t *offsets, struct tuff_os_part *parts)
 {
     uint64_t at = 0;
-    image->part_count = 1;
+    size_t count = 1;
     for (size_t size = 8; size >= 1; size /= 2)
         for (size_t i = 0; i < params->array_count; i++) {
             const struct tuff_array *array = &params->arrays[i];
             if (tuff_element_bytes(array->element) != size) continue;
             offsets[i] = at;
             at += array->bytes;
-            if (array->bytes)
-                image->parts[image->part_count++] = (struct tuff_os_part){.data = array->data,
-                                                                          .bytes = (size_t)array->bytes};
+            if (array->bytes) parts[count++] = (struct tuff_os_part){.data = array->data, .bytes = (size_t)array->bytes};
         }
+    return count;
 }
 
-tuff_status tuff_safetensors_image_create(struct tuff_context *context, const struct tuff_tensors_params *params,
-                                          struct tuff_safetensors_image *image, struct tuff_error *error)
+static tuff_status store(struct tuff_context *context, const char *path, const struct tuff_tensors_params *params,
+                         struct tuff_error *error)
 {
-    TUFF_TRY(tuff_tensors_check(context, params, false, error));
-    struct tuff_safetensors_image result = {0};
-    tuff_status status = TUFF_OK;
-    cJSON *root = NULL;
-    uint64_t *offsets = tuff_alloc(context, params->array_count * sizeof *offsets);
-    result.parts = tuff_alloc(context, (params->array_count + 1) * sizeof *result.parts);
-    if (!offsets || !result.parts) {
-        status = tuff_fail_memory(context, error);
-        goto done;
+    struct tuff_arena arena;
+    tuff_arena_init(&arena, context);
+    uint64_t *offsets = tuff_arena_alloc(&arena, params->array_count * sizeof *offsets);
+    struct tuff_os_part *parts = tuff_arena_alloc(&arena, (params->array_count + 1) * sizeof *parts);
+    tuff_status status = offsets && parts ? TUFF_OK : tuff_fail_memory(context, error);
+    if (status == TUFF_OK) {
+        size_t count = lay_out(params, offsets, parts);
+        cJSON *root = describe_all(params, offsets);
+        status = print_header(&arena, root, &parts[0], error);
+        cJSON_Delete(root);
+        if (status == TUFF_OK) status = tuff_os_write_atomic(context, path, parts, count, error);
     }
-    lay_out(params, offsets, &result);
-    root = describe_all(params, offsets);
-    status = print_header(context, root, &result, error);
-    if (status != TUFF_OK) goto done;
-    result.parts[0] = (struct tuff_os_part){.data = result.header, .bytes = result.header_bytes};
-    *image = result;
-done:
-    cJSON_Delete(root);
-    tuff_free(context, offsets);
-    if (status != TUFF_OK) tuff_safetensors_image_destroy(context, &result);
+    tuff_arena_finish(&arena);
     return status;
 }
 
-#else
-
-tuff_status tuff_safetensors_image_create(struct tuff_context *context, const struct tuff_tensors_params *params,
-                                          struct tuff_safetensors_image *image, struct tuff_error *error)
-{
-    (void)image;
-    TUFF_TRY(tuff_tensors_check(context, params, false, error));
-    return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED,
-                     "cannot write safetensors: this Tuff is built without cJSON (option TUFF_JSON)");
-}
-
 #endif
-
-void tuff_safetensors_image_destroy(struct tuff_context *context, struct tuff_safetensors_image *image)
-{
-    tuff_free(context, image->header);
-    tuff_free(context, image->parts);
-    *image = (struct tuff_safetensors_image){0};
-}
 
 tuff_status tuff_safetensors_write(struct tuff_context *context, const char *path, const struct tuff_tensors_params *params,
                                    struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && path && params);
-    struct tuff_safetensors_image image = {0};
-    TUFF_TRY(tuff_safetensors_image_create(context, params, &image, error));
-    tuff_status status = tuff_os_write_atomic(context, path, image.parts, image.part_count, error);
-    tuff_safetensors_image_destroy(context, &image);
-    return status;
+    TUFF_TRY(tuff_tensors_check(context, params, false, error));
+#if TUFF_HAVE_JSON
+    return store(context, path, params, error);
+#else
+    return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED,
+                     "cannot write safetensors: this Tuff is built without cJSON (option TUFF_JSON)");
+#endif
 }
