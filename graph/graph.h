@@ -10,6 +10,7 @@
 #include "graph/augment.h"
 #include "graph/layers.h"
 #include "graph/losses.h"
+#include "graph/metrics.h"
 #include "graph/operators.h"
 #include "graph/sequence.h"
 #include "graph/session.h"
