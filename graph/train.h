@@ -376,9 +376,20 @@ struct tuff_fit_progress {  /* of the current epoch so far */
 struct tuff_epoch {
     uint32_t epoch;                        /* from 0 */
     struct tuff_metrics train, validation; /* validation is that of train where nothing was set apart */
-    bool best;                             /* smallest validation loss so far */
+    bool best;                             /* so far, by what early_stop watches: the smallest validation loss */
     double seconds, samples_per_second;
     uint64_t skipped; /* steps so far whose loss or gradients were not finite */
+};
+/* Ends a fit where what it watches gets no better; what epochs are best follows it, with a patience of 0 too. Source: Keras's EarlyStopping. */
+struct tuff_early_stop {
+    uint32_t
+        patience; /* > 0: ends after so many epochs without a better one; a fit that goes on from there needs a larger one */
+    double min_delta;   /* better is below best - min_delta; NaN never is */
+    const char *metric; /* of the validation; NULL: its loss */
+    bool rises;         /* better is above best + min_delta, as of accuracies */
+    /* In the end parameters and states (statistics) of inference are those of the best epoch. Checkpoints hold both, so that a fit goes on as if it had not
+     * ended. Takes the memory of these once more; asked for in the model's first fit. */
+    bool restore_best;
 };
 struct tuff_fit_params {
     size_t struct_size;
@@ -391,9 +402,11 @@ struct tuff_fit_params {
     double validation_share;            /* of the data, set apart by the seed; 0: none */
     const struct tuff_data *validation; /* other data instead, or NULL */
     struct tuff_plateau plateau;        /* after each epoch, of the validation's loss; its state is part of tuff_fit_state */
-    uint32_t patience;                  /* > 0: stops after so many epochs without a better validation loss */
-    bool stream;                        /* sends batches from the host, also where the data would fit on the device */
-    /* Callbacks may be NULL; they are called on the calling thread. on_step: about every half second; false stops the fit with
+    struct tuff_early_stop early_stop;
+    bool stream; /* sends batches from the host, also where the data would fit on the device */
+    uint32_t
+        report_steps; /* on_step after each so many steps of an epoch and its last, waiting for the device; 0: about every half second */
+    /* Callbacks may be NULL; they are called on the calling thread. on_step: false stops the fit with
      * TUFF_ERR_CANCELLED after the current step, from which it can be resumed. on_epoch: false ends the fit with TUFF_OK. */
     bool (*on_step)(void *user, const struct tuff_fit_progress *progress);
     bool (*on_epoch)(void *user, const struct tuff_epoch *epoch);
@@ -432,7 +445,7 @@ TUFF_API struct tuff_model_output tuff_model_input(const struct tuff_model *mode
 struct tuff_fit_state {
     uint64_t epoch, step; /* done */
     uint64_t run;         /* training runs in all */
-    double best_loss;     /* of validation */
+    double best_loss;     /* of validation, or the best of what early_stop watches; infinite: none yet */
     uint64_t best_epoch, since_best;
     struct tuff_plateau_state plateau;
     double loss_sum; /* of the current epoch up to the last reading */

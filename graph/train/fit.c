@@ -123,8 +123,29 @@ static tuff_status make_trainers(struct tuff_model *m, const struct tuff_fit_par
     return status;
 }
 
+/* Where the best epoch's content of a parameter or state of inference is kept. */
+static const char *best_name(const struct tuff_value *leaf, char name[TUFF_VALUE_TEXT])
+{
+    snprintf(name, TUFF_VALUE_TEXT, "best/%s", leaf->name);
+    return name;
+}
+
+static void add_best(struct tuff_model *m)
+{
+    char name[TUFF_VALUE_TEXT];
+    uint32_t count = m->graph->count;
+    for (tuff_val v = 1; v < count; v++) {
+        const struct tuff_value *leaf = &m->graph->values[v];
+        if (!tuff_is_kept(leaf) || tuff_is_transient(leaf)) continue;
+        struct tuff_type type = tuff_host_type(leaf);
+        tuff_state(m->graph, best_name(leaf, name), type.dtype, type.shape, (struct tuff_init){0});
+    }
+}
+
 static tuff_status build_training(struct tuff_model *m, const struct tuff_fit_params *params, struct tuff_error *error)
 {
+    m->keeps_best = params->early_stop.restore_best;
+    if (m->keeps_best) add_best(m);
     if (m->resident) add_resident_data(m);
     tuff_model_add_sums(m, "metrics/", false, &m->train);
     for (uint32_t i = 0; i < TUFF_STEPS; i++)
@@ -284,9 +305,17 @@ static tuff_status check_fit(const struct tuff_model *m, const struct tuff_fit_p
                          "fit: a plateau's factor of %g and smallest rate of %g: the factor is from 0 (none) to below 1, "
                          "the rate at least 0",
                          p->factor, p->min_lr);
-    if (params->epochs > INT32_MAX || params->patience > INT32_MAX)
+    const struct tuff_early_stop *e = &params->early_stop;
+    if (params->epochs > INT32_MAX || e->patience > INT32_MAX)
         return tuff_fail(m->context, error, TUFF_ERR_USAGE, "fit: %d epochs, patience of %d: they cannot be negative",
-                         (int)params->epochs, (int)params->patience);
+                         (int)params->epochs, (int)e->patience);
+    if (!(e->min_delta >= 0 && e->min_delta <= 1e30))
+        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "fit: a min_delta of %g is not 0 or above", e->min_delta);
+    bool known = !e->metric;
+    for (uint32_t i = 0; i < m->network.metric_count; i++) known = known || !strcmp(m->network.metrics[i].name, e->metric);
+    if (!known)
+        return tuff_fail(m->context, error, TUFF_ERR_USAGE,
+                         "fit: early_stop watches '%.60s', which the network does not give", e->metric);
     return TUFF_OK;
 }
 
@@ -297,6 +326,9 @@ tuff_status tuff_model_prepare(struct tuff_model *m, const struct tuff_data *dat
     TUFF_TRY(check_fit(m, params, error));
     TUFF_TRY(tuff_model_check_data(m, data, true, error));
     if (m->prepared) {
+        if (params->early_stop.restore_best && !m->keeps_best)
+            return tuff_fail(m->context, error, TUFF_ERR_USAGE,
+                             "fit: restore_best was not asked for in the model's first fit");
         if (data->count == m->data_count) return renew_training(m, params, error);
         return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the model was prepared for %llu samples, not %llu",
                          (unsigned long long)m->data_count, (unsigned long long)data->count);
@@ -502,8 +534,10 @@ static tuff_status run_steps(struct loop *l)
     struct tuff_model *m = l->m;
     while (m->state.step < l->steps) {
         TUFF_TRY(submit_step(l));
-        bool due = l->params->on_step && (l->done == 1 || tuff_os_time_ns() - l->reported_ns >= PROGRESS_NS), go_on = true;
-        if (due) TUFF_TRY(report(l, &go_on));
+        uint32_t each = l->params->report_steps;
+        bool due = each ? m->state.step % each == 0 : l->done == 1 || tuff_os_time_ns() - l->reported_ns >= PROGRESS_NS;
+        bool go_on = true;
+        if (due && l->params->on_step && m->state.step < l->steps) TUFF_TRY(report(l, &go_on)); /* the last: run_epochs */
         go_on = go_on && !tuff_cancel_requested(m->params.progress.cancel);
         if (!go_on) return cancel(l);
     }
@@ -518,6 +552,45 @@ static tuff_status validate(struct loop *l, struct tuff_metrics *metrics)
     if (l->params->validation) return tuff_model_evaluate(m, l->params->validation, metrics, l->error);
     if (apart) return tuff_model_evaluate_rows(m, l->data, m->rows + m->train_count, apart, metrics, l->error);
     return TUFF_OK;
+}
+
+/* Notes the epoch's value of what is watched; whether it is the best one. */
+static bool note_best(struct loop *l, const struct tuff_metrics *validation)
+{
+    const struct tuff_early_stop *e = &l->params->early_stop;
+    struct tuff_fit_state *s = &l->m->state;
+    double value = e->metric ? tuff_metrics_get(validation, e->metric) : validation->loss;
+    double sign = e->rises ? -1 : 1, best = isinf(s->best_loss) ? INFINITY : sign * s->best_loss;
+    bool better = sign * value < best - e->min_delta;
+    s->since_best = better ? 0 : s->since_best + 1;
+    if (better) s->best_loss = value, s->best_epoch = s->epoch;
+    return better;
+}
+
+static bool patience_ends(const struct loop *l)
+{
+    uint32_t patience = l->params->early_stop.patience;
+    return patience && l->m->state.since_best >= patience;
+}
+
+/* Keeps parameters and states as the best epoch's, or puts those back. Through the host. */
+static tuff_status copy_best(struct tuff_model *m, bool back, struct tuff_error *error)
+{
+    char name[TUFF_VALUE_TEXT];
+    tuff_status status = TUFF_OK;
+    for (tuff_val v = 1; v < m->graph->count && status == TUFF_OK; v++) {
+        const struct tuff_value *leaf = &m->graph->values[v];
+        tuff_val best = tuff_is_kept(leaf) ? tuff_graph_find(m->graph, best_name(leaf, name)) : 0;
+        if (!best) continue;
+        struct tuff_type type = tuff_host_type(leaf);
+        size_t bytes = (size_t)tuff_type_bytes(&type);
+        void *content = tuff_alloc(m->context, bytes);
+        status = content ? tuff_session_read(m->session, back ? best : v, content, bytes, error)
+                         : tuff_fail_memory(m->context, error);
+        if (status == TUFF_OK) status = tuff_session_write(m->session, back ? v : best, content, bytes, error);
+        tuff_free(m->context, content);
+    }
+    return status;
 }
 
 /* Closes the epoch; *done when patience is at its end or the callback wants no more. */
@@ -535,12 +608,8 @@ static tuff_status end_epoch(struct loop *l, bool *done)
     if (status == TUFF_ERR_CANCELLED)
         return cancel(l); /* while its plan was compiled: all steps are done, this comes again */
     if (status != TUFF_OK) return status;
-    epoch.best = epoch.validation.loss < m->state.best_loss;
-    m->state.since_best = epoch.best ? 0 : m->state.since_best + 1;
-    if (epoch.best) {
-        m->state.best_loss = epoch.validation.loss;
-        m->state.best_epoch = m->state.epoch;
-    }
+    epoch.best = note_best(l, &epoch.validation);
+    if (epoch.best && m->keeps_best) TUFF_TRY(copy_best(m, false, l->error));
     if (l->params->plateau.factor > 0) {
         double lr = l->params->optimizer.schedule.lr;
         double scale = tuff_plateau_step(&l->params->plateau, &m->state.plateau, lr, epoch.validation.loss);
@@ -549,14 +618,14 @@ static tuff_status end_epoch(struct loop *l, bool *done)
     m->state.epoch++;
     m->state.step = 0;
     bool more = !l->params->on_epoch || l->params->on_epoch(l->params->user, &epoch);
-    *done = !more || (l->params->patience && m->state.since_best >= l->params->patience);
+    *done = !more || patience_ends(l);
     return save(l);
 }
 
 static tuff_status run_epochs(struct loop *l)
 {
     struct tuff_model *m = l->m;
-    bool done = false;
+    bool done = patience_ends(l);
     l->begin_ns = l->reported_ns = tuff_os_time_ns();
     while (m->state.epoch < l->params->epochs && !done) {
         TUFF_TRY(begin_epoch(l));
@@ -630,6 +699,8 @@ tuff_status tuff_model_fit(struct tuff_model *m, const struct tuff_data *data, c
     struct loop l;
     tuff_status status = begin_loop(&l, m, data, params, error);
     if (status == TUFF_OK) status = run_epochs(&l);
+    bool restore = params->early_stop.restore_best && isfinite(m->state.best_loss);
+    if (status == TUFF_OK && restore) status = copy_best(m, true, error);
     finish_loop(&l);
     return status;
 }

@@ -45,7 +45,7 @@ struct tuff_model {
     struct tuff_executable *predict, *evaluate; /* [owned] or NULL */
 
     /* training */
-    bool prepared, resident;
+    bool prepared, resident, keeps_best;
     uint64_t data_count, train_count;                  /* samples, and those not set apart for validation */
     uint32_t *rows;                                    /* [owned] data_count numbers: training rows, then validation rows */
     tuff_val data[TUFF_MODEL_FIELDS], order, position; /* states of resident data */
