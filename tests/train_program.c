@@ -281,6 +281,26 @@ static void test_optimizers(struct program_test *t)
     expect(t, "$TRAIN --resume --find-rate --out rates", 2, "--find-rate comes before a training");
 }
 
+static void test_augment(struct program_test *t)
+{
+    expect(t, MLP "--data data --augment flop --out x", 2, "there is no \"flop\"; there are flip, ");
+    expect(t, MLP "--data data --augment shift,flip=2 --out x", 2, "flip is above 0 and 1 at most, not \"2\"");
+    expect(t, MLP "--data data --show-augmentation x.png", 2, "give that too");
+    expect(t, MLP "--data data --augment flip --show-augmentation x.jpg", 2, "ends in .png");
+    expect(t, MLP "--data data --augment strong,cutmix=1 --out x", 2, "there is no \"strong\"");
+    expect(t, MLP "--data data --augment strong --out augmented --epochs 2", 0, "the model of epoch");
+    expect(t, "$TRAIN --resume --out augmented --epochs 3 --augment light", 2,
+           "--augment is strong in the checkpoint, not light");
+    expect(t, "$TRAIN --resume --out augmented --epochs 3", 0, "resumed  after 2 epochs");
+    if (shell(t, "ls pets/cat/0.png") != 0) return; /* a build without libpng */
+    expect(t, MLP "--data pets --augment crop,flip,color=0.4,erase=1,cutmix,pad=reflect --out colour", 0,
+           "the model of epoch");
+    expect(t, "rm -rf trained; $TRAIN --data pets --augment crop,color --show-augmentation sheet.png && test ! -e trained",
+           0, "files    sheet.png");
+    expect(t, "$TRAIN --data data --augment flip,mixup --show-augmentation none/sheet.png", 1,
+           "none/sheet.png: No such file");
+}
+
 static void test_links(struct program_test *t)
 {
     expect(t,
@@ -409,6 +429,7 @@ int main(void)
     test_resume(&t);
     test_links(&t);
     test_optimizers(&t);
+    test_augment(&t);
     test_signals(&t);
     test_failure(&t);
     test_classify(&t);

@@ -22,8 +22,9 @@ struct run {
     struct tuff_model *model;
     struct tuff_fit_params fit;
     struct tuff_param_group groups[2]; /* of --backbone */
-    uint64_t train_count, steps;       /* samples left to train on, steps in an epoch */
-    uint64_t skipped;                  /* steps that were not finite */
+    struct augmentation augmentation;
+    uint64_t train_count, steps; /* samples left to train on, steps in an epoch */
+    uint64_t skipped;            /* steps that were not finite */
     struct history history;
     struct display display;
     double began, earlier_seconds;
@@ -151,6 +152,11 @@ static tuff_status read_data(struct run *run, struct tuff_error *error)
     printf("         %llu pictures to train on, %llu to validate, %llu to test\n", (unsigned long long)run->train_count,
            (unsigned long long)validation_count(run), (unsigned long long)run->data.test.count);
     data_print_report(&run->data);
+    char why[400];
+    run->augmentation = (struct augmentation){
+        .mean = run->data.mean, .deviation = run->data.deviation, .classes = train->class_count};
+    if (!augment_parse(options->augment, train->width, &run->augmentation.params, why, sizeof why))
+        return refuse(error, TUFF_ERR_USAGE, "--augment: %s", why);
     return facts_init(&run->facts, &run->data) ? TUFF_OK : TUFF_ERR_MEMORY;
 }
 
@@ -197,8 +203,14 @@ static void build_network(struct tuff_graph *g, struct tuff_network *n, void *us
     struct run *run = user;
     const struct zoo_model *network = zoo_model_find(run->options.arch);
     bool training = n->training && run->options.backbone > 0;
-    tuff_val y = network->build(g, n->fields[0], training, &run->data.train.class_count);
-    tuff_network_classify(g, n, y, n->fields[1], 0);
+    struct tuff_augmented in = {.x = n->fields[0]};
+    if (n->training && augment_is_on(run->options.augment))
+        in = augment_batch(g, n->fields[0], n->fields[1], &run->augmentation);
+    tuff_val y = network->build(g, in.x, training, &run->data.train.class_count);
+    tuff_val labels = in.targets ? tuff_argmax(g, in.targets, 1, TUFF_DROP_AXES) : n->fields[1];
+    tuff_network_classify(g, n, y, labels, 0);
+    const struct tuff_cross_entropy_params each = {.reduction = TUFF_REDUCE_NONE};
+    if (in.targets) n->loss = tuff_cross_entropy_soft(g, y, in.targets, each);
 }
 
 static struct tuff_optimizer_params optimizer_of(const struct run *run, struct tuff_plateau *plateau)
@@ -474,9 +486,15 @@ static int stopped(struct run *run)
 static int go(struct run *run)
 {
     struct tuff_error error = {0};
-    tuff_status status = place_take(run->context, &run->options, &run->folder, &error);
+    bool shows = run->options.show_augmentation[0];
+    tuff_status status = TUFF_OK;
+    if (!shows) status = place_take(run->context, &run->options, &run->folder, &error);
     if (status == TUFF_OK) status = open_device(run, &error);
     if (status == TUFF_OK) status = read_data(run, &error);
+    if (status == TUFF_OK && shows) {
+        status = augment_show(run->context, run->device, &run->augmentation, &run->options, &run->data.train, &error);
+        if (status == TUFF_OK) return 0;
+    }
     program_catch_signals(); /* until the training has ended */
     if (status == TUFF_OK) status = make_model(run, &error);
     if (status == TUFF_OK) status = train(run, &error);

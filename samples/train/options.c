@@ -33,6 +33,12 @@ static const struct row rows[] = {
     {"schedule", TEXT, FIELD(schedule), 1, 0, true, "HOW",
      "cosine (default), linear, one-cycle, constant, or plateau: a tenth where the validation's loss gets no better for 3 "
      "epochs"},
+    {"augment", TEXT, FIELD(augment), 1, 0, true, "LIST",
+     "changes pictures at random while it trains: none (default), light, strong, or flip, shift, crop, rotate, shear, zoom, "
+     "brightness, contrast, saturation, hue, color, erase, mixup, cutmix, with numbers where they should differ: "
+     "flip,shift=2,rotate=10"},
+    {"show-augmentation", TEXT, FIELD(show_augmentation), 1, 0, false, "FILE",
+     "draws what --augment makes of some pictures, as PNG, and ends"},
     {"find-rate", FLAG, FIELD(find_rate), 0, 0, false, NULL,
      "trains up to 100 steps with rising rates, draws their losses in --out, says which --lr to take, and ends"},
     {"start", TEXT, FIELD(start), 1, 0, false, "FILE",
@@ -203,7 +209,8 @@ static void recall(struct options *options, const bool *given, struct tuff_conte
         bool later = rows[i].offset == offsetof(struct options, backbone) ||
                      rows[i].offset == offsetof(struct options, skip_damaged) ||
                      rows[i].offset == offsetof(struct options, optimizer) ||
-                     rows[i].offset == offsetof(struct options, schedule);
+                     rows[i].offset == offsetof(struct options, schedule) ||
+                     rows[i].offset == offsetof(struct options, augment);
         if (!text && later) continue; /* of a version without it */
         if (text && set(options, &rows[i], text)) continue;
         fprintf(stderr, "tuff-train: %s: was not written by tuff-train (no %s)\n", SHOWN(path), rows[i].name);
@@ -219,6 +226,14 @@ static void check(const struct options *options)
     enum tuff_optimizer_kind kind;
     struct tuff_schedule schedule;
     struct tuff_plateau plateau;
+    struct tuff_augment_params augment;
+    char why[400];
+    if (!augment_parse(options->augment, options->size, &augment, why, sizeof why)) wrong("--augment: %s", why);
+    if (options->show_augmentation[0] && !augment_is_on(options->augment))
+        wrong("--show-augmentation shows what --augment does: give that too");
+    size_t length = strlen(options->show_augmentation);
+    if (length && (length < 5 || strcmp(options->show_augmentation + length - 4, ".png")))
+        wrong("--show-augmentation draws a PNG: name a file that ends in .png");
     if (!zoo_model_find(options->arch)) wrong("there is no network \"%s\"", options->arch);
     if (!tuff_optimizer_find(options->optimizer, &kind)) wrong("there is no optimizer \"%s\"", options->optimizer);
     if (!options_schedule(options, 1, &schedule, &plateau)) wrong("there is no schedule \"%s\"", options->schedule);
@@ -246,6 +261,7 @@ void options_parse(struct options *options, int count, char **arguments, struct 
                                 .out = "trained",
                                 .optimizer = "adam",
                                 .schedule = "cosine",
+                                .augment = "none",
                                 .fit = "crop",
                                 .invert = "never",
                                 .seed = 1,

@@ -10,12 +10,12 @@
 
 struct options {
     char data[1024], out[1024], json[1024], device[256], start[1024];
-    char arch[16], optimizer[16], schedule[16], fit[16], invert[16];
+    char arch[16], optimizer[16], schedule[16], fit[16], invert[16], augment[200], show_augmentation[1024];
     uint32_t epochs, batch, seed, size, channels;
     double lr, backbone, validation, test;
     bool quick, resume, force, report, find_rate, skip_damaged, skip_not_finite;
 };
-enum { OPTION_TEXTS_MAX = 23 };
+enum { OPTION_TEXTS_MAX = 24 };
 /* Exits with the help, the version, or a sentence about what is wrong. With --resume, fills the rest from the checkpoint. */
 void options_parse(struct options *options, int count, char **arguments, struct tuff_context *context);
 /* Those that a checkpoint and the result keep, as texts; returns their number. `numbers` holds the digits. */
@@ -50,6 +50,23 @@ struct tuff_data data_view(const struct tuff_dataset *dataset);
 
 /* Writes the sentence, as much of it as fits, and returns the status. */
 tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
+
+/* ---- augment.c ------------------------------------------------------------------------------------------------------------------- */
+
+/* --augment for pictures of this width; false, and why not. */
+bool augment_parse(const char *list, uint32_t width, struct tuff_augment_params *params, char *why, size_t bytes);
+bool augment_is_on(const char *list);
+struct augmentation {
+    struct tuff_augment_params params;
+    double mean, deviation; /* of pixels, 0..255, as those of struct data */
+    uint32_t classes;
+};
+/* A batch x of mean 0 and deviation 1 to train on; targets where it is mixed, else 0. */
+struct tuff_augmented augment_batch(struct tuff_graph *g, tuff_val x, tuff_val labels,
+                                    const struct augmentation *augmentation);
+/* --show-augmentation: a sheet of some pictures of the set. */
+tuff_status augment_show(struct tuff_context *context, struct tuff_device *device, const struct augmentation *augmentation,
+                         const struct options *options, const struct tuff_dataset *set, struct tuff_error *error);
 
 /* ---- place.c: --out, and what a training is of ----------------------------------------------------------------------------------- */
 
