@@ -35,7 +35,7 @@ uint64_t tuff_launch_estimate(const struct tuff_caps *caps, uint64_t flops, uint
 void tuff_cuts_believe(const struct tuff_plan *plan, const struct tuff_caps *caps, struct tuff_cut_launch *launches);
 /* Cuts into submissions of at most limit_ns, as far as parts of launches can be so short. There is at least one submission.
  * A part is a range along the last axis of the grid that has more than one workgroup. Its workgroups keep their numbers and see the
- * whole counts along the other axes; along the last one kernels ask for no count (shaders/include/grid.glsl). So bits stay. */
+ * whole counts along the other axes; along the last one kernels ask for no count (shaders/include/kernel.glsl). So bits stay. */
 tuff_status tuff_cuts_make(const struct tuff_cut_launch *launches, uint32_t count, uint64_t limit_ns,
                            struct tuff_context *context, struct tuff_cuts *cuts, struct tuff_error *error);
 void tuff_cuts_finish(struct tuff_cuts *cuts, struct tuff_context *context);

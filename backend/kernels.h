@@ -28,7 +28,7 @@ struct tuff_kernel_part {
 #define TUFF_FIELD_OF_WORDS(type, name, count) TUFF_FIELD_##type name[count];
 #define TUFF_STRUCT_OF_PART(part)                                                                                           \
     struct tuff_kernel_##part {                                                                                             \
-        TUFF_CONSTANTS_##part(TUFF_FIELD_OF_CONSTANT) TUFF_WORDS_##part(TUFF_FIELD_OF_WORD, TUFF_FIELD_OF_WORDS)            \
+        TUFF_PART_##part(TUFF_FIELD_OF_CONSTANT, TUFF_FIELD_OF_WORD, TUFF_FIELD_OF_WORDS)                                   \
     };                                                                                                                      \
     extern const struct tuff_kernel_part tuff_part_##part;
 TUFF_PARTS(TUFF_STRUCT_OF_PART)

@@ -282,7 +282,7 @@ void tuff_call_define(struct tuff_kernel_call *call, const char *name, int value
 /* UNSUPPORTED with a sentence after a constant, word or define too many. */
 TUFF_MUST_CHECK tuff_status tuff_call_check(const struct tuff_kernel_call *call, const struct tuff_op *op,
                                             struct tuff_error *error);
-/* A linear grid of `count` workgroups within the device's limits: kernels return where tuff_group() (include/grid.glsl) is not below it. */
+/* A linear grid of `count` workgroups within the device's limits: kernels return where tuff_group() (include/kernel.glsl) is not below it. */
 void tuff_call_grid(struct tuff_kernel_call *call, const struct tuff_caps *caps, uint64_t count);
 
 /* Is a loop of so many rounds in one invocation safe on this device? Mesa's llvmpipe ends the loops of an invocation after

@@ -15,22 +15,16 @@
  * why      a cache or a ring gets a few rows a step: the rest of it is not copied
  */
 // tuff: variants -DROWS_INT=0; -DROWS_INT=1; -DROWS_INT=0 -DCOUNTED=1; -DROWS_INT=1 -DCOUNTED=1
-#include "include/kernel.glsl"
-layout(local_size_x_id = 0) in;
-TUFF_CONSTANTS(assign_rows)
-layout(push_constant) uniform Push { TUFF_WORDS(assign_rows) };
-#include "include/grid.glsl"
 #include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
+TUFF_KERNEL(assign_rows, 0)
 #if ROWS_INT && defined(COUNTED)
-TUFF_PORTS(assign_rows_int_counted)
+TUFF_PORTS(NNNP)
 #elif ROWS_INT
-TUFF_PORTS(assign_rows_int)
+TUFF_PORTS(NNP)
 #elif defined(COUNTED)
-TUFF_PORTS(assign_rows_counted)
+TUFF_PORTS(INNO)
 #else
-TUFF_PORTS(assign_rows)
-#endif
+TUFF_PORTS(INO)
 #endif
 void main()
 {

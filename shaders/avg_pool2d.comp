@@ -7,17 +7,11 @@
  *
  * in    0      x [planes, h, w]   f32
  * out   1      y [planes, oh, ow] f32
- * push         include/pool.glsl
- * spec  0..6   include/pool.glsl
+ * push, spec 0..6  include/pool.glsl
  * spec  7      COUNT_PAD
- * grid         count / WORKGROUP workgroups, rounded up, folded
  * why          as max_pool2d.comp */
-#include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(avg_pool2d)
-#endif
-#include "include/grid.glsl"
 #include "include/pool.glsl"
+TUFF_PORTS(IO)
 TUFF_CONSTANTS(avg_pool2d)
 
 void main()

@@ -6,17 +6,11 @@
  *
  * in    0      gy [planes, oh, ow] f32
  * out   1      gx [planes, h, w]   f32
- * push         include/pool.glsl
- * spec  0..6   include/pool.glsl
+ * push, spec 0..6  include/pool.glsl
  * spec  7      COUNT_PAD
- * grid         count / WORKGROUP workgroups, rounded up, folded
  * why          gathers instead of scattering: no atomics, the same sum in the same order every time */
-#include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(avg_pool2d_grad)
-#endif
-#include "include/grid.glsl"
 #include "include/pool.glsl"
+TUFF_PORTS(IO)
 TUFF_CONSTANTS(avg_pool2d_grad)
 
 /* Taps of window i along an axis that count. end: size plus the padding behind. */

@@ -1,6 +1,5 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
 /* avg_pool2d_grad_row.comp - gradient of avg_pool2d by x, four columns at a time.
  *
  *   gx as avg_pool2d_grad.comp
@@ -11,14 +10,9 @@
  * spec  0..6   include/pool.glsl; SW 1, 2 or 4, DH = DW = 1, w a multiple of 4
  * spec  7      COUNT_PAD
  * spec  8      LEFT: left once more, so that loops have constant bounds
- * grid         count / WORKGROUP workgroups, rounded up, folded
  * why          a window's gradient is loaded and divided once for all of the four that it covers */
-#include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(avg_pool2d_grad_row)
-#endif
-#include "include/grid.glsl"
 #include "include/pool.glsl"
+TUFF_PORTS(IO)
 TUFF_CONSTANTS(avg_pool2d_grad_row)
 
 const uint BEFORE = (KW - 1 - LEFT) / SW, WINDOWS = BEFORE + (3 + LEFT) / SW + 1; /* that touch four columns */

@@ -1,6 +1,5 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
 /* conv_depthwise.comp - convolution with one input channel in a group, or its gradient by input (GRAD); one invocation
  * computes TR rows of four pixels of one channel; GRAD (SUMS > 0): of 4 SW pixels.
  *
@@ -25,15 +24,9 @@
  * why          no products are shared between channels, so a matrix product would idle; each element of s that the block
  *              needs is read once, by quads. The gradient is a convolution with stride 1 of s with zeros between its
  *              elements; which products are none of a zero is known when the loops are unrolled. */
-#include "include/kernel.glsl"
-layout(local_size_x_id = 6) in;
-TUFF_CONSTANTS(conv_depthwise)
-layout(push_constant) uniform Push { TUFF_WORDS(conv_depthwise) };
 #include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(conv_depthwise)
-#endif
-#include "include/grid.glsl"
+TUFF_KERNEL(conv_depthwise, 6)
+TUFF_PORTS(IIO)
 #include "include/window.glsl"
 
 const bool GRAD = SUMS > 0;

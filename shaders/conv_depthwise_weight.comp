@@ -1,6 +1,5 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
 /* conv_depthwise_weight.comp - gradient by weight of a convolution with one input channel in a group; a workgroup for each
  * output channel of a split, whose invocations take blocks of TR rows of four pixels of gy.
  *
@@ -20,15 +19,9 @@
  *              one, too
  * grid         group_count workgroups, folded: channel fastest, then split
  * why          a block's elements of x are read once for all taps; sums are joined once, in a fixed order */
-#include "include/kernel.glsl"
-layout(local_size_x_id = 6) in;
-TUFF_CONSTANTS(conv_depthwise_weight)
-layout(push_constant) uniform Push { TUFF_WORDS(conv_depthwise_weight) };
 #include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(conv_depthwise_weight)
-#endif
-#include "include/grid.glsl"
+TUFF_KERNEL(conv_depthwise_weight, 6)
+TUFF_PORTS(IIO)
 #include "include/window.glsl"
 
 const uint LINES = (TR - 1) * SH + (KH - 1) * DH + 1, COLUMNS = 3 * SW + (KW - 1) * DW + 1, TAPS = KH * KW;

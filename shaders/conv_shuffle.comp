@@ -1,7 +1,5 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 /* conv_shuffle.comp - convolution or its gradient by input; one subgroup computes LANES * MG channels of LANES * NG quads of
  * neighbouring positions.
@@ -36,15 +34,9 @@
 #ifndef CONV_GRAD
 #define CONV_GRAD 0
 #endif
-#include "include/kernel.glsl"
-layout(local_size_x_id = 6) in;
-TUFF_CONSTANTS(conv_shuffle)
-layout(push_constant) uniform Push { TUFF_WORDS(conv_shuffle) };
 #include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(conv_shuffle)
-#endif
-#include "include/grid.glsl"
+TUFF_KERNEL(conv_shuffle, 6)
+TUFF_PORTS(IIO)
 
 const bool FLAT = (FLAGS & 1u) != 0, A_VEC = (FLAGS & 2u) != 0, C_VEC = (FLAGS & 4u) != 0, PADDED = (FLAGS & 8u) != 0,
            SHIFTS = (FLAGS & 16u) != 0, ROW_TAIL = (FLAGS & 32u) != 0;

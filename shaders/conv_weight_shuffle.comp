@@ -1,7 +1,5 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 /* conv_weight_shuffle.comp - gradient by weight of a convolution; one subgroup computes LANES * MG output
  * channels by LANES * NG window rows (c,u) of KW taps.
@@ -25,15 +23,9 @@
  * why          each lane walks along its window row with the quads of a window in hand, so that x is loaded once for all taps;
  *              gy is loaded by one lane and handed around */
 // tuff: full-subgroups
-#include "include/kernel.glsl"
-layout(local_size_x_id = 6) in;
-TUFF_CONSTANTS(conv_weight_shuffle)
-layout(push_constant) uniform Push { TUFF_WORDS(conv_weight_shuffle) };
 #include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(conv_weight_shuffle)
-#endif
-#include "include/grid.glsl"
+TUFF_KERNEL(conv_weight_shuffle, 6)
+TUFF_PORTS(IIO)
 
 const bool FLAT = (FLAGS & 1u) != 0, GY_VEC = (FLAGS & 2u) != 0, PADDED = (FLAGS & 4u) != 0, SHIFTS = (FLAGS & 8u) != 0;
 const uint WINDOW = 3 * SW + (KW - 1) * DW + 1;

@@ -11,15 +11,9 @@
  * grid     ceil(lines / size) workgroups
  * why      a fixed order of summation; lines are the parallel part
  */
-#include "include/kernel.glsl"
-layout(local_size_x_id = 0) in;
-TUFF_CONSTANTS(cumsum)
-layout(push_constant) uniform Push { TUFF_WORDS(cumsum) };
-#include "include/grid.glsl"
 #include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(cumsum)
-#endif
+TUFF_KERNEL(cumsum, 0)
+TUFF_PORTS(IO)
 float sum = 0.0;
 void add(uint base, uint k)
 {

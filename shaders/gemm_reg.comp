@@ -4,30 +4,15 @@
  *
  *   c[z, m, n] = sum_k a[z, m, k] * b[z, k, n], operands as include/gemm.glsl
  *
- * in    0,1    as GEMM_OP says; f32
- * out   2      f32
- * push         include/gemm.glsl; tiles of 4 rows and 4 * local size columns
- * spec  0..5   include/gemm.glsl
+ * in, out, push, spec 0..5, def, grid  include/gemm.glsl; tiles of 4 rows and 4 * local size columns
  * spec  6      workgroup size, a multiple of the subgroup where that is known (default 32)
- * def          GEMM_OP 0 | 1 | 2 | 3
- * grid         group_count workgroups, folded: tile column fastest, then tile row, then z
  * why          works on any device: the path for those without shuffle, shared memory that pays, or many invocations.
  *              Lanes lie along n, where loads and stores are contiguous; a's loads are the same in all lanes. */
-#extension GL_EXT_control_flow_attributes : require
 // tuff: variants -DCOUNTED=1 -DGEMM_OP=0; -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
 #include "include/kernel.glsl"
 layout(local_size_x_id = 6) in;
 TUFF_CONSTANTS(gemm_reg)
-#include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-#ifdef COUNTED
-TUFF_PORTS(gemm_counted)
-#else
-TUFF_PORTS(gemm)
-#endif
-#endif
 #include "include/gemm.glsl"
-#include "include/grid.glsl"
 
 const uint TM = 4, TN = 4;
 

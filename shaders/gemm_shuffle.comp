@@ -1,25 +1,18 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 /* gemm_shuffle.comp - matrix product and convolution in three directions; one subgroup computes LANES * MG rows by
  * LANES * 4 * NG columns and hands a's elements around by shuffles from constant lanes.
  *
  *   c[z, m, n] = sum_k a[z, m, k] * b[z, k, n], operands as include/gemm.glsl
  *
- * in    0,1    as GEMM_OP says; f32
- * out   2      f32
- * push         include/gemm.glsl; tiles of LANES * MG rows and LANES * 4 * NG columns
- * spec  0..5   include/gemm.glsl
+ * in, out, push, spec 0..5, def, grid  include/gemm.glsl; tiles of LANES * MG rows and LANES * 4 * NG columns
  * spec  6      LANES: the subgroup's size, a multiple of 4; also the workgroup's
  * spec  7, 8   MG, NG: groups of LANES rows and of LANES * 4 columns
  * spec  9      A_VEC: rows of a (matmul) begin at multiples of 4: k_count, with TRANSPOSE_A m_count, is one
  * spec  10     B_VEC: rows of b likewise: n_count, with TRANSPOSE_B k_count
  * spec  11     C_VEC: c is written four at a time: four columns from a multiple of 4 on are neighbours in memory
  * spec  12     K_TAIL: k_count (or the split) is no multiple of 4, or COUNTED
- * def          GEMM_OP 0 | 1 | 2 | 3
- * grid         group_count workgroups, folded: tile column fastest, then tile row, then z
  * why          on a processor a load costs by the element however many lanes want it, so each element is loaded once per
  *              subgroup, by one lane; a shuffle from a constant lane is one instruction. Lanes lie along n. */
 // tuff: full-subgroups
@@ -27,16 +20,7 @@
 #include "include/kernel.glsl"
 layout(local_size_x_id = 6) in;
 TUFF_CONSTANTS(gemm_shuffle)
-#include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-#ifdef COUNTED
-TUFF_PORTS(gemm_counted)
-#else
-TUFF_PORTS(gemm)
-#endif
-#endif
 #include "include/gemm.glsl"
-#include "include/grid.glsl"
 #include "include/quads.glsl"
 
 #if GEMM_OP == 0

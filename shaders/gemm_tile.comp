@@ -4,34 +4,19 @@
  *
  *   c[z, m, n] = sum_k a[z, m, k] * b[z, k, n], operands as include/gemm.glsl
  *
- * in    0,1    as GEMM_OP says; f32
- * out   2      f32
- * push         include/gemm.glsl; tiles of TY * TM rows and TX * TN columns
- * spec  0..5   include/gemm.glsl
+ * in, out, push, spec 0..5, def, grid  include/gemm.glsl; tiles of TY * TM rows and TX * TN columns
  * spec  6, 7   TX, TY: invocations along n and m; TX * TY is a multiple of BK and of both tile edges' powers of two
  * spec  8, 9   TM, TN: rows and columns of one invocation
  * spec  10     BK: depth of the shared tiles, divides TX * TY
  * spec  11,12  A_K_FAST, B_K_FAST: neighbouring invocations load along k (1) or along m, n (0): where memory is contiguous
- * def          GEMM_OP 0 | 1 | 2 | 3
- * grid         group_count workgroups, folded: tile column fastest, then tile row, then z
  * why          global memory is read once per tile; the rows of one invocation are neighbours (broadcast reads of the shared
  *              tile), its columns are TX apart (contiguous reads and stores over the lanes). Shared rows are padded by
  *              one word, so that stores along k meet different banks. */
-#extension GL_EXT_control_flow_attributes : require
 // tuff: variants -DCOUNTED=1 -DGEMM_OP=0; -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
 #include "include/kernel.glsl"
 layout(local_size_x_id = 6, local_size_y_id = 7) in;
 TUFF_CONSTANTS(gemm_tile)
-#include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-#ifdef COUNTED
-TUFF_PORTS(gemm_counted)
-#else
-TUFF_PORTS(gemm)
-#endif
-#endif
 #include "include/gemm.glsl"
-#include "include/grid.glsl"
 
 const uint BM = TY * TM, BN = TX * TN, THREADS = TX * TY;
 const uint A_PITCH = BM + 1, B_PITCH = BN + 1;

@@ -14,9 +14,7 @@
 layout(local_size_x = 1) in;
 layout(push_constant) uniform Push { TUFF_WORDS(group_counts) };
 #include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(group_counts)
-#endif
+TUFF_PORTS(NP)
 void main()
 {
     if (gl_WorkGroupID.x + gl_WorkGroupID.y + gl_WorkGroupID.z != 0u) return;

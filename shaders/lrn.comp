@@ -11,16 +11,10 @@
  * grid     ceil(count / size) workgroups, folded
  * why      windows are short, and neighbours along i read neighbours: what a window reads again lies in the cache
  */
-#include "include/kernel.glsl"
-layout(local_size_x_id = 0) in;
-TUFF_CONSTANTS(lrn)
-layout(push_constant) uniform Push { TUFF_WORDS(lrn) };
-#include "include/grid.glsl"
 #include "include/pw_math.glsl"
 #include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(lrn)
-#endif
+TUFF_KERNEL(lrn, 0)
+TUFF_PORTS(IO)
 void main()
 {
     uint e = tuff_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;

@@ -8,25 +8,19 @@
  * in    0      x [planes, h, w]   f32
  * in    1      q, like x, with PICK; without it q is x
  * out   1 | 2  y [planes, oh, ow] f32
- * push         include/pool.glsl
- * spec  0..6   include/pool.glsl
+ * push, spec 0..6  include/pool.glsl
  * def          PICK 0 | 1
- * grid         count / WORKGROUP workgroups, rounded up, folded
  * why          a window is small: reads hit the cache; no state, so any window size works */
 // tuff: variants -DPICK=0; -DPICK=1
 #ifndef PICK
 #define PICK 0
 #endif
-#include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-#if PICK
-TUFF_PORTS(max_pool2d_pick)
-#else
-TUFF_PORTS(max_pool2d)
-#endif
-#endif
-#include "include/grid.glsl"
 #include "include/pool.glsl"
+#if PICK
+TUFF_PORTS(IIO)
+#else
+TUFF_PORTS(IO)
+#endif
 
 void main()
 {

@@ -7,17 +7,11 @@
  * in    0      x  [planes, h, w]   f32
  * in    1      gy [planes, oh, ow] f32
  * out   2      gx [planes, h, w]   f32
- * push         include/pool.glsl
- * spec  0..6   include/pool.glsl
- * grid         count / WORKGROUP workgroups, rounded up, folded
+ * push, spec 0..6  include/pool.glsl
  * why          gathers instead of scattering: no atomics, the same sum in the same order every time. An element is the
  *              winner if none before it in the window is as large and none behind it is larger. */
-#include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(max_pool2d_grad)
-#endif
-#include "include/grid.glsl"
 #include "include/pool.glsl"
+TUFF_PORTS(IIO)
 
 void main()
 {

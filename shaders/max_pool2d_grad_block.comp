@@ -10,14 +10,9 @@
  * out   2      gx [planes, h, w]   f32
  * push         include/pool.glsl; count is that of the blocks, planes * ceil((h + top) / SH) * ceil((w + left) / SW)
  * spec  0..6   include/pool.glsl
- * grid         count / WORKGROUP workgroups, rounded up, folded
  * why          reads each x once, where max_pool2d_grad reads it once per element of its window: four to nine times */
-#include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(max_pool2d_grad_block)
-#endif
-#include "include/grid.glsl"
 #include "include/pool.glsl"
+TUFF_PORTS(IIO)
 
 void main()
 {

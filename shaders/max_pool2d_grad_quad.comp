@@ -1,6 +1,5 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
 /* max_pool2d_grad_quad.comp - gradient of max_pool2d by x where windows do not overlap and nothing is padded in front; four
  * columns at a time.
  *
@@ -12,14 +11,9 @@
  * push         include/pool.glsl; count: of blocks, of SH rows and four columns
  * spec  0..6   include/pool.glsl; KH <= SH, KW <= SW, DH = DW = 1, top = left = 0, w a multiple of 4,
  *              SW 1, 2 or 4
- * grid         count / WORKGROUP workgroups, rounded up, folded
  * why          a quarter of the loads and stores of max_pool2d_grad_block.comp */
-#include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(max_pool2d_grad_quad)
-#endif
-#include "include/grid.glsl"
 #include "include/pool.glsl"
+TUFF_PORTS(IIO)
 
 const uint WINDOWS = 4 / SW;
 

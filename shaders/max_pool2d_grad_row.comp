@@ -1,6 +1,5 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
 /* max_pool2d_grad_row.comp - gradient of max_pool2d by x where windows overlap; blocks of SH rows and four columns.
  *
  *   gx[p,y,x] = sum of gy[p,i,j] over the windows (i,j) whose first (row-major) largest x is at (y,x)
@@ -11,15 +10,10 @@
  * push         include/pool.glsl; count: of blocks, planes * ceil(h / SH) * w / 4
  * spec  0..6   include/pool.glsl; SW 1, 2 or 4, DH = DW = 1, w a multiple of 4
  * spec  7, 8   TOP, LEFT: top and left once more, so that loops have constant bounds
- * grid         count / WORKGROUP workgroups, rounded up, folded
  * why          a block's windows are few and the same for all blocks: each is searched once, where max_pool2d_grad.comp does it
  *              for every element of it. The same sums in the same order */
-#include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(max_pool2d_grad_row)
-#endif
-#include "include/grid.glsl"
 #include "include/pool.glsl"
+TUFF_PORTS(IIO)
 TUFF_CONSTANTS(max_pool2d_grad_row)
 
 /* Windows that touch a block, before and from the one of its number on; quads that these span before and from the block's on. */

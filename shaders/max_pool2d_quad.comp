@@ -1,6 +1,5 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
 /* max_pool2d_quad.comp - largest element of windows that do not overlap, where rows are read four elements at a time.
  *
  *   y[p,i,j] = max over 0 <= u < KH, 0 <= v < KW of x[p, i*SH + u, j*SW + v]
@@ -9,14 +8,9 @@
  * out   1      y [planes, oh, ow] f32
  * push         include/pool.glsl; count: of quads of x's columns, over the rows of y
  * spec  0..6   include/pool.glsl; KH <= SH, KW <= SW, SW 1, 2 or 4, DH = DW = 1, nothing padded
- * grid         count / WORKGROUP workgroups, rounded up, folded
  * why          a quarter of the loads of max_pool2d.comp, the same result */
-#include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(max_pool2d_quad)
-#endif
-#include "include/grid.glsl"
 #include "include/pool.glsl"
+TUFF_PORTS(IO)
 
 void main()
 {

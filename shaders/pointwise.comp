@@ -11,14 +11,11 @@
  * why      TUFF_WIDTH 4 stores whole words of bytes and halves without 8- and 16-bit storage, and vec4 of f32
  */
 #include "include/kernel.glsl"
-layout(local_size_x_id = 0) in;
-TUFF_CONSTANTS(pointwise)
-layout(push_constant) uniform Push { TUFF_WORDS(pointwise) };
-#include "include/grid.glsl"
+TUFF_KERNEL(pointwise, 0)
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
 #define TUFF_WIDTH 1u
-TUFF_PORTS(pointwise)
+TUFF_PORTS(IO)
 void tuff_body(uint i) { out0(i, in0(i)); }
 #endif
 void main()

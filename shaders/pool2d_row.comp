@@ -1,6 +1,5 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
 /* pool2d_row.comp - largest element or mean of each window, four neighbouring windows at a time; rows are read as quads.
  *
  *   MEAN 0: y as max_pool2d.comp without PICK; MEAN 1: y as avg_pool2d.comp
@@ -14,18 +13,13 @@
  * spec  9      ALIGNED: w is a multiple of 4
  * spec  10     EDGES: a window may reach beyond the picture, or ow is no multiple of 4
  * def          MEAN 0 | 1
- * grid         count / WORKGROUP workgroups, rounded up, folded
  * why          on a processor a load of four costs what a load of one does: for 3 x 3 windows a fifth of the loads */
 // tuff: variants -DMEAN=0; -DMEAN=1
 #ifndef MEAN
 #define MEAN 0
 #endif
-#include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(pool2d_row)
-#endif
-#include "include/grid.glsl"
 #include "include/pool.glsl"
+TUFF_PORTS(IO)
 #include "include/quads.glsl"
 TUFF_CONSTANTS(pool2d_row)
 

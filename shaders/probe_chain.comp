@@ -1,6 +1,5 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
 /* probe_chain.comp - peak of arithmetic: chains of dependent multiply-adds, for tuff_probe.
  *
  *   x[k] = start[k];  rounds * PAIRS times:  x[k] = x[k] * a0 + b0,  x[k] = x[k] * a1 + b1
@@ -32,9 +31,7 @@
 #define PROBE_CHAINS 1
 #endif
 #include "include/kernel.glsl"
-layout(local_size_x_id = 0) in;
-TUFF_CONSTANTS(probe_chain)
-layout(push_constant) uniform Push { TUFF_WORDS(probe_chain) };
+TUFF_KERNEL(probe_chain, 0)
 layout(std430, binding = 0) readonly buffer In0 { uint words[]; };
 #if PROBE_TYPE == 0
 #define T float

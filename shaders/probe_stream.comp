@@ -1,6 +1,5 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
 /* probe_stream.comp - peak of memory: copies, or reads and sums, for tuff_probe.
  *
  *   PROBE_READ 0:  y[i] = x[i] + add
@@ -22,9 +21,7 @@
 #define PROBE_READ 1
 #endif
 #include "include/kernel.glsl"
-layout(local_size_x_id = 0) in;
-TUFF_CONSTANTS(probe_stream)
-layout(push_constant) uniform Push { TUFF_WORDS(probe_stream) };
+TUFF_KERNEL(probe_stream, 0)
 #if defined(PROBE_TEXELS) && PROBE_TEXELS
 layout(binding = 0) uniform usamplerBuffer x;
 uvec4 block(uint i) { return texelFetch(x, int(i)); }

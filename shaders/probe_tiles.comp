@@ -1,7 +1,5 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 /* probe_tiles.comp - the inner loop of conv_shuffle.comp with one or two groups of columns, whose times tell which tiles the
  * compiler of a software driver can hold (backend/tiles.c).
@@ -19,9 +17,7 @@
  */
 // tuff: full-subgroups
 #include "include/kernel.glsl"
-layout(local_size_x_id = 0) in;
-TUFF_CONSTANTS(probe_tiles)
-layout(push_constant) uniform Push { TUFF_WORDS(probe_tiles) };
+TUFF_KERNEL(probe_tiles, 0)
 layout(binding = 0) uniform samplerBuffer x;
 layout(std430, binding = 1) writeonly buffer Out0 { vec4 y[]; };
 

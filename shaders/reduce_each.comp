@@ -13,8 +13,6 @@
  * why      short rows, or many outputs whose neighbours lie side by side in memory (sums over leading axes)
  */
 // tuff: variants -DREDUCE=0; -DREDUCE=1; -DREDUCE=2; -DREDUCE=3; -DREDUCE=4; -DREDUCE=0 -DREDUCE_INT=1
-layout(local_size_x_id = 0) in;
-#include "include/grid.glsl"
 #include "include/reduce.glsl"
 void main()
 {

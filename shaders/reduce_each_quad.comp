@@ -1,6 +1,5 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 /* reduce_each_quad.comp - reduces n elements to one, four neighbouring outputs at a time; PARTS lanes of a subgroup share them.
  *
@@ -17,9 +16,7 @@
  */
 // tuff: full-subgroups
 // tuff: variants -DREDUCE=0; -DREDUCE=1; -DREDUCE=2; -DREDUCE=3; -DREDUCE=4
-layout(local_size_x_id = 0) in;
 #define REDUCE_QUADS
-#include "include/grid.glsl"
 #include "include/reduce.glsl"
 TUFF_CONSTANTS(reduce_each_quad)
 Best4 join_parts(Best4 b)
@@ -28,9 +25,7 @@ Best4 join_parts(Best4 b)
     for (uint far = gl_SubgroupSize / 2u; far >= width && far > 0u; far /= 2u) {
         Best4 other;
         other.v = subgroupShuffleXor(b.v, far);
-#if REDUCE >= 3
-        other.at = subgroupShuffleXor(b.at, far);
-#endif
+        POSITIONS(other.at = subgroupShuffleXor(b.at, far);)
         b = join4(b, other);
     }
     return b;

@@ -13,8 +13,6 @@
  * why      long rows that are contiguous: neighbours read neighbours; fixed order, so results repeat bit for bit
  */
 // tuff: variants -DREDUCE=0; -DREDUCE=1; -DREDUCE=2; -DREDUCE=3; -DREDUCE=4; -DREDUCE=0 -DREDUCE_INT=1
-layout(local_size_x_id = 0) in;
-#include "include/grid.glsl"
 #include "include/reduce.glsl"
 shared Best part[SIZE];
 void main()

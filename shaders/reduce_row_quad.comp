@@ -1,6 +1,5 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 /* reduce_row_quad.comp - reduces n elements to one, LANES lanes of a subgroup for each output; by quads.
  *
@@ -18,9 +17,7 @@
  */
 // tuff: full-subgroups
 // tuff: variants -DREDUCE=0; -DREDUCE=1; -DREDUCE=2; -DREDUCE=3; -DREDUCE=4
-layout(local_size_x_id = 0) in;
 #define REDUCE_QUADS
-#include "include/grid.glsl"
 #include "include/reduce.glsl"
 TUFF_CONSTANTS(reduce_row_quad)
 Best join_lanes(Best b)
@@ -28,9 +25,7 @@ Best join_lanes(Best b)
     for (uint far = LANES / 2u; far > 0u; far /= 2u) {
         Best other;
         other.v = subgroupShuffleXor(b.v, far);
-#if REDUCE >= 3
-        other.at = subgroupShuffleXor(b.at, far);
-#endif
+        POSITIONS(other.at = subgroupShuffleXor(b.at, far);)
         b = join(b, other);
     }
     return b;

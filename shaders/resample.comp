@@ -18,15 +18,9 @@
 #ifndef WAY
 #define WAY 0
 #endif
-#include "include/kernel.glsl"
-layout(local_size_x_id = 0) in;
-TUFF_CONSTANTS(resample)
-layout(push_constant) uniform Push { TUFF_WORDS(resample) };
-#include "include/grid.glsl"
 #include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(resample)
-#endif
+TUFF_KERNEL(resample, 0)
+TUFF_PORTS(INIO)
 #if WAY == 0
 float read(uint base, uint at) { return in0(base + at * inner); }
 #define SUM float

@@ -13,15 +13,9 @@
  * grid     ceil(elements / size) workgroups
  * why      no float atomics: results repeat bit for bit
  */
-#include "include/kernel.glsl"
-layout(local_size_x_id = 0) in;
-TUFF_CONSTANTS(scatter_add)
-layout(push_constant) uniform Push { TUFF_WORDS(scatter_add) };
-#include "include/grid.glsl"
 #include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(scatter_add)
-#endif
+TUFF_KERNEL(scatter_add, 0)
+TUFF_PORTS(INIO)
 /* sum with the source at j when that goes to `mine` */
 float add(float sum, uint at_j, bool inside, int mine, int size)
 {

@@ -14,15 +14,9 @@
  * why      nearly all rows of a large table get nothing: indices are compared once a piece, not once an element, by all
  *          invocations together, and leave a bit each. No float atomics: results repeat bit for bit
  */
-#include "include/kernel.glsl"
-layout(local_size_x_id = 0) in;
-TUFF_CONSTANTS(scatter_rows)
-layout(push_constant) uniform Push { TUFF_WORDS(scatter_rows) };
-#include "include/grid.glsl"
 #include "include/hooks.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(scatter_rows)
-#endif
+TUFF_KERNEL(scatter_rows, 0)
+TUFF_PORTS(INIO)
 shared uint hits[SIZE]; /* bit b of word w: index first + 32 w + b is this row */
 uint hits_of(uint from, int mine)
 {

@@ -1,6 +1,5 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 /* subgroup_probe.comp - what the *_shuffle kernels rely on, for tuff_selftest: a workgroup of LANES invocations is one
  * subgroup of LANES lanes, which hand elements around.
@@ -15,7 +14,6 @@
 layout(local_size_x_id = 0) in;
 TUFF_CONSTANTS(subgroup_probe)
 layout(std430, binding = 0) writeonly buffer Out0 { uint seen[]; };
-#include "include/grid.glsl"
 
 void main()
 {

@@ -15,16 +15,10 @@
  *          whole numbers, which are in order even where there are NaNs: without one, two elements would share a place and
  *          others would stay unwritten
  */
-#include "include/kernel.glsl"
-layout(local_size_x_id = 0) in;
-TUFF_CONSTANTS(topk)
-layout(push_constant) uniform Push { TUFF_WORDS(topk) };
-#include "include/grid.glsl"
 #include "include/hooks.glsl"
+TUFF_KERNEL(topk, 0)
 #include "include/order.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(topk)
-#endif
+TUFF_PORTS(IOQ)
 /* 1 when element j of the line comes before the one at i, whose order is x */
 uint before(uint line, uint j, int x, uint i)
 {

@@ -1,6 +1,5 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
 /* topk_few.comp - as topk.comp for k well below n: each invocation goes k times over a line of its own.
  *
  *   place r: the first of those that come after the one at place r - 1
@@ -13,16 +12,10 @@
  * grid     ceil(lines / size) workgroups
  * why      k n comparisons a line instead of n^2: on a processor the lines alone keep all threads busy
  */
-#include "include/kernel.glsl"
-layout(local_size_x_id = 0) in;
-TUFF_CONSTANTS(topk_few)
-layout(push_constant) uniform Push { TUFF_WORDS(topk_few) };
-#include "include/grid.glsl"
 #include "include/hooks.glsl"
+TUFF_KERNEL(topk_few, 0)
 #include "include/order.glsl"
-#ifndef TUFF_HOOKS
-TUFF_PORTS(topk_few)
-#endif
+TUFF_PORTS(IOQ)
 /* Elements j .. j + 3 of a line; those behind its last are the last once more. */
 vec4 four(uint line, uint j)
 {

@@ -29,7 +29,8 @@ struct part {
 #define LETTER(count) ((char)('0' + count))
 #define WORD(type, name) LETTER(1),
 #define WORDS(type, name, count) LETTER(count),
-#define PART(part) {&tuff_part_##part, (const char[]){TUFF_WORDS_##part(WORD, WORDS) 0}},
+#define NO_CONSTANT(id, type, name, value)
+#define PART(part) {&tuff_part_##part, (const char[]){TUFF_PART_##part(NO_CONSTANT, WORD, WORDS) 0}},
 static const struct part parts[] = {TUFF_PARTS(PART)};
 
 struct port_set {
@@ -39,7 +40,7 @@ struct port_set {
 #define WRITE(n) "w"
 #define MORE(k, n) "w"
 #define PORTS(part) {#part, TUFF_PORTS_##part(READ, READ, WRITE, WRITE, MORE)},
-static const struct port_set port_sets[] = {TUFF_PORTED(PORTS)};
+static const struct port_set port_sets[] = {TUFF_PORT_SETS(PORTS)};
 
 /* ---- SPIR-V ------------------------------------------------------------------------------------------------------------------- */
 

@@ -25,7 +25,7 @@ grep -E '\.(c|h|def|comp|glsl|cmake|in|md|sh)$|CMakeLists' "$list" | xargs -d '\
     report "tabs" || true
 every '(^|[^A-Za-z_-])(TODO|FIXME|XXX)([^A-Za-z_-]|$)' | grep -vE '(TODO|FIXME) #[0-9]+|lint_text\.sh|docs/style\.md' | report "TODO without its issue's number"
 every '(^|[^a-zA-Z0-9_.$}])/(work|home|root|Users)/[a-zA-Z0-9_]' | grep -v '^tests/lint_text\.sh:' | report "paths of one machine"
-grep '^shaders/' "$list" | grep -v '^shaders/include/grid\.glsl$' | xargs -d '\n' grep -In gl_NumWorkGroups |
+grep '^shaders/' "$list" | grep -v '^shaders/include/kernel\.glsl$' | xargs -d '\n' grep -In gl_NumWorkGroups |
     report "a count of workgroups, which is another one in a part of a launch (backend/cuts.h)" || true
 grep -E '^(graph|backend|loaders|samples)/.*\.(c|h)$' "$list" > "$list.product" || true
 {

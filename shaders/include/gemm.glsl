@@ -7,9 +7,19 @@
  *   3 weight grad  m = output channel, n = (channel, u, v), k = (picture, i, j), z = split of k and group   in0 x, in1 gy
  * A kernel asks for struct GemmZ once, struct GemmRow and GemmCol once per row and column, then loads by k. Rows,
  * columns and k outside the matrix give 0 and read element 0, so that no lane leaves the common path.
- * Constant ids 0..5 and the push block are shared by every kernel that includes this. */
+ * Constant ids 0..5 and the push block are shared by every kernel that includes this.
+ *
+ * in    0, 1  as GEMM_OP says, f32
+ * out   2     f32
+ * grid  group_count workgroups, folded: tile column fastest, then tile row, then z */
 #ifndef GEMM_OP
 #define GEMM_OP 0
+#endif
+#include "include/hooks.glsl"
+#ifdef COUNTED
+TUFF_PORTS(IINO)
+#else
+TUFF_PORTS(IIO)
 #endif
 #if GEMM_OP == 0
 TUFF_CONSTANTS(gemm_matmul)

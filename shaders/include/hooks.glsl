@@ -5,7 +5,7 @@
  *     vec4  in0q(uint q)          quad q: elements 4 q .. 4 q + 3; those behind the last are anything
  *     void  out1(uint i, int v)   likewise of the kernel's second result, where it has several
  *     void  out0(uint i, float v) and void out0v(uint i, vec4 v), elements i .. i+3; i is a multiple of 4 and i + 3 is inside
- * A file that stands alone declares identity ports, TUFF_PORTS(part) of kernels.def: inputs take bindings 0, 1, .., the output the next;
+ * A file that stands alone declares identity ports, TUFF_PORTS(letters) of kernels.def: inputs take bindings 0, 1, .., the output the next;
  * constant 16 + n says at which element of its binding input n begins (graph/compile/plain.c). */
 #include "include/kernel.glsl"
 #include "include/quads.glsl"
@@ -15,6 +15,7 @@
 #include "include/dtype.glsl"
 #include "include/divide.glsl"
 TUFF_HOOKS_TEXT
+#define TUFF_PORTS(letters)
 #else
 #define TUFF_PORT_IN(n)                                                        \
     layout(constant_id = 16 + n) const uint tuff_begin##n = 0;                 \
@@ -43,5 +44,5 @@ TUFF_HOOKS_TEXT
 #define TUFF_PORT_MORE_INT(k, n)                                               \
     layout(std430, binding = n) writeonly buffer TuffOut##k { int tuff_out##k[]; };  \
     void out##k(uint i, int v) { tuff_out##k[i] = v; }
-#define TUFF_PORTS(part) TUFF_PORTS_##part(TUFF_PORT_IN, TUFF_PORT_IN_INT, TUFF_PORT_OUT, TUFF_PORT_OUT_INT, TUFF_PORT_MORE_INT)
+#define TUFF_PORTS(letters) TUFF_PORTS_##letters(TUFF_PORT_IN, TUFF_PORT_IN_INT, TUFF_PORT_OUT, TUFF_PORT_OUT_INT, TUFF_PORT_MORE_INT)
 #endif

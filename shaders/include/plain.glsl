@@ -10,10 +10,7 @@
  * spec  144, 145   dtype of the result (enum tuff_dtype), elements
  * grid     ceil(blocks / size) workgroups */
 #include "include/kernel.glsl"
-layout(local_size_x_id = 0) in;
-TUFF_CONSTANTS(plain)
-layout(push_constant) uniform Push { TUFF_WORDS(plain) };
-#include "include/grid.glsl"
+TUFF_KERNEL(plain, 0)
 #include "include/dtype.glsl"
 #include "include/map.glsl"
 #define TUFF_DTYPE_WORD(symbol, number, name, reg, lowest, highest) const uint TUFF_##symbol = number;

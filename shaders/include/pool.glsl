@@ -1,9 +1,9 @@
-/* pool.glsl - geometry of pooling windows, shared by the four pooling kernels. One invocation computes one element; its
- * number is that of the result's element, row-major. Constant ids 0..6 are taken. */
-#include "include/kernel.glsl"
-layout(local_size_x_id = 6) in;
-TUFF_CONSTANTS(pool)
-layout(push_constant) uniform Push { TUFF_WORDS(pool) };
+/* pool.glsl - geometry of pooling windows, shared by the pooling kernels. Where a file says no other count, one invocation computes one
+ * element; its number is that of the result's element, row-major. Constant ids 0..6 are taken.
+ *
+ * grid  count / WORKGROUP workgroups, rounded up, folded */
+#include "include/hooks.glsl"
+TUFF_KERNEL(pool, 6)
 #include "include/order.glsl"
 /* Is the place of order x the window's winner, where the one of order `best` is before it? The first of equal ones wins, but of NaNs the last,
  * as in PyTorch. */

@@ -8,10 +8,13 @@
 #else
 #define ELEMENT float
 #endif
+/* POSITIONS(text): of argmax and argmin alone */
 #if REDUCE >= 3
 #define RESULT int
+#define POSITIONS(text) text
 #else
 #define RESULT ELEMENT
+#define POSITIONS(text)
 #endif
 /* Extrema are the largest of whole numbers in the order of the elements, or of their opposites (order.glsl). */
 #if REDUCE == 0
@@ -24,8 +27,7 @@
 #include "include/kernel.glsl"
 /* So many rounds are a block, and blocks are joined: the error of a sum of n grows with ROUNDS + n / ROUNDS, not with n. */
 const uint ROUNDS = 64u;
-TUFF_CONSTANTS(reduce)
-layout(push_constant) uniform Push { TUFF_WORDS(reduce) };
+TUFF_KERNEL(reduce, 0)
 #include "include/unpack.glsl"
 #include "include/hooks.glsl"
 #ifndef TUFF_HOOKS
@@ -85,9 +87,7 @@ ivec4 STATE_OF(vec4 x) { return ivec4(STATE_OF(x[0]), STATE_OF(x[1]), STATE_OF(x
 
 struct Best {
     STATE v;
-#if REDUCE >= 3
-    uint at;
-#endif
+    POSITIONS(uint at;)
 };
 /* b, whose positions follow those of a or are mixed with them, joined to a: ties go to the lower position */
 Best join(Best a, Best b)
@@ -109,9 +109,7 @@ Best take(uint o, uint r)
 {
     Best b;
     b.v = STATE_OF(in0(o, r));
-#if REDUCE >= 3
-    b.at = r;
-#endif
+    POSITIONS(b.at = r;)
     return b;
 }
 ELEMENT result_of(STATE v)
@@ -135,9 +133,7 @@ void finish(uint o, Best b)
 #ifdef REDUCE_QUADS
 struct Best4 {
     STATE4 v;
-#if REDUCE >= 3
-    uvec4 at;
-#endif
+    POSITIONS(uvec4 at;)
 };
 /* As join, each of the four for itself. */
 Best4 join4(Best4 a, Best4 b)
@@ -158,9 +154,7 @@ Best best_of(Best4 b, uint k)
 {
     Best one;
     one.v = b.v[k];
-#if REDUCE >= 3
-    one.at = b.at[k];
-#endif
+    POSITIONS(one.at = b.at[k];)
     return one;
 }
 Best join_four(Best4 b) { return join(join(best_of(b, 0u), best_of(b, 2u)), join(best_of(b, 1u), best_of(b, 3u))); }
@@ -169,9 +163,7 @@ Best4 take_r(uint o, uint q)
 {
     Best4 b;
     b.v = STATE_OF(in0q(o, q));
-#if REDUCE >= 3
-    b.at = 4u * q + uvec4(0u, 1u, 2u, 3u);
-#endif
+    POSITIONS(b.at = 4u * q + uvec4(0u, 1u, 2u, 3u);)
     return b;
 }
 /* Element r of outputs 4 q .. 4 q + 3. */
@@ -179,9 +171,7 @@ Best4 take_o(uint q, uint r)
 {
     Best4 b;
     b.v = STATE_OF(in0o(q, r));
-#if REDUCE >= 3
-    b.at = uvec4(r);
-#endif
+    POSITIONS(b.at = uvec4(r);)
     return b;
 }
 void finish4(uint q, Best4 b)
