@@ -9,77 +9,112 @@
 #include <string.h>
 
 enum kind { TEXT, WHOLE, REAL, FLAG };
+/* By a checkpoint: a kept option cannot change when training goes on; LATER: those of versions before it lack it. */
+enum keep { NOT_KEPT, KEPT, KEPT_LATER };
+enum group { DATA, NETWORK, TRAINING, OPTIMIZER, OUTPUT, DEVICE, GROUPS };
+static const char *const group_names[GROUPS] = {"Data", "Network", "Training", "Optimizer", "Output", "Device"};
 struct row {
     const char *name;
+    enum group group; /* of the help; the rows of one stand together */
     enum kind kind;
     size_t offset, size;
     double least, most; /* of a number; least of a text: characters */
-    bool kept;          /* by a checkpoint: cannot change when training goes on */
+    enum keep kept;
     const char *argument, *help;
 };
 #define FIELD(name) offsetof(struct options, name), sizeof(((struct options *)0)->name)
 static const struct row rows[] = {
-    {"data", TEXT, FIELD(data), 0, 0, true, "PATH",
+    {"data", DATA, TEXT, FIELD(data), 0, 0, KEPT, "PATH",
      "folder of IDX files as of MNIST, an .npz (x_train, y_train, ..), or a folder of class folders with pictures (PNG, "
      "JPEG, WebP, GIF, BMP)"},
-    {"arch", TEXT, FIELD(arch), 0, 0, true, "NAME", "network: mlp, cnn (default) or resnet"},
-    {"out", TEXT, FIELD(out), 1, 0, false, "DIR", "where model.tuff, " CHECKPOINT " and the curves go (default trained)"},
-    {"epochs", WHOLE, FIELD(epochs), 1, EPOCHS_MAX, true, "N", "times through the data (default: by network)"},
-    {"batch", WHOLE, FIELD(batch), 1, 65536, true, "N", "samples in a step (default 64, fewer for few pictures)"},
-    {"lr", REAL, FIELD(lr), 1e-9, 1e30, true, "X", "largest learning rate (default: by network, for adam)"},
-    {"optimizer", TEXT, FIELD(optimizer), 1, 0, true, "KIND",
-     "adam (default), adamw, sgd (momentum 0.9), rmsprop, adagrad, adadelta, adamax, lion or lamb; others than adam want "
-     "their own --lr"},
-    {"schedule", TEXT, FIELD(schedule), 1, 0, true, "HOW",
-     "cosine (default), linear, one-cycle, constant, or plateau: a tenth where the validation's loss gets no better for 3 "
-     "epochs"},
-    {"augment", TEXT, FIELD(augment), 1, 0, true, "LIST",
+    {"validation", DATA, REAL, FIELD(validation), 0, 0.9, KEPT, "X", "share that picks the best model (default 0.1)"},
+    {"test", DATA, REAL, FIELD(test), 0, 0.9, KEPT, "X", "class folders: share that is only tested on (default 0.1)"},
+    {"size", DATA, WHOLE, FIELD(size), 8, 512, KEPT, "N", "class folders: pictures become N x N (default 32)"},
+    {"channels", DATA, WHOLE, FIELD(channels), 1, 3, KEPT, "N", "class folders: 1 grey, 3 colour (default)"},
+    {"fit", DATA, TEXT, FIELD(fit), 0, 0, KEPT, "HOW", "class folders: stretch, pad or crop (default)"},
+    {"invert", DATA, TEXT, FIELD(invert), 0, 0, KEPT, "HOW", "class folders: never (default) or always"},
+    {"skip-damaged", DATA, FLAG, FIELD(skip_damaged), 0, 0, KEPT_LATER, NULL,
+     "leaves out pictures that cannot be read (default: the first is an error)"},
+    {"quick", DATA, FLAG, FIELD(quick), 0, 0, KEPT, NULL, "one epoch over 6,400 pictures"},
+
+    {"arch", NETWORK, TEXT, FIELD(arch), 0, 0, KEPT, "NAME", "which network, of the list below (default cnn)"},
+    {"start", NETWORK, TEXT, FIELD(start), 1, 0, NOT_KEPT, "FILE",
+     "begins with the weights of a model.tuff of the same network; other classes get a new last layer"},
+    {"backbone", NETWORK, REAL, FIELD(backbone), 0, 1, KEPT_LATER, "X",
+     "share of --lr for all but the last layer (default 1); 0 leaves them as they are"},
+
+    {"epochs", TRAINING, WHOLE, FIELD(epochs), 1, EPOCHS_MAX, KEPT, "N", "times through the data (default: by network)"},
+    {"batch", TRAINING, WHOLE, FIELD(batch), 1, 65536, KEPT, "N", "samples in a step (default 64, fewer for few pictures)"},
+    {"seed", TRAINING, WHOLE, FIELD(seed), 0, 4294967295.0, KEPT, "N", "of weights, order, dropout, split (default 1)"},
+    {"augment", TRAINING, TEXT, FIELD(augment), 1, 0, KEPT_LATER, "LIST",
      "changes pictures at random while it trains: none (default), light, strong, or flip, shift, crop, rotate, shear, zoom, "
      "brightness, contrast, saturation, hue, color, erase, mixup, cutmix, with numbers where they should differ: "
      "flip,shift=2,rotate=10"},
-    {"show-augmentation", TEXT, FIELD(show_augmentation), 1, 0, false, "FILE",
+    {"show-augmentation", TRAINING, TEXT, FIELD(show_augmentation), 1, 0, NOT_KEPT, "FILE",
      "draws what --augment makes of some pictures, as PNG, and ends"},
-    {"find-rate", FLAG, FIELD(find_rate), 0, 0, false, NULL,
-     "trains up to 100 steps with rising rates, draws their losses in --out, says which --lr to take, and ends"},
-    {"start", TEXT, FIELD(start), 1, 0, false, "FILE",
-     "begins with the weights of a model.tuff of the same network; other classes get a new last layer"},
-    {"backbone", REAL, FIELD(backbone), 0, 1, true, "X",
-     "share of --lr for all but the last layer (default 1); 0 leaves them as they are"},
-    {"validation", REAL, FIELD(validation), 0, 0.9, true, "X", "share of the data that picks the best model (default 0.1)"},
-    {"seed", WHOLE, FIELD(seed), 0, 4294967295.0, true, "N", "of weights, order, dropout, split (default 1)"},
-    {"report", FLAG, FIELD(report), 0, 0, false, NULL, "tells in the end what ran slower than it could, and why"},
-    {"quick", FLAG, FIELD(quick), 0, 0, true, NULL, "one epoch over 6,400 pictures"},
-    {"resume", FLAG, FIELD(resume), 0, 0, false, NULL, "goes on from " CHECKPOINT " in --out, with its options"},
-    {"skip-damaged", FLAG, FIELD(skip_damaged), 0, 0, true, NULL,
-     "leaves out pictures that cannot be read (default: the first is an error)"},
-    {"skip-not-finite", FLAG, FIELD(skip_not_finite), 0, 0, true, NULL,
+    {"skip-not-finite", TRAINING, FLAG, FIELD(skip_not_finite), 0, 0, KEPT, NULL,
      "leaves out steps whose loss or gradients are infinite or NaN, and counts them (default: the first ends the training)"},
-    {"force", FLAG, FIELD(force), 0, 0, false, NULL, "replaces the result of an earlier training in --out"},
-    {"json", TEXT, FIELD(json), 1, 0, false, "FILE", "writes what came out as JSON"},
-    {"device", TEXT, FIELD(device), 1, 0, false, "NAME", "index, UUID or part of a name, as tuff-info lists them"},
-    {"size", WHOLE, FIELD(size), 8, 512, true, "N", "class folders: pictures become N x N (default 32)"},
-    {"channels", WHOLE, FIELD(channels), 1, 3, true, "N", "class folders: 1 grey, 3 colour (default)"},
-    {"fit", TEXT, FIELD(fit), 0, 0, true, "HOW", "class folders: stretch, pad or crop (default)"},
-    {"invert", TEXT, FIELD(invert), 0, 0, true, "HOW", "class folders: never (default) or always"},
-    {"test", REAL, FIELD(test), 0, 0.9, true, "X", "class folders: share that is only tested on (default 0.1)"},
+    {"resume", TRAINING, FLAG, FIELD(resume), 0, 0, NOT_KEPT, NULL,
+     "goes on from " CHECKPOINT " in --out, with its options"},
+
+    {"optimizer", OPTIMIZER, TEXT, FIELD(optimizer), 1, 0, KEPT_LATER, "KIND",
+     "adam (default), adamw, sgd (momentum 0.9), rmsprop, adagrad, adadelta, adamax, lion or lamb; others than adam want "
+     "their own --lr"},
+    {"lr", OPTIMIZER, REAL, FIELD(lr), 1e-9, 1e30, KEPT, "X", "largest learning rate (default: by network, for adam)"},
+    {"schedule", OPTIMIZER, TEXT, FIELD(schedule), 1, 0, KEPT_LATER, "HOW",
+     "cosine (default), linear, one-cycle, constant, or plateau: a tenth where the validation's loss gets no better for 3 "
+     "epochs"},
+    {"find-rate", OPTIMIZER, FLAG, FIELD(find_rate), 0, 0, NOT_KEPT, NULL,
+     "trains up to 100 steps with rising rates, draws their losses in --out, says which --lr to take, and ends"},
+
+    {"out", OUTPUT, TEXT, FIELD(out), 1, 0, NOT_KEPT, "DIR",
+     "where model.tuff, " CHECKPOINT " and the curves go (default trained)"},
+    {"force", OUTPUT, FLAG, FIELD(force), 0, 0, NOT_KEPT, NULL, "replaces the result of an earlier training in --out"},
+    {"json", OUTPUT, TEXT, FIELD(json), 1, 0, NOT_KEPT, "FILE", "writes what came out as JSON"},
+    {"report", OUTPUT, FLAG, FIELD(report), 0, 0, NOT_KEPT, NULL, "tells in the end what ran slower than it could, and why"},
+
+    {"device", DEVICE, TEXT, FIELD(device), 1, 0, NOT_KEPT, "NAME",
+     "index, UUID or part of a name, as tuff-info lists them"},
 };
 enum { ROW_COUNT = sizeof rows / sizeof rows[0], HELP = 1000, VERSION };
+_Static_assert((int)ROW_COUNT <= (int)OPTION_TEXTS_MAX, "more options than texts");
+
+/* A line of the help: what is on the left, and a text that is broken at spaces. */
+static void print_line(const char *left, const char *text)
+{
+    enum { INDENT = 24, WIDTH = 76 };
+    printf("  %-*s", INDENT - 2, left);
+    if (strlen(left) > INDENT - 3) printf("\n%*s", INDENT, "");
+    while (strlen(text) > WIDTH) {
+        int length = WIDTH;
+        while (length > 1 && text[length] != ' ') length--;
+        printf("%.*s\n%*s", length, text, INDENT, "");
+        text += length + (text[length] == ' ');
+    }
+    printf("%s\n", text);
+}
 
 static void help(void)
 {
+    char left[60], text[300];
     printf("tuff-train - trains a network that tells pictures apart, on any GPU with a Vulkan driver\n\n"
-           "  tuff-train --data DIR [--arch mlp|cnn|resnet] [--out DIR] [OPTION...]\n"
-           "  tuff-train --resume [--out DIR]\n\n");
+           "  tuff-train --data DIR [--arch NAME] [--out DIR] [OPTION...]\n"
+           "  tuff-train --resume [--out DIR]\n");
     for (int i = 0; i < ROW_COUNT; i++) {
-        char left[40];
-        snprintf(left, sizeof left, "--%s %s", rows[i].name, rows[i].argument ? rows[i].argument : "");
-        printf("  %-19s %s\n", left, rows[i].help);
+        const struct row *row = &rows[i];
+        if (i == 0 || row->group != rows[i - 1].group) printf("\n%s:\n", group_names[row->group]);
+        snprintf(left, sizeof left, "--%s%s%s", row->name, row->argument ? " " : "", row->argument ? row->argument : "");
+        print_line(left, row->help);
     }
-    printf("  %-19s %s\n  %-19s %s\n\nNetworks:\n", "--help", "this text", "--version",
-           "version of Tuff, and what pictures it reads");
-    for (uint32_t i = 0; i < zoo_model_count; i++)
-        printf("  %-7s %s (%u epochs, rate %g)\n", zoo_models[i].name, zoo_models[i].about, (unsigned)zoo_models[i].epochs,
-               zoo_models[i].lr);
+    printf("\nOther:\n");
+    print_line("--help", "this text");
+    print_line("--version", "version of Tuff, and what pictures it reads");
+    printf("\nNetworks:\n");
+    for (uint32_t i = 0; i < zoo_model_count; i++) {
+        const struct zoo_model *m = &zoo_models[i];
+        snprintf(text, sizeof text, "%s (%u epochs, rate %g)", m->about, (unsigned)m->epochs, m->lr);
+        print_line(m->name, text);
+    }
     printf("\nFolders train/, test/ and val/ (or valid/, validation/) in --data, with class folders in them, are what they "
            "are\ncalled: "
            "nothing is drawn from train/ for a set that has a folder of its own.\n");
@@ -206,12 +241,7 @@ static void recall(struct options *options, const bool *given, struct tuff_conte
         if (!rows[i].kept || (given[i] && may_differ)) continue;
         if (given[i] && text) compare(options, &rows[i], text);
         if (given[i]) continue;
-        bool later = rows[i].offset == offsetof(struct options, backbone) ||
-                     rows[i].offset == offsetof(struct options, skip_damaged) ||
-                     rows[i].offset == offsetof(struct options, optimizer) ||
-                     rows[i].offset == offsetof(struct options, schedule) ||
-                     rows[i].offset == offsetof(struct options, augment);
-        if (!text && later) continue; /* of a version without it */
+        if (!text && rows[i].kept == KEPT_LATER) continue;
         if (text && set(options, &rows[i], text)) continue;
         fprintf(stderr, "tuff-train: %s: was not written by tuff-train (no %s)\n", SHOWN(path), rows[i].name);
         exit(1);

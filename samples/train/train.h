@@ -10,12 +10,12 @@
 
 struct options {
     char data[1024], out[1024], json[1024], device[256], start[1024];
-    char arch[16], optimizer[16], schedule[16], fit[16], invert[16], augment[200], show_augmentation[1024];
+    char arch[32], optimizer[16], schedule[16], fit[16], invert[16], augment[200], show_augmentation[1024];
     uint32_t epochs, batch, seed, size, channels;
     double lr, backbone, validation, test;
     bool quick, resume, force, report, find_rate, skip_damaged, skip_not_finite;
 };
-enum { OPTION_TEXTS_MAX = 24 };
+enum { OPTION_TEXTS_MAX = 48 };
 /* Exits with the help, the version, or a sentence about what is wrong. With --resume, fills the rest from the checkpoint. */
 void options_parse(struct options *options, int count, char **arguments, struct tuff_context *context);
 /* Those that a checkpoint and the result keep, as texts; returns their number. `numbers` holds the digits. */
