@@ -50,6 +50,14 @@ static void test_documented(void)
         .count = 6, .classes = 3, .labels = LABELS(0, 1, 2, 0, 1, 2), .predicted = LABELS(0, 2, 1, 0, 0, 1)};
     const double documented[] = {2 / 6.0, NAN,     2 / 9.0,  2 / 6.0, 2 / 9.0, 1 / 3.0,
                                  2 / 6.0, 1 / 3.0, 4 / 15.0, 2 / 6.0, 4 / 15.0};
+    uint64_t counted[9];
+    struct tuff_scores whole = score(&six, NULL, counted), same;
+    tuff_score_confusion(counted, 3, &same, each);
+    check(near(each[0].f1, 0.8) && same.count == 6 && same.undefined == whole.undefined,
+          "the scores of a matrix are others");
+    for (int i = 0; i < TUFF_SCORES; i++)
+        check(near(same.value[i], whole.value[i]), "%s of a matrix is %g", tuff_score_name((enum tuff_score)i),
+              same.value[i]);
     for (int i = 0; i < (int)TUFF_COUNT(documented); i++) expect("six", documented[i], (enum tuff_score)i, six);
     score(&six, each, NULL);
     check(near(each[0].precision, 2 / 3.0) && near(each[0].recall, 1) && near(each[0].f1, 0.8) && each[1].precision == 0,

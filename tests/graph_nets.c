@@ -114,6 +114,55 @@ static void list(struct nets_test *t, const struct zoo_net *net)
     }
 }
 
+/* Classifiers of pictures, as a model builds them: the same parameters for training and inference, a last layer of as many units as there are
+ * classes, whose names the head tells. */
+static void check_picture(struct nets_test *t, const struct zoo_picture *picture)
+{
+    enum { CLASSES = 7 };
+    uint32_t side = picture->side ? picture->side : 32, channels = picture->channels ? picture->channels : 3, heads = 0;
+    uint64_t parameters[2];
+    char head[32];
+    for (int training = 0; training < 2; training++) {
+        struct tuff_graph *g = graph_fresh(t->context);
+        struct tuff_error error = {0};
+        tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(2, channels, side, side));
+        tuff_val y = zoo_picture_build(picture, g, x, training, CLASSES, head);
+        struct tuff_shape out = tuff_type_of(g, y).shape, wanted = TUFF_SHAPE(2, CLASSES);
+        graph_check(&t->failures, tuff_graph_finish(g, &error) == TUFF_OK && tuff_shape_equal(&out, &wanted), "%s: %s",
+                    picture->name, error.message[0] ? error.message : "its logits have another shape");
+        parameters[training] = count(g, g->count).parameters;
+        for (uint32_t i = 0; i < tuff_graph_leaf_count(g); i++) {
+            struct tuff_leaf leaf = tuff_graph_leaf(g, i);
+            bool of_head = leaf.trained && !strncmp(leaf.name, head, strlen(head));
+            heads += of_head;
+            if (of_head)
+                graph_check(&t->failures, leaf.type.shape.dim[0] == CLASSES, "%s: %s is no part of the last layer",
+                            picture->name, leaf.name);
+        }
+        tuff_graph_destroy(g);
+    }
+    graph_check(&t->failures, heads == 4, "%s: weight and bias of the last layer twice, got %u", picture->name,
+                (unsigned)heads);
+    graph_check(&t->failures, parameters[0] == parameters[1] && parameters[0] > 0,
+                "%s: %llu parameters, and %llu in training", picture->name, (unsigned long long)parameters[0],
+                (unsigned long long)parameters[1]);
+}
+
+static void check_pictures(struct nets_test *t)
+{
+    struct zoo_picture picture, again;
+    uint32_t count = 0;
+    for (; zoo_picture(count, &picture); count++) {
+        graph_check(&t->failures,
+                    zoo_picture_find(picture.name, &again) && again.model == picture.model && again.net == picture.net,
+                    "%s: is not found, or twice there", picture.name);
+        check_picture(t, &picture);
+    }
+    graph_check(&t->failures,
+                count >= 13 && !zoo_picture_find("yolov8n-320", &again) && !zoo_picture_find("gpt-4x256", &again),
+                "%u classifiers of pictures", (unsigned)count);
+}
+
 int main(int argc, char **argv)
 {
     struct nets_test t = {.failures = 0};
@@ -133,6 +182,7 @@ int main(int argc, char **argv)
             graph_check(&t.failures, zoo_work_create(t.context, net, ZOO_TRAIN, 0, &work, NULL) == TUFF_ERR_USAGE,
                         "%s: expected TUFF_ERR_USAGE of its training", net->name);
     }
+    if (argc == 1) check_pictures(&t);
     graph_check(&t.failures, zoo_net_find("resnet") == NULL, "a net that is not there is found");
     printf("graph_nets: %u nets, %u failures\n", (unsigned)zoo_net_count, t.failures);
     tuff_context_destroy(t.context);

@@ -4,8 +4,7 @@
 #if !defined(_WIN32) /* shells, signals and disks of POSIX */
 
 #include "loaders/loaders.h"
-#include "tests/backend_help.h"
-#include "tests/temporary.h"
+#include "tests/program_help.h"
 
 #include "backend/os.h"
 
@@ -18,124 +17,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct program_test {
-    struct backend_test test;
-    char folder[300];
-    char *output; /* [owned] of the last command */
-};
-
-/* ---- data ------------------------------------------------------------------------------------------------------------------------- */
-
-static void put_word(FILE *file, uint32_t word)
-{
-    for (int shift = 24; shift >= 0; shift -= 8) fputc((int)(word >> shift & 255), file);
-}
-
-struct set {
-    uint32_t count, classes, first, channels; /* labels are first .. first + classes - 1; channels 0: an array of rank 3 */
-    uint32_t odd;                             /* label of the first picture, as of a damaged file; 0: none */
-};
-
-enum { SIDE = 8 };
-
-static void write_idx(const struct program_test *t, const char *folder, const char *name, const struct set *set)
-{
-    char path[600];
-    uint32_t channels = set->channels ? set->channels : 1;
-    snprintf(path, sizeof path, "%s/%s/%s-labels-idx1-ubyte", t->folder, folder, name);
-    FILE *labels = fopen(path, "wb");
-    snprintf(path, sizeof path, "%s/%s/%s-images-idx3-ubyte", t->folder, folder, name);
-    FILE *images = fopen(path, "wb");
-    if (!labels || !images) exit(1);
-    put_word(labels, 0x801);
-    put_word(labels, set->count);
-    put_word(images, set->channels ? 0x804 : 0x803);
-    put_word(images, set->count);
-    if (set->channels) put_word(images, set->channels);
-    put_word(images, SIDE);
-    put_word(images, SIDE);
-    for (uint32_t i = 0; i < set->count; i++) {
-        uint32_t label = set->odd && i == 0 ? set->odd : set->first + i % set->classes;
-        fputc((int)label, labels);
-        for (uint32_t p = 0; p < channels * SIDE * SIDE; p++)
-            fputc((int)((label * 67 + (i * 31 + p * 7) % 40) & 255), images);
-    }
-    if (fclose(labels) != 0 || fclose(images) != 0) exit(1);
-}
-
-static void write_data(const struct program_test *t, const char *folder, struct set set)
-{
-    char path[600];
-    snprintf(path, sizeof path, "%s/%s", t->folder, folder);
-    mkdir(path, 0777);
-    write_idx(t, folder, "train", &set);
-    set.count = set.count / 4 + 1;
-    set.odd = 0;
-    write_idx(t, folder, "t10k", &set);
-}
-
-/* Pictures of class folders; names separated by spaces. */
-static void write_folders(const struct program_test *t, const char *folder, const char *classes)
-{
-    char path[700], name[60];
-    static uint8_t pixels[SIDE * SIDE * 3];
-    for (const char *at = classes; *at; at += strlen(name) + (at[strlen(name)] == ' ')) {
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, " "), at);
-        snprintf(path, sizeof path, "%s/%s/%s", t->folder, folder, name);
-        if (tuff_os_make_folders(NULL, path, NULL) != TUFF_OK) exit(1);
-        for (int i = 0; i < 12; i++) {
-            struct tuff_picture picture = {SIDE, SIDE, 3, pixels};
-            for (size_t p = 0; p < sizeof pixels; p++) pixels[p] = (uint8_t)((size_t)name[0] * 29 + p * 3 % 50 + (size_t)i);
-            snprintf(path, sizeof path, "%s/%s/%s/%d.png", t->folder, folder, name, i);
-            (void)!tuff_picture_write_png(t->test.context, path, &picture, NULL);
-        }
-    }
-}
-
-/* ---- commands ----------------------------------------------------------------------------------------------------------------------- */
-
-/* In the folder of the test; TRAIN in the command is the program. Returns the exit status; the output is kept. A sanitized program is not
- * blamed for what lavapipe (at its dlclose) and libfontconfig leak. */
-static int shell(struct program_test *t, const char *command)
-{
-    char line[3000], path[400];
-    size_t bytes = 0;
-    snprintf(path, sizeof path, "%s/output", t->folder);
-    snprintf(line, sizeof line,
-             "cd '%s' && export ASAN_OPTIONS=\"$ASAN_OPTIONS${ASAN_OPTIONS:+:}detect_leaks=0\" && TRAIN='%s/bin/tuff-train' "
-             "CLASSIFY='%s/bin/tuff-classify' && { %s\n} > output 2>&1 < /dev/null",
-             t->folder, TUFF_BUILD_DIR, TUFF_BUILD_DIR, command);
-    int status = system(line);
-    tuff_free(NULL, t->output);
-    t->output = NULL;
-    (void)!tuff_os_read_file(NULL, path, 0, (void **)&t->output, &bytes, NULL);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void expect(struct program_test *t, const char *command, int wanted, const char *sentence)
-{
-    int status = shell(t, command);
-    backend_check(&t->test, status == wanted && t->output && strstr(t->output, sentence),
-                  "%s\n  expected status %d and '%s', got %d and\n%s", command, wanted, sentence, status,
-                  t->output ? t->output : "");
-}
-
-static void expect_not(struct program_test *t, const char *text)
-{
-    backend_check(&t->test, t->output && !strstr(t->output, text), "expected no '%s' in\n%s", text,
-                  t->output ? t->output : "");
-}
-
+#define write_data program_write_data
+#define write_folders program_write_folders
+#define shell program_shell
+#define expect program_expect
+#define expect_not program_expect_not
 #define MLP "$TRAIN --arch mlp --epochs 1 "
 
 /* ---- before the first step ------------------------------------------------------------------------------------------------------------ */
 
 static void test_data(struct program_test *t)
 {
-    write_data(t, "one", (struct set){.count = 40, .classes = 1});
-    write_data(t, "few", (struct set){.count = 5, .classes = 2});
-    write_data(t, "two-channels", (struct set){.count = 40, .classes = 2, .channels = 2});
-    write_data(t, "letters", (struct set){.count = 235, .classes = 47});
+    write_data(t, "one", (struct program_set){.count = 40, .classes = 1});
+    write_data(t, "few", (struct program_set){.count = 5, .classes = 2});
+    write_data(t, "two-channels", (struct program_set){.count = 40, .classes = 2, .channels = 2});
+    write_data(t, "letters", (struct program_set){.count = 235, .classes = 47});
     expect(t, MLP "--data one --out x", 1, "one class");
     expect(t, MLP "--data two-channels --out x", 1, "2 channels");
     expect(t, MLP "--data few --validation 0 --batch 64 --out few-out --json few-out.json && cat few-out.json", 0,
@@ -146,7 +42,7 @@ static void test_data(struct program_test *t)
     expect(t, MLP "--data few --validation 0.9 --out x", 1, "leaves one picture to train on");
     expect(t, MLP "--data letters --out letters-out", 0, "47 classes");
     expect_not(t, "classes with");
-    write_data(t, "damaged", (struct set){.count = 2000, .classes = 3, .odd = 131});
+    write_data(t, "damaged", (struct program_set){.count = 2000, .classes = 3, .odd = 131});
     expect(
         t, MLP "--data damaged --out damaged-out", 0,
         "classes without a picture to train on: 128 of 132 (first: 3)\n         classes with less than a hundredth of the "
@@ -244,9 +140,9 @@ static void test_places(struct program_test *t)
 
 static void test_resume(struct program_test *t)
 {
-    write_data(t, "less", (struct set){.count = 119, .classes = 3});
-    write_data(t, "others", (struct set){.count = 120, .classes = 3, .first = 1});
-    write_data(t, "more", (struct set){.count = 120, .classes = 12});
+    write_data(t, "less", (struct program_set){.count = 119, .classes = 3});
+    write_data(t, "others", (struct program_set){.count = 120, .classes = 3, .first = 1});
+    write_data(t, "more", (struct program_set){.count = 120, .classes = 12});
     expect(t, MLP "--data data --out out --epochs 2", 0, "the model of epoch");
     expect(t, MLP "--data data --out out", 1, "out/training.tuff is there already: --resume");
     expect(t, "rm out/training.tuff; " MLP "--data data --out out", 1, "out/model.tuff is there already");
@@ -412,17 +308,10 @@ static void test_classify(struct program_test *t)
 
 int main(void)
 {
-    struct program_test t = {.output = NULL};
-    int code = backend_test_begin(&t.test, NULL);
+    struct program_test t;
+    int code = program_test_begin(&t, "program");
     if (code) return code;
-    if (!tuff_os_exists(TUFF_BUILD_DIR "/bin/tuff-train")) {
-        puts("skipped: tuff-train is not built");
-        return 77;
-    }
-    temporary_path("program", t.folder, sizeof t.folder);
-    if (tuff_os_make_folders(NULL, t.folder, NULL) != TUFF_OK) return 1;
-    t.test.quiet = true;
-    write_data(&t, "data", (struct set){.count = 120, .classes = 3});
+    write_data(&t, "data", (struct program_set){.count = 120, .classes = 3});
     test_data(&t);
     test_folders(&t);
     test_places(&t);
@@ -433,11 +322,7 @@ int main(void)
     test_signals(&t);
     test_failure(&t);
     test_classify(&t);
-    t.test.quiet = false;
-    shell(&t, "rm -rf ./*");
-    tuff_os_remove(t.folder);
-    tuff_free(NULL, t.output);
-    return backend_test_end(&t.test, "train_program");
+    return program_test_end(&t, "train_program");
 }
 
 #else

@@ -1,6 +1,9 @@
 /* tuff-classify - says what pictures show, with a model of tuff-train. The way through Tuff's interface: open the model file,
  * make a classifier on a device, prepare pictures as the model learned them, run. tuff-classify --help says the rest. */
+#include "confusion.h"
+#include "folder.h"
 #include "program.h"
+#include "scores.h"
 #include "sheet.h"
 #include "text.h"
 #include "whole.h"
@@ -12,7 +15,7 @@
 #include <string.h>
 
 struct options {
-    const char *model, *device, *data, *out, *json;
+    const char *model, *device, *data, *out, *json, *confusion, *groups;
     uint32_t top, count, first;
     bool skip_damaged, part; /* part: of the data set, is asked for */
     int invert;              /* enum tuff_invert, or -1: as the model says */
@@ -34,17 +37,22 @@ struct run {
 static const char help[] =
     "tuff-classify - says what pictures show, with a model of tuff-train\n\n"
     "  tuff-classify --model FILE [OPTION...] PICTURE...           PNG, JPEG, WebP, GIF, BMP\n"
+    "  tuff-classify --model FILE --data DIR [OPTION...]           scores a labelled folder\n"
     "  tuff-classify --model FILE --data DIR --out SHEET.png       test pictures of a data set (IDX files), as one "
     "picture\n\n"
     "  --model FILE      model.tuff, as tuff-train writes it\n"
-    "  --top K           the K likeliest classes (default 3)\n"
-    "  --json FILE       writes the answers as JSON; - for standard output, instead of text\n"
+    "  --top K           the K likeliest classes (default 3); with --data: of top-K accuracy (default 5)\n"
+    "  --json FILE       writes the answers, or the scores, as JSON; - for standard output, instead of text\n"
     "  --skip-damaged    pictures that cannot be read do not make the exit status 1 while others can\n"
     "  --invert HOW      never, always, or light: pictures on a light ground (default: as the model says)\n"
-    "  --data DIR        folder with the IDX files of the data set\n"
-    "  --count N         how many test pictures (default 20)\n"
-    "  --first N         number of the first one (default 0)\n"
+    "  --data DIR        folder of class folders with pictures, or with IDX files, of which the test pictures count\n"
+    "  --confusion FILE  draws the confusion matrix of --data (.png or .svg)\n"
+    "  --groups FILE     scores each group of pictures by itself: a CSV of lines file,group, where file is CLASS/PICTURE as "
+    "in\n"
+    "                    --data, or the number of a picture in IDX files\n"
     "  --out FILE        where the sheet goes (PNG)\n"
+    "  --count N         of the sheet: how many test pictures (default 20)\n"
+    "  --first N         of the sheet: number of the first one (default 0)\n"
     "  --device NAME     index, UUID or part of a name, as tuff-info lists them\n"
     "  --help            this text\n"
     "  --version         version of Tuff, and what pictures it reads\n";
@@ -88,13 +96,15 @@ static void parse(struct options *o, int count, char **arguments)
         {"count", required_argument, NULL, 'n'},
         {"first", required_argument, NULL, 'f'},
         {"out", required_argument, NULL, 'o'},
+        {"confusion", required_argument, NULL, 'c'},
+        {"groups", required_argument, NULL, 'r'},
         {"device", required_argument, NULL, 'g'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},
         {"skip-damaged", no_argument, NULL, 's'},
         {NULL, 0, NULL, 0},
     };
-    *o = (struct options){.top = 3, .count = 20, .invert = -1};
+    *o = (struct options){.count = 20, .invert = -1};
     opterr = 0; /* its own sentences show what was given as it is */
     for (int found; (found = getopt_long(count, arguments, "", longs, NULL)) != -1;) {
         switch (found) {
@@ -106,6 +116,8 @@ static void parse(struct options *o, int count, char **arguments)
         case 'n': o->count = whole("count", optarg, 1, 200), o->part = true; break;
         case 'f': o->first = whole("first", optarg, 0, 1000000000), o->part = true; break;
         case 'o': o->out = optarg; break;
+        case 'c': o->confusion = optarg; break;
+        case 'r': o->groups = optarg; break;
         case 'g': o->device = optarg; break;
         case 's': o->skip_damaged = true; break;
         case 'h': fputs(help, stdout); exit(0);
@@ -116,10 +128,12 @@ static void parse(struct options *o, int count, char **arguments)
     o->pictures = arguments + optind;
     o->picture_count = count - optind;
     if (!o->model) wrong("--model is missing: which model.tuff?");
-    if (o->data && !o->out) wrong("--out is missing: where does the sheet go?");
+    if (o->top == 0) o->top = o->data ? 5 : 3;
+    if (o->part && o->data && !o->out) wrong("--out is missing: where does the sheet go?");
     if (o->out && !o->data) wrong("--out goes with --data; answers go to the terminal, or into a file by --json FILE");
     if (o->part && !o->data) wrong("--count and --first go with --data");
-    if (o->data && o->json) wrong("--json goes with pictures, not with --data");
+    if ((o->confusion || o->groups) && (!o->data || o->out)) wrong("--confusion and --groups go with --data, without --out");
+    if (o->out && o->json) wrong("--json does not go with --out: a sheet has no scores");
     if (!o->data && o->picture_count == 0) wrong("no pictures are named");
     if (o->data && o->picture_count) wrong("pictures do not go with --data");
 }
@@ -287,6 +301,172 @@ static int classify_all(struct run *run)
     return good && (!a.failed || (o->skip_damaged && a.answered)) ? 0 : 1;
 }
 
+/* ---- a labelled folder ----------------------------------------------------------------------------------------------------------- */
+
+enum { AT_ONCE = 64 };
+
+/* What scores are made of, and the pictures that are not: in the order of the set. */
+struct scored_set {
+    struct labelled_set set;
+    struct groups groups;
+    float *probabilities; /* [owned] [count, classes] */
+    int32_t *labels;      /* [owned] [count], -1 for what could not be read */
+    uint8_t *samples;     /* [owned] AT_ONCE of them */
+    uint64_t damaged;
+    char first_damaged[300];
+};
+
+/* Samples first .. first + count - 1; a picture that cannot be read is black and counts nowhere. */
+static tuff_status prepare(struct run *run, struct scored_set *s, uint64_t first, uint64_t count)
+{
+    const struct tuff_saved_info *info = tuff_saved_info(run->saved);
+    struct tuff_preprocess preprocess = info->preprocess;
+    if (run->options.invert >= 0) preprocess.invert = (enum tuff_invert)run->options.invert;
+    for (uint64_t i = 0; i < count; i++) {
+        const struct labelled *labelled = &s->set.pictures[first + i];
+        uint8_t *sample = s->samples + i * info->sample_bytes;
+        struct tuff_picture picture = {0};
+        char path[2400];
+        s->labels[first + i] = labelled->class;
+        if (s->set.idx.count) {
+            memcpy(sample, s->set.idx.pictures + (first + i) * info->sample_bytes, (size_t)info->sample_bytes);
+            continue;
+        }
+        snprintf(path, sizeof path, "%s/%s", run->options.data, labelled->name);
+        tuff_status status = tuff_picture_read(run->context, path, NULL, &picture, &run->error);
+        if (status == TUFF_OK) status = tuff_preprocess_run(run->context, &preprocess, &picture, sample, &run->error);
+        tuff_picture_finish(run->context, &picture);
+        if (status != TUFF_OK && !of_the_file(status)) return status;
+        if (status == TUFF_OK) continue;
+        memset(sample, 0, (size_t)info->sample_bytes);
+        s->labels[first + i] = -1;
+        if (!s->damaged++) tuff_printable(run->error.message, s->first_damaged, sizeof s->first_damaged);
+        if (!run->options.skip_damaged) return status;
+    }
+    return TUFF_OK;
+}
+
+static tuff_status answer_set(struct run *run, struct scored_set *s)
+{
+    const struct tuff_saved_info *info = tuff_saved_info(run->saved);
+    uint64_t count = s->set.count;
+    s->probabilities = malloc((size_t)count * info->class_count * sizeof *s->probabilities);
+    s->labels = malloc((size_t)count * sizeof *s->labels);
+    s->samples = malloc(AT_ONCE * (size_t)info->sample_bytes);
+    if (!s->probabilities || !s->labels || !s->samples) return TUFF_ERR_MEMORY;
+    for (uint64_t first = 0; first < count; first += AT_ONCE) {
+        uint64_t some = count - first < AT_ONCE ? count - first : AT_ONCE;
+        float *to = s->probabilities + first * info->class_count;
+        tuff_status status = prepare(run, s, first, some);
+        if (status == TUFF_OK)
+            status = tuff_predictor_run(run->classifier, (const void *[]){s->samples}, some, (void *[]){to}, &run->error);
+        if (status == TUFF_OK) status = check_numbers(run, run->options.data, to, some * info->class_count);
+        if (status != TUFF_OK) return status;
+    }
+    return TUFF_OK;
+}
+
+static void print_scores(const struct run *run, const struct scored_set *s, const struct class_scores *scores,
+                         const struct group_scores *groups)
+{
+    printf("%llu pictures of %s by %s\n", (unsigned long long)scores->all.count, SHOWN(run->options.data),
+           SHOWN(run->options.model));
+    if (s->set.left_out)
+        printf("left out: %llu files that are no pictures by their names (first: %s)\n", (unsigned long long)s->set.left_out,
+               s->set.first_left_out);
+    if (s->damaged) printf("cannot be read: %llu (first: %s)\n", (unsigned long long)s->damaged, s->first_damaged);
+    class_scores_print(scores);
+    if (!groups->count) return;
+    group_scores_print(groups);
+    uint64_t in_groups = 0;
+    for (uint32_t g = 0; g < groups->count; g++) in_groups += groups->each[g].count;
+    if (in_groups < scores->all.count)
+        printf("%llu pictures are in no group\n", (unsigned long long)(scores->all.count - in_groups));
+    if (s->groups.unknown)
+        printf("%llu of %llu lines name no picture (first: %s)\n", (unsigned long long)s->groups.unknown,
+               (unsigned long long)s->groups.listed, s->groups.first_unknown);
+}
+
+static void print_scores_json(FILE *file, const struct run *run, const struct scored_set *s,
+                              const struct class_scores *scores, const struct group_scores *groups)
+{
+    fputs("{\n  \"data\": ", file);
+    text_to_json(file, run->options.data);
+    fputs(",\n  \"model\": ", file);
+    text_to_json(file, run->options.model);
+    fprintf(file, ",\n  \"pictures\": %llu,\n  \"left_out\": %llu,\n  \"damaged\": %llu,\n",
+            (unsigned long long)scores->all.count, (unsigned long long)s->set.left_out, (unsigned long long)s->damaged);
+    class_scores_to_json(file, scores);
+    if (groups->count) group_scores_to_json(file, groups);
+    fprintf(file, "  \"tuff\": \"%s\"\n}\n", tuff_version());
+}
+
+static tuff_status draw_confusion(struct run *run, const struct class_scores *scores)
+{
+    const struct confusion confusion = {scores->confusion, scores->classes, scores->names};
+    int width, height;
+    confusion_size(&confusion, &width, &height);
+    struct canvas *canvas = canvas_open(run->options.confusion, width, height);
+    if (!canvas) return TUFF_ERR_MEMORY;
+    confusion_draw(canvas, &confusion);
+    return canvas_close(canvas, run->context, &run->error);
+}
+
+/* Scores of all and of groups, to where they were asked for. */
+static tuff_status tell_scores(struct run *run, const struct scored_set *s, struct class_scores *scores,
+                               struct group_scores *groups)
+{
+    const struct tuff_saved_info *info = tuff_saved_info(run->saved);
+    const char *json = run->options.json;
+    bool to_stdout = json && !strcmp(json, "-");
+    struct tuff_answers answers = {.struct_size = sizeof answers,
+                                   .count = s->set.count,
+                                   .classes = info->class_count,
+                                   .labels = s->labels,
+                                   .scores = s->probabilities,
+                                   .top = run->options.top};
+    tuff_status status = class_scores_make(run->context, &answers, info->class_names, scores, &run->error);
+    if (status == TUFF_OK && groups->count)
+        status = tuff_score_groups(run->context, &answers, s->groups.of, groups->count, groups->each, groups->gaps,
+                                   &run->error);
+    if (status == TUFF_OK && run->options.confusion) status = draw_confusion(run, scores);
+    if (status != TUFF_OK) return status;
+    if (to_stdout)
+        print_scores_json(stdout, run, s, scores, groups);
+    else
+        print_scores(run, s, scores, groups);
+    if (!json || to_stdout) return TUFF_OK;
+    struct whole whole;
+    if (!whole_begin(&whole)) return TUFF_ERR_MEMORY;
+    print_scores_json(whole.stream, run, s, scores, groups);
+    return whole_write(&whole, run->context, json, &run->error);
+}
+
+static int score_set(struct run *run)
+{
+    struct scored_set s = {.damaged = 0};
+    struct class_scores scores = {.classes = 0};
+    struct group_scores groups = {.count = 0};
+    tuff_status status = labelled_list(run->context, run->options.data, tuff_saved_info(run->saved), &s.set, &run->error);
+    if (status == TUFF_OK && run->options.groups)
+        status = groups_read(run->context, run->options.groups, &s.set, &s.groups, &run->error);
+    if (status == TUFF_OK) status = answer_set(run, &s);
+    groups.names = (const char *const *)s.groups.names;
+    groups.count = s.groups.count;
+    groups.each = calloc(groups.count + 1, sizeof *groups.each);
+    if (status == TUFF_OK) status = groups.each ? tell_scores(run, &s, &scores, &groups) : TUFF_ERR_MEMORY;
+    if (status != TUFF_OK)
+        fprintf(stderr, "tuff-classify: %s\n", run->error.message[0] ? SHOWN(run->error.message) : tuff_status_name(status));
+    class_scores_finish(&scores);
+    groups_finish(&s.groups);
+    labelled_finish(run->context, &s.set);
+    free(groups.each);
+    free(s.probabilities);
+    free(s.labels);
+    free(s.samples);
+    return status == TUFF_OK ? 0 : 1;
+}
+
 /* ---- sheet ---------------------------------------------------------------------------------------------------------------------- */
 
 /* Compares with the labels and draws. */
@@ -395,14 +575,15 @@ int main(int count, char **arguments)
     tuff_status status = tuff_context_create(&options, &run.context, &run.error);
     if (status == TUFF_OK) status = tuff_saved_open(run.context, run.options.model, &run.saved, &run.error);
     if (status == TUFF_OK) status = check_classifier(&run);
-    const char *json = run.options.json, *places[] = {json && strcmp(json, "-") ? json : NULL, run.options.out};
-    if (status == TUFF_OK) status = whole_try(run.context, places, 2, &run.error);
+    const char *json = run.options.json,
+               *places[] = {json && strcmp(json, "-") ? json : NULL, run.options.out, run.options.confusion};
+    if (status == TUFF_OK) status = whole_try(run.context, places, 3, &run.error);
     if (status == TUFF_OK) status = tuff_device_create(run.context, run.options.device, &run.device, &run.error);
     if (status == TUFF_OK) status = tuff_predictor_create(run.device, run.saved, &run.classifier, &run.error);
     if (status != TUFF_OK)
         fprintf(stderr, "tuff-classify: %s\n", SHOWN(run.error.message));
     else
-        code = run.options.data ? make_sheet(&run) : classify_all(&run);
+        code = run.options.out ? make_sheet(&run) : run.options.data ? score_set(&run) : classify_all(&run);
     tuff_predictor_destroy(run.classifier);
     tuff_device_release(run.device);
     tuff_saved_destroy(run.saved);

@@ -1,8 +1,10 @@
 /* canvas.c - see canvas.h. */
 #include "canvas.h"
+#include "text.h"
 #include "whole.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef TUFF_HAVE_CAIRO
@@ -12,7 +14,8 @@
 static const double PNG_SCALE = 1.5; /* pixels per unit */
 
 struct canvas {
-    FILE *svg; /* [borrowed] of file; NULL: a PNG */
+    FILE *svg;   /* [borrowed] of file, or of the page that it stands in; NULL: a PNG */
+    bool within; /* it stands in a page */
 #ifdef TUFF_HAVE_CAIRO
     cairo_surface_t *surface;
     cairo_t *cairo;
@@ -48,6 +51,23 @@ static bool close_png(struct canvas *canvas)
 }
 #endif
 
+static void begin_svg(struct canvas *canvas, int width, int height)
+{
+    fprintf(canvas->svg,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\">\n"
+            "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n",
+            width, height, width, height);
+}
+
+struct canvas *canvas_within(FILE *page, int width, int height)
+{
+    struct canvas *canvas = calloc(1, sizeof *canvas);
+    if (!canvas) return NULL;
+    canvas->svg = page, canvas->within = true;
+    begin_svg(canvas, width, height);
+    return canvas;
+}
+
 struct canvas *canvas_open(const char *path, int width, int height)
 {
     size_t length = strlen(path);
@@ -62,13 +82,8 @@ struct canvas *canvas_open(const char *path, int width, int height)
         return NULL;
     }
     strcpy(canvas->path, path);
-    if (svg) {
-        canvas->svg = canvas->file.stream;
-        fprintf(canvas->svg,
-                "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\">\n"
-                "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n",
-                width, height, width, height);
-    }
+    canvas->svg = svg ? canvas->file.stream : NULL;
+    if (svg) begin_svg(canvas, width, height);
 #ifdef TUFF_HAVE_CAIRO
     if (!svg) open_png(canvas, width, height);
 #endif
@@ -83,7 +98,9 @@ tuff_status canvas_close(struct canvas *canvas, struct tuff_context *context, st
 #ifdef TUFF_HAVE_CAIRO
     if (canvas->cairo) good = close_png(canvas);
 #endif
-    if (good)
+    if (canvas->within)
+        status = TUFF_OK;
+    else if (good)
         status = whole_write(&canvas->file, context, canvas->path, error);
     else
         whole_drop(&canvas->file);
@@ -132,18 +149,6 @@ void canvas_dot(struct canvas *canvas, double x, double y, double radius, uint32
 #endif
 }
 
-static void escape(FILE *file, const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '<')
-            fputs("&lt;", file);
-        else if (*text == '&')
-            fputs("&amp;", file);
-        else
-            fputc(*text, file);
-    }
-}
-
 void canvas_text(struct canvas *canvas, double x, double y, double size, enum anchor anchor, uint32_t colour,
                  const char *text)
 {
@@ -151,7 +156,7 @@ void canvas_text(struct canvas *canvas, double x, double y, double size, enum an
     if (canvas->svg) {
         fprintf(canvas->svg, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%g\" text-anchor=\"%s\" fill=\"#%06x\">", x, y, size,
                 names[anchor], (unsigned)colour);
-        escape(canvas->svg, text);
+        text_to_html(canvas->svg, text);
         fputs("</text>\n", canvas->svg);
     }
 #ifdef TUFF_HAVE_CAIRO
@@ -188,6 +193,74 @@ void canvas_picture(struct canvas *canvas, double x, double y, double width, dou
 #else
     (void)canvas, (void)x, (void)y, (void)width, (void)height, (void)rgb, (void)w, (void)h;
 #endif
+}
+
+void canvas_box(struct canvas *canvas, double x, double y, double width, double height, uint32_t colour)
+{
+    if (canvas->svg)
+        fprintf(canvas->svg, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"#%06x\"/>\n", x, y, width,
+                height, (unsigned)colour);
+#ifdef TUFF_HAVE_CAIRO
+    if (canvas->cairo) {
+        cairo_rectangle(canvas->cairo, x, y, width, height);
+        set_colour(canvas, colour);
+        cairo_fill(canvas->cairo);
+    }
+#endif
+}
+
+void canvas_slanted(struct canvas *canvas, double x, double y, double size, uint32_t colour, const char *text)
+{
+    if (canvas->svg) {
+        fprintf(canvas->svg, "<text transform=\"translate(%.1f %.1f) rotate(-45)\" font-size=\"%g\" fill=\"#%06x\">", x, y,
+                size, (unsigned)colour);
+        text_to_html(canvas->svg, text);
+        fputs("</text>\n", canvas->svg);
+    }
+#ifdef TUFF_HAVE_CAIRO
+    if (canvas->cairo) {
+        cairo_save(canvas->cairo);
+        cairo_translate(canvas->cairo, x, y);
+        cairo_rotate(canvas->cairo, -0.7853981633974483);
+        canvas_text(canvas, 0, 0, size, ANCHOR_START, colour, text);
+        cairo_restore(canvas->cairo);
+    }
+#endif
+}
+
+const char *canvas_name(const char *name, int most, char *buffer)
+{
+    const unsigned char *at = (const unsigned char *)name, *end = at + strlen(name);
+    int characters = 0;
+    size_t kept = 0, bytes = 0;
+    while (at + bytes < end && characters < most) {
+        size_t length = text_utf8(at + bytes, end);
+        if (characters++ < most - 1) kept = bytes + (length ? length : 1);
+        bytes += length ? length : 1;
+    }
+    if (at + bytes == end) return strcpy(buffer, name);
+    memcpy(buffer, name, kept);
+    strcpy(buffer + kept, "\xe2\x80\xa6");
+    return buffer;
+}
+
+tuff_status canvas_write(struct tuff_context *context, const char *stem, int width, int height,
+                         void (*draw)(struct canvas *canvas, const void *user), const void *user, const char **better,
+                         struct tuff_error *error)
+{
+    static const char *const endings[] = {".svg", ".png"};
+    char path[1200];
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s%s", stem, endings[i]);
+        struct canvas *canvas = canvas_open(path, width, height);
+        if (!canvas && i == 0) return TUFF_ERR_MEMORY;
+        if (!canvas) continue;
+        draw(canvas, user);
+        tuff_status status = canvas_close(canvas, context, error);
+        if (status != TUFF_OK) return status;
+        if (better) *better = endings[i];
+    }
+    return TUFF_OK;
 }
 
 double canvas_step(double range, double count)

@@ -135,26 +135,40 @@ static void draw(struct canvas *canvas, const struct plot *p, double x0)
     draw_legend(&a);
 }
 
-tuff_status plot_write(struct tuff_context *context, const char *stem, const struct plot *plots, uint32_t count,
+struct plots {
+    const struct plot *all;
+    uint32_t count;
+};
+
+static int width_of(const struct plots *plots)
+{
+    uint32_t width = RIGHT;
+    for (uint32_t i = 0; i < plots->count; i++) width += APART + (plots->all[i].width ? plots->all[i].width : PANEL);
+    return (int)width;
+}
+
+static void draw_all(struct canvas *canvas, const void *user)
+{
+    const struct plots *plots = user;
+    double x = LEFT;
+    for (uint32_t i = 0; i < plots->count; i++) {
+        draw(canvas, &plots->all[i], x);
+        x += APART + (plots->all[i].width ? plots->all[i].width : PANEL);
+    }
+}
+
+tuff_status plot_write(struct tuff_context *context, const char *stem, const struct plot *all, uint32_t count,
                        const char **better, struct tuff_error *error)
 {
-    static const char *const endings[] = {".svg", ".png"};
-    char path[1200];
-    uint32_t width = RIGHT;
-    for (uint32_t i = 0; i < count; i++) width += APART + (plots[i].width ? plots[i].width : PANEL);
-    for (int i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s%s", stem, endings[i]);
-        struct canvas *canvas = canvas_open(path, (int)width, HEIGHT);
-        if (!canvas && i == 0) return TUFF_ERR_MEMORY;
-        if (!canvas) continue;
-        double x = LEFT;
-        for (uint32_t k = 0; k < count; k++) {
-            draw(canvas, &plots[k], x);
-            x += APART + (plots[k].width ? plots[k].width : PANEL);
-        }
-        tuff_status status = canvas_close(canvas, context, error);
-        if (status != TUFF_OK) return status;
-        if (better) *better = endings[i];
-    }
-    return TUFF_OK;
+    const struct plots plots = {all, count};
+    return canvas_write(context, stem, width_of(&plots), HEIGHT, draw_all, &plots, better, error);
+}
+
+bool plot_within(FILE *page, const struct plot *all, uint32_t count)
+{
+    const struct plots plots = {all, count};
+    struct canvas *canvas = canvas_within(page, width_of(&plots), HEIGHT);
+    if (!canvas) return false;
+    draw_all(canvas, &plots);
+    return canvas_close(canvas, NULL, NULL) == TUFF_OK;
 }

@@ -4,6 +4,8 @@
 
 #include <tuff/tuff.h>
 
+#include <stdio.h>
+
 enum { PLOT_LINES = 6 };
 enum {
     PLOT_BLACK = 0x222222,
@@ -39,5 +41,7 @@ struct plot {
 /* STEM.svg and STEM.png, each whole or not at all; *better, which may be NULL, is the ending of the one to look at. */
 TUFF_MUST_CHECK tuff_status plot_write(struct tuff_context *context, const char *stem, const struct plot *plots,
                                        uint32_t count, const char **better, struct tuff_error *error);
+/* The same within a page; false: out of memory. */
+bool plot_within(FILE *page, const struct plot *plots, uint32_t count);
 
 #endif

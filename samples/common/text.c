@@ -34,14 +34,38 @@ static bool is_escaped(uint32_t code)
            (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
 }
 
+/* The character at `at` and its bytes, which are 0 where it is none. */
+static size_t next_code(const unsigned char *at, const unsigned char *end, uint32_t *code)
+{
+    size_t length = text_utf8(at, end);
+    *code = length < 2 ? *at : *at & (0x7fu >> length);
+    for (size_t i = 1; i < length; i++) *code = *code << 6 | (at[i] & 0x3fu);
+    return length;
+}
+
+void text_to_html(FILE *file, const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text, *end = at + strlen(text);
+    while (at < end) {
+        uint32_t code;
+        size_t length = next_code(at, end, &code);
+        if (length == 0 || is_escaped(code))
+            fputs("\xef\xbf\xbd", file);
+        else if (code < 0x80 && strchr("<>&\"'", (int)code))
+            fprintf(file, "&#%u;", (unsigned)code);
+        else
+            fwrite(at, 1, length, file);
+        at += length ? length : 1;
+    }
+}
+
 void text_to_json(FILE *file, const char *text)
 {
     const unsigned char *at = (const unsigned char *)text, *end = at + strlen(text);
     fputc('"', file);
     while (at < end) {
-        size_t length = text_utf8(at, end);
-        uint32_t code = length < 2 ? *at : *at & (0x7fu >> length);
-        for (size_t i = 1; i < length; i++) code = code << 6 | (at[i] & 0x3fu);
+        uint32_t code;
+        size_t length = next_code(at, end, &code);
         if (length == 0)
             fputs("\\ufffd", file);
         else if (is_escaped(code))

@@ -11,6 +11,8 @@
 
 /* A string of JSON, valid whatever the text: a byte that is no UTF-8 becomes U+FFFD. */
 void text_to_json(FILE *file, const char *text);
+/* As text of HTML or SVG, within quotation marks too; what is no UTF-8 or no character of a page becomes U+FFFD. */
+void text_to_html(FILE *file, const char *text);
 /* What is no number or infinite is null, as JSON has no word for it. */
 void number_to_json(FILE *file, double value, int digits);
 

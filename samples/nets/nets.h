@@ -17,9 +17,10 @@ enum { ZOO_EXPECTED = 4 };
 struct zoo_build {
     struct tuff_graph *g; /* [borrowed] */
     bool training;
-    bool norms;     /* inference with batch norms and their running statistics too: a model, which trains and predicts */
-    uint32_t layer; /* number of the last one */
-    char name[32];  /* its name */
+    bool norms;       /* inference with batch norms and their running statistics too: a model, which trains and predicts */
+    uint32_t classes; /* of pictures: units of the last layer */
+    uint32_t layer;   /* number of the last one */
+    char name[32];    /* its name */
 };
 
 /* A row of the table; all text is static. */
@@ -72,6 +73,23 @@ struct zoo_model {
 extern const struct zoo_model zoo_models[];
 extern const uint32_t zoo_model_count;
 const struct zoo_model *zoo_model_find(const char *name); /* NULL: no such network */
+
+/* ---- classifiers of pictures, from both tables --------------------------------------------------------------------------------- */
+
+struct zoo_picture {
+    const char *name, *about;
+    uint32_t side, channels; /* of its pictures; 0: any */
+    uint32_t batch, epochs;  /* to begin with; batch 0: 64 */
+    double lr;               /* of Adam */
+    const struct zoo_model *model;
+    const struct zoo_net *net; /* one of both */
+};
+/* Number index of them, the small ones first; false: there are no more. */
+bool zoo_picture(uint32_t index, struct zoo_picture *picture);
+bool zoo_picture_find(const char *name, struct zoo_picture *picture);
+/* For a model's build: x [batch, channels, height, width] -> logits [batch, classes]. head: what the names of its last layer's parameters begin with, "out." */
+tuff_val zoo_picture_build(const struct zoo_picture *picture, struct tuff_graph *g, tuff_val x, bool training,
+                           uint32_t classes, char head[32]);
 
 /* ---- works: a net as the graph of one run ---------------------------------------------------------------------------------- */
 

@@ -142,7 +142,7 @@ tuff_status zoo_work_create(struct tuff_context *context, const struct zoo_net *
     if (!batch) work->batch = training ? net->train_batch : 1;
     tuff_status status = tuff_graph_create(context, &work->graph, error);
     if (status) return status;
-    struct zoo_build build = {.g = work->graph, .training = training};
+    struct zoo_build build = {.g = work->graph, .training = training, .classes = net->classes};
     work->input = tuff_input(work->graph, "x", net->sample.dtype, batched(&net->sample.shape, work->batch));
     tuff_val logits = net->build(&build, work->input);
     if (training) status = add_training(work, logits, error);

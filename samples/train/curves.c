@@ -31,16 +31,12 @@ static double least_of(const point *points, uint32_t count, double least)
     return least;
 }
 
-tuff_status curves_write(struct tuff_context *context, const struct options *options, const struct history *history,
-                         uint32_t epochs, const char **better, struct tuff_error *error)
+/* Loss and accuracy; false: out of memory. Free both arrays of points, which may be NULL, in any case. */
+static bool make_plots(const struct history *history, uint32_t epochs, struct plot plots[2], point *points[2])
 {
     uint32_t validations = history->validated ? history->epoch_count : 0, trained = history->point_count;
     size_t all = (size_t)trained + history->epoch_count;
-    struct plot plots[2];
-    char path[1100];
-    point *points[2] = {malloc((all + 1) * sizeof(point)), malloc((all + 1) * sizeof(point))};
-    const char *ending = NULL;
-    tuff_status status = TUFF_ERR_MEMORY;
+    for (int i = 0; i < 2; i++) points[i] = malloc((all + 1) * sizeof(point));
     for (int i = 0; i < 2 && points[0] && points[1]; i++) {
         fill(points[i], history, i == 0);
         plots[i] = (struct plot){.title = i == 0 ? "Loss" : "Accuracy",
@@ -55,10 +51,31 @@ tuff_status curves_write(struct tuff_context *context, const struct options *opt
         if (i == 0 && least > 0) plots[i].y_least = TUFF_NUMBER(0);
         if (i == 1) plots[i].y_most = TUFF_NUMBER(100), plots[i].y_least = TUFF_NUMBER(fmax(0, fmin(least, 99)));
     }
-    if (points[0] && points[1])
+    return points[0] && points[1];
+}
+
+tuff_status curves_write(struct tuff_context *context, const struct options *options, const struct history *history,
+                         uint32_t epochs, const char **better, struct tuff_error *error)
+{
+    struct plot plots[2];
+    char path[1100];
+    point *points[2];
+    const char *ending = NULL;
+    tuff_status status = TUFF_ERR_MEMORY;
+    if (make_plots(history, epochs, plots, points))
         status = plot_write(context, options_file(options, "curves", path), plots, 2, &ending, error);
     if (status == TUFF_OK) *better = ending[1] == 'p' ? "curves.png" : "curves.svg";
     free(points[0]);
     free(points[1]);
     return status;
+}
+
+bool curves_within(FILE *page, const struct history *history, uint32_t epochs)
+{
+    struct plot plots[2];
+    point *points[2];
+    bool good = make_plots(history, epochs, plots, points) && plot_within(page, plots, 2);
+    free(points[0]);
+    free(points[1]);
+    return good;
 }

@@ -1,5 +1,6 @@
 /* tuff-train - trains a small network on pictures and keeps the best model. The way through Tuff's interface:
  * context, device, data, model, fit (with callbacks that show, save and stop), evaluate. tuff-train --help says the rest. */
+#include "confusion.h"
 #include "program.h"
 #include "text.h"
 #include "train.h"
@@ -21,8 +22,12 @@ struct run {
     struct tuff_data validation; /* where it has a folder of its own */
     struct tuff_model *model;
     struct tuff_fit_params fit;
-    struct tuff_param_group groups[2]; /* of --backbone */
+    struct zoo_picture network;
     struct augmentation augmentation;
+    struct tuff_param_group groups[FROZEN_MAX + 2]; /* of --freeze and --backbone */
+    char frozen[FROZEN_MAX][256], group_names[FROZEN_MAX][16],
+        head[32];                /* head: what the last layer's names begin with, and * */
+    float *class_weights;        /* [owned] of --class-weights, or NULL */
     uint64_t train_count, steps; /* samples left to train on, steps in an epoch */
     uint64_t skipped;            /* steps that were not finite */
     struct history history;
@@ -140,7 +145,9 @@ static tuff_status read_data(struct run *run, struct tuff_error *error)
     if (run->data.validation.count) options->validation = 0;
     run->train_count = train->count - (uint64_t)((double)train->count * options->validation); /* as tuff_model_fit splits */
     if (options->batch == 0)
-        for (options->batch = 64; options->batch > 8 && run->train_count / options->batch < 8;) options->batch /= 2;
+        for (options->batch = run->network.batch ? run->network.batch : 64;
+             options->batch > 8 && run->train_count / options->batch < 8;)
+            options->batch /= 2;
     if (options->batch > run->train_count) {
         options->batch = (uint32_t)run->train_count;
         printf("batch    %u: there are no more pictures to train on\n", (unsigned)options->batch);
@@ -201,19 +208,46 @@ static tuff_status print_report(struct run *run, struct tuff_error *error)
 static void build_network(struct tuff_graph *g, struct tuff_network *n, void *user)
 {
     struct run *run = user;
-    const struct zoo_model *network = zoo_model_find(run->options.arch);
+    const uint32_t classes = run->data.train.class_count;
     bool training = n->training && run->options.backbone > 0;
     struct tuff_augmented in = {.x = n->fields[0]};
     if (n->training && augment_is_on(run->options.augment))
         in = augment_batch(g, n->fields[0], n->fields[1], &run->augmentation);
-    tuff_val y = network->build(g, in.x, training, &run->data.train.class_count);
+    tuff_val y = zoo_picture_build(&run->network, g, in.x, training, classes, run->head);
+    strcat(run->head, "*");
     tuff_val labels = in.targets ? tuff_argmax(g, in.targets, 1, TUFF_DROP_AXES) : n->fields[1];
     tuff_network_classify(g, n, y, labels, 0);
-    const struct tuff_cross_entropy_params each = {.reduction = TUFF_REDUCE_NONE};
-    if (in.targets) n->loss = tuff_cross_entropy_soft(g, y, in.targets, each);
+    if (!labels) return;
+    struct tuff_cross_entropy_params each = {.reduction = TUFF_REDUCE_NONE};
+    if (run->class_weights) {
+        each.weight = tuff_constant(g, (struct tuff_type){TUFF_F32, TUFF_SHAPE(classes)}, run->class_weights);
+        if (!in.targets) n->weight = tuff_gather(g, each.weight, labels, 0);
+    }
+    if (in.targets)
+        n->loss = tuff_cross_entropy_soft(g, y, in.targets, each);
+    else if (run->class_weights)
+        n->loss = tuff_cross_entropy(g, y, labels, each);
 }
 
-static struct tuff_optimizer_params optimizer_of(const struct run *run, struct tuff_plateau *plateau)
+/* Parameters that do not change, then the last layer, then all others; a group that no parameter is in is refused. */
+static uint32_t make_groups(struct run *run)
+{
+    const struct options *options = &run->options;
+    uint32_t count = options_frozen(options, run->frozen);
+    for (uint32_t i = 0; i < count; i++) {
+        snprintf(run->group_names[i], sizeof run->group_names[i], "frozen%u", (unsigned)i);
+        run->groups[i] = tuff_param_group_defaults(run->group_names[i], run->frozen[i]);
+        run->groups[i].frozen = true;
+    }
+    if (options->backbone == 1) return count;
+    run->groups[count] = tuff_param_group_defaults("head", run->head);
+    run->groups[count + 1] = tuff_param_group_defaults("backbone", "*");
+    run->groups[count + 1].lr_factor = options->backbone;
+    run->groups[count + 1].frozen = options->backbone == 0;
+    return count + 2;
+}
+
+static struct tuff_optimizer_params optimizer_of(struct run *run, struct tuff_plateau *plateau)
 {
     const struct options *options = &run->options;
     enum tuff_optimizer_kind kind = TUFF_ADAM;
@@ -222,18 +256,20 @@ static struct tuff_optimizer_params optimizer_of(const struct run *run, struct t
     if (kind == TUFF_SGD) p.momentum = 0.9;
     (void)options_schedule(options, run->steps, &p.schedule, plateau);
     p.groups = run->groups;
-    p.group_count = options->backbone < 1 ? 2 : 0;
+    p.group_count = make_groups(run);
     return p;
 }
 
 static tuff_status make_model(struct run *run, struct tuff_error *error)
 {
     const struct options *options = &run->options;
-    run->groups[0] = tuff_param_group_defaults("head", "out.*"); /* every network's last layer */
-    run->groups[1] = tuff_param_group_defaults("backbone", "*");
-    run->groups[1].lr_factor = options->backbone;
-    run->groups[1].frozen = options->backbone == 0;
     struct tuff_dataset *train = &run->data.train;
+    if (options->class_weights[0]) {
+        run->class_weights = calloc(train->class_count, sizeof *run->class_weights);
+        tuff_status known = run->class_weights ? options_weights(options, train, run->class_weights, error)
+                                               : TUFF_ERR_MEMORY;
+        if (known != TUFF_OK) return known;
+    }
     struct tuff_model_params params = {
         .struct_size = sizeof params,
         .build = build_network,
@@ -255,6 +291,7 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
         .optimizer = optimizer,
         .epochs = options->epochs,
         .plateau = plateau,
+        .early_stop = {.patience = options->early_stop},
         .not_finite = options->skip_not_finite ? TUFF_NOT_FINITE_SKIPS : TUFF_NOT_FINITE_STOPS,
         .validation_share = options->validation,
         .validation = run->data.validation.count ? &run->validation : NULL,
@@ -291,7 +328,7 @@ static tuff_status start_from(struct run *run, struct tuff_error *error)
                     array.rank == leaf.type.shape.rank;
         for (uint32_t d = 0; same && d < array.rank; d++) same = array.dim[d] == leaf.type.shape.dim[d];
         trained += leaf.trained;
-        if (!same && leaf.trained && strncmp(leaf.name, "out.", 4) != 0) {
+        if (!same && leaf.trained && strncmp(leaf.name, run->head, strlen(run->head) - 1) != 0) {
             status = refuse(error, TUFF_ERR_USAGE, "%.300s: is not of the network %s on such pictures: lacks its %.100s",
                             run->options.start, run->options.arch, leaf.name);
         }
@@ -413,14 +450,18 @@ static tuff_status train(struct run *run, struct tuff_error *error)
     program_release_signals();
     display_clear(&run->display);
     run->history.seconds = run->earlier_seconds + seconds_now() - run->began;
+    struct tuff_fit_state state = tuff_model_state(run->model);
+    if (status == TUFF_OK && run->options.early_stop && state.since_best >= run->options.early_stop)
+        printf("stopped  after epoch %llu: the validation's loss got no better for %llu epoch%s\n",
+               (unsigned long long)state.epoch, (unsigned long long)state.since_best, state.since_best == 1 ? "" : "s");
     if (run->skipped)
         printf("skipped  %llu steps whose loss or gradients were not finite\n", (unsigned long long)run->skipped);
     if (status == TUFF_ERR_CANCELLED && !run->failure[0]) return status; /* asked to stop */
     return status == TUFF_OK && !run->failure[0] ? status : failed(run, status, error);
 }
 
-/* Accuracy on the test set, of the model that did best on the validation split. */
-static tuff_status test(struct run *run, struct result *result, struct tuff_error *error)
+/* The test set, by the model that did best on the validation split. */
+static tuff_status test(struct run *run, struct result *result, struct class_scores *scores, struct tuff_error *error)
 {
     char path[1100];
     struct tuff_saved *best = NULL;
@@ -436,10 +477,35 @@ static tuff_status test(struct run *run, struct result *result, struct tuff_erro
     if (status == TUFF_OK && result->has_test)
         printf("test     accuracy %.2f %%, loss %.4f: the model of epoch %u on %llu pictures\n", 100 * result->test.accuracy,
                result->test.loss, (unsigned)result->best_epoch + 1, (unsigned long long)data.count);
+    if (status == TUFF_OK && result->has_test) {
+        status = result_score(run->context, run->model, &run->data, scores, error);
+        result->scores = scores;
+    }
     return status;
 }
 
-static tuff_status finish(struct run *run, struct tuff_error *error)
+/* Curves, confusion matrix and the page of all. */
+static tuff_status draw(struct run *run, const struct result *result, struct tuff_error *error)
+{
+    const char *curves = "", *matrix = NULL;
+    char path[1100];
+    tuff_status status = curves_write(run->context, &run->options, &run->history, run->options.epochs, &curves, error);
+    if (status == TUFF_OK && result->scores) {
+        const struct confusion confusion = {result->scores->confusion, result->scores->classes, result->scores->names};
+        int width, height;
+        confusion_size(&confusion, &width, &height);
+        status = canvas_write(run->context, options_file(&run->options, "confusion", path), width, height, confusion_draw,
+                              &confusion, &matrix, error);
+    }
+    if (status == TUFF_OK)
+        status = report_write(run->context, options_file(&run->options, "report.html", path), result, error);
+    if (status != TUFF_OK) return status;
+    printf("files    %s/model.tuff, report.html, %s", SHOWN(run->options.out), curves);
+    printf(matrix ? ", confusion%s\n" : "\n", matrix);
+    return TUFF_OK;
+}
+
+static tuff_status finish(struct run *run, struct class_scores *scores, struct tuff_error *error)
 {
     struct result result = {.options = &run->options,
                             .data = &run->data,
@@ -452,15 +518,12 @@ static tuff_status finish(struct run *run, struct tuff_error *error)
     uint64_t now_bytes;
     result.best_epoch = (uint32_t)tuff_model_state(run->model).best_epoch;
     printf("speed    %.0f samples/s, %.1f s of training\n", history_rate(&run->history), run->history.seconds);
-    tuff_status status = test(run, &result, error);
+    tuff_status status = test(run, &result, scores, error);
     if (status != TUFF_OK) return status;
     tuff_device_memory(run->device, &now_bytes, &result.peak_bytes);
     if (run->options.report && (status = print_report(run, error)) != TUFF_OK) return status;
-    const char *curves = "";
-    tuff_status drawn = curves_write(run->context, &run->options, &run->history, run->options.epochs, &curves, error);
-    if (drawn == TUFF_OK)
-        printf("files    %s/model.tuff, %s/%s\n", SHOWN(run->options.out), SHOWN(run->options.out), curves);
-    if (run->options.json[0]) /* also where the curves cannot be written */
+    tuff_status drawn = draw(run, &result, error);
+    if (run->options.json[0]) /* also where the pictures cannot be written */
         status = result_write(run->context, run->options.json, &result, drawn == TUFF_OK ? error : &(struct tuff_error){0});
     return drawn == TUFF_OK ? status : drawn;
 }
@@ -486,8 +549,10 @@ static int stopped(struct run *run)
 static int go(struct run *run)
 {
     struct tuff_error error = {0};
+    struct class_scores scores = {.classes = 0};
     bool shows = run->options.show_augmentation[0];
     tuff_status status = TUFF_OK;
+    (void)zoo_picture_find(run->options.arch, &run->network); /* options.c has looked */
     if (!shows) status = place_take(run->context, &run->options, &run->folder, &error);
     if (status == TUFF_OK) status = open_device(run, &error);
     if (status == TUFF_OK) status = read_data(run, &error);
@@ -498,7 +563,8 @@ static int go(struct run *run)
     program_catch_signals(); /* until the training has ended */
     if (status == TUFF_OK) status = make_model(run, &error);
     if (status == TUFF_OK) status = train(run, &error);
-    if (status == TUFF_OK && !run->options.find_rate) status = finish(run, &error);
+    if (status == TUFF_OK && !run->options.find_rate) status = finish(run, &scores, &error);
+    class_scores_finish(&scores);
     if (status == TUFF_ERR_CANCELLED) return stopped(run);
     if (status == TUFF_OK) return 0;
     fflush(stdout);
@@ -528,5 +594,6 @@ int main(int count, char **arguments)
     }
     history_finish(&run.history);
     free(run.facts.classes);
+    free(run.class_weights);
     return code;
 }

@@ -9,8 +9,8 @@
 #include <string.h>
 
 enum kind { TEXT, WHOLE, REAL, FLAG };
-/* By a checkpoint: a kept option cannot change when training goes on; LATER: those of versions before it lack it. */
-enum keep { NOT_KEPT, KEPT, KEPT_LATER };
+/* By a checkpoint: a kept option cannot change when training goes on, but for those that may DIFFER; LATER: checkpoints of versions before lack it. */
+enum keep { NOT_KEPT, KEPT, LATER, KEPT_LATER, DIFFER };
 enum group { DATA, NETWORK, TRAINING, OPTIMIZER, OUTPUT, DEVICE, GROUPS };
 static const char *const group_names[GROUPS] = {"Data", "Network", "Training", "Optimizer", "Output", "Device"};
 struct row {
@@ -19,17 +19,18 @@ struct row {
     enum kind kind;
     size_t offset, size;
     double least, most; /* of a number; least of a text: characters */
-    enum keep kept;
+    int kept;           /* enum keep */
     const char *argument, *help;
 };
 #define FIELD(name) offsetof(struct options, name), sizeof(((struct options *)0)->name)
 static const struct row rows[] = {
-    {"data", DATA, TEXT, FIELD(data), 0, 0, KEPT, "PATH",
+    {"data", DATA, TEXT, FIELD(data), 0, 0, KEPT | DIFFER, "PATH",
      "folder of IDX files as of MNIST, an .npz (x_train, y_train, ..), or a folder of class folders with pictures (PNG, "
      "JPEG, WebP, GIF, BMP)"},
     {"validation", DATA, REAL, FIELD(validation), 0, 0.9, KEPT, "X", "share that picks the best model (default 0.1)"},
     {"test", DATA, REAL, FIELD(test), 0, 0.9, KEPT, "X", "class folders: share that is only tested on (default 0.1)"},
-    {"size", DATA, WHOLE, FIELD(size), 8, 512, KEPT, "N", "class folders: pictures become N x N (default 32)"},
+    {"size", DATA, WHOLE, FIELD(size), 8, 512, KEPT, "N",
+     "class folders: pictures become N x N (default: the network's, or 32)"},
     {"channels", DATA, WHOLE, FIELD(channels), 1, 3, KEPT, "N", "class folders: 1 grey, 3 colour (default)"},
     {"fit", DATA, TEXT, FIELD(fit), 0, 0, KEPT, "HOW", "class folders: stretch, pad or crop (default)"},
     {"invert", DATA, TEXT, FIELD(invert), 0, 0, KEPT, "HOW", "class folders: never (default) or always"},
@@ -40,11 +41,18 @@ static const struct row rows[] = {
     {"arch", NETWORK, TEXT, FIELD(arch), 0, 0, KEPT, "NAME", "which network, of the list below (default cnn)"},
     {"start", NETWORK, TEXT, FIELD(start), 1, 0, NOT_KEPT, "FILE",
      "begins with the weights of a model.tuff of the same network; other classes get a new last layer"},
+    {"freeze", NETWORK, TEXT, FIELD(freeze), 0, 0, KEPT_LATER, "PATTERN",
+     "leaves parameters of these names as they are: conv1.*,*.bias"},
     {"backbone", NETWORK, REAL, FIELD(backbone), 0, 1, KEPT_LATER, "X",
      "share of --lr for all but the last layer (default 1); 0 leaves them as they are"},
 
-    {"epochs", TRAINING, WHOLE, FIELD(epochs), 1, EPOCHS_MAX, KEPT, "N", "times through the data (default: by network)"},
+    {"epochs", TRAINING, WHOLE, FIELD(epochs), 1, EPOCHS_MAX, KEPT | DIFFER, "N",
+     "times through the data (default: by network)"},
     {"batch", TRAINING, WHOLE, FIELD(batch), 1, 65536, KEPT, "N", "samples in a step (default 64, fewer for few pictures)"},
+    {"early-stop", TRAINING, WHOLE, FIELD(early_stop), 0, EPOCHS_MAX, KEPT_LATER | DIFFER, "EPOCHS",
+     "ends after so many epochs in which the validation's loss got no better (default 0: does not)"},
+    {"class-weights", TRAINING, TEXT, FIELD(class_weights), 0, 0, KEPT_LATER, "HOW",
+     "balanced (rare classes count more: pictures / (classes x its pictures)), or a number for each class: 1,2.5,1"},
     {"seed", TRAINING, WHOLE, FIELD(seed), 0, 4294967295.0, KEPT, "N", "of weights, order, dropout, split (default 1)"},
     {"augment", TRAINING, TEXT, FIELD(augment), 1, 0, KEPT_LATER, "LIST",
      "changes pictures at random while it trains: none (default), light, strong, or flip, shift, crop, rotate, shear, zoom, "
@@ -68,7 +76,7 @@ static const struct row rows[] = {
      "trains up to 100 steps with rising rates, draws their losses in --out, says which --lr to take, and ends"},
 
     {"out", OUTPUT, TEXT, FIELD(out), 1, 0, NOT_KEPT, "DIR",
-     "where model.tuff, " CHECKPOINT " and the curves go (default trained)"},
+     "where model.tuff, " CHECKPOINT ", report.html and its pictures go (default trained)"},
     {"force", OUTPUT, FLAG, FIELD(force), 0, 0, NOT_KEPT, NULL, "replaces the result of an earlier training in --out"},
     {"json", OUTPUT, TEXT, FIELD(json), 1, 0, NOT_KEPT, "FILE", "writes what came out as JSON"},
     {"report", OUTPUT, FLAG, FIELD(report), 0, 0, NOT_KEPT, NULL, "tells in the end what ran slower than it could, and why"},
@@ -110,10 +118,10 @@ static void help(void)
     print_line("--help", "this text");
     print_line("--version", "version of Tuff, and what pictures it reads");
     printf("\nNetworks:\n");
-    for (uint32_t i = 0; i < zoo_model_count; i++) {
-        const struct zoo_model *m = &zoo_models[i];
-        snprintf(text, sizeof text, "%s (%u epochs, rate %g)", m->about, (unsigned)m->epochs, m->lr);
-        print_line(m->name, text);
+    struct zoo_picture net;
+    for (uint32_t i = 0; zoo_picture(i, &net); i++) {
+        snprintf(text, sizeof text, "%s (%u epochs, rate %g)", net.about, (unsigned)net.epochs, net.lr);
+        print_line(net.name, text);
     }
     printf("\nFolders train/, test/ and val/ (or valid/, validation/) in --data, with class folders in them, are what they "
            "are\ncalled: "
@@ -161,12 +169,12 @@ static void exact(double value, char *digits)
     if (strtod(digits, NULL) != value) snprintf(digits, 32, "%.17g", value);
 }
 
-size_t options_texts(const struct options *options, struct tuff_pair *texts, char (*numbers)[32])
+static size_t texts_of(const struct options *options, bool kept, struct tuff_pair *texts, char (*numbers)[32])
 {
     size_t count = 0;
     for (int i = 0; i < ROW_COUNT; i++) {
         const void *field = (const char *)options + rows[i].offset;
-        if (!rows[i].kept) continue;
+        if (kept && !rows[i].kept) continue;
         if (rows[i].kind == WHOLE) snprintf(numbers[count], 32, "%u", (unsigned)*(const uint32_t *)field);
         if (rows[i].kind == REAL) exact(*(const double *)field, numbers[count]);
         if (rows[i].kind == FLAG) snprintf(numbers[count], 32, "%s", *(const bool *)field ? "true" : "false");
@@ -174,6 +182,60 @@ size_t options_texts(const struct options *options, struct tuff_pair *texts, cha
         count++;
     }
     return count;
+}
+
+size_t options_texts(const struct options *options, struct tuff_pair *texts, char (*numbers)[32])
+{
+    return texts_of(options, true, texts, numbers);
+}
+
+size_t options_all(const struct options *options, struct tuff_pair *texts, char (*numbers)[32])
+{
+    return texts_of(options, false, texts, numbers);
+}
+
+bool options_may_differ(const char *name)
+{
+    for (int i = 0; i < ROW_COUNT; i++)
+        if (!strcmp(rows[i].name, name)) return rows[i].kept & DIFFER;
+    return false;
+}
+
+uint32_t options_frozen(const struct options *options, char (*patterns)[256])
+{
+    uint32_t count = 0;
+    for (const char *at = options->freeze; *at && count < FROZEN_MAX; at += strspn(at, ",")) {
+        size_t length = strcspn(at, ",");
+        snprintf(patterns[count++], 256, "%.*s", (int)length, at);
+        at += length;
+    }
+    return count;
+}
+
+tuff_status options_weights(const struct options *options, const struct tuff_dataset *train, float *weights,
+                            struct tuff_error *error)
+{
+    const char *at = options->class_weights;
+    if (!strcmp(at, "balanced")) { /* as scikit-learn's compute_class_weight; a class without pictures weighs nothing */
+        uint32_t there = 0;
+        for (uint64_t i = 0; i < train->count; i++) weights[train->labels[i]]++;
+        for (uint32_t i = 0; i < train->class_count; i++) there += weights[i] > 0;
+        for (uint32_t i = 0; i < train->class_count; i++)
+            if (weights[i] > 0) weights[i] = (float)((double)train->count / there / (double)weights[i]);
+        return TUFF_OK;
+    }
+    uint32_t count = 0;
+    bool good = true;
+    for (char *end; good && *at; count++) {
+        double value = strtod(at, &end);
+        good = end > at && (*end == ',' || !*end) && value >= 0 && value <= 1e6;
+        if (good && count < train->class_count) weights[count] = (float)value;
+        at = *end == ',' ? end + 1 : end;
+    }
+    if (good && count == train->class_count) return TUFF_OK;
+    return refuse(error, TUFF_ERR_USAGE,
+                  "--class-weights is balanced or %u numbers from 0 to 1e6, one for each class, not \"%.200s\"",
+                  (unsigned)train->class_count, options->class_weights);
 }
 
 bool options_schedule(const struct options *options, uint64_t steps, struct tuff_schedule *schedule,
@@ -237,11 +299,10 @@ static void recall(struct options *options, const bool *given, struct tuff_conte
     }
     for (int i = 0; i < ROW_COUNT; i++) {
         const char *text = tuff_tensors_text(checkpoint, rows[i].name);
-        bool may_differ = !strcmp(rows[i].name, "data") || !strcmp(rows[i].name, "epochs");
-        if (!rows[i].kept || (given[i] && may_differ)) continue;
+        if (!rows[i].kept || (given[i] && rows[i].kept & DIFFER)) continue;
         if (given[i] && text) compare(options, &rows[i], text);
         if (given[i]) continue;
-        if (!text && rows[i].kept == KEPT_LATER) continue;
+        if (!text && rows[i].kept & LATER) continue;
         if (text && set(options, &rows[i], text)) continue;
         fprintf(stderr, "tuff-train: %s: was not written by tuff-train (no %s)\n", SHOWN(path), rows[i].name);
         exit(1);
@@ -264,7 +325,8 @@ static void check(const struct options *options)
     size_t length = strlen(options->show_augmentation);
     if (length && (length < 5 || strcmp(options->show_augmentation + length - 4, ".png")))
         wrong("--show-augmentation draws a PNG: name a file that ends in .png");
-    if (!zoo_model_find(options->arch)) wrong("there is no network \"%s\"", options->arch);
+    struct zoo_picture network;
+    if (!zoo_picture_find(options->arch, &network)) wrong("there is no network \"%s\"", options->arch);
     if (!tuff_optimizer_find(options->optimizer, &kind)) wrong("there is no optimizer \"%s\"", options->optimizer);
     if (!options_schedule(options, 1, &schedule, &plateau)) wrong("there is no schedule \"%s\"", options->schedule);
     for (int i = 0; i < 3; i++) good = good || !strcmp(options->fit, fits[i]);
@@ -295,7 +357,6 @@ void options_parse(struct options *options, int count, char **arguments, struct 
                                 .fit = "crop",
                                 .invert = "never",
                                 .seed = 1,
-                                .size = 32,
                                 .channels = 3,
                                 .backbone = 1,
                                 .validation = 0.1,
@@ -318,7 +379,9 @@ void options_parse(struct options *options, int count, char **arguments, struct 
     if (optind < count) wrong("what is \"%s\"? Give the folder as --data %s", arguments[optind], arguments[optind]);
     if (options->resume) recall(options, given, context);
     check(options);
-    const struct zoo_model *network = zoo_model_find(options->arch);
-    if (options->epochs == 0) options->epochs = options->quick ? 1 : network->epochs;
-    if (options->lr == 0) options->lr = network->lr;
+    struct zoo_picture network;
+    (void)zoo_picture_find(options->arch, &network);
+    if (options->epochs == 0) options->epochs = options->quick ? 1 : network.epochs;
+    if (options->lr == 0) options->lr = network.lr;
+    if (options->size == 0) options->size = network.side ? network.side : 32;
 }

@@ -26,17 +26,20 @@ enum { RESULTS = sizeof results / sizeof results[0] };
 tuff_status place_take(struct tuff_context *context, const struct options *options, struct tuff_folder **folder,
                        struct tuff_error *error)
 {
-    char paths[RESULTS + 2][1100];
-    const char *all[] = {options_file(options, CHECKPOINT, paths[0]), options_file(options, "model.tuff", paths[1]),
-                         options_file(options, "curves.svg", paths[2]), options_file(options, "curves.png", paths[3]),
-                         options->json[0] ? options->json : NULL};
+    static const char *const written[] = {CHECKPOINT,    "model.tuff",    "curves.svg",   "curves.png",
+                                          "report.html", "confusion.svg", "confusion.png"};
+    enum { WRITTEN = sizeof written / sizeof written[0] };
+    char paths[WRITTEN][1100], other[1100];
+    const char *all[WRITTEN + 1] = {NULL};
+    for (int i = 0; i < WRITTEN; i++) all[i] = options_file(options, written[i], paths[i]);
+    all[WRITTEN] = options->json[0] ? options->json : NULL;
     tuff_status status = tuff_folder_hold(context, options->out, folder, error);
     for (int i = 0; i < RESULTS && status == TUFF_OK && !options->resume && !options->force; i++)
-        if (program_exists(options_file(options, results[i], paths[RESULTS + 1])))
+        if (program_exists(options_file(options, results[i], other)))
             status = refuse(error, TUFF_ERR_USAGE,
                             "%.300s is there already: --resume goes on with that training, --force replaces it, --out names "
                             "another folder",
-                            paths[RESULTS + 1]);
+                            other);
     for (int i = 0; i < 2 && status == TUFF_OK; i++)
         if (program_exists(all[i]) && !program_is_file(all[i]))
             status = refuse(error, TUFF_ERR_FILE, "%.300s is no regular file: move it away", all[i]);
@@ -140,8 +143,8 @@ void facts_model(const struct facts *facts, const struct options *options, const
     char numbers[OPTION_TEXTS_MAX][32];
     size_t count = options_texts(options, texts, numbers);
     uint64_t hash = 1;
-    for (size_t i = 0; i < count; i++) /* data may lie elsewhere when training goes on, and epochs may become more */
-        if (strcmp(texts[i].key, "data") && strcmp(texts[i].key, "epochs"))
+    for (size_t i = 0; i < count; i++)
+        if (!options_may_differ(texts[i].key)) /* data may lie elsewhere when training goes on, and epochs may become more */
             hash = digest(hash, texts[i].value, strlen(texts[i].value) + 1);
     snprintf(text, MODEL_TEXT, "epoch %" PRIu64 ", validation loss %.17g, data %s, options %016" PRIx64,
              state->best_epoch + 1, state->best_loss, facts->digest, hash);

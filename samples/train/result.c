@@ -5,6 +5,33 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+tuff_status result_score(struct tuff_context *context, struct tuff_model *model, const struct data *data,
+                         struct class_scores *scores, struct tuff_error *error)
+{
+    const uint32_t classes = data->train.class_count;
+    const struct tuff_data test = data_view(&data->test);
+    float *probabilities = malloc((size_t)test.count * classes * sizeof *probabilities);
+    struct tuff_answers answers = {.struct_size = sizeof answers,
+                                   .count = test.count,
+                                   .classes = classes,
+                                   .labels = data->test.labels,
+                                   .scores = probabilities,
+                                   .top = 5};
+    tuff_status status = probabilities ? tuff_model_predict(model, &test, (void *[]){probabilities}, error)
+                                       : TUFF_ERR_MEMORY;
+    if (status == TUFF_OK) status = class_scores_make(context, &answers, data->train.class_names, scores, error);
+    free(probabilities);
+    if (status != TUFF_OK) return status;
+    const double *v = scores->all.value;
+    printf("         ");
+    if (classes > scores->top) printf("top-%u %.2f %%, ", (unsigned)scores->top, 100 * v[TUFF_SCORE_TOP_K]);
+    printf("macro F1 %.4f, precision %.4f, recall %.4f", v[TUFF_SCORE_F1_MACRO], v[TUFF_SCORE_PRECISION_MACRO],
+           v[TUFF_SCORE_RECALL_MACRO]);
+    printf(isnan(v[TUFF_SCORE_AUC]) ? "\n" : ", AUC %.4f\n", v[TUFF_SCORE_AUC]);
+    return TUFF_OK;
+}
 
 static void text_member(FILE *file, const char *key, const char *value)
 {
@@ -71,6 +98,7 @@ tuff_status result_write(struct tuff_context *context, const char *path, const s
     number_member(file, "parameters", (double)r->parameter_count, 15);
     number_member(file, "accuracy", r->has_test ? r->test.accuracy : NAN, 6); /* null without a test set */
     number_member(file, "test_loss", r->has_test ? r->test.loss : NAN, 6);
+    if (r->scores) class_scores_to_json(file, r->scores); /* not there without a test set */
     number_member(file, "best_epoch", r->best_epoch + 1.0, 15);
     list_member(file, "loss", r->history, offsetof(struct epoch, train.loss), true);
     list_member(file, "train_accuracy", r->history, offsetof(struct epoch, train.accuracy), true);

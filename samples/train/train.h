@@ -3,15 +3,18 @@
 #define TRAIN_H
 
 #include "nets.h" /* samples/nets: the architectures */
+#include "scores.h"
 
 #include <tuff/tuff.h>
+
+#include <stdio.h>
 
 /* ---- options.c: the command line, which a checkpoint remembers ---------------------------------------------------------- */
 
 struct options {
-    char data[1024], out[1024], json[1024], device[256], start[1024];
+    char data[1024], out[1024], json[1024], device[256], start[1024], freeze[256], class_weights[4096];
     char arch[32], optimizer[16], schedule[16], fit[16], invert[16], augment[200], show_augmentation[1024];
-    uint32_t epochs, batch, seed, size, channels;
+    uint32_t epochs, batch, seed, size, channels, early_stop;
     double lr, backbone, validation, test;
     bool quick, resume, force, report, find_rate, skip_damaged, skip_not_finite;
 };
@@ -20,6 +23,16 @@ enum { OPTION_TEXTS_MAX = 48 };
 void options_parse(struct options *options, int count, char **arguments, struct tuff_context *context);
 /* Those that a checkpoint and the result keep, as texts; returns their number. `numbers` holds the digits. */
 size_t options_texts(const struct options *options, struct tuff_pair *texts, char (*numbers)[32]);
+/* Likewise all of them. */
+size_t options_all(const struct options *options, struct tuff_pair *texts, char (*numbers)[32]);
+/* A kept one that may be another when training goes on. */
+bool options_may_differ(const char *name);
+/* Of --freeze: the patterns of names, which commas part, each at most 255 bytes; their number, at most FROZEN_MAX. */
+enum { FROZEN_MAX = 12 };
+uint32_t options_frozen(const struct options *options, char (*patterns)[256]);
+/* Of --class-weights: a weight for each class of the training set; its own sentence where they do not fit. weights: [classes] */
+tuff_status options_weights(const struct options *options, const struct tuff_dataset *train, float *weights,
+                            struct tuff_error *error);
 /* --schedule for epochs of so many steps; false: there is none of this name. */
 bool options_schedule(const struct options *options, uint64_t steps, struct tuff_schedule *schedule,
                       struct tuff_plateau *plateau);
@@ -148,6 +161,8 @@ void display_clear(const struct display *display);
 /* Writes out/curves.svg, and out/curves.png where cairo is there; *better: the name of the one to look at. */
 tuff_status curves_write(struct tuff_context *context, const struct options *options, const struct history *history,
                          uint32_t epochs, const char **better, struct tuff_error *error);
+/* The same within a page; false: out of memory. */
+bool curves_within(FILE *page, const struct history *history, uint32_t epochs);
 
 /* Likewise out/rates.svg and out/rates.png, of at least 2 and at most TUFF_RATE_STEPS points. */
 tuff_status rates_write(struct tuff_context *context, const struct options *options, const struct tuff_rate_point *points,
@@ -160,11 +175,18 @@ struct result {
     const struct tuff_caps *caps;
     struct score test;
     bool has_test;
-    uint32_t best_epoch; /* from 0 */
+    const struct class_scores *scores; /* of the test set; NULL without one */
+    uint32_t best_epoch;               /* from 0 */
     uint64_t train_count, validation_count, parameter_count;
     uint64_t peak_bytes;
     struct tuff_plan_figures plan;
 };
+/* Scores the test pictures, which there are, and prints the most of it. Finish them after a failure too. */
+tuff_status result_score(struct tuff_context *context, struct tuff_model *model, const struct data *data,
+                         struct class_scores *scores, struct tuff_error *error);
+/* report.c: all of it as a page. */
+tuff_status report_write(struct tuff_context *context, const char *path, const struct result *result,
+                         struct tuff_error *error);
 tuff_status result_write(struct tuff_context *context, const char *path, const struct result *result,
                          struct tuff_error *error);
 
