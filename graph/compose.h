@@ -24,6 +24,9 @@ bool tuff_loss_reduction(struct tuff_graph *g, const char *what, enum tuff_reduc
 /* in[count] are floats of one shape: broadcasting them would count pairs that nobody means. */
 bool tuff_loss_takes(struct tuff_graph *g, const char *what, const tuff_val *in, uint32_t count,
                      enum tuff_reduction reduction);
+/* Logits [n, c, ..], labels [n, ..], weights [c] or 0, and the numbers of params */
+bool tuff_loss_takes_labels(struct tuff_graph *g, const char *what, tuff_val logits, tuff_val labels,
+                            const struct tuff_cross_entropy_params *params);
 tuff_val tuff_loss_reduce(struct tuff_graph *g, tuff_val loss, enum tuff_reduction reduction);
 /* A weight of x's shape or of its first axes, as one that broadcasts with x; 0 and a sentence where it is another. */
 tuff_val tuff_loss_weight(struct tuff_graph *g, const char *what, tuff_val x, tuff_val weight);

@@ -11,9 +11,8 @@ static bool check_classes(struct tuff_graph *g, const char *what, tuff_val logit
     return tuff_takes_scales(g, what, (tuff_val[]){logits, params->weight}, 2, 1, 1, "one weight for each class");
 }
 
-/* Logits [n, c, ..], labels [n, ..], weights [c] or 0 */
-static bool check_labels(struct tuff_graph *g, const char *what, tuff_val logits, tuff_val labels,
-                         const struct tuff_cross_entropy_params *params)
+bool tuff_loss_takes_labels(struct tuff_graph *g, const char *what, tuff_val logits, tuff_val labels,
+                            const struct tuff_cross_entropy_params *params)
 {
     const tuff_val in[] = {logits, labels};
     if (!tuff_graph_takes(g, what, in, 2) || !tuff_takes_floats(g, what, in, 1) ||
@@ -57,7 +56,7 @@ static tuff_val is_class(struct tuff_graph *g, tuff_val labels, uint32_t classes
 tuff_val tuff_cross_entropy(struct tuff_graph *g, tuff_val logits, tuff_val labels, struct tuff_cross_entropy_params params)
 {
     struct tuff_shape x = tuff_type_of(g, logits).shape, l = tuff_type_of(g, labels).shape;
-    if (!check_labels(g, "cross_entropy", logits, labels, &params)) return 0;
+    if (!tuff_loss_takes_labels(g, "cross_entropy", logits, labels, &params)) return 0;
     tuff_places_of_labels(g, labels, logits, params.use_ignore_index ? &params.ignore_index : NULL);
     tuff_val at = tuff_unsqueeze(g, labels, 1);
     double smooth = params.label_smoothing, each = smooth / x.dim[1]; /* what every class has of the target */
@@ -145,7 +144,7 @@ tuff_val tuff_nll_loss(struct tuff_graph *g, tuff_val log_p, tuff_val labels, st
 {
     const struct tuff_cross_entropy_params p = {params.reduction, params.use_ignore_index, params.ignore_index, 0,
                                                 params.weight};
-    if (!check_labels(g, "nll_loss", log_p, labels, &p)) return 0;
+    if (!tuff_loss_takes_labels(g, "nll_loss", log_p, labels, &p)) return 0;
     struct tuff_shape x = tuff_type_of(g, log_p).shape;
     tuff_places_of_labels(g, labels, log_p, p.use_ignore_index ? &p.ignore_index : NULL);
     tuff_val at = tuff_unsqueeze(g, labels, 1), hit = tuff_equal(g, tuff_iota(g, x, 1), at);
@@ -164,7 +163,8 @@ tuff_val tuff_focal_loss(struct tuff_graph *g, tuff_val logits, tuff_val labels,
                                                 params.weight};
     struct tuff_cross_entropy_params each = p;
     double gamma = tuff_number_or(params.gamma, 2);
-    if (!check_labels(g, "focal_loss", logits, labels, &p) || !tuff_graph_number(g, "focal_loss", "gamma", gamma, 0, 1e3))
+    if (!tuff_loss_takes_labels(g, "focal_loss", logits, labels, &p) ||
+        !tuff_graph_number(g, "focal_loss", "gamma", gamma, 0, 1e3))
         return 0;
     each.reduction = TUFF_REDUCE_NONE, each.weight = 0;
     tuff_val loss = tuff_cross_entropy(g, logits, labels, each);

@@ -298,7 +298,7 @@ struct tuff_field {
 struct tuff_network_value {
     const char *name; /* copied: at most 40 letters, digits, - and _ */
     tuff_val value;
-    tuff_val weight; /* of metrics, f32 [batch]: what each sample counts; 0: 1 */
+    tuff_val weight; /* of metrics, f32 [batch] or of their shape: what each number counts; 0: 1 */
 };
 /* A batch, and what the network makes of it. */
 struct tuff_network {
@@ -312,7 +312,8 @@ struct tuff_network {
         weight; /* f32 [batch], or 0: 1. The loss of a batch is sum of loss / sum of weight: give weighted losses their weights */
     struct tuff_network_value outputs[TUFF_MODEL_OUTPUTS]; /* [batch, ..], of any type: what the model predicts */
     uint32_t output_count;
-    struct tuff_network_value metrics[TUFF_MODEL_METRICS]; /* f32, i32 or bool [batch]: means over samples */
+    /* f32, i32 or bool [batch, ..]: means over samples; of several numbers a sample, the mean over the places whose weights are not all 0 */
+    struct tuff_network_value metrics[TUFF_MODEL_METRICS];
     uint32_t metric_count;
 };
 /* Classes: cross entropy of logits [batch, c] or [batch, c, ..] with labels i32 [batch, ..] (a sample's is the mean over its labels), output
@@ -321,6 +322,10 @@ struct tuff_network {
 TUFF_API void tuff_network_classify(struct tuff_graph *g, struct tuff_network *network, tuff_val logits, tuff_val labels,
                                     double label_smoothing);
 TUFF_API void tuff_network_regress(struct tuff_graph *g, struct tuff_network *network, tuff_val y, tuff_val targets);
+/* Metrics of logits and labels as tuff_network_classify takes them, over all samples (not means of batches): "f1" and "iou", the macro means of
+ * metrics.h. A label that is no class counts nowhere. Without labels (0) nothing. Errors: SHAPE. */
+TUFF_API void tuff_network_class_metrics(struct tuff_graph *g, struct tuff_network *network, tuff_val logits,
+                                         tuff_val labels);
 /* Adds an output or a metric. Errors: USAGE (too many). */
 TUFF_API void tuff_network_output(struct tuff_graph *g, struct tuff_network *network, const char *name, tuff_val value);
 TUFF_API void tuff_network_metric(struct tuff_graph *g, struct tuff_network *network, const char *name, tuff_val value,

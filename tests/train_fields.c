@@ -331,7 +331,7 @@ static void wrong_network(struct tuff_graph *g, struct tuff_network *n, void *us
     tuff_val w = tuff_param(g, "w", TUFF_SHAPE(3), (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = 1});
     tuff_val x = tuff_mul(g, n->fields[0], w), each = tuff_mean(g, x, 2, TUFF_DROP_AXES);
     n->loss = wrong == NO_LOSS ? 0 : wrong == LOSS_SHAPE ? x : each;
-    if (wrong == METRIC_SHAPE) tuff_network_metric(g, n, "m", x, 0);
+    if (wrong == METRIC_SHAPE) tuff_network_metric(g, n, "m", tuff_transpose(g, x), 0);
     if (wrong == METRIC_NAME) tuff_network_metric(g, n, "a b", each, 0);
     if (wrong == METRIC_TWICE) tuff_network_metric(g, n, "m", each, 0), tuff_network_metric(g, n, "m", each, 0);
     if (wrong == OUTPUT_SHAPE) tuff_network_output(g, n, "y", tuff_mean(g, x, 0, TUFF_DROP_AXES));
@@ -346,7 +346,7 @@ static void test_refusals(struct backend_test *t)
         const char *says;
     } due[WRONGS] = {{TUFF_ERR_USAGE, "gave no loss"},
                      {TUFF_ERR_SHAPE, "the network's loss is f32 [64, 3], not f32 [64], a number for each sample"},
-                     {TUFF_ERR_SHAPE, "metric 'm' is f32 [64, 3]"},
+                     {TUFF_ERR_SHAPE, "metric 'm' is f32 [3, 64]"},
                      {TUFF_ERR_USAGE, "called 'a b'"},
                      {TUFF_ERR_USAGE, "two of the network's metrics are called 'm'"},
                      {TUFF_ERR_SHAPE, "output 'y' is f32 [], not [batch, ..]"},

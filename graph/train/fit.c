@@ -237,26 +237,14 @@ static tuff_status make_trial(const struct tuff_model *m, const struct tuff_data
     return status;
 }
 
-static tuff_status begin_state(struct tuff_model *m, tuff_val state, double value, struct tuff_error *error)
-{
-    if (!state) return TUFF_OK;
-    size_t bytes = (size_t)tuff_type_bytes(&m->graph->values[state].type);
-    float *content = tuff_alloc(m->context, bytes);
-    if (!content) return tuff_fail_memory(m->context, error);
-    for (size_t i = 0; i < bytes / sizeof *content; i++) content[i] = (float)value;
-    tuff_status status = tuff_session_write(m->session, state, content, bytes, error);
-    tuff_free(m->context, content);
-    return status;
-}
-
 /* Vectors of another kind of optimizer mean something else. */
 static tuff_status forget_states(struct tuff_model *m, const struct tuff_trainer *t, struct tuff_error *error)
 {
     for (uint32_t i = 0; i < t->optimizer.pack_count; i++) {
         const struct tuff_optimizer_pack *pack = &t->optimizer.packs[i];
-        TUFF_TRY(begin_state(m, pack->momentum, 0, error));
-        TUFF_TRY(begin_state(m, pack->variance, t->optimizer.params.initial_accumulator, error));
-        TUFF_TRY(begin_state(m, pack->third, 0, error));
+        TUFF_TRY(tuff_model_fill(m, pack->momentum, 0, error));
+        TUFF_TRY(tuff_model_fill(m, pack->variance, t->optimizer.params.initial_accumulator, error));
+        TUFF_TRY(tuff_model_fill(m, pack->third, 0, error));
     }
     return TUFF_OK;
 }

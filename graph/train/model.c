@@ -41,13 +41,24 @@ static struct tuff_network_value summed(const struct tuff_network *n, uint32_t i
     return i ? n->metrics[i - 1] : (struct tuff_network_value){"loss", n->loss, n->weight};
 }
 
-static tuff_val sum_state(struct tuff_model *m, const char *prefix, const char *name, const char *suffix, bool transient,
-                          enum tuff_dtype dtype)
+/* [batch, ..] without the batch; a number is one element */
+static struct tuff_shape sum_shape(struct tuff_graph *g, tuff_val v)
 {
+    struct tuff_shape shape = tuff_type_of(g, v).shape;
+    if (shape.rank < 2) return TUFF_SHAPE(1);
+    memmove(shape.dim, shape.dim + 1, --shape.rank * sizeof *shape.dim);
+    shape.dim[shape.rank] = 0;
+    return shape;
+}
+
+static tuff_val sum_state(struct tuff_model *m, const char *prefix, const char *name, const char *suffix, bool transient,
+                          enum tuff_dtype dtype, tuff_val v)
+{
+    struct tuff_shape shape = sum_shape(m->graph, v);
     const char *whole = tuff_arena_printf(&m->graph->arena, "%s%s%s", prefix, name, suffix);
     if (!whole) return tuff_graph_fail(m->graph, TUFF_ERR_MEMORY, "out of host memory");
-    return transient ? tuff_transient(m->graph, whole, dtype, TUFF_SHAPE(1))
-                     : tuff_state(m->graph, whole, dtype, TUFF_SHAPE(1), (struct tuff_init){0});
+    return transient ? tuff_transient(m->graph, whole, dtype, shape)
+                     : tuff_state(m->graph, whole, dtype, shape, (struct tuff_init){0});
 }
 
 void tuff_model_add_sums(struct tuff_model *m, const char *prefix, bool transient, struct tuff_model_sums *sums)
@@ -56,22 +67,24 @@ void tuff_model_add_sums(struct tuff_model *m, const char *prefix, bool transien
     for (uint32_t i = 0; i < sums->count; i++) {
         struct tuff_network_value v = summed(&m->network, i);
         bool floats = tuff_is_float(tuff_type_of(m->graph, v.value).dtype);
-        sums->sum[i] = sum_state(m, prefix, v.name, "", transient, floats ? TUFF_F32 : TUFF_I32);
-        sums->weight[i] = v.weight ? sum_state(m, prefix, v.name, ".weight", transient, TUFF_F32) : 0;
+        sums->sum[i] = sum_state(m, prefix, v.name, "", transient, floats ? TUFF_F32 : TUFF_I32, v.value);
+        sums->weight[i] = v.weight ? sum_state(m, prefix, v.name, ".weight", transient, TUFF_F32, v.weight) : 0;
     }
 }
 
-/* state += the sum of v [batch] over the samples that count */
+/* state += the sum of v [batch, ..] over the samples that count */
 static tuff_val add_to(struct tuff_graph *g, tuff_val state, tuff_val v, tuff_val counts)
 {
     struct tuff_type type = tuff_type_of(g, v);
     if (!tuff_is_float(type.dtype)) v = tuff_cast(g, v, TUFF_I32);
     if (counts) {
-        tuff_val nothing = tuff_full(g, tuff_type_of(g, v).dtype, type.shape, 0);
-        v = tuff_select(g, counts, v, nothing);
+        struct tuff_shape each = {.rank = type.shape.rank, .dim = {type.shape.dim[0]}};
+        for (uint32_t i = 1; i < each.rank && i < TUFF_MAX_RANK; i++) each.dim[i] = 1;
+        tuff_val nothing = tuff_full(g, tuff_type_of(g, v).dtype, type.shape, 0), those = tuff_reshape(g, counts, each);
+        v = tuff_select(g, those, v, nothing);
     }
-    tuff_val sum = tuff_sum(g, v, 0, TUFF_DROP_AXES);
-    return tuff_assign(g, state, tuff_add(g, state, tuff_reshape(g, sum, TUFF_SHAPE(1))));
+    tuff_val sum = tuff_sum(g, v, 1, TUFF_DROP_AXES);
+    return tuff_assign(g, state, tuff_add(g, state, tuff_reshape(g, sum, tuff_type_of(g, state).shape)));
 }
 
 uint32_t tuff_model_count(struct tuff_model *m, const struct tuff_model_sums *sums, const struct tuff_network *n,
@@ -342,25 +355,53 @@ static tuff_status compile_part(struct tuff_model *m, const tuff_val *outputs, u
     return tuff_session_compile(m->session, &params, executable, error);
 }
 
+tuff_status tuff_model_fill(struct tuff_model *m, tuff_val state, double value, struct tuff_error *error)
+{
+    if (!state) return TUFF_OK;
+    size_t bytes = (size_t)tuff_type_bytes(&m->graph->values[state].type);
+    float *content = tuff_alloc(m->context, bytes);
+    if (!content) return tuff_fail_memory(m->context, error);
+    for (size_t i = 0; i < bytes / sizeof *content; i++) content[i] = (float)value;
+    tuff_status status = tuff_session_write(m->session, state, content, bytes, error);
+    tuff_free(m->context, content);
+    return status;
+}
+
 tuff_status tuff_model_zero_sums(struct tuff_model *m, const struct tuff_model_sums *sums, struct tuff_error *error)
 {
-    static const uint32_t zero; /* of both types */
     for (uint32_t i = 0; i < sums->count; i++) {
-        TUFF_TRY(tuff_session_write(m->session, sums->sum[i], &zero, sizeof zero, error));
-        if (sums->weight[i]) TUFF_TRY(tuff_session_write(m->session, sums->weight[i], &zero, sizeof zero, error));
+        TUFF_TRY(tuff_model_fill(m, sums->sum[i], 0, error));
+        TUFF_TRY(tuff_model_fill(m, sums->weight[i], 0, error));
     }
     return TUFF_OK;
 }
 
-static tuff_status read_number(struct tuff_model *m, tuff_val state, double *number, struct tuff_error *error)
+/* Sum by weight (0: samples), the mean over the elements that weigh anything. *first: of the sums; may be NULL. */
+static tuff_status read_mean(struct tuff_model *m, tuff_val sum, tuff_val weight, double samples, double *mean,
+                             double *first, struct tuff_error *error)
 {
     union {
         float real;
         int32_t whole;
-    } u;
-    TUFF_TRY(tuff_session_read(m->session, state, &u, sizeof u, error));
-    *number = tuff_is_float(tuff_type_of(m->graph, state).dtype) ? (double)u.real : (double)u.whole;
-    return TUFF_OK;
+    } * sums, *weights; /* elements of both types */
+    const struct tuff_type type = m->graph->values[sum].type, by = m->graph->values[weight ? weight : sum].type;
+    uint64_t count = tuff_shape_count(&type.shape), step = tuff_shape_count(&by.shape) == 1 ? 0 : 1;
+    double total = 0, defined = 0;
+    sums = tuff_alloc(m->context, 2 * (size_t)count * sizeof *sums);
+    if (!sums) return tuff_fail_memory(m->context, error);
+    weights = sums + count;
+    tuff_status status = tuff_session_read(m->session, sum, sums, (size_t)tuff_type_bytes(&type), error);
+    if (status == TUFF_OK && weight)
+        status = tuff_session_read(m->session, weight, weights, (size_t)tuff_type_bytes(&by), error);
+    for (uint64_t i = 0; i < count && status == TUFF_OK; i++) {
+        double number = tuff_is_float(type.dtype) ? (double)sums[i].real : (double)sums[i].whole;
+        double divisor = weight ? (double)weights[i * step].real : samples;
+        if (i == 0 && first) *first = number;
+        if (divisor != 0 || count == 1) total += number / divisor, defined++;
+    }
+    if (status == TUFF_OK) *mean = total / defined;
+    tuff_free(m->context, sums);
+    return status;
 }
 
 tuff_status tuff_model_read_sums(struct tuff_model *m, const struct tuff_model_sums *sums, double samples,
@@ -368,14 +409,10 @@ tuff_status tuff_model_read_sums(struct tuff_model *m, const struct tuff_model_s
 {
     *metrics = (struct tuff_metrics){.count = sums->count - 1};
     for (uint32_t i = 0; i < sums->count; i++) {
-        double sum, weight = samples;
-        TUFF_TRY(read_number(m, sums->sum[i], &sum, error));
-        if (sums->weight[i]) TUFF_TRY(read_number(m, sums->weight[i], &weight, error));
-        if (i == 0)
-            metrics->loss = sum / weight;
-        else
-            metrics->metric[i - 1] = (struct tuff_metric){m->network.metrics[i - 1].name, sum / weight};
-        if (i == 0 && loss_sum) *loss_sum = sum;
+        struct tuff_metric *metric = i ? &metrics->metric[i - 1] : NULL;
+        if (metric) metric->name = m->network.metrics[i - 1].name;
+        TUFF_TRY(read_mean(m, sums->sum[i], sums->weight[i], samples, metric ? &metric->value : &metrics->loss,
+                           i ? NULL : loss_sum, error));
     }
     return TUFF_OK;
 }

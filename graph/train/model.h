@@ -14,7 +14,7 @@ struct tuff_model_step {
     struct tuff_trainer *trainer;       /* [owned] or NULL */
 };
 
-/* Sums over samples, states of one element: of the loss (the first), then of each metric, and of their weights (0: samples are counted). */
+/* Sums over samples, states: of the loss (the first), then of each metric, and of their weights (0: samples are counted). */
 enum { TUFF_MODEL_SUMS = 1 + TUFF_MODEL_METRICS };
 struct tuff_model_sums {
     tuff_val sum[TUFF_MODEL_SUMS], weight[TUFF_MODEL_SUMS];
@@ -68,6 +68,8 @@ void tuff_model_add_sums(struct tuff_model *m, const char *prefix, bool transien
 /* Adds what the network gives of a batch to them: the samples where counts (bool [batch]; 0: all). assigns: [2 TUFF_MODEL_SUMS] or NULL. */
 uint32_t tuff_model_count(struct tuff_model *m, const struct tuff_model_sums *sums, const struct tuff_network *n,
                           tuff_val counts, tuff_val *assigns);
+/* Every element of a state of floats (of any type, for 0); state 0: none. */
+TUFF_MUST_CHECK tuff_status tuff_model_fill(struct tuff_model *m, tuff_val state, double value, struct tuff_error *error);
 TUFF_MUST_CHECK tuff_status tuff_model_zero_sums(struct tuff_model *m, const struct tuff_model_sums *sums,
                                                  struct tuff_error *error);
 /* Of so many samples; *loss_sum may be NULL. */

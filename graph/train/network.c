@@ -1,4 +1,5 @@
 /* network.c - what a model's build function writes of a batch: ready-made ends of networks, and what a model checks of it. */
+#include "graph/compose.h"
 #include "graph/train/model.h"
 
 #include <stdio.h>
@@ -53,6 +54,23 @@ void tuff_network_classify(struct tuff_graph *g, struct tuff_network *n, tuff_va
     tuff_network_output(g, n, "probabilities", tuff_softmax(g, logits, 1));
 }
 
+void tuff_network_class_metrics(struct tuff_graph *g, struct tuff_network *n, tuff_val logits, tuff_val labels)
+{
+    if (!labels || !tuff_loss_takes_labels(g, "class_metrics", logits, labels, &(struct tuff_cross_entropy_params){0}))
+        return;
+    struct tuff_shape s = tuff_type_of(g, logits).shape;
+    tuff_val x = tuff_reshape(g, logits, TUFF_SHAPE(s.dim[0], s.dim[1], 0)),
+             y = tuff_reshape(g, labels, TUFF_SHAPE(s.dim[0], 1, 0));
+    tuff_val classes = tuff_reshape(g, tuff_iota(g, TUFF_SHAPE(s.dim[1]), 0), TUFF_SHAPE(1, s.dim[1], 1));
+    tuff_val is = tuff_cast(g, tuff_equal(g, y, classes), TUFF_F32), counts = tuff_sum(g, is, 2, TUFF_KEEP_AXES);
+    tuff_val answer = tuff_argmax(g, x, 1, TUFF_KEEP_AXES);
+    tuff_val called = tuff_mul(g, tuff_cast(g, tuff_equal(g, answer, classes), TUFF_F32), counts);
+    tuff_val both = tuff_sum(g, tuff_mul(g, is, called), 4, TUFF_DROP_AXES);
+    tuff_val sum = tuff_sum(g, tuff_add(g, is, called), 4, TUFF_DROP_AXES);
+    tuff_network_metric(g, n, "f1", tuff_affine(g, both, 2, 0), sum);
+    tuff_network_metric(g, n, "iou", both, tuff_sub(g, sum, both));
+}
+
 void tuff_network_regress(struct tuff_graph *g, struct tuff_network *n, tuff_val y, tuff_val targets)
 {
     if (targets) n->loss = sample_means(g, tuff_mse_loss(g, y, targets, TUFF_REDUCE_NONE));
@@ -86,17 +104,26 @@ static bool is_value(struct tuff_graph *g, const char *what, const char *name, t
     return false;
 }
 
-/* f32 [batch], or one of whole numbers where they will do */
+/* f32 [batch]; of a metric also [batch, ..], and of whole numbers */
 static bool is_each(struct tuff_graph *g, const struct tuff_network *n, const char *what, const char *name, tuff_val v,
-                    bool whole)
+                    bool metric)
 {
-    char due[48];
-    snprintf(due, sizeof due, "f32 [%u], a number for each sample", (unsigned)n->batch);
+    char due[64];
+    snprintf(due, sizeof due, "f32 [%u%s], %s for each sample", (unsigned)n->batch, metric ? ", .." : "",
+             metric ? "numbers" : "a number");
     if (!is_value(g, what, name, v)) return false;
     struct tuff_type type = tuff_type_of(g, v);
-    bool fits = type.shape.rank == 1 && type.shape.dim[0] == n->batch &&
-                (type.dtype == TUFF_F32 || (whole && (type.dtype == TUFF_BOOL || type.dtype == TUFF_I32)));
+    bool fits = type.shape.rank > 0 && type.shape.dim[0] == n->batch && (metric || type.shape.rank == 1) &&
+                (type.dtype == TUFF_F32 || (metric && (type.dtype == TUFF_BOOL || type.dtype == TUFF_I32)));
     return fits || fails(g, what, name, v, due);
+}
+
+/* f32, a number for each sample or for each of the metric's */
+static bool is_weight(struct tuff_graph *g, const struct tuff_network *n, const struct tuff_network_value *metric)
+{
+    struct tuff_type value = tuff_type_of(g, metric->value), weight = tuff_type_of(g, metric->weight);
+    bool same = weight.dtype == TUFF_F32 && tuff_shape_equal(&value.shape, &weight.shape);
+    return same || is_each(g, n, "weight of metric", metric->name, metric->weight, false);
 }
 
 static bool check_names(struct tuff_graph *g, const struct tuff_network_value *list, uint32_t count, const char *what)
@@ -137,7 +164,7 @@ bool tuff_model_network_fits(struct tuff_graph *g, const struct tuff_network *n,
     }
     for (uint32_t i = 0; answers && i < n->metric_count; i++)
         if (!is_each(g, n, "metric", n->metrics[i].name, n->metrics[i].value, true) ||
-            (n->metrics[i].weight && !is_each(g, n, "weight of metric", n->metrics[i].name, n->metrics[i].weight, false)))
+            (n->metrics[i].weight && !is_weight(g, n, &n->metrics[i])))
             return false;
     return true;
 }
@@ -152,8 +179,10 @@ bool tuff_model_networks_agree(struct tuff_graph *g, const struct tuff_network *
     }
     for (uint32_t i = 0; same && i < a->metric_count; i++) {
         const struct tuff_network_value *x = &a->metrics[i], *y = &b->metrics[i];
-        same = !strcmp(x->name, y->name) && !x->weight == !y->weight &&
-               tuff_type_of(g, x->value).dtype == tuff_type_of(g, y->value).dtype;
+        struct tuff_type a_type = tuff_type_of(g, x->value), b_type = tuff_type_of(g, y->value);
+        b_type.shape.dim[0] = a_type.shape.dim[0];
+        same = !strcmp(x->name, y->name) && !x->weight == !y->weight && a_type.dtype == b_type.dtype &&
+               tuff_shape_equal(&a_type.shape, &b_type.shape);
     }
     if (!same)
         tuff_graph_fail(g, TUFF_ERR_SHAPE,
