@@ -274,6 +274,13 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
     return g->count++;
 }
 
+int32_t tuff_op_number(const struct tuff_graph *g, const struct tuff_op *op)
+{
+    int32_t number = 0;
+    for (uint32_t v = 1; v < g->count; v++) number += g->values[v].op == op;
+    return number;
+}
+
 uint64_t tuff_type_bytes(const struct tuff_type *type)
 {
     return tuff_dtype_size(type->dtype, tuff_shape_count(&type->shape));

@@ -115,6 +115,8 @@ void tuff_graph_mark_needed(const struct tuff_graph *g, bool *needed);
 tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,
                         const void *attrs);
 
+int32_t tuff_op_number(const struct tuff_graph *g, const struct tuff_op *op); /* values of it, so far */
+
 /* Takes *body (then NULL), which a loop of g repeats; returns it, or g's of the same text. NULL after a sticky failure, or its own. */
 struct tuff_graph *tuff_graph_body(struct tuff_graph *g, struct tuff_graph **body);
 
@@ -199,6 +201,7 @@ enum tuff_op_trait {
     TUFF_ROUNDS = 256,      /* a staircase whose gradient passes straight through */
     /* KERNEL: writes a part of its last operand, a state or an update of one, in place; reads none of it */
     TUFF_UPDATES = 1024,
+    TUFF_NUMBERED = 2048,   /* its attributes begin with an i32, its number among the values of this operator in a graph */
     TUFF_STAYS_APART = 512, /* never joined with its equal; what reads it is not computed before its place in the graph */
 };
 

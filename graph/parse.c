@@ -15,6 +15,11 @@ struct reader {
     struct tuff_error *error;
     tuff_val *in; /* [owned] of the value being read */
     size_t in_count, in_capacity;
+    tuff_val *map; /* [owned] of a number in the text, from 0: the graph's value */
+    size_t map_count, map_capacity;
+    const struct tuff_given *given; /* of a text that joins what the graph has */
+    uint32_t given_count;
+    bool joins;
 };
 
 /* ---- characters and words -------------------------------------------------------------------------------------------------- */
@@ -219,7 +224,8 @@ static void input(struct reader *r)
     if (!accept(r, "_")) {
         expect(r, "%");
         v = whole(r, UINT32_MAX);
-        if (r->status == TUFF_OK && (v == 0 || v >= r->g->count)) expected(r, "an earlier value");
+        if (r->status == TUFF_OK && (v == 0 || v >= r->map_count)) expected(r, "an earlier value");
+        if (r->status == TUFF_OK) v = r->map[v];
     }
     if (TUFF_GROW_HEAP(r->g->context, r->in, r->in_count, &r->in_capacity))
         r->in[r->in_count++] = v;
@@ -366,12 +372,31 @@ static const struct tuff_op *own_row(struct reader *r, int part, struct tuff_own
     return row->op[part];
 }
 
+/* What the graph has already: a value that is given for this one, or the leaf of this name. 0: none. */
+static tuff_val known(struct reader *r, const struct tuff_op *op, const void *attrs, const char *given)
+{
+    for (uint32_t i = 0; i < r->given_count; i++)
+        if (r->given[i].number == r->map_count) return r->given[i].value;
+    tuff_val v = r->joins && given && op->class == TUFF_CLASS_LEAF ? tuff_graph_find(r->g, given) : 0;
+    if (v && (r->g->values[v].op != op || !tuff_attrs_equal(op, r->g->values[v].attrs, attrs)))
+        expected(r, "a leaf as the graph has one of this name");
+    return v;
+}
+
+static void map_to(struct reader *r, tuff_val v)
+{
+    if (TUFF_GROW_HEAP(r->g->context, r->map, r->map_count, &r->map_capacity))
+        r->map[r->map_count++] = v;
+    else
+        fail(r, TUFF_ERR_MEMORY, "", "");
+}
+
 static void value(struct reader *r)
 {
     double attrs[32] = {0}; /* room for the largest attribute struct, aligned for all */
     char op_name[64], *given = NULL;
     expect(r, "%");
-    if (whole(r, UINT32_MAX) != r->g->count) expected(r, "the next value's number");
+    if (whole(r, UINT32_MAX) != r->map_count) expected(r, "the next value's number");
     expect(r, " ");
     if (accept(r, "\"")) {
         given = name(r);
@@ -398,12 +423,16 @@ static void value(struct reader *r)
     if (!op) return;
     check_value(r, op, attrs, given != NULL);
     if (r->status != TUFF_OK) return;
-    tuff_val v = tuff_graph_add(r->g, op, r->in, (uint32_t)r->in_count, attrs);
-    if (v && given) v = tuff_named(r->g, v, given);
-    if (!v) {
-        fail_as_builder(r);
-        return;
+    const int32_t own = tuff_op_number(r->g, op);
+    if (r->joins && op->traits & TUFF_NUMBERED) memcpy(attrs, &own, sizeof own);
+    tuff_val v = known(r, op, attrs, given);
+    if (!v && r->status == TUFF_OK) {
+        v = tuff_graph_add(r->g, op, r->in, (uint32_t)r->in_count, attrs);
+        if (v && given) v = tuff_named(r->g, v, given);
+        if (!v) fail_as_builder(r);
     }
+    if (r->status != TUFF_OK) return;
+    map_to(r, v);
     content_of(r, v);
     expect(r, " : ");
     struct tuff_type type = {dtype(r), {0}};
@@ -414,19 +443,39 @@ static void value(struct reader *r)
     expect(r, "\n");
 }
 
+static tuff_status read_text(struct reader *r, const char *text)
+{
+    r->at = text;
+    r->line = 1;
+    map_to(r, 0);
+    expect(r, "tuff-graph ");
+    if (whole(r, UINT32_MAX) != TUFF_GRAPH_TEXT_VERSION) expected(r, "format version 1");
+    expect(r, "\n");
+    while (r->status == TUFF_OK && *r->at) {
+        r->line++;
+        value(r);
+    }
+    tuff_free(r->g->context, r->in);
+    return r->status;
+}
+
 tuff_status tuff_graph_parse(struct tuff_graph *graph, const char *text, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, graph != NULL && text != NULL);
     TUFF_REQUIRE_THAT(graph->context, error, graph->count == 1 && graph->status == TUFF_OK,
                       "the graph has values already, or failed");
-    struct reader r = {.g = graph, .at = text, .line = 1, .error = error};
-    expect(&r, "tuff-graph ");
-    if (whole(&r, UINT32_MAX) != TUFF_GRAPH_TEXT_VERSION) expected(&r, "format version 1");
-    expect(&r, "\n");
-    while (r.status == TUFF_OK && *r.at) {
-        r.line++;
-        value(&r);
-    }
-    tuff_free(graph->context, r.in);
-    return r.status;
+    struct reader r = {.g = graph, .error = error};
+    tuff_status status = read_text(&r, text);
+    tuff_free(graph->context, r.map);
+    return status;
+}
+
+tuff_status tuff_graph_join(struct tuff_graph *graph, const char *text, const struct tuff_given *given, uint32_t count,
+                            tuff_val **map, uint32_t *map_count)
+{
+    struct reader r = {.g = graph, .given = given, .given_count = count, .joins = true};
+    tuff_status status = read_text(&r, text);
+    *map = r.map;
+    *map_count = (uint32_t)r.map_count;
+    return status;
 }

@@ -482,3 +482,97 @@ struct tuff_plan_figures tuff_executable_figures(const struct tuff_executable *x
     const struct compiled *c = tuff_executable_owner(x);
     return c ? c->figures : (struct tuff_plan_figures){0};
 }
+
+/* ---- several sizes --------------------------------------------------------------------------------------------------------------- */
+
+struct tuff_sizes {
+    struct tuff_context *context; /* [borrowed] */
+    struct tuff_session *session; /* [retained] */
+    struct tuff_sizes_params params;
+    struct tuff_sized **parts; /* [owned] each [owned], by rising size */
+    size_t count, capacity;
+};
+
+static tuff_status prepare_size(struct tuff_sizes *s, struct tuff_sized *part, struct tuff_error *error)
+{
+    struct tuff_graph *g = s->session->graph;
+    const uint32_t before = g->count;
+    s->params.build(g, part, s->params.user);
+    tuff_status status = tuff_graph_finish(g, error);
+    if (status != TUFF_OK) {
+        tuff_graph_undo(g, before);
+        return status;
+    }
+    const struct tuff_executable_params params = {.struct_size = sizeof params,
+                                                  .outputs = part->outputs,
+                                                  .output_count = part->output_count < TUFF_SIZED_VALUES ? part->output_count
+                                                                                                         : TUFF_SIZED_VALUES,
+                                                  .input_sets = s->params.input_sets,
+                                                  .progress = s->params.progress};
+    return tuff_session_compile(s->session, &params, &part->executable, error);
+}
+
+tuff_status tuff_sizes_get(struct tuff_sizes *s, uint32_t size, const struct tuff_sized **part, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, s && part);
+    TUFF_REQUIRE_THAT(s->context, error, size > 0, "the size is 0");
+    size_t at = 0;
+    while (at < s->count && s->parts[at]->size < size) at++;
+    if (at == s->count || s->parts[at]->size != size) {
+        struct tuff_sized *made = tuff_alloc(s->context, sizeof *made);
+        if (!made || !TUFF_GROW_HEAP(s->context, s->parts, s->count, &s->capacity)) {
+            tuff_free(s->context, made);
+            return tuff_fail_memory(s->context, error);
+        }
+        made->size = size;
+        tuff_status status = prepare_size(s, made, error);
+        if (status != TUFF_OK) {
+            tuff_free(s->context, made);
+            return status;
+        }
+        memmove(s->parts + at + 1, s->parts + at, (s->count++ - at) * sizeof *s->parts);
+        s->parts[at] = made;
+    }
+    *part = s->parts[at];
+    return TUFF_OK;
+}
+
+const struct tuff_sized *tuff_sizes_pick(const struct tuff_sizes *s, uint32_t size)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->parts[i]->size >= size) return s->parts[i];
+    return NULL;
+}
+
+tuff_status tuff_sizes_create(struct tuff_session *session, const struct tuff_sizes_params *params,
+                              struct tuff_sizes **sizes, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, session && params && sizes);
+    TUFF_REQUIRE(session->context, error, params->struct_size >= sizeof *params && params->build);
+    TUFF_REQUIRE_THAT(session->context, error, params->sizes || !params->count, "sizes is NULL, though count is not 0");
+    struct tuff_sizes *s = tuff_object_create(session->context, sizeof *s);
+    if (!s) return tuff_fail_memory(session->context, error);
+    *s = (struct tuff_sizes){.context = session->context, .session = session, .params = *params};
+    atomic_fetch_add(&session->references, 1);
+    tuff_status status = TUFF_OK;
+    const struct tuff_sized *part;
+    for (uint32_t i = 0; i < params->count && status == TUFF_OK; i++)
+        status = tuff_sizes_get(s, params->sizes[i], &part, error);
+    if (status != TUFF_OK)
+        tuff_sizes_destroy(s);
+    else
+        *sizes = s;
+    return status;
+}
+
+void tuff_sizes_destroy(struct tuff_sizes *s)
+{
+    if (!s) return;
+    for (size_t i = 0; i < s->count; i++) {
+        tuff_executable_destroy(s->parts[i]->executable);
+        tuff_free(s->context, s->parts[i]);
+    }
+    tuff_free(s->context, s->parts);
+    tuff_session_destroy(s->session);
+    tuff_object_destroy(s->context, s);
+}

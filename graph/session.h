@@ -56,6 +56,43 @@ struct tuff_executable;
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_compile(struct tuff_session *session,
                                                           const struct tuff_executable_params *params,
                                                           struct tuff_executable **executable, struct tuff_error *error);
+/* ---- several sizes: of a batch, of a sequence -------------------------------------------------------------------------------------- */
+
+enum { TUFF_SIZED_VALUES = 8 };
+/* What computes one size. */
+struct tuff_sized {
+    uint32_t size;
+    /* What build writes: for a program that goes over sizes, inputs and outputs in an order of its own. */
+    tuff_val inputs[TUFF_SIZED_VALUES], outputs[TUFF_SIZED_VALUES];
+    uint32_t output_count;
+    struct tuff_executable *executable; /* of these outputs; borrowed */
+};
+struct tuff_sizes_params {
+    size_t struct_size;
+    /* Adds what computes part->size to the session's graph, and writes into *part. Parameters of the same name are shared; inputs are not, so their
+     * names tell the size: "x/8". */
+    void (*build)(struct tuff_graph *g, struct tuff_sized *part, void *user);
+    void *user;
+    const uint32_t *sizes; /* prepared by tuff_sizes_create */
+    uint32_t count;
+    uint32_t input_sets; /* as in tuff_executable_params, as is progress */
+    struct tuff_progress progress;
+};
+/* Plans of one network for several sizes, which share parameters, states and pipelines: those depend on ranks and on the tiles that suit a size,
+ * so a further size makes few, or none. One thread at a time; destroy it with the session, in any order. */
+struct tuff_sizes;
+/* Errors: what build leaves in the graph, which then is as it was; those of tuff_session_compile. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_sizes_create(struct tuff_session *session, const struct tuff_sizes_params *params,
+                                                       struct tuff_sizes **sizes, struct tuff_error *error);
+TUFF_API void tuff_sizes_destroy(struct tuff_sizes *sizes); /* NULL is legal */
+/* The part for this size, which is prepared now where it is not yet; it stays where it is. Errors: as above; USAGE for a size of 0. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_sizes_get(struct tuff_sizes *sizes, uint32_t size, const struct tuff_sized **part,
+                                                    struct tuff_error *error);
+/* The smallest prepared part of at least this size, for what is padded; NULL: there is none. */
+TUFF_API const struct tuff_sized *tuff_sizes_pick(const struct tuff_sizes *sizes, uint32_t size);
+
+/* ---- running ----------------------------------------------------------------------------------------------------------------------- */
+
 /* Whole content of an input for the next run; it stays for later ones until it is written again, in each of the input sets. What is never
  * written is no zero: runs refuse it (USAGE). Where the outputs read it as labels (tuff_cross_entropy) or as indices (tuff_gather and its
  * like), itself or by what follows from it alone, they are looked at. Errors: USAGE (another number of bytes; a label that is no class, an

@@ -481,9 +481,25 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_memory(const struct tuff_model *
                                                        const struct tuff_fit_params *params,
                                                        struct tuff_plan_figures *figures, struct tuff_error *error);
 /* The network for inference of one batch as graph text: inputs called as the fields that are no answers, of the stored types, outputs called as
- * they are. Free with tuff_text_free. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_graph(struct tuff_model *model, uint32_t batch, char **text,
+ * they are. more: 0, or another size of batch that the graph computes too, of the same parameters, with inputs and outputs called "x.64" where more is
+ * 64. Free with tuff_text_free. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_graph(struct tuff_model *model, uint32_t batch, uint32_t more, char **text,
                                                       struct tuff_error *error);
+/* A network of the model as text, for batches of one size and one purpose, and the key by which tuff_network_of_texts asks for it. Files keep
+ * such texts. Free both with tuff_text_free. Errors: those of the network. */
+enum tuff_purpose { TUFF_TO_TRAIN = 0, TUFF_TO_TEST, TUFF_TO_PREDICT };
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_network_text(struct tuff_model *m, uint32_t batch, enum tuff_purpose purpose,
+                                                             char **key, char **text, struct tuff_error *error);
+/* A build function that adds these networks in the place of the one that declared them: values come in the same order, so that training goes on bit
+ * for bit. user: a struct tuff_network_texts, there as long as the model. Errors of the graph: USAGE (a size of batch that there is no text
+ * for), FORMAT. */
+struct tuff_network_texts {
+    const char *(*find)(const void *user, const char *key); /* NULL: there is none of this key */
+    const void *user;
+};
+TUFF_API void tuff_network_of_texts(struct tuff_graph *g, struct tuff_network *network, void *user);
+/* Field number `index` as the model was given it, with its scale; past the end it has no name. Borrowed. */
+TUFF_API struct tuff_field tuff_model_field(const struct tuff_model *model, uint32_t index);
 /* Figures of the training plans (zeros before the first fit): launches and bytes moved of a whole batch, memory of both. */
 TUFF_API struct tuff_plan_figures tuff_model_figures(const struct tuff_model *model);
 TUFF_API struct tuff_executable *tuff_model_training(struct tuff_model *model); /* borrowed; NULL before the first fit */

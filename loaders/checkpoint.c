@@ -3,6 +3,7 @@
  * A text is a section called as its key; some keys have a kind of section of their own. An array is a section of weights; elements
  * and shapes stand in one section, a line an array, in the order of the sections. */
 #include "backend/container.h"
+#include "loaders/leaves.h"
 #include "loaders/safetensors.h"
 
 #define KIND_KEY "tuff.kind"
@@ -206,6 +207,8 @@ static tuff_status read_sections(struct reading *r)
 static tuff_status check_kind(const struct reading *r, const char *wanted)
 {
     const char *found = tuff_tensors_text(r->tensors, KIND_KEY);
+    if (!wanted && tuff_tensors_text(r->tensors, TUFF_PLACE_KEY))
+        wanted = found; /* a model that can be trained further is one, too */
     if (!wanted) wanted = "checkpoint";
     if (found && strcmp(found, wanted) == 0) return TUFF_OK;
     return tuff_fail(r->tensors->context, r->error, TUFF_ERR_FORMAT, "%s: a %.40s, not a %.40s", r->container->name,

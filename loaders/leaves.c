@@ -92,7 +92,7 @@ static bool same_type(const struct tuff_array *a, const struct tuff_array *b)
 }
 
 tuff_status tuff_leaves_match(const struct tuff_leaves *leaves, const struct tuff_tensors *tensors, const char *file,
-                              struct tuff_error *error)
+                              bool all, struct tuff_error *error)
 {
     for (uint32_t i = 0; i < leaves->count; i++) {
         const struct tuff_array *wanted = &leaves->arrays[i];
@@ -105,18 +105,19 @@ tuff_status tuff_leaves_match(const struct tuff_leaves *leaves, const struct tuf
             return tuff_fail(leaves->context, error, TUFF_ERR_FORMAT, "%s: \"%.100s\" is %s, in the network %s", file,
                              wanted->name, tuff_array_text(&found, a, sizeof a), tuff_array_text(wanted, b, sizeof b));
     }
-    if (tuff_tensors_count(tensors) != leaves->count) /* names are unique on both sides */
+    if (all && tuff_tensors_count(tensors) != leaves->count) /* names are unique on both sides */
         return tuff_fail(leaves->context, error, TUFF_ERR_FORMAT, "%s: holds %zu arrays, the network %u", file,
                          tuff_tensors_count(tensors), (unsigned)leaves->count);
     return TUFF_OK;
 }
 
-tuff_status tuff_leaves_write(struct tuff_context *context, const struct tuff_tensors *tensors, struct tuff_model *model,
+tuff_status tuff_leaves_write(const struct tuff_leaves *leaves, const struct tuff_tensors *tensors, struct tuff_model *model,
                               struct tuff_error *error)
 {
-    for (size_t i = 0; i < tuff_tensors_count(tensors); i++) {
-        struct tuff_array array = tuff_tensors_get(tensors, i);
-        if (array.bytes > SIZE_MAX) return tuff_fail_memory(context, error);
+    for (uint32_t i = 0; i < leaves->count; i++) {
+        struct tuff_array array;
+        if (!tuff_tensors_find(tensors, leaves->arrays[i].name, &array)) continue;
+        if (array.bytes > SIZE_MAX) return tuff_fail_memory(leaves->context, error);
         if (array.bytes) TUFF_TRY(tuff_model_write(model, array.name, array.data, (size_t)array.bytes, error));
     }
     return TUFF_OK;

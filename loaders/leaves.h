@@ -18,14 +18,26 @@ tuff_status tuff_leaves_of_graph(struct tuff_context *context, const struct tuff
 void tuff_leaves_finish(struct tuff_leaves *leaves);
 /* A tuff_array_read: a leaf from the device of the model that is user. */
 tuff_status tuff_leaves_read(void *model, const struct tuff_array *array, void *to, size_t bytes, struct tuff_error *error);
-/* TUFF_OK when the file holds each leaf with its type and shape and no other array. file: for the
- * sentence. */
+/* TUFF_OK when the file holds each leaf with its type and shape and, if `all`, no other array. file: for the sentence. */
 tuff_status tuff_leaves_match(const struct tuff_leaves *leaves, const struct tuff_tensors *tensors, const char *file,
-                              struct tuff_error *error);
-/* Writes the arrays of the file, which match, into the model. */
-tuff_status tuff_leaves_write(struct tuff_context *context, const struct tuff_tensors *tensors, struct tuff_model *model,
+                              bool all, struct tuff_error *error);
+/* Writes these leaves, as the file, which matches, has them, into the model. */
+tuff_status tuff_leaves_write(const struct tuff_leaves *leaves, const struct tuff_tensors *tensors, struct tuff_model *model,
                               struct tuff_error *error);
 
+/* The place in a training as texts of a file (model_checkpoint.c), behind *count others; what a file without them is no checkpoint for. */
+enum { TUFF_PLACE_TEXTS = 17 };
+#define TUFF_PLACE_KEY "fit.epoch"
+/* Beside them a model that is trained further has its fields and some networks (tuff_model_network_text). */
+enum { TUFF_TRAINING_TEXTS = 6 };
+#define TUFF_FIELDS_KEY "fit.fields"
+tuff_status tuff_place_print(struct tuff_arena *arena, const struct tuff_model *model, struct tuff_pair *texts,
+                             size_t *count, struct tuff_error *error);
+tuff_status tuff_place_state(struct tuff_context *context, const struct tuff_tensors *tensors, const char *path,
+                             struct tuff_fit_state *state, struct tuff_error *error);
+/* Puts a prepared model to where the file was written: all leaves, and the place. */
+tuff_status tuff_place_read(struct tuff_context *context, const struct tuff_tensors *tensors, const char *path,
+                            struct tuff_model *model, struct tuff_error *error);
 /* "F32 [16, 1, 3, 3]", in text. */
 const char *tuff_array_text(const struct tuff_array *array, char *text, size_t size);
 /* The type of graphs that has such elements; 0: none has. */

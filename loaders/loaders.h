@@ -267,7 +267,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_npy_write(struct tuff_context *context
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_checkpoint_write(struct tuff_context *context, const char *path,
                                                            const struct tuff_tensors_params *params,
                                                            struct tuff_error *error);
-/* Reads what tuff_checkpoint_write wrote. kind: what the file must be; NULL stands for "checkpoint".
+/* Reads what tuff_checkpoint_write wrote. kind: what the file must be; NULL stands for "checkpoint", or a model with the state of its training.
  * Errors: FILE, MEMORY, FORMAT: damaged, of another kind, or a safetensors file, as Tuff once wrote models and checkpoints; the
  * sentence says what to do with that. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_checkpoint_read(struct tuff_context *context, const char *path, const char *kind,
@@ -421,16 +421,22 @@ struct tuff_model_save_params {
     struct tuff_preprocess preprocess;
     const char *const *class_names; /* NULL, or one for each of its probabilities; UTF-8 without control characters */
     uint32_t class_count;
-    const struct tuff_pair *texts; /* more metadata; keys other than graph, inputs, outputs, preprocess, labels */
+    const struct tuff_pair *texts; /* more metadata; keys other than graph, inputs, outputs, preprocess, labels, batch */
     size_t text_count;
+    /* All that the training goes on from is kept, too: optimizer states, metrics, place and random numbers, as a checkpoint has them, and the network
+     * itself for the sizes of batch that it has. The file then is a checkpoint as well (tuff_model_checkpoint_load), and tuff_saved_model makes
+     * the model again where there is no program that declared it. Keys of texts that begin with "fit." and "network." are its own. */
+    bool training;
+    uint32_t batch; /* that predictions of many samples go by; 0: the model's, 1: they go one by one */
 };
 /* Writes any trained model into one file: a container of the kind "model" (tuff_checkpoint_write) with the
  * parameters and running statistics that inference needs, read from the device one by one, and as texts
- *   graph            text of the network for one sample (tuff_model_graph with batch 1)
+ *   graph            text of the network for one sample, and for a batch of `batch` (tuff_model_graph)
+ *   batch            that number, where it is not 1
  *   inputs, outputs  their names in the graph, a line each
  *   preprocess       where it takes pictures, in this very form: {"channels":1,"height":28,"width":28,"mode":"pad","filter":"area","ground":0,"invert":"light"}
  *   labels           where there are any, the classes' names, a line each
- * Optimizer, data and metrics stay out. path holds the old or the new content whole.
+ * Data stay out, and without `training` optimizer and metrics, too. path holds the old or the new content whole.
  * Errors: USAGE (sizes or classes that do not fit the model; a model without outputs), FILE, MEMORY, DEVICE_LOST. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_save(struct tuff_context *context, struct tuff_model *model,
                                                      const char *path, const struct tuff_model_save_params *params,
@@ -447,6 +453,7 @@ struct tuff_saved_info {                /* borrowed from the tuff_saved, as all 
     const char *graph;        /* text for tuff_graph_parse, of one sample */
     uint64_t sample_bytes;    /* of a picture: channels * height * width */
     uint64_t parameter_count; /* trained numbers */
+    bool training;            /* the state of its training is there */
 };
 /* Opens what tuff_model_save wrote; destroy with tuff_saved_destroy. Everything is checked before it is used: the file's
  * checksum, the graph's text, that the file holds each of the graph's parameters and states with its type and shape and
@@ -461,10 +468,25 @@ TUFF_API void tuff_saved_destroy(struct tuff_saved *saved); /* NULL is legal */
 TUFF_API const struct tuff_saved_info *tuff_saved_info(const struct tuff_saved *saved);
 /* Arrays and texts of the file. Borrowed. */
 TUFF_API const struct tuff_tensors *tuff_saved_tensors(const struct tuff_saved *saved);
-/* Writes the file's parameters and statistics into a model of the same network: to evaluate it, or to train it further.
+/* Writes the file's parameters and statistics, and what the model has of its training, into a model of the same network: to evaluate it, or to
+ * begin another training.
  * Errors: FORMAT (a name, type or shape that the model does not have), DEVICE_LOST, MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_saved_load(const struct tuff_saved *saved, struct tuff_model *model,
                                                      struct tuff_error *error);
+
+/* The model that was saved with `training`, made of the file alone: fields, network, batch, seed, parameters. It evaluates and predicts; to go on
+ * with its training bit for bit:
+ *     tuff_saved_model(device, saved, NULL, &model, &error)
+ *     tuff_model_prepare(model, &data, &fit, &error)         data and settings as those of the fit that was saved
+ *     tuff_saved_resume(saved, model, &error), tuff_model_fit(model, &data, &fit, &error)
+ * Another number of samples, whose last batch is of another size, takes drop_last. saved must last as long as the model; progress may be NULL.
+ * Errors: USAGE (saved without it), FORMAT, those of tuff_model_create. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_saved_model(struct tuff_device *device, struct tuff_saved *saved,
+                                                      const struct tuff_progress *progress, struct tuff_model **model,
+                                                      struct tuff_error *error);
+/* As tuff_model_checkpoint_load, of this file. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_saved_resume(const struct tuff_saved *saved, struct tuff_model *model,
+                                                       struct tuff_error *error);
 
 /* A model file's network on a device, ready to run. One thread at a time. */
 struct tuff_predictor;
@@ -473,7 +495,8 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_predictor_create(struct tuff_device *d
                                                            struct tuff_predictor **predictor, struct tuff_error *error);
 TUFF_API void tuff_predictor_destroy(struct tuff_predictor *predictor); /* NULL is legal */
 /* inputs[i]: [count, sample..] of input i of tuff_saved_info, as it is stored (pictures as of tuff_preprocess_run); outputs[i]: memory for
- * [count, ..] of output i, or NULL: of no interest. Errors: USAGE, those of runs. */
+ * [count, ..] of output i, or NULL: of no interest. Samples go by the file's batch where they fill at least the half of one, whose plan is made at the
+ * first of these, and otherwise one by one. Errors: USAGE, those of runs; those of tuff_session_compile. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_predictor_run(struct tuff_predictor *predictor, const void *const *inputs,
                                                         uint64_t count, void *const *outputs, struct tuff_error *error);
 

@@ -3,8 +3,8 @@
 #include "loaders/preprocess.h"
 #include "loaders/safetensors.h"
 
-enum { GRAPH, INPUTS, OUTPUTS, PREPROCESS, LABELS, OWN_TEXTS };
-static const char *const own_keys[OWN_TEXTS] = {"graph", "inputs", "outputs", "preprocess", "labels"};
+enum { GRAPH, INPUTS, OUTPUTS, PREPROCESS, LABELS, BATCH, OWN_TEXTS };
+static const char *const own_keys[OWN_TEXTS] = {"graph", "inputs", "outputs", "preprocess", "labels", "batch"};
 
 struct job {
     struct tuff_context *context;
@@ -13,6 +13,9 @@ struct job {
     char *texts[OWN_TEXTS];   /* [owned] or NULL */
     struct tuff_graph *graph; /* [owned] inference; lends the leaves their names */
     struct tuff_leaves leaves;
+    struct tuff_arena arena;
+    struct tuff_pair more[TUFF_PLACE_TEXTS + TUFF_TRAINING_TEXTS]; /* [arena] the state of the training, and its networks */
+    size_t more_count;
 };
 
 /* ---- what fits ------------------------------------------------------------------------------------------------------------------ */
@@ -87,21 +90,83 @@ static tuff_status print_names(struct job *job, const struct tuff_model *model,
 
 /* ---- writing -------------------------------------------------------------------------------------------------------------------- */
 
+static tuff_status add_text(struct job *job, const char *key, const char *value)
+{
+    struct tuff_pair *text = &job->more[job->more_count++];
+    *text = (struct tuff_pair){tuff_arena_strdup(&job->arena, key), tuff_arena_strdup(&job->arena, value)};
+    return text->key && text->value ? TUFF_OK : tuff_fail_memory(job->context, job->error);
+}
+
+static tuff_status add_network(struct job *job, struct tuff_model *model, uint64_t batch, enum tuff_purpose purpose)
+{
+    char *key = NULL, *text = NULL;
+    if (!batch) return TUFF_OK;
+    TUFF_TRY(tuff_model_network_text(model, (uint32_t)batch, purpose, &key, &text, job->error));
+    bool twice = false; /* a network without answers predicts as it tests */
+    for (size_t i = 0; i < job->more_count; i++) twice = twice || !strcmp(job->more[i].key, key);
+    tuff_status status = twice ? TUFF_OK : add_text(job, key, text);
+    tuff_text_free(job->context, key);
+    tuff_text_free(job->context, text);
+    return status;
+}
+
+/* Lines of name, type, scale and shift as the bits of doubles, whether it is an answer, dimensions. saved_model.c reads them. */
+static tuff_status add_fields(struct job *job, const struct tuff_model *model)
+{
+    struct tuff_text text;
+    struct tuff_field f;
+    tuff_text_init(&text, job->context);
+    for (uint32_t i = 0; (f = tuff_model_field(model, i)).name; i++) {
+        uint64_t bits[2];
+        memcpy(&bits[0], &f.scale, sizeof *bits);
+        memcpy(&bits[1], &f.shift, sizeof *bits);
+        tuff_text_add(&text, "%s %s %016llx %016llx %d", f.name, tuff_dtype_name(f.type.dtype), (unsigned long long)bits[0],
+                      (unsigned long long)bits[1], f.answer);
+        for (uint32_t d = 0; d < f.type.shape.rank; d++) tuff_text_add(&text, " %u", (unsigned)f.type.shape.dim[d]);
+        tuff_text_add(&text, "\n");
+    }
+    tuff_status status = text.failed ? tuff_fail_memory(job->context, job->error)
+                                     : add_text(job, TUFF_FIELDS_KEY, text.data);
+    tuff_text_finish(&text);
+    return status;
+}
+
+/* All that the training goes on from: every leaf, its place, and the networks of the sizes that it has. */
+static tuff_status gather_training(struct job *job, struct tuff_model *model)
+{
+    const struct tuff_fit_state state = tuff_model_state(model);
+    TUFF_TRY(tuff_place_print(&job->arena, model, job->more, &job->more_count, job->error));
+    TUFF_TRY(add_fields(job, model));
+    TUFF_TRY(add_network(job, model, state.batch, TUFF_TO_TRAIN));
+    TUFF_TRY(add_network(job, model, state.train_samples % state.batch, TUFF_TO_TRAIN));
+    TUFF_TRY(add_network(job, model, state.batch, TUFF_TO_TEST));
+    TUFF_TRY(add_network(job, model, 1, TUFF_TO_PREDICT)); /* both so that the model of the file can be saved as well */
+    TUFF_TRY(add_network(job, model, job->params->batch ? job->params->batch : state.batch, TUFF_TO_PREDICT));
+    return tuff_leaves_of_model(job->context, model, &job->leaves, job->error);
+}
+
 static tuff_status gather(struct job *job, struct tuff_model *model)
 {
     const struct tuff_model_save_params *params = job->params;
     char *text = NULL;
     TUFF_TRY(check_pictures(job, model));
-    TUFF_TRY(tuff_model_graph(model, 1, &text, job->error));
+    const uint32_t batch = params->batch ? params->batch : (uint32_t)tuff_model_state(model).batch;
+    TUFF_TRY(tuff_model_graph(model, 1, batch > 1 ? batch : 0, &text, job->error));
     job->texts[GRAPH] = tuff_strdup(job->context, text);
     tuff_text_free(job->context, text);
     if (!job->texts[GRAPH]) return tuff_fail_memory(job->context, job->error);
+    struct tuff_text number;
+    tuff_text_init(&number, job->context);
+    tuff_text_add(&number, "%u", (unsigned)batch);
+    if (batch > 1) TUFF_TRY(tuff_text_give(&number, &job->texts[BATCH], job->error));
+    tuff_text_finish(&number);
     TUFF_TRY(print_names(job, model, tuff_model_input, &job->texts[INPUTS]));
     TUFF_TRY(print_names(job, model, tuff_model_output, &job->texts[OUTPUTS]));
     if (params->preprocess.channels)
         TUFF_TRY(tuff_preprocess_print(job->context, &params->preprocess, &job->texts[PREPROCESS], job->error));
     if (params->class_count)
         TUFF_TRY(tuff_labels_print(job->context, params->class_names, params->class_count, &job->texts[LABELS], job->error));
+    if (params->training) return gather_training(job, model);
     TUFF_TRY(tuff_graph_create(job->context, &job->graph, job->error));
     TUFF_TRY(tuff_graph_parse(job->graph, job->texts[GRAPH], job->error));
     return tuff_leaves_of_graph(job->context, job->graph, &job->leaves, job->error);
@@ -110,8 +175,10 @@ static tuff_status gather(struct job *job, struct tuff_model *model)
 static tuff_status write_file(struct job *job, struct tuff_model *model, const char *path)
 {
     size_t count = 0;
-    struct tuff_pair *texts = tuff_alloc(job->context, (OWN_TEXTS + job->params->text_count) * sizeof *texts);
+    struct tuff_pair *texts = tuff_alloc(job->context,
+                                         (OWN_TEXTS + job->more_count + job->params->text_count) * sizeof *texts);
     if (!texts) return tuff_fail_memory(job->context, job->error);
+    for (size_t i = 0; i < job->more_count; i++) texts[count++] = job->more[i];
     for (size_t i = 0; i < OWN_TEXTS; i++)
         if (job->texts[i]) texts[count++] = (struct tuff_pair){own_keys[i], job->texts[i]};
     for (size_t i = 0; i < job->params->text_count; i++) texts[count++] = job->params->texts[i];
@@ -132,10 +199,12 @@ tuff_status tuff_model_save(struct tuff_context *context, struct tuff_model *mod
     TUFF_REQUIRE(context, error, context && model && path && params);
     TUFF_TRY(check_params(context, model, params, error));
     struct job job = {.context = context, .error = error, .params = params};
+    tuff_arena_init(&job.arena, context);
     tuff_status status = gather(&job, model);
     if (status == TUFF_OK) status = write_file(&job, model, path);
     tuff_leaves_finish(&job.leaves);
     tuff_graph_destroy(job.graph);
+    tuff_arena_finish(&job.arena);
     for (size_t i = 0; i < OWN_TEXTS; i++) tuff_free(context, job.texts[i]);
     return status;
 }

@@ -39,7 +39,8 @@ static const struct field fields[] = {
     LATER(plateau.since_best, false),
     LATER(plateau.cooldown, false),
 };
-enum { FIELD_COUNT = TUFF_COUNT(fields), DIGITS_MAX = 24 };
+enum { FIELD_COUNT = TUFF_COUNT(fields) };
+_Static_assert(FIELD_COUNT + 1 == TUFF_PLACE_TEXTS, "the texts of a place, and the groups");
 static const char GROUPS[] = "fit.groups";
 
 /* A line with name and pattern for each group: who lies where in the optimizer's vectors, whose names and lengths do not tell. */
@@ -60,36 +61,30 @@ static tuff_status print_groups(struct tuff_context *context, const struct tuff_
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------------ */
 
-static void print_field(const struct tuff_fit_state *state, const struct field *field, char *text)
+static const char *print_field(struct tuff_arena *arena, const struct tuff_fit_state *state, const struct field *field)
 {
     uint64_t bits; /* both kinds have 8 bytes */
     memcpy(&bits, (const char *)state + field->offset, sizeof bits);
-    snprintf(text, DIGITS_MAX, field->real ? "%016llx" : "%llu", (unsigned long long)bits);
+    return tuff_arena_printf(arena, field->real ? "%016llx" : "%llu", (unsigned long long)bits);
 }
 
-static tuff_status write_file(const struct tuff_model_checkpoint *checkpoint, const struct tuff_leaves *leaves,
-                              const struct tuff_fit_state *state, const char *groups, struct tuff_model *model,
-                              struct tuff_error *error)
+tuff_status tuff_place_print(struct tuff_arena *arena, const struct tuff_model *model, struct tuff_pair *texts,
+                             size_t *count, struct tuff_error *error)
 {
-    char digits[FIELD_COUNT][DIGITS_MAX];
-    size_t count = FIELD_COUNT + checkpoint->text_count;
-    struct tuff_pair *texts = tuff_alloc(checkpoint->context, (count + 1) * sizeof *texts);
-    if (!texts) return tuff_fail_memory(checkpoint->context, error);
-    for (size_t i = 0; i < FIELD_COUNT; i++) {
-        print_field(state, &fields[i], digits[i]);
-        texts[i] = (struct tuff_pair){fields[i].key, digits[i]};
+    const struct tuff_fit_state state = tuff_model_state(model);
+    char *groups = NULL;
+    TUFF_TRY(print_groups(arena->context, model, &groups, error));
+    bool good = true;
+    for (size_t i = 0; i < FIELD_COUNT && good; i++) {
+        texts[*count] = (struct tuff_pair){fields[i].key, print_field(arena, &state, &fields[i])};
+        good = texts[(*count)++].value != NULL;
     }
-    if (checkpoint->text_count) memcpy(texts + FIELD_COUNT, checkpoint->texts, checkpoint->text_count * sizeof *texts);
-    if (groups[0]) texts[count++] = (struct tuff_pair){GROUPS, groups};
-    struct tuff_tensors_params params = {.struct_size = sizeof params,
-                                         .arrays = leaves->arrays,
-                                         .array_count = leaves->count,
-                                         .texts = texts,
-                                         .text_count = count};
-    tuff_status status = tuff_checkpoint_store(checkpoint->context, checkpoint->path, &params, tuff_leaves_read, model,
-                                               error);
-    tuff_free(checkpoint->context, texts);
-    return status;
+    if (groups[0]) {
+        texts[*count] = (struct tuff_pair){GROUPS, tuff_arena_strdup(arena, groups)};
+        good = texts[(*count)++].value && good;
+    }
+    tuff_free(arena->context, groups);
+    return good ? TUFF_OK : tuff_fail_memory(arena->context, error);
 }
 
 tuff_status tuff_model_checkpoint_save(void *user, struct tuff_model *model, struct tuff_error *error)
@@ -100,14 +95,25 @@ tuff_status tuff_model_checkpoint_save(void *user, struct tuff_model *model, str
     TUFF_REQUIRE(checkpoint->context, error, checkpoint->context && checkpoint->path);
     TUFF_REQUIRE_THAT(checkpoint->context, error, checkpoint->texts || checkpoint->text_count == 0,
                       "texts is NULL, though text_count is not 0");
-    struct tuff_fit_state state = tuff_model_state(model);
     struct tuff_leaves leaves = {0};
-    char *groups = NULL;
-    tuff_status status = tuff_leaves_of_model(checkpoint->context, model, &leaves, error);
-    if (status == TUFF_OK) status = print_groups(checkpoint->context, model, &groups, error);
-    if (status == TUFF_OK) status = write_file(checkpoint, &leaves, &state, groups, model, error);
-    tuff_free(checkpoint->context, groups);
+    struct tuff_arena arena;
+    size_t count = 0;
+    tuff_arena_init(&arena, checkpoint->context);
+    struct tuff_pair *texts = tuff_arena_alloc(&arena, (TUFF_PLACE_TEXTS + checkpoint->text_count) * sizeof *texts);
+    tuff_status status = texts ? tuff_place_print(&arena, model, texts, &count, error)
+                               : tuff_fail_memory(checkpoint->context, error);
+    if (status == TUFF_OK) status = tuff_leaves_of_model(checkpoint->context, model, &leaves, error);
+    if (status == TUFF_OK) {
+        if (checkpoint->text_count) memcpy(texts + count, checkpoint->texts, checkpoint->text_count * sizeof *texts);
+        const struct tuff_tensors_params params = {.struct_size = sizeof params,
+                                                   .arrays = leaves.arrays,
+                                                   .array_count = leaves.count,
+                                                   .texts = texts,
+                                                   .text_count = count + checkpoint->text_count};
+        status = tuff_checkpoint_store(checkpoint->context, checkpoint->path, &params, tuff_leaves_read, model, error);
+    }
     tuff_leaves_finish(&leaves);
+    tuff_arena_finish(&arena);
     return status;
 }
 
@@ -132,8 +138,8 @@ static bool parse_field(const char *text, const struct field *field, struct tuff
     return true;
 }
 
-static tuff_status read_state(struct tuff_context *context, const struct tuff_tensors *tensors, const char *path,
-                              struct tuff_fit_state *state, struct tuff_error *error)
+tuff_status tuff_place_state(struct tuff_context *context, const struct tuff_tensors *tensors, const char *path,
+                             struct tuff_fit_state *state, struct tuff_error *error)
 {
     for (size_t i = 0; i < FIELD_COUNT; i++)
         if ((tuff_tensors_text(tensors, fields[i].key) || !fields[i].later) &&
@@ -159,21 +165,28 @@ static tuff_status match_groups(struct tuff_context *context, const struct tuff_
     return status;
 }
 
+tuff_status tuff_place_read(struct tuff_context *context, const struct tuff_tensors *tensors, const char *path,
+                            struct tuff_model *model, struct tuff_error *error)
+{
+    struct tuff_leaves leaves = {0};
+    struct tuff_fit_state state = {0};
+    tuff_status status = tuff_place_state(context, tensors, path, &state, error);
+    if (status == TUFF_OK) status = tuff_leaves_of_model(context, model, &leaves, error);
+    if (status == TUFF_OK) status = tuff_leaves_match(&leaves, tensors, path, true, error);
+    if (status == TUFF_OK) status = match_groups(context, tensors, path, model, error);
+    if (status == TUFF_OK) status = tuff_leaves_write(&leaves, tensors, model, error);
+    if (status == TUFF_OK) tuff_model_resume(model, &state);
+    tuff_leaves_finish(&leaves);
+    return status;
+}
+
 tuff_status tuff_model_checkpoint_load(struct tuff_context *context, struct tuff_model *model, const char *path,
                                        struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && model && path);
     struct tuff_tensors *tensors = NULL;
-    struct tuff_leaves leaves = {0};
-    struct tuff_fit_state state = {0};
     TUFF_TRY(tuff_checkpoint_read(context, path, NULL, &tensors, error));
-    tuff_status status = read_state(context, tensors, path, &state, error);
-    if (status == TUFF_OK) status = tuff_leaves_of_model(context, model, &leaves, error);
-    if (status == TUFF_OK) status = tuff_leaves_match(&leaves, tensors, path, error);
-    if (status == TUFF_OK) status = match_groups(context, tensors, path, model, error);
-    if (status == TUFF_OK) status = tuff_leaves_write(context, tensors, model, error);
-    if (status == TUFF_OK) tuff_model_resume(model, &state);
-    tuff_leaves_finish(&leaves);
+    tuff_status status = tuff_place_read(context, tensors, path, model, error);
     tuff_tensors_destroy(tensors);
     return status;
 }

@@ -1,8 +1,11 @@
 /* saved.c - model files: opened and checked, written into a model, run on a device. The file is untrusted: everything is
  * checked against the graph, and the graph by its parser, before anything is allocated by a size that it names. */
 #include "backend/executable.h"
+#include "graph/dtype.h"
 #include "loaders/leaves.h"
 #include "loaders/preprocess.h"
+
+#include <stdio.h>
 
 struct tuff_saved {
     struct tuff_context *context; /* [borrowed] */
@@ -12,16 +15,19 @@ struct tuff_saved {
     const char *const *input_names, *const *output_names;
     struct tuff_model_output inputs[TUFF_MODEL_FIELDS], outputs[TUFF_MODEL_OUTPUTS];
     struct tuff_saved_info info; /* borrows from all of these */
+    uint32_t leaf_count;         /* that inference needs */
+    struct tuff_network_texts networks;
 };
 
 struct tuff_predictor {
     struct tuff_context *context; /* [borrowed] */
     struct tuff_graph *graph;     /* [owned], as both below */
     struct tuff_session *session;
-    struct tuff_executable *executable;
-    uint32_t input_count, output_count;
-    tuff_val inputs[TUFF_MODEL_FIELDS], outputs[TUFF_MODEL_OUTPUTS];
+    struct tuff_sizes *sizes; /* 1, and batch when it is first needed */
+    uint32_t input_count, output_count, batch;
+    const char *names[TUFF_MODEL_FIELDS + TUFF_MODEL_OUTPUTS]; /* each [owned]: of inputs, then of outputs */
     size_t input_bytes[TUFF_MODEL_FIELDS], output_bytes[TUFF_MODEL_OUTPUTS];
+    uint8_t *padded; /* [owned] a batch of the largest input, or NULL */
 };
 
 /* ---- opening -------------------------------------------------------------------------------------------------------------------- */
@@ -117,7 +123,9 @@ static tuff_status examine(struct tuff_saved *saved, struct tuff_error *error)
                            TUFF_MODEL_OUTPUTS, &info->output_count, error);
     if (status == TUFF_OK) status = check_ends(saved, error);
     if (status == TUFF_OK) status = tuff_leaves_of_graph(saved->context, graph, &leaves, error);
-    if (status == TUFF_OK) status = tuff_leaves_match(&leaves, saved->tensors, saved->file, error);
+    info->training = tuff_tensors_text(saved->tensors, TUFF_PLACE_KEY) != NULL;
+    if (status == TUFF_OK) status = tuff_leaves_match(&leaves, saved->tensors, saved->file, !info->training, error);
+    saved->leaf_count = leaves.count;
     info->inputs = saved->inputs;
     info->outputs = saved->outputs;
     info->class_names = saved->labels;
@@ -182,9 +190,10 @@ const struct tuff_tensors *tuff_saved_tensors(const struct tuff_saved *saved) { 
 
 /* ---- into a model ------------------------------------------------------------------------------------------------------------------ */
 
-/* The model has what the file has; it may have more (optimizer, metrics). */
-static tuff_status check_model(const struct tuff_saved *saved, const struct tuff_model *model, struct tuff_error *error)
+/* The model has what the file has; it may have more (optimizer, metrics), and what the file has for its training may be missing. */
+tuff_status tuff_saved_load(const struct tuff_saved *saved, struct tuff_model *model, struct tuff_error *error)
 {
+    TUFF_REQUIRE(NULL, error, saved && model);
     struct tuff_leaves all = {0}, common = {0};
     struct tuff_array found;
     TUFF_TRY(tuff_leaves_of_model(saved->context, model, &all, error));
@@ -192,16 +201,80 @@ static tuff_status check_model(const struct tuff_saved *saved, const struct tuff
     common.count = 0;
     for (uint32_t i = 0; i < all.count; i++)
         if (tuff_tensors_find(saved->tensors, all.arrays[i].name, &found)) common.arrays[common.count++] = all.arrays[i];
-    tuff_status status = tuff_leaves_match(&common, saved->tensors, saved->file, error);
+    tuff_status status = tuff_leaves_match(&common, saved->tensors, saved->file, !saved->info.training, error);
+    if (status == TUFF_OK && common.count < saved->leaf_count)
+        status = tuff_fail(saved->context, error, TUFF_ERR_FORMAT, "%s: is of another network", saved->file);
+    if (status == TUFF_OK) status = tuff_leaves_write(&common, saved->tensors, model, error);
     tuff_leaves_finish(&all);
     return status;
 }
 
-tuff_status tuff_saved_load(const struct tuff_saved *saved, struct tuff_model *model, struct tuff_error *error)
+/* ---- a model of it ----------------------------------------------------------------------------------------------------------------- */
+
+static bool read_field(const char *line, struct tuff_field *field, char name[41])
+{
+    char dtype[8];
+    unsigned long long bits[2];
+    int answer, at = 0, next = 0;
+    unsigned dim;
+    if (sscanf(line, "%40s %7s %16llx %16llx %d%n", name, dtype, &bits[0], &bits[1], &answer, &at) != 5) return false;
+    *field = (struct tuff_field){.name = name, .type.dtype = tuff_dtype_find(dtype), .answer = answer != 0};
+    const uint64_t scale = bits[0], shift = bits[1];
+    memcpy(&field->scale, &scale, sizeof scale);
+    memcpy(&field->shift, &shift, sizeof shift);
+    for (; sscanf(line + at, " %u%n", &dim, &next) == 1; at += next) {
+        if (field->type.shape.rank == TUFF_MAX_RANK) return false;
+        field->type.shape.dim[field->type.shape.rank++] = dim;
+    }
+    return line[at] == 0 && field->type.dtype;
+}
+
+static const char *find_network(const void *saved, const char *key)
+{
+    return tuff_tensors_text(((const struct tuff_saved *)saved)->tensors, key);
+}
+
+tuff_status tuff_saved_model(struct tuff_device *device, struct tuff_saved *saved, const struct tuff_progress *progress,
+                             struct tuff_model **model, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, device && saved && model);
+    struct tuff_model_params params = {
+        .struct_size = sizeof params, .build = tuff_network_of_texts, .user = &saved->networks};
+    struct tuff_fit_state place = {0};
+    char names[TUFF_MODEL_FIELDS][41];
+    const char *const *lines = NULL;
+    uint32_t count = 0;
+    if (!saved->info.training)
+        return tuff_fail(
+            saved->context, error, TUFF_ERR_USAGE,
+            "%s: was saved without the state of its training (training of tuff_model_save_params): load it into a "
+            "model of the same network",
+            saved->file);
+    saved->networks = (struct tuff_network_texts){find_network, saved};
+    if (progress) params.progress = *progress;
+    TUFF_TRY(tuff_place_state(saved->context, saved->tensors, saved->file, &place, error));
+    TUFF_TRY(tuff_labels_parse(saved->context, tuff_tensors_text(saved->tensors, TUFF_FIELDS_KEY), saved->file, "fields",
+                               &lines, &count, error));
+    bool good = count <= TUFF_MODEL_FIELDS && place.batch && place.batch <= INT32_MAX;
+    for (uint32_t i = 0; i < count && good; i++) good = read_field(lines[i], &params.fields[i], names[i]);
+    params.batch = (uint32_t)place.batch;
+    params.seed = place.seed;
+    tuff_status status = good ? tuff_model_create(device, &params, model, error)
+                              : tuff_fail(saved->context, error, TUFF_ERR_FORMAT, "%s: does not say what a sample is",
+                                          saved->file);
+    tuff_free(saved->context, (void *)(uintptr_t)lines);
+    if (status != TUFF_OK) return status;
+    status = tuff_saved_load(saved, *model, error);
+    if (status == TUFF_OK) return TUFF_OK;
+    tuff_model_destroy(*model);
+    *model = NULL;
+    return status;
+}
+
+tuff_status tuff_saved_resume(const struct tuff_saved *saved, struct tuff_model *model, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, saved && model);
-    TUFF_TRY(check_model(saved, model, error));
-    return tuff_leaves_write(saved->context, saved->tensors, model, error);
+    return tuff_place_read(saved->context, saved->tensors, saved->file, model, error);
 }
 
 /* ---- on a device ------------------------------------------------------------------------------------------------------------------- */
@@ -210,9 +283,8 @@ static tuff_status write_leaves(struct tuff_predictor *p, const struct tuff_save
 {
     for (size_t i = 0; i < tuff_tensors_count(saved->tensors); i++) {
         struct tuff_array array = tuff_tensors_get(saved->tensors, i);
-        if (array.bytes == 0) continue;
-        TUFF_TRY(
-            tuff_session_write(p->session, tuff_graph_find(p->graph, array.name), array.data, (size_t)array.bytes, error));
+        const tuff_val leaf = tuff_graph_find(p->graph, array.name);
+        if (array.bytes && leaf) TUFF_TRY(tuff_session_write(p->session, leaf, array.data, (size_t)array.bytes, error));
     }
     return TUFF_OK;
 }
@@ -222,25 +294,67 @@ static size_t bytes_of(const struct tuff_model_output *end)
     return (size_t)tuff_dtype_size(end->type.dtype, tuff_shape_count(&end->type.shape));
 }
 
+/* Input or output of a size: NAME, or NAME.SIZE. */
+static tuff_val find_end(const struct tuff_graph *g, const char *name, uint32_t size)
+{
+    char sized[64];
+    if (size == 1) return tuff_graph_find(g, name);
+    snprintf(sized, sizeof sized, "%s.%u", name, (unsigned)size);
+    return tuff_graph_find(g, sized);
+}
+
+static void find_ends(struct tuff_graph *g, struct tuff_sized *part, void *predictor)
+{
+    const struct tuff_predictor *p = predictor;
+    part->output_count = p->output_count;
+    for (uint32_t i = 0; i < p->input_count; i++) part->inputs[i] = find_end(g, p->names[i], part->size);
+    for (uint32_t i = 0; i < p->output_count; i++) part->outputs[i] = find_end(g, p->names[p->input_count + i], part->size);
+}
+
+/* Files of versions before have no batch; one that does not fit is none. */
+static uint32_t batch_of(const struct tuff_predictor *p, const struct tuff_saved *saved)
+{
+    const char *text = tuff_tensors_text(saved->tensors, "batch");
+    unsigned batch = 0;
+    if (!text || sscanf(text, "%9u", &batch) != 1 || batch < 2) return 1;
+    for (uint32_t i = 0; i < p->input_count + p->output_count; i++) {
+        const bool in = i < p->input_count;
+        const struct tuff_type one = in ? saved->inputs[i].type : saved->outputs[i - p->input_count].type;
+        struct tuff_type type = tuff_type_of(p->graph, find_end(p->graph, p->names[i], batch));
+        if (type.dtype != one.dtype || type.shape.rank != one.shape.rank + 1 || type.shape.dim[0] != batch ||
+            memcmp(type.shape.dim + 1, one.shape.dim, one.shape.rank * sizeof *one.shape.dim) != 0)
+            return 1;
+    }
+    return batch;
+}
+
 static tuff_status start(struct tuff_predictor *p, struct tuff_device *device, const struct tuff_saved *saved,
                          struct tuff_error *error)
 {
     TUFF_TRY(parse_graph(saved, &p->graph, error));
     p->input_count = saved->info.input_count;
     p->output_count = saved->info.output_count;
+    size_t largest = 0;
     for (uint32_t i = 0; i < p->input_count; i++) {
-        p->inputs[i] = tuff_graph_find(p->graph, saved->inputs[i].name);
+        p->names[i] = tuff_strdup(p->context, saved->inputs[i].name);
         p->input_bytes[i] = bytes_of(&saved->inputs[i]);
+        if (p->input_bytes[i] > largest) largest = p->input_bytes[i];
+        if (!p->names[i]) return tuff_fail_memory(p->context, error);
     }
     for (uint32_t i = 0; i < p->output_count; i++) {
-        p->outputs[i] = tuff_graph_find(p->graph, saved->outputs[i].name);
+        p->names[p->input_count + i] = tuff_strdup(p->context, saved->outputs[i].name);
         p->output_bytes[i] = bytes_of(&saved->outputs[i]);
+        if (!p->names[p->input_count + i]) return tuff_fail_memory(p->context, error);
     }
+    p->batch = batch_of(p, saved);
+    if (p->batch > 1 && !(p->padded = tuff_alloc(p->context, p->batch * largest)))
+        return tuff_fail_memory(p->context, error);
     TUFF_TRY(tuff_session_create(device, p->graph, NULL, &p->session, error));
     TUFF_TRY(write_leaves(p, saved, error));
-    struct tuff_executable_params params = {
-        .struct_size = sizeof params, .outputs = p->outputs, .output_count = p->output_count};
-    return tuff_session_compile(p->session, &params, &p->executable, error);
+    static const uint32_t one = 1;
+    const struct tuff_sizes_params params = {
+        .struct_size = sizeof params, .build = find_ends, .user = p, .sizes = &one, .count = 1};
+    return tuff_sizes_create(p->session, &params, &p->sizes, error);
 }
 
 tuff_status tuff_predictor_create(struct tuff_device *device, const struct tuff_saved *saved,
@@ -261,10 +375,33 @@ tuff_status tuff_predictor_create(struct tuff_device *device, const struct tuff_
 void tuff_predictor_destroy(struct tuff_predictor *p)
 {
     if (!p) return;
-    tuff_executable_destroy(p->executable);
+    tuff_sizes_destroy(p->sizes);
     tuff_session_destroy(p->session);
     tuff_graph_destroy(p->graph);
+    for (size_t i = 0; i < TUFF_COUNT(p->names); i++) tuff_free(p->context, (void *)(uintptr_t)p->names[i]);
+    tuff_free(p->context, p->padded);
     tuff_object_destroy(p->context, p);
+}
+
+/* Samples first .. first + count - 1 by a plan of at least so many; what is missing is zeros. */
+static tuff_status run_part(struct tuff_predictor *p, const struct tuff_sized *part, const void *const *inputs,
+                            uint64_t first, uint32_t count, void *const *outputs, struct tuff_error *error)
+{
+    for (uint32_t i = 0; i < p->input_count; i++) {
+        const size_t bytes = p->input_bytes[i], inside = count * bytes, whole = part->size * bytes;
+        const uint8_t *samples = (const uint8_t *)inputs[i] + first * bytes;
+        if (inside < whole) {
+            memset(p->padded + inside, 0, whole - inside);
+            samples = memcpy(p->padded, samples, inside);
+        }
+        TUFF_TRY(tuff_executable_write(part->executable, part->inputs[i], samples, whole, error));
+    }
+    TUFF_TRY(tuff_executable_submit(part->executable, NULL, error));
+    for (uint32_t i = 0; i < p->output_count; i++)
+        if (outputs[i])
+            TUFF_TRY(tuff_executable_read(part->executable, i, (uint8_t *)outputs[i] + first * p->output_bytes[i],
+                                          count * p->output_bytes[i], error));
+    return TUFF_OK;
 }
 
 tuff_status tuff_predictor_run(struct tuff_predictor *p, const void *const *inputs, uint64_t count, void *const *outputs,
@@ -276,15 +413,13 @@ tuff_status tuff_predictor_run(struct tuff_predictor *p, const void *const *inpu
         if (!inputs[i])
             return tuff_fail(p->context, error, TUFF_ERR_USAGE, "inputs[%u] is NULL; the network has %u inputs", (unsigned)i,
                              (unsigned)p->input_count);
-    for (uint64_t n = 0; n < count; n++) {
-        for (uint32_t i = 0; i < p->input_count; i++)
-            TUFF_TRY(tuff_executable_write(p->executable, p->inputs[i], (const uint8_t *)inputs[i] + n * p->input_bytes[i],
-                                           p->input_bytes[i], error));
-        TUFF_TRY(tuff_executable_submit(p->executable, NULL, error));
-        for (uint32_t i = 0; i < p->output_count; i++)
-            if (outputs[i])
-                TUFF_TRY(tuff_executable_read(p->executable, i, (uint8_t *)outputs[i] + n * p->output_bytes[i],
-                                              p->output_bytes[i], error));
+    for (uint64_t n = 0; n < count;) {
+        const uint64_t left = count - n;
+        const struct tuff_sized *part;
+        TUFF_TRY(tuff_sizes_get(p->sizes, 2 * left >= p->batch ? p->batch : 1, &part, error));
+        const uint32_t inside = left < part->size ? (uint32_t)left : part->size;
+        TUFF_TRY(run_part(p, part, inputs, n, inside, outputs, error));
+        n += inside;
     }
     return TUFF_OK;
 }

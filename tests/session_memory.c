@@ -166,7 +166,7 @@ static void check_graph_of(struct backend_test *test, struct tuff_model *m)
                   tuff_model_output_count(m) == 1 && !strcmp(output.name, "probabilities") && output.type.shape.rank == 1 &&
                       output.type.shape.dim[0] == TRAIN_CLASSES,
                   "expected probabilities of %d classes", TRAIN_CLASSES);
-    if (!backend_status(test, "text", TUFF_OK, tuff_model_graph(m, 5, &text, &error), &error)) return;
+    if (!backend_status(test, "text", TUFF_OK, tuff_model_graph(m, 5, 0, &text, &error), &error)) return;
     backend_status(test, "graph", TUFF_OK, tuff_graph_create(test->context, &g, &error), &error);
     backend_status(test, "parse", TUFF_OK, tuff_graph_parse(g, text, &error), &error);
     tuff_val y = g ? tuff_graph_find(g, "probabilities") : 0;

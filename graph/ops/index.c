@@ -602,9 +602,8 @@ tuff_val tuff_rng_advance(struct tuff_graph *g)
 
 tuff_val tuff_random_uniform(struct tuff_graph *g, tuff_val rng, struct tuff_shape shape)
 {
-    struct random_attrs attrs = {.shape = shape};
     if (!tuff_graph_takes_one(g, "random_uniform", rng, 0)) return 0;
-    for (uint32_t v = 1; v < g->count; v++) attrs.stream += g->values[v].op == &tuff_op_random_uniform;
+    struct random_attrs attrs = {tuff_op_number(g, &tuff_op_random_uniform), shape};
     return tuff_graph_add(g, &tuff_op_random_uniform, &rng, 1, &attrs);
 }
 
@@ -667,6 +666,7 @@ const struct tuff_op tuff_op_random_uniform = {
     .name = "random_uniform",
     TUFF_OPERANDS(1, 1),
     TUFF_ATTRS(random_attr, struct random_attrs),
+    .traits = TUFF_NUMBERED,
     .infer = random_infer,
     .nondiff = "has no operands that vary",
     .ref = random_ref,

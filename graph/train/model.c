@@ -6,6 +6,7 @@
 #include "graph/places.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* ---- graph parts ------------------------------------------------------------------------------------------------------------ */
 
@@ -490,6 +491,11 @@ struct tuff_model_output tuff_model_input(const struct tuff_model *m, uint32_t i
     return (struct tuff_model_output){0};
 }
 
+struct tuff_field tuff_model_field(const struct tuff_model *m, uint32_t index)
+{
+    return index < m->field_count ? m->params.fields[index] : (struct tuff_field){.name = NULL};
+}
+
 static tuff_status read_outputs(struct tuff_model *m, uint64_t first, uint32_t inside, void *const *outputs,
                                 struct tuff_error *error)
 {
@@ -582,22 +588,35 @@ tuff_status tuff_model_write(struct tuff_model *m, const char *name, const void 
     return tuff_session_write(m->session, leaf, data, bytes, error);
 }
 
-tuff_status tuff_model_graph(struct tuff_model *m, uint32_t batch, char **text, struct tuff_error *error)
+/* The network for inference of so many samples; what has a name gets the suffix behind it. */
+static void add_inference(struct tuff_model *m, struct tuff_graph *g, uint32_t batch, const char *suffix)
+{
+    tuff_val fields[TUFF_MODEL_FIELDS] = {0};
+    struct tuff_network n;
+    for (uint32_t i = 0; i < m->field_count; i++) {
+        const struct tuff_field *field = &m->params.fields[i];
+        const char *name = tuff_arena_printf(&g->arena, "%s%s", field->name, suffix);
+        if (!field->answer)
+            fields[i] = tuff_input(g, name, field->type.dtype, tuff_model_batched(batch, &field->type.shape));
+    }
+    if (!tuff_model_network(m, g, fields, false, &n)) return;
+    for (uint32_t i = 0; i < n.output_count; i++) {
+        tuff_val v = n.outputs[i].value; /* which may have another name */
+        bool floats = tuff_type_of(g, v).dtype == TUFF_F32;
+        tuff_named(g, floats ? tuff_affine(g, v, 1, 0) : v, tuff_arena_printf(&g->arena, "%s%s", n.outputs[i].name, suffix));
+    }
+}
+
+tuff_status tuff_model_graph(struct tuff_model *m, uint32_t batch, uint32_t more, char **text, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, m != NULL && text != NULL);
     TUFF_REQUIRE_THAT(NULL, error, batch > 0, "the batch is 0");
     struct tuff_graph *g;
+    char suffix[16];
     TUFF_TRY(tuff_graph_create(m->context, &g, error));
-    tuff_val fields[TUFF_MODEL_FIELDS] = {0};
-    struct tuff_network n;
-    for (uint32_t i = 0; i < m->field_count; i++)
-        if (!m->params.fields[i].answer) fields[i] = field_input(m, g, "", i, batch);
-    if (tuff_model_network(m, g, fields, false, &n))
-        for (uint32_t i = 0; i < n.output_count; i++) {
-            tuff_val v = n.outputs[i].value; /* which may have another name */
-            bool floats = tuff_type_of(g, v).dtype == TUFF_F32;
-            tuff_named(g, floats ? tuff_affine(g, v, 1, 0) : v, n.outputs[i].name);
-        }
+    snprintf(suffix, sizeof suffix, ".%u", (unsigned)more);
+    add_inference(m, g, batch, "");
+    if (more) add_inference(m, g, more, suffix);
     tuff_status status = tuff_graph_finish(g, error);
     if (status == TUFF_OK) status = tuff_graph_print(g, text, error);
     tuff_graph_destroy(g);
