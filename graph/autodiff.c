@@ -11,24 +11,23 @@ static void mark_dependents(const struct tuff_graph *g, const tuff_val *x, uint3
         for (uint32_t i = 0; i < g->values[v].in_count && !depends[v]; i++) depends[v] = depends[g->values[v].in[i]];
 }
 
-/* What the gradients read instead of the values up to the last checkpoint: the same, computed again. */
+/* What the gradients read instead of values that are computed again: their twins. */
 struct twins {
     struct tuff_graph *g;
-    const bool *before; /* [arena] a checkpoint depends on the value, or is it */
-    tuff_val *of;       /* [arena] the twin, 0: none yet */
-    bool *wanted;       /* [arena] */
+    const bool *again; /* the value has a twin; NULL: none has */
+    tuff_val *of;      /* [arena] what twins read in its place: its twin, or itself behind a checkpoint; 0: none yet */
+    bool *wanted;      /* [arena] */
 };
 
-/* Twins begin at what is kept: checkpoints and leaves. */
-static bool is_kept(const struct tuff_value *value)
+static bool is_number(const struct tuff_value *value)
 {
-    return value->op->class == TUFF_CLASS_LEAF || value->op->traits & TUFF_STAYS_APART;
+    return value->op->kind == TUFF_KIND_FULL || value->op->kind == TUFF_KIND_CONSTANT;
 }
 
 static tuff_val make_twin(struct twins *t, tuff_val v)
 {
     const struct tuff_value value = *tuff_value_of(t->g, v); /* a copy: adding moves the table */
-    if (is_kept(&value)) return tuff_checkpoint(t->g, v);
+    if (!t->again[v]) return is_number(&value) ? v : tuff_checkpoint(t->g, v);
     tuff_val *in = tuff_arena_alloc(&t->g->arena, (value.in_count + 1) * sizeof *in);
     if (!in) return tuff_graph_fail(t->g, TUFF_ERR_MEMORY, "out of host memory");
     for (uint32_t i = 0; i < value.in_count; i++) in[i] = value.in[i] ? t->of[value.in[i]] : 0;
@@ -38,7 +37,7 @@ static tuff_val make_twin(struct twins *t, tuff_val v)
 /* v's twin, made here with those that it needs, so that their place in the graph is before what reads them first. */
 static tuff_val twin_of(struct twins *t, tuff_val v)
 {
-    if (!t->before || !t->before[v]) return v;
+    if (!t->again || !v || !t->again[v]) return v;
     tuff_val first = v;
     uint32_t missing = !t->of[v];
     t->wanted[v] = missing;
@@ -47,7 +46,7 @@ static tuff_val twin_of(struct twins *t, tuff_val v)
         const struct tuff_value *value = tuff_value_of(t->g, u);
         missing--;
         first = u;
-        for (uint32_t i = 0; i < value->in_count && !is_kept(value); i++) {
+        for (uint32_t i = 0; i < value->in_count && t->again[u]; i++) {
             tuff_val in = value->in[i];
             if (!in || t->of[in] || t->wanted[in]) continue;
             t->wanted[in] = true;
@@ -61,21 +60,39 @@ static tuff_val twin_of(struct twins *t, tuff_val v)
     return t->of[v];
 }
 
-/* Without checkpoints nothing has a twin. */
-static bool find_checkpoints(struct twins *t, uint32_t end)
+/* Without checkpoints nothing has a twin; with them all that they follow from and that is not kept. */
+static bool find_twins(struct twins *t, const bool *again, uint32_t end)
 {
-    bool *before = tuff_arena_alloc(&t->g->arena, end * sizeof *before), found = false;
+    bool *before = tuff_arena_alloc(&t->g->arena, end * sizeof *before), found = again != NULL;
     t->of = tuff_arena_alloc(&t->g->arena, end * sizeof *t->of);
     t->wanted = tuff_arena_alloc(&t->g->arena, end * sizeof *t->wanted);
     if (!before || !t->of || !t->wanted) return false;
-    for (tuff_val v = end; v-- > 1;) {
+    for (tuff_val v = end; v-- > 1 && !again;) {
         const struct tuff_value *value = tuff_value_of(t->g, v);
         if (value->op->traits & TUFF_STAYS_APART) before[v] = found = true;
         for (uint32_t i = 0; i < value->in_count && before[v]; i++)
             if (value->in[i]) before[value->in[i]] = true;
+        before[v] = before[v] && !tuff_op_is_given(value->op);
     }
-    if (found) t->before = before;
+    if (found) t->again = again ? again : before;
     return true;
+}
+
+/* Asks the operator of v, which reads twins where its operands have some. What is kept shows them as its operands while it is asked, so
+ * that its own result is read as it is; further results of a kernel are of its own operands. */
+static void ask(struct twins *t, tuff_val v, tuff_val gy, tuff_val *gin)
+{
+    struct tuff_graph *g = t->g;
+    const struct tuff_value value = *tuff_value_of(g, v); /* a copy: adding moves the table */
+    tuff_val twin = twin_of(t, v);
+    tuff_val *in = tuff_arena_alloc(&g->arena, (value.in_count + 1) * sizeof *in);
+    if (!in) tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+    for (uint32_t i = 0; i < value.in_count && in && twin == v; i++)
+        in[i] = value.op->more_count ? value.in[i] : twin_of(t, value.in[i]);
+    if (!tuff_graph_ok(g)) return;
+    if (twin == v) g->values[v].in = in;
+    value.op->grad(g, twin, gy, gin);
+    g->values[v].in = value.in;
 }
 
 /* Adds the gradients of v's inputs to what they have. */
@@ -83,14 +100,13 @@ static void step_back(struct tuff_graph *g, tuff_val v, tuff_val *grads, const b
 {
     const struct tuff_value value = *tuff_value_of(g, v); /* a copy: adding moves the table */
     if (!value.op->grad || value.in_count == 0) return;
-    tuff_val few[8] = {0}, twin = twin_of(twins, v);
+    tuff_val few[8] = {0};
     tuff_val *gin = value.in_count <= TUFF_COUNT(few) ? few : tuff_arena_alloc(&g->arena, value.in_count * sizeof *gin);
     if (!gin) {
         tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
         return;
     }
-    if (!tuff_graph_ok(g)) return;
-    value.op->grad(g, twin, grads[v], gin);
+    ask(twins, v, grads[v], gin);
     for (uint32_t i = 0; i < value.in_count; i++) {
         tuff_val in = value.in[i];
         if (!in || !gin[i] || !depends[in]) continue;
@@ -115,7 +131,8 @@ static bool takes(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_val 
     return true;
 }
 
-void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_val *x, uint32_t count, tuff_val *gx)
+void tuff_gradients_again(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_val *x, uint32_t count, tuff_val *gx,
+                          const bool *again)
 {
     for (uint32_t k = 0; gx && k < count; k++) gx[k] = 0;
     if (!takes(g, y, gy, x, count, gx)) return;
@@ -123,7 +140,7 @@ void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_va
     bool *depends = tuff_arena_alloc(&g->arena, end * sizeof *depends);
     tuff_val *grads = tuff_arena_alloc(&g->arena, end * sizeof *grads);
     struct twins twins = {.g = g};
-    if (!depends || !grads || !find_checkpoints(&twins, end)) {
+    if (!depends || !grads || !find_twins(&twins, again, end)) {
         tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
         return;
     }
@@ -136,4 +153,9 @@ void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_va
         gx[k] = found ? found : tuff_full(g, TUFF_F32, tuff_type_of(g, x[k]).shape, 0);
         if (tuff_is_float(tuff_type_of(g, x[k]).dtype)) gx[k] = tuff_cast(g, gx[k], tuff_type_of(g, x[k]).dtype);
     }
+}
+
+void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_val *x, uint32_t count, tuff_val *gx)
+{
+    tuff_gradients_again(g, y, gy, x, count, gx, NULL);
 }

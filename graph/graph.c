@@ -277,7 +277,11 @@ tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tu
 int32_t tuff_op_number(const struct tuff_graph *g, const struct tuff_op *op)
 {
     int32_t number = 0;
-    for (uint32_t v = 1; v < g->count; v++) number += g->values[v].op == op;
+    for (uint32_t v = 1; v < g->count && op->traits & TUFF_NUMBERED; v++) {
+        int32_t other = -1; /* what is computed a second time has the number of the first */
+        if (g->values[v].op == op) memcpy(&other, g->values[v].attrs, sizeof other);
+        if (other >= number) number = other + 1;
+    }
     return number;
 }
 

@@ -115,7 +115,7 @@ void tuff_graph_mark_needed(const struct tuff_graph *g, bool *needed);
 tuff_val tuff_graph_add(struct tuff_graph *g, const struct tuff_op *op, const tuff_val *in, uint32_t in_count,
                         const void *attrs);
 
-int32_t tuff_op_number(const struct tuff_graph *g, const struct tuff_op *op); /* values of it, so far */
+int32_t tuff_op_number(const struct tuff_graph *g, const struct tuff_op *op); /* of its next value in g; TUFF_NUMBERED */
 
 /* Takes *body (then NULL), which a loop of g repeats; returns it, or g's of the same text. NULL after a sticky failure, or its own. */
 struct tuff_graph *tuff_graph_body(struct tuff_graph *g, struct tuff_graph **body);
@@ -415,6 +415,11 @@ static inline bool tuff_op_writes_leaf(const struct tuff_op *op)
 {
     return op->class == TUFF_CLASS_ASSIGN || op->traits & TUFF_UPDATES;
 }
+/* Gradients find it as it is: memory that is there, a checkpoint, or what is written once a run. */
+static inline bool tuff_op_is_given(const struct tuff_op *op)
+{
+    return op->class == TUFF_CLASS_LEAF || op->traits & (TUFF_STAYS_APART | TUFF_UPDATES);
+}
 /* Its launches write its result to memory. */
 static inline bool tuff_op_launches(const struct tuff_op *op)
 {
@@ -471,6 +476,10 @@ tuff_val tuff_detach(struct tuff_graph *g, tuff_val x);
 tuff_val tuff_finite(struct tuff_graph *g, tuff_val most);
 #define TUFF_SUM_FLOOR 0.5
 
+/* tuff_gradients, of which values with again[v] (a flag for each that there is; no leaf, checkpoint or update among them, and a kernel's results as
+ * it is) are not kept for the gradients, but computed a second time when these come to them. NULL: as checkpoints say. */
+void tuff_gradients_again(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_val *x, uint32_t count, tuff_val *gx,
+                          const bool *again);
 /* Every operator, in the order of ops.def after the pointwise rows. */
 extern const struct tuff_op *const tuff_ops[];
 extern const uint32_t tuff_op_count;

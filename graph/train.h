@@ -179,10 +179,18 @@ struct tuff_trainer_params {
      * a batch of this trainer as a part of those of the first, 8 / 16 = 0.5, which counts with accumulate; 0 stands for 1. */
     struct tuff_trainer *like;
     double samples;
+    /* > 0: scratch_bytes of a step's plan (tuff_plan_figures) at most: activations, and all else that lives within a step; parameters, states, inputs
+     * lie beside them. Where all that gradients read does not fit, part of it is computed a second time when they come to it, with the same
+     * random numbers, so that losses and parameters are what they are without; statistics move once. Chains of pointwise operators (norms,
+     * activations, dropout) are taken first, then segments of layers (Chen et al. 2016), each as far as is needed. It takes up to 15 plans for the device, as many
+     * calls of tuff_plan_ask. tuff_checkpoint is heeded where the budget suffices for what it keeps, and is one of the values that are kept else. */
+    uint64_t memory_budget;
+    struct tuff_device *device; /* for which the budget is to be kept, or NULL without one; [borrowed] during the call */
 };
 /* Adds gradients and updates to the graph, after all that the loss, the outputs and their assignments need; once for a graph, but for
  * those that are like another. It keeps the graph, and the one it is like. After a failure the graph is as it was.
- * Errors: USAGE (among them a loss that follows from no trained parameter), SHAPE, MEMORY; the graph's own. One thread at a time. */
+ * Errors: USAGE (among them a loss that follows from no trained parameter), SHAPE, MEMORY; the graph's own; DEVICE_MEMORY where no plan
+ * keeps to memory_budget, with the least bytes that one takes. One thread at a time. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_create(struct tuff_graph *graph, const struct tuff_trainer_params *params,
                                                          struct tuff_trainer **trainer, struct tuff_error *error);
 TUFF_API void tuff_trainer_destroy(struct tuff_trainer *trainer); /* NULL is legal */
@@ -404,6 +412,7 @@ struct tuff_fit_params {
     uint32_t epochs;
     bool drop_last; /* leaves out the last batch of an epoch where it has fewer samples; else it is a batch of its size */
     enum tuff_not_finite not_finite;
+    uint64_t memory_budget; /* > 0: bytes of scratch of each step at most; same results (struct tuff_trainer_params) */
     double validation_share;            /* of the data, set apart by the seed; 0: none */
     const struct tuff_data *validation; /* other data instead, or NULL */
     struct tuff_plateau plateau;        /* after each epoch, of the validation's loss; its state is part of tuff_fit_state */

@@ -101,6 +101,8 @@ static tuff_status make_trainers(struct tuff_model *m, const struct tuff_fit_par
     struct tuff_trainer_params params = {.struct_size = sizeof params,
                                          .optimizer = fit->optimizer,
                                          .not_finite = fit->not_finite,
+                                         .memory_budget = fit->memory_budget,
+                                         .device = m->device,
                                          .epoch_steps = steps_of(m)};
     tuff_status status = TUFF_OK;
     for (uint32_t i = 0; i < TUFF_STEPS && !old; i++) old = m->steps[i].trainer;
@@ -258,8 +260,9 @@ static tuff_status renew_training(struct tuff_model *m, const struct tuff_fit_pa
     char what[240];
     TUFF_TRY(tuff_optimizer_check(m->context, &params->optimizer, error));
     enum tuff_difference difference = tuff_optimizer_compare(old, &params->optimizer, what, sizeof what);
-    if (difference == TUFF_ARE_SAME && first->not_finite == params->not_finite) return TUFF_OK;
-    if (difference <= TUFF_DIFFER_IN_SCHEDULE && first->not_finite == params->not_finite)
+    bool same = first->not_finite == params->not_finite && first->memory_budget == params->memory_budget;
+    if (difference == TUFF_ARE_SAME && same) return TUFF_OK;
+    if (difference <= TUFF_DIFFER_IN_SCHEDULE && same)
         return tuff_trainer_schedule(first, &params->optimizer.schedule, error);
     if (tuff_optimizer_groups_differ(old, &params->optimizer, what, sizeof what))
         return tuff_fail(

@@ -472,7 +472,7 @@ void tuff_optimizer_build(struct tuff_graph *g, const struct tuff_optimizer_plan
     count = sort_members(&u, all, count, x);
     if (count == 0) tuff_graph_fail(g, TUFF_ERR_USAGE, "the graph has no parameters to train");
     check_reached(&u, x, count);
-    tuff_gradients(g, plan->loss, 0, x, count, gx);
+    tuff_gradients_again(g, plan->loss, 0, x, count, gx, plan->again);
     for (uint32_t i = 0; i < optimizer->pack_count && g->status == TUFF_OK; i++) {
         build_gradients(&u, &u.members[i], gx + (u.members[i].x - x));
         optimizer->param_packs[i] = u.members[i].packs;

@@ -3,6 +3,7 @@
 #include "graph/train/trainer.h"
 #include "backend/executable.h"
 #include "graph/ops/leaf.h"
+#include "graph/train/recompute.h"
 #include "graph/train/settings.h"
 
 #include <stdio.h>
@@ -95,17 +96,28 @@ static void list_reads(struct tuff_trainer *t, const struct tuff_trainer_params 
     for (uint32_t i = 0; i < o->update_count; i++) t->outputs[t->output_count++] = o->updates[i];
 }
 
-static void build(struct tuff_trainer *t, const struct tuff_trainer_params *p, const struct tuff_trainer *replaces,
-                  tuff_val until)
+/* What a trainer is made of. */
+struct making {
+    struct tuff_trainer *trainer;
+    const struct tuff_trainer_params *params;
+    const struct tuff_trainer *replaces;
+    tuff_val until;
+};
+
+static void build(const struct making *m, const bool *again)
 {
+    struct tuff_trainer *t = m->trainer;
+    const struct tuff_trainer_params *p = m->params;
     struct tuff_graph *g = t->graph;
-    const struct tuff_trainer *like = t->like ? t->like : replaces;
+    const struct tuff_trainer *like = t->like ? t->like : m->replaces;
     const struct tuff_optimizer_plan plan = {.loss = p->loss,
                                              .not_finite = p->not_finite,
                                              .weight = p->samples == 0 ? 1 : p->samples,
+                                             .again = again,
                                              .like = like ? &like->optimizer : NULL};
     tuff_optimizer_build(g, &plan, &p->optimizer, &t->optimizer);
     t->optimizer.epoch_runs = p->epoch_steps;
+    t->output_count = 0;
     if (g->status != TUFF_OK) return;
     uint32_t updates = tuff_graph_updates(g, 0, NULL, 0), room = 1 + p->output_count + updates;
     room += 2 + t->optimizer.pack_count; /* random numbers, norms */
@@ -121,7 +133,27 @@ static void build(struct tuff_trainer *t, const struct tuff_trainer_params *p, c
     needed[p->loss] = true;
     for (uint32_t i = 0; i < p->output_count; i++) needed[p->outputs[i]] = true;
     tuff_graph_mark_needed(g, needed);
-    add_assignments(t, p, until, needed, scratch);
+    add_assignments(t, p, m->until, needed, scratch);
+}
+
+static tuff_status plan_again(void *user, const bool *again, struct tuff_plan_figures *figures, struct tuff_error *error)
+{
+    const struct making *m = user;
+    tuff_graph_undo(m->trainer->graph, m->trainer->begin);
+    build(m, again);
+    TUFF_TRY(tuff_graph_finish(m->trainer->graph, error));
+    const struct tuff_executable_params plan = tuff_trainer_plan(m->trainer);
+    return tuff_plan_ask(m->params->device, m->trainer->graph, &plan, figures, error);
+}
+
+static tuff_status build_within(struct making *m, struct tuff_error *error)
+{
+    struct tuff_trainer *t = m->trainer;
+    const struct tuff_recompute recompute = {
+        .graph = t->graph, .loss = t->loss, .end = t->begin, .budget = t->memory_budget, .plan = plan_again, .user = m};
+    if (t->memory_budget) return tuff_recompute_fit(&recompute, error);
+    build(m, NULL);
+    return tuff_graph_finish(t->graph, error);
 }
 
 static tuff_status check_like(struct tuff_graph *g, const struct tuff_trainer_params *p, struct tuff_error *error)
@@ -161,6 +193,10 @@ static tuff_status check(struct tuff_graph *g, const struct tuff_trainer_params 
             "trainer: 'samples' is %g; it is this batch's samples as a part of those of the one it is like: 8 of 16 "
             "are 0.5",
             p->samples);
+    if (p->memory_budget && !p->device)
+        return tuff_fail(g->context, error, TUFF_ERR_USAGE,
+                         "trainer: memory_budget is %llu, but device is NULL: for which device are steps planned?",
+                         (unsigned long long)p->memory_budget);
     return check_like(g, p, error);
 }
 
@@ -174,12 +210,13 @@ tuff_status tuff_trainer_make(struct tuff_graph *g, const struct tuff_trainer_pa
     *t = (struct tuff_trainer){
         .context = g->context, .references = 1, .graph = g, .like = p->like, .not_finite = p->not_finite};
     t->loss = p->loss;
+    t->memory_budget = p->memory_budget;
     t->begin = g->count;
     t->first = p->like ? p->like->first : t;
-    build(t, p, replaces, until ? until : t->begin);
-    if (g->status == TUFF_OK && !TUFF_GROW_ARENA(&g->arena, g->trained, g->trained_count, 1))
-        tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
-    tuff_status status = tuff_graph_finish(g, error);
+    struct making making = {.trainer = t, .params = p, .replaces = replaces, .until = until ? until : t->begin};
+    tuff_status status = build_within(&making, error);
+    if (status == TUFF_OK && !TUFF_GROW_ARENA(&g->arena, g->trained, g->trained_count, 1))
+        status = tuff_fail_memory(g->context, error);
     if (status != TUFF_OK) {
         tuff_graph_undo(g, t->begin);
         tuff_object_destroy(g->context, t);

@@ -293,6 +293,7 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
         .plateau = plateau,
         .early_stop = {.patience = options->early_stop},
         .not_finite = options->skip_not_finite ? TUFF_NOT_FINITE_SKIPS : TUFF_NOT_FINITE_STOPS,
+        .memory_budget = options->memory_budget,
         .validation_share = options->validation,
         .validation = run->data.validation.count ? &run->validation : NULL,
         .on_step = on_step,

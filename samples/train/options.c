@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { TEXT, WHOLE, REAL, FLAG };
+enum kind { TEXT, WHOLE, REAL, FLAG, SIZE };
 /* By a checkpoint: a kept option cannot change when training goes on, but for those that may DIFFER; LATER: checkpoints of versions before lack it. */
 enum keep { NOT_KEPT, KEPT, LATER, KEPT_LATER, DIFFER };
 enum group { DATA, NETWORK, TRAINING, OPTIMIZER, OUTPUT, DEVICE, GROUPS };
@@ -60,6 +60,8 @@ static const struct row rows[] = {
      "flip,shift=2,rotate=10"},
     {"show-augmentation", TRAINING, TEXT, FIELD(show_augmentation), 1, 0, NOT_KEPT, "FILE",
      "draws what --augment makes of some pictures, as PNG, and ends"},
+    {"memory-budget", TRAINING, SIZE, FIELD(memory_budget), 1, 1e15, NOT_KEPT, "N",
+     "bytes at most (64M, 2G) of what a step computes on the way: what does not fit is computed a second time"},
     {"skip-not-finite", TRAINING, FLAG, FIELD(skip_not_finite), 0, 0, KEPT, NULL,
      "leaves out steps whose loss or gradients are infinite or NaN, and counts them (default: the first ends the training)"},
     {"resume", TRAINING, FLAG, FIELD(resume), 0, 0, NOT_KEPT, NULL,
@@ -143,6 +145,14 @@ static void wrong(const char *format, ...)
 
 /* ---- values --------------------------------------------------------------------------------------------------------------------- */
 
+/* What stands behind a number of bytes, and multiplies it: K, M and G are powers of 1024. */
+static char *read_unit(char *unit, double *value)
+{
+    const char *units = "KMG", *found = *unit ? strchr(units, *unit) : NULL;
+    for (const char *u = units; found && u <= found; u++) *value *= 1024;
+    return unit + (found != NULL);
+}
+
 static bool set(struct options *options, const struct row *row, const char *text)
 {
     void *field = (char *)options + row->offset;
@@ -153,10 +163,12 @@ static bool set(struct options *options, const struct row *row, const char *text
         return true;
     }
     double value = row->kind == FLAG ? strcmp(text, "true") == 0 : strtod(text, &end);
+    if (row->kind == SIZE && end != text) end = read_unit(end, &value);
     if (row->kind != FLAG && (end == text || *end || !(value >= row->least && value <= row->most))) return false;
     uint32_t whole = row->kind == WHOLE ? (uint32_t)value : 0;
     if (row->kind == WHOLE && whole != value) return false;
     if (row->kind == WHOLE) *(uint32_t *)field = whole;
+    if (row->kind == SIZE) *(uint64_t *)field = (uint64_t)value;
     if (row->kind == REAL) *(double *)field = value;
     if (row->kind == FLAG) *(bool *)field = value != 0;
     return true;

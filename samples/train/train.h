@@ -15,6 +15,7 @@ struct options {
     char data[1024], out[1024], json[1024], device[256], start[1024], freeze[256], class_weights[4096];
     char arch[32], optimizer[16], schedule[16], fit[16], invert[16], augment[200], show_augmentation[1024];
     uint32_t epochs, batch, seed, size, channels, early_stop;
+    uint64_t memory_budget;
     double lr, backbone, validation, test;
     bool quick, resume, force, report, find_rate, skip_damaged, skip_not_finite;
 };
