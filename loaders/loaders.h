@@ -450,7 +450,7 @@ struct tuff_saved_info {                /* borrowed from the tuff_saved, as all 
     struct tuff_preprocess preprocess; /* channels 0: it takes no pictures */
     uint32_t class_count;              /* 0: it has no names for classes */
     const char *const *class_names;
-    const char *graph;        /* text for tuff_graph_parse, of one sample */
+    const char *graph;        /* text for tuff_graph_parse, of one sample, and of a batch */
     uint64_t sample_bytes;    /* of a picture: channels * height * width */
     uint64_t parameter_count; /* trained numbers */
     bool training;            /* the state of its training is there */

@@ -86,7 +86,7 @@ static tuff_val build_recurrent(struct tuff_graph *g, tuff_val x)
 
 static tuff_val build_zoo(struct tuff_graph *g, tuff_val x)
 {
-    struct zoo_build b = {.g = g, .training = true};
+    struct zoo_build b = {.g = g, .training = true, .classes = CLASSES};
     bool language = tuff_type_of(g, x).dtype == TUFF_I32;
     return zoo_net_find(language ? "gpt-4x256" : "resnet18-32")->build(&b, x);
 }

@@ -47,6 +47,25 @@ static bool predict(struct tuff_model *model, float *answers, struct tuff_error 
     return true;
 }
 
+/* What another program does to train on: network, weights and the state of the training are in the file, data and settings are not. */
+static bool train_on(struct tuff_context *context, struct tuff_device *device, const char *path, uint32_t epochs, float *answers,
+                     struct tuff_error *error)
+{
+    struct tuff_saved *saved;
+    struct tuff_model *model;
+    struct tuff_data data = {.count = POINTS, .fields = {x, y}};
+    struct tuff_fit_params fit = {.struct_size = sizeof fit, .epochs = epochs, .optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.01)};
+    TRY(tuff_saved_open(context, path, &saved, error));
+    TRY(tuff_saved_model(device, saved, NULL, &model, error));
+    TRY(tuff_model_prepare(model, &data, &fit, error));
+    TRY(tuff_saved_resume(saved, model, error));
+    TRY(tuff_model_fit(model, &data, &fit, error));
+    bool ok = predict(model, answers, error);
+    tuff_model_destroy(model);
+    tuff_saved_destroy(saved);
+    return ok;
+}
+
 /* What another program does: it has the file alone. */
 static bool use(struct tuff_context *context, struct tuff_device *device, const char *path, float *answers, struct tuff_error *error)
 {
@@ -65,7 +84,7 @@ static bool use(struct tuff_context *context, struct tuff_device *device, const 
 
 static bool run(struct tuff_context *context, struct tuff_device *device, const char *training, const char *file, struct tuff_error *error)
 {
-    static float whole[POINTS], halves[POINTS], used[POINTS];
+    static float whole[POINTS], halves[POINTS], used[POINTS], more[POINTS], alone[POINTS];
     struct tuff_model *model = NULL, *first = NULL, *second = NULL;
     bool ok = open_model(device, &model, error) && train(context, model, EPOCHS, training, false, error) && predict(model, whole, error);
     ok = ok && open_model(device, &first, error) && train(context, first, EPOCHS / 2, training, false, error);
@@ -74,8 +93,11 @@ static bool run(struct tuff_context *context, struct tuff_device *device, const 
          predict(second, halves, error);
     if (ok && memcmp(whole, halves, sizeof whole) != 0) ok = false, fprintf(stderr, "a training in two parts gives other bits\n");
 
-    struct tuff_model_save_params params = {.struct_size = sizeof params};
+    struct tuff_model_save_params params = {.struct_size = sizeof params, .training = true};
     ok = ok && tuff_model_save(context, second, file, &params, error) == TUFF_OK && use(context, device, file, used, error);
+    ok = ok && train(context, second, EPOCHS + 2, training, false, error) && predict(second, more, error) &&
+         train_on(context, device, file, EPOCHS + 2, alone, error);
+    if (ok && memcmp(more, alone, sizeof more) != 0) ok = false, fprintf(stderr, "the file's model trains on to other bits\n");
     float off = 0;
     for (int i = 0; i < POINTS; i++) off = fabsf(used[i] - halves[i]) > off ? fabsf(used[i] - halves[i]) : off;
     if (ok) printf("a training in two parts gives the same bits; the file's answers differ by %g at most\n", (double)off);
