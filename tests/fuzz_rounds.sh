@@ -40,6 +40,7 @@ preprocess  checkpoint  6144 loaders/preprocess.c tuff_(preprocess_(print|run|ch
 bundle      bundle      4096 backend/bundle.c tuff_executable_save|add_(contents|section|kernels|plan)|has_content|read_slot|refuse
 plan        plan        4096 backend/plan_text.c,backend/plan.c tuff_plan_(summary|place.*|run_length|advance|loop_at)|tuff_launch_(bytes|texels)|add_bytes|equal_kernels|launch_conflicts|bindings_conflict
 graph       graph       4096 graph/parse.c -
+network     network     4096 graph/train/stored.c tuff_model_network_text|print
 row         row         2048 graph/ops/own_row.c -
 spirv       spirv       4096 backend/spirv.c -
 cache       cache       4096 backend/cache.c tuff_(spirv_key|cache_(add|flush|dump))|collect_entries|fetch_blob

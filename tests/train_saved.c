@@ -156,6 +156,26 @@ static void test_batches(struct part *p, const char *path)
     backend_check(p->test, most < 1e-6, "by batches, by the model and one by one: %g apart", most);
 }
 
+/* What such a file is made of: the fields, and a text for each size and purpose. */
+static void test_texts(struct part *p)
+{
+    struct tuff_error error = {0};
+    char *key = NULL, *text = NULL;
+    const struct tuff_field x = tuff_model_field(p->t.model, 0), labels = tuff_model_field(p->t.model, 1);
+    backend_check(p->test, !strcmp(x.name, "x") && x.scale == 1.0 / 255 && !x.answer && labels.answer,
+                  "the fields are others");
+    backend_check(p->test, !tuff_model_field(p->t.model, 2).name, "there is a third field");
+    backend_status(p->test, "a text", TUFF_OK, tuff_model_network_text(p->t.model, 5, TUFF_TO_TRAIN, &key, &text, &error),
+                   &error);
+    backend_check(p->test, key && !strcmp(key, "network.train.5.3"), "the key is %s", key ? key : "none");
+    backend_check(p->test,
+                  text && strstr(text, "\nmetric accuracy ") && strstr(text, "\nlabels - 2 ") &&
+                      strstr(text, "random_uniform"),
+                  "the text lacks something: %s", text ? text : "none");
+    tuff_text_free(p->t.context, key);
+    tuff_text_free(p->t.context, text);
+}
+
 static void test_uses(struct backend_test *test, const char *path, const char *plain)
 {
     struct part p;
@@ -173,6 +193,7 @@ static void test_uses(struct backend_test *test, const char *path, const char *p
         backend_check(test, !memcmp(first, second, sizeof first) && first[0][0] > 0,
                       "a file with its training predicts otherwise");
         test_batches(&p, plain);
+        test_texts(&p);
         backend_status(test, "evaluating", TUFF_OK, tuff_model_evaluate(p.t.model, &p.t.data, &a, &error), &error);
         accuracy = tuff_metrics_get(&a, "accuracy");
     }

@@ -2,11 +2,11 @@
  * further, without the program that declared it. One text for each size of batch and each purpose, as shapes are part of a graph.
  *
  *     tuff-network 1
- *     field 0 1              field 0 of the model is value 1 of the graph below, as build is given it
- *     labels 2 9 -100        value 2 names classes of value 9; the third number is the label that counts nothing, if there is one
- *     loss 25 0              loss, weight
- *     output probabilities 26
- *     metric accuracy 31 0   value, weight
+ *     field - 0 1                field 0 of the model is value 1 of the graph below, as build is given it
+ *     labels - 2 9 -100          value 2 names classes of value 9; the third number is the label that counts nothing, if there is one
+ *     loss - 25 0                loss, weight
+ *     output probabilities 26 0
+ *     metric accuracy 31 0       value, weight
  *     tuff-graph 1 .. */
 #include "graph/places.h"
 #include "graph/print.h"
@@ -16,13 +16,11 @@
 
 static const char head[] = "tuff-network 1\n", graph_head[] = "tuff-graph ";
 
-static bool is_there(const struct tuff_network *n, uint32_t i) { return n->fields[i] != 0; }
-
 enum { KEY_BYTES = 40 };
 static void network_key(const struct tuff_network *n, char key[KEY_BYTES])
 {
     unsigned fields = 0;
-    for (uint32_t i = 0; i < TUFF_MODEL_FIELDS; i++) fields |= (unsigned)is_there(n, i) << i;
+    for (uint32_t i = 0; i < TUFF_MODEL_FIELDS; i++) fields |= (unsigned)(n->fields[i] != 0) << i;
     snprintf(key, KEY_BYTES, "network.%s.%u.%x", n->training ? "train" : "test", (unsigned)n->batch, fields);
 }
 
@@ -32,19 +30,19 @@ static void print(const struct tuff_graph *g, const struct tuff_network *n, stru
 {
     tuff_text_add(t, "%s", head);
     for (uint32_t i = 0; i < TUFF_MODEL_FIELDS; i++)
-        if (is_there(n, i)) tuff_text_add(t, "field %u %u\n", (unsigned)i, (unsigned)n->fields[i]);
+        if (n->fields[i]) tuff_text_add(t, "field - %u %u\n", (unsigned)i, (unsigned)n->fields[i]);
     for (uint32_t i = 0; i < g->label_count; i++) {
         const struct tuff_labels *l = &g->labels[i];
-        tuff_text_add(t, "labels %u %u", (unsigned)l->labels, (unsigned)l->logits);
+        tuff_text_add(t, "labels - %u %u", (unsigned)l->labels, (unsigned)l->logits);
         if (l->ignored) tuff_text_add(t, " %d", (int)*l->ignored);
         tuff_text_add(t, "\n");
     }
-    tuff_text_add(t, "loss %u %u\n", (unsigned)n->loss, (unsigned)n->weight);
-    for (uint32_t i = 0; i < n->output_count; i++)
-        tuff_text_add(t, "output %s %u\n", n->outputs[i].name, (unsigned)n->outputs[i].value);
-    for (uint32_t i = 0; i < n->metric_count; i++)
-        tuff_text_add(t, "metric %s %u %u\n", n->metrics[i].name, (unsigned)n->metrics[i].value,
-                      (unsigned)n->metrics[i].weight);
+    tuff_text_add(t, "loss - %u %u\n", (unsigned)n->loss, (unsigned)n->weight);
+    for (uint32_t i = 0; i < n->output_count + n->metric_count; i++) {
+        const bool output = i < n->output_count;
+        const struct tuff_network_value *v = output ? &n->outputs[i] : &n->metrics[i - n->output_count];
+        tuff_text_add(t, "%s %s %u %u\n", output ? "output" : "metric", v->name, (unsigned)v->value, (unsigned)v->weight);
+    }
     tuff_graph_print_text(g, t);
 }
 
@@ -85,84 +83,77 @@ tuff_status tuff_model_network_text(struct tuff_model *m, uint32_t batch, enum t
 
 /* ---- reading --------------------------------------------------------------------------------------------------------------------- */
 
-struct reading {
-    struct tuff_graph *g;
-    struct tuff_network *n;
-    tuff_val *map; /* [owned] NULL in the first pass, which looks for fields alone */
-    uint32_t count;
-    struct tuff_given given[TUFF_MODEL_FIELDS];
-    uint32_t given_count;
-    bool good;
+enum { MOST_LINES = 64 };
+struct line {
+    char kind[8], name[41];
+    unsigned a, b;
+    int32_t ignored;
+    int read; /* of these */
 };
 
-static tuff_val value_of(struct reading *r, unsigned number)
+/* The lines before the graph; returns where that begins, or NULL. */
+static const char *read_lines(const char *text, struct line *lines, uint32_t *count)
 {
-    r->good = r->good && number < r->count;
-    return r->good && number ? r->map[number] : 0;
+    bool good = strncmp(text, head, strlen(head)) == 0;
+    for (text += good ? strlen(head) : 0; good && strncmp(text, graph_head, strlen(graph_head)) != 0;) {
+        struct line *l = &lines[(*count)++];
+        const char *end = strchr(text, '\n');
+        l->read = sscanf(text, "%7s %40s %u %u %d", l->kind, l->name, &l->a, &l->b, &l->ignored);
+        good = end && l->read >= 4 && *count < MOST_LINES;
+        if (good) text = end + 1;
+    }
+    return good ? text : NULL;
 }
 
-static void read_line(struct reading *r, const char *line)
+static bool take_line(struct tuff_graph *g, struct tuff_network *n, const struct line *l, const tuff_val *map,
+                      uint32_t count)
 {
-    unsigned a = 0, b = 0;
-    int ignored = 0, read = 0;
-    char name[41];
-    if (!r->map) {
-        if (sscanf(line, "field %u %u", &a, &b) != 2) return;
-        r->good = r->good && a < TUFF_MODEL_FIELDS && is_there(r->n, a) && r->given_count < TUFF_MODEL_FIELDS;
-        if (r->good) r->given[r->given_count++] = (struct tuff_given){b, r->n->fields[a]};
-    } else if ((read = sscanf(line, "labels %u %u %d", &a, &b, &ignored)) >= 2) {
-        const tuff_val labels = value_of(r, a), logits = value_of(r, b);
-        r->good = r->good && labels && logits;
-        if (r->good) tuff_places_of_labels(r->g, labels, logits, read == 3 ? &ignored : NULL);
-    } else if (sscanf(line, "loss %u %u", &a, &b) == 2) {
-        r->n->loss = value_of(r, a);
-        r->n->weight = value_of(r, b);
-    } else if ((read = sscanf(line, "output %40s %u", name, &a)) == 2 ||
-               sscanf(line, "metric %40s %u %u", name, &a, &b) == 3) {
-        const char *copy = tuff_arena_strdup(&r->g->arena, name);
-        r->good = r->good && copy;
-        if (read == 2)
-            tuff_network_output(r->g, r->n, copy, value_of(r, a));
-        else
-            tuff_network_metric(r->g, r->n, copy, value_of(r, a), value_of(r, b));
+    if (!strcmp(l->kind, "field")) return true;
+    if (l->a >= count || l->b >= count) return false;
+    const tuff_val a = map[l->a], b = map[l->b];
+    const char *name = tuff_arena_strdup(&g->arena, l->name);
+    if (!strcmp(l->kind, "labels") && a && b) {
+        tuff_places_of_labels(g, a, b, l->read == 5 ? &l->ignored : NULL);
+    } else if (!strcmp(l->kind, "loss")) {
+        n->loss = a;
+        n->weight = b;
+    } else if (!strcmp(l->kind, "output") && name) {
+        tuff_network_output(g, n, name, a);
+    } else if (!strcmp(l->kind, "metric") && name) {
+        tuff_network_metric(g, n, name, a, b);
     } else {
-        r->good = r->good && !strncmp(line, "field ", 6);
+        return false;
     }
-}
-
-/* The lines before the graph; returns where that begins. */
-static const char *read_lines(struct reading *r, const char *text)
-{
-    r->good = strncmp(text, head, strlen(head)) == 0;
-    for (const char *end; r->good && (end = strchr(text, '\n')); text = end + 1) {
-        char line[80];
-        if (!strncmp(text, graph_head, strlen(graph_head))) return text;
-        if ((size_t)(end - text) >= sizeof line) break;
-        memcpy(line, text, (size_t)(end - text));
-        line[end - text] = 0;
-        if (strcmp(line, "tuff-network 1") != 0) read_line(r, line);
-    }
-    r->good = false;
-    return text;
+    return true;
 }
 
 void tuff_network_of_texts(struct tuff_graph *g, struct tuff_network *n, void *user)
 {
     const struct tuff_network_texts *texts = user;
-    struct reading r = {.g = g, .n = n};
+    struct tuff_given given[TUFF_MODEL_FIELDS];
+    struct line lines[MOST_LINES];
+    uint32_t count = 0, given_count = 0, map_count = 0;
+    tuff_val *map = NULL;
     char key[KEY_BYTES];
     network_key(n, key);
     const char *text = texts->find(texts->user, key);
     if (!text) {
-        tuff_graph_fail(g, TUFF_ERR_USAGE,
-                        "the file holds no network %s batches of %u samples: it holds those of the training that was saved; "
-                        "with others, "
-                        "declare it by a function",
-                        n->training ? "to train" : "for", (unsigned)n->batch);
+        tuff_graph_fail(
+            g, TUFF_ERR_USAGE,
+            "the file holds no network %s batches of %u samples: it holds those of the training that was saved; with "
+            "others, declare it by a function",
+            n->training ? "to train" : "for", (unsigned)n->batch);
         return;
     }
-    const char *graph = read_lines(&r, text);
-    if (r.good && tuff_graph_join(g, graph, r.given, r.given_count, &r.map, &r.count) == TUFF_OK) read_lines(&r, text);
-    if (!r.good) tuff_graph_fail(g, TUFF_ERR_FORMAT, "the stored network \"%s\" is damaged", key);
-    tuff_free(g->context, r.map);
+    const char *graph = read_lines(text, lines, &count);
+    bool good = graph != NULL;
+    for (uint32_t i = 0; i < count && good; i++) {
+        if (strcmp(lines[i].kind, "field") != 0) continue;
+        good = given_count < TUFF_MODEL_FIELDS && lines[i].a < TUFF_MODEL_FIELDS && n->fields[lines[i].a];
+        if (good) given[given_count++] = (struct tuff_given){lines[i].b, n->fields[lines[i].a]};
+    }
+    if (good && tuff_graph_join(g, graph, given, given_count, &map, &map_count) == TUFF_OK)
+        for (uint32_t i = 0; i < count && good; i++) good = take_line(g, n, &lines[i], map, map_count);
+    if (!good) tuff_graph_fail(g, TUFF_ERR_FORMAT, "the stored network \"%s\" is damaged", key);
+    tuff_free(g->context, map);
 }

@@ -133,6 +133,20 @@ static void put_numpy(struct seeds *s)
 
 static const float weights[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
 
+/* Of a model's network as files keep it (graph/train/stored.c). */
+static void put_network(struct seeds *s)
+{
+    static const char text[] =
+        "tuff-network 1\nfield - 0 1\nfield - 1 2\nlabels - 2 6 -100\nloss - 7 0\noutput y 6 0\nmetric m 7 0\n"
+        "tuff-graph 1\n%1 \"x\" = input() dtype=f32 shape=[2, 6] : f32 [2, 6]\n"
+        "%2 \"labels\" = input() dtype=i32 shape=[2] : i32 [2]\n"
+        "%3 \"w\" = param() dtype=f32 shape=[6, 2] : f32 [6, 2]\n"
+        "%4 \"rng\" = state() dtype=i32 shape=[3] : i32 [3]\n"
+        "%5 = random_uniform(%4) shape=[2] : f32 [2]\n"
+        "%6 = matmul(%1, %3) : f32 [2, 2]\n%7 = sum(%6) axes=2 : f32 [2]\n";
+    put(s, "network", "classes", text, sizeof text - 1);
+}
+
 static char *network_text(struct seeds *s)
 {
     struct tuff_graph *g = NULL;
@@ -746,6 +760,7 @@ int main(int argc, char **argv)
     must(argc == 2, "usage: fuzz-seeds FOLDER: that");
     must(tuff_context_create(NULL, &s.context, NULL) == TUFF_OK, "a context");
     put_idx(&s);
+    put_network(&s);
     put_numpy(&s);
     if (TUFF_HAVE_JSON) put_tensors(&s);
     put_graphs(&s);
