@@ -40,6 +40,8 @@ static inline double tuff_dtype_number(enum tuff_dtype dtype, double v)
 /* Types of the host alone: i64 and f64. */
 static inline enum tuff_dtype tuff_dtype_device(enum tuff_dtype dtype) { return tuff_dtype_row(dtype)->device; }
 static inline bool tuff_is_host(enum tuff_dtype dtype) { return tuff_dtype_device(dtype) != dtype; }
+/* Floats of 16 bits. */
+static inline bool tuff_is_half(enum tuff_dtype dtype) { return dtype == TUFF_F16 || dtype == TUFF_BF16; }
 enum tuff_dtype tuff_dtype_hosted(enum tuff_dtype dtype); /* that which is held as dtype, or dtype itself */
 /* Elements of a type of the host to those that devices hold: whole numbers must fit, others are rounded and must not become infinite.
  * Else it fails with this status. name: whose content it is; NULL: a constant's. */

@@ -236,6 +236,7 @@ static tuff_status make_plan(struct tuff_device *device, const struct tuff_graph
                                           .stations = params->stations,
                                           .station_count = params->station_count,
                                           .layout = layout,
+                                          .precision = params->precision == TUFF_F32 ? 0 : params->precision,
                                           .caps = tuff_device_caps(device),
                                           .debug = tuff_device_context(device)->options.debug,
                                           .plain = plain};
@@ -258,6 +259,8 @@ static tuff_status check_executable(struct tuff_context *context, const struct t
     if (p->input_sets > TUFF_MOST_INPUT_SETS)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "input_sets is %u; an executable has at most %u", p->input_sets,
                          (unsigned)TUFF_MOST_INPUT_SETS);
+    if (p->precision && p->precision != TUFF_F32 && !tuff_is_half(p->precision))
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "precision is %s: f32, f16 or bf16", tuff_dtype_name(p->precision));
     if (p->output_count && p->outputs) return TUFF_OK;
     return tuff_fail(context, error, TUFF_ERR_USAGE, "an executable computes its outputs, but %s%s",
                      p->output_count ? "outputs is NULL" : "output_count is 0", p->output_count ? "" : ": there are none");

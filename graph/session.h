@@ -49,6 +49,10 @@ struct tuff_executable_params {
     bool timed;                          /* two timestamps a run, for tuff_program_duration of tuff_executable_program */
     const struct tuff_station *stations; /* in the order in which a run comes to them */
     uint32_t station_count;
+    /* TUFF_F16 or TUFF_BF16: operands and results of products (tuff_matmul, tuff_conv2d and their gradients) are rounded to 16 bits, and are stored in
+     * these, as is what of them is kept for gradients; sums are in f32, and so is all else, as under PyTorch's autocast. What is an output, is
+     * assigned or packed (gradients of parameters) stays f32, but for the products behind it. Bodies of loops compute in f32. 0 or TUFF_F32: none of that. */
+    enum tuff_dtype precision;
 };
 /* A compiled plan for outputs of a graph (executable.h runs it); several may share a session and its parameters. One thread at a time. */
 struct tuff_executable;
@@ -146,7 +150,7 @@ struct tuff_plan_figures {
     uint64_t saved_bytes;
     uint64_t plan_hash; /* of launches, kernels' texts and places in memory: the same for the same plan */
 };
-/* Plans (of outputs and input_sets alone) without allocating or compiling. Errors: SHAPE, UNSUPPORTED, DEVICE_MEMORY, MEMORY. */
+/* Plans (of outputs, input_sets and precision alone) without allocating or compiling. Errors: SHAPE, UNSUPPORTED, DEVICE_MEMORY, MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_plan_ask(struct tuff_device *device, const struct tuff_graph *graph,
                                                    const struct tuff_executable_params *params,
                                                    struct tuff_plan_figures *figures, struct tuff_error *error);

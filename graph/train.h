@@ -79,6 +79,17 @@ enum tuff_optimizer_kind {
 /* "sgd", "adamw", ..; NULL for none. And the kind of a name; false: there is none. */
 TUFF_API const char *tuff_optimizer_name(enum tuff_optimizer_kind kind);
 TUFF_API bool tuff_optimizer_find(const char *name, enum tuff_optimizer_kind *kind);
+/* Mixed precision: forward and backward pass read and keep 16 bits where products do (tuff_executable_params.precision), of parameters, states and
+ * averages that are f32. In f16 small gradients would be zeros: they are computed times a scale, a number in device memory, and divided by it before
+ * anything is made of them. A step with gradients that are not finite, of a finite loss and a scale above 1, changes nothing but the scale, which it
+ * halves; such steps are counted as skipped, whatever `not_finite` says. After growth_interval others in a row the scale doubles. Micikevicius et al.
+ * 2018; torch.amp.GradScaler, but that one has no least scale. With accumulate each run does so by itself. */
+struct tuff_precision {
+    enum tuff_dtype dtype; /* 0, TUFF_F32: all in f32; TUFF_F16; TUFF_BF16, whose range is that of f32 */
+    struct tuff_number
+        loss_scale; /* that it begins with, a power of two from 1 on; left out 65536 for f16. 0, or left out for bf16: none */
+    uint32_t growth_interval; /* 0 stands for 2000 */
+};
 /* Begin with tuff_optimizer_defaults; every number is then what it says, 0 too. Filled by hand, an Adam with a beta1, beta2 or eps of 0 is
  * refused. */
 struct tuff_optimizer_params {
@@ -109,6 +120,7 @@ struct tuff_optimizer_params {
     const struct tuff_param_group
         *groups; /* parameters that are trained otherwise, or not at all; copied when they are used */
     uint32_t group_count;
+    struct tuff_precision precision;
     uint32_t begun; /* written by tuff_optimizer_defaults: tells a 0 that was meant from what was left out */
 };
 /* The kind with this constant rate: no momentum, decay or clipping, all numbers as PyTorch's. */
@@ -224,7 +236,9 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_read(struct tuff_trainer *trai
 struct tuff_trainer_counts {
     uint64_t
         steps; /* submitted in all, also one that NOT_FINITE names; those of trainers that are like this one among them */
-    uint64_t skipped; /* of these: steps whose loss or gradients were not finite, as of the last call that waited */
+    uint64_t skipped;  /* of these: steps whose loss or gradients were not finite, as of the last call that waited */
+    uint64_t lost;     /* of those: whose loss was not */
+    double loss_scale; /* of the next step, likewise; 0: none */
 };
 TUFF_API struct tuff_trainer_counts tuff_trainer_counts(const struct tuff_trainer *trainer);
 /* Goes on from this number of steps: after parameters and states were written from a checkpoint, or after NOT_FINITE, which every call that

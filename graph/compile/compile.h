@@ -43,6 +43,7 @@ struct tuff_compile_params {
     const struct tuff_layout *layout; /* of the graph, whole; NULL: as a new session would make it */
     uint32_t debug;                   /* enum tuff_debug: NOFUSE, NOSIMPLIFY, NOALIAS, PRINT, CHECK */
     bool plain;                       /* no compiler: unfused, of kernels without hook text alone (plain.c) */
+    enum tuff_dtype precision;        /* f16 or bf16: products read and give these (precision.c); 0: f32 */
 };
 /* Where outputs and inputs lie in the plan. */
 struct tuff_compiled {
@@ -75,6 +76,16 @@ struct tuff_loop {
     uint32_t slot;                    /* storage: of that */
 };
 
+/* Of a plan of 16 bits, by value of the user's graph; simplify's own. */
+struct tuff_halving {
+    bool *rounds;   /* [arena] whoever reads it reads it rounded */
+    tuff_val *pack; /* [arena] of parameters: the pack of whose halves theirs are a part, or 0 */
+    uint32_t *at;   /* [arena] and where in it */
+    tuff_val *part; /* [arena] that part, in g, once it is there */
+    tuff_val *made; /* [arena] the values that were rounded so, in g: they get memory */
+    uint32_t made_count;
+};
+
 struct tuff_work {
     struct tuff_context *context;
     struct tuff_arena *arena;
@@ -82,6 +93,8 @@ struct tuff_work {
     const struct tuff_compile_params *params;
     struct tuff_graph *g; /* [owned] simplified copy */
     tuff_val *outputs;    /* [arena] in g */
+    tuff_val *map;        /* [arena] simplify's own: by value of the user's graph, in g */
+    struct tuff_halving halving;
     struct tuff_work_station {
         tuff_val *values;           /* [arena] in g */
         uint32_t group_count;       /* groups before it */
@@ -164,6 +177,8 @@ static inline uint32_t tuff_more_results(const struct tuff_work *w, const struct
 {
     return group->kernel ? w->g->values[group->kernel].op->more_count : 0;
 }
+/* May the launch of a kernel store this type? Several invocations may write one word only where memory has 16 bits. */
+bool tuff_kernel_stores(const struct tuff_work *w, enum tuff_dtype dtype);
 /* FLOPs of a KERNEL or LOOP. */
 double tuff_kernel_work(const struct tuff_work *w, tuff_val kernel);
 /* Puts root v into a group: one that it fits, or a new one. */
@@ -174,6 +189,13 @@ TUFF_MUST_CHECK tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v);
 void tuff_groups_print(const struct tuff_work *w, struct tuff_text *text);
 /* Each value that a group computes is a root in that group alone, and what it reads lies in memory. */
 bool tuff_groups_check(const struct tuff_work *w);
+
+/* ---- precision.c ------------------------------------------------------------------------------------------------------------- */
+
+/* An operand's elements in another order or number, as they are. */
+bool tuff_is_plain_view(const struct tuff_value *value);
+tuff_val tuff_below_views(const struct tuff_graph *g, tuff_val v);
+TUFF_MUST_CHECK tuff_status tuff_choose_halves(struct tuff_work *w, const bool *needed);
 
 /* ---- passes ----------------------------------------------------------------------------------------------------------------- */
 

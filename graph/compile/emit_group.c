@@ -217,15 +217,18 @@ static void call_chain(struct tuff_emitter *e, const char *index, const char *va
     tuff_text_add(&e->text, ");\n");
 }
 
-/* Stores of one element: 32-bit results only. */
+/* Stores of one element, of 32 bits, or of 16 where memory has such. */
 static void emit_store_one(struct tuff_emitter *e)
 {
     for (uint32_t k = 0; k < e->group->root_count; k++) {
         uint64_t rest;
+        const struct tuff_dtype_row *row = tuff_dtype_row(e->g->values[e->group->roots[k]].type.dtype);
+        bool halves = row->per_word == 2;
         uint32_t b = tuff_emit_bind(e, e->group->roots[k], TUFF_WRITE, false, &rest);
-        tuff_text_add(&e->text, "    put%u(", b);
+        if (halves) e->out->bindings[b].halves = true;
+        tuff_text_add(&e->text, "    put%s%u(", halves ? "h" : "", b);
         add_rest(e, rest);
-        tuff_text_add(&e->text, "i, r%ux);\n", k);
+        tuff_text_add(&e->text, halves ? "i, %s(r%ux, 0.0));\n" : "i, %sr%ux);\n", halves ? row->pack : "", k);
     }
 }
 
@@ -374,12 +377,13 @@ static void emit_outputs(struct tuff_emitter *e)
 }
 
 /* "float get3(uint i)" or "void put3(uint i, float x)": words or vec4 of a binding by number, in its windows b<first>, b<first + 1>, .. */
-static void add_access(const struct tuff_emitted *out, struct tuff_text *text, uint32_t at, uint32_t first,
-                       const char *element, bool vector)
+static void add_access(const struct tuff_emitted *out, struct tuff_text *text, uint32_t at, uint32_t first, const char *type,
+                       uint32_t unit)
 {
     const struct tuff_emit_binding *b = &out->bindings[at];
-    const char *v = vector ? "v" : "", *type = vector ? "vec4" : element;
-    uint64_t unit = vector ? 16 : 4, per_window = out->window_bytes / unit;
+    bool vector = unit == 16;
+    const char *v = vector ? "v" : unit == 2 ? "h" : "";
+    uint64_t per_window = out->window_bytes / unit;
     bool read = b->access == TUFF_READ;
     if (read)
         tuff_text_add(text, "%s get%s%u(uint i) { return ", type, v, at);
@@ -392,7 +396,7 @@ static void add_access(const struct tuff_emitted *out, struct tuff_text *text, u
         tuff_text_add(text, "%sb%s%u%si", b->texels ? "texelFetch(" : "", b->texels ? "" : v, (unsigned)(first + w), open);
         if (w) tuff_text_add(text, " - %uu", (unsigned)(w * per_window));
         if (b->chunked) tuff_text_add(text, " - first / %uu", (unsigned)(unit / tuff_dtype_size(b->dtype, 1)));
-        tuff_text_add(text, "%s%s", close, read ? "" : " = x;");
+        tuff_text_add(text, "%s%s", close, read ? "" : unit == 2 ? " = uint16_t(x);" : " = x;");
         if (w + 1 < b->windows) tuff_text_add(text, read ? " : " : " else ");
     }
     tuff_text_add(text, read ? "; }\n" : " }\n");
@@ -418,9 +422,12 @@ static void declare_all(const struct tuff_emitted *out, struct tuff_text *text)
             tuff_text_add(text, "layout(std430, binding = %u) %s buffer B%u { %s b%u[]; };\n", n, access, n, element, n);
             if (b->vector)
                 tuff_text_add(text, "layout(std430, binding = %u) %s buffer BV%u { vec4 bv%u[]; };\n", n, access, n, n);
+            if (b->halves)
+                tuff_text_add(text, "layout(std430, binding = %u) %s buffer BH%u { uint16_t bh%u[]; };\n", n, access, n, n);
         }
-        add_access(out, text, i, number, element, false);
-        if (b->vector) add_access(out, text, i, number, element, true);
+        add_access(out, text, i, number, element, 4);
+        if (b->vector) add_access(out, text, i, number, "vec4", 16);
+        if (b->halves) add_access(out, text, i, number, "uint", 2);
     }
 }
 
@@ -449,14 +456,17 @@ static uint32_t place_windows(const struct tuff_emitter *e, struct tuff_emitted 
 
 /* The text as the body of a macro: a backslash at every line's end. */
 static char *as_macro(struct tuff_arena *arena, const struct tuff_text *declarations, const struct tuff_text *functions,
-                      uint32_t width, bool narrow)
+                      const struct tuff_emitted *out, bool narrow)
 {
     size_t lines = 0, length = declarations->length + functions->length;
+    bool halves = false;
+    for (uint32_t i = 0; i < out->binding_count; i++) halves = halves || out->bindings[i].halves;
     for (size_t i = 0; i < declarations->length; i++) lines += declarations->data[i] == '\n';
     for (size_t i = 0; i < functions->length; i++) lines += functions->data[i] == '\n';
-    char head[80];
-    size_t used = (size_t)snprintf(head, sizeof head, "%s#define TUFF_WIDTH %uu\n#define TUFF_HOOKS_TEXT \\\n",
-                                   narrow ? "#define TUFF_NARROW\n" : "", width);
+    char head[140];
+    size_t used = (size_t)snprintf(head, sizeof head, "%s%s#define TUFF_WIDTH %uu\n#define TUFF_HOOKS_TEXT \\\n",
+                                   halves ? "#extension GL_EXT_shader_16bit_storage : require\n" : "",
+                                   narrow ? "#define TUFF_NARROW\n" : "", out->width);
     char *macro = tuff_arena_alloc(arena, used + length + 2 * lines + 2), *to = macro;
     if (!macro) return NULL;
     memcpy(to, head, used);
@@ -502,7 +512,7 @@ tuff_status tuff_emit_group(const struct tuff_graph *g, const struct tuff_work_v
     bool numerous = out->number_count > TUFF_PLAN_MOST_NUMBERS;
     declare_all(out, &declarations);
     bool memory = e.failed || e.text.failed || declarations.failed;
-    out->hooks = memory ? NULL : as_macro(arena, &declarations, &e.text, out->width, options->narrow && out->number_count);
+    out->hooks = memory ? NULL : as_macro(arena, &declarations, &e.text, out, options->narrow && out->number_count);
     tuff_text_finish(&e.text);
     tuff_text_finish(&declarations);
     if (e.crowded)

@@ -249,7 +249,7 @@ static bool is_epilogue(const struct tuff_work *w, tuff_val in, const struct cha
     tuff_val kernel = c[in].kernel;
     enum tuff_dtype dtype = val(w, in)->type.dtype;
     return kernel && !tuff_in_memory(w, in) && c[in].only && c[in].uses == 1 && c[in].reads <= MOST_EPILOGUE_READS &&
-           (dtype == TUFF_F32 || dtype == TUFF_I32) && w->values[in].fixed == w->values[kernel].fixed;
+           tuff_kernel_stores(w, dtype) && w->values[in].fixed == w->values[kernel].fixed;
 }
 
 /* A chain that reads several kernels in place will be an epilogue of the dearest: what it makes of another's result is written instead
@@ -305,6 +305,8 @@ tuff_status tuff_pass_fuse(struct tuff_work *w)
     if (!claimed) return tuff_fail_memory(w->context, w->error);
     TUFF_TRY(claim_results(w, claimed));
     TUFF_TRY(mark_fixed(w, claimed));
+    for (uint32_t i = 0; i < w->halving.made_count; i++)
+        if (!is_free(w, w->halving.made[i])) require_memory(w, w->halving.made[i]);
     root_kernel_inputs(w);
     TUFF_TRY(root_dear_chains(w));
     for (tuff_val v = 1; v < w->g->count; v++) {

@@ -188,7 +188,7 @@ static const char *refusal(struct tuff_work *w, const struct tuff_group *needs, 
         return "it has another number of elements than what it reads";
     if (group->kernel && val(w, group->kernel)->op->traits & TUFF_UPDATES) return "that launch goes over some rows alone";
     if (group->kernel && val(w, group->kernel)->op->class == TUFF_CLASS_LOOP) return "a loop's result is no launch's";
-    if (group->kernel && type->dtype != TUFF_F32 && type->dtype != TUFF_I32) return "kernels store results of 32 bits alone";
+    if (group->kernel && !tuff_kernel_stores(w, type->dtype)) return "kernels store no results of this type here";
     uint32_t more = 0;
     for (uint32_t i = 0; i < needs->read_count; i++) {
         tuff_val from = tuff_memory_of(w, needs->reads[i].value);
@@ -257,6 +257,11 @@ static tuff_status new_group(struct tuff_work *w, tuff_val kernel, uint32_t *at)
     w->line[w->group_count] = w->group_count;
     *at = w->group_count++;
     return TUFF_OK;
+}
+
+bool tuff_kernel_stores(const struct tuff_work *w, enum tuff_dtype dtype)
+{
+    return dtype == TUFF_F32 || dtype == TUFF_I32 || (w->params->caps->f16_storage && tuff_is_half(dtype));
 }
 
 double tuff_kernel_work(const struct tuff_work *w, tuff_val kernel)

@@ -345,13 +345,117 @@ static tuff_val packed(struct tuff_work *w, const struct tuff_value *old, tuff_v
     return copy_value(w, &cast, &v);
 }
 
+/* ---- 16 bits ------------------------------------------------------------------------------------------------------------------ */
+
+/* An operator of one operand, of which the result has this type: a cast to it, or the view of what has it. */
+static tuff_val copy_as(struct tuff_work *w, const struct tuff_op *op, const void *attrs, const struct tuff_shape *shape,
+                        enum tuff_dtype dtype, tuff_val in)
+{
+    const struct tuff_value value = {.op = op, .type = {dtype, *shape}, .in_count = 1, .in = &in, .attrs = attrs};
+    return in ? copy_value(w, &value, &in) : 0;
+}
+
+static tuff_val cast_to(struct tuff_work *w, tuff_val v, enum tuff_dtype dtype)
+{
+    const int32_t attrs = (int32_t)dtype;
+    const struct tuff_shape shape = v ? val(w, v)->type.shape : (struct tuff_shape){0};
+    return copy_as(w, &tuff_op_cast, &attrs, &shape, dtype, v);
+}
+
+/* The halves that v is made wide of, or 0. */
+static tuff_val rounded_of(const struct tuff_work *w, tuff_val v)
+{
+    const struct tuff_value *value = val(w, v);
+    bool cast = value->op->traits & TUFF_ROUNDS && value->op->result == TUFF_RESULT_NAMED,
+         wide = v && cast && value->type.dtype == TUFF_F32;
+    return wide && val(w, value->in[0])->type.dtype == w->params->precision ? value->in[0] : 0;
+}
+
+static tuff_val map_pack(struct tuff_work *w, tuff_val pack)
+{
+    const struct tuff_graph *g = w->params->graph;
+    const struct tuff_value *old = &g->values[pack];
+    tuff_val *in = tuff_arena_alloc(w->arena, old->in_count * sizeof *in);
+    if (!in) return tuff_graph_fail(w->g, TUFF_ERR_MEMORY, "out of host memory");
+    for (uint32_t i = 0; i < old->in_count; i++) {
+        tuff_val *member = &w->map[old->in[i]];
+        if (!*member) *member = copy_value(w, &g->values[old->in[i]], NULL);
+        in[i] = *member;
+    }
+    if (!w->map[pack]) w->map[pack] = copy_value(w, old, in);
+    return w->map[pack];
+}
+
+/* It gets memory. */
+static tuff_val stored_half(struct tuff_work *w, tuff_val v)
+{
+    tuff_val half = cast_to(w, v, w->params->precision);
+    if (!half || !TUFF_GROW_ARENA(w->arena, w->halving.made, w->halving.made_count, 1))
+        return tuff_graph_fail(w->g, TUFF_ERR_MEMORY, "out of host memory");
+    w->halving.made[w->halving.made_count++] = half;
+    return half;
+}
+
+/* What a product reads in place of v, a value of the user's graph. */
+static tuff_val half_of(struct tuff_work *w, tuff_val v)
+{
+    const struct tuff_value *old = &w->params->graph->values[v];
+    enum tuff_dtype half = w->params->precision;
+    tuff_val pack = w->halving.pack[v], is = w->map[v], below = tuff_below_views(w->params->graph, v);
+    if (old->type.dtype != TUFF_F32) return is;
+    if (pack && !w->halving.part[v]) {
+        const int32_t step = 1;
+        const uint32_t count = (uint32_t)tuff_shape_count(&old->type.shape), at = w->halving.at[v];
+        tuff_val all = stored_half(w, map_pack(w, pack));
+        w->halving.part[v] = tuff_reshape(w->g, tuff_slice(w->g, all, &at, &step, &count), old->type.shape);
+    }
+    if (pack) return w->halving.part[v];
+    if (v != below && w->params->graph->values[below].op->kind == TUFF_KIND_PARAM) {
+        tuff_val from = half_of(w, old->in[0]); /* also behind a checkpoint: a parameter's are made once */
+        return old->op->traits & TUFF_STAYS_APART ? from : copy_as(w, old->op, old->attrs, &old->type.shape, half, from);
+    }
+    return rounded_of(w, is) ? rounded_of(w, is) : cast_to(w, is, half);
+}
+
+/* Operands of products become halves; other kernels read the halves that there are, as they compute in f32 anyway. */
+static void narrow_operands(struct tuff_work *w, const struct tuff_value *old, tuff_val *in)
+{
+    bool product = tuff_op_is_product(old->op);
+    if (old->op->class != TUFF_CLASS_KERNEL || old->op->traits & (TUFF_UPDATES | TUFF_TAKES_PLACES)) return;
+    for (uint32_t i = 0; i < old->in_count; i++) {
+        if (product && i < 2)
+            in[i] = half_of(w, old->in[i]);
+        else if (in[i] && rounded_of(w, in[i]))
+            in[i] = rounded_of(w, in[i]);
+    }
+}
+
+/* v, copied from the user's value `old`, as its readers see it. */
+static tuff_val rounded(struct tuff_work *w, tuff_val old, tuff_val v)
+{
+    if (!v || !w->halving.rounds[old]) return v;
+    return cast_to(w, stored_half(w, v), TUFF_F32);
+}
+
+/* A view of halves is one of them, too. */
+static tuff_val copy_half(struct tuff_work *w, tuff_val v, tuff_val *in)
+{
+    const struct tuff_value *old = &w->params->graph->values[v];
+    if (!w->params->precision) return packed(w, old, copy_value(w, old, in));
+    if (tuff_is_plain_view(old) && rounded_of(w, in[0]))
+        return cast_to(w, copy_as(w, old->op, old->attrs, &old->type.shape, w->params->precision, rounded_of(w, in[0])),
+                       TUFF_F32);
+    narrow_operands(w, old, in);
+    return rounded(w, v, packed(w, old, copy_value(w, old, in)));
+}
+
 static void mark_needed(const struct tuff_graph *g, const tuff_val *outputs, uint32_t count, bool *needed)
 {
     for (uint32_t i = 0; i < count; i++) needed[outputs[i]] = true;
     tuff_graph_mark_needed(g, needed);
 }
 
-static tuff_status map_stations(struct tuff_work *w, const tuff_val *map)
+static tuff_status map_stations(struct tuff_work *w)
 {
     const struct tuff_compile_params *params = w->params;
     w->stations = tuff_arena_alloc(w->arena, (params->station_count + 1) * sizeof *w->stations);
@@ -362,7 +466,7 @@ static tuff_status map_stations(struct tuff_work *w, const tuff_val *map)
         if (!values) return tuff_fail_memory(w->context, w->error);
         for (uint32_t k = 0; k < station->count; k++) {
             tuff_val v = station->values[k];
-            values[k] = v && v < params->graph->count ? map[v] : 0;
+            values[k] = v && v < params->graph->count ? w->map[v] : 0;
             if (!values[k] || !station->name)
                 return tuff_fail(w->context, w->error, TUFF_ERR_USAGE, "station %u (%s): no output needs value %u", i,
                                  station->name ? station->name : "without a name", v);
@@ -405,7 +509,7 @@ static tuff_status narrow_constants(struct tuff_work *w)
 }
 
 /* Copies of outputs are added in fuse.c and order.c, of packed values in fuse.c. */
-static tuff_status list_values(struct tuff_work *w, const bool *needed, const tuff_val *map)
+static tuff_status list_values(struct tuff_work *w, const bool *needed)
 {
     const struct tuff_graph *g = w->params->graph;
     uint32_t room = w->g->count + 2 * w->params->output_count + 1;
@@ -416,7 +520,7 @@ static tuff_status list_values(struct tuff_work *w, const bool *needed, const tu
     if (!w->values) return tuff_fail_memory(w->context, w->error);
     for (uint32_t i = 0; i < room; i++) w->values[i] = (struct tuff_work_value){.group = UINT32_MAX, .slot = UINT32_MAX};
     for (tuff_val v = 1; v < g->count; v++)
-        if (needed[v] && g->values[v].op->class == TUFF_CLASS_LEAF) w->values[map[v]].origin = v;
+        if (needed[v] && g->values[v].op->class == TUFF_CLASS_LEAF) w->values[w->map[v]].origin = v;
     return TUFF_OK;
 }
 
@@ -425,25 +529,26 @@ tuff_status tuff_pass_simplify(struct tuff_work *w)
     const struct tuff_graph *g = w->params->graph;
     uint32_t outputs = w->params->output_count;
     bool *needed = tuff_arena_alloc(w->arena, g->count * sizeof *needed);
-    tuff_val *map = tuff_arena_alloc(w->arena, g->count * sizeof *map);
+    tuff_val *map = w->map = tuff_arena_alloc(w->arena, g->count * sizeof *map);
     w->outputs = tuff_arena_alloc(w->arena, (outputs + 1) * sizeof *w->outputs);
     if (!needed || !map || !w->outputs) return tuff_fail_memory(w->context, w->error);
     TUFF_TRY(tuff_graph_create(w->context, &w->g, w->error));
     w->g->caps = w->params->caps;
     mark_needed(g, w->params->outputs, outputs, needed);
+    TUFF_TRY(tuff_choose_halves(w, needed));
     for (tuff_val v = 1; v < g->count; v++) {
         const struct tuff_value *old = &g->values[v];
-        if (!needed[v]) continue;
+        if (!needed[v] || map[v]) continue; /* a pack and its members may be there before their turn */
         tuff_val *in = tuff_arena_alloc(w->arena, (old->in_count + 1) * sizeof *in);
         if (!in) return tuff_fail_memory(w->context, w->error);
         for (uint32_t i = 0; i < old->in_count; i++) in[i] = old->in[i] ? map[old->in[i]] : 0;
         if (w->params->plain) widen_operands(w, old, in);
         for (uint32_t i = 0; i < old->in_count && old->op->class == TUFF_CLASS_LOOP; i++) in[i] = bindable(w, in[i]);
-        map[v] = packed(w, old, copy_value(w, old, in));
+        map[v] = copy_half(w, v, in);
         if (!map[v]) return tuff_graph_finish(w->g, w->error);
     }
     for (uint32_t i = 0; i < outputs; i++) w->outputs[i] = map[w->params->outputs[i]];
     TUFF_TRY(narrow_constants(w));
-    TUFF_TRY(map_stations(w, map));
-    return list_values(w, needed, map);
+    TUFF_TRY(map_stations(w));
+    return list_values(w, needed);
 }

@@ -43,7 +43,7 @@ static bool list_values(struct search *s)
     for (uint32_t i = 0; i < o->pack_count; i++) gradients += g->values[o->packs[i].gradients].in_count;
     bool *needed = tuff_arena_alloc(&g->arena, size * sizeof *needed);
     s->values = tuff_arena_alloc(&g->arena, (size + gradients) * sizeof *s->values);
-    s->counts = tuff_arena_alloc(&g->arena, (size + gradients + 1) * sizeof *s->counts);
+    s->counts = tuff_arena_alloc(&g->arena, (size + gradients + 1 + o->pack_count) * sizeof *s->counts);
     if (!needed || !s->values || !s->counts) return false;
     needed[s->t->loss] = true;
     tuff_graph_mark_needed(g, needed);
@@ -103,8 +103,11 @@ static tuff_status run_search(struct search *s, enum tuff_step_inputs inputs, ch
     struct tuff_trainer *t = s->t;
     struct tuff_executable *x = NULL;
     struct tuff_executable_params params = {
-        .struct_size = sizeof params, .outputs = s->counts, .output_count = s->count + 1};
+        .struct_size = sizeof params, .outputs = s->counts, .output_count = s->count + 1 + t->optimizer.pack_count};
+    params.precision = t->optimizer.params.precision.dtype;
     s->counts[s->count] = t->loss;
+    for (uint32_t i = 0; i < t->optimizer.pack_count; i++) /* so that the gradients are as wide as the step's */
+        s->counts[s->count + 1 + i] = t->optimizer.packs[i].gradients;
     TUFF_TRY(tuff_session_compile(t->session, &params, &x, error));
     tuff_status status = TUFF_OK;
     if (inputs != TUFF_INPUTS_NONE) status = tuff_executable_repeat_inputs(t->run, inputs == TUFF_INPUTS_NEXT, x, error);

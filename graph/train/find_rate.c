@@ -8,7 +8,7 @@
 struct kept {
     uint8_t *bytes; /* [owned] */
     struct tuff_schedule schedule;
-    uint64_t run, skipped;
+    uint64_t run, skipped, lost;
     double scale;
 };
 
@@ -21,8 +21,8 @@ static tuff_status keep(struct tuff_trainer *t, struct kept *kept, struct tuff_e
         struct tuff_type type = tuff_graph_leaf(g, i).type;
         bytes += (size_t)tuff_type_bytes(&type);
     }
-    *kept = (struct kept){tuff_alloc(t->context, bytes + 1), o->params.schedule, o->run, tuff_trainer_counts(t).skipped,
-                          o->rate_scale};
+    *kept = (struct kept){tuff_alloc(t->context, bytes + 1), o->params.schedule,          o->run,
+                          tuff_trainer_counts(t).skipped,    tuff_trainer_counts(t).lost, o->rate_scale};
     if (!kept->bytes) return tuff_fail_memory(t->context, error);
     for (uint32_t i = 0; i < tuff_graph_leaf_count(g); i++) {
         struct tuff_leaf leaf = tuff_graph_leaf(g, i);
@@ -38,7 +38,7 @@ static tuff_status put_back(struct tuff_trainer *t, const struct kept *kept, str
     struct tuff_graph *g = t->graph;
     size_t at = 0;
     tuff_trainer_resume(t, kept->run);
-    t->first->skipped_before = kept->skipped;
+    t->first->skipped_before = kept->skipped, t->first->lost_before = kept->lost;
     for (uint32_t i = 0; i < tuff_graph_leaf_count(g); i++) {
         struct tuff_leaf leaf = tuff_graph_leaf(g, i);
         size_t size = (size_t)tuff_type_bytes(&leaf.type);

@@ -401,7 +401,7 @@ struct loop {
     uint64_t tickets[STEPS_IN_FLIGHT];
     uint64_t begin_ns, done, samples, reported_ns; /* of this fit: start, steps submitted and their samples, last report */
     uint64_t epoch_ns, epoch_samples;              /* likewise of this epoch */
-    uint64_t epoch_skipped;                        /* steps that had been skipped when the epoch began */
+    uint64_t epoch_lost;                           /* steps whose loss had not been finite when the epoch began */
     struct tuff_metrics train;
 };
 
@@ -426,7 +426,7 @@ static tuff_status begin_epoch(struct loop *l)
     }
     l->epoch_ns = tuff_os_time_ns();
     l->epoch_samples = 0;
-    l->epoch_skipped = tuff_trainer_counts(first_trainer(m)).skipped;
+    l->epoch_lost = tuff_trainer_counts(first_trainer(m)).lost;
     if (m->state.step > 0) return TUFF_OK; /* going on: the sums are in the states */
     return tuff_model_zero_sums(m, &m->train, l->error);
 }
@@ -483,8 +483,9 @@ static tuff_status read_sums(struct loop *l)
     if (m->state.step > 0) TUFF_TRY(tuff_trainer_stopped(step_at(m, m->state.step - 1)->trainer, &run, l->error));
     if (run != UINT64_MAX) return explain(l, run);
     uint64_t samples = samples_until(m, m->state.step);
-    uint64_t skipped = (tuff_trainer_counts(first_trainer(m)).skipped - l->epoch_skipped) * m->params.batch;
-    double count = (double)(samples > skipped ? samples - skipped : 1);
+    uint64_t lost = (tuff_trainer_counts(first_trainer(m)).lost - l->epoch_lost) *
+                    m->params.batch; /* of which the sums took nothing */
+    double count = (double)(samples > lost ? samples - lost : 1);
     return tuff_model_read_sums(m, &m->train, count, &l->train, &m->state.loss_sum, l->error);
 }
 

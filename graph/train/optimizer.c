@@ -114,14 +114,31 @@ static tuff_val number_of(struct tuff_graph *g, tuff_val vector, uint32_t at)
     return tuff_slice(g, vector, &at, &step, &one);
 }
 
-/* Runs that were sound, and those that were not; each element by itself, so that the sum lies where it was. */
-static void build_health(struct tuff_update *u, tuff_val sound)
+static tuff_val whole(struct tuff_graph *g, int32_t number) { return tuff_full(g, TUFF_I32, TUFF_SHAPE(1), number); }
+
+/* Runs of each kind; each element by itself, so that the sum lies where it was. */
+static void build_health(struct tuff_update *u)
 {
     struct tuff_graph *g = u->g;
-    const struct tuff_shape shape = TUFF_SHAPE(TUFF_HEALTH);
-    tuff_val first = tuff_cast(g, tuff_iota(g, shape, 0), TUFF_BOOL);
-    tuff_val one = tuff_full(g, TUFF_I32, TUFF_SHAPE(1), 1), unsound = tuff_sub(g, one, sound);
-    add_update(u, u->o->health, tuff_add(g, u->o->health, tuff_select(g, first, unsound, sound)));
+    tuff_val counts = tuff_equal(g, tuff_iota(g, TUFF_SHAPE(TUFF_HEALTH), 0), u->kind);
+    add_update(u, u->o->health, tuff_add(g, u->o->health, tuff_cast(g, counts, TUFF_I32)));
+}
+
+/* The state that gradients are computed times: torch.amp.GradScaler's, but never below 1. */
+static void build_loss_scale(struct tuff_update *u)
+{
+    struct tuff_graph *g = u->g;
+    uint32_t interval = u->o->params.precision.growth_interval ? u->o->params.precision.growth_interval : 2000;
+    tuff_val scale = u->o->loss_scale;
+    if (!scale) return;
+    tuff_val since = tuff_state(g, "optimizer/loss_scale_runs", TUFF_I32, TUFF_SHAPE(1), (struct tuff_init){0});
+    tuff_val over = tuff_equal(g, u->kind, whole(g, TUFF_HEALTH_OVERFLOWED)), more = tuff_add(g, since, whole(g, 1));
+    tuff_val grows = tuff_greater_equal(g, more, whole(g, (int32_t)interval)), twice = tuff_affine(g, scale, 2, 0);
+    tuff_val grown = tuff_minimum(g, twice, tuff_scalar(g, 0x1p126));
+    tuff_val then = tuff_select(g, over, tuff_affine(g, scale, 0.5, 0), scale);
+    add_update(u, scale, tuff_select(g, u->good, tuff_select(g, grows, grown, scale), then));
+    tuff_val count = tuff_select(g, grows, whole(g, 0), more), kept = tuff_select(g, over, whole(g, 0), since);
+    add_update(u, since, tuff_select(g, u->good, count, kept));
 }
 
 /* What has to be finite: the gradients; where a state takes their squares as they are, these, as an infinite second moment would end the training
@@ -139,18 +156,26 @@ static void build_soundness(struct tuff_update *u)
 {
     struct tuff_graph *g = u->g;
     bool stops = u->plan->not_finite == TUFF_NOT_FINITE_STOPS;
-    const struct tuff_shape one = TUFF_SHAPE(1);
-    tuff_val trouble = tuff_count_not_finite(g, u->plan->loss);
+    tuff_val lost = tuff_count_not_finite(g, u->plan->loss), trouble = lost, none = tuff_scalar(g, 0);
     for (uint32_t i = 0; i < u->o->pack_count; i++)
         trouble = tuff_add(g, trouble, tuff_count_not_finite(g, to_be_finite(u, &u->members[i])));
     u->o->health = tuff_transient(g, "tuff/optimizer/health", TUFF_I32, TUFF_SHAPE(TUFF_HEALTH));
-    tuff_val before = number_of(g, u->o->health, TUFF_HEALTH_BAD), zero = tuff_full(g, TUFF_I32, one, 0);
-    if (stops) trouble = tuff_add(g, trouble, tuff_cast(g, before, TUFF_F32));
-    /* The launch of the sum stores the answer, a number of 32 bits. */
-    tuff_val sound = tuff_cast(g, tuff_equal(g, trouble, tuff_scalar(g, 0)), TUFF_I32);
-    u->good = u->o->sound = tuff_not_equal(g, sound, zero);
+    tuff_val bad = number_of(g, u->o->health, TUFF_HEALTH_BAD), zero = whole(g, 0);
+    tuff_val before = tuff_add(g, bad, number_of(g, u->o->health, TUFF_HEALTH_LOST));
+    tuff_val stopped = stops ? tuff_cast(g, before, TUFF_F32) : none;
+    tuff_val is_lost = tuff_not_equal(g, tuff_add(g, lost, stopped), none);
+    tuff_val is_bad = tuff_not_equal(g, tuff_add(g, trouble, stopped), none), kind = whole(g, TUFF_HEALTH_BAD);
+    if (u->o->loss_scale) {
+        tuff_val halves = tuff_greater(g, u->o->loss_scale, tuff_scalar(g, 1));
+        kind = tuff_select(g, halves, whole(g, TUFF_HEALTH_OVERFLOWED), kind);
+    }
+    kind = tuff_select(g, is_bad, kind, zero);
+    u->kind = tuff_select(g, is_lost, whole(g, TUFF_HEALTH_LOST),
+                          kind);                          /* the launch of the sum stores it, a number of 32 bits */
+    u->good = u->o->sound = tuff_equal(g, u->kind, zero); /* TUFF_HEALTH_SOUND */
     if (stops) u->o->go = tuff_equal(g, before, zero);
-    build_health(u, sound);
+    build_health(u);
+    build_loss_scale(u);
 }
 
 /* What an update waits for: a vector, the sum of the gradients of runs that were finite, by their weights, and the sum of these. The
@@ -438,6 +463,21 @@ static void check_reached(struct tuff_update *u, const tuff_val *x, uint32_t cou
                           "the loss follows from none of the %u parameters that are trained", (unsigned)count);
 }
 
+/* By the parameters x[count], each divided by the loss scale as soon as it is there. */
+static void add_gradients(struct tuff_update *u, const tuff_val *x, uint32_t count, tuff_val *gx)
+{
+    struct tuff_graph *g = u->g;
+    double first = tuff_first_loss_scale(&u->o->params.precision);
+    const struct tuff_init begins = {.kind = TUFF_INIT_CONSTANT, .a = first};
+    tuff_val scale = first > 0 ? tuff_state(g, "optimizer/loss_scale", TUFF_F32, TUFF_SHAPE(1), begins) : 0, inverse = 0;
+    u->o->loss_scale = scale;
+    tuff_val weight = scale ? tuff_reshape(g, scale, tuff_type_of(g, u->plan->loss).shape) : 0;
+    tuff_gradients_again(g, u->plan->loss, weight, x, count, gx, u->plan->again);
+    if (scale) inverse = tuff_reshape(g, tuff_div(g, tuff_scalar(g, 1), scale), (struct tuff_shape){0});
+    if (scale) inverse = tuff_graph_add(g, &tuff_op_copy, &inverse, 1, NULL);          /* once, not by each reader */
+    for (uint32_t i = 0; i < count && scale; i++) gx[i] = tuff_mul(g, gx[i], inverse); /* exact: powers of two */
+}
+
 /* Gradients of the members' parameters gx[count], as a vector beside theirs. */
 static void build_gradients(struct tuff_update *u, struct tuff_members *m, const tuff_val *gx)
 {
@@ -461,7 +501,7 @@ void tuff_optimizer_build(struct tuff_graph *g, const struct tuff_optimizer_plan
     tuff_val *all = tuff_arena_alloc(&g->arena, bytes), *x = tuff_arena_alloc(&g->arena, bytes),
              *gx = tuff_arena_alloc(&g->arena, bytes);
     u.updates = tuff_arena_alloc(&g->arena,
-                                 ((TUFF_RULE_STATES + 3) * (TUFF_PARAM_GROUPS + 1) + 3 + count) * sizeof *u.updates);
+                                 ((TUFF_RULE_STATES + 3) * (TUFF_PARAM_GROUPS + 1) + 5 + count) * sizeof *u.updates);
     optimizer->updates = u.updates;
     if (!all || !x || !gx || !u.updates) {
         tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
@@ -472,7 +512,7 @@ void tuff_optimizer_build(struct tuff_graph *g, const struct tuff_optimizer_plan
     count = sort_members(&u, all, count, x);
     if (count == 0) tuff_graph_fail(g, TUFF_ERR_USAGE, "the graph has no parameters to train");
     check_reached(&u, x, count);
-    tuff_gradients_again(g, plan->loss, 0, x, count, gx, plan->again);
+    add_gradients(&u, x, count, gx);
     for (uint32_t i = 0; i < optimizer->pack_count && g->status == TUFF_OK; i++) {
         build_gradients(&u, &u.members[i], gx + (u.members[i].x - x));
         optimizer->param_packs[i] = u.members[i].packs;

@@ -5,9 +5,10 @@
 
 #include "graph/graph.h"
 
-enum { TUFF_OPTIMIZER_UPDATES = 9 }; /* at most, of an optimizer without groups that is built before any session */
-/* Numbers of the state `health`, i32 [TUFF_HEALTH]. */
-enum tuff_health { TUFF_HEALTH_SOUND = 0, TUFF_HEALTH_BAD, TUFF_HEALTH };
+enum { TUFF_OPTIMIZER_UPDATES = 11 }; /* at most, of an optimizer without groups that is built before any session */
+/* Numbers of the state `health`, i32 [TUFF_HEALTH]: runs that were sound; whose gradients were not; likewise, under a loss scale that could be
+ * halved; whose loss was not. */
+enum tuff_health { TUFF_HEALTH_SOUND = 0, TUFF_HEALTH_BAD, TUFF_HEALTH_OVERFLOWED, TUFF_HEALTH_LOST, TUFF_HEALTH };
 
 /* What tuff_optimizer_build makes; plain data, owned by the caller. */
 struct tuff_optimizer {
@@ -18,10 +19,10 @@ struct tuff_optimizer {
     tuff_val averaged;      /* state: 1 once there are averages, or 0: no value */
     tuff_val ema_table;     /* state beside `table`: how much of the averages stays, or 0 */
     tuff_val table, cursor; /* states: rows of step sizes computed ahead by the host, and the row of the next run */
-    /* State: runs whose loss and gradients were finite, and those of others; where the first of these stops the training, all that
-     * come after it are among them. */
+    /* State: how many runs were of each kind; where one stops the training, those that come after it are LOST. */
     tuff_val health;
-    tuff_val go, sound; /* bool scalars: no earlier run has stopped the training, or 0: none can; this one is finite, too */
+    tuff_val loss_scale; /* state f32 [1], or 0 */
+    tuff_val go, sound;  /* bool scalars: no earlier run has stopped the training, or 0: none can; this one is finite, too */
     struct tuff_optimizer_pack
         packs[TUFF_PARAM_GROUPS + 1]; /* parameters of no group, where there are any, then groups that are trained */
     const tuff_val *param_packs[TUFF_PARAM_GROUPS + 1]; /* [in the graph] parameters' memory, for each pack in parts */

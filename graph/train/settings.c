@@ -134,6 +134,27 @@ static tuff_status check_switches(struct tuff_context *context, const struct tuf
     return TUFF_OK;
 }
 
+double tuff_first_loss_scale(const struct tuff_precision *p)
+{
+    return tuff_number_or(p->loss_scale, p->dtype == TUFF_F16 ? 65536 : 0);
+}
+
+static tuff_status check_precision(struct tuff_context *context, const struct tuff_precision *p, struct tuff_error *error)
+{
+    double scale = tuff_first_loss_scale(p);
+    int exponent;
+    if (p->dtype && p->dtype != TUFF_F32 && !tuff_is_half(p->dtype))
+        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the precision is %s; it is f32, f16 or bf16",
+                         tuff_dtype_name(p->dtype));
+    if (scale == 0) return TUFF_OK;
+    if (!tuff_is_half(p->dtype) || !(scale >= 1 && scale <= 0x1p100) || frexp(scale, &exponent) != 0.5)
+        return tuff_fail(
+            context, error, TUFF_ERR_USAGE,
+            "optimizer: a loss scale of %g in %s: it is a power of two from 1 to 2^100, or 0 for none, in f16 or bf16",
+            scale, tuff_is_half(p->dtype) ? tuff_dtype_name(p->dtype) : "f32");
+    return TUFF_OK;
+}
+
 tuff_status tuff_optimizer_check(struct tuff_context *context, const struct tuff_optimizer_params *p,
                                  struct tuff_error *error)
 {
@@ -146,6 +167,7 @@ tuff_status tuff_optimizer_check(struct tuff_context *context, const struct tuff
     TUFF_TRY(check_begun(context, p, error));
     TUFF_TRY(check_switches(context, p, error));
     TUFF_TRY(check_numbers(context, p, error));
+    TUFF_TRY(check_precision(context, &p->precision, error));
     TUFF_TRY(tuff_schedule_check(context, &p->schedule, error));
     if (p->nesterov && p->momentum == 0)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: nesterov needs a momentum above 0");
@@ -206,6 +228,9 @@ enum tuff_difference tuff_optimizer_compare(const struct tuff_optimizer_params *
         {"initial_accumulator", a->initial_accumulator, b->initial_accumulator},
         {"ema_decay", a->ema_decay, b->ema_decay},
         {"ema_warmup", a->ema_warmup, b->ema_warmup},
+        {"precision (enum tuff_dtype)", a->precision.dtype, b->precision.dtype},
+        {"first loss scale", tuff_first_loss_scale(&a->precision), tuff_first_loss_scale(&b->precision)},
+        {"growth_interval", a->precision.growth_interval, b->precision.growth_interval},
         {"accumulate", a->accumulate ? a->accumulate : 1, b->accumulate ? b->accumulate : 1}};
     if (tuff_settings_differ("", pairs, TUFF_COUNT(pairs), text, bytes) || tuff_optimizer_groups_differ(a, b, text, bytes))
         return TUFF_DIFFER;

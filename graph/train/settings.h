@@ -13,6 +13,8 @@ struct tuff_setting {
 /* Text of the first that differ, "OF WHAT is A there, B here"; false: none do. */
 bool tuff_settings_differ(const char *of, const struct tuff_setting *pairs, size_t count, char *text, size_t bytes);
 
+/* The loss scale that it begins with; 0: none. */
+double tuff_first_loss_scale(const struct tuff_precision *precision);
 TUFF_MUST_CHECK tuff_status tuff_schedule_check(struct tuff_context *context, const struct tuff_schedule *s,
                                                 struct tuff_error *error);
 bool tuff_schedules_differ(const struct tuff_schedule *a, const struct tuff_schedule *b, char *text, size_t bytes);

@@ -258,8 +258,10 @@ void tuff_trainer_destroy(struct tuff_trainer *t)
 
 struct tuff_executable_params tuff_trainer_plan(const struct tuff_trainer *t)
 {
-    return (struct tuff_executable_params){
-        .struct_size = sizeof(struct tuff_executable_params), .outputs = t->outputs, .output_count = t->output_count};
+    return (struct tuff_executable_params){.struct_size = sizeof(struct tuff_executable_params),
+                                           .outputs = t->outputs,
+                                           .output_count = t->output_count,
+                                           .precision = t->optimizer.params.precision.dtype};
 }
 
 tuff_status tuff_trainer_compile(struct tuff_trainer *t, struct tuff_session *session,
@@ -278,6 +280,7 @@ tuff_status tuff_trainer_compile(struct tuff_trainer *t, struct tuff_session *se
     struct tuff_executable_params params = options ? *options : tuff_trainer_plan(t);
     params.outputs = t->outputs;
     params.output_count = t->output_count;
+    params.precision = t->optimizer.params.precision.dtype;
     t->session = session;
     t->sets = params.input_sets ? params.input_sets : 1;
     TUFF_TRY(tuff_session_compile(session, &params, &t->run, error));
@@ -293,10 +296,13 @@ tuff_status tuff_trainer_stopped(struct tuff_trainer *t, uint64_t *run, struct t
     t->unchecked = 0;
     if (!t->ran || o->resumed || t->inside) return TUFF_OK;
     TUFF_TRY(tuff_session_read(t->session, o->health, health, sizeof health, error));
-    if (t->not_finite == TUFF_NOT_FINITE_SKIPS) t->first->skipped = (uint64_t)health[TUFF_HEALTH_BAD];
-    if (t->not_finite == TUFF_NOT_FINITE_STOPS && health[TUFF_HEALTH_BAD] > 0)
-        *run = o->base + (uint64_t)health[TUFF_HEALTH_SOUND];
-    return TUFF_OK;
+    bool skips = t->not_finite == TUFF_NOT_FINITE_SKIPS;
+    int32_t over = health[TUFF_HEALTH_OVERFLOWED], lost = health[TUFF_HEALTH_LOST], bad = health[TUFF_HEALTH_BAD] + lost;
+    t->first->skipped = (uint64_t)(skips ? over + bad : over);
+    t->first->lost = skips ? (uint64_t)lost : 0;
+    if (!skips && bad > 0) *run = o->base + (uint64_t)(health[TUFF_HEALTH_SOUND] + over);
+    if (!o->loss_scale) return TUFF_OK;
+    return tuff_session_read(t->session, o->loss_scale, &t->first->loss_scale, sizeof t->first->loss_scale, error);
 }
 
 /* What has stopped the training is told by every call until it is resumed. */
@@ -410,7 +416,9 @@ tuff_status tuff_trainer_read(struct tuff_trainer *t, tuff_val value, void *data
 struct tuff_trainer_counts tuff_trainer_counts(const struct tuff_trainer *t)
 {
     return (struct tuff_trainer_counts){.steps = t->first->optimizer.run,
-                                        .skipped = t->first->skipped_before + t->first->skipped};
+                                        .skipped = t->first->skipped_before + t->first->skipped,
+                                        .lost = t->first->lost_before + t->first->lost,
+                                        .loss_scale = (double)t->first->loss_scale};
 }
 
 void tuff_trainer_resume(struct tuff_trainer *t, uint64_t steps)
@@ -418,7 +426,8 @@ void tuff_trainer_resume(struct tuff_trainer *t, uint64_t steps)
     struct tuff_trainer *first = t->first;
     tuff_optimizer_resume(&first->optimizer, steps);
     first->skipped_before += first->skipped;
-    first->skipped = 0;
+    first->lost_before += first->lost;
+    first->skipped = first->lost = 0;
     first->failure = (struct tuff_error){0};
 }
 

@@ -23,8 +23,9 @@ struct tuff_trainer {
     const bool *needed; /* [graph's arena] by value, before `begin`: what the loss and the outputs follow from */
     tuff_val *outputs;  /* [graph's arena] loss, values to read, assignments */
     uint32_t output_count, read_count; /* the first ones can be read */
-    uint64_t skipped,
-        skipped_before; /* of `first`: runs that were not finite, as last seen, since counting began, and before */
+    uint64_t skipped, lost, skipped_before,
+        lost_before;  /* of `first`: runs that were not finite, as last seen, since counting began, and before */
+    float loss_scale; /* of `first`: as last seen */
     uint64_t unchecked,
         last_run;              /* steps since health was looked at; the number of the last one that this trainer submitted */
     uint32_t sets;             /* of inputs */

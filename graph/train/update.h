@@ -26,6 +26,7 @@ struct tuff_update {
     tuff_val column[TUFF_COLUMNS]; /* scalars of this run */
     tuff_val ema;                  /* scalar: how much of the averages stays, or 0 */
     tuff_val good;                 /* bool scalar: loss and gradients of this run are finite */
+    tuff_val kind;                 /* i32 scalar: enum tuff_health of this run */
     tuff_val apply;                /* bool scalar: parameters and their states take what was computed */
     struct tuff_members members[TUFF_PARAM_GROUPS + 1];
 };

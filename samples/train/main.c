@@ -255,6 +255,7 @@ static struct tuff_optimizer_params optimizer_of(struct run *run, struct tuff_pl
     struct tuff_optimizer_params p = tuff_optimizer_defaults(kind, options->lr);
     if (kind == TUFF_SGD) p.momentum = 0.9;
     (void)options_schedule(options, run->steps, &p.schedule, plateau);
+    p.precision.dtype = options_precision(options);
     p.groups = run->groups;
     p.group_count = make_groups(run);
     return p;

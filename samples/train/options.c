@@ -74,6 +74,8 @@ static const struct row rows[] = {
     {"schedule", OPTIMIZER, TEXT, FIELD(schedule), 1, 0, KEPT_LATER, "HOW",
      "cosine (default), linear, one-cycle, constant, or plateau: a tenth where the validation's loss gets no better for 3 "
      "epochs"},
+    {"precision", OPTIMIZER, TEXT, FIELD(precision), 1, 0, KEPT_LATER, "TYPE",
+     "f32 (default), f16 or bf16: what layers read and keep for gradients, beside parameters of f32; f16 with a loss scale"},
     {"find-rate", OPTIMIZER, FLAG, FIELD(find_rate), 0, 0, NOT_KEPT, NULL,
      "trains up to 100 steps with rising rates, draws their losses in --out, says which --lr to take, and ends"},
 
@@ -250,6 +252,14 @@ tuff_status options_weights(const struct options *options, const struct tuff_dat
                   (unsigned)train->class_count, options->class_weights);
 }
 
+enum tuff_dtype options_precision(const struct options *options)
+{
+    static const enum tuff_dtype types[] = {TUFF_F32, TUFF_F16, TUFF_BF16};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (!strcmp(tuff_dtype_name(types[i]), options->precision)) return types[i];
+    return 0;
+}
+
 bool options_schedule(const struct options *options, uint64_t steps, struct tuff_schedule *schedule,
                       struct tuff_plateau *plateau)
 {
@@ -340,6 +350,7 @@ static void check(const struct options *options)
     struct zoo_picture network;
     if (!zoo_picture_find(options->arch, &network)) wrong("there is no network \"%s\"", options->arch);
     if (!tuff_optimizer_find(options->optimizer, &kind)) wrong("there is no optimizer \"%s\"", options->optimizer);
+    if (!options_precision(options)) wrong("--precision is f32, f16 or bf16, not \"%s\"", options->precision);
     if (!options_schedule(options, 1, &schedule, &plateau)) wrong("there is no schedule \"%s\"", options->schedule);
     for (int i = 0; i < 3; i++) good = good || !strcmp(options->fit, fits[i]);
     if (!good) wrong("--fit is stretch, pad or crop, not \"%s\"", options->fit);
@@ -366,6 +377,7 @@ void options_parse(struct options *options, int count, char **arguments, struct 
                                 .optimizer = "adam",
                                 .schedule = "cosine",
                                 .augment = "none",
+                                .precision = "f32",
                                 .fit = "crop",
                                 .invert = "never",
                                 .seed = 1,

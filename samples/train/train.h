@@ -13,7 +13,7 @@
 
 struct options {
     char data[1024], out[1024], json[1024], device[256], start[1024], freeze[256], class_weights[4096];
-    char arch[32], optimizer[16], schedule[16], fit[16], invert[16], augment[200], show_augmentation[1024];
+    char arch[32], optimizer[16], schedule[16], precision[16], fit[16], invert[16], augment[200], show_augmentation[1024];
     uint32_t epochs, batch, seed, size, channels, early_stop;
     uint64_t memory_budget;
     double lr, backbone, validation, test;
@@ -34,6 +34,8 @@ uint32_t options_frozen(const struct options *options, char (*patterns)[256]);
 /* Of --class-weights: a weight for each class of the training set; its own sentence where they do not fit. weights: [classes] */
 tuff_status options_weights(const struct options *options, const struct tuff_dataset *train, float *weights,
                             struct tuff_error *error);
+/* --precision; 0: there is none of this name. */
+enum tuff_dtype options_precision(const struct options *options);
 /* --schedule for epochs of so many steps; false: there is none of this name. */
 bool options_schedule(const struct options *options, uint64_t steps, struct tuff_schedule *schedule,
                       struct tuff_plateau *plateau);
