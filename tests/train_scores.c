@@ -163,6 +163,30 @@ static void test_folder(struct program_test *t)
            "--confusion and --groups go with --data");
 }
 
+/* The page in a real browser, where there is one: no wider than a window or a phone, with a name that is all markup as text. */
+static void test_browser(struct program_test *t)
+{
+    if (shell(t, "command -v chromium || command -v chromium-browser || command -v google-chrome") != 0) {
+        puts("the page: skipped, there is no chromium");
+        return;
+    }
+    for (int width = 1200; width >= 500; width -= 700) {
+        char command[700];
+        snprintf(command, sizeof command,
+                 "b=$(command -v chromium || command -v chromium-browser || command -v google-chrome); "
+                 "sed 's|</body>|<script>document.documentElement.dataset.fits = document.documentElement.scrollWidth <= "
+                 "innerWidth \\&\\& document.querySelectorAll(\"td\").length</script></body>|' p/report.html > probed.html; "
+                 "timeout 120 \"$b\" --headless --no-sandbox --disable-gpu --no-first-run --user-data-dir=profile "
+                 "--window-size=%d,900 "
+                 "--dump-dom \"file://$PWD/probed.html\" 2> log",
+                 width);
+        expect(t, command, 0, "a&lt;b&gt;"); /* as the browser writes a text that it has read */
+        const char *fits = t->output ? strstr(t->output, "data-fits=\"") : NULL;
+        backend_check(&t->test, fits && atoi(fits + 11) > 20, "%d pixels: the page is wider: %.40s", width,
+                      fits ? fits : "");
+    }
+}
+
 /* Test pictures of IDX files: the very scores that tuff-train told. */
 static void test_idx(struct program_test *t)
 {
@@ -187,6 +211,7 @@ int main(void)
     test_train(&t);
     test_options(&t);
     test_folder(&t);
+    test_browser(&t);
     test_idx(&t);
     return program_test_end(&t, "train_scores");
 }

@@ -10,8 +10,8 @@ enum { BLACK = 0x222222, GREY = 0x777777, GRID = 0xe6e6e6, WHITE = 0xffffff, BLU
 static const double CHARACTER = 6.7; /* width at the size of names, 12 */
 
 struct layout {
-    double cell, left, top, side;
-    bool named;
+    double cell, left, top, side, size; /* size: of names */
+    bool named, flat;                   /* flat: names of columns have room side by side */
 };
 
 static size_t characters(const char *name)
@@ -25,12 +25,14 @@ static size_t characters(const char *name)
 static struct layout layout_of(const struct confusion *c)
 {
     struct layout l = {.named = c->classes <= NAMED_MOST};
-    size_t longest = 4;
+    size_t longest = l.named ? 1 : 4;
     for (uint32_t i = 0; i < c->classes && l.named; i++) longest = fmax(longest, characters(c->names[i]));
     l.cell = fmin(MOST_CELL, fmax(l.named ? LEAST_CELL : 1, (double)ROOM / c->classes));
     l.side = l.cell * c->classes;
+    l.size = l.named ? fmin(12, 0.64 * l.cell) : 12;
+    l.flat = l.named && (double)longest * CHARACTER * l.size / 12 < l.cell;
     l.left = 40 + (double)longest * CHARACTER;
-    l.top = TITLE + 22 + (double)longest * CHARACTER * 0.72;
+    l.top = TITLE + 22 + (l.flat ? 0 : (double)longest * CHARACTER * 0.72);
     return l;
 }
 
@@ -74,7 +76,7 @@ static void draw_labels(struct canvas *canvas, const struct confusion *c, const 
 {
     char text[4 * NAME_MOST + 4];
     uint32_t every = l->named ? 1 : (uint32_t)canvas_step(c->classes, 8);
-    double size = l->named ? fmin(12, l->cell) : 12;
+    double size = l->size;
     for (uint32_t i = 0; i < c->classes; i += every ? every : 1) {
         double middle = (i + 0.5) * l->cell;
         if (l->named)
@@ -82,7 +84,10 @@ static void draw_labels(struct canvas *canvas, const struct confusion *c, const 
         else
             snprintf(text, sizeof text, "%u", (unsigned)i);
         canvas_text(canvas, l->left - 7, l->top + middle + 0.35 * size, size, ANCHOR_END, BLACK, text);
-        canvas_slanted(canvas, l->left + middle + 0.3 * size, l->top - 7, size, BLACK, text);
+        if (l->flat)
+            canvas_text(canvas, l->left + middle, l->top - 7, size, ANCHOR_MIDDLE, BLACK, text);
+        else
+            canvas_slanted(canvas, l->left + middle + 0.3 * size, l->top - 7, size, BLACK, text);
     }
 }
 

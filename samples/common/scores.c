@@ -80,9 +80,10 @@ void class_scores_print(const struct class_scores *s)
     printf("\n%-*s  %8s %9s %8s %8s %8s %8s\n", width, "class", "pictures", "precision", "recall", "F1", "IoU", "AUC");
     for (uint32_t i = 0; i < s->classes; i++) {
         const struct tuff_class_score *c = &s->each[i];
+        double named = c->support || c->predicted ? 0 : NAN; /* of other classes there is nothing to say */
         print_name(s->names[i], width);
-        printf("  %8llu %9s %8s %8s %8s %8s\n", (unsigned long long)c->support, CELL(c->precision), CELL(c->recall),
-               CELL(c->f1), CELL(c->iou), CELL(c->auc));
+        printf("  %8llu %9s %8s %8s %8s %8s\n", (unsigned long long)c->support, CELL(c->precision + named),
+               CELL(c->recall + named), CELL(c->f1 + named), CELL(c->iou + named), CELL(c->auc));
     }
     if (s->all.undefined)
         printf(

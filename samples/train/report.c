@@ -12,7 +12,7 @@
 static const char style[] =
     "body{font:15px/1.5 system-ui,sans-serif;color:#222;background:#f4f5f7;margin:0}"
     "main{max-width:1000px;margin:0 auto;padding:16px}"
-    "h1{font-size:1.5em;margin:.4em 0 .1em}h2{font-size:1.15em;margin:0 0 .6em}"
+    "h1{font-size:1.5em;margin:.4em 0 .1em;overflow-wrap:anywhere}h2{font-size:1.15em;margin:0 0 .6em}"
     "section{background:#fff;border:1px solid #e1e4e8;border-radius:8px;padding:16px;margin:14px 0;overflow-x:auto}"
     ".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(120px,1fr));gap:10px;background:none;border:0;"
     "padding:0}"
@@ -129,8 +129,9 @@ static void put_classes(FILE *page, const struct class_scores *s)
         fputs("<tr><td>", page);
         text_to_html(page, s->names[i]);
         fprintf(page, "</td><td>%llu</td>", (unsigned long long)c->support);
-        put_share(page, c->precision), put_share(page, c->recall), put_share(page, c->f1), put_share(page, c->iou);
-        put_share(page, c->auc);
+        double named = c->support || c->predicted ? 0 : NAN; /* of other classes there is nothing to say */
+        put_share(page, c->precision + named), put_share(page, c->recall + named);
+        put_share(page, c->f1 + named), put_share(page, c->iou + named), put_share(page, c->auc);
         fputs("</tr>\n", page);
     }
     fputs("</tbody></table>\n", page);
