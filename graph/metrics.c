@@ -29,6 +29,12 @@ const char *tuff_score_name(enum tuff_score score) { return (unsigned)score < TU
 
 static double share(double a, double b) { return b > 0 ? a / b : 0; }
 
+static void begin(struct tuff_scores *scores)
+{
+    *scores = (struct tuff_scores){0};
+    for (int i = 0; i < TUFF_SCORES; i++) scores->value[i] = NAN;
+}
+
 /* ---- counts of classes -------------------------------------------------------------------------------------------------------------- */
 
 enum { RATIOS = 4, AVERAGES = 3 };
@@ -36,42 +42,36 @@ enum { RATIOS = 4, AVERAGES = 3 };
 /* precision, recall, f1, iou, in the order of enum tuff_score */
 static void ratios_of(uint64_t hits, uint64_t support, uint64_t predicted, double ratios[RATIOS])
 {
-    double tp = (double)hits, wrong = (double)(predicted - hits), missed = (double)(support - hits);
-    ratios[0] = share(tp, tp + wrong);
-    ratios[1] = share(tp, tp + missed);
-    ratios[2] = share(2 * tp, 2 * tp + wrong + missed);
-    ratios[3] = share(tp, tp + wrong + missed);
+    double tp = (double)hits, sum = (double)support + (double)predicted;
+    ratios[0] = share(tp, (double)predicted), ratios[1] = share(tp, (double)support);
+    ratios[2] = share(2 * tp, sum), ratios[3] = share(tp, sum - tp);
 }
 
 void tuff_score_confusion(const uint64_t *confusion, uint32_t classes, struct tuff_scores *scores,
                           struct tuff_class_score *each)
 {
     double macro[RATIOS] = {0}, weighted[RATIOS] = {0}, micro[RATIOS], named = 0;
-    uint64_t total = 0, right = 0;
-    *scores = (struct tuff_scores){0};
-    for (int i = 0; i < TUFF_SCORES; i++) scores->value[i] = NAN;
+    uint64_t right = 0;
+    begin(scores);
     for (size_t i = 0; i < classes; i++) {
         struct tuff_class_score s = {.hits = confusion[i * classes + i], .auc = NAN};
         double ratios[RATIOS];
-        for (size_t k = 0; k < classes; k++) {
-            s.support += confusion[i * classes + k];
-            s.predicted += confusion[k * classes + i];
-        }
+        for (size_t k = 0; k < classes; k++)
+            s.support += confusion[i * classes + k], s.predicted += confusion[k * classes + i];
         ratios_of(s.hits, s.support, s.predicted, ratios);
         s.precision = ratios[0], s.recall = ratios[1], s.f1 = ratios[2], s.iou = ratios[3];
         for (int k = 0; k < RATIOS; k++) macro[k] += ratios[k], weighted[k] += ratios[k] * (double)s.support;
         named += s.support || s.predicted;
         scores->undefined += !s.support != !s.predicted;
-        total += s.support, right += s.hits;
+        scores->count += s.support, right += s.hits;
         if (each) each[i] = s;
     }
-    scores->count = total;
-    if (!total) return;
-    ratios_of(right, total, total, micro);
-    scores->value[TUFF_SCORE_ACCURACY] = share((double)right, (double)total);
+    if (!scores->count) return;
+    ratios_of(right, scores->count, scores->count, micro);
+    scores->value[TUFF_SCORE_ACCURACY] = (double)right / (double)scores->count;
     for (int k = 0; k < RATIOS; k++) {
         double *value = &scores->value[TUFF_SCORE_PRECISION_MACRO + k * AVERAGES];
-        value[0] = share(macro[k], named), value[1] = micro[k], value[2] = share(weighted[k], (double)total);
+        value[0] = share(macro[k], named), value[1] = micro[k], value[2] = weighted[k] / (double)scores->count;
     }
 }
 
@@ -122,22 +122,6 @@ static double area_of(const struct part *p, uint32_t class, struct ranked *ranke
     return (sum - m * (m + 1) / 2) / (m * (double)(n - inside));
 }
 
-static tuff_status score_areas(struct tuff_context *context, const struct part *p, struct tuff_scores *scores,
-                               struct tuff_class_score *each, struct tuff_error *error)
-{
-    double sum = 0, defined = 0;
-    struct ranked *ranked = tuff_alloc(context, (size_t)p->a->count * sizeof *ranked);
-    if (!ranked) return tuff_fail_memory(context, error);
-    for (uint32_t class = 0; class < p->a->classes; class ++) {
-        double area = area_of(p, class, ranked);
-        if (each) each[class].auc = area;
-        if (!isnan(area)) sum += area, defined++;
-    }
-    tuff_free(context, ranked);
-    scores->value[TUFF_SCORE_AUC] = defined > 0 ? sum / defined : NAN;
-    return TUFF_OK;
-}
-
 /* How many classes stand before the label, by score and then by number: 0 is a hit. *answer: the first of all, or `classes` where a score is NaN. */
 static uint32_t place_of(const float *scores, uint32_t classes, uint32_t label, uint32_t *answer)
 {
@@ -156,25 +140,19 @@ static tuff_status count_classes(struct tuff_context *context, const struct part
                                  double *logs, struct tuff_error *error)
 {
     const struct tuff_answers *a = p->a;
-    uint32_t k = a->top ? a->top : 5;
     for (uint64_t i = 0; i < a->count; i++) {
         if (!counts(p, i)) continue;
-        uint32_t label = (uint32_t)a->labels[i], answer;
-        if (a->scores) {
-            const float *scores = a->scores + i * a->classes;
-            *top += place_of(scores, a->classes, label, &answer) < k;
-            *logs -= log((double)scores[label]);
-        } else {
-            answer = (uint32_t)a->predicted[i];
-        }
-        if (answer < a->classes)
-            confusion[(size_t)label * a->classes + answer]++;
-        else if (a->scores)
-            return tuff_fail(context, error, TUFF_ERR_NOT_FINITE, "scores: one of sample %llu is NaN",
-                             (unsigned long long)i);
-        else
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "scores: the answer %d of sample %llu is not one of %u classes",
-                             (int)answer, (unsigned long long)i, (unsigned)a->classes);
+        const float *scores = a->scores ? a->scores + i * a->classes : NULL;
+        uint32_t label = (uint32_t)a->labels[i], answer = scores ? 0 : (uint32_t)a->predicted[i];
+        if (scores) *top += place_of(scores, a->classes, label, &answer) < (a->top ? a->top : 5);
+        if (scores) *logs -= log((double)scores[label]);
+        if (answer >= a->classes)
+            return scores ? tuff_fail(context, error, TUFF_ERR_NOT_FINITE, "scores: one of sample %llu is NaN",
+                                      (unsigned long long)i)
+                          : tuff_fail(context, error, TUFF_ERR_USAGE,
+                                      "scores: the answer %d of sample %llu is not one of %u classes", (int)answer,
+                                      (unsigned long long)i, (unsigned)a->classes);
+        confusion[(size_t)label * a->classes + answer]++;
     }
     return TUFF_OK;
 }
@@ -182,18 +160,27 @@ static tuff_status count_classes(struct tuff_context *context, const struct part
 static tuff_status score_classes(struct tuff_context *context, const struct part *p, struct tuff_scores *scores,
                                  struct tuff_class_score *each, uint64_t *confusion, struct tuff_error *error)
 {
-    size_t bytes = (size_t)p->a->classes * p->a->classes * sizeof *confusion;
+    const struct tuff_answers *a = p->a;
+    size_t bytes = (size_t)a->classes * a->classes * sizeof *confusion;
     uint64_t *counted = tuff_alloc(context, bytes);
-    double top = 0, logs = 0;
-    if (!counted) return tuff_fail_memory(context, error);
-    tuff_status status = count_classes(context, p, counted, &top, &logs, error);
-    if (status == TUFF_OK) tuff_score_confusion(counted, p->a->classes, scores, each);
+    struct ranked *ranked = tuff_alloc(context, a->scores ? (size_t)a->count * sizeof *ranked : 0);
+    double top = 0, logs = 0, sum = 0, defined = 0;
+    tuff_status status = counted && ranked ? count_classes(context, p, counted, &top, &logs, error)
+                                           : tuff_fail_memory(context, error);
+    if (status == TUFF_OK) tuff_score_confusion(counted, a->classes, scores, each);
     if (status == TUFF_OK && confusion) memcpy(confusion, counted, bytes);
+    for (uint32_t class = 0; status == TUFF_OK && a->scores && class < a->classes; class ++) {
+        double area = area_of(p, class, ranked);
+        if (each) each[class].auc = area;
+        if (!isnan(area)) sum += area, defined++;
+    }
     tuff_free(context, counted);
-    if (status != TUFF_OK || !p->a->scores || !scores->count) return status;
+    tuff_free(context, ranked);
+    if (status != TUFF_OK || !a->scores || !scores->count) return status;
     scores->value[TUFF_SCORE_TOP_K] = top / (double)scores->count;
     scores->value[TUFF_SCORE_PERPLEXITY] = exp(logs / (double)scores->count);
-    return score_areas(context, p, scores, each, error);
+    scores->value[TUFF_SCORE_AUC] = sum / defined;
+    return TUFF_OK;
 }
 
 /* ---- numbers ------------------------------------------------------------------------------------------------------------------------ */
@@ -203,25 +190,21 @@ static void score_numbers(const struct part *p, struct tuff_scores *scores)
     const struct tuff_answers *a = p->a;
     uint32_t width = a->width ? a->width : 1;
     double off = 0, squares = 0, r2 = 0, n;
-    *scores = (struct tuff_scores){0};
-    for (int i = 0; i < TUFF_SCORES; i++) scores->value[i] = NAN;
+    begin(scores);
     for (uint64_t i = 0; i < a->count; i++) scores->count += counts(p, i);
     n = (double)scores->count;
     for (uint32_t k = 0; k < width; k++) {
-        double mean = 0, residual = 0, total = 0;
-        for (uint64_t i = 0; i < a->count; i++) mean += counts(p, i) ? (double)a->targets[i * width + k] : 0;
-        mean /= n; /* of a constant column exactly it */
+        double sum = 0, residual = 0, total = 0; /* of a constant column sum / n is exactly its number */
+        for (uint64_t i = 0; i < a->count; i++) sum += counts(p, i) ? (double)a->targets[i * width + k] : 0;
         for (uint64_t i = 0; i < a->count; i++) {
             if (!counts(p, i)) continue;
             double target = (double)a->targets[i * width + k], d = (double)a->values[i * width + k] - target;
-            off += fabs(d), residual += d * d, total += (target - mean) * (target - mean);
+            off += fabs(d), residual += d * d, total += (target - sum / n) * (target - sum / n);
         }
-        squares += residual;
-        r2 += total > 0 ? 1 - residual / total : residual == 0;
+        squares += residual, r2 += total > 0 ? 1 - residual / total : residual == 0;
     }
-    scores->value[TUFF_SCORE_MAE] = off / n / width;
-    scores->value[TUFF_SCORE_MSE] = squares / n / width;
-    scores->value[TUFF_SCORE_R2] = scores->count < 2 ? NAN : r2 / width;
+    scores->value[TUFF_SCORE_MAE] = off / n / width, scores->value[TUFF_SCORE_MSE] = squares / n / width;
+    if (scores->count > 1) scores->value[TUFF_SCORE_R2] = r2 / width;
 }
 
 /* ---- all ---------------------------------------------------------------------------------------------------------------------------- */
@@ -254,11 +237,9 @@ tuff_status tuff_score_groups(struct tuff_context *context, const struct tuff_an
     for (uint32_t g = 0; g < group_count; g++)
         TUFF_TRY(score_part(context, &(struct part){answers, groups, g}, &each[g], NULL, NULL, error));
     for (int i = 0; i < TUFF_SCORES && gaps; i++) {
-        struct tuff_group_gap gap = {NAN, NAN, NAN, NAN};
-        for (uint32_t g = 0; g < group_count; g++) {
-            gap.least = fmin(gap.least, each[g].value[i]); /* NaN gives way */
-            gap.most = fmax(gap.most, each[g].value[i]);
-        }
+        struct tuff_group_gap gap = {.least = NAN, .most = NAN};
+        for (uint32_t g = 0; g < group_count; g++) /* NaN gives way */
+            gap.least = fmin(gap.least, each[g].value[i]), gap.most = fmax(gap.most, each[g].value[i]);
         gap.difference = gap.most - gap.least;
         gap.ratio = gap.most == 0 ? NAN : gap.least / gap.most;
         gaps[i] = gap;
