@@ -77,46 +77,35 @@ static tuff_status make(struct sample *s, struct shapes *to, uint32_t count, con
 
 /* ---- the network ------------------------------------------------------------------------------------------------------------------ */
 
-/* Of each picture, the mean over the classes that are there: pixels of both / pixels of either. */
-static tuff_val iou_of(struct tuff_graph *g, tuff_val found, tuff_val mask)
-{
-    tuff_val a = tuff_one_hot(g, found, CLASSES), b = tuff_one_hot(g, mask, CLASSES);
-    tuff_val both = tuff_sum(g, tuff_mul(g, a, b), 1u << 1 | 1u << 2, TUFF_DROP_AXES);
-    tuff_val either = tuff_sum(g, tuff_maximum(g, a, b), 1u << 1 | 1u << 2, TUFF_DROP_AXES), one = tuff_scalar(g, 1);
-    tuff_val shares = tuff_sum(g, tuff_div(g, both, tuff_maximum(g, either, one)), 1u << 1, TUFF_DROP_AXES);
-    return tuff_div(g, shares, tuff_sum(g, tuff_minimum(g, either, one), 1u << 1, TUFF_DROP_AXES));
-}
-
 static void network(struct tuff_graph *g, struct tuff_network *n, void *user)
 {
     const struct settings *set = user;
     struct zoo_build b = {.g = g, .training = n->training, .norms = true};
-    tuff_val logits = zoo_unet(&b, n->fields[0], set->width, 3, CLASSES), found = tuff_argmax(g, logits, 1, TUFF_DROP_AXES);
-    tuff_network_output(g, n, "mask", found);
+    tuff_val logits = zoo_unet(&b, n->fields[0], set->width, 3, CLASSES);
+    tuff_network_output(g, n, "mask", tuff_argmax(g, logits, 1, TUFF_DROP_AXES));
     if (!n->fields[1]) return; /* it is to predict alone */
     const struct tuff_cross_entropy_params each = {.reduction = TUFF_REDUCE_NONE};
     n->loss = tuff_mean(g, tuff_cross_entropy(g, logits, n->fields[1], each), 1u << 1 | 1u << 2, TUFF_DROP_AXES);
-    tuff_network_metric(g, n, "IoU", iou_of(g, found, n->fields[1]), 0);
+    tuff_network_class_metrics(g, n, logits, n->fields[1]); /* F1 and IoU, means over the classes */
 }
 
 /* ---- what it found ------------------------------------------------------------------------------------------------------------------ */
 
-/* Mean over the classes of all pictures' pixels together. */
-static void print_iou(const struct shapes *test, const int32_t *found)
+/* Of all pictures' pixels together. */
+static tuff_status print_iou(struct sample *s, const struct shapes *test, const int32_t *found)
 {
     static const char *const names[CLASSES] = {"ground", "circle", "square", "triangle"};
-    double mean = 0;
-    for (int c = 0; c < CLASSES; c++) {
-        uint64_t both = 0, either = 0;
-        for (size_t i = 0; i < (size_t)test->count * test->size * test->size; i++) {
-            both += found[i] == c && test->masks[i] == c;
-            either += found[i] == c || test->masks[i] == c;
-        }
-        double iou = either ? (double)both / (double)either : 1;
-        printf("test     IoU of %-8s %.4f\n", names[c], iou);
-        mean += iou / CLASSES;
-    }
-    printf("test     mean IoU %.4f of %u pictures\n", mean, (unsigned)test->count);
+    const struct tuff_answers answers = {.struct_size = sizeof answers,
+                                         .count = (uint64_t)test->count * test->size * test->size,
+                                         .classes = CLASSES,
+                                         .labels = test->masks,
+                                         .predicted = found};
+    struct tuff_scores scores;
+    struct tuff_class_score each[CLASSES];
+    TRY(tuff_score(s->context, &answers, &scores, each, NULL, &s->error));
+    for (int c = 0; c < CLASSES; c++) printf("test     IoU of %-8s %.4f\n", names[c], each[c].iou);
+    printf("test     mean IoU %.4f of %u pictures\n", scores.value[TUFF_SCORE_IOU_MACRO], (unsigned)test->count);
+    return TUFF_OK;
 }
 
 static void paint(uint8_t *rgb, const int32_t *mask, size_t plane)
@@ -181,7 +170,7 @@ static tuff_status run(struct sample *s, struct settings *set, struct shapes *tr
     int32_t *found = malloc((size_t)test->count * test->size * test->size * sizeof *found);
     if (!found) return TUFF_ERR_MEMORY;
     tuff_status status = tuff_model_predict(*model, &tested, (void *[]){found}, &s->error);
-    if (status == TUFF_OK) print_iou(test, found);
+    if (status == TUFF_OK) status = print_iou(s, test, found);
     if (status == TUFF_OK) status = show(s, test, found);
     free(found);
     if (status) return status;
