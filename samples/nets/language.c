@@ -90,7 +90,7 @@ tuff_val zoo_build_vit_s16(struct zoo_build *b, tuff_val x)
     for (uint32_t i = 0; i < p.layers; i++) x = transformer_layer(b, x, &p, false, 1e-6, tuff_gelu);
     x = tuff_reshape(g, layer_norm(b, x, 1e-6), TUFF_SHAPE(n, p.tokens, p.width));
     x = tuff_reshape(g, zoo_part(g, x, 1, 0, 1), TUFF_SHAPE(n, p.width));
-    return dense(b, x, b->classes, 1);
+    return dense(b, x, zoo_classes(b, 1000), 1);
 }
 
 /* x [batch, tokens] -> their vectors [batch * tokens, width] */

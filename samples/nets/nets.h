@@ -18,7 +18,7 @@ struct zoo_build {
     struct tuff_graph *g; /* [borrowed] */
     bool training;
     bool norms;       /* inference with batch norms and their running statistics too: a model, which trains and predicts */
-    uint32_t classes; /* of pictures: units of the last layer */
+    uint32_t classes; /* of pictures: units of the last layer; 0: as many as the source has */
     uint32_t layer;   /* number of the last one */
     char name[32];    /* its name */
 };

@@ -19,6 +19,8 @@ typedef tuff_val zoo_activation(struct tuff_graph *g, tuff_val x);
  * which they are added, so no other operand of the call that takes the name adds a layer. part may be NULL. */
 const char *zoo_next(struct zoo_build *b, const char *part);
 
+/* Units of the last layer: those that are asked for, or the source's own. */
+uint32_t zoo_classes(const struct zoo_build *b, uint32_t own);
 /* Weights of this gain; biases that are small and not 0, so that one left out would be seen. */
 struct tuff_init zoo_gain(double gain);
 struct tuff_init zoo_small(void);

@@ -6,7 +6,7 @@ tuff_val zoo_build_mlp(struct zoo_build *b, tuff_val x)
 {
     x = tuff_relu(b->g, tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(256, 1)));
     x = tuff_relu(b->g, tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(128, 1)));
-    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(b->classes, 1));
+    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(zoo_classes(b, 10), 1));
 }
 
 tuff_val zoo_build_cnn28(struct zoo_build *b, tuff_val x)
@@ -21,7 +21,7 @@ tuff_val zoo_build_cnn28(struct zoo_build *b, tuff_val x)
                                     .channels = 64, .kernel = {3}, .weight = zoo_gain(ZOO_GAIN_RELU), .bias = zoo_small()}));
     x = tuff_flatten(b->g, zoo_max_pool(b->g, x, 2, 2, 0, false));
     x = tuff_relu(b->g, tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(128, 1)));
-    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(b->classes, 1));
+    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(zoo_classes(b, 10), 1));
 }
 
 /* He et al., the block of two 3x3 convolutions; where the shape changes, a 1x1 convolution on the way around it */
@@ -44,7 +44,7 @@ tuff_val zoo_build_resnet18_32(struct zoo_build *b, tuff_val x)
 {
     x = zoo_conv_norm(b, x, zoo_window(64, 3, 1, ZOO_GAIN_RELU), tuff_relu);
     x = basic_stages(b, x);
-    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(b->classes, 1));
+    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(zoo_classes(b, 10), 1));
 }
 
 static tuff_val stem(struct zoo_build *b, tuff_val x)
@@ -56,7 +56,7 @@ static tuff_val stem(struct zoo_build *b, tuff_val x)
 tuff_val zoo_build_resnet18(struct zoo_build *b, tuff_val x)
 {
     x = basic_stages(b, stem(b, x));
-    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(b->classes, 1));
+    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(zoo_classes(b, 1000), 1));
 }
 
 /* "v1.5": the stride is in the 3x3 convolution */
@@ -76,7 +76,7 @@ tuff_val zoo_build_resnet50(struct zoo_build *b, tuff_val x)
     for (uint32_t stage = 0; stage < 4; stage++)
         for (uint32_t block = 0; block < blocks[stage]; block++)
             x = bottleneck(b, x, 64u << stage, block == 0 && stage > 0 ? 2 : 1, block == 0);
-    return tuff_layer_dense(b->g, zoo_pooled(b->g, x), zoo_next(b, NULL), zoo_units(b->classes, 1));
+    return tuff_layer_dense(b->g, zoo_pooled(b->g, x), zoo_next(b, NULL), zoo_units(zoo_classes(b, 1000), 1));
 }
 
 /* Howard et al. 2017, width 1, with relu for relu6 as the peers have it */
@@ -93,5 +93,5 @@ tuff_val zoo_build_mobilenet_v1(struct zoo_build *b, tuff_val x)
         c = pairs[i].channels;
         x = zoo_conv_norm(b, x, zoo_window(c, 1, 1, ZOO_GAIN_RELU), tuff_relu);
     }
-    return tuff_layer_dense(b->g, zoo_pooled(b->g, x), zoo_next(b, NULL), zoo_units(b->classes, 1));
+    return tuff_layer_dense(b->g, zoo_pooled(b->g, x), zoo_next(b, NULL), zoo_units(zoo_classes(b, 1000), 1));
 }

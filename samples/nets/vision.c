@@ -45,7 +45,8 @@ tuff_val zoo_build_squeezenet(struct zoo_build *b, tuff_val x)
         if (fires[i].pool) x = zoo_max_pool(b->g, x, 3, 2, 0, true);
         x = fire(b, x, fires[i].squeeze, fires[i].expand);
     }
-    x = tuff_relu(b->g, tuff_layer_conv2d(b->g, x, zoo_next(b, NULL), zoo_window(b->classes, 1, 1, ZOO_GAIN_RELU)));
+    x = tuff_relu(b->g,
+                  tuff_layer_conv2d(b->g, x, zoo_next(b, NULL), zoo_window(zoo_classes(b, 1000), 1, 1, ZOO_GAIN_RELU)));
     return zoo_pooled(b->g, x);
 }
 
@@ -71,7 +72,7 @@ tuff_val zoo_build_mobilenet_v2(struct zoo_build *b, tuff_val x)
         for (uint32_t k = 0; k < rows[i].blocks; k++)
             x = inverted_residual(b, x, rows[i].expand, rows[i].channels, k == 0 ? rows[i].stride : 1);
     x = point(b, x, 1280, 1, zoo_relu6);
-    return tuff_layer_dense(b->g, zoo_pooled(b->g, x), zoo_next(b, NULL), zoo_units(b->classes, ZOO_GAIN_RELU));
+    return tuff_layer_dense(b->g, zoo_pooled(b->g, x), zoo_next(b, NULL), zoo_units(zoo_classes(b, 1000), ZOO_GAIN_RELU));
 }
 
 /* ---- MobileNetV3-large: Howard et al. 2019; EfficientNet-B0: Tan and Le 2019 ------------------------------------------------------- */
@@ -122,7 +123,7 @@ tuff_val zoo_build_mobilenet_v3(struct zoo_build *b, tuff_val x)
                                         rows[i].hard ? ZOO_GAIN_HARDSWISH : ZOO_GAIN_RELU});
     x = zoo_pooled(b->g, point(b, x, 960, 1, tuff_hardswish));
     x = tuff_hardswish(b->g, tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(1280, ZOO_GAIN_HARDSWISH * 2)));
-    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(b->classes, ZOO_GAIN_HARDSWISH));
+    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(zoo_classes(b, 1000), ZOO_GAIN_HARDSWISH));
 }
 
 tuff_val zoo_build_efficientnet_b0(struct zoo_build *b, tuff_val x)
@@ -141,7 +142,7 @@ tuff_val zoo_build_efficientnet_b0(struct zoo_build *b, tuff_val x)
                                             ZOO_GAIN_SILU});
         }
     x = zoo_pooled(b->g, point(b, x, 1280, 1, tuff_silu));
-    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(b->classes, ZOO_GAIN_SILU * 2));
+    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(zoo_classes(b, 1000), ZOO_GAIN_SILU * 2));
 }
 
 /* ---- ShuffleNetV2 x1.0: Ma et al. 2018 -------------------------------------------------------------------------------------------- */
@@ -175,7 +176,7 @@ tuff_val zoo_build_shufflenet_v2(struct zoo_build *b, tuff_val x)
         }
     }
     x = zoo_pooled(b->g, point(b, x, 1024, ZOO_GAIN_RELU, tuff_relu));
-    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(b->classes, ZOO_GAIN_RELU));
+    return tuff_layer_dense(b->g, x, zoo_next(b, NULL), zoo_units(zoo_classes(b, 1000), ZOO_GAIN_RELU));
 }
 
 /* ---- YOLOv8n's shape: Jocher et al. 2023 (Ultralytics); its head after Li et al. 2020 (Generalized Focal Loss) ----------------------- */

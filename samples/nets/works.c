@@ -31,6 +31,8 @@ const char *zoo_next(struct zoo_build *b, const char *part)
     return b->name;
 }
 
+uint32_t zoo_classes(const struct zoo_build *b, uint32_t own) { return b->classes ? b->classes : own; }
+
 struct tuff_init zoo_gain(double gain) { return (struct tuff_init){.kind = TUFF_INIT_KAIMING_UNIFORM, .a = gain}; }
 
 struct tuff_init zoo_small(void) { return (struct tuff_init){.kind = TUFF_INIT_UNIFORM, .a = -0.05, .b = 0.05}; }
@@ -142,7 +144,7 @@ tuff_status zoo_work_create(struct tuff_context *context, const struct zoo_net *
     if (!batch) work->batch = training ? net->train_batch : 1;
     tuff_status status = tuff_graph_create(context, &work->graph, error);
     if (status) return status;
-    struct zoo_build build = {.g = work->graph, .training = training, .classes = net->classes};
+    struct zoo_build build = {.g = work->graph, .training = training};
     work->input = tuff_input(work->graph, "x", net->sample.dtype, batched(&net->sample.shape, work->batch));
     tuff_val logits = net->build(&build, work->input);
     if (training) status = add_training(work, logits, error);
