@@ -21,6 +21,8 @@ result > 0.1
 result < 0.95' ;;
 chargpt) small='--steps 120 --every 60 --batch 8 --tokens 24 --width 32 --layers 1 --written 20'
     longer='--steps 1000000' figures='validation < 3.2' ;;
+autoencoder) small='--epochs 25 --count 64' figures='A again: off by > 0.005
+A again: off by < 0.09' ;;
 *) echo "no sizes are known of sample $name"; exit 1 ;;
 esac
 
