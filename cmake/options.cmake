@@ -168,4 +168,5 @@ mark_as_advanced(TUFF_VOLK_INCLUDE_DIR TUFF_VULKAN_INCLUDE_DIR TUFF_GLSLANG_INCL
 find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND AND (NOT CMAKE_CROSSCOMPILING OR DEFINED ENV{PKG_CONFIG_LIBDIR})) # else it tells of this system
     pkg_check_modules(TUFF_CAIRO QUIET IMPORTED_TARGET cairo)
+    pkg_check_modules(TUFF_FONTCONFIG QUIET IMPORTED_TARGET fontconfig) # of cairo: which fonts there are
 endif()

@@ -195,6 +195,7 @@ set_tests_properties(torch_edges torch_layers session_sequence train_program PRO
 foreach(name ${tuff_samples})
     add_test(NAME sample_${name} COMMAND ${TUFF_SH} ${PROJECT_SOURCE_DIR}/tests/run_sample.sh ${name})
     tuff_test_properties(sample_${name})
+    set_tests_properties(sample_${name} PROPERTIES TIMEOUT 900)
 endforeach()
 
 # docs/examples/*.c are what the documents show: each is built as a user would, against the public headers, and run.

@@ -10,7 +10,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fail() { echo "FAIL: $*"; tail -n 20 "$work/output" 2>/dev/null || true; exit 1; }
 
-# small: arguments that make it small; figures: a line each of "text < number" or "text > number", the number behind that text in the output
+# small: arguments that make it small (before: and those of samples that it begins with); figures: a line each of "text < number" or
+# "text > number", the number behind that text in the output
+before=
 case $name in
 unet) small='--epochs 40 --count 64 --tested 16 --size 24 --width 8' figures='of ground > 0.75
 mean IoU > 0.27' ;;
@@ -23,14 +25,33 @@ chargpt) small='--steps 120 --every 60 --batch 8 --tokens 24 --width 32 --layers
     longer='--steps 1000000' figures='validation < 3.2' ;;
 autoencoder) small='--epochs 25 --count 64' figures='A again: off by > 0.005
 A again: off by < 0.09' ;;
+transfer) small='--letters 8 --trained 10 --tested 4 --size 32 --epochs 8 --unfrozen 1 --batch 16'
+    longer='--unfrozen 10000' figures='features > 127
+loss < 2.25
+frozen   accuracy > -1
+random   accuracy > 0
+through the frozen part, > 0' ;;
 *) echo "no sizes are known of sample $name"; exit 1 ;;
 esac
 
-command=$(sed -n "s|^    build/release/bin/sample-$name|\"\$program\"|p" "$root/samples/$name/README.md" | sed 's/  *#.*//' | head -n 1)
-[ -n "$command" ] || fail "README.md has no command"
+# All of README's commands without a FILE or FOLDER of one's own, one after the other; those of other samples make what this one takes.
+sed -n 's/^    \(build\/release\/bin\/sample-.*\)/\1/p' "$root/samples/$name/README.md" | sed 's/  *#.*//' | grep -v '[A-Z][A-Z][A-Z]' > "$work/commands"
+[ -s "$work/commands" ] || fail "README.md has no command"
 cd "$work"
 mkdir build
-eval "$command $small" > output 2>&1 || fail "$command $small"
+: > output
+while read -r line; do
+    other=${line#build/release/bin/sample-}
+    [ -x "$build/bin/sample-${other%% *}" ] || { echo "SKIP: built without sample-${other%% *}"; exit 77; }
+    more=$small
+    case $other in
+    "$name "*) command="\"\$program\" ${other#* }" ;;
+    *) more=$before ;;
+    esac
+    "$build/bin/sample-${other%% *}" ${other#* } $more >> output 2>&1 && continue
+    if grep -q 'families of fonts with\|has no cairo' output; then tail -n 1 output; echo "SKIP: no fonts to draw with"; exit 77; fi
+    fail "$line $more"
+done < commands
 out=$(printf %s "$command" | sed -n 's/.*--out \([^ ]*\).*/\1/p')
 
 printf '%s\n' "$figures" | while read -r line; do

@@ -44,7 +44,7 @@ bool record_epoch(struct record *r, const struct tuff_epoch *epoch, bool validat
             if (begins) record_column(r, metric, name);
             values[count++] = k ? of[i]->metric[k - 1].value : of[i]->loss;
         }
-    return record_row(r, epoch->epoch + 1, values);
+    return record_row(r, r->count + 1, values); /* one fit behind the other */
 }
 
 double record_last(const struct record *r, uint32_t column)

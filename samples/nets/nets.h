@@ -54,6 +54,19 @@ const struct zoo_net *zoo_net_find(const char *name); /* NULL: no such net */
  * full size and twice as many at each level below. Returns logits [n, classes, h, w]. */
 tuff_val zoo_unet(struct zoo_build *b, tuff_val x, uint32_t width, uint32_t levels, uint32_t classes);
 
+/* A residual network by torchvision's names: its weights fit, as those of a file of its state dict. */
+struct zoo_residual {
+    const char *name;       /* resnet50, resnet34, resnet18; small */
+    bool bottleneck, small; /* small: a 3x3 convolution of stride 2 in place of the 7x7 one and its pool */
+    uint32_t blocks[4], width;
+};
+const struct zoo_residual *zoo_residual_find(const char *name); /* NULL: no such shape */
+uint32_t zoo_residual_features(const struct zoo_residual *shape);
+/* x [n, 3, h, w] -> features [n, zoo_residual_features]; training: batch norms take the statistics of the batch. */
+tuff_val zoo_residual(struct tuff_graph *g, tuff_val x, const struct zoo_residual *shape, bool training);
+/* Of features, dense 256 with ReLU and logits [n, classes]; parameters begin with "head.". */
+tuff_val zoo_head(struct tuff_graph *g, tuff_val features, uint32_t classes);
+
 struct zoo_gpt {
     uint32_t layers, width, heads, tokens, symbols; /* heads divide the width */
 };

@@ -1,0 +1,344 @@
+/* sample-transfer - a network that was trained on other pictures learns new classes from few: its backbone is frozen while a new head
+ * learns, then all of it goes on at a tenth of the rate. README.md says more. */
+#include "net.h"
+#include "pictures.h"
+#include "weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct settings {
+    uint32_t epochs, unfrozen, batch, size, seed, letters, trained, tested;
+    double rate;
+    const char *shape, *data, *backbone, *prefix, *pretrain, *make;
+    bool normalise, augment, random, measure;
+};
+
+struct job {
+    struct settings set;
+    struct net net, head_net;
+    struct tuff_dataset train, test, none;
+    struct tuff_model *whole;
+    float *features[2]; /* [owned] of train and test, [count, net_features] */
+    float *probabilities;
+};
+
+static struct tuff_data data_of(const struct tuff_dataset *set, const float *features)
+{
+    return (struct tuff_data){.count = set->count,
+                              .fields = {features ? (const void *)features : set->pictures, set->labels}};
+}
+
+static tuff_status read_pictures(struct sample *s, const struct job *job, const char *folder, double test_share,
+                                 struct tuff_dataset *train, struct tuff_dataset *test)
+{
+    struct tuff_folder_params params = {.struct_size = sizeof params,
+                                        .fit = {.struct_size = sizeof params.fit,
+                                                .channels = 3,
+                                                .height = job->set.size,
+                                                .width = job->set.size,
+                                                .mode = TUFF_FIT_STRETCH,
+                                                .filter = TUFF_FILTER_AREA},
+                                        .test_fraction = test_share,
+                                        .progress = sample_progress(s)};
+    TRY(tuff_dataset_read_folder(s->context, folder, &params, train, test, &s->error));
+    printf("pictures %u of %u classes in %s\n", (unsigned)(train->count + test->count), (unsigned)train->class_count,
+           SHOWN(folder));
+    return TUFF_OK;
+}
+
+static struct tuff_fit_params fit_of(uint32_t epochs, double rate)
+{
+    struct tuff_fit_params fit = {.struct_size = sizeof fit, .epochs = epochs};
+    fit.optimizer = tuff_optimizer_defaults(TUFF_ADAM, rate);
+    return fit;
+}
+
+static tuff_status save(struct sample *s, struct job *job, const struct tuff_dataset *set, const char *name)
+{
+    char path[SAMPLE_PATH];
+    const struct tuff_model_save_params params = {
+        .struct_size = sizeof params, .class_names = set->class_names, .class_count = set->class_count};
+    TRY(tuff_model_save(s->context, job->whole, sample_path(s, name, path), &params, &s->error));
+    printf("files    %s\n", SHOWN(path));
+    return TUFF_OK;
+}
+
+/* ---- the backbone's own training ------------------------------------------------------------------------------------------------------ */
+
+static tuff_status pretrain(struct sample *s, struct job *job)
+{
+    TRY(read_pictures(s, job, job->set.pretrain, 0.1, &job->train, &job->test));
+    job->net.classes = job->train.class_count;
+    job->net.train_norms = true;
+    TRY(net_create(s, &job->net, &job->whole));
+    struct tuff_data train = data_of(&job->train, NULL), test = data_of(&job->test, NULL);
+    struct tuff_fit_params fit = fit_of(job->set.epochs, 3 * job->set.rate);
+    if (job->test.count) fit.validation = &test;
+    sample_watch(s, &fit);
+    TRY(tuff_model_fit(job->whole, &train, &fit, &s->error));
+    TRY(save(s, job, &job->train, "backbone.tuff"));
+    return sample_curves(s);
+}
+
+/* ---- frozen ----------------------------------------------------------------------------------------------------------------------------- */
+
+/* What the frozen part gives is the same in each epoch: once is enough. */
+static tuff_status make_features(struct sample *s, struct job *job)
+{
+    const struct tuff_dataset *const sets[2] = {&job->train, &job->test};
+    double began = seconds_now();
+    for (int i = 0; i < 2; i++) {
+        struct tuff_data data = {.count = sets[i]->count, .fields = {sets[i]->pictures}};
+        if (!job->features[i])
+            job->features[i] = malloc((size_t)data.count * zoo_residual_features(job->net.shape) * sizeof(float));
+        if (!job->features[i]) return sample_refuse(s, TUFF_ERR_MEMORY, "not enough memory for the features");
+        TRY(tuff_model_predict(job->whole, &data, (void *[]){NULL, job->features[i]}, &s->error));
+    }
+    printf("features %u of each picture, once, in %.1f s\n", (unsigned)zoo_residual_features(job->net.shape),
+           seconds_now() - began);
+    return TUFF_OK;
+}
+
+struct head_fit {
+    bool
+        alone; /* from the features; else through the frozen backbone in each step, as where pictures change from epoch to epoch */
+    bool watch, keep; /* keep: in the whole network */
+    uint32_t epochs;
+    double seconds, accuracy; /* of the last epoch (in the first it is compiled); over the test pictures */
+};
+
+static bool keep_seconds(void *user, const struct tuff_epoch *epoch)
+{
+    ((struct head_fit *)user)->seconds = epoch->seconds;
+    return !program_stopping();
+}
+
+static tuff_status fit_head(struct sample *s, struct job *job, struct head_fit *how)
+{
+    struct tuff_data train = data_of(&job->train, how->alone ? job->features[0] : NULL);
+    struct tuff_data test = data_of(&job->test, how->alone ? job->features[1] : NULL);
+    struct tuff_param_group groups[2] = {tuff_param_group_defaults("head", "head.*"),
+                                         tuff_param_group_defaults("backbone", "*")};
+    struct tuff_fit_params fit = fit_of(how->epochs, job->set.rate);
+    struct tuff_metrics metrics = {0};
+    struct tuff_model *model = NULL;
+    groups[1].frozen = true;
+    if (!how->alone) fit.optimizer.groups = groups, fit.optimizer.group_count = 2;
+    fit.on_epoch = keep_seconds, fit.user = how;
+    if (how->watch) {
+        fit.validation = &test;
+        sample_watch(s, &fit);
+    }
+    tuff_status status = net_create(s, how->alone ? &job->head_net : &job->net, &model);
+    if (status == TUFF_OK && !how->alone) status = net_copy(s, job->whole, model, false);
+    if (status == TUFF_OK) status = tuff_model_fit(model, &train, &fit, &s->error);
+    if (status == TUFF_OK) status = tuff_model_evaluate(model, &test, &metrics, &s->error);
+    if (status == TUFF_OK && how->keep) status = net_copy(s, model, job->whole, true);
+    how->accuracy = status == TUFF_OK ? tuff_metrics_get(&metrics, "accuracy") : 0;
+    tuff_model_destroy(model);
+    return status;
+}
+
+static tuff_status measure(struct sample *s, struct job *job)
+{
+    struct head_fit through = {.epochs = 2}, alone = {.epochs = 2, .alone = true};
+    TRY(fit_head(s, job, &through));
+    TRY(fit_head(s, job, &alone));
+    printf("measured an epoch of the head: %.3f s through the frozen part, %.4f s from its features: %.0f times as fast\n",
+           through.seconds, alone.seconds, through.seconds / alone.seconds);
+    return TUFF_OK;
+}
+
+/* Batch norms of a backbone by chance get the statistics of these pictures, as those of a trained one have some: else its features would be all
+ * alike. Nothing is trained. */
+static tuff_status take_statistics(struct sample *s, struct job *job)
+{
+    enum { EPOCHS = 4 }; /* of 7 batches: 0.9^28 of what they begin with is left */
+    struct net moving = job->net;
+    struct tuff_model *model = NULL;
+    struct tuff_data train = data_of(&job->train, NULL);
+    struct tuff_param_group groups[2] = {tuff_param_group_defaults("head", "head.*"),
+                                         tuff_param_group_defaults("backbone", "*")};
+    struct tuff_fit_params fit = fit_of(EPOCHS, job->set.rate);
+    struct head_fit unused = {0};
+    groups[1].frozen = true;
+    fit.optimizer.groups = groups, fit.optimizer.group_count = 2;
+    fit.on_epoch = keep_seconds, fit.user = &unused;
+    moving.train_norms = true;
+    tuff_status status = net_create(s, &moving, &model);
+    if (status == TUFF_OK) status = tuff_model_fit(model, &train, &fit, &s->error);
+    if (status == TUFF_OK) status = net_copy(s, model, job->whole, false);
+    tuff_model_destroy(model);
+    return status;
+}
+
+/* A backbone that nobody trained, with the same head, for comparison. */
+static tuff_status compare(struct sample *s, struct job *job, double trained)
+{
+    struct tuff_model *kept = job->whole;
+    struct head_fit head = {.epochs = job->set.epochs, .alone = !job->set.augment};
+    job->whole = NULL;
+    tuff_status status = net_create(s, &job->net, &job->whole);
+    if (status == TUFF_OK) status = take_statistics(s, job);
+    if (status == TUFF_OK && head.alone) status = make_features(s, job);
+    if (status == TUFF_OK) status = fit_head(s, job, &head);
+    tuff_model_destroy(job->whole);
+    job->whole = kept;
+    TRY(status);
+    printf("random   accuracy %.4f of the same head over a backbone by chance: %.1f points less\n", head.accuracy,
+           100 * (trained - head.accuracy));
+    return TUFF_OK;
+}
+
+/* ---- what it finds ------------------------------------------------------------------------------------------------------------------------ */
+
+static tuff_status show(struct sample *s, struct job *job)
+{
+    enum { ROWS = 4, ACROSS = 10, SHOWN_MOST = ROWS * ACROSS };
+    uint32_t classes = job->net.classes, count = job->test.count < SHOWN_MOST ? ACROSS : SHOWN_MOST;
+    size_t bytes = (size_t)3 * job->set.size * job->set.size;
+    uint8_t *pictures = malloc(count * bytes);
+    char captions[SHOWN_MOST][64], path[SAMPLE_PATH];
+    const char *texts[SHOWN_MOST];
+    struct tuff_data data = data_of(&job->test, NULL);
+    job->probabilities = malloc((size_t)data.count * classes * sizeof(float));
+    if (!pictures || !job->probabilities || data.count < count) {
+        free(pictures);
+        return data.count < count ? TUFF_OK : TUFF_ERR_MEMORY;
+    }
+    tuff_status status = tuff_model_predict(job->whole, &data, (void *[]){job->probabilities, NULL}, &s->error);
+    for (uint32_t i = 0; i < count; i++) { /* some of each class: they lie one after the other */
+        size_t from = (size_t)i * data.count / count;
+        uint32_t best = 0, truth = (uint32_t)job->test.labels[from];
+        for (uint32_t k = 1; k < classes; k++)
+            if (job->probabilities[from * classes + k] > job->probabilities[from * classes + best]) best = k;
+        const char *found = job->test.class_names[best];
+        snprintf(captions[i], sizeof captions[i], best == truth ? "%.20s" : "%.20s (it is %.20s)", found,
+                 job->test.class_names[truth]);
+        texts[i] = captions[i];
+        memcpy(pictures + i * bytes, job->test.pictures + from * bytes, bytes);
+    }
+    const struct pictures sheet = {.title = "Test pictures and what they were taken for",
+                                   .captions = texts,
+                                   .rows = count / ACROSS,
+                                   .across = ACROSS,
+                                   .width = job->set.size,
+                                   .height = job->set.size,
+                                   .channels = 3,
+                                   .pixels = pictures};
+    if (status == TUFF_OK) status = pictures_write(s->context, sample_path(s, "found.png", path), &sheet, &s->error);
+    if (status == TUFF_OK) printf("files    %s\n", SHOWN(path));
+    free(pictures);
+    return status;
+}
+
+/* ---- the way -------------------------------------------------------------------------------------------------------------------------------- */
+
+static tuff_status read_data(struct sample *s, struct job *job)
+{
+    char path[SAMPLE_PATH];
+    const char *parts[2] = {"train", "test"};
+    struct tuff_dataset *const sets[2] = {&job->train, &job->test};
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", job->set.data, parts[i]);
+        TRY(read_pictures(s, job, path, 0, sets[i], &job->none));
+        tuff_dataset_finish(s->context, &job->none);
+    }
+    bool same = job->train.class_count == job->test.class_count;
+    for (uint32_t i = 0; i < job->train.class_count && same; i++)
+        same = !strcmp(job->train.class_names[i], job->test.class_names[i]);
+    return same ? TUFF_OK : sample_refuse(s, TUFF_ERR_FORMAT, "%s: train and test have other classes", job->set.data);
+}
+
+static tuff_status transfer(struct sample *s, struct job *job)
+{
+    const struct settings *set = &job->set;
+    struct head_fit head = {.epochs = set->epochs, .alone = !set->augment, .watch = true, .keep = true};
+    TRY(read_data(s, job));
+    job->net.classes = job->train.class_count;
+    job->head_net = job->net;
+    job->head_net.head_alone = true;
+    TRY(net_create(s, &job->net, &job->whole));
+    if (set->backbone) {
+        struct weights_target to = weights_of_model(job->whole);
+        TRY(weights_read(s, set->backbone, set->prefix, &to));
+    } else {
+        printf("backbone by chance: --backbone FILE names a trained one\n");
+    }
+    if (head.alone) TRY(make_features(s, job));
+    TRY(fit_head(s, job, &head));
+    printf("frozen   accuracy %.4f of %u test pictures\n", head.accuracy, (unsigned)job->test.count);
+    if (set->measure && head.alone) TRY(measure(s, job));
+    if (set->random) TRY(compare(s, job, head.accuracy));
+    if (set->unfrozen) {
+        struct tuff_data train = data_of(&job->train, NULL), test = data_of(&job->test, NULL);
+        struct tuff_fit_params fit = fit_of(set->unfrozen, set->rate / 10);
+        fit.validation = &test;
+        sample_watch(s, &fit);
+        printf("unfrozen at the rate %g\n", set->rate / 10);
+        TRY(tuff_model_fit(job->whole, &train, &fit, &s->error));
+        printf("unfrozen accuracy %.4f\n", record_last(&s->record, 3));
+    }
+    TRY(show(s, job));
+    TRY(save(s, job, &job->train, "model.tuff"));
+    return sample_curves(s);
+}
+
+int main(int argc, char **argv)
+{
+    struct job job = {.set = {.epochs = 10,
+                              .unfrozen = 3,
+                              .batch = 32,
+                              .size = 224,
+                              .seed = 1,
+                              .letters = 60,
+                              .trained = 20,
+                              .tested = 100,
+                              .rate = 1e-3,
+                              .shape = "resnet50"}};
+    struct settings *set = &job.set;
+    const struct sample_option options[] = {
+        {"data", "folder with train and test, of class folders", .text = &set->data},
+        {"backbone", "trained weights: a .tuff model or .safetensors; none: by chance", .text = &set->backbone},
+        {"prefix", "of the names in that file, as \"backbone.\"", .text = &set->prefix},
+        {"shape", "resnet50, resnet34, resnet18, small", .text = &set->shape},
+        {"size", "pixels of a side", .count = &set->size, .least = 16, .most = 1024},
+        {"epochs", "of the head; with --pretrain of all", .count = &set->epochs, .least = 1, .most = 10000},
+        {"unfrozen", "epochs of all at a tenth of the rate", .count = &set->unfrozen, .least = 0, .most = 10000},
+        {"batch", "pictures of a step", .count = &set->batch, .least = 1, .most = 4096},
+        {"rate", "Adam's, of the head; --pretrain takes three times it", .number = &set->rate, .least = 1e-9, .most = 1},
+        {"seed", "of weights, order, made-up pictures", .count = &set->seed, .least = 0, .most = 1e9},
+        {"normalise", "by ImageNet's mean and deviation, as torchvision's weights want it", .flag = &set->normalise},
+        {"augment", "pictures are turned, moved, recoloured at random, on the device", .flag = &set->augment},
+        {"compare", "also a backbone by chance, its head trained alike", .flag = &set->random},
+        {"measure", "how much faster it is to compute features once", .flag = &set->measure},
+        {"pretrain", "folder of class folders: trains a backbone, out/backbone.tuff", .text = &set->pretrain},
+        {"make-data", "folder: draws letters and digits in this system's fonts into it", .text = &set->make},
+        {"letters", "of each letter, to pretrain with (--make-data)", .count = &set->letters, .least = 1, .most = 10000},
+        {"trained", "of each digit, to train with (--make-data)", .count = &set->trained, .least = 1, .most = 10000},
+        {"tested", "of each digit, to test with (--make-data)", .count = &set->tested, .least = 1, .most = 10000}};
+    struct sample s;
+    tuff_status status = sample_begin(&s, "sample-transfer", "new classes from few pictures, over a trained backbone",
+                                      options, sizeof options / sizeof options[0], 0, argc, argv);
+    job.net = (struct net){.shape = zoo_residual_find(set->shape),
+                           .size = set->size,
+                           .seed = set->seed,
+                           .batch = set->batch,
+                           .normalise = set->normalise,
+                           .augment = set->augment};
+    if (status == TUFF_OK && !job.net.shape)
+        status = sample_refuse(&s, TUFF_ERR_USAGE, "--shape is resnet50, resnet34, resnet18 or small, not \"%s\"",
+                               set->shape);
+    if (status == TUFF_OK && !set->make && !set->pretrain && !set->data)
+        status = sample_refuse(&s, TUFF_ERR_USAGE, "--data names a folder; --make-data makes one");
+    if (status == TUFF_OK && set->make)
+        status = glyphs_make(&s, set->make, set->size, set->letters, set->trained, set->tested, set->seed);
+    if (status == TUFF_OK && set->pretrain) status = pretrain(&s, &job);
+    if (status == TUFF_OK && set->data) status = set->pretrain ? TUFF_OK : transfer(&s, &job);
+    tuff_model_destroy(job.whole);
+    tuff_dataset_finish(s.context, &job.train);
+    tuff_dataset_finish(s.context, &job.test);
+    free(job.features[0]), free(job.features[1]), free(job.probabilities);
+    return sample_end(&s, status);
+}

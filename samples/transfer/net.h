@@ -1,0 +1,28 @@
+/* net.h - a residual network of samples/nets with a head, as tuff_model takes it; made-up pictures. */
+#ifndef NET_H
+#define NET_H
+
+#include "nets.h"
+#include "sample.h"
+
+/* For tuff_model_params.build; user: struct net. Fields: x u8 [3, size, size], labels; with head_alone: features f32 [zoo_residual_features], labels.
+ * Outputs: probabilities, and of the whole network features. Parameters of the head begin with "head.". */
+struct net {
+    const struct zoo_residual *shape;
+    uint32_t size, classes, seed, batch;
+    bool head_alone;
+    bool
+        train_norms; /* batch norms take the statistics of the batch; else they stay as they are, trained or not (Keras's guide to transfer) */
+    bool normalise; /* by mean and deviation of ImageNet, as torchvision's weights want it */
+    bool augment;   /* changes pictures at random while it trains */
+};
+tuff_status net_create(struct sample *s, struct net *net, struct tuff_model **model);
+
+/* Parameters and statistics of the head, or of all but the head, from one model to another. */
+tuff_status net_copy(struct sample *s, struct tuff_model *from, struct tuff_model *to, bool of_head);
+
+/* glyphs.c: folder/other, folder/train, folder/test with a folder a class: letters, of which a backbone learns, and ten digits, each of other fonts. */
+tuff_status glyphs_make(struct sample *s, const char *folder, uint32_t size, uint32_t letters, uint32_t trained,
+                        uint32_t tested, uint64_t seed);
+
+#endif
