@@ -8,6 +8,7 @@ program=$build/bin/sample-$name
 [ -x "$program" ] || { echo "SKIP: built without samples"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" # drivers' own, as in train_program
 fail() { echo "FAIL: $*"; tail -n 20 "$work/output" 2>/dev/null || true; exit 1; }
 
 # small: arguments that make it small (before: and those of samples that it begins with); figures: a line each of "text < number" or
@@ -31,6 +32,10 @@ loss < 2.25
 frozen   accuracy > -1
 random   accuracy > 0
 through the frozen part, > 0' ;;
+loop) before='--letters 3 --trained 6 --tested 4 --size 32 --epochs 1 --batch 16' small='--size 32 --epochs 12 --batch 16'
+    figures='loss < 2.3
+gradients > 0
+clipped to < 1.001' ;;
 *) echo "no sizes are known of sample $name"; exit 1 ;;
 esac
 
@@ -124,6 +129,16 @@ if [ "$name" = series ]; then
     refused 'line 3 ends in "many", which is no number' --out o word.csv
     refused '3 values are too few' --out o few.csv
     refused '.--ahead is at most' --out o --ahead 48
+fi
+if [ "$name" = loop ]; then
+    refused 'is no array \[n, 3, height, width\]' --out o --data build/loop/train_labels.npy --labels build/loop/train_labels.npy
+    refused 'is no array \[60\]' --out o --data build/loop/train_data.npy --labels build/loop/test_labels.npy
+    refused 'train_data.npy: No such file' --out o
+fi
+if [ "$name" = transfer ]; then
+    refused 'has no "layer1.0.conv3.weight"' --out o --data build/glyphs --size 32 --shape resnet50 --backbone build/transfer/backbone.tuff
+    refused '.--data names a folder' --out o
+    refused '.--shape is resnet50' --out o --data build/glyphs --shape vgg
 fi
 if [ "$name" = chargpt ]; then
     echo 'A short text.' > short.txt
