@@ -163,6 +163,40 @@ static void check_pictures(struct nets_test *t)
                 "%u classifiers of pictures", (unsigned)count);
 }
 
+/* Arrays (without num_batches_tracked) and parameters of torchvision's networks of these names, without fc; some of the names. */
+static void check_residual(struct nets_test *t)
+{
+    static const struct {
+        const char *name, *leaf;
+        uint32_t arrays, features;
+        uint64_t parameters;
+    } known[] = {{"resnet50", "layer3.5.conv3.weight", 265, 2048, 23508032},
+                 {"resnet34", "layer2.0.downsample.1.running_var", 180, 512, 21284672},
+                 {"resnet18", "layer4.1.bn2.running_mean", 100, 512, 11176512}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        struct tuff_graph *g = NULL;
+        const struct zoo_residual *shape = zoo_residual_find(known[i].name);
+        struct tuff_error error = {0};
+        if (!shape || tuff_graph_create(t->context, &g, &error) != TUFF_OK) {
+            graph_check(&t->failures, false, "%s: is not found: %s", known[i].name, error.message);
+            continue;
+        }
+        tuff_val y = zoo_residual(g, tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(2, 3, 224, 224)), shape, false);
+        struct counts c = count(g, 0);
+        bool same = tuff_graph_leaf_count(g) == known[i].arrays && c.parameters == known[i].parameters;
+        graph_check(&t->failures, same, "%s: %u arrays, %llu parameters", known[i].name, (unsigned)tuff_graph_leaf_count(g),
+                    (unsigned long long)c.parameters);
+        graph_check(&t->failures, tuff_graph_find(g, known[i].leaf) != 0, "%s has no %s", known[i].name, known[i].leaf);
+        struct tuff_type type = tuff_type_of(g, y);
+        graph_check(&t->failures,
+                    type.shape.rank == 2 && type.shape.dim[1] == known[i].features &&
+                        zoo_residual_features(shape) == known[i].features,
+                    "%s: %u features", known[i].name, (unsigned)type.shape.dim[1]);
+        tuff_graph_destroy(g);
+    }
+    graph_check(&t->failures, zoo_residual_find("vgg") == NULL, "a residual network that is not there is found");
+}
+
 int main(int argc, char **argv)
 {
     struct nets_test t = {.failures = 0};
@@ -183,6 +217,7 @@ int main(int argc, char **argv)
                         "%s: expected TUFF_ERR_USAGE of its training", net->name);
     }
     if (argc == 1) check_pictures(&t);
+    check_residual(&t);
     graph_check(&t.failures, zoo_net_find("resnet") == NULL, "a net that is not there is found");
     printf("graph_nets: %u nets, %u failures\n", (unsigned)zoo_net_count, t.failures);
     tuff_context_destroy(t.context);
