@@ -249,7 +249,7 @@ static tuff_status run(struct sample *s, struct job *job)
         .build = network,
         .user = job,
         .fields = {TUFF_FIELD("x", TUFF_F32, job->width),
-                   {.name = "y", .type = {job->classes ? TUFF_I32 : TUFF_F32}, .answer = true}},
+                   {.name = "y", .type = {.dtype = job->classes ? TUFF_I32 : TUFF_F32}, .answer = true}},
         .batch = set->batch,
         .seed = set->seed,
         .progress = sample_progress(s)};
