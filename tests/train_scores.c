@@ -96,6 +96,7 @@ static void test_options(struct program_test *t)
 {
     expect(t, MLP "--out w --class-weights balanced", 0, "macro F1");
     expect(t, MLP "--out w --force --class-weights 1,0.5,1,0,0,0,0,0,0,0", 0, "macro F1");
+    expect(t, MLP "--out w --force --class-weights balanced --augment mixup", 0, "macro F1");
     expect(t, MLP "--out x --class-weights 1,2", 1, "balanced or 10 numbers");
     expect(t, MLP "--out x --class-weights 1,2,-1,0,0,0,0,0,0,0", 1, "balanced or 10 numbers");
     expect(t, MLP "--out x --class-weights odd", 1, "balanced or 10 numbers");

@@ -221,7 +221,7 @@ static void build_network(struct tuff_graph *g, struct tuff_network *n, void *us
     struct tuff_cross_entropy_params each = {.reduction = TUFF_REDUCE_NONE};
     if (run->class_weights) {
         each.weight = tuff_constant(g, (struct tuff_type){TUFF_F32, TUFF_SHAPE(classes)}, run->class_weights);
-        if (!in.targets) n->weight = tuff_gather(g, each.weight, labels, 0);
+        n->weight = in.targets ? tuff_full(g, TUFF_F32, TUFF_SHAPE(n->batch), 1) : tuff_gather(g, each.weight, labels, 0);
     }
     if (in.targets)
         n->loss = tuff_cross_entropy_soft(g, y, in.targets, each);
