@@ -476,6 +476,8 @@ tuff_val tuff_detach(struct tuff_graph *g, tuff_val x);
 tuff_val tuff_finite(struct tuff_graph *g, tuff_val most);
 #define TUFF_SUM_FLOOR 0.5
 
+/* Products of two operands that are summed for v: of matrices, of convolutions; of all rounds of a loop. 0 of other operators. */
+uint64_t tuff_multiply_adds(const struct tuff_graph *g, tuff_val v);
 /* tuff_gradients, of which values with again[v] (a flag for each that there is; no leaf, checkpoint or update among them, and a kernel's results as
  * it is) are not kept for the gradients, but computed a second time when these come to them. NULL: as checkpoints say. */
 void tuff_gradients_again(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_val *x, uint32_t count, tuff_val *gx,

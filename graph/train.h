@@ -523,6 +523,28 @@ struct tuff_network_texts {
 TUFF_API void tuff_network_of_texts(struct tuff_graph *g, struct tuff_network *network, void *user);
 /* Field number `index` as the model was given it, with its scale; past the end it has no name. Borrowed. */
 TUFF_API struct tuff_field tuff_model_field(const struct tuff_model *model, uint32_t index);
+/* What a network is of, as text for people, in columns. A row for each layer: what reads parameters or statistics of one name, NAME.weight and so on,
+ * as far as they come one after the other (shared parameters are counted in the first row), and for kernels between them that are no reductions (pools,
+ * attention's products): the operator of most multiply-adds, the shape of its result, elements of its parameters (trained; frozen, which are those of frozen groups, and what is
+ * not f32), multiply-adds of convolutions and products of matrices, a loop's in all rounds, as those of torchinfo and fvcore. Then the sums of all; then for each device,
+ * asked by tuff_plan_ask, launches and bytes of a run that computes the outputs. Nothing is allocated there. */
+struct tuff_summary_params {
+    size_t struct_size;
+    const tuff_val *outputs; /* what they follow from is looked at: of training the loss, not the updates */
+    uint32_t output_count;
+    struct tuff_device *const *devices; /* NULL: none */
+    uint32_t device_count;
+    const struct tuff_param_group *groups; /* NULL: none */
+    uint32_t group_count;
+};
+/* Free with tuff_text_free. Errors: the graph's own, USAGE, MEMORY; those of tuff_plan_ask. One thread at a time. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_graph_summary(const struct tuff_graph *graph,
+                                                        const struct tuff_summary_params *params, char **text,
+                                                        struct tuff_error *error);
+/* That of the network for inference of one batch, frozen groups as of the model's fits. devices NULL: the model's own. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_summary(struct tuff_model *model, uint32_t batch,
+                                                        struct tuff_device *const *devices, uint32_t device_count,
+                                                        char **text, struct tuff_error *error);
 /* Figures of the training plans (zeros before the first fit): launches and bytes moved of a whole batch, memory of both. */
 TUFF_API struct tuff_plan_figures tuff_model_figures(const struct tuff_model *model);
 TUFF_API struct tuff_executable *tuff_model_training(struct tuff_model *model); /* borrowed; NULL before the first fit */

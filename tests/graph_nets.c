@@ -30,20 +30,11 @@ static bool ends_with(const char *text, const char *end)
     return a >= b && !strcmp(text + a - b, end);
 }
 
-/* Multiply-adds behind one value: of operators that sum products of two operands. */
-static uint64_t multiply_adds_of(const struct tuff_graph *g, const struct tuff_value *value)
-{
-    const struct tuff_op *op = value->op;
-    if (op->class != TUFF_CLASS_KERNEL || op->error != TUFF_ERROR_SUMS || value->in_count != 2) return 0;
-    const struct tuff_type in[2] = {g->values[value->in[0]].type, g->values[value->in[1]].type};
-    return tuff_shape_count(&value->type.shape) * (uint64_t)op->terms(value, in);
-}
-
 /* Of the values up to (not including) `end`: the forward pass. */
 static struct counts count(const struct tuff_graph *g, tuff_val end)
 {
     struct counts c = {0};
-    for (tuff_val v = 1; v < end; v++) c.multiply_adds += multiply_adds_of(g, &g->values[v]);
+    for (tuff_val v = 1; v < end; v++) c.multiply_adds += tuff_multiply_adds(g, v);
     for (uint32_t i = 0; i < tuff_graph_leaf_count(g); i++) {
         struct tuff_leaf leaf = tuff_graph_leaf(g, i);
         uint64_t elements = tuff_shape_count(&leaf.type.shape);

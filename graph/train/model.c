@@ -588,8 +588,7 @@ tuff_status tuff_model_write(struct tuff_model *m, const char *name, const void 
     return tuff_session_write(m->session, leaf, data, bytes, error);
 }
 
-/* The network for inference of so many samples; what has a name gets the suffix behind it. */
-static void add_inference(struct tuff_model *m, struct tuff_graph *g, uint32_t batch, const char *suffix)
+void tuff_model_add_inference(struct tuff_model *m, struct tuff_graph *g, uint32_t batch, const char *suffix)
 {
     tuff_val fields[TUFF_MODEL_FIELDS] = {0};
     struct tuff_network n;
@@ -615,8 +614,8 @@ tuff_status tuff_model_graph(struct tuff_model *m, uint32_t batch, uint32_t more
     char suffix[16];
     TUFF_TRY(tuff_graph_create(m->context, &g, error));
     snprintf(suffix, sizeof suffix, ".%u", (unsigned)more);
-    add_inference(m, g, batch, "");
-    if (more) add_inference(m, g, more, suffix);
+    tuff_model_add_inference(m, g, batch, "");
+    if (more) tuff_model_add_inference(m, g, more, suffix);
     tuff_status status = tuff_graph_finish(g, error);
     if (status == TUFF_OK) status = tuff_graph_print(g, text, error);
     tuff_graph_destroy(g);

@@ -63,6 +63,8 @@ TUFF_MUST_CHECK tuff_status tuff_model_evaluate_rows(struct tuff_model *m, const
 /* Calls build for fields as they are stored, [batch, sample..]; false after a failure of the graph, which says what does not fit. */
 bool tuff_model_network(const struct tuff_model *m, struct tuff_graph *g, const tuff_val *stored, bool training,
                         struct tuff_network *network);
+/* The network for inference of so many samples; inputs and outputs have their names, with the suffix behind them. */
+void tuff_model_add_inference(struct tuff_model *m, struct tuff_graph *g, uint32_t batch, const char *suffix);
 /* The states of the sums, called prefix and the metric's name; those of a transient set are not saved. */
 void tuff_model_add_sums(struct tuff_model *m, const char *prefix, bool transient, struct tuff_model_sums *sums);
 /* Adds what the network gives of a batch to them: the samples where counts (bool [batch]; 0: all). assigns: [2 TUFF_MODEL_SUMS] or NULL. */

@@ -365,11 +365,10 @@ static bool matches(const char *pattern, const char *name)
     return *pattern == 0;
 }
 
-/* Which group, from 1; 0: none */
-static uint32_t group_of(const struct tuff_optimizer_params *p, const char *name)
+uint32_t tuff_optimizer_group(const struct tuff_param_group *groups, uint32_t count, const char *name)
 {
-    for (uint32_t i = 0; i < p->group_count; i++)
-        if (matches(p->groups[i].pattern, name)) return i + 1;
+    for (uint32_t i = 0; i < count; i++)
+        if (matches(groups[i].pattern, name)) return i + 1;
     return 0;
 }
 
@@ -382,7 +381,7 @@ static uint32_t sort_members(struct tuff_update *u, const tuff_val *params, uint
         struct tuff_members m = {.x = x + found, .group = group ? &p->groups[group - 1] : NULL};
         uint32_t all = 0;
         for (uint32_t i = 0; i < count; i++) {
-            if (group_of(p, u->g->values[params[i]].name) != group) continue;
+            if (tuff_optimizer_group(p->groups, p->group_count, u->g->values[params[i]].name) != group) continue;
             all++;
             if (!m.group || !m.group->frozen) x[found + m.count++] = params[i];
         }

@@ -59,6 +59,8 @@ TUFF_MUST_CHECK tuff_status tuff_optimizer_check(struct tuff_context *context, c
 struct tuff_session;
 TUFF_MUST_CHECK tuff_status tuff_optimizer_feed(struct tuff_optimizer *optimizer, struct tuff_session *session,
                                                 struct tuff_error *error);
+/* The first group that matches the name, from 1; 0: none does. */
+uint32_t tuff_optimizer_group(const struct tuff_param_group *groups, uint32_t count, const char *name);
 /* Updates before the next run. */
 uint64_t tuff_optimizer_updates(const struct tuff_optimizer *optimizer);
 /* Goes on from this run: after loading a checkpoint, or after training had stopped. */

@@ -204,6 +204,16 @@ static tuff_status print_report(struct run *run, struct tuff_error *error)
     return status;
 }
 
+/* --summary */
+static tuff_status print_summary(struct run *run, struct tuff_error *error)
+{
+    char *text = NULL;
+    tuff_status status = tuff_model_summary(run->model, 1, NULL, 0, &text, error);
+    if (status == TUFF_OK) printf("\n%s\n", text);
+    tuff_text_free(run->context, text);
+    return status;
+}
+
 /* A backbone that is left as it is predicts while the last layer trains: its norms neither use nor move statistics of batches. */
 static void build_network(struct tuff_graph *g, struct tuff_network *n, void *user)
 {
@@ -307,6 +317,7 @@ static tuff_status make_model(struct run *run, struct tuff_error *error)
            (unsigned long long)parameter_count(run->model), (unsigned)options->epochs, options->epochs == 1 ? "" : "s",
            (unsigned long long)run->steps, (unsigned)options->batch, options->lr);
     fflush(stdout);
+    if (options->summary && (status = print_summary(run, error)) != TUFF_OK) return status;
     return ask_memory(run, error);
 }
 

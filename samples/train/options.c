@@ -83,6 +83,8 @@ static const struct row rows[] = {
      "where model.tuff, " CHECKPOINT ", report.html and its pictures go (default trained)"},
     {"force", OUTPUT, FLAG, FIELD(force), 0, 0, NOT_KEPT, NULL, "replaces the result of an earlier training in --out"},
     {"json", OUTPUT, TEXT, FIELD(json), 1, 0, NOT_KEPT, "FILE", "writes what came out as JSON"},
+    {"summary", OUTPUT, FLAG, FIELD(summary), 0, 0, NOT_KEPT, NULL,
+     "tells the network's layers, with shapes, parameters and multiply-adds, before it is trained"},
     {"report", OUTPUT, FLAG, FIELD(report), 0, 0, NOT_KEPT, NULL, "tells in the end what ran slower than it could, and why"},
 
     {"device", DEVICE, TEXT, FIELD(device), 1, 0, NOT_KEPT, "NAME",

@@ -17,7 +17,7 @@ struct options {
     uint32_t epochs, batch, seed, size, channels, early_stop;
     uint64_t memory_budget;
     double lr, backbone, validation, test;
-    bool quick, resume, force, report, find_rate, skip_damaged, skip_not_finite;
+    bool quick, resume, force, summary, report, find_rate, skip_damaged, skip_not_finite;
 };
 enum { OPTION_TEXTS_MAX = 48 };
 /* Exits with the help, the version, or a sentence about what is wrong. With --resume, fills the rest from the checkpoint. */
