@@ -194,7 +194,7 @@ struct tuff_trainer_params {
     /* > 0: scratch_bytes of a step's plan (tuff_plan_figures) at most: activations, and all else that lives within a step; parameters, states, inputs
      * lie beside them. Where all that gradients read does not fit, part of it is computed a second time when they come to it, with the same
      * random numbers, so that losses and parameters are what they are without; statistics move once. Chains of pointwise operators (norms,
-     * activations, dropout) are taken first, then segments of layers (Chen et al. 2016), each as far as is needed. It takes up to 15 plans for the device, as many
+     * activations, dropout) are taken first, then segments of layers (Chen et al. 2016), each as far as is needed. It takes up to 11 plans for the device, as many
      * calls of tuff_plan_ask. tuff_checkpoint is heeded where the budget suffices for what it keeps, and is one of the values that are kept else. */
     uint64_t memory_budget;
     struct tuff_device *device; /* for which the budget is to be kept, or NULL without one; [borrowed] during the call */
@@ -426,8 +426,8 @@ struct tuff_fit_params {
     uint32_t epochs;
     bool drop_last; /* leaves out the last batch of an epoch where it has fewer samples; else it is a batch of its size */
     enum tuff_not_finite not_finite;
-    uint64_t memory_budget; /* > 0: bytes of scratch of each step at most; same results (struct tuff_trainer_params) */
-    double validation_share;            /* of the data, set apart by the seed; 0: none */
+    uint64_t memory_budget;  /* > 0: bytes of scratch of each step at most; same results (struct tuff_trainer_params) */
+    double validation_share; /* of the data, set apart by the seed; 0: none */
     const struct tuff_data *validation; /* other data instead, or NULL */
     struct tuff_plateau plateau;        /* after each epoch, of the validation's loss; its state is part of tuff_fit_state */
     struct tuff_early_stop early_stop;

@@ -62,7 +62,7 @@ static void test_resnet18(struct backend_test *t)
     struct tuff_graph *g = NULL;
     groups[1].frozen = true;
     if (!backend_status(t, "graph", TUFF_OK, tuff_graph_create(t->context, &g, &error), &error)) return;
-    struct zoo_build b = {.g = g, .training = true};
+    struct zoo_build b = {.g = g, .training = true, .classes = 1000};
     tuff_val y = zoo_net_find("resnet18")->build(&b, tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(1, 3, 224, 224)));
     struct tuff_summary_params params = {.struct_size = sizeof params, .outputs = &y, .output_count = 1};
     summarise(t, "resnet18", g, &params, whole);

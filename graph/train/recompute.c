@@ -17,12 +17,12 @@ enum {
 struct search {
     const struct tuff_recompute *r;
     struct tuff_arena arena;
-    bool *needed, *read;      /* per value: the loss follows from it; gradients read it */
-    bool *cut, *again, *best; /* a segment ends with it; the attempt's, and the best one's */
-    tuff_val *last;           /* that reads it on the way to the loss */
-    uint32_t *cost;           /* of having it again from what is kept: operators */
-    uint64_t *bytes;          /* of its elements, 0 where they are not kept for anybody: leaves */
-    uint64_t *crossing;       /* bytes of all that is read behind it */
+    bool *needed, *read;       /* per value: the loss follows from it; gradients read it */
+    bool *cut, *again, *best;  /* a segment ends with it; the attempt's, and the best one's */
+    tuff_val *last;            /* that reads it on the way to the loss */
+    uint32_t *cost;            /* of having it again from what is kept: operators */
+    uint64_t *bytes;           /* of its elements, 0 where they are not kept for anybody: leaves */
+    uint64_t *ends, *crossing; /* bytes of all that it is the last to read; of all that is read behind it */
     uint64_t small;
     struct tuff_plan_figures plain, least; /* `least` of all attempts */
 };
@@ -49,10 +49,9 @@ static void look(struct search *s)
         if (s->bytes[v] > largest) largest = s->bytes[v];
     }
     s->small = largest / SMALL_PART;
-    uint64_t *ends = tuff_arena_alloc(&s->arena, end * sizeof *ends); /* bytes that are read last by this value */
-    for (tuff_val v = 1; v < loss && ends; v++) {
-        ends[s->last[v]] += s->bytes[v];
-        alive += s->bytes[v] - ends[v];
+    for (tuff_val v = 1; v < loss; v++) {
+        s->ends[s->last[v]] += s->bytes[v];
+        alive += s->bytes[v] - s->ends[v];
         s->crossing[v] = alive;
     }
 }
@@ -100,7 +99,7 @@ static uint64_t cut(struct search *s, uint64_t limit, tuff_val *last)
     return kept + (inside > most ? inside : most);
 }
 
-/* False, too, where planning failed. */
+/* Plans with what `choose` gives; keeps it where it is within the budget. */
 static tuff_status attempt(struct search *s, tuff_val whole, tuff_val cheap, bool *fits, struct tuff_error *error)
 {
     struct tuff_plan_figures f;
@@ -175,8 +174,9 @@ tuff_status tuff_recompute_fit(const struct tuff_recompute *r, struct tuff_error
     s.last = tuff_arena_alloc(&s.arena, count * sizeof *s.last);
     s.cost = tuff_arena_alloc(&s.arena, count * sizeof *s.cost);
     s.bytes = tuff_arena_alloc(&s.arena, count * sizeof *s.bytes);
+    s.ends = tuff_arena_alloc(&s.arena, count * sizeof *s.ends);
     s.crossing = tuff_arena_alloc(&s.arena, count * sizeof *s.crossing);
-    memory = memory && s.last && s.cost && s.bytes && s.crossing;
+    memory = memory && s.last && s.cost && s.bytes && s.ends && s.crossing;
     status = memory ? find(&s, error) : tuff_fail_memory(r->graph->context, error);
     tuff_arena_finish(&s.arena);
     return status;

@@ -162,17 +162,6 @@ static char *grouped(uint64_t number, char *buffer)
 
 enum { COLUMNS = 6, NAMES = 3 }; /* the first ones are texts, the others numbers */
 
-static bool fill_cells(struct summary *s, const struct row *row, const char **cells)
-{
-    char number[3][28], shape[128];
-    tuff_shape_text(&s->g->values[row->result].type.shape, shape, sizeof shape);
-    cells[0] = row->name;
-    cells[1] = row->layer && row->kernel ? row->kernel : "";
-    cells[2] = tuff_arena_strdup(&s->arena, shape);
-    for (int i = 0; i < 3; i++) cells[NAMES + i] = tuff_arena_strdup(&s->arena, grouped(row->counts[i], number[i]));
-    return cells[2] && cells[3] && cells[4] && cells[5];
-}
-
 /* A line under the titles is as wide as all of it. False without memory. */
 static bool print_rows(struct summary *s, struct tuff_text *text)
 {
@@ -181,8 +170,18 @@ static bool print_rows(struct summary *s, struct tuff_text *text)
     int width[COLUMNS] = {0}, all = 0;
     if (!cells) return false;
     memcpy(cells, titles, sizeof titles);
-    for (uint32_t i = 0; i < s->row_count; i++)
-        if (!fill_cells(s, &s->rows[i], cells + (i + 1) * COLUMNS)) return false;
+    for (uint32_t i = 0; i < s->row_count; i++) {
+        const struct row *row = &s->rows[i];
+        const char **of = cells + (i + 1) * COLUMNS;
+        char buffer[128];
+        of[0] = row->name;
+        of[1] = row->layer && row->kernel ? row->kernel : "";
+        tuff_shape_text(&s->g->values[row->result].type.shape, buffer, sizeof buffer);
+        for (int k = 2; k < COLUMNS; k++) {
+            if (k >= NAMES) grouped(row->counts[k - NAMES], buffer);
+            if (!(of[k] = tuff_arena_strdup(&s->arena, buffer))) return false;
+        }
+    }
     for (uint32_t i = 0; i < (s->row_count + 1) * COLUMNS; i++)
         if ((int)strlen(cells[i]) > width[i % COLUMNS]) width[i % COLUMNS] = (int)strlen(cells[i]);
     for (int i = 0; i < COLUMNS; i++) all += width[i] + (i ? 2 : 0);
@@ -196,11 +195,15 @@ static bool print_rows(struct summary *s, struct tuff_text *text)
     return true;
 }
 
-static tuff_status print_devices(const struct summary *s, struct tuff_text *text, struct tuff_error *error)
+static tuff_status print_sums(const struct summary *s, struct tuff_text *text, struct tuff_error *error)
 {
     const struct tuff_summary_params *p = s->params;
     const struct tuff_executable_params plan = {
         .struct_size = sizeof plan, .outputs = p->outputs, .output_count = p->output_count};
+    char number[3][28];
+    for (int i = 0; i < 3; i++) grouped(s->totals[i], number[i]);
+    tuff_text_add(text, "\nparameters: %s trained, %s frozen; multiply-adds: %s\n", number[TRAINED], number[FROZEN],
+                  number[ADDS]);
     for (uint32_t i = 0; i < p->device_count; i++) {
         struct tuff_plan_figures f;
         TUFF_TRY(tuff_plan_ask(p->devices[i], s->g, &plan, &f, error));
@@ -209,16 +212,6 @@ static tuff_status print_devices(const struct summary *s, struct tuff_text *text
                       (double)f.total_bytes / 1e6, (double)f.param_bytes / 1e6, (double)f.scratch_bytes / 1e6);
     }
     return TUFF_OK;
-}
-
-static tuff_status print(struct summary *s, struct tuff_text *text, struct tuff_error *error)
-{
-    char number[3][28];
-    for (int i = 0; i < 3; i++) grouped(s->totals[i], number[i]);
-    if (!print_rows(s, text)) return tuff_fail_memory(s->g->context, error);
-    tuff_text_add(text, "\nparameters: %s trained, %s frozen; multiply-adds: %s\n", number[TRAINED], number[FROZEN],
-                  number[ADDS]);
-    return print_devices(s, text, error);
 }
 
 static tuff_status check(const struct tuff_graph *g, const struct tuff_summary_params *p, struct tuff_error *error)
@@ -249,7 +242,9 @@ tuff_status tuff_graph_summary(const struct tuff_graph *g, const struct tuff_sum
     bool memory = s.needed && s.data && s.leaf;
     for (uint32_t i = 0; i < params->output_count && memory; i++) s.needed[params->outputs[i]] = true;
     if (memory) tuff_graph_mark_needed(g, s.needed);
-    tuff_status status = memory && list_rows(&s) ? print(&s, &out, error) : tuff_fail_memory(g->context, error);
+    tuff_status status = TUFF_ERR_MEMORY;
+    if (memory && list_rows(&s) && print_rows(&s, &out)) status = print_sums(&s, &out, error);
+    if (status == TUFF_ERR_MEMORY) (void)tuff_fail_memory(g->context, error);
     tuff_arena_finish(&s.arena);
     if (status == TUFF_OK) return tuff_text_give(&out, text, error);
     tuff_text_finish(&out);

@@ -18,7 +18,7 @@ struct tuff_trainer {
     struct tuff_optimizer optimizer;
     enum tuff_not_finite not_finite;
     uint64_t memory_budget; /* 0: none */
-    tuff_val begin; /* the first value that it added to the graph */
+    tuff_val begin;         /* the first value that it added to the graph */
     tuff_val loss;
     const bool *needed; /* [graph's arena] by value, before `begin`: what the loss and the outputs follow from */
     tuff_val *outputs;  /* [graph's arena] loss, values to read, assignments */
