@@ -119,8 +119,9 @@ static tuff_val map_of(struct augment *a, bool crops, bool turns)
             step = tuff_affine(g, tuff_affine(g, box.half[k], 2, -(double)a->to[k]), 1.0 / a->to[k], 1);
             row[2] = tuff_affine(g, box.middle[k], 1, -0.5);
         }
-        tuff_val flips = happens(a, FLIP + k, k ? p->flip_vertical : p->flip), back = tuff_neg(g, step);
-        step = tuff_select(g, flips, back, step);
+        double chance = k ? p->flip_vertical : p->flip;
+        tuff_val back = chance > 0 ? tuff_neg(g, step) : 0;
+        if (chance > 0) step = tuff_select(g, happens(a, FLIP + k, chance), back, step);
         for (uint32_t i = 0; i < 2; i++) {
             row[i] = tuff_mul(g, step, m[2 * k + i]);
             row[2] = tuff_add(g, row[2], tuff_mul(g, row[i], about[i]));
@@ -342,7 +343,7 @@ struct tuff_augmented tuff_augment(struct tuff_graph *g, tuff_val x, tuff_val ta
     struct tuff_shape s = tuff_type_of(g, x).shape;
     a.n = s.dim[0], a.c = s.dim[1], a.from[0] = s.dim[3], a.from[1] = s.dim[2];
     a.to[0] = a.p.width ? a.p.width : s.dim[3], a.to[1] = a.p.height ? a.p.height : s.dim[2];
-    a.draws = tuff_random_uniform(g, tuff_rng_state(g), TUFF_SHAPE(a.n, DRAWS));
+    if (a.p.training) a.draws = tuff_random_uniform(g, tuff_rng_state(g), TUFF_SHAPE(a.n, DRAWS));
     a.zero = tuff_scalar(g, 0), a.one = tuff_scalar(g, 1);
     y = moved(&a, tuff_cast(g, x, TUFF_F32));
     y.targets = targets ? tuff_cast(g, targets, TUFF_F32) : 0;

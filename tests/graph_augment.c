@@ -115,7 +115,7 @@ static void colour(const augment *p, const double *u, const struct picture *to, 
                    between(u, SATURATION, fmax(0, 1 - p->saturation), 1 + p->saturation)};
     double mean = 0;
     for (uint32_t i = 0; i < count && p->brightness > 0; i++) y[i] = clamped(f[0] * y[i]);
-    for (uint32_t i = 0; i < plane; i++)
+    for (uint32_t i = 0; i < plane && p->contrast > 0; i++)
         mean += (to->c == 1 ? y[i] : luma((const double[]){y[i], y[plane + i], y[2 * plane + i]})) / plane;
     for (uint32_t i = 0; i < count && p->contrast > 0; i++) y[i] = clamped(f[1] * y[i] + (1 - f[1]) * mean);
     for (uint32_t i = 0; i < plane && to->c == 3; i++) {
@@ -313,6 +313,17 @@ static void check_types(struct tuff_context *context)
     tuff_val x = tuff_constant(g, (struct tuff_type){TUFF_U8, TUFF_SHAPE(1, 1, 2, 2)}, stored);
     evaluate(g, &(tuff_val){tuff_augment(g, x, 0, &p).x}, (double *const[]){got}, 1, "u8");
     for (int i = 0; i < 4; i++) check(fabs(got[i] - due[i]) < 1e-7, "u8: element %d is %g, expected %g", i, got[i], due[i]);
+    tuff_graph_destroy(g);
+}
+
+/* Where it predicts nothing is drawn, and a graph needs no generator. */
+static void check_inference(struct tuff_context *context)
+{
+    const augment p = {.struct_size = sizeof p, ALL, .height = 8, .mixup = 1};
+    struct tuff_graph *g = graph_fresh(context);
+    tuff_augment(g, tuff_full(g, TUFF_F32, TUFF_SHAPE(2, 3, 4, 4), 0), 0, &p);
+    check(tuff_graph_finish(g, NULL) == TUFF_OK, "inference, without targets, is refused");
+    check(tuff_graph_leaf_count(g) == 0, "inference has %u states", (unsigned)tuff_graph_leaf_count(g));
     tuff_graph_destroy(g);
 }
 
@@ -526,6 +537,7 @@ int main(void)
     if (tuff_context_create(NULL, &context, NULL) != TUFF_OK) return 1;
     for (uint32_t k = 0; k < TUFF_COUNT(cases); k++) check_case(context, k);
     check_types(context);
+    check_inference(context);
     check_moves(context);
     check_crops(context);
     check_holes(context);

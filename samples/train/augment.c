@@ -37,10 +37,9 @@ static const struct part {
 };
 static const struct preset {
     const char *name, *list;
-} presets[] = {
-    {"none", ""},
-    {"light", "shift=0.08,rotate=5,zoom=0.08,brightness=0.1,contrast=0.1"}, /* leaves digits and letters what they are */
-    {"strong", "flip,shift=0.1,rotate=12,zoom=0.15,color=0.3,erase=0.25,mixup=0.2"}};
+} presets[] = {{"none", ""},
+               {"light", "shift=0.07,brightness=0.1,contrast=0.1"}, /* leaves digits and letters what they are */
+               {"strong", "flip,shift=0.1,rotate=12,zoom=0.15,color=0.3,erase=0.25,mixup=0.2"}};
 static const char *const paddings[] = {"zeros", "border", "reflect"};
 
 static void set(struct tuff_augment_params *p, const struct part *part, double value, uint32_t width)
