@@ -59,7 +59,7 @@ foreach(name checkpoint bundle cache result) # what the target has in place of t
 endforeach()
 if(TARGET fuzz-history) # of tuff-train
     target_sources(fuzz-history PRIVATE samples/train/history.c)
-    target_include_directories(fuzz-history PRIVATE ${PROJECT_BINARY_DIR}/include samples/train samples/nets)
+    target_include_directories(fuzz-history PRIVATE ${PROJECT_BINARY_DIR}/include samples/train samples/nets samples/common)
     add_dependencies(fuzz-history tuff_headers)
 endif()
 foreach(target tuff_fuzz ${fuzz_targets})

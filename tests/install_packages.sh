@@ -87,7 +87,7 @@ used() {
         program=$work/$(basename -- "$c" .c)
         # without shared libraries -ltuff is the archive, and needs its closure
         "$cc" -o "$program" "$c" $(pkg-config --cflags --libs $([ $shared -eq 1 ] || echo --static) tuff) \
-            $(grep -q '^#include <vulkan/' "$c" && echo -lvulkan)
+            $(grep -q '^#include <vulkan/' "$c" && echo -lvulkan) $(grep -q '^#include <math.h>' "$c" && echo -lm)
         if [ $shared -eq 1 ]; then
             ldd "$program" | grep -q "libtuff.so.$soname => $1/" || fail "$program does not use the installed library"
         fi

@@ -136,7 +136,7 @@ if [ "$name" = loop ]; then
     refused 'train_data.npy: No such file' --out o
 fi
 if [ "$name" = transfer ]; then
-    refused 'has no "layer1.0.conv3.weight"' --out o --data build/glyphs --size 32 --shape resnet50 --backbone build/transfer/backbone.tuff
+    refused '"conv1.weight" has another shape' --out o --data build/glyphs --size 32 --shape resnet50 --backbone build/transfer/backbone.tuff
     refused '.--data names a folder' --out o
     refused '.--shape is resnet50' --out o --data build/glyphs --shape vgg
 fi
