@@ -61,6 +61,7 @@ cat <<END
 In $root:
 
     result     $out/result.json
+    report     $out/report.html
     curves     $curves
     pictures   $out/classified.png
     model      $out/model.tuff
