@@ -151,7 +151,7 @@ static void test_write(struct loaders_test *test)
 
 static void put(uint8_t *file, size_t *at, uint64_t v, unsigned bytes)
 {
-    for (unsigned i = 0; i < bytes; i++) file[(*at)++] = (uint8_t)(v >> 8 * i);
+    for (unsigned i = 0; i < bytes; i++) file[(*at)++] = (uint8_t)(i < 8 ? v >> 8 * i : 0);
 }
 
 struct member {
