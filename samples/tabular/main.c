@@ -169,29 +169,29 @@ static tuff_status draw_importance(struct sample *s, const struct job *job)
 
 /* ---- how good it is -------------------------------------------------------------------------------------------------------------------- */
 
-/* R2 = 1 - sum of squares of what is wrong / sum of squares around the mean; and each prediction beside the truth. */
+/* R2, and each prediction beside the truth. */
 static tuff_status score_numbers(struct sample *s, const struct job *job)
 {
     const struct table_column *c = &job->table.column[job->target];
     struct tuff_data data = part(job, true);
     const float *truth = data.fields[1];
     float *found = malloc(job->tested * sizeof *found);
-    double(*points)[2] = malloc(job->tested * sizeof *points), wrong = 0, around = 0, mean = 0, least = INFINITY,
-    most = -INFINITY;
+    double(*points)[2] = malloc(job->tested * sizeof *points), least = INFINITY, most = -INFINITY;
+    struct tuff_scores scores;
+    const struct tuff_answers answers = {
+        .struct_size = sizeof answers, .count = job->tested, .targets = truth, .values = found};
     tuff_status status = found && points ? tuff_model_predict(job->model, &data, (void *[]){found}, &s->error)
                                          : TUFF_ERR_MEMORY;
-    for (uint32_t i = 0; i < job->tested && !status; i++) mean += (double)truth[i] / job->tested;
+    if (status == TUFF_OK) status = tuff_score(s->context, &answers, &scores, NULL, NULL, &s->error);
     for (uint32_t i = 0; i < job->tested && !status; i++) {
         points[i][0] = c->mean + (double)truth[i] * c->deviation, points[i][1] = c->mean + (double)found[i] * c->deviation;
-        wrong += ((double)found[i] - (double)truth[i]) * ((double)found[i] - (double)truth[i]);
-        around += ((double)truth[i] - mean) * ((double)truth[i] - mean);
         least = fmin(least, points[i][0]), most = fmax(most, points[i][0]);
     }
     char path[SAMPLE_PATH], note[40];
     if (status == TUFF_OK) {
         const double even[2][2] = {{least, least}, {most, most}};
-        printf("result   R2 %.4f of %u rows\n", 1 - wrong / around, (unsigned)job->tested);
-        snprintf(note, sizeof note, "R2 %.3f", 1 - wrong / around);
+        printf("result   R2 %.4f of %u rows\n", scores.value[TUFF_SCORE_R2], (unsigned)job->tested);
+        snprintf(note, sizeof note, "R2 %.3f", scores.value[TUFF_SCORE_R2]);
         const struct plot plot = {.title = "Found, over the truth",
                                   .x_title = c->name,
                                   .note = note,
@@ -209,24 +209,22 @@ static tuff_status score_numbers(struct sample *s, const struct job *job)
 static tuff_status score_kinds(struct sample *s, const struct job *job)
 {
     const struct table_column *c = &job->table.column[job->target];
-    uint32_t n = c->kind_count, right = 0, counts[TABLE_KINDS][TABLE_KINDS] = {{0}};
+    const uint32_t n = c->kind_count;
+    uint64_t counts[TABLE_KINDS * TABLE_KINDS];
     struct tuff_data data = part(job, true);
+    struct tuff_scores scores;
     float *found = malloc((size_t)job->tested * n * sizeof *found);
+    const struct tuff_answers answers = {
+        .struct_size = sizeof answers, .count = job->tested, .classes = n, .labels = data.fields[1], .scores = found};
     tuff_status status = found ? tuff_model_predict(job->model, &data, (void *[]){found}, &s->error) : TUFF_ERR_MEMORY;
-    for (uint32_t i = 0; i < job->tested && !status; i++) {
-        uint32_t best = 0, truth = (uint32_t)((const int32_t *)data.fields[1])[i];
-        for (uint32_t k = 1; k < n; k++)
-            if (found[(size_t)i * n + k] > found[(size_t)i * n + best]) best = k;
-        counts[truth][best]++;
-        right += truth == best;
-    }
+    if (status == TUFF_OK) status = tuff_score(s->context, &answers, &scores, NULL, counts, &s->error);
     free(found);
     TRY(status);
     printf("result   accuracy %.4f of %u rows; rows of the table: what it is, columns: what was found\n",
-           (double)right / job->tested, (unsigned)job->tested);
+           scores.value[TUFF_SCORE_ACCURACY], (unsigned)job->tested);
     for (uint32_t k = 0; k < n && n <= 12; k++) {
         printf("  %-16.40s", SHOWN(c->kinds[k]));
-        for (uint32_t i = 0; i < n; i++) printf(" %6u", (unsigned)counts[k][i]);
+        for (uint32_t i = 0; i < n; i++) printf(" %6llu", (unsigned long long)counts[k * n + i]);
         printf("\n");
     }
     return TUFF_OK;
