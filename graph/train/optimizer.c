@@ -1,6 +1,7 @@
 /* optimizer.c - gradients of parameters and their update as graph, over one vector for each group of them; step sizes and bias
  * corrections come from a table that the host computes in double, some hundred runs ahead. */
 #include "graph/ops/leaf.h"
+#include "graph/ops/view.h"
 #include "graph/train/settings.h"
 #include "graph/train/update.h"
 
@@ -85,11 +86,8 @@ static void build_table(struct tuff_update *u)
     u->o->table = tuff_transient(g, "tuff/optimizer/table", TUFF_F32, TUFF_SHAPE(TABLE_ROWS, TUFF_COLUMNS));
     u->o->cursor = tuff_transient(g, "tuff/optimizer/cursor", TUFF_I32, TUFF_SHAPE(1));
     tuff_val row = tuff_gather(g, u->o->table, u->o->cursor, 0);
-    for (uint32_t i = 0; i < TUFF_COLUMNS; i++) {
-        uint32_t start[2] = {0, i}, size[2] = {1, 1};
-        int32_t step[2] = {1, 1};
-        u->column[i] = tuff_reshape(g, tuff_slice(g, row, start, step, size), TUFF_SHAPE(1));
-    }
+    for (uint32_t i = 0; i < TUFF_COLUMNS; i++)
+        u->column[i] = tuff_reshape(g, tuff_slice_axis(g, row, 1, i, 1, 1), TUFF_SHAPE(1));
     if (u->o->params.ema_decay > 0) {
         u->o->ema_table = tuff_transient(g, "tuff/optimizer/ema", TUFF_F32, TUFF_SHAPE(TABLE_ROWS));
         u->o->averaged = tuff_state(g, "optimizer/averaged", TUFF_F32, TUFF_SHAPE(1), (struct tuff_init){0});
