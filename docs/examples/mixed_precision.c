@@ -28,7 +28,7 @@ static tuff_val loss_of(struct tuff_graph *g, tuff_val x, tuff_val wanted)
     const struct tuff_layer_conv2d_params conv = {.channels = 16, .kernel = {3}, .conv = {.pad = {1, 1, 1, 1}}};
     tuff_val h = x;
     for (int i = 0; i < 3; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "conv%d", i + 1);
         h = tuff_relu(g, tuff_layer_conv2d(g, h, name, conv));
     }
