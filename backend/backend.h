@@ -99,69 +99,6 @@ TUFF_API struct tuff_program_counts tuff_program_counts(const struct tuff_progra
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_program_trace(struct tuff_program *program, const char *path,
                                                         struct tuff_error *error);
 
-/* ---- probes: programs that measure what a device can do at most. Only in libtuff. ---- */
-
-/* Independent: enough chains of dependent multiply-adds in an invocation that none waits for another, the device's peak.
- * Dependent: one chain in an invocation, what code without parallel work inside an invocation reaches. */
-enum tuff_probe_kind {
-    TUFF_PROBE_F32,
-    TUFF_PROBE_F32_DEPENDENT,
-    TUFF_PROBE_F16, /* two packed halves an operation */
-    TUFF_PROBE_F16_DEPENDENT,
-    TUFF_PROBE_I8_DOT, /* dot product of four packed signed bytes, added to an int */
-    TUFF_PROBE_I8_DOT_DEPENDENT,
-    TUFF_PROBE_MATRIX, /* cooperative matrices of a subgroup, f16 x f16 summed in f32 */
-    TUFF_PROBE_MATRIX_DEPENDENT,
-    TUFF_PROBE_COPY,         /* by a kernel, from one buffer to another */
-    TUFF_PROBE_READ,         /* by a kernel that sums */
-    TUFF_PROBE_COPY_STORAGE, /* COPY and READ are the best of both ways to read: these are one of them, */
-    TUFF_PROBE_COPY_TEXELS,  /* where the device reads texels (TUFF_DRIVER_READS_TEXELS) the other too */
-    TUFF_PROBE_READ_STORAGE,
-    TUFF_PROBE_READ_TEXELS,
-    TUFF_PROBE_LAUNCH,           /* launches of one workgroup with one word of work, without barriers */
-    TUFF_PROBE_LAUNCH_DEPENDENT, /* each reads what the one before wrote, behind a barrier */
-    TUFF_PROBE_SUBMIT,           /* a program without a launch */
-    TUFF_PROBE_COUNT
-};
-/* Programs of a kind: with more or fewer chains in an invocation, more or less to copy. Which is fastest is a matter of the
- * driver's compiler: the fastest one tells the peak. At least 1. */
-TUFF_API uint32_t tuff_probe_variants(enum tuff_probe_kind kind);
-/* "f32/independent", "f32/dependent", "f16/..", "i8dot/..", "coopmat-f16/..", "copy", "read", "copy/storage", "copy/texel", .., "launch/..", "submit". Static. */
-TUFF_API const char *tuff_probe_name(enum tuff_probe_kind kind);
-
-#define TUFF_PROBE_MAX_ROUNDS 4096u
-struct tuff_probe_params {
-    size_t struct_size;
-    enum tuff_probe_kind kind;
-    uint64_t rounds;  /* work of one run: times the kernel's loop turns, or launches; 0: 1. At most TUFF_PROBE_MAX_ROUNDS, at
-                      * which the largest GPU of today is busy for tens of milliseconds. Start low and double */
-    uint64_t bytes;   /* of each buffer of COPY and READ, rounded to what the device binds; 0: as much as lies beyond any
-                      * cache that it may have, up to 256 MiB */
-    uint32_t variant; /* 0 .. tuff_probe_variants(kind) - 1 */
-};
-struct tuff_probe_work {
-    uint64_t flops; /* or integer operations; multiply and add count as two */
-    uint64_t bytes; /* read and written, of COPY and READ */
-    uint32_t launches;
-};
-/* A program with its buffers and inputs. One thread at a time. */
-struct tuff_probe;
-/* Errors: UNSUPPORTED with a sentence where the device lacks what it measures, USAGE for more rounds than the most,
- * DEVICE_MEMORY, DRIVER, MEMORY. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_probe_create(struct tuff_device *device, const struct tuff_probe_params *params,
-                                                       struct tuff_probe **probe, struct tuff_error *error);
-TUFF_API void tuff_probe_destroy(struct tuff_probe *probe); /* waits for its runs; NULL is legal */
-/* To submit, wait for and time (tuff_program_duration). Borrowed. */
-TUFF_API struct tuff_program *tuff_probe_program(struct tuff_probe *probe);
-TUFF_API struct tuff_probe_work tuff_probe_work(const struct tuff_probe *probe);
-struct tuff_probe_found {
-    uint64_t compared, wrong; /* words of the result; all of them are exact */
-};
-/* Waits for the last run and compares the buffer it wrote with what it must have written, which depends on all the work:
- * every operation of a probe is exact in its type. compared is 0 for SUBMIT. Errors: USAGE before a run, as tuff_buffer_read. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_probe_check(struct tuff_probe *probe, struct tuff_probe_found *found,
-                                                      struct tuff_error *error);
-
 #ifdef __cplusplus
 }
 #endif

@@ -93,7 +93,7 @@ static tuff_status compile_one(void *user, uint32_t index, struct tuff_error *er
 {
     struct compile_job *job = user;
     const struct tuff_plan_kernel *kernel = &job->plan->kernels[index];
-    const struct tuff_kernel_source *source = tuff_kernel_find(kernel->file);
+    const struct tuff_kernel_source *source = kernel->own ? kernel->own : tuff_kernel_find(kernel->file);
     if (!source)
         return tuff_fail(job->device->context, error, TUFF_ERR_UNSUPPORTED, "this build has no kernel called %s",
                          kernel->file);

@@ -70,7 +70,8 @@ struct tuff_plan_kernel {
     const char *file;    /* [arena] shader name without ".comp", as in shaders/kernels.h */
     const char *defines; /* [arena] "#define" lines that stand before the source; may be "" */
     const char *hooks;   /* [arena] hook text (declares all bindings, defines in0.. and out0..); "" = the file's identity */
-    uint32_t spec_first, spec_count; /* range of plan->specs, sorted by id */
+    uint32_t spec_first, spec_count;      /* range of plan->specs, sorted by id */
+    const struct tuff_kernel_source *own; /* [borrowed] of a file that is not in shaders/kernels.h; else NULL */
 };
 
 /* READ | COUNTS: the launch's workgroup counts, three words that a launch before it wrote; the last binding of its launch, of 12 bytes,

@@ -1,5 +1,5 @@
 # samples/<name>/*.c -> bin/tuff-<name>, or bin/sample-<name> of what a user starts from, which is not installed. They see the public
-# headers alone, as any user.
+# headers alone, as any user; samples/bench/probe*.c is the exception.
 
 # samples/nets is no program but the networks that programs and tests share.
 file(GLOB nets_sources CONFIGURE_DEPENDS samples/nets/*.c)
@@ -28,10 +28,21 @@ if(TARGET PkgConfig::TUFF_CAIRO)
 endif()
 add_dependencies(tuff_program tuff_headers)
 
+# samples/bench/probe*.c, the programs that measure a device's peaks, and their shaders are made of Tuff's inside: this part alone
+# gets the project's root, and who links it the static library or the objects.
+file(GLOB probe_sources CONFIGURE_DEPENDS samples/bench/probe*.c)
+tuff_shaders(probes samples/bench/shaders)
+set_source_files_properties(${PROJECT_SOURCE_DIR}/samples/bench/probe.c PROPERTIES OBJECT_DEPENDS "${probes_sources};${probes_built}")
+add_library(tuff_bench_probes STATIC EXCLUDE_FROM_ALL ${probe_sources})
+target_link_libraries(tuff_bench_probes PRIVATE tuff_flags)
+target_include_directories(tuff_bench_probes PRIVATE ${PROJECT_SOURCE_DIR} ${tuff_generated} ${PROJECT_BINARY_DIR}/include)
+target_include_directories(tuff_bench_probes SYSTEM PRIVATE ${TUFF_VOLK_INCLUDE_DIR} ${TUFF_VULKAN_INCLUDE_DIR})
+add_dependencies(tuff_bench_probes tuff_headers)
+
 # All of samples/bench but main.c is a library, which tests link too (cmake/tests.cmake). Without cJSON there is no tuff-bench,
 # but its statistics are there.
 file(GLOB bench_sources CONFIGURE_DEPENDS samples/bench/*.c)
-list(FILTER bench_sources EXCLUDE REGEX "/main\\.c$")
+list(FILTER bench_sources EXCLUDE REGEX "/(main|probe[a-z_]*)\\.c$")
 if(TUFF_JSON)
     foreach(embedded report.html=report_page result.schema.json=result_schema)
         string(REGEX MATCH "^(.*)=(.*)$" unused ${embedded})
@@ -48,7 +59,7 @@ else()
     list(FILTER bench_sources INCLUDE REGEX "/stats\\.c$")
 endif()
 add_library(tuff_bench_parts STATIC EXCLUDE_FROM_ALL ${bench_sources})
-target_link_libraries(tuff_bench_parts PRIVATE tuff_flags PUBLIC tuff_nets tuff_program)
+target_link_libraries(tuff_bench_parts PRIVATE tuff_flags PUBLIC tuff_nets tuff_program tuff_bench_probes)
 target_include_directories(tuff_bench_parts PRIVATE ${PROJECT_SOURCE_DIR}/samples/bench ${PROJECT_BINARY_DIR}/include)
 if(TUFF_JSON)
     target_link_libraries(tuff_bench_parts PUBLIC cjson)

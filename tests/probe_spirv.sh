@@ -1,9 +1,9 @@
 #!/bin/sh
-# probe_spirv.sh - the SPIR-V that Tuff writes itself (backend/probe_matrix.c) is valid for every shape that drivers offer; and
+# probe_spirv.sh - the SPIR-V that tuff-bench writes itself (samples/bench/probe_matrix.c) is valid for every shape that drivers offer; and
 # spirv-val, which must be newer than Debian 12's to know cooperative matrices, tells a wrong module.
 set -eu
 cd "${TUFF_SOURCE_DIR:-$(dirname -- "$0")/..}"
-program=${TUFF_BUILD_DIR:-build/release}/tests/backend_probe
+program=${TUFF_BUILD_DIR:-build/release}/tests/bench_probe
 [ -x "$program" ] || { echo "skipped: no $program"; exit 77; }
 tools=${TUFF_SHARED:-../shared}/lab/glslang-new.sh
 [ -e "$tools" ] && "$tools" > /dev/null 2>&1 || { echo "skipped: no newer spirv-val (lab/glslang-new.sh)"; exit 77; }

@@ -1,6 +1,7 @@
 /* works_peaks.c - what the device does at most: arithmetic, bandwidth, transfers, the cost of launches and submissions. All
  * other figures are held against these, so those that are needed are measured whatever --only says. */
 #include "bench.h"
+#include "probe.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,36 +12,33 @@ static const double RUN_NS = 20e6; /* of one run: short enough for any watchdog,
 enum { TRANSFER_MIB = 64 };
 
 static const struct {
-    enum tuff_probe_kind kind;
+    enum probe_kind kind;
     const char *title, *unit;
     bool quick;
 } probes[] = {
-    {TUFF_PROBE_F32, "f32 multiply-add, independent chains", "GFLOP/s", true},
-    {TUFF_PROBE_F32_DEPENDENT, "f32 multiply-add, one chain", "GFLOP/s", false},
-    {TUFF_PROBE_F16, "f16 multiply-add, independent chains", "GFLOP/s", true},
-    {TUFF_PROBE_F16_DEPENDENT, "f16 multiply-add, one chain", "GFLOP/s", false},
-    {TUFF_PROBE_I8_DOT, "int8 dot product, independent chains", "GOP/s", true},
-    {TUFF_PROBE_I8_DOT_DEPENDENT, "int8 dot product, one chain", "GOP/s", false},
-    {TUFF_PROBE_MATRIX, "cooperative matrices f16 into f32, independent", "GFLOP/s", true},
-    {TUFF_PROBE_MATRIX_DEPENDENT, "cooperative matrices f16 into f32, one chain", "GFLOP/s", false},
-    {TUFF_PROBE_COPY, "copy in device memory, read and written", "GB/s", true},
-    {TUFF_PROBE_READ, "read of device memory", "GB/s", true},
-    {TUFF_PROBE_COPY_STORAGE, "copy, read by a storage buffer", "GB/s", false},
-    {TUFF_PROBE_COPY_TEXELS, "copy, read by a texel buffer", "GB/s", false},
-    {TUFF_PROBE_READ_STORAGE, "read by a storage buffer", "GB/s", false},
-    {TUFF_PROBE_READ_TEXELS, "read by a texel buffer", "GB/s", false},
-    {TUFF_PROBE_LAUNCH, "a launch, independent", "us", true},
-    {TUFF_PROBE_LAUNCH_DEPENDENT, "a launch behind a barrier", "us", true},
-    {TUFF_PROBE_SUBMIT, "a submission, waited for", "us", true},
+    {PROBE_F32, "f32 multiply-add, independent chains", "GFLOP/s", true},
+    {PROBE_F32_DEPENDENT, "f32 multiply-add, one chain", "GFLOP/s", false},
+    {PROBE_F16, "f16 multiply-add, independent chains", "GFLOP/s", true},
+    {PROBE_F16_DEPENDENT, "f16 multiply-add, one chain", "GFLOP/s", false},
+    {PROBE_I8_DOT, "int8 dot product, independent chains", "GOP/s", true},
+    {PROBE_I8_DOT_DEPENDENT, "int8 dot product, one chain", "GOP/s", false},
+    {PROBE_MATRIX, "cooperative matrices f16 into f32, independent", "GFLOP/s", true},
+    {PROBE_MATRIX_DEPENDENT, "cooperative matrices f16 into f32, one chain", "GFLOP/s", false},
+    {PROBE_COPY, "copy in device memory, read and written", "GB/s", true},
+    {PROBE_READ, "read of device memory", "GB/s", true},
+    {PROBE_COPY_STORAGE, "copy, read by a storage buffer", "GB/s", false},
+    {PROBE_COPY_TEXELS, "copy, read by a texel buffer", "GB/s", false},
+    {PROBE_READ_STORAGE, "read by a storage buffer", "GB/s", false},
+    {PROBE_READ_TEXELS, "read by a texel buffer", "GB/s", false},
+    {PROBE_LAUNCH, "a launch, independent", "us", true},
+    {PROBE_LAUNCH_DEPENDENT, "a launch behind a barrier", "us", true},
+    {PROBE_SUBMIT, "a submission, waited for", "us", true},
 };
 static const struct {
     const char *id, *title;
 } transfers[] = {{"peak/upload", "upload, 64 MiB, host to device"}, {"peak/download", "download, 64 MiB, device to host"}};
 
-static void id_of(enum tuff_probe_kind kind, char *id, size_t bytes)
-{
-    snprintf(id, bytes, "peak/%s", tuff_probe_name(kind));
-}
+static void id_of(enum probe_kind kind, char *id, size_t bytes) { snprintf(id, bytes, "peak/%s", probe_name(kind)); }
 
 void list_peaks(work_visit *visit, void *user)
 {
@@ -56,13 +54,13 @@ void list_peaks(work_visit *visit, void *user)
 
 struct probe_run {
     struct tuff_device *device;
-    struct tuff_probe *probe;
+    struct probe *probe;
 };
 
 static tuff_status run_probe(void *user, double *device_ns, struct tuff_error *error)
 {
     struct probe_run *r = user;
-    struct tuff_program *program = tuff_probe_program(r->probe);
+    struct tuff_program *program = probe_program(r->probe);
     uint64_t ticket;
     tuff_status status = tuff_program_submit(program, &ticket, error);
     if (status == TUFF_OK) status = tuff_device_wait(r->device, ticket, UINT64_MAX, error);
@@ -71,37 +69,37 @@ static tuff_status run_probe(void *user, double *device_ns, struct tuff_error *e
 }
 
 /* Doubles the work until a run is long enough. *ns: what a unit of work took then. */
-static tuff_status make_variant(struct probe_run *r, enum tuff_probe_kind kind, uint32_t variant, double *ns,
+static tuff_status make_variant(struct probe_run *r, enum probe_kind kind, uint32_t variant, double *ns,
                                 struct tuff_error *error)
 {
-    struct tuff_probe_params params = {.struct_size = sizeof params, .kind = kind, .rounds = 1, .variant = variant};
+    struct probe_params params = {.kind = kind, .rounds = 1, .variant = variant};
     for (;; params.rounds *= 2) {
-        tuff_status status = tuff_probe_create(r->device, &params, &r->probe, error);
+        tuff_status status = probe_create(r->device, &params, &r->probe, error);
         if (status == TUFF_OK) status = run_probe(r, &(double){0}, error); /* the first one may be slow to start */
         double began = nanoseconds_now();
         if (status == TUFF_OK) status = run_probe(r, &(double){0}, error);
         double took = nanoseconds_now() - began;
-        bool enough = took >= RUN_NS || params.rounds * 2 > TUFF_PROBE_MAX_ROUNDS;
-        struct tuff_probe_work work = status == TUFF_OK ? tuff_probe_work(r->probe) : (struct tuff_probe_work){0};
+        bool enough = took >= RUN_NS || params.rounds * 2 > PROBE_MAX_ROUNDS;
+        struct probe_work work = status == TUFF_OK ? probe_work(r->probe) : (struct probe_work){0};
         *ns = took / (double)(work.flops + work.bytes + 1);
-        if (status != TUFF_OK || enough || kind == TUFF_PROBE_SUBMIT) return status;
-        tuff_probe_destroy(r->probe);
+        if (status != TUFF_OK || enough || kind == PROBE_SUBMIT) return status;
+        probe_destroy(r->probe);
         r->probe = NULL;
     }
 }
 
 /* The fastest of the kind's variants; a device may lack some of them. */
-static tuff_status make_probe(struct probe_run *r, enum tuff_probe_kind kind, struct tuff_error *error)
+static tuff_status make_probe(struct probe_run *r, enum probe_kind kind, struct tuff_error *error)
 {
-    struct tuff_probe *best = NULL;
+    struct probe *best = NULL;
     double least = 0, ns;
     tuff_status status = TUFF_OK;
-    for (uint32_t v = 0; v < tuff_probe_variants(kind) && status == TUFF_OK; v++) {
+    for (uint32_t v = 0; v < probe_variants(kind) && status == TUFF_OK; v++) {
         r->probe = NULL;
         status = make_variant(r, kind, v, &ns, error);
         if (status == TUFF_ERR_UNSUPPORTED && best) status = TUFF_OK, ns = INFINITY;
         bool better = status == TUFF_OK && r->probe && (!best || ns < least);
-        tuff_probe_destroy(better ? best : r->probe);
+        probe_destroy(better ? best : r->probe);
         if (!better) continue;
         best = r->probe;
         least = ns;
@@ -112,8 +110,8 @@ static tuff_status make_probe(struct probe_run *r, enum tuff_probe_kind kind, st
 
 static tuff_status check_probe(struct probe_run *r, struct check *check, struct tuff_error *error)
 {
-    struct tuff_probe_found found;
-    tuff_status status = tuff_probe_check(r->probe, &found, error);
+    struct probe_found found;
+    tuff_status status = probe_check(r->probe, &found, error);
     if (status != TUFF_OK) return status;
     *check = (struct check){.kind = found.compared ? "exact" : "none",
                             .nmse = found.compared ? (double)found.wrong / (double)found.compared : 0,
@@ -135,17 +133,17 @@ static tuff_status run_one_probe(struct bench *bench, size_t index)
     if (row.status == TUFF_OK) row.status = measure(bench->options, &runner, 1, &series, &error);
     if (row.status == TUFF_OK) row.status = check_probe(&r, &row.check, &error);
     if (row.status == TUFF_OK) {
-        struct tuff_probe_work work = tuff_probe_work(r.probe);
+        struct probe_work work = probe_work(r.probe);
         row.flops = (double)work.flops;
         row.bytes = (double)work.bytes;
         row.samples = work.launches ? work.launches : 1;
         row.series = &series;
     }
-    row.by_device = probes[index].kind != TUFF_PROBE_SUBMIT;
+    row.by_device = probes[index].kind != PROBE_SUBMIT;
     row.message = error.message;
     result_add(bench, &row);
     series_free(&series, 1);
-    tuff_probe_destroy(r.probe);
+    probe_destroy(r.probe);
     return row.status;
 }
 

@@ -4,6 +4,7 @@
  * compiler, and that validation is silent. */
 #include "tests/dryrun/dryrun.h"
 #include "graph/op.h"
+#include "samples/bench/probe.h"
 #include "samples/common/program.h"
 #include "shaders/kernels.h"
 #include "tests/dryrun/no_submit.h"
@@ -189,12 +190,12 @@ static bool is_replaced(const struct dryrun *d, const char *name)
     return replaced;
 }
 
-/* Every kernel file was in a plan, but those of which the device chooses between several, the self-test's own, those of probes
- * (run_probe makes them), and those of the other kind of build: with a compiler, which fuses, or without. */
+/* Every kernel file was in a plan, but those of which the device chooses between several, the self-test's own, the probe of
+ * tiles, and those of the other kind of build: with a compiler, which fuses, or without. */
 static void check_covered(struct dryrun *d)
 {
     const char *const alternatives[] = {"gemm_",          "conv_shuffle", "conv_weight_shuffle",
-                                        "subgroup_probe", "probe_",       tuff_glslang() ? "plain_" : "pointwise"};
+                                        "subgroup_probe", "probe_tiles",  tuff_glslang() ? "plain_" : "pointwise"};
     for (unsigned i = 0; i < tuff_kernel_source_count; i++) {
         const char *name = tuff_kernel_sources[i].name;
         bool needed = true;
@@ -264,26 +265,25 @@ static void run_family(struct dryrun *d, const char *name, tuff_val (*build)(str
 }
 
 /* Peaks of what the device has; "coopmat-f16" is a kernel that no file holds. */
-static void run_probe(struct dryrun *d, enum tuff_probe_kind kind, uint32_t variant)
+static void run_probe(struct dryrun *d, enum probe_kind kind, uint32_t variant)
 {
     struct tuff_error error = {0};
-    struct tuff_probe *probe = NULL;
-    const struct tuff_probe_params params = {
-        .struct_size = sizeof params, .kind = kind, .rounds = 2, .bytes = 1 << 20, .variant = variant};
+    struct probe *probe = NULL;
+    const struct probe_params params = {.kind = kind, .rounds = 2, .bytes = 1 << 20, .variant = variant};
     char name[64];
     uint64_t ticket = 0;
-    snprintf(name, sizeof name, "probe %s", tuff_probe_name(kind));
+    snprintf(name, sizeof name, "probe %s", probe_name(kind));
     d->asking = true;
-    tuff_status status = tuff_probe_create(d->device, &params, &probe, &error);
+    tuff_status status = probe_create(d->device, &params, &probe, &error);
     d->asking = false;
     if (status == TUFF_ERR_UNSUPPORTED && strstr(error.message, " has no ")) {
         printf("%-24s not here: %s\n", name, error.message);
         return;
     }
-    if (!status) status = tuff_program_submit(tuff_probe_program(probe), &ticket, &error);
+    if (!status) status = tuff_program_submit(probe_program(probe), &ticket, &error);
     if (!status) status = tuff_device_wait(d->device, ticket, UINT64_MAX, &error);
     dryrun_report(d, name, status, &error, NULL);
-    tuff_probe_destroy(probe);
+    probe_destroy(probe);
 }
 
 /* ---- the quickstart's plans ---------------------------------------------------------------------------------------------------- */
@@ -345,8 +345,8 @@ static void run_kernels(struct dryrun *d)
     for (uint32_t i = 0; i < tuff_op_count; i++)
         if (tuff_ops[i]->class == TUFF_CLASS_KERNEL && tuff_ops[i]->case_count && !d->tried[i])
             run_family(d, tuff_ops[i]->name, NULL, tuff_ops[i]);
-    for (uint32_t kind = 0; kind < TUFF_PROBE_COUNT; kind++)
-        for (uint32_t v = 0; v < tuff_probe_variants(kind); v++) run_probe(d, kind, v);
+    for (uint32_t kind = 0; kind < PROBE_COUNT; kind++)
+        for (uint32_t v = 0; v < probe_variants(kind); v++) run_probe(d, kind, v);
     run_quickstart(d);
     check_covered(d);
 }

@@ -1,33 +1,36 @@
 /* probe.c - programs that measure what a device can do at most: arithmetic, memory, launches, submissions.
  *
- * Owns struct tuff_probe. Each family of kinds says three things: the plan, each word of the input, each word that the output
- * must hold. All arithmetic is exact, so the check is one comparison of words. In libtuff alone: takes the kernels that were
- * compiled when Tuff was built, so that a peak depends on no compiler of the day. One thread at a time. */
-#include "backend/probe.h"
-#include "backend/kernels.h"
+ * Owns struct probe. Each family of kinds says three things: the plan, each word of the input, each word that the output
+ * must hold. All arithmetic is exact, so the check is one comparison of words. The kernels are those of shaders/ beside it, compiled
+ * when Tuff was built, so that a peak depends on no compiler of the day. One thread at a time. */
+#include "probe.h"
+
+#include "probe_matrix.h"
+
 #include "backend/program.h"
+#include "backend/spirv.h"
 
 enum chain_type { CHAIN_F32, CHAIN_F16, CHAIN_I8 };
 enum {
-    CHAIN_LANES = 16,  /* kinds of invocations; these and the next are those of shaders/probe_chain.comp */
+    CHAIN_LANES = 16,  /* kinds of invocations; these and the next are those of probe_chain.comp */
     CHAIN_FIELDS = 32, /* of which the first 8 are operands, the rest starts */
     CHAIN_PAIRS = 16,
     CHAIN_TURN = 50,
-    STREAM_BLOCKS = 8, /* of 4 words that an invocation of shaders/probe_stream.comp reads */
+    STREAM_BLOCKS = 8, /* of 4 words that an invocation of probe_stream.comp reads */
     LAUNCH_WORDS = TUFF_PLAN_ALIGNMENT / 4,
     CHUNK_WORDS = 1 << 16, /* written and read at a time */
     VARIANTS = 3
 };
 
 struct kind;
-struct tuff_probe {
+struct probe {
     struct tuff_device *device;   /* [retained] */
     struct tuff_program *program; /* [owned] */
     struct tuff_buffer *in, *out; /* [owned] */
     const struct kind *kind;
-    struct tuff_probe_module *module; /* [owned] of a matrix, else NULL */
-    struct tuff_probe_shape shape;
-    struct tuff_probe_work work;
+    struct probe_module *module; /* [owned] of a matrix, else NULL */
+    struct probe_shape shape;
+    struct probe_work work;
     uint64_t bytes;     /* of each buffer of a stream */
     uint64_t out_words; /* that the output holds; its buffer may be longer */
     uint32_t rounds, workgroup;
@@ -36,9 +39,9 @@ struct tuff_probe {
 };
 
 struct family {
-    tuff_status (*plan)(struct tuff_probe *probe, struct tuff_plan *plan, struct tuff_error *error);
-    uint32_t (*input)(const struct tuff_probe *probe, uint64_t word);
-    uint32_t (*output)(const struct tuff_probe *probe, uint64_t word);
+    tuff_status (*plan)(struct probe *probe, struct tuff_plan *plan, struct tuff_error *error);
+    uint32_t (*input)(const struct probe *probe, uint64_t word);
+    uint32_t (*output)(const struct probe *probe, uint64_t word);
 };
 struct kind {
     const char *name;
@@ -65,18 +68,18 @@ static uint32_t scramble(uint32_t x)
     return x ^ x >> 16;
 }
 
-static bool is_software(const struct tuff_probe *probe) { return probe->device->caps.kind == TUFF_DEVICE_SOFTWARE; }
+static bool is_software(const struct probe *probe) { return probe->device->caps.kind == TUFF_DEVICE_SOFTWARE; }
 
 /* A count of results, each of so many bytes, that a binding holds: this one, or a half, a quarter .. of it. */
-static uint32_t at_most(const struct tuff_probe *probe, uint32_t count, uint64_t bytes)
+static uint32_t at_most(const struct probe *probe, uint32_t count, uint64_t bytes)
 {
     while (count > 1 && count * bytes > probe->device->caps.max_storage_range) count /= 2;
     return count;
 }
 
-static uint32_t from_table(const struct tuff_probe *probe, uint64_t word) { return probe->table[word % probe->table_count]; }
+static uint32_t from_table(const struct probe *probe, uint64_t word) { return probe->table[word % probe->table_count]; }
 
-static tuff_status make_table(struct tuff_probe *probe, uint32_t count, struct tuff_error *error)
+static tuff_status make_table(struct probe *probe, uint32_t count, struct tuff_error *error)
 {
     probe->table = tuff_alloc(probe->device->context, count * sizeof *probe->table);
     probe->table_count = count;
@@ -96,37 +99,45 @@ static tuff_status add_slot(struct tuff_plan *plan, enum tuff_memory memory, uin
 
 struct launch {
     const char *file;
-    uint32_t groups;
-    const struct tuff_kernel_part *part;  /* constants and words; NULL: none */
-    const void *fields;                   /* of the part */
+    uint32_t groups, size;                /* size: of a workgroup, the kernel's constant 0; 0: it has none */
+    uint32_t words[2], word_count;        /* pushed */
     struct tuff_plan_binding bindings[3]; /* those without access are none */
     uint64_t flops;
 };
 
-enum { MOST_FIELDS = 8 }; /* of a probe's part */
+/* Rows of cmake/shader.cmake. That of matrices is a kernel without a text: its words are written for the device. */
+static const struct tuff_kernel_source sources[] = {
+#include "probes/sources.inc"
+    {"probe_matrix", "// tuff: full-subgroups"}};
+static const struct tuff_built_kernel built[] = {
+#include "probes/built.inc"
+};
 
-static tuff_status add_launch(const struct tuff_probe *probe, struct tuff_plan *plan, const struct launch *l,
+static const struct tuff_kernel_source *source_of(const char *file)
+{
+    size_t i = 0;
+    while (strcmp(sources[i].name, file) != 0) i++; /* all files of this one are there */
+    return &sources[i];
+}
+
+static tuff_status add_launch(const struct probe *probe, struct tuff_plan *plan, const struct launch *l,
                               struct tuff_error *error)
 {
-    struct tuff_plan_kernel kernel = {.file = l->file, .defines = probe->kind->defines, .hooks = ""};
-    struct tuff_plan_spec specs[MOST_FIELDS];
-    uint32_t words[MOST_FIELDS], spec_count = l->part ? l->part->constant_count : 0,
-                                 word_count = l->part ? l->part->word_count : 0;
-    TUFF_REQUIRE_THAT(plan->arena.context, error, spec_count <= MOST_FIELDS && word_count <= MOST_FIELDS,
-                      "a probe has too many constants");
-    if (l->part) tuff_part_split(l->part, l->fields, specs, words);
+    struct tuff_plan_kernel kernel = {
+        .file = l->file, .own = source_of(l->file), .defines = probe->kind->defines, .hooks = ""};
+    const struct tuff_plan_spec size = {.id = 0, .value = l->size};
     struct tuff_plan_launch launch = {.label = probe->kind->name, .groups = {l->groups, 1, 1}, .flops = l->flops};
     uint32_t count = l->bindings[2].access ? 3 : 2;
-    launch.kernel = tuff_plan_add_kernel(plan, &kernel, specs, spec_count);
+    launch.kernel = tuff_plan_add_kernel(plan, &kernel, &size, l->size != 0);
     if (launch.kernel == UINT32_MAX ||
-        tuff_plan_add_launch(plan, &launch, l->bindings, count, words, word_count) == UINT32_MAX)
+        tuff_plan_add_launch(plan, &launch, l->bindings, count, l->words, l->word_count) == UINT32_MAX)
         return tuff_fail_memory(plan->arena.context, error);
     return TUFF_OK;
 }
 
 /* ---- chains -------------------------------------------------------------------------------------------------------------------------- */
 
-static uint32_t chain_input(const struct tuff_probe *probe, uint64_t word)
+static uint32_t chain_input(const struct probe *probe, uint64_t word)
 {
     uint32_t lane = (uint32_t)word / CHAIN_FIELDS, field = word % CHAIN_FIELDS;
     const float b0 = (float)(2 * (1 + lane % 7));
@@ -150,7 +161,7 @@ static uint32_t dot_4x8(uint32_t a, uint32_t b)
     return (uint32_t)sum;
 }
 
-static uint32_t chain_int(const struct tuff_probe *probe, uint32_t lane, uint32_t chain)
+static uint32_t chain_int(const struct probe *probe, uint32_t lane, uint32_t chain)
 {
     uint32_t field[CHAIN_FIELDS];
     for (uint32_t i = 0; i < CHAIN_FIELDS; i++) field[i] = chain_input(probe, lane * CHAIN_FIELDS + i);
@@ -165,7 +176,7 @@ static uint32_t chain_int(const struct tuff_probe *probe, uint32_t lane, uint32_
     return x;
 }
 
-static uint32_t chain_output(const struct tuff_probe *probe, uint32_t lane)
+static uint32_t chain_output(const struct probe *probe, uint32_t lane)
 {
     uint32_t whole = 0;
     float sum = 0;
@@ -184,7 +195,7 @@ static uint32_t chain_invocations(enum tuff_device_kind kind)
     return kind == TUFF_DEVICE_SOFTWARE ? 1u << 13 : kind == TUFF_DEVICE_INTEGRATED ? 1u << 17 : 1u << 20;
 }
 
-static tuff_status chain_plan(struct tuff_probe *probe, struct tuff_plan *plan, struct tuff_error *error)
+static tuff_status chain_plan(struct probe *probe, struct tuff_plan *plan, struct tuff_error *error)
 {
     const struct tuff_caps *caps = &probe->device->caps;
     const char *lacks = probe->kind->type == CHAIN_F16 && !caps->f16_arithmetic       ? "f16 arithmetic"
@@ -200,11 +211,11 @@ static tuff_status chain_plan(struct tuff_probe *probe, struct tuff_plan *plan, 
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, in_bytes, &in, error));
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_OUTPUT, out_bytes, &out, error));
     uint64_t steps = (uint64_t)invocations * probe->rounds * CHAIN_PAIRS * 2 * probe->kind->chains;
-    const struct tuff_kernel_probe_chain fields = {.SIZE = workgroup, .rounds = probe->rounds};
     struct launch launch = {.file = "probe_chain",
                             .groups = invocations / workgroup,
-                            .part = &tuff_part_probe_chain,
-                            .fields = &fields,
+                            .size = workgroup,
+                            .words = {probe->rounds},
+                            .word_count = 1,
                             .bindings = {{.slot = in, .access = TUFF_READ, .offset = 0, .bytes = in_bytes},
                                          {.slot = out, .access = TUFF_WRITE, .offset = 0, .bytes = out_bytes}},
                             .flops = steps * probe->kind->operations};
@@ -216,35 +227,35 @@ static tuff_status chain_plan(struct tuff_probe *probe, struct tuff_plan *plan, 
 /* -1, 0 or 1 of all a, then all b; their products and sums are exact in any order. */
 static int factor(uint64_t index) { return (int)(scramble((uint32_t)index) % 3) - 1; }
 
-static uint64_t all_of_a(const struct tuff_probe *probe) /* elements */
+static uint64_t all_of_a(const struct probe *probe) /* elements */
 {
-    return (uint64_t)TUFF_PROBE_MATRIX_STEPS * probe->shape.m * probe->shape.k;
+    return (uint64_t)PROBE_MATRIX_STEPS * probe->shape.m * probe->shape.k;
 }
 
-static uint64_t factor_bytes(const struct tuff_probe *probe)
+static uint64_t factor_bytes(const struct probe *probe)
 {
     return (all_of_a(probe) + (uint64_t)probe->kind->chains * probe->shape.k * probe->shape.n) * 2;
 }
 
-static uint64_t start_word(const struct tuff_probe *probe) /* where c begins in the input */
+static uint64_t start_word(const struct probe *probe) /* where c begins in the input */
 {
     return tuff_align(factor_bytes(probe), TUFF_PLAN_ALIGNMENT) / 4;
 }
 
-static uint32_t matrix_input(const struct tuff_probe *probe, uint64_t word)
+static uint32_t matrix_input(const struct probe *probe, uint64_t word)
 {
     static const uint32_t halves[] = {0xbc00, 0, 0x3c00};
     if (word >= start_word(probe)) return bits_of((float)((word - start_word(probe)) % 17));
     return halves[factor(word * 2) + 1] | halves[factor(word * 2 + 1) + 1] << 16;
 }
 
-static float matrix_output(const struct tuff_probe *probe, uint64_t row, uint64_t column)
+static float matrix_output(const struct probe *probe, uint64_t row, uint64_t column)
 {
-    const struct tuff_probe_shape *s = &probe->shape;
+    const struct probe_shape *s = &probe->shape;
     double sum = 0;
     for (uint64_t c = 0; c < probe->kind->chains; c++) {
         double products = 0; /* of a round */
-        for (uint64_t t = 0; t < TUFF_PROBE_MATRIX_STEPS; t++)
+        for (uint64_t t = 0; t < PROBE_MATRIX_STEPS; t++)
             for (uint64_t k = 0; k < s->k; k++)
                 products += factor((t * s->m + row) * s->k + k) * factor(all_of_a(probe) + (c * s->k + k) * s->n + column);
         sum += products * probe->rounds + (double)((c * s->m * s->n + row * s->n + column) % 17);
@@ -252,28 +263,27 @@ static float matrix_output(const struct tuff_probe *probe, uint64_t row, uint64_
     return (float)sum;
 }
 
-static tuff_status matrix_plan(struct tuff_probe *probe, struct tuff_plan *plan, struct tuff_error *error)
+static tuff_status matrix_plan(struct probe *probe, struct tuff_plan *plan, struct tuff_error *error)
 {
-    struct tuff_probe_shape *s = &probe->shape;
+    struct probe_shape *s = &probe->shape;
     const uint32_t chains = probe->kind->chains;
     uint32_t factors, start, out, lanes = probe->device->caps.subgroup_size;
-    TUFF_TRY(tuff_probe_matrix_shape(probe->device, s, error));
+    TUFF_TRY(probe_matrix_shape(probe->device, s, error));
     uint64_t sum_bytes = (uint64_t)s->m * s->n * 4;
     const uint32_t groups = at_most(probe, is_software(probe) ? 512 : 8192, sum_bytes);
     probe->module = tuff_alloc(probe->device->context, sizeof *probe->module);
     if (!probe->module) return tuff_fail_memory(probe->device->context, error);
-    tuff_probe_matrix_module(s, lanes, chains, probe->module);
+    probe_matrix_module(s, lanes, chains, probe->module);
     TUFF_TRY(make_table(probe, s->m * s->n, error));
     for (uint32_t i = 0; i < s->m * s->n; i++) probe->table[i] = bits_of(matrix_output(probe, i / s->n, i % s->n));
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, factor_bytes(probe), &factors, error));
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, sum_bytes * chains, &start, error));
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_OUTPUT, sum_bytes * groups, &out, error));
-    uint64_t products = (uint64_t)groups * probe->rounds * TUFF_PROBE_MATRIX_STEPS * chains;
-    const struct tuff_kernel_probe_matrix fields = {.rounds = probe->rounds, .never = UINT32_MAX};
-    struct launch launch = {.file = "probe_chain", /* whose SPIR-V this is, as the compiler of the probe says */
+    uint64_t products = (uint64_t)groups * probe->rounds * PROBE_MATRIX_STEPS * chains;
+    struct launch launch = {.file = "probe_matrix",
                             .groups = groups,
-                            .part = &tuff_part_probe_matrix,
-                            .fields = &fields,
+                            .words = {probe->rounds, UINT32_MAX},
+                            .word_count = 2,
                             .bindings = {{.slot = factors, .access = TUFF_READ, .offset = 0, .bytes = factor_bytes(probe)},
                                          {.slot = start, .access = TUFF_READ, .offset = 0, .bytes = sum_bytes * chains},
                                          {.slot = out, .access = TUFF_WRITE, .offset = 0, .bytes = sum_bytes * groups}},
@@ -283,18 +293,18 @@ static tuff_status matrix_plan(struct tuff_probe *probe, struct tuff_plan *plan,
 
 /* ---- memory -------------------------------------------------------------------------------------------------------------------------- */
 
-static uint32_t stream_input(const struct tuff_probe *probe, uint64_t word)
+static uint32_t stream_input(const struct probe *probe, uint64_t word)
 {
     (void)probe;
     return scramble((uint32_t)word);
 }
 
-static uint32_t copy_output(const struct tuff_probe *probe, uint64_t word)
+static uint32_t copy_output(const struct probe *probe, uint64_t word)
 {
     return stream_input(probe, word) + probe->rounds - 1;
 }
 
-static uint32_t read_output(const struct tuff_probe *probe, uint64_t word)
+static uint32_t read_output(const struct probe *probe, uint64_t word)
 {
     uint64_t group = word / probe->workgroup, lane = word % probe->workgroup;
     uint32_t sum = probe->rounds - 1;
@@ -305,7 +315,7 @@ static uint32_t read_output(const struct tuff_probe *probe, uint64_t word)
 }
 
 /* Whole workgroups of one binding, one dimension of workgroups. */
-static uint64_t stream_bytes(const struct tuff_probe *probe, uint32_t blocks)
+static uint64_t stream_bytes(const struct probe *probe, uint32_t blocks)
 {
     const struct tuff_caps *caps = &probe->device->caps;
     const uint64_t unit = (uint64_t)probe->workgroup * blocks * 16;
@@ -321,7 +331,7 @@ static uint64_t stream_bytes(const struct tuff_probe *probe, uint32_t blocks)
 }
 
 /* Launches write the same range, with a barrier between: the last one's words stay. */
-static tuff_status stream_plan(struct tuff_probe *probe, struct tuff_plan *plan, struct tuff_error *error)
+static tuff_status stream_plan(struct probe *probe, struct tuff_plan *plan, struct tuff_error *error)
 {
     const bool reads = probe->kind->family->output == read_output;
     const uint32_t blocks = reads ? STREAM_BLOCKS : probe->kind->chains; /* of an invocation */
@@ -335,11 +345,11 @@ static tuff_status stream_plan(struct tuff_probe *probe, struct tuff_plan *plan,
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_INPUT, probe->bytes, &in, error));
     TUFF_TRY(add_slot(plan, TUFF_MEMORY_OUTPUT, out_bytes, &out, error));
     for (uint32_t i = 0; i < probe->rounds; i++) {
-        const struct tuff_kernel_probe_stream fields = {.SIZE = probe->workgroup, .add = i};
         struct launch launch = {.file = "probe_stream",
                                 .groups = (uint32_t)(probe->bytes / 16 / blocks / probe->workgroup),
-                                .part = &tuff_part_probe_stream,
-                                .fields = &fields,
+                                .size = probe->workgroup,
+                                .words = {i},
+                                .word_count = 1,
                                 .bindings = {{.slot = in, .access = TUFF_READ, .bytes = probe->bytes, .texels = texels},
                                              {.slot = out, .access = TUFF_WRITE, .offset = 0, .bytes = out_bytes}}};
         TUFF_TRY(add_launch(probe, plan, &launch, error));
@@ -350,20 +360,20 @@ static tuff_status stream_plan(struct tuff_probe *probe, struct tuff_plan *plan,
 
 /* ---- launches and submissions -------------------------------------------------------------------------------------------------------- */
 
-static uint32_t launch_input(const struct tuff_probe *probe, uint64_t word)
+static uint32_t launch_input(const struct probe *probe, uint64_t word)
 {
     (void)probe;
     return word % LAUNCH_WORDS ? 0 : scramble((uint32_t)word);
 }
 
-static uint32_t launch_output(const struct tuff_probe *probe, uint64_t word)
+static uint32_t launch_output(const struct probe *probe, uint64_t word)
 {
     if (word % LAUNCH_WORDS) return 0;
     return probe->kind->chains ? launch_input(probe, 0) + (uint32_t)(word / LAUNCH_WORDS) + 1
                                : launch_input(probe, word) + 1;
 }
 
-static tuff_status launch_plan(struct tuff_probe *probe, struct tuff_plan *plan, struct tuff_error *error)
+static tuff_status launch_plan(struct probe *probe, struct tuff_plan *plan, struct tuff_error *error)
 {
     const uint64_t bytes = (uint64_t)probe->rounds * TUFF_PLAN_ALIGNMENT;
     uint32_t in, out;
@@ -383,7 +393,7 @@ static tuff_status launch_plan(struct tuff_probe *probe, struct tuff_plan *plan,
     return TUFF_OK;
 }
 
-static tuff_status submit_plan(struct tuff_probe *probe, struct tuff_plan *plan, struct tuff_error *error)
+static tuff_status submit_plan(struct probe *probe, struct tuff_plan *plan, struct tuff_error *error)
 {
     (void)probe, (void)plan, (void)error;
     return TUFF_OK;
@@ -401,52 +411,48 @@ static const struct family chain = {chain_plan, chain_input, from_table}, matrix
 #define TEXELS "#define PROBE_TEXELS 1\n"
 #define COPY(blocks) "#define PROBE_READ 0\n#define PROBE_BLOCKS " #blocks "\n"
 #define CHAIN(type, chains) "#define PROBE_TYPE " #type "\n#define PROBE_CHAINS " #chains "\n"
-static const struct kind kinds[TUFF_PROBE_COUNT][VARIANTS] = {
-    [TUFF_PROBE_F32] = {{"f32/independent", &chain, CHAIN(0, 12), 12, CHAIN_F32, 2, false},
-                        {"f32/independent", &chain, CHAIN(0, 8), 8, CHAIN_F32, 2, false},
-                        {"f32/independent", &chain, CHAIN(0, 4), 4, CHAIN_F32, 2, false}},
-    [TUFF_PROBE_F32_DEPENDENT] = {{"f32/dependent", &chain, CHAIN(0, 1), 1, CHAIN_F32, 2, false}},
-    [TUFF_PROBE_F16] = {{"f16/independent", &chain, CHAIN(1, 4), 4, CHAIN_F16, 4, false},
-                        {"f16/independent", &chain, CHAIN(1, 8), 8, CHAIN_F16, 4, false}},
-    [TUFF_PROBE_F16_DEPENDENT] = {{"f16/dependent", &chain, CHAIN(1, 1), 1, CHAIN_F16, 4, false}},
-    [TUFF_PROBE_I8_DOT] = {{"i8dot/independent", &chain, CHAIN(2, 8), 8, CHAIN_I8, 8, false},
-                           {"i8dot/independent", &chain, CHAIN(2, 4), 4, CHAIN_I8, 8, false}},
-    [TUFF_PROBE_I8_DOT_DEPENDENT] = {{"i8dot/dependent", &chain, CHAIN(2, 1), 1, CHAIN_I8, 8, false}},
-    [TUFF_PROBE_MATRIX] = {{"coopmat-f16/independent", &matrix, CHAIN(3, 2), 2, CHAIN_F16, 0, false}},
-    [TUFF_PROBE_MATRIX_DEPENDENT] = {{"coopmat-f16/dependent", &matrix, CHAIN(3, 1), 1, CHAIN_F16, 0, false}},
-    [TUFF_PROBE_COPY] = {{.name = "copy", .family = &copying, .defines = COPY(1), .chains = 1},
-                         {.name = "copy", .family = &copying, .defines = COPY(4), .chains = 4},
-                         {.name = "copy", .family = &copying, .defines = COPY(1) TEXELS, .chains = 1, .texels = true}},
-    [TUFF_PROBE_READ] = {{.name = "read", .family = &reading, .defines = READ},
-                         {.name = "read", .family = &reading, .defines = READ TEXELS, .texels = true}},
-    [TUFF_PROBE_COPY_STORAGE] = {{.name = "copy/storage", .family = &copying, .defines = COPY(1), .chains = 1},
-                                 {.name = "copy/storage", .family = &copying, .defines = COPY(4), .chains = 4}},
-    [TUFF_PROBE_COPY_TEXELS] =
+static const struct kind kinds[PROBE_COUNT][VARIANTS] = {
+    [PROBE_F32] = {{"f32/independent", &chain, CHAIN(0, 12), 12, CHAIN_F32, 2, false},
+                   {"f32/independent", &chain, CHAIN(0, 8), 8, CHAIN_F32, 2, false},
+                   {"f32/independent", &chain, CHAIN(0, 4), 4, CHAIN_F32, 2, false}},
+    [PROBE_F32_DEPENDENT] = {{"f32/dependent", &chain, CHAIN(0, 1), 1, CHAIN_F32, 2, false}},
+    [PROBE_F16] = {{"f16/independent", &chain, CHAIN(1, 4), 4, CHAIN_F16, 4, false},
+                   {"f16/independent", &chain, CHAIN(1, 8), 8, CHAIN_F16, 4, false}},
+    [PROBE_F16_DEPENDENT] = {{"f16/dependent", &chain, CHAIN(1, 1), 1, CHAIN_F16, 4, false}},
+    [PROBE_I8_DOT] = {{"i8dot/independent", &chain, CHAIN(2, 8), 8, CHAIN_I8, 8, false},
+                      {"i8dot/independent", &chain, CHAIN(2, 4), 4, CHAIN_I8, 8, false}},
+    [PROBE_I8_DOT_DEPENDENT] = {{"i8dot/dependent", &chain, CHAIN(2, 1), 1, CHAIN_I8, 8, false}},
+    [PROBE_MATRIX] = {{"coopmat-f16/independent", &matrix, "", 2, CHAIN_F16, 0, false}},
+    [PROBE_MATRIX_DEPENDENT] = {{"coopmat-f16/dependent", &matrix, "", 1, CHAIN_F16, 0, false}},
+    [PROBE_COPY] = {{.name = "copy", .family = &copying, .defines = COPY(1), .chains = 1},
+                    {.name = "copy", .family = &copying, .defines = COPY(4), .chains = 4},
+                    {.name = "copy", .family = &copying, .defines = COPY(1) TEXELS, .chains = 1, .texels = true}},
+    [PROBE_READ] = {{.name = "read", .family = &reading, .defines = READ},
+                    {.name = "read", .family = &reading, .defines = READ TEXELS, .texels = true}},
+    [PROBE_COPY_STORAGE] = {{.name = "copy/storage", .family = &copying, .defines = COPY(1), .chains = 1},
+                            {.name = "copy/storage", .family = &copying, .defines = COPY(4), .chains = 4}},
+    [PROBE_COPY_TEXELS] =
         {{.name = "copy/texel", .family = &copying, .defines = COPY(1) TEXELS, .chains = 1, .texels = true}},
-    [TUFF_PROBE_READ_STORAGE] = {{.name = "read/storage", .family = &reading, .defines = READ}},
-    [TUFF_PROBE_READ_TEXELS] = {{.name = "read/texel", .family = &reading, .defines = READ TEXELS, .texels = true}},
-    [TUFF_PROBE_LAUNCH] = {{.name = "launch/independent", .family = &launching, .defines = ""}},
-    [TUFF_PROBE_LAUNCH_DEPENDENT] = {{.name = "launch/dependent", .family = &launching, .defines = "", .chains = 1}},
-    [TUFF_PROBE_SUBMIT] = {{.name = "submit", .family = &submitting, .defines = ""}},
+    [PROBE_READ_STORAGE] = {{.name = "read/storage", .family = &reading, .defines = READ}},
+    [PROBE_READ_TEXELS] = {{.name = "read/texel", .family = &reading, .defines = READ TEXELS, .texels = true}},
+    [PROBE_LAUNCH] = {{.name = "launch/independent", .family = &launching, .defines = ""}},
+    [PROBE_LAUNCH_DEPENDENT] = {{.name = "launch/dependent", .family = &launching, .defines = "", .chains = 1}},
+    [PROBE_SUBMIT] = {{.name = "submit", .family = &submitting, .defines = ""}},
 };
 
-const char *tuff_probe_name(enum tuff_probe_kind kind)
-{
-    return (unsigned)kind < TUFF_PROBE_COUNT ? kinds[kind][0].name : "unknown";
-}
+const char *probe_name(enum probe_kind kind) { return (unsigned)kind < PROBE_COUNT ? kinds[kind][0].name : "unknown"; }
 
-uint32_t tuff_probe_variants(enum tuff_probe_kind kind)
+uint32_t probe_variants(enum probe_kind kind)
 {
     uint32_t count = 0;
-    while ((unsigned)kind < TUFF_PROBE_COUNT && count < VARIANTS && kinds[kind][count].name) count++;
+    while ((unsigned)kind < PROBE_COUNT && count < VARIANTS && kinds[kind][count].name) count++;
     return count;
 }
 
 /* ---- the life of a probe ------------------------------------------------------------------------------------------------------------- */
 
 /* The words of the input are written, or those of the output are read and compared. */
-static tuff_status for_words(struct tuff_probe *probe, uint64_t words, struct tuff_probe_found *found,
-                             struct tuff_error *error)
+static tuff_status for_words(struct probe *probe, uint64_t words, struct probe_found *found, struct tuff_error *error)
 {
     const struct family *family = probe->kind->family;
     tuff_status status = TUFF_OK;
@@ -465,12 +471,26 @@ static tuff_status for_words(struct tuff_probe *probe, uint64_t words, struct tu
     return status;
 }
 
-static tuff_status make_program(struct tuff_probe *probe, const struct tuff_plan *plan, struct tuff_error *error)
+/* The compiler of a probe: gives what is there already. */
+static tuff_status give(void *user, struct tuff_context *context, const char *name, const char *source, const char *preamble,
+                        uint32_t **spirv, size_t *words, struct tuff_error *error)
+{
+    const struct probe *probe = user;
+    (void)source, (void)preamble;
+    if (probe->module) return tuff_spirv_give(context, probe->module->words, probe->module->count, spirv, words, error);
+    for (size_t i = 0; i < TUFF_COUNT(built); i++)
+        if (!strcmp(built[i].file, name) && !strcmp(built[i].defines, probe->kind->defines))
+            return tuff_spirv_give(context, built[i].spirv, built[i].words, spirv, words, error);
+    return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED, "%s.comp has no variant %s", name, probe->kind->defines);
+}
+
+static tuff_status make_program(struct probe *probe, const struct tuff_plan *plan, struct tuff_error *error)
 {
     struct tuff_device *device = probe->device;
-    struct tuff_compiler written;
-    struct tuff_program_params params = {
-        .struct_size = sizeof params, .plan = plan, .compiler = tuff_built_kernels(), .timed = true};
+    const struct tuff_compiler compiler = {.struct_size = sizeof compiler,
+                                           .user = probe,
+                                           .version = probe->module ? probe->module->version : "built",
+                                           .compile = give};
     uint64_t in_bytes = tuff_plan_kind_bytes(plan, TUFF_MEMORY_INPUT);
     uint64_t out_bytes = tuff_plan_kind_bytes(plan, TUFF_MEMORY_OUTPUT);
     if (in_bytes) {
@@ -478,16 +498,13 @@ static tuff_status make_program(struct tuff_probe *probe, const struct tuff_plan
         TUFF_TRY(tuff_buffer_create(device, out_bytes, true, "probe output", &probe->out, error));
         TUFF_TRY(for_words(probe, in_bytes / 4, NULL, error));
     }
-    if (probe->module) {
-        written = tuff_probe_matrix_compiler(probe->module);
-        params.compiler = &written;
-    }
     struct tuff_buffer *const memory[] = {probe->in, probe->out}; /* as the families add their slots */
-    params.memory = memory;
+    const struct tuff_program_params params = {
+        .struct_size = sizeof params, .plan = plan, .memory = memory, .compiler = &compiler, .timed = true};
     return tuff_program_create(device, &params, &probe->program, error);
 }
 
-static tuff_status build(struct tuff_probe *probe, struct tuff_error *error)
+static tuff_status build(struct probe *probe, struct tuff_error *error)
 {
     struct tuff_plan plan;
     tuff_plan_init(&plan, probe->device->context);
@@ -503,16 +520,13 @@ static tuff_status build(struct tuff_probe *probe, struct tuff_error *error)
     return status;
 }
 
-tuff_status tuff_probe_create(struct tuff_device *device, const struct tuff_probe_params *params, struct tuff_probe **probe,
-                              struct tuff_error *error)
+tuff_status probe_create(struct tuff_device *device, const struct probe_params *params, struct probe **probe,
+                         struct tuff_error *error)
 {
-    if (!device) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_probe_create: device is NULL");
-    TUFF_REQUIRE(device->context, error, params && params->struct_size >= sizeof *params && probe);
-    TUFF_REQUIRE_THAT(device->context, error, params->variant < tuff_probe_variants(params->kind),
-                      "variant is beyond tuff_probe_variants of this kind");
-    TUFF_REQUIRE_THAT(device->context, error, params->rounds <= TUFF_PROBE_MAX_ROUNDS,
-                      "rounds are more than TUFF_PROBE_MAX_ROUNDS");
-    struct tuff_probe *made = tuff_alloc(device->context, sizeof *made);
+    TUFF_REQUIRE_THAT(device->context, error, params->variant < probe_variants(params->kind),
+                      "variant is beyond probe_variants of this kind");
+    TUFF_REQUIRE_THAT(device->context, error, params->rounds <= PROBE_MAX_ROUNDS, "rounds are more than PROBE_MAX_ROUNDS");
+    struct probe *made = tuff_alloc(device->context, sizeof *made);
     if (!made) return tuff_fail_memory(device->context, error);
     made->device = device;
     tuff_device_retain(device);
@@ -523,14 +537,14 @@ tuff_status tuff_probe_create(struct tuff_device *device, const struct tuff_prob
     while (made->workgroup > device->caps.max_workgroup_invocations) made->workgroup /= 2;
     tuff_status status = build(made, error);
     if (status != TUFF_OK) {
-        tuff_probe_destroy(made);
+        probe_destroy(made);
         return status;
     }
     *probe = made;
     return TUFF_OK;
 }
 
-void tuff_probe_destroy(struct tuff_probe *probe)
+void probe_destroy(struct probe *probe)
 {
     if (!probe) return;
     struct tuff_device *device = probe->device;
@@ -543,17 +557,14 @@ void tuff_probe_destroy(struct tuff_probe *probe)
     tuff_device_release(device);
 }
 
-struct tuff_program *tuff_probe_program(struct tuff_probe *probe) { return probe->program; }
+struct tuff_program *probe_program(struct probe *probe) { return probe->program; }
 
-struct tuff_probe_work tuff_probe_work(const struct tuff_probe *probe) { return probe->work; }
+struct probe_work probe_work(const struct probe *probe) { return probe->work; }
 
-tuff_status tuff_probe_check(struct tuff_probe *probe, struct tuff_probe_found *found, struct tuff_error *error)
+tuff_status probe_check(struct probe *probe, struct probe_found *found, struct tuff_error *error)
 {
-    if (!probe) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_probe_check: probe is NULL");
-    struct tuff_context *context = probe->device->context;
-    struct tuff_probe_found sum = {0};
-    TUFF_REQUIRE(context, error, found);
-    TUFF_REQUIRE_THAT(context, error, probe->program->ticket, "the probe has not run yet");
+    struct probe_found sum = {0};
+    TUFF_REQUIRE_THAT(probe->device->context, error, probe->program->ticket, "the probe has not run yet");
     TUFF_TRY(for_words(probe, probe->out_words, &sum, error));
     *found = sum;
     return TUFF_OK;

@@ -1,10 +1,10 @@
 /* probe_matrix.c - the kernel that measures cooperative matrices, written as SPIR-V words.
  *
  * glslang before 14 knows no GL_KHR_cooperative_matrix and no type parameters in GL_EXT_spirv_intrinsics; and the shape is the
- * device's. Sources: SPIR-V 1.3, SPV_KHR_cooperative_matrix, SPV_KHR_vulkan_memory_model. tests/backend_probe.c has the words
+ * device's. Sources: SPIR-V 1.3, SPV_KHR_cooperative_matrix, SPV_KHR_vulkan_memory_model. tests/bench_probe.c has the words
  * checked by spirv-val. */
-#include "backend/probe.h"
-#include "backend/spirv.h"
+#include "probe_matrix.h"
+
 #include "backend/spirv_words.h"
 
 #include <stdio.h>
@@ -15,11 +15,11 @@ static tuff_status no_shape(struct tuff_device *device, struct tuff_error *error
                      "%s has no cooperative matrices of f16 x f16 summed in f32 by a subgroup", device->caps.name);
 }
 
-tuff_status tuff_probe_matrix_shape(struct tuff_device *device, struct tuff_probe_shape *shape, struct tuff_error *error)
+tuff_status probe_matrix_shape(struct tuff_device *device, struct probe_shape *shape, struct tuff_error *error)
 {
     static const char function[] = "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR";
     const struct tuff_instance *instance = device->instance;
-    struct tuff_probe_shape best = {0};
+    struct probe_shape best = {0};
     uint32_t count = 0;
     if (!device->caps.cooperative_matrix || !device->caps.f16_storage || !device->caps.f16_arithmetic)
         return no_shape(device, error);
@@ -39,7 +39,7 @@ tuff_status tuff_probe_matrix_shape(struct tuff_device *device, struct tuff_prob
                     r->CType == VK_COMPONENT_TYPE_FLOAT32_KHR && r->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
                     r->scope == VK_SCOPE_SUBGROUP_KHR;
         if (fits && (uint64_t)r->MSize * r->NSize * r->KSize > (uint64_t)best.m * best.n * best.k)
-            best = (struct tuff_probe_shape){r->MSize, r->NSize, r->KSize};
+            best = (struct probe_shape){r->MSize, r->NSize, r->KSize};
     }
     tuff_free(device->context, rows);
     if (result < 0) return tuff_device_fail(device, error, result, function);
@@ -50,7 +50,14 @@ tuff_status tuff_probe_matrix_shape(struct tuff_device *device, struct tuff_prob
 
 /* ---- the words --------------------------------------------------------------------------------------------------------------------- */
 
-enum { SCOPE_SUBGROUP = 3, USE_A = 0, USE_B = 1, USE_SUM = 2 };
+/* Beside those of spirv_words.h. */
+enum { OP_MEMORY_MODEL = 14, OP_TYPE_VOID = 19, OP_TYPE_RUNTIME_ARRAY = 29, OP_TYPE_FUNCTION = 33, OP_FUNCTION = 54 };
+enum { OP_FUNCTION_END = 56, OP_LOAD = 61, OP_STORE, OP_ACCESS_CHAIN = 65, OP_COMPOSITE_EXTRACT = 81 };
+enum { OP_I_ADD = 128, OP_F_ADD, OP_I_MUL = 132, OP_I_EQUAL = 170, OP_U_LESS_THAN = 176 };
+enum { OP_PHI = 245, OP_LOOP_MERGE, OP_SELECTION_MERGE, OP_LABEL, OP_BRANCH, OP_BRANCH_CONDITIONAL, OP_RETURN = 253 };
+enum { OP_TYPE_COOPERATIVE_MATRIX = 4456, OP_COOPERATIVE_MATRIX_LOAD, OP_COOPERATIVE_MATRIX_STORE };
+enum { OP_COOPERATIVE_MATRIX_MUL_ADD = 4459, BLOCK = 2, DESCRIPTOR_SET = 34, CLASS_INPUT = 1, CLASS_FUNCTION = 7 };
+enum { WORKGROUP_ID = 26, SCOPE_SUBGROUP = 3, USE_A = 0, USE_B = 1, USE_SUM = 2 };
 
 /* Ids that have a name; those of the function's values come after. */
 enum {
@@ -81,7 +88,7 @@ enum {
     FIRST_VALUE
 }; /* NUMBER: of constant 0; those of 1, 2, 3 follow */
 
-static void emit(struct tuff_probe_module *module, uint32_t op, const uint32_t *operands, uint32_t count)
+static void emit(struct probe_module *module, uint32_t op, const uint32_t *operands, uint32_t count)
 {
     if (module->count + 1 + count > TUFF_COUNT(module->words)) return; /* tests see the cut */
     module->words[module->count++] = (count + 1) << 16 | op;
@@ -91,17 +98,17 @@ static void emit(struct tuff_probe_module *module, uint32_t op, const uint32_t *
 #define EMIT(op, ...)                                                                                                       \
     emit(module, op, (const uint32_t[]){__VA_ARGS__}, (uint32_t)TUFF_COUNT(((const uint32_t[]){__VA_ARGS__})))
 
-static uint32_t new_id(struct tuff_probe_module *module) { return module->bound++; }
+static uint32_t new_id(struct probe_module *module) { return module->bound++; }
 
 /* Four characters a word, the first lowest, with a zero at the end. */
-static void emit_extension(struct tuff_probe_module *module, const char *name)
+static void emit_extension(struct probe_module *module, const char *name)
 {
     uint32_t words[16] = {0}, length = (uint32_t)strlen(name);
     for (uint32_t i = 0; i < length; i++) words[i / 4] |= (uint32_t)(unsigned char)name[i] << i % 4 * 8;
     emit(module, OP_EXTENSION, words, length / 4 + 1);
 }
 
-static void emit_head(struct tuff_probe_module *module, uint32_t lanes)
+static void emit_head(struct probe_module *module, uint32_t lanes)
 {
     static const uint32_t capabilities[] = {1, 9, 4433, 5345, 6022}; /* Shader, Float16, StorageBuffer16BitAccess,
                                                                       * VulkanMemoryModel, CooperativeMatrixKHR */
@@ -129,7 +136,7 @@ static void emit_head(struct tuff_probe_module *module, uint32_t lanes)
     }
 }
 
-static void emit_types(struct tuff_probe_module *module, const struct tuff_probe_shape *shape)
+static void emit_types(struct probe_module *module, const struct probe_shape *shape)
 {
     EMIT(OP_TYPE_VOID, VOID);
     EMIT(OP_TYPE_FUNCTION, FUNCTION_TYPE, VOID);
@@ -168,8 +175,7 @@ static void emit_types(struct tuff_probe_module *module, const struct tuff_probe
 }
 
 /* type(block[0][index]), row-major; returns its id. */
-static uint32_t emit_matrix_load(struct tuff_probe_module *module, uint32_t type, uint32_t block, uint32_t index,
-                                 uint32_t stride)
+static uint32_t emit_matrix_load(struct probe_module *module, uint32_t type, uint32_t block, uint32_t index, uint32_t stride)
 {
     uint32_t at = new_id(module), value = new_id(module);
     EMIT(OP_ACCESS_CHAIN, block == FACTORS ? TO_HALF : TO_FLOAT, at, block, NUMBER, index);
@@ -179,14 +185,14 @@ static uint32_t emit_matrix_load(struct tuff_probe_module *module, uint32_t type
 
 /* What the function works on: ids, of several the first one. */
 struct values {
-    uint32_t entry, rounds, never;      /* block, numbers */
-    uint32_t a, sums;                   /* variables */
-    uint32_t b[TUFF_PROBE_MATRIX_SUMS]; /* matrices */
-    uint32_t offsets;                   /* constants: index of a[t], then of b[s], then of start[s] */
+    uint32_t entry, rounds, never; /* block, numbers */
+    uint32_t a, sums;              /* variables */
+    uint32_t b[PROBE_MATRIX_SUMS]; /* matrices */
+    uint32_t offsets;              /* constants: index of a[t], then of b[s], then of start[s] */
     uint32_t sum_count;
 };
 
-static uint32_t emit_push_load(struct tuff_probe_module *module, uint32_t member)
+static uint32_t emit_push_load(struct probe_module *module, uint32_t member)
 {
     uint32_t at = new_id(module), value = new_id(module);
     EMIT(OP_ACCESS_CHAIN, TO_PUSH, at, PUSH, NUMBER + member);
@@ -195,14 +201,14 @@ static uint32_t emit_push_load(struct tuff_probe_module *module, uint32_t member
 }
 
 /* if (i == never) a[t] = those at index i */
-static void emit_never(struct tuff_probe_module *module, const struct values *v, uint32_t i)
+static void emit_never(struct probe_module *module, const struct values *v, uint32_t i)
 {
     uint32_t now = new_id(module), then = new_id(module), after = new_id(module);
     EMIT(OP_I_EQUAL, BOOL, now, i, v->never);
     EMIT(OP_SELECTION_MERGE, after, 0);
     EMIT(OP_BRANCH_CONDITIONAL, now, then, after);
     EMIT(OP_LABEL, then);
-    for (uint32_t t = 0; t < TUFF_PROBE_MATRIX_STEPS; t++) {
+    for (uint32_t t = 0; t < PROBE_MATRIX_STEPS; t++) {
         uint32_t index = new_id(module);
         EMIT(OP_I_ADD, UINT, index, i, v->offsets + t);
         uint32_t other = emit_matrix_load(module, MATRIX_A, FACTORS, index, K);
@@ -213,7 +219,7 @@ static void emit_never(struct tuff_probe_module *module, const struct values *v,
 }
 
 /* for (i = 0; i < rounds; i++), in blocks of its own; goes on in the one behind it. */
-static void emit_loop(struct tuff_probe_module *module, const struct values *v)
+static void emit_loop(struct probe_module *module, const struct values *v)
 {
     uint32_t head = new_id(module), body = new_id(module), next = new_id(module), after = new_id(module);
     uint32_t i = new_id(module), more = new_id(module), increased = new_id(module);
@@ -225,7 +231,7 @@ static void emit_loop(struct tuff_probe_module *module, const struct values *v)
     EMIT(OP_BRANCH_CONDITIONAL, more, body, after);
     EMIT(OP_LABEL, body);
     emit_never(module, v, i);
-    for (uint32_t k = 0; k < TUFF_PROBE_MATRIX_STEPS * v->sum_count; k++) {
+    for (uint32_t k = 0; k < PROBE_MATRIX_STEPS * v->sum_count; k++) {
         uint32_t a = new_id(module), old = new_id(module), sum = new_id(module), s = k % v->sum_count;
         EMIT(OP_LOAD, MATRIX_A, a, v->a + k / v->sum_count);
         EMIT(OP_LOAD, MATRIX_SUM, old, v->sums + s);
@@ -240,7 +246,7 @@ static void emit_loop(struct tuff_probe_module *module, const struct values *v)
 }
 
 /* y[group] = sum_s c[s] */
-static void emit_store(struct tuff_probe_module *module, const struct values *v)
+static void emit_store(struct probe_module *module, const struct values *v)
 {
     uint32_t total = new_id(module), ids = new_id(module), group = new_id(module), index = new_id(module);
     uint32_t at = new_id(module);
@@ -259,9 +265,9 @@ static void emit_store(struct tuff_probe_module *module, const struct values *v)
 }
 
 /* Constants of the indices at which the matrices begin. */
-static void emit_offsets(struct tuff_probe_module *module, const struct tuff_probe_shape *shape, struct values *v)
+static void emit_offsets(struct probe_module *module, const struct probe_shape *shape, struct values *v)
 {
-    const uint32_t a_size = shape->m * shape->k, b_size = shape->k * shape->n, steps = TUFF_PROBE_MATRIX_STEPS;
+    const uint32_t a_size = shape->m * shape->k, b_size = shape->k * shape->n, steps = PROBE_MATRIX_STEPS;
     v->offsets = module->bound;
     for (uint32_t t = 0; t < steps; t++) EMIT(OP_CONSTANT, UINT, new_id(module), t * a_size);
     for (uint32_t s = 0; s < v->sum_count; s++) EMIT(OP_CONSTANT, UINT, new_id(module), steps * a_size + s * b_size);
@@ -269,9 +275,9 @@ static void emit_offsets(struct tuff_probe_module *module, const struct tuff_pro
 }
 
 /* Variables come first in a function; then everything is loaded. */
-static void emit_entry(struct tuff_probe_module *module, struct values *v)
+static void emit_entry(struct probe_module *module, struct values *v)
 {
-    const uint32_t steps = TUFF_PROBE_MATRIX_STEPS;
+    const uint32_t steps = PROBE_MATRIX_STEPS;
     v->entry = new_id(module);
     EMIT(OP_FUNCTION, VOID, MAIN, 0, FUNCTION_TYPE);
     EMIT(OP_LABEL, v->entry);
@@ -292,8 +298,7 @@ static void emit_entry(struct tuff_probe_module *module, struct values *v)
     v->never = emit_push_load(module, 1);
 }
 
-void tuff_probe_matrix_module(const struct tuff_probe_shape *shape, uint32_t lanes, uint32_t sums,
-                              struct tuff_probe_module *module)
+void probe_matrix_module(const struct probe_shape *shape, uint32_t lanes, uint32_t sums, struct probe_module *module)
 {
     struct values v = {.sum_count = sums};
     emit_head(module, lanes);
@@ -307,18 +312,4 @@ void tuff_probe_matrix_module(const struct tuff_probe_shape *shape, uint32_t lan
     module->words[3] = module->bound;
     snprintf(module->version, sizeof module->version, "probe-%016llx",
              (unsigned long long)tuff_hash(0, module->words, module->count * sizeof *module->words));
-}
-
-static tuff_status answer(void *user, struct tuff_context *context, const char *name, const char *source,
-                          const char *preamble, uint32_t **spirv, size_t *words, struct tuff_error *error)
-{
-    const struct tuff_probe_module *module = user;
-    (void)name, (void)source, (void)preamble;
-    return tuff_spirv_give(context, module->words, module->count, spirv, words, error);
-}
-
-struct tuff_compiler tuff_probe_matrix_compiler(struct tuff_probe_module *module)
-{
-    return (struct tuff_compiler){
-        .struct_size = sizeof(struct tuff_compiler), .user = module, .version = module->version, .compile = answer};
 }

@@ -1,5 +1,5 @@
 #version 450
-/* probe_launch.comp - the least work that a launch can do and still be seen, for tuff_probe.
+/* probe_launch.comp - the least work that a launch can do and still be seen, for probe.c.
  *
  *   y[0] = x[0] + 1
  *

@@ -1,6 +1,6 @@
 #version 450
-#extension GL_GOOGLE_include_directive : require
-/* probe_chain.comp - peak of arithmetic: chains of dependent multiply-adds, for tuff_probe.
+#extension GL_EXT_control_flow_attributes : require
+/* probe_chain.comp - peak of arithmetic: chains of dependent multiply-adds, for probe.c.
  *
  *   x[k] = start[k];  rounds * PAIRS times:  x[k] = x[k] * a0 + b0,  x[k] = x[k] * a1 + b1
  *   y = sum_k x[k];   b1 is up at first; after every TURN rounds up and down change places
@@ -11,10 +11,9 @@
  * in    0  words  [16, 32]       32 bits   a0, b0, a1, up, down, 3 unused, start[0..23] of 16 kinds of invocations; floats or ints
  * out   1  y      [invocations]  float | int
  * push     rounds  uint   at most 65000 (llvmpipe ends loops there)
- * spec  0  workgroup size (default 64)
+ * spec  0  workgroup size
  * def      PROBE_TYPE 0: f32, 1: f16 in pairs, 2: x * a is the dot product of 4 signed bytes each
  *          PROBE_CHAINS 1 | 4 | 8 | 12, at most 24
- *          PROBE_TYPE 3 is written by backend/probe_matrix.c: glslang 12 has no cooperative matrices
  * grid     invocations / size workgroups
  * why      two units of latency 4 need 8 chains, and 12 with their operands fill the 16 vector registers of AVX2: measured on
  *          llvmpipe, 8 chains reach 64 GFLOP/s a core, 12 reach 88, 14 spill. Where it emulates, fewer spill already: 4 chains
@@ -30,8 +29,8 @@
 #define PROBE_TYPE 0
 #define PROBE_CHAINS 1
 #endif
-#include "include/kernel.glsl"
-TUFF_KERNEL(probe_chain, 0)
+layout(local_size_x_id = 0) in;
+layout(push_constant) uniform Push { uint rounds; };
 layout(std430, binding = 0) readonly buffer In0 { uint words[]; };
 #if PROBE_TYPE == 0
 #define T float

@@ -1,6 +1,6 @@
 #version 450
-#extension GL_GOOGLE_include_directive : require
-/* probe_stream.comp - peak of memory: copies, or reads and sums, for tuff_probe.
+#extension GL_EXT_control_flow_attributes : require
+/* probe_stream.comp - peak of memory: copies, or reads and sums, for probe.c.
  *
  *   PROBE_READ 0:  y[i] = x[i] + add
  *   PROBE_READ 1:  y[j] = add + the sum of the words of the BLOCKS blocks of invocation j
@@ -8,7 +8,7 @@
  * in    0  x  [blocks, 4]  uint   a storage buffer, or texels
  * out   1  y  [blocks, 4], or [blocks / BLOCKS]  uint
  * push     add  uint   tells the launches of one run apart
- * spec  0  workgroup size (default 64)
+ * spec  0  workgroup size
  * def      PROBE_READ 0 | 1; with 0, PROBE_BLOCKS 1 | 4: neighbouring blocks of an invocation
  *          PROBE_TEXELS 0 | 1: x is read as texels; with PROBE_READ 0 then one block
  * grid     blocks / (BLOCKS * size) workgroups, BLOCKS being PROBE_BLOCKS for copies; blocks is a multiple of that
@@ -20,8 +20,8 @@
 #ifndef PROBE_READ
 #define PROBE_READ 1
 #endif
-#include "include/kernel.glsl"
-TUFF_KERNEL(probe_stream, 0)
+layout(local_size_x_id = 0) in;
+layout(push_constant) uniform Push { uint add; };
 #if defined(PROBE_TEXELS) && PROBE_TEXELS
 layout(binding = 0) uniform usamplerBuffer x;
 uvec4 block(uint i) { return texelFetch(x, int(i)); }
