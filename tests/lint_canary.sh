@@ -10,7 +10,7 @@ errors=0
 # fresh: an innocent tree in which every lint passes
 fresh() {
     rm -rf "$work/tree"
-    mkdir -p "$work/tree/backend" "$work/tree/graph" "$work/tree/loaders" "$work/tree/samples/a" "$work/tree/shaders" "$work/tree/tests"
+    mkdir -p "$work/tree/backend" "$work/tree/graph" "$work/tree/loaders" "$work/tree/samples/a" "$work/tree/samples/bench" "$work/tree/shaders" "$work/tree/tests"
     printf '#include "backend/base.h"\nint one(void)\n{\n    return 1;\n}\n' > "$work/tree/backend/one.c"
 }
 # expect WANTED LINT WHAT: WANTED is pass or fail
@@ -37,6 +37,7 @@ plant backend/a.c '<glslang/Include/glslang_c_interface.h>'
 plant backend/a.c '"base.h"'
 plant loaders/a.c '"backend/plan.h"'
 plant samples/a/a.c '"backend/core.h"'
+plant samples/bench/works.c '"backend/core.h"'
 plant shaders/a.comp '"../backend/core.h"'
 fresh; printf '#include "backend/executable.h"\n' > "$work/tree/graph/session.c"; expect pass layers "session.c includes executable.h"
 
