@@ -165,7 +165,7 @@ endif()
 
 # tests/dryrun/*.c -> bin/tuff-dryrun; here on the device that is there, in dryrun_gpus.sh and the matrix on simulated GPUs
 file(GLOB dryrun_sources CONFIGURE_DEPENDS tests/dryrun/*.c)
-add_executable(tuff-dryrun ${dryrun_sources} ${test_extra})
+add_executable(tuff-dryrun ${dryrun_sources} tests/op_cases.c ${test_extra})
 target_link_options(tuff-dryrun PRIVATE ${test_extra_links} LINKER:--wrap=tuff_os_library_symbol)
 tuff_test_flags(tuff-dryrun)
 target_link_libraries(tuff-dryrun PRIVATE tuff_bench_parts tuff_loaders_inside)

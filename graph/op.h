@@ -147,11 +147,6 @@ struct tuff_list {
     uint32_t count;
     const int32_t *at;
 };
-/* {TUFF_LIST(1, 0)}: attributes of a case */
-#define TUFF_LIST(...)                                                                                                      \
-    {                                                                                                                       \
-        (uint32_t)(sizeof((const int32_t[]){__VA_ARGS__}) / sizeof(int32_t)), (const int32_t[]) { __VA_ARGS__ }             \
-    }
 /* A field of an attribute struct, which has no others: printing, parsing, comparing and the ONNX loader follow these. */
 struct tuff_attr {
     const char *name; /* as in the graph's text */
@@ -362,9 +357,9 @@ struct tuff_op {
     uint8_t ignores_nan; /* bit k: no NaN of operand k reaches the result; the others' do (tuff_op_ignores_nan) */
     enum tuff_error_rule error;
     tuff_status (*bound)(const struct tuff_bound *b); /* instead of a rule; NULL: the rule */
-    const struct tuff_case *cases;
-    uint32_t case_count;
-    const struct tuff_case *example; /* of a size that shows what it costs, for tuff-bench; NULL: its table has some */
+    /* KERNEL of which the self-test's families know nothing: a small case for it; one of a size that shows what it costs, for
+     * tuff-bench, without a name where its table has some. NULL: neither. */
+    const struct tuff_case *examples;
 
     /* INLINE: one of these three. A view's reads: coordinates of the result to those of operand 0. */
     struct tuff_coords (*map)(struct tuff_emitter *e, const struct tuff_value *value, const struct tuff_coords *coords);
@@ -392,7 +387,7 @@ struct tuff_op {
     bool reduces;
 };
 
-/* Rows of a descriptor: how many operands it takes, attributes with the struct that they describe, cases; a kernel, a view, what is
+/* Rows of a descriptor: how many operands it takes, attributes with the struct that they describe; a kernel, a view, what is
  * written as text and without; sums, elements that are moved as they are; the type of a case's operand. */
 #define TUFF_OPERANDS(least, most) .arity_min = least, .arity_max = most
 #define TUFF_ATTRS(table, type) .attrs = table, .attr_count = TUFF_COUNT(table), .attrs_bytes = sizeof(type)
@@ -401,7 +396,6 @@ struct tuff_op {
 #define TUFF_VIEW(map_) .class = TUFF_CLASS_INLINE, .map = map_
 #define TUFF_WRITTEN(emit_, plain_) .class = TUFF_CLASS_INLINE, .emit = emit_, .plain = plain_
 #define TUFF_MOVES .integers = TUFF_INTEGERS_KEPT, .result = TUFF_RESULT_OPERAND_0, .error = TUFF_ERROR_MOVES
-#define TUFF_CASES(table) .cases = table, .case_count = TUFF_COUNT(table)
 #define TUFF_TYPE(dtype, ...)                                                                                               \
     {                                                                                                                       \
         dtype,                                                                                                              \

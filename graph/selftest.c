@@ -357,19 +357,17 @@ static void optimizer_update(struct trial *t)
     }
 }
 
-static bool families_use(struct trial *t, const struct tuff_op *op);
-
-/* Kernels of which no family here knows: the operator's first case. */
+/* Kernels of which no family here knows: the operator's first example. */
 static void others(struct trial *t)
 {
     for (uint32_t i = 0; i < tuff_op_count && t->output_count < TUFF_COUNT(t->outputs); i++) {
-        const struct tuff_op *op = tuff_ops[i];
+        const struct tuff_case *small = tuff_ops[i]->examples;
         tuff_val in[6] = {0};
-        if (op->class != TUFF_CLASS_KERNEL || !op->case_count || families_use(t, op)) continue;
-        tuff_val y = tuff_op_of_case(t->g, op, &op->cases[0], op->name, in);
-        for (uint32_t k = 0; k < op->cases[0].in_count; k++) {
-            bool index = op->cases[0].domain[k] == TUFF_DOMAIN_INDEX;
-            filled(t, in[k], index ? 0 : -4, index ? (int32_t)op->cases[0].index_limit - 1 : 4, 1);
+        if (!small) continue;
+        tuff_val y = tuff_op_of_case(t->g, tuff_ops[i], small, tuff_ops[i]->name, in);
+        for (uint32_t k = 0; k < small->in_count; k++) {
+            bool index = small->domain[k] == TUFF_DOMAIN_INDEX;
+            filled(t, in[k], index ? 0 : -4, index ? (int32_t)small->index_limit - 1 : 4, 1);
         }
         expect(t, y, 0, 0);
         t->outputs[t->output_count - 1].declared = true;
@@ -402,25 +400,6 @@ static const struct family {
     {"matmul", matmul},
     {"conv2d", conv2d},
 };
-
-static bool families_use(struct trial *t, const struct tuff_op *op)
-{
-    bool found = false;
-    for (uint32_t f = 0; f < TUFF_COUNT(families) && !found; f++) {
-        struct trial *other = families[f].build && families[f].build != others ? tuff_alloc(t->context, sizeof *other)
-                                                                               : NULL;
-        struct tuff_optimizer optimizer = {0};
-        if (!other) continue;
-        *other = (struct trial){.device = t->device, .context = t->context, .optimizer = &optimizer};
-        if (tuff_graph_create(t->context, &other->g, NULL) == TUFF_OK) {
-            families[f].build(other);
-            for (tuff_val v = 1; v < other->g->count && !found; v++) found = other->g->values[v].op == op;
-            tuff_graph_destroy(other->g);
-        }
-        tuff_free(t->context, other);
-    }
-    return found;
-}
 
 /* ---- running a graph ------------------------------------------------------------------------------------------------------------ */
 

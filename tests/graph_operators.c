@@ -20,7 +20,7 @@ static uint32_t launches(struct tuff_context *context, const struct tuff_op *op)
     struct tuff_caps caps = graph_caps(0);
     uint32_t count = 0;
     if (tuff_graph_create(context, &g, NULL) != TUFF_OK) abort();
-    if (op_add_case(g, op, &op->cases[0], 0, false, &values)) {
+    if (op_add_case(g, op, op_case(op, 0), 0, false, &values)) {
         struct tuff_compile_params params = {.graph = g, .outputs = &values.y, .output_count = 1, .caps = &caps};
         if (tuff_compile(&params, &compiled, NULL) == TUFF_OK) {
             count = compiled.plan.launch_count;
@@ -56,8 +56,8 @@ static void add_attributes(struct tuff_text *text, const struct tuff_op *op)
 static uint32_t floats_of(const struct tuff_op *op)
 {
     uint32_t bits = 0;
-    for (uint32_t k = 0; op->case_count && k < op->cases[0].in_count; k++)
-        bits |= (uint32_t)tuff_is_float(op->cases[0].in[k].dtype) << k;
+    for (uint32_t k = 0; op_case_count(op) && k < op_case(op, 0)->in_count; k++)
+        bits |= (uint32_t)tuff_is_float(op_case(op, 0)->in[k].dtype) << k;
     return bits;
 }
 
@@ -71,7 +71,7 @@ static void add_nan(struct tuff_context *context, struct tuff_text *text, const 
 {
     uint32_t floats = floats_of(op), ignored = tuff_op_ignores_nan(op) & floats;
     struct tuff_graph *g = graph_fresh(context);
-    tuff_val in[6], y = floats ? tuff_op_of_case(g, op, &op->cases[0], "x", in) : 0;
+    tuff_val in[6], y = floats ? tuff_op_of_case(g, op, op_case(op, 0), "x", in) : 0;
     bool shows = y && tuff_is_float(tuff_type_of(g, y).dtype);
     tuff_graph_destroy(g);
     if (!shows)
@@ -122,7 +122,7 @@ static void add_table(struct tuff_context *context, struct tuff_text *text)
             tuff_text_add(text, "yes | ");
         else
             tuff_text_add(text, "no: %s | ", op->nondiff);
-        if (op->case_count)
+        if (op_case_count(op))
             tuff_text_add(text, "%u |\n", (unsigned)launches(context, op));
         else
             tuff_text_add(text, op->class == TUFF_CLASS_LOOP ? "those of its body |\n" : "0 |\n");
@@ -133,7 +133,7 @@ static void add_table(struct tuff_context *context, struct tuff_text *text)
 static void add_taken(struct tuff_context *context, struct tuff_text *text, const struct tuff_op *op, enum tuff_dtype dtype)
 {
     struct tuff_error error;
-    uint32_t count = 0, operands = op->cases[0].in_count;
+    uint32_t count = 0, operands = op_case(op, 0)->in_count;
     for (uint32_t k = 0; k < op_choices(op); k++) {
         if (!op_takes(context, op, k, dtype, &error)) continue;
         tuff_text_add(text, count++ ? ", " : "");
@@ -178,7 +178,7 @@ static void add_types(struct tuff_context *context, struct tuff_text *text)
         if (!tuff_is_host((enum tuff_dtype)d)) tuff_text_add(text, "---|");
     for (uint32_t i = 0; i < tuff_op_count; i++) {
         const struct tuff_op *op = tuff_ops[i];
-        if (op->case_count == 0 || op->cases[0].in_count == 0) continue;
+        if (op_case_count(op) == 0 || op_case(op, 0)->in_count == 0) continue;
         tuff_text_add(text, "\n| %s | ", op->name);
         for (int32_t d = 1; tuff_dtype_known(d); d++)
             if (!tuff_is_host((enum tuff_dtype)d)) add_taken(context, text, op, (enum tuff_dtype)d);

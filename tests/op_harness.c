@@ -48,7 +48,7 @@ static void compare_all(struct harness *h, const struct tuff_graph *g, const str
     for (uint32_t i = 0; i < o->count; i++) {
         const struct tuff_op *made = g->values[o->v[i]].op;
         bool result = i == 0 || o->case_of[i] != o->case_of[i - 1] || made->class == TUFF_CLASS_RESULT;
-        snprintf(what, sizeof what, "%s, case %s, %s", op->name, op->cases[o->case_of[i]].name,
+        snprintf(what, sizeof what, "%s, case %s, %s", op->name, op_case(op, o->case_of[i])->name,
                  result ? "result" : "gradient");
         if (h->quiet) snprintf(what, sizeof what, "canary, must be wrong: %s", op->name);
         op_compare(g, o->v[i], what, data[o->v[i]], bound[o->v[i]], got[i], &totals);
@@ -69,24 +69,24 @@ static void compare_all(struct harness *h, const struct tuff_graph *g, const str
  * graph_ops compares their rules: here a sixth of them, by turns. */
 static bool runs(const struct harness *h, const struct tuff_op *op, uint32_t c)
 {
-    return h->every < 2 || op->case_count < h->every || (c + h->turn) % h->every == 0;
+    return h->every < 2 || op_case_count(op) < h->every || (c + h->turn) % h->every == 0;
 }
 static bool has_gradients(const struct harness *h, const struct tuff_op *op, uint32_t c)
 {
-    return !h->every && (op->class != TUFF_CLASS_KERNEL || op->case_count < 6 || (c + h->turn) % 6 == 0);
+    return !h->every && (op->class != TUFF_CLASS_KERNEL || op_case_count(op) < 6 || (c + h->turn) % 6 == 0);
 }
 
 static void run_operator(struct harness *h, const struct tuff_op *op)
 {
     struct tuff_graph *g = NULL;
-    struct op_case_values *cases = tuff_alloc(h->test.context, (op->case_count + 1) * sizeof *cases);
+    struct op_case_values *cases = tuff_alloc(h->test.context, (op_case_count(op) + 1) * sizeof *cases);
     struct outputs o = {.count = 0};
     double *got[256] = {NULL}, **data = NULL, **bound = NULL;
     struct op_run run = {.outputs = o.v, .got = got, .compiler = h->compiler};
     bool ok = cases && tuff_graph_create(h->test.context, &g, NULL) == TUFF_OK;
-    for (uint32_t c = 0; ok && c < op->case_count; c++) {
+    for (uint32_t c = 0; ok && c < op_case_count(op); c++) {
         if (!runs(h, op, c)) continue;
-        ok = op_add_case(g, op, &op->cases[c], c, has_gradients(h, op, c), &cases[c]);
+        ok = op_add_case(g, op, op_case(op, c), c, has_gradients(h, op, c), &cases[c]);
         if (ok) add_outputs(&o, c, &cases[c]);
     }
     if (ok) {
@@ -133,12 +133,12 @@ static bool differs(struct harness *h, const struct tuff_op *op, const struct tu
     struct op_case_values values;
     bool other = false;
     if (op->class != TUFF_CLASS_KERNEL || tuff_graph_create(h->test.context, &g, NULL) != TUFF_OK) return false;
-    for (uint32_t c = 0; c < op->case_count && !other; c++) {
+    for (uint32_t c = 0; c < op_case_count(op) && !other; c++) {
         struct tuff_kernel_call call[2] = {{.file = NULL}, {.file = NULL}};
-        if (!op_add_case(g, op, &op->cases[c], c, false, &values)) continue;
+        if (!op_add_case(g, op, op_case(op, c), c, false, &values)) continue;
         for (int k = 0; k < 2; k++) {
             struct tuff_lower lower = {.caps = k ? b : a, .value = &g->values[values.y]};
-            for (uint32_t i = 0; i < op->cases[c].in_count; i++) lower.in[i] = &g->values[values.in[i]].type;
+            for (uint32_t i = 0; i < op_case(op, c)->in_count; i++) lower.in[i] = &g->values[values.in[i]].type;
             if (op->lower(&lower, &call[k]) != TUFF_OK) call[k].file = "none";
         }
         other = strcmp(call[0].file, call[1].file) || strcmp(call[0].defines, call[1].defines) ||
@@ -181,7 +181,7 @@ static void canary(struct harness *h)
     uint32_t seen = 0;
     for (uint32_t i = 0; i < tuff_op_count; i++) {
         const struct tuff_op *op = tuff_ops[i];
-        if (!op->case_count || seen >> op->error & 1) continue;
+        if (!op_case_count(op) || seen >> op->error & 1) continue;
         seen |= 1u << op->error;
         struct harness changed = {.test = h->test, .random = h->random, .perturb = true, .quiet = true, .every = 6};
         run_operator(&changed, op);
@@ -220,7 +220,7 @@ int main(int argc, char **argv)
     int status = backend_test_begin(&h.test, NULL);
     if (status != 0) return status;
     for (uint32_t i = 0; i < tuff_op_count; i++)
-        if (tuff_ops[i]->case_count && chosen(argc, argv, tuff_ops[i]->name)) run_operator(&h, tuff_ops[i]);
+        if (op_case_count(tuff_ops[i]) && chosen(argc, argv, tuff_ops[i]->name)) run_operator(&h, tuff_ops[i]);
     other_kinds(&h, argc, argv);
     canary(&h);
     if (tuff_glslang()) wrong_kernels(&h);

@@ -99,7 +99,7 @@ void op_fill(struct op_random *r, const struct tuff_op *op, const struct tuff_ca
     }
 }
 
-uint32_t op_choices(const struct tuff_op *op) { return op->cases[0].in_count + (op->cases[0].in_count > 1); }
+uint32_t op_choices(const struct tuff_op *op) { return op_case(op, 0)->in_count + (op_case(op, 0)->in_count > 1); }
 
 void op_set_type(struct tuff_case *c, uint32_t k, enum tuff_dtype dtype)
 {
@@ -116,7 +116,7 @@ bool op_takes(struct tuff_context *context, const struct tuff_op *op, uint32_t k
               struct tuff_error *error)
 {
     struct tuff_graph *g = NULL;
-    struct tuff_case c = op->cases[0];
+    struct tuff_case c = *op_case(op, 0);
     tuff_val in[6] = {0};
     if (tuff_graph_create(context, &g, NULL) != TUFF_OK) abort();
     op_set_type(&c, k, dtype);
@@ -161,23 +161,27 @@ static bool fill_value(const struct tuff_graph *g, double **data, tuff_val v)
     return data[v] != NULL;
 }
 
+bool op_fill_case(struct op_random *r, const struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c,
+                  const struct op_case_values *values, double **data)
+{
+    for (uint32_t k = 0; values->y && k < c->in_count; k++) {
+        tuff_val v = values->in[k];
+        if (!fill_value(g, data, v)) return false;
+        op_fill(r, op, c, k, data[v], tuff_shape_count(&g->values[v].type.shape));
+    }
+    if (!values->y || !values->gy) return true;
+    if (!fill_value(g, data, values->gy)) return false;
+    for (uint64_t i = tuff_shape_count(&g->values[values->gy].type.shape); i-- > 0;)
+        data[values->gy][i] = (double)(float)op_normal(r);
+    return true;
+}
+
 bool op_fill_cases(struct op_random *r, const struct tuff_graph *g, const struct tuff_op *op,
                    const struct op_case_values *cases, double **data)
 {
-    for (uint32_t c = 0; c < op->case_count; c++) {
-        const struct op_case_values *values = &cases[c];
-        if (!values->y) continue;
-        for (uint32_t k = 0; k < op->cases[c].in_count; k++) {
-            tuff_val v = values->in[k];
-            if (!fill_value(g, data, v)) return false;
-            op_fill(r, op, &op->cases[c], k, data[v], tuff_shape_count(&g->values[v].type.shape));
-        }
-        if (!values->gy) continue;
-        if (!fill_value(g, data, values->gy)) return false;
-        for (uint64_t i = tuff_shape_count(&g->values[values->gy].type.shape); i-- > 0;)
-            data[values->gy][i] = (double)(float)op_normal(r);
-    }
-    return true;
+    bool ok = true;
+    for (uint32_t c = 0; ok && c < op_case_count(op); c++) ok = op_fill_case(r, g, op, op_case(op, c), &cases[c], data);
+    return ok;
 }
 
 /* ---- comparing ------------------------------------------------------------------------------------------------------------------ */

@@ -3,7 +3,7 @@
 #define OP_HELP_H
 
 #include "backend/backend.h"
-#include "graph/op.h"
+#include "tests/op_cases.h"
 
 struct op_random {
     uint64_t state;
@@ -28,7 +28,9 @@ struct op_case_values {
 };
 bool op_add_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, uint32_t number, bool gradients,
                  struct op_case_values *out);
-/* data for all inputs of the graph that belong to these cases; a case without y is not in the graph. */
+/* data for all inputs of the graph that belong to a case, or to all of them; a case without y is not in the graph. */
+bool op_fill_case(struct op_random *r, const struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c,
+                  const struct op_case_values *values, double **data);
 bool op_fill_cases(struct op_random *r, const struct tuff_graph *g, const struct tuff_op *op,
                    const struct op_case_values *cases, double **data);
 

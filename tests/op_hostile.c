@@ -45,21 +45,21 @@ static void fill_hostile(const struct tuff_graph *g, tuff_val v, double *to)
 static bool reads_indices(const struct tuff_op *op)
 {
     bool any = false;
-    for (uint32_t c = 0; c < op->case_count; c++)
-        for (uint32_t k = 0; k < op->cases[c].in_count; k++) any = any || op->cases[c].domain[k] == TUFF_DOMAIN_INDEX;
+    for (uint32_t c = 0; c < op_case_count(op); c++)
+        for (uint32_t k = 0; k < op_case(op, c)->in_count; k++) any = any || op_case(op, c)->domain[k] == TUFF_DOMAIN_INDEX;
     return any;
 }
 
 static void test_operator(struct hostile_test *t, const struct tuff_op *op)
 {
     struct tuff_graph *g = NULL;
-    struct op_case_values *cases = tuff_alloc(t->test.context, op->case_count * sizeof *cases);
+    struct op_case_values *cases = tuff_alloc(t->test.context, op_case_count(op) * sizeof *cases);
     tuff_val outputs[64];
     double *got[64] = {NULL}, **data = NULL;
     uint32_t count = 0;
     bool ok = cases && tuff_graph_create(t->test.context, &g, NULL) == TUFF_OK;
-    for (uint32_t c = 0; ok && c < op->case_count; c++) {
-        ok = op_add_case(g, op, &op->cases[c], c, op->grad != NULL, &cases[c]);
+    for (uint32_t c = 0; ok && c < op_case_count(op); c++) {
+        ok = op_add_case(g, op, op_case(op, c), c, op->grad != NULL, &cases[c]);
         if (count + 7 > TUFF_COUNT(outputs)) continue;
         outputs[count++] = cases[c].y;
         for (int k = 0; k < 6; k++)
@@ -67,9 +67,9 @@ static void test_operator(struct hostile_test *t, const struct tuff_op *op)
     }
     data = ok ? tuff_reference_create(g) : NULL;
     ok = data && op_fill_cases(&t->random, g, op, cases, data);
-    for (uint32_t c = 0; ok && c < op->case_count; c++)
-        for (uint32_t k = 0; k < op->cases[c].in_count; k++)
-            if (op->cases[c].domain[k] == TUFF_DOMAIN_INDEX) fill_hostile(g, cases[c].in[k], data[cases[c].in[k]]);
+    for (uint32_t c = 0; ok && c < op_case_count(op); c++)
+        for (uint32_t k = 0; k < op_case(op, c)->in_count; k++)
+            if (op_case(op, c)->domain[k] == TUFF_DOMAIN_INDEX) fill_hostile(g, cases[c].in[k], data[cases[c].in[k]]);
     backend_check(&t->test, ok, "%s: no graph", op->name);
     if (ok) run_and_compare(t, g, op->name, outputs, count, data, got);
     for (uint32_t i = 0; i < count; i++) tuff_free(t->test.context, got[i]);

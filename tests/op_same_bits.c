@@ -45,17 +45,17 @@ static bool run_operator(struct backend_test *test, struct op_random *random, co
 {
     struct tuff_caps *caps = &test->device->caps, own = *caps;
     struct tuff_graph *g = NULL;
-    struct op_case_values *cases = tuff_alloc(test->context, (op->case_count + 1) * sizeof *cases);
+    struct op_case_values *cases = tuff_alloc(test->context, (op_case_count(op) + 1) * sizeof *cases);
     struct results results[2] = {{.spirv = 0}};
     tuff_val outputs[MOST_CASES];
     uint32_t count = 0;
     double **data = NULL;
-    bool ok = cases && op->case_count <= MOST_CASES && tuff_graph_create(test->context, &g, NULL) == TUFF_OK;
-    uint32_t every = op->case_count < 9 ? 1 : 3,
+    bool ok = cases && op_case_count(op) <= MOST_CASES && tuff_graph_create(test->context, &g, NULL) == TUFF_OK;
+    uint32_t every = op_case_count(op) < 9 ? 1 : 3,
              turn = (uint32_t)(random->state % every); /* compiling takes nearly all of the time */
-    for (uint32_t c = 0; ok && c < op->case_count; c++) {
+    for (uint32_t c = 0; ok && c < op_case_count(op); c++) {
         if ((c + turn) % every) continue;
-        ok = op_add_case(g, op, &op->cases[c], c, false, &cases[c]);
+        ok = op_add_case(g, op, op_case(op, c), c, false, &cases[c]);
         if (ok && cases[c].y) outputs[count++] = cases[c].y;
     }
     data = ok ? tuff_reference_create(g) : NULL;
@@ -141,7 +141,7 @@ int main(int argc, char **argv)
     for (uint32_t i = 0; i < tuff_op_count; i++) {
         const struct tuff_op *op = tuff_ops[i];
         rows += op->glsl != NULL; /* one way of loading for all of them: the first one's */
-        if (!op->case_count || (op->glsl && rows > 1)) continue;
+        if (!op_case_count(op) || (op->glsl && rows > 1)) continue;
         ran++;
         differ += run_operator(&test, &random, op);
     }

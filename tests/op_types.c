@@ -220,7 +220,7 @@ static void check_operator(struct types_test *t, const struct tuff_op *op, uint3
         for (uint32_t d = 1; d < types; d++) {
             if (!takes(t, op, k, (enum tuff_dtype)d) || tuff_is_blocks((enum tuff_dtype)d)) continue;
             struct tuff_case *c = &cases[run.count];
-            *c = op->cases[0];
+            *c = *op_case(op, 0);
             op_set_type(c, k, (enum tuff_dtype)d);
             if (!op_add_case(g, op, c, run.count, false, &values)) break;
             memcpy(inputs[run.count], values.in, sizeof inputs[0]);
@@ -253,9 +253,9 @@ static void check_operator(struct types_test *t, const struct tuff_op *op, uint3
 /* The case with the most results. */
 static const struct tuff_case *largest_case(const struct tuff_op *op)
 {
-    const struct tuff_case *most = &op->cases[0];
-    for (uint32_t i = 1; i < op->case_count; i++)
-        if (tuff_shape_count(&op->cases[i].in[0].shape) > tuff_shape_count(&most->in[0].shape)) most = &op->cases[i];
+    const struct tuff_case *most = op_case(op, 0);
+    for (uint32_t i = 1; i < op_case_count(op); i++)
+        if (tuff_shape_count(&op_case(op, i)->in[0].shape) > tuff_shape_count(&most->in[0].shape)) most = op_case(op, i);
     return most;
 }
 
@@ -368,11 +368,11 @@ int main(int argc, char **argv)
     }
     for (uint32_t i = 0; i < tuff_op_count; i++) {
         const struct tuff_op *op = tuff_ops[i];
-        if (!op->case_count || (only && strcmp(only, op->name) != 0)) continue;
+        if (!op_case_count(op) || (only && strcmp(only, op->name) != 0)) continue;
         backend_test_renew(&t.test);
         check_operator(&t, op, types);
         check_integers(&t, op);
-        for (uint32_t k = 0; k < 2 * op->cases[0].in_count; k++) check_nan(&t, op, k / 2, k % 2);
+        for (uint32_t k = 0; k < 2 * op_case(op, 0)->in_count; k++) check_nan(&t, op, k / 2, k % 2);
     }
     return backend_test_end(&t.test, "op_types");
 }

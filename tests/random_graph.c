@@ -2,6 +2,7 @@
 #include "tests/random_graph.h"
 #include "graph/ops/leaf.h"
 #include "graph/ops/pointwise.h"
+#include "tests/op_cases.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -324,8 +325,8 @@ static tuff_val any_case(struct random_graph *x)
 {
     const struct tuff_op *op = tuff_ops[below(x, tuff_op_count)];
     tuff_val in[6];
-    if (op->case_count == 0 || op->glsl) return 0;
-    const struct tuff_case *c = &op->cases[below(x, op->case_count)];
+    if (op_case_count(op) == 0 || op->glsl) return 0;
+    const struct tuff_case *c = op_case(op, below(x, op_case_count(op)));
     for (uint32_t k = 0; k < c->in_count; k++)
         if (!(in[k] = operand(x, c, k))) return 0;
     tuff_val y = tuff_graph_add(x->g, op, in, c->in_count, c->attrs);

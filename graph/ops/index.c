@@ -18,9 +18,6 @@ struct random_attrs {
     struct tuff_shape shape;
 };
 
-#define T(...) TUFF_TYPE(TUFF_F32, __VA_ARGS__)
-#define I(...) TUFF_TYPE(TUFF_I32, __VA_ARGS__)
-
 static int64_t clamp_index(double index, int64_t size)
 {
     int64_t i = index < -2147483648.0 ? INT32_MIN : (index > 2147483647.0 ? INT32_MAX : (int64_t)index);
@@ -74,7 +71,6 @@ static struct tuff_index iota_number(const struct tuff_value *value, const struc
     return coords->at[((const struct iota_attrs *)value->attrs)->axis];
 }
 
-static const struct tuff_case iota_cases[] = {{"middle", {{0}}, 0, {0}, 0, &(struct iota_attrs){1, {3, {3, 5, 7}}}}};
 const struct tuff_op tuff_op_iota = {
     .name = "iota",
     .class = TUFF_CLASS_INLINE,
@@ -84,7 +80,6 @@ const struct tuff_op tuff_op_iota = {
     .nondiff = "has no operands",
     .ref = iota_ref,
     .error = TUFF_ERROR_NONE,
-    TUFF_CASES(iota_cases),
     .emit = iota_emit,
     .number = iota_number,
 };
@@ -197,11 +192,6 @@ static void gather_plain(struct tuff_emitter *e, const struct tuff_value *value,
     plain_gathered(e, value, &inner, &where);
 }
 
-static const struct tuff_case gather_cases[] = {
-    {"rows", {T(29, 13), I(5)}, 2, {0, TUFF_DOMAIN_INDEX}, 29, &(struct tuff_axis_attrs){0}},
-    {"table", {T(7, 3), I(2, 5)}, 2, {0, TUFF_DOMAIN_INDEX}, 7, &(struct tuff_axis_attrs){0}},
-    {"middle", {T(3, 17, 5), I(67)}, 2, {0, TUFF_DOMAIN_INDEX}, 17, &(struct tuff_axis_attrs){1}},
-};
 const struct tuff_op tuff_op_gather = {
     .name = "gather",
     .takes_blocks = 1,
@@ -213,7 +203,6 @@ const struct tuff_op tuff_op_gather = {
     .infer = gather_infer,
     .grad = gather_grad,
     .ref = gather_ref,
-    TUFF_CASES(gather_cases),
     .cost = 4,
     TUFF_WRITTEN(gather_emit, gather_plain),
 };
@@ -288,10 +277,6 @@ static void gather_elements_plain(struct tuff_emitter *e, const struct tuff_valu
     plain_gathered(e, value, &inner, coords);
 }
 
-static const struct tuff_case gather_elements_cases[] = {
-    {"rows", {T(13, 7), I(5, 7)}, 2, {0, TUFF_DOMAIN_INDEX}, 13, &(struct tuff_axis_attrs){0}},
-    {"smaller", {T(5, 11, 3), I(4, 17, 2)}, 2, {0, TUFF_DOMAIN_INDEX}, 11, &(struct tuff_axis_attrs){1}},
-};
 const struct tuff_op tuff_op_gather_elements = {
     .name = "gather_elements",
     .onnx = "GatherElements",
@@ -302,7 +287,6 @@ const struct tuff_op tuff_op_gather_elements = {
     .infer = gather_elements_infer,
     .grad = gather_elements_grad,
     .ref = gather_elements_ref,
-    TUFF_CASES(gather_elements_cases),
     .cost = 4,
     TUFF_WRITTEN(gather_elements_emit, gather_elements_plain),
 };
@@ -405,13 +389,6 @@ tuff_val tuff_scatter_add(struct tuff_graph *g, tuff_val x, tuff_val indices, tu
     return at < 0 ? 0 : tuff_graph_add(g, &tuff_op_scatter_add, (tuff_val[]){x, indices, source}, 3, &attrs);
 }
 
-static const struct tuff_case scatter_add_cases[] = {
-    {"line", {T(5), I(67), T(67)}, 3, {0, TUFF_DOMAIN_INDEX}, 5, &(struct tuff_axis_attrs){0}},
-    {"rows", {T(13, 7), I(29, 5), T(29, 5)}, 3, {0, TUFF_DOMAIN_INDEX}, 13, &(struct tuff_axis_attrs){0}},
-    {"middle", {T(3, 11, 5), I(2, 17, 4), T(2, 17, 4)}, 3, {0, TUFF_DOMAIN_INDEX}, 11, &(struct tuff_axis_attrs){1}},
-    {"by rows", {T(3, 5, 65), I(1, 33, 1), T(3, 33, 65)}, 3, {0, TUFF_DOMAIN_INDEX}, 5, &(struct tuff_axis_attrs){1}},
-    {"by many rows", {T(31, 17), I(2200, 1), T(2200, 17)}, 3, {0, TUFF_DOMAIN_INDEX}, 31, &(struct tuff_axis_attrs){0}},
-};
 const struct tuff_op tuff_op_scatter_add = {
     .name = "scatter_add",
     TUFF_LAUNCH(scatter_add_lower),
@@ -422,7 +399,6 @@ const struct tuff_op tuff_op_scatter_add = {
     .grad = scatter_add_grad,
     .ref = scatter_add_ref,
     TUFF_SUMS(scatter_add_terms),
-    TUFF_CASES(scatter_add_cases),
     .inline_inputs = 7,
 };
 
@@ -516,13 +492,6 @@ tuff_val tuff_topk_indices(struct tuff_graph *g, tuff_val x, struct tuff_topk_pa
     return tuff_topk(g, x, params).indices;
 }
 
-static const struct tuff_case topk_cases[] = {
-    {"line", {T(37)}, 1, {0}, 0, &(struct topk_attrs){0, 2, 0}},
-    {"rows", {T(5, 67)}, 1, {0}, 0, &(struct topk_attrs){1, 5, 0}},
-    {"middle", {T(3, 17, 5)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct topk_attrs){1, 17, 1}},
-    {"few", {T(3, 19, 5)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct topk_attrs){1, 6, 1}},
-    {"quads", {T(70, 24)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct topk_attrs){1, 7, 0}},
-};
 static const struct tuff_more_result topk_more[] = {{"indices", TUFF_ERROR_POSITIONS, TUFF_RESULT_I32}};
 const struct tuff_op tuff_op_topk = {
     .name = "topk",
@@ -539,7 +508,6 @@ const struct tuff_op tuff_op_topk = {
     .grad = topk_grad,
     .ref = topk_ref,
     .error = TUFF_ERROR_MONOTONE,
-    TUFF_CASES(topk_cases),
 };
 
 tuff_val tuff_one_hot(struct tuff_graph *g, tuff_val indices, uint32_t depth)
@@ -660,8 +628,6 @@ static void random_plain(struct tuff_emitter *e, const struct tuff_value *value,
     tuff_plain_spec(e, TUFF_PLAIN_NUMBER, (uint32_t)((const struct random_attrs *)value->attrs)->stream);
 }
 
-static const struct tuff_case random_cases[] = {
-    {"odd", {I(3)}, 1, {TUFF_DOMAIN_INDEX}, 1000, &(struct random_attrs){5, {2, {31, 17}}}}};
 const struct tuff_op tuff_op_random_uniform = {
     .name = "random_uniform",
     TUFF_OPERANDS(1, 1),
@@ -671,7 +637,6 @@ const struct tuff_op tuff_op_random_uniform = {
     .nondiff = "has no operands that vary",
     .ref = random_ref,
     .error = TUFF_ERROR_POSITIONS,
-    TUFF_CASES(random_cases),
     .cost = 40,
     TUFF_WRITTEN(random_emit, random_plain),
 };

@@ -129,25 +129,10 @@ tuff_val tuff_lrn(struct tuff_graph *g, tuff_val x, struct tuff_lrn_params param
     return tuff_graph_add(g, &tuff_op_lrn, &x, 1, &attrs);
 }
 
-#define CASE(label, dtype, attrs_, rank, ...)                                                                               \
-    {                                                                                                                       \
-        label, {{dtype, {rank, {__VA_ARGS__}}}}, 1, {0}, 0, &(struct attrs)attrs_                                           \
-    }
-#define ATTRS(alpha, beta, bias, size)                                                                                      \
-    {                                                                                                                       \
-        alpha, beta, bias, { size }                                                                                         \
-    }
-static const struct tuff_case cases[] = {
-    CASE("odd", TUFF_F32, ATTRS(0.5, 0.75, 2, 5), 4, 2, 7, 5, 3),
-    CASE("even", TUFF_F32, ATTRS(1, 0.75, 1, 4), 4, 2, 9, 4, 5),
-    CASE("one", TUFF_F32, ATTRS(0.3, 0.5, 1, 1), 3, 3, 5, 7),
-    CASE("all", TUFF_F32, ATTRS(0.7, 1.5, 0.5, 13), 3, 2, 5, 17),
-    CASE("line", TUFF_F32, ATTRS(0.5, 0.75, 1, 3), 2, 67, 33),
-    CASE("alexnet", TUFF_F32, ATTRS(0.0005, 0.75, 2, 5), 4, 2, 96, 9, 9),
-    CASE("f16", TUFF_F16, ATTRS(0.5, 0.75, 1, 3), 4, 2, 6, 5, 4),
+static const struct tuff_case examples[2] = {
+    {"odd", {TUFF_TYPE(TUFF_F32, 2, 7, 5, 3)}, 1, {0}, 0, &(struct attrs){0.5, 0.75, 2, {5}}},
+    {"8x96x55x55", {TUFF_TYPE(TUFF_F32, 8, 96, 55, 55)}, 1, {0}, 0, &(struct attrs){0.0005, 0.75, 2, {5}}},
 };
-static const struct tuff_case example = CASE("8x96x55x55", TUFF_F32, ATTRS(0.0005, 0.75, 2, 5), 4, 8, 96, 55, 55);
-
 const struct tuff_op tuff_op_lrn = {
     .name = "lrn",
     .edges = "overflows where a square does",
@@ -160,6 +145,5 @@ const struct tuff_op tuff_op_lrn = {
     .ref = ref,
     .terms = terms,
     .bound = bound,
-    TUFF_CASES(cases),
-    .example = &example,
+    .examples = examples,
 };

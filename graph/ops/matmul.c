@@ -219,9 +219,6 @@ tuff_val tuff_matmul(struct tuff_graph *g, tuff_val a, tuff_val b, struct tuff_m
     return tuff_graph_add(g, &tuff_op_matmul, (tuff_val[]){a, b, params.count}, params.count ? 3 : 2, &attrs);
 }
 
-#define T(...) TUFF_TYPE(TUFF_F32, __VA_ARGS__)
-#define ONE TUFF_TYPE(TUFF_I32, 1)
-#define HALF(...) TUFF_TYPE(TUFF_F16, __VA_ARGS__)
 /* The kernels read either operand in either order. */
 static tuff_val simpler(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
 {
@@ -233,38 +230,6 @@ static tuff_val simpler(struct tuff_graph *g, const struct tuff_value *value, co
     return tuff_matmul(g, a ? tuff_value_of(g, in[0])->in[0] : in[0], b ? tuff_value_of(g, in[1])->in[0] : in[1], params);
 }
 
-static const struct tuff_case cases[] = {
-    {"one", {T(1, 1), T(1, 1)}, 2, {0}, 0, &(struct attrs){0, 0}},
-    {"column", {T(13, 1), T(1, 17)}, 2, {0}, 0, &(struct attrs){0, 0}},
-    {"dot", {T(1, 259), T(259, 1)}, 2, {0}, 0, &(struct attrs){0, 0}},
-    {"prime", {T(37, 29), T(29, 41)}, 2, {0}, 0, &(struct attrs){0, 0}},
-    {"prime_ta", {T(29, 37), T(29, 41)}, 2, {0}, 0, &(struct attrs){1, 0}},
-    {"prime_tb", {T(37, 29), T(41, 29)}, 2, {0}, 0, &(struct attrs){0, 1}},
-    {"prime_tab", {T(29, 37), T(41, 29)}, 2, {0}, 0, &(struct attrs){1, 1}},
-    {"power", {T(64, 128), T(128, 64)}, 2, {0}, 0, &(struct attrs){0, 0}},
-    {"power_ta", {T(128, 64), T(128, 64)}, 2, {0}, 0, &(struct attrs){1, 0}},
-    {"power_tb", {T(64, 128), T(64, 128)}, 2, {0}, 0, &(struct attrs){0, 1}},
-    {"power_tab", {T(128, 64), T(64, 128)}, 2, {0}, 0, &(struct attrs){1, 1}},
-    {"below", {T(63, 127), T(127, 63)}, 2, {0}, 0, &(struct attrs){0, 0}},
-    {"above", {T(65, 129), T(129, 65)}, 2, {0}, 0, &(struct attrs){0, 0}},
-    {"fours", {T(20, 36), T(36, 100)}, 2, {0}, 0, &(struct attrs){0, 0}},
-    {"fours_ta", {T(36, 20), T(36, 100)}, 2, {0}, 0, &(struct attrs){1, 0}},
-    {"fours_tb", {T(20, 36), T(100, 36)}, 2, {0}, 0, &(struct attrs){0, 1}},
-    {"batch", {T(3, 17, 9), T(3, 9, 11)}, 2, {0}, 0, &(struct attrs){0, 0}},
-    {"batch_fours_ta", {T(3, 12, 8), T(3, 12, 36)}, 2, {0}, 0, &(struct attrs){1, 0}},
-    {"rows", {T(5, 3, 8), T(8, 12)}, 2, {0}, 0, &(struct attrs){0, 0}},
-    {"batch_row", {T(2, 3, 5, 8), T(3, 8, 7)}, 2, {0}, 0, &(struct attrs){0, 0}},
-    {"batch_both", {T(2, 1, 5, 8), T(3, 8, 7)}, 2, {0}, 0, &(struct attrs){0, 0}},
-    {"batch_left", {T(6, 9), T(2, 3, 2, 9, 4)}, 2, {0}, 0, &(struct attrs){0, 0}},
-    {"f16", {HALF(20, 36), HALF(36, 100)}, 2, {0}, 0, &(struct attrs){0, 0}},
-    {"f16_prime_ta", {HALF(29, 37), HALF(29, 41)}, 2, {0}, 0, &(struct attrs){1, 0}},
-    {"f16_f32_tb", {HALF(20, 36), T(100, 36)}, 2, {0}, 0, &(struct attrs){0, 1}},
-    {"f32_f16_batch", {T(3, 17, 9), HALF(9, 11)}, 2, {0}, 0, &(struct attrs){0, 0}},
-    {"counted", {T(5, 37), T(37, 13), ONE}, 3, {[2] = TUFF_DOMAIN_INDEX}, 40, &(struct attrs){0, 0}},
-    {"counted_ta", {T(36, 20), T(36, 40), ONE}, 3, {[2] = TUFF_DOMAIN_INDEX}, 36, &(struct attrs){1, 0}},
-    {"counted_tb", {T(3, 20, 36), T(100, 36), ONE}, 3, {[2] = TUFF_DOMAIN_INDEX}, 36, &(struct attrs){0, 1}},
-    {"batch_zigzag", {T(2, 1, 3, 1, 2, 1, 2, 3), T(1, 2, 1, 2, 1, 2, 3, 5)}, 2, {0}, 0, &(struct attrs){0, 0}},
-};
 const struct tuff_op tuff_op_matmul = {
     .name = "matmul",
     .takes_blocks = 3,
@@ -277,5 +242,4 @@ const struct tuff_op tuff_op_matmul = {
     .simpler = simpler,
     .ref = ref,
     TUFF_SUMS(terms),
-    TUFF_CASES(cases),
 };

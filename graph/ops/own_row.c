@@ -227,8 +227,6 @@ static const struct tuff_pw_row *add(struct tuff_graph *g, const char *name, con
         own->op[i].attrs = tuff_own_attr;
         own->op[i].attr_count = TUFF_OWN_ATTRS;
         own->op[i].attrs_bytes = sizeof(struct tuff_own_attrs);
-        own->op[i].cases = NULL;
-        own->op[i].case_count = 0;
         own->op[i].row = (uint16_t)i;
         own->op[i].ref = NULL; /* nothing here evaluates text: such values are not folded */
         own->op[i].glsl = own->row.text[i];

@@ -242,24 +242,7 @@ static void plain_pw(struct tuff_emitter *e, const struct tuff_value *value, con
     if (derivative) tuff_plain_spec(e, TUFF_PLAIN_NUMBER + 2, (known_of(value->op) & GATES) != 0);
 }
 
-/* Test operands: fresh shapes with odd sizes; the domain is the row's own, by its name in the harness. */
-static const struct tuff_pw_attrs case_attrs = {0.7, 1.3};
-#define T(...) TUFF_TYPE(TUFF_F32, __VA_ARGS__)
-static const struct tuff_case cases1[] = {
-    {"one", {T(1)}, 1, {TUFF_DOMAIN_NORMAL}, 0, &case_attrs},
-    {"odd", {T(3, 5, 7)}, 1, {TUFF_DOMAIN_NORMAL}, 0, &case_attrs},
-    {"kinks", {T(257)}, 1, {TUFF_DOMAIN_KINKS}, 0, &case_attrs},
-    {"positive", {T(4099)}, 1, {TUFF_DOMAIN_POSITIVE}, 0, &case_attrs},
-    {"wide", {T(31, 17)}, 1, {TUFF_DOMAIN_WIDE}, 0, &case_attrs},
-};
-static const struct tuff_case cases2[] = {
-    {"one", {T(1), T(1)}, 2, {TUFF_DOMAIN_POSITIVE, TUFF_DOMAIN_POSITIVE}, 0, &case_attrs},
-    {"odd", {T(3, 5, 7), T(3, 5, 7)}, 2, {TUFF_DOMAIN_NORMAL, TUFF_DOMAIN_NONZERO}, 0, &case_attrs},
-    {"kinks", {T(257), T(257)}, 2, {TUFF_DOMAIN_KINKS, TUFF_DOMAIN_KINKS}, 0, &case_attrs},
-    {"positive", {T(4099), T(4099)}, 2, {TUFF_DOMAIN_POSITIVE, TUFF_DOMAIN_NORMAL}, 0, &case_attrs},
-};
-
-#define ROW_OP(symbol, text_name, onnx_, arity, text, grad_, nondiff_, cases_, row_, traits_, result_)                      \
+#define ROW_OP(symbol, text_name, onnx_, arity, text, grad_, nondiff_, row_, traits_, result_)                              \
     const struct tuff_op symbol = {                                                                                         \
         .name = text_name,                                                                                                  \
         .onnx = onnx_,                                                                                                      \
@@ -274,10 +257,6 @@ static const struct tuff_case cases2[] = {
         .simpler = simpler_pw,                                                                                              \
         .ref = ref_pw,                                                                                                      \
         .error = TUFF_ERROR_TEXT,                                                                                           \
-        .cases = cases_,                                                                                                    \
-        .case_count = (cases_) == NULL ? 0                                                                                  \
-                      : (arity) == 1   ? TUFF_COUNT(cases1)                                                                 \
-                                       : TUFF_COUNT(cases2),                                                                  \
         .emit = emit_pw,                                                                                                    \
         .plain = plain_pw,                                                                                                  \
         .glsl = text,                                                                                                       \
@@ -285,18 +264,18 @@ static const struct tuff_case cases2[] = {
         .cost = (result_) == TUFF_RESULT_BOOL ? 1 : sizeof(text) / 12 + 1,                                                  \
     };
 #define SECOND "second derivatives of pointwise rows are not built"
-#define ROW_Y(name, onnx, arity, y, grad, nondiff, cases, result)                                                           \
-    ROW_OP(tuff_op_##name, #name, onnx, arity, y, grad, nondiff, cases, 3 * ROW_##name, 0, result)
+#define ROW_Y(name, onnx, arity, y, grad, nondiff, result)                                                                  \
+    ROW_OP(tuff_op_##name, #name, onnx, arity, y, grad, nondiff, 3 * ROW_##name, 0, result)
 #define ROW_DERIVATIVE(symbol, text_name, text, row)                                                                        \
-    ROW_OP(symbol, text_name, "", 4, text, NULL, SECOND, NULL, row, TUFF_DERIVATIVE, TUFF_RESULT_WIDE)
+    ROW_OP(symbol, text_name, "", 4, text, NULL, SECOND, row, TUFF_DERIVATIVE, TUFF_RESULT_WIDE)
 #define TUFF_PW1(name, onnx, y, da, edges)                                                                                  \
-    ROW_Y(name, onnx, 1, #y, grad_pw, NULL, cases1, TUFF_RESULT_WIDE)                                                       \
+    ROW_Y(name, onnx, 1, #y, grad_pw, NULL, TUFF_RESULT_WIDE)                                                               \
     ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da, 3 * ROW_##name + 1)
 #define TUFF_PW2(name, onnx, y, da, db, edges)                                                                              \
-    ROW_Y(name, onnx, 2, #y, grad_pw, NULL, cases2, TUFF_RESULT_WIDE)                                                       \
+    ROW_Y(name, onnx, 2, #y, grad_pw, NULL, TUFF_RESULT_WIDE)                                                               \
     ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da, 3 * ROW_##name + 1)                                               \
     ROW_DERIVATIVE(tuff_op_##name##_db, #name "_db", #db, 3 * ROW_##name + 2)
-#define TUFF_PW2B(name, onnx, y, edges) ROW_Y(name, onnx, 2, #y, NULL, "the result is bool", cases2, TUFF_RESULT_BOOL)
+#define TUFF_PW2B(name, onnx, y, edges) ROW_Y(name, onnx, 2, #y, NULL, "the result is bool", TUFF_RESULT_BOOL)
 #include "graph/ops/pointwise.def"
 
 static const struct tuff_pw_row rows[ROW_COUNT] = {

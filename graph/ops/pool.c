@@ -477,67 +477,6 @@ static double terms(const struct tuff_value *value, const struct tuff_type *in_t
     return (double)attrs->kernel[0] * attrs->kernel[1];
 }
 
-/* ---- cases: one list of windows, of which each operator takes its operands ------------------------------------------------ */
-
-#define T(...) TUFF_TYPE(TUFF_F32, __VA_ARGS__)
-#define HALF(...) TUFF_TYPE(TUFF_F16, __VA_ARGS__)
-#define L(...) __VA_ARGS__
-/* ROW(name, x, y, h and w of x, kernel, stride, pad, dilation, ceil_mode, count_include_pad) */
-#define CASES                                                                                                               \
-    ROW("one", L(1, 1, 1, 1), L(1, 1, 1, 1), L(1, 1), L(1, 1), L(1, 1), L(0), L(1, 1), 0, 0)                                \
-    ROW("two", L(2, 3, 8, 6), L(2, 3, 4, 3), L(8, 6), L(2, 2), L(2, 2), L(0), L(1, 1), 0, 0)                                \
-    ROW("two_odd", L(2, 3, 7, 9), L(2, 3, 3, 4), L(7, 9), L(2, 2), L(2, 2), L(0), L(1, 1), 0, 0)                            \
-    ROW("two_ceil", L(2, 3, 7, 9), L(2, 3, 4, 5), L(7, 9), L(2, 2), L(2, 2), L(0), L(1, 1), 1, 0)                           \
-    ROW("two_pad", L(1, 2, 7, 9), L(1, 2, 4, 5), L(7, 9), L(2, 2), L(2, 2), L(1, 1, 0, 0), L(1, 1), 0, 1)                   \
-    ROW("gray28", L(3, 5, 28, 28), L(3, 5, 14, 14), L(28, 28), L(2, 2), L(2, 2), L(0), L(1, 1), 0, 0)                       \
-    ROW("stem", L(1, 4, 15, 16), L(1, 4, 8, 8), L(15, 16), L(3, 3), L(2, 2), L(1, 1, 1, 1), L(1, 1), 0, 0)                  \
-    ROW("stem_count", L(1, 4, 15, 16), L(1, 4, 8, 8), L(15, 16), L(3, 3), L(2, 2), L(1, 1, 1, 1), L(1, 1), 0, 1)            \
-    ROW("overlap", L(2, 2, 11, 13), L(2, 2, 11, 13), L(11, 13), L(3, 3), L(1, 1), L(1, 1, 1, 1), L(1, 1), 0, 0)             \
-    ROW("gaps", L(2, 2, 11, 13), L(2, 2, 4, 4), L(11, 13), L(2, 1), L(3, 4), L(0), L(1, 1), 0, 0)                           \
-    ROW("dilated", L(1, 3, 12, 11), L(1, 3, 5, 7), L(12, 11), L(2, 3), L(2, 1), L(0), L(3, 2), 0, 0)                        \
-    ROW("dilated_pad", L(1, 3, 12, 11), L(1, 3, 7, 9), L(12, 11), L(2, 3), L(2, 1), L(2, 1, 1, 1), L(3, 2), 1, 1)           \
-    ROW("lopsided", L(1, 2, 6, 7), L(1, 2, 4, 4), L(6, 7), L(3, 2), L(2, 2), L(1, 0, 2, 1), L(1, 1), 1, 1)                  \
-    ROW("ceil_dropped", L(1, 2, 5, 5), L(1, 2, 3, 3), L(5, 5), L(2, 2), L(2, 2), L(1, 1, 1, 1), L(1, 1), 1, 0)              \
-    ROW("rows", L(1, 3, 6, 10), L(1, 3, 4, 8), L(6, 10), L(3, 3), L(1, 1), L(0), L(1, 1), 0, 0)                             \
-    ROW("wide", L(2, 3, 5, 8), L(2, 3, 4, 4), L(5, 8), L(2, 5), L(1, 1), L(0), L(1, 1), 0, 0)                               \
-    ROW("same", L(2, 2, 7, 12), L(2, 2, 7, 12), L(7, 12), L(3, 3), L(1, 1), L(1, 1, 1, 1), L(1, 1), 0, 1)                   \
-    ROW("fours", L(2, 2, 9, 16), L(2, 2, 5, 4), L(9, 16), L(3, 5), L(2, 4), L(1, 2, 1, 2), L(1, 1), 0, 0)                   \
-    ROW("whole", L(2, 67, 5, 3), L(2, 67, 1, 1), L(5, 3), L(5, 3), L(1, 1), L(0), L(1, 1), 0, 0)
-
-#define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                       \
-    {label, {T(x)}, 1, {TUFF_DOMAIN_NORMAL}, 0, &(struct pool){{k}, {s}, {p}, {d}, ceil, count}},
-/* Of one operand or two, with windows without gaps that fit the picture. */
-#define ONE(label, x, domain, k, s, p) {label, {x}, 1, {domain}, 0, &(struct pool){{k}, {s}, {p}, {1, 1}, 0, 0}},
-#define TWO(label, x, y, domain, k, s, p) {label, {x, y}, 2, {domain}, 0, &(struct pool){{k}, {s}, {p}, {1, 1}, 0, 0}},
-#define HALF_CASES                                                                                                          \
-    ONE("f16", HALF(2, 3, 8, 8), 0, L(2, 2), L(2, 2), L(0))                                                                 \
-    ONE("f16_overlap", HALF(2, 3, 9, 7), 0, L(3, 3), L(2, 2), L(1, 1, 1, 1))
-static const struct tuff_case avg_cases[] = {CASES HALF_CASES};
-static const struct tuff_case max_cases[] = {
-    /* clang-format off */
-    CASES HALF_CASES
-    ONE("ties", T(2, 3, 8, 6), TUFF_DOMAIN_KINKS, L(2, 2), L(2, 2), L(0))
-    TWO("pick", T(2, 3, 9, 7), T(2, 3, 9, 7), 0, L(3, 2), L(2, 2), L(1, 0, 0, 1))
-    /* clang-format on */
-};
-#undef ROW
-#define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                       \
-    {label, {T(x), T(y)}, 2, {TUFF_DOMAIN_NORMAL}, 0, &(struct pool){{k}, {s}, {p}, {d}, ceil, count}},
-static const struct tuff_case max_grad_cases[] = {
-    /* clang-format off */
-    CASES
-    TWO("f16", HALF(2, 3, 8, 8), T(2, 3, 4, 4), 0, L(2, 2), L(2, 2), L(0))
-    TWO("f16_overlap", HALF(2, 3, 9, 7), T(2, 3, 5, 4), 0, L(3, 3), L(2, 2), L(1, 1, 1, 1))
-    TWO("ties", T(2, 3, 8, 6), T(2, 3, 4, 3), TUFF_DOMAIN_KINKS, L(2, 2), L(2, 2), L(0))
-    TWO("ties_overlap", T(1, 2, 9, 8), T(1, 2, 5, 4), TUFF_DOMAIN_KINKS, L(3, 3), L(2, 2), L(1, 1, 1, 1))
-    /* clang-format on */
-};
-#undef ROW
-#define ROW(label, x, y, hw, k, s, p, d, ceil, count)                                                                       \
-    {label, {T(y)}, 1, {TUFF_DOMAIN_NORMAL}, 0, &(struct avg_grad_attrs){{{k}, {s}, {p}, {d}, ceil, count}, {hw}}},
-static const struct tuff_case avg_grad_cases[] = {CASES};
-#undef ROW
-
 const struct tuff_op tuff_op_max_pool2d = {
     .name = "max_pool2d",
     .edges = "NaN of a NaN; -inf of only -inf",
@@ -551,7 +490,6 @@ const struct tuff_op tuff_op_max_pool2d = {
     .grad = max_grad,
     .ref = max_ref,
     .bound = max_bound,
-    TUFF_CASES(max_cases),
 };
 const struct tuff_op tuff_op_max_pool2d_grad = {
     .name = "max_pool2d_grad",
@@ -566,7 +504,6 @@ const struct tuff_op tuff_op_max_pool2d_grad = {
     .ref = max_grad_ref,
     .bound = max_grad_bound,
     .terms = terms,
-    TUFF_CASES(max_grad_cases),
     .inline_inputs = 1u << 1,
 };
 const struct tuff_op tuff_op_avg_pool2d = {
@@ -579,7 +516,6 @@ const struct tuff_op tuff_op_avg_pool2d = {
     .grad = avg_grad,
     .ref = avg_ref,
     TUFF_SUMS(terms),
-    TUFF_CASES(avg_cases),
     .inline_inputs = 1u << 0,
 };
 const struct tuff_op tuff_op_avg_pool2d_grad = {
@@ -591,6 +527,5 @@ const struct tuff_op tuff_op_avg_pool2d_grad = {
     .grad = avg_grad_grad,
     .ref = avg_grad_ref,
     TUFF_SUMS(terms),
-    TUFF_CASES(avg_grad_cases),
     .inline_inputs = 1u << 0,
 };

@@ -314,34 +314,7 @@ static tuff_val arg_expand(struct tuff_graph *g, const struct tuff_value *value,
     return tuff_reshape(g, place, value->type.shape);
 }
 
-#define T(...) TUFF_TYPE(TUFF_F32, __VA_ARGS__)
-#define CASE(label, type, axes, keep)                                                                                       \
-    {                                                                                                                       \
-        label, {type}, 1, {0}, 0, &(struct tuff_reduce_attrs) { axes, keep }                                                \
-    }
-static const struct tuff_case reduce_cases[] = {
-    CASE("one", T(1), 1, 1),
-    CASE("all", T(3, 5, 7), 7, 0),
-    CASE("rows", T(13, 257), 2, 1),
-    CASE("columns", T(257, 13), 1, 0),
-    CASE("middle", T(5, 67, 7), 2, 0),
-    CASE("channels", T(4, 7, 5, 9), 13, 1),
-    CASE("long", T(3, 10007), 2, 0),
-    CASE("wide", T(3, 5, 1031), 3, 0),
-    CASE("outer", T(300, 3, 5), 1, 0),
-    CASE("quads", T(5, 64, 36), 4, 0),
-    CASE("few", T(2, 20008), 2, 0),
-    CASE("fours", T(300, 3, 8), 1, 0),
-    CASE("batch", T(9, 6, 4, 6), 13, 1),
-    CASE("parts", T(3, 13339), 3, 1),
-};
-static const struct tuff_case arg_cases[] = {
-    CASE("rows", T(13, 257), 2, 1), CASE("columns", T(67, 13), 1, 0), CASE("middle", T(5, 129, 7), 2, 0),
-    CASE("short", T(64, 10), 2, 0), CASE("fours", T(259, 12), 1, 0),  CASE("quads", T(3, 1032), 2, 0),
-    CASE("parts", T(40007), 1, 0),
-};
-#define REDUCE_OP(symbol, text, onnx_, edges_, result_, integers_, grad_, nondiff_, cases_, simpler_, expand_, error_,      \
-                  bound_)                                                                                                   \
+#define REDUCE_OP(symbol, text, onnx_, edges_, result_, integers_, grad_, nondiff_, simpler_, expand_, error_, bound_)      \
     const struct tuff_op symbol = {.name = text,                                                                            \
                                    .onnx = onnx_,                                                                           \
                                    .edges = edges_,                                                                         \
@@ -360,19 +333,18 @@ static const struct tuff_case arg_cases[] = {
                                    .terms = reduce_terms,                                                                   \
                                    .error = error_,                                                                         \
                                    .bound = bound_,                                                                         \
-                                   TUFF_CASES(cases_),                                                                      \
                                    .inline_inputs = 1,                                                                      \
                                    .reduces = true}
-REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", NULL, TUFF_RESULT_WIDE, TUFF_INTEGERS_WRAP, sum_grad, NULL, reduce_cases,
-          sum_simpler, sum_expand, TUFF_ERROR_SUMS, NULL);
+REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", NULL, TUFF_RESULT_WIDE, TUFF_INTEGERS_WRAP, sum_grad, NULL, sum_simpler,
+          sum_expand, TUFF_ERROR_SUMS, NULL);
 REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", "NaN of a NaN; -0 below +0", TUFF_RESULT_OPERAND_0,
-          TUFF_INTEGERS_REFUSED, extremum_grad, NULL, reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
+          TUFF_INTEGERS_REFUSED, extremum_grad, NULL, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
 REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", "NaN of a NaN; -0 below +0", TUFF_RESULT_OPERAND_0,
-          TUFF_INTEGERS_REFUSED, extremum_grad, NULL, reduce_cases, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
+          TUFF_INTEGERS_REFUSED, extremum_grad, NULL, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
 REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", "the first NaN, else the first of equal ones", TUFF_RESULT_I32,
-          TUFF_INTEGERS_REFUSED, NULL, "positions do not vary smoothly", arg_cases, NULL, arg_expand, 0, arg_bound);
+          TUFF_INTEGERS_REFUSED, NULL, "positions do not vary smoothly", NULL, arg_expand, 0, arg_bound);
 REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", "the first NaN, else the first of equal ones", TUFF_RESULT_I32,
-          TUFF_INTEGERS_REFUSED, NULL, "positions do not vary smoothly", arg_cases, NULL, arg_expand, 0, arg_bound);
+          TUFF_INTEGERS_REFUSED, NULL, "positions do not vary smoothly", NULL, arg_expand, 0, arg_bound);
 
 #define REDUCE_BUILDER(name)                                                                                                \
     tuff_val tuff_##name(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)                              \
@@ -471,11 +443,6 @@ tuff_val tuff_cumsum(struct tuff_graph *g, tuff_val x, struct tuff_cumsum_params
     return axis < 0 ? 0 : tuff_graph_add(g, &tuff_op_cumsum, &x, 1, &attrs);
 }
 
-static const struct tuff_case cumsum_cases[] = {
-    {"line", {T(1051)}, 1, {0}, 0, &(struct cumsum_attrs){0, 0, 0}},
-    {"middle", {T(3, 17, 5)}, 1, {0}, 0, &(struct cumsum_attrs){1, 1, 0}},
-    {"back", {T(65, 13)}, 1, {0}, 0, &(struct cumsum_attrs){1, 0, 1}},
-};
 const struct tuff_op tuff_op_cumsum = {
     .name = "cumsum",
     TUFF_LAUNCH(cumsum_lower),
@@ -485,6 +452,5 @@ const struct tuff_op tuff_op_cumsum = {
     .grad = cumsum_grad,
     .ref = cumsum_ref,
     TUFF_SUMS(cumsum_terms),
-    TUFF_CASES(cumsum_cases),
     .inline_inputs = 1,
 };

@@ -142,27 +142,20 @@ tuff_val tuff_resample(struct tuff_graph *g, tuff_val x, tuff_val places, tuff_v
     return tuff_add_along(g, &tuff_op_resample, (tuff_val[]){x, places, weights}, 3, axis);
 }
 
-#define CASE(label, dtype, shape, n, taps, limit, at)                                                                       \
-    {                                                                                                                       \
-        label, {TUFF_TYPE(dtype, shape), TUFF_TYPE(TUFF_I32, n, taps), TUFF_TYPE(TUFF_F32, n, taps)}, 3,                    \
-            {0, TUFF_DOMAIN_INDEX}, limit, &(struct tuff_axis_attrs)                                                        \
-        {                                                                                                                   \
-            at                                                                                                              \
-        }                                                                                                                   \
-    }
-#define L(...) __VA_ARGS__
-static const struct tuff_case cases[] = {
-    CASE("line", TUFF_F32, L(5), 7, 2, 5, 0),
-    CASE("last", TUFF_F32, L(3, 5, 9), 13, 4, 9, 2),
-    CASE("middle", TUFF_F32, L(2, 7, 5, 3), 4, 3, 7, 1),
-    CASE("one tap", TUFF_F32, L(2, 3, 16), 67, 1, 3, 1),
-    CASE("quads", TUFF_F32, L(3, 11, 8), 5, 2, 11, 1),
-    CASE("many", TUFF_F32, L(2, 129), 3, 129, 129, 1),
-    CASE("four lines", TUFF_F32, L(2, 6, 9), 5, 3, 9, 2),
-    CASE("f16", TUFF_F16, L(2, 6, 4), 5, 2, 6, 1),
+static const struct tuff_case examples[2] = {
+    {"line",
+     {TUFF_TYPE(TUFF_F32, 5), TUFF_TYPE(TUFF_I32, 7, 2), TUFF_TYPE(TUFF_F32, 7, 2)},
+     3,
+     {0, TUFF_DOMAIN_INDEX},
+     5,
+     &(struct tuff_axis_attrs){0}},
+    {"8x64x56x56 to 112",
+     {TUFF_TYPE(TUFF_F32, 8, 64, 56, 56), TUFF_TYPE(TUFF_I32, 112, 2), TUFF_TYPE(TUFF_F32, 112, 2)},
+     3,
+     {0, TUFF_DOMAIN_INDEX},
+     56,
+     &(struct tuff_axis_attrs){2}},
 };
-static const struct tuff_case example = CASE("8x64x56x56 to 112", TUFF_F32, L(8, 64, 56, 56), 112, 2, 56, 2);
-
 const struct tuff_op tuff_op_resample = {
     .name = "resample",
     .edges = "a weight of 0 reads nothing, NaN neither",
@@ -174,6 +167,5 @@ const struct tuff_op tuff_op_resample = {
     .grad = grad,
     .ref = ref,
     TUFF_SUMS(terms),
-    TUFF_CASES(cases),
-    .example = &example,
+    .examples = examples,
 };

@@ -71,13 +71,6 @@ tuff_val tuff_select(struct tuff_graph *g, tuff_val c, tuff_val a, tuff_val b)
     return tuff_graph_add(g, &tuff_op_select, in, 3, NULL);
 }
 
-#define T(...) TUFF_TYPE(TUFF_F32, __VA_ARGS__)
-#define B(...) TUFF_TYPE(TUFF_BOOL, __VA_ARGS__)
-#define I(...) TUFF_TYPE(TUFF_I32, __VA_ARGS__)
-static const struct tuff_case select_cases[] = {
-    {"odd", {B(3, 5, 7), T(3, 5, 7), T(3, 5, 7)}, 3, {TUFF_DOMAIN_BOOL}, 0, NULL},
-    {"one", {B(1), T(1), T(1)}, 3, {TUFF_DOMAIN_BOOL}, 0, NULL},
-};
 const struct tuff_op tuff_op_select = {
     .name = "select",
     .edges = "what is not chosen does not show",
@@ -90,7 +83,6 @@ const struct tuff_op tuff_op_select = {
     .grad = select_grad,
     .ref = select_ref,
     .bound = select_bound,
-    TUFF_CASES(select_cases),
     .cost = 1,
     TUFF_WRITTEN(select_emit, plain),
 };
@@ -174,19 +166,6 @@ tuff_val tuff_cast(struct tuff_graph *g, tuff_val a, enum tuff_dtype dtype)
     return a && tuff_type_on_host(g, a).dtype == dtype ? a : tuff_graph_add(g, &tuff_op_cast, &a, 1, &attrs);
 }
 
-static const struct tuff_case cast_cases[] = {
-    {"f16", {T(3, 5, 7)}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_F16}},
-    {"i32", {T(257)}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_I32}},
-    {"u8", {T(31)}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_U8}},
-    {"bool", {T(33)}, 1, {TUFF_DOMAIN_KINKS}, 0, &(struct cast_attrs){TUFF_BOOL}},
-    {"bf16", {T(3, 5, 7)}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_BF16}},
-    {"i8", {T(31)}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_I8}},
-    {"i8 to u8", {{TUFF_I8, {1, {67}}}}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_U8}},
-    {"from i8", {{TUFF_I8, {1, {67}}}}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_BF16}},
-    {"i32 to i8", {I(65)}, 1, {TUFF_DOMAIN_INDEX}, 1000, &(struct cast_attrs){TUFF_I8}},
-    {"bf16 to f16", {{TUFF_BF16, {2, {5, 13}}}}, 1, {TUFF_DOMAIN_WIDE}, 0, &(struct cast_attrs){TUFF_F16}},
-    {"from i32", {I(65)}, 1, {TUFF_DOMAIN_INDEX}, 1000, &(struct cast_attrs){TUFF_F32}},
-};
 const struct tuff_op tuff_op_cast = {
     .name = "cast",
     .edges = "whole numbers saturate, 0 of NaN; bool: NaN is true",
@@ -201,7 +180,6 @@ const struct tuff_op tuff_op_cast = {
     .grad = cast_grad,
     .ref = cast_ref,
     .bound = cast_bound,
-    TUFF_CASES(cast_cases),
     .cost = 1,
     TUFF_WRITTEN(cast_emit, plain),
 };
@@ -223,7 +201,6 @@ static tuff_val detach_simpler(struct tuff_graph *g, const struct tuff_value *va
     return in[0]; /* gradients are there when plans are made */
 }
 
-static const struct tuff_case same_cases[] = {{"odd", {T(3, 5, 7)}, 1, {0}, 0, NULL}};
 #define SAME_OP(symbol, text, traits_, ...)                                                                                 \
     const struct tuff_op symbol = {.name = text,                                                                            \
                                    .traits = TUFF_KEEPS_ORDER | (traits_),                                                  \
@@ -232,7 +209,6 @@ static const struct tuff_case same_cases[] = {{"odd", {T(3, 5, 7)}, 1, {0}, 0, N
                                    TUFF_OPERANDS(1, 1),                                                                     \
                                    .infer = tuff_same_infer,                                                                \
                                    .ref = tuff_same_ref,                                                                    \
-                                   TUFF_CASES(same_cases),                                                                  \
                                    __VA_ARGS__}
 SAME_OP(tuff_op_detach, "detach", TUFF_KEEPS_MEMORY, .onnx = "Identity", .nondiff = "stops gradients by definition",
         .simpler = detach_simpler);

@@ -74,16 +74,16 @@ bool tuff_operator_example(struct tuff_graph *g, uint32_t index, struct tuff_ope
 {
     for (uint32_t i = 0; i < tuff_op_count; i++) {
         const struct tuff_op *op = tuff_ops[i];
-        if (!op->example || index-- > 0) continue;
-        *out = (struct tuff_operator_example){
-            .name = op->name, .sizes = op->example->name, .in_count = op->example->in_count};
+        const struct tuff_case *large = op->examples ? &op->examples[1] : NULL;
+        if (!large || !large->name || index-- > 0) continue;
+        *out = (struct tuff_operator_example){.name = op->name, .sizes = large->name, .in_count = large->in_count};
         if (!g) return true;
-        out->y = tuff_op_of_case(g, op, op->example, op->name, out->in);
+        out->y = tuff_op_of_case(g, op, large, op->name, out->in);
         if (!out->y) return true;
         const struct tuff_value *value = tuff_value_of(g, out->y);
-        out->flops = tuff_op_work(value, op->example->in);
-        for (uint32_t k = 0; k <= value->in_count; k++) out->bytes += (double)tuff_op_bytes(value, op->example->in, k);
-        out->terms = op->terms ? op->terms(value, op->example->in) : 1;
+        out->flops = tuff_op_work(value, large->in);
+        for (uint32_t k = 0; k <= value->in_count; k++) out->bytes += (double)tuff_op_bytes(value, large->in, k);
+        out->terms = op->terms ? op->terms(value, large->in) : 1;
         return true;
     }
     return false;

@@ -121,13 +121,6 @@ tuff_val tuff_reshape(struct tuff_graph *g, tuff_val x, struct tuff_shape shape)
     return tuff_graph_add(g, &tuff_op_reshape, &x, 1, &attrs);
 }
 
-#define T(...) TUFF_TYPE(TUFF_F32, __VA_ARGS__)
-#define S(...)                                                                                                              \
-    {                                                                                                                       \
-        {                                                                                                                   \
-            sizeof((uint32_t[]){__VA_ARGS__}) / 4, { __VA_ARGS__ }                                                          \
-        }                                                                                                                   \
-    }
 static struct tuff_coords reshape_map(struct tuff_emitter *e, const struct tuff_value *value,
                                       const struct tuff_coords *coords)
 {
@@ -143,11 +136,6 @@ static tuff_val reshape_simpler(struct tuff_graph *g, const struct tuff_value *v
     return tuff_reshape(g, from, value->type.shape);
 }
 
-static const struct tuff_case reshape_cases[] = {
-    {"merge", {T(3, 5, 7)}, 1, {0}, 0, &(struct shape_attrs)S(15, 7)},
-    {"split", {T(6, 35)}, 1, {0}, 0, &(struct shape_attrs)S(2, 3, 5, 7)},
-    {"across", {T(6, 5)}, 1, {0}, 0, &(struct shape_attrs)S(10, 3)},
-};
 const struct tuff_op tuff_op_reshape = {
     .name = "reshape",
     TUFF_MOVES,
@@ -158,7 +146,6 @@ const struct tuff_op tuff_op_reshape = {
     .grad = reshape_grad,
     .simpler = reshape_simpler,
     .ref = tuff_same_ref,
-    TUFF_CASES(reshape_cases),
     TUFF_VIEW(reshape_map),
 };
 
@@ -274,16 +261,6 @@ static tuff_val permute_simpler(struct tuff_graph *g, const struct tuff_value *v
     return tuff_permute(g, from->in[0], order);
 }
 
-static const struct tuff_case permute_cases[] = {
-    {"two", {T(61, 67)}, 1, {0}, 0, &(struct tuff_permute_attrs){TUFF_LIST(1, 0)}},
-    {"three", {T(3, 5, 7)}, 1, {0}, 0, &(struct tuff_permute_attrs){TUFF_LIST(2, 0, 1)}},
-    {"four", {T(2, 3, 16, 17)}, 1, {0}, 0, &(struct tuff_permute_attrs){TUFF_LIST(0, 2, 3, 1)}},
-    {"blocks", {T(24, 40)}, 1, {0}, 0, &(struct tuff_permute_attrs){TUFF_LIST(1, 0)}},
-    {"picture", {T(2, 12, 4, 6)}, 1, {0}, 0, &(struct tuff_permute_attrs){TUFF_LIST(0, 2, 3, 1)}},
-    {"channels", {T(3, 2, 6, 20)}, 1, {0}, 0, &(struct tuff_permute_attrs){TUFF_LIST(0, 3, 1, 2)}},
-    {"between", {T(8, 5, 12)}, 1, {0}, 0, &(struct tuff_permute_attrs){TUFF_LIST(2, 1, 0)}},
-    {"five", {T(2, 3, 4, 5, 3)}, 1, {0}, 0, &(struct tuff_permute_attrs){TUFF_LIST(4, 2, 0, 3, 1)}},
-};
 const struct tuff_op tuff_op_permute = {
     .name = "permute",
     .onnx = "Transpose",
@@ -295,7 +272,6 @@ const struct tuff_op tuff_op_permute = {
     .grad = permute_grad,
     .simpler = permute_simpler,
     .ref = permute_ref,
-    TUFF_CASES(permute_cases),
     TUFF_VIEW(permute_map),
 };
 
@@ -416,14 +392,6 @@ static bool slice_offset(const struct tuff_value *value, const struct tuff_shape
     return true;
 }
 
-static const struct tuff_case slice_cases[] = {
-    {"rows", {T(8, 5)}, 1, {0}, 0, &(struct tuff_slice_attrs){{2, 0}, {1, 1}, {5, 5}}},
-    {"steps", {T(9, 7, 5)}, 1, {0}, 0, &(struct tuff_slice_attrs){{1, 0, 4}, {3, 2, 1}, {3, 4, 1}}},
-    {"quads", {T(6, 16)}, 1, {0}, 0, &(struct tuff_slice_attrs){{1, 4}, {1, 1}, {5, 8}}},
-    {"windows", {T(6, 17)}, 1, {0}, 0, &(struct tuff_slice_attrs){{0, 3}, {1, 1}, {6, 12}}},
-    {"from third", {T(23)}, 1, {0}, 0, &(struct tuff_slice_attrs){{3}, {1}, {20}}},
-    {"reversed", {T(9, 7)}, 1, {0}, 0, &(struct tuff_slice_attrs){{8, 5}, {-2, -1}, {5, 3}}},
-};
 const struct tuff_op tuff_op_slice = {
     .name = "slice",
     TUFF_MOVES,
@@ -433,7 +401,6 @@ const struct tuff_op tuff_op_slice = {
     .infer = slice_infer,
     .grad = slice_grad,
     .ref = slice_ref,
-    TUFF_CASES(slice_cases),
     TUFF_VIEW(slice_map),
     .offset = slice_offset,
 };
@@ -503,11 +470,6 @@ tuff_val tuff_sum_to(struct tuff_graph *g, tuff_val gy, struct tuff_shape shape)
     return tuff_reshape(g, axes ? tuff_sum(g, gy, axes, TUFF_KEEP_AXES) : gy, shape);
 }
 
-static const struct tuff_case expand_cases[] = {
-    {"row", {T(1, 5)}, 1, {0}, 0, &(struct shape_attrs)S(4, 3, 5)},
-    {"channel", {T(7, 1, 1)}, 1, {0}, 0, &(struct shape_attrs)S(2, 7, 5, 3)},
-    {"one", {T(1)}, 1, {0}, 0, &(struct shape_attrs)S(257)},
-};
 const struct tuff_op tuff_op_expand = {
     .name = "expand",
     TUFF_MOVES,
@@ -517,7 +479,6 @@ const struct tuff_op tuff_op_expand = {
     .infer = expand_infer,
     .grad = expand_grad,
     .ref = expand_ref,
-    TUFF_CASES(expand_cases),
     TUFF_VIEW(expand_map),
 };
 
@@ -653,11 +614,6 @@ static tuff_status pad_bound(const struct tuff_bound *b)
     return tuff_bound_moved(b, &value);
 }
 
-static const struct tuff_case pad_cases[] = {
-    {"value", {T(5, 7)}, 1, {0}, 0, &(struct tuff_pad_attrs){{2, 3}, {0, 1}, {0}, 1.5}},
-    {"picture", {T(2, 3, 5, 7)}, 1, {0}, 0, &(struct tuff_pad_attrs){{0, 0, 1, 2}, {0, 0, 2, 3}, {0}, 0.0}},
-    {"interior", {T(5, 4)}, 1, {0}, 0, &(struct tuff_pad_attrs){{1, 0}, {0, 2}, {2, 1}, 0.0}},
-};
 const struct tuff_op tuff_op_pad = {
     .name = "pad",
     .edges = "moves what is there",
@@ -669,7 +625,6 @@ const struct tuff_op tuff_op_pad = {
     .grad = pad_grad,
     .ref = pad_ref,
     .bound = pad_bound,
-    TUFF_CASES(pad_cases),
     .cost = 6,
     TUFF_WRITTEN(pad_emit, pad_plain),
 };
@@ -781,13 +736,6 @@ static void concat_plain(struct tuff_emitter *e, const struct tuff_value *value,
     tuff_plain_spec(e, TUFF_PLAIN_NUMBER + 1, along->count ? along->term[0].mod : 1);
 }
 
-static const struct tuff_case concat_cases[] = {
-    {"first", {T(3, 5), T(4, 5)}, 2, {0}, 0, &(struct tuff_axis_attrs){0}},
-    {"middle", {T(2, 3, 5), T(2, 1, 5), T(2, 4, 5)}, 3, {0}, 0, &(struct tuff_axis_attrs){1}},
-    {"quads", {T(3, 8, 4), T(3, 4, 4)}, 2, {0}, 0, &(struct tuff_axis_attrs){1}},
-    {"windows", {T(3, 2, 7), T(3, 1, 7), T(3, 5, 7)}, 3, {0}, 0, &(struct tuff_axis_attrs){1}},
-    {"last", {T(5, 3), T(5, 9)}, 2, {0}, 0, &(struct tuff_axis_attrs){1}},
-};
 const struct tuff_op tuff_op_concat = {
     .name = "concat",
     .onnx = "Concat",
@@ -798,7 +746,6 @@ const struct tuff_op tuff_op_concat = {
     .infer = concat_infer,
     .grad = concat_grad,
     .ref = concat_ref,
-    TUFF_CASES(concat_cases),
     .cost = 6,
     TUFF_WRITTEN(concat_emit, concat_plain),
 };

@@ -8,6 +8,7 @@
 #include "samples/common/program.h"
 #include "shaders/kernels.h"
 #include "tests/dryrun/no_submit.h"
+#include "tests/op_cases.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -218,7 +219,7 @@ static bool uses(const struct tuff_graph *g, const struct tuff_op *op)
 static tuff_val build_operator(struct tuff_graph *g, const struct tuff_op *op)
 {
     tuff_val in[6] = {0}, gradient;
-    tuff_val y = tuff_op_of_case(g, op, &op->cases[0], op->name, in);
+    tuff_val y = tuff_op_of_case(g, op, op_case(op, 0), op->name, in);
     if (!op->grad) return y;
     tuff_gradients(g, tuff_square(g, y), 0, in, 1, &gradient);
     return gradient;
@@ -343,7 +344,7 @@ static void run_kernels(struct dryrun *d)
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
         run_family(d, families[i].name, families[i].build, NULL);
     for (uint32_t i = 0; i < tuff_op_count; i++)
-        if (tuff_ops[i]->class == TUFF_CLASS_KERNEL && tuff_ops[i]->case_count && !d->tried[i])
+        if (tuff_ops[i]->class == TUFF_CLASS_KERNEL && op_case_count(tuff_ops[i]) && !d->tried[i])
             run_family(d, tuff_ops[i]->name, NULL, tuff_ops[i]);
     for (uint32_t kind = 0; kind < PROBE_COUNT; kind++)
         for (uint32_t v = 0; v < probe_variants(kind); v++) run_probe(d, kind, v);

@@ -319,7 +319,7 @@ static void put_graphs(struct seeds *s)
         must(tuff_graph_create(s->context, &g, NULL) == TUFF_OK, name);
         if (network)
             count = graph_network(g, i, outputs);
-        else if (op->case_count && op_add_case(g, op, &op->cases[0], 0, false, &values))
+        else if (op_case_count(op) && op_add_case(g, op, op_case(op, 0), 0, false, &values))
             outputs[0] = values.y;
         if (network || values.y) {
             put_graph(s, g, name);
