@@ -215,42 +215,22 @@ static tuff_status check_kind(const struct reading *r, const char *wanted)
                      found ? found : "file of unknown kind", wanted);
 }
 
-/* Takes *file over on success. */
-static tuff_status take(struct tuff_context *context, const char *name, struct tuff_held *file, const char *kind,
-                        struct tuff_tensors **tensors, struct tuff_error *error)
+static tuff_status parse(struct tuff_tensors *t, const char *name, const void *kind, struct tuff_error *error)
 {
     struct tuff_container container;
-    TUFF_TRY(tuff_container_parse(&container, context, name, file->data, file->bytes, error));
-    struct tuff_tensors *t = tuff_object_create(context, sizeof *t);
-    if (!t) {
-        tuff_container_close(&container);
-        return tuff_fail_memory(context, error);
-    }
-    t->context = context;
-    tuff_arena_init(&t->arena, context);
+    TUFF_TRY(tuff_container_parse(&container, t->context, name, t->data, t->bytes, error));
     struct reading r = {.container = &container, .tensors = t, .error = error};
     tuff_status status = read_sections(&r);
     if (status == TUFF_OK) status = check_kind(&r, kind);
     tuff_container_close(&container);
-    if (status != TUFF_OK) {
-        tuff_tensors_destroy(t);
-        return status;
-    }
-    t->file = *file;
-    *file = (struct tuff_held){0};
-    *tensors = t;
-    return TUFF_OK;
+    return status;
 }
 
 tuff_status tuff_checkpoint_read(struct tuff_context *context, const char *path, const char *kind,
                                  struct tuff_tensors **tensors, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && path && tensors);
-    struct tuff_held file;
-    TUFF_TRY(tuff_held_open(context, path, 0, &file, error));
-    tuff_status status = take(context, path, &file, kind, tensors, error);
-    tuff_held_release(context, &file);
-    return status;
+    return tuff_tensors_read(context, &(struct tuff_tensors_file){path, {0}, 0, parse, kind}, tensors, error);
 }
 
 tuff_status tuff_checkpoint_decode(struct tuff_context *context, struct tuff_span span, const char *kind,
@@ -258,9 +238,5 @@ tuff_status tuff_checkpoint_decode(struct tuff_context *context, struct tuff_spa
 {
     TUFF_REQUIRE(context, error, context && tensors);
     TUFF_REQUIRE_THAT(context, error, span.data || span.bytes == 0, "the data is NULL, though it has bytes");
-    struct tuff_held file;
-    TUFF_TRY(tuff_held_copy(context, span, &file, error));
-    tuff_status status = take(context, "memory", &file, kind, tensors, error);
-    tuff_held_release(context, &file);
-    return status;
+    return tuff_tensors_read(context, &(struct tuff_tensors_file){NULL, span, 0, parse, kind}, tensors, error);
 }

@@ -90,25 +90,24 @@ static tuff_status read_archive(struct archive *a)
     return TUFF_OK;
 }
 
-static tuff_status read_zip(struct tuff_context *context, const char *name, const struct tuff_held *file, size_t limit,
-                            struct tuff_tensors *tensors, struct tuff_error *error)
+static tuff_status read_zip(struct tuff_tensors *t, const char *name, size_t limit, struct tuff_error *error)
 {
-    struct archive a = {.context = context, .error = error, .name = name, .tensors = tensors};
-    const uint64_t least = (uint64_t)256 << 20, most = (uint64_t)file->bytes * RATIO;
+    struct archive a = {.context = t->context, .error = error, .name = name, .tensors = t};
+    const uint64_t least = (uint64_t)256 << 20, most = (uint64_t)t->bytes * RATIO;
     a.left = limit ? limit : most < least ? least : most;
     zip_error_t why;
     zip_error_init(&why);
     zip_error_set(&why, ZIP_ER_NOZIP, 0);
-    zip_source_t *source = zip_source_buffer_create(file->data, file->bytes, 0, &why);
-    a.zip = source && file->bytes >= LEAST_BYTES ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &why) : NULL;
+    zip_source_t *source = zip_source_buffer_create(t->data, t->bytes, 0, &why);
+    a.zip = source && t->bytes >= LEAST_BYTES ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &why) : NULL;
     if (source && !a.zip) zip_source_free(source);
     tuff_status status;
     if (a.zip)
         status = read_archive(&a);
     else
         status = zip_error_code_zip(&why) == ZIP_ER_MEMORY
-                     ? tuff_fail_memory(context, error)
-                     : tuff_fail(context, error, TUFF_ERR_FORMAT,
+                     ? tuff_fail_memory(t->context, error)
+                     : tuff_fail(t->context, error, TUFF_ERR_FORMAT,
                                  "%s: neither an npy file nor a zip archive as numpy writes: %s", name,
                                  zip_error_strerror(&why));
     if (a.zip) zip_discard(a.zip);
@@ -118,26 +117,24 @@ static tuff_status read_zip(struct tuff_context *context, const char *name, cons
 
 #else
 
-static tuff_status read_zip(struct tuff_context *context, const char *name, const struct tuff_held *file, size_t limit,
-                            struct tuff_tensors *tensors, struct tuff_error *error)
+static tuff_status read_zip(struct tuff_tensors *t, const char *name, size_t limit, struct tuff_error *error)
 {
-    (void)file, (void)limit, (void)tensors;
-    return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED,
+    (void)limit;
+    return tuff_fail(t->context, error, TUFF_ERR_UNSUPPORTED,
                      "%s: no npy file; npz files cannot be read: this Tuff is built without libzip (option TUFF_ZIP)", name);
 }
 
 #endif
 
 /* The array of an .npy file is called as the file is. */
-static tuff_status read_single(struct tuff_context *context, const char *name, const struct tuff_held *file,
-                               struct tuff_tensors *t, struct tuff_error *error)
+static tuff_status read_single(struct tuff_tensors *t, const char *name, struct tuff_error *error)
 {
     struct tuff_error why = {0};
     char *base = tuff_arena_strdup(&t->arena, name);
     t->arrays = tuff_arena_alloc(&t->arena, sizeof *t->arrays);
-    if (!base || !t->arrays) return tuff_fail_memory(context, error);
-    tuff_status status = tuff_npy_take(&t->arena, &(struct tuff_source){name, file->data, file->bytes}, t->arrays, &why);
-    if (status != TUFF_OK) return tuff_fail(context, error, status, "%s", why.message);
+    if (!base || !t->arrays) return tuff_fail_memory(t->context, error);
+    tuff_status status = tuff_npy_take(&t->arena, &(struct tuff_source){name, t->data, t->bytes}, t->arrays, &why);
+    if (status != TUFF_OK) return tuff_fail(t->context, error, status, "%s", why.message);
     for (char *c = base; *c; c++)
         if (*c == '/' || *c == '\\') base = c + 1;
     const size_t length = strlen(base);
@@ -147,39 +144,22 @@ static tuff_status read_single(struct tuff_context *context, const char *name, c
     return TUFF_OK;
 }
 
-static tuff_status read_any(struct tuff_context *context, const char *name, struct tuff_held *file, size_t limit,
-                            struct tuff_tensors **tensors, struct tuff_error *error)
+static tuff_status parse(struct tuff_tensors *t, const char *name, const void *limit, struct tuff_error *error)
 {
-    struct tuff_tensors *t = tuff_object_create(context, sizeof *t);
-    if (!t) return tuff_fail_memory(context, error);
-    t->context = context;
-    tuff_arena_init(&t->arena, context);
-    tuff_status status = tuff_npy_is(file->data, file->bytes) ? read_single(context, name, file, t, error)
-                                                              : read_zip(context, name, file, limit, t, error);
+    TUFF_TRY(tuff_npy_is(t->data, t->bytes) ? read_single(t, name, error)
+                                            : read_zip(t, name, *(const size_t *)limit, error));
     const struct tuff_array **order = tuff_arena_alloc(&t->arena, (t->array_count + 1) * sizeof *order);
-    const char *twice = NULL;
-    if (status == TUFF_OK && !order) status = tuff_fail_memory(context, error);
-    if (status == TUFF_OK && (twice = tuff_tensors_sort(t, order)))
-        status = tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: two arrays are called \"%.100s\"", name, twice);
-    if (status != TUFF_OK) {
-        tuff_tensors_destroy(t);
-        return status;
-    }
-    t->file = *file;
-    *file = (struct tuff_held){0};
-    *tensors = t;
-    return TUFF_OK;
+    if (!order) return tuff_fail_memory(t->context, error);
+    const char *twice = tuff_tensors_sort(t, order);
+    if (!twice) return TUFF_OK;
+    return tuff_fail(t->context, error, TUFF_ERR_FORMAT, "%s: two arrays are called \"%.100s\"", name, twice);
 }
 
 tuff_status tuff_numpy_open(struct tuff_context *context, const char *path, size_t limit, struct tuff_tensors **tensors,
                             struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && path && tensors);
-    struct tuff_held file;
-    TUFF_TRY(tuff_held_open(context, path, 0, &file, error));
-    tuff_status status = read_any(context, path, &file, limit, tensors, error);
-    tuff_held_release(context, &file);
-    return status;
+    return tuff_tensors_read(context, &(struct tuff_tensors_file){path, {0}, 0, parse, &limit}, tensors, error);
 }
 
 tuff_status tuff_numpy_decode(struct tuff_context *context, struct tuff_span span, size_t limit,
@@ -187,9 +167,5 @@ tuff_status tuff_numpy_decode(struct tuff_context *context, struct tuff_span spa
 {
     TUFF_REQUIRE(context, error, context && tensors);
     TUFF_REQUIRE_THAT(context, error, span.data || span.bytes == 0, "the data is NULL, though it has bytes");
-    struct tuff_held file;
-    TUFF_TRY(tuff_held_copy(context, span, &file, error));
-    tuff_status status = read_any(context, "memory", &file, limit, tensors, error);
-    tuff_held_release(context, &file);
-    return status;
+    return tuff_tensors_read(context, &(struct tuff_tensors_file){NULL, span, 0, parse, &limit}, tensors, error);
 }

@@ -253,94 +253,40 @@ static tuff_status read_entries(struct job *job, const cJSON *root)
     return index_names(job, order);
 }
 
-static tuff_status parse(struct job *job, const uint8_t *file, size_t bytes)
+static tuff_status parse(struct tuff_tensors *t, const char *name, const void *user, struct tuff_error *error)
 {
-    if (bytes < TUFF_SAFETENSORS_LENGTH) return bad(job, "it is too short");
-    uint64_t length = tuff_little(file, TUFF_SAFETENSORS_LENGTH);
+    struct job job = {.context = t->context, .error = error, .name = name, .tensors = t};
+    (void)user;
+    if (t->bytes < TUFF_SAFETENSORS_LENGTH) return bad(&job, "it is too short");
+    uint64_t length = tuff_little(t->data, TUFF_SAFETENSORS_LENGTH);
     if (length > HEADER_MAX)
-        return bad(job, "its header would have %llu bytes; the limit is %zu", (unsigned long long)length, HEADER_MAX);
-    if (length > bytes - TUFF_SAFETENSORS_LENGTH) return bad(job, "its header is cut off");
-    job->data = file + TUFF_SAFETENSORS_LENGTH + length;
-    job->data_bytes = bytes - TUFF_SAFETENSORS_LENGTH - length;
+        return bad(&job, "its header would have %llu bytes; the limit is %zu", (unsigned long long)length, HEADER_MAX);
+    if (length > t->bytes - TUFF_SAFETENSORS_LENGTH) return bad(&job, "its header is cut off");
+    job.data = t->data + TUFF_SAFETENSORS_LENGTH + length;
+    job.data_bytes = t->bytes - TUFF_SAFETENSORS_LENGTH - length;
     cJSON *root = NULL;
-    TUFF_TRY(parse_header(job, (const char *)file + TUFF_SAFETENSORS_LENGTH, (size_t)length, &root));
-    tuff_status status = read_entries(job, root);
+    TUFF_TRY(parse_header(&job, (const char *)t->data + TUFF_SAFETENSORS_LENGTH, (size_t)length, &root));
+    tuff_status status = read_entries(&job, root);
     cJSON_Delete(root);
     return status;
 }
 
-tuff_status tuff_safetensors_take(struct tuff_context *context, const char *name, struct tuff_held *file,
-                                  struct tuff_tensors **tensors, struct tuff_error *error)
-{
-    struct tuff_tensors *t = tuff_object_create(context, sizeof *t);
-    if (!t) return tuff_fail_memory(context, error);
-    t->context = context;
-    tuff_arena_init(&t->arena, context);
-    struct job job = {.context = context, .error = error, .name = name, .tensors = t};
-    tuff_status status = parse(&job, file->data, file->bytes);
-    if (status != TUFF_OK) {
-        tuff_tensors_destroy(t);
-        return status;
-    }
-    t->file = *file;
-    *file = (struct tuff_held){0};
-    *tensors = t;
-    return TUFF_OK;
-}
-
 #else
 
-tuff_status tuff_safetensors_take(struct tuff_context *context, const char *name, struct tuff_held *file,
-                                  struct tuff_tensors **tensors, struct tuff_error *error)
+static tuff_status parse(struct tuff_tensors *t, const char *name, const void *user, struct tuff_error *error)
 {
-    (void)file, (void)tensors;
-    return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED,
+    (void)user;
+    return tuff_fail(t->context, error, TUFF_ERR_UNSUPPORTED,
                      "%s: safetensors, but this Tuff is built without cJSON (option TUFF_JSON)", name);
 }
 
 #endif
 
-tuff_status tuff_held_open(struct tuff_context *context, const char *path, size_t limit, struct tuff_held *held,
-                           struct tuff_error *error)
-{
-    struct tuff_held opened = {.memory = NULL};
-    const void *data;
-    TUFF_TRY(tuff_os_map_file(context, path, &opened.map, &data, &opened.bytes, error));
-    opened.data = data;
-    if (!limit || opened.bytes <= limit) {
-        *held = opened;
-        return TUFF_OK;
-    }
-    tuff_os_unmap(opened.map);
-    return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s has %zu bytes, more than %zu", path, opened.bytes, limit);
-}
-
-tuff_status tuff_held_copy(struct tuff_context *context, struct tuff_span span, struct tuff_held *held,
-                           struct tuff_error *error)
-{
-    void *memory = tuff_alloc(context, span.bytes);
-    if (!memory) return tuff_fail_memory(context, error);
-    if (span.bytes) memcpy(memory, span.data, span.bytes);
-    *held = (struct tuff_held){.data = memory, .bytes = span.bytes, .memory = memory};
-    return TUFF_OK;
-}
-
-void tuff_held_release(struct tuff_context *context, struct tuff_held *held)
-{
-    tuff_os_unmap(held->map);
-    tuff_free(context, held->memory);
-    *held = (struct tuff_held){0};
-}
-
 tuff_status tuff_safetensors_open(struct tuff_context *context, const char *path, size_t limit,
                                   struct tuff_tensors **tensors, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && path && tensors);
-    struct tuff_held file;
-    TUFF_TRY(tuff_held_open(context, path, limit, &file, error));
-    tuff_status status = tuff_safetensors_take(context, path, &file, tensors, error);
-    tuff_held_release(context, &file);
-    return status;
+    return tuff_tensors_read(context, &(struct tuff_tensors_file){path, {0}, limit, parse, NULL}, tensors, error);
 }
 
 tuff_status tuff_safetensors_decode(struct tuff_context *context, struct tuff_span span, struct tuff_tensors **tensors,
@@ -348,10 +294,41 @@ tuff_status tuff_safetensors_decode(struct tuff_context *context, struct tuff_sp
 {
     TUFF_REQUIRE(context, error, context && tensors);
     TUFF_REQUIRE_THAT(context, error, span.data || span.bytes == 0, "the data is NULL, though it has bytes");
-    struct tuff_held file;
-    TUFF_TRY(tuff_held_copy(context, span, &file, error));
-    tuff_status status = tuff_safetensors_take(context, "memory", &file, tensors, error);
-    tuff_held_release(context, &file);
+    return tuff_tensors_read(context, &(struct tuff_tensors_file){NULL, span, 0, parse, NULL}, tensors, error);
+}
+
+/* ---- what all such files have in common ---------------------------------------------------------------------------------------- */
+
+static tuff_status take_bytes(struct tuff_tensors *t, const struct tuff_tensors_file *file, struct tuff_error *error)
+{
+    const void *data;
+    if (!file->path) {
+        t->bytes = file->memory.bytes;
+        t->data = t->memory = tuff_alloc(t->context, t->bytes);
+        if (!t->memory) return tuff_fail_memory(t->context, error);
+        if (t->bytes) memcpy(t->memory, file->memory.data, t->bytes);
+        return TUFF_OK;
+    }
+    TUFF_TRY(tuff_os_map_file(t->context, file->path, &t->map, &data, &t->bytes, error));
+    t->data = data;
+    if (!file->limit || t->bytes <= file->limit) return TUFF_OK;
+    return tuff_fail(t->context, error, TUFF_ERR_FORMAT, "%s has %zu bytes, more than %zu", file->path, t->bytes,
+                     file->limit);
+}
+
+tuff_status tuff_tensors_read(struct tuff_context *context, const struct tuff_tensors_file *file,
+                              struct tuff_tensors **tensors, struct tuff_error *error)
+{
+    struct tuff_tensors *t = tuff_object_create(context, sizeof *t);
+    if (!t) return tuff_fail_memory(context, error);
+    t->context = context;
+    tuff_arena_init(&t->arena, context);
+    tuff_status status = take_bytes(t, file, error);
+    if (status == TUFF_OK) status = file->parse(t, file->path ? file->path : "memory", file->user, error);
+    if (status == TUFF_OK)
+        *tensors = t;
+    else
+        tuff_tensors_destroy(t);
     return status;
 }
 
@@ -359,7 +336,8 @@ void tuff_tensors_destroy(struct tuff_tensors *tensors)
 {
     if (!tensors) return;
     tuff_arena_finish(&tensors->arena);
-    tuff_held_release(tensors->context, &tensors->file);
+    tuff_os_unmap(tensors->map);
+    tuff_free(tensors->context, tensors->memory);
     tuff_object_destroy(tensors->context, tensors);
 }
 

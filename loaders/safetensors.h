@@ -8,30 +8,29 @@
 
 #define TUFF_SAFETENSORS_LENGTH 8 /* bytes of the header's length, before the header */
 
-/* A file's bytes and what holds them. */
-struct tuff_held {
-    const uint8_t *data;
-    size_t bytes;
-    void *memory;            /* [owned] of the context's allocator, or NULL */
-    struct tuff_os_map *map; /* [owned] or NULL */
-};
-/* Maps the file; more than limit bytes (0: no limit) give FORMAT. */
-tuff_status tuff_held_open(struct tuff_context *context, const char *path, size_t limit, struct tuff_held *held,
-                           struct tuff_error *error);
-tuff_status tuff_held_copy(struct tuff_context *context, struct tuff_span span, struct tuff_held *held,
-                           struct tuff_error *error);
-void tuff_held_release(struct tuff_context *context, struct tuff_held *held);
-
 struct tuff_tensors {
     struct tuff_context *context; /* [borrowed] */
     struct tuff_arena arena;      /* names, texts and the tables below */
-    struct tuff_held file;        /* [owned] */
-    struct tuff_array *arrays;    /* [arena] in the order of the file */
+    const uint8_t *data;          /* the file's bytes, */
+    size_t bytes;
+    void *memory;              /* [owned] which hold them, or NULL */
+    struct tuff_os_map *map;   /* [owned] likewise */
+    struct tuff_array *arrays; /* [arena] in the order of the file */
     size_t array_count;
     const struct tuff_array **by_name; /* [arena] sorted */
     struct tuff_pair *texts;           /* [arena] in the order of the file */
     size_t text_count;
 };
+/* Where a file is and how it is read: fills arrays and texts from its bytes. */
+struct tuff_tensors_file {
+    const char *path;        /* NULL: it is in memory, which is copied, */
+    struct tuff_span memory; /* called "memory" */
+    size_t limit;            /* more bytes give FORMAT; 0: no limit */
+    tuff_status (*parse)(struct tuff_tensors *tensors, const char *name, const void *user, struct tuff_error *error);
+    const void *user;
+};
+tuff_status tuff_tensors_read(struct tuff_context *context, const struct tuff_tensors_file *file,
+                              struct tuff_tensors **tensors, struct tuff_error *error);
 /* Which key two texts have; NULL: none. MEMORY. */
 TUFF_MUST_CHECK tuff_status tuff_texts_twice(struct tuff_tensors *tensors, const char **key);
 /* Fills order, which holds array_count pointers, and makes it by_name. NULL, or the name that two arrays have. */
@@ -46,9 +45,5 @@ typedef tuff_status (*tuff_array_read)(void *user, const struct tuff_array *arra
                                        struct tuff_error *error);
 tuff_status tuff_checkpoint_store(struct tuff_context *context, const char *path, const struct tuff_tensors_params *params,
                                   tuff_array_read read, void *user, struct tuff_error *error);
-
-/* Parses a file and takes it over: *file is empty after a success. */
-tuff_status tuff_safetensors_take(struct tuff_context *context, const char *name, struct tuff_held *file,
-                                  struct tuff_tensors **tensors, struct tuff_error *error);
 
 #endif
