@@ -88,7 +88,7 @@ find_library(TUFF_MATH_LIBRARY m)
 # What libtuff links beside the system: as CMake items for this build, as -l names for static consumers.
 set(tuff_links)         # items
 set(tuff_link_names)    # -l flags
-set(tuff_definitions)   # TUFF_HAVE_*
+set(tuff_definitions)   # TUFF_HAVE_*: what the build found, 1 or 0
 macro(tuff_use option package target name what debian)
     if(${option})
         if(NOT ${package}_FOUND)
@@ -140,6 +140,11 @@ endif()
 tuff_use(TUFF_JSON tuff_cjson cjson cjson "cJSON" libcjson-dev)
 tuff_maybe_use(TUFF_ZIP zip.h zip libzip libzip-dev)
 tuff_use(TUFF_ZLIB ZLIB ZLIB::ZLIB z "zlib" zlib1g-dev)
+foreach(library PNG JPEG WEBP GIF BMP JSON ZIP ZLIB)
+    if(NOT TUFF_HAVE_${library}=1 IN_LIST tuff_definitions)
+        list(APPEND tuff_definitions TUFF_HAVE_${library}=0)
+    endif()
+endforeach()
 
 # glslang's static archives, in link order (glslang 12 as Debian has it; OGLCompiler is gone in 14, the resource limits
 # have moved into the library of the other name).

@@ -4,32 +4,6 @@
 
 #include "loaders/loaders.h"
 
-/* What the build found; each is 1 or 0. */
-#ifndef TUFF_HAVE_ZLIB
-#define TUFF_HAVE_ZLIB 0
-#endif
-#ifndef TUFF_HAVE_PNG
-#define TUFF_HAVE_PNG 0
-#endif
-#ifndef TUFF_HAVE_JPEG
-#define TUFF_HAVE_JPEG 0
-#endif
-#ifndef TUFF_HAVE_WEBP
-#define TUFF_HAVE_WEBP 0
-#endif
-#ifndef TUFF_HAVE_GIF
-#define TUFF_HAVE_GIF 0
-#endif
-#ifndef TUFF_HAVE_BMP
-#define TUFF_HAVE_BMP 0
-#endif
-#ifndef TUFF_HAVE_ZIP
-#define TUFF_HAVE_ZIP 0
-#endif
-#ifndef TUFF_HAVE_JSON
-#define TUFF_HAVE_JSON 0
-#endif
-
 struct tuff_source {
     const char *name;    /* [borrowed] path, or "memory" */
     const uint8_t *data; /* [borrowed] */

@@ -1,6 +1,6 @@
 /* bench_check.c - what tuff-bench says about result files: the rules of figures against values by hand, good files, one change
  * at a time to a good file and the sentence for it, and files that are broken in any way. */
-#if defined(TUFF_HAVE_JSON)
+#if TUFF_HAVE_JSON
 
 #include "samples/bench/check.h"
 #include "samples/bench/check_schema.h"

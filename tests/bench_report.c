@@ -1,6 +1,6 @@
 /* bench_report.c - the page that compares result files: whole, from valid files alone, with every text of them as text.
  * bench_report OUT.html FILE..: only makes the page, for bench_browser.sh, which looks at it in a browser. */
-#if defined(TUFF_HAVE_JSON)
+#if TUFF_HAVE_JSON
 
 #include "samples/bench/report.h"
 #include "tests/temporary.h"

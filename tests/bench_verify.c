@@ -1,6 +1,6 @@
 /* bench_verify.c - do tuff-bench's checks find what is wrong? Right results pass, one spoiled element does not, in all kinds and
  * directions, with strides, padding and groups; and what is wrong or impossible never becomes a figure. */
-#if defined(TUFF_HAVE_JSON)
+#if TUFF_HAVE_JSON
 
 #include "samples/bench/bench.h"
 #include "samples/bench/verify.h"

@@ -33,7 +33,7 @@ bmp         picture     1024 loaders/picture_bmp.c -
 foreign     foreign     1024 backend/printable.c,loaders/exif.c -
 idx         idx         4096 loaders/idx.c,loaders/gzip.c tuff_idx_read
 numpy       numpy       4096 loaders/npy.c,loaders/npz.c,loaders/columns.c tuff_(numpy_open|npy_write)
-safetensors safetensors 4096 loaders/safetensors.c tuff_(held|safetensors)_open
+safetensors safetensors 4096 loaders/safetensors.c tuff_safetensors_open
 container   container   4096 backend/container.c tuff_container_(open|write|lay_out)|table_bytes_of|put|read_content|make_table
 checkpoint  checkpoint  6144 loaders/checkpoint.c,loaders/saved.c,loaders/model_checkpoint.c,loaders/leaves.c tuff_(checkpoint_(store|write|read)|saved_(open|load)|classifier_.*|model_checkpoint_save|leaves_read)|check_(keys|model)|describe|text_section|(read|write)_(lazy|leaves|file)|start|print_field
 preprocess  checkpoint  6144 loaders/preprocess.c tuff_(preprocess_(print|run|check)|labels_print)|has_light_border|grey
