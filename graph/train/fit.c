@@ -339,18 +339,14 @@ static struct tuff_executable_params training_params(const struct tuff_model *m)
 
 static tuff_status ask_steps(const struct tuff_model *m, struct tuff_plan_figures *figures, struct tuff_error *error)
 {
-    bool first = true;
+    uint32_t plans = 0;
     for (uint32_t i = 0; i < TUFF_STEPS; i++) {
         struct tuff_plan_figures f;
         if (!m->steps[i].trainer) continue;
         struct tuff_executable_params plan = tuff_trainer_plan(m->steps[i].trainer);
         plan.input_sets = m->resident ? 1 : 2;
         TUFF_TRY(tuff_plan_ask(m->device, m->graph, &plan, &f, error));
-        if (first)
-            *figures = f;
-        else
-            tuff_model_add_figures(figures, &f);
-        first = false;
+        tuff_model_add_figures(figures, &plans, &f);
     }
     return TUFF_OK;
 }

@@ -425,41 +425,57 @@ double tuff_metrics_get(const struct tuff_metrics *metrics, const char *name)
     return NAN;
 }
 
-static tuff_status go_on(const struct tuff_model *m, const char *what, struct tuff_error *error)
+static tuff_status read_outputs(struct tuff_model *m, uint64_t first, uint32_t inside, void *const *outputs,
+                                struct tuff_error *error)
 {
-    if (!tuff_cancel_requested(m->params.progress.cancel)) return TUFF_OK;
-    return tuff_fail(m->context, error, TUFF_ERR_CANCELLED, "%s: cancelled", what);
-}
-
-static tuff_status evaluate_batches(struct tuff_model *m, struct tuff_feed *feed, uint64_t count, struct tuff_error *error)
-{
-    uint32_t size = m->params.batch;
-    uint64_t tickets[2] = {0};
-    for (uint64_t first = 0, n = 0; first < count; first += size, n++) {
-        const struct tuff_model_batch *batch;
-        TUFF_TRY(go_on(m, "evaluating", error));
-        TUFF_TRY(tuff_feed_next(feed, &batch, error));
-        int32_t inside = (int32_t)batch->count;
-        if (n >= 2)
-            TUFF_TRY(tuff_device_wait(m->device, tickets[n % 2], UINT64_MAX, error)); /* its inputs may be overwritten */
-        TUFF_TRY(tuff_model_batch_write(m, batch, true, size, m->evaluate, m->fields, error));
-        TUFF_TRY(tuff_executable_write(m->evaluate, m->count, &inside, sizeof inside, error));
-        TUFF_TRY(tuff_executable_submit(m->evaluate, &tickets[n % 2], error));
+    for (uint32_t i = 0; i < m->network.output_count; i++) {
+        struct tuff_type type = tuff_model_output(m, i).type;
+        size_t bytes = (size_t)tuff_type_bytes(&type);
+        if (outputs[i])
+            TUFF_TRY(tuff_executable_read(m->predict, i, (uint8_t *)outputs[i] + first * bytes, inside * bytes, error));
     }
     return TUFF_OK;
+}
+
+/* The next batch: its outputs from `first` on, or, where outputs is NULL, its part of the evaluation's sums. *ticket: of the run whose
+ * inputs it overwrites; 0: none. */
+static tuff_status run_batch(struct tuff_model *m, struct tuff_feed *feed, uint64_t first, void *const *outputs,
+                             uint64_t *ticket, struct tuff_error *error)
+{
+    struct tuff_executable *x = outputs ? m->predict : m->evaluate;
+    const struct tuff_model_batch *batch;
+    if (tuff_cancel_requested(m->params.progress.cancel))
+        return tuff_fail(m->context, error, TUFF_ERR_CANCELLED, "%s: cancelled", outputs ? "predicting" : "evaluating");
+    TUFF_TRY(tuff_feed_next(feed, &batch, error));
+    int32_t inside = (int32_t)batch->count;
+    if (*ticket) TUFF_TRY(tuff_device_wait(m->device, *ticket, UINT64_MAX, error));
+    TUFF_TRY(tuff_model_batch_write(m, batch, !outputs, m->params.batch, x, m->fields, error));
+    if (!outputs) TUFF_TRY(tuff_executable_write(x, m->count, &inside, sizeof inside, error));
+    TUFF_TRY(tuff_executable_submit(x, ticket, error));
+    return outputs ? read_outputs(m, first, batch->count, outputs, error) : TUFF_OK;
+}
+
+static tuff_status run_batches(struct tuff_model *m, const struct tuff_data *data, const uint32_t *rows, uint64_t count,
+                               void *const *outputs, struct tuff_error *error)
+{
+    struct tuff_feed *feed = NULL;
+    uint64_t tickets[2] = {0}, n = 0;
+    TUFF_TRY(tuff_feed_create(m, data, &feed, error));
+    tuff_feed_begin(feed, rows, count, !outputs);
+    tuff_status status = TUFF_OK;
+    for (uint64_t first = 0; first < count && status == TUFF_OK; first += m->params.batch)
+        status = run_batch(m, feed, first, outputs, &tickets[n++ % 2], error);
+    tuff_feed_destroy(feed);
+    return status;
 }
 
 tuff_status tuff_model_evaluate_rows(struct tuff_model *m, const struct tuff_data *data, const uint32_t *rows,
                                      uint64_t count, struct tuff_metrics *metrics, struct tuff_error *error)
 {
-    struct tuff_feed *feed = NULL;
     TUFF_TRY(compile_part(m, m->eval_assigns, m->eval_count, &m->evaluate, error));
     TUFF_TRY(tuff_model_zero_sums(m, &m->eval, error));
-    TUFF_TRY(tuff_feed_create(m, data, &feed, error));
-    tuff_feed_begin(feed, rows, count, true);
-    tuff_status status = evaluate_batches(m, feed, count, error);
-    tuff_feed_destroy(feed);
-    return status == TUFF_OK ? tuff_model_read_sums(m, &m->eval, (double)count, metrics, NULL, error) : status;
+    TUFF_TRY(run_batches(m, data, rows, count, NULL, error));
+    return tuff_model_read_sums(m, &m->eval, (double)count, metrics, NULL, error);
 }
 
 tuff_status tuff_model_evaluate(struct tuff_model *m, const struct tuff_data *data, struct tuff_metrics *metrics,
@@ -496,48 +512,17 @@ struct tuff_field tuff_model_field(const struct tuff_model *m, uint32_t index)
     return index < m->field_count ? m->params.fields[index] : (struct tuff_field){.name = NULL};
 }
 
-static tuff_status read_outputs(struct tuff_model *m, uint64_t first, uint32_t inside, void *const *outputs,
-                                struct tuff_error *error)
-{
-    for (uint32_t i = 0; i < m->network.output_count; i++) {
-        struct tuff_type type = tuff_model_output(m, i).type;
-        size_t bytes = (size_t)tuff_type_bytes(&type);
-        if (outputs[i])
-            TUFF_TRY(tuff_executable_read(m->predict, i, (uint8_t *)outputs[i] + first * bytes, inside * bytes, error));
-    }
-    return TUFF_OK;
-}
-
-static tuff_status predict_batches(struct tuff_model *m, struct tuff_feed *feed, uint64_t count, void *const *outputs,
-                                   struct tuff_error *error)
-{
-    for (uint64_t first = 0; first < count; first += m->params.batch) {
-        const struct tuff_model_batch *batch;
-        TUFF_TRY(go_on(m, "predicting", error));
-        TUFF_TRY(tuff_feed_next(feed, &batch, error));
-        TUFF_TRY(tuff_model_batch_write(m, batch, false, m->params.batch, m->predict, m->fields, error));
-        TUFF_TRY(tuff_executable_submit(m->predict, NULL, error));
-        TUFF_TRY(read_outputs(m, first, batch->count, outputs, error));
-    }
-    return TUFF_OK;
-}
-
 tuff_status tuff_model_predict(struct tuff_model *m, const struct tuff_data *data, void *const *outputs,
                                struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, m != NULL && outputs != NULL);
     tuff_val values[TUFF_MODEL_OUTPUTS];
-    struct tuff_feed *feed = NULL;
     TUFF_TRY(tuff_model_check_data(m, data, false, error));
     if (!m->network.output_count)
         return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the network has no outputs to predict (tuff_network_output)");
     for (uint32_t i = 0; i < m->network.output_count; i++) values[i] = m->network.outputs[i].value;
     TUFF_TRY(compile_part(m, values, m->network.output_count, &m->predict, error));
-    TUFF_TRY(tuff_feed_create(m, data, &feed, error));
-    tuff_feed_begin(feed, NULL, data->count, false);
-    tuff_status status = predict_batches(m, feed, data->count, outputs, error);
-    tuff_feed_destroy(feed);
-    return status;
+    return run_batches(m, data, NULL, data->count, outputs, error);
 }
 
 /* ---- leaves, text ---------------------------------------------------------------------------------------------------------------- */
@@ -641,31 +626,30 @@ struct tuff_executable *tuff_model_training(struct tuff_model *m)
 }
 
 /* Two plans share parameters and states; what else they need they have side by side. */
-void tuff_model_add_figures(struct tuff_plan_figures *sum, const struct tuff_plan_figures *f)
+void tuff_model_add_figures(struct tuff_plan_figures *sum, uint32_t *plans, const struct tuff_plan_figures *f)
 {
-    uint64_t own = f->const_bytes + f->input_bytes + f->output_bytes + f->scratch_bytes + f->prepared_bytes;
+    if ((*plans)++ == 0) {
+        *sum = *f;
+        return;
+    }
     sum->const_bytes += f->const_bytes;
     sum->input_bytes += f->input_bytes;
     sum->output_bytes += f->output_bytes;
     sum->scratch_bytes += f->scratch_bytes;
     sum->prepared_bytes += f->prepared_bytes;
-    sum->total_bytes += own;
+    sum->total_bytes += f->const_bytes + f->input_bytes + f->output_bytes + f->scratch_bytes + f->prepared_bytes;
     if (f->largest_bytes > sum->largest_bytes) sum->largest_bytes = f->largest_bytes;
 }
 
 struct tuff_plan_figures tuff_model_figures(const struct tuff_model *m)
 {
     struct tuff_plan_figures sum = {0};
-    bool first = true;
+    uint32_t plans = 0;
     for (uint32_t i = 0; i < TUFF_STEPS; i++) {
         const struct tuff_trainer *trainer = m->steps[i].trainer;
         if (!trainer || !trainer->run) continue;
         const struct tuff_plan_figures figures = tuff_executable_figures(trainer->run);
-        if (first)
-            sum = figures;
-        else
-            tuff_model_add_figures(&sum, &figures);
-        first = false;
+        tuff_model_add_figures(&sum, &plans, &figures);
     }
     return sum;
 }

@@ -77,8 +77,8 @@ TUFF_MUST_CHECK tuff_status tuff_model_zero_sums(struct tuff_model *m, const str
 /* Of so many samples; *loss_sum may be NULL. */
 TUFF_MUST_CHECK tuff_status tuff_model_read_sums(struct tuff_model *m, const struct tuff_model_sums *sums, double samples,
                                                  struct tuff_metrics *metrics, double *loss_sum, struct tuff_error *error);
-/* What a second training plan adds: beside launches of whole batches, the memory of both. */
-void tuff_model_add_figures(struct tuff_plan_figures *sum, const struct tuff_plan_figures *figures);
+/* Of training plans, so many of which are in the sum: launches of the first, that of whole batches; the memory of all. */
+void tuff_model_add_figures(struct tuff_plan_figures *sum, uint32_t *plans, const struct tuff_plan_figures *figures);
 struct tuff_shape tuff_model_batched(uint32_t batch, const struct tuff_shape *sample);
 /* answers: they are needed too. */
 TUFF_MUST_CHECK tuff_status tuff_model_check_data(struct tuff_model *m, const struct tuff_data *data, bool answers,
