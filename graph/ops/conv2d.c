@@ -255,6 +255,7 @@ const struct tuff_op tuff_op_conv2d_input_grad = {
     .expand = tuff_conv_expand,
     .ref = tuff_conv_ref,
     TUFF_SUMS(tuff_conv_input_grad_terms),
+    .work = tuff_conv_input_grad_work,
 };
 const struct tuff_op tuff_op_conv2d_weight_grad = {
     .name = "conv2d_weight_grad",

@@ -65,6 +65,7 @@ void tuff_conv_ref(const struct tuff_ref *ref);
 void tuff_conv_weight_grad_ref(const struct tuff_ref *ref);
 double tuff_conv_terms(const struct tuff_value *value, const struct tuff_type *in_types);
 double tuff_conv_input_grad_terms(const struct tuff_value *value, const struct tuff_type *in_types);
+double tuff_conv_input_grad_work(const struct tuff_value *value, const struct tuff_type *in_types);
 double tuff_conv_weight_grad_terms(const struct tuff_value *value, const struct tuff_type *in_types);
 
 #endif

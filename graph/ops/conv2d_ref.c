@@ -118,6 +118,12 @@ double tuff_conv_input_grad_terms(const struct tuff_value *value, const struct t
     return (double)(w[0] / (groups ? groups : 1)) * w[2] * w[3];
 }
 
+/* Those of the convolution that it belongs to: of a stride, the steps between meet zeros alone. */
+double tuff_conv_input_grad_work(const struct tuff_value *value, const struct tuff_type *in_types)
+{
+    return 2 * (double)tuff_shape_count(&in_types[0].shape) * tuff_conv_terms(value, in_types);
+}
+
 double tuff_conv_weight_grad_terms(const struct tuff_value *value, const struct tuff_type *in_types)
 {
     const uint32_t *gy = in_types[1].shape.dim;

@@ -40,6 +40,7 @@ uint64_t tuff_multiply_adds(const struct tuff_graph *g, tuff_val v)
     }
     if (!tuff_op_is_product(value->op)) return 0;
     for (uint32_t i = 0; i < value->in_count && i < TUFF_COUNT(in); i++) in[i] = g->values[value->in[i]].type;
+    if (value->op->work) return (uint64_t)(value->op->work(value, in) / 2);
     return tuff_shape_count(&value->type.shape) * (uint64_t)value->op->terms(value, in);
 }
 

@@ -37,7 +37,7 @@ def inputs_of(net, batch):
         length = net["sample"][0]
         text = (hash32(batch * (length + 1), 2000) % net["classes"]).reshape(batch, length + 1)
         return text[:, :-1].contiguous(), text[:, 1:].reshape(-1).contiguous()
-    return uniform((batch, *net["sample"]), 1000).float(), hash32(batch, 2000) % net["classes"]
+    return uniform((batch, *net["sample"]), 1000).float(), hash32(batch * net["labels"], 2000) % net["classes"]
 
 
 def set_peer_values(model, gain):
@@ -404,6 +404,38 @@ class Yolo(nn.Module):
         return torch.cat([box, y[:, 64:].sigmoid()], 1)
 
 
+# ---- U-Net --------------------------------------------------------------------------------------------------------------------------------
+
+def two_windows(training, inputs, channels):
+    return nn.Sequential(Conv(training, inputs, channels, 3, norm=True, act=F.relu),
+                         Conv(training, channels, channels, 3, norm=True, act=F.relu))
+
+
+class Unet(nn.Module):
+    def __init__(self, training, width=16, levels=4, classes=4):
+        super().__init__()
+        at = [width << i for i in range(levels + 1)]
+        self.down = nn.ModuleList(two_windows(training, at[i - 1] if i else 3, at[i]) for i in range(levels))
+        self.middle = two_windows(training, at[-2], at[-1])
+        self.twice = nn.ModuleList(nn.ConvTranspose2d(2 * at[i], at[i], 2, 2) for i in range(levels))
+        self.up = nn.ModuleList(two_windows(training, 2 * at[i], at[i]) for i in range(levels))
+        self.out = Conv(training, width, classes, 1)
+        for twice in self.twice:
+            bound = math.sqrt(3 * 4 / twice.in_channels)
+            nn.init.uniform_(twice.weight, -bound, bound)
+            nn.init.uniform_(twice.bias, -0.05, 0.05)
+
+    def forward(self, x):
+        beside = []
+        for down in self.down:
+            beside.append(down(x))
+            x = F.max_pool2d(beside[-1], 2)
+        x = self.middle(x)
+        for twice, up, skip in reversed(list(zip(self.twice, self.up, beside))):
+            x = up(torch.cat([skip, twice(x)], 1))
+        return self.out(x).permute(0, 2, 3, 1).flatten(0, 2)
+
+
 # ---- nets of attention --------------------------------------------------------------------------------------------------------------------
 
 class Attention(nn.Module):
@@ -559,10 +591,10 @@ class Loss(nn.Module):
 # ---- the table: as samples/nets/table.c; a test compares them ---------------------------------------------------------------------------------------
 
 def row(name, build, parameters, multiply_adds, sample=(3, 224, 224), classes=1000, train_batch=0, optimizer=None, gain=0,
-        expected=(), tokens=False):
-    """parameters: as built for inference and for training (0: not trained)."""
+        expected=(), tokens=False, labels=1):
+    """parameters: as built for inference and for training (0: not trained); labels: of a sample that is no text."""
     return dict(name=name, build=build, parameters=parameters, multiply_adds=multiply_adds, sample=sample, classes=classes,
-                train_batch=train_batch, optimizer=optimizer, gain=gain, expected=expected, tokens=tokens)
+                train_batch=train_batch, optimizer=optimizer, gain=gain, expected=expected, tokens=tokens, labels=labels)
 
 
 def sgd(rate):
@@ -584,6 +616,8 @@ NETS = [
     row("efficientnet-b0", efficientnet_b0, (5267540, 0), 385814752),
     row("vit-s16", Vit, (22050664, 0), 4598882304),
     row("yolov8n-320", Yolo, (3151904, 0), 1092864000, sample=(3, 320, 320), classes=80),
+    row("unet-16", Unet, (1941156, 1942628), 758906880, sample=(3, 128, 128), classes=4, train_batch=8,
+        optimizer=dict(kind="adam", lr=0.001), labels=128 * 128),
     row("mlp", mlp, (235146, 235146), 234752, sample=(784,), classes=10, train_batch=128, optimizer=sgd(0.05), gain=1,
         expected=(2.302137, 2.298339, 2.291223)),
     row("cnn28", cnn28, (1199882, 1199882), 11992448, sample=(1, 28, 28), classes=10, train_batch=64,
@@ -612,6 +646,9 @@ def count_multiply_adds(net):
     def conv(module, _, y):
         total[0] += y.numel() * math.prod(module.weight.shape[1:])
 
+    def spread(module, inputs, _):
+        total[0] += inputs[0].numel() * math.prod(module.weight.shape[1:])
+
     def linear(module, _, y):
         total[0] += y.numel() * module.in_features
 
@@ -621,7 +658,7 @@ def count_multiply_adds(net):
     def attention(_, inputs, y):
         total[0] += 2 * y.numel() * inputs[1].shape[2]
 
-    hooks = {nn.Conv2d: conv, nn.Linear: linear, Scores: scores, Attention: attention}
+    hooks = {nn.Conv2d: conv, nn.ConvTranspose2d: spread, nn.Linear: linear, Scores: scores, Attention: attention}
     model = net["build"](False)
     for module in model.modules():
         if type(module) in hooks:
