@@ -334,6 +334,7 @@ matrix() {
     long "kill -9 in a training, 200 times" train_kill 200
     long "1,000 rounds, 10,000 steps" train_rounds 1000 10000
     long "self-test with the kernels of other devices" op_selftest all
+    task "ResNet-50's head beside PyTorch's" sh tests/torch_transfer.sh small resnet50 || true
     task "mutations: those of the list, 20 drawn" python3 tests/mutate.py --count 20 --minutes 120 || true
     task "format" format_check || true
     task "documentation" cmake --build build/release --target docs || true

@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct settings {
-    uint32_t epochs, unfrozen, batch, size, seed, letters, trained, tested;
+    uint32_t epochs, unfrozen, batch, size, seed, letters, trained, tested, losses;
     double rate;
     const char *shape, *data, *backbone, *prefix, *pretrain, *make;
     bool normalise, augment, random, measure;
@@ -103,14 +103,29 @@ static tuff_status make_features(struct sample *s, struct job *job)
 struct head_fit {
     bool
         alone; /* from the features; else through the frozen backbone in each step, as where pictures change from epoch to epoch */
-    bool watch, keep; /* keep: in the whole network */
-    uint32_t epochs;
+    bool watch, keep;         /* keep: in the whole network */
+    uint32_t epochs, losses;  /* losses: prints those of the first so many steps */
     double seconds, accuracy; /* of the last epoch (in the first it is compiled); over the test pictures */
+    double sum;               /* of the epoch's losses so far */
+    uint64_t batch, samples;  /* of a step, of an epoch */
 };
 
 static bool keep_seconds(void *user, const struct tuff_epoch *epoch)
 {
     ((struct head_fit *)user)->seconds = epoch->seconds;
+    return !program_stopping();
+}
+
+/* Of the epoch's mean so far, which is what a fit tells, the step's part. */
+static bool print_loss(void *user, const struct tuff_fit_progress *p)
+{
+    struct head_fit *how = user;
+    uint64_t batch = how->batch, before = (p->step - 1) * batch,
+             until = before + batch < how->samples ? before + batch : how->samples;
+    double sum = p->train.loss * (double)until, step = sum - (before ? how->sum : 0);
+    how->sum = sum;
+    if (p->epoch * p->steps + p->step <= how->losses)
+        printf("loss     %llu %.7f\n", (unsigned long long)(p->epoch * p->steps + p->step), step / (double)(until - before));
     return !program_stopping();
 }
 
@@ -126,13 +141,15 @@ static tuff_status fit_head(struct sample *s, struct job *job, struct head_fit *
     groups[1].frozen = true;
     if (!how->alone) fit.optimizer.groups = groups, fit.optimizer.group_count = 2;
     fit.on_epoch = keep_seconds, fit.user = how;
+    how->batch = job->set.batch, how->samples = train.count;
+    if (how->losses) fit.on_step = print_loss, fit.report_steps = 1;
     if (how->watch) {
         fit.validation = &test;
         sample_watch(s, &fit);
     }
     tuff_status status = net_create(s, how->alone ? &job->head_net : &job->net, &model);
     if (status == TUFF_OK && !how->alone) status = net_copy(s, job->whole, model, false);
-    if (status == TUFF_OK) status = tuff_model_fit(model, &train, &fit, &s->error);
+    if (status == TUFF_OK && how->epochs) status = tuff_model_fit(model, &train, &fit, &s->error);
     if (status == TUFF_OK) status = tuff_model_evaluate(model, &test, &metrics, &s->error);
     if (status == TUFF_OK && how->keep) status = net_copy(s, model, job->whole, true);
     how->accuracy = status == TUFF_OK ? tuff_metrics_get(&metrics, "accuracy") : 0;
@@ -267,6 +284,11 @@ static tuff_status transfer(struct sample *s, struct job *job)
         printf("backbone by chance: --backbone FILE names a trained one\n");
     }
     if (head.alone) TRY(make_features(s, job));
+    if (set->losses) {
+        uint32_t steps = (uint32_t)((job->train.count + set->batch - 1) / set->batch);
+        struct head_fit first = {.epochs = (set->losses + steps - 1) / steps, .losses = set->losses, .alone = head.alone};
+        TRY(fit_head(s, job, &first));
+    }
     TRY(fit_head(s, job, &head));
     printf("frozen   accuracy %.4f of %u test pictures\n", head.accuracy, (unsigned)job->test.count);
     if (set->measure && head.alone) TRY(measure(s, job));
@@ -304,7 +326,8 @@ int main(int argc, char **argv)
         {"prefix", "of the names in that file, as \"backbone.\"", .text = &set->prefix},
         {"shape", "resnet50, resnet34, resnet18, small", .text = &set->shape},
         {"size", "pixels of a side", .count = &set->size, .least = 16, .most = 1024},
-        {"epochs", "of the head; with --pretrain of all", .count = &set->epochs, .least = 1, .most = 10000},
+        {"epochs", "of the head (0: it stays as it began); with --pretrain of all", .count = &set->epochs, .least = 0,
+         .most = 10000},
         {"unfrozen", "epochs of all at a tenth of the rate", .count = &set->unfrozen, .least = 0, .most = 10000},
         {"batch", "pictures of a step", .count = &set->batch, .least = 1, .most = 4096},
         {"rate", "Adam's, of the head; --pretrain takes three times it", .number = &set->rate, .least = 1e-9, .most = 1},
@@ -312,6 +335,8 @@ int main(int argc, char **argv)
         {"normalise", "by ImageNet's mean and deviation, as torchvision's weights want it", .flag = &set->normalise},
         {"augment", "pictures are turned, moved, recoloured at random, on the device", .flag = &set->augment},
         {"compare", "also a backbone by chance, its head trained alike", .flag = &set->random},
+        {"losses", "prints those of the head's first so many steps, for comparing", .count = &set->losses, .least = 0,
+         .most = 10000},
         {"measure", "how much faster it is to compute features once", .flag = &set->measure},
         {"pretrain", "folder of class folders: trains a backbone, out/backbone.tuff", .text = &set->pretrain},
         {"make-data", "folder: draws letters and digits in this system's fonts into it", .text = &set->make},
