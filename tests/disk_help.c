@@ -98,4 +98,6 @@ DIR *__wrap_opendir(const char *path) { return fails(DISK_READS, "opendir") ? NU
 struct dirent *__real_readdir(DIR *folder);
 struct dirent *__wrap_readdir(DIR *folder);
 struct dirent *__wrap_readdir(DIR *folder) { return fails(DISK_READS, "readdir") ? NULL : __real_readdir(folder); }
+#else
+#include "tests/disk_help.h"
 #endif
