@@ -311,6 +311,13 @@ static bool takes(struct augment *a, tuff_val x, tuff_val targets)
                       : (p->mixup > 0 || p->cutmix > 0) && !targets ? "mixup and cutmix mix targets too: there are none"
                                                                     : NULL;
     if (why) tuff_graph_refuse(a->g, TUFF_ERR_SHAPE, "augment", (tuff_val[]){x, targets}, targets ? 2 : 1, "%s", why);
+    for (uint32_t c = 0; c < xt.shape.dim[1] && !why; c++) {
+        float mean = p->mean ? (float)p->mean[c] : 0, std = p->std ? (float)p->std[c] : 1;
+        if (!isfinite(mean) || !(std > 0 && isfinite(std)))
+            tuff_graph_refuse(a->g, TUFF_ERR_USAGE, "augment", &x, 1,
+                              "its mean[%u] is %g and its std[%u] %g, not finite f32, the latter above 0", (unsigned)c,
+                              (double)mean, (unsigned)c, (double)std);
+    }
     for (const struct number *i = numbers; i < numbers + TUFF_COUNT(numbers); i++) {
         double *v = (double *)((char *)&a->p + i->at), *last = v + i->count - 1;
         bool none = v[0] == 0 && *last == 0, fits = none || (v[0] > 0 && v[0] <= *last && *last <= i->most);

@@ -28,7 +28,7 @@ struct tuff_augment_params {
     /* ColorJitter's, of pictures of 1 or 3 channels within 0 .. 1: factors of 1 - b (at least 0) to 1 + b, and turns of hue of up to so much (.5 is half
      * of the circle); each clamps to 0 .. 1. The last two leave pictures of one channel as they are. Always in this order. */
     double brightness, contrast, saturation, hue;
-    const double *mean, *std; /* Normalize: (y - mean[c]) / std[c]; NULL: 0; 1 */
+    const double *mean, *std; /* Normalize: (y - mean[c]) / std[c], which is above 0; NULL: 0; 1 */
     /* RandomErasing's p (.5), scale and ratio, height by width (0: .02 to .33, .3 to 3.3): a rectangle becomes 0, which after normalisation is the mean.
      * Zhong et al. 2020. */
     double erase;

@@ -479,17 +479,22 @@ static const struct {
     augment p;
     tuff_status status;
     const char *parts[2];
-} refusals[] = {{{.flip = 1.5}, TUFF_ERR_USAGE, {"augment of f32 [2, 3, 4, 4]", "its flip is 1.5, not from 0 to 1"}},
-                {{.erase = -1}, TUFF_ERR_USAGE, {"augment", "its erase is -1"}},
-                {{.rotate = NAN}, TUFF_ERR_USAGE, {"augment", "its rotate is nan"}},
-                {{.hue = 0.6}, TUFF_ERR_USAGE, {"augment", "its hue is 0.6, not from 0 to 0.5"}},
-                {{.crop = {0.5, 0.2}}, TUFF_ERR_USAGE, {"augment", "its crop, 0.5 to 0.2"}},
-                {{.crop = {0, 1}}, TUFF_ERR_USAGE, {"augment", "its crop, 0 to 1"}},
-                {{.zoom = {1, INFINITY}}, TUFF_ERR_USAGE, {"augment", "its zoom"}},
-                {{.mixup = 100}, TUFF_ERR_USAGE, {"augment", "its mixup is 100"}},
-                {{.cutmix = 1}, TUFF_ERR_SHAPE, {"augment", "there are none"}},
-                {{.padding = (enum tuff_sample_padding)7, .shift = 1}, TUFF_ERR_USAGE, {"affine_sample", "padding 7"}},
-                {{.height = 70000, .width = 70000}, TUFF_ERR_SHAPE, {"iota", ""}}};
+} refusals[] = {
+    {{.std = (const double[]){1, 0, 1}}, TUFF_ERR_USAGE, {"augment of f32 [2, 3, 4, 4]", "std[1] 0, not finite"}},
+    {{.std = (const double[]){1, 1, -0.5}}, TUFF_ERR_USAGE, {"augment", "std[2] -0.5"}},
+    {{.std = (const double[]){1e-60, 1, 1}}, TUFF_ERR_USAGE, {"augment", "std[0] 0"}},
+    {{.mean = (const double[]){NAN, 0, 0}}, TUFF_ERR_USAGE, {"augment", "mean[0] is nan"}},
+    {{.flip = 1.5}, TUFF_ERR_USAGE, {"augment of f32 [2, 3, 4, 4]", "its flip is 1.5, not from 0 to 1"}},
+    {{.erase = -1}, TUFF_ERR_USAGE, {"augment", "its erase is -1"}},
+    {{.rotate = NAN}, TUFF_ERR_USAGE, {"augment", "its rotate is nan"}},
+    {{.hue = 0.6}, TUFF_ERR_USAGE, {"augment", "its hue is 0.6, not from 0 to 0.5"}},
+    {{.crop = {0.5, 0.2}}, TUFF_ERR_USAGE, {"augment", "its crop, 0.5 to 0.2"}},
+    {{.crop = {0, 1}}, TUFF_ERR_USAGE, {"augment", "its crop, 0 to 1"}},
+    {{.zoom = {1, INFINITY}}, TUFF_ERR_USAGE, {"augment", "its zoom"}},
+    {{.mixup = 100}, TUFF_ERR_USAGE, {"augment", "its mixup is 100"}},
+    {{.cutmix = 1}, TUFF_ERR_SHAPE, {"augment", "there are none"}},
+    {{.padding = (enum tuff_sample_padding)7, .shift = 1}, TUFF_ERR_USAGE, {"affine_sample", "padding 7"}},
+    {{.height = 70000, .width = 70000}, TUFF_ERR_SHAPE, {"iota", ""}}};
 
 static void check_refusals(struct tuff_context *context)
 {
