@@ -55,6 +55,7 @@ static tuff_val twin_of(struct twins *t, tuff_val v)
     }
     for (tuff_val u = first; u <= v && tuff_graph_ok(t->g); u++) {
         if (t->wanted[u]) t->of[u] = make_twin(t, u);
+        if (t->of[u] > u) t->g->values[t->of[u]].twin_of = u;
         t->wanted[u] = false;
     }
     return t->of[v];

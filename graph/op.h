@@ -32,6 +32,7 @@ struct tuff_value {
     const void *attrs;  /* [arena] op->attrs_bytes bytes, or NULL */
     const char *name;   /* [arena] or NULL */
     const void *data;   /* [arena] constants and initial values; NULL otherwise */
+    tuff_val twin_of;   /* the value that gradients read this one in place of; 0: it is no such twin */
 };
 
 /* Labels that are to be classes of the logits. */

@@ -1,5 +1,5 @@
 /* train_recompute.c - memory_budget: losses, parameters, statistics and the optimizer's states are the same bits as without, for networks with
- * dropout, batch norm, attention and loops, two sizes of batch, accumulated gradients, clipping and a frozen group; the plan keeps to the budget, down to the least
+ * dropout, batch norm, attention and loops, in f32 and mixed precision, with outputs on the way, two sizes of batch, accumulated gradients, clipping and a frozen group; the plan keeps to the budget, down to the least
  * that a refusal names; half of the scratch is enough for a GPT and ResNet-18; a graph is as it was after a refusal; models. */
 #include "tests/train_help.h"
 
@@ -100,21 +100,27 @@ struct net {
     uint32_t steps, accumulate;
     double share; /* of the scratch without a budget, which suffices where plans are fused */
     bool frozen;  /* what is called first */
+    enum tuff_dtype precision;
 };
 static const struct net nets[] = {
-    {"mlp", build_mlp, {TUFF_F32, {1, {32}}}, 64, 24, 1, 6, 2, 0.75, true},
-    {"cnn", build_cnn, {TUFF_F32, {3, {3, 12, 12}}}, 16, 5, 1, 6, 1, 0.75, true},
-    {"gpt", build_gpt, {TUFF_I32, {1, {24}}}, 8, 3, 24, 4, 2, 0.5, false},
-    {"recurrent", build_recurrent, {TUFF_F32, {2, {9, 16}}}, 8, 3, 9, 4, 1, 0.95, true},
-    {"gpt-4x256", build_zoo, {TUFF_I32, {1, {128}}}, 1, 0, 128, 3, 1, 0.5, false},
-    {"resnet18-32", build_zoo, {TUFF_F32, {3, {3, 32, 32}}}, 2, 0, 1, 3, 1, 0.5, false},
+    {"mlp", build_mlp, {TUFF_F32, {1, {32}}}, 64, 24, 1, 6, 2, 0.75, true, TUFF_F32},
+    {"cnn", build_cnn, {TUFF_F32, {3, {3, 12, 12}}}, 16, 5, 1, 6, 1, 0.75, true, TUFF_F32},
+    {"gpt", build_gpt, {TUFF_I32, {1, {24}}}, 8, 3, 24, 4, 2, 0.5, false, TUFF_F32},
+    {"recurrent", build_recurrent, {TUFF_F32, {2, {9, 16}}}, 8, 3, 9, 4, 1, 0.95, true, TUFF_F32},
+    {"gpt-4x256", build_zoo, {TUFF_I32, {1, {128}}}, 1, 0, 128, 3, 1, 0.5, false, TUFF_F32},
+    {"resnet18-32", build_zoo, {TUFF_F32, {3, {3, 32, 32}}}, 2, 0, 1, 3, 1, 0.5, false, TUFF_F32},
+    {"mlp in f16", build_mlp, {TUFF_F32, {1, {32}}}, 64, 24, 1, 6, 2, 0.95, true, TUFF_F16},
+    {"cnn in f16", build_cnn, {TUFF_F32, {3, {3, 12, 12}}}, 16, 5, 1, 6, 1, 0.95, true, TUFF_F16},
+    {"gpt in f16", build_gpt, {TUFF_I32, {1, {24}}}, 8, 3, 24, 4, 2, 0.95, false, TUFF_F16},
+    {"gpt in bf16", build_gpt, {TUFF_I32, {1, {24}}}, 8, 3, 24, 4, 2, 0.95, false, TUFF_BF16},
+    {"recurrent in bf16", build_recurrent, {TUFF_F32, {2, {9, 16}}}, 8, 3, 9, 4, 1, 1, true, TUFF_BF16},
 };
 
 /* ---- a training ------------------------------------------------------------------------------------------------------------------ */
 
 struct part { /* a size of batch */
     struct tuff_trainer *trainer;
-    tuff_val x, labels, loss;
+    tuff_val x, labels, loss, hidden; /* hidden: an output on the way, or 0 */
     uint32_t batch;
 };
 struct training {
@@ -144,6 +150,7 @@ static struct tuff_optimizer_params optimizer_of(const struct net *net, struct t
     o.group_count = net->frozen;
     o.accumulate = net->accumulate;
     o.clip_norm = 1;
+    o.precision.dtype = net->precision;
     return o;
 }
 
@@ -157,6 +164,9 @@ static tuff_val build_part(struct training *r, uint32_t index)
     p->x = tuff_input(g, index ? "last/x" : "x", r->net->sample.dtype, batched(p->batch, &r->net->sample.shape));
     p->labels = tuff_input(g, index ? "last/labels" : "labels", TUFF_I32, TUFF_SHAPE(p->batch * r->net->labels));
     p->loss = tuff_cross_entropy(g, r->net->build(g, p->x), p->labels, (struct tuff_cross_entropy_params){0});
+    for (tuff_val v = p->x, i = 0; v < p->loss && r->net->precision;
+         v++) /* the third product, say, is read as well, in f32 */
+        if (tuff_op_is_product(g->values[v].op) && ++i == 3) p->hidden = v;
     return after;
 }
 
@@ -168,6 +178,8 @@ static tuff_status train_part(struct training *r, uint32_t index, tuff_val after
     const struct tuff_trainer_params params = {.struct_size = sizeof params,
                                                .optimizer = optimizer_of(r->net, &group),
                                                .loss = p->loss,
+                                               .outputs = &p->hidden,
+                                               .output_count = p->hidden != 0,
                                                .after = after,
                                                .memory_budget = budget,
                                                .device = r->t->device,

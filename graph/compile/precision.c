@@ -3,7 +3,7 @@
  * As under PyTorch's autocast, operands of products are rounded, and so are their results, and what pools read that follows from these element by
  * element; whoever reads such a value reads it rounded, so that it is stored once, in half the bytes. What goes to a pack, a state or an output stays
  * f32: gradients of parameters, losses, statistics. Norms, softmax, losses and sums compute in f32 of what they read, and what only they read is
- * f32. Bodies of loops are as they were. */
+ * f32. Bodies of loops are as they were. What gradients compute a second time is rounded as it was the first time. */
 #include "graph/compile/compile.h"
 #include "graph/ops/leaf.h"
 
@@ -19,6 +19,8 @@ tuff_val tuff_below_views(const struct tuff_graph *g, tuff_val v)
     return v;
 }
 
+static tuff_val first_of(const struct tuff_graph *g, tuff_val v) { return g->values[v].twin_of ? g->values[v].twin_of : v; }
+
 /* Through values that are computed element by element, back to what a launch of its own computes. */
 static void mark_exact(const struct tuff_work *w, const bool *needed, bool *exact)
 {
@@ -33,7 +35,7 @@ static void mark_exact(const struct tuff_work *w, const bool *needed, bool *exac
         for (uint32_t i = 0; i < value->in_count;
              i++) /* a part of it, as a norm's first element, says nothing of the whole */
             if (value->in[i] && (!count || tuff_shape_count(&g->values[value->in[i]].type.shape) == count))
-                exact[value->in[i]] = true;
+                exact[first_of(g, value->in[i])] = true;
     }
 }
 
@@ -63,12 +65,12 @@ static void round_followers(const struct tuff_graph *g, const bool *needed, cons
                      value->type.dtype == TUFF_F32;
         bool reads = value->op->class == TUFF_CLASS_KERNEL && !(value->op->traits & (TUFF_UPDATES | TUFF_TAKES_PLACES));
         if (!needed[v]) continue;
-        follows[v] = rounds[v];
+        follows[v] = rounds[first_of(g, v)];
         for (uint32_t i = 0; i < value->in_count; i++) {
             tuff_val in = value->in[i];
             bool same = in && tuff_shape_count(&g->values[in].type.shape) == tuff_shape_count(&value->type.shape);
             follows[v] = follows[v] || (along && same && follows[in]);
-            in = tuff_below_views(g, in);
+            in = first_of(g, tuff_below_views(g, in));
             if (reads && !(value->op->inline_inputs >> i & 1) && follows[in] && !exact[in]) rounds[in] = true;
         }
     }
@@ -89,9 +91,9 @@ tuff_status tuff_choose_halves(struct tuff_work *w, const bool *needed)
     for (tuff_val v = 1; v < g->count; v++) {
         const struct tuff_value *value = &g->values[v];
         if (!needed[v] || !tuff_op_is_product(value->op)) continue;
-        h->rounds[v] = !exact[v] && value->type.dtype == TUFF_F32;
+        h->rounds[v] = !exact[first_of(g, v)] && value->type.dtype == TUFF_F32;
         for (uint32_t i = 0; i < 2; i++) {
-            tuff_val in = tuff_below_views(g, value->in[i]);
+            tuff_val in = first_of(g, tuff_below_views(g, value->in[i]));
             const struct tuff_value *operand = &g->values[in];
             if (!in || operand->type.dtype != TUFF_F32) continue;
             halved[in] = operand->op->kind == TUFF_KIND_PARAM;
@@ -101,6 +103,7 @@ tuff_status tuff_choose_halves(struct tuff_work *w, const bool *needed)
         }
     }
     round_followers(g, needed, exact, follows, h->rounds);
+    for (tuff_val v = 1; v < g->count; v++) h->rounds[v] = h->rounds[first_of(g, v)];
     choose_packs(w, needed, halved, h);
     return TUFF_OK;
 }
