@@ -3,6 +3,7 @@
 #include "tests/backend_help.h"
 
 #include "graph/graph.h"
+#include "graph/train/shuffle.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -717,6 +718,61 @@ static void test_fit_stops(struct backend_test *t)
     }
 }
 
+/* ---- what a lost step leaves of the means ------------------------------------------------------------------------------------------ */
+
+static void build_line(struct tuff_graph *g, struct tuff_network *n, void *user)
+{
+    (void)user;
+    tuff_val w = tuff_param(g, "w", TUFF_SHAPE(1), (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = 1});
+    n->loss = tuff_square(g, tuff_sub(g, tuff_mul(g, n->fields[0], w), n->fields[1]));
+    tuff_network_metric(g, n, "all", tuff_equal(g, n->fields[2], n->fields[2]), 0);
+    tuff_network_output(g, n, "y", n->loss);
+}
+
+static bool keep_train(void *user, const struct tuff_epoch *epoch)
+{
+    *(struct tuff_metrics *)user = epoch->train;
+    return true;
+}
+
+/* Five samples in batches of four and one, one of them NaN: where it is alone in the last batch, and where it is not. */
+static void test_lost(struct backend_test *t)
+{
+    float x[5] = {1, 1, 1, 1, NAN}, y[5] = {1, 2, 3, 4, 5};
+    int32_t label[5] = {0};
+    bool seen[2] = {false};
+    for (uint64_t seed = 0; seed < 40 && !(seen[0] && seen[1]); seed++) {
+        uint32_t order[5] = {0, 1, 2, 3, 4};
+        tuff_shuffle(order, 5, seed, 0);
+        bool last = order[4] == 4;
+        if (seen[last]) continue;
+        seen[last] = true;
+        struct tuff_model *m = NULL;
+        struct tuff_metrics train = {0};
+        const struct tuff_model_params params = {.struct_size = sizeof params,
+                                                 .build = build_line,
+                                                 .batch = 4,
+                                                 .seed = seed,
+                                                 .fields = {{.name = "x", .type.dtype = TUFF_F32},
+                                                            {.name = "y", .type.dtype = TUFF_F32, .answer = true},
+                                                            {.name = "label", .type.dtype = TUFF_I32, .answer = true}}};
+        const struct tuff_data data = {.count = 5, .fields = {x, y, label}};
+        const struct tuff_fit_params fit = {.struct_size = sizeof fit,
+                                            .optimizer = tuff_optimizer_defaults(TUFF_SGD, 1e-9),
+                                            .epochs = 1,
+                                            .not_finite = TUFF_NOT_FINITE_SKIPS,
+                                            .on_epoch = keep_train,
+                                            .user = &train};
+        double wanted = last ? (0.0 + 1 + 4 + 9) / 4 : (double)((1 - y[order[4]]) * (1 - y[order[4]]));
+        if (ok(t, "model", tuff_model_create(t->device, &params, &m, &error)) &&
+            ok(t, "fit", tuff_model_fit(m, &data, &fit, &error)))
+            backend_check(t, fabs(train.loss - wanted) < 1e-5 && tuff_metrics_get(&train, "all") == 1,
+                          "NaN %s: a loss of %g, expected %g, and of all %g", last ? "alone" : "in the first batch",
+                          train.loss, wanted, tuff_metrics_get(&train, "all"));
+        tuff_model_destroy(m);
+    }
+}
+
 /* ---- stations ---------------------------------------------------------------------------------------------------------------------- */
 
 static void test_station(struct backend_test *t)
@@ -782,6 +838,7 @@ int main(void)
     test_forgotten(&test);
     test_broken(&test);
     test_fit_stops(&test);
+    test_lost(&test);
     test_station(&test);
     return backend_test_end(&test, "train_trainer");
 }

@@ -472,17 +472,28 @@ static tuff_status explain(struct loop *l, uint64_t run)
     return tuff_trainer_explain(step->trainer, name, written ? TUFF_INPUTS_NEXT : TUFF_INPUTS_NONE, l->error);
 }
 
+/* Those of the epoch so far whose losses the sum took nothing of. */
+static tuff_status lost_samples(struct loop *l, uint64_t *lost)
+{
+    struct tuff_model *m = l->m;
+    const struct tuff_model_step *last = &m->steps[TUFF_LAST];
+    float loss = 0;
+    *lost = (tuff_trainer_counts(first_trainer(m)).lost - l->epoch_lost) * m->params.batch;
+    if (!*lost || m->state.step < l->steps || !last->batch) return TUFF_OK;
+    TUFF_TRY(tuff_trainer_read(last->trainer, last->loss, &loss, sizeof loss, l->error));
+    if (!isfinite(loss)) *lost -= m->params.batch - last->batch;
+    return TUFF_OK;
+}
+
 static tuff_status read_sums(struct loop *l)
 {
     struct tuff_model *m = l->m;
     uint64_t run = UINT64_MAX;
     if (m->state.step > 0) TUFF_TRY(tuff_trainer_stopped(step_at(m, m->state.step - 1)->trainer, &run, l->error));
     if (run != UINT64_MAX) return explain(l, run);
-    uint64_t samples = samples_until(m, m->state.step);
-    uint64_t lost = (tuff_trainer_counts(first_trainer(m)).lost - l->epoch_lost) *
-                    m->params.batch; /* of which the sums took nothing */
-    double count = (double)(samples > lost ? samples - lost : 1);
-    return tuff_model_read_sums(m, &m->train, count, &l->train, &m->state.loss_sum, l->error);
+    uint64_t samples = samples_until(m, m->state.step), lost;
+    TUFF_TRY(lost_samples(l, &lost));
+    return tuff_model_read_sums(m, &m->train, samples, lost, &l->train, &m->state.loss_sum, l->error);
 }
 
 /* Tells how far it is; *go_on false when the callback wants to stop. */

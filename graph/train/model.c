@@ -405,14 +405,16 @@ static tuff_status read_mean(struct tuff_model *m, tuff_val sum, tuff_val weight
     return status;
 }
 
-tuff_status tuff_model_read_sums(struct tuff_model *m, const struct tuff_model_sums *sums, double samples,
+tuff_status tuff_model_read_sums(struct tuff_model *m, const struct tuff_model_sums *sums, uint64_t samples, uint64_t lost,
                                  struct tuff_metrics *metrics, double *loss_sum, struct tuff_error *error)
 {
     *metrics = (struct tuff_metrics){.count = sums->count - 1};
     for (uint32_t i = 0; i < sums->count; i++) {
         struct tuff_metric *metric = i ? &metrics->metric[i - 1] : NULL;
         if (metric) metric->name = m->network.metrics[i - 1].name;
-        TUFF_TRY(read_mean(m, sums->sum[i], sums->weight[i], samples, metric ? &metric->value : &metrics->loss,
+        bool floats = tuff_is_float(m->graph->values[sums->sum[i]].type.dtype); /* whole numbers are always counted */
+        double by = (double)(samples - (!floats ? 0 : lost < samples ? lost : samples));
+        TUFF_TRY(read_mean(m, sums->sum[i], sums->weight[i], by, metric ? &metric->value : &metrics->loss,
                            i ? NULL : loss_sum, error));
     }
     return TUFF_OK;
@@ -475,7 +477,7 @@ tuff_status tuff_model_evaluate_rows(struct tuff_model *m, const struct tuff_dat
     TUFF_TRY(compile_part(m, m->eval_assigns, m->eval_count, &m->evaluate, error));
     TUFF_TRY(tuff_model_zero_sums(m, &m->eval, error));
     TUFF_TRY(run_batches(m, data, rows, count, NULL, error));
-    return tuff_model_read_sums(m, &m->eval, (double)count, metrics, NULL, error);
+    return tuff_model_read_sums(m, &m->eval, count, 0, metrics, NULL, error);
 }
 
 tuff_status tuff_model_evaluate(struct tuff_model *m, const struct tuff_data *data, struct tuff_metrics *metrics,

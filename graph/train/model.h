@@ -74,9 +74,10 @@ uint32_t tuff_model_count(struct tuff_model *m, const struct tuff_model_sums *su
 TUFF_MUST_CHECK tuff_status tuff_model_fill(struct tuff_model *m, tuff_val state, double value, struct tuff_error *error);
 TUFF_MUST_CHECK tuff_status tuff_model_zero_sums(struct tuff_model *m, const struct tuff_model_sums *sums,
                                                  struct tuff_error *error);
-/* Of so many samples; *loss_sum may be NULL. */
-TUFF_MUST_CHECK tuff_status tuff_model_read_sums(struct tuff_model *m, const struct tuff_model_sums *sums, double samples,
-                                                 struct tuff_metrics *metrics, double *loss_sum, struct tuff_error *error);
+/* Of so many samples, of which sums of floats lack those that are lost; *loss_sum may be NULL. */
+TUFF_MUST_CHECK tuff_status tuff_model_read_sums(struct tuff_model *m, const struct tuff_model_sums *sums, uint64_t samples,
+                                                 uint64_t lost, struct tuff_metrics *metrics, double *loss_sum,
+                                                 struct tuff_error *error);
 /* Of training plans, so many of which are in the sum: launches of the first, that of whole batches; the memory of all. */
 void tuff_model_add_figures(struct tuff_plan_figures *sum, uint32_t *plans, const struct tuff_plan_figures *figures);
 struct tuff_shape tuff_model_batched(uint32_t batch, const struct tuff_shape *sample);
