@@ -33,10 +33,11 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_write(struct tuff_session *ses
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_session_read(struct tuff_session *session, tuff_val leaf, void *data, size_t bytes,
                                                        struct tuff_error *error);
 
-/* Where in a run these values are in their states' memory, not yet read, for the host to read and write: tuff_executable_run_to. */
+/* Where in a run these values are in their states' memory, for the host to read and, where they are packs, to write: nothing has read those yet.
+ * tuff_executable_run_to. */
 struct tuff_station {
     const char *name;
-    const tuff_val *values; /* packs or results of tuff_assign_rows that the outputs need */
+    const tuff_val *values; /* packs, or results of tuff_assign and tuff_assign_rows, that the outputs need */
     uint32_t count;
 };
 struct tuff_executable_params {

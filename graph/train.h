@@ -143,8 +143,10 @@ TUFF_API struct tuff_param_group tuff_param_group_defaults(const char *name, con
 struct tuff_optimizer_pack {
     const char *group; /* NULL: parameters of no group */
     uint32_t param_count;
-    tuff_val gradients;          /* as the backward pass leaves them */
-    tuff_val gradient_state;     /* state that holds them: at a station of `gradients` the host may read and write it */
+    tuff_val gradients;      /* as the backward pass leaves them */
+    tuff_val gradient_state; /* state that holds them: at a station of `gradients` the host may read and write it */
+    tuff_val clipped,
+        clipped_state; /* likewise what the update is made of: their mean over accumulated runs, clipped; 0 without stations */
     tuff_val momentum, variance; /* states, or 0: of gradients or steps, and of their squares (Adamax: the largest) */
     tuff_val third;   /* state, or 0: AMSGrad's largest variance, RMSprop's mean (centered), Adadelta's squares of steps */
     tuff_val average; /* state, or 0 without ema_decay */
@@ -198,6 +200,10 @@ struct tuff_trainer_params {
      * calls of tuff_plan_ask. tuff_checkpoint is heeded where the budget suffices for what it keeps, and is one of the values that are kept else. */
     uint64_t memory_budget;
     struct tuff_device *device; /* for which the budget is to be kept, or NULL without one; [borrowed] during the call */
+    /* A step has three stations (tuff_trainer_step_to): "gradients", where those of the backward pass are ready, "clipped", where what the update is made
+     * of is, "updated", where parameters and the optimizer's states are the next ones. Behind the step loss and outputs are read. Takes
+     * a vector more, and a launch or two. */
+    bool stations;
 };
 /* Adds gradients and updates to the graph, after all that the loss, the outputs and their assignments need; once for a graph, but for
  * those that are like another. It keeps the graph, and the one it is like. After a failure the graph is as it was.
@@ -208,8 +214,8 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_create(struct tuff_graph *grap
 TUFF_API void tuff_trainer_destroy(struct tuff_trainer *trainer); /* NULL is legal */
 /* What its plan computes: loss, outputs, updates. For tuff_plan_ask; borrowed from the trainer. */
 TUFF_API struct tuff_executable_params tuff_trainer_plan(const struct tuff_trainer *trainer);
-/* Compiles the step for a session of its graph. options: input_sets, profile, timed, progress, stations; its outputs are left
- * out. NULL: none. Errors: those of tuff_session_compile; USAGE when it is compiled already. */
+/* Compiles the step for a session of its graph. options: input_sets, profile, timed, progress, stations in place of its own; its outputs are
+ * left out. NULL: none. Errors: those of tuff_session_compile; USAGE when it is compiled already. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_trainer_compile(struct tuff_trainer *trainer, struct tuff_session *session,
                                                           const struct tuff_executable_params *options,
                                                           struct tuff_error *error);

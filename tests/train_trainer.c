@@ -817,6 +817,114 @@ static void test_station(struct backend_test *t)
     tuff_graph_destroy(g);
 }
 
+/* Accumulated gradients, clipped; statistics and averages move behind that. */
+struct staged {
+    struct tuff_graph *g;
+    struct tuff_session *session;
+    struct tuff_trainer *trainer;
+    tuff_val x, w, loss;
+    const struct tuff_optimizer_pack *pack;
+};
+
+static bool open_staged(struct backend_test *t, bool stations, struct staged *s)
+{
+    *s = (struct staged){.g = NULL};
+    if (!ok(t, "graph", tuff_graph_create(t->context, &s->g, &error))) return false;
+    s->x = tuff_input(s->g, "x", TUFF_F32, TUFF_SHAPE(ROWS, COLUMNS));
+    s->w = tuff_param(s->g, "w", TUFF_SHAPE(COLUMNS), (struct tuff_init){.kind = TUFF_INIT_CONSTANT, .a = 0.5});
+    tuff_val y = tuff_layer_batch_norm(s->g, tuff_mul(s->g, s->x, s->w), "norm",
+                                       (struct tuff_layer_batch_norm_params){.training = true});
+    s->loss = tuff_mean(s->g, tuff_square(s->g, tuff_sub(s->g, y, s->x)), 0, TUFF_DROP_AXES);
+    struct tuff_trainer_params params = {.struct_size = sizeof params,
+                                         .optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.01),
+                                         .loss = s->loss,
+                                         .stations = stations};
+    params.optimizer.clip_norm = 0.25;
+    params.optimizer.accumulate = 2;
+    params.optimizer.ema_decay = 0.9;
+    bool good = ok(t, "trainer", tuff_trainer_create(s->g, &params, &s->trainer, &error)) &&
+                ok(t, "session", tuff_session_create(t->device, s->g, NULL, &s->session, &error)) &&
+                ok(t, "compile", tuff_trainer_compile(s->trainer, s->session, NULL, &error));
+    uint32_t packs;
+    if (good) s->pack = tuff_trainer_packs(s->trainer, &packs);
+    return good;
+}
+
+static void close_staged(struct staged *s)
+{
+    tuff_trainer_destroy(s->trainer);
+    tuff_session_destroy(s->session);
+    tuff_graph_destroy(s->g);
+}
+
+static void read_staged(struct backend_test *t, const struct staged *s, tuff_val v, float *to, size_t count)
+{
+    ok(t, "read", tuff_session_read(s->session, v, to, count * sizeof *to, &error));
+}
+
+/* The trainer's own stations: each shows what the step has come to, and a step that stops computes what one does that does not. */
+static void test_stations(struct backend_test *t)
+{
+    enum { VECTOR = 3 * 64, STEPS = 6 };
+    struct staged a, b;
+    float vector[VECTOR], before[COLUMNS], at[COLUMNS], after[COLUMNS], plain[COLUMNS], moved[2][COLUMNS];
+    bool good = open_staged(t, true, &a);
+    good = open_staged(t, false, &b) && good;
+    for (int step = 0; step < STEPS && good; step++) {
+        float x[ROWS * COLUMNS];
+        double norm = 0;
+        for (int i = 0; i < ROWS * COLUMNS; i++) x[i] = (float)((i * 7 + step * 3) % 11) / 4 - 1;
+        ok(t, "write", tuff_trainer_write(a.trainer, a.x, x, sizeof x, &error));
+        ok(t, "write", tuff_trainer_write(b.trainer, b.x, x, sizeof x, &error));
+        read_staged(t, &a, a.w, before, COLUMNS);
+        ok(t, "gradients", tuff_trainer_step_to(a.trainer, "gradients", &error));
+        read_staged(t, &a, a.pack->gradient_state, vector, VECTOR);
+        for (int i = 0; i < VECTOR; i++) norm += (double)vector[i] * (double)vector[i];
+        backend_check(t, norm > 0.25 * 0.25, "the gradients' norm of %g is not clipped", sqrt(norm));
+        ok(t, "clipped", tuff_trainer_step_to(a.trainer, "clipped", &error));
+        read_staged(t, &a, a.pack->clipped_state, vector, VECTOR);
+        read_staged(t, &a, a.w, at, COLUMNS);
+        norm = 0;
+        for (int i = 0; i < VECTOR; i++) norm += (double)vector[i] * (double)vector[i];
+        backend_check(t, fabs(sqrt(norm) - 0.25) < 1e-5, "step %d: clipped to %g, expected 0.25", step, sqrt(norm));
+        backend_check(t, !memcmp(before, at, sizeof at), "parameters were updated before they are to be");
+        ok(t, "updated", tuff_trainer_step_to(a.trainer, "updated", &error));
+        read_staged(t, &a, a.w, at, COLUMNS);
+        ok(t, "the rest", tuff_trainer_step(a.trainer, NULL, &error));
+        ok(t, "whole", tuff_trainer_step(b.trainer, NULL, &error));
+        read_staged(t, &a, a.w, after, COLUMNS);
+        read_staged(t, &b, b.w, plain, COLUMNS);
+        backend_check(t, !memcmp(at, after, sizeof at) && !memcmp(at, before, sizeof at) == (step % 2 == 0),
+                      "step %d: %g before, %g at \"updated\", %g behind", step, (double)before[0], (double)at[0],
+                      (double)after[0]);
+        backend_check(t, !memcmp(after, plain, sizeof plain), "step %d: %.9g, without stations %.9g", step, (double)after[0],
+                      (double)plain[0]);
+        read_staged(t, &a, tuff_graph_find(a.g, "norm.running_mean"), moved[0], COLUMNS);
+        read_staged(t, &b, tuff_graph_find(b.g, "norm.running_mean"), moved[1], COLUMNS);
+        backend_check(t, !memcmp(moved[0], moved[1], sizeof moved[0]), "step %d: statistics differ", step);
+    }
+    if (good) { /* others, by the host: Adam's step follows them */
+        ok(t, "clipped", tuff_trainer_step_to(a.trainer, "gradients", &error));
+        ok(t, "clipped", tuff_trainer_step_to(a.trainer, "clipped", &error));
+        t->quiet = true;
+        refused(t, "a station that is past", TUFF_ERR_USAGE, tuff_trainer_step_to(a.trainer, "gradients", &error), "past");
+        refused(t, "no station", TUFF_ERR_USAGE, tuff_trainer_step_to(b.trainer, "clipped", &error), "no station");
+        t->quiet = false;
+        ok(t, "the rest", tuff_trainer_step(a.trainer, NULL, &error)); /* accumulates */
+        ok(t, "clipped", tuff_trainer_step_to(a.trainer, "clipped", &error));
+        memset(vector, 0, sizeof vector);
+        vector[0] = 1e6f;
+        ok(t, "write", tuff_session_write(a.session, a.pack->clipped_state, vector, sizeof vector, &error));
+        ok(t, "the rest", tuff_trainer_step(a.trainer, NULL, &error));
+        float moment[VECTOR];
+        read_staged(t, &a, a.pack->momentum, moment, VECTOR);
+        backend_check(t, moment[0] > 9e4f && moment[0] < 1.1e5f, "the moment of what the host wrote is %g, expected 1e5",
+                      (double)moment[0]);
+    }
+    close_staged(&a);
+    close_staged(&b);
+}
+
 int main(void)
 {
     struct backend_test test;
@@ -840,5 +948,6 @@ int main(void)
     test_fit_stops(&test);
     test_lost(&test);
     test_station(&test);
+    test_stations(&test);
     return backend_test_end(&test, "train_trainer");
 }

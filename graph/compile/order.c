@@ -246,6 +246,10 @@ tuff_status tuff_pass_order(struct tuff_work *w)
     place_ready(&q, PREPARE);
     w->prepare_count = q.placed;
     for (uint32_t i = 0; i < w->params->station_count; i++) {
+        for (uint32_t k = 0; k < w->params->stations[i].count; k++) { /* what an assignment writes, it may be a copy */
+            const struct tuff_value *value = val(w, w->stations[i].values[k]);
+            if (value->op->class == TUFF_CLASS_ASSIGN) w->stations[i].values[k] = value->in[1];
+        }
         tuff_mark_producers(w, w->stations[i].values, w->params->stations[i].count);
         place_ready(&q, STATION);
         w->stations[i].group_count = q.placed;

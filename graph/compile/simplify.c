@@ -471,9 +471,9 @@ static tuff_status map_stations(struct tuff_work *w)
                 return tuff_fail(w->context, w->error, TUFF_ERR_USAGE, "station %u (%s): no output needs value %u", i,
                                  station->name ? station->name : "without a name", v);
             const struct tuff_op *op = val(w, values[k])->op;
-            if (op->kind != TUFF_KIND_PACK && !(op->traits & TUFF_UPDATES))
-                return tuff_fail(w->context, w->error, TUFF_ERR_USAGE,
-                                 "station %s: value %u is neither a pack nor rows that were assigned", station->name, v);
+            if (op->kind != TUFF_KIND_PACK && !tuff_op_writes_leaf(op))
+                return tuff_fail(w->context, w->error, TUFF_ERR_USAGE, "station %s: value %u is neither a pack nor assigned",
+                                 station->name, v);
         }
     }
     return TUFF_OK;

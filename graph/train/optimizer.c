@@ -326,6 +326,11 @@ static void build_update(struct tuff_update *u, struct tuff_members *m)
     struct tuff_graph *g = u->g;
     const struct tuff_rule *rule = &tuff_rules[u->o->params.kind];
     double decay = decay_of(u, m);
+    if (u->plan->stations) {
+        m->pack->clipped_state = tuff_transient(g, state_name(u, m, "tuff/optimizer/clipped"), TUFF_F32,
+                                                TUFF_SHAPE(m->length));
+        m->grad = m->pack->clipped = tuff_pack(g, m->pack->clipped_state, &m->grad, 1);
+    }
     tuff_val d = m->grad;
     if (!rule->decoupled && decay != 0) d = tuff_add(g, d, tuff_affine(g, m->p, decay, 0));
     add_states(u, m);

@@ -44,6 +44,7 @@ struct tuff_optimizer_plan {
     enum tuff_not_finite not_finite;   /* what a loss or gradients do that are not finite */
     double weight;                     /* of a run's gradients among those of the runs that an update waits for */
     const bool *again;                 /* what is not kept for the gradients (tuff_gradients_again) */
+    bool stations;                     /* what the update is made of has a state, too */
     const struct tuff_optimizer *like; /* an optimizer of the same graph and parameters: its states are shared; NULL: none */
 };
 /* Adds gradients of the loss by all parameters declared so far but frozen ones, and their update, to the graph: one launch for

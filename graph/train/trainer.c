@@ -96,6 +96,19 @@ static void list_reads(struct tuff_trainer *t, const struct tuff_trainer_params 
     for (uint32_t i = 0; i < o->update_count; i++) t->outputs[t->output_count++] = o->updates[i];
 }
 
+enum { STATIONS = 3 };
+static void list_stations(struct tuff_trainer *t)
+{
+    const struct tuff_optimizer *o = &t->optimizer;
+    struct tuff_arena *arena = &t->graph->arena;
+    tuff_val *ready = tuff_arena_alloc(arena, 2 * (o->pack_count + 1) * sizeof *ready), *clipped = ready + o->pack_count;
+    for (uint32_t i = 0; i < o->pack_count && ready; i++) ready[i] = o->packs[i].gradients, clipped[i] = o->packs[i].clipped;
+    const struct tuff_station all[STATIONS] = {
+        {"gradients", ready, o->pack_count}, {"clipped", clipped, o->pack_count}, {"updated", o->updates, o->update_count}};
+    t->stations = ready ? tuff_arena_copy(arena, all, sizeof all) : NULL;
+    if (!t->stations) tuff_graph_fail(t->graph, TUFF_ERR_MEMORY, "out of host memory");
+}
+
 /* What a trainer is made of. */
 struct making {
     struct tuff_trainer *trainer;
@@ -114,6 +127,7 @@ static void build(const struct making *m, const bool *again)
                                              .not_finite = p->not_finite,
                                              .weight = p->samples == 0 ? 1 : p->samples,
                                              .again = again,
+                                             .stations = p->stations,
                                              .like = like ? &like->optimizer : NULL};
     tuff_optimizer_build(g, &plan, &p->optimizer, &t->optimizer);
     t->optimizer.epoch_runs = p->epoch_steps;
@@ -134,6 +148,7 @@ static void build(const struct making *m, const bool *again)
     for (uint32_t i = 0; i < p->output_count; i++) needed[p->outputs[i]] = true;
     tuff_graph_mark_needed(g, needed);
     add_assignments(t, p, m->until, needed, scratch);
+    if (p->stations) list_stations(t);
 }
 
 static tuff_status plan_again(void *user, const bool *again, struct tuff_plan_figures *figures, struct tuff_error *error)
@@ -261,6 +276,8 @@ struct tuff_executable_params tuff_trainer_plan(const struct tuff_trainer *t)
     return (struct tuff_executable_params){.struct_size = sizeof(struct tuff_executable_params),
                                            .outputs = t->outputs,
                                            .output_count = t->output_count,
+                                           .stations = t->stations,
+                                           .station_count = t->stations ? STATIONS : 0,
                                            .precision = t->optimizer.params.precision.dtype};
 }
 
@@ -280,6 +297,7 @@ tuff_status tuff_trainer_compile(struct tuff_trainer *t, struct tuff_session *se
     struct tuff_executable_params params = options ? *options : tuff_trainer_plan(t);
     params.outputs = t->outputs;
     params.output_count = t->output_count;
+    if (!params.station_count && t->stations) params.stations = t->stations, params.station_count = STATIONS;
     params.precision = t->optimizer.params.precision.dtype;
     t->session = session;
     t->sets = params.input_sets ? params.input_sets : 1;

@@ -22,7 +22,8 @@ struct tuff_trainer {
     tuff_val loss;
     const bool *needed; /* [graph's arena] by value, before `begin`: what the loss and the outputs follow from */
     tuff_val *outputs;  /* [graph's arena] loss, values to read, assignments */
-    uint32_t output_count, read_count; /* the first ones can be read */
+    uint32_t output_count, read_count;   /* the first ones can be read */
+    const struct tuff_station *stations; /* [graph's arena] or NULL */
     uint64_t skipped, lost, skipped_before,
         lost_before;  /* of `first`: runs that were not finite, as last seen, since counting began, and before */
     float loss_scale; /* of `first`: as last seen */

@@ -1,5 +1,5 @@
 /* sample-loop - the network of samples/transfer, trained by a loop of one's own from arrays of numpy: each step stops where the gradients are
- * ready, the host looks at them, and goes on; there is no second way of training. README.md says more. */
+ * ready, where they are clipped and where the parameters are updated; the host looks, and goes on. README.md says more. */
 #include "nets.h"
 #include "sample.h"
 #include "weights.h"
@@ -130,7 +130,7 @@ static tuff_status write_leaf(void *user, const char *name, const void *data, si
     return tuff_session_write(job->session, tuff_graph_find(job->graph, name), data, bytes, error);
 }
 
-/* One graph: the step, with a station where the gradients of all packs are ready; and what is asked of test pictures. */
+/* One graph: the step, with its stations; and what is asked of test pictures. */
 static tuff_status open_job(struct sample *s, struct job *job)
 {
     const struct settings *set = &job->set;
@@ -148,7 +148,7 @@ static tuff_status open_job(struct sample *s, struct job *job)
     struct tuff_param_group groups[2] = {tuff_param_group_defaults("head", "head.*"),
                                          tuff_param_group_defaults("backbone", "*")};
     struct tuff_trainer_params params = {
-        .struct_size = sizeof params, .loss = job->loss, .outputs = &job->logits, .output_count = 1};
+        .struct_size = sizeof params, .loss = job->loss, .outputs = &job->logits, .output_count = 1, .stations = true};
     params.optimizer = tuff_optimizer_defaults(TUFF_ADAM, set->rate);
     params.optimizer.clip_norm = set->clip;
     groups[1].frozen = !set->unfrozen;
@@ -159,11 +159,7 @@ static tuff_status open_job(struct sample *s, struct job *job)
     TRY(tuff_session_create(s->device, g, &seed, &job->session, &s->error));
 
     job->packs = tuff_trainer_packs(job->trainer, &job->pack_count);
-    tuff_val ready[PACKS];
-    for (uint32_t i = 0; i < job->pack_count; i++) ready[i] = job->packs[i].gradients;
-    const struct tuff_station station = {"gradients", ready, job->pack_count};
-    struct tuff_executable_params step = {
-        .struct_size = sizeof step, .stations = &station, .station_count = 1, .progress = sample_progress(s)};
+    struct tuff_executable_params step = {.struct_size = sizeof step, .progress = sample_progress(s)};
     struct tuff_executable_params asks = {
         .struct_size = sizeof asks, .outputs = &job->logits, .output_count = 1, .progress = step.progress};
     TRY(tuff_trainer_compile(job->trainer, job->session, &step, &s->error));
@@ -224,42 +220,54 @@ static uint32_t hits(const struct job *job, uint32_t count)
     return right;
 }
 
-/* One step, in two parts. */
+/* The norm of the vectors of all packs in these states. */
+static tuff_status read_norm(struct sample *s, struct job *job, bool clipped, double *norm)
+{
+    double squares = 0;
+    for (uint32_t i = 0; i < job->pack_count; i++) {
+        tuff_val state = clipped ? job->packs[i].clipped_state : job->packs[i].gradient_state;
+        TRY(tuff_session_read(job->session, state, job->gradients[i], job->gradient_bytes[i], &s->error));
+        double own = norm_of(job->gradients[i], job->gradient_bytes[i]);
+        squares += own * own; /* here they may be changed, and written back by tuff_session_write */
+    }
+    *norm = sqrt(squares);
+    return TUFF_OK;
+}
+
+/* One step, in four parts. */
 static tuff_status step(struct sample *s, struct job *job, double *metrics)
 {
     const struct settings *set = &job->set;
     tuff_val weight = tuff_graph_find(job->graph, "head.dense2.weight");
-    double squares = 0, change = 0;
+    double ready, clipped, change = 0;
     float loss, norm;
     TRY(tuff_trainer_write(job->trainer, job->x, job->batch_x, set->batch * (size_t)(job->train.x.bytes / job->train.count),
                            &s->error));
     TRY(tuff_trainer_write(job->trainer, job->y, job->batch_y, set->batch * sizeof *job->batch_y, &s->error));
 
-    TRY(tuff_trainer_step_to(job->trainer, "gradients", &s->error)); /* loss and gradients are ready, nothing is updated */
-    for (uint32_t i = 0; i < job->pack_count; i++) {
-        TRY(tuff_session_read(job->session, job->packs[i].gradient_state, job->gradients[i], job->gradient_bytes[i],
-                              &s->error));
-        double own = norm_of(job->gradients[i], job->gradient_bytes[i]);
-        squares += own * own; /* here they may be changed, and written back by tuff_session_write */
-    }
+    TRY(tuff_trainer_step_to(job->trainer, "gradients", &s->error)); /* they are ready, nothing is updated */
+    TRY(read_norm(s, job, false, &ready));
+    TRY(tuff_trainer_step_to(job->trainer, "clipped", &s->error)); /* by their common norm */
+    TRY(read_norm(s, job, true, &clipped));
     TRY(tuff_session_read(job->session, weight, job->weights[0], job->weight_bytes, &s->error));
+    TRY(tuff_trainer_step_to(job->trainer, "updated", &s->error));
+    TRY(tuff_session_read(job->session, weight, job->weights[1], job->weight_bytes, &s->error));
 
-    TRY(tuff_trainer_step(job->trainer, NULL, &s->error)); /* the rest: clipped by their common norm, then updated */
+    TRY(tuff_trainer_step(job->trainer, NULL, &s->error)); /* the rest: what is measured can be read behind it */
     TRY(tuff_trainer_read(job->trainer, tuff_trainer_norm(job->trainer), &norm, sizeof norm, &s->error));
-    if (fabs((double)norm - sqrt(squares)) > 1e-3 * sqrt(squares))
-        return sample_refuse(s, TUFF_ERR_WRONG, "the device's norm of the gradients is %g, the host's %g", (double)norm,
-                             sqrt(squares));
+    if (fabs((double)norm - ready) > 1e-3 * ready || fabs(clipped - fmin(ready, set->clip)) > 1e-3 * clipped)
+        return sample_refuse(s, TUFF_ERR_WRONG, "the device's norm of the gradients is %g, the host's %g, clipped to %g",
+                             (double)norm, ready, clipped);
     TRY(tuff_trainer_read(job->trainer, job->loss, &loss, sizeof loss, &s->error));
     TRY(tuff_trainer_read(job->trainer, job->logits, job->found, set->batch * job->train.classes * sizeof(float),
                           &s->error));
-    TRY(tuff_session_read(job->session, weight, job->weights[1], job->weight_bytes, &s->error));
     for (size_t i = 0; i < job->weight_bytes / sizeof(float); i++)
         change += ((double)job->weights[1][i] - (double)job->weights[0][i]) *
                   ((double)job->weights[1][i] - (double)job->weights[0][i]);
     metrics[LOSS] += (double)loss;
     metrics[ACCURACY] += (double)hits(job, set->batch) / set->batch;
-    metrics[NORM] += sqrt(squares);
-    metrics[CLIPPED] += fmin(sqrt(squares), set->clip);
+    metrics[NORM] += ready;
+    metrics[CLIPPED] += clipped;
     metrics[CHANGE] += sqrt(change) / norm_of(job->weights[0], job->weight_bytes);
     return TUFF_OK;
 }
