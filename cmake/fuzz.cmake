@@ -47,7 +47,7 @@ if(TARGET fuzz-result) # the part of the sample that reads what strangers send
     target_include_directories(fuzz-result PRIVATE ${PROJECT_BINARY_DIR}/include samples/common)
     add_dependencies(fuzz-result tuff_headers)
 endif()
-set(wraps_of_checkpoint tuff_checkpoint_read tuff_model_leaf_count tuff_model_leaf tuff_model_write tuff_model_groups tuff_model_resume)
+set(wraps_of_checkpoint tuff_checkpoint_read tuff_model_leaf_count tuff_model_leaf tuff_model_write tuff_model_groups tuff_model_optimizer tuff_model_resume)
 set(wraps_of_bundle tuff_container_open tuff_executable_create)
 set(wraps_of_cache tuff_store_has tuff_store_read)
 set(wraps_of_result schema_open)

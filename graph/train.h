@@ -418,10 +418,10 @@ struct tuff_early_stop {
     uint32_t
         patience; /* > 0: ends after so many epochs without a better one; a fit that goes on from there needs a larger one */
     double min_delta;   /* better is below best - min_delta; NaN never is */
-    const char *metric; /* of the validation; NULL: its loss */
+    const char *metric; /* of the validation; NULL: its loss. The same in all fits of a model, whose best value is kept */
     bool rises;         /* better is above best + min_delta, as of accuracies */
-    /* In the end parameters and states (statistics) of inference are those of the best epoch. Checkpoints hold both, so that a fit goes on as if it had not
-     * ended. Takes the memory of these once more; asked for in the model's first fit. */
+    /* In the end parameters and states (statistics) of inference are those of the best epoch, from which a fit behind it goes on. What `save` writes
+     * holds both, so that a fit from there goes on as if it had not ended. Takes the memory of these once more; asked for in the model's first fit. */
     bool restore_best;
 };
 struct tuff_fit_params {
@@ -502,6 +502,8 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_prepare(struct tuff_model *model
                                                         const struct tuff_fit_params *params, struct tuff_error *error);
 /* tuff_trainer_swap_averages of the model's fits: before tuff_model_evaluate, _predict or saving, and again behind it. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_swap_averages(struct tuff_model *model, struct tuff_error *error);
+/* tuff_optimizer_name of the optimizer of its fits; NULL before tuff_model_prepare or the first fit. */
+TUFF_API const char *tuff_model_optimizer(const struct tuff_model *model);
 /* Groups of parameters as tuff_model_prepare or the first fit was given them, borrowed; *count 0 where there are none, and before. */
 TUFF_API const struct tuff_param_group *tuff_model_groups(const struct tuff_model *model, uint32_t *count);
 /* What training with this data and these parameters would take, before anything is allocated (tuff_plan_ask). Only counts

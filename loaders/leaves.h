@@ -26,7 +26,7 @@ tuff_status tuff_leaves_write(const struct tuff_leaves *leaves, const struct tuf
                               struct tuff_error *error);
 
 /* The place in a training as texts of a file (model_checkpoint.c), behind *count others; what a file without them is no checkpoint for. */
-enum { TUFF_PLACE_TEXTS = 17 };
+enum { TUFF_PLACE_TEXTS = 18 };
 #define TUFF_PLACE_KEY "fit.epoch"
 /* Beside them a model that is trained further has its fields and some networks (tuff_model_network_text). */
 enum { TUFF_TRAINING_TEXTS = 6 };

@@ -484,7 +484,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_saved_load(const struct tuff_saved *sa
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_saved_model(struct tuff_device *device, struct tuff_saved *saved,
                                                       const struct tuff_progress *progress, struct tuff_model **model,
                                                       struct tuff_error *error);
-/* As tuff_model_checkpoint_load, of this file. */
+/* As tuff_model_checkpoint_load, of this file, which tells of the fit's settings as little. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_saved_resume(const struct tuff_saved *saved, struct tuff_model *model,
                                                        struct tuff_error *error);
 
@@ -518,8 +518,9 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_checkpoint_save(void *checkpoint
                                                                 struct tuff_error *error);
 /* Puts a model back to where it was saved, after tuff_model_prepare with the same data and parameters and before the first
  * fit; that fit then goes on bit for bit as if it had never stopped. Nothing is written to the model unless the file holds
- * each of its leaves with type and shape, and nothing else.
- * Errors: FILE, FORMAT (also: of another network, optimizer or groups of parameters), DEVICE_LOST, MEMORY. */
+ * each of its leaves with type and shape, and nothing else. Of the fit's settings the file tells the kind of optimizer and its groups: rates, schedule,
+ * decay, clipping, early stop are those that prepare and fit are given.
+ * Errors: FILE, FORMAT (also: of another network, kind of optimizer or groups of parameters), DEVICE_LOST, MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_model_checkpoint_load(struct tuff_context *context, struct tuff_model *model,
                                                                 const char *path, struct tuff_error *error);
 

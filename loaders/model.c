@@ -135,6 +135,8 @@ static tuff_status add_fields(struct job *job, const struct tuff_model *model)
 static tuff_status gather_training(struct job *job, struct tuff_model *model)
 {
     const struct tuff_fit_state state = tuff_model_state(model);
+    TUFF_REQUIRE_THAT(job->context, job->error, state.batch > 0,
+                      "the model's place in its training (tuff_model_resume) has no batch");
     TUFF_TRY(tuff_place_print(&job->arena, model, job->more, &job->more_count, job->error));
     TUFF_TRY(add_fields(job, model));
     TUFF_TRY(add_network(job, model, state.batch, TUFF_TO_TRAIN));

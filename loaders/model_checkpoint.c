@@ -40,8 +40,8 @@ static const struct field fields[] = {
     LATER(plateau.cooldown, false),
 };
 enum { FIELD_COUNT = TUFF_COUNT(fields) };
-_Static_assert(FIELD_COUNT + 1 == TUFF_PLACE_TEXTS, "the texts of a place, and the groups");
-static const char GROUPS[] = "fit.groups";
+_Static_assert(FIELD_COUNT + 2 == TUFF_PLACE_TEXTS, "the texts of a place, the optimizer and the groups");
+static const char GROUPS[] = "fit.groups", OPTIMIZER[] = "fit.optimizer";
 
 /* A line with name and pattern for each group: who lies where in the optimizer's vectors, whose names and lengths do not tell. */
 static tuff_status print_groups(struct tuff_context *context, const struct tuff_model *model, char **text,
@@ -79,6 +79,7 @@ tuff_status tuff_place_print(struct tuff_arena *arena, const struct tuff_model *
         texts[*count] = (struct tuff_pair){fields[i].key, print_field(arena, &state, &fields[i])};
         good = texts[(*count)++].value != NULL;
     }
+    if (tuff_model_optimizer(model)) texts[(*count)++] = (struct tuff_pair){OPTIMIZER, tuff_model_optimizer(model)};
     if (groups[0]) {
         texts[*count] = (struct tuff_pair){GROUPS, tuff_arena_strdup(arena, groups)};
         good = texts[(*count)++].value && good;
@@ -149,11 +150,15 @@ tuff_status tuff_place_state(struct tuff_context *context, const struct tuff_ten
 }
 
 /* Files of versions before do not tell. */
-static tuff_status match_groups(struct tuff_context *context, const struct tuff_tensors *tensors, const char *path,
-                                const struct tuff_model *model, struct tuff_error *error)
+static tuff_status match_settings(struct tuff_context *context, const struct tuff_tensors *tensors, const char *path,
+                                  const struct tuff_model *model, struct tuff_error *error)
 {
-    const char *saved = tuff_tensors_text(tensors, GROUPS);
+    const char *saved = tuff_tensors_text(tensors, GROUPS), *optimizer = tuff_tensors_text(tensors, OPTIMIZER);
+    const char *own = tuff_model_optimizer(model);
     char *groups;
+    if (optimizer && own && strcmp(optimizer, own) != 0) /* whose states may be called alike */
+        return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: was trained by the optimizer %.20s, not %s", path, optimizer,
+                         own);
     if (!saved) return TUFF_OK;
     TUFF_TRY(print_groups(context, model, &groups, error));
     tuff_status status = TUFF_OK;
@@ -173,7 +178,7 @@ tuff_status tuff_place_read(struct tuff_context *context, const struct tuff_tens
     tuff_status status = tuff_place_state(context, tensors, path, &state, error);
     if (status == TUFF_OK) status = tuff_leaves_of_model(context, model, &leaves, error);
     if (status == TUFF_OK) status = tuff_leaves_match(&leaves, tensors, path, true, error);
-    if (status == TUFF_OK) status = match_groups(context, tensors, path, model, error);
+    if (status == TUFF_OK) status = match_settings(context, tensors, path, model, error);
     if (status == TUFF_OK) status = tuff_leaves_write(&leaves, tensors, model, error);
     if (status == TUFF_OK) tuff_model_resume(model, &state);
     tuff_leaves_finish(&leaves);

@@ -156,6 +156,33 @@ static void test_batches(struct part *p, const char *path)
     backend_check(p->test, most < 1e-6, "by batches, by the model and one by one: %g apart", most);
 }
 
+static const char *find_text(const void *user, const char *key)
+{
+    (void)key;
+    return user;
+}
+
+/* A damaged file's labels, which the host would look for in pictures of bytes, or in bools. */
+static void test_labels(struct part *p, char *text)
+{
+    struct tuff_graph *g = NULL;
+    struct tuff_error error = {0};
+    char *labels = strstr(text, "\nlabels - 2 ");
+    if (!labels || !backend_status(p->test, "a graph", TUFF_OK, tuff_graph_create(p->t.context, &g, &error), &error)) return;
+    labels[strlen("\nlabels - ")] = '1';
+    const tuff_val fields[TUFF_MODEL_FIELDS] = {tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(5, 1, TRAIN_SIDE, TRAIN_SIDE)),
+                                                tuff_input(g, "labels", TUFF_I32, TUFF_SHAPE(5))};
+    struct tuff_network n = {.batch = 5, .training = true, .fields = fields};
+    struct tuff_network_texts texts = {find_text, text};
+    p->test->quiet = true;
+    tuff_network_of_texts(g, &n, &texts);
+    tuff_status status = tuff_graph_finish(g, &error);
+    p->test->quiet = false;
+    backend_check(p->test, status == TUFF_ERR_FORMAT && strstr(error.message, "is damaged"), "labels of floats: %s, %s",
+                  tuff_status_name(status), error.message);
+    tuff_graph_destroy(g);
+}
+
 /* What such a file is made of: the fields, and a text for each size and purpose. */
 static void test_texts(struct part *p)
 {
@@ -172,6 +199,7 @@ static void test_texts(struct part *p)
                   text && strstr(text, "\nmetric accuracy ") && strstr(text, "\nlabels - 2 ") &&
                       strstr(text, "random_uniform"),
                   "the text lacks something: %s", text ? text : "none");
+    if (text) test_labels(p, text);
     tuff_text_free(p->t.context, key);
     tuff_text_free(p->t.context, text);
 }
@@ -204,6 +232,22 @@ static void test_uses(struct backend_test *test, const char *path, const char *p
         if (status == TUFF_OK) status = train_content(&p.t, &loaded, &error);
         backend_status(test, "a checkpoint", TUFF_OK, status, &error);
         train_expect_same(test, "a model file as a checkpoint", &kept, &loaded);
+        test->quiet = true;
+        p.t.fit.optimizer.kind = TUFF_LAMB;
+        status = tuff_model_prepare(p.t.model, &p.t.data, &p.t.fit, &error);
+        backend_status(test, "another kind", TUFF_OK, status, &error);
+        backend_check(test, !strcmp(tuff_model_optimizer(p.t.model), "lamb"), "its optimizer is called otherwise");
+        status = tuff_model_checkpoint_load(p.t.context, p.t.model, path, &error);
+        backend_check(test, status == TUFF_ERR_FORMAT && strstr(error.message, "by the optimizer adamw, not lamb"),
+                      "states of AdamW for LAMB: %s, %s", tuff_status_name(status), error.message);
+        tuff_model_resume(p.t.model, &(struct tuff_fit_state){.epoch = 0});
+        status = tuff_model_save(p.t.context, p.t.model, plain,
+                                 &(struct tuff_model_save_params){
+                                     .struct_size = sizeof(struct tuff_model_save_params), .training = true, .batch = 1},
+                                 &error);
+        backend_check(test, status == TUFF_ERR_USAGE && strstr(error.message, "has no batch"), "no batch: %s, %s",
+                      tuff_status_name(status), error.message);
+        test->quiet = false;
         status = tuff_model_checkpoint_load(p.t.context, p.t.model, plain, &error);
         backend_check(test, status == TUFF_ERR_FORMAT && strstr(error.message, "a model, not a checkpoint"),
                       "a model without its training as a checkpoint: %s", error.message);

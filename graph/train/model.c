@@ -621,6 +621,13 @@ const struct tuff_param_group *tuff_model_groups(const struct tuff_model *m, uin
     *count = trainer ? trainer->optimizer.params.group_count : 0;
     return trainer ? trainer->optimizer.params.groups : NULL;
 }
+
+const char *tuff_model_optimizer(const struct tuff_model *m)
+{
+    const struct tuff_trainer *trainer = any_trainer(m);
+    return trainer ? tuff_optimizer_name(trainer->optimizer.params.kind) : NULL;
+}
+
 struct tuff_executable *tuff_model_training(struct tuff_model *m)
 {
     struct tuff_trainer *trainer = any_trainer(m);

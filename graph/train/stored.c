@@ -112,7 +112,8 @@ static bool take_line(struct tuff_graph *g, struct tuff_network *n, const struct
     if (l->a >= count || l->b >= count) return false;
     const tuff_val a = map[l->a], b = map[l->b];
     const char *name = tuff_arena_strdup(&g->arena, l->name);
-    if (!strcmp(l->kind, "labels") && a && b) {
+    if (!strcmp(l->kind, "labels")) {
+        if (tuff_type_of(g, a).dtype != TUFF_I32 || tuff_type_of(g, b).shape.rank < 2) return false;
         tuff_places_of_labels(g, a, b, l->read == 5 ? &l->ignored : NULL);
     } else if (!strcmp(l->kind, "loss")) {
         n->loss = a;

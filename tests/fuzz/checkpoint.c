@@ -14,6 +14,7 @@ struct tuff_leaf __wrap_tuff_model_leaf(const struct tuff_model *model, uint32_t
 tuff_status __wrap_tuff_model_write(struct tuff_model *model, const char *name, const void *data, size_t bytes,
                                     struct tuff_error *error);
 const struct tuff_param_group *__wrap_tuff_model_groups(const struct tuff_model *model, uint32_t *count);
+const char *__wrap_tuff_model_optimizer(const struct tuff_model *model);
 void __wrap_tuff_model_resume(struct tuff_model *model, const struct tuff_fit_state *state);
 
 tuff_status __wrap_tuff_checkpoint_read(struct tuff_context *context, const char *path, const char *kind,
@@ -50,6 +51,12 @@ const struct tuff_param_group *__wrap_tuff_model_groups(const struct tuff_model 
     (void)model;
     *count = 1;
     return &group;
+}
+
+const char *__wrap_tuff_model_optimizer(const struct tuff_model *model)
+{
+    (void)model;
+    return "adam";
 }
 
 void __wrap_tuff_model_resume(struct tuff_model *model, const struct tuff_fit_state *state)
