@@ -106,6 +106,9 @@ if [ "$name" = tabular ]; then
     awk '/accuracy/ { exit !($3 > 0.6) }' output || fail "accuracy of --target sale"
     ! grep -q 'column *door' output || fail "--leave-out"
     made=$out/houses.csv
+    sed '5s/[a-z]*$//' "$made" > missing.csv
+    "$program" --out classes --epochs 1 --target sale missing.csv > output 2>&1 || fail "--target sale, of which one is missing"
+    grep -q '480 to train with, 119 to validate' output || fail "a row without an answer is learned from"
     head -n 40 "$made" | sed '7s/$/,7/' > long.csv
     head -n 40 "$made" | sed '5s/,"/,x"/' > quote.csv
     { head -n 30 "$made"; printf '1,2,"open'; } > open.csv
@@ -128,6 +131,8 @@ if [ "$name" = series ]; then
     printf 'load\n1\n2\n3\n' > few.csv
     refused 'line 3 ends in "many", which is no number' --out o word.csv
     refused '3 values are too few' --out o few.csv
+    awk 'BEGIN { printf "load\n%04090d,12345678\n", 0 }' > long.csv
+    refused 'line 2 is longer than 4094 bytes' --out o long.csv
     refused '.--ahead is at most' --out o --ahead 48
 fi
 if [ "$name" = loop ]; then

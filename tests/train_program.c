@@ -175,6 +175,14 @@ static void test_optimizers(struct program_test *t)
            "the loss falls steepest at");
     expect(t, MLP "--data data --out rates", 0, "the model of epoch");
     expect(t, "$TRAIN --resume --find-rate --out rates", 2, "--find-rate comes before a training");
+    expect(t, MLP "--data data --find-rate --json r.json --out x", 2, "--json and --report tell of a training");
+    expect(t, MLP "--data data --size 16 --out x", 1, "--size is for class folders");
+    expect(t, MLP "--data data --invert always --out x", 1, "--invert is for class folders");
+    expect(t, MLP "--data data --precision f16 --memory-budget 1G --out both", 0, "the model of epoch");
+    expect(
+        t,
+        "$TRAIN --arch mlp --data data --validation 0 --epochs 400 --early-stop 1 --lr 0.05 --schedule constant --out alone",
+        0, "the training's loss got no better for 1 epoch");
 }
 
 static void test_augment(struct program_test *t)
@@ -184,6 +192,8 @@ static void test_augment(struct program_test *t)
     expect(t, MLP "--data data --augment shift,flip=2 --out x", 2, "flip is above 0 and 1 at most, not \"2\"");
     expect(t, MLP "--data data --show-augmentation x.png", 2, "give that too");
     expect(t, MLP "--data data --augment flip --show-augmentation x.jpg", 2, "ends in .png");
+    expect(t, MLP "--data data --augment flip --show-augmentation x.png --find-rate", 2, "give one of them");
+    expect(t, MLP "--data data --augment flip --show-augmentation x.png --report", 2, "--show-augmentation ends before it");
     expect(t, MLP "--data data --augment strong,cutmix=1 --out x", 2, "there is no \"strong\"");
     expect(t, MLP "--data data --augment strong --out augmented --epochs 2", 0, "the model of epoch");
     expect(t, "$TRAIN --resume --out augmented --epochs 3 --augment light", 2,

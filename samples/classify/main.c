@@ -128,14 +128,15 @@ static void parse(struct options *o, int count, char **arguments)
     o->pictures = arguments + optind;
     o->picture_count = count - optind;
     if (!o->model) wrong("--model is missing: which model.tuff?");
-    if (o->top == 0) o->top = o->data ? 5 : 3;
     if (o->part && o->data && !o->out) wrong("--out is missing: where does the sheet go?");
     if (o->out && !o->data) wrong("--out goes with --data; answers go to the terminal, or into a file by --json FILE");
     if (o->part && !o->data) wrong("--count and --first go with --data");
     if ((o->confusion || o->groups) && (!o->data || o->out)) wrong("--confusion and --groups go with --data, without --out");
+    if (o->out && (o->top || o->invert >= 0)) wrong("--top and --invert do not go with --out");
     if (o->out && o->json) wrong("--json does not go with --out: a sheet has no scores");
     if (!o->data && o->picture_count == 0) wrong("no pictures are named");
     if (o->data && o->picture_count) wrong("pictures do not go with --data");
+    if (o->top == 0) o->top = o->data ? 5 : 3;
 }
 
 /* ---- answers -------------------------------------------------------------------------------------------------------------------- */
@@ -448,6 +449,11 @@ static int score_set(struct run *run)
     struct class_scores scores = {.classes = 0};
     struct group_scores groups = {.count = 0};
     tuff_status status = labelled_list(run->context, run->options.data, tuff_saved_info(run->saved), &s.set, &run->error);
+    if (status == TUFF_OK && s.set.idx.count && run->options.invert >= 0) {
+        snprintf(run->error.message, sizeof run->error.message,
+                 "--invert is for pictures; those of IDX files are as they are");
+        status = TUFF_ERR_USAGE;
+    }
     if (status == TUFF_OK && run->options.groups)
         status = groups_read(run->context, run->options.groups, &s.set, &s.groups, &run->error);
     if (status == TUFF_OK) status = answer_set(run, &s);

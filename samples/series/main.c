@@ -61,12 +61,15 @@ static tuff_status read_series(struct sample *s, const char *path, struct series
     tuff_status status = TUFF_OK;
     for (uint32_t number = 1; status == TUFF_OK && fgets(line, sizeof line, file); number++) {
         char *end = line + strlen(line);
+        if (end == line + sizeof line - 1)
+            status = sample_refuse(s, TUFF_ERR_FORMAT, "%s: line %u is longer than %zu bytes", path, (unsigned)number,
+                                   sizeof line - 2);
         while (end > line && strchr("\r\n \"", end[-1])) *--end = 0;
         char *field = end;
         while (field > line && !strchr(",;\t", field[-1])) field--;
         field += *field == '"';
         double value = strtod(field, &end);
-        if (number == 1 && (end == field || *end)) continue;
+        if (status || (number == 1 && (end == field || *end))) continue;
         if (end == field || *end || !isfinite(value))
             status = sample_refuse(s, TUFF_ERR_FORMAT, "%s: line %u ends in \"%.40s\", which is no number", path,
                                    (unsigned)number, field);

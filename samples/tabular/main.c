@@ -56,7 +56,7 @@ static tuff_status encode(struct sample *s, struct job *job)
     job->order = malloc(t->rows * sizeof *job->order);
     if (!job->order) return TUFF_ERR_MEMORY;
     for (uint32_t i = 0; i < t->rows; i++) /* a row without an answer teaches nothing */
-        if (!isnan(t->value[(size_t)i * t->columns + job->target])) job->order[known++] = i;
+        if (t->fields[(size_t)i * t->columns + job->target][0]) job->order[known++] = i;
     for (uint32_t i = known; i > 1; i--) {
         uint32_t k = sample_random(&random) % i, at = job->order[i - 1];
         job->order[i - 1] = job->order[k];

@@ -380,8 +380,11 @@ tuff_status data_read(struct tuff_context *context, const struct options *option
 {
     static const char *const fits[] = {"stretch", "pad", "crop"}, *const inverts[] = {"never", "always"};
     tuff_status status;
-    if (is_npz(options->data) ||
-        is_idx(options->data)) { /* one's own pictures will be made to look like these: light on dark */
+    bool arrays = is_npz(options->data) || is_idx(options->data);
+    if (arrays && options->of_folders)
+        return refuse(error, TUFF_ERR_USAGE, "--%s is for class folders; the pictures of %.300s are what they are",
+                      options->of_folders, options->data);
+    if (arrays) { /* one's own pictures will be made to look like these: light on dark */
         status = is_npz(options->data) ? read_npz(context, options->data, data, error)
                                        : tuff_dataset_read_idx(context, options->data, &data->train, &data->test, error);
         data->preprocess = (struct tuff_preprocess){.channels = data->train.channels,

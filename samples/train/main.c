@@ -465,8 +465,9 @@ static tuff_status train(struct run *run, struct tuff_error *error)
     run->history.seconds = run->earlier_seconds + seconds_now() - run->began;
     struct tuff_fit_state state = tuff_model_state(run->model);
     if (status == TUFF_OK && run->options.early_stop && state.since_best >= run->options.early_stop)
-        printf("stopped  after epoch %llu: the validation's loss got no better for %llu epoch%s\n",
-               (unsigned long long)state.epoch, (unsigned long long)state.since_best, state.since_best == 1 ? "" : "s");
+        printf("stopped  after epoch %llu: the %s loss got no better for %llu epoch%s\n", (unsigned long long)state.epoch,
+               run->history.validated ? "validation's" : "training's", (unsigned long long)state.since_best,
+               state.since_best == 1 ? "" : "s");
     if (run->skipped)
         printf("skipped  %llu steps whose loss or gradients were not finite\n", (unsigned long long)run->skipped);
     if (status == TUFF_ERR_CANCELLED && !run->failure[0]) return status; /* asked to stop */

@@ -22,6 +22,8 @@ struct row {
     int kept;           /* enum keep */
     const char *argument, *help;
 };
+static const char of_folders[] =
+    "class folders: "; /* what the help of an option begins with that is nothing to other data */
 #define FIELD(name) offsetof(struct options, name), sizeof(((struct options *)0)->name)
 static const struct row rows[] = {
     {"data", DATA, TEXT, FIELD(data), 0, 0, KEPT | DIFFER, "PATH",
@@ -50,7 +52,8 @@ static const struct row rows[] = {
      "times through the data (default: by network)"},
     {"batch", TRAINING, WHOLE, FIELD(batch), 1, 65536, KEPT, "N", "samples in a step (default 64, fewer for few pictures)"},
     {"early-stop", TRAINING, WHOLE, FIELD(early_stop), 0, EPOCHS_MAX, KEPT_LATER | DIFFER, "EPOCHS",
-     "ends after so many epochs in which the validation's loss got no better (default 0: does not)"},
+     "ends after so many epochs in which the validation's loss (without one, the training's) got no better (default 0: does "
+     "not)"},
     {"class-weights", TRAINING, TEXT, FIELD(class_weights), 0, 0, KEPT_LATER, "HOW",
      "balanced (rare classes count more: pictures / (classes x its pictures)), or a number for each class: 1,2.5,1"},
     {"seed", TRAINING, WHOLE, FIELD(seed), 0, 4294967295.0, KEPT, "N", "of weights, order, dropout, split (default 1)"},
@@ -359,6 +362,11 @@ static void check(const struct options *options)
     if (strcmp(options->invert, "never") && strcmp(options->invert, "always"))
         wrong("--invert is never or always, not \"%s\"", options->invert);
     if (options->channels == 2) wrong("--channels is 1 or 3");
+    if (options->show_augmentation[0] && options->find_rate)
+        wrong("--show-augmentation and --find-rate both end where a training would begin: give one of them");
+    if ((options->show_augmentation[0] || options->find_rate) && (options->json[0] || options->report))
+        wrong("--json and --report tell of a training, and %s ends before it",
+              options->find_rate ? "--find-rate" : "--show-augmentation");
     if (options->find_rate && options->resume) wrong("--find-rate comes before a training, --resume goes on with one");
     if (options->force && options->resume) wrong("--force begins anew, --resume goes on with what is there");
     if (!text_is_utf8(options->data))
@@ -398,6 +406,7 @@ void options_parse(struct options *options, int count, char **arguments, struct 
         if (found == '?') wrong("unknown option, or one without its value: \"%s\"", arguments[optind - 1]);
         const struct row *row = &rows[found - 1];
         given[found - 1] = true;
+        if (!strncmp(row->help, of_folders, sizeof of_folders - 1)) options->of_folders = row->name;
         if (row->kind == TEXT && strlen(optarg) >= row->size)
             wrong("--%s takes at most %zu bytes, not %zu", row->name, row->size - 1, strlen(optarg));
         if (!set(options, row, row->kind == FLAG ? "true" : optarg)) wrong("--%s cannot be \"%s\"", row->name, optarg);

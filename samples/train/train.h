@@ -18,6 +18,7 @@ struct options {
     uint64_t memory_budget;
     double lr, backbone, validation, test;
     bool quick, resume, force, summary, report, find_rate, skip_damaged, skip_not_finite;
+    const char *of_folders; /* [static] an option that was given and is of class folders alone; NULL: none was */
 };
 enum { OPTION_TEXTS_MAX = 48 };
 /* Exits with the help, the version, or a sentence about what is wrong. With --resume, fills the rest from the checkpoint. */
