@@ -204,7 +204,7 @@ static tuff_status run(struct sample *s, struct job *job)
         if (status == TUFF_OK) status = write_text(s, job, text);
         if (status != TUFF_OK) break;
         step += steps;
-        printf("step %5u  loss %.4f  validation %.4f  perplexity %.2f  %.0f s\n", (unsigned)step, loss[0], loss[1],
+        printf("step %5u  loss %.4f  validation %.4f  perplexity %.2f  %.1f s\n", (unsigned)step, loss[0], loss[1],
                exp(loss[1]), seconds_now() - s->began);
         fprintf(job->story.stream, "---- step %u, cross entropy %.4f\n%s\n\n", (unsigned)step, loss[1], text);
         print_text(text);

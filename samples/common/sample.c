@@ -186,7 +186,7 @@ static bool on_epoch(void *user, const struct tuff_epoch *e)
         printf("  %s %.5g", e->train.metric[k].name, e->train.metric[k].value);
         if (s->validated) printf(" (%.5g)", e->validation.metric[k].value);
     }
-    printf("  %.1f s\n", e->seconds);
+    printf("  %.*f s\n", e->seconds < 1 ? 3 : 1, e->seconds);
     goes_on(s);
     return record_epoch(&s->record, e, s->validated);
 }

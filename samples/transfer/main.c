@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct settings {
-    uint32_t epochs, unfrozen, batch, size, seed, letters, trained, tested, losses;
+    uint32_t epochs, unfrozen, batch, size, stored, seed, letters, trained, tested, losses;
     double rate;
     const char *shape, *data, *backbone, *prefix, *pretrain, *make;
     bool normalise, augment, random, measure;
@@ -35,8 +35,8 @@ static tuff_status read_pictures(struct sample *s, const struct job *job, const 
     struct tuff_folder_params params = {.struct_size = sizeof params,
                                         .fit = {.struct_size = sizeof params.fit,
                                                 .channels = 3,
-                                                .height = job->set.size,
-                                                .width = job->set.size,
+                                                .height = job->set.stored,
+                                                .width = job->set.stored,
                                                 .mode = TUFF_FIT_STRETCH,
                                                 .filter = TUFF_FILTER_AREA},
                                         .test_fraction = test_share,
@@ -214,7 +214,7 @@ static tuff_status show(struct sample *s, struct job *job)
 {
     enum { ROWS = 4, ACROSS = 10, SHOWN_MOST = ROWS * ACROSS };
     uint32_t classes = job->net.classes, count = job->test.count < SHOWN_MOST ? ACROSS : SHOWN_MOST;
-    size_t bytes = (size_t)3 * job->set.size * job->set.size;
+    size_t bytes = (size_t)3 * job->set.stored * job->set.stored;
     uint8_t *pictures = malloc(count * bytes);
     char captions[SHOWN_MOST][64], path[SAMPLE_PATH];
     const char *texts[SHOWN_MOST];
@@ -240,8 +240,8 @@ static tuff_status show(struct sample *s, struct job *job)
                                    .captions = texts,
                                    .rows = count / ACROSS,
                                    .across = ACROSS,
-                                   .width = job->set.size,
-                                   .height = job->set.size,
+                                   .width = job->set.stored,
+                                   .height = job->set.stored,
                                    .channels = 3,
                                    .pixels = pictures};
     if (status == TUFF_OK) status = pictures_write(s->context, sample_path(s, "found.png", path), &sheet, &s->error);
@@ -325,7 +325,9 @@ int main(int argc, char **argv)
         {"backbone", "trained weights: a .tuff model or .safetensors; none: by chance", .text = &set->backbone},
         {"prefix", "of the names in that file, as \"backbone.\"", .text = &set->prefix},
         {"shape", "resnet50, resnet34, resnet18, small", .text = &set->shape},
-        {"size", "pixels of a side", .count = &set->size, .least = 16, .most = 1024},
+        {"size", "pixels of a side that the network sees", .count = &set->size, .least = 16, .most = 1024},
+        {"stored", "pixels of a side as pictures are kept; the device resizes them (0: 8/7 of --size)",
+         .count = &set->stored, .least = 0, .most = 2048},
         {"epochs", "of the head (0: it stays as it began); with --pretrain of all", .count = &set->epochs, .least = 0,
          .most = 10000},
         {"unfrozen", "epochs of all at a tenth of the rate", .count = &set->unfrozen, .least = 0, .most = 10000},
@@ -346,8 +348,10 @@ int main(int argc, char **argv)
     struct sample s;
     tuff_status status = sample_begin(&s, "sample-transfer", "new classes from few pictures, over a trained backbone",
                                       options, sizeof options / sizeof options[0], 0, argc, argv);
+    if (!set->stored) set->stored = set->size * 8 / 7; /* 256 of 224, as torchvision's weights were tested */
     job.net = (struct net){.shape = zoo_residual_find(set->shape),
                            .size = set->size,
+                           .stored = set->stored,
                            .seed = set->seed,
                            .batch = set->batch,
                            .normalise = set->normalise,

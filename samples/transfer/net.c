@@ -30,8 +30,11 @@ static tuff_val augmented(struct tuff_graph *g, tuff_val x, bool training)
 static void build(struct tuff_graph *g, struct tuff_network *n, void *user)
 {
     const struct net *net = user;
+    const struct tuff_interpolate_params smaller = {
+        .size = {net->size, net->size}, .mode = TUFF_INTERPOLATE_LINEAR, .antialias = true};
     tuff_val x = n->fields[0];
     if (!net->head_alone) {
+        if (net->stored != net->size) x = tuff_interpolate(g, x, smaller);
         if (net->augment) x = augmented(g, x, n->training);
         if (net->normalise) x = normalised(g, x);
         x = zoo_residual(g, x, net->shape, n->training && net->train_norms);
@@ -42,13 +45,14 @@ static void build(struct tuff_graph *g, struct tuff_network *n, void *user)
 
 tuff_status net_create(struct sample *s, struct net *net, struct tuff_model **model)
 {
-    struct tuff_model_params params = {.struct_size = sizeof params,
-                                       .build = build,
-                                       .user = net,
-                                       .fields = {TUFF_FIELD("x", TUFF_U8, 3, net->size, net->size), TUFF_LABELS("labels")},
-                                       .batch = net->batch,
-                                       .seed = net->seed,
-                                       .progress = sample_progress(s)};
+    struct tuff_model_params params = {
+        .struct_size = sizeof params,
+        .build = build,
+        .user = net,
+        .fields = {TUFF_FIELD("x", TUFF_U8, 3, net->stored, net->stored), TUFF_LABELS("labels")},
+        .batch = net->batch,
+        .seed = net->seed,
+        .progress = sample_progress(s)};
     if (net->head_alone)
         params.fields[0] = (struct tuff_field)TUFF_FIELD("features", TUFF_F32, zoo_residual_features(net->shape));
     return tuff_model_create(s->device, &params, model, &s->error);

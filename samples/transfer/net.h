@@ -5,11 +5,13 @@
 #include "nets.h"
 #include "sample.h"
 
-/* For tuff_model_params.build; user: struct net. Fields: x u8 [3, size, size], labels; with head_alone: features f32 [zoo_residual_features], labels.
+/* For tuff_model_params.build; user: struct net. Fields: x u8 [3, stored, stored], labels; with head_alone: features f32 [zoo_residual_features], labels.
  * Outputs: probabilities, and of the whole network features. Parameters of the head begin with "head.". */
 struct net {
     const struct zoo_residual *shape;
-    uint32_t size, classes, seed, batch;
+    uint32_t size,
+        stored; /* pixels of a side: of what the network reads, and of the pictures, which the device resizes first */
+    uint32_t classes, seed, batch;
     bool head_alone;
     bool
         train_norms; /* batch norms take the statistics of the batch; else they stay as they are, trained or not (Keras's guide to transfer) */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """transfer.py - PyTorch trains the head of samples/transfer from the same weights, pictures and order, and gets the same losses.
 
-  transfer.py SHAPE MODEL.tuff PICTURES.npy LABELS.npy LOSSES BATCH SEED
+  transfer.py SHAPE MODEL.tuff PICTURES.npy LABELS.npy LOSSES SIZE BATCH SEED
       MODEL: as the training began; LOSSES: what sample-transfer --losses printed. In double precision, on the CPU.
 """
 import math
@@ -34,6 +34,10 @@ def weights_of(path):
             array = numpy.frombuffer(data, "<f4").reshape([int(d) for d in shape])
             found[name] = torch.from_numpy(array.copy()).double()
     return found
+
+
+def resized(x, size):
+    return F.interpolate(x, (size, size), mode="bilinear", antialias=True)
 
 
 def features_of(w, shape, x):
@@ -82,12 +86,12 @@ def order_of(count, seed, epoch):
 
 
 def main():
-    shape, model, pictures, labels, printed, batch, seed = sys.argv[1:]
+    shape, model, pictures, labels, printed, size, batch, seed = sys.argv[1:]
     expected = [float(v) for v in re.findall(r"^loss +\d+ ([\d.e+-]+)$", open(printed).read(), re.M)]
     w, batch = weights_of(model), int(batch)
     x, y = torch.from_numpy(numpy.load(pictures)), torch.from_numpy(numpy.load(labels)).long()
     with torch.no_grad():
-        features = torch.cat([features_of(w, shape, part.double() / 255) for part in x.split(16)])
+        features = torch.cat([features_of(w, shape, resized(part.double() / 255, int(size))) for part in x.split(16)])
     head = [w["head.dense%d.%s" % (i, kind)].requires_grad_() for i in (1, 2) for kind in ("weight", "bias")]
     adam, rows, epoch, worst = torch.optim.Adam(head, 1e-3), [], 0, 0
     for step, tuffs in enumerate(expected, 1):
