@@ -773,6 +773,40 @@ static void test_lost(struct backend_test *t)
     }
 }
 
+static void build_long(struct tuff_graph *g, struct tuff_network *n, void *user)
+{
+    char *name = user; /* of 250 characters, of which the last one differs */
+    for (name[249] = 'a'; name[249] < 'c'; name[249]++)
+        n->loss = tuff_square(g, tuff_mul(g, n->fields[0], tuff_param(g, name, TUFF_SHAPE(1), (struct tuff_init){0})));
+    tuff_network_output(g, n, "y", n->loss);
+}
+
+/* The best epoch's content would be kept by one name. */
+static void test_long_names(struct backend_test *t)
+{
+    char name[251];
+    const float x[4] = {1, 2, 3, 4};
+    struct tuff_model *m = NULL;
+    memset(name, 'p', sizeof name), name[250] = 0;
+    const struct tuff_model_params params = {.struct_size = sizeof params,
+                                             .build = build_long,
+                                             .user = name,
+                                             .batch = 4,
+                                             .fields = {{.name = "x", .type.dtype = TUFF_F32}}};
+    const struct tuff_data data = {.count = 4, .fields = {x}};
+    struct tuff_fit_params fit = {.struct_size = sizeof fit,
+                                  .optimizer = tuff_optimizer_defaults(TUFF_SGD, 1e-9),
+                                  .epochs = 1,
+                                  .early_stop.restore_best = true};
+    if (!ok(t, "model", tuff_model_create(t->device, &params, &m, &error))) return;
+    t->quiet = true;
+    refused(t, "long names", TUFF_ERR_USAGE, tuff_model_fit(m, &data, &fit, &error), "its name is too long to be kept by");
+    t->quiet = false;
+    fit.early_stop.restore_best = false;
+    ok(t, "without the best epoch's", tuff_model_fit(m, &data, &fit, &error));
+    tuff_model_destroy(m);
+}
+
 /* ---- stations ---------------------------------------------------------------------------------------------------------------------- */
 
 static void test_station(struct backend_test *t)
@@ -947,6 +981,7 @@ int main(void)
     test_broken(&test);
     test_fit_stops(&test);
     test_lost(&test);
+    test_long_names(&test);
     test_station(&test);
     test_stations(&test);
     return backend_test_end(&test, "train_trainer");

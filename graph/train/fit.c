@@ -140,6 +140,8 @@ static void add_best(struct tuff_model *m)
         const struct tuff_value *leaf = &m->graph->values[v];
         if (!tuff_is_kept(leaf) || tuff_is_transient(leaf)) continue;
         struct tuff_type type = tuff_host_type(leaf);
+        if (strlen(leaf->name) + sizeof "best/" > sizeof name)
+            tuff_graph_refuse(m->graph, TUFF_ERR_USAGE, "restore_best", &v, 1, "its name is too long to be kept by");
         tuff_state(m->graph, best_name(leaf, name), type.dtype, type.shape, (struct tuff_init){0});
     }
 }
