@@ -25,7 +25,7 @@ TUFF_API void tuff_device_flush_caches(struct tuff_device *device);
 /* Device memory. Shared. Reads and writes are ordered with submissions: a write happens after everything submitted before
  * it and before everything submitted after it, a read sees everything submitted before it and waits for that. */
 struct tuff_buffer;
-/* Fresh contents are zeros (NaN under TUFF_DEBUG_POISON when zero is false).
+/* Fresh contents are zeros where zero is true, else whatever lay there (NaN under TUFF_DEBUG_POISON).
  * Errors: DEVICE_MEMORY with the figures, MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_buffer_create(struct tuff_device *device, uint64_t bytes, bool zero,
                                                         const char *label, struct tuff_buffer **buffer,

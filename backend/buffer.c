@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#define POISON_WORD UINT32_C(0x7fc00000) /* a quiet NaN in f32; its halves are NaN and 0 in f16 */
+#define POISON_WORD UINT32_C(0x7fff7fff) /* a quiet NaN in f32, two in 16 bits */
 
 static void destroy_buffer(struct tuff_device *device, void *object)
 {
@@ -88,14 +88,14 @@ tuff_status tuff_buffer_create(struct tuff_device *device, uint64_t bytes, bool 
     made->device = device;
     made->bytes = tuff_align(bytes, 4);
     atomic_init(&made->references, 1);
-    bool poison = device->context->options.debug & TUFF_DEBUG_POISON && !zero;
+    bool poison = device->context->options.debug & TUFF_DEBUG_POISON;
     tuff_status status = made->bytes > device->caps.max_allocation_bytes
                              ? tuff_fail(device->context, error, TUFF_ERR_DEVICE_MEMORY,
                                          "%s: %llu bytes are more than one allocation of this device may have (%llu)",
                                          made->label, (unsigned long long)bytes,
                                          (unsigned long long)device->caps.max_allocation_bytes)
                              : create_handle(made, error);
-    if (status == TUFF_OK) status = fill(made, poison ? POISON_WORD : 0, error);
+    if (status == TUFF_OK && (zero || poison)) status = fill(made, zero ? 0 : POISON_WORD, error);
     if (status != TUFF_OK) {
         tuff_queue_defer(device, atomic_load(&made->last_use), destroy_buffer, made);
         return status;

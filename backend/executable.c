@@ -78,8 +78,7 @@ static tuff_status make_buffer(struct tuff_device *device, const struct tuff_pla
                                struct tuff_buffer **buffer, struct tuff_error *error)
 {
     if (memory->bytes == 0) return TUFF_OK;
-    return tuff_buffer_create(device, memory->bytes, memory->kind != TUFF_MEMORY_SCRATCH, tuff_memory_name(memory->kind),
-                              buffer, error);
+    return tuff_buffer_create(device, memory->bytes, is_kept(memory->kind), tuff_memory_name(memory->kind), buffer, error);
 }
 
 tuff_status tuff_memories_add(struct tuff_memories *memories, const struct tuff_plan_memory *memory,

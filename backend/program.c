@@ -154,7 +154,7 @@ static tuff_status write_numbers(struct tuff_program *program, const struct tuff
         bytes += tuff_align(number_bytes(&plan->launches[i]), TUFF_PLAN_ALIGNMENT);
     }
     if (!bytes) return TUFF_OK;
-    TUFF_TRY(tuff_buffer_create(device, bytes, true, "numbers", &program->numbers, error));
+    TUFF_TRY(tuff_buffer_create(device, bytes, false, "numbers", &program->numbers, error));
     char *content = tuff_alloc(device->context, (size_t)bytes);
     if (!content) return tuff_fail_memory(device->context, error);
     memset(content, 0, (size_t)bytes);

@@ -32,6 +32,27 @@ static void test_contents(struct backend_test *test)
     tuff_buffer_release(buffer);
 }
 
+/* Zeros where they are asked for, in memory that held something else. */
+static void test_used_memory(struct backend_test *test)
+{
+    struct tuff_buffer *keeps_block = NULL, *buffer = NULL;
+    struct tuff_error error = {0};
+    uint32_t words[64], wrong = 0;
+    memset(words, 1, sizeof words);
+    tuff_status status = tuff_buffer_create(test->device, sizeof words, true, "keeps the block", &keeps_block, &error);
+    if (status == TUFF_OK) status = tuff_buffer_create(test->device, sizeof words, false, "written", &buffer, &error);
+    if (status == TUFF_OK) status = tuff_buffer_write(buffer, 0, words, sizeof words, &error);
+    tuff_buffer_release(buffer);
+    buffer = NULL;
+    if (status == TUFF_OK) status = tuff_buffer_create(test->device, sizeof words, true, "zeros", &buffer, &error);
+    if (status == TUFF_OK) status = tuff_buffer_read(buffer, 0, words, sizeof words, &error);
+    backend_status(test, "used memory", TUFF_OK, status, &error);
+    for (int i = 0; i < 64; i++) wrong += words[i] != 0;
+    backend_check(test, !wrong, "%u of 64 words of used memory are not zero", (unsigned)wrong);
+    tuff_buffer_release(buffer);
+    tuff_buffer_release(keeps_block);
+}
+
 /* Larger than the staging ring, straight through transfer.c, whether or not the memory is mapped. */
 static void test_ring(struct backend_test *test)
 {
@@ -197,6 +218,7 @@ static void test_all(struct backend_test *test)
 {
     test_references(test);
     test_contents(test);
+    test_used_memory(test);
     test_ring(test);
     test_pieces(test);
     test_limits(test);

@@ -176,7 +176,7 @@ static int print_times(struct backend_test *test, const struct zoo_net *net, cha
         if (!backend_status(test, sizes[i], TUFF_OK, tuff_sizes_get(s.sizes, (uint32_t)atoi(sizes[i]), &part, &error),
                             &error))
             break;
-        printf("%s, batch %s: %.2f ms, %.2f ms of this thread, %u pipelines made\n", net->name, sizes[i],
+        printf("%s, batch %s: %.2f ms, %.2f ms of processor time, %u pipelines made\n", net->name, sizes[i],
                (double)(tuff_os_time_ns() - began) / 1e6, (double)(clock() - cpu) * 1e3 / CLOCKS_PER_SEC,
                (unsigned)(pipelines_of(test->device) - before));
     }
