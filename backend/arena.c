@@ -179,15 +179,35 @@ tuff_status tuff_text_give(struct tuff_text *text, char **taken, struct tuff_err
     return TUFF_OK;
 }
 
-uint64_t tuff_hash(uint64_t seed, const void *bytes, size_t length)
+#define FNV_BASIS UINT64_C(0xcbf29ce484222325) /* FNV-1a */
+#define FNV_PRIME UINT64_C(0x100000001b3)
+
+static uint64_t mix(uint64_t hash, size_t length)
 {
-    const unsigned char *byte = bytes;
-    uint64_t hash = seed ^ UINT64_C(0xcbf29ce484222325); /* FNV-1a offset basis and prime */
-    for (size_t i = 0; i < length; i++) hash = (hash ^ byte[i]) * UINT64_C(0x100000001b3);
     hash ^= length; /* so that splitting a text differently gives another hash */
     hash = (hash ^ (hash >> 30)) * UINT64_C(0xbf58476d1ce4e5b9); /* mix of splitmix64 */
     hash = (hash ^ (hash >> 27)) * UINT64_C(0x94d049bb133111eb);
     return hash ^ (hash >> 31);
+}
+
+uint64_t tuff_hash(uint64_t seed, const void *bytes, size_t length)
+{
+    const unsigned char *byte = bytes;
+    uint64_t hash = seed ^ FNV_BASIS;
+    for (size_t i = 0; i < length; i++) hash = (hash ^ byte[i]) * FNV_PRIME;
+    return mix(hash, length);
+}
+
+void tuff_hash_pair(uint64_t hash[2], const void *bytes, size_t length)
+{
+    const unsigned char *byte = bytes;
+    uint64_t a = hash[0] ^ FNV_BASIS, b = hash[1] ^ FNV_BASIS;
+    for (size_t i = 0; i < length; i++) {
+        a = (a ^ byte[i]) * FNV_PRIME;
+        b = (b ^ byte[i]) * FNV_PRIME;
+    }
+    hash[0] = mix(a, length);
+    hash[1] = mix(b, length);
 }
 
 uint64_t tuff_hash_text(uint64_t seed, const char *text) { return tuff_hash(seed, text, strlen(text)); }

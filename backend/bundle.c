@@ -81,14 +81,13 @@ static tuff_status add_kernels(struct saving *s, struct tuff_device *device)
 {
     for (uint32_t i = 0; i < s->plan->kernel_count; i++) {
         struct tuff_spirv_key key;
-        size_t words;
         TUFF_TRY(kernel_key(s->context, &s->plan->kernels[i], tuff_executable_compiler(s->x), &key, s->error));
-        const uint32_t *spirv = tuff_cache_find(device->cache, key, &words);
-        if (!spirv)
+        const struct tuff_spirv spirv = tuff_cache_find(device->cache, key);
+        if (!spirv.words)
             return tuff_fail(s->context, s->error, TUFF_ERR_UNSUPPORTED, "the SPIR-V of kernel %s is no longer in the cache",
                              s->plan->kernels[i].file);
         const char *name = tuff_arena_printf(&s->arena, "%s/%u", PLAN_NAME, (unsigned)i);
-        TUFF_TRY(add_section(s, TUFF_SECTION_SPIRV, name, spirv, words * sizeof *spirv));
+        TUFF_TRY(add_section(s, TUFF_SECTION_SPIRV, name, spirv.words, spirv.count * sizeof *spirv.words));
     }
     return TUFF_OK;
 }
@@ -188,7 +187,7 @@ static tuff_status take_kernels(struct tuff_device *device, const struct tuff_co
                              (unsigned)i, plan->kernels[i].file);
         TUFF_TRY(tuff_container_check(file, section, error));
         TUFF_TRY(kernel_key(device->context, &plan->kernels[i], version, &key, error));
-        if (!tuff_cache_add(device->cache, key, (const void *)section->data, (size_t)section->bytes / 4))
+        if (!tuff_cache_add(device->cache, key, (const void *)section->data, (size_t)section->bytes / 4).words)
             return tuff_fail_memory(device->context, error);
     }
     return TUFF_OK;

@@ -11,6 +11,7 @@
 
 #define MAGIC "TUFFCACH"
 #define FORMAT_VERSION 2
+#define SECOND_SEED UINT64_C(0x9e3779b97f4a7c15)
 #define LARGEST_BYTES ((size_t)256 << 20)     /* of a file: more is damage */
 #define SPIRV_KEPT_BYTES ((uint64_t)64 << 20) /* beyond this, SPIR-V that this process did not use is dropped */
 
@@ -30,8 +31,7 @@ struct entry_header { /* in the file, before the words */
 
 struct entry {
     struct tuff_spirv_key key;
-    uint32_t *spirv; /* [owned] */
-    size_t words;
+    struct tuff_spirv spirv; /* its hash is 0 until it is used */
     bool used;
 };
 
@@ -51,12 +51,10 @@ struct tuff_cache {
 
 struct tuff_spirv_key tuff_spirv_key(const char *source, const char *preamble, const char *compiler_version)
 {
-    struct tuff_spirv_key key;
-    for (uint64_t i = 0; i < 2; i++) {
-        key.words[i] = tuff_hash_text(i * UINT64_C(0x9e3779b97f4a7c15), tuff_version());
-        key.words[i] = tuff_hash_text(key.words[i], preamble);
-        key.words[i] = tuff_hash_text(key.words[i], source);
-    }
+    struct tuff_spirv_key key = {.words = {0, SECOND_SEED}};
+    tuff_hash_pair(key.words, tuff_version(), strlen(tuff_version()));
+    tuff_hash_pair(key.words, preamble, strlen(preamble));
+    tuff_hash_pair(key.words, source, strlen(source));
     key.compiler = compiler_version ? tuff_hash_text(0, compiler_version) : 0;
     return key;
 }
@@ -102,7 +100,7 @@ static struct entry *add(struct tuff_cache *cache, struct tuff_spirv_key key, co
     memcpy(copy, spirv, words * sizeof *copy);
     (void)!tuff_lookup_add(&cache->lookup, &cache->arena, key.words[0], (uint32_t)cache->count); /* there is room */
     entry = &cache->entries[cache->count++];
-    *entry = (struct entry){.key = key, .spirv = copy, .words = words};
+    *entry = (struct entry){.key = key, .spirv = {copy, words, {0, SECOND_SEED}}};
     return entry;
 }
 
@@ -209,7 +207,7 @@ void tuff_cache_destroy(struct tuff_cache *cache)
 {
     if (!cache) return;
     struct tuff_context *context = cache->device->context;
-    for (size_t i = 0; i < cache->count; i++) tuff_free(context, cache->entries[i].spirv);
+    for (size_t i = 0; i < cache->count; i++) tuff_free(context, cache->entries[i].spirv.words);
     tuff_free(context, cache->entries);
     tuff_arena_finish(&cache->arena);
     tuff_free(context, cache->blob);
@@ -217,30 +215,28 @@ void tuff_cache_destroy(struct tuff_cache *cache)
     tuff_free(context, cache);
 }
 
-const uint32_t *tuff_cache_find(struct tuff_cache *cache, struct tuff_spirv_key key, size_t *words)
+/* NULL: of none. Under the lock. */
+static struct tuff_spirv use(struct entry *entry)
 {
-    const uint32_t *spirv = NULL;
+    if (!entry) return (struct tuff_spirv){.words = NULL};
+    if (!entry->used) tuff_hash_pair(entry->spirv.hash, entry->spirv.words, entry->spirv.count * 4);
+    entry->used = true;
+    return entry->spirv;
+}
+
+struct tuff_spirv tuff_cache_find(struct tuff_cache *cache, struct tuff_spirv_key key)
+{
     tuff_os_mutex_lock(cache->lock);
-    struct entry *entry = find(cache, key);
-    if (entry) {
-        entry->used = true;
-        spirv = entry->spirv;
-        *words = entry->words;
-    }
+    struct tuff_spirv spirv = use(find(cache, key));
     tuff_os_mutex_unlock(cache->lock);
     return spirv;
 }
 
-const uint32_t *tuff_cache_add(struct tuff_cache *cache, struct tuff_spirv_key key, const uint32_t *spirv, size_t words)
+struct tuff_spirv tuff_cache_add(struct tuff_cache *cache, struct tuff_spirv_key key, const uint32_t *spirv, size_t words)
 {
-    const uint32_t *kept = NULL;
     tuff_os_mutex_lock(cache->lock);
-    struct entry *entry = add(cache, key, spirv, words);
-    if (entry) {
-        entry->used = true;
-        kept = entry->spirv;
-        cache->changed = true;
-    }
+    struct tuff_spirv kept = use(add(cache, key, spirv, words));
+    cache->changed |= kept.words != NULL;
     tuff_os_mutex_unlock(cache->lock);
     return kept;
 }
@@ -276,14 +272,14 @@ static void fetch_blob(struct tuff_cache *cache)
 static void collect_entries(struct tuff_cache *cache, struct tuff_text *content, struct cache_header *header)
 {
     uint64_t used = 0;
-    for (size_t i = 0; i < cache->count; i++) used += cache->entries[i].used ? cache->entries[i].words * 4 : 0;
+    for (size_t i = 0; i < cache->count; i++) used += cache->entries[i].used ? cache->entries[i].spirv.count * 4 : 0;
     for (size_t i = 0; i < cache->count; i++) {
         const struct entry *entry = &cache->entries[i];
-        struct entry_header head = {{entry->key.words[0], entry->key.words[1]}, entry->key.compiler, entry->words};
-        if (!entry->used && used + entry->words * 4 > SPIRV_KEPT_BYTES) continue;
-        if (!entry->used) used += entry->words * 4;
+        struct entry_header head = {{entry->key.words[0], entry->key.words[1]}, entry->key.compiler, entry->spirv.count};
+        if (!entry->used && used + entry->spirv.count * 4 > SPIRV_KEPT_BYTES) continue;
+        if (!entry->used) used += entry->spirv.count * 4;
         tuff_text_append(content, &head, sizeof head);
-        tuff_text_append(content, entry->spirv, entry->words * 4);
+        tuff_text_append(content, entry->spirv.words, entry->spirv.count * 4);
         header->spirv_count++;
     }
     header->spirv_bytes = content->length;

@@ -117,6 +117,8 @@ tuff_status tuff_text_give(struct tuff_text *text, char **taken, struct tuff_err
 /* Hash for keys of caches and equality of plans: 64-bit FNV-1a with a final mix; not for secrets. Start with seed 0. */
 uint64_t tuff_hash(uint64_t seed, const void *bytes, size_t length);
 uint64_t tuff_hash_text(uint64_t seed, const char *text);
+/* hash[k] = tuff_hash(hash[k], bytes, length), both in the time of one: each waits for its own products alone. */
+void tuff_hash_pair(uint64_t hash[2], const void *bytes, size_t length);
 /* CRC-32 (IEEE 802.3) of files that carry a checksum. Start with 0. */
 uint32_t tuff_crc32(uint32_t crc, const void *bytes, size_t length);
 

@@ -72,8 +72,8 @@ static tuff_status compile_source(struct compile_job *job, const struct tuff_ker
 {
     struct tuff_device *device = job->device;
     struct tuff_spirv_key key = tuff_spirv_key(source->source, preamble, job->compiler ? job->compiler->version : NULL);
-    module->spirv = tuff_cache_find(device->cache, key, &module->words);
-    if (module->spirv) return TUFF_OK;
+    module->spirv = tuff_cache_find(device->cache, key);
+    if (module->spirv.words) return TUFF_OK;
     if (!job->compiler)
         return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED,
                          "kernel %s is in no cache, and this program has no compiler", source->name);
@@ -83,10 +83,9 @@ static tuff_status compile_source(struct compile_job *job, const struct tuff_ker
                                     &words, error));
     tuff_cache_dump(device->cache, source->name, key, preamble, source->source, spirv, words);
     module->spirv = tuff_cache_add(device->cache, key, spirv, words);
-    module->words = words;
     module->compiled = true;
     tuff_free(device->context, spirv);
-    return module->spirv ? TUFF_OK : tuff_fail_memory(device->context, error);
+    return module->spirv.words ? TUFF_OK : tuff_fail_memory(device->context, error);
 }
 
 static tuff_status compile_one(void *user, uint32_t index, struct tuff_error *error)
@@ -243,12 +242,12 @@ static void require_subgroups(const struct tuff_device *device, const struct tuf
 static tuff_status create_module(struct tuff_device *device, const struct tuff_module *module, const char *name,
                                  VkShaderModule *made, struct tuff_error *error)
 {
-    VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .pCode = module->spirv};
+    VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .pCode = module->spirv.words};
     uint32_t *declared = NULL;
-    size_t words = module->words;
+    size_t words = module->spirv.count;
     if (device->caps.keeps_nan) {
-        TUFF_TRY(tuff_spirv_keep_nan(device->context, module->spirv, words, device->caps.keeps_nan_f16, &declared, &words,
-                                     error));
+        TUFF_TRY(tuff_spirv_keep_nan(device->context, module->spirv.words, words, device->caps.keeps_nan_f16, &declared,
+                                     &words, error));
         info.pCode = declared;
     }
     info.codeSize = words * sizeof *info.pCode;
@@ -278,8 +277,8 @@ static tuff_status prepare(struct tuff_device *device, const struct tuff_plan *p
                                             .push_bytes = want->push_bytes,
                                             .number_bytes = want->number_bytes,
                                             .texels = want->texels};
-    TUFF_TRY(tuff_spirv_read(device->context, module->spirv, module->words, specs, kernel->spec_count, &device->caps, &needs,
-                             error));
+    TUFF_TRY(tuff_spirv_read(device->context, module->spirv.words, module->spirv.count, specs, kernel->spec_count,
+                             &device->caps, &needs, error));
     TUFF_TRY(check_limits(device, kernel->file, &needs, job->pipeline, error));
     TUFF_TRY(create_layouts(device, job->pipeline, error));
     TUFF_TRY(specialize(device, specs, kernel->spec_count, job, error));
@@ -359,11 +358,9 @@ static void make_key(const struct tuff_plan *plan, const struct tuff_module *mod
     const struct tuff_plan_kernel *kernel = &plan->kernels[want->kernel];
     const uint32_t shape[] = {want->binding_count, want->push_bytes, module->full_subgroups,
                               want->texels,        want->parts,      want->number_bytes};
-    for (uint64_t i = 0; i < 2; i++) {
-        key[i] = tuff_hash(i * UINT64_C(0x9e3779b97f4a7c15), module->spirv, module->words * sizeof *module->spirv);
-        key[i] = tuff_hash(key[i], plan->specs + kernel->spec_first, kernel->spec_count * sizeof *plan->specs);
-        key[i] = tuff_hash(key[i], shape, sizeof shape);
-    }
+    memcpy(key, module->spirv.hash, sizeof module->spirv.hash);
+    tuff_hash_pair(key, plan->specs + kernel->spec_first, kernel->spec_count * sizeof *plan->specs);
+    tuff_hash_pair(key, shape, sizeof shape);
 }
 
 /* Moves made pipelines into the list, or takes the equal one that another want or thread put there. */

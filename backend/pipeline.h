@@ -38,10 +38,9 @@ static inline VkDescriptorType tuff_descriptor_type(uint32_t texels, uint32_t bi
 
 /* SPIR-V of one kernel of a plan. */
 struct tuff_module {
-    const uint32_t *spirv; /* [borrowed] from the cache of the device */
-    size_t words;
-    bool full_subgroups; /* the file asks for it */
-    bool compiled;       /* by the compiler, not found in a cache */
+    struct tuff_spirv spirv; /* [borrowed] from the cache of the device */
+    bool full_subgroups;     /* the file asks for it */
+    bool compiled;           /* by the compiler, not found in a cache */
 };
 
 /* The text that stands right behind the #version line of a kernel's file; freed by tuff_free, NULL without memory. */

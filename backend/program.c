@@ -198,10 +198,10 @@ static tuff_status make_pipelines(struct tuff_program *program, const struct tuf
                                         error);
     for (uint32_t i = 0; i < plan->kernel_count; i++) {
         program->counts.compiled += modules[i].compiled;
-        program->counts.cache_hits += modules[i].spirv && !modules[i].compiled;
+        program->counts.cache_hits += modules[i].spirv.words && !modules[i].compiled;
         if (status == TUFF_OK) /* after a failure some were never made */
-            program->counts.spirv_hash = tuff_hash(program->counts.spirv_hash, modules[i].spirv,
-                                                   modules[i].words * sizeof *modules[i].spirv);
+            program->counts.spirv_hash = tuff_hash(program->counts.spirv_hash, modules[i].spirv.hash,
+                                                   sizeof modules[i].spirv.hash);
     }
     for (uint32_t i = 0; status == TUFF_OK && i < program->want_count; i++) {
         bool seen = false;

@@ -120,10 +120,20 @@ static void leaves(struct tuff_context *context)
     tuff_graph_destroy(g);
 }
 
+static void hashes(void)
+{
+    static const char text[] = "a text of some bytes";
+    uint64_t pair[2] = {0, 7};
+    tuff_hash_pair(pair, text, sizeof text);
+    check(pair[0] == tuff_hash(0, text, sizeof text) && pair[1] == tuff_hash(7, text, sizeof text),
+          "a pair of hashes is not the two");
+}
+
 int main(void)
 {
     struct tuff_context *context = NULL;
     if (tuff_context_create(NULL, &context, NULL) != TUFF_OK) return 1;
+    hashes();
     table(context);
     arrays(context);
     kernels(context);

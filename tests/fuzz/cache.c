@@ -33,8 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (cache) {
         const void *blob = tuff_cache_driver_blob(cache, &bytes);
         if (blob) fuzz_touch(blob, bytes);
-        const uint32_t *spirv = tuff_cache_find(cache, (struct tuff_spirv_key){{1, 1}, size % 2}, &bytes);
-        if (spirv) fuzz_touch(spirv, bytes * 4);
+        const struct tuff_spirv spirv = tuff_cache_find(cache, (struct tuff_spirv_key){{1, 1}, size % 2});
+        if (spirv.words) fuzz_touch(spirv.words, spirv.count * 4);
     }
     tuff_cache_destroy(cache);
     fuzz_end(context);

@@ -514,7 +514,7 @@ static void put_cache(struct seeds *s)
     struct tuff_cache *cache = tuff_cache_create(&device);
     must(cache != NULL, "a cache");
     for (uint64_t i = 1; i <= 3; i++)
-        must(tuff_cache_add(cache, (struct tuff_spirv_key){{i, i}, i}, words, i + 2) != NULL, "an entry");
+        must(tuff_cache_add(cache, (struct tuff_spirv_key){{i, i}, i}, words, i + 2).words != NULL, "an entry");
     tuff_cache_flush(cache);
     tuff_cache_destroy(cache);
     must(tuff_os_list_folder(s->context, folder, &names, &count, NULL) == TUFF_OK && count, "the cache's file");
