@@ -137,7 +137,7 @@ programs() {
     folder=$root/$logs/$(echo "$title" | tr -c 'A-Za-z0-9\n' -)
     rm -rf "$folder"; mkdir -p "$folder"
     begun=$(date +%s)
-    find "build/$preset/tests" -maxdepth 1 -type f -perm -u+x ! -name '*-*' | grep -E "/(${only:-.*})\$" | sort |
+    find "build/$preset/tests" -maxdepth 1 -type f -perm -u+x ! -name '*-*' | grep -E "/(${only:-.*})\$" | grep -vE "/(${except:-})\$" | sort |
         TUFF_CACHE_DIR=$folder/cache TUFF_SOURCE_DIR=$root TUFF_BUILD_DIR=$root/build/$preset \
             xargs -P "$jobs" -I PROGRAM sh "$root/tests/run.sh" __one "$folder" "$root/PROGRAM" "$@"
     rm -rf "$folder/cache"
@@ -297,7 +297,9 @@ matrix() {
     only=
     lab_debug=check
     lab "lavapipe 25.0.7" mesa-new.sh
+    except='train_(foreign|program|scores)' # they start other programs, which that driver's own libc does not reach
     lab "lavapipe of Debian sid" mesa-new.sh sid
+    except=
     lab "SwiftShader" swiftshader.sh
     two_drivers
     lab_debug=validate
