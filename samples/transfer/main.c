@@ -281,7 +281,8 @@ static tuff_status transfer(struct sample *s, struct job *job)
         struct weights_target to = weights_of_model(job->whole);
         TRY(weights_read(s, set->backbone, set->prefix, &to));
     } else {
-        printf("backbone by chance: --backbone FILE names a trained one\n");
+        printf("backbone by chance, with these pictures' statistics: --backbone FILE names a trained one\n");
+        TRY(take_statistics(s, job));
     }
     if (head.alone) TRY(make_features(s, job));
     if (set->losses) {
