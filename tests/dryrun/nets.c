@@ -20,6 +20,7 @@ static void run_work(struct dryrun *d, const struct zoo_net *net, enum zoo_mode 
     const struct tuff_executable_params params = {.struct_size = sizeof params};
     if (!status) status = zoo_work_compile(&work, session, &params, &plan, &error);
     if (!status) figures = tuff_executable_figures(plan);
+    if (!status) status = zoo_work_fill(&work, session, plan, &error);
     if (!status) status = zoo_work_submit(&work, plan, &ticket, &error);
     if (!status) status = tuff_device_wait(d->device, ticket, UINT64_MAX, &error);
     dryrun_report(d, name, status, &error, &figures);
