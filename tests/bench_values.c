@@ -81,7 +81,7 @@ static void compare(struct values_test *t, const float *got)
                       "%s: number %u: expected %g, got %g", net->name, (unsigned)i, net->expected[i], (double)got[i]);
 }
 
-/* Finite, neither denormal nor constant, of a size that no layer has blown up. */
+/* Finite, neither denormal nor constant, of a size that no layer has blown up; a single output deviates from 0. */
 static void look(struct values_test *t, const float *out, uint64_t count)
 {
     double sum = 0, squares = 0;
@@ -90,7 +90,7 @@ static void look(struct values_test *t, const float *out, uint64_t count)
         wrong += !isfinite(out[i]) || (out[i] != 0 && fabsf(out[i]) < FLT_MIN);
         sum += (double)out[i], squares += (double)out[i] * (double)out[i];
     }
-    double mean = sum / (double)count, deviation = sqrt(squares / (double)count - mean * mean);
+    double mean = sum / (double)count, deviation = sqrt(squares / (double)count - (count > 1 ? mean * mean : 0));
     const char *name = t->work.net->name;
     backend_check(&t->test, wrong == 0, "%s: %llu of %llu outputs are denormal or not finite", name,
                   (unsigned long long)wrong, (unsigned long long)count);
@@ -131,8 +131,8 @@ static double *in_double(struct values_test *t, uint64_t count)
     return NULL;
 }
 
-/* Mean square error over variance. Rounding of f32 through a depth of d layers gives some d (2^-24)^2 = 3.6e-15 d times what sums
- * of k terms add (k at most, as if all erred alike); 1e-9 is far above and far below a wrong kernel. */
+/* Mean square error over variance (of a single output over its square). Rounding of f32 through a depth of d layers gives some d (2^-24)^2 =
+ * 3.6e-15 d times what sums of k terms add (k at most, as if all erred alike); 1e-9 is far above and far below a wrong kernel. */
 static void check_in_double(struct values_test *t, const float *got, uint64_t count)
 {
     double *want = in_double(t, count), error = 0, sum = 0, squares = 0;
@@ -141,7 +141,7 @@ static void check_in_double(struct values_test *t, const float *got, uint64_t co
         double d = (double)got[i] - want[i];
         error += d * d, sum += want[i], squares += want[i] * want[i];
     }
-    double nmse = error / (squares - sum * sum / (double)count);
+    double nmse = error / (squares - (count > 1 ? sum * sum / (double)count : 0));
     printf("%-18s against double precision: normalised mean square error %.2g\n", t->work.net->name, nmse);
     backend_check(&t->test, nmse < 1e-9, "%s: normalised mean square error: expected below 1e-9, got %g", t->work.net->name,
                   nmse);

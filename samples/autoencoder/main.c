@@ -1,5 +1,6 @@
 /* sample-autoencoder - one encoder, two decoders: the encoder learns what two kinds of faces have in common (where they look, how they
  * smile), each decoder what its own look like; what one face does, the other then does too. README.md says more. */
+#include "nets.h"
 #include "pictures.h"
 #include "sample.h"
 
@@ -64,66 +65,26 @@ static void draw(uint8_t *out, int kind, const struct pose *p)
 
 /* ---- the network ------------------------------------------------------------------------------------------------------------------- */
 
-/* So that what goes through eight layers keeps its size: with smaller weights they learn the mean face first, for long (He et al. 2015). */
-static const struct tuff_init kaiming = {.kind = TUFF_INIT_KAIMING_UNIFORM};
-
-static tuff_val conv(struct tuff_graph *g, tuff_val x, const char *name, uint32_t channels, uint32_t stride)
-{
-    return tuff_layer_conv2d(g, x, name,
-                             (struct tuff_layer_conv2d_params){.channels = channels,
-                                                               .kernel = {3},
-                                                               .weight = kaiming,
-                                                               .conv = {.stride = {stride, stride}, .pad = {1, 1, 1, 1}}});
-}
-
-/* [n, 3, 32, 32] -> [n, code], of kind "a" or "b". Grey, as colours would tell the kind; and each number of the code has mean 0 and variance 1 over
- * the faces of either kind, so that both kinds are spread alike and a decoder understands the codes of the other. */
-static tuff_val encode(struct tuff_graph *g, tuff_val x, uint32_t code, const char *kind, bool training)
-{
-    char name[48];
-    snprintf(name, sizeof name, "encoder.norm_%s", kind);
-    x = tuff_mean(g, x, 1u << 1, TUFF_KEEP_AXES);
-    x = tuff_relu(g, conv(g, x, "encoder.conv1", 16, 2));
-    x = tuff_relu(g, conv(g, x, "encoder.conv2", 32, 2));
-    x = tuff_relu(g, conv(g, x, "encoder.conv3", 64, 2));
-    x = tuff_layer_dense(g, tuff_flatten(g, x), "encoder.code", (struct tuff_layer_dense_params){.units = code});
-    return tuff_layer_batch_norm(g, x, name, (struct tuff_layer_batch_norm_params){.training = training});
-}
-
-/* And back, by the decoder of this name; numbers from 0 to 1. */
-static tuff_val decode(struct tuff_graph *g, tuff_val code, const char *who)
-{
-    static const uint32_t channels[3] = {32, 16, 16};
-    char name[48];
-    snprintf(name, sizeof name, "%s.start", who);
-    tuff_val x = tuff_relu(
-        g, tuff_layer_dense(g, code, name, (struct tuff_layer_dense_params){.units = 48 * 4 * 4, .weight = kaiming}));
-    x = tuff_reshape(g, x, TUFF_SHAPE(0, 48, 4, 4));
-    for (int i = 0; i < 3; i++) {
-        snprintf(name, sizeof name, "%s.conv%d", who, i + 1);
-        x = tuff_relu(g, conv(g, tuff_upsample_nearest2d(g, x, 2, 2), name, channels[i], 1));
-    }
-    snprintf(name, sizeof name, "%s.colours", who);
-    return tuff_sigmoid(g, conv(g, x, name, 3, 1));
-}
-
 static tuff_val difference(struct tuff_graph *g, tuff_val a, tuff_val b)
 {
     return tuff_mean(g, tuff_mse_loss(g, a, b, TUFF_REDUCE_NONE), 1u << 1 | 1u << 2 | 1u << 3, TUFF_DROP_AXES);
 }
 
-/* Two inputs, which are targets too, and four outputs. Exchanged faces have no target: nobody shows the network any. */
+/* Two inputs, which are targets too, and four outputs. A batch norm for the codes of either kind, so that both are spread alike and a decoder
+ * understands the codes of the other. Exchanged faces have no target: nobody shows the network any. */
 static void network(struct tuff_graph *g, struct tuff_network *n, void *user)
 {
     const struct settings *set = user;
     static const char *const decoders[2] = {"decoder_a", "decoder_b"};
+    static const char *const norms[2] = {"encoder.norm_a", "encoder.norm_b"};
     static const char *const names[2][2] = {{"a", "a_as_b"}, {"b", "b_as_a"}};
+    struct zoo_build build = {.g = g, .training = n->training, .norms = true};
     tuff_val own[2];
     for (int i = 0; i < 2; i++) {
-        tuff_val code = encode(g, n->fields[i], set->code, names[i][0], n->training);
-        own[i] = decode(g, code, decoders[i]);
+        tuff_val code = zoo_encode(&build, n->fields[i], set->code, norms[i]);
+        own[i] = zoo_decode(&build, code, decoders[i]);
         tuff_network_output(g, n, names[i][0], own[i]);
-        tuff_network_output(g, n, names[i][1], decode(g, code, decoders[1 - i]));
+        tuff_network_output(g, n, names[i][1], zoo_decode(&build, code, decoders[1 - i]));
     }
     tuff_val a = difference(g, own[0], n->fields[0]), b = difference(g, own[1], n->fields[1]);
     n->loss = tuff_add(g, a, b);

@@ -156,7 +156,7 @@ static tuff_status restore_leaves(struct net_run *run, struct tuff_error *error)
 }
 
 /* Contents for tuff_evaluate: the inputs, and the kept parameters and states. Returns their number. */
-static uint32_t list_leaves(const struct net_run *run, const struct zoo_work *work, const void *x, const int32_t *y,
+static uint32_t list_leaves(const struct net_run *run, const struct zoo_work *work, const void *x, const void *y,
                             struct tuff_leaf_content *leaves)
 {
     uint32_t count = 0;
@@ -176,8 +176,7 @@ static tuff_status evaluate(const struct net_run *run, const struct zoo_work *wo
 {
     uint64_t elements = zoo_work_elements(&run->work), own = zoo_work_elements(work);
     uint64_t labels = work->labels ? zoo_work_labels(&run->work) : 0;
-    char *x = malloc(elements * 4); /* f32 or i32 */
-    int32_t *y = labels ? malloc(labels * sizeof *y) : NULL;
+    char *x = malloc(elements * 4), *y = labels ? malloc(labels * 4) : NULL; /* f32 or i32 */
     struct tuff_leaf_content *leaves = calloc(run->leaf_count + 2, sizeof *leaves);
     tuff_status status = x && leaves && (y || !labels) ? TUFF_OK : TUFF_ERR_MEMORY;
     if (status == TUFF_OK) {

@@ -30,13 +30,14 @@ struct zoo_net {
     const char *source;      /* paper, and where the counts below can be looked up */
     struct tuff_type sample; /* one sample without the batch axis: f32 [3, 224, 224], i32 [128] (tokens) */
     uint32_t classes;        /* labels are 0 .. classes-1; a language net has one label for each token, the next token,
-                        * a segmentation one for each pixel */
+                        * a segmentation one for each pixel. 0: it gives numbers, and labels are numbers of their shape */
     uint32_t outputs;        /* numbers that one sample gives in inference */
     bool infers, trains;     /* works that count; the others build as well, as tests show */
     uint32_t train_batch;
-    tuff_val (*build)(struct zoo_build *b, tuff_val x); /* [batch, ..] -> logits [batch or batch * tokens, classes] */
-    uint64_t parameters[ZOO_MODES];                     /* trained numbers, as built here */
-    uint64_t published;     /* parameters of the source with its norms; 0: the source tells none */
+    /* [batch, ..] -> logits [batch or batch * tokens, classes], or numbers [batch, ..] */
+    tuff_val (*build)(struct zoo_build *b, tuff_val x);
+    uint64_t parameters[ZOO_MODES]; /* trained numbers, as built here */
+    uint64_t published;             /* parameters of the source with its norms; 0: the source tells none */
     uint64_t multiply_adds; /* of convolutions and matrix products (attention's two among them), forward, per sample */
     double published_adds;  /* the source's figure */
     double adds_tolerance;  /* relative: how far it is rounded, or what it leaves out */
@@ -72,6 +73,22 @@ struct zoo_gpt {
 };
 /* GPT-2's layers (Radford et al. 2019), causal: x i32 [n, tokens], of symbols 0 .. symbols-1, gives logits [n * tokens, symbols] of each next one. */
 tuff_val zoo_gpt(struct zoo_build *b, tuff_val x, const struct zoo_gpt *size);
+
+/* Pictures x [n, c, 32, 32] -> [n, code]. Grey, as colours would tell one kind of pictures from another; each number of the code has mean 0 and
+ * variance 1 over a batch, by the batch norm of this name: kinds with norms of their own are spread alike. */
+tuff_val zoo_encode(struct zoo_build *b, tuff_val x, uint32_t code, const char *norm);
+/* And back, [n, 3, 32, 32] from 0 to 1; decoder: what the names of its parameters begin with. */
+tuff_val zoo_decode(struct zoo_build *b, tuff_val code, const char *decoder);
+
+struct zoo_forecast {
+    uint32_t units, ahead, period; /* of the LSTM; values that are forecast; values of a season: ahead <= period <= past */
+};
+/* A series x [n, past, features], whose feature 0 is the value -> [n, ahead]: what an LSTM says, which has read the past, is added to the values one
+ * season before: it learns where these are wrong. */
+tuff_val zoo_forecast(struct zoo_build *b, tuff_val x, const struct zoo_forecast *size);
+
+/* Rows of a table x [n, width] -> [n, answers]: two hidden layers of so many units, with dropout. */
+tuff_val zoo_rows(struct zoo_build *b, tuff_val x, uint32_t units, uint32_t answers);
 
 /* ---- small networks of tuff_layer_* calls, for tuff_model ------------------------------------------------------------------- */
 
@@ -112,24 +129,25 @@ struct zoo_work {
     enum zoo_mode mode;
     uint32_t batch;
     struct tuff_graph *graph; /* [owned] */
-    tuff_val input, labels;   /* labels: i32 [rows of the logits], 0 in inference */
-    tuff_val result;          /* logits (inference) or loss (training) */
+    tuff_val input, labels;   /* labels: i32 [rows of the logits], or f32 of the numbers' shape; 0 in inference */
+    tuff_val result;          /* logits or numbers (inference), or loss (training) */
     const tuff_val *outputs;  /* for tuff_plan_ask: result, then all updates */
     uint32_t output_count;
     struct tuff_trainer *trainer; /* [owned] of training, else NULL */
 };
-/* Adds the net, and for training its loss (mean softmax cross entropy), gradients and optimizer, to a fresh graph. batch 0: 1 in
+/* Adds the net, and for training its loss (mean softmax cross entropy, or mean square), gradients and optimizer, to a fresh graph. batch 0: 1 in
  * inference, net->train_batch in training. Errors: USAGE (training a net that does not), SHAPE, MEMORY. */
 tuff_status zoo_work_create(struct tuff_context *context, const struct zoo_net *net, enum zoo_mode mode, uint32_t batch,
                             struct zoo_work *work, struct tuff_error *error);
 void zoo_work_finish(struct zoo_work *work); /* after sessions of its graph; legal on zeros */
 
-/* Samples times the elements of one, and rows of labels. */
+/* Samples times the elements of one, and labels. */
 uint64_t zoo_work_elements(const struct zoo_work *work);
 uint64_t zoo_work_labels(const struct zoo_work *work);
 /* Inputs number `set` (0 is that of the peers' nets: sample element i is uniform(i, 1000 + set), label i hash(i, 2000 + set) mod classes;
- * of language nets the tokens are such labels). x: f32 or i32 [zoo_work_elements]; labels: [zoo_work_labels], NULL in inference. */
-void zoo_work_inputs(const struct zoo_work *work, uint32_t set, void *x, int32_t *labels);
+ * of language nets the tokens are such labels; without classes label i is uniform(i, 2000 + set)). x: f32 or i32 [zoo_work_elements]; labels: i32 or
+ * f32 [zoo_work_labels], NULL in inference. */
+void zoo_work_inputs(const struct zoo_work *work, uint32_t set, void *x, void *labels);
 /* Initial content of leaf number `index` of the graph (tuff_graph_leaf), as many numbers as it has, where zoo_work_fill writes it: a
  * parameter of a peers' net. False, and nothing written, for all others: they have the initial values of their session. */
 bool zoo_work_weights(const struct zoo_work *work, uint32_t index, float *out);

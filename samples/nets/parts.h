@@ -61,5 +61,9 @@ tuff_val zoo_build_unet(struct zoo_build *b, tuff_val x);
 tuff_val zoo_build_vit_s16(struct zoo_build *b, tuff_val x);
 tuff_val zoo_build_gpt(struct zoo_build *b, tuff_val x);
 tuff_val zoo_build_smollm2(struct zoo_build *b, tuff_val x);
+/* numbers.c */
+tuff_val zoo_build_autoencoder(struct zoo_build *b, tuff_val x);
+tuff_val zoo_build_lstm(struct zoo_build *b, tuff_val x);
+tuff_val zoo_build_tabular(struct zoo_build *b, tuff_val x);
 
 #endif

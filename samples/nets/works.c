@@ -118,11 +118,18 @@ static struct tuff_shape batched(const struct tuff_shape *sample, uint32_t batch
     return shape;
 }
 
-static tuff_status add_training(struct zoo_work *work, tuff_val logits, struct tuff_error *error)
+static tuff_status add_training(struct zoo_work *work, tuff_val y, struct tuff_error *error)
 {
     struct tuff_graph *g = work->graph;
-    work->labels = tuff_input(g, "labels", TUFF_I32, TUFF_SHAPE(tuff_type_of(g, logits).shape.dim[0]));
-    tuff_val loss = tuff_cross_entropy(g, logits, work->labels, (struct tuff_cross_entropy_params){0});
+    struct tuff_shape shape = tuff_type_of(g, y).shape;
+    tuff_val loss;
+    if (work->net->classes) {
+        work->labels = tuff_input(g, "labels", TUFF_I32, TUFF_SHAPE(shape.dim[0]));
+        loss = tuff_cross_entropy(g, y, work->labels, (struct tuff_cross_entropy_params){0});
+    } else {
+        work->labels = tuff_input(g, "labels", TUFF_F32, shape);
+        loss = tuff_mse_loss(g, y, work->labels, TUFF_REDUCE_MEAN);
+    }
     work->result = tuff_named(g, loss, "loss");
     struct tuff_trainer_params params = {
         .struct_size = sizeof params, .optimizer = work->net->optimizer, .loss = work->result};
@@ -146,10 +153,10 @@ tuff_status zoo_work_create(struct tuff_context *context, const struct zoo_net *
     if (status) return status;
     struct zoo_build build = {.g = work->graph, .training = training};
     work->input = tuff_input(work->graph, "x", net->sample.dtype, batched(&net->sample.shape, work->batch));
-    tuff_val logits = net->build(&build, work->input);
-    if (training) status = add_training(work, logits, error);
+    tuff_val y = net->build(&build, work->input);
+    if (training) status = add_training(work, y, error);
     if (!training) {
-        work->result = tuff_named(work->graph, logits, "logits");
+        work->result = tuff_named(work->graph, y, net->classes ? "logits" : "numbers");
         work->outputs = &work->result;
         work->output_count = 1;
     }
@@ -170,7 +177,8 @@ uint64_t zoo_work_elements(const struct zoo_work *work) { return work->batch * t
 uint64_t zoo_work_labels(const struct zoo_work *work)
 {
     if (work->mode != ZOO_TRAIN) return 0;
-    return (uint64_t)work->batch * (work->net->outputs / work->net->classes); /* one for each row of logits */
+    uint64_t numbers = (uint64_t)work->batch * work->net->outputs;
+    return work->net->classes ? numbers / work->net->classes : numbers; /* one for each row of logits, or each number */
 }
 
 /* Texts of one token more than a sample has; the labels are the tokens that follow. */
@@ -185,17 +193,22 @@ static void make_texts(const struct zoo_work *work, uint32_t set, int32_t *x, in
         }
 }
 
-void zoo_work_inputs(const struct zoo_work *work, uint32_t set, void *x, int32_t *labels)
+static void make_numbers(uint64_t count, uint32_t seed, float *out)
+{
+    for (uint64_t i = 0; i < count; i++) out[i] = (float)zoo_uniform((uint32_t)i, seed);
+}
+
+void zoo_work_inputs(const struct zoo_work *work, uint32_t set, void *x, void *labels)
 {
     if (is_language(work->net)) {
         make_texts(work, set, x, labels);
         return;
     }
-    float *numbers = x;
-    for (uint64_t i = 0, count = zoo_work_elements(work); i < count; i++)
-        numbers[i] = (float)zoo_uniform((uint32_t)i, 1000 + set);
-    for (uint64_t i = 0, count = zoo_work_labels(work); labels && i < count; i++)
-        labels[i] = (int32_t)(zoo_hash((uint32_t)i, 2000 + set) % work->net->classes);
+    make_numbers(zoo_work_elements(work), 1000 + set, x);
+    uint64_t count = labels ? zoo_work_labels(work) : 0;
+    if (!work->net->classes) make_numbers(count, 2000 + set, labels);
+    for (uint64_t i = 0; i < count && work->net->classes; i++)
+        ((int32_t *)labels)[i] = (int32_t)(zoo_hash((uint32_t)i, 2000 + set) % work->net->classes);
 }
 
 /* Initial values of parameter number `seed` (from 1) of a peers' net: of weights those that nets.md of the comparison gives,

@@ -1,5 +1,6 @@
 /* sample-series - forecasts a series with seasons, as hours with days and weeks, by an LSTM, and compares with forecasts that cost nothing.
  * README.md says more. */
+#include "nets.h"
 #include "plot.h"
 #include "sample.h"
 
@@ -123,18 +124,12 @@ static struct tuff_data part(const struct series *series, const struct settings 
 
 /* ---- the network -------------------------------------------------------------------------------------------------------------------- */
 
-/* What an LSTM says, which has read the past, is added to the values one season before: it learns where these are wrong. */
 static void network(struct tuff_graph *g, struct tuff_network *n, void *user)
 {
     const struct settings *set = user;
-    tuff_val x = n->fields[0];
-    struct tuff_recurrent read = tuff_layer_recurrent(
-        g, x, "lstm", (struct tuff_layer_recurrent_params){.units = set->units, .batch_first = true});
-    tuff_val h = tuff_reshape(g, read.h_n, TUFF_SHAPE(n->batch, set->units));
-    tuff_val y = tuff_layer_dense(g, h, "out", (struct tuff_layer_dense_params){.units = set->ahead});
-    tuff_val before = tuff_slice(g, x, (uint32_t[]){0, set->past - set->period, 0}, (int32_t[]){1, 1, 1},
-                                 (uint32_t[]){n->batch, set->ahead, 1});
-    tuff_network_regress(g, n, tuff_add(g, y, tuff_reshape(g, before, TUFF_SHAPE(n->batch, set->ahead))), n->fields[1]);
+    struct zoo_build b = {.g = g, .training = n->training, .norms = true};
+    const struct zoo_forecast size = {.units = set->units, .ahead = set->ahead, .period = set->period};
+    tuff_network_regress(g, n, zoo_forecast(&b, n->fields[0], &size), n->fields[1]);
 }
 
 /* ---- how good it is ------------------------------------------------------------------------------------------------------------------ */

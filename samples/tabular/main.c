@@ -1,6 +1,7 @@
 /* sample-tabular - learns one column of a CSV file from the others: a number (regression) or a kind (classes), and tells which columns count.
  * README.md says more. */
 #include "canvas.h"
+#include "nets.h"
 #include "plot.h"
 #include "table.h"
 
@@ -30,11 +31,9 @@ struct job {
 static void network(struct tuff_graph *g, struct tuff_network *n, void *user)
 {
     const struct job *job = user;
-    const struct tuff_layer_dense_params hidden = {.units = job->set.units};
-    tuff_val x = tuff_relu(g, tuff_layer_dense(g, n->fields[0], "hidden1", hidden));
-    x = tuff_relu(g, tuff_layer_dense(g, tuff_layer_dropout(g, x, 0.1, n->training), "hidden2", hidden));
-    const struct tuff_layer_dense_params out = {.units = job->classes ? job->table.column[job->target].kind_count : 1};
-    tuff_val y = tuff_layer_dense(g, x, "out", out);
+    struct zoo_build b = {.g = g, .training = n->training, .norms = true};
+    uint32_t answers = job->classes ? job->table.column[job->target].kind_count : 1;
+    tuff_val y = zoo_rows(&b, n->fields[0], job->set.units, answers);
     if (job->classes) {
         tuff_network_classify(g, n, y, n->fields[1], 0);
         return;

@@ -37,7 +37,10 @@ def inputs_of(net, batch):
         length = net["sample"][0]
         text = (hash32(batch * (length + 1), 2000) % net["classes"]).reshape(batch, length + 1)
         return text[:, :-1].contiguous(), text[:, 1:].reshape(-1).contiguous()
-    return uniform((batch, *net["sample"]), 1000).float(), hash32(batch * net["labels"], 2000) % net["classes"]
+    x = uniform((batch, *net["sample"]), 1000).float()
+    if not net["classes"]:
+        return x, uniform((batch, *net["labels"]), 2000).float()
+    return x, hash32(batch * net["labels"], 2000) % net["classes"]
 
 
 def set_peer_values(model, gain):
@@ -436,6 +439,37 @@ class Unet(nn.Module):
         return self.out(x).permute(0, 2, 3, 1).flatten(0, 2)
 
 
+# ---- nets that give numbers ---------------------------------------------------------------------------------------------------------------
+
+def encoder(training, code):
+    return nn.Sequential(Call(lambda x: x.mean(1, keepdim=True)), Conv(training, 1, 16, 3, 2, act=F.relu),
+                         Conv(training, 16, 32, 3, 2, act=F.relu), Conv(training, 32, 64, 3, 2, act=F.relu), flatten(), Dense(1024, code))
+
+
+def decoder(training, code):
+    widths, layers = (48, 32, 16, 16), [Dense(code, 48 * 16, GAIN_RELU, act=F.relu), nn.Unflatten(1, (48, 4, 4))]
+    for a, b in zip(widths, widths[1:]):
+        layers += [nn.Upsample(scale_factor=2), Conv(training, a, b, 3, act=F.relu)]
+    return nn.Sequential(*layers, Conv(training, 16, 3, 3, act=torch.sigmoid))
+
+
+def autoencoder(training):
+    return nn.Sequential(encoder(training, 24), mark_factor(nn.BatchNorm1d(24)), decoder(training, 24))
+
+
+class Forecast(nn.Module):
+    def __init__(self, training):
+        super().__init__()
+        self.lstm, self.out = nn.LSTM(5, 32, batch_first=True), nn.Linear(32, 24)
+
+    def forward(self, x):
+        return self.out(self.lstm(x)[1][0][0]) + x[:, -24:, 0]
+
+
+def tabular(training):
+    return nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Dropout(0.1), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
+
+
 # ---- nets of attention --------------------------------------------------------------------------------------------------------------------
 
 class Attention(nn.Module):
@@ -585,20 +619,24 @@ class Loss(nn.Module):
         self.model = model
 
     def forward(self, x, labels):
-        return F.cross_entropy(self.model(x), labels)
+        return (F.mse_loss if labels.is_floating_point() else F.cross_entropy)(self.model(x), labels)
 
 
 # ---- the table: as samples/nets/table.c; a test compares them ---------------------------------------------------------------------------------------
 
 def row(name, build, parameters, multiply_adds, sample=(3, 224, 224), classes=1000, train_batch=0, optimizer=None, gain=0,
         expected=(), tokens=False, labels=1):
-    """parameters: as built for inference and for training (0: not trained); labels: of a sample that is no text."""
+    """parameters: as built for inference and for training (0: not trained); labels: of a sample that is no text; without classes their shape."""
     return dict(name=name, build=build, parameters=parameters, multiply_adds=multiply_adds, sample=sample, classes=classes,
                 train_batch=train_batch, optimizer=optimizer, gain=gain, expected=expected, tokens=tokens, labels=labels)
 
 
 def sgd(rate):
     return dict(kind="sgd", lr=rate, momentum=0.9)
+
+
+def adam(rate, **more):
+    return dict(kind="adam", lr=rate, **more)
 
 
 def adamw(rate):
@@ -617,13 +655,19 @@ NETS = [
     row("vit-s16", Vit, (22050664, 0), 4598882304),
     row("yolov8n-320", Yolo, (3151904, 0), 1092864000, sample=(3, 320, 320), classes=80),
     row("unet-16", Unet, (1941156, 1942628), 758906880, sample=(3, 128, 128), classes=4, train_batch=8,
-        optimizer=dict(kind="adam", lr=0.001), labels=128 * 128),
+        optimizer=adam(0.001), labels=128 * 128),
     row("mlp", mlp, (235146, 235146), 234752, sample=(784,), classes=10, train_batch=128, optimizer=sgd(0.05), gain=1,
         expected=(2.302137, 2.298339, 2.291223)),
     row("cnn28", cnn28, (1199882, 1199882), 11992448, sample=(1, 28, 28), classes=10, train_batch=64,
-        optimizer=dict(kind="adam", lr=0.001), gain=1, expected=(2.314089, 2.175637, 2.085881)),
+        optimizer=adam(0.001), gain=1, expected=(2.314089, 2.175637, 2.085881)),
     row("resnet18-32", resnet18_32, (11169162, 11173962), 555422720, sample=(3, 32, 32), classes=10, train_batch=32,
         optimizer=sgd(0.01), gain=1, expected=(2.594961, 1.341213, 0.590160)),
+    row("autoencoder-32", autoencoder, (88379, 88379), 5535744, sample=(3, 32, 32), classes=0, train_batch=16, optimizer=adam(2e-3),
+        labels=(3, 32, 32)),
+    row("lstm-72", Forecast, (5784, 5784), 341760, sample=(72, 5), classes=0, train_batch=64, optimizer=adam(4e-3, clip_norm=1.0),
+        labels=(24,)),
+    row("tabular", tabular, (5313, 5313), 5184, sample=(16,), classes=0, train_batch=64,
+        optimizer=dict(kind="adamw", lr=2e-3, weight_decay=0.01), labels=(1,)),
     row("gpt-4x256", Gpt, (3257856, 3257856), 444596224, sample=(128,), classes=256, train_batch=8, optimizer=adamw(1e-3),
         tokens=True),
     row("smollm2-135m", Smollm, (134515008, 134515008), 17779654656, sample=(128,), classes=49152, train_batch=1,
@@ -652,14 +696,17 @@ def count_multiply_adds(net):
     def linear(module, _, y):
         total[0] += y.numel() * module.in_features
 
+    def lstm(module, _, y):
+        total[0] += y[0].numel() // module.hidden_size * (module.weight_ih_l0.numel() + module.weight_hh_l0.numel())
+
     def scores(_, inputs, y):
         total[0] += y.numel() * inputs[0].shape[-1]
 
     def attention(_, inputs, y):
         total[0] += 2 * y.numel() * inputs[1].shape[2]
 
-    hooks = {nn.Conv2d: conv, nn.ConvTranspose2d: spread, nn.Linear: linear, Scores: scores, Attention: attention}
-    model = net["build"](False)
+    hooks = {nn.Conv2d: conv, nn.ConvTranspose2d: spread, nn.Linear: linear, nn.LSTM: lstm, Scores: scores, Attention: attention}
+    model = net["build"](False).eval()
     for module in model.modules():
         if type(module) in hooks:
             module.register_forward_hook(hooks[type(module)])

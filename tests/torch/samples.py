@@ -20,56 +20,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pytorch_nets import Gpt, Layer, Unet, mark_factor
+from pytorch_nets import Forecast, Gpt, Layer, Loss, Unet, decoder, encoder, mark_factor, tabular
 
 
 class Autoencoder(nn.Module):
-    def __init__(self, code=24):
+    def __init__(self):
         super().__init__()
-        widths = (1, 16, 32, 64)
-        self.encoder = nn.Sequential(*(layer for a, b in zip(widths, widths[1:]) for layer in (nn.Conv2d(a, b, 3, 2, 1), nn.ReLU())),
-                                     nn.Flatten(), nn.Linear(1024, code))
-        self.norms = nn.ModuleList(nn.BatchNorm1d(code) for _ in range(2))
-        self.decoders = nn.ModuleList(self.decoder(code) for _ in range(2))
-
-    @staticmethod
-    def decoder(code):
-        widths, layers = (48, 32, 16, 16), [nn.Linear(code, 48 * 16), nn.ReLU(), nn.Unflatten(1, (48, 4, 4))]
-        for a, b in zip(widths, widths[1:]):
-            layers += [nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, 1, 1), nn.ReLU()]
-        return nn.Sequential(*layers, nn.Conv2d(16, 3, 3, 1, 1), nn.Sigmoid())
+        self.encoder = encoder(True, 24)
+        self.norms, self.decoders = (nn.ModuleList(make() for _ in range(2)) for make in (lambda: nn.BatchNorm1d(24), lambda: decoder(True, 24)))
 
     def forward(self, a, b):
-        return sum(F.mse_loss(decoder(norm(self.encoder(x.mean(1, keepdim=True)))), x)
-                   for x, norm, decoder in zip((a, b), self.norms, self.decoders))
-
-
-class Forecast(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.lstm, self.out = nn.LSTM(5, 32, batch_first=True), nn.Linear(32, 24)
-
-    def forward(self, x, y):
-        _, (h, _) = self.lstm(x)
-        return F.mse_loss(self.out(h[0]) + x[:, 48:72, 0], y)
-
-
-class Houses(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Dropout(0.1), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
-
-    def forward(self, x, y):
-        return F.mse_loss(self.layers(x), y)
-
-
-class Segments(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.unet = Unet(True, 8, 3, 4)
-
-    def forward(self, x, y):
-        return F.cross_entropy(self.unet(x), y.flatten())
+        return sum(F.mse_loss(decoder(norm(self.encoder(x))), x) for x, norm, decoder in zip((a, b), self.norms, self.decoders))
 
 
 class Text(Gpt):
@@ -79,9 +40,6 @@ class Text(Gpt):
         act = lambda x: F.gelu(x, approximate="tanh")
         self.layers = nn.Sequential(*(Layer(2, 96, 4, 384, True, 1e-5, act) for _ in range(2)))
         self.norm, self.scores = mark_factor(nn.LayerNorm(96, 1e-5)), lambda x, vectors: F.linear(x, vectors)
-
-    def forward(self, x, y):
-        return F.cross_entropy(super().forward(x), y.flatten())
 
 
 def numbers(*shape):
@@ -94,11 +52,11 @@ def classes(most, *shape):
 
 # name: network, a batch's numbers, optimizer, steps of an epoch as the sample has them by default, arguments, clipped
 SAMPLES = {
-    "unet": (Segments, (numbers(8, 3, 32, 32), classes(4, 8, 32, 32)), torch.optim.Adam, 75, ["--epochs", "6"], False),
-    "tabular": (Houses, (numbers(64, 16), numbers(64, 1)), torch.optim.AdamW, 25, [], False),
+    "unet": (lambda: Loss(Unet(True, 8, 3, 4)), (numbers(8, 3, 32, 32), classes(4, 8 * 32 * 32)), torch.optim.Adam, 75, ["--epochs", "6"], False),
+    "tabular": (lambda: Loss(tabular(True)), (numbers(64, 16), numbers(64, 1)), torch.optim.AdamW, 25, [], False),
     "autoencoder": (Autoencoder, (numbers(16, 3, 32, 32), numbers(16, 3, 32, 32)), torch.optim.Adam, 32, ["--epochs", "6"], False),
-    "series": (Forecast, (numbers(64, 72, 5), numbers(64, 24)), torch.optim.Adam, 35, ["--epochs", "6"], True),
-    "chargpt": (Text, (classes(80, 16, 64), classes(80, 16, 64)), torch.optim.AdamW, 100, ["--steps", "400", "--every", "100", "--written", "1"], True),
+    "series": (lambda: Loss(Forecast(True)), (numbers(64, 72, 5), numbers(64, 24)), torch.optim.Adam, 35, ["--epochs", "6"], True),
+    "chargpt": (lambda: Loss(Text()), (classes(80, 16, 64), classes(80, 16 * 64)), torch.optim.AdamW, 100, ["--steps", "400", "--every", "100", "--written", "1"], True),
 }
 
 
