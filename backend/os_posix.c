@@ -409,7 +409,7 @@ static tuff_status write_replacing(struct tuff_context *context, const char *pat
     sweep_beside(temporary);
     int file = make_temporary(path, temporary, capacity, mode);
     if (file < 0) {
-        status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot create %s: %s", temporary, strerror(errno));
+        status = tuff_fail(context, error, TUFF_ERR_FILE, "cannot create %s: %s", path, strerror(errno));
         goto done;
     }
     if (like) (void)!fchmod(file, like->st_mode & 0777); /* not every file system has them */

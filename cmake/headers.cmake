@@ -28,9 +28,10 @@ if(TUFF_DOXYGEN)
             string(APPEND documented " ${header}")
         endif()
     endforeach()
-    string(APPEND documented " docs/tutorials")
+    string(APPEND documented " docs/tutorials docs/layers.md docs/training.md docs/debugging.md docs/numerics.md docs/operators.md")
     add_custom_target(docs
         COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/docs
+        COMMAND ${CMAKE_COMMAND} -E copy_directory docs/examples ${PROJECT_BINARY_DIR}/docs/examples # what pages link to
         COMMAND ${CMAKE_COMMAND} -E env "TUFF_DOCS_INPUT=${documented}" TUFF_DOCS_OUTPUT=${PROJECT_BINARY_DIR}/docs
                 TUFF_VERSION=${PROJECT_VERSION} ${TUFF_DOXYGEN} docs/Doxyfile
         WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} VERBATIM COMMENT "API reference")

@@ -9,6 +9,8 @@ if(tuff_programs)
     install(TARGETS ${tuff_programs} COMPONENT tools)
 endif()
 install(DIRECTORY docs/examples docs/tutorials DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT dev)
+install(FILES docs/layers.md docs/training.md docs/debugging.md docs/numerics.md docs/operators.md
+        DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT dev) # what the tutorials lead to
 set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tuff)
 install(EXPORT tuff-targets NAMESPACE tuff:: DESTINATION ${config_dir} COMPONENT dev)
 configure_package_config_file(cmake/tuff-config.cmake.in ${tuff_generated}/tuff-config.cmake INSTALL_DESTINATION ${config_dir})

@@ -25,9 +25,10 @@ bool tuff_loss_takes_labels(struct tuff_graph *g, const char *what, tuff_val log
                                  "logits are [n, c, ..], one row of c classes for each label");
     for (uint32_t i = 0; i < due.rank; i++) due.dim[i] = x.dim[i == 0 ? 0 : i + 1];
     if (tuff_type_of(g, labels).dtype != TUFF_I32)
-        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2,
-                                 "labels are numbers of classes, i32 %s: cast them, or take tuff_argmax of one-hot rows",
-                                 tuff_shape_text(&due, text, sizeof text));
+        return tuff_graph_refuse(
+            g, TUFF_ERR_SHAPE, what, in, 2,
+            "labels are numbers of classes, i32 %s, as of TUFF_LABELS: cast them, or take tuff_argmax of one-hot rows",
+            tuff_shape_text(&due, text, sizeof text));
     if (!tuff_shape_equal(&l, &due))
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2,
                                  "labels for these logits are %s, those without the axis of classes",

@@ -106,6 +106,8 @@ bool tuff_graph_number(struct tuff_graph *g, const char *what, const char *name,
 /* Type, shape and name of a value for messages; returns buffer. */
 enum { TUFF_VALUE_TEXT = 200 };
 char *tuff_value_text(const struct tuff_graph *g, tuff_val v, char *buffer, size_t bytes);
+const char *tuff_value_origin(const struct tuff_graph *g,
+                              tuff_val v); /* its name, or that of what it is made of; NULL: none is near */
 
 /* Takes back the values from number `count` on, and a failure: of a part that could not be built. No session may have laid them. */
 void tuff_graph_undo(struct tuff_graph *g, uint32_t count);
@@ -464,8 +466,6 @@ tuff_val tuff_op_of_case(struct tuff_graph *g, const struct tuff_op *op, const s
 tuff_val tuff_sum_to(struct tuff_graph *g, tuff_val gy, struct tuff_shape shape);
 /* Axis -rank..rank-1 as 0..rank-1; sticky TUFF_ERR_SHAPE and -1 when outside. */
 int tuff_axis(struct tuff_graph *g, const char *what, tuff_val x, int axis);
-/* The same value, through which no gradient flows. */
-tuff_val tuff_detach(struct tuff_graph *g, tuff_val x);
 /* What is subtracted from a line before its exponentials are summed: its largest element, infinities as the largest finite numbers. Then
  * the sum is at least 1, rounded, or 0 of a line of -inf, which a floor below 1 makes harmless. */
 tuff_val tuff_finite(struct tuff_graph *g, tuff_val most);

@@ -189,6 +189,8 @@ TUFF_API tuff_val tuff_rng_advance(struct tuff_graph *g);
 /* Adds the gradients of the sum of y (any shape; weighted by gy of y's shape, or by ones when gy is 0) by each of x[count] to
  * the graph and writes them to gx (zeros where y does not depend on x). They are summed in f32; that of an f16 value is then rounded. */
 TUFF_API void tuff_gradients(struct tuff_graph *g, tuff_val y, tuff_val gy, const tuff_val *x, uint32_t count, tuff_val *gx);
+/* x, through which no gradient flows: PyTorch's detach, Keras's stop_gradient. */
+TUFF_API tuff_val tuff_detach(struct tuff_graph *g, tuff_val x);
 
 /* x itself. Gradients keep what lies behind the last checkpoint before y, and of all that comes before it the checkpoints and the
  * leaves alone: what they need besides is computed a second time, from the nearest checkpoint, when they come to it. That costs

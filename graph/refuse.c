@@ -15,6 +15,18 @@ static int shown_bytes(const char *name)
     return (int)length;
 }
 
+/* Values have few names: what leads to v that has one, a parameter before others, says where in the network v is. */
+const char *tuff_value_origin(const struct tuff_graph *g, tuff_val v)
+{
+    for (int steps = 0; steps < 8 && v && !g->values[v].name; steps++) {
+        const struct tuff_value *value = &g->values[v];
+        v = 0;
+        for (uint32_t i = 0; i < value->in_count; i++)
+            if (value->in[i] && (i == 0 || g->values[value->in[i]].name)) v = value->in[i];
+    }
+    return v ? g->values[v].name : NULL;
+}
+
 char *tuff_value_text(const struct tuff_graph *g, tuff_val v, char *buffer, size_t bytes)
 {
     if (v == 0 || v >= g->count) {
@@ -26,10 +38,12 @@ char *tuff_value_text(const struct tuff_graph *g, tuff_val v, char *buffer, size
     struct tuff_type type = tuff_host_type(value);
     int used = snprintf(buffer, bytes, "%s %s ", tuff_dtype_name(type.dtype),
                         tuff_shape_text(&type.shape, shape, sizeof shape));
+    const char *name = tuff_value_origin(g, v);
     if (value->name)
-        snprintf(buffer + used, bytes - (size_t)used, "'%.*s'", shown_bytes(value->name), value->name);
+        snprintf(buffer + used, bytes - (size_t)used, "'%.*s'", shown_bytes(name), name);
     else
-        snprintf(buffer + used, bytes - (size_t)used, "(%s, value %u)", value->op->name, v);
+        snprintf(buffer + used, bytes - (size_t)used, "(%s, value %u%s%.*s%s)", value->op->name, v, name ? ", behind '" : "",
+                 name ? shown_bytes(name) : 0, name ? name : "", name ? "'" : "");
     return buffer;
 }
 

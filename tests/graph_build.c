@@ -253,7 +253,8 @@ static const struct {
      "select of f32 [2, 3] 'x', f32 [2, 3] 'x' and f32 [2, 3] 'x': the condition, operand 1, must be bool: compare it, or "
      "cast it"},
     {"select sides", select_sides, TUFF_ERR_SHAPE,
-     "select of bool [2, 3] (greater, value 8), f32 [2, 3] 'x' and i32 [2, 3] 'i': what it chooses from must be of one "
+     "select of bool [2, 3] (greater, value 8, behind 'x'), f32 [2, 3] 'x' and i32 [2, 3] 'i': what it chooses from must be "
+     "of one "
      "type: cast one of them"},
     {"cast", cast_unknown, TUFF_ERR_SHAPE, "cast of f32 [2, 3] 'x': there is no type 99"},
     {"full", full_empty, TUFF_ERR_SHAPE, "full: its shape [2, 0] has a size of 0: there are no empty values"},
@@ -290,7 +291,8 @@ static const struct {
     {"upsample by 0", upsample_none, TUFF_ERR_SHAPE,
      "upsample_nearest2d of f32 [1, 4, 6, 6] 'p': by 2 and 0: it must be [n, c, h, w], and the factors at least 1"},
     {"attention heads", attention_heads, TUFF_ERR_SHAPE,
-     "attention of f32 [1, 4, 6, 6] 'p', f32 [1, 3, 6, 6] (slice, value 8) and f32 [1, 4, 6, 6] 'p': it takes f32 q [b, h, "
+     "attention of f32 [1, 4, 6, 6] 'p', f32 [1, 3, 6, 6] (slice, value 8, behind 'p') and f32 [1, 4, 6, 6] 'p': it takes "
+     "f32 q [b, h, "
      "t, d], k [b, hk, s, d] and v [b, hk, s, e], where hk divides h"},
     {"attention rank", attention_rank, TUFF_ERR_SHAPE,
      "attention of f32 [2, 3] 'x', f32 [2, 3] 'x' and f32 [2, 3] 'x': it takes f32 q [b, h, t, d], k [b, hk, s, d] and v "
@@ -323,7 +325,8 @@ static const struct {
      "bce_with_logits of f32 [4, 1] 'column' and f32 [] (full, value 8): they must have the same shape, as losses do not "
      "broadcast: there is one target for each element"},
     {"entropy column", entropy_column, TUFF_ERR_SHAPE,
-     "cross_entropy of f32 [2, 3] 'x' and f32 [4, 1] 'column': labels are numbers of classes, i32 [2]: cast them, or take "
+     "cross_entropy of f32 [2, 3] 'x' and f32 [4, 1] 'column': labels are numbers of classes, i32 [2], as of TUFF_LABELS: "
+     "cast them, or take "
      "tuff_argmax of one-hot rows"},
     {"entropy long", entropy_long, TUFF_ERR_SHAPE,
      "cross_entropy of f32 [2, 3] 'x' and i32 [3] (iota, value 8): labels for these logits are [2], those without the axis "
@@ -348,7 +351,8 @@ static const struct {
     {"batch momentum", batch_momentum, TUFF_ERR_USAGE, "batch_norm: momentum is 1.5; it must be from 0 to 1"},
     {"attention scale", attention_scale, TUFF_ERR_USAGE, "attention: scale is nan; it must be finite"},
     {"attention mask integer", attention_mask_integer, TUFF_ERR_SHAPE,
-     "attention of f32 [1, 4, 6, 6] 'p', f32 [1, 4, 6, 6] 'p', f32 [1, 4, 6, 6] 'p' and i32 [1, 4, 6, 6] (cast, value 8): "
+     "attention of f32 [1, 4, 6, 6] 'p', f32 [1, 4, 6, 6] 'p', f32 [1, 4, 6, 6] 'p' and i32 [1, 4, 6, 6] (cast, value 8, "
+     "behind 'p'): "
      "the mask must be bool (true: seen) or f32 (added), and broadcast to the products [1, 4, 6, 6]"},
     {"sum keep", sum_keep, TUFF_ERR_USAGE, "sum of f32 [2, 3] 'x': it keeps axes or drops them (enum tuff_keep), not 2"},
     {"permute null", permute_null, TUFF_ERR_USAGE, "permute of f32 [2, 3] 'x': the order is missing (NULL)"},

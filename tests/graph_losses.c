@@ -160,7 +160,8 @@ static void test_refusals(struct tuff_context *context)
         tuff_status status;
         const char *sentence;
     } cases[] = {{nll_labels, TUFF_ERR_SHAPE,
-                  "nll_loss of f32 [2, 3] 'x' and f32 [3] 'v': labels are numbers of classes, i32 [2]: cast them, or take "
+                  "nll_loss of f32 [2, 3] 'x' and f32 [3] 'v': labels are numbers of classes, i32 [2], as of TUFF_LABELS: "
+                  "cast them, or take "
                   "tuff_argmax of "
                   "one-hot rows"},
                  {soft_shape, TUFF_ERR_SHAPE,

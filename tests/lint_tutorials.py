@@ -27,7 +27,7 @@ def fault(page, sentence):
     print(f"docs/tutorials/{page}: {sentence}")
 
 
-programs = dict(re.findall(r"\]\(([a-z_]+\.md)\).*\| `([a-z_]+\.c)` \|", read(os.path.join(folder, "README.md"))))
+programs = dict(re.findall(r"\]\(([a-z_]+\.md)\).*\| \[`([a-z_]+\.c)`\]\(\.\./examples/\2\) \|", read(os.path.join(folder, "README.md"))))
 pages = sorted(name for name in os.listdir(folder) if name.endswith(".md"))
 blocks = 0
 for page in pages:

@@ -163,8 +163,11 @@ static void test_resume(struct program_test *t)
 
 static void test_optimizers(struct program_test *t)
 {
-    expect(t, MLP "--data data --optimizer nothing --out x", 2, "there is no optimizer \"nothing\"");
-    expect(t, MLP "--data data --schedule nothing --out x", 2, "there is no schedule \"nothing\"");
+    expect(t, MLP "--data data --optimizer nothing --out x", 2, "there is no optimizer \"nothing\"; there are adam, ");
+    expect(t, "$TRAIN --data data --arch nothing --out x", 2, "there is no network \"nothing\"; there are mlp, cnn, ");
+    expect(t, MLP "--data data --lr much --out x", 2, "--lr cannot be \"much\": it is a number from 1e-09 to 1e+30");
+    expect(t, MLP "--data data --schedule nothing --out x", 2,
+           "--schedule is cosine, linear, one-cycle, constant or plateau, not \"nothing\"");
     expect(t, MLP "--data data --optimizer lion --schedule plateau --lr 1e-4 --out lion --epochs 2", 0,
            "the model of epoch");
     expect(t, "$TRAIN --resume --out lion --epochs 3 --optimizer adam", 2,

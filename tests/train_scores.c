@@ -79,6 +79,7 @@ static void test_train(struct program_test *t)
     static const char *const parts[] = {"confusion.svg",
                                         "<h2>Settings",
                                         "<span>class-weights</span>",
+                                        "<span>memory-budget</span><b>0</b>",
                                         "<span>schedule</span><b>cosine",
                                         "<span>device</span>",
                                         "<h2>Curves",

@@ -379,7 +379,10 @@ static void test_sizes(struct backend_test *t)
             "f32 [1] 'W': the loss follows from this parameter, which the trainer that this one is like does not train");
     params.loss = tuff_mean(g, x[1], 0, TUFF_DROP_AXES);
     refused(t, "a loss without parameters", TUFF_ERR_USAGE, tuff_trainer_create(g, &params, &none, &error),
-            "the loss follows from none of the 1 parameters that are trained");
+            "the loss follows from none of the 1 parameters that are trained, or by operators without gradient alone");
+    params.loss = tuff_mean(g, tuff_detach(g, tuff_mul(g, x[1], w)), 0, TUFF_DROP_AXES);
+    refused(t, "a loss without gradient", TUFF_ERR_USAGE, tuff_trainer_create(g, &params, &none, &error),
+            "by operators without gradient alone");
     struct tuff_executable_params asks = {.struct_size = sizeof asks, .outputs = losses};
     struct tuff_executable *run = NULL;
     refused(t, "no outputs", TUFF_ERR_USAGE, tuff_session_compile(session, &asks, &run, &error), "output_count is 0");

@@ -18,6 +18,16 @@ static void network(struct tuff_graph *g, struct tuff_network *n, void *user)
     tuff_network_classify(g, n, tuff_layer_dense(g, x, "dense2", classes), n->fields[1], 0);
 }
 
+/* Called about twice a second: where the training is. */
+static bool tell(void *user, const struct tuff_fit_progress *p)
+{
+    (void)user;
+    fprintf(stderr, "\repoch %u, step %llu of %llu: loss %.3f, %.0f s left ", (unsigned)p->epoch + 1, (unsigned long long)p->step,
+            (unsigned long long)p->steps, p->train.loss, p->seconds_left);
+    if (p->step == p->steps) fputs("\n", stderr);
+    return true; /* false stops it */
+}
+
 int main(int argc, char **argv) /* classifier [FOLDER [COUNT]] */
 {
     struct tuff_error error = {0};
@@ -29,7 +39,7 @@ int main(int argc, char **argv) /* classifier [FOLDER [COUNT]] */
     float probabilities[10];
     struct tuff_model_params declared = {.struct_size = sizeof declared, .build = network, .seed = 1,
                                          .fields = {TUFF_FIELD("x", TUFF_U8, 1, 28, 28), TUFF_LABELS("labels")}};
-    struct tuff_fit_params fit = {.struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.002), .epochs = 1};
+    struct tuff_fit_params fit = {.struct_size = sizeof fit, .optimizer = tuff_optimizer_defaults(TUFF_ADAM, 0.002), .epochs = 1, .on_step = tell};
     TRY(tuff_context_create(NULL, &context, &error));
     TRY(tuff_device_create(context, NULL, &device, &error));
     TRY(tuff_dataset_read_idx(context, argc > 1 ? argv[1] : "/usr/share/datasets/fashion-mnist", &train, &test, &error));

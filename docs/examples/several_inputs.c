@@ -55,7 +55,7 @@ static void network(struct tuff_graph *g, struct tuff_network *n, void *user)
     tuff_network_output(g, n, "weight", weight);
     if (!n->fields[KIND]) return; /* it is to predict: there are no answers */
 
-    tuff_val kind_loss = tuff_cross_entropy(g, logits, n->fields[KIND], (struct tuff_cross_entropy_params){0});
+    tuff_val kind_loss = tuff_cross_entropy(g, logits, n->fields[KIND], (struct tuff_cross_entropy_params){.reduction = TUFF_REDUCE_NONE});
     tuff_val off = tuff_sub(g, weight, n->fields[WEIGHT]);
     n->loss = tuff_add(g, kind_loss, tuff_square(g, off));
     tuff_network_metric(g, n, "accuracy", tuff_equal(g, tuff_argmax(g, logits, 1, TUFF_DROP_AXES), n->fields[KIND]), 0);

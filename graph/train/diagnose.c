@@ -83,6 +83,7 @@ static void describe(const struct search *s, uint32_t i, float bad, char *text, 
     const struct tuff_graph *g = s->t->graph;
     tuff_val v = s->values[i], param = parameter_of(s, v);
     const struct tuff_value *value = &g->values[param ? param : v];
+    const char *near = tuff_value_origin(g, v);
     char shape[128], what[200];
     if (param)
         snprintf(what, sizeof what, "the gradient of '%s'", value->name);
@@ -91,7 +92,8 @@ static void describe(const struct search *s, uint32_t i, float bad, char *text, 
     else if (v == s->t->loss)
         snprintf(what, sizeof what, "the loss itself (%s)", value->op->name);
     else
-        snprintf(what, sizeof what, "value %u (%s)", (unsigned)v, value->op->name);
+        snprintf(what, sizeof what, "value %u (%s%s%.60s%s)", (unsigned)v, value->op->name, near ? ", behind '" : "",
+                 near ? near : "", near ? "'" : "");
     snprintf(text, bytes, "; the first value that is not finite is %s %s: %.0f of %llu elements", what,
              tuff_shape_text(&value->type.shape, shape, sizeof shape), (double)bad,
              (unsigned long long)tuff_shape_count(&value->type.shape));

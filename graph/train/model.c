@@ -170,7 +170,7 @@ static uint32_t count_fields(const struct tuff_model_params *p)
 static tuff_status check_params(struct tuff_context *context, const struct tuff_model_params *p, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, p->struct_size >= sizeof *p);
-    TUFF_REQUIRE(context, error, p->build != NULL);
+    TUFF_REQUIRE_THAT(context, error, p->build, "build is NULL: the function that adds the network to a graph");
     bool asked = false;
     for (uint32_t i = 0; i < count_fields(p); i++) {
         TUFF_TRY(check_field(context, &p->fields[i], i, error));
@@ -288,8 +288,9 @@ tuff_status tuff_model_check_data(struct tuff_model *m, const struct tuff_data *
     if (!data) return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data are NULL");
     for (uint32_t i = 0; i < m->field_count && !data->fill; i++)
         if (!data->fields[i] && (answers || !m->params.fields[i].answer))
-            return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data's %s is NULL (fields[%u])",
-                             m->params.fields[i].name, (unsigned)i);
+            return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data's %s is NULL (fields[%u])%s",
+                             m->params.fields[i].name, (unsigned)i,
+                             answers ? "" : ": only a field declared as .answer may be missing from a prediction");
     if (data->count == 0 || data->count > INT32_MAX)
         return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data hold %llu samples; they can be 1 to 2^31 - 1",
                          (unsigned long long)data->count);

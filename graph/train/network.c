@@ -108,11 +108,11 @@ static bool is_value(struct tuff_graph *g, const char *what, const char *name, t
 static bool is_each(struct tuff_graph *g, const struct tuff_network *n, const char *what, const char *name, tuff_val v,
                     bool metric)
 {
-    char due[64];
-    snprintf(due, sizeof due, "f32 [%u%s], %s for each sample", (unsigned)n->batch, metric ? ", .." : "",
-             metric ? "numbers" : "a number");
+    char due[128];
     if (!is_value(g, what, name, v)) return false;
     struct tuff_type type = tuff_type_of(g, v);
+    snprintf(due, sizeof due, "f32 [%u%s], %s for each sample%s", (unsigned)n->batch, metric ? ", .." : "",
+             metric ? "numbers" : "a number", type.shape.rank ? "" : ": losses give them with TUFF_REDUCE_NONE");
     bool fits = type.shape.rank > 0 && type.shape.dim[0] == n->batch && (metric || type.shape.rank == 1) &&
                 (type.dtype == TUFF_F32 || (metric && (type.dtype == TUFF_BOOL || type.dtype == TUFF_I32)));
     return fits || fails(g, what, name, v, due);
@@ -148,7 +148,8 @@ bool tuff_model_network_fits(struct tuff_graph *g, const struct tuff_network *n,
 {
     if (g->status != TUFF_OK) return false;
     if (answers && !n->loss) {
-        tuff_graph_fail(g, TUFF_ERR_USAGE, "the network's build function gave no loss");
+        tuff_graph_fail(g, TUFF_ERR_USAGE,
+                        "the network's build function gave no loss: tuff_network_classify or _regress, or network->loss");
         return false;
     }
     if (answers &&

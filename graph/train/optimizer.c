@@ -389,8 +389,8 @@ static uint32_t sort_members(struct tuff_update *u, const tuff_val *params, uint
             if (!m.group || !m.group->frozen) x[found + m.count++] = params[i];
         }
         if (group && !all)
-            tuff_graph_fail(u->g, TUFF_ERR_USAGE, "optimizer: no parameter of group '%s' is called '%s'", m.group->name,
-                            m.group->pattern);
+            tuff_graph_refuse(u->g, TUFF_ERR_USAGE, "optimizer", params, count, "no parameter of group '%s' is called '%s'",
+                              m.group->name, m.group->pattern);
         if (m.count == 0) continue;
         found += m.count;
         m.pack = &u->o->packs[u->o->pack_count];
@@ -452,7 +452,9 @@ static void check_reached(struct tuff_update *u, const tuff_val *x, uint32_t cou
         return;
     }
     reached[loss] = true;
-    tuff_graph_mark_needed(g, reached);
+    for (tuff_val v = loss; v > 0; v--) /* by gradients: argmax, comparisons, tuff_detach have none */
+        for (uint32_t i = 0; reached[v] && g->values[v].op->grad && i < g->values[v].in_count; i++)
+            reached[g->values[v].in[i]] = true;
     for (tuff_val v = u->o->declared; v < loss; v++)
         if (reached[v] && tuff_is_trained(&g->values[v]))
             tuff_graph_refuse(
@@ -461,8 +463,10 @@ static void check_reached(struct tuff_update *u, const tuff_val *x, uint32_t cou
                 "declared later, or is called otherwise");
     for (uint32_t i = 0; i < count && !any; i++) any = reached[x[i]];
     if (!any)
-        tuff_graph_refuse(g, TUFF_ERR_USAGE, "optimizer", &loss, 1,
-                          "the loss follows from none of the %u parameters that are trained", (unsigned)count);
+        tuff_graph_refuse(
+            g, TUFF_ERR_USAGE, "optimizer", &loss, 1,
+            "the loss follows from none of the %u parameters that are trained, or by operators without gradient alone",
+            (unsigned)count);
 }
 
 /* By the parameters x[count], each divided by the loss scale as soon as it is there. */

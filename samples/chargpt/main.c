@@ -129,6 +129,7 @@ static tuff_status train(struct sample *s, struct job *job, uint32_t steps, doub
     *loss = 0;
     for (uint32_t i = 0; i < steps; i++) {
         if (program_stopping()) return TUFF_ERR_CANCELLED;
+        program_tell("step", (double)tuff_trainer_counts(job->trainer).steps, job->set.steps);
         draw_windows(job, 0, job->text.trained, &job->random);
         TRY(tuff_trainer_write(job->trainer, job->x, job->windows[0], window_bytes(job), &s->error));
         TRY(tuff_trainer_write(job->trainer, job->next, job->windows[1], window_bytes(job), &s->error));
@@ -204,6 +205,7 @@ static tuff_status run(struct sample *s, struct job *job)
         if (status == TUFF_OK) status = write_text(s, job, text);
         if (status != TUFF_OK) break;
         step += steps;
+        program_tell("", 0, 0);
         printf("step %5u  loss %.4f  validation %.4f  perplexity %.2f  %.1f s\n", (unsigned)step, loss[0], loss[1],
                exp(loss[1]), seconds_now() - s->began);
         fprintf(job->story.stream, "---- step %u, cross entropy %.4f\n%s\n\n", (unsigned)step, loss[1], text);

@@ -15,7 +15,10 @@
 #include <sys/stat.h>
 #include <time.h>
 #ifdef _WIN32
+#include <io.h>
 #include <sys/timeb.h>
+#define isatty _isatty
+#define fileno _fileno
 #else
 #include <fcntl.h>
 #include <unistd.h>
@@ -168,6 +171,22 @@ double seconds_now(void)
     _ftime(&now);
     return (double)now.time + now.millitm / 1e3;
 #endif
+}
+
+void program_tell(const char *what, double done, double all)
+{
+    static double shown; /* of the main thread */
+    static bool stands;
+    const char *kind = getenv("TERM");
+    double now = seconds_now();
+    if (!isatty(fileno(stderr)) || (kind && !strcmp(kind, "dumb"))) return;
+    if (done < all ? now - shown < 0.2 : !stands) return;
+    stands = done < all;
+    shown = now;
+    fflush(stdout);
+    if (stands) fprintf(stderr, "\r%s %.0f of %.0f", what, done, all);
+    fputs(stands ? "\033[K" : "\r\033[K", stderr);
+    fflush(stderr);
 }
 
 /* ---- files ---------------------------------------------------------------------------------------------------------------------- */

@@ -18,6 +18,9 @@ int program_stop_status(void); /* as a shell reports the signal: 130 after SIGIN
 
 double seconds_now(void); /* of the wall clock */
 
+/* Where long work is: a line on a terminal's standard error that is drawn over, five times a second at most; done >= all clears it. */
+void program_tell(const char *what, double done, double all);
+
 /* Anything of that name, behind links too; a pipe is not opened. */
 bool program_exists(const char *path);
 bool program_is_file(const char *path); /* a regular one */

@@ -117,6 +117,7 @@ tuff_status sample_begin(struct sample *s, const char *name, const char *about, 
 int sample_end(struct sample *s, tuff_status status)
 {
     bool stopped = status == TUFF_ERR_CANCELLED && program_stopping();
+    program_tell("", 0, 0);
     if (stopped)
         fprintf(stderr, "%s: stopped\n", s->name);
     else if (status != TUFF_OK)
@@ -162,7 +163,7 @@ static bool goes_on(struct sample *s)
 
 static bool report(void *user, const char *what, uint64_t done, uint64_t total)
 {
-    (void)what, (void)done, (void)total;
+    program_tell(what, (double)done, (double)total);
     return goes_on(user);
 }
 
@@ -173,13 +174,16 @@ struct tuff_progress sample_progress(struct sample *s)
 
 static bool on_step(void *user, const struct tuff_fit_progress *progress)
 {
-    (void)progress;
+    char what[40];
+    snprintf(what, sizeof what, "epoch %u: step", (unsigned)progress->epoch + 1);
+    program_tell(what, (double)progress->step, (double)progress->steps);
     return goes_on(user);
 }
 
 static bool on_epoch(void *user, const struct tuff_epoch *e)
 {
     struct sample *s = user;
+    program_tell("", 0, 0);
     printf("epoch %3u  loss %.4f", (unsigned)e->epoch + 1, e->train.loss);
     if (s->validated) printf(" (validation %.4f)", e->validation.loss);
     for (uint32_t k = 0; k < e->train.count; k++) {

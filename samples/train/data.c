@@ -1,4 +1,5 @@
 /* data.c - reads the data set: IDX files as of MNIST, an .npz, a folder of class folders, or one of train/, test/, val/ with such folders. */
+#include "program.h"
 #include "text.h"
 #include "train.h"
 
@@ -47,6 +48,12 @@ static tuff_status read_classes(struct tuff_context *context, const struct optio
     };
     tuff_status status = tuff_dataset_read_folder(context, folder, &params, train, test, error);
     display_clear(&display);
+    char file[sizeof error->message]; /* that the sentence begins with, where it is about one picture */
+    size_t length = strlen(error->message);
+    const char *end = strstr(error->message, ": ");
+    snprintf(file, sizeof file, "%.*s", end ? (int)(end - error->message) : 0, error->message);
+    if (status == TUFF_ERR_FORMAT && !options->skip_damaged && program_is_file(file))
+        snprintf(error->message + length, sizeof error->message - length, " (--skip-damaged leaves such pictures out)");
     return status;
 }
 

@@ -498,6 +498,25 @@ static tuff_status test(struct run *run, struct result *result, struct class_sco
     return status;
 }
 
+enum { FEW_STEPS = 500 };
+
+/* What a beginner may not see: a loss no better than guessing, or hardly any steps. */
+static void advise(const struct run *run)
+{
+    const struct history *h = &run->history;
+    uint64_t steps = run->steps * run->options.epochs;
+    double best = INFINITY, guess = log(run->data.train.class_count);
+    for (uint32_t i = 0; i < h->epoch_count; i++)
+        best = fmin(best, h->validated ? h->epochs[i].validation.loss : h->epochs[i].train.loss);
+    if (run->options.class_weights[0] || run->options.quick || run->options.early_stop) return;
+    if (!(best < guess))
+        printf("hint     no loss below %.2f, that of guessing: another --lr (--find-rate looks for one), or more --epochs\n",
+               guess);
+    else if (steps < FEW_STEPS)
+        printf("hint     %llu steps are few: --epochs %llu makes some %d\n", (unsigned long long)steps,
+               (unsigned long long)((FEW_STEPS + run->steps - 1) / run->steps), FEW_STEPS);
+}
+
 /* Curves, confusion matrix and the page of all. */
 static tuff_status draw(struct run *run, const struct result *result, struct tuff_error *error)
 {
@@ -534,6 +553,7 @@ static tuff_status finish(struct run *run, struct class_scores *scores, struct t
     printf("speed    %.0f samples/s, %.1f s of training\n", history_rate(&run->history), run->history.seconds);
     tuff_status status = test(run, &result, scores, error);
     if (status != TUFF_OK) return status;
+    advise(run);
     tuff_device_memory(run->device, &now_bytes, &result.peak_bytes);
     if (run->options.report && (status = print_report(run, error)) != TUFF_OK) return status;
     tuff_status drawn = draw(run, &result, error);

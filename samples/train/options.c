@@ -181,6 +181,16 @@ static bool set(struct options *options, const struct row *row, const char *text
     return true;
 }
 
+static void refuse_value(const struct row *row, const char *text)
+{
+    if (row->kind == TEXT) wrong("--%s cannot be \"%s\"", row->name, text);
+    wrong("--%s cannot be \"%s\": it is %s from %.10g to %.10g", row->name, text,
+          row->kind == REAL   ? "a number"
+          : row->kind == SIZE ? "bytes, as 64M,"
+                              : "a whole number",
+          row->least, row->most);
+}
+
 /* Digits that give the same double back, 15 where that is enough. */
 static void exact(double value, char *digits)
 {
@@ -195,6 +205,7 @@ static size_t texts_of(const struct options *options, bool kept, struct tuff_pai
         const void *field = (const char *)options + rows[i].offset;
         if (kept && !rows[i].kept) continue;
         if (rows[i].kind == WHOLE) snprintf(numbers[count], 32, "%u", (unsigned)*(const uint32_t *)field);
+        if (rows[i].kind == SIZE) snprintf(numbers[count], 32, "%llu", (unsigned long long)*(const uint64_t *)field);
         if (rows[i].kind == REAL) exact(*(const double *)field, numbers[count]);
         if (rows[i].kind == FLAG) snprintf(numbers[count], 32, "%s", *(const bool *)field ? "true" : "false");
         texts[count] = (struct tuff_pair){rows[i].name, rows[i].kind == TEXT ? (const char *)field : numbers[count]};
@@ -353,10 +364,19 @@ static void check(const struct options *options)
     if (length && (length < 5 || strcmp(options->show_augmentation + length - 4, ".png")))
         wrong("--show-augmentation draws a PNG: name a file that ends in .png");
     struct zoo_picture network;
-    if (!zoo_picture_find(options->arch, &network)) wrong("there is no network \"%s\"", options->arch);
-    if (!tuff_optimizer_find(options->optimizer, &kind)) wrong("there is no optimizer \"%s\"", options->optimizer);
+    if (!zoo_picture_find(options->arch, &network)) {
+        char names[400];
+        size_t used = 0;
+        for (uint32_t i = 0; zoo_picture(i, &network) && used < sizeof names; i++)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", network.name);
+        wrong("there is no network \"%s\"; there are %s", options->arch, names);
+    }
+    if (!tuff_optimizer_find(options->optimizer, &kind))
+        wrong("there is no optimizer \"%s\"; there are adam, adamw, sgd, rmsprop, adagrad, adadelta, adamax, lion, lamb",
+              options->optimizer);
     if (!options_precision(options)) wrong("--precision is f32, f16 or bf16, not \"%s\"", options->precision);
-    if (!options_schedule(options, 1, &schedule, &plateau)) wrong("there is no schedule \"%s\"", options->schedule);
+    if (!options_schedule(options, 1, &schedule, &plateau))
+        wrong("--schedule is cosine, linear, one-cycle, constant or plateau, not \"%s\"", options->schedule);
     for (int i = 0; i < 3; i++) good = good || !strcmp(options->fit, fits[i]);
     if (!good) wrong("--fit is stretch, pad or crop, not \"%s\"", options->fit);
     if (strcmp(options->invert, "never") && strcmp(options->invert, "always"))
@@ -409,7 +429,7 @@ void options_parse(struct options *options, int count, char **arguments, struct 
         if (!strncmp(row->help, of_folders, sizeof of_folders - 1)) options->of_folders = row->name;
         if (row->kind == TEXT && strlen(optarg) >= row->size)
             wrong("--%s takes at most %zu bytes, not %zu", row->name, row->size - 1, strlen(optarg));
-        if (!set(options, row, row->kind == FLAG ? "true" : optarg)) wrong("--%s cannot be \"%s\"", row->name, optarg);
+        if (!set(options, row, row->kind == FLAG ? "true" : optarg)) refuse_value(row, optarg);
     }
     if (optind < count) wrong("what is \"%s\"? Give the folder as --data %s", arguments[optind], arguments[optind]);
     if (options->resume) recall(options, given, context);

@@ -146,6 +146,8 @@ static tuff_status make_part(struct sample *s, const char *folder, const struct 
         snprintf(path, sizeof path, "%s/%s/%c", folder, part->name, *letter);
         status = tuff_folder_hold(s->context, path, &hold, &s->error);
         for (uint32_t i = 0; i < part->count && !status; i++) {
+            program_tell("picture", (double)(letter - part->letters) * part->count + i,
+                         (double)strlen(part->letters) * part->count);
             draw_glyph(c, text, size, &random, fonts->family[number + PARTS * (sample_random(&random) % families)]);
             to_picture(surface, &picture, &random);
             snprintf(path, sizeof path, "%s/%s/%c/%04u.png", folder, part->name, *letter, (unsigned)i);
@@ -153,6 +155,7 @@ static tuff_status make_part(struct sample *s, const char *folder, const struct 
         }
         tuff_folder_release(hold);
     }
+    program_tell("", 0, 0);
     if (status == TUFF_OK)
         printf("made     %s/%s: %zu classes of %u pictures, %u families of fonts, as %s\n", SHOWN(folder), part->name,
                strlen(part->letters), (unsigned)part->count, (unsigned)families, SHOWN(fonts->family[number]));
