@@ -145,7 +145,8 @@ static tuff_status draw_importance(struct sample *s, const struct job *job)
     double most = count ? fmax(job->importance[order[0]], 1e-9) : 1;
     char path[SAMPLE_PATH], text[64];
     for (uint32_t i = 0; i < count; i++)
-        printf("column   %-20.60s loss + %.4f\n", SHOWN(job->table.column[order[i]].name), job->importance[order[i]]);
+        printf("column   %-20.60s loss %c %.4f\n", SHOWN(job->table.column[order[i]].name),
+               job->importance[order[i]] < 0 ? '-' : '+', fabs(job->importance[order[i]]));
     if (count > 40) count = 40;
     for (int i = 0; i < 2; i++) {
         struct canvas *canvas = canvas_open(sample_path(s, files[i], path), 640, 70 + 26 * (int)count);
