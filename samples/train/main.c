@@ -512,7 +512,7 @@ static void advise(const struct run *run)
     if (!(best < guess))
         printf("hint     no loss below %.2f, that of guessing: another --lr (--find-rate looks for one), or more --epochs\n",
                guess);
-    else if (steps < FEW_STEPS)
+    else if (steps < FEW_STEPS && h->epochs[h->epoch_count - 1].train.loss > guess / 4) /* it goes on falling */
         printf("hint     %llu steps are few: --epochs %llu makes some %d\n", (unsigned long long)steps,
                (unsigned long long)((FEW_STEPS + run->steps - 1) / run->steps), FEW_STEPS);
 }
