@@ -508,7 +508,8 @@ static void advise(const struct run *run)
     double best = INFINITY, guess = log(run->data.train.class_count);
     for (uint32_t i = 0; i < h->epoch_count; i++)
         best = fmin(best, h->validated ? h->epochs[i].validation.loss : h->epochs[i].train.loss);
-    if (run->options.class_weights[0] || run->options.quick || run->options.early_stop) return;
+    bool asked = run->options.class_weights[0] || run->options.quick || run->options.early_stop;
+    if (asked || h->epoch_count == 0 || run->data.train.class_count < 2) return;
     if (!(best < guess))
         printf("hint     no loss below %.2f, that of guessing: another --lr (--find-rate looks for one), or more --epochs\n",
                guess);
