@@ -137,12 +137,14 @@ int main(int argc, char **argv)
         if (only == UINT32_MAX || only == i) run(&t, i, own);
     }
     /* A share over all graphs would be that of the largest, which chance may lay upon a branch. */
-    backend_check(&t.fused, only != UINT32_MAX || t.vague * 5 <= t.graphs,
-                  "more than 5 %% of the elements are left out in %u of %u graphs, expected at most a fifth of them",
-                  t.vague, t.graphs);
-    printf("%llu elements, %llu left out, %llu wrong; %u launches fused, %u with passes off\n",
+    backend_check(
+        &t.fused, only != UINT32_MAX || t.vague * 3 <= t.graphs,
+        "more than 5 %% of the elements are left out in %u of %u graphs, expected at most a third of them (8 %% is usual)",
+        t.vague, t.graphs);
+    printf("%llu elements, %llu left out, %llu wrong, many left out in %u of %u graphs; %u launches fused, %u with passes "
+           "off\n",
            (unsigned long long)t.totals.compared, (unsigned long long)t.totals.left_out, (unsigned long long)t.totals.wrong,
-           (unsigned)t.launches[0], (unsigned)t.launches[1]);
+           (unsigned)t.vague, (unsigned)t.graphs, (unsigned)t.launches[0], (unsigned)t.launches[1]);
     int plain_status = status == 0 ? backend_test_end(&t.plain, "op_random, passes off") : status;
     return backend_test_end(&t.fused, "op_random") | plain_status;
 }
