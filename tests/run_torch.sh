@@ -1,5 +1,5 @@
 #!/bin/sh
-# run_torch.sh - a python3 with PyTorch, for torch_edges.sh and bench_torch.sh.
+# run_torch.sh - a python3 with PyTorch, for bench_torch.sh, torch_*.sh and torch/samples.py.
 #   run_torch.sh make    makes the pinned environment (some GB) with pip, once: in $TORCH_FOLDER, else in the user's cache
 #   run_torch.sh         prints the program: $PYTHON, that environment's, or a python3 that has torch (Debian: python3-torch); 1: there is none
 set -eu
