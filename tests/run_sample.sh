@@ -151,7 +151,8 @@ if [ "$name" = chargpt ]; then
     refused '.--heads 5 do not divide' --out o --heads 5
 fi
 
-# Ctrl-C: a sentence, the status of the signal, nothing half written
+# Ctrl-C: a sentence, the status of the signal, nothing half written. The background's shell empties `output` late: an older one is not waited on
+: > output
 eval "exec $command $small ${longer:---epochs 10000} --out stopped" > output 2>&1 &
 pid=$!
 for _ in $(seq 1 600); do ! grep -q '^device' output || break; sleep 0.1; done
