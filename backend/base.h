@@ -20,7 +20,7 @@ extern "C" {
 
 #if defined(_WIN32) && defined(TUFF_BUILDING) /* the library itself; who uses its DLL needs no word for functions */
 #define TUFF_API __declspec(dllexport)
-#elif defined(_WIN32)
+#elif defined(_WIN32) || defined(TUFF_HIDDEN) /* a copy within another library */
 #define TUFF_API
 #elif defined(__GNUC__)
 #define TUFF_API __attribute__((visibility("default")))

@@ -47,6 +47,8 @@ bool tuff_os_exists(const char *path);
 bool tuff_os_is_folder(const char *path);
 tuff_status tuff_os_make_folders(struct tuff_context *context, const char *path, struct tuff_error *error); /* mkdir -p */
 tuff_status tuff_os_remove(const char *path);
+/* folder/name, or folder/name/more, in one allocation; NULL: out of memory. more may be NULL. */
+char *tuff_os_path_join(struct tuff_context *context, const char *folder, const char *name, const char *more);
 /* Names in a folder, sorted by bytes, without "." and ".."; *names is one allocation (tuff_free) holding pointers and text. */
 tuff_status tuff_os_list_folder(struct tuff_context *context, const char *path, char ***names, size_t *count,
                                 struct tuff_error *error);

@@ -109,6 +109,20 @@ tuff_status tuff_os_list_folder(struct tuff_context *context, const char *path, 
 
 /* ---- the process and its processor ------------------------------------------------------------------------------------------------ */
 
+char *tuff_os_path_join(struct tuff_context *context, const char *folder, const char *name, const char *more)
+{
+    struct tuff_text text;
+    tuff_text_init(&text, context);
+    size_t length = strlen(folder);
+    bool slash = length > 0 && (folder[length - 1] == '/' || folder[length - 1] == '\\');
+    tuff_text_append(&text, folder, length);
+    tuff_text_add(&text, "%s%s", slash ? "" : "/", name);
+    if (more) tuff_text_add(&text, "/%s", more);
+    char *path = tuff_text_take(&text);
+    tuff_text_finish(&text);
+    return path;
+}
+
 const char *tuff_os_getenv(const char *name) { return getenv(name); }
 
 bool tuff_os_cpu_avx512(void)

@@ -2,7 +2,7 @@
 
 set(tuff_public_headers backend/base.h backend/caps.h backend/executable.h backend/backend.h backend/vulkan.h graph/graph.h
                         graph/augment.h graph/values.h graph/operators.h graph/layers.h graph/losses.h graph/metrics.h graph/sequence.h graph/session.h graph/spatial.h graph/train.h graph/ops/pointwise.def
-                        loaders/loaders.h cmake/tuff.h)
+                        loaders/loaders.h samples/data/data.h cmake/tuff.h)
 foreach(header ${tuff_public_headers})
     if(NOT EXISTS ${PROJECT_SOURCE_DIR}/${header})
         continue()

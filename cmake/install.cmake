@@ -1,7 +1,7 @@
 # Installation: headers, libraries, programs, find_package(tuff), tuff.pc; by components, which package.cmake makes packages of.
 
 install(FILES ${tuff_installed_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tuff COMPONENT dev)
-foreach(target ${tuff_targets}) # libtuff and libtuff_runtime have components of their own
+foreach(target ${tuff_targets}) # libtuff, libtuff_data and libtuff_runtime have components of their own
     install(TARGETS ${target} EXPORT tuff-targets RUNTIME COMPONENT lib${target}
             LIBRARY COMPONENT lib${target} NAMELINK_COMPONENT dev ARCHIVE COMPONENT dev)
 endforeach()
@@ -22,6 +22,16 @@ list(JOIN tuff_closure_names " " closure)
 set(pc_system "-ldl -lm -pthread")
 if(WIN32)
     set(pc_system "-lm")
+endif()
+# libtuff_data and its codecs stand in tuff.pc too, for those who call it; who does not, does not need them at run time.
+list(JOIN tuff_data_link_names " " pc_codecs)
+set(pc_data -ltuff_data)
+if(UNIX AND NOT APPLE)
+    string(REPLACE ";" "," names "${tuff_data_link_names}")
+    set(pc_data "-Wl,--push-state,--as-needed,-ltuff_data,--pop-state")
+    if(names)
+        set(pc_codecs "-Wl,--push-state,--as-needed,${names},--pop-state")
+    endif()
 endif()
 file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /) # lib may be lib/x86_64-linux-gnu
 foreach(pc tuff tuff_runtime)

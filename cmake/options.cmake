@@ -1,6 +1,6 @@
 # Options, compiler flags, and the libraries of the system that Tuff uses.
 
-option(BUILD_SHARED_LIBS "tuff::tuff and tuff::runtime are shared libraries (static archives are made as well)" ON)
+option(BUILD_SHARED_LIBS "tuff::tuff, tuff::data and tuff::runtime are shared libraries (static archives are made as well)" ON)
 option(TUFF_BUILD_SAMPLES "Build the programs tuff-info, tuff-train, tuff-classify, ..." ${PROJECT_IS_TOP_LEVEL})
 option(TUFF_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(TUFF_WERROR "Warnings are errors" ${PROJECT_IS_TOP_LEVEL})
@@ -85,22 +85,26 @@ set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 find_library(TUFF_MATH_LIBRARY m)
 
-# What libtuff links beside the system: as CMake items for this build, as -l names for static consumers.
-set(tuff_links)         # items
-set(tuff_link_names)    # -l flags
+# What libtuff and libtuff_data link beside the system: as CMake items for this build, as -l names for static consumers.
+foreach(library tuff tuff_data)
+    set(${library}_links)         # items
+    set(${library}_link_names)    # -l flags
+endforeach()
 set(tuff_definitions)   # TUFF_HAVE_*: what the build found, 1 or 0
+# tuff_use(OPTION PACKAGE TARGET NAME WHAT DEBIAN): for the library that ${user} names
 macro(tuff_use option package target name what debian)
     if(${option})
         if(NOT ${package}_FOUND)
             find_package(${package} QUIET)
         endif()
         tuff_need("${${package}_FOUND}" "${what}" ${debian} ${option})
-        list(APPEND tuff_links ${target})
-        list(APPEND tuff_link_names -l${name})
+        list(APPEND ${user}_links ${target})
+        list(APPEND ${user}_link_names -l${name})
         string(REPLACE "TUFF_" "TUFF_HAVE_" have ${option})
         list(APPEND tuff_definitions ${have}=1)
     endif()
 endmacro()
+set(user tuff_data)
 tuff_use(TUFF_PNG PNG PNG::PNG png "libpng" libpng-dev)
 tuff_use(TUFF_JPEG JPEG JPEG::JPEG jpeg "libjpeg-turbo" libjpeg62-turbo-dev)
 # tuff_maybe_use(OPTION HEADER LIBRARY WHAT PACKAGE): with AUTO a library that is missing is left out.
@@ -126,6 +130,8 @@ endmacro()
 tuff_maybe_use(TUFF_WEBP webp/decode.h webp libwebp libwebp-dev)
 tuff_maybe_use(TUFF_GIF gif_lib.h gif giflib libgif-dev)
 tuff_maybe_use(TUFF_BMP stb/stb_image.h stb stb_image libstb-dev)
+tuff_use(TUFF_ZLIB ZLIB ZLIB::ZLIB z "zlib" zlib1g-dev)
+set(user tuff)
 if(TUFF_JSON) # not by cJSON's own package file, which names /usr for every system
     find_path(TUFF_CJSON_INCLUDE_DIR cjson/cJSON.h)
     find_library(TUFF_CJSON_LIBRARY cjson)
@@ -139,7 +145,6 @@ if(TUFF_JSON) # not by cJSON's own package file, which names /usr for every syst
 endif()
 tuff_use(TUFF_JSON tuff_cjson cjson cjson "cJSON" libcjson-dev)
 tuff_maybe_use(TUFF_ZIP zip.h zip libzip libzip-dev)
-tuff_use(TUFF_ZLIB ZLIB ZLIB::ZLIB z "zlib" zlib1g-dev)
 foreach(library PNG JPEG WEBP GIF BMP JSON ZIP ZLIB)
     if(NOT TUFF_HAVE_${library}=1 IN_LIST tuff_definitions)
         list(APPEND tuff_definitions TUFF_HAVE_${library}=0)

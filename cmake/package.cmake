@@ -1,5 +1,5 @@
-# Debian packages, by cpack -G DEB in a build folder: libtuff<n>, libtuff-runtime<n>, libtuff-dev, tuff-tools. They install below
-# /usr; the preset "package" also takes Debian's folders for libraries (lib/x86_64-linux-gnu).
+# Debian packages, by cpack -G DEB in a build folder: libtuff<n>, libtuff-data<n>, libtuff-runtime<n>, libtuff-dev,
+# tuff-tools. They install below /usr; the preset "package" also takes Debian's folders for libraries (lib/x86_64-linux-gnu).
 
 set(TUFF_PACKAGE_CONTACT "Tuff <tuff@example.org>" CACHE STRING "Name and address in the packages, of whoever makes them")
 mark_as_advanced(TUFF_PACKAGE_CONTACT)
@@ -37,24 +37,31 @@ set(same "(= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE})")
 set(driver "libvulkan1, mesa-vulkan-drivers | vulkan-icd") # opened at run time, without which there is no device
 if(BUILD_SHARED_LIBS)
     set(whole libtuff${PROJECT_VERSION_MAJOR})
+    set(data libtuff-data${PROJECT_VERSION_MAJOR})
     set(runtime libtuff-runtime${PROJECT_VERSION_MAJOR})
     tuff_package(libtuff ${whole} libs "neural networks on Vulkan devices - library"
         "${what}\n.\nThis package holds the shared library, with the compiler of shaders in it.")
+    tuff_package(libtuff_data ${data} libs "neural networks on Vulkan devices - pictures and data sets"
+        "${what}\n.\nThis package holds the library that reads pictures and data sets of them.")
     tuff_package(libtuff_runtime ${runtime} libs "neural networks on Vulkan devices - small runtime library"
         "${what}\n.\nThis package holds the library that runs compiled plans, without a compiler.")
-    foreach(upper LIBTUFF LIBTUFF_RUNTIME)
+    foreach(upper LIBTUFF LIBTUFF_DATA LIBTUFF_RUNTIME)
         string(TOLOWER ${upper} lower)
         string(REPLACE "_" "-" library ${lower})
         file(WRITE ${tuff_generated}/deb/${lower}/shlibs
              "${lower} ${PROJECT_VERSION_MAJOR} ${library}${PROJECT_VERSION_MAJOR} (>= ${PROJECT_VERSION})\n")
         set(CPACK_DEBIAN_${upper}_PACKAGE_CONTROL_EXTRA ${tuff_generated}/deb/${lower}/shlibs ${tuff_generated}/deb/triggers)
-        set(CPACK_DEBIAN_${upper}_PACKAGE_RECOMMENDS ${driver})
+        if(upper STREQUAL "LIBTUFF_DATA") # they share private structs: one version of both
+            set(CPACK_DEBIAN_${upper}_PACKAGE_DEPENDS "${whole} ${same}")
+        else()
+            set(CPACK_DEBIAN_${upper}_PACKAGE_RECOMMENDS ${driver})
+        endif()
         if(CMAKE_INSTALL_LIBDIR STREQUAL "lib/${CMAKE_LIBRARY_ARCHITECTURE}")
             set(CPACK_DEBIAN_${upper}_PACKAGE_MULTIARCH same) # CMake 3.31
         endif()
     endforeach()
     file(WRITE ${tuff_generated}/deb/triggers "activate-noawait ldconfig\n")
-    set(dev_depends "${whole} ${same}, ${runtime} ${same}, ")
+    set(dev_depends "${whole} ${same}, ${data} ${same}, ${runtime} ${same}, ")
 endif()
 tuff_package(dev libtuff-dev libdevel "neural networks on Vulkan devices - development files"
     "${what}\n.\nThis package holds headers, static libraries, and the files for pkg-config and
@@ -66,7 +73,7 @@ if(tuff_programs)
         "${what}\n.\nThis package holds the programs: tuff-info shows the devices, tuff-train
 trains a classifier on pictures, tuff-classify uses it.")
     if(BUILD_SHARED_LIBS)
-        set(CPACK_DEBIAN_TOOLS_PACKAGE_DEPENDS "${whole} ${same}") # dpkg-shlibdeps knows no package of it yet
+        set(CPACK_DEBIAN_TOOLS_PACKAGE_DEPENDS "${whole} ${same}, ${data} ${same}") # dpkg-shlibdeps knows no package of it yet
         set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${PROJECT_BINARY_DIR}/lib)
     endif()
     set(CPACK_DEBIAN_TOOLS_PACKAGE_RECOMMENDS ${driver})

@@ -1,4 +1,4 @@
-/* tuff.h - all of Tuff but <tuff/vulkan.h>, which shows Vulkan types. Public. */
+/* tuff.h - all of Tuff but <tuff/vulkan.h>, which shows Vulkan types. <tuff/data.h> is of libtuff_data, the rest of libtuff. Public. */
 #ifndef TUFF_TUFF_H
 #define TUFF_TUFF_H
 
@@ -7,5 +7,6 @@
 #include "backend/backend.h"
 #include "graph/graph.h"
 #include "loaders/loaders.h"
+#include "samples/data/data.h"
 
 #endif

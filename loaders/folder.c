@@ -1,7 +1,7 @@
 /* folder.c - results in files and folders: whole files, and folders that one process at a time writes. */
 #include "backend/core.h"
 #include "backend/os.h"
-#include "loaders/dataset.h"
+#include "loaders/loaders.h"
 
 static const char LOCK[] = ".tuff-lock";
 
@@ -31,7 +31,7 @@ tuff_status tuff_file_try(struct tuff_context *context, const char *const *paths
 
 static tuff_status lock(struct tuff_folder *folder, struct tuff_error *error)
 {
-    char *path = tuff_path_join(folder->context, folder->path, LOCK, NULL);
+    char *path = tuff_os_path_join(folder->context, folder->path, LOCK, NULL);
     if (!path) return tuff_fail_memory(folder->context, error);
     tuff_status status = tuff_os_lock(folder->context, path, &folder->lock, error);
     tuff_free(folder->context, path);

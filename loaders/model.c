@@ -47,7 +47,7 @@ static tuff_status check_params(struct tuff_context *context, const struct tuff_
     TUFF_REQUIRE(context, error, params->struct_size == sizeof *params);
     TUFF_REQUIRE_THAT(context, error, params->class_names || params->class_count == 0,
                       "class_names is NULL, though class_count is not 0");
-    if (params->preprocess.channels) TUFF_TRY(tuff_preprocess_check(context, &params->preprocess, error));
+    if (params->preprocess.channels) TUFF_TRY(tuff_preprocess_check(context, __func__, &params->preprocess, error));
     TUFF_TRY(check_texts(context, params, error));
     if (!tuff_model_output_count(model))
         return tuff_fail(context, error, TUFF_ERR_USAGE,

@@ -1,32 +1,23 @@
-/* preprocess.c - how a picture becomes a sample: done, and as text in a model file, with the labels beside it. The texts are
- * untrusted. */
+/* preprocess.c - how a picture becomes a sample, as text in a model file, with the labels beside it. The texts are untrusted. */
 #include "loaders/preprocess.h"
-#include "loaders/picture.h"
 
-enum { SIDE_MAX = 32768 }; /* as tuff_picture_fit */
+enum { SIDE_MAX = 32768 };
 
 static const char *const mode_names[] = {"stretch", "pad", "crop"};
 static const char *const filter_names[] = {"bilinear", "area"};
 static const char *const invert_names[] = {"never", "always", "light"};
 
-static struct tuff_picture_fit_params fit_of(const struct tuff_preprocess *p, bool invert)
+tuff_status tuff_preprocess_check(struct tuff_context *context, const char *function, const struct tuff_preprocess *p,
+                                  struct tuff_error *error)
 {
-    return (struct tuff_picture_fit_params){.struct_size = sizeof(struct tuff_picture_fit_params),
-                                            .channels = p->channels,
-                                            .height = p->height,
-                                            .width = p->width,
-                                            .mode = p->mode,
-                                            .filter = p->filter,
-                                            .padding = (uint8_t)(invert ? 255 - p->ground : p->ground),
-                                            .invert = invert};
-}
-
-tuff_status tuff_preprocess_check(struct tuff_context *context, const struct tuff_preprocess *p, struct tuff_error *error)
-{
-    const struct tuff_picture_fit_params fit = fit_of(p, false);
-    TUFF_TRY(tuff_fit_check(context, __func__, &fit, error));
-    TUFF_REQUIRE_THAT(context, error, (unsigned)p->invert < TUFF_COUNT(invert_names), "invert is none of its kinds");
-    return TUFF_OK;
+    const char *wrong = p->channels != 1 && p->channels != 3              ? "channels is 1 or 3"
+                        : p->width == 0 || p->width > SIDE_MAX            ? "width is 0 or too large"
+                        : p->height == 0 || p->height > SIDE_MAX          ? "height is 0 or too large"
+                        : (unsigned)p->mode >= TUFF_COUNT(mode_names)     ? "mode is none of its kinds"
+                        : (unsigned)p->filter >= TUFF_COUNT(filter_names) ? "filter is none of its kinds"
+                        : (unsigned)p->invert >= TUFF_COUNT(invert_names) ? "invert is none of its kinds"
+                                                                          : NULL;
+    return wrong ? tuff_fail_usage(context, error, function, wrong) : TUFF_OK;
 }
 
 bool tuff_label_valid(const char *name)
@@ -34,39 +25,6 @@ bool tuff_label_valid(const char *name)
     for (const char *c = name; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f) return false;
     return name[0] && tuff_utf8_valid(name, strlen(name));
-}
-
-/* ---- pictures ----------------------------------------------------------------------------------------------------------------- */
-
-/* Grey of a pixel as tuff_picture_fit makes it, before rounding, in 1/1000; alpha over white. */
-static uint64_t grey(const struct tuff_picture *picture, uint32_t x, uint32_t y)
-{
-    const uint8_t *p = picture->pixels + ((size_t)y * picture->width + x) * picture->channels;
-    if (picture->channels == 1) return p[0] * 1000u;
-    uint64_t value = 299u * p[0] + 587u * p[1] + 114u * p[2];
-    return picture->channels == 4 ? (value * p[3] + 255000u * (255u - p[3])) / 255 : value;
-}
-
-static bool has_light_border(const struct tuff_picture *picture)
-{
-    uint64_t sum = 0, count = 0;
-    for (uint32_t x = 0; x < picture->width; x++, count += 2)
-        sum += grey(picture, x, 0) + grey(picture, x, picture->height - 1);
-    for (uint32_t y = 0; y < picture->height; y++, count += 2)
-        sum += grey(picture, 0, y) + grey(picture, picture->width - 1, y);
-    return sum > count * 127000;
-}
-
-tuff_status tuff_preprocess_run(struct tuff_context *context, const struct tuff_preprocess *preprocess,
-                                const struct tuff_picture *picture, uint8_t *out, struct tuff_error *error)
-{
-    TUFF_REQUIRE(context, error, context && preprocess && picture && picture->pixels);
-    TUFF_TRY(tuff_picture_check(context, __func__, picture, error));
-    TUFF_TRY(tuff_preprocess_check(context, preprocess, error));
-    bool invert = preprocess->invert == TUFF_INVERT_ALWAYS ||
-                  (preprocess->invert == TUFF_INVERT_LIGHT && has_light_border(picture));
-    const struct tuff_picture_fit_params fit = fit_of(preprocess, invert);
-    return tuff_picture_fit(context, picture, &fit, out, error);
 }
 
 /* ---- text --------------------------------------------------------------------------------------------------------------------- */

@@ -5,9 +5,9 @@
 #include "backend/core.h"
 #include "loaders/source.h"
 
-/* USAGE with a sentence when a field is out of range. */
-tuff_status tuff_preprocess_check(struct tuff_context *context, const struct tuff_preprocess *preprocess,
-                                  struct tuff_error *error);
+/* USAGE with a sentence, behind the name of the function that was called, when a field is out of range. */
+tuff_status tuff_preprocess_check(struct tuff_context *context, const char *function,
+                                  const struct tuff_preprocess *preprocess, struct tuff_error *error);
 
 /* Texts are allocated with the context's allocator. Errors: MEMORY. */
 tuff_status tuff_preprocess_print(struct tuff_context *context, const struct tuff_preprocess *preprocess, char **text,

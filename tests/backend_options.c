@@ -3,7 +3,7 @@
 #include "tests/backend_help.h"
 
 #include "graph/graph.h"
-#include "loaders/loaders.h"
+#include "samples/data/data.h"
 
 #include <stdio.h>
 #include <stdlib.h>

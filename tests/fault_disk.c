@@ -9,6 +9,7 @@
 #include "tests/train_help.h"
 
 #include "backend/os.h"
+#include "samples/data/data.h"
 
 #include <errno.h>
 #include <signal.h>

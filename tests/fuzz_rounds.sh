@@ -25,18 +25,18 @@ trap 'rm -rf "$work"' EXIT
 # Reader, target, longest input; for --coverage its sources, and their functions that read nothing: they write, build plans, take
 # files that others map, or need a device.
 readers='
-png         picture     1024 loaders/picture_png.c tuff_png_encode|try_write|write_bytes|flush_bytes
-jpeg        picture     1024 loaders/picture_jpeg.c,loaders/exif.c,loaders/picture.c tuff_picture_(read|write_png|kind|check|missing)
-webp        picture     1024 loaders/picture_webp.c -
-gif         picture     512  loaders/picture_gif.c -
-bmp         picture     1024 loaders/picture_bmp.c -
-foreign     foreign     1024 backend/printable.c,loaders/exif.c -
-idx         idx         4096 loaders/idx.c,loaders/gzip.c tuff_idx_read
+png         picture     1024 samples/data/picture_png.c tuff_png_encode|try_write|write_bytes|flush_bytes
+jpeg        picture     1024 samples/data/picture_jpeg.c,samples/data/exif.c,samples/data/picture.c tuff_picture_(read|write_png|kind|check|missing)
+webp        picture     1024 samples/data/picture_webp.c -
+gif         picture     512  samples/data/picture_gif.c -
+bmp         picture     1024 samples/data/picture_bmp.c -
+foreign     foreign     1024 backend/printable.c,samples/data/exif.c -
+idx         idx         4096 samples/data/idx.c,samples/data/gzip.c tuff_idx_read
 numpy       numpy       4096 loaders/npy.c,loaders/npz.c,loaders/columns.c tuff_(numpy_open|npy_write)
 safetensors safetensors 4096 loaders/safetensors.c tuff_safetensors_open
 container   container   4096 backend/container.c tuff_container_(open|write|lay_out)|table_bytes_of|put|read_content|make_table
 checkpoint  checkpoint  6144 loaders/checkpoint.c,loaders/saved.c,loaders/model_checkpoint.c,loaders/leaves.c tuff_(checkpoint_(store|write|read)|saved_(open|load)|classifier_.*|model_checkpoint_save|leaves_read)|check_(keys|model)|describe|text_section|(read|write)_(lazy|leaves|file)|start|print_field
-preprocess  checkpoint  6144 loaders/preprocess.c tuff_(preprocess_(print|run|check)|labels_print)|has_light_border|grey
+preprocess  checkpoint  6144 loaders/preprocess.c tuff_(preprocess_(print|check)|labels_print)
 bundle      bundle      4096 backend/bundle.c tuff_executable_save|add_(contents|section|kernels|plan)|has_content|read_slot|refuse
 plan        plan        4096 backend/plan_text.c,backend/plan.c tuff_plan_(summary|place.*|run_length|advance|loop_at)|tuff_launch_(bytes|texels)|add_bytes|equal_kernels|launch_conflicts|bindings_conflict
 graph       graph       4096 graph/parse.c -
@@ -45,7 +45,7 @@ row         row         2048 graph/ops/own_row.c -
 spirv       spirv       4096 backend/spirv.c -
 cache       cache       4096 backend/cache.c tuff_(spirv_key|cache_(add|flush|dump))|collect_entries|fetch_blob
 store       store       512  backend/store.c tuff_store_on
-dataset     dataset     4096 loaders/dataset.c,loaders/dataset_folder.c tuff_left_out_name
+dataset     dataset     4096 samples/data/dataset.c,samples/data/dataset_folder.c tuff_left_out_name
 history     history     4096 samples/train/history.c history_(step|finish)
 result      result      4096 samples/bench/check.c,samples/bench/check_rows.c,samples/bench/check_schema.c,samples/bench/document.c check_files?|print_(line|valid)|document_read
 compile     compile     4096 - -'

@@ -1,6 +1,6 @@
 #!/bin/sh
 # install_consumer.sh - installs into a temporary prefix, then builds and runs small programs against it, as users would: C
-# and C++, by find_package and by pkg-config, both libraries, shared and static; and install/app.c, a Vulkan app beside
+# and C++, by find_package and by pkg-config, all libraries, shared and static; and install/app.c, a Vulkan app beside
 # -lvulkan and with a volk of its own, whose vk* symbols must not meet those of libtuff.
 set -eu
 build=${TUFF_BUILD_DIR:?TUFF_BUILD_DIR is the build folder}
@@ -51,6 +51,24 @@ int main(void)
     return tuff_glslang() == NULL && HAVE_GLSLANG;
 }
 END
+cat > "$work/consumer/pictures.c" <<'END'
+#include <stdio.h>
+#include <string.h>
+#include <tuff/tuff.h>
+int main(void)
+{
+    struct tuff_context *context = NULL;
+    struct tuff_error error = {TUFF_OK, ""};
+    struct tuff_picture picture;
+    memset(&picture, 0, sizeof picture);
+    if (tuff_context_create(NULL, &context, &error) != TUFF_OK) return 1;
+    tuff_status status = tuff_picture_read(context, "there/is/none.png", NULL, &picture, &error);
+    const char *kind = tuff_picture_kind(0);
+    printf("pictures, %s the first kind: %s\n", kind ? kind : "without", error.message);
+    tuff_context_destroy(context);
+    return status != TUFF_ERR_FILE;
+}
+END
 cp "$source/tests/install/app.c" "$work/consumer/"
 have_glslang=0
 if grep -q '^TUFF_GLSLANG:BOOL=ON' "$build/CMakeCache.txt"; then have_glslang=1; fi
@@ -72,6 +90,10 @@ foreach(target tuff tuff_static)
     target_link_libraries(whole_\${target} PRIVATE tuff::\${target})
     target_compile_definitions(whole_\${target} PRIVATE HAVE_GLSLANG=$have_glslang)
 endforeach()
+foreach(target data data_static)
+    add_executable(pictures_\${target} pictures.c)
+    target_link_libraries(pictures_\${target} PRIVATE tuff::\${target})
+endforeach()
 find_library(vulkan vulkan)
 function(app name)
     add_executable(app_\${name} app.c)
@@ -92,7 +114,7 @@ END
 note "find_package, C and C++, shared and static"
 "$cmake" -S "$work/consumer" -B "$work/out" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" -DCMAKE_CXX_COMPILER="$cxx" \
     > "$work/log" 2>&1 && "$cmake" --build "$work/out" >> "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
-for program in "$work"/out/c_* "$work"/out/cxx_* "$work"/out/whole_* "$work"/out/app_*; do
+for program in "$work"/out/c_* "$work"/out/cxx_* "$work"/out/whole_* "$work"/out/pictures_* "$work"/out/app_*; do
     case $program in */app_*) [ $have_glslang -eq 1 ] || continue; note "$(basename "$program")" ;; esac
     "$program" || { status=$?; [ $status -eq 77 ] || { echo "$(basename "$program") failed: $status"; exit 1; }; }
 done
@@ -110,7 +132,12 @@ pc() { # pc NAME COMPILER SOURCE PKG-CONFIG-ARGUMENTS...: builds and runs
 if [ -e "$libdir/libtuff.so" ]; then
     pc pc_c "$cc" consumer.c tuff
     pc pc_cxx "$cxx" consumer_cxx.cc tuff
+    pc pc_pictures "$cc" pictures.c tuff
+    for name in c cxx; do
+        if readelf -d "$work/pc_$name" | grep -q libtuff_data; then echo "pc_$name needs libtuff_data, of which it calls nothing"; exit 1; fi
+    done
     pc pc_runtime "$cc" consumer.c tuff_runtime
     rm -f "$libdir"/lib*.so*
 fi
 pc pc_static "$cc" consumer.c --static tuff
+pc pc_static_pictures "$cc" pictures.c --static tuff

@@ -33,7 +33,7 @@ names="libtuff-dev tuff-tools"
 if [ $shared -eq 1 ]; then
     soname=$(readelf -d "$build/lib/libtuff.so" | sed -n 's/.*SONAME.*\[libtuff\.so\.\(.*\)\]/\1/p')
     [ "$soname" = "${version%%.*}" ] || fail "SONAME of libtuff: $soname, version $version"
-    names="libtuff$soname libtuff-runtime$soname $names"
+    names="libtuff$soname libtuff-data$soname libtuff-runtime$soname $names"
 fi
 for name in $names; do
     if ! [ -e "$work/packages/${name}_${wanted}_$(dpkg --print-architecture).deb" ]; then
@@ -61,11 +61,14 @@ depends() { # depends PACKAGE REGEX...: each must be there
 depends libtuff-dev libvulkan-dev
 if [ $shared -eq 1 ]; then
     depends libtuff$soname libc6
-    depends libtuff-dev "libtuff$soname \(= $wanted\)" "libtuff-runtime$soname \(= $wanted\)"
-    [ ! -e "$root/usr/bin/tuff-info" ] || depends tuff-tools "libtuff$soname \(= $wanted\)"
+    depends libtuff-data$soname libc6 "libtuff$soname \(= $wanted\)"
+    depends libtuff-dev "libtuff$soname \(= $wanted\)" "libtuff-data$soname \(= $wanted\)" "libtuff-runtime$soname \(= $wanted\)"
+    [ ! -e "$root/usr/bin/tuff-info" ] || depends tuff-tools "libtuff$soname \(= $wanted\)" "libtuff-data$soname \(= $wanted\)"
     [ "$(field libtuff-runtime$soname Depends | sed 's/ *([^)]*)//g')" = libc6 ] ||
         fail "libtuff-runtime$soname depends on more than libc6: $(field libtuff-runtime$soname Depends)"
-    for name in libtuff libtuff-runtime; do
+    codecs=$(field libtuff$soname Depends | tr ',' '\n' | grep -E 'png|jpeg|webp|gif|stb|zlib1g' | tr '\n' ' ' || true)
+    [ -z "$codecs" ] || fail "libtuff$soname depends on codecs: $codecs"
+    for name in libtuff libtuff-data libtuff-runtime; do
         dpkg-deb --ctrl-tarfile "$work/packages/$name$soname"_*.deb | tar -xO ./shlibs |
             grep -q "^$(echo $name | tr - _) $soname $name$soname " || fail "$name$soname: shlibs lacks its line"
     done

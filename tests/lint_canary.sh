@@ -10,7 +10,7 @@ errors=0
 # fresh: an innocent tree in which every lint passes
 fresh() {
     rm -rf "$work/tree"
-    mkdir -p "$work/tree/backend" "$work/tree/graph" "$work/tree/loaders" "$work/tree/samples/a" "$work/tree/samples/bench" "$work/tree/shaders" "$work/tree/tests"
+    mkdir -p "$work/tree/backend" "$work/tree/graph" "$work/tree/loaders" "$work/tree/samples/a" "$work/tree/samples/bench" "$work/tree/samples/data" "$work/tree/shaders" "$work/tree/tests"
     printf '#include "backend/base.h"\nint one(void)\n{\n    return 1;\n}\n' > "$work/tree/backend/one.c"
 }
 # expect WANTED LINT WHAT: WANTED is pass or fail
@@ -36,10 +36,17 @@ plant backend/a.c '"graph/graph.h"'
 plant backend/a.c '<glslang/Include/glslang_c_interface.h>'
 plant backend/a.c '"base.h"'
 plant loaders/a.c '"backend/plan.h"'
+plant loaders/a.c '"samples/data/data.h"'
+plant loaders/a.c '<png.h>'
 plant samples/a/a.c '"backend/core.h"'
+plant samples/a/a.c '"samples/data/data.h"'
+plant samples/data/a.c '"graph/graph.h"'
+plant samples/data/a.c '"backend/backend.h"'
+plant samples/data/a.c '<unistd.h>'
 plant samples/bench/works.c '"backend/core.h"'
 plant shaders/a.comp '"../backend/core.h"'
 fresh; printf '#include "backend/executable.h"\n' > "$work/tree/graph/session.c"; expect pass layers "session.c includes executable.h"
+fresh; printf '#include "backend/core.h"\n#include <png.h>\n' > "$work/tree/samples/data/a.c"; expect pass layers "samples/data/a.c includes core.h and png.h"
 
 fresh; { printf 'int f(void)\n{\n'; lines 118 '    f();'; printf '}\n'; } > "$work/tree/graph/f.c"; expect fail size "a function of 121 lines"
 fresh; { printf 'int f(void) {\n'; lines 119 '    f();'; printf '}\n'; } > "$work/tree/graph/f.c"; expect fail size "a function of 121 lines, brace behind"

@@ -28,7 +28,7 @@ for compiler in "$cc" gcc clang "${CXX:-c++}" g++ clang++; do
     done
 done
 suffix=c
-for header in backend/*.h graph/*.h graph/*/*.h loaders/*.h; do
+for header in backend/*.h graph/*.h graph/*/*.h loaders/*.h samples/data/*.h; do
     [ -e "$header" ] || continue
     check "\"$header\"" $suffix "$cc" -std=c11 $warnings -Wno-unused-function -I. -I"$build/generated"
 done

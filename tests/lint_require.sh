@@ -10,7 +10,7 @@ import glob, re, sys
 POINTER = re.compile(r"^[A-Za-z_]\w*(?:(?:->|\.)\w+)*(?: != NULL)?$")
 USE = re.compile(r"TUFF_REQUIRE\(([^,]*),([^,]*),(.*?)\);", re.S)
 failures = uses = 0
-for path in sorted(p for top in ("backend", "graph", "loaders") for p in glob.glob(top + "/**/*.c", recursive=True)):
+for path in sorted(p for top in ("backend", "graph", "loaders", "samples/data") for p in glob.glob(top + "/**/*.c", recursive=True)):
     text = open(path, encoding="utf-8").read()
     for use in USE.finditer(text):
         uses += 1

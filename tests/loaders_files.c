@@ -4,7 +4,7 @@
 #if !defined(_WIN32) /* links, devices and signals of POSIX */
 #define _DEFAULT_SOURCE 1
 
-#include "loaders/source.h"
+#include "samples/data/data.h"
 #include "tests/disk_help.h"
 #include "tests/loaders_support.h"
 

@@ -1,4 +1,5 @@
 /* loaders_fit.c - resizing: against the formulas of loaders.h in double, plain loops; constants; modes; channels. */
+#include "samples/data/data.h"
 #include "tests/loaders_support.h"
 
 #include <math.h>

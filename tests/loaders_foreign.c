@@ -1,5 +1,5 @@
 /* loaders_foreign.c - what others made: names with control characters never reach a message raw, and what is no file is refused at once. */
-#include "loaders/source.h"
+#include "samples/data/data.h"
 #include "tests/loaders_support.h"
 
 #include <stdio.h>

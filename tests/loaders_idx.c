@@ -1,7 +1,7 @@
 /* loaders_idx.c - IDX files, plain and gzip: every type, every length, every flipped bit, every failed allocation. */
 #include "tests/loaders_support.h"
 
-#include "loaders/source.h"
+#include "samples/data/data.h"
 
 #include <stdio.h>
 #include <stdlib.h>

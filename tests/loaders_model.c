@@ -2,7 +2,7 @@
 #include "tests/loaders_support.h"
 
 #include "backend/os.h"
-#include "loaders/source.h"
+#include "samples/data/data.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* loaders_picture.c - PNG and JPEG: there and back, alpha, orientation, limits, damage, failed allocations. */
 #include "tests/loaders_support.h"
 
-#include "loaders/picture.h"
+#include "samples/data/picture.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  *   loaders_picture_kinds FILE RGBA    compares a file with raw pixels that another decoder made of it (tests/loaders_peers.sh) */
 #include "tests/loaders_support.h"
 
-#include "loaders/picture.h"
+#include "samples/data/picture.h"
 
 #include <stdio.h>
 #include <stdlib.h>

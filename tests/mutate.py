@@ -3,7 +3,7 @@
 
   tests/mutate.py [OPTION...]
     --list FILE      mutations to apply first (default tests/mutate.list; "" for none)
-    --count N        more, drawn from the lines of backend/, graph/, loaders/ and shaders/ (default 100)
+    --count N        more, drawn from the lines of backend/, graph/, loaders/, samples/data/ and shaders/ (default 100)
     --seed S         of the drawing (default 1)
     --work DIR       copy of the source folder, its build and results.tsv (default build/mutate). What results.tsv holds already is not
                      done again: an interrupted run goes on where it was
@@ -34,6 +34,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Tests in the order in which they are run: those of what was changed, the quick ones, and the rest of the default suite that is not long.
 FIRST = [
     ("loaders/", r"^loaders_"),
+    ("samples/data/", r"^loaders_"),
     ("shaders/", r"^(op_harness|op_selftest)$"),
     ("graph/ops/", r"^(graph_ops|op_harness)$"),
     ("graph/compile/", r"^(graph_passes|graph_plan|op_harness)$"),
@@ -124,7 +125,7 @@ def candidates(path):
 
 def draw(count, seed):
     """Lines are drawn first, then one change of the line: a long line has no more weight than a short one."""
-    files = sorted(f for pattern in ("backend/*.c", "graph/**/*.c", "loaders/*.c", "shaders/**/*.comp", "shaders/**/*.glsl")
+    files = sorted(f for pattern in ("backend/*.c", "graph/**/*.c", "loaders/*.c", "samples/data/*.c", "shaders/**/*.comp", "shaders/**/*.glsl")
                    for f in glob.glob(pattern, root_dir=ROOT, recursive=True) if not f.endswith("os_windows.c"))
     lines = {}
     for path in files:
@@ -176,7 +177,7 @@ class Bench:
         return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
     def digest(self):
-        """Of the library, which holds all code and all shaders."""
+        """Of the libraries, which hold all code and all shaders."""
         total = hashlib.sha256()
         for path in sorted(glob.glob(self.build + "/**/libtuff*.so", recursive=True)):
             total.update(open(path, "rb").read())

@@ -2,7 +2,7 @@
 #if !defined(_WIN32) /* shells of POSIX */
 
 #include "tests/program_help.h"
-#include "loaders/loaders.h"
+#include "samples/data/data.h"
 #include "tests/temporary.h"
 
 #include "backend/os.h"

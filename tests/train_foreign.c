@@ -3,7 +3,7 @@
 #include "tests/loaders_support.h"
 
 #include "backend/backend.h"
-#include "loaders/source.h"
+#include "samples/data/data.h"
 
 #include <stdio.h>
 #include <stdlib.h>

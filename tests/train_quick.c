@@ -5,7 +5,7 @@
 
 #include "backend/backend.h"
 #include "backend/os.h"
-#include "loaders/source.h"
+#include "samples/data/data.h"
 
 #include <stdio.h>
 

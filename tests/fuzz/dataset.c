@@ -1,7 +1,7 @@
 /* dataset.c - any bytes as files in folders, read as data sets: of class folders, or of the four files of MNIST.
  *   a file: bytes of its name, name, bytes of its content (2 bytes, little endian), content; in names '/' parts folders */
 #define _POSIX_C_SOURCE 200809L
-#include "loaders/loaders.h"
+#include "samples/data/data.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <fcntl.h>

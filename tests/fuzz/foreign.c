@@ -1,7 +1,7 @@
 /* foreign.c - any bytes as the name of a file and as the EXIF block of a JPEG. */
 #include "tests/fuzz/fuzz.h"
 
-#include "loaders/picture.h"
+#include "samples/data/picture.h"
 
 #include <stdlib.h>
 

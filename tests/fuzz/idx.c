@@ -1,5 +1,5 @@
 /* idx.c - any bytes as an IDX file, plain or compressed. */
-#include "loaders/source.h"
+#include "samples/data/idx.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

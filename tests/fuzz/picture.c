@@ -1,7 +1,7 @@
 /* picture.c - any bytes as a picture of each format; what can be read is made a sample. */
 #include "tests/fuzz/fuzz.h"
 
-#include "loaders/loaders.h"
+#include "samples/data/data.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -4,7 +4,7 @@
 #include "backend/container.h"
 #include "graph/compile/compile.h"
 #include "loaders/loaders.h"
-#include "loaders/source.h"
+#include "samples/data/data.h"
 #include "shaders/kernels.h"
 #include "tests/graph_help.h"
 #include "tests/op_help.h"

@@ -1,6 +1,6 @@
 /* picture_gif.c - the first frame of a GIF, by giflib. What the frame leaves free of the screen, or says to be transparent, has
  * alpha 0. giflib's own memory does not come from the context's allocator. */
-#include "loaders/picture.h"
+#include "samples/data/picture.h"
 
 #if TUFF_HAVE_GIF
 #include <gif_lib.h>

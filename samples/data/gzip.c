@@ -3,7 +3,7 @@
  * The header is read here and not by zlib, so that every bit with a meaning is checked. Promises: at most limit bytes of
  * output, the stream ends where the file ends, CRC-32 and length of every member are right. */
 #include "backend/core.h"
-#include "loaders/source.h"
+#include "samples/data/idx.h"
 
 #if TUFF_HAVE_ZLIB
 #include <limits.h>

@@ -2,9 +2,9 @@
  *
  * The format: two zero bytes, a type, a rank, the dimensions as big-endian 32-bit numbers, the elements, big-endian.
  * The file's own memory becomes the array: the header is moved away and the elements are turned in place. */
+#include "samples/data/idx.h"
 #include "backend/core.h"
 #include "backend/os.h"
-#include "loaders/source.h"
 
 static const struct {
     uint8_t code;

@@ -2,7 +2,7 @@
  *
  * libpng leaves by longjmp: every function that calls it works on a struct job that outlives the jump, and the function
  * with setjmp has no local of its own that changes. Memory of libpng and zlib is the context's allocator. */
-#include "loaders/picture.h"
+#include "samples/data/picture.h"
 
 #if TUFF_HAVE_PNG
 #include <png.h>

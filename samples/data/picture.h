@@ -1,9 +1,10 @@
-/* picture.h - what picture.c asks of the codecs. Private to loaders/. */
-#ifndef TUFF_LOADERS_PICTURE_H
-#define TUFF_LOADERS_PICTURE_H
+/* picture.h - what picture.c asks of the codecs. Private to samples/data/. */
+#ifndef TUFF_DATA_PICTURE_H
+#define TUFF_DATA_PICTURE_H
 
 #include "backend/core.h"
 #include "loaders/source.h"
+#include "samples/data/data.h"
 
 /* Most pixels along one side: keeps every size of a row within 32 bits. */
 #define TUFF_PICTURE_SIDE 1000000u

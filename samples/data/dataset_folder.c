@@ -3,8 +3,8 @@
  * First all names are listed and each picture's set is decided, then the arrays are made, then the pictures are read into
  * their places one by one: memory is the result and one picture. */
 #include "backend/lookup.h"
-#include "loaders/dataset.h"
-#include "loaders/picture.h"
+#include "samples/data/dataset.h"
+#include "samples/data/picture.h"
 
 #include <stdio.h>
 
@@ -83,7 +83,7 @@ static tuff_status leave_out_name(struct job *job, const char *class, const char
         leave_out(job, TUFF_LEFT_OUT_HIDDEN, class, name);
         return TUFF_OK;
     }
-    char *path = tuff_path_join(job->context, job->folder, class, name);
+    char *path = tuff_os_path_join(job->context, job->folder, class, name);
     if (!path) return tuff_fail_memory(job->context, job->error);
     leave_out(job, tuff_os_is_folder(path) ? TUFF_LEFT_OUT_NESTED : TUFF_LEFT_OUT_ENDING, class, name);
     tuff_free(job->context, path);
@@ -109,7 +109,7 @@ static bool falls_into_test(const char *class_name, const char *file, double fra
 
 static tuff_status list_class(struct job *job, uint32_t label)
 {
-    char *path = tuff_path_join(job->context, job->folder, job->classes[label], NULL), **names = NULL;
+    char *path = tuff_os_path_join(job->context, job->folder, job->classes[label], NULL), **names = NULL;
     size_t name_count = 0, first = job->count, training = 0;
     if (!path) return tuff_fail_memory(job->context, job->error);
     tuff_status status = tuff_os_list_folder(job->context, path, &names, &name_count, job->error);
@@ -142,7 +142,7 @@ static tuff_status list_classes(struct job *job, char **names, size_t count)
             leave_out(job, TUFF_LEFT_OUT_HIDDEN, NULL, names[i]);
             continue;
         }
-        char *path = tuff_path_join(job->context, job->folder, names[i], NULL);
+        char *path = tuff_os_path_join(job->context, job->folder, names[i], NULL);
         if (!path) return tuff_fail_memory(job->context, job->error);
         bool folder = tuff_os_is_folder(path);
         tuff_free(job->context, path);
@@ -205,7 +205,7 @@ static tuff_status read_picture(struct job *job, const struct entry *entry, uint
     struct tuff_picture picture = {0};
     struct tuff_picture_damage damage = {0};
     struct tuff_picture_options options = {.struct_size = sizeof options, .damage = &damage};
-    char *path = tuff_path_join(job->context, job->folder, job->classes[entry->label], entry->file), text[800];
+    char *path = tuff_os_path_join(job->context, job->folder, job->classes[entry->label], entry->file), text[800];
     if (!path) return tuff_fail_memory(job->context, error);
     tuff_status status = tuff_picture_read(job->context, path, &options, &picture, error);
     if (status == TUFF_OK && damage.warnings && job->report.damaged.count++ == 0) {

@@ -2,7 +2,8 @@
  *
  * Integer arithmetic with 22-bit weights, so that the result is the same on every machine; the weights are made once per
  * axis, rows first, then columns. */
-#include "loaders/picture.h"
+#include "loaders/preprocess.h"
+#include "samples/data/picture.h"
 
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF /* weights round alike everywhere; gcc does so by -std=c11 */
@@ -10,7 +11,6 @@
 
 /* A sample times the sum of the weights fits 31 bits. KEPT_BITS: of the fraction between the two passes. */
 enum { WEIGHT_BITS = 22, KEPT_BITS = 8 };
-#define FIT_SIDE_MAX 32768u
 
 /* Where an axis of the result comes from. */
 struct axis {
@@ -186,13 +186,12 @@ static void run(struct job *job, uint8_t *out)
 tuff_status tuff_fit_check(struct tuff_context *context, const char *function, const struct tuff_picture_fit_params *params,
                            struct tuff_error *error)
 {
-    const char *wrong = params->channels != 1 && params->channels != 3         ? "channels is 1 or 3"
-                        : params->width == 0 || params->width > FIT_SIDE_MAX   ? "width is 0 or too large"
-                        : params->height == 0 || params->height > FIT_SIDE_MAX ? "height is 0 or too large"
-                        : (unsigned)params->mode > TUFF_FIT_CROP               ? "mode is none of its kinds"
-                        : (unsigned)params->filter > TUFF_FILTER_AREA          ? "filter is none of its kinds"
-                                                                               : NULL;
-    return wrong ? tuff_fail_usage(context, error, function, wrong) : TUFF_OK;
+    const struct tuff_preprocess same = {.channels = params->channels,
+                                         .height = params->height,
+                                         .width = params->width,
+                                         .mode = params->mode,
+                                         .filter = params->filter};
+    return tuff_preprocess_check(context, function, &same, error);
 }
 
 tuff_status tuff_picture_fit(struct tuff_context *context, const struct tuff_picture *picture,

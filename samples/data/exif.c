@@ -1,5 +1,5 @@
 /* exif.c - finds the orientation in the EXIF block of a JPEG. Anything unexpected means "as stored". */
-#include "loaders/picture.h"
+#include "samples/data/picture.h"
 
 struct tiff {
     const uint8_t *data;

@@ -3,7 +3,7 @@
  * libjpeg leaves by longjmp: everything lives in a struct job that outlives the jump. Its warnings mean damaged data (cut
  * off, bad codes), of which it makes the most, as its own tools do: they are counted. libjpeg's own memory does not come from the
  * context's allocator. */
-#include "loaders/picture.h"
+#include "samples/data/picture.h"
 
 #if TUFF_HAVE_JPEG
 #include <setjmp.h>

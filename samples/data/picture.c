@@ -1,5 +1,5 @@
 /* picture.c - pictures from files and memory: which codec, what becomes of alpha, which way is up; PNG to a file. */
-#include "loaders/picture.h"
+#include "samples/data/picture.h"
 
 #include "backend/os.h"
 

@@ -1,6 +1,6 @@
 /* picture_bmp.c - BMP in, by stb_image. It takes what is missing at the end of a file for zeros, so the length is checked here.
  * Its memory does not come from the context's allocator. */
-#include "loaders/picture.h"
+#include "samples/data/picture.h"
 
 #if TUFF_HAVE_BMP
 #include <limits.h>

@@ -1,25 +1,11 @@
 /* dataset.c - data sets in the four IDX files of MNIST; what every data set needs. */
-#include "loaders/dataset.h"
+#include "samples/data/dataset.h"
 
 #include <stdio.h>
 
 /* Source: the README of zalandoresearch/fashion-mnist, "Labels". */
 static const char *const fashion_names[10] = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                                               "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
-
-char *tuff_path_join(struct tuff_context *context, const char *folder, const char *name, const char *more)
-{
-    struct tuff_text text;
-    tuff_text_init(&text, context);
-    size_t length = strlen(folder);
-    bool slash = length > 0 && (folder[length - 1] == '/' || folder[length - 1] == '\\');
-    tuff_text_append(&text, folder, length);
-    tuff_text_add(&text, "%s%s", slash ? "" : "/", name);
-    if (more) tuff_text_add(&text, "/%s", more);
-    char *path = tuff_text_take(&text);
-    tuff_text_finish(&text);
-    return path;
-}
 
 bool tuff_dataset_name_classes(struct tuff_context *context, struct tuff_dataset *dataset, const char *const *names,
                                size_t count)
@@ -93,7 +79,7 @@ static tuff_status find_part(struct tuff_context *context, const char *folder, c
         status = tuff_fail(context, error, TUFF_ERR_FORMAT,
                            "%s: holds several data sets (%s, %s); put one into a folder of its own", folder, names[best],
                            names[several]);
-    else if (best != SIZE_MAX && !(*path = tuff_path_join(context, folder, names[best], NULL)))
+    else if (best != SIZE_MAX && !(*path = tuff_os_path_join(context, folder, names[best], NULL)))
         status = tuff_fail_memory(context, error);
     tuff_free(context, names);
     return status;

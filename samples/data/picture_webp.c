@@ -1,6 +1,6 @@
 /* picture_webp.c - WebP in, by libwebp: lossy and lossless, with and without alpha. libwebp's own memory does not come from the
  * context's allocator. */
-#include "loaders/picture.h"
+#include "samples/data/picture.h"
 
 #if TUFF_HAVE_WEBP
 #include <webp/decode.h>

@@ -1,0 +1,204 @@
+/* data.h - pictures and data sets of them, from files to arrays: PNG, JPEG, WebP, GIF, BMP; IDX, class folders. Public. They are a library
+ * of their own beside libtuff, libtuff_data: who calls none of this needs neither it nor the codecs that it links.
+ *
+ * What loaders.h says holds here too: files are untrusted, any thread may call, and which errors every reader may give. */
+#ifndef TUFF_DATA_H
+#define TUFF_DATA_H
+
+#include "loaders/loaders.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- pictures --------------------------------------------------------------------------------------------------------- */
+
+/* Rows from the top, samples interleaved, no padding: pixels [height, width, channels] u8. Zero it before the first use. */
+struct tuff_picture {
+    uint32_t width, height; /* >= 1 */
+    uint32_t channels;      /* 1 grey, 3 RGB, 4 RGB and alpha (not premultiplied) */
+    uint8_t *pixels;        /* [owned] */
+};
+
+enum tuff_alpha {
+    TUFF_ALPHA_BLEND = 0, /* over white: (c * a + 255 * (255 - a)) / 255, rounded; the picture has 1 or 3 channels */
+    TUFF_ALPHA_KEEP,      /* a picture with alpha has 4 channels, also a grey one */
+    TUFF_ALPHA_DROP       /* alpha is ignored */
+};
+
+/* What a picture's library warned of although it could read the picture. */
+struct tuff_picture_damage {
+    uint32_t warnings; /* 0: nothing is wrong */
+    char first[200];   /* the first of them, as by tuff_printable */
+};
+
+/* How a picture is read. Zero is the default of every field but struct_size. */
+struct tuff_picture_options {
+    size_t struct_size; /* sizeof(struct tuff_picture_options) */
+    enum tuff_alpha alpha;
+    uint64_t max_pixels;                /* larger pictures are refused; 0: 2^27 */
+    bool ignore_orientation;            /* leave the rows as stored; otherwise the EXIF orientation of a JPEG is applied */
+    uint64_t max_expansion;             /* most bytes of pixels for each byte of the file, above 64 MiB of pixels; 0: 1024 */
+    struct tuff_picture_damage *damage; /* written where the picture could be read; may be NULL */
+};
+
+/* Reads a PNG, JPEG, WebP, GIF or BMP file (found by its first bytes). options may be NULL; finish the picture with
+ * tuff_picture_finish.
+ * Samples are as stored: no colour profile and no gamma is applied. PNG: a palette becomes RGB, 1, 2 and 4 bits become
+ * 8 by v * 255 / maxval, 16 bits by v / 257 rounded; a tRNS colour is alpha. JPEG: baseline, progressive and arithmetic;
+ * CMYK becomes RGB by r = c * k / 255 of the inverted (Adobe) values; 12 bits are refused. WebP: still pictures. GIF: the first
+ * frame, on its screen, of which the rest is transparent. BMP: not compressed, no palette of OS/2.
+ * Damage: a JPEG that is cut off, has bytes between its markers, wrong codes or no end is read as libjpeg's own tools read it; the
+ * log gets a warning, options->damage the count and the first sentence. Every damaged chunk of a PNG is refused (each carries a CRC), and so
+ * is what is cut off in the other formats. Bytes after the end of the picture are ignored. A JPEG carries no checksum: other
+ * damage shows up as a different picture.
+ * Memory: at most 64 MiB of pixels, or max_expansion times the file where that is more; while a picture is decoded, up to four
+ * times its pixels (the coefficients of a progressive JPEG).
+ * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (12 bits; an animated WebP; a compressed BMP; a build without the format's library). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_picture_read(struct tuff_context *context, const char *path,
+                                                       const struct tuff_picture_options *options,
+                                                       struct tuff_picture *picture, struct tuff_error *error);
+/* The same from memory. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_picture_decode(struct tuff_context *context, struct tuff_span file,
+                                                         const struct tuff_picture_options *options,
+                                                         struct tuff_picture *picture, struct tuff_error *error);
+/* Name of the format number index among those that this build reads, as "JPEG"; NULL behind the last. Static text. Thread-safe. */
+TUFF_API const char *tuff_picture_kind(uint32_t index);
+/* Frees the pixels and zeroes the struct. */
+TUFF_API void tuff_picture_finish(struct tuff_context *context, struct tuff_picture *picture);
+/* Writes a PNG file of 8 bits and 1, 3 or 4 channels; path holds the old or the new content whole.
+ * Errors: USAGE, FILE, MEMORY, UNSUPPORTED (a build without libpng). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_picture_write_png(struct tuff_context *context, const char *path,
+                                                            const struct tuff_picture *picture, struct tuff_error *error);
+
+/* Zero is the default of every field but struct_size and the three sizes. */
+struct tuff_picture_fit_params {
+    size_t struct_size;     /* sizeof(struct tuff_picture_fit_params) */
+    uint32_t channels;      /* 1 or 3 */
+    uint32_t height, width; /* of the result, 1 .. 32768 */
+    enum tuff_fit mode;
+    enum tuff_filter filter;
+    uint8_t padding; /* ground of TUFF_FIT_PAD, before inversion */
+    bool invert;     /* v becomes 255 - v: dark writing on paper becomes the light writing of MNIST */
+};
+
+/* Resizes and converts a picture to out [channels, height, width] u8, planes one after the other (NCHW with n = 1).
+ *   grey     (299 r + 587 g + 114 b + 500) / 1000 (ITU-R BT.601); grey to RGB repeats; alpha is blended over white first
+ *   resize   each axis alone, out[i] = sum_k w[i,k] in[k] / sum_k w[i,k], source window [o, o + m), step s = m / n:
+ *            bilinear  w[i,k] = max(0, 1 - |k + 1/2 - (o + (i + 1/2) s)| / max(s, 1))
+ *            area      w[i,k] = length of [k, k+1) within [o + i s, o + (i+1) s)
+ *   pad      the picture takes round(w f) x round(h f) pixels, f = min(width / w, height / h), at floor(rest / 2)
+ * Numerics: weights have 22 bits and sum to one exactly; a constant picture stays constant; off by at most one level from
+ * the exact sum; integer sums, the same on every machine.
+ *   out      channels * height * width bytes, written on success only
+ * Errors: USAGE, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_picture_fit(struct tuff_context *context, const struct tuff_picture *picture,
+                                                      const struct tuff_picture_fit_params *params, uint8_t *out,
+                                                      struct tuff_error *error);
+
+/* Makes a sample of a picture, as a model file says: preprocess of struct tuff_saved_info.
+ *   out      channels * height * width bytes, written on success only
+ * Errors: as tuff_picture_fit. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_preprocess_run(struct tuff_context *context,
+                                                         const struct tuff_preprocess *preprocess,
+                                                         const struct tuff_picture *picture, uint8_t *out,
+                                                         struct tuff_error *error);
+
+/* ---- IDX -------------------------------------------------------------------------------------------------------------- */
+
+/* The array of an IDX file, row-major, in the host's byte order. Zero it before the first use. */
+struct tuff_idx {
+    enum tuff_element element; /* U8, I8, I16, I32, F32 or F64 */
+    uint32_t rank;             /* 1 .. TUFF_FILE_RANK */
+    uint64_t dim[TUFF_FILE_RANK];
+    uint64_t count; /* product of dim; 0 is legal */
+    void *data;     /* [owned] count elements, aligned as by malloc */
+};
+
+/* Reads an IDX file, plain or compressed by gzip (found by its first bytes, not by its name).
+ * Source: the IDX description of the MNIST database; RFC 1951 and 1952.
+ *   limit  most bytes of the decompressed file; 0: 4 GiB, of a gzip file also 100 times its size where that is above 256 MiB
+ *   idx    filled on success; finish it with tuff_idx_finish
+ * The file must end exactly where its header says. Of a gzip file length and CRC-32 are checked, so every flipped bit of
+ * the compressed data is refused, and so is a header that sets a reserved or the text flag, or an unknown compression
+ * hint or system. What no reader can check is what carries no information about the data: the modification time (4
+ * bytes), which of the known systems and hints is named (2 bytes), and the text of an original file name or comment
+ * (unless the header carries its own CRC, which is checked).
+ * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (gzip in a build without zlib). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_idx_read(struct tuff_context *context, const char *path, size_t limit,
+                                                   struct tuff_idx *idx, struct tuff_error *error);
+/* Frees the data and zeroes the struct. */
+TUFF_API void tuff_idx_finish(struct tuff_context *context, struct tuff_idx *idx);
+
+/* ---- data sets ---------------------------------------------------------------------------------------------------------- */
+
+/* Labelled pictures in memory. Zero it before the first use. */
+struct tuff_dataset {
+    uint64_t count; /* n >= 1 */
+    uint32_t channels, height, width;
+    uint8_t *pictures;        /* [owned] [n, c, h, w] u8 */
+    int32_t *labels;          /* [owned] [n], 0 .. class_count - 1 */
+    uint32_t class_count;     /* >= 1 */
+    const char **class_names; /* [owned] one allocation with its texts, class_count of them */
+    uint64_t skipped;         /* unreadable pictures that were left out */
+};
+/* Frees what it owns and zeroes the struct. */
+TUFF_API void tuff_dataset_finish(struct tuff_context *context, struct tuff_dataset *dataset);
+
+/* Reads a folder with the files of MNIST, Fashion-MNIST or EMNIST: train-images-idx3-ubyte, train-labels-idx1-ubyte,
+ * t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each plain or with .gz, with '.' in place of the second '-', with a prefix that ends
+ * in '-', and with "test" in place of "t10k". Images are u8 [n, h, w] or [n, c, h, w], labels u8 [n]. There are as many classes as the
+ * largest label asks for, 10 at least. Their names are those of Fashion-MNIST when the folder's own name contains "fashion" (in any
+ * case) and there are 10; else letters as a file mapping.txt has them (lines of label and ASCII code), else "0", "1", ..
+ *   train, test  both filled, or neither; finish each
+ * Errors: FILE (the folder or one of the files is missing), FORMAT (damage; numbers of images and labels that differ; sizes
+ * of train and test that differ; no pictures; files of several sets), MEMORY, UNSUPPORTED (gzip in a build without zlib). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_dataset_read_idx(struct tuff_context *context, const char *folder,
+                                                           struct tuff_dataset *train, struct tuff_dataset *test,
+                                                           struct tuff_error *error);
+
+/* Why a file of the folder is not in a data set. */
+enum tuff_left_out {
+    TUFF_LEFT_OUT_UNREADABLE = 0, /* first: the sentence of why */
+    TUFF_LEFT_OUT_ENDING,         /* its name does not end as that of a picture */
+    TUFF_LEFT_OUT_HIDDEN,         /* its name begins with '.' */
+    TUFF_LEFT_OUT_NESTED,         /* a folder within a class folder */
+    TUFF_LEFT_OUT_BESIDE,         /* a file beside the class folders */
+    TUFF_LEFT_OUT_REASONS
+};
+/* "cannot be read", "..."; NULL for another number. Static text. Thread-safe. */
+TUFF_API const char *tuff_left_out_name(enum tuff_left_out reason);
+struct tuff_folder_report {
+    struct {
+        uint64_t count;
+        char first[300]; /* of them: its path within the folder, or the sentence; as by tuff_printable */
+    } left_out[TUFF_LEFT_OUT_REASONS], damaged /* read all the same: tuff_picture_damage; first: path and warning */;
+};
+
+/* How a folder of class folders becomes a data set. Zero is the default of every field but struct_size and fit. */
+struct tuff_folder_params {
+    size_t struct_size;                 /* sizeof(struct tuff_folder_params) */
+    struct tuff_picture_fit_params fit; /* size and shape of every picture (its struct_size too) */
+    double test_fraction;               /* 0 .. 1: part of the pictures that go into test */
+    bool skip_unreadable;          /* leave a bad picture out and count it; otherwise it is an error that names the file */
+    uint64_t max_bytes;            /* of all pictures together; 0: 4 GiB */
+    struct tuff_progress progress; /* "reading pictures", once a picture */
+    struct tuff_folder_report *report; /* written, also on failure: what was left out or is damaged; may be NULL */
+};
+
+/* Reads folder/CLASS/PICTURE: every folder is a class, in the order of the bytes of its name; every file that ends in .png,
+ * .jpg, .jpeg, .webp, .gif or .bmp (in any case) is a picture; other files, and what begins with '.', are left out and counted.
+ * A picture goes into test when hash("CLASS/PICTURE") / 2^64 < test_fraction, so adding pictures moves no other; a class
+ * that would have none left to train on keeps all of its pictures in train.
+ *   train, test  both filled, or neither; finish each. test->count is 0, with no arrays, when nothing falls into test
+ * Errors: FILE (no such folder, an unreadable file), FORMAT (no class folders, a class without pictures, a damaged
+ * picture, more than max_bytes), CANCELLED (by progress), MEMORY, UNSUPPORTED. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_dataset_read_folder(struct tuff_context *context, const char *folder,
+                                                              const struct tuff_folder_params *params,
+                                                              struct tuff_dataset *train, struct tuff_dataset *test,
+                                                              struct tuff_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
