@@ -16,7 +16,7 @@ function body(text) {
 }
 function pointwise(   line, kind, name, onnx, formula, number, character, depth, i, count, parts) {
     while ((getline line < rows) > 0) {
-        if (line !~ /^TUFF_PW[12][PB]?\(/) continue
+        if (line !~ /^TUFF_PW[12][PBI]?\(/) continue
         kind = line; sub(/\(.*/, "", kind)
         sub(/^[^(]*\(/, "", line)
         count = 1; parts[1] = parts[2] = parts[3] = ""; depth = 0

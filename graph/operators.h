@@ -16,6 +16,8 @@ extern "C" {
 #define TUFF_PW2(name, onnx, y, da, db, edges) TUFF_API tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, tuff_val b);
 #define TUFF_PW2B(name, onnx, y, edges) TUFF_API tuff_val tuff_##name(struct tuff_graph *g, tuff_val a, tuff_val b);
 #include "graph/ops/pointwise.def"
+/* The bits of whole numbers turned, -1 - a, i32. Source: ONNX BitwiseNot-18. Errors: SHAPE (floats). */
+TUFF_API tuff_val tuff_bit_not(struct tuff_graph *g, tuff_val a);
 /* An operator of the app's own, as a row of text: fused, differentiated, printed and parsed like the rows above. The texts are
  * expressions of GLSL over a, b, p0, p1 and, in derivatives, y, the result: + - * / ?: comparisons && || !, decimal numbers
  * with a point, and the functions of graph/ops/pw_helpers.def. Everything is copied; the same texts again are the same

@@ -221,6 +221,23 @@ static void softmax(struct trial *t)
     expect(t, tuff_log_softmax(t->g, x, 1), 0, (19 + 67 + 3 * 5 + 4 + 16) * ULP);
 }
 
+/* Signs, and divisions of each kind; by 0 as well. */
+static void whole_numbers(struct trial *t)
+{
+    struct tuff_graph *g = t->g;
+    tuff_val a = input(t, TUFF_I32, TUFF_SHAPE(7, 37), -99999, 99999), b = input(t, TUFF_I32, TUFF_SHAPE(7, 37), -35, 35);
+    tuff_val x = fraction(t, TUFF_SHAPE(7, 37), -999, 999), half = tuff_scalar(g, -2.5);
+    exact(t, tuff_abs(g, a));
+    exact(t, tuff_div(g, a, b));
+    exact(t, tuff_mod(g, a, b));
+    exact(t, tuff_fmod(g, a, b));
+    exact(t, tuff_pow(g, a, b));
+    exact(t, tuff_bit_xor(g, tuff_shift_left(g, a, b), tuff_shift_right(g, a, b)));
+    exact(t, tuff_bit_or(g, tuff_bit_and(g, a, b), tuff_sign(g, b)));
+    exact(t, tuff_fmod(g, x, half));
+    exact(t, tuff_mod(g, x, half));
+}
+
 static void running_sums(struct trial *t)
 {
     tuff_val x = whole(t, TUFF_SHAPE(5, 131, 3), 9999);
@@ -390,6 +407,7 @@ static const struct family {
     {"cumsum", running_sums},
     {"topk", topk},
     {"gather, scatter", indexing},
+    {"whole numbers", whole_numbers},
     {"average pool", average_pool},
     {"max pool", max_pool},
     {"NaN", not_hidden},

@@ -45,6 +45,9 @@ ELEMENT row(ELEMENT a, ELEMENT b, float p0, float p1)
 #define TUFF_PW1(name, onnx, y_, da_, edges) ROW_OF(y_)
 #define TUFF_PW2(name, onnx, y_, da_, db_, edges) ROW_OF(y_)
 #define TUFF_PW2B(name, onnx, y_, edges) ROW_OF(y_)
+#if !ROW_INT
+#define TUFF_PW2I(name, onnx, y_, edges) at += 3u;
+#endif
 #include "../graph/ops/pointwise.def"
     return r;
 }

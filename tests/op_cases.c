@@ -29,6 +29,10 @@ static const struct tuff_case row2[] = {
     {"kinks", {T(257), T(257)}, 2, {TUFF_DOMAIN_KINKS, TUFF_DOMAIN_KINKS}, 0, A({0.7}, {1.3})},
     {"positive", {T(4099), T(4099)}, 2, {TUFF_DOMAIN_POSITIVE, TUFF_DOMAIN_NORMAL}, 0, A({0.7}, {1.3})},
 };
+static const struct tuff_case row2_whole[] = {
+    {"one", {I(1), I(1)}, 2, {TUFF_DOMAIN_INDEX, TUFF_DOMAIN_INDEX}, 40, A({0}, {0})},
+    {"odd", {I(3, 5, 7), I(3, 5, 7)}, 2, {TUFF_DOMAIN_INDEX, TUFF_DOMAIN_INDEX}, 40, A({0}, {0})},
+};
 
 /* ---- views, elements by place ------------------------------------------------------------------------------------------------------- */
 
@@ -394,7 +398,7 @@ static const struct op_cases {
     OP(avg_pool2d),
     OP(avg_pool2d_grad),
 };
-static const struct op_cases rows[2] = {OP(row1), OP(row2)};
+static const struct op_cases rows[3] = {OP(row1), OP(row2), OP(row2_whole)};
 
 /* What a case of the table is made to: its attributes as the operator's struct. */
 struct made {
@@ -405,7 +409,8 @@ struct made {
 
 static const struct op_cases *cases_of(const struct tuff_op *op)
 {
-    if (op->glsl) return op->own || op->traits & TUFF_DERIVATIVE ? NULL : &rows[op->arity_min - 1];
+    if (op->glsl)
+        return op->own || op->traits & TUFF_DERIVATIVE ? NULL : &rows[op->result == TUFF_RESULT_I32 ? 2 : op->arity_min - 1];
     for (size_t i = 0; i < TUFF_COUNT(table); i++)
         if (!strcmp(table[i].op, op->name)) return &table[i];
     return NULL;

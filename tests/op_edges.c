@@ -148,6 +148,16 @@ static const struct two quotients[] = {
     {N, 1, N, 1, N},
     {1, N, N, N, N},
 };
+static const struct two floored[] = {
+    {7, 3, 1, 1, -2},  {-7, 3, 2, 1, 3},   {7, -3, -2, 1, 3},   {-7, -3, -1, 1, -2}, {6, -3, -0.0, 1, 2},
+    {-6, 3, 0, 1, 2},  {-0.0, 3, 0, 1, 0}, {0, -3, -0.0, 1, 0}, {5, I, 5, 1, 0},     {-5, I, I, 1, N},
+    {5, -I, -I, 1, N}, {I, 3, N, 1, N},    {1, 0, N, 1, N},     {N, 1, N, 1, N},     {1, N, N, 1, N},
+};
+static const struct two truncated[] = {
+    {7, 3, 1, 1, -2},    {-7, 3, -1, 1, 2},     {7, -3, 1, 1, 2}, {-7, -3, -1, 1, -2}, {6, -3, 0, 1, 2},
+    {-6, 3, -0.0, 1, 2}, {-0.0, 3, -0.0, 1, 0}, {5, I, 5, 1, 0},  {-5, -I, -5, 1, 0},  {I, 3, N, 1, N},
+    {1, 0, N, 1, N},     {0, 0, N, 1, N},       {N, 1, N, 1, N},  {1, N, N, 1, N},
+};
 
 static void test_twos(struct op_values *t, const char *name, const struct two *rows, size_t count)
 {
@@ -176,6 +186,24 @@ static double any_float(struct op_values *t, uint32_t exponent)
     float f;
     memcpy(&f, &bits, sizeof f);
     return (double)f;
+}
+
+/* What a division leaves is exact, denormals among all operands and results. */
+static void test_remainders(struct op_values *t)
+{
+    static double a[MANY], b[MANY], y[MANY];
+    for (uint32_t i = 0; i < MANY; i++) {
+        uint32_t near = i % 255 + op_below(&t->random, 25);
+        a[i] = any_float(t, i % 3 && near < 255 ? near : op_below(&t->random, 255));
+        b[i] = any_float(t, i % 255);
+        if (i % 16 == 0) a[i] = (double)(float)(b[i] * op_below(&t->random, 100));
+        if (b[i] == 0 || fabs(a[i]) > M) a[i] = b[i] = 1;
+        y[i] = fmod(a[i], b[i]);
+    }
+    op_values_begin(t);
+    tuff_val x = fill(t, TUFF_SHAPE(MANY), a), by = fill(t, TUFF_SHAPE(MANY), b);
+    expect(t, "fmod of all exponents", tuff_fmod(t->g, x, by), y, 0, 0, OP_EXACT | OP_SIGNS);
+    op_values_finish(t);
 }
 
 /* Sine and cosine within 4 2^-23 and pow within 4 ulp (graph/ops/pw_helpers.def) of every finite f32. */
@@ -360,6 +388,9 @@ static void test_all(struct op_values *t)
     test_ones(t);
     test_twos(t, "pow", powers, TUFF_COUNT(powers));
     test_twos(t, "div", quotients, TUFF_COUNT(quotients));
+    test_twos(t, "mod", floored, TUFF_COUNT(floored));
+    test_twos(t, "fmod", truncated, TUFF_COUNT(truncated));
+    test_remainders(t);
     test_twos(t, "bce_logits", logits, TUFF_COUNT(logits));
     test_exponents(t);
     test_softmax(t);

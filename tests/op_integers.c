@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { COUNT = 67, OPERATORS = 8 };
+enum { COUNT = 67, OPERATORS = 20 };
 
 static tuff_val build(struct tuff_graph *g, int which, tuff_val a, tuff_val b)
 {
@@ -20,13 +20,39 @@ static tuff_val build(struct tuff_graph *g, int which, tuff_val a, tuff_val b)
     case 4: return tuff_square(g, a);
     case 5: return tuff_sum(g, a, 1, TUFF_KEEP_AXES);
     case 6: return tuff_minimum(g, a, b);
+    case 7: return tuff_abs(g, a);
+    case 8: return tuff_sign(g, a);
+    case 9: return tuff_div(g, a, b);
+    case 10: return tuff_mod(g, a, b);
+    case 11: return tuff_fmod(g, a, b);
+    case 12: return tuff_bit_and(g, a, b);
+    case 13: return tuff_bit_or(g, a, b);
+    case 14: return tuff_bit_xor(g, a, b);
+    case 15: return tuff_bit_not(g, a);
+    case 16: return tuff_shift_left(g, a, b);
+    case 17: return tuff_shift_right(g, a, b);
+    case 18: return tuff_pow(g, a, b);
     default: return tuff_add(g, tuff_mul(g, tuff_mul(g, a, b), b), a);
     }
+}
+
+/* Powers as products, as many as it takes: those of even numbers are 0 from 32 on, of odd ones the same again after 2^30. */
+static uint32_t power(int32_t a, int32_t b)
+{
+    uint32_t y = 1;
+    if (b < 0) return a == 1 || a == -1 ? (uint32_t)(b & 1 ? a : 1) : 0;
+    if (a % 2 == 0 && b >= 32) return 0;
+    for (int bit = 30; bit >= 0; bit--) {
+        y *= y;
+        if (b >> bit & 1) y *= (uint32_t)a;
+    }
+    return y;
 }
 
 static uint32_t expected(int which, const int32_t *a, const int32_t *b, int i)
 {
     uint32_t x = (uint32_t)a[i], y = (uint32_t)b[i], sum = 0;
+    int64_t v = a[i], w = b[i], rest = w ? v % w : 0;
     switch (which) {
     case 0: return x + y;
     case 1: return x - y;
@@ -37,6 +63,18 @@ static uint32_t expected(int which, const int32_t *a, const int32_t *b, int i)
         for (int k = 0; k < COUNT; k++) sum += (uint32_t)a[k];
         return sum;
     case 6: return a[i] < b[i] ? x : y;
+    case 7: return v < 0 ? 0u - x : x;
+    case 8: return v < 0 ? UINT32_MAX : v > 0;
+    case 9: return w ? (uint32_t)(v / w) : 0;
+    case 10: return (uint32_t)(rest && (rest < 0) != (w < 0) ? rest + w : rest);
+    case 11: return (uint32_t)rest;
+    case 12: return x & y;
+    case 13: return x | y;
+    case 14: return x ^ y;
+    case 15: return ~x;
+    case 16: return y < 32 ? x << y : 0;
+    case 17: return y < 32 ? x >> y : 0;
+    case 18: return power(a[i], b[i]);
     default: return x * y * y + x;
     }
 }
@@ -176,6 +214,16 @@ int main(int argc, char **argv)
     a[0] = b[0] = INT32_MIN;
     a[1] = INT32_MAX, b[1] = 1;
     a[2] = b[2] = 65536;
+    for (int i = 3; i < COUNT; i++) { /* small divisors, shifts and exponents; quotients that end */
+        if (i % 4 == 0) b[i] = (int32_t)op_below(&random, 41) - 4;
+        if (i % 4 == 1) a[i] = (int32_t)op_below(&random, 7) - 3;
+        if (i % 8 == 5) b[i] = (int32_t)op_below(&random, 13) - 6;
+        if (i % 16 == 2) a[i] = 12345 * b[i];
+    }
+    a[3] = INT32_MIN, b[3] = -1;
+    a[4] = INT32_MIN, b[4] = 0;
+    a[5] = 7, b[5] = 0;
+    a[6] = 7, b[6] = INT32_MIN;
     run(&test, a, b, false);
     run(&test, a, b, true);
     test_numbers(&test);

@@ -64,6 +64,13 @@ static double jump(double (*f)(double), double a, double e)
     return e == 0 || (f(a - e) == y && f(a + e) == y) ? 0 : INFINITY;
 }
 
+/* Of what a division leaves: nothing is known where another quotient may be the right one. */
+static double left_error(double a, double e, double b, double eb, double y)
+{
+    double in = e + (eb > 0 ? (fabs(a / b) + 1) * eb : 0);
+    return in == 0 || (fabs(y) > in && fabs(b) - fabs(y) > in) ? in : INFINITY;
+}
+
 /* Of a comparison. */
 static double unsure(double a, double e, double b, double eb)
 {

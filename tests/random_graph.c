@@ -100,7 +100,10 @@ static tuff_val row(struct random_graph *x, uint8_t operands, tuff_val a, tuff_v
     bool everywhere = is_defined_everywhere(op), grows = fabs(row_at(op, 8, 8)) > 16;
     for (uint32_t k = 0; k < operands; k++) {
         if (grows) in[k] = tuff_clamp(g, in[k], -3, 2);
-        if (!everywhere) in[k] = tuff_affine(g, tuff_abs(g, in[k]), 1, 0.25);
+        if (op->result == TUFF_RESULT_I32)
+            in[k] = tuff_cast(g, in[k], TUFF_I32);
+        else if (!everywhere)
+            in[k] = tuff_affine(g, tuff_abs(g, in[k]), 1, 0.25);
     }
     return tuff_cast(g, tuff_pw_add(g, op, in[0], in[1], &row_numbers), TUFF_F32);
 }

@@ -26,18 +26,22 @@ enum known {
         UNUSED_ARGUMENTS;                                                                                                   \
         return text;                                                                                                        \
     }
-/* Called for the rows that take whole numbers alone. */
+/* Called for the rows that take whole numbers alone: functions in double, whose results are cut off; what is no number (x / 0) is 0. */
 #define DEFINE_WHOLE(name, text)                                                                                            \
     static int64_t name(int64_t a, int64_t b)                                                                               \
     {                                                                                                                       \
         (void)a, (void)b;                                                                                                   \
-        return (int64_t)(text);                                                                                             \
+        return isfinite((double)(text)) ? (int64_t)(text) : 0;                                                              \
     }
 #define TUFF_PW1(name, onnx, y_, da_, edges) DEFINE_FN(fy_##name, y_) DEFINE_WHOLE(iy_##name, y_) DEFINE_FN(fda_##name, da_)
 #define TUFF_PW1P(name, onnx, y_, da_, edges) DEFINE_FN(fy_##name, y_) DEFINE_FN(fda_##name, da_)
 #define TUFF_PW2(name, onnx, y_, da_, db_, edges) TUFF_PW1(name, onnx, y_, da_, edges) DEFINE_FN(fdb_##name, db_)
 #define TUFF_PW2B(name, onnx, y_, edges) DEFINE_FN(fy_##name, y_)
+#define TUFF_PW2I(name, onnx, y_, edges)                                                                                    \
+    DEFINE_WHOLE(iy_##name, y_) DEFINE_FN(fy_##name, tuff_wrap_i32(iy_##name((int64_t)a, (int64_t)b)))
+#define pw_pow(a, b) _Generic((a), int64_t : tuff_whole_pow, default : pw_pow)(a, b) /* double holds no power's last bits */
 #include "graph/ops/pointwise.def"
+#undef pw_pow
 
 enum row_id {
 #define TUFF_PW1(name, onnx, y, da, edges) ROW_##name,
@@ -53,6 +57,7 @@ static const struct {
     double number;
 } known[ROW_COUNT] = {
 #define TUFF_PW2B(name, onnx, y, edges) [ROW_##name] = {BOOL, 0},
+#define TUFF_PW2I(name, onnx, y, edges) [ROW_##name] = {INTEGERS, 0},
 #define TUFF_PW_KNOWN(name, what, number) [ROW_##name] = {what, number},
 #include "graph/ops/pointwise.def"
 };
@@ -115,6 +120,8 @@ static tuff_status infer_pw(const struct tuff_infer *infer, struct tuff_shape *o
         if (!tuff_shape_equal(&first->shape, &in->shape)) return tuff_infer_refuse(infer, "the shapes must be equal");
         bool integer = !tuff_is_float(in->dtype);
         bool compared = (what & BOOL) != 0;
+        if (!integer && infer->op->result == TUFF_RESULT_I32)
+            return tuff_infer_refuse(infer, "it takes whole numbers: cast operand %u to i32", i + 1);
         if (integer && !(what & INTEGERS) && !compared)
             return tuff_infer_refuse(infer, "it takes floats: cast operand %u", i + 1);
         if (integer == tuff_is_float(first->dtype))
@@ -276,6 +283,7 @@ static void plain_pw(struct tuff_emitter *e, const struct tuff_value *value, con
     ROW_DERIVATIVE(tuff_op_##name##_da, #name "_da", #da, 3 * ROW_##name + 1)                                               \
     ROW_DERIVATIVE(tuff_op_##name##_db, #name "_db", #db, 3 * ROW_##name + 2)
 #define TUFF_PW2B(name, onnx, y, edges) ROW_Y(name, onnx, 2, #y, NULL, "the result is bool", TUFF_RESULT_BOOL)
+#define TUFF_PW2I(name, onnx, y, edges) ROW_Y(name, onnx, 2, #y, NULL, "its operands are whole numbers", TUFF_RESULT_I32)
 #include "graph/ops/pointwise.def"
 
 static const struct tuff_pw_row rows[ROW_COUNT] = {
@@ -292,6 +300,8 @@ static const struct tuff_pw_row rows[ROW_COUNT] = {
      2},
 #define TUFF_PW2B(name, onnx, y, edges)                                                                                     \
     {#name, {#y, "", ""}, {fy_##name, NULL, NULL}, NULL, {&tuff_op_##name, NULL, NULL}, 2},
+#define TUFF_PW2I(name, onnx, y, edges)                                                                                     \
+    {#name, {#y, "", ""}, {fy_##name, NULL, NULL}, iy_##name, {&tuff_op_##name, NULL, NULL}, 2},
 #include "graph/ops/pointwise.def"
 };
 
@@ -360,3 +370,9 @@ static tuff_val add_with_numbers(struct tuff_graph *g, const struct tuff_op *op,
 #define TUFF_PW2(name, onnx, y, da, db, edges) BUILDER2(name)
 #define TUFF_PW2B(name, onnx, y, edges) BUILDER2(name)
 #include "graph/ops/pointwise.def"
+
+tuff_val tuff_bit_not(struct tuff_graph *g, tuff_val a)
+{
+    if (!tuff_graph_takes_one(g, "bit_not", a, 0)) return 0;
+    return tuff_bit_xor(g, a, tuff_full(g, TUFF_I32, (struct tuff_shape){0}, -1));
+}

@@ -45,7 +45,7 @@ def read(path):
 # ---- what PyTorch computes ------------------------------------------------------------------------------------------------------------------
 
 ROWS = {
-    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "div": lambda a, b: a / b, "pow": torch.pow,
+    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "div": lambda a, b: a / b, "mod": torch.remainder, "fmod": torch.fmod, "pow": torch.pow,
     "minimum": torch.minimum, "maximum": torch.maximum, "neg": torch.neg, "abs": torch.abs, "square": torch.square,
     "reciprocal": torch.reciprocal, "sqrt": torch.sqrt, "rsqrt": torch.rsqrt, "exp": torch.exp, "log": torch.log, "sin": torch.sin,
     "cos": torch.cos, "erf": torch.erf, "floor": torch.floor, "ceil": torch.ceil, "round": torch.round, "is_finite": torch.isfinite,
