@@ -73,6 +73,9 @@ if(DEFINED kernel_table)
 endif()
 string(REGEX REPLACE "(^|\n)[ \t]*#[ \t]*extension[ \t]+GL_GOOGLE_include_directive[^\n]*" "\\1" text "${text}")
 string(REGEX REPLACE "/[*]([^*]|[*]+[^*/])*[*]+/" " " text "${text}") # a quarter of what the library carries
+# Of pw_helpers.def what is C's alone, and indentation: a third of it.
+string(REGEX REPLACE ";,[^;#]*[)]\n([ \n]*(PW_|#))" ";,,)\n\\1" text "${text}")
+string(REGEX REPLACE "\n[ \t\n]+" "\n" text "${text}")
 file(WRITE ${flat} "${text}")
 
 # compile(FILE WHAT [-D...]): GLSL -> SPIR-V -> validated, or the build stops.

@@ -10,7 +10,7 @@
     static inline double name(double a) { return c; }
 #define PW_HELPER2(name, glsl, c, error)                                                                                    \
     static inline double name(double a, double b) { return c; }
-#define PW_WHOLE2(name, glsl, c)                                                                                            \
+#define PW_WHOLE2(name, glsl, c, error)                                                                                     \
     static inline int64_t name(int64_t a, int64_t b) { return c; }
 #include "graph/ops/pw_helpers.def"
 

@@ -232,8 +232,9 @@ static void whole_numbers(struct trial *t)
     exact(t, tuff_mod(g, a, b));
     exact(t, tuff_fmod(g, a, b));
     exact(t, tuff_pow(g, a, b));
-    exact(t, tuff_bit_xor(g, tuff_shift_left(g, a, b), tuff_shift_right(g, a, b)));
-    exact(t, tuff_bit_or(g, tuff_bit_and(g, a, b), tuff_sign(g, b)));
+    exact(t, tuff_shift_left(g, tuff_bit_xor(g, a, b), b));
+    exact(t, tuff_shift_right(g, tuff_bit_or(g, a, b), b));
+    exact(t, tuff_bit_and(g, a, tuff_sign(g, b)));
     exact(t, tuff_fmod(g, x, half));
     exact(t, tuff_mod(g, x, half));
 }

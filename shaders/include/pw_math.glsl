@@ -2,6 +2,6 @@
 #include "include/dtype.glsl"
 #define PW_HELPER1(name, glsl, c, error) float name(float a) { glsl }
 #define PW_HELPER2(name, glsl, c, error) float name(float a, float b) { glsl }
-#define PW_WHOLE2(name, glsl, c) int name(int a, int b) { glsl }
+#define PW_WHOLE2(name, glsl, c, error) int name(int a, int b) { glsl }
 #define PW_PART(declaration, glsl) declaration { glsl }
 #include "../graph/ops/pw_helpers.def"
