@@ -471,6 +471,12 @@ int tuff_axis(struct tuff_graph *g, const char *what, tuff_val x, int axis);
 tuff_val tuff_finite(struct tuff_graph *g, tuff_val most);
 #define TUFF_SUM_FLOOR 0.5
 
+/* For gradients of products that are right where factors are 0: the factor, or 1 where it is 0; 1 where it is 0, else 0; and the product of
+ * all factors but x, of how many of all are 0, and the product of the others. */
+tuff_val tuff_factor(struct tuff_graph *g, tuff_val x);
+tuff_val tuff_is_zero(struct tuff_graph *g, tuff_val x);
+tuff_val tuff_other_factors(struct tuff_graph *g, tuff_val x, tuff_val zeros, tuff_val product);
+
 /* Products of two operands that are summed for v: of matrices, of convolutions; of all rounds of a loop. 0 of other operators. */
 uint64_t tuff_multiply_adds(const struct tuff_graph *g, tuff_val v);
 /* tuff_gradients, of which values with again[v] (a flag for each that there is; no leaf, checkpoint or update among them, and a kernel's results as

@@ -63,12 +63,16 @@ enum tuff_keep { TUFF_DROP_AXES = 0, TUFF_KEEP_AXES = 1 };
 /* axes: bit i for axis i; 0 stands for all axes. */
 TUFF_API tuff_val tuff_sum(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep);
 TUFF_API tuff_val tuff_mean(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep);
+/* Products, f32; of whole numbers i32 modulo 2^32. The gradient is right where elements are 0. Source: ONNX ReduceProd-18. */
+TUFF_API tuff_val tuff_prod(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep);
+/* Of floats or i32, as the positions below. */
 TUFF_API tuff_val tuff_reduce_max(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep);
 TUFF_API tuff_val tuff_reduce_min(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep);
 TUFF_API tuff_val tuff_logsumexp(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep);
 /* Index (i32) of the first largest or smallest element along one axis; negative axes count from the end. */
 TUFF_API tuff_val tuff_argmax(struct tuff_graph *g, tuff_val x, int axis, enum tuff_keep keep);
 TUFF_API tuff_val tuff_argmin(struct tuff_graph *g, tuff_val x, int axis, enum tuff_keep keep);
+/* Running sums of f32, or i32 (modulo 2^32). Source: ONNX CumSum-14. */
 struct tuff_cumsum_params {
     int axis;
     bool exclusive, reverse;
@@ -150,14 +154,30 @@ TUFF_API tuff_val tuff_global_avg_pool(struct tuff_graph *g, tuff_val x); /* [n,
 
 /* ---- indexing and random ---------------------------------------------------------------------------------------------------------- */
 
-/* Indices of these three that are negative count from the end. What then lies outside is refused where the host writes it into an input
+/* Indices of these four that are negative count from the end. What then lies outside is refused where the host writes it into an input
  * (tuff_executable_write); what a device computes is clamped to the first or the last element. Nothing is read or written elsewhere.
  * y = x with axis replaced by indices' shape (ONNX Gather-13, embedding with axis 0). */
 TUFF_API tuff_val tuff_gather(struct tuff_graph *g, tuff_val x, tuff_val indices, int axis);
 /* y[i,j,..] = x[.., indices[i,j,..] at axis, ..] (ONNX GatherElements-13). */
 TUFF_API tuff_val tuff_gather_elements(struct tuff_graph *g, tuff_val x, tuff_val indices, int axis);
-/* y = x + the sum of source at the indexed places (ONNX ScatterElements-18 with add), in a fixed order. indices have source's shape; or,
- * where whole rows go to one place (the gradient of gather), one dimension alone: [1, .., n, .., 1], source's others being those of x. */
+/* What becomes of what is at a place where something is put. */
+enum tuff_scatter_mode {
+    TUFF_SCATTER_NONE = 0, /* it is overwritten: of equal places the last of the source in row-major order stays */
+    TUFF_SCATTER_ADD,
+    TUFF_SCATTER_MUL,
+    TUFF_SCATTER_MIN,
+    TUFF_SCATTER_MAX
+};
+/* y = x with y[.., indices[i,j,..] at axis, ..] joined by source[i,j,..], in a fixed order. Source: ONNX ScatterElements-18.
+ *   x        f32 | i32 (sums and products modulo 2^32)
+ *   indices  i32, source's shape; or, where whole rows go to one place (the gradient of gather), one dimension alone:
+ *            [1, .., n, .., 1], source's others being those of x
+ *   source   x's type; but on the axis no longer than x
+ * Gradients: of what is overwritten 0 (of the source too); of equal extrema its even share; of products also right where factors are 0.
+ * Errors: SHAPE (types, shapes, axis, mode). */
+TUFF_API tuff_val tuff_scatter(struct tuff_graph *g, tuff_val x, tuff_val indices, tuff_val source, int axis,
+                               enum tuff_scatter_mode mode);
+/* With TUFF_SCATTER_ADD. */
 TUFF_API tuff_val tuff_scatter_add(struct tuff_graph *g, tuff_val x, tuff_val indices, tuff_val source, int axis);
 struct tuff_topk_params {
     int axis;
@@ -165,9 +185,9 @@ struct tuff_topk_params {
     bool smallest;
 };
 struct tuff_topk {
-    tuff_val values, indices; /* f32; i32 */
+    tuff_val values, indices; /* as x; i32 */
 };
-/* The k largest elements along the axis and their positions, in falling order, ties by lower index; NaN counts as larger than every
+/* The k largest elements (of floats or i32) along the axis and their positions, in falling order, ties by lower index; NaN counts as larger than every
  * number (ONNX TopK-11). One launch computes what is read of both. */
 TUFF_API struct tuff_topk tuff_topk(struct tuff_graph *g, tuff_val x, struct tuff_topk_params params);
 /* The positions alone. */

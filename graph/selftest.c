@@ -209,6 +209,10 @@ static void reductions(struct trial *t)
     exact(t, tuff_argmax(g, x, 1, TUFF_DROP_AXES));
     exact(t, tuff_argmin(g, x, 0, TUFF_DROP_AXES));
     exact(t, tuff_sum(g, i, 1 << 0, TUFF_DROP_AXES));
+    exact(t, tuff_prod(g, i, 1 << 0, TUFF_DROP_AXES));
+    exact(t, tuff_reduce_min(g, i, 0, TUFF_DROP_AXES));
+    exact(t, tuff_argmin(g, i, 0, TUFF_DROP_AXES));
+    exact(t, tuff_prod(g, whole(t, TUFF_SHAPE(11, 20), 2), 1 << 1, TUFF_DROP_AXES));
 }
 
 /* Arguments of exp lie within 8 of the largest, which makes 3 + 2 * 8 ulp of each; 67 of them are added (at most an ulp each) and
@@ -243,6 +247,8 @@ static void running_sums(struct trial *t)
 {
     tuff_val x = whole(t, TUFF_SHAPE(5, 131, 3), 9999);
     exact(t, tuff_cumsum(t->g, x, (struct tuff_cumsum_params){.axis = 1}));
+    tuff_val i = input(t, TUFF_I32, TUFF_SHAPE(7, 37), -9999, 9999);
+    exact(t, tuff_cumsum(t->g, i, (struct tuff_cumsum_params){.axis = 1, .reverse = true}));
     exact(t, tuff_cumsum(t->g, x, (struct tuff_cumsum_params){.axis = 1, .exclusive = true, .reverse = true}));
 }
 
@@ -250,6 +256,8 @@ static void topk(struct trial *t)
 {
     tuff_val x = whole(t, TUFF_SHAPE(7, 67), 20); /* with many ties */
     tuff_val at = tuff_topk_indices(t->g, x, (struct tuff_topk_params){.axis = 1, .k = 5});
+    tuff_val i = input(t, TUFF_I32, TUFF_SHAPE(7, 67), -20, 20);
+    exact(t, tuff_topk_indices(t->g, i, (struct tuff_topk_params){.axis = 1, .k = 9, .smallest = true}));
     exact(t, at);
     exact(t, tuff_gather_elements(t->g, x, at, 1));
 }
@@ -263,6 +271,10 @@ static void indexing(struct trial *t)
     exact(t, tuff_scatter_add(g, x, input(t, TUFF_I32, TUFF_SHAPE(31, 9), -30, 30), whole(t, TUFF_SHAPE(31, 9), 9999), 0));
     tuff_val wide = whole(t, TUFF_SHAPE(5, 70), 9999), each = input(t, TUFF_I32, TUFF_SHAPE(40, 1), -9, 9);
     exact(t, tuff_scatter_add(g, wide, each, whole(t, TUFF_SHAPE(40, 70), 9999), 0)); /* by rows */
+    exact(t, tuff_scatter(g, wide, each, whole(t, TUFF_SHAPE(40, 70), 9999), 0, TUFF_SCATTER_NONE));
+    tuff_val i = input(t, TUFF_I32, TUFF_SHAPE(23, 9), -99, 99), at = input(t, TUFF_I32, TUFF_SHAPE(31, 9), -30, 30);
+    for (int mode = TUFF_SCATTER_NONE; mode <= TUFF_SCATTER_MAX; mode++)
+        exact(t, tuff_scatter(g, i, at, at, 0, (enum tuff_scatter_mode)mode));
     tuff_val ring = tuff_state(g, "ring", TUFF_F32, TUFF_SHAPE(11, 9), (struct tuff_init){0});
     tuff_val place = input(t, TUFF_I32, TUFF_SHAPE(1), -3, 12);
     exact(t, tuff_affine(g, tuff_assign_rows(g, ring, whole(t, TUFF_SHAPE(4, 9), 9999), place), 2, 1));

@@ -8,11 +8,11 @@
  * out   1  y  [outputs]  f32 | i32
  * push     outputs, n    uint, n >= 1
  * spec  0  workgroup size (default 64)
- * def      REDUCE 0 sum 1 max 2 min 3 argmax 4 argmin; REDUCE_INT
+ * def      REDUCE 0 sum 1 product 2 max 3 min 4 argmax 5 argmin; REDUCE_INT
  * grid     ceil(outputs / size) workgroups
  * why      short rows, or many outputs whose neighbours lie side by side in memory (sums over leading axes)
  */
-// tuff: variants -DREDUCE=0; -DREDUCE=1; -DREDUCE=2; -DREDUCE=3; -DREDUCE=4; -DREDUCE=0 -DREDUCE_INT=1
+// tuff: variants -DREDUCE=0; -DREDUCE=1; -DREDUCE=2; -DREDUCE=3; -DREDUCE=4; -DREDUCE=5; -DREDUCE=0 -DREDUCE_INT=1; -DREDUCE=1 -DREDUCE_INT=1; -DREDUCE=2 -DREDUCE_INT=1; -DREDUCE=3 -DREDUCE_INT=1; -DREDUCE=4 -DREDUCE_INT=1; -DREDUCE=5 -DREDUCE_INT=1
 #include "include/reduce.glsl"
 void main()
 {

@@ -10,12 +10,12 @@
  * push     outputs, n    uint; outputs a multiple of 4, n >= PARTS
  * spec  0  workgroup size, a multiple of the subgroup's
  * spec  1  PARTS, a power of two that divides the subgroup's size
- * def      REDUCE 0 sum 1 max 2 min 3 argmax 4 argmin
+ * def      REDUCE 0 sum 1 product 2 max 3 min 4 argmax 5 argmin
  * grid     ceil(outputs / 4 * PARTS / size) workgroups
  * why      sums over leading axes, on a processor: as reduce_row_quad.comp
  */
 // tuff: full-subgroups
-// tuff: variants -DREDUCE=0; -DREDUCE=1; -DREDUCE=2; -DREDUCE=3; -DREDUCE=4
+// tuff: variants -DREDUCE=0; -DREDUCE=1; -DREDUCE=2; -DREDUCE=3; -DREDUCE=4; -DREDUCE=5
 #define REDUCE_QUADS
 #include "include/reduce.glsl"
 TUFF_CONSTANTS(reduce_each_quad)

@@ -8,11 +8,11 @@
  * out   1  y  [outputs]  f32 | i32
  * push     outputs, n    uint, n >= 1
  * spec  0  workgroup size, power of two (default 64)
- * def      REDUCE 0 sum 1 max 2 min 3 argmax 4 argmin; REDUCE_INT
+ * def      REDUCE 0 sum 1 product 2 max 3 min 4 argmax 5 argmin; REDUCE_INT
  * grid     outputs workgroups
  * why      long rows that are contiguous: neighbours read neighbours; fixed order, so results repeat bit for bit
  */
-// tuff: variants -DREDUCE=0; -DREDUCE=1; -DREDUCE=2; -DREDUCE=3; -DREDUCE=4; -DREDUCE=0 -DREDUCE_INT=1
+// tuff: variants -DREDUCE=0; -DREDUCE=1; -DREDUCE=2; -DREDUCE=3; -DREDUCE=4; -DREDUCE=5; -DREDUCE=0 -DREDUCE_INT=1; -DREDUCE=1 -DREDUCE_INT=1; -DREDUCE=2 -DREDUCE_INT=1; -DREDUCE=3 -DREDUCE_INT=1; -DREDUCE=4 -DREDUCE_INT=1; -DREDUCE=5 -DREDUCE_INT=1
 #include "include/reduce.glsl"
 shared Best part[SIZE];
 void main()
@@ -21,8 +21,8 @@ void main()
     bool inside = o < outputs; /* the same for the whole workgroup */
     if (inside) {
         Best b = take(o, min(t, n - 1u));
-#if REDUCE == 0
-        if (t >= n) b.v = ELEMENT(0);
+#if REDUCE <= 1
+        if (t >= n) b.v = ELEMENT(REDUCE); /* neutral */
 #endif
         for (uint r = t + SIZE; r < n;) {
             Best block = take(o, r);

@@ -10,13 +10,13 @@
  * push     outputs, n    uint, n >= 4
  * spec  0  workgroup size, a multiple of the subgroup's
  * spec  1  LANES, a power of two that divides the subgroup's size
- * def      REDUCE 0 sum 1 max 2 min 3 argmax 4 argmin
+ * def      REDUCE 0 sum 1 product 2 max 3 min 4 argmax 5 argmin
  * grid     ceil(outputs * LANES / size) workgroups
  * why      rows that are contiguous, on a processor: a load of four costs what a load of one does, and there is neither
  *          shared memory nor a barrier; fixed order, so results repeat bit for bit
  */
 // tuff: full-subgroups
-// tuff: variants -DREDUCE=0; -DREDUCE=1; -DREDUCE=2; -DREDUCE=3; -DREDUCE=4
+// tuff: variants -DREDUCE=0; -DREDUCE=1; -DREDUCE=2; -DREDUCE=3; -DREDUCE=4; -DREDUCE=5
 #define REDUCE_QUADS
 #include "include/reduce.glsl"
 TUFF_CONSTANTS(reduce_row_quad)
@@ -41,8 +41,8 @@ void main()
     uint row = tuff_group() * (gl_WorkGroupSize.x / LANES) + in_group / LANES, t = in_group % LANES, quads = n / 4u;
     uint o = min(row, outputs - 1u); /* lanes of no row stay, for the shuffles */
     Best4 four = take_r(o, min(t, quads - 1u));
-#if REDUCE == 0
-    if (t >= quads) four.v = vec4(0.0);
+#if REDUCE <= 1
+    if (t >= quads) four.v = vec4(REDUCE); /* neutral */
 #endif
     uint q = t + LANES;
     while (q + 3u * LANES < quads) {

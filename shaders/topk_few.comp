@@ -4,24 +4,37 @@
  *
  *   place r: the first of those that come after the one at place r - 1
  *
- * in    0  x  [outer, n, inner]  f32
- * out   1  y   [outer, k, inner]  f32   the elements
+ * in    0  x  [outer, n, inner]  f32 | i32
+ * out   1  y   [outer, k, inner]  as x  the elements
  * out   2  at  [outer, k, inner]  i32   their positions
  * push     lines (outer * inner), n, inner, k   uint
  * spec  0  workgroup size (default 64); 1 smallest: 0 or 1; 2 QUADS: inner is 1 and n a multiple of 4
+ * def      TOPK_INT 0 | 1
  * grid     ceil(lines / size) workgroups
  * why      k n comparisons a line instead of n^2: on a processor the lines alone keep all threads busy
  */
+// tuff: variants -DTOPK_INT=0; -DTOPK_INT=1
 #include "include/hooks.glsl"
 TUFF_KERNEL(topk_few, 0)
 #include "include/order.glsl"
+#if TOPK_INT
+#define ELEMENT int
+#define FOUR ivec4
+TUFF_PORTS(NPQ)
+int order(int v) { return v; }
+#else
+#define ELEMENT float
+#define FOUR vec4
 TUFF_PORTS(IOQ)
+#endif
 /* Elements j .. j + 3 of a line; those behind its last are the last once more. */
-vec4 four(uint line, uint j)
+FOUR four(uint line, uint j)
 {
+#if !TOPK_INT
     if (QUADS) return in0q((line + j) / 4u);
+#endif
     uvec4 at = line + min(uvec4(j, j + 1u, j + 2u, j + 3u), uvec4(n - 1u)) * inner;
-    return vec4(in0(at.x), in0(at.y), in0(at.z), in0(at.w));
+    return FOUR(in0(at.x), in0(at.y), in0(at.z), in0(at.w));
 }
 void main()
 {
@@ -30,13 +43,13 @@ void main()
     uint a = e / inner, b = e - a * inner, line = a * n * inner + b;
     int last = 0x7fffffff, last_at = -1;
     for (uint rank = 0u; rank < k; rank++) {
-        int best = -0x7fffffff - 1, best_at = 0; /* below all numbers */
+        int best = 0, best_at = -1;
         for (uint j = 0u; j < n; j += 4u) {      /* four a round: tuff_lower_rounds */
-            vec4 v = four(line, j);
+            FOUR v = four(line, j);
             [[unroll]] for (int t = 0; t < 4; t++) {
                 int x = order(v[t]), at = int(j) + t;
-                if (SMALLEST != 0u) x = -x;
-                bool better = x > best && (x < last || (x == last && at > last_at)) && at < int(n);
+                if (SMALLEST != 0u) x = ~x; /* the order of all whole numbers turned around */
+                bool better = (best_at < 0 || x > best) && (x < last || (x == last && at > last_at)) && at < int(n);
                 best = better ? x : best;
                 best_at = better ? at : best_at;
             }

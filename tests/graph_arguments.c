@@ -121,6 +121,7 @@ CALL(flatten, return tuff_flatten(g, value(s));)
 CALL(upsample, tuff_val a = value(s); uint32_t h = size(s); return tuff_upsample_nearest2d(g, a, h, size(s));)
 CALL(sum, tuff_val a = value(s); uint32_t axes = size(s); return tuff_sum(g, a, axes, (enum tuff_keep)draw(s, 3));)
 CALL(mean, tuff_val a = value(s); uint32_t axes = size(s); return tuff_mean(g, a, axes, (enum tuff_keep)draw(s, 3));)
+CALL(prod, tuff_val a = value(s); uint32_t axes = size(s); return tuff_prod(g, a, axes, (enum tuff_keep)draw(s, 3));)
 CALL(reduce_max, tuff_val a = value(s); uint32_t axes = size(s);
      return tuff_reduce_max(g, a, axes, (enum tuff_keep)draw(s, 3));)
 CALL(reduce_min, tuff_val a = value(s); uint32_t axes = size(s);
@@ -150,6 +151,9 @@ CALL(lrn, tuff_val x = value(s); return tuff_lrn(g, x, (struct tuff_lrn_params){
 CALL(global_avg_pool, return tuff_global_avg_pool(g, value(s));)
 CALL(gather, tuff_val x = value(s), i = value(s); return tuff_gather(g, x, i, axis(s));)
 CALL(gather_elements, tuff_val x = value(s), i = value(s); return tuff_gather_elements(g, x, i, axis(s));)
+CALL(scatter, tuff_val x = value(s), i = value(s), from = value(s); int at = axis(s);
+     return tuff_scatter(g, x, i, from, at, (enum tuff_scatter_mode)draw(s, 6));)
+CALL(bit_not, return tuff_bit_not(g, value(s));)
 CALL(scatter_add, tuff_val x = value(s), i = value(s), from = value(s); return tuff_scatter_add(g, x, i, from, axis(s));)
 CALL(topk, tuff_val x = value(s); return tuff_topk(g, x, (struct tuff_topk_params){axis(s), size(s), true}).values;)
 CALL(one_hot, tuff_val x = value(s); return tuff_one_hot(g, x, size(s));)
@@ -353,22 +357,24 @@ static const struct {
     ROW(pointwise) ROW(select) ROW(cast) ROW(reshape) ROW(permute) ROW(transpose) ROW(slice) ROW(expand) ROW(pad) ROW(concat)
         ROW(unsqueeze) ROW(flatten) ROW(upsample) ROW(sum) ROW(mean) ROW(reduce_max) ROW(reduce_min) ROW(logsumexp) ROW(
             argmax) ROW(argmin) ROW(cumsum) ROW(matmul) ROW(conv2d) ROW(conv_transpose2d) ROW(max_pool2d) ROW(avg_pool2d)
-            ROW(lrn) ROW(global_avg_pool) ROW(gather) ROW(gather_elements) ROW(scatter_add) ROW(topk) ROW(one_hot) ROW(iota)
-                ROW(full) ROW(constant) ROW(input) ROW(param) ROW(param_of) ROW(state) ROW(assign) ROW(assign_rows)
-                    ROW(assign_some_rows) ROW(named) ROW(random_uniform) ROW(random_normal) ROW(dropout) ROW(checkpoint) ROW(
-                        gradients) ROW(batch_norm_train) ROW(batch_norm_infer) ROW(layer_norm) ROW(group_norm) ROW(rms_norm)
-                        ROW(softmax) ROW(log_softmax) ROW(cross_entropy) ROW(mse_loss) ROW(l1_loss) ROW(smooth_l1_loss)
-                            ROW(bce_with_logits) ROW(nll_loss) ROW(cross_entropy_soft) ROW(focal_loss) ROW(huber_loss) ROW(
-                                bce_loss) ROW(sigmoid_focal_loss) ROW(kl_div) ROW(poisson_nll_loss) ROW(gaussian_nll_loss)
-                                ROW(hinge_embedding_loss) ROW(margin_ranking_loss) ROW(cosine_embedding_loss)
-                                    ROW(triplet_margin_loss) ROW(ctc_loss) ROW(cosine_similarity) ROW(weigh_losses)
-                                        ROW(attention) ROW(rope) ROW(recurrent) ROW(scan) ROW(scan_last) ROW(scan_all)
-                                            ROW(dense) ROW(layer_conv2d) ROW(layer_batch_norm) ROW(layer_layer_norm)
-                                                ROW(layer_rms_norm) ROW(layer_recurrent) ROW(layer_dropout)
-                                                    ROW(layer_group_norm) ROW(layer_instance_norm) ROW(layer_embedding)
-                                                        ROW(layer_channel_dropout) ROW(layer_prelu) ROW(layer_bilinear)
-                                                            ROW(glu) ROW(layer_attention) ROW(length_mask) ROW(sinusoids)
-                                                                ROW(layer_positions) ROW(encoder) ROW(decoder)};
+            ROW(lrn) ROW(global_avg_pool) ROW(gather) ROW(gather_elements) ROW(scatter_add) ROW(scatter) ROW(bit_not) ROW(
+                prod) ROW(topk) ROW(one_hot) ROW(iota) ROW(full) ROW(constant) ROW(input) ROW(param) ROW(param_of) ROW(state)
+                ROW(assign) ROW(assign_rows) ROW(assign_some_rows) ROW(named) ROW(random_uniform) ROW(random_normal)
+                    ROW(dropout) ROW(checkpoint) ROW(gradients) ROW(batch_norm_train) ROW(batch_norm_infer) ROW(layer_norm)
+                        ROW(group_norm) ROW(rms_norm) ROW(softmax) ROW(log_softmax) ROW(cross_entropy) ROW(mse_loss)
+                            ROW(l1_loss) ROW(smooth_l1_loss) ROW(bce_with_logits) ROW(nll_loss) ROW(cross_entropy_soft)
+                                ROW(focal_loss) ROW(huber_loss) ROW(bce_loss) ROW(sigmoid_focal_loss) ROW(kl_div)
+                                    ROW(poisson_nll_loss) ROW(gaussian_nll_loss) ROW(hinge_embedding_loss)
+                                        ROW(margin_ranking_loss) ROW(cosine_embedding_loss) ROW(triplet_margin_loss)
+                                            ROW(ctc_loss) ROW(cosine_similarity) ROW(weigh_losses) ROW(attention) ROW(rope)
+                                                ROW(recurrent) ROW(scan) ROW(scan_last) ROW(scan_all) ROW(dense)
+                                                    ROW(layer_conv2d) ROW(layer_batch_norm) ROW(layer_layer_norm)
+                                                        ROW(layer_rms_norm) ROW(layer_recurrent) ROW(layer_dropout)
+                                                            ROW(layer_group_norm) ROW(layer_instance_norm)
+                                                                ROW(layer_embedding) ROW(layer_channel_dropout)
+                                                                    ROW(layer_prelu) ROW(layer_bilinear) ROW(glu)
+                                                                        ROW(layer_attention) ROW(length_mask) ROW(sinusoids)
+                                                                            ROW(layer_positions) ROW(encoder) ROW(decoder)};
 
 /* ---- the rounds -------------------------------------------------------------------------------------------------------------------- */
 

@@ -50,11 +50,11 @@ MAKE(concat_types, tuff_concat(g, ((tuff_val[]){o->x, o->i}), 2, 0))
 MAKE(concat_axis, tuff_concat(g, ((tuff_val[]){o->x, o->x}), 2, 2))
 MAKE(concat_none, tuff_concat(g, NULL, 0, 0))
 MAKE(sum_axes, tuff_sum(g, o->x, 1u << 2, TUFF_DROP_AXES))
-MAKE(max_integer, tuff_reduce_max(g, o->i, 1, TUFF_DROP_AXES))
+MAKE(max_integer, tuff_reduce_max(g, tuff_equal(g, o->i, o->i), 1, TUFF_DROP_AXES))
 MAKE(min_axes, tuff_reduce_min(g, o->x, 1u << 5, TUFF_KEEP_AXES))
 MAKE(argmax_axis, tuff_argmax(g, o->x, 2, TUFF_DROP_AXES))
 MAKE(argmin_axis, tuff_argmin(g, o->x, -3, TUFF_DROP_AXES))
-MAKE(cumsum_integer, tuff_cumsum(g, o->i, (struct tuff_cumsum_params){0}))
+MAKE(cumsum_integer, tuff_cumsum(g, tuff_equal(g, o->i, o->i), (struct tuff_cumsum_params){0}))
 MAKE(matmul_inner, tuff_matmul(g, o->x, o->x, (struct tuff_matmul_params){0}))
 MAKE(matmul_vector, tuff_matmul(g, o->x, o->v, (struct tuff_matmul_params){0}))
 MAKE(matmul_types, tuff_matmul(g, o->x, o->i, (struct tuff_matmul_params){.transpose_b = true}))
@@ -75,6 +75,7 @@ MAKE(gather_float, tuff_gather(g, o->x, o->x, 0))
 MAKE(gather_axis, tuff_gather(g, o->x, o->i, 4))
 MAKE(elements_shape, tuff_gather_elements(g, o->v, o->i, 0))
 MAKE(scatter_shape, tuff_scatter_add(g, o->x, o->i, o->v, 0))
+MAKE(scatter_mode, tuff_scatter(g, o->x, o->i, o->x, 0, (enum tuff_scatter_mode)5))
 MAKE(topk_many, tuff_topk_indices(g, o->x, (struct tuff_topk_params){.axis = 1, .k = 4}))
 MAKE(topk_none, tuff_topk_indices(g, o->x, (struct tuff_topk_params){.axis = 1, .k = 0}))
 MAKE(iota_scalar, tuff_iota(g, (struct tuff_shape){0}, 0))
@@ -192,14 +193,16 @@ static const struct {
      "concat of f32 [2, 3] 'x': it has no axis 2: its axes are 0 .. 1, or -1 .. -2 from the end"},
     {"concat none", concat_none, TUFF_ERR_USAGE, "concat: it needs values, and has none"},
     {"sum", sum_axes, TUFF_ERR_SHAPE, "sum of f32 [2, 3] 'x': axes 0x4: bit i stands for axis i, and it has 2 axes"},
-    {"reduce_max", max_integer, TUFF_ERR_SHAPE, "reduce_max of i32 [2, 3] 'i': it takes floats: cast it"},
+    {"reduce_max", max_integer, TUFF_ERR_SHAPE,
+     "reduce_max of bool [2, 3] (equal, value 8, behind 'i'): it takes floats or i32: cast it"},
     {"reduce_min", min_axes, TUFF_ERR_SHAPE,
      "reduce_min of f32 [2, 3] 'x': axes 0x20: bit i stands for axis i, and it has 2 axes"},
     {"argmax", argmax_axis, TUFF_ERR_SHAPE,
      "argmax of f32 [2, 3] 'x': it has no axis 2: its axes are 0 .. 1, or -1 .. -2 from the end"},
     {"argmin", argmin_axis, TUFF_ERR_SHAPE,
      "argmin of f32 [2, 3] 'x': it has no axis -3: its axes are 0 .. 1, or -1 .. -2 from the end"},
-    {"cumsum", cumsum_integer, TUFF_ERR_SHAPE, "cumsum of i32 [2, 3] 'i': it takes f32: cast it"},
+    {"cumsum", cumsum_integer, TUFF_ERR_SHAPE,
+     "cumsum of bool [2, 3] (equal, value 8, behind 'i'): it takes f32 or i32: cast it"},
     {"matmul", matmul_inner, TUFF_ERR_SHAPE,
      "matmul of f32 [2, 3] 'x' and f32 [2, 3] 'x': the inner sizes 3 and 2 differ; with transpose_b they fit"},
     {"matmul by a vector", matmul_vector, TUFF_ERR_SHAPE,
@@ -239,10 +242,12 @@ static const struct {
     {"scatter_add", scatter_shape, TUFF_ERR_SHAPE,
      "scatter_add of f32 [2, 3] 'x', i32 [2, 3] 'i' and f32 [5] 'v': indices and source must have the same shape, whose "
      "axes but 0 are not longer than the first's"},
+    {"scatter", scatter_mode, TUFF_ERR_SHAPE,
+     "scatter of f32 [2, 3] 'x', i32 [2, 3] 'i' and f32 [2, 3] 'x': its mode is none of enum tuff_scatter_mode"},
     {"topk", topk_many, TUFF_ERR_SHAPE,
-     "topk of f32 [2, 3] 'x': it takes floats, an axis, and k from 1 to its length; axis is 1, k is 4"},
+     "topk of f32 [2, 3] 'x': it takes floats or i32, an axis, and k from 1 to its length; axis is 1, k is 4"},
     {"topk 0", topk_none, TUFF_ERR_SHAPE,
-     "topk of f32 [2, 3] 'x': it takes floats, an axis, and k from 1 to its length; axis is 1, k is 0"},
+     "topk of f32 [2, 3] 'x': it takes floats or i32, an axis, and k from 1 to its length; axis is 1, k is 0"},
     {"iota", iota_scalar, TUFF_ERR_SHAPE, "iota: its shape of 0 axes has no axis 0"},
     {"random_uniform", random_state, TUFF_ERR_SHAPE,
      "random_uniform of f32 [2, 3] 'x': the generator's state must be i32 [3] (seed low, seed high, step): take "

@@ -93,7 +93,28 @@ static const struct tuff_case scatter_add[] = {
     {"by rows", {T(3, 5, 65), I(1, 33, 1), T(3, 33, 65)}, 3, {0, TUFF_DOMAIN_INDEX}, 5, A({1})},
     {"by many rows", {T(31, 17), I(2200, 1), T(2200, 17)}, 3, {0, TUFF_DOMAIN_INDEX}, 31, A({0})},
 };
+static const struct tuff_case scatter[] = {
+    {"line", {T(7), I(67), T(67)}, 3, {0, TUFF_DOMAIN_INDEX}, 5, A({0}, {TUFF_SCATTER_NONE})},
+    {"rows", {T(13, 7), I(29, 5), T(29, 5)}, 3, {0, TUFF_DOMAIN_INDEX}, 13, A({0}, {TUFF_SCATTER_MAX})},
+    {"middle", {T(3, 11, 5), I(2, 17, 4), T(2, 17, 4)}, 3, {0, TUFF_DOMAIN_INDEX}, 11, A({1}, {TUFF_SCATTER_MIN})},
+    {"zeros",
+     {T(11, 6), I(19, 5), T(19, 5)},
+     3,
+     {TUFF_DOMAIN_KINKS, TUFF_DOMAIN_INDEX, TUFF_DOMAIN_KINKS},
+     11,
+     A({0}, {TUFF_SCATTER_MUL})},
+    {"by rows", {T(3, 7, 65), I(1, 33, 1), T(3, 33, 65)}, 3, {0, TUFF_DOMAIN_INDEX}, 5, A({1}, {TUFF_SCATTER_NONE})},
+    {"most by rows", {T(9, 67), I(33, 1), T(33, 67)}, 3, {0, TUFF_DOMAIN_INDEX}, 9, A({0}, {TUFF_SCATTER_MAX})},
+    {"products by rows", {T(31, 67), I(70, 1), T(70, 67)}, 3, {0, TUFF_DOMAIN_INDEX}, 31, A({0}, {TUFF_SCATTER_MUL})},
+    {"whole",
+     {I(5, 7), I(29, 5), I(29, 5)},
+     3,
+     {TUFF_DOMAIN_INDEX, TUFF_DOMAIN_INDEX, TUFF_DOMAIN_INDEX},
+     5,
+     A({0}, {TUFF_SCATTER_NONE})},
+};
 static const struct tuff_case topk[] = {
+    {"whole", {I(5, 67)}, 1, {TUFF_DOMAIN_INDEX}, 40, A({1}, {5}, {1})},
     {"line", {T(37)}, 1, {0}, 0, A({0}, {2}, {0})},
     {"rows", {T(5, 67)}, 1, {0}, 0, A({1}, {5}, {0})},
     {"middle", {T(3, 17, 5)}, 1, {TUFF_DOMAIN_KINKS}, 0, A({1}, {17}, {1})},
@@ -141,10 +162,28 @@ static const struct tuff_case reduce[] = {
     CASE("fours", T(300, 3, 8), 1, 0),
     CASE("batch", T(9, 6, 4, 6), 13, 1),
     CASE("parts", T(3, 13339), 3, 1),
+    {"whole", {I(67, 12)}, 1, {TUFF_DOMAIN_INDEX}, 99, A({1}, {0})},
+};
+static const struct tuff_case prod[] = {
+    CASE("one", T(1), 1, 1),
+    CASE("rows", T(13, 12), 2, 1),
+    CASE("columns", T(67, 13), 1, 0),
+    CASE("middle", T(5, 9, 7), 2, 0),
+    CASE("long", T(3, 515), 2, 0),
+    CASE("quads", T(70, 8), 2, 0),
+    CASE("fours", T(30, 3, 8), 1, 0),
+    {"zeros", {T(31, 5)}, 1, {TUFF_DOMAIN_KINKS}, 0, A({2}, {1})},
+    {"zeros in columns", {T(4, 1028)}, 1, {TUFF_DOMAIN_KINKS}, 0, A({1}, {0})},
+    {"whole", {I(31, 7)}, 1, {TUFF_DOMAIN_INDEX}, 9, A({2}, {1})},
 };
 static const struct tuff_case arg[] = {
-    CASE("rows", T(13, 257), 2, 1), CASE("columns", T(67, 13), 1, 0), CASE("middle", T(5, 129, 7), 2, 0),
-    CASE("short", T(64, 10), 2, 0), CASE("fours", T(259, 12), 1, 0),  CASE("quads", T(3, 1032), 2, 0),
+    {"whole", {I(31, 70)}, 1, {TUFF_DOMAIN_INDEX}, 99, A({2}, {1})},
+    CASE("rows", T(13, 257), 2, 1),
+    CASE("columns", T(67, 13), 1, 0),
+    CASE("middle", T(5, 129, 7), 2, 0),
+    CASE("short", T(64, 10), 2, 0),
+    CASE("fours", T(259, 12), 1, 0),
+    CASE("quads", T(3, 1032), 2, 0),
     CASE("parts", T(40007), 1, 0),
 };
 #undef CASE
@@ -152,6 +191,7 @@ static const struct tuff_case cumsum[] = {
     {"line", {T(1051)}, 1, {0}, 0, A({0}, {0}, {0})},
     {"middle", {T(3, 17, 5)}, 1, {0}, 0, A({1}, {1}, {0})},
     {"back", {T(65, 13)}, 1, {0}, 0, A({1}, {0}, {1})},
+    {"whole", {I(5, 37)}, 1, {TUFF_DOMAIN_INDEX}, 99, A({1}, {1}, {1})},
 };
 static const struct tuff_case matmul[] = {
     {"one", {T(1, 1), T(1, 1)}, 2, {0}, 0, A({0}, {0})},
@@ -364,6 +404,7 @@ static const struct op_cases {
     const struct tuff_case *at;
 } table[] = {
     AS(sum, reduce),
+    OP(prod),
     AS(reduce_max, reduce),
     AS(reduce_min, reduce),
     AS(argmax, arg),
@@ -382,6 +423,7 @@ static const struct op_cases {
     OP(gather),
     OP(gather_elements),
     OP(scatter_add),
+    OP(scatter),
     OP(topk),
     OP(random_uniform),
     OP(cast),

@@ -197,7 +197,7 @@ static void wrong_kernels(struct harness *h)
 {
     static const struct op_slip slips[] = {{"cumsum", "sum += x", "sum -= x"},
                                            {"sum", "a.v += b.v", "a.v -= b.v"},
-                                           {"scatter_add", "sum + in2", "sum - in2"},
+                                           {"scatter_add", "sum + v", "sum - v"},
                                            {"add", "a + b", "a - b"}};
     for (size_t i = 0; i < TUFF_COUNT(slips); i++) {
         char version[32];

@@ -130,7 +130,7 @@ static void test_wrong(struct backend_test *test)
         {"reductions", "a.v += b.v", "a.v -= b.v"},
         {"NaN", "return a > 0x7f800000u ? 0x7fffffff : k", "return a > 0x7f800000u ? 0x00000000 : k"},
         {"NaN", "nan_b || above ? b : a", "nan_b && above ? b : a"},
-        {"gather, scatter", "sum + in2", "sum - in2"},
+        {"gather, scatter", "sum + v", "sum - v"},
         {"functions", "-1.6666654611e-1", "-1.6665654611e-1"},
         {"random", "0xD2511F53u", "0xD2511F54u"},
         {"subgroups", "(lane + 1)", "(lane + 2)"},

@@ -1,4 +1,5 @@
-/* index.c - iota, gather, gather_elements, scatter_add, topk, random numbers. Negative indices count from the end; kernels clamp them. */
+/* index.c - iota, gather, gather_elements, scatter, topk, random numbers. Negative indices count from the end; kernels clamp them. */
+#include "graph/bound.h"
 #include "graph/compile/emit_op.h"
 #include "graph/ops/leaf.h"
 #include "graph/ops/view.h"
@@ -207,7 +208,7 @@ const struct tuff_op tuff_op_gather = {
     TUFF_WRITTEN(gather_emit, gather_plain),
 };
 
-/* ---- gather_elements, scatter_add ---------------------------------------------------------------------------------------------- */
+/* ---- gather_elements, scatter ---------------------------------------------------------------------------------------------- */
 
 static bool fits_inside(const struct tuff_shape *small, const struct tuff_shape *large, int axis)
 {
@@ -291,6 +292,20 @@ const struct tuff_op tuff_op_gather_elements = {
     TUFF_WRITTEN(gather_elements_emit, gather_elements_plain),
 };
 
+struct scatter_attrs { /* of scatter_add the first alone */
+    int32_t axis, mode;
+};
+static const struct tuff_attr scatter_attr[] = {
+    {"axis", "axis", TUFF_ATTR_I32, 1, offsetof(struct scatter_attrs, axis)},
+    {"mode", "", TUFF_ATTR_I32, 1, offsetof(struct scatter_attrs, mode)},
+};
+
+static enum tuff_scatter_mode mode_of(const struct tuff_value *value)
+{
+    if (value->op == &tuff_op_scatter_add) return TUFF_SCATTER_ADD;
+    return (enum tuff_scatter_mode)((const struct scatter_attrs *)value->attrs)->mode;
+}
+
 /* One index for all of a row: [1, .., count, .., 1], and rows as long as those of x */
 static bool is_by_rows(const struct tuff_shape *x, const struct tuff_shape *indices, const struct tuff_shape *source,
                        int axis)
@@ -301,11 +316,14 @@ static bool is_by_rows(const struct tuff_shape *x, const struct tuff_shape *indi
     return rows;
 }
 
-static tuff_status scatter_add_infer(const struct tuff_infer *infer, struct tuff_shape *out)
+static tuff_status scatter_infer(const struct tuff_infer *infer, struct tuff_shape *out)
 {
     int axis = ((const struct tuff_axis_attrs *)infer->attrs)->axis;
-    if (infer->in[1]->dtype != TUFF_I32 || infer->in[0]->dtype != TUFF_F32 || infer->in[2]->dtype != TUFF_F32)
-        return tuff_infer_refuse(infer, "it takes f32, indices of i32, and a source of f32: cast them");
+    enum tuff_dtype dtype = infer->in[0]->dtype;
+    if (infer->op == &tuff_op_scatter && (unsigned)((const struct scatter_attrs *)infer->attrs)->mode > TUFF_SCATTER_MAX)
+        return tuff_infer_refuse(infer, "its mode is none of enum tuff_scatter_mode");
+    if (infer->in[1]->dtype != TUFF_I32 || (dtype != TUFF_F32 && dtype != TUFF_I32) || infer->in[2]->dtype != dtype)
+        return tuff_infer_refuse(infer, "it takes f32 or i32, indices of i32, and a source as the first: cast them");
     if (!is_by_rows(&infer->in[0]->shape, &infer->in[1]->shape, &infer->in[2]->shape, axis) &&
         (!fits_inside(&infer->in[1]->shape, &infer->in[0]->shape, axis) ||
          !tuff_shape_equal(&infer->in[1]->shape, &infer->in[2]->shape)))
@@ -315,15 +333,53 @@ static tuff_status scatter_add_infer(const struct tuff_infer *infer, struct tuff
     return TUFF_OK;
 }
 
-static void scatter_add_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+/* Of what is put in place of others the last ones alone; ties of extrema share the gradient evenly, as in PyTorch's scatter_reduce. */
+static void scatter_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
 {
     const struct tuff_value value = *tuff_value_of(g, y);
-    tuff_val indices = tuff_expand(g, value.in[1], tuff_type_of(g, value.in[2]).shape);
-    gin[0] = gy;
-    gin[2] = tuff_gather_elements(g, gy, indices, ((const struct tuff_axis_attrs *)value.attrs)->axis);
+    int axis = ((const struct tuff_axis_attrs *)value.attrs)->axis;
+    enum tuff_scatter_mode mode = mode_of(&value);
+    tuff_val x = value.in[0], at = value.in[1], source = value.in[2], zero = tuff_scalar(g, 0);
+    struct tuff_shape all = tuff_type_of(g, x).shape, shape = tuff_type_of(g, source).shape;
+    tuff_val each = tuff_expand(g, at, shape), gathered = tuff_gather_elements(g, gy, each, axis);
+    if (mode == TUFF_SCATTER_ADD) {
+        gin[0] = gy;
+        gin[2] = gathered;
+    } else if (mode == TUFF_SCATTER_NONE) {
+        tuff_val place = tuff_iota(g, shape, axis), none = tuff_full(g, TUFF_I32, all, -1);
+        tuff_val last = tuff_scatter(g, none, at, place, axis, TUFF_SCATTER_NONE);
+        gin[0] = tuff_select(g, tuff_less(g, last, tuff_full(g, TUFF_I32, all, 0)), gy, zero);
+        gin[2] = tuff_select(g, tuff_equal(g, tuff_gather_elements(g, last, each, axis), place), gathered, zero);
+    } else if (mode == TUFF_SCATTER_MUL) {
+        tuff_val mine = tuff_is_zero(g, x), zeros = tuff_scatter_add(g, mine, at, tuff_is_zero(g, source), axis);
+        mine = tuff_factor(g, x);
+        tuff_val product = tuff_scatter(g, mine, at, tuff_factor(g, source), axis, mode);
+        gin[0] = tuff_mul(g, gy, tuff_other_factors(g, x, zeros, product));
+        zeros = tuff_gather_elements(g, zeros, each, axis);
+        product = tuff_gather_elements(g, product, each, axis);
+        gin[2] = tuff_mul(g, gathered, tuff_other_factors(g, source, zeros, product));
+    } else {
+        tuff_val there = tuff_cast(g, tuff_equal(g, x, y), TUFF_F32), best = tuff_gather_elements(g, y, each, axis);
+        tuff_val those = tuff_cast(g, tuff_equal(g, source, best), TUFF_F32);
+        tuff_val share = tuff_div(g, gy, tuff_scatter_add(g, there, at, those, axis));
+        gin[0] = tuff_mul(g, there, share);
+        gin[2] = tuff_mul(g, those, tuff_gather_elements(g, share, each, axis));
+    }
 }
 
-static void scatter_add_ref(const struct tuff_ref *ref)
+static double join(enum tuff_scatter_mode mode, bool whole, double y, double v)
+{
+    switch (mode) {
+    case TUFF_SCATTER_NONE: return v;
+    case TUFF_SCATTER_ADD: return y + v;
+    case TUFF_SCATTER_MUL: return whole ? tuff_wrap_i32((int64_t)y * (int64_t)v) : y * v;
+    case TUFF_SCATTER_MIN: return pw_min(y, v);
+    case TUFF_SCATTER_MAX: return pw_max(y, v);
+    }
+    return NAN;
+}
+
+static void scatter_ref(const struct tuff_ref *ref)
 {
     int axis = ((const struct tuff_axis_attrs *)ref->value->attrs)->axis;
     const struct tuff_shape *large = &ref->value->type.shape, *small = &ref->in_types[2].shape;
@@ -333,13 +389,23 @@ static void scatter_add_ref(const struct tuff_ref *ref)
     memcpy(ref->out, ref->in[0], (size_t)tuff_shape_count(large) * sizeof *ref->out);
     for (uint64_t i = 0, count = tuff_shape_count(small); i < count; i++) {
         double index = ref->in[1][each ? i : i / inner % small->dim[axis]];
-        ref->out[named_element(small, large, axis, i, index)] += ref->in[2][i];
+        double *y = &ref->out[named_element(small, large, axis, i, index)];
+        *y = join(mode_of(ref->value), ref->value->type.dtype == TUFF_I32, *y, ref->in[2][i]);
     }
 }
 
-static double scatter_add_terms(const struct tuff_value *value, const struct tuff_type *in_types)
+static double scatter_terms(const struct tuff_value *value, const struct tuff_type *in_types)
 {
     return 1.0 + in_types[1].shape.dim[((const struct tuff_axis_attrs *)value->attrs)->axis];
+}
+
+/* A product is linear in each factor, as a sum is in its terms. */
+static tuff_status scatter_bound(const struct tuff_bound *b)
+{
+    enum tuff_scatter_mode mode = mode_of(b->value);
+    bool whole = b->value->type.dtype == TUFF_I32;
+    if (mode == TUFF_SCATTER_NONE && !whole) return tuff_bound_moved(b, b->value);
+    return tuff_bound_by(b, mode <= TUFF_SCATTER_MUL ? TUFF_ERROR_SUMS : TUFF_ERROR_MONOTONE);
 }
 
 static tuff_status lower_rows(const struct tuff_lower *lower, int axis, struct tuff_kernel_call *call)
@@ -349,36 +415,40 @@ static tuff_status lower_rows(const struct tuff_lower *lower, int axis, struct t
     tuff_around_axis(&lower->in[0]->shape, axis, &outer, &inner);
     TUFF_TRY(tuff_lower_rounds(lower, count + count / 16 + 100)); /* all hit; words and bits of the blocks */
     call->file = "scatter_rows";
-    TUFF_CALL(call, scatter_rows, .SIZE = SIZE, .outer = (uint32_t)outer, .rows = (uint32_t)rows, .count = (uint32_t)count,
-              .inner = (uint32_t)inner);
+    TUFF_CALL(call, scatter_rows, .SIZE = SIZE, .MODE = mode_of(lower->value), .outer = (uint32_t)outer,
+              .rows = (uint32_t)rows, .count = (uint32_t)count, .inner = (uint32_t)inner);
     tuff_call_grid(call, lower->caps, outer * rows * ((inner + 4 * SIZE - 1) / (4 * SIZE)));
     call->flops = tuff_shape_count(&lower->in[2]->shape);
     return TUFF_OK;
 }
 
-static tuff_status scatter_add_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
+static tuff_status scatter_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
 {
     int axis = ((const struct tuff_axis_attrs *)lower->value->attrs)->axis;
     uint32_t rank = lower->value->type.shape.rank, count = (uint32_t)tuff_shape_count(&lower->value->type.shape);
+    tuff_call_define(call, "SCATTER_INT", lower->value->type.dtype == TUFF_I32);
     if (!tuff_shape_equal(&lower->in[1]->shape, &lower->in[2]->shape)) return lower_rows(lower, axis, call);
     TUFF_TRY(tuff_lower_rounds(lower, lower->in[1]->shape.dim[axis] / 4 + 10));
-    call->file = "scatter_add";
-    struct tuff_kernel_scatter_add fields = {.SIZE = 64, .elements = count, .axis = 8 - rank + (uint32_t)axis};
+    call->file = "scatter";
+    struct tuff_kernel_scatter fields = {
+        .SIZE = 64, .MODE = mode_of(lower->value), .elements = count, .axis = 8 - rank + (uint32_t)axis};
     for (uint32_t k = 0; k < 8; k++) {
         fields.d[k] = k < 8 - rank ? 1 : lower->in[0]->shape.dim[k - (8 - rank)];
         fields.e[k] = k < 8 - rank ? 1 : lower->in[1]->shape.dim[k - (8 - rank)];
     }
-    tuff_call_part(call, &tuff_part_scatter_add, &fields);
+    tuff_call_part(call, &tuff_part_scatter, &fields);
     tuff_call_grid(call, lower->caps, ((uint64_t)count + 63) / 64);
     call->flops = tuff_shape_count(&lower->in[1]->shape);
     return TUFF_OK;
 }
 
-tuff_val tuff_scatter_add(struct tuff_graph *g, tuff_val x, tuff_val indices, tuff_val source, int axis)
+tuff_val tuff_scatter(struct tuff_graph *g, tuff_val x, tuff_val indices, tuff_val source, int axis,
+                      enum tuff_scatter_mode mode)
 {
     enum { SHORT = 16, MANY = 60000 }; /* a row whose workgroup would idle; rounds of a loop (tuff_lower_rounds) */
-    int at = tuff_axis(g, "scatter_add", x, axis);
-    struct tuff_axis_attrs attrs = {at};
+    const struct tuff_op *op = mode == TUFF_SCATTER_ADD ? &tuff_op_scatter_add : &tuff_op_scatter;
+    int at = tuff_axis(g, op->name, x, axis);
+    struct scatter_attrs attrs = {at, (int32_t)mode};
     const struct tuff_shape to = tuff_type_of(g, x).shape, i = tuff_type_of(g, indices).shape,
                             from = tuff_type_of(g, source).shape;
     if (at >= 0 && is_by_rows(&to, &i, &from, at) && !tuff_shape_equal(&i, &from)) {
@@ -386,21 +456,35 @@ tuff_val tuff_scatter_add(struct tuff_graph *g, tuff_val x, tuff_val indices, tu
         tuff_around_axis(&to, at, &outer, &inner);
         if (inner < SHORT || i.dim[at] > MANY) indices = tuff_expand(g, indices, from);
     }
-    return at < 0 ? 0 : tuff_graph_add(g, &tuff_op_scatter_add, (tuff_val[]){x, indices, source}, 3, &attrs);
+    return at < 0 ? 0 : tuff_graph_add(g, op, (tuff_val[]){x, indices, source}, 3, &attrs);
 }
 
-const struct tuff_op tuff_op_scatter_add = {
-    .name = "scatter_add",
-    TUFF_LAUNCH(scatter_add_lower),
-    .traits = TUFF_TAKES_PLACES,
-    TUFF_OPERANDS(3, 3),
-    TUFF_ATTRS(tuff_axis_attr, struct tuff_axis_attrs),
-    .infer = scatter_add_infer,
-    .grad = scatter_add_grad,
-    .ref = scatter_add_ref,
-    TUFF_SUMS(scatter_add_terms),
-    .inline_inputs = 7,
-};
+tuff_val tuff_scatter_add(struct tuff_graph *g, tuff_val x, tuff_val indices, tuff_val source, int axis)
+{
+    return tuff_scatter(g, x, indices, source, axis, TUFF_SCATTER_ADD);
+}
+
+#define SCATTER_OP(name_, onnx_, edges_, table, type)                                                                       \
+    const struct tuff_op tuff_op_##name_ = {                                                                                \
+        .name = #name_,                                                                                                     \
+        .onnx = onnx_,                                                                                                      \
+        .edges = edges_,                                                                                                    \
+        TUFF_LAUNCH(scatter_lower),                                                                                         \
+        .traits = TUFF_TAKES_PLACES,                                                                                        \
+        TUFF_OPERANDS(3, 3),                                                                                                \
+        TUFF_ATTRS(table, type),                                                                                            \
+        .infer = scatter_infer,                                                                                             \
+        .result = TUFF_RESULT_WIDE,                                                                                         \
+        .integers = TUFF_INTEGERS_WRAP,                                                                                     \
+        .grad = scatter_grad,                                                                                               \
+        .ref = scatter_ref,                                                                                                 \
+        TUFF_SUMS(scatter_terms),                                                                                           \
+        .bound = scatter_bound,                                                                                             \
+        .inline_inputs = 7,                                                                                                 \
+    }
+SCATTER_OP(scatter_add, NULL, NULL, tuff_axis_attr, struct tuff_axis_attrs);
+SCATTER_OP(scatter, "ScatterElements", "as `mul`, `minimum` and `maximum`, or what is put there", scatter_attr,
+           struct scatter_attrs);
 
 /* ---- topk ------------------------------------------------------------------------------------------------------------------- */
 
@@ -418,9 +502,10 @@ static tuff_status topk_infer(const struct tuff_infer *infer, struct tuff_shape 
 {
     const struct topk_attrs *attrs = infer->attrs;
     const struct tuff_shape *x = &infer->in[0]->shape;
-    if (!tuff_is_float(infer->in[0]->dtype) || attrs->axis < 0 || (uint32_t)attrs->axis >= x->rank || attrs->k < 1 ||
+    bool numbers = tuff_is_float(infer->in[0]->dtype) || infer->in[0]->dtype == TUFF_I32;
+    if (!numbers || attrs->axis < 0 || (uint32_t)attrs->axis >= x->rank || attrs->k < 1 ||
         (uint32_t)attrs->k > x->dim[attrs->axis])
-        return tuff_infer_refuse(infer, "it takes floats, an axis, and k from 1 to its length; axis is %d, k is %d",
+        return tuff_infer_refuse(infer, "it takes floats or i32, an axis, and k from 1 to its length; axis is %d, k is %d",
                                  (int)attrs->axis, (int)attrs->k);
     out[VALUES] = *x;
     out[VALUES].dim[attrs->axis] = (uint32_t)attrs->k;
@@ -459,9 +544,11 @@ static tuff_status topk_lower(const struct tuff_lower *lower, struct tuff_kernel
     bool few = lower->caps->kind == TUFF_DEVICE_SOFTWARE && 2 * k <= n && few_rounds < 65000;
     TUFF_TRY(tuff_lower_rounds(lower, few ? few_rounds : n / 4 + 1));
     uint64_t invocations = few ? outer * inner : count;
+    bool whole = lower->in[0]->dtype == TUFF_I32;
     call->file = few ? "topk_few" : "topk";
+    tuff_call_define(call, "TOPK_INT", whole);
     if (few)
-        TUFF_CALL(call, topk_few, .SIZE = 64, .SMALLEST = attrs->smallest != 0, .QUADS = inner == 1 && n % 4 == 0,
+        TUFF_CALL(call, topk_few, .SIZE = 64, .SMALLEST = attrs->smallest != 0, .QUADS = !whole && inner == 1 && n % 4 == 0,
                   .lines = (uint32_t)invocations, .n = (uint32_t)n, .inner = (uint32_t)inner, .k = (uint32_t)k);
     else
         TUFF_CALL(call, topk, .SIZE = 64, .SMALLEST = attrs->smallest != 0, .elements = (uint32_t)invocations,
@@ -497,6 +584,7 @@ const struct tuff_op tuff_op_topk = {
     .name = "topk",
     .edges = "NaN is the greatest; equal ones by place",
     .onnx = "TopK",
+    .integers = TUFF_INTEGERS_KEPT,
     TUFF_LAUNCH(topk_lower),
     TUFF_OPERANDS(1, 1),
     TUFF_ATTRS(topk_attr, struct topk_attrs),

@@ -1,4 +1,4 @@
-/* reduce.c - sums, extrema and their positions over any axes, running sums; each by kernels with a fixed order. */
+/* reduce.c - sums, products, extrema and their positions over any axes, running sums; each by kernels with a fixed order. */
 #include "graph/bound.h"
 #include "graph/ops/gemm.h"
 #include "graph/ops/leaf.h"
@@ -13,11 +13,12 @@ static const struct tuff_attr reduce_attr[] = {
     {"keep", "keepdims", TUFF_ATTR_I32, 1, offsetof(struct tuff_reduce_attrs, keep)},
 };
 
-enum reduce_kind { REDUCE_SUM, REDUCE_MAX, REDUCE_MIN, REDUCE_ARGMAX, REDUCE_ARGMIN };
+enum reduce_kind { REDUCE_SUM, REDUCE_PROD, REDUCE_MAX, REDUCE_MIN, REDUCE_ARGMAX, REDUCE_ARGMIN };
 
 static enum reduce_kind kind_of(const struct tuff_op *op)
 {
     return op == &tuff_op_sum          ? REDUCE_SUM
+           : op == &tuff_op_prod       ? REDUCE_PROD
            : op == &tuff_op_reduce_max ? REDUCE_MAX
            : op == &tuff_op_reduce_min ? REDUCE_MIN
            : op == &tuff_op_argmax     ? REDUCE_ARGMAX
@@ -36,7 +37,8 @@ static tuff_status reduce_infer(const struct tuff_infer *infer, struct tuff_shap
                                  in->shape.rank);
     if (kind >= REDUCE_ARGMAX && (!one_axis || attrs->axes == 0))
         return tuff_infer_refuse(infer, "axes 0x%x: it takes one axis", attrs->axes);
-    if (!tuff_is_float(in->dtype) && kind != REDUCE_SUM) return tuff_infer_refuse(infer, "it takes floats: cast it");
+    if (!tuff_is_float(in->dtype) && in->dtype != TUFF_I32 && kind > REDUCE_PROD)
+        return tuff_infer_refuse(infer, "it takes floats or i32: cast it");
     for (uint32_t i = 0; i < in->shape.rank; i++) {
         bool reduced = attrs->axes >> i & 1;
         if (!reduced || attrs->keep) out->dim[out->rank++] = reduced ? 1 : in->shape.dim[i];
@@ -57,6 +59,34 @@ static void sum_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gi
     const struct tuff_reduce_attrs *attrs = value.attrs;
     struct tuff_type in = tuff_type_of(g, value.in[0]);
     if (tuff_is_float(in.dtype)) gin[0] = tuff_expand(g, tuff_reshape(g, gy, kept_shape(in.shape, attrs->axes)), in.shape);
+}
+
+tuff_val tuff_factor(struct tuff_graph *g, tuff_val x)
+{
+    tuff_val none = tuff_equal(g, x, tuff_scalar(g, 0)), one = tuff_scalar(g, 1);
+    x = tuff_cast(g, x, TUFF_F32);
+    return tuff_select(g, none, one, x);
+}
+tuff_val tuff_is_zero(struct tuff_graph *g, tuff_val x)
+{
+    return tuff_cast(g, tuff_equal(g, x, tuff_scalar(g, 0)), TUFF_F32);
+}
+tuff_val tuff_other_factors(struct tuff_graph *g, tuff_val x, tuff_val zeros, tuff_val product)
+{
+    tuff_val others = tuff_div(g, product, tuff_factor(g, x)), none = tuff_scalar(g, 0);
+    return tuff_select(g, tuff_equal(g, zeros, tuff_is_zero(g, x)), others, none);
+}
+
+static void prod_grad(struct tuff_graph *g, tuff_val y, tuff_val gy, tuff_val *gin)
+{
+    const struct tuff_value value = *tuff_value_of(g, y);
+    uint32_t axes = ((const struct tuff_reduce_attrs *)value.attrs)->axes;
+    struct tuff_type in = tuff_type_of(g, value.in[0]);
+    if (!tuff_is_float(in.dtype)) return;
+    tuff_val zeros = tuff_sum(g, tuff_is_zero(g, value.in[0]), axes, TUFF_KEEP_AXES);
+    tuff_val product = tuff_prod(g, tuff_factor(g, value.in[0]), axes, TUFF_KEEP_AXES);
+    tuff_val others = tuff_other_factors(g, value.in[0], zeros, product);
+    gin[0] = tuff_mul(g, tuff_reshape(g, gy, kept_shape(in.shape, axes)), others);
 }
 
 /* Ties share the gradient evenly, as in PyTorch's amax. */
@@ -94,7 +124,7 @@ static tuff_val sum_simpler(struct tuff_graph *g, const struct tuff_value *value
 
 static double reduce_terms(const struct tuff_value *value, const struct tuff_type *in_types)
 {
-    return kind_of(value->op) == REDUCE_SUM
+    return kind_of(value->op) <= REDUCE_PROD
                ? (double)reduced_count(&in_types[0].shape, ((const struct tuff_reduce_attrs *)value->attrs)->axes)
                : 0;
 }
@@ -108,8 +138,9 @@ static void reduce_ref(const struct tuff_ref *ref)
     struct tuff_shape kept = kept_shape(*in, attrs->axes);
     tuff_strides(&kept, strides);
     uint64_t outputs = tuff_shape_count(&kept);
-    for (uint64_t o = 0; o < outputs; o++)
-        ref->out[o] = kind == REDUCE_SUM ? 0 : (kind >= REDUCE_ARGMAX ? -1 : (kind == REDUCE_MAX ? -INFINITY : INFINITY));
+    static const double starts[] = {0, 1, -INFINITY, INFINITY, -1, -1};
+    bool whole = ref->value->type.dtype == TUFF_I32;
+    for (uint64_t o = 0; o < outputs; o++) ref->out[o] = starts[kind];
     uint32_t at[TUFF_MAX_RANK] = {0};
     for (uint64_t i = 0; i < count; i++) {
         uint64_t o = 0, r = 0, stride = 1, from = 0;
@@ -125,6 +156,7 @@ static void reduce_ref(const struct tuff_ref *ref)
         double v = ref->in[0][i], *y = &ref->out[o];
         switch (kind) {
         case REDUCE_SUM: *y += v; break;
+        case REDUCE_PROD: *y = whole ? tuff_wrap_i32((int64_t)*y * (int64_t)v) : *y * v; break;
         case REDUCE_MAX: *y = pw_max(v, *y); break;
         case REDUCE_MIN: *y = pw_min(v, *y); break;
         case REDUCE_ARGMAX:
@@ -337,14 +369,16 @@ static tuff_val arg_expand(struct tuff_graph *g, const struct tuff_value *value,
                                    .reduces = true}
 REDUCE_OP(tuff_op_sum, "sum", "ReduceSum", NULL, TUFF_RESULT_WIDE, TUFF_INTEGERS_WRAP, sum_grad, NULL, sum_simpler,
           sum_expand, TUFF_ERROR_SUMS, NULL);
+REDUCE_OP(tuff_op_prod, "prod", "ReduceProd", "0 * inf is NaN", TUFF_RESULT_WIDE, TUFF_INTEGERS_WRAP, prod_grad, NULL, NULL,
+          NULL, TUFF_ERROR_SUMS, NULL);
 REDUCE_OP(tuff_op_reduce_max, "reduce_max", "ReduceMax", "NaN of a NaN; -0 below +0", TUFF_RESULT_OPERAND_0,
-          TUFF_INTEGERS_REFUSED, extremum_grad, NULL, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
+          TUFF_INTEGERS_KEPT, extremum_grad, NULL, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
 REDUCE_OP(tuff_op_reduce_min, "reduce_min", "ReduceMin", "NaN of a NaN; -0 below +0", TUFF_RESULT_OPERAND_0,
-          TUFF_INTEGERS_REFUSED, extremum_grad, NULL, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
+          TUFF_INTEGERS_KEPT, extremum_grad, NULL, NULL, NULL, TUFF_ERROR_MONOTONE, NULL);
 REDUCE_OP(tuff_op_argmax, "argmax", "ArgMax", "the first NaN, else the first of equal ones", TUFF_RESULT_I32,
-          TUFF_INTEGERS_REFUSED, NULL, "positions do not vary smoothly", NULL, arg_expand, 0, arg_bound);
+          TUFF_INTEGERS_KEPT, NULL, "positions do not vary smoothly", NULL, arg_expand, 0, arg_bound);
 REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", "the first NaN, else the first of equal ones", TUFF_RESULT_I32,
-          TUFF_INTEGERS_REFUSED, NULL, "positions do not vary smoothly", NULL, arg_expand, 0, arg_bound);
+          TUFF_INTEGERS_KEPT, NULL, "positions do not vary smoothly", NULL, arg_expand, 0, arg_bound);
 
 #define REDUCE_BUILDER(name)                                                                                                \
     tuff_val tuff_##name(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)                              \
@@ -352,6 +386,7 @@ REDUCE_OP(tuff_op_argmin, "argmin", "ArgMin", "the first NaN, else the first of 
         return add_reduce(g, &tuff_op_##name, x, axes, keep);                                                               \
     }
 REDUCE_BUILDER(sum)
+REDUCE_BUILDER(prod)
 REDUCE_BUILDER(reduce_max)
 REDUCE_BUILDER(reduce_min)
 
@@ -386,8 +421,9 @@ static tuff_status cumsum_infer(const struct tuff_infer *infer, struct tuff_shap
 {
     const struct cumsum_attrs *attrs = infer->attrs;
     *out = infer->in[0]->shape;
-    if (infer->in[0]->dtype == TUFF_F32 && attrs->axis >= 0 && (uint32_t)attrs->axis < out->rank) return TUFF_OK;
-    if (infer->in[0]->dtype != TUFF_F32) return tuff_infer_refuse(infer, "it takes f32: cast it");
+    bool numbers = infer->in[0]->dtype == TUFF_F32 || infer->in[0]->dtype == TUFF_I32;
+    if (numbers && attrs->axis >= 0 && (uint32_t)attrs->axis < out->rank) return TUFF_OK;
+    if (!numbers) return tuff_infer_refuse(infer, "it takes f32 or i32: cast it");
     return tuff_infer_refuse(infer, "there is no axis %d", (int)attrs->axis);
 }
 
@@ -429,6 +465,7 @@ static tuff_status cumsum_lower(const struct tuff_lower *lower, struct tuff_kern
     tuff_around_axis(shape, attrs->axis, &outer, &inner);
     TUFF_TRY(tuff_lower_rounds(lower, n / 4 + 1));
     call->file = "cumsum";
+    tuff_call_define(call, "CUMSUM_INT", lower->in[0]->dtype == TUFF_I32);
     TUFF_CALL(call, cumsum, .SIZE = 64, .EXCLUSIVE = attrs->exclusive != 0, .REVERSE = attrs->reverse != 0,
               .lines = (uint32_t)(outer * inner), .n = n, .inner = (uint32_t)inner);
     tuff_call_grid(call, lower->caps, (outer * inner + 63) / 64);
@@ -449,6 +486,8 @@ const struct tuff_op tuff_op_cumsum = {
     TUFF_OPERANDS(1, 1),
     TUFF_ATTRS(cumsum_attr, struct cumsum_attrs),
     .infer = cumsum_infer,
+    .result = TUFF_RESULT_WIDE,
+    .integers = TUFF_INTEGERS_WRAP,
     .grad = cumsum_grad,
     .ref = cumsum_ref,
     TUFF_SUMS(cumsum_terms),

@@ -20,7 +20,7 @@ struct tuff_pad_attrs {
 struct tuff_axis_attrs {
     int32_t axis;
 };
-/* sum, reduce_max, reduce_min, argmax, argmin */
+/* sum, prod, reduce_max, reduce_min, argmax, argmin */
 struct tuff_reduce_attrs {
     uint32_t axes; /* bit i for axis i */
     int32_t keep;  /* enum tuff_keep */

@@ -1,5 +1,5 @@
 /* reduce.glsl - what the four reduce_*.comp share: the operation chosen by REDUCE, its start and its step.
- * REDUCE 0 sum, 1 max, 2 min, 3 argmax, 4 argmin; REDUCE_INT: i32 elements instead of f32; REDUCE_QUADS: four at a time too. */
+ * REDUCE 0 sum, 1 product, 2 max, 3 min, 4 argmax, 5 argmin; REDUCE_INT: i32 elements instead of f32; REDUCE_QUADS: four at a time too. */
 #ifndef REDUCE
 #define REDUCE 0
 #endif
@@ -9,7 +9,7 @@
 #define ELEMENT float
 #endif
 /* POSITIONS(text): of argmax and argmin alone */
-#if REDUCE >= 3
+#if REDUCE >= 4
 #define RESULT int
 #define POSITIONS(text) text
 #else
@@ -17,7 +17,7 @@
 #define POSITIONS(text)
 #endif
 /* Extrema are the largest of whole numbers in the order of the elements, or of their opposites (order.glsl). */
-#if REDUCE == 0
+#if REDUCE <= 1
 #define STATE ELEMENT
 #define STATE4 vec4
 #else
@@ -67,16 +67,18 @@ void out0v(uint i, vec4 v)
 #endif
 #endif
 
-#if REDUCE == 0
+#if REDUCE <= 1
 #define STATE_OF(x) (x)
+#elif defined(REDUCE_INT)
+int STATE_OF(int x) { return REDUCE == 3 || REDUCE == 5 ? ~x : x; } /* ~x turns the order of all whole numbers around */
 #else
 #include "include/order.glsl"
 int STATE_OF(float x)
 {
-#if REDUCE == 2 || REDUCE == 4
+#if REDUCE == 3 || REDUCE == 5
     x = opposite(x);
 #endif
-#if REDUCE >= 3
+#if REDUCE >= 4
     return order(x);
 #else
     return order_value(x);
@@ -95,7 +97,10 @@ Best join(Best a, Best b)
 #if REDUCE == 0
     a.v += b.v;
     return a;
-#elif REDUCE < 3
+#elif REDUCE == 1
+    a.v *= b.v;
+    return a;
+#elif REDUCE < 4
     a.v = max(a.v, b.v);
     return a;
 #else
@@ -114,9 +119,11 @@ Best take(uint o, uint r)
 }
 ELEMENT result_of(STATE v)
 {
-#if REDUCE == 0
+#if REDUCE <= 1
     return v;
-#elif REDUCE == 2
+#elif defined(REDUCE_INT)
+    return REDUCE == 3 ? ~v : v;
+#elif REDUCE == 3
     return opposite(ordered_value(v));
 #else
     return ordered_value(v);
@@ -124,7 +131,7 @@ ELEMENT result_of(STATE v)
 }
 void finish(uint o, Best b)
 {
-#if REDUCE >= 3
+#if REDUCE >= 4
     out0(o, int(b.at));
 #else
     out0(o, result_of(b.v));
@@ -140,8 +147,10 @@ Best4 join4(Best4 a, Best4 b)
 {
 #if REDUCE == 0
     a.v += b.v;
+#elif REDUCE == 1
+    a.v *= b.v;
 #else
-#if REDUCE >= 3
+#if REDUCE >= 4
     bvec4 less = greaterThan(b.v, a.v), same = equal(b.v, a.v), lower = lessThan(b.at, a.at);
     less = bvec4(uvec4(less) | (uvec4(same) & uvec4(lower)));
     a.at = mix(a.at, b.at, less);
@@ -176,7 +185,7 @@ Best4 take_o(uint q, uint r)
 }
 void finish4(uint q, Best4 b)
 {
-#if REDUCE >= 3
+#if REDUCE >= 4
     for (uint k = 0u; k < 4u; k++) finish(4u * q + k, best_of(b, k));
 #else
     out0v(4u * q, vec4(result_of(b.v[0]), result_of(b.v[1]), result_of(b.v[2]), result_of(b.v[3])));
