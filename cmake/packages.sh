@@ -4,7 +4,7 @@
 # vendor's driver it does no harm.
 tuff_packages="gcc g++ libc6-dev cmake ninja-build pkg-config libvulkan-dev libvulkan-volk-dev libvulkan1 mesa-vulkan-drivers
     glslang-dev glslang-tools spirv-tools libpng-dev libjpeg62-turbo-dev libwebp-dev libgif-dev libstb-dev
-    libcjson-dev zlib1g-dev libzip-dev libcairo2-dev libcsv-dev"
+    libcjson-dev zlib1g-dev libzip-dev libnanopb-dev libcairo2-dev libcsv-dev"
 
 # need_packages PACKAGE...: installs those that are missing; asks nothing and downloads nothing when there are none.
 need_packages() {

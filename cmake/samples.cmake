@@ -106,3 +106,11 @@ foreach(name ${sample_folders})
     endif()
     set_target_properties(${program} PROPERTIES INSTALL_RPATH "$ORIGIN/${to_lib}")
 endforeach()
+
+# tests/onnx: conformance cases of ONNX on this machine's devices
+if(TUFF_HAVE_ONNX=1 IN_LIST tuff_definitions)
+    add_executable(tuff-onnx tests/onnx/main.c)
+    target_link_libraries(tuff-onnx PRIVATE tuff_program tuff::data tuff_flags)
+    set_target_properties(tuff-onnx PROPERTIES INSTALL_RPATH "$ORIGIN/${to_lib}")
+    list(APPEND tuff_programs tuff-onnx)
+endif()

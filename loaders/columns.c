@@ -45,27 +45,27 @@ static bool widen(const struct tuff_array *a, uint64_t count, int64_t *to)
     return true;
 }
 
-static tuff_status convert(const struct job *job, uint64_t count, void *to)
+tuff_status tuff_array_convert(struct tuff_context *context, const struct tuff_array *a, uint64_t count,
+                               enum tuff_dtype dtype, void *to, const char *what, struct tuff_error *error)
 {
-    const struct tuff_array *a = job->array;
     enum tuff_dtype known = tuff_element_dtype(a->element);
     struct tuff_error why = {0};
     void *wide = NULL;
     tuff_status status = TUFF_OK;
     const void *from = a->data;
     if (!known || (uintptr_t)from % tuff_element_bytes(a->element)) { /* not as the memory of such numbers begins */
-        wide = tuff_alloc(job->context, (size_t)(known ? a->bytes : count * sizeof(int64_t)));
-        if (!wide) return tuff_fail_memory(job->context, job->error);
+        wide = tuff_alloc(context, (size_t)(known ? a->bytes : count * sizeof(int64_t)));
+        if (!wide) return tuff_fail_memory(context, error);
         if (known)
             memcpy(wide, from, (size_t)a->bytes);
         else if (!widen(a, count, wide))
-            status = bad(job, "has an element above 2^63 - 1");
+            status = tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: the array \"%.60s\" has an element above 2^63 - 1",
+                               what, a->name ? a->name : "");
         from = wide;
     }
-    if (status == TUFF_OK && tuff_convert(known ? known : TUFF_I64, from, job->field->type.dtype, to, count,
-                                          job->field->name, NULL, &why) != TUFF_OK)
-        status = tuff_fail(job->context, job->error, TUFF_ERR_FORMAT, "%s", why.message);
-    tuff_free(job->context, wide);
+    if (status == TUFF_OK && tuff_convert(known ? known : TUFF_I64, from, dtype, to, count, what, NULL, &why) != TUFF_OK)
+        status = tuff_fail(context, error, TUFF_ERR_FORMAT, "%s", why.message);
+    tuff_free(context, wide);
     return status;
 }
 
@@ -97,7 +97,7 @@ static tuff_status take(const struct job *job, struct tuff_columns *c, uint32_t 
     if (count > SIZE_MAX / bytes || !(c->own[i] = tuff_alloc(job->context, (size_t)count * bytes)))
         return tuff_fail_memory(job->context, job->error);
     c->data.fields[i] = c->own[i];
-    return convert(job, count, c->own[i]);
+    return tuff_array_convert(job->context, a, count, sample->dtype, c->own[i], job->field->name, job->error);
 }
 
 tuff_status tuff_columns_take(struct tuff_context *context, const struct tuff_field *fields, const struct tuff_array *arrays,

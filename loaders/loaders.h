@@ -316,6 +316,81 @@ TUFF_API void tuff_predictor_destroy(struct tuff_predictor *predictor); /* NULL 
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_predictor_run(struct tuff_predictor *predictor, const void *const *inputs,
                                                         uint64_t count, void *const *outputs, struct tuff_error *error);
 
+/* ---- ONNX -------------------------------------------------------------------------------------------------------------------------- */
+
+/* A model file of ONNX, mapped; weights are ranges of it. Operators of the sets 7 to 27 are read (docs/onnx.md lists them). Immutable after open. */
+struct tuff_onnx;
+/* A node that an app's own function builds. */
+struct tuff_onnx_op;
+struct tuff_onnx_params {
+    size_t struct_size;
+    const char
+        *folder; /* where files of external weights are; NULL: beside the model. Paths that lead out of it are refused */
+    bool f16_weights; /* f32 weights are held as f16: half of the memory; the sums stay f32 */
+    /* Builds nodes that no row knows: puts each result (tuff_onnx_op_put) and returns true, or false for "neither do I". */
+    bool (*own)(void *user, struct tuff_graph *g, struct tuff_onnx_op *op);
+    void *own_user;
+    /* Decodes the file of a picture for ImageDecoder: pixels [height, width, channels] (1 or 3; RGB), which the user keeps until the next call.
+     * NULL: the operator is not covered (libtuff has no codecs; tuff_picture_decode of libtuff_data does it). */
+    bool (*picture)(void *user, struct tuff_span file, uint32_t channels, uint32_t *width, uint32_t *height,
+                    const uint8_t **pixels);
+    void *picture_user;
+};
+/* Opens a model; destroy it with tuff_onnx_destroy, after its runners. params may be NULL.
+ * Source: onnx.proto3 and Operators.md of onnx/onnx 1.22. Memory: about 10 bytes for each byte of the file that is no weight.
+ * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (a build without nanopb). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_onnx_open(struct tuff_context *context, const char *path,
+                                                    const struct tuff_onnx_params *params, struct tuff_onnx **onnx,
+                                                    struct tuff_error *error);
+/* The same from memory, which is copied. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_onnx_decode(struct tuff_context *context, struct tuff_span file,
+                                                      const struct tuff_onnx_params *params, struct tuff_onnx **onnx,
+                                                      struct tuff_error *error);
+TUFF_API void tuff_onnx_destroy(struct tuff_onnx *onnx); /* NULL is legal */
+/* An input, or an output, as the file declares it. */
+struct tuff_onnx_end {
+    char name[128];
+    enum tuff_element element;         /* 0: no tensor of a type that is read */
+    int32_t rank;                      /* -1: not said */
+    int64_t dim[TUFF_FILE_RANK];       /* -1: it is open, */
+    char dim_name[TUFF_FILE_RANK][40]; /* and has perhaps a name */
+};
+TUFF_API uint32_t tuff_onnx_input_count(const struct tuff_onnx *onnx); /* without initializers */
+TUFF_API struct tuff_onnx_end tuff_onnx_input(const struct tuff_onnx *onnx, uint32_t index);
+TUFF_API uint32_t tuff_onnx_output_count(const struct tuff_onnx *onnx);
+TUFF_API struct tuff_onnx_end tuff_onnx_output(const struct tuff_onnx *onnx, uint32_t index);
+
+/* Opens a file of one TensorProto, as ONNX's test data are (input_0.pb); destroy with tuff_tensors_destroy. Errors: FILE, FORMAT, MEMORY, UNSUPPORTED. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_onnx_tensor_open(struct tuff_context *context, const char *path,
+                                                           struct tuff_tensors **tensors, struct tuff_error *error);
+
+/* Of the node that an app's own function builds: its operator and domain, attributes (`standard` where there is none), operands (0: left
+ * out) and results. */
+TUFF_API struct tuff_pair
+tuff_onnx_op_name(const struct tuff_onnx_op *op); /* key: domain, value: operator; during the call */
+TUFF_API int64_t tuff_onnx_op_int(const struct tuff_onnx_op *op, const char *attribute, int64_t standard);
+TUFF_API double tuff_onnx_op_number(const struct tuff_onnx_op *op, const char *attribute, double standard);
+TUFF_API tuff_val tuff_onnx_op_operand(const struct tuff_onnx_op *op, uint32_t index);
+TUFF_API void tuff_onnx_op_put(struct tuff_onnx_op *op, uint32_t index, tuff_val value);
+
+/* An ONNX model on a device. Each set of shapes that it is given has a plan of its own, made when it comes first; they share weights and
+ * pipelines. One thread at a time. */
+struct tuff_onnx_runner;
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_onnx_runner_create(struct tuff_device *device, const struct tuff_onnx *onnx,
+                                                             const struct tuff_progress *progress,
+                                                             struct tuff_onnx_runner **runner, struct tuff_error *error);
+TUFF_API void tuff_onnx_runner_destroy(struct tuff_onnx_runner *runner); /* NULL is legal */
+/* Runs the model on inputs, which are found by their names (one without a name: by its place); elements of another type are converted as by
+ * tuff_executable_write_as. An input whose numbers set shapes or choose a branch is a compile-time value: another value is another plan. Then
+ *   outputs  [tuff_onnx_output_count] views in the order of the file, until the next run; may be NULL
+ * Errors: USAGE (inputs that do not fit), FORMAT (a model against the specification), UNSUPPORTED (what is not covered: operator, node and
+ * reason), those of tuff_session_compile and of runs. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_onnx_run(struct tuff_onnx_runner *runner, const struct tuff_array *inputs,
+                                                   uint32_t input_count, struct tuff_array *outputs,
+                                                   struct tuff_error *error);
+/* Hangs output `index` of the last run on random numbers? ONNX says their distribution alone. */
+TUFF_API bool tuff_onnx_is_random(const struct tuff_onnx_runner *runner, uint32_t index);
+
 /* ---- training in files ------------------------------------------------------------------------------------------------------ */
 
 /* Where tuff_model_fit saves what it needs to go on:

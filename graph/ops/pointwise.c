@@ -143,17 +143,20 @@ static void ref_pw(const struct tuff_ref *ref)
     uint64_t count = tuff_shape_count(&ref->value->type.shape);
     uint32_t first = part ? 1 : 0; /* derivatives: gy, a, b, y */
     bool gates = (known_of(ref->value->op) & GATES) != 0;
-    bool whole = tuff_pw_integers(ref->value->op) == TUFF_INTEGERS_WRAP && ref->value->type.dtype == TUFF_I32;
+    const enum tuff_dtype dtype = ref->value->type.dtype;
+    bool whole = tuff_pw_integers(ref->value->op) == TUFF_INTEGERS_WRAP && (dtype == TUFF_I32 || dtype == TUFF_I64);
     for (uint64_t i = 0; i < count; i++) {
         double v[4] = {0};
         for (uint32_t k = 0; k < ref->value->in_count; k++)
             if (ref->in[k]) v[k] = ref->in[k][i];
-        if (whole) {
-            ref->out[i] = tuff_wrap_i32(row->whole((int64_t)v[0], (int64_t)v[1]));
+        if (whole && fabs(v[0]) <= 0x1p31 &&
+            fabs(v[1]) <= 0x1p31) { /* of i64 larger ones are computed below, exact to 2^53 */
+            const int64_t y = row->whole((int64_t)v[0], (int64_t)v[1]);
+            ref->out[i] = dtype == TUFF_I32 ? tuff_wrap_i32(y) : (double)y;
             continue;
         }
         double r = row->fn[part](v[first], v[first + 1], part ? v[3] : 0, attrs->p0, attrs->p1);
-        ref->out[i] = !part ? r : r == 0 && gates ? 0 : v[0] * r;
+        ref->out[i] = part ? (r == 0 && gates ? 0 : v[0] * r) : whole ? trunc(r) : r;
     }
 }
 

@@ -1,0 +1,31 @@
+/* onnx_ops.h - what the files of ONNX operators share. Private to loaders/. */
+#ifndef TUFF_LOADERS_ONNX_OPS_H
+#define TUFF_LOADERS_ONNX_OPS_H
+
+#include "graph/dtype.h"
+#include "loaders/onnx.h"
+
+#define BUILD(function) bool tuff_onnx_build_##function(struct tuff_onnx_op *o)
+#define OP_IS(name) tuff_span_is(o->node->op, name)
+#define SCALAR ((struct tuff_shape){0})
+
+BUILD(one);
+BUILD(two);
+#define TUFF_ONNX(domain, name, since, flags, function) BUILD(function);
+#include "loaders/onnx_ops.def"
+
+/* Of i32 values: v + n, v n, and v with n added where it is negative (counted from the end). */
+tuff_val tuff_on_plus(struct tuff_graph *g, tuff_val v, double n);
+tuff_val tuff_on_times(struct tuff_graph *g, tuff_val v, double n);
+tuff_val tuff_on_from_end(struct tuff_graph *g, tuff_val v, double n);
+/* One number of a type, to be broadcast. */
+static inline tuff_val tuff_on_one(struct tuff_graph *g, enum tuff_dtype dtype, double v)
+{
+    return tuff_full(g, dtype, SCALAR, v);
+}
+/* A convolution of x and weights (operand 1 or 3 says their size) with the node's attributes. */
+tuff_val tuff_on_convolve(const struct tuff_onnx_op *o, tuff_val x, tuff_val weight);
+/* Products of matrices, of floats or of i32. */
+tuff_val tuff_on_matmul(struct tuff_graph *g, tuff_val a, tuff_val b);
+
+#endif

@@ -1,0 +1,73 @@
+/* onnx_proto.h - an ONNX file as structs, by the table onnx_schema.def. Private to loaders/.
+ *
+ * Texts and bytes are spans of the file, which is mapped; lists lie in an arena. */
+#ifndef TUFF_LOADERS_ONNX_PROTO_H
+#define TUFF_LOADERS_ONNX_PROTO_H
+
+#include "backend/lookup.h"
+#include "loaders/source.h"
+
+/* Lists begin alike: elements, then their count. */
+struct tuff_onnx_spans {
+    struct tuff_span *at;
+    uint32_t count;
+};
+struct tuff_onnx_i64s {
+    int64_t *at;
+    uint32_t count;
+};
+struct tuff_onnx_f32s {
+    float *at;
+    uint32_t count;
+};
+struct tuff_onnx_f64s {
+    double *at;
+    uint32_t count;
+};
+
+#define TUFF_ONNX_I64 int64_t
+#define TUFF_ONNX_F32 float
+#define TUFF_ONNX_SPAN struct tuff_span
+#define TUFF_ONNX_I64S struct tuff_onnx_i64s
+#define TUFF_ONNX_F32S struct tuff_onnx_f32s
+#define TUFF_ONNX_F64S struct tuff_onnx_f64s
+#define TUFF_ONNX_SPANS struct tuff_onnx_spans
+#define TUFF_ONNX_TYPE_PART(of) struct tuff_onnx_##of *
+#define TUFF_ONNX_TYPE_PARTS(of)                                                                                            \
+    struct {                                                                                                                \
+        struct tuff_onnx_##of *at;                                                                                          \
+        uint32_t count;                                                                                                     \
+    }
+struct tuff_onnx_graph;
+#define TUFF_ONNX_MESSAGE(name) struct tuff_onnx_##name {
+#define TUFF_ONNX_FIELD(name, number, kind, member) TUFF_ONNX_##kind member;
+#define TUFF_ONNX_PART(name, number, kind, member, of) TUFF_ONNX_TYPE_##kind(of) member;
+#define TUFF_ONNX_END(name)                                                                                                 \
+    }                                                                                                                       \
+    ;
+#include "loaders/onnx_schema.def"
+
+/* Reads a file in memory, which stays where it is. limit of depth: 64. Errors: FORMAT with the place, MEMORY. */
+tuff_status tuff_onnx_parse(struct tuff_arena *arena, const struct tuff_source *source, struct tuff_onnx_model **model,
+                            struct tuff_error *error);
+/* A file of one TensorProto, as ONNX's test data are. */
+tuff_status tuff_onnx_parse_tensor(struct tuff_arena *arena, const struct tuff_source *source,
+                                   struct tuff_onnx_tensor **tensor, struct tuff_error *error);
+
+/* For "%.*s": at most 100 bytes of a text of the file. */
+#define TUFF_SPAN_TEXT(span) (int)((span).bytes < 100 ? (span).bytes : 100), (const char *)((span).bytes ? (span).data : "")
+
+static inline bool tuff_spans_equal(struct tuff_span a, struct tuff_span b)
+{
+    return a.bytes == b.bytes && (a.bytes == 0 || !memcmp(a.data, b.data, a.bytes));
+}
+static inline uint64_t tuff_span_hash(struct tuff_span span)
+{
+    return tuff_hash(0, span.bytes ? span.data : "", span.bytes);
+}
+static inline bool tuff_span_is(struct tuff_span span, const char *text)
+{
+    return span.bytes == strlen(text) && (span.bytes == 0 || !memcmp(span.data, text, span.bytes));
+}
+
+#endif

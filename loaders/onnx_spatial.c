@@ -1,0 +1,758 @@
+/* onnx_spatial.c - ONNX operators over space: convolutions, pools, other sizes, sampling. Values are [n, c, ..]. */
+#include "loaders/onnx_ops.h"
+
+#include <float.h>
+#include <math.h>
+
+enum { MOST_SPACE = TUFF_MAX_RANK - 2 };
+
+/* Windows over the axes of space, from the attributes. */
+struct windows {
+    uint32_t rank; /* of space */
+    uint32_t in[MOST_SPACE], kernel[MOST_SPACE], stride[MOST_SPACE], dilation[MOST_SPACE], out[MOST_SPACE];
+    int64_t pad[2 * MOST_SPACE]; /* begins, then ends */
+};
+
+static bool one_attribute(const struct tuff_onnx_op *o, const char *name, uint32_t rank, uint32_t *to)
+{
+    int64_t list[TUFF_MAX_RANK];
+    const uint32_t count = tuff_on_ints(o, name, list);
+    for (uint32_t i = 0; i < rank && count == rank; i++) {
+        if (list[i] < 1 || list[i] > 1 << 20) return tuff_on_bad(o, "%s has the number %lld", name, (long long)list[i]);
+        to[i] = (uint32_t)list[i];
+    }
+    return count == 0 || count == rank || tuff_on_bad(o, "%s has %u numbers for %u axes", name, count, rank);
+}
+
+/* kernel: from the weights, or 0: the attribute kernel_shape. Pads of auto_pad follow from sizes. */
+static bool windows_of(const struct tuff_onnx_op *o, const uint32_t *kernel, struct windows *w)
+{
+    const struct tuff_shape *x = &o->in[0].shape;
+    *w = (struct windows){.rank = x->rank - 2};
+    if (x->rank < 3) return tuff_on_bad(o, "operand 0 has %u axes, and none of space", x->rank);
+    for (uint32_t i = 0; i < w->rank; i++) {
+        w->in[i] = x->dim[i + 2];
+        w->stride[i] = w->dilation[i] = 1;
+        w->kernel[i] = kernel ? kernel[i] : 0;
+    }
+    if (!one_attribute(o, "strides", w->rank, w->stride) || !one_attribute(o, "dilations", w->rank, w->dilation) ||
+        !one_attribute(o, "kernel_shape", w->rank, w->kernel))
+        return false;
+    const uint32_t count = tuff_on_ints(o, "pads", w->pad);
+    if (count && count != 2 * w->rank) return tuff_on_bad(o, "it has %u pads for %u axes", count, w->rank);
+    const bool upper = tuff_on_text_is(o, "auto_pad", "SAME_UPPER", "NOTSET"),
+               lower = tuff_on_text_is(o, "auto_pad", "SAME_LOWER", "NOTSET"),
+               valid = tuff_on_text_is(o, "auto_pad", "VALID", "NOTSET");
+    for (uint32_t i = 0; i < w->rank; i++) {
+        const int64_t extent = (int64_t)w->dilation[i] * (w->kernel[i] - 1) + 1;
+        if (!w->kernel[i]) return tuff_on_bad(o, "it has no kernel_shape");
+        if (valid) w->pad[i] = w->pad[w->rank + i] = 0;
+        if (upper || lower) {
+            const int64_t n = (w->in[i] + w->stride[i] - 1) / w->stride[i], all = (n - 1) * w->stride[i] + extent - w->in[i];
+            const int64_t total = all > 0 ? all : 0;
+            w->pad[i] = lower ? total - total / 2 : total / 2;
+            w->pad[w->rank + i] = total - w->pad[i];
+        }
+        if (w->pad[i] < 0 || w->pad[w->rank + i] < 0 || w->pad[i] + w->pad[w->rank + i] > 1 << 24)
+            return tuff_on_refuse(o, "pads of %lld and %lld are not covered", (long long)w->pad[i],
+                                  (long long)w->pad[w->rank + i]);
+        const int64_t room = (int64_t)w->in[i] + w->pad[i] + w->pad[w->rank + i] - extent;
+        if (room < 0) return tuff_on_bad(o, "a window of %lld elements does not fit into axis %u", (long long)extent, i + 2);
+        w->out[i] = (uint32_t)(room / w->stride[i] + 1);
+    }
+    return true;
+}
+
+/* Of three axes at most the operators of Tuff; begins and ends lie as theirs do. */
+#define COPY(to, from, count)                                                                                               \
+    for (uint32_t i_ = 0; i_ < (count); i_++) (to)[i_] = (uint32_t)(from)[i_]
+
+static tuff_val convolve(const struct tuff_onnx_op *o, tuff_val x, tuff_val weight, tuff_val bias, const struct windows *w,
+                         uint32_t groups)
+{
+    struct tuff_conv1d_params one = {.stride = w->stride[0], .dilation = w->dilation[0], .groups = groups};
+    struct tuff_conv2d_params two = {.groups = groups};
+    struct tuff_conv3d_params three = {.groups = groups};
+    COPY(one.pad, w->pad, 2);
+    COPY(two.stride, w->stride, 2);
+    COPY(two.dilation, w->dilation, 2);
+    COPY(two.pad, w->pad, 4);
+    COPY(three.stride, w->stride, 3);
+    COPY(three.dilation, w->dilation, 3);
+    COPY(three.pad, w->pad, 6);
+    if (w->rank == 1) return tuff_conv1d(o->g, x, weight, bias, one);
+    if (w->rank == 2) return tuff_conv2d(o->g, x, weight, bias, two);
+    if (w->rank == 3) return tuff_conv3d(o->g, x, weight, bias, three);
+    tuff_on_refuse(o, "over %u axes of space it is not covered", w->rank);
+    return 0;
+}
+
+static uint32_t groups_of(const struct tuff_onnx_op *o)
+{
+    const int64_t groups = tuff_on_int(o, "group", 1);
+    return groups > 0 && groups < 1 << 24 ? (uint32_t)groups : 0;
+}
+
+/* Floats as products take them: f16 stays. */
+static tuff_val float_on(const struct tuff_onnx_op *o, uint32_t i)
+{
+    return !tuff_on_has(o, i)                                       ? 0
+           : tuff_is_float(tuff_type_of(o->g, tuff_on(o, i)).dtype) ? tuff_on(o, i)
+                                                                    : tuff_on_f32(o, i);
+}
+
+tuff_val tuff_on_convolve(const struct tuff_onnx_op *o, tuff_val x, tuff_val weight)
+{
+    struct windows w;
+    const struct tuff_shape shape = tuff_type_of(o->g, weight).shape;
+    if (tuff_on_failed(o) || shape.rank != o->in[0].shape.rank || !windows_of(o, shape.dim + 2, &w)) {
+        tuff_on_bad(o, "weights and operand 0 have another number of axes");
+        return 0;
+    }
+    return convolve(o, x, weight, 0, &w, groups_of(o));
+}
+
+BUILD(conv)
+{
+    struct windows w;
+    if (!tuff_on_has(o, 1) || o->in[1].shape.rank != o->in[0].shape.rank)
+        return tuff_on_bad(o, "weights and operand 0 have another number of axes");
+    if (!windows_of(o, o->in[1].shape.dim + 2, &w)) return false;
+    return tuff_on_put(o, 0, convolve(o, float_on(o, 0), float_on(o, 1), float_on(o, 2), &w, groups_of(o)));
+}
+
+/* Cuts axes of space to, or fills them with zeros up to, windows of another size; begins may lie outside. */
+static tuff_val window(struct tuff_graph *g, tuff_val x, const int64_t *begin, const uint32_t *size, uint32_t rank)
+{
+    const struct tuff_shape have = tuff_type_of(g, x).shape;
+    uint32_t start[TUFF_MAX_RANK] = {0}, before[TUFF_MAX_RANK] = {0}, after[TUFF_MAX_RANK] = {0};
+    int32_t step[TUFF_MAX_RANK];
+    struct tuff_shape cut = have;
+    for (uint32_t i = 0; i < have.rank; i++) step[i] = 1;
+    for (uint32_t i = 0; i < rank; i++) {
+        const int64_t n = have.dim[i + 2], from = begin[i] < 0 ? 0 : begin[i],
+                      end = begin[i] + size[i] > n ? n : begin[i] + size[i];
+        start[i + 2] = (uint32_t)from, cut.dim[i + 2] = (uint32_t)(end > from ? end - from : 0);
+        before[i + 2] = (uint32_t)(from - begin[i]), after[i + 2] = size[i] - before[i + 2] - cut.dim[i + 2];
+    }
+    return tuff_pad(g, tuff_slice(g, x, start, step, cut.dim), before, after, 0);
+}
+
+BUILD(conv_transpose)
+{
+    struct tuff_graph *g = o->g;
+    const uint32_t rank = o->in[0].shape.rank - 2, groups = groups_of(o);
+    int64_t output[TUFF_MAX_RANK], extra[TUFF_MAX_RANK] = {0}, pads[TUFF_MAX_RANK * 2] = {0}, begin[MOST_SPACE];
+    uint32_t stride[MOST_SPACE] = {1, 1, 1, 1, 1, 1}, dilation[MOST_SPACE] = {1, 1, 1, 1, 1, 1}, size[MOST_SPACE];
+    if (!tuff_on_has(o, 1) || o->in[1].shape.rank != rank + 2 || rank < 1 || rank > 3)
+        return tuff_on_refuse(o, "of %u axes, with weights of %u, it is not covered", rank + 2, o->in[1].shape.rank);
+    const uint32_t *kernel = o->in[1].shape.dim + 2, *in = o->in[0].shape.dim + 2;
+    if (!one_attribute(o, "strides", rank, stride) || !one_attribute(o, "dilations", rank, dilation)) return false;
+    const uint32_t outputs = tuff_on_ints(o, "output_shape", output), pad_count = tuff_on_ints(o, "pads", pads);
+    tuff_on_ints(o, "output_padding", extra);
+    if (outputs && outputs != rank && outputs != rank + 2) return tuff_on_bad(o, "output_shape has %u numbers", outputs);
+    if (pad_count && pad_count != 2 * rank) return tuff_on_bad(o, "it has %u pads", pad_count);
+    const bool upper = tuff_on_text_is(o, "auto_pad", "SAME_UPPER", "NOTSET"),
+               lower = tuff_on_text_is(o, "auto_pad", "SAME_LOWER", "NOTSET");
+    for (uint32_t i = 0; i < rank; i++) { /* the whole of what is spread, and the window of it that is the result */
+        const int64_t whole = (int64_t)stride[i] * (in[i] - 1) + extra[i] + (int64_t)dilation[i] * (kernel[i] - 1) + 1;
+        int64_t wanted = outputs ? output[i + outputs - rank] : whole - pads[i] - pads[rank + i];
+        if (!outputs && (upper || lower)) wanted = (int64_t)in[i] * stride[i];
+        const int64_t cut = whole - wanted, half = (cut - (cut < 0 && cut % 2)) / 2; /* rounded down */
+        begin[i] = !outputs && !upper && !lower ? pads[i] : lower || (outputs && !upper) ? cut - half : half;
+        if (outputs && !upper && !lower && pad_count) begin[i] = pads[i];
+        if (wanted < 1 || wanted > INT32_MAX) return tuff_on_bad(o, "axis %u has %lld elements", i + 2, (long long)wanted);
+        size[i] = (uint32_t)wanted;
+    }
+    struct tuff_conv_transpose1d_params one = {.stride = stride[0], .dilation = dilation[0], .groups = groups};
+    struct tuff_conv_transpose2d_params two = {.groups = groups};
+    struct tuff_conv_transpose3d_params three = {.groups = groups};
+    bool whole = true, within = true; /* pads that the operator itself takes */
+    for (uint32_t i = 0; i < rank; i++) {
+        const int64_t spread = (int64_t)stride[i] * (in[i] - 1) + (int64_t)dilation[i] * (kernel[i] - 1) + 1,
+                      end = spread - begin[i] - size[i];
+        whole = whole && begin[i] == 0 && end == 0;
+        within = within && begin[i] >= 0 && end > -(int64_t)stride[i] && begin[i] < spread;
+        pads[i] = begin[i], pads[rank + i] = end > 0 ? end : 0, extra[i] = end < 0 ? -end : 0;
+    }
+    if (!within) memset(pads, 0, sizeof pads), memset(extra, 0, sizeof extra);
+    COPY(one.pad, pads, 2);
+    one.output_pad = (uint32_t)extra[0];
+    COPY(two.stride, stride, 2);
+    COPY(two.dilation, dilation, 2);
+    COPY(two.pad, pads, 4);
+    COPY(two.output_pad, extra, 2);
+    COPY(three.stride, stride, 3);
+    COPY(three.dilation, dilation, 3);
+    COPY(three.pad, pads, 6);
+    COPY(three.output_pad, extra, 3);
+    const tuff_val x = float_on(o, 0), weight = float_on(o, 1), bias = float_on(o, 2);
+    tuff_val y = rank == 1   ? tuff_conv_transpose1d(g, x, weight, within ? bias : 0, one)
+                 : rank == 2 ? tuff_conv_transpose2d(g, x, weight, within ? bias : 0, two)
+                             : tuff_conv_transpose3d(g, x, weight, within ? bias : 0, three);
+    if (!within && y) {
+        y = window(g, y, begin, size, rank);
+        struct tuff_shape channels = {.rank = rank + 1, .dim = {0, 1, 1, 1}};
+        if (bias) y = tuff_add(g, y, tuff_reshape(g, bias, channels));
+    }
+    return tuff_on_put(o, 0, y);
+}
+
+/* ---- pools ---------------------------------------------------------------------------------------------------------------------------- */
+
+/* [taps, n, c, out..]: what each place of the windows holds, where x ends `outside`. */
+static tuff_val taps_of(const struct tuff_onnx_op *o, tuff_val x, const struct windows *w, double outside)
+{
+    struct tuff_graph *g = o->g;
+    uint32_t taps = 1, before[TUFF_MAX_RANK] = {0}, after[TUFF_MAX_RANK] = {0}, at[MOST_SPACE] = {0};
+    struct tuff_shape size = o->in[0].shape;
+    for (uint32_t i = 0; i < w->rank; i++) {
+        const uint32_t need = (w->out[i] - 1) * w->stride[i] + w->dilation[i] * (w->kernel[i] - 1) + 1;
+        taps *= w->kernel[i];
+        before[i + 2] = (uint32_t)w->pad[i];
+        after[i + 2] = need > w->in[i] + before[i + 2] ? need - w->in[i] - before[i + 2] : 0;
+        size.dim[i + 2] = w->out[i];
+    }
+    tuff_val *parts = taps <= 4096 ? tuff_on_alloc(o, taps * sizeof *parts) : NULL;
+    if (taps > 4096) tuff_on_refuse(o, "windows of %u elements are not covered", taps);
+    if (!parts) return 0;
+    x = tuff_pad(g, x, before, after, outside);
+    for (uint32_t t = 0; t < taps; t++) {
+        uint32_t start[TUFF_MAX_RANK] = {0};
+        int32_t step[TUFF_MAX_RANK] = {1, 1};
+        for (uint32_t i = 0; i < w->rank; i++) start[i + 2] = at[i] * w->dilation[i], step[i + 2] = (int32_t)w->stride[i];
+        parts[t] = tuff_unsqueeze(g, tuff_slice(g, x, start, step, size.dim), 0);
+        for (uint32_t i = w->rank; i-- > 0 && ++at[i] == w->kernel[i];) at[i] = 0;
+    }
+    return taps == 1 ? parts[0] : tuff_concat(g, parts, taps, 0);
+}
+
+/* With ceil_mode one window more, where it does not begin behind x and its first pad. */
+static void round_up(const struct tuff_onnx_op *o, struct windows *w)
+{
+    for (uint32_t i = 0; i < w->rank && tuff_on_int(o, "ceil_mode", 0); i++) {
+        const int64_t extent = (int64_t)w->dilation[i] * (w->kernel[i] - 1) + 1;
+        const int64_t room = (int64_t)w->in[i] + w->pad[i] + w->pad[w->rank + i] - extent;
+        if (room % w->stride[i] && (int64_t)w->out[i] * w->stride[i] < w->in[i] + w->pad[i]) w->out[i]++;
+    }
+}
+
+static tuff_val plain_pool(struct tuff_graph *g, tuff_val x, const struct windows *w, bool max, bool count_pads, bool ceil)
+{
+    struct tuff_pool1d_params one = {.kernel = w->kernel[0],
+                                     .stride = w->stride[0],
+                                     .dilation = w->dilation[0],
+                                     .ceil_mode = ceil,
+                                     .count_include_pad = count_pads};
+    struct tuff_pool2d_params two = {.ceil_mode = ceil, .count_include_pad = count_pads};
+    struct tuff_pool3d_params three = {.ceil_mode = ceil, .count_include_pad = count_pads};
+    COPY(one.pad, w->pad, 2);
+    COPY(two.kernel, w->kernel, 2);
+    COPY(two.stride, w->stride, 2);
+    COPY(two.dilation, w->dilation, 2);
+    COPY(two.pad, w->pad, 4);
+    COPY(three.kernel, w->kernel, 3);
+    COPY(three.stride, w->stride, 3);
+    COPY(three.dilation, w->dilation, 3);
+    COPY(three.pad, w->pad, 6);
+    if (w->rank == 1) return max ? tuff_max_pool1d(g, x, one) : tuff_avg_pool1d(g, x, one);
+    if (w->rank == 2) return max ? tuff_max_pool2d(g, x, two) : tuff_avg_pool2d(g, x, two);
+    return max ? tuff_max_pool3d(g, x, three) : tuff_avg_pool3d(g, x, three);
+}
+
+/* Where in x, counted over all of it, the largest of each window lies. */
+static tuff_val places(const struct tuff_onnx_op *o, tuff_val taps, const struct windows *w)
+{
+    struct tuff_graph *g = o->g;
+    const struct tuff_shape *x = &o->in[0].shape;
+    struct tuff_shape shape = *x;
+    const bool columns = tuff_on_int(o, "storage_order", 0);
+    tuff_val tap = tuff_argmax(g, taps, 0, TUFF_DROP_AXES), flat = 0;
+    int64_t stride = 1, space = 1;
+    for (uint32_t i = 0; i < w->rank; i++) shape.dim[i + 2] = w->out[i], space *= w->in[i];
+    flat = tuff_on_times(g, tuff_iota(g, shape, 0), x->dim[1]);
+    flat = tuff_on_times(g, tuff_add(g, flat, tuff_iota(g, shape, 1)), (double)space);
+    tuff_val along[MOST_SPACE];
+    for (uint32_t i = w->rank; i-- > 0;) {
+        const tuff_val rest = tuff_div(g, tap, tuff_on_one(g, TUFF_I32, w->kernel[i])),
+                       at = tuff_sub(g, tap, tuff_on_times(g, rest, w->kernel[i]));
+        const tuff_val begin = tuff_on_plus(g, tuff_on_times(g, tuff_iota(g, shape, (int)i + 2), w->stride[i]),
+                                            -(double)w->pad[i]);
+        along[i] = tuff_add(g, begin, tuff_on_times(g, at, w->dilation[i]));
+        tap = rest;
+    }
+    for (uint32_t k = 0; k < w->rank; k++) {
+        const uint32_t i = columns ? k : w->rank - 1 - k;
+        flat = tuff_add(g, flat, tuff_on_times(g, along[i], (double)stride));
+        stride *= w->in[i];
+    }
+    return flat;
+}
+
+BUILD(pool)
+{
+    struct tuff_graph *g = o->g;
+    const bool max = OP_IS("MaxPool"), mean = OP_IS("AveragePool");
+    struct windows w;
+    if (!windows_of(o, NULL, &w)) return false;
+    const tuff_val x = tuff_on_f32(o, 0);
+    bool dilated = false;
+    for (uint32_t i = 0; i < w.rank; i++) dilated = dilated || w.dilation[i] > 1;
+    const bool ceil = tuff_on_int(o, "ceil_mode", 0), count_pads = tuff_on_int(o, "count_include_pad", 0);
+    const bool indices = max && o->out_count > 1 && o->node->outputs.at[1].bytes;
+    if (w.rank <= 3 && (max || (mean && !dilated && !(ceil && count_pads))))
+        tuff_on_put(o, 0, plain_pool(g, x, &w, max, count_pads, ceil));
+    if (o->out[0].type && !indices) return !tuff_on_failed(o);
+    round_up(o, &w);
+    const double p = tuff_on_number(o, "p", 2), whole = (double)tuff_on_int(o, "p", 2), power = o->version < 2 ? p : whole;
+    tuff_val taps = taps_of(o, max || mean ? x : tuff_pow_const(g, tuff_abs(g, x), power, 0), &w, max ? -INFINITY : 0);
+    if (tuff_on_failed(o)) return false;
+    if (indices) tuff_on_put_as(o, 1, places(o, taps, &w), TUFF_ONNX_INT64);
+    if (o->out[0].type) return !tuff_on_failed(o);
+    if (max) return tuff_on_put(o, 0, tuff_reduce_max(g, taps, 1, TUFF_DROP_AXES));
+    const tuff_val sum = tuff_sum(g, taps, 1, TUFF_DROP_AXES);
+    if (!mean) return tuff_on_put(o, 0, tuff_pow_const(g, sum, 1 / power, 0));
+    tuff_val ones = tuff_expand(g, tuff_scalar(g, 1), o->in[0].shape);
+    if (count_pads) { /* what lies beyond the pads, by ceil_mode, counts nothing */
+        uint32_t before[TUFF_MAX_RANK] = {0}, after[TUFF_MAX_RANK] = {0};
+        struct windows padded = w;
+        for (uint32_t i = 0; i < w.rank; i++) {
+            before[i + 2] = (uint32_t)w.pad[i], after[i + 2] = (uint32_t)w.pad[w.rank + i];
+            padded.in[i] += before[i + 2] + after[i + 2], padded.pad[i] = padded.pad[w.rank + i] = 0;
+        }
+        ones = taps_of(o, tuff_pad(g, ones, before, after, 1), &padded, 0);
+    } else
+        ones = taps_of(o, ones, &w, 0);
+    return tuff_on_put(o, 0, tuff_div(g, sum, tuff_sum(g, ones, 1, TUFF_DROP_AXES)));
+}
+
+BUILD(global_pool)
+{
+    struct tuff_graph *g = o->g;
+    const uint32_t axes = ((1u << o->in[0].shape.rank) - 1) & ~3u;
+    const tuff_val x = tuff_on_f32(o, 0);
+    if (!axes) return tuff_on_bad(o, "operand 0 has no axes of space");
+    if (OP_IS("GlobalAveragePool")) return tuff_on_put(o, 0, tuff_mean(g, x, axes, TUFF_KEEP_AXES));
+    if (OP_IS("GlobalMaxPool")) return tuff_on_put(o, 0, tuff_reduce_max(g, x, axes, TUFF_KEEP_AXES));
+    const double p = o->version < 2 ? tuff_on_number(o, "p", 2) : (double)tuff_on_int(o, "p", 2);
+    return tuff_on_put(
+        o, 0, tuff_pow_const(g, tuff_sum(g, tuff_pow_const(g, tuff_abs(g, x), p, 0), axes, TUFF_KEEP_AXES), 1 / p, 0));
+}
+
+/* Zeros, and each element at the place that the pool gave; those of a smaller result lie in the begin of a larger one. */
+BUILD(max_unpool)
+{
+    struct tuff_graph *g = o->g;
+    struct windows w;
+    const struct tuff_shape *x = &o->in[0].shape;
+    struct tuff_shape shape = *x, whole;
+    if (!windows_of(o, NULL, &w)) return false;
+    for (uint32_t i = 0; i < w.rank; i++)
+        shape.dim[i + 2] = (uint32_t)((int64_t)(w.in[i] - 1) * w.stride[i] + w.kernel[i] - w.pad[i] - w.pad[w.rank + i]);
+    whole = shape;
+    if (tuff_on_has(o, 2)) {
+        int64_t list[TUFF_MAX_RANK];
+        uint32_t count;
+        if (!tuff_on_list(o, 2, list, &count)) return false;
+        if (count != shape.rank) return tuff_on_bad(o, "output_shape has %u numbers", count);
+        for (uint32_t i = 0; i < count; i++) whole.dim[i] = (uint32_t)list[i];
+    }
+    const uint32_t from = (uint32_t)tuff_shape_count(x), to = (uint32_t)tuff_shape_count(&shape);
+    const tuff_val zeros = tuff_expand(g, tuff_scalar(g, 0), TUFF_SHAPE(to)),
+                   at = tuff_reshape(g, tuff_on_i32(o, 1), TUFF_SHAPE(from));
+    tuff_val y = tuff_reshape(
+        g, tuff_scatter(g, zeros, at, tuff_reshape(g, tuff_on_f32(o, 0), TUFF_SHAPE(from)), 0, TUFF_SCATTER_NONE), shape);
+    const int64_t begin[MOST_SPACE] = {0};
+    return tuff_on_put(o, 0, tuff_shape_equal(&shape, &whole) ? y : window(g, y, begin, whole.dim + 2, w.rank));
+}
+
+/* Columns [n, c k, L] summed back into pictures: a transposed convolution by one-hot kernels. */
+BUILD(col2im)
+{
+    int64_t image[TUFF_MAX_RANK], block[TUFF_MAX_RANK];
+    uint32_t rank, same, taps = 1;
+    struct tuff_graph *g = o->g;
+    struct tuff_conv_transpose1d_params one = {.stride = 1, .dilation = 1};
+    struct tuff_conv_transpose2d_params two = {.stride = {1, 1}, .dilation = {1, 1}};
+    int64_t pads[TUFF_MAX_RANK] = {0};
+    if (!tuff_on_list(o, 1, image, &rank) || !tuff_on_list(o, 2, block, &same)) return false;
+    if (rank != same || rank < 1 || rank > 3 || o->in[0].shape.rank != 3)
+        return tuff_on_refuse(o, "of %u axes of space it is not covered", rank);
+    struct tuff_conv_transpose3d_params three = {.stride = {1, 1, 1}, .dilation = {1, 1, 1}};
+    uint32_t *stride = rank == 1   ? &one.stride
+                       : rank == 2 ? two.stride
+                                   : three.stride,
+             *dilation = rank == 1   ? &one.dilation
+                         : rank == 2 ? two.dilation
+                                     : three.dilation;
+    if (!one_attribute(o, "strides", rank, stride) || !one_attribute(o, "dilations", rank, dilation)) return false;
+    tuff_on_ints(o, "pads", pads);
+    struct tuff_shape shape = {.rank = rank + 2, .dim = {o->in[0].shape.dim[0], o->in[0].shape.dim[1]}},
+                      kernel = {.rank = rank + 2};
+    for (uint32_t i = 0; i < rank; i++) {
+        taps *= (uint32_t)block[i];
+        kernel.dim[i + 2] = (uint32_t)block[i];
+        shape.dim[i + 2] = (uint32_t)((image[i] + pads[i] + pads[rank + i] - dilation[i] * (block[i] - 1) - 1) / stride[i] +
+                                      1);
+    }
+    const uint32_t channels = taps ? shape.dim[1] / taps : 0;
+    if (!channels) return tuff_on_bad(o, "its columns are too short");
+    kernel.dim[0] = channels * taps, kernel.dim[1] = 1;
+    double *hot = tuff_on_alloc(o, (size_t)taps * kernel.dim[0] * sizeof *hot);
+    if (!hot) return false;
+    for (uint32_t i = 0; i < kernel.dim[0]; i++) hot[i * taps + i % taps] = 1;
+    const tuff_val weight = tuff_on_make(o, TUFF_ONNX_FLOAT, kernel, hot).v, x = tuff_reshape(g, tuff_on_f32(o, 0), shape);
+    one.groups = two.groups = three.groups = channels;
+    COPY(one.pad, pads, 2);
+    COPY(two.pad, pads, 4);
+    COPY(three.pad, pads, 6);
+    for (uint32_t i = 0; i < rank; i++) { /* rows that no window reaches */
+        const int64_t reached = (int64_t)(shape.dim[i + 2] - 1) * stride[i] + dilation[i] * (block[i] - 1) + 1 - pads[i] -
+                                pads[rank + i];
+        *(rank == 1   ? &one.output_pad
+          : rank == 2 ? &two.output_pad[i]
+                      : &three.output_pad[i]) = (uint32_t)(image[i] - reached);
+    }
+    return tuff_on_put(o, 0,
+                       rank == 1   ? tuff_conv_transpose1d(g, x, weight, 0, one)
+                       : rank == 2 ? tuff_conv_transpose2d(g, x, weight, 0, two)
+                                   : tuff_conv_transpose3d(g, x, weight, 0, three));
+}
+
+/* ---- other sizes ---------------------------------------------------------------------------------------------------------------------------- */
+
+/* Upsample, and Resize of set 10, know scales alone, and count from the corner. */
+BUILD(resize)
+{
+    struct tuff_graph *g = o->g;
+    const struct tuff_shape *x = &o->in[0].shape;
+    const bool old = o->version < 11, upsample = OP_IS("Upsample");
+    struct tuff_resize_params p = {.coordinates = old ? TUFF_RESIZE_ASYMMETRIC : TUFF_RESIZE_HALF_PIXEL,
+                                   .nearest = old ? TUFF_RESIZE_FLOOR : TUFF_RESIZE_ROUND_PREFER_FLOOR};
+    static const char *const modes[] = {"nearest", "linear", "cubic"};
+    static const char *const coordinates[] = {"half_pixel",    "half_pixel_symmetric", "pytorch_half_pixel",
+                                              "align_corners", "asymmetric",           "tf_crop_and_resize"};
+    static const char *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
+    for (int i = 0; i < 3; i++)
+        if (tuff_on_text_is(o, "mode", modes[i], "nearest")) p.mode = (enum tuff_resize_mode)i;
+    for (int i = 0; i < 6 && !old; i++)
+        if (tuff_on_text_is(o, "coordinate_transformation_mode", coordinates[i], "half_pixel"))
+            p.coordinates = (enum tuff_resize_coordinates)i;
+    for (int i = 0; i < 4 && !old; i++)
+        if (tuff_on_text_is(o, "nearest_mode", nearest[i], "round_prefer_floor")) p.nearest = (enum tuff_resize_nearest)i;
+    if (tuff_on_text_is(o, "mode", "bilinear", "nearest")) p.mode = TUFF_RESIZE_LINEAR;
+    p.cubic_a = TUFF_NUMBER(tuff_on_number(o, "cubic_coeff_a", -0.75));
+    p.exclude_outside = tuff_on_int(o, "exclude_outside", 0);
+    p.antialias = tuff_on_int(o, "antialias", 0) && p.mode != TUFF_RESIZE_NEAREST;
+    p.extrapolation = tuff_on_number(o, "extrapolation_value", 0);
+    int64_t axes[TUFF_MAX_RANK];
+    uint32_t count = tuff_on_ints(o, "axes", axes);
+    for (uint32_t i = 0; i < x->rank && !count; i++) axes[i] = i;
+    count = count ? count : x->rank;
+    const uint32_t scales_at = old ? 1 : 2;
+    const struct tuff_onnx_attribute *attribute = upsample && o->version < 9 ? tuff_on_attribute(o, "scales") : NULL;
+    const bool by_size = !old && tuff_on_has(o, 3) && !tuff_on_empty(o, 3);
+    const double *sizes = by_size ? tuff_on_known(o, 3) : NULL,
+                 *scales = by_size || attribute ? NULL : tuff_on_known(o, scales_at);
+    const double *roi = p.coordinates == TUFF_RESIZE_CROP && tuff_on_has(o, 1) && !tuff_on_empty(o, 1) ? tuff_on_known(o, 1)
+                                                                                                       : NULL;
+    if (tuff_on_failed(o)) return false;
+    const uint64_t given = by_size     ? tuff_shape_count(&o->in[3].shape)
+                           : attribute ? attribute->floats.count
+                                       : tuff_shape_count(&o->in[scales_at].shape);
+    if (given != count) return tuff_on_bad(o, "it has %u sizes or scales for %u axes", (unsigned)given, count);
+    double common = tuff_on_text_is(o, "keep_aspect_ratio_policy", "not_smaller", "stretch") ? 0 : INFINITY;
+    const bool larger = common == 0, keep = by_size && !tuff_on_text_is(o, "keep_aspect_ratio_policy", "stretch", "stretch");
+    for (uint32_t k = 0; k < count; k++) {
+        const int axis = tuff_on_axis(o, axes[k], x->rank);
+        if (axis < 0) return false;
+        const double n = x->dim[axis];
+        if (keep) common = larger ? fmax(common, sizes[k] / n) : fmin(common, sizes[k] / n);
+        if (sizes && !(sizes[k] >= 1 && sizes[k] <= INT32_MAX)) return tuff_on_bad(o, "a size is %g", sizes[k]);
+        if (sizes) p.size[axis] = (uint32_t)sizes[k];
+        if (!sizes) p.scale[axis] = scales ? scales[k] : (double)attribute->floats.at[k];
+        if (!sizes && !(floor(p.scale[axis] * n) >= 1)) return tuff_on_bad(o, "a scale is %g", p.scale[axis]);
+        if (roi) p.crop_begin[axis] = roi[k], p.crop_end[axis] = roi[k + count];
+    }
+    for (uint32_t k = 0; k < count && keep; k++) {
+        const int axis = tuff_on_axis(o, axes[k], x->rank);
+        p.size[axis] = (uint32_t)floor(common * x->dim[axis] + 0.5), p.scale[axis] = common;
+    }
+    const bool whole = !tuff_is_float(tuff_onnx_type_row(o->in[0].type)->dtype) && p.mode != TUFF_RESIZE_NEAREST;
+    return tuff_on_put(o, 0, tuff_resize(g, whole ? tuff_on_f32(o, 0) : tuff_on(o, 0), &p));
+}
+
+BUILD(depth_to_space)
+{
+    struct tuff_graph *g = o->g;
+    const struct tuff_shape *x = &o->in[0].shape;
+    const uint32_t b = (uint32_t)tuff_on_int(o, "blocksize", 0);
+    static const uint32_t orders[3][6] = {{0, 3, 4, 1, 5, 2}, {0, 1, 4, 2, 5, 3}, {0, 3, 5, 1, 2, 4}}; /* DCR, CRD, back */
+    const bool back = OP_IS("SpaceToDepth"), crd = tuff_on_text_is(o, "mode", "CRD", "DCR");
+    if (x->rank != 4 || !b || (back ? x->dim[2] % b || x->dim[3] % b : x->dim[1] % (b * b)))
+        return tuff_on_bad(o, "blocks of %u do not fit", b);
+    const uint32_t n = x->dim[0], c = x->dim[1], h = x->dim[2], w = x->dim[3], few = c / (b * b);
+    const tuff_val apart = tuff_reshape(g, tuff_on(o, 0),
+                                        back  ? TUFF_SHAPE(n, c, h / b, b, w / b, b)
+                                        : crd ? TUFF_SHAPE(n, few, b, b, h, w)
+                                              : TUFF_SHAPE(n, b, b, few, h, w));
+    const tuff_val turned = tuff_permute(g, apart, orders[back ? 2 : crd]);
+    return tuff_on_put(
+        o, 0, tuff_reshape(g, turned, back ? TUFF_SHAPE(n, c * b * b, h / b, w / b) : TUFF_SHAPE(n, few, h * b, w * b)));
+}
+
+BUILD(center_crop_pad)
+{
+    const struct tuff_shape *x = &o->in[0].shape;
+    int64_t list[TUFF_MAX_RANK], axes[TUFF_MAX_RANK];
+    uint32_t count, start[TUFF_MAX_RANK] = {0}, before[TUFF_MAX_RANK] = {0}, after[TUFF_MAX_RANK] = {0};
+    int32_t step[TUFF_MAX_RANK];
+    struct tuff_shape cut = *x;
+    if (!tuff_on_list(o, 1, list, &count)) return false;
+    const uint32_t named = tuff_on_ints(o, "axes", axes);
+    if (count > x->rank || (named && named != count)) return tuff_on_bad(o, "it has %u sizes", count);
+    for (uint32_t i = 0; i < x->rank; i++) step[i] = 1;
+    for (uint32_t k = 0; k < count; k++) {
+        const int axis = tuff_on_axis(o, named ? axes[k] : k, x->rank);
+        if (axis < 0 || list[k] < 1 || list[k] > INT32_MAX)
+            return tuff_on_failed(o) ? false : tuff_on_bad(o, "a size is %lld", (long long)list[k]);
+        const uint32_t n = x->dim[axis], size = (uint32_t)list[k];
+        start[axis] = n > size ? (n - size) / 2 : 0, cut.dim[axis] = n > size ? size : n;
+        before[axis] = n < size ? (size - n) / 2 : 0, after[axis] = n < size ? size - n - before[axis] : 0;
+    }
+    return tuff_on_put(o, 0, tuff_pad(o->g, tuff_slice(o->g, tuff_on(o, 0), start, step, cut.dim), before, after, 0));
+}
+
+/* ---- sampling ----------------------------------------------------------------------------------------------------------------------------------- */
+
+/* One axis of places, from -1..1 to elements, by the padding; weight: 0 of what is outside (zeros). */
+struct corner {
+    tuff_val place, weight;
+};
+static tuff_val unnormal(struct tuff_graph *g, tuff_val p, uint32_t n, bool align)
+{
+    return align ? tuff_affine(g, p, (n - 1) / 2.0, (n - 1) / 2.0) : tuff_affine(g, p, n / 2.0, n / 2.0 - 0.5);
+}
+
+static tuff_val fold_back(struct tuff_graph *g, tuff_val p, uint32_t n, bool align)
+{
+    const double low = align ? 0 : -0.5, span = align ? n - 1.0 : n;
+    if (span == 0) return tuff_affine(g, p, 0, 0);
+    const tuff_val turns = tuff_affine(g, tuff_abs(g, tuff_affine(g, p, 1, -low)), 1 / span, 0),
+                   floor = tuff_floor(g, turns), part = tuff_sub(g, turns, floor);
+    const tuff_val half = tuff_affine(g, floor, 0.5, 0), odd = tuff_sub(g, half, tuff_floor(g, half)); /* 0 or 0.5 */
+    const tuff_val forward = tuff_affine(g, part, span, low), back = tuff_affine(g, part, -span, low + span);
+    return tuff_select(g, tuff_greater(g, odd, tuff_scalar(g, 0.25)), back, forward);
+}
+
+/* x [n, c, q] at places [n, p] (of 0 .. q - 1). */
+static tuff_val pick(struct tuff_graph *g, tuff_val x, tuff_val places)
+{
+    const struct tuff_shape s = tuff_type_of(g, x).shape, q = tuff_type_of(g, places).shape;
+    const tuff_val at = tuff_expand(g, tuff_unsqueeze(g, places, 1), TUFF_SHAPE(s.dim[0], s.dim[1], q.dim[1]));
+    return tuff_gather_elements(g, x, at, 2);
+}
+
+/* Sum over the 2^rank elements round each place; where[k] [n, p] f32 along axis k of space [n, c, space..]. outside: counts as 0 there. */
+static tuff_val sample_linear(struct tuff_graph *g, tuff_val x, const struct tuff_shape *shape, const tuff_val *where,
+                              uint32_t rank, bool zeros, bool nearest, bool max)
+{
+    uint32_t space = 1;
+    for (uint32_t i = 0; i < rank; i++) space *= shape->dim[i + 2];
+    const tuff_val flat = tuff_reshape(g, x, TUFF_SHAPE(shape->dim[0], shape->dim[1], space)), zero = tuff_scalar(g, 0);
+    struct corner side[3][2];
+    for (uint32_t k = 0; k < rank; k++) {
+        const double most = shape->dim[k + 2] - 1.0;
+        const tuff_val low = nearest ? tuff_round(g, where[k]) : tuff_floor(g, where[k]), part = tuff_sub(g, where[k], low);
+        for (uint32_t s = 0; s < 2; s++) {
+            const tuff_val at = s ? tuff_affine(g, low, 1, 1) : low, inside = tuff_clamp(g, at, 0, most);
+            tuff_val weight = s ? part : tuff_affine(g, part, -1, 1);
+            if (nearest) weight = tuff_affine(g, part, 0, s ? 0 : 1);
+            if (zeros) weight = tuff_select(g, tuff_equal(g, at, inside), weight, zero);
+            side[k][s] = (struct corner){tuff_cast(g, inside, TUFF_I32), weight};
+        }
+    }
+    tuff_val y = 0;
+    for (uint32_t c = 0; c < (nearest ? 1u : 1u << rank); c++) {
+        tuff_val at = side[0][c & 1].place, weight = side[0][c & 1].weight;
+        for (uint32_t k = 1; k < rank; k++) {
+            at = tuff_add(g, tuff_on_times(g, at, shape->dim[k + 2]), side[k][c >> k & 1].place);
+            weight = tuff_mul(g, weight, side[k][c >> k & 1].weight);
+        }
+        const tuff_val picked = pick(g, flat, at), part = tuff_mul(g, picked, tuff_unsqueeze(g, weight, 1));
+        y = !y ? part : max ? tuff_maximum(g, y, part) : tuff_add(g, y, part);
+    }
+    return y;
+}
+
+BUILD(grid_sample)
+{
+    struct tuff_graph *g = o->g;
+    const struct tuff_shape *x = &o->in[0].shape, *grid = &o->in[1].shape;
+    const uint32_t rank = x->rank - 2;
+    const bool align = tuff_on_int(o, "align_corners", 0), border = tuff_on_text_is(o, "padding_mode", "border", "zeros"),
+               reflection = tuff_on_text_is(o, "padding_mode", "reflection", "zeros");
+    const bool nearest = tuff_on_text_is(o, "mode", "nearest", "linear"),
+               cubic = tuff_on_text_is(o, "mode", "cubic", "linear") || tuff_on_text_is(o, "mode", "bicubic", "linear");
+    if (grid->rank != x->rank || rank < 2 || rank > 3 || grid->dim[rank + 1] != rank)
+        return tuff_on_bad(o, "operand and grid do not fit");
+    if (rank == 2) {
+        const struct tuff_grid_sample_params p = {.mode = nearest ? TUFF_SAMPLE_NEAREST
+                                                          : cubic ? TUFF_SAMPLE_CUBIC
+                                                                  : TUFF_SAMPLE_LINEAR,
+                                                  .padding = border       ? TUFF_SAMPLE_BORDER
+                                                             : reflection ? TUFF_SAMPLE_REFLECTION
+                                                                          : TUFF_SAMPLE_ZEROS,
+                                                  .align_corners = align};
+        return tuff_on_put(o, 0, tuff_grid_sample(g, tuff_on_f32(o, 0), tuff_on_f32(o, 1), p));
+    }
+    if (cubic) return tuff_on_refuse(o, "cubic sampling over three axes is not covered");
+    const uint32_t places = grid->dim[1] * grid->dim[2] * grid->dim[3];
+    const tuff_val flat = tuff_reshape(g, tuff_on_f32(o, 1), TUFF_SHAPE(grid->dim[0], places, 3));
+    tuff_val where[3];
+    for (uint32_t k = 0; k < 3; k++) { /* the last number is that of the first axis */
+        const tuff_val p = tuff_reshape(g, tuff_slice_axis(g, flat, 2, 2 - k, 1, 1), TUFF_SHAPE(grid->dim[0], places));
+        where[k] = unnormal(g, p, x->dim[k + 2], align);
+        if (reflection) where[k] = fold_back(g, where[k], x->dim[k + 2], align);
+        if (border || reflection) where[k] = tuff_clamp(g, where[k], 0, x->dim[k + 2] - 1.0);
+    }
+    const tuff_val y = sample_linear(g, tuff_on_f32(o, 0), x, where, 3, !border && !reflection, nearest, false);
+    return tuff_on_put(o, 0, tuff_reshape(g, y, TUFF_SHAPE(x->dim[0], x->dim[1], grid->dim[1], grid->dim[2], grid->dim[3])));
+}
+
+/* theta [n, r, r + 1] times the places of a regular grid, (across, down, .., 1). */
+BUILD(affine_grid)
+{
+    struct tuff_graph *g = o->g;
+    int64_t size[TUFF_MAX_RANK];
+    uint32_t count, places = 1;
+    if (!tuff_on_list(o, 1, size, &count)) return false;
+    const uint32_t rank = count - 2;
+    const bool align = tuff_on_int(o, "align_corners", 0);
+    if (count < 4 || count > 5) return tuff_on_bad(o, "its size has %u numbers", count);
+    for (uint32_t i = 0; i < rank; i++) {
+        if (size[i + 2] < 1 || size[i + 2] > 1 << 14)
+            return tuff_on_bad(o, "an axis has %lld elements", (long long)size[i + 2]);
+        places *= (uint32_t)size[i + 2];
+    }
+    double *table = places <= 1 << 24 ? tuff_on_alloc(o, (size_t)places * (rank + 1) * sizeof *table) : NULL;
+    if (!table) return tuff_on_failed(o) ? false : tuff_on_refuse(o, "it has %u places", places);
+    for (uint32_t p = 0; p < places; p++) {
+        uint32_t rest = p;
+        for (uint32_t i = rank; i-- > 0;) {
+            const uint32_t n = (uint32_t)size[i + 2], at = rest % n;
+            table[p * (rank + 1) + rank - 1 - i] = align ? (n == 1 ? -1 : -1 + 2.0 * at / (n - 1)) : -1 + (2.0 * at + 1) / n;
+            rest /= n;
+        }
+        table[p * (rank + 1) + rank] = 1;
+    }
+    const tuff_val base = tuff_on_make(o, TUFF_ONNX_FLOAT, TUFF_SHAPE(1, places, rank + 1), table).v;
+    const tuff_val y = tuff_matmul(g, base, tuff_on_f32(o, 0), (struct tuff_matmul_params){.transpose_b = true});
+    struct tuff_shape shape = {.rank = rank + 2, .dim = {o->in[0].shape.dim[0]}};
+    for (uint32_t i = 0; i < rank; i++) shape.dim[i + 1] = (uint32_t)size[i + 2];
+    shape.dim[rank + 1] = rank;
+    return tuff_on_put(o, 0, tuff_reshape(g, y, shape));
+}
+
+/* Each region [rois, 4] of a picture is cut into cells, whose means (or largest) of some samples are the result. */
+BUILD(roi_align)
+{
+    struct tuff_graph *g = o->g;
+    const struct tuff_shape *x = &o->in[0].shape;
+    const uint32_t h = (uint32_t)tuff_on_int(o, "output_height", 1), w = (uint32_t)tuff_on_int(o, "output_width", 1),
+                   rois = o->in[1].shape.rank == 2 ? o->in[1].shape.dim[0] : 0;
+    const double scale = tuff_on_number(o, "spatial_scale", 1);
+    const bool half = tuff_on_text_is(o, "coordinate_transformation_mode", "half_pixel",
+                                      o->version < 16 ? "output_half_pixel" : "half_pixel"),
+               max = tuff_on_text_is(o, "mode", "max", "avg");
+    const int64_t ratio = tuff_on_int(o, "sampling_ratio", 0);
+    if (x->rank != 4 || !rois || !h || !w || o->in[1].shape.dim[1] != 4) return tuff_on_bad(o, "its regions are no [n, 4]");
+    tuff_val corner[4];
+    const tuff_val boxes = tuff_on_f32(o, 1);
+    for (uint32_t k = 0; k < 4; k++)
+        corner[k] = tuff_affine(g, tuff_slice_axis(g, boxes, 1, k, 1, 1), scale, half ? -0.5 : 0);
+    const double *known = ratio > 0 ? NULL : tuff_on_known(o, 1);
+    if (tuff_on_failed(o)) return false;
+    tuff_val *parts = tuff_on_alloc(o, (rois + 1) * sizeof *parts), numbers = tuff_on_i32(o, 2);
+    for (uint32_t r = 0; parts && r < (ratio > 0 ? 1 : rois);
+         r++) { /* all at once, or each with as many samples as its size asks for */
+        const uint32_t many = ratio > 0 ? rois : 1;
+        tuff_val where[2];
+        uint32_t samples[2];
+        for (uint32_t k = 0; k < 2; k++) { /* down, across */
+            const uint32_t cells = k ? w : h;
+            const double extent = known ? (known[r * 4 + 3 - k] - known[r * 4 + 1 - k]) * scale : 0,
+                         least = half ? extent : fmax(extent, 1);
+            samples[k] = ratio > 0 ? (uint32_t)ratio : (uint32_t)fmax(1, fmin(1024, ceil(least / cells)));
+            const tuff_val low = tuff_slice_axis(g, corner[1 - k], 0, ratio > 0 ? 0 : r, 1, many),
+                           high = tuff_slice_axis(g, corner[3 - k], 0, ratio > 0 ? 0 : r, 1, many);
+            tuff_val size = tuff_sub(g, high, low);
+            if (!half) size = tuff_clamp(g, size, 1, FLT_MAX);
+            const tuff_val step = tuff_affine(g, tuff_cast(g, tuff_iota(g, TUFF_SHAPE(1, cells * samples[k]), 1), TUFF_F32),
+                                              1.0 / ((double)cells * samples[k]), 0.5 / ((double)cells * samples[k]));
+            where[k] = tuff_add(g, low, tuff_mul(g, size, step)); /* [many, cells samples] */
+        }
+        const uint32_t ph = h * samples[0], pw = w * samples[1];
+        tuff_val at[2] = {tuff_reshape(g, tuff_expand(g, tuff_unsqueeze(g, where[0], 2), TUFF_SHAPE(many, ph, pw)),
+                                       TUFF_SHAPE(many, ph * pw)),
+                          tuff_reshape(g, tuff_expand(g, tuff_unsqueeze(g, where[1], 1), TUFF_SHAPE(many, ph, pw)),
+                                       TUFF_SHAPE(many, ph * pw))};
+        tuff_val beyond = 0;
+        for (uint32_t k = 0; k < 2; k++) { /* samples that lie outside by more than one count 0 */
+            const tuff_val inside = tuff_clamp(g, at[k], -1, x->dim[k + 2]),
+                           here = tuff_cast(g, tuff_equal(g, inside, at[k]), TUFF_F32);
+            beyond = beyond ? tuff_mul(g, beyond, here) : here;
+            at[k] = tuff_clamp(g, at[k], 0, x->dim[k + 2] - 1.0);
+        }
+        struct tuff_shape shape = *x;
+        shape.dim[0] = many;
+        const tuff_val picture = tuff_gather(g, tuff_on_f32(o, 0),
+                                             tuff_slice_axis(g, numbers, 0, ratio > 0 ? 0 : r, 1, many), 0);
+        tuff_val y = sample_linear(g, picture, &shape, at, 2, false, false, max);
+        y = tuff_mul(g, y, tuff_unsqueeze(g, beyond, 1));
+        y = tuff_reshape(g, y, TUFF_SHAPE(many, x->dim[1], h, samples[0], w, samples[1]));
+        parts[r] = max ? tuff_reduce_max(g, y, 1u << 3 | 1u << 5, TUFF_DROP_AXES)
+                       : tuff_mean(g, y, 1u << 3 | 1u << 5, TUFF_DROP_AXES);
+    }
+    if (!parts) return false;
+    return tuff_on_put(o, 0, ratio > 0 || rois == 1 ? parts[0] : tuff_concat(g, parts, rois, 0));
+}
+
+/* A convolution whose taps lie at places of their own: samples [n, c taps, out] times the weights. */
+BUILD(deform_conv)
+{
+    struct tuff_graph *g = o->g;
+    struct windows w;
+    const struct tuff_shape *x = &o->in[0].shape;
+    if (x->rank != 4 || o->in[1].shape.rank != 4 || o->in[2].shape.rank != 4)
+        return tuff_on_refuse(o, "of other than 4 axes it is not covered");
+    if (!windows_of(o, o->in[1].shape.dim + 2, &w)) return false;
+    const uint32_t n = x->dim[0], groups = groups_of(o), parts = (uint32_t)tuff_on_int(o, "offset_group", 1),
+                   taps = w.kernel[0] * w.kernel[1], out = w.out[0] * w.out[1], co = o->in[1].shape.dim[0];
+    if (!groups || !parts || x->dim[1] % parts || x->dim[1] % groups || co % groups)
+        return tuff_on_bad(o, "its groups do not divide the channels");
+    const tuff_val offsets = tuff_reshape(g, tuff_on_f32(o, 2), TUFF_SHAPE(n * parts, taps, 2, out));
+    double *grid = tuff_on_alloc(o, (size_t)2 * taps * out * sizeof *grid);
+    if (!grid) return false;
+    for (uint32_t t = 0; t < taps; t++)
+        for (uint32_t p = 0; p < out; p++) {
+            grid[(t * 2 + 0) * out + p] = (double)(p / w.out[1]) * w.stride[0] - (double)w.pad[0] +
+                                          (double)(t / w.kernel[1]) * w.dilation[0];
+            grid[(t * 2 + 1) * out + p] = (double)(p % w.out[1]) * w.stride[1] - (double)w.pad[1] +
+                                          (double)(t % w.kernel[1]) * w.dilation[1];
+        }
+    const tuff_val at = tuff_add(g, offsets, tuff_on_make(o, TUFF_ONNX_FLOAT, TUFF_SHAPE(1, taps, 2, out), grid).v);
+    tuff_val where[2];
+    for (uint32_t k = 0; k < 2; k++)
+        where[k] = tuff_reshape(g, tuff_slice_axis(g, at, 2, k, 1, 1), TUFF_SHAPE(n * parts, taps * out));
+    const struct tuff_shape apart = TUFF_SHAPE(n * parts, x->dim[1] / parts, x->dim[2], x->dim[3]);
+    tuff_val y = sample_linear(g, tuff_reshape(g, tuff_on_f32(o, 0), apart), &apart, where, 2, true, false,
+                               false); /* [n parts, c / parts, taps out] */
+    if (tuff_on_has(o, 4)) y = tuff_mul(g, y, tuff_reshape(g, tuff_on_f32(o, 4), TUFF_SHAPE(n * parts, 1, taps * out)));
+    y = tuff_reshape(g, y, TUFF_SHAPE(n, groups, x->dim[1] / groups * taps, out));
+    const tuff_val weight = tuff_reshape(g, tuff_on_f32(o, 1),
+                                         TUFF_SHAPE(1, groups, co / groups, x->dim[1] / groups * taps));
+    y = tuff_reshape(g, tuff_matmul(g, weight, y, (struct tuff_matmul_params){0}), TUFF_SHAPE(n, co, w.out[0], w.out[1]));
+    return tuff_on_put(o, 0,
+                       tuff_on_has(o, 3) ? tuff_add(g, y, tuff_reshape(g, tuff_on_f32(o, 3), TUFF_SHAPE(co, 1, 1))) : y);
+}

@@ -1,0 +1,325 @@
+/* onnx_reader.c - ONNX models made here, byte by byte: what a caller sees of them, an app's own operator, external weights, several shapes and
+ * compile-time values, and files that are wrong. (tests/onnx_conformance.sh has the operators, tests/onnx_models.c real networks.) */
+#include "backend/backend.h"
+#include "tests/loaders_support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- writing protobuf ------------------------------------------------------------------------------------------------------------------- */
+
+struct bytes {
+    uint8_t at[1 << 14];
+    size_t count;
+};
+
+static void varint(struct bytes *b, uint64_t v)
+{
+    for (; v > 127; v >>= 7) b->at[b->count++] = (uint8_t)(v | 128);
+    b->at[b->count++] = (uint8_t)v;
+}
+
+static void number(struct bytes *b, uint32_t field, uint64_t v)
+{
+    varint(b, field << 3);
+    varint(b, v);
+}
+
+static void part(struct bytes *b, uint32_t field, const void *data, size_t count)
+{
+    varint(b, field << 3 | 2);
+    varint(b, count);
+    if (count) memcpy(b->at + b->count, data, count);
+    b->count += count;
+}
+
+static void text(struct bytes *b, uint32_t field, const char *t) { part(b, field, t, strlen(t)); }
+static void message(struct bytes *b, uint32_t field, const struct bytes *inner) { part(b, field, inner->at, inner->count); }
+
+/* A float tensor of one axis; dim -1: called "n". */
+static void value_info(struct bytes *graph, uint32_t field, const char *name, int64_t dim, int type)
+{
+    struct bytes info = {.count = 0}, t = {.count = 0}, tensor = {.count = 0}, shape = {.count = 0}, d = {.count = 0};
+    if (dim < 0)
+        text(&d, 2, "n");
+    else
+        number(&d, 1, (uint64_t)dim);
+    message(&shape, 1, &d);
+    number(&tensor, 1, (uint64_t)type);
+    message(&tensor, 2, &shape);
+    message(&t, 1, &tensor);
+    text(&info, 1, name);
+    message(&info, 2, &t);
+    message(graph, field, &info);
+}
+
+static void node(struct bytes *graph, const char *op, const char *domain, const char *a, const char *b, const char *y)
+{
+    struct bytes n = {.count = 0};
+    text(&n, 1, a);
+    if (b) text(&n, 1, b);
+    text(&n, 2, y);
+    text(&n, 4, op);
+    if (domain) text(&n, 7, domain);
+    message(graph, 1, &n);
+}
+
+static void model(struct bytes *out, const struct bytes *graph)
+{
+    struct bytes standard = {.count = 0}, mine = {.count = 0};
+    *out = (struct bytes){.count = 0};
+    number(out, 1, 8);
+    number(&standard, 2, 17);
+    text(&mine, 1, "mine");
+    number(&mine, 2, 1);
+    message(out, 7, graph);
+    message(out, 8, &standard);
+    message(out, 8, &mine);
+}
+
+static struct tuff_span span(const struct bytes *b) { return (struct tuff_span){b->at, b->count}; }
+
+/* ---- tests -------------------------------------------------------------------------------------------------------------------------------- */
+
+static bool twice(void *user, struct tuff_graph *g, struct tuff_onnx_op *op)
+{
+    const struct tuff_pair name = tuff_onnx_op_name(op);
+    ++*(int *)user;
+    if (strcmp(name.key, "mine") != 0 || strcmp(name.value, "Twice") != 0) return false;
+    const double by = tuff_onnx_op_number(op, "by", 2) + (double)tuff_onnx_op_int(op, "more", 0);
+    tuff_onnx_op_put(op, 0, tuff_affine(g, tuff_onnx_op_operand(op, 0), by, 0));
+    return true;
+}
+
+static void expect_floats(struct loaders_test *test, const char *what, const struct tuff_array *a, const float *wanted,
+                          uint64_t count)
+{
+    expect_number(test, what, (long long)(count * sizeof(float)), (long long)a->bytes);
+    expect(test, a->bytes == count * sizeof(float) && !memcmp(a->data, wanted, a->bytes), what, "its elements", "others");
+}
+
+/* y = 2 x, of any n */
+static void test_own(struct loaders_test *test, struct tuff_device *device)
+{
+    struct bytes graph = {.count = 0}, file;
+    struct tuff_error error = {0};
+    struct tuff_onnx *onnx = NULL;
+    struct tuff_onnx_runner *runner = NULL;
+    int calls = 0;
+    node(&graph, "Twice", "mine", "x", NULL, "y");
+    value_info(&graph, 11, "x", -1, 1);
+    value_info(&graph, 12, "y", -1, 1);
+    model(&file, &graph);
+    const struct tuff_onnx_params params = {.struct_size = sizeof params, .own = twice, .own_user = &calls};
+    expect_status(test, "own", TUFF_OK, tuff_onnx_decode(test->context, span(&file), &params, &onnx, &error), &error, NULL);
+    expect_number(test, "inputs", 1, tuff_onnx_input_count(onnx));
+    const struct tuff_onnx_end x = tuff_onnx_input(onnx, 0), y = tuff_onnx_output(onnx, 0);
+    expect_text(test, "input", "x", x.name);
+    expect_text(test, "its dimension", "n", x.dim_name[0]);
+    expect_number(test, "its size", -1, x.dim[0]);
+    expect_text(test, "output", "y", y.name);
+    expect_status(test, "runner", TUFF_OK, tuff_onnx_runner_create(device, onnx, NULL, &runner, &error), &error, NULL);
+    for (uint32_t n = 1; n < 40; n += 7) { /* each n has its plan; the first comes again */
+        float in[40], out[40];
+        const uint32_t count = n == 36 ? 1 : n;
+        for (uint32_t i = 0; i < count; i++) in[i] = (float)i + 0.5f, out[i] = 2 * in[i];
+        const struct tuff_array input = {
+            .name = "x", .element = TUFF_ELEMENT_F32, .rank = 1, .dim = {count}, .data = in, .bytes = count * 4};
+        struct tuff_array output;
+        expect_status(test, "run", TUFF_OK, tuff_onnx_run(runner, &input, 1, &output, &error), &error, NULL);
+        expect_floats(test, "twice", &output, out, count);
+    }
+    expect_number(test, "plans made", 5, calls);
+    expect(test, !tuff_onnx_is_random(runner, 0), "random", "no", "yes");
+    expect_status(test, "no input", TUFF_ERR_USAGE, tuff_onnx_run(runner, NULL, 0, NULL, &error), &error,
+                  "\"x\" is missing");
+    const struct tuff_array other = {.name = "z", .element = TUFF_ELEMENT_F32, .rank = 0, .data = &calls, .bytes = 4};
+    expect_status(test, "another name", TUFF_ERR_USAGE, tuff_onnx_run(runner, &other, 1, NULL, &error), &error,
+                  "is not one of the model's");
+    tuff_onnx_runner_destroy(runner);
+    tuff_onnx_destroy(onnx);
+}
+
+/* y = x reshaped by `shape`: a compile-time value, of which another makes another plan. */
+static void test_values(struct loaders_test *test, struct tuff_device *device)
+{
+    struct bytes graph = {.count = 0}, file;
+    struct tuff_error error = {0};
+    struct tuff_onnx *onnx = NULL;
+    struct tuff_onnx_runner *runner = NULL;
+    node(&graph, "Reshape", NULL, "x", "shape", "y");
+    value_info(&graph, 11, "x", 6, 1);
+    value_info(&graph, 11, "shape", -1, 7);
+    value_info(&graph, 12, "y", -1, 1);
+    model(&file, &graph);
+    expect_status(test, "values", TUFF_OK, tuff_onnx_decode(test->context, span(&file), NULL, &onnx, &error), &error, NULL);
+    expect_status(test, "runner", TUFF_OK, tuff_onnx_runner_create(device, onnx, NULL, &runner, &error), &error, NULL);
+    const float x[6] = {1, 2, 3, 4, 5, 6};
+    const int64_t shapes[3][2] = {{2, 3}, {-1, 2}, {2, 3}};
+    for (int i = 0; i < 3; i++) {
+        const struct tuff_array inputs[] = {
+            {.name = "shape", .element = TUFF_ELEMENT_I64, .rank = 1, .dim = {2}, .data = shapes[i], .bytes = 16},
+            {.name = "x", .element = TUFF_ELEMENT_F32, .rank = 1, .dim = {6}, .data = x, .bytes = 24}};
+        struct tuff_array y;
+        expect_status(test, "run", TUFF_OK, tuff_onnx_run(runner, inputs, 2, &y, &error), &error, NULL);
+        expect_number(test, "rows", i == 1 ? 3 : 2, (long long)y.dim[0]);
+        expect_floats(test, "reshaped", &y, x, 6);
+    }
+    const int64_t wrong[2] = {4, 2};
+    const struct tuff_array inputs[] = {
+        {.name = "shape", .element = TUFF_ELEMENT_I64, .rank = 1, .dim = {2}, .data = wrong, .bytes = 16},
+        {.name = "x", .element = TUFF_ELEMENT_F32, .rank = 1, .dim = {6}, .data = x, .bytes = 24}};
+    expect_status(test, "8 of 6", TUFF_ERR_FORMAT, tuff_onnx_run(runner, inputs, 2, NULL, &error), &error,
+                  "[6] does not become [4, 2]");
+    tuff_onnx_runner_destroy(runner);
+    tuff_onnx_destroy(onnx);
+}
+
+static void weight(struct bytes *graph, const char *file, const char *offset)
+{
+    struct bytes tensor = {.count = 0}, pair = {.count = 0};
+    number(&tensor, 1, 3);
+    number(&tensor, 2, 1);
+    text(&tensor, 8, "w");
+    text(&pair, 1, "location");
+    text(&pair, 2, file);
+    message(&tensor, 13, &pair);
+    pair.count = 0;
+    text(&pair, 1, "offset");
+    text(&pair, 2, offset);
+    message(&tensor, 13, &pair);
+    number(&tensor, 14, 1);
+    message(graph, 5, &tensor);
+}
+
+/* y = x + w, w in a file beside the model. */
+static void test_external(struct loaders_test *test, struct tuff_device *device)
+{
+    static const struct {
+        const char *file, *offset, *sentence;
+        tuff_status status;
+    } cases[] = {{"weights.bin", "4", NULL, TUFF_OK},
+                 {"../weights.bin", "4", "outside of the model's folder", TUFF_ERR_FORMAT},
+                 {"a/../../weights.bin", "4", "outside of the model's folder", TUFF_ERR_FORMAT},
+                 {"/etc/passwd", "0", "outside of the model's folder", TUFF_ERR_FORMAT},
+                 {"weights.bin", "8", "beyond the end", TUFF_ERR_FORMAT},
+                 {"weights.bin", "18446744073709551610", "beyond the end", TUFF_ERR_FORMAT},
+                 {"weights.bin", "99999999999999999999", "no number", TUFF_ERR_FORMAT},
+                 {"missing.bin", "0", "missing.bin", TUFF_ERR_FILE}};
+    const float w[4] = {0, 10, 20, 30}, x[3] = {1, 2, 3}, y[3] = {11, 22, 33};
+    scratch_write(test, "weights.bin", w, sizeof w);
+    for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
+        struct bytes graph = {.count = 0}, file;
+        struct tuff_error error = {0};
+        struct tuff_onnx *onnx = NULL;
+        struct tuff_onnx_runner *runner = NULL;
+        node(&graph, "Add", NULL, "x", "w", "y");
+        weight(&graph, cases[i].file, cases[i].offset);
+        value_info(&graph, 11, "x", 3, 1);
+        value_info(&graph, 12, "y", 3, 1);
+        model(&file, &graph);
+        const char *path = scratch_write(test, "model.onnx", file.at, file.count);
+        expect_status(test, cases[i].file, TUFF_OK, tuff_onnx_open(test->context, path, NULL, &onnx, &error), &error, NULL);
+        expect_status(test, "runner", TUFF_OK, tuff_onnx_runner_create(device, onnx, NULL, &runner, &error), &error, NULL);
+        const struct tuff_array input = {.element = TUFF_ELEMENT_F32, .rank = 1, .dim = {3}, .data = x, .bytes = sizeof x};
+        struct tuff_array output;
+        expect_status(test, cases[i].offset, cases[i].status, tuff_onnx_run(runner, &input, 1, &output, &error), &error,
+                      cases[i].sentence);
+        if (cases[i].status == TUFF_OK) expect_floats(test, "sum", &output, y, 3);
+        tuff_onnx_runner_destroy(runner);
+        tuff_onnx_destroy(onnx);
+    }
+}
+
+/* What is wrong in a graph of one node gets a sentence. */
+static void test_wrong(struct loaders_test *test, struct tuff_device *device)
+{
+    static const struct {
+        const char *op, *domain, *a, *b, *sentence;
+        tuff_status status;
+    } cases[] = {{"Add", NULL, "x", "nobody", "\"nobody\", is no input and no result", TUFF_ERR_FORMAT},
+                 {"Add", NULL, "y", "x", "\"y\", is no input and no result", TUFF_ERR_FORMAT}, /* a circle */
+                 {"Nothing", NULL, "x", NULL, "Nothing", TUFF_ERR_UNSUPPORTED},
+                 {"Twice", "mine", "x", NULL, "is not covered", TUFF_ERR_UNSUPPORTED},
+                 {"Thrice", "yours", "x", NULL, "does not say which version", TUFF_ERR_FORMAT},
+                 {"Reshape", NULL, "x", "x", "Reshape", TUFF_ERR_FORMAT}};
+    for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
+        struct bytes graph = {.count = 0}, file;
+        struct tuff_error error = {0};
+        struct tuff_onnx *onnx = NULL;
+        struct tuff_onnx_runner *runner = NULL;
+        node(&graph, cases[i].op, cases[i].domain, cases[i].a, cases[i].b, "y");
+        value_info(&graph, 11, "x", 3, 1);
+        value_info(&graph, 12, "y", 3, 1);
+        model(&file, &graph);
+        expect_status(test, cases[i].op, TUFF_OK, tuff_onnx_decode(test->context, span(&file), NULL, &onnx, &error), &error,
+                      NULL);
+        expect_status(test, "runner", TUFF_OK, tuff_onnx_runner_create(device, onnx, NULL, &runner, &error), &error, NULL);
+        const float x[3] = {1, 2, 3};
+        const struct tuff_array input = {
+            .name = "x", .element = TUFF_ELEMENT_F32, .rank = 1, .dim = {3}, .data = x, .bytes = sizeof x};
+        expect_status(test, cases[i].op, cases[i].status, tuff_onnx_run(runner, &input, 1, NULL, &error), &error,
+                      cases[i].sentence);
+        tuff_onnx_runner_destroy(runner);
+        tuff_onnx_destroy(onnx);
+    }
+}
+
+/* Every prefix, and every byte changed, gives a status: nothing is read beyond the end. */
+static void test_damaged(struct loaders_test *test)
+{
+    struct bytes graph = {.count = 0}, file, deep = {.count = 0};
+    struct tuff_error error = {0};
+    node(&graph, "Add", NULL, "x", "x", "y");
+    weight(&graph, "w", "0");
+    value_info(&graph, 11, "x", 3, 1);
+    value_info(&graph, 12, "y", 3, 1);
+    model(&file, &graph);
+    for (size_t n = 0; n < 2 * file.count; n++) {
+        struct tuff_onnx *onnx = NULL;
+        uint8_t *copy = malloc(file.count);
+        if (!copy) break;
+        memcpy(copy, file.at, file.count);
+        if (n >= file.count) copy[n - file.count] ^= (uint8_t)(1 + n % 255);
+        const size_t bytes = n < file.count ? n : file.count;
+        const tuff_status status = tuff_onnx_decode(test->context, (struct tuff_span){copy, bytes}, NULL, &onnx, &error);
+        if (status != TUFF_OK) expect_refused(test, "damaged", status, &error);
+        tuff_onnx_destroy(onnx);
+        free(copy);
+    }
+    for (int i = 0; i < 70; i++) { /* graph in attribute in node in graph .. */
+        struct bytes attribute = {.count = 0}, n = {.count = 0}, g = {.count = 0};
+        message(&attribute, 6, &deep);
+        message(&n, 5, &attribute);
+        message(&g, 1, &n);
+        deep = g;
+    }
+    model(&file, &deep);
+    struct tuff_onnx *onnx = NULL;
+    expect_status(test, "deep", TUFF_ERR_FORMAT, tuff_onnx_decode(test->context, span(&file), NULL, &onnx, &error), &error,
+                  "deeper than 64");
+}
+
+int main(void)
+{
+    struct loaders_test test;
+    struct tuff_device *device = NULL;
+    struct tuff_error error = {0};
+    loaders_begin(&test, "onnx_reader");
+#if TUFF_HAVE_ONNX
+    expect_status(&test, "device", TUFF_OK, tuff_device_create(test.context, NULL, &device, &error), &error, NULL);
+    if (device) {
+        test_own(&test, device);
+        test_values(&test, device);
+        test_external(&test, device);
+        test_wrong(&test, device);
+        test_damaged(&test);
+    }
+#else
+    struct tuff_onnx *onnx = NULL;
+    expect_status(&test, "no nanopb", TUFF_ERR_UNSUPPORTED,
+                  tuff_onnx_decode(test.context, (struct tuff_span){"", 1}, NULL, &onnx, &error), &error, "nanopb");
+#endif
+    tuff_device_release(device);
+    return loaders_end(&test);
+}
