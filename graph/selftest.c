@@ -338,6 +338,16 @@ static void functions(struct trial *t)
     expect(t, tuff_sigmoid(g, x), 1.5 * (3 + 2 * 4) + 5, 0);
     expect(t, tuff_sin(g, x), 0, 4 * ULP);
     expect(t, tuff_cos(g, x), 0, 4 * ULP);
+    tuff_val part = fraction(t, TUFF_SHAPE(5, 67), -1, 1); /* graph/ops/pw_helpers.def has the bounds of these */
+    expect(t, tuff_tan(g, x), 12, 4e-9);
+    expect(t, tuff_asin(g, part), 14, 0);
+    expect(t, tuff_acos(g, part), 10, 0);
+    expect(t, tuff_atan(g, x), 7, 0);
+    expect(t, tuff_sinh(g, x), 6, 0);
+    expect(t, tuff_cosh(g, x), 6, 0);
+    expect(t, tuff_asinh(g, x), 14, 0);
+    expect(t, tuff_acosh(g, p), 14, 0);
+    expect(t, tuff_atanh(g, part), 14, 0);
     expect(t, tuff_erf(g, x), 8, 5 * ULP); /* ten terms from the largest on; behind 1: 12 + 3 + 4 ulp of erfc(1) = 0.16 */
 }
 

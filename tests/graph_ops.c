@@ -295,6 +295,31 @@ static double off_kinks(double x)
     return x;
 }
 
+#define BESIDE (4 * STEP)
+
+static double row_at(const struct tuff_value *value, double a, double b)
+{
+    struct tuff_value one = *value;
+    const double *in[2] = {&a, &b};
+    double y = 0;
+    one.type.shape = (struct tuff_shape){0};
+    one.op->ref(&(struct tuff_ref){.value = &one, .in_types = &one.type, .in = in, .out = &y});
+    return y;
+}
+
+/* A shuffled ladder, of one operand or of two together. */
+static void ladder(struct ops_test *t, double *x, uint64_t n, double *more, uint64_t m)
+{
+    for (uint64_t i = 0; i < n + m; i++)
+        *(i < n ? &x[i] : &more[i - n]) = ((double)i - (double)(n + m) / 2) * (6.0 / (double)(n + m));
+    for (uint64_t i = n + m; i-- > 1;) {
+        uint64_t k = op_below(&t->random, (uint32_t)(i + 1));
+        double *a = i < n ? &x[i] : &more[i - n], *b = k < n ? &x[k] : &more[k - n], swap = *a;
+        *a = *b;
+        *b = swap;
+    }
+}
+
 /* Values for this purpose alone: no ties where a largest element is sought, no kinks, nothing that overflows. */
 static void prepare(struct ops_test *t, const struct tuff_op *op, const struct tuff_graph *g, const struct op_case_values *c,
                     uint32_t in_count, double **data)
@@ -302,15 +327,10 @@ static void prepare(struct ops_test *t, const struct tuff_op *op, const struct t
     bool largest = op->error == TUFF_ERROR_MONOTONE || (op->traits & TUFF_PICKS) != 0;
     uint64_t n = tuff_shape_count(&g->values[c->in[0]].type.shape);
     double *x = data[c->in[0]];
-    if (largest) { /* a shuffled ladder */
-        for (uint64_t i = 0; i < n; i++) x[i] = ((double)i - (double)n / 2) * (6.0 / (double)n);
-        for (uint64_t i = n; i-- > 1;) {
-            uint64_t k = op_below(&t->random, (uint32_t)(i + 1));
-            double swap = x[i];
-            x[i] = x[k];
-            x[k] = swap;
-        }
-    }
+    const int32_t *attrs = g->values[c->y].attrs;
+    if (!strcmp(op->name, "scatter") && attrs[1] >= TUFF_SCATTER_MIN)
+        ladder(t, x, n, data[c->in[2]], tuff_shape_count(&g->values[c->in[2]].type.shape));
+    if (largest) ladder(t, x, n, NULL, 0);
     if (!op->glsl) return;
     for (uint32_t k = 0; k < in_count; k++)
         for (uint64_t i = 0; i < n; i++) data[c->in[k]][i] = off_kinks(data[c->in[k]][i]);
@@ -318,16 +338,14 @@ static void prepare(struct ops_test *t, const struct tuff_op *op, const struct t
     for (uint64_t i = 0; b && i < n; i++)
         if (fabs(x[i] - b[i]) < 1e-3) x[i] = b[i] + 0.0123;
     const struct tuff_value *value = &g->values[c->y];
+    bool divides = op_text_names(op->glsl, "pw_mod") || op_text_names(op->glsl, "pw_fmod");
     for (uint64_t i = 0; i < n; i++) {
-        const double *in[2] = {&x[i], b ? &b[i] : NULL};
-        struct tuff_value one = *value;
-        double y = 0;
-        one.type.shape = (struct tuff_shape){0};
-        op->ref(&(struct tuff_ref){.value = &one, .in_types = &one.type, .in = in, .out = &y});
-        bool divides = op_text_names(op->glsl, "pw_mod") || op_text_names(op->glsl, "pw_fmod");
-        double times = divides ? fabs(x[i] / b[i]) : 0.5; /* no jump near, nor one for each step of b */
-        if (fabs(y) < 1e4 && times < 16 && fabs(times - nearbyint(times)) > 1e-2) continue;
-        x[i] = 0.9;
+        double y = row_at(value, x[i], b ? b[i] : 0), times = divides ? fabs(x[i] / b[i]) : 0.5;
+        double bend = b ? 0 : row_at(value, x[i] - BESIDE, 0) - 2 * y + row_at(value, x[i] + BESIDE, 0);
+        /* no jump near, nor one for each step of b; no pole either, and no steep end as that of acosh */
+        bool jumps = times > 16 || fabs(times - nearbyint(times)) < 1e-2;
+        if (fabs(y) < 1e4 && !jumps && fabs(bend) < 1e3 * BESIDE * BESIDE * (1 + fabs(y))) continue;
+        x[i] = isfinite(row_at(value, 0.9, 1.1)) ? 0.9 : 1.2;
         if (b) b[i] = 1.1;
     }
 }

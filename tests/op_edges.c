@@ -53,6 +53,36 @@ static const struct one {
      0,
      {N, 0.8530205216069997, 0.8623188722876839, 1, 1, 0.8623188722876839, 0.8530205216069997, N, N},
      {N, -0.5218765236586822, -0.5063656411097588, 0, 0, 0.5063656411097588, 0.5218765236586822, N, N}},
+    {"tan",
+     0,
+     0,
+     {N, 0.6117979498342481, 0.5872139151569291, -0.0, 0, -0.5872139151569291, -0.6117979498342481, N, N},
+     {N, 1.3742967314213892, 1.3448201821539292, 1, 1, 1.3448201821539292, 1.3742967314213892, N, N}},
+    {"asin", 0, 0, {N, N, N, -0.0, 0, N, N, N, N}, {N, N, N, 1, 1, N, N, N, N}},
+    {"acos", 0, 0, {N, N, N, 1.5707963267948966, 1.5707963267948966, N, N, N, N}, {N, N, N, -1, -1, N, N, N, N}},
+    {"atan",
+     0,
+     0,
+     {-1.5707963267948966, -1.5707963267948966, -1.5607966601082315, -0.0, 0, 1.5607966601082315, 1.5707963267948966,
+      1.5707963267948966, N},
+     {0, 0, 9.999000099990002e-05, 1, 1, 9.999000099990002e-05, 0, 0, N}},
+    {"sinh", 0, 0, {-I, -I, -I, -0.0, 0, I, I, I, N}, {I, I, I, 1, 1, I, I, I, N}},
+    {"cosh", 0, 0, {I, I, I, 1, 1, I, I, I, N}, {-I, -I, -I, 0, 0, I, I, I, N}},
+    {"asinh",
+     0,
+     0,
+     {-I, -89.4159862326283, -5.298342365610589, -0.0, 0, 5.298342365610589, 89.4159862326283, I, N},
+     {0, 0, 0.009999500037496875, 1, 1, 0.009999500037496875, 0, 0, N}},
+    {"acosh",
+     0,
+     0,
+     {N, N, N, N, N, 5.298292365610484, 89.4159862326283, I, N},
+     {0, 0, 0.010000500037503125, N, N, 0.010000500037503125, 0, 0, N}},
+    {"atanh",
+     0,
+     0,
+     {N, N, N, -0.0, 0, N, N, N, N},
+     {-0.0, 0, -0.00010001000100010001, 1, 1, -0.00010001000100010001, 0, -0.0, N}},
     {"erf", 0, 0, {-1, -1, -1, -0.0, 0, 1, 1, 1, N}, {0, 0, 0, 1.1283791670955126, 1.1283791670955126, 0, 0, 0, N}},
     {"floor", 0, 0, {-I, -M, -100, -0.0, 0, 100, M, I, N}, {0}},
     {"ceil", 0, 0, {-I, -M, -100, -0.0, 0, 100, M, I, N}, {0}},
@@ -186,6 +216,40 @@ static double any_float(struct op_values *t, uint32_t exponent)
     float f;
     memcpy(&f, &bits, sizeof f);
     return (double)f;
+}
+
+/* Inverse and hyperbolic functions within what graph/ops/pw_helpers.def says, over all that they are defined for. */
+static void test_functions(struct op_values *t)
+{
+    static double x[MANY], part[MANY], above[MANY], small[MANY], y[10][MANY];
+    op_values_begin(t);
+    for (uint32_t i = 0; i < MANY; i++) {
+        x[i] = any_float(t, i % 255);
+        part[i] = i < 4 ? (i % 2 ? -1 : 1) * (i < 2 ? 1 : 0.5) : any_float(t, 60 + i % 67);
+        above[i] = i < 2 ? 1 + i * 0x1p-23 : fabs(any_float(t, 127 + i % 128));
+        small[i] = fmod(any_float(t, i % 134), 89.4);
+        small[i] = (double)(float)small[i];
+        const double made[10] = {asin(part[i]), acos(part[i]),   atan(x[i]),     sinh(small[i]), cosh(small[i]),
+                                 asinh(x[i]),   acosh(above[i]), atanh(part[i]), tan(x[i])};
+        for (int k = 0; k < 9; k++) y[k][i] = made[k];
+    }
+    const struct tuff_shape line = TUFF_SHAPE(MANY);
+    struct tuff_graph *g = t->g;
+    tuff_val v = fill(t, line, x), p = fill(t, line, part), a = fill(t, line, above), s = fill(t, line, small);
+    expect(t, "asin of all", tuff_asin(g, p), y[0], 14 * OP_ULP, OP_TINY, OP_SIGNS);
+    expect(t, "acos of all", tuff_acos(g, p), y[1], 10 * OP_ULP, OP_TINY, OP_SIGNS);
+    expect(t, "atan of all", tuff_atan(g, v), y[2], 7 * OP_ULP, OP_TINY, OP_SIGNS);
+    expect(t, "sinh of all", tuff_sinh(g, s), y[3], 6 * OP_ULP, OP_TINY, OP_SIGNS);
+    expect(t, "cosh of all", tuff_cosh(g, s), y[4], 6 * OP_ULP, OP_TINY, OP_SIGNS);
+    expect(t, "asinh of all", tuff_asinh(g, v), y[5], 14 * OP_ULP, OP_TINY, OP_SIGNS);
+    expect(t, "acosh of all", tuff_acosh(g, a), y[6], 14 * OP_ULP, OP_TINY, OP_SIGNS);
+    expect(t, "atanh of all", tuff_atanh(g, p), y[7], 14 * OP_ULP, OP_TINY, OP_SIGNS);
+    for (uint32_t i = 0; i < MANY; i++)
+        y[9][i] = fabs(y[8][i]) < 30 ? y[8][i] : NAN; /* near its poles the bound grows as its square */
+    tuff_val tangent = tuff_tan(g, v), nan = fill(t, line, y[9]);
+    tangent = tuff_select(g, tuff_equal(g, nan, nan), tangent, nan);
+    expect(t, "tan of all", tangent, y[9], 17 * OP_ULP, 0x1p-28, 0);
+    op_values_finish(t);
 }
 
 /* What a division leaves is exact, denormals among all operands and results. */
@@ -391,6 +455,7 @@ static void test_all(struct op_values *t)
     test_twos(t, "mod", floored, TUFF_COUNT(floored));
     test_twos(t, "fmod", truncated, TUFF_COUNT(truncated));
     test_remainders(t);
+    test_functions(t);
     test_twos(t, "bce_logits", logits, TUFF_COUNT(logits));
     test_exponents(t);
     test_softmax(t);

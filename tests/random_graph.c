@@ -98,12 +98,14 @@ static tuff_val row(struct random_graph *x, uint8_t operands, tuff_val a, tuff_v
     do op = tuff_ops[below(x, tuff_op_count)];
     while (!op->glsl || op_is_derivative(op) || op->arity_max != operands);
     bool everywhere = is_defined_everywhere(op), grows = fabs(row_at(op, 8, 8)) > 16;
+    double least = isfinite(row_at(op, 0.25, 0.25)) ? 0.25 : 1.25; /* acosh */
     for (uint32_t k = 0; k < operands; k++) {
+        if (!isfinite(row_at(op, 2, 2))) in[k] = tuff_clamp(g, in[k], -0.7, 0.7); /* asin and the like */
         if (grows) in[k] = tuff_clamp(g, in[k], -3, 2);
         if (op->result == TUFF_RESULT_I32)
             in[k] = tuff_cast(g, in[k], TUFF_I32);
         else if (!everywhere)
-            in[k] = tuff_affine(g, tuff_abs(g, in[k]), 1, 0.25);
+            in[k] = tuff_affine(g, tuff_abs(g, in[k]), 1, least);
     }
     return tuff_cast(g, tuff_pw_add(g, op, in[0], in[1], &row_numbers), TUFF_F32);
 }
