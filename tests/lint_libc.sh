@@ -26,7 +26,7 @@ BEGIN {
         "perror printf putc putchar puts remove rename rewind setbuf setvbuf snprintf sprintf sscanf stderr stdin stdout tmpfile " \
         "ungetc vfprintf vprintf vsnprintf vsprintf vsscanf " \
         "clock difftime gmtime localtime mktime strftime time longjmp setjmp raise signal " \
-        "acos asin atan atan2 ceil cos cosh erf erfc exp exp2 expm1 fabs floor fma fmax fmin fmod frexp hypot ilogb ldexp lgamma " \
+        "acos acosh asin asinh atan atan2 atanh ceil cos cosh erf erfc exp exp2 expm1 fabs floor fma fmax fmin fmod frexp hypot ilogb ldexp lgamma " \
         "llrint llround log log10 log1p log2 logb lrint lround modf nearbyint pow remainder rint round scalbn sin sinh sqrt tan " \
         "tanh tgamma trunc ceilf cosf expf fabsf floorf fmaf fmaxf fminf fmodf frexpf ldexpf logf lrintf lroundf nearbyintf powf " \
         "rintf roundf sinf sqrtf tanf tanhf truncf")

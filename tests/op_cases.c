@@ -114,17 +114,33 @@ static const struct tuff_case scatter[] = {
      A({0}, {TUFF_SCATTER_NONE})},
 };
 static const struct tuff_case topk[] = {
-    {"whole", {I(5, 67)}, 1, {TUFF_DOMAIN_INDEX}, 40, A({1}, {5}, {1})},
     {"line", {T(37)}, 1, {0}, 0, A({0}, {2}, {0})},
     {"rows", {T(5, 67)}, 1, {0}, 0, A({1}, {5}, {0})},
     {"middle", {T(3, 17, 5)}, 1, {TUFF_DOMAIN_KINKS}, 0, A({1}, {17}, {1})},
     {"few", {T(3, 19, 5)}, 1, {TUFF_DOMAIN_KINKS}, 0, A({1}, {6}, {1})},
     {"quads", {T(70, 24)}, 1, {TUFF_DOMAIN_KINKS}, 0, A({1}, {7}, {0})},
+    {"whole", {I(5, 67)}, 1, {TUFF_DOMAIN_INDEX}, 40, A({1}, {5}, {1})},
 };
 static const struct tuff_case random_uniform[] = {{"odd", {I(3)}, 1, {TUFF_DOMAIN_INDEX}, 1000, A({5}, {2, 31, 17})}};
 static const struct tuff_case select_[] = {
     {"odd", {B(3, 5, 7), T(3, 5, 7), T(3, 5, 7)}, 3, {TUFF_DOMAIN_BOOL}, 0, NULL},
     {"one", {B(1), T(1), T(1)}, 3, {TUFF_DOMAIN_BOOL}, 0, NULL},
+    {"i32", {B(67), I(67), I(67)}, 3, {TUFF_DOMAIN_BOOL, TUFF_DOMAIN_INDEX, TUFF_DOMAIN_INDEX}, 9999999, NULL},
+    {"u8",
+     {B(67), TUFF_TYPE(TUFF_U8, 67), TUFF_TYPE(TUFF_U8, 67)},
+     3,
+     {TUFF_DOMAIN_BOOL, TUFF_DOMAIN_INDEX, TUFF_DOMAIN_INDEX},
+     256,
+     NULL},
+    {"i8",
+     {B(67), TUFF_TYPE(TUFF_I8, 67), TUFF_TYPE(TUFF_I8, 67)},
+     3,
+     {TUFF_DOMAIN_BOOL, TUFF_DOMAIN_WIDE, TUFF_DOMAIN_WIDE},
+     0,
+     NULL},
+    {"bool", {B(67), B(67), B(67)}, 3, {TUFF_DOMAIN_BOOL, TUFF_DOMAIN_BOOL, TUFF_DOMAIN_BOOL}, 0, NULL},
+    {"f16", {B(67), HALF(67), HALF(67)}, 3, {TUFF_DOMAIN_BOOL}, 0, NULL},
+    {"bf16", {B(67), TUFF_TYPE(TUFF_BF16, 67), TUFF_TYPE(TUFF_BF16, 67)}, 3, {TUFF_DOMAIN_BOOL}, 0, NULL},
 };
 static const struct tuff_case cast[] = {
     {"f16", {T(3, 5, 7)}, 1, {TUFF_DOMAIN_WIDE}, 0, A({TUFF_F16})},
@@ -177,14 +193,10 @@ static const struct tuff_case prod[] = {
     {"whole", {I(31, 7)}, 1, {TUFF_DOMAIN_INDEX}, 9, A({2}, {1})},
 };
 static const struct tuff_case arg[] = {
-    {"whole", {I(31, 70)}, 1, {TUFF_DOMAIN_INDEX}, 99, A({2}, {1})},
-    CASE("rows", T(13, 257), 2, 1),
-    CASE("columns", T(67, 13), 1, 0),
-    CASE("middle", T(5, 129, 7), 2, 0),
-    CASE("short", T(64, 10), 2, 0),
-    CASE("fours", T(259, 12), 1, 0),
-    CASE("quads", T(3, 1032), 2, 0),
-    CASE("parts", T(40007), 1, 0),
+    CASE("rows", T(13, 257), 2, 1),     CASE("columns", T(67, 13), 1, 0),
+    CASE("middle", T(5, 129, 7), 2, 0), CASE("short", T(64, 10), 2, 0),
+    CASE("fours", T(259, 12), 1, 0),    CASE("quads", T(3, 1032), 2, 0),
+    CASE("parts", T(40007), 1, 0),      {"whole", {I(31, 70)}, 1, {TUFF_DOMAIN_INDEX}, 99, A({2}, {1})},
 };
 #undef CASE
 static const struct tuff_case cumsum[] = {
