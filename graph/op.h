@@ -471,7 +471,7 @@ int tuff_axis(struct tuff_graph *g, const char *what, tuff_val x, int axis);
 tuff_val tuff_finite(struct tuff_graph *g, tuff_val most);
 #define TUFF_SUM_FLOOR 0.5
 
-/* For gradients of products that are right where factors are 0: the factor, or 1 where it is 0; 1 where it is 0, else 0; and the product of
+/* For gradients of products that are right where factors are 0: the factor, or 1 where it is 0; 1 where it is 0, else 0 (i32); and the product of
  * all factors but x, of how many of all are 0, and the product of the others. */
 tuff_val tuff_factor(struct tuff_graph *g, tuff_val x);
 tuff_val tuff_is_zero(struct tuff_graph *g, tuff_val x);

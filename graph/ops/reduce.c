@@ -69,7 +69,7 @@ tuff_val tuff_factor(struct tuff_graph *g, tuff_val x)
 }
 tuff_val tuff_is_zero(struct tuff_graph *g, tuff_val x)
 {
-    return tuff_cast(g, tuff_equal(g, x, tuff_scalar(g, 0)), TUFF_F32);
+    return tuff_cast(g, tuff_equal(g, x, tuff_scalar(g, 0)), TUFF_I32);
 }
 tuff_val tuff_other_factors(struct tuff_graph *g, tuff_val x, tuff_val zeros, tuff_val product)
 {
