@@ -213,7 +213,8 @@ enum tuff_fit {
 };
 enum tuff_filter {
     TUFF_FILTER_BILINEAR = 0, /* triangle, widened on reduction so that nothing aliases */
-    TUFF_FILTER_AREA          /* mean over the area that an output pixel covers */
+    TUFF_FILTER_AREA,         /* mean over the area that an output pixel covers */
+    TUFF_FILTER_BICUBIC       /* Keys 1981 with a = -0.5, widened likewise: as Pillow's */
 };
 enum tuff_invert {
     TUFF_INVERT_NEVER = 0,

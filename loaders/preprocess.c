@@ -4,7 +4,7 @@
 enum { SIDE_MAX = 32768 };
 
 static const char *const mode_names[] = {"stretch", "pad", "crop"};
-static const char *const filter_names[] = {"bilinear", "area"};
+static const char *const filter_names[] = {"bilinear", "area", "bicubic"};
 static const char *const invert_names[] = {"never", "always", "light"};
 
 tuff_status tuff_preprocess_check(struct tuff_context *context, const char *function, const struct tuff_preprocess *p,

@@ -6,19 +6,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static double kernel(enum tuff_filter filter, double d)
+{
+    if (filter == TUFF_FILTER_BILINEAR) return fmax(0, 1 - d);
+    return d < 1 ? 1.5 * d * d * d - 2.5 * d * d + 1 : d < 2 ? -0.5 * d * d * d + 2.5 * d * d - 4 * d + 2 : 0;
+}
+
 /* One axis by the formula; in[k] with stride, window [o, o + m) to n. */
 static double exact(const double *in, size_t stride, uint32_t count, const double window[2], uint32_t n, uint32_t i,
                     enum tuff_filter filter)
 {
     double s = window[1] / n, o = window[0], sum = 0, total = 0;
     for (uint32_t k = 0; k < count; k++) {
-        double w = filter == TUFF_FILTER_AREA ? fmin(k + 1.0, o + (i + 1) * s) - fmax(k, o + i * s)
-                                              : 1 - fabs(k + 0.5 - (o + (i + 0.5) * s)) / fmax(s, 1);
-        if (w <= 0) continue;
+        double w = filter == TUFF_FILTER_AREA ? fmax(0, fmin(k + 1.0, o + (i + 1) * s) - fmax(k, o + i * s))
+                                              : kernel(filter, fabs(k + 0.5 - (o + (i + 0.5) * s)) / fmax(s, 1));
         sum += w * in[k * stride];
         total += w;
     }
-    return sum / total;
+    return fmax(0, fmin(255, sum / total)); /* between the passes too, as Pillow does */
 }
 
 /* What the result must be, before rounding: [height, width] of one channel whose samples are in. */
@@ -108,7 +113,7 @@ static void test_formulas(struct loaders_test *test)
         for (uint32_t channels = 1; channels <= 4; channels++) {
             if (channels == 2) continue;
             struct tuff_picture picture = noise(sizes[s][0], sizes[s][1], channels);
-            for (int variant = 0; variant < 12; variant++) {
+            for (int variant = 0; variant < 18; variant++) {
                 struct tuff_picture_fit_params params = {.struct_size = sizeof params,
                                                          .channels = variant % 2 ? 3 : 1,
                                                          .width = sizes[s][2],

@@ -1,7 +1,8 @@
-/* tuff-classify - says what pictures show, with a model of tuff-train. The way through Tuff's interface: open the model file,
+/* tuff-classify - says what pictures show, with a model of tuff-train or an ONNX model. The way through Tuff's interface: open the model file,
  * make a classifier on a device, prepare pictures as the model learned them, run. tuff-classify --help says the rest. */
 #include "confusion.h"
 #include "folder.h"
+#include "network.h"
 #include "program.h"
 #include "scores.h"
 #include "sheet.h"
@@ -19,6 +20,7 @@ struct options {
     uint32_t top, count, first;
     bool skip_damaged, part; /* part: of the data set, is asked for */
     int invert;              /* enum tuff_invert, or -1: as the model says */
+    struct network_params onnx;
     char **pictures;
     int picture_count;
 };
@@ -27,20 +29,19 @@ struct run {
     struct options options;
     struct tuff_context *context;
     struct tuff_device *device;
-    struct tuff_saved *saved;
-    struct tuff_predictor *classifier;
+    struct network network;
     struct tuff_error error;
 };
 
 /* ---- command line --------------------------------------------------------------------------------------------------------------- */
 
 static const char help[] =
-    "tuff-classify - says what pictures show, with a model of tuff-train\n\n"
+    "tuff-classify - says what pictures show, with a model of tuff-train or an ONNX model\n\n"
     "  tuff-classify --model FILE [OPTION...] PICTURE...           PNG, JPEG, WebP, GIF, BMP\n"
     "  tuff-classify --model FILE --data DIR [OPTION...]           scores a labelled folder\n"
     "  tuff-classify --model FILE --data DIR --out SHEET.png       test pictures of a data set (IDX files), as one "
     "picture\n\n"
-    "  --model FILE      model.tuff, as tuff-train writes it\n"
+    "  --model FILE      model.tuff, as tuff-train writes it, or NAME.onnx\n"
     "  --top K           the K likeliest classes (default 3); with --data: of top-K accuracy (default 5)\n"
     "  --json FILE       writes the answers, or the scores, as JSON; - for standard output, instead of text\n"
     "  --skip-damaged    pictures that cannot be read do not make the exit status 1 while others can\n"
@@ -53,6 +54,16 @@ static const char help[] =
     "  --out FILE        where the sheet goes (PNG)\n"
     "  --count N         of the sheet: how many test pictures (default 20)\n"
     "  --first N         of the sheet: number of the first one (default 0)\n"
+    "What an ONNX model does not say of itself:\n"
+    "  --preset NAME     how it takes pictures: imagenet (default; mean and deviation), unit (0 .. 1), signed (-1 .. 1), "
+    "lite\n"
+    "                    ((v - 127) / 128), caffe (BGR, mean), bytes\n"
+    "  --labels FILE     names of its classes: a line each, or a JSON list (default: their numbers)\n"
+    "  --crop PART       of the shorter side that is looked at, in the middle (default 0.875)\n"
+    "  --fit HOW         crop (default), stretch, or pad (letterbox)\n"
+    "  --filter NAME     bicubic (default), bilinear or area\n"
+    "  --bgr             blue comes first\n"
+    "  --side N          of pictures, where it takes any size (default 224)\n\n"
     "  --device NAME     index, UUID or part of a name, as tuff-info lists them\n"
     "  --help            this text\n"
     "  --version         version of Tuff, and what pictures it reads\n";
@@ -77,6 +88,23 @@ static uint32_t whole(const char *option, const char *text, uint32_t least, uint
     return (uint32_t)value;
 }
 
+static double part_of(const char *option, const char *text)
+{
+    char *end;
+    const double value = strtod(text, &end);
+    if (end == text || *end || !(value > 0.05 && value <= 1))
+        wrong("--%s is a part, above 0.05 and up to 1, not \"%s\"", option, text);
+    return value;
+}
+
+static int one_of(const char *option, const char *text, const char *const *names)
+{
+    int i = 0;
+    while (names[i] && strcmp(names[i], text) != 0) i++;
+    if (!names[i]) wrong("--%s cannot be \"%s\"", option, text);
+    return i;
+}
+
 static int invert_of(const char *text)
 {
     if (!strcmp(text, "never")) return TUFF_INVERT_NEVER;
@@ -99,12 +127,21 @@ static void parse(struct options *o, int count, char **arguments)
         {"confusion", required_argument, NULL, 'c'},
         {"groups", required_argument, NULL, 'r'},
         {"device", required_argument, NULL, 'g'},
+        {"preset", required_argument, NULL, 'p'},
+        {"labels", required_argument, NULL, 'l'},
+        {"crop", required_argument, NULL, 'C'},
+        {"fit", required_argument, NULL, 'F'},
+        {"filter", required_argument, NULL, 'L'},
+        {"bgr", no_argument, NULL, 'B'},
+        {"side", required_argument, NULL, 'S'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},
         {"skip-damaged", no_argument, NULL, 's'},
         {NULL, 0, NULL, 0},
     };
-    *o = (struct options){.count = 20, .invert = -1};
+    static const char *const fits[] = {"stretch", "pad", "crop", NULL}, *const filters[] = {"bilinear", "area", "bicubic",
+                                                                                            NULL};
+    *o = (struct options){.count = 20, .invert = -1, .onnx.filter = TUFF_FILTER_BICUBIC};
     opterr = 0; /* its own sentences show what was given as it is */
     for (int found; (found = getopt_long(count, arguments, "", longs, NULL)) != -1;) {
         switch (found) {
@@ -120,6 +157,13 @@ static void parse(struct options *o, int count, char **arguments)
         case 'r': o->groups = optarg; break;
         case 'g': o->device = optarg; break;
         case 's': o->skip_damaged = true; break;
+        case 'p': o->onnx.preset = optarg; break;
+        case 'l': o->onnx.labels = optarg; break;
+        case 'C': o->onnx.crop = part_of("crop", optarg); break;
+        case 'F': o->onnx.fit = (enum tuff_fit)one_of("fit", optarg, fits), o->onnx.fitted = true; break;
+        case 'L': o->onnx.filter = (enum tuff_filter)one_of("filter", optarg, filters); break;
+        case 'B': o->onnx.bgr = true; break;
+        case 'S': o->onnx.side = whole("side", optarg, 1, 32768); break;
         case 'h': fputs(help, stdout); exit(0);
         case 'v': print_version("tuff-classify"); exit(0);
         default: wrong("unknown option, or one without its value: \"%s\"", arguments[optind - 1]);
@@ -162,7 +206,7 @@ static void rank(const float *probabilities, struct answer *answers, uint32_t co
 
 static void print_text(const char *picture, const struct run *run, const struct answer *answers, uint32_t top)
 {
-    const struct tuff_saved_info *info = tuff_saved_info(run->saved);
+    const struct tuff_saved_info *info = &run->network.info;
     printf("%s\n", SHOWN(picture));
     for (uint32_t k = 0; k < top; k++)
         printf("  %5.1f %%  %s\n", 100 * (double)answers[k].probability, SHOWN(info->class_names[answers[k].class]));
@@ -185,7 +229,7 @@ static void print_json_failure(FILE *file, bool first, const char *picture, cons
 static void print_json(FILE *file, bool first, const char *picture, const struct run *run, const struct answer *answers,
                        uint32_t top, const struct tuff_picture_damage *damage)
 {
-    const struct tuff_saved_info *info = tuff_saved_info(run->saved);
+    const struct tuff_saved_info *info = &run->network.info;
     print_json_begin(file, first, picture);
     if (damage->warnings) {
         fputs(", \"damage\": ", file);
@@ -220,13 +264,12 @@ static tuff_status classify(struct run *run, const char *path, struct tuff_pictu
 {
     struct tuff_picture picture = {0};
     struct tuff_picture_options options = {.struct_size = sizeof options, .damage = damage};
-    struct tuff_preprocess preprocess = tuff_saved_info(run->saved)->preprocess;
+    struct tuff_preprocess preprocess = run->network.info.preprocess;
     if (run->options.invert >= 0) preprocess.invert = (enum tuff_invert)run->options.invert;
     tuff_status status = tuff_picture_read(run->context, path, &options, &picture, &run->error);
     if (status == TUFF_OK) status = tuff_preprocess_run(run->context, &preprocess, &picture, sample, &run->error);
-    if (status == TUFF_OK)
-        status = tuff_predictor_run(run->classifier, (const void *[]){sample}, 1, (void *[]){probabilities}, &run->error);
-    if (status == TUFF_OK) status = check_numbers(run, path, probabilities, tuff_saved_info(run->saved)->class_count);
+    if (status == TUFF_OK) status = network_run(&run->network, sample, 1, probabilities, &run->error);
+    if (status == TUFF_OK) status = check_numbers(run, path, probabilities, run->network.info.class_count);
     tuff_picture_finish(run->context, &picture);
     return status;
 }
@@ -251,7 +294,7 @@ struct answers {
 /* One picture, into text and JSON; false when nothing more can be answered. */
 static bool answer_one(struct run *run, struct answers *a, const char *path)
 {
-    const struct tuff_saved_info *info = tuff_saved_info(run->saved);
+    const struct tuff_saved_info *info = &run->network.info;
     struct tuff_picture_damage damage = {0};
     tuff_status status = classify(run, path, &damage, a->sample, a->probabilities);
     bool first = a->answered + a->failed == 0;
@@ -279,7 +322,7 @@ static void answer_all(struct run *run, struct answers *a, bool *good)
 /* All pictures; an unreadable one is reported, and the others go on. Returns the exit status. */
 static int classify_all(struct run *run)
 {
-    const struct tuff_saved_info *info = tuff_saved_info(run->saved);
+    const struct tuff_saved_info *info = &run->network.info;
     const struct options *o = &run->options;
     bool to_stdout = o->json && !strcmp(o->json, "-"), to_file = o->json && !to_stdout;
     struct whole whole = {.stream = NULL};
@@ -320,7 +363,7 @@ struct scored_set {
 /* Samples first .. first + count - 1; a picture that cannot be read is black and counts nowhere. */
 static tuff_status prepare(struct run *run, struct scored_set *s, uint64_t first, uint64_t count)
 {
-    const struct tuff_saved_info *info = tuff_saved_info(run->saved);
+    const struct tuff_saved_info *info = &run->network.info;
     struct tuff_preprocess preprocess = info->preprocess;
     if (run->options.invert >= 0) preprocess.invert = (enum tuff_invert)run->options.invert;
     for (uint64_t i = 0; i < count; i++) {
@@ -349,7 +392,7 @@ static tuff_status prepare(struct run *run, struct scored_set *s, uint64_t first
 
 static tuff_status answer_set(struct run *run, struct scored_set *s)
 {
-    const struct tuff_saved_info *info = tuff_saved_info(run->saved);
+    const struct tuff_saved_info *info = &run->network.info;
     uint64_t count = s->set.count;
     s->probabilities = malloc((size_t)count * info->class_count * sizeof *s->probabilities);
     s->labels = malloc((size_t)count * sizeof *s->labels);
@@ -359,8 +402,7 @@ static tuff_status answer_set(struct run *run, struct scored_set *s)
         uint64_t some = count - first < AT_ONCE ? count - first : AT_ONCE;
         float *to = s->probabilities + first * info->class_count;
         tuff_status status = prepare(run, s, first, some);
-        if (status == TUFF_OK)
-            status = tuff_predictor_run(run->classifier, (const void *[]){s->samples}, some, (void *[]){to}, &run->error);
+        if (status == TUFF_OK) status = network_run(&run->network, s->samples, some, to, &run->error);
         if (status == TUFF_OK) status = check_numbers(run, run->options.data, to, some * info->class_count);
         if (status != TUFF_OK) return status;
     }
@@ -417,7 +459,7 @@ static tuff_status draw_confusion(struct run *run, const struct class_scores *sc
 static tuff_status tell_scores(struct run *run, const struct scored_set *s, struct class_scores *scores,
                                struct group_scores *groups)
 {
-    const struct tuff_saved_info *info = tuff_saved_info(run->saved);
+    const struct tuff_saved_info *info = &run->network.info;
     const char *json = run->options.json;
     bool to_stdout = json && !strcmp(json, "-");
     struct tuff_answers answers = {.struct_size = sizeof answers,
@@ -448,7 +490,7 @@ static int score_set(struct run *run)
     struct scored_set s = {.damaged = 0};
     struct class_scores scores = {.classes = 0};
     struct group_scores groups = {.count = 0};
-    tuff_status status = labelled_list(run->context, run->options.data, tuff_saved_info(run->saved), &s.set, &run->error);
+    tuff_status status = labelled_list(run->context, run->options.data, &run->network.info, &s.set, &run->error);
     if (status == TUFF_OK && s.set.idx.count && run->options.invert >= 0) {
         snprintf(run->error.message, sizeof run->error.message,
                  "--invert is for pictures; those of IDX files are as they are");
@@ -478,7 +520,7 @@ static int score_set(struct run *run)
 /* Compares with the labels and draws. */
 static tuff_status draw(struct run *run, const struct tuff_dataset *test, const float *probabilities)
 {
-    const struct tuff_saved_info *info = tuff_saved_info(run->saved);
+    const struct tuff_saved_info *info = &run->network.info;
     const struct options *o = &run->options;
     struct sheet_item *items = calloc(o->count, sizeof *items);
     uint32_t right = 0;
@@ -508,7 +550,7 @@ static tuff_status draw(struct run *run, const struct tuff_dataset *test, const 
 
 static tuff_status check_set(struct run *run, const struct tuff_dataset *test)
 {
-    const struct tuff_saved_info *info = tuff_saved_info(run->saved);
+    const struct tuff_saved_info *info = &run->network.info;
     const struct tuff_preprocess *p = &info->preprocess;
     const char *what = NULL;
     if (test->channels != p->channels || test->height != p->height || test->width != p->width)
@@ -531,7 +573,7 @@ static tuff_status check_set(struct run *run, const struct tuff_dataset *test)
 
 static int make_sheet(struct run *run)
 {
-    const struct tuff_saved_info *info = tuff_saved_info(run->saved);
+    const struct tuff_saved_info *info = &run->network.info;
     const struct options *o = &run->options;
     struct tuff_dataset train = {0}, test = {0};
     float *probabilities = malloc((size_t)o->count * info->class_count * sizeof *probabilities);
@@ -539,8 +581,8 @@ static int make_sheet(struct run *run)
                                        : TUFF_ERR_MEMORY;
     if (status == TUFF_OK) status = check_set(run, &test);
     if (status == TUFF_OK)
-        status = tuff_predictor_run(run->classifier, (const void *[]){test.pictures + o->first * info->sample_bytes},
-                                    o->count, (void *[]){probabilities}, &run->error);
+        status = network_run(&run->network, test.pictures + o->first * info->sample_bytes, o->count, probabilities,
+                             &run->error);
     if (status == TUFF_OK) status = check_numbers(run, o->data, probabilities, (uint64_t)o->count * info->class_count);
     if (status == TUFF_OK) status = draw(run, &test, probabilities);
     if (status != TUFF_OK)
@@ -560,16 +602,6 @@ static void on_log(void *user, enum tuff_log_level level, const char *message)
     if (level != TUFF_LOG_ERROR || options->log_level || options->debug) fprintf(stderr, "tuff: %s\n", message);
 }
 
-/* Any network can be in a file; this program shows it pictures and prints classes. */
-static tuff_status check_classifier(struct run *run)
-{
-    const struct tuff_saved_info *info = tuff_saved_info(run->saved);
-    if (info->preprocess.channels && info->class_count) return TUFF_OK;
-    snprintf(run->error.message, sizeof run->error.message, "%s holds a network that is no classifier of pictures",
-             run->options.model);
-    return run->error.status = TUFF_ERR_USAGE;
-}
-
 int main(int count, char **arguments)
 {
     struct run run = {.context = NULL};
@@ -579,20 +611,19 @@ int main(int count, char **arguments)
     parse(&run.options, count, arguments);
     tuff_options_from_env(&options);
     tuff_status status = tuff_context_create(&options, &run.context, &run.error);
-    if (status == TUFF_OK) status = tuff_saved_open(run.context, run.options.model, &run.saved, &run.error);
-    if (status == TUFF_OK) status = check_classifier(&run);
+    if (status == TUFF_OK)
+        status = network_open(&run.network, run.context, run.options.model, &run.options.onnx, &run.error);
     const char *json = run.options.json,
                *places[] = {json && strcmp(json, "-") ? json : NULL, run.options.out, run.options.confusion};
     if (status == TUFF_OK) status = whole_try(run.context, places, 3, &run.error);
     if (status == TUFF_OK) status = tuff_device_create(run.context, run.options.device, &run.device, &run.error);
-    if (status == TUFF_OK) status = tuff_predictor_create(run.device, run.saved, &run.classifier, &run.error);
+    if (status == TUFF_OK) status = network_load(&run.network, run.device, &run.options.onnx, &run.error);
     if (status != TUFF_OK)
         fprintf(stderr, "tuff-classify: %s\n", SHOWN(run.error.message));
     else
         code = run.options.out ? make_sheet(&run) : run.options.data ? score_set(&run) : classify_all(&run);
-    tuff_predictor_destroy(run.classifier);
+    network_close(&run.network);
     tuff_device_release(run.device);
-    tuff_saved_destroy(run.saved);
     tuff_context_destroy(run.context);
     return code;
 }

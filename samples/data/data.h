@@ -86,6 +86,8 @@ struct tuff_picture_fit_params {
  *   grey     (299 r + 587 g + 114 b + 500) / 1000 (ITU-R BT.601); grey to RGB repeats; alpha is blended over white first
  *   resize   each axis alone, out[i] = sum_k w[i,k] in[k] / sum_k w[i,k], source window [o, o + m), step s = m / n:
  *            bilinear  w[i,k] = max(0, 1 - |k + 1/2 - (o + (i + 1/2) s)| / max(s, 1))
+ *            bicubic   w[i,k] = K(d), d = |k + 1/2 - (o + (i + 1/2) s)| / max(s, 1), K(d) = 1.5 d^3 - 2.5 d^2 + 1 up to 1,
+ *                      -0.5 d^3 + 2.5 d^2 - 4 d + 2 up to 2, kept within 0 .. 255 (Keys 1981)
  *            area      w[i,k] = length of [k, k+1) within [o + i s, o + (i+1) s)
  *   pad      the picture takes round(w f) x round(h f) pixels, f = min(width / w, height / h), at floor(rest / 2)
  * Numerics: weights have 22 bits and sum to one exactly; a constant picture stays constant; off by at most one level from

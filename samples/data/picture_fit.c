@@ -34,15 +34,24 @@ static double weight_of(const struct axis *axis, enum tuff_filter filter, uint32
         double from = axis->origin + i * step, to = axis->origin + (i + 1) * step;
         return larger(0, smaller(to, k + 1.0) - larger(from, k));
     }
-    double centre = axis->origin + (i + 0.5) * step, distance = k + 0.5 - centre;
-    return larger(0, 1 - (distance < 0 ? -distance : distance) / larger(step, 1));
+    double centre = axis->origin + (i + 0.5) * step, distance = (k + 0.5 - centre) / larger(step, 1),
+           d = distance < 0 ? -distance : distance;
+    if (filter == TUFF_FILTER_BILINEAR) return larger(0, 1 - d);
+    return d < 1 ? (1.5 * d - 2.5) * d * d + 1 : d < 2 ? ((-0.5 * d + 2.5) * d - 4) * d + 2 : 0;
+}
+
+/* Source pixels to either side that may have a weight. */
+static double reach_of(const struct axis *axis, enum tuff_filter filter)
+{
+    double step = axis->length / axis->out;
+    return (filter == TUFF_FILTER_BICUBIC ? 2 : 1) * larger(step, 1);
 }
 
 /* First source pixel that may have a weight, clamped to the source. */
 static uint32_t first_of(const struct axis *axis, enum tuff_filter filter, uint32_t i)
 {
     double step = axis->length / axis->out;
-    double from = axis->origin + (filter == TUFF_FILTER_AREA ? i * step : (i + 0.5) * step - larger(step, 1) - 0.5);
+    double from = axis->origin + (filter == TUFF_FILTER_AREA ? i * step : (i + 0.5) * step - reach_of(axis, filter) - 0.5);
     if (from < 0) return 0;
     uint32_t last_start = axis->in > axis->taps ? axis->in - axis->taps : 0;
     return from >= last_start ? last_start : (uint32_t)from;
@@ -55,7 +64,8 @@ static void quantize(const double *exact, double sum, uint32_t taps, int32_t *we
     int32_t before = 0;
     for (uint32_t t = 0; t < taps; t++) {
         so_far += exact[t];
-        int32_t now = t + 1 == taps ? 1 << WEIGHT_BITS : (int32_t)(so_far / sum * (1 << WEIGHT_BITS) + 0.5);
+        int32_t now = t + 1 == taps ? 1 << WEIGHT_BITS
+                                    : (int32_t)(so_far / sum * (1 << WEIGHT_BITS) + (so_far < 0 ? -0.5 : 0.5));
         weights[t] = now - before;
         before = now;
     }
@@ -63,8 +73,7 @@ static void quantize(const double *exact, double sum, uint32_t taps, int32_t *we
 
 static bool axis_init(struct axis *axis, struct tuff_context *context, enum tuff_filter filter)
 {
-    double step = axis->length / axis->out;
-    double reach = filter == TUFF_FILTER_AREA ? step : 2 * larger(step, 1);
+    double reach = filter == TUFF_FILTER_AREA ? axis->length / axis->out : 2 * reach_of(axis, filter);
     axis->taps = (uint32_t)reach + 3; /* both ends, and rounding */
     if (axis->taps > axis->in) axis->taps = axis->in;
     axis->first = tuff_alloc(context, axis->out * sizeof *axis->first);
@@ -127,7 +136,8 @@ static void narrow_rows(struct job *job, uint32_t channel)
             const uint8_t *in = job->row + axis->first[i];
             int32_t sum = 1 << (WEIGHT_BITS - KEPT_BITS - 1); /* rounds */
             for (uint32_t t = 0; t < axis->taps; t++) sum += weights[t] * in[t];
-            out[i] = (uint16_t)(sum >> (WEIGHT_BITS - KEPT_BITS));
+            const int32_t v = sum < 0 ? 0 : sum >> (WEIGHT_BITS - KEPT_BITS), most = 255 << KEPT_BITS;
+            out[i] = (uint16_t)(v > most ? most : v); /* bicubic weights reach beyond */
         }
     }
 }
@@ -145,7 +155,7 @@ static void flatten_row(struct job *job, uint32_t i, uint8_t *out)
     }
     for (uint32_t x = 0; x < job->x.out; x++) {
         int64_t v = (job->sums[x] + ((int64_t)1 << (WEIGHT_BITS + KEPT_BITS - 1))) >> (WEIGHT_BITS + KEPT_BITS);
-        out[x] = (uint8_t)((v > 255 ? 255 : v) ^ flip);
+        out[x] = (uint8_t)((v < 0 ? 0 : v > 255 ? 255 : v) ^ flip);
     }
 }
 

@@ -25,6 +25,9 @@ static const char usage[] =
     "  -a, --atol X        (0.0001)\n"
     "  -m, --most N        wrong cases that are borne (0); and\n"
     "  -l, --least N       cases that pass at least: for tests (0)\n"
+    "  -t, --time N        runs each case N times more and tells the time to read it, of the first run (planning and "
+    "compiling with it) and the\n"
+    "                      median of the others\n"
     "  -v, --verbose       name every case\n"
     "  -h, --help          print this text\n"
     "Exit status: 0 nothing is wrong, 1 something is, or an error, 2 wrong use. Cases that are not covered are no error.\n";
@@ -40,6 +43,7 @@ struct runner {
     struct tuff_context *context;
     struct tuff_device *device;
     double rtol, atol;
+    unsigned repeats;
     bool verbose;
     struct group groups[GROUPS];
     unsigned group_count, count[OUTCOMES];
@@ -48,6 +52,7 @@ struct verdict {
     enum outcome outcome;
     double error; /* as a part of what is allowed */
     char why[600];
+    double read, first, median; /* milliseconds, where they were asked for */
 };
 
 /* ---- comparing --------------------------------------------------------------------------------------------------------------------- */
@@ -151,6 +156,25 @@ static bool decode(void *user, struct tuff_span file, uint32_t channels, uint32_
     return true;
 }
 
+static int by_size(const void *a, const void *b)
+{
+    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
+}
+
+static double median_of(const struct runner *r, struct tuff_onnx_runner *model, const struct tuff_array *inputs,
+                        uint32_t count, struct tuff_array *outputs)
+{
+    double *times = malloc(r->repeats * sizeof *times), median = 0;
+    for (unsigned i = 0; times && i < r->repeats; i++) {
+        const double begun = seconds_now();
+        if (tuff_onnx_run(model, inputs, count, outputs, NULL) != TUFF_OK) break;
+        times[i] = 1e3 * (seconds_now() - begun);
+    }
+    if (times) qsort(times, r->repeats, sizeof *times, by_size), median = times[r->repeats / 2];
+    free(times);
+    return median;
+}
+
 static void run_set(const struct runner *r, struct tuff_onnx_runner *model, const struct tuff_onnx *onnx, const char *folder,
                     struct verdict *v)
 {
@@ -159,14 +183,17 @@ static void run_set(const struct runner *r, struct tuff_onnx_runner *model, cons
     struct tuff_error error = {0};
     const uint32_t input_count = open_all(r, folder, "input", in, inputs, &error);
     const uint32_t output_count = error.status ? 0 : open_all(r, folder, "output", out, expected, &error);
+    const double begun = seconds_now();
     if (!error.status && tuff_onnx_output_count(onnx) <= MOST)
         error.status = tuff_onnx_run(model, inputs, input_count, outputs, &error);
     if (error.status) {
         v->outcome = error.status == TUFF_ERR_UNSUPPORTED ? NOT_COVERED : WRONG;
         snprintf(v->why, sizeof v->why, "%s", error.message);
     }
+    if (v->first == 0) v->first = 1e3 * (seconds_now() - begun);
     for (uint32_t k = 0; !v->why[0] && k < output_count && k < tuff_onnx_output_count(onnx); k++)
         compare(r, &outputs[k], &expected[k], k, tuff_onnx_is_random(model, k), v);
+    if (!error.status && r->repeats && v->median == 0) v->median = median_of(r, model, inputs, input_count, outputs);
     for (uint32_t i = 0; i < MOST; i++) tuff_tensors_destroy(in[i]), tuff_tensors_destroy(out[i]);
 }
 
@@ -179,7 +206,9 @@ static struct verdict run_case(const struct runner *r, const char *folder)
     struct tuff_onnx_runner *model = NULL;
     const struct tuff_onnx_params params = {.struct_size = sizeof params, .picture = decode, .picture_user = r->context};
     snprintf(path, sizeof path, "%s/model.onnx", folder);
+    const double begun = seconds_now();
     tuff_status status = tuff_onnx_open(r->context, path, &params, &onnx, &error);
+    v.read = 1e3 * (seconds_now() - begun);
     if (status == TUFF_OK) status = tuff_onnx_runner_create(r->device, onnx, NULL, &model, &error);
     if (status != TUFF_OK) {
         v.outcome = status == TUFF_ERR_UNSUPPORTED ? NOT_COVERED : WRONG;
@@ -221,9 +250,11 @@ static void note(struct runner *r, const char *name, const struct verdict *v)
     r->count[v->outcome]++;
     if (v->outcome == PASSED && v->error > r->groups[i].worst) r->groups[i].worst = v->error;
     program_tell("", 0, 0);
-    if (v->outcome != PASSED)
-        printf("%-11s %s: %s\n", v->outcome == WRONG ? "WRONG" : "not covered", name, v->why);
-    else if (r->verbose)
+    if (v->outcome != PASSED) printf("%-11s %s: %s\n", v->outcome == WRONG ? "WRONG" : "not covered", name, v->why);
+    if (v->outcome == PASSED && r->repeats)
+        printf("passed      %-28s read %7.1f ms   first run %8.1f ms   median of %u %8.2f ms\n", name, v->read, v->first,
+               r->repeats, v->median);
+    else if (v->outcome == PASSED && r->verbose)
         printf("passed      %s (%.2g of what is allowed)\n", name, v->error);
 }
 
@@ -291,14 +322,16 @@ static void on_log(void *user, enum tuff_log_level level, const char *message)
 int main(int argc, char **argv)
 {
     static struct runner r = {.rtol = 1e-3, .atol = 1e-4};
-    static const struct option longs[] = {{"only", 1, NULL, 'o'},    {"device", 1, NULL, 'd'}, {"rtol", 1, NULL, 'r'},
-                                          {"atol", 1, NULL, 'a'},    {"most", 1, NULL, 'm'},   {"least", 1, NULL, 'l'},
-                                          {"verbose", 0, NULL, 'v'}, {"help", 0, NULL, 'h'},   {0}};
+    static const struct option longs[] = {{"only", 1, NULL, 'o'}, {"device", 1, NULL, 'd'},
+                                          {"rtol", 1, NULL, 'r'}, {"atol", 1, NULL, 'a'},
+                                          {"most", 1, NULL, 'm'}, {"least", 1, NULL, 'l'},
+                                          {"time", 1, NULL, 't'}, {"verbose", 0, NULL, 'v'},
+                                          {"help", 0, NULL, 'h'}, {0}};
     const char *only = NULL, *device = NULL;
     unsigned most = 0, least = 0;
     program_begin();
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-    for (int option; (option = getopt_long(argc, argv, "o:d:r:a:m:l:vh", longs, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "o:d:r:a:m:l:t:vh", longs, NULL)) != -1;) {
         switch (option) {
         case 'o': only = optarg; break;
         case 'd': device = optarg; break;
@@ -306,6 +339,7 @@ int main(int argc, char **argv)
         case 'a': r.atol = atof(optarg); break;
         case 'm': most = (unsigned)atoi(optarg); break;
         case 'l': least = (unsigned)atoi(optarg); break;
+        case 't': r.repeats = (unsigned)atoi(optarg); break;
         case 'v': r.verbose = true; break;
         case 'h': fputs(usage, stdout); return 0;
         default: fputs("Try tuff-onnx --help\n", stderr); return 2;

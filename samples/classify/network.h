@@ -1,0 +1,46 @@
+/* network.h - a model file as a classifier of pictures: Tuff's own, or ONNX with what is said beside it. */
+#ifndef NETWORK_H
+#define NETWORK_H
+
+#include <tuff/tuff.h>
+
+/* What an ONNX model does not say of itself. */
+struct network_params {
+    const char *preset; /* how numbers of pictures become the model's; NULL: imagenet */
+    const char *labels; /* names of the classes: a line each, or a JSON list; NULL: their numbers */
+    double crop;        /* part of the shorter side that is looked at, in the middle; 0: the preset's */
+    enum tuff_fit fit;  /* of pictures of another shape, and */
+    enum tuff_filter filter;
+    uint32_t side;    /* of pictures where the model takes any size; 0: 224 */
+    bool bgr, fitted; /* fitted: fit was given */
+};
+
+struct network {
+    struct tuff_context *context;
+    struct tuff_saved *saved;
+    struct tuff_predictor *predictor;
+    struct tuff_onnx *onnx;
+    struct tuff_onnx_runner *runner;
+    struct tuff_saved_info info;    /* what samples it takes, and its classes */
+    float factor[3], offset[3];     /* of each channel: v factor + offset */
+    uint32_t side[2];               /* h, w that the network sees, in the middle of a sample */
+    bool bgr, last, bytes, batched; /* channels reversed, last; u8 as they are; any number at once */
+    char input[128];
+    float *numbers; /* [owned] of a batch */
+    char *text;     /* [owned] of the labels */
+    const char **names;
+};
+
+extern const char network_presets[]; /* their names, for --help */
+
+/* Opens the file and puts it on the device (network_load), of which the first part needs none. */
+tuff_status network_open(struct network *n, struct tuff_context *context, const char *path,
+                         const struct network_params *params, struct tuff_error *error);
+tuff_status network_load(struct network *n, struct tuff_device *device, const struct network_params *params,
+                         struct tuff_error *error);
+void network_close(struct network *n);
+/* samples [count, ..] as tuff_preprocess_run of info.preprocess makes them; probabilities [count, info.class_count]. */
+tuff_status network_run(struct network *n, const uint8_t *samples, uint64_t count, float *probabilities,
+                        struct tuff_error *error);
+
+#endif
