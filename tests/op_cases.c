@@ -30,8 +30,8 @@ static const struct tuff_case row2[] = {
     {"positive", {T(4099), T(4099)}, 2, {TUFF_DOMAIN_POSITIVE, TUFF_DOMAIN_NORMAL}, 0, A({0.7}, {1.3})},
 };
 static const struct tuff_case row2_whole[] = {
-    {"one", {I(1), I(1)}, 2, {TUFF_DOMAIN_INDEX, TUFF_DOMAIN_INDEX}, 40, A({0}, {0})},
-    {"odd", {I(3, 5, 7), I(3, 5, 7)}, 2, {TUFF_DOMAIN_INDEX, TUFF_DOMAIN_INDEX}, 40, A({0}, {0})},
+    {"one", {I(1), I(1)}, 2, {TUFF_DOMAIN_INDEX, TUFF_DOMAIN_INDEX}, 24, A({0}, {0})},
+    {"odd", {I(3, 5, 7), I(3, 5, 7)}, 2, {TUFF_DOMAIN_INDEX, TUFF_DOMAIN_INDEX}, 24, A({0}, {0})},
 };
 
 /* ---- views, elements by place ------------------------------------------------------------------------------------------------------- */
