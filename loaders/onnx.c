@@ -202,6 +202,14 @@ tuff_status tuff_onnx_content(const struct tuff_onnx *onnx, struct tuff_arena *a
 
 /* ---- opening -------------------------------------------------------------------------------------------------------------------- */
 
+static bool is_held(const struct tuff_lookup *held, const struct tuff_onnx_graph *graph, struct tuff_span name)
+{
+    uint32_t place, step = 0;
+    while ((place = tuff_lookup_find(held, tuff_span_hash(name), &step)) != TUFF_LOOKUP_END)
+        if (tuff_spans_equal(graph->initializers.at[place].name, name)) return true;
+    return false;
+}
+
 static tuff_status start(struct tuff_onnx *onnx, struct tuff_error *error)
 {
     const struct tuff_source source = {onnx->path, onnx->data, onnx->bytes};
@@ -213,17 +221,13 @@ static tuff_status start(struct tuff_onnx *onnx, struct tuff_error *error)
     if (graph->sparse.count)
         return tuff_fail(onnx->context, error, TUFF_ERR_UNSUPPORTED, "%s: has sparse initializers, which are not read",
                          onnx->path);
-    for (uint32_t i = 0; i < graph->initializers.count; i++)
-        if (!tuff_lookup_add(&held, &onnx->arena, tuff_span_hash(graph->initializers.at[i].name), i))
+    for (uint32_t i = 0; i < graph->initializers.count; i++) {
+        const struct tuff_span name = graph->initializers.at[i].name;
+        if (!is_held(&held, graph, name) && !tuff_lookup_add(&held, &onnx->arena, tuff_span_hash(name), i))
             return tuff_fail_memory(onnx->context, error);
-    for (uint32_t i = 0; i < graph->inputs.count; i++) {
-        uint32_t place, step = 0;
-        bool is_held = false;
-        while (!is_held &&
-               (place = tuff_lookup_find(&held, tuff_span_hash(graph->inputs.at[i].name), &step)) != TUFF_LOOKUP_END)
-            is_held = tuff_spans_equal(graph->initializers.at[place].name, graph->inputs.at[i].name);
-        if (!is_held) onnx->inputs[onnx->input_count++] = &graph->inputs.at[i];
     }
+    for (uint32_t i = 0; i < graph->inputs.count; i++)
+        if (!is_held(&held, graph, graph->inputs.at[i].name)) onnx->inputs[onnx->input_count++] = &graph->inputs.at[i];
     return TUFF_OK;
 }
 

@@ -160,6 +160,8 @@ struct tuff_onnx_built {
         const struct tuff_onnx_tensor *tensor;
     } * weights; /* of all plans of the graph */
     uint32_t weight_count;
+    struct tuff_lookup tensors; /* places among weights, by tensor; may hold some that were undone */
+    uint64_t steps;             /* of the lookups: what tests count instead of time */
 };
 tuff_status tuff_onnx_build(const struct tuff_onnx *onnx, struct tuff_graph *g, struct tuff_onnx_built *built,
                             struct tuff_error *error);

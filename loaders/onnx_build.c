@@ -10,8 +10,10 @@
 #include <stdio.h>
 
 enum {
-    DEEPEST = 32,            /* calls of functions and subgraphs within each other */
-    MOST_NODES = 1 << 22,    /* that are built: what loops repeat counts each time */
+    DEEPEST = 32, /* calls of functions and subgraphs within each other */
+    MOST_NAMED =
+        1 << 20, /* nodes and names beside one for each byte of the file: what loops repeat, and calls, count each time */
+    MOST_DOMAINS = 256,
     MOST_COMPUTED = 1 << 26, /* elements of all that is computed here */
     MOST_WORK = 1 << 28      /* and its multiplications and additions */
 };
@@ -37,11 +39,12 @@ struct tuff_onnx_build {
     struct tuff_graph *g;
     struct tuff_onnx_built *built;
     struct tuff_arena arena;
-    struct tuff_lookup rows; /* of onnx_ops.def, by name */
-    double **data;           /* [arena] of the graph's values, what is known of them */
-    enum tuff_dtype *wide;   /* [arena] and the type in which it is */
+    struct tuff_lookup rows;      /* of onnx_ops.def, by name */
+    struct tuff_lookup functions; /* of the model, by function_hash */
+    double **data;                /* [arena] of the graph's values, what is known of them */
+    enum tuff_dtype *wide;        /* [arena] and the type in which it is */
     uint32_t data_count;
-    uint64_t computed, nodes, wanted;
+    uint64_t computed, named, wanted;
     double work;
     tuff_status status;
     struct tuff_error *error;
@@ -116,10 +119,35 @@ static const struct tuff_onnx_row *find_row(const struct tuff_onnx_build *b, con
     return best;
 }
 
+static uint64_t function_hash(struct tuff_span name, struct tuff_span domain, struct tuff_span overload)
+{
+    return tuff_span_hash(name) + 3 * tuff_span_hash(domain) + 5 * tuff_span_hash(overload);
+}
+
+/* The first of several that are called alike; NULL: the node is no call. */
+static const struct tuff_onnx_function *function_of(const struct tuff_onnx_build *b, struct tuff_span name,
+                                                    struct tuff_span domain, struct tuff_span overload)
+{
+    uint32_t place, step = 0;
+    while ((place = tuff_lookup_find(&b->functions, function_hash(name, domain, overload), &step)) != TUFF_LOOKUP_END) {
+        const struct tuff_onnx_function *f = &b->onnx->model->functions.at[place];
+        if (tuff_spans_equal(f->name, name) && tuff_spans_equal(f->domain, domain) &&
+            tuff_spans_equal(f->overload, overload))
+            return f;
+    }
+    return NULL;
+}
+
 static bool index_rows(struct tuff_onnx_build *b)
 {
     for (uint32_t i = 0; i < tuff_onnx_row_count; i++)
         if (!tuff_lookup_add(&b->rows, &b->arena, tuff_hash_text(0, tuff_onnx_rows[i].name), i)) return no_memory(b);
+    for (uint32_t i = 0; i < b->onnx->model->functions.count; i++) {
+        const struct tuff_onnx_function *f = &b->onnx->model->functions.at[i];
+        if (!function_of(b, f->name, f->domain, f->overload) &&
+            !tuff_lookup_add(&b->functions, &b->arena, function_hash(f->name, f->domain, f->overload), i))
+            return no_memory(b);
+    }
     return true;
 }
 
@@ -138,6 +166,11 @@ static bool define(struct tuff_onnx_build *b, struct tuff_onnx_scope *scope, str
                    const struct tuff_onnx_val *val)
 {
     struct named *known = find_here(scope, name);
+    if (++b->named > MOST_NAMED + b->onnx->bytes && b->status == TUFF_OK)
+        b->status = tuff_fail(b->onnx->context, b->error, TUFF_ERR_UNSUPPORTED,
+                              "%s: loops and calls of functions repeat nodes too often: more than %d, and one for each byte",
+                              b->onnx->path, MOST_NAMED);
+    if (b->status != TUFF_OK) return false;
     if (known) {
         known->val = *val;
         known->unread = NULL;
@@ -441,29 +474,26 @@ static bool is_weight(const struct tuff_onnx_tensor *tensor, uint64_t count)
     return count > 1 && (tensor->type == TUFF_ONNX_FLOAT || tensor->type == TUFF_ONNX_F16 || tensor->type == TUFF_ONNX_BF16);
 }
 
-/* The parameter of a tensor, which each plan of a graph shares; of other tensors of the same name the second is called "NAME'". */
+/* The parameter of a tensor, which each plan of a graph, and each call of a function, shares. */
 static tuff_val parameter(struct tuff_onnx_build *b, const char *prefix, const struct tuff_onnx_tensor *tensor,
                           struct tuff_span name, struct tuff_type type)
 {
     char full[180];
     struct tuff_onnx_built *built = b->built;
-    int length = snprintf(full, sizeof full - 24, "%s%.*s", prefix, (int)(name.bytes < 4096 ? name.bytes : 4096),
-                          (const char *)name.data);
+    const uint64_t hash = tuff_hash(0, &tensor, sizeof tensor);
+    uint32_t place, step = 0;
+    while ((place = tuff_lookup_find(&built->tensors, hash, &step)) != TUFF_LOOKUP_END)
+        if (place < built->weight_count && built->weights[place].tensor == tensor) return built->weights[place].leaf;
+    const int length = snprintf(full, sizeof full - 24, "%s%.*s", prefix, (int)(name.bytes < 4096 ? name.bytes : 4096),
+                                (const char *)name.data);
     if (length >= (int)sizeof full - 24 || name.bytes >= 4096) /* what is cut off may be what tells names apart */
         snprintf(full + 100, sizeof full - 100, "#%016llx", (unsigned long long)tuff_span_hash(name));
-    for (;;) {
-        tuff_val v = tuff_graph_find(b->g, full);
-        uint32_t k = 0;
-        while (k < built->weight_count && built->weights[k].leaf != v) k++;
-        if (v && k < built->weight_count && built->weights[k].tensor == tensor) return v;
-        if (!v) break;
-        strcat(full, "'");
-        if (strlen(full) + 2 > sizeof full)
-            return tuff_graph_fail(b->g, TUFF_ERR_FORMAT, "too many tensors are called \"%s\"", full);
-    }
+    char *end = full + strlen(full);
+    for (uint32_t i = built->weight_count; tuff_graph_find(b->g, full); i++) snprintf(end, 24, "'%u", i);
     tuff_val v = tuff_param_of(b->g, full, type, (struct tuff_init){.kind = TUFF_INIT_ZEROS});
     if (!v || !tuff_grow_arena(built->arena, &built->weights, built->weight_count, 1, sizeof *built->weights))
         return no_memory(b);
+    if (!tuff_lookup_add(&built->tensors, built->arena, hash, built->weight_count)) return no_memory(b);
     built->weights[built->weight_count++] = (struct tuff_onnx_weight){v, tensor};
     return v;
 }
@@ -508,7 +538,7 @@ static int64_t version_of(const struct tuff_onnx_scope *scope, struct tuff_span 
 {
     int64_t version = 0;
     const bool standard = domain.bytes == 0 || tuff_span_is(domain, "ai.onnx");
-    for (uint32_t i = 0; i < scope->opset_count; i++) {
+    for (uint32_t i = 0; i < scope->opset_count && i < MOST_DOMAINS; i++) {
         const struct tuff_span other = scope->opsets[i].domain;
         const bool same = standard ? other.bytes == 0 || tuff_span_is(other, "ai.onnx") : tuff_spans_equal(other, domain);
         if (same) version = scope->opsets[i].version;
@@ -537,7 +567,7 @@ static bool gather_operands(struct tuff_onnx_op *o)
         const struct tuff_onnx_val *val = find(o->b, o->scope, name);
         if (!val && o->b->status == TUFF_OK)
             tuff_on_bad(o, "operand %u, \"%.*s\", is no input and no result of a node before it", i, TUFF_SPAN_TEXT(name));
-        if (val && !val->type)
+        if (val && (!val->type || val->type == TUFF_ONNX_STRING))
             tuff_on_refuse(o, "operand %u, \"%.*s\", is a result, or has a type, that is not covered", i,
                            TUFF_SPAN_TEXT(name));
         if (o->b->status != TUFF_OK) return false;
@@ -580,6 +610,8 @@ static bool call_function(struct tuff_onnx_op *o, const struct tuff_onnx_functio
                                      TUFF_SPAN_TEXT(o->node->name.bytes ? o->node->name : o->node->outputs.at[0]));
     if (!scope.prefix) return no_memory(o->b);
     if (scope.depth > DEEPEST) return tuff_on_refuse(o, "functions call each other more than %d deep", DEEPEST);
+    for (const struct tuff_onnx_scope *s = o->scope; s; s = s->up ? s->up : s->call ? s->call->scope : NULL)
+        if (s->function == f) return tuff_on_bad(o, "the function calls itself");
     for (uint32_t i = 0; i < f->inputs.count; i++) {
         const struct tuff_onnx_val none = {0};
         if (!define(o->b, &scope, f->inputs.at[i], i < o->in_count ? &o->in[i] : &none)) return false;
@@ -593,21 +625,10 @@ static bool call_function(struct tuff_onnx_op *o, const struct tuff_onnx_functio
     return true;
 }
 
-static const struct tuff_onnx_function *function_of(const struct tuff_onnx_model *model, const struct tuff_onnx_node *node)
-{
-    for (uint32_t i = 0; i < model->functions.count; i++) {
-        const struct tuff_onnx_function *f = &model->functions.at[i];
-        if (tuff_spans_equal(f->name, node->op) && tuff_spans_equal(f->domain, node->domain) &&
-            tuff_spans_equal(f->overload, node->overload))
-            return f;
-    }
-    return NULL;
-}
-
 static bool dispatch(struct tuff_onnx_op *o)
 {
     const struct tuff_onnx *onnx = o->b->onnx;
-    const struct tuff_onnx_function *function = function_of(onnx->model, o->node);
+    const struct tuff_onnx_function *function = function_of(o->b, o->node->op, o->node->domain, o->node->overload);
     if (function) return call_function(o, function);
     if (o->row) return o->row->build(o);
     if (onnx->params.own && onnx->params.own(onnx->params.own_user, o->g, o)) return true;
@@ -627,8 +648,6 @@ static bool build_node(struct tuff_onnx_build *b, struct tuff_onnx_scope *scope,
     o.in = o.in_count + o.out_count <= TUFF_COUNT(few) ? few : tuff_on_alloc(&o, (o.in_count + o.out_count) * sizeof *o.in);
     if (!o.in) return false;
     o.out = o.in + o.in_count;
-    if (b->nodes++ >= MOST_NODES)
-        tuff_on_refuse(&o, "the model has more than %d nodes, counted as often as loops repeat them", MOST_NODES);
     if (o.out_count == 0) tuff_on_bad(&o, "it has no results");
     if (!tuff_on_failed(&o) && gather_operands(&o)) dispatch(&o);
     if (b->g->status != TUFF_OK && b->status == TUFF_OK) { /* of a builder of the graph */
@@ -746,6 +765,7 @@ tuff_status tuff_onnx_build(const struct tuff_onnx *onnx, struct tuff_graph *g, 
         take_outputs(&b, &scope);
     tuff_arena_finish(&b.arena);
     built->wanted = b.wanted;
+    built->steps = b.functions.steps + scope.lookup.steps + built->tensors.steps;
     return b.status == TUFF_OK ? tuff_graph_finish(g, error) : b.status;
 }
 

@@ -74,6 +74,7 @@ BUILD(identity)
 
 BUILD(shape)
 {
+    if (!tuff_on_has(o, 0)) return tuff_on_bad(o, "operand 0 is missing");
     const int64_t rank = o->in[0].shape.rank;
     int64_t start = tuff_on_int(o, "start", 0), end = tuff_on_int(o, "end", rank);
     double list[TUFF_MAX_RANK];
@@ -86,6 +87,7 @@ BUILD(shape)
 
 BUILD(size)
 {
+    if (!tuff_on_has(o, 0)) return tuff_on_bad(o, "operand 0 is missing");
     const double count = (double)tuff_shape_count(&o->in[0].shape);
     return tuff_on_put_known(o, 0, TUFF_ONNX_INT64, SCALAR, &count);
 }

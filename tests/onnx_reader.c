@@ -2,82 +2,10 @@
  * compile-time values, and files that are wrong. (tests/onnx_conformance.sh has the operators, tests/onnx_models.c real networks.) */
 #include "backend/backend.h"
 #include "tests/loaders_support.h"
+#include "tests/onnx_bytes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-/* ---- writing protobuf ------------------------------------------------------------------------------------------------------------------- */
-
-struct bytes {
-    uint8_t at[1 << 14];
-    size_t count;
-};
-
-static void varint(struct bytes *b, uint64_t v)
-{
-    for (; v > 127; v >>= 7) b->at[b->count++] = (uint8_t)(v | 128);
-    b->at[b->count++] = (uint8_t)v;
-}
-
-static void number(struct bytes *b, uint32_t field, uint64_t v)
-{
-    varint(b, field << 3);
-    varint(b, v);
-}
-
-static void part(struct bytes *b, uint32_t field, const void *data, size_t count)
-{
-    varint(b, field << 3 | 2);
-    varint(b, count);
-    if (count) memcpy(b->at + b->count, data, count);
-    b->count += count;
-}
-
-static void text(struct bytes *b, uint32_t field, const char *t) { part(b, field, t, strlen(t)); }
-static void message(struct bytes *b, uint32_t field, const struct bytes *inner) { part(b, field, inner->at, inner->count); }
-
-/* A float tensor of one axis; dim -1: called "n". */
-static void value_info(struct bytes *graph, uint32_t field, const char *name, int64_t dim, int type)
-{
-    struct bytes info = {.count = 0}, t = {.count = 0}, tensor = {.count = 0}, shape = {.count = 0}, d = {.count = 0};
-    if (dim < 0)
-        text(&d, 2, "n");
-    else
-        number(&d, 1, (uint64_t)dim);
-    message(&shape, 1, &d);
-    number(&tensor, 1, (uint64_t)type);
-    message(&tensor, 2, &shape);
-    message(&t, 1, &tensor);
-    text(&info, 1, name);
-    message(&info, 2, &t);
-    message(graph, field, &info);
-}
-
-static void node(struct bytes *graph, const char *op, const char *domain, const char *a, const char *b, const char *y)
-{
-    struct bytes n = {.count = 0};
-    text(&n, 1, a);
-    if (b) text(&n, 1, b);
-    text(&n, 2, y);
-    text(&n, 4, op);
-    if (domain) text(&n, 7, domain);
-    message(graph, 1, &n);
-}
-
-static void model(struct bytes *out, const struct bytes *graph)
-{
-    struct bytes standard = {.count = 0}, mine = {.count = 0};
-    *out = (struct bytes){.count = 0};
-    number(out, 1, 8);
-    number(&standard, 2, 17);
-    text(&mine, 1, "mine");
-    number(&mine, 2, 1);
-    message(out, 7, graph);
-    message(out, 8, &standard);
-    message(out, 8, &mine);
-}
-
-static struct tuff_span span(const struct bytes *b) { return (struct tuff_span){b->at, b->count}; }
 
 /* ---- tests -------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -101,17 +29,18 @@ static void expect_floats(struct loaders_test *test, const char *what, const str
 /* y = 2 x, of any n */
 static void test_own(struct loaders_test *test, struct tuff_device *device)
 {
-    struct bytes graph = {.count = 0}, file;
+    struct onnx_bytes graph = {.count = 0}, file;
     struct tuff_error error = {0};
     struct tuff_onnx *onnx = NULL;
     struct tuff_onnx_runner *runner = NULL;
     int calls = 0;
-    node(&graph, "Twice", "mine", "x", NULL, "y");
-    value_info(&graph, 11, "x", -1, 1);
-    value_info(&graph, 12, "y", -1, 1);
-    model(&file, &graph);
+    onnx_node(&graph, "Twice", "mine", "x", NULL, "y");
+    onnx_value_info(&graph, 11, "x", -1, 1);
+    onnx_value_info(&graph, 12, "y", -1, 1);
+    onnx_model(&file, &graph);
     const struct tuff_onnx_params params = {.struct_size = sizeof params, .own = twice, .own_user = &calls};
-    expect_status(test, "own", TUFF_OK, tuff_onnx_decode(test->context, span(&file), &params, &onnx, &error), &error, NULL);
+    expect_status(test, "own", TUFF_OK, tuff_onnx_decode(test->context, onnx_span(&file), &params, &onnx, &error), &error,
+                  NULL);
     expect_number(test, "inputs", 1, tuff_onnx_input_count(onnx));
     const struct tuff_onnx_end x = tuff_onnx_input(onnx, 0), y = tuff_onnx_output(onnx, 0);
     expect_text(test, "input", "x", x.name);
@@ -143,16 +72,17 @@ static void test_own(struct loaders_test *test, struct tuff_device *device)
 /* y = x reshaped by `shape`: a compile-time value, of which another makes another plan. */
 static void test_values(struct loaders_test *test, struct tuff_device *device)
 {
-    struct bytes graph = {.count = 0}, file;
+    struct onnx_bytes graph = {.count = 0}, file;
     struct tuff_error error = {0};
     struct tuff_onnx *onnx = NULL;
     struct tuff_onnx_runner *runner = NULL;
-    node(&graph, "Reshape", NULL, "x", "shape", "y");
-    value_info(&graph, 11, "x", 6, 1);
-    value_info(&graph, 11, "shape", -1, 7);
-    value_info(&graph, 12, "y", -1, 1);
-    model(&file, &graph);
-    expect_status(test, "values", TUFF_OK, tuff_onnx_decode(test->context, span(&file), NULL, &onnx, &error), &error, NULL);
+    onnx_node(&graph, "Reshape", NULL, "x", "shape", "y");
+    onnx_value_info(&graph, 11, "x", 6, 1);
+    onnx_value_info(&graph, 11, "shape", -1, 7);
+    onnx_value_info(&graph, 12, "y", -1, 1);
+    onnx_model(&file, &graph);
+    expect_status(test, "values", TUFF_OK, tuff_onnx_decode(test->context, onnx_span(&file), NULL, &onnx, &error), &error,
+                  NULL);
     expect_status(test, "runner", TUFF_OK, tuff_onnx_runner_create(device, onnx, NULL, &runner, &error), &error, NULL);
     const float x[6] = {1, 2, 3, 4, 5, 6};
     const int64_t shapes[3][2] = {{2, 3}, {-1, 2}, {2, 3}};
@@ -175,21 +105,21 @@ static void test_values(struct loaders_test *test, struct tuff_device *device)
     tuff_onnx_destroy(onnx);
 }
 
-static void weight(struct bytes *graph, const char *file, const char *offset)
+static void weight(struct onnx_bytes *graph, const char *file, const char *offset)
 {
-    struct bytes tensor = {.count = 0}, pair = {.count = 0};
-    number(&tensor, 1, 3);
-    number(&tensor, 2, 1);
-    text(&tensor, 8, "w");
-    text(&pair, 1, "location");
-    text(&pair, 2, file);
-    message(&tensor, 13, &pair);
+    struct onnx_bytes tensor = {.count = 0}, pair = {.count = 0};
+    onnx_number(&tensor, 1, 3);
+    onnx_number(&tensor, 2, 1);
+    onnx_text(&tensor, 8, "w");
+    onnx_text(&pair, 1, "location");
+    onnx_text(&pair, 2, file);
+    onnx_message(&tensor, 13, &pair);
     pair.count = 0;
-    text(&pair, 1, "offset");
-    text(&pair, 2, offset);
-    message(&tensor, 13, &pair);
-    number(&tensor, 14, 1);
-    message(graph, 5, &tensor);
+    onnx_text(&pair, 1, "offset");
+    onnx_text(&pair, 2, offset);
+    onnx_message(&tensor, 13, &pair);
+    onnx_number(&tensor, 14, 1);
+    onnx_message(graph, 5, &tensor);
 }
 
 /* y = x + w, w in a file beside the model. */
@@ -209,15 +139,15 @@ static void test_external(struct loaders_test *test, struct tuff_device *device)
     const float w[4] = {0, 10, 20, 30}, x[3] = {1, 2, 3}, y[3] = {11, 22, 33};
     scratch_write(test, "weights.bin", w, sizeof w);
     for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
-        struct bytes graph = {.count = 0}, file;
+        struct onnx_bytes graph = {.count = 0}, file;
         struct tuff_error error = {0};
         struct tuff_onnx *onnx = NULL;
         struct tuff_onnx_runner *runner = NULL;
-        node(&graph, "Add", NULL, "x", "w", "y");
+        onnx_node(&graph, "Add", NULL, "x", "w", "y");
         weight(&graph, cases[i].file, cases[i].offset);
-        value_info(&graph, 11, "x", 3, 1);
-        value_info(&graph, 12, "y", 3, 1);
-        model(&file, &graph);
+        onnx_value_info(&graph, 11, "x", 3, 1);
+        onnx_value_info(&graph, 12, "y", 3, 1);
+        onnx_model(&file, &graph);
         const char *path = scratch_write(test, "model.onnx", file.at, file.count);
         expect_status(test, cases[i].file, TUFF_OK, tuff_onnx_open(test->context, path, NULL, &onnx, &error), &error, NULL);
         expect_status(test, "runner", TUFF_OK, tuff_onnx_runner_create(device, onnx, NULL, &runner, &error), &error, NULL);
@@ -244,16 +174,16 @@ static void test_wrong(struct loaders_test *test, struct tuff_device *device)
                  {"Thrice", "yours", "x", NULL, "does not say which version", TUFF_ERR_FORMAT},
                  {"Reshape", NULL, "x", "x", "Reshape", TUFF_ERR_FORMAT}};
     for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
-        struct bytes graph = {.count = 0}, file;
+        struct onnx_bytes graph = {.count = 0}, file;
         struct tuff_error error = {0};
         struct tuff_onnx *onnx = NULL;
         struct tuff_onnx_runner *runner = NULL;
-        node(&graph, cases[i].op, cases[i].domain, cases[i].a, cases[i].b, "y");
-        value_info(&graph, 11, "x", 3, 1);
-        value_info(&graph, 12, "y", 3, 1);
-        model(&file, &graph);
-        expect_status(test, cases[i].op, TUFF_OK, tuff_onnx_decode(test->context, span(&file), NULL, &onnx, &error), &error,
-                      NULL);
+        onnx_node(&graph, cases[i].op, cases[i].domain, cases[i].a, cases[i].b, "y");
+        onnx_value_info(&graph, 11, "x", 3, 1);
+        onnx_value_info(&graph, 12, "y", 3, 1);
+        onnx_model(&file, &graph);
+        expect_status(test, cases[i].op, TUFF_OK, tuff_onnx_decode(test->context, onnx_span(&file), NULL, &onnx, &error),
+                      &error, NULL);
         expect_status(test, "runner", TUFF_OK, tuff_onnx_runner_create(device, onnx, NULL, &runner, &error), &error, NULL);
         const float x[3] = {1, 2, 3};
         const struct tuff_array input = {
@@ -268,13 +198,13 @@ static void test_wrong(struct loaders_test *test, struct tuff_device *device)
 /* Every prefix, and every byte changed, gives a status: nothing is read beyond the end. */
 static void test_damaged(struct loaders_test *test)
 {
-    struct bytes graph = {.count = 0}, file, deep = {.count = 0};
+    struct onnx_bytes graph = {.count = 0}, file, deep = {.count = 0};
     struct tuff_error error = {0};
-    node(&graph, "Add", NULL, "x", "x", "y");
+    onnx_node(&graph, "Add", NULL, "x", "x", "y");
     weight(&graph, "w", "0");
-    value_info(&graph, 11, "x", 3, 1);
-    value_info(&graph, 12, "y", 3, 1);
-    model(&file, &graph);
+    onnx_value_info(&graph, 11, "x", 3, 1);
+    onnx_value_info(&graph, 12, "y", 3, 1);
+    onnx_model(&file, &graph);
     for (size_t n = 0; n < 2 * file.count; n++) {
         struct tuff_onnx *onnx = NULL;
         uint8_t *copy = malloc(file.count);
@@ -288,16 +218,16 @@ static void test_damaged(struct loaders_test *test)
         free(copy);
     }
     for (int i = 0; i < 70; i++) { /* graph in attribute in node in graph .. */
-        struct bytes attribute = {.count = 0}, n = {.count = 0}, g = {.count = 0};
-        message(&attribute, 6, &deep);
-        message(&n, 5, &attribute);
-        message(&g, 1, &n);
+        struct onnx_bytes attribute = {.count = 0}, n = {.count = 0}, g = {.count = 0};
+        onnx_message(&attribute, 6, &deep);
+        onnx_message(&n, 5, &attribute);
+        onnx_message(&g, 1, &n);
         deep = g;
     }
-    model(&file, &deep);
+    onnx_model(&file, &deep);
     struct tuff_onnx *onnx = NULL;
-    expect_status(test, "deep", TUFF_ERR_FORMAT, tuff_onnx_decode(test->context, span(&file), NULL, &onnx, &error), &error,
-                  "deeper than 64");
+    expect_status(test, "deep", TUFF_ERR_FORMAT, tuff_onnx_decode(test->context, onnx_span(&file), NULL, &onnx, &error),
+                  &error, "deeper than 64");
 }
 
 int main(void)

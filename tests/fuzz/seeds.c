@@ -7,6 +7,7 @@
 #include "samples/data/data.h"
 #include "shaders/kernels.h"
 #include "tests/graph_help.h"
+#include "tests/onnx_bytes.h"
 #include "tests/op_help.h"
 
 #include <stdio.h>
@@ -754,6 +755,58 @@ static void put_result(struct seeds *s)
     }
 }
 
+/* A function that is called twice, weights and constants, an If; and the shared data's cases where they are. */
+static void put_onnx(struct seeds *s)
+{
+    static const char *const ops[][2] = {
+        {"Add", "Conv"}, {"Reshape", "Gather"}, {"Resize", "LSTM"}, {"TopK", "Slice"}, {"Loop", "Scan"}};
+    const float w[4] = {1, 2, 3, 4};
+    const int64_t shape[2] = {2, 2};
+    for (size_t i = 0; i < TUFF_COUNT(ops); i++) {
+        struct onnx_bytes graph = {.count = 0}, file, branch = {.count = 0}, n = {.count = 0};
+        onnx_node(&graph, "F", "mine", "x", NULL, "a");
+        onnx_node(&graph, ops[i][0], NULL, "a", "w", "b");
+        onnx_constant(&graph, "c", w, 2);
+        onnx_node(&graph, ops[i][1], NULL, "b", "s", "d");
+        onnx_node(&branch, "Neg", NULL, "x", NULL, "e");
+        onnx_value_info(&branch, 12, "e", 4, 1);
+        onnx_text(&n, 1, "k");
+        onnx_text(&n, 2, "y");
+        onnx_text(&n, 4, i < 4 ? "If" : "Loop");
+        for (int k = 0; k < 2; k++) {
+            struct onnx_bytes attribute = {.count = 0};
+            onnx_text(&attribute, 1, k ? "then_branch" : i < 4 ? "else_branch" : "body");
+            onnx_message(&attribute, 6, &branch);
+            onnx_message(&n, 5, &attribute);
+        }
+        onnx_message(&graph, 1, &n);
+        onnx_tensor(&graph, 5, "w", 4, 1, w, sizeof w);
+        onnx_tensor(&graph, 5, "s", 2, 7, shape, sizeof shape);
+        onnx_tensor(&graph, 5, "k", 1, 9, w, 1);
+        onnx_value_info(&graph, 11, "x", i % 2 ? 4 : -1, 1);
+        onnx_value_info(&graph, 12, "y", 4, 1);
+        onnx_model(&file, &graph);
+        onnx_function(&file, "F", i % 2 ? "Neg" : "Softmax", NULL);
+        put(s, "onnx", ops[i][0], file.at, file.count);
+    }
+    const char *shared = getenv("TUFF_SHARED");
+    char folder[400], **names = NULL;
+    size_t count = 0;
+    snprintf(folder, sizeof folder, "%s/data/onnx-conformance", shared ? shared : "../shared");
+    if (tuff_os_list_folder(s->context, folder, &names, &count, NULL) != TUFF_OK) return;
+    for (size_t i = 0; i < count; i++) {
+        char path[700];
+        struct tuff_os_map *map = NULL;
+        const void *data;
+        size_t bytes;
+        snprintf(path, sizeof path, "%s/%s/model.onnx", folder, names[i]);
+        if (tuff_os_map_file(s->context, path, &map, &data, &bytes, NULL) != TUFF_OK) continue;
+        put(s, "onnx", names[i], data, bytes);
+        tuff_os_unmap(map);
+    }
+    tuff_free(s->context, names);
+}
+
 int main(int argc, char **argv)
 {
     struct seeds s = {.folder = argc == 2 ? argv[1] : ""};
@@ -764,6 +817,7 @@ int main(int argc, char **argv)
     put_numpy(&s);
     if (TUFF_HAVE_JSON) put_tensors(&s);
     put_graphs(&s);
+    if (TUFF_HAVE_ONNX) put_onnx(&s);
     put_rows(&s);
     put_bundle(&s);
     put_folders(&s);

@@ -1,0 +1,23 @@
+/* onnx.c - any bytes as an ONNX model: its inputs and outputs, and the graph that is built of it without a device. */
+#include "tests/fuzz/fuzz.h"
+#include "tests/onnx_help.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct tuff_context *context = fuzz_begin(data, size, NULL);
+    struct tuff_onnx *onnx = NULL;
+    struct tuff_error error = {0};
+    tuff_status status = tuff_onnx_decode(context, (struct tuff_span){size ? data : (const uint8_t *)"", size}, NULL, &onnx,
+                                          &error);
+    if (status == TUFF_OK) {
+        for (uint32_t i = 0; i < tuff_onnx_input_count(onnx); i++)
+            FUZZ_REQUIRE(tuff_onnx_input(onnx, i).rank <= TUFF_FILE_RANK);
+        for (uint32_t i = 0; i < tuff_onnx_output_count(onnx); i++)
+            FUZZ_REQUIRE(tuff_onnx_output(onnx, i).rank <= TUFF_FILE_RANK);
+        status = onnx_build_host(context, onnx, NULL, &error);
+    }
+    fuzz_read(context, status, &error);
+    tuff_onnx_destroy(onnx);
+    fuzz_end(context);
+    return 0;
+}
