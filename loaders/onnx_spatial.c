@@ -161,6 +161,7 @@ BUILD(conv_transpose)
         const int64_t cut = whole - wanted, half = (cut - (cut < 0 && cut % 2)) / 2; /* rounded down */
         begin[i] = !outputs && !upper && !lower ? pads[i] : lower || (outputs && !upper) ? cut - half : half;
         if (outputs && !upper && !lower && pad_count) begin[i] = pads[i];
+        if (outputs && begin[i] < 0) begin[i] = 0; /* as ONNX Runtime and the reference: what is more than the whole lies behind it */
         if (wanted < 1 || wanted > INT32_MAX) return tuff_on_bad(o, "axis %u has %lld elements", i + 2, (long long)wanted);
         size[i] = (uint32_t)wanted;
     }
