@@ -17,6 +17,8 @@ enum {
     MOST_COMPUTED = 1 << 26, /* elements of all that is computed here */
     MOST_WORK = 1 << 28      /* and its multiplications and additions */
 };
+static const double FAR = 0x1p31;                     /* sizes, places: what is more is as much; products of two fit */
+static const uint64_t MOST_BYTES = UINT64_C(1) << 31; /* of what rows ask for */
 
 struct named {
     struct tuff_span name;
@@ -44,7 +46,7 @@ struct tuff_onnx_build {
     double **data;                /* [arena] of the graph's values, what is known of them */
     enum tuff_dtype *wide;        /* [arena] and the type in which it is */
     uint32_t data_count;
-    uint64_t computed, named, wanted;
+    uint64_t computed, asked, named, wanted;
     double work;
     tuff_status status;
     struct tuff_error *error;
@@ -96,8 +98,11 @@ struct tuff_arena *tuff_on_arena(const struct tuff_onnx_op *o) { return &o->b->a
 
 void *tuff_on_alloc(const struct tuff_onnx_op *o, size_t bytes)
 {
-    void *memory = tuff_arena_alloc(&o->b->arena, bytes);
-    if (!memory) no_memory(o->b);
+    struct tuff_onnx_build *b = o->b;
+    if (bytes > MOST_BYTES - b->asked) return tuff_on_refuse(o, "what is known before a run takes more than 2 GB"), NULL;
+    b->asked += bytes;
+    void *memory = tuff_arena_alloc(&b->arena, bytes);
+    if (!memory) no_memory(b);
     return memory;
 }
 
@@ -292,8 +297,7 @@ bool tuff_on_list(const struct tuff_onnx_op *o, uint32_t i, int64_t *list, uint3
     *count = (uint32_t)tuff_shape_count(&o->in[i].shape);
     if (o->in[i].shape.rank > 1 || *count > TUFF_MAX_RANK)
         return tuff_on_refuse(o, "operand %u is no list of at most %d numbers", i, TUFF_MAX_RANK);
-    for (uint32_t k = 0; k < *count; k++)
-        list[k] = known[k] >= 9.2e18 ? INT64_MAX : known[k] <= -9.2e18 ? INT64_MIN : (int64_t)known[k];
+    for (uint32_t k = 0; k < *count; k++) list[k] = (int64_t)fmax(-FAR, fmin(FAR, known[k]));
     return true;
 }
 
@@ -366,7 +370,7 @@ uint32_t tuff_on_ints(const struct tuff_onnx_op *o, const char *name, int64_t *i
     if (!a) return 0;
     if (a->ints.count > TUFF_MAX_RANK)
         return tuff_on_refuse(o, "%s has %u numbers, at most %d are possible", name, a->ints.count, TUFF_MAX_RANK);
-    if (a->ints.count) memcpy(ints, a->ints.at, a->ints.count * sizeof *ints);
+    for (uint32_t i = 0; i < a->ints.count; i++) ints[i] = (int64_t)fmax(-FAR, fmin(FAR, (double)a->ints.at[i]));
     return a->ints.count;
 }
 

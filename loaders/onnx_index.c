@@ -314,8 +314,8 @@ BUILD(non_max_suppression)
                  *least = tuff_on_has(o, 4) ? tuff_on_known(o, 4) : NULL;
     if (!boxes || !scores || tuff_on_failed(o)) return false;
     const struct tuff_shape *s = &o->in[1].shape;
-    if (s->rank != 3 || o->in[0].shape.rank != 3 || o->in[0].shape.dim[1] != s->dim[2] || o->in[0].shape.dim[2] != 4)
-        return tuff_on_bad(o, "boxes and scores do not fit");
+    const struct tuff_shape wanted = TUFF_SHAPE(s->dim[0], s->dim[2], 4);
+    if (s->rank != 3 || !tuff_shape_equal(&o->in[0].shape, &wanted)) return tuff_on_bad(o, "boxes and scores do not fit");
     const uint32_t n = s->dim[2];
     const bool centre = tuff_on_int(o, "center_point_box", 0);
     double *found = tuff_on_alloc(o, ((size_t)tuff_shape_count(s) * 3 + 1) * sizeof *found);
@@ -353,9 +353,13 @@ BUILD(tf_idf)
     struct tuff_shape shape = o->in[0].shape;
     const uint32_t n = shape.rank ? shape.dim[shape.rank - 1] : 1, rows = shape.rank == 2 ? shape.dim[0] : 1;
     uint32_t width = 0;
-    for (uint32_t i = 0; i < places->ints.count; i++)
+    for (uint32_t i = 0; i < places->ints.count; i++) {
+        if (places->ints.at[i] < 0 || places->ints.at[i] >= 1 << 24) return tuff_on_bad(o, "its places are too large");
         width = places->ints.at[i] >= width ? (uint32_t)places->ints.at[i] + 1 : width;
-    if (width > 1 << 24 || shape.rank > 2) return tuff_on_bad(o, "its places are too large");
+    }
+    if (shape.rank > 2) return tuff_on_bad(o, "it has %u axes", shape.rank);
+    if (!((double)rows * n * pool->ints.count * (1 + (double)skips) < 0x1p28))
+        return tuff_on_refuse(o, "of so many numbers and n-grams it is not covered");
     double *y = tuff_on_alloc(o, ((size_t)rows * width + 1) * sizeof *y);
     for (uint32_t r = 0; y && r < rows; r++)
         for (int64_t skip = 0; skip <= skips; skip++) {
@@ -363,7 +367,8 @@ BUILD(tf_idf)
             for (uint32_t length = 1; length <= counts->ints.count; length++) {
                 const int64_t from = counts->ints.at[length - 1],
                               to = length < counts->ints.count ? counts->ints.at[length] : pool->ints.count;
-                for (int64_t at = from; at >= 0 && at + length <= to && to <= pool->ints.count; at += length, gram++) {
+                for (int64_t at = from; at >= 0 && at < to && length <= to - at && to <= pool->ints.count;
+                     at += length, gram++) {
                     if (gram >= places->ints.count || length < least || length > most || (length == 1 && skip)) continue;
                     for (int64_t i = 0; i + (length - 1) * (skip + 1) < n; i++) {
                         bool same = true;

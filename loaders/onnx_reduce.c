@@ -404,7 +404,9 @@ BUILD(einsum)
                 for (uint32_t k = rank - own; k-- > 0;) *to++ = (char)(1 + k); /* 1 .. : the last axes of the dots */
                 if (rank - own > dots) dots = rank - own;
                 i += 2;
-            } else
+            } else if ((from[i] | 32) < 'a' || (from[i] | 32) > 'z')
+                return tuff_on_bad(o, "its equation has a sign that is no letter");
+            else
                 *to++ = from[i];
         }
         *to = 0;
@@ -426,7 +428,7 @@ BUILD(einsum)
     char *to = result;
     if (arrow) {
         for (const char *c = arrow + 2; *c && to < result + 30; c++)
-            if (*c == '.') {
+            if (!strncmp(c, "...", 3)) {
                 for (uint32_t k = dots; k-- > 0;) *to++ = (char)(1 + k);
                 c += 2;
             } else
@@ -437,7 +439,7 @@ BUILD(einsum)
             uint32_t seen = 0;
             for (uint32_t t = 0; t < terms; t++)
                 for (const char *p = term[t]; *p; p++) seen += *p == c;
-            if (seen == 1) *to++ = c;
+            if (seen == 1 && to < result + 30) *to++ = c;
         }
     }
     *to = 0;

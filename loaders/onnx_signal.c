@@ -73,11 +73,11 @@ BUILD(stft)
     const struct tuff_shape *x = &o->in[0].shape;
     const double *step = tuff_on_known(o, 1), *length = tuff_on_has(o, 3) ? tuff_on_known(o, 3) : NULL;
     if (!step || tuff_on_failed(o)) return false;
-    const uint32_t n = length              ? (uint32_t)length[0]
+    const uint32_t n = length              ? (uint32_t)fmax(0, fmin(0x1p31, length[0]))
                        : tuff_on_has(o, 2) ? o->in[2].shape.dim[0]
                                            : 0,
                    total = x->rank > 1 ? x->dim[1] : 0, parts = x->rank > 2 ? x->dim[2] : 1;
-    if (!n || n > total || !(step[0] >= 1))
+    if (!n || n > total || !(step[0] >= 1 && step[0] <= 0x1p31))
         return tuff_on_bad(o, "frames of %u elements, %g apart, of %u", n, step[0], total);
     const uint32_t frames = (uint32_t)((total - n) / (uint32_t)step[0]) + 1;
     double *places = tuff_on_alloc(o, (size_t)frames * n * sizeof *places);

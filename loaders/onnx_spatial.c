@@ -161,7 +161,8 @@ BUILD(conv_transpose)
         const int64_t cut = whole - wanted, half = (cut - (cut < 0 && cut % 2)) / 2; /* rounded down */
         begin[i] = !outputs && !upper && !lower ? pads[i] : lower || (outputs && !upper) ? cut - half : half;
         if (outputs && !upper && !lower && pad_count) begin[i] = pads[i];
-        if (outputs && begin[i] < 0) begin[i] = 0; /* as ONNX Runtime and the reference: what is more than the whole lies behind it */
+        if (outputs && begin[i] < 0)
+            begin[i] = 0; /* as ONNX Runtime and the reference: what is more than the whole lies behind it */
         if (wanted < 1 || wanted > INT32_MAX) return tuff_on_bad(o, "axis %u has %lld elements", i + 2, (long long)wanted);
         size[i] = (uint32_t)wanted;
     }
@@ -462,6 +463,8 @@ BUILD(resize)
                            : attribute ? attribute->floats.count
                                        : tuff_shape_count(&o->in[scales_at].shape);
     if (given != count) return tuff_on_bad(o, "it has %u sizes or scales for %u axes", (unsigned)given, count);
+    if (roi && tuff_shape_count(&o->in[1].shape) != 2 * count)
+        return tuff_on_bad(o, "its region does not fit %u axes", count);
     double common = tuff_on_text_is(o, "keep_aspect_ratio_policy", "not_smaller", "stretch") ? 0 : INFINITY;
     const bool larger = common == 0, keep = by_size && !tuff_on_text_is(o, "keep_aspect_ratio_policy", "stretch", "stretch");
     for (uint32_t k = 0; k < count; k++) {

@@ -72,6 +72,18 @@ static inline void onnx_node(struct onnx_bytes *graph, const char *op, const cha
     onnx_field_node(graph, 1, op, domain, a, b, y);
 }
 
+/* An initializer of floats. */
+static inline void onnx_shaped(struct onnx_bytes *graph, const char *name, const int64_t *dims, uint32_t rank,
+                               const void *data, size_t bytes)
+{
+    struct onnx_bytes tensor = {.count = 0};
+    for (uint32_t i = 0; i < rank; i++) onnx_number(&tensor, 1, (uint64_t)dims[i]);
+    onnx_number(&tensor, 2, 1);
+    onnx_text(&tensor, 8, name);
+    onnx_part(&tensor, 9, data, bytes);
+    onnx_message(graph, 5, &tensor);
+}
+
 /* A tensor of one axis: an initializer (field 5 of a graph), or that of an attribute (5). */
 static inline void onnx_tensor(struct onnx_bytes *to, uint32_t field, const char *name, int64_t dim, int type,
                                const void *data, size_t bytes)

@@ -278,6 +278,75 @@ static void test_operands(struct loaders_test *test)
     }
 }
 
+/* Numbers out of a file that places in memory follow from. */
+static void test_places(struct loaders_test *test)
+{
+    const float w[64] = {0};
+    const int64_t places[2] = {-1, INT64_C(1) << 32}, far[1] = {INT64_MAX};
+    static const char *const equations[] = {"->.", "a->..",    "a->", ".", "a.", "1->1", "abc->abc", "a,b,c,d,e,f,g,h,i->a",
+                                            ",->", "...a->..."};
+    for (size_t i = 0; i < TUFF_COUNT(equations); i++) {
+        struct onnx_bytes graph = {.count = 0}, n = {.count = 0}, attribute = {.count = 0};
+        onnx_text(&n, 1, "x");
+        onnx_text(&n, 2, "y");
+        onnx_text(&n, 4, "Einsum");
+        onnx_text(&attribute, 1, "equation");
+        onnx_text(&attribute, 4, equations[i]);
+        onnx_message(&n, 5, &attribute);
+        onnx_message(&graph, 1, &n);
+        onnx_value_info(&graph, 11, "x", 3, 1);
+        onnx_value_info(&graph, 12, "y", 3, 1);
+        const bool good = !strcmp(equations[i], "a->") || !strcmp(equations[i], "...a->...");
+        expect_build(test, equations[i], &graph, NULL, good ? TUFF_OK : TUFF_ERR_FORMAT, good ? NULL : "Einsum");
+    }
+    for (int i = 0; i < 2; i++) { /* TfIdfVectorizer counts at these places */
+        static const char *const names[] = {"ngram_counts", "ngram_indexes", "pool_int64s"};
+        struct onnx_bytes graph = {.count = 0}, n = {.count = 0};
+        onnx_text(&n, 1, "w");
+        onnx_text(&n, 2, "y");
+        onnx_text(&n, 4, "TfIdfVectorizer");
+        for (int k = 0; k < 3; k++) {
+            struct onnx_bytes attribute = {.count = 0};
+            onnx_text(&attribute, 1, names[k]);
+            onnx_number(&attribute, 8, k == 1 ? (uint64_t)places[i] : 0);
+            onnx_message(&n, 5, &attribute);
+        }
+        onnx_message(&graph, 1, &n);
+        onnx_tensor(&graph, 5, "w", 1, 7, w, 8);
+        onnx_value_info(&graph, 12, "y", 3, 1);
+        expect_build(test, "TfIdfVectorizer", &graph, NULL, TUFF_ERR_FORMAT, "too large");
+    }
+    struct onnx_bytes graph = {.count = 0}; /* scores of five pictures, boxes of one */
+    onnx_node(&graph, "NonMaxSuppression", NULL, "b", "s", "y");
+    onnx_shaped(&graph, "b", (const int64_t[]){1, 2, 4}, 3, w, 32);
+    onnx_shaped(&graph, "s", (const int64_t[]){5, 1, 2}, 3, w, 40);
+    onnx_value_info(&graph, 12, "y", 3, 7);
+    expect_build(test, "boxes", &graph, NULL, TUFF_ERR_FORMAT, "do not fit");
+    graph.count = 0;
+    onnx_node(&graph, "Tile", NULL, "x", "w", "y");
+    onnx_tensor(&graph, 5, "w", 1, 7, far, 8);
+    onnx_value_info(&graph, 11, "x", 3, 1);
+    onnx_value_info(&graph, 12, "y", 3, 1);
+    expect_build(test, "as often as that", &graph, NULL, TUFF_ERR_FORMAT, "a shape has the size");
+    graph.count = 0; /* a region of one number */
+    struct onnx_bytes n = {.count = 0}, attribute = {.count = 0};
+    const float scale[1] = {2};
+    onnx_text(&n, 1, "x");
+    onnx_text(&n, 1, "r");
+    onnx_text(&n, 1, "w");
+    onnx_text(&n, 2, "y");
+    onnx_text(&n, 4, "Resize");
+    onnx_text(&attribute, 1, "coordinate_transformation_mode");
+    onnx_text(&attribute, 4, "tf_crop_and_resize");
+    onnx_message(&n, 5, &attribute);
+    onnx_message(&graph, 1, &n);
+    onnx_tensor(&graph, 5, "r", 1, 1, scale, 4);
+    onnx_tensor(&graph, 5, "w", 1, 1, scale, 4);
+    onnx_value_info(&graph, 11, "x", 3, 1);
+    onnx_value_info(&graph, 12, "y", 3, 1);
+    expect_build(test, "a region", &graph, NULL, TUFF_ERR_FORMAT, "region does not fit");
+}
+
 /* Every operator with no operands, one and too many: a sentence, or a result. */
 static void test_every_operator(struct loaders_test *test)
 {
@@ -333,6 +402,7 @@ int main(void)
     test_ends(&test);
     test_branches(&test);
     test_operands(&test);
+    test_places(&test);
     test_every_operator(&test);
     test_memory(&test);
     return loaders_end(&test);
