@@ -374,6 +374,22 @@ TUFF_API double tuff_onnx_op_number(const struct tuff_onnx_op *op, const char *a
 TUFF_API tuff_val tuff_onnx_op_operand(const struct tuff_onnx_op *op, uint32_t index);
 TUFF_API void tuff_onnx_op_put(struct tuff_onnx_op *op, uint32_t index, tuff_val value);
 
+struct tuff_onnx_add_params {
+    size_t struct_size;
+    const tuff_val *inputs; /* [tuff_onnx_input_count] values of the graph, floats for floats; their shapes hold for this call */
+    const char *const *outputs; /* names of values of the model, wherever they are: where the network is cut; NULL: its own outputs */
+    uint32_t output_count;      /* of these */
+    const char *prefix;         /* of the names of parameters and states, "backbone."; NULL: none */
+    bool training;              /* batch norm by the batch's statistics, which the running ones then follow, and dropout; else as in inference */
+};
+/* Adds the model's network, as far as the outputs need it, to a graph: to train it further, with another head, or as a part of another network. Weights
+ * are parameters of f32 that begin with the file's numbers and have its names, running statistics are states; a second call (for inference, for
+ * another size) shares them. In a model's build function: groups of parameters by patterns of these names freeze them or give them other rates.
+ * onnx must last as long as the graph is built. Errors: as tuff_onnx_run; also left in the graph (tuff_graph_finish). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_onnx_add(const struct tuff_onnx *onnx, struct tuff_graph *g,
+                                                   const struct tuff_onnx_add_params *params, tuff_val *outputs,
+                                                   struct tuff_error *error);
+
 /* An ONNX model on a device. Each set of shapes that it is given has a plan of its own, made when it comes first; they share weights and
  * pipelines. One thread at a time. */
 struct tuff_onnx_runner;

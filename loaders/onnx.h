@@ -68,8 +68,10 @@ struct tuff_onnx_op {
 
 /* A row of onnx_ops.def. */
 enum tuff_onnx_flag {
-    TUFF_ONNX_EMPTY = 1, /* takes operands without elements */
-    TUFF_ONNX_FLOATS = 2 /* whole numbers as operand 0 are refused, with a sentence */
+    TUFF_ONNX_EMPTY = 1,  /* takes operands without elements */
+    TUFF_ONNX_FLOATS = 2, /* whole numbers as operand 0 are refused, with a sentence */
+    TUFF_ONNX_STATES =
+        4 /* tensors from operand 3 on are states of the graph: running statistics, which no optimizer trains */
 };
 struct tuff_onnx_row {
     const char *domain, *name;
@@ -130,6 +132,7 @@ bool tuff_on_put_shaped(const struct tuff_onnx_op *o, uint32_t k, const struct t
 bool tuff_on_refuse(const struct tuff_onnx_op *o, const char *format, ...) TUFF_PRINTF(2, 3);
 bool tuff_on_bad(const struct tuff_onnx_op *o, const char *format, ...) TUFF_PRINTF(2, 3);
 bool tuff_on_failed(const struct tuff_onnx_op *o);
+bool tuff_on_training(const struct tuff_onnx_op *o);
 const struct tuff_onnx_params *tuff_on_params(const struct tuff_onnx_op *o);
 struct tuff_arena *tuff_on_arena(const struct tuff_onnx_op *o);  /* until the model is built */
 void *tuff_on_alloc(const struct tuff_onnx_op *o, size_t bytes); /* zeroed, until the model is built; NULL after a failure */
@@ -151,8 +154,13 @@ struct tuff_onnx_bound {
 /* What building gets and gives. */
 struct tuff_onnx_built {
     const struct tuff_onnx_bound *inputs; /* one for each of the model's */
-    bool named;                           /* values get the names of the model's where they are free */
-    struct tuff_onnx_val *outputs;        /* known: only where it is also v */
+    const char *const *cuts; /* names of values that are the outputs, output_count of them; NULL: the model's own */
+    uint32_t output_count;
+    const char *prefix;            /* of parameters' and states' names; NULL: none */
+    bool begun;                    /* parameters and states begin with the file's numbers: nobody writes them later */
+    bool training;                 /* statistics of the batch, and dropout */
+    bool named;                    /* values get the names of the model's where they are free */
+    struct tuff_onnx_val *outputs; /* known: only where it is also v */
     uint64_t wanted; /* of a failure: inputs whose numbers have to be known, as bits; 0: it failed for another reason */
     struct tuff_arena *arena; /* for: */
     struct tuff_onnx_weight {

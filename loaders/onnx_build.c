@@ -46,6 +46,7 @@ struct tuff_onnx_build {
     double **data;                /* [arena] of the graph's values, what is known of them */
     enum tuff_dtype *wide;        /* [arena] and the type in which it is */
     uint32_t data_count;
+    bool as_state; /* what is read now */
     uint64_t computed, asked, named, wanted;
     double work;
     tuff_status status;
@@ -83,6 +84,8 @@ bool tuff_on_bad(const struct tuff_onnx_op *o, const char *format, ...)
     va_end(arguments);
     return false;
 }
+
+bool tuff_on_training(const struct tuff_onnx_op *o) { return o->b->built->training; }
 
 bool tuff_on_failed(const struct tuff_onnx_op *o) { return o->b->status != TUFF_OK || o->g->status != TUFF_OK; }
 
@@ -478,9 +481,9 @@ static bool is_weight(const struct tuff_onnx_tensor *tensor, uint64_t count)
     return count > 1 && (tensor->type == TUFF_ONNX_FLOAT || tensor->type == TUFF_ONNX_F16 || tensor->type == TUFF_ONNX_BF16);
 }
 
-/* The parameter of a tensor, which each plan of a graph, and each call of a function, shares. */
+/* The parameter (or state) of a tensor, which each plan of a graph, and each call of a function, shares. */
 static tuff_val parameter(struct tuff_onnx_build *b, const char *prefix, const struct tuff_onnx_tensor *tensor,
-                          struct tuff_span name, struct tuff_type type)
+                          struct tuff_span name, struct tuff_type type, struct tuff_init init)
 {
     char full[180];
     struct tuff_onnx_built *built = b->built;
@@ -488,17 +491,37 @@ static tuff_val parameter(struct tuff_onnx_build *b, const char *prefix, const s
     uint32_t place, step = 0;
     while ((place = tuff_lookup_find(&built->tensors, hash, &step)) != TUFF_LOOKUP_END)
         if (place < built->weight_count && built->weights[place].tensor == tensor) return built->weights[place].leaf;
-    const int length = snprintf(full, sizeof full - 24, "%s%.*s", prefix, (int)(name.bytes < 4096 ? name.bytes : 4096),
-                                (const char *)name.data);
+    const int length = snprintf(full, sizeof full - 24, "%s%s%.*s", built->prefix ? built->prefix : "", prefix,
+                                (int)(name.bytes < 4096 ? name.bytes : 4096), (const char *)name.data);
     if (length >= (int)sizeof full - 24 || name.bytes >= 4096) /* what is cut off may be what tells names apart */
         snprintf(full + 100, sizeof full - 100, "#%016llx", (unsigned long long)tuff_span_hash(name));
     char *end = full + strlen(full);
-    for (uint32_t i = built->weight_count; tuff_graph_find(b->g, full); i++) snprintf(end, 24, "'%u", i);
-    tuff_val v = tuff_param_of(b->g, full, type, (struct tuff_init){.kind = TUFF_INIT_ZEROS});
+    tuff_val v = tuff_graph_find(b->g, full);
+    const struct tuff_type have = tuff_type_of(b->g, v ? v : 0);
+    const bool again = v && built->begun &&
+                       tuff_shape_equal(&have.shape, &type.shape); /* an earlier call of a model's function made it */
+    for (uint32_t i = built->weight_count; !again && tuff_graph_find(b->g, full); i++) snprintf(end, 24, "'%u", i);
+    if (!again)
+        v = b->as_state ? tuff_state(b->g, full, type.dtype, type.shape, init) : tuff_param_of(b->g, full, type, init);
     if (!v || !tuff_grow_arena(built->arena, &built->weights, built->weight_count, 1, sizeof *built->weights))
         return no_memory(b);
     if (!tuff_lookup_add(&built->tensors, built->arena, hash, built->weight_count)) return no_memory(b);
     built->weights[built->weight_count++] = (struct tuff_onnx_weight){v, tensor};
+    return v;
+}
+
+/* The same, with the numbers that it begins with: f32, whatever the file has. */
+static tuff_val begun_parameter(struct tuff_onnx_build *b, const char *prefix, const struct tuff_onnx_tensor *tensor,
+                                struct tuff_span name, struct tuff_shape shape, struct tuff_span content)
+{
+    const uint64_t count = tuff_shape_count(&shape);
+    float *data = tuff_alloc(b->onnx->context, (size_t)count * sizeof *data);
+    if (!data) return no_memory(b);
+    for (uint64_t i = 0; i < count; i++)
+        data[i] = (float)tuff_onnx_element((enum tuff_onnx_dtype)tensor->type, content.data, i);
+    const tuff_val v = parameter(b, prefix, tensor, name, (struct tuff_type){TUFF_F32, shape},
+                                 (struct tuff_init){.kind = TUFF_INIT_DATA, .data = data});
+    tuff_free(b->onnx->context, data);
     return v;
 }
 
@@ -517,7 +540,11 @@ static bool take_tensor(struct tuff_onnx_build *b, const char *prefix, const str
     const uint64_t count = tuff_shape_count(&val->shape);
     if (count && is_weight(tensor, count)) {
         const bool half = tensor->type == TUFF_ONNX_FLOAT && b->onnx->params.f16_weights && val->shape.rank > 1;
-        val->v = parameter(b, prefix, tensor, name, (struct tuff_type){half ? TUFF_F16 : row->dtype, val->shape});
+        val->v = b->built->begun
+                     ? begun_parameter(b, prefix, tensor, name, val->shape, content)
+                     : parameter(b, prefix, tensor, name, (struct tuff_type){half ? TUFF_F16 : row->dtype, val->shape},
+                                 (struct tuff_init){.kind = TUFF_INIT_ZEROS});
+        if (val->type != TUFF_ONNX_FLOAT && b->built->begun) val->type = TUFF_ONNX_FLOAT;
         val->tensor = tensor;
     } else if (count) {
         double *elements = tuff_arena_alloc(&b->arena, (size_t)count * sizeof *elements);
@@ -568,7 +595,9 @@ static bool gather_operands(struct tuff_onnx_op *o)
     for (uint32_t i = 0; i < o->in_count; i++) {
         const struct tuff_span name = o->node->inputs.at[i];
         if (!name.bytes) continue;
+        o->b->as_state = o->row && o->row->flags & TUFF_ONNX_STATES && i >= 3;
         const struct tuff_onnx_val *val = find(o->b, o->scope, name);
+        o->b->as_state = false;
         if (!val && o->b->status == TUFF_OK)
             tuff_on_bad(o, "operand %u, \"%.*s\", is no input and no result of a node before it", i, TUFF_SPAN_TEXT(name));
         if (val && (!val->type || val->type == TUFF_ONNX_STRING))
@@ -740,11 +769,21 @@ static bool bind_inputs(struct tuff_onnx_build *b, struct tuff_onnx_scope *scope
     return true;
 }
 
+static uint32_t output_count(const struct tuff_onnx_build *b)
+{
+    return b->built->cuts ? b->built->output_count : b->onnx->model->graph->outputs.count;
+}
+
+static struct tuff_span output_name(const struct tuff_onnx_build *b, uint32_t i)
+{
+    const char *cut = b->built->cuts ? b->built->cuts[i] : NULL;
+    return cut ? (struct tuff_span){cut, strlen(cut)} : b->onnx->model->graph->outputs.at[i].name;
+}
+
 static bool take_outputs(struct tuff_onnx_build *b, struct tuff_onnx_scope *scope)
 {
-    const struct tuff_onnx_graph *graph = b->onnx->model->graph;
-    for (uint32_t i = 0; i < graph->outputs.count; i++) {
-        const struct tuff_span name = graph->outputs.at[i].name;
+    for (uint32_t i = 0; i < output_count(b); i++) {
+        const struct tuff_span name = output_name(b, i);
         const struct tuff_onnx_val *val = find(b, scope, name);
         if (b->status == TUFF_OK && (!val || !val->type))
             b->status = tuff_fail(b->onnx->context, b->error, val ? TUFF_ERR_UNSUPPORTED : TUFF_ERR_FORMAT,
@@ -756,6 +795,41 @@ static bool take_outputs(struct tuff_onnx_build *b, struct tuff_onnx_scope *scop
     return true;
 }
 
+/* What a node and the graphs within it read joins the names that are needed. */
+static bool need_operands(struct tuff_onnx_build *b, struct tuff_onnx_scope *names, const struct tuff_onnx_node *node)
+{
+    const struct tuff_onnx_val none = {0};
+    for (uint32_t i = 0; i < node->inputs.count; i++)
+        if (node->inputs.at[i].bytes && !define(b, names, node->inputs.at[i], &none)) return false;
+    for (uint32_t i = 0; i < node->attributes.count; i++) {
+        const struct tuff_onnx_graph *inner = node->attributes.at[i].g;
+        for (uint32_t k = 0; inner && k < inner->nodes.count; k++)
+            if (!need_operands(b, names, &inner->nodes.at[k])) return false;
+        for (uint32_t k = 0; inner && k < inner->outputs.count; k++)
+            if (!define(b, names, inner->outputs.at[k].name, &none)) return false;
+    }
+    return true;
+}
+
+/* Nodes that the outputs hang on, from the last to the first. */
+static bool *needed_nodes(struct tuff_onnx_build *b)
+{
+    const struct tuff_onnx_graph *graph = b->onnx->model->graph;
+    const struct tuff_onnx_val none = {0};
+    struct tuff_onnx_scope names = {.prefix = ""};
+    bool *needed = tuff_arena_alloc(&b->arena, graph->nodes.count + 1);
+    if (!needed) return no_memory(b), NULL;
+    for (uint32_t i = 0; i < output_count(b); i++)
+        if (!define(b, &names, output_name(b, i), &none)) return NULL;
+    for (uint32_t i = graph->nodes.count; i-- > 0;) {
+        const struct tuff_onnx_node *node = &graph->nodes.at[i];
+        for (uint32_t k = 0; k < node->outputs.count && !needed[i]; k++)
+            needed[i] = find_here(&names, node->outputs.at[k]) != NULL;
+        if (needed[i] && !need_operands(b, &names, node)) return NULL;
+    }
+    return needed;
+}
+
 tuff_status tuff_onnx_build(const struct tuff_onnx *onnx, struct tuff_graph *g, struct tuff_onnx_built *built,
                             struct tuff_error *error)
 {
@@ -764,13 +838,43 @@ tuff_status tuff_onnx_build(const struct tuff_onnx *onnx, struct tuff_graph *g, 
         .prefix = "", .opsets = onnx->model->opsets.at, .opset_count = onnx->model->opsets.count};
     const struct tuff_onnx_graph *graph = onnx->model->graph;
     tuff_arena_init(&b.arena, onnx->context);
-    if (index_rows(&b) && grow_data(&b) && bind_inputs(&b, &scope) && define_tensors(&b, &scope, graph) &&
-        build_nodes(&b, &scope, graph->nodes.at, graph->nodes.count))
-        take_outputs(&b, &scope);
+    bool good = index_rows(&b) && grow_data(&b) && bind_inputs(&b, &scope) && define_tensors(&b, &scope, graph);
+    const bool *needed = good ? needed_nodes(&b) : NULL;
+    for (uint32_t i = 0; needed && good && i < graph->nodes.count; i++)
+        if (needed[i]) good = build_node(&b, &scope, &graph->nodes.at[i]);
+    if (needed && good) take_outputs(&b, &scope);
     tuff_arena_finish(&b.arena);
     built->wanted = b.wanted;
     built->steps = b.functions.steps + scope.lookup.steps + built->tensors.steps;
     return b.status == TUFF_OK ? tuff_graph_finish(g, error) : b.status;
+}
+
+tuff_status tuff_onnx_add(const struct tuff_onnx *onnx, struct tuff_graph *g, const struct tuff_onnx_add_params *params,
+                          tuff_val *outputs, struct tuff_error *error)
+{
+    TUFF_REQUIRE(NULL, error, onnx && g && outputs && params && params->struct_size >= sizeof *params && params->inputs);
+    struct tuff_arena arena;
+    tuff_arena_init(&arena, onnx->context);
+    const uint32_t count = params->outputs ? params->output_count : tuff_onnx_output_count(onnx);
+    struct tuff_onnx_bound *bound = tuff_arena_alloc(&arena, (onnx->input_count + 1) * sizeof *bound);
+    struct tuff_onnx_val *made = tuff_arena_alloc(&arena, (count + 1) * sizeof *made);
+    struct tuff_onnx_built built = {.inputs = bound,
+                                    .outputs = made,
+                                    .arena = &arena,
+                                    .cuts = params->outputs,
+                                    .output_count = count,
+                                    .prefix = params->prefix,
+                                    .begun = true,
+                                    .training = params->training,
+                                    .named = true};
+    tuff_status status = bound && made ? TUFF_OK : tuff_fail_memory(onnx->context, error);
+    for (uint32_t i = 0; status == TUFF_OK && i < onnx->input_count; i++)
+        bound[i] = (struct tuff_onnx_bound){.v = params->inputs[i], .shape = tuff_type_of(g, params->inputs[i]).shape};
+    if (status == TUFF_OK) status = tuff_onnx_build(onnx, g, &built, error);
+    for (uint32_t i = 0; status == TUFF_OK && i < count; i++) outputs[i] = made[i].v;
+    if (status != TUFF_OK && error) tuff_graph_fail(g, status, "%s", error->message);
+    tuff_arena_finish(&arena);
+    return status;
 }
 
 void tuff_onnx_name(struct tuff_graph *g, tuff_val v, struct tuff_span name)

@@ -13,7 +13,7 @@
     {"", #name, since, (flags) | EMPTY, TUFF_ONNX_NONE, tuff_onnx_build_one, builder, NULL},
 #define TUFF_ONNX_TWO(name, since, flags, result, builder)                                                                  \
     {"", #name, since, (flags) | EMPTY, TUFF_ONNX_##result, tuff_onnx_build_two, NULL, builder},
-enum { FLOATS = TUFF_ONNX_FLOATS, EMPTY = TUFF_ONNX_EMPTY };
+enum { FLOATS = TUFF_ONNX_FLOATS, EMPTY = TUFF_ONNX_EMPTY, STATES = TUFF_ONNX_STATES };
 const struct tuff_onnx_row tuff_onnx_rows[] = {
 #include "loaders/onnx_ops.def"
 };
@@ -275,10 +275,11 @@ BUILD(dropout)
 {
     struct tuff_graph *g = o->g;
     tuff_val x = tuff_on(o, 0), keep = tuff_full(g, TUFF_BOOL, o->in[0].shape, 1);
-    const double *training = o->version >= 12 && tuff_on_has(o, 2) ? tuff_on_known(o, 2) : NULL;
-    const double *ratio = training && tuff_on_has(o, 1) ? tuff_on_known(o, 1) : NULL;
-    const double p = ratio ? ratio[0] : 0.5;
-    if (training && training[0] != 0 && p > 0) {
+    const double *asked = o->version >= 12 && tuff_on_has(o, 2) ? tuff_on_known(o, 2) : NULL;
+    const bool training = tuff_on_training(o) || (asked && asked[0] != 0);
+    const double *ratio = training && o->version >= 12 && tuff_on_has(o, 1) ? tuff_on_known(o, 1) : NULL;
+    const double p = ratio ? ratio[0] : o->version < 12 ? tuff_on_number(o, "ratio", 0.5) : 0.5;
+    if (training && p > 0) {
         const tuff_val bound = tuff_scalar(g, p), zero = tuff_scalar(g, 0);
         keep = tuff_greater_equal(g, tuff_random_uniform(g, tuff_rng_state(g), o->in[0].shape), bound);
         x = tuff_select(g, keep, tuff_affine(g, x, 1 / (1 - p), 0), zero);

@@ -197,6 +197,13 @@ BUILD(batch_norm)
                                             : !tuff_on_int(o, "is_test", 0) && o->out_count > 1;
     if (tuff_on_failed(o)) return false;
     if (rank < 2) return tuff_on_refuse(o, "of %u axes it is not covered", rank);
+    if (!training && tuff_on_training(o) && o->in[3].tensor &&
+        o->in[4].tensor) { /* in a network that learns: the states follow */
+        const struct tuff_batch_norm norm = tuff_batch_norm_train(g, x, scale, bias, mean, var, eps, 1 - momentum);
+        tuff_assign(g, mean, norm.mean);
+        tuff_assign(g, var, norm.var);
+        return tuff_on_put(o, 0, norm.y);
+    }
     if (!training) return tuff_on_put(o, 0, tuff_batch_norm_infer(g, x, scale, bias, mean, var, eps));
     const struct moments m = moments(g, x, ((1u << rank) - 1) & ~2u);
     const tuff_val norm = tuff_mul(g, m.centred, tuff_rsqrt(g, tuff_affine(g, m.var, 1, eps)));

@@ -9,7 +9,7 @@ for folder in "${TUFF_SHARED:-}" ../shared; do
     if [ -n "$folder" ] && [ -d "$cases" ]; then
         output=$(mktemp)
         status=0
-        "$program" --least 1080 "$cases" > "$output" 2>&1 || status=$?
+        "$program" --least 1094 "$cases" > "$output" 2>&1 || status=$?
         grep -E '^(WRONG|all|tuff-onnx)' "$output" || true
         [ $status -eq 0 ] || tail -n 40 "$output"
         rm -f "$output"

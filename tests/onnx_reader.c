@@ -230,6 +230,45 @@ static void test_damaged(struct loaders_test *test)
                   &error, "deeper than 64");
 }
 
+/* A part of a model in a graph of one's own: weights begin with the file's numbers, a second call shares them, what lies behind the cut is not built. */
+static void test_add(struct loaders_test *test)
+{
+    struct onnx_bytes graph = {.count = 0}, file;
+    struct tuff_error error = {0};
+    struct tuff_onnx *onnx = NULL;
+    struct tuff_graph *g = NULL;
+    const float w[4] = {0, 10, 20, 30}, x[3] = {1, 2, 3};
+    double y[3] = {0};
+    scratch_write(test, "weights.bin", w, sizeof w);
+    onnx_node(&graph, "Add", NULL, "x", "w", "middle");
+    onnx_node(&graph, "Nothing", NULL, "middle", NULL, "y");
+    weight(&graph, "weights.bin", "4");
+    onnx_value_info(&graph, 11, "x", -1, 1);
+    onnx_value_info(&graph, 12, "y", -1, 1);
+    onnx_model(&file, &graph);
+    const char *path = scratch_write(test, "model.onnx", file.at, file.count), *const cut[] = {"middle"};
+    expect_status(test, "add", TUFF_OK, tuff_onnx_open(test->context, path, NULL, &onnx, &error), &error, NULL);
+    expect_status(test, "graph", TUFF_OK, tuff_graph_create(test->context, &g, &error), &error, NULL);
+    const tuff_val in = tuff_input(g, "mine", TUFF_F32, TUFF_SHAPE(3));
+    struct tuff_onnx_add_params params = {
+        .struct_size = sizeof params, .inputs = &in, .outputs = cut, .output_count = 1, .prefix = "back."};
+    tuff_val out[2];
+    for (int i = 0; i < 2; i++)
+        expect_status(test, "add", TUFF_OK, tuff_onnx_add(onnx, g, &params, &out[i], &error), &error, NULL);
+    expect_number(test, "leaves", 1, tuff_graph_leaf_count(g));
+    expect_text(test, "its name", "back.w", tuff_graph_leaf(g, 0).name);
+    expect(test, tuff_graph_leaf(g, 0).trained, "trained", "yes", "no");
+    const struct tuff_leaf_content content = {in, x};
+    const struct tuff_evaluate_params evaluate = {
+        .struct_size = sizeof evaluate, .outputs = &out[1], .output_count = 1, .leaves = &content, .leaf_count = 1};
+    expect_status(test, "evaluated", TUFF_OK, tuff_evaluate(g, &evaluate, (double *const[]){y}, &error), &error, NULL);
+    for (int i = 0; i < 3; i++) expect(test, y[i] == (double)(x[i] + w[i + 1]), "sum", "x + w", "%g", y[i]);
+    params.outputs = NULL;
+    expect_status(test, "whole", TUFF_ERR_UNSUPPORTED, tuff_onnx_add(onnx, g, &params, out, &error), &error, "Nothing");
+    tuff_graph_destroy(g);
+    tuff_onnx_destroy(onnx);
+}
+
 int main(void)
 {
     struct loaders_test test;
@@ -244,6 +283,7 @@ int main(void)
         test_external(&test, device);
         test_wrong(&test, device);
         test_damaged(&test);
+        test_add(&test);
     }
 #else
     struct tuff_onnx *onnx = NULL;

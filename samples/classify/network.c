@@ -1,5 +1,6 @@
 /* network.c - model files as classifiers: tuff_saved and its predictor, or an ONNX model and its runner. */
 #include "network.h"
+#include "presets.h"
 #include "text.h"
 
 #if TUFF_HAVE_JSON
@@ -13,26 +14,6 @@
 #include <string.h>
 
 enum { AT_ONCE = 16, CLASSES = 1000000 };
-
-/* (v / scale - mean) / deviation of each channel of v in 0 .. 255, RGB or, with bgr, BGR */
-struct preset {
-    const char *name;
-    double scale, mean[3], deviation[3], crop;
-    bool bgr;
-};
-static const struct preset presets[] = {
-    {"imagenet",
-     255,
-     {0.485, 0.456, 0.406},
-     {0.229, 0.224, 0.225},
-     0.875,
-     false},                                                          /* torchvision, timm, the ONNX model zoo */
-    {"unit", 255, {0, 0, 0}, {1, 1, 1}, 0.875, false},                /* 0 .. 1 */
-    {"signed", 127.5, {1, 1, 1}, {1, 1, 1}, 0.875, false},            /* -1 .. 1: TensorFlow's Inception, MobileNet */
-    {"lite", 1, {127, 127, 127}, {128, 128, 128}, 0.875, false},      /* TensorFlow's EfficientNet-Lite */
-    {"caffe", 1, {103.939, 116.779, 123.68}, {1, 1, 1}, 0.875, true}, /* Keras's VGG and ResNet */
-    {"bytes", 1, {0, 0, 0}, {1, 1, 1}, 1, false}};                    /* 0 .. 255 */
-const char network_presets[] = "imagenet, unit, signed, lite, caffe, bytes";
 
 static tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
 static tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...)
@@ -111,19 +92,12 @@ static tuff_status name_classes(struct network *n, const char *path, struct tuff
 
 /* ---- ONNX --------------------------------------------------------------------------------------------------------------------------------- */
 
-static const struct preset *preset_of(const char *name)
-{
-    for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++)
-        if (!strcmp(name, presets[i].name)) return &presets[i];
-    return NULL;
-}
-
 /* What samples it takes, from its input and what was said. */
 static tuff_status describe(struct network *n, const char *path, const struct network_params *p, struct tuff_error *error)
 {
     const struct tuff_onnx_end in = tuff_onnx_input(n->onnx, 0), out = tuff_onnx_output(n->onnx, 0);
-    const struct preset *preset = preset_of(p->preset ? p->preset : "imagenet");
-    if (!preset) return refuse(error, TUFF_ERR_USAGE, "there is no preset \"%.60s\": %s", p->preset, network_presets);
+    const struct preset *preset = preset_find(p->preset ? p->preset : "imagenet");
+    if (!preset) return refuse(error, TUFF_ERR_USAGE, "there is no preset \"%.60s\": %s", p->preset, presets_names);
     const bool pictures = tuff_onnx_input_count(n->onnx) == 1 && in.rank == 4 &&
                           (in.element == TUFF_ELEMENT_F32 || in.element == TUFF_ELEMENT_F16 ||
                            in.element == TUFF_ELEMENT_U8);

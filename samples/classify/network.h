@@ -31,8 +31,6 @@ struct network {
     const char **names;
 };
 
-extern const char network_presets[]; /* their names, for --help */
-
 /* Opens the file and puts it on the device (network_load), of which the first part needs none. */
 tuff_status network_open(struct network *n, struct tuff_context *context, const char *path,
                          const struct network_params *params, struct tuff_error *error);

@@ -10,7 +10,7 @@
 struct settings {
     uint32_t epochs, unfrozen, batch, size, stored, seed, letters, trained, tested, losses;
     double rate;
-    const char *shape, *data, *backbone, *prefix, *pretrain, *make;
+    const char *shape, *data, *backbone, *prefix, *pretrain, *make, *cut, *preset;
     bool normalise, augment, random, measure;
 };
 
@@ -90,13 +90,11 @@ static tuff_status make_features(struct sample *s, struct job *job)
     double began = seconds_now();
     for (int i = 0; i < 2; i++) {
         struct tuff_data data = {.count = sets[i]->count, .fields = {sets[i]->pictures}};
-        if (!job->features[i])
-            job->features[i] = malloc((size_t)data.count * zoo_residual_features(job->net.shape) * sizeof(float));
+        if (!job->features[i]) job->features[i] = malloc((size_t)data.count * job->net.features * sizeof(float));
         if (!job->features[i]) return sample_refuse(s, TUFF_ERR_MEMORY, "not enough memory for the features");
         TRY(tuff_model_predict(job->whole, &data, (void *[]){NULL, job->features[i]}, &s->error));
     }
-    printf("features %u of each picture, once, in %.1f s\n", (unsigned)zoo_residual_features(job->net.shape),
-           seconds_now() - began);
+    printf("features %u of each picture, once, in %.1f s\n", (unsigned)job->net.features, seconds_now() - began);
     return TUFF_OK;
 }
 
@@ -197,6 +195,7 @@ static tuff_status compare(struct sample *s, struct job *job, double trained)
     struct head_fit head = {.epochs = job->set.epochs, .alone = !job->set.augment};
     job->whole = NULL;
     tuff_status status = net_create(s, &job->net, &job->whole);
+    if (status == TUFF_OK && job->net.onnx) status = net_forget(s, job->whole, job->set.seed + 1);
     if (status == TUFF_OK) status = take_statistics(s, job);
     if (status == TUFF_OK && head.alone) status = make_features(s, job);
     if (status == TUFF_OK) status = fit_head(s, job, &head);
@@ -277,7 +276,10 @@ static tuff_status transfer(struct sample *s, struct job *job)
     job->head_net = job->net;
     job->head_net.head_alone = true;
     TRY(net_create(s, &job->net, &job->whole));
-    if (set->backbone) {
+    if (job->net.onnx) {
+        printf("backbone %s up to \"%s\": %u features\n", SHOWN(set->backbone), SHOWN(set->cut),
+               (unsigned)job->net.features);
+    } else if (set->backbone) {
         struct weights_target to = weights_of_model(job->whole);
         TRY(weights_read(s, set->backbone, set->prefix, &to));
     } else {
@@ -323,7 +325,11 @@ int main(int argc, char **argv)
     struct settings *set = &job.set;
     const struct sample_option options[] = {
         {"data", "folder with train and test, of class folders", .text = &set->data},
-        {"backbone", "trained weights: a .tuff model or .safetensors; none: by chance", .text = &set->backbone},
+        {"backbone", "trained weights: a .tuff model or .safetensors, or an .onnx network; none: by chance",
+         .text = &set->backbone},
+        {"cut", "name of the value of an .onnx network that is its features", .text = &set->cut},
+        {"preset", "how it takes pictures: imagenet, unit, signed, lite, caffe, bytes (0 .. 1 without)",
+         .text = &set->preset},
         {"prefix", "of the names in that file, as \"backbone.\"", .text = &set->prefix},
         {"shape", "resnet50, resnet34, resnet18, small", .text = &set->shape},
         {"size", "pixels of a side that the network sees", .count = &set->size, .least = 16, .most = 1024},
@@ -355,11 +361,26 @@ int main(int argc, char **argv)
                            .stored = set->stored,
                            .seed = set->seed,
                            .batch = set->batch,
-                           .normalise = set->normalise,
+                           .preset = set->preset      ? preset_find(set->preset)
+                                     : set->normalise ? preset_find("imagenet")
+                                                      : NULL,
                            .augment = set->augment};
     if (status == TUFF_OK && !job.net.shape)
         status = sample_refuse(&s, TUFF_ERR_USAGE, "--shape is resnet50, resnet34, resnet18 or small, not \"%s\"",
                                set->shape);
+    const size_t length = set->backbone ? strlen(set->backbone) : 0;
+    struct tuff_onnx *onnx = NULL;
+    if (status == TUFF_OK && set->preset && !job.net.preset)
+        status = sample_refuse(&s, TUFF_ERR_USAGE, "--preset is one of %s, not \"%s\"", presets_names, set->preset);
+    if (status == TUFF_OK && length > 5 && !strcmp(set->backbone + length - 5, ".onnx")) {
+        if (!set->cut)
+            status = sample_refuse(&s, TUFF_ERR_USAGE, "--cut is missing: which value of %s are the features?",
+                                   set->backbone);
+        else
+            status = tuff_onnx_open(s.context, set->backbone, NULL, &onnx, &s.error);
+        job.net.onnx = onnx, job.net.cut = set->cut;
+    }
+    if (status == TUFF_OK) status = net_features(&s, &job.net);
     if (status == TUFF_OK && !set->make && !set->pretrain && !set->data)
         status = sample_refuse(&s, TUFF_ERR_USAGE, "--data names a folder; --make-data makes one");
     if (status == TUFF_OK && set->make)
@@ -367,6 +388,7 @@ int main(int argc, char **argv)
     if (status == TUFF_OK && set->pretrain) status = pretrain(&s, &job);
     if (status == TUFF_OK && set->data) status = set->pretrain ? TUFF_OK : transfer(&s, &job);
     tuff_model_destroy(job.whole);
+    tuff_onnx_destroy(onnx);
     tuff_dataset_finish(s.context, &job.train);
     tuff_dataset_finish(s.context, &job.test);
     free(job.features[0]), free(job.features[1]), free(job.probabilities);
