@@ -74,7 +74,7 @@ endif()
 
 file(GLOB sample_folders RELATIVE ${PROJECT_SOURCE_DIR}/samples CONFIGURE_DEPENDS samples/*)
 list(REMOVE_ITEM sample_folders bench common data nets) # samples/data is a library (cmake/libraries.cmake)
-set(tools classify info train)
+set(tools classify info inspect train)
 find_path(TUFF_CSV_INCLUDE_DIR csv.h)
 find_library(TUFF_CSV_LIBRARY csv)
 mark_as_advanced(TUFF_CSV_INCLUDE_DIR TUFF_CSV_LIBRARY)
@@ -99,6 +99,14 @@ foreach(name ${sample_folders})
     if(name STREQUAL classify AND TUFF_JSON) # labels of ONNX models
         target_link_libraries(${program} PRIVATE cjson)
         target_compile_definitions(${program} PRIVATE TUFF_HAVE_JSON=1)
+    endif()
+    if(name STREQUAL inspect)
+        add_custom_command(OUTPUT ${tuff_generated}/inspect_page.c
+            COMMAND ${CMAKE_COMMAND} -DIN=${PROJECT_SOURCE_DIR}/samples/inspect/page.html -DOUT=${tuff_generated}/inspect_page.c
+                    -DNAME=inspect_page -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+            DEPENDS samples/inspect/page.html cmake/embed.cmake
+            COMMENT "Embedding samples/inspect/page.html" VERBATIM)
+        target_sources(${program} PRIVATE ${tuff_generated}/inspect_page.c)
     endif()
     if(name STREQUAL tabular)
         target_include_directories(${program} SYSTEM PRIVATE ${TUFF_CSV_INCLUDE_DIR})

@@ -323,6 +323,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_predictor_run(struct tuff_predictor *p
 struct tuff_onnx;
 /* A node that an app's own function builds. */
 struct tuff_onnx_op;
+struct tuff_onnx_end;
 struct tuff_onnx_params {
     size_t struct_size;
     const char
@@ -336,6 +337,9 @@ struct tuff_onnx_params {
     bool (*picture)(void *user, struct tuff_span file, uint32_t channels, uint32_t *width, uint32_t *height,
                     const uint8_t **pixels);
     void *picture_user;
+    /* Told of each result of a node when it is built: its name, of the file and without a zero byte at its end, and type. */
+    void (*result)(void *user, struct tuff_span name, const struct tuff_onnx_end *type);
+    void *result_user;
 };
 /* Opens a model; destroy it with tuff_onnx_destroy, after its runners. params may be NULL.
  * Source: onnx.proto3 and Operators.md of onnx/onnx 1.22. Memory: about 10 bytes for each byte of the file that is no weight.
@@ -360,6 +364,23 @@ TUFF_API uint32_t tuff_onnx_input_count(const struct tuff_onnx *onnx); /* withou
 TUFF_API struct tuff_onnx_end tuff_onnx_input(const struct tuff_onnx *onnx, uint32_t index);
 TUFF_API uint32_t tuff_onnx_output_count(const struct tuff_onnx *onnx);
 TUFF_API struct tuff_onnx_end tuff_onnx_output(const struct tuff_onnx *onnx, uint32_t index);
+TUFF_API uint32_t tuff_onnx_weight_count(const struct tuff_onnx *onnx); /* initializers */
+TUFF_API struct tuff_onnx_end tuff_onnx_weight(const struct tuff_onnx *onnx, uint32_t index);
+/* A node, whether it can run or not; texts are of the file, without a zero byte at their end. */
+struct tuff_onnx_node_info {
+    struct tuff_span op, domain, name, function; /* the model's function that it is part of; bytes 0: none */
+    const struct tuff_span *inputs, *outputs;    /* names of values; bytes 0: left out */
+    uint32_t input_count, output_count, attribute_count;
+    uint32_t parent; /* the node whose attribute is the graph that it is in, or UINT32_MAX */
+    int64_t version; /* of its domain's operators; 0: the model does not say */
+    bool covered; /* the operator, or it is a function of the model; whether its types and attributes are, building tells */
+    const struct tuff_onnx_node *node;
+};
+/* Those of the model's graph in their order, of the graphs within them, of functions. */
+TUFF_API uint32_t tuff_onnx_node_count(const struct tuff_onnx *onnx);
+TUFF_API struct tuff_onnx_node_info tuff_onnx_node(const struct tuff_onnx *onnx, uint32_t index);
+/* An attribute as text, "pads = 1, 1", cut to the size with its zero byte. Returns text. */
+TUFF_API const char *tuff_onnx_attribute(const struct tuff_onnx_node_info *node, uint32_t index, char *text, size_t size);
 
 /* Opens a file of one TensorProto, as ONNX's test data are (input_0.pb); destroy with tuff_tensors_destroy. Errors: FILE, FORMAT, MEMORY, UNSUPPORTED. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_onnx_tensor_open(struct tuff_context *context, const char *path,
@@ -393,6 +414,7 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_onnx_add(const struct tuff_onnx *onnx,
 /* An ONNX model on a device. Each set of shapes that it is given has a plan of its own, made when it comes first; they share weights and
  * pipelines. One thread at a time. */
 struct tuff_onnx_runner;
+/* device NULL: runs build the model, give no outputs, and tuff_onnx_runner_graph tells what it became. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_onnx_runner_create(struct tuff_device *device, const struct tuff_onnx *onnx,
                                                              const struct tuff_progress *progress,
                                                              struct tuff_onnx_runner **runner, struct tuff_error *error);
@@ -405,6 +427,9 @@ TUFF_API void tuff_onnx_runner_destroy(struct tuff_onnx_runner *runner); /* NULL
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_onnx_run(struct tuff_onnx_runner *runner, const struct tuff_array *inputs,
                                                    uint32_t input_count, struct tuff_array *outputs,
                                                    struct tuff_error *error);
+/* The graph, and the *count values that the last run computes: for tuff_plan_ask. All of the runner; NULL before a run and after a failure. */
+TUFF_API struct tuff_graph *tuff_onnx_runner_graph(const struct tuff_onnx_runner *runner, const tuff_val **outputs,
+                                                   uint32_t *count);
 /* Hangs output `index` of the last run on random numbers? ONNX says their distribution alone. */
 TUFF_API bool tuff_onnx_is_random(const struct tuff_onnx_runner *runner, uint32_t index);
 

@@ -210,6 +210,40 @@ static bool is_held(const struct tuff_lookup *held, const struct tuff_onnx_graph
     return false;
 }
 
+/* Nodes, behind them those of the graphs within them. */
+static bool list_nodes(struct tuff_onnx *onnx, const struct tuff_onnx_node *nodes, uint32_t count, uint32_t parent,
+                       const struct tuff_onnx_function *f)
+{
+    const struct tuff_span none = {0};
+    const uint32_t first = onnx->node_count;
+    if (count && !tuff_grow_arena(&onnx->arena, &onnx->nodes, first, count, sizeof *onnx->nodes)) return false;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct tuff_onnx_node *n = &nodes[i];
+        const int64_t version = f ? tuff_onnx_version(f->opsets.at, f->opsets.count, n->domain)
+                                  : tuff_onnx_version(onnx->model->opsets.at, onnx->model->opsets.count, n->domain);
+        const struct tuff_onnx_node_info info = {n->op,
+                                                 n->domain,
+                                                 n->name,
+                                                 f ? f->name : none,
+                                                 n->inputs.at,
+                                                 n->outputs.at,
+                                                 n->inputs.count,
+                                                 n->outputs.count,
+                                                 n->attributes.count,
+                                                 parent,
+                                                 version,
+                                                 false,
+                                                 n};
+        onnx->nodes[onnx->node_count++] = info;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = 0; k < nodes[i].attributes.count; k++) {
+            const struct tuff_onnx_graph *g = nodes[i].attributes.at[k].g;
+            if (g && !list_nodes(onnx, g->nodes.at, g->nodes.count, first + i, f)) return false;
+        }
+    return true;
+}
+
 static tuff_status start(struct tuff_onnx *onnx, struct tuff_error *error)
 {
     const struct tuff_source source = {onnx->path, onnx->data, onnx->bytes};
@@ -228,7 +262,12 @@ static tuff_status start(struct tuff_onnx *onnx, struct tuff_error *error)
     }
     for (uint32_t i = 0; i < graph->inputs.count; i++)
         if (!is_held(&held, graph, graph->inputs.at[i].name)) onnx->inputs[onnx->input_count++] = &graph->inputs.at[i];
-    return TUFF_OK;
+    const struct tuff_onnx_model *model = onnx->model;
+    bool good = list_nodes(onnx, graph->nodes.at, graph->nodes.count, UINT32_MAX, NULL);
+    for (uint32_t i = 0; i < model->functions.count && good; i++)
+        good = list_nodes(onnx, model->functions.at[i].nodes.at, model->functions.at[i].nodes.count, UINT32_MAX,
+                          &model->functions.at[i]);
+    return good ? TUFF_OK : tuff_fail_memory(onnx->context, error);
 }
 
 static tuff_status open_file(struct tuff_context *context, const char *path, struct tuff_span memory,
@@ -312,6 +351,50 @@ uint32_t tuff_onnx_output_count(const struct tuff_onnx *onnx) { return onnx->mod
 struct tuff_onnx_end tuff_onnx_output(const struct tuff_onnx *onnx, uint32_t index)
 {
     return end_of(&onnx->model->graph->outputs.at[index]);
+}
+
+uint32_t tuff_onnx_weight_count(const struct tuff_onnx *onnx) { return onnx->model->graph->initializers.count; }
+struct tuff_onnx_end tuff_onnx_weight(const struct tuff_onnx *onnx, uint32_t index)
+{
+    const struct tuff_onnx_tensor *tensor = &onnx->model->graph->initializers.at[index];
+    struct tuff_onnx_end end = {.element = tuff_onnx_type_row(tensor->type)->element, .rank = -1};
+    copy_text(end.name, sizeof end.name, tensor->name);
+    if (tensor->dims.count <= TUFF_FILE_RANK) end.rank = (int32_t)tensor->dims.count;
+    for (int32_t i = 0; i < end.rank; i++) end.dim[i] = tensor->dims.at[i];
+    return end;
+}
+
+uint32_t tuff_onnx_node_count(const struct tuff_onnx *onnx) { return onnx->node_count; }
+struct tuff_onnx_node_info tuff_onnx_node(const struct tuff_onnx *onnx, uint32_t index)
+{
+    struct tuff_onnx_node_info info = onnx->nodes[index];
+    for (uint32_t i = 0; i < tuff_onnx_row_count && !info.covered; i++)
+        info.covered = tuff_onnx_row_fits(&tuff_onnx_rows[i], info.op, info.domain, info.version);
+    for (uint32_t i = 0; i < onnx->model->functions.count && !info.covered; i++)
+        info.covered = tuff_spans_equal(onnx->model->functions.at[i].name, info.op) &&
+                       tuff_spans_equal(onnx->model->functions.at[i].domain, info.domain);
+    return info;
+}
+
+const char *tuff_onnx_attribute(const struct tuff_onnx_node_info *node, uint32_t index, char *text, size_t size)
+{
+    enum { FLOAT = 1, INT, STRING }; /* AttributeProto.type */
+    const struct tuff_onnx_attribute *a = &node->node->attributes.at[index];
+    size_t at = (size_t)snprintf(text, size, "%.*s = ", TUFF_SPAN_TEXT(a->name));
+#define ADD(...) at += (size_t)snprintf(text + (at < size ? at : size), at < size ? size - at : 0, __VA_ARGS__)
+    if (a->reference.bytes) ADD("%.*s of the call", TUFF_SPAN_TEXT(a->reference));
+    if (a->type == FLOAT) ADD("%g", (double)a->f);
+    if (a->type == INT) ADD("%lld", (long long)a->i);
+    if (a->type == STRING) ADD("\"%.*s\"", TUFF_SPAN_TEXT(a->s));
+    if (a->t) ADD("tensor %s", tuff_onnx_type_row(a->t->type)->bits ? tuff_onnx_type_row(a->t->type)->name : "?");
+    for (uint32_t i = 0; a->t && i < a->t->dims.count; i++) ADD("%s%lld", i ? "x" : " ", (long long)a->t->dims.at[i]);
+    if (a->g) ADD("graph of %u nodes", a->g->nodes.count);
+    for (uint32_t i = 0; i < a->floats.count && at < size; i++) ADD("%s%g", i ? ", " : "", (double)a->floats.at[i]);
+    for (uint32_t i = 0; i < a->ints.count && at < size; i++) ADD("%s%lld", i ? ", " : "", (long long)a->ints.at[i]);
+    for (uint32_t i = 0; i < a->strings.count && at < size; i++)
+        ADD("%s\"%.*s\"", i ? ", " : "", TUFF_SPAN_TEXT(a->strings.at[i]));
+#undef ADD
+    return text;
 }
 
 static tuff_status parse_tensor(struct tuff_tensors *tensors, const char *name, const void *user, struct tuff_error *error)

@@ -173,6 +173,10 @@ struct tuff_onnx_built {
 };
 tuff_status tuff_onnx_build(const struct tuff_onnx *onnx, struct tuff_graph *g, struct tuff_onnx_built *built,
                             struct tuff_error *error);
+/* The version of a domain's operators, 0 where nothing is said. */
+int64_t tuff_onnx_version(const struct tuff_onnx_opset *opsets, uint32_t count, struct tuff_span domain);
+/* The row is one of the operator, and not of a later version. */
+bool tuff_onnx_row_fits(const struct tuff_onnx_row *row, struct tuff_span op, struct tuff_span domain, int64_t version);
 /* Names a value, where both are free. */
 void tuff_onnx_name(struct tuff_graph *g, tuff_val v, struct tuff_span name);
 
@@ -195,6 +199,8 @@ struct tuff_onnx {
     uint32_t external_count;
     const struct tuff_onnx_value_info **inputs; /* [arena] those that are no initializers */
     uint32_t input_count;
+    struct tuff_onnx_node_info *nodes; /* [arena] */
+    uint32_t node_count;
 };
 /* Elements of a tensor as they lie in a file, little-endian; may point into the arena. Errors: FORMAT, UNSUPPORTED, MEMORY. */
 tuff_status tuff_onnx_content(const struct tuff_onnx *onnx, struct tuff_arena *arena, const struct tuff_onnx_tensor *tensor,

@@ -111,18 +111,22 @@ void *tuff_on_alloc(const struct tuff_onnx_op *o, size_t bytes)
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------------------------ */
 
+bool tuff_onnx_row_fits(const struct tuff_onnx_row *row, struct tuff_span op, struct tuff_span domain, int64_t version)
+{
+    return tuff_span_is(op, row->name) &&
+           tuff_span_is(tuff_span_is(domain, "ai.onnx") ? (struct tuff_span){0} : domain, row->domain) &&
+           row->since <= version;
+}
+
 /* The row of the highest version that the model's is not below. */
 static const struct tuff_onnx_row *find_row(const struct tuff_onnx_build *b, const struct tuff_onnx_node *node,
                                             int64_t version)
 {
     const struct tuff_onnx_row *best = NULL;
-    const struct tuff_span domain = tuff_span_is(node->domain, "ai.onnx") ? (struct tuff_span){0} : node->domain;
     uint32_t place, step = 0;
     while ((place = tuff_lookup_find(&b->rows, tuff_span_hash(node->op), &step)) != TUFF_LOOKUP_END) {
         const struct tuff_onnx_row *row = &tuff_onnx_rows[place];
-        if (tuff_span_is(node->op, row->name) && tuff_span_is(domain, row->domain) && row->since <= version &&
-            (!best || row->since > best->since))
-            best = row;
+        if (tuff_onnx_row_fits(row, node->op, node->domain, version) && (!best || row->since > best->since)) best = row;
     }
     return best;
 }
@@ -565,14 +569,14 @@ bool tuff_on_tensor(const struct tuff_onnx_op *o, const struct tuff_onnx_tensor 
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------------------------------ */
 
-static int64_t version_of(const struct tuff_onnx_scope *scope, struct tuff_span domain)
+int64_t tuff_onnx_version(const struct tuff_onnx_opset *opsets, uint32_t count, struct tuff_span domain)
 {
     int64_t version = 0;
     const bool standard = domain.bytes == 0 || tuff_span_is(domain, "ai.onnx");
-    for (uint32_t i = 0; i < scope->opset_count && i < MOST_DOMAINS; i++) {
-        const struct tuff_span other = scope->opsets[i].domain;
+    for (uint32_t i = 0; i < count && i < MOST_DOMAINS; i++) {
+        const struct tuff_span other = opsets[i].domain;
         const bool same = standard ? other.bytes == 0 || tuff_span_is(other, "ai.onnx") : tuff_spans_equal(other, domain);
-        if (same) version = scope->opsets[i].version;
+        if (same) version = opsets[i].version;
     }
     return version;
 }
@@ -669,13 +673,20 @@ static bool dispatch(struct tuff_onnx_op *o)
     return tuff_on_refuse(o, "this operator is not covered");
 }
 
+static void tell_result(const struct tuff_onnx_params *params, struct tuff_span name, const struct tuff_onnx_val *val)
+{
+    struct tuff_onnx_end end = {.element = tuff_onnx_type_row(val->type)->element, .rank = (int32_t)val->shape.rank};
+    for (uint32_t i = 0; i < val->shape.rank; i++) end.dim[i] = val->shape.dim[i];
+    if (params->result && val->type) params->result(params->result_user, name, &end);
+}
+
 static bool build_node(struct tuff_onnx_build *b, struct tuff_onnx_scope *scope, const struct tuff_onnx_node *node)
 {
     struct tuff_onnx_val few[12] = {{0}};
     struct tuff_onnx_op o = {
         .b = b, .g = b->g, .scope = scope, .node = node, .in_count = node->inputs.count, .out_count = node->outputs.count};
     const uint32_t before = b->g->count;
-    const int64_t version = version_of(scope, node->domain);
+    const int64_t version = tuff_onnx_version(scope->opsets, scope->opset_count, node->domain);
     o.version = version > INT16_MAX ? INT16_MAX : (int)version;
     o.row = find_row(b, node, version);
     o.in = o.in_count + o.out_count <= TUFF_COUNT(few) ? few : tuff_on_alloc(&o, (o.in_count + o.out_count) * sizeof *o.in);
@@ -692,6 +703,7 @@ static bool build_node(struct tuff_onnx_build *b, struct tuff_onnx_scope *scope,
     }
     if (b->status != TUFF_OK) return false;
     settle(&o, before);
+    for (uint32_t k = 0; k < o.out_count; k++) tell_result(&b->onnx->params, node->outputs.at[k], &o.out[k]);
     for (uint32_t k = 0; k < o.out_count && b->status == TUFF_OK; k++)
         if (node->outputs.at[k].bytes && define(b, scope, node->outputs.at[k], &o.out[k]) && b->built->named &&
             o.out[k].v >= before)

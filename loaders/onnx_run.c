@@ -41,7 +41,7 @@ tuff_status tuff_onnx_runner_create(struct tuff_device *device, const struct tuf
                                     const struct tuff_progress *progress, struct tuff_onnx_runner **runner,
                                     struct tuff_error *error)
 {
-    TUFF_REQUIRE(NULL, error, device && onnx && runner);
+    TUFF_REQUIRE(NULL, error, onnx && runner);
     struct tuff_onnx_runner *r = tuff_object_create(onnx->context, sizeof *r);
     if (!r) return tuff_fail_memory(onnx->context, error);
     const uint32_t outputs = tuff_onnx_output_count(onnx);
@@ -274,7 +274,7 @@ static tuff_status compile(struct tuff_onnx_runner *r, struct plan *plan, struct
                                                   .outputs = plan->computed,
                                                   .output_count = plan->computed_count,
                                                   .progress = r->progress};
-    if (!plan->computed_count) return TUFF_OK;
+    if (!plan->computed_count || !r->device) return TUFF_OK;
     if (!r->session) TUFF_TRY(tuff_session_create(r->device, r->graph, NULL, &r->session, error));
     TUFF_TRY(write_weights(r, error));
     give_back(r, plan);
@@ -378,12 +378,20 @@ tuff_status tuff_onnx_run(struct tuff_onnx_runner *r, const struct tuff_array *i
     for (uint32_t i = 0; status == TUFF_OK && i < r->onnx->input_count; i++)
         if (plan->executable) status = write_input(r, plan, i, of[i], error);
     if (status == TUFF_OK && plan->executable) status = tuff_executable_submit(plan->executable, NULL, error);
-    const uint32_t count = outputs ? tuff_onnx_output_count(r->onnx) : 0;
+    const uint32_t count = outputs && r->device ? tuff_onnx_output_count(r->onnx) : 0;
     for (uint32_t k = 0; status == TUFF_OK && k < count; k++) status = read_output(r, plan, k, error);
     r->last = status == TUFF_OK ? plan : NULL;
     if (status == TUFF_OK && count) memcpy(outputs, r->results, count * sizeof *outputs);
     tuff_free(r->context, (void *)of);
     return status;
+}
+
+struct tuff_graph *tuff_onnx_runner_graph(const struct tuff_onnx_runner *r, const tuff_val **outputs, uint32_t *count)
+{
+    if (!r->last) return NULL;
+    *outputs = r->last->computed;
+    *count = r->last->computed_count;
+    return r->graph;
 }
 
 bool tuff_onnx_is_random(const struct tuff_onnx_runner *r, uint32_t index)

@@ -14,6 +14,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             FUZZ_REQUIRE(tuff_onnx_input(onnx, i).rank <= TUFF_FILE_RANK);
         for (uint32_t i = 0; i < tuff_onnx_output_count(onnx); i++)
             FUZZ_REQUIRE(tuff_onnx_output(onnx, i).rank <= TUFF_FILE_RANK);
+        for (uint32_t i = 0; i < tuff_onnx_weight_count(onnx); i++)
+            FUZZ_REQUIRE(tuff_onnx_weight(onnx, i).rank <= TUFF_FILE_RANK);
+        for (uint32_t i = 0; i < tuff_onnx_node_count(onnx); i++) {
+            const struct tuff_onnx_node_info node = tuff_onnx_node(onnx, i);
+            char text[40];
+            FUZZ_REQUIRE(node.parent == UINT32_MAX || node.parent < i);
+            for (uint32_t k = 0; k < node.attribute_count; k++)
+                FUZZ_REQUIRE(strlen(tuff_onnx_attribute(&node, k, text, sizeof text)) < sizeof text);
+        }
         status = onnx_build_host(context, onnx, NULL, &error);
     }
     fuzz_read(context, status, &error);
