@@ -5,6 +5,8 @@ set -eu
 cd "${TUFF_SOURCE_DIR:-$(dirname -- "$0")/..}"
 build=${TUFF_BUILD_DIR:-build/release}
 program=$build/bin/tuff-inspect
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" # drivers' own, as in train_program
+[ "${TUFF_CROSS:-}" != TRUE ] || { echo "skipped: made for another system"; exit 77; }
 [ -x "$program" ] && [ -x "$build/bin/tuff-onnx" ] || { echo "skipped: built without programs or ONNX"; exit 77; }
 command -v python3 > /dev/null 2>&1 || { echo "skipped: python3 is not installed"; exit 77; }
 models=
