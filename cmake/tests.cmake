@@ -136,6 +136,10 @@ foreach(source ${test_programs})
     if(name STREQUAL loaders_numpy) # packs members of archives by zlib
         target_link_libraries(${name} PRIVATE ${tuff_data_links})
     endif()
+    if(name STREQUAL onnx_write) # layers that PyTorch computes too
+        target_sources(${name} PRIVATE tests/torch/layers_basic.c tests/torch/layers_losses.c tests/torch/layers_sequence.c
+            tests/torch/layers_spatial.c)
+    endif()
     if(name STREQUAL roofline_kernels)
         target_sources(${name} PRIVATE tests/dryrun/no_submit.c)
     endif()
@@ -197,7 +201,7 @@ foreach(script ${test_scripts})
 endforeach()
 set_tests_properties(programs_output PROPERTIES LABELS quick)
 set_tests_properties(dryrun_gpus roofline_gpus PROPERTIES TIMEOUT 1800) # their first run fetches drivers
-set_tests_properties(torch_edges torch_layers session_sequence train_program onnx_conformance onnx_models onnx_peers PROPERTIES TIMEOUT 900) # some 300 graphs; some 80 trainings
+set_tests_properties(torch_edges torch_layers session_sequence train_program onnx_conformance onnx_models onnx_peers onnx_write onnx_runtime PROPERTIES TIMEOUT 900) # some 300 graphs; some 80 trainings
 
 # Samples that a user starts from, each by its README's command
 foreach(name ${tuff_samples})

@@ -433,6 +433,31 @@ TUFF_API struct tuff_graph *tuff_onnx_runner_graph(const struct tuff_onnx_runner
 /* Hangs output `index` of the last run on random numbers? ONNX says their distribution alone. */
 TUFF_API bool tuff_onnx_is_random(const struct tuff_onnx_runner *runner, uint32_t index);
 
+/* What is written as an ONNX model, for inference. One of the three says it:
+ *   session  and `outputs`: values of its graph and all that they need, with the content of parameters and states; called as tuff_named says
+ *   saved    a model file: its network, for any number of samples ("N") where it has no number of its own for it, else for one; preprocessing and
+ *            the classes' names as metadata, "preprocess" and "labels", as in the file
+ *   runner   a model that was read, as it ran last: of those shapes and compile-time values */
+struct tuff_onnx_write_params {
+    size_t struct_size;
+    struct tuff_session *session;
+    const tuff_val *outputs;
+    uint32_t output_count;
+    const struct tuff_saved *saved;
+    struct tuff_onnx_runner *runner;
+    const struct tuff_pair *texts; /* more metadata */
+    size_t text_count;
+    bool f16_weights; /* f32 weights are stored as f16, and cast back where they are read */
+    bool beside;      /* weights go into PATH.data, also where all is smaller than 2 GiB */
+};
+/* Writes operator set 18 (ONNX 1.13). Names of inputs, outputs, parameters and of named values are kept. Weights are read from where they are one
+ * by one; of more than 2 GiB into PATH.data. Quantized weights are written as f32; random numbers as RandomUniform, which draws others.
+ * Source: onnx.proto3 and Operators.md of onnx/onnx 1.22.
+ * Errors: UNSUPPORTED (what has no form in ONNX: gradients, packs, assignments, an app's own rows; a build without nanopb), USAGE, FILE, MEMORY,
+ * DEVICE_LOST. path holds the old or the new content whole. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_onnx_write(struct tuff_context *context, const char *path,
+                                                     const struct tuff_onnx_write_params *params, struct tuff_error *error);
+
 /* ---- training in files ------------------------------------------------------------------------------------------------------ */
 
 /* Where tuff_model_fit saves what it needs to go on:

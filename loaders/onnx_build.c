@@ -14,7 +14,7 @@ enum {
     MOST_NAMED =
         1 << 20, /* nodes and names beside one for each byte of the file: what loops repeat, and calls, count each time */
     MOST_DOMAINS = 256,
-    MOST_COMPUTED = 1 << 25, /* elements of all that is computed here */
+    MOST_COMPUTED = 1 << 26, /* elements of all that is computed here */
     MOST_WORK = 1 << 28      /* and its multiplications and additions */
 };
 static const double FAR = 0x1p31;                     /* sizes, places: what is more is as much; products of two fit */

@@ -78,7 +78,7 @@ static tuff_val second(const struct tuff_onnx_op *o)
 BUILD(two)
 {
     const enum tuff_onnx_dtype type = o->row->result ? o->row->result : o->in[0].type;
-    if (o->version >= 7 && is_empty(o, type)) return !tuff_on_failed(o);
+    if (is_empty(o, type)) return !tuff_on_failed(o);
     return tuff_on_put_as(o, 0, o->row->two(o->g, wide(o, 0), second(o)), type);
 }
 
@@ -178,25 +178,11 @@ BUILD(where)
     return !tuff_on_failed(o);
 }
 
-BUILD(bits)
-{
-    struct tuff_graph *g = o->g;
-    if (is_empty(o, o->in[0].type)) return !tuff_on_failed(o);
-    const tuff_val a = tuff_on_i32(o, 0), b = tuff_on_has(o, 1) ? tuff_on_i32(o, 1) : 0;
-    if (OP_IS("BitwiseAnd")) return tuff_on_put(o, 0, tuff_bit_and(g, a, b));
-    if (OP_IS("BitwiseOr")) return tuff_on_put(o, 0, tuff_bit_or(g, a, b));
-    if (OP_IS("BitwiseXor")) return tuff_on_put(o, 0, tuff_bit_xor(g, a, b));
-    if (OP_IS("BitwiseNot")) return tuff_on_put(o, 0, tuff_bit_not(g, a));
-    return tuff_on_put(o, 0,
-                       tuff_on_text_is(o, "direction", "LEFT", "") ? tuff_shift_left(g, a, b) : tuff_shift_right(g, a, b));
-}
-
 /* ---- activations --------------------------------------------------------------------------------------------------------------------- */
 
 BUILD(activation)
 {
     struct tuff_graph *g = o->g;
-    if (is_empty(o, o->in[0].type)) return !tuff_on_failed(o);
     const tuff_val x = tuff_on(o, 0);
     tuff_val y = 0;
     if (OP_IS("LeakyRelu")) y = tuff_leaky_relu(g, x, tuff_on_number(o, "alpha", 0.01), 0);
@@ -224,7 +210,6 @@ BUILD(activation)
 BUILD(shrink)
 {
     struct tuff_graph *g = o->g;
-    if (is_empty(o, o->in[0].type)) return !tuff_on_failed(o);
     const double lambda = tuff_on_number(o, "lambd", 0.5), bias = tuff_on_number(o, "bias", 0);
     const tuff_val x = tuff_on_f32(o, 0), zero = tuff_scalar(g, 0);
     const tuff_val up = tuff_affine(g, x, 1, bias), down = tuff_affine(g, x, 1, -bias);
@@ -237,12 +222,11 @@ BUILD(shrink)
 BUILD(prelu)
 {
     struct tuff_graph *g = o->g;
-    if (o->version >= 7 && is_empty(o, o->in[0].type)) return !tuff_on_failed(o);
     const tuff_val x = wide(o, 0);
     tuff_val slope = wide(o, 1);
     struct tuff_shape channels = {.rank = o->in[0].shape.rank - 1, .dim = {0, 1, 1, 1, 1, 1, 1, 1}};
     if (tuff_on_failed(o)) return false;
-    if (o->version < 7 && o->in[1].shape.rank == 1 && o->in[0].shape.rank > 2)
+    if (o->version < 7 && o->in[1].shape.rank == 1 && channels.rank > 1)
         slope = tuff_reshape(g, slope, channels); /* one for each channel */
     const tuff_val zero = tuff_full(g, tuff_dtype_wide(tuff_type_of(g, x).dtype), SCALAR, 0);
     const tuff_val sloped = tuff_mul(g, x, slope);
@@ -251,7 +235,6 @@ BUILD(prelu)
 
 BUILD(is_nan)
 {
-    if (is_empty(o, TUFF_ONNX_BOOL)) return !tuff_on_failed(o);
     const tuff_val x = tuff_on(o, 0);
     return tuff_on_put_as(o, 0, tuff_not_equal(o->g, x, x), TUFF_ONNX_BOOL);
 }
@@ -259,7 +242,6 @@ BUILD(is_nan)
 BUILD(is_inf)
 {
     struct tuff_graph *g = o->g;
-    if (is_empty(o, TUFF_ONNX_BOOL)) return !tuff_on_failed(o);
     const bool above = tuff_on_int(o, "detect_positive", 1), below = tuff_on_int(o, "detect_negative", 1);
     const tuff_val x = tuff_on_f32(o, 0), most = tuff_scalar(g, FLT_MAX), least = tuff_scalar(g, -FLT_MAX);
     const tuff_val up = tuff_greater(g, x, most), down = tuff_less(g, x, least), no = tuff_full(g, TUFF_BOOL, SCALAR, 0);

@@ -47,9 +47,48 @@ struct tuff_onnx_graph;
     ;
 #include "loaders/onnx_schema.def"
 
+/* The table as data, for the reader and the writer. */
+enum tuff_onnx_kind {
+    TUFF_ONNX_KIND_I64,
+    TUFF_ONNX_KIND_F32,
+    TUFF_ONNX_KIND_SPAN,
+    TUFF_ONNX_KIND_I64S, /* lists from here on, but for PART */
+    TUFF_ONNX_KIND_F32S,
+    TUFF_ONNX_KIND_F64S,
+    TUFF_ONNX_KIND_SPANS,
+    TUFF_ONNX_KIND_PARTS,
+    TUFF_ONNX_KIND_PART
+};
+struct tuff_onnx_message;
+struct tuff_onnx_field {
+    uint32_t number;
+    enum tuff_onnx_kind kind;
+    size_t offset;
+    const struct tuff_onnx_message *of; /* of parts */
+};
+struct tuff_onnx_message {
+    const char *name;
+    size_t bytes;
+    const struct tuff_onnx_field *fields;
+    uint32_t count;
+};
+extern const struct tuff_onnx_message *const tuff_onnx_messages; /* that of a model */
+/* Bytes of one element of a list. */
+static inline size_t tuff_onnx_element_bytes(const struct tuff_onnx_field *field)
+{
+    return field->of                             ? field->of->bytes
+           : field->kind == TUFF_ONNX_KIND_F32S  ? sizeof(float)
+           : field->kind == TUFF_ONNX_KIND_SPANS ? sizeof(struct tuff_span)
+                                                 : sizeof(int64_t);
+}
+
 /* Reads a file in memory, which stays where it is. limit of depth: 64. Errors: FORMAT with the place, MEMORY. */
 tuff_status tuff_onnx_parse(struct tuff_arena *arena, const struct tuff_source *source, struct tuff_onnx_model **model,
                             struct tuff_error *error);
+/* The bytes of a file, in the arena, without those of spans that have bytes and no data: these are holes, in the order of the file, before which so many
+ * bytes lie (holes: room for all). Errors: MEMORY, UNSUPPORTED. */
+tuff_status tuff_onnx_encode(struct tuff_arena *arena, const struct tuff_onnx_model *model, struct tuff_span *bytes,
+                             size_t *holes, struct tuff_error *error);
 /* A file of one TensorProto, as ONNX's test data are. */
 tuff_status tuff_onnx_parse_tensor(struct tuff_arena *arena, const struct tuff_source *source,
                                    struct tuff_onnx_tensor **tensor, struct tuff_error *error);

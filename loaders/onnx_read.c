@@ -7,36 +7,23 @@
 
 #include <pb_decode.h>
 
-enum kind { KIND_I64, KIND_F32, KIND_SPAN, KIND_I64S, KIND_F32S, KIND_F64S, KIND_SPANS, KIND_PART, KIND_PARTS };
-struct message;
-struct field {
-    uint32_t number;
-    enum kind kind;
-    size_t offset;
-    const struct message *of; /* of parts */
-};
-struct message {
-    const char *name;
-    size_t bytes;
-    const struct field *fields;
-    uint32_t count;
-};
-
-#define TUFF_ONNX_MESSAGE(name) static const struct message message_##name;
+#define TUFF_ONNX_MESSAGE(name) static const struct tuff_onnx_message message_##name;
 #define TUFF_ONNX_FIELD(name, number, kind, member)
 #define TUFF_ONNX_PART(name, number, kind, member, of)
 #include "loaders/onnx_schema.def"
 
-#define TUFF_ONNX_MESSAGE(name) static const struct field fields_##name[] = {
-#define TUFF_ONNX_FIELD(name, number, kind, member) {number, KIND_##kind, offsetof(struct tuff_onnx_##name, member), NULL},
+#define TUFF_ONNX_MESSAGE(name) static const struct tuff_onnx_field fields_##name[] = {
+#define TUFF_ONNX_FIELD(name, number, kind, member)                                                                         \
+    {number, TUFF_ONNX_KIND_##kind, offsetof(struct tuff_onnx_##name, member), NULL},
 #define TUFF_ONNX_PART(name, number, kind, member, of)                                                                      \
-    {number, KIND_##kind, offsetof(struct tuff_onnx_##name, member), &message_##of},
+    {number, TUFF_ONNX_KIND_##kind, offsetof(struct tuff_onnx_##name, member), &message_##of},
 #define TUFF_ONNX_END(name)                                                                                                 \
     }                                                                                                                       \
     ;                                                                                                                       \
-    static const struct message message_##name = {#name, sizeof(struct tuff_onnx_##name), fields_##name,                    \
-                                                  TUFF_COUNT(fields_##name)};
+    static const struct tuff_onnx_message message_##name = {#name, sizeof(struct tuff_onnx_##name), fields_##name,          \
+                                                            TUFF_COUNT(fields_##name)};
 #include "loaders/onnx_schema.def"
+const struct tuff_onnx_message *const tuff_onnx_messages = &message_model;
 
 enum { DEEPEST = 64 };
 struct reader {
@@ -78,23 +65,23 @@ static bool take_span(pb_istream_t *stream, struct reader *r, struct tuff_span *
     return pb_read(stream, NULL, stream->bytes_left);
 }
 
-static bool take_number(pb_istream_t *stream, struct reader *r, enum kind kind, void *to)
+static bool take_number(pb_istream_t *stream, struct reader *r, enum tuff_onnx_kind kind, void *to)
 {
     (void)r;
-    if (kind == KIND_F32S || kind == KIND_F32) return pb_decode_fixed32(stream, to);
-    if (kind == KIND_F64S) return pb_decode_fixed64(stream, to);
+    if (kind == TUFF_ONNX_KIND_F32S || kind == TUFF_ONNX_KIND_F32) return pb_decode_fixed32(stream, to);
+    if (kind == TUFF_ONNX_KIND_F64S) return pb_decode_fixed64(stream, to);
     uint64_t number;
     if (!pb_decode_varint(stream, &number)) return false;
     memcpy(to, &number, sizeof number);
     return true;
 }
 
-static bool read_message(pb_istream_t *stream, struct reader *r, const struct message *message, void *to);
+static bool read_message(pb_istream_t *stream, struct reader *r, const struct tuff_onnx_message *message, void *to);
 
-static bool read_part(pb_istream_t *stream, struct reader *r, const struct field *field, void *to)
+static bool read_part(pb_istream_t *stream, struct reader *r, const struct tuff_onnx_field *field, void *to)
 {
     void **part = to;
-    if (field->kind == KIND_PARTS) {
+    if (field->kind == TUFF_ONNX_KIND_PARTS) {
         void *added = add(r, to, field->of->bytes);
         return added && read_message(stream, r, field->of, added);
     }
@@ -103,20 +90,20 @@ static bool read_part(pb_istream_t *stream, struct reader *r, const struct field
 }
 
 /* What has a length: spans, parts, packed numbers. */
-static bool read_delimited(pb_istream_t *stream, struct reader *r, const struct field *field, void *to)
+static bool read_delimited(pb_istream_t *stream, struct reader *r, const struct tuff_onnx_field *field, void *to)
 {
-    size_t bytes = field->kind == KIND_F32S ? sizeof(float) : sizeof(int64_t);
+    const size_t bytes = tuff_onnx_element_bytes(field);
     switch (field->kind) {
-    case KIND_SPAN: return take_span(stream, r, to);
-    case KIND_SPANS: {
+    case TUFF_ONNX_KIND_SPAN: return take_span(stream, r, to);
+    case TUFF_ONNX_KIND_SPANS: {
         struct tuff_span *span = add(r, to, sizeof *span);
         return span && take_span(stream, r, span);
     }
-    case KIND_PART:
-    case KIND_PARTS: return read_part(stream, r, field, to);
-    case KIND_I64S:
-    case KIND_F32S:
-    case KIND_F64S:
+    case TUFF_ONNX_KIND_PART:
+    case TUFF_ONNX_KIND_PARTS: return read_part(stream, r, field, to);
+    case TUFF_ONNX_KIND_I64S:
+    case TUFF_ONNX_KIND_F32S:
+    case TUFF_ONNX_KIND_F64S:
         while (stream->bytes_left) {
             void *number = add(r, to, bytes);
             if (!number || !take_number(stream, r, field->kind, number)) return false;
@@ -126,24 +113,26 @@ static bool read_delimited(pb_istream_t *stream, struct reader *r, const struct 
     }
 }
 
-static bool read_field(pb_istream_t *stream, struct reader *r, const struct field *field, pb_wire_type_t wire, void *to)
+static bool read_field(pb_istream_t *stream, struct reader *r, const struct tuff_onnx_field *field, pb_wire_type_t wire,
+                       void *to)
 {
     if (wire == PB_WT_STRING) {
         pb_istream_t inner;
         return pb_make_string_substream(stream, &inner) && read_delimited(&inner, r, field, to) &&
                pb_close_string_substream(stream, &inner);
     }
-    bool list = field->kind == KIND_I64S || field->kind == KIND_F32S || field->kind == KIND_F64S;
-    pb_wire_type_t wanted = field->kind == KIND_F32 || field->kind == KIND_F32S ? PB_WT_32BIT
-                            : field->kind == KIND_F64S                          ? PB_WT_64BIT
-                                                                                : PB_WT_VARINT;
-    if (wire != wanted || (!list && field->kind != KIND_I64 && field->kind != KIND_F32))
+    bool list = field->kind == TUFF_ONNX_KIND_I64S || field->kind == TUFF_ONNX_KIND_F32S ||
+                field->kind == TUFF_ONNX_KIND_F64S;
+    pb_wire_type_t wanted = field->kind == TUFF_ONNX_KIND_F32 || field->kind == TUFF_ONNX_KIND_F32S ? PB_WT_32BIT
+                            : field->kind == TUFF_ONNX_KIND_F64S                                    ? PB_WT_64BIT
+                                                                                                    : PB_WT_VARINT;
+    if (wire != wanted || (!list && field->kind != TUFF_ONNX_KIND_I64 && field->kind != TUFF_ONNX_KIND_F32))
         return failed(r, "a field has another form than ONNX's");
-    void *number = list ? add(r, to, field->kind == KIND_F32S ? sizeof(float) : sizeof(int64_t)) : to;
+    void *number = list ? add(r, to, field->kind == TUFF_ONNX_KIND_F32S ? sizeof(float) : sizeof(int64_t)) : to;
     return number && take_number(stream, r, field->kind, number);
 }
 
-static bool read_message(pb_istream_t *stream, struct reader *r, const struct message *message, void *to)
+static bool read_message(pb_istream_t *stream, struct reader *r, const struct tuff_onnx_message *message, void *to)
 {
     if (r->depth == DEEPEST) return failed(r, "it is nested deeper than 64 levels");
     r->depth++;
@@ -156,14 +145,14 @@ static bool read_message(pb_istream_t *stream, struct reader *r, const struct me
             return end;
         }
         while (k < message->count && message->fields[k].number != number) k++;
-        const struct field *field = &message->fields[k];
+        const struct tuff_onnx_field *field = &message->fields[k];
         if (k == message->count ? !pb_skip_field(stream, wire)
                                 : !read_field(stream, r, field, wire, (uint8_t *)to + field->offset))
             return failed(r, message->name);
     }
 }
 
-static tuff_status parse(struct tuff_arena *arena, const struct tuff_source *source, const struct message *message,
+static tuff_status parse(struct tuff_arena *arena, const struct tuff_source *source, const struct tuff_onnx_message *message,
                          void **to, struct tuff_error *error)
 {
     struct reader r = {.arena = arena, .at = source->data};

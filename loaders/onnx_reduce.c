@@ -334,7 +334,6 @@ BUILD(loss)
 static tuff_val whole_matmul(struct tuff_graph *g, tuff_val a, tuff_val b)
 {
     const uint32_t ra = tuff_type_of(g, a).shape.rank, rb = tuff_type_of(g, b).shape.rank, rank = ra > rb ? ra : rb;
-    if (ra < 2 || rb < 2) return tuff_graph_fail(g, TUFF_ERR_SHAPE, "a product of %u and %u axes", ra, rb);
     a = tuff_unsqueeze(g, a, (int)ra); /* [.., m, k, 1] [.., 1, k, n] */
     return tuff_sum(g, tuff_mul(g, a, tuff_unsqueeze(g, b, (int)rb - 2)), 1u << (rank - 1), TUFF_DROP_AXES);
 }

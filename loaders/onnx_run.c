@@ -2,7 +2,7 @@
 #include "backend/executable.h"
 #include "graph/dtype.h"
 #include "loaders/leaves.h"
-#include "loaders/onnx.h"
+#include "loaders/onnx_write.h"
 
 #include <stdio.h>
 
@@ -397,6 +397,22 @@ struct tuff_graph *tuff_onnx_runner_graph(const struct tuff_onnx_runner *r, cons
 bool tuff_onnx_is_random(const struct tuff_onnx_runner *r, uint32_t index)
 {
     return r->last && index < tuff_onnx_output_count(r->onnx) && r->last->outputs[index].on >> 63;
+}
+
+bool tuff_onnx_runner_ends(struct tuff_onnx_runner *r, struct tuff_arena *arena, struct tuff_session **session,
+                           struct tuff_onnx_ends *ends)
+{
+    const uint32_t inputs = r->onnx->input_count, outputs = tuff_onnx_output_count(r->onnx);
+    struct tuff_onnx_named *end = tuff_arena_alloc(arena, (inputs + outputs + 1) * sizeof *end);
+    if (!r->last || !r->session || !end) return false;
+    for (uint32_t i = 0; i < inputs + outputs; i++) {
+        const bool in = i < inputs;
+        end[i].name = in ? r->onnx->inputs[i]->name : r->onnx->model->graph->outputs.at[i - inputs].name;
+        end[i].v = in ? r->last->inputs[i].v : r->last->outputs[i - inputs].v;
+    }
+    *session = r->session;
+    *ends = (struct tuff_onnx_ends){end, inputs, outputs};
+    return true;
 }
 
 /* ---- an app's own operators --------------------------------------------------------------------------------------------------------- */

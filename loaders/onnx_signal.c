@@ -125,14 +125,13 @@ BUILD(mel_weights)
     for (uint32_t b = 0; y && b < bins; b++) {
         int64_t corner[3];
         for (uint32_t k = 0; k < 3; k++)
-            corner[k] = (int64_t)fmax(
-                -1e9, fmin(1e9, floor((v[1] + 1) * (700 * (pow(10, ((b + k) * step + low) / 2595) - 1)) / v[2])));
+            corner[k] = (int64_t)floor((v[1] + 1) * (700 * (pow(10, ((b + k) * step + low) / 2595) - 1)) / v[2]);
         const int64_t up = corner[1] - corner[0], down = corner[2] - corner[1];
         if (up == 0 && corner[1] >= 0 && corner[1] < spectrum) y[corner[1] * bins + b] = 1;
-        for (int64_t i = corner[0] < 0 ? 0 : corner[0]; up && i <= corner[1] && i < spectrum; i++)
-            y[i * bins + b] = (double)(i - corner[0]) / (double)up;
-        for (int64_t i = corner[1] < 0 ? 0 : corner[1]; down && i < corner[2] && i < spectrum; i++)
-            y[i * bins + b] = (double)(corner[2] - i) / (double)down;
+        for (int64_t i = corner[0]; up && i <= corner[1]; i++)
+            if (i >= 0 && i < spectrum) y[i * bins + b] = (double)(i - corner[0]) / (double)up;
+        for (int64_t i = corner[1]; down && i < corner[2]; i++)
+            if (i >= 0 && i < spectrum) y[i * bins + b] = (double)(corner[2] - i) / (double)down;
     }
     return y && tuff_on_put_known(o, 0, (enum tuff_onnx_dtype)tuff_on_int(o, "output_datatype", TUFF_ONNX_FLOAT),
                                   TUFF_SHAPE(spectrum, bins), y);

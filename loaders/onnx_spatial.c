@@ -483,17 +483,7 @@ BUILD(resize)
         p.size[axis] = (uint32_t)floor(common * x->dim[axis] + 0.5), p.scale[axis] = common;
     }
     const bool whole = !tuff_is_float(tuff_onnx_type_row(o->in[0].type)->dtype) && p.mode != TUFF_RESIZE_NEAREST;
-    tuff_val v = whole ? tuff_on_f32(o, 0) : tuff_on(o, 0);
-    struct tuff_resize_params less = p;
-    bool fewer = false;
-    for (uint32_t i = 0; i < x->rank && old && !upsample && p.mode == TUFF_RESIZE_NEAREST;
-         i++) { /* set 10: fewer are rounded up */
-        fewer = fewer || p.scale[i] < 1;
-        less.scale[i] = fmin(p.scale[i], 1), p.scale[i] = fmax(p.scale[i], 1);
-    }
-    less.nearest = TUFF_RESIZE_CEIL;
-    if (fewer) v = tuff_resize(g, v, &less);
-    return tuff_on_put(o, 0, tuff_resize(g, v, &p));
+    return tuff_on_put(o, 0, tuff_resize(g, whole ? tuff_on_f32(o, 0) : tuff_on(o, 0), &p));
 }
 
 BUILD(depth_to_space)
@@ -503,7 +493,7 @@ BUILD(depth_to_space)
     const uint32_t b = (uint32_t)tuff_on_int(o, "blocksize", 0);
     static const uint32_t orders[3][6] = {{0, 3, 4, 1, 5, 2}, {0, 1, 4, 2, 5, 3}, {0, 3, 5, 1, 2, 4}}; /* DCR, CRD, back */
     const bool back = OP_IS("SpaceToDepth"), crd = tuff_on_text_is(o, "mode", "CRD", "DCR");
-    if (x->rank != 4 || !b || b > 1 << 15 || (back ? x->dim[2] % b || x->dim[3] % b : x->dim[1] % (b * b)))
+    if (x->rank != 4 || !b || (back ? x->dim[2] % b || x->dim[3] % b : x->dim[1] % (b * b)))
         return tuff_on_bad(o, "blocks of %u do not fit", b);
     const uint32_t n = x->dim[0], c = x->dim[1], h = x->dim[2], w = x->dim[3], few = c / (b * b);
     const tuff_val apart = tuff_reshape(g, tuff_on(o, 0),

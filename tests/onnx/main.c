@@ -1,5 +1,5 @@
 /* main.c - tuff-onnx: runs conformance cases of ONNX, folders of a model.onnx and test_data_set_*, and says what passed, what is wrong, and what is not
- * covered and why. */
+ * covered and why. It writes models as ONNX, too. */
 #define _POSIX_C_SOURCE 200809L /* strdup */
 
 #include "program.h"
@@ -16,6 +16,7 @@
 
 static const char usage[] =
     "Usage: tuff-onnx [OPTION...] DIR...\n"
+    "   or: tuff-onnx [OPTION...] --write IN OUT.onnx\n"
     "Runs every case in the folders DIR: a folder with a model.onnx and test_data_set_*/input_K.pb, output_K.pb, as the "
     "ONNX project has them.\n"
     "\n"
@@ -29,6 +30,10 @@ static const char usage[] =
     "compiling with it) and the\n"
     "                      median of the others\n"
     "  -v, --verbose       name every case\n"
+    "  -w, --write IN      write the model IN, a .tuff file, as ONNX; or an ONNX model again, for the sizes that it names "
+    "(1 for those\n"
+    "                      that are open), as far as it needs no numbers of its inputs to know its shapes\n"
+    "      --half          with f32 weights as f16\n"
     "  -h, --help          print this text\n"
     "Exit status: 0 nothing is wrong, 1 something is, or an error, 2 wrong use. Cases that are not covered are no error.\n";
 
@@ -314,6 +319,47 @@ static void print_groups(const struct runner *r)
     printf("%-28s %7u %7u %12u\n", "all", r->count[PASSED], r->count[WRONG], r->count[NOT_COVERED]);
 }
 
+/* ---- writing ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Inputs of zeros: what is written hangs on their shapes. */
+static tuff_status run_once(const struct tuff_onnx *onnx, struct tuff_onnx_runner *runner, struct tuff_error *error)
+{
+    static struct tuff_array inputs[MOST];
+    const uint32_t count = tuff_onnx_input_count(onnx) < MOST ? tuff_onnx_input_count(onnx) : MOST;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct tuff_onnx_end end = tuff_onnx_input(onnx, i);
+        inputs[i] = (struct tuff_array){.element = end.element, .rank = end.rank > 0 ? (uint32_t)end.rank : 0};
+        inputs[i].bytes = tuff_element_bytes(end.element);
+        for (uint32_t d = 0; d < inputs[i].rank; d++) {
+            inputs[i].dim[d] = end.dim[d] > 0 ? (uint64_t)end.dim[d] : 1;
+            inputs[i].bytes *= inputs[i].dim[d];
+        }
+        inputs[i].data = calloc(1, (size_t)inputs[i].bytes + 1);
+    }
+    const tuff_status status = tuff_onnx_run(runner, inputs, count, NULL, error);
+    for (uint32_t i = 0; i < count; i++) free((void *)(uintptr_t)inputs[i].data);
+    return status;
+}
+
+static tuff_status write_model(const struct runner *r, const char *in, const char *out, bool half, struct tuff_error *error)
+{
+    struct tuff_onnx_write_params params = {.struct_size = sizeof params, .f16_weights = half};
+    struct tuff_saved *saved = NULL;
+    struct tuff_onnx *onnx = NULL;
+    const size_t length = strlen(in);
+    const bool is_tuff = length > 5 && !strcmp(in + length - 5, ".tuff");
+    tuff_status status = is_tuff ? tuff_saved_open(r->context, in, &saved, error)
+                                 : tuff_onnx_open(r->context, in, NULL, &onnx, error);
+    params.saved = saved;
+    if (onnx) status = tuff_onnx_runner_create(r->device, onnx, NULL, &params.runner, error);
+    if (status == TUFF_OK && onnx) status = run_once(onnx, params.runner, error);
+    if (status == TUFF_OK) status = tuff_onnx_write(r->context, out, &params, error);
+    tuff_onnx_runner_destroy(params.runner);
+    tuff_onnx_destroy(onnx);
+    tuff_saved_destroy(saved);
+    return status;
+}
+
 static void on_log(void *user, enum tuff_log_level level, const char *message)
 {
     (void)user, (void)level, (void)message; /* errors come back as struct tuff_error */
@@ -322,16 +368,16 @@ static void on_log(void *user, enum tuff_log_level level, const char *message)
 int main(int argc, char **argv)
 {
     static struct runner r = {.rtol = 1e-3, .atol = 1e-4};
-    static const struct option longs[] = {{"only", 1, NULL, 'o'}, {"device", 1, NULL, 'd'},
-                                          {"rtol", 1, NULL, 'r'}, {"atol", 1, NULL, 'a'},
-                                          {"most", 1, NULL, 'm'}, {"least", 1, NULL, 'l'},
-                                          {"time", 1, NULL, 't'}, {"verbose", 0, NULL, 'v'},
-                                          {"help", 0, NULL, 'h'}, {0}};
-    const char *only = NULL, *device = NULL;
+    static const struct option longs[] = {{"only", 1, NULL, 'o'},  {"device", 1, NULL, 'd'},  {"rtol", 1, NULL, 'r'},
+                                          {"atol", 1, NULL, 'a'},  {"most", 1, NULL, 'm'},    {"least", 1, NULL, 'l'},
+                                          {"time", 1, NULL, 't'},  {"verbose", 0, NULL, 'v'}, {"help", 0, NULL, 'h'},
+                                          {"write", 1, NULL, 'w'}, {"half", 0, NULL, 'H'},    {0}};
+    const char *only = NULL, *device = NULL, *in = NULL;
+    bool half = false;
     unsigned most = 0, least = 0;
     program_begin();
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-    for (int option; (option = getopt_long(argc, argv, "o:d:r:a:m:l:t:vh", longs, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "o:d:r:a:m:l:t:w:vh", longs, NULL)) != -1;) {
         switch (option) {
         case 'o': only = optarg; break;
         case 'd': device = optarg; break;
@@ -341,21 +387,24 @@ int main(int argc, char **argv)
         case 'l': least = (unsigned)atoi(optarg); break;
         case 't': r.repeats = (unsigned)atoi(optarg); break;
         case 'v': r.verbose = true; break;
+        case 'w': in = optarg; break;
+        case 'H': half = true; break;
         case 'h': fputs(usage, stdout); return 0;
         default: fputs("Try tuff-onnx --help\n", stderr); return 2;
         }
     }
-    if (optind == argc) return fputs(usage, stderr), 2;
+    if (optind == argc || (in && optind + 1 < argc)) return fputs(usage, stderr), 2;
     struct tuff_options options = {.struct_size = sizeof options, .log = on_log};
     struct tuff_error error = {0};
     tuff_options_from_env(&options);
     program_catch_signals();
     tuff_status status = tuff_context_create(&options, &r.context, &error);
     if (status == TUFF_OK) status = tuff_device_create(r.context, device, &r.device, &error);
+    if (status == TUFF_OK && in) status = write_model(&r, in, argv[optind], half, &error);
     bool read = status == TUFF_OK;
     if (status != TUFF_OK) fprintf(stderr, "tuff-onnx: %s\n", error.message);
-    for (int i = optind; status == TUFF_OK && i < argc; i++) read = run_folder(&r, argv[i], only) && read;
-    if (status == TUFF_OK) print_groups(&r);
+    for (int i = optind; status == TUFF_OK && !in && i < argc; i++) read = run_folder(&r, argv[i], only) && read;
+    if (status == TUFF_OK && !in) print_groups(&r);
     tuff_device_release(r.device);
     tuff_context_destroy(r.context);
     if (program_stopping()) return program_stop_status();

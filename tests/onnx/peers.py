@@ -33,7 +33,6 @@ RULES = [
     ("Resize", "asymmetric", "WRONG", "the same"),
     ("Resize", "keep_aspect_ratio_policy", "WRONG", "sizes are those of the axes named; ORT mixes them up where axes are negative or out of order"),
     ("Resize", "tf_crop_and_resize", "WRONG", "the same of the region"),
-    ("Resize", "align_corners", "WRONG", "the length is scale * n, not rounded, as in the reference"),
     ("Slice", "", "WRONG", "an end is kept within the axis; ORT takes INT_MAX for \"to the begin\" where the step is negative"),
 ]
 
@@ -51,7 +50,6 @@ class Draw:
         self.opset = int(self.r.integers(7, 23))
         self.domain = ""
         self.skip = ()  # results that are left out
-        self.spare = ""  # an operand that subgraphs alone see
 
     def i(self, low, high):  # both are possible
         return int(self.r.integers(low, high + 1))
@@ -1100,45 +1098,7 @@ def modern(d):
     return op, attrs, outputs
 
 
-def control(d):
-    """If, Loop and Scan, with values of the graph around them."""
-    op = d.of("If", "Loop", "Loop", "Scan", "Scan")
-    d.opset = max(d.opset, 11)
-    info = lambda name, t=TensorProto.FLOAT, shape=None: helper.make_tensor_value_info(name, t, shape)
-    node = lambda kind, ins, outs, **kw: helper.make_node(kind, ins, outs, **kw)
-    if op == "If":
-        d.x(np.array(d.maybe(), np.bool_), d.maybe())
-        d.x(d.array([2, 3]), False)
-        graphs = [helper.make_graph([node(kind, ["x1"], ["b"])] + more, "g", [], [info("b"), info("c")][: 1 + bool(more)])
-                  for kind, more in (("Neg", [node("Abs", ["x1"], ["c"])]), ("Exp", [node("Mul", ["b", "x1"], ["c"])]))]
-        d.spare = "x1"
-        return op, {"then_branch": graphs[0], "else_branch": graphs[1]}, 2
-    if op == "Loop":
-        trips = d.i(1, 5)
-        d.x(np.array(trips, np.int64), d.maybe()) if d.maybe(0.8) else d.x(None)
-        stops = not d.inputs[0][0] is not None or d.maybe(0.3)
-        d.x(np.array(True), d.maybe()) if stops or d.maybe() else d.x(None)
-        d.x(d.array([2, 3]), False)
-        last = numpy_helper.from_array(np.array(d.i(0, 3), np.int64), "last")
-        nodes = [node("Less", ["i", "last"], ["go"]) if stops else node("Identity", ["c"], ["go"]),
-                 node("Cast", ["i"], ["f"], to=TensorProto.FLOAT), node("Mul", ["v", "half"], ["w"]), node("Add", ["w", "f"], ["n"]),
-                 node(d.of("Neg", "Abs", "Identity"), ["n"], ["row"])]
-        body = helper.make_graph(nodes, "body", [info("i", TensorProto.INT64, []), info("c", TensorProto.BOOL, []), info("v", shape=[2, 3])],
-                                 [info("go", TensorProto.BOOL, []), info("n", shape=[2, 3]), info("row", shape=[2, 3])],
-                                 [last, numpy_helper.from_array(np.array(0.5, F), "half")])
-        return op, {"body": body}, 2
-    t, axis, out_axis = d.i(1, 5), d.i(0, 1), d.i(0, 1)
-    d.x(d.array([3]), False)
-    d.x(d.array([t, 3] if axis == 0 else [3, t]), False)
-    body = helper.make_graph([node("Add", ["s", "x"], ["n"]), node("Tanh", ["n"], ["m"]), node("Mul", ["m", "x"], ["y"])], "body",
-                             [info("s", shape=[3]), info("x", shape=[3])], [info("m", shape=[3]), info("y", shape=[3])])
-    attrs = {"body": body, "num_scan_inputs": 1, "scan_input_axes": [axis - (2 if d.maybe(0.3) else 0)],
-             "scan_output_axes": [out_axis - (2 if d.maybe(0.3) else 0)], "scan_input_directions": [d.i(0, 1)],
-             "scan_output_directions": [d.i(0, 1)]}
-    return op, attrs, 2
-
-
-KINDS = [control, losses, halves, halves, modern, modern, modern, modern, unary, binary, binary, variadic, cast, clip, conv, conv_transpose, pool, pool, global_pool, resize, resize, resize, softmax, reduce,
+KINDS = [losses, halves, halves, modern, modern, modern, modern, unary, binary, binary, variadic, cast, clip, conv, conv_transpose, pool, pool, global_pool, resize, resize, resize, softmax, reduce,
          reduce, arg, pad, slices, gather, topk, shapes, shapes, shapes, products, norms, recurrent, quantized, sampled]
 
 
@@ -1152,14 +1112,14 @@ def make(seed, only):
         d.inputs.pop()
     names = ["x%d" % k if a is not None else "" for k, (a, _) in enumerate(d.inputs)]
     of = {n: (np.asarray(a), held) for n, (a, held) in zip(names, d.inputs) if n}
-    node = helper.make_node(op, [n for n in names if n != d.spare or not n], ["" if k in d.skip else "y%d" % k for k in range(outputs)], domain=d.domain, **attrs)
+    node = helper.make_node(op, names, ["" if k in d.skip else "y%d" % k for k in range(outputs)], domain=d.domain, **attrs)
     infos = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, (a, held) in of.items() if not held]
     held = [numpy_helper.from_array(a, n) for n, (a, h) in of.items() if h]
     results = [onnx.ValueInfoProto(name="y%d" % k) for k in range(outputs) if k not in d.skip]
     graph = helper.make_graph([node], "g", infos, results, held)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", d.opset)], ir_version=8 if d.opset < 21 else 11 if d.opset < 25 else 13)
     feeds = {n: a for n, (a, h) in of.items() if not h}
-    told = "%s set %d %s %s" % (op, d.opset, {k: v for k, v in attrs.items() if k not in ("value", "body", "then_branch", "else_branch")}, [
+    told = "%s set %d %s %s" % (op, d.opset, {k: v for k, v in attrs.items() if k != "value"}, [
         (a.dtype.name, list(a.shape), "held" if h else "") if a.size > 12 else (a.dtype.name, a.tolist(), "held" if h else "")
         for a, h in of.values()])
     try:  # types of results, which the runtime asks for
@@ -1178,28 +1138,6 @@ def run_ort(model, feeds):
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"]).run(None, feeds)
-
-
-def run_ort_rows(model, feeds):
-    """Recurrent operators of layout 1, which ORT lacks, as those of layout 0."""
-    model = onnx.ModelProto.FromString(model.SerializeToString())
-    node, turned = model.graph.node[0], set()
-    layout = [a for a in node.attribute if a.name == "layout" and a.i == 1 and node.op_type in ("LSTM", "GRU", "RNN")]
-    if not layout:
-        return run_ort(model, feeds)
-    layout[0].i = 0
-    turned = {n for k, n in enumerate(node.input) if n and k in (0, 5, 6)}
-    feeds = {n: a.swapaxes(0, 1) if n in turned else a for n, a in feeds.items()}
-    for i in model.graph.input:
-        if i.name in turned:
-            i.CopyFrom(helper.make_tensor_value_info(i.name, i.type.tensor_type.elem_type, feeds[i.name].shape))
-    for t in model.graph.initializer:
-        if t.name in turned:
-            t.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(numpy_helper.to_array(t).swapaxes(0, 1)), t.name))
-    for y in model.graph.output:
-        y.type.tensor_type.ClearField("shape")
-    y = run_ort(model, feeds)
-    return [y[0].transpose(2, 0, 1, 3)] + [v.swapaxes(0, 1) for v in y[1:]]
 
 
 def answer(run, model, feeds):
@@ -1251,7 +1189,7 @@ def main():
         op, model, feeds, text = case
         name = "%s_%d" % (op, seed - 1)
         found = False
-        for who, run in (("ort", run_ort_rows), ("reference", lambda m, f: ReferenceEvaluator(m).run(None, f))):
+        for who, run in (("ort", run_ort), ("reference", lambda m, f: ReferenceEvaluator(m).run(None, f))):
             with np.errstate(all="ignore"):
                 outputs = answer(run, model, feeds)
             if outputs is not None:
