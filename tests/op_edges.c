@@ -277,6 +277,9 @@ static void test_exponents(struct op_values *t)
     static double a[MANY], sine[MANY], cosine[MANY], base[MANY], power[MANY], result[MANY];
     for (uint32_t i = 0; i < MANY; i++) {
         a[i] = i < TUFF_COUNT(named) ? (double)(float)named[i] : any_float(t, i % 255);
+#ifdef _WIN32 /* mingw-w64's sin is the processor's fsin, whose pi has 66 bits */
+        if (fabs(a[i]) > 1e5) a[i] = 1;
+#endif
         sine[i] = sin(a[i]), cosine[i] = cos(a[i]);
         base[i] = fabs(any_float(t, i % 254 + 1));
         double most = op_uniform(&t->random, -125, 127.9) / log2(base[i]);

@@ -1,5 +1,6 @@
 /* train_augment.c - augmentation on the device: its values against the double evaluation of the same graph, exact moves, the same without a shader compiler,
  * how few launches it takes, other draws in each step, and a training that is stopped and goes on bit for bit. tests/graph_augment.c holds the formulas. */
+#include "backend/executable.h"
 #include "graph/op.h"
 #include "tests/temporary.h"
 #include "tests/train_help.h"
@@ -157,7 +158,7 @@ static void test_values(struct backend_test *t)
     check_values(t, &got[0]);
     backend_check(t, memcmp(&got[0], &got[1], sizeof got[0]) != 0, "two steps draw the same");
     tuff_options_from_env(&options);
-    bool fused = !(options.debug & (TUFF_DEBUG_NOCOMPILER | TUFF_DEBUG_NOFUSE | TUFF_DEBUG_NOSIMPLIFY));
+    bool fused = !(options.debug & (TUFF_DEBUG_NOCOMPILER | TUFF_DEBUG_NOFUSE | TUFF_DEBUG_NOSIMPLIFY)) && tuff_glslang();
     printf("all parts: %u launches\n", (unsigned)figures.launches);
     backend_check(t, !fused || figures.launches <= 36, "%u launches", (unsigned)figures.launches);
     options.debug |= TUFF_DEBUG_NOCOMPILER;
