@@ -15,7 +15,7 @@ need_packages() {
         done
         echo "This system has no apt-get, so nothing is installed for you. Needed are a C11 and a C++ compiler, CMake 3.25," \
             "Ninja, glslang with its static libraries, SPIRV-Tools, volk (volk.h, volk.c), the Vulkan headers and loader, a" \
-            "Vulkan driver, libpng, libjpeg-turbo, cJSON, zlib, and cairo; libwebp, giflib and stb_image for more kinds of pictures, libzip for npz files, libcsv for a sample."
+            "Vulkan driver, libpng, libjpeg-turbo, cJSON, zlib, and cairo; libwebp, giflib and stb_image for more kinds of pictures, libzip for npz files, nanopb for ONNX, libcsv for a sample."
         if [ -n "$missing_tools" ]; then
             echo "Missing programs:$missing_tools" >&2
             return 1
