@@ -51,6 +51,7 @@ tuff_status tuff_array_convert(struct tuff_context *context, const struct tuff_a
     enum tuff_dtype known = tuff_element_dtype(a->element);
     struct tuff_error why = {0};
     void *wide = NULL;
+    char text[200];
     tuff_status status = TUFF_OK;
     const void *from = a->data;
     if (!known || (uintptr_t)from % tuff_element_bytes(a->element)) { /* not as the memory of such numbers begins */
@@ -59,8 +60,8 @@ tuff_status tuff_array_convert(struct tuff_context *context, const struct tuff_a
         if (known)
             memcpy(wide, from, (size_t)a->bytes);
         else if (!widen(a, count, wide))
-            status = tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: the array \"%.60s\" has an element above 2^63 - 1",
-                               what, a->name ? a->name : "");
+            status = tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: the array \"%.60s\", %s, has an element above 2^63 - 1",
+                               what, a->name ? a->name : "", tuff_array_text(a, text, sizeof text));
         from = wide;
     }
     if (status == TUFF_OK && tuff_convert(known ? known : TUFF_I64, from, dtype, to, count, what, NULL, &why) != TUFF_OK)

@@ -1,6 +1,7 @@
 /* op_hostile.c - indices that nobody would ask for: every operator of the table that reads indices, with numbers far outside, at
  * both ends of i32 and from floats that no whole number holds. Results are those of the definition (clamped, or nothing), also in
  * gradients, what is not named stays as it was, and the device goes on. */
+#include "graph/dtype.h"
 #include "graph/train/optimizer.h"
 #include "tests/backend_help.h"
 #include "tests/op_bound.h"
@@ -37,7 +38,8 @@ static void run_and_compare(struct hostile_test *t, struct tuff_graph *g, const 
 
 static void fill_hostile(const struct tuff_graph *g, tuff_val v, double *to)
 {
-    for (uint64_t i = tuff_shape_count(&g->values[v].type.shape); i-- > 0;) to[i] = hostile[i % TUFF_COUNT(hostile)];
+    for (uint64_t i = tuff_shape_count(&g->values[v].type.shape); i-- > 0;)
+        to[i] = tuff_dtype_number(g->values[v].type.dtype, hostile[i % TUFF_COUNT(hostile)]);
 }
 
 /* ---- the table -------------------------------------------------------------------------------------------------------------- */

@@ -206,6 +206,9 @@ GATED = "row/(silu|mish|gelu|gelu_tanh|hardswish)"
 DIFFERENCES = [
     (GATED, "y|da", lambda e: abs(e.x["a"]) == INF and math.isnan(e.f32), "the limit at infinity; PyTorch multiplies 0 and infinity"),
     ("row/(minimum|maximum)", "y", lambda e: e.got == 0 and e.f32 == 0, "-0 is below +0 (IEEE 754, 9.6); PyTorch takes the first or the second"),
+    ("row/mod", "y", lambda e: e.got == 0 and e.f32 == 0, "a zero has the sign of b, as Python's; PyTorch keeps that of a"),
+    ("row/(mod|fmod)", "db", lambda e: e.x["b"] == 0 or abs(e.x["b"]) > 2e38 or abs(e.x["a"]) > 3e38, "(y - a) / b, which overflows, and is NaN where y is; PyTorch rounds a / b"),
+    ("row/acosh", "da", lambda e: e.x["a"] == -1 and abs(e.got) == INF, "of what has no result the sign is nobody's"),
     ("row/relu", "y", lambda e: e.x["a"] == 0, "+0 of -0, the maximum with +0"),
     ("row/elu", "y", lambda e: e.x["a"] == 0, "-0 of -0, as expm1 (C99, F.9.3.3)"),
     ("row/elu", "da", lambda e: math.isnan(e.x["a"]), "the gradient itself, as PyTorch's scalars and CUDA; its vectors on the CPU give NaN"),
