@@ -334,6 +334,7 @@ BUILD(loss)
 static tuff_val whole_matmul(struct tuff_graph *g, tuff_val a, tuff_val b)
 {
     const uint32_t ra = tuff_type_of(g, a).shape.rank, rb = tuff_type_of(g, b).shape.rank, rank = ra > rb ? ra : rb;
+    if (ra < 2 || rb < 2) return 0;    /* a failure before */
     a = tuff_unsqueeze(g, a, (int)ra); /* [.., m, k, 1] [.., 1, k, n] */
     return tuff_sum(g, tuff_mul(g, a, tuff_unsqueeze(g, b, (int)rb - 2)), 1u << (rank - 1), TUFF_DROP_AXES);
 }

@@ -219,7 +219,7 @@ int main(int argc, char **argv)
         if (i % 4 == 0) b[i] = (int32_t)op_below(&random, 41) - 4;
         if (i % 4 == 1) a[i] = (int32_t)op_below(&random, 7) - 3;
         if (i % 8 == 5) b[i] = (int32_t)op_below(&random, 13) - 6;
-        if (i % 16 == 2) a[i] = 12345 * b[i];
+        if (i % 16 == 2) a[i] = 12345 * (b[i] %= 100000);
     }
     a[3] = INT32_MIN, b[3] = -1;
     a[4] = INT32_MIN, b[4] = 0;
