@@ -3,6 +3,7 @@
 # copy, which has errors of its own, at least eight. The float weights are fetched by the test data's own script: TUFF_MODELS says where they are.
 set -eu
 cd "${TUFF_SOURCE_DIR:-$(dirname -- "$0")/..}"
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" # drivers' own, as in train_program
 program=${TUFF_BUILD_DIR:-build/release}/bin/tuff-classify
 [ -x "${TUFF_BUILD_DIR:-build/release}/bin/tuff-onnx" ] || { echo "skipped: built without ONNX"; exit 77; }
 command -v python3 > /dev/null 2>&1 || { echo "skipped: python3 is not installed"; exit 77; }

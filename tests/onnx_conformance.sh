@@ -4,6 +4,7 @@ set -eu
 cd "${TUFF_SOURCE_DIR:-$(dirname -- "$0")/..}"
 program=${TUFF_BUILD_DIR:-build/release}/bin/tuff-onnx
 [ -x "$program" ] || { echo "skipped: built without ONNX"; exit 77; }
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" # drivers' own, as in train_program
 for folder in "${TUFF_SHARED:-}" ../shared; do
     cases=$folder/data/onnx-conformance
     if [ -n "$folder" ] && [ -d "$cases" ]; then
