@@ -124,27 +124,31 @@ static struct tuff_shape shape_of(const struct tuff_array *a)
     return shape;
 }
 
-/* Its elements as numbers, in the arena. */
-static tuff_status numbers_of(struct tuff_onnx_runner *r, uint32_t input, const struct tuff_array *a, const double **numbers,
+/* Its elements as numbers. */
+static tuff_status numbers_of(struct tuff_onnx_runner *r, uint32_t input, const struct tuff_array *a, double *to,
                               struct tuff_error *error)
 {
-    const struct tuff_onnx_type_row *row = type_of(r, input);
+    const enum tuff_dtype dtype = type_of(r, input)->dtype;
     const struct tuff_shape shape = shape_of(a);
     const uint64_t count = tuff_shape_count(&shape);
-    const size_t bytes = (size_t)tuff_dtype_size(row->dtype, count);
-    double *to = tuff_arena_alloc(&r->arena, (size_t)count * sizeof *to);
-    void *elements = tuff_alloc(r->context, bytes);
-    tuff_status status = to && elements ? TUFF_OK : tuff_fail_memory(r->context, error);
-    if (status == TUFF_OK)
-        status = tuff_array_convert(r->context, a, count, row->dtype, elements, "a compile-time input", error);
-    for (uint64_t i = 0; status == TUFF_OK && i < count; i++) {
-        int64_t whole;
-        memcpy(&whole, (const uint8_t *)elements + (row->dtype == TUFF_I64 ? i * sizeof whole : 0),
-               row->dtype == TUFF_I64 ? sizeof whole : 0);
-        to[i] = row->dtype == TUFF_I64 ? (double)whole : tuff_element(row->dtype, elements, i);
-    }
+    void *elements = tuff_alloc(r->context, (size_t)tuff_dtype_size(dtype, count));
+    tuff_status status = elements ? tuff_array_convert(r->context, a, count, dtype, elements, "a compile-time input", error)
+                                  : tuff_fail_memory(r->context, error);
+    for (uint64_t i = 0; status == TUFF_OK && i < count; i++) to[i] = tuff_element(dtype, elements, i);
     tuff_free(r->context, elements);
-    *numbers = to;
+    return status;
+}
+
+/* Has the input the numbers that a plan was bound to? */
+static tuff_status same_numbers(struct tuff_onnx_runner *r, uint32_t input, const struct tuff_array *a, const double *known,
+                                bool *same, struct tuff_error *error)
+{
+    const struct tuff_shape shape = shape_of(a);
+    const size_t bytes = (size_t)tuff_shape_count(&shape) * sizeof(double);
+    double *numbers = tuff_alloc(r->context, bytes);
+    tuff_status status = numbers ? numbers_of(r, input, a, numbers, error) : tuff_fail_memory(r->context, error);
+    *same = status == TUFF_OK && !memcmp(numbers, known, bytes);
+    tuff_free(r->context, numbers);
     return status;
 }
 
@@ -154,11 +158,8 @@ static tuff_status fits(struct tuff_onnx_runner *r, const struct plan *plan, con
     *good = true;
     for (uint32_t i = 0; i < r->onnx->input_count && *good; i++) {
         const struct tuff_shape shape = shape_of(of[i]);
-        const double *numbers;
         *good = tuff_shape_equal(&shape, &plan->inputs[i].shape);
-        if (!*good || !plan->inputs[i].known) continue;
-        TUFF_TRY(numbers_of(r, i, of[i], &numbers, error));
-        *good = !memcmp(numbers, plan->inputs[i].known, (size_t)tuff_shape_count(&shape) * sizeof *numbers);
+        if (*good && plan->inputs[i].known) TUFF_TRY(same_numbers(r, i, of[i], plan->inputs[i].known, good, error));
     }
     return TUFF_OK;
 }
@@ -176,7 +177,11 @@ static tuff_status bind(struct tuff_onnx_runner *r, const struct plan *plan, uin
     if (!row->bits)
         return tuff_fail(r->context, error, TUFF_ERR_UNSUPPORTED, "%s: input \"%.*s\" has a type that is not covered",
                          r->onnx->path, TUFF_SPAN_TEXT(r->onnx->inputs[i]->name));
-    if (count && r->compile_time[i] && count <= TUFF_ONNX_KNOWN) return numbers_of(r, i, a, &bound->known, error);
+    if (count && r->compile_time[i] && count <= TUFF_ONNX_KNOWN) {
+        double *known = tuff_arena_alloc(&r->arena, (size_t)count * sizeof *known);
+        bound->known = known;
+        return known ? numbers_of(r, i, a, known, error) : tuff_fail_memory(r->context, error);
+    }
     snprintf(name, sizeof name, "%.*s/%u.%u", TUFF_SPAN_TEXT(r->onnx->inputs[i]->name), i, r->plan_count);
     if (r->plan_count == 0 && r->onnx->inputs[i]->name.bytes < 100)
         snprintf(name, sizeof name, "%.*s", TUFF_SPAN_TEXT(r->onnx->inputs[i]->name));
