@@ -1,15 +1,14 @@
 /* onnx_control.c - If, Loop and Scan of ONNX: a branch is chosen when the model is built, loops are laid out round by round. */
 #include "loaders/onnx_ops.h"
 
-/* Only the branch that is taken is built, where the condition is known; else both are, and each element is chosen. */
+/* Only the branch that is taken is built: the condition must be known. */
 BUILD(if)
 {
     const struct tuff_onnx_attribute *branch[2] = {tuff_on_attribute(o, "else_branch"), tuff_on_attribute(o, "then_branch")};
-    struct tuff_onnx_val *other = tuff_on_alloc(o, o->out_count * sizeof *other);
     if (!branch[0] || !branch[1] || !branch[0]->g || !branch[1]->g) return tuff_on_bad(o, "a branch is missing");
     if (tuff_shape_count(&o->in[0].shape) != 1) return tuff_on_bad(o, "its condition is not one truth value");
     const double *known = tuff_on_known(o, 0);
-    if (known && other) tuff_on_subgraph(o, branch[known[0] != 0]->g, NULL, 0, o->out, o->out_count);
+    if (known) tuff_on_subgraph(o, branch[known[0] != 0]->g, NULL, 0, o->out, o->out_count);
     return !tuff_on_failed(o);
 }
 

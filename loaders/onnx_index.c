@@ -5,15 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static bool is_whole(const struct tuff_onnx_op *o, uint32_t i)
-{
-    return !tuff_is_float(tuff_onnx_type_row(o->in[i].type)->dtype);
-}
-static tuff_val wide(const struct tuff_onnx_op *o, uint32_t i)
-{
-    return is_whole(o, i) ? tuff_on_i32(o, i) : tuff_on_f32(o, i);
-}
-
 /* ---- gather and scatter ------------------------------------------------------------------------------------------------------------------ */
 
 BUILD(gather_elements)
@@ -48,7 +39,8 @@ BUILD(scatter_elements)
     enum tuff_scatter_mode mode;
     if (axis < 0 || !scatter_mode(o, &mode)) return false;
     if (tuff_on_empty(o, 1)) return o->out[0] = o->in[0], true;
-    return tuff_on_put(o, 0, tuff_scatter(o->g, wide(o, 0), tuff_on_i32(o, 1), wide(o, 2), axis, mode));
+    const tuff_val x = tuff_on_wide(o, 0), places = tuff_on_i32(o, 1), source = tuff_on_wide(o, 2);
+    return tuff_on_put(o, 0, tuff_scatter(o->g, x, places, source, axis, mode));
 }
 
 /* Places [.., r] among the axes from `batch` on, as one number each, counted over these axes; negative ones count from the end. */
@@ -107,9 +99,9 @@ BUILD(scatter_nd)
     for (uint32_t i = 0; i < x->rank; i++) rows.dim[i >= r] *= x->dim[i];
     const uint32_t n = (uint32_t)(tuff_shape_count(at) / r);
     const tuff_val places = tuff_reshape(g, flat_places(o, 0, r), TUFF_SHAPE(n, 1)),
-                   source = tuff_reshape(g, wide(o, 2), TUFF_SHAPE(n, rows.dim[1]));
-    return tuff_on_put(o, 0,
-                       tuff_reshape(g, tuff_scatter(g, tuff_reshape(g, wide(o, 0), rows), places, source, 0, mode), *x));
+                   source = tuff_reshape(g, tuff_on_wide(o, 2), TUFF_SHAPE(n, rows.dim[1]));
+    return tuff_on_put(
+        o, 0, tuff_reshape(g, tuff_scatter(g, tuff_reshape(g, tuff_on_wide(o, 0), rows), places, source, 0, mode), *x));
 }
 
 /* ---- by value ------------------------------------------------------------------------------------------------------------------------------ */
@@ -128,7 +120,7 @@ BUILD(topk)
         none.dim[axis] = 0;
         return tuff_on_put_full(o, 0, o->in[0].type, none, 0) && tuff_on_put_full(o, 1, TUFF_ONNX_INT64, none, 0);
     }
-    const struct tuff_topk top = tuff_topk(o->g, wide(o, 0), params);
+    const struct tuff_topk top = tuff_topk(o->g, tuff_on_wide(o, 0), params);
     tuff_on_put_as(o, 1, top.indices, TUFF_ONNX_INT64);
     return tuff_on_put(o, 0, top.values);
 }

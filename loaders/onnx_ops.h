@@ -14,6 +14,15 @@ BUILD(two);
 #define TUFF_ONNX(domain, name, since, flags, function) BUILD(function);
 #include "loaders/onnx_ops.def"
 
+static inline bool tuff_on_is_whole(const struct tuff_onnx_op *o, uint32_t i)
+{
+    return !tuff_is_float(tuff_onnx_type_row(o->in[i].type)->dtype);
+}
+/* Operand i: floats as f32, whole numbers and truth values as i32. */
+static inline tuff_val tuff_on_wide(const struct tuff_onnx_op *o, uint32_t i)
+{
+    return tuff_on_is_whole(o, i) ? tuff_on_i32(o, i) : tuff_on_f32(o, i);
+}
 /* Of i32 values: v + n, v n, and v with n added where it is negative (counted from the end). */
 tuff_val tuff_on_plus(struct tuff_graph *g, tuff_val v, double n);
 tuff_val tuff_on_times(struct tuff_graph *g, tuff_val v, double n);

@@ -79,7 +79,8 @@ BUILD(two)
 {
     const enum tuff_onnx_dtype type = o->row->result ? o->row->result : o->in[0].type;
     if (is_empty(o, type)) return !tuff_on_failed(o);
-    return tuff_on_put_as(o, 0, o->row->two(o->g, wide(o, 0), second(o)), type);
+    const tuff_val a = wide(o, 0), b = second(o);
+    return tuff_on_put_as(o, 0, o->row->two(o->g, a, b), type);
 }
 
 BUILD(relu)
@@ -98,7 +99,8 @@ BUILD(logic)
     const tuff_val a = tuff_on(o, 0), b = tuff_on(o, 1);
     if (OP_IS("And")) return tuff_on_put(o, 0, tuff_select(g, a, b, tuff_full(g, TUFF_BOOL, SCALAR, 0)));
     if (OP_IS("Or")) return tuff_on_put(o, 0, tuff_select(g, a, tuff_full(g, TUFF_BOOL, SCALAR, 1), b));
-    return tuff_on_put(o, 0, tuff_not_equal(g, wide(o, 0), wide(o, 1)));
+    const tuff_val left = wide(o, 0), right = wide(o, 1);
+    return tuff_on_put(o, 0, tuff_not_equal(g, left, right));
 }
 
 BUILD(logical_not)

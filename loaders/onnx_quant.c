@@ -157,15 +157,16 @@ static tuff_val whole_matmul(const struct tuff_onnx_op *o, uint32_t a, uint32_t 
     }
     const uint32_t k = w->dim[w->rank - 2], n = w->dim[w->rank - 1];
     const double sum = w->rank == 2 ? largest_sum(o, b, bz, n, 1, k, n) : 255.0 * k;
-    return exact(o, multiply, centred(o, a, az, (int)x->rank - 2), centred(o, b, bz, (int)w->rank - 1), sum);
+    const tuff_val left = centred(o, a, az, (int)x->rank - 2), right = centred(o, b, bz, (int)w->rank - 1);
+    return exact(o, multiply, left, right, sum);
 }
 
 static tuff_val whole_conv(const struct tuff_onnx_op *o, uint32_t x, uint32_t xz, uint32_t w, uint32_t wz)
 {
     const struct tuff_shape *weights = &o->in[w].shape;
     const uint64_t terms = weights->dim[0] ? tuff_shape_count(weights) / weights->dim[0] : 0;
-    return exact(o, tuff_on_convolve, centred(o, x, xz, -1), centred(o, w, wz, 0),
-                 largest_sum(o, w, wz, weights->dim[0], terms, terms, 1));
+    const tuff_val picture = centred(o, x, xz, -1), kernels = centred(o, w, wz, 0);
+    return exact(o, tuff_on_convolve, picture, kernels, largest_sum(o, w, wz, weights->dim[0], terms, terms, 1));
 }
 
 BUILD(matmul_integer)

@@ -4,17 +4,6 @@
 #include <float.h>
 #include <math.h>
 
-static bool is_whole(const struct tuff_onnx_op *o, uint32_t i)
-{
-    return !tuff_is_float(tuff_onnx_type_row(o->in[i].type)->dtype);
-}
-
-/* Floats as f32, whole numbers and truth values as i32. */
-static tuff_val wide(const struct tuff_onnx_op *o, uint32_t i)
-{
-    return is_whole(o, i) ? tuff_on_i32(o, i) : tuff_on_f32(o, i);
-}
-
 static uint64_t count_over(const struct tuff_shape *shape, uint32_t axes)
 {
     uint64_t count = 1;
@@ -28,7 +17,7 @@ static uint64_t count_over(const struct tuff_shape *shape, uint32_t axes)
 static bool put_empty(struct tuff_onnx_op *o, uint32_t axes, enum tuff_keep keep)
 {
     const struct tuff_shape *x = &o->in[0].shape;
-    const bool whole = is_whole(o, 0);
+    const bool whole = tuff_on_is_whole(o, 0);
     struct tuff_shape shape = {0};
     for (uint32_t i = 0; i < x->rank; i++)
         if (keep || !(axes >> i & 1)) shape.dim[shape.rank++] = axes >> i & 1 ? 1 : x->dim[i];
@@ -57,7 +46,7 @@ static tuff_val reduced(const struct tuff_onnx_op *o, tuff_val x, uint32_t axes,
     if (OP_IS("ReduceLogSumExp")) return tuff_logsumexp(g, x, axes, keep);
     if (!OP_IS("ReduceMean")) return tuff_sum(g, x, axes, keep);
     const tuff_val count = tuff_full(g, TUFF_I32, SCALAR, (double)count_over(&o->in[0].shape, axes));
-    return is_whole(o, 0) ? tuff_div(g, tuff_sum(g, x, axes, keep), count) : tuff_mean(g, x, axes, keep);
+    return tuff_on_is_whole(o, 0) ? tuff_div(g, tuff_sum(g, x, axes, keep), count) : tuff_mean(g, x, axes, keep);
 }
 
 BUILD(reduce)
@@ -70,15 +59,15 @@ BUILD(reduce)
     if (!tuff_on_axes(o, 1, OP_IS("ReduceSum") ? 13 : 18, rank, &axes, &given)) return false;
     if (!given && !tuff_on_int(o, "noop_with_empty_axes", 0)) axes = (1u << rank) - 1;
     if (tuff_on_empty(o, 0)) return put_empty(o, axes, keep);
-    tuff_val x = wide(o, 0);
+    tuff_val x = tuff_on_wide(o, 0);
     if (OP_IS("ReduceL1")) x = tuff_abs(g, x);
     if (OP_IS("ReduceL2") || OP_IS("ReduceSumSquare")) x = tuff_square(g, x);
     const bool root = OP_IS("ReduceL2"), log = OP_IS("ReduceLogSum"), exponents = OP_IS("ReduceLogSumExp");
-    if (exponents && is_whole(o, 0)) x = tuff_cast(g, x, TUFF_F32);
+    if (exponents && tuff_on_is_whole(o, 0)) x = tuff_cast(g, x, TUFF_F32);
     tuff_val y = reduced(o, x, axes, keep);
-    if ((root || log) && y && is_whole(o, 0)) y = tuff_cast(g, y, TUFF_F32);
+    if ((root || log) && y && tuff_on_is_whole(o, 0)) y = tuff_cast(g, y, TUFF_F32);
     y = root ? tuff_sqrt(g, y) : log ? tuff_log(g, y) : y;
-    if (y && is_whole(o, 0) && (root || log || exponents)) y = tuff_cast(g, y, TUFF_I32);
+    if (y && tuff_on_is_whole(o, 0) && (root || log || exponents)) y = tuff_cast(g, y, TUFF_I32);
     return tuff_on_put(o, 0, y);
 }
 
@@ -95,7 +84,7 @@ BUILD(arg)
     const enum tuff_keep keep = tuff_on_int(o, "keepdims", 1) ? TUFF_KEEP_AXES : TUFF_DROP_AXES;
     const bool last = tuff_on_int(o, "select_last_index", 0);
     if (axis < 0) return false;
-    const tuff_val x = last ? reversed(g, wide(o, 0), (uint32_t)axis) : wide(o, 0);
+    const tuff_val x = last ? reversed(g, tuff_on_wide(o, 0), (uint32_t)axis) : tuff_on_wide(o, 0);
     tuff_val y = OP_IS("ArgMax") ? tuff_argmax(g, x, axis, keep) : tuff_argmin(g, x, axis, keep);
     if (last) y = tuff_sub(g, tuff_full(g, TUFF_I32, SCALAR, o->in[0].shape.dim[axis] - 1.0), y);
     return tuff_on_put_as(o, 0, y, TUFF_ONNX_INT64);
@@ -108,7 +97,7 @@ BUILD(cumsum)
     if (at < 0) return false;
     const struct tuff_cumsum_params params = {
         .axis = at, .exclusive = tuff_on_int(o, "exclusive", 0), .reverse = tuff_on_int(o, "reverse", 0)};
-    return tuff_on_put(o, 0, tuff_cumsum(o->g, wide(o, 0), params));
+    return tuff_on_put(o, 0, tuff_cumsum(o->g, tuff_on_wide(o, 0), params));
 }
 
 /* Element after element: products have no kernel of their own. */
@@ -122,7 +111,7 @@ BUILD(cumprod)
     tuff_val parts[MOST], all = 0;
     if (axis < 0) return false;
     const uint32_t n = o->in[0].shape.dim[axis];
-    const tuff_val x = wide(o, 0);
+    const tuff_val x = tuff_on_wide(o, 0);
     if (n > MOST) return tuff_on_refuse(o, "of an axis of %u elements it is not covered, %d at most", n, MOST);
     for (uint32_t i = 0; i < n; i++) {
         const uint32_t at = reverse ? n - 1 - i : i;
@@ -349,7 +338,7 @@ BUILD(matmul)
 {
     struct tuff_graph *g = o->g;
     const bool row = o->in[0].shape.rank == 1, column = o->in[1].shape.rank == 1;
-    tuff_val a = wide(o, 0), b = wide(o, 1);
+    tuff_val a = tuff_on_wide(o, 0), b = tuff_on_wide(o, 1);
     if (!a || !b) return tuff_on_failed(o) ? false : tuff_on_bad(o, "an operand is missing");
     a = row ? tuff_unsqueeze(g, a, 0) : a;
     b = column ? tuff_unsqueeze(g, b, 1) : b;
@@ -367,9 +356,9 @@ BUILD(matmul)
 BUILD(gemm)
 {
     struct tuff_graph *g = o->g;
-    const bool whole = is_whole(o, 0);
+    const bool whole = tuff_on_is_whole(o, 0);
     const double alpha = tuff_on_number(o, "alpha", 1), beta = tuff_on_number(o, "beta", 1);
-    tuff_val a = wide(o, 0), b = wide(o, 1), c = tuff_on_has(o, 2) && beta != 0 ? wide(o, 2) : 0;
+    tuff_val a = tuff_on_wide(o, 0), b = tuff_on_wide(o, 1), c = tuff_on_has(o, 2) && beta != 0 ? tuff_on_wide(o, 2) : 0;
     const struct tuff_matmul_params params = {.transpose_a = tuff_on_int(o, "transA", 0),
                                               .transpose_b = tuff_on_int(o, "transB", 0)};
     if (whole && (alpha != floor(alpha) || beta != floor(beta)))
@@ -464,7 +453,7 @@ BUILD(einsum)
     for (uint32_t i = (uint32_t)strlen(result); i < rank; i++) axes |= 1u << i;
     tuff_val y = 0;
     for (uint32_t t = 0; t < terms; t++) {
-        tuff_val x = wide(o, t);
+        tuff_val x = tuff_on_wide(o, t);
         char name[40];
         strcpy(name, term[t]);
         for (uint32_t i = 0; name[i]; i++)

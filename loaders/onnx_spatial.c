@@ -608,7 +608,8 @@ BUILD(grid_sample)
                                                              : reflection ? TUFF_SAMPLE_REFLECTION
                                                                           : TUFF_SAMPLE_ZEROS,
                                                   .align_corners = align};
-        return tuff_on_put(o, 0, tuff_grid_sample(g, tuff_on_f32(o, 0), tuff_on_f32(o, 1), p));
+        const tuff_val picture = tuff_on_f32(o, 0), places = tuff_on_f32(o, 1);
+        return tuff_on_put(o, 0, tuff_grid_sample(g, picture, places, p));
     }
     if (cubic) return tuff_on_refuse(o, "cubic sampling over three axes is not covered");
     const uint32_t places = grid->dim[1] * grid->dim[2] * grid->dim[3];
