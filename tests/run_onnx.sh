@@ -1,5 +1,5 @@
 #!/bin/sh
-# run_onnx.sh - a python3 with the ONNX project's checker and ONNX Runtime, for onnx_runtime.sh.
+# run_onnx.sh - a python3 with the ONNX project's checker and ONNX Runtime, for onnx_runtime.sh and onnx_peers.sh.
 #   run_onnx.sh make    makes the pinned environment with pip, once: in $ONNX_FOLDER, else in the user's cache
 #   run_onnx.sh         prints the program: $PYTHON, that environment's, or a python3 that has both; 1: there is none
 set -eu
