@@ -201,8 +201,9 @@ static tuff_status fit_all(struct sample *s, struct job *job, bool shown, double
         sample_watch(s, &fit);
     }
     TRY(tuff_model_fit(job->whole, &train, &fit, &s->error));
-    TRY(tuff_model_evaluate(job->whole, &test, &metrics, &s->error));
-    *accuracy = tuff_metrics_get(&metrics, "accuracy");
+    if (!shown) TRY(tuff_model_evaluate(job->whole, &test, &metrics, &s->error));
+    *accuracy = shown ? record_last(&s->record, 3)
+                      : tuff_metrics_get(&metrics, "accuracy"); /* the last epoch was validated */
     return TUFF_OK;
 }
 
