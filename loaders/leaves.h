@@ -38,12 +38,5 @@ tuff_status tuff_place_state(struct tuff_context *context, const struct tuff_ten
 /* Puts a prepared model to where the file was written: all leaves, and the place. */
 tuff_status tuff_place_read(struct tuff_context *context, const struct tuff_tensors *tensors, const char *path,
                             struct tuff_model *model, struct tuff_error *error);
-/* "F32 [16, 1, 3, 3]", in text. */
-const char *tuff_array_text(const struct tuff_array *array, char *text, size_t size);
-/* The type of graphs that has such elements; 0: none has. */
-enum tuff_dtype tuff_element_dtype(enum tuff_element element);
-/* Elements of an array to those of a type, as tuff_convert does. Errors: FORMAT, which begins with `what`, MEMORY. */
-tuff_status tuff_array_convert(struct tuff_context *context, const struct tuff_array *array, uint64_t count,
-                               enum tuff_dtype dtype, void *to, const char *what, struct tuff_error *error);
 
 #endif

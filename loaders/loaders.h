@@ -1,4 +1,4 @@
-/* loaders.h - files in and out: safetensors, numpy's arrays, checkpoints, models. Public.
+/* loaders.h - files in and out: safetensors, checkpoints, models, ONNX. Public.
  *
  * Every file is untrusted: each length is checked against the file before it is used, and a bad file gives a status and
  * a sentence that names it. Functions that read a format whose library is not part of this build return
@@ -52,7 +52,7 @@ struct tuff_span {
     size_t bytes;
 };
 
-/* ---- named arrays: safetensors, numpy, checkpoints and models ------------------------------------------------------------------ */
+/* ---- named arrays: safetensors, checkpoints and models ------------------------------------------------------------------------- */
 
 /* A view of an array; who owns name and data is said where it is used. */
 struct tuff_array {
@@ -67,6 +67,19 @@ struct tuff_array {
 struct tuff_pair {
     const char *key, *value; /* UTF-8 */
 };
+
+/* Type and shape as text, "F32 [16, 1, 3, 3]", cut to the size with its zero byte. Returns text. Thread-safe. */
+TUFF_API const char *tuff_array_text(const struct tuff_array *array, char *text, size_t size);
+/* The type of graphs that has such elements; 0: none has. Thread-safe. */
+TUFF_API enum tuff_dtype tuff_element_dtype(enum tuff_element element);
+/* The first `count` elements of an array, wherever they lie, as elements of a graph's type (not one of blocks): floats are rounded and must not become
+ * infinite, whole numbers must be possible in it, and floats do not become whole numbers.
+ *   to    tuff_dtype_size(dtype, count) bytes, of which some may be written on failure
+ *   what  the beginning of sentences
+ * Errors: FORMAT, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_array_convert(struct tuff_context *context, const struct tuff_array *array,
+                                                        uint64_t count, enum tuff_dtype dtype, void *to, const char *what,
+                                                        struct tuff_error *error);
 
 /* Arrays and texts of a file, which is mapped where it was opened by its path: its pages are read when they are touched, and it must
  * not be written over meanwhile (what Tuff writes replaces a file whole). Immutable after create. */
@@ -119,26 +132,6 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_safetensors_write(struct tuff_context 
                                                             const struct tuff_tensors_params *params,
                                                             struct tuff_error *error);
 
-/* Opens a file of numpy's: .npy (its array is called as the file, without the ending), or .npz, an archive of such (each called as
- * numpy.load calls it). Found by its first bytes.
- * Source: numpy.lib.format, versions 1.0 to 3.0; PKWARE's APPNOTE of zip, members stored or deflated.
- *   limit    most bytes of all arrays of an .npz together; 0: 256 MiB, or 100 times the file where that is more
- *   tensors  destroy with tuff_tensors_destroy
- * bool, whole numbers and floats of 16 to 64 bits, of either byte order, in C or Fortran order; what comes out is row-major and little-endian.
- * An .npy that lies so is not copied; members of archives, and what is turned, are held in memory. A file must end where its header says,
- * and members of an archive must have their CRC-32. In an archive, members that are no such arrays are left out: each is a text of tensors
- * (tuff_tensors_text_get), its name and why.
- * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (texts, records, complex numbers, Python objects; encryption; an .npz in a build without libzip). */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_numpy_open(struct tuff_context *context, const char *path, size_t limit,
-                                                     struct tuff_tensors **tensors, struct tuff_error *error);
-/* The same from memory, which is copied; the array of an .npy is called "memory". */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_numpy_decode(struct tuff_context *context, struct tuff_span file, size_t limit,
-                                                       struct tuff_tensors **tensors, struct tuff_error *error);
-/* Writes an .npy file of version 1.0, in C order; path holds the old or the new content whole. The array's name is not used.
- * Errors: USAGE (bytes that do not fit the shape, BF16, which numpy lacks), FILE, MEMORY. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_npy_write(struct tuff_context *context, const char *path,
-                                                    const struct tuff_array *array, struct tuff_error *error);
-
 /* Writes a checkpoint or a model: a ".tuff" container with a section for each array and text, and the text "tuff.kind". All of
  * the file lies under checksums, so every flipped bit is refused when it is read.
  * Keys that begin with "tuff." are reserved. Errors: as tuff_safetensors_write, but for UNSUPPORTED. */
@@ -177,31 +170,6 @@ struct tuff_folder;
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_folder_hold(struct tuff_context *context, const char *path,
                                                       struct tuff_folder **folder, struct tuff_error *error);
 TUFF_API void tuff_folder_release(struct tuff_folder *folder); /* NULL is legal */
-
-/* ---- samples from arrays ------------------------------------------------------------------------------------------------ */
-
-/* Samples of a model from arrays, whatever file they are of:
- *     struct tuff_array arrays[TUFF_MODEL_FIELDS];
- *     tuff_numpy_open(context, "digits.npz", 0, &file, &error);
- *     tuff_tensors_find(file, "x", &arrays[0]), tuff_tensors_find(file, "y", &arrays[1]);
- *     tuff_columns_take(context, params.fields, arrays, &columns, &error);      fields of tuff_model_params
- *     tuff_model_fit(model, &columns.data, &fit, &error); */
-struct tuff_columns {
-    struct tuff_data data;        /* fields [count, sample..] of each: views of the arrays, or copies */
-    void *own[TUFF_MODEL_FIELDS]; /* [owned] those that are copies */
-};
-/* Row k of each array is sample k.
- *   fields   up to the first without a name, at most TUFF_MODEL_FIELDS
- *   arrays   one for each field, of the shape [count, sample..]; dimensions of 1 behind the first count for nothing. What answers have no array
- *            (zeros in its place) are NULL. Their memory must last as long as the columns
- *   columns  filled on success; finish them with tuff_columns_finish
- * Elements of another type are converted: floats are rounded and must not become infinite, whole numbers must be possible in the field's type
- * (i64 labels in i32), and floats do not become whole numbers.
- * Errors: FORMAT (an array that does not fit its field, numbers of samples that differ, none), MEMORY. */
-TUFF_API TUFF_MUST_CHECK tuff_status tuff_columns_take(struct tuff_context *context, const struct tuff_field *fields,
-                                                       const struct tuff_array *arrays, struct tuff_columns *columns,
-                                                       struct tuff_error *error);
-TUFF_API void tuff_columns_finish(struct tuff_context *context, struct tuff_columns *columns);
 
 /* ---- models in files ------------------------------------------------------------------------------------------------------ */
 
@@ -397,11 +365,14 @@ TUFF_API void tuff_onnx_op_put(struct tuff_onnx_op *op, uint32_t index, tuff_val
 
 struct tuff_onnx_add_params {
     size_t struct_size;
-    const tuff_val *inputs; /* [tuff_onnx_input_count] values of the graph, floats for floats; their shapes hold for this call */
-    const char *const *outputs; /* names of values of the model, wherever they are: where the network is cut; NULL: its own outputs */
-    uint32_t output_count;      /* of these */
-    const char *prefix;         /* of the names of parameters and states, "backbone."; NULL: none */
-    bool training;              /* batch norm by the batch's statistics, which the running ones then follow, and dropout; else as in inference */
+    const tuff_val
+        *inputs; /* [tuff_onnx_input_count] values of the graph, floats for floats; their shapes hold for this call */
+    const char *const
+        *outputs; /* names of values of the model, wherever they are: where the network is cut; NULL: its own outputs */
+    uint32_t output_count; /* of these */
+    const char *prefix;    /* of the names of parameters and states, "backbone."; NULL: none */
+    bool
+        training; /* batch norm by the batch's statistics, which the running ones then follow, and dropout; else as in inference */
 };
 /* Adds the model's network, as far as the outputs need it, to a graph: to train it further, with another head, or as a part of another network. Weights
  * are parameters of f32 that begin with the file's numbers and have its names, running statistics are states; a second call (for inference, for

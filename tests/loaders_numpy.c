@@ -1,8 +1,9 @@
 /* loaders_numpy.c - .npy and .npz files: types, orders, every length, every flipped bit, every failed allocation; columns of samples.
- *   loaders_numpy FILE FOLDER    writes every array of a file into FOLDER/NAME.npy (tests/loaders_numpy_peers.sh) */
+ *   loaders_numpy FILE FOLDER    writes every array of a file into FOLDER/NAME.npy, and several into FOLDER/arrays.npz (tests/loaders_numpy_peers.sh) */
 #include "tests/loaders_support.h"
 
 #include "loaders/source.h"
+#include "samples/data/data.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,7 +135,8 @@ static void test_write(struct loaders_test *test)
     if (tensors) {
         expect(test, tuff_tensors_find(tensors, "written", &b), "its name", "written", "another");
         expect_array(test, "written", &b, TUFF_ELEMENT_I16, six, 12);
-        expect(test, b.rank == 2 && b.dim[0] == 2 && b.dim[1] == 3, "written", "[2, 3]", "another shape");
+        char text[60];
+        expect_text(test, "written", "I16 [2, 3]", tuff_array_text(&b, text, sizeof text));
         expect_number(test, "data at a multiple of 64", 0, (long long)((uintptr_t)b.data % 64));
     }
     tuff_tensors_destroy(tensors);
@@ -145,6 +147,42 @@ static void test_write(struct loaders_test *test)
     expect_status(test, "BF16", TUFF_ERR_USAGE, tuff_npy_write(test->context, path, &a, &error), &error, "BF16");
     expect_status(test, "no file", TUFF_ERR_FILE,
                   tuff_numpy_open(test->context, scratch_path(test, "none.npy"), 0, &tensors, &error), &error, "none.npy");
+}
+
+static void test_write_npz(struct loaders_test *test)
+{
+    const char *path = scratch_path(test, "written.npz");
+    struct tuff_tensors *tensors = NULL;
+    struct tuff_error error = {0};
+    static const float half = 0.5f;
+    struct tuff_array arrays[] = {{"x/y", TUFF_ELEMENT_I16, 2, {2, 3}, six, 12},
+                                  {"\xc3\xa4", TUFF_ELEMENT_F32, 0, {0}, &half, 4},
+                                  {"none", TUFF_ELEMENT_U8, 3, {2, 0, 5}, NULL, 0}},
+                      found;
+    const size_t count = TUFF_COUNT(arrays);
+    expect_status(test, "npz written", TUFF_OK, tuff_npz_write(test->context, path, arrays, count, &error), &error, NULL);
+#if TUFF_HAVE_ZIP
+    expect_status(test, "and read", TUFF_OK, tuff_numpy_open(test->context, path, 0, &tensors, &error), &error, NULL);
+    for (size_t i = 0; tensors && i < count; i++) {
+        expect(test, tuff_tensors_find(tensors, arrays[i].name, &found), "npz written", arrays[i].name, "none");
+        expect_array(test, arrays[i].name, &found, arrays[i].element, arrays[i].data, (size_t)arrays[i].bytes);
+        expect(test, !memcmp(arrays[i].dim, found.dim, sizeof found.dim), arrays[i].name, "its shape", "another");
+    }
+    tuff_tensors_destroy(tensors);
+    tensors = NULL;
+    expect_status(test, "no arrays written", TUFF_OK, tuff_npz_write(test->context, path, NULL, 0, &error), &error, NULL);
+    expect_status(test, "and read", TUFF_OK, tuff_numpy_open(test->context, path, 0, &tensors, &error), &error, NULL);
+    if (tensors) expect_number(test, "no arrays", 0, (long long)tuff_tensors_count(tensors));
+    tuff_tensors_destroy(tensors);
+#else
+    (void)found, (void)tensors;
+#endif
+    arrays[2].name = "x/y";
+    expect_status(test, "a name twice", TUFF_ERR_USAGE, tuff_npz_write(test->context, path, arrays, count, &error), &error,
+                  "\"x/y\"");
+    arrays[2].name = "";
+    expect_status(test, "no name", TUFF_ERR_USAGE, tuff_npz_write(test->context, path, arrays, count, &error), &error,
+                  "array 2 has no name");
 }
 
 /* ---- archives ------------------------------------------------------------------------------------------------------------------- */
@@ -374,11 +412,16 @@ static int copy_arrays(const char *file, const char *folder)
     char path[600];
     if (tuff_context_create(NULL, &context, NULL) != TUFF_OK) return 1;
     tuff_status status = tuff_numpy_open(context, file, 0, &tensors, &error);
-    for (size_t i = 0; tensors && i < tuff_tensors_count(tensors) && status == TUFF_OK; i++) {
-        struct tuff_array a = tuff_tensors_get(tensors, i);
-        snprintf(path, sizeof path, "%s/%s.npy", folder, a.name);
-        status = tuff_npy_write(context, path, &a, &error);
+    const size_t count = tensors ? tuff_tensors_count(tensors) : 0;
+    struct tuff_array *arrays = calloc(count + 1, sizeof *arrays);
+    for (size_t i = 0; arrays && i < count && status == TUFF_OK; i++) {
+        arrays[i] = tuff_tensors_get(tensors, i);
+        snprintf(path, sizeof path, "%s/%s.npy", folder, arrays[i].name);
+        status = tuff_npy_write(context, path, &arrays[i], &error);
     }
+    snprintf(path, sizeof path, "%s/arrays.npz", folder);
+    if (arrays && count > 1 && status == TUFF_OK) status = tuff_npz_write(context, path, arrays, count, &error);
+    free(arrays);
     for (size_t i = 0; tensors && i < tuff_tensors_text_count(tensors); i++)
         printf("%s: %s\n", tuff_tensors_text_get(tensors, i).key, tuff_tensors_text_get(tensors, i).value);
     if (status != TUFF_OK) printf("%s\n", error.message);
@@ -395,6 +438,7 @@ int main(int argc, char **argv)
     test_npy(&test);
     test_malformed(&test);
     test_write(&test);
+    test_write_npz(&test);
     test_npz(&test);
     test_columns(&test);
     return loaders_end(&test);

@@ -35,13 +35,15 @@ if not check:
     np.savez(f"{folder}/all.npz", **arrays)
     np.savez_compressed(f"{folder}/small.npz", texts=np.array(["a", "b"]), **arrays)
     sys.exit(0)
-def same(path, wanted, name):
-    got, wanted = np.load(path), np.asarray(wanted)
+archives = {part: np.load(f"{folder}/{part}/arrays.npz") for part in ("all", "small") if zip}
+def same(path, wanted, got):
+    wanted = np.asarray(wanted)
     if got.dtype != wanted.dtype.newbyteorder("<") or got.shape != wanted.shape or got.tobytes() != wanted.astype(got.dtype).tobytes():
         sys.exit(f"{path}: {got.dtype} {got.shape}, expected {wanted.dtype} {wanted.shape}, or other elements")
 for name, a in arrays.items():
     for part in ("npy", "all", "small") if zip else ("npy",):
-        same(f"{folder}/{part}/{name}.npy", a, name)
+        same(f"{folder}/{part}/{name}.npy", a, np.load(f"{folder}/{part}/{name}.npy"))
+        if part in archives: same(f"{folder}/{part}/arrays.npz: {name}", a, archives[part][name])
 print(f"{len(arrays)} arrays are the same")
 END
 "$python" "$work/make.py" "$work" make $zip

@@ -5,6 +5,7 @@
 #include "backend/backend.h"
 #include "backend/os.h"
 #include "loaders/leaves.h"
+#include "samples/data/data.h"
 #include "tests/loaders_support.h"
 
 #include <math.h>

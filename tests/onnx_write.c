@@ -7,6 +7,7 @@
 #include "graph/dtype.h"
 #include "graph/reference.h"
 #include "loaders/leaves.h"
+#include "samples/data/data.h"
 #include "samples/nets/nets.h"
 #include "tests/op_help.h"
 #include "tests/temporary.h"

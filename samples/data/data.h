@@ -1,5 +1,5 @@
-/* data.h - pictures and data sets of them, from files to arrays: PNG, JPEG, WebP, GIF, BMP; IDX, class folders. Public. They are a library
- * of their own beside libtuff, libtuff_data: who calls none of this needs neither it nor the codecs that it links.
+/* data.h - data and weights of other programs' files: pictures (PNG, JPEG, WebP, GIF, BMP), data sets of them (IDX, class folders), numpy's
+ * arrays. Public. They are a library of their own beside libtuff, libtuff_data: who calls none of this needs neither it nor what it links.
  *
  * What loaders.h says holds here too: files are untrusted, any thread may call, and which errors every reader may give. */
 #ifndef TUFF_DATA_H
@@ -199,6 +199,57 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_dataset_read_folder(struct tuff_contex
                                                               const struct tuff_folder_params *params,
                                                               struct tuff_dataset *train, struct tuff_dataset *test,
                                                               struct tuff_error *error);
+
+/* ---- numpy's arrays ------------------------------------------------------------------------------------------------------ */
+
+/* Opens a file of numpy's: .npy (its array is called as the file, without the ending), or .npz, an archive of such (each called as
+ * numpy.load calls it). Found by its first bytes.
+ * Source: numpy.lib.format, versions 1.0 to 3.0; PKWARE's APPNOTE of zip, members stored or deflated.
+ *   limit    most bytes of all arrays of an .npz together; 0: 256 MiB, or 100 times the file where that is more
+ *   tensors  destroy with tuff_tensors_destroy
+ * bool, whole numbers and floats of 16 to 64 bits, of either byte order, in C or Fortran order; what comes out is row-major and little-endian.
+ * An .npy that lies so is not copied; members of archives, and what is turned, are held in memory. A file must end where its header says,
+ * and members of an archive must have their CRC-32. In an archive, members that are no such arrays are left out: each is a text of tensors
+ * (tuff_tensors_text_get), its name and why.
+ * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (texts, records, complex numbers, Python objects; encryption; an .npz in a build without libzip). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_numpy_open(struct tuff_context *context, const char *path, size_t limit,
+                                                     struct tuff_tensors **tensors, struct tuff_error *error);
+/* The same from memory, which is copied; the array of an .npy is called "memory". */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_numpy_decode(struct tuff_context *context, struct tuff_span file, size_t limit,
+                                                       struct tuff_tensors **tensors, struct tuff_error *error);
+/* Writes an .npy file of version 1.0, in C order; path holds the old or the new content whole. The array's name is not used.
+ * Errors: USAGE (bytes that do not fit the shape, BF16, which numpy lacks), FILE, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_npy_write(struct tuff_context *context, const char *path,
+                                                    const struct tuff_array *array, struct tuff_error *error);
+/* Writes an .npz file, as numpy.savez does: an .npy for each array, called NAME.npy, not compressed; in any build.
+ * Errors: as tuff_npy_write; USAGE also for a name that is empty, no UTF-8, or there twice. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_npz_write(struct tuff_context *context, const char *path,
+                                                    const struct tuff_array *arrays, size_t count, struct tuff_error *error);
+
+/* ---- samples from arrays ------------------------------------------------------------------------------------------------ */
+
+/* Samples of a model from arrays, whatever file they are of:
+ *     struct tuff_array arrays[TUFF_MODEL_FIELDS];
+ *     tuff_numpy_open(context, "digits.npz", 0, &file, &error);
+ *     tuff_tensors_find(file, "x", &arrays[0]), tuff_tensors_find(file, "y", &arrays[1]);
+ *     tuff_columns_take(context, params.fields, arrays, &columns, &error);      fields of tuff_model_params
+ *     tuff_model_fit(model, &columns.data, &fit, &error); */
+struct tuff_columns {
+    struct tuff_data data;        /* fields [count, sample..] of each: views of the arrays, or copies */
+    void *own[TUFF_MODEL_FIELDS]; /* [owned] those that are copies */
+};
+/* Row k of each array is sample k.
+ *   fields   up to the first without a name, at most TUFF_MODEL_FIELDS
+ *   arrays   one for each field, of the shape [count, sample..]; dimensions of 1 behind the first count for nothing. What answers have no array
+ *            (zeros in its place) are NULL. Their memory must last as long as the columns
+ *   columns  filled on success; finish them with tuff_columns_finish
+ * Elements of another type are converted: floats are rounded and must not become infinite, whole numbers must be possible in the field's type
+ * (i64 labels in i32), and floats do not become whole numbers.
+ * Errors: FORMAT (an array that does not fit its field, numbers of samples that differ, none), MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_columns_take(struct tuff_context *context, const struct tuff_field *fields,
+                                                       const struct tuff_array *arrays, struct tuff_columns *columns,
+                                                       struct tuff_error *error);
+TUFF_API void tuff_columns_finish(struct tuff_context *context, struct tuff_columns *columns);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,6 @@
 /* numpy.c - any bytes as an .npy or .npz file, and its arrays as columns of samples. */
 #include "loaders/source.h"
+#include "samples/data/data.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

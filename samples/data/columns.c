@@ -1,6 +1,6 @@
 /* columns.c - arrays of files as the fields of a model's samples: views where type and place fit, else copies. */
-#include "graph/dtype.h"
-#include "loaders/leaves.h"
+#include "backend/core.h"
+#include "samples/data/data.h"
 
 #include <stdio.h>
 
@@ -29,45 +29,6 @@ static bool fits(const struct tuff_shape *sample, const struct tuff_array *array
     }
     while (k < sample->rank && sample->dim[k] == 1) k++;
     return k == sample->rank;
-}
-
-/* Whole numbers of types that graphs do not know, as i64. */
-static bool widen(const struct tuff_array *a, uint64_t count, int64_t *to)
-{
-    const uint8_t *from = a->data;
-    const size_t size = tuff_element_bytes(a->element);
-    for (uint64_t i = 0; i < count; i++, from += size) {
-        uint64_t bits = 0;
-        memcpy(&bits, from, size); /* little-endian */
-        to[i] = a->element == TUFF_ELEMENT_I16 ? (int16_t)bits : (int64_t)bits;
-        if (to[i] < 0 && a->element == TUFF_ELEMENT_U64) return false;
-    }
-    return true;
-}
-
-tuff_status tuff_array_convert(struct tuff_context *context, const struct tuff_array *a, uint64_t count,
-                               enum tuff_dtype dtype, void *to, const char *what, struct tuff_error *error)
-{
-    enum tuff_dtype known = tuff_element_dtype(a->element);
-    struct tuff_error why = {0};
-    void *wide = NULL;
-    char text[200];
-    tuff_status status = TUFF_OK;
-    const void *from = a->data;
-    if (!known || (uintptr_t)from % tuff_element_bytes(a->element)) { /* not as the memory of such numbers begins */
-        wide = tuff_alloc(context, (size_t)(known ? a->bytes : count * sizeof(int64_t)));
-        if (!wide) return tuff_fail_memory(context, error);
-        if (known)
-            memcpy(wide, from, (size_t)a->bytes);
-        else if (!widen(a, count, wide))
-            status = tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: the array \"%.60s\", %s, has an element above 2^63 - 1",
-                               what, a->name ? a->name : "", tuff_array_text(a, text, sizeof text));
-        from = wide;
-    }
-    if (status == TUFF_OK && tuff_convert(known ? known : TUFF_I64, from, dtype, to, count, what, NULL, &why) != TUFF_OK)
-        status = tuff_fail(context, error, TUFF_ERR_FORMAT, "%s", why.message);
-    tuff_free(context, wide);
-    return status;
 }
 
 static tuff_status take(const struct job *job, struct tuff_columns *c, uint32_t i)

@@ -2,7 +2,7 @@
  *
  * Source: numpy.lib.format, "Format Version 1.0" to 3.0. What lies in C order and little-endian is a view of the file, else a copy in
  * the arena. Sentences go into the error alone; whoever asked logs them. */
-#include "loaders/npy.h"
+#include "samples/data/npy.h"
 #include "backend/core.h"
 
 #include <stdio.h>
@@ -187,10 +187,9 @@ bool tuff_npy_is(const uint8_t *data, size_t bytes) { return bytes >= MAGIC + 4 
 
 /* ---- writing -------------------------------------------------------------------------------------------------------------------- */
 
-tuff_status tuff_npy_write(struct tuff_context *context, const char *path, const struct tuff_array *array,
-                           struct tuff_error *error)
+tuff_status tuff_npy_head(struct tuff_context *context, const char *path, const struct tuff_array *array,
+                          char head[TUFF_NPY_HEAD], size_t *head_bytes, struct tuff_error *error)
 {
-    TUFF_REQUIRE(context, error, context && path && array);
     const size_t size = tuff_element_bytes(array->element);
     uint64_t bytes = 0;
     size_t k = 0;
@@ -202,18 +201,30 @@ tuff_status tuff_npy_write(struct tuff_context *context, const char *path, const
         bytes != array->bytes || (bytes && !array->data))
         return tuff_fail(context, error, TUFF_ERR_USAGE, "%s: %llu bytes do not fit the array's shape", path,
                          (unsigned long long)array->bytes);
-    char head[MAGIC + 4 + ALIGN * 5];
-    int n = snprintf(head, sizeof head, "%s%c%c  {'descr': '%c%c%d', 'fortran_order': False, 'shape': (", magic, 1, 0,
+    const size_t room = TUFF_NPY_HEAD;
+    int n = snprintf(head, room, "%s%c%c  {'descr': '%c%c%d', 'fortran_order': False, 'shape': (", magic, 1, 0,
                      size > 1 ? '<' : '|', kinds[k].kind, (int)size);
     for (uint32_t d = 0; d < array->rank; d++)
-        n += snprintf(head + n, sizeof head - (size_t)n, "%llu, ", (unsigned long long)array->dim[d]);
+        n += snprintf(head + n, room - (size_t)n, "%llu, ", (unsigned long long)array->dim[d]);
     if (array->rank > 1) n -= 2; /* (3,) but (3, 4) */
-    n += snprintf(head + n, sizeof head - (size_t)n, "), }");
+    n += snprintf(head + n, room - (size_t)n, "), }");
     const size_t whole = tuff_align((uint64_t)n + 1, ALIGN), length = whole - MAGIC - 4;
     memset(head + n, ' ', whole - (size_t)n);
     head[whole - 1] = '\n';
     head[MAGIC + 1] = 0; /* version 1.0 */
     head[MAGIC + 2] = (char)length, head[MAGIC + 3] = (char)(length >> 8);
-    const struct tuff_os_part parts[] = {{.data = head, .bytes = whole}, {.data = array->data, .bytes = (size_t)bytes}};
-    return tuff_os_write_atomic(context, path, parts, bytes ? 2 : 1, error);
+    *head_bytes = whole;
+    return TUFF_OK;
+}
+
+tuff_status tuff_npy_write(struct tuff_context *context, const char *path, const struct tuff_array *array,
+                           struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, context && path && array);
+    char head[TUFF_NPY_HEAD];
+    size_t whole = 0;
+    TUFF_TRY(tuff_npy_head(context, path, array, head, &whole, error));
+    const struct tuff_os_part parts[] = {{.data = head, .bytes = whole},
+                                         {.data = array->data, .bytes = (size_t)array->bytes}};
+    return tuff_os_write_atomic(context, path, parts, array->bytes ? 2 : 1, error);
 }
