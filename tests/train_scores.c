@@ -196,7 +196,8 @@ static void test_idx(struct program_test *t)
            "printf '0,a\\n1,b\\n2,a\\n' > i.csv; $CLASSIFY --model out/model.tuff --data data --json i.json --groups i.csv",
            0, "28 pictures are in no group");
     expect(t, "$CLASSIFY --model out/model.tuff --data data --invert always", 1, "--invert is for pictures");
-    expect(t, "$CLASSIFY --model out/model.tuff --data data --out s.png --top 3", 2, "do not go with --out");
+    expect(t, "$CLASSIFY --model out/model.tuff --data data --out s.png --top 3", 2,
+           "--top does not go with --data and --sheet");
     cJSON *one = read_json(t, "i.json"), *two = read_json(t, "out.json");
     backend_check(&t->test,
                   cJSON_Compare(member(one, "scores"), member(two, "scores"), true) &&

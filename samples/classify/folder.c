@@ -1,12 +1,12 @@
 /* folder.c - see folder.h. */
 #include "folder.h"
+#include "paths.h"
 
 #include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static tuff_status fail(struct tuff_error *error, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
 static tuff_status fail(struct tuff_error *error, tuff_status status, const char *format, ...)
@@ -25,24 +25,6 @@ static char *copy(const char *text)
 }
 
 /* ---- pictures ------------------------------------------------------------------------------------------------------------------- */
-
-static bool is_folder(const char *path)
-{
-    struct stat about;
-    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
-
-static bool is_picture(const char *name)
-{
-    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"};
-    const char *dot = strrchr(name, '.');
-    char ending[8] = "";
-    for (size_t i = 0; dot && dot[i] && i + 1 < sizeof ending; i++)
-        ending[i] = (char)(dot[i] >= 'A' && dot[i] <= 'Z' ? dot[i] + ('a' - 'A') : dot[i]);
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
-        if (dot && strlen(dot) < sizeof ending && !strcmp(ending, endings[i])) return name[0] != '.';
-    return false;
-}
 
 static bool add(struct labelled_set *set, const char *name, int32_t class)
 {
@@ -73,7 +55,7 @@ static tuff_status list_class(const char *folder, const char *name, int32_t clas
     if (!entries) return fail(error, TUFF_ERR_FILE, "%.400s: cannot be read", path);
     for (struct dirent *entry; good && (entry = readdir(entries));) {
         snprintf(below, sizeof below, "%s/%s", name, entry->d_name);
-        if (is_picture(entry->d_name))
+        if (path_is_picture(entry->d_name))
             good = add(set, below, class);
         else
             leave_out(set, entry->d_name[0] == '.' ? "." : below);
@@ -99,7 +81,7 @@ static tuff_status list_folder(const char *folder, const struct tuff_saved_info 
         uint32_t class = 0;
         snprintf(path, sizeof path, "%s/%s", folder, name);
         if (name[0] == '.') continue;
-        if (!is_folder(path)) {
+        if (!path_is_folder(path)) {
             leave_out(set, name);
             continue;
         }

@@ -1,5 +1,7 @@
-/* sheet.c - see sheet.h. Pictures are scaled up by a whole number without smoothing, so that one sees what the network sees. */
+/* sheet.c - see sheet.h. Pictures are scaled up by a whole number without smoothing, so that one sees what the network sees; larger ones
+ * are means of squares. */
 #include "sheet.h"
+#include "canvas.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +11,9 @@
 #endif
 
 enum { COLUMNS = 5, CELL = 196, PICTURE = 140, FRAME = 5, TEXT = 50, GAP = 14, TITLE = 50 };
-enum { WHITE = 0xffffff, BLACK = 0x222222, GREY = 0x777777, GREEN = 0x2e8b57, RED = 0xc62828 };
+enum { WHITE = 0xffffff, BLACK = 0x222222, GREY = 0x777777, PALE = 0xc8ccd2, GREEN = 0x2e8b57, RED = 0xc62828 };
+
+static const uint32_t colours[] = {[SHEET_PLAIN] = PALE, [SHEET_RIGHT] = GREEN, [SHEET_WRONG] = RED};
 
 /* Rows of 0x00rrggbb. */
 struct raster {
@@ -23,12 +27,16 @@ static void fill(struct raster *raster, uint32_t x, uint32_t y, uint32_t width, 
         for (uint32_t i = x; i < x + width && i < raster->width; i++) raster->pixels[(size_t)j * raster->width + i] = colour;
 }
 
-static uint32_t sample_colour(const struct sheet *sheet, const uint8_t *sample, uint32_t x, uint32_t y)
+/* The mean of the square of `side` pixels at (x, y), as much of it as there is. */
+static uint32_t sample_colour(const struct sheet *sheet, const uint8_t *sample, uint32_t x, uint32_t y, uint32_t side)
 {
-    size_t plane = (size_t)sheet->height * sheet->width, at = (size_t)y * sheet->width + x;
-    uint32_t r = sample[at], g = sheet->channels == 3 ? sample[at + plane] : r,
-             b = sheet->channels == 3 ? sample[at + 2 * plane] : r;
-    return r << 16 | g << 8 | b;
+    const size_t plane = (size_t)sheet->height * sheet->width;
+    uint32_t sum[3] = {0}, count = 0;
+    for (uint32_t j = y; j < y + side && j < sheet->height; j++)
+        for (uint32_t i = x; i < x + side && i < sheet->width; i++, count++)
+            for (uint32_t c = 0; c < 3; c++)
+                sum[c] += sample[(size_t)j * sheet->width + i + (sheet->channels == 3 ? c : 0) * plane];
+    return (sum[0] + count / 2) / count << 16 | (sum[1] + count / 2) / count << 8 | (sum[2] + count / 2) / count;
 }
 
 /* Where cell number `index` begins. */
@@ -47,27 +55,40 @@ static void draw_picture(struct raster *raster, const struct sheet *sheet, uint3
     place(sheet, index, &x, &y);
     x += (CELL - width) / 2;
     y += FRAME + (PICTURE - height) / 2;
-    fill(raster, x - FRAME, y - FRAME, width + 2 * FRAME, height + 2 * FRAME, item->right ? GREEN : RED);
+    fill(raster, x - FRAME, y - FRAME, width + 2 * FRAME, height + 2 * FRAME, colours[item->mark]);
     for (uint32_t j = 0; j < height; j++)
         for (uint32_t i = 0; i < width; i++)
-            fill(raster, x + i, y + j, 1, 1, sample_colour(sheet, item->sample, i * shrink / scale, j * shrink / scale));
+            fill(raster, x + i, y + j, 1, 1,
+                 sample_colour(sheet, item->sample, i * shrink / scale, j * shrink / scale, shrink));
 }
 
 #ifdef TUFF_HAVE_CAIRO
-/* Centred at x; made smaller until it fits. */
-static void draw_text(cairo_t *cairo, double x, double y, double size, double room, uint32_t colour, const char *text,
-                      bool bold)
+/* Of the text in that size. */
+static double width_of(cairo_t *cairo, double size, const char *text)
 {
     cairo_text_extents_t extents;
+    cairo_set_font_size(cairo, size);
+    cairo_text_extents(cairo, text, &extents);
+    return extents.x_advance;
+}
+
+/* Before, name and behind, centred at x: made smaller until they fit, to three quarters; then the name is cut. */
+static void draw_text(cairo_t *cairo, double x, double y, double size, double room, uint32_t colour, bool bold,
+                      const char *const parts[3])
+{
+    char name[1000], cut[1000], text[1100];
+    double least = size * 3 / 4, width;
+    snprintf(name, sizeof name, "%.240s", parts[1]);
     cairo_select_font_face(cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
                            bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
-    do {
-        cairo_set_font_size(cairo, size);
-        cairo_text_extents(cairo, text, &extents);
-        size -= 0.5;
-    } while (extents.x_advance > room && size > 6);
+    for (int most = (int)strlen(name);; most -= size <= least) {
+        snprintf(text, sizeof text, "%s%s%s", parts[0], canvas_name(name, most, cut), parts[2]);
+        width = width_of(cairo, size, text);
+        if (width <= room || most < 2) break;
+        if (size > least) size -= 0.5;
+    }
     cairo_set_source_rgb(cairo, (colour >> 16) / 255.0, (colour >> 8 & 255) / 255.0, (colour & 255) / 255.0);
-    cairo_move_to(cairo, x - extents.x_advance / 2, y);
+    cairo_move_to(cairo, x - width / 2, y);
     cairo_show_text(cairo, text);
 }
 
@@ -77,16 +98,20 @@ static bool write_names(struct raster *raster, const struct sheet *sheet)
                                                                    (int)raster->width, (int)raster->height,
                                                                    (int)raster->width * 4);
     cairo_t *cairo = cairo_create(surface);
-    if (sheet->title) draw_text(cairo, raster->width / 2.0, 33, 20, raster->width - 2 * GAP, BLACK, sheet->title, true);
+    if (sheet->title)
+        draw_text(cairo, raster->width / 2.0, 33, 20, raster->width - 2 * GAP, BLACK, true,
+                  (const char *const[]){"", sheet->title, ""});
     for (uint32_t i = 0; i < sheet->count; i++) {
         const struct sheet_item *item = &sheet->items[i];
         uint32_t x, y;
-        char text[300];
+        char percent[16];
         place(sheet, i, &x, &y);
-        snprintf(text, sizeof text, "%s %s  %.0f %%", item->right ? "✓" : "✗", item->predicted, 100 * item->probability);
-        draw_text(cairo, x + CELL / 2.0, y + PICTURE + 2 * FRAME + 19, 16, CELL, item->right ? GREEN : RED, text, true);
-        snprintf(text, sizeof text, "true: %s", item->wanted);
-        draw_text(cairo, x + CELL / 2.0, y + PICTURE + 2 * FRAME + 39, 14, CELL, item->right ? GREY : BLACK, text, false);
+        static const char *const marks[] = {[SHEET_PLAIN] = "", [SHEET_RIGHT] = "✓ ", [SHEET_WRONG] = "✗ "};
+        snprintf(percent, sizeof percent, "  %.0f %%", 100 * item->probability);
+        draw_text(cairo, x + CELL / 2.0, y + PICTURE + 2 * FRAME + 19, 16, CELL, item->mark ? colours[item->mark] : BLACK,
+                  true, (const char *const[]){marks[item->mark], item->predicted, percent});
+        draw_text(cairo, x + CELL / 2.0, y + PICTURE + 2 * FRAME + 39, 14, CELL, item->mark == SHEET_WRONG ? BLACK : GREY,
+                  false, (const char *const[]){"", item->caption, ""});
     }
     cairo_destroy(cairo);
     cairo_surface_flush(surface);
@@ -97,7 +122,7 @@ static bool write_names(struct raster *raster, const struct sheet *sheet)
 #else
 static bool write_names(struct raster *raster, const struct sheet *sheet)
 {
-    (void)raster, (void)sheet, (void)BLACK, (void)GREY;
+    (void)raster, (void)sheet, (void)BLACK, (void)GREY; /* who calls prints names */
     return true;
 }
 #endif

@@ -4,11 +4,12 @@
 
 #include <tuff/tuff.h>
 
+enum sheet_mark { SHEET_PLAIN = 0, SHEET_RIGHT, SHEET_WRONG };
 struct sheet_item {
     const uint8_t *sample; /* [c, h, w] */
-    const char *predicted, *wanted;
+    const char *predicted, *caption;
     double probability;
-    bool right;
+    enum sheet_mark mark; /* plain: nobody knows */
 };
 struct sheet {
     const struct sheet_item *items;
