@@ -25,11 +25,11 @@ struct canvas {
 };
 
 #ifdef TUFF_HAVE_CAIRO
-static void open_png(struct canvas *canvas, int width, int height)
+static void open_png(struct canvas *canvas, int width, int height, double scale)
 {
-    canvas->surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(width * PNG_SCALE), (int)(height * PNG_SCALE));
+    canvas->surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(width * scale), (int)(height * scale));
     canvas->cairo = cairo_create(canvas->surface);
-    cairo_scale(canvas->cairo, PNG_SCALE, PNG_SCALE);
+    cairo_scale(canvas->cairo, scale, scale);
     cairo_set_source_rgb(canvas->cairo, 1, 1, 1);
     cairo_paint(canvas->cairo);
     cairo_select_font_face(canvas->cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
@@ -68,14 +68,14 @@ struct canvas *canvas_within(FILE *page, int width, int height)
     return canvas;
 }
 
-struct canvas *canvas_open(const char *path, int width, int height)
+static struct canvas *open_scaled(const char *path, int width, int height, double scale)
 {
     size_t length = strlen(path);
     bool svg = length > 4 && strcmp(path + length - 4, ".svg") == 0;
     struct canvas *canvas = calloc(1, sizeof *canvas);
 #ifndef TUFF_HAVE_CAIRO
     if (!svg) length = sizeof canvas->path;
-    (void)PNG_SCALE;
+    (void)scale;
 #endif
     if (!canvas || length >= sizeof canvas->path || !whole_begin(&canvas->file)) {
         free(canvas);
@@ -85,10 +85,14 @@ struct canvas *canvas_open(const char *path, int width, int height)
     canvas->svg = svg ? canvas->file.stream : NULL;
     if (svg) begin_svg(canvas, width, height);
 #ifdef TUFF_HAVE_CAIRO
-    if (!svg) open_png(canvas, width, height);
+    if (!svg) open_png(canvas, width, height, scale);
 #endif
     return canvas;
 }
+
+struct canvas *canvas_open(const char *path, int width, int height) { return open_scaled(path, width, height, PNG_SCALE); }
+
+struct canvas *canvas_open_pixels(const char *path, int width, int height) { return open_scaled(path, width, height, 1); }
 
 tuff_status canvas_close(struct canvas *canvas, struct tuff_context *context, struct tuff_error *error)
 {

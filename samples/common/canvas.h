@@ -11,6 +11,8 @@ enum anchor { ANCHOR_START, ANCHOR_MIDDLE, ANCHOR_END };
 
 /* The path ends in .svg or .png. NULL: out of memory, or a PNG without cairo. */
 struct canvas *canvas_open(const char *path, int width, int height);
+/* A PNG whose units are its pixels. NULL: as canvas_open. */
+struct canvas *canvas_open_pixels(const char *path, int width, int height);
 /* An SVG within a page that is being written. NULL: out of memory. */
 struct canvas *canvas_within(FILE *page, int width, int height);
 /* Writes the file, whole or not at all. */

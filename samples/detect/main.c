@@ -1,0 +1,337 @@
+/* tuff-detect - finds faces or text in pictures, by ONNX networks of three kinds. The way through Tuff's interface: open the model, make a runner on a
+ * device, give it a picture's numbers, read what its outputs say. tuff-detect --help says the rest. */
+#include "detect.h"
+#include "paths.h"
+#include "program.h"
+#include "text.h"
+#include "whole.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct options {
+    const char *model, *device, *out, *folder, *json;
+    bool times;
+    struct detect_params detect;
+    char **pictures;
+    int picture_count;
+};
+
+struct run {
+    struct options options;
+    struct tuff_context *context;
+    struct tuff_device *device;
+    struct tuff_folder *folder;
+    struct detector detector;
+    struct path_list list;
+    struct finds finds;
+    FILE *json; /* NULL: none */
+    bool to_terminal;
+    uint64_t done, failed;
+    double decode, draw; /* seconds */
+    struct tuff_error error;
+};
+
+/* ---- command line ----------------------------------------------------------------------------------------------------------------------- */
+
+static const char help[] =
+    "tuff-detect - finds faces or text in pictures, by ONNX networks\n\n"
+    "  tuff-detect --model FILE [OPTION...] PICTURE...             PNG, JPEG, WebP, GIF, BMP; or a folder of them\n\n"
+    "  --model FILE      NAME.onnx: YuNet (faces with eyes, nose, mouth), Ultra-Light (faces), or of the DB kind, as "
+    "PP-OCR's (text)\n"
+    "  --kind NAME       yunet, ultraface or db (default: as its outputs look)\n"
+    "  --out FILE        draws what was found over the picture (PNG)\n"
+    "  --out-dir DIR     the same of any number of pictures, as DIR/PICTURE.png\n"
+    "  --json FILE       writes what was found as JSON; - for standard output, instead of text\n"
+    "  --score P         how sure it must be, 0 .. 1 (default 0.6)\n"
+    "  --iou P           of two boxes whose intersection is more of their union, one stays (default 0.3)\n"
+    "  --side N          the longer side of what the network sees, where it takes any: larger pictures are made smaller\n"
+    "                    (default: yunet 640, db 960)\n"
+    "  --map P           of text: what a pixel must reach (default 0.3)\n"
+    "  --unclip R        of text: how far boxes grow, by their area over their circumference (default 1.5)\n"
+    "  --times           where the time goes, on standard error\n\n"
+    "  --device NAME     index, UUID or part of a name, as tuff-info lists them\n"
+    "  --help            this text\n"
+    "  --version         version of Tuff, and what pictures it reads\n";
+
+static void wrong(const char *format, ...) TUFF_PRINTF(1, 2);
+static void wrong(const char *format, ...)
+{
+    char sentence[1000];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "tuff-detect: %s\n(tuff-detect --help lists the options)\n", SHOWN(sentence));
+    exit(2);
+}
+
+static double number(const char *option, const char *text, double least, double most)
+{
+    char *end;
+    const double value = strtod(text, &end);
+    if (end == text || *end || !(value >= least && value <= most))
+        wrong("--%s is %g to %g, not \"%s\"", option, least, most, text);
+    return value;
+}
+
+static enum kind kind_of(const char *text)
+{
+    int kind = KIND_YUNET;
+    while (kind < KINDS && strcmp(kind_names[kind], text) != 0) kind++;
+    if (kind == KINDS) wrong("--kind is yunet, ultraface or db, not \"%s\"", text);
+    return (enum kind)kind;
+}
+
+static void parse(struct options *o, int count, char **arguments)
+{
+    static const struct option longs[] = {{"model", required_argument, NULL, 'm'},
+                                          {"kind", required_argument, NULL, 'k'},
+                                          {"out", required_argument, NULL, 'o'},
+                                          {"out-dir", required_argument, NULL, 'd'},
+                                          {"json", required_argument, NULL, 'j'},
+                                          {"score", required_argument, NULL, 's'},
+                                          {"iou", required_argument, NULL, 'i'},
+                                          {"side", required_argument, NULL, 'S'},
+                                          {"map", required_argument, NULL, 'p'},
+                                          {"unclip", required_argument, NULL, 'u'},
+                                          {"times", no_argument, NULL, 't'},
+                                          {"device", required_argument, NULL, 'g'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {"version", no_argument, NULL, 'v'},
+                                          {NULL, 0, NULL, 0}};
+    *o = (struct options){.detect = {.score = 0.6, .overlap = 0.3, .map = 0.3, .unclip = 1.5}};
+    opterr = 0; /* its own sentences show what was given as it is */
+    for (int found; (found = getopt_long(count, arguments, "", longs, NULL)) != -1;) {
+        switch (found) {
+        case 'm': o->model = optarg; break;
+        case 'k': o->detect.kind = kind_of(optarg); break;
+        case 'o': o->out = optarg; break;
+        case 'd': o->folder = optarg; break;
+        case 'j': o->json = optarg; break;
+        case 's': o->detect.score = number("score", optarg, 0, 1); break;
+        case 'i': o->detect.overlap = number("iou", optarg, 0, 1); break;
+        case 'S': o->detect.side = (uint32_t)number("side", optarg, 32, 16384); break;
+        case 'p': o->detect.map = number("map", optarg, 0, 1); break;
+        case 'u': o->detect.unclip = number("unclip", optarg, 0, 10); break;
+        case 't': o->times = true; break;
+        case 'g': o->device = optarg; break;
+        case 'h': fputs(help, stdout); exit(0);
+        case 'v': print_version("tuff-detect"); exit(0);
+        default: wrong("unknown option, or one without its value: \"%s\"", arguments[optind - 1]);
+        }
+    }
+    o->pictures = arguments + optind;
+    o->picture_count = count - optind;
+    if (!o->model) wrong("--model is missing: which .onnx?");
+    if (o->picture_count == 0) wrong("no pictures are named");
+    if (o->out && o->folder) wrong("--out and --out-dir do not go together");
+    if (o->out && o->picture_count > 1) wrong("--out is for one picture; --out-dir is for several");
+}
+
+/* ---- what was found -------------------------------------------------------------------------------------------------------------------------- */
+
+static void print_text(const struct run *run, const char *path)
+{
+    const bool text = run->detector.params.kind == KIND_DB;
+    printf("%s: %u %s%s%s\n", SHOWN(path), (unsigned)run->finds.count, text ? "line" : "face",
+           run->finds.count == 1 ? "" : "s", text ? " of text" : "");
+    for (uint32_t i = 0; i < run->finds.count; i++) {
+        const struct found *f = &run->finds.each[i];
+        printf("  %.3f  at %.0f, %.0f: %.0f x %.0f\n", f->score, f->x, f->y, f->w, f->h);
+    }
+}
+
+static void points_to_json(FILE *file, const char *name, const double (*points)[2], uint32_t count)
+{
+    fprintf(file, ", \"%s\": [", name);
+    for (uint32_t i = 0; i < count; i++) fprintf(file, "%s[%.2f, %.2f]", i ? ", " : "", points[i][0], points[i][1]);
+    fputc(']', file);
+}
+
+static void begin_json(const struct run *run, const char *path)
+{
+    fputs(run->done + run->failed ? ",\n  {\"picture\": " : "[\n  {\"picture\": ", run->json);
+    text_to_json(run->json, path);
+}
+
+static void print_json(const struct run *run, const char *path, const struct tuff_picture *picture)
+{
+    const enum kind kind = run->detector.params.kind;
+    begin_json(run, path);
+    fprintf(run->json, ", \"width\": %u, \"height\": %u, \"kind\": \"%s\", \"found\": [", (unsigned)picture->width,
+            (unsigned)picture->height, kind_names[kind]);
+    for (uint32_t i = 0; i < run->finds.count; i++) {
+        const struct found *f = &run->finds.each[i];
+        fprintf(run->json, "%s\n    {\"score\": %.6f, \"box\": [%.2f, %.2f, %.2f, %.2f]", i ? "," : "", f->score, f->x, f->y,
+                f->w, f->h);
+        if (kind == KIND_DB) points_to_json(run->json, "corners", f->corner, 4);
+        if (kind == KIND_YUNET) points_to_json(run->json, "landmarks", f->mark, LANDMARKS);
+        fputc('}', run->json);
+    }
+    fputs("]}", run->json);
+}
+
+/* ---- pictures -------------------------------------------------------------------------------------------------------------------------------- */
+
+/* DIR/NAME.png for PICTURE of any ending; false: too long. */
+static bool drawn_as(const char *folder, const char *picture, char *path, size_t size)
+{
+    const char *name = strrchr(picture, '/'), *dot = strrchr(picture, '.');
+    name = name ? name + 1 : picture;
+    const int length = dot > name ? (int)(dot - name) : (int)strlen(name);
+    return (size_t)snprintf(path, size, "%s/%.*s.png", folder, length, name) < size;
+}
+
+static tuff_status detect(struct run *run, const char *path)
+{
+    struct tuff_picture picture = {0};
+    char drawn[1200];
+    const double began = seconds_now();
+    tuff_status status = tuff_picture_read(run->context, path, NULL, &picture, &run->error);
+    run->decode += seconds_now() - began;
+    if (status == TUFF_OK) status = detector_run(&run->detector, &picture, &run->finds, &run->error);
+    if (status == TUFF_OK && run->options.times && run->detector.new_size)
+        fprintf(stderr, "%s: the first of %u x %u: a plan of its own\n", SHOWN(path), (unsigned)run->detector.width,
+                (unsigned)run->detector.height);
+    if (status == TUFF_OK && run->to_terminal) print_text(run, path);
+    if (status == TUFF_OK && run->json) print_json(run, path, &picture);
+    const double found = seconds_now();
+    const char *place = run->options.out;
+    if (run->options.folder && drawn_as(run->options.folder, path, drawn, sizeof drawn)) place = drawn;
+    if (status == TUFF_OK && place) {
+        status = draw_finds(run->context, place, &picture, run->detector.params.kind, &run->finds, &run->error);
+        if (status != TUFF_OK) run->done++; /* it is in the JSON */
+    }
+    run->draw += seconds_now() - found;
+    tuff_picture_finish(run->context, &picture);
+    return status;
+}
+
+static bool of_the_file(tuff_status status)
+{
+    return status == TUFF_ERR_FILE || status == TUFF_ERR_FORMAT || status == TUFF_ERR_UNSUPPORTED;
+}
+
+static void tell_times(const struct run *run, double seconds)
+{
+    const struct detector *d = &run->detector;
+    const struct {
+        const char *name;
+        double seconds;
+    } rows[] = {{"decode", run->decode}, {"prepare", d->prepare}, {"first", d->first}, {"device", d->device},
+                {"boxes", d->boxes},     {"draw", run->draw},     {"all", seconds}};
+    fprintf(stderr, "%-8s %9s  %s\n", "stage", "seconds", "ms/picture");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        fprintf(stderr, "%-8s %9.3f  %10.3f%s\n", rows[i].name, rows[i].seconds, 1e3 * rows[i].seconds / (double)run->done,
+                i == 2 ? "  first run of each size, which makes its plan" : "");
+    fprintf(stderr, "%llu pictures: %.4g a second\n", (unsigned long long)run->done, (double)run->done / seconds);
+}
+
+/* All pictures; one that cannot be read is told, and the others go on. */
+static bool detect_all(struct run *run)
+{
+    const double began = seconds_now();
+    tuff_status status = TUFF_OK;
+    for (uint64_t i = 0; i < run->list.count && (status == TUFF_OK || of_the_file(status)); i++) {
+        const char *path = run->list.paths[i];
+        const uint64_t before = run->done;
+        status = detect(run, path);
+        if (status == TUFF_OK) {
+            run->done++;
+            continue;
+        }
+        fprintf(stderr, "tuff-detect: %s\n", SHOWN(run->error.message));
+        if (run->json && of_the_file(status) && run->done == before) {
+            begin_json(run, path);
+            fputs(", \"error\": ", run->json);
+            text_to_json(run->json, run->error.message);
+            fputc('}', run->json);
+        }
+        run->failed++;
+    }
+    if (run->json) fputs(run->done + run->failed ? "\n]\n" : "[]\n", run->json);
+    if (run->failed)
+        fprintf(stderr, "tuff-detect: %llu of %llu pictures failed\n", (unsigned long long)run->failed,
+                (unsigned long long)run->list.count);
+    if (run->options.times && run->done) tell_times(run, seconds_now() - began);
+    return run->failed == 0;
+}
+
+/* ---- the way ---------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Two pictures of one name would be drawn into one file. */
+static tuff_status check_names(struct run *run)
+{
+    char one[1200], other[1200];
+    for (uint64_t i = 0; run->options.folder && i < run->list.count; i++)
+        for (uint64_t k = 0; k < i; k++) {
+            if (!drawn_as(run->options.folder, run->list.paths[i], one, sizeof one) ||
+                !drawn_as(run->options.folder, run->list.paths[k], other, sizeof other) || strcmp(one, other))
+                continue;
+            snprintf(run->error.message, sizeof run->error.message, "%.150s and %.150s would both be drawn as %.100s",
+                     run->list.paths[k], run->list.paths[i], one);
+            return TUFF_ERR_USAGE;
+        }
+    return TUFF_OK;
+}
+
+/* All that can fail before the network is on the device. */
+static tuff_status begin(struct run *run)
+{
+    const struct options *o = &run->options;
+    const char *places[] = {o->json && strcmp(o->json, "-") ? o->json : NULL, o->out};
+    tuff_status status = path_list_make((const char *const *)o->pictures, (uint32_t)o->picture_count, &run->list,
+                                        &run->error);
+    if (status == TUFF_OK) status = check_names(run);
+    if (status == TUFF_OK && o->out && run->list.count > 1) wrong("--out is for one picture; --out-dir is for several");
+    if (status == TUFF_OK) status = detector_open(&run->detector, run->context, o->model, &o->detect, &run->error);
+    if (status == TUFF_OK && o->folder) status = tuff_folder_hold(run->context, o->folder, &run->folder, &run->error);
+    if (status == TUFF_OK) status = whole_try(run->context, places, 2, &run->error);
+    if (status == TUFF_OK) status = tuff_device_create(run->context, o->device, &run->device, &run->error);
+    if (status == TUFF_OK) status = detector_load(&run->detector, run->device, &run->error);
+    return status;
+}
+
+/* Errors come back as struct tuff_error; who asks for more (TUFF_LOG, TUFF_DEBUG) sees them here as well. */
+static void on_log(void *user, enum tuff_log_level level, const char *message)
+{
+    const struct tuff_options *options = user;
+    if (level != TUFF_LOG_ERROR || options->log_level || options->debug) fprintf(stderr, "tuff: %s\n", message);
+}
+
+int main(int count, char **arguments)
+{
+    struct run run = {.context = NULL};
+    struct tuff_options options = {.struct_size = sizeof options, .log = on_log, .log_user = &options};
+    struct whole whole = {.stream = NULL};
+    bool good = false;
+    program_begin();
+    parse(&run.options, count, arguments);
+    const char *json = run.options.json;
+    const bool to_stdout = json && !strcmp(json, "-");
+    tuff_options_from_env(&options);
+    tuff_status status = tuff_context_create(&options, &run.context, &run.error);
+    if (status == TUFF_OK) status = begin(&run);
+    if (status == TUFF_OK && json && !to_stdout && !whole_begin(&whole)) status = TUFF_ERR_MEMORY;
+    run.json = to_stdout ? stdout : whole.stream;
+    run.to_terminal = !to_stdout;
+    if (status != TUFF_OK)
+        fprintf(stderr, "tuff-detect: %s\n", run.error.message[0] ? SHOWN(run.error.message) : tuff_status_name(status));
+    else
+        good = detect_all(&run);
+    if (whole.stream && whole_write(&whole, run.context, json, &run.error) != TUFF_OK) {
+        fprintf(stderr, "tuff-detect: %s\n", SHOWN(run.error.message));
+        good = false;
+    }
+    detector_close(&run.detector);
+    path_list_finish(&run.list);
+    free(run.finds.each);
+    tuff_folder_release(run.folder);
+    tuff_device_release(run.device);
+    tuff_context_destroy(run.context);
+    return good ? 0 : 1;
+}
