@@ -19,14 +19,20 @@ static uint8_t *rgb_of(const struct tuff_picture *picture)
     return rgb;
 }
 
-/* A closed line, dark beneath, so that it is seen on any ground. */
+/* A closed line, dark beneath, so that it is seen on any ground; around the box, not over its edge, which in text is letters. */
 static void draw_corners(struct canvas *canvas, const double (*corners)[2], uint32_t colour, double line)
 {
-    double points[6][2];
-    for (int i = 0; i < 6; i++)
-        for (int k = 0; k < 2; k++) points[i][k] = corners[i % 4][k];
-    canvas_line(canvas, (const double(*)[2])points, 6, DARK,
-                2 * line); /* to the second corner again: no gap where it began */
+    double points[6][2], along[2][2];
+    for (int side = 0; side < 2; side++) { /* from the first corner to the second, and to the last */
+        const double x = corners[side ? 3 : 1][0] - corners[0][0], y = corners[side ? 3 : 1][1] - corners[0][1],
+                     length = fmax(sqrt(x * x + y * y), 1e-6);
+        along[side][0] = x / length * line, along[side][1] = y / length * line;
+    }
+    for (int i = 0; i < 6; i++) { /* to the second corner again: no gap where it began */
+        const int corner = i % 4, right = corner == 1 || corner == 2 ? 1 : -1, down = corner > 1 ? 1 : -1;
+        for (int k = 0; k < 2; k++) points[i][k] = corners[corner][k] + right * along[0][k] + down * along[1][k];
+    }
+    canvas_line(canvas, (const double(*)[2])points, 6, DARK, line + 1);
     canvas_line(canvas, (const double(*)[2])points, 6, colour, line);
 }
 
