@@ -85,13 +85,16 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_array_convert(struct tuff_context *con
  * not be written over meanwhile (what Tuff writes replaces a file whole). Immutable after create. */
 struct tuff_tensors;
 
-/* Opens a safetensors file.
+/* Opens a safetensors file, or several by their index (model.safetensors.index.json) as one.
  * Source: the format description of huggingface/safetensors: 8 bytes header length n, n bytes JSON, data.
- *   limit    most bytes of the file; 0: no limit
+ *   limit    most bytes of a file; 0: no limit
  *   tensors  destroy with tuff_tensors_destroy
  * Strict: the header is valid UTF-8 JSON without repeated names or unknown fields, shapes, types and offsets agree, and
  * the arrays cover the data without overlap, hole or rest; bytes of a BOOL are 0 or 1. At most 2^20 arrays and texts, a
- * header of at most 64 MiB, rank at most TUFF_FILE_RANK.
+ * header of at most 64 MiB, rank at most TUFF_FILE_RANK. The files of an index (at most 4096) lie in its own folder; each holds what its
+ * weight_map says, and nothing else.
+ * All types: arrays of F8_E4M3, F8_E5M2, F8_E8M0 (and of PyTorch's FNUZ forms), F6_E2M3, F6_E3M2 and F4 become F32, every number exactly, in memory;
+ * C64 is F32 with one more axis of 2.
  * Memory: while the header is read, 10 MiB, or 20 times the header where that is more, beside the arrays' descriptions.
  * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (another element type or a higher rank; a build without cJSON). */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_safetensors_open(struct tuff_context *context, const char *path, size_t limit,

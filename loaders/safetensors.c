@@ -1,6 +1,7 @@
 /* safetensors.c - reads safetensors files: a JSON header that describes the arrays, then their data.
  *
- * The file's memory is kept and the views point into it. cJSON is lenient and its cost is not bounded by the length of
+ * The file's memory is kept and the views point into it; floats of less than 16 bits are held as f32. A JSON file in place of one is the index of
+ * several (`shards`), which are opened as one. cJSON is lenient and its cost is not bounded by the length of
  * the text, so scan_header looks at the text first. cJSON's own memory does not come from the context's allocator. */
 #include "loaders/safetensors.h"
 
@@ -12,6 +13,7 @@
 
 #define HEADER_MAX ((size_t)64 << 20)
 #define ENTRIES_MAX ((size_t)1 << 20)
+#define SHARDS_MAX ((size_t)1 << 12)
 /* cJSON takes 64 bytes for a value, 80 with the allocator's own. A real entry has seven values and more in 54 bytes and more, so that a header
  * takes at most 20 times its size; below 10 MiB it may be as dense as it likes. */
 #define VALUES_FREE ((size_t)1 << 17)
@@ -26,6 +28,7 @@ struct job {
     struct tuff_tensors *tensors;
     const uint8_t *data; /* of the arrays */
     uint64_t data_bytes;
+    const struct tuff_small_float **small; /* [arena] of each array, or NULL: it is a view */
 };
 
 static tuff_status bad(struct job *job, const char *format, ...) TUFF_PRINTF(2, 3);
@@ -122,11 +125,25 @@ static tuff_status read_shape(struct job *job, const cJSON *shape, struct tuff_a
     return TUFF_OK;
 }
 
+/* A complex number is two floats: one more axis. */
+static tuff_status add_parts(struct job *job, const cJSON *type, struct tuff_array *array)
+{
+    if (strcmp(type->valuestring, "C64") != 0) return TUFF_OK;
+    if (array->rank == TUFF_FILE_RANK)
+        return tuff_fail(job->context, job->error, TUFF_ERR_UNSUPPORTED,
+                         "%s: tensor \"%.100s\" is complex and has %d dimensions", job->name, array->name, TUFF_FILE_RANK);
+    array->dim[array->rank++] = 2;
+    return TUFF_OK;
+}
+
 static tuff_status read_type(struct job *job, const cJSON *type, struct tuff_array *array)
 {
     if (!cJSON_IsString(type)) return bad(job, "tensor \"%.100s\" has no dtype", array->name);
     for (int e = TUFF_ELEMENT_BOOL; e <= TUFF_ELEMENT_U64; e++)
         if (strcmp(tuff_element_name(e), type->valuestring) == 0) array->element = e;
+    const struct tuff_small_float *small = tuff_small_float_find(type->valuestring);
+    job->small[job->tensors->array_count] = small;
+    if (small || strcmp(type->valuestring, "C64") == 0) array->element = TUFF_ELEMENT_F32;
     if (array->element) return TUFF_OK;
     return tuff_fail(job->context, job->error, TUFF_ERR_UNSUPPORTED,
                      "%s: tensor \"%.100s\" is of type \"%.20s\", which is unknown", job->name, array->name,
@@ -140,7 +157,13 @@ static tuff_status read_offsets(struct job *job, const cJSON *offsets, struct tu
     if (!first || !first->next || first->next->next || !whole_number(first, &begin) || !whole_number(first->next, &end))
         return bad(job, "tensor \"%.100s\" has no data_offsets", array->name);
     if (begin > end || end > job->data_bytes) return bad(job, "tensor \"%.100s\" lies outside of the file", array->name);
-    if (!tuff_array_bytes(array->element, array->rank, array->dim, &wanted) || wanted != end - begin)
+    bool fits = tuff_array_bytes(array->element, array->rank, array->dim, &wanted);
+    const struct tuff_small_float *small = job->small[job->tensors->array_count];
+    if (small && fits) { /* in the file; as f32 until expand_small */
+        fits = wanted / sizeof(float) <= INT64_MAX / 8 && wanted / sizeof(float) * tuff_small_float_bits(small) % 8 == 0;
+        wanted = wanted / sizeof(float) * tuff_small_float_bits(small) / 8;
+    }
+    if (!fits || wanted != end - begin)
         return bad(job, "tensor \"%.100s\" has %llu bytes, which do not fit its shape", array->name,
                    (unsigned long long)(end - begin));
     array->data = job->data + begin;
@@ -169,6 +192,7 @@ static tuff_status read_array(struct job *job, const cJSON *entry, struct tuff_a
     }
     TUFF_TRY(read_type(job, field[0], array));
     TUFF_TRY(read_shape(job, field[1], array));
+    TUFF_TRY(add_parts(job, field[0], array));
     return read_offsets(job, field[2], array);
 }
 
@@ -205,6 +229,22 @@ static tuff_status index_names(struct job *job, const struct tuff_array **order)
     return twice ? bad(job, "two tensors are named \"%.100s\"", twice) : TUFF_OK;
 }
 
+static tuff_status expand_small(struct job *job)
+{
+    for (size_t i = 0; i < job->tensors->array_count; i++) {
+        struct tuff_array *a = &job->tensors->arrays[i];
+        if (!job->small[i]) continue;
+        const uint8_t *packed = a->data;
+        if (!tuff_array_bytes(a->element, a->rank, a->dim, &a->bytes) || a->bytes > SIZE_MAX)
+            return tuff_fail_memory(job->context, job->error);
+        float *wide = tuff_arena_alloc(&job->tensors->arena, (size_t)a->bytes);
+        if (!wide) return tuff_fail_memory(job->context, job->error);
+        tuff_small_float_expand(job->small[i], packed, a->bytes / sizeof *wide, wide);
+        a->data = wide;
+    }
+    return TUFF_OK;
+}
+
 static tuff_status read_texts(struct job *job, const cJSON *metadata)
 {
     struct tuff_tensors *t = job->tensors;
@@ -238,7 +278,8 @@ static tuff_status read_entries(struct job *job, const cJSON *root)
     if (count > ENTRIES_MAX) return bad(job, "it has more than %zu tensors", ENTRIES_MAX);
     t->arrays = tuff_arena_alloc(&t->arena, (count + 1) * sizeof *t->arrays);
     const struct tuff_array **order = tuff_arena_alloc(&t->arena, (count + 1) * sizeof *order);
-    if (!t->arrays || !order) return tuff_fail_memory(job->context, job->error);
+    job->small = tuff_arena_alloc(&t->arena, (count + 1) * sizeof *job->small);
+    if (!t->arrays || !order || !job->small) return tuff_fail_memory(job->context, job->error);
     cJSON_ArrayForEach(item, root)
     {
         if (strcmp(item->string, "__metadata__") == 0) {
@@ -250,10 +291,119 @@ static tuff_status read_entries(struct job *job, const cJSON *root)
             t->array_count++;
         }
     }
-    return index_names(job, order);
+    TUFF_TRY(index_names(job, order));
+    return expand_small(job);
 }
 
-static tuff_status parse(struct tuff_tensors *t, const char *name, const void *user, struct tuff_error *error)
+/* ---- several files with an index -------------------------------------------------------------------------------------------------- */
+
+struct shard {
+    const char *file; /* [borrowed] from the JSON */
+    struct tuff_tensors *tensors;
+};
+
+static int compare_files(const void *a, const void *b)
+{
+    return strcmp(((const struct shard *)a)->file, ((const struct shard *)b)->file);
+}
+
+static tuff_status parse_single(struct tuff_tensors *t, const char *name, const void *user, struct tuff_error *error);
+
+/* A file of the index's own folder. */
+static tuff_status open_shard(struct job *job, const struct tuff_tensors_file *index, struct shard *shard)
+{
+    size_t folder = strlen(index->path);
+#ifdef _WIN32
+    while (folder && !strchr("/\\", index->path[folder - 1])) folder--;
+#else
+    while (folder && index->path[folder - 1] != '/') folder--;
+#endif
+    if (!shard->file[0] || shard->file[0] == '.' || strpbrk(shard->file, "/\\:"))
+        return bad(job, "the index names \"%.100s\", which is no file of its own folder", shard->file);
+    const char *path = tuff_arena_printf(&job->tensors->arena, "%.*s%s", (int)folder, index->path, shard->file);
+    if (!path) return tuff_fail_memory(job->context, job->error);
+    const struct tuff_tensors_file file = {path, {0}, index->limit, parse_single, NULL};
+    TUFF_TRY(tuff_tensors_read(job->context, &file, &shard->tensors, job->error));
+    job->tensors->parts[job->tensors->part_count++] = shard->tensors;
+    return TUFF_OK;
+}
+
+/* Files that the map names, sorted, each once. */
+static tuff_status list_shards(struct job *job, const cJSON *map, struct shard *shards, size_t *shard_count)
+{
+    size_t count = 0, kept = 0;
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, map)
+    {
+        if (!cJSON_IsString(item)) return bad(job, "the index says no file for \"%.100s\"", item->string);
+        shards[count++].file = item->valuestring;
+    }
+    if (count) qsort(shards, count, sizeof *shards, compare_files);
+    for (size_t i = 0; i < count; i++)
+        if (!kept || strcmp(shards[kept - 1].file, shards[i].file) != 0) shards[kept++] = shards[i];
+    *shard_count = kept;
+    return kept <= SHARDS_MAX ? TUFF_OK : bad(job, "the index names more than %zu files", SHARDS_MAX);
+}
+
+/* Each array of each file is the one that the index means. */
+static tuff_status check_shards(struct job *job, const struct shard *shards, size_t count)
+{
+    for (size_t s = 0; s < count; s++)
+        for (size_t i = 0; i < shards[s].tensors->array_count; i++) {
+            const struct tuff_array *a = &shards[s].tensors->arrays[i];
+            struct tuff_array found;
+            if (!tuff_tensors_find(job->tensors, a->name, &found))
+                return bad(job, "%.100s holds \"%.100s\", which the index does not name", shards[s].file, a->name);
+            if (found.name != a->name)
+                return bad(job, "%.100s holds \"%.100s\", which the index says is in another file", shards[s].file, a->name);
+        }
+    return TUFF_OK;
+}
+
+static tuff_status read_index(struct job *job, const struct tuff_tensors_file *index, const cJSON *root)
+{
+    struct tuff_tensors *t = job->tensors;
+    const cJSON *map = cJSON_GetObjectItemCaseSensitive(root, "weight_map"), *item = NULL;
+    size_t count = 0, shard_count = 0;
+    if (!cJSON_IsObject(map)) return bad(job, "it is JSON without a weight_map, so no index of files either");
+    if (!index->path)
+        return tuff_fail(job->context, job->error, TUFF_ERR_UNSUPPORTED,
+                         "%s: an index of safetensors files, which lie beside it: open it by its path", job->name);
+    cJSON_ArrayForEach(item, map) count++;
+    if (count > ENTRIES_MAX) return bad(job, "it has more than %zu tensors", ENTRIES_MAX);
+    struct shard *shards = tuff_arena_alloc(&t->arena, (count + 1) * sizeof *shards);
+    t->arrays = tuff_arena_alloc(&t->arena, (count + 1) * sizeof *t->arrays);
+    t->parts = tuff_arena_alloc(&t->arena, (count + 1) * sizeof *t->parts);
+    if (!shards || !t->arrays || !t->parts) return tuff_fail_memory(job->context, job->error);
+    TUFF_TRY(list_shards(job, map, shards, &shard_count));
+    for (size_t i = 0; i < shard_count; i++) TUFF_TRY(open_shard(job, index, &shards[i]));
+    cJSON_ArrayForEach(item, map)
+    {
+        const struct shard key = {.file = item->valuestring};
+        const struct shard *shard = bsearch(&key, shards, shard_count, sizeof *shards, compare_files);
+        if (!shard || !tuff_tensors_find(shard->tensors, item->string, &t->arrays[t->array_count]))
+            return bad(job, "%.100s lacks \"%.100s\", which the index says it holds", item->valuestring, item->string);
+        t->array_count++;
+    }
+    TUFF_TRY(tuff_tensors_index(t, job->name, job->error));
+    return check_shards(job, shards, shard_count);
+}
+
+static tuff_status parse_index(struct tuff_tensors *t, const char *name, const struct tuff_tensors_file *index,
+                               struct tuff_error *error)
+{
+    struct job job = {.context = t->context, .error = error, .name = name, .tensors = t};
+    cJSON *root = NULL;
+    size_t length = t->bytes;
+    if (length > HEADER_MAX) return bad(&job, "an index of more than %zu bytes", HEADER_MAX);
+    while (length && strchr("\n\r\t ", t->data[length - 1])) length--;
+    TUFF_TRY(parse_header(&job, (const char *)t->data, length, &root));
+    tuff_status status = read_index(&job, index, root);
+    cJSON_Delete(root);
+    return status;
+}
+
+static tuff_status parse_single(struct tuff_tensors *t, const char *name, const void *user, struct tuff_error *error)
 {
     struct job job = {.context = t->context, .error = error, .name = name, .tensors = t};
     (void)user;
@@ -271,6 +421,13 @@ static tuff_status parse(struct tuff_tensors *t, const char *name, const void *u
     return status;
 }
 
+/* What begins as JSON would be a file with a header of gigabytes. */
+static tuff_status parse(struct tuff_tensors *t, const char *name, const void *file, struct tuff_error *error)
+{
+    const bool index = t->bytes > 8 && t->data[0] == '{' && tuff_little(t->data + 4, 4) != 0;
+    return index ? parse_index(t, name, file, error) : parse_single(t, name, NULL, error);
+}
+
 #else
 
 static tuff_status parse(struct tuff_tensors *t, const char *name, const void *user, struct tuff_error *error)
@@ -286,7 +443,9 @@ tuff_status tuff_safetensors_open(struct tuff_context *context, const char *path
                                   struct tuff_tensors **tensors, struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && path && tensors);
-    return tuff_tensors_read(context, &(struct tuff_tensors_file){path, {0}, limit, parse, NULL}, tensors, error);
+    struct tuff_tensors_file file = {path, {0}, limit, parse, NULL};
+    file.user = &file;
+    return tuff_tensors_read(context, &file, tensors, error);
 }
 
 tuff_status tuff_safetensors_decode(struct tuff_context *context, struct tuff_span span, struct tuff_tensors **tensors,
@@ -294,5 +453,7 @@ tuff_status tuff_safetensors_decode(struct tuff_context *context, struct tuff_sp
 {
     TUFF_REQUIRE(context, error, context && tensors);
     TUFF_REQUIRE_THAT(context, error, span.data || span.bytes == 0, "the data is NULL, though it has bytes");
-    return tuff_tensors_read(context, &(struct tuff_tensors_file){NULL, span, 0, parse, NULL}, tensors, error);
+    struct tuff_tensors_file file = {NULL, span, 0, parse, NULL};
+    file.user = &file;
+    return tuff_tensors_read(context, &file, tensors, error);
 }

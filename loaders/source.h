@@ -16,6 +16,13 @@ bool tuff_array_bytes(enum tuff_element element, uint32_t rank, const uint64_t *
 /* Big-endian elements to those of the host, in place. */
 void tuff_swap_elements(uint8_t *data, uint64_t count, size_t size);
 
+/* A float of 4, 6 or 8 bits, as safetensors and PyTorch keep them; several in a byte lie from its lowest bit. */
+struct tuff_small_float;
+const struct tuff_small_float *tuff_small_float_find(const char *name); /* "F8_E4M3"; NULL: none is called so */
+unsigned tuff_small_float_bits(const struct tuff_small_float *type);
+/* `count` of them, each exactly. */
+void tuff_small_float_expand(const struct tuff_small_float *type, const uint8_t *from, uint64_t count, float *to);
+
 /* Text is UTF-8 by RFC 3629 (no surrogates, no overlong forms). */
 bool tuff_utf8_valid(const char *text, size_t length);
 

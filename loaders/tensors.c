@@ -41,6 +41,7 @@ tuff_status tuff_tensors_read(struct tuff_context *context, const struct tuff_te
 void tuff_tensors_destroy(struct tuff_tensors *tensors)
 {
     if (!tensors) return;
+    for (size_t i = 0; i < tensors->part_count; i++) tuff_tensors_destroy(tensors->parts[i]);
     tuff_arena_finish(&tensors->arena);
     tuff_os_unmap(tensors->map);
     tuff_free(tensors->context, tensors->memory);

@@ -18,6 +18,8 @@ struct tuff_tensors {
     const struct tuff_array **by_name; /* [arena] sorted */
     struct tuff_pair *texts;           /* [arena] in the order of the file */
     size_t text_count;
+    struct tuff_tensors **parts; /* [arena] to other files [owned], which arrays are of */
+    size_t part_count;
 };
 /* Where a file is and how it is read: fills arrays and texts from its bytes. */
 struct tuff_tensors_file {

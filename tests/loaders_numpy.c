@@ -1,6 +1,7 @@
 /* loaders_numpy.c - .npy and .npz files: types, orders, every length, every flipped bit, every failed allocation; columns of samples.
  *   loaders_numpy FILE FOLDER    writes every array of a file into FOLDER/NAME.npy, and several into FOLDER/arrays.npz (tests/loaders_numpy_peers.sh) */
 #include "tests/loaders_support.h"
+#include "tests/zip_bytes.h"
 
 #include "loaders/source.h"
 #include "samples/data/data.h"
@@ -187,51 +188,12 @@ static void test_write_npz(struct loaders_test *test)
 
 /* ---- archives ------------------------------------------------------------------------------------------------------------------- */
 
-static void put(uint8_t *file, size_t *at, uint64_t v, unsigned bytes)
-{
-    for (unsigned i = 0; i < bytes; i++) file[(*at)++] = (uint8_t)(i < 8 ? v >> 8 * i : 0);
-}
-
-struct member {
-    const char *name;
-    const uint8_t *data; /* as it lies in the file */
-    size_t bytes, plain; /* of data; of what it inflates to */
-    uint32_t crc, method, flags;
-};
-
-/* PKWARE's APPNOTE, 4.3: local headers and data, the directory, its end. */
-static size_t make_zip(uint8_t *file, const struct member *members, uint32_t count)
-{
-    size_t at = 0, from[8], directory;
-    for (uint32_t pass = 0; pass < 2; pass++) {
-        directory = at;
-        for (uint32_t i = 0; i < count; i++) {
-            const struct member *m = &members[i];
-            if (!pass) from[i] = at;
-            put(file, &at, pass ? 0x02014b50 : 0x04034b50, 4);
-            if (pass) put(file, &at, 20, 2);
-            put(file, &at, 20, 2), put(file, &at, m->flags, 2), put(file, &at, m->method, 2), put(file, &at, 0x21 << 16, 4);
-            put(file, &at, m->crc, 4), put(file, &at, m->bytes, 4), put(file, &at, m->plain, 4);
-            put(file, &at, strlen(m->name), 2), put(file, &at, 0, 2);
-            if (pass) put(file, &at, 0, 10), put(file, &at, from[i], 4);
-            memcpy(file + at, m->name, strlen(m->name));
-            at += strlen(m->name);
-            if (!pass && m->bytes) memcpy(file + at, m->data, m->bytes);
-            at += pass ? 0 : m->bytes;
-        }
-    }
-    size_t end = at;
-    put(file, &at, 0x06054b50, 4), put(file, &at, 0, 4), put(file, &at, count, 2), put(file, &at, count, 2);
-    put(file, &at, end - directory, 4), put(file, &at, directory, 4), put(file, &at, 0, 2);
-    return at;
-}
-
 #if TUFF_HAVE_ZIP
 #include <zlib.h>
 
 struct made {
     uint8_t npy[300], text[300], zeros[4300], packed[300], file[8000];
-    struct member members[4];
+    struct zip_member members[4];
     size_t bytes;
 };
 
@@ -247,11 +209,11 @@ static void make_archive(struct made *m)
     if (deflate(&stream, Z_FINISH) != Z_STREAM_END) exit(1);
     const size_t packed = sizeof m->packed - stream.avail_out;
     deflateEnd(&stream);
-    m->members[0] = (struct member){"x.npy", m->npy, x, x, tuff_crc32(0, m->npy, x), 0, 0};
-    m->members[1] = (struct member){"zeros.npy", m->packed, packed, zeros, tuff_crc32(0, m->zeros, zeros), 8, 0};
-    m->members[2] = (struct member){"texts.npy", m->text, texts, texts, tuff_crc32(0, m->text, texts), 0, 0};
-    m->members[3] = (struct member){"README", (const uint8_t *)six, 12, 12, tuff_crc32(0, six, 12), 0, 0};
-    m->bytes = make_zip(m->file, m->members, 4);
+    m->members[0] = (struct zip_member){"x.npy", m->npy, x, x, tuff_crc32(0, m->npy, x), 0, 0};
+    m->members[1] = (struct zip_member){"zeros.npy", m->packed, packed, zeros, tuff_crc32(0, m->zeros, zeros), 8, 0};
+    m->members[2] = (struct zip_member){"texts.npy", m->text, texts, texts, tuff_crc32(0, m->text, texts), 0, 0};
+    m->members[3] = (struct zip_member){"README", (const uint8_t *)six, 12, 12, tuff_crc32(0, six, 12), 0, 0};
+    m->bytes = zip_make(m->file, m->members, 4);
 }
 
 static void refuse_archive(struct loaders_test *test, struct made *m, const char *what, tuff_status wanted,
@@ -259,7 +221,7 @@ static void refuse_archive(struct loaders_test *test, struct made *m, const char
 {
     struct tuff_tensors *tensors;
     struct tuff_error error = {0};
-    m->bytes = make_zip(m->file, m->members, 4);
+    m->bytes = zip_make(m->file, m->members, 4);
     expect_status(test, what, wanted, decode(test, m->file, m->bytes, &tensors, &error), &error, sentence);
     tuff_tensors_destroy(tensors);
     make_archive(m);
@@ -328,8 +290,8 @@ static void test_npz(struct loaders_test *test)
     struct tuff_tensors *tensors;
     struct tuff_error error = {0};
     const size_t x = make_npy(npy, 1, good, six, 12);
-    const struct member member = {"x.npy", npy, x, x, tuff_crc32(0, npy, x), 0, 0};
-    size_t bytes = make_zip(file, &member, 1);
+    const struct zip_member member = {"x.npy", npy, x, x, tuff_crc32(0, npy, x), 0, 0};
+    size_t bytes = zip_make(file, &member, 1);
     expect_status(test, "npz without libzip", TUFF_ERR_UNSUPPORTED, decode(test, file, bytes, &tensors, &error), &error,
                   "TUFF_ZIP");
 }

@@ -4,6 +4,7 @@
 
 #include "loaders/source.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -175,6 +176,132 @@ static void test_lengths(struct loaders_test *test)
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------------- */
+
+/* ---- floats of 4 to 8 bits -------------------------------------------------------------------------------------------- */
+
+static void test_small(struct loaders_test *test)
+{
+    static const struct {
+        const char *header;
+        uint8_t data[4];
+        float wanted[4]; /* NaN: any */
+        size_t bytes;
+    } cases[] = {
+        {"{" T("a", "F8_E4M3", "[2,2]", "[0,4]") "}", {0x7e, 0x81, 0x38, 0x7f}, {448, -0.001953125f, 1, NAN}, 4},
+        {"{" T("a", "F8_E5M2", "[4]", "[0,4]") "}", {0x7b, 0x01, 0xbc, 0xfc}, {57344, 1.52587890625e-5f, -1, -INFINITY}, 4},
+        {"{" T("a", "F8_E4M3FNUZ", "[4]", "[0,4]") "}", {0x7f, 0x01, 0xc0, 0x80}, {240, 0.0009765625f, -1, NAN}, 4},
+        {"{" T("a", "F8_E5M2FNUZ", "[4]", "[0,4]") "}", {0x7f, 0x01, 0x40, 0x80}, {57344, 7.62939453125e-6f, 1, NAN}, 4},
+        {"{" T("a", "F8_E8M0", "[4]", "[0,4]") "}", {127, 0, 254, 255}, {1, 5.877471754111438e-39f, 1.7014118e38f, NAN}, 4},
+        {"{" T("a", "F6_E2M3", "[4]", "[0,3]") "}", {0x5f, 0x80, 0x20}, {7.5f, 0.125f, 1, 1}, 3},
+        {"{" T("a", "F6_E3M2", "[4]", "[0,3]") "}", {0x5f, 0xc0, 0x30}, {28, 0.0625f, 1, 1}, 3},
+        {"{" T("a", "F4", "[4]", "[0,2]") "}", {0x17, 0xa2}, {6, 0.5f, 1, -1}, 2},
+        {"{" T("a", "C64", "[]", "[0,8]") "}", {0}, {0, 0}, 8},
+    };
+    for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
+        struct tuff_tensors *tensors = NULL;
+        struct tuff_error error = {0};
+        uint8_t file[200] = {0};
+        const size_t length = strlen(cases[i].header), n = cases[i].bytes == 8 ? 2 : 4;
+        file[0] = (uint8_t)length;
+        memcpy(file + 8, cases[i].header, length);
+        memcpy(file + 8 + length, cases[i].data, sizeof cases[i].data);
+        const struct tuff_span span = {file, 8 + length + cases[i].bytes};
+        expect_status(test, cases[i].header, TUFF_OK, tuff_safetensors_decode(test->context, span, &tensors, &error), &error,
+                      NULL);
+        if (!tensors) continue;
+        const struct tuff_array a = tuff_tensors_get(tensors, 0);
+        expect_text(test, cases[i].header, "F32", tuff_element_name(a.element));
+        expect_number(test, cases[i].header, (long long)n * 4, (long long)a.bytes);
+        for (size_t k = 0; a.bytes == n * 4 && k < n; k++) {
+            float value;
+            memcpy(&value, (const uint8_t *)a.data + 4 * k, 4);
+            const float wanted = cases[i].wanted[k];
+            expect(test, wanted == value || (wanted != wanted && value != value), cases[i].header, "another", "%zu: %g", k,
+                   (double)value);
+        }
+        tuff_tensors_destroy(tensors);
+    }
+}
+
+/* ---- an index ----------------------------------------------------------------------------------------------------------- */
+
+static const char *shard_write(struct loaders_test *test, const char *file, const char *name, const char *second)
+{
+    static const float numbers[] = {1, 2, 3};
+    const struct tuff_array arrays[] = {{name, TUFF_ELEMENT_F32, 1, {3}, numbers, 12},
+                                        {second, TUFF_ELEMENT_F32, 1, {2}, numbers, 8}};
+    struct tuff_tensors_params params = {.struct_size = sizeof params, .arrays = arrays, .array_count = second ? 2 : 1};
+    const char *path = scratch_path(test, file);
+    if (tuff_safetensors_write(test->context, path, &params, NULL) != TUFF_OK) exit(1);
+    return path;
+}
+
+static tuff_status open_index(struct loaders_test *test, const char *map, struct tuff_tensors **tensors,
+                              struct tuff_error *error)
+{
+    char text[600];
+    const int n = snprintf(text, sizeof text, "{\n  \"metadata\": {\"total_size\": 32},\n  \"weight_map\": %s\n}\n", map);
+    *tensors = NULL;
+    const char *path = scratch_write(test, "model.safetensors.index.json", text, (size_t)n);
+    return tuff_safetensors_open(test->context, path, 0, tensors, error);
+}
+
+static tuff_status index_once(struct loaders_test *test, void *path)
+{
+    struct tuff_tensors *tensors = NULL;
+    tuff_status status = tuff_safetensors_open(test->context, path, 0, &tensors, NULL);
+    tuff_tensors_destroy(tensors);
+    return status;
+}
+
+static void test_index(struct loaders_test *test)
+{
+    static const struct {
+        const char *map, *sentence;
+        tuff_status status;
+    } cases[] = {
+        {"{\"a\": \"1.st\", \"b\": \"1.st\", \"c\": \"3.st\"}", "3.st", TUFF_ERR_FILE},
+        {"{\"a\": \"1.st\", \"b\": \"2.st\", \"c\": \"2.st\"}", "2.st lacks \"b\"", TUFF_ERR_FORMAT},
+        {"{\"a\": \"1.st\", \"b\": \"1.st\"}", NULL, TUFF_OK},
+        {"{\"a\": \"1.st\"}", "1.st holds \"b\", which the index does not name", TUFF_ERR_FORMAT},
+        {"{\"a\": \"1.st\", \"b\": \"1.st\", \"b\": \"1.st\"}", "two arrays are called \"b\"", TUFF_ERR_FORMAT},
+        {"{\"a\": \"1.st\", \"b\": \"1.st\", \"d\": \"4.st\"}", "\"a\", which the index says is in another",
+         TUFF_ERR_FORMAT},
+        {"{\"a\": \"../1.st\"}", "no file of its own folder", TUFF_ERR_FORMAT},
+        {"{\"a\": \"/etc/passwd\"}", "no file of its own folder", TUFF_ERR_FORMAT},
+        {"{\"a\": \"..\"}", "no file of its own folder", TUFF_ERR_FORMAT},
+        {"{\"a\": \"\"}", "no file of its own folder", TUFF_ERR_FORMAT},
+        {"{\"a\": 1}", "no file for \"a\"", TUFF_ERR_FORMAT},
+        {"[]", "without a weight_map", TUFF_ERR_FORMAT},
+        {"{\"a\": \"model.safetensors.index.json\"}", "its header would have", TUFF_ERR_FORMAT},
+    };
+    struct tuff_tensors *tensors = NULL;
+    struct tuff_array a = {0};
+    struct tuff_error error = {0};
+    char path[500];
+    shard_write(test, "1.st", "a", "b"), shard_write(test, "2.st", "c", NULL), shard_write(test, "4.st", "a", "d");
+    const char *good = "{\"c\": \"2.st\", \"b\": \"1.st\", \"a\": \"1.st\"}";
+    expect_status(test, "index", TUFF_OK, open_index(test, good, &tensors, &error), &error, NULL);
+    if (tensors) {
+        expect_number(test, "index: arrays", 3, (long long)tuff_tensors_count(tensors));
+        expect_text(test, "index: order", "c", tuff_tensors_get(tensors, 0).name);
+        expect(test, tuff_tensors_find(tensors, "b", &a) && a.bytes == 8 && !memcmp(a.data, (float[]){1, 2}, 8), "index: b",
+               "its numbers", "others");
+    }
+    tuff_tensors_destroy(tensors);
+    snprintf(path, sizeof path, "%s", scratch_path(test, "model.safetensors.index.json"));
+    expect_survives_memory(test, "index, allocation fails", index_once, path);
+    for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
+        expect_status(test, cases[i].map, cases[i].status, open_index(test, cases[i].map, &tensors, &error), &error,
+                      cases[i].sentence);
+        tuff_tensors_destroy(tensors);
+    }
+    static const char text[] = "{\"weight_map\": {}}";
+    tensors = NULL;
+    expect_status(test, "index in memory", TUFF_ERR_UNSUPPORTED,
+                  tuff_safetensors_decode(test->context, (struct tuff_span){text, sizeof text - 1}, &tensors, &error),
+                  &error, "by its path");
+}
 
 static const float floats[3] = {1.5f, -0.0f, 3e38f};
 static const double doubles[2] = {1e-300, 2};
@@ -477,6 +604,8 @@ int main(void)
     loaders_begin(&test, "loaders_safetensors");
     test_utf8(&test);
     test_good(&test);
+    test_small(&test);
+    test_index(&test);
     test_bad(&test);
     test_lengths(&test);
     test_write(&test);

@@ -51,6 +51,13 @@ tuff_status tuff_archive_member(struct tuff_archive *a, uint64_t index, struct t
     return TUFF_OK;
 }
 
+tuff_status tuff_archive_find(struct tuff_archive *a, const char *name, struct tuff_member *member, bool *found)
+{
+    const zip_int64_t index = zip_name_locate(a->zip, name, 0);
+    *found = index >= 0;
+    return *found ? tuff_archive_member(a, (uint64_t)index, member) : TUFF_OK;
+}
+
 static tuff_status inflate_member(struct tuff_archive *a, const struct tuff_member *m, uint8_t *to)
 {
     zip_file_t *file = zip_fopen_index(a->zip, m->index, 0);
@@ -93,6 +100,12 @@ tuff_status tuff_archive_member(struct tuff_archive *a, uint64_t index, struct t
 {
     (void)index, (void)member;
     return tuff_archive_fail(a, TUFF_ERR_UNSUPPORTED, "", "built without libzip");
+}
+
+tuff_status tuff_archive_find(struct tuff_archive *a, const char *name, struct tuff_member *member, bool *found)
+{
+    (void)name, (void)found;
+    return tuff_archive_member(a, 0, member);
 }
 
 tuff_status tuff_archive_read(struct tuff_archive *a, struct tuff_arena *arena, const struct tuff_member *m, uint8_t **data)

@@ -28,6 +28,8 @@ tuff_status tuff_archive_open(struct tuff_archive *archive, const uint8_t *data,
 void tuff_archive_close(struct tuff_archive *archive);
 /* Errors: FORMAT. */
 tuff_status tuff_archive_member(struct tuff_archive *archive, uint64_t index, struct tuff_member *member);
+/* The member of that name. Errors: FORMAT. */
+tuff_status tuff_archive_find(struct tuff_archive *archive, const char *name, struct tuff_member *member, bool *found);
 /* Content of a member, whose CRC-32 holds, in the arena. Errors: FORMAT (also: more than is left), UNSUPPORTED, MEMORY. */
 tuff_status tuff_archive_read(struct tuff_archive *archive, struct tuff_arena *arena, const struct tuff_member *member,
                               uint8_t **data);

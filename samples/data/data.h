@@ -1,5 +1,5 @@
 /* data.h - data and weights of other programs' files: pictures (PNG, JPEG, WebP, GIF, BMP), data sets of them (IDX, class folders), numpy's
- * arrays. Public. They are a library of their own beside libtuff, libtuff_data: who calls none of this needs neither it nor what it links.
+ * arrays, weights of PyTorch and Keras. Public. They are a library of their own beside libtuff, libtuff_data: who calls none of this needs neither it nor what it links.
  *
  * What loaders.h says holds here too: files are untrusted, any thread may call, and which errors every reader may give. */
 #ifndef TUFF_DATA_H
@@ -225,6 +225,85 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_npy_write(struct tuff_context *context
  * Errors: as tuff_npy_write; USAGE also for a name that is empty, no UTF-8, or there twice. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_npz_write(struct tuff_context *context, const char *path,
                                                     const struct tuff_array *arrays, size_t count, struct tuff_error *error);
+
+/* ---- weights of other frameworks --------------------------------------------------------------------------------------------- */
+
+/* Opens tensors that PyTorch saved by torch.save (.pt, .pth, .bin): a state dict, or dicts, lists and tuples of tensors, as checkpoints are.
+ * Source: torch/serialization.py of PyTorch 1.6 to 2.7; Python's pickletools, protocols 2 to 4.
+ *   limit    most bytes of all tensors together; 0: 256 MiB, or 100 times the file where that is more
+ *   tensors  destroy with tuff_tensors_destroy
+ * Nothing of the file is executed. Tensors are called by the way that leads to them, joined by '.': "model.conv1.weight", "optimizer.state.0.step"; a
+ * file that is one tensor calls it "tensor". They are row-major, whatever their strides. Other values are left out: the text "left out" counts them.
+ * Types as of tuff_safetensors_open; floats of 8 bits become F32.
+ * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (anything but tensors in containers, by the name of what the file would call; complex, quantized and sparse
+ * tensors; files of PyTorch before 1.6; a build without libzip). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_torch_open(struct tuff_context *context, const char *path, size_t limit,
+                                                     struct tuff_tensors **tensors, struct tuff_error *error);
+/* The same from memory, which is copied. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_torch_decode(struct tuff_context *context, struct tuff_span file, size_t limit,
+                                                       struct tuff_tensors **tensors, struct tuff_error *error);
+
+/* Opens the weights of a Keras model, .weights.h5, .h5 or .keras (an archive with such a file in it), and other HDF5 files of arrays.
+ * Source: HDF5 File Format Specification, version 3.0, as far as h5py writes it unless it is told otherwise: superblocks 0 and 1, groups with symbol tables,
+ * contiguous and compact data of whole numbers and floats of 16 to 64 bits, of either byte order.
+ * Arrays are called by their path without the first '/', "layers/dense/vars/0". Attributes are not read; data of other types is left out, and is a text of
+ * tensors: its name and why.
+ *   limit    of what a .keras archive holds; 0: 256 MiB, or 100 times the file where that is more
+ * Errors: FILE, FORMAT, MEMORY, UNSUPPORTED (the newer form of groups, chunked or compressed data; .keras in a build without libzip). */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_hdf5_open(struct tuff_context *context, const char *path, size_t limit,
+                                                    struct tuff_tensors **tensors, struct tuff_error *error);
+/* The same from memory, which is copied. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_hdf5_decode(struct tuff_context *context, struct tuff_span file, size_t limit,
+                                                      struct tuff_tensors **tensors, struct tuff_error *error);
+
+/* Opens a file of weights of any of these kinds, found by its first bytes: safetensors or their index, PyTorch's, Keras', numpy's, Tuff's models and
+ * checkpoints. limit as there. Errors: those of the kind; UNSUPPORTED where it is none. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_tensors_open(struct tuff_context *context, const char *path, size_t limit,
+                                                       struct tuff_tensors **tensors, struct tuff_error *error);
+/* Which kind: "safetensors", "PyTorch", "HDF5", "numpy", "tuff"; NULL: none of them. Static text. Errors: FILE, MEMORY. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_tensors_kind(struct tuff_context *context, const char *path, const char **kind,
+                                                       struct tuff_error *error);
+
+/* How names of a file become names of parameters; the first rule that matches counts:
+ *     {"module.*", "*"}, {"*.num_batches_tracked", NULL}, {"*:kernel", "*.weight", "10"} */
+struct tuff_name_rule {
+    const char *from; /* '*' stands for any letters, also none, as few as will do; at most 8 of them */
+    const char *to;   /* its '*' are what those of `from` stood for, in their order; NULL: such tensors are left out */
+    const char
+        *axes; /* the tensor's axis for each of the parameter's: "10" transposes, "3201" makes Keras' kernels of convolutions
+                         PyTorch's and Tuff's; NULL: as they are */
+};
+enum tuff_weight_fate {
+    TUFF_WEIGHT_WRITTEN = 0,
+    TUFF_WEIGHT_LEFT_OUT, /* by a rule */
+    TUFF_WEIGHT_UNUSED,   /* no parameter is called so */
+    TUFF_WEIGHT_UNSET     /* no tensor is called so */
+};
+struct tuff_weights_report {
+    uint64_t written, left_out, unused, unset;
+};
+struct tuff_weights_params {
+    size_t struct_size;             /* sizeof(struct tuff_weights_params) */
+    struct tuff_model *model;       /* either this, before the first fit or behind one, */
+    struct tuff_session *session;   /* or this, with */
+    const struct tuff_graph *graph; /* its graph */
+    const struct tuff_name_rule
+        *rules; /* a name that none matches stays as it is; layers are called as PyTorch's modules, and so are their
+                                           parameters, which lie as PyTorch's do */
+    size_t rule_count;
+    bool allow_unused, allow_unset; /* else such tensors and parameters are an error that counts them and names the first */
+    void (*told)(void *user, enum tuff_weight_fate fate, const char *tensor,
+                 const char *parameter); /* of each; NULL: nobody is. What a name
+                                                                                                       does not lead to is NULL */
+    void *told_user;
+};
+/* Writes the tensors of a file into the parameters and states of that name. Nothing is written unless all fit: shapes, where dimensions of 1 count for
+ * nothing, and names on both sides. Elements are converted as by tuff_array_convert. Unset are parameters, and the states of layers that have some.
+ *   report  written, also on failure; may be NULL
+ * Errors: FORMAT (names or shapes that do not fit, an element that the type cannot hold), USAGE, MEMORY, DEVICE_LOST. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_weights_load(struct tuff_context *context, const struct tuff_tensors *tensors,
+                                                       const struct tuff_weights_params *params,
+                                                       struct tuff_weights_report *report, struct tuff_error *error);
 
 /* ---- samples from arrays ------------------------------------------------------------------------------------------------ */
 

@@ -1,4 +1,4 @@
-/* files.c - which file it is; arrays of safetensors, numpy and Tuff's own; networks of Tuff's models from their text. */
+/* files.c - which file it is; arrays of safetensors, PyTorch, Keras, numpy and Tuff's own; networks of Tuff's models from their text. */
 #include "inspect.h"
 #include "text.h"
 
@@ -337,9 +337,11 @@ tuff_status inspect_file(struct inspected *x, struct tuff_context *context, cons
         snprintf(error->message, sizeof error->message, "%.300s: cannot be opened", x->path);
         return error->status = TUFF_ERR_FILE;
     }
-    const bool numpy = begins(head, bytes, "\x93NUMPY", 6) || begins(head, bytes, "PK", 2),
-               safetensors = bytes > 8 && head[8] == '{' && !head[6] && !head[7], tuff = begins(head, bytes, "TUFF\r\n", 6);
-    if ((numpy || safetensors) && (options->shape_count || options->value_count || options->profile)) {
+    const char *kind = NULL;
+    tuff_status status = tuff_tensors_kind(context, x->path, &kind, error);
+    if (status != TUFF_OK) return status;
+    const bool tuff = begins(head, bytes, "TUFF\r\n", 6), arrays = kind && !tuff;
+    if (arrays && (options->shape_count || options->value_count || options->profile)) {
         snprintf(error->message, sizeof error->message,
                  "--shape, --value and --profile are for networks: %.300s holds arrays", x->path);
         return error->status = TUFF_ERR_USAGE;
@@ -355,11 +357,10 @@ tuff_status inspect_file(struct inspected *x, struct tuff_context *context, cons
     }
     x->runs = RUNS_ARRAYS;
     if (tuff) return inspect_tuff(x, context, options, error);
-    if (!numpy && !safetensors) return inspect_onnx(x, context, options, error);
+    if (!arrays) return inspect_onnx(x, context, options, error);
     struct tuff_tensors *tensors = NULL;
-    x->kind = numpy ? "numpy" : "safetensors";
-    tuff_status status = numpy ? tuff_numpy_open(context, x->path, 0, &tensors, error)
-                               : tuff_safetensors_open(context, x->path, 0, &tensors, error);
+    x->kind = kind;
+    status = tuff_tensors_open(context, x->path, 0, &tensors, error);
     if (status == TUFF_OK) take_arrays(x, tensors);
     tuff_tensors_destroy(tensors);
     return status;

@@ -49,7 +49,7 @@ struct cost {
 enum runs { RUNS_NO, RUNS_YES, RUNS_ARRAYS };
 
 struct inspected {
-    const char *path, *kind; /* "onnx", "model", "checkpoint", "safetensors", "numpy" */
+    const char *path, *kind; /* "onnx", "model", "checkpoint", or as tuff_tensors_kind */
     uint64_t file_bytes;
     enum runs runs;
     int version;     /* of ONNX's own operators; 0: of none */

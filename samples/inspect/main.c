@@ -14,7 +14,7 @@ static const char usage[] =
     "are not\n"
     "covered; multiply-adds, launches, pipelines and memory of its plan. FILE is an ONNX model, a model or checkpoint of "
     "Tuff's\n"
-    "(.tuff), or arrays (safetensors, .npy, .npz).\n"
+    "(.tuff), or arrays (safetensors, .pth, .h5, .npz, ..).\n"
     "\n"
     "  -s, --shape NAME=SIZES  of an input, \"images=1,3,224,224\", or of all open dimensions of a name, \"batch=8\"; the "
     "only input\n"

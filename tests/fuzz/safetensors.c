@@ -47,6 +47,38 @@ static void write_and_read(struct tuff_context *context, const struct tuff_tenso
     tuff_free(context, texts);
 }
 
+/* Bytes that begin as JSON are the index of two files. */
+static void open_index(struct tuff_context *context, const uint8_t *data, size_t size)
+{
+    static char folder[200];
+    static const char *const files[] = {"1.st", "2.st"}, *const names[] = {"a", "b", "c"};
+    static const float numbers[3];
+    struct tuff_tensors *tensors = NULL;
+    struct tuff_error error = {0};
+    char path[240];
+    if (!folder[0]) {
+        fuzz_folder_make(folder, sizeof folder);
+        for (int i = 0; i < 2; i++) {
+            const struct tuff_array arrays[] = {{names[i], TUFF_ELEMENT_F32, 1, {3}, numbers, 12},
+                                                {names[i + 1], TUFF_ELEMENT_F32, 0, {0}, numbers, 4}};
+            struct tuff_tensors_params params = {
+                .struct_size = sizeof params, .arrays = arrays, .array_count = 2 - (size_t)i};
+            snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+            if (tuff_safetensors_write(context, path, &params, NULL) != TUFF_OK) folder[0] = 0;
+        }
+        if (!folder[0]) return;
+    }
+    snprintf(path, sizeof path, "%s/index", folder);
+    FILE *file = fopen(path, "wb");
+    if (!file || fwrite(data, 1, size, file) != size || fclose(file)) abort();
+    if (fuzz_read(context, tuff_safetensors_open(context, path, 0, &tensors, &error), &error))
+        for (size_t i = 0; i < tuff_tensors_count(tensors); i++) {
+            const struct tuff_array a = tuff_tensors_get(tensors, i);
+            fuzz_touch(a.data, (size_t)a.bytes);
+        }
+    tuff_tensors_destroy(tensors);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct tuff_context *context = fuzz_begin(data, size, NULL);
@@ -55,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (fuzz_read(context, tuff_safetensors_decode(context, (struct tuff_span){data, size}, &tensors, &error), &error))
         write_and_read(context, tensors);
     tuff_tensors_destroy(tensors);
+    if (size && data[0] == '{') open_index(context, data, size);
     fuzz_end(context);
     return 0;
 }

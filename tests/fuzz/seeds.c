@@ -179,6 +179,17 @@ static void put_tensors(struct seeds *s)
     must(tuff_safetensors_write(s->context, path_of(s, "safetensors", "four"), &params, NULL) == TUFF_OK, "writing");
     must(tuff_checkpoint_write(s->context, path_of(s, "checkpoint", "checkpoint"), &params, NULL) == TUFF_OK, "writing");
     must(tuff_checkpoint_write(s->context, path_of(s, "container", "checkpoint"), &params, NULL) == TUFF_OK, "writing");
+    static const char index[] =
+        "{\"metadata\": {\"total_size\": 32},\n \"weight_map\": {\"a\": \"1.st\", \"b\": \"1.st\"}}\n",
+                      both[] = "{\"weight_map\": {\"a\": \"1.st\", \"b\": \"2.st\", \"c\": \"2.st\"}}";
+    put(s, "safetensors", "index", index, sizeof index - 1);
+    put(s, "safetensors", "both", both, sizeof both - 1);
+    static const char small[] =
+        "\xbc\0\0\0\0\0\0\0{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[2],\"data_offsets\":[0,2]},\"b\":{\"dtype\":\"F6_E2M3\","
+        "\"shape\":[4],\"data_offsets\":[2,5]},\"c\":{\"dtype\":\"C64\",\"shape\":[1],\"data_offsets\":[5,13]}}             "
+        "      "
+        "0123456789abc";
+    put(s, "safetensors", "small", small, sizeof small - 1);
     params.text_count = 0;
     params.array_count = 1;
     must(tuff_safetensors_write(s->context, path_of(s, "safetensors", "one"), &params, NULL) == TUFF_OK, "writing");

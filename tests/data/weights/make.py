@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""make.py - made the files beside it, which tests of readers begin with: mixed.pth by PyTorch 2.7.1, small.h5 by h5py 3.16.0.
+
+  make.py torch | h5    writes anew; the tests know what is in them
+"""
+import os
+import sys
+
+os.chdir(os.path.dirname(os.path.abspath(__file__)))
+if sys.argv[1:] == ["torch"]:
+    import torch
+
+    base = torch.arange(12, dtype=torch.float32).reshape(3, 4)
+    torch.save({"epoch": 3, "rate": 0.5, "name": "x", "none": None,
+                "model": torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.BatchNorm1d(1)).state_dict(),
+                "turned": base.t(), "part": base[1:, 2:], "whole": base, "wide": torch.ones(1).expand(5), "empty": torch.zeros(0, 3),
+                "f16": torch.tensor([1.5, -2], dtype=torch.float16), "bf16": torch.tensor([1.5, -2], dtype=torch.bfloat16),
+                "f64": torch.tensor(2.5, dtype=torch.float64), "i64": torch.tensor([1, -2]), "bool": torch.tensor([True, False]),
+                "u16": torch.tensor([1, 65535], dtype=torch.uint16), "f8": torch.tensor([1., -448]).to(torch.float8_e4m3fn),
+                "list": [base[0], (base[1], -1)], 5: torch.nn.Parameter(base[2])}, "mixed.pth")
+else:
+    import h5py
+    import numpy as np
+
+    with h5py.File("small.h5", "w") as f:
+        f["v/0"] = np.arange(6, dtype="f4").reshape(2, 3)
+        f["v/1"] = np.arange(3).astype(">f4")
+        f["bools"] = np.array([True, False])
+        f["big"] = np.arange(3).astype(">i2")
+        f["empty"] = np.zeros((0, 3), "u8")
+        f["scalar"] = np.float64(2.5)
+        f["text"] = "x"
+        f["same"] = f["scalar"]
+        f["link"] = h5py.SoftLink("/scalar")
+        compact = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        compact.set_layout(h5py.h5d.COMPACT)
+        space = h5py.h5s.create_simple((2,))
+        h5py.h5d.create(f.id, b"compact", h5py.h5t.STD_I32LE, space, compact).write(space, space, np.array([7, -8], "i4"))
