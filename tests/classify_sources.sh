@@ -122,7 +122,7 @@ CHECK
     ends 2 "--threads cannot be" $mnist --threads 17 x.png
     ends 2 "are for ONNX models" --model x.tuff --preset unit x.png
     ends 2 "--count and --first" $mnist --count 3 x.png
-    ends 1 "takes 1 pictures at once" $mnist --batch 2 "$work/pictures"
+    ends 1 "takes 1 at once" $mnist --batch 2 "$work/pictures"
     ends 1 "No such file" $mnist --sheet "$work/none/sheet.png" "$work/pictures"
     ends 0 "%" $mnist --sheet "$work/sheet.png" "$work/pictures"
     [ "$(head -c 4 "$work/sheet.png" | tail -c 3)" = PNG ] || fail "the sheet is no PNG"

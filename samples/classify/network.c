@@ -130,7 +130,7 @@ static tuff_status take_input(struct network *n, const char *path, const struct 
     n->fixed = in.dim[0] > 0 ? (uint32_t)in.dim[0] : 0;
     n->at_once = n->fixed ? n->fixed : p->batch ? p->batch : AT_ONCE;
     if (n->fixed && p->batch && p->batch != n->fixed)
-        return refuse(error, TUFF_ERR_USAGE, "%.300s: takes %u pictures at once, and no other number (--batch)", path,
+        return refuse(error, TUFF_ERR_USAGE, "%.300s: takes %u at once, and no other number of pictures (--batch)", path,
                       (unsigned)n->fixed);
     for (int k = 0; k < 2; k++) {
         const int64_t side = in.dim[k + (n->last ? 1 : 2)];
@@ -310,10 +310,9 @@ tuff_status network_run(struct network *n, const uint8_t *samples, uint64_t coun
         *ran = true;
         return status;
     }
-    for (uint64_t at = 0; at < count && status == TUFF_OK;) { /* two sizes alone, so that there are two plans */
-        const uint64_t left = count - at, size = n->fixed || 2 * left >= n->at_once ? n->at_once : 1;
-        const uint64_t some = left < size ? left : size;
-        status = run_onnx(n, samples + at * n->info.sample_bytes, some, size, probabilities + at * n->info.class_count,
+    for (uint64_t at = 0; at < count && status == TUFF_OK;) { /* of one size: zeros cost less than another plan */
+        const uint64_t some = count - at < n->at_once ? count - at : n->at_once;
+        status = run_onnx(n, samples + at * n->info.sample_bytes, some, n->at_once, probabilities + at * n->info.class_count,
                           error);
         at += some;
     }

@@ -43,7 +43,7 @@ tuff_status network_open(struct network *n, struct tuff_context *context, const 
 tuff_status network_load(struct network *n, struct tuff_device *device, const struct network_params *params,
                          struct tuff_error *error);
 void network_close(struct network *n);
-/* Any count; runs are of at_once, the rest one by one where that is less than the half of one.
+/* Any count; runs are of at_once, the last one filled up with zeros.
  * samples [count, ..] as tuff_preprocess_run of info.preprocess makes them; probabilities [count, info.class_count]. */
 tuff_status network_run(struct network *n, const uint8_t *samples, uint64_t count, float *probabilities,
                         struct tuff_error *error);
