@@ -147,6 +147,23 @@ for batch in 3, 4, 7:
             assert x["name"] == y["name"] and abs(x["probability"] - y["probability"]) < 1e-5, (batch, a, b)
 CHECK
 fi
+# A model of four pictures, no more and no fewer: mean red, green and blue.
+python3 - "$work" <<'MAKE'
+import sys
+def varint(n): return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+def part(field, data): return varint(field * 8 + 2) + varint(len(data)) + data
+def whole(field, n): return varint(field * 8) + varint(n)
+def value(name, *dims): return part(1, name) + part(2, part(1, whole(1, 1) + part(2, b"".join(part(1, whole(1, d)) for d in dims))))
+def node(op, x, y): return part(1, part(1, x) + part(2, y) + part(4, op))
+for n in 1, 4:
+    graph = node(b"GlobalAveragePool", b"x", b"m") + node(b"Flatten", b"m", b"y") + part(2, b"g") + part(11, value(b"x", n, 3, 8, 8)) + part(12, value(b"y", n, 3))
+    open("%s/fixed%d.onnx" % (sys.argv[1], n), "wb").write(whole(1, 8) + part(8, whole(2, 17)) + part(7, graph))
+MAKE
+"$program" --model "$work/fixed4.onnx" --preset unit --threads 2 "$work/pictures" > "$work/four" 2> "$work/error" || fail "four at once: $(cat "$work/error")"
+"$program" --model "$work/fixed1.onnx" --preset unit "$work/pictures" > "$work/one" 2> /dev/null || fail "one at once: failed"
+cmp -s "$work/four" "$work/one" || fail "four at once answer otherwise: $(diff "$work/four" "$work/one" | head -n 4)"
+[ "$(wc -l < "$work/four")" -eq 28 ] || fail "four at once: $(wc -l < "$work/four") lines"
+ends 1 "takes 4 at once" --model "$work/fixed4.onnx" --batch 2 "$work/pictures"
 # A model of Tuff's own, and the same written as ONNX: its metadata say all.
 if [ -x "$build/bin/tuff-train" ]; then
     mkdir "$work/train"
