@@ -15,11 +15,11 @@ endforeach()
 set(fuzz_includes ${PROJECT_SOURCE_DIR} ${tuff_generated})
 set(fuzz_system_includes ${TUFF_VOLK_INCLUDE_DIR} ${TUFF_VULKAN_INCLUDE_DIR})
 # The objects that readers need, once: neither libraries nor programs are made.
-add_library(tuff_fuzz STATIC EXCLUDE_FROM_ALL tests/fuzz/fuzz.c tests/fuzz/mutate.c tests/graph_help.c tests/onnx_help.c tests/op_cases.c tests/op_help.c $<TARGET_OBJECTS:tuff_backend_obj>
+add_library(tuff_fuzz STATIC EXCLUDE_FROM_ALL tests/fuzz/fuzz.c tests/fuzz/mutate.c tests/fuzz/mutate_zip.c tests/graph_help.c tests/onnx_help.c tests/op_cases.c tests/op_help.c $<TARGET_OBJECTS:tuff_backend_obj>
             $<TARGET_OBJECTS:tuff_glslang_obj> $<TARGET_OBJECTS:tuff_graph_obj> $<TARGET_OBJECTS:tuff_loaders_obj> $<TARGET_OBJECTS:tuff_data_obj>)
 target_link_libraries(tuff_fuzz PUBLIC ${tuff_glslang_links} ${tuff_links} ${tuff_data_links} ${tuff_system_links})
 file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/*.c)
-list(FILTER fuzz_sources EXCLUDE REGEX "/(fuzz|mutate)\\.c$")
+list(FILTER fuzz_sources EXCLUDE REGEX "/(fuzz|mutate|mutate_zip)\\.c$")
 if(NOT TUFF_JSON)
     list(FILTER fuzz_sources EXCLUDE REGEX "/result\\.c$")
 endif()

@@ -42,7 +42,7 @@ if(BUILD_SHARED_LIBS)
     tuff_package(libtuff ${whole} libs "neural networks on Vulkan devices - library"
         "${what}\n.\nThis package holds the shared library, with the compiler of shaders in it.")
     tuff_package(libtuff_data ${data} libs "neural networks on Vulkan devices - pictures and data sets"
-        "${what}\n.\nThis package holds the library that reads pictures and data sets of them.")
+        "${what}\n.\nThis package holds the library that reads pictures, data sets of them, and\nweights of other frameworks.")
     tuff_package(libtuff_runtime ${runtime} libs "neural networks on Vulkan devices - small runtime library"
         "${what}\n.\nThis package holds the library that runs compiled plans, without a compiler.")
     foreach(upper LIBTUFF LIBTUFF_DATA LIBTUFF_RUNTIME)

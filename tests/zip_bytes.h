@@ -21,7 +21,7 @@ static inline void zip_put(uint8_t *file, size_t *at, uint64_t v, unsigned bytes
 /* PKWARE's APPNOTE, 4.3: local headers and data, the directory, its end. */
 static inline size_t zip_make(uint8_t *file, const struct zip_member *members, uint32_t count)
 {
-    size_t at = 0, from[16], directory;
+    size_t at = 0, from[64], directory;
     for (uint32_t pass = 0; pass < 2; pass++) {
         directory = at;
         for (uint32_t i = 0; i < count; i++) {

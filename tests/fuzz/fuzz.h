@@ -29,6 +29,9 @@ void fuzz_require(bool good, const char *condition, const char *file, int line);
  * whole is signed again. What is no such file is mutated as bytes, and signed as far as it reaches. */
 size_t fuzz_mutate_container(uint8_t *data, size_t size, size_t most, unsigned seed);
 
+/* A zip archive: one member's content is mutated, and all is written again, with its checksum. What is none is mutated as bytes. */
+size_t fuzz_mutate_zip(uint8_t *data, size_t size, size_t most, unsigned seed);
+
 /* Folder of this process for targets that read files: made empty, in memory where the system has a folder there. */
 void fuzz_folder_make(char *path, size_t bytes);
 void fuzz_folder_clear(const char *path); /* removes what is in it */

@@ -9,6 +9,7 @@
 #include "tests/graph_help.h"
 #include "tests/onnx_bytes.h"
 #include "tests/op_help.h"
+#include "tests/torch_pickles.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@
 #include <zip.h>
 #endif
 
-enum { LARGEST = 4096 }; /* of a seed: libFuzzer would cut it */
+enum { LARGEST = 4096, LARGEST_WEIGHTS = 8192 }; /* of a seed: libFuzzer would cut it */
 
 struct seeds {
     struct tuff_context *context;
@@ -214,6 +215,38 @@ static void put_tensors(struct seeds *s)
     params.kind = "model";
     must(tuff_checkpoint_write(s->context, path_of(s, "checkpoint", "model"), &params, NULL) == TUFF_OK, "writing");
     tuff_text_free(s->context, graph);
+}
+
+/* ---- weights of other frameworks --------------------------------------------------------------------------------------------------- */
+
+static size_t read_whole(const char *path, uint8_t *data)
+{
+    FILE *file = fopen(path, "rb");
+    must(file != NULL, path);
+    const size_t bytes = fread(data, 1, LARGEST_WEIGHTS, file);
+    must(feof(file) || fgetc(file) == EOF, path);
+    fclose(file);
+    return bytes;
+}
+
+static void put_weights(struct seeds *s)
+{
+    static uint8_t file[2 * LARGEST_WEIGHTS], archive[2 * LARGEST_WEIGHTS];
+    char name[40];
+    struct tuff_os_part part = {.data = file};
+    part.bytes = read_whole("tests/data/weights/mixed.pth", file);
+    must(tuff_os_write_atomic(s->context, path_of(s, "torch", "mixed"), &part, 1, NULL) == TUFF_OK, "mixed");
+    part.bytes = read_whole("tests/data/weights/small.h5", file);
+    must(tuff_os_write_atomic(s->context, path_of(s, "hdf5", "small"), &part, 1, NULL) == TUFF_OK, "small");
+    const struct zip_member member = {
+        "model.weights.h5", file, part.bytes, part.bytes, tuff_crc32(0, file, part.bytes), 0, 0};
+    const struct tuff_os_part keras = {.data = archive, .bytes = zip_make(archive, &member, 1)};
+    must(tuff_os_write_atomic(s->context, path_of(s, "hdf5", "keras"), &keras, 1, NULL) == TUFF_OK, "keras");
+    for (size_t i = 0; i < TUFF_COUNT(pickle_cases); i++) {
+        const size_t bytes = pickle_file(pickle_cases[i].pickle, pickle_cases[i].length, pickle_cases[i].order, archive);
+        snprintf(name, sizeof name, "pickle%zu", i);
+        put(s, "torch", name, archive, bytes);
+    }
 }
 
 /* ---- graphs and their plans ------------------------------------------------------------------------------------------------------ */
@@ -827,6 +860,7 @@ int main(int argc, char **argv)
     put_network(&s);
     put_numpy(&s);
     if (TUFF_HAVE_JSON) put_tensors(&s);
+    put_weights(&s);
     put_graphs(&s);
     if (TUFF_HAVE_ONNX) put_onnx(&s);
     put_rows(&s);

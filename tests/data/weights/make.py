@@ -22,14 +22,14 @@ else:
     import h5py
     import numpy as np
 
-    with h5py.File("small.h5", "w") as f:
+    with h5py.File("small.h5", "w", meta_block_size=1) as f:
         f["v/0"] = np.arange(6, dtype="f4").reshape(2, 3)
         f["v/1"] = np.arange(3).astype(">f4")
         f["bools"] = np.array([True, False])
         f["big"] = np.arange(3).astype(">i2")
         f["empty"] = np.zeros((0, 3), "u8")
         f["scalar"] = np.float64(2.5)
-        f["text"] = "x"
+        f["text"] = np.bytes_(b"x")
         f["same"] = f["scalar"]
         f["link"] = h5py.SoftLink("/scalar")
         compact = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
