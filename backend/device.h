@@ -125,6 +125,7 @@ struct tuff_pipeline;
 struct tuff_pipelines {
     struct tuff_os_mutex *lock; /* [owned] */
     struct tuff_pipeline *list; /* [owned] */
+    uint32_t unused;            /* of them: no program has them */
     VkPipelineCache cache;      /* [owned] NULL: none; internally synchronized by the driver */
 };
 

@@ -346,6 +346,7 @@ static struct tuff_pipeline *find_pipeline(struct tuff_device *device, const uin
 {
     for (struct tuff_pipeline *pipeline = device->pipelines.list; pipeline; pipeline = pipeline->next) {
         if (pipeline->key[0] != key[0] || pipeline->key[1] != key[1]) continue;
+        device->pipelines.unused -= pipeline->references == 0;
         pipeline->references++;
         return pipeline;
     }
@@ -418,14 +419,42 @@ tuff_status tuff_pipelines_acquire(struct tuff_device *device, const struct tuff
     return status;
 }
 
+/* Of those that no program uses any more so many stay: another size of the same network, or the next program, wants most of them again. */
+enum { MOST_UNUSED = 128 };
+
+static struct tuff_pipeline *take_oldest(struct tuff_pipelines *all, uint32_t most)
+{
+    struct tuff_pipeline **oldest = NULL, *gone = NULL;
+    tuff_os_mutex_lock(all->lock);
+    for (struct tuff_pipeline **link = &all->list; all->unused > most && *link; link = &(*link)->next)
+        if ((*link)->references == 0) oldest = link;
+    if (oldest) {
+        gone = *oldest;
+        *oldest = gone->next;
+        all->unused--;
+    }
+    tuff_os_mutex_unlock(all->lock);
+    return gone;
+}
+
+void tuff_pipelines_trim(struct tuff_device *device, uint32_t most)
+{
+    for (struct tuff_pipeline *gone; (gone = take_oldest(&device->pipelines, most));) destroy_pipeline(device, gone);
+}
+
 void tuff_pipelines_release(struct tuff_device *device, struct tuff_pipeline *pipeline)
 {
     if (!pipeline) return;
-    tuff_os_mutex_lock(device->pipelines.lock);
-    bool last = --pipeline->references == 0;
-    struct tuff_pipeline **link = &device->pipelines.list;
-    while (last && *link != pipeline) link = &(*link)->next;
-    if (last) *link = pipeline->next;
-    tuff_os_mutex_unlock(device->pipelines.lock);
-    if (last) destroy_pipeline(device, pipeline);
+    struct tuff_pipelines *all = &device->pipelines;
+    tuff_os_mutex_lock(all->lock);
+    if (--pipeline->references == 0) { /* to the front: the last unused one is so for longest */
+        struct tuff_pipeline **link = &all->list;
+        while (*link != pipeline) link = &(*link)->next;
+        *link = pipeline->next;
+        pipeline->next = all->list;
+        all->list = pipeline;
+        all->unused++;
+    }
+    tuff_os_mutex_unlock(all->lock);
+    tuff_pipelines_trim(device, MOST_UNUSED);
 }

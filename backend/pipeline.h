@@ -58,6 +58,9 @@ tuff_status tuff_modules_compile(struct tuff_device *device, const struct tuff_p
 tuff_status tuff_pipelines_acquire(struct tuff_device *device, const struct tuff_plan *plan,
                                    const struct tuff_module *modules, struct tuff_pipeline_want *wants, uint32_t count,
                                    const struct tuff_progress *progress, struct tuff_error *error);
-void tuff_pipelines_release(struct tuff_device *device, struct tuff_pipeline *pipeline); /* NULL is legal */
+/* The device keeps some that no program uses. NULL is legal. */
+void tuff_pipelines_release(struct tuff_device *device, struct tuff_pipeline *pipeline);
+/* Destroys unused ones until at most so many are left. */
+void tuff_pipelines_trim(struct tuff_device *device, uint32_t most);
 
 #endif
