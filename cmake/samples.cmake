@@ -26,6 +26,10 @@ if(TARGET PkgConfig::TUFF_CAIRO)
     target_link_libraries(tuff_program PUBLIC PkgConfig::TUFF_CAIRO)
     target_compile_definitions(tuff_program PUBLIC TUFF_HAVE_CAIRO=1)
 endif()
+if(TUFF_JSON) # labels of ONNX models
+    target_link_libraries(tuff_program PUBLIC cjson)
+    target_compile_definitions(tuff_program PRIVATE TUFF_HAVE_JSON=1)
+endif()
 add_dependencies(tuff_program tuff_headers)
 
 # samples/bench/probe*.c, the programs that measure a device's peaks, and their shaders are made of Tuff's inside: this part alone
@@ -74,7 +78,7 @@ endif()
 
 file(GLOB sample_folders RELATIVE ${PROJECT_SOURCE_DIR}/samples CONFIGURE_DEPENDS samples/*)
 list(REMOVE_ITEM sample_folders bench common data nets) # samples/data is a library (cmake/libraries.cmake)
-set(tools classify detect info inspect train)
+set(tools classify detect info inspect quantize train)
 find_path(TUFF_CSV_INCLUDE_DIR csv.h)
 find_library(TUFF_CSV_LIBRARY csv)
 mark_as_advanced(TUFF_CSV_INCLUDE_DIR TUFF_CSV_LIBRARY)
@@ -96,10 +100,6 @@ foreach(name ${sample_folders})
     endif()
     add_executable(${program} ${sample_sources})
     target_link_libraries(${program} PRIVATE tuff_nets tuff_program tuff::data tuff_flags)
-    if(name STREQUAL classify AND TUFF_JSON) # labels of ONNX models
-        target_link_libraries(${program} PRIVATE cjson)
-        target_compile_definitions(${program} PRIVATE TUFF_HAVE_JSON=1)
-    endif()
     if(name STREQUAL inspect)
         add_custom_command(OUTPUT ${tuff_generated}/inspect_page.c
             COMMAND ${CMAKE_COMMAND} -DIN=${PROJECT_SOURCE_DIR}/samples/inspect/page.html -DOUT=${tuff_generated}/inspect_page.c

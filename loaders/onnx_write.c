@@ -248,6 +248,7 @@ static void write_leaf(struct tuff_onnx_sheet *s, tuff_val v, struct tuff_span n
         if (w->status == TUFF_OK) w->leaves[w->graph.initializers.count - 1] = v;
     }
     s->names[v] = stored == type ? name : tuff_ow_cast(s, name, type);
+    if (s->int8 && s->int8[v].range) s->names[v] = tuff_ow_int8_round(s, v, s->names[v]);
 }
 
 static void write_constant(struct tuff_onnx_sheet *s, tuff_val v)
@@ -273,11 +274,12 @@ static void write_value(struct tuff_onnx_sheet *s, tuff_val v)
         if (!s->names[v].bytes) write_leaf(s, v, name_for(s, v));
     } else if (kind == TUFF_KIND_CONSTANT) {
         write_constant(s, v);
-    } else if (tuff_ow_value(&task)) {
+    } else if (s->int8 && s->int8[v].product ? tuff_ow_int8_product(s, v) : tuff_ow_value(&task)) {
         const struct tuff_span name = name_for(s, v);
-        const bool output = s->names[v].bytes != 0;
+        const bool output = s->names[v].bytes != 0, rounds = s->int8 && s->int8[v].range;
+        if (rounds && output) tuff_ow_int8_round(s, v, tuff_ow_result(s));
         rename_last(s, name);
-        s->names[v] = name;
+        s->names[v] = rounds && !output ? tuff_ow_int8_round(s, v, name) : name;
         if (s->g == s->w->whole && task.value->name && !output)
             tuff_ow_info(s->w, &s->to->values, name, tuff_onnx_of(task.value->type.dtype), &task.value->type.shape,
                          s->open ? s->open[v] : 0);
@@ -291,8 +293,7 @@ bool tuff_ow_sheet(struct tuff_onnx_sheet *s, const tuff_val *wanted, uint32_t c
     memset(needed, 0, s->g->count * sizeof *needed);
     for (uint32_t i = 0; i < count; i++) needed[wanted[i]] = true;
     for (tuff_val v = s->g->count; v-- > 1;)
-        for (uint32_t k = 0; needed[v] && k < s->g->values[v].in_count; k++)
-            needed[tuff_ow_reads(s->g, &s->g->values[v], k)] = true;
+        for (uint32_t k = 0; needed[v] && k < s->g->values[v].in_count; k++) needed[tuff_ow_int8_reads(s, v, k)] = true;
     for (tuff_val v = 1; v < s->g->count && s->w->status == TUFF_OK; v++)
         if (needed[v]) write_value(s, v);
     tuff_free(s->w->context, needed);
@@ -306,6 +307,8 @@ static bool write_graph(struct tuff_onnx_sheet *s, const struct tuff_onnx_ends *
     tuff_val *wanted = tuff_arena_alloc(&w->arena, (ends->output_count + 1) * sizeof *wanted);
     const struct tuff_onnx_named *outputs = ends->at + ends->input_count;
     if (!wanted) return no_memory(w);
+    for (uint32_t k = 0; k < ends->output_count; k++) wanted[k] = outputs[k].v;
+    if (w->params->range_count && !tuff_ow_int8_begin(s, wanted, ends->output_count)) return false;
     for (uint32_t i = 0; i < ends->input_count; i++)
         if (ends->at[i].v) write_leaf(s, ends->at[i].v, tuff_ow_name(w, ends->at[i].name));
     for (uint32_t k = 0; k < ends->output_count; k++) {
@@ -315,7 +318,6 @@ static bool write_graph(struct tuff_onnx_sheet *s, const struct tuff_onnx_ends *
                          host_type(s->g, outputs[k].v) == tuff_onnx_of(value->type.dtype);
         const struct tuff_span name = tuff_ow_name(w, outputs[k].name);
         if (own) s->names[outputs[k].v] = name;
-        wanted[k] = outputs[k].v;
         tuff_ow_info(w, &w->graph.outputs, name, host_type(s->g, outputs[k].v), &value->type.shape,
                      s->open ? s->open[outputs[k].v] : 0);
     }
@@ -399,6 +401,16 @@ static tuff_status read_weight(void *user, void *to, size_t bytes, struct tuff_e
         tuff_element_put(weight->stored, to, i, tuff_dtype_round(weight->stored, tuff_element(type.dtype, from, i)));
     tuff_free(w->context, copy);
     return status;
+}
+
+tuff_status tuff_ow_leaf(struct tuff_onnx_writer *w, tuff_val leaf, float *to)
+{
+    struct weight weight = {w, leaf, TUFF_F32, NULL};
+    struct tuff_array array = {.data = NULL};
+    const struct tuff_value *value = tuff_value_of(w->whole, leaf);
+    if (w->params->saved) tuff_tensors_find(tuff_saved_tensors(w->params->saved), value->name, &array);
+    weight.data = array.data;
+    return read_weight(&weight, to, (size_t)tuff_shape_count(&value->type.shape) * sizeof *to, w->error);
 }
 
 static void add_pair(struct tuff_onnx_writer *w, void *list, const char *key, struct tuff_span value)
@@ -568,7 +580,8 @@ tuff_status tuff_onnx_write(struct tuff_context *context, const char *path, cons
     const bool session = params->session && params->outputs && params->output_count;
     TUFF_REQUIRE_THAT(context, error, session + (params->saved != NULL) + (params->runner != NULL) == 1,
                       "one of three is written: a session and some outputs, a model file, a runner");
-    TUFF_REQUIRE_THAT(context, error, params->texts || !params->text_count, "texts is NULL, though text_count is not 0");
+    TUFF_REQUIRE_THAT(context, error, (params->texts || !params->text_count) && (params->ranges || !params->range_count),
+                      "texts or ranges is NULL, though its count is not 0");
     if (params->saved) return write_saved(context, path, params, error);
     struct tuff_onnx_write_params of = *params;
     struct tuff_onnx_ends ends;

@@ -22,6 +22,13 @@ struct tuff_onnx_writer {
     tuff_status status;                  /* first failure */
     bool unfit;                          /* it was that a batch of any size has no form */
 };
+/* What becomes of a value where ranges are given (onnx_write_quant.c). */
+struct tuff_onnx_int8 {
+    const struct tuff_onnx_range *range; /* it passes through 8 bits; NULL: it stays as it is */
+    tuff_val reader, product;            /* its only reader; of a chain's last value the first; or 0 */
+    uint32_t readers;
+    bool fixed; /* it hangs on weights alone */
+};
 /* A graph, or the body of a loop, while its nodes are written. */
 struct tuff_onnx_sheet {
     struct tuff_onnx_writer *w;
@@ -29,6 +36,7 @@ struct tuff_onnx_sheet {
     struct tuff_onnx_graph *to;
     struct tuff_span *names, *wide, *more; /* [arena] of values; cast to what is computed with; of their second result */
     const uint8_t *open;                   /* [arena] bit k: dimension k hangs on the size of the batch; NULL: none does */
+    struct tuff_onnx_int8 *int8;           /* [arena] of values; NULL: nothing is quantized */
 };
 /* A value that is to be written. */
 struct tuff_onnx_task {
@@ -90,6 +98,18 @@ void tuff_ow_rename(struct tuff_onnx_sheet *s, struct tuff_span name);
 bool tuff_ow_value(struct tuff_onnx_task *t);
 /* Operand k is read from here: of rows, what is only stretched is left to ONNX's own broadcasting; 0: it is none, or one number. */
 tuff_val tuff_ow_reads(const struct tuff_graph *g, const struct tuff_value *value, uint32_t k);
+
+/* Those with a name in ONNX, but for what ONNX takes where they are missing. */
+void tuff_ow_attributes(const struct tuff_onnx_task *t, struct tuff_onnx_node *n);
+/* The numbers of a parameter or state. */
+tuff_status tuff_ow_leaf(struct tuff_onnx_writer *w, tuff_val leaf, float *to);
+
+/* Decides what is written in 8 bits, for the whole graph, of which these values are wanted. False after a failure. */
+bool tuff_ow_int8_begin(struct tuff_onnx_sheet *s, const tuff_val *wanted, uint32_t count);
+tuff_val tuff_ow_int8_reads(const struct tuff_onnx_sheet *s, tuff_val v, uint32_t k); /* as tuff_ow_reads */
+bool tuff_ow_int8_product(struct tuff_onnx_sheet *s, tuff_val v);                     /* the chain that ends in v */
+/* QuantizeLinear and DequantizeLinear of x, by the range of v; the name of what comes out. */
+struct tuff_span tuff_ow_int8_round(struct tuff_onnx_sheet *s, tuff_val v, struct tuff_span x);
 
 /* What is read and given: inputs, then outputs. */
 struct tuff_onnx_named {

@@ -81,8 +81,7 @@ static uint32_t numbers(const struct tuff_onnx_task *t, const char *name, size_t
     return count;
 }
 
-/* Those with a name in ONNX, but for what ONNX takes where they are missing. */
-static void add_attributes(const struct tuff_onnx_task *t, struct tuff_onnx_node *n)
+void tuff_ow_attributes(const struct tuff_onnx_task *t, struct tuff_onnx_node *n)
 {
     for (uint32_t i = 0; i < t->value->op->attr_count; i++) {
         const struct tuff_attr *attr = &t->value->op->attrs[i];
@@ -153,7 +152,7 @@ static void add_word(const struct tuff_onnx_task *t, struct tuff_onnx_node *n, c
         *equal = 0;
         add_attribute(t, n, word, equal + 1);
     } else if (*word == '@') {
-        add_attributes(t, n);
+        tuff_ow_attributes(t, n);
     } else if (*word == '~' || *word == '*') {
         for (uint32_t k = 0; *word == '*' && k < t->value->in_count; k++) tuff_ow_in(t->s, n, operand(t, k));
         *used = UINT32_MAX;
@@ -393,7 +392,7 @@ static bool write_conv_input_grad(struct tuff_onnx_task *t)
         rest[k] = x[2 + k] - ((y[2 + k] - 1) * step + wide * (w[2 + k] - 1) + 1 - pad[k] - pad[k + 2]);
     }
     struct tuff_onnx_node n = node(t->s, operand(t, 0), operand(t, 1), none);
-    add_attributes(t, &n);
+    tuff_ow_attributes(t, &n);
     tuff_ow_ints(t->s, &n, "output_padding", rest, 2);
     tuff_ow_emit(t->s, &n, "ConvTranspose");
     return true;

@@ -9,7 +9,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0 models=0
 python=$(tests/run_onnx.sh) || python=
-[ -z "$python" ] || "$program" --dump "$work" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+for test in onnx_write onnx_quantize; do
+    [ -z "$python" ] || "${program%/*}/$test" --dump "$work" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+done
 for folder in "${TUFF_SHARED:-}" ../shared; do
     [ -n "$folder" ] && [ -d "$folder/data/models" ] || continue
     for model in "$folder"/data/models/*/model.onnx; do

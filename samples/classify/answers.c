@@ -196,8 +196,8 @@ tuff_status open_source(struct run *run, const char *folder, const char *const *
                                    .paths = paths,
                                    .count = count};
     if (o->invert >= 0) params.preprocess.invert = (enum tuff_invert)o->invert;
-    if (!n->fixed && o->width && !o->onnx.batch) n->at_once = 1; /* each frame as it comes */
-    if (!n->fixed && !o->width && n->at_once > count) n->at_once = count ? (uint32_t)count : 1;
+    if (!n->intake.fixed && o->width && !o->onnx.batch) n->at_once = 1; /* each frame as it comes */
+    if (!n->intake.fixed && !o->width && n->at_once > count) n->at_once = count ? (uint32_t)count : 1;
     params.room = n->at_once;
     return source_open(source, run->context, &params, &run->error);
 }

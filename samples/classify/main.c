@@ -115,7 +115,8 @@ static const char *preset_of(const char *text)
 /* What does not go together. */
 static void check(struct options *o)
 {
-    bool given = o->onnx.preset || o->onnx.labels || o->onnx.crop > 0 || o->onnx.fitted || o->onnx.bgr || o->onnx.side;
+    bool given = o->onnx.intake.preset || o->onnx.labels || o->onnx.intake.crop > 0 || o->onnx.intake.fitted ||
+                 o->onnx.intake.bgr || o->onnx.intake.side;
     if (!o->model) wrong("--model is missing: which model.tuff, or .onnx?");
     if (given && !network_is_onnx(o->model))
         wrong("--preset, --labels, --crop, --fit, --bgr and --side are for ONNX models: %s says these itself", o->model);
@@ -171,7 +172,7 @@ static void parse(struct options *o, int count, char **arguments)
     };
     static const char *const fits[] = {"stretch", "pad", "crop", NULL}, *const filters[] = {"bilinear", "area", "bicubic",
                                                                                             NULL};
-    *o = (struct options){.count = 20, .invert = -1, .threads = 1, .onnx.filter = TUFF_FILTER_BICUBIC};
+    *o = (struct options){.count = 20, .invert = -1, .threads = 1, .onnx.intake.filter = TUFF_FILTER_BICUBIC};
     opterr = 0; /* its own sentences show what was given as it is */
     for (int found; (found = getopt_long(count, arguments, "", longs, NULL)) != -1;) {
         switch (found) {
@@ -192,13 +193,13 @@ static void parse(struct options *o, int count, char **arguments)
         case 'r': o->groups = optarg; break;
         case 'g': o->device = optarg; break;
         case 's': o->skip_damaged = true; break;
-        case 'p': o->onnx.preset = preset_of(optarg); break;
+        case 'p': o->onnx.intake.preset = preset_of(optarg); break;
         case 'l': o->onnx.labels = optarg; break;
-        case 'C': o->onnx.crop = part_of("crop", optarg); break;
-        case 'F': o->onnx.fit = (enum tuff_fit)one_of("fit", optarg, fits), o->onnx.fitted = true; break;
-        case 'L': o->onnx.filter = (enum tuff_filter)one_of("filter", optarg, filters); break;
-        case 'B': o->onnx.bgr = true; break;
-        case 'S': o->onnx.side = whole("side", optarg, 1, 32768); break;
+        case 'C': o->onnx.intake.crop = part_of("crop", optarg); break;
+        case 'F': o->onnx.intake.fit = (enum tuff_fit)one_of("fit", optarg, fits), o->onnx.intake.fitted = true; break;
+        case 'L': o->onnx.intake.filter = (enum tuff_filter)one_of("filter", optarg, filters); break;
+        case 'B': o->onnx.intake.bgr = true; break;
+        case 'S': o->onnx.intake.side = whole("side", optarg, 1, 32768); break;
         case 'h': fputs(help, stdout); exit(0);
         case 'v': print_version("tuff-classify"); exit(0);
         default: wrong("unknown option, or one without its value: \"%s\"", arguments[optind - 1]);

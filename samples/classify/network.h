@@ -2,18 +2,12 @@
 #ifndef NETWORK_H
 #define NETWORK_H
 
-#include <tuff/tuff.h>
+#include "intake.h"
 
-/* What an ONNX model does not say of itself; where its metadata say how pictures are prepared, and nothing here does, they count. */
 struct network_params {
-    const char *preset; /* how numbers of pictures become the model's; NULL: imagenet */
+    struct intake_params intake; /* of ONNX models */
     const char *labels; /* names of the classes: a line each, or a JSON list; NULL: the metadata's, or their numbers */
-    double crop;        /* part of the shorter side that is looked at, in the middle; 0: the preset's */
-    enum tuff_fit fit;  /* of pictures of another shape, and */
-    enum tuff_filter filter;
-    uint32_t side;  /* of pictures where the model takes any size; 0: 224 */
     uint32_t batch; /* pictures at once, where the model takes any number; 0: 16. Of Tuff's own: the most of its own batch */
-    bool bgr, fitted; /* fitted: fit was given */
 };
 bool network_is_onnx(const char *path); /* by its name */
 
@@ -24,17 +18,13 @@ struct network {
     struct tuff_onnx *onnx;
     struct tuff_onnx_runner *runner;
     struct tuff_saved_info info; /* what samples it takes, and its classes */
-    float factor[3], offset[3];  /* of each channel: v factor + offset */
-    uint32_t side[2];            /* h, w that the network sees, in the middle of a sample */
-    bool bgr, last, bytes;       /* channels reversed, last; u8 as they are */
-    uint32_t at_once, fixed;     /* pictures of a full run; fixed: the model takes this number and no other */
-    char input[128];
-    float *numbers; /* [owned] of a batch */
+    struct intake intake;
+    uint32_t at_once; /* pictures of a full run */
+    float *numbers;   /* [owned] of a batch */
     bool ran_one, ran_many;
     double first, prepare,
         device; /* seconds of: the first runs of each size, which make its plan; making numbers; all other runs */
-    char *text; /* [owned] of the labels */
-    const char **names;
+    struct labels labels;
 };
 
 /* Opens the file and puts it on the device (network_load), of which the first part needs none. */

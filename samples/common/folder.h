@@ -20,6 +20,10 @@ TUFF_MUST_CHECK tuff_status labelled_list(struct tuff_context *context, const ch
                                           const struct tuff_saved_info *info, struct labelled_set *set,
                                           struct tuff_error *error);
 void labelled_finish(struct tuff_context *context, struct labelled_set *set);
+/* Pictures of the folder itself, and of the folders in it where `classes` asks for them, whatever these are called: their class is -1. There may
+ * be none. Errors: FILE, MEMORY. */
+TUFF_MUST_CHECK tuff_status pictures_list(const char *folder, bool classes, struct labelled_set *set,
+                                          struct tuff_error *error);
 bool labelled_is_idx(const char *folder);
 
 /* A CSV of lines file,group; a first line of just these words is a heading. */

@@ -69,6 +69,28 @@ static int compare(const void *a, const void *b)
     return strcmp(((const struct labelled *)a)->name, ((const struct labelled *)b)->name);
 }
 
+tuff_status pictures_list(const char *folder, bool classes, struct labelled_set *set, struct tuff_error *error)
+{
+    tuff_status status = TUFF_OK;
+    *set = (struct labelled_set){.pictures = NULL};
+    DIR *entries = opendir(folder);
+    if (!entries) return fail(error, TUFF_ERR_FILE, "%.300s: there is no such folder, or it cannot be read", folder);
+    for (struct dirent *entry; status == TUFF_OK && (entry = readdir(entries));) {
+        char path[2200];
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (entry->d_name[0] == '.') continue;
+        if (classes && path_is_folder(path))
+            status = list_class(folder, entry->d_name, -1, set, error);
+        else if (!path_is_folder(path) && path_is_picture(entry->d_name))
+            status = add(set, entry->d_name, -1) ? TUFF_OK : TUFF_ERR_MEMORY;
+        else
+            leave_out(set, entry->d_name);
+    }
+    closedir(entries);
+    if (status == TUFF_OK && set->count) qsort(set->pictures, (size_t)set->count, sizeof *set->pictures, compare);
+    return status;
+}
+
 static tuff_status list_folder(const char *folder, const struct tuff_saved_info *info, struct labelled_set *set,
                                struct tuff_error *error)
 {
