@@ -407,6 +407,11 @@ TUFF_API struct tuff_graph *tuff_onnx_runner_graph(const struct tuff_onnx_runner
 /* Hangs output `index` of the last run on random numbers? ONNX says their distribution alone. */
 TUFF_API bool tuff_onnx_is_random(const struct tuff_onnx_runner *runner, uint32_t index);
 
+/* What a named value of a network lies within, as calibration found it: low <= high; 0 is added. */
+struct tuff_onnx_range {
+    const char *name;
+    float low, high;
+};
 /* What is written as an ONNX model, for inference. One of the three says it:
  *   session  and `outputs`: values of its graph and all that they need, with the content of parameters and states; called as tuff_named says
  *   saved    a model file: its network, for any number of samples ("N") where it has no number of its own for it, else for one; preprocessing and
@@ -422,6 +427,15 @@ struct tuff_onnx_write_params {
     const struct tuff_pair *texts; /* more metadata */
     size_t text_count;
     bool f16_weights; /* f32 weights are stored as f16, and cast back where they are read */
+    /* int8: these values pass through QuantizeLinear and DequantizeLinear. A convolution or product by fixed weights, whose operand and result are
+     * among them, has weights of i8 (-127 .. 127; sums and factors of each channel behind it, as of batch norm, are folded in) and biases of i32; bounds
+     * before the result (relu) stay. The result is the last such value that has a range; those before it are not written. */
+    const struct tuff_onnx_range *ranges;
+    size_t range_count;
+    bool signed_activations, one_weight_scale; /* i8, not u8; for a whole weight, not for each of its output channels */
+    /* Asked of each product, by the name of the first named value behind it: true: quantize it. why: what it is left for in any case; NULL: nothing. */
+    bool (*layer)(void *user, const char *name, const char *why);
+    void *layer_user;
     bool beside;      /* weights go into PATH.data, also where all is smaller than 2 GiB */
 };
 /* Writes operator set 18 (ONNX 1.13). Names of inputs, outputs, parameters and of named values are kept. Weights are read from where they are one

@@ -3,7 +3,7 @@
  *   onnx_quantize [--dump FOLDER]   keeps models with inputs and outputs (int8-NAME.onnx, .iK.npy, .oK.npy) for tests/onnx/runtime.py
  * Bound of a product of n terms, |x| <= X in steps of p, |w| <= W in steps of q = W / 127, results in steps of r:
  *   |error| <= n (W p / 2 + X q / 2 + p q / 4) + p q / 2 + r / 2 */
-#include "loaders/loaders.h"
+#include "samples/data/data.h"
 #include "tests/backend_help.h"
 #include "tests/op_help.h"
 #include "tests/temporary.h"

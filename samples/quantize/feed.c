@@ -214,7 +214,7 @@ static tuff_status begin_pictures(struct feed *f, const struct tuff_onnx *onnx, 
                                   struct tuff_error *error)
 {
     const struct tuff_onnx_end out = tuff_onnx_output(onnx, 0);
-    tuff_status status = intake_of(onnx, o->model, &o->intake, &f->intake, error);
+    tuff_status status = intake_of(onnx, o->model, &o->intake, &f->intake, &f->labels, error);
     const int64_t classes = tuff_onnx_output_count(onnx) == 1 && out.rank > 0 ? out.dim[out.rank - 1] : 0;
     f->class_count = classes > 0 && classes <= 1000000 ? (uint32_t)classes : 0;
     f->kind = "pictures";
@@ -223,6 +223,9 @@ static tuff_status begin_pictures(struct feed *f, const struct tuff_onnx *onnx, 
     if (status == TUFF_OK && !idx) status = list_pictures(f, o, error);
     if (status == TUFF_OK && idx) status = tuff_dataset_read_idx(f->context, f->folder, &f->train, &f->test, error);
     if (status != TUFF_OK) return status;
+    if (f->intake.fixed > 1)
+        return refuse(error, TUFF_ERR_UNSUPPORTED, "%.300s: takes %u pictures at once; 1 is covered, or any number", o->model,
+                      (unsigned)f->intake.fixed);
     const struct tuff_preprocess *p = &f->intake.preprocess;
     if (idx &&
         (f->train.channels != p->channels || f->train.height < f->intake.side[0] || f->train.width < f->intake.side[1]))
