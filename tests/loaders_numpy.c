@@ -373,7 +373,7 @@ static int copy_arrays(const char *file, const char *folder)
     struct tuff_error error = {0};
     char path[600];
     if (tuff_context_create(NULL, &context, NULL) != TUFF_OK) return 1;
-    tuff_status status = tuff_numpy_open(context, file, 0, &tensors, &error);
+    tuff_status status = tuff_tensors_open(context, file, 0, &tensors, &error);
     const size_t count = tensors ? tuff_tensors_count(tensors) : 0;
     struct tuff_array *arrays = calloc(count + 1, sizeof *arrays);
     for (size_t i = 0; arrays && i < count && status == TUFF_OK; i++) {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# loaders_numpy_peers.sh - arrays that numpy wrote are read and written by Tuff, and numpy reads the same from that.
+# loaders_numpy_peers.sh - arrays that numpy wrote, and h5py where it is there, are read and written by Tuff, and numpy reads the same from that.
 set -eu
 here=${TUFF_BUILD_DIR:?TUFF_BUILD_DIR is the build folder}
 case ${TUFF_CROSS:-} in TRUE | ON | 1) echo "SKIP: the programs are of another system"; exit 77 ;; esac
@@ -34,6 +34,11 @@ if not check:
             np.lib.format.write_array(file, np.asanyarray(a), version=(1 + len(name) % 3, 0))
     np.savez(f"{folder}/all.npz", **arrays)
     np.savez_compressed(f"{folder}/small.npz", texts=np.array(["a", "b"]), **arrays)
+    try:
+        import h5py
+        with h5py.File(f"{folder}/all.h5", "w") as file:
+            for name, a in arrays.items(): file[name] = np.asanyarray(a)
+    except ImportError: pass
     sys.exit(0)
 archives = {part: np.load(f"{folder}/{part}/arrays.npz") for part in ("all", "small") if zip}
 def same(path, wanted, got):
@@ -41,14 +46,20 @@ def same(path, wanted, got):
     if got.dtype != wanted.dtype.newbyteorder("<") or got.shape != wanted.shape or got.tobytes() != wanted.astype(got.dtype).tobytes():
         sys.exit(f"{path}: {got.dtype} {got.shape}, expected {wanted.dtype} {wanted.shape}, or other elements")
 for name, a in arrays.items():
-    for part in ("npy", "all", "small") if zip else ("npy",):
+    for part in (("npy", "all", "small") if zip else ("npy",)) + (("h5",) if os.path.exists(f"{folder}/all.h5") else ()):
         same(f"{folder}/{part}/{name}.npy", a, np.load(f"{folder}/{part}/{name}.npy"))
         if part in archives: same(f"{folder}/{part}/arrays.npz: {name}", a, archives[part][name])
-print(f"{len(arrays)} arrays are the same")
+print(f"{len(arrays)} arrays are the same, {'from HDF5 too' if os.path.exists(folder + '/all.h5') else 'numpy alone'}")
 END
 "$python" "$work/make.py" "$work" make $zip
 mkdir "$work/npy" "$work/all" "$work/small"
 for file in "$work"/*.npy; do "$here/tests/loaders_numpy" "$file" "$work/npy"; done
+if [ -e "$work/all.h5" ]; then
+    mkdir "$work/h5"
+    "$here/tests/loaders_numpy" "$work/all.h5" "$work/h5"
+else
+    echo "without HDF5: h5py is not installed (Debian: python3-h5py)"
+fi
 if [ $zip = 1 ]; then
     "$here/tests/loaders_numpy" "$work/all.npz" "$work/all"
     "$here/tests/loaders_numpy" "$work/small.npz" "$work/small" | grep -q "^texts.npy: .*'<U1'" ||
