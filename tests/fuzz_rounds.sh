@@ -38,7 +38,7 @@ hdf5        hdf5        8192 samples/data/hdf5.c tuff_hdf5_open
 onnx        onnx        4096 loaders/onnx.c,loaders/onnx_read.c,loaders/onnx_build.c,loaders/onnx_control.c tuff_onnx_open|tuff_onnx_tensor_open|parse_tensor|tuff_onnx_parse_tensor|take_external|open_external|is_inside|number_of
 safetensors safetensors 4096 loaders/safetensors.c,loaders/tensors.c tuff_safetensors_open
 container   container   4096 backend/container.c tuff_container_(open|write|lay_out)|table_bytes_of|put|read_content|make_table
-checkpoint  checkpoint  6144 loaders/checkpoint.c,loaders/saved.c,loaders/model_checkpoint.c,loaders/leaves.c tuff_(checkpoint_(store|write|read)|saved_(open|load)|classifier_.*|model_checkpoint_save|leaves_read)|check_(keys|model)|describe|text_section|(read|write)_(lazy|leaves|file)|start|print_field
+checkpoint  checkpoint  6144 loaders/checkpoint.c,loaders/saved.c,loaders/model_checkpoint.c,loaders/leaves.c tuff_(checkpoint_(store|write|read)|saved_(open|load|model|resume)|predictor_.*|model_checkpoint_save|leaves_read|array_.*|element_dtype)|check_(keys|model)|describe|text_section|(read|write)_(lazy|leaves|file)|start|print_field|read_field|find_(network|ends?)|bytes_of|batch_of|run_part|widen
 preprocess  checkpoint  6144 loaders/preprocess.c tuff_(preprocess_(print|check)|labels_print)
 bundle      bundle      4096 backend/bundle.c tuff_executable_save|add_(contents|section|kernels|plan)|has_content|read_slot|refuse
 plan        plan        4096 backend/plan_text.c,backend/plan.c tuff_plan_(summary|place.*|run_length|advance|loop_at)|tuff_launch_(bytes|texels)|add_bytes|equal_kernels|launch_conflicts|bindings_conflict

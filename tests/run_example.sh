@@ -8,6 +8,7 @@ case $1 in
     set -- "$1" $data 3200 ;;
 *trainer | *trainer.exe) set -- "$1" "$(mktemp)" ;; # what it saves, and removes
 *saving | *saving.exe) set -- "$1" "$(mktemp)" "$(mktemp)" ;;
+*weights | *weights.exe) set -- "$1" "${TUFF_SOURCE_DIR:-.}/tests/data/weights/mixed.pth" ;;
 *onnx | *onnx.exe) # y = -x of any n rows of two
     model=$(mktemp)
     trap 'rm -f "$model"' EXIT
@@ -19,7 +20,7 @@ out=$(${TUFF_EMULATOR:-} "$@" 2>&1)
 status=$?
 echo "$out"
 case $out in
-*TUFF_ZLIB* | *nanopb*) echo "skipped: this build lacks something that the example needs"; exit 77 ;;
+*TUFF_ZLIB* | *TUFF_ZIP* | *nanopb*) echo "skipped: this build lacks something that the example needs"; exit 77 ;;
 *"need a shader compiler"*) echo "skipped: no shader compiler at run time"; exit 77 ;;
 *TUFF_ERR_NO_DEVICE*) echo "skipped: no Vulkan device"; exit 77 ;;
 esac
