@@ -19,6 +19,17 @@ static double most_of(enum tuff_onnx_dtype type)
     return ldexp(1, (int)tuff_onnx_type_row(type)->bits - is_signed(type)) - 1;
 }
 
+/* What operands x, scale and zero say. NONE: it is none. */
+enum { NONE = UINT8_MAX };
+static struct tuff_onnx_steps steps_of(const struct tuff_onnx_op *o, uint32_t x, uint32_t scale, uint32_t zero)
+{
+    struct tuff_onnx_steps s = {.axis = -1};
+    if (tuff_on_has(o, x)) s.x = o->in[x];
+    if (tuff_on_has(o, scale)) s.scale = o->in[scale];
+    if (tuff_on_has(o, zero)) s.zero = o->in[zero];
+    return s;
+}
+
 /* Scale or zero point i as it lies beside x: one number, one for each place of an axis, or one for each block along it. */
 static tuff_val beside(const struct tuff_onnx_op *o, tuff_val v, const struct tuff_shape *s, const struct tuff_shape *x)
 {
@@ -45,11 +56,13 @@ static tuff_val beside(const struct tuff_onnx_op *o, tuff_val v, const struct tu
     return shape.dim[axis] == x->dim[axis] ? v : tuff_slice_axis(g, v, (uint32_t)axis, 0, 1, x->dim[axis]);
 }
 
-/* round(x) + zero point, kept within the type: f32 of whole numbers. */
+/* round(x) + zero point, kept within the type. */
 static tuff_val to_steps(struct tuff_graph *g, tuff_val x, tuff_val zero, enum tuff_onnx_dtype type)
 {
     const tuff_val y = tuff_round(g, x);
-    return tuff_cast(g, tuff_clamp(g, zero ? tuff_add(g, y, zero) : y, least_of(type), most_of(type)), TUFF_I32);
+    const struct tuff_onnx_type_row *row = tuff_onnx_type_row(type);
+    return tuff_cast(g, tuff_clamp(g, zero ? tuff_add(g, y, zero) : y, least_of(type), most_of(type)),
+                     row->bits == 8 ? row->dtype : TUFF_I32);
 }
 
 BUILD(quantize)
@@ -74,8 +87,15 @@ BUILD(dequantize)
     const tuff_val scale = beside(o, tuff_on_f32(o, 1), &o->in[1].shape, x);
     tuff_val v = tuff_on_i32(o, 0);
     if (tuff_on_has(o, 2)) v = tuff_sub(g, v, beside(o, tuff_on_i32(o, 2), &o->in[2].shape, x));
-    return tuff_on_put_as(o, 0, tuff_mul(g, tuff_cast(g, v, TUFF_F32), scale),
-                          named ? (enum tuff_onnx_dtype)named : o->in[1].type);
+    struct tuff_onnx_steps *steps = tuff_on_alloc(o, sizeof *steps);
+    if (!steps) return false;
+    *steps = steps_of(o, 0, 1, 2);
+    steps->axis = (int)tuff_on_int(o, "axis", 1);
+    if (steps->axis < 0) steps->axis += (int)x->rank;
+    const bool good = tuff_on_put_as(o, 0, tuff_mul(g, tuff_cast(g, v, TUFF_F32), scale),
+                                     named ? (enum tuff_onnx_dtype)named : o->in[1].type);
+    if (good && tuff_on_int(o, "block_size", 0) == 0) o->out[0].steps = steps;
+    return good;
 }
 
 /* u8, by the smallest and largest element, 0 among them. */
@@ -95,35 +115,48 @@ BUILD(dynamic_quantize)
 
 /* ---- exact products ------------------------------------------------------------------------------------------------------------------------ */
 
-/* Whole numbers of at most 9 bits, with their zero point taken off, as f32. */
-static tuff_val centred(const struct tuff_onnx_op *o, uint32_t i, uint32_t zero, int axis)
+static tuff_val cast_of(const struct tuff_onnx_op *o, const struct tuff_onnx_val *x, enum tuff_dtype dtype)
 {
-    struct tuff_graph *g = o->g;
-    const tuff_val x = tuff_on_f32(o, i);
-    if (!tuff_on_has(o, zero)) return x;
-    struct tuff_shape shape = {.rank = o->in[i].shape.rank};
-    const struct tuff_shape *z = &o->in[zero].shape;
-    for (uint32_t k = 0; k < shape.rank; k++) shape.dim[k] = (int)k == axis ? 0 : 1;
-    return tuff_sub(g, x,
-                    tuff_reshape(g, tuff_on_f32(o, zero),
-                                 tuff_shape_count(z) == 1 ? SCALAR
-                                 : z->rank > 1            ? *z
-                                                          : shape));
+    return x->v && tuff_type_of(o->g, x->v).dtype != dtype ? tuff_cast(o->g, x->v, dtype) : x->v;
+}
+
+/* Numbers as they lie beside a value of this rank: one, along an axis, or broadcast as they are. */
+static tuff_val along(const struct tuff_onnx_op *o, const struct tuff_onnx_val *x, uint32_t rank, int axis)
+{
+    struct tuff_shape shape = {.rank = rank};
+    for (uint32_t k = 0; k < rank; k++) shape.dim[k] = (int)k == axis ? 0 : 1;
+    return tuff_reshape(o->g, cast_of(o, x, TUFF_F32),
+                        tuff_shape_count(&x->shape) == 1 ? SCALAR
+                        : x->shape.rank > 1              ? x->shape
+                                                         : shape);
+}
+
+/* Whole numbers of at most 9 bits, with their zero point taken off, as f32. */
+static tuff_val centred(const struct tuff_onnx_op *o, const struct tuff_onnx_steps *s, int axis)
+{
+    const tuff_val x = cast_of(o, &s->x, TUFF_F32);
+    bool none = !s->zero.type || s->zero.known;
+    for (uint64_t i = 0; s->zero.known && i < tuff_shape_count(&s->zero.shape); i++) none = none && s->zero.known[i] == 0;
+    return !none ? tuff_sub(o->g, x, along(o, &s->zero, s->x.shape.rank, axis)) : x;
 }
 
 /* The largest sum of weights' absolute values that one result adds up, where they are known; else terms times the most that there can be. */
-static double largest_sum(const struct tuff_onnx_op *o, uint32_t i, uint32_t zero, uint64_t results, uint64_t stride,
+static double largest_sum(const struct tuff_onnx_op *o, const struct tuff_onnx_steps *s, uint64_t results, uint64_t stride,
                           uint64_t terms, uint64_t term_stride)
 {
-    const struct tuff_onnx_val *w = &o->in[i];
-    const double *z = tuff_on_has(o, zero) ? o->in[zero].known : NULL;
-    const uint64_t count = tuff_shape_count(&w->shape), zeros = z ? tuff_shape_count(&o->in[zero].shape) : 0;
+    const struct tuff_value *w = s->x.v ? tuff_value_of(o->g, s->x.v) : NULL;
+    const double *z = s->zero.known;
+    const uint64_t zeros = z ? tuff_shape_count(&s->zero.shape) : 0;
     double most = 0;
-    if (!w->known || count != results * terms || (tuff_on_has(o, zero) && !z)) return (double)terms * 255;
+    if (!w || w->op->kind != TUFF_KIND_CONSTANT || tuff_shape_count(&s->x.shape) != results * terms || (s->zero.type && !z))
+        return (double)terms * 255;
     for (uint64_t r = 0; r < results; r++) {
         double sum = 0;
         for (uint64_t t = 0; t < terms; t++)
-            sum += fabs(w->known[r * stride + t * term_stride] - (zeros == 1 ? z[0] : zeros == results ? z[r] : 0));
+            sum += fabs(tuff_element(tuff_host_type(w).dtype, w->data, r * stride + t * term_stride) - (zeros == 1 ? z[0]
+                                                                                                        : zeros == results
+                                                                                                            ? z[r]
+                                                                                                            : 0));
         most = fmax(most, sum);
     }
     return most;
@@ -137,7 +170,7 @@ static tuff_val exact(const struct tuff_onnx_op *o, product *multiply, tuff_val 
     struct tuff_graph *g = o->g;
     if (255 * sum < MOST_EXACT) return tuff_cast(g, multiply(o, a, b), TUFF_I32);
     if (17 * sum >= MOST_EXACT) {
-        tuff_on_refuse(o, "sums of whole numbers above 2^24 / 17 are not covered");
+        tuff_on_refuse(o, "sums of whole numbers above 2^24 / 17 within a group are not covered");
         return 0;
     }
     const tuff_val high = tuff_floor(g, tuff_affine(g, a, 1.0 / 16, 0)), low = tuff_sub(g, a, tuff_affine(g, high, 16, 0));
@@ -145,71 +178,159 @@ static tuff_val exact(const struct tuff_onnx_op *o, product *multiply, tuff_val 
     return tuff_add(g, more, tuff_cast(g, multiply(o, low, b), TUFF_I32));
 }
 
+/* The same, the sum over `count` places of these axes, each of so many terms, in parts where it is too long for one. */
+static tuff_val exact_parts(const struct tuff_onnx_op *o, product *multiply, tuff_val a, int a_axis, tuff_val b, int b_axis,
+                            double terms, double sum)
+{
+    const uint32_t count = a ? tuff_type_of(o->g, a).shape.dim[a_axis] : 0;
+    const double most = floor((MOST_EXACT - 1) / (17 * 255 * terms));
+    if (17 * sum < MOST_EXACT || most < 1 || !b || tuff_type_of(o->g, b).shape.dim[b_axis] != count)
+        return exact(o, multiply, a, b, sum);
+    const uint32_t step = (uint32_t)most;
+    tuff_val y = 0;
+    for (uint32_t at = 0; at < count; at += step) {
+        const uint32_t n = count - at < step ? count - at : step;
+        const tuff_val left = tuff_slice_axis(o->g, a, (uint32_t)a_axis, at, 1, n),
+                       right = tuff_slice_axis(o->g, b, (uint32_t)b_axis, at, 1, n);
+        const tuff_val part = exact(o, multiply, left, right, 255 * terms * n);
+        y = at ? tuff_add(o->g, y, part) : part;
+    }
+    return y;
+}
+
 static tuff_val multiply(const struct tuff_onnx_op *o, tuff_val a, tuff_val b) { return tuff_on_matmul(o->g, a, b); }
 
-/* Operands a, zero of a, b, zero of b. */
-static tuff_val whole_matmul(const struct tuff_onnx_op *o, uint32_t a, uint32_t az, uint32_t b, uint32_t bz)
+static tuff_val whole_matmul(const struct tuff_onnx_op *o, const struct tuff_onnx_steps *a, const struct tuff_onnx_steps *b,
+                             struct tuff_on_transposed transposed)
 {
-    const struct tuff_shape *x = &o->in[a].shape, *w = &o->in[b].shape;
+    const struct tuff_shape *x = &a->x.shape, *w = &b->x.shape;
     if (x->rank < 2 || w->rank < 2) {
         tuff_on_refuse(o, "of vectors it is not covered");
         return 0;
     }
-    const uint32_t k = w->dim[w->rank - 2], n = w->dim[w->rank - 1];
-    const double sum = w->rank == 2 ? largest_sum(o, b, bz, n, 1, k, n) : 255.0 * k;
-    const tuff_val left = centred(o, a, az, (int)x->rank - 2), right = centred(o, b, bz, (int)w->rank - 1);
-    return exact(o, multiply, left, right, sum);
+    const int row = (int)x->rank - (transposed.a ? 1 : 2), column = (int)w->rank - (transposed.b ? 2 : 1);
+    const uint32_t n = w->dim[column], k = w->dim[2 * (int)w->rank - 3 - column];
+    const double sum = w->rank == 2 ? largest_sum(o, b, n, transposed.b ? k : 1, k, transposed.b ? 1 : n) : 255.0 * k;
+    tuff_val left = centred(o, a, row), right = centred(o, b, column);
+    if (transposed.a) left = tuff_transpose(o->g, left);
+    if (transposed.b) right = tuff_transpose(o->g, right);
+    return exact_parts(o, multiply, left, (int)x->rank - 1, right, (int)w->rank - 2, 1, sum);
 }
 
-static tuff_val whole_conv(const struct tuff_onnx_op *o, uint32_t x, uint32_t xz, uint32_t w, uint32_t wz)
+static tuff_val whole_conv(const struct tuff_onnx_op *o, const struct tuff_onnx_steps *x, const struct tuff_onnx_steps *w)
 {
-    const struct tuff_shape *weights = &o->in[w].shape;
+    const struct tuff_shape *weights = &w->x.shape;
     const uint64_t terms = weights->dim[0] ? tuff_shape_count(weights) / weights->dim[0] : 0;
-    const tuff_val picture = centred(o, x, xz, -1), kernels = centred(o, w, wz, 0);
-    return exact(o, tuff_on_convolve, picture, kernels, largest_sum(o, w, wz, weights->dim[0], terms, terms, 1));
+    const tuff_val picture = centred(o, x, -1), kernels = centred(o, w, 0);
+    const double each = weights->dim[1] ? (double)terms / weights->dim[1] : 1;
+    return exact_parts(o, tuff_on_convolve, picture, 1, kernels, 1, each,
+                       largest_sum(o, w, weights->dim[0], terms, terms, 1));
 }
+
+/* The scale of a sum of products, beside it. */
+static tuff_val factor_of(const struct tuff_onnx_op *o, const struct tuff_onnx_steps *a, const struct tuff_onnx_steps *b,
+                          tuff_val sum, int axis)
+{
+    if (!sum || !a->scale.v || !b->scale.v) return 0;
+    const uint32_t rank = tuff_type_of(o->g, sum).shape.rank;
+    const tuff_val left = along(o, &a->scale, rank, (int)rank - 2), right = along(o, &b->scale, rank, axis);
+    return tuff_mul(o->g, left, right);
+}
+
+/* ---- products of what DequantizeLinear gave ------------------------------------------------------------------------------------------- */
+
+/* Operand i, where it is 8 bits, with one scale or scales along the axis. */
+static const struct tuff_onnx_steps *bytes_on(const struct tuff_onnx_op *o, uint32_t i, int axis)
+{
+    const struct tuff_onnx_steps *s = tuff_on_has(o, i) ? o->in[i].steps : NULL;
+    const bool bytes = s && (s->x.type == TUFF_ONNX_U8 || s->x.type == TUFF_ONNX_I8) && s->scale.type == TUFF_ONNX_FLOAT;
+    return bytes && (tuff_shape_count(&s->scale.shape) == 1 || s->axis == axis) ? s : NULL;
+}
+
+/* The bias in steps of the products, as i32, where its scale is theirs but for rounding. */
+static tuff_val whole_bias(const struct tuff_onnx_op *o, const struct tuff_onnx_steps *a, const struct tuff_onnx_steps *b)
+{
+    const struct tuff_onnx_steps *c = o->in[2].steps;
+    const double *x = a->scale.known, *y = b->scale.known, *z = c ? c->scale.known : NULL, *zero = c ? c->zero.known : NULL;
+    if (!z || !x || !y || c->x.type != TUFF_ONNX_I32 || (c->zero.type && !zero)) return 0;
+    const uint64_t ys = tuff_shape_count(&b->scale.shape), zs = tuff_shape_count(&c->scale.shape);
+    for (uint64_t i = 0; zero && i < tuff_shape_count(&c->zero.shape); i++)
+        if (zero[i] != 0) return 0;
+    for (uint64_t i = 0; i < (ys > zs ? ys : zs); i++)
+        if (!(fabs(x[0] * y[i % ys] - z[i % zs]) <= 1e-6 * z[i % zs])) return 0;
+    return cast_of(o, &c->x, TUFF_I32);
+}
+
+static tuff_val with_bias(const struct tuff_onnx_op *o, const struct tuff_onnx_steps *a, const struct tuff_onnx_steps *b,
+                          tuff_val sum, int axis, bool channels)
+{
+    struct tuff_graph *g = o->g;
+    const tuff_val factor = factor_of(o, a, b, sum, axis);
+    tuff_val whole = tuff_on_has(o, 2) ? whole_bias(o, a, b) : 0, bias = tuff_on_has(o, 2) && !whole ? tuff_on_f32(o, 2) : 0;
+    struct tuff_shape shape = {.rank = o->in[0].shape.rank - 1, .dim = {0, 1, 1, 1, 1, 1, 1, 1}};
+    if (channels && whole) whole = tuff_reshape(g, whole, shape);
+    if (channels && bias) bias = tuff_reshape(g, bias, shape);
+    if (whole) sum = tuff_add(g, sum, whole);
+    const tuff_val y = tuff_mul(g, tuff_cast(g, sum, TUFF_F32), factor);
+    return bias ? tuff_add(g, y, bias) : y;
+}
+
+tuff_val tuff_on_steps_conv(const struct tuff_onnx_op *o)
+{
+    const struct tuff_onnx_steps *x = bytes_on(o, 0, -1), *w = bytes_on(o, 1, 0);
+    return x && w ? with_bias(o, x, w, whole_conv(o, x, w), 1, true) : 0;
+}
+
+tuff_val tuff_on_steps_matmul(const struct tuff_onnx_op *o, struct tuff_on_transposed transposed)
+{
+    const int rank = (int)o->in[1].shape.rank, column = rank - (transposed.b ? 2 : 1);
+    const struct tuff_onnx_steps *a = bytes_on(o, 0, -1), *b = bytes_on(o, 1, column);
+    if (!a || !b || rank < 2 || o->in[0].shape.rank < 2) return 0;
+    const tuff_val sum = whole_matmul(o, a, b, transposed);
+    return with_bias(o, a, b, sum, sum ? (int)tuff_type_of(o->g, sum).shape.rank - 1 : 0, false);
+}
+
+/* ---- operators of whole numbers ------------------------------------------------------------------------------------------------------- */
 
 BUILD(matmul_integer)
 {
-    const tuff_val y = whole_matmul(o, 0, 2, 1, 3);
-    return tuff_on_put_as(o, 0, y, TUFF_ONNX_I32);
+    const struct tuff_onnx_steps a = steps_of(o, 0, NONE, 2), b = steps_of(o, 1, NONE, 3);
+    return tuff_on_put_as(o, 0, whole_matmul(o, &a, &b, (struct tuff_on_transposed){0}), TUFF_ONNX_I32);
 }
 
 BUILD(conv_integer)
 {
-    const tuff_val y = whole_conv(o, 0, 2, 1, 3);
-    return tuff_on_put_as(o, 0, y, TUFF_ONNX_I32);
+    const struct tuff_onnx_steps x = steps_of(o, 0, NONE, 2), w = steps_of(o, 1, NONE, 3);
+    return tuff_on_put_as(o, 0, whole_conv(o, &x, &w), TUFF_ONNX_I32);
 }
 
-/* Sums times a's scale b's scale / y's, to steps of y. at: of the operands y_scale, y_zero; axis: that b's scales lie along. */
-static bool put_requantized(struct tuff_onnx_op *o, tuff_val sum, uint32_t a_scale, uint32_t b_scale, uint32_t y_scale,
-                            int axis)
+/* Operands a, scale, zero, b, scale, zero, y's scale, zero: sums to steps of y; axis: that b's scales lie along. */
+static bool put_requantized(struct tuff_onnx_op *o, const struct tuff_onnx_steps *a, const struct tuff_onnx_steps *b,
+                            tuff_val sum, int axis)
 {
     struct tuff_graph *g = o->g;
-    tuff_val scale = tuff_on_f32(o, b_scale);
-    if (!sum || !scale) return tuff_on_failed(o) ? false : tuff_on_bad(o, "an operand is missing");
-    struct tuff_shape shape = {.rank = tuff_type_of(g, sum).shape.rank};
-    for (uint32_t k = 0; k < shape.rank; k++) shape.dim[k] = (int)k == axis ? 0 : 1;
-    const struct tuff_shape *s = &o->in[b_scale].shape;
-    scale = tuff_reshape(g, scale, tuff_shape_count(s) == 1 ? SCALAR : s->rank > 1 ? *s : shape);
-    tuff_val x = tuff_on_f32(o, a_scale);
-    if (tuff_shape_count(&o->in[a_scale].shape) == 1) x = tuff_reshape(g, x, SCALAR);
-    const tuff_val factor = tuff_div(g, tuff_mul(g, x, scale), tuff_on_f32(o, y_scale));
-    const tuff_val zero = tuff_on_has(o, y_scale + 1) ? tuff_on_f32(o, y_scale + 1) : 0;
-    const enum tuff_onnx_dtype type = zero ? o->in[y_scale + 1].type : o->in[0].type;
+    const tuff_val scale = factor_of(o, a, b, sum, axis);
+    if (!scale) return tuff_on_failed(o) ? false : tuff_on_bad(o, "an operand is missing");
+    const tuff_val factor = tuff_div(g, scale, tuff_on_f32(o, 6)), zero = tuff_on_has(o, 7) ? tuff_on_f32(o, 7) : 0;
+    const enum tuff_onnx_dtype type = zero ? o->in[7].type : o->in[0].type;
     return tuff_on_put_as(o, 0, to_steps(g, tuff_mul(g, tuff_cast(g, sum, TUFF_F32), factor), zero, type), type);
 }
 
-/* a, scale, zero, b, scale, zero, y's scale, zero */
-BUILD(qlinear_matmul) { return put_requantized(o, whole_matmul(o, 0, 2, 3, 5), 1, 4, 6, (int)o->in[3].shape.rank - 1); }
+BUILD(qlinear_matmul)
+{
+    const struct tuff_onnx_steps a = steps_of(o, 0, 1, 2), b = steps_of(o, 3, 4, 5);
+    const tuff_val sum = whole_matmul(o, &a, &b, (struct tuff_on_transposed){0});
+    return put_requantized(o, &a, &b, sum, (int)o->in[3].shape.rank - 1);
+}
 
 /* and the bias, in steps of x's scale w's scale */
 BUILD(qlinear_conv)
 {
-    tuff_val sum = whole_conv(o, 0, 2, 3, 5);
+    const struct tuff_onnx_steps x = steps_of(o, 0, 1, 2), w = steps_of(o, 3, 4, 5);
+    tuff_val sum = whole_conv(o, &x, &w);
     struct tuff_shape channels = {.rank = o->in[0].shape.rank - 1, .dim = {0, 1, 1, 1, 1, 1, 1, 1}};
     if (sum && tuff_on_has(o, 8)) sum = tuff_add(o->g, sum, tuff_reshape(o->g, tuff_on_i32(o, 8), channels));
-    return put_requantized(o, sum, 1, 4, 6, 1);
+    return put_requantized(o, &x, &w, sum, 1);
 }
 
 /* ONNX Runtime's own: QLinearAdd, QLinearMul (a, scale, zero, b, scale, zero, y's), QLinearSigmoid, QLinearLeakyRelu, QLinearGlobalAveragePool and

@@ -20,7 +20,7 @@ struct tuff_emit_binding {
     uint32_t access;        /* enum tuff_access, one bit */
     enum tuff_dtype dtype;
     bool vector;    /* also declared as vec4 */
-    bool halves;    /* also declared as uint16_t */
+    uint32_t part;  /* bytes of an element that is stored alone, as uint16_t or uint8_t: 2 or 1; 0: none is */
     uint64_t head;  /* bytes before the value's first */
     bool scattered; /* element i of the group is not at its element i alone */
     /* Set when the group is written. A binding larger than the device allows is bound in windows, between which the access

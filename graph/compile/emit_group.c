@@ -217,18 +217,22 @@ static void call_chain(struct tuff_emitter *e, const char *index, const char *va
     tuff_text_add(&e->text, ");\n");
 }
 
-/* Stores of one element, of 32 bits, or of 16 where memory has such. */
+/* Stores of one element, of 32 bits, or of 16 or 8 where memory has such. */
 static void emit_store_one(struct tuff_emitter *e)
 {
     for (uint32_t k = 0; k < e->group->root_count; k++) {
         uint64_t rest;
         const struct tuff_dtype_row *row = tuff_dtype_row(e->g->values[e->group->roots[k]].type.dtype);
-        bool halves = row->per_word == 2;
+        uint32_t part = row->per_word == 1 ? 0 : 4 / row->per_word;
         uint32_t b = tuff_emit_bind(e, e->group->roots[k], TUFF_WRITE, false, &rest);
-        if (halves) e->out->bindings[b].halves = true;
-        tuff_text_add(&e->text, "    put%s%u(", halves ? "h" : "", b);
+        if (part) e->out->bindings[b].part = part;
+        tuff_text_add(&e->text, "    put%s%u(", part ? "h" : "", b);
         add_rest(e, rest);
-        tuff_text_add(&e->text, halves ? "i, %s(r%ux, 0.0));\n" : "i, %sr%ux);\n", halves ? row->pack : "", k);
+        tuff_text_add(&e->text,
+                      part == 2 ? "i, %s(r%ux, 0.0));\n"
+                      : part    ? "i, %s(r%ux, 0, 0, 0));\n"
+                                : "i, %sr%ux);\n",
+                      part ? row->pack : "", k);
     }
 }
 
@@ -382,7 +386,7 @@ static void add_access(const struct tuff_emitted *out, struct tuff_text *text, u
 {
     const struct tuff_emit_binding *b = &out->bindings[at];
     bool vector = unit == 16;
-    const char *v = vector ? "v" : unit == 2 ? "h" : "";
+    const char *v = vector ? "v" : unit < 4 ? "h" : "";
     uint64_t per_window = out->window_bytes / unit;
     bool read = b->access == TUFF_READ;
     if (read)
@@ -396,7 +400,11 @@ static void add_access(const struct tuff_emitted *out, struct tuff_text *text, u
         tuff_text_add(text, "%sb%s%u%si", b->texels ? "texelFetch(" : "", b->texels ? "" : v, (unsigned)(first + w), open);
         if (w) tuff_text_add(text, " - %uu", (unsigned)(w * per_window));
         if (b->chunked) tuff_text_add(text, " - first / %uu", (unsigned)(unit / tuff_dtype_size(b->dtype, 1)));
-        tuff_text_add(text, "%s%s", close, read ? "" : unit == 2 ? " = uint16_t(x);" : " = x;");
+        tuff_text_add(text, "%s%s", close,
+                      read        ? ""
+                      : unit == 2 ? " = uint16_t(x);"
+                      : unit == 1 ? " = uint8_t(x);"
+                                  : " = x;");
         if (w + 1 < b->windows) tuff_text_add(text, read ? " : " : " else ");
     }
     tuff_text_add(text, read ? "; }\n" : " }\n");
@@ -422,12 +430,13 @@ static void declare_all(const struct tuff_emitted *out, struct tuff_text *text)
             tuff_text_add(text, "layout(std430, binding = %u) %s buffer B%u { %s b%u[]; };\n", n, access, n, element, n);
             if (b->vector)
                 tuff_text_add(text, "layout(std430, binding = %u) %s buffer BV%u { vec4 bv%u[]; };\n", n, access, n, n);
-            if (b->halves)
-                tuff_text_add(text, "layout(std430, binding = %u) %s buffer BH%u { uint16_t bh%u[]; };\n", n, access, n, n);
+            if (b->part)
+                tuff_text_add(text, "layout(std430, binding = %u) %s buffer BH%u { uint%u_t bh%u[]; };\n", n, access, n,
+                              b->part * 8, n);
         }
         add_access(out, text, i, number, element, 4);
         if (b->vector) add_access(out, text, i, number, "vec4", 16);
-        if (b->halves) add_access(out, text, i, number, "uint", 2);
+        if (b->part) add_access(out, text, i, number, "uint", b->part);
     }
 }
 
@@ -459,13 +468,14 @@ static char *as_macro(struct tuff_arena *arena, const struct tuff_text *declarat
                       const struct tuff_emitted *out, bool narrow)
 {
     size_t lines = 0, length = declarations->length + functions->length;
-    bool halves = false;
-    for (uint32_t i = 0; i < out->binding_count; i++) halves = halves || out->bindings[i].halves;
+    bool parts[3] = {false};
+    for (uint32_t i = 0; i < out->binding_count; i++) parts[out->bindings[i].part] = true;
     for (size_t i = 0; i < declarations->length; i++) lines += declarations->data[i] == '\n';
     for (size_t i = 0; i < functions->length; i++) lines += functions->data[i] == '\n';
-    char head[140];
-    size_t used = (size_t)snprintf(head, sizeof head, "%s%s#define TUFF_WIDTH %uu\n#define TUFF_HOOKS_TEXT \\\n",
-                                   halves ? "#extension GL_EXT_shader_16bit_storage : require\n" : "",
+    char head[200];
+    size_t used = (size_t)snprintf(head, sizeof head, "%s%s%s#define TUFF_WIDTH %uu\n#define TUFF_HOOKS_TEXT \\\n",
+                                   parts[2] ? "#extension GL_EXT_shader_16bit_storage : require\n" : "",
+                                   parts[1] ? "#extension GL_EXT_shader_8bit_storage : require\n" : "",
                                    narrow ? "#define TUFF_NARROW\n" : "", out->width);
     char *macro = tuff_arena_alloc(arena, used + length + 2 * lines + 2), *to = macro;
     if (!macro) return NULL;

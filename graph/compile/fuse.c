@@ -112,6 +112,29 @@ static tuff_status mark_fixed(struct tuff_work *w, const bool *claimed)
     return TUFF_OK;
 }
 
+/* The value of 8 bits that v is made wide of by a step or two, which a kernel does as it reads: so the bytes alone get memory. 0: there is none. */
+static tuff_val bytes_of(const struct tuff_work *w, tuff_val v)
+{
+    for (uint32_t cost = val(w, v)->op->cost; cost <= CHEAP_COST && !tuff_in_memory(w, v); cost += val(w, v)->op->cost) {
+        const struct tuff_value *value = val(w, v);
+        tuff_val next = 0;
+        bool one = value->op->class == TUFF_CLASS_INLINE &&
+                   (value->op->traits & TUFF_KEEPS_ORDER || tuff_op_is_same(value->op));
+        for (uint32_t i = 0; i < value->in_count && one; i++) {
+            tuff_val in = value->in[i];
+            if (!in || is_free(w, in)) continue;
+            one = !next;
+            next = in;
+        }
+        if (!one || !next) return 0;
+        v = next;
+        enum tuff_dtype dtype = val(w, v)->type.dtype;
+        bool held = tuff_in_memory(w, v) || w->values[v].fixed || tuff_kernel_stores(w, dtype);
+        if (dtype == TUFF_U8 || dtype == TUFF_I8) return held ? v : 0;
+    }
+    return 0;
+}
+
 static void root_kernel_inputs(struct tuff_work *w)
 {
     for (tuff_val v = 1; v < w->g->count; v++) {
@@ -120,7 +143,10 @@ static void root_kernel_inputs(struct tuff_work *w)
         for (uint32_t i = 0; i < value->in_count; i++) {
             tuff_val in = value->in[i];
             if (!in) continue;
-            if (w->params->plain) /* a reduction follows one strided view */
+            tuff_val bytes = w->params->plain || tuff_is_unfused(w) ? 0 : bytes_of(w, in);
+            if (bytes)
+                require_memory(w, bytes);
+            else if (w->params->plain) /* a reduction follows one strided view */
                 require_memory(w, value->op->reduces && tuff_is_strided(w->g, in) ? val(w, in)->in[0] : in);
             else if (!(value->op->inline_inputs >> i & 1) && !is_free(w, in))
                 require_memory(w, in);
@@ -252,6 +278,21 @@ static bool is_epilogue(const struct tuff_work *w, tuff_val in, const struct cha
            tuff_kernel_stores(w, dtype) && w->values[in].fixed == w->values[kernel].fixed;
 }
 
+/* Of an epilogue, the value on its way that takes the least memory: steps of 8 bits, and not what they are made wide to. */
+static tuff_val narrowest(const struct tuff_work *w, tuff_val v, const struct chain *c)
+{
+    tuff_val best = v;
+    while (val(w, v)->op->class == TUFF_CLASS_INLINE) {
+        tuff_val next = 0;
+        for (uint32_t i = 0; i < val(w, v)->in_count; i++)
+            if (val(w, v)->in[i] && c[val(w, v)->in[i]].kernel == c[v].kernel) next = val(w, v)->in[i];
+        if (!next || !is_epilogue(w, next, c)) break;
+        v = next;
+        if (tuff_type_bytes(&val(w, v)->type) < tuff_type_bytes(&val(w, best)->type)) best = v;
+    }
+    return best;
+}
+
 /* A chain that reads several kernels in place will be an epilogue of the dearest: what it makes of another's result is written instead
  * of that. So is what a kernel would read through a chain. Equal nets of layers get equal texts thereby, and the same is moved. */
 static void root_epilogues(struct tuff_work *w, struct chain *c)
@@ -263,7 +304,8 @@ static void root_epilogues(struct tuff_work *w, struct chain *c)
         if (!kernel && (value->op->class != TUFF_CLASS_INLINE || !(value->op->traits & TUFF_KEEPS_ORDER))) continue;
         for (uint32_t i = 0; i < value->in_count; i++) {
             tuff_val in = value->in[i];
-            if (in && (kernel || c[in].kernel != c[v].kernel) && is_epilogue(w, in, c)) require_memory(w, in);
+            if (in && (kernel || c[in].kernel != c[v].kernel) && is_epilogue(w, in, c))
+                require_memory(w, narrowest(w, in, c));
         }
     }
 }

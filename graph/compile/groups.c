@@ -261,7 +261,9 @@ static tuff_status new_group(struct tuff_work *w, tuff_val kernel, uint32_t *at)
 
 bool tuff_kernel_stores(const struct tuff_work *w, enum tuff_dtype dtype)
 {
-    return dtype == TUFF_F32 || dtype == TUFF_I32 || (w->params->caps->f16_storage && tuff_is_half(dtype));
+    const struct tuff_caps *caps = w->params->caps;
+    return dtype == TUFF_F32 || dtype == TUFF_I32 || (caps->f16_storage && tuff_is_half(dtype)) ||
+           (caps->i8_storage && (dtype == TUFF_U8 || dtype == TUFF_I8));
 }
 
 double tuff_kernel_work(const struct tuff_work *w, tuff_val kernel)

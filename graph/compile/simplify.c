@@ -119,6 +119,7 @@ static tuff_val fold_uniform(struct tuff_work *w, const struct tuff_value *old, 
 
 enum {
     LARGEST_FOLDED = 1 << 16, /* elements: constants travel in the plan */
+    LARGEST_WIDENED = 64,     /* of a wider type than the operand's: weights of few bits stay so in memory */
     MOST_FOLDED = 1 << 24,    /* elements of all operands and results, so that a small graph takes no gigabytes */
     MOST_WORK = 1 << 28       /* additions and multiplications of all, so that it takes no minutes: about a second */
 };
@@ -167,6 +168,9 @@ static bool take_room(struct tuff_work *w, const struct tuff_value *old, const t
     for (uint32_t i = 0; i < old->in_count; i++) elements += in[i] ? tuff_shape_count(&val(w, in[i])->type.shape) : 0;
     double work = w->folded_work + tuff_op_work(old, types);
     bool fits = elements <= MOST_FOLDED - w->folded && work <= MOST_WORK;
+    if (!host && result > LARGEST_WIDENED && old->in_count == 1 &&
+        tuff_dtype_size(types[0].dtype, result) < tuff_dtype_size(old->type.dtype, result))
+        return false;
     if (!fits && host)
         tuff_graph_fail(w->g, TUFF_ERR_UNSUPPORTED,
                         "%s: constants of i64 and f64 are computed by the host: at most %u elements and %u operations",

@@ -49,6 +49,7 @@ class Draw:
         self.all = self.r.random() < 0.15  # are initializers: all is computed on the host
         self.opset = int(self.r.integers(7, 23))
         self.domain = ""
+        self.nodes = None  # instead of the one node, where there are several
         self.skip = ()  # results that are left out
 
     def i(self, low, high):  # both are possible
@@ -810,6 +811,49 @@ def quantized(d):
     return op, attrs, 1
 
 
+def qdq(d):
+    """A product between DequantizeLinear and QuantizeLinear. With scales that are powers of two floats are exact too, so that results are the same
+    bits, ties among them; with others they are floats."""
+    op = d.of("Conv", "Conv", "Gemm", "MatMul")
+    d.opset, d.all, attrs = max(d.opset, 13), False, {}
+    even, many, k = d.maybe(0.7), d.maybe(), d.i(1, 40)
+    tx, tw = d.of(np.uint8, np.int8), d.of(np.int8, np.int8, np.uint8)
+    scale = lambda n, low: np.asarray((2.0 ** d.r.integers(low, low + 3, n) if even else d.r.random(n) * 0.02 + 2.0 ** (low + 1)).astype(F))
+    zero = lambda n, t: np.asarray(d.r.integers(0, 20, n).astype(t))
+    if op == "Conv":
+        kernel = windows(d, 2, attrs)
+        group = attrs["group"] = d.of(1, 1, 2, 3)
+        c, n, axis = group * d.i(1, 5), group * d.i(1, 3), 0
+        x, w = [d.i(1, 2), c, 6, 7], [n, c // group] + kernel
+    else:
+        m, n = d.i(1, 5), d.i(1, 9)
+        attrs = {key: d.i(0, 1) for key in ("transA", "transB") if op == "Gemm" and d.maybe()}
+        x, w, axis = ([k, m] if attrs.get("transA") else [m, k]), ([n, k] if attrs.get("transB") else [k, n]), 0 if attrs.get("transB") else 1
+    sx, sw, sy = scale([], -5), scale([n] if many else [], -8), scale([], -2)
+    d.x(d.array(x, F, -4, 4), False), d.x(sx, True), d.x(zero([], tx), True)
+    d.x(d.array(w, tw, 0, 255) if tw == np.uint8 else d.array(w, tw, -127, 127), True), d.x(sw, True)
+    d.x(np.zeros(sw.shape, tw) if many else zero([], tw), True), d.x(sy, True), d.x(zero([], tx), True)
+    node = helper.make_node
+    nodes = [node("QuantizeLinear", ["x0", "x1", "x2"], ["q"]), node("DequantizeLinear", ["q", "x1", "x2"], ["a"]),
+             node("DequantizeLinear", ["x3", "x4", "x5"], ["b"], axis=axis if many else 0)]
+    bias = d.of("", "whole", "float") if op != "MatMul" else ""
+    if bias == "whole":
+        d.x(d.array([n], np.int32, -3000, 3000), True), d.x(np.asarray(sx * sw, F), True), d.x(np.zeros(sw.shape, np.int32), True)
+        nodes.append(node("DequantizeLinear", ["x8", "x9", "x10"], ["c"], axis=0))
+    elif bias:
+        d.x((d.array([n], np.int32) / F(16)).astype(F), True)
+    nodes.append(node(op, ["a", "b"] + (["c" if bias == "whole" else "x8"] if bias else []), ["p"], **attrs))
+    last = d.of("p", "Relu", "Clip")
+    if last == "Clip":
+        d.x(np.array(0, F), True), d.x(np.array(6, F), True)
+    if last != "p":
+        nodes.append(node(last, ["p"] + (["x%d" % (len(d.inputs) - 2), "x%d" % (len(d.inputs) - 1)] if last == "Clip" else []), ["r"]))
+    nodes.append(node("QuantizeLinear", ["p" if last == "p" else "r", "x6", "x7"], ["y0"]) if even else
+                 node("Identity", ["p" if last == "p" else "r"], ["y0"]))
+    d.nodes = nodes
+    return "QDQ", dict(attrs, op=op, even=even), 1
+
+
 def sampled(d):
     op = d.of("GridSample", "RoiAlign", "DFT", "MaxUnpool", "Col2Im", "NonMaxSuppression", "STFT")
     attrs, outputs = {}, 1
@@ -1099,7 +1143,7 @@ def modern(d):
 
 
 KINDS = [losses, halves, halves, modern, modern, modern, modern, unary, binary, binary, variadic, cast, clip, conv, conv_transpose, pool, pool, global_pool, resize, resize, resize, softmax, reduce,
-         reduce, arg, pad, slices, gather, topk, shapes, shapes, shapes, products, norms, recurrent, quantized, sampled]
+         reduce, arg, pad, slices, gather, topk, shapes, shapes, shapes, products, norms, recurrent, quantized, sampled, qdq, qdq]
 
 
 def make(seed, only):
@@ -1112,11 +1156,11 @@ def make(seed, only):
         d.inputs.pop()
     names = ["x%d" % k if a is not None else "" for k, (a, _) in enumerate(d.inputs)]
     of = {n: (np.asarray(a), held) for n, (a, held) in zip(names, d.inputs) if n}
-    node = helper.make_node(op, names, ["" if k in d.skip else "y%d" % k for k in range(outputs)], domain=d.domain, **attrs)
+    nodes = d.nodes or [helper.make_node(op, names, ["" if k in d.skip else "y%d" % k for k in range(outputs)], domain=d.domain, **attrs)]
     infos = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, (a, held) in of.items() if not held]
     held = [numpy_helper.from_array(a, n) for n, (a, h) in of.items() if h]
     results = [onnx.ValueInfoProto(name="y%d" % k) for k in range(outputs) if k not in d.skip]
-    graph = helper.make_graph([node], "g", infos, results, held)
+    graph = helper.make_graph(nodes, "g", infos, results, held)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", d.opset)], ir_version=8 if d.opset < 21 else 11 if d.opset < 25 else 13)
     feeds = {n: a for n, (a, h) in of.items() if not h}
     told = "%s set %d %s %s" % (op, d.opset, {k: v for k, v in attrs.items() if k != "value"}, [
