@@ -31,7 +31,7 @@ ends 0 "3 quantized, 0 left" "$mnist/model.onnx" --data "$mnist/inputs" -o "$out
 also "calibrated with 2 of 3 samples" && also "the same best class of 1 of 1" && also "Plus214_Output_0 +[23][0-9]\.[0-9] dB"
 [ "$(wc -c < "$out")" -lt 9000 ] || fail "the int8 model has $(wc -c < "$out") bytes"
 ends 0 "3 quantized" "$mnist/model.onnx" --data "$mnist/inputs" -o "$out" --percentile 99.9 --per-tensor --activations i8 --samples 3
-also "99.9 % of values" && also "3 samples of the calibration: none are left" && also "dB"
+also "99.9 % of values" && also "3 samples of the calibration: no others are left" && also "dB"
 ends 0 "Convolution28_Output_0: as --skip says" "$mnist/model.onnx" --data "$mnist/inputs" -o "$out" --skip Convolution28_Output_0
 also "2 quantized, 1 left"
 mkdir "$work/pictures" "$work/pictures/3" "$work/none" "$work/wrong"
@@ -60,6 +60,11 @@ ends 1 "x.npy" "$mnist/model.onnx" --data "$work/wrong" -o "$out"
 ends 1 "cannot" "$work/missing.onnx" --data "$mnist/inputs" -o "$out"
 ends 1 "it takes [1, 1, 28, 28]" "$mnist/model.onnx" --data "$shared/models/super-resolution/inputs" -o "$out"
 ends 1 "$work/missing" "$mnist/model.onnx" --data "$mnist/inputs" -o "$work/missing/out.onnx"
+if [ -d "$shared/models/yunet-n" ]; then # sums, pools, resizing, many outputs
+    mkdir "$work/yunet" && cp "$shared/models/yunet-n/inputs/0_input.npy" "$work/yunet"
+    ends 0 "59 quantized, 0 left" "$shared/models/yunet-n/model.onnx" --data "$work/yunet" -o "$out"
+    also "cls_8 +3[0-9]\.[0-9] dB" && also "kps_32 +2[0-9]\.[0-9] dB"
+fi
 if [ -e "${TUFF_MODELS:-/nowhere}/efficientnet-lite0/model.safetensors" ]; then # a network of batch norms and depthwise convolutions
     ends 0 "50 quantized, 0 left" "$TUFF_MODELS/efficientnet-lite0/model.onnx" --data "$shared/pictures/photos" --preset lite -o "$out"
     also "the same best class of [45] of 5"

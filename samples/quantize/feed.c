@@ -224,8 +224,8 @@ static tuff_status begin_pictures(struct feed *f, const struct tuff_onnx *onnx, 
     if (status == TUFF_OK && idx) status = tuff_dataset_read_idx(f->context, f->folder, &f->train, &f->test, error);
     if (status != TUFF_OK) return status;
     if (f->intake.fixed > 1)
-        return refuse(error, TUFF_ERR_UNSUPPORTED, "%.300s: takes %u pictures at once; 1 is covered, or any number", o->model,
-                      (unsigned)f->intake.fixed);
+        return refuse(error, TUFF_ERR_UNSUPPORTED, "%.300s: takes %u pictures at once; 1 is covered, or any number",
+                      o->model, (unsigned)f->intake.fixed);
     const struct tuff_preprocess *p = &f->intake.preprocess;
     if (idx &&
         (f->train.channels != p->channels || f->train.height < f->intake.side[0] || f->train.width < f->intake.side[1]))

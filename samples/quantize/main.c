@@ -262,8 +262,9 @@ static void print_layers(const struct layers *l)
 
 static void print_compared(const struct compared *c, const struct feed *feed)
 {
-    printf("measured  on %llu %s%s\n", (unsigned long long)c->samples, feed->kind,
-           feed->held ? " that are held out" : " of the calibration: none are left beside them");
+    printf("measured  on %llu of %llu %s%s\n", (unsigned long long)c->samples,
+           (unsigned long long)(feed->held ? feed->held : feed->learned), feed->kind,
+           feed->held ? " that are held out" : " of the calibration: no others are left");
     if (feed->left_folder) printf("          accuracy is not known: %s\n", feed->left_folder);
     if (c->classed)
         printf("accuracy  %.2f %% as floats, %.2f %% as int8\n", 100 * (double)c->right[0] / (double)c->classed,
@@ -331,7 +332,7 @@ static tuff_status quantize(struct run *r)
     if (status == TUFF_OK) status = tuff_onnx_open(r->context, o->out, NULL, &r->int8, &r->error);
     if (status != TUFF_OK) return status;
     printf("%s: calibrated with %llu of %llu %s", SHOWN(o->out), (unsigned long long)f->learned,
-           (unsigned long long)f->count, f->kind);
+           (unsigned long long)(f->train.count ? f->train.count : f->count), f->kind);
     if (o->percentile > 0) printf(", %g %% of values", o->percentile);
     printf("\n");
     print_layers(&r->layers);

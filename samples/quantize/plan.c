@@ -71,7 +71,8 @@ static tuff_status list_values(struct plan *p, const struct calibration *c, cons
         if (node.function.bytes || node.parent != UINT32_MAX) continue;
         for (uint32_t k = 0; k < node.input_count; k++) {
             struct value *in = add(p, node.inputs[k]);
-            varies = varies || (in->varies && !op_is(&node, "Shape Size"));
+            if (op_is(&node, "Shape Size") || (k && op_is(&node, "CastLike"))) continue; /* they read no numbers */
+            varies = varies || in->varies;
             in->reader = n, in->readers++;
         }
         for (uint32_t k = 0; k < node.output_count; k++) add(p, node.outputs[k])->varies = varies;
