@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { DEPTH_MAX = 32, LEVEL_MAX = 16, VISITS_MAX = 1 << 20, NAME_BYTES = 1000, ENTRY = 40, MESSAGES_MAX = 1 << 16 };
+enum { DEPTH_MAX = 32, LEVEL_MAX = 16, VISITS_MAX = 1 << 22, NAME_BYTES = 1000, ENTRY = 40 };
 #define NOWHERE UINT64_MAX /* the undefined address */
 
 struct job {
@@ -18,7 +18,7 @@ struct job {
     const char *name;
     struct tuff_tensors *tensors;
     const uint8_t *data; /* of the file */
-    uint64_t bytes, left /* that may be looked at or copied */, visits;
+    uint64_t bytes, left /* that may be looked at or copied */, visits /* of nodes, entries, messages */;
     char path[NAME_BYTES];
 };
 /* Messages of an object's header that matter. */
@@ -63,6 +63,7 @@ static tuff_status read_messages(struct job *job, const uint8_t *block, uint64_t
         const uint8_t *body = block + 8;
         const bool shared = block[4] & 2;
         if (size > bytes - 8) return bad(job, "a message is longer than its header");
+        if (!count_visit(job)) return bad(job, "it has too many objects, or loops of them");
         if (type == SPACE) o->space = body, o->space_bytes = size;
         if (type == TYPE) o->type = body, o->type_bytes = size;
         if (type == LAYOUT) o->layout = body, o->layout_bytes = size;
@@ -239,8 +240,9 @@ static tuff_status read_entry(struct job *job, const uint8_t *entry, const struc
     struct object o;
     const uint64_t from = tuff_little(entry, 8), address = tuff_little(entry + 8, 8);
     if (!count_visit(job)) return bad(job, "it has too many objects, or loops of them");
-    if (from >= names->bytes || !memchr(names->data + from, 0, (size_t)(names->bytes - from)))
-        return bad(job, "a name lies outside of its heap");
+    const uint64_t room = from < names->bytes ? names->bytes - from : 0;
+    if (!room || !memchr(names->data + from, 0, (size_t)(room < NAME_BYTES ? room : NAME_BYTES)))
+        return bad(job, "a name lies outside of its heap, or is too long");
     const char *name = (const char *)names->data + from;
     const int n = snprintf(job->path + length, NAME_BYTES - length, "%s%s", length ? "/" : "", name);
     if (!name[0] || n < 0 || (size_t)n >= NAME_BYTES - length || !tuff_utf8_valid(name, strlen(name))) {

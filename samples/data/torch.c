@@ -264,11 +264,18 @@ static void gather(const struct tuff_array *a, const struct layout *layout, cons
     }
 }
 
-/* Memory for what is no view of a storage: it counts as what is read of members. */
-static tuff_status take_memory(struct job *job, uint64_t bytes, uint8_t **memory)
+/* Bytes that are looked at or copied count as what is read of members. */
+static tuff_status take_budget(struct job *job, uint64_t bytes)
 {
     if (bytes > job->archive.left) return bad(job, "its tensors are larger than the limit (256 MiB, or 100 times the file)");
     job->archive.left -= bytes;
+    return TUFF_OK;
+}
+
+/* Memory for what is no view of a storage. */
+static tuff_status take_memory(struct job *job, uint64_t bytes, uint8_t **memory)
+{
+    TUFF_TRY(take_budget(job, bytes));
     *memory = tuff_arena_alloc(&job->tensors->arena, (size_t)bytes + 1);
     return *memory ? TUFF_OK : no_memory(job);
 }
@@ -317,6 +324,7 @@ static tuff_status make_tensor(struct job *job, const struct value *arguments, b
         gather(a, &layout, from, copy, size);
         a->data = copy;
     }
+    if (a->element == TUFF_ELEMENT_BOOL) TUFF_TRY(take_budget(job, a->bytes)); /* many may be of the same storage */
     for (uint64_t i = 0; a->element == TUFF_ELEMENT_BOOL && i < a->bytes; i++)
         if (((const uint8_t *)a->data)[i] > 1) return bad(job, "a bool is neither 0 nor 1");
     if (small) TUFF_TRY(expand(job, small, a));
