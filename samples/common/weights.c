@@ -1,60 +1,42 @@
 /* weights.c - see weights.h. */
 #include "weights.h"
 
+#include <stdio.h>
 #include <string.h>
 
-static struct tuff_leaf leaf_of_model(void *model, uint32_t index) { return tuff_model_leaf(model, index); }
+struct missing {
+    char name[120]; /* the first parameter of the backbone that the file has not */
+};
 
-static tuff_status write_to_model(void *model, const char *name, const void *data, size_t bytes, struct tuff_error *error)
+static void told(void *user, enum tuff_weight_fate fate, const char *tensor, const char *parameter)
 {
-    return tuff_model_write(model, name, data, bytes, error);
+    struct missing *missing = user;
+    (void)tensor;
+    if (fate == TUFF_WEIGHT_UNSET && strncmp(parameter, "head.", 5) != 0 && !missing->name[0])
+        snprintf(missing->name, sizeof missing->name, "%s", parameter);
 }
 
-struct weights_target weights_of_model(struct tuff_model *model)
+tuff_status weights_read(struct sample *s, const char *path, const char *prefix, struct tuff_weights_params to)
 {
-    return (struct weights_target){tuff_model_leaf_count(model), leaf_of_model, write_to_model, model};
-}
-
-static bool fits(const struct tuff_array *array, const struct tuff_type *type)
-{
-    bool same = array->element == TUFF_ELEMENT_F32 && array->rank == type->shape.rank;
-    for (uint32_t i = 0; i < type->shape.rank && same; i++) same = array->dim[i] == type->shape.dim[i];
-    return same;
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t a = strlen(text), b = strlen(end);
-    return a >= b && !strcmp(text + a - b, end);
-}
-
-tuff_status weights_read(struct sample *s, const char *path, const char *prefix, const struct weights_target *to)
-{
+    char head[200], all[200];
+    const struct tuff_name_rule rules[] = {{head, NULL, NULL}, {all, "*", NULL}, {"*", NULL, NULL}};
+    struct missing missing = {0};
+    struct tuff_weights_report report = {0};
     struct tuff_tensors *file = NULL;
-    struct tuff_saved *saved = NULL;
-    tuff_status status = ends_with(path, ".safetensors") ? tuff_safetensors_open(s->context, path, 0, &file, &s->error)
-                                                         : tuff_saved_open(s->context, path, &saved, &s->error);
-    const struct tuff_tensors *tensors = saved ? tuff_saved_tensors(saved) : file;
-    uint32_t loaded = 0;
-    for (uint32_t i = 0; status == TUFF_OK && i < to->count; i++) {
-        struct tuff_leaf leaf = to->leaf(to->user, i);
-        struct tuff_array array;
-        char name[300];
-        if (!strncmp(leaf.name, "head.", 5) || leaf.type.dtype != TUFF_F32) continue;
-        snprintf(name, sizeof name, "%s%s", prefix ? prefix : "", leaf.name);
-        if (!tuff_tensors_find(tensors, name, &array))
-            status = sample_refuse(s, TUFF_ERR_FORMAT,
-                                   "%.200s has no \"%.100s\": is it of another --shape, or is a --prefix missing?", path,
-                                   name);
-        else if (!fits(&array, &leaf.type))
-            status = sample_refuse(s, TUFF_ERR_FORMAT,
-                                   "%.200s: \"%.100s\" has another shape than the network's, or is not of F32", path, name);
-        else
-            status = to->write(to->user, leaf.name, array.data, (size_t)array.bytes, &s->error);
-        loaded++;
-    }
-    if (status == TUFF_OK) printf("backbone %u arrays of %s\n", (unsigned)loaded, SHOWN(path));
-    tuff_saved_destroy(saved);
+    snprintf(head, sizeof head, "%shead.*", prefix ? prefix : "");
+    snprintf(all, sizeof all, "%s*", prefix ? prefix : "");
+    to.struct_size = sizeof to;
+    to.rules = rules, to.rule_count = sizeof rules / sizeof rules[0];
+    to.allow_unused = to.allow_unset = true;
+    to.told = told, to.told_user = &missing;
+    TRY(tuff_tensors_open(s->context, path, 0, &file, &s->error));
+    tuff_status status = tuff_weights_load(s->context, file, &to, &report, &s->error);
     tuff_tensors_destroy(file);
-    return status;
+    TRY(status);
+    if (missing.name[0])
+        return sample_refuse(s, TUFF_ERR_FORMAT,
+                             "%.200s has no \"%s%.100s\": is it of another --shape, or is a --prefix missing?", path,
+                             prefix ? prefix : "", missing.name);
+    printf("backbone %llu arrays of %s\n", (unsigned long long)report.written, SHOWN(path));
+    return TUFF_OK;
 }

@@ -122,14 +122,6 @@ static tuff_val network(struct job *job, tuff_val x)
     return zoo_head(g, zoo_residual(g, x, zoo_residual_find(job->set.shape), false), job->train.classes);
 }
 
-static struct tuff_leaf leaf_of(void *user, uint32_t index) { return tuff_graph_leaf(((struct job *)user)->graph, index); }
-
-static tuff_status write_leaf(void *user, const char *name, const void *data, size_t bytes, struct tuff_error *error)
-{
-    struct job *job = user;
-    return tuff_session_write(job->session, tuff_graph_find(job->graph, name), data, bytes, error);
-}
-
 /* One graph: the step, with its stations; and what is asked of test pictures. */
 static tuff_status open_job(struct sample *s, struct job *job)
 {
@@ -143,7 +135,6 @@ static tuff_status open_job(struct sample *s, struct job *job)
     job->logits = network(job, job->x);
     job->loss = tuff_cross_entropy(g, job->logits, job->y,
                                    (struct tuff_cross_entropy_params){.reduction = TUFF_REDUCE_MEAN});
-    uint32_t leaves = tuff_graph_leaf_count(g);
 
     struct tuff_param_group groups[2] = {tuff_param_group_defaults("head", "head.*"),
                                          tuff_param_group_defaults("backbone", "*")};
@@ -164,8 +155,8 @@ static tuff_status open_job(struct sample *s, struct job *job)
         .struct_size = sizeof asks, .outputs = &job->logits, .output_count = 1, .progress = step.progress};
     TRY(tuff_trainer_compile(job->trainer, job->session, &step, &s->error));
     TRY(tuff_session_compile(job->session, &asks, &job->inference, &s->error));
-    const struct weights_target to = {leaves, leaf_of, write_leaf, job};
-    return set->backbone ? weights_read(s, set->backbone, set->prefix, &to) : TUFF_OK;
+    const struct tuff_weights_params to = {.session = job->session, .graph = g};
+    return set->backbone ? weights_read(s, set->backbone, set->prefix, to) : TUFF_OK;
 }
 
 static tuff_status allocate(struct sample *s, struct job *job)

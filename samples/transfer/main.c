@@ -11,7 +11,7 @@ struct settings {
     uint32_t epochs, unfrozen, batch, size, stored, seed, letters, trained, tested, losses;
     double rate;
     const char *shape, *data, *backbone, *prefix, *pretrain, *make, *cut, *preset;
-    bool normalise, augment, random, measure;
+    bool normalise, augment, random, measure, answers;
 };
 
 struct job {
@@ -61,6 +61,22 @@ static tuff_status save(struct sample *s, struct job *job, const struct tuff_dat
         .struct_size = sizeof params, .class_names = set->class_names, .class_count = set->class_count};
     TRY(tuff_model_save(s->context, job->whole, sample_path(s, name, path), &params, &s->error));
     printf("files    %s\n", SHOWN(path));
+    return TUFF_OK;
+}
+
+/* The same network for other programs; a build without nanopb writes none. */
+static tuff_status write_onnx(struct sample *s)
+{
+    char from[SAMPLE_PATH], to[SAMPLE_PATH];
+    struct tuff_saved *saved = NULL;
+    TRY(tuff_saved_open(s->context, sample_path(s, "model.tuff", from), &saved, &s->error));
+    const struct tuff_onnx_write_params params = {.struct_size = sizeof params, .saved = saved};
+    tuff_status status = tuff_onnx_write(s->context, sample_path(s, "model.onnx", to), &params, &s->error);
+    tuff_saved_destroy(saved);
+    if (status == TUFF_OK) printf("files    %s\n", SHOWN(to));
+    if (status != TUFF_ERR_UNSUPPORTED) return status;
+    printf("no ONNX  %s\n", SHOWN(s->error.message));
+    s->error = (struct tuff_error){0};
     return TUFF_OK;
 }
 
@@ -207,26 +223,55 @@ static tuff_status fit_all(struct sample *s, struct job *job, bool shown, double
     return TUFF_OK;
 }
 
-/* A backbone that nobody trained, with the same head and as many epochs, for comparison. trained: accuracies over the frozen one, and of all. */
+/* A backbone that nobody trained, with the same head and as many epochs, for comparison: as it began, where batch norms pass on what comes, and with
+ * the statistics of the pictures; all of the latter is trained further. trained: accuracies over the frozen one, and of all. */
 static tuff_status compare(struct sample *s, struct job *job, const double trained[2])
 {
     struct tuff_model *kept = job->whole;
-    struct head_fit head = {.epochs = job->set.epochs, .alone = !job->set.augment, .keep = true};
-    double all = 0;
+    double accuracy[2] = {0}, all = 0;
     job->whole = NULL;
     tuff_status status = net_create(s, &job->net, &job->whole);
     if (status == TUFF_OK && job->net.onnx) status = net_forget(s, job->whole, job->set.seed + 1);
-    if (status == TUFF_OK) status = take_statistics(s, job);
-    if (status == TUFF_OK && head.alone) status = make_features(s, job);
-    if (status == TUFF_OK) status = fit_head(s, job, &head);
+    for (int i = 0; i < 2 && status == TUFF_OK; i++) {
+        struct head_fit head = {.epochs = job->set.epochs, .alone = !job->set.augment, .keep = i == 1};
+        if (i == 1) status = take_statistics(s, job);
+        if (status == TUFF_OK && head.alone) status = make_features(s, job);
+        if (status == TUFF_OK) status = fit_head(s, job, &head);
+        accuracy[i] = head.accuracy;
+    }
     if (status == TUFF_OK && job->set.unfrozen) status = fit_all(s, job, false, &all);
     tuff_model_destroy(job->whole);
     job->whole = kept;
     TRY(status);
-    printf("random   accuracy %.4f of the same head over a backbone by chance: %.1f points less\n", head.accuracy,
-           100 * (trained[0] - head.accuracy));
+    static const char *const named[2] = {"a backbone by chance", "one with the statistics of these pictures"};
+    for (int i = 0; i < 2; i++)
+        printf("random   accuracy %.4f of the same head over %s: the trained one leads by %.1f points\n", accuracy[i],
+               named[i], 100 * (trained[0] - accuracy[i]));
     if (job->set.unfrozen)
-        printf("random   accuracy %.4f when all of it was trained: %.1f points less\n", all, 100 * (trained[1] - all));
+        printf("random   accuracy %.4f when all of it was trained: %.1f points\n", all, 100 * (trained[1] - all));
+    return TUFF_OK;
+}
+
+/* What another program that runs model.onnx should say, too. */
+static tuff_status write_answers(struct sample *s, const struct job *job)
+{
+    enum { MOST = 200 };
+    char path[SAMPLE_PATH];
+    const uint64_t count = job->test.count < MOST ? job->test.count : MOST, side = job->set.stored;
+    const struct tuff_array arrays[2] = {{.name = "x",
+                                          .element = TUFF_ELEMENT_U8,
+                                          .rank = 4,
+                                          .dim = {count, 3, side, side},
+                                          .data = job->test.pictures,
+                                          .bytes = count * 3 * side * side},
+                                         {.name = "probabilities",
+                                          .element = TUFF_ELEMENT_F32,
+                                          .rank = 2,
+                                          .dim = {count, job->net.classes},
+                                          .data = job->probabilities,
+                                          .bytes = count * job->net.classes * sizeof(float)}};
+    TRY(tuff_npz_write(s->context, sample_path(s, "answers.npz", path), arrays, 2, &s->error));
+    printf("files    %s\n", SHOWN(path));
     return TUFF_OK;
 }
 
@@ -303,8 +348,7 @@ static tuff_status transfer(struct sample *s, struct job *job)
         printf("backbone %s up to \"%s\": %u features\n", SHOWN(set->backbone), SHOWN(set->cut),
                (unsigned)job->net.features);
     } else if (set->backbone) {
-        struct weights_target to = weights_of_model(job->whole);
-        TRY(weights_read(s, set->backbone, set->prefix, &to));
+        TRY(weights_read(s, set->backbone, set->prefix, (struct tuff_weights_params){.model = job->whole}));
     } else {
         printf("backbone by chance, with these pictures' statistics: --backbone FILE names a trained one\n");
         TRY(take_statistics(s, job));
@@ -327,6 +371,8 @@ static tuff_status transfer(struct sample *s, struct job *job)
     if (set->random) TRY(compare(s, job, accuracy));
     TRY(show(s, job));
     TRY(save(s, job, &job->train, "model.tuff"));
+    TRY(write_onnx(s));
+    if (set->answers) TRY(write_answers(s, job));
     return sample_curves(s);
 }
 
@@ -345,7 +391,7 @@ int main(int argc, char **argv)
     struct settings *set = &job.set;
     const struct sample_option options[] = {
         {"data", "folder with train and test, of class folders", .text = &set->data},
-        {"backbone", "trained weights: a .tuff model or .safetensors, or an .onnx network; none: by chance",
+        {"backbone", "trained weights (.tuff, .safetensors, .pth, .h5), or an .onnx network; none: by chance",
          .text = &set->backbone},
         {"cut", "name of the value of an .onnx network that is its features", .text = &set->cut},
         {"preset", "how it takes pictures: imagenet, unit, signed, lite, caffe, bytes (0 .. 1 without)",
@@ -367,6 +413,8 @@ int main(int argc, char **argv)
         {"losses", "prints those of the head's first so many steps, for comparing", .count = &set->losses, .least = 0,
          .most = 10000},
         {"measure", "how much faster it is to compute features once", .flag = &set->measure},
+        {"answers", "test pictures and what they were taken for, out/answers.npz, to check other programs with",
+         .flag = &set->answers},
         {"pretrain", "folder of class folders: trains a backbone, out/backbone.tuff", .text = &set->pretrain},
         {"make-data", "folder: draws letters and digits in this system's fonts into it", .text = &set->make},
         {"letters", "of each letter, to pretrain with (--make-data)", .count = &set->letters, .least = 1, .most = 10000},
