@@ -32,6 +32,8 @@ tuff_status weights_read(struct sample *s, const char *path, const char *prefix,
     TRY(tuff_tensors_open(s->context, path, 0, &file, &s->error));
     tuff_status status = tuff_weights_load(s->context, file, &to, &report, &s->error);
     tuff_tensors_destroy(file);
+    const struct tuff_error why = s->error;
+    if (status == TUFF_ERR_FORMAT) return sample_refuse(s, status, "%.200s: %s", path, why.message);
     TRY(status);
     if (missing.name[0])
         return sample_refuse(s, TUFF_ERR_FORMAT,
