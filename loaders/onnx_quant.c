@@ -89,6 +89,7 @@ BUILD(dequantize)
     if (tuff_on_has(o, 2)) v = tuff_sub(g, v, beside(o, tuff_on_i32(o, 2), &o->in[2].shape, x));
     struct tuff_onnx_steps *steps = tuff_on_alloc(o, sizeof *steps);
     if (!steps) return false;
+    if (o->in[1].tensor && tuff_shape_count(&o->in[1].shape) <= TUFF_ONNX_KNOWN) tuff_on_known(o, 1);
     *steps = steps_of(o, 0, 1, 2);
     steps->axis = (int)tuff_on_int(o, "axis", 1);
     if (steps->axis < 0) steps->axis += (int)x->rank;

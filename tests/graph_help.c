@@ -49,6 +49,7 @@ struct tuff_caps graph_caps(uint32_t which)
                              .subgroup_arithmetic = true,
                              .subgroup_ballot = true,
                              .subgroup_shuffle = true,
+                             .i8_storage = which == 0,
                              .max_workgroup_invocations = 1024,
                              .max_workgroup_size = {1024, 1024, 64},
                              .max_workgroup_count = {65535, 65535, 65535},
