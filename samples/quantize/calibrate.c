@@ -14,7 +14,7 @@ static void note(void *user, struct tuff_span name, const struct tuff_onnx_end *
 {
     struct calibration *c = user;
     if (type->element != TUFF_ELEMENT_F32 || !name.bytes || c->values) return; /* values: it is built */
-    if (c->count == c->room) {
+    if (c->name_count == c->room) {
         const uint32_t room = c->room ? 2 * c->room : 256;
         char **more = realloc(c->names, room * sizeof *more);
         if (!more) return;
@@ -24,7 +24,7 @@ static void note(void *user, struct tuff_span name, const struct tuff_onnx_end *
     if (!own) return;
     memcpy(own, name.data, name.bytes);
     own[name.bytes] = 0;
-    c->names[c->count++] = own;
+    c->names[c->name_count++] = own;
 }
 
 tuff_status calibration_open(struct calibration *c, struct tuff_context *context, const char *path, struct tuff_onnx **onnx,
@@ -62,10 +62,10 @@ static tuff_status take_values(struct calibration *c, const struct feed *feed, s
     uint32_t count = 0;
     for (uint32_t i = 0; i < feed->input_count; i++)
         note(c, (struct tuff_span){feed->inputs[i].name, strlen(feed->inputs[i].name)}, &feed->inputs[i]);
-    c->values = calloc(c->count + 1, sizeof *c->values);
-    c->ranges = calloc(c->count + 1, sizeof *c->ranges);
+    c->values = calloc(c->name_count + 1, sizeof *c->values);
+    c->ranges = calloc(c->name_count + 1, sizeof *c->ranges);
     if (!c->values || !c->ranges) return no_memory(error);
-    for (uint32_t i = 0; i < c->count; i++) {
+    for (uint32_t i = 0; i < c->name_count; i++) {
         const tuff_val v = tuff_graph_find(c->graph, c->names[i]);
         if (v && tuff_type_of(c->graph, v).dtype == TUFF_F32) c->values[count++] = v;
     }
@@ -73,13 +73,13 @@ static tuff_status take_values(struct calibration *c, const struct feed *feed, s
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count; i++)
         if (!kept || c->values[i] != c->values[kept - 1]) c->values[kept++] = c->values[i];
-    for (uint32_t i = 0; i < c->count; i++) {
+    for (uint32_t i = 0; i < c->name_count; i++) {
         const tuff_val v = tuff_graph_find(c->graph, c->names[i]);
         const tuff_val *at = v ? bsearch(&v, c->values, kept, sizeof v, by_value) : NULL;
         if (at) c->ranges[at - c->values] = (struct tuff_onnx_range){c->names[i], INFINITY, -INFINITY};
     }
     c->count = kept;
-    return TUFF_OK;
+    return kept ? TUFF_OK : refuse(error, TUFF_ERR_UNSUPPORTED, "nothing of the model is computed in f32");
 }
 
 static tuff_status build(struct calibration *c, const struct tuff_onnx *onnx, const struct feed *feed,
@@ -246,7 +246,8 @@ void calibration_finish(struct calibration *c)
 {
     tuff_session_destroy(c->session);
     tuff_graph_destroy(c->graph);
-    free(c->names); /* the names themselves last as long as the program */
+    for (uint32_t i = 0; i < c->name_count; i++) free(c->names[i]);
+    free(c->names);
     free(c->values);
     free(c->ranges);
     free(c->outputs);

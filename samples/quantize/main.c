@@ -175,7 +175,7 @@ static int parse(struct options *o, int count, char **arguments)
 
 enum { LEFT = 4096 };
 struct layers {
-    const char *skips[SKIPS]; /* names of values */
+    char *skips[SKIPS]; /* [owned] names of values */
     uint32_t skip_count;
     uint32_t quantized, left;
     struct {
@@ -366,6 +366,7 @@ int main(int count, char **arguments)
     else if (!program_stopping())
         fprintf(stderr, "tuff-quantize: %s\n", run.error.message[0] ? SHOWN(run.error.message) : tuff_status_name(status));
     free(run.compared.outputs);
+    for (uint32_t i = 0; i < run.layers.skip_count; i++) free(run.layers.skips[i]);
     calibration_finish(&run.calibration);
     if (run.context) feed_finish(&run.feed);
     tuff_onnx_destroy(run.int8);

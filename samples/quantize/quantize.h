@@ -68,10 +68,10 @@ struct calibration {
     tuff_val inputs[INPUTS];
     tuff_val *outputs; /* [owned] of the model */
     uint32_t output_count;
-    char **names;     /* [owned] of values that may be rounded, up to `count` */
+    char **names;     /* [owned] each [owned]: of results of f32 */
     tuff_val *values; /* [owned] */
     struct tuff_onnx_range *ranges;
-    uint32_t count, room;
+    uint32_t name_count, room, count; /* count: of values and ranges */
 };
 /* Opens the model; its values' names are noted when it is built. Finish the calibration in any case. */
 TUFF_MUST_CHECK tuff_status calibration_open(struct calibration *c, struct tuff_context *context, const char *path,
