@@ -141,7 +141,7 @@ if [ "$name" = loop ]; then
     refused 'train_data.npy: No such file' --out o
 fi
 if [ "$name" = transfer ]; then
-    refused 'the parameter "conv1.weight" F32 [64, 3, 7, 7]' --out o --data build/glyphs --size 32 --shape resnet50 --backbone build/transfer/backbone.tuff
+    refused 'backbone.tuff: tensor "conv1.weight" is F32 .16, 3, 3, 3., the parameter "conv1.weight" F32 .64, 3, 7, 7.' --out o --data build/glyphs --size 32 --shape resnet50 --backbone build/transfer/backbone.tuff
     refused '.--data names a folder' --out o
     refused '.--shape is resnet50' --out o --data build/glyphs --shape vgg
 fi
