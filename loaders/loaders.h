@@ -436,7 +436,7 @@ struct tuff_onnx_write_params {
     /* Asked of each product, by the name of the first named value behind it: true: quantize it. why: what it is left for in any case; NULL: nothing. */
     bool (*layer)(void *user, const char *name, const char *why);
     void *layer_user;
-    bool beside;      /* weights go into PATH.data, also where all is smaller than 2 GiB */
+    bool beside; /* weights go into PATH.data, also where all is smaller than 2 GiB */
 };
 /* Writes operator set 18 (ONNX 1.13). Names of inputs, outputs, parameters and of named values are kept. Weights are read from where they are one
  * by one; of more than 2 GiB into PATH.data. Quantized weights are written as f32; random numbers as RandomUniform, which draws others.

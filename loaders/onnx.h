@@ -42,21 +42,13 @@ enum {
 };
 
 /* What a name stands for. */
-struct tuff_onnx_steps;
 struct tuff_onnx_val {
     tuff_val v;                /* 0: left out, or it has no element */
     enum tuff_onnx_dtype type; /* 0: left out */
     struct tuff_shape shape;   /* a dimension may be 0 */
     const double *known;       /* its elements, where they follow from the model and what was bound alone; exact to 2^53 */
     const struct tuff_onnx_tensor *tensor; /* an initializer that is a parameter of the graph */
-    const struct tuff_onnx_steps *steps;   /* the whole numbers that DequantizeLinear made it of, or NULL */
     uint64_t on; /* bit i: hangs on what input i holds, bit 62 on one of the others; bit 63: on random numbers */
-};
-
-/* Numbers that are (x - zero) scale; scale and zero are single, or lie along the axis. */
-struct tuff_onnx_steps {
-    struct tuff_onnx_val x, scale, zero; /* without a type where left out */
-    int axis;
 };
 
 struct tuff_onnx_scope;
@@ -78,8 +70,8 @@ struct tuff_onnx_op {
 enum tuff_onnx_flag {
     TUFF_ONNX_EMPTY = 1,  /* takes operands without elements */
     TUFF_ONNX_FLOATS = 2, /* whole numbers as operand 0 are refused, with a sentence */
-    TUFF_ONNX_STATES =
-        4 /* tensors from operand 3 on are states of the graph: running statistics, which no optimizer trains */
+    TUFF_ONNX_STATES = 4, /* tensors from operand 3 on are states: running statistics, which no optimizer trains */
+    TUFF_ONNX_WIDENS = 8 /* results are no constants, also where they are known: they stay the bytes that they are made of */
 };
 struct tuff_onnx_row {
     const char *domain, *name;

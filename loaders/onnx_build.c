@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 enum {
+    FEW = 64,     /* elements: what takes no memory worth a word */
     DEEPEST = 32, /* calls of functions and subgraphs within each other */
     MOST_NAMED =
         1 << 20, /* nodes and names beside one for each byte of the file: what loops repeat, and calls, count each time */
@@ -631,6 +632,7 @@ static void settle(struct tuff_onnx_op *o, uint32_t before)
         out->on |= on; /* a value of a subgraph has its own */
         if (!out->v || !(out->known = b->data[out->v])) continue;
         out->on = 0;
+        if (o->row && o->row->flags & TUFF_ONNX_WIDENS && tuff_shape_count(&out->shape) > FEW) continue;
         const enum tuff_op_kind kind = b->g->values[out->v].op->kind;
         if (kind != TUFF_KIND_CONSTANT && kind != TUFF_KIND_FULL && out->v >= before)
             out->v = constant(b, tuff_onnx_type_row(out->type)->dtype, out->shape, out->known);

@@ -36,12 +36,5 @@ static inline tuff_val tuff_on_one(struct tuff_graph *g, enum tuff_dtype dtype, 
 tuff_val tuff_on_convolve(const struct tuff_onnx_op *o, tuff_val x, tuff_val weight);
 /* Products of matrices, of floats or of i32. */
 tuff_val tuff_on_matmul(struct tuff_graph *g, tuff_val a, tuff_val b);
-/* The node's product as f32, of operands that DequantizeLinear made of 8 bits: exact sums times the factor of both, and the bias, operand 2, where
- * it has one. 0: they are no such operands, or a failure. */
-struct tuff_on_transposed {
-    bool a, b;
-};
-tuff_val tuff_on_steps_conv(const struct tuff_onnx_op *o);
-tuff_val tuff_on_steps_matmul(const struct tuff_onnx_op *o, struct tuff_on_transposed transposed);
 
 #endif

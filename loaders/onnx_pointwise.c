@@ -13,7 +13,7 @@
     {"", #name, since, (flags) | EMPTY, TUFF_ONNX_NONE, tuff_onnx_build_one, builder, NULL},
 #define TUFF_ONNX_TWO(name, since, flags, result, builder)                                                                  \
     {"", #name, since, (flags) | EMPTY, TUFF_ONNX_##result, tuff_onnx_build_two, NULL, builder},
-enum { FLOATS = TUFF_ONNX_FLOATS, EMPTY = TUFF_ONNX_EMPTY, STATES = TUFF_ONNX_STATES };
+enum { FLOATS = TUFF_ONNX_FLOATS, EMPTY = TUFF_ONNX_EMPTY, STATES = TUFF_ONNX_STATES, WIDENS = TUFF_ONNX_WIDENS };
 const struct tuff_onnx_row tuff_onnx_rows[] = {
 #include "loaders/onnx_ops.def"
 };

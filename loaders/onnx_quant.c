@@ -21,9 +21,12 @@ static double most_of(enum tuff_onnx_dtype type)
 
 /* What operands x, scale and zero say. NONE: it is none. */
 enum { NONE = UINT8_MAX };
-static struct tuff_onnx_steps steps_of(const struct tuff_onnx_op *o, uint32_t x, uint32_t scale, uint32_t zero)
+struct steps {
+    struct tuff_onnx_val x, scale, zero; /* without a type where left out */
+};
+static struct steps steps_of(const struct tuff_onnx_op *o, uint32_t x, uint32_t scale, uint32_t zero)
 {
-    struct tuff_onnx_steps s = {.axis = -1};
+    struct steps s = {0};
     if (tuff_on_has(o, x)) s.x = o->in[x];
     if (tuff_on_has(o, scale)) s.scale = o->in[scale];
     if (tuff_on_has(o, zero)) s.zero = o->in[zero];
@@ -56,6 +59,14 @@ static tuff_val beside(const struct tuff_onnx_op *o, tuff_val v, const struct tu
     return shape.dim[axis] == x->dim[axis] ? v : tuff_slice_axis(g, v, (uint32_t)axis, 0, 1, x->dim[axis]);
 }
 
+/* Is a zero point none, or zeros that are known? */
+static bool is_zero(const struct tuff_onnx_val *z)
+{
+    for (uint64_t i = 0; z->known && i < tuff_shape_count(&z->shape); i++)
+        if (z->known[i] != 0) return false;
+    return !z->type || z->known;
+}
+
 /* round(x) + zero point, kept within the type. */
 static tuff_val to_steps(struct tuff_graph *g, tuff_val x, tuff_val zero, enum tuff_onnx_dtype type)
 {
@@ -85,18 +96,12 @@ BUILD(dequantize)
     const struct tuff_shape *x = &o->in[0].shape;
     const int64_t named = tuff_on_int(o, "output_dtype", 0);
     const tuff_val scale = beside(o, tuff_on_f32(o, 1), &o->in[1].shape, x);
-    tuff_val v = tuff_on_i32(o, 0);
-    if (tuff_on_has(o, 2)) v = tuff_sub(g, v, beside(o, tuff_on_i32(o, 2), &o->in[2].shape, x));
-    struct tuff_onnx_steps *steps = tuff_on_alloc(o, sizeof *steps);
-    if (!steps) return false;
-    if (o->in[1].tensor && tuff_shape_count(&o->in[1].shape) <= TUFF_ONNX_KNOWN) tuff_on_known(o, 1);
-    *steps = steps_of(o, 0, 1, 2);
-    steps->axis = (int)tuff_on_int(o, "axis", 1);
-    if (steps->axis < 0) steps->axis += (int)x->rank;
-    const bool good = tuff_on_put_as(o, 0, tuff_mul(g, tuff_cast(g, v, TUFF_F32), scale),
-                                     named ? (enum tuff_onnx_dtype)named : o->in[1].type);
-    if (good && tuff_on_int(o, "block_size", 0) == 0) o->out[0].steps = steps;
-    return good;
+    const bool bytes = tuff_onnx_type_row(o->in[0].type)->bits <= 8; /* f32 holds their differences */
+    tuff_val v = bytes ? tuff_on_f32(o, 0) : tuff_on_i32(o, 0);
+    if (tuff_on_has(o, 2) && !is_zero(&o->in[2]))
+        v = tuff_sub(g, v, beside(o, bytes ? tuff_on_f32(o, 2) : tuff_on_i32(o, 2), &o->in[2].shape, x));
+    return tuff_on_put_as(o, 0, tuff_mul(g, bytes ? v : tuff_cast(g, v, TUFF_F32), scale),
+                          named ? (enum tuff_onnx_dtype)named : o->in[1].type);
 }
 
 /* u8, by the smallest and largest element, 0 among them. */
@@ -133,16 +138,14 @@ static tuff_val along(const struct tuff_onnx_op *o, const struct tuff_onnx_val *
 }
 
 /* Whole numbers of at most 9 bits, with their zero point taken off, as f32. */
-static tuff_val centred(const struct tuff_onnx_op *o, const struct tuff_onnx_steps *s, int axis)
+static tuff_val centred(const struct tuff_onnx_op *o, const struct steps *s, int axis)
 {
     const tuff_val x = cast_of(o, &s->x, TUFF_F32);
-    bool none = !s->zero.type || s->zero.known;
-    for (uint64_t i = 0; s->zero.known && i < tuff_shape_count(&s->zero.shape); i++) none = none && s->zero.known[i] == 0;
-    return !none ? tuff_sub(o->g, x, along(o, &s->zero, s->x.shape.rank, axis)) : x;
+    return is_zero(&s->zero) ? x : tuff_sub(o->g, x, along(o, &s->zero, s->x.shape.rank, axis));
 }
 
 /* The largest sum of weights' absolute values that one result adds up, where they are known; else terms times the most that there can be. */
-static double largest_sum(const struct tuff_onnx_op *o, const struct tuff_onnx_steps *s, uint64_t results, uint64_t stride,
+static double largest_sum(const struct tuff_onnx_op *o, const struct steps *s, uint64_t results, uint64_t stride,
                           uint64_t terms, uint64_t term_stride)
 {
     const struct tuff_value *w = s->x.v ? tuff_value_of(o->g, s->x.v) : NULL;
@@ -201,24 +204,20 @@ static tuff_val exact_parts(const struct tuff_onnx_op *o, product *multiply, tuf
 
 static tuff_val multiply(const struct tuff_onnx_op *o, tuff_val a, tuff_val b) { return tuff_on_matmul(o->g, a, b); }
 
-static tuff_val whole_matmul(const struct tuff_onnx_op *o, const struct tuff_onnx_steps *a, const struct tuff_onnx_steps *b,
-                             struct tuff_on_transposed transposed)
+static tuff_val whole_matmul(const struct tuff_onnx_op *o, const struct steps *a, const struct steps *b)
 {
     const struct tuff_shape *x = &a->x.shape, *w = &b->x.shape;
     if (x->rank < 2 || w->rank < 2) {
         tuff_on_refuse(o, "of vectors it is not covered");
         return 0;
     }
-    const int row = (int)x->rank - (transposed.a ? 1 : 2), column = (int)w->rank - (transposed.b ? 2 : 1);
-    const uint32_t n = w->dim[column], k = w->dim[2 * (int)w->rank - 3 - column];
-    const double sum = w->rank == 2 ? largest_sum(o, b, n, transposed.b ? k : 1, k, transposed.b ? 1 : n) : 255.0 * k;
-    tuff_val left = centred(o, a, row), right = centred(o, b, column);
-    if (transposed.a) left = tuff_transpose(o->g, left);
-    if (transposed.b) right = tuff_transpose(o->g, right);
+    const uint32_t k = w->dim[w->rank - 2], n = w->dim[w->rank - 1];
+    const double sum = w->rank == 2 ? largest_sum(o, b, n, 1, k, n) : 255.0 * k;
+    const tuff_val left = centred(o, a, (int)x->rank - 2), right = centred(o, b, (int)w->rank - 1);
     return exact_parts(o, multiply, left, (int)x->rank - 1, right, (int)w->rank - 2, 1, sum);
 }
 
-static tuff_val whole_conv(const struct tuff_onnx_op *o, const struct tuff_onnx_steps *x, const struct tuff_onnx_steps *w)
+static tuff_val whole_conv(const struct tuff_onnx_op *o, const struct steps *x, const struct steps *w)
 {
     const struct tuff_shape *weights = &w->x.shape;
     const uint64_t terms = weights->dim[0] ? tuff_shape_count(weights) / weights->dim[0] : 0;
@@ -229,8 +228,7 @@ static tuff_val whole_conv(const struct tuff_onnx_op *o, const struct tuff_onnx_
 }
 
 /* The scale of a sum of products, beside it. */
-static tuff_val factor_of(const struct tuff_onnx_op *o, const struct tuff_onnx_steps *a, const struct tuff_onnx_steps *b,
-                          tuff_val sum, int axis)
+static tuff_val factor_of(const struct tuff_onnx_op *o, const struct steps *a, const struct steps *b, tuff_val sum, int axis)
 {
     if (!sum || !a->scale.v || !b->scale.v) return 0;
     const uint32_t rank = tuff_type_of(o->g, sum).shape.rank;
@@ -238,76 +236,22 @@ static tuff_val factor_of(const struct tuff_onnx_op *o, const struct tuff_onnx_s
     return tuff_mul(o->g, left, right);
 }
 
-/* ---- products of what DequantizeLinear gave ------------------------------------------------------------------------------------------- */
-
-/* Operand i, where it is 8 bits, with one scale or scales along the axis. */
-static const struct tuff_onnx_steps *bytes_on(const struct tuff_onnx_op *o, uint32_t i, int axis)
-{
-    const struct tuff_onnx_steps *s = tuff_on_has(o, i) ? o->in[i].steps : NULL;
-    const bool bytes = s && (s->x.type == TUFF_ONNX_U8 || s->x.type == TUFF_ONNX_I8) && s->scale.type == TUFF_ONNX_FLOAT;
-    return bytes && (tuff_shape_count(&s->scale.shape) == 1 || s->axis == axis) ? s : NULL;
-}
-
-/* The bias in steps of the products, as i32, where its scale is theirs but for rounding. */
-static tuff_val whole_bias(const struct tuff_onnx_op *o, const struct tuff_onnx_steps *a, const struct tuff_onnx_steps *b)
-{
-    const struct tuff_onnx_steps *c = o->in[2].steps;
-    const double *x = a->scale.known, *y = b->scale.known, *z = c ? c->scale.known : NULL, *zero = c ? c->zero.known : NULL;
-    if (!z || !x || !y || c->x.type != TUFF_ONNX_I32 || (c->zero.type && !zero)) return 0;
-    const uint64_t ys = tuff_shape_count(&b->scale.shape), zs = tuff_shape_count(&c->scale.shape);
-    for (uint64_t i = 0; zero && i < tuff_shape_count(&c->zero.shape); i++)
-        if (zero[i] != 0) return 0;
-    for (uint64_t i = 0; i < (ys > zs ? ys : zs); i++)
-        if (!(fabs(x[0] * y[i % ys] - z[i % zs]) <= 1e-6 * z[i % zs])) return 0;
-    return cast_of(o, &c->x, TUFF_I32);
-}
-
-static tuff_val with_bias(const struct tuff_onnx_op *o, const struct tuff_onnx_steps *a, const struct tuff_onnx_steps *b,
-                          tuff_val sum, int axis, bool channels)
-{
-    struct tuff_graph *g = o->g;
-    const tuff_val factor = factor_of(o, a, b, sum, axis);
-    tuff_val whole = tuff_on_has(o, 2) ? whole_bias(o, a, b) : 0, bias = tuff_on_has(o, 2) && !whole ? tuff_on_f32(o, 2) : 0;
-    struct tuff_shape shape = {.rank = o->in[0].shape.rank - 1, .dim = {0, 1, 1, 1, 1, 1, 1, 1}};
-    if (channels && whole) whole = tuff_reshape(g, whole, shape);
-    if (channels && bias) bias = tuff_reshape(g, bias, shape);
-    if (whole) sum = tuff_add(g, sum, whole);
-    const tuff_val y = tuff_mul(g, tuff_cast(g, sum, TUFF_F32), factor);
-    return bias ? tuff_add(g, y, bias) : y;
-}
-
-tuff_val tuff_on_steps_conv(const struct tuff_onnx_op *o)
-{
-    const struct tuff_onnx_steps *x = bytes_on(o, 0, -1), *w = bytes_on(o, 1, 0);
-    return x && w ? with_bias(o, x, w, whole_conv(o, x, w), 1, true) : 0;
-}
-
-tuff_val tuff_on_steps_matmul(const struct tuff_onnx_op *o, struct tuff_on_transposed transposed)
-{
-    const int rank = (int)o->in[1].shape.rank, column = rank - (transposed.b ? 2 : 1);
-    const struct tuff_onnx_steps *a = bytes_on(o, 0, -1), *b = bytes_on(o, 1, column);
-    if (!a || !b || rank < 2 || o->in[0].shape.rank < 2) return 0;
-    const tuff_val sum = whole_matmul(o, a, b, transposed);
-    return with_bias(o, a, b, sum, sum ? (int)tuff_type_of(o->g, sum).shape.rank - 1 : 0, false);
-}
-
 /* ---- operators of whole numbers ------------------------------------------------------------------------------------------------------- */
 
 BUILD(matmul_integer)
 {
-    const struct tuff_onnx_steps a = steps_of(o, 0, NONE, 2), b = steps_of(o, 1, NONE, 3);
-    return tuff_on_put_as(o, 0, whole_matmul(o, &a, &b, (struct tuff_on_transposed){0}), TUFF_ONNX_I32);
+    const struct steps a = steps_of(o, 0, NONE, 2), b = steps_of(o, 1, NONE, 3);
+    return tuff_on_put_as(o, 0, whole_matmul(o, &a, &b), TUFF_ONNX_I32);
 }
 
 BUILD(conv_integer)
 {
-    const struct tuff_onnx_steps x = steps_of(o, 0, NONE, 2), w = steps_of(o, 1, NONE, 3);
+    const struct steps x = steps_of(o, 0, NONE, 2), w = steps_of(o, 1, NONE, 3);
     return tuff_on_put_as(o, 0, whole_conv(o, &x, &w), TUFF_ONNX_I32);
 }
 
 /* Operands a, scale, zero, b, scale, zero, y's scale, zero: sums to steps of y; axis: that b's scales lie along. */
-static bool put_requantized(struct tuff_onnx_op *o, const struct tuff_onnx_steps *a, const struct tuff_onnx_steps *b,
-                            tuff_val sum, int axis)
+static bool put_requantized(struct tuff_onnx_op *o, const struct steps *a, const struct steps *b, tuff_val sum, int axis)
 {
     struct tuff_graph *g = o->g;
     const tuff_val scale = factor_of(o, a, b, sum, axis);
@@ -319,15 +263,15 @@ static bool put_requantized(struct tuff_onnx_op *o, const struct tuff_onnx_steps
 
 BUILD(qlinear_matmul)
 {
-    const struct tuff_onnx_steps a = steps_of(o, 0, 1, 2), b = steps_of(o, 3, 4, 5);
-    const tuff_val sum = whole_matmul(o, &a, &b, (struct tuff_on_transposed){0});
+    const struct steps a = steps_of(o, 0, 1, 2), b = steps_of(o, 3, 4, 5);
+    const tuff_val sum = whole_matmul(o, &a, &b);
     return put_requantized(o, &a, &b, sum, (int)o->in[3].shape.rank - 1);
 }
 
 /* and the bias, in steps of x's scale w's scale */
 BUILD(qlinear_conv)
 {
-    const struct tuff_onnx_steps x = steps_of(o, 0, 1, 2), w = steps_of(o, 3, 4, 5);
+    const struct steps x = steps_of(o, 0, 1, 2), w = steps_of(o, 3, 4, 5);
     tuff_val sum = whole_conv(o, &x, &w);
     struct tuff_shape channels = {.rank = o->in[0].shape.rank - 1, .dim = {0, 1, 1, 1, 1, 1, 1, 1}};
     if (sum && tuff_on_has(o, 8)) sum = tuff_add(o->g, sum, tuff_reshape(o->g, tuff_on_i32(o, 8), channels));

@@ -340,8 +340,6 @@ BUILD(matmul)
     const bool row = o->in[0].shape.rank == 1, column = o->in[1].shape.rank == 1;
     tuff_val a = tuff_on_wide(o, 0), b = tuff_on_wide(o, 1);
     if (!a || !b) return tuff_on_failed(o) ? false : tuff_on_bad(o, "an operand is missing");
-    const tuff_val exact = tuff_on_steps_matmul(o, (struct tuff_on_transposed){0});
-    if (exact) return tuff_on_put(o, 0, exact);
     a = row ? tuff_unsqueeze(g, a, 0) : a;
     b = column ? tuff_unsqueeze(g, b, 1) : b;
     tuff_val y = tuff_on_matmul(g, a, b);
@@ -365,10 +363,6 @@ BUILD(gemm)
                                               .transpose_b = tuff_on_int(o, "transB", 0)};
     if (whole && (alpha != floor(alpha) || beta != floor(beta)))
         return tuff_on_refuse(o, "of whole numbers it is not covered with factors that are none");
-    const tuff_val exact = alpha == 1 && beta == 1
-                               ? tuff_on_steps_matmul(o, (struct tuff_on_transposed){params.transpose_a, params.transpose_b})
-                               : 0;
-    if (exact) return tuff_on_put(o, 0, exact);
     if (whole && params.transpose_a) a = tuff_transpose(g, a);
     if (whole && params.transpose_b) b = tuff_transpose(g, b);
     tuff_val y = whole ? whole_matmul(g, a, b) : tuff_matmul(g, a, b, params);

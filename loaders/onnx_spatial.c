@@ -118,8 +118,6 @@ BUILD(conv)
     if (!tuff_on_has(o, 1) || o->in[1].shape.rank != o->in[0].shape.rank)
         return tuff_on_bad(o, "weights and operand 0 have another number of axes");
     if (!windows_of(o, o->in[1].shape.dim + 2, &w)) return false;
-    const tuff_val exact = tuff_on_steps_conv(o);
-    if (exact) return tuff_on_put(o, 0, exact);
     return tuff_on_put(o, 0, convolve(o, float_on(o, 0), float_on(o, 1), float_on(o, 2), &w, groups_of(o)));
 }
 

@@ -1,8 +1,9 @@
 #!/bin/sh
-# dryrun_gpus.sh [--nets] [GPU...] - tuff-dryrun, silent under the validation layer, on GPUs that are not here: real drivers
+# dryrun_gpus.sh [--nets | --models] [GPU...] - tuff-dryrun, silent under the validation layer, on GPUs that are not here: real drivers
 # over kernel drivers that the lab ($TUFF_SHARED, else ../shared) simulates; those marked arm64 there need
 # bin/tuff-dryrun.arm64 beside bin/tuff-dryrun. Without names: one of AMD, NVIDIA, Qualcomm and Apple. The first run fetches the
-# drivers, which may take minutes. --nets: the plans of tuff-bench's nets, without the layer, which takes three times as long.
+# drivers, which may take minutes. --nets: the plans of tuff-bench's nets, without the layer, which takes three times as long;
+# --models: the shared data's ONNX models (onnx_models), likewise.
 set -u
 cd "${TUFF_SOURCE_DIR:-$(dirname -- "$0")/..}" || exit 1
 program=${TUFF_BUILD_DIR:-build/release}/bin/tuff-dryrun
@@ -15,18 +16,21 @@ if grep -q '^TUFF_SANITIZE:[A-Z]*=.' "${program%/bin/*}/CMakeCache.txt"; then
 fi
 nets= layer=validate,
 if [ "${1:-}" = --nets ]; then nets=--nets layer=; shift; fi
+if [ "${1:-}" = --models ]; then program=${program%/bin/*}/tests/onnx_models nets=--dry layer=; shift; fi
 [ $# -gt 0 ] || set -- navi21 ada adreno740 apple-m1
 unset TUFF_LIMITS TUFF_DEVICE
+compile_only=--compile-only
+[ "$nets" != --dry ] || compile_only=
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 failures=0 runs=0 reason=
 for gpu in "$@"; do
     case $gpu in
     renoir | vangogh | rembrandt | phoenix | gfx1150) # over no kernel driver at all: there is no memory, which the layer knows
-        only=--compile-only debug=nocache ;;
+        only=$compile_only debug=nocache ;;
     *) only= debug=${layer}nocache ;; # a pipeline out of the cache would not be compiled
     esac
-    if ! "$lab" "$gpu" -- "$program" --version > "$log" 2>&1; then # fetches what the script needs
+    if ! "$lab" "$gpu" -- "${program%/*/*}/bin/tuff-dryrun" --version > "$log" 2>&1; then # fetches what the script needs
         reason="$gpu: $(tail -n 1 "$log")"
         echo "left out: $reason"
         continue

@@ -112,6 +112,14 @@ static tuff_status mark_fixed(struct tuff_work *w, const bool *claimed)
     return TUFF_OK;
 }
 
+/* Numbers in memory for whole rows of v, as scales of channels: 4 of their bits are read for each element at most. */
+static bool is_beside(const struct tuff_work *w, tuff_val in, tuff_val v)
+{
+    while (is_view(w, in) && !tuff_in_memory(w, in)) in = val(w, in)->in[0];
+    return tuff_in_memory(w, in) &&
+           8 * tuff_shape_count(&val(w, in)->type.shape) <= tuff_shape_count(&val(w, v)->type.shape);
+}
+
 /* The value of 8 bits that v is made wide of by a step or two, which a kernel does as it reads: so the bytes alone get memory. 0: there is none. */
 static tuff_val bytes_of(const struct tuff_work *w, tuff_val v)
 {
@@ -122,7 +130,7 @@ static tuff_val bytes_of(const struct tuff_work *w, tuff_val v)
                    (value->op->traits & TUFF_KEEPS_ORDER || tuff_op_is_same(value->op));
         for (uint32_t i = 0; i < value->in_count && one; i++) {
             tuff_val in = value->in[i];
-            if (!in || is_free(w, in)) continue;
+            if (!in || is_free(w, in) || is_beside(w, in, v)) continue;
             one = !next;
             next = in;
         }
