@@ -105,8 +105,9 @@ BUILD(logic)
 
 BUILD(logical_not)
 {
-    if (!is_empty(o, TUFF_ONNX_BOOL)) tuff_on_put(o, 0, tuff_equal(o->g, wide(o, 0), tuff_full(o->g, TUFF_I32, SCALAR, 0)));
-    return !tuff_on_failed(o);
+    if (is_empty(o, TUFF_ONNX_BOOL)) return !tuff_on_failed(o);
+    const tuff_val a = wide(o, 0);
+    return tuff_on_put(o, 0, tuff_equal(o->g, a, tuff_full(o->g, TUFF_I32, SCALAR, 0)));
 }
 
 BUILD(mod)

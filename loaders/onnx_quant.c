@@ -285,7 +285,8 @@ static tuff_val meant(const struct tuff_onnx_op *o, uint32_t i)
     struct tuff_graph *g = o->g;
     tuff_val x = tuff_on_i32(o, i);
     if (tuff_on_has(o, i + 2)) x = tuff_sub(g, x, tuff_on_i32(o, i + 2));
-    return tuff_mul(g, tuff_cast(g, x, TUFF_F32), tuff_on_f32(o, i + 1));
+    x = tuff_cast(g, x, TUFF_F32);
+    return tuff_mul(g, x, tuff_on_f32(o, i + 1));
 }
 
 BUILD(qlinear_pointwise)

@@ -118,7 +118,8 @@ BUILD(conv)
     if (!tuff_on_has(o, 1) || o->in[1].shape.rank != o->in[0].shape.rank)
         return tuff_on_bad(o, "weights and operand 0 have another number of axes");
     if (!windows_of(o, o->in[1].shape.dim + 2, &w)) return false;
-    return tuff_on_put(o, 0, convolve(o, float_on(o, 0), float_on(o, 1), float_on(o, 2), &w, groups_of(o)));
+    const tuff_val x = float_on(o, 0), weights = float_on(o, 1), bias = float_on(o, 2);
+    return tuff_on_put(o, 0, convolve(o, x, weights, bias, &w, groups_of(o)));
 }
 
 /* Cuts axes of space to, or fills them with zeros up to, windows of another size; begins may lie outside. */
@@ -711,8 +712,8 @@ BUILD(roi_align)
         }
         struct tuff_shape shape = *x;
         shape.dim[0] = many;
-        const tuff_val picture = tuff_gather(g, tuff_on_f32(o, 0),
-                                             tuff_slice_axis(g, numbers, 0, ratio > 0 ? 0 : r, 1, many), 0);
+        const tuff_val all = tuff_on_f32(o, 0), place = tuff_slice_axis(g, numbers, 0, ratio > 0 ? 0 : r, 1, many);
+        const tuff_val picture = tuff_gather(g, all, place, 0);
         tuff_val y = sample_linear(g, picture, &shape, at, 2, false, false, max);
         y = tuff_mul(g, y, tuff_unsqueeze(g, beyond, 1));
         y = tuff_reshape(g, y, TUFF_SHAPE(many, x->dim[1], h, samples[0], w, samples[1]));

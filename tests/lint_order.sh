@@ -8,7 +8,8 @@ python3 - <<'CHECK'
 import glob, re, sys
 
 ADDS = re.compile(r"\b[a-z]\w+\((?:g|b|graph|\w+->g|\w+->graph|\w+\.g),")  # graph or builder first: it may add values
-NOT = {"zoo_next", "zoo_classes", "tuff_type_of", "tuff_value_of"}  # these do not
+NOT = {"zoo_next", "zoo_classes", "tuff_type_of", "tuff_value_of", "tuff_on", "tuff_onnx_op_operand"}  # these do not
+BUILDS = re.compile(r"\btuff_val\s+(\w+)\(\s*(?:const )?struct tuff_onnx_op \*")  # as do these, of a node of ONNX
 
 
 def arguments(text, at):
@@ -28,12 +29,17 @@ def arguments(text, at):
 
 
 def adds(argument):
-    return any(call.group(0).split("(")[0] not in NOT for call in ADDS.finditer(argument))
+    called = {call.group(0).split("(")[0] for call in ADDS.finditer(argument)} | builds.intersection(re.findall(r"\b(\w+)\(", argument))
+    return not called <= NOT
 
 
+texts = {p: open(p, encoding="utf-8").read() for top in ("graph", "samples", "loaders") for p in sorted(glob.glob(top + "/**/*.[ch]", recursive=True))}
+shared = {name for path, text in texts.items() if path.endswith(".h") for name in BUILDS.findall(text)}
 failures = calls = 0
-for path in sorted(p for top in ("graph", "samples", "loaders") for p in glob.glob(top + "/**/*.c", recursive=True)):
-    text = open(path, encoding="utf-8").read()
+for path, text in texts.items():
+    if path.endswith(".h"):
+        continue
+    builds = shared.union(BUILDS.findall(text))
     for call in re.finditer(r"\b[a-z]\w+\(", text):
         calls += 1
         if sum(map(adds, arguments(text, call.end()))) > 1:
