@@ -244,6 +244,27 @@ static bool list_nodes(struct tuff_onnx *onnx, const struct tuff_onnx_node *node
     return true;
 }
 
+/* Of what is a text; NULL: of what is none, and, as *good says, without memory. */
+static const char *take_text(struct tuff_onnx *onnx, struct tuff_span from, bool *good)
+{
+    if (from.bytes && (!tuff_utf8_valid(from.data, from.bytes) || memchr(from.data, 0, from.bytes))) return NULL;
+    char *text = tuff_arena_alloc(&onnx->arena, from.bytes + 1);
+    *good = *good && text;
+    return text && from.bytes ? memcpy(text, from.data, from.bytes) : text;
+}
+
+static bool take_texts(struct tuff_onnx *onnx)
+{
+    const uint32_t count = onnx->model->texts.count;
+    bool good = (onnx->texts = tuff_arena_alloc(&onnx->arena, (count + (size_t)1) * sizeof *onnx->texts)) != NULL;
+    for (uint32_t i = 0; good && i < count; i++) {
+        const struct tuff_onnx_pair *pair = &onnx->model->texts.at[i];
+        const char *key = take_text(onnx, pair->key, &good), *value = take_text(onnx, pair->value, &good);
+        if (key && value) onnx->texts[onnx->text_count++] = (struct tuff_pair){key, value};
+    }
+    return good;
+}
+
 static tuff_status start(struct tuff_onnx *onnx, struct tuff_error *error)
 {
     const struct tuff_source source = {onnx->path, onnx->data, onnx->bytes};
@@ -263,7 +284,7 @@ static tuff_status start(struct tuff_onnx *onnx, struct tuff_error *error)
     for (uint32_t i = 0; i < graph->inputs.count; i++)
         if (!is_held(&held, graph, graph->inputs.at[i].name)) onnx->inputs[onnx->input_count++] = &graph->inputs.at[i];
     const struct tuff_onnx_model *model = onnx->model;
-    bool good = list_nodes(onnx, graph->nodes.at, graph->nodes.count, UINT32_MAX, NULL);
+    bool good = take_texts(onnx) && list_nodes(onnx, graph->nodes.at, graph->nodes.count, UINT32_MAX, NULL);
     for (uint32_t i = 0; i < model->functions.count && good; i++)
         good = list_nodes(onnx, model->functions.at[i].nodes.at, model->functions.at[i].nodes.count, UINT32_MAX,
                           &model->functions.at[i]);
@@ -374,6 +395,15 @@ struct tuff_onnx_node_info tuff_onnx_node(const struct tuff_onnx *onnx, uint32_t
         info.covered = tuff_spans_equal(onnx->model->functions.at[i].name, info.op) &&
                        tuff_spans_equal(onnx->model->functions.at[i].domain, info.domain);
     return info;
+}
+
+uint32_t tuff_onnx_text_count(const struct tuff_onnx *onnx) { return onnx->text_count; }
+struct tuff_pair tuff_onnx_text_get(const struct tuff_onnx *onnx, uint32_t index) { return onnx->texts[index]; }
+const char *tuff_onnx_text(const struct tuff_onnx *onnx, const char *key)
+{
+    for (uint32_t i = onnx->text_count; i-- > 0;)
+        if (!strcmp(onnx->texts[i].key, key)) return onnx->texts[i].value;
+    return NULL;
 }
 
 const char *tuff_onnx_attribute(const struct tuff_onnx_node_info *node, uint32_t index, char *text, size_t size)

@@ -200,7 +200,8 @@ struct tuff_onnx {
     const struct tuff_onnx_value_info **inputs; /* [arena] those that are no initializers */
     uint32_t input_count;
     struct tuff_onnx_node_info *nodes; /* [arena] */
-    uint32_t node_count;
+    struct tuff_pair *texts;           /* [arena] */
+    uint32_t node_count, text_count;
 };
 /* Elements of a tensor as they lie in a file, little-endian; may point into the arena. Errors: FORMAT, UNSUPPORTED, MEMORY. */
 tuff_status tuff_onnx_content(const struct tuff_onnx *onnx, struct tuff_arena *arena, const struct tuff_onnx_tensor *tensor,

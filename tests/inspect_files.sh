@@ -73,6 +73,9 @@ MAKE
 json 'r["runs"] is False and [(o["operator"], o["count"]) for o in r["operators"] if not o["covered"]] == [("Sigmund", 6)] and "Sigmund" in r["reason"]' "$work/unknown.onnx"
 ends 1 "Sigmund, set 11, 6 times: is not covered" "$work/unknown.onnx"
 json 'r["runs"] and any(n["name"].startswith("<b>") for n in r["nodes"])' "$work/hostile.onnx"
+{ cat "$yunet"; printf '\162\020\012\004note\022\010<b>\033[1m\n'; } > "$work/texts.onnx" # metadata_props
+json '{"key": "note", "value": "<b>\x1b[1m\n"} in r["texts"]' "$work/texts.onnx"
+ends 0 'note: <b>\x1b[1m\n' "$work/texts.onnx"
 ends 0 "it can run" "$work/hostile.onnx" --html "$work/hostile.html"
 ! LC_ALL=C grep -q "$(printf '\033')" "$work/output" || fail "a control character of a file reaches the terminal"
 

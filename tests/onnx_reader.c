@@ -195,6 +195,56 @@ static void test_wrong(struct loaders_test *test, struct tuff_device *device)
     }
 }
 
+static void text(struct onnx_bytes *model, const char *key, const void *value, size_t bytes)
+{
+    struct onnx_bytes pair = {.count = 0};
+    if (key) onnx_text(&pair, 1, key);
+    if (value) onnx_part(&pair, 2, value, bytes);
+    onnx_message(model, 14, &pair);
+}
+
+/* Metadata: what is a text is given, as it stands, to the end. */
+static void test_texts(struct loaders_test *test)
+{
+    static char large[9000];
+    struct onnx_bytes graph = {.count = 0}, file;
+    struct tuff_error error = {0};
+    struct tuff_onnx *onnx = NULL;
+    memset(large, 'x', sizeof large - 1);
+    onnx_node(&graph, "Add", NULL, "x", "x", "y");
+    onnx_model(&file, &graph);
+    expect_status(test, "no texts", TUFF_OK, tuff_onnx_decode(test->context, onnx_span(&file), NULL, &onnx, &error), &error,
+                  NULL);
+    expect_number(test, "no texts", 0, tuff_onnx_text_count(onnx));
+    expect(test, !tuff_onnx_text(onnx, ""), "of none", "NULL", "a text");
+    tuff_onnx_destroy(onnx);
+    onnx = NULL;
+    text(&file, "note", "first", 5);
+    text(&file, "empty", "", 0);
+    text(&file, "left out", NULL, 0);
+    text(&file, NULL, "no key", 6);
+    text(&file, "latin", "\xe4pfel", 5);
+    text(&file, "l\xe4tin", "apfel", 5);
+    text(&file, "zero", "a\0b", 3);
+    text(&file, "utf8 \xc3\xa4", "\xc3\xa4pfel\n\x1b[1m", 11);
+    text(&file, "large", large, sizeof large - 1);
+    text(&file, "note", "second", 6);
+    expect_status(test, "texts", TUFF_OK, tuff_onnx_decode(test->context, onnx_span(&file), NULL, &onnx, &error), &error,
+                  NULL);
+    static const struct tuff_pair wanted[] = {
+        {"note", "first"}, {"empty", ""},     {"left out", ""}, {"", "no key"}, {"utf8 \xc3\xa4", "\xc3\xa4pfel\n\x1b[1m"},
+        {"large", large},  {"note", "second"}};
+    expect_number(test, "texts", (long long)TUFF_COUNT(wanted), tuff_onnx_text_count(onnx));
+    for (uint32_t i = 0; i < TUFF_COUNT(wanted) && i < tuff_onnx_text_count(onnx); i++) {
+        expect_text(test, "key", wanted[i].key, tuff_onnx_text_get(onnx, i).key);
+        expect_text(test, wanted[i].key, wanted[i].value, tuff_onnx_text_get(onnx, i).value);
+        expect_text(test, wanted[i].key, i ? wanted[i].value : "second", tuff_onnx_text(onnx, wanted[i].key));
+    }
+    expect(test, !tuff_onnx_text(onnx, "latin") && !tuff_onnx_text(onnx, "zero"), "what is no text", "NULL", "a text");
+    expect(test, !tuff_onnx_text(onnx, "Note"), "missing", "NULL", "a text");
+    tuff_onnx_destroy(onnx);
+}
+
 /* Every prefix, and every byte changed, gives a status: nothing is read beyond the end. */
 static void test_damaged(struct loaders_test *test)
 {
@@ -205,6 +255,7 @@ static void test_damaged(struct loaders_test *test)
     onnx_value_info(&graph, 11, "x", 3, 1);
     onnx_value_info(&graph, 12, "y", 3, 1);
     onnx_model(&file, &graph);
+    text(&file, "key", "value", 5);
     for (size_t n = 0; n < 2 * file.count; n++) {
         struct tuff_onnx *onnx = NULL;
         uint8_t *copy = malloc(file.count);
@@ -286,6 +337,7 @@ int main(void)
         test_values(&test, device);
         test_external(&test, device);
         test_wrong(&test, device);
+        test_texts(&test);
         test_damaged(&test);
         test_add(&test);
     }

@@ -34,6 +34,10 @@ ends 0 "3 quantized" "$mnist/model.onnx" --data "$mnist/inputs" -o "$out" --perc
 also "99.9 % of values" && also "3 samples of the calibration: no others are left" && also "dB"
 ends 0 "Convolution28_Output_0: as --skip says" "$mnist/model.onnx" --data "$mnist/inputs" -o "$out" --skip Convolution28_Output_0
 also "2 quantized, 1 left"
+{ cat "$mnist/model.onnx"; printf '\162\017\012\004note\022\007by hand\162\024\012\006labels\022\012one\ntwo\n10'; } > "$work/texts.onnx" # metadata_props
+ends 0 "3 quantized, 0 left" "$work/texts.onnx" --data "$mnist/inputs" -o "$out"
+"$build/bin/tuff-inspect" "$out" > "$work/output" 2>&1 || true
+also "^  note: by hand" && also "^  labels: one.ntwo.n10"
 mkdir "$work/pictures" "$work/pictures/3" "$work/none" "$work/wrong"
 cp "$shared/pictures/jpeg/testorig.jpg" "$work/pictures/3"
 cp "$shared/pictures/photos/coins.png" "$work/pictures/3"

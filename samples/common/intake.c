@@ -1,6 +1,5 @@
 /* intake.c - see intake.h. */
 #include "intake.h"
-#include "metadata.h"
 #include "presets.h"
 
 #if TUFF_HAVE_JSON
@@ -99,6 +98,28 @@ void labels_finish(struct labels *l)
 
 /* ---- samples ------------------------------------------------------------------------------------------------------------------------ */
 
+/* In the form of tuff_model_save. */
+static bool parse_preprocess(const char *text, struct tuff_preprocess *p)
+{
+    static const char *const names[3][4] = {
+        {"stretch", "pad", "crop"}, {"bilinear", "area", "bicubic"}, {"never", "always", "light"}};
+    char words[3][10];
+    int found[3] = {3, 3, 3};
+    unsigned c, h, w, ground;
+    if (sscanf(text,
+               "{\"channels\":%u,\"height\":%u,\"width\":%u,\"mode\":\"%9[a-z]\",\"filter\":\"%9[a-z]\",\"ground\":%u,"
+               "\"invert\":\"%9[a-z]\"}",
+               &c, &h, &w, words[0], words[1], &ground, words[2]) != 7)
+        return false;
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < 3; k++)
+            if (!strcmp(words[i], names[i][k])) found[i] = k;
+    *p = (struct tuff_preprocess){
+        c, h, w, (enum tuff_fit)found[0], (enum tuff_filter)found[1], (uint8_t)ground, (enum tuff_invert)found[2]};
+    return (c == 1 || c == 3) && h > 0 && h <= 32768 && w > 0 && w <= 32768 && ground < 256 && found[0] < 3 &&
+           found[1] < 3 && found[2] < 3;
+}
+
 /* What the metadata of a file that tuff_onnx_write wrote say: its input is the prepared bytes. */
 static tuff_status describe_prepared(struct intake *n, const char *path, const struct tuff_preprocess *p,
                                      struct tuff_error *error)
@@ -144,21 +165,24 @@ tuff_status intake_of(const struct tuff_onnx *onnx, const char *path, const stru
                       struct labels *labels, struct tuff_error *error)
 {
     const struct preset *preset = preset_find(p->preset ? p->preset : "imagenet");
-    struct metadata metadata = {.prepared = false};
+    const char *prepared = tuff_onnx_text(onnx, "preprocess"), *names = tuff_onnx_text(onnx, "labels");
+    struct tuff_preprocess preprocess;
     if (!preset) return refuse(error, TUFF_ERR_USAGE, "there is no preset \"%.60s\": %s", p->preset, presets_names);
     tuff_status status = take_input(onnx, n, path, p, error);
     if (status != TUFF_OK) return status;
-    if (!metadata_read(path, &metadata))
-        status = refuse(error, TUFF_ERR_FORMAT, "%.300s: its metadata do not say how pictures are prepared", path);
-    labels->text = metadata.labels;
+    if (prepared && !parse_preprocess(prepared, &preprocess))
+        return refuse(error, TUFF_ERR_FORMAT, "%.300s: its metadata do not say how pictures are prepared", path);
+    labels->text = names ? malloc(strlen(names) + 1) : NULL;
+    if (labels->text) strcpy(labels->text, names);
+    if (names && !labels->text) return refuse(error, TUFF_ERR_MEMORY, "out of memory");
     n->bgr = p->bgr || preset->bgr;
     for (int k = 0; k < 3; k++) {
         n->factor[k] = (float)(1 / (preset->scale * preset->deviation[k]));
         n->offset[k] = (float)(-preset->mean[k] / preset->deviation[k]);
     }
     const double crop = p->crop > 0 ? p->crop : p->fitted && p->fit != TUFF_FIT_CROP ? 1 : preset->crop;
-    if (status == TUFF_OK && metadata.prepared && !p->preset && !p->fitted && !p->bgr && !p->side && p->crop <= 0)
-        status = describe_prepared(n, path, &metadata.preprocess, error);
+    if (prepared && !p->preset && !p->fitted && !p->bgr && !p->side && p->crop <= 0)
+        status = describe_prepared(n, path, &preprocess, error);
     else
         n->preprocess = (struct tuff_preprocess){.channels = n->preprocess.channels,
                                                  .height = (uint32_t)floor(n->side[0] / crop + 0.5),

@@ -74,6 +74,12 @@ static const char *type_name(struct inspected *x, enum tuff_element element)
     return lower;
 }
 
+void take_text(struct inspected *x, struct tuff_pair pair)
+{
+    x->texts[x->text_count++] = (struct tuff_pair){keep_text(x, pair.key, strlen(pair.key)),
+                                                   keep_text(x, pair.value, strlen(pair.value))};
+}
+
 void take_arrays(struct inspected *x, const struct tuff_tensors *tensors)
 {
     const size_t count = tuff_tensors_count(tensors);
@@ -89,13 +95,8 @@ void take_arrays(struct inspected *x, const struct tuff_tensors *tensors)
         x->bytes += a.bytes;
         x->numbers += a.bytes / tuff_element_bytes(a.element);
     }
-    x->text_count = tuff_tensors_text_count(tensors);
-    x->texts = keep(x, x->text_count, sizeof *x->texts);
-    for (size_t i = 0; i < x->text_count; i++) {
-        const struct tuff_pair pair = tuff_tensors_text_get(tensors, i);
-        x->texts[i] = (struct tuff_pair){keep_text(x, pair.key, strlen(pair.key)),
-                                         keep_text(x, pair.value, strlen(pair.value))};
-    }
+    x->texts = keep(x, tuff_tensors_text_count(tensors), sizeof *x->texts);
+    for (size_t i = 0; i < tuff_tensors_text_count(tensors); i++) take_text(x, tuff_tensors_text_get(tensors, i));
 }
 
 /* ---- networks of Tuff's own: the text of tuff_graph_print, a value a line ----------------------------------------------------------------- */

@@ -96,6 +96,7 @@ const char *keep_text(struct inspected *x, const void *text, size_t bytes);
 void inspected_finish(struct inspected *x);
 /* Counts operators, falling. */
 void count_operators(struct inspected *x);
+void take_text(struct inspected *x, struct tuff_pair pair); /* texts has room for it */
 void take_arrays(struct inspected *x, const struct tuff_tensors *tensors);
 
 /* Whatever file it is. What cannot run is no failure; a file that cannot be read is one, and so are options that do not fit (TUFF_ERR_USAGE). */

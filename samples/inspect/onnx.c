@@ -401,6 +401,8 @@ tuff_status inspect_onnx(struct inspected *x, struct tuff_context *context, cons
     take_ends(x, onnx);
     take_nodes(x, onnx);
     take_constants(x);
+    x->texts = keep(x, tuff_onnx_text_count(onnx), sizeof *x->texts);
+    for (uint32_t i = 0; i < tuff_onnx_text_count(onnx); i++) take_text(x, tuff_onnx_text_get(onnx, i));
     sort_names(&names);
     for (uint32_t i = 0; i < x->node_count; i++)
         if (!x->nodes[i].domain[0] && !x->nodes[i].function) x->version = x->nodes[i].version;

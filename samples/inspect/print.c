@@ -178,6 +178,20 @@ static void print_profile(FILE *file, const struct inspected *x)
     free((void *)order);
 }
 
+static void print_texts(FILE *file, const struct inspected *x)
+{
+    enum { SHOWN_MOST = 80 };
+    if (x->text_count) fprintf(file, "metadata\n");
+    for (size_t i = 0; i < x->text_count; i++) {
+        const size_t bytes = strlen(x->texts[i].value);
+        fprintf(file, "  %s: ", SHOWN(x->texts[i].key));
+        if (bytes <= SHOWN_MOST)
+            fprintf(file, "%s\n", SHOWN(x->texts[i].value));
+        else
+            fprintf(file, "%zu bytes (--json)\n", bytes);
+    }
+}
+
 void print_inspected(FILE *file, const struct inspected *x)
 {
     char numbers[24], bytes[24];
@@ -192,6 +206,7 @@ void print_inspected(FILE *file, const struct inspected *x)
             short_number((double)x->numbers, numbers), x->arrays.count, x->arrays.count == 1 ? "" : "s",
             short_bytes((double)x->bytes, bytes));
     if (x->runs == RUNS_ARRAYS) print_items(file, "list", &x->arrays, 10000, true);
+    print_texts(file, x);
     print_operators(file, x);
     print_covered(file, x);
     print_costs(file, x);

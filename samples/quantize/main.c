@@ -302,17 +302,25 @@ static tuff_status write_int8(struct run *r)
 {
     const struct options *o = &r->options;
     const struct calibration *c = &r->calibration;
+    const uint32_t text_count = tuff_onnx_text_count(r->onnx);
+    struct tuff_pair *texts = malloc((text_count + (size_t)1) * sizeof *texts);
+    if (!texts) return no_memory(&r->error);
+    for (uint32_t i = 0; i < text_count; i++) texts[i] = tuff_onnx_text_get(r->onnx, i);
     const struct tuff_onnx_write_params params = {.struct_size = sizeof params,
                                                   .session = c->session,
                                                   .outputs = c->outputs,
                                                   .output_count = c->output_count,
+                                                  .texts = texts,
+                                                  .text_count = text_count,
                                                   .ranges = c->ranges,
                                                   .range_count = c->count,
                                                   .signed_activations = o->signed_activations,
                                                   .one_weight_scale = o->one_weight_scale,
                                                   .layer = on_layer,
                                                   .layer_user = &r->layers};
-    return tuff_onnx_write(r->context, o->out, &params, &r->error);
+    const tuff_status status = tuff_onnx_write(r->context, o->out, &params, &r->error);
+    free(texts);
+    return status;
 }
 
 static tuff_status quantize(struct run *r)

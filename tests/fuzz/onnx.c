@@ -16,6 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             FUZZ_REQUIRE(tuff_onnx_output(onnx, i).rank <= TUFF_FILE_RANK);
         for (uint32_t i = 0; i < tuff_onnx_weight_count(onnx); i++)
             FUZZ_REQUIRE(tuff_onnx_weight(onnx, i).rank <= TUFF_FILE_RANK);
+        for (uint32_t i = 0; i < tuff_onnx_text_count(onnx); i++) {
+            const struct tuff_pair text = tuff_onnx_text_get(onnx, i);
+            FUZZ_REQUIRE(strlen(text.key) + strlen(text.value) < size && tuff_onnx_text(onnx, text.key));
+        }
         for (uint32_t i = 0; i < tuff_onnx_node_count(onnx); i++) {
             const struct tuff_onnx_node_info node = tuff_onnx_node(onnx, i);
             char text[40];

@@ -351,9 +351,14 @@ static tuff_status write_model(const struct runner *r, const char *in, const cha
     tuff_status status = is_tuff ? tuff_saved_open(r->context, in, &saved, error)
                                  : tuff_onnx_open(r->context, in, NULL, &onnx, error);
     params.saved = saved;
+    params.text_count = onnx ? tuff_onnx_text_count(onnx) : 0;
+    struct tuff_pair *texts = calloc(params.text_count + 1, sizeof *texts);
+    for (uint32_t i = 0; texts && i < params.text_count; i++) texts[i] = tuff_onnx_text_get(onnx, i);
+    params.texts = texts;
     if (onnx) status = tuff_onnx_runner_create(r->device, onnx, NULL, &params.runner, error);
     if (status == TUFF_OK && onnx) status = run_once(onnx, params.runner, error);
     if (status == TUFF_OK) status = tuff_onnx_write(r->context, out, &params, error);
+    free(texts);
     tuff_onnx_runner_destroy(params.runner);
     tuff_onnx_destroy(onnx);
     tuff_saved_destroy(saved);
