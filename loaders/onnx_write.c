@@ -88,6 +88,16 @@ struct tuff_onnx_tensor *tuff_ow_initializer(struct tuff_onnx_writer *w, enum tu
     return tensor;
 }
 
+struct tuff_span tuff_ow_own(struct tuff_onnx_writer *w, enum tuff_onnx_dtype type, const struct tuff_shape *shape,
+                             const void *data, size_t bytes)
+{
+    struct tuff_onnx_tensor *tensor = tuff_ow_initializer(w, type, shape);
+    tensor->name = tuff_ow_name(w, (struct tuff_span){0});
+    tensor->raw = (struct tuff_span){tuff_arena_copy(&w->arena, data, bytes ? bytes : 1), bytes};
+    if (!tensor->raw.data) no_memory(w);
+    return tensor->name;
+}
+
 struct tuff_span tuff_ow_constant(struct tuff_onnx_writer *w, enum tuff_onnx_dtype type, const struct tuff_shape *shape,
                                   const void *data, size_t bytes)
 {
@@ -100,11 +110,9 @@ struct tuff_span tuff_ow_constant(struct tuff_onnx_writer *w, enum tuff_onnx_dty
         for (uint32_t k = 0; same && k < shape->rank; k++) same = known->dims.at[k] == shape->dim[k];
         if (same) return known->name;
     }
-    struct tuff_onnx_tensor *tensor = tuff_ow_initializer(w, type, shape);
-    tensor->name = tuff_ow_name(w, (struct tuff_span){0});
-    tensor->raw = (struct tuff_span){tuff_arena_copy(&w->arena, data, bytes ? bytes : 1), bytes};
-    if (!tensor->raw.data || !tuff_lookup_add(&w->constants, &w->arena, hash, w->graph.initializers.count - 1)) no_memory(w);
-    return tensor->name;
+    const struct tuff_span name = tuff_ow_own(w, type, shape, data, bytes);
+    if (!tuff_lookup_add(&w->constants, &w->arena, hash, w->graph.initializers.count - 1)) no_memory(w);
+    return name;
 }
 
 struct tuff_span tuff_ow_number(struct tuff_onnx_writer *w, enum tuff_onnx_dtype type, double number)

@@ -20,7 +20,7 @@ struct quantize_test {
     char path[300];
     double worst;
 };
-/* A network of one product, y = x; W of its weights with what is folded in, terms of a sum; the nodes that are to be written. */
+/* A network of one product, or two beside each other ("a" and "b"), y = x; W of its weights with what is folded in, terms of a sum; the nodes that are to be written. */
 struct network {
     const char *name, *nodes;
     tuff_val (*build)(struct quantize_test *t, struct tuff_graph *g, tuff_val x);
@@ -80,12 +80,25 @@ static tuff_val build_matmul(struct quantize_test *t, struct tuff_graph *g, tuff
     return tuff_matmul(g, x, weights(t, g, "w", TUFF_SHAPE(1, 9, 7), -1, 1), (struct tuff_matmul_params){0});
 }
 
+/* Of two products, whose zero points are alike. */
+static tuff_val build_two(struct quantize_test *t, struct tuff_graph *g, tuff_val x)
+{
+    static const char *const names[2][2] = {{"w", "a"}, {"v", "b"}};
+    tuff_val parts[2];
+    for (int i = 0; i < 2; i++) {
+        const tuff_val w = weights(t, g, names[i][0], TUFF_SHAPE(3, 6, 1, 1), -1, 1);
+        parts[i] = tuff_named(g, tuff_conv2d(g, x, w, 0, (struct tuff_conv2d_params){0}), names[i][1]);
+    }
+    return tuff_concat(g, parts, 2, 1);
+}
+
 static const struct network networks[] = {
     {"conv", "QDDDCQD", build_conv, {.rank = 4, .dim = {2, 6, 9, 9}}, 1, 54},
     {"depthwise", "QDDCcQD", build_depthwise, {.rank = 4, .dim = {2, 6, 9, 9}}, 2, 9},
     {"norm", "QDDDCRQD", build_norm, {.rank = 4, .dim = {2, 6, 9, 9}}, 2, 6},
     {"gemm", "QDDDGQD", build_gemm, {.rank = 2, .dim = {3, 9}}, 1, 9},
     {"bounds", "QDDDGcQD", build_bounds, {.rank = 2, .dim = {3, 9}}, 1, 9},
+    {"two", "QDDCQDDCQD?QD", build_two, {.rank = 4, .dim = {2, 6, 9, 9}}, 1, 12},
     {"matmul", "QDDMQD", build_matmul, {.rank = 3, .dim = {1, 3, 9}}, 1, 9},
 };
 
@@ -168,13 +181,14 @@ static void check_network(struct quantize_test *t, const struct network *network
     if (status == TUFF_OK) status = tuff_executable_run(executable, &error);
     if (status == TUFF_OK) status = tuff_executable_read(executable, 0, y, (size_t)y_count * 4, &error);
     for (uint64_t i = 0; status == TUFF_OK && i < y_count; i++) low = fminf(low, y[i]), high = fmaxf(high, y[i]);
-    const struct tuff_onnx_range ranges[] = {{"x", -1, 2}, {"y", low, high}};
+    const struct tuff_onnx_range ranges[] = {{"x", -1, 2}, {"y", low, high}, {"a", low, high}, {"b", low, high}};
+    const unsigned products = network->build == build_two ? 2 : 1;
     const struct tuff_onnx_write_params params = {.struct_size = sizeof params,
                                                   .session = session,
                                                   .outputs = &out,
                                                   .output_count = 1,
                                                   .ranges = ranges,
-                                                  .range_count = 2,
+                                                  .range_count = products == 2 ? 4 : 2,
                                                   .signed_activations = i8,
                                                   .one_weight_scale = one,
                                                   .layer = count_layer,
@@ -190,7 +204,7 @@ static void check_network(struct quantize_test *t, const struct network *network
         struct tuff_array array = {
             .name = "x", .element = TUFF_ELEMENT_F32, .rank = network->x.rank, .data = x, .bytes = x_count * 4};
         for (uint32_t d = 0; d < array.rank; d++) array.dim[d] = network->x.dim[d];
-        backend_check(&t->test, layers[0] == 1 && !layers[1], "%s: %u products quantized, %u left", name, layers[0],
+        backend_check(&t->test, layers[0] == products && !layers[1], "%s: %u products quantized, %u left", name, layers[0],
                       layers[1]);
         read_back(t, name, network->nodes, array, y, bound);
     }

@@ -1,7 +1,7 @@
 """runtime.py FOLDER - models that Tuff wrote (onnx_write --dump), judged by others: the ONNX project's checker with full shape inference, and
 ONNX Runtime, which gives what Tuff gave: |a - b| <= 2e-5 max |b| + 1e-4 |b| of floats, whole numbers are equal. Of real models (model-NAME) 1e-4 +
 1e-3 |b|, as their cases say; of quantized ones, where a step more or less goes on, a tenth of max |b| and 1 / 128. Of what Tuff quantized (int8-NAME),
-optimized and as it stands, one step of the output."""
+optimized, as it stands, and with x64quantprecision, one step of the output."""
 
 import glob
 import os
@@ -13,6 +13,7 @@ import onnxruntime
 
 # What ONNX Runtime's processor part says of what it lacks: padding of dilated windows, windows of an even number of channels.
 LACKS = ("Pad should be smaller than kernel", "size_ % 2 == 1 was false")
+THEN = {"optimized": "plain", "plain": "precise"}  # of what Tuff quantized
 
 
 def step_of(model, output):
@@ -42,12 +43,14 @@ def same(got, wanted, name, step=None):
     return f"element {i}: {a[tuple(i)]:.9g}, not {b[tuple(i)]:.9g}; {wrong.sum()} of {b.size}"
 
 
-def check(path, plain=False):
+def check(path, way="optimized"):
     onnx.checker.check_model(path, full_check=True)
     name = os.path.basename(path)[:-5]
     int8 = name.startswith("int8-")
     options = onnxruntime.SessionOptions()
-    if plain:
+    if way == "precise":
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    if way == "plain":
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
     options.intra_op_num_threads = 2
@@ -70,7 +73,7 @@ def check(path, plain=False):
         why = same(got, numpy.load(wanted), name, step) if os.path.exists(wanted) else None
         if why:
             raise ValueError(f"output {i}: {why}")
-    return check(path, True) if int8 and not plain else None
+    return check(path, THEN[way]) if int8 and way in THEN else None
 
 
 def main():
