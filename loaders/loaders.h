@@ -350,10 +350,10 @@ struct tuff_onnx_node_info {
 /* Those of the model's graph in their order, of the graphs within them, of functions. */
 TUFF_API uint32_t tuff_onnx_node_count(const struct tuff_onnx *onnx);
 TUFF_API struct tuff_onnx_node_info tuff_onnx_node(const struct tuff_onnx *onnx, uint32_t index);
-/* Metadata (metadata_props), in the order of the file; texts are the model's. Pairs that are not UTF-8, or hold a zero byte, are left out. */
+/* Metadata (metadata_props), in the order of the file; texts are the model's. Pairs that are not UTF-8, or hold a zero byte, are left out. Under a key the
+ * last one counts; NULL: there is none. */
 TUFF_API uint32_t tuff_onnx_text_count(const struct tuff_onnx *onnx);
 TUFF_API struct tuff_pair tuff_onnx_text_get(const struct tuff_onnx *onnx, uint32_t index);
-/* The text under a key (the last of several), or NULL. */
 TUFF_API const char *tuff_onnx_text(const struct tuff_onnx *onnx, const char *key);
 /* An attribute as text, "pads = 1, 1", cut to the size with its zero byte. Returns text. */
 TUFF_API const char *tuff_onnx_attribute(const struct tuff_onnx_node_info *node, uint32_t index, char *text, size_t size);

@@ -214,27 +214,18 @@ static bool is_held(const struct tuff_lookup *held, const struct tuff_onnx_graph
 static bool list_nodes(struct tuff_onnx *onnx, const struct tuff_onnx_node *nodes, uint32_t count, uint32_t parent,
                        const struct tuff_onnx_function *f)
 {
-    const struct tuff_span none = {0};
     const uint32_t first = onnx->node_count;
     if (count && !tuff_grow_arena(&onnx->arena, &onnx->nodes, first, count, sizeof *onnx->nodes)) return false;
     for (uint32_t i = 0; i < count; i++) {
         const struct tuff_onnx_node *n = &nodes[i];
-        const int64_t version = f ? tuff_onnx_version(f->opsets.at, f->opsets.count, n->domain)
-                                  : tuff_onnx_version(onnx->model->opsets.at, onnx->model->opsets.count, n->domain);
-        const struct tuff_onnx_node_info info = {n->op,
-                                                 n->domain,
-                                                 n->name,
-                                                 f ? f->name : none,
-                                                 n->inputs.at,
-                                                 n->outputs.at,
-                                                 n->inputs.count,
-                                                 n->outputs.count,
-                                                 n->attributes.count,
-                                                 parent,
-                                                 version,
-                                                 false,
-                                                 n};
-        onnx->nodes[onnx->node_count++] = info;
+        struct tuff_onnx_node_info *info = &onnx->nodes[onnx->node_count++];
+        info->op = n->op, info->domain = n->domain, info->name = n->name, info->node = n, info->parent = parent;
+        info->inputs = n->inputs.at, info->input_count = n->inputs.count;
+        info->outputs = n->outputs.at, info->output_count = n->outputs.count;
+        info->attribute_count = n->attributes.count;
+        info->version = f ? tuff_onnx_version(f->opsets.at, f->opsets.count, n->domain)
+                          : tuff_onnx_version(onnx->model->opsets.at, onnx->model->opsets.count, n->domain);
+        if (f) info->function = f->name;
     }
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; k < nodes[i].attributes.count; k++) {
@@ -244,25 +235,17 @@ static bool list_nodes(struct tuff_onnx *onnx, const struct tuff_onnx_node *node
     return true;
 }
 
-/* Of what is a text; NULL: of what is none, and, as *good says, without memory. */
-static const char *take_text(struct tuff_onnx *onnx, struct tuff_span from, bool *good)
+static bool take_text(struct tuff_onnx *onnx, struct tuff_span key, struct tuff_span value)
 {
-    if (from.bytes && (!tuff_utf8_valid(from.data, from.bytes) || memchr(from.data, 0, from.bytes))) return NULL;
-    char *text = tuff_arena_alloc(&onnx->arena, from.bytes + 1);
-    *good = *good && text;
-    return text && from.bytes ? memcpy(text, from.data, from.bytes) : text;
-}
-
-static bool take_texts(struct tuff_onnx *onnx)
-{
-    const uint32_t count = onnx->model->texts.count;
-    bool good = (onnx->texts = tuff_arena_alloc(&onnx->arena, (count + (size_t)1) * sizeof *onnx->texts)) != NULL;
-    for (uint32_t i = 0; good && i < count; i++) {
-        const struct tuff_onnx_pair *pair = &onnx->model->texts.at[i];
-        const char *key = take_text(onnx, pair->key, &good), *value = take_text(onnx, pair->value, &good);
-        if (key && value) onnx->texts[onnx->text_count++] = (struct tuff_pair){key, value};
-    }
-    return good;
+    char *text = tuff_arena_alloc(&onnx->arena, key.bytes + value.bytes + 2);
+    if (!text || !TUFF_GROW_ARENA(&onnx->arena, onnx->texts, onnx->text_count, 1)) return false;
+    const struct tuff_pair pair = {text, text + key.bytes + 1};
+    if (key.bytes) memcpy(text, key.data, key.bytes);
+    if (value.bytes) memcpy(text + key.bytes + 1, value.data, value.bytes);
+    if (strlen(pair.key) == key.bytes && strlen(pair.value) == value.bytes &&
+        tuff_utf8_valid(text, key.bytes + 1 + value.bytes))
+        onnx->texts[onnx->text_count++] = pair;
+    return true;
 }
 
 static tuff_status start(struct tuff_onnx *onnx, struct tuff_error *error)
@@ -284,7 +267,9 @@ static tuff_status start(struct tuff_onnx *onnx, struct tuff_error *error)
     for (uint32_t i = 0; i < graph->inputs.count; i++)
         if (!is_held(&held, graph, graph->inputs.at[i].name)) onnx->inputs[onnx->input_count++] = &graph->inputs.at[i];
     const struct tuff_onnx_model *model = onnx->model;
-    bool good = take_texts(onnx) && list_nodes(onnx, graph->nodes.at, graph->nodes.count, UINT32_MAX, NULL);
+    bool good = list_nodes(onnx, graph->nodes.at, graph->nodes.count, UINT32_MAX, NULL);
+    for (uint32_t i = 0; i < model->texts.count && good; i++)
+        good = take_text(onnx, model->texts.at[i].key, model->texts.at[i].value);
     for (uint32_t i = 0; i < model->functions.count && good; i++)
         good = list_nodes(onnx, model->functions.at[i].nodes.at, model->functions.at[i].nodes.count, UINT32_MAX,
                           &model->functions.at[i]);

@@ -88,16 +88,6 @@ struct tuff_onnx_tensor *tuff_ow_initializer(struct tuff_onnx_writer *w, enum tu
     return tensor;
 }
 
-struct tuff_span tuff_ow_own(struct tuff_onnx_writer *w, enum tuff_onnx_dtype type, const struct tuff_shape *shape,
-                             const void *data, size_t bytes)
-{
-    struct tuff_onnx_tensor *tensor = tuff_ow_initializer(w, type, shape);
-    tensor->name = tuff_ow_name(w, (struct tuff_span){0});
-    tensor->raw = (struct tuff_span){tuff_arena_copy(&w->arena, data, bytes ? bytes : 1), bytes};
-    if (!tensor->raw.data) no_memory(w);
-    return tensor->name;
-}
-
 struct tuff_span tuff_ow_constant(struct tuff_onnx_writer *w, enum tuff_onnx_dtype type, const struct tuff_shape *shape,
                                   const void *data, size_t bytes)
 {
@@ -110,9 +100,11 @@ struct tuff_span tuff_ow_constant(struct tuff_onnx_writer *w, enum tuff_onnx_dty
         for (uint32_t k = 0; same && k < shape->rank; k++) same = known->dims.at[k] == shape->dim[k];
         if (same) return known->name;
     }
-    const struct tuff_span name = tuff_ow_own(w, type, shape, data, bytes);
-    if (!tuff_lookup_add(&w->constants, &w->arena, hash, w->graph.initializers.count - 1)) no_memory(w);
-    return name;
+    struct tuff_onnx_tensor *tensor = tuff_ow_initializer(w, type, shape);
+    tensor->name = tuff_ow_name(w, (struct tuff_span){0});
+    tensor->raw = (struct tuff_span){tuff_arena_copy(&w->arena, data, bytes ? bytes : 1), bytes};
+    if (!tensor->raw.data || !tuff_lookup_add(&w->constants, &w->arena, hash, w->graph.initializers.count - 1)) no_memory(w);
+    return tensor->name;
 }
 
 struct tuff_span tuff_ow_number(struct tuff_onnx_writer *w, enum tuff_onnx_dtype type, double number)
@@ -421,10 +413,10 @@ tuff_status tuff_ow_leaf(struct tuff_onnx_writer *w, tuff_val leaf, float *to)
     return read_weight(&weight, to, (size_t)tuff_shape_count(&value->type.shape) * sizeof *to, w->error);
 }
 
-static void add_pair(struct tuff_onnx_writer *w, void *list, const char *key, struct tuff_span value)
+static void add_pair(struct tuff_onnx_writer *w, void *list, const char *key, const char *value)
 {
     struct tuff_onnx_pair *pair = add(w, list, sizeof *pair);
-    *pair = (struct tuff_onnx_pair){tuff_ow_text(w, "%s", key), value};
+    *pair = (struct tuff_onnx_pair){{key, strlen(key)}, {value, value ? strlen(value) : 0}};
 }
 
 /* Weights go to a file beside, at multiples of 64 bytes; without it they are where the model's bytes have holes. */
@@ -451,9 +443,9 @@ static tuff_status write_files(struct tuff_onnx_writer *w, const char *path, con
         if (!beside) continue;
         parts[n++] = (struct tuff_os_part){.bytes = tensor->raw.bytes, .read = read_weight, .user = &weights[i]};
         tensor->location = 1;
-        add_pair(w, &tensor->external, "location", tuff_ow_text(w, "%s.data", slash ? slash + 1 : path));
-        add_pair(w, &tensor->external, "offset", tuff_ow_text(w, "%llu", (unsigned long long)at));
-        add_pair(w, &tensor->external, "length", tuff_ow_text(w, "%llu", (unsigned long long)tensor->raw.bytes));
+        add_pair(w, &tensor->external, "location", tuff_ow_text(w, "%s.data", slash ? slash + 1 : path).data);
+        add_pair(w, &tensor->external, "offset", tuff_ow_text(w, "%llu", (unsigned long long)at).data);
+        add_pair(w, &tensor->external, "length", tuff_ow_text(w, "%llu", (unsigned long long)tensor->raw.bytes).data);
         at += tensor->raw.bytes;
         if (at % 64) parts[n++] = (struct tuff_os_part){.data = zeros, .bytes = 64 - at % 64};
         at = (at + 63) / 64 * 64;
@@ -522,13 +514,11 @@ static void begin(struct tuff_onnx_writer *w, struct tuff_context *context, cons
     w->model.producer_version = tuff_ow_text(w, "%s", tuff_version());
     w->graph.name = tuff_ow_text(w, "network");
     ((struct tuff_onnx_opset *)add(w, &w->model.opsets, sizeof(struct tuff_onnx_opset)))->version = TUFF_ONNX_WRITES;
-    for (size_t i = 0; i < params->text_count; i++) {
-        const char *value = params->texts[i].value;
-        add_pair(w, &w->model.texts, params->texts[i].key, (struct tuff_span){value, strlen(value)});
-    }
+    for (size_t i = 0; i < params->text_count; i++)
+        add_pair(w, &w->model.texts, params->texts[i].key, params->texts[i].value);
     for (uint32_t i = 0; params->saved && i < 2; i++) {
         const char *key = i ? "labels" : "preprocess", *text = tuff_tensors_text(tuff_saved_tensors(params->saved), key);
-        if (text) add_pair(w, &w->model.texts, key, (struct tuff_span){text, strlen(text)});
+        if (text) add_pair(w, &w->model.texts, key, text);
     }
 }
 

@@ -64,9 +64,6 @@ struct tuff_onnx_tensor *tuff_ow_initializer(struct tuff_onnx_writer *w, enum tu
 /* The names of constants: content (copied) of a shape, one number, whole numbers. */
 struct tuff_span tuff_ow_constant(struct tuff_onnx_writer *w, enum tuff_onnx_dtype type, const struct tuff_shape *shape,
                                   const void *data, size_t bytes);
-/* The same, that no other node reads. */
-struct tuff_span tuff_ow_own(struct tuff_onnx_writer *w, enum tuff_onnx_dtype type, const struct tuff_shape *shape,
-                             const void *data, size_t bytes);
 struct tuff_span tuff_ow_number(struct tuff_onnx_writer *w, enum tuff_onnx_dtype type, double number);
 struct tuff_span tuff_ow_list(struct tuff_onnx_writer *w, const int64_t *list, uint32_t count);
 /* Writes the values behind these, which are needed; names of those that are there already are kept. False after a failure. */

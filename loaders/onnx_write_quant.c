@@ -198,8 +198,8 @@ static bool take_step(struct tuff_onnx_sheet *s, tuff_val v, tuff_val r, struct 
     return true;
 }
 
-/* Whole numbers behind DequantizeLinear, with a scale for each place of an axis; axis -1: the first for all. ONNX Runtime's x64quantprecision makes u8
- * of i8 node by node and refuses what two of them read. */
+/* Whole numbers behind DequantizeLinear, with a scale for each place of an axis; axis -1: the first for all. No other node reads them: ONNX Runtime's
+ * x64quantprecision makes u8 of i8 node by node. */
 static struct tuff_span dequantized(struct tuff_onnx_sheet *s, enum tuff_onnx_dtype type, const struct tuff_shape *shape,
                                     const void *numbers, const float *scales, int axis)
 {
@@ -207,10 +207,13 @@ static struct tuff_span dequantized(struct tuff_onnx_sheet *s, enum tuff_onnx_dt
     const uint32_t each = tuff_onnx_type_row(type)->bits / 8, count = axis < 0 ? 1 : shape->dim[axis];
     const struct tuff_shape line = axis < 0 ? (struct tuff_shape){0} : TUFF_SHAPE(count);
     const void *zeros = tuff_arena_alloc(&s->w->arena, count * 4);
-    tuff_ow_in(s, &n, tuff_ow_own(s->w, type, shape, numbers, (size_t)tuff_shape_count(shape) * each));
+    const struct tuff_lookup shared = s->w->constants;
+    s->w->constants = (struct tuff_lookup){0};
+    tuff_ow_in(s, &n, tuff_ow_constant(s->w, type, shape, numbers, (size_t)tuff_shape_count(shape) * each));
     tuff_ow_in(s, &n, tuff_ow_constant(s->w, TUFF_ONNX_FLOAT, &line, scales, count * sizeof *scales));
-    if (zeros) tuff_ow_in(s, &n, tuff_ow_own(s->w, type, &line, zeros, (size_t)count * each));
+    if (zeros) tuff_ow_in(s, &n, tuff_ow_constant(s->w, type, &line, zeros, (size_t)count * each));
     if (axis >= 0) tuff_ow_int(s, &n, "axis", axis);
+    s->w->constants = shared;
     return tuff_ow_emit(s, &n, "DequantizeLinear");
 }
 
