@@ -6,6 +6,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* sin(a + quarters pi / 2). mingw-w64's is the processor's fsin, whose pi has 66 bits: of large f32 numbers the rest of quarters is taken here, with as
+ * many bits of 2 / pi as matter (Payne and Hanek, 1983). */
+static inline double tuff_sine(double a, unsigned quarters)
+{
+#ifdef __MINGW32__
+    __extension__ typedef unsigned __int128 uint128;
+    static const uint64_t bits[] = {0xa2f9836e4e441529, 0xfc2757d1f534ddc0, 0xdb6295993c439041, 0xfe5163abdebbc561};
+    int e;
+    const double part = frexp(fabs(a), &e);
+    if (e > 26 && e <= 128 && part == (double)(float)part) {
+        const uint64_t m = (uint64_t)ldexp(part, 24), *w = bits + (e - 26) / 64;
+        const unsigned s = (unsigned)(e - 26) % 64;
+        const uint64_t high = s ? w[0] << s | w[1] >> (64 - s) : w[0], low = s ? w[1] << s | w[2] >> (64 - s) : w[1];
+        const uint128 rest = ((uint128)high << 64 | low) * m;
+        const unsigned q = quarters + (unsigned)(rest >> 126);
+        const double x = (double)(uint64_t)(rest << 2 >> 64) * 0x1p-64 * 1.57079632679489661923, y = q & 1 ? cos(x) : sin(x);
+        return (q & 2) != 0 != (a < 0 && !(quarters & 1)) ? -y : y;
+    }
+#endif
+    return quarters & 1 ? cos(a) : sin(a);
+}
+
 #define PW_HELPER1(name, glsl, c, error)                                                                                    \
     static inline double name(double a) { return c; }
 #define PW_HELPER2(name, glsl, c, error)                                                                                    \

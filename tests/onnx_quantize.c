@@ -271,6 +271,10 @@ static void check_left(struct quantize_test *t)
 int main(int argc, char **argv)
 {
     static struct quantize_test t;
+#if !TUFF_HAVE_ONNX
+    puts("SKIP: this build has no nanopb");
+    return 77;
+#endif
     const int status = backend_test_begin(&t.test, NULL);
     if (status != 0) return status;
     t.random = (struct op_random){.state = 1};
