@@ -22,7 +22,7 @@ static inline double tuff_sine(double a, unsigned quarters)
         const uint128 rest = ((uint128)high << 64 | low) * m;
         const unsigned q = quarters + (unsigned)(rest >> 126);
         const double x = (double)(uint64_t)(rest << 2 >> 64) * 0x1p-64 * 1.57079632679489661923, y = q & 1 ? cos(x) : sin(x);
-        return (q & 2) != 0 != (a < 0 && !(quarters & 1)) ? -y : y;
+        return ((q & 2) != 0) != (a < 0 && !(quarters & 1)) ? -y : y;
     }
 #endif
     return quarters & 1 ? cos(a) : sin(a);
