@@ -358,6 +358,25 @@ static void test_thousand(struct scan_test *t)
     finish(g, data);
 }
 
+/* What a loop reads is memory: bytes are made wide before it. */
+static void test_bytes(struct scan_test *t)
+{
+    struct tuff_graph *g = fresh(t);
+    tuff_val in[3] = {tuff_input(g, "x", TUFF_I8, TUFF_SHAPE(6, 3, 40)), tuff_input(g, "w", TUFF_I8, TUFF_SHAPE(64, 40)),
+                      tuff_input(g, "v", TUFF_I8, TUFF_SHAPE(64, 16))},
+             wide[3];
+    for (int i = 0; i < 3; i++) wide[i] = tuff_affine(g, tuff_cast(g, in[i], TUFF_F32), 0.03125, 0);
+    struct tuff_recurrent_params p = {.struct_size = sizeof p, .w_ih = wide[1], .w_hh = wide[2]};
+    tuff_val out = tuff_recurrent(g, wide[0], &p).h;
+    double **data = fill(t, g, true), *got = NULL;
+    struct op_run run = {.outputs = &out, .count = 1, .got = &got};
+    bool ok = tuff_reference_run(g, data) == TUFF_OK && op_run_graph(t->test.device, g, data, &run);
+    backend_check(&t->test, ok && is_near(got, data[out], 6 * 3 * 16, 1e-5),
+                  "%s: a loop over bytes differs from the definition", t->how);
+    tuff_free(t->test.context, got);
+    finish(g, data);
+}
+
 /* ---- it trains ----------------------------------------------------------------------------------------------------------------------- */
 
 enum { STEPS = 6, SAMPLES = 128 };
@@ -544,6 +563,7 @@ int main(int argc, char **argv)
         for (uint32_t c = 0; c < TUFF_COUNT(shape_cases); c++)
             if (i == 0 || c % 3 == i % 3) test_mixed(&t, &shape_cases[c]);
         if (i == 0) {
+            test_bytes(&t);
             test_thousand(&t);
             test_training(&t);
             test_file(&t);

@@ -151,7 +151,9 @@ static void root_kernel_inputs(struct tuff_work *w)
         for (uint32_t i = 0; i < value->in_count; i++) {
             tuff_val in = value->in[i];
             if (!in) continue;
-            tuff_val bytes = w->params->plain || tuff_is_unfused(w) ? 0 : bytes_of(w, in);
+            bool reads = value->op->class == TUFF_CLASS_KERNEL && !w->params->plain &&
+                         !tuff_is_unfused(w); /* through a hook */
+            tuff_val bytes = reads ? bytes_of(w, in) : 0;
             if (bytes)
                 require_memory(w, bytes);
             else if (w->params->plain) /* a reduction follows one strided view */
