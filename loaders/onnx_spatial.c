@@ -484,7 +484,13 @@ BUILD(resize)
         p.size[axis] = (uint32_t)floor(common * x->dim[axis] + 0.5), p.scale[axis] = common;
     }
     const bool whole = !tuff_is_float(tuff_onnx_type_row(o->in[0].type)->dtype) && p.mode != TUFF_RESIZE_NEAREST;
-    return tuff_on_put(o, 0, tuff_resize(g, whole ? tuff_on_f32(o, 0) : tuff_on(o, 0), &p));
+    /* Set 10 leaves open which neighbour is the nearest; ONNX Runtime takes the next one where an axis shrinks. */
+    struct tuff_resize_params shrink = p;
+    shrink.nearest = TUFF_RESIZE_CEIL;
+    const bool next = o->version == 10 && !upsample && p.mode == TUFF_RESIZE_NEAREST;
+    for (uint32_t i = 0; i < x->rank && next; i++) *(p.scale[i] < 1 ? &p.scale[i] : &shrink.scale[i]) = 0;
+    const tuff_val y = tuff_resize(g, whole ? tuff_on_f32(o, 0) : tuff_on(o, 0), &p);
+    return tuff_on_put(o, 0, next ? tuff_resize(g, y, &shrink) : y);
 }
 
 BUILD(depth_to_space)

@@ -9,10 +9,10 @@ struct loaders_test {
     const char *name;
     struct tuff_context *context;
     int cases, failures;
-    size_t live;      /* allocations not yet released */
-    size_t calls;     /* allocations asked for since the last reset */
-    size_t fail_at;   /* this call fails; 0: none */
-    char folder[400]; /* scratch, removed at the end */
+    _Atomic size_t live;  /* allocations not yet released */
+    _Atomic size_t calls; /* allocations asked for since the last reset */
+    size_t fail_at;       /* this call fails; 0: none */
+    char folder[400];     /* scratch, removed at the end */
 };
 
 void loaders_begin(struct loaders_test *test, const char *name);

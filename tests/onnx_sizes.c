@@ -75,8 +75,8 @@ static void try_sizes(struct loaders_test *test, struct tuff_device *device, str
     expect(test, 2 * warm >= seen.count, "pipelines of three sizes", "half of all", "%u of %u", warm, seen.count);
     expect(test, peak <= most, "device memory of later rounds", "no more than of the first", "%.1f MB for %.1f MB",
            (double)peak / 1e6, (double)most / 1e6);
-    expect(test, live[1] <= live[0], "allocations of later rounds", "no more than after the first", "%zu for %zu", live[1],
-           live[0]);
+    expect(test, live[1] <= live[0] + live[0] / 100, "allocations of later rounds", "as many as after the first",
+           "%zu for %zu", live[1], live[0]);
 }
 
 int main(int argc, char **argv)
