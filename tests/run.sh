@@ -2,7 +2,7 @@
 # run.sh - the one command that builds Tuff and runs its tests.
 #
 #   tests/run.sh               build, all tests on lavapipe under validation, once more without optimization passes and
-#                              with poisoned memory, once more a choice of them under sanitizers (ten minutes on two cores)
+#                              with poisoned memory, once more a choice of them under sanitizers (twenty-five minutes on two cores)
 #   tests/run.sh quick         tests that need no GPU (under a minute)
 #   tests/run.sh matrix        every driver, profile, compiler and build option; prints a table. Drivers that are not on
 #                              this system come from the lab: $TUFF_SHARED, else ../shared. TUFF_ROWS=REGEX: those rows alone
@@ -120,7 +120,7 @@ default() {
     build asan "-DTUFF_SHADERS_OF=$root/build/release"
     # Not what trains or measures for long, nor compares numbers alone: those run so in the matrix.
     suite "address and undefined-behaviour sanitizer, lavapipe" asan check \
-        -E '^((canary|dryrun|fuzz|lint|install|roofline|probe|torch)_|bench_(run|torch)$|onnx_(classify|conformance|models|peers|runtime|write)$|train_(quick|resume|rounds|limits|threads)$|(refs_suite|op_same_bits|op_types|example_classifier)$)'
+        -E '^((canary|dryrun|fuzz|lint|install|roofline|probe|torch)_|bench_(run|torch)$|onnx_(classify|conformance|models|peers|runtime|sizes|write)$|sample_(autoencoder|unet)$|transfer_onnx$|train_(quick|resume|rounds|limits|threads)$|(refs_suite|op_same_bits|op_types|example_classifier)$)'
 }
 
 # ---- matrix ----
