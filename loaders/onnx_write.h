@@ -27,7 +27,7 @@ struct tuff_onnx_int8 {
     const struct tuff_onnx_range *range; /* it passes through 8 bits; NULL: it stays as it is */
     tuff_val reader, product;            /* its only reader; of a chain's last value the first; or 0 */
     uint32_t readers;
-    bool fixed; /* it hangs on weights alone */
+    bool fixed, needed; /* it hangs on weights alone; its numbers are being made */
 };
 /* A graph, or the body of a loop, while its nodes are written. */
 struct tuff_onnx_sheet {

@@ -161,21 +161,31 @@ tuff_val tuff_ow_int8_reads(const struct tuff_onnx_sheet *s, tuff_val v, uint32_
     return !product ? tuff_ow_reads(s->g, tuff_value_of(s->g, v), k) : k == 0 ? tuff_value_of(s->g, product)->in[0] : 0;
 }
 
-/* The numbers of a value that is fixed, among data; NULL after a failure. */
-static const double *numbers_of(struct tuff_onnx_sheet *s, tuff_val v, double **data)
+static bool fill(struct tuff_onnx_sheet *s, tuff_val v, double **data)
 {
     const struct tuff_value *value = tuff_value_of(s->g, v);
     const uint64_t count = tuff_shape_count(&value->type.shape);
-    for (uint32_t k = 0; !data[v] && k < value->in_count; k++)
-        if (!numbers_of(s, value->in[k], data)) return NULL;
-    if (data[v]) return data[v];
     float *numbers = tuff_is_kept(value) ? tuff_alloc(s->w->context, (size_t)count * sizeof *numbers) : NULL;
     tuff_status status = tuff_reference_value(s->g, v, data);
     if (status == TUFF_OK && tuff_is_kept(value)) status = numbers ? tuff_ow_leaf(s->w, v, numbers) : TUFF_ERR_MEMORY;
     for (uint64_t i = 0; status == TUFF_OK && i < count && (numbers || value->data); i++)
         data[v][i] = numbers ? (double)numbers[i] : tuff_element(tuff_host_type(value).dtype, value->data, i);
     tuff_free(s->w->context, numbers);
-    return status == TUFF_OK || tuff_ow_fail(s->w, status, "ONNX: weights cannot be read") ? data[v] : NULL;
+    return status == TUFF_OK || tuff_ow_fail(s->w, status, "ONNX: weights cannot be read");
+}
+
+/* The numbers of a value that is fixed, among data; NULL after a failure. */
+static const double *numbers_of(struct tuff_onnx_sheet *s, tuff_val v, double **data)
+{
+    tuff_val at = v + 1;
+    for (uint32_t left = s->int8[v].needed = !data[v]; left; left -= s->int8[at].needed) {
+        const struct tuff_value *value = tuff_value_of(s->g, --at);
+        for (uint32_t k = 0; s->int8[at].needed && k < value->in_count; k++)
+            if (!data[value->in[k]] && !s->int8[value->in[k]].needed) left += s->int8[value->in[k]].needed = true;
+    }
+    for (; at <= v; s->int8[at++].needed = false)
+        if (s->int8[at].needed && !fill(s, at, data)) return NULL;
+    return data[v];
 }
 
 /* The operator's own reference, of a number for each channel. */
@@ -227,14 +237,15 @@ static bool add_weights(struct tuff_onnx_sheet *s, struct tuff_onnx_node *node, 
     const size_t count = (size_t)tuff_shape_count(&shape), terms = count / n;
     float *scales = tuff_arena_alloc(&s->w->arena, 2 * n * sizeof *scales), *steps = scales + n, most = 1e-30f;
     int8_t *whole = tuff_arena_alloc(&s->w->arena, count);
-    int32_t *biases = tuff_arena_alloc(&s->w->arena, n * sizeof *biases);
-    bool bias = false;
+    int32_t *biases = tuff_arena_alloc(&s->w->arena, n * sizeof *biases), bias = 0;
     if (!scales || !whole || !biases) return tuff_ow_fail(s->w, TUFF_ERR_MEMORY, "out of host memory");
     if (!conv) shape = TUFF_SHAPE((uint32_t)terms, n);
     for (uint32_t k = 0; k < n; k++) { /* so that the bias fits in 32 bits, too */
         double largest = fabs(c->at[k]) / x_scale / (1 << 23);
-        for (size_t i = 0; i < terms; i++)
-            largest = fmax(largest, fabs(w[by_rows ? k * terms + i : i * n + k] * (c->at[n + k] - c->at[k])));
+        for (size_t i = 0; i < terms; i++) {
+            const double x = fabs(w[by_rows ? k * terms + i : i * n + k] * (c->at[n + k] - c->at[k]));
+            largest = x > largest || isnan(x) ? x : largest; /* fmax would leave NaN out */
+        }
         if (!(largest < 1e30)) return tuff_ow_fail(s->w, TUFF_ERR_FORMAT, "ONNX: weights that are not finite");
         scales[k] = fmaxf((float)largest / 127, 1e-30f);
         most = fmaxf(most, scales[k]);
@@ -243,15 +254,14 @@ static bool add_weights(struct tuff_onnx_sheet *s, struct tuff_onnx_node *node, 
         scales[k] = one ? most : scales[k];
         steps[k] = fmaxf((float)(x_scale * (double)scales[k]), 1e-38f);
         biases[k] = (int32_t)rint(c->at[k] / (double)steps[k]);
-        bias = bias || biases[k];
+        bias |= biases[k];
         for (size_t i = 0; i < terms; i++) {
             const double x = w[by_rows ? k * terms + i : i * n + k] * (c->at[n + k] - c->at[k]) / (double)scales[k];
             whole[conv ? k * terms + i : i * n + k] = (int8_t)fmax(-127, fmin(127, rint(x)));
         }
     }
-    const struct tuff_shape line = TUFF_SHAPE(n);
     tuff_ow_in(s, node, dequantized(s, TUFF_ONNX_I8, &shape, whole, scales, one ? -1 : !conv));
-    if (bias) tuff_ow_in(s, node, dequantized(s, TUFF_ONNX_I32, &line, biases, steps, one ? -1 : 0));
+    if (bias) tuff_ow_in(s, node, dequantized(s, TUFF_ONNX_I32, &TUFF_SHAPE(n), biases, steps, one ? -1 : 0));
     return true;
 }
 

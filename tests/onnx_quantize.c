@@ -268,6 +268,49 @@ static void check_left(struct quantize_test *t)
     tuff_graph_destroy(g);
 }
 
+/* Weights that many nodes lead to, and numbers that cannot be rounded: fmax and fmin would hide them. */
+static void check_weights(struct quantize_test *t)
+{
+    static const struct {
+        float weight, bias;
+        uint32_t nodes;
+        tuff_status status;
+    } cases[] = {{1, 1, 200000, TUFF_OK}, {NAN, 1, 0, TUFF_ERR_FORMAT}, {1, NAN, 0, TUFF_ERR_FORMAT}};
+    static const struct tuff_onnx_range ranges[] = {{"x", -1, 1}, {"y", -1, 1}};
+    t->test.quiet = true;
+    for (size_t i = 0; i < TUFF_COUNT(cases); i++) {
+        const float w_numbers[4] = {1, cases[i].weight, -1, 2}, b_numbers[2] = {cases[i].bias, 3};
+        struct tuff_graph *g = NULL;
+        struct tuff_session *session = NULL;
+        struct tuff_error error = {0};
+        unsigned layers[2] = {0};
+        if (tuff_graph_create(t->test.context, &g, NULL) != TUFF_OK) abort();
+        const tuff_val x = tuff_input(g, "x", TUFF_F32, TUFF_SHAPE(1, 2, 1, 1));
+        tuff_val w = tuff_param_of(g, "w", (struct tuff_type){TUFF_F32, TUFF_SHAPE(2, 2, 1, 1)},
+                                   (struct tuff_init){.kind = TUFF_INIT_DATA, .data = w_numbers});
+        const tuff_val b = tuff_param_of(g, "b", (struct tuff_type){TUFF_F32, TUFF_SHAPE(2)},
+                                         (struct tuff_init){.kind = TUFF_INIT_DATA, .data = b_numbers});
+        for (uint32_t k = 0; k < cases[i].nodes; k++) w = tuff_neg(g, w);
+        const tuff_val y = tuff_named(g, tuff_conv2d(g, x, w, b, (struct tuff_conv2d_params){0}), "y");
+        tuff_status status = tuff_session_create(t->test.device, g, NULL, &session, &error);
+        const struct tuff_onnx_write_params params = {.struct_size = sizeof params,
+                                                      .session = session,
+                                                      .outputs = &y,
+                                                      .output_count = 1,
+                                                      .ranges = ranges,
+                                                      .range_count = TUFF_COUNT(ranges),
+                                                      .layer = count_layer,
+                                                      .layer_user = layers};
+        if (status == TUFF_OK) status = tuff_onnx_write(t->test.context, t->path, &params, &error);
+        backend_check(&t->test, status == cases[i].status && layers[0] == 1, "weights %u: %s '%s', %u quantized",
+                      (unsigned)i, tuff_status_name(status), error.message, layers[0]);
+        remove(t->path);
+        tuff_session_destroy(session);
+        tuff_graph_destroy(g);
+    }
+    t->test.quiet = false;
+}
+
 int main(int argc, char **argv)
 {
     static struct quantize_test t;
@@ -282,6 +325,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < TUFF_COUNT(networks); i++)
         for (uint32_t k = 0; k < 4; k++) check_network(&t, &networks[i], k & 1, k >> 1);
     check_left(&t);
+    check_weights(&t);
     printf("%u models, the largest error is %.2g of its bound\n", 4 * (unsigned)TUFF_COUNT(networks), t.worst);
     return backend_test_end(&t.test, "onnx_quantize");
 }
