@@ -51,6 +51,10 @@ ends 2 "which model is it?" --data x -o y
 ends 2 "--data is missing" model.onnx -o y
 ends 2 "--out is missing" model.onnx --data x
 ends 2 "would be lost" "$mnist/model.onnx" --data x -o "$mnist/model.onnx"
+cp "$mnist/model.onnx" "$work/same.onnx"
+ln -s same.onnx "$work/link.onnx"
+ends 2 "would be lost" "$work/same.onnx" --data x -o "$work/./same.onnx"
+ends 2 "would be lost" "$work/same.onnx" --data x -o "$work/link.onnx"
 ends 2 "--percentile cannot be \"5\"" model.onnx --percentile 5
 ends 2 "does not go with --method min-max" model.onnx --data x -o y --method min-max --percentile 99
 ends 2 "no Conv, Gemm or MatMul, or result of one" "$mnist/model.onnx" --data "$mnist/inputs" -o "$out" --skip Nothing
@@ -61,9 +65,34 @@ ends 2 "unknown option" model.onnx --nothing
 ends 1 "no such folder" "$mnist/model.onnx" --data "$work/missing" -o "$out"
 ends 1 "no pictures, .npy or .npz" "$mnist/model.onnx" --data "$work/none" -o "$out"
 ends 1 "x.npy" "$mnist/model.onnx" --data "$work/wrong" -o "$out"
+mkdir "$work/zip" "$work/rows"
+printf 'PK\005\006\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000' > "$work/zip/x.npy" # an archive of nothing
+ends 1 "x.npy: holds no single array" "$mnist/model.onnx" --data "$work/zip" -o "$out"
+printf '\223NUMPY\001\000\166\000%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 1, 28, 28), }" > "$work/rows/x.npy"
+ends 1 "its arrays hold no samples" "$mnist/model.onnx" --data "$work/rows" -o "$out"
 ends 1 "cannot" "$work/missing.onnx" --data "$mnist/inputs" -o "$out"
 ends 1 "it takes [1, 1, 28, 28]" "$mnist/model.onnx" --data "$shared/models/super-resolution/inputs" -o "$out"
 ends 1 "$work/missing" "$mnist/model.onnx" --data "$mnist/inputs" -o "$work/missing/out.onnx"
+if command -v python3 > /dev/null 2>&1; then # an output and an operand that are left out have one name: ""
+    mkdir "$work/left"
+    python3 - "$work" <<'MAKE'
+import struct, sys
+def varint(n): return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+def part(field, data): return varint(field * 8 + 2) + varint(len(data)) + data
+def whole(field, n): return varint(field * 8) + varint(n)
+def value(name, *dims): return part(1, name) + part(2, part(1, whole(1, 1) + part(2, b"".join(part(1, whole(1, d)) for d in dims))))
+def node(op, ins, outs, more=b""): return part(1, b"".join(part(1, n) for n in ins) + b"".join(part(2, n) for n in outs) + part(4, op) + more)
+def tensor(name, numbers, *dims): return part(5, b"".join(whole(1, d) for d in dims) + whole(2, 1) + part(8, name) + part(9, struct.pack("<%df" % len(numbers), *numbers)))
+axis = part(5, part(1, b"axis") + whole(3, 1) + whole(20, 2))
+graph = node(b"Split", [b"x"], [b"", b"b"], axis) + node(b"Resize", [b"b", b"", b"scales"], [b"r"]) + node(b"Conv", [b"r", b"w"], [b"y"]) + part(2, b"g")
+graph += tensor(b"scales", [1, 1, 2, 2], 4) + tensor(b"w", [1, -1, 2, 1], 2, 2, 1, 1) + part(11, value(b"x", 1, 4, 4, 4)) + part(12, value(b"y", 1, 2, 8, 8))
+open(sys.argv[1] + "/left.onnx", "wb").write(whole(1, 8) + part(8, whole(2, 17)) + part(7, graph))
+head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 4, 4, 4), }".ljust(117) + b"\n"
+open(sys.argv[1] + "/left/x.npy", "wb").write(b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head + struct.pack("<128f", *(n % 7 - 3 for n in range(128))))
+MAKE
+    ends 0 "1 quantized, 0 left" "$work/left.onnx" --data "$work/left" -o "$out"
+    [ "$(grep -ao 'QuantizeLinear' "$out" | wc -l)" -eq 3 ] || fail "what Resize reads and gives, and Conv gives: $(grep -ao 'QuantizeLinear' "$out" | wc -l) are rounded, not 3"
+fi
 if [ -d "$shared/models/yunet-n" ]; then # sums, pools, resizing, many outputs
     mkdir "$work/yunet" && cp "$shared/models/yunet-n/inputs/0_input.npy" "$work/yunet"
     ends 0 "59 quantized, 0 left" "$shared/models/yunet-n/model.onnx" --data "$work/yunet" -o "$out"

@@ -203,6 +203,20 @@ bool program_is_file(const char *path)
     return stat(path, &about) == 0 && (about.st_mode & S_IFMT) == S_IFREG;
 }
 
+bool program_same_file(const char *one, const char *other)
+{
+#ifdef _WIN32
+    char *a = _fullpath(NULL, one, 0), *b = _fullpath(NULL, other, 0);
+    const bool same = a && b && _stricmp(a, b) == 0 && program_exists(one);
+    free(a);
+    free(b);
+    return same;
+#else
+    struct stat a, b;
+    return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+#endif
+}
+
 void program_remove(const char *path)
 {
 #ifdef _WIN32

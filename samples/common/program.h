@@ -23,7 +23,8 @@ void program_tell(const char *what, double done, double all);
 
 /* Anything of that name, behind links too; a pipe is not opened. */
 bool program_exists(const char *path);
-bool program_is_file(const char *path); /* a regular one */
+bool program_is_file(const char *path);                     /* a regular one */
+bool program_same_file(const char *one, const char *other); /* both exist and are one, by links or any spelling */
 /* Removes the file that a path leads to; a symbolic link stays, and leads nowhere. */
 void program_remove(const char *path);
 

@@ -17,10 +17,12 @@ static void note(void *user, struct tuff_span name, const struct tuff_onnx_end *
     if (c->name_count == c->room) {
         const uint32_t room = c->room ? 2 * c->room : 256;
         char **more = realloc(c->names, room * sizeof *more);
+        c->failed = c->failed || !more;
         if (!more) return;
         c->names = more, c->room = room;
     }
     char *own = malloc(name.bytes + 1);
+    c->failed = c->failed || !own;
     if (!own) return;
     memcpy(own, name.data, name.bytes);
     own[name.bytes] = 0;
@@ -64,7 +66,7 @@ static tuff_status take_values(struct calibration *c, const struct feed *feed, s
         note(c, (struct tuff_span){feed->inputs[i].name, strlen(feed->inputs[i].name)}, &feed->inputs[i]);
     c->values = calloc(c->name_count + 1, sizeof *c->values);
     c->ranges = calloc(c->name_count + 1, sizeof *c->ranges);
-    if (!c->values || !c->ranges) return no_memory(error);
+    if (!c->values || !c->ranges || c->failed) return no_memory(error);
     for (uint32_t i = 0; i < c->name_count; i++) {
         const tuff_val v = tuff_graph_find(c->graph, c->names[i]);
         if (v && tuff_type_of(c->graph, v).dtype == TUFF_F32) c->values[count++] = v;

@@ -123,6 +123,8 @@ static tuff_status open_file(struct feed *f, uint64_t file, struct tuff_array *a
             status = tuff_numpy_open(f->context, path, 0, &f->open[at], error);
         }
         if (status != TUFF_OK) break;
+        if (!f->archives && tuff_tensors_count(f->open[at]) != 1)
+            return refuse(error, TUFF_ERR_FORMAT, "%.300s: holds no single array", path);
         if (f->archives && !tuff_tensors_find(f->open[at], f->inputs[i].name, &arrays[i]))
             return refuse(error, TUFF_ERR_FORMAT, "%.300s: has no array \"%.100s\", as an input of the model is called",
                           path, f->inputs[i].name);
@@ -162,6 +164,8 @@ static tuff_status begin_arrays(struct feed *f, struct tuff_error *error)
         f->files[k].first = f->count;
         f->count += rows;
     }
+    if (status == TUFF_OK && !f->count)
+        return refuse(error, TUFF_ERR_FORMAT, "%.300s: its arrays hold no samples", f->folder);
     return status;
 }
 

@@ -82,7 +82,7 @@ static void check(struct options *o, int words, char **word, bool min_max)
     if (!o->data) wrong("--data is missing: which samples is it calibrated with?");
     if (!o->out) wrong("--out is missing: where does the int8 model go?");
     if (min_max && o->percentile > 0) wrong("--percentile does not go with --method min-max");
-    if (!strcmp(o->model, o->out)) wrong("--out is the model itself: it would be lost");
+    if (program_same_file(o->model, o->out)) wrong("--out is the model itself: it would be lost");
 }
 
 /* -1: go on; else the exit status. */

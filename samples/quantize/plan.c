@@ -15,6 +15,7 @@ struct value {
 struct plan {
     const struct tuff_onnx *onnx;
     struct value *values; /* [owned] */
+    struct value none;    /* what is left out (""): fresh each time */
     uint32_t *places;     /* [owned] of values by hashes; UINT32_MAX: free */
     uint32_t count, room;
 };
@@ -34,6 +35,8 @@ static uint32_t *place(const struct plan *p, struct tuff_span name)
 
 static struct value *add(struct plan *p, struct tuff_span name)
 {
+    p->none = (struct value){.range = NULL};
+    if (!name.bytes) return &p->none;
     uint32_t *at = place(p, name);
     if (*at == UINT32_MAX) {
         p->values[p->count] = (struct value){.name = name, .same = p->count};
@@ -76,7 +79,7 @@ static tuff_status list_values(struct plan *p, const struct calibration *c, cons
             in->reader = n, in->readers++;
         }
         for (uint32_t k = 0; k < node.output_count; k++) add(p, node.outputs[k])->varies = varies;
-        if (op_is(&node, "Identity Dropout") && node.output_count) {
+        if (op_is(&node, "Identity Dropout") && node.output_count && node.inputs[0].bytes) {
             const struct value *in = add(p, node.inputs[0]);
             add(p, node.outputs[0])->same = (uint32_t)(in - p->values);
         }

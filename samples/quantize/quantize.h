@@ -72,6 +72,7 @@ struct calibration {
     tuff_val *values; /* [owned] */
     struct tuff_onnx_range *ranges;
     uint32_t name_count, room, count; /* count: of values and ranges */
+    bool failed;                      /* a name found no memory */
 };
 /* Opens the model; its values' names are noted when it is built. Finish the calibration in any case. */
 TUFF_MUST_CHECK tuff_status calibration_open(struct calibration *c, struct tuff_context *context, const char *path,
