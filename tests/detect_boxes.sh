@@ -48,6 +48,7 @@ yunet="--model $models/yunet-n/model.onnx"
 
     ends 0 "yunet-n.0.png: 1 face" $yunet --score 0.5 "$work/yunet-n.0.png"
     ends 0 "yunet-n.0.png: 0 faces" $yunet --score 0.99 "$work/yunet-n.0.png"
+    ends 0 "yunet-n.0.png: 1 face" --model "$work/nan.onnx" "$work/yunet-n.0.png" # the one whose landmarks are numbers
     ends 2 "--model is missing" x.png
     ends 2 "no pictures are named" $yunet
     ends 2 "--kind is yunet" $yunet --kind yolo x.png
@@ -62,6 +63,7 @@ yunet="--model $models/yunet-n/model.onnx"
     ends 1 "no detector that is known" --model "$models/efficientnet-lite0-int8/model.onnx" "$work/yunet-n.0.png"
     ends 1 "not those of --kind db" $yunet --kind db "$work/yunet-n.0.png"
     ends 1 "would both be drawn" $yunet --out-dir "$work/drawn" "$work/yunet-n.0.png" "$work/folder/yunet-n.0.jpg"
+    ends 1 "make too long a path" $yunet --out-dir "$work/$(printf '%600s' | sed 's/ /.\//g')" "$work/yunet-n.0.png"
     ends 1 "No such file" $yunet --json "$work/none/a.json" "$work/yunet-n.0.png"
     if "$program" $yunet --out-dir "$work/drawn" "$work/padded.png" "$work/yunet-n.1.png" > "$work/output" 2>&1; then
         python3 tests/detect_reference.py drawn "$work" || fail "a drawing is wrong"

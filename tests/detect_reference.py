@@ -37,7 +37,24 @@ def picture(models, run):
     return w, h, rgb
 
 
+def nan_model(path):
+    """YuNet's outputs of 32 x 32: a face everywhere, whose landmarks are numbers at stride 32 alone."""
+    def varint(n): return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+    def part(field, data): return varint(field * 8 + 2) + varint(len(data)) + data
+    def whole(field, n): return varint(field * 8) + varint(n)
+    def value(name, *dims): return part(1, name) + part(2, part(1, whole(1, 1) + part(2, b"".join(part(1, whole(1, d)) for d in dims))))
+    graph = part(2, b"g") + part(11, value(b"x", 1, 3, 32, 32))
+    for stride, n in (8, 16), (16, 4), (32, 1):
+        for head, width in ("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10):
+            name = b"%s_%d" % (head.encode(), stride)
+            number = 1 if width == 1 else math.nan if head == "kps" and stride < 32 else 0
+            tensor = whole(1, 1) + whole(1, n) + whole(1, width) + whole(2, 1) + part(8, b"w" + name) + part(9, struct.pack("<f", number) * (n * width))
+            graph += part(1, part(1, b"w" + name) + part(2, name) + part(4, b"Identity")) + part(5, tensor) + part(12, value(name, 1, n, width))
+    open(path, "wb").write(whole(1, 8) + part(8, whole(2, 17)) + part(7, graph))
+
+
 def make(models, work):
+    nan_model(os.path.join(work, "nan.onnx"))
     for run in RUNS:
         w, h, rgb = picture(models, run)
         write_png(os.path.join(work, run + ".png"), w, h, rgb)

@@ -6,6 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifdef TUFF_HAVE_CAIRO
+static const tuff_status no_canvas = TUFF_ERR_MEMORY;
+#else
+static const tuff_status no_canvas = TUFF_ERR_UNSUPPORTED;
+#endif
 enum { GREEN = 0x39e75f, YELLOW = 0xffd400, RED = 0xff4b4b, DARK = 0x10361b };
 
 /* RGB of a picture of 1, 3 or 4 channels. */
@@ -52,15 +57,16 @@ tuff_status draw_finds(struct tuff_context *context, const char *path, const str
 {
     const double longer = picture->width > picture->height ? picture->width : picture->height, line = fmax(1, longer / 400),
                  size = fmax(11, longer / 36);
-    struct canvas *canvas = canvas_open_pixels(path, (int)picture->width, (int)picture->height);
-    uint8_t *rgb = canvas ? rgb_of(picture) : NULL;
-    if (!canvas) {
-        snprintf(error->message, sizeof error->message, "%.300s: cannot be drawn: no memory, or a build without cairo",
-                 path);
-        return TUFF_ERR_UNSUPPORTED;
-    }
-    if (rgb) canvas_picture(canvas, 0, 0, picture->width, picture->height, rgb, picture->width, picture->height);
+    uint8_t *rgb = rgb_of(picture);
+    struct canvas *canvas = rgb ? canvas_open_pixels(path, (int)picture->width, (int)picture->height) : NULL;
+    if (canvas) canvas_picture(canvas, 0, 0, picture->width, picture->height, rgb, picture->width, picture->height);
     free(rgb);
+    if (!canvas) {
+        const bool memory = no_canvas == TUFF_ERR_MEMORY;
+        snprintf(error->message, sizeof error->message, "%.300s: cannot be drawn: %s", path,
+                 memory ? "out of memory" : "a build without cairo");
+        return no_canvas;
+    }
     for (uint32_t i = 0; i < finds->count; i++) {
         const struct found *f = &finds->each[i];
         const double box[4][2] = {{f->x, f->y}, {f->x + f->w, f->y}, {f->x + f->w, f->y + f->h}, {f->x, f->y + f->h}};

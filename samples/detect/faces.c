@@ -68,9 +68,10 @@ bool find_yunet(const float *const heads[3][4], const struct view *view, const s
                                  .h = exp((double)box[3]) * stride * view->scale[1]};
             face.x = (place[0] + (double)box[0]) * stride * view->scale[0] - face.w / 2;
             face.y = (place[1] + (double)box[1]) * stride * view->scale[1] - face.h / 2;
+            double all = face.x + face.y + face.w + face.h; /* no number where one of them is none */
             for (uint32_t k = 0; k < 2 * LANDMARKS; k++)
-                face.mark[k / 2][k % 2] = (place[k % 2] + (double)marks[k]) * stride * view->scale[k % 2];
-            if (isfinite(face.x + face.y + face.w + face.h) && !finds_add(finds, &face)) return false;
+                all += face.mark[k / 2][k % 2] = (place[k % 2] + (double)marks[k]) * stride * view->scale[k % 2];
+            if (isfinite(all) && !finds_add(finds, &face)) return false;
         }
     }
     finds_suppress(finds, p->overlap);
@@ -91,7 +92,7 @@ bool find_ultraface(const float *scores, const float *boxes, uint64_t n, const s
                                    .y = (double)box[1] * h,
                                    .w = (double)(box[2] - box[0]) * w,
                                    .h = (double)(box[3] - box[1]) * h};
-        if (!(face.score >= p->score) || !isfinite(face.x + face.y + face.w + face.h)) continue;
+        if (!(face.score >= p->score) || !isfinite(face.score + face.x + face.y + face.w + face.h)) continue;
         if (!finds_add(finds, &face)) return false;
     }
     finds_suppress(finds, p->overlap);

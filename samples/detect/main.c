@@ -177,13 +177,25 @@ static void print_json(const struct run *run, const char *path, const struct tuf
 
 /* ---- pictures -------------------------------------------------------------------------------------------------------------------------------- */
 
-/* DIR/NAME.png for PICTURE of any ending; false: too long. */
-static bool drawn_as(const char *folder, const char *picture, char *path, size_t size)
+/* A picture's name without folders and ending: --out-dir draws it as DIR/NAME.png. */
+static struct tuff_span name_of(const char *picture)
 {
     const char *name = strrchr(picture, '/'), *dot = strrchr(picture, '.');
     name = name ? name + 1 : picture;
-    const int length = dot > name ? (int)(dot - name) : (int)strlen(name);
-    return (size_t)snprintf(path, size, "%s/%.*s.png", folder, length, name) < size;
+    return (struct tuff_span){name, dot && dot > name ? (size_t)(dot - name) : strlen(name)};
+}
+
+/* Where it is drawn. */
+static tuff_status place_of(struct run *run, const char *picture, char *path, size_t size)
+{
+    const struct tuff_span name = name_of(picture);
+    const char *folder = run->options.folder;
+    const int length = folder ? snprintf(path, size, "%s/%.*s.png", folder, (int)name.bytes, (const char *)name.data)
+                              : snprintf(path, size, "%s", run->options.out);
+    if ((size_t)length < size) return TUFF_OK;
+    snprintf(run->error.message, sizeof run->error.message,
+             "%.300s: cannot be drawn: --out or --out-dir make too long a path", picture);
+    return TUFF_ERR_FILE;
 }
 
 static tuff_status detect(struct run *run, const char *path)
@@ -200,10 +212,10 @@ static tuff_status detect(struct run *run, const char *path)
     if (status == TUFF_OK && run->to_terminal) print_text(run, path);
     if (status == TUFF_OK && run->json) print_json(run, path, &picture);
     const double found = seconds_now();
-    const char *place = run->options.out;
-    if (run->options.folder && drawn_as(run->options.folder, path, drawn, sizeof drawn)) place = drawn;
-    if (status == TUFF_OK && place) {
-        status = draw_finds(run->context, place, &picture, run->detector.params.kind, &run->finds, &run->error);
+    if (status == TUFF_OK && (run->options.out || run->options.folder)) {
+        status = place_of(run, path, drawn, sizeof drawn);
+        if (status == TUFF_OK)
+            status = draw_finds(run->context, drawn, &picture, run->detector.params.kind, &run->finds, &run->error);
         if (status != TUFF_OK) run->done++; /* it is in the JSON */
     }
     run->draw += seconds_now() - found;
@@ -263,20 +275,30 @@ static bool detect_all(struct run *run)
 
 /* ---- the way ---------------------------------------------------------------------------------------------------------------------------------- */
 
+static int by_name(const void *a, const void *b)
+{
+    const struct tuff_span x = name_of(*(char *const *)a), y = name_of(*(char *const *)b);
+    const int order = memcmp(x.data, y.data, x.bytes < y.bytes ? x.bytes : y.bytes);
+    return order ? order : (x.bytes > y.bytes) - (x.bytes < y.bytes);
+}
+
 /* Two pictures of one name would be drawn into one file. */
 static tuff_status check_names(struct run *run)
 {
-    char one[1200], other[1200];
-    for (uint64_t i = 0; run->options.folder && i < run->list.count; i++)
-        for (uint64_t k = 0; k < i; k++) {
-            if (!drawn_as(run->options.folder, run->list.paths[i], one, sizeof one) ||
-                !drawn_as(run->options.folder, run->list.paths[k], other, sizeof other) || strcmp(one, other))
-                continue;
-            snprintf(run->error.message, sizeof run->error.message, "%.150s and %.150s would both be drawn as %.100s",
-                     run->list.paths[k], run->list.paths[i], one);
-            return TUFF_ERR_USAGE;
-        }
-    return TUFF_OK;
+    const size_t count = run->options.folder ? (size_t)run->list.count : 0;
+    char **sorted = malloc((count + 1) * sizeof *sorted);
+    if (!sorted) return TUFF_ERR_MEMORY;
+    for (size_t i = 0; i < count; i++) sorted[i] = run->list.paths[i];
+    qsort(sorted, count, sizeof *sorted, by_name);
+    tuff_status status = TUFF_OK;
+    for (size_t i = 1; status == TUFF_OK && i < count; i++) {
+        if (by_name(&sorted[i - 1], &sorted[i])) continue;
+        snprintf(run->error.message, sizeof run->error.message, "%.180s and %.180s would both be drawn as one file in %.60s",
+                 sorted[i - 1], sorted[i], run->options.folder);
+        status = TUFF_ERR_USAGE;
+    }
+    free(sorted);
+    return status;
 }
 
 /* All that can fail before the network is on the device. */
