@@ -153,17 +153,29 @@ import sys
 def varint(n): return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
 def part(field, data): return varint(field * 8 + 2) + varint(len(data)) + data
 def whole(field, n): return varint(field * 8) + varint(n)
-def value(name, *dims): return part(1, name) + part(2, part(1, whole(1, 1) + part(2, b"".join(part(1, whole(1, d)) for d in dims))))
-def node(op, x, y): return part(1, part(1, x) + part(2, y) + part(4, op))
+def value(name, *dims): return part(1, name) + part(2, part(1, whole(1, 1) + part(2, b"".join(part(1, whole(1, d) if d else part(2, b"side")) for d in dims))))
+def node(op, x, y, *more): return part(1, part(1, x) + b"".join(part(1, m) for m in more) + part(2, y) + part(4, op))
 for n in 1, 4:
     graph = node(b"GlobalAveragePool", b"x", b"m") + node(b"Flatten", b"m", b"y") + part(2, b"g") + part(11, value(b"x", n, 3, 8, 8)) + part(12, value(b"y", n, 3))
     open("%s/fixed%d.onnx" % (sys.argv[1], n), "wb").write(whole(1, 8) + part(8, whole(2, 17)) + part(7, graph))
+graph = node(b"Flatten", b"x", b"m") + node(b"MatMul", b"m", b"y", b"w") + part(2, b"g") + part(11, value(b"x", 1, 3, 0, 0)) + part(12, value(b"y", 1, 3))
+graph += part(5, whole(1, 192) + whole(1, 3) + whole(2, 1) + part(8, b"w") + part(9, bytes(4 * 192 * 3)))
+open(sys.argv[1] + "/eight.onnx", "wb").write(whole(1, 8) + part(8, whole(2, 17)) + part(7, graph))
 MAKE
 "$program" --model "$work/fixed4.onnx" --preset unit --threads 2 "$work/pictures" > "$work/four" 2> "$work/error" || fail "four at once: $(cat "$work/error")"
 "$program" --model "$work/fixed1.onnx" --preset unit "$work/pictures" > "$work/one" 2> /dev/null || fail "one at once: failed"
 cmp -s "$work/four" "$work/one" || fail "four at once answer otherwise: $(diff "$work/four" "$work/one" | head -n 4)"
 [ "$(wc -l < "$work/four")" -eq 28 ] || fail "four at once: $(wc -l < "$work/four") lines"
 ends 1 "takes 4 at once" --model "$work/fixed4.onnx" --batch 2 "$work/pictures"
+# A model that takes 8 x 8 alone fails at its first frame, and does not wait for a second one.
+mkfifo "$work/pipe"
+{ head -c 3600 "$work/stream"; exec sleep 60; } > "$work/pipe" &
+writer=$!
+began=$(date +%s)
+# shellcheck disable=SC2086
+ends 1 "MatMul" --model "$work/eight.onnx" --preset unit --side 16 $frames - < "$work/pipe"
+[ $(($(date +%s) - began)) -lt 50 ] || fail "after a failure it waits for another frame"
+kill $writer 2> /dev/null || :
 # A model of Tuff's own, and the same written as ONNX: its metadata say all.
 if [ -x "$build/bin/tuff-train" ]; then
     mkdir "$work/train"

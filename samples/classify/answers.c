@@ -251,9 +251,9 @@ static bool answer_all(struct run *run, struct answers *a, struct source *source
 {
     const struct batch *batch = NULL;
     const double began = seconds_now();
-    tuff_status status;
+    tuff_status status = TUFF_OK;
     bool good = true;
-    while ((status = source_next(source, &batch, &run->error)) == TUFF_OK && batch->count && good)
+    while (good && (status = source_next(source, &batch, &run->error)) == TUFF_OK && batch->count)
         good = answer_batch(run, a, batch);
     if (status != TUFF_OK) fprintf(stderr, "tuff-classify: %s\n", SHOWN(run->error.message));
     if (a->failed)

@@ -1,4 +1,7 @@
 /* source.c - see source.h. */
+#ifndef _WIN32
+#define _POSIX_C_SOURCE 200809L /* poll, read */
+#endif
 #include "source.h"
 #include "program.h"
 
@@ -8,6 +11,10 @@
 #ifdef _WIN32
 #include <fcntl.h>
 #include <io.h>
+#else
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
 #endif
 
 enum { STREAM_MOST = 1 << 28 }; /* bytes of a picture from standard input */
@@ -99,12 +106,35 @@ static void run_pictures(void *user)
 
 /* ---- frames ------------------------------------------------------------------------------------------------------------------------------ */
 
+/* Of standard input; *got is less at its end, and where the source is closed: who writes into a pipe may be silent for ever. */
+static bool read_bytes(const struct source *s, uint8_t *to, size_t bytes, size_t *got)
+{
+    *got = 0;
+#ifdef _WIN32
+    (void)s;
+    *got = fread(to, 1, bytes, stdin);
+    return !ferror(stdin);
+#else
+    for (ssize_t now = 1; now && *got < bytes && !s->stop;) {
+        struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+        const int ready = poll(&in, 1, 100);
+        if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+        now = read(STDIN_FILENO, to + *got, bytes - *got);
+        if (now < 0 && errno != EINTR && errno != EAGAIN) return false;
+        if (now > 0) *got += (size_t)now;
+    }
+    return true;
+#endif
+}
+
 /* The next frame, whole; false at the end, or with s->status where it is cut off. */
 static bool read_frame(struct source *s, struct tuff_picture *picture)
 {
-    const size_t bytes = (size_t)3 * picture->width * picture->height, got = fread(picture->pixels, 1, bytes, stdin);
+    const size_t bytes = (size_t)3 * picture->width * picture->height;
+    size_t got;
+    const bool good = read_bytes(s, picture->pixels, bytes, &got);
     if (got == bytes) return true;
-    if (ferror(stdin)) s->status = fail(&s->error, TUFF_ERR_FILE, "standard input: cannot be read");
+    if (!good) s->status = fail(&s->error, TUFF_ERR_FILE, "standard input: cannot be read");
     if (!s->status && (got || s->next == 0)) {
         s->status = TUFF_ERR_FORMAT;
         snprintf(s->error.message, sizeof s->error.message,
@@ -121,7 +151,7 @@ static void run_frames(void *user)
     struct source *s = d->source;
     struct batch *batch = &s->batches[s->which];
     const uint32_t room = batch->count;
-    for (batch->count = 0; batch->count < room && !s->ended;) {
+    for (batch->count = 0; batch->count < room && !s->ended && !s->stop;) {
         const double began = seconds_now();
         s->ended = !read_frame(s, &d->picture);
         const double decoded = seconds_now();
@@ -177,6 +207,7 @@ tuff_status source_next(struct source *s, const struct batch **batch, struct tuf
 
 void source_close(struct source *s)
 {
+    s->stop = true;
     end_batch(s);
     if (s->params.width) free(s->decoders[0].picture.pixels);
     for (uint32_t i = 0; i < 2; i++) {

@@ -36,6 +36,7 @@ struct source {
     struct source_params params;
     uint64_t sample_bytes, next; /* next: picture or frame of the next batch */
     bool begun, ended;
+    _Atomic bool stop;  /* no more frames are wanted */
     tuff_status status; /* of what comes behind the batch: a frame that is cut off */
     struct tuff_error error;
     struct batch batches[2];
