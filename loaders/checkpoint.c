@@ -210,9 +210,9 @@ static tuff_status check_kind(const struct reading *r, const char *wanted)
     if (!wanted && tuff_tensors_text(r->tensors, TUFF_PLACE_KEY))
         wanted = found; /* a model that can be trained further is one, too */
     if (!wanted) wanted = "checkpoint";
-    if (found && strcmp(found, wanted) == 0) return TUFF_OK;
+    if (found && (!*wanted || strcmp(found, wanted) == 0)) return TUFF_OK;
     return tuff_fail(r->tensors->context, r->error, TUFF_ERR_FORMAT, "%s: a %.40s, not a %.40s", r->container->name,
-                     found ? found : "file of unknown kind", wanted);
+                     found ? found : "file of unknown kind", *wanted ? wanted : "model");
 }
 
 static tuff_status parse(struct tuff_tensors *t, const char *name, const void *kind, struct tuff_error *error)

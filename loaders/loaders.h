@@ -141,7 +141,8 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_safetensors_write(struct tuff_context 
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_checkpoint_write(struct tuff_context *context, const char *path,
                                                            const struct tuff_tensors_params *params,
                                                            struct tuff_error *error);
-/* Reads what tuff_checkpoint_write wrote. kind: what the file must be; NULL stands for "checkpoint", or a model with the state of its training.
+/* Reads what tuff_checkpoint_write wrote. kind: what the file must be; NULL stands for "checkpoint", or a model with the state of its training; "" for
+ * any.
  * Errors: FILE, MEMORY, FORMAT: damaged, of another kind, or a safetensors file, as Tuff once wrote models and checkpoints; the
  * sentence says what to do with that. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_checkpoint_read(struct tuff_context *context, const char *path, const char *kind,

@@ -168,10 +168,6 @@ static tuff_status read_offsets(struct job *job, const cJSON *offsets, struct tu
                    (unsigned long long)(end - begin));
     array->data = job->data + begin;
     array->bytes = wanted;
-    if (array->element != TUFF_ELEMENT_BOOL) return TUFF_OK;
-    for (uint64_t i = begin; i < end; i++)
-        if (job->data[i] > 1)
-            return bad(job, "tensor \"%.100s\" is BOOL and has a byte that is neither 0 nor 1", array->name);
     return TUFF_OK;
 }
 
@@ -220,11 +216,22 @@ static tuff_status check_cover(struct job *job, const struct tuff_array **order)
     return TUFF_OK;
 }
 
+/* Behind check_cover, so that no byte is looked at twice. */
+static tuff_status check_bools(struct job *job)
+{
+    for (const struct tuff_array *a = job->tensors->arrays; a < job->tensors->arrays + job->tensors->array_count; a++)
+        for (uint64_t i = 0; a->element == TUFF_ELEMENT_BOOL && i < a->bytes; i++)
+            if (((const uint8_t *)a->data)[i] > 1)
+                return bad(job, "tensor \"%.100s\" is BOOL and has a byte that is neither 0 nor 1", a->name);
+    return TUFF_OK;
+}
+
 static tuff_status index_names(struct job *job, const struct tuff_array **order)
 {
     struct tuff_tensors *t = job->tensors;
     for (size_t i = 0; i < t->array_count; i++) order[i] = &t->arrays[i];
     TUFF_TRY(check_cover(job, order));
+    TUFF_TRY(check_bools(job));
     const char *twice = tuff_tensors_sort(t, order);
     return twice ? bad(job, "two tensors are named \"%.100s\"", twice) : TUFF_OK;
 }

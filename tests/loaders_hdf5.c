@@ -106,6 +106,49 @@ static void test_refused(struct loaders_test *test, const struct file *file)
     REFUSE("no name", table + 8, "\0", TUFF_ERR_FORMAT, "name is empty");
 }
 
+/* A group whose tree leads `children` times to one table of `count` links, all of one name of 300 bytes; its header has one block for
+ * each of `blocks` continuations, of which the first says where the tree is. */
+static struct file make_links(uint8_t *file, uint32_t children, uint32_t count, uint32_t blocks)
+{
+    enum { HEADER = 96, BLOCKS = 400, TREE = 2000, TABLE = 12000, HEAP = 30000, TEXT = 30100, ALL = 32000 };
+    static const uint8_t magic[] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n', 0, 0, 0, 0, 0, 8, 8};
+    size_t at = 40;
+    memset(file, 0, ALL);
+    memcpy(file, magic, sizeof magic);
+    zip_put(file, &at, ALL, 8);
+    at = 64, zip_put(file, &at, HEADER, 8);
+    at = HEADER, zip_put(file, &at, 1, 2), zip_put(file, &at, 2 * (uint64_t)blocks, 6),
+    zip_put(file, &at, 24 * (uint64_t)blocks, 8);
+    for (uint32_t i = 0; i < blocks; i++)
+        zip_put(file, &at, 16 | 16 << 16, 8), zip_put(file, &at, BLOCKS + 24 * (uint64_t)i, 8), zip_put(file, &at, 24, 8);
+    at = BLOCKS, zip_put(file, &at, 17 | 16 << 16, 8), zip_put(file, &at, TREE, 8), zip_put(file, &at, HEAP, 8);
+    for (uint32_t i = 1; i < blocks; i++) zip_put(file, &at, 16 << 16, 24); /* of no type */
+    at = TREE, memcpy(file + at, "TREE", 4), at += 6, zip_put(file, &at, children, 2), at += 24;
+    for (uint32_t i = 0; i < children; i++) zip_put(file, &at, TABLE, 16);
+    at = TABLE, memcpy(file + at, "SNOD\1", 5), at += 6, zip_put(file, &at, count, 2);
+    for (uint32_t i = 0; i < count; i++) at += 16, zip_put(file, &at, 2, 24);
+    memcpy(file + HEAP, "HEAP", 4), memset(file + TEXT, 'x', 300);
+    at = HEAP + 8, zip_put(file, &at, 301, 16), zip_put(file, &at, TEXT, 8);
+    return (struct file){file, ALL};
+}
+
+static void test_links(struct loaders_test *test)
+{
+    static uint8_t bytes[32000];
+    struct tuff_tensors *tensors;
+    struct tuff_error error = {0};
+    struct file file = make_links(bytes, 1, 1, 1);
+    expect_status(test, "a link", TUFF_OK, decode(test, &file, &tensors, &error), &error, NULL);
+    tuff_tensors_destroy(tensors);
+    file = make_links(bytes, 1, 1, 3);
+    expect_status(test, "three blocks", TUFF_OK, decode(test, &file, &tensors, &error), &error, NULL);
+    tuff_tensors_destroy(tensors);
+    file = make_links(bytes, 400, 400, 1);
+    expect_status(test, "many names of one text", TUFF_ERR_FORMAT, decode(test, &file, &tensors, &error), &error,
+                  "names are larger than the file");
+    tuff_tensors_destroy(tensors);
+}
+
 #if TUFF_HAVE_ZIP
 static void test_keras(struct loaders_test *test, const struct file *small)
 {
@@ -171,6 +214,32 @@ static void test_any(struct loaders_test *test)
                   tuff_tensors_open(test->context, scratch_path(test, "none"), 0, &tensors, &error), &error, "none");
 }
 
+static void count_lines(void *user, enum tuff_log_level level, const char *message)
+{
+    (void)level, (void)message;
+    ++*(int *)user;
+}
+
+/* What goes well logs nothing; what fails does once. */
+static void test_log(struct loaders_test *test)
+{
+    int lines = 0;
+    const struct tuff_options options = {.struct_size = sizeof options, .log = count_lines, .log_user = &lines};
+    const struct tuff_tensors_params params = {.struct_size = sizeof params};
+    struct tuff_context *context = NULL;
+    struct tuff_tensors *tensors = NULL;
+    const char *path = scratch_path(test, "log");
+    if (tuff_context_create(&options, &context, NULL) != TUFF_OK) exit(1);
+    expect(test, tuff_checkpoint_write(context, path, &params, NULL) == TUFF_OK, "checkpoint", "written", "not");
+    expect(test, tuff_tensors_open(context, path, 0, &tensors, NULL) == TUFF_OK, "checkpoint", "opened", "not");
+    tuff_tensors_destroy(tensors);
+    expect_number(test, "lines of a checkpoint", 0, lines);
+    path = scratch_write(test, "log", "PK\3\4 and nothing that an archive has", 36);
+    expect(test, tuff_tensors_open(context, path, 0, &tensors, NULL) != TUFF_OK, "no archive", "refused", "not");
+    expect_number(test, "lines of what is no archive", 1, lines);
+    tuff_context_destroy(context);
+}
+
 static void test_small(struct loaders_test *test)
 {
     struct file file;
@@ -219,7 +288,9 @@ int main(void)
     struct loaders_test test;
     loaders_begin(&test, "loaders_hdf5");
     test_small(&test);
+    test_links(&test);
     test_any(&test);
+    test_log(&test);
     test_paths(&test);
     return loaders_end(&test);
 }

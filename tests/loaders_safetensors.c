@@ -173,6 +173,14 @@ static void test_lengths(struct loaders_test *test)
     expect_status(test, "BOOL 2", TUFF_ERR_FORMAT,
                   tuff_safetensors_decode(test->context, (struct tuff_span){truth, sizeof truth - 1}, &tensors, &error),
                   &error, "neither 0 nor 1");
+    uint8_t twice[200] = {0}; /* refused before their bytes are looked at: there may be a million of them */
+    const int length = snprintf((char *)twice + 8, sizeof twice - 8,
+                                "{\"a\":{\"dtype\":\"BOOL\",\"shape\":[1],\"data_offsets\":[0,1]},"
+                                "\"b\":{\"dtype\":\"BOOL\",\"shape\":[1],\"data_offsets\":[0,1]}}\2");
+    twice[0] = (uint8_t)(length - 1);
+    expect_status(test, "BOOLs in one place", TUFF_ERR_FORMAT,
+                  tuff_safetensors_decode(test->context, (struct tuff_span){twice, (size_t)length + 8}, &tensors, &error),
+                  &error, "a hole or an overlap");
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------------- */

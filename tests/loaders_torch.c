@@ -101,7 +101,7 @@ static void test_mixed(struct loaders_test *test)
     expect_survives_memory(test, "allocation fails", decode_once, &file);
     expect_status(test, "limit", TUFF_ERR_FORMAT,
                   tuff_torch_decode(test->context, (struct tuff_span){file.data, file.bytes}, 100, &tensors, &error), &error,
-                  "larger than the limit");
+                  "larger than the limit of 100 bytes");
     free(file.data);
 }
 
@@ -110,8 +110,11 @@ static void test_mixed(struct loaders_test *test)
 static tuff_status read_pickle(struct loaders_test *test, const char *pickle, size_t length, const char *order,
                                struct tuff_tensors **tensors, struct tuff_error *error)
 {
-    static uint8_t file[20000];
-    return decode(test, file, pickle_file(pickle, length, order, file), tensors, error);
+    uint8_t *file = malloc(length + 1000);
+    if (!file) exit(1);
+    tuff_status status = decode(test, file, pickle_file(pickle, length, order, file), tensors, error);
+    free(file);
+    return status;
 }
 
 static void test_pickles(struct loaders_test *test)
@@ -161,6 +164,33 @@ static void test_archives(struct loaders_test *test)
                   "nested too deep");
 }
 
+/* Small files that would take gigabytes. */
+static void test_greedy(struct loaders_test *test)
+{
+    enum { LONG = 4 << 20 };
+    static char folder[310];
+    struct tuff_tensors *tensors;
+    struct tuff_error error = {0};
+    char *pickle = malloc(LONG);
+    if (!pickle) exit(1);
+    memset(pickle, 0x85, LONG), pickle[0] = 'N', pickle[LONG - 1] = '.';
+    expect_status(test, "tuples", TUFF_ERR_FORMAT, read_pickle(test, pickle, LONG, "little", &tensors, &error), &error,
+                  "256 MiB of values");
+    static const char tensor[] = REBUILD FLOATS "K\0K\4\x85K\1\x85" END "q\0";
+    size_t n = 906 + sizeof tensor - 1; /* behind a name of 0x384 bytes */
+    memcpy(pickle, "}X\x84\3\0\0", 6), memset(pickle + 6, 'x', 900), memcpy(pickle + 906, tensor, sizeof tensor - 1);
+    for (int i = 0; i < 19; i++, n += 5) memcpy(pickle + n, "h\0\x86q\0", 5); /* the tensor 2^19 times */
+    memcpy(pickle + n, "s.", 2);
+    expect_status(test, "names", TUFF_ERR_FORMAT, read_pickle(test, pickle, n + 2, "little", &tensors, &error), &error,
+                  "256 MiB of values and names");
+    memset(folder, 'f', 300), memcpy(folder + 300, "/data.pkl", 10);
+    const struct zip_member member = {folder, (const uint8_t *)"N.", 2, 2, tuff_crc32(0, "N.", 2), 0, 0};
+    expect_status(test, "a long folder", TUFF_ERR_FORMAT,
+                  decode(test, (uint8_t *)pickle, zip_make((uint8_t *)pickle, &member, 1), &tensors, &error), &error,
+                  "more than 200 bytes");
+    free(pickle);
+}
+
 #else
 static void test_mixed(struct loaders_test *test)
 {
@@ -172,6 +202,7 @@ static void test_mixed(struct loaders_test *test)
 }
 static void test_pickles(struct loaders_test *test) { (void)test; }
 static void test_archives(struct loaders_test *test) { (void)test; }
+static void test_greedy(struct loaders_test *test) { (void)test; }
 #endif
 
 #if TUFF_HAVE_ZIP
@@ -194,6 +225,7 @@ int main(void)
     test_mixed(&test);
     test_pickles(&test);
     test_archives(&test);
+    test_greedy(&test);
 #if TUFF_HAVE_ZIP
     test_paths(&test);
 #endif

@@ -2,6 +2,8 @@
  * not come from the context's allocator. */
 #include "samples/data/archive.h"
 
+#include <stdio.h>
+
 enum { RATIO = 100, DEFLATE_RATIO = 1032, LEAST_BYTES = 22 /* of an archive without members */ };
 
 bool tuff_archive_is(const uint8_t *data, size_t bytes) { return bytes >= LEAST_BYTES && !memcmp(data, "PK\3\4", 4); }
@@ -11,6 +13,15 @@ tuff_status tuff_archive_fail(struct tuff_archive *a, tuff_status status, const 
     return tuff_fail(a->context, a->error, status, "%s: %.200s%s%s", a->name, member, *member ? ": " : "", why);
 }
 
+tuff_status tuff_archive_take(struct tuff_archive *a, const char *member, uint64_t bytes)
+{
+    char why[100];
+    snprintf(why, sizeof why, "its arrays are larger than the limit of %llu bytes", (unsigned long long)a->limit);
+    if (bytes > a->left) return tuff_archive_fail(a, TUFF_ERR_FORMAT, member, why);
+    a->left -= bytes;
+    return TUFF_OK;
+}
+
 #if TUFF_HAVE_ZIP
 #include <zip.h>
 
@@ -18,7 +29,7 @@ tuff_status tuff_archive_open(struct tuff_archive *a, const uint8_t *data, size_
 {
     const uint64_t least = (uint64_t)256 << 20, most = (uint64_t)bytes * RATIO;
     zip_error_t why;
-    a->left = limit ? limit : most < least ? least : most;
+    a->left = a->limit = limit ? limit : most < least ? least : most;
     zip_error_init(&why);
     zip_error_set(&why, ZIP_ER_NOZIP, 0);
     zip_source_t *source = zip_source_buffer_create(data, bytes, 0, &why);
@@ -73,12 +84,9 @@ static tuff_status inflate_member(struct tuff_archive *a, const struct tuff_memb
 
 tuff_status tuff_archive_read(struct tuff_archive *a, struct tuff_arena *arena, const struct tuff_member *m, uint8_t **data)
 {
-    if (m->bytes > a->left)
-        return tuff_archive_fail(a, TUFF_ERR_FORMAT, m->name,
-                                 "the arrays are larger than the limit (256 MiB, or 100 times the file)");
+    TUFF_TRY(tuff_archive_take(a, m->name, m->bytes));
     if (m->bytes / DEFLATE_RATIO > m->packed)
         return tuff_archive_fail(a, TUFF_ERR_FORMAT, m->name, "its sizes are impossible");
-    a->left -= m->bytes;
     *data = tuff_arena_alloc(arena, (size_t)m->bytes + 1);
     return *data ? inflate_member(a, m, *data) : tuff_fail_memory(a->context, a->error);
 }

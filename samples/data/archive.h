@@ -13,7 +13,8 @@ struct tuff_archive {
     const char
         *kind; /* what else it is not where it is no archive: "neither an npy file nor a zip archive as numpy writes" */
     struct zip *zip; /* [owned] */
-    uint64_t left;   /* bytes that members may still have */
+    uint64_t left;   /* bytes that members may still have, */
+    uint64_t limit;  /* of so many for all */
     uint64_t count;  /* of members */
 };
 struct tuff_member {
@@ -33,6 +34,8 @@ tuff_status tuff_archive_find(struct tuff_archive *archive, const char *name, st
 /* Content of a member, whose CRC-32 holds, in the arena. Errors: FORMAT (also: more than is left), UNSUPPORTED, MEMORY. */
 tuff_status tuff_archive_read(struct tuff_archive *archive, struct tuff_arena *arena, const struct tuff_member *member,
                               uint8_t **data);
+/* Counts bytes, as of what is read of a member (its name may be ""). Errors: FORMAT (more than are left). */
+tuff_status tuff_archive_take(struct tuff_archive *archive, const char *member, uint64_t bytes);
 /* Failure with the names of file and member, which may be "". */
 tuff_status tuff_archive_fail(struct tuff_archive *archive, tuff_status status, const char *member, const char *why);
 

@@ -230,8 +230,10 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_npz_write(struct tuff_context *context
 
 /* Opens tensors that PyTorch saved by torch.save (.pt, .pth, .bin): a state dict, or dicts, lists and tuples of tensors, as checkpoints are.
  * Source: torch/serialization.py of PyTorch 1.6 to 2.7; Python's pickletools, protocols 2 to 4.
- *   limit    most bytes of all tensors together; 0: 256 MiB, or 100 times the file where that is more
+ *   limit    most bytes of what is read and made: storages and pickle, and once more tensors that do not lie row-major without gaps, those of BOOL,
+ *            and (as F32) of floats of 8 bits; 0: 256 MiB, or 100 times the file where that is more
  *   tensors  destroy with tuff_tensors_destroy
+ * Beside that, at most 256 MiB for what else the pickle makes: containers, numbers, texts, and the tensors' names.
  * Nothing of the file is executed. Tensors are called by the way that leads to them, joined by '.': "model.conv1.weight", "optimizer.state.0.step"; a
  * file that is one tensor calls it "tensor". They are row-major, whatever their strides. Other values are left out: the text "left out" counts them.
  * Types as of tuff_safetensors_open; floats of 8 bits become F32.
@@ -298,7 +300,8 @@ struct tuff_weights_params {
     void *told_user;
 };
 /* Writes the tensors of a file into the parameters and states of that name. Nothing is written unless all fit: shapes, where dimensions of 1 count for
- * nothing, and names on both sides. Elements are converted as by tuff_array_convert. Unset are parameters, and the states of layers that have some.
+ * nothing, names on both sides, and types (no floats where whole numbers are). Elements are converted as by tuff_array_convert, one tensor after the
+ * other: one that its type cannot hold (1e6 as f16) leaves the tensors before it written. Unset are parameters, and the states of layers that have some.
  *   report  written, also on failure; may be NULL
  * Errors: FORMAT (names or shapes that do not fit, an element that the type cannot hold), USAGE, MEMORY, DEVICE_LOST. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_weights_load(struct tuff_context *context, const struct tuff_tensors *tensors,

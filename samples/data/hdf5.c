@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { DEPTH_MAX = 32, LEVEL_MAX = 16, VISITS_MAX = 1 << 22, NAME_BYTES = 1000, ENTRY = 40 };
+enum { DEPTH_MAX = 32, LEVEL_MAX = 16, VISITS_MAX = 1 << 22, NAME_BYTES = 1000, ENTRY = 40, PENDING = 16 };
 #define NOWHERE UINT64_MAX /* the undefined address */
 
 struct job {
@@ -26,6 +26,8 @@ struct object {
     const uint8_t *space, *type, *layout, *table;
     uint64_t space_bytes, type_bytes, layout_bytes;
     bool shared, filtered, links;
+    uint64_t more[PENDING][2]; /* address and bytes of blocks of messages that are still to be read */
+    uint32_t more_count;
 };
 
 static tuff_status bad(struct job *job, const char *why)
@@ -48,15 +50,22 @@ static const uint8_t *at(const struct job *job, uint64_t address, uint64_t bytes
     return address > job->bytes || bytes > job->bytes - address ? NULL : job->data + address;
 }
 
+/* Bytes that are looked at or copied, and of names: many entries may lead to one text of the file. */
+static tuff_status charge(struct job *job, uint64_t bytes)
+{
+    if (bytes > job->left) return bad(job, "its arrays and names are larger than the file");
+    job->left -= bytes;
+    return TUFF_OK;
+}
+
 static bool count_visit(struct job *job) { return ++job->visits <= VISITS_MAX; }
 
 /* ---- object headers [IV.A.1] --------------------------------------------------------------------------------------------------- */
 
 enum { SPACE = 1, LINK_INFO = 2, TYPE = 3, LINK = 6, LAYOUT = 8, FILTERS = 11, CONTINUATION = 16, TABLE = 17 };
 
-/* A block of messages; *more: the next block's place, or none. */
-static tuff_status read_messages(struct job *job, const uint8_t *block, uint64_t bytes, uint32_t *left, struct object *o,
-                                 uint64_t more[2])
+/* A block of messages, of which any number may say where a further block is. */
+static tuff_status read_messages(struct job *job, const uint8_t *block, uint64_t bytes, uint32_t *left, struct object *o)
 {
     while (bytes >= 8 && *left) {
         const uint32_t type = (uint32_t)tuff_little(block, 2), size = (uint32_t)tuff_little(block + 2, 2);
@@ -71,7 +80,11 @@ static tuff_status read_messages(struct job *job, const uint8_t *block, uint64_t
         o->shared = o->shared || (shared && (type == SPACE || type == TYPE || type == LAYOUT));
         o->filtered = o->filtered || type == FILTERS;
         o->links = o->links || type == LINK_INFO || type == LINK;
-        if (type == CONTINUATION && size >= 16) more[0] = tuff_little(body, 8), more[1] = tuff_little(body + 8, 8);
+        if (type == CONTINUATION && size >= 16) {
+            if (o->more_count == PENDING) return bad(job, "an object's header lies in too many places");
+            for (uint32_t i = 0; i < 2; i++) o->more[o->more_count][i] = tuff_little(body + 8 * i, 8);
+            o->more_count++;
+        }
         block = body + size;
         bytes -= 8 + size;
         --*left;
@@ -88,14 +101,14 @@ static tuff_status read_object(struct job *job, uint64_t address, struct object 
         return refuse(job, "the newer form of HDF5 is not read; write it without libver and track_order");
     if (head[0] != 1) return bad(job, "an object's header is of no known version");
     uint32_t left = (uint32_t)tuff_little(head + 2, 2);
-    uint64_t next[2] = {address + 16, tuff_little(head + 8, 4)};
-    while (next[0] != NOWHERE && left) {
-        const uint8_t *block = at(job, next[0], next[1]);
-        const uint64_t bytes = next[1];
+    o->more[o->more_count][0] = address + 16;
+    o->more[o->more_count++][1] = tuff_little(head + 8, 4);
+    while (o->more_count && left) {
+        const uint64_t from = o->more[--o->more_count][0], bytes = o->more[o->more_count][1];
+        const uint8_t *block = at(job, from, bytes);
         if (!block) return bad(job, "an object's header lies outside of the file");
         if (!count_visit(job)) return bad(job, "it has too many objects, or loops of them");
-        next[0] = NOWHERE;
-        TUFF_TRY(read_messages(job, block, bytes, &left, o, next));
+        TUFF_TRY(read_messages(job, block, bytes, &left, o));
     }
     return TUFF_OK;
 }
@@ -105,6 +118,7 @@ static tuff_status read_object(struct job *job, uint64_t address, struct object 
 static tuff_status leave_out(struct job *job, const char *why)
 {
     struct tuff_tensors *t = job->tensors;
+    TUFF_TRY(charge(job, strlen(job->path) + sizeof *t->texts));
     if ((t->text_count & (t->text_count - 1)) == 0) { /* a power of two: full */
         struct tuff_pair *more = tuff_arena_alloc(&t->arena, (2 * t->text_count + 1) * sizeof *more);
         if (!more) return no_memory(job);
@@ -191,10 +205,8 @@ static tuff_status add_dataset(struct job *job, const struct object *o)
     if (!tuff_array_bytes(a.element, a.rank, a.dim, &a.bytes)) return bad(job, "its shape is larger than any memory");
     TUFF_TRY(find_data(job, o, &a));
     const size_t size = tuff_element_bytes(a.element);
-    if (a.element == TUFF_ELEMENT_BOOL || (big && size > 1)) {
-        if (a.bytes > job->left) return bad(job, "its arrays are larger than the file");
-        job->left -= a.bytes;
-    }
+    if (a.element == TUFF_ELEMENT_BOOL || (big && size > 1)) TUFF_TRY(charge(job, a.bytes));
+    TUFF_TRY(charge(job, strlen(job->path) + sizeof a));
     for (uint64_t i = 0; a.element == TUFF_ELEMENT_BOOL && i < a.bytes; i++)
         if (((const uint8_t *)a.data)[i] > 1) a.element = TUFF_ELEMENT_U8;
     if (big && size > 1) {
@@ -205,15 +217,7 @@ static tuff_status add_dataset(struct job *job, const struct object *o)
         a.data = copy;
     }
     a.name = tuff_arena_strdup(&t->arena, job->path);
-    if (!a.name) return no_memory(job);
-    if ((t->array_count & (t->array_count - 1)) == 0) {
-        struct tuff_array *more = tuff_arena_alloc(&t->arena, (2 * t->array_count + 1) * sizeof *more);
-        if (!more) return no_memory(job);
-        if (t->array_count) memcpy(more, t->arrays, t->array_count * sizeof *more);
-        t->arrays = more;
-    }
-    t->arrays[t->array_count++] = a;
-    return TUFF_OK;
+    return a.name && tuff_tensors_add(t, &a) ? TUFF_OK : no_memory(job);
 }
 
 /* ---- groups [III.A.1, III.B, III.C, III.D] ------------------------------------------------------------------------------------- */
@@ -344,11 +348,14 @@ static tuff_status parse(struct tuff_tensors *t, const char *name, const void *l
     struct job job = {.context = t->context, .error = error, .name = name, .tensors = t, .data = t->data, .bytes = t->bytes};
     tuff_status status = TUFF_OK;
     if (tuff_archive_is(t->data, t->bytes)) {
-        struct tuff_archive a = {t->context, error, name, "neither an HDF5 file nor an archive as Keras writes", NULL, 0, 0};
+        struct tuff_archive a = {.context = t->context,
+                                 .error = error,
+                                 .name = name,
+                                 .kind = "neither an HDF5 file nor an archive as Keras writes"};
         status = unpack(&job, &a, *(const size_t *)limit);
         tuff_archive_close(&a);
     }
-    job.left = job.bytes;
+    job.left = 2 * job.bytes + (1 << 20); /* names are short beside what else an object has */
     return status == TUFF_OK ? read_file(&job) : status;
 }
 

@@ -52,7 +52,10 @@ static tuff_status read_archive(struct tuff_archive *a, struct tuff_tensors *t)
 
 static tuff_status read_zip(struct tuff_tensors *t, const char *name, size_t limit, struct tuff_error *error)
 {
-    struct tuff_archive a = {t->context, error, name, "neither an npy file nor a zip archive as numpy writes", NULL, 0, 0};
+    struct tuff_archive a = {.context = t->context,
+                             .error = error,
+                             .name = name,
+                             .kind = "neither an npy file nor a zip archive as numpy writes"};
     tuff_status status = tuff_archive_open(&a, t->data, t->bytes, limit);
     if (status == TUFF_OK) status = read_archive(&a, t);
     tuff_archive_close(&a);

@@ -9,7 +9,9 @@
 
 #include <stdio.h>
 
-enum { PICKLE_MAX = 64 << 20, DEPTH_MAX = 64, ENTRIES_MAX = 1 << 20, VISITS_MAX = 1 << 22, NAME_MAX_BYTES = 1000 };
+/* VALUES_MAX: bytes of what the pickle makes, tensors' elements not counted, and of names. */
+enum { PICKLE_MAX = 64 << 20, VALUES_MAX = 256 << 20, DEPTH_MAX = 64, ENTRIES_MAX = 1 << 20, VISITS_MAX = 1 << 22 };
+enum { NAME_MAX_BYTES = 1000, FOLDER_MAX_BYTES = 200 };
 
 enum kind { NONE, NUMBER, INTEGER, TEXT, TUPLE, LIST, DICT, GLOBAL, STORAGE, TENSOR, MARK, OTHER };
 struct value {
@@ -88,7 +90,7 @@ struct job {
     struct value **stack, **memo;
     size_t depth, room, memo_room, memo_end; /* memo_end: behind the last that MEMOIZE filled */
     uint64_t pickle_bytes;
-    uint64_t visits, skipped;
+    uint64_t visits, skipped, made /* bytes, of VALUES_MAX */;
     char first_skipped[80];
     char path[NAME_MAX_BYTES]; /* of the value that is looked at */
 };
@@ -116,16 +118,27 @@ static tuff_status refuse(struct job *job, const char *format, ...)
     return tuff_fail(job->archive.context, job->archive.error, TUFF_ERR_UNSUPPORTED, "%s: %s", job->archive.name, why);
 }
 
-static tuff_status no_memory(struct job *job) { return tuff_fail_memory(job->archive.context, job->archive.error); }
+static tuff_status no_memory(struct job *job)
+{
+    if (job->made > VALUES_MAX) return bad(job, "its pickle makes more than %d MiB of values and names", VALUES_MAX >> 20);
+    return tuff_fail_memory(job->archive.context, job->archive.error);
+}
+
+/* A file of a few kilobytes can hold a pickle that makes gigabytes: all that it makes is counted. NULL: no_memory says why. */
+static void *make(struct job *job, size_t bytes)
+{
+    job->made += bytes;
+    return job->made > VALUES_MAX ? NULL : tuff_arena_alloc(&job->tensors->arena, bytes);
+}
 
 /* ---- the stack ----------------------------------------------------------------------------------------------------------------- */
 
 /* Room for one more of a list of pointers, which doubles; UINT32_MAX at most. */
-static bool grow(struct tuff_arena *arena, struct value ***list, size_t count, size_t *room)
+static bool grow(struct job *job, struct value ***list, size_t count, size_t *room)
 {
     if (count < *room) return true;
     const size_t more = *room ? *room * 2 : 8;
-    struct value **wider = more <= UINT32_MAX ? tuff_arena_alloc(arena, more * sizeof(struct value *)) : NULL;
+    struct value **wider = more <= UINT32_MAX ? make(job, more * sizeof(struct value *)) : NULL;
     if (!wider) return false;
     if (count) memcpy(wider, *list, count * sizeof(struct value *));
     *list = wider;
@@ -135,15 +148,17 @@ static bool grow(struct tuff_arena *arena, struct value ***list, size_t count, s
 
 static tuff_status push_value(struct job *job, struct value *v)
 {
-    if (!grow(&job->tensors->arena, &job->stack, job->depth, &job->room)) return no_memory(job);
+    if (!grow(job, &job->stack, job->depth, &job->room)) return no_memory(job);
     job->stack[job->depth++] = v;
     return TUFF_OK;
 }
 
 static tuff_status push(struct job *job, struct value value)
 {
-    struct value *v = tuff_arena_copy(&job->tensors->arena, &value, sizeof value);
-    return v ? push_value(job, v) : no_memory(job);
+    struct value *v = make(job, sizeof value);
+    if (!v) return no_memory(job);
+    *v = value;
+    return push_value(job, v);
 }
 
 /* NULL: the stack, down to the last mark, is empty. */
@@ -169,7 +184,7 @@ static bool add_items(struct job *job, struct value *to, struct value *const *it
 {
     for (size_t i = 0; i < count; i++) {
         size_t room = to->capacity;
-        if (!grow(&job->tensors->arena, &to->is.items, to->count, &room)) return false;
+        if (!grow(job, &to->is.items, to->count, &room)) return false;
         to->capacity = (uint32_t)room;
         to->is.items[to->count++] = items[i];
     }
@@ -180,8 +195,8 @@ static bool add_items(struct job *job, struct value *to, struct value *const *it
 
 static tuff_status find_member(struct job *job, const char *name, struct tuff_member *member, bool *found)
 {
-    const char *whole = tuff_arena_printf(&job->tensors->arena, "%s%s", job->folder, name);
-    if (!whole) return no_memory(job);
+    char whole[FOLDER_MAX_BYTES + 200];
+    snprintf(whole, sizeof whole, "%s%s", job->folder, name);
     return tuff_archive_find(&job->archive, whole, member, found);
 }
 
@@ -249,28 +264,8 @@ static bool read_layout(const struct value *shape, const struct value *strides, 
     return empty || last < held;
 }
 
-/* Elements of any strides, row-major. */
-static void gather(const struct tuff_array *a, const struct layout *layout, const uint8_t *from, uint8_t *to, size_t size)
-{
-    uint64_t at[TUFF_FILE_RANK] = {0}, offset = 0;
-    for (uint64_t i = 0; i < a->bytes; i += size) {
-        memcpy(to + i, from + offset * size, size);
-        for (uint32_t d = a->rank; d-- > 0;) {
-            offset += layout->stride[d];
-            if (++at[d] < a->dim[d]) break;
-            offset -= layout->stride[d] * a->dim[d];
-            at[d] = 0;
-        }
-    }
-}
-
 /* Bytes that are looked at or copied count as what is read of members. */
-static tuff_status take_budget(struct job *job, uint64_t bytes)
-{
-    if (bytes > job->archive.left) return bad(job, "its tensors are larger than the limit (256 MiB, or 100 times the file)");
-    job->archive.left -= bytes;
-    return TUFF_OK;
-}
+static tuff_status take_budget(struct job *job, uint64_t bytes) { return tuff_archive_take(&job->archive, "", bytes); }
 
 /* Memory for what is no view of a storage. */
 static tuff_status take_memory(struct job *job, uint64_t bytes, uint8_t **memory)
@@ -305,7 +300,7 @@ static tuff_status make_tensor(struct job *job, const struct value *arguments, b
         return refuse(job, "a tensor has %u dimensions; %d can be read", (unsigned)f[2]->count, TUFF_FILE_RANK);
     const struct storage *s = f[0]->is.storage;
     const char *small = typed ? f[6]->is.global->small : NULL;
-    struct tuff_array *a = tuff_arena_alloc(&job->tensors->arena, sizeof *a);
+    struct tuff_array *a = make(job, sizeof *a);
     if (!a) return no_memory(job);
     a->element = typed && !small ? f[6]->is.global->element : small ? TUFF_ELEMENT_U8 : s->element;
     const size_t size = tuff_element_bytes(a->element);
@@ -321,7 +316,7 @@ static tuff_status make_tensor(struct job *job, const struct value *arguments, b
     if (!contiguous) {
         uint8_t *copy = NULL;
         TUFF_TRY(take_memory(job, a->bytes, &copy));
-        gather(a, &layout, from, copy, size);
+        tuff_array_gather(a, layout.stride, from, copy);
         a->data = copy;
     }
     if (a->element == TUFF_ELEMENT_BOOL) TUFF_TRY(take_budget(job, a->bytes)); /* many may be of the same storage */
@@ -384,7 +379,7 @@ static tuff_status op_text(struct job *job, const struct argument *a)
 {
     if (memchr(a->data, 0, (size_t)a->bytes) || !tuff_utf8_valid((const char *)a->data, (size_t)a->bytes))
         return bad(job, "a text is not UTF-8, or has a zero byte");
-    char *text = tuff_arena_alloc(&job->tensors->arena, (size_t)a->bytes + 1);
+    char *text = make(job, (size_t)a->bytes + 1);
     if (!text) return no_memory(job);
     memcpy(text, a->data, (size_t)a->bytes);
     return push(job, (struct value){.kind = TEXT, .is.text = text});
@@ -458,7 +453,7 @@ static tuff_status put_memo(struct job *job, uint64_t index)
     if (!job->depth) return bad(job, "its pickle takes from an empty stack");
     if (index > job->pickle_bytes) return bad(job, "its pickle remembers more than there is");
     while (index >= job->memo_room)
-        if (!grow(&job->tensors->arena, &job->memo, job->memo_room, &job->memo_room)) return no_memory(job);
+        if (!grow(job, &job->memo, job->memo_room, &job->memo_room)) return no_memory(job);
     job->memo[index] = job->stack[job->depth - 1];
     return TUFF_OK;
 }
@@ -618,18 +613,12 @@ static tuff_status add_tensor(struct job *job, const struct value *v, size_t len
 {
     struct tuff_tensors *t = job->tensors;
     if (t->array_count == ENTRIES_MAX) return bad(job, "it has more than %d tensors", ENTRIES_MAX);
-    if ((t->array_count & (t->array_count - 1)) == 0) { /* a power of two: full */
-        struct tuff_array *more = tuff_arena_alloc(&t->arena, (2 * t->array_count + 1) * sizeof *more);
-        if (!more) return no_memory(job);
-        if (t->array_count) memcpy(more, t->arrays, t->array_count * sizeof *more);
-        t->arrays = more;
-    }
-    struct tuff_array *a = &t->arrays[t->array_count];
-    *a = *v->is.tensor;
-    a->name = length ? tuff_arena_printf(&t->arena, "%.*s", (int)length, job->path) : "tensor";
-    if (!a->name) return no_memory(job);
-    t->array_count++;
-    return TUFF_OK;
+    struct tuff_array a = *v->is.tensor;
+    char *name = length ? make(job, length + 1) : NULL;
+    if (name) memcpy(name, job->path, length);
+    a.name = length ? name : "tensor";
+    job->made += 2 * sizeof a; /* of the list, which doubles */
+    return a.name && tuff_tensors_add(t, &a) ? TUFF_OK : no_memory(job);
 }
 
 static tuff_status visit(struct job *job, const struct value *v, size_t length, uint32_t depth);
@@ -695,6 +684,7 @@ static tuff_status find_pickle(struct job *job, struct tuff_member *pickle)
         const char *slash = strchr(pickle->name, '/');
         found = slash ? !strcmp(slash + 1, "data.pkl") : !strcmp(pickle->name, "data.pkl");
         if (!found) continue;
+        if (length > FOLDER_MAX_BYTES) return bad(job, "its folder's name has more than %d bytes", FOLDER_MAX_BYTES);
         job->folder = tuff_arena_printf(&job->tensors->arena, "%.*s", (int)(length - strlen("data.pkl")), pickle->name);
         if (!job->folder) return no_memory(job);
     }
@@ -743,7 +733,10 @@ bool tuff_torch_is_old(const uint8_t *data, size_t bytes)
 
 static tuff_status parse(struct tuff_tensors *t, const char *name, const void *limit, struct tuff_error *error)
 {
-    struct job job = {.archive = {t->context, error, name, "no file of PyTorch's, which is a zip archive", NULL, 0, 0},
+    struct job job = {.archive = {.context = t->context,
+                                  .error = error,
+                                  .name = name,
+                                  .kind = "no file of PyTorch's, which is a zip archive"},
                       .tensors = t};
     if (tuff_torch_is_old(t->data, t->bytes))
         return refuse(&job, "in the form that PyTorch wrote before 1.6; load it there and save it again by torch.save");

@@ -5,6 +5,7 @@
 #include "backend/core.h"
 #include "backend/os.h"
 #include "loaders/source.h"
+#include "loaders/tensors.h"
 #include "samples/data/archive.h"
 #include "samples/data/npy.h"
 
@@ -17,8 +18,7 @@ static tuff_status open_tuff(struct tuff_context *context, const char *path, siz
                              struct tuff_error *error)
 {
     (void)limit;
-    if (tuff_checkpoint_read(context, path, "model", tensors, NULL) == TUFF_OK) return TUFF_OK;
-    return tuff_checkpoint_read(context, path, NULL, tensors, error);
+    return tuff_checkpoint_read(context, path, "", tensors, error);
 }
 
 enum file_kind { SAFETENSORS, NUMPY, TORCH, HDF5, TUFF };
@@ -32,10 +32,11 @@ static const struct {
              [HDF5] = {"HDF5", tuff_hdf5_open},
              [TUFF] = {"tuff", open_tuff}};
 
-static enum file_kind kind_of_archive(struct tuff_context *context, const char *path, const uint8_t *data, size_t bytes)
+/* Who opens the archive then says what is wrong with it: nothing is logged here. */
+static enum file_kind kind_of_archive(const char *path, const uint8_t *data, size_t bytes)
 {
     struct tuff_error error = {0};
-    struct tuff_archive a = {context, &error, path, "no archive", NULL, 0, 0};
+    struct tuff_archive a = {.error = &error, .name = path, .kind = "no archive"};
     struct tuff_member m = {.name = ""};
     enum file_kind kind = NUMPY;
     tuff_status status = tuff_archive_open(&a, data, bytes, 0);
@@ -50,10 +51,10 @@ static enum file_kind kind_of_archive(struct tuff_context *context, const char *
 }
 
 /* The kind, or -1 for what is none of them. */
-static int kind_of(struct tuff_context *context, const char *path, const uint8_t *data, size_t bytes)
+static int kind_of(const char *path, const uint8_t *data, size_t bytes)
 {
     if (tuff_npy_is(data, bytes)) return NUMPY;
-    if (tuff_archive_is(data, bytes)) return kind_of_archive(context, path, data, bytes);
+    if (tuff_archive_is(data, bytes)) return kind_of_archive(path, data, bytes);
     if (tuff_torch_is_old(data, bytes)) return TORCH;
     if (tuff_hdf5_is(data, bytes)) return HDF5;
     if (bytes > 6 && !memcmp(data, "TUFF\r\n", 6)) return TUFF;
@@ -67,7 +68,7 @@ static tuff_status look(struct tuff_context *context, const char *path, int *kin
     const void *data = NULL;
     size_t bytes = 0;
     TUFF_TRY(tuff_os_map_file(context, path, &map, &data, &bytes, error));
-    *kind = kind_of(context, path, data, bytes);
+    *kind = kind_of(path, data, bytes);
     tuff_os_unmap(map);
     return TUFF_OK;
 }
@@ -91,6 +92,18 @@ tuff_status tuff_tensors_open(struct tuff_context *context, const char *path, si
     return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED,
                      "%s: no file of weights that can be read: safetensors, PyTorch's, Keras', numpy's, or Tuff's own",
                      path);
+}
+
+bool tuff_tensors_add(struct tuff_tensors *t, const struct tuff_array *array)
+{
+    if ((t->array_count & (t->array_count - 1)) == 0) { /* a power of two: full */
+        struct tuff_array *more = tuff_arena_alloc(&t->arena, (2 * t->array_count + 1) * sizeof *more);
+        if (!more) return false;
+        if (t->array_count) memcpy(more, t->arrays, t->array_count * sizeof *more);
+        t->arrays = more;
+    }
+    t->arrays[t->array_count++] = *array;
+    return true;
 }
 
 /* ---- names --------------------------------------------------------------------------------------------------------------------- */
@@ -233,6 +246,11 @@ static enum tuff_element element_of(enum tuff_dtype dtype)
     return 0;
 }
 
+static bool is_float(enum tuff_element e)
+{
+    return e == TUFF_ELEMENT_F16 || e == TUFF_ELEMENT_BF16 || e == TUFF_ELEMENT_F32 || e == TUFF_ELEMENT_F64;
+}
+
 static tuff_status check_fit(const struct job *job, const struct tuff_array *a, const struct target *target)
 {
     struct tuff_array as, wanted = {.element = element_of(target->leaf.type.dtype), .rank = target->leaf.type.shape.rank};
@@ -243,7 +261,8 @@ static tuff_status check_fit(const struct job *job, const struct tuff_array *a, 
     if (!turned(a, axes, &as, strides))
         return tuff_fail(job->context, job->error, TUFF_ERR_FORMAT, "tensor \"%.100s\" is %s: its axes cannot be \"%.20s\"",
                          a->name, tuff_array_text(a, is, sizeof is), axes);
-    if (wanted.element && same_shape(&as, &target->leaf.type.shape)) return TUFF_OK;
+    const bool known = wanted.element && (!is_float(a->element) || is_float(wanted.element));
+    if (known && same_shape(&as, &target->leaf.type.shape)) return TUFF_OK;
     return tuff_fail(job->context, job->error, TUFF_ERR_FORMAT, "tensor \"%.100s\" is %s%s, the parameter \"%.100s\" %s",
                      a->name, tuff_array_text(&as, is, sizeof is), axes ? " by its axes" : "", target->leaf.name,
                      tuff_array_text(&wanted, text, sizeof text));
@@ -315,8 +334,9 @@ static tuff_status check_all(struct job *job)
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------------- */
 
-static void gather(const struct tuff_array *a, const uint64_t *strides, const uint8_t *from, uint8_t *to, size_t size)
+void tuff_array_gather(const struct tuff_array *a, const uint64_t *strides, const uint8_t *from, uint8_t *to)
 {
+    const size_t size = tuff_element_bytes(a->element);
     uint64_t at[TUFF_FILE_RANK] = {0}, offset = 0;
     for (uint64_t i = 0; i < a->bytes; i += size) {
         memcpy(to + i, from + offset * size, size);
@@ -344,7 +364,7 @@ static tuff_status write_target(const struct job *job, const struct target *targ
     if (bytes <= SIZE_MAX) elements = tuff_alloc(job->context, (size_t)bytes);
     tuff_status status = copy && elements ? TUFF_OK : tuff_fail_memory(job->context, job->error);
     if (status == TUFF_OK && axes) {
-        gather(&as, strides, a.data, copy, size);
+        tuff_array_gather(&as, strides, a.data, copy);
         as.data = copy;
     }
     if (status == TUFF_OK)
