@@ -3,30 +3,10 @@
 # any size, with and without threads; what is wrong with them; metadata of models that Tuff wrote as ONNX; sheets; times.
 set -eu
 cd "${TUFF_SOURCE_DIR:-$(dirname -- "$0")/..}"
-build=${TUFF_BUILD_DIR:-build/release}
-program=$build/bin/tuff-classify
-export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" # drivers' own, as in train_program
-[ "${TUFF_CROSS:-}" != TRUE ] || { echo "skipped: made for another system"; exit 77; }
-[ -x "$program" ] && [ -x "$build/bin/tuff-onnx" ] || { echo "skipped: built without programs or ONNX"; exit 77; }
+name=tuff-classify needs=mnist-cnn
+. tests/run_program.sh
 command -v python3 > /dev/null 2>&1 || { echo "skipped: python3 is not installed"; exit 77; }
-shared=
-for folder in "${TUFF_SHARED:-}" ../shared; do
-    if [ -n "$folder" ] && [ -d "$folder/data/models/mnist-cnn" ]; then shared=$folder/data; break; fi
-done
-[ -n "$shared" ] || { echo "skipped: no models (TUFF_SHARED, ../shared)"; exit 77; }
 "$program" --version | grep -q PNG || { echo "skipped: this build reads no PNG"; exit 77; }
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-fail() { echo "$*"; failures=$((failures + 1)); }
-# ends STATUS WORDS ARGUMENTS..: with that status, and the words somewhere in what it prints
-ends() {
-    wanted=$1 words=$2; shift 2
-    code=0
-    "$program" "$@" > "$work/output" 2>&1 || code=$?
-    [ $code -eq "$wanted" ] || fail "$*: status $code, expected $wanted: $(tail -n 2 "$work/output")"
-    grep -qF -- "$words" "$work/output" || fail "$*: expected '$words', got: $(head -n 3 "$work/output")"
-}
 # Seven frames of 40 x 30, as PNG files and as one stream; labelled folders of them.
 python3 - "$work" <<'MAKE'
 import os, struct, sys, zlib

@@ -3,31 +3,11 @@
 # Runtime gave for the same pictures; padded, smaller and turned pictures; drawings; what is wrong with the command line and with files.
 set -eu
 cd "${TUFF_SOURCE_DIR:-$(dirname -- "$0")/..}"
-build=${TUFF_BUILD_DIR:-build/release}
-program=$build/bin/tuff-detect
-export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" # drivers' own, as in train_program
-[ "${TUFF_CROSS:-}" != TRUE ] || { echo "skipped: made for another system"; exit 77; }
-[ -x "$program" ] && [ -x "$build/bin/tuff-onnx" ] || { echo "skipped: built without programs or ONNX"; exit 77; }
+name=tuff-detect needs=yunet-n
+. tests/run_program.sh
 command -v python3 > /dev/null 2>&1 || { echo "skipped: python3 is not installed"; exit 77; }
-shared=
-for folder in "${TUFF_SHARED:-}" ../shared; do
-    if [ -n "$folder" ] && [ -d "$folder/data/models/yunet-n" ]; then shared=$folder/data; break; fi
-done
-[ -n "$shared" ] || { echo "skipped: no models (TUFF_SHARED, ../shared)"; exit 77; }
 "$program" --version | grep -q PNG || { echo "skipped: this build reads no PNG"; exit 77; }
 models=$shared/models
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-fail() { echo "$*"; failures=$((failures + 1)); }
-# ends STATUS WORDS ARGUMENTS..: with that status, and the words somewhere in what it prints
-ends() {
-    wanted=$1 words=$2; shift 2
-    code=0
-    "$program" "$@" > "$work/output" 2>&1 || code=$?
-    [ $code -eq "$wanted" ] || fail "$*: status $code, expected $wanted: $(tail -n 2 "$work/output")"
-    grep -qF -- "$words" "$work/output" || fail "$*: expected '$words', got: $(head -n 3 "$work/output")"
-}
 python3 tests/detect_reference.py make "$models" "$work" || exit 1
 for run in yunet-n.0 yunet-n.1 ultraface-rfb-320.0 ultraface-rfb-320.1 ppocr-v3-det.0 ppocr-v3-det.1; do
     "$program" --model "$models/${run%.*}/model.onnx" --json "$work/$run.json" "$work/$run.png" > /dev/null || fail "$run: failed"

@@ -3,29 +3,10 @@
 # loads nothing and draws in a browser, in which texts of the file stay texts.
 set -eu
 cd "${TUFF_SOURCE_DIR:-$(dirname -- "$0")/..}"
-build=${TUFF_BUILD_DIR:-build/release}
-program=$build/bin/tuff-inspect
-export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" # drivers' own, as in train_program
-[ "${TUFF_CROSS:-}" != TRUE ] || { echo "skipped: made for another system"; exit 77; }
-[ -x "$program" ] && [ -x "$build/bin/tuff-onnx" ] || { echo "skipped: built without programs or ONNX"; exit 77; }
+name=tuff-inspect needs=yunet-n
+. tests/run_program.sh
 command -v python3 > /dev/null 2>&1 || { echo "skipped: python3 is not installed"; exit 77; }
-models=
-for folder in "${TUFF_SHARED:-}" ../shared; do
-    if [ -n "$folder" ] && [ -d "$folder/data/models/yunet-n" ]; then models=$folder/data/models; break; fi
-done
-[ -n "$models" ] || { echo "skipped: no models (TUFF_SHARED, ../shared)"; exit 77; }
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-fail() { echo "$*"; failures=$((failures + 1)); }
-# ends STATUS WORDS ARGUMENTS..: with that status, and the words somewhere in what it prints
-ends() {
-    wanted=$1 words=$2; shift 2
-    code=0
-    "$program" "$@" > "$work/output" 2>&1 || code=$?
-    [ $code -eq "$wanted" ] || fail "$*: status $code, expected $wanted: $(tail -n 2 "$work/output")"
-    grep -qF -- "$words" "$work/output" || fail "$*: expected '$words', got: $(head -n 3 "$work/output")"
-}
+models=$shared/models
 # json EXPRESSION ARGUMENTS..: of the object r
 json() {
     expression=$1; shift

@@ -3,6 +3,7 @@
 #include "classify.h"
 #include "presets.h"
 #include "program.h"
+#include "refuse.h"
 #include "text.h"
 #include "whole.h"
 
@@ -52,17 +53,7 @@ static const char help[] =
     "  --help            this text\n"
     "  --version         version of Tuff, and what pictures it reads\n";
 
-static void wrong(const char *format, ...) TUFF_PRINTF(1, 2);
-static void wrong(const char *format, ...)
-{
-    char sentence[1000];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
-    va_end(arguments);
-    fprintf(stderr, "tuff-classify: %s\n(tuff-classify --help lists the options)\n", SHOWN(sentence));
-    exit(2);
-}
+#define wrong(...) wrong_use("tuff-classify", __VA_ARGS__)
 
 static uint32_t whole(const char *option, const char *text, uint32_t least, uint32_t most)
 {
@@ -79,14 +70,6 @@ static double part_of(const char *option, const char *text)
     if (end == text || *end || !(value > 0.05 && value <= 1))
         wrong("--%s is a part, above 0.05 and up to 1, not \"%s\"", option, text);
     return value;
-}
-
-static int one_of(const char *option, const char *text, const char *const *names)
-{
-    int i = 0;
-    while (names[i] && strcmp(names[i], text) != 0) i++;
-    if (!names[i]) wrong("--%s cannot be \"%s\"", option, text);
-    return i;
 }
 
 static int invert_of(const char *text)
@@ -196,8 +179,11 @@ static void parse(struct options *o, int count, char **arguments)
         case 'p': o->onnx.intake.preset = preset_of(optarg); break;
         case 'l': o->onnx.labels = optarg; break;
         case 'C': o->onnx.intake.crop = part_of("crop", optarg); break;
-        case 'F': o->onnx.intake.fit = (enum tuff_fit)one_of("fit", optarg, fits), o->onnx.intake.fitted = true; break;
-        case 'L': o->onnx.intake.filter = (enum tuff_filter)one_of("filter", optarg, filters); break;
+        case 'F':
+            o->onnx.intake.fit = (enum tuff_fit)option_among("tuff-classify", "fit", optarg, fits),
+            o->onnx.intake.fitted = true;
+            break;
+        case 'L': o->onnx.intake.filter = (enum tuff_filter)option_among("tuff-classify", "filter", optarg, filters); break;
         case 'B': o->onnx.intake.bgr = true; break;
         case 'S': o->onnx.intake.side = whole("side", optarg, 1, 32768); break;
         case 'h': fputs(help, stdout); exit(0);

@@ -1,25 +1,15 @@
 /* network.c - model files as classifiers: tuff_saved and its predictor, or an ONNX model and its runner. */
 #include "network.h"
 #include "program.h"
+#include "refuse.h"
 #include "text.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { AT_ONCE = 16, CLASSES = 1000000 };
-
-static tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
-static tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    return error->status = status;
-}
 
 /* ---- ONNX --------------------------------------------------------------------------------------------------------------------------------- */
 

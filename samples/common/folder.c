@@ -1,22 +1,12 @@
 /* folder.c - see folder.h. */
 #include "folder.h"
 #include "paths.h"
+#include "refuse.h"
 
 #include <dirent.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static tuff_status fail(struct tuff_error *error, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
-static tuff_status fail(struct tuff_error *error, tuff_status status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    return error->status = status;
-}
 
 static char *copy(const char *text)
 {
@@ -52,7 +42,7 @@ static tuff_status list_class(const char *folder, const char *name, int32_t clas
     snprintf(path, sizeof path, "%s/%s", folder, name);
     DIR *entries = opendir(path);
     bool good = true;
-    if (!entries) return fail(error, TUFF_ERR_FILE, "%.400s: cannot be read", path);
+    if (!entries) return refuse(error, TUFF_ERR_FILE, "%.400s: cannot be read", path);
     for (struct dirent *entry; good && (entry = readdir(entries));) {
         snprintf(below, sizeof below, "%s/%s", name, entry->d_name);
         if (path_is_picture(entry->d_name))
@@ -74,7 +64,7 @@ tuff_status pictures_list(const char *folder, bool classes, struct labelled_set 
     tuff_status status = TUFF_OK;
     *set = (struct labelled_set){.pictures = NULL};
     DIR *entries = opendir(folder);
-    if (!entries) return fail(error, TUFF_ERR_FILE, "%.300s: there is no such folder, or it cannot be read", folder);
+    if (!entries) return refuse(error, TUFF_ERR_FILE, "%.300s: there is no such folder, or it cannot be read", folder);
     for (struct dirent *entry; status == TUFF_OK && (entry = readdir(entries));) {
         char path[2200];
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
@@ -97,7 +87,7 @@ static tuff_status list_folder(const char *folder, const struct tuff_saved_info 
     char path[2200];
     tuff_status status = TUFF_OK;
     DIR *entries = opendir(folder);
-    if (!entries) return fail(error, TUFF_ERR_FILE, "%.300s: there is no such folder, or it cannot be read", folder);
+    if (!entries) return refuse(error, TUFF_ERR_FILE, "%.300s: there is no such folder, or it cannot be read", folder);
     for (struct dirent *entry; status == TUFF_OK && (entry = readdir(entries));) {
         const char *name = entry->d_name;
         uint32_t class = 0;
@@ -111,13 +101,13 @@ static tuff_status list_folder(const char *folder, const struct tuff_saved_info 
         if (class < info->class_count)
             status = list_class(folder, name, (int32_t) class, set, error);
         else
-            status = fail(error, TUFF_ERR_FORMAT,
-                          "%.300s: its folder \"%.100s\" is none of the model's %u classes (\"%.60s\", ..)", folder, name,
-                          (unsigned)info->class_count, info->class_names[0]);
+            status = refuse(error, TUFF_ERR_FORMAT,
+                            "%.300s: its folder \"%.100s\" is none of the model's %u classes (\"%.60s\", ..)", folder, name,
+                            (unsigned)info->class_count, info->class_names[0]);
     }
     closedir(entries);
     if (status == TUFF_OK && !set->count)
-        status = fail(error, TUFF_ERR_FORMAT, "%.300s: holds no folders of classes with pictures in them", folder);
+        status = refuse(error, TUFF_ERR_FORMAT, "%.300s: holds no folders of classes with pictures in them", folder);
     if (status == TUFF_OK) qsort(set->pictures, (size_t)set->count, sizeof *set->pictures, compare);
     return status;
 }
@@ -133,13 +123,13 @@ static tuff_status list_idx(struct tuff_context *context, const char *folder, co
     if (status != TUFF_OK) return status;
     const struct tuff_dataset *test = &set->idx;
     if (test->channels != p->channels || test->height != p->height || test->width != p->width)
-        return fail(error, TUFF_ERR_FORMAT, "%.300s: its pictures do not have the size that the model takes", folder);
+        return refuse(error, TUFF_ERR_FORMAT, "%.300s: its pictures do not have the size that the model takes", folder);
     if (test->class_count > info->class_count)
-        return fail(error, TUFF_ERR_FORMAT, "%.300s: has more classes than the model", folder);
+        return refuse(error, TUFF_ERR_FORMAT, "%.300s: has more classes than the model", folder);
     for (uint32_t i = 0; i < test->class_count; i++)
         if (strcmp(test->class_names[i], info->class_names[i]))
-            return fail(error, TUFF_ERR_FORMAT, "%.200s: its class %u is \"%.80s\", that of the model \"%.80s\"", folder,
-                        (unsigned)i, test->class_names[i], info->class_names[i]);
+            return refuse(error, TUFF_ERR_FORMAT, "%.200s: its class %u is \"%.80s\", that of the model \"%.80s\"", folder,
+                          (unsigned)i, test->class_names[i], info->class_names[i]);
     for (uint64_t i = 0; i < test->count; i++) {
         snprintf(number, sizeof number, "%llu", (unsigned long long)i);
         if (!add(set, number, test->labels[i])) return TUFF_ERR_MEMORY;
@@ -214,7 +204,7 @@ static tuff_status take_line(char *line, unsigned number, const char *path, cons
 {
     char ends[2] = {0}, *file = take_field(&line, &ends[0]), *group = file ? take_field(&line, &ends[1]) : NULL;
     if (!group || ends[0] != ',' || ends[1] || *line || !group[0])
-        return fail(error, TUFF_ERR_FORMAT, "%.300s: line %u is not file,group", path, number);
+        return refuse(error, TUFF_ERR_FORMAT, "%.300s: line %u is not file,group", path, number);
     if (number == 1 && !strcmp(file, "file") && !strcmp(group, "group")) return TUFF_OK;
     const struct labelled *found = NULL;
     const struct labelled key = {file, 0};
@@ -262,7 +252,7 @@ tuff_status groups_read(struct tuff_context *context, const char *path, const st
     unsigned number = 0;
     (void)context;
     *groups = (struct groups){.of = malloc((size_t)set->count * sizeof *groups->of)};
-    if (!text) status = fail(error, TUFF_ERR_FILE, "%.300s: cannot be read", path);
+    if (!text) status = refuse(error, TUFF_ERR_FILE, "%.300s: cannot be read", path);
     if (text && !groups->of) status = TUFF_ERR_MEMORY;
     for (uint64_t i = 0; status == TUFF_OK && i < set->count; i++) groups->of[i] = UINT32_MAX;
     bool marked = text && !strncmp(text, "\xef\xbb\xbf", 3); /* UTF-8, say some editors */
@@ -273,8 +263,8 @@ tuff_status groups_read(struct tuff_context *context, const char *path, const st
         if (line[0] && strcmp(line, "\r")) status = take_line(line, number, path, set, !set->idx.count, groups, error);
     }
     if (status == TUFF_OK && !groups->count)
-        status = fail(error, TUFF_ERR_FORMAT, "%.300s: none of its %llu lines names a picture of --data (%.100s, ..)", path,
-                      (unsigned long long)groups->listed, set->pictures[0].name);
+        status = refuse(error, TUFF_ERR_FORMAT, "%.300s: none of its %llu lines names a picture of --data (%.100s, ..)",
+                        path, (unsigned long long)groups->listed, set->pictures[0].name);
     free(text);
     return status;
 }

@@ -1,28 +1,18 @@
 /* intake.c - see intake.h. */
 #include "intake.h"
 #include "presets.h"
+#include "refuse.h"
 
 #if TUFF_HAVE_JSON
 #include <cjson/cJSON.h>
 #endif
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { AT_MOST = 4096 };
-
-static tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
-static tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    return error->status = status;
-}
 
 /* ---- labels ---------------------------------------------------------------------------------------------------------------------------- */
 

@@ -1,22 +1,12 @@
 /* paths.c - see paths.h. */
 #include "paths.h"
+#include "refuse.h"
 
 #include <dirent.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-static tuff_status fail(struct tuff_error *error, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
-static tuff_status fail(struct tuff_error *error, tuff_status status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    return error->status = status;
-}
 
 bool path_is_folder(const char *path)
 {
@@ -58,13 +48,13 @@ static tuff_status add_folder(struct path_list *list, const char *folder, struct
     const uint64_t first = list->count;
     DIR *entries = opendir(folder);
     bool good = true;
-    if (!entries) return fail(error, TUFF_ERR_FILE, "%.400s: cannot be read", folder);
+    if (!entries) return refuse(error, TUFF_ERR_FILE, "%.400s: cannot be read", folder);
     for (struct dirent *entry; good && (entry = readdir(entries));)
         if (path_is_picture(entry->d_name)) good = add_path(list, folder, entry->d_name);
     closedir(entries);
-    if (!good) return fail(error, TUFF_ERR_MEMORY, "out of memory");
+    if (!good) return refuse(error, TUFF_ERR_MEMORY, "out of memory");
     if (list->count == first)
-        return fail(error, TUFF_ERR_FORMAT, "%.300s: holds no pictures (those in folders within it do not count)", folder);
+        return refuse(error, TUFF_ERR_FORMAT, "%.300s: holds no pictures (those in folders within it do not count)", folder);
     qsort(list->paths + first, (size_t)(list->count - first), sizeof *list->paths, compare_paths);
     return TUFF_OK;
 }
@@ -77,7 +67,7 @@ tuff_status path_list_make(const char *const *given, uint32_t count, struct path
         if (path_is_folder(given[i]))
             status = add_folder(list, given[i], error);
         else if (!add_path(list, "", given[i]))
-            status = fail(error, TUFF_ERR_MEMORY, "out of memory");
+            status = refuse(error, TUFF_ERR_MEMORY, "out of memory");
     return status;
 }
 

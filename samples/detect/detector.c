@@ -1,9 +1,9 @@
 /* detector.c - a detector's network: what kind it is, a picture as the numbers that it learned with, a run, what its outputs say. */
 #include "detect.h"
 #include "program.h"
+#include "refuse.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,16 +20,6 @@ static const struct kind_about {
     [KIND_ULTRAFACE] = {false, false, {127, 127, 127}, {128, 128, 128}, 320},
     [KIND_DB] = {true, false, {0.485 * 255, 0.456 * 255, 0.406 * 255}, {0.229 * 255, 0.224 * 255, 0.225 * 255}, 960},
 };
-
-static tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
-static tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    return error->status = status;
-}
 
 /* ---- what it is --------------------------------------------------------------------------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
 #include "detect.h"
 #include "paths.h"
 #include "program.h"
+#include "refuse.h"
 #include "text.h"
 #include "whole.h"
 
@@ -57,17 +58,7 @@ static const char help[] =
     "  --help            this text\n"
     "  --version         version of Tuff, and what pictures it reads\n";
 
-static void wrong(const char *format, ...) TUFF_PRINTF(1, 2);
-static void wrong(const char *format, ...)
-{
-    char sentence[1000];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
-    va_end(arguments);
-    fprintf(stderr, "tuff-detect: %s\n(tuff-detect --help lists the options)\n", SHOWN(sentence));
-    exit(2);
-}
+#define wrong(...) wrong_use("tuff-detect", __VA_ARGS__)
 
 static double number(const char *option, const char *text, double least, double most)
 {

@@ -1,21 +1,11 @@
 /* onnx.c - what is in an ONNX model, which of its operators are covered, and what it becomes for bound shapes. */
 #include "inspect.h"
+#include "refuse.h"
 
 #include <ctype.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-static tuff_status refuse(struct tuff_error *error, const char *format, ...) TUFF_PRINTF(2, 3);
-static tuff_status refuse(struct tuff_error *error, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    return error->status = TUFF_ERR_USAGE;
-}
 
 static const char *span_text(struct inspected *x, struct tuff_span span) { return keep_text(x, span.data, span.bytes); }
 
@@ -176,11 +166,11 @@ static tuff_status bind_shape(struct inspected *x, const char *text, struct tuff
     while (*at) {
         char *end;
         if (!isdigit((unsigned char)*at) || rank == TUFF_FILE_RANK)
-            return refuse(error, "--shape %.200s: is no list of sizes", text);
+            return refuse(error, TUFF_ERR_USAGE, "--shape %.200s: is no list of sizes", text);
         dim[rank++] = strtoll(at, &end, 10);
         at = end + (*end == ',' && end[1]);
         if (dim[rank - 1] > INT32_MAX || (*end && *end != ','))
-            return refuse(error, "--shape %.200s: is no list of sizes", text);
+            return refuse(error, TUFF_ERR_USAGE, "--shape %.200s: is no list of sizes", text);
     }
     for (size_t i = 0; !item && sizes && rank == 1 && i < x->inputs.count; i++)
         for (int32_t d = 0; d < x->inputs.at[i].rank; d++) {
@@ -191,13 +181,13 @@ static tuff_status bind_shape(struct inspected *x, const char *text, struct tuff
             named = true;
         }
     if (named) return TUFF_OK;
-    if (!item) return refuse(error, "--shape %.200s: the model has no such input or open dimension", text);
+    if (!item) return refuse(error, TUFF_ERR_USAGE, "--shape %.200s: the model has no such input or open dimension", text);
     if (item->rank >= 0 && item->rank != rank)
-        return refuse(error, "--shape %.200s: the input has %d dimensions", text, (int)item->rank);
+        return refuse(error, TUFF_ERR_USAGE, "--shape %.200s: the input has %d dimensions", text, (int)item->rank);
     for (int32_t d = 0; d < rank; d++) {
         if (item->rank >= 0 && item->dim[d] >= 0 && item->dim[d] != dim[d])
-            return refuse(error, "--shape %.200s: the model says %lld for dimension %d", text, (long long)item->dim[d],
-                          (int)d);
+            return refuse(error, TUFF_ERR_USAGE, "--shape %.200s: the model says %lld for dimension %d", text,
+                          (long long)item->dim[d], (int)d);
         item->bound[d] = dim[d];
         item->is_bound = true;
         item->assumed[d] = false;
@@ -223,7 +213,7 @@ static tuff_status value_of(const struct inspected *x, const struct options *opt
             if (i == input) *value = number;
         }
         if (!found || end == sign + 1 || *end || !isfinite(number))
-            return refuse(error, "--value %.200s: is not NAME=NUMBER of an input", text);
+            return refuse(error, TUFF_ERR_USAGE, "--value %.200s: is not NAME=NUMBER of an input", text);
     }
     return TUFF_OK;
 }
@@ -238,12 +228,13 @@ static tuff_status fill(struct inspected *x, const struct options *options, size
     tuff_status status = value_of(x, options, i, &value, error);
     if (status != TUFF_OK) return status;
     if (item->rank < 0)
-        return refuse(error, "input %.100s: the file does not say its shape: --shape %.100s=SIZES", item->name, item->name);
+        return refuse(error, TUFF_ERR_USAGE, "input %.100s: the file does not say its shape: --shape %.100s=SIZES",
+                      item->name, item->name);
     *array = (struct tuff_array){.name = item->name, .element = TUFF_ELEMENT_U8, .rank = (uint32_t)item->rank};
     for (int32_t d = 0; d < item->rank; d++) {
         array->dim[d] = (uint64_t)item->bound[d];
         if (item->bound[d] && count > (UINT64_C(1) << 31) / (uint64_t)item->bound[d])
-            return refuse(error, "input %.100s: has too many elements", item->name);
+            return refuse(error, TUFF_ERR_USAGE, "input %.100s: has too many elements", item->name);
         count *= (uint64_t)item->bound[d];
     }
     if (value != 0) array->element = floor(value) == value && fabs(value) < 1e15 ? TUFF_ELEMENT_I64 : TUFF_ELEMENT_F64;

@@ -3,19 +3,9 @@
 
 #include <ctype.h>
 #include <dirent.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    return error->status = status;
-}
 
 tuff_status no_memory(struct tuff_error *error) { return refuse(error, TUFF_ERR_MEMORY, "out of memory"); }
 

@@ -46,17 +46,7 @@ static const char help[] =
     "\n"
     "Exit status: 0 the model is written, 1 an error, 2 wrong use.\n";
 
-static void wrong(const char *format, ...) TUFF_PRINTF(1, 2);
-static void wrong(const char *format, ...)
-{
-    char sentence[1000];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
-    va_end(arguments);
-    fprintf(stderr, "tuff-quantize: %s\n(tuff-quantize --help lists the options)\n", SHOWN(sentence));
-    exit(2);
-}
+#define wrong(...) wrong_use("tuff-quantize", __VA_ARGS__)
 
 static double number(const char *option, const char *text, double least, double most)
 {
@@ -64,14 +54,6 @@ static double number(const char *option, const char *text, double least, double 
     const double value = strtod(text, &end);
     if (end == text || *end || !(value >= least && value <= most)) wrong("--%s cannot be \"%s\"", option, text);
     return value;
-}
-
-static int one_of(const char *option, const char *text, const char *const *names)
-{
-    int i = 0;
-    while (names[i] && strcmp(names[i], text) != 0) i++;
-    if (!names[i]) wrong("--%s cannot be \"%s\"", option, text);
-    return i;
 }
 
 static void check(struct options *o, int words, char **word, bool min_max)
@@ -140,12 +122,12 @@ static int parse(struct options *o, int count, char **arguments)
         case SAMPLES: o->samples = (uint64_t)number("samples", optarg, 1, 1e9); break;
         case TESTS: o->tests = (uint64_t)number("tests", optarg, 1, 1e9); break;
         case METHOD:
-            min_max = one_of("method", optarg, methods) == 0;
+            min_max = option_among("tuff-quantize", "method", optarg, methods) == 0;
             if (!min_max && o->percentile <= 0) o->percentile = 99.99;
             break;
         case PERCENTILE: o->percentile = number("percentile", optarg, 50, 100); break;
         case TENSOR: o->one_weight_scale = true; break;
-        case ACTIVATIONS: o->signed_activations = one_of("activations", optarg, types) == 1; break;
+        case ACTIVATIONS: o->signed_activations = option_among("tuff-quantize", "activations", optarg, types) == 1; break;
         case SKIP:
             if (o->skip_count == SKIPS) wrong("--skip is given more than %d times", SKIPS);
             o->skips[o->skip_count++] = optarg;
@@ -157,8 +139,10 @@ static int parse(struct options *o, int count, char **arguments)
         case PRESET: o->intake.preset = optarg; break;
         case LABELS: o->labels = optarg; break;
         case CROP: o->intake.crop = number("crop", optarg, 0.05, 1); break;
-        case FIT: o->intake.fit = (enum tuff_fit)one_of("fit", optarg, fits), o->intake.fitted = true; break;
-        case FILTER: o->intake.filter = (enum tuff_filter)one_of("filter", optarg, filters); break;
+        case FIT:
+            o->intake.fit = (enum tuff_fit)option_among("tuff-quantize", "fit", optarg, fits), o->intake.fitted = true;
+            break;
+        case FILTER: o->intake.filter = (enum tuff_filter)option_among("tuff-quantize", "filter", optarg, filters); break;
         case BGR: o->intake.bgr = true; break;
         case SIDE: o->intake.side = (uint32_t)number("side", optarg, 1, 32768); break;
         case 'd': o->device = optarg; break;

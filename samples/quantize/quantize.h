@@ -4,6 +4,7 @@
 
 #include "folder.h"
 #include "intake.h"
+#include "refuse.h"
 
 #include <tuff/tuff.h>
 
@@ -19,7 +20,6 @@ struct options {
     struct intake_params intake;
 };
 
-tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
 tuff_status no_memory(struct tuff_error *error);
 
 /* ---- samples: feed.c ------------------------------------------------------------------------------------------------------------------ */

@@ -138,17 +138,7 @@ static void help(void)
     printf("\nCtrl-C, SIGTERM and SIGHUP save and stop; --resume goes on from there, bit for bit.\n");
 }
 
-static void wrong(const char *format, ...) TUFF_PRINTF(1, 2);
-static void wrong(const char *format, ...)
-{
-    char sentence[1000];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
-    va_end(arguments);
-    fprintf(stderr, "tuff-train: %s\n(tuff-train --help lists the options)\n", SHOWN(sentence));
-    exit(2);
-}
+#define wrong(...) wrong_use("tuff-train", __VA_ARGS__)
 
 /* ---- values --------------------------------------------------------------------------------------------------------------------- */
 

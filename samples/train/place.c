@@ -9,15 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    return status;
-}
-
 /* ---- the folder ----------------------------------------------------------------------------------------------------------------- */
 
 static const char *const results[] = {CHECKPOINT, OLD_CHECKPOINT, "model.tuff"};

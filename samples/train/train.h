@@ -3,6 +3,7 @@
 #define TRAIN_H
 
 #include "nets.h" /* samples/nets: the architectures */
+#include "refuse.h"
 #include "scores.h"
 
 #include <tuff/tuff.h>
@@ -64,9 +65,6 @@ void data_print_report(
     const struct data *data); /* what was left out of a folder, what is damaged, classes with few pictures */
 void data_finish(struct tuff_context *context, struct data *data);
 struct tuff_data data_view(const struct tuff_dataset *dataset);
-
-/* Writes the sentence, as much of it as fits, and returns the status. */
-tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
 
 /* ---- augment.c ------------------------------------------------------------------------------------------------------------------- */
 

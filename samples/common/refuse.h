@@ -1,0 +1,15 @@
+/* refuse.h - how programs say no: to a wrong use of them, and by an error of Tuff's kind. */
+#ifndef REFUSE_H
+#define REFUSE_H
+
+#include <tuff/tuff.h>
+
+/* The sentence and where the options are listed, on standard error; ends the program with 2. */
+void wrong_use(const char *program, const char *format, ...) TUFF_PRINTF(2, 3);
+/* The place of a text among names that NULL ends; wrong use where it is none of them. */
+int option_among(const char *program, const char *option, const char *text, const char *const *names);
+
+/* Fills the error; returns its status. */
+tuff_status refuse(struct tuff_error *error, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
+
+#endif
