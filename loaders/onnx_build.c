@@ -257,12 +257,16 @@ static tuff_val constant(struct tuff_onnx_build *b, enum tuff_dtype dtype, struc
     const struct tuff_type type = {dtype, shape};
     const uint64_t count = tuff_shape_count(&shape);
     if (count == 0) return 0;
-    tuff_val v = count == 1 ? tuff_full(b->g, dtype, shape, elements[0]) : 0; /* a number of the launches that read it */
-    void *data = count > 1 ? tuff_alloc(b->onnx->context, (size_t)tuff_type_bytes(&type)) : NULL;
-    if (count > 1 && !data) return no_memory(b);
-    for (uint64_t i = 0; data && i < count; i++) tuff_element_put(dtype, data, i, elements[i]);
-    if (data) v = tuff_constant(b->g, type, data);
-    tuff_free(b->onnx->context, data);
+    tuff_val v;
+    if (count == 1) { /* a number of the launches that read it */
+        v = tuff_full(b->g, dtype, shape, elements[0]);
+    } else {
+        void *data = tuff_alloc(b->onnx->context, (size_t)tuff_type_bytes(&type));
+        if (!data) return no_memory(b);
+        for (uint64_t i = 0; i < count; i++) tuff_element_put(dtype, data, i, elements[i]);
+        v = tuff_constant(b->g, type, data);
+        tuff_free(b->onnx->context, data);
+    }
     if (v && grow_data(b)) {
         b->data[v] = tuff_arena_copy(&b->arena, elements, (size_t)count * sizeof *elements);
         b->wide[v] = dtype;
