@@ -1,6 +1,6 @@
 /* core.h - what every folder of Tuff builds on, private: context internals, failing with a sentence, arena, text, hash.
  *
- * Needs base.h only. Implemented in base.c (context, errors), printable.c, and arena.c (arena, text, hash). */
+ * Needs base.h only. Implemented in base.c (context, errors), printable.c, arena.c (arena, text, hash), and reader.c (reading text). */
 #ifndef TUFF_CORE_H
 #define TUFF_CORE_H
 
@@ -113,6 +113,28 @@ void tuff_text_append(struct tuff_text *text, const void *bytes, size_t length);
 void tuff_text_quote(struct tuff_text *text, const char *string, bool json);
 char *tuff_text_take(struct tuff_text *text); /* ownership moves to the caller (tuff_free); NULL if failed */
 tuff_status tuff_text_give(struct tuff_text *text, char **taken, struct tuff_error *error); /* likewise; errors: MEMORY */
+
+/* Reading a text of our own, as a plan or a graph, of which nothing is trusted. After the first failure all of these do nothing. */
+struct tuff_parser {
+    struct tuff_context *context; /* [borrowed] */
+    const char *of;               /* what is read, for sentences: "plan" */
+    const char *at, *end;
+    uint32_t line;
+    struct tuff_error error; /* its status is TUFF_OK until the first failure */
+};
+static inline bool tuff_reads(const struct tuff_parser *r) { return r->error.status == TUFF_OK; }
+/* "plan, line 3: <what><detail>"; MEMORY: its own sentence. */
+void tuff_read_fail(struct tuff_parser *r, tuff_status status, const char *what, const char *detail);
+void tuff_expected(struct tuff_parser *r, const char *what); /* FORMAT: "expected <what>" */
+bool tuff_accept(struct tuff_parser *r, const char *word);   /* takes it if it comes next */
+void tuff_expect(struct tuff_parser *r, const char *word);
+static inline int tuff_digit_of(char c) /* 0 .. 15; 99: it is none */
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
+}
+uint64_t tuff_read_number(struct tuff_parser *r, unsigned base, uint64_t most); /* of base 10 or 16; 0 after a failure */
+/* As tuff_text_quote writes it, without json, into a text, of which it is all; "" after a failure. */
+const char *tuff_read_quoted(struct tuff_parser *r, struct tuff_text *to);
 
 /* Hash for keys of caches and equality of plans: 64-bit FNV-1a with a final mix; not for secrets. Start with seed 0. */
 uint64_t tuff_hash(uint64_t seed, const void *bytes, size_t length);

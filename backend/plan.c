@@ -1,4 +1,4 @@
-/* plan.c - building a plan, placing its barriers, proving that no hazard is left, its hash.
+/* plan.c - building a plan, placing its barriers, proving that no hazard is left.
  *
  * Needs the arena alone; knows no device. A plan that failed to grow returns UINT32_MAX from the builders and stays valid. */
 #include "backend/plan.h"
@@ -727,62 +727,4 @@ tuff_status tuff_plan_check(const struct tuff_plan *plan, struct tuff_context *c
     if (status == TUFF_OK) status = check_rounds(plan, accesses, context, error);
     tuff_free(context, accesses);
     return status;
-}
-
-static uint64_t hash_words(uint64_t hash, const uint64_t *words, size_t count)
-{
-    unsigned char bytes[8];
-    for (size_t i = 0; i < count; i++) { /* little endian everywhere, so that a hash travels between machines */
-        for (int k = 0; k < 8; k++) bytes[k] = (unsigned char)(words[i] >> (8 * k));
-        hash = tuff_hash(hash, bytes, sizeof bytes);
-    }
-    return hash;
-}
-#define HASH(hash, ...) hash_words(hash, (const uint64_t[]){__VA_ARGS__}, TUFF_COUNT(((const uint64_t[]){__VA_ARGS__})))
-
-static uint64_t hash_launch(const struct tuff_plan *plan, uint64_t hash, const struct tuff_plan_launch *launch)
-{
-    hash = tuff_hash_text(hash, launch->label);
-    hash = HASH(hash, launch->kernel, launch->groups[0], launch->groups[1], launch->groups[2], launch->barrier,
-                launch->flops, launch->binding_count, launch->push_count, launch->number_count);
-    for (uint32_t i = 0; i < launch->binding_count; i++) {
-        const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
-        hash = HASH(hash, binding->slot, binding->access, binding->offset, binding->bytes, binding->few, binding->texels);
-        if (binding->step || binding->ring) hash = HASH(hash, (uint64_t)binding->step, binding->ring);
-    }
-    for (uint32_t i = 0; i < launch->push_count; i++) hash = HASH(hash, plan->push_words[launch->push_first + i]);
-    for (uint32_t i = 0; i < launch->number_count; i++) hash = HASH(hash, plan->numbers[launch->number_first + i]);
-    return hash;
-}
-
-uint64_t tuff_plan_hash(const struct tuff_plan *plan)
-{
-    uint64_t hash = HASH(0, plan->memory_count, plan->slot_count, plan->kernel_count, plan->launch_count,
-                         plan->prepare_count);
-    for (uint32_t i = 0; i < plan->memory_count; i++) hash = HASH(hash, plan->memories[i].kind, plan->memories[i].bytes);
-    for (uint32_t i = 0; i < plan->slot_count; i++) {
-        const struct tuff_plan_slot *slot = &plan->slots[i];
-        hash = tuff_hash_text(hash, slot->name);
-        hash = tuff_hash_text(hash, slot->dtype);
-        hash = HASH(hash, slot->memory, slot->offset, slot->bytes, slot->rank);
-        for (uint32_t k = 0; k < slot->rank && k < TUFF_PLAN_RANK; k++) hash = HASH(hash, slot->dim[k]);
-        /* A blob and a range of a file are the same content: where it lies is no part of the plan. */
-        uint64_t content = slot->content == TUFF_CONTENT_FILE ? TUFF_CONTENT_BLOB : slot->content;
-        hash = HASH(hash, content, slot->content_bytes, slot->content_hash);
-    }
-    for (uint32_t i = 0; i < plan->kernel_count; i++) {
-        const struct tuff_plan_kernel *kernel = &plan->kernels[i];
-        hash = tuff_hash_text(hash, kernel->file);
-        hash = tuff_hash_text(hash, kernel->defines);
-        hash = tuff_hash_text(hash, kernel->hooks);
-        hash = HASH(hash, kernel->spec_count);
-        for (uint32_t k = 0; k < kernel->spec_count; k++)
-            hash = HASH(hash, plan->specs[kernel->spec_first + k].id, plan->specs[kernel->spec_first + k].value);
-    }
-    for (uint32_t i = 0; i < plan->launch_count; i++) hash = hash_launch(plan, hash, &plan->launches[i]);
-    for (uint32_t i = 0; i < plan->station_count; i++)
-        hash = HASH(tuff_hash_text(hash, plan->stations[i].name), plan->stations[i].launch_count);
-    for (uint32_t i = 0; i < plan->loop_count; i++)
-        hash = HASH(hash, plan->loops[i].launch_first, plan->loops[i].launch_count, plan->loops[i].rounds);
-    return hash;
 }

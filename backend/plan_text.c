@@ -1,4 +1,4 @@
-/* plan_text.c - a plan as text and back: one line per memory, slot, kernel and launch, fields in a fixed order.
+/* plan_text.c - a plan as text and back, and its hash: one line per memory, slot, kernel and launch, fields in a fixed order.
  *
  *   tuff-plan 2
  *   memory 0 input bytes=1024
@@ -20,458 +20,410 @@
 
 enum { SHOWN_BYTES = 64 }; /* content that is not longer stands in the text; of other content its hash does */
 
-static void print_content(const struct tuff_plan_slot *slot, struct tuff_text *text)
+/* Printing, reading and hashing are one walk over the fields of a plan, each of which stands here once: functions take what a field holds, and give
+ * what it holds then, which differs where it is read alone. */
+struct walk {
+    enum { PRINT, READ, HASH } way;
+    const struct tuff_plan *plan; /* [borrowed] */
+    struct tuff_plan *made;       /* READ: the plan */
+    struct tuff_text *out;        /* PRINT */
+    uint64_t hash;                /* HASH */
+    struct tuff_parser in;        /* READ */
+    struct tuff_text texts[4];    /* READ: strings and lists of one line */
+};
+
+/* ---- kinds of fields ------------------------------------------------------------------------------------------------------------- */
+
+static void hash_word(struct walk *w, uint64_t word)
 {
-    static const char digits[] = "0123456789abcdef";
-    const unsigned char *data = slot->data;
-    unsigned long long bytes = slot->content_bytes, hash = slot->content_hash;
-    switch (slot->content) {
-    case TUFF_CONTENT_ZEROS: tuff_text_add(text, " zeros"); break;
-    case TUFF_CONTENT_PASSING: tuff_text_add(text, " passing"); break;
-    case TUFF_CONTENT_FILE:
-        tuff_text_add(text, " file=%llu:%llu:%llx", (unsigned long long)slot->file_offset, bytes, hash);
-        break;
-    case TUFF_CONTENT_BLOB:
-        tuff_text_add(text, data && bytes <= SHOWN_BYTES ? " data=" : " blob=%llu:%llx", bytes, hash);
-        for (uint64_t i = 0; data && bytes <= SHOWN_BYTES && i < bytes; i++)
-            tuff_text_append(text, (const char[]){digits[data[i] >> 4], digits[data[i] & 15]}, 2);
-        break;
-    case TUFF_CONTENT_NONE:
-    case TUFF_CONTENT_COUNT: break;
-    }
+    unsigned char bytes[8]; /* little endian everywhere, so that a hash travels between machines */
+    for (int k = 0; k < 8; k++) bytes[k] = (unsigned char)(word >> (8 * k));
+    w->hash = tuff_hash(w->hash, bytes, sizeof bytes);
 }
 
-static void print_slot(const struct tuff_plan *plan, uint32_t index, struct tuff_text *text)
+/* What stands between fields. */
+static void fixed(struct walk *w, const char *text)
 {
-    const struct tuff_plan_slot *slot = &plan->slots[index];
-    tuff_text_add(text, "slot %u ", index);
-    tuff_text_quote(text, slot->name, false);
-    tuff_text_add(text, " %s[", slot->dtype);
-    for (uint32_t i = 0; i < slot->rank && i < TUFF_PLAN_RANK; i++) tuff_text_add(text, "%s%u", i ? "," : "", slot->dim[i]);
-    tuff_text_add(text, "] memory=%u offset=%llu bytes=%llu", slot->memory, (unsigned long long)slot->offset,
-                  (unsigned long long)slot->bytes);
-    print_content(slot, text);
-    tuff_text_append(text, "\n", 1);
+    if (w->way == PRINT) tuff_text_append(w->out, text, strlen(text));
+    if (w->way == READ) tuff_expect(&w->in, text);
 }
 
-static void print_kernel(const struct tuff_plan *plan, uint32_t index, struct tuff_text *text)
+/* The text stands there, or it does not. */
+static bool flag(struct walk *w, bool is, const char *text)
 {
-    const struct tuff_plan_kernel *kernel = &plan->kernels[index];
-    tuff_text_add(text, "kernel %u ", index);
-    tuff_text_quote(text, kernel->file, false);
-    tuff_text_add(text, " defines=");
-    tuff_text_quote(text, kernel->defines, false);
-    tuff_text_add(text, " hooks=");
-    tuff_text_quote(text, kernel->hooks, false);
-    for (uint32_t i = 0; i < kernel->spec_count; i++) {
-        const struct tuff_plan_spec *spec = &plan->specs[kernel->spec_first + i];
-        tuff_text_add(text, "%s%u:%u", i ? "," : " specs=", spec->id, spec->value);
-    }
-    tuff_text_append(text, "\n", 1);
+    if (w->way == READ) return tuff_accept(&w->in, text);
+    if (w->way == HASH) hash_word(w, is);
+    if (is) fixed(w, text);
+    return is;
 }
 
-static void print_launch(const struct tuff_plan *plan, uint32_t index, struct tuff_text *text)
+static uint64_t number(struct walk *w, const char *before, unsigned base, uint64_t most, uint64_t value)
 {
-    static const char *const access[] = {"-", "r", "w", "rw"};
-    const struct tuff_plan_launch *launch = &plan->launches[index];
-    tuff_text_add(text, "launch %u ", index);
-    tuff_text_quote(text, launch->label, false);
-    tuff_text_add(text, " kernel=%u groups=%u,%u,%u flops=%llu", launch->kernel, launch->groups[0], launch->groups[1],
-                  launch->groups[2], (unsigned long long)launch->flops);
-    tuff_text_add(text, "%s", launch->barrier ? " barrier" : "");
-    for (uint32_t i = 0; i < launch->binding_count; i++) {
-        const struct tuff_plan_binding *binding = &plan->bindings[launch->binding_first + i];
-        tuff_text_add(text, "%s%u:%s", i ? "," : " bind=", binding->slot,
-                      binding->access & TUFF_COUNTS ? "c" : access[binding->access & 3]);
-        if (binding->texels) tuff_text_add(text, "@%s", tuff_texels_name((enum tuff_texels)binding->texels));
-        tuff_text_add(text, ":%llu", (unsigned long long)binding->offset);
-        if (binding->step) tuff_text_add(text, "%+lld", (long long)binding->step);
-        if (binding->ring) tuff_text_add(text, "%%%u", binding->ring);
-        tuff_text_add(text, ":%llu", (unsigned long long)binding->bytes);
-        if (binding->few) tuff_text_add(text, ":%llu", (unsigned long long)binding->few);
+    fixed(w, before);
+    if (w->way == READ) return tuff_read_number(&w->in, base, most);
+    if (w->way == HASH) hash_word(w, value);
+    if (w->way == PRINT) tuff_text_add(w->out, base == 16 ? "%llx" : "%llu", (unsigned long long)value);
+    return value;
+}
+
+static uint32_t number32(struct walk *w, const char *before, uint32_t value)
+{
+    return (uint32_t)number(w, before, 10, UINT32_MAX, value);
+}
+
+static uint64_t number64(struct walk *w, const char *before, uint64_t value)
+{
+    return number(w, before, 10, UINT64_MAX, value);
+}
+
+/* Of one of so many. */
+static uint32_t place(struct walk *w, const char *before, uint32_t value, uint32_t count, const char *what)
+{
+    value = number32(w, before, value);
+    if (w->way == READ && value >= count) tuff_expected(&w->in, what);
+    return value;
+}
+
+static const char *string(struct walk *w, const char *before, unsigned which, const char *text)
+{
+    fixed(w, before);
+    if (w->way == READ) return tuff_read_quoted(&w->in, &w->texts[which]);
+    if (w->way == HASH) w->hash = tuff_hash_text(w->hash, text);
+    if (w->way == PRINT) tuff_text_quote(w->out, text, false);
+    return text;
+}
+
+/* Small letters, digits and _ */
+static const char *type_name(struct walk *w, unsigned which, const char *name)
+{
+    static const char possible[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+    struct tuff_text *text = &w->texts[which];
+    if (w->way == HASH) w->hash = tuff_hash_text(w->hash, name);
+    if (w->way == PRINT) fixed(w, name);
+    if (w->way != READ) return name;
+    text->length = 0;
+    while (tuff_reads(&w->in) && w->in.at < w->in.end && memchr(possible, *w->in.at, sizeof possible - 1))
+        tuff_text_append(text, w->in.at++, 1);
+    tuff_text_append(text, "", 0);
+    if (text->failed) tuff_read_fail(&w->in, TUFF_ERR_MEMORY, "", "");
+    return tuff_reads(&w->in) ? text->data : "";
+}
+
+/* One of the numbers from `first` on, which have names. */
+static uint32_t choice(struct walk *w, uint32_t value, const char *(*name)(uint32_t), uint32_t first, uint32_t end,
+                       const char *what)
+{
+    if (w->way == HASH) hash_word(w, value);
+    if (w->way != READ) {
+        fixed(w, name(value));
+        return value;
     }
-    for (uint32_t i = 0; i < launch->push_count; i++)
-        tuff_text_add(text, "%s%x", i ? "," : " push=", plan->push_words[launch->push_first + i]);
-    for (uint32_t i = 0; i < launch->number_count; i++)
-        tuff_text_add(text, "%s%x", i ? "," : " numbers=", plan->numbers[launch->number_first + i]);
-    tuff_text_append(text, "\n", 1);
+    for (uint32_t i = first; i < end; i++)
+        if (tuff_accept(&w->in, name(i))) return i;
+    tuff_expected(&w->in, what);
+    return first;
+}
+
+static const char *memory_name(uint32_t memory) { return tuff_memory_name((enum tuff_memory)memory); }
+static const char *texels_name(uint32_t texels) { return tuff_texels_name((enum tuff_texels)texels); }
+
+union entry {
+    struct tuff_plan_spec spec;
+    struct tuff_plan_binding binding;
+    uint32_t word;
+};
+
+/* A list by commas behind its name: array[first ..]. Returns what was read, so many as *count says then. */
+static const void *list(struct walk *w, unsigned which, const char *name, const void *array, uint32_t first, uint32_t *count,
+                        size_t bytes, void (*walk_entry)(struct walk *, union entry *))
+{
+    struct tuff_text *read = &w->texts[which];
+    read->length = 0;
+    if (w->way == HASH) hash_word(w, *count);
+    for (uint32_t i = 0; w->way == READ ? tuff_accept(&w->in, i ? "," : name) : i < *count; i++) {
+        union entry entry;
+        memset(&entry, 0, sizeof entry);
+        if (w->way != READ) memcpy(&entry, (const char *)array + ((size_t)first + i) * bytes, bytes);
+        if (w->way != READ) fixed(w, i ? "," : name);
+        walk_entry(w, &entry);
+        if (w->way == READ) tuff_text_append(read, &entry, bytes);
+    }
+    if (w->way != READ) return NULL;
+    if (read->failed) tuff_read_fail(&w->in, TUFF_ERR_MEMORY, "", "");
+    *count = (uint32_t)(read->length / bytes);
+    return read->data;
+}
+
+/* The end of a line. True: it was read, and what it says is to be added. */
+static bool ended(struct walk *w)
+{
+    fixed(w, "\n");
+    return w->way == READ && tuff_reads(&w->in);
+}
+
+static void added(struct walk *w, bool memory)
+{
+    if (!memory) tuff_read_fail(&w->in, TUFF_ERR_MEMORY, "", "");
+}
+
+/* ---- lines ----------------------------------------------------------------------------------------------------------------------- */
+
+static void walk_memory(struct walk *w, uint32_t at)
+{
+    struct tuff_plan_memory memory = {0};
+    if (w->way != READ) memory = w->plan->memories[at];
+    memory.kind = (enum tuff_memory)choice(w, memory.kind, memory_name, 0, TUFF_MEMORY_COUNT, "a kind of memory");
+    memory.bytes = number64(w, " bytes=", memory.bytes);
+    if (ended(w)) added(w, tuff_plan_add_memory(w->made, memory.kind, memory.bytes) != UINT32_MAX);
+}
+
+static bool is_shown(const struct tuff_plan_slot *slot)
+{
+    return slot->content == TUFF_CONTENT_BLOB && slot->data && slot->content_bytes <= SHOWN_BYTES;
+}
+
+/* Bytes of content; what is read lies in the plan's arena. */
+static void walk_data(struct walk *w, struct tuff_plan_slot *slot)
+{
+    uint8_t data[SHOWN_BYTES];
+    uint32_t count = 0;
+    struct tuff_parser *in = &w->in;
+    for (uint64_t i = 0; w->way == PRINT && i < slot->content_bytes; i++)
+        tuff_text_add(w->out, "%02x", ((const uint8_t *)slot->data)[i]);
+    if (w->way == PRINT) return;
+    for (; tuff_reads(in) && in->at < in->end && tuff_digit_of(*in->at) < 16; count++, in->at += 2) {
+        int high = tuff_digit_of(in->at[0]), low = in->end - in->at >= 2 ? tuff_digit_of(in->at[1]) : 99;
+        if (low > 15 || count == SHOWN_BYTES) {
+            tuff_expected(in, "two digits for every byte of data, of at most 64");
+            return;
+        }
+        data[count] = (uint8_t)(high * 16 + low);
+    }
+    slot->content = TUFF_CONTENT_BLOB;
+    slot->content_bytes = count;
+    slot->data = tuff_arena_copy(&w->made->arena, data, count);
+    added(w, slot->data != NULL);
+}
+
+static void walk_content(struct walk *w, struct tuff_plan_slot *slot)
+{
+    const enum tuff_content content = slot->content;
+    bool shown = is_shown(slot);
+    if (w->way == HASH) { /* a blob and a range of a file are the same content: where it lies is no part of the plan */
+        hash_word(w, content == TUFF_CONTENT_FILE ? TUFF_CONTENT_BLOB : content);
+        hash_word(w, slot->content_bytes);
+        hash_word(w, slot->content_hash);
+        return;
+    }
+    if (flag(w, content == TUFF_CONTENT_ZEROS, " zeros")) slot->content = TUFF_CONTENT_ZEROS;
+    if (flag(w, content == TUFF_CONTENT_PASSING, " passing")) slot->content = TUFF_CONTENT_PASSING;
+    if (flag(w, shown, " data=")) walk_data(w, slot);
+    if (flag(w, content == TUFF_CONTENT_BLOB && !shown, " blob=")) slot->content = TUFF_CONTENT_BLOB;
+    if (flag(w, content == TUFF_CONTENT_FILE, " file=")) {
+        slot->content = TUFF_CONTENT_FILE;
+        slot->file_offset = number64(w, "", slot->file_offset);
+        fixed(w, ":");
+    }
+    if (is_shown(slot) || (slot->content != TUFF_CONTENT_BLOB && slot->content != TUFF_CONTENT_FILE)) return;
+    slot->content_bytes = number64(w, "", slot->content_bytes);
+    slot->content_hash = number(w, ":", 16, UINT64_MAX, slot->content_hash);
+}
+
+static void walk_slot(struct walk *w, uint32_t at)
+{
+    struct tuff_plan_slot slot = {0};
+    if (w->way != READ) slot = w->plan->slots[at];
+    slot.name = string(w, "", 0, slot.name);
+    fixed(w, " ");
+    slot.dtype = type_name(w, 1, slot.dtype);
+    if (w->way == HASH) hash_word(w, slot.rank);
+    fixed(w, "[");
+    for (uint32_t i = 0; w->way == READ ? tuff_reads(&w->in) && !tuff_accept(&w->in, "]") : i < slot.rank; i++) {
+        if (i == TUFF_PLAN_RANK) {
+            tuff_expected(&w->in, "at most 8 dimensions");
+            break;
+        }
+        slot.dim[i] = number32(w, i ? "," : "", slot.dim[i]);
+        if (w->way == READ) slot.rank = i + 1;
+    }
+    if (w->way == PRINT) fixed(w, "]");
+    slot.memory = place(w, " memory=", slot.memory, w->plan->memory_count, "a memory of this plan");
+    slot.offset = number64(w, " offset=", slot.offset);
+    slot.bytes = number64(w, " bytes=", slot.bytes);
+    walk_content(w, &slot);
+    if (ended(w)) added(w, tuff_plan_add_slot(w->made, &slot) != UINT32_MAX);
+}
+
+static void walk_spec(struct walk *w, union entry *entry)
+{
+    entry->spec.id = number32(w, "", entry->spec.id);
+    entry->spec.value = number32(w, ":", entry->spec.value);
+}
+
+static void walk_kernel(struct walk *w, uint32_t at)
+{
+    struct tuff_plan_kernel kernel = {0};
+    if (w->way != READ) kernel = w->plan->kernels[at];
+    kernel.file = string(w, "", 0, kernel.file);
+    kernel.defines = string(w, " defines=", 1, kernel.defines);
+    kernel.hooks = string(w, " hooks=", 2, kernel.hooks);
+    const struct tuff_plan_spec *specs = list(w, 3, " specs=", w->plan->specs, kernel.spec_first, &kernel.spec_count,
+                                              sizeof *specs, walk_spec);
+    if (!ended(w)) return;
+    uint32_t made = tuff_plan_add_kernel(w->made, &kernel, specs, kernel.spec_count);
+    added(w, made != UINT32_MAX);
+    if (made != at) tuff_expected(&w->in, "a kernel that differs from those before");
+}
+
+static uint32_t walk_access(struct walk *w, uint32_t access)
+{
+    static const struct {
+        const char *text;
+        uint32_t access;
+    } all[] = {{"c", TUFF_READ | TUFF_COUNTS}, {"rw", TUFF_READ | TUFF_WRITE}, {"r", TUFF_READ}, {"w", TUFF_WRITE}};
+    if (w->way == HASH) hash_word(w, access);
+    for (size_t i = 0; i < TUFF_COUNT(all); i++) {
+        if (w->way == READ ? !tuff_accept(&w->in, all[i].text) : access != all[i].access) continue;
+        if (w->way == PRINT) fixed(w, all[i].text);
+        return all[i].access;
+    }
+    if (w->way == READ) tuff_expected(&w->in, "r, w, rw or c");
+    return access;
+}
+
+static void walk_step(struct walk *w, struct tuff_plan_binding *b)
+{
+    uint64_t size = b->step < 0 ? -(uint64_t)b->step : (uint64_t)b->step;
+    bool up = flag(w, b->step > 0, "+"), down = !up && flag(w, b->step < 0, "-");
+    if (up || down) b->step = (int64_t)number(w, "", 10, INT64_MAX, size);
+    if (down) b->step = -b->step;
+    if (flag(w, b->ring != 0, "%")) b->ring = number32(w, "", b->ring);
+}
+
+static void walk_binding(struct walk *w, union entry *entry)
+{
+    struct tuff_plan_binding *b = &entry->binding;
+    b->slot = place(w, "", b->slot, w->plan->slot_count, "a slot of this plan");
+    fixed(w, ":");
+    b->access = walk_access(w, b->access);
+    if (flag(w, b->texels != TUFF_TEXELS_NONE, "@"))
+        b->texels = choice(w, b->texels, texels_name, TUFF_TEXELS_F32, TUFF_TEXELS_COUNT, "a format of texels");
+    b->offset = number64(w, ":", b->offset);
+    walk_step(w, b);
+    b->bytes = number64(w, ":", b->bytes);
+    if (flag(w, b->few != 0, ":")) b->few = number64(w, "", b->few);
+}
+
+static void walk_word(struct walk *w, union entry *entry)
+{
+    entry->word = (uint32_t)number(w, "", 16, UINT32_MAX, entry->word);
+}
+
+static void walk_launch(struct walk *w, uint32_t at)
+{
+    const struct tuff_plan *plan = w->plan;
+    struct tuff_plan_launch launch = {0};
+    if (w->way != READ) launch = plan->launches[at];
+    launch.label = string(w, "", 0, launch.label);
+    launch.kernel = place(w, " kernel=", launch.kernel, plan->kernel_count, "a kernel of this plan");
+    for (int i = 0; i < 3; i++) launch.groups[i] = number32(w, i ? "," : " groups=", launch.groups[i]);
+    launch.flops = number64(w, " flops=", launch.flops);
+    launch.barrier = flag(w, launch.barrier, " barrier");
+    const struct tuff_plan_binding *bindings = list(w, 1, " bind=", plan->bindings, launch.binding_first,
+                                                    &launch.binding_count, sizeof *bindings, walk_binding);
+    const uint32_t *push = list(w, 2, " push=", plan->push_words, launch.push_first, &launch.push_count, sizeof *push,
+                                walk_word);
+    const uint32_t *numbers = list(w, 3, " numbers=", plan->numbers, launch.number_first, &launch.number_count,
+                                   sizeof *numbers, walk_word);
+    if (ended(w))
+        added(w, tuff_plan_add_launch(w->made, &launch, bindings, launch.binding_count, push, launch.push_count) !=
+                         UINT32_MAX &&
+                     tuff_plan_add_numbers(w->made, numbers, launch.number_count));
+}
+
+static void walk_prepare(struct walk *w, uint32_t at)
+{
+    uint32_t count = number32(w, "", w->plan->prepare_count);
+    if (w->way == READ && (!count || at)) tuff_expected(&w->in, "launches that prepare, once");
+    if (ended(w)) w->made->prepare_count = count;
+}
+
+static void walk_station(struct walk *w, uint32_t at)
+{
+    struct tuff_plan_station station = {0};
+    if (w->way != READ) station = w->plan->stations[at];
+    station.name = string(w, "", 0, station.name);
+    station.launch_count = number32(w, " launches=", station.launch_count);
+    if (ended(w)) added(w, tuff_plan_add_station(w->made, station.name, station.launch_count));
+}
+
+static void walk_loop(struct walk *w, uint32_t at)
+{
+    struct tuff_plan_loop loop = {0};
+    if (w->way != READ) loop = w->plan->loops[at];
+    loop.launch_first = number32(w, "launches=", loop.launch_first);
+    loop.launch_count = number32(w, ",", loop.launch_count);
+    loop.rounds = number32(w, " rounds=", loop.rounds);
+    if (ended(w)) added(w, tuff_plan_add_loop(w->made, &loop));
+}
+
+/* ---- whole plans ----------------------------------------------------------------------------------------------------------------- */
+
+/* Lines by what they begin with, in their order. */
+static const struct line {
+    const char *name;
+    size_t count; /* offset in struct tuff_plan: so many there are; of `prepare`, one where it is not 0 */
+    void (*walk)(struct walk *, uint32_t at); /* READ: at the end */
+    const char *next;                         /* is expected as their number; NULL: they have none */
+} lines[] = {
+    {"memory ", offsetof(struct tuff_plan, memory_count), walk_memory, "the next memory's number"},
+    {"slot ", offsetof(struct tuff_plan, slot_count), walk_slot, "the next slot's number"},
+    {"kernel ", offsetof(struct tuff_plan, kernel_count), walk_kernel, "the next kernel's number"},
+    {"launch ", offsetof(struct tuff_plan, launch_count), walk_launch, "the next launch's number"},
+    {"prepare launches=", offsetof(struct tuff_plan, prepare_count), walk_prepare, NULL},
+    {"station ", offsetof(struct tuff_plan, station_count), walk_station, NULL},
+    {"loop ", offsetof(struct tuff_plan, loop_count), walk_loop, NULL},
+};
+
+static uint32_t count_of(const struct tuff_plan *plan, const struct line *line)
+{
+    uint32_t count;
+    memcpy(&count, (const char *)plan + line->count, sizeof count);
+    return line->walk == walk_prepare ? count != 0 : count;
+}
+
+static void walk_line(struct walk *w, const struct line *line, uint32_t at)
+{
+    if (line->next && number32(w, "", at) != at) tuff_expected(&w->in, line->next);
+    if (line->next) fixed(w, " ");
+    line->walk(w, at);
+}
+
+static void walk_plan(struct walk *w)
+{
+    (void)number32(w, "tuff-plan ", FORMAT_VERSION);
+    (void)ended(w);
+    for (size_t i = 0; i < TUFF_COUNT(lines); i++) {
+        uint32_t count = count_of(w->plan, &lines[i]);
+        if (w->way == HASH) hash_word(w, count);
+        for (uint32_t at = 0; at < count; at++) {
+            fixed(w, lines[i].name);
+            walk_line(w, &lines[i], at);
+        }
+    }
 }
 
 void tuff_plan_print(const struct tuff_plan *plan, struct tuff_text *text)
 {
-    tuff_text_add(text, "tuff-plan %d\n", FORMAT_VERSION);
-    for (uint32_t i = 0; i < plan->memory_count; i++)
-        tuff_text_add(text, "memory %u %s bytes=%llu\n", i, tuff_memory_name(plan->memories[i].kind),
-                      (unsigned long long)plan->memories[i].bytes);
-    for (uint32_t i = 0; i < plan->slot_count; i++) print_slot(plan, i, text);
-    for (uint32_t i = 0; i < plan->kernel_count; i++) print_kernel(plan, i, text);
-    for (uint32_t i = 0; i < plan->launch_count; i++) print_launch(plan, i, text);
-    if (plan->prepare_count) tuff_text_add(text, "prepare launches=%u\n", plan->prepare_count);
-    for (uint32_t i = 0; i < plan->station_count; i++) {
-        tuff_text_add(text, "station ");
-        tuff_text_quote(text, plan->stations[i].name, false);
-        tuff_text_add(text, " launches=%u\n", plan->stations[i].launch_count);
-    }
-    for (uint32_t i = 0; i < plan->loop_count; i++)
-        tuff_text_add(text, "loop launches=%u,%u rounds=%u\n", plan->loops[i].launch_first, plan->loops[i].launch_count,
-                      plan->loops[i].rounds);
+    struct walk w = {.way = PRINT, .plan = plan, .out = text};
+    walk_plan(&w);
 }
 
-/* Where the parser stands. After the first failure status is set and every function below does nothing. */
-struct reader {
-    struct tuff_plan *plan;
-    const char *at, *end;
-    uint32_t line;
-    tuff_status status;
-    struct tuff_error *error;
-    struct tuff_text texts[4]; /* strings and lists of one line */
-};
-
-static void expected(struct reader *reader, const char *what)
+uint64_t tuff_plan_hash(const struct tuff_plan *plan)
 {
-    if (reader->status != TUFF_OK) return;
-    reader->status = tuff_fail(reader->plan->arena.context, reader->error, TUFF_ERR_FORMAT, "plan, line %u: expected %s",
-                               reader->line, what);
-}
-
-static void out_of_memory(struct reader *reader)
-{
-    if (reader->status == TUFF_OK) reader->status = tuff_fail_memory(reader->plan->arena.context, reader->error);
-}
-
-/* Takes word if it comes next. */
-static bool accept(struct reader *reader, const char *word)
-{
-    size_t length = strlen(word);
-    if (reader->status != TUFF_OK || (size_t)(reader->end - reader->at) < length || memcmp(reader->at, word, length))
-        return false;
-    reader->at += length;
-    return true;
-}
-
-static void expect(struct reader *reader, const char *word)
-{
-    if (!accept(reader, word)) expected(reader, word[0] == '\n' ? "the end of the line" : word);
-}
-
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return 99;
-}
-
-static bool digit_or_letter(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '_'; }
-
-static uint64_t number(struct reader *reader, uint64_t base, uint64_t largest)
-{
-    uint64_t value = 0;
-    const char *start = reader->at;
-    while (reader->status == TUFF_OK && reader->at < reader->end) {
-        uint64_t digit = (uint64_t)digit_of(*reader->at);
-        if (digit >= base) break;
-        if (value > (largest - digit) / base) {
-            expected(reader, "a smaller number");
-            return 0;
-        }
-        value = value * base + digit;
-        reader->at++;
-    }
-    if (reader->at == start) expected(reader, "a number");
-    return value;
-}
-
-static uint32_t number32(struct reader *reader) { return (uint32_t)number(reader, 10, UINT32_MAX); }
-static uint64_t number64(struct reader *reader) { return number(reader, 10, UINT64_MAX - 9); }
-
-/* The number behind this name. */
-static uint32_t field32(struct reader *reader, const char *name)
-{
-    expect(reader, name);
-    return number32(reader);
-}
-
-static uint64_t field64(struct reader *reader, const char *name)
-{
-    expect(reader, name);
-    return number64(reader);
-}
-
-/* Lines of a kind are numbered. */
-static void next_number(struct reader *reader, uint32_t count, const char *what)
-{
-    if (number32(reader) != count) expected(reader, what);
-    expect(reader, " ");
-}
-
-/* An empty text of the reader. */
-static struct tuff_text *start_text(struct reader *reader, unsigned which)
-{
-    reader->texts[which].length = 0;
-    return &reader->texts[which];
-}
-
-/* One character of a quoted string; 0 marks a failure, as no string holds a zero byte. */
-static char character(struct reader *reader)
-{
-    char c = *reader->at++;
-    if (c != '\\' || reader->at == reader->end) return c == '\n' ? 0 : c;
-    c = *reader->at++;
-    if (c == 'n') return '\n';
-    if (c == '"' || c == '\\') return c;
-    if (c != 'x' || reader->end - reader->at < 2) return 0;
-    int high = digit_of(reader->at[0]), low = digit_of(reader->at[1]);
-    reader->at += 2;
-    return high > 15 || low > 15 ? 0 : (char)(high * 16 + low);
-}
-
-/* Ends a text, which the builders copy. Empty on failure. */
-static const char *end_text(struct reader *reader, struct tuff_text *text)
-{
-    tuff_text_append(text, "", 0);
-    if (text->failed) out_of_memory(reader);
-    return reader->status == TUFF_OK ? text->data : "";
-}
-
-static const char *string(struct reader *reader, unsigned which)
-{
-    struct tuff_text *text = start_text(reader, which);
-    expect(reader, "\"");
-    while (reader->status == TUFF_OK && reader->at < reader->end && *reader->at != '"') {
-        char c = character(reader);
-        if (!c) expected(reader, "a character or an escape");
-        tuff_text_append(text, &c, 1);
-    }
-    expect(reader, "\"");
-    return end_text(reader, text);
-}
-
-static enum tuff_memory memory_kind(struct reader *reader)
-{
-    for (unsigned i = 0; i < TUFF_MEMORY_COUNT; i++)
-        if (accept(reader, tuff_memory_name((enum tuff_memory)i))) return (enum tuff_memory)i;
-    expected(reader, "a kind of memory");
-    return TUFF_MEMORY_SCRATCH;
-}
-
-/* Name of a dtype. */
-static const char *word(struct reader *reader, unsigned which)
-{
-    struct tuff_text *text = start_text(reader, which);
-    while (reader->status == TUFF_OK && reader->at < reader->end && digit_or_letter(*reader->at))
-        tuff_text_append(text, reader->at++, 1);
-    return end_text(reader, text);
-}
-
-/* Bytes of content into the plan's arena. */
-static void read_data(struct reader *reader, struct tuff_plan_slot *slot)
-{
-    uint8_t data[SHOWN_BYTES];
-    uint32_t count = 0;
-    for (; reader->status == TUFF_OK && reader->at < reader->end && digit_of(*reader->at) < 16; count++) {
-        int high = digit_of(reader->at[0]), low = reader->end - reader->at >= 2 ? digit_of(reader->at[1]) : 99;
-        if (low > 15 || count == SHOWN_BYTES) {
-            expected(reader, "two digits for every byte of data, of at most 64");
-            return;
-        }
-        data[count] = (uint8_t)(high * 16 + low);
-        reader->at += 2;
-    }
-    slot->content = TUFF_CONTENT_BLOB;
-    slot->content_bytes = count;
-    slot->data = tuff_arena_copy(&reader->plan->arena, data, count);
-    if (!slot->data) out_of_memory(reader);
-}
-
-static void read_content(struct reader *reader, struct tuff_plan_slot *slot)
-{
-    if (accept(reader, " zeros")) slot->content = TUFF_CONTENT_ZEROS;
-    if (accept(reader, " passing")) slot->content = TUFF_CONTENT_PASSING;
-    if (accept(reader, " data=")) read_data(reader, slot);
-    if (accept(reader, " blob=")) slot->content = TUFF_CONTENT_BLOB;
-    if (accept(reader, " file=")) {
-        slot->content = TUFF_CONTENT_FILE;
-        slot->file_offset = number64(reader);
-        expect(reader, ":");
-    }
-    if (slot->data || slot->content == TUFF_CONTENT_NONE || slot->content == TUFF_CONTENT_ZEROS ||
-        slot->content == TUFF_CONTENT_PASSING)
-        return;
-    slot->content_bytes = number64(reader);
-    expect(reader, ":");
-    slot->content_hash = number(reader, 16, UINT64_MAX);
-}
-
-static void read_memory(struct reader *reader)
-{
-    next_number(reader, reader->plan->memory_count, "the next memory's number");
-    enum tuff_memory kind = memory_kind(reader);
-    uint64_t bytes = field64(reader, " bytes=");
-    expect(reader, "\n");
-    if (reader->status == TUFF_OK && tuff_plan_add_memory(reader->plan, kind, bytes) == UINT32_MAX) out_of_memory(reader);
-}
-
-static void read_slot(struct reader *reader)
-{
-    struct tuff_plan_slot slot = {0};
-    next_number(reader, reader->plan->slot_count, "the next slot's number");
-    slot.name = string(reader, 0);
-    expect(reader, " ");
-    slot.dtype = word(reader, 1);
-    expect(reader, "[");
-    while (reader->status == TUFF_OK && !accept(reader, "]")) {
-        if (slot.rank) expect(reader, ",");
-        if (slot.rank == TUFF_PLAN_RANK) expected(reader, "at most 8 dimensions");
-        if (reader->status == TUFF_OK) slot.dim[slot.rank++] = number32(reader);
-    }
-    slot.memory = field32(reader, " memory=");
-    if (slot.memory >= reader->plan->memory_count) expected(reader, "a memory of this plan");
-    slot.offset = field64(reader, " offset=");
-    slot.bytes = field64(reader, " bytes=");
-    read_content(reader, &slot);
-    expect(reader, "\n");
-    if (reader->status == TUFF_OK && tuff_plan_add_slot(reader->plan, &slot) == UINT32_MAX) out_of_memory(reader);
-}
-
-static const struct tuff_plan_spec *read_specs(struct reader *reader, unsigned which, uint32_t *count)
-{
-    struct tuff_text *specs = start_text(reader, which);
-    for (bool more = accept(reader, " specs="); more; more = accept(reader, ",")) {
-        struct tuff_plan_spec spec = {.id = number32(reader)};
-        spec.value = field32(reader, ":");
-        tuff_text_append(specs, &spec, sizeof spec);
-    }
-    if (specs->failed) out_of_memory(reader);
-    *count = (uint32_t)(specs->length / sizeof(struct tuff_plan_spec));
-    return (const void *)specs->data;
-}
-
-static void read_kernel(struct reader *reader)
-{
-    struct tuff_plan_kernel kernel = {0};
-    uint32_t index = reader->plan->kernel_count, count;
-    next_number(reader, index, "the next kernel's number");
-    kernel.file = string(reader, 0);
-    expect(reader, " defines=");
-    kernel.defines = string(reader, 1);
-    expect(reader, " hooks=");
-    kernel.hooks = string(reader, 2);
-    const struct tuff_plan_spec *specs = read_specs(reader, 3, &count);
-    expect(reader, "\n");
-    if (reader->status != TUFF_OK) return;
-    uint32_t added = tuff_plan_add_kernel(reader->plan, &kernel, specs, count);
-    if (added == UINT32_MAX) out_of_memory(reader);
-    if (added != index) expected(reader, "a kernel that differs from those before");
-}
-
-static uint32_t read_access(struct reader *reader)
-{
-    uint32_t access = 0;
-    if (accept(reader, "c")) return TUFF_READ | TUFF_COUNTS;
-    if (accept(reader, "r")) access |= TUFF_READ;
-    if (accept(reader, "w")) access |= TUFF_WRITE;
-    if (!access) expected(reader, "r, w, rw or c");
-    return access;
-}
-
-static uint32_t read_texels(struct reader *reader)
-{
-    if (!accept(reader, "@")) return TUFF_TEXELS_NONE;
-    for (unsigned i = TUFF_TEXELS_F32; i < TUFF_TEXELS_COUNT; i++)
-        if (accept(reader, tuff_texels_name((enum tuff_texels)i))) return i;
-    expected(reader, "a format of texels");
-    return TUFF_TEXELS_NONE;
-}
-
-static void read_step(struct reader *reader, struct tuff_plan_binding *binding)
-{
-    bool up = accept(reader, "+"), down = !up && accept(reader, "-");
-    if (up || down) binding->step = (int64_t)number(reader, 10, INT64_MAX);
-    if (down) binding->step = -binding->step;
-    if (accept(reader, "%")) binding->ring = number32(reader);
-}
-
-/* The bind= list; *count: its bindings. */
-static const struct tuff_plan_binding *read_bindings(struct reader *reader, unsigned which, uint32_t *count)
-{
-    struct tuff_text *bindings = start_text(reader, which);
-    for (bool more = accept(reader, " bind="); more; more = accept(reader, ",")) {
-        struct tuff_plan_binding binding;
-        memset(&binding, 0, sizeof binding);
-        binding.slot = number32(reader);
-        if (binding.slot >= reader->plan->slot_count) expected(reader, "a slot of this plan");
-        expect(reader, ":");
-        binding.access = read_access(reader);
-        binding.texels = read_texels(reader);
-        binding.offset = field64(reader, ":");
-        read_step(reader, &binding);
-        binding.bytes = field64(reader, ":");
-        if (accept(reader, ":")) binding.few = number64(reader);
-        tuff_text_append(bindings, &binding, sizeof binding);
-    }
-    if (bindings->failed) out_of_memory(reader);
-    *count = (uint32_t)(bindings->length / sizeof(struct tuff_plan_binding));
-    return (const void *)bindings->data;
-}
-
-/* A list of words behind this name. */
-static const uint32_t *read_words(struct reader *reader, const char *name, unsigned which, uint32_t *count)
-{
-    struct tuff_text *words = start_text(reader, which);
-    for (bool more = accept(reader, name); more; more = accept(reader, ",")) {
-        uint32_t word = (uint32_t)number(reader, 16, UINT32_MAX);
-        tuff_text_append(words, &word, sizeof word);
-    }
-    if (words->failed) out_of_memory(reader);
-    *count = (uint32_t)(words->length / sizeof(uint32_t));
-    return (const void *)words->data;
-}
-
-static void read_launch(struct reader *reader)
-{
-    struct tuff_plan_launch launch = {0};
-    uint32_t binding_count, push_count, number_count;
-    next_number(reader, reader->plan->launch_count, "the next launch's number");
-    launch.label = string(reader, 0);
-    launch.kernel = field32(reader, " kernel=");
-    if (launch.kernel >= reader->plan->kernel_count) expected(reader, "a kernel of this plan");
-    for (int i = 0; i < 3; i++) launch.groups[i] = field32(reader, i ? "," : " groups=");
-    launch.flops = field64(reader, " flops=");
-    launch.barrier = accept(reader, " barrier");
-    const struct tuff_plan_binding *bindings = read_bindings(reader, 1, &binding_count);
-    const uint32_t *push = read_words(reader, " push=", 2, &push_count);
-    const uint32_t *numbers = read_words(reader, " numbers=", 3, &number_count);
-    expect(reader, "\n");
-    if (reader->status != TUFF_OK) return;
-    if (tuff_plan_add_launch(reader->plan, &launch, bindings, binding_count, push, push_count) == UINT32_MAX ||
-        !tuff_plan_add_numbers(reader->plan, numbers, number_count))
-        out_of_memory(reader);
-}
-
-static void read_prepare(struct reader *reader)
-{
-    uint32_t count = number32(reader);
-    if (!count || reader->plan->prepare_count) expected(reader, "launches that prepare, once");
-    expect(reader, "\n");
-    reader->plan->prepare_count = count;
-}
-
-static void read_station(struct reader *reader)
-{
-    const char *name = string(reader, 0);
-    uint32_t count = field32(reader, " launches=");
-    expect(reader, "\n");
-    if (reader->status == TUFF_OK && !tuff_plan_add_station(reader->plan, name, count)) out_of_memory(reader);
-}
-
-static void read_loop(struct reader *reader)
-{
-    struct tuff_plan_loop loop;
-    loop.launch_first = field32(reader, "launches=");
-    loop.launch_count = field32(reader, ",");
-    loop.rounds = field32(reader, " rounds=");
-    expect(reader, "\n");
-    if (reader->status == TUFF_OK && !tuff_plan_add_loop(reader->plan, &loop)) out_of_memory(reader);
+    struct walk w = {.way = HASH, .plan = plan};
+    walk_plan(&w);
+    return w.hash;
 }
 
 tuff_status tuff_plan_parse(struct tuff_plan *plan, const char *text, size_t length, struct tuff_error *error)
@@ -479,32 +431,26 @@ tuff_status tuff_plan_parse(struct tuff_plan *plan, const char *text, size_t len
     struct tuff_context *context = plan->arena.context;
     TUFF_REQUIRE_THAT(context, error, !plan->slot_count && !plan->kernel_count && !plan->launch_count && (text || !length),
                       "the plan is not empty, or text is NULL");
-    struct reader reader = {.plan = plan, .at = text, .end = text ? text + length : text, .line = 1, .error = error};
-    for (size_t i = 0; i < TUFF_COUNT(reader.texts); i++) tuff_text_init(&reader.texts[i], context);
-    if (field32(&reader, "tuff-plan ") != FORMAT_VERSION) expected(&reader, "format version 2");
-    expect(&reader, "\n");
-    while (reader.status == TUFF_OK && reader.at < reader.end) {
-        reader.line++;
-        if (accept(&reader, "memory "))
-            read_memory(&reader);
-        else if (accept(&reader, "slot "))
-            read_slot(&reader);
-        else if (accept(&reader, "kernel "))
-            read_kernel(&reader);
-        else if (accept(&reader, "launch "))
-            read_launch(&reader);
-        else if (accept(&reader, "prepare launches="))
-            read_prepare(&reader);
-        else if (accept(&reader, "station "))
-            read_station(&reader);
-        else if (accept(&reader, "loop "))
-            read_loop(&reader);
+    struct walk w = {.way = READ, .plan = plan, .made = plan};
+    struct tuff_parser *in = &w.in;
+    *in = (struct tuff_parser){.context = context, .of = "plan", .at = text, .end = text ? text + length : text, .line = 1};
+    for (size_t i = 0; i < TUFF_COUNT(w.texts); i++) tuff_text_init(&w.texts[i], context);
+    if (number32(&w, "tuff-plan ", 0) != FORMAT_VERSION) tuff_expected(in, "format version 2");
+    (void)ended(&w);
+    while (tuff_reads(in) && in->at < in->end) {
+        size_t i = 0;
+        in->line++;
+        while (i < TUFF_COUNT(lines) && !tuff_accept(in, lines[i].name)) i++;
+        if (i < TUFF_COUNT(lines))
+            walk_line(&w, &lines[i], count_of(plan, &lines[i]));
         else
-            expected(&reader, "memory, slot, kernel, launch, prepare, station or loop");
+            tuff_expected(in, "memory, slot, kernel, launch, prepare, station or loop");
     }
-    for (size_t i = 0; i < TUFF_COUNT(reader.texts); i++) tuff_text_finish(&reader.texts[i]);
-    if (reader.status != TUFF_OK) tuff_plan_finish(plan);
-    return reader.status;
+    for (size_t i = 0; i < TUFF_COUNT(w.texts); i++) tuff_text_finish(&w.texts[i]);
+    if (tuff_reads(in)) return TUFF_OK;
+    if (error) *error = in->error;
+    tuff_plan_finish(plan);
+    return in->error.status;
 }
 
 static void add_bytes(struct tuff_text *text, uint64_t bytes)
