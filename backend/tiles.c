@@ -15,7 +15,6 @@ enum {
     TURNS = 7,     /* of which the median counts */
     ROUNDS = 1200, /* of the narrow form: a third of a millisecond on a server processor of today */
     LARGEST_FILE = 1 << 16,
-    HASH_LENGTH = 17, /* a blank and 16 digits */
     INPUT_BYTES = 512 * TUFF_TEXEL_BYTES
 };
 /* Measured wide / narrow: 0.97 to 1.08 where wide tiles are as good (AVX-512; AVX2 before Mesa 23), 2.15 with AVX2 on 25.0.7. */
@@ -34,10 +33,10 @@ const char *tuff_tiles_source_name(enum tuff_tiles_source source)
     return (unsigned)source < TUFF_COUNT(source_names) ? source_names[source] : "none";
 }
 
-static enum tuff_tiles class_of(const char *word, size_t length)
+static enum tuff_tiles class_of(const char *word)
 {
     for (size_t i = TUFF_TILES_UNKNOWN + 1; i < TUFF_TILES_COUNT; i++)
-        if (strlen(names[i]) == length && !memcmp(names[i], word, length)) return (enum tuff_tiles)i;
+        if (!strcmp(names[i], word)) return (enum tuff_tiles)i;
     return TUFF_TILES_UNKNOWN;
 }
 
@@ -52,61 +51,7 @@ static void add_key(struct tuff_text *text, const struct tuff_caps *caps)
                   (unsigned long long)tuff_os_cpu_hash());
 }
 
-/* A line ends with the hash of what stands before it: " 0123456789abcdef". Lengths are without the end of the line. */
-static bool is_whole(const char *line, size_t length)
-{
-    char hash[HASH_LENGTH + 1];
-    if (length < HASH_LENGTH) return false;
-    snprintf(hash, sizeof hash, " %016llx", (unsigned long long)tuff_hash(0, line, length - HASH_LENGTH));
-    return !memcmp(line + length - HASH_LENGTH, hash, HASH_LENGTH);
-}
-
-struct file {
-    char *data; /* [owned] */
-    size_t bytes;
-};
-
-/* Goes to the next line of the file that is no comment; a last one without an end is none. */
-static bool next_line(const struct file *file, const char **line, size_t *length)
-{
-    for (const char *at = *line ? *line + *length + 1 : file->data; at; at = *line + *length + 1) {
-        const char *end = memchr(at, '\n', file->bytes - (size_t)(at - file->data));
-        if (!end) return false;
-        *line = at;
-        *length = (size_t)(end - at);
-        if (*length && *at != '#') return true;
-    }
-    return false;
-}
-
-static bool has_key(const char *line, size_t length, const struct tuff_text *key)
-{
-    return length > key->length + HASH_LENGTH && !memcmp(line, key->data, key->length);
-}
-
-/* The class in the last whole line of this key; lines that were changed are none, and told of. */
-static enum tuff_tiles find(struct tuff_context *context, const struct tuff_caps *caps)
-{
-    struct tuff_text key;
-    struct file file = {0};
-    enum tuff_tiles found = TUFF_TILES_UNKNOWN;
-    bool damaged = false;
-    tuff_text_init(&key, context);
-    add_key(&key, caps);
-    bool read = !key.failed && tuff_store_read(context, FILE_NAME, LARGEST_FILE, (void **)&file.data, &file.bytes);
-    const char *line = NULL;
-    for (size_t length = 0; read && next_line(&file, &line, &length);) {
-        damaged = damaged || !is_whole(line, length);
-        if (!is_whole(line, length) || !has_key(line, length, &key)) continue;
-        enum tuff_tiles told = class_of(line + key.length, length - key.length - HASH_LENGTH);
-        if (told) found = told;
-    }
-    if (damaged && !found) tuff_store_damaged(context, FILE_NAME);
-    tuff_free(context, file.data);
-    tuff_text_finish(&key);
-    return found;
-}
-
+/* "<key><class> <hash of both>", and the end of the line. */
 static void add_line(struct tuff_text *text, const struct tuff_text *key, enum tuff_tiles tiles)
 {
     struct tuff_text line;
@@ -114,27 +59,61 @@ static void add_line(struct tuff_text *text, const struct tuff_text *key, enum t
     tuff_text_add(&line, "%s%s", key->data, names[tiles]);
     if (!line.failed)
         tuff_text_add(text, "%s %016llx\n", line.data, (unsigned long long)tuff_hash(0, line.data, line.length));
+    text->failed = text->failed || line.failed;
     tuff_text_finish(&line);
 }
 
-/* Writes the file anew with this line last, and with the other keys' whole lines. Failure costs another probe. */
+/* Does a line of the file begin so? */
+static bool holds(const char *file, const char *begin)
+{
+    const char *at = strstr(file, begin);
+    while (at && at > file && at[-1] != '\n') at = strstr(at + 1, begin);
+    return at != NULL;
+}
+
+/* The key, and the file, which is NULL where there is none. */
+static char *read_file(struct tuff_context *context, const struct tuff_caps *caps, struct tuff_text *key, size_t *bytes)
+{
+    void *file = NULL;
+    tuff_text_init(key, context);
+    add_key(key, caps);
+    return !key->failed && tuff_store_read(context, FILE_NAME, LARGEST_FILE, &file, bytes) ? file : NULL;
+}
+
+/* The class that a whole line of this key says; one that was changed is none, and told of. */
+static enum tuff_tiles find(struct tuff_context *context, const struct tuff_caps *caps)
+{
+    struct tuff_text key;
+    size_t bytes;
+    char *file = read_file(context, caps, &key, &bytes);
+    enum tuff_tiles found = TUFF_TILES_UNKNOWN;
+    for (size_t i = TUFF_TILES_UNKNOWN + 1; file && i < TUFF_TILES_COUNT; i++) {
+        struct tuff_text line;
+        tuff_text_init(&line, context);
+        add_line(&line, &key, (enum tuff_tiles)i);
+        if (!line.failed && holds(file, line.data)) found = (enum tuff_tiles)i;
+        tuff_text_finish(&line);
+    }
+    if (file && !found && holds(file, key.data)) tuff_store_damaged(context, FILE_NAME);
+    tuff_free(context, file);
+    tuff_text_finish(&key);
+    return found;
+}
+
+/* Writes the file anew with this line before the others. Failure costs another probe. */
 static void keep(struct tuff_context *context, const struct tuff_caps *caps)
 {
     struct tuff_text key, text;
-    struct file file = {0};
-    tuff_text_init(&key, context);
+    size_t bytes, head = strlen(HEAD);
+    char *file = read_file(context, caps, &key, &bytes);
     tuff_text_init(&text, context);
-    add_key(&key, caps);
-    bool read = !key.failed && tuff_store_read(context, FILE_NAME, LARGEST_FILE, (void **)&file.data, &file.bytes);
     tuff_text_add(&text, "%s", HEAD);
-    const char *line = NULL;
-    for (size_t length = 0; read && next_line(&file, &line, &length);)
-        if (is_whole(line, length) && !has_key(line, length, &key) && text.length + length < LARGEST_FILE / 2)
-            tuff_text_append(&text, line, length + 1);
     if (!key.failed) add_line(&text, &key, caps->tiles);
+    if (file && strncmp(file, HEAD, head) != 0) head = 0;
+    if (file && bytes < LARGEST_FILE / 2) tuff_text_append(&text, file + head, bytes - head);
     const struct tuff_os_part part = {.data = text.data, .bytes = text.length};
     if (!key.failed && !text.failed) (void)!tuff_store_write(context, "", FILE_NAME, &part, 1);
-    tuff_free(context, file.data);
+    tuff_free(context, file);
     tuff_text_finish(&text);
     tuff_text_finish(&key);
 }
@@ -150,7 +129,7 @@ static bool is_measured(const struct tuff_caps *caps)
 tuff_status tuff_tiles_apply(struct tuff_context *context, struct tuff_caps *caps, struct tuff_error *error)
 {
     const char *word = context->options.tiles && context->options.tiles[0] ? context->options.tiles : NULL;
-    caps->tiles = word ? class_of(word, strlen(word)) : TUFF_TILES_UNKNOWN;
+    caps->tiles = word ? class_of(word) : TUFF_TILES_UNKNOWN;
     caps->tiles_source = word ? TUFF_TILES_BY_OPTION : TUFF_TILES_BY_NONE;
     if (word && !caps->tiles)
         return tuff_fail(context, error, TUFF_ERR_USAGE, "no class of tiles is called \"%s\"; there are: %s, %s", word,
