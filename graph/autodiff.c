@@ -64,9 +64,9 @@ static tuff_val twin_of(struct twins *t, tuff_val v)
 /* Without checkpoints nothing has a twin; with them all that they follow from and that is not kept. */
 static bool find_twins(struct twins *t, const bool *again, uint32_t end)
 {
-    bool *before = tuff_arena_alloc(&t->g->arena, end * sizeof *before), found = again != NULL;
-    t->of = tuff_arena_alloc(&t->g->arena, end * sizeof *t->of);
-    t->wanted = tuff_arena_alloc(&t->g->arena, end * sizeof *t->wanted);
+    bool *before = tuff_graph_alloc(t->g, end * sizeof *before), found = again != NULL;
+    t->of = tuff_graph_alloc(t->g, end * sizeof *t->of);
+    t->wanted = tuff_graph_alloc(t->g, end * sizeof *t->wanted);
     if (!before || !t->of || !t->wanted) return false;
     for (tuff_val v = end; v-- > 1 && !again;) {
         const struct tuff_value *value = tuff_value_of(t->g, v);
@@ -86,8 +86,7 @@ static void ask(struct twins *t, tuff_val v, tuff_val gy, tuff_val *gin)
     struct tuff_graph *g = t->g;
     const struct tuff_value value = *tuff_value_of(g, v); /* a copy: adding moves the table */
     tuff_val twin = twin_of(t, v);
-    tuff_val *in = tuff_arena_alloc(&g->arena, (value.in_count + 1) * sizeof *in);
-    if (!in) tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+    tuff_val *in = tuff_graph_alloc(g, (value.in_count + 1) * sizeof *in);
     for (uint32_t i = 0; i < value.in_count && in && twin == v; i++)
         in[i] = value.op->more_count ? value.in[i] : twin_of(t, value.in[i]);
     if (!tuff_graph_ok(g)) return;
@@ -102,11 +101,8 @@ static void step_back(struct tuff_graph *g, tuff_val v, tuff_val *grads, const b
     const struct tuff_value value = *tuff_value_of(g, v); /* a copy: adding moves the table */
     if (!value.op->grad || value.in_count == 0) return;
     tuff_val few[8] = {0};
-    tuff_val *gin = value.in_count <= TUFF_COUNT(few) ? few : tuff_arena_alloc(&g->arena, value.in_count * sizeof *gin);
-    if (!gin) {
-        tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
-        return;
-    }
+    tuff_val *gin = value.in_count <= TUFF_COUNT(few) ? few : tuff_graph_alloc(g, value.in_count * sizeof *gin);
+    if (!gin) return;
     ask(twins, v, grads[v], gin);
     for (uint32_t i = 0; i < value.in_count; i++) {
         tuff_val in = value.in[i];
@@ -138,13 +134,10 @@ void tuff_gradients_again(struct tuff_graph *g, tuff_val y, tuff_val gy, const t
     for (uint32_t k = 0; gx && k < count; k++) gx[k] = 0;
     if (!takes(g, y, gy, x, count, gx)) return;
     uint32_t end = g->count;
-    bool *depends = tuff_arena_alloc(&g->arena, end * sizeof *depends);
-    tuff_val *grads = tuff_arena_alloc(&g->arena, end * sizeof *grads);
+    bool *depends = tuff_graph_alloc(g, end * sizeof *depends);
+    tuff_val *grads = tuff_graph_alloc(g, end * sizeof *grads);
     struct twins twins = {.g = g};
-    if (!depends || !grads || !find_twins(&twins, again, end)) {
-        tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
-        return;
-    }
+    if (!depends || !grads || !find_twins(&twins, again, end)) return;
     mark_dependents(g, x, count, end, depends);
     grads[y] = gy ? tuff_cast(g, gy, TUFF_F32) : tuff_full(g, TUFF_F32, tuff_type_of(g, y).shape, 1);
     for (tuff_val v = y; v > 0 && tuff_graph_ok(g); v--)

@@ -55,6 +55,13 @@ tuff_val tuff_graph_fail(struct tuff_graph *g, tuff_status status, const char *f
     return 0;
 }
 
+void *tuff_graph_alloc(struct tuff_graph *g, size_t bytes)
+{
+    void *memory = tuff_arena_alloc(&g->arena, bytes);
+    if (!memory) tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+    return memory;
+}
+
 void tuff_graph_undo(struct tuff_graph *g, uint32_t count)
 {
     while (g->leaf_count && g->leaves[g->leaf_count - 1] >= count) g->leaf_count--;

@@ -95,6 +95,8 @@ static inline double tuff_number_or(struct tuff_number number, double standard)
 
 /* Records the first failure with its sentence; always returns 0, so that builders can `return tuff_graph_fail(...)`. */
 tuff_val tuff_graph_fail(struct tuff_graph *g, tuff_status status, const char *format, ...) TUFF_PRINTF(3, 4);
+/* As tuff_arena_alloc of the graph's; NULL after a failure of the graph. */
+void *tuff_graph_alloc(struct tuff_graph *g, size_t bytes);
 /* "WHAT of f32 [4, 5] 'x' and f32 [3, 7] (mul, value 9): SENTENCE", which says what would be right; of values but 0. */
 tuff_val tuff_graph_refuse(struct tuff_graph *g, tuff_status status, const char *what, const tuff_val *values,
                            uint32_t count, const char *format, ...) TUFF_PRINTF(6, 7);

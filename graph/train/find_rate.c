@@ -12,39 +12,38 @@ struct kept {
     double scale;
 };
 
-static tuff_status keep(struct tuff_trainer *t, struct kept *kept, struct tuff_error *error)
+/* Reads all leaves, or writes them back. */
+static tuff_status copy_leaves(struct tuff_trainer *t, uint8_t *at, bool back, struct tuff_error *error)
 {
-    struct tuff_graph *g = t->graph;
-    const struct tuff_optimizer *o = &t->first->optimizer;
-    size_t bytes = 0, at = 0;
-    for (uint32_t i = 0; i < tuff_graph_leaf_count(g); i++) {
-        struct tuff_type type = tuff_graph_leaf(g, i).type;
-        bytes += (size_t)tuff_type_bytes(&type);
-    }
-    *kept = (struct kept){tuff_alloc(t->context, bytes + 1), o->params.schedule,          o->run,
-                          tuff_trainer_counts(t).skipped,    tuff_trainer_counts(t).lost, o->rate_scale};
-    if (!kept->bytes) return tuff_fail_memory(t->context, error);
-    for (uint32_t i = 0; i < tuff_graph_leaf_count(g); i++) {
-        struct tuff_leaf leaf = tuff_graph_leaf(g, i);
+    for (uint32_t i = 0; i < tuff_graph_leaf_count(t->graph); i++) {
+        struct tuff_leaf leaf = tuff_graph_leaf(t->graph, i);
+        tuff_val v = tuff_graph_find(t->graph, leaf.name);
         size_t size = (size_t)tuff_type_bytes(&leaf.type);
-        TUFF_TRY(tuff_session_read(t->session, tuff_graph_find(g, leaf.name), kept->bytes + at, size, error));
+        TUFF_TRY(back ? tuff_session_write(t->session, v, at, size, error)
+                      : tuff_session_read(t->session, v, at, size, error));
         at += size;
     }
     return TUFF_OK;
 }
 
+static tuff_status keep(struct tuff_trainer *t, struct kept *kept, struct tuff_error *error)
+{
+    const struct tuff_optimizer *o = &t->first->optimizer;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < tuff_graph_leaf_count(t->graph); i++) {
+        struct tuff_type type = tuff_graph_leaf(t->graph, i).type;
+        bytes += (size_t)tuff_type_bytes(&type);
+    }
+    *kept = (struct kept){tuff_alloc(t->context, bytes + 1), o->params.schedule,          o->run,
+                          tuff_trainer_counts(t).skipped,    tuff_trainer_counts(t).lost, o->rate_scale};
+    return kept->bytes ? copy_leaves(t, kept->bytes, false, error) : tuff_fail_memory(t->context, error);
+}
+
 static tuff_status put_back(struct tuff_trainer *t, const struct kept *kept, struct tuff_error *error)
 {
-    struct tuff_graph *g = t->graph;
-    size_t at = 0;
     tuff_trainer_resume(t, kept->run);
     t->first->skipped_before = kept->skipped, t->first->lost_before = kept->lost;
-    for (uint32_t i = 0; i < tuff_graph_leaf_count(g); i++) {
-        struct tuff_leaf leaf = tuff_graph_leaf(g, i);
-        size_t size = (size_t)tuff_type_bytes(&leaf.type);
-        TUFF_TRY(tuff_session_write(t->session, tuff_graph_find(g, leaf.name), kept->bytes + at, size, error));
-        at += size;
-    }
+    TUFF_TRY(copy_leaves(t, kept->bytes, true, error));
     t->first->optimizer.params.schedule = kept->schedule;
     return tuff_trainer_scale(t, kept->scale, error);
 }

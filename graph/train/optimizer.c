@@ -54,13 +54,9 @@ static void add_packs(struct tuff_update *u, struct tuff_members *m)
         m->length = tuff_type_of(u->g, m->p).shape.dim[0];
         return;
     }
-    tuff_val *packs = tuff_arena_alloc(&u->g->arena, (m->count + 1) * sizeof *packs);
+    tuff_val *packs = tuff_graph_alloc(u->g, (m->count + 1) * sizeof *packs);
     m->packs = packs;
-    if (!packs) {
-        tuff_graph_fail(u->g, TUFF_ERR_MEMORY, "out of host memory");
-        return;
-    }
-    for (uint32_t first = 0, run; first < m->count; first += run) {
+    for (uint32_t first = 0, run; packs && first < m->count; first += run) {
         run = tuff_pack_run(u->g, m->x + first, m->count - first);
         packs[m->pack_count++] = tuff_param_pack(u->g, m->x + first, run);
     }
@@ -217,11 +213,8 @@ struct tuff_member_rows tuff_member_rows(struct tuff_graph *g, const struct tuff
 {
     struct tuff_member_rows r = {.rows = m->length / TUFF_ROW, .count = m->count};
     uint32_t at = 0;
-    int32_t *member = tuff_arena_alloc(&g->arena, r.rows * sizeof *member);
-    if (!member) {
-        tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
-        return r;
-    }
+    int32_t *member = tuff_graph_alloc(g, r.rows * sizeof *member);
+    if (!member) return r;
     for (uint32_t i = 0; i < m->count; i++)
         for (uint64_t left = tuff_pack_room(g, m->x[i]) / TUFF_ROW; left > 0; left--) member[at++] = (int32_t)i;
     r.of_row = tuff_constant(g, (struct tuff_type){TUFF_I32, TUFF_SHAPE(r.rows)}, member);
@@ -446,11 +439,8 @@ static void check_reached(struct tuff_update *u, const tuff_val *x, uint32_t cou
     struct tuff_graph *g = u->g;
     tuff_val loss = u->plan->loss;
     if (g->status != TUFF_OK) return;
-    bool *reached = tuff_arena_alloc(&g->arena, g->count * sizeof *reached), any = false;
-    if (!reached) {
-        tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
-        return;
-    }
+    bool *reached = tuff_graph_alloc(g, g->count * sizeof *reached), any = false;
+    if (!reached) return;
     reached[loss] = true;
     for (tuff_val v = loss; v > 0; v--) /* by gradients: argmax, comparisons, tuff_detach have none */
         for (uint32_t i = 0; reached[v] && g->values[v].op->grad && i < g->values[v].in_count; i++)
@@ -504,15 +494,10 @@ void tuff_optimizer_build(struct tuff_graph *g, const struct tuff_optimizer_plan
     struct tuff_update u = {.g = g, .o = optimizer, .plan = plan};
     uint32_t count = tuff_graph_params(g, NULL, 0);
     size_t bytes = (count + 1) * sizeof(tuff_val);
-    tuff_val *all = tuff_arena_alloc(&g->arena, bytes), *x = tuff_arena_alloc(&g->arena, bytes),
-             *gx = tuff_arena_alloc(&g->arena, bytes);
-    u.updates = tuff_arena_alloc(&g->arena,
-                                 ((TUFF_RULE_STATES + 3) * (TUFF_PARAM_GROUPS + 1) + 5 + count) * sizeof *u.updates);
+    tuff_val *all = tuff_graph_alloc(g, bytes), *x = tuff_graph_alloc(g, bytes), *gx = tuff_graph_alloc(g, bytes);
+    u.updates = tuff_graph_alloc(g, ((TUFF_RULE_STATES + 3) * (TUFF_PARAM_GROUPS + 1) + 5 + count) * sizeof *u.updates);
     optimizer->updates = u.updates;
-    if (!all || !x || !gx || !u.updates) {
-        tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
-        return;
-    }
+    if (g->status != TUFF_OK) return;
     tuff_graph_params(g, all, count);
     while (count && all[count - 1] >= optimizer->declared) count--;
     count = sort_members(&u, all, count, x);

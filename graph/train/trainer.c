@@ -135,13 +135,10 @@ static void build(const struct making *m, const bool *again)
     if (g->status != TUFF_OK) return;
     uint32_t updates = tuff_graph_updates(g, 0, NULL, 0), room = 1 + p->output_count + updates;
     room += 2 + t->optimizer.pack_count; /* random numbers, norms */
-    t->outputs = tuff_arena_alloc(&g->arena, room * sizeof *t->outputs);
-    bool *needed = tuff_arena_alloc(&g->arena, g->count * sizeof *needed);
-    bool *scratch = tuff_arena_alloc(&g->arena, g->count * sizeof *scratch);
-    if (!t->outputs || !needed || !scratch) {
-        tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
-        return;
-    }
+    t->outputs = tuff_graph_alloc(g, room * sizeof *t->outputs);
+    bool *needed = tuff_graph_alloc(g, g->count * sizeof *needed);
+    bool *scratch = tuff_graph_alloc(g, g->count * sizeof *scratch);
+    if (g->status != TUFF_OK) return;
     list_reads(t, p);
     t->needed = needed;
     needed[p->loss] = true;
