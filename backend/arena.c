@@ -141,17 +141,17 @@ void tuff_text_add(struct tuff_text *text, const char *format, ...)
     }
 }
 
-void tuff_text_quote(struct tuff_text *text, const char *string, bool json)
+void tuff_text_quote(struct tuff_text *text, const char *string, enum tuff_quoting how)
 {
     tuff_text_append(text, "\"", 1);
     for (const char *at = string; *at; at++) {
         unsigned char c = (unsigned char)*at;
         if (c == '"' || c == '\\')
             tuff_text_add(text, "\\%c", c);
-        else if (c == '\n')
+        else if (c == '\n' && how != TUFF_QUOTE_GRAPH)
             tuff_text_append(text, "\\n", 2);
         else if (c < 0x20 || c == 0x7f)
-            tuff_text_add(text, json ? "\\u%04x" : "\\x%02x", c);
+            tuff_text_add(text, how == TUFF_QUOTE_JSON ? "\\u%04x" : "\\x%02x", c);
         else
             tuff_text_append(text, at, 1);
     }

@@ -29,14 +29,13 @@ tuff_status tuff_buffer_handle(struct tuff_device *device, const VkBufferCreateI
     VkMemoryRequirements needs;
     VkBuffer made = VK_NULL_HANDLE;
     tuff_status status = TUFF_OK;
-    VkResult result = device->vk.vkCreateBuffer(device->handle, info, NULL, &made);
-    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkCreateBuffer");
+    TUFF_TRY(TUFF_VK_CREATE(device, error, Buffer, info, &made));
     device->vk.vkGetBufferMemoryRequirements(device->handle, made, &needs);
     bool found = quiet && tuff_memory_try(device, &needs, use, label, memory);
     if (!quiet) status = tuff_memory_allocate(device, &needs, use, label, memory, error);
     if (found || (!quiet && status == TUFF_OK)) {
-        result = device->vk.vkBindBufferMemory(device->handle, made, memory->memory, memory->offset);
-        if (result != VK_SUCCESS) status = tuff_device_fail(device, error, result, "vkBindBufferMemory");
+        VkResult result = device->vk.vkBindBufferMemory(device->handle, made, memory->memory, memory->offset);
+        status = tuff_device_status(device, error, result, "vkBindBufferMemory");
         if (status != TUFF_OK) tuff_memory_free(device, memory);
     }
     if (status != TUFF_OK || (quiet && !found)) {

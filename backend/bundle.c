@@ -26,7 +26,7 @@ struct saving {
 static bool has_content(const struct tuff_plan *plan, const struct tuff_plan_slot *slot)
 {
     enum tuff_memory kind = tuff_slot_kind(plan, slot);
-    return kind == TUFF_MEMORY_CONST || kind == TUFF_MEMORY_PARAM || kind == TUFF_MEMORY_STATE;
+    return kind == TUFF_MEMORY_CONST || tuff_memory_is_shared(kind);
 }
 
 static tuff_status add_section(struct saving *s, enum tuff_section_kind kind, const char *name, const void *data,

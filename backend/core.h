@@ -109,8 +109,9 @@ void tuff_text_init(struct tuff_text *text, struct tuff_context *context);
 void tuff_text_finish(struct tuff_text *text);
 void tuff_text_add(struct tuff_text *text, const char *format, ...) TUFF_PRINTF(2, 3);
 void tuff_text_append(struct tuff_text *text, const void *bytes, size_t length);
-/* In quotes; with escapes as JSON and texts of plans have them: quotes, backslashes, line feeds, other controls. */
-void tuff_text_quote(struct tuff_text *text, const char *string, bool json);
+/* In quotes; with escapes of quotes, backslashes, line feeds and other controls, as texts of plans, of graphs, and JSON have them. */
+enum tuff_quoting { TUFF_QUOTE_PLAN, TUFF_QUOTE_GRAPH, TUFF_QUOTE_JSON };
+void tuff_text_quote(struct tuff_text *text, const char *string, enum tuff_quoting how);
 char *tuff_text_take(struct tuff_text *text); /* ownership moves to the caller (tuff_free); NULL if failed */
 tuff_status tuff_text_give(struct tuff_text *text, char **taken, struct tuff_error *error); /* likewise; errors: MEMORY */
 
@@ -133,7 +134,7 @@ static inline int tuff_digit_of(char c) /* 0 .. 15; 99: it is none */
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
 }
 uint64_t tuff_read_number(struct tuff_parser *r, unsigned base, uint64_t most); /* of base 10 or 16; 0 after a failure */
-/* As tuff_text_quote writes it, without json, into a text, of which it is all; "" after a failure. */
+/* As tuff_text_quote writes it for plans and graphs, into a text, of which it is all; "" after a failure. */
 const char *tuff_read_quoted(struct tuff_parser *r, struct tuff_text *to);
 
 /* Hash for keys of caches and equality of plans: 64-bit FNV-1a with a final mix; not for secrets. Start with seed 0. */

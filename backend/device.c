@@ -123,12 +123,10 @@ static tuff_status create_handle(struct tuff_device *device, struct tuff_error *
                                .enabledExtensionCount = chain.extension_count,
                                .ppEnabledExtensionNames = chain.extensions};
     VkResult result = device->instance->CreateDevice(device->gpu.handle, &info, NULL, &device->handle);
-    if (result == VK_SUCCESS) return TUFF_OK;
-    device->handle = VK_NULL_HANDLE;
-    return tuff_device_fail(device, error, result, "vkCreateDevice");
+    return tuff_device_made(device, error, result, "vkCreateDevice", &device->handle, sizeof device->handle);
 }
 
-tuff_status tuff_device_start(struct tuff_device *device, struct tuff_error *error)
+static tuff_status start(struct tuff_device *device, struct tuff_error *error)
 {
     tuff_volk_load_table(&device->vk, device->instance->GetDeviceProcAddr, device->handle);
     bool core = device->caps.api_version >= VK_API_VERSION_1_2;
@@ -145,30 +143,40 @@ tuff_status tuff_device_start(struct tuff_device *device, struct tuff_error *err
     return tuff_tiles_measure(device, error);
 }
 
-tuff_status tuff_device_create(struct tuff_context *context, const char *name, struct tuff_device **device,
-                               struct tuff_error *error)
+tuff_status tuff_device_make(struct tuff_context *context,
+                             tuff_status (*open)(struct tuff_device *device, const void *from, struct tuff_error *error),
+                             const void *from, struct tuff_device **device, struct tuff_error *error)
 {
-    TUFF_REQUIRE(context, error, context && device);
     struct tuff_device *made = tuff_object_create(context, sizeof *made);
     if (!made) return tuff_fail_memory(context, error);
     made->context = context;
     atomic_init(&made->references, 1);
-    tuff_status status = tuff_instance_create(context, &made->instance, error);
-    if (status == TUFF_OK) status = choose_gpu(made, name, error);
-    if (status == TUFF_OK) {
-        made->caps = made->gpu.caps;
-        made->queue.family = made->gpu.queue_family;
-        status = tuff_limits_apply(context, context->options.limits, &made->caps, error);
-    }
-    if (status == TUFF_OK) status = create_handle(made, error);
-    if (status == TUFF_OK) status = tuff_device_start(made, error);
-    if (status != TUFF_OK) {
+    tuff_status status = open(made, from, error);
+    if (status == TUFF_OK) status = start(made, error);
+    if (status != TUFF_OK)
         tuff_device_release(made);
-        return status;
-    }
-    tuff_log_message(context, TUFF_LOG_INFO, "device: %s (%s %s)", made->caps.name, made->caps.driver_name,
-                     made->caps.driver_info);
-    *device = made;
+    else
+        *device = made;
+    return status;
+}
+
+static tuff_status open_named(struct tuff_device *device, const void *name, struct tuff_error *error)
+{
+    TUFF_TRY(tuff_instance_create(device->context, &device->instance, error));
+    TUFF_TRY(choose_gpu(device, name, error));
+    device->caps = device->gpu.caps;
+    device->queue.family = device->gpu.queue_family;
+    TUFF_TRY(tuff_limits_apply(device->context, device->context->options.limits, &device->caps, error));
+    return create_handle(device, error);
+}
+
+tuff_status tuff_device_create(struct tuff_context *context, const char *name, struct tuff_device **device,
+                               struct tuff_error *error)
+{
+    TUFF_REQUIRE(context, error, context && device);
+    TUFF_TRY(tuff_device_make(context, open_named, name, device, error));
+    const struct tuff_caps *caps = &(*device)->caps;
+    tuff_log_message(context, TUFF_LOG_INFO, "device: %s (%s %s)", caps->name, caps->driver_name, caps->driver_info);
     return TUFF_OK;
 }
 

@@ -56,8 +56,14 @@ void tuff_queue_collect(struct tuff_device *device);
 /* A lost device is asked nothing more, and nothing that it holds is believed: DEVICE_LOST with its sentence. In a child of the process
  * that opened it (fork) no device is asked anything, and none of its locks is taken, which nobody there would release: USAGE. */
 tuff_status tuff_device_check(struct tuff_device *device, struct tuff_error *error);
-/* Like tuff_vk_fail; remembers that the device is lost. */
-tuff_status tuff_device_fail(struct tuff_device *device, struct tuff_error *error, VkResult result, const char *what);
+/* TUFF_OK of VK_SUCCESS, else as tuff_vk_fail; remembers that the device is lost. */
+tuff_status tuff_device_status(struct tuff_device *device, struct tuff_error *error, VkResult result, const char *what);
+/* vkCreate<name> of a device; after a failure *to is VK_NULL_HANDLE, which drivers do not promise. */
+#define TUFF_VK_CREATE(device, error, name, info, to)                                                                       \
+    tuff_device_made(device, error, (device)->vk.vkCreate##name((device)->handle, info, NULL, to), "vkCreate" #name, to,    \
+                     sizeof *(to))
+tuff_status tuff_device_made(struct tuff_device *device, struct tuff_error *error, VkResult result, const char *what,
+                             void *handle, size_t bytes);
 
 /* memory.c: few large allocations per memory type, handed out in pieces. Thread-safe. */
 struct tuff_memory_block;
@@ -149,9 +155,10 @@ struct tuff_device {
     struct tuff_cache *cache; /* [owned] */
 };
 
-/* Makes what stands above the VkDevice: tables, queue, memory, caches. Takes the device as it is; on failure the caller
- * releases it. */
-tuff_status tuff_device_start(struct tuff_device *device, struct tuff_error *error);
+/* A device as `open` finds or makes its VkDevice, with what stands above it: tables, queue, memory, caches. */
+tuff_status tuff_device_make(struct tuff_context *context,
+                             tuff_status (*open)(struct tuff_device *device, const void *from, struct tuff_error *error),
+                             const void *from, struct tuff_device **device, struct tuff_error *error);
 void tuff_device_name_object(struct tuff_device *device, VkObjectType type, uint64_t object, const char *name);
 /* Messages of the validation layer so far, and whether it runs. For tests. */
 unsigned tuff_device_validation_messages(const struct tuff_device *device);

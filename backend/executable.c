@@ -49,8 +49,6 @@ struct tuff_executable {
     struct tuff_executable *next;        /* of those that prepare */
 };
 
-static bool is_kept(enum tuff_memory kind) { return kind == TUFF_MEMORY_PARAM || kind == TUFF_MEMORY_STATE; }
-
 tuff_status tuff_memories_create(struct tuff_device *device, struct tuff_memories **memories, struct tuff_error *error)
 {
     struct tuff_memories *made = tuff_alloc(device->context, sizeof *made);
@@ -78,14 +76,16 @@ static tuff_status make_buffer(struct tuff_device *device, const struct tuff_pla
                                struct tuff_buffer **buffer, struct tuff_error *error)
 {
     if (memory->bytes == 0) return TUFF_OK;
-    return tuff_buffer_create(device, memory->bytes, is_kept(memory->kind), tuff_memory_name(memory->kind), buffer, error);
+    return tuff_buffer_create(device, memory->bytes, tuff_memory_is_shared(memory->kind), tuff_memory_name(memory->kind),
+                              buffer, error);
 }
 
 tuff_status tuff_memories_add(struct tuff_memories *memories, const struct tuff_plan_memory *memory,
                               struct tuff_error *error)
 {
     struct tuff_context *context = memories->device->context;
-    TUFF_REQUIRE_THAT(context, error, is_kept(memory->kind), "only parameters and states are kept in memories");
+    TUFF_REQUIRE_THAT(context, error, tuff_memory_is_shared(memory->kind),
+                      "only parameters and states are kept in memories");
     struct kept *larger = tuff_realloc(context, memories->kept, (memories->count + 1) * sizeof *larger);
     if (!larger) return tuff_fail_memory(context, error);
     memories->kept = larger;
@@ -187,7 +187,7 @@ static tuff_status make_memories(struct tuff_executable *x, bool own, struct tuf
     for (uint32_t i = 0; i < x->plan.memory_count; i++) {
         const struct tuff_plan_memory *memory = &x->plan.memories[i];
         struct tuff_buffer **first = buffer_of(x, 0, i);
-        if (is_kept(memory->kind))
+        if (tuff_memory_is_shared(memory->kind))
             TUFF_TRY(find_kept(x, memory, kept++, own, first, error));
         else
             TUFF_TRY(make_buffer(x->device, memory, first, error));
@@ -248,7 +248,7 @@ static tuff_status make_programs(struct tuff_executable *x, const struct tuff_ru
 static uint32_t kept_index(const struct tuff_plan *plan, uint32_t memory)
 {
     uint32_t index = 0;
-    for (uint32_t i = 0; i < memory; i++) index += is_kept(plan->memories[i].kind);
+    for (uint32_t i = 0; i < memory; i++) index += tuff_memory_is_shared(plan->memories[i].kind);
     return index;
 }
 
@@ -260,7 +260,8 @@ static tuff_status find_ranges(struct tuff_executable *x, uint32_t first, uint32
     for (uint32_t l = first; l < end; l++)
         for (uint32_t k = 0; k < plan->launches[l].binding_count; k++) {
             const struct tuff_plan_binding *binding = &plan->bindings[plan->launches[l].binding_first + k];
-            if (!(binding->access & (uint32_t)access) || !is_kept(tuff_slot_kind(plan, &plan->slots[binding->slot])))
+            if (!(binding->access & (uint32_t)access) ||
+                !tuff_memory_is_shared(tuff_slot_kind(plan, &plan->slots[binding->slot])))
                 continue;
             struct tuff_plan_range range = tuff_binding_range(plan, l, binding);
             range.memory = kept_index(plan, range.memory);
@@ -399,7 +400,7 @@ tuff_status tuff_executable_set(struct tuff_executable *x, const char *name, con
     const struct tuff_plan_slot *slot;
     unsigned kinds = 1u << TUFF_MEMORY_INPUT | 1u << TUFF_MEMORY_PARAM | 1u << TUFF_MEMORY_STATE;
     TUFF_TRY(find_slot(x, name, kinds, bytes, &slot, error));
-    if (is_kept(tuff_slot_kind(&x->plan, slot)))
+    if (tuff_memory_is_shared(tuff_slot_kind(&x->plan, slot)))
         tell_range(x->memories, kept_index(&x->plan, slot->memory), slot->offset, bytes);
     TUFF_TRY(write_padded(*buffer_of(x, x->current, slot->memory), slot->offset, data, bytes, error));
     note_written(x, slot, bytes);

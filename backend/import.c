@@ -11,11 +11,15 @@ static bool listed(const struct tuff_import_params *params, const char *name)
     return false;
 }
 
-static tuff_status adopt(struct tuff_device *device, const struct tuff_import_params *params, struct tuff_error *error)
+static tuff_status adopt(struct tuff_device *device, const void *from, struct tuff_error *error)
 {
+    const struct tuff_import_params *params = from;
     struct tuff_context *context = device->context;
     VkQueueFamilyProperties families[16];
     uint32_t count = TUFF_COUNT(families);
+    device->imported = true;
+    TUFF_TRY(tuff_instance_import(context, params->instance, params->get_instance_proc_addr, params->api_version,
+                                  &device->instance, error));
     TUFF_TRY(tuff_gpu_query(device->instance, params->physical_device, &device->gpu, error));
     if (!device->gpu.usable)
         return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED, "%s: Vulkan 1.1 and a compute queue are needed",
@@ -42,7 +46,9 @@ static tuff_status adopt(struct tuff_device *device, const struct tuff_import_pa
     device->queue.lock_queue = params->lock_queue;
     device->queue.unlock_queue = params->unlock_queue;
     device->queue.lock_user = params->user;
-    return tuff_limits_apply(context, context->options.limits, &device->caps, error);
+    TUFF_TRY(tuff_limits_apply(context, context->options.limits, &device->caps, error));
+    device->handle = params->device;
+    return TUFF_OK;
 }
 
 tuff_status tuff_device_import(struct tuff_context *context, const struct tuff_import_params *params,
@@ -55,24 +61,7 @@ tuff_status tuff_device_import(struct tuff_context *context, const struct tuff_i
         "lock_queue and unlock_queue come together, and extensions may not be NULL where extension_count is not 0");
     if (params->api_version < VK_API_VERSION_1_1)
         return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED, "the app's instance is made for a version before Vulkan 1.1");
-    struct tuff_device *made = tuff_object_create(context, sizeof *made);
-    if (!made) return tuff_fail_memory(context, error);
-    made->context = context;
-    made->imported = true;
-    atomic_init(&made->references, 1);
-    tuff_status status = tuff_instance_import(context, params->instance, params->get_instance_proc_addr, params->api_version,
-                                              &made->instance, error);
-    if (status == TUFF_OK) status = adopt(made, params, error);
-    if (status == TUFF_OK) {
-        made->handle = params->device;
-        status = tuff_device_start(made, error);
-    }
-    if (status != TUFF_OK) {
-        tuff_device_release(made);
-        return status;
-    }
-    *device = made;
-    return TUFF_OK;
+    return tuff_device_make(context, adopt, params, device, error);
 }
 
 const char *const *tuff_vulkan_extensions(uint32_t *count) { return tuff_wanted_extensions(count); }

@@ -185,7 +185,7 @@ static tuff_status fail_refused(struct tuff_device *device, const struct refused
     if (!reason && !refused->call) return tuff_fail_memory(device->context, error);
     if (!reason && refused->result == VK_ERROR_OUT_OF_DEVICE_MEMORY) reason = "the driver has none";
     if (reason) return fail_with_figures(device, bytes, refused->type, label, reason, error);
-    return tuff_device_fail(device, error, refused->result, refused->call);
+    return tuff_device_status(device, error, refused->result, refused->call);
 }
 
 /* Splits range so that it begins at its first aligned offset and has the wanted bytes; false when it is too small or host

@@ -188,22 +188,16 @@ static tuff_status create_layouts(struct tuff_device *device, struct tuff_pipeli
                                                            VK_SHADER_STAGE_COMPUTE_BIT, NULL};
     VkDescriptorSetLayoutCreateInfo set = {
         .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO, .bindingCount = count, .pBindings = bindings};
-    VkResult result = device->vk.vkCreateDescriptorSetLayout(device->handle, &set, NULL, &pipeline->set_layout);
+    tuff_status status = TUFF_VK_CREATE(device, error, DescriptorSetLayout, &set, &pipeline->set_layout);
     tuff_free(device->context, bindings);
-    if (result != VK_SUCCESS) {
-        pipeline->set_layout = VK_NULL_HANDLE;
-        return tuff_device_fail(device, error, result, "vkCreateDescriptorSetLayout");
-    }
+    if (status != TUFF_OK) return status;
     VkPushConstantRange range = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = pipeline->push_bytes};
     VkPipelineLayoutCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
                                        .setLayoutCount = 1,
                                        .pSetLayouts = &pipeline->set_layout,
                                        .pushConstantRangeCount = pipeline->push_bytes != 0,
                                        .pPushConstantRanges = &range};
-    result = device->vk.vkCreatePipelineLayout(device->handle, &info, NULL, &pipeline->layout);
-    if (result == VK_SUCCESS) return TUFF_OK;
-    pipeline->layout = VK_NULL_HANDLE;
-    return tuff_device_fail(device, error, result, "vkCreatePipelineLayout");
+    return TUFF_VK_CREATE(device, error, PipelineLayout, &info, &pipeline->layout);
 }
 
 static tuff_status specialize(struct tuff_device *device, const struct tuff_plan_spec *specs, uint32_t count,
@@ -251,14 +245,10 @@ static tuff_status create_module(struct tuff_device *device, const struct tuff_m
         info.pCode = declared;
     }
     info.codeSize = words * sizeof *info.pCode;
-    VkResult result = device->vk.vkCreateShaderModule(device->handle, &info, NULL, made);
+    tuff_status status = TUFF_VK_CREATE(device, error, ShaderModule, &info, made);
     tuff_free(device->context, declared);
-    if (result != VK_SUCCESS) {
-        *made = VK_NULL_HANDLE;
-        return tuff_device_fail(device, error, result, "vkCreateShaderModule");
-    }
     tuff_device_name_object(device, VK_OBJECT_TYPE_SHADER_MODULE, TUFF_HANDLE(*made), name);
-    return TUFF_OK;
+    return status;
 }
 
 static tuff_status prepare(struct tuff_device *device, const struct tuff_plan *plan, const struct tuff_module *module,
@@ -309,7 +299,7 @@ static tuff_status create_one(void *user, uint32_t index, struct tuff_error *err
     job->pipeline->handle = VK_NULL_HANDLE;
     char what[160];
     snprintf(what, sizeof what, "making the pipeline of kernel %.100s", job->kernel->file);
-    return tuff_device_fail(device, error, result, what);
+    return tuff_device_status(device, error, result, what);
 }
 
 /* One call for all, for drivers that have their own threads or that serialize calls. */
@@ -326,7 +316,7 @@ static tuff_status create_batch(struct pipeline_jobs *jobs, struct tuff_error *e
         VkResult result = device->vk.vkCreateComputePipelines(device->handle, device->pipelines.cache, jobs->count, infos,
                                                               NULL, handles);
         for (uint32_t i = 0; i < jobs->count; i++) jobs->items[i].pipeline->handle = handles[i]; /* NULL where it failed */
-        if (result != VK_SUCCESS) status = tuff_device_fail(device, error, result, "vkCreateComputePipelines");
+        status = tuff_device_status(device, error, result, "vkCreateComputePipelines");
     }
     tuff_free(device->context, infos);
     tuff_free(device->context, handles);

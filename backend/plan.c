@@ -418,7 +418,7 @@ static tuff_status check_content(const struct tuff_plan *plan, uint32_t index, s
 {
     const struct tuff_plan_slot *slot = &plan->slots[index];
     enum tuff_memory kind = tuff_slot_kind(plan, slot);
-    bool kept = kind == TUFF_MEMORY_PARAM || kind == TUFF_MEMORY_STATE, constant = kind == TUFF_MEMORY_CONST;
+    bool kept = tuff_memory_is_shared(kind), constant = kind == TUFF_MEMORY_CONST;
     bool filled = slot->content == TUFF_CONTENT_BLOB || slot->content == TUFF_CONTENT_FILE;
     bool allowed = filled                                  ? kept || constant
                    : slot->content == TUFF_CONTENT_ZEROS   ? kept
@@ -579,11 +579,6 @@ static tuff_status check_loops(const struct tuff_plan *plan, struct tuff_context
     return TUFF_OK;
 }
 
-static bool is_kept(enum tuff_memory kind)
-{
-    return kind == TUFF_MEMORY_PARAM || kind == TUFF_MEMORY_STATE || kind == TUFF_MEMORY_CONST;
-}
-
 /* Sorted and united; with stations, where the section may run again, its scratch too. mark: slots of scratch that the section uses. */
 static tuff_status prepare_ranges(const struct tuff_plan *plan, struct tuff_plan_range *ranges, size_t *count, bool *mark,
                                   struct tuff_context *context, struct tuff_error *error)
@@ -594,7 +589,8 @@ static tuff_status prepare_ranges(const struct tuff_plan *plan, struct tuff_plan
             const struct tuff_plan_binding *binding = &plan->bindings[plan->launches[l].binding_first + k];
             enum tuff_memory kind = tuff_slot_kind(plan, &plan->slots[binding->slot]);
             bool own = kind == TUFF_MEMORY_PREPARED || kind == TUFF_MEMORY_SCRATCH;
-            if (!own && (!is_kept(kind) || binding->access & TUFF_WRITE))
+            bool kept = tuff_memory_is_shared(kind) || kind == TUFF_MEMORY_CONST;
+            if (!own && (!kept || binding->access & TUFF_WRITE))
                 return WRONG_LAUNCH(l, "prepares with %s memory", tuff_memory_name(kind));
             mark[binding->slot] = mark[binding->slot] || kind == TUFF_MEMORY_SCRATCH;
             if (!own || (plan->station_count && kind == TUFF_MEMORY_SCRATCH))

@@ -21,6 +21,11 @@ enum tuff_memory {
     TUFF_MEMORY_COUNT
 };
 const char *tuff_memory_name(enum tuff_memory memory);
+/* Shared by plans: parameters and states. */
+static inline bool tuff_memory_is_shared(enum tuff_memory memory)
+{
+    return memory == TUFF_MEMORY_PARAM || memory == TUFF_MEMORY_STATE;
+}
 
 #define TUFF_PLAN_ALIGNMENT 256      /* bytes: largest minStorageBufferOffsetAlignment known (SwiftShader) */
 #define TUFF_PLAN_FIRST_PORT_SPEC 16 /* ids from here on are constants of a kernel's ports where it stands alone */

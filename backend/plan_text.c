@@ -89,7 +89,7 @@ static const char *string(struct walk *w, const char *before, unsigned which, co
     fixed(w, before);
     if (w->way == READ) return tuff_read_quoted(&w->in, &w->texts[which]);
     if (w->way == HASH) w->hash = tuff_hash_text(w->hash, text);
-    if (w->way == PRINT) tuff_text_quote(w->out, text, false);
+    if (w->way == PRINT) tuff_text_quote(w->out, text, TUFF_QUOTE_PLAN);
     return text;
 }
 
@@ -110,14 +110,12 @@ static const char *type_name(struct walk *w, unsigned which, const char *name)
 }
 
 /* One of the numbers from `first` on, which have names. */
-static uint32_t choice(struct walk *w, uint32_t value, const char *(*name)(uint32_t), uint32_t first, uint32_t end,
+static uint32_t choice(struct walk *w, uint32_t chosen, const char *(*name)(uint32_t), uint32_t first, uint32_t end,
                        const char *what)
 {
-    if (w->way == HASH) hash_word(w, value);
-    if (w->way != READ) {
-        fixed(w, name(value));
-        return value;
-    }
+    if (w->way == HASH) hash_word(w, chosen);
+    if (w->way == PRINT) fixed(w, name(chosen));
+    if (w->way != READ) return chosen;
     for (uint32_t i = first; i < end; i++)
         if (tuff_accept(&w->in, name(i))) return i;
     tuff_expected(&w->in, what);

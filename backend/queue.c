@@ -5,10 +5,18 @@
 #include "backend/device.h"
 #include "backend/lookup.h"
 
-tuff_status tuff_device_fail(struct tuff_device *device, struct tuff_error *error, VkResult result, const char *what)
+tuff_status tuff_device_status(struct tuff_device *device, struct tuff_error *error, VkResult result, const char *what)
 {
+    if (result == VK_SUCCESS) return TUFF_OK;
     if (result == VK_ERROR_DEVICE_LOST) atomic_store(&device->queue.lost, true);
     return tuff_vk_fail(device->context, error, result, what);
+}
+
+tuff_status tuff_device_made(struct tuff_device *device, struct tuff_error *error, VkResult result, const char *what,
+                             void *handle, size_t bytes)
+{
+    if (result != VK_SUCCESS) memset(handle, 0, bytes);
+    return tuff_device_status(device, error, result, what);
 }
 
 tuff_status tuff_device_check(struct tuff_device *device, struct tuff_error *error)
@@ -133,7 +141,7 @@ tuff_status tuff_queue_submit(struct tuff_device *device, const struct tuff_batc
     VkResult result = atomic_load(&queue->lost) ? VK_ERROR_DEVICE_LOST : submit_locked(device, batch, next);
     if (result == VK_SUCCESS) atomic_store(&queue->submitted, next);
     tuff_os_mutex_unlock(queue->lock);
-    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkQueueSubmit");
+    TUFF_TRY(tuff_device_status(device, error, result, "vkQueueSubmit"));
     *ticket = next;
     return TUFF_OK;
 }
@@ -152,19 +160,17 @@ tuff_status tuff_commands_create(struct tuff_device *device, VkCommandPoolCreate
     VkCommandPool made = VK_NULL_HANDLE;
     VkCommandPoolCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO, .flags = flags, .queueFamilyIndex = device->queue.family};
-    VkResult result = device->vk.vkCreateCommandPool(device->handle, &info, NULL, &made);
-    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkCreateCommandPool");
+    TUFF_TRY(TUFF_VK_CREATE(device, error, CommandPool, &info, &made));
     VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
                                             .commandPool = made,
                                             .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                             .commandBufferCount = count};
-    result = device->vk.vkAllocateCommandBuffers(device->handle, &allocate, commands);
-    if (result == VK_SUCCESS) {
+    VkResult result = device->vk.vkAllocateCommandBuffers(device->handle, &allocate, commands);
+    if (result == VK_SUCCESS)
         *pool = made;
-        return TUFF_OK;
-    }
-    device->vk.vkDestroyCommandPool(device->handle, made, NULL);
-    return tuff_device_fail(device, error, result, "vkAllocateCommandBuffers");
+    else
+        device->vk.vkDestroyCommandPool(device->handle, made, NULL);
+    return tuff_device_status(device, error, result, "vkAllocateCommandBuffers");
 }
 
 bool tuff_device_done(struct tuff_device *device, uint64_t ticket)
@@ -232,7 +238,7 @@ tuff_status tuff_device_wait(struct tuff_device *device, uint64_t ticket, uint64
     if (result == VK_TIMEOUT)
         return tuff_fail(device->context, error, TUFF_ERR_TIMEOUT, "the device was not done within %llu ns",
                          (unsigned long long)timeout_ns);
-    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "waiting for the device");
+    TUFF_TRY(tuff_device_status(device, error, result, "waiting for the device"));
     raise_done(queue, ticket); /* some simulated drivers never raise the counter itself */
     tuff_queue_collect(device);
     return TUFF_OK;

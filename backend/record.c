@@ -63,10 +63,7 @@ static tuff_status create_descriptor_pool(struct tuff_program *program, const st
                                        .maxSets = program->set_count,
                                        .poolSizeCount = size_count,
                                        .pPoolSizes = sizes};
-    VkResult result = device->vk.vkCreateDescriptorPool(device->handle, &info, NULL, &program->descriptors);
-    if (result == VK_SUCCESS) return TUFF_OK;
-    program->descriptors = VK_NULL_HANDLE;
-    return tuff_device_fail(device, error, result, "vkCreateDescriptorPool");
+    return TUFF_VK_CREATE(device, error, DescriptorPool, &info, &program->descriptors);
 }
 
 /* What vkUpdateDescriptorSets is given: one entry a descriptor in each array. */
@@ -87,8 +84,7 @@ static tuff_status create_view(struct tuff_program *program, const struct tuff_p
                                    .format = formats[binding->texels],
                                    .offset = range->offset,
                                    .range = range->range};
-    VkResult result = device->vk.vkCreateBufferView(device->handle, &info, NULL, &program->views[program->view_count]);
-    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkCreateBufferView");
+    TUFF_TRY(TUFF_VK_CREATE(device, error, BufferView, &info, &program->views[program->view_count]));
     program->view_count++;
     return TUFF_OK;
 }
@@ -145,7 +141,7 @@ static tuff_status allocate_sets(struct tuff_program *program, VkDescriptorSetLa
                                         .pSetLayouts = layouts};
     /* No debug names: Mesa 22.3 never frees those of descriptor sets; the label of the launch tells as much. */
     VkResult result = device->vk.vkAllocateDescriptorSets(device->handle, &info, program->sets);
-    return result == VK_SUCCESS ? TUFF_OK : tuff_device_fail(device, error, result, "vkAllocateDescriptorSets");
+    return tuff_device_status(device, error, result, "vkAllocateDescriptorSets");
 }
 
 static tuff_status write_sets(struct tuff_program *program, const struct tuff_plan *plan, struct descriptor_writes *out,
@@ -271,7 +267,7 @@ static tuff_status record_submission(struct tuff_program *program, const struct 
     VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
                                       .flags = VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT};
     VkResult result = device->vk.vkBeginCommandBuffer(commands, &begin);
-    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkBeginCommandBuffer");
+    TUFF_TRY(tuff_device_status(device, error, result, "vkBeginCommandBuffer"));
     tuff_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
                  VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, stages, shader | VK_ACCESS_UNIFORM_READ_BIT);
     reset_queries(program, cuts, first, commands);
@@ -287,8 +283,7 @@ static tuff_status record_submission(struct tuff_program *program, const struct 
     tuff_barrier(device, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
                  VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT,
                  VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT);
-    result = device->vk.vkEndCommandBuffer(commands);
-    return result == VK_SUCCESS ? TUFF_OK : tuff_device_fail(device, error, result, "vkEndCommandBuffer");
+    return tuff_device_status(device, error, device->vk.vkEndCommandBuffer(commands), "vkEndCommandBuffer");
 }
 
 tuff_status tuff_program_create_queries(struct tuff_program *program, struct tuff_error *error)
@@ -299,10 +294,7 @@ tuff_status tuff_program_create_queries(struct tuff_program *program, struct tuf
                                   .queryCount = query_count(program)};
     bool wanted = program->timed || (program->profile && program->step_count);
     if (!wanted || device->caps.timestamp_period_ns <= 0) return TUFF_OK;
-    VkResult result = device->vk.vkCreateQueryPool(device->handle, &info, NULL, &program->queries);
-    if (result == VK_SUCCESS) return TUFF_OK;
-    program->queries = VK_NULL_HANDLE;
-    return tuff_device_fail(device, error, result, "vkCreateQueryPool");
+    return TUFF_VK_CREATE(device, error, QueryPool, &info, &program->queries);
 }
 
 static tuff_status record_all(struct tuff_program *program, struct tuff_recording *recording, struct tuff_error *error)

@@ -32,8 +32,7 @@ static tuff_status fetch(struct tuff_program *program, uint32_t first, uint32_t 
     VkResult result = device->vk.vkGetQueryPoolResults(device->handle, program->queries, first, count,
                                                        count * sizeof *stamps, stamps, sizeof *stamps,
                                                        VK_QUERY_RESULT_64_BIT);
-    if (result == VK_SUCCESS) return TUFF_OK;
-    return tuff_device_fail(device, error, result, "vkGetQueryPoolResults");
+    return tuff_device_status(device, error, result, "vkGetQueryPoolResults");
 }
 
 tuff_status tuff_program_times(struct tuff_program *program, struct tuff_launch_time *times, uint32_t *count,
@@ -84,15 +83,15 @@ static void add_microseconds(struct tuff_text *text, uint64_t ns)
 static void add_event(struct tuff_text *text, const struct tuff_launch_time *time)
 {
     tuff_text_add(text, ",\n{\"ph\":\"X\",\"pid\":1,\"tid\":1,\"name\":");
-    tuff_text_quote(text, time->label, true);
+    tuff_text_quote(text, time->label, TUFF_QUOTE_JSON);
     tuff_text_add(text, ",\"cat\":");
-    tuff_text_quote(text, time->kernel, true);
+    tuff_text_quote(text, time->kernel, TUFF_QUOTE_JSON);
     tuff_text_add(text, ",\"ts\":");
     add_microseconds(text, time->begin_ns);
     tuff_text_add(text, ",\"dur\":");
     add_microseconds(text, time->end_ns > time->begin_ns ? time->end_ns - time->begin_ns : 0);
     tuff_text_add(text, ",\"args\":{\"kernel\":");
-    tuff_text_quote(text, time->kernel, true);
+    tuff_text_quote(text, time->kernel, TUFF_QUOTE_JSON);
     tuff_text_add(text, ",\"flops\":%llu,\"bytes\":%llu}}", (unsigned long long)time->flops,
                   (unsigned long long)time->bytes);
 }
@@ -111,7 +110,7 @@ tuff_status tuff_program_trace(struct tuff_program *program, const char *path, s
     if (status == TUFF_OK) {
         tuff_text_add(&text, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n");
         tuff_text_add(&text, "{\"ph\":\"M\",\"pid\":1,\"name\":\"process_name\",\"args\":{\"name\":");
-        tuff_text_quote(&text, program->device->caps.name, true);
+        tuff_text_quote(&text, program->device->caps.name, TUFF_QUOTE_JSON);
         tuff_text_add(&text, "}}");
         for (uint32_t i = 0; i < count; i++) add_event(&text, &times[i]);
         tuff_text_add(&text, "\n]}\n");

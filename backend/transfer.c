@@ -55,7 +55,7 @@ static tuff_status begin_piece(struct tuff_device *device, uint32_t *piece, stru
                                       TUFF_TRANSFER_PIECES, &transfer->pool, transfer->commands, error));
     TUFF_TRY(tuff_device_wait(device, transfer->tickets[index], UINT64_MAX, error));
     VkResult result = device->vk.vkBeginCommandBuffer(transfer->commands[index], &begin);
-    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkBeginCommandBuffer");
+    TUFF_TRY(tuff_device_status(device, error, result, "vkBeginCommandBuffer"));
     tuff_barrier(device, transfer->commands[index], VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
                  VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT,
                  VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT);
@@ -72,7 +72,7 @@ static tuff_status submit_piece(struct tuff_device *device, uint32_t piece, stru
                  VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_UNIFORM_READ_BIT |
                      VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT);
     VkResult result = device->vk.vkEndCommandBuffer(transfer->commands[piece]);
-    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, "vkEndCommandBuffer");
+    TUFF_TRY(tuff_device_status(device, error, result, "vkEndCommandBuffer"));
     const struct tuff_batch batch = {.commands = transfer->commands[piece]};
     TUFF_TRY(tuff_queue_submit(device, &batch, &transfer->tickets[piece], error));
     transfer->next = piece + 1;

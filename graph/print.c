@@ -83,20 +83,7 @@ void tuff_print_number(struct tuff_text *text, double v)
     }
 }
 
-static void add_name(struct tuff_text *text, const char *name)
-{
-    tuff_text_append(text, "\"", 1);
-    for (const char *at = name; *at; at++) {
-        unsigned char c = (unsigned char)*at;
-        if (c == '"' || c == '\\')
-            tuff_text_add(text, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            tuff_text_add(text, "\\x%02x", c);
-        else
-            tuff_text_append(text, at, 1);
-    }
-    tuff_text_append(text, "\"", 1);
-}
+static void add_name(struct tuff_text *text, const char *name) { tuff_text_quote(text, name, TUFF_QUOTE_GRAPH); }
 
 static void add_type(struct tuff_text *text, const struct tuff_type *type)
 {

@@ -81,7 +81,7 @@ static bool is_least(const struct tuff_plan *plan, const struct tuff_plan_slot *
 {
     enum tuff_memory kind = tuff_slot_kind(plan, slot);
     if (slot->content == TUFF_CONTENT_PASSING) return access == TUFF_READ && !written;
-    bool kept = kind == TUFF_MEMORY_PARAM || kind == TUFF_MEMORY_STATE;
+    bool kept = tuff_memory_is_shared(kind);
     if (access == TUFF_WRITE) return kept || kind == TUFF_MEMORY_OUTPUT;
     return kept || kind == TUFF_MEMORY_CONST || kind == TUFF_MEMORY_INPUT || kind == TUFF_MEMORY_PREPARED;
 }

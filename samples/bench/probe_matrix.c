@@ -28,7 +28,7 @@ tuff_status probe_matrix_shape(struct tuff_device *device, struct probe_shape *s
                                                                                                   function);
     if (!list) return no_shape(device, error);
     VkResult result = list(device->gpu.handle, &count, NULL);
-    if (result != VK_SUCCESS) return tuff_device_fail(device, error, result, function);
+    if (result != VK_SUCCESS) return tuff_device_status(device, error, result, function);
     VkCooperativeMatrixPropertiesKHR *rows = tuff_alloc(device->context, count * sizeof *rows);
     if (!rows) return tuff_fail_memory(device->context, error);
     for (uint32_t i = 0; i < count; i++) rows[i].sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR;
@@ -42,7 +42,7 @@ tuff_status probe_matrix_shape(struct tuff_device *device, struct probe_shape *s
             best = (struct probe_shape){r->MSize, r->NSize, r->KSize};
     }
     tuff_free(device->context, rows);
-    if (result < 0) return tuff_device_fail(device, error, result, function);
+    if (result < 0) return tuff_device_status(device, error, result, function);
     if (!best.m) return no_shape(device, error);
     *shape = best;
     return TUFF_OK;
