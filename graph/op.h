@@ -459,6 +459,7 @@ uint8_t tuff_op_ignores_nan(const struct tuff_op *op);
 const char *tuff_op_edges(const struct tuff_op *op);
 double tuff_op_no_work(const struct tuff_value *value, const struct tuff_type *in_types); /* `work` of what only counts */
 double tuff_op_work(const struct tuff_value *value, const struct tuff_type *in_types);
+double tuff_value_work(const struct tuff_graph *g, tuff_val v); /* likewise; 0 of one with more than 8 operands */
 uint64_t tuff_op_bytes(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t k);
 /* Inputs "NAME 0", "NAME 1", .. of a case, and the operator of them. 0 after a sticky failure. */
 tuff_val tuff_op_of_case(struct tuff_graph *g, const struct tuff_op *op, const struct tuff_case *c, const char *name,

@@ -96,18 +96,16 @@ struct tuff_work {
     tuff_val *map;        /* [arena] simplify's own: by value of the user's graph, in g */
     struct tuff_halving halving;
     struct tuff_work_station {
-        tuff_val *values;           /* [arena] in g */
-        uint32_t group_count;       /* groups before it */
-    } * stations;                   /* [arena] */
-    struct tuff_work_value *values; /* [arena] per value of g, and of the copies that fuse and order add */
-    struct {
-        tuff_val *slots;                /* [arena] values of g by their hash; 0: free */
-        uint32_t capacity, count, next; /* a power of two; `next`: the first value that is not in yet */
-        uint64_t steps;                 /* slots looked at so far */
-    } equal;                            /* simplify's own */
-    uint64_t folded;                    /* elements that simplify read and made on the host */
-    double folded_work;                 /* additions and multiplications of it */
-    struct tuff_expansion *expansions;  /* [arena] simplify's own, as `expanded`, which finds them */
+        tuff_val *values;              /* [arena] in g */
+        uint32_t group_count;          /* groups before it */
+    } * stations;                      /* [arena] */
+    struct tuff_work_value *values;    /* [arena] per value of g, and of the copies that fuse and order add */
+    struct tuff_lookup equal;          /* simplify's own: places in equal_values by the hash of a value */
+    tuff_val *equal_values;            /* [arena] */
+    tuff_val equal_next;               /* the first value that is not in yet */
+    uint64_t folded;                   /* elements that simplify read and made on the host */
+    double folded_work;                /* additions and multiplications of it */
+    struct tuff_expansion *expansions; /* [arena] simplify's own, as `expanded`, which finds them */
     struct tuff_lookup expanded;
     struct tuff_plan *plan;    /* [borrowed] */
     struct tuff_group *groups; /* [arena] */
@@ -179,8 +177,6 @@ static inline uint32_t tuff_more_results(const struct tuff_work *w, const struct
 }
 /* May the launch of a kernel store this type? Several invocations may write one word only where memory has 16 bits. */
 bool tuff_kernel_stores(const struct tuff_work *w, enum tuff_dtype dtype);
-/* FLOPs of a KERNEL or LOOP. */
-double tuff_kernel_work(const struct tuff_work *w, tuff_val kernel);
 /* Puts root v into a group: one that it fits, or a new one. */
 TUFF_MUST_CHECK tuff_status tuff_group_root(struct tuff_work *w, tuff_val v);
 /* A group of kernel v. */

@@ -194,7 +194,4 @@ void tuff_emit_leaf_argument(struct tuff_emitter *e, const struct tuff_loads *lo
 /* Makes `name` stand for v at these coordinates. */
 const char *tuff_emit_remember(struct tuff_emitter *e, tuff_val v, const struct tuff_coords *coords, const char *name);
 
-/* Constants of a launch, sorted by their ids. */
-void tuff_sort_specs(struct tuff_plan_spec *specs, uint32_t count);
-
 #endif

@@ -273,7 +273,7 @@ static void find_kernel(const struct tuff_work *w, tuff_val v, struct chain *c)
     if (same != v || !(value->op->traits & TUFF_KEEPS_ORDER)) return;
     for (uint32_t i = 0; i < value->in_count; i++) {
         tuff_val in = value->in[i], kernel = in && !w->values[tuff_strip_same(w, in)].root ? c[in].kernel : 0;
-        if (!kernel || (c[v].kernel && tuff_kernel_work(w, kernel) < tuff_kernel_work(w, c[v].kernel))) continue;
+        if (!kernel || (c[v].kernel && tuff_value_work(w->g, kernel) < tuff_value_work(w->g, c[v].kernel))) continue;
         c[v].kernel = kernel;
         c[v].only = c[in].only && c[in].uses == 1;
     }

@@ -266,16 +266,6 @@ bool tuff_kernel_stores(const struct tuff_work *w, enum tuff_dtype dtype)
            (caps->i8_storage && (dtype == TUFF_U8 || dtype == TUFF_I8));
 }
 
-double tuff_kernel_work(const struct tuff_work *w, tuff_val kernel)
-{
-    const struct tuff_value *value = val(w, kernel);
-    struct tuff_type types[8] = {{.dtype = TUFF_F32}};
-    if (value->in_count > TUFF_COUNT(types)) return 0;
-    for (uint32_t i = 0; i < value->in_count; i++)
-        if (value->in[i]) types[i] = val(w, value->in[i])->type;
-    return tuff_op_work(value, types);
-}
-
 /* Would group a rather than b take what reads both? The dearer kernel hides the reads better. */
 static bool rather(const struct tuff_work *w, uint32_t a, uint32_t b)
 {
@@ -384,7 +374,7 @@ tuff_status tuff_group_kernel(struct tuff_work *w, tuff_val v)
     uint32_t at;
     TUFF_TRY(collect_inputs(w, &needs, v, false));
     TUFF_TRY(new_group(w, v, &at));
-    w->groups[at].work = tuff_kernel_work(w, v);
+    w->groups[at].work = tuff_value_work(w->g, v);
     for (uint32_t i = 0; i <= value->op->more_count; i++) w->values[v + i].group = at;
     return take_reads(w, &needs, at);
 }

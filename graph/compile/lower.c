@@ -134,7 +134,6 @@ static tuff_status add_launch(struct lowering *l, const struct tuff_group *group
     struct tuff_plan_spec *specs = tuff_arena_alloc(w->arena, (spec_count + 1) * sizeof *specs);
     if (!specs) return tuff_fail_memory(w->context, w->error);
     memcpy(specs, call->spec, call->spec_count * sizeof *specs);
-    tuff_sort_specs(specs, call->spec_count);
     if (emitted->spec_count) memcpy(specs + call->spec_count, emitted->specs, emitted->spec_count * sizeof *specs);
     struct tuff_plan_kernel kernel = {.file = call->file, .defines = call->defines, .hooks = emitted->hooks};
     struct tuff_plan_launch launch = {.label = label_of(l, group),

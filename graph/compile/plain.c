@@ -8,8 +8,6 @@
  * tensors larger than a binding may be are refused. requires: fuse with params->plain. */
 #include "graph/compile/emit.h"
 
-#include <stdlib.h>
-
 /* Constant ids of the kernel files. */
 enum {
     SPEC_PORT = 16,
@@ -36,17 +34,6 @@ void tuff_plain_spec(struct tuff_emitter *e, uint32_t id, uint32_t value)
     struct tuff_emitted *out = e->out;
     if (TUFF_NEVER(out->spec_count == MOST_SPECS)) e->failed = true;
     if (!e->failed) out->specs[out->spec_count++] = (struct tuff_plan_spec){id, value};
-}
-
-static int by_id(const void *a, const void *b)
-{
-    const struct tuff_plan_spec *p = a, *q = b;
-    return p->id < q->id ? -1 : p->id > q->id;
-}
-
-void tuff_sort_specs(struct tuff_plan_spec *specs, uint32_t count)
-{
-    if (count) qsort(specs, count, sizeof *specs, by_id);
 }
 
 /* The terms over one base, as map.glsl takes them from `id` on. */
@@ -225,7 +212,6 @@ tuff_status tuff_plain_group(const struct tuff_graph *g, const struct tuff_work_
     /* statements, a shifted result or several ones: what only hook text can say */
     bool more = e.text.length || rest || group->root_count != 1 || (group->kernel && (v != group->kernel || !words));
     tuff_text_finish(&e.text);
-    tuff_sort_specs(out->specs, out->spec_count);
     uint64_t largest = 0;
     for (uint32_t i = 0; i < out->binding_count; i++)
         if (out->bindings[i].bytes > largest) largest = out->bindings[i].bytes;

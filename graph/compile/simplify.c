@@ -26,51 +26,38 @@ static bool is_equal(const struct tuff_value *o, const tuff_val *o_in, const str
            tuff_attrs_equal(op, o->attrs, attrs);
 }
 
-/* The slot of a value that computes the same, or the free one where it would be. */
-static tuff_val *equal_slot(struct tuff_work *w, const struct tuff_op *op, const tuff_val *in, uint32_t count,
-                            const void *attrs)
+/* Place in w->equal_values of what computes the same, or TUFF_LOOKUP_END. */
+static uint32_t equal_place(const struct tuff_work *w, uint64_t hash, const struct tuff_op *op, const tuff_val *in,
+                            uint32_t count, const void *attrs)
 {
-    uint64_t hash = hash_value(op, in, count, attrs);
-    for (uint32_t at = (uint32_t)hash & (w->equal.capacity - 1);; at = (at + 1) & (w->equal.capacity - 1)) {
-        tuff_val *slot = &w->equal.slots[at];
-        const struct tuff_value *o = &w->g->values[*slot];
-        w->equal.steps++;
-        if (*slot == 0 || is_equal(o, o->in, op, in, count, attrs)) return slot;
+    uint32_t place, step = 0;
+    while ((place = tuff_lookup_find(&w->equal, hash, &step)) != TUFF_LOOKUP_END) {
+        const struct tuff_value *o = val(w, w->equal_values[place]);
+        if (is_equal(o, o->in, op, in, count, attrs)) break;
     }
-}
-
-/* Makes room so that at most half of the slots are taken. False without memory. */
-static bool make_room(struct tuff_work *w)
-{
-    const tuff_val *old = w->equal.slots;
-    uint32_t before = w->equal.capacity;
-    if (2 * (w->equal.count + 1) <= before) return true;
-    tuff_val *slots = tuff_arena_alloc(w->arena, (before ? 2 * (size_t)before : 64) * sizeof *slots);
-    if (!slots) return false;
-    w->equal.slots = slots;
-    w->equal.capacity = before ? 2 * before : 64;
-    for (uint32_t i = 0; i < before; i++) {
-        const struct tuff_value *v = &w->g->values[old[i]];
-        if (old[i]) *equal_slot(w, v->op, v->in, v->in_count, v->attrs) = old[i];
-    }
-    return true;
+    return place;
 }
 
 /* A value of the new graph that computes the same, or 0: the last one where there are several. */
 static tuff_val find_equal(struct tuff_work *w, const struct tuff_op *op, const tuff_val *in, uint32_t count,
                            const void *attrs)
 {
-    if (w->equal.next == 0) w->equal.next = 1;
-    for (; w->equal.next < w->g->count; w->equal.next++) {
-        const struct tuff_value *v = val(w, w->equal.next);
+    if (w->equal_next == 0) w->equal_next = 1;
+    for (; w->equal_next < w->g->count; w->equal_next++) {
+        const struct tuff_value *v = val(w, w->equal_next);
         if (!may_be_joined(v->op)) continue;
-        if (!make_room(w)) return 0; /* without joining it is right too */
-        tuff_val *slot = equal_slot(w, v->op, v->in, v->in_count, v->attrs);
-        w->equal.count += *slot == 0;
-        *slot = w->equal.next;
+        uint64_t hash = hash_value(v->op, v->in, v->in_count, v->attrs);
+        uint32_t place = equal_place(w, hash, v->op, v->in, v->in_count, v->attrs);
+        if (place == TUFF_LOOKUP_END) {
+            place = w->equal.count;
+            if (!TUFF_GROW_ARENA(w->arena, w->equal_values, place, 1) || !tuff_lookup_add(&w->equal, w->arena, hash, place))
+                return 0; /* without joining it is right too */
+        }
+        w->equal_values[place] = w->equal_next;
     }
-    if (!may_be_joined(op) || w->equal.capacity == 0) return 0;
-    return *equal_slot(w, op, in, count, attrs);
+    if (!may_be_joined(op)) return 0;
+    uint32_t place = equal_place(w, hash_value(op, in, count, attrs), op, in, count, attrs);
+    return place == TUFF_LOOKUP_END ? 0 : w->equal_values[place];
 }
 
 /* Is this a constant of the host alone? What follows from such ones alone the host computes, in their wide types. */

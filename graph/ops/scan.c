@@ -208,14 +208,8 @@ static double work(const struct tuff_value *value, const struct tuff_type *in_ty
     const struct tuff_graph *body = attrs->body;
     double sum = 0;
     (void)in_types;
-    for (tuff_val v = 1; v < body->count; v++) {
-        struct tuff_type types[8] = {{.dtype = TUFF_F32}};
-        const struct tuff_value *inner = &body->values[v];
-        if (inner->op->class == TUFF_CLASS_LEAF || inner->in_count > TUFF_COUNT(types)) continue;
-        for (uint32_t i = 0; i < inner->in_count; i++)
-            if (inner->in[i]) types[i] = body->values[inner->in[i]].type;
-        sum += tuff_op_work(inner, types);
-    }
+    for (tuff_val v = 1; v < body->count; v++)
+        if (body->values[v].op->class != TUFF_CLASS_LEAF) sum += tuff_value_work(body, v);
     return sum * attrs->rounds;
 }
 

@@ -52,6 +52,16 @@ double tuff_op_work(const struct tuff_value *value, const struct tuff_type *in_t
     return (double)tuff_shape_count(&value->type.shape) * (terms < 1 ? 1 : terms) * (floats > 1 ? 2 : 1);
 }
 
+double tuff_value_work(const struct tuff_graph *g, tuff_val v)
+{
+    const struct tuff_value *value = &g->values[v];
+    struct tuff_type types[8] = {{.dtype = TUFF_F32}};
+    if (value->in_count > TUFF_COUNT(types)) return 0;
+    for (uint32_t i = 0; i < value->in_count; i++)
+        if (value->in[i]) types[i] = g->values[value->in[i]].type;
+    return tuff_op_work(value, types);
+}
+
 uint64_t tuff_op_bytes(const struct tuff_value *value, const struct tuff_type *in_types, uint32_t k)
 {
     if (value->op->bytes) return value->op->bytes(value, in_types, k);
