@@ -19,22 +19,12 @@ struct tuff_feed {
     struct tuff_os_thread *threads[MOST_THREADS];
     struct slot slots[MOST_THREADS + AHEAD];
     uint32_t thread_count, slot_count;
-    struct tuff_os_mutex *mutex; /* of all below; NULL without threads */
+    struct tuff_os_mutex *mutex; /* of all below */
     struct tuff_os_condition *changed;
     const uint32_t *rows; /* [borrowed] NULL: all in order */
     uint64_t count, batches, making, taken;
     bool answers, stop;
 };
-
-static void lock(struct tuff_feed *f)
-{
-    if (f->mutex) tuff_os_mutex_lock(f->mutex);
-}
-
-static void unlock(struct tuff_feed *f)
-{
-    if (f->mutex) tuff_os_mutex_unlock(f->mutex);
-}
 
 static void make(struct tuff_feed *f, uint64_t number, struct slot *slot)
 {
@@ -73,7 +63,6 @@ static tuff_status start(struct tuff_feed *f, struct tuff_error *error)
     if (threads > MOST_THREADS) threads = MOST_THREADS;
     f->slot_count = threads ? threads + AHEAD : 1;
     for (uint32_t i = 0; i < f->slot_count; i++) TUFF_TRY(tuff_model_batch_begin(f->m, &f->slots[i].batch, error));
-    if (!threads) return TUFF_OK;
     tuff_status status = tuff_os_mutex_create(context, &f->mutex);
     if (status == TUFF_OK) status = tuff_os_condition_create(context, &f->changed);
     while (f->thread_count < threads && status == TUFF_OK) {
@@ -102,10 +91,12 @@ void tuff_feed_destroy(struct tuff_feed *f)
 {
     if (!f) return;
     struct tuff_context *context = f->m->context;
-    lock(f);
-    f->stop = true;
-    if (f->changed) tuff_os_condition_signal_all(f->changed);
-    unlock(f);
+    if (f->thread_count) {
+        tuff_os_mutex_lock(f->mutex);
+        f->stop = true;
+        tuff_os_condition_signal_all(f->changed);
+        tuff_os_mutex_unlock(f->mutex);
+    }
     for (uint32_t i = 0; i < f->thread_count; i++) tuff_os_thread_join(f->threads[i]);
     for (uint32_t i = 0; i < f->slot_count; i++) tuff_model_batch_finish(f->m, &f->slots[i].batch);
     tuff_os_condition_destroy(f->changed);
@@ -115,7 +106,7 @@ void tuff_feed_destroy(struct tuff_feed *f)
 
 void tuff_feed_begin(struct tuff_feed *f, const uint32_t *rows, uint64_t count, bool answers)
 {
-    lock(f);
+    tuff_os_mutex_lock(f->mutex);
     f->making = f->batches; /* nothing more of what was asked before */
     for (uint32_t i = 0; i < f->slot_count; i++) {
         while (f->slots[i].made == MAKING) tuff_os_condition_wait(f->changed, f->mutex);
@@ -126,20 +117,20 @@ void tuff_feed_begin(struct tuff_feed *f, const uint32_t *rows, uint64_t count, 
     f->answers = answers;
     f->batches = (count + f->m->params.batch - 1) / f->m->params.batch;
     f->making = f->taken = 0;
-    if (f->changed) tuff_os_condition_signal_all(f->changed);
-    unlock(f);
+    tuff_os_condition_signal_all(f->changed);
+    tuff_os_mutex_unlock(f->mutex);
 }
 
 tuff_status tuff_feed_next(struct tuff_feed *f, const struct tuff_model_batch **batch, struct tuff_error *error)
 {
     struct slot *slot = &f->slots[f->taken % f->slot_count];
     if (TUFF_NEVER(f->taken == f->batches)) return TUFF_ERR_USAGE;
-    lock(f);
-    if (f->mutex && f->taken) f->slots[(f->taken - 1) % f->slot_count].made = FREE;
-    if (f->mutex) tuff_os_condition_signal_all(f->changed);
-    while (f->mutex && slot->made != READY) tuff_os_condition_wait(f->changed, f->mutex);
-    unlock(f);
-    if (!f->mutex) make(f, f->taken, slot);
+    tuff_os_mutex_lock(f->mutex);
+    if (f->taken) f->slots[(f->taken - 1) % f->slot_count].made = FREE;
+    tuff_os_condition_signal_all(f->changed);
+    while (f->thread_count && slot->made != READY) tuff_os_condition_wait(f->changed, f->mutex);
+    tuff_os_mutex_unlock(f->mutex);
+    if (!f->thread_count) make(f, f->taken, slot);
     f->taken++;
     *batch = &slot->batch;
     if (slot->status != TUFF_OK) return tuff_fail(f->m->context, error, slot->status, "%s", slot->error.message);

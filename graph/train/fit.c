@@ -45,13 +45,9 @@ static void add_resident_batch(struct tuff_model *m, const struct tuff_model_ste
 
 static void add_streamed_batch(struct tuff_model *m, struct tuff_model_step *step, tuff_val *fields)
 {
-    bool whole = step == &m->steps[TUFF_WHOLE];
-    for (uint32_t i = 0; i < m->field_count; i++) {
-        const struct tuff_field *field = &m->params.fields[i];
-        const char *name = tuff_arena_printf(&m->graph->arena, "train/%s%s", whole ? "" : "last/", field->name);
-        step->fields[i] = fields[i] = tuff_input(m->graph, name, field->type.dtype,
-                                                 tuff_model_batched(step->batch, &field->type.shape));
-    }
+    const char *before = step == &m->steps[TUFF_WHOLE] ? "train/" : "train/last/";
+    for (uint32_t i = 0; i < m->field_count; i++)
+        step->fields[i] = fields[i] = tuff_model_field_input(m, m->graph, i, step->batch, before, "");
 }
 
 static tuff_val add_one(struct tuff_graph *g, tuff_val state)

@@ -102,10 +102,11 @@ uint32_t tuff_model_count(struct tuff_model *m, const struct tuff_model_sums *su
     return count;
 }
 
-static tuff_val field_input(const struct tuff_model *m, struct tuff_graph *g, const char *prefix, uint32_t i, uint32_t batch)
+tuff_val tuff_model_field_input(const struct tuff_model *m, struct tuff_graph *g, uint32_t i, uint32_t batch,
+                                const char *before, const char *behind)
 {
     const struct tuff_field *field = &m->params.fields[i];
-    const char *name = tuff_arena_printf(&g->arena, "%s%s", prefix, field->name);
+    const char *name = tuff_arena_printf(&g->arena, "%s%s%s", before, field->name, behind);
     if (!name) return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
     return tuff_input(g, name, field->type.dtype, tuff_model_batched(batch, &field->type.shape));
 }
@@ -124,7 +125,7 @@ static tuff_status build_inference(struct tuff_model *m, struct tuff_error *erro
 {
     struct tuff_graph *g = m->graph;
     uint32_t batch = m->params.batch;
-    for (uint32_t i = 0; i < m->field_count; i++) m->fields[i] = field_input(m, g, "predict/", i, batch);
+    for (uint32_t i = 0; i < m->field_count; i++) m->fields[i] = tuff_model_field_input(m, g, i, batch, "predict/", "");
     if (tuff_model_network(m, g, m->fields, false, &m->network)) check_no_updates(g);
     TUFF_TRY(tuff_graph_finish(g, error));
     for (uint32_t i = 0; i < m->network.metric_count; i++)
@@ -580,12 +581,8 @@ void tuff_model_add_inference(struct tuff_model *m, struct tuff_graph *g, uint32
 {
     tuff_val fields[TUFF_MODEL_FIELDS] = {0};
     struct tuff_network n;
-    for (uint32_t i = 0; i < m->field_count; i++) {
-        const struct tuff_field *field = &m->params.fields[i];
-        const char *name = tuff_arena_printf(&g->arena, "%s%s", field->name, suffix);
-        if (!field->answer)
-            fields[i] = tuff_input(g, name, field->type.dtype, tuff_model_batched(batch, &field->type.shape));
-    }
+    for (uint32_t i = 0; i < m->field_count; i++)
+        if (!m->params.fields[i].answer) fields[i] = tuff_model_field_input(m, g, i, batch, "", suffix);
     if (!tuff_model_network(m, g, fields, false, &n)) return;
     for (uint32_t i = 0; i < n.output_count; i++) {
         tuff_val v = n.outputs[i].value; /* which may have another name */

@@ -81,6 +81,9 @@ TUFF_MUST_CHECK tuff_status tuff_model_read_sums(struct tuff_model *m, const str
 /* Of training plans, so many of which are in the sum: launches of the first, that of whole batches; the memory of all. */
 void tuff_model_add_figures(struct tuff_plan_figures *sum, uint32_t *plans, const struct tuff_plan_figures *figures);
 struct tuff_shape tuff_model_batched(uint32_t batch, const struct tuff_shape *sample);
+/* The input of field i for so many samples, called by the field's name between these two. 0 after a sticky failure. */
+tuff_val tuff_model_field_input(const struct tuff_model *m, struct tuff_graph *g, uint32_t i, uint32_t batch,
+                                const char *before, const char *behind);
 /* answers: they are needed too. */
 TUFF_MUST_CHECK tuff_status tuff_model_check_data(struct tuff_model *m, const struct tuff_data *data, bool answers,
                                                   struct tuff_error *error);
