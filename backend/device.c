@@ -134,12 +134,15 @@ static tuff_status start(struct tuff_device *device, struct tuff_error *error)
     device->counter_value = core ? device->vk.vkGetSemaphoreCounterValue : device->vk.vkGetSemaphoreCounterValueKHR;
     if (!device->queue.handle)
         device->vk.vkGetDeviceQueue(device->handle, device->queue.family, device->queue.index, &device->queue.handle);
-    TUFF_TRY(tuff_queue_init(device, error));
-    TUFF_TRY(tuff_memory_init(device, error));
-    TUFF_TRY(tuff_transfer_init(device, error));
+    device->instance->GetPhysicalDeviceMemoryProperties(device->gpu.handle, &device->memory.properties);
+    struct tuff_os_mutex **const locks[] = {&device->queue.lock, &device->memory.lock, &device->transfer.lock,
+                                            &device->pipelines.lock};
+    for (size_t i = 0; i < TUFF_COUNT(locks); i++)
+        if (tuff_os_mutex_create(device->context, locks[i]) != TUFF_OK) return tuff_fail_memory(device->context, error);
+    tuff_queue_init(device);
     device->cache = tuff_cache_create(device);
     if (!device->cache) return tuff_fail_memory(device->context, error);
-    TUFF_TRY(tuff_pipelines_init(device, error));
+    tuff_pipelines_init(device);
     return tuff_tiles_measure(device, error);
 }
 

@@ -33,7 +33,7 @@ struct tuff_queue {
     atomic_uint_fast64_t submitted, done; /* tickets */
     atomic_bool lost;
 };
-tuff_status tuff_queue_init(struct tuff_device *device, struct tuff_error *error);
+void tuff_queue_init(struct tuff_device *device);
 void tuff_queue_finish(struct tuff_device *device); /* waits for everything */
 /* A submission: commands, or a semaphore of the app's that is waited for or signalled. NULL: none. */
 struct tuff_batch {
@@ -81,7 +81,6 @@ struct tuff_memory_pool {
     uint64_t now_bytes, peak_bytes;
     uint32_t allocation_count;
 };
-tuff_status tuff_memory_init(struct tuff_device *device, struct tuff_error *error);
 void tuff_memory_finish(struct tuff_device *device);
 tuff_status tuff_memory_allocate(struct tuff_device *device, const VkMemoryRequirements *needs, enum tuff_memory_use use,
                                  const char *label, struct tuff_allocation *allocation, struct tuff_error *error);
@@ -118,7 +117,6 @@ struct tuff_transfer {
     uint64_t piece_bytes;
     uint32_t next;
 };
-tuff_status tuff_transfer_init(struct tuff_device *device, struct tuff_error *error);
 void tuff_transfer_finish(struct tuff_device *device);
 tuff_status tuff_transfer_write(struct tuff_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
                                 struct tuff_error *error);

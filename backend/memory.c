@@ -22,14 +22,6 @@ struct tuff_memory_block {
     struct range *ranges; /* [owned] */
 };
 
-tuff_status tuff_memory_init(struct tuff_device *device, struct tuff_error *error)
-{
-    device->instance->GetPhysicalDeviceMemoryProperties(device->gpu.handle, &device->memory.properties);
-    if (tuff_os_mutex_create(device->context, &device->memory.lock) != TUFF_OK)
-        return tuff_fail_memory(device->context, error);
-    return TUFF_OK;
-}
-
 static void destroy_block(struct tuff_device *device, struct tuff_memory_block *block)
 {
     struct range *range = block->ranges;

@@ -10,11 +10,9 @@
 
 #define FULL_SUBGROUPS_MARK "// tuff: full-subgroups" /* a line of a kernel file that counts on whole subgroups */
 
-tuff_status tuff_pipelines_init(struct tuff_device *device, struct tuff_error *error)
+void tuff_pipelines_init(struct tuff_device *device)
 {
     VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
-    if (tuff_os_mutex_create(device->context, &device->pipelines.lock) != TUFF_OK)
-        return tuff_fail_memory(device->context, error);
     info.pInitialData = tuff_cache_driver_blob(device->cache, &info.initialDataSize);
     VkResult result = device->vk.vkCreatePipelineCache(device->handle, &info, NULL, &device->pipelines.cache);
     if (result != VK_SUCCESS && info.initialDataSize) { /* then an empty one, which the next flush puts in its place */
@@ -22,7 +20,6 @@ tuff_status tuff_pipelines_init(struct tuff_device *device, struct tuff_error *e
         result = device->vk.vkCreatePipelineCache(device->handle, &info, NULL, &device->pipelines.cache);
     }
     if (result != VK_SUCCESS) device->pipelines.cache = VK_NULL_HANDLE; /* costs time alone */
-    return TUFF_OK;
 }
 
 static void destroy_pipeline(struct tuff_device *device, struct tuff_pipeline *pipeline)

@@ -7,7 +7,7 @@
 
 #include "shaders/kernels.h"
 
-tuff_status tuff_pipelines_init(struct tuff_device *device, struct tuff_error *error);
+void tuff_pipelines_init(struct tuff_device *device);
 void tuff_pipelines_finish(struct tuff_device *device);
 
 /* A pipeline with its layouts; equal wants share one. */

@@ -30,11 +30,10 @@ tuff_status tuff_device_check(struct tuff_device *device, struct tuff_error *err
     return tuff_fail(device->context, error, TUFF_ERR_DEVICE_LOST, "the device was lost; destroy it and create it anew");
 }
 
-tuff_status tuff_queue_init(struct tuff_device *device, struct tuff_error *error)
+void tuff_queue_init(struct tuff_device *device)
 {
     struct tuff_queue *queue = &device->queue;
-    if (tuff_os_mutex_create(device->context, &queue->lock) != TUFF_OK) return tuff_fail_memory(device->context, error);
-    if (!device->caps.timeline_semaphore || !device->wait_semaphores || !device->counter_value) return TUFF_OK;
+    if (!device->caps.timeline_semaphore || !device->wait_semaphores || !device->counter_value) return;
     VkSemaphoreTypeCreateInfo type = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
                                       .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE};
     VkSemaphoreCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = &type};
@@ -42,7 +41,6 @@ tuff_status tuff_queue_init(struct tuff_device *device, struct tuff_error *error
     if (device->vk.vkCreateSemaphore(device->handle, &info, NULL, &queue->timeline) != VK_SUCCESS)
         queue->timeline = VK_NULL_HANDLE;
     tuff_device_name_object(device, VK_OBJECT_TYPE_SEMAPHORE, TUFF_HANDLE(queue->timeline), "tuff timeline");
-    return TUFF_OK;
 }
 
 static void raise_done(struct tuff_queue *queue, uint64_t ticket)

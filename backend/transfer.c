@@ -8,13 +8,6 @@
     (UINT64_C(4) << 20) /* long enough that a copy is bound by the bus, short enough to overlap with memcpy */
 #define SMALLEST_PIECE (UINT64_C(64) << 10) /* where there is no more memory: slower */
 
-tuff_status tuff_transfer_init(struct tuff_device *device, struct tuff_error *error)
-{
-    if (tuff_os_mutex_create(device->context, &device->transfer.lock) != TUFF_OK)
-        return tuff_fail_memory(device->context, error);
-    return TUFF_OK;
-}
-
 void tuff_transfer_finish(struct tuff_device *device)
 {
     struct tuff_transfer *transfer = &device->transfer;
@@ -85,69 +78,57 @@ static void *piece_memory(const struct tuff_transfer *transfer, uint32_t piece)
     return (char *)transfer->memory.mapped + piece * transfer->piece_bytes;
 }
 
-static tuff_status write_locked(struct tuff_buffer *buffer, uint64_t offset, const char *data, uint64_t bytes,
-                                struct tuff_error *error)
+/* Bytes of the host into the buffer (from), or back (to; the other is NULL): then piece k is fetched while pieces k+1.. are copied by the
+ * device. Under the lock. */
+static tuff_status copy(struct tuff_buffer *buffer, uint64_t offset, const char *from, char *to, uint64_t bytes,
+                        struct tuff_error *error)
 {
     struct tuff_device *device = buffer->device;
+    struct tuff_transfer *ring = &device->transfer;
+    uint32_t pieces[TUFF_TRANSFER_PIECES], piece = 0;
     TUFF_TRY(create_ring(device, error));
-    const uint64_t most = device->transfer.piece_bytes;
-    for (uint64_t at = 0; at < bytes; at += most) {
-        uint64_t size = bytes - at < most ? bytes - at : most;
-        uint32_t piece = 0;
+    const uint64_t most = ring->piece_bytes, count = (bytes + most - 1) / most;
+    for (uint64_t submitted = 0, done = 0; done < count;) {
+        bool fetches = submitted == count || submitted - done == TUFF_TRANSFER_PIECES;
+        uint64_t at = (fetches ? done : submitted) * most, size = bytes - at < most ? bytes - at : most;
+        if (fetches) {
+            piece = pieces[done++ % TUFF_TRANSFER_PIECES];
+            TUFF_TRY(tuff_device_wait(device, ring->tickets[piece], UINT64_MAX, error));
+            memcpy(to + at, piece_memory(ring, piece), (size_t)size);
+            continue;
+        }
         TUFF_TRY(begin_piece(device, &piece, error));
-        memcpy(piece_memory(&device->transfer, piece), data + at, (size_t)size);
-        VkBufferCopy copy = {.srcOffset = piece * most, .dstOffset = offset + at, .size = size};
-        device->vk.vkCmdCopyBuffer(device->transfer.commands[piece], device->transfer.buffer, buffer->handle, 1, &copy);
+        if (from) memcpy(piece_memory(ring, piece), from + at, (size_t)size);
+        VkBufferCopy range = {
+            .srcOffset = from ? piece * most : offset + at, .dstOffset = from ? offset + at : piece * most, .size = size};
+        device->vk.vkCmdCopyBuffer(ring->commands[piece], from ? ring->buffer : buffer->handle,
+                                   from ? buffer->handle : ring->buffer, 1, &range);
         TUFF_TRY(submit_piece(device, piece, buffer, error));
+        pieces[submitted++ % TUFF_TRANSFER_PIECES] = piece;
+        done += from != NULL;
     }
     return TUFF_OK;
 }
 
-/* Piece k is fetched while pieces k+1.. are copied by the device. */
-static tuff_status read_locked(struct tuff_buffer *buffer, uint64_t offset, char *data, uint64_t bytes,
-                               struct tuff_error *error)
+static tuff_status copy_alone(struct tuff_buffer *buffer, uint64_t offset, const char *from, char *to, uint64_t bytes,
+                              struct tuff_error *error)
 {
-    struct tuff_device *device = buffer->device;
-    uint32_t pieces[TUFF_TRANSFER_PIECES];
-    uint64_t submitted = 0, fetched = 0;
-    TUFF_TRY(create_ring(device, error));
-    const uint64_t most = device->transfer.piece_bytes, count = (bytes + most - 1) / most;
-    while (fetched < count) {
-        if (submitted < count && submitted - fetched < TUFF_TRANSFER_PIECES) {
-            uint64_t at = submitted * most, size = bytes - at < most ? bytes - at : most;
-            uint32_t piece = 0;
-            TUFF_TRY(begin_piece(device, &piece, error));
-            VkBufferCopy copy = {.srcOffset = offset + at, .dstOffset = piece * most, .size = size};
-            device->vk.vkCmdCopyBuffer(device->transfer.commands[piece], buffer->handle, device->transfer.buffer, 1, &copy);
-            TUFF_TRY(submit_piece(device, piece, buffer, error));
-            pieces[submitted++ % TUFF_TRANSFER_PIECES] = piece;
-            continue;
-        }
-        uint32_t piece = pieces[fetched % TUFF_TRANSFER_PIECES];
-        uint64_t at = fetched * most, size = bytes - at < most ? bytes - at : most;
-        TUFF_TRY(tuff_device_wait(device, device->transfer.tickets[piece], UINT64_MAX, error));
-        memcpy(data + at, piece_memory(&device->transfer, piece), (size_t)size);
-        fetched++;
-    }
-    return TUFF_OK;
+    tuff_os_mutex_lock(buffer->device->transfer.lock);
+    tuff_status status = copy(buffer, offset, from, to, bytes, error);
+    tuff_os_mutex_unlock(buffer->device->transfer.lock);
+    return status;
 }
 
 tuff_status tuff_transfer_write(struct tuff_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
                                 struct tuff_error *error)
 {
-    tuff_os_mutex_lock(buffer->device->transfer.lock);
-    tuff_status status = write_locked(buffer, offset, data, bytes, error);
-    tuff_os_mutex_unlock(buffer->device->transfer.lock);
-    return status;
+    return copy_alone(buffer, offset, data, NULL, bytes, error);
 }
 
 tuff_status tuff_transfer_read(struct tuff_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
                                struct tuff_error *error)
 {
-    tuff_os_mutex_lock(buffer->device->transfer.lock);
-    tuff_status status = read_locked(buffer, offset, data, bytes, error);
-    tuff_os_mutex_unlock(buffer->device->transfer.lock);
-    return status;
+    return copy_alone(buffer, offset, NULL, data, bytes, error);
 }
 
 tuff_status tuff_transfer_fill(struct tuff_buffer *buffer, uint32_t word, struct tuff_error *error)
