@@ -18,6 +18,22 @@ tuff_val tuff_shifted(struct tuff_graph *g, const char *what, tuff_val x, int ax
 tuff_val tuff_attention_weighted(struct tuff_graph *g, tuff_val q, tuff_val k, tuff_val v,
                                  struct tuff_attention_params params, tuff_val *weights);
 
+/* ---- over space (spatial_conv.c, spatial_pool.c) ------------------------------------------------------------------------------------ */
+
+/* Windows of a convolution or pool over axes of space, the first of which come first: one to three, where it is built. */
+enum { TUFF_MAX_SPACE = TUFF_MAX_RANK - 2 };
+struct tuff_windows {
+    uint32_t axes, kernel[TUFF_MAX_SPACE], stride[TUFF_MAX_SPACE], dilation[TUFF_MAX_SPACE];
+    uint32_t begin[TUFF_MAX_SPACE], end[TUFF_MAX_SPACE]; /* padding */
+    uint32_t groups,
+        output_pad[TUFF_MAX_SPACE]; /* of a convolution, whose stride and dilation are not 0; of a transposed one */
+    bool transposed, mean, ceil_mode, count_include_pad; /* the last three of pools */
+    const char *what;                                    /* of pools, for sentences */
+};
+/* Of x, w and b, or 0. */
+tuff_val tuff_convolve(struct tuff_graph *g, const tuff_val in[3], const struct tuff_windows *w);
+tuff_val tuff_pool(struct tuff_graph *g, tuff_val x, const struct tuff_windows *w);
+
 /* ---- losses (losses*.c) ---------------------------------------------------------------------------------------------------------- */
 
 bool tuff_loss_reduction(struct tuff_graph *g, const char *what, enum tuff_reduction reduction);

@@ -6,16 +6,11 @@
 
 #include <stdio.h>
 
-/* A convolution over so many axes of space; numbers begin with the first of them. */
-struct conv {
-    uint32_t axes, groups, stride[3], dilation[3], begin[3], end[3], output_pad[3];
-};
-
 /* pad: begins, then ends; output_pad: NULL, or the sizes of a transposed one. */
-static struct conv conv_of(uint32_t axes, const uint32_t *stride, const uint32_t *dilation, const uint32_t *pad,
-                           const uint32_t *output_pad, uint32_t groups)
+static struct tuff_windows conv_of(uint32_t axes, const uint32_t *stride, const uint32_t *dilation, const uint32_t *pad,
+                                   const uint32_t *output_pad, uint32_t groups)
 {
-    struct conv c = {.axes = axes, .groups = groups ? groups : 1};
+    struct tuff_windows c = {.axes = axes, .groups = groups ? groups : 1, .transposed = output_pad != NULL};
     for (uint32_t i = 0; i < axes; i++) {
         c.stride[i] = stride[i] ? stride[i] : 1;
         c.dilation[i] = dilation[i] ? dilation[i] : 1;
@@ -30,47 +25,53 @@ static struct conv conv_of(uint32_t axes, const uint32_t *stride, const uint32_t
 #define CONV1_OF(p) conv_of(1, &(p).stride, &(p).dilation, (p).pad, NULL, (p).groups)
 #define TRANSPOSE1_OF(p) conv_of(1, &(p).stride, &(p).dilation, (p).pad, &(p).output_pad, (p).groups)
 
+static const char *name_of(const struct tuff_windows *c)
+{
+    static const char *const names[2][4] = {{"", "conv1d", "conv2d", "conv3d"},
+                                            {"", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"}};
+    return names[c->transposed][c->axes];
+}
 static const char *const letters[4] = {"", "k", "kh, kw", "kd, kh, kw"};
 static const char *const spaces[4] = {"", "L", "h, w", "d, h, w"};
 
 /* Do ranks, channels and groups fit? */
-static bool takes(struct tuff_graph *g, const char *what, const tuff_val *in, const struct conv *c, bool transposed)
+static bool takes(struct tuff_graph *g, const tuff_val *in, const struct tuff_windows *c)
 {
-    if (!tuff_graph_takes(g, what, in, 2)) return false;
+    if (!tuff_graph_takes(g, name_of(c), in, 2)) return false;
     struct tuff_shape x = tuff_type_of(g, in[0]).shape, w = tuff_type_of(g, in[1]).shape;
-    const char *ends = transposed ? "ci, co / groups" : "co, ci / groups";
+    const char *ends = c->transposed ? "ci, co / groups" : "co, ci / groups";
     if (x.rank != c->axes + 2 || w.rank != x.rank)
-        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2, "it takes x [n, ci, %s] and w [%s, %s]", spaces[c->axes],
-                                 ends, letters[c->axes]);
-    if (x.dim[1] % c->groups == 0 && w.dim[0] % c->groups == 0 && (transposed ? w.dim[0] : w.dim[1] * c->groups) == x.dim[1])
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, name_of(c), in, 2, "it takes x [n, ci, %s] and w [%s, %s]",
+                                 spaces[c->axes], ends, letters[c->axes]);
+    if (x.dim[1] % c->groups == 0 && w.dim[0] % c->groups == 0 &&
+        (c->transposed ? w.dim[0] : w.dim[1] * c->groups) == x.dim[1])
         return true;
     return tuff_graph_refuse(
-        g, TUFF_ERR_SHAPE, what, in, 2,
+        g, TUFF_ERR_SHAPE, name_of(c), in, 2,
         "x has %u channels in %u groups, which must be those of w [%s, %s], and divisible by the groups", x.dim[1],
         c->groups, ends, letters[c->axes]);
 }
 
 /* Elements of axis i of the result; 0 after a refusal. */
-static uint32_t length_of(struct tuff_graph *g, const char *what, const tuff_val *in, const struct conv *c, bool transposed,
-                          uint32_t i)
+static uint32_t length_of(struct tuff_graph *g, const tuff_val *in, const struct tuff_windows *c, uint32_t i)
 {
     int64_t n = tuff_type_of(g, in[0]).shape.dim[2 + i], k = tuff_type_of(g, in[1]).shape.dim[2 + i];
     int64_t pads = (int64_t)c->begin[i] + c->end[i], reach = c->dilation[i] * (k - 1) + 1;
-    int64_t out = transposed          ? (n - 1) * c->stride[i] + reach + c->output_pad[i] - pads
+    int64_t out = c->transposed       ? (n - 1) * c->stride[i] + reach + c->output_pad[i] - pads
                   : n + pads >= reach ? (n + pads - reach) / c->stride[i] + 1
                                       : 0;
-    if (out >= 1 && out <= INT32_MAX && (!transposed || c->output_pad[i] < c->stride[i])) return (uint32_t)out;
-    if (transposed && c->output_pad[i] >= c->stride[i])
-        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, in, 2, "output_pad %u must be less than the stride %u",
+    if (out >= 1 && out <= INT32_MAX && (!c->transposed || c->output_pad[i] < c->stride[i])) return (uint32_t)out;
+    if (c->transposed && c->output_pad[i] >= c->stride[i])
+        return tuff_graph_refuse(g, TUFF_ERR_SHAPE, name_of(c), in, 2, "output_pad %u must be less than the stride %u",
                                  c->output_pad[i], c->stride[i]);
     return tuff_graph_refuse(
-        g, TUFF_ERR_SHAPE, what, in, 2,
+        g, TUFF_ERR_SHAPE, name_of(c), in, 2,
         "axis %u of the result would have %lld elements: a kernel that reaches over %lld, %lld with padding %lld", i + 2,
         (long long)out, (long long)reach, (long long)n, (long long)pads);
 }
 
 /* The convolution of pictures by the last two axes' numbers; of one axis that of rows. */
-static tuff_val pictures(struct tuff_graph *g, tuff_val x, tuff_val w, const struct conv *c, bool transposed)
+static tuff_val pictures(struct tuff_graph *g, tuff_val x, tuff_val w, const struct tuff_windows *c)
 {
     struct tuff_conv_transpose2d_params t = {.stride = {1, 1}, .dilation = {1, 1}, .groups = c->groups};
     for (uint32_t i = 0, from = c->axes > 2 ? 1 : 0; from < c->axes; from++, i++) {
@@ -81,7 +82,7 @@ static tuff_val pictures(struct tuff_graph *g, tuff_val x, tuff_val w, const str
         t.pad[2 + to] = c->end[from];
         t.output_pad[to] = c->output_pad[from];
     }
-    if (transposed) return tuff_conv_transpose2d(g, x, w, 0, t);
+    if (c->transposed) return tuff_conv_transpose2d(g, x, w, 0, t);
     struct tuff_conv2d_params p = {.groups = t.groups};
     memcpy(p.stride, t.stride, sizeof p.stride);
     memcpy(p.dilation, t.dilation, sizeof p.dilation);
@@ -90,20 +91,20 @@ static tuff_val pictures(struct tuff_graph *g, tuff_val x, tuff_val w, const str
 }
 
 /* [n, c, L] as pictures of one row, w likewise. */
-static tuff_val lines(struct tuff_graph *g, const char *what, const tuff_val *in, const struct conv *c, bool transposed)
+static tuff_val lines(struct tuff_graph *g, const tuff_val *in, const struct tuff_windows *c)
 {
-    if (!takes(g, what, in, c, transposed) || !length_of(g, what, in, c, transposed, 0)) return 0;
+    if (!takes(g, in, c) || !length_of(g, in, c, 0)) return 0;
     struct tuff_shape x = tuff_type_of(g, in[0]).shape, w = tuff_type_of(g, in[1]).shape;
     tuff_val rows = tuff_reshape(g, in[0], TUFF_SHAPE(x.dim[0], x.dim[1], 1, x.dim[2]));
     tuff_val weight = tuff_reshape(g, in[1], TUFF_SHAPE(w.dim[0], w.dim[1], 1, w.dim[2]));
-    tuff_val y = pictures(g, rows, weight, c, transposed);
+    tuff_val y = pictures(g, rows, weight, c);
     struct tuff_shape s = tuff_type_of(g, y).shape;
     y = tuff_reshape(g, y, TUFF_SHAPE(s.dim[0], s.dim[1], s.dim[3]));
-    return tuff_conv_bias(g, what, y, in);
+    return tuff_conv_bias(g, name_of(c), y, in);
 }
 
 /* x [n, c, d, h, w] -> [n od, c kd, h, w]: in picture i of a volume lie the slices that it reads. */
-static tuff_val depth_taps(struct tuff_graph *g, tuff_val x, const struct conv *c, uint32_t kd, uint32_t od)
+static tuff_val depth_taps(struct tuff_graph *g, tuff_val x, const struct tuff_windows *c, uint32_t kd, uint32_t od)
 {
     struct tuff_shape s = tuff_type_of(g, x).shape;
     uint32_t before[5] = {0, 0, c->begin[0]}, after[5] = {0, 0, c->end[0]};
@@ -122,32 +123,32 @@ static tuff_val depth_taps(struct tuff_graph *g, tuff_val x, const struct conv *
     return tuff_reshape(g, taps, TUFF_SHAPE(s.dim[0] * od, s.dim[1] * kd, s.dim[3], s.dim[4]));
 }
 
-static tuff_val volumes(struct tuff_graph *g, const char *what, const tuff_val *in, const struct conv *c)
+static tuff_val volumes(struct tuff_graph *g, const tuff_val *in, const struct tuff_windows *c)
 {
     static const uint32_t order[] = {0, 2, 1, 3, 4};
-    uint32_t od = takes(g, what, in, c, false) ? length_of(g, what, in, c, false, 0) : 0;
-    if (!od || !length_of(g, what, in, c, false, 1) || !length_of(g, what, in, c, false, 2)) return 0;
+    uint32_t od = takes(g, in, c) ? length_of(g, in, c, 0) : 0;
+    if (!od || !length_of(g, in, c, 1) || !length_of(g, in, c, 2)) return 0;
     struct tuff_shape x = tuff_type_of(g, in[0]).shape, w = tuff_type_of(g, in[1]).shape;
     tuff_val taps = depth_taps(g, in[0], c, w.dim[2], od);
     tuff_val weight = tuff_reshape(g, in[1], TUFF_SHAPE(w.dim[0], w.dim[1] * w.dim[2], w.dim[3], w.dim[4]));
-    tuff_val y = pictures(g, taps, weight, c, false);
+    tuff_val y = pictures(g, taps, weight, c);
     struct tuff_shape s = tuff_type_of(g, y).shape;
     y = tuff_permute(g, tuff_reshape(g, y, TUFF_SHAPE(x.dim[0], od, w.dim[0], s.dim[2], s.dim[3])), order);
-    return tuff_conv_bias(g, what, y, in);
+    return tuff_conv_bias(g, name_of(c), y, in);
 }
 
-/* The transposed convolution of slices has the depth taps as channels; each lands `dilation` further on, slices `stride` apart. */
-static tuff_val transposed_volumes(struct tuff_graph *g, const char *what, const tuff_val *in, const struct conv *c)
+/* The c->transposed convolution of slices has the depth taps as channels; each lands `dilation` further on, slices `stride` apart. */
+static tuff_val transposed_volumes(struct tuff_graph *g, const tuff_val *in, const struct tuff_windows *c)
 {
     static const uint32_t order[] = {0, 2, 1, 3, 4};
-    uint32_t od = takes(g, what, in, c, true) ? length_of(g, what, in, c, true, 0) : 0;
-    if (!od || !length_of(g, what, in, c, true, 1) || !length_of(g, what, in, c, true, 2)) return 0;
+    uint32_t od = takes(g, in, c) ? length_of(g, in, c, 0) : 0;
+    if (!od || !length_of(g, in, c, 1) || !length_of(g, in, c, 2)) return 0;
     struct tuff_shape x = tuff_type_of(g, in[0]).shape, w = tuff_type_of(g, in[1]).shape;
     uint32_t kd = w.dim[2], d = x.dim[2], co = w.dim[1] * c->groups;
     tuff_val slices = tuff_permute(g, in[0], order);
     slices = tuff_reshape(g, slices, TUFF_SHAPE(x.dim[0] * d, x.dim[1], x.dim[3], x.dim[4]));
     tuff_val weight = tuff_reshape(g, in[1], TUFF_SHAPE(w.dim[0], w.dim[1] * kd, w.dim[3], w.dim[4]));
-    tuff_val each = pictures(g, slices, weight, c, true), sum = 0;
+    tuff_val each = pictures(g, slices, weight, c), sum = 0;
     struct tuff_shape s = tuff_type_of(g, each).shape;
     each = tuff_reshape(g, each, TUFF_SHAPE(x.dim[0], d, co, kd, s.dim[2], s.dim[3]));
     for (uint32_t t = 0; t < kd; t++) {
@@ -160,33 +161,34 @@ static tuff_val transposed_volumes(struct tuff_graph *g, const char *what, const
         sum = sum ? tuff_add(g, sum, tap) : tap;
     }
     sum = tuff_slice_axis(g, sum, 1, c->begin[0], 1, od);
-    return tuff_conv_bias(g, what, tuff_permute(g, sum, order), in);
+    return tuff_conv_bias(g, name_of(c), tuff_permute(g, sum, order), in);
 }
 
-static tuff_val convolve(struct tuff_graph *g, const char *what, const tuff_val *in, struct conv c, bool transposed)
+tuff_val tuff_convolve(struct tuff_graph *g, const tuff_val in[3], const struct tuff_windows *c)
 {
-    if (c.axes == 1) return lines(g, what, in, &c, transposed);
-    if (c.axes == 3) return transposed ? transposed_volumes(g, what, in, &c) : volumes(g, what, in, &c);
-    return tuff_conv_bias(g, what, pictures(g, in[0], in[1], &c, transposed), in);
+    if (c->axes == 1) return lines(g, in, c);
+    if (c->axes == 3) return c->transposed ? transposed_volumes(g, in, c) : volumes(g, in, c);
+    return tuff_conv_bias(g, name_of(c), pictures(g, in[0], in[1], c), in);
 }
 
-#define BUILDER(name, conv, transposed)                                                                                     \
+#define BUILDER(name, of)                                                                                                   \
     tuff_val tuff_##name(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_##name##_params p)           \
     {                                                                                                                       \
-        return convolve(g, #name, (tuff_val[]){x, w, b}, conv, transposed);                                                 \
+        const struct tuff_windows c = of;                                                                                   \
+        return tuff_convolve(g, (tuff_val[]){x, w, b}, &c);                                                                 \
     }
-BUILDER(conv1d, CONV1_OF(p), false)
-BUILDER(conv3d, CONV_OF(3, p), false)
-BUILDER(conv_transpose1d, TRANSPOSE1_OF(p), true)
-BUILDER(conv_transpose3d, TRANSPOSE_OF(3, p), true)
+BUILDER(conv1d, CONV1_OF(p))
+BUILDER(conv3d, CONV_OF(3, p))
+BUILDER(conv_transpose1d, TRANSPOSE1_OF(p))
+BUILDER(conv_transpose3d, TRANSPOSE_OF(3, p))
 
 /* ---- layers ----------------------------------------------------------------------------------------------------------------------- */
 
 struct layer {
     struct tuff_module m;
-    struct conv conv;
-    uint32_t channels, kernel[3], depth_multiplier;
-    bool transposed, same, no_bias;
+    struct tuff_windows conv;
+    uint32_t channels, depth_multiplier;
+    bool same, no_bias;
     enum tuff_pad_mode pad_mode;
     struct tuff_init weight, bias;
 };
@@ -197,7 +199,7 @@ static bool pad_same(struct layer *l)
     for (uint32_t i = 0; i < l->conv.axes && l->same; i++) {
         if (l->conv.stride[i] != 1 || l->conv.begin[i] || l->conv.end[i])
             return tuff_module_fail(&l->m, TUFF_ERR_USAGE, "`same` is for a stride of 1, and says the padding itself");
-        uint32_t more = l->conv.dilation[i] * (l->kernel[i] - 1);
+        uint32_t more = l->conv.dilation[i] * (l->conv.kernel[i] - 1);
         l->conv.begin[i] = more / 2;
         l->conv.end[i] = more - more / 2;
     }
@@ -233,32 +235,33 @@ static tuff_val build(struct tuff_graph *g, tuff_val x, struct layer *l)
         return tuff_module_refuse(&l->m, text, x);
     }
     uint32_t groups = l->conv.groups;
-    uint64_t fan_in = w.dim[1] = (l->transposed ? l->channels : ci) / groups;
-    w.dim[0] = l->transposed ? ci : l->channels;
+    uint64_t fan_in = w.dim[1] = (l->conv.transposed ? l->channels : ci) / groups;
+    w.dim[0] = l->conv.transposed ? ci : l->channels;
     for (uint32_t i = 0; i < l->conv.axes; i++) {
-        if (!l->kernel[i]) l->kernel[i] = l->kernel[0];
-        w.dim[2 + i] = l->kernel[i];
-        fan_in *= l->kernel[i];
+        if (!l->conv.kernel[i]) l->conv.kernel[i] = l->conv.kernel[0];
+        w.dim[2 + i] = l->conv.kernel[i];
+        fan_in *= l->conv.kernel[i];
     }
-    if (!l->channels || !l->kernel[0]) return tuff_module_fail(&l->m, TUFF_ERR_USAGE, "channels or kernel is 0");
+    if (!l->channels || !l->conv.kernel[0]) return tuff_module_fail(&l->m, TUFF_ERR_USAGE, "channels or kernel is 0");
     if (l->channels % groups) return tuff_module_fail(&l->m, TUFF_ERR_SHAPE, "its channels are not divisible by its groups");
     if (!pad_same(l)) return 0;
     tuff_val weight = tuff_module_param(&l->m, "weight", w, l->weight, tuff_init_torch);
     tuff_val bias = tuff_module_bias(&l->m, l->no_bias, l->channels, fan_in, l->bias);
-    return convolve(g, l->m.kind, (tuff_val[]){pad_as(g, l, x), weight, bias}, l->conv, l->transposed);
+    return tuff_convolve(g, (tuff_val[]){pad_as(g, l, x), weight, bias}, &l->conv);
 }
 
 #define PADDED(p) .pad_mode = (p).pad_mode, .same = (p).same, .depth_multiplier = (p).depth_multiplier
-#define LAYER(kind, conv_, ...)                                                                                             \
-    tuff_val tuff_layer_##kind(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_##kind##_params p)     \
+#define LAYER(kind_, of, ...)                                                                                               \
+    tuff_val tuff_layer_##kind_(struct tuff_graph *g, tuff_val x, const char *name, struct tuff_layer_##kind_##_params p)   \
     {                                                                                                                       \
-        struct layer l = {.m = {g, #kind, name}, .conv = conv_, .weight = p.weight, .bias = p.bias, __VA_ARGS__};           \
+        struct layer l = {.m = {g, #kind_, name}, .conv = of, .weight = p.weight, .bias = p.bias, __VA_ARGS__};             \
         l.channels = p.channels, l.no_bias = p.no_bias;                                                                     \
+        memcpy(l.conv.kernel, &p.kernel, sizeof p.kernel);                                                                  \
         return build(g, x, &l);                                                                                             \
     }
-LAYER(conv1d, CONV1_OF(p.conv), PADDED(p), .kernel = {p.kernel})
-LAYER(conv2d, CONV_OF(2, p.conv), PADDED(p), .kernel = {p.kernel[0], p.kernel[1]})
-LAYER(conv3d, CONV_OF(3, p.conv), PADDED(p), .kernel = {p.kernel[0], p.kernel[1], p.kernel[2]})
-LAYER(conv_transpose1d, TRANSPOSE1_OF(p.conv), .transposed = true, .kernel = {p.kernel})
-LAYER(conv_transpose2d, TRANSPOSE_OF(2, p.conv), .transposed = true, .kernel = {p.kernel[0], p.kernel[1]})
-LAYER(conv_transpose3d, TRANSPOSE_OF(3, p.conv), .transposed = true, .kernel = {p.kernel[0], p.kernel[1], p.kernel[2]})
+LAYER(conv1d, CONV1_OF(p.conv), PADDED(p))
+LAYER(conv2d, CONV_OF(2, p.conv), PADDED(p))
+LAYER(conv3d, CONV_OF(3, p.conv), PADDED(p))
+LAYER(conv_transpose1d, TRANSPOSE1_OF(p.conv), )
+LAYER(conv_transpose2d, TRANSPOSE_OF(2, p.conv), )
+LAYER(conv_transpose3d, TRANSPOSE_OF(3, p.conv), )

@@ -4,13 +4,6 @@
 #include "graph/ops/view.h"
 #include "graph/spatial.h"
 
-struct pool {
-    const char *what;
-    bool mean;
-    uint32_t axes, kernel[3], stride[3], begin[3], end[3], dilation[3];
-    bool ceil_mode, count_include_pad;
-};
-
 static bool takes(struct tuff_graph *g, const char *what, tuff_val x, uint32_t axes)
 {
     static const char *const spaces[] = {"..", "L", "h, w", "d, h, w"};
@@ -21,7 +14,7 @@ static bool takes(struct tuff_graph *g, const char *what, tuff_val x, uint32_t a
 }
 
 /* Over `count` axes of space from `first` on, one or two, the last of which are those of a picture: [n, c and what is before, them and what is behind]. */
-static tuff_val stage(struct tuff_graph *g, tuff_val x, const struct pool *p, uint32_t first, uint32_t count)
+static tuff_val stage(struct tuff_graph *g, tuff_val x, const struct tuff_windows *p, uint32_t first, uint32_t count)
 {
     struct tuff_shape s = tuff_type_of(g, x).shape, as = {4, {s.dim[0], s.dim[1], 1, 1}};
     struct tuff_pool2d_params t = {
@@ -50,7 +43,7 @@ static tuff_val stage(struct tuff_graph *g, tuff_val x, const struct pool *p, ui
 }
 
 /* A window, with its padding, of every axis fits. */
-static bool fits(struct tuff_graph *g, tuff_val x, const struct pool *p)
+static bool fits(struct tuff_graph *g, tuff_val x, const struct tuff_windows *p)
 {
     struct tuff_shape s = tuff_type_of(g, x).shape;
     for (uint32_t i = 0; i < p->axes; i++) {
@@ -66,19 +59,21 @@ static bool fits(struct tuff_graph *g, tuff_val x, const struct pool *p)
     return true;
 }
 
-static tuff_val pool(struct tuff_graph *g, tuff_val x, struct pool p)
+tuff_val tuff_pool(struct tuff_graph *g, tuff_val x, const struct tuff_windows *p)
 {
-    if (!takes(g, p.what, x, p.axes) || !fits(g, x, &p)) return 0;
-    if (p.axes == 1) return stage(g, x, &p, 0, 1);
-    x = stage(g, x, &p, p.axes - 2, 2);
-    return p.axes == 3 && x ? stage(g, x, &p, 0, 1) : x;
+    if (!takes(g, p->what, x, p->axes) || !fits(g, x, p)) return 0;
+    if (p->axes == 1) return stage(g, x, p, 0, 1);
+    x = stage(g, x, p, p->axes - 2, 2);
+    return p->axes == 3 && x ? stage(g, x, p, 0, 1) : x;
 }
 
 /* pad: begins, then ends */
-static struct pool pool_of(const char *what, bool mean, uint32_t axes, const uint32_t *kernel, const uint32_t *stride,
-                           const uint32_t *dilation, const uint32_t *pad, bool ceil_mode, bool count_include_pad)
+static struct tuff_windows pool_of(const char *what, bool mean, uint32_t axes, const uint32_t *kernel,
+                                   const uint32_t *stride, const uint32_t *dilation, const uint32_t *pad, bool ceil_mode,
+                                   bool count_include_pad)
 {
-    struct pool p = {what, mean, axes, .ceil_mode = ceil_mode, .count_include_pad = count_include_pad && mean};
+    struct tuff_windows p = {.what = what, .mean = mean, .axes = axes, .ceil_mode = ceil_mode};
+    p.count_include_pad = count_include_pad && mean;
     for (uint32_t i = 0; i < axes; i++) {
         p.kernel[i] = kernel[i], p.stride[i] = stride[i], p.dilation[i] = dilation[i];
         p.begin[i] = pad[i], p.end[i] = pad[axes + i];
@@ -91,20 +86,24 @@ static struct pool pool_of(const char *what, bool mean, uint32_t axes, const uin
     pool_of(what, mean, axes, (p).kernel, (p).stride, (p).dilation, (p).pad, (p).ceil_mode, (p).count_include_pad)
 
 #define POOL(name, axes, of)                                                                                                \
-    tuff_val tuff_##name(struct tuff_graph *g, tuff_val x, struct tuff_pool##axes##d_params p) { return pool(g, x, of); }
+    tuff_val tuff_##name(struct tuff_graph *g, tuff_val x, struct tuff_pool##axes##d_params p)                              \
+    {                                                                                                                       \
+        const struct tuff_windows w = of;                                                                                   \
+        return tuff_pool(g, x, &w);                                                                                         \
+    }
 POOL(max_pool1d, 1, POOL1_OF("max_pool1d", false, p))
 POOL(max_pool3d, 3, POOL_OF("max_pool3d", false, 3, p))
 POOL(avg_pool1d, 1, POOL1_OF("avg_pool1d", true, p))
 POOL(avg_pool3d, 3, POOL_OF("avg_pool3d", true, 3, p))
 
 /* The mean, over windows with their padding, times the elements of a window; the root as PyTorch takes it. */
-static tuff_val lp_pool(struct tuff_graph *g, tuff_val x, double p, struct pool pools)
+static tuff_val lp_pool(struct tuff_graph *g, tuff_val x, double p, struct tuff_windows pools)
 {
     double elements = 1;
     if (!takes(g, pools.what, x, pools.axes) || !tuff_graph_number(g, pools.what, "p", p, 1e-3, 1e3)) return 0;
     pools.count_include_pad = true;
     for (uint32_t i = 0; i < pools.axes; i++) elements *= pools.kernel[i];
-    tuff_val mean = pool(g, tuff_pow_const(g, tuff_cast(g, x, TUFF_F32), p, 0), pools);
+    tuff_val mean = tuff_pool(g, tuff_pow_const(g, tuff_cast(g, x, TUFF_F32), p, 0), &pools);
     return tuff_pow_const(g, tuff_affine(g, mean, elements, 0), 1 / p, 0);
 }
 
@@ -178,7 +177,7 @@ static tuff_val adaptive(struct tuff_graph *g, const char *what, tuff_val x, str
 {
     if (!takes(g, what, x, 0)) return 0;
     struct tuff_shape s = tuff_type_of(g, x).shape;
-    struct pool p = {.what = what, .mean = mean, .axes = s.rank - 2};
+    struct tuff_windows p = {.what = what, .mean = mean, .axes = s.rank - 2};
     bool divides = p.axes <= 3, one = true;
     if (size.rank != p.axes)
         return tuff_graph_refuse(g, TUFF_ERR_SHAPE, what, &x, 1, "it is to have %u sizes of space, not %u", p.axes,
@@ -190,7 +189,7 @@ static tuff_val adaptive(struct tuff_graph *g, const char *what, tuff_val x, str
         if (i < 3) p.kernel[i] = s.dim[2 + i] / size.dim[i];
     }
     if (one && mean) return tuff_mean(g, x, ((1u << s.rank) - 1) & ~3u, TUFF_KEEP_AXES);
-    if (divides) return pool(g, x, p);
+    if (divides) return tuff_pool(g, x, &p);
     for (uint32_t i = s.rank; i-- > 2 && x;) {
         uint32_t n = size.dim[i - 2];
         if (n == s.dim[i]) continue;

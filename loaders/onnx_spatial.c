@@ -1,16 +1,14 @@
 /* onnx_spatial.c - ONNX operators over space: convolutions, pools, other sizes, sampling. Values are [n, c, ..]. */
+#include "graph/compose.h"
 #include "loaders/onnx_ops.h"
 
 #include <float.h>
 #include <math.h>
 
-enum { MOST_SPACE = TUFF_MAX_RANK - 2 };
-
 /* Windows over the axes of space, from the attributes. */
 struct windows {
-    uint32_t rank; /* of space */
-    uint32_t in[MOST_SPACE], kernel[MOST_SPACE], stride[MOST_SPACE], dilation[MOST_SPACE], out[MOST_SPACE];
-    int64_t pad[2 * MOST_SPACE]; /* begins, then ends */
+    struct tuff_windows t;
+    uint32_t in[TUFF_MAX_SPACE], out[TUFF_MAX_SPACE];
 };
 
 static bool one_attribute(const struct tuff_onnx_op *o, const char *name, uint32_t rank, uint32_t *to)
@@ -28,69 +26,54 @@ static bool one_attribute(const struct tuff_onnx_op *o, const char *name, uint32
 static bool windows_of(const struct tuff_onnx_op *o, const uint32_t *kernel, struct windows *w)
 {
     const struct tuff_shape *x = &o->in[0].shape;
-    *w = (struct windows){.rank = x->rank - 2};
+    const uint32_t axes = x->rank - 2;
+    int64_t pads[2 * TUFF_MAX_SPACE] = {0}; /* begins, then ends */
+    struct tuff_windows *t = &w->t;
+    *w = (struct windows){.t.axes = axes};
     if (x->rank < 3) return tuff_on_bad(o, "operand 0 has %u axes, and none of space", x->rank);
-    for (uint32_t i = 0; i < w->rank; i++) {
+    for (uint32_t i = 0; i < axes; i++) {
         w->in[i] = x->dim[i + 2];
-        w->stride[i] = w->dilation[i] = 1;
-        w->kernel[i] = kernel ? kernel[i] : 0;
+        t->stride[i] = t->dilation[i] = 1;
+        t->kernel[i] = kernel ? kernel[i] : 0;
     }
-    if (!one_attribute(o, "strides", w->rank, w->stride) || !one_attribute(o, "dilations", w->rank, w->dilation) ||
-        !one_attribute(o, "kernel_shape", w->rank, w->kernel))
+    if (!one_attribute(o, "strides", axes, t->stride) || !one_attribute(o, "dilations", axes, t->dilation) ||
+        !one_attribute(o, "kernel_shape", axes, t->kernel))
         return false;
-    const uint32_t count = tuff_on_ints(o, "pads", w->pad);
-    if (count && count != 2 * w->rank) return tuff_on_bad(o, "it has %u pads for %u axes", count, w->rank);
+    const uint32_t count = tuff_on_ints(o, "pads", pads);
+    if (count && count != 2 * axes) return tuff_on_bad(o, "it has %u pads for %u axes", count, axes);
     const bool upper = tuff_on_text_is(o, "auto_pad", "SAME_UPPER", "NOTSET"),
                lower = tuff_on_text_is(o, "auto_pad", "SAME_LOWER", "NOTSET"),
                valid = tuff_on_text_is(o, "auto_pad", "VALID", "NOTSET");
-    for (uint32_t i = 0; i < w->rank; i++) {
-        const int64_t extent = (int64_t)w->dilation[i] * (w->kernel[i] - 1) + 1;
-        if (!w->kernel[i]) return tuff_on_bad(o, "it has no kernel_shape");
-        if (valid) w->pad[i] = w->pad[w->rank + i] = 0;
+    for (uint32_t i = 0; i < axes; i++) {
+        const int64_t extent = (int64_t)t->dilation[i] * (t->kernel[i] - 1) + 1;
+        int64_t begin = valid ? 0 : pads[i], end = valid ? 0 : pads[axes + i];
+        if (!t->kernel[i]) return tuff_on_bad(o, "it has no kernel_shape");
         if (upper || lower) {
-            const int64_t n = (w->in[i] + w->stride[i] - 1) / w->stride[i], all = (n - 1) * w->stride[i] + extent - w->in[i];
+            const int64_t n = (w->in[i] + t->stride[i] - 1) / t->stride[i], all = (n - 1) * t->stride[i] + extent - w->in[i];
             const int64_t total = all > 0 ? all : 0;
-            w->pad[i] = lower ? total - total / 2 : total / 2;
-            w->pad[w->rank + i] = total - w->pad[i];
+            begin = lower ? total - total / 2 : total / 2, end = total - begin;
         }
-        if (w->pad[i] < 0 || w->pad[w->rank + i] < 0 || w->pad[i] + w->pad[w->rank + i] > 1 << 24)
-            return tuff_on_refuse(o, "pads of %lld and %lld are not covered", (long long)w->pad[i],
-                                  (long long)w->pad[w->rank + i]);
-        const int64_t room = (int64_t)w->in[i] + w->pad[i] + w->pad[w->rank + i] - extent;
+        if (begin < 0 || end < 0 || begin + end > 1 << 24)
+            return tuff_on_refuse(o, "pads of %lld and %lld are not covered", (long long)begin, (long long)end);
+        const int64_t room = (int64_t)w->in[i] + begin + end - extent;
         if (room < 0) return tuff_on_bad(o, "a window of %lld elements does not fit into axis %u", (long long)extent, i + 2);
-        w->out[i] = (uint32_t)(room / w->stride[i] + 1);
+        t->begin[i] = (uint32_t)begin, t->end[i] = (uint32_t)end;
+        w->out[i] = (uint32_t)(room / t->stride[i] + 1);
     }
     return true;
-}
-
-/* Of three axes at most the operators of Tuff; begins and ends lie as theirs do. */
-#define COPY(to, from, count)                                                                                               \
-    for (uint32_t i_ = 0; i_ < (count); i_++) (to)[i_] = (uint32_t)(from)[i_]
-
-static tuff_val convolve(const struct tuff_onnx_op *o, tuff_val x, tuff_val weight, tuff_val bias, const struct windows *w,
-                         uint32_t groups)
-{
-    struct tuff_conv1d_params one = {.stride = w->stride[0], .dilation = w->dilation[0], .groups = groups};
-    struct tuff_conv2d_params two = {.groups = groups};
-    struct tuff_conv3d_params three = {.groups = groups};
-    COPY(one.pad, w->pad, 2);
-    COPY(two.stride, w->stride, 2);
-    COPY(two.dilation, w->dilation, 2);
-    COPY(two.pad, w->pad, 4);
-    COPY(three.stride, w->stride, 3);
-    COPY(three.dilation, w->dilation, 3);
-    COPY(three.pad, w->pad, 6);
-    if (w->rank == 1) return tuff_conv1d(o->g, x, weight, bias, one);
-    if (w->rank == 2) return tuff_conv2d(o->g, x, weight, bias, two);
-    if (w->rank == 3) return tuff_conv3d(o->g, x, weight, bias, three);
-    tuff_on_refuse(o, "over %u axes of space it is not covered", w->rank);
-    return 0;
 }
 
 static uint32_t groups_of(const struct tuff_onnx_op *o)
 {
     const int64_t groups = tuff_on_int(o, "group", 1);
     return groups > 0 && groups < 1 << 24 ? (uint32_t)groups : 0;
+}
+
+static tuff_val convolve(const struct tuff_onnx_op *o, tuff_val x, tuff_val weight, tuff_val bias, struct windows *w)
+{
+    if (w->t.axes > 3) return tuff_on_refuse(o, "over %u axes of space it is not covered", w->t.axes);
+    w->t.groups = groups_of(o) ? groups_of(o) : 1;
+    return tuff_convolve(o->g, (tuff_val[]){x, weight, bias}, &w->t);
 }
 
 /* Floats as products take them: f16 stays. */
@@ -109,7 +92,7 @@ tuff_val tuff_on_convolve(const struct tuff_onnx_op *o, tuff_val x, tuff_val wei
         tuff_on_bad(o, "weights and operand 0 have another number of axes");
         return 0;
     }
-    return convolve(o, x, weight, 0, &w, groups_of(o));
+    return convolve(o, x, weight, 0, &w);
 }
 
 BUILD(conv)
@@ -119,7 +102,7 @@ BUILD(conv)
         return tuff_on_bad(o, "weights and operand 0 have another number of axes");
     if (!windows_of(o, o->in[1].shape.dim + 2, &w)) return false;
     const tuff_val x = float_on(o, 0), weights = float_on(o, 1), bias = float_on(o, 2);
-    return tuff_on_put(o, 0, convolve(o, x, weights, bias, &w, groups_of(o)));
+    return tuff_on_put(o, 0, convolve(o, x, weights, bias, &w));
 }
 
 /* Cuts axes of space to, or fills them with zeros up to, windows of another size; begins may lie outside. */
@@ -139,16 +122,23 @@ static tuff_val window(struct tuff_graph *g, tuff_val x, const int64_t *begin, c
     return tuff_pad(g, tuff_slice(g, x, start, step, cut.dim), before, after, 0);
 }
 
+static struct tuff_windows transposed(uint32_t axes, uint32_t groups)
+{
+    return (struct tuff_windows){axes, .stride = {1, 1, 1}, .dilation = {1, 1, 1}, .groups = groups ? groups : 1,
+                                 .transposed = true};
+}
+
 BUILD(conv_transpose)
 {
     struct tuff_graph *g = o->g;
-    const uint32_t rank = o->in[0].shape.rank - 2, groups = groups_of(o);
-    int64_t output[TUFF_MAX_RANK], extra[TUFF_MAX_RANK] = {0}, pads[TUFF_MAX_RANK * 2] = {0}, begin[MOST_SPACE];
-    uint32_t stride[MOST_SPACE] = {1, 1, 1, 1, 1, 1}, dilation[MOST_SPACE] = {1, 1, 1, 1, 1, 1}, size[MOST_SPACE];
+    const uint32_t rank = o->in[0].shape.rank - 2;
+    int64_t output[TUFF_MAX_RANK], extra[TUFF_MAX_RANK] = {0}, pads[TUFF_MAX_RANK * 2] = {0}, begin[TUFF_MAX_SPACE];
+    uint32_t size[TUFF_MAX_SPACE];
     if (!tuff_on_has(o, 1) || o->in[1].shape.rank != rank + 2 || rank < 1 || rank > 3)
         return tuff_on_refuse(o, "of %u axes, with weights of %u, it is not covered", rank + 2, o->in[1].shape.rank);
     const uint32_t *kernel = o->in[1].shape.dim + 2, *in = o->in[0].shape.dim + 2;
-    if (!one_attribute(o, "strides", rank, stride) || !one_attribute(o, "dilations", rank, dilation)) return false;
+    struct tuff_windows t = transposed(rank, groups_of(o));
+    if (!one_attribute(o, "strides", rank, t.stride) || !one_attribute(o, "dilations", rank, t.dilation)) return false;
     const uint32_t outputs = tuff_on_ints(o, "output_shape", output), pad_count = tuff_on_ints(o, "pads", pads);
     tuff_on_ints(o, "output_padding", extra);
     if (outputs && outputs != rank && outputs != rank + 2) return tuff_on_bad(o, "output_shape has %u numbers", outputs);
@@ -156,9 +146,9 @@ BUILD(conv_transpose)
     const bool upper = tuff_on_text_is(o, "auto_pad", "SAME_UPPER", "NOTSET"),
                lower = tuff_on_text_is(o, "auto_pad", "SAME_LOWER", "NOTSET");
     for (uint32_t i = 0; i < rank; i++) { /* the whole of what is spread, and the window of it that is the result */
-        const int64_t whole = (int64_t)stride[i] * (in[i] - 1) + extra[i] + (int64_t)dilation[i] * (kernel[i] - 1) + 1;
+        const int64_t whole = (int64_t)t.stride[i] * (in[i] - 1) + extra[i] + (int64_t)t.dilation[i] * (kernel[i] - 1) + 1;
         int64_t wanted = outputs ? output[i + outputs - rank] : whole - pads[i] - pads[rank + i];
-        if (!outputs && (upper || lower)) wanted = (int64_t)in[i] * stride[i];
+        if (!outputs && (upper || lower)) wanted = (int64_t)in[i] * t.stride[i];
         const int64_t cut = whole - wanted, half = (cut - (cut < 0 && cut % 2)) / 2; /* rounded down */
         begin[i] = !outputs && !upper && !lower ? pads[i] : lower || (outputs && !upper) ? cut - half : half;
         if (outputs && !upper && !lower && pad_count) begin[i] = pads[i];
@@ -167,32 +157,17 @@ BUILD(conv_transpose)
         if (wanted < 1 || wanted > INT32_MAX) return tuff_on_bad(o, "axis %u has %lld elements", i + 2, (long long)wanted);
         size[i] = (uint32_t)wanted;
     }
-    struct tuff_conv_transpose1d_params one = {.stride = stride[0], .dilation = dilation[0], .groups = groups};
-    struct tuff_conv_transpose2d_params two = {.groups = groups};
-    struct tuff_conv_transpose3d_params three = {.groups = groups};
-    bool whole = true, within = true; /* pads that the operator itself takes */
+    bool within = true; /* pads that the operator itself takes */
     for (uint32_t i = 0; i < rank; i++) {
-        const int64_t spread = (int64_t)stride[i] * (in[i] - 1) + (int64_t)dilation[i] * (kernel[i] - 1) + 1,
+        const int64_t spread = (int64_t)t.stride[i] * (in[i] - 1) + (int64_t)t.dilation[i] * (kernel[i] - 1) + 1,
                       end = spread - begin[i] - size[i];
-        whole = whole && begin[i] == 0 && end == 0;
-        within = within && begin[i] >= 0 && end > -(int64_t)stride[i] && begin[i] < spread;
-        pads[i] = begin[i], pads[rank + i] = end > 0 ? end : 0, extra[i] = end < 0 ? -end : 0;
+        within = within && begin[i] >= 0 && end > -(int64_t)t.stride[i] && begin[i] < spread;
+        t.begin[i] = (uint32_t)begin[i], t.end[i] = end > 0 ? (uint32_t)end : 0;
+        t.output_pad[i] = end < 0 ? (uint32_t)-end : 0;
     }
-    if (!within) memset(pads, 0, sizeof pads), memset(extra, 0, sizeof extra);
-    COPY(one.pad, pads, 2);
-    one.output_pad = (uint32_t)extra[0];
-    COPY(two.stride, stride, 2);
-    COPY(two.dilation, dilation, 2);
-    COPY(two.pad, pads, 4);
-    COPY(two.output_pad, extra, 2);
-    COPY(three.stride, stride, 3);
-    COPY(three.dilation, dilation, 3);
-    COPY(three.pad, pads, 6);
-    COPY(three.output_pad, extra, 3);
+    for (uint32_t i = 0; i < rank && !within; i++) t.begin[i] = t.end[i] = t.output_pad[i] = 0;
     const tuff_val x = float_on(o, 0), weight = float_on(o, 1), bias = float_on(o, 2);
-    tuff_val y = rank == 1   ? tuff_conv_transpose1d(g, x, weight, within ? bias : 0, one)
-                 : rank == 2 ? tuff_conv_transpose2d(g, x, weight, within ? bias : 0, two)
-                             : tuff_conv_transpose3d(g, x, weight, within ? bias : 0, three);
+    tuff_val y = tuff_convolve(g, (tuff_val[]){x, weight, within ? bias : 0}, &t);
     if (!within && y) {
         y = window(g, y, begin, size, rank);
         struct tuff_shape channels = {.rank = rank + 1, .dim = {0, 1, 1, 1}};
@@ -207,12 +182,12 @@ BUILD(conv_transpose)
 static tuff_val taps_of(const struct tuff_onnx_op *o, tuff_val x, const struct windows *w, double outside)
 {
     struct tuff_graph *g = o->g;
-    uint32_t taps = 1, before[TUFF_MAX_RANK] = {0}, after[TUFF_MAX_RANK] = {0}, at[MOST_SPACE] = {0};
+    uint32_t taps = 1, before[TUFF_MAX_RANK] = {0}, after[TUFF_MAX_RANK] = {0}, at[TUFF_MAX_SPACE] = {0};
     struct tuff_shape size = o->in[0].shape;
-    for (uint32_t i = 0; i < w->rank; i++) {
-        const uint32_t need = (w->out[i] - 1) * w->stride[i] + w->dilation[i] * (w->kernel[i] - 1) + 1;
-        taps *= w->kernel[i];
-        before[i + 2] = (uint32_t)w->pad[i];
+    for (uint32_t i = 0; i < w->t.axes; i++) {
+        const uint32_t need = (w->out[i] - 1) * w->t.stride[i] + w->t.dilation[i] * (w->t.kernel[i] - 1) + 1;
+        taps *= w->t.kernel[i];
+        before[i + 2] = w->t.begin[i];
         after[i + 2] = need > w->in[i] + before[i + 2] ? need - w->in[i] - before[i + 2] : 0;
         size.dim[i + 2] = w->out[i];
     }
@@ -223,9 +198,10 @@ static tuff_val taps_of(const struct tuff_onnx_op *o, tuff_val x, const struct w
     for (uint32_t t = 0; t < taps; t++) {
         uint32_t start[TUFF_MAX_RANK] = {0};
         int32_t step[TUFF_MAX_RANK] = {1, 1};
-        for (uint32_t i = 0; i < w->rank; i++) start[i + 2] = at[i] * w->dilation[i], step[i + 2] = (int32_t)w->stride[i];
+        for (uint32_t i = 0; i < w->t.axes; i++)
+            start[i + 2] = at[i] * w->t.dilation[i], step[i + 2] = (int32_t)w->t.stride[i];
         parts[t] = tuff_unsqueeze(g, tuff_slice(g, x, start, step, size.dim), 0);
-        for (uint32_t i = w->rank; i-- > 0 && ++at[i] == w->kernel[i];) at[i] = 0;
+        for (uint32_t i = w->t.axes; i-- > 0 && ++at[i] == w->t.kernel[i];) at[i] = 0;
     }
     return taps == 1 ? parts[0] : tuff_concat(g, parts, taps, 0);
 }
@@ -233,34 +209,11 @@ static tuff_val taps_of(const struct tuff_onnx_op *o, tuff_val x, const struct w
 /* With ceil_mode one window more, where it does not begin behind x and its first pad. */
 static void round_up(const struct tuff_onnx_op *o, struct windows *w)
 {
-    for (uint32_t i = 0; i < w->rank && tuff_on_int(o, "ceil_mode", 0); i++) {
-        const int64_t extent = (int64_t)w->dilation[i] * (w->kernel[i] - 1) + 1;
-        const int64_t room = (int64_t)w->in[i] + w->pad[i] + w->pad[w->rank + i] - extent;
-        if (room % w->stride[i] && (int64_t)w->out[i] * w->stride[i] < w->in[i] + w->pad[i]) w->out[i]++;
+    for (uint32_t i = 0; i < w->t.axes && tuff_on_int(o, "ceil_mode", 0); i++) {
+        const int64_t extent = (int64_t)w->t.dilation[i] * (w->t.kernel[i] - 1) + 1;
+        const int64_t room = (int64_t)w->in[i] + w->t.begin[i] + w->t.end[i] - extent;
+        if (room % w->t.stride[i] && (int64_t)w->out[i] * w->t.stride[i] < w->in[i] + w->t.begin[i]) w->out[i]++;
     }
-}
-
-static tuff_val plain_pool(struct tuff_graph *g, tuff_val x, const struct windows *w, bool max, bool count_pads, bool ceil)
-{
-    struct tuff_pool1d_params one = {.kernel = w->kernel[0],
-                                     .stride = w->stride[0],
-                                     .dilation = w->dilation[0],
-                                     .ceil_mode = ceil,
-                                     .count_include_pad = count_pads};
-    struct tuff_pool2d_params two = {.ceil_mode = ceil, .count_include_pad = count_pads};
-    struct tuff_pool3d_params three = {.ceil_mode = ceil, .count_include_pad = count_pads};
-    COPY(one.pad, w->pad, 2);
-    COPY(two.kernel, w->kernel, 2);
-    COPY(two.stride, w->stride, 2);
-    COPY(two.dilation, w->dilation, 2);
-    COPY(two.pad, w->pad, 4);
-    COPY(three.kernel, w->kernel, 3);
-    COPY(three.stride, w->stride, 3);
-    COPY(three.dilation, w->dilation, 3);
-    COPY(three.pad, w->pad, 6);
-    if (w->rank == 1) return max ? tuff_max_pool1d(g, x, one) : tuff_avg_pool1d(g, x, one);
-    if (w->rank == 2) return max ? tuff_max_pool2d(g, x, two) : tuff_avg_pool2d(g, x, two);
-    return max ? tuff_max_pool3d(g, x, three) : tuff_avg_pool3d(g, x, three);
 }
 
 /* Where in x, counted over all of it, the largest of each window lies. */
@@ -272,20 +225,20 @@ static tuff_val places(const struct tuff_onnx_op *o, tuff_val taps, const struct
     const bool columns = tuff_on_int(o, "storage_order", 0);
     tuff_val tap = tuff_argmax(g, taps, 0, TUFF_DROP_AXES), flat = 0;
     int64_t stride = 1, space = 1;
-    for (uint32_t i = 0; i < w->rank; i++) shape.dim[i + 2] = w->out[i], space *= w->in[i];
+    for (uint32_t i = 0; i < w->t.axes; i++) shape.dim[i + 2] = w->out[i], space *= w->in[i];
     flat = tuff_on_times(g, tuff_iota(g, shape, 0), x->dim[1]);
     flat = tuff_on_times(g, tuff_add(g, flat, tuff_iota(g, shape, 1)), (double)space);
-    tuff_val along[MOST_SPACE];
-    for (uint32_t i = w->rank; i-- > 0;) {
-        const tuff_val rest = tuff_div(g, tap, tuff_on_one(g, TUFF_I32, w->kernel[i])),
-                       at = tuff_sub(g, tap, tuff_on_times(g, rest, w->kernel[i]));
-        const tuff_val begin = tuff_on_plus(g, tuff_on_times(g, tuff_iota(g, shape, (int)i + 2), w->stride[i]),
-                                            -(double)w->pad[i]);
-        along[i] = tuff_add(g, begin, tuff_on_times(g, at, w->dilation[i]));
+    tuff_val along[TUFF_MAX_SPACE];
+    for (uint32_t i = w->t.axes; i-- > 0;) {
+        const tuff_val rest = tuff_div(g, tap, tuff_on_one(g, TUFF_I32, w->t.kernel[i])),
+                       at = tuff_sub(g, tap, tuff_on_times(g, rest, w->t.kernel[i]));
+        const tuff_val begin = tuff_on_plus(g, tuff_on_times(g, tuff_iota(g, shape, (int)i + 2), w->t.stride[i]),
+                                            -(double)w->t.begin[i]);
+        along[i] = tuff_add(g, begin, tuff_on_times(g, at, w->t.dilation[i]));
         tap = rest;
     }
-    for (uint32_t k = 0; k < w->rank; k++) {
-        const uint32_t i = columns ? k : w->rank - 1 - k;
+    for (uint32_t k = 0; k < w->t.axes; k++) {
+        const uint32_t i = columns ? k : w->t.axes - 1 - k;
         flat = tuff_add(g, flat, tuff_on_times(g, along[i], (double)stride));
         stride *= w->in[i];
     }
@@ -300,11 +253,16 @@ BUILD(pool)
     if (!windows_of(o, NULL, &w)) return false;
     const tuff_val x = tuff_on_f32(o, 0);
     bool dilated = false;
-    for (uint32_t i = 0; i < w.rank; i++) dilated = dilated || w.dilation[i] > 1;
+    for (uint32_t i = 0; i < w.t.axes; i++) dilated = dilated || w.t.dilation[i] > 1;
     const bool ceil = tuff_on_int(o, "ceil_mode", 0), count_pads = tuff_on_int(o, "count_include_pad", 0);
     const bool indices = max && o->out_count > 1 && o->node->outputs.at[1].bytes;
-    if (w.rank <= 3 && (max || (mean && !dilated && !(ceil && count_pads))))
-        tuff_on_put(o, 0, plain_pool(g, x, &w, max, count_pads, ceil));
+    if (w.t.axes <= 3 && (max || (mean && !dilated && !(ceil && count_pads)))) {
+        static const char *const what[2][4] = {{"", "max_pool1d", "max_pool2d", "max_pool3d"},
+                                               {"", "avg_pool1d", "avg_pool2d", "avg_pool3d"}};
+        struct tuff_windows p = w.t;
+        p.what = what[mean][p.axes], p.mean = mean, p.ceil_mode = ceil, p.count_include_pad = mean && count_pads;
+        tuff_on_put(o, 0, tuff_pool(g, x, &p));
+    }
     if (o->out[0].type && !indices) return !tuff_on_failed(o);
     round_up(o, &w);
     const double p = tuff_on_number(o, "p", 2), whole = (double)tuff_on_int(o, "p", 2), power = o->version < 2 ? p : whole;
@@ -319,9 +277,9 @@ BUILD(pool)
     if (count_pads) { /* what lies beyond the pads, by ceil_mode, counts nothing */
         uint32_t before[TUFF_MAX_RANK] = {0}, after[TUFF_MAX_RANK] = {0};
         struct windows padded = w;
-        for (uint32_t i = 0; i < w.rank; i++) {
-            before[i + 2] = (uint32_t)w.pad[i], after[i + 2] = (uint32_t)w.pad[w.rank + i];
-            padded.in[i] += before[i + 2] + after[i + 2], padded.pad[i] = padded.pad[w.rank + i] = 0;
+        for (uint32_t i = 0; i < w.t.axes; i++) {
+            before[i + 2] = w.t.begin[i], after[i + 2] = w.t.end[i];
+            padded.in[i] += before[i + 2] + after[i + 2], padded.t.begin[i] = 0;
         }
         ones = taps_of(o, tuff_pad(g, ones, before, after, 1), &padded, 0);
     } else
@@ -350,8 +308,8 @@ BUILD(max_unpool)
     const struct tuff_shape *x = &o->in[0].shape;
     struct tuff_shape shape = *x, whole;
     if (!windows_of(o, NULL, &w)) return false;
-    for (uint32_t i = 0; i < w.rank; i++)
-        shape.dim[i + 2] = (uint32_t)((int64_t)(w.in[i] - 1) * w.stride[i] + w.kernel[i] - w.pad[i] - w.pad[w.rank + i]);
+    for (uint32_t i = 0; i < w.t.axes; i++)
+        shape.dim[i + 2] = (uint32_t)((int64_t)(w.in[i] - 1) * w.t.stride[i] + w.t.kernel[i] - w.t.begin[i] - w.t.end[i]);
     whole = shape;
     if (tuff_on_has(o, 2)) {
         int64_t list[TUFF_MAX_RANK];
@@ -365,8 +323,8 @@ BUILD(max_unpool)
                    at = tuff_reshape(g, tuff_on_i32(o, 1), TUFF_SHAPE(from));
     tuff_val y = tuff_reshape(
         g, tuff_scatter(g, zeros, at, tuff_reshape(g, tuff_on_f32(o, 0), TUFF_SHAPE(from)), 0, TUFF_SCATTER_NONE), shape);
-    const int64_t begin[MOST_SPACE] = {0};
-    return tuff_on_put(o, 0, tuff_shape_equal(&shape, &whole) ? y : window(g, y, begin, whole.dim + 2, w.rank));
+    const int64_t begin[TUFF_MAX_SPACE] = {0};
+    return tuff_on_put(o, 0, tuff_shape_equal(&shape, &whole) ? y : window(g, y, begin, whole.dim + 2, w.t.axes));
 }
 
 /* Columns [n, c k, L] summed back into pictures: a transposed convolution by one-hot kernels. */
@@ -375,28 +333,20 @@ BUILD(col2im)
     int64_t image[TUFF_MAX_RANK], block[TUFF_MAX_RANK];
     uint32_t rank, same, taps = 1;
     struct tuff_graph *g = o->g;
-    struct tuff_conv_transpose1d_params one = {.stride = 1, .dilation = 1};
-    struct tuff_conv_transpose2d_params two = {.stride = {1, 1}, .dilation = {1, 1}};
     int64_t pads[TUFF_MAX_RANK] = {0};
     if (!tuff_on_list(o, 1, image, &rank) || !tuff_on_list(o, 2, block, &same)) return false;
     if (rank != same || rank < 1 || rank > 3 || o->in[0].shape.rank != 3)
         return tuff_on_refuse(o, "of %u axes of space it is not covered", rank);
-    struct tuff_conv_transpose3d_params three = {.stride = {1, 1, 1}, .dilation = {1, 1, 1}};
-    uint32_t *stride = rank == 1   ? &one.stride
-                       : rank == 2 ? two.stride
-                                   : three.stride,
-             *dilation = rank == 1   ? &one.dilation
-                         : rank == 2 ? two.dilation
-                                     : three.dilation;
-    if (!one_attribute(o, "strides", rank, stride) || !one_attribute(o, "dilations", rank, dilation)) return false;
+    struct tuff_windows t = transposed(rank, 1);
+    if (!one_attribute(o, "strides", rank, t.stride) || !one_attribute(o, "dilations", rank, t.dilation)) return false;
     tuff_on_ints(o, "pads", pads);
     struct tuff_shape shape = {.rank = rank + 2, .dim = {o->in[0].shape.dim[0], o->in[0].shape.dim[1]}},
                       kernel = {.rank = rank + 2};
     for (uint32_t i = 0; i < rank; i++) {
         taps *= (uint32_t)block[i];
         kernel.dim[i + 2] = (uint32_t)block[i];
-        shape.dim[i + 2] = (uint32_t)((image[i] + pads[i] + pads[rank + i] - dilation[i] * (block[i] - 1) - 1) / stride[i] +
-                                      1);
+        shape.dim[i + 2] =
+            (uint32_t)((image[i] + pads[i] + pads[rank + i] - t.dilation[i] * (block[i] - 1) - 1) / t.stride[i] + 1);
     }
     const uint32_t channels = taps ? shape.dim[1] / taps : 0;
     if (!channels) return tuff_on_bad(o, "its columns are too short");
@@ -405,21 +355,14 @@ BUILD(col2im)
     if (!hot) return false;
     for (uint32_t i = 0; i < kernel.dim[0]; i++) hot[i * taps + i % taps] = 1;
     const tuff_val weight = tuff_on_make(o, TUFF_ONNX_FLOAT, kernel, hot).v, x = tuff_reshape(g, tuff_on_f32(o, 0), shape);
-    one.groups = two.groups = three.groups = channels;
-    COPY(one.pad, pads, 2);
-    COPY(two.pad, pads, 4);
-    COPY(three.pad, pads, 6);
-    for (uint32_t i = 0; i < rank; i++) { /* rows that no window reaches */
-        const int64_t reached = (int64_t)(shape.dim[i + 2] - 1) * stride[i] + dilation[i] * (block[i] - 1) + 1 - pads[i] -
-                                pads[rank + i];
-        *(rank == 1   ? &one.output_pad
-          : rank == 2 ? &two.output_pad[i]
-                      : &three.output_pad[i]) = (uint32_t)(image[i] - reached);
+    t.groups = channels;
+    for (uint32_t i = 0; i < rank; i++) { /* output_pad: rows that no window reaches */
+        const int64_t reached = (int64_t)(shape.dim[i + 2] - 1) * t.stride[i] + t.dilation[i] * (block[i] - 1) + 1 -
+                                pads[i] - pads[rank + i];
+        t.begin[i] = (uint32_t)pads[i], t.end[i] = (uint32_t)pads[rank + i],
+        t.output_pad[i] = (uint32_t)(image[i] - reached);
     }
-    return tuff_on_put(o, 0,
-                       rank == 1   ? tuff_conv_transpose1d(g, x, weight, 0, one)
-                       : rank == 2 ? tuff_conv_transpose2d(g, x, weight, 0, two)
-                                   : tuff_conv_transpose3d(g, x, weight, 0, three));
+    return tuff_on_put(o, 0, tuff_convolve(g, (tuff_val[]){x, weight, 0}, &t));
 }
 
 /* ---- other sizes ---------------------------------------------------------------------------------------------------------------------------- */
@@ -740,7 +683,7 @@ BUILD(deform_conv)
         return tuff_on_refuse(o, "of other than 4 axes it is not covered");
     if (!windows_of(o, o->in[1].shape.dim + 2, &w)) return false;
     const uint32_t n = x->dim[0], groups = groups_of(o), parts = (uint32_t)tuff_on_int(o, "offset_group", 1),
-                   taps = w.kernel[0] * w.kernel[1], out = w.out[0] * w.out[1], co = o->in[1].shape.dim[0];
+                   taps = w.t.kernel[0] * w.t.kernel[1], out = w.out[0] * w.out[1], co = o->in[1].shape.dim[0];
     if (!groups || !parts || x->dim[1] % parts || x->dim[1] % groups || co % groups)
         return tuff_on_bad(o, "its groups do not divide the channels");
     const tuff_val offsets = tuff_reshape(g, tuff_on_f32(o, 2), TUFF_SHAPE(n * parts, taps, 2, out));
@@ -748,10 +691,10 @@ BUILD(deform_conv)
     if (!grid) return false;
     for (uint32_t t = 0; t < taps; t++)
         for (uint32_t p = 0; p < out; p++) {
-            grid[(t * 2 + 0) * out + p] = (double)(p / w.out[1]) * w.stride[0] - (double)w.pad[0] +
-                                          (double)(t / w.kernel[1]) * w.dilation[0];
-            grid[(t * 2 + 1) * out + p] = (double)(p % w.out[1]) * w.stride[1] - (double)w.pad[1] +
-                                          (double)(t % w.kernel[1]) * w.dilation[1];
+            grid[(t * 2 + 0) * out + p] = (double)(p / w.out[1]) * w.t.stride[0] - (double)w.t.begin[0] +
+                                          (double)(t / w.t.kernel[1]) * w.t.dilation[0];
+            grid[(t * 2 + 1) * out + p] = (double)(p % w.out[1]) * w.t.stride[1] - (double)w.t.begin[1] +
+                                          (double)(t % w.t.kernel[1]) * w.t.dilation[1];
         }
     const tuff_val at = tuff_add(g, offsets, tuff_on_make(o, TUFF_ONNX_FLOAT, TUFF_SHAPE(1, taps, 2, out), grid).v);
     tuff_val where[2];
