@@ -4,6 +4,7 @@
 
 #include "graph/op.h"
 #include "graph/places.h"
+#include "graph/spatial.h"
 
 /* [c] as [1, c, 1, ..] for a value of this rank */
 tuff_val tuff_as_channels(struct tuff_graph *g, tuff_val v, uint32_t rank);
@@ -33,6 +34,17 @@ struct tuff_windows {
 /* Of x, w and b, or 0. */
 tuff_val tuff_convolve(struct tuff_graph *g, const tuff_val in[3], const struct tuff_windows *w);
 tuff_val tuff_pool(struct tuff_graph *g, tuff_val x, const struct tuff_windows *w);
+
+/* How elements are read at places that are data (spatial_sample.c). */
+struct tuff_sampling {
+    enum tuff_sample_mode mode;
+    enum tuff_sample_padding padding;
+    bool align_corners; /* what is reflected: about the centres of the outer elements */
+    bool clamped;       /* places beyond are not told apart: of finite pictures, as their weight is 0 */
+    bool largest;       /* of the taps with their weights, in place of their sum */
+};
+/* x [n, c, ..], two or three axes of space, at places at[k] [n, 1, P] along axis 2 + k, counted in elements: f32 [n, c, P]. */
+tuff_val tuff_sample(struct tuff_graph *g, tuff_val x, const tuff_val *at, const struct tuff_sampling *s);
 
 /* ---- losses (losses*.c) ---------------------------------------------------------------------------------------------------------- */
 

@@ -235,11 +235,11 @@ struct tuff_grid_sample_params {
     enum tuff_sample_padding padding;
     bool align_corners; /* -1 and 1 are the centres of the outer elements; else their outer edges */
 };
-/* y[n,c,i,j] = x[n, c, .., ..] at the place (grid[n,i,j,0], grid[n,i,j,1]) = (across, down), from -1 to 1. Source: torch.nn.functional.grid_sample,
- * ONNX GridSample-16 (Jaderberg et al. 2015).
- *   x [n, c, h, w], h w at most 2^24; grid [n, h', w', 2]   floats
- * Returns f32 [n, c, h', w']. Gradients flow into both (nearest: into x alone); that by x compares every element with every place (tuff_scatter_add).
- * Of a place that is NaN the result is NaN. Errors: SHAPE, USAGE. */
+/* y[n,c,i,j] = x[n, c, .., ..] at the place (grid[n,i,j,0], grid[n,i,j,1]) = (across, down), from -1 to 1; of volumes (across, down, deep). Source:
+ * torch.nn.functional.grid_sample, ONNX GridSample-20 (Jaderberg et al. 2015).
+ *   x [n, c, h, w], grid [n, h', w', 2]; or x [n, c, d, h, w], grid [n, d', h', w', 3]   floats; no axis of space longer than 2^24
+ * Returns f32 [n, c, h', w'], or [n, c, d', h', w']. Gradients flow into both (nearest: into x alone); that by x compares every element with every
+ * place (tuff_scatter_add). Of a place that is NaN the result is NaN. Errors: SHAPE, USAGE. */
 TUFF_API tuff_val tuff_grid_sample(struct tuff_graph *g, tuff_val x, tuff_val grid, struct tuff_grid_sample_params params);
 struct tuff_affine_grid_params {
     uint32_t height, width;
@@ -255,7 +255,7 @@ struct tuff_affine_sample_params {
 };
 /* y[n,c,i,j] = x[n, c, .., ..] at the place (across, down) = map[n] (j, i, 1), counted in elements: whole maps copy. Source: cv::warpAffine with
  * WARP_INVERSE_MAP, but that elements within half of one of the border are not mixed with zeros, as when a picture is resized.
- *   x [n, c, h, w], h w at most 2^24; map [n, 2, 3]   floats, finite
+ *   x [n, c, h, w], h and w at most 2^24; map [n, 2, 3]   floats, finite
  * Returns f32 [n, c, height, width]. Gradients as tuff_grid_sample. Errors: SHAPE, USAGE. */
 TUFF_API tuff_val tuff_affine_sample(struct tuff_graph *g, tuff_val x, tuff_val map,
                                      struct tuff_affine_sample_params params);

@@ -479,69 +479,8 @@ BUILD(center_crop_pad)
 
 /* ---- sampling ----------------------------------------------------------------------------------------------------------------------------------- */
 
-/* One axis of places, from -1..1 to elements, by the padding; weight: 0 of what is outside (zeros). */
-struct corner {
-    tuff_val place, weight;
-};
-static tuff_val unnormal(struct tuff_graph *g, tuff_val p, uint32_t n, bool align)
-{
-    return align ? tuff_affine(g, p, (n - 1) / 2.0, (n - 1) / 2.0) : tuff_affine(g, p, n / 2.0, n / 2.0 - 0.5);
-}
-
-static tuff_val fold_back(struct tuff_graph *g, tuff_val p, uint32_t n, bool align)
-{
-    const double low = align ? 0 : -0.5, span = align ? n - 1.0 : n;
-    if (span == 0) return tuff_affine(g, p, 0, 0);
-    const tuff_val turns = tuff_affine(g, tuff_abs(g, tuff_affine(g, p, 1, -low)), 1 / span, 0),
-                   floor = tuff_floor(g, turns), part = tuff_sub(g, turns, floor);
-    const tuff_val half = tuff_affine(g, floor, 0.5, 0), odd = tuff_sub(g, half, tuff_floor(g, half)); /* 0 or 0.5 */
-    const tuff_val forward = tuff_affine(g, part, span, low), back = tuff_affine(g, part, -span, low + span);
-    return tuff_select(g, tuff_greater(g, odd, tuff_scalar(g, 0.25)), back, forward);
-}
-
-/* x [n, c, q] at places [n, p] (of 0 .. q - 1). */
-static tuff_val pick(struct tuff_graph *g, tuff_val x, tuff_val places)
-{
-    const struct tuff_shape s = tuff_type_of(g, x).shape, q = tuff_type_of(g, places).shape;
-    const tuff_val at = tuff_expand(g, tuff_unsqueeze(g, places, 1), TUFF_SHAPE(s.dim[0], s.dim[1], q.dim[1]));
-    return tuff_gather_elements(g, x, at, 2);
-}
-
-/* Sum over the 2^rank elements round each place; where[k] [n, p] f32 along axis k of space [n, c, space..]. outside: counts as 0 there. */
-static tuff_val sample_linear(struct tuff_graph *g, tuff_val x, const struct tuff_shape *shape, const tuff_val *where,
-                              uint32_t rank, bool zeros, bool nearest, bool max)
-{
-    uint32_t space = 1;
-    for (uint32_t i = 0; i < rank; i++) space *= shape->dim[i + 2];
-    const tuff_val flat = tuff_reshape(g, x, TUFF_SHAPE(shape->dim[0], shape->dim[1], space)), zero = tuff_scalar(g, 0);
-    struct corner side[3][2];
-    for (uint32_t k = 0; k < rank; k++) {
-        const double most = shape->dim[k + 2] - 1.0;
-        const tuff_val low = nearest ? tuff_round(g, where[k]) : tuff_floor(g, where[k]), part = tuff_sub(g, where[k], low);
-        for (uint32_t s = 0; s < 2; s++) {
-            const tuff_val at = s ? tuff_affine(g, low, 1, 1) : low, inside = tuff_clamp(g, at, 0, most);
-            tuff_val weight = s ? part : tuff_affine(g, part, -1, 1);
-            if (nearest) weight = tuff_affine(g, part, 0, s ? 0 : 1);
-            if (zeros) weight = tuff_select(g, tuff_equal(g, at, inside), weight, zero);
-            side[k][s] = (struct corner){tuff_cast(g, inside, TUFF_I32), weight};
-        }
-    }
-    tuff_val y = 0;
-    for (uint32_t c = 0; c < (nearest ? 1u : 1u << rank); c++) {
-        tuff_val at = side[0][c & 1].place, weight = side[0][c & 1].weight;
-        for (uint32_t k = 1; k < rank; k++) {
-            at = tuff_add(g, tuff_on_times(g, at, shape->dim[k + 2]), side[k][c >> k & 1].place);
-            weight = tuff_mul(g, weight, side[k][c >> k & 1].weight);
-        }
-        const tuff_val picked = pick(g, flat, at), part = tuff_mul(g, picked, tuff_unsqueeze(g, weight, 1));
-        y = !y ? part : max ? tuff_maximum(g, y, part) : tuff_add(g, y, part);
-    }
-    return y;
-}
-
 BUILD(grid_sample)
 {
-    struct tuff_graph *g = o->g;
     const struct tuff_shape *x = &o->in[0].shape, *grid = &o->in[1].shape;
     const uint32_t rank = x->rank - 2;
     const bool align = tuff_on_int(o, "align_corners", 0), border = tuff_on_text_is(o, "padding_mode", "border", "zeros"),
@@ -550,29 +489,16 @@ BUILD(grid_sample)
                cubic = tuff_on_text_is(o, "mode", "cubic", "linear") || tuff_on_text_is(o, "mode", "bicubic", "linear");
     if (grid->rank != x->rank || rank < 2 || rank > 3 || grid->dim[rank + 1] != rank)
         return tuff_on_bad(o, "operand and grid do not fit");
-    if (rank == 2) {
-        const struct tuff_grid_sample_params p = {.mode = nearest ? TUFF_SAMPLE_NEAREST
-                                                          : cubic ? TUFF_SAMPLE_CUBIC
-                                                                  : TUFF_SAMPLE_LINEAR,
-                                                  .padding = border       ? TUFF_SAMPLE_BORDER
-                                                             : reflection ? TUFF_SAMPLE_REFLECTION
-                                                                          : TUFF_SAMPLE_ZEROS,
-                                                  .align_corners = align};
-        const tuff_val picture = tuff_on_f32(o, 0), places = tuff_on_f32(o, 1);
-        return tuff_on_put(o, 0, tuff_grid_sample(g, picture, places, p));
-    }
-    if (cubic) return tuff_on_refuse(o, "cubic sampling over three axes is not covered");
-    const uint32_t places = grid->dim[1] * grid->dim[2] * grid->dim[3];
-    const tuff_val flat = tuff_reshape(g, tuff_on_f32(o, 1), TUFF_SHAPE(grid->dim[0], places, 3));
-    tuff_val where[3];
-    for (uint32_t k = 0; k < 3; k++) { /* the last number is that of the first axis */
-        const tuff_val p = tuff_reshape(g, tuff_slice_axis(g, flat, 2, 2 - k, 1, 1), TUFF_SHAPE(grid->dim[0], places));
-        where[k] = unnormal(g, p, x->dim[k + 2], align);
-        if (reflection) where[k] = fold_back(g, where[k], x->dim[k + 2], align);
-        if (border || reflection) where[k] = tuff_clamp(g, where[k], 0, x->dim[k + 2] - 1.0);
-    }
-    const tuff_val y = sample_linear(g, tuff_on_f32(o, 0), x, where, 3, !border && !reflection, nearest, false);
-    return tuff_on_put(o, 0, tuff_reshape(g, y, TUFF_SHAPE(x->dim[0], x->dim[1], grid->dim[1], grid->dim[2], grid->dim[3])));
+    if (rank == 3 && cubic) return tuff_on_refuse(o, "cubic sampling over three axes is not covered");
+    const struct tuff_grid_sample_params p = {.mode = nearest ? TUFF_SAMPLE_NEAREST
+                                                      : cubic ? TUFF_SAMPLE_CUBIC
+                                                              : TUFF_SAMPLE_LINEAR,
+                                              .padding = border       ? TUFF_SAMPLE_BORDER
+                                                         : reflection ? TUFF_SAMPLE_REFLECTION
+                                                                      : TUFF_SAMPLE_ZEROS,
+                                              .align_corners = align};
+    const tuff_val picture = tuff_on_f32(o, 0), places = tuff_on_f32(o, 1);
+    return tuff_on_put(o, 0, tuff_grid_sample(o->g, picture, places, p));
 }
 
 /* theta [n, r, r + 1] times the places of a regular grid, (across, down, .., 1). */
@@ -622,6 +548,7 @@ BUILD(roi_align)
                max = tuff_on_text_is(o, "mode", "max", "avg");
     const int64_t ratio = tuff_on_int(o, "sampling_ratio", 0);
     if (x->rank != 4 || !rois || !h || !w || o->in[1].shape.dim[1] != 4) return tuff_on_bad(o, "its regions are no [n, 4]");
+    const struct tuff_sampling how = {.clamped = true, .largest = max};
     tuff_val corner[4];
     const tuff_val boxes = tuff_on_f32(o, 1);
     for (uint32_t k = 0; k < 4; k++)
@@ -648,23 +575,18 @@ BUILD(roi_align)
             where[k] = tuff_add(g, low, tuff_mul(g, size, step)); /* [many, cells samples] */
         }
         const uint32_t ph = h * samples[0], pw = w * samples[1];
-        tuff_val at[2] = {tuff_reshape(g, tuff_expand(g, tuff_unsqueeze(g, where[0], 2), TUFF_SHAPE(many, ph, pw)),
-                                       TUFF_SHAPE(many, ph * pw)),
-                          tuff_reshape(g, tuff_expand(g, tuff_unsqueeze(g, where[1], 1), TUFF_SHAPE(many, ph, pw)),
-                                       TUFF_SHAPE(many, ph * pw))};
-        tuff_val beyond = 0;
+        tuff_val at[2], beyond = 0;
         for (uint32_t k = 0; k < 2; k++) { /* samples that lie outside by more than one count 0 */
+            const tuff_val all = tuff_expand(g, tuff_unsqueeze(g, where[k], 2 - (int)k), TUFF_SHAPE(many, ph, pw));
+            at[k] = tuff_reshape(g, all, TUFF_SHAPE(many, 1, ph * pw));
             const tuff_val inside = tuff_clamp(g, at[k], -1, x->dim[k + 2]),
                            here = tuff_cast(g, tuff_equal(g, inside, at[k]), TUFF_F32);
             beyond = beyond ? tuff_mul(g, beyond, here) : here;
             at[k] = tuff_clamp(g, at[k], 0, x->dim[k + 2] - 1.0);
         }
-        struct tuff_shape shape = *x;
-        shape.dim[0] = many;
         const tuff_val all = tuff_on_f32(o, 0), place = tuff_slice_axis(g, numbers, 0, ratio > 0 ? 0 : r, 1, many);
         const tuff_val picture = tuff_gather(g, all, place, 0);
-        tuff_val y = sample_linear(g, picture, &shape, at, 2, false, false, max);
-        y = tuff_mul(g, y, tuff_unsqueeze(g, beyond, 1));
+        tuff_val y = tuff_mul(g, tuff_sample(g, picture, at, &how), beyond);
         y = tuff_reshape(g, y, TUFF_SHAPE(many, x->dim[1], h, samples[0], w, samples[1]));
         parts[r] = max ? tuff_reduce_max(g, y, 1u << 3 | 1u << 5, TUFF_DROP_AXES)
                        : tuff_mean(g, y, 1u << 3 | 1u << 5, TUFF_DROP_AXES);
@@ -699,10 +621,10 @@ BUILD(deform_conv)
     const tuff_val at = tuff_add(g, offsets, tuff_on_make(o, TUFF_ONNX_FLOAT, TUFF_SHAPE(1, taps, 2, out), grid).v);
     tuff_val where[2];
     for (uint32_t k = 0; k < 2; k++)
-        where[k] = tuff_reshape(g, tuff_slice_axis(g, at, 2, k, 1, 1), TUFF_SHAPE(n * parts, taps * out));
+        where[k] = tuff_reshape(g, tuff_slice_axis(g, at, 2, k, 1, 1), TUFF_SHAPE(n * parts, 1, taps * out));
     const struct tuff_shape apart = TUFF_SHAPE(n * parts, x->dim[1] / parts, x->dim[2], x->dim[3]);
-    tuff_val y = sample_linear(g, tuff_reshape(g, tuff_on_f32(o, 0), apart), &apart, where, 2, true, false,
-                               false); /* [n parts, c / parts, taps out] */
+    tuff_val y = tuff_sample(g, tuff_reshape(g, tuff_on_f32(o, 0), apart), where,
+                             &(struct tuff_sampling){0}); /* [n parts, c / parts, taps out] */
     if (tuff_on_has(o, 4)) y = tuff_mul(g, y, tuff_reshape(g, tuff_on_f32(o, 4), TUFF_SHAPE(n * parts, 1, taps * out)));
     y = tuff_reshape(g, y, TUFF_SHAPE(n, groups, x->dim[1] / groups * taps, out));
     const tuff_val weight = tuff_reshape(g, tuff_on_f32(o, 1),

@@ -316,6 +316,31 @@ static void check_grids(struct tuff_context *context)
     }
 }
 
+/* Each element of a volume, at the place of its own turned round along every axis: the last one first. */
+static void check_volumes(struct tuff_context *context)
+{
+    for (uint32_t n = 0; n < 3 * 3 * 2; n++) {
+        struct tuff_graph *g = graph_fresh(context);
+        const struct tuff_grid_sample_params p = {(enum tuff_sample_mode)(n % 3), (enum tuff_sample_padding)(n / 3 % 3),
+                                                  n / 9};
+        const uint32_t size[3] = {2, 4, 3};
+        float grid[24][3];
+        for (uint32_t i = 0; i < 24; i++)
+            for (uint32_t k = 3, rest = i; k-- > 0; rest /= size[k]) {
+                const double at = rest % size[k];
+                grid[i][2 - k] = (float)-(p.align_corners ? 2 * at / (size[k] - 1.0) - 1 : (2 * at + 1) / size[k] - 1);
+            }
+        tuff_val x = counted(g, TUFF_SHAPE(1, 1, 2, 4, 3)),
+                 at = tuff_constant(g, (struct tuff_type){TUFF_F32, TUFF_SHAPE(1, 2, 4, 3, 3)}, grid);
+        double got[24] = {0};
+        evaluate(g, tuff_grid_sample(g, x, at, p), got, "grid_sample");
+        for (uint32_t i = 0; i < 24; i++)
+            check(fabs(got[i] - (24.0 - i)) < 1e-4, "grid_sample of volumes %u: element %u is %g, expected %u", (unsigned)n,
+                  (unsigned)i, got[i], (unsigned)(24 - i));
+        tuff_graph_destroy(g);
+    }
+}
+
 static void check_nan(struct tuff_context *context)
 {
     struct tuff_graph *g = graph_fresh(context);
@@ -389,6 +414,7 @@ int main(void)
     check_gradients(context);
     check_views(context);
     check_grids(context);
+    check_volumes(context);
     check_nan(context);
     check_refusals(context);
     tuff_context_destroy(context);
