@@ -4,6 +4,7 @@
 
 #include "graph/op.h"
 #include "graph/places.h"
+#include "graph/sequence.h"
 #include "graph/spatial.h"
 
 /* [c] as [1, c, 1, ..] for a value of this rank */
@@ -45,6 +46,41 @@ struct tuff_sampling {
 };
 /* x [n, c, ..], two or three axes of space, at places at[k] [n, 1, P] along axis 2 + k, counted in elements: f32 [n, c, P]. */
 tuff_val tuff_sample(struct tuff_graph *g, tuff_val x, const tuff_val *at, const struct tuff_sampling *s);
+
+/* ---- loops (scan.c), recurrent cells (recurrent.c) ---------------------------------------------------------------------------------- */
+
+/* A loop while it is built: its body, and what that is given, in the order of its inputs: carries, sequences, invariants. */
+struct tuff_loop {
+    struct tuff_graph *g, *body; /* body [owned] until tuff_loop_end */
+    tuff_val given[16];
+    uint32_t carries, sequences, count;
+};
+enum tuff_loop_part { TUFF_LOOP_CARRY, TUFF_LOOP_ROW, TUFF_LOOP_ALWAYS };
+bool tuff_loop_begin(struct tuff_graph *g, struct tuff_loop *l); /* false after a sticky failure */
+/* What the body sees of a value; 0 of 0. */
+tuff_val tuff_loop_give(struct tuff_loop *l, enum tuff_loop_part part, tuff_val v);
+tuff_val tuff_loop_end(struct tuff_loop *l, const tuff_val *outputs, uint32_t count, bool reverse);
+
+/* Whether round t of a sequence is there: bool [t, n, 1], of lengths [n]. */
+tuff_val tuff_rounds_seen(struct tuff_graph *g, tuff_val lengths, uint32_t t, uint32_t n);
+
+/* One direction of a recurrent layer over what the rows say to its gates. */
+struct tuff_recurrence {
+    enum { TUFF_RECUR_RNN, TUFF_RECUR_GRU, TUFF_RECUR_LSTM } kind;
+    uint32_t h;
+    uint32_t gate[4]; /* where they lie: of LSTM i, o, f, c; of GRU z, r (the first two), h */
+    bool coupled;     /* of LSTM: f is 1 - i */
+    bool linear;      /* of GRU: r is multiplied behind the product of h */
+    bool reverse;
+    tuff_val rows, seen, first[2]; /* [t, n, gates h]; bool [t, n, 1], or 0: all; h, c [n, ..], or 0: zeros */
+    tuff_val w, w_rest;            /* products with h: of all gates, or where GRU is not linear of z, r, and of h */
+    tuff_val product_bias, bias;   /* 0, or added to the product; to GRU's h before it is multiplied by r */
+    tuff_val peephole, w_hr;       /* of LSTM: 0, or [3 h] of i, o, f; [p, h] */
+    /* Function 0 is that of gates (of RNN: its own), 1 of what is new, 2 of LSTM's c. */
+    tuff_val (*activate)(const struct tuff_recurrence *r, struct tuff_graph *g, uint32_t function, tuff_val x);
+    const void *user;
+};
+struct tuff_recurrent tuff_recurrence(struct tuff_graph *g, const struct tuff_recurrence *r);
 
 /* ---- losses (losses*.c) ---------------------------------------------------------------------------------------------------------- */
 

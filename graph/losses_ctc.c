@@ -68,25 +68,17 @@ static tuff_val skips(const struct ctc *k, uint32_t blank)
     return tuff_select(g, label, tuff_select(g, other, zero, never), never);
 }
 
-static struct tuff_graph *round_of(const struct ctc *k, tuff_val *out)
+/* A round's ways, of those before it, the labels' log probabilities, whether it is there, and where a place may be skipped to. */
+static tuff_val round_of(const struct ctc *k, struct tuff_graph *b, tuff_val before, tuff_val log_p, tuff_val alive,
+                         tuff_val skip)
 {
-    struct tuff_graph *b = NULL;
-    struct tuff_error error;
-    const struct tuff_shape shape = TUFF_SHAPE(k->n, k->places);
-    if (tuff_graph_create(k->g->context, &b, &error) != TUFF_OK) {
-        tuff_graph_fail(k->g, TUFF_ERR_MEMORY, "out of host memory");
-        return NULL;
-    }
-    tuff_val before = tuff_input(b, "ways", TUFF_F32, shape), log_p = tuff_input(b, "log_p", TUFF_F32, shape);
-    tuff_val alive = tuff_input(b, "alive", TUFF_F32, TUFF_SHAPE(k->n, 1)), skip = tuff_input(b, "skip", TUFF_F32, shape);
     tuff_val ways[3] = {before, moved(b, before, 1, tuff_full(b, TUFF_F32, TUFF_SHAPE(k->n, 1), -INFINITY))};
     ways[2] = moved(b, before, 2, tuff_full(b, TUFF_F32, TUFF_SHAPE(k->n, 2), -INFINITY));
     ways[2] = tuff_add(b, ways[2], skip);
     for (uint32_t i = 0; i < 3; i++) ways[i] = tuff_unsqueeze(b, ways[i], 0);
     tuff_val sum = tuff_logsumexp(b, tuff_concat(b, ways, 3, 0), 1, TUFF_DROP_AXES);
     tuff_val goes_on = tuff_not_equal(b, alive, tuff_scalar(b, 0));
-    *out = tuff_select(b, goes_on, tuff_add(b, sum, log_p), before);
-    return b;
+    return tuff_select(b, goes_on, tuff_add(b, sum, log_p), before);
 }
 
 /* f32 [t, n, 1]: 1 where a round is within the input's length */
@@ -126,23 +118,17 @@ tuff_val tuff_ctc_loss(struct tuff_graph *g, tuff_val log_p, tuff_val targets, t
     k.extended = extend(&k, targets, params.blank);
     const struct tuff_shape shape = TUFF_SHAPE(k.t, k.n, k.places);
     tuff_val at = tuff_expand(g, tuff_unsqueeze(g, k.extended, 0), shape);
-    tuff_val sequences[2] = {tuff_gather_elements(g, log_p, at, 2), alive(&k, input_lengths)}, out;
+    tuff_val sequences[2] = {tuff_gather_elements(g, log_p, at, 2), alive(&k, input_lengths)};
     tuff_val places = tuff_iota(g, TUFF_SHAPE(k.n, k.places), 1);
     tuff_val behind = tuff_not_equal(g, places, tuff_full(g, TUFF_I32, TUFF_SHAPE(k.n, k.places), 0));
     tuff_val never = tuff_scalar(g, -INFINITY), first = tuff_select(g, behind, never, tuff_scalar(g, 0));
     tuff_val skip = skips(&k, params.blank);
-    struct tuff_graph *body = round_of(&k, &out);
-    const struct tuff_scan_params scan = {.struct_size = sizeof scan,
-                                          .body = &body,
-                                          .outputs = &out,
-                                          .output_count = 1,
-                                          .carries = &first,
-                                          .carry_count = 1,
-                                          .sequences = sequences,
-                                          .sequence_count = 2,
-                                          .invariants = &skip,
-                                          .invariant_count = 1};
-    tuff_val ways = tuff_scan_last(g, tuff_scan(g, &scan), 0);
+    struct tuff_loop l;
+    if (!tuff_loop_begin(g, &l)) return 0;
+    tuff_val before = tuff_loop_give(&l, TUFF_LOOP_CARRY, first), row = tuff_loop_give(&l, TUFF_LOOP_ROW, sequences[0]);
+    tuff_val there = tuff_loop_give(&l, TUFF_LOOP_ROW, sequences[1]), from = tuff_loop_give(&l, TUFF_LOOP_ALWAYS, skip);
+    tuff_val way = round_of(&k, l.body, before, row, there, from);
+    tuff_val ways = tuff_scan_last(g, tuff_loop_end(&l, &way, 1, false), 0);
     tuff_val loss = tuff_neg(g, ends(&k, ways, target_lengths));
     if (params.zero_infinity) {
         tuff_val zero = tuff_scalar(g, 0), lost = tuff_equal(g, loss, tuff_scalar(g, INFINITY));

@@ -10,52 +10,112 @@
 
 /* One step, in the body of the loop. */
 struct step {
+    const struct tuff_recurrence *r;
     struct tuff_graph *g;
-    uint32_t h;
-    tuff_val x, product;         /* [n, gates h]: of w_ih and x, of w_hh and h, with the biases */
-    tuff_val state[2], after[2]; /* h, c */
+    tuff_val x, product;             /* of the gates: what the row and what h says, [n, gates h] */
+    tuff_val w_rest, bias, peephole; /* as those of the recurrence */
+    tuff_val state[2], after[2];     /* h, c */
 };
 
-struct cell {
-    const char *name;
-    uint32_t gates, states;
-    bool bias_within; /* the bias of the product with h stands within a formula: it is no part of x's */
-    void (*step)(struct step *s);
-};
-
-static tuff_val gate(const struct step *s, tuff_val gates, uint32_t k)
+/* Numbers k h to k h + count h - 1 of the last axis. */
+static tuff_val part_of(const struct step *s, tuff_val v, uint32_t k, uint32_t count)
 {
-    return tuff_slice_axis(s->g, gates, 1, k * s->h, 1, s->h);
+    return tuff_slice_axis(s->g, v, tuff_type_of(s->g, v).shape.rank - 1, k * s->r->h, 1, count * s->r->h);
+}
+
+/* Gate k of them all, where it sees a state through its peephole. */
+static tuff_val gate(const struct step *s, tuff_val all, uint32_t k, tuff_val seen, uint32_t function)
+{
+    tuff_val x = part_of(s, all, s->r->gate[k], 1);
+    if (s->peephole && seen) x = tuff_add(s->g, x, tuff_mul(s->g, part_of(s, s->peephole, k, 1), seen));
+    return s->r->activate(s->r, s->g, function, x);
 }
 
 static void lstm_step(struct step *s)
 {
     struct tuff_graph *g = s->g;
-    tuff_val gates = tuff_add(g, s->product, s->x);
-    tuff_val i = tuff_sigmoid(g, gate(s, gates, 0)), f = tuff_sigmoid(g, gate(s, gates, 1));
-    tuff_val t = tuff_tanh(g, gate(s, gates, 2)), o = tuff_sigmoid(g, gate(s, gates, 3));
-    tuff_val kept = tuff_mul(g, f, s->state[1]), new = tuff_mul(g, i, t);
-    s->after[1] = tuff_add(g, kept, new);
-    s->after[0] = tuff_mul(g, o, tuff_tanh(g, s->after[1]));
+    tuff_val all = tuff_add(g, s->product, s->x), in = gate(s, all, 0, s->state[1], 0);
+    tuff_val kept = s->r->coupled ? tuff_affine(g, in, -1, 1) : gate(s, all, 2, s->state[1], 0), new = gate(s, all, 3, 0, 1);
+    tuff_val old = tuff_mul(g, kept, s->state[1]);
+    s->after[1] = tuff_add(g, old, tuff_mul(g, in, new));
+    tuff_val out = gate(s, all, 1, s->after[1], 0);
+    s->after[0] = tuff_mul(g, out, s->r->activate(s->r, g, 2, s->after[1]));
 }
 
 static void gru_step(struct step *s)
 {
     struct tuff_graph *g = s->g;
-    tuff_val both = tuff_add(g, s->product, s->x);
-    tuff_val r = tuff_sigmoid(g, gate(s, both, 0)), z = tuff_sigmoid(g, gate(s, both, 1));
-    tuff_val reset = tuff_mul(g, r, gate(s, s->product, 2));
-    tuff_val new = tuff_tanh(g, tuff_add(g, gate(s, s->x, 2), reset));
+    const bool linear = s->r->linear;
+    tuff_val of_x = part_of(s, s->x, 0, 2), both = tuff_add(g, part_of(s, s->product, 0, 2), of_x);
+    tuff_val z = gate(s, both, 0, 0, 0), r = gate(s, both, 1, 0, 0);
+    tuff_val rest = linear ? part_of(s, s->product, 2, 1) : tuff_mul(g, r, s->state[0]);
+    if (!linear) rest = tuff_matmul(g, rest, s->w_rest, (struct tuff_matmul_params){.transpose_b = true});
+    if (s->bias) rest = tuff_add(g, rest, s->bias);
+    if (linear) rest = tuff_mul(g, r, rest);
+    tuff_val new = s->r->activate(s->r, g, 1, tuff_add(g, part_of(s, s->x, 2, 1), rest));
     s->after[0] = tuff_add(g, new, tuff_mul(g, z, tuff_sub(g, s->state[0], new)));
 }
 
-static void tanh_step(struct step *s) { s->after[0] = tuff_tanh(s->g, tuff_add(s->g, s->product, s->x)); }
-static void relu_step(struct step *s) { s->after[0] = tuff_relu(s->g, tuff_add(s->g, s->product, s->x)); }
+static void rnn_step(struct step *s) { s->after[0] = s->r->activate(s->r, s->g, 0, tuff_add(s->g, s->product, s->x)); }
 
-static const struct cell cells[] = {[TUFF_CELL_LSTM] = {"lstm", 4, 2, false, lstm_step},
-                                    [TUFF_CELL_GRU] = {"gru", 3, 1, true, gru_step},
-                                    [TUFF_CELL_RNN_TANH] = {"rnn", 1, 1, false, tanh_step},
-                                    [TUFF_CELL_RNN_RELU] = {"rnn", 1, 1, false, relu_step}};
+/* A step past a sequence's length leaves its states as they were; in reverse these come first, so that it begins at its own end. */
+struct tuff_recurrent tuff_recurrence(struct tuff_graph *g, const struct tuff_recurrence *r)
+{
+    static void (*const steps[])(struct step * s) = {rnn_step, gru_step, lstm_step};
+    const struct tuff_matmul_params turned = {.transpose_b = true};
+    const uint32_t states = r->kind == TUFF_RECUR_LSTM ? 2 : 1, n = tuff_type_of(g, r->rows).shape.dim[1];
+    const uint32_t width[2] = {tuff_type_of(g, r->w).shape.dim[1], r->h};
+    struct tuff_recurrent result = {0};
+    struct tuff_loop l;
+    struct step s = {.r = r};
+    if (!tuff_loop_begin(g, &l)) return result;
+    s.g = l.body;
+    for (uint32_t k = 0; k < states; k++) {
+        tuff_val first = r->first[k] ? r->first[k] : tuff_full(g, TUFF_F32, TUFF_SHAPE(n, width[k]), 0);
+        s.state[k] = tuff_loop_give(&l, TUFF_LOOP_CARRY, first);
+    }
+    s.x = tuff_loop_give(&l, TUFF_LOOP_ROW, r->rows);
+    tuff_val here = tuff_loop_give(&l, TUFF_LOOP_ROW, r->seen), w = tuff_loop_give(&l, TUFF_LOOP_ALWAYS, r->w);
+    s.w_rest = tuff_loop_give(&l, TUFF_LOOP_ALWAYS, r->w_rest);
+    s.bias = tuff_loop_give(&l, TUFF_LOOP_ALWAYS, r->bias);
+    s.peephole = tuff_loop_give(&l, TUFF_LOOP_ALWAYS, r->peephole);
+    tuff_val product_bias = tuff_loop_give(&l, TUFF_LOOP_ALWAYS, r->product_bias);
+    tuff_val w_hr = tuff_loop_give(&l, TUFF_LOOP_ALWAYS, r->w_hr);
+    s.product = tuff_matmul(l.body, s.state[0], w, turned);
+    if (product_bias) s.product = tuff_add(l.body, s.product, product_bias);
+    steps[r->kind](&s);
+    if (w_hr) s.after[0] = tuff_matmul(l.body, s.after[0], w_hr, turned);
+    for (uint32_t k = 0; here && k < states; k++) s.after[k] = tuff_select(l.body, here, s.after[k], s.state[k]);
+    tuff_val loop = tuff_loop_end(&l, s.after, states, r->reverse);
+    result.h = tuff_scan_all(g, loop, 0);
+    if (r->seen) result.h = tuff_select(g, r->seen, result.h, tuff_scalar(g, 0));
+    result.h_n = tuff_scan_last(g, loop, 0);
+    result.c_n = states == 2 ? tuff_scan_last(g, loop, 1) : 0;
+    return result;
+}
+
+tuff_val tuff_rounds_seen(struct tuff_graph *g, tuff_val lengths, uint32_t t, uint32_t n)
+{
+    tuff_val round = tuff_iota(g, TUFF_SHAPE(t, n, 1), 0);
+    return tuff_less(g, round, tuff_reshape(g, lengths, TUFF_SHAPE(n, 1)));
+}
+
+/* ---- those of PyTorch -------------------------------------------------------------------------------------------------------------- */
+
+struct cell {
+    const char *name;
+    uint32_t gates, states, kind, gate[4];
+};
+static const struct cell cells[] = {[TUFF_CELL_LSTM] = {"lstm", 4, 2, TUFF_RECUR_LSTM, {0, 3, 1, 2}},
+                                    [TUFF_CELL_GRU] = {"gru", 3, 1, TUFF_RECUR_GRU, {1, 0, 2}},
+                                    [TUFF_CELL_RNN_TANH] = {"rnn", 1, 1, TUFF_RECUR_RNN, {0}},
+                                    [TUFF_CELL_RNN_RELU] = {"rnn", 1, 1, TUFF_RECUR_RNN, {0}}};
+
+static tuff_val activate(const struct tuff_recurrence *r, struct tuff_graph *g, uint32_t function, tuff_val x)
+{
+    if (r->user == &cells[TUFF_CELL_RNN_RELU]) return tuff_relu(g, x);
+    return function || r->kind == TUFF_RECUR_RNN ? tuff_tanh(g, x) : tuff_sigmoid(g, x);
+}
 
 static const struct cell *cell_of(struct tuff_graph *g, enum tuff_cell cell)
 {
@@ -107,94 +167,40 @@ static bool check(struct tuff_graph *g, tuff_val x, const struct cell *cell, con
     return right;
 }
 
-/* The loop's body and what it is given, in the order of its inputs: carries, sequences, invariants. */
-struct loop {
-    struct tuff_graph *g, *body; /* body [owned] until it is given away */
-    tuff_val given[8];
-    uint32_t count;
-};
-
-static tuff_val add(struct loop *l, const char *name, tuff_val given, enum tuff_dtype dtype, struct tuff_shape shape)
-{
-    l->given[l->count++] = given;
-    return tuff_input(l->body, name, dtype, shape);
-}
-
-/* Whether row t of a sequence is there: bool [t, n, 1] */
-static tuff_val seen_of(struct tuff_graph *g, tuff_val lengths, const struct sizes *z)
-{
-    tuff_val round = tuff_iota(g, TUFF_SHAPE(z->t, z->n, 1), 0);
-    return tuff_less(g, round, tuff_reshape(g, lengths, TUFF_SHAPE(z->n, 1)));
-}
-
-/* A step past a sequence's length leaves its states as they were; in reverse these come first, so that it begins at its own end. */
-static tuff_val loop_of(struct tuff_graph *g, const struct cell *cell, const struct tuff_recurrent_params *p,
-                        const struct sizes *z, tuff_val rows, tuff_val seen)
-{
-    struct loop l = {.g = g};
-    struct step s = {.h = z->h};
-    struct tuff_error error;
-    const tuff_val first[2] = {p->h_0, p->c_0};
-    const uint32_t width[2] = {z->p, z->h}, all = cell->gates * z->h;
-    const struct tuff_matmul_params turned = {.transpose_b = true};
-    if (tuff_graph_create(g->context, &l.body, &error) != TUFF_OK)
-        return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
-    s.g = l.body;
-    for (uint32_t k = 0; k < cell->states; k++) {
-        const struct tuff_shape shape = TUFF_SHAPE(z->n, width[k]);
-        s.state[k] = add(&l, k ? "c" : "h", first[k] ? first[k] : tuff_full(g, TUFF_F32, shape, 0), TUFF_F32, shape);
-    }
-    s.x = add(&l, "x", rows, TUFF_F32, TUFF_SHAPE(z->n, all));
-    tuff_val here = seen ? add(&l, "seen", seen, TUFF_BOOL, TUFF_SHAPE(z->n, 1)) : 0;
-    const uint32_t invariants = l.count;
-    tuff_val w = add(&l, "w_hh", p->w_hh, TUFF_F32, TUFF_SHAPE(all, z->p));
-    s.product = tuff_matmul(l.body, s.state[0], w, turned);
-    if (cell->bias_within && p->b_hh)
-        s.product = tuff_add(l.body, s.product, add(&l, "b_hh", p->b_hh, TUFF_F32, TUFF_SHAPE(all)));
-    cell->step(&s);
-    if (p->w_hr)
-        s.after[0] = tuff_matmul(l.body, s.after[0], add(&l, "w_hr", p->w_hr, TUFF_F32, TUFF_SHAPE(z->p, z->h)), turned);
-    for (uint32_t k = 0; here && k < cell->states; k++) s.after[k] = tuff_select(l.body, here, s.after[k], s.state[k]);
-    struct tuff_scan_params scan = {.struct_size = sizeof scan,
-                                    .body = &l.body,
-                                    .outputs = s.after,
-                                    .output_count = cell->states,
-                                    .carries = l.given,
-                                    .carry_count = cell->states,
-                                    .sequences = l.given + cell->states,
-                                    .sequence_count = invariants - cell->states,
-                                    .invariants = l.given + invariants,
-                                    .invariant_count = l.count - invariants,
-                                    .reverse = p->reverse};
-    return tuff_scan(g, &scan);
-}
-
 struct tuff_recurrent tuff_recurrent(struct tuff_graph *g, tuff_val x, const struct tuff_recurrent_params *p)
 {
-    struct tuff_recurrent r = {0};
+    const struct tuff_recurrent none = {0};
     struct sizes z;
     if (!p || p->struct_size < sizeof *p) {
         tuff_graph_fail(g, TUFF_ERR_USAGE,
                         p ? "recurrent: struct_size of its params is not set: .struct_size = sizeof params"
                           : "recurrent: its params are missing (NULL)");
-        return r;
+        return none;
     }
     const struct cell *cell = cell_of(g, p->cell);
-    if (!cell || !check(g, x, cell, p, &z)) return r;
-    tuff_val seen = p->lengths ? seen_of(g, p->lengths, &z) : 0;
+    if (!cell || !check(g, x, cell, p, &z)) return none;
+    tuff_val seen = p->lengths ? tuff_rounds_seen(g, p->lengths, z.t, z.n) : 0;
     if (seen) x = tuff_select(g, seen, x, tuff_scalar(g, 0)); /* what stands there may be anything */
-    tuff_val rows = tuff_reshape(g, x, TUFF_SHAPE(z.t * z.n, z.e)), before = cell->bias_within ? 0 : p->b_hh;
+    const bool within = cell->kind == TUFF_RECUR_GRU;         /* b_hh stands within a formula: it is no part of x's */
+    tuff_val rows = tuff_reshape(g, x, TUFF_SHAPE(z.t * z.n, z.e)), before = within ? 0 : p->b_hh;
     rows = tuff_matmul(g, rows, p->w_ih, (struct tuff_matmul_params){.transpose_b = true});
     if (p->b_ih && before) before = tuff_add(g, p->b_ih, before);
     if (p->b_ih && !before) before = p->b_ih;
     if (before) rows = tuff_add(g, rows, before);
-    rows = tuff_reshape(g, rows, TUFF_SHAPE(z.t, z.n, cell->gates * z.h));
-    tuff_val loop = loop_of(g, cell, p, &z, rows, seen);
-    r.h = tuff_scan_all(g, loop, 0);
-    if (seen) r.h = tuff_select(g, seen, r.h, tuff_scalar(g, 0));
-    r.h_n = tuff_scan_last(g, loop, 0);
-    r.c_n = cell->states == 2 ? tuff_scan_last(g, loop, 1) : 0;
-    return r;
+    struct tuff_recurrence r = {.kind = cell->kind,
+                                .h = z.h,
+                                .linear = true,
+                                .reverse = p->reverse,
+                                .rows = tuff_reshape(g, rows, TUFF_SHAPE(z.t, z.n, cell->gates * z.h)),
+                                .seen = seen,
+                                .first = {p->h_0, p->c_0},
+                                .w = p->w_hh,
+                                .product_bias = within ? p->b_hh : 0,
+                                .w_hr = p->w_hr,
+                                .activate = activate,
+                                .user = cell};
+    memcpy(r.gate, cell->gate, sizeof r.gate);
+    return tuff_recurrence(g, &r);
 }
 
 /* ---- layers and directions -------------------------------------------------------------------------------------------------------- */
@@ -208,7 +214,7 @@ static tuff_val param(const struct tuff_module *l, const char *part, const char 
 }
 
 /* Part k of [k, n, h], or 0 of 0 */
-static tuff_val part_of(struct tuff_graph *g, tuff_val v, uint32_t k)
+static tuff_val state_of(struct tuff_graph *g, tuff_val v, uint32_t k)
 {
     struct tuff_shape s = tuff_type_of(g, v).shape;
     if (!v || !tuff_graph_ok(g)) return 0;
@@ -230,8 +236,8 @@ static struct tuff_recurrent one_of(const struct tuff_module *l, const struct tu
         one.b_hh = param(l, "bias_hh", suffix, TUFF_SHAPE(rows), p->bias, within);
     }
     if (p->proj_size) one.w_hr = param(l, "weight_hr", suffix, TUFF_SHAPE(width, p->units), p->weight_hh, within);
-    one.h_0 = part_of(l->g, p->h_0, k);
-    one.c_0 = part_of(l->g, p->c_0, k);
+    one.h_0 = state_of(l->g, p->h_0, k);
+    one.c_0 = state_of(l->g, p->c_0, k);
     return tuff_recurrent(l->g, x, &one);
 }
 

@@ -3,6 +3,7 @@
  * The gradient of a loop is a loop in the other direction, whose body is the body and its gradient: it computes a step again from the
  * carries before it, which the loop has kept. Its carries are the gradients of the carries, and the sums of those of the invariants. */
 #include "graph/ops/scan.h"
+#include "graph/compose.h"
 #include "graph/ops/view.h"
 
 #include <stdio.h>
@@ -93,6 +94,46 @@ tuff_val tuff_scan(struct tuff_graph *g, const struct tuff_scan_params *p)
         in[p->carry_count + i] = padded(g, p->sequences[i], (uint32_t)attrs.rounds);
     for (uint32_t i = 0; i < p->invariant_count; i++) in[p->carry_count + p->sequence_count + i] = p->invariants[i];
     return tuff_graph_add(g, &tuff_op_scan, in, count, &attrs);
+}
+
+/* ---- built part by part --------------------------------------------------------------------------------------------------------------- */
+
+bool tuff_loop_begin(struct tuff_graph *g, struct tuff_loop *l)
+{
+    struct tuff_error error;
+    *l = (struct tuff_loop){.g = g};
+    if (!tuff_graph_ok(g)) return false;
+    if (tuff_graph_create(g->context, &l->body, &error) == TUFF_OK) return true;
+    return tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
+}
+
+tuff_val tuff_loop_give(struct tuff_loop *l, enum tuff_loop_part part, tuff_val v)
+{
+    char name[16];
+    if (!v) return 0;
+    struct tuff_type type = tuff_type_of(l->g, v);
+    for (uint32_t i = 1; part == TUFF_LOOP_ROW && i < type.shape.rank; i++) type.shape.dim[i - 1] = type.shape.dim[i];
+    if (part == TUFF_LOOP_ROW && type.shape.rank) type.shape.rank--;
+    l->carries += part == TUFF_LOOP_CARRY, l->sequences += part == TUFF_LOOP_ROW;
+    snprintf(name, sizeof name, "in%u", l->count);
+    l->given[l->count++] = v;
+    return tuff_input(l->body, name, type.dtype, type.shape);
+}
+
+tuff_val tuff_loop_end(struct tuff_loop *l, const tuff_val *outputs, uint32_t count, bool reverse)
+{
+    const struct tuff_scan_params params = {.struct_size = sizeof params,
+                                            .body = &l->body,
+                                            .outputs = outputs,
+                                            .output_count = count,
+                                            .carries = l->given,
+                                            .carry_count = l->carries,
+                                            .sequences = l->given + l->carries,
+                                            .sequence_count = l->sequences,
+                                            .invariants = l->given + l->carries + l->sequences,
+                                            .invariant_count = l->count - l->carries - l->sequences,
+                                            .reverse = reverse};
+    return tuff_scan(l->g, &params);
 }
 
 /* ---- results ------------------------------------------------------------------------------------------------------------------ */

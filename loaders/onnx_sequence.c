@@ -1,4 +1,5 @@
 /* onnx_sequence.c - ONNX operators over sequences: recurrent layers and linear attention as loops of the plan, attention, rotary positions, caches. */
+#include "graph/compose.h"
 #include "loaders/onnx_ops.h"
 
 #include <math.h>
@@ -27,55 +28,6 @@ static tuff_val swap_axes(struct tuff_graph *g, tuff_val x, uint32_t a, uint32_t
     uint32_t order[TUFF_MAX_RANK];
     for (uint32_t i = 0; i < TUFF_MAX_RANK; i++) order[i] = i == a ? b : i == b ? a : i;
     return tuff_permute(g, x, order);
-}
-
-/* ---- loops --------------------------------------------------------------------------------------------------------------------------- */
-
-/* A loop's body, and what it is given in the order of its inputs: carries, sequences, invariants. */
-struct loop {
-    struct tuff_graph *g, *body; /* body [owned] until the loop is built */
-    tuff_val given[16];
-    uint32_t carries, sequences, count;
-};
-enum part { CARRY, ROW, ALWAYS };
-
-/* What the body sees of a value; 0 of 0. */
-static tuff_val give(struct loop *l, enum part part, tuff_val v)
-{
-    char name[16];
-    if (!v) return 0;
-    struct tuff_type type = tuff_type_of(l->g, v);
-    for (uint32_t i = 1; part == ROW && i < type.shape.rank; i++) type.shape.dim[i - 1] = type.shape.dim[i];
-    if (part == ROW && type.shape.rank) type.shape.rank--;
-    l->carries += part == CARRY, l->sequences += part == ROW;
-    snprintf(name, sizeof name, "in%u", l->count);
-    l->given[l->count++] = v;
-    return tuff_input(l->body, name, type.dtype, type.shape);
-}
-
-static bool loop_begin(const struct tuff_onnx_op *o, struct loop *l)
-{
-    struct tuff_error error;
-    l->g = o->g;
-    if (tuff_on_failed(o)) return false;
-    if (tuff_graph_create(o->g->context, &l->body, &error) == TUFF_OK) return true;
-    return tuff_graph_fail(o->g, TUFF_ERR_MEMORY, "out of host memory");
-}
-
-static tuff_val loop_end(struct loop *l, const tuff_val *outputs, uint32_t count, bool reverse)
-{
-    const struct tuff_scan_params params = {.struct_size = sizeof params,
-                                            .body = &l->body,
-                                            .outputs = outputs,
-                                            .output_count = count,
-                                            .carries = l->given,
-                                            .carry_count = l->carries,
-                                            .sequences = l->given + l->carries,
-                                            .sequence_count = l->sequences,
-                                            .invariants = l->given + l->carries + l->sequences,
-                                            .invariant_count = l->count - l->carries - l->sequences,
-                                            .reverse = reverse};
-    return tuff_scan(l->g, &params);
 }
 
 /* ---- recurrent layers ------------------------------------------------------------------------------------------------------------------ */
@@ -109,18 +61,14 @@ static const struct activation activations[] = {ACTIVATIONS(ROW)};
 #undef ROW
 
 struct cell {
-    enum kind { RNN, GRU, LSTM } kind;
-    uint32_t gates, functions; /* functions of a direction */
-    uint32_t t, n, e, h;       /* rounds, batch, widths of x and of the state */
-    bool forget, linear;       /* input_forget, linear_before_reset */
-    double clip;               /* 0: none */
+    uint32_t gates, functions, behind; /* functions of a direction, and before those of the second */
+    double clip;                       /* 0: none */
     struct activation used[6];
-    struct tuff_graph *g; /* of one step: */
-    tuff_val x, w, w_rest, bias, peephole, state[2], after[2];
 };
 
 /* Their numbers are in the order of the functions: one for each, or for each that takes one. */
-static bool take_activations(const struct tuff_onnx_op *o, struct cell *c, uint32_t directions)
+static bool take_activations(const struct tuff_onnx_op *o, const struct tuff_recurrence *r, struct cell *c,
+                             uint32_t directions)
 {
     const struct tuff_onnx_attribute *names = tuff_on_attribute(o, "activations"),
                                      *numbers[2] = {tuff_on_attribute(o, "activation_alpha"),
@@ -129,7 +77,7 @@ static bool take_activations(const struct tuff_onnx_op *o, struct cell *c, uint3
     uint32_t taken[2] = {0};
     if (given && given != all) return tuff_on_bad(o, "it has %u activations, %u were to be", given, all);
     for (uint32_t k = 0; k < all; k++) {
-        uint32_t row = given ? 0 : c->kind != RNN && k % c->functions == 0; /* Tanh, Sigmoid */
+        uint32_t row = given ? 0 : r->kind != TUFF_RECUR_RNN && k % c->functions == 0; /* Tanh, Sigmoid */
         while (given && row < TUFF_COUNT(activations) && !tuff_span_is(names->strings.at[k], activations[row].name)) row++;
         if (row == TUFF_COUNT(activations))
             return tuff_on_bad(o, "there is no activation \"%.*s\"", TUFF_SPAN_TEXT(names->strings.at[k]));
@@ -142,9 +90,11 @@ static bool take_activations(const struct tuff_onnx_op *o, struct cell *c, uint3
     return true;
 }
 
-static tuff_val activate(const struct cell *c, const struct activation *used, tuff_val x)
+/* user: a cell, whose functions begin with those of the direction. */
+static tuff_val activate(const struct tuff_recurrence *r, struct tuff_graph *g, uint32_t function, tuff_val x)
 {
-    struct tuff_graph *g = c->g;
+    const struct cell *c = r->user;
+    const struct activation *used = &c->used[function + (r->reverse ? c->behind : 0)];
     const double alpha = used->number[0], beta = used->number[1];
     if (c->clip > 0) x = tuff_clamp(g, x, -c->clip, c->clip);
 #define ROW(name_, numbers, alpha_, beta_, y)                                                                               \
@@ -154,55 +104,9 @@ static tuff_val activate(const struct cell *c, const struct activation *used, tu
     return 0;
 }
 
-/* Numbers k h to k h + count h - 1 of the last axis of [n, ..], or of a vector. */
-static tuff_val part_of(struct tuff_graph *g, tuff_val v, uint32_t k, uint32_t h, uint32_t count)
-{
-    return tuff_slice_axis(g, v, tuff_type_of(g, v).shape.rank - 1, k * h, 1, count * h);
-}
-
 static tuff_val turned(struct tuff_graph *g, tuff_val a, tuff_val w) /* a w^T */
 {
     return tuff_matmul(g, a, w, (struct tuff_matmul_params){.transpose_b = true});
-}
-
-/* Gate k of them all, where it sees a state through its peephole. */
-static tuff_val gate(const struct cell *c, tuff_val all, uint32_t k, tuff_val seen, const struct activation *used)
-{
-    struct tuff_graph *g = c->g;
-    tuff_val x = part_of(g, all, k, c->h, 1);
-    if (c->peephole && seen) x = tuff_add(g, x, tuff_mul(g, part_of(g, c->peephole, k, c->h, 1), seen));
-    return activate(c, used, x);
-}
-
-/* Gates i, o, f, c; peepholes i, o, f. */
-static void lstm_step(struct cell *c, const struct activation *f)
-{
-    struct tuff_graph *g = c->g;
-    const tuff_val all = tuff_add(g, c->x, turned(g, c->state[0], c->w)), in = gate(c, all, 0, c->state[1], &f[0]);
-    const tuff_val kept = c->forget ? tuff_affine(g, in, -1, 1) : gate(c, all, 2, c->state[1], &f[0]),
-                   new = gate(c, all, 3, 0, &f[1]), old = tuff_mul(g, kept, c->state[1]);
-    c->after[1] = tuff_add(g, old, tuff_mul(g, in, new));
-    const tuff_val out = gate(c, all, 1, c->after[1], &f[0]);
-    c->after[0] = tuff_mul(g, out, activate(c, &f[2], c->after[1]));
-}
-
-/* Gates z, r, h. */
-static void gru_step(struct cell *c, const struct activation *f)
-{
-    struct tuff_graph *g = c->g;
-    const tuff_val product = turned(g, c->state[0], c->w);
-    const tuff_val of_x = part_of(g, c->x, 0, c->h, 2), both = tuff_add(g, of_x, part_of(g, product, 0, c->h, 2)),
-                   z = gate(c, both, 0, 0, &f[0]), r = gate(c, both, 1, 0, &f[0]);
-    tuff_val rest = c->linear ? part_of(g, product, 2, c->h, 1) : turned(g, tuff_mul(g, r, c->state[0]), c->w_rest);
-    if (c->bias) rest = tuff_add(g, rest, c->bias);
-    if (c->linear) rest = tuff_mul(g, r, rest);
-    const tuff_val new = activate(c, &f[1], tuff_add(g, part_of(g, c->x, 2, c->h, 1), rest));
-    c->after[0] = tuff_add(g, new, tuff_mul(g, z, tuff_sub(g, c->state[0], new)));
-}
-
-static void rnn_step(struct cell *c, const struct activation *f)
-{
-    c->after[0] = activate(c, f, tuff_add(c->g, c->x, turned(c->g, c->state[0], c->w)));
 }
 
 /* Row d of a value, without that axis; 0 of 0. */
@@ -216,46 +120,28 @@ static tuff_val row_of(struct tuff_graph *g, tuff_val v, uint32_t d)
     return tuff_reshape(g, row, shape);
 }
 
-/* in: operands, each of this direction. Results: all h, the last h, the last c. */
+/* in: operands, each of this direction. */
 enum operand { X, W, R, B, LENGTHS, H_0, C_0, P, OPERANDS };
-static void run_direction(const struct tuff_onnx_op *o, struct cell *c, const tuff_val *in, tuff_val seen, bool reverse,
-                          const struct activation *used, tuff_val *results)
+static struct tuff_recurrent run_direction(struct tuff_graph *g, struct tuff_recurrence r, uint32_t gates,
+                                           const tuff_val *in)
 {
-    struct tuff_graph *g = o->g;
-    struct loop l = {0};
-    const uint32_t states = c->kind == LSTM ? 2 : 1, all = c->gates * c->h, most = c->linear ? 2 * c->h : all;
-    tuff_val rows = turned(g, tuff_reshape(g, in[X], TUFF_SHAPE(c->t * c->n, c->e)), in[W]), bias = 0, w = in[R], w_rest = 0;
+    const struct tuff_shape x = tuff_type_of(g, in[X]).shape;
+    const uint32_t all = gates * r.h, most = r.linear ? 2 * r.h : all, before = 0, after = all - most;
+    tuff_val rows = turned(g, tuff_reshape(g, in[X], TUFF_SHAPE(x.dim[0] * x.dim[1], x.dim[2])), in[W]);
     if (in[B]) {
         const tuff_val of_x = tuff_slice_axis(g, in[B], 0, 0, 1, all), of_h = tuff_slice_axis(g, in[B], 0, all, 1, most);
-        const uint32_t before = 0, after = all - most;
         rows = tuff_add(g, rows, of_x);
         rows = tuff_add(g, rows, tuff_pad(g, of_h, &before, &after, 0));
-        if (c->linear) bias = tuff_slice_axis(g, in[B], 0, all + most, 1, c->h);
+        if (r.linear) r.bias = tuff_slice_axis(g, in[B], 0, all + most, 1, r.h);
     }
-    if (c->kind == GRU && !c->linear) {
-        w = tuff_slice_axis(g, in[R], 0, 0, 1, 2 * c->h);
-        w_rest = tuff_slice_axis(g, in[R], 0, 2 * c->h, 1, c->h);
+    r.w = in[R];
+    if (r.kind == TUFF_RECUR_GRU && !r.linear) {
+        r.w = tuff_slice_axis(g, in[R], 0, 0, 1, 2 * r.h);
+        r.w_rest = tuff_slice_axis(g, in[R], 0, 2 * r.h, 1, r.h);
     }
-    rows = tuff_reshape(g, rows, TUFF_SHAPE(c->t, c->n, all));
-    if (!loop_begin(o, &l)) return;
-    c->g = l.body;
-    for (uint32_t k = 0; k < states; k++) {
-        const tuff_val first = in[H_0 + k] ? in[H_0 + k] : tuff_full(g, TUFF_F32, TUFF_SHAPE(c->n, c->h), 0);
-        c->state[k] = give(&l, CARRY, first);
-    }
-    c->x = give(&l, ROW, rows);
-    const tuff_val here = give(&l, ROW, seen);
-    c->w = give(&l, ALWAYS, w);
-    c->w_rest = give(&l, ALWAYS, w_rest);
-    c->bias = give(&l, ALWAYS, bias);
-    c->peephole = give(&l, ALWAYS, in[P]);
-    (c->kind == LSTM ? lstm_step : c->kind == GRU ? gru_step : rnn_step)(c, used);
-    for (uint32_t k = 0; here && k < states; k++) c->after[k] = tuff_select(l.body, here, c->after[k], c->state[k]);
-    const tuff_val loop = loop_end(&l, c->after, states, reverse);
-    results[0] = tuff_scan_all(g, loop, 0);
-    if (seen) results[0] = tuff_select(g, seen, results[0], tuff_scalar(g, 0));
-    results[1] = tuff_scan_last(g, loop, 0);
-    results[2] = states == 2 ? tuff_scan_last(g, loop, 1) : 0;
+    r.rows = tuff_reshape(g, rows, TUFF_SHAPE(x.dim[0], x.dim[1], all));
+    r.first[0] = in[H_0], r.first[1] = in[C_0], r.peephole = in[P];
+    return tuff_recurrence(g, &r);
 }
 
 /* Steps behind a sequence's end leave the states as they were; in reverse these come first. */
@@ -263,27 +149,33 @@ BUILD(recurrent)
 {
     static const uint32_t ranks[OPERANDS] = {3, 3, 3, 2, 1, 3, 3, 2}, gates[] = {1, 3, 4}, functions[] = {1, 2, 3};
     struct tuff_graph *g = o->g;
-    struct cell c = {.kind = OP_IS("LSTM") ? LSTM : OP_IS("GRU") ? GRU : RNN, .clip = tuff_on_number(o, "clip", 0)};
+    struct tuff_recurrence r = {.kind = OP_IS("LSTM")  ? TUFF_RECUR_LSTM
+                                        : OP_IS("GRU") ? TUFF_RECUR_GRU
+                                                       : TUFF_RECUR_RNN,
+                                .gate = {0, 1, 2, 3},
+                                .activate = activate};
+    const bool lstm = r.kind == TUFF_RECUR_LSTM;
+    struct cell c = {.gates = gates[r.kind], .functions = functions[r.kind], .clip = tuff_on_number(o, "clip", 0)};
     const bool both = tuff_on_text_is(o, "direction", "bidirectional", "forward"),
                reverse = tuff_on_text_is(o, "direction", "reverse", "forward"), batch_first = tuff_on_int(o, "layout", 0);
     const uint32_t directions = both ? 2 : 1;
-    tuff_val in[OPERANDS] = {0}, one[OPERANDS], seen = 0, results[2][3] = {{0}};
+    tuff_val in[OPERANDS] = {0}, one[OPERANDS];
+    struct tuff_recurrent results[2] = {{0}};
     if (!filled(o, 3)) return false;
-    for (uint32_t i = 0; i < (c.kind == LSTM ? OPERANDS : C_0); i++) {
+    for (uint32_t i = 0; i < (lstm ? OPERANDS : C_0); i++) {
         in[i] = i != LENGTHS ? ranked(o, i, ranks[i]) : tuff_on_has(o, i) ? tuff_on_i32(o, i) : 0;
         if (batch_first && in[i] && (i == X || i == H_0 || i == C_0)) in[i] = swap_axes(g, in[i], 0, 1);
     }
-    c.gates = gates[c.kind], c.functions = functions[c.kind];
-    c.forget = c.kind == LSTM && tuff_on_int(o, "input_forget", 0);
-    c.linear = c.kind == GRU && tuff_on_int(o, "linear_before_reset", 0);
-    if (tuff_on_failed(o) || !take_activations(o, &c, directions)) return false;
+    c.behind = both ? c.functions : 0;
+    r.coupled = lstm && tuff_on_int(o, "input_forget", 0);
+    r.linear = r.kind == TUFF_RECUR_GRU && tuff_on_int(o, "linear_before_reset", 0);
+    if (tuff_on_failed(o) || !take_activations(o, &r, &c, directions)) return false;
     const struct tuff_shape x = shape_of(o, in[X]);
-    c.t = x.dim[0], c.n = x.dim[1], c.e = x.dim[2], c.h = o->in[R].shape.dim[2];
-    const uint32_t all = c.gates * c.h;
-    struct tuff_shape fits[OPERANDS] = {[X] = x, [LENGTHS] = TUFF_SHAPE(c.n)};
-    fits[W] = TUFF_SHAPE(directions, all, c.e), fits[R] = TUFF_SHAPE(directions, all, c.h);
-    fits[B] = TUFF_SHAPE(directions, 2 * all), fits[P] = TUFF_SHAPE(directions, 3 * c.h);
-    fits[H_0] = fits[C_0] = TUFF_SHAPE(directions, c.n, c.h);
+    const uint32_t t = x.dim[0], n = x.dim[1], h = o->in[R].shape.dim[2], all = c.gates * h;
+    struct tuff_shape fits[OPERANDS] = {[X] = x, [LENGTHS] = TUFF_SHAPE(n)};
+    fits[W] = TUFF_SHAPE(directions, all, x.dim[2]), fits[R] = TUFF_SHAPE(directions, all, h);
+    fits[B] = TUFF_SHAPE(directions, 2 * all), fits[P] = TUFF_SHAPE(directions, 3 * h);
+    fits[H_0] = fits[C_0] = TUFF_SHAPE(directions, n, h);
     for (uint32_t i = 0; i < OPERANDS; i++) {
         const struct tuff_shape shape = shape_of(o, in[i]);
         char want[128];
@@ -291,19 +183,21 @@ BUILD(recurrent)
             return tuff_on_bad(o, "operand %u is not %s", i, tuff_shape_text(&fits[i], want, sizeof want));
     }
     if (in[LENGTHS]) {
-        const tuff_val round = tuff_iota(g, TUFF_SHAPE(c.t, c.n, 1), 0);
-        seen = tuff_less(g, round, tuff_reshape(g, in[LENGTHS], TUFF_SHAPE(c.n, 1)));
-        in[X] = tuff_select(g, seen, in[X], tuff_scalar(g, 0)); /* what stands there may be anything */
+        r.seen = tuff_rounds_seen(g, in[LENGTHS], t, n);
+        in[X] = tuff_select(g, r.seen, in[X], tuff_scalar(g, 0)); /* what stands there may be anything */
     }
+    r.h = h, r.user = &c;
     for (uint32_t d = 0; d < directions; d++) {
         for (uint32_t i = 0; i < OPERANDS; i++) one[i] = i == X || i == LENGTHS ? in[i] : row_of(g, in[i], d);
-        run_direction(o, &c, one, seen, reverse || d == 1, c.used + d * c.functions, results[d]);
+        r.reverse = reverse || d == 1;
+        results[d] = run_direction(g, r, c.gates, one);
     }
-    for (uint32_t k = 0; k < 3 && results[0][k] && !tuff_on_failed(o); k++) {
+    const tuff_val first[] = {results[0].h, results[0].h_n, results[0].c_n},
+                   second[] = {results[1].h, results[1].h_n, results[1].c_n};
+    for (uint32_t k = 0; k < 3 && first[k] && !tuff_on_failed(o); k++) {
         const int axis = k == 0;
         const uint32_t order[] = {2, 0, 1, 3}; /* [t, directions, n, h] */
-        const tuff_val parts[2] = {tuff_unsqueeze(g, results[0][k], axis),
-                                   both ? tuff_unsqueeze(g, results[1][k], axis) : 0};
+        const tuff_val parts[2] = {tuff_unsqueeze(g, first[k], axis), both ? tuff_unsqueeze(g, second[k], axis) : 0};
         tuff_val y = tuff_concat(g, parts, directions, axis);
         if (batch_first) y = k == 0 ? tuff_permute(g, y, order) : swap_axes(g, y, 0, 1);
         tuff_on_put(o, k, y);
@@ -442,7 +336,7 @@ BUILD(rotary)
 BUILD(linear_attention)
 {
     struct tuff_graph *g = o->g;
-    struct loop l = {0};
+    struct tuff_loop l;
     if (!filled(o, 3)) return false;
     const int64_t heads = tuff_on_int(o, "q_num_heads", 0), key_heads = tuff_on_int(o, "kv_num_heads", 0);
     const bool plain = tuff_on_text_is(o, "update_rule", "linear", "gated_delta"),
@@ -462,14 +356,14 @@ BUILD(linear_attention)
     tuff_val rows[5] = {tuff_reshape(g, q, TUFF_SHAPE(t, b, hk, shared, dk)), tuff_unsqueeze(g, k, 3),
                         tuff_unsqueeze(g, v, 3), decay ? tuff_unsqueeze(g, tuff_exp(g, decay), 4) : 0,
                         beta ? tuff_unsqueeze(g, beta, 4) : 0};
-    if (!loop_begin(o, &l)) return false;
-    tuff_val s = give(&l, CARRY, past ? past : tuff_full(g, TUFF_F32, TUFF_SHAPE(b, hk, dk, dv), 0));
-    for (uint32_t i = 0; i < 5; i++) rows[i] = give(&l, ROW, rows[i]);
+    if (tuff_on_failed(o) || !tuff_loop_begin(g, &l)) return false;
+    tuff_val s = tuff_loop_give(&l, TUFF_LOOP_CARRY, past ? past : tuff_full(g, TUFF_F32, TUFF_SHAPE(b, hk, dk, dv), 0));
+    for (uint32_t i = 0; i < 5; i++) rows[i] = tuff_loop_give(&l, TUFF_LOOP_ROW, rows[i]);
     struct tuff_graph *body = l.body;
     if (rows[3]) s = tuff_mul(body, s, rows[3]);
     if (rows[4]) rows[2] = tuff_mul(body, rows[4], tuff_sub(body, rows[2], tuff_on_matmul(body, rows[1], s)));
     s = tuff_add(body, s, tuff_mul(body, tuff_reshape(body, rows[1], TUFF_SHAPE(b, hk, dk, 1)), rows[2]));
-    const tuff_val loop = loop_end(&l, (tuff_val[]){s, tuff_on_matmul(body, rows[0], s)}, 2, false);
+    const tuff_val loop = tuff_loop_end(&l, (tuff_val[]){s, tuff_on_matmul(body, rows[0], s)}, 2, false);
     const double scale = tuff_on_number(o, "scale", 0);
     tuff_val y = swap_axes(g, tuff_scan_all(g, loop, 1), 0, 1); /* [b, t, hk, shared, dv] */
     y = tuff_affine(g, tuff_reshape(g, y, TUFF_SHAPE(b, t, sq.dim[2] * dv)), scale != 0 ? scale : 1 / sqrt(dk), 0);
