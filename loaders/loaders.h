@@ -130,14 +130,14 @@ struct tuff_tensors_params {
 /* Writes a safetensors file; path holds the old or the new content whole. The header lists arrays and texts in the order
  * given; the data lies by falling element size, so that every array is aligned to its element. Reading gives every bit back.
  * Errors: USAGE (an empty or repeated name, "__metadata__", text that is not UTF-8, bytes that do not fit the shape), FILE,
- * MEMORY, UNSUPPORTED (a build without cJSON). */
+ * MEMORY. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_safetensors_write(struct tuff_context *context, const char *path,
                                                             const struct tuff_tensors_params *params,
                                                             struct tuff_error *error);
 
 /* Writes a checkpoint or a model: a ".tuff" container with a section for each array and text, and the text "tuff.kind". All of
  * the file lies under checksums, so every flipped bit is refused when it is read.
- * Keys that begin with "tuff." are reserved. Errors: as tuff_safetensors_write, but for UNSUPPORTED. */
+ * Keys that begin with "tuff." are reserved. Errors: as tuff_safetensors_write. */
 TUFF_API TUFF_MUST_CHECK tuff_status tuff_checkpoint_write(struct tuff_context *context, const char *path,
                                                            const struct tuff_tensors_params *params,
                                                            struct tuff_error *error);

@@ -1,6 +1,6 @@
 /* safetensors_write.c - writes safetensors files.
  *
- * The header is a cJSON tree, printed; the data is not copied: the file is written from parts. Arrays lie by falling
+ * The data is not copied: the file is written from parts. Arrays lie by falling
  * element size, which aligns each to its element without holes; the header is padded to 8 bytes with blanks. */
 #include "loaders/safetensors.h"
 
@@ -69,77 +69,35 @@ tuff_status tuff_tensors_check(struct tuff_context *context, const struct tuff_t
     return check_names(context, params, error);
 }
 
-#if TUFF_HAVE_JSON
-#include <cjson/cJSON.h>
-
-/* Adds an item; deletes it where that fails. */
-static bool add(cJSON *object, const char *key, cJSON *item)
+/* The header, padded. */
+static void describe(const struct tuff_tensors_params *params, const uint64_t *offsets, struct tuff_text *text)
 {
-    if (item && (key ? cJSON_AddItemToObject(object, key, item) : cJSON_AddItemToArray(object, item))) return true;
-    cJSON_Delete(item);
-    return false;
-}
-
-static cJSON *describe(const struct tuff_array *array, uint64_t offset)
-{
-    cJSON *entry = cJSON_CreateObject(), *shape = cJSON_CreateArray(), *offsets = cJSON_CreateArray();
-    bool good = entry && shape && offsets && add(entry, "dtype", cJSON_CreateString(tuff_element_name(array->element)));
-    for (uint32_t i = 0; good && i < array->rank; i++) good = add(shape, NULL, cJSON_CreateNumber((double)array->dim[i]));
-    good = good && add(offsets, NULL, cJSON_CreateNumber((double)offset));
-    good = good && add(offsets, NULL, cJSON_CreateNumber((double)(offset + array->bytes)));
-    if (good) {
-        good = add(entry, "shape", shape);
-        good = add(entry, "data_offsets", offsets) && good;
-        if (good) return entry;
-    } else {
-        cJSON_Delete(shape);
-        cJSON_Delete(offsets);
+    tuff_text_add(text, params->text_count ? "{\"__metadata__\":{" : "{");
+    for (size_t i = 0; i < params->text_count; i++) {
+        if (i) tuff_text_add(text, ",");
+        tuff_text_quote(text, params->texts[i].key, TUFF_QUOTE_JSON);
+        tuff_text_add(text, ":");
+        tuff_text_quote(text, params->texts[i].value, TUFF_QUOTE_JSON);
     }
-    cJSON_Delete(entry);
-    return NULL;
-}
-
-static cJSON *describe_all(const struct tuff_tensors_params *params, const uint64_t *offsets)
-{
-    cJSON *root = cJSON_CreateObject(), *texts = cJSON_CreateObject();
-    bool good = root && texts;
-    for (size_t i = 0; good && i < params->text_count; i++)
-        good = add(texts, params->texts[i].key, cJSON_CreateString(params->texts[i].value));
-    if (!good || params->text_count == 0) {
-        cJSON_Delete(texts);
-    } else {
-        good = add(root, "__metadata__", texts);
+    if (params->text_count) tuff_text_add(text, "}");
+    for (size_t i = 0; i < params->array_count; i++) {
+        const struct tuff_array *a = &params->arrays[i];
+        if (i || params->text_count) tuff_text_add(text, ",");
+        tuff_text_quote(text, a->name, TUFF_QUOTE_JSON);
+        tuff_text_add(text, ":{\"dtype\":\"%s\",\"shape\":[", tuff_element_name(a->element));
+        for (uint32_t d = 0; d < a->rank; d++) tuff_text_add(text, "%s%llu", d ? "," : "", (unsigned long long)a->dim[d]);
+        tuff_text_add(text, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)offsets[i],
+                      (unsigned long long)(offsets[i] + a->bytes));
     }
-    for (size_t i = 0; good && i < params->array_count; i++)
-        good = add(root, params->arrays[i].name, describe(&params->arrays[i], offsets[i]));
-    if (good) return root;
-    cJSON_Delete(root);
-    return NULL;
+    tuff_text_add(text, "}");
+    for (size_t blanks = (8 - text->length % 8) % 8; blanks > 0; blanks--) tuff_text_add(text, " ");
 }
 
-/* The header behind its length, padded, as the first part. */
-static tuff_status print_header(struct tuff_arena *arena, const cJSON *root, struct tuff_os_part *part,
-                                struct tuff_error *error)
-{
-    char *json = root ? cJSON_PrintUnformatted(root) : NULL;
-    if (!json) return tuff_fail_memory(arena->context, error);
-    size_t length = strlen(json), padded = tuff_align(length, 8);
-    char *header = tuff_arena_alloc(arena, TUFF_SAFETENSORS_LENGTH + padded);
-    if (header) {
-        for (int i = 0; i < TUFF_SAFETENSORS_LENGTH; i++) header[i] = (char)((uint64_t)padded >> 8 * i);
-        memset(header + TUFF_SAFETENSORS_LENGTH, ' ', padded);
-        memcpy(header + TUFF_SAFETENSORS_LENGTH, json, length);
-        *part = (struct tuff_os_part){.data = header, .bytes = TUFF_SAFETENSORS_LENGTH + padded};
-    }
-    cJSON_free(json);
-    return header ? TUFF_OK : tuff_fail_memory(arena->context, error);
-}
-
-/* Offsets in the data, and the parts in their order, behind the header; returns how many parts there are. */
+/* Offsets in the data, and the parts in their order, behind the header and its length; returns how many there are. */
 static size_t lay_out(const struct tuff_tensors_params *params, uint64_t *offsets, struct tuff_os_part *parts)
 {
     uint64_t at = 0;
-    size_t count = 1;
+    size_t count = 2;
     for (size_t size = 8; size >= 1; size /= 2)
         for (size_t i = 0; i < params->array_count; i++) {
             const struct tuff_array *array = &params->arrays[i];
@@ -151,36 +109,29 @@ static size_t lay_out(const struct tuff_tensors_params *params, uint64_t *offset
     return count;
 }
 
-static tuff_status store(struct tuff_context *context, const char *path, const struct tuff_tensors_params *params,
-                         struct tuff_error *error)
-{
-    struct tuff_arena arena;
-    tuff_arena_init(&arena, context);
-    uint64_t *offsets = tuff_arena_alloc(&arena, params->array_count * sizeof *offsets);
-    struct tuff_os_part *parts = tuff_arena_alloc(&arena, (params->array_count + 1) * sizeof *parts);
-    tuff_status status = offsets && parts ? TUFF_OK : tuff_fail_memory(context, error);
-    if (status == TUFF_OK) {
-        size_t count = lay_out(params, offsets, parts);
-        cJSON *root = describe_all(params, offsets);
-        status = print_header(&arena, root, &parts[0], error);
-        cJSON_Delete(root);
-        if (status == TUFF_OK) status = tuff_os_write_atomic(context, path, parts, count, error);
-    }
-    tuff_arena_finish(&arena);
-    return status;
-}
-
-#endif
-
 tuff_status tuff_safetensors_write(struct tuff_context *context, const char *path, const struct tuff_tensors_params *params,
                                    struct tuff_error *error)
 {
     TUFF_REQUIRE(context, error, context && path && params);
     TUFF_TRY(tuff_tensors_check(context, params, false, error));
-#if TUFF_HAVE_JSON
-    return store(context, path, params, error);
-#else
-    return tuff_fail(context, error, TUFF_ERR_UNSUPPORTED,
-                     "cannot write safetensors: this Tuff is built without cJSON (option TUFF_JSON)");
-#endif
+    struct tuff_arena arena;
+    struct tuff_text text;
+    uint8_t length[TUFF_SAFETENSORS_LENGTH];
+    tuff_arena_init(&arena, context);
+    tuff_text_init(&text, context);
+    uint64_t *offsets = tuff_arena_alloc(&arena, params->array_count * sizeof *offsets);
+    struct tuff_os_part *parts = tuff_arena_alloc(&arena, (params->array_count + 2) * sizeof *parts);
+    tuff_status status = TUFF_OK;
+    if (offsets && parts) {
+        const size_t count = lay_out(params, offsets, parts);
+        describe(params, offsets, &text);
+        for (int i = 0; i < TUFF_SAFETENSORS_LENGTH; i++) length[i] = (uint8_t)((uint64_t)text.length >> 8 * i);
+        parts[0] = (struct tuff_os_part){.data = length, .bytes = sizeof length};
+        parts[1] = (struct tuff_os_part){.data = text.data, .bytes = text.length};
+        if (!text.failed) status = tuff_os_write_atomic(context, path, parts, count, error);
+    }
+    if (!offsets || !parts || text.failed) status = tuff_fail_memory(context, error);
+    tuff_text_finish(&text);
+    tuff_arena_finish(&arena);
+    return status;
 }
