@@ -77,9 +77,9 @@ struct tuff_onnx_row {
     const char *domain, *name;
     int since; /* the first version of the operator sets that it holds for; a later row of the name ends it */
     uint32_t flags;
-    enum tuff_onnx_dtype result;                       /* of pointwise rows; NONE: that of operand 0 */
-    bool (*build)(struct tuff_onnx_op *o);             /* false: it failed */
-    tuff_val (*one)(struct tuff_graph *g, tuff_val a); /* of pointwise rows: Tuff's operator */
+    enum tuff_onnx_dtype result;                                 /* of pointwise rows; NONE: that of operand 0 */
+    bool (*build)(struct tuff_onnx_op *o, struct tuff_graph *g); /* false: it failed */
+    tuff_val (*one)(struct tuff_graph *g, tuff_val a);           /* of pointwise rows: Tuff's operator */
     tuff_val (*two)(struct tuff_graph *g, tuff_val a, tuff_val b);
 };
 extern const struct tuff_onnx_row tuff_onnx_rows[];

@@ -674,7 +674,7 @@ static bool dispatch(struct tuff_onnx_op *o)
     const struct tuff_onnx *onnx = o->b->onnx;
     const struct tuff_onnx_function *function = function_of(o->b, o->node->op, o->node->domain, o->node->overload);
     if (function) return call_function(o, function);
-    if (o->row) return o->row->build(o);
+    if (o->row) return o->row->build(o, o->g);
     if (onnx->params.own && onnx->params.own(onnx->params.own_user, o->g, o)) return true;
     if (o->version == 0) return tuff_on_bad(o, "the model does not say which version of its domain's operators it is of");
     return tuff_on_refuse(o, "this operator is not covered");

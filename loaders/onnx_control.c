@@ -113,8 +113,7 @@ BUILD(scan)
                 if (d != axis) shape.dim[shape.rank++] = o->in[i].shape.dim[d];
             in[i] = (struct tuff_onnx_val){.type = o->in[i].type, .shape = shape, .on = o->in[i].on};
             if (tuff_shape_count(&shape))
-                in[i].v = tuff_reshape(o->g, tuff_slice_axis(o->g, tuff_on(o, i), axis, back ? rounds - 1 - t : t, 1, 1),
-                                       shape);
+                in[i].v = tuff_reshape(g, tuff_slice_axis(g, tuff_on(o, i), axis, back ? rounds - 1 - t : t, 1, 1), shape);
         }
         if (!tuff_on_subgraph(o, body->g, in, o->in_count, out + t * o->out_count, o->out_count)) return false;
         for (uint32_t i = 0; i < carries; i++) in[i] = out[t * o->out_count + i];

@@ -19,8 +19,8 @@ BUILD(gather_elements)
     for (uint32_t i = 0; i < size.rank; i++) step[i] = 1; /* indices may have less of the other axes */
     size.dim[axis] = o->in[0].shape.dim[axis];
     if (tuff_on_empty(o, 1)) return tuff_on_put_full(o, 0, o->in[0].type, o->in[1].shape, 0);
-    return tuff_on_put(
-        o, 0, tuff_gather_elements(o->g, tuff_slice(o->g, tuff_on(o, 0), start, step, size.dim), tuff_on(o, 1), axis));
+    return tuff_on_put(o, 0,
+                       tuff_gather_elements(g, tuff_slice(g, tuff_on(o, 0), start, step, size.dim), tuff_on(o, 1), axis));
 }
 
 static bool scatter_mode(const struct tuff_onnx_op *o, enum tuff_scatter_mode *mode)
@@ -40,7 +40,7 @@ BUILD(scatter_elements)
     if (axis < 0 || !scatter_mode(o, &mode)) return false;
     if (tuff_on_empty(o, 1)) return o->out[0] = o->in[0], true;
     const tuff_val x = tuff_on_wide(o, 0), places = tuff_on_i32(o, 1), source = tuff_on_wide(o, 2);
-    return tuff_on_put(o, 0, tuff_scatter(o->g, x, places, source, axis, mode));
+    return tuff_on_put(o, 0, tuff_scatter(g, x, places, source, axis, mode));
 }
 
 /* Places [.., r] among the axes from `batch` on, as one number each, counted over these axes; negative ones count from the end. */
@@ -64,7 +64,6 @@ static tuff_val flat_places(const struct tuff_onnx_op *o, uint32_t batch, uint32
 
 BUILD(gather_nd)
 {
-    struct tuff_graph *g = o->g;
     const uint32_t batch = (uint32_t)tuff_on_int(o, "batch_dims", 0), rank = o->in[0].shape.rank,
                    places = o->in[1].shape.rank;
     const struct tuff_shape *x = &o->in[0].shape, *at = &o->in[1].shape;
@@ -88,7 +87,6 @@ BUILD(gather_nd)
 
 BUILD(scatter_nd)
 {
-    struct tuff_graph *g = o->g;
     const struct tuff_shape *x = &o->in[0].shape, *at = &o->in[1].shape;
     const uint32_t r = at->rank ? at->dim[at->rank - 1] : 0;
     enum tuff_scatter_mode mode;
@@ -120,14 +118,13 @@ BUILD(topk)
         none.dim[axis] = 0;
         return tuff_on_put_full(o, 0, o->in[0].type, none, 0) && tuff_on_put_full(o, 1, TUFF_ONNX_INT64, none, 0);
     }
-    const struct tuff_topk top = tuff_topk(o->g, tuff_on_wide(o, 0), params);
+    const struct tuff_topk top = tuff_topk(g, tuff_on_wide(o, 0), params);
     tuff_on_put_as(o, 1, top.indices, TUFF_ONNX_INT64);
     return tuff_on_put(o, 0, top.values);
 }
 
 BUILD(one_hot)
 {
-    struct tuff_graph *g = o->g;
     const double *depth = tuff_on_known(o, 1);
     const struct tuff_shape *x = &o->in[0].shape;
     const int axis = tuff_on_axis(o, tuff_on_int(o, "axis", -1), x->rank + 1);
@@ -155,7 +152,6 @@ static tuff_val above(struct tuff_graph *g, const struct tuff_shape *shape, doub
 
 BUILD(trilu)
 {
-    struct tuff_graph *g = o->g;
     const bool upper = tuff_on_int(o, "upper", 1);
     const double *known = tuff_on_has(o, 1) ? tuff_on_known(o, 1) : NULL;
     const double k = fmax(-1e9, fmin(1e9, known ? known[0] : 0));
@@ -171,8 +167,8 @@ BUILD(eye_like)
 {
     const int64_t dtype = tuff_on_int(o, "dtype", o->in[0].type);
     if (o->in[0].shape.rank != 2) return tuff_on_bad(o, "it has %u axes", o->in[0].shape.rank);
-    const tuff_val hit = above(o->g, &o->in[0].shape, (double)tuff_on_int(o, "k", 0), true);
-    return tuff_on_put_as(o, 0, tuff_cast(o->g, hit, tuff_is_float(tuff_onnx_type_row(dtype)->dtype) ? TUFF_F32 : TUFF_I32),
+    const tuff_val hit = above(g, &o->in[0].shape, (double)tuff_on_int(o, "k", 0), true);
+    return tuff_on_put_as(o, 0, tuff_cast(g, hit, tuff_is_float(tuff_onnx_type_row(dtype)->dtype) ? TUFF_F32 : TUFF_I32),
                           (enum tuff_onnx_dtype)dtype);
 }
 
@@ -212,7 +208,7 @@ BUILD(compress)
     if (!places) return false;
     if (!found) return shape.dim[axis] = 0, tuff_on_put_full(o, 0, o->in[0].type, shape, 0);
     const tuff_val at = tuff_on_make(o, TUFF_ONNX_INT64, TUFF_SHAPE(found), places).v;
-    return tuff_on_put(o, 0, tuff_gather(o->g, tuff_reshape(o->g, tuff_on(o, 0), shape), at, axis));
+    return tuff_on_put(o, 0, tuff_gather(g, tuff_reshape(g, tuff_on(o, 0), shape), at, axis));
 }
 
 struct slab { /* a row along an axis, for sorting */
@@ -389,7 +385,6 @@ BUILD(tf_idf)
 
 BUILD(bits)
 {
-    struct tuff_graph *g = o->g;
     const tuff_val a = tuff_on_i32(o, 0), b = tuff_on_has(o, 1) ? tuff_on_i32(o, 1) : 0;
     if (OP_IS("BitwiseAnd")) return tuff_on_put(o, 0, tuff_bit_and(g, a, b));
     if (OP_IS("BitwiseOr")) return tuff_on_put(o, 0, tuff_bit_or(g, a, b));
@@ -425,7 +420,6 @@ BUILD(bit_cast)
 
 BUILD(random)
 {
-    struct tuff_graph *g = o->g;
     const bool like = o->in_count > 0, bernoulli = OP_IS("Bernoulli"),
                normal = OP_IS("RandomNormal") || OP_IS("RandomNormalLike");
     int64_t list[TUFF_MAX_RANK];

@@ -5,7 +5,8 @@
 #include "graph/dtype.h"
 #include "loaders/onnx.h"
 
-#define BUILD(function) bool tuff_onnx_build_##function(struct tuff_onnx_op *o)
+/* g is that of o. */
+#define BUILD(function) bool tuff_onnx_build_##function(struct tuff_onnx_op *o, __attribute__((unused)) struct tuff_graph *g)
 #define OP_IS(name) tuff_span_is(o->node->op, name)
 #define SCALAR ((struct tuff_shape){0})
 

@@ -60,7 +60,7 @@ static bool is_empty(struct tuff_onnx_op *o, enum tuff_onnx_dtype type)
 
 BUILD(one)
 {
-    if (!is_empty(o, o->in[0].type)) tuff_on_put(o, 0, o->row->one(o->g, wide(o, 0)));
+    if (!is_empty(o, o->in[0].type)) tuff_on_put(o, 0, o->row->one(g, wide(o, 0)));
     return !tuff_on_failed(o);
 }
 
@@ -80,7 +80,7 @@ BUILD(two)
     const enum tuff_onnx_dtype type = o->row->result ? o->row->result : o->in[0].type;
     if (is_empty(o, type)) return !tuff_on_failed(o);
     const tuff_val a = wide(o, 0), b = second(o);
-    return tuff_on_put_as(o, 0, o->row->two(o->g, a, b), type);
+    return tuff_on_put_as(o, 0, o->row->two(g, a, b), type);
 }
 
 BUILD(relu)
@@ -88,13 +88,12 @@ BUILD(relu)
     if (is_empty(o, o->in[0].type)) return !tuff_on_failed(o);
     const tuff_val x = wide(o, 0);
     return tuff_on_put(o, 0,
-                       tuff_type_of(o->g, x).dtype == TUFF_I32 ? tuff_maximum(o->g, x, tuff_full(o->g, TUFF_I32, SCALAR, 0))
-                                                               : tuff_relu(o->g, x));
+                       tuff_type_of(g, x).dtype == TUFF_I32 ? tuff_maximum(g, x, tuff_full(g, TUFF_I32, SCALAR, 0))
+                                                            : tuff_relu(g, x));
 }
 
 BUILD(logic)
 {
-    struct tuff_graph *g = o->g;
     if (is_empty(o, TUFF_ONNX_BOOL)) return !tuff_on_failed(o);
     const tuff_val a = tuff_on(o, 0), b = tuff_on(o, 1);
     if (OP_IS("And")) return tuff_on_put(o, 0, tuff_select(g, a, b, tuff_full(g, TUFF_BOOL, SCALAR, 0)));
@@ -107,20 +106,19 @@ BUILD(logical_not)
 {
     if (is_empty(o, TUFF_ONNX_BOOL)) return !tuff_on_failed(o);
     const tuff_val a = wide(o, 0);
-    return tuff_on_put(o, 0, tuff_equal(o->g, a, tuff_full(o->g, TUFF_I32, SCALAR, 0)));
+    return tuff_on_put(o, 0, tuff_equal(g, a, tuff_full(g, TUFF_I32, SCALAR, 0)));
 }
 
 BUILD(mod)
 {
     if (is_empty(o, o->in[0].type)) return !tuff_on_failed(o);
     const tuff_val a = wide(o, 0), b = wide(o, 1);
-    return tuff_on_put(o, 0, tuff_on_int(o, "fmod", 0) ? tuff_fmod(o->g, a, b) : tuff_mod(o->g, a, b));
+    return tuff_on_put(o, 0, tuff_on_int(o, "fmod", 0) ? tuff_fmod(g, a, b) : tuff_mod(g, a, b));
 }
 
 /* A whole base has a whole result, whatever the exponent is. */
 BUILD(pow)
 {
-    struct tuff_graph *g = o->g;
     if (is_empty(o, o->in[0].type)) return !tuff_on_failed(o);
     const tuff_val a = wide(o, 0), b = wide(o, 1);
     if (tuff_on_failed(o)) return false;
@@ -136,7 +134,6 @@ BUILD(pow)
 
 BUILD(variadic)
 {
-    struct tuff_graph *g = o->g;
     if (o->in_count == 0) return tuff_on_bad(o, "it has no operands");
     if (is_empty(o, o->in[0].type)) return !tuff_on_failed(o);
     tuff_val y = wide(o, 0);
@@ -149,7 +146,6 @@ BUILD(variadic)
 
 BUILD(clip)
 {
-    struct tuff_graph *g = o->g;
     if (tuff_on_empty(o, 0)) return tuff_on_put_full(o, 0, o->in[0].type, o->in[0].shape, 0);
     tuff_val x = wide(o, 0);
     if (o->version < 11)
@@ -177,7 +173,7 @@ BUILD(cast_like) { return cast_to(o, o->in[1].type); }
 BUILD(where)
 {
     if (!is_empty(o, o->in[1].type))
-        tuff_on_put_as(o, 0, tuff_select(o->g, tuff_on(o, 0), tuff_on(o, 1), tuff_on(o, 2)), o->in[1].type);
+        tuff_on_put_as(o, 0, tuff_select(g, tuff_on(o, 0), tuff_on(o, 1), tuff_on(o, 2)), o->in[1].type);
     return !tuff_on_failed(o);
 }
 
@@ -185,7 +181,6 @@ BUILD(where)
 
 BUILD(activation)
 {
-    struct tuff_graph *g = o->g;
     const tuff_val x = tuff_on(o, 0);
     tuff_val y = 0;
     if (OP_IS("LeakyRelu")) y = tuff_leaky_relu(g, x, tuff_on_number(o, "alpha", 0.01), 0);
@@ -212,7 +207,6 @@ BUILD(activation)
 
 BUILD(shrink)
 {
-    struct tuff_graph *g = o->g;
     const double lambda = tuff_on_number(o, "lambd", 0.5), bias = tuff_on_number(o, "bias", 0);
     const tuff_val x = tuff_on_f32(o, 0), zero = tuff_scalar(g, 0);
     const tuff_val up = tuff_affine(g, x, 1, bias), down = tuff_affine(g, x, 1, -bias);
@@ -224,7 +218,6 @@ BUILD(shrink)
 /* The slope is broadcast to x, from the right. */
 BUILD(prelu)
 {
-    struct tuff_graph *g = o->g;
     const tuff_val x = wide(o, 0);
     tuff_val slope = wide(o, 1);
     struct tuff_shape channels = {.rank = o->in[0].shape.rank - 1, .dim = {0, 1, 1, 1, 1, 1, 1, 1}};
@@ -239,12 +232,11 @@ BUILD(prelu)
 BUILD(is_nan)
 {
     const tuff_val x = tuff_on(o, 0);
-    return tuff_on_put_as(o, 0, tuff_not_equal(o->g, x, x), TUFF_ONNX_BOOL);
+    return tuff_on_put_as(o, 0, tuff_not_equal(g, x, x), TUFF_ONNX_BOOL);
 }
 
 BUILD(is_inf)
 {
-    struct tuff_graph *g = o->g;
     const bool above = tuff_on_int(o, "detect_positive", 1), below = tuff_on_int(o, "detect_negative", 1);
     const tuff_val x = tuff_on_f32(o, 0), most = tuff_scalar(g, FLT_MAX), least = tuff_scalar(g, -FLT_MAX);
     const tuff_val up = tuff_greater(g, x, most), down = tuff_less(g, x, least), no = tuff_full(g, TUFF_BOOL, SCALAR, 0);
@@ -258,7 +250,6 @@ BUILD(is_inf)
 /* In inference the identity; training needs training_mode (from set 12), which then must be known, and draws from the graph's rng. */
 BUILD(dropout)
 {
-    struct tuff_graph *g = o->g;
     tuff_val x = tuff_on(o, 0), keep = tuff_full(g, TUFF_BOOL, o->in[0].shape, 1);
     const double *asked = o->version >= 12 && tuff_on_has(o, 2) ? tuff_on_known(o, 2) : NULL;
     const bool training = tuff_on_training(o) || (asked && asked[0] != 0);

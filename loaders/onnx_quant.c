@@ -78,7 +78,6 @@ static tuff_val to_steps(struct tuff_graph *g, tuff_val x, tuff_val zero, enum t
 
 BUILD(quantize)
 {
-    struct tuff_graph *g = o->g;
     const struct tuff_shape *x = &o->in[0].shape;
     const int64_t named = tuff_on_int(o, "output_dtype", 0);
     const enum tuff_onnx_dtype type = tuff_on_has(o, 2) ? o->in[2].type : named ? (enum tuff_onnx_dtype)named : TUFF_ONNX_U8;
@@ -92,7 +91,6 @@ BUILD(quantize)
 
 BUILD(dequantize)
 {
-    struct tuff_graph *g = o->g;
     const struct tuff_shape *x = &o->in[0].shape;
     const int64_t named = tuff_on_int(o, "output_dtype", 0);
     const tuff_val scale = beside(o, tuff_on_f32(o, 1), &o->in[1].shape, x);
@@ -107,7 +105,6 @@ BUILD(dequantize)
 /* u8, by the smallest and largest element, 0 among them. */
 BUILD(dynamic_quantize)
 {
-    struct tuff_graph *g = o->g;
     const tuff_val x = tuff_on_f32(o, 0), none = tuff_scalar(g, 0);
     const tuff_val low = tuff_minimum(g, tuff_reduce_min(g, x, 0, TUFF_DROP_AXES), none),
                    high = tuff_maximum(g, tuff_reduce_max(g, x, 0, TUFF_DROP_AXES), none);
@@ -274,7 +271,7 @@ BUILD(qlinear_conv)
     const struct steps x = steps_of(o, 0, 1, 2), w = steps_of(o, 3, 4, 5);
     tuff_val sum = whole_conv(o, &x, &w);
     struct tuff_shape channels = {.rank = o->in[0].shape.rank - 1, .dim = {0, 1, 1, 1, 1, 1, 1, 1}};
-    if (sum && tuff_on_has(o, 8)) sum = tuff_add(o->g, sum, tuff_reshape(o->g, tuff_on_i32(o, 8), channels));
+    if (sum && tuff_on_has(o, 8)) sum = tuff_add(g, sum, tuff_reshape(g, tuff_on_i32(o, 8), channels));
     return put_requantized(o, &x, &w, sum, 1);
 }
 
@@ -291,7 +288,6 @@ static tuff_val meant(const struct tuff_onnx_op *o, uint32_t i)
 
 BUILD(qlinear_pointwise)
 {
-    struct tuff_graph *g = o->g;
     const bool two = OP_IS("QLinearAdd") || OP_IS("QLinearMul");
     const uint32_t at = two ? 6 : 3;
     const tuff_val a = meant(o, 0), b = two ? meant(o, 3) : 0;

@@ -51,7 +51,6 @@ static tuff_val reduced(const struct tuff_onnx_op *o, tuff_val x, uint32_t axes,
 
 BUILD(reduce)
 {
-    struct tuff_graph *g = o->g;
     const uint32_t rank = o->in[0].shape.rank;
     const enum tuff_keep keep = tuff_on_int(o, "keepdims", 1) ? TUFF_KEEP_AXES : TUFF_DROP_AXES;
     uint32_t axes;
@@ -79,7 +78,6 @@ static tuff_val reversed(struct tuff_graph *g, tuff_val x, uint32_t axis)
 
 BUILD(arg)
 {
-    struct tuff_graph *g = o->g;
     const int axis = tuff_on_axis(o, tuff_on_int(o, "axis", 0), o->in[0].shape.rank);
     const enum tuff_keep keep = tuff_on_int(o, "keepdims", 1) ? TUFF_KEEP_AXES : TUFF_DROP_AXES;
     const bool last = tuff_on_int(o, "select_last_index", 0);
@@ -97,13 +95,12 @@ BUILD(cumsum)
     if (at < 0) return false;
     const struct tuff_cumsum_params params = {
         .axis = at, .exclusive = tuff_on_int(o, "exclusive", 0), .reverse = tuff_on_int(o, "reverse", 0)};
-    return tuff_on_put(o, 0, tuff_cumsum(o->g, tuff_on_wide(o, 0), params));
+    return tuff_on_put(o, 0, tuff_cumsum(g, tuff_on_wide(o, 0), params));
 }
 
 /* Element after element: products have no kernel of their own. */
 BUILD(cumprod)
 {
-    struct tuff_graph *g = o->g;
     const double *known = tuff_on_known(o, 1);
     const int axis = known ? tuff_on_axis(o, (int64_t)known[0], o->in[0].shape.rank) : -1;
     const bool reverse = tuff_on_int(o, "reverse", 0), exclusive = tuff_on_int(o, "exclusive", 0);
@@ -135,7 +132,6 @@ static tuff_val hardmax(struct tuff_graph *g, tuff_val x, int axis)
 /* Before set 13 over all axes from `axis` on together. */
 BUILD(softmax)
 {
-    struct tuff_graph *g = o->g;
     struct tuff_shape shape = o->in[0].shape, flat = {.rank = 2, .dim = {1, 1}};
     int axis = tuff_on_axis(o, tuff_on_int(o, "axis", o->version < 13 ? 1 : -1), shape.rank ? shape.rank : 1);
     tuff_val x = tuff_on_f32(o, 0);
@@ -176,7 +172,6 @@ static tuff_val by_channel(struct tuff_graph *g, tuff_val v, uint32_t rank)
 
 BUILD(batch_norm)
 {
-    struct tuff_graph *g = o->g;
     const double eps = tuff_on_number(o, "epsilon", 1e-5), momentum = tuff_on_number(o, "momentum", 0.9);
     const uint32_t rank = o->in[0].shape.rank;
     const tuff_val x = tuff_on_f32(o, 0), scale = tuff_on_f32(o, 1), bias = tuff_on_f32(o, 2), mean = tuff_on_f32(o, 3),
@@ -209,7 +204,6 @@ BUILD(batch_norm)
 /* Of instances: groups of one channel. Before set 21 each group has one scale. */
 BUILD(group_norm)
 {
-    struct tuff_graph *g = o->g;
     const bool instance = OP_IS("InstanceNormalization");
     const uint32_t channels = o->in[0].shape.rank > 1 ? o->in[0].shape.dim[1] : 0;
     const int64_t groups = instance ? channels : tuff_on_int(o, "num_groups", 0);
@@ -229,7 +223,6 @@ BUILD(group_norm)
 /* Over the axes from `axis` on. Results: y, the mean, 1 / deviation. */
 BUILD(layer_norm)
 {
-    struct tuff_graph *g = o->g;
     const uint32_t rank = o->in[0].shape.rank;
     const int axis = tuff_on_axis(o, tuff_on_int(o, "axis", -1), rank);
     const double eps = tuff_on_number(o, "epsilon", 1e-5);
@@ -257,7 +250,6 @@ BUILD(layer_norm)
 /* x / its norm along an axis, 0 where that is 0. */
 BUILD(lp_norm)
 {
-    struct tuff_graph *g = o->g;
     const int axis = tuff_on_axis(o, tuff_on_int(o, "axis", -1), o->in[0].shape.rank);
     const tuff_val x = tuff_on_f32(o, 0), zero = tuff_scalar(g, 0);
     if (axis < 0) return false;
@@ -270,7 +262,6 @@ BUILD(lp_norm)
 
 BUILD(mean_variance_norm)
 {
-    struct tuff_graph *g = o->g;
     uint32_t axes = 0;
     bool given;
     if (!tuff_on_axes(o, 1, INT16_MAX, o->in[0].shape.rank, &axes, &given)) return false;
@@ -284,7 +275,7 @@ BUILD(lrn)
                                            .alpha = tuff_on_number(o, "alpha", 1e-4),
                                            .beta = tuff_on_number(o, "beta", 0.75),
                                            .bias = tuff_on_number(o, "bias", 1)};
-    return tuff_on_put(o, 0, tuff_lrn(o->g, tuff_on(o, 0), params));
+    return tuff_on_put(o, 0, tuff_lrn(g, tuff_on(o, 0), params));
 }
 
 /* ---- losses -------------------------------------------------------------------------------------------------------------------------------- */
@@ -292,7 +283,6 @@ BUILD(lrn)
 /* Of log probabilities [n, c, ..] (NegativeLogLikelihoodLoss), or of logits; labels [n, ..], weights [c]. */
 BUILD(loss)
 {
-    struct tuff_graph *g = o->g;
     const struct tuff_shape *x = &o->in[0].shape;
     const bool logits = OP_IS("SoftmaxCrossEntropyLoss"), ignoring = tuff_on_attribute(o, "ignore_index") != NULL;
     const tuff_val ignored = tuff_full(g, TUFF_I32, SCALAR, (double)tuff_on_int(o, "ignore_index", 0)),
@@ -336,7 +326,6 @@ tuff_val tuff_on_matmul(struct tuff_graph *g, tuff_val a, tuff_val b)
 
 BUILD(matmul)
 {
-    struct tuff_graph *g = o->g;
     const bool row = o->in[0].shape.rank == 1, column = o->in[1].shape.rank == 1;
     tuff_val a = tuff_on_wide(o, 0), b = tuff_on_wide(o, 1);
     if (!a || !b) return tuff_on_failed(o) ? false : tuff_on_bad(o, "an operand is missing");
@@ -355,7 +344,6 @@ BUILD(matmul)
 
 BUILD(gemm)
 {
-    struct tuff_graph *g = o->g;
     const bool whole = tuff_on_is_whole(o, 0);
     const double alpha = tuff_on_number(o, "alpha", 1), beta = tuff_on_number(o, "beta", 1);
     tuff_val a = tuff_on_wide(o, 0), b = tuff_on_wide(o, 1), c = tuff_on_has(o, 2) && beta != 0 ? tuff_on_wide(o, 2) : 0;
@@ -374,7 +362,6 @@ BUILD(gemm)
 /* Each operand with all letters as axes, in one order; their product, summed over those that the result lacks. */
 BUILD(einsum)
 {
-    struct tuff_graph *g = o->g;
     const struct tuff_onnx_attribute *a = tuff_on_attribute(o, "equation");
     char text[200], *at = text, *arrow;
     char letters[64] = "";
@@ -485,7 +472,6 @@ BUILD(einsum)
 /* Elimination with the largest pivot of each column: matrices of at most so many rows. */
 BUILD(det)
 {
-    struct tuff_graph *g = o->g;
     enum { MOST = 32 };
     const struct tuff_shape *x = &o->in[0].shape;
     const uint32_t n = x->rank < 2 ? 0 : x->dim[x->rank - 1];

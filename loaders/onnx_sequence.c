@@ -148,7 +148,6 @@ static struct tuff_recurrent run_direction(struct tuff_graph *g, struct tuff_rec
 BUILD(recurrent)
 {
     static const uint32_t ranks[OPERANDS] = {3, 3, 3, 2, 1, 3, 3, 2}, gates[] = {1, 3, 4}, functions[] = {1, 2, 3};
-    struct tuff_graph *g = o->g;
     struct tuff_recurrence r = {.kind = OP_IS("LSTM")  ? TUFF_RECUR_LSTM
                                         : OP_IS("GRU") ? TUFF_RECUR_GRU
                                                        : TUFF_RECUR_RNN,
@@ -261,7 +260,6 @@ static tuff_val masked(const struct tuff_onnx_op *o, tuff_val score, uint32_t pa
 /* All is f32, whatever precision the softmax is to have. A row that sees nothing is 0. */
 BUILD(attention)
 {
-    struct tuff_graph *g = o->g;
     if (!filled(o, 3)) return false;
     const uint32_t rank = o->in[0].shape.rank == 3 ? 3 : 4;
     const double cap = tuff_on_number(o, "softcap", 0);
@@ -303,7 +301,6 @@ BUILD(attention)
 /* Pairs of the first numbers of each head are turned, the rest stays. */
 BUILD(rotary)
 {
-    struct tuff_graph *g = o->g;
     if (!filled(o, 3)) return false;
     const bool packed = o->in[0].shape.rank == 3, interleaved = tuff_on_int(o, "interleaved", 0);
     const tuff_val x = heads_of(o, 0, packed ? 3 : 4, tuff_on_int(o, "num_heads", 0));
@@ -335,7 +332,6 @@ BUILD(rotary)
 /* A state [b, hk, dk, dv] of key and value products, round by round; heads of queries that share keys are rows of one matrix. */
 BUILD(linear_attention)
 {
-    struct tuff_graph *g = o->g;
     struct tuff_loop l;
     if (!filled(o, 3)) return false;
     const int64_t heads = tuff_on_int(o, "q_num_heads", 0), key_heads = tuff_on_int(o, "kv_num_heads", 0);
@@ -376,7 +372,6 @@ BUILD(linear_attention)
 /* Each channel by its own weights, over itself and what came before; the last numbers are kept for the next call. */
 BUILD(causal_conv)
 {
-    struct tuff_graph *g = o->g;
     if (!filled(o, 2)) return false;
     const tuff_val w = ranked(o, 1, 3), past = ranked(o, 3, 3);
     tuff_val x = ranked(o, 0, 3);
@@ -406,7 +401,6 @@ static tuff_val rows_at(struct tuff_graph *g, tuff_val x, uint64_t inner, tuff_v
 
 BUILD(reverse_sequence)
 {
-    struct tuff_graph *g = o->g;
     const struct tuff_shape x = o->in[0].shape;
     const int64_t time = tuff_on_int(o, "time_axis", 0), batch = tuff_on_int(o, "batch_axis", 1);
     if (!filled(o, 2)) return false;
@@ -425,7 +419,6 @@ BUILD(reverse_sequence)
 /* Each row of the cache is its own, or the one of the update that is written there. */
 BUILD(tensor_scatter)
 {
-    struct tuff_graph *g = o->g;
     const struct tuff_shape x = o->in[0].shape, u = o->in[1].shape;
     const int axis = tuff_on_axis(o, tuff_on_int(o, "axis", -2), x.rank);
     if (!filled(o, 2)) return false;

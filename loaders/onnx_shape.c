@@ -172,7 +172,7 @@ BUILD(expand)
         wanted.rank++;
     }
     if (tuff_shape_count(&wanted) == 0) return tuff_on_put_full(o, 0, o->in[0].type, wanted, 0);
-    return tuff_on_put(o, 0, tuff_expand(o->g, tuff_on(o, 0), wanted));
+    return tuff_on_put(o, 0, tuff_expand(g, tuff_on(o, 0), wanted));
 }
 
 BUILD(tile)
@@ -197,7 +197,7 @@ BUILD(tile)
             wide.dim[k] = k == i ? repeats : apart.dim[k];
         }
         shape.dim[i] = result.dim[i];
-        v = tuff_reshape(o->g, tuff_expand(o->g, tuff_reshape(o->g, v, apart), wide), shape);
+        v = tuff_reshape(g, tuff_expand(g, tuff_reshape(g, v, apart), wide), shape);
     }
     return tuff_on_put(o, 0, v);
 }
@@ -217,7 +217,7 @@ BUILD(transpose)
         shape.dim[i] = o->in[0].shape.dim[axis];
     }
     if (tuff_on_empty(o, 0)) return tuff_on_put_full(o, 0, o->in[0].type, shape, 0);
-    return tuff_on_put(o, 0, tuff_permute(o->g, tuff_on(o, 0), order));
+    return tuff_on_put(o, 0, tuff_permute(g, tuff_on(o, 0), order));
 }
 
 BUILD(concat)
@@ -234,7 +234,7 @@ BUILD(concat)
         if (!tuff_on_empty(o, i)) parts[count++] = tuff_on(o, i);
     }
     if (count == 0) return tuff_on_put_full(o, 0, o->in[0].type, shape, 0);
-    return tuff_on_put(o, 0, count == 1 ? parts[0] : tuff_concat(o->g, parts, count, axis));
+    return tuff_on_put(o, 0, count == 1 ? parts[0] : tuff_concat(g, parts, count, axis));
 }
 
 BUILD(split)
@@ -257,7 +257,7 @@ BUILD(split)
         if (tuff_shape_count(&shape) == 0)
             tuff_on_put_full(o, k, o->in[0].type, shape, 0);
         else
-            tuff_on_put(o, k, tuff_slice_axis(o->g, tuff_on(o, 0), (uint32_t)axis, (uint32_t)at, 1, shape.dim[axis]));
+            tuff_on_put(o, k, tuff_slice_axis(g, tuff_on(o, 0), (uint32_t)axis, (uint32_t)at, 1, shape.dim[axis]));
         at += shape.dim[axis];
     }
     return !tuff_on_failed(o);
@@ -298,7 +298,7 @@ BUILD(slice)
         size.dim[axis] = room > 0 ? (uint32_t)((room + each - 1) / each) : 0;
     }
     if (tuff_shape_count(&size) == 0) return tuff_on_put_full(o, 0, o->in[0].type, size, 0);
-    return tuff_on_put(o, 0, tuff_slice(o->g, tuff_on(o, 0), start, step, size.dim));
+    return tuff_on_put(o, 0, tuff_slice(g, tuff_on(o, 0), start, step, size.dim));
 }
 
 /* Negative pads cut off. */
@@ -341,11 +341,10 @@ BUILD(pad)
     if (tuff_shape_count(&size) == 0 || tuff_shape_count(&result) == 0)
         return tuff_on_put_full(o, 0, o->in[0].type, result, value);
     tuff_val v = tuff_on(o, 0);
-    if (cut) v = tuff_slice(o->g, v, start, step, size.dim);
-    if (tuff_on_text_is(o, "mode", "constant", "constant"))
-        return tuff_on_put(o, 0, tuff_pad(o->g, v, before, after, value));
+    if (cut) v = tuff_slice(g, v, start, step, size.dim);
+    if (tuff_on_text_is(o, "mode", "constant", "constant")) return tuff_on_put(o, 0, tuff_pad(g, v, before, after, value));
     return tuff_on_put(o, 0,
-                       tuff_pad_with(o->g, v, before, after,
+                       tuff_pad_with(g, v, before, after,
                                      tuff_on_text_is(o, "mode", "reflect", "") ? TUFF_PAD_REFLECT
                                      : tuff_on_text_is(o, "mode", "edge", "")  ? TUFF_PAD_REPLICATE
                                                                                : TUFF_PAD_CIRCULAR));
@@ -363,5 +362,5 @@ BUILD(gather)
     for (uint32_t i = 0; i < places->rank; i++) shape.dim[shape.rank++] = places->dim[i];
     for (uint32_t i = (uint32_t)axis + 1; i < x->rank; i++) shape.dim[shape.rank++] = x->dim[i];
     if (tuff_shape_count(&shape) == 0) return tuff_on_put_full(o, 0, o->in[0].type, shape, 0);
-    return tuff_on_put(o, 0, tuff_gather(o->g, tuff_on(o, 0), tuff_on(o, 1), axis));
+    return tuff_on_put(o, 0, tuff_gather(g, tuff_on(o, 0), tuff_on(o, 1), axis));
 }

@@ -48,7 +48,6 @@ static tuff_val transform(const struct tuff_onnx_op *o, tuff_val x, uint32_t n, 
 
 BUILD(dft)
 {
-    struct tuff_graph *g = o->g;
     const uint32_t rank = o->in[0].shape.rank;
     const double *length = tuff_on_has(o, 1) ? tuff_on_known(o, 1) : NULL,
                  *known = o->version >= 20 && tuff_on_has(o, 2) ? tuff_on_known(o, 2) : NULL;
@@ -69,7 +68,6 @@ BUILD(dft)
 
 BUILD(stft)
 {
-    struct tuff_graph *g = o->g;
     const struct tuff_shape *x = &o->in[0].shape;
     const double *step = tuff_on_known(o, 1), *length = tuff_on_has(o, 3) ? tuff_on_known(o, 3) : NULL;
     if (!step || tuff_on_failed(o)) return false;

@@ -130,7 +130,6 @@ static struct tuff_windows transposed(uint32_t axes, uint32_t groups)
 
 BUILD(conv_transpose)
 {
-    struct tuff_graph *g = o->g;
     const uint32_t rank = o->in[0].shape.rank - 2;
     int64_t output[TUFF_MAX_RANK], extra[TUFF_MAX_RANK] = {0}, pads[TUFF_MAX_RANK * 2] = {0}, begin[TUFF_MAX_SPACE];
     uint32_t size[TUFF_MAX_SPACE];
@@ -247,7 +246,6 @@ static tuff_val places(const struct tuff_onnx_op *o, tuff_val taps, const struct
 
 BUILD(pool)
 {
-    struct tuff_graph *g = o->g;
     const bool max = OP_IS("MaxPool"), mean = OP_IS("AveragePool");
     struct windows w;
     if (!windows_of(o, NULL, &w)) return false;
@@ -289,7 +287,6 @@ BUILD(pool)
 
 BUILD(global_pool)
 {
-    struct tuff_graph *g = o->g;
     const uint32_t axes = ((1u << o->in[0].shape.rank) - 1) & ~3u;
     const tuff_val x = tuff_on_f32(o, 0);
     if (!axes) return tuff_on_bad(o, "operand 0 has no axes of space");
@@ -303,7 +300,6 @@ BUILD(global_pool)
 /* Zeros, and each element at the place that the pool gave; those of a smaller result lie in the begin of a larger one. */
 BUILD(max_unpool)
 {
-    struct tuff_graph *g = o->g;
     struct windows w;
     const struct tuff_shape *x = &o->in[0].shape;
     struct tuff_shape shape = *x, whole;
@@ -332,7 +328,6 @@ BUILD(col2im)
 {
     int64_t image[TUFF_MAX_RANK], block[TUFF_MAX_RANK];
     uint32_t rank, same, taps = 1;
-    struct tuff_graph *g = o->g;
     int64_t pads[TUFF_MAX_RANK] = {0};
     if (!tuff_on_list(o, 1, image, &rank) || !tuff_on_list(o, 2, block, &same)) return false;
     if (rank != same || rank < 1 || rank > 3 || o->in[0].shape.rank != 3)
@@ -370,7 +365,6 @@ BUILD(col2im)
 /* Upsample, and Resize of set 10, know scales alone, and count from the corner. */
 BUILD(resize)
 {
-    struct tuff_graph *g = o->g;
     const struct tuff_shape *x = &o->in[0].shape;
     const bool old = o->version < 11, upsample = OP_IS("Upsample");
     struct tuff_resize_params p = {.coordinates = old ? TUFF_RESIZE_ASYMMETRIC : TUFF_RESIZE_HALF_PIXEL,
@@ -438,7 +432,6 @@ BUILD(resize)
 
 BUILD(depth_to_space)
 {
-    struct tuff_graph *g = o->g;
     const struct tuff_shape *x = &o->in[0].shape;
     const uint32_t b = (uint32_t)tuff_on_int(o, "blocksize", 0);
     static const uint32_t orders[3][6] = {{0, 3, 4, 1, 5, 2}, {0, 1, 4, 2, 5, 3}, {0, 3, 5, 1, 2, 4}}; /* DCR, CRD, back */
@@ -474,7 +467,7 @@ BUILD(center_crop_pad)
         start[axis] = n > size ? (n - size) / 2 : 0, cut.dim[axis] = n > size ? size : n;
         before[axis] = n < size ? (size - n) / 2 : 0, after[axis] = n < size ? size - n - before[axis] : 0;
     }
-    return tuff_on_put(o, 0, tuff_pad(o->g, tuff_slice(o->g, tuff_on(o, 0), start, step, cut.dim), before, after, 0));
+    return tuff_on_put(o, 0, tuff_pad(g, tuff_slice(g, tuff_on(o, 0), start, step, cut.dim), before, after, 0));
 }
 
 /* ---- sampling ----------------------------------------------------------------------------------------------------------------------------------- */
@@ -498,13 +491,12 @@ BUILD(grid_sample)
                                                                       : TUFF_SAMPLE_ZEROS,
                                               .align_corners = align};
     const tuff_val picture = tuff_on_f32(o, 0), places = tuff_on_f32(o, 1);
-    return tuff_on_put(o, 0, tuff_grid_sample(o->g, picture, places, p));
+    return tuff_on_put(o, 0, tuff_grid_sample(g, picture, places, p));
 }
 
 /* theta [n, r, r + 1] times the places of a regular grid, (across, down, .., 1). */
 BUILD(affine_grid)
 {
-    struct tuff_graph *g = o->g;
     int64_t size[TUFF_MAX_RANK];
     uint32_t count, places = 1;
     if (!tuff_on_list(o, 1, size, &count)) return false;
@@ -538,7 +530,6 @@ BUILD(affine_grid)
 /* Each region [rois, 4] of a picture is cut into cells, whose means (or largest) of some samples are the result. */
 BUILD(roi_align)
 {
-    struct tuff_graph *g = o->g;
     const struct tuff_shape *x = &o->in[0].shape;
     const uint32_t h = (uint32_t)tuff_on_int(o, "output_height", 1), w = (uint32_t)tuff_on_int(o, "output_width", 1),
                    rois = o->in[1].shape.rank == 2 ? o->in[1].shape.dim[0] : 0;
@@ -598,7 +589,6 @@ BUILD(roi_align)
 /* A convolution whose taps lie at places of their own: samples [n, c taps, out] times the weights. */
 BUILD(deform_conv)
 {
-    struct tuff_graph *g = o->g;
     struct windows w;
     const struct tuff_shape *x = &o->in[0].shape;
     if (x->rank != 4 || o->in[1].shape.rank != 4 || o->in[2].shape.rank != 4)
