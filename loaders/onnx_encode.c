@@ -41,21 +41,15 @@ static bool write_part(pb_ostream_t *stream, const struct tuff_onnx_message *of,
 
 static bool write_one(pb_ostream_t *stream, const struct tuff_onnx_field *field, const void *one)
 {
-    switch (field->kind) {
+    switch (tuff_onnx_element_kind(field)) {
     case TUFF_ONNX_KIND_I64:
-    case TUFF_ONNX_KIND_I64S:
         return pb_encode_tag(stream, PB_WT_VARINT, field->number) &&
                pb_encode_varint(stream, (uint64_t) * (const int64_t *)one);
-    case TUFF_ONNX_KIND_F32:
-    case TUFF_ONNX_KIND_F32S: return pb_encode_tag(stream, PB_WT_32BIT, field->number) && pb_encode_fixed32(stream, one);
-    case TUFF_ONNX_KIND_F64S: return pb_encode_tag(stream, PB_WT_64BIT, field->number) && pb_encode_fixed64(stream, one);
-    case TUFF_ONNX_KIND_SPAN:
-    case TUFF_ONNX_KIND_SPANS: return pb_encode_tag(stream, PB_WT_STRING, field->number) && write_span(stream, one);
-    case TUFF_ONNX_KIND_PARTS:
-    case TUFF_ONNX_KIND_PART:
-        return pb_encode_tag(stream, PB_WT_STRING, field->number) && write_part(stream, field->of, one);
+    case TUFF_ONNX_KIND_F32: return pb_encode_tag(stream, PB_WT_32BIT, field->number) && pb_encode_fixed32(stream, one);
+    case TUFF_ONNX_KIND_F64: return pb_encode_tag(stream, PB_WT_64BIT, field->number) && pb_encode_fixed64(stream, one);
+    case TUFF_ONNX_KIND_SPAN: return pb_encode_tag(stream, PB_WT_STRING, field->number) && write_span(stream, one);
+    default: return pb_encode_tag(stream, PB_WT_STRING, field->number) && write_part(stream, field->of, one);
     }
-    return false;
 }
 
 /* Zeros and empty texts outside of lists are what a field that is missing stands for. */
@@ -72,7 +66,7 @@ static bool write_message(pb_ostream_t *stream, const struct tuff_onnx_message *
         const struct tuff_onnx_field *field = &message->fields[k];
         const void *at = (const uint8_t *)from + field->offset;
         const struct tuff_onnx_spans *list = at; /* all lists begin alike */
-        const bool many = field->kind >= TUFF_ONNX_KIND_I64S && field->kind != TUFF_ONNX_KIND_PART;
+        const bool many = tuff_onnx_is_list(field);
         if (!many && is_there(field, at) &&
             !write_one(stream, field, field->kind == TUFF_ONNX_KIND_PART ? *(void *const *)at : at))
             return false;

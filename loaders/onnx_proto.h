@@ -48,16 +48,18 @@ struct tuff_onnx_graph;
 #include "loaders/onnx_schema.def"
 
 /* The table as data, for the reader and the writer. */
-enum tuff_onnx_kind {
-    TUFF_ONNX_KIND_I64,
-    TUFF_ONNX_KIND_F32,
-    TUFF_ONNX_KIND_SPAN,
-    TUFF_ONNX_KIND_I64S, /* lists from here on, but for PART */
-    TUFF_ONNX_KIND_F32S,
-    TUFF_ONNX_KIND_F64S,
-    TUFF_ONNX_KIND_SPANS,
-    TUFF_ONNX_KIND_PARTS,
-    TUFF_ONNX_KIND_PART
+enum tuff_onnx_kind { /* of an element, or of a list of such */
+                      TUFF_ONNX_KIND_I64,
+                      TUFF_ONNX_KIND_F32,
+                      TUFF_ONNX_KIND_F64,
+                      TUFF_ONNX_KIND_SPAN,
+                      TUFF_ONNX_KIND_PART,
+                      TUFF_ONNX_KIND_LIST = 8,
+                      TUFF_ONNX_KIND_I64S = TUFF_ONNX_KIND_LIST | TUFF_ONNX_KIND_I64,
+                      TUFF_ONNX_KIND_F32S = TUFF_ONNX_KIND_LIST | TUFF_ONNX_KIND_F32,
+                      TUFF_ONNX_KIND_F64S = TUFF_ONNX_KIND_LIST | TUFF_ONNX_KIND_F64,
+                      TUFF_ONNX_KIND_SPANS = TUFF_ONNX_KIND_LIST | TUFF_ONNX_KIND_SPAN,
+                      TUFF_ONNX_KIND_PARTS = TUFF_ONNX_KIND_LIST | TUFF_ONNX_KIND_PART
 };
 struct tuff_onnx_message;
 struct tuff_onnx_field {
@@ -73,13 +75,16 @@ struct tuff_onnx_message {
     uint32_t count;
 };
 extern const struct tuff_onnx_message *const tuff_onnx_messages; /* that of a model */
+static inline bool tuff_onnx_is_list(const struct tuff_onnx_field *field) { return field->kind & TUFF_ONNX_KIND_LIST; }
+static inline enum tuff_onnx_kind tuff_onnx_element_kind(const struct tuff_onnx_field *field)
+{
+    return field->kind & (TUFF_ONNX_KIND_LIST - 1);
+}
 /* Bytes of one element of a list. */
 static inline size_t tuff_onnx_element_bytes(const struct tuff_onnx_field *field)
 {
-    return field->of                             ? field->of->bytes
-           : field->kind == TUFF_ONNX_KIND_F32S  ? sizeof(float)
-           : field->kind == TUFF_ONNX_KIND_SPANS ? sizeof(struct tuff_span)
-                                                 : sizeof(int64_t);
+    static const size_t bytes[] = {sizeof(int64_t), sizeof(float), sizeof(double), sizeof(struct tuff_span)};
+    return field->of ? field->of->bytes : bytes[tuff_onnx_element_kind(field)];
 }
 
 /* Reads a file in memory, which stays where it is. limit of depth: 64. Errors: FORMAT with the place, MEMORY. */

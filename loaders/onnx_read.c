@@ -2,11 +2,6 @@
  * Promises: no text or weight is copied; work and memory are linear in the file. */
 #include "loaders/onnx_proto.h"
 
-#if TUFF_HAVE_ONNX
-#include "backend/lookup.h"
-
-#include <pb_decode.h>
-
 #define TUFF_ONNX_MESSAGE(name) static const struct tuff_onnx_message message_##name;
 #define TUFF_ONNX_FIELD(name, number, kind, member)
 #define TUFF_ONNX_PART(name, number, kind, member, of)
@@ -24,6 +19,9 @@
                                                             TUFF_COUNT(fields_##name)};
 #include "loaders/onnx_schema.def"
 const struct tuff_onnx_message *const tuff_onnx_messages = &message_model;
+
+#if TUFF_HAVE_ONNX
+#include <pb_decode.h>
 
 enum { DEEPEST = 64 };
 struct reader {
@@ -59,77 +57,43 @@ static void *add(struct reader *r, void *list, size_t bytes)
     return (uint8_t *)l->at + l->count++ * bytes;
 }
 
-static bool take_span(pb_istream_t *stream, struct reader *r, struct tuff_span *span)
-{
-    *span = (struct tuff_span){r->at, stream->bytes_left};
-    return pb_read(stream, NULL, stream->bytes_left);
-}
-
-static bool take_number(pb_istream_t *stream, struct reader *r, enum tuff_onnx_kind kind, void *to)
-{
-    (void)r;
-    if (kind == TUFF_ONNX_KIND_F32S || kind == TUFF_ONNX_KIND_F32) return pb_decode_fixed32(stream, to);
-    if (kind == TUFF_ONNX_KIND_F64S) return pb_decode_fixed64(stream, to);
-    uint64_t number;
-    if (!pb_decode_varint(stream, &number)) return false;
-    memcpy(to, &number, sizeof number);
-    return true;
-}
-
 static bool read_message(pb_istream_t *stream, struct reader *r, const struct tuff_onnx_message *message, void *to);
 
-static bool read_part(pb_istream_t *stream, struct reader *r, const struct tuff_onnx_field *field, void *to)
+/* One element; what has a length is all of the stream. */
+static bool read_one(pb_istream_t *stream, struct reader *r, const struct tuff_onnx_field *field, void *to)
 {
-    void **part = to;
-    if (field->kind == TUFF_ONNX_KIND_PARTS) {
-        void *added = add(r, to, field->of->bytes);
-        return added && read_message(stream, r, field->of, added);
+    const bool list = tuff_onnx_is_list(field);
+    void *at = list ? add(r, to, tuff_onnx_element_bytes(field)) : to, **part = to;
+    if (!at) return false;
+    switch (tuff_onnx_element_kind(field)) {
+    case TUFF_ONNX_KIND_I64: return pb_decode_varint(stream, at);
+    case TUFF_ONNX_KIND_F32: return pb_decode_fixed32(stream, at);
+    case TUFF_ONNX_KIND_F64: return pb_decode_fixed64(stream, at);
+    case TUFF_ONNX_KIND_SPAN:
+        *(struct tuff_span *)at = (struct tuff_span){r->at, stream->bytes_left};
+        return pb_read(stream, NULL, stream->bytes_left);
+    default: break;
     }
-    if (!*part && !(*part = tuff_arena_alloc(r->arena, field->of->bytes))) r->no_memory = true;
-    return *part && read_message(stream, r, field->of, *part); /* of a part that comes again, the fields are merged */
-}
-
-/* What has a length: spans, parts, packed numbers. */
-static bool read_delimited(pb_istream_t *stream, struct reader *r, const struct tuff_onnx_field *field, void *to)
-{
-    const size_t bytes = tuff_onnx_element_bytes(field);
-    switch (field->kind) {
-    case TUFF_ONNX_KIND_SPAN: return take_span(stream, r, to);
-    case TUFF_ONNX_KIND_SPANS: {
-        struct tuff_span *span = add(r, to, sizeof *span);
-        return span && take_span(stream, r, span);
-    }
-    case TUFF_ONNX_KIND_PART:
-    case TUFF_ONNX_KIND_PARTS: return read_part(stream, r, field, to);
-    case TUFF_ONNX_KIND_I64S:
-    case TUFF_ONNX_KIND_F32S:
-    case TUFF_ONNX_KIND_F64S:
-        while (stream->bytes_left) {
-            void *number = add(r, to, bytes);
-            if (!number || !take_number(stream, r, field->kind, number)) return false;
-        }
-        return true;
-    default: return failed(r, "a number has the form of a text");
-    }
+    if (!list && !*part && !(*part = tuff_arena_alloc(r->arena, field->of->bytes))) r->no_memory = true;
+    at = list ? at : *part;
+    return at && read_message(stream, r, field->of, at); /* of a part that comes again, the fields are merged */
 }
 
 static bool read_field(pb_istream_t *stream, struct reader *r, const struct tuff_onnx_field *field, pb_wire_type_t wire,
                        void *to)
 {
-    if (wire == PB_WT_STRING) {
-        pb_istream_t inner;
-        return pb_make_string_substream(stream, &inner) && read_delimited(&inner, r, field, to) &&
-               pb_close_string_substream(stream, &inner);
-    }
-    bool list = field->kind == TUFF_ONNX_KIND_I64S || field->kind == TUFF_ONNX_KIND_F32S ||
-                field->kind == TUFF_ONNX_KIND_F64S;
-    pb_wire_type_t wanted = field->kind == TUFF_ONNX_KIND_F32 || field->kind == TUFF_ONNX_KIND_F32S ? PB_WT_32BIT
-                            : field->kind == TUFF_ONNX_KIND_F64S                                    ? PB_WT_64BIT
-                                                                                                    : PB_WT_VARINT;
-    if (wire != wanted || (!list && field->kind != TUFF_ONNX_KIND_I64 && field->kind != TUFF_ONNX_KIND_F32))
-        return failed(r, "a field has another form than ONNX's");
-    void *number = list ? add(r, to, field->kind == TUFF_ONNX_KIND_F32S ? sizeof(float) : sizeof(int64_t)) : to;
-    return number && take_number(stream, r, field->kind, number);
+    static const pb_wire_type_t wires[] = {PB_WT_VARINT, PB_WT_32BIT, PB_WT_64BIT, PB_WT_STRING, PB_WT_STRING};
+    const pb_wire_type_t own = wires[tuff_onnx_element_kind(field)];
+    const bool delimited = wire == PB_WT_STRING, packed = delimited && own != wire;
+    pb_istream_t inner;
+    if (packed && !tuff_onnx_is_list(field)) return failed(r, "a number has the form of a text");
+    if (wire != own && !packed) return failed(r, "a field has another form than ONNX's");
+    if (!delimited) return read_one(stream, r, field, to);
+    if (!pb_make_string_substream(stream, &inner)) return false;
+    if (!packed && !read_one(&inner, r, field, to)) return false;
+    while (packed && inner.bytes_left)
+        if (!read_one(&inner, r, field, to)) return false;
+    return pb_close_string_substream(stream, &inner);
 }
 
 static bool read_message(pb_istream_t *stream, struct reader *r, const struct tuff_onnx_message *message, void *to)
@@ -165,6 +129,17 @@ static tuff_status parse(struct tuff_arena *arena, const struct tuff_source *sou
                      stream.errmsg ? stream.errmsg : "");
 }
 
+#else /* without nanopb */
+
+static tuff_status parse(struct tuff_arena *arena, const struct tuff_source *source, const struct tuff_onnx_message *message,
+                         void **to, struct tuff_error *error)
+{
+    (void)message, (void)to;
+    return tuff_fail(arena->context, error, TUFF_ERR_UNSUPPORTED,
+                     "%s: this build reads no ONNX: it was made without nanopb (TUFF_ONNX)", source->name);
+}
+#endif
+
 tuff_status tuff_onnx_parse(struct tuff_arena *arena, const struct tuff_source *source, struct tuff_onnx_model **model,
                             struct tuff_error *error)
 {
@@ -184,26 +159,3 @@ tuff_status tuff_onnx_parse_tensor(struct tuff_arena *arena, const struct tuff_s
     *tensor = to;
     return TUFF_OK;
 }
-
-#else /* without nanopb */
-
-static tuff_status missing(struct tuff_arena *arena, const struct tuff_source *source, struct tuff_error *error)
-{
-    return tuff_fail(arena->context, error, TUFF_ERR_UNSUPPORTED,
-                     "%s: this build reads no ONNX: it was made without nanopb (TUFF_ONNX)", source->name);
-}
-
-tuff_status tuff_onnx_parse(struct tuff_arena *arena, const struct tuff_source *source, struct tuff_onnx_model **model,
-                            struct tuff_error *error)
-{
-    (void)model;
-    return missing(arena, source, error);
-}
-
-tuff_status tuff_onnx_parse_tensor(struct tuff_arena *arena, const struct tuff_source *source,
-                                   struct tuff_onnx_tensor **tensor, struct tuff_error *error)
-{
-    (void)tensor;
-    return missing(arena, source, error);
-}
-#endif
