@@ -11,16 +11,14 @@ BUILD(gather_elements)
 {
     const int axis = tuff_on_axis(o, tuff_on_int(o, "axis", 0), o->in[0].shape.rank);
     struct tuff_shape size = o->in[1].shape;
-    uint32_t start[TUFF_MAX_RANK] = {0};
-    int32_t step[TUFF_MAX_RANK];
+    const int64_t begin[TUFF_MAX_RANK] = {0};
     if (axis < 0) return false;
     if (size.rank != o->in[0].shape.rank)
         return tuff_on_bad(o, "operand and indices have %u and %u axes", o->in[0].shape.rank, size.rank);
-    for (uint32_t i = 0; i < size.rank; i++) step[i] = 1; /* indices may have less of the other axes */
-    size.dim[axis] = o->in[0].shape.dim[axis];
+    size.dim[axis] = o->in[0].shape.dim[axis]; /* indices may have less of the other axes */
     if (tuff_on_empty(o, 1)) return tuff_on_put_full(o, 0, o->in[0].type, o->in[1].shape, 0);
-    return tuff_on_put(o, 0,
-                       tuff_gather_elements(g, tuff_slice(g, tuff_on(o, 0), start, step, size.dim), tuff_on(o, 1), axis));
+    const tuff_val x = tuff_on_window(g, tuff_on(o, 0), begin, size.dim, 0);
+    return tuff_on_put(o, 0, tuff_gather_elements(g, x, tuff_on(o, 1), axis));
 }
 
 static bool scatter_mode(const struct tuff_onnx_op *o, enum tuff_scatter_mode *mode)

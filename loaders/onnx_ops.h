@@ -28,6 +28,8 @@ static inline tuff_val tuff_on_wide(const struct tuff_onnx_op *o, uint32_t i)
 tuff_val tuff_on_plus(struct tuff_graph *g, tuff_val v, double n);
 tuff_val tuff_on_times(struct tuff_graph *g, tuff_val v, double n);
 tuff_val tuff_on_from_end(struct tuff_graph *g, tuff_val v, double n);
+/* Along each axis the size[k] elements from begin[k] on, which may lie outside of x, where they are `value`. */
+tuff_val tuff_on_window(struct tuff_graph *g, tuff_val x, const int64_t *begin, const uint32_t *size, double value);
 /* One number of a type, to be broadcast. */
 static inline tuff_val tuff_on_one(struct tuff_graph *g, enum tuff_dtype dtype, double v)
 {

@@ -204,6 +204,20 @@ BUILD(tile)
 
 /* ---- views ----------------------------------------------------------------------------------------------------------------------------------- */
 
+tuff_val tuff_on_window(struct tuff_graph *g, tuff_val x, const int64_t *begin, const uint32_t *size, double value)
+{
+    uint32_t start[TUFF_MAX_RANK] = {0}, before[TUFF_MAX_RANK] = {0}, after[TUFF_MAX_RANK] = {0};
+    int32_t step[TUFF_MAX_RANK];
+    struct tuff_shape cut = tuff_type_of(g, x).shape;
+    for (uint32_t i = 0; i < cut.rank; i++) {
+        const int64_t n = cut.dim[i], from = begin[i] < 0 ? 0 : begin[i],
+                      end = begin[i] + size[i] > n ? n : begin[i] + size[i];
+        step[i] = 1, start[i] = (uint32_t)from, cut.dim[i] = (uint32_t)(end > from ? end - from : 0);
+        before[i] = (uint32_t)(from - begin[i]), after[i] = size[i] - before[i] - cut.dim[i];
+    }
+    return tuff_pad(g, tuff_slice(g, x, start, step, cut.dim), before, after, value);
+}
+
 BUILD(transpose)
 {
     int64_t perm[TUFF_MAX_RANK];
@@ -307,12 +321,9 @@ BUILD(pad)
     const struct tuff_shape *x = &o->in[0].shape;
     const uint32_t rank = x->rank;
     double both[2 * TUFF_MAX_RANK] = {0}, value = tuff_on_number(o, "value", 0);
-    uint32_t before[TUFF_MAX_RANK] = {0}, after[TUFF_MAX_RANK] = {0}, start[TUFF_MAX_RANK] = {0}, count = 0,
-             axis_count = rank;
-    int64_t axes[TUFF_MAX_RANK];
-    int32_t step[TUFF_MAX_RANK];
+    uint32_t before[TUFF_MAX_RANK] = {0}, after[TUFF_MAX_RANK] = {0}, count = 0, axis_count = rank;
+    int64_t axes[TUFF_MAX_RANK], begin[TUFF_MAX_RANK];
     struct tuff_shape size = *x, result = *x;
-    bool cut = false;
     const struct tuff_onnx_attribute *a = tuff_on_attribute(o, o->version < 2 ? "paddings" : "pads");
     const double *known = o->version >= 11 ? tuff_on_known(o, 1) : NULL;
     count = known ? (uint32_t)tuff_shape_count(&o->in[1].shape) : a ? a->ints.count : 0;
@@ -320,7 +331,7 @@ BUILD(pad)
         const double *number = tuff_on_known(o, 2);
         if (number) value = number[0];
     }
-    for (uint32_t i = 0; i < rank; i++) axes[i] = i, step[i] = 1;
+    for (uint32_t i = 0; i < rank; i++) axes[i] = i;
     if (tuff_on_has(o, 3) && !tuff_on_list(o, 3, axes, &axis_count)) return false;
     if (tuff_on_failed(o)) return false;
     if (count != 2 * axis_count || axis_count > rank) return tuff_on_bad(o, "it has %u pads of %u axes", count, axis_count);
@@ -334,14 +345,12 @@ BUILD(pad)
         if (!(fabs(b) < 1e9 && fabs(e) < 1e9 && n + b + e >= 0 && n + fmin(b, 0) + fmin(e, 0) >= 0))
             return tuff_on_bad(o, "axis %u of %g is padded by %g and %g", i, n, b, e);
         before[i] = b > 0 ? (uint32_t)b : 0, after[i] = e > 0 ? (uint32_t)e : 0;
-        start[i] = b < 0 ? (uint32_t)-b : 0, size.dim[i] -= start[i] + (e < 0 ? (uint32_t)-e : 0);
+        begin[i] = b < 0 ? (int64_t)-b : 0, size.dim[i] -= (uint32_t)begin[i] + (e < 0 ? (uint32_t)-e : 0);
         result.dim[i] = size.dim[i] + before[i] + after[i];
-        cut = cut || b < 0 || e < 0;
     }
     if (tuff_shape_count(&size) == 0 || tuff_shape_count(&result) == 0)
         return tuff_on_put_full(o, 0, o->in[0].type, result, value);
-    tuff_val v = tuff_on(o, 0);
-    if (cut) v = tuff_slice(g, v, start, step, size.dim);
+    const tuff_val v = tuff_on_window(g, tuff_on(o, 0), begin, size.dim, 0);
     if (tuff_on_text_is(o, "mode", "constant", "constant")) return tuff_on_put(o, 0, tuff_pad(g, v, before, after, value));
     return tuff_on_put(o, 0,
                        tuff_pad_with(g, v, before, after,

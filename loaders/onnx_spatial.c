@@ -105,23 +105,6 @@ BUILD(conv)
     return tuff_on_put(o, 0, convolve(o, x, weights, bias, &w));
 }
 
-/* Cuts axes of space to, or fills them with zeros up to, windows of another size; begins may lie outside. */
-static tuff_val window(struct tuff_graph *g, tuff_val x, const int64_t *begin, const uint32_t *size, uint32_t rank)
-{
-    const struct tuff_shape have = tuff_type_of(g, x).shape;
-    uint32_t start[TUFF_MAX_RANK] = {0}, before[TUFF_MAX_RANK] = {0}, after[TUFF_MAX_RANK] = {0};
-    int32_t step[TUFF_MAX_RANK];
-    struct tuff_shape cut = have;
-    for (uint32_t i = 0; i < have.rank; i++) step[i] = 1;
-    for (uint32_t i = 0; i < rank; i++) {
-        const int64_t n = have.dim[i + 2], from = begin[i] < 0 ? 0 : begin[i],
-                      end = begin[i] + size[i] > n ? n : begin[i] + size[i];
-        start[i + 2] = (uint32_t)from, cut.dim[i + 2] = (uint32_t)(end > from ? end - from : 0);
-        before[i + 2] = (uint32_t)(from - begin[i]), after[i + 2] = size[i] - before[i + 2] - cut.dim[i + 2];
-    }
-    return tuff_pad(g, tuff_slice(g, x, start, step, cut.dim), before, after, 0);
-}
-
 static struct tuff_windows transposed(uint32_t axes, uint32_t groups)
 {
     return (struct tuff_windows){axes, .stride = {1, 1, 1}, .dilation = {1, 1, 1}, .groups = groups ? groups : 1,
@@ -131,8 +114,9 @@ static struct tuff_windows transposed(uint32_t axes, uint32_t groups)
 BUILD(conv_transpose)
 {
     const uint32_t rank = o->in[0].shape.rank - 2;
-    int64_t output[TUFF_MAX_RANK], extra[TUFF_MAX_RANK] = {0}, pads[TUFF_MAX_RANK * 2] = {0}, begin[TUFF_MAX_SPACE];
+    int64_t output[TUFF_MAX_RANK], extra[TUFF_MAX_RANK] = {0}, pads[TUFF_MAX_RANK * 2] = {0}, begin[TUFF_MAX_RANK] = {0};
     uint32_t size[TUFF_MAX_SPACE];
+    bool within = true; /* pads that the operator itself takes */
     if (!tuff_on_has(o, 1) || o->in[1].shape.rank != rank + 2 || rank < 1 || rank > 3)
         return tuff_on_refuse(o, "of %u axes, with weights of %u, it is not covered", rank + 2, o->in[1].shape.rank);
     const uint32_t *kernel = o->in[1].shape.dim + 2, *in = o->in[0].shape.dim + 2;
@@ -149,26 +133,24 @@ BUILD(conv_transpose)
         int64_t wanted = outputs ? output[i + outputs - rank] : whole - pads[i] - pads[rank + i];
         if (!outputs && (upper || lower)) wanted = (int64_t)in[i] * t.stride[i];
         const int64_t cut = whole - wanted, half = (cut - (cut < 0 && cut % 2)) / 2; /* rounded down */
-        begin[i] = !outputs && !upper && !lower ? pads[i] : lower || (outputs && !upper) ? cut - half : half;
-        if (outputs && !upper && !lower && pad_count) begin[i] = pads[i];
-        if (outputs && begin[i] < 0)
-            begin[i] = 0; /* as ONNX Runtime and the reference: what is more than the whole lies behind it */
+        int64_t first = !outputs && !upper && !lower ? pads[i] : lower || (outputs && !upper) ? cut - half : half;
+        if (outputs && !upper && !lower && pad_count) first = pads[i];
+        if (outputs && first < 0)
+            first = 0; /* as ONNX Runtime and the reference: what is more than the whole lies behind it */
         if (wanted < 1 || wanted > INT32_MAX) return tuff_on_bad(o, "axis %u has %lld elements", i + 2, (long long)wanted);
-        size[i] = (uint32_t)wanted;
-    }
-    bool within = true; /* pads that the operator itself takes */
-    for (uint32_t i = 0; i < rank; i++) {
-        const int64_t spread = (int64_t)t.stride[i] * (in[i] - 1) + (int64_t)t.dilation[i] * (kernel[i] - 1) + 1,
-                      end = spread - begin[i] - size[i];
-        within = within && begin[i] >= 0 && end > -(int64_t)t.stride[i] && begin[i] < spread;
-        t.begin[i] = (uint32_t)begin[i], t.end[i] = end > 0 ? (uint32_t)end : 0;
+        const int64_t spread = whole - extra[i], end = spread - first - wanted;
+        begin[i + 2] = first, size[i] = (uint32_t)wanted;
+        within = within && first >= 0 && end > -(int64_t)t.stride[i] && first < spread;
+        t.begin[i] = (uint32_t)first, t.end[i] = end > 0 ? (uint32_t)end : 0;
         t.output_pad[i] = end < 0 ? (uint32_t)-end : 0;
     }
     for (uint32_t i = 0; i < rank && !within; i++) t.begin[i] = t.end[i] = t.output_pad[i] = 0;
     const tuff_val x = float_on(o, 0), weight = float_on(o, 1), bias = float_on(o, 2);
     tuff_val y = tuff_convolve(g, (tuff_val[]){x, weight, within ? bias : 0}, &t);
     if (!within && y) {
-        y = window(g, y, begin, size, rank);
+        struct tuff_shape part = tuff_type_of(g, y).shape;
+        memcpy(part.dim + 2, size, rank * sizeof *size);
+        y = tuff_on_window(g, y, begin, part.dim, 0);
         struct tuff_shape channels = {.rank = rank + 1, .dim = {0, 1, 1, 1}};
         if (bias) y = tuff_add(g, y, tuff_reshape(g, bias, channels));
     }
@@ -319,8 +301,8 @@ BUILD(max_unpool)
                    at = tuff_reshape(g, tuff_on_i32(o, 1), TUFF_SHAPE(from));
     tuff_val y = tuff_reshape(
         g, tuff_scatter(g, zeros, at, tuff_reshape(g, tuff_on_f32(o, 0), TUFF_SHAPE(from)), 0, TUFF_SCATTER_NONE), shape);
-    const int64_t begin[TUFF_MAX_SPACE] = {0};
-    return tuff_on_put(o, 0, tuff_shape_equal(&shape, &whole) ? y : window(g, y, begin, whole.dim + 2, w.t.axes));
+    const int64_t begin[TUFF_MAX_RANK] = {0};
+    return tuff_on_put(o, 0, tuff_on_window(g, y, begin, whole.dim, 0));
 }
 
 /* Columns [n, c k, L] summed back into pictures: a transposed convolution by one-hot kernels. */
@@ -451,23 +433,19 @@ BUILD(depth_to_space)
 BUILD(center_crop_pad)
 {
     const struct tuff_shape *x = &o->in[0].shape;
-    int64_t list[TUFF_MAX_RANK], axes[TUFF_MAX_RANK];
-    uint32_t count, start[TUFF_MAX_RANK] = {0}, before[TUFF_MAX_RANK] = {0}, after[TUFF_MAX_RANK] = {0};
-    int32_t step[TUFF_MAX_RANK];
-    struct tuff_shape cut = *x;
+    int64_t list[TUFF_MAX_RANK], axes[TUFF_MAX_RANK], begin[TUFF_MAX_RANK] = {0};
+    uint32_t count;
+    struct tuff_shape size = *x;
     if (!tuff_on_list(o, 1, list, &count)) return false;
     const uint32_t named = tuff_on_ints(o, "axes", axes);
     if (count > x->rank || (named && named != count)) return tuff_on_bad(o, "it has %u sizes", count);
-    for (uint32_t i = 0; i < x->rank; i++) step[i] = 1;
     for (uint32_t k = 0; k < count; k++) {
         const int axis = tuff_on_axis(o, named ? axes[k] : k, x->rank);
         if (axis < 0 || list[k] < 1 || list[k] > INT32_MAX)
             return tuff_on_failed(o) ? false : tuff_on_bad(o, "a size is %lld", (long long)list[k]);
-        const uint32_t n = x->dim[axis], size = (uint32_t)list[k];
-        start[axis] = n > size ? (n - size) / 2 : 0, cut.dim[axis] = n > size ? size : n;
-        before[axis] = n < size ? (size - n) / 2 : 0, after[axis] = n < size ? size - n - before[axis] : 0;
+        begin[axis] = (x->dim[axis] - list[k]) / 2, size.dim[axis] = (uint32_t)list[k];
     }
-    return tuff_on_put(o, 0, tuff_pad(g, tuff_slice(g, tuff_on(o, 0), start, step, cut.dim), before, after, 0));
+    return tuff_on_put(o, 0, tuff_on_window(g, tuff_on(o, 0), begin, size.dim, 0));
 }
 
 /* ---- sampling ----------------------------------------------------------------------------------------------------------------------------------- */
