@@ -1,6 +1,6 @@
 /* train_rates.c - rates that follow a metric, in a fit that goes on bit for bit; the search for a rate, which leaves everything as it was; what of
  * schedules is refused. tests/torch_optimizers.sh has the rates beside PyTorch's. */
-#include "graph/train/settings.h"
+#include "graph/train/optimizer.h"
 #include "tests/temporary.h"
 #include "tests/train_help.h"
 

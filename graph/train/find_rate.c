@@ -1,6 +1,6 @@
 /* find_rate.c - a learning rate by a short training in which it rises (Smith 2017): needs a trainer that is compiled; promises that parameters,
  * states and the count of steps are afterwards what they were. */
-#include "graph/train/find_rate.h"
+#include "graph/train/trainer.h"
 
 #include <math.h>
 

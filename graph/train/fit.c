@@ -6,7 +6,6 @@
 #include "backend/executable.h"
 #include "backend/os.h"
 #include "graph/ops/leaf.h"
-#include "graph/train/find_rate.h"
 #include "graph/train/model.h"
 #include "graph/train/shuffle.h"
 

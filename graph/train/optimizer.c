@@ -2,7 +2,6 @@
  * corrections come from a table that the host computes in double, some hundred runs ahead. */
 #include "graph/ops/leaf.h"
 #include "graph/ops/view.h"
-#include "graph/train/settings.h"
 #include "graph/train/update.h"
 
 #include <math.h>

@@ -3,7 +3,7 @@
 #ifndef TUFF_OPTIMIZER_H
 #define TUFF_OPTIMIZER_H
 
-#include "graph/graph.h"
+#include "graph/op.h"
 
 enum { TUFF_OPTIMIZER_UPDATES = 11 }; /* at most, of an optimizer without groups that is built before any session */
 /* Numbers of the state `health`, i32 [TUFF_HEALTH]: runs that were sound; whose gradients were not; likewise, under a loss scale that could be
@@ -75,5 +75,23 @@ enum tuff_difference tuff_optimizer_compare(const struct tuff_optimizer_params *
 /* Likewise of what says which vectors there are: names and patterns of the groups, and what is frozen. */
 bool tuff_optimizer_groups_differ(const struct tuff_optimizer_params *a, const struct tuff_optimizer_params *b, char *text,
                                   size_t bytes);
+
+/* ---- what its settings and those of schedules share: settings.c, schedule.c ---------------------------------------------------- */
+
+/* One number of two settings. */
+struct tuff_setting {
+    const char *what;
+    double a, b;
+};
+/* Text of the first that differ, "OF WHAT is A there, B here"; false: none do. */
+bool tuff_settings_differ(const char *of, const struct tuff_setting *pairs, size_t count, char *text, size_t bytes);
+
+/* The loss scale that it begins with; 0: none. */
+double tuff_first_loss_scale(const struct tuff_precision *precision);
+TUFF_MUST_CHECK tuff_status tuff_schedule_check(struct tuff_context *context, const struct tuff_schedule *s,
+                                                struct tuff_error *error);
+bool tuff_schedules_differ(const struct tuff_schedule *a, const struct tuff_schedule *b, char *text, size_t bytes);
+/* Its arrays become those of the arena. False: no memory. */
+bool tuff_schedule_copy(struct tuff_schedule *s, struct tuff_arena *arena);
 
 #endif

@@ -5,7 +5,7 @@
  * dropout) give again from others that are kept; products, reductions and loops stay. Where that is not enough, the first layers
  * are cut into segments of which only what crosses a cut is kept (Chen et al. 2016, sublinear memory cost): their gradients come last, when
  * nothing else is alive. Of both, no more is dropped than the budget asks for. */
-#include "graph/train/recompute.h"
+#include "graph/train/trainer.h"
 
 enum {
     DEAREST = 24,    /* operators of a chain that is computed again */

@@ -1,5 +1,5 @@
 /* schedule.c - learning rates as a function of the update's number, in double precision on the host; what is refused, and how two differ. */
-#include "graph/train/settings.h"
+#include "graph/train/optimizer.h"
 
 #include <math.h>
 

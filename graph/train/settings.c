@@ -1,5 +1,4 @@
 /* settings.c - parameters of optimizers: where they begin, what of them is refused, and how two differ. */
-#include "graph/train/settings.h"
 #include "graph/train/update.h"
 
 #include <math.h>

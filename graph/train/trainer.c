@@ -3,8 +3,6 @@
 #include "graph/train/trainer.h"
 #include "backend/executable.h"
 #include "graph/ops/leaf.h"
-#include "graph/train/recompute.h"
-#include "graph/train/settings.h"
 
 #include <stdio.h>
 

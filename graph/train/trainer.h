@@ -48,4 +48,26 @@ enum tuff_step_inputs { TUFF_INPUTS_NONE, TUFF_INPUTS_LAST, TUFF_INPUTS_NEXT };
 tuff_status tuff_trainer_explain(struct tuff_trainer *trainer, const char *name, enum tuff_step_inputs inputs,
                                  struct tuff_error *error);
 
+/* ---- recompute.c: what a step computes a second time to keep to a memory budget ------------------------------------------------- */
+
+struct tuff_recompute {
+    struct tuff_graph *graph;
+    tuff_val loss, end; /* values from `end` on are the trainer's */
+    uint64_t budget;    /* of scratch_bytes */
+    /* Makes the trainer's values anew, with these values below `end` computed again (tuff_gradients_again), and plans. */
+    tuff_status (*plan)(void *user, const bool *again, struct tuff_plan_figures *figures, struct tuff_error *error);
+    void *user;
+};
+/* Leaves the graph with the trainer's values of the plan that computes least again within the budget. Errors: DEVICE_MEMORY where there is
+ * none, with the least that was found; those of plan. */
+TUFF_MUST_CHECK tuff_status tuff_recompute_fit(const struct tuff_recompute *r, struct tuff_error *error);
+
+/* ---- find_rate.c: a search for a learning rate over steps of any kind, those of a trainer, and of a model's fit ------------------- */
+
+/* One step of `trainer` and its loss: NOT_FINITE ends the search well. */
+typedef tuff_status tuff_rate_step(void *user, uint32_t step, double *loss, struct tuff_error *error);
+TUFF_MUST_CHECK tuff_status tuff_find_rate_by(struct tuff_trainer *trainer, const struct tuff_find_rate_params *params,
+                                              tuff_rate_step *step, void *user, struct tuff_rate_point *points,
+                                              struct tuff_found_rate *found, struct tuff_error *error);
+
 #endif
