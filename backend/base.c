@@ -164,15 +164,15 @@ static tuff_status check_words(const struct tuff_options *options, struct tuff_e
             list += length;
             list += strspn(list, ", ");
         }
-        return tuff_fail(NULL, error, TUFF_ERR_USAGE, "TUFF_DEBUG has no word \"%.*s\"; there are: %s",
-                         (int)(length < 40 ? length : 40), list ? list : "", words);
+        return tuff_refuse(NULL, error, "TUFF_DEBUG has no word \"%.*s\"; there are: %s", (int)(length < 40 ? length : 40),
+                           list ? list : "", words);
     }
     if (options->debug & LOG_UNKNOWN)
-        return tuff_fail(NULL, error, TUFF_ERR_USAGE,
-                         "TUFF_LOG has no word \"%.40s\"; there are: error, warning, info, debug", list ? list : "");
+        return tuff_refuse(NULL, error, "TUFF_LOG has no word \"%.40s\"; there are: error, warning, info, debug",
+                           list ? list : "");
     if (options->debug & ~known)
-        return tuff_fail(NULL, error, TUFF_ERR_USAGE, "the options' debug has bits that are none of enum tuff_debug: 0x%x",
-                         (unsigned)(options->debug & ~known));
+        return tuff_refuse(NULL, error, "the options' debug has bits that are none of enum tuff_debug: 0x%x",
+                           (unsigned)(options->debug & ~known));
     return TUFF_OK;
 }
 
@@ -353,11 +353,20 @@ tuff_status tuff_fail(struct tuff_context *context, struct tuff_error *error, tu
     return status;
 }
 
+tuff_status tuff_refuse(struct tuff_context *context, struct tuff_error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tuff_fail_va(context, error, TUFF_ERR_USAGE, format, arguments);
+    va_end(arguments);
+    return TUFF_ERR_USAGE;
+}
+
 tuff_status tuff_fail_usage(struct tuff_context *context, struct tuff_error *error, const char *function,
                             const char *sentence)
 {
     bool known = !strncmp(function, "tuff_", 5);
-    return tuff_fail(context, error, TUFF_ERR_USAGE, "%s%s%s", known ? function : "", known ? ": " : "", sentence);
+    return tuff_refuse(context, error, "%s%s%s", known ? function : "", known ? ": " : "", sentence);
 }
 
 /* "params && params->struct_size >= sizeof *params && graph != NULL" -> "params or graph is NULL, or the parameters' struct_size is not

@@ -75,7 +75,7 @@ static tuff_status fill(struct tuff_buffer *buffer, uint32_t word, struct tuff_e
 tuff_status tuff_buffer_create(struct tuff_device *device, uint64_t bytes, bool zero, const char *label,
                                struct tuff_buffer **buffer, struct tuff_error *error)
 {
-    if (!device) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_buffer_create: device is NULL");
+    if (!device) return tuff_refuse(NULL, error, "tuff_buffer_create: device is NULL");
     TUFF_REQUIRE(device->context, error, buffer);
     TUFF_REQUIRE_THAT(device->context, error, bytes && bytes <= UINT64_MAX / 2,
                       "a buffer has at least one byte, and at most half of what 64 bits count");
@@ -118,12 +118,13 @@ void tuff_buffer_release(struct tuff_buffer *buffer)
 static tuff_status check_range(const struct tuff_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
                                struct tuff_error *error)
 {
-    if (!buffer) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "the buffer is NULL");
+    if (!buffer) return tuff_refuse(NULL, error, "the buffer is NULL");
     bool inside = offset <= buffer->bytes && bytes <= buffer->bytes - offset && offset % 4 == 0 && bytes % 4 == 0;
     if (inside && (data || !bytes)) return TUFF_OK;
-    return tuff_fail(buffer->device->context, error, TUFF_ERR_USAGE,
-                     "%s: %llu bytes at offset %llu are not a range of whole words in a buffer of %llu bytes", buffer->label,
-                     (unsigned long long)bytes, (unsigned long long)offset, (unsigned long long)buffer->bytes);
+    return tuff_refuse(buffer->device->context, error,
+                       "%s: %llu bytes at offset %llu are not a range of whole words in a buffer of %llu bytes",
+                       buffer->label, (unsigned long long)bytes, (unsigned long long)offset,
+                       (unsigned long long)buffer->bytes);
 }
 
 tuff_status tuff_buffer_write(struct tuff_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,

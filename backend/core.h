@@ -44,6 +44,8 @@ void tuff_log_lines(struct tuff_context *context, enum tuff_log_level level, con
  *     return tuff_fail(context, error, TUFF_ERR_FILE, "cannot open %s: %s", path, reason); */
 tuff_status tuff_fail(struct tuff_context *context, struct tuff_error *error, tuff_status status, const char *format, ...)
     TUFF_PRINTF(4, 5);
+/* USAGE, the commonest of them. */
+tuff_status tuff_refuse(struct tuff_context *context, struct tuff_error *error, const char *format, ...) TUFF_PRINTF(3, 4);
 tuff_status tuff_fail_va(struct tuff_context *context, struct tuff_error *error, tuff_status status, const char *format,
                          va_list arguments);
 #define tuff_fail_memory(context, error) tuff_fail(context, error, TUFF_ERR_MEMORY, "out of host memory")

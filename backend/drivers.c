@@ -115,9 +115,9 @@ static tuff_status unknown(struct tuff_context *context, const char *word, size_
     struct tuff_text known;
     tuff_text_init(&known, context);
     for (size_t i = 0; i < TUFF_COUNT(table); i++) tuff_text_add(&known, "%s%s", i ? ", " : "", table[i].text.name);
-    tuff_status status = tuff_fail(context, error, TUFF_ERR_USAGE,
-                                   "no row of known drivers is \"%.*s\"; write none, +NAME or -NAME of: %s", (int)length,
-                                   word, known.data ? known.data : "");
+    tuff_status status = tuff_refuse(context, error,
+                                     "no row of known drivers is \"%.*s\"; write none, +NAME or -NAME of: %s", (int)length,
+                                     word, known.data ? known.data : "");
     tuff_text_finish(&known);
     return status;
 }

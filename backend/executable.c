@@ -172,8 +172,8 @@ static tuff_status find_kept(struct tuff_executable *x, const struct tuff_plan_m
     if (own) TUFF_TRY(tuff_memories_add(m, memory, error));
     const struct kept *kept = index < m->count ? &m->kept[index] : NULL;
     if (!kept || kept->memory.kind != memory->kind || kept->memory.bytes < memory->bytes)
-        return tuff_fail(
-            x->device->context, error, TUFF_ERR_USAGE,
+        return tuff_refuse(
+            x->device->context, error,
             "the plan wants %llu bytes as number %u of the memories that it shares; they were made for another graph",
             (unsigned long long)memory->bytes, (unsigned)index);
     *buffer = kept->buffer;
@@ -209,9 +209,9 @@ static const void *content_of(const struct tuff_executable *x, const struct tuff
     bool inside = slot->file_offset <= params->file_bytes && slot->content_bytes <= params->file_bytes - slot->file_offset;
     if (slot->content == TUFF_CONTENT_BLOB && slot->data) return slot->data;
     if (slot->content == TUFF_CONTENT_FILE && params->file && inside) return params->file + slot->file_offset;
-    (void)tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "the content of '%s' is not there: %s", slot->name,
-                    slot->content == TUFF_CONTENT_BLOB ? "the plan was read from a text that holds its hash alone"
-                                                       : "the file that it was read from is too short");
+    (void)tuff_refuse(x->device->context, error, "the content of '%s' is not there: %s", slot->name,
+                      slot->content == TUFF_CONTENT_BLOB ? "the plan was read from a text that holds its hash alone"
+                                                         : "the file that it was read from is too short");
     return NULL;
 }
 
@@ -376,14 +376,13 @@ static tuff_status find_slot(const struct tuff_executable *x, const char *name, 
         *found = slot;
         if (bytes <= content_bytes(slot)) return TUFF_OK;
         char type[TYPE_TEXT];
-        return tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "'%.60s' %s has %llu bytes, fewer than %zu", name,
-                         type_text(slot, type, sizeof type), (unsigned long long)content_bytes(slot), bytes);
+        return tuff_refuse(x->device->context, error, "'%.60s' %s has %llu bytes, fewer than %zu", name,
+                           type_text(slot, type, sizeof type), (unsigned long long)content_bytes(slot), bytes);
     }
     bool writes = kinds >> TUFF_MEMORY_INPUT & 1, kept = kinds >> TUFF_MEMORY_PARAM & 1;
-    return tuff_fail(x->device->context, error, TUFF_ERR_USAGE,
-                     "the executable has no '%.60s' to %s: no %s%s %s has this name", name, writes ? "write" : "read",
-                     writes ? "input" : "output", kept ? ", parameter or state" : "",
-                     writes ? "that its outputs need" : "of it");
+    return tuff_refuse(x->device->context, error, "the executable has no '%.60s' to %s: no %s%s %s has this name", name,
+                       writes ? "write" : "read", writes ? "input" : "output", kept ? ", parameter or state" : "",
+                       writes ? "that its outputs need" : "of it");
 }
 
 /* How much of an input's slot was written in the set of the next run. */
@@ -451,11 +450,10 @@ static tuff_status check_inputs(struct tuff_executable *x, struct tuff_error *er
                      (unsigned)x->current + 1, (unsigned)x->sets);
         type_text(slot, type, sizeof type);
         if (written)
-            return tuff_fail(x->device->context, error, TUFF_ERR_USAGE,
-                             "input '%.60s' %s: only %llu of its %llu bytes were ever written%s", slot->name, type,
-                             (unsigned long long)written, (unsigned long long)whole, which);
-        return tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "input '%.60s' %s was never written%s", slot->name, type,
-                         which);
+            return tuff_refuse(x->device->context, error,
+                               "input '%.60s' %s: only %llu of its %llu bytes were ever written%s", slot->name, type,
+                               (unsigned long long)written, (unsigned long long)whole, which);
+        return tuff_refuse(x->device->context, error, "input '%.60s' %s was never written%s", slot->name, type, which);
     }
     x->complete[x->current] = true;
     return TUFF_OK;
@@ -473,9 +471,9 @@ static tuff_status check_results(const struct tuff_executable *x, const struct t
     if (x->outputs == BROKE_OFF)
         return tuff_fail(x->device->context, error, x->broke, "output '%.60s' %s is not whole: the last run ended with %s",
                          slot->name, type, tuff_status_name(x->broke));
-    return tuff_fail(x->device->context, error, TUFF_ERR_USAGE, "output '%.60s' %s is not there yet: %s", slot->name, type,
-                     x->outputs == NEVER_RAN ? "the executable was not run (tuff_executable_run, tuff_executable_submit)"
-                                             : "the run stopped at a station and has not ended");
+    return tuff_refuse(x->device->context, error, "output '%.60s' %s is not there yet: %s", slot->name, type,
+                       x->outputs == NEVER_RAN ? "the executable was not run (tuff_executable_run, tuff_executable_submit)"
+                                               : "the run stopped at a station and has not ended");
 }
 
 /* After a run, or a part of it. */

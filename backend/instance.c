@@ -245,8 +245,8 @@ static tuff_status make(struct tuff_context *context, const struct tuff_instance
                         struct tuff_error *error)
 {
     if (tuff_context_inherited(context))
-        return tuff_fail(
-            context, error, TUFF_ERR_USAGE,
+        return tuff_refuse(
+            context, error,
             "the context was made by the process that this one was forked from; a child process makes one of its own");
     struct tuff_instance *made = tuff_object_create(context, sizeof *made);
     if (!made) return tuff_fail_memory(context, error);

@@ -140,9 +140,8 @@ static tuff_status unknown(struct tuff_context *context, const char *word, size_
     for (size_t i = 0; i < TUFF_COUNT(profiles); i++) tuff_text_add(&known, "%s%s", i ? ", " : "", profiles[i].name);
     for (size_t i = 0; i < TUFF_COUNT(figures); i++) tuff_text_add(&known, ", %s=N", figures[i].name);
     for (size_t i = 0; i < TUFF_COUNT(features); i++) tuff_text_add(&known, ", %s", features[i].name);
-    tuff_status status = tuff_fail(context, error, TUFF_ERR_USAGE,
-                                   "no limit is called \"%.*s\"; there are: %s, no-timestamps", (int)length, word,
-                                   known.data ? known.data : "");
+    tuff_status status = tuff_refuse(context, error, "no limit is called \"%.*s\"; there are: %s, no-timestamps",
+                                     (int)length, word, known.data ? known.data : "");
     tuff_text_finish(&known);
     return status;
 }

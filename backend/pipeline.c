@@ -152,23 +152,21 @@ static tuff_status check_limits(struct tuff_device *device, const char *name, co
                              (unsigned long long)rows[i].needed, rows[i].what, caps->name,
                              (unsigned long long)rows[i].limit);
     if (needs->texels != pipeline->texels)
-        return tuff_fail(device->context, error, TUFF_ERR_USAGE,
-                         "kernel %s reads bindings %#x as texels; the launch gives %#x so", name, needs->texels,
-                         pipeline->texels);
+        return tuff_refuse(device->context, error, "kernel %s reads bindings %#x as texels; the launch gives %#x so", name,
+                           needs->texels, pipeline->texels);
     if (needs->missing_capability)
         return tuff_fail(device->context, error, TUFF_ERR_UNSUPPORTED,
                          "kernel %s needs SPIR-V capability %u, which %s lacks", name, needs->missing_capability,
                          caps->name);
-    if (!invocations) return tuff_fail(device->context, error, TUFF_ERR_USAGE, "kernel %s has an empty workgroup", name);
+    if (!invocations) return tuff_refuse(device->context, error, "kernel %s has an empty workgroup", name);
     if (needs->binding_end > pipeline->binding_count || needs->push_bytes > pipeline->push_bytes)
-        return tuff_fail(device->context, error, TUFF_ERR_USAGE,
-                         "kernel %s declares %u bindings and %llu bytes of push constants; the launch gives %u and %u", name,
-                         needs->binding_end, (unsigned long long)needs->push_bytes, pipeline->binding_count,
-                         pipeline->push_bytes);
+        return tuff_refuse(device->context, error,
+                           "kernel %s declares %u bindings and %llu bytes of push constants; the launch gives %u and %u",
+                           name, needs->binding_end, (unsigned long long)needs->push_bytes, pipeline->binding_count,
+                           pipeline->push_bytes);
     if (needs->number_bytes > pipeline->number_bytes)
-        return tuff_fail(device->context, error, TUFF_ERR_USAGE,
-                         "kernel %s declares %llu bytes of numbers; the launch gives %u", name,
-                         (unsigned long long)needs->number_bytes, pipeline->number_bytes);
+        return tuff_refuse(device->context, error, "kernel %s declares %llu bytes of numbers; the launch gives %u", name,
+                           (unsigned long long)needs->number_bytes, pipeline->number_bytes);
     return TUFF_OK;
 }
 

@@ -386,7 +386,7 @@ static uint32_t reach_hit(const struct reach *reach, const struct access *access
 static const char *label_of(const struct tuff_plan *plan, uint32_t launch) { return plan->launches[launch].label; }
 
 /* In functions that have a plan, a context and an error: USAGE, and what is wrong of the plan, of one of its launches. */
-#define WRONG(...) tuff_fail(context, error, TUFF_ERR_USAGE, "plan: " __VA_ARGS__)
+#define WRONG(...) tuff_refuse(context, error, "plan: " __VA_ARGS__)
 #define WRONG_LAUNCH(number, text, ...) WRONG("launch %u (%s) " text, number, label_of(plan, number), __VA_ARGS__)
 
 /* Sweeps accesses sorted by epoch, memory and address; two that overlap within an epoch must both be reads. */
@@ -535,7 +535,7 @@ static tuff_status check_names(const struct tuff_plan *plan, struct tuff_arena *
         uint32_t place, step = 0;
         while ((place = tuff_lookup_find(&names, hash, &step)) != TUFF_LOOKUP_END)
             if (!strcmp(plan->stations[place].name, name))
-                return tuff_fail(arena->context, error, TUFF_ERR_USAGE, "plan: two stations are called %s", name);
+                return tuff_refuse(arena->context, error, "plan: two stations are called %s", name);
         if (!tuff_lookup_add(&names, arena, hash, i)) return tuff_fail_memory(arena->context, error);
     }
     return TUFF_OK;

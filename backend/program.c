@@ -11,9 +11,8 @@ static tuff_status check_memory(struct tuff_device *device, const struct tuff_pr
         if (!needed) continue;
         const struct tuff_buffer *buffer = params->memory ? params->memory[i] : NULL;
         if (!buffer || buffer->bytes < needed || buffer->device != device)
-            return tuff_fail(device->context, error, TUFF_ERR_USAGE,
-                             "program: %s memory needs a buffer of %llu bytes on this device",
-                             tuff_memory_name(params->plan->memories[i].kind), (unsigned long long)needed);
+            return tuff_refuse(device->context, error, "program: %s memory needs a buffer of %llu bytes on this device",
+                               tuff_memory_name(params->plan->memories[i].kind), (unsigned long long)needed);
     }
     return TUFF_OK;
 }
@@ -230,7 +229,7 @@ static tuff_status keep_memory(struct tuff_program *program, const struct tuff_p
 tuff_status tuff_program_create(struct tuff_device *device, const struct tuff_program_params *params,
                                 struct tuff_program **program, struct tuff_error *error)
 {
-    if (!device) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_create: device is NULL");
+    if (!device) return tuff_refuse(NULL, error, "tuff_program_create: device is NULL");
     TUFF_REQUIRE(device->context, error, params && params->struct_size >= sizeof *params && params->plan && program);
     TUFF_TRY(tuff_device_check(device, error));
     TUFF_TRY(tuff_plan_check(params->plan, device->context, error));

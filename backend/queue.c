@@ -22,8 +22,8 @@ tuff_status tuff_device_made(struct tuff_device *device, struct tuff_error *erro
 tuff_status tuff_device_check(struct tuff_device *device, struct tuff_error *error)
 {
     if (tuff_context_inherited(device->context))
-        return tuff_fail(
-            device->context, error, TUFF_ERR_USAGE,
+        return tuff_refuse(
+            device->context, error,
             "the device was opened by the process that this one was forked from; a child process makes a context and "
             "a device of its own");
     if (!atomic_load(&device->queue.lost)) return TUFF_OK;

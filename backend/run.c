@@ -135,7 +135,7 @@ static tuff_status measure(struct tuff_program *program, struct tuff_error *erro
 
 tuff_status tuff_program_submit(struct tuff_program *program, uint64_t *ticket, struct tuff_error *error)
 {
-    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_submit: program is NULL");
+    if (!program) return tuff_refuse(NULL, error, "tuff_program_submit: program is NULL");
     bool whole = program->measures && !program->next;
     TUFF_TRY(whole ? measure(program, error) : submit_until(program, program->recording.cuts.submissions, error));
     program->next = 0;
@@ -147,19 +147,18 @@ tuff_status tuff_program_submit(struct tuff_program *program, uint64_t *ticket, 
 tuff_status tuff_program_submit_to(struct tuff_program *program, const char *station, uint64_t *ticket,
                                    struct tuff_error *error)
 {
-    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_submit_to: program is NULL");
+    if (!program) return tuff_refuse(NULL, error, "tuff_program_submit_to: program is NULL");
     struct tuff_context *context = program->device->context;
     TUFF_REQUIRE(context, error, station != NULL);
     for (uint32_t i = 0; i < program->station_count; i++) {
         if (strcmp(program->stations[i].name, station)) continue;
         uint32_t end = submission_behind(&program->recording.cuts, program->stations[i].launch_count);
-        if (end < program->next)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "the run is past the station '%s'", station);
+        if (end < program->next) return tuff_refuse(context, error, "the run is past the station '%s'", station);
         TUFF_TRY(submit_until(program, end, error));
         if (ticket) *ticket = program->ticket;
         return TUFF_OK;
     }
-    return tuff_fail(context, error, TUFF_ERR_USAGE, "the plan has no station '%s'", station);
+    return tuff_refuse(context, error, "the plan has no station '%s'", station);
 }
 
 void tuff_program_watch(struct tuff_program *program, const struct tuff_cancel *cancel) { program->cancel = cancel; }

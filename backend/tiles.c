@@ -132,8 +132,8 @@ tuff_status tuff_tiles_apply(struct tuff_context *context, struct tuff_caps *cap
     caps->tiles = word ? class_of(word) : TUFF_TILES_UNKNOWN;
     caps->tiles_source = word ? TUFF_TILES_BY_OPTION : TUFF_TILES_BY_NONE;
     if (word && !caps->tiles)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "no class of tiles is called \"%s\"; there are: %s, %s", word,
-                         names[TUFF_TILES_AVX2], names[TUFF_TILES_AVX512]);
+        return tuff_refuse(context, error, "no class of tiles is called \"%s\"; there are: %s, %s", word,
+                           names[TUFF_TILES_AVX2], names[TUFF_TILES_AVX512]);
     if (word || !is_measured(caps)) return TUFF_OK;
     if (tuff_os_cpu_avx512()) {
         caps->tiles = TUFF_TILES_AVX512;

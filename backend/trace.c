@@ -38,7 +38,7 @@ static tuff_status fetch(struct tuff_program *program, uint32_t first, uint32_t 
 tuff_status tuff_program_times(struct tuff_program *program, struct tuff_launch_time *times, uint32_t *count,
                                struct tuff_error *error)
 {
-    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_times: program is NULL");
+    if (!program) return tuff_refuse(NULL, error, "tuff_program_times: program is NULL");
     struct tuff_device *device = program->device;
     TUFF_REQUIRE(device->context, error, count);
     TUFF_TRY(check_stamped(program, program->profile, error));
@@ -66,7 +66,7 @@ tuff_status tuff_program_times(struct tuff_program *program, struct tuff_launch_
 tuff_status tuff_program_duration(struct tuff_program *program, uint64_t *ns, struct tuff_error *error)
 {
     uint64_t stamps[2];
-    if (!program) return tuff_fail(NULL, error, TUFF_ERR_USAGE, "tuff_program_duration: program is NULL");
+    if (!program) return tuff_refuse(NULL, error, "tuff_program_duration: program is NULL");
     TUFF_REQUIRE(program->device->context, error, ns);
     TUFF_TRY(check_stamped(program, program->timed, error));
     TUFF_TRY(fetch(program, TUFF_RUN_QUERY, 2, stamps, error));

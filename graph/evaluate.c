@@ -35,16 +35,15 @@ static tuff_status check(const struct evaluation *e)
     const struct tuff_evaluate_params *p = e->params;
     for (uint32_t i = 0; i < p->output_count; i++)
         if (!p->outputs[i] || p->outputs[i] >= e->g->count)
-            return tuff_fail(context, e->error, TUFF_ERR_USAGE, "output %u is %u, no value of this graph%s", i,
-                             p->outputs[i], p->outputs[i] ? "" : " (0 is what a failed builder gives)");
+            return tuff_refuse(context, e->error, "output %u is %u, no value of this graph%s", i, p->outputs[i],
+                               p->outputs[i] ? "" : " (0 is what a failed builder gives)");
     for (uint32_t i = 0; i < p->leaf_count; i++) {
         tuff_val leaf = p->leaves[i].leaf;
         char text[TUFF_VALUE_TEXT];
         tuff_value_text(e->g, leaf, text, sizeof text);
         if (!leaf || leaf >= e->g->count || !is_given(&e->g->values[leaf]))
-            return tuff_fail(context, e->error, TUFF_ERR_USAGE, "leaf %u, %s, is not an input, parameter or state", i, text);
-        if (!p->leaves[i].data)
-            return tuff_fail(context, e->error, TUFF_ERR_USAGE, "leaf %u, %s: its data are missing (NULL)", i, text);
+            return tuff_refuse(context, e->error, "leaf %u, %s, is not an input, parameter or state", i, text);
+        if (!p->leaves[i].data) return tuff_refuse(context, e->error, "leaf %u, %s: its data are missing (NULL)", i, text);
     }
     return TUFF_OK;
 }
@@ -70,9 +69,8 @@ static tuff_status count_uses(struct evaluation *e)
         for (uint32_t i = first_operand(&values[v]); i < values[v].in_count; i++) e->uses[values[v].in[i]]++;
         e->total += work_of(e->g, &values[v]);
         if (values[v].op->kind == TUFF_KIND_INPUT && !content_of(e, v))
-            return tuff_fail(e->g->context, e->error, TUFF_ERR_USAGE,
-                             "input %s was never written: it is not among the leaves",
-                             tuff_value_text(e->g, v, text, sizeof text));
+            return tuff_refuse(e->g->context, e->error, "input %s was never written: it is not among the leaves",
+                               tuff_value_text(e->g, v, text, sizeof text));
     }
     return TUFF_OK;
 }

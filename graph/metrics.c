@@ -149,9 +149,8 @@ static tuff_status count_classes(struct tuff_context *context, const struct part
         if (answer >= a->classes)
             return scores ? tuff_fail(context, error, TUFF_ERR_NOT_FINITE, "scores: one of sample %llu is NaN",
                                       (unsigned long long)i)
-                          : tuff_fail(context, error, TUFF_ERR_USAGE,
-                                      "scores: the answer %d of sample %llu is not one of %u classes", (int)answer,
-                                      (unsigned long long)i, (unsigned)a->classes);
+                          : tuff_refuse(context, error, "scores: the answer %d of sample %llu is not one of %u classes",
+                                        (int)answer, (unsigned long long)i, (unsigned)a->classes);
         confusion[(size_t)label * a->classes + answer]++;
     }
     return TUFF_OK;

@@ -75,14 +75,13 @@ static tuff_status refuse(const struct tuff_graph *g, const struct tuff_places *
         snprintf(floats, sizeof floats, "; these are the bits of the float %g: write whole numbers", (double)as_float);
     tuff_value_text(g, of, what, sizeof what);
     if (p->classes)
-        return tuff_fail(g->context, error, TUFF_ERR_USAGE,
-                         "%s: label [%s] is %.0f, which is none of the %lld classes of %s, 0 to %lld%s%s", what, place,
-                         number, (long long)p->most + 1, tuff_value_text(g, p->reader, reader, sizeof reader),
-                         (long long)p->most, floats,
-                         p->ignored || floats[0] ? "" : "; a label that is to count nothing is named by ignore_index");
-    return tuff_fail(g->context, error, TUFF_ERR_USAGE, "%s: index [%s] is %.0f, outside of %s of %s: %lld to %lld%s", what,
-                     place, number, op->op->name, tuff_value_text(g, op->in[0], operand, sizeof operand),
-                     (long long)p->least, (long long)p->most, floats);
+        return tuff_refuse(
+            g->context, error, "%s: label [%s] is %.0f, which is none of the %lld classes of %s, 0 to %lld%s%s", what, place,
+            number, (long long)p->most + 1, tuff_value_text(g, p->reader, reader, sizeof reader), (long long)p->most, floats,
+            p->ignored || floats[0] ? "" : "; a label that is to count nothing is named by ignore_index");
+    return tuff_refuse(g->context, error, "%s: index [%s] is %.0f, outside of %s of %s: %lld to %lld%s", what, place, number,
+                       op->op->name, tuff_value_text(g, op->in[0], operand, sizeof operand), (long long)p->least,
+                       (long long)p->most, floats);
 }
 
 static bool is_possible(const struct tuff_places *p, double number)

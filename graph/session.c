@@ -40,10 +40,10 @@ static tuff_status check_bytes(struct tuff_session *session, const struct tuff_v
     uint64_t needed = tuff_type_bytes(&type);
     if (needed == bytes) return TUFF_OK;
     char text[TUFF_VALUE_TEXT];
-    return tuff_fail(session->context, error, TUFF_ERR_USAGE, "%s %s has %llu bytes, not %zu: it is written and read whole",
-                     value->op->name,
-                     tuff_value_text(session->graph, (tuff_val)(value - session->graph->values), text, sizeof text),
-                     (unsigned long long)needed, bytes);
+    return tuff_refuse(session->context, error, "%s %s has %llu bytes, not %zu: it is written and read whole",
+                       value->op->name,
+                       tuff_value_text(session->graph, (tuff_val)(value - session->graph->values), text, sizeof text),
+                       (unsigned long long)needed, bytes);
 }
 
 /* Content as device memory holds it. */
@@ -135,9 +135,10 @@ static tuff_status check_leaf(struct tuff_session *session, tuff_val leaf, size_
 {
     char text[TUFF_VALUE_TEXT];
     if (!leaf || leaf >= session->graph->count || !tuff_is_kept(&session->graph->values[leaf]))
-        return tuff_fail(session->context, error, TUFF_ERR_USAGE,
-                         "%s is not a parameter or state: only these are kept by a session (inputs: tuff_executable_write)",
-                         tuff_value_text(session->graph, leaf, text, sizeof text));
+        return tuff_refuse(
+            session->context, error,
+            "%s is not a parameter or state: only these are kept by a session (inputs: tuff_executable_write)",
+            tuff_value_text(session->graph, leaf, text, sizeof text));
     TUFF_TRY(check_bytes(session, &session->graph->values[leaf], bytes, error));
     return tuff_session_grow(session, error);
 }
@@ -257,13 +258,13 @@ static tuff_status check_executable(struct tuff_context *context, const struct t
                                     struct tuff_error *error)
 {
     if (p->input_sets > TUFF_MOST_INPUT_SETS)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "input_sets is %u; an executable has at most %u", p->input_sets,
-                         (unsigned)TUFF_MOST_INPUT_SETS);
+        return tuff_refuse(context, error, "input_sets is %u; an executable has at most %u", p->input_sets,
+                           (unsigned)TUFF_MOST_INPUT_SETS);
     if (p->precision && p->precision != TUFF_F32 && !tuff_is_half(p->precision))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "precision is %s: f32, f16 or bf16", tuff_dtype_name(p->precision));
+        return tuff_refuse(context, error, "precision is %s: f32, f16 or bf16", tuff_dtype_name(p->precision));
     if (p->output_count && p->outputs) return TUFF_OK;
-    return tuff_fail(context, error, TUFF_ERR_USAGE, "an executable computes its outputs, but %s%s",
-                     p->output_count ? "outputs is NULL" : "output_count is 0", p->output_count ? "" : ": there are none");
+    return tuff_refuse(context, error, "an executable computes its outputs, but %s%s",
+                       p->output_count ? "outputs is NULL" : "output_count is 0", p->output_count ? "" : ": there are none");
 }
 
 tuff_status tuff_plan_ask(struct tuff_device *device, const struct tuff_graph *graph,
@@ -345,8 +346,8 @@ static const struct compiled *compiled_of(const struct tuff_executable *x, struc
 {
     const struct compiled *c = tuff_executable_owner(x);
     if (!c)
-        (void)tuff_fail(
-            tuff_device_context(tuff_executable_device(x)), error, TUFF_ERR_USAGE,
+        (void)tuff_refuse(
+            tuff_device_context(tuff_executable_device(x)), error,
             "the executable was loaded from a file and knows no values: tuff_executable_set and tuff_executable_get "
             "take names");
     return c;
@@ -359,10 +360,10 @@ static tuff_status check_input(const struct compiled *c, tuff_val input, struct 
     char text[TUFF_VALUE_TEXT];
     if (input && input < g->count && g->values[input].op->kind == TUFF_KIND_INPUT) return TUFF_OK;
     if (!input || input >= g->count)
-        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "input %u is no value of the graph%s", input,
-                         input ? "" : " (0 is what a failed builder gives)");
-    return tuff_fail(g->context, error, TUFF_ERR_USAGE, "%s is not an input (parameters and states: tuff_session_write)",
-                     tuff_value_text(g, input, text, sizeof text));
+        return tuff_refuse(g->context, error, "input %u is no value of the graph%s", input,
+                           input ? "" : " (0 is what a failed builder gives)");
+    return tuff_refuse(g->context, error, "%s is not an input (parameters and states: tuff_session_write)",
+                       tuff_value_text(g, input, text, sizeof text));
 }
 
 /* places: numbers of which each is to name one */
@@ -410,8 +411,8 @@ tuff_status tuff_executable_write_as(struct tuff_executable *x, tuff_val input, 
     char text[TUFF_VALUE_TEXT];
     tuff_value_text(g, input, text, sizeof text);
     if (count != needed)
-        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "input %s has %llu elements, not %llu: it is written whole",
-                         text, (unsigned long long)needed, (unsigned long long)count);
+        return tuff_refuse(g->context, error, "input %s has %llu elements, not %llu: it is written whole", text,
+                           (unsigned long long)needed, (unsigned long long)count);
     size_t bytes = (size_t)tuff_type_bytes(&type);
     void *converted = tuff_alloc(g->context, bytes);
     if (!converted) return tuff_fail_memory(g->context, error);
@@ -449,16 +450,16 @@ tuff_status tuff_executable_read(struct tuff_executable *x, uint32_t index, void
     struct tuff_context *context = c->session->context;
     char text[TUFF_VALUE_TEXT];
     if (index >= c->output_count)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "there is no output %u: the executable has %u, counted from 0",
-                         index, c->output_count);
+        return tuff_refuse(context, error, "there is no output %u: the executable has %u, counted from 0", index,
+                           c->output_count);
     tuff_value_text(c->session->graph, c->outputs[index], text, sizeof text);
     if (c->slots[index] == UINT32_MAX)
-        return tuff_fail(context, error, TUFF_ERR_USAGE,
-                         "output %u, %s, is an assignment: read its state, by tuff_session_read", index, text);
+        return tuff_refuse(context, error, "output %u, %s, is an assignment: read its state, by tuff_session_read", index,
+                           text);
     struct tuff_type type = tuff_host_type(&c->session->graph->values[c->outputs[index]]);
     if (bytes > tuff_type_bytes(&type))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "output %u, %s, has %llu bytes, fewer than %zu", index, text,
-                         (unsigned long long)tuff_type_bytes(&type), bytes);
+        return tuff_refuse(context, error, "output %u, %s, has %llu bytes, fewer than %zu", index, text,
+                           (unsigned long long)tuff_type_bytes(&type), bytes);
     if (tuff_is_host(type.dtype)) return read_widened(x, c->slots[index], type.dtype, data, bytes, error);
     return tuff_executable_get_slot(x, c->slots[index], data, bytes, error);
 }

@@ -69,8 +69,8 @@ static tuff_status check_assignments(const struct tuff_compile_params *params, s
         for (uint32_t k = 0; k < parts && leaf; k++) {
             tuff_val part = values[leaf].in_count ? values[leaf].in[k] : leaf;
             if (by[part] && by[part] != output)
-                return tuff_fail(
-                    params->graph->context, error, TUFF_ERR_USAGE,
+                return tuff_refuse(
+                    params->graph->context, error,
                     "'%s' is assigned twice in one run: by two layers of this name, or by one that the outputs need twice?",
                     values[leaf].name ? values[leaf].name : "the parameters");
             by[part] = output;
@@ -109,8 +109,8 @@ tuff_status tuff_compile(const struct tuff_compile_params *params, struct tuff_c
                       "outputs is NULL, though output_count is not 0");
     for (uint32_t i = 0; i < params->output_count; i++)
         if (!params->outputs[i] || params->outputs[i] >= params->graph->count)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "output %u is %u, no value of this graph%s", i,
-                             params->outputs[i], params->outputs[i] ? "" : " (0 is what a failed builder gives)");
+            return tuff_refuse(context, error, "output %u is %u, no value of this graph%s", i, params->outputs[i],
+                               params->outputs[i] ? "" : " (0 is what a failed builder gives)");
     if (params->layout) return compile_placed(params, out, error);
     struct tuff_layout layout;
     struct tuff_compile_params placed = *params;

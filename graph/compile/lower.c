@@ -8,7 +8,6 @@ struct lowering {
     struct tuff_work *w;
     struct tuff_plan *plan;
     struct tuff_touch touch;
-    struct tuff_compiled *out;
 };
 
 /* A processor's workgroup costs about 0.2 us, as 20 to 100 of its invocations do; groups enough for many cores are kept. */
@@ -189,7 +188,7 @@ static tuff_status lower_group(struct lowering *l, const struct tuff_group *grou
 
 tuff_status tuff_pass_lower(struct tuff_work *w, struct tuff_compiled *out)
 {
-    struct lowering l = {.w = w, .plan = &out->plan, .out = out};
+    struct lowering l = {.w = w, .plan = &out->plan};
     out->output_slots = tuff_arena_alloc(&out->plan.arena, (w->params->output_count + 1) * sizeof *out->output_slots);
     if (!out->output_slots) return tuff_fail_memory(w->context, w->error);
     TUFF_TRY(tuff_touch_start(w, &l.touch));

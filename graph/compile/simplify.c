@@ -459,12 +459,12 @@ static tuff_status map_stations(struct tuff_work *w)
             tuff_val v = station->values[k];
             values[k] = v && v < params->graph->count ? w->map[v] : 0;
             if (!values[k] || !station->name)
-                return tuff_fail(w->context, w->error, TUFF_ERR_USAGE, "station %u (%s): no output needs value %u", i,
-                                 station->name ? station->name : "without a name", v);
+                return tuff_refuse(w->context, w->error, "station %u (%s): no output needs value %u", i,
+                                   station->name ? station->name : "without a name", v);
             const struct tuff_op *op = val(w, values[k])->op;
             if (op->kind != TUFF_KIND_PACK && !tuff_op_writes_leaf(op))
-                return tuff_fail(w->context, w->error, TUFF_ERR_USAGE, "station %s: value %u is neither a pack nor assigned",
-                                 station->name, v);
+                return tuff_refuse(w->context, w->error, "station %s: value %u is neither a pack nor assigned",
+                                   station->name, v);
         }
     }
     return TUFF_OK;

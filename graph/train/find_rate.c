@@ -67,15 +67,15 @@ static void suggest(const struct tuff_rate_point *points, uint32_t count, struct
 static tuff_status check(const struct tuff_trainer *t, const struct tuff_find_rate_params *p, struct tuff_error *error)
 {
     if (p->struct_size < sizeof *p)
-        return tuff_fail(t->context, error, TUFF_ERR_USAGE,
-                         "find_rate: struct_size of its params is not set: .struct_size = sizeof params");
+        return tuff_refuse(t->context, error,
+                           "find_rate: struct_size of its params is not set: .struct_size = sizeof params");
     if (!(p->first >= 0 && p->first < 1e30 && p->last >= 0 && p->last < 1e30 && p->smoothing >= 0 && p->smoothing < 1))
-        return tuff_fail(
-            t->context, error, TUFF_ERR_USAGE,
+        return tuff_refuse(
+            t->context, error,
             "find_rate: rates from %g to %g, smoothing %g: rates are above 0 and finite, smoothing is from 0 to below 1",
             p->first, p->last, p->smoothing);
     if (t->first->failure.status != TUFF_OK || t->inside)
-        return tuff_fail(t->context, error, TUFF_ERR_USAGE, "find_rate: the training has stopped, or stands at a station");
+        return tuff_refuse(t->context, error, "find_rate: the training has stopped, or stands at a station");
     return TUFF_OK;
 }
 
@@ -149,9 +149,8 @@ tuff_status tuff_find_rate(struct tuff_trainer *t, const struct tuff_find_rate_p
     struct own own = {t, params};
     *found = (struct tuff_found_rate){0};
     if (!t->run)
-        return tuff_fail(t->context, error, TUFF_ERR_USAGE,
-                         "find_rate: the trainer is not compiled; tuff_trainer_compile does that");
+        return tuff_refuse(t->context, error, "find_rate: the trainer is not compiled; tuff_trainer_compile does that");
     if (!params->write)
-        return tuff_fail(t->context, error, TUFF_ERR_USAGE, "find_rate: write, which fills the batches, is missing (NULL)");
+        return tuff_refuse(t->context, error, "find_rate: write, which fills the batches, is missing (NULL)");
     return tuff_find_rate_by(t, params, own_step, &own, points, found, error);
 }

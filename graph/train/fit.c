@@ -186,9 +186,8 @@ static tuff_status size_steps(struct tuff_model *m, bool drop_last, struct tuff_
     m->steps[TUFF_WHOLE] = (struct tuff_model_step){.batch = m->train_count >= m->params.batch ? m->params.batch : 0};
     m->steps[TUFF_LAST] = (struct tuff_model_step){.batch = drop_last ? 0 : left};
     if (steps_of(m) > 0) return TUFF_OK;
-    return tuff_fail(m->context, error, TUFF_ERR_USAGE,
-                     "%llu training samples are fewer than one batch of %u, which drop_last leaves out",
-                     (unsigned long long)m->train_count, (unsigned)m->params.batch);
+    return tuff_refuse(m->context, error, "%llu training samples are fewer than one batch of %u, which drop_last leaves out",
+                       (unsigned long long)m->train_count, (unsigned)m->params.batch);
 }
 
 /* What fails leaves the graph as it was, so that the model still predicts. */
@@ -262,8 +261,8 @@ static tuff_status renew_training(struct tuff_model *m, const struct tuff_fit_pa
     if (difference <= TUFF_DIFFER_IN_SCHEDULE && same)
         return tuff_trainer_schedule(first, &params->optimizer.schedule, error);
     if (tuff_optimizer_groups_differ(old, &params->optimizer, what, sizeof what))
-        return tuff_fail(
-            m->context, error, TUFF_ERR_USAGE,
+        return tuff_refuse(
+            m->context, error,
             "the groups of parameters differ from those of the model's first fit: %s; write its parameters into "
             "another model (tuff_model_read, tuff_model_write), or save and load it",
             what);
@@ -276,8 +275,7 @@ static tuff_status renew_training(struct tuff_model *m, const struct tuff_fit_pa
 tuff_status tuff_model_swap_averages(struct tuff_model *m, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, m != NULL);
-    if (!m->prepared)
-        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "model: it was not fitted, so there are no averages");
+    if (!m->prepared) return tuff_refuse(m->context, error, "model: it was not fitted, so there are no averages");
     return tuff_trainer_swap_averages(first_trainer(m), error);
 }
 
@@ -285,25 +283,24 @@ static tuff_status check_fit(const struct tuff_model *m, const struct tuff_fit_p
 {
     TUFF_REQUIRE(m->context, error, params->struct_size >= sizeof *params);
     if (!(params->validation_share >= 0 && params->validation_share < 1))
-        return tuff_fail(m->context, error, TUFF_ERR_USAGE,
-                         "fit: a share of %g of the samples for validation is not in [0, 1)", params->validation_share);
+        return tuff_refuse(m->context, error, "fit: a share of %g of the samples for validation is not in [0, 1)",
+                           params->validation_share);
     const struct tuff_plateau *p = &params->plateau;
     if (!(p->factor >= 0 && p->factor < 1 && p->min_lr >= 0 && p->min_lr <= 1e30))
-        return tuff_fail(m->context, error, TUFF_ERR_USAGE,
-                         "fit: a plateau's factor of %g and smallest rate of %g: the factor is from 0 (none) to below 1, "
-                         "the rate at least 0",
-                         p->factor, p->min_lr);
+        return tuff_refuse(m->context, error,
+                           "fit: a plateau's factor of %g and smallest rate of %g: the factor is from 0 (none) to below 1, "
+                           "the rate at least 0",
+                           p->factor, p->min_lr);
     const struct tuff_early_stop *e = &params->early_stop;
     if (params->epochs > INT32_MAX || e->patience > INT32_MAX)
-        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "fit: %d epochs, patience of %d: they cannot be negative",
-                         (int)params->epochs, (int)e->patience);
+        return tuff_refuse(m->context, error, "fit: %d epochs, patience of %d: they cannot be negative", (int)params->epochs,
+                           (int)e->patience);
     if (!(e->min_delta >= 0 && e->min_delta <= 1e30))
-        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "fit: a min_delta of %g is not 0 or above", e->min_delta);
+        return tuff_refuse(m->context, error, "fit: a min_delta of %g is not 0 or above", e->min_delta);
     bool known = !e->metric;
     for (uint32_t i = 0; i < m->network.metric_count; i++) known = known || !strcmp(m->network.metrics[i].name, e->metric);
     if (!known)
-        return tuff_fail(m->context, error, TUFF_ERR_USAGE,
-                         "fit: early_stop watches '%.60s', which the network does not give", e->metric);
+        return tuff_refuse(m->context, error, "fit: early_stop watches '%.60s', which the network does not give", e->metric);
     return TUFF_OK;
 }
 
@@ -315,11 +312,10 @@ tuff_status tuff_model_prepare(struct tuff_model *m, const struct tuff_data *dat
     TUFF_TRY(tuff_model_check_data(m, data, true, error));
     if (m->prepared) {
         if (params->early_stop.restore_best && !m->keeps_best)
-            return tuff_fail(m->context, error, TUFF_ERR_USAGE,
-                             "fit: restore_best was not asked for in the model's first fit");
+            return tuff_refuse(m->context, error, "fit: restore_best was not asked for in the model's first fit");
         if (data->count == m->data_count) return renew_training(m, params, error);
-        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the model was prepared for %llu samples, not %llu",
-                         (unsigned long long)m->data_count, (unsigned long long)data->count);
+        return tuff_refuse(m->context, error, "the model was prepared for %llu samples, not %llu",
+                           (unsigned long long)m->data_count, (unsigned long long)data->count);
     }
     uint32_t before = m->graph->count;
     TUFF_TRY(add_training(m, data, params, error));
@@ -651,11 +647,10 @@ static tuff_status check_state(struct tuff_model *m, struct tuff_error *error)
                  {"number of training samples", s->train_samples, m->train_count}};
     for (size_t i = 0; i < TUFF_COUNT(facts); i++)
         if (facts[i].begun != facts[i].now)
-            return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the training was begun with %s %llu, not %llu",
-                             facts[i].what, (unsigned long long)facts[i].begun, (unsigned long long)facts[i].now);
+            return tuff_refuse(m->context, error, "the training was begun with %s %llu, not %llu", facts[i].what,
+                               (unsigned long long)facts[i].begun, (unsigned long long)facts[i].now);
     if (s->step <= steps_of(m)) return TUFF_OK;
-    return tuff_fail(m->context, error, TUFF_ERR_USAGE, "step %llu lies behind the epoch's end",
-                     (unsigned long long)s->step);
+    return tuff_refuse(m->context, error, "step %llu lies behind the epoch's end", (unsigned long long)s->step);
 }
 
 /* finish_loop is due afterwards, whatever comes. */
@@ -685,8 +680,8 @@ tuff_status tuff_model_fit(struct tuff_model *m, const struct tuff_data *data, c
 {
     TUFF_REQUIRE(NULL, error, m != NULL && data != NULL && params != NULL);
     if (params->struct_size >= sizeof *params && params->epochs == 0)
-        return tuff_fail(m->context, error, TUFF_ERR_USAGE,
-                         "fit: epochs is 0; it is the number of all epochs, those of fits before among them");
+        return tuff_refuse(m->context, error,
+                           "fit: epochs is 0; it is the number of all epochs, those of fits before among them");
     TUFF_TRY(tuff_model_prepare(m, data, params, error));
     TUFF_TRY(check_state(m, error));
     if (m->state.epoch >= params->epochs)

@@ -146,18 +146,19 @@ static tuff_status check_field(struct tuff_context *context, const struct tuff_f
     bool known = false;
     for (size_t k = 0; k < TUFF_COUNT(possible); k++) known = known || f->type.dtype == possible[k];
     if (!tuff_model_name_fits(f->name) || !strcmp(f->name, "count"))
-        return tuff_fail(context, error, TUFF_ERR_USAGE,
-                         "model: field %u is called '%.60s': names have 1 to 40 letters, digits, - and _, and none is count",
-                         (unsigned)i, f->name);
+        return tuff_refuse(
+            context, error,
+            "model: field %u is called '%.60s': names have 1 to 40 letters, digits, - and _, and none is count", (unsigned)i,
+            f->name);
     if (!known)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "model: field '%s' is of type %s, which samples cannot have",
-                         f->name, tuff_dtype_known((int32_t)f->type.dtype) ? tuff_dtype_name(f->type.dtype) : "none");
+        return tuff_refuse(context, error, "model: field '%s' is of type %s, which samples cannot have", f->name,
+                           tuff_dtype_known((int32_t)f->type.dtype) ? tuff_dtype_name(f->type.dtype) : "none");
     if (f->type.shape.rank >= TUFF_MAX_RANK || tuff_shape_count(&f->type.shape) == 0)
-        return tuff_fail(context, error, TUFF_ERR_USAGE,
-                         "model: the shape of field '%s' has no room for the batch before it, or a dimension of 0", f->name);
+        return tuff_refuse(context, error,
+                           "model: the shape of field '%s' has no room for the batch before it, or a dimension of 0",
+                           f->name);
     if (!isfinite(f->scale) || !isfinite(f->shift))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "model: field '%s' times %g plus %g is not finite", f->name,
-                         f->scale, f->shift);
+        return tuff_refuse(context, error, "model: field '%s' times %g plus %g is not finite", f->name, f->scale, f->shift);
     return TUFF_OK;
 }
 
@@ -178,13 +179,12 @@ static tuff_status check_params(struct tuff_context *context, const struct tuff_
         asked = asked || !p->fields[i].answer;
         for (uint32_t k = 0; k < i; k++)
             if (!strcmp(p->fields[i].name, p->fields[k].name))
-                return tuff_fail(context, error, TUFF_ERR_USAGE, "model: two fields are called '%s'", p->fields[i].name);
+                return tuff_refuse(context, error, "model: two fields are called '%s'", p->fields[i].name);
     }
     if (!asked)
-        return tuff_fail(context, error, TUFF_ERR_USAGE,
-                         "model: it has no fields but answers: .fields = {TUFF_FIELD(\"x\", TUFF_F32, 4), ..}");
-    if (p->batch > INT32_MAX)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "model: a batch of %d samples", (int)p->batch);
+        return tuff_refuse(context, error,
+                           "model: it has no fields but answers: .fields = {TUFF_FIELD(\"x\", TUFF_F32, 4), ..}");
+    if (p->batch > INT32_MAX) return tuff_refuse(context, error, "model: a batch of %d samples", (int)p->batch);
     return TUFF_OK;
 }
 
@@ -261,12 +261,10 @@ static tuff_status check_places(struct tuff_model *m, const struct tuff_data *da
         for (uint64_t k = 0; k < data->count * each; k++) {
             if ((numbers[k] >= p->least && numbers[k] <= p->most) || (p->ignored && numbers[k] == *p->ignored)) continue;
             if (p->classes)
-                return tuff_fail(m->context, error, TUFF_ERR_USAGE,
-                                 "label %d of sample %llu is not one of the network's %llu classes", (int)numbers[k],
-                                 (unsigned long long)(k / each), (unsigned long long)p->most + 1);
-            return tuff_fail(m->context, error, TUFF_ERR_USAGE, "%s: %d of sample %llu is an index outside of %lld .. %lld",
-                             field->name, (int)numbers[k], (unsigned long long)(k / each), (long long)p->least,
-                             (long long)p->most);
+                return tuff_refuse(m->context, error, "label %d of sample %llu is not one of the network's %llu classes",
+                                   (int)numbers[k], (unsigned long long)(k / each), (unsigned long long)p->most + 1);
+            return tuff_refuse(m->context, error, "%s: %d of sample %llu is an index outside of %lld .. %lld", field->name,
+                               (int)numbers[k], (unsigned long long)(k / each), (long long)p->least, (long long)p->most);
         }
     }
     return TUFF_OK;
@@ -286,15 +284,15 @@ static tuff_status check_numbers(struct tuff_model *m, const struct tuff_data *d
 
 tuff_status tuff_model_check_data(struct tuff_model *m, const struct tuff_data *data, bool answers, struct tuff_error *error)
 {
-    if (!data) return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data are NULL");
+    if (!data) return tuff_refuse(m->context, error, "the data are NULL");
     for (uint32_t i = 0; i < m->field_count && !data->fill; i++)
         if (!data->fields[i] && (answers || !m->params.fields[i].answer))
-            return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data's %s is NULL (fields[%u])%s",
-                             m->params.fields[i].name, (unsigned)i,
-                             answers ? "" : ": only a field declared as .answer may be missing from a prediction");
+            return tuff_refuse(m->context, error, "the data's %s is NULL (fields[%u])%s", m->params.fields[i].name,
+                               (unsigned)i,
+                               answers ? "" : ": only a field declared as .answer may be missing from a prediction");
     if (data->count == 0 || data->count > INT32_MAX)
-        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the data hold %llu samples; they can be 1 to 2^31 - 1",
-                         (unsigned long long)data->count);
+        return tuff_refuse(m->context, error, "the data hold %llu samples; they can be 1 to 2^31 - 1",
+                           (unsigned long long)data->count);
     return data->fill ? TUFF_OK : check_numbers(m, data, error);
 }
 
@@ -523,7 +521,7 @@ tuff_status tuff_model_predict(struct tuff_model *m, const struct tuff_data *dat
     tuff_val values[TUFF_MODEL_OUTPUTS];
     TUFF_TRY(tuff_model_check_data(m, data, false, error));
     if (!m->network.output_count)
-        return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the network has no outputs to predict (tuff_network_output)");
+        return tuff_refuse(m->context, error, "the network has no outputs to predict (tuff_network_output)");
     for (uint32_t i = 0; i < m->network.output_count; i++) values[i] = m->network.outputs[i].value;
     TUFF_TRY(compile_part(m, values, m->network.output_count, &m->predict, error));
     return run_batches(m, data, NULL, data->count, outputs, error);
@@ -557,7 +555,7 @@ static tuff_status find_leaf(struct tuff_model *m, const char *name, tuff_val *l
     TUFF_TRY(tuff_model_session(m, error));
     *leaf = tuff_graph_find(m->graph, name);
     if (*leaf && tuff_is_kept(&m->graph->values[*leaf])) return TUFF_OK;
-    return tuff_fail(m->context, error, TUFF_ERR_USAGE, "the model has no parameter or state '%s'", name);
+    return tuff_refuse(m->context, error, "the model has no parameter or state '%s'", name);
 }
 
 tuff_status tuff_model_read(struct tuff_model *m, const char *name, void *data, size_t bytes, struct tuff_error *error)

@@ -536,8 +536,8 @@ static tuff_status fill_row(const struct tuff_optimizer *o, struct tuff_context 
     const struct tuff_optimizer_params *p = &o->params;
     double t = (double)(update + 1), lr = tuff_schedule_lr(&p->schedule, update) * o->rate_scale;
     if (!isfinite((float)lr))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's rate of update %llu is %g",
-                         (unsigned long long)update, lr);
+        return tuff_refuse(context, error, "optimizer: the schedule's rate of update %llu is %g", (unsigned long long)update,
+                           lr);
     if (tuff_rules[p->kind].reads & TUFF_READS_ACCUMULATOR) lr /= 1 + (double)update * p->lr_decay;
     row[TUFF_COLUMN_LR] = (float)lr;
     row[TUFF_COLUMN_CORRECTION1] = (float)(1 / (1 - pow(p->beta1, t)));

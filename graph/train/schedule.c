@@ -93,45 +93,42 @@ double tuff_plateau_step(const struct tuff_plateau *p, struct tuff_plateau_state
 static tuff_status check_period(struct tuff_context *context, const struct tuff_schedule *s, struct tuff_error *error)
 {
     const struct tuff_one_cycle *c = &s->one_cycle;
-    if (s->period == 0) return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's period is 0 updates");
+    if (s->period == 0) return tuff_refuse(context, error, "optimizer: the schedule's period is 0 updates");
     if (!(s->power >= 0 && s->power <= 1e3))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's power is %g, not from 0 to 1000",
-                         s->power);
+        return tuff_refuse(context, error, "optimizer: the schedule's power is %g, not from 0 to 1000", s->power);
     if (s->kind != TUFF_SCHEDULE_ONE_CYCLE) return TUFF_OK;
     if (!(c->share >= 0 && c->share < (c->three_phase ? 0.5 : 1)))
-        return tuff_fail(context, error, TUFF_ERR_USAGE,
-                         "optimizer: the share of the cycle that rises is %g, not from 0 to below %g", c->share,
-                         c->three_phase ? 0.5 : 1.0);
+        return tuff_refuse(context, error, "optimizer: the share of the cycle that rises is %g, not from 0 to below %g",
+                           c->share, c->three_phase ? 0.5 : 1.0);
     if (!(c->rise >= 0 && c->rise <= 1e30 && c->fall >= 0 && c->fall <= 1e30))
-        return tuff_fail(context, error, TUFF_ERR_USAGE,
-                         "optimizer: the cycle's rise is %g, its fall %g: they are from 0 to 1e30", c->rise, c->fall);
+        return tuff_refuse(context, error, "optimizer: the cycle's rise is %g, its fall %g: they are from 0 to 1e30",
+                           c->rise, c->fall);
     return TUFF_OK;
 }
 
 static tuff_status check_rates(struct tuff_context *context, const struct tuff_schedule *s, struct tuff_error *error)
 {
     if (!s->rates || !s->rate_count)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's table of rates is missing");
+        return tuff_refuse(context, error, "optimizer: the schedule's table of rates is missing");
     for (uint32_t i = 0; i < s->rate_count; i++)
         if (!(s->rates[i] >= 0 && s->rates[i] <= 1e30))
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: rate %u of the schedule's table is %g", (unsigned)i,
-                             s->rates[i]);
+            return tuff_refuse(context, error, "optimizer: rate %u of the schedule's table is %g", (unsigned)i, s->rates[i]);
     return TUFF_OK;
 }
 
 tuff_status tuff_schedule_check(struct tuff_context *context, const struct tuff_schedule *s, struct tuff_error *error)
 {
     if ((unsigned)s->kind > TUFF_SCHEDULE_TABLE)
-        return tuff_fail(context, error, TUFF_ERR_USAGE,
-                         "optimizer: there is no schedule of kind %d (enum tuff_schedule_kind)", (int)s->kind);
+        return tuff_refuse(context, error, "optimizer: there is no schedule of kind %d (enum tuff_schedule_kind)",
+                           (int)s->kind);
     if (s->kind == TUFF_SCHEDULE_MULTI_STEP && s->milestone_count && !s->milestones)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's milestones are missing (NULL)");
+        return tuff_refuse(context, error, "optimizer: the schedule's milestones are missing (NULL)");
     if (s->kind == TUFF_SCHEDULE_STEP && s->every == 0)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's steps are every 0 updates");
+        return tuff_refuse(context, error, "optimizer: the schedule's steps are every 0 updates");
     if (s->kind == TUFF_SCHEDULE_TABLE) return check_rates(context, s, error);
     if (s->kind >= TUFF_SCHEDULE_COSINE) return check_period(context, s, error);
     if (s->kind != TUFF_SCHEDULE_CONSTANT && s->gamma == 0)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the schedule's gamma is 0: the rate would be, too");
+        return tuff_refuse(context, error, "optimizer: the schedule's gamma is 0: the rate would be, too");
     return TUFF_OK;
 }
 

@@ -34,27 +34,27 @@ static tuff_status check_groups(struct tuff_context *context, const struct tuff_
                                 struct tuff_error *error)
 {
     if (p->group_count > TUFF_PARAM_GROUPS || (p->group_count && !p->groups))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: %u groups of parameters; at most %d are possible",
-                         (unsigned)p->group_count, TUFF_PARAM_GROUPS);
+        return tuff_refuse(context, error, "optimizer: %u groups of parameters; at most %d are possible",
+                           (unsigned)p->group_count, TUFF_PARAM_GROUPS);
     for (uint32_t i = 0; i < p->group_count; i++) {
         const struct tuff_param_group *group = &p->groups[i];
         if (!good_name(group->name) || !group->pattern)
-            return tuff_fail(
-                context, error, TUFF_ERR_USAGE,
+            return tuff_refuse(
+                context, error,
                 "optimizer: group %u, '%.60s', needs a name of letters, digits, - and _, and a pattern of names",
                 (unsigned)i, group->name ? group->name : "");
         if (!group->frozen && !(group->lr_factor > 0 && isfinite(group->lr_factor)))
-            return tuff_fail(
-                context, error, TUFF_ERR_USAGE,
+            return tuff_refuse(
+                context, error,
                 "optimizer: group '%s' has %g as the factor of its rate: begin with tuff_param_group_defaults, or let "
                 "it be frozen",
                 group->name, group->lr_factor);
         if (!isfinite(group->weight_decay) || (group->weight_decay < 0 && group->weight_decay != TUFF_OPTIMIZERS_OWN))
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: group '%s' has a weight decay of %g", group->name,
-                             group->weight_decay);
+            return tuff_refuse(context, error, "optimizer: group '%s' has a weight decay of %g", group->name,
+                               group->weight_decay);
         for (uint32_t k = 0; k < i; k++)
             if (!strcmp(p->groups[k].name, group->name))
-                return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: two groups are called '%s'", group->name);
+                return tuff_refuse(context, error, "optimizer: two groups are called '%s'", group->name);
     }
     return TUFF_OK;
 }
@@ -86,13 +86,12 @@ static tuff_status check_numbers(struct tuff_context *context, const struct tuff
                    {"schedule's start factor", s->start_factor.value, 0, most, false},
                    {"number of runs per update", p->accumulate, 0, INT32_MAX, false}};
     if (!(s->lr > 0 && s->lr <= most))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the learning rate is %g; it is above 0, and finite",
-                         s->lr);
+        return tuff_refuse(context, error, "optimizer: the learning rate is %g; it is above 0, and finite", s->lr);
     for (size_t i = 0; i < TUFF_COUNT(numbers); i++) {
         double v = numbers[i].value;
         if (!(v >= numbers[i].least && (numbers[i].below ? v < numbers[i].most : v <= numbers[i].most)))
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the %s is %g, not from %g to %s%g", numbers[i].what,
-                             v, numbers[i].least, numbers[i].below ? "below " : "", numbers[i].most);
+            return tuff_refuse(context, error, "optimizer: the %s is %g, not from %g to %s%g", numbers[i].what, v,
+                               numbers[i].least, numbers[i].below ? "below " : "", numbers[i].most);
     }
     return TUFF_OK;
 }
@@ -104,10 +103,10 @@ static tuff_status check_begun(struct tuff_context *context, const struct tuff_o
     if (p->begun == TUFF_BEGUN) return TUFF_OK;
     if ((reads & TUFF_READS_BETAS && (p->beta1 == 0 || p->beta2 == 0)) || (reads & TUFF_READS_EPS && p->eps == 0) ||
         (reads & TUFF_READS_ALPHA && p->alpha == 0))
-        return tuff_fail(context, error, TUFF_ERR_USAGE,
-                         "optimizer: beta1 is %g, beta2 %g, eps %g, in parameters that were filled by hand: begin with "
-                         "tuff_optimizer_defaults(kind, rate), and set to 0 what is to be 0",
-                         p->beta1, p->beta2, p->eps);
+        return tuff_refuse(context, error,
+                           "optimizer: beta1 is %g, beta2 %g, eps %g, in parameters that were filled by hand: begin with "
+                           "tuff_optimizer_defaults(kind, rate), and set to 0 what is to be 0",
+                           p->beta1, p->beta2, p->eps);
     return TUFF_OK;
 }
 
@@ -126,10 +125,11 @@ static tuff_status check_switches(struct tuff_context *context, const struct tuf
                     {"initial_accumulator", p->initial_accumulator != 0, TUFF_READS_ACCUMULATOR}};
     for (size_t i = 0; i < TUFF_COUNT(switches); i++)
         if (switches[i].given && !(rule->reads & switches[i].reads))
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: %s has no %s", rule->name, switches[i].what);
+            return tuff_refuse(context, error, "optimizer: %s has no %s", rule->name, switches[i].what);
     if (rule->scale && p->eps == 0)
-        return tuff_fail(context, error, TUFF_ERR_USAGE,
-                         "optimizer: %s with eps 0 divides 0 by 0 in a whole parameter where one gradient is 0", rule->name);
+        return tuff_refuse(context, error,
+                           "optimizer: %s with eps 0 divides 0 by 0 in a whole parameter where one gradient is 0",
+                           rule->name);
     return TUFF_OK;
 }
 
@@ -143,12 +143,12 @@ static tuff_status check_precision(struct tuff_context *context, const struct tu
     double scale = tuff_first_loss_scale(p);
     int exponent;
     if (p->dtype && p->dtype != TUFF_F32 && !tuff_is_half(p->dtype))
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: the precision is %s; it is f32, f16 or bf16",
-                         tuff_dtype_name(p->dtype));
+        return tuff_refuse(context, error, "optimizer: the precision is %s; it is f32, f16 or bf16",
+                           tuff_dtype_name(p->dtype));
     if (scale == 0) return TUFF_OK;
     if (!tuff_is_half(p->dtype) || !(scale >= 1 && scale <= 0x1p100) || frexp(scale, &exponent) != 0.5)
-        return tuff_fail(
-            context, error, TUFF_ERR_USAGE,
+        return tuff_refuse(
+            context, error,
             "optimizer: a loss scale of %g in %s: it is a power of two from 1 to 2^100, or 0 for none, in f16 or bf16",
             scale, tuff_is_half(p->dtype) ? tuff_dtype_name(p->dtype) : "f32");
     return TUFF_OK;
@@ -158,18 +158,16 @@ tuff_status tuff_optimizer_check(struct tuff_context *context, const struct tuff
                                  struct tuff_error *error)
 {
     if (p->struct_size < sizeof *p)
-        return tuff_fail(context, error, TUFF_ERR_USAGE,
-                         "optimizer: its parameters were not begun with tuff_optimizer_defaults(kind, rate)");
+        return tuff_refuse(context, error,
+                           "optimizer: its parameters were not begun with tuff_optimizer_defaults(kind, rate)");
     if ((unsigned)p->kind >= tuff_rule_count)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: there is none of kind %d (enum tuff_optimizer_kind)",
-                         (int)p->kind);
+        return tuff_refuse(context, error, "optimizer: there is none of kind %d (enum tuff_optimizer_kind)", (int)p->kind);
     TUFF_TRY(check_begun(context, p, error));
     TUFF_TRY(check_switches(context, p, error));
     TUFF_TRY(check_numbers(context, p, error));
     TUFF_TRY(check_precision(context, &p->precision, error));
     TUFF_TRY(tuff_schedule_check(context, &p->schedule, error));
-    if (p->nesterov && p->momentum == 0)
-        return tuff_fail(context, error, TUFF_ERR_USAGE, "optimizer: nesterov needs a momentum above 0");
+    if (p->nesterov && p->momentum == 0) return tuff_refuse(context, error, "optimizer: nesterov needs a momentum above 0");
     return check_groups(context, p, error);
 }
 

@@ -223,8 +223,8 @@ static tuff_status check(const struct tuff_graph *g, const struct tuff_summary_p
     TUFF_REQUIRE_THAT(g->context, error, p->devices || !p->device_count, "devices is NULL, though device_count is not 0");
     for (uint32_t i = 0; i < p->output_count; i++)
         if (!p->outputs[i] || p->outputs[i] >= g->count)
-            return tuff_fail(g->context, error, TUFF_ERR_USAGE, "summary: output %u is %u, no value of the graph",
-                             (unsigned)i, (unsigned)p->outputs[i]);
+            return tuff_refuse(g->context, error, "summary: output %u is %u, no value of the graph", (unsigned)i,
+                               (unsigned)p->outputs[i]);
     return TUFF_OK;
 }
 

@@ -171,42 +171,38 @@ static tuff_status check_like(struct tuff_graph *g, const struct tuff_trainer_pa
     char what[240];
     if (!p->like) return TUFF_OK;
     if (p->like->graph != g)
-        return tuff_fail(
-            g->context, error, TUFF_ERR_USAGE,
+        return tuff_refuse(
+            g->context, error,
             "trainer: the one it is like is of another graph; both are made of one, in which the network is called "
             "for each size of batch");
     if (tuff_optimizer_compare(&p->like->first->optimizer.params, &p->optimizer, what, sizeof what) == TUFF_ARE_SAME)
         return TUFF_OK;
-    return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: its optimizer is not that of the one it is like: %s",
-                     what);
+    return tuff_refuse(g->context, error, "trainer: its optimizer is not that of the one it is like: %s", what);
 }
 
 static tuff_status check(struct tuff_graph *g, const struct tuff_trainer_params *p, struct tuff_error *error)
 {
     if (p->struct_size < sizeof *p)
-        return tuff_fail(g->context, error, TUFF_ERR_USAGE,
-                         "trainer: struct_size of its params is not set: .struct_size = sizeof params");
+        return tuff_refuse(g->context, error, "trainer: struct_size of its params is not set: .struct_size = sizeof params");
     if (p->output_count && !p->outputs)
-        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: outputs is NULL, though output_count is %u",
-                         (unsigned)p->output_count);
+        return tuff_refuse(g->context, error, "trainer: outputs is NULL, though output_count is %u",
+                           (unsigned)p->output_count);
     for (uint32_t i = 0; i < p->output_count; i++)
         if (!p->outputs[i] || p->outputs[i] >= g->count)
-            return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: output %u is %u, no value of the graph%s",
-                             (unsigned)i, (unsigned)p->outputs[i],
-                             p->outputs[i] ? "" : " (0 is what a failed builder gives)");
+            return tuff_refuse(g->context, error, "trainer: output %u is %u, no value of the graph%s", (unsigned)i,
+                               (unsigned)p->outputs[i], p->outputs[i] ? "" : " (0 is what a failed builder gives)");
     if (p->after >= g->count)
-        return tuff_fail(g->context, error, TUFF_ERR_USAGE, "trainer: 'after' is %u, no value of the graph",
-                         (unsigned)p->after);
+        return tuff_refuse(g->context, error, "trainer: 'after' is %u, no value of the graph", (unsigned)p->after);
     if (!(p->samples >= 0 && p->samples <= 1e9))
-        return tuff_fail(
-            g->context, error, TUFF_ERR_USAGE,
+        return tuff_refuse(
+            g->context, error,
             "trainer: 'samples' is %g; it is this batch's samples as a part of those of the one it is like: 8 of 16 "
             "are 0.5",
             p->samples);
     if (p->memory_budget && !p->device)
-        return tuff_fail(g->context, error, TUFF_ERR_USAGE,
-                         "trainer: memory_budget is %llu, but device is NULL: for which device are steps planned?",
-                         (unsigned long long)p->memory_budget);
+        return tuff_refuse(g->context, error,
+                           "trainer: memory_budget is %llu, but device is NULL: for which device are steps planned?",
+                           (unsigned long long)p->memory_budget);
     return check_like(g, p, error);
 }
 
@@ -280,15 +276,15 @@ tuff_status tuff_trainer_compile(struct tuff_trainer *t, struct tuff_session *se
                                  const struct tuff_executable_params *options, struct tuff_error *error)
 {
     TUFF_REQUIRE(NULL, error, t != NULL && session != NULL);
-    if (t->run) return tuff_fail(t->context, error, TUFF_ERR_USAGE, "trainer: it is compiled already");
+    if (t->run) return tuff_refuse(t->context, error, "trainer: it is compiled already");
     if (tuff_session_graph(session) != t->graph)
-        return tuff_fail(t->context, error, TUFF_ERR_USAGE, "trainer: the session is of another graph than it");
+        return tuff_refuse(t->context, error, "trainer: the session is of another graph than it");
     if (t->first->fed && t->first->fed != session)
-        return tuff_fail(
-            t->context, error, TUFF_ERR_USAGE,
+        return tuff_refuse(
+            t->context, error,
             "trainer: one that it is like is compiled for another session; they share its parameters, states and rates");
     if (options && options->output_count)
-        return tuff_fail(t->context, error, TUFF_ERR_USAGE, "trainer: its outputs are named when it is created, not here");
+        return tuff_refuse(t->context, error, "trainer: its outputs are named when it is created, not here");
     struct tuff_executable_params params = options ? *options : tuff_trainer_plan(t);
     params.outputs = t->outputs;
     params.output_count = t->output_count;
@@ -336,7 +332,7 @@ static tuff_status look(struct tuff_trainer *t, struct tuff_error *error)
 static tuff_status must_be_compiled(const struct tuff_trainer *t, struct tuff_error *error)
 {
     if (t->run) return TUFF_OK;
-    return tuff_fail(t->context, error, TUFF_ERR_USAGE, "trainer: it is not compiled; tuff_trainer_compile does that");
+    return tuff_refuse(t->context, error, "trainer: it is not compiled; tuff_trainer_compile does that");
 }
 
 /* Before an input is written. */
@@ -346,9 +342,9 @@ static tuff_status begin_write(struct tuff_trainer *t, tuff_val input, struct tu
     if (input && input < t->graph->count && t->graph->values[input].op->kind == TUFF_KIND_INPUT &&
         (input >= t->begin || !t->needed[input])) {
         char text[TUFF_VALUE_TEXT];
-        return tuff_fail(t->context, error, TUFF_ERR_USAGE,
-                         "trainer: its step does not read %s: is it the input of another part of the graph?",
-                         tuff_value_text(t->graph, input, text, sizeof text));
+        return tuff_refuse(t->context, error,
+                           "trainer: its step does not read %s: is it the input of another part of the graph?",
+                           tuff_value_text(t->graph, input, text, sizeof text));
     }
     if (t->first->failure.status != TUFF_OK) return look(t, error);
     return t->sets == 1 && t->unchecked ? look(t, error) : TUFF_OK; /* while its inputs are there */
@@ -415,15 +411,15 @@ tuff_status tuff_trainer_read(struct tuff_trainer *t, tuff_val value, void *data
     for (uint32_t i = 0; i < t->read_count; i++) {
         if (t->outputs[i] != value) continue;
         if (!t->ran && !t->inside)
-            return tuff_fail(t->context, error, TUFF_ERR_USAGE,
-                             "trainer: %s is not there yet: no step of this trainer was made (tuff_trainer_step)",
-                             tuff_value_text(t->graph, value, text, sizeof text));
+            return tuff_refuse(t->context, error,
+                               "trainer: %s is not there yet: no step of this trainer was made (tuff_trainer_step)",
+                               tuff_value_text(t->graph, value, text, sizeof text));
         if (t->first->failure.status != TUFF_OK || t->unchecked) TUFF_TRY(look(t, error));
         return tuff_executable_read(t->run, i, data, bytes, error);
     }
-    return tuff_fail(t->context, error, TUFF_ERR_USAGE,
-                     "trainer: %s is neither the loss nor one of its outputs, which are listed when it is created",
-                     tuff_value_text(t->graph, value, text, sizeof text));
+    return tuff_refuse(t->context, error,
+                       "trainer: %s is neither the loss nor one of its outputs, which are listed when it is created",
+                       tuff_value_text(t->graph, value, text, sizeof text));
 }
 
 struct tuff_trainer_counts tuff_trainer_counts(const struct tuff_trainer *t)
@@ -462,8 +458,7 @@ tuff_status tuff_trainer_scale(struct tuff_trainer *t, double scale, struct tuff
     TUFF_REQUIRE(NULL, error, t != NULL);
     struct tuff_optimizer *o = &t->first->optimizer;
     if (!(scale > 0 && scale <= 1e30))
-        return tuff_fail(t->context, error, TUFF_ERR_USAGE,
-                         "trainer: the scale of its rates is %g; it is above 0, and finite", scale);
+        return tuff_refuse(t->context, error, "trainer: the scale of its rates is %g; it is above 0, and finite", scale);
     if (scale == o->rate_scale) return TUFF_OK;
     o->rate_scale = scale;
     o->filled = o->run; /* rows of the old rates are not used */
@@ -494,15 +489,12 @@ tuff_status tuff_trainer_swap_averages(struct tuff_trainer *t, struct tuff_error
     const struct tuff_optimizer *o = &t->first->optimizer;
     float averaged = 0;
     TUFF_TRY(must_be_compiled(t, error));
-    if (t->inside)
-        return tuff_fail(t->context, error, TUFF_ERR_USAGE, "trainer: a step has stopped at a station: let it end");
+    if (t->inside) return tuff_refuse(t->context, error, "trainer: a step has stopped at a station: let it end");
     if (!o->averaged)
-        return tuff_fail(t->context, error, TUFF_ERR_USAGE,
-                         "trainer: its optimizer has no ema_decay, so there are no averages");
+        return tuff_refuse(t->context, error, "trainer: its optimizer has no ema_decay, so there are no averages");
     TUFF_TRY(tuff_session_read(t->session, o->averaged, &averaged, sizeof averaged, error));
     if (averaged == 0)
-        return tuff_fail(t->context, error, TUFF_ERR_USAGE,
-                         "trainer: no update was made yet that averages could begin with");
+        return tuff_refuse(t->context, error, "trainer: no update was made yet that averages could begin with");
     for (uint32_t i = 0; i < o->pack_count; i++) {
         size_t length = (size_t)tuff_shape_count(&t->graph->values[o->packs[i].average].type.shape);
         float *content = tuff_alloc(t->context, 2 * length * sizeof *content);
