@@ -276,12 +276,8 @@ struct tuff_recurrent tuff_layer_recurrent(struct tuff_graph *g, tuff_val x, con
     if (!cell || !takes(&l, &p, x)) return r;
     const uint32_t layers = p.layers ? p.layers : 1, ways = p.bidirectional ? 2 : 1;
     static const uint32_t turned[] = {1, 0, 2};
-    tuff_val *last = tuff_arena_alloc(&g->arena, 2 * layers * ways * sizeof *last),
-             *of_c = last ? last + layers * ways : NULL;
-    if (!last) {
-        tuff_graph_fail(g, TUFF_ERR_MEMORY, "out of host memory");
-        return r;
-    }
+    tuff_val *last = tuff_graph_alloc(g, 2 * layers * ways * sizeof *last), *of_c = last ? last + layers * ways : NULL;
+    if (!last) return r;
     if (p.batch_first) x = tuff_permute(g, x, turned);
     for (uint32_t k = 0; k < layers; k++) {
         tuff_val h[2] = {0};

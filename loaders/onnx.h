@@ -95,8 +95,9 @@ static inline bool tuff_on_empty(const struct tuff_onnx_op *o, uint32_t i)
 }
 /* Its value; 0 where it was left out. */
 tuff_val tuff_on(const struct tuff_onnx_op *o, uint32_t i);
-tuff_val tuff_on_f32(const struct tuff_onnx_op *o, uint32_t i); /* cast where it is not f32 */
-tuff_val tuff_on_i32(const struct tuff_onnx_op *o, uint32_t i);
+tuff_val tuff_on_as(const struct tuff_onnx_op *o, uint32_t i, enum tuff_dtype dtype); /* cast where it is of another type */
+static inline tuff_val tuff_on_f32(const struct tuff_onnx_op *o, uint32_t i) { return tuff_on_as(o, i, TUFF_F32); }
+static inline tuff_val tuff_on_i32(const struct tuff_onnx_op *o, uint32_t i) { return tuff_on_as(o, i, TUFF_I32); }
 /* Its elements, or NULL after a refusal. */
 const double *tuff_on_known(const struct tuff_onnx_op *o, uint32_t i);
 /* Whole numbers of a known operand of at most TUFF_MAX_RANK elements. False after a refusal. */

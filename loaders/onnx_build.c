@@ -322,16 +322,10 @@ tuff_val tuff_on(const struct tuff_onnx_op *o, uint32_t i)
     return tuff_on_has(o, i) ? o->in[i].v : 0;
 }
 
-tuff_val tuff_on_f32(const struct tuff_onnx_op *o, uint32_t i)
+tuff_val tuff_on_as(const struct tuff_onnx_op *o, uint32_t i, enum tuff_dtype dtype)
 {
-    tuff_val v = tuff_on(o, i);
-    return v && tuff_type_of(o->g, v).dtype != TUFF_F32 ? tuff_cast(o->g, v, TUFF_F32) : v;
-}
-
-tuff_val tuff_on_i32(const struct tuff_onnx_op *o, uint32_t i)
-{
-    tuff_val v = tuff_on(o, i);
-    return v && tuff_type_of(o->g, v).dtype != TUFF_I32 ? tuff_cast(o->g, v, TUFF_I32) : v;
+    const tuff_val v = tuff_on(o, i);
+    return v && tuff_type_of(o->g, v).dtype != dtype ? tuff_cast(o->g, v, dtype) : v;
 }
 
 static const struct tuff_onnx_attribute *attribute_of(const struct tuff_onnx_attribute *at, uint32_t count, const char *name,

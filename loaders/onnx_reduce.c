@@ -1,4 +1,5 @@
 /* onnx_reduce.c - ONNX operators that sum or choose over axes: reductions, softmax, norms, losses. */
+#include "graph/compose.h"
 #include "loaders/onnx_ops.h"
 
 #include <float.h>
@@ -13,61 +14,63 @@ static uint64_t count_over(const struct tuff_shape *shape, uint32_t axes)
 
 /* ---- reductions ---------------------------------------------------------------------------------------------------------------------- */
 
-/* Over nothing: 0 of sums, 1 of products, the least of maxima. */
-static bool put_empty(struct tuff_onnx_op *o, uint32_t axes, enum tuff_keep keep)
+static tuff_val mean(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep)
+{
+    const struct tuff_type type = tuff_type_of(g, x);
+    if (tuff_is_float(type.dtype)) return tuff_mean(g, x, axes, keep);
+    const tuff_val count = tuff_on_one(g, TUFF_I32, (double)count_over(&type.shape, axes));
+    return tuff_div(g, tuff_sum(g, x, axes, keep), count);
+}
+
+static const struct reduction {
+    const char *op;
+    tuff_val (*over)(struct tuff_graph *g, tuff_val x, uint32_t axes, enum tuff_keep keep);
+    tuff_val (*before)(struct tuff_graph *g, tuff_val x), (*after)(struct tuff_graph *g, tuff_val y); /* or NULL */
+    double empty; /* over nothing; of extrema it is the type's */
+} reductions[] = {
+    {"ReduceL1", tuff_sum, tuff_abs, NULL, 0},
+    {"ReduceL2", tuff_sum, tuff_square, tuff_sqrt, 0},
+    {"ReduceLogSum", tuff_sum, NULL, tuff_log, -INFINITY},
+    {"ReduceLogSumExp", tuff_logsumexp, NULL, NULL, -INFINITY},
+    {"ReduceMax", tuff_reduce_max, NULL, NULL, 0},
+    {"ReduceMean", mean, NULL, NULL, NAN},
+    {"ReduceMin", tuff_reduce_min, NULL, NULL, 0},
+    {"ReduceProd", tuff_prod, NULL, NULL, 1},
+    {"ReduceSum", tuff_sum, NULL, NULL, 0},
+    {"ReduceSumSquare", tuff_sum, tuff_square, NULL, 0},
+};
+
+static bool put_empty(const struct tuff_onnx_op *o, const struct reduction *r, uint32_t axes, enum tuff_keep keep)
 {
     const struct tuff_shape *x = &o->in[0].shape;
+    const struct tuff_dtype_row *row = tuff_dtype_row(tuff_onnx_type_row(o->in[0].type)->dtype);
     const bool whole = tuff_on_is_whole(o, 0);
     struct tuff_shape shape = {0};
     for (uint32_t i = 0; i < x->rank; i++)
         if (keep || !(axes >> i & 1)) shape.dim[shape.rank++] = axes >> i & 1 ? 1 : x->dim[i];
-    const double least = o->in[0].type == TUFF_ONNX_BOOL ? 0
-                         : whole                         ? tuff_dtype_row(tuff_onnx_type_row(o->in[0].type)->dtype)->lowest
-                                                         : -INFINITY;
-    const double most = o->in[0].type == TUFF_ONNX_BOOL ? 1
-                        : whole                         ? tuff_dtype_row(tuff_onnx_type_row(o->in[0].type)->dtype)->highest
-                                                        : INFINITY;
-    double v = 0;
-    if (OP_IS("ReduceMax")) v = least;
-    if (OP_IS("ReduceMin")) v = most;
-    if (OP_IS("ReduceProd")) v = 1;
-    if (OP_IS("ReduceMean")) v = NAN;
-    if (OP_IS("ReduceLogSum") || OP_IS("ReduceLogSumExp")) v = -INFINITY;
+    const double v = r->over == tuff_reduce_max   ? (whole ? row->lowest : -INFINITY)
+                     : r->over == tuff_reduce_min ? (whole ? row->highest : INFINITY)
+                                                  : r->empty;
     return tuff_on_put_full(o, 0, o->in[0].type, shape, v);
-}
-
-static tuff_val reduced(const struct tuff_onnx_op *o, tuff_val x, uint32_t axes, enum tuff_keep keep)
-{
-    struct tuff_graph *g = o->g;
-    if (!axes) return x;
-    if (OP_IS("ReduceMax")) return tuff_reduce_max(g, x, axes, keep);
-    if (OP_IS("ReduceMin")) return tuff_reduce_min(g, x, axes, keep);
-    if (OP_IS("ReduceProd")) return tuff_prod(g, x, axes, keep);
-    if (OP_IS("ReduceLogSumExp")) return tuff_logsumexp(g, x, axes, keep);
-    if (!OP_IS("ReduceMean")) return tuff_sum(g, x, axes, keep);
-    const tuff_val count = tuff_full(g, TUFF_I32, SCALAR, (double)count_over(&o->in[0].shape, axes));
-    return tuff_on_is_whole(o, 0) ? tuff_div(g, tuff_sum(g, x, axes, keep), count) : tuff_mean(g, x, axes, keep);
 }
 
 BUILD(reduce)
 {
     const uint32_t rank = o->in[0].shape.rank;
     const enum tuff_keep keep = tuff_on_int(o, "keepdims", 1) ? TUFF_KEEP_AXES : TUFF_DROP_AXES;
+    const bool whole = tuff_on_is_whole(o, 0);
+    const struct reduction *r = reductions;
     uint32_t axes;
     bool given;
+    while (!OP_IS(r->op)) r++;
     if (!tuff_on_axes(o, 1, OP_IS("ReduceSum") ? 13 : 18, rank, &axes, &given)) return false;
     if (!given && !tuff_on_int(o, "noop_with_empty_axes", 0)) axes = (1u << rank) - 1;
-    if (tuff_on_empty(o, 0)) return put_empty(o, axes, keep);
-    tuff_val x = tuff_on_wide(o, 0);
-    if (OP_IS("ReduceL1")) x = tuff_abs(g, x);
-    if (OP_IS("ReduceL2") || OP_IS("ReduceSumSquare")) x = tuff_square(g, x);
-    const bool root = OP_IS("ReduceL2"), log = OP_IS("ReduceLogSum"), exponents = OP_IS("ReduceLogSumExp");
-    if (exponents && tuff_on_is_whole(o, 0)) x = tuff_cast(g, x, TUFF_F32);
-    tuff_val y = reduced(o, x, axes, keep);
-    if ((root || log) && y && tuff_on_is_whole(o, 0)) y = tuff_cast(g, y, TUFF_F32);
-    y = root ? tuff_sqrt(g, y) : log ? tuff_log(g, y) : y;
-    if (y && tuff_on_is_whole(o, 0) && (root || log || exponents)) y = tuff_cast(g, y, TUFF_I32);
-    return tuff_on_put(o, 0, y);
+    if (tuff_on_empty(o, 0)) return put_empty(o, r, axes, keep);
+    tuff_val y = r->over == tuff_logsumexp ? tuff_on_f32(o, 0) : tuff_on_wide(o, 0);
+    if (r->before) y = r->before(g, y);
+    if (axes) y = r->over(g, y, axes, keep);
+    if (r->after) y = r->after(g, whole ? tuff_cast(g, y, TUFF_F32) : y);
+    return tuff_on_put(o, 0, whole && tuff_is_float(tuff_type_of(g, y).dtype) ? tuff_cast(g, y, TUFF_I32) : y);
 }
 
 static tuff_val reversed(struct tuff_graph *g, tuff_val x, uint32_t axis)
@@ -162,14 +165,6 @@ static struct moments moments(struct tuff_graph *g, tuff_val x, uint32_t axes)
     return m;
 }
 
-/* [c] along axis 1 of so many. */
-static tuff_val by_channel(struct tuff_graph *g, tuff_val v, uint32_t rank)
-{
-    struct tuff_shape shape = {.rank = rank};
-    for (uint32_t i = 0; i < rank; i++) shape.dim[i] = i == 1 ? (uint32_t)0 : 1;
-    return v ? tuff_reshape(g, v, rank < 2 ? tuff_type_of(g, v).shape : shape) : 0;
-}
-
 BUILD(batch_norm)
 {
     const double eps = tuff_on_number(o, "epsilon", 1e-5), momentum = tuff_on_number(o, "momentum", 0.9);
@@ -197,8 +192,8 @@ BUILD(batch_norm)
         tuff_on_put_as(o, 1 + k, tuff_add(g, before, tuff_affine(g, batch[k], 1 - momentum, 0)), o->in[3].type);
     }
     for (uint32_t k = 3; k < o->out_count; k++) tuff_on_put_as(o, k, batch[k - 3], o->in[3].type);
-    const tuff_val scaled = tuff_mul(g, norm, by_channel(g, scale, rank));
-    return tuff_on_put(o, 0, tuff_add(g, scaled, by_channel(g, bias, rank)));
+    const tuff_val scaled = tuff_mul(g, norm, tuff_as_channels(g, scale, rank));
+    return tuff_on_put(o, 0, tuff_add(g, scaled, tuff_as_channels(g, bias, rank)));
 }
 
 /* Of instances: groups of one channel. Before set 21 each group has one scale. */
@@ -283,28 +278,20 @@ BUILD(lrn)
 /* Of log probabilities [n, c, ..] (NegativeLogLikelihoodLoss), or of logits; labels [n, ..], weights [c]. */
 BUILD(loss)
 {
-    const struct tuff_shape *x = &o->in[0].shape;
-    const bool logits = OP_IS("SoftmaxCrossEntropyLoss"), ignoring = tuff_on_attribute(o, "ignore_index") != NULL;
-    const tuff_val ignored = tuff_full(g, TUFF_I32, SCALAR, (double)tuff_on_int(o, "ignore_index", 0)),
-                   labels = tuff_on_i32(o, 1);
-    tuff_val logp = tuff_on_f32(o, 0), weight = tuff_on_has(o, 2) ? tuff_on_f32(o, 2) : 0;
+    const tuff_val labels = tuff_on_i32(o, 1), weight = tuff_on_has(o, 2) ? tuff_on_f32(o, 2) : 0;
+    const struct tuff_nll_loss_params params = {
+        .use_ignore_index = tuff_on_attribute(o, "ignore_index") != NULL,
+        .ignore_index = (int32_t)tuff_on_int(o, "ignore_index", 0),
+        .weight = weight,
+        .reduction = tuff_on_text_is(o, "reduction", "none", "mean")   ? TUFF_REDUCE_NONE
+                     : tuff_on_text_is(o, "reduction", "mean", "mean") ? TUFF_REDUCE_MEAN
+                                                                       : TUFF_REDUCE_SUM};
+    tuff_val logp = tuff_on_f32(o, 0);
     if (tuff_on_failed(o)) return false;
-    if (x->rank < 2) return tuff_on_bad(o, "operand 0 has fewer than 2 axes");
-    if (logits) logp = tuff_log_softmax(g, logp, 1);
-    const tuff_val kept = ignoring ? tuff_not_equal(g, labels, ignored) : 0;
-    const tuff_val at = kept ? tuff_select(g, kept, labels, tuff_full(g, TUFF_I32, SCALAR, 0)) : labels;
-    weight = weight ? tuff_gather(g, weight, at, 0) : tuff_expand(g, tuff_scalar(g, 1), o->in[1].shape);
-    if (kept) weight = tuff_select(g, kept, weight, tuff_scalar(g, 0));
-    tuff_val picked = tuff_reshape(g, tuff_gather_elements(g, logp, tuff_unsqueeze(g, at, 1), 1), o->in[1].shape);
-    if (kept) picked = tuff_select(g, kept, picked, tuff_scalar(g, 0));
-    tuff_val loss = tuff_neg(g, tuff_mul(g, picked, weight));
-    if (!tuff_on_text_is(o, "reduction", "none", "mean")) {
-        loss = tuff_sum(g, loss, 0, TUFF_DROP_AXES);
-        if (tuff_on_text_is(o, "reduction", "mean", "mean"))
-            loss = tuff_div(g, loss, tuff_sum(g, weight, 0, TUFF_DROP_AXES));
-    }
+    if (o->in[0].shape.rank < 2) return tuff_on_bad(o, "operand 0 has fewer than 2 axes");
+    if (OP_IS("SoftmaxCrossEntropyLoss")) logp = tuff_log_softmax(g, logp, 1);
     tuff_on_put_as(o, 1, logp, o->in[0].type);
-    return tuff_on_put(o, 0, loss);
+    return tuff_on_put(o, 0, tuff_nll_loss(g, logp, labels, params));
 }
 
 /* ---- products ------------------------------------------------------------------------------------------------------------------------------- */

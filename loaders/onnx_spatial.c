@@ -79,9 +79,8 @@ static tuff_val convolve(const struct tuff_onnx_op *o, tuff_val x, tuff_val weig
 /* Floats as products take them: f16 stays. */
 static tuff_val float_on(const struct tuff_onnx_op *o, uint32_t i)
 {
-    return !tuff_on_has(o, i)                                       ? 0
-           : tuff_is_float(tuff_type_of(o->g, tuff_on(o, i)).dtype) ? tuff_on(o, i)
-                                                                    : tuff_on_f32(o, i);
+    const tuff_val v = tuff_on(o, i);
+    return v && !tuff_is_float(tuff_type_of(o->g, v).dtype) ? tuff_cast(o->g, v, TUFF_F32) : v;
 }
 
 tuff_val tuff_on_convolve(const struct tuff_onnx_op *o, tuff_val x, tuff_val weight)
@@ -151,8 +150,7 @@ BUILD(conv_transpose)
         struct tuff_shape part = tuff_type_of(g, y).shape;
         memcpy(part.dim + 2, size, rank * sizeof *size);
         y = tuff_on_window(g, y, begin, part.dim, 0);
-        struct tuff_shape channels = {.rank = rank + 1, .dim = {0, 1, 1, 1}};
-        if (bias) y = tuff_add(g, y, tuff_reshape(g, bias, channels));
+        if (bias) y = tuff_add(g, y, tuff_as_channels(g, bias, rank + 2));
     }
     return tuff_on_put(o, 0, y);
 }
