@@ -33,7 +33,7 @@ tuff_objects(tuff_data_obj ${data_sources})
 # The private functions of libtuff that samples/data calls, for the shared libtuff_data, which has them once more and shows none of
 # them. What is listed here has no state (tests/lint_state.sh), and a function that is missing stops the link.
 set(floor_sources ${backend_sources})
-list(FILTER floor_sources INCLUDE REGEX "/(arena|base|lookup|os_[a-z]+|printable)\\.c$")
+list(FILTER floor_sources INCLUDE REGEX "/(arena|base|lookup|os_[a-z]+|printable|reader)\\.c$")
 tuff_objects(tuff_floor_obj ${floor_sources} loaders/element.c loaders/preprocess.c loaders/tensors.c)
 target_compile_definitions(tuff_floor_obj PRIVATE TUFF_HIDDEN=1)
 foreach(objects tuff_backend_obj tuff_glslang_obj)

@@ -133,14 +133,6 @@ static tuff_status read_text(struct reading *r, const struct tuff_section *secti
     return TUFF_OK;
 }
 
-static bool read_number(const char **at, const char *stop, uint64_t *value)
-{
-    const char *begin = *at;
-    for (*value = 0; *at < stop && **at >= '0' && **at <= '9' && *value < UINT64_MAX / 10 - 1; (*at)++)
-        *value = *value * 10 + (uint64_t)(**at - '0');
-    return *at != begin && (*at == stop || **at == ' ');
-}
-
 /* One line: "F32 16 1 3 3". */
 static bool read_line(struct reading *r, struct tuff_array *array)
 {
@@ -152,10 +144,13 @@ static bool read_line(struct reading *r, struct tuff_array *array)
     for (int e = TUFF_ELEMENT_BOOL; e <= TUFF_ELEMENT_U64; e++)
         if (strlen(tuff_element_name(e)) == length && !memcmp(tuff_element_name(e), at, length)) array->element = e;
     if (!array->element) return false;
-    for (at += length; at < stop; array->rank++) {
-        if (*at++ != ' ' || array->rank == TUFF_FILE_RANK || !read_number(&at, stop, &array->dim[array->rank])) return false;
+    struct tuff_parser p = {.at = at + length, .end = stop, .of = ARRAYS};
+    while (tuff_reads(&p) && p.at < p.end) {
+        if (array->rank == TUFF_FILE_RANK) return false;
+        tuff_expect(&p, " ");
+        array->dim[array->rank++] = tuff_read_number(&p, 10, UINT64_MAX);
     }
-    return true;
+    return tuff_reads(&p);
 }
 
 static tuff_status read_array(struct reading *r, const struct tuff_section *section)

@@ -120,21 +120,10 @@ tuff_status tuff_model_checkpoint_save(void *user, struct tuff_model *model, str
 
 /* ---- reading ------------------------------------------------------------------------------------------------------------------ */
 
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
-}
-
 static bool parse_field(const char *text, const struct field *field, struct tuff_fit_state *state)
 {
-    uint64_t base = field->real ? 16 : 10, bits = 0;
-    if (!text || !text[0]) return false;
-    for (; *text; text++) {
-        uint64_t digit = (uint64_t)digit_of(*text);
-        if (digit >= base || bits > (UINT64_MAX - digit) / base) return false;
-        bits = bits * base + digit;
-    }
+    uint64_t bits;
+    if (!text || !tuff_number_of(text, strlen(text), field->real ? 16 : 10, &bits)) return false;
     memcpy((char *)state + field->offset, &bits, sizeof bits);
     return true;
 }

@@ -76,17 +76,6 @@ static tuff_status bad(const struct tuff_onnx *onnx, const struct tuff_onnx_tens
     return tuff_fail(onnx->context, error, status, "%s: tensor \"%.*s\" %s", onnx->path, TUFF_SPAN_TEXT(tensor->name), why);
 }
 
-static bool number_of(struct tuff_span text, uint64_t *number)
-{
-    *number = 0;
-    for (size_t i = 0; i < text.bytes; i++) {
-        const unsigned digit = ((const uint8_t *)text.data)[i] - (unsigned)'0';
-        if (digit > 9 || *number > (UINT64_MAX - digit) / 10) return false;
-        *number = *number * 10 + digit;
-    }
-    return text.bytes > 0;
-}
-
 /* A name of a file in the model's folder or below it: no way leads out. */
 static bool is_inside(struct tuff_span name)
 {
@@ -115,7 +104,7 @@ static tuff_status open_external(struct tuff_onnx *onnx, const struct tuff_onnx_
     if (!is_inside(location))
         return bad(onnx, tensor, error, TUFF_ERR_FORMAT,
                    "lies in a file outside of the model's folder, which is not opened");
-    const char *folder = onnx->params.folder ? onnx->params.folder : onnx->map ? onnx->path : NULL, *end;
+    const char *folder = onnx->params.folder ? onnx->params.folder : onnx->in_memory ? NULL : onnx->path, *end;
     if (!folder)
         return bad(onnx, tensor, error, TUFF_ERR_USAGE, "lies in a file beside the model: `folder` has to say where");
     end = onnx->params.folder ? folder + strlen(folder) : strrchr(folder, '/');
@@ -140,8 +129,8 @@ static tuff_status take_external(struct tuff_onnx *onnx, const struct tuff_onnx_
         const struct tuff_onnx_pair *pair = &tensor->external.at[i];
         bool good = true;
         if (tuff_span_is(pair->key, "location")) location = pair->value;
-        if (tuff_span_is(pair->key, "offset")) good = number_of(pair->value, &offset);
-        if (tuff_span_is(pair->key, "length")) good = number_of(pair->value, &length);
+        if (tuff_span_is(pair->key, "offset")) good = tuff_number_of(pair->value.data, pair->value.bytes, 10, &offset);
+        if (tuff_span_is(pair->key, "length")) good = tuff_number_of(pair->value.data, pair->value.bytes, 10, &length);
         if (!good) return bad(onnx, tensor, error, TUFF_ERR_FORMAT, "has an offset or length that is no number");
     }
     struct tuff_span file = {0};
@@ -248,9 +237,10 @@ static bool take_text(struct tuff_onnx *onnx, struct tuff_span key, struct tuff_
     return true;
 }
 
-static tuff_status start(struct tuff_onnx *onnx, struct tuff_error *error)
+static tuff_status start(struct tuff_tensors *file, const char *name, const void *opened, struct tuff_error *error)
 {
-    const struct tuff_source source = {onnx->path, onnx->data, onnx->bytes};
+    struct tuff_onnx *onnx = *(struct tuff_onnx *const *)opened;
+    const struct tuff_source source = {name, file->data, file->bytes};
     TUFF_TRY(tuff_onnx_parse(&onnx->arena, &source, &onnx->model, error));
     const struct tuff_onnx_graph *graph = onnx->model->graph;
     onnx->inputs = tuff_arena_alloc(&onnx->arena, (graph->inputs.count + 1) * sizeof *onnx->inputs);
@@ -286,19 +276,10 @@ static tuff_status open_file(struct tuff_context *context, const char *path, str
     if (params) onnx->params = *params;
     onnx->path = tuff_arena_strdup(&onnx->arena, path ? path : "memory");
     if (params && params->folder) onnx->params.folder = tuff_arena_strdup(&onnx->arena, params->folder);
-    const void *data = NULL;
-    tuff_status status = onnx->path ? TUFF_OK : tuff_fail_memory(context, error);
-    if (status == TUFF_OK && path) status = tuff_os_map_file(context, path, &onnx->map, &data, &onnx->bytes, error);
-    if (status == TUFF_OK && !path) {
-        onnx->bytes = memory.bytes;
-        data = onnx->memory = tuff_alloc(context, memory.bytes);
-        if (data)
-            memcpy(onnx->memory, memory.data, memory.bytes);
-        else
-            status = tuff_fail_memory(context, error);
-    }
-    onnx->data = data;
-    if (status == TUFF_OK) status = start(onnx, error);
+    onnx->in_memory = !path;
+    const struct tuff_tensors_file file = {.path = path, .memory = memory, .parse = start, .user = &onnx};
+    tuff_status status = onnx->path ? tuff_tensors_read(context, &file, &onnx->file, error)
+                                    : tuff_fail_memory(context, error);
     if (status == TUFF_OK)
         *opened = onnx;
     else
@@ -324,8 +305,7 @@ void tuff_onnx_destroy(struct tuff_onnx *onnx)
 {
     if (!onnx) return;
     for (uint32_t i = 0; i < onnx->external_count; i++) tuff_os_unmap(onnx->external[i].map);
-    tuff_os_unmap(onnx->map);
-    tuff_free(onnx->context, onnx->memory);
+    tuff_tensors_destroy(onnx->file);
     tuff_arena_finish(&onnx->arena);
     tuff_object_destroy(onnx->context, onnx);
 }
@@ -415,7 +395,7 @@ const char *tuff_onnx_attribute(const struct tuff_onnx_node_info *node, uint32_t
 static tuff_status parse_tensor(struct tuff_tensors *tensors, const char *name, const void *user, struct tuff_error *error)
 {
     const struct tuff_source source = {name, tensors->data, tensors->bytes};
-    const struct tuff_onnx file = {.context = tensors->context, .path = (char *)(uintptr_t)name};
+    const struct tuff_onnx file = {.context = tensors->context, .path = (char *)(uintptr_t)name, .in_memory = true};
     struct tuff_onnx_tensor *tensor;
     struct tuff_array *array = tensors->arrays = tuff_arena_alloc(&tensors->arena, sizeof *array);
     struct tuff_span content;

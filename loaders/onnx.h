@@ -8,6 +8,7 @@
 #include "graph/op.h"
 #include "graph/ops/view.h"
 #include "loaders/onnx_proto.h"
+#include "loaders/tensors.h"
 
 enum tuff_onnx_dtype { /* TensorProto.DataType */
                        TUFF_ONNX_NONE,
@@ -186,11 +187,9 @@ struct tuff_onnx {
     struct tuff_context *context;
     struct tuff_onnx_params params;
     struct tuff_arena arena;
-    char *path; /* [arena] as in sentences */
-    const uint8_t *data;
-    size_t bytes;
-    void *memory;                  /* [owned] a copy, or NULL */
-    struct tuff_os_map *map;       /* [owned] or NULL */
+    char *path;                /* [arena] as in sentences */
+    struct tuff_tensors *file; /* [owned] its bytes, without arrays */
+    bool in_memory;
     struct tuff_onnx_model *model; /* [arena] */
     struct tuff_onnx_external {
         struct tuff_span location;

@@ -179,7 +179,7 @@ static bool define(struct tuff_onnx_build *b, struct tuff_onnx_scope *scope, str
                    const struct tuff_onnx_val *val)
 {
     struct named *known = find_here(scope, name);
-    if (++b->named > MOST_NAMED + b->onnx->bytes && b->status == TUFF_OK)
+    if (++b->named > MOST_NAMED + b->onnx->file->bytes && b->status == TUFF_OK)
         b->status = tuff_fail(b->onnx->context, b->error, TUFF_ERR_UNSUPPORTED,
                               "%s: loops and calls of functions repeat nodes too often: more than %d, and one for each byte",
                               b->onnx->path, MOST_NAMED);

@@ -64,34 +64,28 @@ tuff_status tuff_preprocess_print(struct tuff_context *context, const struct tuf
     return tuff_text_give(&made, text, error);
 }
 
-static bool take_text(const char **at, const char *wanted)
+static uint32_t read_value(struct tuff_parser *r, const struct form *form)
 {
-    size_t length = strlen(wanted);
-    if (strncmp(*at, wanted, length) != 0) return false;
-    *at += length;
-    return true;
-}
-
-static bool take_value(const char **at, const struct form *form, uint32_t *value)
-{
-    const char *begin = *at;
-    for (uint32_t i = 0; form->names && i <= form->to; i++) {
-        *value = i;
-        if (take_text(at, form->names[i])) return true;
-    }
-    for (*value = 0; !form->names && **at >= '0' && **at <= '9' && *value <= form->to; (*at)++)
-        *value = *value * 10 + (uint32_t)(**at - '0');
-    return *at != begin && *value >= form->from && *value <= form->to;
+    if (!form->names) return (uint32_t)tuff_read_number(r, 10, form->to);
+    for (uint32_t i = 0; i <= form->to; i++)
+        if (tuff_accept(r, form->names[i])) return i;
+    tuff_expected(r, "a name");
+    return 0;
 }
 
 tuff_status tuff_preprocess_parse(struct tuff_context *context, const char *text, const char *file,
                                   struct tuff_preprocess *preprocess, struct tuff_error *error)
 {
     uint32_t values[FIELDS] = {0};
+    struct tuff_parser r = {.at = text, .end = text ? text + strlen(text) : NULL, .of = "preprocess"};
     bool good = text != NULL;
-    for (int i = 0; good && i < FIELDS; i++)
-        good = take_text(&text, forms[i].before) && take_value(&text, &forms[i], &values[i]);
-    if (!good || strcmp(text, form_end) != 0 || values[0] == 2)
+    for (int i = 0; i < FIELDS; i++) {
+        tuff_expect(&r, forms[i].before);
+        values[i] = read_value(&r, &forms[i]);
+        good = good && values[i] >= forms[i].from;
+    }
+    tuff_expect(&r, form_end);
+    if (!good || !tuff_reads(&r) || r.at != r.end || values[0] == 2)
         return tuff_fail(context, error, TUFF_ERR_FORMAT, "%s: does not say how pictures are prepared (\"preprocess\")",
                          file);
     *preprocess = (struct tuff_preprocess){.channels = values[0],

@@ -4,8 +4,6 @@
  * element size, which aligns each to its element without holes; the header is padded to 8 bytes with blanks. */
 #include "loaders/safetensors.h"
 
-#include <stdlib.h>
-
 static tuff_status check_write(struct tuff_context *context, const struct tuff_tensors_params *params, bool lazy,
                                struct tuff_error *error)
 {
@@ -36,18 +34,6 @@ static tuff_status check_write(struct tuff_context *context, const struct tuff_t
     return TUFF_OK;
 }
 
-static int compare_texts(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
-
-/* names: storage for `count` texts. */
-static tuff_status check_unique(struct tuff_context *context, const char **names, size_t count, struct tuff_error *error)
-{
-    if (count) qsort(names, count, sizeof *names, compare_texts);
-    for (size_t i = 1; i < count; i++)
-        if (strcmp(names[i - 1], names[i]) == 0)
-            return tuff_fail(context, error, TUFF_ERR_USAGE, "two tensors or texts are named \"%.100s\"", names[i]);
-    return TUFF_OK;
-}
-
 static tuff_status check_names(struct tuff_context *context, const struct tuff_tensors_params *params,
                                struct tuff_error *error)
 {
@@ -55,11 +41,11 @@ static tuff_status check_names(struct tuff_context *context, const struct tuff_t
     const char **names = tuff_alloc(context, most * sizeof *names);
     if (!names) return tuff_fail_memory(context, error);
     for (size_t i = 0; i < params->array_count; i++) names[i] = params->arrays[i].name;
-    tuff_status status = check_unique(context, names, params->array_count, error);
-    for (size_t i = 0; i < params->text_count; i++) names[i] = params->texts[i].key;
-    if (status == TUFF_OK) status = check_unique(context, names, params->text_count, error);
+    const char *twice = tuff_twice(names, params->array_count);
+    for (size_t i = 0; i < params->text_count && !twice; i++) names[i] = params->texts[i].key;
+    if (!twice) twice = tuff_twice(names, params->text_count);
     tuff_free(context, names);
-    return status;
+    return twice ? tuff_fail(context, error, TUFF_ERR_USAGE, "two tensors or texts are named \"%.100s\"", twice) : TUFF_OK;
 }
 
 tuff_status tuff_tensors_check(struct tuff_context *context, const struct tuff_tensors_params *params, bool lazy,

@@ -2,6 +2,7 @@
 #ifndef TUFF_LOADERS_SOURCE_H
 #define TUFF_LOADERS_SOURCE_H
 
+#include "backend/core.h"
 #include "loaders/loaders.h"
 
 struct tuff_source {
@@ -22,6 +23,14 @@ const struct tuff_small_float *tuff_small_float_find(const char *name); /* "F8_E
 unsigned tuff_small_float_bits(const struct tuff_small_float *type);
 /* `count` of them, each exactly. */
 void tuff_small_float_expand(const struct tuff_small_float *type, const uint8_t *from, uint64_t count, float *to);
+
+/* All of a text as a whole number of base 10 or 16. */
+static inline bool tuff_number_of(const char *text, size_t length, unsigned base, uint64_t *number)
+{
+    struct tuff_parser r = {.at = text, .end = text + length, .of = "number"};
+    *number = tuff_read_number(&r, base, UINT64_MAX);
+    return tuff_reads(&r) && r.at == r.end;
+}
 
 /* Text is UTF-8 by RFC 3629 (no surrogates, no overlong forms). */
 bool tuff_utf8_valid(const char *text, size_t length);

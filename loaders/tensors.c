@@ -53,20 +53,22 @@ static int compare_names(const void *a, const void *b)
     return strcmp((*(const struct tuff_array *const *)a)->name, (*(const struct tuff_array *const *)b)->name);
 }
 
-static int compare_keys(const void *a, const void *b)
+static int compare_texts(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+const char *tuff_twice(const char **names, size_t count)
 {
-    return strcmp(((const struct tuff_pair *)a)->key, ((const struct tuff_pair *)b)->key);
+    if (count) qsort(names, count, sizeof *names, compare_texts);
+    for (size_t i = 1; i < count; i++)
+        if (strcmp(names[i - 1], names[i]) == 0) return names[i];
+    return NULL;
 }
 
 tuff_status tuff_texts_twice(struct tuff_tensors *t, const char **key)
 {
-    struct tuff_pair *sorted = tuff_arena_alloc(&t->arena, (t->text_count + 1) * sizeof *sorted);
-    *key = NULL;
-    if (!sorted) return TUFF_ERR_MEMORY;
-    for (size_t i = 0; i < t->text_count; i++) sorted[i] = t->texts[i];
-    qsort(sorted, t->text_count, sizeof *sorted, compare_keys);
-    for (size_t i = 1; i < t->text_count && !*key; i++)
-        if (strcmp(sorted[i - 1].key, sorted[i].key) == 0) *key = sorted[i].key;
+    const char **keys = tuff_arena_alloc(&t->arena, (t->text_count + 1) * sizeof *keys);
+    if (!keys) return TUFF_ERR_MEMORY;
+    for (size_t i = 0; i < t->text_count; i++) keys[i] = t->texts[i].key;
+    *key = tuff_twice(keys, t->text_count);
     return TUFF_OK;
 }
 

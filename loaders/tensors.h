@@ -31,6 +31,8 @@ struct tuff_tensors_file {
 };
 tuff_status tuff_tensors_read(struct tuff_context *context, const struct tuff_tensors_file *file,
                               struct tuff_tensors **tensors, struct tuff_error *error);
+/* Sorts names; one that stands there twice, or NULL. */
+const char *tuff_twice(const char **names, size_t count);
 /* Which key two texts have; NULL: none. MEMORY. */
 TUFF_MUST_CHECK tuff_status tuff_texts_twice(struct tuff_tensors *tensors, const char **key);
 /* Fills order, which holds array_count pointers, and makes it by_name. NULL, or the name that two arrays have. */
