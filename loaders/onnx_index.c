@@ -381,13 +381,9 @@ BUILD(tf_idf)
 
 /* ---- bits --------------------------------------------------------------------------------------------------------------------------------- */
 
-BUILD(bits)
+BUILD(bit_shift)
 {
-    const tuff_val a = tuff_on_i32(o, 0), b = tuff_on_has(o, 1) ? tuff_on_i32(o, 1) : 0;
-    if (OP_IS("BitwiseAnd")) return tuff_on_put(o, 0, tuff_bit_and(g, a, b));
-    if (OP_IS("BitwiseOr")) return tuff_on_put(o, 0, tuff_bit_or(g, a, b));
-    if (OP_IS("BitwiseXor")) return tuff_on_put(o, 0, tuff_bit_xor(g, a, b));
-    if (OP_IS("BitwiseNot")) return tuff_on_put(o, 0, tuff_bit_not(g, a));
+    const tuff_val a = tuff_on_i32(o, 0), b = tuff_on_i32(o, 1);
     return tuff_on_put(o, 0,
                        tuff_on_text_is(o, "direction", "LEFT", "") ? tuff_shift_left(g, a, b) : tuff_shift_right(g, a, b));
 }

@@ -7,6 +7,12 @@
 
 /* ---- the table ---------------------------------------------------------------------------------------------------------------------- */
 
+static tuff_val relu(struct tuff_graph *g, tuff_val x)
+{
+    return tuff_type_of(g, x).dtype == TUFF_I32 ? tuff_maximum(g, x, tuff_on_one(g, TUFF_I32, 0)) : tuff_relu(g, x);
+}
+static tuff_val is_false(struct tuff_graph *g, tuff_val a) { return tuff_equal(g, a, tuff_on_one(g, TUFF_I32, 0)); }
+
 #define TUFF_ONNX(domain, name, since, flags, function)                                                                     \
     {domain, #name, since, flags, TUFF_ONNX_NONE, tuff_onnx_build_##function, NULL, NULL},
 #define TUFF_ONNX_ONE(name, since, flags, builder)                                                                          \
@@ -83,30 +89,12 @@ BUILD(two)
     return tuff_on_put_as(o, 0, o->row->two(g, a, b), type);
 }
 
-BUILD(relu)
-{
-    if (is_empty(o, o->in[0].type)) return !tuff_on_failed(o);
-    const tuff_val x = wide(o, 0);
-    return tuff_on_put(o, 0,
-                       tuff_type_of(g, x).dtype == TUFF_I32 ? tuff_maximum(g, x, tuff_full(g, TUFF_I32, SCALAR, 0))
-                                                            : tuff_relu(g, x));
-}
-
 BUILD(logic)
 {
     if (is_empty(o, TUFF_ONNX_BOOL)) return !tuff_on_failed(o);
     const tuff_val a = tuff_on(o, 0), b = tuff_on(o, 1);
     if (OP_IS("And")) return tuff_on_put(o, 0, tuff_select(g, a, b, tuff_full(g, TUFF_BOOL, SCALAR, 0)));
-    if (OP_IS("Or")) return tuff_on_put(o, 0, tuff_select(g, a, tuff_full(g, TUFF_BOOL, SCALAR, 1), b));
-    const tuff_val left = wide(o, 0), right = wide(o, 1);
-    return tuff_on_put(o, 0, tuff_not_equal(g, left, right));
-}
-
-BUILD(logical_not)
-{
-    if (is_empty(o, TUFF_ONNX_BOOL)) return !tuff_on_failed(o);
-    const tuff_val a = wide(o, 0);
-    return tuff_on_put(o, 0, tuff_equal(g, a, tuff_full(g, TUFF_I32, SCALAR, 0)));
+    return tuff_on_put(o, 0, tuff_select(g, a, tuff_full(g, TUFF_BOOL, SCALAR, 1), b));
 }
 
 BUILD(mod)
