@@ -280,6 +280,7 @@ struct property_chain {
     VkPhysicalDeviceDriverProperties driver;
     VkPhysicalDeviceSubgroupSizeControlProperties size_control;
     VkPhysicalDeviceFloatControlsProperties floats;
+    VkPhysicalDeviceShaderIntegerDotProductProperties dot;
 };
 
 static void copy_properties(struct tuff_caps *caps, const struct property_chain *chain)
@@ -292,6 +293,7 @@ static void copy_properties(struct tuff_caps *caps, const struct property_chain 
     caps->driver_id = (uint32_t)chain->driver.driverID;
     caps->max_allocation_bytes = chain->maintenance3.maxMemoryAllocationSize;
     caps->keeps_nan = chain->floats.shaderSignedZeroInfNanPreserveFloat32;
+    caps->integer_dot_accelerated = chain->dot.integerDotProduct4x8BitPackedSignedAccelerated;
     caps->keeps_nan_f16 = chain->floats.shaderSignedZeroInfNanPreserveFloat16;
     caps->subgroup_size = chain->subgroup.subgroupSize;
     caps->subgroup_size_min = chain->size_control.minSubgroupSize ? chain->size_control.minSubgroupSize
@@ -317,6 +319,7 @@ static void query_properties(struct tuff_instance *instance, struct tuff_gpu *gp
         .driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES},
         .size_control = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES},
         .floats = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES},
+        .dot = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES},
     };
     if (version >= VK_API_VERSION_1_2 || has(extensions, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME)) {
         chain.driver.pNext = chain.core.pNext;
@@ -330,6 +333,10 @@ static void query_properties(struct tuff_instance *instance, struct tuff_gpu *gp
     if (version >= VK_API_VERSION_1_2 || gpu->has_float_controls) {
         chain.floats.pNext = chain.core.pNext;
         chain.core.pNext = &chain.floats;
+    }
+    if (version >= VK_API_VERSION_1_3 || has(extensions, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME)) {
+        chain.dot.pNext = chain.core.pNext;
+        chain.core.pNext = &chain.dot;
     }
     instance->GetPhysicalDeviceProperties2(gpu->handle, &chain.core);
     copy_properties(&gpu->caps, &chain);

@@ -26,6 +26,7 @@ static const struct tuff_caps_field fields[] = {
     FIELD(bfloat16, "bfloat16", TUFF_FIELD_FLAG),
     FIELD(cooperative_matrix, "cooperative matrix", TUFF_FIELD_FLAG),
     FIELD(integer_dot_product, "integer dot product", TUFF_FIELD_FLAG),
+    FIELD(integer_dot_accelerated, "int8 dot product accelerated", TUFF_FIELD_FLAG),
     FIELD(keeps_nan, "NaN kept on demand", TUFF_FIELD_FLAG),
     FIELD(keeps_nan_f16, "NaN of f16 kept on demand", TUFF_FIELD_FLAG),
     FIELD(device_address, "buffer device address", TUFF_FIELD_FLAG),

@@ -99,6 +99,7 @@ static const struct {
       offsetof(struct tuff_caps, subgroup_shuffle), offsetof(struct tuff_caps, subgroup_size_control)}},
     {"no-timeline", {offsetof(struct tuff_caps, timeline_semaphore)}},
     {"no-matrix", {offsetof(struct tuff_caps, cooperative_matrix)}},
+    {"no-dot", {offsetof(struct tuff_caps, integer_dot_product)}},
     {"no-nan-mode", {offsetof(struct tuff_caps, keeps_nan), offsetof(struct tuff_caps, keeps_nan_f16)}},
 };
 

@@ -29,6 +29,7 @@ struct tuff_windows {
     uint32_t begin[TUFF_MAX_SPACE], end[TUFF_MAX_SPACE]; /* padding */
     uint32_t groups,
         output_pad[TUFF_MAX_SPACE]; /* of a convolution, whose stride and dilation are not 0; of a transposed one */
+    tuff_val zero;                  /* 0, or, of a convolution of i8 over one axis or two, tuff_conv2d_params.zero */
     bool transposed, mean, ceil_mode, count_include_pad; /* the last three of pools */
     const char *what;                                    /* of pools, for sentences */
 };

@@ -247,6 +247,7 @@ enum tuff_integer_rule {
     TUFF_INTEGERS_KEPT,      /* moved or compared, and so right */
     TUFF_INTEGERS_WRAP,      /* computed modulo 2^32 */
     TUFF_INTEGERS_SATURATED, /* what does not fit becomes the nearest that does */
+    TUFF_INTEGERS_BYTES,     /* of i8 alone; computed modulo 2^32 */
 };
 
 /* Double-precision reference. All types are arrays of double (integers exactly, bool as 0 and 1). out is zeroed. */

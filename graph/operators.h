@@ -114,16 +114,19 @@ struct tuff_matmul_params {
     tuff_val count; /* 0, or an i32 of one element: the sum ends before this k (a cache of keys that is part full) */
 };
 /* c[.., i, j] = sum_k a[.., i, k] * b[.., k, j]; with transpose_a a is [.., k, i], with transpose_b b is [.., j, k].
- * Ranks 2 and up, batch axes broadcast; each f32 or f16, c f32. Source: ONNX MatMul-13. f32 sums. */
+ * Ranks 2 and up, batch axes broadcast; each f32 or f16, c f32, f32 sums; or each i8, c i32, exact sums, which wrap; these have no gradient. Source: ONNX MatMul-13,
+ * MatMulInteger-10. */
 TUFF_API tuff_val tuff_matmul(struct tuff_graph *g, tuff_val a, tuff_val b, struct tuff_matmul_params params);
 
 struct tuff_conv2d_params {
     uint32_t stride[2], dilation[2]; /* h, w; 0 stands for 1 */
     uint32_t pad[4];                 /* top, left, bottom, right */
     uint32_t groups;                 /* 0 stands for 1 */
+    tuff_val zero; /* of i8: 0, or an i32 of one element that stands for 0 in x, and is taken off its elements */
 };
 /* Cross-correlation: y[n,o,i,j] = sum_{c,u,v} x[n, c, i*sh + u*dh - top, j*sw + v*dw - left] * w[o,c,u,v] (+ b[o]).
- *   x [n, ci, h, w], w [co, ci/groups, kh, kw], b [co] or 0; each f32 or f16, y f32. Source: ONNX Conv-11. f32 sums. */
+ *   x [n, ci, h, w], w [co, ci/groups, kh, kw], b [co] or 0; each f32 or f16, y f32, f32 sums; or x and w i8, b 0, y i32,
+ *   exact sums, which wrap, of at most 514 taps; these have no gradient. Source: ONNX Conv-11, ConvInteger-10. */
 TUFF_API tuff_val tuff_conv2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv2d_params params);
 struct tuff_conv_transpose2d_params {
     uint32_t stride[2], dilation[2], pad[4], output_pad[2], groups;

@@ -7,7 +7,8 @@ void tuff_reference_apply(const struct tuff_ref *ref)
 {
     const struct tuff_value *value = ref->value;
     value->op->ref(ref);
-    if (tuff_op_integers(value->op) != TUFF_INTEGERS_WRAP || value->type.dtype != TUFF_I32) return;
+    const enum tuff_integer_rule rule = tuff_op_integers(value->op);
+    if ((rule != TUFF_INTEGERS_WRAP && rule != TUFF_INTEGERS_BYTES) || value->type.dtype != TUFF_I32) return;
     for (uint64_t i = tuff_shape_count(&value->type.shape); i-- > 0;) ref->out[i] = tuff_wrap_i32((int64_t)ref->out[i]);
 }
 

@@ -65,6 +65,10 @@ static tuff_val whole(struct trial *t, struct tuff_shape shape, int32_t most)
 {
     return input(t, TUFF_F32, shape, -most, most);
 }
+static tuff_val bytes(struct trial *t, struct tuff_shape shape)
+{
+    return tuff_cast(t->g, input(t, TUFF_I32, shape, -128, 127), TUFF_I8);
+}
 /* -range .. range in steps of 1/64 */
 static tuff_val fraction(struct trial *t, struct tuff_shape shape, int32_t low, int32_t high)
 {
@@ -101,13 +105,15 @@ static void exact_with_gradients(struct trial *t, tuff_val y, tuff_val x, tuff_v
 static void matmul(struct trial *t)
 {
     static const struct tuff_matmul_params none = {0}, transposed_b = {.transpose_b = true},
-                                           transposed_a = {.transpose_a = true};
+                                           transposed_a = {.transpose_a = true}, both = {true, true, 0};
     struct tuff_graph *g = t->g;
     tuff_val bias = whole(t, TUFF_SHAPE(29), 1000),
              y = tuff_matmul(g, whole(t, TUFF_SHAPE(37, 67), 8191), whole(t, TUFF_SHAPE(67, 29), 15), none);
     exact(t, tuff_relu(g, tuff_add(g, y, bias)));
     exact(t, tuff_matmul(g, whole(t, TUFF_SHAPE(33, 24), 8191), whole(t, TUFF_SHAPE(5, 24), 15), transposed_b));
     exact(t, tuff_matmul(g, whole(t, TUFF_SHAPE(3, 20, 12), 15), whole(t, TUFF_SHAPE(3, 20, 44), 8191), transposed_a));
+    exact(t, tuff_matmul(g, bytes(t, TUFF_SHAPE(19, 1037)), bytes(t, TUFF_SHAPE(1037, 21)), none));
+    exact(t, tuff_matmul(g, bytes(t, TUFF_SHAPE(2, 18, 9)), bytes(t, TUFF_SHAPE(11, 18)), both));
 }
 
 /* Sums: 63 products of 255 * 255, by input 81 of 127 * 255, by weight at most 312 of 127 * 255, all below 2^24. */
@@ -122,6 +128,11 @@ static void conv2d(struct trial *t)
     tuff_val w1 = whole(t, TUFF_SHAPE(5, 7, 1, 1), 255), y2 = tuff_conv2d(g, x, w, 0, steps);
     exact(t, tuff_conv2d(g, x, w1, 0, (struct tuff_conv2d_params){0}));
     exact_with_gradients(t, y2, x, w);
+    exact(t, tuff_conv2d(g, bytes(t, TUFF_SHAPE(2, 6, 9, 8)), bytes(t, TUFF_SHAPE(18, 3, 3, 2)), 0,
+                         (struct tuff_conv2d_params){.stride = {1, 2},
+                                                     .pad = {1, 0, 2, 1},
+                                                     .groups = 2,
+                                                     .zero = input(t, TUFF_I32, TUFF_SHAPE(1), -128, 127)}));
 }
 
 /* Rows that are read element by element, and by quads. */

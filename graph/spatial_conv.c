@@ -83,7 +83,7 @@ static tuff_val pictures(struct tuff_graph *g, tuff_val x, tuff_val w, const str
         t.output_pad[to] = c->output_pad[from];
     }
     if (c->transposed) return tuff_conv_transpose2d(g, x, w, 0, t);
-    struct tuff_conv2d_params p = {.groups = t.groups};
+    struct tuff_conv2d_params p = {.groups = t.groups, .zero = c->zero};
     memcpy(p.stride, t.stride, sizeof p.stride);
     memcpy(p.dilation, t.dilation, sizeof p.dilation);
     memcpy(p.pad, t.pad, sizeof p.pad);

@@ -35,8 +35,8 @@ static inline tuff_val tuff_on_one(struct tuff_graph *g, enum tuff_dtype dtype, 
 {
     return tuff_full(g, dtype, SCALAR, v);
 }
-/* A convolution of x and weights (operand 1 or 3 says their size) with the node's attributes. */
-tuff_val tuff_on_convolve(const struct tuff_onnx_op *o, tuff_val x, tuff_val weight);
+/* A convolution of x and weights (operand 1 or 3 says their size) with the node's attributes. zero: 0, or what lies around x, an i32; then x is i8. */
+tuff_val tuff_on_convolve(const struct tuff_onnx_op *o, tuff_val x, tuff_val weight, tuff_val zero);
 /* Products of matrices, of floats or of i32. */
 tuff_val tuff_on_matmul(struct tuff_graph *g, tuff_val a, tuff_val b);
 

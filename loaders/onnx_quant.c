@@ -1,10 +1,7 @@
-/* onnx_quant.c - ONNX operators of quantized networks. Whole numbers are summed exactly: as f32 where no partial sum can pass 2^24, which the weights
- * tell, else in halves of 4 bits, or as i32. */
+/* onnx_quant.c - ONNX operators of quantized networks. Whole numbers of 8 bits are summed exactly, as matmul and conv2d sum i8. */
 #include "loaders/onnx_ops.h"
 
 #include <math.h>
-
-static const double MOST_EXACT = 1 << 24;
 
 static bool is_signed(enum tuff_onnx_dtype type)
 {
@@ -118,110 +115,74 @@ BUILD(dynamic_quantize)
 
 /* ---- exact products ------------------------------------------------------------------------------------------------------------------------ */
 
-static tuff_val cast_of(const struct tuff_onnx_op *o, const struct tuff_onnx_val *x, enum tuff_dtype dtype)
-{
-    return x->v && tuff_type_of(o->g, x->v).dtype != dtype ? tuff_cast(o->g, x->v, dtype) : x->v;
-}
-
 /* Numbers as they lie beside a value of this rank: one, along an axis, or broadcast as they are. */
-static tuff_val along(const struct tuff_onnx_op *o, const struct tuff_onnx_val *x, uint32_t rank, int axis)
+static tuff_val along(const struct tuff_onnx_op *o, const struct tuff_onnx_val *x, enum tuff_dtype dtype, uint32_t rank,
+                      int axis)
 {
     struct tuff_shape shape = {.rank = rank};
+    const tuff_val v = x->v && tuff_type_of(o->g, x->v).dtype != dtype ? tuff_cast(o->g, x->v, dtype) : x->v;
     for (uint32_t k = 0; k < rank; k++) shape.dim[k] = (int)k == axis ? 0 : 1;
-    return tuff_reshape(o->g, cast_of(o, x, TUFF_F32),
-                        tuff_shape_count(&x->shape) == 1 ? SCALAR
-                        : x->shape.rank > 1              ? x->shape
-                                                         : shape);
+    return tuff_reshape(o->g, v, tuff_shape_count(&x->shape) == 1 ? SCALAR : x->shape.rank > 1 ? x->shape : shape);
 }
 
-/* Whole numbers of at most 9 bits, with their zero point taken off, as f32. */
-static tuff_val centred(const struct tuff_onnx_op *o, const struct steps *s, int axis)
-{
-    const tuff_val x = cast_of(o, &s->x, TUFF_F32);
-    return is_zero(&s->zero) ? x : tuff_sub(o->g, x, along(o, &s->zero, s->x.shape.rank, axis));
-}
-
-/* The largest sum of weights' absolute values that one result adds up, where they are known; else terms times the most that there can be. */
-static double largest_sum(const struct tuff_onnx_op *o, const struct steps *s, uint64_t results, uint64_t stride,
-                          uint64_t terms, uint64_t term_stride)
-{
-    const struct tuff_value *w = s->x.v ? tuff_value_of(o->g, s->x.v) : NULL;
-    const double *z = s->zero.known;
-    const uint64_t zeros = z ? tuff_shape_count(&s->zero.shape) : 0;
-    double most = 0;
-    if (!w || w->op->kind != TUFF_KIND_CONSTANT || tuff_shape_count(&s->x.shape) != results * terms || (s->zero.type && !z))
-        return (double)terms * 255;
-    for (uint64_t r = 0; r < results; r++) {
-        double sum = 0;
-        for (uint64_t t = 0; t < terms; t++)
-            sum += fabs(tuff_element(tuff_host_type(w).dtype, w->data, r * stride + t * term_stride) - (zeros == 1 ? z[0]
-                                                                                                        : zeros == results
-                                                                                                            ? z[r]
-                                                                                                            : 0));
-        most = fmax(most, sum);
-    }
-    return most;
-}
-
-typedef tuff_val product(const struct tuff_onnx_op *o, tuff_val a, tuff_val b);
-
-/* a b as i32, exactly, for whole numbers in f32: |a| <= 255, and no result adds up more than `sum` of |b|. */
-static tuff_val exact(const struct tuff_onnx_op *o, product *multiply, tuff_val a, tuff_val b, double sum)
+/* Numbers of 8 bits as i8, u8 less 128, and what stands for zero among them: i32 beside the result, 0 where it is 0. */
+struct bytes {
+    tuff_val x, zero;
+};
+static struct bytes bytes_of(const struct tuff_onnx_op *o, const struct steps *s, uint32_t rank, int axis)
 {
     struct tuff_graph *g = o->g;
-    if (255 * sum < MOST_EXACT) return tuff_cast(g, multiply(o, a, b), TUFF_I32);
-    if (17 * sum >= MOST_EXACT) {
-        tuff_on_refuse(o, "sums of whole numbers above 2^24 / 17 within a group are not covered");
-        return 0;
-    }
-    const tuff_val high = tuff_floor(g, tuff_affine(g, a, 1.0 / 16, 0)), low = tuff_sub(g, a, tuff_affine(g, high, 16, 0));
-    const tuff_val more = tuff_on_times(g, tuff_cast(g, multiply(o, high, b), TUFF_I32), 16);
-    return tuff_add(g, more, tuff_cast(g, multiply(o, low, b), TUFF_I32));
+    const double shift = s->x.type == TUFF_ONNX_U8 ? 128 : 0;
+    struct bytes b = {s->x.v, 0};
+    bool none = s->zero.type ? s->zero.known != NULL : shift == 0;
+    for (uint64_t i = 0; s->zero.known && i < tuff_shape_count(&s->zero.shape); i++)
+        none = none && s->zero.known[i] == shift;
+    if (!none) b.zero = s->zero.type ? along(o, &s->zero, TUFF_I32, rank, axis) : tuff_on_one(g, TUFF_I32, 0);
+    if (shift != 0 && b.zero) b.zero = tuff_on_plus(g, b.zero, -shift);
+    if (shift != 0) b.x = tuff_cast(g, tuff_on_plus(g, tuff_cast(g, b.x, TUFF_I32), -shift), TUFF_I8);
+    return b;
 }
 
-/* The same, the sum over `count` places of these axes, each of so many terms, in parts where it is too long for one. */
-static tuff_val exact_parts(const struct tuff_onnx_op *o, product *multiply, tuff_val a, int a_axis, tuff_val b, int b_axis,
-                            double terms, double sum)
+static bool is_bytes(const struct tuff_onnx_op *o, const struct steps *s)
 {
-    const uint32_t count = a ? tuff_type_of(o->g, a).shape.dim[a_axis] : 0;
-    const double most = floor((MOST_EXACT - 1) / (17 * 255 * terms));
-    if (17 * sum < MOST_EXACT || most < 1 || !b || tuff_type_of(o->g, b).shape.dim[b_axis] != count)
-        return exact(o, multiply, a, b, sum);
-    const uint32_t step = (uint32_t)most;
-    tuff_val y = 0;
-    for (uint32_t at = 0; at < count; at += step) {
-        const uint32_t n = count - at < step ? count - at : step;
-        const tuff_val left = tuff_slice_axis(o->g, a, (uint32_t)a_axis, at, 1, n),
-                       right = tuff_slice_axis(o->g, b, (uint32_t)b_axis, at, 1, n);
-        const tuff_val part = exact(o, multiply, left, right, 255 * terms * n);
-        y = at ? tuff_add(o->g, y, part) : part;
-    }
-    return y;
+    if (s->x.type == TUFF_ONNX_U8 || s->x.type == TUFF_ONNX_I8) return true;
+    tuff_on_refuse(o, "of elements that are not 8 bits it is not covered");
+    return false;
 }
 
-static tuff_val multiply(const struct tuff_onnx_op *o, tuff_val a, tuff_val b) { return tuff_on_matmul(o->g, a, b); }
+static tuff_val sums_of(struct tuff_graph *g, tuff_val x, uint32_t axes)
+{
+    return tuff_sum(g, tuff_cast(g, x, TUFF_I32), axes, TUFF_KEEP_AXES);
+}
 
 static tuff_val whole_matmul(const struct tuff_onnx_op *o, const struct steps *a, const struct steps *b)
 {
-    const struct tuff_shape *x = &a->x.shape, *w = &b->x.shape;
-    if (x->rank < 2 || w->rank < 2) {
+    struct tuff_graph *g = o->g;
+    const uint32_t ra = a->x.shape.rank, rb = b->x.shape.rank;
+    if (!is_bytes(o, a) || !is_bytes(o, b)) return 0;
+    if (ra < 2 || rb < 2) {
         tuff_on_refuse(o, "of vectors it is not covered");
         return 0;
     }
-    const uint32_t k = w->dim[w->rank - 2], n = w->dim[w->rank - 1];
-    const double sum = w->rank == 2 ? largest_sum(o, b, n, 1, k, n) : 255.0 * k;
-    const tuff_val left = centred(o, a, (int)x->rank - 2), right = centred(o, b, (int)w->rank - 1);
-    return exact_parts(o, multiply, left, (int)x->rank - 1, right, (int)w->rank - 2, 1, sum);
+    const struct bytes x = bytes_of(o, a, ra, (int)ra - 2), w = bytes_of(o, b, rb, (int)rb - 1);
+    /* sum_k (x - zx) (w - zw) = sum_k x w - zx (sum_k w - k zw) - zw sum_k x */
+    tuff_val y = tuff_on_matmul(g, x.x, w.x), columns = x.zero ? sums_of(g, w.x, 1u << (rb - 2)) : 0;
+    if (x.zero && w.zero) columns = tuff_sub(g, columns, tuff_on_times(g, w.zero, a->x.shape.dim[ra - 1]));
+    if (x.zero) y = tuff_sub(g, y, tuff_mul(g, x.zero, columns));
+    return w.zero ? tuff_sub(g, y, tuff_mul(g, w.zero, sums_of(g, x.x, 1u << (ra - 1)))) : y;
 }
 
 static tuff_val whole_conv(const struct tuff_onnx_op *o, const struct steps *x, const struct steps *w)
 {
-    const struct tuff_shape *weights = &w->x.shape;
-    const uint64_t terms = weights->dim[0] ? tuff_shape_count(weights) / weights->dim[0] : 0;
-    const tuff_val picture = centred(o, x, -1), kernels = centred(o, w, 0);
-    const double each = weights->dim[1] ? (double)terms / weights->dim[1] : 1;
-    return exact_parts(o, tuff_on_convolve, picture, 1, kernels, 1, each,
-                       largest_sum(o, w, weights->dim[0], terms, terms, 1));
+    struct tuff_graph *g = o->g;
+    const struct tuff_shape *s = &w->x.shape;
+    struct tuff_shape channels = {.rank = s->rank - 1, .dim = {0, 1, 1, 1, 1, 1, 1, 1}};
+    if (!is_bytes(o, x) || !is_bytes(o, w) || s->rank < 3 || s->dim[0] == 0) return 0;
+    const struct bytes a = bytes_of(o, x, 0, 0), b = bytes_of(o, w, channels.rank, 0);
+    const tuff_val y = tuff_on_convolve(o, a.x, b.x, a.zero);
+    if (!b.zero) return y;
+    return tuff_sub(g, y,
+                    tuff_mul(g, b.zero, tuff_on_convolve(o, a.x, tuff_expand(g, tuff_on_one(g, TUFF_I8, 1), *s), a.zero)));
 }
 
 /* The scale of a sum of products, beside it. */
@@ -229,7 +190,8 @@ static tuff_val factor_of(const struct tuff_onnx_op *o, const struct steps *a, c
 {
     if (!sum || !a->scale.v || !b->scale.v) return 0;
     const uint32_t rank = tuff_type_of(o->g, sum).shape.rank;
-    const tuff_val left = along(o, &a->scale, rank, (int)rank - 2), right = along(o, &b->scale, rank, axis);
+    const tuff_val left = along(o, &a->scale, TUFF_F32, rank, (int)rank - 2),
+                   right = along(o, &b->scale, TUFF_F32, rank, axis);
     return tuff_mul(o->g, left, right);
 }
 

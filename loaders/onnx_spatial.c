@@ -83,7 +83,7 @@ static tuff_val float_on(const struct tuff_onnx_op *o, uint32_t i)
     return v && !tuff_is_float(tuff_type_of(o->g, v).dtype) ? tuff_cast(o->g, v, TUFF_F32) : v;
 }
 
-tuff_val tuff_on_convolve(const struct tuff_onnx_op *o, tuff_val x, tuff_val weight)
+tuff_val tuff_on_convolve(const struct tuff_onnx_op *o, tuff_val x, tuff_val weight, tuff_val zero)
 {
     struct windows w;
     const struct tuff_shape shape = tuff_type_of(o->g, weight).shape;
@@ -91,6 +91,14 @@ tuff_val tuff_on_convolve(const struct tuff_onnx_op *o, tuff_val x, tuff_val wei
         tuff_on_bad(o, "weights and operand 0 have another number of axes");
         return 0;
     }
+    if (w.t.axes == 3 && zero) { /* what there is of each window */
+        struct tuff_shape one = tuff_type_of(o->g, x).shape;
+        one.dim[0] = 1;
+        const tuff_val ones = tuff_expand(o->g, tuff_on_one(o->g, TUFF_I8, 1), one), sums = convolve(o, ones, weight, 0, &w),
+                       y = convolve(o, x, weight, 0, &w);
+        return tuff_sub(o->g, y, tuff_mul(o->g, zero, sums));
+    }
+    w.t.zero = zero;
     return convolve(o, x, weight, 0, &w);
 }
 

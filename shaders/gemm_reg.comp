@@ -8,7 +8,7 @@
  * spec  6      workgroup size, a multiple of the subgroup where that is known (default 32)
  * why          works on any device: the path for those without shuffle, shared memory that pays, or many invocations.
  *              Lanes lie along n, where loads and stores are contiguous; a's loads are the same in all lanes. */
-// tuff: variants -DCOUNTED=1 -DGEMM_OP=0; -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
+// tuff: variants -DBYTES=1 -DGEMM_OP=0; -DBYTES=1 -DGEMM_OP=1; -DCOUNTED=1 -DGEMM_OP=0; -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
 #include "include/kernel.glsl"
 layout(local_size_x_id = 6) in;
 TUFF_CONSTANTS(gemm_reg)
@@ -25,17 +25,17 @@ void main()
     uint m0 = tile_m * TM, n0 = tile_n * (TN * WORKGROUP) + gl_LocalInvocationID.x;
     GemmRow row[TM];
     GemmCol col[TN];
-    float acc[TM][TN];
+    NUMBER acc[TM][TN];
     [[unroll]] for (uint i = 0; i < TM; i++) row[i] = gemm_row(z, m0 + i);
     [[unroll]] for (uint j = 0; j < TN; j++) col[j] = gemm_col(z, n0 + j * WORKGROUP);
     [[unroll]] for (uint i = 0; i < TM; i++)
-        [[unroll]] for (uint j = 0; j < TN; j++) acc[i][j] = 0.0;
-    for (uint k = z.k_begin; k < z.k_end; k++) {
-        float a[TM];
-        [[unroll]] for (uint i = 0; i < TM; i++) a[i] = gemm_a(z, row[i], k);
+        [[unroll]] for (uint j = 0; j < TN; j++) acc[i][j] = NUMBER(0);
+    for (uint k = z.k_begin; k < z.k_end; k += WORD) {
+        NUMBER a[TM];
+        [[unroll]] for (uint i = 0; i < TM; i++) a[i] = gemm_word_a(z, row[i], k);
         [[unroll]] for (uint j = 0; j < TN; j++) {
-            float b = gemm_b(z, col[j], k);
-            [[unroll]] for (uint i = 0; i < TM; i++) acc[i][j] = fma(a[i], b, acc[i][j]);
+            NUMBER b = gemm_word_b(z, col[j], k);
+            [[unroll]] for (uint i = 0; i < TM; i++) acc[i][j] = gemm_add(acc[i][j], a[i], b);
         }
     }
     [[unroll]] for (uint i = 0; i < TM; i++)

@@ -7,12 +7,12 @@
  * in, out, push, spec 0..5, def, grid  include/gemm.glsl; tiles of TY * TM rows and TX * TN columns
  * spec  6, 7   TX, TY: invocations along n and m; TX * TY is a multiple of BK and of both tile edges' powers of two
  * spec  8, 9   TM, TN: rows and columns of one invocation
- * spec  10     BK: depth of the shared tiles, divides TX * TY
+ * spec  10     BK: depth of the shared tiles in words, divides TX * TY
  * spec  11,12  A_K_FAST, B_K_FAST: neighbouring invocations load along k (1) or along m, n (0): where memory is contiguous
  * why          global memory is read once per tile; the rows of one invocation are neighbours (broadcast reads of the shared
  *              tile), its columns are TX apart (contiguous reads and stores over the lanes). Shared rows are padded by
  *              one word, so that stores along k meet different banks. */
-// tuff: variants -DCOUNTED=1 -DGEMM_OP=0; -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
+// tuff: variants -DBYTES=1 -DGEMM_OP=0; -DBYTES=1 -DGEMM_OP=1; -DCOUNTED=1 -DGEMM_OP=0; -DGEMM_OP=0; -DGEMM_OP=1; -DGEMM_OP=2; -DGEMM_OP=3
 #include "include/kernel.glsl"
 layout(local_size_x_id = 6, local_size_y_id = 7) in;
 TUFF_CONSTANTS(gemm_tile)
@@ -20,8 +20,8 @@ TUFF_CONSTANTS(gemm_tile)
 
 const uint BM = TY * TM, BN = TX * TN, THREADS = TX * TY;
 const uint A_PITCH = BM + 1, B_PITCH = BN + 1;
-shared float a_tile[BK * A_PITCH];
-shared float b_tile[BK * B_PITCH];
+shared NUMBER a_tile[BK * A_PITCH];
+shared NUMBER b_tile[BK * B_PITCH];
 
 void main()
 {
@@ -31,26 +31,26 @@ void main()
     GemmZ z = gemm_z(rest / tiles_m);
     uint m0 = tile_m * BM, n0 = tile_n * BN;
     uint tx = gl_LocalInvocationID.x, ty = gl_LocalInvocationID.y, t = gl_LocalInvocationIndex;
-    float acc[TM][TN];
+    NUMBER acc[TM][TN];
     [[unroll]] for (uint i = 0; i < TM; i++)
-        [[unroll]] for (uint j = 0; j < TN; j++) acc[i][j] = 0.0;
+        [[unroll]] for (uint j = 0; j < TN; j++) acc[i][j] = NUMBER(0);
 
-    for (uint k0 = z.k_begin; k0 < z.k_end; k0 += BK) {
+    for (uint k0 = z.k_begin; k0 < z.k_end; k0 += BK * WORD) {
         for (uint e = t; e < BM * BK; e += THREADS) {
             uint m = A_K_FAST ? e / BK : e % BM, k = A_K_FAST ? e % BK : e / BM;
-            a_tile[k * A_PITCH + m] = gemm_a(z, gemm_row(z, m0 + m), k0 + k);
+            a_tile[k * A_PITCH + m] = gemm_word_a(z, gemm_row(z, m0 + m), k0 + k * WORD);
         }
         for (uint e = t; e < BN * BK; e += THREADS) {
             uint n = B_K_FAST ? e / BK : e % BN, k = B_K_FAST ? e % BK : e / BN;
-            b_tile[k * B_PITCH + n] = gemm_b(z, gemm_col(z, n0 + n), k0 + k);
+            b_tile[k * B_PITCH + n] = gemm_word_b(z, gemm_col(z, n0 + n), k0 + k * WORD);
         }
         barrier(); /* tiles are written before they are read */
         for (uint k = 0; k < BK; k++) {
-            float a[TM], b[TN];
+            NUMBER a[TM], b[TN];
             [[unroll]] for (uint i = 0; i < TM; i++) a[i] = a_tile[k * A_PITCH + ty * TM + i];
             [[unroll]] for (uint j = 0; j < TN; j++) b[j] = b_tile[k * B_PITCH + tx + j * TX];
             [[unroll]] for (uint i = 0; i < TM; i++)
-                [[unroll]] for (uint j = 0; j < TN; j++) acc[i][j] = fma(a[i], b[j], acc[i][j]);
+                [[unroll]] for (uint j = 0; j < TN; j++) acc[i][j] = gemm_add(acc[i][j], a[i], b[j]);
         }
         barrier(); /* tiles are read before they are overwritten */
     }

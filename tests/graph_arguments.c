@@ -133,10 +133,10 @@ CALL(argmin, tuff_val a = value(s); int at = axis(s); return tuff_argmin(g, a, a
 CALL(cumsum, tuff_val a = value(s); return tuff_cumsum(g, a, (struct tuff_cumsum_params){axis(s), false, true});)
 CALL(matmul, tuff_val a = value(s), b = value(s);
      return tuff_matmul(g, a, b, (struct tuff_matmul_params){draw(s, 2) != 0, draw(s, 2) != 0, draw(s, 4) ? 0 : value(s)});)
-CALL(conv2d, tuff_val x = value(s), w = value(s), b = draw(s, 2) ? value(s) : 0;
-     return tuff_conv2d(g, x, w, b,
-                        (struct tuff_conv2d_params){
-                            {size(s), size(s)}, {size(s), size(s)}, {size(s), 0, 0, size(s)}, size(s)});)
+CALL(conv2d, tuff_val x = value(s), w = value(s), b = draw(s, 2) ? value(s) : 0; return tuff_conv2d(
+         g, x, w, b,
+         (struct tuff_conv2d_params){
+             {size(s), size(s)}, {size(s), size(s)}, {size(s), 0, 0, size(s)}, size(s), draw(s, 4) ? 0 : value(s)});)
 CALL(conv_transpose2d, tuff_val x = value(s), w = value(s), b = draw(s, 2) ? value(s) : 0; return tuff_conv_transpose2d(
          g, x, w, b,
          (struct tuff_conv_transpose2d_params){

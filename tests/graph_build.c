@@ -209,7 +209,7 @@ static const struct {
      "matmul of f32 [2, 3] 'x' and f32 [5] 'v': each must be a matrix, of two axes or more: tuff_reshape a vector to [1, n] "
      "or [n, 1]"},
     {"matmul types", matmul_types, TUFF_ERR_SHAPE,
-     "matmul of f32 [2, 3] 'x' and i32 [2, 3] 'i': each must be of floats: cast them"},
+     "matmul of f32 [2, 3] 'x' and i32 [2, 3] 'i': each must be of floats, or each i8: cast them"},
     {"conv2d channels", conv_channels, TUFF_ERR_SHAPE,
      "conv2d of f32 [1, 4, 6, 6] 'p' and f32 [8, 3, 3, 3] 'w': x has 4 channels in 1 groups, so w must have 4 as its second "
      "size, not 3"},

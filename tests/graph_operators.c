@@ -63,7 +63,7 @@ static uint32_t floats_of(const struct tuff_op *op)
 
 static void add_integers(struct tuff_text *text, const struct tuff_op *op)
 {
-    static const char *const rules[] = {"refused", "kept", "wraps", "saturates"};
+    static const char *const rules[] = {"refused", "kept", "wraps", "saturates", "of i8, wraps"};
     tuff_text_add(text, "%s | ", floats_of(op) ? rules[tuff_op_integers(op)] : "-");
 }
 

@@ -91,7 +91,10 @@ static void test_right(struct backend_test *test, bool all)
         printf("with the kernels of %s\n", runs[i].name);
         if (tuff_context_create(&options, &context, &error) != TUFF_OK) exit(1);
         tuff_status status = tuff_device_create(context, NULL, &device, &error);
-        if (status == TUFF_OK && runs[i].kind != TUFF_DEVICE_SOFTWARE) device->caps.kind = runs[i].kind;
+        if (status == TUFF_OK && runs[i].kind != TUFF_DEVICE_SOFTWARE) {
+            device->caps.kind = runs[i].kind;
+            device->caps.integer_dot_accelerated = true;
+        }
         test->quiet = most;
         if (status == TUFF_OK) status = tuff_selftest(device, &params, &error);
         test->quiet = false;

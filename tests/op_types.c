@@ -288,11 +288,12 @@ static double *run_case(struct types_test *t, const struct tuff_op *op, const st
     return got[0];
 }
 
-/* i32 in the place of floats, with numbers whose results do not fit: as the descriptor says. The definition wraps by what it says. */
+/* i32 in the place of floats, or i8 where it says so, with numbers whose results do not fit: as the descriptor says. The definition wraps by what it says. */
 static void check_integers(struct types_test *t, const struct tuff_op *op)
 {
     static const double numbers[2][9] = {{INT32_MAX, 3, INT32_MIN, 65537, -65539, INT32_MAX - 1, -1, 0, 50021},
-                                         {5, INT32_MIN, INT32_MAX, 65521, 131071, INT32_MAX - 2, -1, 7, -1}};
+                                         {5, INT32_MIN, INT32_MAX, 65521, 131071, INT32_MAX - 2, -1, 7, -1}},
+                        bytes[9] = {-128, 127, -128, 5, -77, 0, 127, -1, 99};
     enum tuff_integer_rule rule = tuff_op_integers(op);
     struct tuff_case c = *largest_case(op);
     const double *content[6] = {NULL};
@@ -301,8 +302,8 @@ static void check_integers(struct types_test *t, const struct tuff_op *op)
     bool any = false;
     for (uint32_t k = 0; k < c.in_count; k++) {
         if (!tuff_is_float(c.in[k].dtype)) continue;
-        c.in[k].dtype = TUFF_I32;
-        content[k] = numbers[k % 2];
+        c.in[k].dtype = rule == TUFF_INTEGERS_BYTES ? TUFF_I8 : TUFF_I32;
+        content[k] = rule == TUFF_INTEGERS_BYTES ? bytes : numbers[k % 2];
         any = true;
     }
     if (!any) return;

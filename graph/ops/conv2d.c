@@ -6,6 +6,7 @@
  *   conv2d_weight_grad  gw [splits,co,ci/g,kh,kw] of x and gy; split s sums over pictures s*p .. s*p + p - 1, p = ceil(n / splits),
  *                       so that there are workgroups enough; the sum over the first axis is the gradient */
 #include "graph/ops/conv2d.h"
+#include "graph/ops/bytes.h"
 #include "graph/ops/view.h"
 
 #include <stddef.h>
@@ -32,10 +33,13 @@ static tuff_status check(const struct tuff_infer *infer, bool fits, const struct
 {
     const struct tuff_type *x = infer->in[0], *y = infer->in[1];
     const uint32_t *xd = x->shape.dim, *wd = y->shape.dim;
-    bool types = tuff_is_float(x->dtype) && tuff_is_float(y->dtype);
-    if (fits && types) return TUFF_OK;
+    bool forward = infer->op == &tuff_op_conv2d, bytes = forward && x->dtype == TUFF_I8 && y->dtype == TUFF_I8,
+         types = bytes || (tuff_is_float(x->dtype) && tuff_is_float(y->dtype));
+    if (fits && types && !(bytes && (uint64_t)wd[2] * wd[3] > TUFF_BYTE_DIFFERENCES)) return TUFF_OK;
     struct tuff_conv c = tuff_conv_defaults(given);
-    if (!types) return tuff_infer_refuse(infer, "each must be of floats: cast");
+    if (!types) return tuff_infer_refuse(infer, "each must be of floats%s: cast", forward ? ", or each i8" : "");
+    if (fits)
+        return tuff_infer_refuse(infer, "kernels of more than %d taps of i8 are not covered", (int)TUFF_BYTE_DIFFERENCES);
     if (x->shape.rank != 4 || y->shape.rank != 4)
         return tuff_infer_refuse(infer, "it takes x [n, ci, h, w] and w [co, ci / groups, kh, kw]");
     if (infer->op == &tuff_op_conv2d && (xd[1] % c.groups || wd[0] % c.groups))
@@ -55,6 +59,9 @@ static tuff_status conv_infer(const struct tuff_infer *infer, struct tuff_shape 
     const struct tuff_type *x = infer->in[0], *w = infer->in[1];
     struct tuff_conv_sizes s = {0};
     TUFF_TRY(check(infer, tuff_conv_measure(infer->attrs, &x->shape, &w->shape, &s), infer->attrs, ""));
+    const struct tuff_type *zero = infer->in_count > TUFF_CONV_ZERO ? infer->in[TUFF_CONV_ZERO] : NULL;
+    if (zero && (x->dtype != TUFF_I8 || zero->dtype != TUFF_I32 || tuff_shape_count(&zero->shape) != 1))
+        return tuff_infer_refuse(infer, "what stands for 0, operand 3, must be an i32 of one element, and the others i8");
     *out = TUFF_SHAPE(s.n, w->shape.dim[0], s.oh, s.ow);
     return TUFF_OK;
 }
@@ -204,8 +211,9 @@ static struct tuff_conv conv_of(const uint32_t *stride, const uint32_t *dilation
 tuff_val tuff_conv2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b, struct tuff_conv2d_params params)
 {
     const struct tuff_conv attrs = conv_of(params.stride, params.dilation, params.pad, params.groups);
-    const tuff_val in[] = {x, w, b};
-    return tuff_conv_bias(g, "conv2d", tuff_graph_add(g, &tuff_op_conv2d, in, 2, &attrs), in);
+    const tuff_val in[] = {x, w, b}, operands[] = {x, w, params.zero};
+    const tuff_val y = tuff_graph_add(g, &tuff_op_conv2d, operands, params.zero ? 3 : 2, &attrs);
+    return tuff_conv_bias(g, "conv2d", y, in);
 }
 
 tuff_val tuff_conv_transpose2d(struct tuff_graph *g, tuff_val x, tuff_val w, tuff_val b,
@@ -237,11 +245,14 @@ const struct tuff_op tuff_op_conv2d = {
     .name = "conv2d",
     .onnx = "Conv",
     TUFF_LAUNCH(tuff_conv_lower),
-    TUFF_OPERANDS(2, 2),
+    TUFF_OPERANDS(2, 3),
     TUFF_ATTRS(conv_attrs, struct tuff_conv),
     .infer = conv_infer,
+    .result = TUFF_RESULT_WIDE,
+    .integers = TUFF_INTEGERS_BYTES,
     .grad = conv_grad,
     .expand = tuff_conv_expand,
+    .splits = true,
     .ref = tuff_conv_ref,
     TUFF_SUMS(tuff_conv_terms),
 };

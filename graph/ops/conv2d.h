@@ -6,6 +6,7 @@
 
 #include "graph/op.h"
 
+enum { TUFF_CONV_ZERO = 2 }; /* operand of conv2d of i8: what stands for 0 in x, i32; may be left out */
 struct tuff_conv {
     uint32_t stride[2], dilation[2], pad[4], groups; /* 0 stands for 1, but for pad */
 };

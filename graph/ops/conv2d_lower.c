@@ -1,5 +1,6 @@
 /* conv2d_lower.c - which kernel computes a convolution or a gradient of it on a device: depthwise, windows of neighbours by shuffles,
  * or an implicit matrix product; 1x1 windows become products in the graph. */
+#include "graph/ops/bytes.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/gemm.h"
 #include "graph/ops/view.h"
@@ -157,12 +158,35 @@ static tuff_val add_product(struct tuff_graph *g, const struct tuff_conv_sizes *
     return tuff_graph_add(g, &tuff_op_pad, &c, 1, &spread);
 }
 
+/* Are there channels enough on both sides to fill words and tiles? */
+static bool suits_dots(const struct tuff_conv_sizes *s) { return s->ci * s->kh * s->kw >= 16 && s->co >= 8; }
+
+/* sum (x - zero) w = sum x w - zero sum w, where `zero` lies around x as well. */
+static tuff_val less_zero(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
+{
+    struct tuff_conv conv = *(const struct tuff_conv *)value->attrs;
+    const tuff_val zero = in[TUFF_CONV_ZERO], above = tuff_sub(g, tuff_cast(g, in[0], TUFF_I32), zero);
+    const uint32_t before[TUFF_MAX_RANK] = {0, 0, conv.pad[0], conv.pad[1]},
+                   after[TUFF_MAX_RANK] = {0, 0, conv.pad[2], conv.pad[3]};
+    const uint32_t co = tuff_type_of(g, in[1]).shape.dim[0];
+    memset(conv.pad, 0, sizeof conv.pad);
+    const tuff_val x = tuff_cast(g, tuff_add(g, tuff_pad(g, above, before, after, 0), zero), TUFF_I8);
+    const tuff_val y = tuff_graph_add(g, &tuff_op_conv2d, (tuff_val[]){x, in[1]}, 2, &conv);
+    const tuff_val sums = tuff_sum(g, tuff_cast(g, in[1], TUFF_I32), 14, TUFF_DROP_AXES);
+    return tuff_sub(g, y, tuff_mul(g, zero, tuff_reshape(g, sums, TUFF_SHAPE(co, 1, 1))));
+}
+
 tuff_val tuff_conv_expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
 {
     struct tuff_conv_sizes s;
-    struct tuff_shape x = tuff_type_of(g, in[0]).shape, w = tuff_type_of(g, in[1]).shape;
-    bool fits = tuff_conv_measure_for(value, &x, &w, &s) && is_product(&s, g->caps);
-    return fits ? add_product(g, &s, in[0], in[1], value->op == &tuff_op_conv2d_input_grad) : 0;
+    const struct tuff_type picture = tuff_type_of(g, in[0]);
+    const struct tuff_shape x = picture.shape, w = tuff_type_of(g, in[1]).shape;
+    if (!tuff_conv_measure_for(value, &x, &w, &s)) return 0;
+    if (value->type.dtype != TUFF_I32)
+        return is_product(&s, g->caps) ? add_product(g, &s, in[0], in[1], value->op == &tuff_op_conv2d_input_grad) : 0;
+    const tuff_val zero = value->in_count > TUFF_CONV_ZERO ? in[TUFF_CONV_ZERO] : 0;
+    if (picture.dtype == TUFF_I8 && tuff_dots(g->caps) && suits_dots(&s)) return zero ? less_zero(g, value, in) : 0;
+    return tuff_byte_product(g, value, in, &(struct tuff_byte_sums){{1, 1}, {s.groups, 1}, s.ci, s.kh * s.kw, zero});
 }
 
 tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_call *call)
@@ -173,8 +197,9 @@ tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_c
     bool grad = lower->value->op == &tuff_op_conv2d_input_grad;
     if (TUFF_NEVER(!tuff_conv_measure_for(lower->value, &lower->in[0]->shape, &lower->in[1]->shape, &s)))
         return TUFF_ERR_SHAPE;
-    if (is_depthwise(&s, &d) && tuff_depthwise_lower(lower, &d, grad, call)) return TUFF_OK;
-    if (correlate(lower, &s, grad, &c)) return lower_correlation(lower, &s, &c, call);
+    const bool bytes = lower->value->type.dtype == TUFF_I32;
+    if (!bytes && is_depthwise(&s, &d) && tuff_depthwise_lower(lower, &d, grad, call)) return TUFF_OK;
+    if (correlate(lower, &s, grad, &c) && !bytes) return lower_correlation(lower, &s, &c, call);
     uint64_t k = c.channels * s.kh * s.kw, pixels = (uint64_t)c.rh * c.rw;
     struct tuff_gemm gemm = {.op = grad ? TUFF_GEMM_INPUT_GRAD : TUFF_GEMM_CONV,
                              .m = c.m,
@@ -183,6 +208,7 @@ tuff_status tuff_conv_lower(const struct tuff_lower *lower, struct tuff_kernel_c
                              .z = s.groups,
                              .a_k_fast = !grad || s.kh * s.kw > 1,
                              .c_vec = pixels % 4 == 0,
+                             .bytes = bytes,
                              .k_tail = k % 4 != 0};
     return lower_sizes(lower, &s, &gemm, 0, call);
 }
@@ -229,7 +255,8 @@ tuff_status tuff_conv_weight_grad_lower(const struct tuff_lower *lower, struct t
         return TUFF_ERR_SHAPE;
     struct tuff_depthwise d;
     uint32_t splits = lower->value->type.shape.dim[0], pictures = tuff_conv_split_pictures(attrs, s.n);
-    if (is_depthwise(&s, &d) && tuff_depthwise_weight_lower(lower, &d, splits, pictures, call)) return TUFF_OK;
+    const bool bytes = lower->value->type.dtype == TUFF_I32;
+    if (!bytes && is_depthwise(&s, &d) && tuff_depthwise_weight_lower(lower, &d, splits, pictures, call)) return TUFF_OK;
     if (lower_weight_shuffle(lower, &s, splits, pictures, call)) return TUFF_OK;
     uint64_t k = (uint64_t)s.n * s.oh * s.ow, k_split = (uint64_t)tuff_conv_split_pictures(attrs, s.n) * s.oh * s.ow;
     struct tuff_gemm gemm = {.op = TUFF_GEMM_WEIGHT_GRAD,

@@ -66,8 +66,9 @@ static inline void each_run(struct tuff_conv_sizes s, const struct tuff_ref *ref
 
 static void conv_run(const struct tuff_ref *ref, const struct run *run, void *user)
 {
-    (void)user;
-    tuff_run_add(ref->out + run->y, ref->in[0] + run->x, run->sw, ref->in[1][run->w], run->count);
+    const double *zero = user, w = ref->in[1][run->w];
+    tuff_run_add(ref->out + run->y, ref->in[0] + run->x, run->sw, w, run->count);
+    for (uint64_t i = 0; zero && i < run->count; i++) ref->out[run->y + i] -= *zero * w;
 }
 
 static void input_grad_run(const struct tuff_ref *ref, const struct run *run, void *user)
@@ -79,8 +80,9 @@ static void input_grad_run(const struct tuff_ref *ref, const struct run *run, vo
 void tuff_conv_ref(const struct tuff_ref *ref)
 {
     struct tuff_conv_sizes s;
+    double zero = ref->value->in_count > TUFF_CONV_ZERO ? *ref->in[TUFF_CONV_ZERO] : 0;
     if (tuff_conv_measure_for(ref->value, &ref->in_types[0].shape, &ref->in_types[1].shape, &s))
-        each_run(s, ref, ref->value->op == &tuff_op_conv2d ? conv_run : input_grad_run, NULL);
+        each_run(s, ref, ref->value->op == &tuff_op_conv2d ? conv_run : input_grad_run, zero != 0 ? &zero : NULL);
 }
 
 struct split {

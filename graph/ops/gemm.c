@@ -81,7 +81,7 @@ static struct tile choose(const struct tuff_caps *caps, const struct tuff_gemm *
 {
     bool software = caps->kind == TUFF_DEVICE_SOFTWARE;
     bool registers = caps->driver_effects & TUFF_DRIVER_REGISTER_TILES;
-    if (tuff_shuffle_lanes(caps)) return shuffle_tile(caps, gemm);
+    if (tuff_shuffle_lanes(caps) && !gemm->bytes) return shuffle_tile(caps, gemm);
     if (software || registers || small_workgroups(caps)) return reg_tile(caps);
     return shared_tile(gemm);
 }
@@ -97,15 +97,16 @@ tuff_status tuff_gemm_lower(const struct tuff_lower *lower, const struct tuff_ge
                          (unsigned long long)gemm->m, (unsigned long long)gemm->n, (unsigned long long)gemm->k,
                          (unsigned long long)gemm->z);
     uint64_t k_loop = gemm->k_split ? gemm->k_split : gemm->k;
-    TUFF_TRY(tuff_lower_rounds(lower, t.family == SHUFFLE ? ceil_div(k_loop, 4) : k_loop));
+    TUFF_TRY(tuff_lower_rounds(lower, t.family == SHUFFLE || gemm->bytes ? ceil_div(k_loop, 4) : k_loop));
     call->file = files[t.family];
     call->flops = 2 * gemm->m * gemm->n * gemm->k * gemm->z;
     if (t.family == REG && lower->caps->kind != TUFF_DEVICE_SOFTWARE && small_workgroups(lower->caps))
         call->note = "no tiles in shared memory: workgroups of this device are too small";
-    else if (t.family == REG && lower->caps->kind == TUFF_DEVICE_SOFTWARE)
+    else if (t.family == REG && lower->caps->kind == TUFF_DEVICE_SOFTWARE && !gemm->bytes)
         call->note = "no exchange between lanes: this device has no subgroup shuffle of 4 or 8 lanes";
     else if (gemm->op != TUFF_GEMM_MATMUL && tuff_shuffle_lanes(lower->caps))
         call->note = "a general kernel: the direct ones take windows up to 7 x 7 that span few pixels";
+    if (gemm->bytes) tuff_call_define(call, "BYTES", 1);
     tuff_call_define(call, "GEMM_OP", (int)gemm->op);
     if (t.family == REG) {
         TUFF_CALL(call, gemm_reg, .WORKGROUP = t.tx);

@@ -14,6 +14,7 @@ struct tuff_gemm {
     bool a_k_fast, b_k_fast; /* neighbours along k, and not along m or n, are neighbours in memory */
     bool c_vec;              /* four columns from a multiple of 4 on are neighbours in memory, at a multiple of 4 */
     bool k_tail;             /* a sum's length, or a split's, is no multiple of 4 */
+    bool bytes;              /* of i8, by integer dot products; i32 */
 };
 /* Chooses the kernel for the device: file, GEMM_OP, grid, the parts gemm and that of the file; the caller adds gemm_matmul or gemm_conv.
  * TUFF_ERR_UNSUPPORTED where a count passes 2^32 - 1. */

@@ -1,4 +1,5 @@
 /* matmul.c - batched matrix product with broadcast batch axes; each operand transposed or not. */
+#include "graph/ops/bytes.h"
 #include "graph/ops/gemm.h"
 #include "graph/ops/runs.h"
 #include "graph/ops/view.h"
@@ -48,6 +49,10 @@ static bool measure(const struct tuff_shape *a, const struct tuff_shape *b, cons
 }
 
 static bool takes(enum tuff_dtype dtype) { return tuff_is_float(dtype) || tuff_is_blocks(dtype); }
+static bool take(const struct tuff_type *a, const struct tuff_type *b)
+{
+    return (takes(a->dtype) && takes(b->dtype)) || (a->dtype == TUFF_I8 && b->dtype == TUFF_I8);
+}
 
 /* The length that is summed over: the columns of the first, the rows of the second. */
 static uint32_t inner(const struct tuff_shape *shape, bool transposed, bool first)
@@ -68,7 +73,9 @@ static tuff_status infer(const struct tuff_infer *infer, struct tuff_shape *out)
     bool fits = measure(&a->shape, &b->shape, attrs, &s);
     if (infer->in_count > COUNT && (infer->in[COUNT]->dtype != TUFF_I32 || tuff_shape_count(&infer->in[COUNT]->shape) != 1))
         return tuff_infer_refuse(infer, "the count, operand 3, must be an i32 of one element");
-    if (!takes(a->dtype) || !takes(b->dtype)) return tuff_infer_refuse(infer, "each must be of floats: cast them");
+    if (!take(a, b)) return tuff_infer_refuse(infer, "each must be of floats, or each i8: cast them");
+    if (a->dtype == TUFF_I8 && infer->in_count > COUNT)
+        return tuff_infer_refuse(infer, "a count, operand 3, goes with floats");
     if (a->shape.rank < 2 || b->shape.rank < 2)
         return tuff_infer_refuse(infer,
                                  "each must be a matrix, of two axes or more: tuff_reshape a vector to [1, n] or [n, 1]");
@@ -151,6 +158,7 @@ static tuff_status lower(const struct tuff_lower *lower, struct tuff_kernel_call
                              .a_k_fast = !attrs->transpose_a,
                              .b_k_fast = attrs->transpose_b,
                              .c_vec = s.n % 4 == 0,
+                             .bytes = lower->value->type.dtype == TUFF_I32,
                              .k_tail = s.k % 4 != 0 || lower->value->in_count > COUNT};
     if (lower->value->in_count > COUNT) tuff_call_define(call, "COUNTED", 1);
     for (uint32_t i = 0; i < s.rank; i++) gemm.z *= s.size[i];
@@ -230,6 +238,19 @@ static tuff_val simpler(struct tuff_graph *g, const struct tuff_value *value, co
     return tuff_matmul(g, a ? tuff_value_of(g, in[0])->in[0] : in[0], b ? tuff_value_of(g, in[1])->in[0] : in[1], params);
 }
 
+static tuff_val expand(struct tuff_graph *g, const struct tuff_value *value, const tuff_val *in)
+{
+    const struct attrs *attrs = value->attrs;
+    const struct tuff_type a = tuff_type_of(g, in[0]), b = tuff_type_of(g, in[1]);
+    if (value->type.dtype != TUFF_I32 || (a.dtype == TUFF_I8 && tuff_dots(g->caps))) return 0;
+    const struct tuff_byte_sums sums = {
+        .axis = {a.shape.rank - (attrs->transpose_a ? 2 : 1), b.shape.rank - (attrs->transpose_b ? 1 : 2)},
+        .groups = {1, 1},
+        .length = inner(&a.shape, attrs->transpose_a, true),
+        .taps = 1};
+    return tuff_byte_product(g, value, in, &sums);
+}
+
 const struct tuff_op tuff_op_matmul = {
     .name = "matmul",
     .takes_blocks = 3,
@@ -238,7 +259,11 @@ const struct tuff_op tuff_op_matmul = {
     TUFF_OPERANDS(2, 3),
     TUFF_ATTRS(attr_table, struct attrs),
     .infer = infer,
+    .result = TUFF_RESULT_WIDE,
+    .integers = TUFF_INTEGERS_BYTES,
     .grad = grad,
+    .expand = expand,
+    .splits = true,
     .simpler = simpler,
     .ref = ref,
     TUFF_SUMS(terms),

@@ -9,17 +9,27 @@
  * columns and k outside the matrix give 0 and read element 0, so that no lane leaves the common path.
  * Constant ids 0..5 and the push block are shared by every kernel that includes this.
  *
- * in    0, 1  as GEMM_OP says, f32
- * out   2     f32
+ * BYTES: operands are i8, four to a word along k, multiplied by integer dot products; else NUMBER is float, a word one element.
+ *
+ * in    0, 1  as GEMM_OP says, f32; BYTES: i8
+ * out   2     f32; BYTES: i32, which wraps
  * grid  group_count workgroups, folded: tile column fastest, then tile row, then z */
 #ifndef GEMM_OP
 #define GEMM_OP 0
 #endif
 #include "include/hooks.glsl"
-#ifdef COUNTED
+#ifdef BYTES
+TUFF_PORTS(NNP)
+#define NUMBER int
+const uint WORD = 4;
+#elif defined COUNTED
 TUFF_PORTS(IINO)
+#define NUMBER float
+const uint WORD = 1;
 #else
 TUFF_PORTS(IIO)
+#define NUMBER float
+const uint WORD = 1;
 #endif
 #if GEMM_OP == 0
 TUFF_CONSTANTS(gemm_matmul)
@@ -58,17 +68,17 @@ GemmZ gemm_z(uint z)
 }
 GemmRow gemm_row(GemmZ z, uint m) { return GemmRow(z.a + (TRANSPOSE_A ? m : m * k_count), m < m_count); }
 GemmCol gemm_col(GemmZ z, uint n) { return GemmCol(z.b + (TRANSPOSE_B ? n * k_count : n), 0, 0, n < n_count); }
-float gemm_a(GemmZ z, GemmRow r, uint k)
+NUMBER gemm_a(GemmZ z, GemmRow r, uint k)
 {
     bool ok = r.inside && k < z.k_end;
-    float v = GEMM_A(ok ? r.base + (TRANSPOSE_A ? k * m_count : k) : 0u);
-    return ok ? v : 0.0;
+    NUMBER v = GEMM_A(ok ? r.base + (TRANSPOSE_A ? k * m_count : k) : 0u);
+    return ok ? v : NUMBER(0);
 }
-float gemm_b(GemmZ z, GemmCol c, uint k)
+NUMBER gemm_b(GemmZ z, GemmCol c, uint k)
 {
     bool ok = c.inside && k < z.k_end;
-    float v = GEMM_B(ok ? c.base + (TRANSPOSE_B ? k : k * n_count) : 0u);
-    return ok ? v : 0.0;
+    NUMBER v = GEMM_B(ok ? c.base + (TRANSPOSE_B ? k : k * n_count) : 0u);
+    return ok ? v : NUMBER(0);
 }
 uint gemm_c(GemmZ z, uint m, uint n) { return z.c + m * n_count + n; }
 
@@ -80,19 +90,19 @@ GemmCol gemm_col(GemmZ z, uint n)
     uint picture = n / (oh * ow), at = n - picture * (oh * ow), i = at / ow, j = at - i * ow;
     return GemmCol(picture * (groups * ci * h * w) + z.b, i * SH - top, j * SW - left, n < n_count);
 }
-float gemm_a(GemmZ z, GemmRow r, uint k)
+NUMBER gemm_a(GemmZ z, GemmRow r, uint k)
 {
     bool ok = r.inside && k < z.k_end;
-    float v = in1(ok ? r.base + k : 0u);
-    return ok ? v : 0.0;
+    NUMBER v = in1(ok ? r.base + k : 0u);
+    return ok ? v : NUMBER(0);
 }
-float gemm_b(GemmZ z, GemmCol c, uint k)
+NUMBER gemm_b(GemmZ z, GemmCol c, uint k)
 {
     uint channel = k / (KH * KW), uv = k - channel * (KH * KW), u = uv / KW, v = uv - u * KW;
     uint y = c.y + u * DH, x = c.x + v * DW; /* before the first row or column: wraps to a large number */
     bool ok = c.inside && k < z.k_end && y < h && x < w;
-    float e = in0(ok ? c.base + (channel * h + y) * w + x : 0u);
-    return ok ? e : 0.0;
+    NUMBER e = in0(ok ? c.base + (channel * h + y) * w + x : 0u);
+    return ok ? e : NUMBER(0);
 }
 uint gemm_c(GemmZ z, uint m, uint n)
 {
@@ -108,21 +118,21 @@ GemmCol gemm_col(GemmZ z, uint n)
     uint picture = n / (h * w), at = n - picture * (h * w), i = at / w, j = at - i * w;
     return GemmCol(picture * (groups * co * oh * ow) + z.b, i + top, j + left, n < n_count);
 }
-float gemm_a(GemmZ z, GemmRow r, uint k)
+NUMBER gemm_a(GemmZ z, GemmRow r, uint k)
 {
     uint channel = k / (KH * KW), uv = k - channel * (KH * KW);
     bool ok = r.inside && k < z.k_end;
-    float v = in1(ok ? r.base + channel * (ci * (KH * KW)) + uv : 0u);
-    return ok ? v : 0.0;
+    NUMBER v = in1(ok ? r.base + channel * (ci * (KH * KW)) + uv : 0u);
+    return ok ? v : NUMBER(0);
 }
-float gemm_b(GemmZ z, GemmCol c, uint k)
+NUMBER gemm_b(GemmZ z, GemmCol c, uint k)
 {
     uint channel = k / (KH * KW), uv = k - channel * (KH * KW), u = uv / KW, v = uv - u * KW;
     uint y = c.y - u * DH, x = c.x - v * DW; /* as a number of strides; a negative one wraps and fails the test */
     uint i = y / SH, j = x / SW;
     bool ok = c.inside && k < z.k_end && u * DH <= c.y && v * DW <= c.x && i * SH == y && j * SW == x && i < oh && j < ow;
-    float e = in0(ok ? c.base + (channel * oh + i) * ow + j : 0u);
-    return ok ? e : 0.0;
+    NUMBER e = in0(ok ? c.base + (channel * oh + i) * ow + j : 0u);
+    return ok ? e : NUMBER(0);
 }
 uint gemm_c(GemmZ z, uint m, uint n)
 {
@@ -142,20 +152,42 @@ GemmCol gemm_col(GemmZ z, uint n)
     uint channel = n / (KH * KW), uv = n - channel * (KH * KW), u = uv / KW, v = uv - u * KW;
     return GemmCol(z.b + channel * (h * w), u * DH - top, v * DW - left, n < n_count);
 }
-float gemm_a(GemmZ z, GemmRow r, uint k)
+NUMBER gemm_a(GemmZ z, GemmRow r, uint k)
 {
     uint picture = k / (oh * ow), at = k - picture * (oh * ow);
     bool ok = r.inside && k < z.k_end;
-    float v = in1(ok ? r.base + picture * (groups * co * oh * ow) + at : 0u);
-    return ok ? v : 0.0;
+    NUMBER v = in1(ok ? r.base + picture * (groups * co * oh * ow) + at : 0u);
+    return ok ? v : NUMBER(0);
 }
-float gemm_b(GemmZ z, GemmCol c, uint k)
+NUMBER gemm_b(GemmZ z, GemmCol c, uint k)
 {
     uint picture = k / (oh * ow), at = k - picture * (oh * ow), i = at / ow, j = at - i * ow;
     uint y = i * SH + c.y, x = j * SW + c.x;
     bool ok = c.inside && k < z.k_end && y < h && x < w;
-    float e = in0(ok ? c.base + picture * (groups * ci * h * w) + y * w + x : 0u);
-    return ok ? e : 0.0;
+    NUMBER e = in0(ok ? c.base + picture * (groups * ci * h * w) + y * w + x : 0u);
+    return ok ? e : NUMBER(0);
 }
 uint gemm_c(GemmZ z, uint m, uint n) { return (z.c + m) * n_count + n; }
+#endif
+
+/* The word of elements k .. k + WORD - 1, and a sum with the products of two words added. */
+#ifdef BYTES
+#extension GL_EXT_spirv_intrinsics : require
+/* OpSDotKHR with Packed Vector Format 0 (4 x 8 bits); capabilities DotProductKHR, DotProductInput4x8BitPackedKHR. */
+spirv_instruction(extensions = ["SPV_KHR_integer_dot_product"], capabilities = [6019, 6018], id = 4450)
+int dot_4x8(int a, int b, spirv_literal int format);
+int gemm_word(int e0, int e1, int e2, int e3) { return e0 & 255 | (e1 & 255) << 8 | (e2 & 255) << 16 | e3 << 24; }
+int gemm_word_a(GemmZ z, GemmRow r, uint k)
+{
+    return gemm_word(gemm_a(z, r, k), gemm_a(z, r, k + 1u), gemm_a(z, r, k + 2u), gemm_a(z, r, k + 3u));
+}
+int gemm_word_b(GemmZ z, GemmCol c, uint k)
+{
+    return gemm_word(gemm_b(z, c, k), gemm_b(z, c, k + 1u), gemm_b(z, c, k + 2u), gemm_b(z, c, k + 3u));
+}
+int gemm_add(int sum, int a, int b) { return sum + dot_4x8(a, b, 0); }
+#else
+#define gemm_word_a gemm_a
+#define gemm_word_b gemm_b
+float gemm_add(float sum, float a, float b) { return fma(a, b, sum); }
 #endif

@@ -62,6 +62,16 @@ static tuff_val family_matmul_transposed(struct tuff_graph *g)
     tuff_val a = f32(g, "a", TUFF_SHAPE(256, 128)), b = f32(g, "b", TUFF_SHAPE(64, 256));
     return tuff_matmul(g, a, b, (struct tuff_matmul_params){.transpose_a = true, .transpose_b = true});
 }
+static tuff_val family_bytes(struct tuff_graph *g)
+{
+    tuff_val a = tuff_input(g, "a", TUFF_I8, TUFF_SHAPE(3, 130, 257)), b = tuff_input(g, "b", TUFF_I8, TUFF_SHAPE(257, 131));
+    tuff_val x = tuff_input(g, "x", TUFF_I8, TUFF_SHAPE(4, 32, 29, 31)),
+             w = tuff_input(g, "w", TUFF_I8, TUFF_SHAPE(64, 16, 3, 3));
+    struct tuff_conv2d_params params = {
+        .pad = {1, 1, 1, 1}, .groups = 2, .zero = tuff_input(g, "zero", TUFF_I32, TUFF_SHAPE(1))};
+    tuff_val y = tuff_matmul(g, a, b, (struct tuff_matmul_params){0}), z = tuff_conv2d(g, x, w, 0, params);
+    return tuff_add(g, tuff_sum(g, y, 0, TUFF_DROP_AXES), tuff_sum(g, z, 0, TUFF_DROP_AXES));
+}
 static tuff_val convolution(struct tuff_graph *g, uint32_t channels, uint32_t groups, uint32_t kernel, uint32_t stride)
 {
     tuff_val x = f32(g, "x", TUFF_SHAPE(4, channels, 29, 31)),
@@ -131,6 +141,7 @@ static const struct {
 } families[] = {
     {"matmul", family_matmul},
     {"matmul, transposed", family_matmul_transposed},
+    {"matmul, conv2d of i8", family_bytes},
     {"conv 3x3", family_conv},
     {"conv 3x3, stride 2", family_conv_strided},
     {"conv 1x1", family_conv_pointwise},
