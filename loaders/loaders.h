@@ -399,6 +399,10 @@ TUFF_API TUFF_MUST_CHECK tuff_status tuff_onnx_runner_create(struct tuff_device 
                                                              const struct tuff_progress *progress,
                                                              struct tuff_onnx_runner **runner, struct tuff_error *error);
 TUFF_API void tuff_onnx_runner_destroy(struct tuff_onnx_runner *runner); /* NULL is legal */
+/* Makes what runs of inputs of these shapes take, plan and pipelines, so that the first one takes no longer than others. Data of inputs may be NULL, but
+ * for compile-time values (see tuff_onnx_run; USAGE says which). Errors: as tuff_onnx_run. */
+TUFF_API TUFF_MUST_CHECK tuff_status tuff_onnx_prepare(struct tuff_onnx_runner *runner, const struct tuff_array *inputs,
+                                                       uint32_t input_count, struct tuff_error *error);
 /* Runs the model on inputs, which are found by their names (one without a name: by its place); elements of another type are converted as by
  * tuff_executable_write_as. An input whose numbers set shapes or choose a branch is a compile-time value: another value is another plan. Then
  *   outputs  [tuff_onnx_output_count] views in the order of the file, until the next run; may be NULL

@@ -84,8 +84,8 @@ static const struct tuff_onnx_type_row *type_of(const struct tuff_onnx_runner *r
     return tuff_onnx_type_row(info->type && info->type->tensor ? info->type->tensor->element : 0);
 }
 
-/* The array of each input, by name, or by place where it has none. */
-static tuff_status match(struct tuff_onnx_runner *r, const struct tuff_array *arrays, uint32_t count,
+/* The array of each input, by name, or by place where it has none. empty: it may be without elements. */
+static tuff_status match(struct tuff_onnx_runner *r, const struct tuff_array *arrays, uint32_t count, bool empty,
                          const struct tuff_array **of, struct tuff_error *error)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -109,7 +109,7 @@ static tuff_status match(struct tuff_onnx_runner *r, const struct tuff_array *ar
             good = a->dim[d] <= INT32_MAX && (a->dim[d] == 0 || elements <= (UINT64_C(1) << 40) / a->dim[d]);
             elements *= a->dim[d];
         }
-        if (!good || a->bytes != elements * tuff_element_bytes(a->element) || (a->bytes && !a->data))
+        if (!good || a->bytes != elements * tuff_element_bytes(a->element) || (a->bytes && !a->data && !empty))
             return tuff_fail(r->context, error, TUFF_ERR_USAGE,
                              "%s: input \"%.*s\": its shape, type and bytes do not fit each other", r->onnx->path,
                              TUFF_SPAN_TEXT(r->onnx->inputs[k]->name));
@@ -131,6 +131,10 @@ static tuff_status numbers_of(struct tuff_onnx_runner *r, uint32_t input, const 
     const enum tuff_dtype dtype = type_of(r, input)->dtype;
     const struct tuff_shape shape = shape_of(a);
     const uint64_t count = tuff_shape_count(&shape);
+    if (count && !a->data)
+        return tuff_fail(r->context, error, TUFF_ERR_USAGE,
+                         "%s: the numbers of input \"%.*s\" set shapes or choose a branch: they must be given",
+                         r->onnx->path, TUFF_SPAN_TEXT(r->onnx->inputs[input]->name));
     void *elements = tuff_alloc(r->context, (size_t)tuff_dtype_size(dtype, count));
     tuff_status status = elements ? tuff_array_convert(r->context, a, count, dtype, elements, "a compile-time input", error)
                                   : tuff_fail_memory(r->context, error);
@@ -370,24 +374,41 @@ static tuff_status read_output(struct tuff_onnx_runner *r, const struct plan *pl
     return TUFF_OK;
 }
 
-tuff_status tuff_onnx_run(struct tuff_onnx_runner *r, const struct tuff_array *inputs, uint32_t input_count,
-                          struct tuff_array *outputs, struct tuff_error *error)
+/* run: the plan as well. */
+static tuff_status prepare(struct tuff_onnx_runner *r, const struct tuff_array *inputs, uint32_t input_count, bool run,
+                           struct plan **plan, struct tuff_error *error)
 {
     TUFF_REQUIRE_THAT(NULL, error, r && (inputs || !input_count),
                       "the runner is NULL, or inputs are, though their count is not 0");
-    struct plan *plan = NULL;
     const struct tuff_array **of = tuff_alloc(r->context, (r->onnx->input_count + 1) * sizeof *of);
     if (!of) return tuff_fail_memory(r->context, error);
-    tuff_status status = match(r, inputs, input_count, of, error);
-    if (status == TUFF_OK) status = plan_for(r, of, &plan, error);
-    for (uint32_t i = 0; status == TUFF_OK && i < r->onnx->input_count; i++)
-        if (plan->executable) status = write_input(r, plan, i, of[i], error);
-    if (status == TUFF_OK && plan->executable) status = tuff_executable_submit(plan->executable, NULL, error);
-    const uint32_t count = outputs && r->device ? tuff_onnx_output_count(r->onnx) : 0;
-    for (uint32_t k = 0; status == TUFF_OK && k < count; k++) status = read_output(r, plan, k, error);
-    r->last = status == TUFF_OK ? plan : NULL;
-    if (status == TUFF_OK && count) memcpy(outputs, r->results, count * sizeof *outputs);
+    r->last = NULL;
+    tuff_status status = match(r, inputs, input_count, !run, of, error);
+    if (status == TUFF_OK) status = plan_for(r, of, plan, error);
+    run = run && status == TUFF_OK && (*plan)->executable;
+    for (uint32_t i = 0; run && status == TUFF_OK && i < r->onnx->input_count; i++)
+        status = write_input(r, *plan, i, of[i], error);
+    if (run && status == TUFF_OK) status = tuff_executable_submit((*plan)->executable, NULL, error);
+    if (status == TUFF_OK) r->last = *plan;
     tuff_free(r->context, (void *)of);
+    return status;
+}
+
+tuff_status tuff_onnx_prepare(struct tuff_onnx_runner *r, const struct tuff_array *inputs, uint32_t input_count,
+                              struct tuff_error *error)
+{
+    struct plan *plan = NULL;
+    return prepare(r, inputs, input_count, false, &plan, error);
+}
+
+tuff_status tuff_onnx_run(struct tuff_onnx_runner *r, const struct tuff_array *inputs, uint32_t input_count,
+                          struct tuff_array *outputs, struct tuff_error *error)
+{
+    struct plan *plan = NULL;
+    tuff_status status = prepare(r, inputs, input_count, true, &plan, error);
+    const uint32_t count = status == TUFF_OK && outputs && r->device ? tuff_onnx_output_count(r->onnx) : 0;
+    for (uint32_t k = 0; status == TUFF_OK && k < count; k++) status = read_output(r, plan, k, error);
+    if (status == TUFF_OK && count) memcpy(outputs, r->results, count * sizeof *outputs);
     return status;
 }
 

@@ -54,7 +54,11 @@ static void test_own(struct loaders_test *test, struct tuff_device *device)
         for (uint32_t i = 0; i < count; i++) in[i] = (float)i + 0.5f, out[i] = 2 * in[i];
         const struct tuff_array input = {
             .name = "x", .element = TUFF_ELEMENT_F32, .rank = 1, .dim = {count}, .data = in, .bytes = count * 4};
-        struct tuff_array output;
+        struct tuff_array output, size = input;
+        size.data = NULL;
+        const int before = calls;
+        expect_status(test, "prepare", TUFF_OK, tuff_onnx_prepare(runner, &size, 1, &error), &error, NULL);
+        expect_number(test, "plans prepared", n == 36 ? 0 : 1, calls - before);
         expect_status(test, "run", TUFF_OK, tuff_onnx_run(runner, &input, 1, &output, &error), &error, NULL);
         expect_floats(test, "twice", &output, out, count);
     }
@@ -86,6 +90,20 @@ static void test_values(struct loaders_test *test, struct tuff_device *device)
     expect_status(test, "runner", TUFF_OK, tuff_onnx_runner_create(device, onnx, NULL, &runner, &error), &error, NULL);
     const float x[6] = {1, 2, 3, 4, 5, 6};
     const int64_t shapes[3][2] = {{2, 3}, {-1, 2}, {2, 3}};
+    for (int i = 0; i < 4;
+         i++) { /* data of x may be missing, of shape not; then the plan is there, and a run without data is refused */
+        const struct tuff_array sizes[] = {{.name = "shape",
+                                            .element = TUFF_ELEMENT_I64,
+                                            .rank = 1,
+                                            .dim = {2},
+                                            .data = i % 2 ? shapes[0] : NULL,
+                                            .bytes = 16},
+                                           {.name = "x", .element = TUFF_ELEMENT_F32, .rank = 1, .dim = {6}, .bytes = 24}};
+        expect_status(test, "prepared", i % 2 ? TUFF_OK : TUFF_ERR_USAGE, tuff_onnx_prepare(runner, sizes, 2, &error),
+                      &error, i % 2 ? NULL : "the numbers of input \"shape\" set shapes");
+        expect_status(test, "no data", TUFF_ERR_USAGE, tuff_onnx_run(runner, sizes, 2, NULL, &error), &error,
+                      "do not fit each other");
+    }
     for (int i = 0; i < 3; i++) {
         const struct tuff_array inputs[] = {
             {.name = "shape", .element = TUFF_ELEMENT_I64, .rank = 1, .dim = {2}, .data = shapes[i], .bytes = 16},
