@@ -143,7 +143,7 @@ static tuff_status parse(struct tuff_arena *arena, const struct tuff_source *sou
 tuff_status tuff_onnx_parse(struct tuff_arena *arena, const struct tuff_source *source, struct tuff_onnx_model **model,
                             struct tuff_error *error)
 {
-    void *to;
+    void *to = NULL;
     TUFF_TRY(parse(arena, source, &message_model, &to, error));
     *model = to;
     if ((*model)->graph && (*model)->opsets.count) return TUFF_OK;
@@ -154,7 +154,7 @@ tuff_status tuff_onnx_parse(struct tuff_arena *arena, const struct tuff_source *
 tuff_status tuff_onnx_parse_tensor(struct tuff_arena *arena, const struct tuff_source *source,
                                    struct tuff_onnx_tensor **tensor, struct tuff_error *error)
 {
-    void *to;
+    void *to = NULL;
     TUFF_TRY(parse(arena, source, &message_tensor, &to, error));
     *tensor = to;
     return TUFF_OK;
