@@ -51,12 +51,6 @@ static const char **text_of(struct tuff_options *options, size_t row)
     return (const char **)(void *)((char *)options + text_rows[row].offset);
 }
 
-static void *default_allocate(void *user, size_t bytes)
-{
-    (void)user;
-    return malloc(bytes);
-}
-
 static void *default_reallocate(void *user, void *old, size_t bytes)
 {
     (void)user;
@@ -69,11 +63,11 @@ static void default_release(void *user, void *memory)
     free(memory);
 }
 
-/* A context without an allocator (a zeroed one, or none at all) uses malloc. */
+/* A context without an allocator (a zeroed one, or none at all) uses malloc's, and calloc where `allocate` is NULL. */
 static struct tuff_allocator allocator_of(const struct tuff_context *context)
 {
     if (context && context->allocator.allocate) return context->allocator;
-    return (struct tuff_allocator){NULL, default_allocate, default_reallocate, default_release};
+    return (struct tuff_allocator){NULL, NULL, default_reallocate, default_release};
 }
 
 const char *tuff_status_name(tuff_status status)
@@ -244,7 +238,7 @@ void *tuff_alloc(struct tuff_context *context, size_t bytes)
 {
     struct tuff_allocator allocator = allocator_of(context);
     size_t wanted = bytes ? bytes : 1;
-    if (allocator.allocate == default_allocate) return calloc(1, wanted);
+    if (!allocator.allocate) return calloc(1, wanted);
     void *memory = allocator.allocate(allocator.user, wanted);
     if (memory) memset(memory, 0, wanted);
     return memory;
@@ -307,26 +301,12 @@ static void log_text(struct tuff_context *context, enum tuff_log_level level, bo
     tuff_free(context, whole);
 }
 
-static bool is_logged(const struct tuff_context *context, enum tuff_log_level level)
-{
-    return context && context->options.log && level <= context->options.log_level;
-}
-
-void tuff_log_message(struct tuff_context *context, enum tuff_log_level level, const char *format, ...)
+void tuff_log_text(struct tuff_context *context, enum tuff_log_level level, bool lines, const char *format, ...)
 {
     va_list arguments;
-    if (!is_logged(context, level)) return;
+    if (!context || !context->options.log || level > context->options.log_level) return;
     va_start(arguments, format);
-    log_text(context, level, false, format, arguments);
-    va_end(arguments);
-}
-
-void tuff_log_lines(struct tuff_context *context, enum tuff_log_level level, const char *format, ...)
-{
-    va_list arguments;
-    if (!is_logged(context, level)) return;
-    va_start(arguments, format);
-    log_text(context, level, true, format, arguments);
+    log_text(context, level, lines, format, arguments);
     va_end(arguments);
 }
 
@@ -351,15 +331,6 @@ tuff_status tuff_fail(struct tuff_context *context, struct tuff_error *error, tu
     tuff_fail_va(context, error, status, format, arguments);
     va_end(arguments);
     return status;
-}
-
-tuff_status tuff_refuse(struct tuff_context *context, struct tuff_error *error, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    tuff_fail_va(context, error, TUFF_ERR_USAGE, format, arguments);
-    va_end(arguments);
-    return TUFF_ERR_USAGE;
 }
 
 tuff_status tuff_fail_usage(struct tuff_context *context, struct tuff_error *error, const char *function,

@@ -28,17 +28,15 @@ tuff_status tuff_buffer_handle(struct tuff_device *device, const VkBufferCreateI
 {
     VkMemoryRequirements needs;
     VkBuffer made = VK_NULL_HANDLE;
-    tuff_status status = TUFF_OK;
     TUFF_TRY(TUFF_VK_CREATE(device, error, Buffer, info, &made));
     device->vk.vkGetBufferMemoryRequirements(device->handle, made, &needs);
-    bool found = quiet && tuff_memory_try(device, &needs, use, label, memory);
-    if (!quiet) status = tuff_memory_allocate(device, &needs, use, label, memory, error);
-    if (found || (!quiet && status == TUFF_OK)) {
+    tuff_status status = tuff_memory_allocate(device, &needs, use, quiet, label, memory, error);
+    if (memory->block) {
         VkResult result = device->vk.vkBindBufferMemory(device->handle, made, memory->memory, memory->offset);
         status = tuff_device_status(device, error, result, "vkBindBufferMemory");
         if (status != TUFF_OK) tuff_memory_free(device, memory);
     }
-    if (status != TUFF_OK || (quiet && !found)) {
+    if (!memory->block) {
         device->vk.vkDestroyBuffer(device->handle, made, NULL);
         return status;
     }

@@ -35,20 +35,20 @@ char *tuff_strdup(struct tuff_context *context, const char *text);
 void *tuff_object_create(struct tuff_context *context, size_t bytes);
 void tuff_object_destroy(struct tuff_context *context, void *object); /* NULL is legal */
 
-/* One line, shown as by tuff_printable. */
-void tuff_log_message(struct tuff_context *context, enum tuff_log_level level, const char *format, ...) TUFF_PRINTF(3, 4);
-/* Several: graphs, plans, tables. Line feeds and tabs of the text stay. */
-void tuff_log_lines(struct tuff_context *context, enum tuff_log_level level, const char *format, ...) TUFF_PRINTF(3, 4);
+/* One line, shown as by tuff_printable; or several, graphs, plans, tables: then line feeds and tabs of the text stay. */
+#define tuff_log_message(context, level, ...) tuff_log_text(context, level, false, __VA_ARGS__)
+#define tuff_log_lines(context, level, ...) tuff_log_text(context, level, true, __VA_ARGS__)
+void tuff_log_text(struct tuff_context *context, enum tuff_log_level level, bool lines, const char *format, ...)
+    TUFF_PRINTF(4, 5);
 
 /* Writes the sentence into error (may be NULL) and the log (context may be NULL), returns status:
  *     return tuff_fail(context, error, TUFF_ERR_FILE, "cannot open %s: %s", path, reason); */
 tuff_status tuff_fail(struct tuff_context *context, struct tuff_error *error, tuff_status status, const char *format, ...)
     TUFF_PRINTF(4, 5);
-/* USAGE, the commonest of them. */
-tuff_status tuff_refuse(struct tuff_context *context, struct tuff_error *error, const char *format, ...) TUFF_PRINTF(3, 4);
 tuff_status tuff_fail_va(struct tuff_context *context, struct tuff_error *error, tuff_status status, const char *format,
                          va_list arguments);
 #define tuff_fail_memory(context, error) tuff_fail(context, error, TUFF_ERR_MEMORY, "out of host memory")
+#define tuff_refuse(context, error, ...) tuff_fail(context, error, TUFF_ERR_USAGE, __VA_ARGS__)
 
 /* As tuff_printable, but line feeds and tabs stay. */
 void tuff_printable_lines(const char *text, char *out, size_t size);

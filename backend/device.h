@@ -82,11 +82,10 @@ struct tuff_memory_pool {
     uint32_t allocation_count;
 };
 void tuff_memory_finish(struct tuff_device *device);
+/* No block of *allocation where there is none; quiet: that is no failure, for who can do with less. */
 tuff_status tuff_memory_allocate(struct tuff_device *device, const VkMemoryRequirements *needs, enum tuff_memory_use use,
-                                 const char *label, struct tuff_allocation *allocation, struct tuff_error *error);
-/* Likewise, for who can do with less: says nothing where there is none. */
-bool tuff_memory_try(struct tuff_device *device, const VkMemoryRequirements *needs, enum tuff_memory_use use,
-                     const char *label, struct tuff_allocation *allocation);
+                                 bool quiet, const char *label, struct tuff_allocation *allocation,
+                                 struct tuff_error *error);
 void tuff_memory_free(struct tuff_device *device, struct tuff_allocation *allocation);
 
 /* buffer.c */

@@ -284,17 +284,12 @@ static bool allocate(struct tuff_device *device, const VkMemoryRequirements *nee
     return found;
 }
 
-bool tuff_memory_try(struct tuff_device *device, const VkMemoryRequirements *needs, enum tuff_memory_use use,
-                     const char *label, struct tuff_allocation *allocation)
-{
-    return allocate(device, needs, use, label, allocation, &(struct refused){.any = false});
-}
-
 tuff_status tuff_memory_allocate(struct tuff_device *device, const VkMemoryRequirements *needs, enum tuff_memory_use use,
-                                 const char *label, struct tuff_allocation *allocation, struct tuff_error *error)
+                                 bool quiet, const char *label, struct tuff_allocation *allocation, struct tuff_error *error)
 {
     struct refused first = {.any = false};
-    if (allocate(device, needs, use, label, allocation, &first)) return TUFF_OK;
+    *allocation = (struct tuff_allocation){0};
+    if (allocate(device, needs, use, label, allocation, &first) || quiet) return TUFF_OK;
     if (!first.any)
         return tuff_fail(device->context, error, TUFF_ERR_DEVICE_MEMORY, "%s: the device has no fitting memory type", label);
     return fail_refused(device, &first, needs->size, label, error);
