@@ -83,7 +83,7 @@ static void build_table(struct tuff_update *u)
     tuff_val row = tuff_gather(g, u->o->table, u->o->cursor, 0);
     for (uint32_t i = 0; i < TUFF_COLUMNS; i++)
         u->column[i] = tuff_reshape(g, tuff_slice_axis(g, row, 1, i, 1, 1), TUFF_SHAPE(1));
-    if (u->o->params.ema_decay > 0) {
+    if (u->p->ema_decay > 0) {
         u->o->ema_table = tuff_transient(g, "tuff/optimizer/ema", TUFF_F32, TUFF_SHAPE(TABLE_ROWS));
         u->o->averaged = tuff_state(g, "optimizer/averaged", TUFF_F32, TUFF_SHAPE(1), (struct tuff_init){0});
         u->ema = tuff_mul(g, tuff_gather(g, u->o->ema_table, u->o->cursor, 0), u->o->averaged);
@@ -121,7 +121,7 @@ static void build_health(struct tuff_update *u)
 static void build_loss_scale(struct tuff_update *u)
 {
     struct tuff_graph *g = u->g;
-    uint32_t interval = u->o->params.precision.growth_interval ? u->o->params.precision.growth_interval : 2000;
+    uint32_t interval = u->p->precision.growth_interval ? u->p->precision.growth_interval : 2000;
     tuff_val scale = u->o->loss_scale;
     if (!scale) return;
     tuff_val since = tuff_state(g, "optimizer/loss_scale_runs", TUFF_I32, TUFF_SHAPE(1), (struct tuff_init){0});
@@ -138,9 +138,8 @@ static void build_loss_scale(struct tuff_update *u)
  * of its parameter for good. */
 static tuff_val to_be_finite(const struct tuff_update *u, const struct tuff_members *m)
 {
-    const struct tuff_optimizer_params *p = &u->o->params;
-    bool as_they_are = p->clip_value <= 0 && p->clip_norm <= 0 && p->clip_each_norm <= 0;
-    return tuff_rules[p->kind].squares && as_they_are ? tuff_square(u->g, m->grad) : m->grad;
+    bool as_they_are = u->p->clip_value <= 0 && u->p->clip_norm <= 0 && u->p->clip_each_norm <= 0;
+    return tuff_rules[u->p->kind].squares && as_they_are ? tuff_square(u->g, m->grad) : m->grad;
 }
 
 /* Whether this run counts: its loss and its gradients are finite (their exponents are looked at), and none before has stopped the
@@ -177,7 +176,7 @@ static void accumulate(struct tuff_update *u)
 {
     struct tuff_graph *g = u->g;
     u->apply = u->good;
-    if (u->o->params.accumulate <= 1) return;
+    if (u->p->accumulate <= 1) return;
     tuff_val none = tuff_scalar(g, 0), closes = tuff_greater(g, u->column[TUFF_COLUMN_APPLY], tuff_scalar(g, 0.5));
     tuff_val waiting = tuff_state(g, "optimizer/weight", TUFF_F32, TUFF_SHAPE(1), (struct tuff_init){0});
     tuff_val own = tuff_select(g, u->good, tuff_scalar(g, u->plan->weight), none), weight = tuff_add(g, waiting, own);
@@ -255,32 +254,31 @@ static void clip_each(struct tuff_update *u, struct tuff_members *m)
     if (!r.of_row) return;
     tuff_val grads = rows_of(g, &r, m->grad);
     m->pack->norms = tuff_sqrt(g, squares_of_rows(g, &r, grads));
-    m->grad = scaled_rows(g, &r, grads, scale_of(g, m->pack->norms, u->o->params.clip_each_norm));
+    m->grad = scaled_rows(g, &r, grads, scale_of(g, m->pack->norms, u->p->clip_each_norm));
 }
 
 static void clip(struct tuff_update *u)
 {
     struct tuff_graph *g = u->g;
-    const struct tuff_optimizer_params *p = &u->o->params;
     tuff_val squares = 0;
     for (uint32_t i = 0; i < u->o->pack_count; i++) {
         struct tuff_members *m = &u->members[i];
-        if (p->clip_value > 0) m->grad = tuff_clamp(g, m->grad, -p->clip_value, p->clip_value);
-        if (p->clip_each_norm > 0) clip_each(u, m);
-        if (!(p->clip_norm > 0)) continue;
+        if (u->p->clip_value > 0) m->grad = tuff_clamp(g, m->grad, -u->p->clip_value, u->p->clip_value);
+        if (u->p->clip_each_norm > 0) clip_each(u, m);
+        if (!(u->p->clip_norm > 0)) continue;
         tuff_val sum = tuff_sum(g, tuff_square(g, m->grad), 0, TUFF_DROP_AXES);
         squares = squares ? tuff_add(g, squares, sum) : sum;
     }
     if (!squares) return;
     tuff_val norm = tuff_sqrt(g, tuff_reshape(g, squares, TUFF_SHAPE(1)));
-    tuff_val scale = scale_of(g, norm, p->clip_norm);
+    tuff_val scale = scale_of(g, norm, u->p->clip_norm);
     u->o->grad_norm = norm;
     for (uint32_t i = 0; i < u->o->pack_count; i++) u->members[i].grad = tuff_mul(g, u->members[i].grad, scale);
 }
 
 static double decay_of(const struct tuff_update *u, const struct tuff_members *m)
 {
-    return m->group && m->group->weight_decay >= 0 ? m->group->weight_decay : u->o->params.weight_decay;
+    return m->group && m->group->weight_decay >= 0 ? m->group->weight_decay : u->p->weight_decay;
 }
 
 static tuff_val lr_of(struct tuff_update *u, const struct tuff_members *m)
@@ -289,25 +287,16 @@ static tuff_val lr_of(struct tuff_update *u, const struct tuff_members *m)
     return factor == 1 ? u->column[TUFF_COLUMN_LR] : tuff_affine(u->g, u->column[TUFF_COLUMN_LR], factor, 0);
 }
 
-static bool has_state(const struct tuff_optimizer_params *p, enum tuff_when when)
-{
-    switch (when) {
-    case TUFF_NEVER: return false;
-    case TUFF_ALWAYS: return true;
-    case TUFF_WITH_MOMENTUM: return p->momentum != 0;
-    case TUFF_WITH_CENTERED: return p->centered;
-    case TUFF_WITH_AMSGRAD: return p->amsgrad;
-    }
-    return false;
-}
-
 static void add_states(struct tuff_update *u, struct tuff_members *m)
 {
-    const struct tuff_optimizer_params *p = &u->o->params;
-    const struct tuff_rule *rule = &tuff_rules[p->kind];
+    const struct tuff_rule *rule = &tuff_rules[u->p->kind];
+    const bool now[] = {[TUFF_ALWAYS] = true,
+                        [TUFF_WITH_MOMENTUM] = u->p->momentum != 0,
+                        [TUFF_WITH_CENTERED] = u->p->centered,
+                        [TUFF_WITH_AMSGRAD] = u->p->amsgrad};
     for (uint32_t i = 0; i < TUFF_RULE_STATES; i++) {
-        double begins = rule->accumulator == i + 1 ? p->initial_accumulator : 0;
-        if (has_state(p, rule->state[i].when)) m->state[i] = vector_state(u, m, rule->state[i].name, begins);
+        double begins = rule->accumulator == i + 1 ? u->p->initial_accumulator : 0;
+        if (now[rule->state[i].when]) m->state[i] = vector_state(u, m, rule->state[i].name, begins);
     }
     m->pack->momentum = m->state[0], m->pack->variance = m->state[1], m->pack->third = m->state[2];
 }
@@ -316,7 +305,7 @@ static void add_states(struct tuff_update *u, struct tuff_members *m)
 static void build_update(struct tuff_update *u, struct tuff_members *m)
 {
     struct tuff_graph *g = u->g;
-    const struct tuff_rule *rule = &tuff_rules[u->o->params.kind];
+    const struct tuff_rule *rule = &tuff_rules[u->p->kind];
     double decay = decay_of(u, m);
     if (u->plan->stations) {
         m->pack->clipped_state = tuff_transient(g, state_name(u, m, "tuff/optimizer/clipped"), TUFF_F32,
@@ -370,13 +359,12 @@ uint32_t tuff_optimizer_group(const struct tuff_param_group *groups, uint32_t co
 /* Sorts the trained parameters by group into x, those of one group in order of declaration; returns their number. */
 static uint32_t sort_members(struct tuff_update *u, const tuff_val *params, uint32_t count, tuff_val *x)
 {
-    const struct tuff_optimizer_params *p = &u->o->params;
     uint32_t found = 0;
-    for (uint32_t group = 0; group <= p->group_count; group++) {
-        struct tuff_members m = {.x = x + found, .group = group ? &p->groups[group - 1] : NULL};
+    for (uint32_t group = 0; group <= u->p->group_count; group++) {
+        struct tuff_members m = {.x = x + found, .group = group ? &u->p->groups[group - 1] : NULL};
         uint32_t all = 0;
         for (uint32_t i = 0; i < count; i++) {
-            if (tuff_optimizer_group(p->groups, p->group_count, u->g->values[params[i]].name) != group) continue;
+            if (tuff_optimizer_group(u->p->groups, u->p->group_count, u->g->values[params[i]].name) != group) continue;
             all++;
             if (!m.group || !m.group->frozen) x[found + m.count++] = params[i];
         }
@@ -462,7 +450,7 @@ static void check_reached(struct tuff_update *u, const tuff_val *x, uint32_t cou
 static void add_gradients(struct tuff_update *u, const tuff_val *x, uint32_t count, tuff_val *gx)
 {
     struct tuff_graph *g = u->g;
-    double first = tuff_first_loss_scale(&u->o->params.precision);
+    double first = tuff_first_loss_scale(&u->p->precision);
     const struct tuff_init begins = {.kind = TUFF_INIT_CONSTANT, .a = first};
     tuff_val scale = first > 0 ? tuff_state(g, "optimizer/loss_scale", TUFF_F32, TUFF_SHAPE(1), begins) : 0, inverse = 0;
     u->o->loss_scale = scale;
@@ -490,7 +478,7 @@ void tuff_optimizer_build(struct tuff_graph *g, const struct tuff_optimizer_plan
     optimizer->declared = plan->like ? plan->like->declared : g->count;
     if (!check_params(g, plan, p) || !copy_params(g, p)) return;
     if (p->accumulate == 0) p->accumulate = 1;
-    struct tuff_update u = {.g = g, .o = optimizer, .plan = plan};
+    struct tuff_update u = {.g = g, .o = optimizer, .p = p, .plan = plan};
     uint32_t count = tuff_graph_params(g, NULL, 0);
     size_t bytes = (count + 1) * sizeof(tuff_val);
     tuff_val *all = tuff_graph_alloc(g, bytes), *x = tuff_graph_alloc(g, bytes), *gx = tuff_graph_alloc(g, bytes);

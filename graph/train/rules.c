@@ -16,28 +16,26 @@ static tuff_val mixed(struct tuff_graph *g, tuff_val state, double a, tuff_val v
 static tuff_val sgd(struct tuff_update *u, const struct tuff_members *m, tuff_val d)
 {
     struct tuff_graph *g = u->g;
-    const struct tuff_optimizer_params *p = &u->o->params;
     if (!m->state[FIRST]) return d;
-    tuff_val v = tuff_add(g, tuff_affine(g, m->state[FIRST], p->momentum, 0), d);
+    tuff_val v = tuff_add(g, tuff_affine(g, m->state[FIRST], u->p->momentum, 0), d);
     tuff_update_state(u, m, FIRST, v);
-    return p->nesterov ? tuff_add(g, d, tuff_affine(g, v, p->momentum, 0)) : v;
+    return u->p->nesterov ? tuff_add(g, d, tuff_affine(g, v, u->p->momentum, 0)) : v;
 }
 
 /* m / c1 / (sqrt(v / c2) + eps) of the moments m and v; with AMSGrad v is the largest that it was (Reddi et al. 2018). */
 static tuff_val adam(struct tuff_update *u, const struct tuff_members *group, tuff_val d)
 {
     struct tuff_graph *g = u->g;
-    const struct tuff_optimizer_params *p = &u->o->params;
-    tuff_val m = mixed(g, group->state[FIRST], p->beta1, d, 1 - p->beta1);
-    tuff_val square = tuff_affine(g, tuff_square(g, d), 1 - p->beta2, 0);
-    tuff_val v = tuff_add(g, tuff_affine(g, group->state[SECOND], p->beta2, 0), square);
+    tuff_val m = mixed(g, group->state[FIRST], u->p->beta1, d, 1 - u->p->beta1);
+    tuff_val square = tuff_affine(g, tuff_square(g, d), 1 - u->p->beta2, 0);
+    tuff_val v = tuff_add(g, tuff_affine(g, group->state[SECOND], u->p->beta2, 0), square);
     tuff_update_state(u, group, FIRST, m);
     tuff_update_state(u, group, SECOND, v);
     if (group->state[THIRD]) {
         v = tuff_maximum(g, group->state[THIRD], v);
         tuff_update_state(u, group, THIRD, v);
     }
-    tuff_val root = tuff_affine(g, tuff_sqrt(g, tuff_mul(g, v, u->column[TUFF_COLUMN_CORRECTION2])), 1, p->eps);
+    tuff_val root = tuff_affine(g, tuff_sqrt(g, tuff_mul(g, v, u->column[TUFF_COLUMN_CORRECTION2])), 1, u->p->eps);
     return tuff_div(g, tuff_mul(g, m, u->column[TUFF_COLUMN_CORRECTION1]), root);
 }
 
@@ -58,18 +56,17 @@ static tuff_val trust(struct tuff_update *u, const struct tuff_members *m, tuff_
 static tuff_val rmsprop(struct tuff_update *u, const struct tuff_members *m, tuff_val d)
 {
     struct tuff_graph *g = u->g;
-    const struct tuff_optimizer_params *p = &u->o->params;
-    tuff_val v = mixed(g, m->state[SECOND], p->alpha, tuff_square(g, d), 1 - p->alpha);
+    tuff_val v = mixed(g, m->state[SECOND], u->p->alpha, tuff_square(g, d), 1 - u->p->alpha);
     tuff_update_state(u, m, SECOND, v);
     if (m->state[THIRD]) {
-        tuff_val mean = mixed(g, m->state[THIRD], p->alpha, d, 1 - p->alpha);
+        tuff_val mean = mixed(g, m->state[THIRD], u->p->alpha, d, 1 - u->p->alpha);
         tuff_update_state(u, m, THIRD, mean);
         v = tuff_sub(g, v, tuff_square(g, mean));
         v = tuff_maximum(g, v, tuff_scalar(g, 0)); /* a variance, but for rounding */
     }
-    tuff_val step = tuff_div(g, d, tuff_affine(g, tuff_sqrt(g, v), 1, p->eps));
+    tuff_val step = tuff_div(g, d, tuff_affine(g, tuff_sqrt(g, v), 1, u->p->eps));
     if (!m->state[FIRST]) return step;
-    step = tuff_add(g, tuff_affine(g, m->state[FIRST], p->momentum, 0), step);
+    step = tuff_add(g, tuff_affine(g, m->state[FIRST], u->p->momentum, 0), step);
     tuff_update_state(u, m, FIRST, step);
     return step;
 }
@@ -79,30 +76,28 @@ static tuff_val adagrad(struct tuff_update *u, const struct tuff_members *m, tuf
     struct tuff_graph *g = u->g;
     tuff_val sum = tuff_add(g, m->state[SECOND], tuff_square(g, d));
     tuff_update_state(u, m, SECOND, sum);
-    return tuff_div(g, d, tuff_affine(g, tuff_sqrt(g, sum), 1, u->o->params.eps));
+    return tuff_div(g, d, tuff_affine(g, tuff_sqrt(g, sum), 1, u->p->eps));
 }
 
 static tuff_val adadelta(struct tuff_update *u, const struct tuff_members *m, tuff_val d)
 {
     struct tuff_graph *g = u->g;
-    const struct tuff_optimizer_params *p = &u->o->params;
-    tuff_val v = mixed(g, m->state[SECOND], p->alpha, tuff_square(g, d), 1 - p->alpha);
+    tuff_val v = mixed(g, m->state[SECOND], u->p->alpha, tuff_square(g, d), 1 - u->p->alpha);
     tuff_update_state(u, m, SECOND, v);
-    tuff_val root = tuff_sqrt(g, tuff_affine(g, v, 1, p->eps));
-    tuff_val before = tuff_sqrt(g, tuff_affine(g, m->state[THIRD], 1, p->eps));
+    tuff_val root = tuff_sqrt(g, tuff_affine(g, v, 1, u->p->eps));
+    tuff_val before = tuff_sqrt(g, tuff_affine(g, m->state[THIRD], 1, u->p->eps));
     tuff_val step = tuff_mul(g, tuff_div(g, before, root), d);
     tuff_val moved = tuff_square(g, step);
-    tuff_update_state(u, m, THIRD, mixed(g, m->state[THIRD], p->alpha, moved, 1 - p->alpha));
+    tuff_update_state(u, m, THIRD, mixed(g, m->state[THIRD], u->p->alpha, moved, 1 - u->p->alpha));
     return step;
 }
 
 static tuff_val adamax(struct tuff_update *u, const struct tuff_members *group, tuff_val d)
 {
     struct tuff_graph *g = u->g;
-    const struct tuff_optimizer_params *p = &u->o->params;
-    tuff_val m = mixed(g, group->state[FIRST], p->beta1, d, 1 - p->beta1);
-    tuff_val size = tuff_affine(g, tuff_abs(g, d), 1, p->eps);
-    tuff_val most = tuff_maximum(g, tuff_affine(g, group->state[SECOND], p->beta2, 0), size);
+    tuff_val m = mixed(g, group->state[FIRST], u->p->beta1, d, 1 - u->p->beta1);
+    tuff_val size = tuff_affine(g, tuff_abs(g, d), 1, u->p->eps);
+    tuff_val most = tuff_maximum(g, tuff_affine(g, group->state[SECOND], u->p->beta2, 0), size);
     tuff_update_state(u, group, FIRST, m);
     tuff_update_state(u, group, SECOND, most);
     return tuff_div(g, tuff_mul(g, m, u->column[TUFF_COLUMN_CORRECTION1]), most);
@@ -111,9 +106,8 @@ static tuff_val adamax(struct tuff_update *u, const struct tuff_members *group, 
 static tuff_val lion(struct tuff_update *u, const struct tuff_members *m, tuff_val d)
 {
     struct tuff_graph *g = u->g;
-    const struct tuff_optimizer_params *p = &u->o->params;
-    tuff_val way = mixed(g, m->state[FIRST], p->beta1, d, 1 - p->beta1);
-    tuff_update_state(u, m, FIRST, mixed(g, m->state[FIRST], p->beta2, d, 1 - p->beta2));
+    tuff_val way = mixed(g, m->state[FIRST], u->p->beta1, d, 1 - u->p->beta1);
+    tuff_update_state(u, m, FIRST, mixed(g, m->state[FIRST], u->p->beta2, d, 1 - u->p->beta2));
     return tuff_sign(g, way);
 }
 

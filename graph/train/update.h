@@ -21,6 +21,7 @@ struct tuff_members { /* parameters of a group and its vectors [P] */
 struct tuff_update {
     struct tuff_graph *g;
     struct tuff_optimizer *o;
+    const struct tuff_optimizer_params *p; /* of o */
     const struct tuff_optimizer_plan *plan;
     tuff_val *updates;             /* [arena] */
     tuff_val column[TUFF_COLUMNS]; /* scalars of this run */
